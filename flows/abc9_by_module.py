@@ -1,7 +1,7 @@
-"""Yosys' `abc9` on one module at a time, the others reduced to their ports meanwhile.
+"""Yosys' `abc9` on one module at a time, with all other modules temporarily reduced to their ports.
 
-By itself it goes through every module of the design once for each module that it maps, which takes a seventh
-of the synthesis of cifar10-cnv. The netlist is the same (tests/flows/test_yosys_job.py).
+By itself, abc9 goes through every module of the design once for each module that it maps, which takes a
+seventh of the synthesis time of cifar10-cnv. The netlist is the same (tests/flows/test_yosys_job.py).
 """
 
 

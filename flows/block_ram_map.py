@@ -1,7 +1,7 @@
-"""Block RAMs mapped as Yosys maps them, but for their contents, which are put into the cells here.
+"""Block RAMs mapped as by Yosys, but with their contents inserted into the cells here.
 
-Yosys' own map works out the parameters of every block bit by bit: for a layer of many weights most of the
-time of its synthesis. The netlist is the same, byte for byte (tests/flows/test_yosys_job.py).
+Yosys' own map computes the parameters of every block bit by bit, which takes most of the synthesis time of a
+layer with many weights. The netlist is the same, byte for byte (tests/flows/test_yosys_job.py).
 """
 
 import re
@@ -18,7 +18,7 @@ _CONTENTS = re.compile(r"`PARAMS_INIT_(\d+)\s+`PARAMS_INITP_\1\s+")
 
 
 def without_contents(name: str) -> str:
-    """A map in Yosys' shared folder, without the contents of single blocks."""
+    """A map from Yosys' shared folder, without the contents of single blocks."""
     found = find_spec("pyosys")  # not imported: yosys_job.py decides through which path that is done
     assert found is not None and found.origin is not None
     path = Path(found.origin).parent / "share" / name
@@ -28,9 +28,9 @@ def without_contents(name: str) -> str:
 
 @contextmanager
 def contents_aside(design) -> Iterator[None]:
-    """Take the contents of block RAMs out of a design while these are mapped, and put them into the cells.
+    """Remove the contents of block RAMs from a design while they are mapped, then insert them into the cells.
 
-    A block holds words of nine bits: eight of them are in the parameters INIT_xx, the last in INITP_xx.
+    A block holds words of nine bits: eight of them are in the parameters INIT_xx, the ninth in INITP_xx.
     """
     from pyosys.libyosys import Const, IdString
 

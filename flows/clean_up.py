@@ -1,10 +1,10 @@
-"""qonnx's clean-up (`qonnx.util.cleanup.cleanup_model`) in time that grows with the graph, not its square.
+"""qonnx's clean-up (`qonnx.util.cleanup.cleanup_model`) in time linear in the graph instead of quadratic.
 
-The same steps give the same graph: shapes are inferred, constants folded (quantised ones stay), a Transpose
-of quantised constants goes into them, every node has its constants for itself, nodes stand in the order of
-their depth and are named <operator>_<number>, tensors after the node that gives them. Other than there, a
-node that reads one tensor twice still does, all outputs of a folded node are kept, and a quantised constant
-that others read as well keeps its Transpose.
+The same steps give the same graph: shapes are inferred, constants folded (quantised ones are kept), a
+Transpose of quantised constants is applied to them, every node gets its own copy of its constants, nodes are
+sorted by depth and named <operator>_<number>, tensors are named after their producer. Unlike in qonnx, a node
+that reads one tensor twice still does, all outputs of a folded node are kept, and a quantised constant with
+other readers keeps its Transpose.
 """
 
 from collections import Counter
@@ -31,7 +31,7 @@ def cleaned_up(model: ModelWrapper) -> IndexedModel:
     """A cleaned copy of a model.
 
     Raises:
-        UserError: shapes follow from each other in more than 100 steps.
+        UserError: shapes depend on each other in more than 100 steps.
     """
     proto = ModelProto()
     proto.CopyFrom(model.model)
@@ -47,7 +47,7 @@ def cleaned_up(model: ModelWrapper) -> IndexedModel:
         _tidy(proto)
     else:
         raise UserError(
-            f"{proto.graph.name}: shapes follow from other shapes in more than {MOST_ROUNDS} steps; export "
+            f"{proto.graph.name}: shapes depend on other shapes in more than {MOST_ROUNDS} steps; export "
             "the network with fixed shapes."
         )
     if _transposed(proto):
@@ -67,7 +67,7 @@ def name_nodes(proto: ModelProto) -> None:
 
 
 def change_batch(proto: ModelProto, images: int) -> None:
-    """Change the batch of input, output and constant shapes of Reshape; the shapes between are forgotten."""
+    """Change the batch of input, output and constant Reshape shapes; intermediate shapes are dropped."""
     graph = proto.graph
     for entry in (graph.input[0], graph.output[0]):
         entry.type.tensor_type.shape.dim[0].dim_value = images
@@ -86,7 +86,7 @@ def _wrapped(proto: ModelProto) -> ModelWrapper:
 
 
 def _with_shapes(proto: ModelProto) -> ModelProto:
-    """The model with the shapes of all tensors, as far as they follow."""
+    """The model with the shapes of all tensors, as far as they can be inferred."""
     known = {one.name for one in (*proto.graph.input, *proto.graph.output, *proto.graph.value_info)}
     for given in proto.graph.initializer:
         if given.name not in known:
@@ -110,7 +110,7 @@ def _with_shapes(proto: ModelProto) -> ModelProto:
 
 
 def _tidy(proto: ModelProto) -> None:
-    """What nothing reads goes; constants are no inputs, come last in sums, and have one reader."""
+    """Drop unused nodes and constants; constants are not inputs, come last in sums, and have one reader."""
     graph = proto.graph
     used = {name for node in graph.node for name in (*node.input, *node.output)}
     _leave(graph.initializer, lambda one: one.name in used)
@@ -128,7 +128,7 @@ def _tidy(proto: ModelProto) -> None:
 
 
 def _sort(proto: ModelProto, given: set[str]) -> None:
-    """Order nodes by their depth; those that nothing reaches and nothing reads are dropped."""
+    """Sort nodes by depth; nodes without predecessors and readers are dropped."""
     graph = proto.graph
     if len(graph.node) == 1:
         return
@@ -179,7 +179,7 @@ def _one_reader_each(proto: ModelProto, constants: dict) -> None:
 
 
 def _fold(proto: ModelProto) -> bool:
-    """Run the nodes that read constants alone, or the shape of a tensor; whether there were any."""
+    """Run the nodes that read only constants, or the shape of a tensor; returns whether there were any."""
     graph, runner = proto.graph, Runner(proto)
     constants = {one.name: one for one in graph.initializer}
     index = IndexedModel(_wrapped(proto))
@@ -216,7 +216,7 @@ def _fold(proto: ModelProto) -> bool:
 
 
 def _transposed(proto: ModelProto) -> bool:
-    """Transpose the constants of quantisers in place of their results; whether there were any."""
+    """Transpose the constants of quantisers instead of their results; returns whether there were any."""
     graph, gone = proto.graph, set[str]()
     constants = {one.name: one for one in graph.initializer}
     readers = Counter(name for node in graph.node for name in node.input)
@@ -244,7 +244,7 @@ def _transposed(proto: ModelProto) -> bool:
 
 
 def _name_tensors(proto: ModelProto) -> None:
-    """Name tensors after the node that gives them, constants after the one that reads them."""
+    """Name tensors after their producer, constants after their reader."""
     graph, names = proto.graph, {"": ""}
     constants = {one.name for one in graph.initializer}
     for node in graph.node:
@@ -263,7 +263,7 @@ def _name_tensors(proto: ModelProto) -> None:
 
 
 def _leave(field, keep) -> None:
-    """Leave the entries of a protobuf field for which `keep` is true."""
+    """Keep the entries of a protobuf field for which `keep` is true."""
     kept = [type(one).FromString(one.SerializeToString()) for one in field if keep(one)]
     if len(kept) < len(field):
         del field[:]

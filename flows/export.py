@@ -1,4 +1,4 @@
-"""A trained module becomes QONNX and golden vectors, and both are shown to be the same function.
+"""Export of a trained module to QONNX and golden vectors, with a check that both are the same function.
 
 module, images  ->  model.onnx, golden.npz, export.json
 """
@@ -26,17 +26,17 @@ TEMPLATE = "template"
 
 
 def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, meta: dict) -> dict:
-    """Write a module as QONNX with the scores it gives, and run the QONNX file on every image.
+    """Write a module as QONNX together with its scores, and run the QONNX file on every image.
 
     Args:
         module: Brevitas layers, evaluation mode; float32 (N, C, H, W) of raw pixels 0..255 to scores (N,
             classes) or a map (N, C, H, W).
         images: uint8 (N, C, H, W).
-        labels: of classes int64 (N,), -1 where unknown; else what the task's figures are measured by.
+        labels: classes, int64 (N,), -1 where unknown; otherwise the ground truth of the task's metric.
         out_dir: folder of the three files.
-        meta: `net`, `method`, `source`, `images` (which images these are), `accuracy` (rows stated
-            elsewhere); `task`, its name in sw/tasks where labels are no classes; `trained_on`, which
-            pictures, `class_names`, and `training` (sw/zoo.py, `history`), if known.
+        meta: `net`, `method`, `source`, `images` (a description of the images), `accuracy` (rows from other
+            sources); `task`, its name in sw/tasks if labels are not classes; `trained_on`, the training
+            images, `class_names`, and `training` (sw/zoo.py, `history`), if known.
 
     Returns:
         The record written to export.json. Equal modules and images give equal bytes of model.onnx and
@@ -50,7 +50,7 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
     with measured("torch", "brevitas", "qonnx", "onnxruntime") as run:
         now_at(f"scores of the trained network on {len(images):,} images")
         scores = module_scores(module, images)
-        now_at("writing QONNX by Brevitas")
+        now_at("writing QONNX with Brevitas")
         network = as_qonnx(module, images.shape[1:])
         writable = [node.name for node in network.graph.node if node.doc_string == TEMPLATE]
         now_at(f"QONNX on {len(images):,} images")
@@ -81,22 +81,23 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
 
 
 def _unmeasured(scores: np.ndarray) -> str:
-    """Why a network has no figure."""
+    """Why a network has no accuracy figure."""
     map_ = scores.ndim == 4 and scores.shape[2] * scores.shape[3] > 1
-    why = "its scores are maps, and no task says what they mean" if map_ else "the images have no labels"
+    why = "its scores are maps, and no task defines their meaning" if map_ else "the images have no labels"
     return f"accuracy of the exported network: {why}"
 
 
 def as_qonnx(module: nn.Module, shape: tuple[int, ...]) -> ModelWrapper:
     """The module's graph, cleaned: constants folded, shapes inferred, names unique, input UINT8, batch 1.
 
-    A convolution whose weights are a buffer called `template` has `TEMPLATE` as its doc_string: they are
-    replaced at run time.
+    A convolution whose weights are a buffer called `template` has `TEMPLATE` as its doc_string: its weights
+    are replaced at run time.
     """
     from brevitas.export import export_qonnx
 
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        # torch's tracer warns that it is not the new one; the new one writes other graphs (docs/training.md).
+        # torch's tracer warns that it is not the new one; the new one writes other graphs
+        # (docs/guide/training.md).
         warnings.simplefilter("ignore")
         path = Path(folder) / "raw.onnx"
         export_qonnx(module, args=torch.zeros(1, *shape), export_path=str(path), dynamo=False)
@@ -114,7 +115,7 @@ def as_qonnx(module: nn.Module, shape: tuple[int, ...]) -> ModelWrapper:
 
 
 def _mark_templates(network: ModelWrapper, module: nn.Module) -> None:
-    """Find by the names that the exporter gives buffers, which the clean-up changes."""
+    """Find templates by the exporter's names of buffers, which the clean-up changes."""
     templates = {name for name, _ in module.named_buffers() if name.split(".")[-1] == "template"}
     for node in network.graph.node:
         if node.op_type == "Conv" and node.input[1] in templates:
@@ -122,15 +123,15 @@ def _mark_templates(network: ModelWrapper, module: nn.Module) -> None:
             node.doc_string = TEMPLATE
     if templates:
         raise UserError(
-            f"export: the template {min(templates)} is not the weight of one convolution; "
-            "compare bits with it by F.conv2d alone."
+            f"export: the template {min(templates)} is not the weight of exactly one convolution; "
+            "use it only in F.conv2d."
         )
 
 
 def _folded(network: ModelWrapper) -> ModelWrapper:
-    """The graph without nodes that read constants only: each padding brings seven.
+    """The graph without nodes that read only constants: each padding adds seven.
 
-    qonnx' clean-up folds them too, but infers all shapes again behind each, in time that grows with the
+    qonnx' clean-up folds them too, but it infers all shapes again after each one, in time that grows with the
     graph.
     """
     graph, left = network.graph, []

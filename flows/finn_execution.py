@@ -1,7 +1,7 @@
 """The only module that starts FINN.
 
-FINN (distribution `finn-plus`, import `finn`) runs here without Vivado: its settings and build folder point
-into a temporary folder, so that it writes nothing into the user's home.
+FINN (distribution `finn-plus`, import `finn`) runs here without Vivado: its settings and build folder are in
+a temporary folder, so that it writes nothing into the user's home.
 """
 
 import atexit
@@ -36,7 +36,9 @@ def start_finn() -> None:
 
 
 class VivadoSimulator:
-    """Stands where FINN's build steps import Vivado's simulator by name; none of those run here uses it."""
+    """A placeholder for Vivado's simulator, which FINN's build steps import; the steps run here do not use
+    it.
+    """
 
     def __init__(self, *_given, **_named):
         raise ToolMissing(
@@ -57,7 +59,7 @@ def start_finn_builder() -> None:
 
 
 def lowered_names(made: ModelWrapper, lowered: ModelWrapper) -> dict[str, str]:
-    """{name of a node that FINN made of a lowered graph: name of its lowered node}: both have the same
+    """{name of a node that FINN made from a lowered graph: name of its lowered node}, matched by their common
     tensors.
     """
     of = {node.output[0]: node.name for node in lowered.graph.node}
@@ -77,8 +79,8 @@ def specialised_names(model: ModelWrapper, part: str) -> dict[str, str]:
 
 
 def within_float32(model: ModelWrapper) -> tuple[ModelWrapper, list[str]]:
-    """The part of a lowered graph whose tensors float32 holds, what it reads of the others as further inputs,
-    and the names of the nodes that are left out.
+    """The part of a lowered graph whose tensors fit float32, with the tensors that it reads from the rest as
+    further inputs, and the names of the nodes that are left out.
     """
 
     def fits(tensor: str) -> bool:
@@ -115,7 +117,7 @@ def execute_with_finn(model: ModelWrapper, given: dict[str, np.ndarray]) -> dict
 
     Args:
         model: hardware-abstraction nodes (not specialised ones, which need a simulator).
-        given: by input, integers without batch that float32 holds.
+        given: by input, integers without batch that fit float32.
     """
     start_finn()
     given = {name: x.astype(np.float32).reshape(model.get_tensor_shape(name)) for name, x in given.items()}
@@ -125,9 +127,9 @@ def execute_with_finn(model: ModelWrapper, given: dict[str, np.ndarray]) -> dict
 
 @contextmanager
 def _without_range_check():
-    """qonnx would compare every constant with its data type for every image, four fifths of the time.
+    """Skip qonnx's comparison of every constant with its data type for every image, 80 % of the time.
 
-    The lowering asserts the range of every tensor itself and compares all of them.
+    The lowering checks the range of every tensor itself and compares all of them.
     """
     before = os.environ.get("SANITIZE_QUANT_TENSORS")
     os.environ["SANITIZE_QUANT_TENSORS"] = "0"

@@ -1,7 +1,7 @@
-"""A qonnx model that is only read, with an index by name.
+"""A read-only qonnx model with an index by name.
 
-qonnx's ModelWrapper looks through the whole graph for every tensor and every node that it is asked about; a
-graph of 20,000 nodes takes hours so.
+qonnx's ModelWrapper searches the whole graph for every tensor and every node that is requested; for a graph
+of 20,000 nodes that takes hours.
 """
 
 import copy
@@ -13,9 +13,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 
 class IndexedModel(ModelWrapper):
-    """The same answers as ModelWrapper's, each in constant time; the graph must not change any more.
+    """The same results as ModelWrapper's, each in constant time; the graph must not change any more.
 
-    What stands in no index (layouts, sparsity) is asked of ModelWrapper as before.
+    What is not indexed (layouts, sparsity) is still read through ModelWrapper.
     """
 
     def __init__(self, model: ModelWrapper):
@@ -40,11 +40,11 @@ class IndexedModel(ModelWrapper):
                 self._readers.setdefault(name, []).append(node)
 
     def get_tensor_valueinfo(self, tensor_name):
-        """The declaration of a tensor, None where it has none."""
+        """The declaration of a tensor, None if it has none."""
         return self._infos.get(tensor_name)
 
     def get_tensor_shape(self, tensor_name, fix_missing_init_shape=False):
-        """Shape of a tensor, None where nothing says it."""
+        """Shape of a tensor, None if it is unknown."""
         assert not fix_missing_init_shape
         if tensor_name in self._infos:
             return [axis.dim_value for axis in self._infos[tensor_name].type.tensor_type.shape.dim]
@@ -52,7 +52,7 @@ class IndexedModel(ModelWrapper):
         return None if given is None else list(given.dims)
 
     def get_initializer(self, tensor_name, return_dtype=False):
-        """The numbers of a constant, None of any other tensor; `return_dtype`: and their type."""
+        """The value of a constant, None for any other tensor; with `return_dtype` also its type."""
         given = self._initializers.get(tensor_name)
         if given is None:
             return (None, None) if return_dtype else None
@@ -60,7 +60,7 @@ class IndexedModel(ModelWrapper):
         return (found, given.data_type) if return_dtype else found
 
     def get_tensor_datatype(self, tensor_name):
-        """The qonnx data type that a tensor is annotated with, else that of its floats."""
+        """The qonnx data type that a tensor is annotated with, else the type of its floats."""
         if tensor_name in self._types:
             return DataType[self._types[tensor_name]]
         info, given = self._infos.get(tensor_name), self._initializers.get(tensor_name)
@@ -73,20 +73,20 @@ class IndexedModel(ModelWrapper):
         return plain.transform(transformation, *args, **kwargs)
 
     def find_producer(self, tensor_name):
-        """The node that gives a tensor, None of an input or constant."""
+        """The node that produces a tensor, None for an input or constant."""
         place = self._places.get(tensor_name)
         return None if place is None else self._nodes[place]
 
     def find_consumers(self, tensor_name):
-        """The nodes that read a tensor, in order; one that reads it twice stands there twice."""
+        """The nodes that read a tensor, in order; a node that reads it twice is listed twice."""
         return list(self._readers.get(tensor_name, []))
 
     def get_node_index(self, node):
-        """Place of a node in the graph, by the first tensor that it gives; None where it is none of it."""
+        """Index of a node in the graph, by its first output; None if it is not in the graph."""
         place = next((self._places[name] for name in node.output if name in self._places), None)
         return place if place is not None and self._nodes[place] == node else None
 
 
 def indexed(model: ModelWrapper) -> IndexedModel:
-    """The model with an index; itself where it has one."""
+    """The model with an index; unchanged if it already has one."""
     return model if isinstance(model, IndexedModel) else IndexedModel(model)

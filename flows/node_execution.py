@@ -1,7 +1,8 @@
-"""One ONNX node at a time, as qonnx runs it: its operators in Python, those of ONNX in onnxruntime.
+"""Execution of one ONNX node at a time, as in qonnx: qonnx operators in Python, ONNX operators in
+onnxruntime.
 
-qonnx makes an onnxruntime session for every node and every run. Here nodes that differ in names alone share
-one, for all images, and each session computes in one thread.
+qonnx creates an onnxruntime session for every node and every run. Here nodes that differ only in names share
+one session, for all images, and each session computes in one thread.
 """
 
 from collections import OrderedDict
@@ -12,7 +13,7 @@ from onnx import ModelProto, NodeProto, ValueInfoProto, helper
 from qonnx.core.execute_custom_node import execute_custom_node
 from qonnx.custom_op.registry import is_custom_op
 
-KEPT = 256  # sessions at a time, the latest used
+KEPT = 256  # number of cached sessions, least recently used dropped first
 
 
 class Runner:
@@ -21,11 +22,11 @@ class Runner:
     def __init__(self, model: ModelProto):
         self.graph, self.made = model.graph, 0
         self._versions = {one.domain: one.version for one in model.opset_import}
-        self._kinds: dict[str, bytes] = {}  # {first tensor that a node gives: the node without names}
+        self._kinds: dict[str, bytes] = {}  # {first output of a node: the node without names}
         self._sessions: OrderedDict[tuple, onnxruntime.InferenceSession] = OrderedDict()
 
     def run(self, node: NodeProto, tensors: dict[str, np.ndarray]) -> None:
-        """Run a node on the tensors that it reads, by name; what it gives is put beside them."""
+        """Run a node on its input tensors, by name; its outputs are added to `tensors`."""
         if is_custom_op(node.domain, node.op_type):
             version = self._versions.get(node.domain, 1)
             execute_custom_node(node, tensors, self.graph, onnx_opset_version=version)
@@ -56,7 +57,7 @@ class Runner:
         model.ir_version = min(model.ir_version, 10)
         options = onnxruntime.SessionOptions()
         options.log_severity_level, options.intra_op_num_threads = 4, 1
-        options.enable_cpu_mem_arena = False  # which would keep the largest batch of every session
+        options.enable_cpu_mem_arena = False  # it would keep the largest batch of every session
         session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
         self.made += 1
         self._sessions[key] = session
@@ -66,7 +67,7 @@ class Runner:
 
 
 def _without_names(node: NodeProto) -> NodeProto:
-    """The node with numbers for the names of its tensors; those that are left out stay so."""
+    """The node with numbers instead of the names of its tensors; omitted ones stay omitted."""
     alone = NodeProto(op_type=node.op_type, domain=node.domain.removeprefix("ai.onnx"))
     alone.input.extend(f"i{place}" if name else "" for place, name in enumerate(node.input))
     alone.output.extend(f"o{place}" if name else "" for place, name in enumerate(node.output))

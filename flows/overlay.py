@@ -1,13 +1,13 @@
-"""What a board's user gets beside a bitstream: the accelerator in its shell, its description, the drivers.
+"""The overlay, for users of a board: the accelerator in its shell, its description, the drivers, a bitstream.
 
-overlay.json             hash, frames in memory, scales, registers: what a driver has to know
+overlay.json             hash, frames in memory, scales, registers: what a driver needs to know
 xnorforge_driver.py      the Python driver
 xf_driver.h, xf_driver.c, xf_network.h   the C driver, and the same description for it
-xf_mlperf.h, xf_mlperf.c functions of MLPerf Tiny's harness over the C driver
-overlay.ipynb            a notebook; examples.npz: frames and scores that it looks at
+xf_mlperf.h, xf_mlperf.c functions of MLPerf Tiny's harness, based on the C driver
+overlay.ipynb            a notebook; examples.npz: its frames and scores
 xnorforge_measure.py     measures frames/s, latency and power on the board
-rtl/                     xf_system.sv, the shell's files, system.f: all files in order, seen from ../rtl
-overlay.bit, overlay.bin the bitstream of this accelerator in this shell, where there is one
+rtl/                     xf_system.sv, the shell's files, system.f: all files in order, relative to ../rtl
+overlay.bit, overlay.bin the bitstream of this accelerator in this shell, if there is one
 """
 
 import os
@@ -39,10 +39,10 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> dict:
     Args:
         acc: folder with `fold.json`, `folded.onnx` and `rtl/`.
         net_dir: folder with `export.json`, `golden.npz` and `lowered.npz`.
-        routed: whether `bitstream/` belongs to it; None: if it is of this netlist in this shell.
+        routed: whether `bitstream/` belongs to it; None: if it has this netlist and this shell.
 
     Returns:
-        The description, also in `overlay/overlay.json`; see docs/shell.md.
+        The description, also in `overlay/overlay.json`; see docs/guide/board.md.
 
     Raises:
         UserError: a file of an earlier stage is missing, the board's shell cannot serve the network, or
@@ -52,7 +52,7 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> dict:
     needed = [*(acc / name for name in own), *(net_dir / name for name in of_net)]
     for path in needed:
         if not path.exists():
-            raise UserError(f"overlay: {path} is missing; `make generate` writes all that it needs.")
+            raise UserError(f"overlay: {path} is missing; run `make generate` to write it.")
     record = artifacts.read_json(acc / "rtl" / "rtl.json")
     exported = artifacts.read_json(net_dir / "export.json")
     bits = record["control"]["address_bits"] if "control" in record else 0
@@ -77,9 +77,9 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> dict:
     }  # fmt: skip
     with artifacts.whole(acc / "overlay") as aside:
         with artifacts.measured("verilator") as run:
-            now_at("writing shell and drivers, and Verilator's lint of both")
+            now_at("writing shell and drivers, and linting both with Verilator")
             lines = _write_folder(aside, acc / "rtl", about, system, form.sources())
-            now_at("examples and bitstream")
+            now_at("writing examples and bitstream")
             _examples(aside, net_dir / "golden.npz", about["output"]["shape"])
             about["bitstream"] = _bitstream(aside, acc, routed)
         what = "lines of SystemVerilog under verilator -Wall"
@@ -89,7 +89,7 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> dict:
 
 
 def _examples(folder: Path, golden: Path, shape: list[int]) -> None:
-    """Some golden frames, with the scores that the drivers give where answers are scores and no labels."""
+    """Some golden frames, with the drivers' scores for them if the network returns scores, not labels."""
     with np.load(golden) as given:
         images, scores = given["images"][:EXAMPLES], given["scores"][:EXAMPLES]
     labels = len(shape) == 3 and shape[-1] < scores.shape[1]
@@ -108,9 +108,13 @@ def _bitstream(folder: Path, acc: Path, routed: bool | None) -> dict:
         shell, own = acc / "bitstream" / f"{dma.TOP}.sv", folder / "rtl" / f"{dma.TOP}.sv"
         of_netlist = there["netlist"] == artifacts.netlist_digest(acc)
         if not (of_netlist and shell.exists() and shell.read_text() == own.read_text()):
-            return {"about": "not here, bitstream/ is of another netlist or shell; `make bitstream` makes it"}
+            return {
+                "about": "not included: bitstream/ has another netlist or shell; `make bitstream` builds it"
+            }
     if not there:
-        return {"about": f"not here, {_why(boards.load(artifacts.read_json(acc / 'fold.json')['board']))}"}
+        return {
+            "about": f"not included: {_why(boards.load(artifacts.read_json(acc / 'fold.json')['board']))}"
+        }
     raw = (acc / there["bit"]["file"]).read_bytes()
     (folder / "overlay.bit").write_bytes(raw)
     (folder / "overlay.bin").write_bytes(as_bin(raw, f"overlay: {there['bit']['file']}"))
@@ -125,12 +129,12 @@ def _bitstream(folder: Path, acc: Path, routed: bool | None) -> dict:
 
 
 def _why(board: boards.Board) -> str:
-    """Why a board has no bitstream, and what would give one."""
+    """Why a board has no bitstream, and how to get one."""
     router = routing.load(board.family)
     if router is None or board.shell_kind not in FORMS:
-        return f"as the bitstream of {board.name} has no shell for a processor"
+        return f"the bitstream of {board.name} has no shell for a processor"
     lacking = router.missing()
-    return routing.lacking(lacking).rstrip(".") if lacking else "`make bitstream` makes it"
+    return routing.lacking(lacking).rstrip(".") if lacking else "`make bitstream` builds it"
 
 
 def _in_words(form: HostShell, border: dict) -> dict:
@@ -139,7 +143,7 @@ def _in_words(form: HostShell, border: dict) -> dict:
 
 
 def _write_folder(folder: Path, rtl: Path, about: dict, system: str, sources: list[Path]) -> int:
-    """Fill the folder; lines of SystemVerilog that lint looked at.
+    """Fill the folder; returns the number of linted lines of SystemVerilog.
 
     Args:
         system, sources: text of the top, and the shell's files.

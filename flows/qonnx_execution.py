@@ -1,7 +1,7 @@
-"""QONNX graphs run as qonnx runs them, node by node, many images at a time.
+"""Execution of QONNX graphs as in qonnx, node by node, on many images at a time.
 
-`qonnx.core.onnx_exec.execute_onnx` gives the same numbers; it looks through the whole graph for every node
-and its tensors (`indexed_model.py`), and makes a session for each (`node_execution.py`).
+`qonnx.core.onnx_exec.execute_onnx` gives the same numbers, but it searches the whole graph for every node and
+its tensors (`indexed_model.py`), and creates a session for each node (`node_execution.py`).
 """
 
 from math import prod
@@ -14,11 +14,11 @@ from xnorforge.flows.indexed_model import indexed
 from xnorforge.flows.node_execution import Runner
 
 BATCH = 100
-AT_ONCE = 1 << 27  # numbers in all tensors of a batch
+AT_ONCE = 1 << 27  # elements in all tensors of a batch
 
 
 class Execution:
-    """A network that is run on batches of any size; `runner` is what runs its nodes."""
+    """A network that runs on batches of any size; `runner` runs its nodes."""
 
     def __init__(self, network: ModelWrapper):
         self.network = indexed(network)
@@ -35,7 +35,7 @@ class Execution:
 
         Args:
             given: the inputs, `images` in a batch; constant shapes of Reshape get that batch.
-            keep: without it the outputs alone are left, and others only as long as a node reads them.
+            keep: if False, only the outputs remain, and other tensors only as long as a node reads them.
         """
         found = self.constants | given
         for name in self.shapes:
@@ -58,13 +58,13 @@ class Execution:
         return found
 
     def _empty(self, node, images: int) -> dict[str, np.ndarray]:
-        """What a node gives, still of zeros: FINN's operators read its shape there."""
+        """A node's output, still zeros: FINN's operators read its shape there."""
         shapes = {name: self.network.get_tensor_shape(name) for name in node.output}
         return {name: np.zeros([images, *shape[1:]], np.float32) for name, shape in shapes.items() if shape}
 
 
 def execution_of(network: ModelWrapper) -> Execution:
-    """The execution of a network, the same one every time for a model with an index."""
+    """The execution of a network; an indexed model always gets the same one."""
     network = indexed(network)
     network.execution = network.execution or Execution(network)
     return network.execution
@@ -73,8 +73,8 @@ def execution_of(network: ModelWrapper) -> Execution:
 def qonnx_scores(network: ModelWrapper, inputs: np.ndarray) -> np.ndarray:
     """Scores as qonnx computes them, float32 (N, classes) or (N, C, H, W), up to 100 images at a time.
 
-    The graph of one image costs mostly Python per node: 1,000 images take seconds in batches, minutes one by
-    one.
+    The time for one image is mostly Python overhead per node: 1,000 images take seconds in batches, minutes
+    one by one.
     """
     execution, parts = execution_of(network), []
     graph, size = execution.network.graph, _images_at_once(network)
@@ -92,7 +92,7 @@ def qonnx_tensors(network: ModelWrapper, inputs: np.ndarray) -> dict[str, np.nda
 
 
 def _images_at_once(network: ModelWrapper) -> int:
-    """Images of a batch: 100, or fewer where the tensors of so many would not fit."""
+    """Number of images per batch: 100, or fewer if their tensors would not fit."""
     constants = {tensor.name for tensor in network.graph.initializer}
     frame = sum(
         prod(axis.dim_value for axis in entry.type.tensor_type.shape.dim)

@@ -1,13 +1,13 @@
 """One Yosys synthesis as a process of its own: `python -m xnorforge.flows.yosys_job JOB.json`, run in the
 folder `rtl/`.
 
-Yosys ends the interpreter on an error and keeps its memory until the end, so that every layer gets a fresh
+Yosys ends the interpreter on an error and frees its memory only at the end, so every layer gets a new
 process.
 
 The job: {"family", "top", "modules": [modules to write and count], "sources": [files],
           "stubs": [files whose modules stay black boxes], "defines": [names],
           "folder": where `<module>.v` of each module and `cells.json` go,
-          "own": whether the top has modules of its own beside those of the list, which become part of it;
+          "own": whether the top has modules of its own that are not in the list and become part of it;
               default no,
           "block_rams": the file of `block_ram_map`, which `main` writes}.
 """
@@ -27,9 +27,8 @@ from xnorforge.hw import families
 def script(job: dict) -> list[str]:
     """The Yosys commands of a job.
 
-    Parametrised modules are mapped once each and only then put into the flat modules that are asked for:
-    copies cost nothing in time, and what is counted is, cell by cell, the netlist that is written and
-    simulated.
+    Parametrised modules are mapped once each and then copied into the requested flat modules: copies take no
+    time, and the counted netlist is, cell by cell, the one that is written and simulated.
     """
     family = families.load(job["family"])
     names = {
@@ -51,7 +50,7 @@ def script(job: dict) -> list[str]:
             if own
             else []
         ),
-        "splitnets",  # a chain of carries through one vector would look like a loop to a simulator
+        "splitnets",  # a carry chain through one vector would look like a loop to a simulator
         "opt_clean -purge",
         f"tee -q -o {quoted(job['folder'] + '/cells.json')} stat -json",
         *(command for name in job["modules"] for command in _written(name, job["folder"])),
@@ -64,7 +63,7 @@ def _written(module: str, folder: str) -> tuple[str, ...]:
 
 
 def quoted(*paths: str) -> str:
-    """Paths as words of a Yosys command: in quotes where one would be taken for several words."""
+    """Paths as words of a Yosys command: quoted if Yosys would otherwise split them."""
     return " ".join(f'"{path}"' if " " in path or ";" in path or "#" in path else path for path in paths)
 
 
@@ -72,7 +71,7 @@ def main(path: str) -> None:
     """Run the job."""
     job = json.loads(Path(path).read_text())
     with tempfile.TemporaryDirectory() as folder:
-        results = Path(folder) / "results"  # Yosys knows no quotes within quotes
+        results = Path(folder) / "results"  # Yosys does not support nested quotes
         results.symlink_to(Path(job["folder"]).resolve())
         block_rams = Path(folder) / block_ram_map.NAME
         if own := families.load(job["family"]).block_rams:
@@ -81,7 +80,7 @@ def main(path: str) -> None:
 
 
 def run_commands(commands: list[str]) -> None:
-    """Run Yosys commands on a fresh design; an error of Yosys ends this process."""
+    """Run Yosys commands on a fresh design; a Yosys error ends this process."""
     with tempfile.TemporaryDirectory() as folder:
         _through_a_plain_path(Path(folder))
         from pyosys import libyosys as yosys
@@ -97,9 +96,9 @@ def run_commands(commands: list[str]) -> None:
 
 
 def _through_a_plain_path(folder: Path) -> None:
-    """Let pyosys be found by a link in `folder` where a shell would read its own path otherwise.
+    """Make pyosys available through a link in `folder` if a shell would interpret its own path differently.
 
-    Yosys calls ABC, which lies in the package, by a shell with the path in double quotes.
+    Yosys starts ABC, which is in the package, through a shell with the path in double quotes.
     """
     spec = find_spec("pyosys")
     if spec is None or spec.origin is None or not set(spec.origin) & set('$`"\\'):

@@ -1,1 +1,1 @@
-"""The operator library: contracts in Python, RTL, boards."""
+"""The hardware library: operators (Python contracts and RTL), boards, part families, shells."""

@@ -1,6 +1,4 @@
-"""A folded graph as its operators, and the reference walk: every operator's own `execute_node`, batch by
-batch.
-"""
+"""The operators of a folded graph, and its reference execution with every operator's `execute_node`."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -17,42 +15,42 @@ def operators(folded: ModelWrapper | Path | str) -> list[HwOp]:
     """The operators of a folded graph with their constants, in an order in which they can run.
 
     Raises:
-        ValueError: a node is none of ours, reads what nothing before it gives, or a tensor has not exactly
-            one reader; fold writes no such graph.
+        ValueError: a node is not an operator of this domain, reads a tensor that does not exist yet, or a
+            tensor does not have exactly one reader; fold writes no such graph.
     """
     model = folded if isinstance(folded, ModelWrapper) else ModelWrapper(str(folded))
     unread, ops = {model.graph.input[0].name}, []
     for node in model.graph.node:
         if node.domain != DOMAIN:
-            raise ValueError(f"{node.name}: {node.op_type} of '{node.domain}' is no operator of {DOMAIN}")
+            raise ValueError(f"{node.name}: {node.op_type} of '{node.domain}' is not an operator of {DOMAIN}")
         op = HwOp.of(model, node)
         if not unread.issuperset(op.sources):
             raise ValueError(
-                f"{node.name}: reads {op.sources}, of which something is not there or read already"
+                f"{node.name}: reads {op.sources}, of which at least one is missing or already read"
             )
         unread = (unread - set(op.sources)) | set(op.results)
         ops.append(op)
     if unread != {model.graph.output[0].name}:
-        raise ValueError(f"{model.graph.name}: {sorted(unread)} are left over beside the output")
+        raise ValueError(f"{model.graph.name}: {sorted(unread)} are produced but never read")
     return ops
 
 
 def in_a_row(ops: list[HwOp]) -> list[HwOp]:
-    """Operators of one stream that were made by themselves, each now reading what the one before gives."""
+    """Connect operators of one stream, so that each reads what the one before writes."""
     for op, after in pairwise(ops):
         after.onnx_node.input[0] = op.onnx_node.output[0]
     return ops
 
 
 def inner_tensors(ops: list[HwOp]) -> list[str]:
-    """The tensors between two operators of a folded graph, in the order in which they are given; in the
-    generated top the bits of `pause_i` (hw/rtl/xf_link.svh).
+    """The tensors between two operators of a folded graph, in the order in which they are written; these are
+    the bits of `pause_i` in the generated top (hw/rtl/xf_link.svh).
     """
     return [tensor for op in ops for tensor in op.results if tensor != ops[-1].results[0]]
 
 
 def enter(op: HwOp, images) -> np.ndarray:
-    """Images uint8 (N, C, H, W) as the first operator takes them: integers (N, *shape), channels last."""
+    """Images uint8 (N, C, H, W) as the first operator's input: integers (N, *shape), channels last."""
     images = np.asarray(images)
     if images.ndim == 4:
         images = images.transpose(0, 2, 3, 1)
@@ -65,11 +63,11 @@ def execute(folded, images, keep=(), block: int = 8) -> dict[str, np.ndarray]:
     Args:
         folded: the graph, its file, or the list of its operators.
         images: uint8 (N, C, H, W), raw 0..255.
-        keep: names of operators whose outputs are wanted too; "all" keeps every one.
-        block: images at a time, which bounds the memory of large windows.
+        keep: names of operators whose outputs are returned too; "all" keeps every one.
+        block: images at a time, which limits the memory of large windows.
 
     Returns:
-        {operator name: int64 (N, *shape)} of its first stream out, the last operator always among them.
+        {operator name: int64 (N, *shape)}, the first output stream, always including the last operator.
     """
     ops = folded if isinstance(folded, list) else operators(folded)
     kept: dict[str, list] = {op.name: [] for op in ops if keep == "all" or op.name in keep or op is ops[-1]}
@@ -83,19 +81,19 @@ def execute(folded, images, keep=(), block: int = 8) -> dict[str, np.ndarray]:
 
 
 def answers(ops: list[HwOp], lowered) -> np.ndarray:
-    """What a folded graph has to give, from the integers of the lowered one and not from its operators.
+    """The expected output of a folded graph, from the integers of the lowered graph and not its operators.
 
     Args:
-        lowered: lowered.npz; its `integers` (N, outputs) or, of a map, (N, H, W, C).
+        lowered: lowered.npz with `integers`, (N, outputs) or (N, H, W, C) for a map.
 
     Returns:
-        What the last operator makes of the integers by its own statement (`HwOp.answers`), int64 (N, *shape).
+        The last operator's `HwOp.answers`, int64 (N, *shape).
     """
     return ops[-1].answers(lowered)
 
 
 def tensors(ops: list[HwOp], images) -> dict[str, np.ndarray]:
-    """Every tensor of a folded graph on images: {name: int64 (N, *shape)}, the input among them."""
+    """Every tensor of a folded graph on images, {name: int64 (N, *shape)}, including the input."""
     given = enter(ops[0], images)
     found = {ops[0].sources[0]: given}
     for op, results in _walk(ops, given):

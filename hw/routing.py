@@ -1,6 +1,6 @@
-"""Place and route of a part family: what `hw/families/<family>/route.py` binds to the name `ROUTER`.
+"""Place and route of a part family: `hw/families/<family>/route.py` binds a `Router` to the name `ROUTER`.
 
-The stage `bitstream` (flows/route) calls it and knows no family; a family without such a file has no stage
+The stage `bitstream` (flows/route) uses nothing else of a family; a family without such a file has no stage
 `bitstream`.
 """
 
@@ -39,13 +39,13 @@ CUT = {
 
 @dataclass(frozen=True)
 class TopPorts:
-    """What of `xf_top` the shell joins to the line.
+    """The ports of `xf_top` that a shell connects.
 
     Attributes:
-        in_bytes, out_bytes: of a beat of either AXI-Stream port.
-        in_beats: of a frame.
-        template_bits: of an address of the AXI4-Lite port through which a template is written; 0: it has
-            none.
+        in_bytes: bytes of an input beat.
+        in_beats: beats of an input frame.
+        out_bytes: bytes of an output beat.
+        template_bits: address bits of the AXI4-Lite port for a template; 0 if there is no template.
     """
 
     in_bytes: int
@@ -60,8 +60,8 @@ class Tool:
 
     Attributes:
         name: the command.
-        source: where users get it, as the end of a sentence "… gives it".
-        folder: variable of the environment that may name a folder with it, beside PATH.
+        source: where to get it, as the end of a sentence "install …".
+        folder: environment variable that may name a folder with it, besides PATH.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Tool:
     folder: str = ""
 
     def path(self) -> str | None:
-        """Where it is: in the folder that the variable names (or its `bin`), beside Python, or on PATH."""
+        """Its path: in the folder that the variable names (or its `bin`), next to Python, or on PATH."""
         given = os.environ.get(self.folder) if self.folder else None
         places = [given, os.path.join(given, "bin")] if given else []
         places += [os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]
@@ -78,12 +78,12 @@ class Tool:
 
 @dataclass(frozen=True)
 class Hop:
-    """A piece of a path between two registers.
+    """A segment of a path between two registers.
 
     Attributes:
         kind: "clk-to-q", "logic", "routing" or "setup".
-        ns: its delay.
-        name: of the net for "routing", else of the cell; names of the netlist, `.` between instances.
+        ns: delay in ns.
+        name: name of the net for "routing", else of the cell, with `.` between instances.
     """
 
     kind: str
@@ -99,23 +99,25 @@ class TimingPath:
 
     @property
     def ns(self) -> float:
-        """Delay of the whole path."""
+        """Delay of the whole path in ns."""
         return sum(hop.ns for hop in self.hops)
 
     def delay(self, routing: bool) -> float:
-        """Of it in wires, or in cells."""
+        """Delay of its wires, or of its cells."""
         return sum(hop.ns for hop in self.hops if (hop.kind == "routing") == routing)
 
 
 @dataclass(frozen=True)
 class LateNet:
-    """A net that drives registers, and when its last register has it.
+    """A net that drives registers, and its arrival time at the last of them.
 
     Attributes:
-        ns: from the clock's source to the input of that register: with the clock's own wire where the tool
-            gives it a delay, without the register's setup time.
-        net, driver, last: names of the net, of the cell that drives it, and of the cell of that register.
-        ends: how many inputs of registers it drives.
+        ns: delay from the clock's source to the input of that register; includes the clock's own wire if the
+            tool gives it a delay, and excludes the register's setup time.
+        net: name of the net.
+        driver: name of the cell that drives it.
+        last: name of the cell of that register.
+        ends: number of register inputs that it drives.
     """
 
     ns: float
@@ -127,16 +129,16 @@ class LateNet:
 
 @dataclass(frozen=True)
 class Routed:
-    """What one run gave.
+    """The result of one run.
 
     Attributes:
         mhz: the highest clock of the accelerator's clock domain after routing.
-        used: sites of the part: {kind: (used, available)}.
-        paths: slowest first, of the accelerator's clock.
+        used: sites of the part, {kind: (used, available)}.
+        paths: critical paths of the accelerator's clock, slowest first.
         bit: name of the bitstream in the folder of the run.
-        late: the nets in front of registers that come last, slowest first; empty where the tool tells none.
+        late: nets with the latest arrival at registers, slowest first; empty if the tool reports none.
         placed: name of the placed netlist there, Verilog of the module `TOP` in cells that the family's
-            `placed.v` models (docs/bitstream.md); "" where the family has none.
+            `placed.v` models (docs/guide/bitstream.md); "" if the family has no such models.
     """
 
     mhz: float
@@ -154,9 +156,9 @@ class HostTop:
 
     Attributes:
         text: its Verilog.
-        sources: the SystemVerilog that it and `xf_system` need, in reading order.
-        instance: of `xf_top` below it, names with `.` between.
-        about: one line for the record: where frames and registers are.
+        sources: the SystemVerilog files that it and `xf_system` need, in reading order.
+        instance: path of the instance of `xf_top` in it, with `.` between instances.
+        about: one line for the record: how to reach frames and registers.
     """
 
     text: str
@@ -166,15 +168,15 @@ class HostTop:
 
 
 class Router(ABC):
-    """How a family's designs are placed and routed.
+    """Place and route for a family.
 
     Attributes:
         tools: programs it needs.
         program: the one that places and routes, for messages.
-        timing: whose delays the clock stands on, and what they leave out; one sentence.
-        synth: the Yosys command for the shell, which leaves `xf_top` a black box.
-        unsearched: why a bitstream cannot be made for the highest clock that is routed, as the end of a
-            sentence "…, as …"; empty where it can.
+        timing: whose delay model the clock figure is based on, and what it leaves out; one sentence.
+        synth: the Yosys command for the shell, which keeps `xf_top` as a black box.
+        unsearched: why a bitstream cannot be made for the highest routed clock, as the end of a sentence
+            "…, as …"; empty if it can.
     """
 
     tools: tuple[Tool, ...]
@@ -184,7 +186,7 @@ class Router(ABC):
     unsearched: str = ""
 
     def missing(self) -> list[Tool]:
-        """The tools that are not found."""
+        """The tools that were not found."""
         return [tool for tool in self.tools if tool.path() is None]
 
     @abstractmethod
@@ -192,43 +194,43 @@ class Router(ABC):
         """The Verilog of the module `TOP`: clock, shell, and `xf_top` as `ACCELERATOR`.
 
         Args:
-            border: the ports of `xf_top`; `hw.shells.uart` gives the text of a shell that serves them.
+            board: the board.
+            ports: the ports of `xf_top`; `hw.shells.uart` returns the text of a shell for them.
 
         Raises:
-            UserError: the board's file lacks what the shell needs.
+            UserError: the board's file lacks something that the shell needs.
         """
 
     def host_top(self, board: Board, _template_bits: int) -> HostTop:
         """The same for a board whose `[shell]` is of the kind "dma" or "gp".
 
         Args:
-            _template_bits: as of `hw.shells.dma.system`.
+            board: the board.
+            _template_bits: as for `hw.shells.dma.system`.
 
         Raises:
-            UserError: the family has no processor in front of the shell.
+            UserError: the family has no processor that could drive the shell.
         """
         raise UserError(
-            f'hw/boards/{board.name}/board.toml: [shell] kind = "{board.shell_kind}" needs a top that '
-            f'joins it to a processor, which the family {board.family} does not have; give kind = "uart".'
+            f'hw/boards/{board.name}/board.toml: [shell] kind = "{board.shell_kind}" needs a top with '
+            f'a processor, which the family {board.family} does not have; use kind = "uart".'
         )
 
     def clocks(self, _board: Board) -> list[float]:
-        """The clocks that a bitstream can give the accelerator of a board, MHz, rising; none where
-        `unsearched` says why.
-        """
+        """The clocks in MHz, ascending, that a bitstream can provide; empty if `unsearched` says why."""
         return []
 
     @abstractmethod
     def identity(self, board: Board) -> list[str]:
-        """What decides a run beside the netlist and the seed: versions, part, arguments."""
+        """Everything that a run depends on besides the netlist and the seed: versions, part, arguments."""
 
     def adapted(self, netlist: dict[str, Any]) -> dict[str, Any]:
-        """The netlist (JSON of Yosys, one flat module) in a form that the tools take; the same function."""
+        """The netlist (JSON of Yosys, one flat module) in a form that the tools accept; same function."""
         return netlist
 
     def checks(self, _netlist: dict[str, Any], _folder: Path, _routed: Routed) -> list[dict[str, Any]]:
-        """Checks of a run beyond those of every family (`artifacts.check`): of the netlist, which was
-        placed, against what `run` left in `folder`.
+        """Checks of a run besides those of every family (`artifacts.check`): the placed netlist against what
+        `run` left in `folder`.
         """
         return []
 
@@ -237,15 +239,15 @@ class Router(ABC):
         """Place and route `folder/netlist.json`, and make the bitstream in `folder`.
 
         Raises:
-            UserError: a tool failed; the text says how, and what would help.
+            UserError: a tool failed; the text says how, and what may help.
         """
 
 
 def load(family: str) -> Router | None:
-    """The router of a family; None where it has none.
+    """The router of a family, or None.
 
     Raises:
-        UserError: no such family.
+        UserError: there is no such family.
     """
     if not (plugins.place(KIND, family) / f"{PART}.py").is_file():
         return None
@@ -255,7 +257,7 @@ def load(family: str) -> Router | None:
 
 
 def routers() -> dict[str, Router]:
-    """All there are, by family."""
+    """All routers, by family."""
     return {name: module.ROUTER for name, module in plugins.parts(KIND, PART).items()}
 
 
@@ -263,32 +265,32 @@ def shell_pins(board: Board, roles: Sequence[str]) -> dict[str, str]:
     """The pins of a board by their role in the shell, in the order of `roles`.
 
     Raises:
-        UserError: the board's file names no pin for one.
+        UserError: the board's file has no pin for a role.
     """
     for role in roles:
         if role not in board.shell["pins"]:
             raise UserError(
-                f"hw/boards/{board.name}/board.toml: [shell.pins] has no '{role}'; "
-                f"it names the pins of {', '.join(roles)}."
+                f"hw/boards/{board.name}/board.toml: [shell.pins] has no pin for '{role}'; "
+                f"give the pins of {', '.join(roles)}."
             )
     return {role: board.shell["pins"][role] for role in roles}
 
 
 def lacking(tools: Sequence[Tool]) -> str:
-    """One sentence: what is not found and who gives it."""
+    """One sentence: which tools were not found, and what to install."""
     names = ", ".join(tool.name for tool in tools)
     sources = "; ".join(dict.fromkeys(tool.source for tool in tools))
-    return f"{names} not found; {sources} gives what a bitstream needs."
+    return f"{names} not found; for bitstreams install {sources}."
 
 
 def call(tool: Tool, arguments: Sequence[str], folder: Path, log: str, **environment: str) -> str:
-    """Run a tool in a folder; what it says goes to the file `log` there.
+    """Run a tool in a folder; its output is written to the file `log` there.
 
     Returns:
-        What it said.
+        Its output.
 
     Raises:
-        UserError: it ended with an error; the text is its own first message of an error.
+        UserError: it ended with an error; the text is its first error message.
     """
     path = tool.path()
     assert path is not None, tool.name
@@ -308,25 +310,25 @@ def call(tool: Tool, arguments: Sequence[str], folder: Path, log: str, **environ
 
 
 def left(path: Path, tool: Tool) -> bytes:
-    """A file that a tool was to write.
+    """Read a file that a tool should have written.
 
     Raises:
-        UserError: it wrote none, or an empty one.
+        UserError: the file is missing or empty.
     """
     data = path.read_bytes() if path.is_file() else b""
     if not data:
         what = "an empty" if path.is_file() else "no"
         raise UserError(
-            f"{tool.name} ended well and left {what} {path.name}; install it anew ({tool.source})."
+            f"{tool.name} reported success but wrote {what} {path.name}; reinstall it ({tool.source})."
         )
     return data
 
 
 def other_part(tool: Tool, bit: str, board: Board) -> str:
-    """One sentence: a bitstream that is for another part than the board's."""
+    """One sentence on a bitstream for a part other than the board's."""
     return (
-        f"{tool.name} made {bit} for another part than {board.part} of {board.name}; nothing of it is kept, "
-        f"as that board would not take it: install tools and databases of one release ({tool.source})."
+        f"{tool.name} made {bit} for a part other than {board.part} of {board.name}, so it was discarded; "
+        f"install tools and databases from one release ({tool.source})."
     )
 
 
@@ -334,8 +336,8 @@ class ToolFailed(UserError):
     """A tool ended with an error.
 
     Attributes:
-        said: all that it said.
-        reason: its own message, or how it ended where it has none.
+        said: its output.
+        reason: its error message, or how it ended if it printed none.
     """
 
     def __init__(self, tool: Tool, code: int, said: str):
@@ -343,5 +345,5 @@ class ToolFailed(UserError):
         errors = errors or RAISED.findall(said)[-1:]  # of a tool in Python: the exception that ended it
         ended = f"signal {-code}" if code < 0 else f"exit code {code}"
         self.said = said
-        self.reason = errors[0].rstrip(".") if errors else f"it ended with {ended} and named no error"
-        super().__init__(f"{tool.name}: {self.reason}; install it anew ({tool.source}).")
+        self.reason = errors[0].rstrip(".") if errors else f"it ended with {ended} and no error message"
+        super().__init__(f"{tool.name}: {self.reason}; reinstall it ({tool.source}).")

@@ -1,6 +1,4 @@
-"""One operator as a module without parameters: what the top, the operator bench and the netlist
-instantiate.
-"""
+"""An operator as a module without parameters, for the top, the operator bench and the netlist."""
 
 import inspect
 from importlib.resources import files
@@ -14,8 +12,8 @@ SPDX = "// SPDX-License-Identifier: Apache-2.0\n"
 def wrapper(op: HwOp, module: str) -> tuple[str, dict[str, str]]:
     """Write the module `module` that instantiates `op` with its parameters and memory files.
 
-    The instance is called `u_op`; the ports are those of every operator (docs/architecture.md), and its own
-    `side_ports`.
+    The instance is called `u_op`; the ports are those of every operator (docs/guide/operators.md), and its
+    own `side_ports`.
 
     Returns:
         The SystemVerilog text, and the memory files {`<module>_<parameter>.mem`: hex words, one per line}.

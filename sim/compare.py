@@ -1,4 +1,4 @@
-"""Two arrays that must be equal: how many frames differ, and where first."""
+"""Comparison of two arrays that must be equal: how many frames differ, and the first difference."""
 
 import numpy as np
 

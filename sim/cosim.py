@@ -1,7 +1,7 @@
-"""RTL simulation: streams in and out of a verilated top, with seeded pauses, every output beat's cycle
-recorded.
+"""RTL simulation: streams into and out of a verilated top, with seeded pauses; records every output beat's
+cycle.
 
-Devices come from `device.py`; one operator, or a list of them, is put on a bench on the fly.
+`device.py` makes devices; one operator, or a list of them, is put on a bench automatically.
 """
 
 import os
@@ -30,13 +30,11 @@ FAULTS = {
 
 
 class Hang(MismatchError):
-    """The device stopped before all beats came; the text names the lane and how many beats arrived."""
+    """The device stopped before all beats arrived; the text names the lane and the number of beats."""
 
 
 class Fault(MismatchError):
-    """The device broke a handshake rule or gave beats nobody asked for; the text names the lane and the
-    cycle.
-    """
+    """The device broke a handshake rule or returned too many beats; the text names the lane and the cycle."""
 
 
 @dataclass(frozen=True)
@@ -116,12 +114,11 @@ def run(what, inputs, stall=0.0, seed=0, reset_at=None, waves=None, probe=False,
         what: an operator, a list of operators, or a `Device`.
         inputs: integers (frames, *shape) or a `Feed`; a list of them, one per lane, for a list of operators
             or a bench, where a lane with several streams in has a list of its own.
-        stall: chance of a pause in any cycle, 0 to below 1; a pair gives source and sink their own; or
-            `Pauses`, whose inner ones are of a lane whose streams between operators can pause; a list gives
-            each lane its own.
-        seed: of the pauses and of the noise that registers start with.
-        reset_at: cycle of a reset, after which all frames are sent again and only the answers after it count;
-            a list gives each lane its own.
+        stall: probability of a pause in a cycle, 0 to below 1; a pair for source and sink; or `Pauses`, which
+            can also pause the streams between operators; a list for individual lanes.
+        seed: seed of the pauses and of the random initial contents of registers.
+        reset_at: cycle of a reset, after which all frames are sent again and only later answers count; a list
+            for individual lanes.
         waves: file for the waveforms of the whole run.
         probe: check in every cycle that the handshakes depend on registers only (a tenth slower).
         clock_mhz: the clock whose cycles the waveforms show, to a picosecond of half a cycle.
@@ -130,7 +127,7 @@ def run(what, inputs, stall=0.0, seed=0, reset_at=None, waves=None, probe=False,
         The `Run` of each lane in a list; without the list where `inputs` is one array or one `Feed`.
 
     Raises:
-        Hang, Fault: of the first lane that has one.
+        Hang, Fault: the error of the first lane that has one.
     """
     single = not isinstance(inputs, list)
     device = what if isinstance(what, Device) else bench([what] if single else what, waves=waves is not None)
@@ -240,9 +237,9 @@ def _read(file, device: Device, index: int, feed: Feed, said: str) -> Run | Mism
         )
     assertion = re.search(rf"%Error: \S+: Assertion failed in ({own}\S+)", said)
     if assertion:
-        return Fault(f"{lane.name}: an assertion fails in {assertion[1].rstrip(':')}.")
+        return Fault(f"{lane.name}: an assertion failed in {assertion[1].rstrip(':')}.")
     if not head:
-        return Fault(f"{lane.name}: too many assertions of other lanes fail; this one did not end.")
+        return Fault(f"{lane.name}: did not finish, as too many assertions failed in other lanes.")
     first, stopped, surplus, rule, at = head
     came = sum(int(count[0]) for _, count, _, _ in found)
     beats = sum(len(cycles) for _, _, cycles, _ in found)
@@ -254,7 +251,7 @@ def _read(file, device: Device, index: int, feed: Feed, said: str) -> Run | Mism
             f"{accepted} of {asked} input beats were accepted."
         )
     if surplus:
-        return Fault(f"{lane.name}: {surplus} beats came after the {beats} expected ones.")
+        return Fault(f"{lane.name}: {surplus} output beats arrived after the expected {beats}.")
     fills = {
         path: int(entries) for path, entries in re.findall(rf"^XF_FILL ({own}\S*) (\d+)", said, re.MULTILINE)
     }

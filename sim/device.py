@@ -79,7 +79,7 @@ def bench(ops: list[HwOp], defines=("XF_SIM",), extra=(), checked=True, waves=Fa
     """Build a top that holds the operators side by side, each on a lane of its own.
 
     Args:
-        defines: which form of the operators is read; see docs/architecture.md.
+        defines: macros that select a form of the operators, such as XF_XC7 (docs/guide/operators.md).
         extra: files read before all others, such as models of a family's cells.
         checked: assertions on.
         waves: able to write waveforms.
@@ -147,7 +147,7 @@ def side_by_side(ops: list[HwOp], modules: list[str]) -> tuple[str, list[Lane]]:
         cells.append(f"  {module} u_{name} (.clk_i, .rst_ni({name}_rst_ni), {', '.join(given)});\n")
         lanes.append(Lane(op.name, f"{name}_rst_ni", sources, sinks, patience([op])))
     head = ",\n".join(ports)
-    unread = "  /* verilator lint_off PINCONNECTEMPTY */  // side ports that are read in a network\n"
+    unread = "  /* verilator lint_off PINCONNECTEMPTY */  // side ports that are only read in a network\n"
     unread = unread if any(op.side_ports() for op in ops) else ""
     return f"module xf_bench (\n{head}\n);\n{unread}{''.join(cells)}endmodule : xf_bench\n", lanes
 

@@ -1,4 +1,4 @@
-"""The `netlist` stage: the circuit that was counted, as Yosys cells, runs the golden images."""
+"""The stage `netlist`: the mapped circuit, as Yosys cells, runs the golden images."""
 
 from importlib.resources import files
 from importlib.util import find_spec
@@ -89,13 +89,13 @@ def sources(netlist: Path, family: str) -> list[Path]:
     own = families.models(family)
     if own is None:
         raise UserError(
-            f"netlist: there are no cell models for the family {family}; "
-            f"take a board of the family {' or '.join(families.modelled())}."
+            f"netlist: the family {family} has no cell models; "
+            f"use a board of the family {' or '.join(families.modelled())}."
         )
     if find_spec("pyosys") is None:
         raise ToolMissing(
             "netlist: the Python package pyosys (Yosys) is missing; "
-            "`make build` installs it with the locked set."
+            "run `make build`, which installs it, or reinstall xnorforge with pip."
         )
     rest = Path(str(files("pyosys"))) / "share" / families.load(family).simulation
     return [own, *sorted(Path(netlist).glob("*.v")), rest]

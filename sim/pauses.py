@@ -1,4 +1,4 @@
-"""Pauses in proportion to a network, with which the stage `sim` proves it."""
+"""Pauses in proportion to a network, for the stage `sim`."""
 
 import math
 
@@ -14,10 +14,10 @@ def in_every_stream(ops: list[HwOp], frames: int) -> Pauses:
     """Pauses in proportion to a network's interval, at its ends and in each of its streams, so that every
     operator starves and is blocked.
 
-    Each stream pauses in 3 of 10 slots, drawn at random, of as many cycles as its beats are apart at full
-    rate; every second inner stream in 3 of 10 cycles. The inner streams stand still besides, one after the
-    other, for up to an interval each, all of them in fewer cycles than so many frames need. The sink stands
-    still for more intervals than the network holds frames, so that it backs up to the source.
+    Time is divided into slots as long as the distance of a stream's beats at full rate. Each stream pauses in
+    three of ten slots at random; every second inner stream in three of ten cycles. In addition the inner
+    streams stop one after the other for up to an interval each, within the time of the given frames. The sink
+    stops for more intervals than the network holds frames, so that it backs up to the source.
     """
     interval = max(op.cycles() for op in ops)
 

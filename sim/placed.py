@@ -1,8 +1,8 @@
-"""The `placed` stage: the netlist behind place and route, cell by cell, runs the golden images.
+"""The stage `placed`: the netlist after place and route runs the golden images, cell by cell.
 
-It is driven as on the board, through the serial line at its pins. Where the images would keep the line busy
-for longer than `LINE_CYCLES`, the streams between the shell and the accelerator are driven instead: the same
-cells, without those of the shell. Where a template is written at run time, it changes on the way.
+It is driven through the serial line at its pins, as on the board. If the images would take longer than
+`LINE_CYCLES` on the line, the streams between shell and accelerator are driven instead: the same cells
+without those of the shell. If a template can be written at run time, it changes between frames.
 """
 
 import tempfile
@@ -59,7 +59,7 @@ def simulate_placed(acc: Path, net_dir: Path, images: int = 2, progress=lambda *
         busy = line_cycles(ops, board) * len(pictures)
         driven = "the serial line at its pins"
         if busy > LINE_CYCLES:
-            driven = f"the accelerator's streams, as the serial line takes {busy:,} cycles for these images"
+            driven = f"the accelerator's streams, as the serial line would take {busy:,} cycles"
         progress("building the model of the placed netlist")
         device = placed_device(netlist, board, ops, busy <= LINE_CYCLES)
         progress(f"placed netlist on {len(pictures):,} images, through {driven}")
@@ -103,10 +103,10 @@ def netlist_cells(netlist: Path) -> int:
 
 
 def unmodelled(board: Board) -> UserError:
-    """What is said where a family has no models of placed cells."""
+    """The error for a family without models of placed cells."""
     return UserError(
-        f"placed: there are no models of placed cells for the family {board.family}; "
-        "the netlist before it is simulated where a family has cells.v."
+        f"placed: the family {board.family} has no models of placed cells; "
+        "simulate the mapped netlist instead (xnorforge netlist)."
     )
 
 
@@ -114,7 +114,7 @@ def placed_device(netlist: Path, board: Board, ops: list[HwOp], line: bool) -> D
     """Build a bench around a placed netlist.
 
     Args:
-        netlist: Verilog of the module `routing.TOP`, see docs/bitstream.md.
+        netlist: Verilog of the module `routing.TOP`, see docs/guide/bitstream.md.
         ops: of the accelerator in it.
         line: driven through the serial line, one byte per beat; else through the accelerator's streams.
 
@@ -172,7 +172,7 @@ def check_sequence(device: Device, ops: list[HwOp], pictures: np.ndarray, line: 
         run = cosim.run(device, feed, seed=SEED)
     wanted = templates.responses(BitSimulator(ops), frames, flags, loads)
     compare.equal("placed netlist", "a sequence with templates", run.output, wanted)
-    what = f"{flags[:, 1].sum()} templates learnt, {len(loads)} loaded on the way"
+    what = f"{flags[:, 1].sum()} templates learnt, {len(loads)} loaded between frames"
     return compare.compare_arrays("placed netlist with templates = bit simulator", run.output, wanted, what)
 
 

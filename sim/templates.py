@@ -1,8 +1,8 @@
-"""Frames with flags: which template each of them sees, in both simulators and as traffic for the RTL.
+"""Frames with flags: the template that each frame sees, in both simulators and as traffic for the RTL.
 
-A frame carries `bank` and `learn` (docs/architecture.md, "Frame flags"). It is compared with the template of
-its bank; if it learns, its first window becomes the template of the other bank, for all frames behind it. A
-host loads a template between two frames.
+A frame carries `bank` and `learn` (docs/guide/operators.md). It is compared with the template of its bank; if
+it learns, its first window becomes the template of the other bank, for all frames after it. A host loads a
+template between two frames.
 """
 
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class Reference:
 
 
 def responses(machine, frames, flags, loads=()) -> np.ndarray:
-    """What a network answers to a sequence of frames with flags, starting at power-up.
+    """The outputs of a network for a sequence of frames with flags, starting at power-up.
 
     Args:
         machine: a `BitSimulator`, or a list of operators for the reference walk.
@@ -76,7 +76,7 @@ def responses(machine, frames, flags, loads=()) -> np.ndarray:
 
 
 def learnt(machine, frames) -> np.ndarray:
-    """The templates (N, mw, mh) that frames teach: the features of their first window.
+    """The templates (N, mw, mh) that are learnt from frames: the features of their first window.
 
     Args:
         machine: a `BitSimulator` or a `Reference`.
@@ -150,9 +150,8 @@ def check_templates(
     for name, stall in runs.items():
         got = run_frames(device, ops, frames, flags, loads, stall, seed).output
         compare.equal("xf_top", name, got, wanted)
-        what = (
-            f"{flags[:, 1].sum()} templates learnt, {len(loads)} loaded on the way; pauses {stall or 'none'}"
-        )
+        changes = f"{flags[:, 1].sum()} templates learnt, {len(loads)} loaded between frames"
+        what = f"{changes}; pauses {stall or 'none'}"
         found.append(compare.compare_arrays(f"{name} = bit simulator", got, wanted, what))
     return found
 
@@ -168,7 +167,7 @@ def run_frames(device: Device, ops, frames, flags, loads=(), stall=0.0, seed=0) 
     wanted = loadable_of(ops).registers
     if answers.any() or run.more[2].any() or registers.tolist() != wanted:
         raise MismatchError(
-            f"xf_top: AXI4-Lite refuses {int((answers != 0).sum())} of {len(answers)} writes, and its "
+            f"xf_top: AXI4-Lite refused {int((answers != 0).sum())} of {len(answers)} writes, and its "
             f"registers are {registers.tolist()}, expected {wanted}."
         )
     return run

@@ -36,7 +36,7 @@ def as_rtl(machine: Machine, device: Device, stall=0.0) -> dict:
     if compare.frames_unequal(found, expected):
         raise MismatchError(compare.describe("tracker", "RTL", found, expected))
     steps = sum(answers is not None for _, answers in machine.kept)
-    what = f"{steps} steps of the first test sequence, its template learnt from a frame; "
+    what = f"{steps} steps of the first test sequence, template learnt from a frame; "
     what += f"pauses {stall or 'none'}"
     return compare.compare_arrays(
         f"RTL tracker{' stalled' if stall else ''} = bit simulator", found, expected, what

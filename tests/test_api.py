@@ -66,45 +66,41 @@ def test_integers_of_any_type_and_floats_of_their_values_are_the_same_input(dens
     np.testing.assert_array_equal(built.scores(nearly), wanted[:100])
 
 
-WANTED = "give (N, 12), integers of 0 to 255 or floats of 0 to 1"
-CUT = ", with numpy.clip where what is beyond may be cut"
-
-
 @pytest.mark.parametrize(
     ("images", "answer"),
     [
-        (np.zeros((2, 3, 4), np.uint8), f"predict: images are uint8 (2, 3, 4); {WANTED}."),
-        (np.zeros((0, 12), np.uint8), f"predict: images are uint8 (0, 12); {WANTED}."),
-        (np.zeros((2, 12), complex), f"predict: images are complex128 (2, 12); {WANTED}."),
-        (np.full((2, 12), 256), f"predict: images hold 256 to 256; {WANTED}."),
-        (np.full((2, 12), 255.0), f"predict: images hold 255 to 255; {WANTED}{CUT}."),
-        (np.full((2, 12), np.nan), f"predict: images hold nan to nan; {WANTED}{CUT}."),
+        (np.zeros((2, 3, 4), np.uint8), r"uint8 \(2, 3, 4\)"),
+        (np.zeros((0, 12), np.uint8), r"uint8 \(0, 12\)"),
+        (np.zeros((2, 12), complex), r"complex128 \(2, 12\)"),
+        (np.full((2, 12), 256), "256"),
+        (np.full((2, 12), 255.0), "255.*numpy.clip"),
+        (np.full((2, 12), np.nan), "nan"),
     ],
 )  # fmt: skip
 def test_what_the_input_does_not_hold_is_one_sentence(dense, images, answer):
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError, match=rf"^predict: .*{answer}") as refused:
         dense[0].predict(images)
-    assert str(caught.value) == answer
+    assert "(N, 12)" in str(refused.value)
 
 
 @pytest.mark.parametrize(
     ("model", "given", "answer"),
     [
-        ("mnist-cnm", {}, r"NET: no 'mnist-cnm' among .*\. Did you mean 'mnist-cnn'\?"),
-        ("none.onnx", {}, r"MODEL: 'none.onnx' does not exist; give the path of a QONNX file\."),
-        ("mnist-tfc", {"bord": 1}, r"build: has no option bord; .* can be given\."),
-        ("mnist-tfc", {"scale": 0.5}, r"build: scale cannot be given for a network by name; leave it out\."),
-        ("mnist-tfc", {"images": np.zeros((2, 1, 28, 28), np.uint8)},
-            r"build: images, labels or input_shape cannot be given for a network by name; leave it out\."),
-        ("none.onnx", {"data": "p"}, r"build: data cannot be given for a file or module; leave it out\."),
-        ("folder-small", {}, r"DATA: folder-small is trained on pictures of yours; .*"),
-        ("mnist-tfc", {"frames": 1}, r"IMAGES: '1' is no whole number of 2 or more; .*"),
-        ("mnist-tfc", {"board": "pynq-z9"}, r"BOARD: no 'pynq-z9' among .*"),
+        ("mnist-cnm", {}, "NET: .*'mnist-cnm'.*'mnist-cnn'"),
+        ("none.onnx", {}, "MODEL: 'none.onnx' .*QONNX"),
+        ("mnist-tfc", {"bord": 1}, "build: .*bord.*backend"),
+        ("mnist-tfc", {"scale": 0.5}, "build: scale "),
+        ("mnist-tfc", {"images": np.zeros((2, 1, 28, 28), np.uint8)}, "build: images"),
+        ("none.onnx", {"data": "p"}, "build: data "),
+        ("folder-small", {}, "DATA: folder-small "),
+        ("mnist-tfc", {"frames": 1}, "IMAGES: '1' "),
+        ("mnist-tfc", {"spare": "luts"}, "SPARE: .*'luts'"),
+        ("mnist-tfc", {"board": "pynq-z9"}, "BOARD: .*'pynq-z9'"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_built_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch, model, given, answer):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=f"^{answer}$"):
+    with pytest.raises(UserError, match=f"^{answer}"):
         xnorforge.build(model, **given)
     assert not (tmp_path / "out").exists()
 
@@ -120,7 +116,7 @@ def test_training_from_python_says_what_is_wrong(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"^NET: no 'digits' among .*"):
         xnorforge.train_network("digits")
-    with pytest.raises(UserError, match="DATA: 'nowhere' is no folder; "):
+    with pytest.raises(UserError, match="DATA: 'nowhere'"):
         xnorforge.train_network("folder-small", data="nowhere")
     assert not (tmp_path / "out").exists()
 

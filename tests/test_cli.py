@@ -1,4 +1,4 @@
-"""The command line: what a wrong request is answered with, word for word, and with which exit code."""
+"""The command line: what a wrong request is answered with, and with which exit code."""
 
 import errno
 import json
@@ -11,13 +11,10 @@ import pytest
 
 from xnorforge import __main__ as cli
 from xnorforge.cli import inquire
-from xnorforge.core import networks, plugins, progress
+from xnorforge.core import plugins, progress
 from xnorforge.core.artifacts import check, whole, write_json
 from xnorforge.core.errors import MismatchError, ToolMissing, UserError
 from xnorforge.pipeline import job
-
-NETS, METHODS = ", ".join(networks.names()), ", ".join(plugins.names("sw.methods"))
-BOARDS = ", ".join(plugins.names("hw.boards"))
 
 
 @pytest.fixture
@@ -34,58 +31,48 @@ def call(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("option", "given", "answer"),
+    ("option", "given", "near"),
     [
-        (
-            "--backend",
-            "hls4m",
-            "BACKEND: no 'hls4m' among auto, da4ml, finn, hls4ml, rtl. Did you mean 'hls4ml'?",
-        ),
-        (
-            "--board",
-            "pynq-z3",
-            f"BOARD: no 'pynq-z3' among {BOARDS}. Did you mean 'pynq-z2'?",
-        ),
-        (
-            "--net",
-            "mnist-cn",
-            f"NET: no 'mnist-cn' among {NETS}. Did you mean 'mnist-cnn'?",
-        ),
-        ("--method", "sta", f"METHOD: no 'sta' among {METHODS}. Did you mean 'ste'?"),
-        ("--method", "zzz", f"METHOD: no 'zzz' among {METHODS}."),
+        ("--backend", "hls4m", "hls4ml"),
+        ("--board", "pynq-z3", "pynq-z2"),
+        ("--net", "mnist-cn", "mnist-cnn"),
+        ("--task", "mnits", "mnist"),
+        ("--method", "sta", "ste"),
+        ("--method", "zzz", "bonn"),
+        ("--output", "label", "labels"),
+        ("--spare", "luts", "lut"),
+        ("--pnr", "on", "off"),
+        ("--freq", "boards", "board"),
     ],
 )
-def test_an_unknown_name_is_answered_with_those_that_exist_and_the_nearest(call, option, given, answer):
-    assert call("check", option, given) == (2, "", f"{answer}\n")
+def test_an_unknown_name_is_answered_with_those_that_exist(call, option, given, near):
+    code, out, err = call("build", "--dry-run", option, given)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"{option.strip('-').upper()}: ") and f"'{given}'" in err and near in err
 
 
 def test_known_names_pass_without_a_word(call):
-    assert call("check", "--net", "mnist-cnn", "--method", "ste", "--board", "pynq-z2") == (0, "", "")
+    code, out, err = call("build", "--dry-run", "--net", "mnist-cnn", "--method", "ste", "--board", "pynq-z2")
+    assert (code, err) == (0, "") and out
 
 
 def test_a_truncated_onnx_file_is_one_sentence(call, tmp_path):
     model = tmp_path / "cut.onnx"
     model.write_bytes(b"\x08\x07\x12\x07pytorch:\xff\xff")
     code, out, err = call("export", "--model", model, "-o", tmp_path / "out")
-    assert (code, out) == (2, "")
-    assert err.splitlines()[-1].startswith(f"{model}: not an ONNX model, or cut short; export it again")
+    assert (code, out) == (2, "") and str(model) in err
     assert "Traceback" not in err
 
 
 def test_a_missing_onnx_file_is_one_sentence(call, tmp_path):
     code, _, err = call("export", "--model", tmp_path / "none.onnx", "-o", tmp_path / "out")
-    assert code == 2
-    assert "none.onnx: no such file; give the path of a QONNX model" in err
-    assert "Traceback" not in err
+    assert code == 2 and "none.onnx" in err and "Traceback" not in err
 
 
-@pytest.mark.parametrize(
-    "words",
-    [["export", "-o", "x"], ["export", "mnist-cnn", "--model", "m.onnx", "-o", "x"]],
-    ids=["neither", "both"],
-)
-def test_export_takes_a_network_or_a_file(call, words):
-    assert call(*words) == (2, "", "export: give either a network or --model FILE, not both.\n")
+@pytest.mark.parametrize("words", [["mnist-cnn", "--model", "m.onnx"], ["m.onnx", "--net", "mnist-cnn"]])
+def test_one_network_is_given(call, words):
+    code, out, err = call("export", *words)
+    assert (code, out) == (2, "") and "mnist-cnn" in err and "m.onnx" in err
 
 
 def test_an_unknown_option_is_a_bad_request(call):
@@ -112,7 +99,7 @@ def test_an_interruption_is_130(call, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(inquire, "known", interrupt)
-    assert call("list") == (130, "", "\ninterrupted; the same command goes on from here\n")
+    assert call("list")[0] == 130
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_behind(tmp_path, monkeypatch):
@@ -124,15 +111,14 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_behind(tmp_path, monkeyp
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(UserError) as caught, job.stage("lower", folder):
         write_json(folder / "lower.json", {})
-    wanted = "no space left on the disk for lower; free some (a build takes about 200 MB) and start again."
-    assert str(caught.value) == f"{folder}: {wanted}"
+    assert str(folder) in str(caught.value) and "no space left" in str(caught.value)
     assert list(folder.iterdir()) == []
 
 
 def test_a_tool_that_dies_of_a_full_disk_is_the_same_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(job, "free", lambda _: 4096)
     with (
-        pytest.raises(UserError, match="no space left on the disk for sim; free some"),
+        pytest.raises(UserError, match="no space left"),
         job.stage("sim", tmp_path),
     ):
         raise subprocess.CalledProcessError(1, "g++")
@@ -168,9 +154,8 @@ def test_a_disk_that_is_really_full_is_one_sentence(tmp_path):
     if done is None:
         pytest.skip("this machine does not let a test mount a disk of its own")
     assert done.returncode == 2, done.stderr
-    assert done.stderr.splitlines()[-1].startswith(
-        f"{tmp_path}/out: no space left on the disk for export; free some"
-    )
+    last = done.stderr.splitlines()[-1]
+    assert str(tmp_path) in last and "no space left" in last
     assert "Traceback" not in done.stderr
 
 
@@ -194,7 +179,7 @@ def test_a_stage_with_a_mismatch_fails_and_names_the_check(tmp_path):
 def test_a_check_that_compared_nothing_fails(tmp_path):
     record = tmp_path / "lower.json"
     with (
-        pytest.raises(MismatchError, match=r"^lower: lowered = qonnx failed"),
+        pytest.raises(MismatchError, match="lowered = qonnx"),
         job.stage("lower", tmp_path, record),
     ):
         write_json(record, {"checks": [check("lowered = qonnx", 0, 0, 0)]})
@@ -225,7 +210,7 @@ def test_help_does_not_import_what_only_stages_need():
 def test_list_prints_data_alone_on_standard_output(call):
     code, out, err = call("list", "--json")
     assert (code, err) == (0, "")
-    assert set(json.loads(out)) == {"nets", *map(plugins.plural, plugins.KINDS)}
+    assert set(json.loads(out)) == {"schema", "nets", *map(plugins.plural, plugins.KINDS)}
 
 
 def test_progress_without_a_terminal_is_a_line_now_and_then(capsys, monkeypatch):
@@ -235,78 +220,8 @@ def test_progress_without_a_terminal_is_a_line_now_and_then(capsys, monkeypatch)
         for _ in range(4):
             advance(300)
     assert capsys.readouterr().err == "sim: RTL: 600 of 1,200 images\n"
-
-
-def hint(old: str, new: str) -> str:
-    return f"{old}: is called {new} now; the next release drops the old name\n"
-
-
-@pytest.fixture
-def float_runs(monkeypatch, tmp_path):
-    """The full-precision trainings that a command line starts, by their arguments."""
-    from xnorforge.sw.training import full_precision
-
-    runs = []
-
-    def train(*given):
-        runs.append(given)
-        return {"accuracy": []}
-
-    monkeypatch.setattr(full_precision, "train_full_precision", train)
-    monkeypatch.chdir(tmp_path)
-    return runs
-
-
-def test_the_old_word_for_full_precision_training_works_with_a_hint(call, float_runs):
-    new = call("train-float", "mnist-tfc", "--epochs", 3)
-    old = call("twin", "mnist-tfc", "--epochs", 3)
-    assert new[:2] == old[:2] == (0, "")
-    assert old[2] == hint("twin", "train-float") + new[2]
-    assert float_runs[0] == float_runs[1]
-    assert float_runs[0][:3] == ("mnist-tfc", Path("out/mnist-tfc-float"), 3)
-
-
-def test_a_full_precision_run_in_the_old_folder_goes_on_there(call, float_runs):
-    Path("out/mnist-tfc-twin").mkdir(parents=True)
-    assert call("train-float", "mnist-tfc")[0] == 0
-    assert float_runs[0][1] == Path("out/mnist-tfc-twin")
-
-
-@pytest.mark.parametrize("equals", [False, True])
-def test_the_old_option_for_the_scale_works_with_a_hint(call, monkeypatch, tmp_path, equals):
-    from xnorforge.cli import build
-
-    given = []
-    monkeypatch.setattr(build, "one", lambda *_, **options: given.append(options["scale"]))
-    words = ["export", "--model", "m.onnx", "-o", tmp_path]
-    assert call(*words, "--scale", "0.25") == (0, "", "")
-    option = ["--input-scale=0.25"] if equals else ["--input-scale", "0.25"]
-    assert call(*words, *option) == (0, "", hint("--input-scale", "--scale"))
-    assert given == [0.25, 0.25]
-
-
-def test_the_old_option_for_rounded_sums_works_with_a_hint(call, monkeypatch, tmp_path):
-    from xnorforge.cli import build
-
-    given = []
-    monkeypatch.setattr(build, "one", lambda *_, **options: given.append(options["approximate"]))
-    assert call("lower", tmp_path, "--approximate") == call("lower", tmp_path) == (0, "", "")
-    assert call("lower", tmp_path, "--allow-approximate") == (
-        0,
-        "",
-        hint("--allow-approximate", "--approximate"),
-    )
-    assert given == [True, False, True]
-
-
-def test_the_old_option_for_the_frames_of_a_bench_works_with_a_hint(call, monkeypatch, tmp_path):
-    from xnorforge.cli import results
-    from xnorforge.studies import bench
-
-    frames = []
-    monkeypatch.setattr(results.stages, "left_by", lambda *_: ())
-    monkeypatch.setattr(bench, "bench_figures", lambda _, count: frames.append(count))
-    monkeypatch.setattr(bench, "table", lambda _: "a table")
-    assert call("bench", tmp_path) == call("bench", tmp_path, "--frames", 7) == (0, "a table\n", "")
-    assert call("bench", tmp_path, "--images", 7) == (0, "a table\n", hint("--images", "--frames"))
-    assert frames == [20, 7, 7]
+    progress.set_loudness("plain")
+    with progress.progress("sim: RTL", 1200, "images") as advance:
+        advance(300)
+    progress.set_loudness("usual")
+    assert capsys.readouterr().err == ""

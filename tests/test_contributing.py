@@ -54,6 +54,12 @@ def test_a_recipe_touches_one_place_and_ends_in_its_commands(title):
     assert any("-m pytest" in line for line in commands(RECIPES[title]))
 
 
+def test_the_tests_that_the_page_names_exist():
+    named = re.findall(r"`(tests/[^` ]+)", (ROOT / "CONTRIBUTING.md").read_text())
+    assert len(named) > 20
+    assert [name for name in named if "NAME" not in name and not list(ROOT.glob(name))] == []
+
+
 def test_the_operator_is_the_one_that_goes_from_onnx_to_its_netlist():
     """tests/test_operator_folders.py takes it there."""
     kept = ROOT / "tests/plugins/absolute"
@@ -66,7 +72,7 @@ def test_the_operator_is_the_one_that_goes_from_onnx_to_its_netlist():
 def test_the_tests_of_a_recipe_run_on_what_it_adds(plugged):
     title, environment = plugged
     for line in commands(RECIPES[title]):
-        words = shlex.split(line)
+        words = shlex.split(line, comments=True)
         if words[0] != ".venv/bin/python":
             continue
         quiet = ["-p", "no:cacheprovider"] if "pytest" in words else []
@@ -80,18 +86,17 @@ def test_the_tests_of_a_recipe_run_on_what_it_adds(plugged):
 
 
 @pytest.mark.parametrize("plugged", RECIPES, indirect=True)
-def test_make_knows_the_targets_and_variables_of_a_recipe(plugged):
+def test_a_build_finds_what_a_recipe_adds(plugged):
+    """What the builds of the recipe would run; tests/test_pages.py parses the other commands."""
     title, environment = plugged
     for line in commands(RECIPES[title]):
-        if line.startswith("make "):
-            done = subprocess.run(
-                ["make", "-n", *shlex.split(line)[1:]],
-                cwd=ROOT,
-                env=environment,
-                capture_output=True,
-                text=True,
-            )
-            assert done.returncode == 0 and "xnorforge" in done.stdout, f"{line}\n{done.stderr}"
+        words = shlex.split(line, comments=True)
+        if words[:2] not in (["make", "build"], ["make", "report"]) or "MODEL=" in line:
+            continue
+        done = subprocess.run(
+            [*words, "DRY_RUN=1"], cwd=ROOT, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0 and "report" in done.stdout + done.stderr, f"{line}\n{done.stderr}"
 
 
 @pytest.mark.parametrize("plugged", ["A back end"], indirect=True)

@@ -15,6 +15,8 @@ from xnorforge.history.rules import Rule, broken, read_rules
 sys.path.insert(0, str(Path(__file__).parent))
 from reports import report
 
+from .refusals import says
+
 
 def one_text(code_and_lines):
     code, lines = code_and_lines
@@ -92,33 +94,33 @@ def test_a_new_figure_is_held_against_numbers_and_against_no_change():
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("{}", "holds no list of rules"),
-        ("[", "cannot be read as JSON"),
-        ('[{"metric": "x"}]', "rule 1 has not exactly the keys metric, compare and limit"),
-        ('[{"metric": "x", "compare": "=", "limit": 1}]', "rule 1: compare is '='; it is one of <=, <"),
-        ('[{"metric": "x", "compare": "<=", "limit": "2 %"}]', "rule 1: limit is '2 %'; give a number"),
-        ('[{"metric": "x", "compare": "<=", "limit": true}]', "rule 1: limit is True"),
+        ("{}", "rules.json … list"),
+        ("[", "rules.json … JSON"),
+        ('[{"metric": "x"}]', "rule 1 … metric, compare and limit"),
+        ('[{"metric": "x", "compare": "=", "limit": 1}]', "rule 1: … '=' … <=, <"),
+        ('[{"metric": "x", "compare": "<=", "limit": "2 %"}]', "rule 1: … '2 %' … number"),
+        ('[{"metric": "x", "compare": "<=", "limit": true}]', "rule 1: … True"),
     ],
 )
 def test_a_wrong_rule_is_refused(tmp_path, text, sentence):
     (tmp_path / "rules.json").write_text(text)
     with pytest.raises(UserError) as refused:
         read_rules(tmp_path / "rules.json")
-    assert sentence in str(refused.value)
+    says(refused, sentence)
 
 
 def test_a_rule_about_no_figure_is_refused_with_the_near_name(leave, call, tmp_path):
     (tmp_path / "r.json").write_text('[{"metric": "synth__luts__used", "compare": "<=", "limit": "+2 %"}]')
     leave("a", report())
     code, said = one_text(call("diff", "out/a/rtl-pynq-z2", "out/a/rtl-pynq-z2", "--rules", "r.json"))
-    assert code == 2 and "no 'synth__luts__used'" in said
-    assert said.endswith("Did you mean 'synth__lut__used'?")
+    assert code == 2
+    says(said, "'synth__luts__used' … 'synth__lut__used'")
 
 
 def test_what_is_no_build_is_refused_in_one_sentence(leave, call):
     acc = leave("a", report())
     code, lines = call("diff", "nowhere", acc)
-    assert code == 2 and len(lines) == 1 and lines[0].startswith("diff: 'nowhere' has no report")
+    assert code == 2 and len(lines) == 1 and lines[0].startswith("diff: 'nowhere' ")
     (acc / "report.json").write_text("[]")
     assert call("diff", acc, acc)[0] == 2
 

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shlex
 import sys
 from pathlib import Path
 
@@ -53,20 +52,29 @@ def test_the_folding_of_a_point_gives_its_figures(explored):
             assert record["estimate"][name] == point.figures[name]
 
 
-def test_table_plot_and_job_lines_name_every_point(explored):
+def test_table_plot_and_page_name_every_point(explored):
     wanted, points = explored
     with (wanted.out / "front.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     text = (wanted.out / "front.md").read_text()
-    assert (wanted.out / "front.svg").stat().st_size and (wanted.out / "front.png").stat().st_size
+    page, drawn = ((wanted.out / f"front.{kind}").read_text() for kind in ("html", "svg"))
+    assert "the part: 53,200 LUT" in drawn and "the part: 140 BRAM36" in drawn and "in use" not in drawn
     assert [row["point"] for row in rows] == [point.name for point in points]
     for point, row in zip(points, rows):
         assert float(row["lut"]) == point.figures["lut"]
-        assert (
-            row["command"] == f"{COMMAND} FOLDING={wanted.out / point.name}.json" and row["command"] in text
-        )
-    words = shlex.split(study.job_line(wanted, points[0], "python"))
-    assert words.count("&&") == 3 and words[words.index("-o") + 1] == str(wanted.accelerator(points[0]))
+        assert row["command"] == f"{COMMAND} FOLDING={wanted.out / point.name}.json"
+        assert row["command"] in text
+        assert page.count(f'data-copy="{row["command"]}"') == 3  # in both charts and in the table
+
+
+def test_the_folding_in_use_is_marked_with_its_figures(explored):
+    wanted, points = explored
+    fold(wanted.net_dir, "pynq-z2", wanted.net_dir / "rtl-pynq-z2", interval=1000)
+    used, record = study.in_use(wanted), read_json(wanted.net_dir / "rtl-pynq-z2/fold.json")
+    assert used.figures["interval"] == record["interval_bound"] <= 1000
+    assert used.figures["lut"] == record["estimate"]["lut"]
+    drawn = study.draw(points, wanted, COMMAND)
+    assert drawn.count('class="dot ring"') == 3 and "in use: rtl-pynq-z2" in drawn  # legend and both charts
 
 
 def test_built_points_state_what_was_counted_beside_the_estimate(explored, tmp_path):

@@ -65,7 +65,7 @@ def refused(call, folder: Path, *asked: str) -> str:
 # {what is wrong: (a line of the board, what stands there instead, words of the answer)}
 FIELDS = {
     **{
-        f"{name} that is not there": (f"{name} = ", "# ", f"has no {field}; give ")
+        f"{name} that is not there": (f"{name} = ", "# ", field)
         for name, field in {
             "title": "title", "part": "part", "family": "family", "interval": "interval", "mhz": "clock.mhz",
             "kind": "clock.kind",
@@ -87,20 +87,20 @@ FIELDS = {
         ]
         for value in values
     },
-    "a family that is not there": ("family = ", 'family = "xc8" #', "family: no 'xc8' among"),
-    "a family that is a path": ("family = ", 'family = "../xc7" #', "family: no '../xc7' among"),
+    "a family that is not there": ("family = ", 'family = "xc8" #', "'xc8'"),
+    "a family that is a path": ("family = ", 'family = "../xc7" #', "'../xc7'"),
     "no dsp": ("dsp = ", "# ", "capacity = "),
-    "a resource of another family": ("dsp = ", "trellis = 3\ndsp = ", "capacity.trellis is no resource"),
-    "a clock that is no table": ("[clock]", "clock = 3\n[other]", "has no clock.mhz"),
-    "a field too many": ("title = ", "colour = 3\ntitle = ", "colour is no field of a board"),
-    "a field of the clock too many": ("mhz = ", "volts = 3\nmhz = ", "clock.volts is no field"),
+    "a resource of another family": ("dsp = ", "trellis = 3\ndsp = ", "capacity.trellis"),
+    "a clock that is no table": ("[clock]", "clock = 3\n[other]", "clock.mhz"),
+    "a field too many": ("title = ", "colour = 3\ntitle = ", "colour"),
+    "a field of the clock too many": ("mhz = ", "volts = 3\nmhz = ", "clock.volts"),
     **{
         f"a shell with low = {value}": (
             "[clock]", f"[shell]\nbaud = 9\nlow = {value}\n[shell.pins]\nrxd = \"A1\"\n[clock]", "shell = "
         )
         for value in ('"rxd"', '["txd"]', '[3]', '[["rxd"]]')
     },
-    "a field twice": ("title = ", 'title = "x"\ntitle = ', "no board can be read"),
+    "a field twice": ("title = ", 'title = "x"\ntitle = ', "title"),
 }  # fmt: skip
 
 
@@ -130,10 +130,7 @@ def test_a_shell_that_no_board_can_have(mine, call, tmp_path, case):
     path = mine / "boards/mine/board.toml"
     path.write_text(f"{BOARD}[shell]\n{SHELLS[case]}\n")
     said = refused(call, tmp_path, *ASKED)
-    assert (
-        said.startswith(f"{path}: shell = ")
-        and "give what a bitstream needs: kind (uart, dma or gp), " in said
-    )
+    assert said.startswith(f"{path}: shell = ") and "kind (uart, dma or gp)" in said
 
 
 @pytest.mark.parametrize(
@@ -172,21 +169,21 @@ def test_what_is_no_file_of_a_board(mine, call, tmp_path, how):
         os.mkfifo(path)
     elif how != "gone":
         path.symlink_to({"endless": "/dev/zero", "a loop": path.name}.get(how, "/etc/passwd"))
-    assert "no board can be read" in refused(call, tmp_path, *ASKED)
+    assert refused(call, tmp_path, *ASKED).startswith(f"{path}: ")
 
 
 FAMILIES = {
     "no Python": ("def f(:", "SyntaxError"),
-    "zeros": ("\0", "loading it ends in"),
+    "zeros": ("\0", "SyntaxError"),
     "an error": ("1 / 0", "ZeroDivisionError"),
     "a module that is not there": ("import nothing_of_this_name", "ModuleNotFoundError"),
-    "no family": ("x = 3", "FAMILY is NoneType, not a Family"),
-    "a number": ("FAMILY = 3", "FAMILY is int, not a Family"),
-    "a table": ('FAMILY = {"synth": "synth_xilinx"}', "FAMILY is dict, not a Family"),
+    "no family": ("x = 3", "NoneType"),
+    "a number": ("FAMILY = 3", "int"),
+    "a table": ('FAMILY = {"synth": "synth_xilinx"}', "dict"),
     "a family without its cells": (
         'from xnorforge.hw.families import Family\nFAMILY = Family("synth")', "TypeError",
     ),
-    "names with line breaks": ('raise ValueError("a\\nTraceback\\x1b[2J")', "loading it ends in ValueError"),
+    "names with line breaks": ('raise ValueError("a\\nTraceback\\x1b[2J")', "ValueError"),
 }  # fmt: skip
 
 
@@ -200,7 +197,7 @@ def test_a_family_that_cannot_be_loaded(mine, call, tmp_path, case):
 
 def test_a_family_without_a_file(mine, call, tmp_path):
     (mine / "boards/mine/board.toml").write_text(BOARD.replace('family = "xc7"', 'family = "own"'))
-    assert "loading it ends in ModuleNotFoundError" in refused(call, tmp_path, *ASKED)
+    assert "ModuleNotFoundError" in refused(call, tmp_path, *ASKED)
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ CASES = {
     "a bomb of images": (
         bomb,
         ("export", "--model", "m.onnx", "--scale", "1", "--images-from", "i.npz", "-o", "out/m"),
-        "holds 572 MB",
+        "572 MB",
     ),
     "2^60 labels": (
         claimed,
@@ -108,12 +108,12 @@ CASES = {
             "-o",
             "out/m",
         ),
-        "LABELS: 'l.npy' cannot be read",
+        "LABELS: 'l.npy' ",
     ),
     "weights of a terabyte": (
         sparse,
         ("export", "mnist-tfc", "--weights", "w", "-o", "out/m"),
-        "has more than 512 MB",
+        "512 MB",
     ),
     "a large video": (
         large_video,
@@ -123,9 +123,9 @@ CASES = {
     "a large picture": (
         large_picture,
         ("demo", "--task", "pedestrian", "--image", "p.ppm"),
-        "has more pixels than",
+        "p.ppm",
     ),
-    "a deep board": (deep_board, ("build", "--net", "mnist-tfc", "--board", "mine"), "no board can be read"),
+    "a deep board": (deep_board, ("build", "--net", "mnist-tfc", "--board", "mine"), "board.toml: "),
 }
 
 

@@ -43,16 +43,16 @@ def hog(tmp_path, monkeypatch):
         (
             "memory",
             {},
-            "net.onnx: running it takes more than 500 MB of memory; .* raise XNORFORGE_MAX_MEMORY_MB",
+            r"^net\.onnx: .*500 MB .*XNORFORGE_MAX_MEMORY_MB",
         ),
-        ("spins", {}, "net.onnx: running it takes more than 2 s of processor time; .* XNORFORGE_MAX_SECONDS"),
+        ("spins", {}, r"^net\.onnx: .*2 s .*XNORFORGE_MAX_SECONDS"),
         (
             "ends",
             {"number": 8},
-            "net.onnx: a library that runs it was ended by SIGFPE; see what onnx.checker",
+            r"^net\.onnx: .*SIGFPE",
         ),
-        ("ends", {"number": 11}, "was ended by SIGSEGV"),
-        ("ends", {"number": 9}, "more than 500 MB of memory"),
+        ("ends", {"number": 11}, "SIGSEGV"),
+        ("ends", {"number": 9}, "500 MB"),
         ("refuses", {}, r"^m: no; yes\.$"),
     ],
 )

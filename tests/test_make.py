@@ -1,7 +1,6 @@
 """The Makefile only calls: what it hands over, what it refuses, and what it removes."""
 
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -9,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from xnorforge.cli import variables
+from xnorforge.cli import make as making
 from xnorforge.core.errors import UserError
-from xnorforge.pipeline import clean, stages
+from xnorforge.pipeline import clean, options, stages
 from xnorforge.pipeline.request import Request
 
 ROOT = Path(__file__).parent.parent
-SHOW = f"RUN={sys.executable} -c 'import shlex, sys; print(shlex.join(sys.argv[1:]))'"
 
 
 def make(*words, folder=ROOT, **environment):
@@ -23,6 +21,7 @@ def make(*words, folder=ROOT, **environment):
     outer = {
         name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "MFLAGS"
     }
+    outer.pop("ASKED", None)
     return subprocess.run(
         ["make", *words], cwd=folder, env=outer | environment, capture_output=True, text=True, check=False
     )
@@ -30,7 +29,7 @@ def make(*words, folder=ROOT, **environment):
 
 @pytest.fixture
 def tree(tmp_path):
-    """A folder that make takes for a checkout, with somebody's environment."""
+    """A folder that make takes for a checkout, with an environment made elsewhere."""
     folder = tmp_path / "a $place with (room)"
     folder.mkdir()
     for name in ("hw", "sw", "flows", "sim", "src", "Makefile", "requirements.lock", "tools"):
@@ -49,16 +48,24 @@ def tree(tmp_path):
     ],
 )
 @pytest.mark.parametrize("target", ["build", "help", "clean"])
-def test_a_misspelt_variable_is_an_error_with_the_near_match(word, near, target):
-    done = make("-n", target, word)
+def test_a_misspelt_variable_is_an_error_with_the_near_match(tree, word, near, target):
+    done = make(target, word, folder=tree)
     assert done.returncode == 2
-    assert f"{word.partition('=')[0]}: no such variable; did you mean {near}?" in done.stderr
+    assert word.partition("=")[0] in done.stderr and near in done.stderr
+    assert not (tree / "out").exists()
 
 
-def test_a_name_like_no_other_gets_the_list():
-    assert variables.answer("quux_zz", ["BOARD"]) == (
-        "quux_zz: no such variable; `make help` lists those there are"
-    )
+@pytest.mark.parametrize(
+    ("target", "word"), [("biuld", "build"), ("clean_fould", "fold"), ("train-flaot", "train-float")]
+)
+def test_a_misspelt_target_is_an_error_that_names_the_right_one(tree, target, word):
+    done = make(target, folder=tree)
+    assert done.returncode == 2 and word in done.stderr
+
+
+def test_a_variable_of_another_verb_is_refused(tree):
+    done = make("train", "FPS=max", folder=tree)
+    assert done.returncode == 2 and done.stderr.startswith("FPS: ") and "EPOCHS" in done.stderr
 
 
 NAMES = [
@@ -70,66 +77,87 @@ NAMES = [
     "a b; touch {mark}.onnx",
     "${{IFS}}touch {mark} & .onnx",
 ]
+HEARD = """
+import os, sys
+from pathlib import Path
+from xnorforge.cli import make
+Path("heard").write_bytes(b"\\0".join(word.encode() for word in (
+    *make.words_of(make.options.verb("build"), make.given_variables(os.environ), []),)))
+"""
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("given", ["line", "environment"])
-def test_a_name_is_never_run_as_a_command_and_arrives_as_it_is(tmp_path, name, given):
-    mark = tmp_path / "mark"
-    name = name.format(mark=mark.relative_to(tmp_path))
-    variables_given = {"MODEL": name, "WEIGHTS": name, "BOARD": name}
-    words = [f"{key}={value.replace('$', '$$')}" for key, value in variables_given.items()]
-    for target in ("build", "sim", "clean_fold"):
-        folder = tmp_path / target
-        folder.mkdir()
-        for one in ("Makefile", "src", "hw", "sw", "flows", "sim"):
-            (folder / one).symlink_to(ROOT / one)
-        (folder / ".venv").symlink_to(sys.prefix)
+def test_a_name_is_never_run_as_a_command_and_arrives_as_it_is(tmp_path, tree, name, given):
+    name = name.format(mark="mark")
+    variables = {"MODEL": name, "WEIGHTS": name, "BOARD": name}
+    (tree / "src").unlink()
+    (tree / "src").mkdir()
+    (tree / ".venv").unlink()
+    (tree / ".venv/bin").mkdir(parents=True)
+    python = tree / ".venv/bin/python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$(dirname "$0")/../heard.py"\n')
+    python.chmod(0o755)
+    (tree / ".venv/heard.py").write_text(HEARD)
+    shutil.copy(ROOT / "requirements.lock", tree / ".venv/installed")
+    os.utime(tree / ".venv/installed")
+    for target in ("build", "sim"):
+        words = [f"{key}={value.replace('$', '$$')}" for key, value in variables.items()]
         done = (
-            make(target, SHOW, *words, folder=folder)
-            if given == "line"
-            else make(target, SHOW, folder=folder, **variables_given)
+            make(target, *words, folder=tree) if given == "line" else make(target, folder=tree, **variables)
         )
-        assert not any(path.name == "mark" for path in tmp_path.rglob("mark"))
-        if target != "clean_fold":
-            heard = shlex.split(done.stdout)
-            raw = name.replace("$", "$$") if given == "line" else name
-            assert heard[heard.index("--model") + 1] == raw
-            assert heard[heard.index("--board") + 1] == raw
+        assert done.returncode == 0, done.stderr
+        heard = (tree / "heard").read_text().split("\0")
+        raw = name.replace("$", "$$") if given == "line" else name
+        for option in ("--model", "--weights", "--board"):
+            assert f"{option}={raw}" in heard
+    assert not any(path.name == "mark" for path in tmp_path.rglob("mark"))
 
 
-def test_make_hands_over_every_option_of_a_build():
-    done = make("build", SHOW, "TASK=mnist", "NET=tfc", "APPROXIMATE=1", "WAVES=1", "INTERVAL=7")
-    heard = shlex.split(done.stdout)
-    assert heard[:5] == ["build", "--net", "tfc", "--task", "mnist"]
-    assert heard[heard.index("--interval") + 1] == "7"
-    assert {"--approximate", "--waves"} <= set(heard)
-    assert "--net" not in make("build", SHOW, "TASK=cifar10").stdout
-    heard = shlex.split(make("build", SHOW, "BASE=out/a b", "RULES=r.json").stdout)
-    assert heard[-4:] == ["--base", "out/a b", "--rules", "r.json"]
-    own = {"MODEL": "m.onnx", "SCALE": "2/255-1", "INPUT": "int8", "IMAGES_FROM": "a b.npz", "LABELS": "last"}
-    heard = shlex.split(make("build", SHOW, *(f"{name}={word}" for name, word in own.items())).stdout)
-    for name, word in own.items():
-        assert heard[heard.index(f"--{name.lower().replace('_', '-')}") + 1] == word
+def words(target: str, **given: str) -> list[str]:
+    """The command line that a target with these variables becomes."""
+    return making.words_of(
+        options.verb(target), making.given_variables({"ASKED": " ".join(given), **given}), [*given]
+    )
 
 
-def test_help_lists_every_variable_that_says_what_it_is_for():
+def test_every_option_of_every_verb_is_handed_over():
+    for verb in options.VERBS:
+        for one in verb.all_options():
+            if one.name == "json":
+                continue
+            value = "1" if one.kind == "flag" else "a b"
+            needed = {argument.name.upper(): "x" for argument in verb.arguments if argument.required}
+            heard = words(verb.name, **needed, **{one.variable: value})
+            if one.kind == "flag":
+                assert one.flag in heard, (verb.name, one.name)
+            elif one.kind == "words":
+                assert heard[1:3] == [f"{one.flag}=a", f"{one.flag}=b"]
+            else:
+                assert f"{one.flag}={value}" in heard, (verb.name, one.name)
+
+
+def test_arguments_follow_the_options_and_cannot_be_taken_for_one():
+    assert words("diff", BEFORE="last", NOW="-x") == ["diff", "--", "last", "-x"]
+    assert words("build", APPROXIMATE="0", WAVES="1") == ["build", "--waves"]
+    with pytest.raises(UserError, match="LAYER"):
+        words("explain")
+
+
+def test_a_shell_s_own_words_count_on_the_command_line_only():
+    assert making.given_variables({"DATA": "x", "BOARD": "ulx3s"}) == {"BOARD": "ulx3s"}
+    assert making.given_variables({"DATA": "x", "ASKED": "DATA"}) == {"DATA": "x"}
+
+
+def test_help_lists_every_verb_and_every_variable_of_a_build():
     said = make("help").stdout
-    assert all(f"\n  {name} " in said for name in ("NET", "INPUT", "IMAGES_FROM", "LABELS", "PYTHON"))
+    assert all(f"make {verb.name} " in said for verb in options.VERBS)
+    assert all(f"\n  {one.variable} " in said for one in options.OPTIONS)
 
 
-@pytest.mark.parametrize("target", ["train-float", "twin"])
-def test_the_full_precision_model_has_a_target_and_the_old_word_calls_too(target):
-    heard = shlex.split(make(target, SHOW, "TASK=mnist", "NET=tfc", "EPOCHS=2").stdout)
-    assert heard[:4] == [target, "tfc", "--task", "mnist"]
-    assert heard[heard.index("--epochs") + 1] == "2"
-
-
-@pytest.mark.parametrize("stage", stages.NAMES)
-def test_every_stage_is_a_target_that_builds_until_there(stage):
-    heard = shlex.split(make(stage, SHOW).stdout)
-    assert heard[0] == "build"
-    assert heard[-2:] == ["--until", stage] or (stage == "report" and heard[-1] == "--show")
+def test_every_stage_is_a_verb_that_builds_until_there():
+    found = {verb.name: verb.stage for verb in options.VERBS if verb.stage}
+    assert found == {name: name for name in stages.NAMES}
 
 
 def filled(out: Path) -> None:
@@ -216,7 +244,7 @@ def test_a_name_that_leads_out_of_out_removes_nothing(tmp_path, monkeypatch, wor
     filled(tmp_path / "victim/rtl-pynq-z2")
     before = left(tmp_path)
     for stage in stages.NAMES:
-        with pytest.raises(UserError, match="names a folder of out/"):
+        with pytest.raises(UserError, match="out/"):
             clean.clean_stage(Request(**words), stage)
     assert left(tmp_path) == before
 
@@ -225,7 +253,7 @@ def test_make_cleans_nothing_outside(tree):
     filled(tree.parent / "victim/rtl-pynq-z2")
     done = make("clean_fold", "NET=../../victim", folder=tree)
     assert done.returncode == 2
-    assert done.stderr.startswith("NET: '../../victim' names a folder of out/")
+    assert done.stderr.startswith("NET: '../../victim'")
     assert left(tree.parent / "victim")
 
 

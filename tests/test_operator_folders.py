@@ -126,7 +126,7 @@ def test_what_an_operator_outside_the_package_does_not_know_is_refused_by_it(out
     name, run = outside
     done = run(EXAMPLES / "pipeline.py", name, "refused")
     assert done.returncode == 2 and done.stderr.count("\n") == 1
-    assert {"absolute": "behind sums without a bias", "maximum": "quantise both"}[name] in done.stderr
+    assert {"absolute": "after sums without a bias", "maximum": "quantise both"}[name] in done.stderr
 
 
 def test_an_operator_outside_the_package_passes_the_conformance_tests(outside):

@@ -130,22 +130,17 @@ def test_an_installed_wheel_lists_its_plug_ins_from_another_folder(installed, tm
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (["--board", "pynq-z3"], "BOARD: no 'pynq-z3' among "),
-        (["--images", "1"], "IMAGES: '1' is no whole number of 2 or more; give one, as IMAGES=100."),
-        (
-            ["--backend", "hls4m"],
-            "BACKEND: no 'hls4m' among auto, da4ml, finn, hls4ml, rtl. Did you mean 'hls4ml'?",
-        ),
-        (
-            ["--until", "hls"],
-            "hls: no stage of a build with BACKEND=rtl for pynq-z2; it has export, lower, fold, ",
-        ),
+        (["--board", "pynq-z3"], ("BOARD: ", "'pynq-z3'", "pynq-z2")),
+        (["--images", "1"], ("IMAGES: ", "'1'", "IMAGES=100")),
+        (["--backend", "hls4m"], ("BACKEND: ", "'hls4m'", "'hls4ml'")),
+        (["--until", "hls"], ("hls: ", "BACKEND=rtl", "export, lower, fold")),
     ],
 )
 def test_a_slip_is_one_sentence_and_writes_nothing(installed, tmp_path, words, answer):
     done = installed(tmp_path, "-m", "xnorforge", "build", "mnist-tfc", *words)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(answer) and done.stderr.count("\n") == 1
+    assert done.stderr.startswith(answer[0]) and done.stderr.count("\n") == 1
+    assert all(part in done.stderr for part in answer[1:])
     assert not (tmp_path / "out").exists()
 
 
@@ -155,7 +150,7 @@ def test_code_of_another_place_is_refused_in_a_checkout(installed, tmp_path):
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     done = installed(tmp_path, "-m", "xnorforge", "list")
     assert done.returncode == 2
-    assert done.stderr.startswith(f"{tmp_path}: is a checkout of xnorforge, and ")
+    assert done.stderr.startswith(f"{tmp_path}: is a checkout of xnorforge, ")
     assert "runs the code of" in done.stderr and done.stderr.count("\n") == 1
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "another"\n')
     assert installed(tmp_path, "-m", "xnorforge", "list").returncode == 0

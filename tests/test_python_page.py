@@ -1,54 +1,64 @@
-"""The code of docs/python.md runs, and its table names what there is."""
+"""What docs/guide/python.md says about `xnorforge` from Python; tests/test_pages.py runs its code."""
 
 import inspect
 import re
-import subprocess
-import sys
 
 import pytest
+import torch
 
 import xnorforge
 from xnorforge.accelerator import Accelerator
 from xnorforge.core.artifacts import read_json
+from xnorforge.core.errors import UserError
+from xnorforge.sw.datasets import mnist
 
-from .documents import ROOT, blocks, write
-from .test_tutorial import OUTER
+from .documents import ROOT
 
-PAGE = ROOT / "docs/python.md"
-
-
-def ran(folder, *names):
-    """What the page's blocks print, one behind the other in one program."""
-    write(blocks(PAGE.read_text()), folder)
-    cells = [(folder / name).read_text() for name in names]
-    command = [sys.executable, "-c", "\n".join(cells)]
-    done = subprocess.run(command, cwd=folder, env=OUTER, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout.splitlines()
+PAGE = (ROOT / "docs/guide/python.md").read_text()
 
 
-def test_a_shipped_network_is_built_by_name_and_asked(tmp_path):
-    """943 of these 1,000 digits are right by the card of the weights."""
-    said = ran(tmp_path, "build.py")
-    assert said[0] == "accelerator of mnist-tfc in out/mnist-tfc/rtl-pynq-z2"
-    assert said[1].startswith("(1, 28, 28) 0 255 ['0', '1',") and said[2] == "94.3% of 1,000 digits"
-    assert said[3].startswith("(2, 10) {'interval_bound': 1024,")
+def test_a_shipped_network_gets_as_many_digits_right_as_its_card_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    acc = xnorforge.build("mnist-tfc", until="fold")
+    images, labels = mnist.shipped()
+    [row] = [
+        row
+        for row in read_json(ROOT / "sw/shipped/mnist-tfc-ste/card.json")["accuracy"]
+        if row["images"] == len(images)
+    ]
+    assert int((acc.predict(images) == labels).sum()) == row["correct"]
+    assert acc.input_shape == images.shape[1:] and acc.class_names == [str(digit) for digit in range(10)]
+    assert acc.scores(images[:2]).shape == (2, 10) and acc.figures["interval_bound"] > 0
 
 
-def test_every_call_of_the_page_is_there_and_says_what_it_gives():
-    rows = re.findall(r"^\| (`(?:xf|acc)\..*?) \| ", PAGE.read_text(), re.MULTILINE)
-    named = [tuple(word) for row in rows for word in re.findall(r"`(xf|acc)\.(\w+)", row)]
-    assert len(named) >= 10 and {name for where, name in named if where == "xf"} == {
-        *set(xnorforge.PUBLIC) - {"Accelerator"}
-    }
+def test_the_page_names_every_public_function_and_only_calls_that_exist():
+    named = set(re.findall(r"\b(xf|acc)\.([a-z]\w*)", PAGE))
+    assert {name for where, name in named if where == "xf"} == set(xnorforge.PUBLIC) - {"Accelerator"}
     for where, name in named:
-        found = getattr(xnorforge if where == "xf" else Accelerator, name)
-        assert inspect.getdoc(found), name
+        assert inspect.getdoc(getattr(xnorforge if where == "xf" else Accelerator, name)), name
 
 
-@pytest.mark.full
-def test_the_report_and_the_package_build_what_is_missing(tmp_path):
-    said = ran(tmp_path, "build.py", "report.py")
-    assert any(line.startswith("PASS  mnist-tfc on") for line in said)
-    assert said[-1] == "out/mnist-tfc/rtl-pynq-z2/package"
-    assert read_json(tmp_path / said[-1] / "package.json")["prefix"] == "digits"
+def test_a_module_needs_the_shape_of_its_input(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"^build: .*input_shape=\(3, 32, 32\)"):
+        xnorforge.build(torch.nn.Linear(3, 2))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "where", "given", "remedy"),
+    [
+        (["net.py:Nett", "--input", "1x12x12"], "net.py", "'Nett'", "Net?"),
+        (["net.py", "--input", "12xa"], "INPUT", "'12xa'", "3x32x32"),
+        (["net.py"], "INPUT", "''", "3x32x32"),
+    ],
+)
+def test_import_refuses_what_is_not_a_network_or_a_shape(
+    call, words, where, given, remedy, tmp_path, monkeypatch
+):
+    (tmp_path / "own").mkdir()
+    monkeypatch.chdir(tmp_path / "own")
+    (tmp_path / "own/net.py").write_text("import torch\n\n\nclass Net(torch.nn.Module): ...\n")
+    code, said = call("import", *words)
+    assert code == 2 and said[-1].startswith(f"{where}: ") and given in said[-1] and remedy in said[-1]
+    assert not (tmp_path / "own/out").exists()

@@ -20,24 +20,21 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize(
-    ("word", "answer"),
+    ("word", "cure"),
     [
-        ("IMAGES=1", "IMAGES: '1' is no whole number of 2 or more; give one, as IMAGES=100."),
-        ("IMAGES=abc", "IMAGES: 'abc' is no whole number of 2 or more; give one, as IMAGES=100."),
-        ("STALLED=0", "STALLED: '0' is no whole number of 1 or more; give one, as STALLED=20."),
-        ("INTERVAL=-5", "INTERVAL: '-5' is no whole number of 1 or more; give one, as INTERVAL=32768."),
-        ("INTERVAL=1e3", "INTERVAL: '1e3' is no whole number of 1 or more; give one, as INTERVAL=32768."),
-        ("OUTPUT=label", "OUTPUT: no 'label' among labels, scores. Did you mean 'labels'?"),
-        (
-            "SCALE=nan",
-            "SCALE: 'nan' is no positive number; give the value of one input step, as SCALE=0.0039.",
-        ),
-        ("FOLDING=none.json", "FOLDING: 'none.json' does not exist; give the path of a JSON file."),
-        ("MODEL=none.onnx", "MODEL: 'none.onnx' does not exist; give the path of a QONNX file."),
-        ("MODEL=sw", "MODEL: 'sw' is a folder; give the path of a QONNX file."),
+        ("IMAGES=1", "IMAGES=100"),
+        ("IMAGES=abc", "IMAGES=100"),
+        ("STALLED=0", "STALLED=20"),
+        ("INTERVAL=-5", "INTERVAL=32768"),
+        ("INTERVAL=1e3", "INTERVAL=32768"),
+        ("OUTPUT=label", "labels"),
+        ("SCALE=nan", "SCALE="),
+        ("FOLDING=none.json", "JSON"),
+        ("MODEL=none.onnx", "QONNX"),
+        ("MODEL=sw", "QONNX"),
     ],
 )
-def test_make_answers_a_slip_with_one_sentence_and_writes_nothing(tmp_path, word, answer):
+def test_make_answers_a_slip_with_one_sentence_and_writes_nothing(tmp_path, word, cure):
     for name in ("hw", "sw", "Makefile"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / ".venv").symlink_to(sys.prefix)
@@ -47,18 +44,21 @@ def test_make_answers_a_slip_with_one_sentence_and_writes_nothing(tmp_path, word
     done = subprocess.run(
         ["make", "build", word], cwd=tmp_path, env=clean, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stderr.splitlines()[0]) == (2, answer)
+    said = done.stderr.splitlines()[0]
+    variable, _, given = word.partition("=")
+    assert done.returncode == 2
+    assert said.startswith(f"{variable}: ") and f"'{given}'" in said and cure in said
     assert not (tmp_path / "out").exists()
 
 
 def test_out_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "out").touch()
-    with pytest.raises(UserError, match=r"out: is no folder, and the build goes there; move it away\.$"):
+    with pytest.raises(UserError, match=r"out: .*file"):
         request.folder(tmp_path / "out/mnist-tfc", 1)
 
 
 def test_a_full_disk_is_seen_before_the_build(tmp_path):
-    with pytest.raises(UserError, match="no space left on the disk; free some"):
+    with pytest.raises(UserError, match="no space left"):
         request.folder(tmp_path / "out", 1 << 60)
 
 
@@ -66,9 +66,7 @@ def test_two_makes_do_not_build_in_one_folder_and_a_dead_one_does_not_count(tmp_
     other = subprocess.Popen(["sleep", "60"])
     request.claim(tmp_path / "net", other.pid, tmp_path / "notes")
     request.claim(tmp_path / "net", other.pid, tmp_path / "notes")
-    with pytest.raises(
-        UserError, match=rf"another build \(process {other.pid}\) is at work there; wait for it"
-    ):
+    with pytest.raises(UserError, match=rf"another build.*{other.pid}"):
         request.claim(tmp_path / "net", os.getpid(), tmp_path / "notes")
     request.claim(tmp_path / "second", os.getpid(), tmp_path / "notes")
     other.kill()
@@ -80,14 +78,12 @@ def test_two_makes_do_not_build_in_one_folder_and_a_dead_one_does_not_count(tmp_
 
 @pytest.mark.parametrize("name", ["lower.json", "lowered.npz", "lowered.onnx"])
 def test_a_damaged_or_missing_file_of_an_earlier_stage_is_named_with_its_cure(tmp_path, name):
-    with pytest.raises(UserError, match=f"{name}: missing, lower writes it; `make build` makes it"):
+    with pytest.raises(UserError, match=f"{name}: .*lower.*missing"):
         intact(tmp_path / name, "lower")
     write_json(tmp_path / "lower.json", {"stage": "lower"})
     intact(tmp_path / "lower.json", "lower")
     (tmp_path / name).write_bytes(b'{"stage": "lo')
-    with pytest.raises(
-        UserError, match=f"{name}: cannot be read .* remove {tmp_path}/lower.json and build again"
-    ):
+    with pytest.raises(UserError, match=f"{name}: .*{tmp_path}/lower.json"):
         intact(tmp_path / name, "lower")
 
 

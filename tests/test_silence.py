@@ -97,6 +97,13 @@ def test_the_line_says_how_long_the_stage_runs_and_what_it_said_last():
     assert b"synth       at work for 3 s: mapping conv1\r\n" in terminal.text
 
 
+def test_a_plain_log_has_what_the_stage_says_and_no_more(monkeypatch):
+    monkeypatch.setattr(listen, "loudness", lambda: "plain")
+    terminal = Terminal({0.0: b"synth     out/n\n", 47.3: b"synth     done\n", 48.0: None})
+    terminal.run()
+    assert terminal.text == b"synth     out/n\r\nsynth     done\r\n"
+
+
 def test_stages_side_by_side_share_the_terminal():
     """One of them speaks all the time, so that nobody has to speak for the other."""
     time_now, out = [0.0], io.StringIO()

@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 import pytest
 
+from xnorforge.cli import asked as builds
 from xnorforge.cli.main import cli, main
-from xnorforge.core import progress
+from xnorforge.core import plugins, progress
+from xnorforge.core.errors import UserError
+from xnorforge.pipeline import options, stages
 from xnorforge.pipeline import run as pipeline_run
-from xnorforge.pipeline import stages
-
-sys.path.insert(0, str(Path(__file__).parent))  # of the small network in conftest.py
 
 
 def run(*words, cwd=None):
@@ -29,7 +29,6 @@ def run(*words, cwd=None):
 def test_every_verb_can_be_quiet_or_verbose_and_says_so_once(verb):
     context = click.Context(cli)
     command = cli.get_command(context, verb)
-    assert cli.get_command(context, verb) is command
     names = [name for option in command.params for name in option.opts]
     assert all(names.count(name) == 1 for name in ("-q", "--quiet", "-v", "--verbose", "--json"))
 
@@ -40,7 +39,8 @@ CURVE = "epoch,phase,loss,held_out_accuracy\n1,train,0.5,0.9\n2,train,0.25,0.95\
 @pytest.mark.parametrize(
     ("words", "schema", "key", "value"),
     [
-        (["check", "--net", "mnist-tfc"], "check", "folder", "out/mnist-tfc/rtl-pynq-z2"),
+        (["build", "mnist-tfc", "--dry-run"], "plan", "folder", "out/mnist-tfc/rtl-pynq-z2"),
+        (["list"], "list", "boards", plugins.names("hw.boards")),
         (["curves", "run"], "curves", "files", ["run/curve.svg"]),
         (["doctor"], "doctor", "missing", []),
     ],
@@ -58,18 +58,47 @@ def test_what_a_build_would_run_is_one_object_too(stubbed):
     assert (code, err) == (0, "") and set(json.loads(out)["runs"]) == {"export", "lower", "fold"}
 
 
-def test_a_quiet_stage_prints_one_json_object_and_nothing_else(place):
-    code, out, err = run("lower", "out/n", "-q", "--json")
-    assert (code, err) == (0, "") and json.loads(out) == json.loads((place / "out/n/lower.json").read_text())
-    code, out, err = run("lower", "out/n")
-    assert (code, out) == (0, "") and err.startswith("lower     out/n\n")
-
-
-def test_a_quiet_refusal_is_one_sentence_and_a_verbose_one_says_where(place):
-    code, out, err = run("lower", "out/nowhere", "--quiet")
+def test_a_quiet_refusal_is_one_sentence_and_a_verbose_one_says_where(tmp_path):
+    code, out, err = run("lower", "out/nowhere", "--quiet", cwd=tmp_path)
     assert (code, out, err.count("\n")) == (2, "", 1) and "out/nowhere" in err
-    code, _, long = run("lower", "out/nowhere", "--verbose")
+    code, _, long = run("lower", "out/nowhere", "--verbose", cwd=tmp_path)
     assert code == 2 and "Traceback" in long and long.endswith(err)
+
+
+NEEDED = {
+    "target": "net.py:Net",
+    "layer": "conv1",
+    "what": "out/nowhere",
+    "before": "last",
+    "now": "out/nowhere",
+}
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [verb for verb in options.VERBS if verb.name not in ("list", "doctor")],
+    ids=lambda verb: verb.name,
+)
+@pytest.mark.parametrize("quiet", [[], ["-q"]], ids=["usual", "quiet"])
+def test_a_refusal_is_an_object_too_and_never_silent(tmp_path, monkeypatch, capsys, verb, quiet):
+    monkeypatch.chdir(tmp_path)
+    arguments = [NEEDED[one.name] for one in verb.arguments]
+    monkeypatch.setattr(sys, "argv", ["xnorforge", verb.name, *arguments, "--json", *quiet])
+    code = main()
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    assert code == found["exit_code"] == 2 and found["schema"] == "xnorforge-refusal-1"
+    assert found["message"] in said.err and "Traceback" not in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words", [["bild"], ["build", "--bord", "x"], ["build", "--json", "--images", "1"], []]
+)
+def test_what_is_no_command_line_is_an_object_too(monkeypatch, capsys, words):
+    monkeypatch.setattr(sys, "argv", ["xnorforge", *words, "--json"])
+    assert main() == 2
+    assert json.loads(capsys.readouterr().out)["verdict"] == "REFUSED"
 
 
 STUB = '''
@@ -138,11 +167,30 @@ def test_a_refusal_in_a_quiet_build_is_its_one_sentence_and_nothing_is_left(stub
     code, out, err = stubbed("-q")
     assert (code, out, err) == (2, "", "export: refused, as it was asked for.\n")
     assert not (tmp_path / "out/mnist-tfc").exists()
+    code, out, err = stubbed("--json")
+    assert code == 2 and json.loads(out)["message"] == "export: refused, as it was asked for."
+    assert err.endswith("export: refused, as it was asked for.\n")
+
+
+def test_a_folder_stands_for_the_build_that_it_holds(stubbed, tmp_path, monkeypatch):
+    assert stubbed("--interval", "777")[0] == 0
+    for what in (ACC, "out/mnist-tfc"):
+        asked = builds.resolve({}, what)
+        assert (asked.net, asked.net_dir, asked.acc) == ("mnist-tfc", Path("out/mnist-tfc"), Path(ACC))
+    assert builds.resolve({}, ACC).interval == 777 and builds.resolve({}, "out/mnist-tfc").interval is None
+    assert builds.resolve({"board": "ulx3s"}, ACC).acc == Path("out/mnist-tfc/rtl-ulx3s")
+    (tmp_path / ACC).rename(tmp_path / "out/mnist-tfc/mine")
+    assert builds.resolve({}, "out/mnist-tfc/mine").acc == Path("out/mnist-tfc/mine")
+    (tmp_path / "out").rename(tmp_path / "elsewhere")
+    moved = builds.resolve({}, "elsewhere/mnist-tfc/mine")
+    assert (moved.net_dir, moved.acc) == (Path("elsewhere/mnist-tfc"), Path("elsewhere/mnist-tfc/mine"))
+    with pytest.raises(UserError, match="elsewhere"):
+        builds.resolve({}, "elsewhere")
 
 
 def test_json_of_a_build_leaves_no_room_for_a_comparison(stubbed):
     code, _, err = stubbed("--json", "--base", "last", "--until", "report")
-    assert code == 2 and err.startswith("build: --json prints one object; leave out --base")
+    assert code == 2 and "--json" in err and "--base" in err
 
 
 def test_quiet_is_no_word_but_that_of_an_error(capsys):

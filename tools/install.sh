@@ -1,11 +1,11 @@
 #!/bin/sh
 # Makes .venv from requirements.lock: exactly the packages of the lock, nothing that they declare beyond it.
 #
-#   tools/install.sh PYTHON LOCK STAMP      STAMP, a copy of LOCK, is written last: without it the next call starts afresh
+#   tools/install.sh PYTHON LOCK STAMP      STAMP, a copy of LOCK, is written last: without it the next call starts over
 #
-# torch decides for itself where it comes from: `pip install torch==…` takes the CPU build where pip's configuration
-# (find-links, index) offers one. Three pips run side by side, since unpacking, not the network, takes the time;
-# byte code is left to the first import.
+# pip's configuration decides where torch comes from: `pip install torch==…` takes the CPU build where find-links or
+# an index offers one. Three pips run in parallel, since unpacking takes longer than downloading; byte code is left to
+# the first import.
 set -eu
 python=$1 lock=$2 stamp=$3 venv=$(dirname "$3")
 say() { printf '%s\n' "$*" >&2; }
@@ -14,7 +14,8 @@ if cmp -s "$lock" "$stamp"; then touch "$stamp"; exit 0; fi
 command -v "$python" >/dev/null || { say "install: no '$python' on PATH; install Python 3.11, 3.12 or 3.13 (Debian: python3.11, python3.11-venv) and name it with PYTHON=…"; exit 4; }
 "$python" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12), (3, 13)))' || { say "install: '$python' is $("$python" -V 2>&1), and the lock is for Python 3.11, 3.12 and 3.13; name one with PYTHON=…"; exit 4; }
 
-say "install   $(grep -c '^[a-z]' "$lock") packages of $lock into $venv"
+count=$(grep -c '^[A-Za-z]' "$lock")
+say "install   $count packages of $lock into $venv (about 2 GB; torch alone is several hundred MB to download)"
 start=$(date +%s)
 "$python" -m venv --clear "$venv"
 rm -rf "$venv/lock"; mkdir "$venv/lock"
@@ -25,7 +26,11 @@ fail() { say "install: pip could not install $1 (its own message is above)"; exi
 pip --no-deps -r "$venv/lock/torch" & torch=$!
 pip --no-deps -r "$venv/lock/odd" & odd=$!
 pip --no-deps -r "$venv/lock/even" & even=$!
-trap 'kill $torch $odd $even 2>/dev/null; exit 130' INT TERM
+while sleep 5; do
+  say "install   $(find "$venv/lib" -maxdepth 3 -name '*.dist-info' | wc -l) of $count packages unpacked, $(du -sm "$venv" | cut -f1) MB"
+done & watch=$!
+trap 'kill $watch $torch $odd $even 2>/dev/null; exit 130' INT TERM
+trap 'kill $watch 2>/dev/null' EXIT
 status=0
 for job in $torch $odd $even; do wait $job || status=1; done
 [ $status = 0 ] || fail "a package of $lock"

@@ -1,1 +1,1 @@
-"""Back ends: one file per target, each turns a folded network into files of its own."""
+"""Back ends: one file or folder per target; each turns a folded network into its own output files."""

@@ -1,5 +1,5 @@
-"""What xf_top has beside its two streams where a network has a template that is replaced at run time: flags
-of every frame beside the pixels, and an AXI4-Lite port (docs/architecture.md, "Frame flags")."""
+"""Extra ports of xf_top for a network with a template that is replaced at run time: flags of every frame next
+to the pixels, and an AXI4-Lite port (docs/guide/how-it-works.md, "Frame flags")."""
 
 from xnorforge.hw.ops._loadable import Loadable
 
@@ -13,7 +13,7 @@ CHANNELS = {  # port: (direction, bits; None: of an address)
 
 
 def port_list(template: Loadable) -> str:
-    """The ports of xf_top, each behind a comma."""
+    """The ports of xf_top, each preceded by a comma."""
     text = ",\n  input  logic [1:0] s_axis_tuser"
     for name, (direction, bits) in CHANNELS.items():
         text += f",\n  {direction:6} logic {_size(bits or template.address_bits)}s_axi_ctrl_{name}"
@@ -21,13 +21,13 @@ def port_list(template: Loadable) -> str:
 
 
 def side_connections(template: Loadable) -> str:
-    """The operator's ports beyond those of its streams, at the wires of `control_logic`."""
+    """The operator's ports other than its streams, connected to the wires of `control_logic`."""
     return "".join(f",\n    .{port}({_wire(port)})" for port in template.side_ports())
 
 
 def control_logic(template: Loadable, beats: int) -> str:
-    """What joins ports and operator; the stream of frames, of `beats` beats, goes on as `frame_valid`,
-    `frame_ready`.
+    """The logic between ports and operator; the stream of frames, of `beats` beats, continues as
+    `frame_valid`, `frame_ready`.
     """
     wires = "".join(
         f"  logic {_size(bits)}{_wire(port)};\n" for port, (bits, _) in template.side_ports().items()
@@ -58,7 +58,7 @@ def control_logic(template: Loadable, beats: int) -> str:
 
 
 def host_record(template: Loadable) -> dict:
-    """What a host has to know to load a template; in `rtl.json` under `control`."""
+    """What a host needs to know to load a template; in `rtl.json` under `control`."""
     return {
         "operator": template.name,
         "address_bits": template.address_bits,

@@ -1,4 +1,4 @@
-"""What a back end is: how fold treats the matrices, which stages follow, and which report is written.
+"""What a back end defines: how fold treats matrices, which stages follow, and which report is written.
 
 A back end is a file or folder `flows/backends/<name>` whose module binds a `Backend` to the name `BACKEND`.
 """
@@ -17,16 +17,15 @@ class Backend:
     """One way from a lowered network to hardware.
 
     Attributes:
-        about: what it makes, in one line.
-        matrices: what fold makes of a matrix: a "folded" unit, "adders" wherever da4ml builds them
-            (distributed arithmetic), or of the two the "cheaper".
-        stages: stages that follow fold, in their order; those that compare integers prove the design. A stage
-            that the part's family cannot run (netlist, without models of its cells) is left out by the
-            pipeline.
-        needs: what it imports beside the core, one of core/extras.py, nothing for most; looked for
-            before a build starts.
-        report: form of the report: "design" with cycles and cells, "project" with what another tool is
-            given, or "handover" with that tool's estimates beside ours.
+        about: what it produces, in one line.
+        matrices: how fold implements a matrix: as a "folded" unit, as "adders" wherever da4ml supports it
+            (distributed arithmetic), or as the "cheaper" of the two.
+        stages: stages after fold, in order; stages that compare integers verify the design. The pipeline
+            skips a stage that the part's family cannot run (netlist, without models of its cells).
+        needs: optional package that it imports, one of core/extras.py, empty for most; checked before a build
+            starts.
+        report: form of the report: "design" with cycles and cells, "project" with the input of another tool,
+            or "handover" with that tool's estimates next to ours.
     """
 
     about: str
@@ -45,7 +44,7 @@ def load(name: str) -> Backend:
     """The declaration of one back end.
 
     Raises:
-        UserError: no such back end; the text names those that exist and the nearest.
+        UserError: no such back end; the text lists the existing ones and the nearest match.
     """
     if name not in names():
         raise unknown("backend", name, names())

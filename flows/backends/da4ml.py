@@ -1,4 +1,4 @@
-"""Back end "da4ml": distributed arithmetic for every matrix that allows it, folded units for the rest."""
+"""Back end "da4ml": distributed arithmetic for every matrix that supports it, folded units for the rest."""
 
 from xnorforge.flows.backends.base import Backend
 

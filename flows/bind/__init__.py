@@ -1,11 +1,11 @@
-"""Lowered nodes to our operators: a graph of streams, still without parallelism.
+"""Binding of lowered nodes to our operators: a graph of streams, not yet with any parallelism.
 
-No operator is named here. Each says in `hw/ops/<name>/bind.py` which lowered nodes it takes, and those behind
-them that belong to it; where several could, the narrowest is asked first (`registry.py`). `network.py` and
-`nodes.py` are what they see. Afterwards come rearrangements of the bound operators, and what follows the last
-one for the output that was asked for.
+This package names no operator. Each states in `hw/ops/<name>/bind.py` which lowered nodes it takes, including
+later nodes that belong to it; if several operators could take a node, the narrowest is asked first
+(`registry.py`). `network.py` and `nodes.py` provide their view of the graph. Rearrangements of the bound
+operators come last, followed by operators that produce the requested output.
 
-What no operator builds exactly is refused by name.
+What no operator can build exactly is refused by name.
 """
 
 from qonnx.core.modelwrapper import ModelWrapper
@@ -18,24 +18,24 @@ from .registry import ENDINGS, FINISHINGS, TAKERS
 
 __all__ = ["OPS", "Bound", "bind"]
 
-WORKS = "convolutions, dense layers, thresholds, pools, sums and concatenations can be built"
+WORKS = "use convolutions, dense layers, thresholds, pools, sums and concatenations"
 
 
 def bind(model: ModelWrapper, scale=None, bias=None, output: str = "scores") -> list[Bound]:
-    """The operators of a lowered network, in an order in which they can run.
+    """The operators of a lowered network, in execution order.
 
     Args:
         model: lowered graph, FINN hardware-abstraction nodes, channels last, integers.
-        scale, bias: of the logits (`lowered.npz`); None leaves the scores as they are.
+        scale, bias: of the logits (`lowered.npz`); None leaves the scores unchanged.
         output: "labels" ends a network whose output is a map in the channel with the largest score.
 
     Raises:
-        UserError: a node or a combination that no operator builds; the text names the node and what works.
+        UserError: a node or a combination that no operator builds; the text names the node and alternatives.
     """
     if len(model.graph.input) != 1 or len(model.graph.output) != 1:
         raise UserError(
-            f"{model.graph.name}: {len(model.graph.input)} inputs and {len(model.graph.output)} outputs; "
-            "one of each can be built."
+            f"{model.graph.name}: it has {len(model.graph.input)} inputs and {len(model.graph.output)} "
+            "outputs; it must have one of each."
         )
     network = Network(model)
     bound: list[Bound] = []
@@ -48,7 +48,7 @@ def bind(model: ModelWrapper, scale=None, bias=None, output: str = "scores") -> 
         taken.update(one.name for one in nodes)
         bound += network.placed(nodes, made)
     if not bound:
-        raise UserError(f"{model.graph.name}: no operator between input and output; give it a layer.")
+        raise UserError(f"{model.graph.name}: no operator between input and output; add at least one layer.")
     for rearrange in FINISHINGS:
         bound = rearrange(bound)
     for one in bound:
@@ -57,12 +57,12 @@ def bind(model: ModelWrapper, scale=None, bias=None, output: str = "scores") -> 
 
 
 def _taken(network: Network, node):
-    """What the first operator that takes a node says of it."""
+    """The answer of the first operator that takes a node."""
     for _, take in TAKERS.get(node.op_type, []):
         found = take(network, node)
         if found is not None:
             return found
-    raise UserError(f"{node.name}: an operator for {node.op_type} is missing in hw/ops; {WORKS}.")
+    raise UserError(f"{node.name}: no operator in hw/ops builds {node.op_type} nodes like this; {WORKS}.")
 
 
 parts("hw.ops", "bind")  # every operator enters what it takes

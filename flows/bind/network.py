@@ -1,4 +1,4 @@
-"""What the rules see: the lowered graph, and the operators that already give its tensors."""
+"""What the binding rules see: the lowered graph, and the operators that already produce its tensors."""
 
 from dataclasses import dataclass, field
 
@@ -16,11 +16,11 @@ from xnorforge.hw.ops.base import HwOp, Stream
 
 @dataclass
 class Bound:
-    """One operator to be: its class by name, its attributes without simd and pe, its constants.
+    """A planned operator: its class by name, its attributes without simd and pe, its constants.
 
     Attributes:
-        nodes: the lowered nodes that it stands for.
-        inputs, outputs: names of the tensors between operators; every one has one reader.
+        nodes: the lowered nodes that it implements.
+        inputs, outputs: names of the tensors between operators; every tensor has one reader.
     """
 
     op: str
@@ -36,13 +36,13 @@ class Bound:
         return self.connected(self.make_alone(**folding))
 
     def connected(self, op: HwOp) -> HwOp:
-        """An operator that stands alone, put between the tensors."""
+        """An unconnected operator, placed between the tensors."""
         op.onnx_node.input[: op.inputs] = self.inputs
         op.onnx_node.output[:] = self.outputs
         return op
 
     def make_alone(self, **folding) -> HwOp:
-        """The same before it has its tensors."""
+        """The same operator before it has its tensors."""
         return OPS[self.op].make(self.name, self.arrays, **self.attributes, **folding)
 
 
@@ -55,7 +55,7 @@ OPS = _operators()
 
 
 class Network:
-    """A lowered graph and, by tensor, the operator that gives it."""
+    """A lowered graph and, by tensor, the operator that produces it."""
 
     def __init__(self, model: ModelWrapper):
         self.model = indexed(model)
@@ -63,8 +63,8 @@ class Network:
         self.same: dict[str, str] = {}  # tensors that are another one
 
     def placed(self, nodes: list, made: list[Bound]) -> list[Bound]:
-        """Give operators their tensors: in a row from the first node's input to the last node's outputs,
-        where a rule does not say otherwise. Without operators the nodes pass their input on."""
+        """Assign tensors to operators: in sequence from the first node's input to the last node's outputs,
+        unless a rule says otherwise. Without operators the nodes pass their input on."""
         if nodes and not made:
             self.same[nodes[-1].output[0]] = self.tensor(nodes[0].input[0])
         inside = nodes[0].input[0] if nodes else ""
@@ -76,11 +76,11 @@ class Network:
         return made
 
     def tensor(self, name: str) -> str:
-        """The tensor behind a name."""
+        """The tensor that a name refers to."""
         return self.same.get(name, name)
 
     def producer(self, name: str) -> Bound | None:
-        """The operator that gives a tensor, None for the input of the network."""
+        """The operator that produces a tensor, None for the input of the network."""
         return self.source.get(self.tensor(name))
 
     def shape(self, name: str) -> list[int]:
@@ -88,8 +88,8 @@ class Network:
         return list(self.model.get_tensor_shape(name))[1:]
 
     def kind(self, name: str) -> tuple[int, bool]:
-        """Bits and sign of an element: of the operator that gives it, which may have more bits than the
-        lowered tensor.
+        """Bits and sign of an element, as the operator produces it, which may have more bits than the lowered
+        tensor.
         """
         stream = self.stream(name)
         if stream is not None:
@@ -98,17 +98,17 @@ class Network:
         return given.bitwidth(), given.signed()
 
     def stream(self, name: str) -> Stream | None:
-        """What the operator in front gives; None for the input of the network."""
+        """The stream of the operator that produces a tensor; None for the input of the network."""
         before = self.producer(name)
         return before.make().out_streams()[before.outputs.index(self.tensor(name))] if before else None
 
     def declared(self, name: str) -> tuple[int, int]:
-        """Bits and sign of the lowered tensor, for an operator that takes its width from outside."""
+        """Bits and sign of the lowered tensor, for an operator whose width is set from outside."""
         given = self.model.get_tensor_datatype(name)
         return given.bitwidth(), int(given.signed())
 
     def constant(self, name: str) -> np.ndarray:
-        """An initialiser, None where the tensor is none."""
+        """An initialiser, None for a tensor that is not constant."""
         return self.model.get_initializer(name)
 
     def integers(self, name: str) -> np.ndarray:
@@ -117,27 +117,27 @@ class Network:
         return whole_numbers(np.ceil(given) if given.dtype.kind == "f" else given)
 
     def check_readers(self) -> None:
-        """Every tensor goes to one node, or out; lowering forks where there are more.
+        """Check that every tensor has one reader or is an output; lowering inserts forks for more readers.
 
         Raises:
-            UserError: one goes to several.
+            UserError: a tensor has several readers.
         """
         for tensor in (name for node in self.model.graph.node for name in node.output):
             readers = [one.name for one in self.model.find_consumers(tensor)]
             if len(readers) > 1:
                 raise UserError(
-                    f"{tensor}: {' and '.join(readers)} both read it; put a DuplicateStreams between."
+                    f"{tensor}: {' and '.join(readers)} both read it; insert a DuplicateStreams node."
                 )
 
     def reader(self, node):
-        """The node that reads the only output of this one, None where there are several or none."""
+        """The node that reads the only output of this one; None if there is not exactly one."""
         readers = self.model.find_consumers(node.output[0]) if len(node.output) == 1 else []
         return readers[0] if len(readers) == 1 else None
 
 
 def get(node, attribute: str, default=None):
-    """An attribute of a lowered node; where the node does not state it `default`, or if None the operator's
-    own.
+    """An attribute of a lowered node; if the node does not state it, `default`, or, if that is None, the
+    operator's own default.
     """
     for stated in node.attribute:
         if stated.name == attribute:

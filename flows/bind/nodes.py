@@ -1,4 +1,4 @@
-"""What several operators read from a lowered graph in the same way."""
+"""Parts of a lowered graph that several operators read in the same way."""
 
 from dataclasses import dataclass
 from math import prod
@@ -17,15 +17,13 @@ OWN_WINDOWS = ("GroupedConv",)  # nodes that make their windows themselves
 def integer_thresholds(network: Network, node, channels: int) -> np.ndarray:
     """Integer thresholds (channels, steps): x >= t is x >= ceil(t) on integers."""
     if node.op_type == "Thresholding" and get(node, "ActVal"):
-        raise UserError(
-            f"{node.name}: levels start at {get(node, 'ActVal')}; levels that start at 0 can be built."
-        )
+        raise UserError(f"{node.name}: levels start at {get(node, 'ActVal')}, but must start at 0.")
     steps = network.integers(node.input[1])
     return np.ascontiguousarray(np.broadcast_to(steps, (channels, steps.shape[1])))
 
 
 def with_threshold(network: Network, node) -> list:
-    """The node, and the one-step threshold behind it if there is one."""
+    """The node, and the one-step threshold after it if there is one."""
     after = network.reader(node)
     fused = after is not None and after.op_type == "Thresholding" and get(after, "numSteps") == 1
     return [node, after] if fused else [node]
@@ -38,8 +36,8 @@ def is_sign(network: Network, node) -> bool:
 
 @dataclass
 class Levels:
-    """Thresholds on integers: their nodes, with a product by -1 and +1 in front if there is one; the input's
-    attributes; the arrays `thresholds` and, where some channels compare downwards, `direction`.
+    """Thresholds on integers: their nodes, including a preceding product by -1 and +1 if there is one; the
+    input's attributes; the arrays `thresholds` and, if some channels compare downwards, `direction`.
     """
 
     nodes: list
@@ -48,7 +46,7 @@ class Levels:
 
 
 def levels_at(network: Network, node) -> Levels | None:
-    """The thresholds that begin at a node, None where none do."""
+    """The thresholds that begin at a node, None if there are none."""
     sign = None
     if node.op_type == "ElementwiseMul":
         after = network.reader(node)
@@ -66,7 +64,7 @@ def levels_at(network: Network, node) -> Levels | None:
 
 @dataclass
 class Matrix:
-    """A matrix-vector unit (MVAU) and the one-step threshold behind it if there is one.
+    """A matrix-vector unit (MVAU) and the one-step threshold after it if there is one.
 
     Attributes:
         nodes: one or two lowered nodes.
@@ -86,7 +84,7 @@ class Matrix:
     attributes: dict
 
     def arrays(self, weights: np.ndarray, low: int | None = None, high: int | None = None) -> dict:
-        """Constants of a unit; thresholds cut to `low` .. `high`, which mean always and never."""
+        """Constants of a unit; thresholds clipped to `low` .. `high`, which mean always and never."""
         found = {"weights": weights.astype(np.int64)}
         if self.thresholds is not None:
             found["thresholds"] = np.clip(self.thresholds, low, high) if high is not None else self.thresholds
@@ -107,7 +105,7 @@ def matrix_at(network: Network, node) -> Matrix:
 
 
 def steps_behind(network: Network, nodes: list) -> np.ndarray | None:
-    """The thresholds (outputs,) of the second of a unit's nodes, None where there is one node."""
+    """The thresholds (outputs,) of the second node of a unit, None for a unit of one node."""
     if len(nodes) == 1:
         return None
     return integer_thresholds(network, nodes[1], network.shape(nodes[1].output[0])[-1])[:, 0]
@@ -136,8 +134,8 @@ def border_at(node) -> tuple[list[int], int]:
 
 
 def border_in_front(network: Network, node, sizes: dict):
-    """The node of a border that windows of these sizes on a node's input make by themselves, None where there
-    is none: it may not be wider than their kernel, and is an element of the stream.
+    """The border node that windows of these sizes on a node's input can absorb; None if there is none. The
+    border must not be wider than the kernel, and its value must be an element of the stream.
     """
     before = network.model.find_producer(node.input[0])
     if before is None or before.op_type not in BORDERS:
@@ -148,7 +146,7 @@ def border_in_front(network: Network, node, sizes: dict):
 
 
 def around(network: Network, x: str, sizes: dict, pad=None) -> dict:
-    """Attributes of windows of kernel, stride and dilation on a tensor, in the border that a node says."""
+    """Attributes of windows of kernel, stride and dilation on a tensor, with the border of a node."""
     bits, signed = network.kind(x)
     pads, value = ([0, 0, 0, 0], 0) if pad is None else border_at(pad)
     ifm = network.shape(x)
@@ -156,7 +154,7 @@ def around(network: Network, x: str, sizes: dict, pad=None) -> dict:
 
 
 def own_sizes(network: Network, node) -> dict[str, list[int]]:
-    """Kernel, stride and dilation of a node that makes its windows itself, of weights (kh, kw, …)."""
+    """Kernel, stride and dilation of a node that forms its windows itself, of weights (kh, kw, …)."""
     kernel = list(network.constant(node.input[1]).shape[:2])
     return {"kernel": kernel} | {key: ints(node, key) for key in ("stride", "dilation")}
 
@@ -168,12 +166,12 @@ def sizes_of(node) -> dict[str, list[int]]:
 
 
 def kinds(network: Network, tensors: list[str]) -> dict[str, list[int]]:
-    """Widths of the inputs of an operator that reads several."""
+    """Widths of the inputs of an operator with several inputs."""
     found = [network.kind(tensor) for tensor in tensors]
     return {"in_bits": [bits for bits, _ in found], "in_signed": [int(signed) for _, signed in found]}
 
 
 def out_width(network: Network, node) -> dict[str, int]:
-    """Width of the output of an operator that takes it from outside."""
+    """Output width of an operator whose width is set from outside."""
     bits, signed = network.declared(node.output[0])
     return {"out_bits": bits, "out_signed": signed}

@@ -1,7 +1,7 @@
-"""What binding knows about operators. Each operator enters its own part in `hw/ops/<name>/bind.py`.
+"""What binding knows about operators. Each operator registers its own part in `hw/ops/<name>/bind.py`.
 
-takes      nodes of `lowered.onnx` -> a function that takes such a node, or leaves it to the next one
-ending     what may follow the last operator, by the output that was asked for
+takes      nodes of `lowered.onnx` -> a function that takes such a node, or leaves it to the next operator
+ending     what may follow the last operator, by the requested output
 finishing  a rearrangement of all bound operators
 """
 
@@ -13,11 +13,11 @@ FINISHINGS: list[Callable] = []
 
 
 def takes(*kinds: str, rank: int = 0):
-    """Enter `function(network, node)` for lowered nodes of these kinds.
+    """Register `function(network, node)` for lowered nodes of these kinds.
 
-    It returns the nodes that it takes and the operators that stand for them (`network.Bound`), or None where
-    another operator has to. Functions of low rank are asked first: the narrower a form of the node an
-    operator builds, the lower its rank.
+    It returns the nodes that it takes and the operators that implement them (`network.Bound`), or None if
+    another operator has to take the node. Functions of low rank are asked first: the narrower the form of a
+    node that an operator builds, the lower its rank.
     """
 
     def enter(function):
@@ -30,7 +30,7 @@ def takes(*kinds: str, rank: int = 0):
 
 
 def ending(output: str):
-    """Enter `function(last, scale, bias) -> list[Bound]`: what follows the last operator for this output."""
+    """Register `function(last, scale, bias) -> list[Bound]`: the operators after the last one."""
 
     def enter(function):
         ENDINGS[output] = function
@@ -40,6 +40,6 @@ def ending(output: str):
 
 
 def finishing(function):
-    """Enter `function(bounds) -> bounds`, applied when every node is taken."""
+    """Register `function(bounds) -> bounds`, applied when every node is taken."""
     FINISHINGS.append(function)
     return function

@@ -2,8 +2,8 @@
 
     lowered.onnx, lowered.npz, golden.npz   ->   folded.onnx, fold.json
 
-What is checked: every stream fits its reader, the estimate fits the part, and the folded graph gives the
-lowered integers on every golden image.
+Checked: every stream fits its reader, the estimate fits the part, and the folded graph computes the lowered
+integers on every golden image.
 """
 
 import json
@@ -39,7 +39,7 @@ GIVEN = ("simd", "pe", "pixels", "depth")
 STYLES: dict[str, tuple[str, ...]] = {"structure": ("adders",)}
 STYLES |= {name: values for op in OPS.values() for name, values in op.styles.items()}
 TAKEN = "; ".join(
-    [f"the whole numbers {', '.join(GIVEN)}", *(f"{name}: {' or '.join(STYLES[name])}" for name in STYLES)]
+    [f"integers for {', '.join(GIVEN)}", *(f"{name}: {' or '.join(STYLES[name])}" for name in STYLES)]
 )
 
 
@@ -62,27 +62,26 @@ def fold(
         board: name of a board of hw/boards.
         out_dir: folder of the accelerator.
         interval: initiation interval to reach, in cycles per frame; None takes the board's for this network.
-        folding: JSON {operator: {"pe", "simd", "pixels", "depth", "rom", "starts", "structure"}}; what it
-            names is taken, the rest is searched. `depth` puts a FIFO of so many beats in front of the
-            operator, `rom` and `starts` say where its weights and what its accumulators start from lie, in
-            "block" RAM or "logic", `structure` "adders" makes a matrix distributed arithmetic. Or a folding
-            file of FINN's (`finn_folding.py`).
+        folding: JSON {operator: {"pe", "simd", "pixels", "depth", "rom", "starts", "structure"}}; given
+            values are used as they are, all others are searched. `depth` puts a FIFO of that many beats
+            before the operator, `rom` and `starts` place its weights and the initial values of its
+            accumulators in "block" RAM or "logic", `structure` "adders" makes a matrix distributed
+            arithmetic. Or a folding file of FINN (`finn_folding.py`).
         backend: which matrices become adders instead of folded units, see distributed_arithmetic.py.
-        output: "scores", or "labels": of every cell of a map the channel with the largest score, and nothing
-            else.
-        fps: frames per second to reach at the board's clock, in place of `interval`; "max": as many as fit.
-        limits: {"lut", "bram", "dsp"}: the most that may be taken, "60%" of the part or a number, and
-            "latency", cycles or "500us" of a frame, by the cost models.
-        spare: "lut", "bram" or "dsp": take the least of this; None: the least of the part in all.
+        output: "scores", or "labels": for every cell of a map only the channel with the largest score.
+        fps: frames per second to reach at the board's clock, instead of `interval`; "max": as many as fit.
+        limits: {"lut", "bram", "dsp"}: upper limits, as "60%" of the part or a number, and "latency", in
+            cycles or as "500us" per frame, by the cost models.
+        spare: "lut", "bram" or "dsp": minimise this resource; None: minimise the share of the whole part.
 
     Returns:
         The record: `operators` in stream order, `interval_bound`, `bottleneck`, `estimate`, `decisions` of
-        the back end per matrix, `not_taken` of a folding file of FINN's, the check.
+        the back end per matrix, `not_taken` parts of a FINN folding file, the check.
 
     Raises:
-        UserError: no operator builds a node, no folding is fast enough, the estimate is larger than the part,
-            a given value does not divide.
-        MismatchError: the folded graph does not give the lowered integers.
+        UserError: no operator builds a node, no folding is fast enough, the estimate exceeds the part, or a
+            given value does not divide.
+        MismatchError: the folded graph does not compute the lowered integers.
     """
     net_dir, out_dir = Path(net_dir), Path(out_dir)
     target = boards.load(board)
@@ -112,7 +111,7 @@ def fold(
             bounds, backend, target.family, part, interval, fixed
         )
         depths = {name: one["depth"] for name, one in given.items() if "depth" in one}
-        now_at(f"searching a folding of {len(bounds)} operators")
+        now_at(f"searching a folding for {len(bounds)} operators")
         adders = "generate" in base.load(backend).stages
         ops = _searched(
             bounds,
@@ -131,7 +130,7 @@ def fold(
         _warn_of_full(target, estimate)
         bound = max(op.cycles() for op in ops)
         images = np.load(net_dir / "golden.npz")["images"]
-        now_at(f"folded graph on {len(images):,} images")
+        now_at(f"running the folded graph on {len(images):,} images")
         check = _equal(ops, images, lowered)
         with artifacts.whole(out_dir / "folded.onnx") as aside:
             onnx.save(folded_graph(ops, net_dir.name), aside)
@@ -160,19 +159,21 @@ def fold(
 
 
 def _warn_of_full(board: boards.Board, estimate: dict[str, float]) -> None:
-    """Say what else the part may run out of: the search minds `RESOURCES` alone, and `synth` stops there."""
+    """Warn about other resources that may run out: the search considers only `RESOURCES`; `synth` stops
+    there.
+    """
     units = families.load(board.family).units
     for name in ("ff", "carry4", "lut_memory"):
         takes = cells.used(estimate, name)
         if takes > board.capacity.get(name, takes):
             say(
-                f"fold        {takes:,} {units[name][0]} by the cost model, and {board.name} has "
-                f"{board.capacity[name]:,}: it will hardly fit; a longer INTERVAL takes less"
+                f"fold        the cost model predicts {takes:,} {units[name][0]}, but {board.name} has "
+                f"{board.capacity[name]:,}: the design probably will not fit; a longer INTERVAL takes less"
             )
 
 
 def of_family(ops: list[HwOp], target: boards.Board) -> list[HwOp]:
-    """The operators with what the part's family asks of their memories."""
+    """The operators, with their memories set as the part's family requires."""
     rows = families.load(target.family).rom_rows
     for op in ops:
         if "rom_rows" in op.get_nodeattr_types():
@@ -189,9 +190,9 @@ def _searched(
     adders: bool,
     finish: Callable[[list[HwOp]], list[HwOp]],
 ) -> list[HwOp]:
-    """The folding with the smallest share of the part, FIFOs included; the longer search's, which also knows
-    other memory styles and several vectors at a time, where that one is so fast that a matrix became adders,
-    does not fit or leaves a router no room; or what an aim asks for.
+    """The folding with the smallest share of the part, FIFOs included. The longer search, which also knows
+    other memory styles and several vectors at a time, is used if the first one turns a matrix into adders,
+    does not fit or leaves a router too little room, or if there are further aims.
     """
     if not aim.plain:
         return Search(bounds, target, fixed, finish, adders).chosen(aim)
@@ -241,12 +242,12 @@ def folded_graph(ops: list[HwOp], name: str) -> onnx.ModelProto:
 
 
 def _given(path: Path | None) -> dict[str, dict[str, int]]:
-    """The user's folding, checked for form; a file of FINN's as it is."""
+    """The user's folding, checked for form; a FINN file is returned unchanged."""
     if path is None:
         return {}
     try:
         if not Path(path).is_file():
-            raise ValueError("no regular file")
+            raise ValueError("not a regular file")
         if Path(path).stat().st_size > most("FILE_MB") << 20:
             raise ValueError(f"it has more than {most('FILE_MB'):,} MB")
         given = json.loads(Path(path).read_text(), object_pairs_hook=_once)
@@ -255,7 +256,9 @@ def _given(path: Path | None) -> dict[str, dict[str, int]]:
             f'{path}: not a readable JSON file ({error}); write {{"conv0": {{"pe": 4, "simd": 9}}}}.'
         ) from error
     if not isinstance(given, dict):
-        raise UserError(f'{path}: holds no object of operators; write {{"conv0": {{"pe": 4, "simd": 9}}}}.')
+        raise UserError(
+            f'{path}: must hold a JSON object of operators, such as {{"conv0": {{"pe": 4, "simd": 9}}}}.'
+        )
     if is_of_finn(given):
         return given
     for name, one in given.items():
@@ -264,15 +267,15 @@ def _given(path: Path | None) -> dict[str, dict[str, int]]:
                 type(value) is str and value in STYLES.get(key, ())
             )
             if not fits:
-                raise UserError(f"{path}: {name} has {key!r}: {value!r}; an operator takes {TAKEN}.")
+                raise UserError(f"{path}: {name} has the invalid setting {key!r}: {value!r}; use {TAKEN}.")
     return given
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict:
-    """An object of JSON whose names are all different; of equal ones `json` would keep the last."""
+    """A JSON object whose names are all different; of equal names `json` would keep the last."""
     name, count = max(Counter(name for name, _ in pairs).items(), key=itemgetter(1), default=("", 0))
     if count > 1:
-        raise ValueError(f"it holds '{name}' {count} times")
+        raise ValueError(f"it contains '{name}' {count} times")
     return dict(pairs)
 
 
@@ -283,21 +286,24 @@ def _known(given: dict, known: list[str]) -> None:
 
 
 def _as_adders(bounds: list[Bound], given: dict) -> list[Bound]:
-    """The graph with distributed arithmetic where the folding asks for it."""
+    """The graph with distributed arithmetic where the folding requests it."""
     found = []
     for bound in bounds:
         if "structure" in given.get(bound.name, {}):
             other = distributed_arithmetic.alternative(bound, "adders")
             if other is None:
-                raise UserError(f"{bound.name}: {bound.op} is no matrix, which alone can be adders.")
+                raise UserError(
+                    f"{bound.name}: structure=adders does not apply to {bound.op}; "
+                    "only matrices can use distributed arithmetic."
+                )
             bound = other
         found.append(bound)
     return found
 
 
 def with_fifos(ops: list[HwOp], given: dict[str, int]) -> list[HwOp]:
-    """Let width converters pause where that costs nothing (`gaps.py`), and put FIFOs in front of the inputs
-    that need one (`fifo_sizing.py`); a given depth is used as it is, for all inputs of an operator.
+    """Let width converters pause where that costs nothing (`gaps.py`), and put FIFOs before the inputs that
+    need one (`fifo_sizing.py`); a given depth is used unchanged for all inputs of an operator.
     """
     found, depths = [], fifo_sizing.depths(with_gaps(ops))
     for op in ops:
@@ -310,19 +316,19 @@ def with_fifos(ops: list[HwOp], given: dict[str, int]) -> list[HwOp]:
 
 
 def with_smaller_fifos(ops: list[HwOp], given: dict[str, int]) -> list[HwOp]:
-    """The same with the smallest FIFOs that keep the interval by the cycle model (`least_fifos.py`), but for
-    those of a given depth.
+    """The same with the smallest FIFOs that keep the interval in the cycle model (`least_fifos.py`); FIFOs of
+    a given depth stay unchanged.
     """
     if all((depth_of(op) or 0) <= fifo_sizing.SKID for op in ops):
         return ops
     from xnorforge.flows.fold.least_fifos import with_least_fifos  # loads numba, which not all need
 
-    now_at("sizing FIFOs by the cycle model")
+    now_at("sizing FIFOs with the cycle model")
     return with_least_fifos(ops, set(given))
 
 
 def _check_streams(ops: list[HwOp]) -> None:
-    """What an operator gives is what its reader takes; the search sees to it, so this cannot fail."""
+    """Check that every stream fits its reader; the search guarantees it, so this cannot fail."""
     streams: dict[str, Stream] = {}
     for op in ops:
         for tensor, sink in zip(op.sources, op.in_streams()):
@@ -332,16 +338,14 @@ def _check_streams(ops: list[HwOp]) -> None:
 
 
 def _equal(ops: list[HwOp], images: np.ndarray, lowered) -> dict:
-    """The folded graph against the lowered integers and what its last operator makes of them, on all
-    images.
-    """
+    """Check the folded graph against the lowered integers, processed by its last operator, on all images."""
     got = next(iter(graph.execute(ops, images).values())).reshape(len(images), -1)
     want = graph.answers(ops, lowered).reshape(len(images), -1)
     wrong = np.argwhere(got != want)
     if len(wrong):
         image, place = map(int, wrong[0])
         raise MismatchError(
-            f"fold: {ops[-1].name} differs from the lowered network first at image {image}, score {place}: "
+            f"fold: {ops[-1].name} differs from the lowered network, first at image {image}, score {place}: "
             f"{got[image, place]} instead of {want[image, place]} ({len(wrong):,} of {want.size:,} integers "
             "differ)."
         )
@@ -351,7 +355,7 @@ def _equal(ops: list[HwOp], images: np.ndarray, lowered) -> dict:
 
 
 def _row(op: HwOp, nodes: list[str], sites: dict[str, int]) -> dict:
-    """One operator in fold.json."""
+    """The entry of one operator in fold.json."""
     has, source, sink = op.get_nodeattr_types(), op.in_stream(), op.out_stream()
 
     def value(name):

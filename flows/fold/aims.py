@@ -1,8 +1,7 @@
-"""What a folding is asked for beside an interval: a rate, limits, the resource to spare; and why a request
-cannot be met.
+"""Requests beyond an interval: a frame rate, limits, a resource to minimise; and why a request cannot be met.
 
-The search (`fronts.py`) gives all foldings worth having within an interval and limits; here one of them is
-chosen, or the request refused with what binds, what could be reached, and what that takes.
+The search (`fronts.py`) finds all Pareto-optimal foldings within an interval and limits; this module chooses
+one of them, or refuses the request with the binding limit, what could be reached, and what that costs.
 """
 
 from collections.abc import Callable
@@ -31,23 +30,23 @@ from xnorforge.hw import families
 from xnorforge.hw.boards import Board
 from xnorforge.hw.ops.base import HwOp
 
-SPARE = {"lut": "lut", "bram": "bram36", "dsp": "dsp"}  # as a person calls them: as a capacity does
-ROUTABLE = 0.85  # of the LUTs: leaves a router room; more is taken only where nothing else is fast enough
-ROUNDS = 6  # times that FIFOs, which come after the search, may ask for a smaller design
-DEAR = 0.02  # of the part, all resources added: a FIFO from which its reader may be made faster instead
+SPARE = {"lut": "lut", "bram": "bram36", "dsp": "dsp"}  # {name in a request: name of the capacity}
+ROUTABLE = 0.85  # of the LUTs: leaves a router room; more is used only if nothing else is fast enough
+ROUNDS = 6  # how often FIFOs, which come after the search, may require a smaller design
+DEAR = 0.02  # of the part, all resources added: a FIFO for which a faster reader is considered instead
 
 
 @dataclass(frozen=True)
 class Aim:
-    """What is asked for.
+    """The request.
 
     Attributes:
-        interval: cycles per frame that no operator may exceed; with `fps` "max" where the search begins.
+        interval: cycles per frame that no operator may exceed; with `fps` "max", where the search begins.
         fps: "max": the smallest interval within the limits; else "".
         limits: {"lut", "bram", "dsp": "60%" of the part or a number in the part's own units; "latency":
             cycles, or "500us"}.
-        spare: the resource of which the least is taken, "lut", "bram" or "dsp"; "": the least of the part,
-            shares of all added up.
+        spare: the resource to minimise, "lut", "bram" or "dsp"; "": minimise the sum of the shares of the
+            part.
     """
 
     interval: int
@@ -57,27 +56,27 @@ class Aim:
 
     @property
     def plain(self) -> bool:
-        """Whether nothing is asked for beside an interval."""
+        """Whether nothing is requested beyond an interval."""
         return not (self.fps or self.limits or self.spare)
 
 
 def interval_of(fps: str, clock_mhz: float) -> int:
-    """The largest interval, in cycles per frame, with so many frames per second at a clock.
+    """The largest interval, in cycles per frame, that reaches a frame rate at a clock.
 
     Raises:
-        UserError: more frames than cycles.
+        UserError: the frame rate exceeds the clock rate.
     """
     interval = int(clock_mhz * 1e6 / float(fps))
     if interval < 1:
         raise UserError(
-            f"FPS: {float(fps):,.0f} frames per second are more than the {clock_mhz:,.0f} million cycles of "
-            "the board's clock; ask for fewer."
+            f"FPS: {float(fps):,.0f} frames per second exceed the board's clock of {clock_mhz:,.0f} million "
+            "cycles per second; choose a lower rate."
         )
     return interval
 
 
 def cycles_of(latency: str, clock_mhz: float) -> float:
-    """A latency in cycles of a clock, of "51840" cycles or "518.4us"."""
+    """A latency in cycles of a clock, from "51840" cycles or "518.4us"."""
     if latency.endswith("us"):
         return float(latency.removesuffix("us")) * clock_mhz
     return float(latency)
@@ -87,10 +86,10 @@ class Search:
     """The foldings of one graph for one board.
 
     Args:
-        bounds: operators as `bind` gives them.
-        board: whose part, clock and units are meant.
+        bounds: operators as returned by `bind`.
+        board: defines part, clock and units.
         fixed: {operator: {"simd", "pe" or a style}} given by the user; such an operator may be too slow.
-        finish: puts what comes behind the search, FIFOs, between operators.
+        finish: inserts FIFOs between operators after the search.
         adders: whether a matrix may become adders or take several vectors at a time.
     """
 
@@ -113,8 +112,8 @@ class Search:
         self.fastest, self.slowest_name = fastest(self.options, [b.name for b in bounds], self.given)
 
     def limits(self, asked: dict[str, str]) -> dict[str, float]:
-        """The most of each of `RESOURCES`, as capacities count them, the part's capacity where nothing is
-        asked; and of "latency", in cycles.
+        """The limit of each of `RESOURCES`, in the units of the capacities, by default the part's capacity;
+        and of "latency", in cycles.
         """
         found = {name: float(self.board.capacity[name]) for name in RESOURCES}
         found["latency"] = cycles_of(asked.get("latency", "inf"), self.board.clock_mhz)
@@ -129,13 +128,13 @@ class Search:
         return found
 
     def intervals(self) -> list[int]:
-        """All intervals that some folding has and none is too slow for, ascending."""
+        """All intervals that some folding has and for which no operator is too slow, ascending."""
         cycles = {option.cycles for some in self.options for option in some}
         return sorted({self.fastest} | {one for one in cycles if one >= self.fastest})
 
     def front(self, interval: int, limits: dict[str, float]) -> list[Choice]:
-        """`front_of` these options; adders are looked for in earnest where a choice has them, or one that is
-        to be quicker might get them.
+        """`front_of` these options; adders are evaluated exactly if a choice has them, or if a choice that
+        has to become faster might get them.
         """
         while found := front_of(self.options, interval, limits, self.given):
             late = limits.get("latency", inf) < inf
@@ -151,11 +150,11 @@ class Search:
         """The operators, width converters and FIFOs in order.
 
         Raises:
-            UserError: no folding is what is asked for; the text says what binds and what could be had.
+            UserError: no folding meets the request; the text says which limit binds and what is possible.
         """
         limits = self.limits(aim.limits)
         roomy = self.limits({"lut": f"{ROUTABLE:.0%}"} | aim.limits)
-        tight = roomy == limits  # a limit of the LUTs was asked for
+        tight = roomy == limits  # a limit of the LUTs was requested
         if aim.fps == "max":
             near = None if tight else self._bisect(self.intervals(), roomy, aim.spare)
             return near[1] if near else self._fastest_within(limits, aim.spare)
@@ -168,7 +167,7 @@ class Search:
         return found
 
     def within(self, interval: int, limits: dict[str, float], spare: str = "") -> list[HwOp] | None:
-        """The best folding within an interval and limits, FIFOs included; None where there is none."""
+        """The best folding within an interval and limits, FIFOs included; None if there is none."""
         most = dict(limits)
         for _ in range(ROUNDS):
             found = self.front(interval, most)
@@ -178,7 +177,7 @@ class Search:
             if latency > most["latency"]:
                 return None
             ops = self._finished(choice, most, spare)
-            # FIFOs came in between.
+            # FIFOs were added meanwhile.
             late = max(0.0, frame_latency(ops) - limits["latency"]) if limits["latency"] < inf else 0.0
             taken = amounts_of(ops)
             over = {
@@ -194,8 +193,9 @@ class Search:
         return None
 
     def _finished(self, choice: Choice, limits: dict[str, float], spare: str) -> list[HwOp]:
-        """The operators of a choice, FIFOs in between. Where a dear one came in front of an operator, this is
-        made faster if that costs less in all: with cycles to spare it may need none.
+        """The operators of a choice with their FIFOs. If an operator needs an expensive FIFO, a faster
+        folding
+        of that operator is used if the total is cheaper: with cycles to spare it may not need the FIFO.
         """
         ops, joins = self.finish(choice.operators()), Joins()
         for place, now in enumerate(choice.options):
@@ -212,12 +212,12 @@ class Search:
         return ops
 
     def _quicker(self, found: list[Choice], limits: dict[str, float], spare: str) -> tuple[Choice, float]:
-        """From the cheapest of the front on, see `quicker`."""
+        """Starts from the cheapest choice of the front, see `quicker`."""
         choice = min(found, key=lambda choice: self.price(choice, spare))
         return quicker(choice, self.options, limits, lambda one: self.price(one, spare)[0], self.given)
 
     def price(self, choice: Choice, spare: str = "") -> tuple[float, float]:
-        """What the least is taken of."""
+        """The quantity to minimise."""
         return self._cost(choice.amounts, spare)
 
     def _cost(self, amounts: dict[str, float], spare: str) -> tuple[float, float]:
@@ -228,7 +228,7 @@ class Search:
         found = self._bisect(self.intervals(), limits, spare)
         if found is None:
             raise UserError(
-                f"{self.board.name}: no folding takes at most {self.text(limits)}; "
+                f"{self.board.name}: no folding fits into {self.text(limits)}; "
                 f"the smallest {self._least(limits)}; raise the limit or pick another board."
             )
         return found[1]
@@ -247,38 +247,38 @@ class Search:
 
     def _too_fast(self, interval: int, limits: dict[str, float], spare: str) -> UserError:
         near = self._bisect(self.intervals(), limits, spare)
-        cost = f", where the design takes {self.text(amounts_of(near[1]))}" if near else ""
+        cost = f", for which the design needs {self.text(amounts_of(near[1]))}" if near else ""
         reached = near[0] if near else self.fastest
         return UserError(
-            f"{self.slowest_name}: {self.rate(interval)} cannot be met, it needs {self.fastest:,} at its "
-            f"widest; ask for {self.rate(reached)}{cost}."
+            f"{self.slowest_name}: cannot reach {self.rate(interval)}, it needs {self.fastest:,} cycles at "
+            f"its widest folding; ask for {self.rate(reached)}{cost}."
         )
 
     def _too_small(self, interval: int, limits: dict[str, float], spare: str) -> UserError:
         least = self._least_latency(interval, limits, spare)
         if least:
             return UserError(
-                f"{self.board.name}: at {self.rate(interval)} with {self.text(limits)} a frame takes "
-                f"{least:,} cycles or more from its first beat to its last, {limits['latency']:,.0f} were "
-                f"asked for; ask for a latency of {least:,}, a shorter interval or more of the part."
+                f"{self.board.name}: at {self.rate(interval)} with {self.text(limits)}, a frame takes "
+                f"{least:,} cycles or more from its first beat to its last, above the requested "
+                f"{limits['latency']:,.0f}; allow a latency of {least:,}, a shorter interval or more area."
             )
         slower = [one for one in self.intervals() if one > interval]
         near = self._bisect(slower, limits, spare)
-        advice = "no slower folding does; raise the limit or pick another board"
+        advice = "no slower folding fits; raise the limit or pick another board"
         if near:
-            advice = f"ask for {self.rate(near[0])}, where it takes {self.text(amounts_of(near[1]))}"
+            advice = f"ask for {self.rate(near[0])}, for which it needs {self.text(amounts_of(near[1]))}"
         return UserError(
-            f"{self.board.name}: {self.rate(interval)} cannot be met with {self.text(limits)}: "
+            f"{self.board.name}: cannot reach {self.rate(interval)} with {self.text(limits)}: "
             f"{self._binding(interval, limits)}; {advice}."
         )
 
     def _least_latency(self, interval: int, limits: dict[str, float], spare: str) -> float:
-        """The least latency that was found; 0 where it is not the latency that binds."""
+        """The smallest latency found; 0 if the latency is not the binding limit."""
         found = self.front(interval, limits) if limits["latency"] < inf else []
         return self._quicker(found, {**limits, "latency": 0}, spare)[1] if found else 0
 
     def _binding(self, interval: int, limits: dict[str, float]) -> str:
-        """What the least of one resource is within the limit of the other, by the cost model."""
+        """The minimum of one resource within the limit of the other, by the cost model."""
         said = []
         for name, other in (("lut", "bram36"), ("bram36", "lut")):
             found = self.front(interval, {**limits, name: NO_LIMIT[name]})
@@ -286,7 +286,7 @@ class Search:
                 choices = {choice.amounts[name]: choice for choice in found}
                 ops = self.finish(choices[min(choices)].operators())
                 kept, least = self.text({other: limits[other]}), self.text({name: amounts_of(ops)[name]})
-                said.append(f"with {kept} it takes {least} or more")
+                said.append(f"with {kept} it needs at least {least}")
         return ", ".join(said) or f"the smallest {self._least(limits, interval)}"
 
     def _least(self, limits: dict[str, float], interval: int | None = None) -> str:
@@ -300,7 +300,7 @@ class Search:
         return f"{interval:,} cycles per frame ({fps:,.0f} frames per second)"
 
     def text(self, amounts: dict[str, float]) -> str:
-        """Amounts of LUT and BRAM36 in the words of the family."""
+        """Amounts of LUT and BRAM36 in the units of the family."""
         units = self._units()
         said = []
         for name in ("lut", "bram36"):
@@ -314,13 +314,13 @@ class Search:
 
 
 def amounts_of(ops: list[HwOp]) -> dict[str, float]:
-    """What operators take by their cost models."""
+    """Resources of operators by their cost models."""
     found = [op.estimate() for op in ops]
     return {name: float(sum(one.get(name, 0) for one in found)) for name in RESOURCES}
 
 
 def _fifos_before(ops: list[HwOp], name: str) -> list[HwOp]:
-    """FIFOs in front of an operator, or of the width converters in front of it."""
+    """FIFOs before an operator, or before its width converters."""
     before = {tensor: op for op in ops for tensor in op.results}
     open_ones = [tensor for op in ops if op.name == name for tensor in op.sources]
     found = []

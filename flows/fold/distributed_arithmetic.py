@@ -1,8 +1,8 @@
-"""Which matrices are computed by distributed arithmetic (da4ml's adder graphs) instead of by folded units:
-none, all that can be, or those that then use less of the part.
+"""Which matrices use distributed arithmetic (da4ml's adder graphs) instead of folded units: none of them,
+every matrix that supports it, or the matrices for which it takes less of the part.
 
-Operators themselves state which of them replaces which (`HwOp.instead_of`). Whether a layer is cheaper by
-distributed arithmetic is decided on the whole network: both networks are folded for the same initiation
+Operators themselves state which of them replaces which (`HwOp.instead_of`). Whether distributed arithmetic is
+cheaper for a layer is decided on the whole network: both networks are folded for the same initiation
 interval, and the operators that only one of them has, width converters included, are synthesised and counted.
 """
 
@@ -17,7 +17,7 @@ from xnorforge.flows.fold.search import Part, search
 from xnorforge.flows.synth import cells
 from xnorforge.hw.ops.base import HwOp
 
-WITHIN_REACH = 2  # times the folded unit's estimate; what is dearer than that is not synthesised
+WITHIN_REACH = 2  # times the folded unit's estimate; anything more expensive is not synthesised
 COUNTED = ("lut", "ff", "bram36", "dsp")
 
 
@@ -27,21 +27,21 @@ def choose(
     """Replace layers by adders.
 
     Args:
-        bounds: operators as `bind` gives them.
-        backend: its `matrices` say which: "folded" none, "adders" every layer that can be, "cheaper" each
-            whose adders take a smaller share of the part.
+        bounds: operators as returned by `bind`.
+        backend: its `matrices` say which: "folded" none, "adders" every layer that supports it, "cheaper"
+            each layer whose adders take a smaller share of the part.
         family: of the part, for the synthesis.
-        part: what shares are of.
+        part: the reference for shares.
         interval: cycles per frame that the folded units are chosen for.
         fixed: {operator: {"simd", "pe"}} given by the user; these layers stay folded.
 
     Returns:
         The operators, and a row per matrix {"layer", "chosen": "folded" or "da4ml", "why", "folded",
-        "da4ml"}. The last two are what one network holds and the other does not, {"lut", "ff", "bram36",
-        "dsp"}; None where nothing was counted.
+        "da4ml"}. The last two are the resources of operators that only one of the networks has, {"lut", "ff",
+        "bram36", "dsp"}; None if nothing was counted.
 
     Raises:
-        UserError: an unknown backend, or "adders" where no layer can be.
+        UserError: an unknown backend, or "adders" for a network in which no layer supports it.
     """
     matrices = base.load(backend).matrices
     if matrices == "folded":
@@ -67,27 +67,27 @@ def choose(
             row["why"] = str(error)
             continue
         if other is None:
-            row["why"] = "no operator of adders takes its place"
+            row["why"] = "no adder operator can replace it"
             continue
         changed = [*bounds[:place], other, *bounds[place + 1 :]]
         if matrices == "adders":
-            row |= {"chosen": "da4ml", "why": "asked for"}
+            row |= {"chosen": "da4ml", "why": "requested"}
         else:
             folded = search(changed, interval, part, fixed)
             row |= cheaper(plain, folded, family, part)
             plain = folded if row["chosen"] == "da4ml" else plain
         bounds = changed if row["chosen"] == "da4ml" else bounds
     if matrices == "adders" and not any(row["chosen"] == "da4ml" for row in decisions):
-        why = decisions[0]["why"].rstrip(".") if decisions else "there is no matrix in it"
-        raise UserError(f"{backend}: no layer of this network can be adders ({why}); take BACKEND=rtl.")
+        why = decisions[0]["why"].rstrip(".") if decisions else "it has no matrix"
+        raise UserError(f"{backend}: no layer of this network can use adders ({why}); use BACKEND=rtl.")
     return bounds, decisions
 
 
 def alternative(bound: Bound, structure: str) -> Bound | None:
-    """The same layer as an operator of another structure; None where no operator says that it is one.
+    """The same layer as an operator of another structure; None if there is no such operator.
 
     Raises:
-        UserError: it has one, but not for this layer; the text says why.
+        UserError: there is one, but not for this layer; the text gives the reason.
     """
     unit = bound.make_alone()
     for cls in OPS.values():
@@ -99,11 +99,11 @@ def alternative(bound: Bound, structure: str) -> Bound | None:
 
 
 def cheaper(folded: list[HwOp], other: list[HwOp], family: str, part: Part) -> dict:
-    """Fields of a row: which of two networks uses less of the part, by the operators only one of them has."""
+    """Fields of a row: which of two networks uses less of the part, by the operators that only one has."""
     sides = {"folded": _beyond(folded, other), "da4ml": _beyond(other, folded)}
     guess = {side: sum(map(part.price, ops)) for side, ops in sides.items()}
     if guess["da4ml"] > WITHIN_REACH * guess["folded"]:
-        return {"why": "by the cost models {da4ml:.2%} of the part against {folded:.2%}".format(**guess)}
+        return {"why": "by the cost models, {da4ml:.2%} of the part against {folded:.2%}".format(**guess)}
     counts = {side: cells.add(synth.count(ops, family)) for side, ops in sides.items()}
     used = {side: part.utilisation(count) for side, count in counts.items()}
     return {
@@ -114,6 +114,6 @@ def cheaper(folded: list[HwOp], other: list[HwOp], family: str, part: Part) -> d
 
 
 def _beyond(ops: list[HwOp], others: list[HwOp]) -> list[HwOp]:
-    """The operators that have none of the same name and attributes among the others."""
+    """The operators without a counterpart of the same name and attributes among the others."""
     known = {(op.name, str(op)) for op in others}
     return [op for op in ops if (op.name, str(op)) not in known]

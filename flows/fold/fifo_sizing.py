@@ -1,25 +1,26 @@
-"""FIFO sizing by rules: FIFOs that keep the initiation interval, FIFOs without which branches that meet again
-would deadlock, and skids that keep a cycle's path of ready within one operator.
+"""FIFO sizing by rules: FIFOs that keep the initiation interval, FIFOs without which reconverging branches
+would deadlock, and skid buffers that limit combinational ready paths to one operator.
 
-**Behind a pool**, in front of a unit that reads the pool's pixels vector by vector. A pool gives a row of
-pixels while the last rows of its windows arrive, and nothing in between. A window's line buffer takes that
-in; a matrix-vector unit alone holds two vectors, and the unit before the pool would have to stall.
+**After a pool**, before a unit that reads the pool's pixels vector by vector. A pool outputs a row of pixels
+while the last rows of its windows arrive, and nothing in between. The line buffer of a window absorbs that; a
+matrix-vector unit holds only two vectors, so the unit before the pool would have to stall.
 
-**Behind whole windows** (`HwOp.stepping`). They cannot go on while one waits, and need the cycles of a row
-and more from the last window of a frame to the first of the next, with strides from row to row. What has no
-cycle to spare behind them, up to the next window, must have others to work on.
+**After whole windows** (`HwOp.stepping`). They cannot continue while one window waits, and need at least the
+cycles of a row from the last window of a frame to the first of the next, with strides also from row to row.
+If the operators after them, up to the next window, have no cycles to spare, they need buffered windows to
+work on meanwhile.
 
-**In front of an operator that reads several streams.** All come from one fork, some of them from others as
-well, and every fork at which two of them part is looked at by itself, as if what comes past it were there
-already. For beat k of the operator the slowest stream needs a certain number of the fork's beats (`needs()`,
-composed along the branch); what the others made of all beats before the last of these has to wait, while an
-operator can keep what only that last one completes.
-Feed the fork beat by beat, and no FIFO ever has to hold more; and since every operator reads and writes in an
-order of its own that does not depend on time, no other order of events can deadlock either. To this come the
-beats that arrive while the slower branch works on what it has.
+**Before an operator that reads several streams.** All of them come from one fork, possibly through further
+forks, and every fork at which two of them diverge is considered separately, as if what bypasses it were
+already there. For beat k of the operator the slowest stream needs a certain number of the fork's beats
+(`needs()`, composed along the branch); what the other branches produced from all beats before the last of
+these has to wait, while an operator can hold back what only that last beat completes.
+If the fork is fed beat by beat, no FIFO ever has to hold more; and since every operator reads and writes in a
+fixed order that does not depend on time, no other order of events can deadlock either. The beats that arrive
+while the slower branch is working are added to this.
 
-**Between two operators whose ready follows that of their reader within the cycle** (`HwOp.ready_through`): a
-skid, where there is no FIFO yet, so that no such path runs through more than one operator.
+**Between two operators whose ready depends combinationally on that of their reader** (`HwOp.ready_through`):
+a skid buffer, if there is no FIFO yet, so that no such path runs through more than one operator.
 """
 
 from bisect import bisect_left
@@ -43,7 +44,7 @@ SKID = 2  # depth of a FIFO that is two registers
 
 @dataclass(frozen=True)
 class Branch:
-    """What leads from a fork to a tensor.
+    """The path from a fork to a tensor.
 
     Attributes:
         needed: beats of the fork that each beat of the tensor's first frame needs.
@@ -56,17 +57,17 @@ class Branch:
     beats: int
 
     def needed_for(self, need: np.ndarray) -> np.ndarray:
-        """Beats of the fork that so many beats at the end of the branch need, none for none."""
+        """Beats of the fork that `need` beats at the end of the branch need; 0 needs 0."""
         return np.where(need > 0, self.needed[need - 1], 0)
 
 
 def depth_of(op: HwOp) -> int | None:
-    """Of a FIFO; None of other operators."""
+    """The depth of a FIFO; None for other operators."""
     return op.get_nodeattr("depth") if "depth" in op.get_nodeattr_types() else None
 
 
 def fifo_before(op: HwOp, port: int, depth: int) -> HwOp:
-    """A FIFO, put in front of an input of an operator."""
+    """A FIFO before an input of an operator."""
     stream = op.in_streams()[port]
     fifo = OPS["Fifo"].make(
         f"fifo_{op.name}" + (f"_in{port}" if op.inputs > 1 else ""),
@@ -80,8 +81,8 @@ def fifo_before(op: HwOp, port: int, depth: int) -> HwOp:
 
 
 def depths(ops: list[HwOp]) -> dict[tuple[str, int], int]:
-    """{(operator, input): beats of the FIFO in front of it}, enough to keep the slowest operator's cycles,
-    and the skids that ready needs.
+    """{(operator, input): beats of the FIFO before it}, enough to keep the slowest operator's cycles, and the
+    skid buffers that ready needs.
     """
     before = {tensor: op for op in ops for tensor in op.results}
     behind = behind_pools(ops, before) | behind_whole_windows(ops)
@@ -91,7 +92,7 @@ def depths(ops: list[HwOp]) -> dict[tuple[str, int], int]:
 def where_streams_meet(
     ops: list[HwOp], before: dict[str, HwOp], keep_interval: bool = True
 ) -> dict[tuple[str, int], int]:
-    """The third kind; without `keep_interval` only what must fit so that nothing deadlocks."""
+    """The third rule; without `keep_interval` only what is needed against deadlock."""
     meeting = [op for op in ops if op.inputs > 1]
     if not meeting:
         return {}
@@ -128,10 +129,10 @@ def where_streams_meet(
 def _parting(
     fork: HwOp, below: nx.DiGraph, meeting: list[HwOp], before: dict[str, HwOp]
 ) -> Iterator[tuple[HwOp, list[int]]]:
-    """Those of `meeting` with their inputs that come from a fork, where it is there that two of them part.
+    """The operators of `meeting` with their inputs that come from a fork, if two of them diverge there.
 
-    Inputs that part at a fork further on part there in that one's beats; what else an operator reads on the
-    way, from elsewhere, is taken to be there.
+    Inputs that diverge at a later fork are handled with that fork's beats; other inputs of an operator on the
+    way are assumed to be available.
     """
     dominators = nx.immediate_dominators(below, fork.name)
     for op in meeting:
@@ -142,7 +143,7 @@ def _parting(
 
 
 def _way(name: str, fork: str, dominators: dict[str, str]) -> set[str]:
-    """The operators behind a fork through which all goes that reaches one."""
+    """The operators after a fork through which all paths from it to `one` lead."""
     found = set()
     while name != fork:
         found.add(name)
@@ -153,7 +154,7 @@ def _way(name: str, fork: str, dominators: dict[str, str]) -> set[str]:
 def _branches(
     fork: HwOp, below: nx.DiGraph, before: dict[str, HwOp], waits: dict[str, float]
 ) -> Callable[[str], Branch]:
-    """What leads from a fork to a tensor; `waits`: cycles that beats wait in front of operators, by name."""
+    """The branch from a fork to a tensor; `waits`: cycles that beats wait before operators, by name."""
 
     @cache
     def branch(tensor: str) -> Branch:
@@ -176,7 +177,7 @@ def _branches(
 
 
 def where_ready_runs_on(ops: list[HwOp], before: dict[str, HwOp]) -> dict[tuple[str, int], int]:
-    """The fourth kind."""
+    """The fourth rule."""
     return {
         (op.name, port): SKID
         for op in ops
@@ -186,7 +187,7 @@ def where_ready_runs_on(ops: list[HwOp], before: dict[str, HwOp]) -> dict[tuple[
 
 
 def behind_pools(ops: list[HwOp], before: dict[str, HwOp]) -> dict[tuple[str, int], int]:
-    """The first kind."""
+    """The first rule."""
     bound, found = max(op.cycles() for op in ops), {}
     for op in ops:
         pools, source = _pools(op, before)
@@ -208,7 +209,7 @@ def behind_pools(ops: list[HwOp], before: dict[str, HwOp]) -> dict[tuple[str, in
 
 
 def behind_whole_windows(ops: list[HwOp]) -> dict[tuple[str, int], int]:
-    """The second kind: pixels are taken to come evenly."""
+    """The second rule: pixels are assumed to arrive evenly."""
     bound, found = max(op.cycles() for op in ops), {}
     after = {tensor: (op, port) for op in ops for port, tensor in enumerate(op.sources)}
     for op in ops:
@@ -227,7 +228,7 @@ def behind_whole_windows(ops: list[HwOp]) -> dict[tuple[str, int], int]:
 
 
 def _units(op: HwOp, after: dict[str, tuple[HwOp, int]]) -> list[HwOp]:
-    """What works on the beats of an operator, one behind the other, up to windows, in which pixels wait."""
+    """The consecutive operators that process an operator's beats, up to windows, in which pixels wait."""
     found: dict[str, HwOp] = {}
     open_ones = list(op.results)
     while open_ones:
@@ -240,7 +241,7 @@ def _units(op: HwOp, after: dict[str, tuple[HwOp, int]]) -> list[HwOp]:
 
 @cache
 def _least(gives: tuple, comes: tuple, bound: int, service: float, places: int) -> int:
-    """Windows that have to wait in front of a unit, `service` cycles apart, so that `bound` is kept."""
+    """Windows that have to wait before a unit, `service` cycles apart, to keep `bound`."""
     slots = places if places > 1 else VECTORS_BUFFERED
 
     def enough(more: int) -> bool:
@@ -250,8 +251,8 @@ def _least(gives: tuple, comes: tuple, bound: int, service: float, places: int) 
 
 
 def _pools(op: HwOp, before: dict[str, HwOp]) -> tuple[list[HwOp], HwOp]:
-    """The pools directly in front of an operator in stream order, width converters skipped, and what feeds
-    the first.
+    """The pools directly before an operator in stream order, width converters skipped, and the source of the
+    first.
     """
     pools: list[HwOp] = []
     source = before.get(op.sources[0])
@@ -265,7 +266,7 @@ def _pools(op: HwOp, before: dict[str, HwOp]) -> tuple[list[HwOp], HwOp]:
 
 
 def _arrivals(pools: list[HwOp]) -> list[bool]:
-    """For every pixel that the first pool takes, in order, whether a pixel leaves the last pool with it."""
+    """For every input pixel of the first pool, in order, whether the last pool outputs a pixel with it."""
     rows, columns, _ = pools[0].in_stream().shape
     pixels = [[(y, x) for x in range(columns)] for y in range(rows)]
     for pool in pools:
@@ -284,11 +285,11 @@ def _interval(
     comes: Sequence[float] = (),
     frame: int = 0,
 ) -> float:
-    """Cycles per frame of a source, `step` cycles per pixel, in front of a unit, `service` cycles per vector.
+    """Cycles per frame of a source, `step` cycles per pixel, before a unit, `service` cycles per vector.
 
     `arrives` marks the pixels of a frame at which a vector is complete. At most `places` vectors are
     processed and `slots` wait or are processed; while all slots are taken, the source stalls. `comes`: when
-    each pixel is there for it, in cycles of a `frame`; all at once if empty.
+    each pixel is available to it, in cycles of a `frame`; all at once if empty.
     """
     now, done, ends = 0.0, [0.0] * slots, []
     for begin in range(0, FRAMES * frame, frame) if comes else [0] * FRAMES:

@@ -1,10 +1,10 @@
-"""FINN's folding files (`folding_config.json`, `auto_folding_config.json`) read as a folding of ours.
+"""FINN's folding files (`folding_config.json`, `auto_folding_config.json`) read as our folding.
 
     {"Defaults": {}, "MVAU_hls_0": {"PE": 16, "SIMD": 3, "ram_style": "auto"}, …}
 
 FINN numbers the nodes of each type in the order of its graph, so the n-th MVAU is the n-th matrix of the
-lowered network. PE and SIMD of a node are Pe and Simd of the operator that does its work. The rest of a file
-speaks of what is decided elsewhere here; it is left out, and said.
+lowered network. PE and SIMD of a node are Pe and Simd of the operator that implements it. All other settings
+of a file are decided elsewhere here; they are ignored, and a message lists them.
 """
 
 import re
@@ -21,7 +21,7 @@ from xnorforge.flows.bind.network import Bound
 from xnorforge.flows.finn_execution import specialised_names
 
 NAME = re.compile(r"(?P<type>[A-Za-z_]+?)(?:_Batch)?(?:_(?P<style>hls|rtl))?_(?P<number>[0-9]{1,9})")
-OLD_TYPES = {  # of earlier releases of FINN
+OLD_TYPES = {  # names in earlier releases of FINN
     "MatrixVectorActivation": "MVAU",
     "StreamingFCLayer": "MVAU",
     "VectorVectorActivation": "VVAU",
@@ -31,16 +31,16 @@ OLD_TYPES = {  # of earlier releases of FINN
 }
 MATRICES, WINDOWS = ("MVAU", "VVAU"), "ConvolutionInputGenerator"
 ATTRIBUTES = {"PE": "pe", "SIMD": "simd"}
-DEFAULTS = ("auto", "", 0)  # of FINN's other attributes: nothing is asked
+DEFAULTS = ("auto", "", 0)  # values of FINN's other attributes that request nothing
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What a file of FINN's says of a network.
+    """What a FINN folding file sets for a network.
 
     Attributes:
-        folding: {operator: {"pe", "simd"}}, as FOLDING has it.
-        left: what was not taken, and why; one phrase each.
+        folding: {operator: {"pe", "simd"}}, in the form of FOLDING.
+        left: what was ignored, and why; one phrase each.
     """
 
     folding: dict[str, dict[str, int]]
@@ -48,7 +48,7 @@ class Taken:
 
 
 def is_of_finn(given: Mapping) -> bool:
-    """Whether a folding file is one of FINN's: its attributes are upper case, its defaults are named."""
+    """Whether a folding file is FINN's: its attributes are upper case, or it has "Defaults"."""
     rows = [row for row in given.values() if isinstance(row, dict)]
     return "Defaults" in given or any(name in row for row in rows for name in ATTRIBUTES)
 
@@ -56,21 +56,21 @@ def is_of_finn(given: Mapping) -> bool:
 def read_finn_folding(
     given: Mapping, model: ModelWrapper, bounds: list[Bound], path: Path, part: str
 ) -> Taken:
-    """The folding of a network that a file of FINN's asks for.
+    """The folding of a network in a FINN folding file.
 
     Args:
         given: content of the file.
         model: the lowered network; bounds: its operators.
         path: of the file, for messages.
-        part: the device, which decides what FINN makes as HLS and what as RTL, and so its numbers where a
-            file has both of one type.
+        part: the device, which decides which nodes FINN builds as HLS and which as RTL, and so their numbers
+            if a file has both of one type.
 
     Raises:
-        UserError: a name is none of FINN's, a number of a matrix is beyond those of the network, a value is
-            no whole number from 1 on, or defaults are given.
+        UserError: a name is not a FINN node, the number of a matrix exceeds those of the network, a value is
+            not a positive integer, or defaults are given.
     """
     if given.get("Defaults"):
-        raise UserError(f"{path}: has Defaults; give PE and SIMD per node.")
+        raise UserError(f"{path}: Defaults are not supported; give PE and SIMD per node.")
     rows = {name: row for name, row in given.items() if name != "Defaults"}
     numbered = _numbered(rows, model, path, part)
     working = {one.name: one for one in bounds}
@@ -80,21 +80,21 @@ def read_finn_folding(
     other: dict[str, int] = {}
     for name, row in rows.items():
         if not isinstance(row, dict):
-            raise UserError(f"{path}: {name} is {row!r}; a node of FINN's has attributes, as PE and SIMD.")
+            raise UserError(f"{path}: {name} is {row!r}; give an object with attributes such as PE and SIMD.")
         for key, value in row.items():
             if key not in ATTRIBUTES and value not in DEFAULTS:
                 other[key] = other.get(key, 0) + 1
             if key in ATTRIBUTES and (type(value) is not int or value < 1):
-                raise UserError(f"{path}: {name} has {key}: {value!r}; give a whole number from 1 on.")
+                raise UserError(f"{path}: {name} has {key}: {value!r}; give a positive integer.")
         asked = {key: row[key] for key in ATTRIBUTES if key in row}
         node = numbered[name]
         if node is None or node not in working:
-            why = f"within {inside[node]}" if node in inside else "no operator"
+            why = f"part of {inside[node]}" if node in inside else "not an operator"
             left += [f"{' and '.join(asked)} of {name} ({why} here)"] if asked else []
             continue
         has = OPS[working[node].op].extents
         fits = {ATTRIBUTES[key]: value for key, value in asked.items() if ATTRIBUTES[key] in has}
-        left += [f"{key} of {name} ({node} has none)" for key in asked if ATTRIBUTES[key] not in has]
+        left += [f"{key} of {name} (not a setting of {node})" for key in asked if ATTRIBUTES[key] not in has]
         if fits:
             folding[node] = fits
     left += [f"{key} of {count} node{'s' if count > 1 else ''}" for key, count in other.items()]
@@ -102,23 +102,23 @@ def read_finn_folding(
 
 
 def _numbered(rows: Mapping, model: ModelWrapper, path: Path, part: str) -> dict[str, str | None]:
-    """{name in the file: lowered node}, None where the network has no such node.
+    """{name in the file: lowered node}, None if the network has no such node.
 
     Raises:
-        UserError: a name is none of FINN's, or a matrix is beyond those of the network.
+        UserError: a name is not a FINN node, or the number of a matrix exceeds those of the network.
     """
     parts = {}
     for name in rows:
         found = NAME.fullmatch(name)
         if not found:
-            raise UserError(f"{path}: {name} is no name of a node of FINN's; they are like MVAU_hls_0.")
+            raise UserError(f"{path}: {name} is not the name of a FINN node; use names such as MVAU_hls_0.")
         parts[name] = (OLD_TYPES.get(found["type"], found["type"]), found["style"], int(found["number"]))
     styles = {
         kind: {style for each, style, _ in parts.values() if each == kind} for kind, _, _ in parts.values()
     }
     mixed = {kind for kind, found in styles.items() if len(found) > 1}
     if mixed:
-        extras.require("finn", f"a folding of FINN's with {min(mixed)} in HLS and in RTL")
+        extras.require("finn", f"a FINN folding with {min(mixed)} in HLS and in RTL")
     exact = specialised_names(model, part) if mixed else {}
     numbered = {}
     for name, (kind, _, number) in parts.items():
@@ -126,19 +126,19 @@ def _numbered(rows: Mapping, model: ModelWrapper, path: Path, part: str) -> dict
         node = exact.get(name) if kind in mixed else dict(enumerate(nodes)).get(number)
         if kind in MATRICES and node is None:
             raise UserError(
-                f"{path}: {name} is none of the {len(nodes)} nodes {kind} of this network; give the folding "
-                "of this network."
+                f"{path}: {name} does not exist in this network, which has {len(nodes)} {kind} nodes; give a "
+                "folding of this network."
             )
         numbered[name] = node
     return numbered
 
 
 def _of_type(kind: str, named: list[tuple[str, str | None, int]], model: ModelWrapper) -> list[str]:
-    """The lowered nodes of a type in the order of the file's numbers, none where these are not known.
+    """The lowered nodes of a type in the order of the file's numbers; empty if the order is not known.
 
-    Windows of pools count only where a file names pools, or more windows than there are others: earlier
-    releases of FINN made pools without them. Other nodes than matrices, windows and pools count only where it
-    names as many as there are: FINN may have thresholds in its matrices and one at its input, and further
+    Windows of pools count only if a file names pools, or more windows than there are others: earlier releases
+    of FINN built pools without them. Nodes other than matrices, windows and pools count only if the file
+    names all of them, because FINN may place thresholds inside matrices and one at its input, and add
     products.
     """
     nodes = [node for node in model.graph.node if node.op_type == kind]

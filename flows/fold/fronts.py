@@ -1,9 +1,9 @@
-"""The search over all foldings that are worth having: of LUT, block RAM and DSP together, not of one sum.
+"""The search over all Pareto-optimal foldings in LUT, block RAM and DSP, rather than for one weighted sum.
 
-As `search.py` along the graph, but over every Simd, Pe, Pixels and memory style that is fast enough, and
-keeping for each form of the open streams all choices of which none is better in LUT, BRAM36 and DSP at once.
-In a chain nothing else is left out: what comes out is the front. Where branches run side by side, `STATES`
-forms go on.
+Like `search.py` it goes along the graph, but it considers every Simd, Pe, Pixels and memory style that is
+fast enough, and for each form of the open streams it keeps all choices that no other choice beats in LUT,
+BRAM36 and DSP at once. In a chain nothing else is dropped, so the result is the exact Pareto front. If
+branches run in parallel, at most `STATES` forms are kept.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,19 +18,19 @@ from xnorforge.flows.fold.search import as_adders, candidates, converters, with_
 from xnorforge.hw.ops.base import HwOp, Stream
 
 RESOURCES = ("lut", "bram36", "dsp")
-STATES = 120  # forms of the open streams that go on where branches run side by side
+STATES = 120  # forms of the open streams that are kept if branches run in parallel
 ROUNDING = 1e-6  # of a sum of estimates
-QUICK = 0.5  # adders take no less than this part of what a quick look at them says: 0.7 and more was measured
+QUICK = 0.5  # lower bound of the adders' size relative to their quick estimate; 0.7 and more was measured
 NO_LIMIT = dict.fromkeys(RESOURCES, float("inf"))
 
 
 @dataclass(frozen=True)
 class Option:
-    """A folding of one operator: what it takes, and its streams by tensor.
+    """A folding of one operator: its resources, and its streams by tensor.
 
     Attributes:
-        exactly: gives the option itself where `amounts` are only known to be no more than it takes, since
-            finding out takes seconds.
+        exactly: returns the exact option if `amounts` are only a lower bound, because computing the exact
+            amounts takes seconds.
     """
 
     op: HwOp
@@ -43,28 +43,28 @@ class Option:
 
 @dataclass(frozen=True)
 class Choice:
-    """A folded graph by its options: amounts of `RESOURCES`, width converters included."""
+    """A folded graph as one option per operator: amounts of `RESOURCES`, width converters included."""
 
     amounts: dict[str, float]
     options: tuple[Option, ...]
 
     @property
     def interval(self) -> int:
-        """Cycles of the slowest operator, width converters left out, which are never it."""
+        """Cycles of the slowest operator; width converters are never the slowest and are left out."""
         return max(option.cycles for option in self.options)
 
     def operators(self) -> list[HwOp]:
-        """The operators in order, width converters between those whose beats differ."""
+        """The operators in order, with width converters where beats differ."""
         copies = [_copy(option.op) for option in self.options]
         return with_width_converters(copies)
 
 
 def options_of(bound: Bound, fixed: dict, adders: bool = False) -> list[Option]:
-    """Every folding of an operator, in each of its memory styles; `fixed` holds for those that it names.
+    """Every folding of an operator, in each of its memory styles; values in `fixed` are kept.
 
     Args:
-        adders: distributed arithmetic in place of a matrix too, and several vectors at a time, which other
-            back ends than our RTL do not know.
+        adders: also consider distributed arithmetic instead of a matrix, and several vectors at a time, which
+            only our RTL back ends support.
     """
     styles = OPS[bound.op].styles
     free = {name: values for name, values in styles.items() if name not in fixed}
@@ -95,8 +95,8 @@ def _option(op: HwOp) -> Option:
 
 
 def fastest(options: list[list[Option]], names: Iterable[str], fixed: Iterable[str]) -> tuple[int, str]:
-    """The smallest interval of the graph, and the operator that needs it; those with a given folding do not
-    count.
+    """The smallest interval of the graph, and the operator that limits it; operators with a given folding do
+    not count.
     """
     least = [
         (min(option.cycles for option in some), name)
@@ -109,16 +109,16 @@ def fastest(options: list[list[Option]], names: Iterable[str], fixed: Iterable[s
 def front_of(
     options: list[list[Option]], interval: int, limits: dict[str, float], given: frozenset[str] = frozenset()
 ) -> list[Choice]:
-    """All choices within an interval and limits of which none is better in every resource.
+    """All Pareto-optimal choices within an interval and limits.
 
     Args:
         options: of every operator in order, `options_of`.
-        interval: cycles per frame that no operator may exceed; one in `given` may.
-        limits: the most of each of `RESOURCES`.
-        given: names of operators whose folding somebody gave.
+        interval: cycles per frame that no operator may exceed, except those in `given`.
+        limits: the limit of each of `RESOURCES`.
+        given: names of operators whose folding the user gave.
 
     Returns:
-        The choices by rising BRAM36; empty where none keeps the limits.
+        The choices by rising BRAM36; empty if none keeps the limits.
     """
     most = np.array([limits[name] + ROUNDING for name in RESOURCES])
     joins = Joins()
@@ -160,13 +160,13 @@ def front_of(
 
 
 class Joins:
-    """What the width converters in front of an operator take."""
+    """The resources of the width converters before an operator."""
 
     def __init__(self) -> None:
         self.known: dict[tuple, np.ndarray | None] = {}
 
     def between(self, streams: dict[str, Stream], takes: dict[str, Stream]) -> np.ndarray | None:
-        """Amounts of `RESOURCES`; None where no converter joins them."""
+        """Amounts of `RESOURCES`; None if no converter can join them."""
         total = np.zeros(3)
         for name, sink in takes.items():
             source = streams.get(name, sink)
@@ -183,7 +183,7 @@ class Joins:
         return total
 
     def total(self, options: Iterable[Option]) -> dict[str, float] | None:
-        """Amounts of a folded graph by its options in order; None where no converter joins two of them."""
+        """Amounts of a folded graph from its options in order; None if no converter can join two of them."""
         streams: dict[str, Stream] = {}
         total = np.zeros(3)
         for option in options:
@@ -201,7 +201,7 @@ def _amounts(ops: list[HwOp]) -> tuple[float, ...]:
 
 
 def _worth(options: list[Option], interval: int, given: frozenset[str]) -> list[Option]:
-    """Those that are fast enough, of equal streams only those of which none is better in every resource."""
+    """The options that are fast enough; of options with equal streams only the Pareto-optimal ones."""
     fast = [one for one in options if one.cycles <= interval and np.isfinite(one.amounts).all()]
     if not fast and options[0].op.name in given:
         fast = [min(options, key=lambda one: one.cycles)]
@@ -217,9 +217,7 @@ def _worth(options: list[Option], interval: int, given: frozenset[str]) -> list[
 
 
 def _undominated(amounts: np.ndarray, most: np.ndarray) -> np.ndarray:
-    """Rows (lut, bram36, dsp) within `most` of which no other is at most as large in all three; of equal ones
-    one.
-    """
+    """Pareto-optimal rows (lut, bram36, dsp) within `most`; of equal rows one is kept."""
     within = np.flatnonzero((amounts <= most).all(axis=1))
     order = within[np.lexsort(amounts[within].T)]  # by dsp, then bram36, then lut
     lut, bram, dsp = amounts[order].T
@@ -236,7 +234,7 @@ def _undominated(amounts: np.ndarray, most: np.ndarray) -> np.ndarray:
 
 
 def _thinned(best: dict) -> dict:
-    """Where too many forms are open, those with the choices of least LUT and of least BRAM36."""
+    """If too many forms are open, those with the choices of least LUT and of least BRAM36."""
     if len(best) <= STATES:
         return best
     by_lut = sorted(best, key=lambda key: best[key][0][:, 0].min())[: STATES // 2]
@@ -247,7 +245,7 @@ def _thinned(best: dict) -> dict:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Where choices came from: of each the place in `before`, and its row there."""
+    """Origin of choices: for each, the index in `before` and its row there."""
 
     before: list[tuple["_Rows | None", Option]]
     place: np.ndarray
@@ -264,7 +262,7 @@ def _options(rows: _Rows | None, row: int) -> list[Option]:
 
 
 def _copy(op: HwOp) -> HwOp:
-    """The same operator with a node of its own, which width converters are put in front of."""
+    """A copy of the operator with its own node, before which width converters are inserted."""
     node = type(op.onnx_node)()
     node.CopyFrom(op.onnx_node)
     return type(op)(node, arrays_of=op.arrays_of)

@@ -1,10 +1,11 @@
-"""Width converters that may pause: one beside a matrix unit, where the unit takes at least as long over every
-vector as the converter that pauses a cycle per wide beat (`gap` of hw/ops/width) does, spares the registers
-of a part and costs no cycle.
+"""Width converters that may pause: a converter next to a matrix unit that needs at least as long for every
+vector as the converter that pauses one cycle per wide beat (`gap` of hw/ops/width) saves registers and costs
+no cycle.
 
-Behind the unit its results come so far apart that each wide beat has left in between. In front of it, or of
-several behind a fork, only behind a window, whose ring of rows holds what waits; what gives its beats in
-bursts, as pools do, could be held up by the pauses although it has the cycles in all.
+After the unit, results come so far apart that each wide beat leaves in between. Before the unit, or before
+several units after a fork, only directly after a window, whose ring of rows holds what waits; an operator
+that produces beats in bursts, as pools do, could be held up by the pauses even if the total of cycles is
+enough.
 """
 
 from xnorforge.flows.bind import OPS
@@ -12,7 +13,7 @@ from xnorforge.hw.ops.base import HwOp
 
 
 def with_gaps(ops: list[HwOp]) -> list[HwOp]:
-    """The operators, with pauses where they cost nothing."""
+    """The operators, with pauses enabled where they cost nothing."""
     gives = {tensor: op for op in ops for tensor in op.results}
     takes = {tensor: op for op in ops for tensor in op.sources}
     width, fork = OPS["Width"], OPS["Fork"]

@@ -1,4 +1,4 @@
-"""The latency of a folded graph by its operators' own statements, without a simulation: an estimate."""
+"""The latency of a folded graph estimated from its operators' own data, without a simulation."""
 
 import numpy as np
 
@@ -8,13 +8,13 @@ from xnorforge.hw.ops.base import HwOp
 def frame_latency(ops: list[HwOp]) -> int:
     """Cycles from the first input beat of a frame to its last output beat, in an empty graph at full rate.
 
-    A beat leaves when the beats that it needs have come (`needs`), not sooner behind the one before than the
-    operator's cycles allow on average, and later by the registers on the way, taken as two; where vectors are
-    worked on side by side, by the time that one takes. Pressure from behind is left out, as each operator
-    keeps the pace of the interval. RTL simulation is the truth.
+    A beat leaves when the beats that it needs have arrived (`needs`), no sooner after the previous beat than
+    the operator's average cycles allow, and later by the pipeline registers, taken as two; if vectors are
+    processed in parallel, by the time that one takes. Back-pressure is ignored, because each operator keeps
+    up with the interval. The RTL simulation gives the exact number.
 
     Args:
-        ops: in order, width converters and FIFOs among them.
+        ops: in order, including width converters and FIFOs.
     """
     first = ops[0].in_stream().beats
     times = {ops[0].sources[0]: np.arange(first) * max(1.0, ops[0].cycles() / first)}
@@ -31,7 +31,7 @@ def frame_latency(ops: list[HwOp]) -> int:
 
 
 def _leaving(op: HwOp, ready: list[np.ndarray], beats: int) -> np.ndarray:
-    """When each output beat leaves."""
+    """The cycle in which each output beat leaves."""
     late = op.latency() if op.places() > 1 else 2
     needed = np.max([arrived[op.needs(port) - 1] for port, arrived in enumerate(ready)], axis=0)
     pace = np.arange(beats) * (op.cycles() / beats)

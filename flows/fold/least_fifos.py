@@ -1,13 +1,13 @@
 """Smaller FIFOs by the cycle model.
 
-The rules of `fifo_sizing.py` look at one pair of branches at a time and leave out what operators besides
-FIFOs hold. The model knows in which cycle every beat moves, so it says whether frames still follow each
-other in as few cycles, whether the first one comes as early, and whether all comes to a stop.
-Larger FIFOs never make it slower. No order of reads and writes depends on time: what does not deadlock at
-full rate does not deadlock with any pauses.
+The rules of `fifo_sizing.py` look at one pair of branches at a time and ignore the storage inside operators
+other than FIFOs. The model knows in which cycle every beat moves, so it tells whether frames still follow
+each other in the same number of cycles, whether the first result arrives as early, and whether there is a
+deadlock. Larger FIFOs never make it slower. The order of reads and writes does not depend on time: what does
+not deadlock at full rate does not deadlock with any pauses.
 
-A run of a large network takes a tenth of a second and more, so the search is over when `MOST_BEATS` have been
-moved in all, which does not depend on the machine.
+A run of a large network takes a tenth of a second or more, so the search stops after `MOST_BEATS` moved
+beats, which does not depend on the machine.
 """
 
 from copy import deepcopy
@@ -21,7 +21,7 @@ from xnorforge.hw.cycles import Course, CycleModel
 from xnorforge.hw.ops._loadable import loadable
 from xnorforge.hw.ops.base import HwOp
 
-FRAMES = 64  # those that repeat each other cost nothing
+FRAMES = 64  # repeating frames cost nothing
 MOST_BEATS = 36_000_000
 
 
@@ -30,8 +30,8 @@ class Sizing:
 
     Attributes:
         model: with the depths found so far.
-        depths: {index of a FIFO: depth}, of those that are more than a skid and not fixed.
-        given: these FIFOs as the rules have them.
+        depths: {index of a FIFO: depth}, for FIFOs that are deeper than a skid buffer and not fixed.
+        given: the depths that the rules chose for them.
         moved: beats, in all runs.
     """
 
@@ -43,8 +43,8 @@ class Sizing:
         self.moved = self.course.simulated * sum(self.course.beats.values())
 
     def enough(self, depths: dict[int, int]) -> bool:
-        """Whether the network is as fast as before and its first answer as early with these depths of FIFOs,
-        none of which takes more of anything; then they are kept. False when the search is over.
+        """Whether the network is as fast as before, and its first result as early, with these FIFO depths,
+        none of which takes more resources; if so, they are kept. False once the search is over.
         """
         model, before = self.model, self.course
         for index, depth in depths.items():
@@ -59,25 +59,25 @@ class Sizing:
         return enough
 
     def spares(self, index: int, model: CycleModel) -> bool:
-        """Whether a FIFO takes no more LUTs and no more block RAM in a model than as the rules have it; a
-        smaller one may lie in LUTs instead of a block RAM.
+        """Whether a FIFO takes no more LUTs and no more block RAM in a model than with the depth of the
+        rules; a smaller FIFO may be built from LUTs instead of a block RAM.
         """
         before = self.given[index].estimate()
         return all(amount <= before[name] for name, amount in model.ops[index].estimate().items())
 
     def search(self) -> None:
-        """All FIFOs as deep as they were ever full; then a skid in place of one after the other, the deepest
-        first; then of each as few beats as are enough.
+        """Set all FIFOs to their maximum fill level; then try a skid buffer instead of one after the other,
+        the deepest first; then find the smallest sufficient depth of each.
         """
         works, given = self.course.operators, dict(self.depths)
         fills = {index: works[op.name].fill or 0 for index, op in self.given.items()}
-        # A smaller memory may have a register less behind it, and a skid has none.
+        # A smaller memory may have one register less after it, and a skid buffer has none.
         depths = {index: min(given[index], max(SKID, fill) + 1) for index, fill in fills.items()}
         self.enough(
             {index: n for index, n in depths.items() if self.spares(index, self.model.with_depth(index, n))}
         )
         deepest = sorted(given, key=lambda index: -given[index])
-        failed = set()  # where a skid is not enough for one FIFO, it is not for one like it either
+        failed = set()  # if a skid buffer is not enough for one FIFO, it is not enough for similar ones
         for index in deepest:
             like = (given[index], self.given[index].in_stream().beats)
             if self.depths[index] > SKID and like not in failed and not self.enough({index: SKID}):
@@ -90,8 +90,9 @@ class Sizing:
 
 
 def with_least_fifos(ops: list[HwOp], fixed: set[str]) -> list[HwOp]:
-    """The same network with smaller FIFOs where it is as fast with them; those in front of the operators
-    `fixed` stay, and all where the cycle model does not know an operator, or frames may wait for a template.
+    """The same network with smaller FIFOs where that keeps its speed. FIFOs before the operators in `fixed`
+    stay, and so do all FIFOs if the cycle model does not support an operator or frames may wait for a
+    template.
     """
     try:
         if loadable(ops):
@@ -106,9 +107,9 @@ def with_least_fifos(ops: list[HwOp], fixed: set[str]) -> list[HwOp]:
 
 
 def _with_bursts(ops: list[HwOp], fixed: set[str]) -> CycleModel:
-    """The network with FIFOs in front of inputs that are read in bursts and have none. A Concat reads of a
-    pixel one stream after the other; what feeds them all waits while one of them is not read, unless this
-    one's beats can wait elsewhere.
+    """The network with FIFOs before inputs that are read in bursts and have none. A Concat reads the streams
+    of a pixel one after the other; their common source waits while one of them is not read, unless the beats
+    of that one can wait elsewhere.
     """
     found: list[HwOp] = []
     before = {tensor: op for op in ops for tensor in op.results}
@@ -122,17 +123,17 @@ def _with_bursts(ops: list[HwOp], fixed: set[str]) -> CycleModel:
 
 
 def _burst(op: HwOp, port: int) -> float:
-    """Beats of an input that wait at most, where they come evenly and the operator never waits."""
+    """Largest number of waiting beats of an input, if they arrive evenly and the operator never waits."""
     needs = op.needs(port)
     comes = np.arange(1, len(needs) + 1) * op.in_streams()[port].beats / len(needs)
     return float(np.ptp(comes - needs))
 
 
 def _with_the_missing(ops: list[HwOp], fixed: set[str]) -> list[HwOp]:
-    """The network with deeper FIFOs where those of the rules are too small, as branches within branches need
-    them: twice the depth of the full ones in a ring of operators that wait for each other, as long as there
-    is one; then FIFOs for what is read in bursts, and twice the depth of all that hold more than a skid, as
-    long as frames follow each other faster.
+    """The network with deeper FIFOs where those of the rules are too small, as nested branches may require:
+    double the depth of the full FIFOs in a cycle of operators that wait for each other, as long as there is
+    one; then add FIFOs for inputs that are read in bursts, and double the depth of all FIFOs that are deeper
+    than a skid buffer, as long as that reduces the time between frames.
     """
     model, bound, free = CycleModel(ops), max(op.cycles() for op in ops), _free(ops, fixed)
     while (course := model.run(FRAMES, watched=())).stopped:
@@ -156,7 +157,7 @@ def _with_the_missing(ops: list[HwOp], fixed: set[str]) -> list[HwOp]:
 
 
 def _free(ops: list[HwOp], fixed: set[str]) -> dict[int, int]:
-    """{index of a FIFO: depth}, but for those in front of the operators `fixed`."""
+    """{index of a FIFO: depth}, except FIFOs before the operators `fixed`."""
     readers = {tensor: op.name for op in ops for tensor in op.sources}
     return {
         index: depth
@@ -166,12 +167,12 @@ def _free(ops: list[HwOp], fixed: set[str]) -> dict[int, int]:
 
 
 def _interval(course: Course) -> float:
-    """Cycles from frame to frame; infinite where they are not always the same."""
+    """Cycles from frame to frame; infinite if they vary."""
     return course.interval if isinstance(course.interval, int) else inf
 
 
 def _twice(model: CycleModel, fifos: list[int]) -> CycleModel:
-    """The same with these FIFOs twice as deep, at most so many frames."""
+    """The same with these FIFOs twice as deep, unless they already hold `FRAMES` frames."""
     for index in fifos:
         op = model.ops[index]
         depth = depth_of(op) or 0
@@ -181,8 +182,8 @@ def _twice(model: CycleModel, fifos: list[int]) -> CycleModel:
 
 
 def _with_the_needed(ops: list[HwOp], fixed: set[str]) -> list[HwOp]:
-    """The network without the FIFOs behind whole windows that change nothing: the rules do not know how many
-    pixels wait in front of these. All other FIFOs also cut a path of ready or hold a bypass.
+    """The network without FIFOs after whole windows that have no effect: the rules do not know how many
+    pixels wait before these. All other FIFOs also cut a ready path or hold a bypass.
     """
     behind = {op.results[0] for op in ops if op.stepping()}
     some = [ops[index] for index in _free(ops, fixed) if ops[index].sources[0] in behind]

@@ -1,5 +1,5 @@
-"""A folding with a shorter latency at the same interval: operators that could take the whole interval, but
-stand behind one another, are made faster where that is cheap.
+"""A folding with a shorter latency at the same interval: consecutive operators that could use the whole
+interval are made faster where that is cheap.
 """
 
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from math import inf
 from xnorforge.flows.fold.fronts import RESOURCES, ROUNDING, Choice, Joins, Option
 from xnorforge.flows.fold.latency import frame_latency
 
-LEVELS = 2  # next smaller numbers of cycles that are looked at, of each operator and step
+LEVELS = 2  # next smaller cycle counts that are considered for each operator and step
 
 
 def quicker(
@@ -18,19 +18,19 @@ def quicker(
     price: Callable[[Choice], float],
     given: frozenset[str] = frozenset(),
 ) -> tuple[Choice, float]:
-    """Make operators faster, one after the other, each time the one that saves most cycles for its price.
+    """Make operators faster, one at a time, each time the one that saves the most cycles for its price.
 
     Args:
-        choice: where it begins.
+        choice: the starting point.
         options: of every operator in order.
-        limits: the most of each of `RESOURCES`, and "latency", cycles of a frame from its first beat in to
+        limits: the limit of each of `RESOURCES`, and "latency", cycles of a frame from its first beat in to
             its last beat out.
-        price: what is kept small.
+        price: the quantity to keep small.
         given: names of operators whose folding stays.
 
     Returns:
-        The first choice on the way that keeps the latency, or the last one within the limits; its latency,
-        which nobody looks up where it is not limited: inf.
+        The first choice found that keeps the latency, or the last one within the limits; and its latency,
+        which is inf, without being computed, if it is not limited.
     """
     if limits["latency"] == inf:
         return choice, inf
@@ -56,7 +56,7 @@ def quicker(
 
 
 def faster(some: list[Option], now: Option) -> list[Option]:
-    """Of the next numbers of cycles below an option's own, the options that are smallest in one resource."""
+    """Options at the next few cycle counts below an option's own, each the smallest in one resource."""
     levels = sorted({one.cycles for one in some if one.cycles < now.cycles}, reverse=True)[:LEVELS]
     found: dict[int, Option] = {}
     for level in levels:
@@ -68,7 +68,7 @@ def faster(some: list[Option], now: Option) -> list[Option]:
 
 
 def with_option(choice: Choice, place: int, option: Option, joins: Joins) -> Choice | None:
-    """The choice with another option at a place; None where no width converter joins it to its neighbours."""
+    """The choice with another option at `place`; None if no width converter joins it to its neighbours."""
     options = (*choice.options[:place], option, *choice.options[place + 1 :])
     amounts = joins.total(options)
     return None if amounts is None else Choice(amounts, options)

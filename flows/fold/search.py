@@ -1,11 +1,11 @@
-"""The folding search: Simd and Pe of every operator for an initiation interval, with least utilisation.
+"""The folding search: Simd and Pe of every operator for an initiation interval, with the least utilisation.
 
-Each operator alone: all divisors that its streams allow, and for every Simd only the smallest Pe that is fast
-enough (a larger one costs more and gains nothing), beside it the whole matrix where its wired constants are
-smaller. Several vectors at a time are left to the search over all foldings (`fronts.py`). Along the graph:
-dynamic programming over these choices, because two operators whose beats differ pay for a width converter
-between them. What is kept apart is the form of the streams that lead from the operators decided so far to the
-others: one in a chain; where there are many, the cheapest `KEPT` choices go on.
+For each operator separately: all divisors that its streams allow, and for every Simd only the smallest Pe
+that is fast enough (a larger one costs more and gains nothing), plus the whole matrix if its hard-wired
+constants are smaller. Several vectors at a time are left to the search over all foldings (`fronts.py`). Along
+the graph: dynamic programming over these choices, because a width converter is needed between two operators
+whose beats differ. The state is the form of the streams from the operators decided so far to the remaining
+ones: one form in a chain; if there are many, the cheapest `KEPT` choices are kept.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from xnorforge.flows.bind import OPS, Bound
 from xnorforge.hw.ops.base import HwOp, Stream
 
 KEPT = 200
-WIDE = 8  # all weights of a matrix per cycle may cost less than this part of them, as wires …
-FEW = 128  # … but of fewer weights little is saved
+WIDE = 8  # all weights of a matrix per cycle, hard-wired, may cost less than this fraction of them …
+FEW = 128  # … but with fewer weights little is saved
 
 
 class TooFast(UserError):
@@ -47,39 +47,38 @@ class Part:
 
 
 def extents(bound: Bound) -> dict[str, int]:
-    """{"simd", "pe", "pixels"} to what each has to divide; only those that the operator has."""
+    """{"simd", "pe", "pixels"} -> the size that each must divide; only the settings that the operator has."""
     return OPS[bound.op].sizes(bound.attributes)
 
 
 def foldings(bound: Bound) -> dict[str, list[int]]:
-    """{"simd", "pe", "pixels"} to the values each can have; only those that the operator has."""
+    """{"simd", "pe", "pixels"} -> the possible values; only the settings that the operator has."""
     return OPS[bound.op].foldings(bound.attributes)
 
 
 def checked_folding(bound: Bound, given: dict[str, int]) -> dict[str, int]:
-    """A folding that somebody gave, values of `styles` among it, or the reason why it cannot be.
+    """Check a folding given by the user, including memory styles.
 
     Raises:
-        UserError: a name the operator does not have, a value that does not divide, or beats that do not fit
-            the frame.
+        UserError: a setting that the operator does not have, a value that does not divide, or beats that do
+            not fit the frame.
     """
     sizes, possible, styles = extents(bound), foldings(bound), OPS[bound.op].styles
     for name, value in given.items():
         if name in styles:
             if value not in styles[name]:
                 raise UserError(
-                    f"{bound.name}: {name}={value} is no place; use one of [{', '.join(styles[name])}]."
+                    f"{bound.name}: {name}={value} is not a memory style; use one of "
+                    f"[{', '.join(styles[name])}]."
                 )
             continue
         if name not in sizes:
-            has = " and ".join([*sizes, *styles]) or "nothing to fold"
-            raise UserError(f"{bound.name}: {bound.op} has no {name}; it has {has}.")
+            has = "use " + " and ".join([*sizes, *styles]) if sizes or styles else "it cannot be folded"
+            raise UserError(f"{bound.name}: {bound.op} has no setting {name}; {has}.")
         if value not in possible[name]:
             divides = value > 0 and sizes[name] % value == 0
             why = (
-                "makes too wide a beat"
-                if divides
-                else f"does not divide {_called(bound, name)}={sizes[name]}"
+                "makes beats too wide" if divides else f"does not divide {_called(bound, name)}={sizes[name]}"
             )
             raise UserError(f"{bound.name}: {name}={value} {why}; {_use(possible[name])}")
     return given
@@ -88,17 +87,17 @@ def checked_folding(bound: Bound, given: dict[str, int]) -> dict[str, int]:
 def candidates(
     bound: Bound, fixed: dict[str, int], several: bool = False, styles: dict[str, str] | None = None
 ) -> list[HwOp]:
-    """All foldings of an operator that its streams can carry, in order of Simd, Pixels, Pe; of several
-    vectors at a time, looked at with `several` or where they are given, those with the smallest Pe.
+    """All foldings of an operator that its streams can carry, in order of Simd, Pixels, Pe; for several
+    vectors at a time, considered with `several` or if they are given, those with the smallest Pe.
 
     Args:
-        styles: memory styles beside those of `fixed`; there may be no folding that has them.
+        styles: memory styles in addition to those of `fixed`; there may be no folding with them.
     """
     given = {name: fixed[name] for name in OPS[bound.op].styles if name in fixed}
     chosen = given | (styles or {})
     ranges = {name: [fixed[name]] if name in fixed else values for name, values in foldings(bound).items()}
     if "pixels" in ranges and "pixels" not in fixed and (not several or {"simd", "pe"} & fixed.keys()):
-        ranges["pixels"] = [1]  # a Simd and Pe that somebody gave are those of one vector
+        ranges["pixels"] = [1]  # a Simd and Pe given by the user refer to one vector
     found, known = [], set()
     names: list[str] = [name for name in ("simd", "pixels", "pe") if name in ranges]
     for values in product(*(ranges[name] for name in names)):
@@ -116,16 +115,16 @@ def candidates(
         return found
     if "pixels" in fixed:
         raise UserError(
-            f"{bound.name}: {fixed} do not go together; pixels of 2 or more need {_whole(bound)}."
+            f"{bound.name}: {fixed} cannot be combined; pixels of 2 or more need {_whole(bound)}."
         )
     if fixed.get("rom") == "columns":
         raise UserError(
-            f"{bound.name}: {fixed} do not go together; columns are for weights of one vector at a time, "
-            "more than 1,024 words, and no power of two."
+            f"{bound.name}: {fixed} cannot be combined; rom=columns needs one vector at a time, more than "
+            "1,024 words, and a number of words that is not a power of two."
         )
     raise UserError(
-        f"{bound.name}: {fixed} gives beats that do not divide a frame; leave it to the search or take "
-        "divisors of the channels."
+        f"{bound.name}: {fixed} gives beats that do not divide a frame; remove it to let the search choose, "
+        "or use divisors of the channels."
     )
 
 
@@ -139,14 +138,14 @@ def search(
     """Fold a graph.
 
     Args:
-        graph: operators as `bind` gives them.
+        graph: operators as returned by `bind`.
         interval: cycles per frame that no operator may exceed; an operator with a given folding may.
-        part: what the area is measured against.
+        part: the reference for the area.
         fixed: {operator name: {"simd", "pe", "pixels"}} given by the user.
         adders: whether a matrix that needs nearly all of its weights per cycle may become adders.
 
     Returns:
-        The operators in order, width converters between those whose beats differ.
+        The operators in order, with width converters where beats differ.
 
     Raises:
         UserError: no folding is fast enough, or a given value does not divide.
@@ -191,8 +190,8 @@ def search(
                     reached[key] = total, left, (done, op)
         if not reached:
             raise UserError(
-                f"{bound.name}: no width converter joins it to the operator before; give both a simd or pe "
-                "that divides the other."
+                f"{bound.name}: no width converter can join it to the operator before it; give both a simd "
+                "or pe of which one divides the other."
             )
         best = dict(sorted(reached.items(), key=lambda item: item[1][0])[:KEPT])
     *_, decided = min(best.values(), key=lambda choice: choice[0])
@@ -204,14 +203,14 @@ def search(
 
 
 class Converters:
-    """What width converters between two streams cost."""
+    """Cost of the width converters between two streams."""
 
     def __init__(self, part: Part):
         self.part = part
         self.known: dict[tuple, float] = {}
 
     def price(self, source: Stream | None, sink: Stream) -> float:
-        """Utilisation of the part by the converters, infinite where none does it."""
+        """Utilisation of the part by the converters, infinite if none can join the streams."""
         if source is None or source.lanes == sink.lanes:
             return 0.0
         key = source.shape, source.lanes, sink.lanes, source.bits
@@ -222,7 +221,7 @@ class Converters:
 
 
 def with_width_converters(ops: list[HwOp]) -> list[HwOp]:
-    """The operators with width converters between those whose beats differ."""
+    """The operators with width converters where beats differ."""
     streams: dict[str, Stream] = {}
     found: list[HwOp] = []
     for op in ops:
@@ -236,15 +235,15 @@ def with_width_converters(ops: list[HwOp]) -> list[HwOp]:
 
 
 def put_before(new: HwOp, op: HwOp, port: int) -> HwOp:
-    """Put an operator of one stream in front of an input of `op`."""
+    """Put an operator with one stream before an input of `op`."""
     new.onnx_node.input[0] = op.onnx_node.input[port]
     new.onnx_node.output[0] = op.onnx_node.input[port] = f"{new.name}_out"
     return new
 
 
 def converters(name: str, source: Stream, sink: Stream) -> list[HwOp] | None:
-    """The width converters from one stream to another: none, one, or two over a common multiple; None if none
-    does it.
+    """The width converters from one stream to another: none, one, or two with a common multiple in between;
+    None if that is impossible.
     """
     if source.lanes == sink.lanes:
         return []
@@ -269,9 +268,7 @@ def converters(name: str, source: Stream, sink: Stream) -> list[HwOp] | None:
 
 
 def fits(stream: Stream) -> bool:
-    """Whether beats of so many elements cut a frame evenly: they divide the last axis, or are whole multiples
-    of it.
-    """
+    """Whether the stream's beats divide a frame evenly: they divide the last axis or are a multiple of it."""
     last = stream.shape[-1]
     return last % stream.lanes == 0 or (stream.lanes % last == 0 and prod(stream.shape) % stream.lanes == 0)
 
@@ -282,17 +279,17 @@ def _reachable(options: list[list[HwOp]], interval: int) -> None:
     slowest = max(fastest, key=lambda op: op.cycles(), default=None)
     if slowest is not None and slowest.cycles() > interval:
         raise TooFast(
-            f"{slowest.name}: {interval:,} cycles per frame cannot be met, it needs {slowest.cycles():,} at "
-            f"its widest; ask for {slowest.cycles():,} or more."
+            f"{slowest.name}: cannot reach {interval:,} cycles per frame, it needs {slowest.cycles():,} at "
+            f"its widest folding; ask for {slowest.cycles():,} or more."
         )
 
 
 def _fast_enough(ops: list[HwOp], interval: int) -> list[HwOp]:
-    """For every Simd the smallest Pe within the interval, and the largest where that takes fewer LUTs; the
-    fastest where none is, which happens to given foldings. What an operator has only for speed is left out
-    where it is not needed.
+    """For every Simd the smallest Pe within the interval, and the largest if that takes fewer LUTs; the
+    fastest if none is within it, which happens with given foldings. Options that exist only for speed are
+    left out if they are not needed.
 
-    Operators with several streams keep all: their neighbours decide which is cheapest.
+    Operators with several streams keep all options, because their neighbours decide which is cheapest.
     """
     if any(op.cycles() <= interval for op in ops if not op.only_for_speed):
         ops = [op for op in ops if not op.only_for_speed]
@@ -308,8 +305,8 @@ def _fast_enough(ops: list[HwOp], interval: int) -> list[HwOp]:
 
 
 def as_adders(bound: Bound, ops: list[HwOp], interval: int, quick: bool = False) -> list[HwOp]:
-    """Distributed arithmetic in place of a matrix, beside foldings that are nearly as wide; none where the
-    matrix has too many weights for it. `quick`: as `HwOp.instead_of`.
+    """Distributed arithmetic instead of a matrix, next to foldings that are nearly as wide; empty if the
+    matrix has too many weights for it. `quick`: as in `HwOp.instead_of`.
     """
     matrix = ops[0].matrix()
     if (
@@ -337,7 +334,7 @@ def _simd(op: HwOp) -> int | None:
 
 
 def _wide(op: HwOp, widest: HwOp) -> bool:
-    """Whether a folding is so near to the widest one that this may be smaller, with its constants wired."""
+    """Whether a folding is so close to the widest one that the latter, hard-wired, may be smaller."""
     return op.out_stream().lanes * WIDE >= widest.out_stream().lanes
 
 
@@ -346,7 +343,7 @@ def _lut(op: HwOp) -> float:
 
 
 def _called(bound: Bound, name: str) -> str:
-    """What a reader calls the size that simd, pe or pixels has to divide."""
+    """The user's name of the size that simd, pe or pixels must divide."""
     names = {"mw": "length", "mh": "outputs", "vectors": "vectors"}
     if name == "pixels" and OPS[bound.op].extents[name] not in names:
         return name
@@ -354,10 +351,10 @@ def _called(bound: Bound, name: str) -> str:
 
 
 def _whole(bound: Bound) -> str:
-    """What several pixels at a time need, in words."""
+    """Requirement for several pixels at a time, in words."""
     most = {name: values[-1] for name, values in foldings(bound).items()}
     if len(most) > 2:
-        return f"simd={most['simd']}, the whole vector, and at least as large a pe"
+        return f"simd={most['simd']}, the whole vector, and a pe at least as large"
     return " and ".join(f"{name}={value}" for name, value in most.items() if name != "pixels")
 
 

@@ -1,1 +1,1 @@
-"""Networks made elsewhere become the same artefacts as exports of our own."""
+"""Import of foreign networks: they become the same artefacts as networks trained here."""

@@ -1,5 +1,5 @@
-"""Whether a network from elsewhere is as good as it should be: its accuracy where labels are at hand, and
-what speaks against the scale of its input where that is no better than chance.
+"""Plausibility of an imported network: its accuracy where labels are available, and a warning about the scale
+of its input where accuracy is at chance level.
 """
 
 from dataclasses import replace
@@ -16,15 +16,15 @@ from xnorforge.flows.importing.input_wanted import Wanted
 from xnorforge.flows.importing.samples import Samples, sample_integers
 from xnorforge.flows.qonnx_execution import qonnx_scores
 
-TRIED = 500  # labelled images that other scales are tried on
+TRIED = 500  # labelled images on which other scales are tried
 SIGMAS = 3
 
 
 def judged(samples: Samples, scores: np.ndarray, where) -> tuple[np.ndarray, list[dict], str | None]:
-    """Labels that count, rows of accuracy, and why there is none.
+    """Labels that apply, accuracy rows, and the reason if accuracy cannot be computed.
 
     Raises:
-        UserError: labels do not fit the samples or the scores.
+        UserError: the labels do not fit the samples or the scores.
     """
     labels, classes = np.asarray(samples.labels, np.int64), int(scores.shape[1])
     outputs = int(np.prod(scores.shape[1:]))
@@ -32,24 +32,24 @@ def judged(samples: Samples, scores: np.ndarray, where) -> tuple[np.ndarray, lis
     if not labels.size:
         return unknown, [], unsaid + "the images have no labels"
     if samples.classes is not None and samples.classes != outputs:
-        why = f"the labels tell {samples.classes} classes apart, and the network has {outputs} outputs"
+        why = f"the labels have {samples.classes} classes, but the network has {outputs} outputs"
         return unknown, [], unsaid + why
     if len(labels) != len(scores):
         raise UserError(
-            f"{where}: there are {len(scores):,} images and {len(labels):,} labels; give one label per image."
+            f"{where}: got {len(scores):,} images but {len(labels):,} labels; give one label per image."
         )
     if labels.ndim == 3 and (scores.ndim != 4 or labels.shape[1:] != scores.shape[2:]):
         cells = "x".join(map(str, scores.shape[2:])) if scores.ndim == 4 else "no"
         raise UserError(
-            f"{where}: the labels are maps of {labels.shape[1]}x{labels.shape[2]} cells and the network "
-            f"gives {cells} cells; give one label per cell of its output."
+            f"{where}: the labels are maps of {labels.shape[1]}x{labels.shape[2]} cells, but the network "
+            f"returns {cells} cells; give one label per cell of its output."
         )
-    vector = outputs == max(scores.shape[1:])  # a place per class, and no map
+    vector = outputs == max(scores.shape[1:])  # one score per class, not a map
     most = classes if labels.ndim == 3 else outputs
     if most > 1 and labels.max() >= most and (labels.ndim == 3 or vector):
         raise UserError(
-            f"{where}: a label is {labels.max()} and the network tells {most} classes apart, 0 .. {most - 1};"
-            " give labels of this network (-1 where unknown)."
+            f"{where}: label {labels.max()} is out of range for a network with {most} classes, "
+            f"0 .. {most - 1}; give labels of this network (-1 where unknown)."
         )
     rows = of_stage("qonnx", scores, labels, samples.what)
     if rows:
@@ -58,19 +58,19 @@ def judged(samples: Samples, scores: np.ndarray, where) -> tuple[np.ndarray, lis
     return (
         labels,
         [],
-        unsaid + ("its scores name no class of an image" if known else "the images have no labels"),
+        unsaid + ("its scores do not select a class per image" if known else "the images have no labels"),
     )
 
 
 def scale_doubts(
     network: ModelWrapper, samples: Samples, found: Found, wanted: Wanted, shape, accuracy: list[dict], scores
 ) -> list[str]:
-    """Sentences for a person on the input's scale: that nothing in the graph says it, that accuracy is at
-    chance, and which usual scale gives clearly more.
+    """Warnings about the input's scale: the graph does not state it, accuracy is at chance, or another usual
+    scale gives clearly higher accuracy.
     """
     said = []
     if not found.sure and wanted.scale is None:
-        other = "SCALE=1 says 0 .. 255" if found.form.name == "uint8" else "SCALE= says another"
+        other = "SCALE=1 selects 0 .. 255" if found.form.name == "uint8" else "SCALE= selects another scale"
         said.append(f"the input: {found.why} ({other}, INPUT= another format)")
     if not accuracy or "top1" not in accuracy[0]:
         return said
@@ -79,10 +79,10 @@ def scale_doubts(
     chance = share <= _beyond(1 / classes, count)
     if chance:
         said.append(
-            f"accuracy is at chance: {row['top1']:.2f} % of {count:,} labelled images, and guessing one of "
+            f"accuracy is at chance: {row['top1']:.2f} % of {count:,} labelled images; random guessing among "
             f"{classes} classes gives {100 / classes:.1f} %"
         )
-    elif not (found.quantiser and samples.pixels):  # how pixels come to its quantiser, the graph does not say
+    elif not (found.quantiser and samples.pixels):  # the graph does not say how pixels reach its quantiser
         return said
     assert samples.values is not None  # made-up samples have no labels
     rows = np.flatnonzero(samples.labels >= 0)[:TRIED]
@@ -100,24 +100,22 @@ def scale_doubts(
             best, most = (form, tried), tried["correct"] / len(rows)
     if best is None:
         if chance:
-            said.append(
-                "none of the usual scales of an input gives more; are the labels and their order right?"
-            )
+            said.append("no usual input scale gives more; check the labels and their order")
         return said
     form, tried = best
     kind = f"INPUT={form.name} " if form.name == "uint8" != found.form.name else ""
     other = f"{kind}{form.words}"
-    said.append(f"{other} gives {tried['top1']:.2f} % of {len(rows):,}: build with {other}")
+    said.append(f"{other} gives {tried['top1']:.2f} % of {len(rows):,}; to use it, build with {other}")
     return said
 
 
 def _beyond(share: float, count: int) -> float:
-    """What a share of so many images is by chance at most: three standard deviations of a binomial above."""
+    """The largest share of `count` images that chance explains: three binomial standard deviations above."""
     return share + SIGMAS * sqrt(max(share * (1 - share), 1 / count) / count)
 
 
 def usual_formats(form: InputFormat, samples: Samples) -> list[InputFormat]:
-    """Other scales that inputs usually have: as they are, shares of the full scale, and -1 .. 1."""
+    """Other common input scales: plain integers, fractions of full scale, and -1 .. 1."""
     if samples.values is not None and samples.values.dtype.kind == "f":
         return []
     base = InputFormat() if samples.pixels else form

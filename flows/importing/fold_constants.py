@@ -1,9 +1,9 @@
-"""Constants of a foreign graph are folded, and the size of every tensor is known before it is allocated.
+"""Constant folding for foreign graphs; the size of every tensor is known before it is allocated.
 
-One way through the graph, node by node: shapes follow from the shapes of inputs and from the numbers of small
-constants, operators that read constants alone are run, those that the output does not need are dropped.
-qonnx's clean-up folds constants too, but goes through the whole graph again behind each, and runs them
-whatever they ask for; what it finds left are operators on the shapes of activations.
+One pass over the graph, node by node: shapes follow from the input shapes and from small constants, operators
+that read only constants are executed, and operators that the output does not depend on are dropped.
+qonnx's clean-up also folds constants, but it restarts at the beginning of the graph after each one and
+executes operators whatever their size. After this pass it finds only operators on the shapes of activations.
 """
 
 from math import prod
@@ -23,11 +23,11 @@ from xnorforge.flows.node_execution import Runner
 STANDARD = ("", "ai.onnx")
 KEPT = ("QuantizeLinear", "DequantizeLinear")  # quantisers of weights, whose scale is needed
 PASSING = ("Identity", "Dropout")
-SMALL = 1024  # numbers of a constant that may say a shape
+SMALL = 1024  # elements of a constant that may define a shape
 
 
 def fold_constants(path: Path, model: ModelProto) -> None:
-    """Fold a model's constants, in place; its nodes stand in an order in which they can run.
+    """Fold a model's constants in place; afterwards its nodes are in execution order.
 
     Raises:
         UserError: more operators, or larger tensors, than the limits allow.
@@ -37,7 +37,7 @@ def fold_constants(path: Path, model: ModelProto) -> None:
     sizes = _Sizes(path, model)
     rest = sum(not sizes.expected_constant(node) for node in model.graph.node)
     if rest > most("NODES"):
-        raise too_many(path, rest, most("NODES"), "with its constants folded, it has")
+        raise too_many(path, rest, most("NODES"), "after constant folding, it has")
     left = [node for node in model.graph.node if not sizes.folded(node)]
     ends = {entry.name for entry in model.graph.output}
     if len(left) == len(model.graph.node) or ends & sizes.constants:
@@ -55,8 +55,8 @@ class _Sizes:
 
     Attributes:
         types: {tensor: (element type, shape)}; a batch of unknown size counts as one frame.
-        values: numbers of constants, and of shapes of activations; constants: names of the first.
-        total: numbers in all tensors.
+        values: values of constants, and of shapes of activations; constants: names of the former.
+        total: number of elements in all tensors.
     """
 
     def __init__(self, path: Path, model: ModelProto):
@@ -76,14 +76,14 @@ class _Sizes:
                 self._note(entry.name, entry.type.tensor_type.elem_type, [1, *sizes[1:]])
 
     def expected_constant(self, node: NodeProto) -> bool:
-        """Whether a node reads constants or shapes alone, seen from the graph."""
+        """Whether a node reads only constants or shapes, judging by the graph."""
         if node.domain in STANDARD and (node.op_type == "Shape" or self._expected.issuperset(node.input)):
             self._expected.update(node.output)
             return True
         return False
 
     def folded(self, node: NodeProto) -> bool:
-        """Note what a node gives; whether it was run because all it reads is constant."""
+        """Record a node's result; returns whether it was executed because all of its inputs are constant."""
         self._infer(node)
         if node.domain not in STANDARD or node.op_type in KEPT:
             return False
@@ -98,7 +98,7 @@ class _Sizes:
         return False
 
     def value(self, name: str) -> np.ndarray:
-        """The numbers of a constant."""
+        """The value of a constant."""
         if name not in self.values:
             self.values[name] = numpy_helper.to_array(self.tensors[name])
         return self.values[name]
@@ -107,7 +107,7 @@ class _Sizes:
         within(self.path, f"'{name}'", shape)
         self.types[name] = kind, shape
         self.total += prod(shape)
-        within(self.path, "all tensors of a frame together", [self.total])
+        within(self.path, "the total of all tensors of a frame", [self.total])
 
     def _alone(self, node: NodeProto) -> ModelProto:
         """A model of one node."""
@@ -118,7 +118,7 @@ class _Sizes:
         return model
 
     def _infer(self, node: NodeProto) -> None:
-        """Note the shapes of a node's outputs, as far as they follow."""
+        """Record the shapes of a node's outputs, as far as they can be inferred."""
         if node.domain not in STANDARD:  # quantisers, and Interact
             if node.input[:1] and node.input[0] in self.types:
                 for name in node.output:
@@ -139,16 +139,17 @@ class _Sizes:
                 sizes = [axis.dim_value for axis in kind.shape.dim]
                 if any(size < 0 for size in sizes):
                     raise UserError(
-                        f"{self.path}: {node_text(node)} gives the shape {sizes}; export the network again."
+                        f"{self.path}: {node_text(node)} has the output shape {sizes}; "
+                        "export the network again."
                     )
                 self._note(entry.name, kind.elem_type, sizes)
 
     def _run(self, node: NodeProto) -> None:
-        """Run a node on the numbers that it reads."""
+        """Run a node on its input values."""
         if node.op_type.startswith("Random") or node.op_type in ("Bernoulli", "Multinomial"):
             raise UserError(
-                f"{self.path}: {node_text(node)} gives random numbers, others in every run; export it "
-                "with constants."
+                f"{self.path}: {node_text(node)} produces random numbers, different in every run; export the "
+                "network with constants instead."
             )
         if node.op_type == "Constant" and node.attribute[0].name == "value":
             self.values[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
@@ -177,7 +178,7 @@ def _drop_unread(model: ModelProto) -> None:
 
 
 def _pass_by(model: ModelProto) -> None:
-    """Let readers of an operator that changes nothing read what it reads; one that gives an output stays."""
+    """Connect the readers of an identity operator to its input; one that produces an output stays."""
     graph, ends = model.graph, {entry.name for entry in model.graph.output}
     instead: dict[str, str] = {}
     left = []
@@ -191,7 +192,7 @@ def _pass_by(model: ModelProto) -> None:
 
 
 def _replace(field, left: list, kind: type[Message]) -> None:
-    """Leave these entries of a protobuf field; they are copied, as the field forgets those it drops."""
+    """Keep only these entries of a protobuf field; copied, because the field frees the entries it drops."""
     if len(left) < len(field):
         kept = [kind.FromString(one.SerializeToString()) for one in left]
         del field[:]

@@ -1,6 +1,6 @@
-"""The form of an ONNX graph from elsewhere: whatever no library has to see is refused here by name.
+"""Structural checks of a foreign ONNX graph: anything malformed is refused by name before a library sees it.
 
-Names, order, attributes and domains; `fold_constants.py` looks at sizes.
+Checks names, order, attributes and domains; `fold_constants.py` checks sizes.
 """
 
 from collections import Counter
@@ -14,11 +14,11 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.limits import most
 from xnorforge.flows.importing.model_file import AGAIN, node_text, within
 
-# Domains whose operators qonnx runs. It imports a domain's name as a Python module, so that no other name may
-# reach it: that of a plug-in is one of this package.
+# Domains whose operators qonnx runs. It imports a domain's name as a Python module, so no other name may
+# reach it; the domain of a plug-in is a module of this package.
 DOMAINS = ("", "ai.onnx", "onnx.brevitas", "finn", "finn.custom_op.general", "qonnx.custom_op.general")
 OWN_DOMAINS = ("xnorforge.flows.lower.nodes", "xnorforge.hw.ops.")
-UNFOLDED = 4  # operators of a file, for each one that may be left of it
+UNFOLDED = 4  # operators of a file per operator that may remain after folding
 LARGEST = 1 << 16  # of a stride, a kernel, a border, a number of groups
 # {operator of qonnx: its inputs, least and most}, and the types of its attributes
 INPUTS = {"Quant": (4, 4), "BipolarQuant": (2, 2), "Trunc": (5, 6), "MultiThreshold": (2, 2)}
@@ -38,10 +38,10 @@ NO_NUMBERS = (TensorProto.STRING, TensorProto.COMPLEX64, TensorProto.COMPLEX128)
 
 
 def check_form(path: Path, model: ModelProto) -> None:
-    """Names, order, domains and attributes of a model's graph.
+    """Check names, order, domains and attributes of a model's graph.
 
     Raises:
-        UserError: the first thing that is not as ONNX has it, or that has no meaning as a circuit.
+        UserError: the graph violates the ONNX standard, or cannot become a circuit; reports the first fault.
     """
     graph = model.graph
     if len(graph.node) > UNFOLDED * most("NODES"):
@@ -56,8 +56,8 @@ def check_form(path: Path, model: ModelProto) -> None:
     for node in graph.node:
         if node.domain not in DOMAINS and not node.domain.startswith(OWN_DOMAINS):
             raise UserError(
-                f"{path}: {node_text(node)} is of domain {node.domain}, which nothing here runs; use those "
-                "of ONNX and of qonnx.custom_op.general."
+                f"{path}: {node_text(node)} has the unsupported domain {node.domain}; use operators of ONNX "
+                "and of qonnx.custom_op.general."
             )
         _attributes(path, node)
         if node.domain in ("", "ai.onnx"):
@@ -68,62 +68,66 @@ def check_form(path: Path, model: ModelProto) -> None:
 
 
 def too_many(path: Path, count: int, limit: int, verb: str) -> UserError:
-    """The error for a graph of more operators than the limit."""
+    """The error for a graph with more operators than the limit."""
     return UserError(
-        f"{path}: {verb} {count:,} operators, and networks of {limit:,} are taken; give a smaller one, "
+        f"{path}: {verb} {count:,} operators, but the limit is {limit:,}; use a smaller network, "
         "or raise XNORFORGE_MAX_NODES."
     )
 
 
 def _opsets(path: Path, model: ModelProto) -> dict[str, int]:
-    """{domain: version} of the operator sets, that of ONNX under ""."""
+    """{domain: version} of the operator sets; ONNX is "" """
     given = [(one.domain if one.domain != "ai.onnx" else "", one.version) for one in model.opset_import]
     versions = dict(given)
     newest = onnx.defs.onnx_opset_version()
     if len(versions) < len(given) or not 1 <= versions.get("", 0) <= newest:
         said = ", ".join(f"{domain or 'ai.onnx'} {version}" for domain, version in given) or "none"
         raise UserError(
-            f"{path}: its operator sets are {said}, and one of ai.onnx from 1 to {newest} is needed; export "
-            "it again for opset 13."
+            f"{path}: its operator sets are {said}, but one of ai.onnx from 1 to {newest} is required; "
+            "export it again with opset 13."
         )
     return versions
 
 
 def _names(path: Path, graph: GraphProto) -> None:
-    """Every tensor has a name and is made once."""
+    """Every tensor has a name and one producer."""
     constants = Counter(tensor.name for tensor in graph.initializer)
     inputs = Counter(entry.name for entry in graph.input)
     made = Counter(name for node in graph.node for name in node.output if name)
     for names in (constants, inputs, made, Counter(entry.name for entry in graph.output)):
         for name, count in names.items():
             if count > 1 or not name:
-                what = f"'{name}' names {count} tensors" if name else "a tensor has no name"
-                raise UserError(f"{path}: {what}; give each a name of its own, or export the network again.")
+                what = f"'{name}' is the name of {count} tensors" if name else "a tensor has no name"
+                raise UserError(
+                    f"{path}: {what}; give each tensor its own name, or export the network again."
+                )
     for name in made:
         if name in constants or name in inputs:
             raise UserError(
-                f"{path}: '{name}' is made by an operator and given as well; give each a name of its own, or "
-                "export the network again."
+                f"{path}: '{name}' is an operator's output and also an input or a constant; give each tensor "
+                "its own name, or export the network again."
             )
     for node in graph.node:
         if not any(node.output):
-            raise UserError(f"{path}: {node_text(node)} gives nothing; {AGAIN}.")
+            raise UserError(f"{path}: {node_text(node)} has no output; {AGAIN}.")
 
 
 def _ends(path: Path, graph: GraphProto) -> None:
-    """Inputs and outputs are tensors of a size; every output is made."""
+    """Inputs and outputs are tensors with a size; every output has a producer."""
     there = {entry.name for entry in (*graph.input, *graph.initializer)}
     there |= {name for node in graph.node for name in node.output}
     for entry in graph.output:
         if entry.name not in there:
-            raise UserError(f"{path}: output '{entry.name}' is made by no operator; {AGAIN}.")
+            raise UserError(f"{path}: no operator produces the output '{entry.name}'; {AGAIN}.")
     for entry in (*graph.input, *graph.output):
         if not entry.type.HasField("tensor_type") and entry.type.WhichOneof("value"):
-            raise UserError(f"{path}: '{entry.name}' is no tensor; one tensor goes in and one comes out.")
+            raise UserError(
+                f"{path}: '{entry.name}' is not a tensor; a network must have tensors as input and output."
+            )
         if (kind := entry.type.tensor_type.elem_type) in NO_NUMBERS:
             word = TensorProto.DataType.Name(kind).lower()
             raise UserError(
-                f"{path}: '{entry.name}' is a tensor({word}); tensors are of numbers, as float32."
+                f"{path}: '{entry.name}' is a tensor({word}); use a numeric type such as float32."
             )
         shape = [axis.dim_value for axis in entry.type.tensor_type.shape.dim]
         if any(size < 0 for size in shape):
@@ -132,10 +136,10 @@ def _ends(path: Path, graph: GraphProto) -> None:
 
 
 def _in_order(path: Path, graph: GraphProto) -> None:
-    """Put the operators into an order in which they can run.
+    """Put the operators into an execution order.
 
     Raises:
-        UserError: there is none.
+        UserError: the graph has a cycle.
     """
     there = {entry.name for entry in (*graph.input, *graph.initializer)} | {""}
     lost = [len({name for name in node.input if name not in there}) for node in graph.node]
@@ -153,9 +157,9 @@ def _in_order(path: Path, graph: GraphProto) -> None:
     if len(order) < len(lost):
         node = next(graph.node[index] for index, count in enumerate(lost) if count)
         raise UserError(
-            f"{path}: {node_text(node)} waits for its own result; export the network without that loop."
+            f"{path}: {node_text(node)} depends on its own result; export the network without that loop."
         )
-    for node in graph.node:  # in the file's own order, where that is one
+    for node in graph.node:  # in the file's own order, if that is an execution order
         if not there.issuperset(node.input):
             break
         there.update(node.output)
@@ -167,7 +171,7 @@ def _in_order(path: Path, graph: GraphProto) -> None:
 
 
 def _attributes(path: Path, node: NodeProto) -> None:
-    """Attributes of one node: each once, finite, and of a window's size what a window can have."""
+    """Attributes of one node: each once, finite, and, for sizes of a window, within its limits."""
     counts = Counter(attribute.name for attribute in node.attribute)
     for attribute in node.attribute:
         name, where = attribute.name, f"{path}: {node_text(node)}"
@@ -176,32 +180,34 @@ def _attributes(path: Path, node: NodeProto) -> None:
         given = helper.get_attribute_value(attribute) if attribute.type != AttributeProto.UNDEFINED else None
         numbers = given if isinstance(given, (list, tuple)) else [given]
         if any(isinstance(one, bytes) and not one.isascii() for one in numbers):
-            raise UserError(f"{where} has {name} = {given}, which is no word of ONNX; {AGAIN}.")
+            raise UserError(f"{where} has {name} = {given}, which is not an ONNX keyword; {AGAIN}.")
         if any(isinstance(one, float) and not isfinite(one) for one in numbers):
-            raise UserError(f"{where} has {name} = {given}; train and export the network again.")
+            raise UserError(
+                f"{where} has {name} = {given}, which is not finite; train and export the network again."
+            )
         if name in LEAST and any(
             isinstance(one, int) and not LEAST[name] <= one <= LARGEST for one in numbers
         ):
             raise UserError(
-                f"{where} has {name} = {given}; each has to be from {LEAST[name]} to {LARGEST:,}."
+                f"{where} has {name} = {given}; each value must be from {LEAST[name]} to {LARGEST:,}."
             )
 
 
 def _as_onnx_has_it(path: Path, node: NodeProto, context) -> None:
-    """Operator, attributes and number of inputs as the operator set of ONNX defines them."""
-    if node.op_type == "Constant":  # its number was looked at already, and is not copied for this
+    """Operator, attributes and number of inputs as defined by the operator set of ONNX."""
+    if node.op_type == "Constant":  # its value was checked already, and is not copied for this
         return
     try:
         onnx.checker.check_node(node, context)
     except onnx.checker.ValidationError as error:
         said = str(error).split("\n")[0].split("==>")[0].strip().rstrip(".")
-        raise UserError(f"{path}: {node_text(node)} is not as ONNX has it ({said}); {AGAIN}.") from error
+        raise UserError(f"{path}: {node_text(node)} is not valid ONNX ({said}); {AGAIN}.") from error
 
 
 def _types(path: Path, model: ModelProto, version: int) -> None:
-    """Every operator of ONNX reads tensors of types it is defined for.
+    """Check that every ONNX operator reads tensors of types that it supports.
 
-    Nothing later would see it: an operator runs on the types it is given, not on those the file states.
+    Nothing later would detect it: an operator runs on the actual types, not on those that the file states.
     """
     own = {node.domain for node in model.graph.node} - {"", "ai.onnx"}
     sets = [helper.make_opsetid("", version), *(helper.make_opsetid(domain, 1) for domain in sorted(own))]
@@ -211,7 +217,9 @@ def _types(path: Path, model: ModelProto, version: int) -> None:
     except onnx.shape_inference.InferenceError as error:
         said = str(error).split("\n")[0].partition("] ")[2].strip().rstrip(".")
         if "inconsistent type" in said or "unsupported type" in said:
-            raise UserError(f"{path}: an operator reads a type it has not ({said}); {AGAIN}.") from error
+            raise UserError(
+                f"{path}: an operator reads a tensor of a type that it does not support ({said}); {AGAIN}."
+            ) from error
 
 
 def _as_qonnx_has_it(path: Path, node: NodeProto) -> None:
@@ -219,8 +227,11 @@ def _as_qonnx_has_it(path: Path, node: NodeProto) -> None:
     least, longest = INPUTS.get(node.op_type, (1, len(node.input)))
     if not least <= len(node.input) <= longest or not all(node.input):
         count = sum(map(bool, node.input))
-        raise UserError(f"{path}: {node_text(node)} has {count} inputs, and {least} are needed; {AGAIN}.")
+        raise UserError(f"{path}: {node_text(node)} has {count} inputs but needs {least}; {AGAIN}.")
     for attribute in node.attribute:
         if attribute.type != TYPES.get(attribute.name, attribute.type):
             kind = AttributeProto.AttributeType.Name(TYPES[attribute.name])
-            raise UserError(f"{path}: {node_text(node)} has {attribute.name} that is no {kind}; {AGAIN}.")
+            raise UserError(
+                f"{path}: {node_text(node)} has an attribute {attribute.name} that is not of type {kind}; "
+                f"{AGAIN}."
+            )

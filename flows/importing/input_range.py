@@ -1,15 +1,15 @@
-"""What integers a network's input takes and what one step of them is, read from its graph.
+"""Which integers a network's input takes, and the value of one step, inferred from its graph.
 
-In this order, the first that says something:
+The first source that gives an answer wins:
 
-    annotation   a qonnx data type of the input tensor, other than float
-    quantiser    Quant or BipolarQuant on the input itself: its integers are the accelerator's, and the host
-                 quantises; behind constants (x / 255, 2 x - 1) the range that it covers, seen from the input
-    constants    x / 255, x - 127.5 or (x - 0.45) / 0.22: they bring 0 .. 255 or 0 .. 1 to about -1 .. 1
-    statistics   the first batch norm, or the first quantiser of several bits, and how wide what arrives there
-                 spreads, on the images, for an input of 0 .. 1; 255 times too little says 0 .. 255
+    annotation   a qonnx data type other than float on the input tensor
+    quantiser    a Quant or BipolarQuant directly on the input: the accelerator takes its integers, and the
+                 host quantises; after constants (x / 255, 2 x - 1), the range that it covers in input units
+    constants    x / 255, x - 127.5 or (x - 0.45) / 0.22 map 0 .. 255 or 0 .. 1 to about -1 .. 1
+    statistics   the first batch norm, or the first multi-bit quantiser, compared with the spread of its input
+                 on the images for an input of 0 .. 1; a spread 255 times too small indicates 0 .. 255
 
-What none of them says is 0 .. 1, and `Found.sure` is False.
+If none of them gives an answer, the format is 0 .. 1 and `Found.sure` is False.
 """
 
 from dataclasses import dataclass, replace
@@ -25,18 +25,18 @@ from xnorforge.flows.lower.quantisers import bounds
 from xnorforge.flows.qonnx_execution import qonnx_tensors
 
 PASSED = ("Identity", "Dropout", "Cast", "Flatten", "Reshape", "Squeeze", "Unsqueeze")
-SHARE = 0.2  # of two ranges in common from which one is taken for the other
-FEW = 32  # images that the spread is measured on
-NARROW = 1 / 16  # a spread below this share of what is expected: between 1 and 1/255, in factors of 16
+SHARE = 0.2  # common part of two ranges from which one is taken for the other
+FEW = 32  # images on which the spread is measured
+NARROW = 1 / 16  # a spread below this share of the expected one: between 1 and 1/255, in factors of 16
 WIDE = 16
 
 
 @dataclass(frozen=True)
 class Found:
-    """A format, why in a few words, and whether the graph says so.
+    """A format, the reason for it in a few words, and whether the graph states it.
 
     Attributes:
-        quantiser: the format is that of the network's own quantiser, which cuts at its ends.
+        quantiser: the format is that of the network's own quantiser, which saturates at its ends.
     """
 
     form: InputFormat
@@ -47,10 +47,11 @@ class Found:
 
 @dataclass(frozen=True)
 class Start:
-    """The constants at a network's input, and what follows: x becomes times * x + plus, per element.
+    """The constants at a network's input, and the node after them: x becomes times * x + plus, per element.
 
     Attributes:
-        nodes: of the constants; reader: the node behind them, None where there are several or none.
+        nodes: the operators with these constants; reader: the node after them, None if there are several or
+            there is none.
     """
 
     times: np.ndarray
@@ -60,13 +61,13 @@ class Start:
 
 
 def input_of(network: ModelWrapper) -> str:
-    """The name of the graph's data input, which may stand behind constants."""
+    """The name of the graph's data input, which may be listed after constants."""
     known = {one.name for one in network.graph.initializer}
     return next(one.name for one in network.graph.input if one.name not in known)
 
 
 def start_of(network: ModelWrapper) -> Start:
-    """Walk from the input over constants and what only changes shapes."""
+    """Walk from the input over operations with constants and operators that only change the shape."""
     network = indexed(network)
     name = input_of(network)
     nodes: list[NodeProto] = []
@@ -105,7 +106,7 @@ def _is_constant_step(network: ModelWrapper, node, name: str) -> bool:
 
 
 def annotated(network: ModelWrapper) -> Found | None:
-    """The format that a qonnx data type of the input states; None of floats and more than 16 bits."""
+    """The format that a qonnx data type on the input states; None for floats and for more than 16 bits."""
     name = input_of(network)
     kind = network.get_tensor_datatype(name)
     why = f"input '{name}' is annotated {kind.name}"
@@ -118,8 +119,8 @@ def annotated(network: ModelWrapper) -> Found | None:
 
 
 def quantiser_at_input(network: ModelWrapper, start: Start) -> Found | None:
-    """The format of the Quant or BipolarQuant that reads the input, over constants that are one for all
-    elements; None where there is none, or it has more than 16 bits or several scales.
+    """The format of the Quant or BipolarQuant that reads the input, possibly after constants that are the
+    same for all elements; None if there is none, or if it has more than 16 bits or several scales.
     """
     node = start.reader
     one = len(set(start.times.tolist())) == len(set(start.plus.tolist())) == 1
@@ -141,7 +142,7 @@ def quantiser_at_input(network: ModelWrapper, start: Start) -> Found | None:
         plain = integer_format(int(bits), bool(signed), narrow=int(narrow) if bits > 1 else 0)
         step, origin = scale / times, (-zero * scale - plus) / times
         form = replace(plain, scale=plain.scale * step, offset=plain.offset * step + origin)
-    about = f"{node.op_type} {node.name} reads the input" + (" behind constants" if start.nodes else "")
+    about = f"{node.op_type} {node.name} reads the input" + (" after constants" if start.nodes else "")
     return Found(form, about, quantiser=True)
 
 
@@ -150,7 +151,7 @@ def _attribute(node, name: str, default):
 
 
 def plain_formats(form: InputFormat) -> tuple[InputFormat, InputFormat]:
-    """The two usual readings of integers: shares of the full scale (pixels as 0 .. 1), and as they are."""
+    """The two usual readings of integers: fractions of full scale (pixels as 0 .. 1), and plain integers."""
     full = 2 ** (form.bits - 1) if form.lo < 0 else form.hi
     return replace(form, scale=1 / full, offset=0.0), replace(form, scale=1.0, offset=0.0)
 
@@ -160,11 +161,11 @@ def describe_input(network: ModelWrapper, probe: np.ndarray, form: InputFormat |
 
     Args:
         network: cleaned QONNX.
-        probe: pixels 0 .. 255 as the network's input has them, (N, *shape); a few are run.
-        form: integers that were asked for; only their scale is looked for.
+        probe: pixels 0 .. 255 in the layout of the network's input, (N, *shape); a few are run.
+        form: integers that were requested; only their scale is inferred.
 
     Returns:
-        The format, and why.
+        The format, and the reason.
     """
     start = start_of(network)
     direct = quantiser_at_input(network, start)
@@ -183,14 +184,14 @@ def describe_input(network: ModelWrapper, probe: np.ndarray, form: InputFormat |
     found = found or (_by_constants(start, unit, raw) if start.nodes else None)
     if found:
         return found
-    what = f"nothing in the graph says what one step of its {unit.name} input is"
-    return Found(unit, f"{what}; taken: {unit.step_words}", sure=False)
+    what = f"the graph does not state the value of one step of its {unit.name} input"
+    return Found(unit, f"{what}; assumed: {unit.step_words}", sure=False)
 
 
 def _covered(
     direct: Found, unit: InputFormat, raw: InputFormat, network: ModelWrapper, free: bool
 ) -> Found | None:
-    """The usual range that the quantiser behind constants covers, else (where `free`) its own integers."""
+    """The usual range that the quantiser after constants covers, else (if `free`) its own integers."""
     low, high = sorted(direct.form.values(np.array([direct.form.lo, direct.form.hi])).tolist())
     shares = []
     for one in (unit, raw):
@@ -206,7 +207,7 @@ def _covered(
 
 
 def _by_constants(start: Start, unit: InputFormat, raw: InputFormat) -> Found:
-    """Which of two ranges the constants bring to about -1 .. 1."""
+    """Which of two ranges the constants map to about -1 .. 1."""
     costs = []
     for one in (unit, raw):
         ends = one.values(np.array([one.lo, one.hi])).astype(np.float64)
@@ -216,13 +217,13 @@ def _by_constants(start: Start, unit: InputFormat, raw: InputFormat) -> Found:
     best = (unit, raw)[int(np.argmin(costs))]
     names = " and ".join(node.op_type for node in start.nodes[:2])
     ends = best.values(np.array([best.lo, best.hi])).tolist()
-    return Found(best, f"the constants of {names} at the input are made for {ends[0]:.4g} .. {ends[1]:.4g}")
+    return Found(best, f"the constants of {names} at the input fit a range of {ends[0]:.4g} .. {ends[1]:.4g}")
 
 
 def _by_statistics(
     network: ModelWrapper, start: Start, probe: np.ndarray, unit: InputFormat, raw: InputFormat
 ) -> Found | None:
-    """Which of two ranges spreads in front of the first batch norm or wide quantiser as that expects."""
+    """Which of two ranges has the spread that the first batch norm or wide quantiser expects at its input."""
     node = _first_sensitive(network)
     if node is None:
         return None
@@ -254,8 +255,8 @@ def _by_statistics(
 
 
 def _first_sensitive(network: ModelWrapper):
-    """The first node behind the input whose result depends on its input's scale: a batch norm, or a quantiser
-    of several bits; None where a sign comes before.
+    """The first node after the input whose result depends on its input's scale: a batch norm, or a quantiser
+    of several bits; None if a sign comes earlier.
     """
     network = indexed(network)
     alive = {input_of(network)}

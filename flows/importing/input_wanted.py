@@ -1,4 +1,4 @@
-"""The format of a network's input from what was asked for and what its graph says."""
+"""The format of a network's input, from the request and from what its graph states."""
 
 from dataclasses import dataclass, replace
 
@@ -16,11 +16,11 @@ WIDTHS = (8, 10, 12, 14, 16)  # of a fixed-point input, the narrowest that chang
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a request says of the input; None: nothing.
+    """What a request says about the input; None means unspecified.
 
     Attributes:
-        form: a word of INPUT.
-        scale, offset: of SCALE; the network's input is scale * integer + offset.
+        form: a value of INPUT.
+        scale, offset: the values of SCALE; the network's input is scale * integer + offset.
         calibration: with `form` "float:…", floats as the network takes them, (N, *shape).
     """
 
@@ -30,7 +30,7 @@ class Wanted:
     calibration: np.ndarray | None = None
 
     def words(self) -> dict[str, str]:
-        """The request in the variables of make."""
+        """The request as make variables."""
         found = {"INPUT": self.form} if self.form else {}
         return found | ({"SCALE": scale_words(self.scale, self.offset)} if self.scale is not None else {})
 
@@ -40,11 +40,11 @@ def chosen_format(network: ModelWrapper, samples: Samples, wanted: Wanted, where
 
     Args:
         network: cleaned QONNX.
-        where: its file, for messages.
+        where: the file, for messages.
 
     Raises:
-        UserError: the calibration data do not fit the network, or a scale is given beside a format that has
-            its own.
+        UserError: the calibration data do not fit the network, or a scale is given together with a format
+            that has its own.
     """
     shape = tuple(network.get_tensor_shape(input_of(network))[1:])
     if wanted.calibration is not None:
@@ -53,7 +53,8 @@ def chosen_format(network: ModelWrapper, samples: Samples, wanted: Wanted, where
     if form and form.fixed_point:
         if wanted.scale is not None:
             raise UserError(
-                f"SCALE: INPUT={wanted.form} is fixed point and has its scale in its name; leave SCALE out."
+                f"SCALE: INPUT={wanted.form} is a fixed-point format and already defines the scale; leave "
+                "SCALE out."
             )
         return Found(form, f"INPUT={wanted.form}")
     if wanted.scale is not None:
@@ -74,11 +75,11 @@ def _calibrated(network: ModelWrapper, wanted: Wanted, shape, where) -> Found:
         raise UserError(f"SCALE: INPUT={wanted.form} chooses the scale from the data; leave SCALE out.")
     if not len(data) or np.prod(data.shape[1:]) != np.prod(shape):
         raise UserError(
-            f"INPUT: {file} holds rows of {'x'.join(map(str, data.shape[1:]))} numbers and {where} takes "
+            f"INPUT: {file} holds rows of {'x'.join(map(str, data.shape[1:]))} numbers, but {where} takes "
             f"{'x'.join(map(str, shape))}; give data of the network's own shape."
         )
     if not np.isfinite(data).all():
-        raise UserError(f"INPUT: {file} holds numbers that are not finite; take them out.")
+        raise UserError(f"INPUT: {file} holds numbers that are not finite; remove them.")
     data = data.astype(np.float32).reshape(-1, *shape)
     classes = classes_of(qonnx_scores(network, data))
     for bits in WIDTHS:
@@ -89,7 +90,7 @@ def _calibrated(network: ModelWrapper, wanted: Wanted, shape, where) -> Found:
             break
     error = rounding_error(form, data, integers)["max_error"]
     why = (
-        f"{file}: {float(data.min()):.4g} .. {float(data.max()):.4g}; of {WIDTHS[0]} to {WIDTHS[-1]} bits "
+        f"{file}: {float(data.min()):.4g} .. {float(data.max()):.4g}; of {WIDTHS[0]} to {WIDTHS[-1]} bits, "
         f"{form.bits} are the fewest that change {'no class' if not differ else f'{differ} classes'} of its "
         f"{len(data):,} rows, rounded by at most {error:.3g}"
     )
@@ -97,5 +98,5 @@ def _calibrated(network: ModelWrapper, wanted: Wanted, shape, where) -> Found:
 
 
 def classes_of(scores: np.ndarray) -> np.ndarray:
-    """The place of the largest score, per image or cell; of a single score its sign."""
+    """The index of the largest score, per image or cell; for a single score, its sign."""
     return scores.argmax(1) if scores.shape[1] > 1 else scores[:, 0] >= 0

@@ -1,4 +1,4 @@
-"""Networks of images channels last, as Keras has them: images and maps of this project are channels first."""
+"""Channels-last networks, as Keras exports them: images and maps of this project are channels first."""
 
 import copy
 
@@ -13,7 +13,7 @@ TO_LAST = [0, 2, 3, 1]
 
 
 def takes_channels_first(network: ModelWrapper, image: tuple[int, ...]) -> ModelWrapper:
-    """The network, with a Transpose in front where it takes images (H, W, C) and `image` is (C, H, W)."""
+    """The network, with a Transpose at its input if it takes images (H, W, C) and `image` is (C, H, W)."""
     name = network.graph.input[0].name
     wanted = tuple(network.get_tensor_shape(name)[1:])
     if len(image) != 3 or wanted == image or wanted != (*image[1:], image[0]):
@@ -32,7 +32,7 @@ def takes_channels_first(network: ModelWrapper, image: tuple[int, ...]) -> Model
 
 
 def gives_channels_first(network: ModelWrapper) -> tuple[ModelWrapper, bool]:
-    """The network without a Transpose to channels last behind it, and whether there was one."""
+    """The network without a final Transpose to channels last, and whether there was one."""
     name = network.graph.output[0].name
     last = network.find_producer(name)
     if last is None or last.op_type != "Transpose" or list(last.attribute[0].ints) != TO_LAST:
@@ -47,5 +47,5 @@ def gives_channels_first(network: ModelWrapper) -> tuple[ModelWrapper, bool]:
 
 
 def channels_to_front(scores: np.ndarray, last: bool) -> np.ndarray:
-    """Scores (N, H, W, C) as (N, C, H, W) where `last`; others as they are."""
+    """Scores (N, H, W, C) as (N, C, H, W) if `last`; otherwise unchanged."""
     return np.moveaxis(scores, -1, 1) if last and scores.ndim == 4 else scores

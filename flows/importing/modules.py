@@ -1,4 +1,4 @@
-"""Modules of torch and Brevitas as QONNX files: those at hand, and those of a user's own Python file."""
+"""PyTorch and Brevitas modules as QONNX files: modules in memory, and modules in a user's own Python file."""
 
 import importlib.util
 import inspect
@@ -20,19 +20,19 @@ KEYS = 3  # names of weights that a message lists
 
 
 def module_of(target: str) -> nn.Module:
-    """The network that `file.py:Name` or `file.py` names; the file is run.
+    """The network that `file.py:Name` or `file.py` refers to; the file is executed.
 
     `Name` is a subclass of nn.Module that needs no arguments, a function that returns a module, or a module.
-    Without it the file has one subclass of nn.Module that needs no arguments.
+    Without `Name`, the file must have exactly one subclass of nn.Module that needs no arguments.
 
     Raises:
-        UserError: no such file or name, several that could be meant, or one that gives no module.
+        UserError: no such file or name, several candidates, or the name does not give a module.
     """
     file, _, name = target.partition(":")
     path = Path(file)
     if not path.is_file() or path.suffix != ".py":
         raise UserError(
-            f"{file}: no such Python file; give file.py:Name, the file and the network's class in it."
+            f"{file}: no such Python file; give file.py:Name, the file and the class of the network in it."
         )
     code = _run(path)
     classes = [
@@ -41,43 +41,43 @@ def module_of(target: str) -> nn.Module:
     if not name:
         simple = [key for key in classes if not _needed(getattr(code, key))]
         if len(simple) != 1:
-            there = f"has {', '.join(simple)}" if simple else "has no class of nn.Module without arguments"
+            there = f"has {', '.join(simple)}" if simple else "has no nn.Module class without arguments"
             example = simple[0] if simple else "Name"
-            raise UserError(f"{file}: {there}; say which is the network, as {file}:{example}.")
+            raise UserError(f"{file}: {there}; name the network, as in {file}:{example}.")
         name = simple[0]
     found = getattr(code, name, None)
     if found is None:
         near = get_close_matches(name, classes, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(classes) or 'no networks'}."
-        raise UserError(f"{file}: defines no '{name}'; {hint}")
+        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(classes) or 'no networks'}."
+        raise UserError(f"{file}: does not define '{name}'; {hint}")
     if isinstance(found, nn.Module):
         return found
     if not callable(found):
         raise UserError(
-            f"{file}: '{name}' is no network; name a class of nn.Module or a function that gives one."
+            f"{file}: '{name}' is not a network; name an nn.Module class or a function that returns a module."
         )
     if needed := _needed(found):
         raise UserError(
             f"{file}: {name} needs the arguments {', '.join(needed)}; give them defaults, or name a function "
             "that returns the network."
         )
-    with _as_one_sentence(f"{file}: {name}() ends in"):
+    with _as_one_sentence(f"{file}: {name}() raised"):
         made = found()
     if not isinstance(made, nn.Module):
         raise UserError(
-            f"{file}: {name} gives {type(made).__name__}, which is no nn.Module; return the network."
+            f"{file}: {name} returns {type(made).__name__}, not an nn.Module; return the network."
         )
     return made
 
 
 def _run(path: Path) -> ModuleType:
-    """Run a file as a module; its folder is where it imports from."""
+    """Run a file as a module; it can import from its folder."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
     code = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.resolve().parent))
     try:
-        with _as_one_sentence(f"{path}: running it ends in"):
+        with _as_one_sentence(f"{path}: running it raised"):
             spec.loader.exec_module(code)
     finally:
         sys.path.pop(0)
@@ -100,22 +100,22 @@ def _needed(maker) -> list[str]:
 
 @contextmanager
 def _as_one_sentence(where: str):
-    """What somebody's own code raises, as the reason of a UserError."""
+    """Turn an exception of the user's own code into the reason of a UserError."""
     try:
         yield
     except UserError:
         raise
     except Exception as error:
         said = " ".join(str(error).split())[:200]
-        raise UserError(f"{where} {type(error).__name__} ({said}); mend it, and start again.") from error
+        raise UserError(f"{where} {type(error).__name__} ({said}); correct it and try again.") from error
 
 
 def load_weights(module: nn.Module, path: Path) -> None:
-    """Fill a module from a file of torch.save(module.state_dict()), or of a checkpoint that holds one as
-    "state_dict" or "model". Nothing of the file is run.
+    """Load weights into a module from a file of torch.save(module.state_dict()), or from a checkpoint that
+    holds a state dict as "state_dict" or "model". No code from the file is executed.
 
     Raises:
-        UserError: the file cannot be read, or its names or shapes are not those of the module; the text names
+        UserError: the file cannot be read, or its names or shapes differ from the module's; the text lists
             them.
     """
     try:
@@ -123,7 +123,7 @@ def load_weights(module: nn.Module, path: Path) -> None:
     except (OSError, RuntimeError, EOFError, UnpicklingError, ValueError, KeyError) as error:
         said = " ".join(str(error).split())[:120] or type(error).__name__
         raise UserError(
-            f"{path}: no weights of torch.save ({said}); write them with torch.save(net.state_dict(), "
+            f"{path}: not a weight file of torch.save ({said}); write it with torch.save(net.state_dict(), "
             f"'{path.name}')."
         ) from error
     if isinstance(given, dict):
@@ -132,30 +132,30 @@ def load_weights(module: nn.Module, path: Path) -> None:
         )
     if not isinstance(given, dict) or not all(isinstance(key, str) for key in given):
         raise UserError(
-            f"{path}: holds no state dict; write it with torch.save(net.state_dict(), '{path.name}')."
+            f"{path}: contains no state dict; write it with torch.save(net.state_dict(), '{path.name}')."
         )
     own = module.state_dict()
     wrong = {
-        key: f"{key} is {_times(given[key].shape)} and {_times(own[key].shape)} in the network"
+        key: f"{key} is {_times(given[key].shape)}, but {_times(own[key].shape)} in the network"
         for key in own
         if key in given and hasattr(given[key], "shape") and given[key].shape != own[key].shape
     }
     lost = [key for key in own if key not in given]
-    with _as_one_sentence(f"{path}: loading it ends in"):
-        # Loading says which names are strange: state_dict() leaves out what Brevitas has not measured yet.
+    with _as_one_sentence(f"{path}: loading it raised"):
+        # load_state_dict reports unknown names: state_dict() leaves out what Brevitas has not measured yet.
         fitting = {key: value for key, value in given.items() if key not in wrong}
         missing, strange = module.load_state_dict(fitting, strict=False)
-    found = [f"the network has no {_some(strange)}"] if strange else []
-    found += [f"the file has no {_some(lost)}"] if lost else []
+    found = [f"the network does not have {_some(strange)}"] if strange else []
+    found += [f"the file does not have {_some(lost)}"] if lost else []
     if found or wrong:
         raise UserError(
             f"{path}: not the weights of this network: {'; '.join([*found, *list(wrong.values())[:KEYS]])}; "
-            "give those that were trained with this class."
+            "give weights that were trained with this class."
         )
-    if missing:  # that state_dict() leaves out of either as long as they are not known
+    if missing:  # names that state_dict() leaves out of either module until they are measured
         raise UserError(
-            f"{path}: has no {_some(missing)}; Brevitas keeps a measured scale after 300 steps in training "
-            "mode, so train as long."
+            f"{path}: does not have {_some(missing)}; Brevitas stores a measured scale only after 300 steps "
+            "in training mode, so train at least that long."
         )
 
 
@@ -172,7 +172,7 @@ def export_module(module: nn.Module, shape: tuple[int, ...], path: Path) -> None
     """Write a module in evaluation mode as QONNX; it takes float32 (1, *shape).
 
     Raises:
-        UserError: the module does not take such an input, or has a layer that Brevitas cannot export.
+        UserError: the module does not accept such an input, or has a layer that Brevitas cannot export.
     """
     from brevitas.export import export_qonnx
 
@@ -184,10 +184,10 @@ def export_module(module: nn.Module, shape: tuple[int, ...], path: Path) -> None
     except Exception as error:
         said = " ".join(str(error).split())[:160]
         raise UserError(
-            f"{name}: an input of {_times(shape)} does not run through it ({said}); give the shape of one "
-            "image without the batch, as 3x32x32."
+            f"{name}: it does not accept an input of {_times(shape)} ({said}); give the shape of one "
+            "image without the batch, such as 3x32x32."
         ) from error
-    with warnings.catch_warnings(), _as_one_sentence(f"{name}: its export by Brevitas ends in"):
+    with warnings.catch_warnings(), _as_one_sentence(f"{name}: its export by Brevitas raised"):
         warnings.simplefilter("ignore")  # torch's tracer warns that it is not the new one
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as aside:

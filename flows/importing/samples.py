@@ -1,4 +1,4 @@
-"""What a network from elsewhere is run on: samples become the integers of its input, and what that costs."""
+"""Samples for an imported network: how they become integers of its input, and the error of that rounding."""
 
 from dataclasses import dataclass, field
 from math import ceil, log2
@@ -9,23 +9,23 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import InputFormat, fixed_point_format
 from xnorforge.core.limits import most
 
-NOISE = 1000  # samples made up where none are given, fewer of large ones
+NOISE = 1000  # number of random samples if none are given, fewer if they are large
 SEED = 1
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples and what is known of them.
+    """Samples and what is known about them.
 
     Attributes:
         values: (N, *shape of the input): uint8 pixels, integers of the accelerator's input, or floats as the
             network takes them; None: random integers are drawn.
-        labels: int64 (N,) of classes or (N, H, W) of cells, -1 where unknown; empty where none is.
-        what: a phrase that says which samples these are.
-        pixels: `values` are pixels, black 0 and white 255, whatever the input's integers are.
-        classes: how many classes the labels tell apart, where they come with a set of a task; they count
-            only for a network of so many outputs.
-        names: of the classes, where folders have them.
+        labels: int64 (N,) of classes or (N, H, W) of cells, -1 where unknown; empty if there are none.
+        what: a phrase that describes the samples.
+        pixels: `values` are pixels, black 0 and white 255, whatever integers the input takes.
+        classes: number of classes of the labels, if they come with the data set of a task; the labels apply
+            only to a network with that number of outputs.
+        names: class names, if folders give them.
     """
 
     values: np.ndarray | None
@@ -37,7 +37,7 @@ class Samples:
 
 
 def probe_pixels(samples: Samples, shape: tuple[int, ...], count: int) -> np.ndarray:
-    """A few pixels 0 .. 255 as the network's input has them, (N, *shape): the samples, or noise."""
+    """A few pixels 0 .. 255 in the layout of the network's input, (N, *shape): from the samples, or noise."""
     if samples.values is not None and samples.pixels:
         return samples.values[:count]
     return np.random.default_rng(SEED).integers(0, 256, (count, *shape), dtype=np.uint8)
@@ -51,7 +51,7 @@ def sample_integers(
     Args:
         form: the input's format.
         shape: of the input, without the batch.
-        cut: floats beyond the ends are cut there, as a quantiser of the network does or as was asked for.
+        cut: saturate floats beyond the range, as a quantiser of the network does or as was requested.
         where: the network's file, for messages.
 
     Raises:
@@ -64,28 +64,29 @@ def sample_integers(
     given = values.shape[1:]
     if np.prod(shape) != np.prod(given) or (len(shape) == 3 and tuple(shape) != given):
         raise UserError(
-            f"{where}: the network takes {_times(shape)} numbers and the images are {_times(given)}; give "
+            f"{where}: the network takes {_times(shape)} numbers, but the images are {_times(given)}; give "
             "images of the network's own shape."
         )
     if not len(values):
-        raise UserError(f"{where}: there are no images; give two or more.")
+        raise UserError(f"{where}: no images were given; give at least two.")
     if samples.pixels:
         return form.of_pixels(values)
     low, high = values.min(), values.max()
     if values.dtype.kind in "iub":
         if low < form.lo or high > form.hi:
             raise UserError(
-                f"{where}: the images hold {low} .. {high} and the input takes {form.name}, {form.lo} .. "
-                f"{form.hi}; give INPUT= a format that holds them, or give floats as the network takes them."
+                f"{where}: the images hold {low} .. {high}, but the input takes {form.name}, {form.lo} .. "
+                f"{form.hi}; set INPUT= to a format with that range, or give floats as the network takes "
+                "them."
             )
         return values.astype(np.int64)
     if not np.isfinite(values).all():
-        raise UserError(f"{where}: the images hold numbers that are not finite; take them out.")
+        raise UserError(f"{where}: the images hold numbers that are not finite; remove them.")
     ends = form.values(np.array([form.lo, form.hi])).astype(np.float64)
     half = form.scale / 2
     if not cut and (low < ends[0] - half or high > ends[1] + half):
         raise UserError(
-            f"{where}: the images hold {low:.6g} .. {high:.6g} and {form.words} covers {ends[0]:.6g} .. "
+            f"{where}: the images hold {low:.6g} .. {high:.6g}, but {form.words} covers {ends[0]:.6g} .. "
             f"{ends[1]:.6g}; give INPUT=float:<calibration.npz>, which chooses a fixed-point input for them."
         )
     return form.nearest(values)
@@ -100,7 +101,7 @@ def _times(shape) -> str:
 
 
 def fixed_point_for(values: np.ndarray, bits: int) -> InputFormat:
-    """Fixed point of so many bits with the most of them behind the point that still covers some floats."""
+    """The fixed-point format of `bits` bits with the most fractional bits that still covers the floats."""
     low, high = float(values.min()), float(values.max())
     signed = low < 0
     whole = ceil(log2(max(-low, high))) + signed if max(-low, high) > 0 else int(signed)
@@ -112,8 +113,8 @@ def fixed_point_for(values: np.ndarray, bits: int) -> InputFormat:
 
 
 def rounding_error(form: InputFormat, values: np.ndarray, integers: np.ndarray) -> dict:
-    """How far float samples are from the integers that stand for them: `max_error` in the network's own
-    numbers, and how many `cut` at the ends of the range.
+    """Quantisation error of float samples: `max_error` in the network's own units, and how many values were
+    `cut` at the ends of the range.
     """
     apart = abs(form.values(integers).astype(np.float64) - values)
     beyond = (apart > 0.50001 * form.scale) & ((integers == form.lo) | (integers == form.hi))

@@ -1,4 +1,4 @@
-"""Scores of the file as qonnx runs it: what float32 decides by chance is counted, all else is refused."""
+"""Scores of the file as qonnx runs it: differences due to float32 rounding are counted, others refused."""
 
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
@@ -12,9 +12,9 @@ from xnorforge.flows.lower.tails import Tail, differences, host_function
 from xnorforge.flows.lower.walk import Lowered, refuse
 from xnorforge.flows.qonnx_execution import BATCH, qonnx_scores, qonnx_tensors
 
-SINGLE = 2  # images that are run one by one as well
-FEW = 0.01  # of an operator's activations: sums of arbitrary scales lie on a threshold by chance only
-TAIL_IMAGES = 20  # images of which a function behind the scores is compared
+SINGLE = 2  # images that are also run one by one
+FEW = 0.01  # of an operator's activations: sums of arbitrary scales lie on a threshold only by chance
+TAIL_IMAGES = 20  # images on which a function after the scores is compared
 COARSE = 1e-4  # of a tensor's largest value: more than float32 rounding, less than a quantiser's step
 QUANTISERS = ("BipolarQuant", "Quant", "Trunc", "MultiThreshold")
 
@@ -22,12 +22,12 @@ QUANTISERS = ("BipolarQuant", "Quant", "Trunc", "MultiThreshold")
 def reference_scores(
     network: ModelWrapper, inputs: np.ndarray, images: np.ndarray, graph: Lowered
 ) -> tuple[np.ndarray, dict]:
-    """Scores of all images, in batches, and the check that batches do not change them by more than float32
-    rounds (`lower.rounding`): the two runs may round to opposite sides, and few activations, whose sums lie
-    within that of a threshold, may come out on opposite sides of it (`lower.reference`).
+    """Scores of all images, in batches, and the check that batching changes them by no more than float32
+    rounding (`lower.rounding`). The two runs may round differently, and a few activations whose sums lie
+    within that rounding of a threshold may come out on opposite sides of it (`lower.reference`).
 
     Args:
-        images: integers (N, C, H, W) or (N, F); graph: of the network.
+        images: integers (N, C, H, W) or (N, F); graph: the integer graph of the network.
     """
     scores, bound = qonnx_scores(network, inputs), rounding.bound(graph, len(network.graph.node))
     equal, tried, ties = True, min(SINGLE, len(inputs)), 0
@@ -42,13 +42,13 @@ def reference_scores(
             ties += found
         equal = equal and bool((alone == scores[image]).all())
     what = "scores ==" if equal else "scores to the rounding of their float32 sums"
-    what += f" and behind {ties:,} activations that it decides" if ties else ""
+    what += f", after {ties:,} activations that float32 rounding decides" if ties else ""
     return scores, check("batch = single image", tried, 0, scores[:tried].size, f"qonnx execution, {what}")
 
 
 def _few_ties(network: ModelWrapper, inputs: np.ndarray, images: np.ndarray, image: int, graph) -> int:
-    """How many activations of an image, alone and in its batch, only rounding decides; 0 where something else
-    is the reason for its scores, or where these are more than `FEW` of an operator's.
+    """How many activations of an image differ between a single run and its batch only by rounding; 0 if there
+    is another reason for its scores, or if these are more than `FEW` of an operator's.
     """
     shape = next(iter(graph.leaves.values())).shape
     frame = np.moveaxis(images[image], 0, -1).reshape(shape).astype(np.int64)
@@ -67,8 +67,8 @@ def _few_ties(network: ModelWrapper, inputs: np.ndarray, images: np.ndarray, ima
 def host_function_check(
     network: ModelWrapper, tails: list[Tail], inputs, scores: np.ndarray, channels_last: bool
 ):
-    """The check that the file gives what the host computes of the scores, if it ends in such a function;
-    `channels_last` says whether the file gives maps so.
+    """The check that the file's output is what the host computes from the scores, if it ends in such a
+    function; `channels_last` says whether the file returns maps channels last.
     """
     if not tails:
         return []
@@ -76,14 +76,16 @@ def host_function_check(
     given = channels_to_front(qonnx_scores(network, inputs[:few]), channels_last)
     wrong = differences(tails, scores[:few], given)
     if wrong:
-        raise MismatchError(f"import: {wrong} of {given.size} results are not {name} of the file's scores.")
+        raise MismatchError(
+            f"import: {wrong} of {given.size} results differ from {name} of the file's scores."
+        )
     what = f"{name} of the scores, to float32 rounding; classes =="
     return [check(f"{name} = file", few, 0, given.size, what)]
 
 
 def _batch_matters(network: ModelWrapper, inputs: np.ndarray, image: int) -> UserError:
-    """The error for an image whose scores depend on those beside it: names the first operator
-    that does so.
+    """The error for an image whose scores depend on the other images of the batch; it names the first
+    operator with such a dependence.
     """
     alone, among = qonnx_tensors(network, inputs[image : image + 1]), qonnx_tensors(network, inputs)
     for node in network.graph.node:
@@ -95,16 +97,17 @@ def _batch_matters(network: ModelWrapper, inputs: np.ndarray, image: int) -> Use
         if not differ.any():
             continue
         count = f"{int(differ.sum()):,} of its {differ.size:,} results"
-        what = f"{count} for image {image} are others in a batch than alone"
+        what = f"{count} for image {image} differ between a batch and a single image"
         if node.op_type in QUANTISERS:
             return refuse(
                 node,
-                f"{what}, because sums in front of it lie on its thresholds and float32 rounds them either "
+                f"{what}, because the sums before it lie on its thresholds and float32 rounding goes either "
                 "way",
                 "use scales that are powers of two (Brevitas: scaling_const=1.0), or put a batch norm "
                 "before it",
             )
-        return refuse(node, what, "export a network whose operators keep the images of a batch apart")
+        return refuse(node, what, "export a network whose operators treat each image of a batch separately")
     return UserError(
-        f"import: scores of image {image} are others in a batch than alone; export the network again."
+        f"import: scores of image {image} differ between a batch and a single image; export the network "
+        "again."
     )

@@ -1,4 +1,4 @@
-"""A network from elsewhere: any QONNX file becomes the same artefacts as an export of our own."""
+"""Import of a foreign network: any QONNX file becomes the same artefacts as an export of our own."""
 
 import hashlib
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ from xnorforge.flows.lower.registry import RULES
 from xnorforge.flows.lower.tails import host_function, without_tails
 from xnorforge.flows.qonnx_execution import qonnx_scores
 
-NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "bad allocation")  # how onnxruntime says it
+NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "bad allocation")  # messages of onnxruntime
 
 
 def import_model(
@@ -40,7 +40,7 @@ def import_model(
     provenance: str = "images as given",
     **wanted,
 ) -> dict:
-    """As `import_network`, on images in an array: uint8 pixels, other integers as they are, or floats."""
+    """Like `import_network`, on images in an array: uint8 pixels, other integers as they are, or floats."""
     images = np.asarray(images)
     samples = Samples(images, np.asarray(labels, np.int64), provenance, pixels=images.dtype == np.uint8)
     return import_network(model, samples, out_dir, Wanted(scale=input_scale, **wanted))
@@ -55,22 +55,22 @@ def import_network(
         model: path of the file.
         samples: what it is run on, images (N, C, H, W) or vectors (N, F).
         out_dir: folder of the three files.
-        wanted: the input's integers as far as they were asked for; the rest is read from the graph
-            (`input_range.py`).
-        asked: further words of the request, by the variables of make, for the record.
+        wanted: the requested input format; unspecified parts are inferred from the graph (`input_range.py`).
+        asked: further settings of the request, as make variables, for the record.
 
     Returns:
         The record written to export.json.
 
     Raises:
-        UserError: the file is missing, is no ONNX model, does not fit the samples, or scores an image
-            differently beside others than alone, by more than float32 rounds; the text says what would work.
+        UserError: the file is missing, is not an ONNX model, does not fit the samples, or scores an image
+            differently in a batch than on its own, by more than float32 rounding; the text says what would
+            work.
     """
     model, out_dir, wanted = Path(model), Path(out_dir), wanted or Wanted()
     if wanted.scale is not None and not (np.isfinite(wanted.scale) and np.float32(wanted.scale) > 0):
         raise UserError(
-            f"SCALE: '{wanted.scale}' is no positive number of float32; give the value of one input step, as "
-            "SCALE=0.0039."
+            f"SCALE: '{wanted.scale}' is not a positive float32 number; give the value of one input step, "
+            "such as SCALE=0.0039."
         )
     with measured("qonnx", "onnxruntime", "onnx") as run:
         with _run_by_others(model):
@@ -131,7 +131,7 @@ def import_network(
 
 
 def _lost_by_rounding(network, samples: Samples, form: InputFormat, integers, scores) -> dict | None:
-    """What the input's integers change on float samples; None where the samples are integers themselves."""
+    """Effect of rounding float samples to the input's integers; None if the samples are integers."""
     if samples.values is None or samples.values.dtype.kind != "f":
         return None
     shape = network.get_tensor_shape(input_of(network))[1:]
@@ -146,8 +146,8 @@ def _lost_by_rounding(network, samples: Samples, form: InputFormat, integers, sc
 
 @contextmanager
 def _run_by_others(path: Path):
-    """What onnx, qonnx and onnxruntime say of a file they cannot take, each in an exception of its own, as
-    one sentence.
+    """Turn the exceptions of onnx, qonnx and onnxruntime for a file that they cannot handle into one
+    sentence.
     """
     try:
         yield
@@ -158,16 +158,16 @@ def _run_by_others(path: Path):
             raise MemoryError(str(error)) from error
         said = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
-            f"{path}: qonnx cannot run this file ({said}); see what onnx.checker says of it, and export it "
-            "again for opset 13."
+            f"{path}: qonnx cannot run this file ({said}); check it with onnx.checker, and export it again "
+            "with opset 13."
         ) from error
 
 
 def looked_at(path: Path) -> ModelProto:
-    """The model in a file when everything was refused that no library has to see; constants are folded.
+    """The model in a file after all structural checks, with constants folded.
 
     Raises:
-        UserError: the first thing that the limits do not allow or that is not as ONNX has it.
+        UserError: the file exceeds a limit or is not valid ONNX; reports the first fault.
     """
     raw = loaded(path)
     with _run_by_others(path):
@@ -178,22 +178,20 @@ def looked_at(path: Path) -> ModelProto:
 
 
 def _known(path: Path, raw: ModelProto) -> None:
-    """See that a model has nodes of known operators, whose inputs are given."""
+    """Check that a model has nodes of known operators, whose inputs exist."""
     if not raw.graph.node or not raw.graph.output:
         raise UserError(f"{path}: an ONNX model without nodes; export it again with brevitas export_qonnx.")
     for node in raw.graph.node:
         if node.domain not in ("", "ai.onnx") and node.op_type not in RULES:
             known = ", ".join(sorted(RULES))
-            raise UserError(
-                f"{path}: no operator {node.op_type} of domain {node.domain} is known; use {known}."
-            )
+            raise UserError(f"{path}: unknown operator {node.op_type} of domain {node.domain}; use {known}.")
     there = {one.name for one in (*raw.graph.input, *raw.graph.initializer)}
     there |= {name for node in raw.graph.node for name in node.output}
     for node in raw.graph.node:
         if lost := [name for name in node.input if name and name not in there]:
             raise UserError(
-                f"{path}: {node.op_type} reads '{lost[0]}', which nothing gives; export the whole network "
-                "again."
+                f"{path}: {node.op_type} reads '{lost[0]}', which no operator produces; export the whole "
+                "network again."
             )
 
 
@@ -206,7 +204,7 @@ def _cleaned(path: Path) -> IndexedModel:
         if entry.name not in constants and (not shape or 0 in shape[1:]):
             raise UserError(
                 f"{path}: input {entry.name} has a dynamic shape {_written(entry)}; export it with a fixed "
-                "one, only the first dimension (batch) may vary."
+                "shape; only the first dimension (batch) may vary."
             )
         if entry.name not in constants and shape[0] != 1:
             change_batch(raw, 1)
@@ -214,8 +212,8 @@ def _cleaned(path: Path) -> IndexedModel:
 
 
 def _with_results_alone(network: IndexedModel) -> IndexedModel:
-    """Constants are no results: a network that ends in a quantiser of Brevitas is exported with its scale,
-    zero point and width as outputs of their own.
+    """Constants are not results: a network that ends in a Brevitas quantiser is exported with its scale, zero
+    point and width as additional outputs.
     """
     given = {one.name for one in network.graph.input}
     for one in list(network.graph.output):

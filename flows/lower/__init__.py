@@ -1,16 +1,16 @@
-"""Lower a QONNX network to integers only, exactly, or refuse it by name.
+"""Lower a QONNX network exactly to integers, or refuse it by name.
 
     walk    graph.py applies the rules to a cleaned QONNX graph (`values.py` states the idea: an exact affine
             form per tensor)
     tidy    comparisons point upwards, cheap operators come first
-    emit    FINN hardware-abstraction nodes, own nodes (`nodes.py`) where FINN has none
+    emit    FINN hardware-abstraction nodes, and own nodes (`nodes.py`) where FINN has none
     check   against golden scores, qonnx execution and FINN execution (`checks.py`, `reference.py`)
 
-No operator is named here: what one knows about lowering stands in its folder, `hw/ops/<name>/lower.py`, and
-enters itself into `registry.py`; the same holds for folders outside the package (`core/plugins.py`).
+This package names no operator: the lowering of an operator is in its folder, `hw/ops/<name>/lower.py`, which
+registers itself in `registry.py`; the same holds for folders outside the package (`core/plugins.py`).
 
-Writes `lowered.onnx`, `lowered.npz` (integers (N, outputs) or, of a map, (N, H, W, C), int64 or, of more than
-64 bits, decimal text; scale, bias float64 per output or channel) and `lower.json`.
+Writes `lowered.onnx`, `lowered.npz` (integers (N, outputs) or, for a map, (N, H, W, C), as int64 or, above
+64 bits, as decimal text; scale and bias float64 per output or channel) and `lower.json`.
 """
 
 from collections import Counter
@@ -41,23 +41,23 @@ from .walk import Lowered
 
 ACTIVATION_IMAGES = 4
 FINN_IMAGES = 20
-FINN_RUNS = 20_000  # of a node; larger graphs run on fewer images, as many as the record says
+FINN_RUNS = 20_000  # node executions; larger graphs run on fewer images, as stated in the record
 
 
 def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -> dict:
-    """Lower `model.onnx` and prove it on the golden images.
+    """Lower `model.onnx` and verify it on the golden images.
 
     Args:
-        model: QONNX; `export.json` beside it states the input's integers (`input`: lo, hi, scale, perhaps
-            offset) and which weights are `writable`.
-        golden: npz with images, integers (N, C, H, W), and scores float32 (N, outputs) or (N, C, H, W), and
+        model: QONNX; `export.json` in the same folder states the input's integers (`input`: lo, hi, scale,
+            optionally offset) and which weights are `writable`.
+        golden: npz with images, integers (N, C, H, W), scores float32 (N, outputs) or (N, C, H, W), and
             labels (N,) where they are known.
         out_dir: folder of the three files.
         approximate: round sums of more than 24 bits; all later stages are compared with the rounded network.
 
     Returns:
-        The record written to lower.json; `approximate` says how far a rounded network is from the given one,
-        None if exact.
+        The record written to lower.json; `approximate` states how far a rounded network is from the given
+        one, None if the network is exact.
 
     Raises:
         UserError: the network has no exact integer form.
@@ -69,18 +69,18 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         stated = read_json(Path(model).with_name("export.json"))
         given, data = stated["input"], np.load(golden)
         images, scores = data["images"], data["scores"]
-        now_at("from the network to a graph of integers")
+        now_at("converting the network to an integer graph")
         network, tails = without_tails(_cleaned(Path(model)))
         writable = stated.get("writable", [])
         graph, lowered = integers_of(network, given, writable)
         if graph.leaves[graph.output.single[0]].order is not None:
             raise UserError(
-                "lower: the network ends in a flattened image; end it in the image, or in a vector of scores."
+                "lower: the network ends in a flattened image; end it in an image or in a vector of scores."
             )
         scores = _as_the_output(scores, graph)
         bind(lowered, *checks.scale_and_bias(graph.output))  # refused here and not by a later stage
 
-        now_at(f"that graph on {len(images):,} images")
+        now_at(f"running the integer graph on {len(images):,} images")
         frames = images.transpose(0, 2, 3, 1).astype(np.int64)
         frames = frames.reshape(len(frames), *next(iter(graph.leaves.values())).shape)
         integers = checks.run_all(graph, frames)
@@ -90,10 +90,10 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         few = frames[:ACTIVATION_IMAGES], inputs[:ACTIVATION_IMAGES]
         judge = reference.bound, lambda image: reference.explains(frames, inputs, image, scores[image])
         proofs, apart = [], None
-        now_at(f"activations against qonnx, {len(few[0])} images")
+        now_at(f"comparing activations with qonnx, {len(few[0])} images")
         if graph.activations:
             proofs.append(checks.activations_are_equal(graph, network, *few, reference))
-        now_at(f"scores against the network's, {len(images):,} images")
+        now_at(f"comparing scores with the network's, {len(images):,} images")
         proofs.insert(0, checks.scores_are_equal(graph, integers, scores, judge, tails))
         tied = checks.class_ties(graph, integers, scores)
         if approximate:
@@ -144,7 +144,7 @@ def _cleaned(path: Path) -> IndexedModel:
 
 
 def _as_the_output(scores: np.ndarray, graph: Lowered) -> np.ndarray:
-    """Golden scores in the shape of the graph's output, channels first: axes of length 1 may be left out."""
+    """Golden scores in the shape of the graph's output, channels first: axes of length 1 may be missing."""
     *image, channels = graph.leaves[graph.output.single[0]].shape
     shape = (len(scores), channels, *image)
     return scores.reshape(shape) if scores.size == prod(shape) else scores
@@ -156,13 +156,13 @@ def integers_of(
     """Integer graph and its ONNX form.
 
     Args:
-        given: `lo`, `hi`, `scale` and perhaps `offset` of the network's input.
+        given: `lo`, `hi`, `scale` and optionally `offset` of the network's input.
         writable: names of convolutions whose weights are replaced at run time.
-        sum_bits: round sums of more than 24 bits to about so many; None keeps all exact.
+        sum_bits: round sums of more than 24 bits to about this many bits; None keeps all exact.
     """
     ends, origin = (given["lo"], given["hi"], given["scale"]), given.get("offset", 0.0)
     graph = tidied(integer_graph(network, *ends, sum_bits, writable, origin))
     return graph, emit.emitted(graph)
 
 
-parts("hw.ops", "lower")  # every operator enters its rules
+parts("hw.ops", "lower")  # every operator registers its rules

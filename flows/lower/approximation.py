@@ -1,6 +1,6 @@
-"""Sums of branches rounded to fewer bits, where that was asked for: how few, and what it changes.
+"""Sums of branches rounded to fewer bits, if requested: how few bits suffice, and what the rounding changes.
 
-The exact graph is proven first; the rounded one is held against it.
+The exact graph is verified first; the rounded graph is compared with it.
 """
 
 from collections.abc import Callable
@@ -18,8 +18,8 @@ IMAGES = 32  # on which activations are compared
 
 @dataclass
 class Rounded:
-    """A graph with rounded sums, its ONNX form and its answer to all images; `bits` is what sums were asked
-    to have, `classes_differ` on how many images (or cells of maps) the largest score is another one.
+    """A graph with rounded sums, its ONNX form and its results for all images; `bits` is the requested width
+    of the sums, `classes_differ` the number of images (or cells of maps) whose largest score changes.
     """
 
     graph: Lowered
@@ -30,12 +30,12 @@ class Rounded:
 
 
 def fewest_bits(make: Callable, exact: Lowered, frames, integers) -> Rounded | None:
-    """The graph with the fewest bits in its sums that changes the class of no image, else that of the most
-    bits; None where no sum is wide enough to be rounded.
+    """The graph with the fewest bits in its sums that changes the class of no image, or else the graph with
+    the most bits; None if no sum is wide enough to be rounded.
 
     Args:
         make: bits -> (graph, ONNX form).
-        exact: the graph without rounding. frames: its images; integers: its answer.
+        exact: the graph without rounding. frames: its images; integers: its results.
     """
     found, wanted = None, checks.chosen_classes(exact, integers)
     for bits in BITS:
@@ -54,15 +54,15 @@ def effect(rounded: Rounded, exact: Lowered, frames, integers, golden, labels=No
     """How far the rounded graph is from the exact one, and both from the network.
 
     Args:
-        frames: all images; integers: the exact answer; golden: the network's scores, float32 (N, outputs) or
+        frames: all images; integers: the exact results; golden: the network's scores, float32 (N, outputs) or
             (N, C, H, W); labels: of the images, -1 where unknown.
 
     Returns:
         `sums`: {node of the network: `bits`, `exact_bits`, `bound` per channel: the largest error of the sum
-            in units of its value}; `bits` asked for; `activations`, `activations_differ` on `images`;
+            in units of its value}; `bits` requested; `activations`, `activations_differ` on `images`;
             `classes`, `classes_differ` from the exact graph (largest scores, of an image or of every cell of
-            a map); `agreement` with the network's classes and `top1` against the labels, each of the exact
-            and of the rounded graph; `summary`: what it changes, in words.
+            a map); `agreement` with the network's classes and `top1` against the labels, each for the exact
+            and for the rounded graph; `summary`: what it changes, in words.
     """
     few = frames[:IMAGES]
     before, after = exact.run(few), rounded.graph.run(few)

@@ -1,4 +1,4 @@
-"""Per-channel operations: they lengthen a value's chain and make no operator."""
+"""Per-channel operations: they extend a value's chain and produce no operator."""
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from .walk import refuse
 
 @rule("BatchNormalization")
 def _batch_norm(walk, node, at):
+    """A scale and an offset per channel, absorbed by the next thresholds or by the scores."""
     value = walk.value(node, arrange=False)
     gamma, beta, mean, var = (walk.constant(node, k) for k in range(1, 5))
     scale, plus = batch_norm(gamma, beta, mean, var, at.get("epsilon", 1e-5))
@@ -25,6 +26,7 @@ def _batch_norm(walk, node, at):
 
 @rule("Mul", "Div", "Add", "Sub")
 def _arithmetic(walk, node, _at):
+    """A constant added, subtracted or multiplied, per channel; Add and Sub also take two activations."""
     left, right = (name in walk.constants for name in node.input[:2])
     if left and right:
         return _scale_weights(walk, node)
@@ -58,4 +60,5 @@ def _scale_weights(walk, node) -> None:
 
 @rule("Identity", "Dropout")
 def _identity(walk, node, _at):
+    """No operation at inference."""
     return walk.value(node, arrange=False)

@@ -1,4 +1,4 @@
-"""The proof of a lowering: its integers against the scores, qonnx and FINN, image by image."""
+"""Verification of a lowering: its integers against the scores, qonnx and FINN, image by image."""
 
 from math import prod
 
@@ -19,10 +19,10 @@ __all__ = [
     "scores_are_equal",
 ]  # fmt: skip
 
-CHUNK = 32  # images per batch at most: bounds the memory of the windows
-BATCH_NUMBERS = 1 << 24  # of all tensors of a batch: half a gigabyte with what comes in between
-RELATIVE = 1e-6  # where the reference itself rounds its scores
-TIED_IMAGES = 10  # whose class float32 does not decide, by number in the record
+CHUNK = 32  # largest number of images per batch: bounds the memory of the windows
+BATCH_NUMBERS = 1 << 24  # elements of all tensors of a batch: half a gigabyte with temporaries
+RELATIVE = 1e-6  # tolerance where the reference itself rounds its scores
+TIED_IMAGES = 10  # images listed in the record whose class float32 does not determine
 
 
 def run_all(graph: Lowered, frames: np.ndarray) -> np.ndarray:
@@ -36,7 +36,7 @@ def run_all(graph: Lowered, frames: np.ndarray) -> np.ndarray:
             known = graph.leaves[name]
             if (x < known.lo).any() or (x > known.hi).any():
                 raise MismatchError(
-                    f"lower: {name} leaves its range {known.range}, found {x.min()} .. {x.max()}."
+                    f"lower: {name} is outside its range {known.range}, found {x.min()} .. {x.max()}."
                 )
         parts.append(tensors[leaf])
     return np.concatenate(parts)
@@ -45,15 +45,15 @@ def run_all(graph: Lowered, frames: np.ndarray) -> np.ndarray:
 def scores_are_equal(graph: Lowered, integers: np.ndarray, golden: np.ndarray, judge=None, tails=()) -> dict:
     """Check (a): scale * integers + bias against the golden scores of every image.
 
-    Where float32 holds scores exactly they must be equal; where the reference rounds they must agree to the
-    rounding of its sums.
+    Where float32 represents the scores exactly they must be equal; where the reference rounds they must agree
+    to within the rounding of its sums.
 
     Args:
-        judge: (bound, explains): how far float32 may be off per score, and a function of the number of an
-            image that says whether ties in front of them are why its scores differ (`reference.py`). Without
+        judge: (bound, explains): the possible float32 error per score, and a function of an image's index
+            that tells whether ties before the scores explain their difference (`reference.py`). Without
             it no difference is explained, and scores that float32 rounds agree to `RELATIVE`.
-        tails: what the network ends in behind its scores. Where they give numbers, golden ones are those;
-            where they give indices, golden ones are the scores in front of them.
+        tails: the functions after the network's scores. If they return numbers, the golden scores are those
+            numbers; if they return indices, the golden scores are the inputs of those functions.
     """
     leaf = graph.leaves[graph.output.single[0]]
     scale, bias = scale_and_bias(graph.output)
@@ -63,7 +63,7 @@ def scores_are_equal(graph: Lowered, integers: np.ndarray, golden: np.ndarray, j
         name = host_function(list(tails))
         if wrong:
             raise MismatchError(
-                f"lower: {wrong} of {golden.size} scores in golden.npz are not {name} of ours."
+                f"lower: {wrong} of {golden.size} scores in golden.npz differ from {name} of ours."
             )
         what = f"{name} of scores to {RELATIVE:g}, classes ==, golden.npz, all images"
         return check("lowered = qonnx", len(golden), 0, int(golden.size), what)
@@ -85,12 +85,12 @@ def scores_are_equal(graph: Lowered, integers: np.ndarray, golden: np.ndarray, j
             f"lower: {where} of image {image} is {scores[first]:.9g} in the integer graph "
             f"(integer {integers[first]}) and {given[first]:.9g} in golden.npz."
         )
-    what += f", but for {tied:,} images behind ties" if tied else ""
+    what += f", except {tied:,} images with ties before the scores" if tied else ""
     return check("lowered = qonnx", len(given), 0, int(wrong.size), f"{what}, golden.npz, all images")
 
 
 def channels_last(scores: np.ndarray) -> np.ndarray:
-    """Scores of the network, (N, outputs) or (N, C, H, W), as the integer graph has them."""
+    """Scores of the network, (N, outputs) or (N, C, H, W), in the layout of the integer graph."""
     return np.moveaxis(scores, 1, -1)
 
 
@@ -111,7 +111,9 @@ def activations_are_equal(
 
 
 def chosen_classes(graph: Lowered, integers: np.ndarray) -> np.ndarray:
-    """Places of the largest scores of images, or of every cell of maps, the first of equal ones."""
+    """Indices of the largest scores of images, or of every cell of maps; the first index if several are
+    equal.
+    """
     scale, bias = scale_and_bias(graph.output)
     if len(set(scale)) == len(set(bias)) == 1 and scale[0] > 0:
         return integers.argmax(-1)  # exact where float64 would round wide integers
@@ -119,14 +121,15 @@ def chosen_classes(graph: Lowered, integers: np.ndarray) -> np.ndarray:
 
 
 def class_ties(graph: Lowered, integers: np.ndarray, golden: np.ndarray) -> dict | None:
-    """Where the largest float32 score does not say which class is the largest; None for a single score.
+    """Where the largest float32 score does not determine the largest class; None for a single score.
 
     Args:
-        integers: the graph's answer (N, classes) or (N, H, W, classes); golden: scores (N, classes, …).
+        integers: the graph's results (N, classes) or (N, H, W, classes); golden: scores (N, classes, …).
 
     Returns:
-        `classes` compared, of `what` ("images" or "cells"); `shared`: how many have several largest scores in
-        float32; `differ`: how many have another class in exact numbers, `first`: the first images of these.
+        Number of `classes` compared, of `what` ("images" or "cells"); `shared`: how many have several largest
+        scores in float32; `differ`: how many have another class in exact arithmetic, `first`: the first such
+        images.
     """
     scores = channels_last(golden).reshape(integers.shape)
     if integers.shape[-1] < 2:
@@ -144,11 +147,11 @@ def class_ties(graph: Lowered, integers: np.ndarray, golden: np.ndarray) -> dict
 
 
 def finn_is_equal(graph: Lowered, lowered: ModelWrapper, frames: np.ndarray) -> tuple[dict, list[str]]:
-    """Check (b): every tensor of lowered.onnx that FINN's Python execution can hold, against the integer
+    """Check (b): every tensor of lowered.onnx that FINN's Python execution can represent, against the integer
     graph.
 
-    FINN computes in float32. Nodes that have a tensor of more than 24 bits are left out; what they give in 24
-    bits, others get from the integer graph.
+    FINN computes in float32. Nodes with a tensor of more than 24 bits are skipped; if their outputs have at
+    most 24 bits, later nodes read them from the integer graph.
 
     Returns:
         The check, and the names of the nodes that FINN could not run.
@@ -172,5 +175,5 @@ def finn_is_equal(graph: Lowered, lowered: ModelWrapper, frames: np.ndarray) -> 
     what = "every tensor of lowered.onnx"
     if left_out:
         names = ", ".join(left_out[:3]) + (", …" if len(left_out) > 3 else "")
-        what += f" but those of {len(left_out)} nodes, which float32 does not hold ({names})"
+        what += f" except those of {len(left_out)} nodes, which exceed float32 ({names})"
     return check("lowered = FINN execution", len(frames), 0, compared, what), left_out

@@ -1,11 +1,11 @@
 """The integer graph as ONNX: FINN's hardware-abstraction nodes where they fit, our own elsewhere.
 
-Channels last, batch 1. Tensor `<node>_out` leaves node `<node>`; constants are `<node>_weights` and
+Channels last, batch 1. Tensor `<node>_out` is the output of node `<node>`; constants are `<node>_weights` and
 `<node>_thresholds`.
 A layer is   [FMPadding | Pad] -> [ConvolutionInputGenerator] -> MVAU (match counts or sums) ->
 [Thresholding],
 a pool of bits or sums   ConvolutionInputGenerator (depthwise) -> Pool,   a fork   DuplicateStreams.
-A flattening in front of a dense layer is no node: the weights are in stream order (y, x, c).
+A flattening before a dense layer needs no node: the weights are in stream order (y, x, c).
 """
 
 from typing import ClassVar
@@ -37,14 +37,16 @@ def type_of(lo, hi) -> str:
 def emitted(graph: Lowered) -> ModelWrapper:
     """The ONNX model of an integer graph.
 
-    Constants that float32 does not hold are int64 tensors, or decimal text where they need more than 64 bits
+    Constants that float32 cannot represent are int64 tensors, or decimal text if they need more than 64 bits
     (`hw/any_width.py`).
     """
     return Emission(graph).model()
 
 
 class Emission:
-    """Nodes, tensor shapes, types and constants so far; `at` maps a leaf to the tensors its readers take."""
+    """Nodes, tensor shapes, types and constants so far; `at` maps a leaf to the tensors that its readers
+    take.
+    """
 
     def __init__(self, graph: Lowered):
         self.graph = graph
@@ -77,8 +79,9 @@ class Emission:
         return self._wrap(first, self.at[last][0])
 
     def _is_no_node(self, node: Node) -> bool:
-        """Whether a flattening only says in which order dense layers read: their weights lie in it. Behind
-        the last layer it is none either: `lower` refuses one that changes the order.
+        """Whether a flattening only determines in which order dense layers read, which their weights take
+        into account. After the last layer it needs no node either: `lower` refuses one that changes the
+        order.
         """
         readers = self.readers[node.out]
         return node.op == "Flatten" and all(n.op == "Dense" for n in readers)
@@ -243,7 +246,7 @@ def _conv(emission: Emission, node: Node, inputs, out: str) -> None:
 
 @emission("Flatten")
 def _flatten(emission: Emission, node: Node, inputs, out: str) -> None:
-    """A plain Reshape, where its reader is not a dense layer."""
+    """A plain Reshape, if its reader is not a dense layer."""
     shape = f"{node.name}_shape"
     emission.constants[shape] = np.array(emission.frame(node.out), np.int64)
     emission.put("Reshape", node.name, [inputs[0], shape], out, domain="")

@@ -1,4 +1,4 @@
-"""The float32 arithmetic of the network behind an integer tensor, operation by operation."""
+"""The float32 arithmetic of the network on an integer tensor, operation by operation."""
 
 from math import copysign, inf, lcm
 
@@ -15,7 +15,8 @@ def evaluate(value: Value, n: np.ndarray, nudge: int = 0) -> np.ndarray:
 
     Args:
         n: integers of the base leaf, shape (channels, any).
-        nudge: +1 or -1 moves results of functions up or down by as much as runs of the reference may differ.
+        nudge: +1 or -1 moves results of functions up or down by the most that runs of the reference may
+            differ.
 
     Returns:
         float32 of the same shape.

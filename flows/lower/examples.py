@@ -1,9 +1,10 @@
-"""Random integer tensors and constants: what operators make the examples of their meaning from, and the
-examples of the matrices and the flattening, which several operators build.
+"""Random integer tensors and constants, from which operators build the examples for their meaning, and the
+examples of the matrices and of flattening, which several operators build.
 
 An example (`registry.example`) is what a conformance test (tests/flows/test_meanings.py) compares with the
-operators of `hw/ops`: the tensors that are read, as leaves, and the operators of the integer graph in a row.
-The first of them reads the tensors. One that is built only together with a reader has it behind itself.
+operators of `hw/ops`: the input tensors, as leaves, and a chain of operators of the integer graph. The first
+operator reads the tensors. An operator that is built only together with its reader is followed by that
+reader.
 """
 
 from math import prod
@@ -18,17 +19,20 @@ Row = list[tuple[str, dict]]  # operators of the integer graph with their consta
 
 
 def random_shape(rng: Generator) -> tuple[int, ...]:
-    """Of a frame: an image of 1 .. 7 rows and columns and 1 .. 6 channels, a quarter of the time a vector."""
+    """Shape of a frame: an image of 1 .. 7 rows and columns and 1 .. 6 channels, or, in a quarter of the
+    cases, a vector.
+    """
     *image, channels = (int(n) for n in rng.integers(1, (8, 8, 7)))
     return (channels,) if rng.random() < 0.25 else (*image, channels)
 
 
 def random_leaf(rng: Generator, shape=None, bits: int = 0, signed: bool | None = None) -> Leaf:
-    """An integer tensor of 1 .. 10 bits; channels reach differently far, one of them both ends of its type.
+    """An integer tensor of 1 .. 10 bits; channels have different ranges, one of them the full range of its
+    type.
 
     Args:
-        shape: of a frame, else an image of 1 .. 7 rows and columns and 1 .. 6 channels.
-        bits, signed: of an element, 0 and None for any.
+        shape: of a frame; by default an image of 1 .. 7 rows and columns and 1 .. 6 channels.
+        bits, signed: of an element; 0 and None choose at random.
     """
     shape = tuple(int(n) for n in (rng.integers(1, (8, 8, 7)) if shape is None else shape))
     bits = bits or int(rng.choice([1, 1, 2, 3, 4, 8, 10]))
@@ -40,12 +44,14 @@ def random_leaf(rng: Generator, shape=None, bits: int = 0, signed: bool | None =
 
 
 def random_signs(rng: Generator, count: int) -> np.ndarray:
-    """+1 and -1, (count,); a third of the time all of one sign."""
+    """+1 and -1, (count,); in a third of the cases all of one sign."""
     return rng.choice([[1, -1], [1, 1], [-1, -1]][rng.integers(3)], count)
 
 
 def random_weights(rng: Generator, shape) -> np.ndarray:
-    """Weights of -1 and +1 half of the time, else of 2 .. 8 bits; some kernels have one size per place."""
+    """Weights of -1 and +1 in half of the cases, else of 2 .. 8 bits; some kernels have one size per
+    position.
+    """
     if rng.random() < 0.5:
         return rng.choice([-1, 1], shape)
     most = int(rng.choice([1, 7, 127]))
@@ -75,8 +81,9 @@ def random_image(rng: Generator, kernel, dilation, pads=(0, 0, 0, 0), bits: int 
 
 
 def random_pool(rng: Generator) -> tuple[Leaf, dict]:
-    """An image, and kernel and stride of its windows: half of the time any, else such as do not overlap and
-    are larger than a pixel, some the whole image, or pixels that are left out.
+    """An image, and kernel and stride of its windows: in half of the cases arbitrary, else windows that do
+    not overlap and are larger than a pixel, sometimes the whole image, sometimes with pixels between them
+    that are left out.
     """
     if rng.random() < 0.5:
         windows = random_windows(rng)
@@ -91,8 +98,8 @@ def random_pool(rng: Generator) -> tuple[Leaf, dict]:
 
 
 def random_conv(rng: Generator, leaf: Leaf, windows: dict) -> dict:
-    """Constants of a convolution of these windows of an image; half of the time in groups, up to a kernel per
-    channel.
+    """Constants of a convolution with these windows of an image; in half of the cases in groups, up to one
+    kernel per channel.
     """
     divisors = [n for n in range(1, leaf.channels + 1) if leaf.channels % n == 0]
     groups = int(rng.choice(divisors)) if rng.random() < 0.5 else 1
@@ -102,7 +109,7 @@ def random_conv(rng: Generator, leaf: Leaf, windows: dict) -> dict:
 
 
 def random_steps(rng: Generator, lo, hi, steps: int) -> dict:
-    """Constants of thresholds on integers lo .. hi (channels,): ascending, always and never among them."""
+    """Constants of thresholds on integers lo .. hi (channels,): ascending, including "always" and "never"."""
     direction = random_signs(rng, len(lo))
     ends = np.sort([lo * direction, hi * direction], 0)[..., None]
     found = rng.integers(ends[0], ends[1] + 2, (len(lo), steps))
@@ -110,7 +117,7 @@ def random_steps(rng: Generator, lo, hi, steps: int) -> dict:
 
 
 def _matrix(leaf: Leaf, weights: np.ndarray, groups: int = 1) -> dict:
-    """The constants of all matrices: weights, how far sums reach, and whether equal bits are counted."""
+    """The constants of all matrices: weights, the range of sums, and whether equal bits are counted."""
     top = prod(weights.shape[:-1]) * int(abs(weights).max()) * max(map(abs, leaf.range))
     bits = leaf.range[0] >= 0 and leaf.range[1] <= 1
     return {"weights": weights, "xnor": bits and groups == 1 and bool((abs(weights) == 1).all()), "top": top}
@@ -118,7 +125,7 @@ def _matrix(leaf: Leaf, weights: np.ndarray, groups: int = 1) -> dict:
 
 @example("Conv")
 def _conv(rng: Generator):
-    """Some of bits and -1 and +1 with a template that is replaced."""
+    """Some of bits and of -1 and +1 with a template that is replaced."""
     windows = random_windows(rng)
     leaf = random_image(rng, windows["kernel"], windows["dilation"], bits=int(rng.integers(2)))
     at = random_conv(rng, leaf, windows)
@@ -135,7 +142,7 @@ def _dense(rng: Generator):
 
 @example("Flatten")
 def _flatten(rng: Generator):
-    """In front of a dense layer, which reads elements as they are streamed."""
+    """Before a dense layer, which reads elements in stream order."""
     leaf = random_leaf(rng)
     at = _matrix(leaf, random_weights(rng, (prod(leaf.shape), int(rng.integers(1, 8)))))
     return [leaf], [("Flatten", {}), ("Dense", at)]

@@ -1,9 +1,10 @@
-"""Functions of one number that do not fall: they lengthen a chain and make no operator.
+"""Monotone functions of one number: they extend a chain and produce no operator.
 
-A quantiser behind a chain asks only for its order, so it is found by search through any such function. Step
-functions (Sign, Round, comparisons, casts) are exact in float32. Of smooth ones onnxruntime computes an
-approximation that may fall by a digit, and some depend on where in a tensor a number lies: each is run by
-onnxruntime itself, and `levels.py` tries it on every integer that can be reached.
+A quantiser after a chain needs only the chain's order, so its thresholds can be found by search through any
+such function. Step functions (Sign, Round, comparisons, casts) are exact in float32. For smooth functions
+onnxruntime computes an approximation that may decrease in the last digit, and some results depend on the
+position in the tensor: each is run by onnxruntime itself, and `levels.py` tries it on every reachable
+integer.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from .sums import single
 from .values import F32, Value, append
 from .walk import refuse
 
-# Relative: 4 units of the last place, the most by which runs of onnxruntime 1.25 were seen to differ.
+# Relative: 4 units in the last place, the largest observed difference between runs of onnxruntime 1.25.
 SPREAD = F32(2.0**-21)
 
 
@@ -30,9 +31,9 @@ class Function:
     Attributes:
         name: of the ONNX operator.
         compute: (x, constants…) -> float32; x (channels, any), constants (channels, 1). The last constant of
-            the chain, which is not among them, is +1 or -1, the function's direction.
-        spread: by how much another run of the reference may differ, (x, y) -> float32 like y; None for steps,
-            which every machine computes alike.
+            the chain, which is not passed, is +1 or -1, the function's direction.
+        spread: by how much another run of the reference may differ, (x, y) -> float32 like y; None for step
+            functions, which give the same result on every machine.
         whole: all its results are whole numbers.
     """
 
@@ -46,17 +47,17 @@ class Function:
 
 
 def stepped(node, value: Value, compute, *constants, falls=None, whole=False) -> Value:
-    """A value that has a base behind a step function.
+    """The value after a step function; `value` must have a base.
 
     Args:
-        compute, whole: as in `Function`; constants: per channel; falls: bool per channel, where it falls.
+        compute, whole: as in `Function`; constants: per channel; falls: bool per channel, where it decreases.
     """
     direction = np.where(np.zeros(value.channels, bool) if falls is None else falls, -1, 1)
     return append(value, Function(node.op_type, compute, whole=whole), *constants, direction)
 
 
 def _is_whole(value: Value) -> bool:
-    """Whether every number of a value is a whole one already."""
+    """Whether every number of a value is already whole."""
     terms = [*(value.terms or {}).values(), value.offset]
     return value.terms is not None and all(x.denominator == 1 for row in terms for x in row)
 
@@ -68,6 +69,7 @@ STEPS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 @rule(*STEPS)
 def _step(walk, node, _at):
+    """A step function, evaluated exactly; the next thresholds absorb it."""
     value = single(walk, walk.value(node, arrange=False), node)
     if node.op_type != "Sign" and _is_whole(value):
         return value
@@ -92,6 +94,7 @@ def _comparison(walk, node, _at):
 
 @rule("Not")
 def _not(walk, node, _at):
+    """1 minus a condition."""
     value = walk.value(node, arrange=False)
     return append(value, "rsub", np.ones(value.channels, F32))
 
@@ -101,14 +104,14 @@ def _where(walk, node, _at):
     """One of two constants, by a comparison."""
     value = single(walk, walk.value(node, arrange=False), node)
     if any(name not in walk.constants for name in node.input[1:]):
-        raise refuse(node, "it chooses between activations", "let it choose between two constants")
+        raise refuse(node, "it chooses between activations", "choose between two constants instead")
     yes, no = (walk.per_channel(node, walk.constant(node, k), value) for k in (1, 2))
     return stepped(node, value, lambda x, a, b: np.where(x != 0, a, b), yes, no, falls=yes < no)
 
 
 @rule("Cast")
 def _cast(walk, node, at):
-    """A number becomes whole by leaving out its digits behind the point; as truth it is 1 unless it is 0."""
+    """A number becomes whole by dropping its fractional digits; as a condition it is 1 unless it is 0."""
     if at["to"] in (TensorProto.FLOAT, TensorProto.DOUBLE):
         return walk.value(node, arrange=False)
     kind = TensorProto.DataType.Name(at["to"])
@@ -116,21 +119,24 @@ def _cast(walk, node, at):
     low, high = reached(walk, value)
     if at["to"] == TensorProto.BOOL:
         if low < 0:
-            raise refuse(node, f"numbers from {low:g} to {high:g} as truth", "compare them with a constant")
+            why = f"it uses numbers from {low:g} to {high:g} as a condition"
+            raise refuse(node, why, "compare them with a constant")
         return stepped(node, value, np.sign)
     type_ = helper.tensor_dtype_to_np_dtype(at["to"])
     if type_.kind not in "iu":
         raise refuse(
-            node, f"a cast to {kind} drops digits", "leave the cast out, or quantise with a Quant node"
+            node,
+            f"a cast to {kind} loses digits",
+            "remove the cast, or quantise with a Quant node",
         )
     info = np.iinfo(type_)
     if low < info.min or high > info.max:
-        raise refuse(node, f"numbers from {low:g} to {high:g} do not fit {kind}", "put a Clip in front of it")
+        raise refuse(node, f"numbers from {low:g} to {high:g} do not fit {kind}", "put a Clip before it")
     return value if _is_whole(value) else stepped(node, value, np.trunc)
 
 
 def reached(walk, value: Value) -> tuple[float, float]:
-    """Least and greatest float32 number of a value that has a base."""
+    """Least and greatest float32 number that a value with a base can take."""
     leaf = walk.leaves[value.start[0]]
     ends = evaluate(value, np.stack([leaf.lo, leaf.hi], 1))
     return float(ends.min()), float(ends.max())
@@ -149,7 +155,7 @@ def _none(_x, y):
     return np.zeros_like(y)
 
 
-# By how much onnxruntime's runs of one function were seen to differ between places of a tensor.
+# Largest observed difference between onnxruntime's results of a function at different tensor positions.
 SMOOTH = {
     "Tanh": _none, "Sigmoid": _none, "HardSigmoid": _none, "Erf": _none, "Softsign": _relative,
     "Softplus": _relative, "Elu": _below_zero, "Selu": _below_zero, "Celu": _below_zero,
@@ -160,7 +166,7 @@ SMOOTH = {
 def _smooth(walk, node, at):
     """Evaluated by onnxruntime, as the reference does."""
     if any(at.get(key, 1.0) <= 0 for key in ("alpha", "gamma")):
-        raise refuse(node, "it falls where its constants are not above zero", "use constants above zero")
+        raise refuse(node, "it decreases where its constants are not positive", "use positive constants")
     value = single(walk, walk.value(node, arrange=False), node)
     function = Function(node.op_type, _run_by_onnxruntime(walk, node), SMOOTH[node.op_type])
     return append(value, function, np.ones(value.channels, np.int64))

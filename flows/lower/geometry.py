@@ -1,4 +1,4 @@
-"""Where windows lie: strides, dilations and pads as ONNX states them."""
+"""Positions of windows: strides, dilations and pads as ONNX states them."""
 
 import numpy as np
 
@@ -11,14 +11,14 @@ def window_shape(shape, kernel, stride, dilation=(1, 1)) -> tuple[int, int]:
 
 
 def spatial(at, image, kernel):
-    """Stride, dilation and pads [top, left, bottom, right] that the attributes of a 2-D node say.
+    """Stride, dilation and pads [top, left, bottom, right] from the attributes of a 2-D node.
 
     Args:
-        image: rows and columns of what it reads; kernel: its rows and columns.
+        image: rows and columns of its input; kernel: its rows and columns.
     """
     stride, dilation = list(at.get("strides", [1, 1])), list(at.get("dilations", [1, 1]))
     pads, how = list(at.get("pads", [0] * 4)), at.get("auto_pad", b"NOTSET").decode()
-    if how.startswith("SAME"):  # as many results as strides fit into the image; what is odd goes to one side
+    if how.startswith("SAME"):  # one result per stride in the image; an odd remainder goes to one side
         for axis, (size, k, s, d) in enumerate(zip(image, kernel, stride, dilation)):
             total = max((-(-size // s) - 1) * s + d * (k - 1) + 1 - size, 0)
             half = total // 2 if how == "SAME_UPPER" else total - total // 2
@@ -27,11 +27,11 @@ def spatial(at, image, kernel):
 
 
 def pool_windows(node, at, shape):
-    """What a pool's node asks of an image (H, W, C).
+    """Windows of a pool's node on an image (H, W, C).
 
     Returns:
-        Stride, dilation and pads, those that rounding up (ceil_mode) adds at the bottom and on the right
-        included; rows and columns of the result.
+        Stride, dilation and pads, including the pads that rounding up (ceil_mode) adds at the bottom and on
+        the right; rows and columns of the result.
     """
     kernel, (stride, dilation, pads) = list(at["kernel_shape"]), spatial(at, shape[:2], at["kernel_shape"])
     size: list[int] = []
@@ -48,7 +48,7 @@ def pool_windows(node, at, shape):
         places = np.arange(count)[:, None] * s - pads[axis] + np.arange(k) * d
         if not ((places >= 0) & (places < side)).any(1).all():
             raise refuse(
-                node, "a window of it has nothing but border", "use smaller pads, or ceil_mode=False"
+                node, "one of its windows contains only border", "use smaller pads, or ceil_mode=False"
             )
         size.append(count)
     return (stride, dilation, pads), tuple(size)

@@ -1,4 +1,4 @@
-"""The walk itself: a cleaned QONNX graph becomes a graph of integer operators, or is refused by name."""
+"""The walk over the graph: cleaned QONNX becomes a graph of integer operators, or is refused by name."""
 
 from collections import Counter
 from dataclasses import replace
@@ -19,20 +19,19 @@ from .values import Leaf, Value
 from .views import seen, usual_view
 from .walk import Lowered, Walk, refuse
 
-# The nearest form that works, for float operators that people do put into networks.
-AT_THE_END = "drop it behind the last layer, where it keeps the order of the scores"
+# The nearest form that works, for float operators that occur in real networks.
 CURES |= {
-    "Softmax": "use it behind the last layer, where the host computes it",
-    "LogSoftmax": "use it behind the last layer, where the host computes it",
-    "Unsqueeze": "drop it behind the last layer: scores are a vector, or a map of rows, columns and channels",
+    "Softmax": "use it only after the last layer, where the host computes it",
+    "LogSoftmax": "use it only after the last layer, where the host computes it",
+    "Unsqueeze": "remove it from the end: scores are a vector, or a map of rows, columns and channels",
     "ReduceMax": "use GlobalMaxPool, which takes the largest of all rows and columns",
     "ReduceSum": "use GlobalAveragePool; a sum is the average times the number of pixels",
-    "LayerNormalization": "use BatchNormalization, whose constants are known when the network is built",
-    "InstanceNormalization": "use BatchNormalization, whose constants are known when the network is built",
-    "Transpose": "drop it behind the last layer, and export the network channels first, as torch does",
+    "LayerNormalization": "use BatchNormalization, whose constants are known at build time",
+    "InstanceNormalization": "use BatchNormalization, whose constants are known at build time",
+    "Transpose": "remove it after the last layer, and export the network channels first, as PyTorch does",
 } | dict.fromkeys(
     ("HardSwish", "Swish", "Gelu", "Mish", "Abs"),
-    "it falls and rises, which no thresholds follow; use Relu, or Clip, and a quantiser",
+    "it is not monotone, so thresholds cannot express it; use Relu, or Clip, and a quantiser",
 )
 
 
@@ -57,8 +56,8 @@ def integer_graph(
     inputs = [i for i in graph.input if i.name not in walk.constants]
     if len(inputs) != 1 or len(graph.output) != 1:
         raise UserError(
-            f"lower: the network has {len(inputs)} inputs and {len(graph.output)} outputs, and one of each "
-            "can be built; cut it into networks of one input and one output."
+            f"lower: the network has {len(inputs)} inputs and {len(graph.output)} outputs, but must have one "
+            "of each; split it into networks with one input and one output."
         )
     _check_constants(walk)
     _, channels, *image = model.get_tensor_shape(inputs[0].name)
@@ -73,9 +72,9 @@ def integer_graph(
         if node.op_type not in RULES:
             near = CURES.get(
                 node.op_type,
-                "drop it behind the last layer, or write it with " + ", ".join(sorted(RULES)),
+                "remove it after the last layer, or express it with " + ", ".join(sorted(RULES)),
             )
-            raise refuse(node, "a float operator is left over that no integer operator equals", near)
+            raise refuse(node, "this float operator has no exact integer form", near)
         at = _in_two_dimensions({a.name: helper.get_attribute_value(a) for a in node.attribute})
         value = RULES[node.op_type](walk, node, at)
         if value is None:
@@ -89,7 +88,7 @@ def integer_graph(
     for node in graph.node:
         if node.name in writable and walk.values[node.output[0]].single[0] != output.single[0]:
             raise refuse(
-                node, "its template is replaced at run time, and more follows it", "let the network end in it"
+                node, "its template is replaced at run time, so it must be last", "end the network here"
             )
     return Lowered(
         walk.nodes,
@@ -104,21 +103,21 @@ def integer_graph(
 
 
 def _at_the_end(walk: Walk, node, value: Value) -> Value:
-    """The network's output: a vector of scores, or an image in its usual place, whatever axes of length 1 are
-    left out or added.
+    """The network's output: a vector of scores, or an image with its elements in the usual order, regardless
+    of axes of length 1.
     """
     if value.view is not None and np.array_equal(value.view.reshape(-1), usual_view(value.leaf).reshape(-1)):
         return replace(value, view=None)
     if value.view is not None and value.view.ndim == 3:
         last = np.moveaxis(value.view, -1, 0)
         if np.array_equal(last, usual_view(value.leaf)):
-            raise refuse(node, "it ends in an image, channels last", "leave the Transpose out at the end")
+            raise refuse(node, "it ends in a channels-last image", "remove the Transpose at the end")
     return MAKERS["arranged"](walk, node, value)
 
 
 def _in_shape(walk: Walk, value: Value, name: str) -> Value:
-    """A value in the shape that the network's tensor has: without axes that were averaged over, and with rows
-    where they are images of one row.
+    """A value in the shape of the network's tensor: without axes that were averaged over, and with rows if
+    they are images of one row.
     """
     shape, usual = walk.model.get_tensor_shape(name), usual_view(value.leaf)
     if value.view is not None or not shape or tuple(shape[1:]) == usual.shape or prod(shape) != usual.size:
@@ -127,7 +126,7 @@ def _in_shape(walk: Walk, value: Value, name: str) -> Value:
 
 
 def _in_two_dimensions(at: dict) -> dict:
-    """Attributes of a window of one dimension, which is one of a single row."""
+    """Attributes of a one-dimensional window, converted to a window of a single row."""
     for key, rest in (("kernel_shape", [1]), ("strides", [1]), ("dilations", [1])):
         if len(at.get(key, [])) == 1:
             at[key] = rest + list(at[key])

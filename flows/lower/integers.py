@@ -1,13 +1,14 @@
-"""Meaning of the integer graph in numpy: int64, channels last, (N, H, W, C) or (N, F).
+"""Reference semantics of the integer graph in numpy: int64, channels last, (N, H, W, C) or (N, F).
 
-Here stand the matrices, which several operators build; every other meaning lies with its operator.
+This module holds the matrices, which several operators build; every other meaning is in its operator's
+folder.
 """
 
 import numpy as np
 
 from .registry import MEANINGS, meaning
 
-TOP = 2**52  # beyond, float64 matrix products and thresholds would round
+TOP = 2**52  # above this, float64 matrix products and thresholds would round
 
 
 def windows(x: np.ndarray, kernel, stride, dilation=(1, 1)) -> np.ndarray:
@@ -21,8 +22,8 @@ def windows(x: np.ndarray, kernel, stride, dilation=(1, 1)) -> np.ndarray:
 
 
 def product(x: np.ndarray, w: np.ndarray, top: int) -> np.ndarray:
-    """x (…, K) times w (K, O), exact: float32 holds every sum up to 2^24, float64 up to 2^53; `top` bounds
-    them.
+    """x (…, K) times w (K, O), exact: float32 represents every sum up to 2^24, float64 up to 2^53; `top`
+    bounds the sums.
     """
     kind = np.float32 if top < 2**24 else np.float64
     return (x.astype(kind, copy=False) @ w.astype(kind)).astype(np.int64)

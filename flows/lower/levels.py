@@ -1,4 +1,4 @@
-"""Functions in a chain (`functions.py`): every integer is tried where float32 may not keep order,
+"""Functions in a chain (`functions.py`): every integer is tried where float32 may violate their order,
 and step functions become the levels that they take.
 """
 
@@ -22,7 +22,7 @@ def thresholds(value: Value, leaf, level, steps: int) -> tuple[np.ndarray, np.nd
 
     Args:
         value: over one leaf; leaf: that leaf.
-        level: float32 (channels, any) -> levels 0 .. steps, not falling.
+        level: float32 (channels, any) -> levels 0 .. steps, non-decreasing.
 
     Returns:
         thresholds, integers (channels, steps), and direction int64 (channels,): level = count of t with
@@ -44,7 +44,7 @@ def thresholds(value: Value, leaf, level, steps: int) -> tuple[np.ndarray, np.nd
 
 
 def functions_of(value: Value) -> list[Function]:
-    """Those in the value's chain."""
+    """The functions in the value's chain."""
     return [op for op, *_ in value.chain if isinstance(op, Function)]
 
 
@@ -55,11 +55,11 @@ def every_integer(leaf: Leaf) -> Iterator[np.ndarray]:
 
 
 def check_order(node, value: Value, leaf: Leaf, level, found, direction) -> None:
-    """Try every reachable integer behind a function that float32 computes approximately.
+    """Try every reachable integer on a function that float32 computes only approximately.
 
     Args:
         level: float32 (channels, any) -> levels.
-        found, direction: its thresholds, as `thresholds` gives them.
+        found, direction: its thresholds, as returned by `thresholds`.
 
     Raises:
         UserError: levels do not rise with the integers, or differ between runs of the reference, or there are
@@ -78,9 +78,9 @@ def check_order(node, value: Value, leaf: Leaf, level, found, direction) -> None
                 channel, at = np.argwhere(wrong)[0]
                 raise refuse(
                     node,
-                    f"{smooth[-1]} in front of it, rounded to float32, lies on a threshold where channel "
+                    f"{smooth[-1]} before it, rounded to float32, lies on a threshold where channel "
                     f"{channel} of {leaf.name} is {n[channel, at]}",
-                    "move the scale of the quantiser a little, or use Clip instead of it",
+                    "change the scale of the quantiser slightly, or use Clip instead of it",
                 )
 
 
@@ -89,8 +89,8 @@ def _check_count(node, leaf: Leaf) -> None:
     if count > MOST_TRIED:
         raise refuse(
             node,
-            f"a function in front of it has to be tried on {count:,} integers, more than {MOST_TRIED:,}",
-            "put a quantiser in front of the function, or use Clip instead of it",
+            f"a function before it would have to be tried on {count:,} integers, more than {MOST_TRIED:,}",
+            "put a quantiser before the function, or use Clip instead of it",
         )
 
 
@@ -98,8 +98,9 @@ Steps = tuple[Value, Fraction, Fraction, int]
 
 
 def _whole_levels(value: Value, leaf: Leaf, last: int, operations) -> Steps | None:
-    """As `steps_of`, without a try of every integer: a chain of steps that ends in whole numbers, perhaps cut
-    at whole ones, takes whole numbers between those at its ends. None where the chain may do something else.
+    """Like `steps_of`, without trying every integer: a chain of steps that ends in whole numbers, possibly
+    clipped at whole numbers, takes the whole numbers between those at its ends. None if the chain may behave
+    differently.
     """
     if not operations[last].whole or any(one.spread for one in functions_of(value)):
         return None
@@ -123,10 +124,10 @@ def _part(value: Value, leaf: Leaf, end: int) -> Value:
 
 
 def steps_of(walk, value: Value, node) -> Steps:
-    """The part of a chain with step functions behind which the numbers lie on a grid.
+    """The part of a chain with step functions after which the numbers lie on a grid.
 
     Returns:
-        the value there, its least number, the grid, and how many steps of the grid it takes.
+        the value there, its least number, the grid, and the number of grid steps.
 
     Raises:
         UserError: there is no such part.
@@ -135,7 +136,9 @@ def steps_of(walk, value: Value, node) -> Steps:
     name = functions[-1].name
     if functions[-1].spread:
         raise refuse(
-            node, f"{name} gives real numbers, and no quantiser follows it", "put one behind it, or drop it"
+            node,
+            f"{name} produces real numbers, and no quantiser follows it",
+            "put a quantiser after it, or remove it",
         )
     leaf = walk.leaves[value.start[0]]
     operations = [op for op, *_ in value.chain]
@@ -147,7 +150,7 @@ def steps_of(walk, value: Value, node) -> Steps:
         part = _part(value, leaf, end)
         numbers = np.unique(np.concatenate([np.unique(evaluate(part, n)) for n in every_integer(leaf)]))
         if not np.isfinite(numbers).all():
-            raise refuse(node, "float32 overflows in front of it", "train and export the network again")
+            raise refuse(node, "float32 overflows before it", "train and export the network again")
         if len(numbers) < MOST_LEVELS:
             points = exact(numbers)
             grid = common_grid(points - points[0])
@@ -156,6 +159,6 @@ def steps_of(walk, value: Value, node) -> Steps:
                 return part, points[0], grid or Fraction(1), steps
     raise refuse(
         node,
-        f"{name} gives numbers that become ones of no common grid",
-        "put a Clip behind it, or a Quant node",
+        f"{name} produces numbers that do not lie on a common grid",
+        "put a Clip or a Quant node after it",
     )

@@ -3,12 +3,13 @@
 With a scale g common to the input channels of a group, x[c] = g m[c] n[c] + B[c], weights ws[o] W[o, c]:
     y[o] = ws[o] g * sum W m n  +  ws[o] * sum W B
 so integer ratios m and signs fold into the weights, and B into the offset. Products W m that no operator
-holds become several matrices, one per digit of 8 bits. Where n is a bit and W is +-1 the sum is counted as
-matches p of K:  sum W n = p - (number of -1 weights).
+can hold are split into several matrices, one per digit of 8 bits. Where n is a bit and W is +-1 the sum is
+counted as matches p of K:  sum W n = p - (number of -1 weights).
 
-A border of value v is the integer (v - B) / (g m). For plain +-1 bits and zeros that is one half: no bit
-stands for it, and the convolution reads 2 n - 1 with nothing beyond the border (`SignedConv`). Any other that
-is no integer of the input is made up for by place (the task "beyond").
+A border of value v is the integer (v - B) / (g m). For plain +-1 bits and zeros that is one half, which no
+bit
+can represent: the convolution then reads 2 n - 1 and leaves out what lies outside the image (`SignedConv`).
+Any other border that is not an integer of the input is corrected per position (the task "beyond").
 """
 
 from dataclasses import replace
@@ -32,6 +33,7 @@ NEGATABLE |= {"Conv": "weights", "Dense": "weights"}
 
 @rule("Conv")
 def _conv(walk, node, at):
+    """Integer convolution in one or two dimensions with constant weights."""
     weights, scale = _weights(walk, node)
     weights = weights[:, :, None] if weights.ndim == 3 else weights  # a convolution along one row
     if weights.ndim != 4:
@@ -49,7 +51,7 @@ def _conv(walk, node, at):
 
 
 def _placed(weights: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
-    """Weights (outputs, inputs, …) for inputs of which each is one of `count`, by its place among them."""
+    """Weights (outputs, inputs, …) for inputs each of which is one of `count`, selected by index."""
     found = np.zeros((len(weights), count, *weights.shape[2:]), weights.dtype)
     np.add.at(found.swapaxes(0, 1), places, weights.swapaxes(0, 1))
     return found
@@ -57,14 +59,15 @@ def _placed(weights: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
 
 @rule("Gemm", "MatMul")
 def _dense(walk, node, at):
+    """Integer matrix-vector product with constant weights; MatMul also for every pixel, channels last."""
     if at.get("transA", 0):
-        raise refuse(node, "it transposes its input", "leave transA out, an input has one row")
+        raise refuse(node, "it transposes its input", "remove transA; an input has one row")
     alpha, beta = (Fraction(at.get(key, 1.0)) for key in ("alpha", "beta"))
     value = walk.value(node, arrange=False)
     weights, scale = _weights(walk, node, transposed=not at.get("transB", 0))
     view = view_of(value)
     if weights.shape[1] != view.shape[-1] or (view.ndim > 1 and node.op_type == "Gemm"):
-        raise refuse(node, "it multiplies images, not vectors", "flatten in front of it")
+        raise refuse(node, "it multiplies images, not vectors", "flatten before it")
     if view.ndim > 1 and prod(view.shape) > view.shape[-1]:  # a dense layer for every pixel, channels last
         value = MAKERS["arranged"](walk, node, seen(value, np.moveaxis(view, -1, 0)))
         found = linear_layer(walk, node, one_leaf(walk, value, node), weights[:, :, None, None], scale)
@@ -97,7 +100,7 @@ def _weights(walk, node, transposed: bool = False):
 
 
 def integer_weights(walk, node, name, rows):
-    """Integers and scales, one per output, of weights that no Quant node explains.
+    """Integers and scales, one per output, of weights without a Quant node.
 
     Args:
         name: of the constant; rows: the constant with its outputs on the first axis.
@@ -143,28 +146,32 @@ def linear_layer(
     groups=1,
     beta=1,
 ) -> Value:
-    """weights (O, C/groups, kh, kw) on a value of one leaf in a border; a vector is an image of one pixel.
-    `beta` is the factor of a bias.
+    """weights (O, C/groups, kh, kw) applied to a value of one leaf with a border; a vector is an image of one
+    pixel. `beta` is the factor of a bias.
     """
     name, a = value.single
     leaf = walk.leaves[name]
     flat = len(leaf.shape) == 1
     outputs, inside, *kernel = weights.shape
     if inside * groups != leaf.channels:
-        raise refuse(node, f"it reads {inside * groups} channels of {leaf.channels}", "match them")
+        raise refuse(
+            node,
+            f"its weights have {inside * groups} input channels, but its input has {leaf.channels}",
+            "make them equal",
+        )
     kind = "dense" if flat else "conv"
     layer = f"{kind}{walk.layers}"
     walk.layers += 1
     bits = leaf.bits - (leaf.range[0] >= 0)
     if bits > WIDEST:
-        why = f"its input has integers of {bits} bits, and a matrix takes {WIDEST}"
-        raise refuse(node, why, "put a quantiser in front of it")
+        why = f"its input has integers of {bits} bits, but a matrix takes at most {WIDEST}"
+        raise refuse(node, why, "put a quantiser before it")
     grids = [common_grid(part) or Fraction(1) for part in a.reshape(groups, inside)]
     shares = np.repeat(np.array(grids, object), inside)
     ratio = np.array([int(x) for x in a / shares], object)
     if max(abs(x) for x in ratio) >= LARGEST_RATIO:
         raise refuse(
-            node, "its input channels have different scales", "put a quantiser of one scale in front of it"
+            node, "its input channels have different scales", "put a quantiser with one scale before it"
         )
     grid = np.repeat(np.array(grids, object), outputs // groups)
 
@@ -177,7 +184,7 @@ def linear_layer(
     padding: dict = {}
     image, reads, missing = leaf.shape[:2], [leaf] * len(digits), None
     if any(pads):
-        wanted = (border - value.offset) / shares  # of a tap's weight, where it lies beyond the image
+        wanted = (border - value.offset) / shares  # share of a tap's weight outside the image
         within = all(p <= d * (k - 1) for p, d, k in zip(pads, dilation * 2, kernel * 2))
         if leaf.range == (0, 1) and within and (2 * wanted == ratio).all():
             op, padding, step = "SignedConv", {"pads": list(pads)}, grid / 2
@@ -185,7 +192,7 @@ def linear_layer(
         else:
             there = nearest_border(leaf, wanted, ratio)
             missing = wanted - ratio * there
-            # Each matrix has a border of its own, so that it lies in front of its windows.
+            # Each matrix has its own border, before its windows.
             reads = [MAKERS["border"](walk, leaf, there, pads, layer) for _ in digits]
             lo, hi = reads[0].lo, reads[0].hi
     short = (taps * missing[source]).sum(2) if missing is not None and missing.any() else None
@@ -210,8 +217,8 @@ def linear_layer(
     if node.name in walk.writable:
         plain = all(x == grids[0] and b == -grids[0] / 2 for x, b in zip(a, value.offset))
         if not xnor or not plain or short is not None:
-            why = "its template is replaced at run time, and only bits of -1 and +1 can be compared with one"
-            raise refuse(node, why, "put a sign in front of it, no border of zeros and no groups")
+            why = "its template is replaced at run time, so its input must be bits of -1 and +1"
+            raise refuse(node, why, "put a sign before it, and use no zero border and no groups")
         padding["writable"] = True
     terms: dict[str, np.ndarray] = {}
     for (factor, part), read in zip(digits, reads):
@@ -229,8 +236,8 @@ def linear_layer(
             out, times = MAKERS["beyond"](walk, node, out, share, image, stride, dilation, pads)
         terms[out.name] = scale * step * factor / times
 
-    # sum W B; of 2 n - 1 all taps, those beyond the image too, have the border's value besides. Matches count
-    # the negative weights as well.
+    # sum W B; for 2 n - 1 all taps, also outside the image, have the border's value in addition. Matches
+    # count the negative weights as well.
     offset = np.full(leaf.channels, border, object) if op == "SignedConv" else value.offset
     rest = _dot(taps.sum((0, 1)), offset, source)
     if xnor:
@@ -246,14 +253,14 @@ def linear_layer(
     bias = walk.constant(node, 2) if len(node.input) > 2 else None
     if bias is None:
         return result
-    bias = np.tile(bias.reshape(-1), outputs // bias.size)  # one, or one set for every place of a block
+    bias = np.tile(bias.reshape(-1), outputs // bias.size)  # one, or one set per position of a block
     added = bias if beta == 1 else F32(beta) * bias.astype(F32)
     return append(result, "add", np.broadcast_to(added, outputs))
 
 
 def nearest_border(leaf, wanted, ratio) -> np.ndarray:
-    """The integers (C,) that a border is made of: those wanted, where they are such and take no further bits
-    or are the same in all channels; else one that the image has.
+    """The border integers (C,): the wanted ones, if they are integers and need no extra bits or are the same
+    in all channels; otherwise an integer that the image has.
     """
     exactly = [x / r if r else Fraction(0) for x, r in zip(wanted, ratio)]
     low, high = leaf.range
@@ -265,7 +272,7 @@ def nearest_border(leaf, wanted, ratio) -> np.ndarray:
 
 
 def _digits(weights) -> list[tuple[int, np.ndarray]]:
-    """Integers of any size as a sum of factors times int64 matrices; one where an operator holds it."""
+    """Integers of any size as a sum of factors times int64 matrices; one if an operator can hold it."""
     if abs(weights).max(initial=0) <= LARGEST_WEIGHT:
         return [(1, weights.astype(np.int64))]
     found, factor = [], 1

@@ -1,4 +1,4 @@
-"""An image in a row: it makes no hardware, integers only get another name."""
+"""Flattening an image: it needs no hardware, the integers are only renumbered."""
 
 from math import prod
 
@@ -13,7 +13,7 @@ def _flat(x, _at):
 
 
 def flatten(walk, node, value: Value) -> Value:
-    """An image in a row, in the network's order (c, y, x)."""
+    """An image as a vector, in the network's order (c, y, x)."""
     return flattened(walk, node, value, usual_view(value.leaf).reshape(-1))
 
 

@@ -21,10 +21,10 @@ class IntegerNode(CustomOp):
     """Base of all nodes of the domain; the class's name is the node's type.
 
     Attributes:
-        op: the operator of the integer graph that it stands for, the class's own name where none is stated.
+        op: the operator of the integer graph that it represents; by default the class's own name.
         numbers: attributes of the node, {name: kind of qonnx, "i" or "ints"}.
-        arrays: names of the constants behind its tensors.
-        tensors: how many tensors it reads.
+        arrays: names of the constants that follow its input tensors.
+        tensors: number of input tensors.
     """
 
     op = ""
@@ -37,7 +37,7 @@ class IntegerNode(CustomOp):
         cls.op = cls.op or cls.__name__
 
     def get_nodeattr_types(self):
-        """Attributes as qonnx wants them."""
+        """Attributes in qonnx's format."""
         return {name: (kind, True, 0 if kind == "i" else []) for name, kind in self.numbers.items()}
 
     def execute_node(self, context, _graph):
@@ -58,11 +58,11 @@ class IntegerNode(CustomOp):
         """Data types are annotated when the node is made."""
 
     def verify_node(self):
-        """Nothing beyond what qonnx checks."""
+        """Nothing to verify beyond what qonnx checks."""
 
 
 def _rounded(x):
-    """Floats of qonnx and FINN as the integers they are; what is integer already stays."""
+    """Floats of qonnx and FINN converted to integers; integers stay unchanged."""
     return np.rint(x) if np.asarray(x).dtype.kind == "f" else x
 
 

@@ -1,7 +1,7 @@
 """QCDQ: QuantizeLinear, Clip and DequantizeLinear of the ONNX standard instead of one Quant node.
 
-QuantizeLinear is a step of a chain, Clip another; where DequantizeLinear needs the integers, the chain so far
-becomes one quantiser (the task "steps").
+QuantizeLinear is one step of a chain, Clip another; where DequantizeLinear needs the integers, the chain so
+far becomes one quantiser (the task "steps").
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ from .walk import refuse
 
 
 def _zero_point(walk, node) -> np.ndarray:
-    """The zero points; their type is that of the integers, uint8 where none are stated."""
+    """The zero points; their type is that of the integers, uint8 if there are none."""
     given = walk.constant(node, 2)
     if given is None or given.dtype.kind in "iu":
         return np.zeros(1, np.uint8) if given is None else given
@@ -34,7 +34,7 @@ def _along(node, at, constant: np.ndarray, rank: int) -> np.ndarray:
     if constant.size == 1:
         return constant.reshape([1] * rank)
     if at.get("block_size", 0) or constant.ndim != 1:
-        raise refuse(node, "its scales are per block", "use one scale, or one per channel")
+        raise refuse(node, "it has one scale per block", "use one scale, or one per channel")
     shape = [1] * rank
     shape[at.get("axis", 1)] = constant.size
     return constant.reshape(shape)
@@ -42,7 +42,7 @@ def _along(node, at, constant: np.ndarray, rank: int) -> np.ndarray:
 
 @rule("QuantizeLinear")
 def _quantize_linear(walk, node, at):
-    """round(x / scale) + zero point, ties to even, cut to the range of the integers."""
+    """round(x / scale) + zero point, ties to even, clipped to the range of the integers."""
     scale, zero = _scale(walk, node), _zero_point(walk, node)
     type_ = helper.tensor_dtype_to_np_dtype(at["output_dtype"]) if at.get("output_dtype") else zero.dtype
     if type_.kind not in "iu":

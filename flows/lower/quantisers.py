@@ -1,6 +1,6 @@
 """What QONNX's quantiser nodes do to one number, and quantised constants.
 
-Quantisers of activations become operators (`hw/ops/threshold/lower.py`); those of weights are computed here.
+Quantisers of activations become operators (`hw/ops/threshold/lower.py`); quantised weights are computed here.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from qonnx.custom_op.general.intquant import resolve_rounding_mode
 from .values import F32, exact
 from .walk import refuse
 
-MOST_WIDTH = 32  # bits of a quantiser of constants; float32 numbers have no more to give
+MOST_WIDTH = 32  # bits of a quantiser of constants; float32 numbers do not need more
 MODES = (
     "ROUND",
     "CEIL",
@@ -18,7 +18,7 @@ MODES = (
     "DOWN",
     "HALF_UP",
     "HALF_DOWN",
-)  # those that qonnx executes; all are monotone
+)  # the modes that qonnx executes; all are monotone
 
 
 def bounds(bits: int, signed: int, narrow: int) -> tuple[int, int]:
@@ -34,7 +34,9 @@ def rounding(node, at, default: str):
     try:
         return resolve_rounding_mode(mode)
     except ValueError:
-        raise refuse(node, f"rounding mode {mode} has no rule", f"use one of {', '.join(MODES)}") from None
+        raise refuse(
+            node, f"rounding mode {mode} is not supported", f"use one of {', '.join(MODES)}"
+        ) from None
 
 
 def scalar(walk, node, index: int) -> float:
@@ -54,7 +56,7 @@ def width(walk, node, index: int) -> int:
 
 
 def sign(x) -> np.ndarray:
-    """Levels 0 and 1 of a quantiser to -1 and +1."""
+    """Map levels 0 and 1 of a quantiser to -1 and +1."""
     return (x >= 0).astype(np.int64)
 
 
@@ -75,7 +77,7 @@ def constant_quantiser(walk, node, at):
         level, _, step, low = levels(walk, node, at, zero)
         half = next((z for z, start in zip(zero.flat, low.flat) if start.denominator > step), None)
         if half is not None:
-            raise refuse(node, f"its zero-point is {half:g}", "use a whole one for weights")
+            raise refuse(node, f"its zero-point is {half:g}", "use a whole number for weights")
         integers = step * level(x / scale) + (step * low).astype(np.int64)
     exact_scale = exact(scale).reshape(scale.shape)
     walk.weights[node.output[0]] = integers.astype(np.int64), exact_scale
@@ -83,7 +85,7 @@ def constant_quantiser(walk, node, at):
 
 
 def levels(walk, node, at, zero: np.ndarray):
-    """What a Quant node does behind the division by its scale.
+    """What a Quant node does after the division by its scale.
 
     Args:
         zero: float32, the zero point in a shape that broadcasts against the numbers.

@@ -1,9 +1,9 @@
-"""The network's own float32 execution beside the integer graph, quantiser by quantiser.
+"""Comparison of the network's own float32 execution with the integer graph, quantiser by quantiser.
 
-Every quantiser is judged on the activations that the reference itself has in front of it, so that one
-difference does not make others. Where the reference adds in float32 what the integer graph adds exactly, an
-activation whose sum lies within the rounding of that (`rounding.py`) of a threshold may come out on either
-side: such a difference is a tie. Any other is a mismatch.
+Every quantiser is judged on the activations that the reference itself computes before it, so that one
+difference does not cause others. Where the reference adds in float32 what the integer graph adds exactly, an
+activation whose sum lies within that rounding error (`rounding.py`) of a threshold may come out on either
+side: such a difference is a tie. Any other difference is a mismatch.
 """
 
 from collections import Counter
@@ -26,12 +26,12 @@ def scale_and_bias(value: Value) -> tuple[np.ndarray, np.ndarray]:
 
 
 class Reference:
-    """The network beside its integer graph.
+    """The network together with its integer graph.
 
     Attributes:
-        ties: {operator: activations that lie on a threshold within the reference's rounding and came out on
-            the other side}, of all images so far; of_image: their number by image.
-        compared: activations so far.
+        ties: {operator: number of activations within the reference's rounding of a threshold that came out on
+            the other side}, over all images so far; of_image: their number per image.
+        compared: number of activations compared so far.
     """
 
     def __init__(self, graph: Lowered, model: ModelWrapper):
@@ -44,14 +44,14 @@ class Reference:
         self.judged = {value.single[0]: (name, value) for name, value in self.graph.activations.items()}
 
     def compare(self, frame: np.ndarray, x: np.ndarray, image: int) -> int:
-        """Judge one image: integers (H, W, C), and the same as the network takes it, float32.
+        """Compare one image: integers (H, W, C), and the same image as the network takes it, float32.
 
         Returns:
-            Its ties; an image is judged once.
+            Its number of ties; an image is judged once.
 
         Raises:
-            MismatchError: an activation or a score differs by more than float32 rounds; the text names
-                operator, channel, position and both.
+            MismatchError: an activation or a score differs by more than float32 rounding; the text names
+                operator, channel, position and both values.
         """
         if image in self.of_image:
             return self.of_image[image]
@@ -59,7 +59,7 @@ class Reference:
         return self.of_image[image]
 
     def judge(self, frame: np.ndarray, context, image: int) -> int:
-        """As `compare`, of a run that was made already: `context` has every tensor of the network for this
+        """Like `compare`, for a run that already exists: `context` has every tensor of the network for this
         image, with a batch of one.
         """
         tensors = {next(iter(self.graph.leaves)): np.asarray(frame[None], np.int64)}
@@ -77,10 +77,11 @@ class Reference:
         return ties
 
     def explains(self, frames: np.ndarray, inputs: np.ndarray, image: int, golden: np.ndarray) -> bool:
-        """Whether ties are why the scores of an image are others than those of the integer graph.
+        """Whether ties explain why the scores of an image differ from those of the integer graph.
 
-        The given scores are what the reference gives, alone or in its batch, and it had ties alone, or there
-        are activations so near to a threshold that it may have had them in its batch.
+        That is the case if the given scores are those of the reference, alone or in its batch, and either its
+        run on the single image had ties, or some activations are so close to a threshold that its batch may
+        have had ties.
 
         Args:
             frames, inputs: all images, as for `compare`; golden: the given scores of the image.
@@ -106,7 +107,7 @@ class Reference:
         return False
 
     def _judge(self, leaf: str, node: Node | None, tensors, context, image: int) -> np.ndarray:
-        """The reference's levels of a quantiser, where they may be what they are."""
+        """The reference's levels of a quantiser, where they may differ."""
         tensor, value = self.judged[leaf]
         got, (scale, offset) = tensors[leaf], scale_and_bias(value)
         given = context[tensor][0].astype(np.float64)
@@ -140,7 +141,7 @@ class Reference:
         self.ties[node.name] += int(differ.sum())
 
     def _check_rearranged(self, frame, tensors, image: int) -> None:
-        """The graph as it is built gives the same levels and scores as before it was rearranged."""
+        """Check that the rearranged graph gives the same levels and scores as the original one."""
         if self.rearranged is self.graph:
             return
         built = self.rearranged.run(frame[None])
@@ -165,7 +166,7 @@ class Reference:
 
 
 def _in_our_order(x: np.ndarray, leaf) -> np.ndarray:
-    """Elements of the network in those of the frame; axes of length 1 may be left out."""
+    """Elements of the network in the frame's layout; axes of length 1 may be missing."""
     if len(leaf.shape) == 3:
         return np.moveaxis(x.reshape(leaf.channels, *leaf.shape[:2]), 0, -1)
     x = x.reshape(-1)
@@ -173,7 +174,7 @@ def _in_our_order(x: np.ndarray, leaf) -> np.ndarray:
 
 
 def report_mismatch(graph: Lowered, leaf: str, got, wanted, image: int, other: str) -> None:
-    """Raise where two machines differ, naming operator, channel, position and both values."""
+    """Raise the error for the first difference: operator, channel, position and both values."""
     wrong = np.argwhere(got != wanted)
     if not len(wrong):
         return

@@ -1,9 +1,10 @@
-"""How far float32 may be from the exact numbers of a network, whatever order it adds in.
+"""Bound on the float32 error of a network's numbers, whatever the order of its additions.
 
 A float32 sum of n terms is off by at most (n - 1) * 2^-24 of the sum of their magnitudes (Higham, Accuracy
-and Stability of Numerical Algorithms, 2002, section 4.2), and onnxruntime adds in another order for another
-batch size. Behind quantisers, whose levels are exact, a number is one such sum with a few factors: where sums
-meet, the terms of one branch count, for the bound of each grows with its own magnitude.
+and Stability of Numerical Algorithms, 2002, section 4.2), and onnxruntime adds in a different order for a
+different batch size. After a quantiser, whose levels are exact, a number is one such sum with a few factors.
+Where sums of branches meet, only the terms of one branch count, because each branch's bound grows with its
+own magnitude.
 """
 
 from fractions import Fraction
@@ -21,7 +22,7 @@ def bound(graph: Lowered, operations: int) -> np.ndarray:
     """Largest error of each score, float64 per channel of the network's output.
 
     Args:
-        graph: of the network; operations: nodes of the network, each of which may round once more.
+        graph: of the network; operations: number of nodes of the network, each of which may round once more.
     """
     value = graph.output
     name = value.single[0]
@@ -31,8 +32,8 @@ def bound(graph: Lowered, operations: int) -> np.ndarray:
 
 
 def slack(walk: Walk, value: Value) -> np.ndarray | None:
-    """How many integers of the value's base the reference's own number there may be off, per channel; None
-    where float32 holds all of them.
+    """By how many integers of the value's base the reference's number may be off there, per channel; None
+    where float32 represents all of them.
     """
     name, a, _ = value.start
     if not _rounds(walk, name):
@@ -47,8 +48,8 @@ def slack(walk: Walk, value: Value) -> np.ndarray | None:
 
 
 def _rounds(graph: Lowered | Walk, leaf: str) -> bool:
-    """Whether the reference may round on its way to a leaf; one that was only moved (`replay`) is like those
-    that it was moved from.
+    """Whether the reference may round on its way to a leaf; a leaf that was only moved (`replay`) is treated
+    like its origin.
     """
     waiting, seen = [leaf], {leaf}
     while waiting:
@@ -64,7 +65,7 @@ def _rounds(graph: Lowered | Walk, leaf: str) -> bool:
 
 
 def _terms(graph: Lowered | Walk, leaf: str) -> int:
-    """Numbers added up between the last quantisers and an integer of the leaf; 1 where float32 holds them."""
+    """Number of terms between the last quantisers and an integer of the leaf; 1 if they fit float32."""
     terms: dict[str, int] = {}
     waiting = [leaf]
     while waiting:  # without recursion, as a graph may be 20,000 nodes deep

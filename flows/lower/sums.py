@@ -1,8 +1,8 @@
 """Where integer tensors meet: sums of several leaves, and the affine form of ReLU and clipping before them.
 
-A sum of branches only adds coefficients: sum_k A_k n_k + B. The operator that adds is made where one integer
-tensor is needed, by whoever does the task "sum"; ReLU and clipping in front of a sum become integers by the
-task "rectified".
+A sum of branches only adds coefficients: sum_k A_k n_k + B. The adding operator is created where one integer
+tensor is needed, by the maker of the task "sum"; ReLU and clipping before a sum become integer operators
+through the task "rectified".
 """
 
 from dataclasses import replace
@@ -24,16 +24,16 @@ def affine(walk, value: Value, node) -> Value:
 
 
 def single(walk, value: Value, node) -> Value:
-    """The value with a base: several leaves are added up, a chain over one leaf stays as it is."""
+    """The value with a base: several leaves are added up, a chain over one leaf stays unchanged."""
     if value.base is None and value.terms is None:
         raise _too_long(node)
     return value if value.base else replace(MAKERS["sum"](walk, value, node), view=value.view)
 
 
 def _too_long(node) -> UserError:
-    """The error for factors in a row whose product is too long a number."""
-    why = f"behind the factors in front of it, exact numbers need more than {MOST_BITS:,} bits"
-    return refuse(node, why, "put a quantiser between them, or one factor in their place")
+    """The error for consecutive factors whose product has too many digits."""
+    why = f"after the factors before it, exact numbers need more than {MOST_BITS:,} bits"
+    return refuse(node, why, "put a quantiser between them, or merge them into one factor")
 
 
 def one_leaf(walk, value: Value, node) -> Value:
@@ -46,9 +46,11 @@ def _same_order(node, values):
     first = values[0].leaf
     for other in (v.leaf for v in values[1:]):
         if other.shape != first.shape:
-            raise refuse(node, f"it joins {first.shape} with {other.shape}", "join tensors of one shape")
+            raise refuse(
+                node, f"it joins the shapes {first.shape} and {other.shape}", "join tensors of equal shape"
+            )
         if not np.array_equal(other.order, first.order):
-            raise refuse(node, "it joins a flattened image with a plain vector", "join before flattening")
+            raise refuse(node, "it joins a flattened image and a plain vector", "join before flattening")
 
 
 def sum_of_branches(walk, node, sign: int) -> Value:
@@ -58,12 +60,13 @@ def sum_of_branches(walk, node, sign: int) -> Value:
 
 @rule("Sum")
 def _sum(walk, node, _at):
+    """The sum of several activations, on a common grid."""
     values = [walk.value(node, k, arrange=False) for k in range(len(node.input))]
     return _total(walk, node, values, (1,) * len(values))
 
 
 def _total(walk, node, values, factors) -> Value:
-    """Coefficients added leaf by leaf; no operator is made yet."""
+    """Coefficients added leaf by leaf; no operator is created yet."""
     if any(not _same_view(values[0], value) for value in values):
         values = [MAKERS["arranged"](walk, node, value) for value in values]
     _same_order(node, values)
@@ -89,8 +92,8 @@ def _same_view(one: Value, other: Value) -> bool:
 
 
 def _resolve(walk, value: Value, node) -> Value:
-    """A chain with ReLU or Clip in it as an exact affine form over clipped leaves; step functions in it, and
-    what is in front of them, become levels.
+    """A chain with ReLU or Clip as an exact affine form over clipped leaves; step functions in it, and
+    everything before them, become levels.
     """
     rectified = MAKERS["rectified"]
     name, a, b = value.start
@@ -130,8 +133,8 @@ def _resolve(walk, value: Value, node) -> Value:
 
 
 def _remember(walk, value: Value, resolved: Value) -> None:
-    """Every reader of the tensor gets the resolved value, so that its operators are made once; levels of step
-    functions are compared with the reference like those of a quantiser.
+    """Give the resolved value to every reader of the tensor, so that its operators are created once; levels
+    of step functions are compared with the reference like those of a quantiser.
     """
     stepped = len(resolved.coefficients) == 1 and any(callable(op) for op, *_ in value.chain)
     for name in [name for name, given in walk.values.items() if given is value]:

@@ -1,8 +1,8 @@
-"""Functions behind the last layer that keep the order of its scores: the accelerator gives the scores in
-front of them, and the host computes the function where it wants to.
+"""Functions after the last layer that keep the order of its scores: the accelerator returns the scores before
+them, and the host computes the function if it needs it.
 
-Softmax, LogSoftmax, Sigmoid and Tanh stand here; those that give indices, which the build adds to a vector of
-scores itself, stand with the operators that do so. All are entries of `registry.TAILS`.
+This module has Softmax, LogSoftmax, Sigmoid and Tanh; functions that return indices, which the build itself
+adds to a vector of scores, are in the folders of their operators. All are entries of `registry.TAILS`.
 """
 
 import copy
@@ -18,8 +18,8 @@ from xnorforge.flows.indexed_model import IndexedModel, indexed
 from .registry import TAILS
 from .walk import refuse
 
-RELATIVE = 1e-6  # by which float32 may be off
-PASSED = ("Identity", "Dropout", "Cast")  # between and behind tails they change nothing
+RELATIVE = 1e-6  # relative float32 error
+PASSED = ("Identity", "Dropout", "Cast")  # these change nothing between and after tails
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class Tail:
     """A function of scores.
 
     Attributes:
-        name: what `export.json` and `lower.json` call it.
-        differs: (scores float64 (N, classes, …), what the file gives) -> bool, where the second is not the
-            function of the first, by more than float32 rounds.
-        compute: scores -> what the file gives; None where it gives indices, and no other tail can follow.
-        axis: the axis of the classes where the node does not state one; None: it takes every score by itself.
+        name: its name in `export.json` and `lower.json`.
+        differs: (scores float64 (N, classes, …), what the file returns) -> bool, where the second is not the
+            function of the first, by more than float32 rounding.
+        compute: scores -> what the file returns; None if it returns indices, and no other tail can follow.
+        axis: the axis of the classes if the node does not state one; None: it takes every score by itself.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Tail:
 
 
 def _monotone(name: str, compute, slope: float, axis: int | None = -1) -> Tail:
-    """A tail that gives numbers; `slope` is by how much at most it magnifies an error of the scores."""
+    """A tail that returns numbers; `slope` bounds how much it magnifies an error of the scores."""
 
     def differs(scores, given):
         wanted, reach = compute(scores), abs(scores).max(initial=0)
@@ -53,13 +53,13 @@ def _monotone(name: str, compute, slope: float, axis: int | None = -1) -> Tail:
 
 
 def _tie(given: np.ndarray) -> np.ndarray:
-    """Infinite where float32 gives several classes the largest number, else 0."""
+    """Infinite where several classes have the largest float32 number, else 0."""
     several = (given == given.max(1, keepdims=True)).sum(1, keepdims=True) > 1
     return np.where(several, np.inf, 0)
 
 
 def log_softmax(x: np.ndarray) -> np.ndarray:
-    """Logarithms of the shares of classes, float64 (N, classes, …)."""
+    """Logarithms of the class probabilities, float64 (N, classes, …)."""
     x = x - x.max(1, keepdims=True)
     return x - np.log(np.exp(x).sum(1, keepdims=True))
 
@@ -73,8 +73,8 @@ TAILS |= {
 
 
 def without_tails(network: ModelWrapper) -> tuple[ModelWrapper, list[Tail]]:
-    """The network that ends in its scores, a copy where something is left out, and what was left out, in the
-    network's order.
+    """The network that ends in its scores (a copy if something was removed), and the removed functions, in
+    the network's order.
 
     Raises:
         UserError: a tail does not keep the order of the classes.
@@ -105,13 +105,13 @@ def without_tails(network: ModelWrapper) -> tuple[ModelWrapper, list[Tail]]:
 
 
 def _read_elsewhere(network: ModelWrapper, node, behind: set[str]) -> bool:
-    """Whether a node's results go to others than those that give the tensors `behind`."""
+    """Whether a node's results have readers other than the producers of the tensors `behind`."""
     readers = [one for name in node.output for one in network.find_consumers(name)]
     return any(behind.isdisjoint(one.output) for one in readers)
 
 
 def _check(network: ModelWrapper, node) -> None:
-    """Refuse a tail along another axis than that of the classes, and the smallest instead of the largest."""
+    """Refuse a tail along an axis other than that of the classes, and one that selects the smallest."""
     at = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     if node.op_type not in TAILS or TAILS[node.op_type].axis is None:
         return
@@ -124,18 +124,20 @@ def _check(network: ModelWrapper, node) -> None:
     classes = len(shape) - 1 if moved else 1
     if axis != classes and np.prod(shape) != shape[axis]:
         raise refuse(
-            node, f"it works along axis {axis} of {list(shape)}, not along the classes", f"use axis {classes}"
+            node,
+            f"it works along axis {axis} of {list(shape)}, not along the classes",
+            f"use axis {classes}",
         )
     if not at.get("largest", 1) or at.get("select_last_index", 0):
         raise refuse(
             node,
-            "it takes the smallest, or the last of several",
+            "it takes the smallest score, or the last of several equal scores",
             "take the largest, and the first of several, as the build does",
         )
 
 
 def _ending_at(network: ModelWrapper, nodes: list) -> ModelWrapper:
-    """A copy that ends in what the first of the last nodes reads."""
+    """A copy that ends in the input of the first of the last nodes."""
     name = nodes[0].input[0]
     shape, kind = network.get_tensor_shape(name), network.get_tensor_datatype(name)
     proto = copy.deepcopy(network.model)
@@ -153,10 +155,10 @@ def _ending_at(network: ModelWrapper, nodes: list) -> ModelWrapper:
 
 
 def differences(tails: list[Tail], scores: np.ndarray, given: np.ndarray) -> int:
-    """How many images or cells of a network with tails do not give what the host computes of its scores.
+    """How many images or cells of a network with tails differ from what the host computes from its scores.
 
     Args:
-        scores: (N, classes, …) in front of the tails; given: what the network gives, (N, …).
+        scores: (N, classes, …) before the tails; given: what the network returns, (N, …).
     """
     scores, given = scores.astype(np.float64), given.astype(np.float64)
     for tail in tails[:-1]:

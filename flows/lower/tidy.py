@@ -1,4 +1,4 @@
-"""Rearrangements of the integer graph that keep every integer; the operators state them (`registry.py`)."""
+"""Rearrangements of the integer graph that keep every integer; operators register them (`registry.py`)."""
 
 from copy import deepcopy
 
@@ -7,7 +7,7 @@ from .walk import Lowered
 
 
 def tidied(graph: Lowered) -> Lowered:
-    """Apply all of them, in place. A graph whose reference rounds keeps what it was (`Lowered.walked`)."""
+    """Apply all of them in place. If the reference rounds, the original is kept (`Lowered.walked`)."""
     if graph.rounded:
         graph.walked = deepcopy(graph)
     for _, rearrange in TIDYINGS:

@@ -1,11 +1,11 @@
-"""Transposed convolutions: one convolution with as many sets of channels as a stride has places.
+"""Transposed convolutions: one convolution with one set of channels per position within a stride.
 
     y[s i + d k - p] += x[i] w[k]   along an axis, stride s, dilation d, first pad p
 
-gives the output s m + r, r = 0 .. s - 1, a tap k where d k = r + p (mod s), and it reads x[m - o] with
-o = (d k - r - p) / s. So every place r of a block has a kernel of its own on the same windows of x, 0
-where another place has a tap: an ordinary convolution inside a border of zeros, without zeros between the
-pixels of x, which need not have a 0 among their values. Its channels are the pixels of the block, a view.
+For the output s m + r, r = 0 .. s - 1, a tap k contributes where d k = r + p (mod s), and it reads x[m - o]
+with o = (d k - r - p) / s. So every position r of a block has its own kernel on the same windows of x, 0
+where another position has a tap: an ordinary convolution inside a border of zeros, without zeros between the
+pixels of x, whose values need not include 0. Its channels are the pixels of the block, as a view.
 """
 
 from fractions import Fraction
@@ -21,11 +21,16 @@ from .walk import refuse
 
 @rule("ConvTranspose")
 def _conv_transpose(walk, node, at):
+    """As a convolution with one output channel group per position of the stride, rearranged into pixels."""
     groups, value = at.get("group", 1), one_leaf(walk, walk.value(node), node)
     weights, scale = _weights(walk, node, groups)
     outputs, inside, *kernel = weights.shape
     if inside * groups != value.channels or len(value.shape) != 3:
-        raise refuse(node, f"it reads {inside * groups} channels of {value.channels}", "match them")
+        raise refuse(
+            node,
+            f"its weights have {inside * groups} input channels, but its input has {value.channels}",
+            "make them equal",
+        )
     rows, columns = (_Axis(*axis) for axis in zip(value.shape, kernel, *_geometry(node, at)))
     if min(rows.size, columns.size) < 1:
         raise refuse(node, f"its result has {rows.size}x{columns.size} pixels", "use smaller pads")
@@ -49,11 +54,11 @@ def _conv_transpose(walk, node, at):
 
 
 class _Axis:
-    """One axis of a transposed convolution as an ordinary one.
+    """One axis of a transposed convolution as an ordinary convolution.
 
     Attributes:
-        size: of the result. places: of a block along this axis. taps: of the ordinary kernel.
-        reads: (tap of the kernel, tap of the ordinary kernel, place that it belongs to).
+        size: of the result. places: positions in a block along this axis. taps: of the ordinary kernel.
+        reads: (tap of the kernel, tap of the ordinary kernel, position that it belongs to).
         first, last: pads of the ordinary convolution.
     """
 
@@ -67,7 +72,7 @@ class _Axis:
             for place in range(self.places)
             if (tap * dilation - place - pads[0]) % stride == 0
         ]
-        # Taps of weight 0 where the result begins behind the first pixel or ends in front of the last one.
+        # Taps of weight 0 if the result begins after the first pixel or ends before the last one.
         most = max([0, *(back for _, back, _ in reads)])
         least = min([count - side, *(back for _, back, _ in reads)])
         self.taps, self.first, self.last = most - least + 1, most, count - side - least
@@ -75,16 +80,16 @@ class _Axis:
 
 
 def _geometry(node, at):
-    """Per axis stride, dilation, the two pads, and what the result has more at its end."""
+    """Per axis stride, dilation, the two pads, and the additional size of the result at its end."""
     stride, dilation = list(at.get("strides", [1, 1])), list(at.get("dilations", [1, 1]))
     more, pads = list(at.get("output_padding", [0, 0])), list(at.get("pads", [0] * 4))
     more = [0, *more] if len(more) == 1 else more
     how, wanted = at.get("auto_pad", b"NOTSET").decode(), at.get("output_shape")
     if how.startswith("SAME") or wanted:
-        raise refuse(node, "it states its result's size instead of its pads", "state pads and output_padding")
-    if any(m >= s for m, s in zip(more, stride)):  # onnxruntime, the reference, then mixes up rows
-        why = f"its output_padding {more} reaches its stride {stride}, where onnxruntime is wrong"
-        raise refuse(node, why, "use less output_padding than stride")
+        raise refuse(node, "it states output_shape instead of pads", "state pads and output_padding")
+    if any(m >= s for m, s in zip(more, stride)):  # onnxruntime, the reference, then confuses rows
+        why = f"its output_padding {more} is not below its stride {stride}, where onnxruntime is wrong"
+        raise refuse(node, why, "use an output_padding smaller than the stride")
     return stride, dilation, [pads[axis::2] for axis in (0, 1)], more
 
 
@@ -97,7 +102,9 @@ def _weights(walk, node, groups: int):
         raise refuse(node, "its weights are not constant", "export them as constants")
     if walk.constants[name].ndim not in (3, 4):
         rank = walk.constants[name].ndim - 2
-        raise refuse(node, f"its kernel has {rank} dimensions", "use a transposed convolution of 1 or 2")
+        raise refuse(
+            node, f"its kernel has {rank} dimensions", "use a transposed convolution with 1 or 2 dimensions"
+        )
 
     def outputs_first(given):
         inputs, outputs, *kernel = given.shape

@@ -1,9 +1,9 @@
-"""What the lowering knows about a tensor: an exact affine form over integers, and how float32 arrives at it.
+"""What the lowering knows about a tensor: an exact affine form over integers, and how float32 computes it.
 
 Every tensor of the network is  value[c] = sum_k A_k[c] * n_k + B[c]  with integer tensors n_k (`Leaf`) and
 exact rational A_k, B. A value of one leaf also keeps its chain: the per-channel float32 operations between
 leaf and value. Correctly rounded +, *, / by a constant, ReLU and clipping are monotone, so every chain is
-monotone in float32 as well, and the threshold of the quantiser behind it can be searched on the numbers that
+monotone in float32 as well, and the threshold of the quantiser after it can be searched on the numbers that
 the reference really computes (`hw/ops/threshold/lower.py`).
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 from xnorforge.hw.any_width import width_of
 
 F32 = np.float32
-MOST_BITS = 2048  # of an exact number: some 80 float32 factors in a row
+MOST_BITS = 2048  # of an exact number: some 80 consecutive float32 factors
 LINEAR = {"bn", "mul", "div", "add", "rsub"}
 
 
@@ -28,8 +28,7 @@ class Leaf:
     channel.
 
     `order`: element i of a flattened frame is element order[i] in the network's own (channels-first) order;
-        None where
-    both agree. `layer` is the name that operators behind this tensor derive theirs from.
+        None where both agree. `layer` is the name from which the names of later operators derive.
     """
 
     name: str
@@ -51,7 +50,7 @@ class Leaf:
 
     @property
     def bits(self) -> int:
-        """Bits of two's complement that hold the range, of any number."""
+        """Bits of two's complement that hold the range; not limited to a machine word."""
         return max(width_of(self.lo), width_of(self.hi))
 
 
@@ -71,15 +70,15 @@ class Bounds:
     """What is known of a value beyond its affine form, float64 per channel.
 
     Attributes:
-        reach: no number is larger that the reference computes on its way to it, partial sums included.
-        error: largest distance from the exact network where sums are rounded on purpose, else 0.
+        reach: the largest magnitude that the reference computes on the way to it, partial sums included.
+        error: largest distance from the exact network where sums are rounded on request, else 0.
     """
 
     reach: np.ndarray
     error: np.ndarray
 
     def behind(self, op: str | Callable, given) -> "Bounds":
-        """Behind one more operation of a chain; no function more than doubles a number and adds 2."""
+        """Bounds after one more operation of a chain; no function more than doubles a number and adds 2."""
         if callable(op):
             return Bounds(2 * self.reach + 2, 2 * self.error)
         first = abs(np.asarray(given[0], np.float64))
@@ -92,12 +91,12 @@ class Bounds:
         return Bounds(self.reach + other.reach, self.error + other.error)
 
     def each(self, change) -> "Bounds":
-        """Both, changed in the same way."""
+        """Both bounds, changed in the same way."""
         return Bounds(change(self.reach), change(self.error))
 
 
 class Chain(Sequence):
-    """Operations in a row; chains that go on from one share its beginning."""
+    """Consecutive operations; chains that extend the same chain share its beginning."""
 
     def __init__(self, items: list | None = None, count: int = 0):
         self._items, self._count = [] if items is None else items, count
@@ -123,16 +122,16 @@ class Value:
     """The exact affine form of one tensor of the network.
 
     Attributes:
-        terms: {leaf name: A per channel}, None while a nonlinear chain stands between leaf and value, or
-            where exact numbers have more than `MOST_BITS`.
+        terms: {leaf name: A per channel}, None while a nonlinear chain is between leaf and value, or
+            where exact numbers need more than `MOST_BITS`.
         offset: B per channel.
         base: (leaf name, A, B) where the chain starts, None for several leaves.
         chain: [(operation, constants…)] applied to the base value in float32; an operation is a name of
             `append` or a `Function`.
         rising: +1, 0, -1 per channel, the direction from the base leaf to the value.
-        bounds: of the base, or of a value of several leaves, of the value.
+        bounds: of the base, or, for a value of several leaves, of the value.
         leaf: any of the leaves; shape and order are common to all of them.
-        view: where the network's elements lie in the frame (`views.py`), None where they lie as usual.
+        view: positions of the network's elements in the frame (`views.py`), None for the usual positions.
     """
 
     leaf: Leaf
@@ -156,7 +155,7 @@ class Value:
 
     @property
     def coefficients(self) -> dict[str, np.ndarray]:
-        """The terms; only where no nonlinear chain stands between leaf and value."""
+        """The terms; only where no nonlinear chain is between leaf and value."""
         assert self.terms is not None
         return self.terms
 
@@ -174,14 +173,14 @@ class Value:
 
     @property
     def direction(self) -> np.ndarray:
-        """-1 per channel where the value falls with its base leaf, else +1; only for values with a base."""
+        """-1 per channel where the value falls as its base leaf rises, else +1; needs a base."""
         assert self.rising is not None
         return np.where(self.rising < 0, -1, 1)
 
 
 def of_leaf(leaf: Leaf, scale, offset, bounds: Bounds | None = None) -> Value:
-    """A n + B over one leaf, with an empty chain; without `bounds` it is exact, and the reference adds up
-    integers to n.
+    """A n + B over one leaf, with an empty chain; without `bounds` it is exact, and the reference adds
+    integers up to n.
     """
     a = np.broadcast_to(np.asarray(scale, object), (leaf.channels,))
     b = np.broadcast_to(np.asarray(offset, object), (leaf.channels,))
@@ -203,7 +202,7 @@ def bounds_of(value: Value) -> Bounds:
 
 
 def append(value: Value, op: str | Callable, *given) -> Value:
-    """The value behind one more per-channel operation; `given` are its constants per channel.
+    """The value after one more per-channel operation; `given` holds its constants per channel.
 
     bn x * p + q, mul, div, add, rsub p - x, prelu (slope), clip (low, high), or a `Function`
     (`functions.py`) whose last constant is its direction; the last three only on values with a base.
@@ -231,13 +230,13 @@ def append(value: Value, op: str | Callable, *given) -> Value:
 
 
 def _bits(numbers) -> int:
-    """Of the longest of exact numbers."""
+    """Bits of the longest exact number."""
     return max(max(x.numerator.bit_length(), x.denominator.bit_length()) for x in numbers)
 
 
 def replay(value: Value, leaf: Leaf, repeat: int = 1) -> Value:
-    """The same chain over another leaf, every channel's constants `repeat` times: what a move does to a
-    value.
+    """The same chain over another leaf, with every channel's constants repeated `repeat` times: the effect of
+    a move on a value.
     """
     _, a, b = value.start
     assert value.bounds is not None
@@ -268,7 +267,7 @@ def common_grid(numbers) -> Fraction:
 
 
 def fits_float32(a, b, reach) -> bool:
-    """Whether float32 holds A n + B and every number on the way to it, none of which is larger than `reach`
+    """Whether float32 represents A n + B and every number on the way to it exactly; `reach` bounds them all
     (float64 per channel).
     """
     grid = common_grid([*a, *b])
@@ -286,6 +285,6 @@ def batch_norm(gamma, beta, mean, var, eps) -> tuple[np.ndarray, np.ndarray]:
     data.
     """
     gamma, beta, mean, var = (np.asarray(x, F32) for x in (gamma, beta, mean, var))
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # the rule refuses what is not finite
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # the rule refuses non-finite results
         scale = gamma * (F32(1) / np.sqrt(var + F32(eps)))
         return scale, beta - mean * scale

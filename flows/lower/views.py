@@ -1,15 +1,15 @@
-"""Where the elements of a tensor lie: transposes, reshapes, slices and shuffles make no operator.
+"""Positions of a tensor's elements: transposes, reshapes, slices and shuffles need no operator.
 
-A value's `view` has the shape of the network's tensor without its batch; an entry is the place of that
-element in the frame of the leaf, channels last. None stands for the usual place: (C, H, W) of an image, the
-elements in a row of a vector. Operators of one number per element take any view; others take the value
+A value's `view` has the shape of the network's tensor without its batch; an entry is the position of that
+element in the frame of the leaf, channels last. None means the usual positions: (C, H, W) of an image, the
+elements of a vector in order. Operators of one number per element take any view; others take the value
 `arranged`:
 
-    nothing    where the elements lie as they should
-    Flatten    an image in a row, whose order the dense layer behind it reads in its weights
+    nothing    where the elements already lie as they should
+    Flatten    an image as a vector, whose order the following dense layer takes into account in its weights
     Conv       a choice of channels, rows and columns: a kernel with a single 1 per output
-    blocks     channels that are the pixels of a block (a task of whoever does it)
-    Dense      a choice of elements in a row: a matrix with a single 1 per output
+    blocks     channels that are the pixels of a block (a task, see `registry.py`)
+    Dense      a choice of elements of a vector: a matrix with a single 1 per output
 """
 
 from dataclasses import replace
@@ -48,7 +48,7 @@ def arranged(walk, node, value: Value) -> Value:
     """The value with the view None, so that operators of images and vectors can take it.
 
     Raises:
-        UserError: no operator brings its elements there.
+        UserError: no operator can rearrange its elements that way.
     """
     if value.view is None:
         return value
@@ -69,7 +69,7 @@ def arranged(walk, node, value: Value) -> Value:
         return replace(value, view=None)  # a vector with axes of length 1
     raise refuse(
         node,
-        f"its input {list(view.shape)} has its elements where no operator can take them from",
+        f"its input {list(view.shape)} has its elements in an order that no operator can read",
         "reshape and transpose images only so that channels, rows and columns stay together",
     )
 
@@ -98,7 +98,7 @@ def over(value: Value, leaf: Leaf, channels: np.ndarray) -> Value:
 
 
 def channels_chosen(leaf: Leaf, view: np.ndarray | None) -> np.ndarray | None:
-    """The leaf's channel in every channel of an image (C, H, W) whose pixels lie as usual, or None."""
+    """The leaf's channel for each channel of an image (C, H, W) with its pixels in order, or None."""
     if view is None or view.ndim != 3 or len(leaf.shape) != 3 or view.shape[1:] != leaf.shape[:2]:
         return None
     channels = view[:, 0, 0]
@@ -107,7 +107,7 @@ def channels_chosen(leaf: Leaf, view: np.ndarray | None) -> np.ndarray | None:
 
 
 def _chosen(walk, node, value: Value, view: np.ndarray) -> Value:
-    """Channels, rows and columns of an image by a convolution with a single 1 per output."""
+    """Select channels, rows and columns of an image with a convolution with a single 1 per output."""
     value = single(walk, replace(value, view=None), node)
     leaf = walk.leaves[value.start[0]]
     place = np.stack(np.unravel_index(view, leaf.shape))  # row, column, channel of the frame
@@ -125,17 +125,17 @@ def _chosen(walk, node, value: Value, view: np.ndarray) -> Value:
     if not regular:
         raise refuse(
             node,
-            "its input has its elements in an order that no operator brings them to",
-            "choose channels, rows and columns at a regular distance, as Slice and Split do, or make "
-            "blocks of pixels of channels, as DepthToSpace does",
+            "its input has its elements in an order that no operator can produce",
+            "choose channels, rows and columns at a regular distance, as Slice and Split do, or turn "
+            "channels into blocks of pixels, as DepthToSpace does",
         )
     kernel = [
         int(max(start.max() + 1, whole - step * many + 1))
         for start, whole, step, many in zip(first, leaf.shape, stride, size)
     ]
     if leaf.bits > MOST_BITS:
-        why = f"its input has integers of {leaf.bits} bits, and what chooses among its elements takes 16"
-        raise refuse(node, why, "put a quantiser in front of it")
+        why = f"its input has integers of {leaf.bits} bits, but a selection of elements takes at most 16"
+        raise refuse(node, why, "put a quantiser before it")
     weights = np.zeros((*kernel, leaf.channels, len(view)), np.int64)
     weights[(*first, np.arange(len(view)))] = 1
     channels = first[2]
@@ -148,7 +148,7 @@ def _chosen(walk, node, value: Value, view: np.ndarray) -> Value:
 
 
 def _picked(walk, node, value: Value, view: np.ndarray) -> Value:
-    """Elements of a vector, or of an image in a row, by a dense layer with a single 1 per output."""
+    """Select elements of a vector, or of a flattened image, with a dense layer with a single 1 per output."""
     value = single(walk, replace(value, view=None), node)
     value = value if len(value.shape) == 1 else flattened(walk, node, value, np.arange(prod(value.shape)))
     leaf = walk.leaves[value.start[0]]
@@ -162,7 +162,7 @@ def _picked(walk, node, value: Value, view: np.ndarray) -> Value:
 
 
 def bits_again(walk, leaf: Leaf, chosen: Leaf) -> Leaf:
-    """A bit stays one where the sum of a matrix has two."""
+    """Restore the type of a bit: the sum of a selection matrix has two bits."""
     if leaf.range != (0, 1):
         return chosen
     ones = np.ones(chosen.channels, np.int64)
@@ -170,15 +170,16 @@ def bits_again(walk, leaf: Leaf, chosen: Leaf) -> Leaf:
 
 
 def _axis(axis: int, view: np.ndarray, node) -> int:
-    """An axis of the tensor as one of its view, which lacks the batch."""
+    """An axis of the tensor as an axis of its view, which lacks the batch."""
     found = axis - 1 if axis > 0 else axis + view.ndim
     if axis == 0 or not 0 <= found < view.ndim:
-        raise refuse(node, f"it works along axis {axis}, that of the images of a batch", "leave it alone")
+        raise refuse(node, f"it works along axis {axis}, the batch axis", "leave the batch axis unchanged")
     return found
 
 
 @rule("Flatten", "Reshape", "Squeeze", "Unsqueeze")
 def _reshape(walk, node, _at):
+    """A change of shape; the order of elements moves into the next weights. The batch stays first."""
     value = walk.value(node, arrange=False)
     shape = walk.model.get_tensor_shape(node.output[0])
     view = view_of(value)
@@ -193,6 +194,7 @@ def _reshape(walk, node, _at):
 
 @rule("Transpose")
 def _transpose(walk, node, at):
+    """A change of the order of axes, of activations or weights. The batch stays first."""
     name = node.input[0]
     if name in walk.weights:
         axes = at.get("perm", list(range(walk.constants[name].ndim))[::-1])
@@ -211,6 +213,7 @@ def _transpose(walk, node, at):
 
 @rule("Slice")
 def _slice(walk, node, at):
+    """Part of a tensor, with constant bounds."""
     value = walk.value(node, arrange=False)
     view = view_of(value)
     starts, ends = (walk.constant(node, k) for k in (1, 2))
@@ -228,19 +231,21 @@ def _slice(walk, node, at):
 
 @rule("Gather")
 def _gather(walk, node, at):
+    """Elements of an activation with constant indices."""
     if node.input[0] in walk.constants:
-        raise refuse(node, "it looks numbers up in a table", "use a quantiser of as many levels")
+        raise refuse(node, "it is a table lookup", "use a quantiser with the same number of levels")
     value = walk.value(node, arrange=False)
     view, chosen = view_of(value), walk.constant(node, 1)
     axis = _axis(at.get("axis", 0), view, node)
     many = view.shape[axis]
     if ((chosen < -many) | (chosen >= many)).any():
-        raise refuse(node, f"it takes elements beyond the {many} of its axis", f"use 0 .. {many - 1}")
+        raise refuse(node, f"its indices exceed the {many} elements of its axis", f"use 0 .. {many - 1}")
     return _not_empty(node, value, view.take(chosen.astype(np.int64), axis))
 
 
 @rule("Split")
 def _split(walk, node, at):
+    """Parts of a tensor along one axis."""
     value = walk.value(node, arrange=False)
     view = view_of(value)
     axis, sizes = _axis(at.get("axis", 0), view, node), walk.constant(node, 1)
@@ -255,5 +260,5 @@ def _split(walk, node, at):
 
 def _not_empty(node, value: Value, view: np.ndarray) -> Value:
     if not view.size or view.ndim < 1:
-        raise refuse(node, "it keeps no element, or only one axis less than a vector has", "keep a vector")
+        raise refuse(node, "it keeps no element, or its result has fewer axes than a vector", "keep a vector")
     return seen(value, view)

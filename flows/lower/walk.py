@@ -1,7 +1,7 @@
-"""State of the walk over a QONNX graph: what the rules read, and the integer graph that they make.
+"""State of the walk over a QONNX graph: what the rules read, and the integer graph that they build.
 
 A rule (`registry.py`) returns the value of the node's output, None for a constant, and adds integer operators
-where it must. What no rule can do exactly is refused by name.
+where needed. What no rule can express exactly is refused by name.
 """
 
 from collections import Counter
@@ -49,12 +49,12 @@ class Lowered:
         output: the scores as a value of one leaf.
         activations: {tensor of the QONNX graph: Value} of every quantiser.
         own: {leaf: the value that it was made for}.
-        rounded: names of operators whose sums the reference rounds in float32, so that equality is shown by
-            comparison and not by construction.
-        approximate: {leaf: RoundedSum} of the sums that are not exact; empty unless that was asked for.
-        slack: {leaf of levels: how far, in integers per channel, the reference's own rounding may move what
-            is compared there}; nothing where the reference rounds nothing.
-        walked: the graph before it was rearranged, None where it was not or the reference rounds nothing.
+        rounded: names of operators whose sums the reference rounds in float32, so that equality is verified
+            by comparison and does not follow by construction.
+        approximate: {leaf: RoundedSum} of the sums that are not exact; empty unless rounding was requested.
+        slack: {leaf of levels: by how many integers, per channel, the reference's own rounding may move what
+            is compared there}; empty if the reference rounds nothing.
+        walked: the graph before it was rearranged, None if it was not or if the reference rounds nothing.
     """
 
     nodes: list[Node]
@@ -75,17 +75,17 @@ class Lowered:
         return tensors
 
     def run_node(self, node: Node, tensors: dict[str, np.ndarray]) -> np.ndarray:
-        """What one operator makes of its tensors."""
+        """The result of one operator on its input tensors."""
         result = integers.run_operator(node.op, [tensors[name] for name in node.inputs], node.at)
         return as_width(result, self.leaves[node.out].bits)
 
     @property
     def makers(self) -> dict[str, Node]:
-        """{leaf: the operator that gives it}, as the graph is now."""
+        """{leaf: the operator that produces it}, for the current graph."""
         return {node.out: node for node in self.nodes}
 
     def readers(self) -> dict[str, list[Node]]:
-        """{leaf: the operators that read it, each once}, as the graph is now."""
+        """{leaf: the operators that read it, each once}, for the current graph."""
         found: dict[str, list[Node]] = {leaf: [] for leaf in self.leaves}
         for node in self.nodes:
             for leaf in dict.fromkeys(node.inputs):
@@ -93,17 +93,17 @@ class Lowered:
         return found
 
     def only(self, readers: list[Node], leaf: str) -> Node | None:
-        """The one operator of a leaf's readers, None where there are several or the output is the leaf."""
+        """The only reader of a leaf; None if there are several, or if the leaf is the output."""
         return readers[0] if len(readers) == 1 and self.output.single[0] != leaf else None
 
 
 class Walk:
     """Constants, quantised weights, values by tensor name, and the integer graph so far.
 
-    `own` is {leaf: the value that it was made for}; `sum_bits` says how fine sums of branches are that are
-    wider than `join.lower.EXACT_BITS`, None keeps them exact. `writable` names the nodes whose weights are
-    replaced at run time. `borders` is {tensor: (pads, value)} of borders that the convolutions reading a
-    tensor have to make: its value is that of the image without them.
+    `own` is {leaf: the value that it was made for}; `sum_bits` sets the precision of sums of branches that
+    are wider than `join.lower.EXACT_BITS`, None keeps them exact. `writable` names the nodes whose weights
+    are replaced at run time. `borders` is {tensor: (pads, value)} of borders that the convolutions reading a
+    tensor have to add: its value is that of the image without them.
     """
 
     def __init__(self, model: ModelWrapper, sum_bits: int | None = None, writable=()):
@@ -124,19 +124,19 @@ class Walk:
         self.borders: dict[str, tuple[list[int], Fraction]] = {}
         self.layers = 0
 
-    # What rules use.
+    # Used by the rules.
     def value(self, node, index: int = 0, arrange: bool = True) -> Value:
         """The value of an input of the node; its elements in the usual place unless `arrange` is False."""
         name = node.input[index]
         if name not in self.values and name not in self.constants:
             raise refuse(
                 node,
-                "it reads one tensor twice, and qonnx's clean-up loses one of the two",
+                "it reads the same tensor twice, and qonnx's clean-up drops one of the two",
                 "use a constant factor",
             )
         if name not in self.values:
             raise refuse(
-                node, f"input {index} is a constant", "let the activation come first and the constant second"
+                node, f"input {index} is a constant", "put the activation first and the constant second"
             )
         value = self.values[name]
         if not arrange or value.view is None:
@@ -151,11 +151,11 @@ class Walk:
         if index >= len(node.input) or not node.input[index]:
             return None
         if node.input[index] not in self.constants:
-            raise refuse(node, f"input {index} is not a constant", "export it as one")
+            raise refuse(node, f"input {index} is not a constant", "export it as a constant")
         return self.constants[node.input[index]]
 
     def emit(self, op, inputs, shape, lo, hi, name: str, layer: str = "", order=None, **at) -> Leaf:
-        """Add an integer operator; its output's leaf is returned. `name` is made unique."""
+        """Add an integer operator and return the leaf of its output. `name` is made unique."""
         unique = name
         while unique in self.leaves:
             self._names[name] += 1
@@ -168,7 +168,7 @@ class Walk:
         return leaf
 
     def value_of(self, leaf: Leaf, scale, offset, bounds: Bounds | None = None) -> Value:
-        """A n + B over a new leaf; remembers where the reference has to round."""
+        """A n + B over a new leaf; records where the reference has to round."""
         value = of_leaf(leaf, scale, offset, bounds)
         _, a, b = value.start
         self.own.setdefault(leaf.name, value)
@@ -177,7 +177,7 @@ class Walk:
         return value
 
     def levels_of(self, leaf: Leaf, scale, offset) -> Value:
-        """A n + B over a leaf of numbers that the reference has as they are, not as sums."""
+        """A n + B over a leaf of numbers that the reference computes exactly, not as sums."""
         value = of_leaf(leaf, scale, offset)
         ends = [(value.single[1] * end + value.offset).astype(np.float64) for end in (leaf.lo, leaf.hi)]
         reach = np.maximum(*map(abs, ends))
@@ -185,7 +185,7 @@ class Walk:
 
     def per_channel(self, node, constant, value: Value) -> np.ndarray:
         """A constant as ONNX broadcasts it against the value, one number per channel of its leaf; channels
-        that the value's view leaves out get the number of the first.
+        that the value's view leaves out get the number of the first channel.
         """
         constant = np.asarray(constant)
         if constant.size == 1:
@@ -197,7 +197,9 @@ class Walk:
             full = np.broadcast_to(constant, shape)
         except ValueError:
             raise refuse(
-                node, f"a constant of shape {constant.shape} changes the shape {shape}", "use one per channel"
+                node,
+                f"a constant of shape {constant.shape} changes the shape {shape}",
+                "use one number per channel",
             ) from None
         flat = full.reshape(value.channels, -1)
         if (flat != flat[:, :1]).any():
@@ -212,7 +214,7 @@ class Walk:
         except ValueError:
             shape = (1, *value.view.shape)
             why = f"a constant of shape {constant.shape} changes the shape {shape}"
-            raise refuse(node, why, "use one per channel") from None
+            raise refuse(node, why, "use one number per channel") from None
         found, channels = np.full(value.channels, full[0]), value.view.reshape(-1) % value.channels
         found[channels] = full
         if (found[channels] != full).any():

@@ -1,7 +1,7 @@
 """An accelerator as a package for other flows: a top in Verilog-2001, FuseSoC, Bender, Vivado, LiteX.
 
-docs/package.md says what is in it. All texts are templates beside this file; `sources.py` renames the
-modules, `streams.py` widens the streams, `vectors.py` writes what the test bench sends and expects.
+docs/guide/package.md describes its content. All texts are templates next to this file; `sources.py` renames
+the modules, `streams.py` widens the streams, `vectors.py` writes the stimuli and results of the test bench.
 """
 
 from importlib.resources import files
@@ -35,23 +35,26 @@ def write_package(acc: Path, out: Path, prefix: str | None = None) -> dict:
     """Write the package of a generated accelerator.
 
     Args:
-        acc: its folder, with `folded.onnx`, `fold.json` and `rtl/`; the folder around it has `golden.npz`.
+        acc: its folder, with `folded.onnx`, `fold.json` and `rtl/`; its parent folder has `golden.npz`.
         out: the folder of the package, replaced when the new one is complete.
-        prefix: what its modules begin with, lower-case; None takes the name of the network.
+        prefix: prefix of its module names, lower case; None takes the name of the network.
 
     Returns:
         The record, also in `package.json`: `prefix`, `module`, `border` {`input`, `output`: `width`,
         `beats`, …}, `files`, and the check that Verilator reads the package without a warning.
 
     Raises:
-        UserError: a prefix that no module can have, RTL of another version, or a warning of Verilator.
+        UserError: a prefix that is not a valid module name, RTL of another version, or a warning of
+            Verilator.
     """
     ops = graph.operators(acc / "folded.onnx")
     fold, rtl = artifacts.read_json(acc / "fold.json"), artifacts.read_json(acc / "rtl" / "rtl.json")
     net = acc.resolve().parent.name
     prefix = sources.prefix_of(net) if prefix is None else sources.checked_prefix(prefix)
     if f"{GUARD}.sv" not in rtl["library"]:
-        raise UserError(f"{acc}/rtl: was generated without {GUARD}.sv, by an older version; build it again.")
+        raise UserError(
+            f"{acc}/rtl: does not contain {GUARD}.sv, because an older version generated it; build it again."
+        )
     with artifacts.whole(out) as aside:
         with artifacts.measured("verilator") as run:
             renamed = sources.renamed(acc / "rtl", [TOP, GUARD], prefix)
@@ -82,7 +85,7 @@ def write_package(acc: Path, out: Path, prefix: str | None = None) -> dict:
 
 
 def _facts(ops, fold: dict, prefix: str, renamed: sources.Renamed) -> dict:
-    """What the templates are filled with."""
+    """The values for the templates."""
     board = boards.load(fold["board"])
     into, out = top_stream(ops[0].in_stream()), top_stream(ops[-1].out_stream())
     module = f"{prefix}_axis"
@@ -114,7 +117,7 @@ def _control_ports(template: Loadable | None) -> dict[str, tuple[str, int]]:
 
 
 def _written(given: dict) -> dict[str, str]:
-    """The files that are written for this package, by their paths in it."""
+    """The files generated for this package, by their paths in it."""
     prefix, module = given["prefix"], given["module"]
     wanted = {
         "README.md": "README.md", f"rtl/{module}.v": "wrapper.v", f"rtl/{prefix}_config.svh": "config.svh",

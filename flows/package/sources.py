@@ -1,4 +1,4 @@
-"""The SystemVerilog of an accelerator under names of its own, so that two of them live in one project."""
+"""The SystemVerilog of an accelerator with unique module names, so that one project can contain several."""
 
 import re
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ class Renamed:
     """Files of an accelerator under their new names.
 
     Attributes:
-        texts: every file but the header `<prefix>_config.svh`, {name: text}.
-        headers: what is included, that header among them.
+        texts: every file except the header `<prefix>_config.svh`, {name: text}.
+        headers: the included files, with that header.
         sources: SystemVerilog in reading order.
         memories: files for `$readmemh`.
     """
@@ -42,15 +42,15 @@ def prefix_of(net: str) -> str:
 
 
 def checked_prefix(given: str) -> str:
-    """A prefix that a user gave.
+    """A prefix given by the user.
 
     Raises:
-        UserError: no module can be called so.
+        UserError: it cannot begin the name of a module.
     """
     if not PREFIX.fullmatch(given) or len(given) > LONGEST:
         raise UserError(
-            f"PREFIX: modules cannot begin with '{given}'; give small letters, digits and _ behind a letter, "
-            f"{LONGEST} at most, as PREFIX=digits."
+            f"PREFIX: module names cannot begin with '{given}'; use a letter followed by lower-case letters, "
+            f"digits and _, at most {LONGEST} characters, such as PREFIX=digits."
         )
     return given
 
@@ -59,7 +59,7 @@ def renamed(rtl: Path, tops: list[str], prefix: str) -> Renamed:
     """The modules that `tops` need, from the folder `rtl/` of a build, each named `<prefix>_<its name>`.
 
     Headers, their macros and memory files are renamed with them; XF_CHECK, XF_SIM, XF_PAUSE and the switches
-    of part families keep their names, which are those of the whole project.
+    of part families keep their names, because they apply to the whole project.
     """
     order = [line for line in (rtl / "rtl.f").read_text().split() if line.endswith(".sv")]
     texts = {name: (rtl / name).read_text() for name in order}
@@ -95,13 +95,13 @@ def renamed(rtl: Path, tops: list[str], prefix: str) -> Renamed:
 
 
 def _stem(file: str, texts: dict[str, str]) -> str:
-    """What a file is called: as its one module, where top.sv holds xf_top."""
+    """The name of a file: that of its only module, since top.sv contains xf_top."""
     modules = DEFINED.findall(texts[file])
     return modules[0] if len(modules) == 1 else Path(file).stem
 
 
 def _reached(texts: dict[str, str], home: dict[str, str], tops: list[str]) -> set[str]:
-    """The files that hold the modules `tops`, and those of all modules that these name."""
+    """The files that contain the modules `tops`, and all modules that these instantiate."""
     found, waiting = set[str](), [home[top] for top in tops]
     while waiting:
         file = waiting.pop()
@@ -112,18 +112,18 @@ def _reached(texts: dict[str, str], home: dict[str, str], tops: list[str]) -> se
 
 
 def _memory(prefix: str, memories: dict[str, str]):
-    """Puts a memory file's new name, behind the folder that a user may define, in place of its name."""
+    """Replaces a memory file's name with its new name, preceded by the folder that a user may define."""
 
     def replaced(found: re.Match) -> str:
         if found[1] not in memories:
-            raise UserError(f"package: {found[1]} is read by a module and is not in rtl/; build it again.")
+            raise UserError(f"package: a module reads {found[1]}, which is not in rtl/; build it again.")
         return f'`{prefix.upper()}_FILE("{prefix}_{found[1]}")'
 
     return replaced
 
 
 def _including(text: str, header: str) -> str:
-    """The text with one more header, behind the comment at its top."""
+    """The text with one more header, included after the comment at its top."""
     lines = text.splitlines(keepends=True)
     at = next(index for index, line in enumerate(lines) if not line.startswith("//"))
     return "".join([*lines[:at], f'\n`include "{header}"\n', *lines[at:]])

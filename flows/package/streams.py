@@ -1,4 +1,4 @@
-"""The streams of the top: widths that other people's IPs have, and how many frames are inside at once."""
+"""The streams of the top: widths that common IPs have, and the number of frames in flight."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ class TopStream:
     """One side of the top.
 
     Attributes:
-        stream: what travels.
+        stream: the stream that it carries.
         core: bits of the port of xf_top, whole bytes.
-        width: bits of the port of the top: 8, 16, 32, 64, …; those above `core` carry nothing.
+        width: bits of the port of the top: 8, 16, 32, 64, …; bits above `core` are unused.
     """
 
     stream: Stream
@@ -21,12 +21,12 @@ class TopStream:
 
     @property
     def beats(self) -> int:
-        """Of a frame."""
+        """Beats per frame."""
         return self.stream.beats
 
     @property
     def text(self) -> str:
-        """One line for a reader."""
+        """A one-line description."""
         stream = self.stream
         signed = ", two's complement," if stream.signed else ""
         return (
@@ -35,7 +35,7 @@ class TopStream:
         )
 
     def record(self) -> dict:
-        """For package.json."""
+        """The entry in package.json."""
         stream = self.stream
         return {
             "shape": list(stream.shape), "lanes": stream.lanes, "bits": stream.bits, "signed": stream.signed,
@@ -54,8 +54,9 @@ def top_stream(stream: Stream) -> TopStream:
 
 
 def frames_in_flight(ops: list[HwOp]) -> int:
-    """Frames that are whole and not answered where neither side pauses, or more: no operator holds one for
-    longer than its cycles and its latency, and a new one comes with every interval of the slowest.
+    """An upper bound on frames that have been received but not answered if neither side pauses: no operator
+    holds a frame for longer than its cycles and its latency, and a new frame comes once per interval of the
+    slowest operator.
     """
     slowest = max(op.cycles() for op in ops)
     return -(-sum(op.cycles() + (op.latency() or 0) for op in ops) // slowest) + 2

@@ -1,4 +1,6 @@
-"""What the test bench sends and expects: beats of real images, and those of the answers by the contracts."""
+"""Stimuli and expected results of the test bench: beats of real images, and of their results by the bit
+models.
+"""
 
 from pathlib import Path
 
@@ -14,8 +16,8 @@ def beats(ops: list[HwOp], golden: Path, prefix: str, width: int, out_width: int
     """The two memory files of the test bench, {path in the package: hex words, one per beat}.
 
     Args:
-        ops: the operators of the folded network, whose `execute_node` says what the answers are.
-        golden: golden.npz, of which the first images are sent; with fewer than FRAMES the first again.
+        ops: the operators of the folded network, whose `execute_node` computes the results.
+        golden: golden.npz, whose first images are sent; if there are fewer than FRAMES, they repeat.
         width, out_width: bits of the ports.
     """
     with np.load(golden) as stored:

@@ -1,6 +1,4 @@
-"""The report of a build: one JSON record, and the same as page, text and tables. See docs/report.md for every
-key.
-"""
+"""The report of a build: one JSON record, and the same as page, text and tables; schema.json has the keys."""
 
 import csv
 import io
@@ -34,7 +32,7 @@ def write(acc: Path, routed: bool | None = None) -> dict:
         The record of report.json.
 
     Raises:
-        MismatchError: a check failed or did not run; the files are written all the same, report.json is not.
+        MismatchError: a check failed or did not run; all files but report.json are written.
     """
     acc = Path(acc)
     now_at("collecting figures and writing pages")

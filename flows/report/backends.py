@@ -1,6 +1,4 @@
-"""The back ends of one network side by side, as far as they are built for the same board from the same
-weights.
-"""
+"""The back ends of one network side by side: builds for the same board from the same weights."""
 
 from pathlib import Path
 

@@ -57,7 +57,7 @@ def _handover(record: dict) -> list[str]:
     return [
         f"  FINN      {amounts[0]} by FINN's estimates",
         f"  ours      {amounts[1]} by the cost model of BACKEND=rtl",
-        f"  build     where Vivado is: cd {record['folder']} && {record['make']}",
+        f"  build     on a machine with Vivado: cd {record['folder']} && {record['make']}",
     ]
 
 
@@ -80,7 +80,7 @@ def _counted(record: dict) -> list[str]:
         mhz, fps = routed["clock_mhz"], routed["fps"]["value"]
         lines.append(
             f"  routed    {mhz['value']:g} MHz ({mhz['kind']}; least {routed['least_mhz']:g}), "
-            f"{formatted(fps)} frames/s at it"
+            f"{formatted(fps)} frames/s at this clock"
         )
     return [*lines, f"  bitstream {record['bitstream']}"]
 

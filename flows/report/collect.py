@@ -1,8 +1,8 @@
-"""The records of a build become one report: numbers are read, joined and divided, never typed.
+"""The records of a build become one report: every number is read from a record or computed from such numbers.
 
 Every figure keeps its kind: `est` (formula or cost model), `sim` (counted in RTL simulation), `yosys` (cells
-before packing and routing), `routed` (after them), `target` (what the clock is set to). What nobody
-measured is null, with the reason beside it.
+before packing and routing), `routed` (after them), `target` (the requested clock). What was not measured is
+null, with the reason next to it.
 """
 
 from collections import Counter
@@ -17,12 +17,14 @@ from xnorforge.core.errors import MismatchError
 from xnorforge.flows.report import (
     backends,
     border,
+    builds,
     confusion,
     connections,
     operators,
     provenance,
     reference,
     schedule,
+    twice,
 )
 from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, graph
@@ -41,11 +43,11 @@ STAGES = {
 }
 # Of the record of the stage bitstream, what the report repeats.
 ROUTED = ("program", "timing", "shell", "seeds", "fastest", "used", "bit", "search", "slowest_nets")
-# Stages that must have compared images; the others count, and compare what they counted.
+# Stages that must have compared images; the others only count and check their counts.
 COMPARING = ("export", "lower", "fold", "sim", "netlist", "placed", "hls", "finn")
-# A simulated interval may differ from the predicted one by this part of it, or by so many cycles. All
-# networks shipped and nearly all random graphs are equal to it; where branches of very different length
-# meet, a few cycles per frame are lost to full FIFOs (at most 4.4 % was seen). More, or less, says that the
+# A simulated interval may differ from the predicted one by this fraction or this number of cycles. All
+# shipped networks and nearly all random graphs equal the prediction; where branches of very different length
+# meet, full FIFOs cost a few cycles per frame (at most 4.4 % was seen). A larger difference means that the
 # prediction is wrong.
 INTERVAL_PART, INTERVAL_CYCLES = 0.05, 4
 
@@ -59,15 +61,14 @@ def paths(acc: Path) -> dict[str, Path]:
 
 
 def records(acc: Path, routed: bool | None = None) -> dict[str, dict]:
-    """The record of every stage that this board asks for.
+    """The record of every stage that a build for this board has.
 
     Args:
-        routed: whether place and route belongs to the build; None where nobody says: if a bitstream of this
-            very netlist lies there.
+        routed: whether place and route belongs to the build; None: yes if there is a bitstream of this
+            netlist.
 
     Raises:
-        MismatchError: a stage left none; a report without it would show a check that did not run as if
-            nothing were wrong.
+        MismatchError: a record is missing; a report without it would hide that a check did not run.
     """
     asked = paths(acc)
     fold = asked["fold"]
@@ -99,8 +100,7 @@ def read_records(asked: dict[str, Path]) -> dict[str, dict]:
     for stage, path in asked.items():
         if not path.exists():
             raise MismatchError(
-                f"report: {stage} left no {path}; run that stage (`make {stage}`), its checks have not been "
-                "made."
+                f"report: {path} is missing, so the checks of stage {stage} have not run; run `make {stage}`."
             )
     return {stage: read_json(path) for stage, path in asked.items()}
 
@@ -137,8 +137,8 @@ def backend_report(acc: Path, schema: str, backend: str, stage: str, own: Callab
 
     Args:
         schema: of the report.
-        stage: the back end's own, behind `fold`.
-        own: what this report says beside others, of that stage's record.
+        stage: the back end's own, after `fold`.
+        own: what only this report has, from the record of that stage.
 
     Raises:
         MismatchError: a stage left no record.
@@ -173,8 +173,8 @@ def report(acc: Path, routed: bool | None = None) -> dict:
     bound, interval = max(op.cycles() for op in ops), sim["interval"]
     if interval is None:
         raise MismatchError(
-            "report: sim saw one image, and an interval lies between two; run `make sim` with IMAGES=2 or "
-            "more."
+            "report: sim ran with one image, and an interval needs two; run `make sim IMAGES=2`, or more "
+            "images."
         )
     bottleneck = [row["name"] for row in rows if row["cycles"] == bound]
     total, port = synth["total"], found["generate"]["border"]
@@ -233,6 +233,7 @@ def report(acc: Path, routed: bool | None = None) -> dict:
         "streams": streams(ops, sim, synth),
         "memory": memory(rows),
         "next_steps": operators.next_steps(ops, total["lut"], board.capacity["lut"], board.clock_mhz),
+        "twice": twice.twice_the_speed(acc, found, board, bound),
         "roofline": operators.operations(ops),
         "energy": {"value": None, "why": "not measured: no board was used"},
         "netlist": provenance.netlist(board),
@@ -247,6 +248,7 @@ def report(acc: Path, routed: bool | None = None) -> dict:
         "run": provenance.run_facts(found),
     }
     record["run"]["backends"] = backends.beside(acc, record)
+    record["run"]["builds"] = builds.last_builds(acc, record)
     return record
 
 
@@ -320,9 +322,9 @@ def as_modelled(sim: dict) -> list[dict]:
 
 
 def estimate(ops, total: dict, board) -> dict:
-    """The cost model's sums, FIFOs included, and how far all but those of block RAM are from the counted
-    ones (0.1: 10 % too many); `lut_ram` is all LUT sites that are memory, shift registers too. Carry cells
-    and memories in LUTs are those of the 7 series, and compared there alone.
+    """The sums of the cost models, FIFOs included, and for all but block RAM the error relative to the count
+    (0.1: 10 % too high); `lut_ram` counts all LUT sites used as memory, shift registers included. Carry cells
+    and memories in LUTs exist on the 7 series, and are compared only there.
     """
     given = [op.estimate() | op.sites() for op in ops]
     found = {name: sum(one[name] for one in given) for name in ("lut", "bram36", *SITES)}
@@ -478,7 +480,7 @@ def streams(ops, sim: dict, synth: dict) -> list[dict]:
 def memory(rows: list[dict]) -> list[dict]:
     """Constant memories per operator; efficiency is bits over the bits of the block RAMs that were taken.
 
-    The bits are those of the layer's largest memory: the small tables beside it lie in LUTs.
+    The bits are those of the layer's largest memory; its small tables are in LUTs.
     """
     found = []
     for row in rows:

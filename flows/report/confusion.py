@@ -1,16 +1,16 @@
-"""Which classes the network takes for which, and the images it gets wrong: from the lowered integers, which
-all stages behind give too.
+"""The confusion matrix and the images that the network gets wrong, from the lowered integers, which all later
+stages produce as well.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-CLASSES = 32  # with more of them the matrix is no longer read by a person
+CLASSES = 32  # with more classes the matrix is too large to read
 
 
 def of_classes(lowered, golden: Path, images: str) -> dict | None:
-    """Labels against the classes found; None where the network gives no classes, no image has a label, or
+    """Labels against predicted classes; None if the network does not return classes, no image has a label, or
     there are too many classes for a matrix.
 
     Args:

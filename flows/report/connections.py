@@ -1,6 +1,4 @@
-"""How the operators of a folded graph hang together: which streams lie between them, and which of them make
-up one layer.
-"""
+"""How the operators of a folded graph are connected: the streams between them, and the layers they form."""
 
 from collections.abc import Sequence
 
@@ -9,7 +7,7 @@ from xnorforge.hw.ops.base import HwOp, Stream
 
 
 def is_fifo(op: HwOp) -> bool:
-    """Whether an operator is a FIFO of its own, and no unit with a buffer at its input."""
+    """Whether an operator is a FIFO, and not a unit with a buffer at its input."""
     return op.identity and bool(op.input_buffer())
 
 
@@ -56,9 +54,9 @@ def _row(given: tuple[str, Stream, str | None, int | None], reader: HwOp | None,
 def layer_groups(ops: Sequence[HwOp]) -> dict[str, str]:
     """The layer of every operator, as the name of its unit: {operator: unit}.
 
-    Units are the matrices, and what has several streams on a side. Window and converters in front of a unit
-    belong to it, and what carries the unit's name behind it: thresholds, a pool. What is in front of none and
-    carries no such name is a layer by itself. The operators of a layer stand in a row.
+    Units are the matrices, and operators with several inputs or outputs. A window and converters before a
+    unit belong to it, and so do later operators that carry its name: thresholds, a pool. Any other operator
+    is a layer of its own. The operators of a layer are consecutive.
     """
     found: dict[str, str] = {}
     for chain in _chains(ops):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from xnorforge.flows.report.svg import box, frame, label, polyline
+from xnorforge.plot.svg import box, frame, label, polyline
 
 WIDTH = 1180  # of a line of layers
 CHIP, TALL, GAP, TITLE = 132, 18, 13, 17  # an operator; between two of them; the layer's name
@@ -49,7 +49,7 @@ class Node:
 def in_columns(
     names: Sequence[str], streams: Sequence[tuple[str, str]]
 ) -> tuple[list[list[str]], list[list[str]]]:
-    """Layers in columns, each behind all that it reads, and the streams with what they pass.
+    """Layers in columns, each after all layers that it reads, and the streams with what they pass.
 
     Args:
         names: of the layers, ends of the stream among them.
@@ -196,7 +196,7 @@ def fill_words(wire: dict) -> str:
 
 def _width(first: Node, second: Node, wire: dict) -> list[str]:
     x, y = first.exit
-    below = second.entry[1] < y  # the line rises: its label stands under it
+    below = second.entry[1] < y  # the line rises: its label goes below it
     parts = [label(x + 3, y + (11 if below else -4), f"{wire['width']:,} b", size=9.5, css="soft halo")]
     if found := fill_words(wire):
         x, y = second.entry

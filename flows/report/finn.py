@@ -1,6 +1,4 @@
-"""The report of the FINN back end: what was compared, FINN's estimates beside ours, and what is left to a
-machine with Vivado.
-"""
+"""The report of the FINN back end: what was compared, FINN's estimates and ours, and what needs Vivado."""
 
 from pathlib import Path
 
@@ -28,6 +26,6 @@ def _own(finn: dict) -> dict:
         "between": finn["between"],
         "estimate": {**guess, "bram36": guess["bram18"] / 2},
         "ours": finn["ours"],
-        "synthesised": "no, FINN's steps behind its estimates need Vivado",
-        "netlist": "none, FINN's hardware is made where Vivado is",
+        "synthesised": "no: FINN's steps after its estimates need Vivado",
+        "netlist": "none: FINN generates its hardware on a machine with Vivado",
     }

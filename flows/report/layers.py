@@ -1,4 +1,4 @@
-"""The operators of a design as layers: a unit with what stands around it."""
+"""The operators of a design as layers: a unit with the operators around it."""
 
 from itertools import groupby
 
@@ -7,7 +7,7 @@ def in_layers(rows: list[dict]) -> list[dict]:
     """The rows of the table of operators, layer by layer.
 
     Args:
-        rows: `layers` of report.json, those of a layer behind each other.
+        rows: `layers` of report.json; the operators of a layer are consecutive.
 
     Returns:
         {"name", "rows" (place, row), "whole"}: `whole` is what the layer is and takes in all, with the keys

@@ -1,4 +1,4 @@
-"""The files of a build as the page names and links them, all by their place beside it."""
+"""The files of a build as the page names and links them, all relative to it."""
 
 from pathlib import Path
 from urllib.parse import quote

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from xnorforge.core.errors import one_line
 from xnorforge.flows.report import (
-    curve,
+    builds,
     drawing,
     layers,
     links,
@@ -18,14 +18,16 @@ from xnorforge.flows.report import (
     roofline,
     schedule,
     sections,
-    svg,
     thumbnails,
     treemap,
     vivado,
 )
+from xnorforge.plot import chart, curves, svg
 
 CHARTS = {
-    "curve": curve,
+    "builds": builds,
+    "chart": chart,
+    "curves": curves,
     "drawing": drawing,
     "roofline": roofline,
     "schedule": schedule,
@@ -35,7 +37,7 @@ CHARTS = {
 
 
 def percent(fraction: float | None, digits: int = 1) -> str:
-    """A share as percent, without the sign: the column head carries it."""
+    """A share in per cent, without the sign, which is in the column head."""
     return "---" if fraction is None else f"{100 * fraction:.{digits}f}"
 
 
@@ -50,15 +52,15 @@ def factor(value: float) -> str:
 
 
 def input_meaning(given: dict) -> str:
-    """How to fill an input frame, in words, and what its integers lose of the floats they stand for."""
+    """How to fill an input frame, as text, and what its integers lose against the floats they represent."""
     words = f"{given['order']}; the network's input is {factor(given['scale'])} × element"
     if given["offset"]:
         words += f" {'−' if given['offset'] < 0 else '+'} {factor(abs(given['offset']))}"
     if lost := given["rounding"]:
         words += (
-            f"; on the images that moves a number by {lost['max_error']:.3g} at most ({lost['cut']:,} of "
-            f"{lost['numbers']:,} are cut at an end) and the class of {lost['classes_differ']:,} of "
-            f"{lost['classes']:,}"
+            f"; on the images this changes a number by at most {lost['max_error']:.3g} ({lost['cut']:,} of "
+            f"{lost['numbers']:,} are clipped) and the class of {lost['classes_differ']:,} of "
+            f"{lost['classes']:,} images"
         )
     return words
 
@@ -85,7 +87,7 @@ def output_meaning(output: dict) -> str:
 
 
 def rounding_effect(found: dict) -> str:
-    """What rounded sums do to classes and accuracy, before and after, in words; nothing where none is."""
+    """What rounded sums change in classes and accuracy, as text; empty where no sum was rounded."""
     if not found["agreement"]:
         return ""
     before, after = (percent(share, 2) for share in found["agreement"])
@@ -97,16 +99,16 @@ def rounding_effect(found: dict) -> str:
 
 
 def loading(control: dict | None) -> str:
-    """How a template is chosen, learnt and loaded, as text; nothing where there is none."""
+    """How a template is selected, learnt and loaded, as text; empty without templates."""
     if control is None:
         return ""
     banks = " and ".join(f"0x{address:x}" for address in control["banks"])
     return (
-        "s_axis_tuser, with a frame's first beat: bit 0 the bank of its template, bit 1 whether its first "
-        "window is learnt into the other bank. "
+        "s_axis_tuser at a frame's first beat: bit 0 selects the bank of its template; bit 1 stores its "
+        "first window in the other bank. "
         f"s_axi_ctrl, AXI4-Lite, {control['address_bits']} address bits: a template of {control['operator']} "
         f"is {control['words']:,} words of {control['word_bits']} bits, {control['word_bytes']} bytes apart "
-        f"from {banks}; write a bank while no frame on the way uses it."
+        f"from {banks}; write a bank only while no frame in flight uses it."
     )
 
 
@@ -209,7 +211,7 @@ def page(record: dict, acc: Path, form: str, kind: str) -> str:
         given["listed"] = links.listed_files(record, acc, form)
     parts: list[str] = []
     nav: list[tuple[str, str]] = []
-    css, half = (files(__package__) / "style.css").read_text(), ""
+    css, half = svg.style() + (files(__package__) / "style.css").read_text(), ""
     for one in sections.views(form, kind):
         template = _template(kind, one.text)
         context = template.new_context(given)
@@ -225,6 +227,6 @@ def page(record: dict, acc: Path, form: str, kind: str) -> str:
         else:
             parts.append(text)
         half = text if beside and not half else ""
-    script = (files(__package__) / "script.js").read_text()
+    script = (files(__package__) / "script.js").read_text() + svg.copy_script()
     given |= {"views": Markup("\n\n".join(parts)), "css": Markup(css), "nav": nav, "script": Markup(script)}
     return env.get_template(f"{form}.{kind}.j2").render(given)

@@ -23,9 +23,7 @@ def origin(export: dict) -> str:
 
 
 def command(export: dict, lower: dict, fold: dict, board, backend: str) -> str:
-    """The command that builds the same again, from the folder of the Makefile; a FOLDING file is to be added
-    by hand.
-    """
+    """The command that repeats the build, in the folder of the Makefile; without its FOLDING file."""
     if isinstance(export["source"], dict):
         given = export["input"]
         asked: dict[str, str] = {"MODEL": export["source"]["file"], **export.get("asked", {})}
@@ -46,14 +44,14 @@ def command(export: dict, lower: dict, fold: dict, board, backend: str) -> str:
 
 
 def netlist(board) -> str:
-    """One phrase: whether the mapped cells ran."""
+    """One phrase: whether the netlist was simulated."""
     if board.simulates_netlists:
         return "simulated with the models of its cells"
-    return f"not simulated, no models of the {board.family} cells"
+    return f"not simulated: there are no models of the {board.family} cells"
 
 
 def bitstream(board, record: dict | None) -> str:
-    """One sentence: the bitstream, or why there is none and what would give one.
+    """One sentence: the bitstream, or why it was not built and what would build it.
 
     Args:
         record: of the stage bitstream; None where it did not run.
@@ -64,19 +62,19 @@ def bitstream(board, record: dict | None) -> str:
     router = routing.load(board.family)
     if router is None or not board.shell:
         tool = families.load(board.family).vendor_tool
-        other = f"; {tool[1]} has one" if tool else ""
-        return f"not built, there is no place and route for this part here{other}"
+        other = f", {tool[1]} does" if tool else ""
+        return f"not built: xnorforge has no place and route for this part{other}"
     lacking = router.missing()
     if lacking:
-        return f"not built, {lacking[0].name} not found; `make doctor` names its source"
-    return "not built, place and route was left out (PNR=off)"
+        return f"not built: {lacking[0].name} was not found; `make doctor` says where to get it"
+    return "not built: place and route was disabled (PNR=off)"
 
 
 def board_measurement(acc: Path) -> dict | None:
-    """What a user measured on the board (measured.json, docs/shell.md); None where nobody did.
+    """What a user measured on the board (measured.json, docs/guide/board.md); None without it.
 
     Raises:
-        UserError: it cannot be read, or is of another network.
+        UserError: the file cannot be read, or belongs to another network.
     """
     path = acc / "measured.json"
     if not path.exists():
@@ -87,12 +85,13 @@ def board_measurement(acc: Path) -> dict | None:
         of_network, values = found["hash"], {name: found[name] for name in MEASURED}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"report: {path} is no measurement; remove it, or copy the one that xnorforge_measure.py wrote."
+            f"report: {path} cannot be read as a measurement; remove it, or copy the file that "
+            "xnorforge_measure.py wrote."
         ) from error
     if of_network != own:
         raise UserError(
-            f"report: {path} is of another network (hash {of_network}) than this accelerator ({own}); "
-            "remove it, or measure with this build's overlay."
+            f"report: {path} was measured with another network (hash {of_network}) than this accelerator's "
+            f"({own}); remove it, or measure with this build's overlay."
         )
     return values
 
@@ -110,8 +109,8 @@ def product_files(acc: Path) -> list[dict]:
         "hls_project": "Vitis HLS",
         "finn": "FINN+ and Vivado: its README.md",
         "netlist": "any Verilog tool with the family's cell models",
-        "bitstream": "the board's loader: docs/bitstream.md",
-        "overlay": "its drivers in Python and C: docs/shell.md",
+        "bitstream": "the board's loader: docs/guide/bitstream.md",
+        "overlay": "its drivers in Python and C: docs/guide/board.md",
     }.items():
         path = acc / name
         parts = (

@@ -1,7 +1,7 @@
-"""What the network as it was given leaves open: doubts about its input, what float32 decides by rounding,
-what FINN's float execution could not hold, what is left to the host, and what rounded sums change.
+"""What remains open about the given network: doubts about its input, what float32 decides by rounding, nodes
+that FINN's float execution cannot represent, what the host computes, and what rounded sums change.
 
-The records of export and lower say all of it; here it becomes one record, and rows of text for the page.
+All of it comes from the records of export and lower; here it becomes one record, and text for the page.
 """
 
 from xnorforge.hw.any_width import FLOAT32_BITS
@@ -66,22 +66,22 @@ def notes(reference: dict) -> list[dict]:
         rows.append(_row("input, range and scale", why, "export"))
     if name := reference["host_function"]:
         images = reference["host_checked"]
-        shown = f"; compared with the file's own results on {images:,} images" if images else ""
+        shown = f"; checked against the file's own results on {images:,} images" if images else ""
         text = (
-            f"the network ends in {name}, which keeps the order of the scores: the accelerator gives the "
-            f"scores in front of it, and the host computes {name} where it wants its numbers{shown}."
+            f"the network ends in {name}, which does not change the order of the scores: the accelerator "
+            f"returns the scores before it, and the host applies {name} if its values are needed{shown}."
         )
         rows.append(_row("left to the host", text, "export"))
     return [*rows, *_rounding(reference), *_finn(reference)]
 
 
 def _rounding(reference: dict) -> list[dict]:
-    """What float32 rounds, and which activations and classes hang on that."""
+    """What float32 rounds, and which activations and classes depend on it."""
     rows = []
     if names := reference["rounds"]:
         text = (
-            f"the float32 execution of the network rounds its sums at {_listed(names)}; scores are compared "
-            "to within that rounding, the accelerator's sums are exact."
+            f"float32 execution of the network rounds the sums at {_listed(names)}; scores are compared "
+            "within that rounding, and the accelerator's sums are exact."
         )
         rows.append(_row("float32 rounding", text, "lower"))
     if ties := reference["ties"]:
@@ -89,28 +89,28 @@ def _rounding(reference: dict) -> list[dict]:
         among = f" of {judged['activations']:,} on {judged['images']:,} images" if judged else ""
         places = _listed([f"{row['operator']} {row['activations']:,}" for row in ties])
         text = (
-            f"{total:,} activations{among} lie so near to a threshold that float32 rounds them to its other "
-            f"side ({places}); the accelerator decides them exactly."
+            f"{total:,} activations{among} are so close to a threshold that float32 rounding puts them on "
+            f"the other side ({places}); the accelerator decides them exactly."
         )
         rows.append(_row("ties of activations", text, "lower"))
     return rows + _classes(reference["class_ties"])
 
 
 def _classes(found: dict | None) -> list[dict]:
-    """Where float32 does not say which class is the largest."""
+    """Where float32 does not decide which class has the largest score."""
     rows, what = [], found and found["what"]
     if found and found["shared"]:
         text = (
             f"on {found['shared']:,} of {found['classes']:,} {what} float32 gives several classes the same "
-            "largest score; the first of those that are largest exactly is the class."
+            "largest score; the accelerator returns the first class whose exact score is largest."
         )
         rows.append(_row("ties of classes", text, "lower"))
     if found and found["differ"]:
         first = ", ".join(map(str, found["first"]))
         more = ", …" if found["differ"] > len(found["first"]) else ""
         text = (
-            f"on {found['differ']:,} of {found['classes']:,} {what} the exact scores name another class than "
-            f"float32 does, by no more than its rounding explains (images by number: {first}{more})."
+            f"on {found['differ']:,} of {found['classes']:,} {what} the exact scores select another class "
+            f"than float32, within the rounding error of float32 (image numbers: {first}{more})."
         )
         rows.append(_row("classes by rounding", text, "lower", True))
     return rows
@@ -120,8 +120,8 @@ def _finn(reference: dict) -> list[dict]:
     names = reference["finn_not_run"]
     if not reference["finn_installed"]:
         text = (
-            "FINN, the second opinion on lowered.onnx, is not installed: it ran none of the "
-            f"{reference['nodes']:,} nodes; `pip install 'xnorforge[finn]'` brings it"
+            f"FINN's execution, the second opinion on lowered.onnx, ran 0 of {reference['nodes']:,} nodes, "
+            "because FINN is not installed; `pip install 'xnorforge[finn]'` installs it"
         )
         return [_row("FINN left out", text, "lower")]
     if not names:
@@ -129,7 +129,7 @@ def _finn(reference: dict) -> list[dict]:
     text = (
         f"FINN's float32 execution, the second opinion on lowered.onnx, did not run {len(names):,} of "
         f"{reference['nodes']:,} nodes, whose numbers have more than {FLOAT32_BITS} bits: {_listed(names)}. "
-        "The other nodes were compared; these are compared by the bit simulator and the RTL."
+        "The other nodes were compared; these are covered by the bit simulator and the RTL."
     )
     return [_row("FINN left out", text, "lower")]
 

@@ -1,6 +1,6 @@
 """When every operator works: its first two frames, and what it waits for, from the cycle model."""
 
-from xnorforge.flows.report.svg import box, frame
+from xnorforge.plot.svg import box, frame
 
 SHARES = {"busy": "bar", "starved": "pale", "blocked": "bar over"}  # and the colour of each
 WIDTH, SHARES_WIDTH, HEIGHT, LANE = 420, 110, 15, 6

@@ -19,8 +19,8 @@ class View:
         text: the template.
         forms: of the reports it is in.
         places: {"html": its place in the page, "md": in the text}, as far as it is there.
-        half: two such in a row stand side by side.
-        nav: what the page's navigation calls it; nothing where it has no place there.
+        half: two consecutive halves are shown side by side.
+        nav: its name in the navigation of the page; empty if it is not listed there.
     """
 
     name: str
@@ -42,7 +42,7 @@ def view(name: str, path: Path) -> View:
     """A view from its file.
 
     Raises:
-        UserError: the file does not open with the comment that says where it stands.
+        UserError: the file does not open with the comment that gives its place.
     """
     text = path.read_text()
     opened = re.match(r"\{#-\n(.*?)\n-#\}\n", text, re.DOTALL)
@@ -50,8 +50,8 @@ def view(name: str, path: Path) -> View:
     fields = {kind: said[kind].split() for kind in ("html", "md") if kind in said}
     if "form" not in said or not fields or not all(given[0].isdecimal() for given in fields.values()):
         raise UserError(
-            f"{path}: opens with no comment that gives form, and html or md as a number; "
-            "flows/report/views/__init__.py shows one."
+            f"{path}: the opening comment must give form, and html or md with a number; "
+            "flows/report/views/__init__.py shows an example."
         )
     places = {kind: int(given[0]) for kind, given in fields.items()}
     half = "half" in fields.get("html", ())

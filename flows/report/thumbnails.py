@@ -1,4 +1,4 @@
-"""Pictures that stand in the page itself, small enough for one file."""
+"""Pictures embedded in the page, small enough for one file."""
 
 from base64 import b64encode
 from io import BytesIO

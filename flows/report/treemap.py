@@ -6,7 +6,7 @@ long as its rectangles come nearer to squares.
 
 from collections.abc import Sequence
 
-from xnorforge.flows.report.svg import box, frame, label
+from xnorforge.plot.svg import box, frame, label
 
 WIDTH, HEIGHT, TINTS = 560, 250, 6
 Area = tuple[float, float, float, float]  # x, y, width, height
@@ -64,10 +64,10 @@ def cell_map(record: dict, resource: str, unit: str, per: float = 1) -> str:
         record: of report.json.
         resource: "lut" or "bram36".
         unit: what the resource is called.
-        per: so many units make one of the resource.
+        per: number of units that make one of the resource.
     """
     rows = [dict(row) for row in record["resources"]["per_operator"]]
-    rows.append({"name": "what joins them", "op": "", **record["resources"]["top"]})
+    rows.append({"name": "top level", "op": "", **record["resources"]["top"]})
     rows = sorted((row for row in rows if row[resource]), key=lambda row: (-row[resource], row["name"]))
     total = sum(row[resource] for row in rows)
     tints = tints_of_kinds(record)

@@ -2,8 +2,8 @@
 says that Yosys counted.
 
 Sections have Vivado's numbers and titles, by which readers of its reports (edalize's, say) find the tables.
-Block RAM Tile = RAMB36 + RAMB18 / 2. A module's own cells stand as `(name)`; with those of its children they
-add up to the module's row.
+Block RAM Tile = RAMB36 + RAMB18 / 2. A module's own cells are listed as `(name)`; with those of its children
+they add up to the module's row.
 """
 
 from xnorforge.hw import families

@@ -1,7 +1,7 @@
-"""Place and route: the netlist that was counted and proven, in a shell, becomes a bitstream and a clock.
+"""Place and route: the counted and verified netlist, inside a shell, becomes a bitstream with a clock.
 
-The family's `route.py` runs the tools (hw/routing.py); nothing here knows a family. Each seed's run is kept
-by the content of its netlist, so that asking for more seeds runs only those that are new.
+The family's `route.py` runs the tools (hw/routing.py); this package knows no family. Each seed's run is
+cached by the content of its netlist, so a request for more seeds runs only the new ones.
 """
 
 import hashlib
@@ -30,8 +30,8 @@ from xnorforge.hw.boards import Board
 from xnorforge.hw.routing import Hop, LateNet, Routed, Router, TimingPath
 
 NETLIST, RESULT = "netlist.json", "routed.json"
-WORST = 5  # paths that the record keeps
-TRIES = 4  # clocks that a search asks for beside the board's
+WORST = 5  # paths kept in the record
+TRIES = 4  # clocks that a search tries in addition to the board's
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Attempt:
     Attributes:
         board: with that clock.
         shell: around the accelerator, with the top.
-        netlist: what was placed, Yosys' JSON.
+        netlist: the placed netlist, Yosys' JSON.
         given: the accelerator's cells in it, by kind.
         runs: folder and result of each seed.
     """
@@ -63,7 +63,7 @@ class Attempt:
         return self.runs[self.fastest][1].mhz
 
     def clocks(self) -> dict[str, float]:
-        """MHz: asked, least, median and best of the seeds."""
+        """MHz: requested, and the least, median and best of the seeds."""
         clocks = [one.mhz for _, one in self.runs.values()]
         found = {"least": min(clocks), "median": median(clocks), "best": self.mhz}
         return {"asked": self.board.clock_mhz, **{name: round(mhz, 2) for name, mhz in found.items()}}
@@ -78,15 +78,15 @@ def place_and_route(
         acc: folder of one board's accelerator, with `synth.json`, `netlist/` and `rtl/rtl.json`.
         net_dir: folder of the network; named in the record.
         seeds: of the placement, each a run.
-        freq: "board": the bitstream runs at the clock of the board's file; "search": at the highest that its
-            PLL makes and that the fastest seed reaches.
-        jobs: runs at a time.
+        freq: "board": the bitstream runs at the clock of the board's file; "search": at the highest clock
+            that its PLL can make and that the fastest seed reaches.
+        jobs: number of parallel runs.
 
     Returns:
-        The record: `clock` (MHz: asked, least, median and best of the seeds), `search` (the same of every
-        clock that was tried), `seeds` (a row each), `used` (sites of the part, of the fastest),
-        `critical_paths` (slowest first, by operator), `slowest_nets` (of each seed, those that reach a
-        register last), `timing` (whose delays), `shell`, `bit`, `checks`.
+        The record: `clock` (MHz: requested, and the least, median and best of the seeds), `search` (the same
+        for every clock that was tried), `seeds` (a row each), `used` (sites of the part, of the fastest),
+        `critical_paths` (slowest first, by operator), `slowest_nets` (of each seed, the nets that arrive last
+        at a register), `timing` (source of the delays), `shell`, `bit`, `checks`.
 
     Raises:
         UserError: the family cannot be routed, a tool fails, or every seed misses the board's clock.
@@ -98,7 +98,7 @@ def place_and_route(
     router = _router(board)
     if freq == "search" and router.unsearched:
         raise UserError(
-            f"FREQ=search: no clock can be searched for {board.name}, as {router.unsearched}; leave FREQ out."
+            f"FREQ=search: not available for {board.name}, because {router.unsearched}; leave FREQ out."
         )
     with artifacts.measured("pyosys") as run:
         tried = [_attempt(acc, rtl["border"], board, router, seeds, jobs)]
@@ -173,8 +173,8 @@ def _attempt(
 
 
 def _search(first: Attempt, router: Router, attempt: Callable[[Board], Attempt]) -> list[Attempt]:
-    """Attempts at the highest clock that was reached, then at lower ones, until a seed reaches what was
-    asked; none where that is the board's own.
+    """Attempts at the highest clock that was reached, then at lower ones, until a seed reaches the requested
+    clock; empty if that is the board's own.
     """
     tried, reached = list[Attempt](), first.mhz
     least = first.board.clock_mhz if first.mhz >= first.board.clock_mhz else 0.0
@@ -183,7 +183,7 @@ def _search(first: Attempt, router: Router, attempt: Callable[[Board], Attempt])
         if not steps or steps[-1] <= least:
             break
         one = attempt(replace(first.board, clock_mhz=steps[-1]))
-        say(f"bitstream   {steps[-1]:g} MHz asked: {one.mhz:.1f} MHz reached")
+        say(f"bitstream   requested {steps[-1]:g} MHz, reached {one.mhz:.1f} MHz")
         tried.append(one)
         if one.mhz >= steps[-1]:
             break
@@ -199,8 +199,8 @@ def _router(board: Board) -> Router:
     router = routing.load(board.family)
     if router is None or not board.shell:
         raise UserError(
-            f"bitstream: no place and route for {board.name} ({board.part}); "
-            f"there is one for the families {', '.join(routing.routers())}."
+            f"bitstream: place and route does not support {board.name} ({board.part}); "
+            f"choose a board of one of the families {', '.join(routing.routers())}."
         )
     lacking = router.missing()
     if lacking:
@@ -211,14 +211,14 @@ def _router(board: Board) -> Router:
 def joined(
     acc: Path, border: Mapping[str, Any], board: Board, router: Router
 ) -> tuple[bytes, RoutedShell, Counter[str]]:
-    """Put the netlist of `acc` into a shell, or find that in the cache.
+    """Put the netlist of `acc` into a shell, or take the result from the cache.
 
     Args:
         border: of `rtl.json`: bytes of a beat and beats of a frame, in and out.
 
     Returns:
         The whole design as Yosys' JSON (bytes), in the form that the router takes; the shell; the
-        accelerator's cells in it by kind, before the router writes any in another form.
+        accelerator's cells in it by kind, before the router changes the form of any.
 
     Raises:
         UserError: Yosys cannot read the netlist, or the board's shell cannot serve the accelerator.
@@ -259,18 +259,20 @@ def _yosys(folder: Path, job: dict[str, Any]) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         said = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line]
-        raise UserError(f"bitstream: Yosys cannot join shell and netlist: {(said or ['no message'])[0]}")
+        raise UserError(
+            f"bitstream: Yosys cannot join shell and netlist ({(said or ['no message'])[0]}); build it again."
+        )
 
 
 def _cache() -> Path:
-    """Where joined netlists and the runs of seeds are kept."""
+    """The folder of cached joined netlists and runs of seeds."""
     return cache_dir().parent / "route"
 
 
 def _kept(
     netlist: bytes, lines: Sequence[str], router: Router, board: Board, seed: int
 ) -> tuple[Path, Routed]:
-    """The run of one seed and the folder of what it left, from the cache or from the tools."""
+    """The run of one seed and its output folder, from the cache or from the tools."""
     key = hashlib.sha256("\n".join([*lines, str(seed)]).encode() + netlist).hexdigest()[:32]
     kept = _cache() / key
     if not (kept / RESULT).is_file():
@@ -302,25 +304,25 @@ def _of_json(kept: Mapping[str, Any]) -> Routed:
 
 
 def placed_check(given: Mapping[str, int], counted: Mapping[str, int]) -> dict:
-    """The accelerator's cells in the design that is placed against those that synthesis counted, by kind."""
+    """The accelerator's cells in the placed design against the cells that synthesis counted, by kind."""
     kinds = sorted({*given, *counted})
     wrong = sum(given.get(kind, 0) != counted.get(kind, 0) for kind in kinds)
-    what = "cells handed to place and route against those that were counted"
+    what = "cells handed to place and route against the counted cells"
     return artifacts.check("placed = counted cells", 0, wrong, sum(counted.values()), what)
 
 
 def missed(board: Board, best: Routed, seeds: Sequence[int], layers: Mapping[str, str]) -> str:
-    """One sentence: by how much the board's clock is missed, where, and what helps."""
+    """One sentence: by how much the board's clock is missed, where, and what would help."""
     short = 1e3 / best.mhz - 1e3 / board.clock_mhz
     runs = f"the best of {len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]}"
-    text = f"bitstream: {runs} reaches {best.mhz:.1f} MHz and {board.name} runs at {board.clock_mhz:g} MHz"
+    text = f"bitstream: {runs} reaches {best.mhz:.1f} MHz, but {board.name} runs at {board.clock_mhz:g} MHz"
     if not best.paths:
-        return f"{text}, missed by {short:.2f} ns; give more seeds (SEEDS=), or a larger INTERVAL."
+        return f"{text}, missed by {short:.2f} ns; use more seeds (SEEDS=), or a larger INTERVAL."
     row = paths.row(best.paths[0], 0, layers)
     where = " → ".join(row["operators"])
     text += f", missed by {short:.2f} ns in {where} ({row['routing_ns']:.1f} of {row['ns']:.1f} ns in wires)"
     if len(row["operators"]) > 1:
         last = row["operators"][-1]
         cut = f'FOLDING= with {{"{last}": {{"depth": 2}}}}'
-        return f"{text}; a FIFO in front of one of them cuts the path ({cut})."
-    return f"{text}; fewer pe or simd there (FOLDING=), or a larger INTERVAL, shorten it."
+        return f"{text}; a FIFO before one of them breaks the path ({cut})."
+    return f"{text}; reduce pe or simd there (FOLDING=), or use a larger INTERVAL."

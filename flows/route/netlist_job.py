@@ -4,8 +4,8 @@ run in the folder that holds its files.
 The job: {"family", "sources": [SystemVerilog of shell and board top], "ports": the file of the netlist that
           has xf_top, "netlist": [files of the accelerator's netlist], "out": the JSON file to write}.
 
-The shell is mapped around a black box, and the accelerator's own netlist put into it as it is: nothing of it
-is mapped again, so that what is placed is what was counted and proven.
+The shell is mapped around a black box, and the accelerator's own netlist is inserted unchanged, so that the
+placed netlist is the counted and verified one.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Critical paths by operator: names of cells survive synthesis, and the first parts name the layer."""
+"""Critical paths by operator: cell names survive synthesis, and their first parts name the layer."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 from xnorforge.hw.routing import LateNet, TimingPath
 
-# The instance of a layer in a name of a cell or net; Yosys' own names have a backslash in front.
+# The instance of a layer in a name of a cell or net; Yosys' own names are preceded by a backslash.
 LAYER = re.compile(r"(?:^|[.\\])u_(layer_\d+_\w+)")
 SHELL = re.compile(r"(?:^|[.\\])u_(?:shell|requests|bridge)\b")
 
@@ -16,11 +16,11 @@ def operator(name: str, layers: Mapping[str, str]) -> str:
     """The operator that a cell or net belongs to.
 
     Args:
-        name: as the tool gives it.
+        name: from the tool.
         layers: {module of a layer: its operator}.
 
     Returns:
-        The operator's name, "shell", or "top" for what joins operators.
+        The operator's name, "shell", or "top" for connections between operators.
     """
     found = LAYER.search(name)
     if found and found[1] in layers:
@@ -29,9 +29,9 @@ def operator(name: str, layers: Mapping[str, str]) -> str:
 
 
 def row(path: TimingPath, seed: int, layers: Mapping[str, str]) -> dict[str, Any]:
-    """A path for the record: which operators its cells are in, in their order, and where the time goes.
+    """A path for the record: the operators of its cells, in order, and where the time is spent.
 
-    Nets do not count for the operators: one between two operators is called after either of them.
+    Nets do not count for the operators, because a net between two operators may be named after either.
     """
     cells = [hop for hop in path.hops if hop.kind != "routing"]
     named = [operator(hop.name, layers) for hop in cells]

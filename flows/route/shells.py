@@ -1,4 +1,4 @@
-"""What stands around an accelerator in a bitstream, as `[shell]` of its board's file chooses."""
+"""The logic around an accelerator in a bitstream, as selected by `[shell]` of its board's file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ class RoutedShell:
 
     Attributes:
         sources: SystemVerilog of the library, in reading order.
-        included: what these include.
-        texts: {file: text} of what is generated, read behind them; the top last.
+        included: files that they include.
+        texts: {file: text} of generated files, read after them; the top is last.
         instance: of `xf_top`: the first part of the names of the accelerator's cells.
         about: one line for the record.
     """

@@ -1,8 +1,8 @@
-"""Resources: every layer through Yosys, in processes side by side, kept by what went in (`mapping.py`) and
-summed per operator.
+"""Resources: every layer is synthesised by Yosys, in parallel processes; results are cached by their inputs
+(`mapping.py`) and summed per operator.
 
-What is counted is the netlist that `netlist/` holds, that the netlist simulation runs, and that place and
-route (flows/route) starts from. Nothing is estimated here, and no clock is stated.
+The counted netlist is the one in `netlist/`, which the netlist simulation runs and from which place and route
+(flows/route) starts. Nothing is estimated here, and no clock is stated.
 """
 
 import re
@@ -23,7 +23,7 @@ from xnorforge.hw import boards, families
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.wrap import headers, library
 
-# A cell in a netlist of `write_verilog -noattr`: its type stands two columns in, before parameters or a name.
+# A cell in a netlist of `write_verilog -noattr`: its type is indented by two, before parameters or a name.
 _CELL = re.compile(r"^  ([A-Za-z]\w*) (?:#\(|\S+ {1,2}\()$", re.MULTILINE)
 
 
@@ -33,14 +33,14 @@ def synthesise(acc: Path, net_dir: Path, jobs: int = 2) -> dict:
     Args:
         acc: folder of one board's accelerator, with `fold.json` and `rtl/`.
         net_dir: folder of the network; named in the record.
-        jobs: Yosys processes at a time.
+        jobs: number of parallel Yosys processes.
 
     Returns:
-        The record: `operators` (per operator its cells and resources), `top` (the same for what joins them),
+        The record: `operators` (per operator its cells and resources), `top` (the same for the connections),
         `total`, `capacity`, `board`, `part`, `family`, `synthesis` (the commands of one layer).
 
     Raises:
-        UserError: the design is larger than the part; the text says what is over.
+        UserError: the design exceeds the part; the text says which resources.
         ToolMissing: pyosys is not installed.
     """
     acc = Path(acc)
@@ -84,8 +84,8 @@ def synthesise(acc: Path, net_dir: Path, jobs: int = 2) -> dict:
 
 
 def count(ops: list[HwOp], family: str, jobs: int = 2) -> list[dict]:
-    """Resources of operators, each synthesised by itself, as those of a layer in `synth.json`; kept like
-    these.
+    """Resources of operators, each synthesised separately, in the form of a layer in `synth.json`; cached in
+    the same way.
 
     Raises:
         ToolMissing: pyosys is not installed.
@@ -110,18 +110,18 @@ def _needs_yosys() -> None:
     if find_spec("pyosys") is None:
         raise ToolMissing(
             "synth: the Python package pyosys (Yosys) is missing; "
-            "`make build` installs it with the locked set."
+            "run `make build`, which installs it, or reinstall xnorforge with pip."
         )
 
 
 def _own(counted: dict[str, int], modules: list[str], family: str) -> dict:
-    """Cells and resources of a module without the layers it instantiates."""
+    """Cells and resources of a module without its instantiated layers."""
     own = {kind: count for kind, count in counted.items() if kind not in modules}
     return {"cells": own, **cells.resources(own, family)}
 
 
 def _netlist_check(mapped: dict[str, Mapped]) -> dict:
-    """The cells that stand in the netlist files against Yosys' count of them, per module and type."""
+    """The cells in the netlist files against Yosys' count of them, per module and type."""
     wrong = 0
     for one in mapped.values():
         present = Counter(_CELL.findall(one.text))
@@ -133,7 +133,7 @@ def _netlist_check(mapped: dict[str, Mapped]) -> dict:
 
 
 def _sum_check(own: dict[str, dict], total: dict[str, float], family: str) -> dict:
-    """Resources summed over operators and top against those of all cells thrown together."""
+    """Resources summed over operators and top against those of all cells together."""
     together: Counter[str] = Counter()
     for one in own.values():
         together.update(one["cells"])
@@ -162,13 +162,13 @@ def over_capacity(board: boards.Board, total: dict[str, float], interval: int) -
         )
         has = " and ".join(f"{_number(board.capacity[name] * unit[name][1])}" for name in over)
         raise UserError(
-            f"{board.name}: the design takes {takes} and the part has {has}; "
-            f"ask for more than {interval:,} cycles per frame or pick another board."
+            f"{board.name}: the design needs {takes}, but the part has {has}; "
+            f"use an interval of more than {interval:,} cycles per frame or pick another board."
         )
 
 
 def cache_dir() -> Path:
-    """Where synthesised layers are kept."""
+    """The folder of cached synthesis results."""
     return artifacts.cache_dir() / "yosys"
 
 

@@ -1,8 +1,8 @@
-"""What mapped cells take of a part, by the table of the family: the figures of synth.json.
+"""Resources of mapped cells, by the table of the family: the figures of synth.json.
 
 Counts are Yosys cells before packing and routing. A fractured LUT pair (LUT6_2) is one LUT, an inverter is
-one LUT, and a memory in LUTs is counted by the LUT sites it occupies. A cell that the table does not know
-stops the build.
+one LUT, and a memory in LUTs counts as the LUT sites that it occupies. A cell that is not in the table stops
+the build.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,10 +22,10 @@ def resources(cells: Mapping[str, int], family: str) -> dict[str, float]:
 
     Returns:
         {resource: amount} over `RESOURCES`; `bram36` counts a RAMB18 as one half, `carry`
-        the carry cells of the family, all others are whole numbers.
+        the carry cells of the family; all others are whole numbers.
 
     Raises:
-        KeyError: a cell type that the table does not know; nothing is left out in silence.
+        KeyError: a cell type that is not in the table; nothing is silently left out.
     """
     table = families.load(family).cells
     total: dict[str, float] = dict.fromkeys(RESOURCES, 0)
@@ -46,8 +46,8 @@ def add(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
 
 
 def used(total: Mapping[str, float], name: str) -> float:
-    """The amount of a board's resource; boards name the carry cell of their family, and the LUT of those
-    slices that can be memory as `lut_memory`.
+    """The amount of a board's resource; boards use the name of their family's carry cell, and `lut_memory`
+    for the LUTs of slices that can be memory.
     """
     if name == "lut_memory":
         return total.get("lut_ram", 0) + total.get("srl", 0)

@@ -1,5 +1,5 @@
-"""What the synthesis of a layer depends on: texts, parameters and contents of memories, and neither its name
-nor its place in the network. Equal layers of one network or of two have one result.
+"""The inputs of a layer's synthesis: texts, parameters and memory contents, but neither its name nor its
+position in the network. Equal layers of one or two networks share one result.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-NAME = "xf_layer"  # of the module of every layer, while it is mapped and in the cache
+NAME = "xf_layer"  # module name of every layer during mapping and in the cache
 _DEFINED = re.compile(r"^\s*(?:module|package|interface)\s+(?:automatic\s+)?(\w+)", re.MULTILINE)
 _WORD = re.compile(r"\w+")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -31,7 +31,7 @@ def layer_files(folder: Path, rtl: dict, layer: dict) -> dict[str, str]:
 
 
 def top_files(folder: Path, rtl: dict) -> dict[str, str]:
-    """The same of the top: of the layers in it only their ports."""
+    """The same for the top, with only the ports of its layers."""
     texts = {rtl["top"]: bare((folder / rtl["top"]).read_text())}
     ports = {
         layer["file"]: bare((folder / layer["file"]).read_text()).partition(");")[0]
@@ -41,7 +41,7 @@ def top_files(folder: Path, rtl: dict) -> dict[str, str]:
 
 
 def library_used(folder: Path, rtl: dict, texts) -> dict[str, str]:
-    """The files of the library, headers included, that texts name, or that these name: {file: text}, in
+    """The library files, headers included, that texts refer to directly or indirectly: {file: text}, in
     reading order.
     """
     known = {name: (folder / name).read_text() for name in [*rtl["headers"], *rtl["library"]]}
@@ -59,7 +59,7 @@ def library_used(folder: Path, rtl: dict, texts) -> dict[str, str]:
 
 @lru_cache(1)
 def _uses(files: tuple[tuple[str, str], ...]) -> dict[str, tuple[list[str], set[str]]]:
-    """Of each file what it defines, and all its words; one design asks for this once per layer."""
+    """For each file, what it defines and all its words; computed once per layer of a design."""
     plain = {name: bare(text) for name, text in files}
     return {name: (_DEFINED.findall(text), set(_WORD.findall(text))) for name, text in plain.items()}
 
@@ -71,11 +71,11 @@ def bare(text: str) -> str:
 
 
 def module_renamed(text: str, module: str, name: str = NAME) -> str:
-    """A text in which `module` is called `name`, also where it begins the name of a memory file."""
+    """A text in which `module` is renamed to `name`, including as prefix of a memory file's name."""
     return re.sub(rf"\b{re.escape(module)}(?=_[A-Za-z]+\.mem\b|\b)", name, text)
 
 
 def key(files: dict[str, str], commands: list[str]) -> str:
-    """What a result is kept under: files in their order, commands and version of Yosys."""
+    """The cache key of a result: files in order, commands and version of Yosys."""
     stated = json.dumps([commands, version("pyosys"), list(files.items())])
     return hashlib.sha256(stated.encode()).hexdigest()[:32]

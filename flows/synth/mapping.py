@@ -1,8 +1,8 @@
-"""Every module of a design through Yosys, each result kept under what it depends on (`content.py`).
+"""Synthesis of every module of a design with Yosys; each result is cached by its inputs (`content.py`).
 
-Layers with memories or generated modules are mapped by themselves, under one name for all, so that equal ones
-give equal netlists whatever they are called. The top and the layers without memories that are not kept yet
-share one process, as most of them take less time than its start. Each of them is kept by itself.
+Layers with memories or generated modules are mapped separately, under one common module name, so that equal
+layers give equal netlists whatever their names. The top and the uncached layers without memories share one
+process, because most of them take less time than its start. Each of them is cached separately.
 """
 
 import json
@@ -28,13 +28,13 @@ TOP = "xf_top"
 
 @dataclass(frozen=True)
 class Module:
-    """A module whose netlist is wanted.
+    """A module whose netlist is needed.
 
     Attributes:
         name: in the design.
-        files: what its synthesis reads; of a layer under the name `content.NAME`.
-        place: the folder where its result is kept.
-        alone: whether it is mapped by itself.
+        files: the inputs of its synthesis; for a layer, under the name `content.NAME`.
+        place: the folder of its cached result.
+        alone: whether it is mapped separately.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Mapped:
 
 
 def modules(folder: Path, rtl: dict, family: str, cache: Path, layers: list[dict]) -> list[Module]:
-    """The modules of these layers of `rtl/`, and the top's where the record names one."""
+    """The modules of these layers of `rtl/`, and of the top if the record names one."""
     own = [_module(content.layer_files(folder, rtl, layer), layer, family, cache) for layer in layers]
     if "top" not in rtl:
         return own
@@ -67,10 +67,10 @@ def _module(files: dict[str, str], layer: dict, family: str, cache: Path) -> Mod
 
 
 def map_all(folder: Path, rtl: dict, family: str, found: list[Module], jobs: int) -> dict[str, Mapped]:
-    """Results of modules by name, from the cache or from Yosys, at most `jobs` processes at a time.
+    """Results of modules by name, from the cache or from Yosys, in at most `jobs` parallel processes.
 
     Raises:
-        UserError: Yosys cannot map one.
+        UserError: Yosys cannot map one of them.
     """
     missing = {one.place: one for one in found if not one.place.is_dir()}
     alone = [one for one in missing.values() if one.alone or "top" not in rtl]
@@ -86,7 +86,7 @@ def map_all(folder: Path, rtl: dict, family: str, found: list[Module], jobs: int
 
 
 def layer_job(files: dict[str, str], family: str) -> dict[str, Any]:
-    """The Yosys job of a layer by itself; `folder`, where the result goes, is left open."""
+    """The Yosys job of a separate layer; the caller sets `folder`, the destination of the result."""
     sources = [name for name in files if name.endswith(".sv")]
     return _job(family, content.NAME, [content.NAME], sources, [])
 
@@ -119,7 +119,7 @@ def _map_alone(one: Module, family: str) -> None:
 
 
 def _map_shared(folder: Path, rtl: dict, family: str, shared: list[Module]) -> None:
-    """The top, whether it is kept already or not, with layers; the other layers stay black boxes."""
+    """The top, whether cached or not, together with layers; the other layers stay black boxes."""
     names = {one.name for one in shared}
     layers = [layer for layer in rtl["layers"] if layer["module"] in names]
     stubs = [layer for layer in rtl["layers"] if layer["module"] not in names]
@@ -137,7 +137,7 @@ def run_yosys(
     """One Yosys process in `folder`: cells by type and the netlist's text, of every module of the job.
 
     Raises:
-        UserError: Yosys fails; the text names what was mapped by `called`.
+        UserError: Yosys fails; the text names the module as `called`.
     """
     with tempfile.TemporaryDirectory() as results, tempfile.NamedTemporaryFile("w", suffix=".json") as stated:
         json.dump({**job, "folder": results}, stated)

@@ -1,4 +1,4 @@
-"""What a board is: data in `hw/boards/<name>/board.toml`, read here and checked."""
+"""Boards: data in `hw/boards/<name>/board.toml`, which is read and checked here."""
 
 import re
 import tomllib
@@ -22,21 +22,22 @@ ADDRESS = re.compile(r"https?://[^\s\"'<>`\\]+")
 
 @dataclass(frozen=True)
 class Board:
-    """One board.
+    """A board.
 
     Attributes:
-        name: folder name, the key on the command line.
+        name: folder name, the value of the option BOARD.
         title: name and maker, for reports.
         part: the device as its maker spells it.
-        family: a folder of hw/families; decides how Yosys maps and what the cells are called.
-        clock_mhz, clock_kind: clock in MHz and where that figure comes from.
-        interval: cycles per frame that a folding aims at where neither the network nor the user says.
-        capacity: what the part has: `lut`, `ff`, `bram36`, `dsp`, and the carry cells where the family counts
+        family: a folder in hw/families; decides how Yosys maps and what the cells are called.
+        clock_mhz: clock in MHz.
+        clock_kind: where the clock figure comes from.
+        interval: target in cycles per frame where neither the network nor the user gives one.
+        capacity: resources of the part: `lut`, `ff`, `bram36`, `dsp`, and carry cells where the family counts
             them.
-        links: addresses of the board's and the part's documentation.
-        shell: of a bitstream: `kind` (`shell_kind`), `pins` {role: pin}, `low` (roles whose pin is low when
-            it says yes), `baud` of a serial line, `clock_mhz` of the oscillator where the clock comes from a
-            pin; empty where no bitstream is made.
+        links: addresses of the documentation of board and part.
+        shell: how a bitstream is made: `kind` (`shell_kind`), `pins` {role: pin}, `low` (active-low roles),
+            `baud` of a serial line, `clock_mhz` of the oscillator where the clock comes from a pin; empty if
+            no bitstream is made.
     """
 
     name: str
@@ -57,19 +58,19 @@ class Board:
 
     @property
     def shell_kind(self) -> str:
-        """The folder of hw/shells that a bitstream has around the accelerator: "uart", "dma" or "gp"."""
+        """The shell around the accelerator in a bitstream: "uart", "dma" or "gp", a folder in hw/shells."""
         return self.shell.get("kind", SHELL_KINDS[0])
 
     @property
     def simulates_placed(self) -> bool:
-        """Whether the cells of the part have models as they are placed, for the netlist behind a route."""
+        """Whether the placed cells of the part have models, so that a placed netlist can be simulated."""
         return families.placed_models(self.family) is not None
 
     def interval_for(self, net: str) -> int:
-        """Cycles per frame to aim at for a network: its own, or the board's where its file states none.
+        """The target in cycles per frame for a network: its own, or the board's if its file states none.
 
         Args:
-            net: its name; a method or run may stand behind it, and it may be no network of ours.
+            net: its name, which may be followed by a method or run, and may be unknown here.
         """
         return networks.interval(net) or self.interval
 
@@ -78,8 +79,8 @@ def load(name: str) -> Board:
     """Read a board by its folder name.
 
     Raises:
-        UserError: no such board (the text names those that exist and the nearest); or its file cannot be
-            read, lacks a field, has one that no board has, or holds in one what does not belong there.
+        UserError: there is no such board (the text names those that exist and the nearest); or its file
+            cannot be read, lacks a field, or has an unknown field or value.
     """
     path = place("hw.boards", name) / "board.toml"
     data = _read(path)
@@ -89,18 +90,18 @@ def load(name: str) -> Board:
         if not isinstance(given, dict) or key not in given:
             if name_of in OPTIONAL:
                 continue
-            raise UserError(f"{path}: has no {name_of}; give {words}.")
+            raise UserError(f"{path}: {name_of} is missing; give {words}.")
         if not fits(given[key]):
-            raise UserError(f"{path}: {name_of} = {given[key]!r} cannot be; give {words}.")
+            raise UserError(f"{path}: {name_of} = {given[key]!r} is not valid; give {words}.")
     there = {name_of.partition(".")[0] for name_of in FIELDS}
     if stray := [*(set(data) - there), *(f"clock.{key}" for key in set(data["clock"]) - {"mhz", "kind"})]:
-        raise UserError(f"{path}: {min(stray)} is no field of a board; it has {', '.join(FIELDS)}.")
+        raise UserError(f"{path}: unknown field {min(stray)}; use {', '.join(FIELDS)}.")
     if data["family"] not in families.names():
         raise unknown(f"{path}: family", data["family"], families.names())
     units = families.load(data["family"]).units
     if strange := sorted(set(data["capacity"]) - set(units)):
         raise UserError(
-            f"{path}: capacity.{strange[0]} is no resource of the family {data['family']}; it counts "
+            f"{path}: capacity.{strange[0]} is not a resource of the family {data['family']}; use "
             f"{', '.join(units)}."
         )
     clock = data.pop("clock")
@@ -111,14 +112,14 @@ def _read(path: Path) -> dict:
     """A TOML file; a pipe, a device or a very long file is not opened."""
     try:
         if path.exists() and not path.is_file():
-            raise ValueError("it is no regular file")
+            raise ValueError("it is not a regular file")
         if path.exists() and path.stat().st_size > MOST_BYTES:
             raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
         return tomllib.loads(path.read_text())
     except (OSError, ValueError, RecursionError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise UserError(
-            f"{path}: no board can be read ({why}); write the fields {', '.join(FIELDS)}."
+            f"{path}: cannot be read as a board ({why}); write the fields {', '.join(FIELDS)}."
         ) from error
 
 
@@ -131,9 +132,7 @@ def _count(value) -> bool:
 
 
 def _shell(value) -> bool:
-    """Whether a table is of the shell of a bitstream: its kind, pins by role, those of them that are active
-    low, a rate, maybe an oscillator.
-    """
+    """Whether a table describes a shell: kind, pins by role, active-low roles, baud, maybe an oscillator."""
     if not isinstance(value, dict) or set(value) - {"kind", "pins", "low", "baud", "clock_mhz"}:
         return False
     kind, baud = value.get("kind", SHELL_KINDS[0]), value.get("baud")
@@ -149,32 +148,32 @@ def _shell(value) -> bool:
 
 # {field: (what it holds, whether a value is that)}
 FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
-    "title": ("a line of text, name and maker", _line),
+    "title": ("a line of text: name and maker", _line),
     "part": (
-        "the device as its maker spells it, letters, digits and _ . / + -",
+        "the device as its maker spells it (letters, digits and _ . / + -)",
         lambda value: _line(value) and PART.fullmatch(str(value)) is not None,
     ),
-    "family": ("the name of a folder of hw/families", _line),
+    "family": ("the name of a folder in hw/families", _line),
     "interval": ("a whole number of cycles above 0", _count),
     "clock.mhz": (
         "MHz, a number above 0 and up to 10,000",
         lambda value: isinstance(value, int | float) and value is not True and 0 < value <= 10_000,
     ),
-    "clock.kind": ("a line of text, where the clock comes from", _line),
+    "clock.kind": ("a line of text: where the clock comes from", _line),
     "capacity": (
-        f"whole numbers above 0 for {', '.join(NEEDED)} and what else the family counts",
+        f"whole numbers above 0 for {', '.join(NEEDED)} and the other resources of the family",
         lambda value: isinstance(value, dict) and all(map(_count, value.values())) and {*NEEDED} <= {*value},
     ),
     "links": (
-        "addresses that begin with https://",
+        "addresses that start with https://",
         lambda value: (
             isinstance(value, dict)
             and all(isinstance(one, str) and ADDRESS.fullmatch(one) for one in value.values())
         ),
     ),
     "shell": (
-        "what a bitstream needs: kind (uart, dma or gp), pins by role, low (roles of these), baud of a "
-        "serial line, and clock_mhz where the clock comes from a pin",
+        "a table: kind (uart, dma or gp), pins (by role), low (roles that are active low), baud (of a "
+        "serial line) and clock_mhz (where the clock comes from a pin)",
         _shell,
     ),
 }

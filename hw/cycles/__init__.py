@@ -1,9 +1,9 @@
-"""The cycle model: in which cycle every beat of every stream of a folded graph is transferred, exactly as in
-its RTL, without simulating it.
+"""The cycle model: the cycle in which every beat of every stream of a folded graph is transferred, exactly as
+in its RTL, without simulating the RTL.
 
-Values decide nothing about time, so an operator is a table of steps (`cycles.py` of its folder, see
-`xnorforge.hw.ops._timing`), and one compiled kernel moves the beats of all of them. Where nothing pauses, it
-does so until every part of the network repeats itself, and leaves out the frames that do so.
+Timing does not depend on data, so an operator is a table of steps (`cycles.py` in its folder, see
+`xnorforge.hw.ops._timing`), and one compiled kernel moves the beats of all operators. Without pauses it stops
+as soon as every part of the network repeats itself, and skips the frames that would repeat.
 """
 
 from collections.abc import Collection
@@ -22,14 +22,14 @@ from xnorforge.hw.ops.base import HwOp
 
 @dataclass(frozen=True)
 class Work:
-    """What an operator does in the cycles of a run.
+    """How an operator spends the cycles of a run.
 
     Attributes:
         busy: cycles in which its pipeline does a step.
-        starved: cycles in which it could and waits for input.
-        blocked: cycles in which it stands still for its readers.
-        fill: most beats in its buffer right after a transfer into it; None without a buffer, and where cycles
-            of its streams are not kept.
+        starved: cycles in which it waits for input.
+        blocked: cycles in which it waits for its readers.
+        fill: highest number of beats in its buffer; None without a buffer, and if the cycles of its streams
+            are not kept.
         waits: "input" or "readers", what it waits for at the end.
     """
 
@@ -42,13 +42,13 @@ class Work:
 
 @dataclass(frozen=True)
 class Repeat:
-    """Frames that are like those before them.
+    """Frames that repeat those before them and are skipped.
 
     Attributes:
-        after: so many frames that were moved come before.
-        frames: how many.
-        together: so many frames are repeated, one behind the other.
-        periods: {tensor: cycles from one of its beats to the same one so many frames later}.
+        after: number of frames simulated before.
+        frames: number of skipped frames.
+        together: length of the repeating group, in frames.
+        periods: {tensor: cycles from a beat to the same beat of the next group}.
     """
 
     after: int
@@ -59,22 +59,21 @@ class Repeat:
 
 @dataclass(frozen=True)
 class Course:
-    """What the model finds.
+    """The result of a run.
 
     Attributes:
-        moved: {tensor: cycle of the transfer of every beat, int64 (beats,)} of the frames that were moved
-            beat by beat; fewer than all in a deadlock; of streams whose cycles are kept.
-        stopped: whether beats are left that nothing can move any more.
-        simulated: how many frames these are.
-        frames: how many were given.
-        repeats: those that were not moved, in order.
+        moved: {tensor: cycle of the transfer of every beat, int64 (beats,)} for the simulated frames and the
+            streams whose cycles are kept; fewer than all in a deadlock.
+        stopped: whether beats are left that cannot move, that is, a deadlock.
+        simulated: number of simulated frames.
+        frames: number of requested frames.
+        repeats: the skipped frames, in order.
         beats: {tensor: beats of a frame}.
-        result: the tensor the first stream out carries.
-        given: the tensor the first stream in carries.
+        result: tensor of the first output stream.
+        given: tensor of the first input stream.
         operators: {name: Work} in all frames.
-        waiting: {operator: those whose reading or giving it waits for at the end}.
-        last: {name: cycles that the last moved frame added to Work's (busy, starved, blocked)}; where nothing
-            pauses.
+        waiting: {operator: operators it is blocked on at the end}.
+        last: {name: (busy, starved, blocked) cycles of the last simulated frame}, without pauses.
     """
 
     moved: dict[str, np.ndarray]
@@ -103,15 +102,13 @@ class Course:
 
     @property
     def deadlock(self) -> dict[str, str]:
-        """{operator: what it waits for, "input" or "readers"} where beats are left that nothing can move any
-        more; empty where every beat of every stream came.
-        """
+        """{operator: what it waits for, "input" or "readers"} in a deadlock; empty without one."""
         return {name: work.waits for name, work in self.operators.items()} if self.stopped else {}
 
     @property
     def ring(self) -> list[str]:
-        """Operators of a deadlock of which each waits for the next one, and the last for the first; empty
-        where there is none.
+        """Operators of a deadlock, each of which waits for the next one and the last for the first; empty if
+        there is no such ring.
         """
         graph = nx.DiGraph((name, other) for name, others in self.waiting.items() for other in others)
         if not self.deadlock or nx.is_directed_acyclic_graph(graph):
@@ -128,21 +125,19 @@ class Course:
 
     @property
     def interval(self) -> int | list[int] | None:
-        """Cycles per frame in the steady state: the gap, where the last three agree, else the list of
-        gaps.
-        """
+        """Cycles per frame in the steady state: the gap if the last three are equal, else all gaps."""
         last = self.gaps[-3:]
         return None if not last else last[0] if len(set(last)) == 1 else self.gaps
 
     @property
     def latency(self) -> int | None:
-        """Cycles from the first input beat to the first output beat; None where none came."""
+        """Cycles from the first input beat to the first output beat; None if none left."""
         return self._until(0)
 
     @property
     def answer(self) -> int | None:
-        """Cycles from the first input beat to the last output beat of the first frame; None where it did not
-        come.
+        """Cycles from the first input beat to the last output beat of the first frame; None if it did not
+        leave.
         """
         return self._until(self.beats[self.result] - 1)
 
@@ -152,15 +147,14 @@ class Course:
 
 
 class CycleModel:
-    """The tables of a folded graph, or of operators that stand alone.
+    """The cycle model of a folded graph, or of operators outside a graph.
 
     Args:
-        ops: in stream order.
-        bench: they stand on the operator bench: nothing travels beside their streams, so no frame waits for
-            flags.
+        ops: operators in stream order.
+        bench: whether they are on the operator bench, where no frame waits for flags.
 
     Raises:
-        UserError: an operator has no row; the text names it.
+        UserError: the model does not cover an operator; the text names it.
     """
 
     def __init__(self, ops: list[HwOp], bench: bool = False):
@@ -177,7 +171,7 @@ class CycleModel:
         self.memory = max(map(self.remembered, range(len(ops))))
 
     def with_operator(self, index: int, op: HwOp) -> "CycleModel":
-        """The same with one operator in place of one that has the same streams."""
+        """A copy in which one operator is replaced by another with the same streams."""
         other = copy(self)
         other.ops = [*self.ops[:index], op, *self.ops[index + 1 :]]
         row = _timing.row_of(op, part(op, "cycles"))
@@ -186,13 +180,13 @@ class CycleModel:
         return other
 
     def with_depth(self, index: int, depth: int) -> "CycleModel":
-        """The same with another depth of a FIFO."""
+        """A copy with another depth of a FIFO."""
         fifo = deepcopy(self.ops[index])
         fifo.set_nodeattr("depth", depth)
         return self.with_operator(index, fifo)
 
     def remembered(self, index: int) -> int:
-        """So many frames before one of its cycles, none matters to an operator."""
+        """Number of earlier frames that the cycles of an operator can depend on, plus one."""
         op, given = self.ops[index], min(stream.beats for stream in self.ops[index].out_streams())
         return 1 + self.timings[index].memory(op.in_stream().beats, given)
 
@@ -208,14 +202,14 @@ class CycleModel:
         """Send frames back to back through the operators.
 
         Args:
-            frames: how many.
-            stall: pauses, as `sim.cosim.run` takes them.
-            seed: of the pauses, which are those of `sim.cosim.run` with this seed.
-            lane: on which lane of a bench the operators stand; its pauses are its own.
-            pace: cycles per frame at which sources that do not pause offer their beats evenly; 0 as soon as
-                they can.
-            watched: operators of whose streams the cycles are kept, and how full they were; besides, those of
-                the streams at the ends. None: all, which takes twice as long where there are many beats.
+            frames: number of frames.
+            stall: pauses, as for `sim.cosim.run`.
+            seed: seed of the pauses, which equal those of `sim.cosim.run`.
+            lane: lane of the operators on a bench, which has its own pauses.
+            pace: cycles per frame at which sources without pauses offer their beats evenly; 0: as soon as
+                possible.
+            watched: operators whose fill and stream cycles are kept, in addition to the streams at both ends.
+                None: all, which takes twice as long for many beats.
         """
         pauses = Pauses.of(stall)
         tables = Tables(self, frames, pace, not pauses.any, watched)

@@ -1,4 +1,4 @@
-"""When streams pause: seeded, and the same in Verilator (sim/stream.cpp) as in the cycle model."""
+"""Seeded pauses of streams, equal in Verilator (sim/stream.cpp) and the cycle model."""
 
 from dataclasses import dataclass
 

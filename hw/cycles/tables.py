@@ -168,7 +168,7 @@ class Tables:
         return [self.number[tensor] for tensor in tensors]
 
     def _let(self, source: int, reader: int, ahead: int) -> None:
-        """Frames wait at the first source until the one so many before has left a reader."""
+        """At most `ahead` frames are between the first source and a reader."""
         self.nodes[reader, kernel.LETS] = source
         freed = self.nodes[reader, kernel.FREED_LOGGED] // self.kept
         self.nodes[source, [kernel.LET_BY, kernel.LET_FREES, kernel.AHEAD]] = reader, freed, ahead
@@ -235,9 +235,8 @@ class Tables:
         kernel.move_beats(*self.arguments)
 
     def periods(self, frames: int) -> tuple[int, np.ndarray, np.ndarray] | None:
-        """How many frames ago all was as it is now, when so many frames were moved, and by how many cycles
-        later it is, int64 (streams,) and (nodes,), 0 of a node that remembers nothing; None where some part
-        of the network was never as it is.
+        """Length of the repeating group after this many frames, in frames, and its cycles, int64 (streams,)
+        and (nodes,), 0 for a node without state; None if some part of the network does not repeat yet.
         """
         marks, cycles = np.zeros((2, self.entries), np.int64)
         tables = (self.nodes, self.states, self.streams, self.arguments[5], self.log)
@@ -256,8 +255,7 @@ class Tables:
         return frames - before, of_streams, of_nodes
 
     def repeats(self, frames: int, of_streams: np.ndarray, of_nodes: np.ndarray) -> int:
-        """How many more frames come by these periods after those so many before, `UNLIMITED` where all are
-        one.
+        """Number of frames that can be skipped with these periods; `UNLIMITED` if all periods are equal.
 
         Parts of a network meet in buffers. Where one works faster than the other, neither notices the other
         before the time by which it comes early enough is used up, by their difference in every frame.
@@ -283,7 +281,7 @@ class Tables:
         return many
 
     def skip(self, after: int, frames: int, of_streams: np.ndarray, of_nodes: np.ndarray) -> None:
-        """Behind so many frames that were moved, so many pass by these periods, and more will be moved."""
+        """Skip `frames` frames with these periods, after `after` simulated ones; more will be simulated."""
         self.drifts.append((after, frames, of_streams, of_nodes))
         self.postponed += frames * of_nodes
         arrays = (self.nodes, self.states, self.streams, self.arguments[5])
@@ -326,8 +324,8 @@ class Tables:
         return {name: fill for name, fill in found.items() if fill is not None}
 
     def _last(self, cycles: np.ndarray, stream: int) -> np.ndarray:
-        """Those of a stream, and of frames that were not moved the last, which decide how full a buffer is
-        when beats are moved again.
+        """Transfer cycles of a stream, including the last skipped frames, which determine a buffer's fill
+        when simulation continues.
         """
         beats = int(self.streams[stream, kernel.FRAME_BEATS])
         repeats = [(after, frames, 1, int(streams[stream])) for after, frames, streams, _ in self.drifts]

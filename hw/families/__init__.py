@@ -1,8 +1,8 @@
-"""Part families: how Yosys maps for one, what its cells take of a part, and what its resources are called.
+"""Part families: how Yosys maps for a family, which resources its cells use, and what they are called.
 
-A family is a folder `hw/families/<name>/` whose `family.py` binds a `Family` to the name `FAMILY`. Where the
-folder has models of the mapped cells, `cells.v`, the netlists of the family's boards are simulated; with
-`placed.v`, models of the cells as its tool places them, so are the placed netlists.
+A family is a folder `hw/families/<name>/` whose `family.py` binds a `Family` to the name `FAMILY`. If the
+folder has `cells.v`, models of the mapped cells, netlists for the family's boards can be simulated; with
+`placed.v`, models of the cells after placement, placed netlists can be simulated too.
 """
 
 from dataclasses import dataclass, field
@@ -20,11 +20,11 @@ class Site:
     """A row of the utilisation table.
 
     Attributes:
-        name: as the family's maker calls it.
-        resources: the sum of these is used,
-        cells: and of the mapped cells of these types.
-        capacity: key of a board's capacity, None where the part's figure is not stated.
-        per: so many sites make one of that capacity.
+        name: name of the row in the vendor's terms.
+        resources: resources whose sum is used.
+        capacity: key of a board's capacity; None if the part's figure is not known.
+        per: number of sites that make one unit of that capacity.
+        cells: types of mapped cells that are added to the sum.
     """
 
     name: str
@@ -36,22 +36,21 @@ class Site:
 
 @dataclass(frozen=True)
 class Family:
-    """One family of parts.
+    """A family of parts.
 
     Attributes:
-        synth: the command of Yosys that maps for it.
-        cells: what each mapped cell takes, {cell: {resource: amount}}, resources as in flows/synth/cells.py.
-        units: names of the resources in a board's capacity, for messages: {key: (name, so many make one)}.
+        synth: the Yosys command that maps for it.
+        cells: resources of each mapped cell, {cell: {resource: amount}}, as in flows/synth/cells.py.
+        units: names of the resources in a board's capacity, {key: (name, number that makes one unit)}.
         sites: rows of the utilisation table.
-        renamed: heads of the table of instances that have another name here.
+        renamed: column heads of the table of instances that have another name in this family.
         defines: macros for reading the RTL.
-        simulation: Yosys' own models of the other cells, in its shared folder; of use beside `cells.v` only.
-        vendor_tool: command and name of the tool that makes a bitstream, None where it is an open one.
-        rom_rows: words in a column of weights in block RAM, a power of two; behind them is a register, and
-            a deeper memory has several columns and one more. 0: none; Yosys stacks the blocks.
-        steps: what `synth` runs, where something in it is done otherwise: {synth} stands for that command,
-            {top} for the top module, {block_rams} for `block_rams` without contents, which are put into the
-            cells behind that step.
+        simulation: Yosys' models of the other cells, in its shared folder; used together with `cells.v`.
+        vendor_tool: command and name of the tool that makes a bitstream; None if it is an open one.
+        rom_rows: words in a column of weights in block RAM, a power of two, with a register after them;
+            deeper memories have several columns and one more register. 0: Yosys chooses the blocks.
+        steps: the commands that run in place of `synth`: {synth} stands for that command, {top} for the top
+            module, {block_rams} for `block_rams` without contents, which are added to the cells afterwards.
         block_rams: Yosys' map of block RAMs, in its shared folder.
     """
 
@@ -77,7 +76,8 @@ def load(name: str) -> Family:
     """A family by its folder name.
 
     Raises:
-        UserError: no such family (the text names those that exist and the nearest), or its file makes none.
+        UserError: there is no such family (the text names those that exist and the nearest), or its file
+            does not define one.
     """
     found = getattr(plugins.load(KIND, name, "family"), "FAMILY", None)
     if not isinstance(found, Family):
@@ -89,17 +89,17 @@ def load(name: str) -> Family:
 
 
 def models(name: str) -> Path | None:
-    """The family's models of its mapped cells, for simulating a netlist; None where it has none."""
+    """The family's models of its mapped cells, for simulating a netlist, or None."""
     own = plugins.place(KIND, name) / MODELS
     return own if own.is_file() else None
 
 
 def placed_models(name: str) -> Path | None:
-    """The family's models of cells as they are placed; None where it has none."""
+    """The family's models of its placed cells, or None."""
     own = plugins.place(KIND, name) / PLACED
     return own if own.is_file() else None
 
 
 def modelled() -> list[str]:
-    """Families whose netlists are simulated."""
+    """Families whose netlists can be simulated."""
     return [name for name in names() if models(name)]

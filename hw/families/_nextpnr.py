@@ -77,8 +77,8 @@ def dividers(
             if fits:
                 return reference, round(fed_back), fits[len(fits) // 2]
     raise UserError(
-        f"bitstream: the PLL of {device} makes no {wanted:g} MHz of {source:g} MHz exactly; "
-        f"set a clock in board.toml that is a multiple of {source:g} MHz or a simple part of one."
+        f"bitstream: the PLL of {device} cannot make exactly {wanted:g} MHz from {source:g} MHz; "
+        f"set a clock in board.toml that is a multiple or a simple fraction of {source:g} MHz."
     )
 
 
@@ -162,8 +162,8 @@ def read_report(text: str | bytes, seed: int, program: str, bit: str) -> Routed:
         late = _late(report.get("detailed_net_timings", []), f"posedge {name}")
     except (ValueError, KeyError, TypeError, StopIteration) as error:
         raise UserError(
-            f"the report of {program} (seed {seed}) is cut short or of another form ({error!r}); "
-            "install the version of nextpnr that docs/bitstream.md names."
+            f"the report of {program} (seed {seed}) is truncated or has an unknown format ({error!r}); "
+            "install the nextpnr version that docs/guide/bitstream.md names."
         ) from error
     return Routed(mhz, {kind: one for kind, one in sites.items() if one[0]}, paths, bit, late)
 
@@ -189,7 +189,7 @@ def _latest(delay: float | list[float]) -> float:
     return float(max(delay) if isinstance(delay, list) else delay)
 
 
-HEAD = """// The bitstream's top, generated: {source} MHz to {mhz} MHz, a serial line, the accelerator.
+HEAD = """// Generated top level of the bitstream: PLL ({source} to {mhz} MHz), serial line, accelerator.
 
 module {top} (
   input  clock,

@@ -54,8 +54,8 @@ def overused(program: str, said: str, seed: int) -> str:
     nets = SLOW.findall(said)[:NAMED]
     hardest = f" (slowest to route: {', '.join(nets)})" if nets else ""
     return (
-        f"{program} (seed {seed}) leaves {int(wires):,} wires that several nets claim after {last} "
-        f"iterations{hardest}; give other seeds (SEEDS=4,5,6), or a larger INTERVAL."
+        f"{program} (seed {seed}) still has {int(wires):,} wires claimed by several nets after {last} "
+        f"iterations{hardest}; try other seeds (SEEDS=4,5,6) or a larger INTERVAL."
     )
 
 
@@ -71,8 +71,8 @@ def failure(program: str, said: str, reason: str, seed: int) -> str:
     if nets := list(dict.fromkeys(net.rstrip(".") for net in UNROUTED.findall(said))):
         more = f" and {len(nets) - NAMED:,} more" if len(nets) > NAMED else ""
         return (
-            f"{program} (seed {seed}) finds no route for {', '.join(nets[:NAMED])}{more}; "
-            "give other seeds (SEEDS=4,5,6), or a larger INTERVAL."
+            f"{program} (seed {seed}) found no route for {', '.join(nets[:NAMED])}{more}; "
+            "try other seeds (SEEDS=4,5,6) or a larger INTERVAL."
         )
     if any(words in reason.lower() for words in FULL):
         short = [
@@ -81,6 +81,6 @@ def failure(program: str, said: str, reason: str, seed: int) -> str:
         over = f" ({', '.join(short)})" if short else ""
         return (
             f"{program} (seed {seed}) cannot place the design: {reason}; "
-            f"it does not fit the part after packing{over}, so ask for more cycles per frame (INTERVAL=)."
+            f"it does not fit the part after packing{over}; allow more cycles per frame (INTERVAL=)."
         )
-    return f"{program} (seed {seed}): {reason}; give other seeds (SEEDS=4,5,6), or another of its versions."
+    return f"{program} (seed {seed}): {reason}; try other seeds (SEEDS=4,5,6) or another version of it."

@@ -1,4 +1,4 @@
-"""Operators, one folder each. This package is also the ONNX domain of folded graphs: `xnorforge.hw.ops`."""
+"""Operators, one folder each. This package is also the ONNX domain of folded graphs, `xnorforge.hw.ops`."""
 
 from types import ModuleType
 
@@ -8,7 +8,7 @@ DOMAIN = "xnorforge.hw.ops"
 
 
 def part(op, name: str) -> ModuleType | None:
-    """The file `<name>.py` beside the `op.py` of an operator, None where it has none."""
+    """The module `<name>.py` next to the `op.py` of an operator, or None."""
     package, _, folder = type(op).__module__.removesuffix(".op").rpartition(".")
     if package != DOMAIN or not (plugins.place("hw.ops", folder) / f"{name}.py").is_file():
         return None
@@ -16,7 +16,7 @@ def part(op, name: str) -> ModuleType | None:
 
 
 def __getattr__(name: str):
-    """qonnx asks the domain's module for `custom_op`: op_type -> class, found by folder."""
+    """qonnx asks the domain's module for `custom_op`, {op_type: class}; the folders are the entries."""
     if name == "custom_op":
         return {
             cls.__name__: cls for cls in (plugins.load("hw.ops", op).Op for op in plugins.names("hw.ops"))

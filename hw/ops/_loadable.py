@@ -1,4 +1,4 @@
-"""Operators whose weights a host replaces while frames flow."""
+"""Operators whose weights a host can replace between frames."""
 
 import numpy as np
 
@@ -9,12 +9,12 @@ BANKS = 2
 
 
 class Loadable(HwOp):
-    """An operator whose weights, the template, lie in two banks that are written while frames flow.
+    """An operator whose weights, the template, lie in two banks that can be written at run time.
 
-    Beside its stream every frame carries flags (docs/architecture.md, "Frame flags"): with which bank it is
-    compared, and whether it is learnt, that is becomes the template of the other bank. A host writes a bank
-    over AXI4-Lite. `arrays_of["weights"]` is what both banks hold at power-up; alone, as `execute_node` has
-    it, every frame sees that. What a sequence of such frames gives is stated in sim/templates.py.
+    Every frame carries flags (docs/guide/operators.md): the bank it is compared with, and whether it is
+    learnt, that is, becomes the template of the other bank. A host writes a bank over AXI4-Lite.
+    `arrays_of["weights"]` is the content of both banks at power-up, which `execute_node` uses for every
+    frame. sim/templates.py defines the results of a sequence of frames with flags.
 
     Its module has the side ports `flags_i`, `flags_valid_i`, `frame_done_o`, `load_addr_i`, `load_data_i`,
     `load_valid_i` and `load_error_o`.
@@ -27,7 +27,7 @@ class Loadable(HwOp):
 
     @property
     def registers(self) -> list[int]:
-        """What a host reads from address 0 on, 32 bits each."""
+        """Registers that a host can read from address 0 on, 32 bits each."""
         raise NotImplementedError
 
     def writes(self, weights: np.ndarray, bank: int) -> list[tuple[int, int]]:
@@ -35,7 +35,7 @@ class Loadable(HwOp):
         raise NotImplementedError
 
     def learnt(self, x: np.ndarray) -> np.ndarray:
-        """The templates (N, *shape of weights) that a bank holds after it learnt from inputs (N, *shape)."""
+        """The templates (N, *shape of weights) that are learnt from inputs (N, *shape)."""
         raise NotImplementedError
 
     def holding(self, weights: np.ndarray) -> "Loadable":
@@ -43,12 +43,12 @@ class Loadable(HwOp):
         raise NotImplementedError
 
     def layout(self) -> dict:
-        """How a template lies in the banks, for whoever writes a host (`control` of rtl.json)."""
+        """Layout of a template in the banks, for authors of host programs (`control` of rtl.json)."""
         raise NotImplementedError
 
 
 def loadable(ops: list[HwOp]) -> Loadable | None:
-    """The operator of a network whose template can be replaced, None where there is none.
+    """The operator of a network whose template can be replaced, or None.
 
     Raises:
         UserError: there are several.
@@ -56,7 +56,9 @@ def loadable(ops: list[HwOp]) -> Loadable | None:
     found = [op for op in ops if isinstance(op, Loadable)]
     if len(found) > 1:
         names = " and ".join(op.name for op in found)
-        raise UserError(f"{names} have a template that is replaced at run time; a network can have one.")
+        raise UserError(
+            f"{names} each have a template that is replaced at run time, but a network can have only one."
+        )
     return found[0] if found else None
 
 
@@ -68,5 +70,5 @@ def loadable_of(ops: list[HwOp]) -> Loadable:
     """
     template = loadable(ops)
     if template is None:
-        raise ValueError("no operator of this network has a template that can be loaded")
+        raise ValueError("this network has no operator with a loadable template")
     return template

@@ -1,4 +1,4 @@
-"""What matrix-vector units share: a folded matrix-vector unit's shapes, memories, cycles and cost."""
+"""Base class of folded matrix-vector units: shapes, memories, cycles and cost."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from xnorforge.hw.ops.base import HwOp, Stream
 
 
 def check_matrix(op: HwOp) -> None:
-    """See that streams and arrays fit a matrix of mw x mh and its vectors.
+    """Check that streams and arrays fit a matrix of mw x mh and its vectors.
 
     Raises:
         UserError: a shape or an array does not fit.
@@ -25,24 +25,25 @@ def check_matrix(op: HwOp) -> None:
         shape = [int(size) for size in op.get_nodeattr(key)]
         if prod(shape) != vectors * length:
             raise UserError(
-                f"{op.name}: {key}={shape} holds {prod(shape)} elements, but vectors={vectors} of {length} "
-                "are "
-                f"{vectors * length}; change {key} or vectors."
+                f"{op.name}: {key}={shape} has {prod(shape)} elements, but vectors={vectors} of length "
+                f"{length} have {vectors * length}; change {key} or vectors."
             )
     for key, wanted in (("weights", (mw, mh)), ("bias", (mh,)), ("thresholds", (mh,))):
         given = op.arrays_of.get(key)
         if given is not None and np.shape(given) != wanted:
-            raise UserError(f"{op.name}: {key} have shape {np.shape(given)}; mw={mw}, mh={mh} need {wanted}.")
+            raise UserError(
+                f"{op.name}: {key} have shape {np.shape(given)}, but mw={mw}, mh={mh} need {wanted}."
+            )
 
 
 class Mvu(HwOp):
     """A matrix of one-bit weights times vectors; `simd` elements of a vector and `pe` rows per cycle.
 
     Weights are 0 and 1 and stand for -1 and +1, shape (mw, mh); thresholds, one per row, are optional.
-    A frame has `vectors` vectors of mw elements, each of which makes mh results.
+    A frame has `vectors` vectors of mw elements, each of which becomes mh results.
 
-    The hardware counts, per row, S = start + sum of (x where the weight is 1, else the bitwise inverse of x),
-    x as an unsigned number of `in_bits` bits. A subclass says what S is to the result: `result(x, weights)`
+    Per row the hardware computes S = start + sum of (x where the weight is 1, else the bitwise inverse of x),
+    with x as an unsigned number of `in_bits` bits. A subclass relates S to the result: `result(x, weights)`
     is the contract, `offset(weights)` = S - start - result per row, and `result_bits` the width of a result
     without threshold.
     """
@@ -306,7 +307,7 @@ class Mvu(HwOp):
         return bits_of(self.start_words(weights), self.acc_bits)
 
     def estimate(self) -> dict:
-        """LUT and BRAM36 by the model of docs/operators-mvu.md, fitted to Yosys."""
+        """LUT and BRAM36 by the model of _mvu_cost.py, fitted to Yosys."""
         return replace(self.unit(self.dot(), self.equal_starts()), tables=self.tables()).cost()
 
     def tables(self) -> tuple[float | None, float | None]:
@@ -321,7 +322,7 @@ class Mvu(HwOp):
         return lanes, starts
 
     def sites(self) -> dict[str, int]:
-        """By the model of docs/operators-mvu.md: registers and chains of xf_mvu, counted."""
+        """Registers and carry chains of xf_mvu, counted."""
         unit = self.unit(self.dot(), self.equal_starts())
         return unit.sites(self.weight_sites(), self.late(), self.out_stream().bits, self.shift)
 

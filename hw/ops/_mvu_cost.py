@@ -1,6 +1,4 @@
-"""Cost of a matrix-vector unit in LUTs and block RAMs, as Yosys counts them; the figures behind
-docs/operators-mvu.md.
-"""
+"""Cost of a matrix-vector unit in LUTs and block RAMs, as Yosys counts them."""
 
 from dataclasses import dataclass, replace
 from functools import cache

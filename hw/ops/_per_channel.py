@@ -1,4 +1,4 @@
-"""What operators share that change every element where it is, with constants of its channel."""
+"""Base class of operators that change every element in place, with constants of its channel."""
 
 from typing import ClassVar
 
@@ -9,10 +9,10 @@ MOST_INSIDE = 32  # words of a table up to which it is part of the module that r
 
 
 class PerChannel(HwOp):
-    """Integers (…, C) in, as many elements out; `pe` channels per beat, a beat per cycle.
+    """Integers (…, C) to as many elements; `pe` channels per beat, one beat per cycle.
 
-    `widths` are the attributes that say of which width the result is where the caller decides that: sums are
-    taken modulo 2**out_bits.
+    `widths` are attributes for operators whose result width the caller chooses; results are taken modulo
+    2**out_bits.
     """
 
     widths: ClassVar[dict[str, tuple]] = {"out_bits": ("i", True, 0), "out_signed": ("i", False, 0)}

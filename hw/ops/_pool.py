@@ -1,6 +1,4 @@
-"""What pools share: windows that do not overlap or come one after the other, the line buffer of partial
-results, and its cost.
-"""
+"""Base class of pools: windows that do not overlap, or windows from a Window, and the line buffer's cost."""
 
 from math import prod
 from typing import ClassVar
@@ -15,12 +13,12 @@ from xnorforge.hw.ops.base import HwOp, Stream
 
 
 class Pool(HwOp):
-    """Elements (H, W, C) to one result per channel of every kh x kw window, (H // kh, W // kw, C).
+    """One result per channel of every kh x kw window: elements (H, W, C) to (H // kh, W // kw, C).
 
-    Rows and columns beyond the last whole window are dropped. With windows=1 the input are windows of any
-    kind as `Window` gives them, (OH, OW, kh * kw * C) in the order ky, kx, c, and `ifm` is OH, OW, C; the
-    result is (OH, OW, C), and `stride` says nothing. A subclass states `element` and `result`, the
-    bits and the sign of what comes and leaves, and `reduced`, the meaning.
+    Rows and columns after the last whole window are dropped. With windows=1 the input is windows of any kind
+    from a `Window`, (OH, OW, kh * kw * C) in the order ky, kx, c; then `ifm` is OH, OW, C, the result is (OH,
+    OW, C), and `stride` is ignored. A subclass defines `element` and `result`, the bits and sign of inputs
+    and results, and `reduced`, the operation.
     """
 
     module = "xf_pool"
@@ -42,7 +40,7 @@ class Pool(HwOp):
 
     @property
     def in_windows(self) -> bool:
-        """Whether windows come one after the other, and not pixels."""
+        """Whether the input is windows, not pixels."""
         return bool(self.get_nodeattr("windows"))
 
     def pixels(self) -> tuple[int, int, int, int, int]:
@@ -71,18 +69,18 @@ class Pool(HwOp):
         check_divides(self.name, "pe", self.get_nodeattr("pe"), "channels", ifm[2])
         if self.in_windows:
             if min(kernel) < 1:
-                raise UserError(f"{self.name}: kernel={kernel} is none; use numbers of 1 or more.")
+                raise UserError(f"{self.name}: kernel={kernel} is not valid; use numbers of 1 or more.")
             shape = (*ifm[:2], prod(kernel) * ifm[2])
             return Stream(shape, self.get_nodeattr("pe"), *self.element)
         if kernel != stride:
             raise UserError(
-                f"{self.name}: stride={stride} is not kernel={kernel}, and windows of pixels may not "
-                f"overlap; use {kernel}, or windows=1 behind a Window."
+                f"{self.name}: stride={stride} differs from kernel={kernel}, but windows of pixels must not "
+                f"overlap or leave gaps; use {kernel}, or windows=1 after a Window."
             )
         if min(kernel) < 1 or kernel[0] > ifm[0] or kernel[1] > ifm[1]:
             raise UserError(
                 f"{self.name}: kernel={kernel} does not fit into {ifm[0]} x {ifm[1]} pixels; use a smaller "
-                "one."
+                "kernel."
             )
         return Stream(ifm, self.get_nodeattr("pe"), *self.element)
 

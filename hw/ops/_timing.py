@@ -1,13 +1,13 @@
-"""When an operator takes and gives beats, as tables: what `cycles.py` of an operator's folder states and the
-cycle model (`hw/cycles`) computes with.
+"""The timing of an operator as a table: `cycles.py` in the operator's folder defines it, and the cycle model
+(`hw/cycles`) evaluates it.
 
-An operator is a pipeline whose stages one enable moves. In every cycle in which they move it does one *step*,
-or none where the step's condition is not met. Values decide nothing: steps follow each other in a fixed
-order, which repeats after a *period* (a vector, a row, a frame). A beat is given `latency` moves after
-its step.
+An operator is a pipeline whose stages are advanced by one enable. In every cycle in which it advances it does
+one *step*, or no step if the step's condition is not met. Data has no influence: steps have a fixed order,
+which repeats after a *period* (a vector, a row, a frame). The beat of a step is offered `latency` advances
+after it.
 
-Where input goes through a buffer, a step needs so many beats in it and frees room. Else a step takes its
-beats from the streams themselves, and their ready is the enable.
+With an input buffer, a step needs a number of beats in it and frees room. Without one, a step takes its beats
+from the streams directly, and their ready is the enable.
 """
 
 from collections.abc import Sequence
@@ -21,18 +21,18 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 
-RUNNING = 4  # beats beyond its latency that an operator can have made and not given, at most
+RUNNING = 4  # most beats beyond its latency that an operator has produced and not yet delivered
 
 
 class Stop(IntEnum):
-    """When the stages stand still for an output beat that is offered in cycle v and taken in cycle x.
+    """When the stages stall for an output beat that is offered in cycle v and accepted in cycle x.
 
     READER: v .. x - 1: the enable is the reader's ready.
-    SPARE: v + 1 .. x: a spare register takes the beat meanwhile (hw/rtl/xf_spare.sv).
-    RESULT: while the next beat would be made, up to x (hw/rtl/xf_result.sv, Apart = 1).
-    GIVEN: v .. x: the output register is the one that collects.
-    BEHIND: a register in front of the output one moves on its own; while its beat cannot move on.
-    ROUND: before the last move of a round, as `Rounds` says.
+    SPARE: v + 1 .. x: a spare register holds the beat meanwhile (hw/rtl/xf_spare.sv).
+    RESULT: from the cycle in which the next beat would be produced, up to x (hw/rtl/xf_result.sv, Apart = 1).
+    GIVEN: v .. x: the output register also accumulates.
+    BEHIND: while the register before the output register, which advances on its own, cannot pass its beat on.
+    ROUND: before the last advance of a round, see `Rounds`.
     """
 
     READER = 0
@@ -45,18 +45,18 @@ class Stop(IntEnum):
 
 @dataclass(frozen=True)
 class Work:
-    """Equal steps one after the other.
+    """A number of equal consecutive steps.
 
     Attributes:
-        steps: how many.
-        moves: of the pipeline, for each step.
-        gives: whether each ends with a beat given on every stream out.
-        takes: streams in of which each takes a beat, all in the same cycle.
-        sees: streams in of which a beat must be offered, and stays there.
-        early: the beat is taken as soon as it is offered, and no move of the pipeline is needed.
-        needs: beats of the period that must be in the buffer before the first step; 0 none.
+        steps: number of steps.
+        moves: advances of the pipeline per step.
+        gives: whether each step produces a beat on every output stream.
+        takes: input streams from which each step takes a beat, all in the same cycle.
+        sees: input streams on which a beat must be offered, but is not taken.
+        early: whether the beat is taken as soon as it is offered, without an advance of the pipeline.
+        needs: beats of the period that must be in the buffer before the first step; 0: none.
         frees: beats of the period whose room is free after the last step; 0: no more than before.
-        shuts: after the last step none of it is, until the next step that frees some.
+        shuts: whether the buffer accepts no beat after the last step, until the next step that frees room.
     """
 
     steps: int = 1
@@ -77,13 +77,13 @@ class Work:
 
 @dataclass(frozen=True)
 class Buffer:
-    """What stands in front of the pipeline.
+    """The input buffer of a pipeline.
 
     Attributes:
-        period: beats of input per period.
-        room: beats that can be written after reset, none being read.
+        period: input beats per period.
+        room: beats that can be written after reset before any is read.
         seen: cycles from the transfer of a beat to the first step that can use it.
-        free: cycles from the step that frees its place to the first transfer of another one into it.
+        free: cycles from the step that frees a place to the first transfer of another beat into it.
     """
 
     period: int
@@ -94,10 +94,10 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Rounds:
-    """A pipeline that goes round while what it made waits to be read.
+    """A pipeline that works in rounds while its results wait to be read.
 
-    A step holds one of `places` for a round of `moves`. The last move of a round stands still until all that
-    steps of the round `turns` before the next one made is read.
+    A step occupies one of `places` for a round of `moves` advances. The last advance of a round waits until
+    all results of the round `turns` before the next one have been read.
     """
 
     places: int
@@ -107,18 +107,18 @@ class Rounds:
 
 @dataclass(frozen=True)
 class Timing:
-    """An operator's row of the cycle model.
+    """The timing of an operator in the cycle model.
 
     Attributes:
         works: one period of steps.
-        latency: moves from a step to the cycle in which its beat is offered.
-        stop: when the pipeline stands still.
-        buffer: of the one stream in, if there is one.
-        front: what that stream passes before, if anything; it gives as many beats as it takes.
-        ahead: so many frames may have begun to enter the network whose last step here is not done; None any
-            number.
-        rounds: of a front that stops by rounds: a beat it takes holds a place, and is read when the row's
-            steps for it are done.
+        latency: advances from a step to the cycle in which its beat is offered.
+        stop: when the pipeline stalls.
+        buffer: the buffer of its only input stream, if any.
+        front: a pipeline before the buffer, if any; it returns as many beats as it takes.
+        ahead: number of frames that may have entered the network before their last step here is done; None:
+            any number.
+        rounds: for a front that works in rounds: a beat that it takes occupies a place, and counts as read
+            when the steps for it are done.
     """
 
     works: Sequence[Work]
@@ -131,11 +131,11 @@ class Timing:
 
     @cached_property
     def table(self) -> np.ndarray:
-        """The works, int64 (works, 9)."""
+        """The works as a table, int64 (works, 9)."""
         return np.array([work.row() for work in self.works], np.int64)
 
     def memory(self, taken: int, given: int) -> int:
-        """Frames of so many beats in and out before a step, on whose cycles its own can depend."""
+        """Number of earlier frames, of these beats in and out, that a step's cycle can depend on."""
         buffered = self.buffer.room + self.buffer.period if self.buffer else 0
         before = self.front.memory(taken, taken) if self.front else 0
         return max(-(-buffered // taken), -(-(self.latency + RUNNING) // given), before, self.ahead or 0)
@@ -145,20 +145,20 @@ SKID = Timing([Work(needs=1, frees=1)], 1, Stop.READER, Buffer(1, 1, seen=0))
 
 
 def fifo(depth: int, block: bool) -> Timing:
-    """A beat passes the memory, the register of a block RAM, the output register (hw/rtl/xf_fifo.sv, more
-    than two beats).
+    """A FIFO of more than two beats: memory, register of the block RAM if any, output register
+    (hw/rtl/xf_fifo.sv).
     """
     latency, stop = (2, Stop.BEHIND) if block else (1, Stop.READER)
     return Timing([Work(needs=1, frees=1)], latency, stop, Buffer(1, depth))
 
 
 def beat_for_beat(latency: int, stop: Stop = Stop.SPARE) -> Timing:
-    """Every beat that is taken gives one, `latency` moves later."""
+    """One output beat per input beat, `latency` advances later."""
     return Timing([Work(takes=(0,))], latency, stop)
 
 
 def some_given(given: np.ndarray, latency: int) -> Timing:
-    """Every beat is taken, those leave for which `given`, bool (beats of a period,), is set, with a spare
+    """Takes every beat and returns those for which `given`, bool (beats of a period,), is set; with a spare
     register.
     """
     changes = np.flatnonzero(np.diff(given)) + 1
@@ -168,8 +168,8 @@ def some_given(given: np.ndarray, latency: int) -> Timing:
 
 
 def folded_vectors(beats: int, passes: int, latency: int) -> Timing:
-    """A vector of `beats` beats is read `passes` times, each pass gives a beat (hw/rtl/xf_replay.sv in front
-    of hw/rtl/xf_result.sv).
+    """Vectors of `beats` beats, each read `passes` times; each pass returns a beat (hw/rtl/xf_replay.sv,
+    then hw/rtl/xf_result.sv).
     """
     first = [Work(gives=k == beats, needs=k) for k in range(1, beats + 1)]
     if passes > 1:
@@ -181,14 +181,14 @@ def folded_vectors(beats: int, passes: int, latency: int) -> Timing:
 
 
 def row_of(op, module: ModuleType | None) -> Timing:
-    """The row of an operator; `module` is its `cycles.py`.
+    """The timing of an operator; `module` is its `cycles.py`.
 
     Raises:
-        UserError: it has none.
+        UserError: the operator has no `cycles.py`.
     """
     if module is None:
         raise UserError(
-            f"{op.name}: the cycle model has no row of {type(op).__name__}; simulate its RTL, or write a "
-            "cycles.py beside its op.py."
+            f"{op.name}: the cycle model does not cover {type(op).__name__}; simulate its RTL, or add a "
+            "cycles.py next to its op.py."
         )
     return module.timing(op)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sum of two numbers, each behind a gate with a weight bit.
+// Sum of two numbers, each after a gate that a weight bit controls.
 //
 // Gate 0: a number is inverted where its weight bit is 0. Gate 1: it is zero there. Gate 2: both
 // are zero there, then b is inverted. Gate 3: both are zero there, then both are inverted.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a neighbour may rely on, checked at every rising edge of clk_i while rst_ni is high.
+// Assertions on interfaces, checked at every rising edge of clk_i while rst_ni is high.
 //
 // `XF_ASSERT(Name, property): a property over several cycles.
 // `XF_ASSERT_WHEN(Name, When, Condition): in every cycle with When the Condition holds. The
-// simulator comes to its assert where the condition fails only, so that it costs little.
+// simulator reaches the assert only if the condition fails, so it is cheap.
 // `XF_ASSERT_STABLE(Name, Valid, Ready, Data): once Valid is high, Valid and Data stay until Ready
-// is high at an edge. Data is copied in the first cycle of a wait only, where $stable(Data) would
+// is high at an edge. Data is copied only in the first cycle of a wait, while $stable(Data) would
 // copy it in every cycle.
 //
 // All are empty unless XF_CHECK is defined, so that synthesis reads the same file simulation

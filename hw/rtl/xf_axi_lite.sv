@@ -2,14 +2,14 @@
 //
 // AXI4-Lite slave of 32 bits: a few words that can be read, and a write port.
 //
-// Lower half of the address space: word k of Values at address 4 * k; reads only. Upper half:
-// writes only; each leaves on load_*, with the number of its word in that half. Everything else is
-// answered with SLVERR and does nothing: a write of less than four bytes or to the lower half, a
-// read of the upper half or behind the last word. A write that load_error_i refuses is answered so
-// too.
+// Lower half of the address space: word k of Values at address 4 * k, which can only be read. Upper
+// half: only writes; each leaves on load_*, with the number of its word in that half. Everything
+// else is answered with SLVERR and has no effect: a write of less than four bytes or to the lower
+// half, a read of the upper half or after the last word. A write that load_error_i refuses is also
+// answered with SLVERR.
 //
-// AW and W are taken in any order. One write and one read are under way at a time. The answer to a
-// write comes after load_* has taken it. The lowest two bits of an address are ignored.
+// AW and W are accepted in any order. One write and one read are in flight at a time. A write is
+// answered after load_* has accepted it. The lowest two bits of an address are ignored.
 //
 // Rate       a write in two cycles, a read in two
 // Reset      synchronous, control state only

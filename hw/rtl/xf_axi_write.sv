@@ -2,9 +2,9 @@
 //
 // The write channels of an AXI4-Lite slave of 32 bits.
 //
-// AW and W are taken in any order; one write is under way at a time. Where its four bytes are
-// whole and known_i says that its word can be written, it waits as write_* until write_ready_i.
-// The answer is OKAY; SLVERR where it was not offered, or write_error_i was beside its ready. The
+// AW and W are accepted in any order; one write is in flight at a time. If it has all four bytes
+// and known_i says that its word can be written, it is offered on write_* until write_ready_i. The
+// answer is OKAY; SLVERR if it was not offered, or if write_error_i was high with its ready. The
 // lowest two bits of an address are ignored.
 //
 // Rate       a write in two cycles

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Numbers of bits per stream, side by side in a parameter, a byte each. Included inside a module
-// that has `Inputs` streams.
+// Bit widths of streams, packed into a parameter, one byte each. Included inside a module that has
+// `Inputs` streams.
 
 // Sum of the first `count` bytes.
 function automatic int unsigned xf_sum8(logic [8*Inputs-1:0] bytes, int unsigned count);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Carry chain: the one leaf behind every adder and comparison that is placed by hand.
+// Carry chain: the leaf cell of every adder and comparison that is mapped by hand.
 //
 // Where select_i[i] is 1, position i propagates the carry from below, else it sends data_i[i] up.
 // Its sum is select_i[i] XOR the carry into it. So with select = a ^ b and data = a the chain adds

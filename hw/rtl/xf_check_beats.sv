@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Checker, in simulations only (XF_CHECK): beats of an input and of an output stream, counted per
+// Checker for simulation only (XF_CHECK): counts the beats of an input and an output stream per
 // frame.
 //
-// A frame is In input beats and Out output beats. Its first output beat leaves when First of its
-// input beats have been accepted or later, its last one when Needed of them have: nothing is made
-// up. Never more than Most input beats are ahead of the frames that have left completely: nothing
-// is lost. A frame is the unit that the module repeats: an image, a vector, a row, a beat. The
-// checker drives nothing that is built.
+// A frame has In input beats and Out output beats. Its first output beat may leave once First of
+// its input beats have been accepted, its last one once Needed have: no beat is invented. At most
+// Most input beats are ahead of the frames that have left completely: no beat is lost. A frame is
+// the unit that the module repeats: an image, a vector, a row, a beat. The checker drives no
+// hardware.
 //
 // Rate       one beat in and one beat out per cycle
 // Latency    an output beat is expected one cycle after the beats it needs, or later

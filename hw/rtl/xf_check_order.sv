@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Checker, in simulations only (XF_CHECK): the output beats of a buffer are its input beats in the
-// same order, nothing lost or made up, and never more than Most parts are inside.
+// Checker for simulation only (XF_CHECK): the output beats of a buffer are its input beats in the
+// same order, none is lost or invented, and at most Most parts are inside.
 //
 // An input beat is InParts parts of Width bits, an output beat OutParts, the first in the lowest
-// bits. The checker keeps a copy of the contents and drives nothing that is built.
+// bits. The checker keeps a copy of the contents and drives no hardware.
 //
 // Rate       one beat in and one beat out per cycle
 // Latency    an output beat is expected one cycle after its input beat, or later

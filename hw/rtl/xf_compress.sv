@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sum of a heap of bits: column c holds bits of weight 2**c; xf_heap.svh states the levels.
+// Sum of a heap of bits: column c holds bits of weight 2**c; xf_heap.svh defines the levels.
 //
-// One instance is one level, and the next level is the same module with the heights that are left.
-// bits_i carries column 0 first. Groups of six with the same index in columns c, c+2, c+4, .. share
-// a carry chain. Hold = 1: registers stand before the odd levels, as whoever drives bits_i has one
-// right behind its inputs.
+// One instance is one level; the next level is the same module with the remaining heights. bits_i
+// carries column 0 first. Groups of six with the same index in columns c, c+2, c+4, .. share a
+// carry chain. Hold = 1: registers are placed before the odd levels, since the driver of bits_i
+// has one right after its inputs.
 //
 // Rate       one heap per cycle of clk_i with en_i high
 // Latency    heap_latency(Heights) - Hold such cycles for Level = 0

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Data some cycles later: with XF_SIM what stands behind the plain value of a dot product in place
-// of its stages.
+// Delays data by Stages cycles: with XF_SIM it follows the plain value of a dot product in place of
+// its pipeline.
 //
 // Rate       one value per cycle of clk_i with en_i high
 // Latency    Stages such cycles

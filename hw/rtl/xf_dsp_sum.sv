@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Dot products of elements with the weights of one or two rows, by multipliers.
+// Dot products of elements with the weights of one or two rows, with multipliers.
 //
 // Chain elements are multiplied and added in a chain of multiply-adders: the inputs of position k
-// wait k cycles longer, in the registers that a DSP48 has anyway. With Rows = 2 a multiplier works
-// for both rows: its factor is (weight of row 1) * 2**FieldW + (weight of row 0). The number that
-// enters a chain makes the sums of each row positive, so that neither row borrows from the other
-// and LUTs add unsigned numbers only.
+// wait k cycles longer, in the DSP48's own registers. With Rows = 2 a multiplier serves both rows:
+// its factor is (weight of row 1) * 2**FieldW + (weight of row 0). The constant that enters a
+// chain makes the sums of each row positive, so that neither row borrows from the other and LUTs
+// add only unsigned numbers.
 //
 // Rate       one result per cycle of clk_i with en_i high
 // Latency    int_latency(..) such cycles

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// FIFO of Depth beats: a skid buffer for Depth <= 2, else a memory of Depth beats with an output
-// register behind it. A block RAM has a register of its own and so holds one beat more. Of a memory
-// that is a little deeper than its block RAM the last words may lie in LUTs.
+// FIFO of Depth beats: a skid buffer for Depth <= 2, else a memory of Depth beats followed by an
+// output register. A block RAM has a register of its own and so holds one beat more. If a memory is
+// a little deeper than its block RAM, its last words may be in LUTs.
 //
-// A full memory accepts no beat, also in a cycle in which a beat leaves it.
+// A full memory accepts no beat, even in a cycle in which a beat leaves it.
 //
 // Rate       one beat per cycle
-// Latency    1 cycle as skid buffer, 2 cycles with a memory of LUTs, 3 with block RAM: that takes
-//            most of a cycle to give a word (5.8 ns on ECP5)
+// Latency    1 cycle as skid buffer, 2 cycles with a memory of LUTs, 3 with block RAM, whose read
+//            takes most of a cycle (5.8 ns on ECP5)
 // Reset      synchronous, control state only; data registers and memory keep their values
 // Bit model  op.py, Fifo.execute_node
 

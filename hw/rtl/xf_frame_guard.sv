@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Keeps a source that loses or doubles beats from shifting the frames behind it.
+// Keeps frames aligned when a source loses or repeats beats.
 //
-// It stands around a core that takes frames of Beats beats and knows no marks between them. What
-// the source sends up to and with a beat with s_last_i is a packet, and makes one frame: a packet
-// that is too short is filled up with zeros, of one that is too long the rest is dropped, so that
-// the core starts every packet at the first beat of a frame. The answer to a packet that was too
-// short, too long, or had a torn beat (s_torn_i, bytes of it missing) is in error: m_error_o is
-// high with its last beat. No answer is left out and none is added.
+// It surrounds a core that accepts frames of Beats beats without markers between them. The beats
+// up to and including one with s_last_i are a packet and become one frame: a packet that is too
+// short is padded with zeros, and the excess of one that is too long is dropped, so that the core
+// starts every packet at the first beat of a frame. The answer to a packet that was too short, too
+// long, or had an incomplete beat (s_torn_i, bytes of it missing) is marked as an error: m_error_o
+// is high with its last beat. Every packet has exactly one answer.
 //
-// The last beat of an answer waits until its frame has been taken whole, as a core may give it
-// before; the core meanwhile goes on taking. A frame's last beat waits while Depth frames are
-// whole and not answered.
+// The last beat of an answer waits until its frame has been accepted completely, since a core may
+// produce it earlier; meanwhile the core continues to accept beats. A frame's last beat waits while
+// Depth complete frames have not been answered.
 //
-// Rate       one beat per cycle each way; no beat is taken while zeros are filled in
+// Rate       one beat per cycle each way; no beat is accepted while zeros are inserted
 // Latency    1 cycle each way
-// Reset      synchronous, control state only; what comes next is the first beat of a packet
+// Reset      synchronous, control state only; the next beat is the first of a packet
 // Bit model  tests/hw/test_frame_guard.py
 
 `include "xf_assert.svh"

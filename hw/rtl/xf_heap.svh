@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How a heap of bits shrinks, as constant functions. Included inside a module, behind its header.
+// Constant functions for the levels of a heap of bits. Included inside a module, after its header.
 //
-// (Yosys knows no `return`; the name of the function is assigned.)
+// (Yosys does not support `return`; the name of the function is assigned.)
 //
 // A heap is described by its heights: 24 columns of 12 bits, column c (weight 2**c) in bits 12*c +:
 // 12, and bit 288: whether the first group of a chain takes seven bits (heap_of_sevens). One level

@@ -2,7 +2,7 @@
 //
 // Dot products of elements with two's complement weights of one or two rows, plus a constant
 // (int_offset) that makes them positive: by planes of the weights (xf_plane_sum), or by multipliers
-// (xf_dsp_sum). With XF_SIM the same number of cycles around plain products.
+// (xf_dsp_sum). With XF_SIM plain products with the same latency.
 //
 // Rate       one result per cycle of clk_i with en_i high
 // Latency    int_latency(..) - Hold such cycles

@@ -3,9 +3,9 @@
 // A stream between two operators of the generated top, from its writer (given, taken) to its reader
 // (valid, ready): wires.
 //
-// Where XF_PAUSE is defined, for simulation alone, the stream pauses while its bit of the top's
-// port pause_i is set: no new beat reaches the reader, and the writer is not ready. A beat that the
-// reader has been offered stays offered until it is taken, as everywhere.
+// With XF_PAUSE, which is for simulation only, the stream pauses while its bit of the top's port
+// pause_i is set: no new beat reaches the reader, and the writer is not ready. A beat that has been
+// offered to the reader stays offered until it is accepted, as always.
 
 `ifndef XF_LINK
 `ifdef XF_PAUSE

@@ -5,25 +5,25 @@
 // A vector of Mw elements comes in Beats = Mw/Simd beats; its Mh sums leave in Passes = Mh/Pe
 // beats: sum[row] = start[row] + sum over k of (x[k] where weight[k][row] is 1, else its bitwise
 // inverse), modulo 2**AccW. With weights of several bits it is start[row] + 2**Shift * sum over k
-// of x[k] * weight[k][row] + the constants of xf_int_dot, or where all weights are -1, 0 or 1 those
-// of xf_ternary_sum. With ScaleW each equal bit counts as often as the constant of its place says,
-// the same in all rows (xf_scaled_count). An output element is the OutW highest bits of the sum; a
-// threshold T is start = 2**(AccW-1) - T and OutW = 1.
+// of x[k] * weight[k][row] + the constants of xf_int_dot, or of xf_ternary_sum where all weights
+// are -1, 0 or 1. With ScaleW each equal bit is multiplied by the constant of its position, the
+// same in all rows (xf_scaled_count). An output element is the OutW highest bits of the sum; a
+// threshold T is start = 2**(AccW-1) - T with OutW = 1.
 //
 // Rate       initiation interval of Beats * Passes cycles per vector, no bubble while both sides
 //            stay ready
 // Latency    Beats + 2 + latency of the dot product (dot_latency, int_latency, heap_latency of
-//            xf_heap.svh) cycles from the first beat accepted to valid, one more with WeightRows, two where
-//            there are more words
+//            xf_heap.svh) cycles from the first beat accepted to valid; one more with WeightRows, two
+//            for deeper memories
 // Reset      synchronous, control state only; data registers never reach a handshake
 // Pipeline   input buffer (xf_replay) and weights | Latency of the dot product | accumulator and
-//            output register. One enable moves all stages; it is a register (xf_result), and low
-//            only while a result would meet one that is not accepted.
-//            Behind weights in block RAM the first register of the dot product stands in front of
-//            its gates and not behind them, as the RAM takes most of a cycle to give a word (5.8 ns
-//            on ECP5); on 7-series it takes 2.5 ns, and counts are a third fewer bits than weights.
-//            Starts in block RAM are asked a stage earlier, and there two. There, starts in logic have
-//            a register too, as adders of many rows lie apart.
+//            output register. One enable advances all stages; it is a register (xf_result), and low
+//            only while a result would overwrite one that was not accepted.
+//            With weights in block RAM the first register of the dot product is before its gates
+//            instead of after them, since a read takes most of a cycle (5.8 ns on ECP5); not so on
+//            7-series, where it takes 2.5 ns and counts have a third fewer bits than weights. Starts
+//            in block RAM are read a stage earlier, without XF_XC7 two; there starts in logic have
+//            a register too, since the adders of many rows are far apart.
 // Bit model  op.py of xnor_mvu, byte_mvu, int_mvu and spatial_mvu
 
 `include "xf_assert.svh"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Number of ones among Count bits: a heap of one column (xf_compress). With XF_SIM the same number
-// of cycles around $countones.
+// Number of ones among Count bits: a heap of one column (xf_compress). With XF_SIM $countones with
+// the same latency.
 //
 // Rate       one result per cycle of clk_i with en_i high
-// Latency    heap_latency(Heights) - 1 such cycles: bits_i is a register's
+// Latency    heap_latency(Heights) - 1 such cycles: bits_i is registered
 // Reset      none: data only
 
 module xf_ones #(

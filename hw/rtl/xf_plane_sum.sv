@@ -2,11 +2,11 @@
 //
 // Dot product of unsigned elements and two's complement weights, without multipliers.
 //
-// Bit j of a weight, of all elements together, is plane j: the elements whose bit is 1 count 2**j,
-// in the highest plane -2**j. There the bitwise inverse is added instead, whose constant goes into
-// what the accumulator of the row starts from. Gates cost nothing in the LUTs of the first adders:
-// two elements of a plane (xf_add2), three where they are single bits (xf_xnor3). All planes are
-// one heap (xf_compress).
+// Bit j of all weights is plane j: elements whose bit is 1 count 2**j times, in the highest plane
+// -2**j times. There the bitwise inverse is added instead, and its constant is part of the start
+// value of the row's accumulator. The gates fit into the LUTs of the first adders: two elements of
+// a plane (xf_add2), three where they are single bits (xf_xnor3). All planes are one heap
+// (xf_compress).
 //
 // Rate       one result per cycle of clk_i with en_i high
 // Latency    int_latency(..) - Hold such cycles

@@ -3,7 +3,7 @@
 // Number of equal bits of two vectors: the binary dot product.
 //
 // Three pairs become a two-bit count (xf_xnor3); the counts are a heap of two columns
-// (xf_compress). With XF_SIM the same number of cycles around $countones.
+// (xf_compress). With XF_SIM $countones with the same latency.
 //
 // Rate       one result per cycle of clk_i with en_i high
 // Latency    dot_latency(Simd, 1) - Hold such cycles

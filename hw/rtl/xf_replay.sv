@@ -3,7 +3,7 @@
 // Input buffer of two vectors: one is read repeatedly while the next is written.
 //
 // A vector is Beats beats. It is written once and read Passes times in order; then its half of the
-// memory is free. step_o: a beat is read in this cycle; data_o has it one enabled cycle later.
+// memory is free. step_o: a beat is read in this cycle; it is on data_o one enabled cycle later.
 //
 // Rate       one beat written and one read per cycle
 // Latency    a beat can be read one cycle after it was written

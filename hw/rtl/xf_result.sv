@@ -2,12 +2,12 @@
 //
 // Output register of a pipeline whose enable is a register.
 //
-// en_o moves all stages. The last stage makes a result, data_i, in a cycle with done_i; soon_i is
-// what done_i will be after one more move. Apart = 1: results never follow each other in
-// neighbouring cycles with en_o, and the pipeline stops only where a result would meet one that
-// still waits. Apart = 0: a spare register takes the second result.
+// en_o advances all stages. The last stage has a result, data_i, in a cycle with done_i; soon_i is
+// the value of done_i after one more step. Apart = 1: results are never in consecutive cycles with
+// en_o, and the pipeline stops only if a result would overwrite one that still waits. Apart = 0: a
+// spare register takes the second result.
 //
-// Rate       one result per cycle, of Apart = 1 one per two cycles
+// Rate       one result per cycle, with Apart = 1 one per two cycles
 // Latency    1 cycle
 // Reset      synchronous, control state only; data registers keep what they had
 // Ready      en_o is a register

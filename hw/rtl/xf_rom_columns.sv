@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Read-only memory in block RAM with a register behind it, deeper than one block: words Rows apart
-// lie side by side in a row of the memory, and the choice of one of them follows two registers.
-// Behind the RAM itself it would not fit into a cycle: that takes 5.8 ns on ECP5. The first register
-// becomes the RAM's own, the second lies on the way from blocks that are as far apart as the part
-// is wide.
+// Read-only memory in block RAM followed by a register, deeper than one block: words Rows apart
+// share a row of the memory, and one of them is selected after two registers. Directly after the
+// RAM the selection would not fit into a cycle, since a read takes 5.8 ns on ECP5. The first
+// register becomes the RAM's own; the second divides the route from blocks that are spread over
+// the part.
 //
 // Word r + Rows * c is column c of row r of the file, column 0 in the lowest bits.
 //
-// Latency    2 cycles of clk_i with en_i high; with several columns 3, and the choice of one
+// Latency    2 cycles of clk_i with en_i high; with several columns 3, plus the selection
 // Reset      none; data_o is unknown until the first word is through
 
 module xf_rom_columns #(

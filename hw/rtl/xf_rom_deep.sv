@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Read-only memory in block RAM, deeper than its blocks: words Rows apart lie side by side in a row of
-// the memory, and one of them is chosen behind the RAM, four by four: a LUT per bit for four columns,
-// two for five, three for nine. Where the columns are left to Yosys, it takes the shape with the fewest
-// blocks and five LUTs per bit for nine columns.
+// Read-only memory in block RAM, deeper than its blocks: words Rows apart share a row of the memory,
+// and one of them is selected after the RAM, four at a time: one LUT per bit for four columns, two
+// for five, three for nine. Yosys' own choice of columns has the fewest blocks, but needs five LUTs
+// per bit for nine columns.
 //
 // Word r + Rows * c is column c of row r of the file, column 0 in the lowest bits.
 //
-// Latency    1 cycle of clk_i with en_i high, and the choice
+// Latency    1 cycle of clk_i with en_i high, plus the selection
 // Reset      none; data_o is unknown until the first read
 
 module xf_rom_deep #(

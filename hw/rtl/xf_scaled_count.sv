@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Number of equal bits of two vectors, Lanes pairs of them at a time, each number times a constant
-// that comes with it; the sum of the products.
+// Counts of equal bits of two vectors, Lanes pairs per count, each multiplied by a constant that
+// arrives with it; the sum of the products.
 //
-// Each count (xf_popcount) meets its constant by planes: two planes of it share an adder, whose
-// gates cost nothing (xf_add2), a last one alone is a gate per bit. All of them are one heap
-// (xf_compress). With XF_SIM the same number of cycles around plain products.
+// Each count (xf_popcount) is multiplied by planes of its constant: two planes share an adder,
+// whose gates are free (xf_add2), and a single last plane is a gate per bit. All of them are one
+// heap (xf_compress). With XF_SIM plain products with the same latency.
 //
 // Rate       one result per cycle of clk_i with en_i high
-// Latency    dot_latency(Lanes, 1) - Hold such cycles from x_i and w_i, as many as
-//            heap_latency(heap_of_products(..)) from scale_i, which comes so much later
+// Latency    heap_latency(heap_of_products(..)) such cycles from scale_i; from x_i and w_i
+//            dot_latency(Lanes, 1) - Hold more, as a constant arrives with its count
 // Reset      none: data only
 // Bit model  op.py of spatial_mvu
 

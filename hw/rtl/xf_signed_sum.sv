@@ -2,10 +2,10 @@
 //
 // Sum of unsigned elements, each bitwise inverted where its weight bit is 0.
 //
-// An inverted element is 2**Bits - 1 - x, so that the sum is (sum of +-x) + (2**Bits - 1) *
-// (weights that are 0): the constant of a row goes into what its accumulator starts from, and a
-// sign costs nothing in the adders. Two elements share an adder (xf_add2); an odd one joins the
-// first of these sums a cycle later, with Hold = 1 in the same.
+// An inverted element is 2**Bits - 1 - x, so the sum is (sum of +-x) + (2**Bits - 1) * (number of
+// weights that are 0): the constant of a row is part of its accumulator's start value, and a sign
+// is free in the adders. Two elements share an adder (xf_add2); an odd one joins the first of
+// these sums a cycle later, with Hold = 1 in the same cycle.
 //
 // Rate       one result per cycle of clk_i with en_i high
 // Latency    dot_latency(Simd, Bits) - Hold such cycles

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A second output register behind the last stage of a pipeline, used only while the reader waits,
+// A second output register after the last stage of a pipeline, used only while the reader stalls,
 // so that the pipeline's enable is a register.
 //
-// The last stage offers data_i with valid_i, both from registers; go_o says that all stages move.
-// A beat that is offered while m_ready_i is low moves into the spare register, and the stages stop
-// one cycle later.
+// The last stage offers data_i with valid_i, both from registers; go_o advances all stages. A beat
+// that is offered while m_ready_i is low moves into the spare register, and the stages stop one
+// cycle later.
 //
 // Rate       one beat per cycle
 // Latency    none: while the spare register is empty the last stage is the output
 // Reset      synchronous, control state only; the spare register keeps what it had
-// Ready      go_o is a register; m_data_o and m_valid_o are registers behind one gate
+// Ready      go_o is a register; m_data_o and m_valid_o are registers followed by one gate
 // Bit model  identity
 
 `include "xf_assert.svh"

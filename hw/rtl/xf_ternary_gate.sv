@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An element behind a weight of -1, 0 or 1 in two's complement: its inverse, zero, or itself.
+// An element gated by a weight of -1, 0 or 1 in two's complement: its inverse, zero, or itself.
 //
-// -x = ~x + 1 - 2**Bits, whose constant belongs to the row. On 7-series one LUT6_2 per two bits.
+// -x = ~x + 1 - 2**Bits; the constant belongs to the row. On 7-series one LUT6_2 per two bits.
 //
 // Latency    none, combinational
 

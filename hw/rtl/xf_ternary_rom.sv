@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Elements behind the weights of one of a few words (xf_ternary_gate), for all rows.
+// Elements gated by the weights of one of a few words (xf_ternary_gate), for all rows.
 //
-// Memory and gates are one module, so that synthesis maps them together: a bit behind its gate
-// depends on one bit of x and the word's number, up to 32 words a LUT6, and weights take none.
+// Memory and gates are one module, so that synthesis maps them together: a gated bit depends on
+// one bit of x and the word's number, one LUT6 for up to 32 words, and weights need no memory.
 //
 // Latency    none, combinational
 

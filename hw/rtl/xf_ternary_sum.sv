@@ -3,8 +3,8 @@
 // Dot product of unsigned elements and weights of -1, 0 and 1 in two's complement: the sum of x
 // where the weight is 1, of its bitwise inverse where it is -1.
 //
-// An element behind its weight (xf_ternary_gate) has no more bits than the element; all of them are
-// one heap (xf_compress). With XF_SIM the same number of cycles around a plain sum.
+// A gated element (xf_ternary_gate) has as many bits as the element; all of them are one heap
+// (xf_compress). With XF_SIM a plain sum with the same latency.
 //
 // Rate       one result per cycle of clk_i with en_i high
 // Latency    heap_latency(heap_of_sevens(heap_rows(Simd, Bits))) - Hold such cycles

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How many of three pairs pass a gate: two LUT6, the gate costs nothing.
+// Number of pairs, out of three, that pass a gate: two LUT6, the gate is free.
 //
 // Gate 0: the bits are equal. Gate 1: both are 1. Gate 2: not both are 1.
 //

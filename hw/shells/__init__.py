@@ -1,1 +1,1 @@
-"""What stands between an accelerator and its system: one folder each."""
+"""Shells, which connect an accelerator to its system, one folder each."""

@@ -1,6 +1,4 @@
-"""The shells that a processor drives, by the `kind` of a board's file: what overlay, simulation and bitstream
-take from each.
-"""
+"""Shells that a processor drives, by the `kind` in a board's file, for overlay, simulation and bitstream."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,10 +21,10 @@ class HostShell:
     """A shell with registers for a processor.
 
     Attributes:
-        identity: what its first register holds.
+        identity: content of its first register.
         registers: {name: address}.
-        word: bytes of the words that a frame is cut into.
-        sources: its SystemVerilog, in reading order.
+        word: bytes of the words that a frame is split into.
+        sources: its SystemVerilog files, in reading order.
         header: text that the C++ of its simulation, sim/shell.cpp, includes.
     """
 
@@ -37,7 +35,7 @@ class HostShell:
     header: str = ""
 
     def layout(self, border: Mapping[str, Any]) -> dma.FrameLayout:
-        """How a frame of a stream (`border` of rtl.json, one side) lies in words."""
+        """Layout of a stream's frame in words (`border` of rtl.json, one side)."""
         return dma.FrameLayout(border["bytes"], border["beats"], self.word)
 
     def about(self) -> dict[str, Any]:
@@ -48,20 +46,21 @@ class HostShell:
         """The text of `xf_system` around the accelerator of a network.
 
         Args:
-            border: of rtl.json, both sides.
-            network, template_bits: as of `dma.system`.
-            net: its name, for the message.
+            border: `border` of rtl.json, both sides.
+            network: as for `dma.system`.
+            template_bits: as for `dma.system`.
+            net: name of the network, for the message.
 
         Raises:
-            UserError: the network has a template, and the shell no way to it.
+            UserError: the network has a template, which this shell does not support.
         """
         into, out = self.layout(border["input"]), self.layout(border["output"])
         if self.identity == IDENTITY:
             return dma.system(into, out, network, template_bits=template_bits)
         if template_bits:
             raise UserError(
-                f'{net}: [shell] kind = "gp" of the board has no window for the templates that the network '
-                'is given over AXI4-Lite; give kind = "dma".'
+                f"{net}: it has templates that are loaded over AXI4-Lite, which the board's [shell] kind = "
+                '"gp" does not support; use kind = "dma".'
             )
         return gp.gp_system(into, out, network)
 
@@ -73,5 +72,5 @@ FORMS = {
 
 
 def form_of(kind: str) -> HostShell:
-    """That of a board's kind; the one with a DMA where the kind names none that a processor drives."""
+    """The shell of a board's kind; the one with a DMA for kinds that no processor drives."""
     return FORMS.get(kind, FORMS["dma"])

@@ -1,9 +1,10 @@
 """The bit simulator: a folded graph on packed words, whole test sets in seconds.
 
-An operator says in `bits.py` beside its `op.py` what it does to packed bits or plain integers: `step(op)`
-gives a function of one value per stream in, which returns one value, or a list with one per stream out. A
-value between operators is `Packed` where the stream carries single unsigned bits, else integers (N, *shape).
-Operators without `bits.py` run their own `execute_node`; those whose results are their input pass it on.
+An operator's `bits.py`, next to its `op.py`, defines what it does to packed bits or plain integers: its
+`step(op)` returns a function of one value per input stream, which returns one value, or a list with one per
+output stream.
+A value between operators is `Packed` if the stream carries single unsigned bits, else integers (N, *shape).
+Operators without `bits.py` run `execute_node`; those that only change timing pass their input on.
 """
 
 import ctypes
@@ -33,7 +34,7 @@ class BitSimulator:
 
     Attributes:
         ops: the operators in order.
-        plain: names of operators without a packed form, which run their `execute_node` (exact, slow).
+        plain: names of operators without a packed form, which run `execute_node` (exact, but slow).
     """
 
     def __init__(self, folded: ModelWrapper | Path | list):

@@ -25,13 +25,13 @@ def of_network(ops: list[HwOp], runs: dict[str, tuple[Run, Any]], seed: int) -> 
         seed: of the runs.
 
     Returns:
-        The key `model` of sim.json; its checks; the timeline. Where an operator has no row, `why_not` says
-        so, and there is nothing else.
+        The key `model` of sim.json; its checks; the timeline. Where the model does not cover an operator,
+        `why_not` says so, and the rest is empty.
     """
     try:
         if template := loadable(ops):
             raise UserError(
-                f"{template.name}: the cycle model has no row of templates, which come beside the streams."
+                f"{template.name}: the cycle model does not cover templates, which bypass the streams."
             )
         model = CycleModel(ops)
     except UserError as error:
@@ -53,8 +53,8 @@ def of_network(ops: list[HwOp], runs: dict[str, tuple[Run, Any]], seed: int) -> 
 
 
 def deadlock_ring(ops: list[HwOp], frames: int) -> str:
-    """What a person is told of operators that wait for each other by the model; empty where none do, or one
-    has no row.
+    """A sentence on operators that wait for each other in the model; empty where there are none, or the model
+    does not cover an operator.
     """
     try:
         names = CycleModel(ops).run(frames, watched=()).ring
@@ -62,7 +62,7 @@ def deadlock_ring(ops: list[HwOp], frames: int) -> str:
         return ""
     if not names:
         return ""
-    return f"By the cycle model each of these waits for the next: {' -> '.join([*names, names[0]])}."
+    return f"In the cycle model each of these waits for the next: {' -> '.join([*names, names[0]])}."
 
 
 def course_figures(run: Run | Course) -> dict:
@@ -85,7 +85,7 @@ def same_beats(name: str, course: Course, model: CycleModel, run: Run) -> dict:
     wrong = sum(
         len(b) if len(a) != len(b) else int((a != b).sum()) for a, b in zip(got, expected, strict=True)
     )
-    what = "beats into and out of the network, each in the same cycle"
+    what = "cycle of every beat into and out of the network"
     return artifacts.check(name, course.frames, wrong, beats, what)
 
 

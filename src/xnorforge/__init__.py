@@ -1,13 +1,13 @@
-"""xnorforge: compiles binary neural networks to SystemVerilog that is proven equal in simulation."""
+"""xnorforge: compiles binary neural networks to SystemVerilog that is checked bit for bit in simulation."""
 
 import os
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"  # pyproject.toml reads it; CITATION.cff and CHANGELOG.md are tested equal
 PUBLIC = ("build", "train_network", "networks", "boards", "Accelerator")  # of xnorforge/api.py
 
 
 def __getattr__(name: str):
-    """`xnorforge.build` and its like; loaded when they are asked for, as they load numpy and more."""
+    """`xnorforge.build` and its like; imported on first use, because they import numpy and more."""
     if name in PUBLIC:
         from xnorforge import api
 

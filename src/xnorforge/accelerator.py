@@ -1,4 +1,4 @@
-"""What `xnorforge.build` gives: an accelerator to ask, to report on and to hand on."""
+"""What `xnorforge.build` returns: an accelerator to run, to report on and to package."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ BATCH = 1000  # images that are simulated at once
 
 @dataclass(frozen=True)
 class Report:
-    """The report of a build; as text its short form, in a notebook a link to the page.
+    """The report of a build; printed, its short form; in a notebook, a link to the page as well.
 
     Attributes:
         page: report.html.
-        record: all of it, report.json (docs/report.md names the keys).
+        record: all of it, report.json (docs/reference/formats.md lists the keys).
     """
 
     page: Path
@@ -72,18 +72,18 @@ class Accelerator:
 
     @cached_property
     def class_names(self) -> list[str]:
-        """What the classes are called, in the order of the scores; empty where nobody named them."""
+        """Names of the classes, in the order of the scores; empty where they have no names."""
         return self._exported.get("class_names", [])
 
     @cached_property
     def doubts(self) -> list[str]:
-        """Sentences on what may be wrong with the network's input or labels; a person has to judge them."""
+        """Warnings about the network's input or labels, one sentence each; a person has to judge them."""
         return self._exported.get("doubts", [])
 
     @cached_property
     def host_function(self) -> str | None:
-        """The function that the network ends in and the host computes of the scores, as "softmax"; None where
-        it ends in its scores. It keeps their order, so that `predict` needs none of it.
+        """The function at the end of the network that is left to the host, such as "softmax"; None where the
+        network ends in its scores. It keeps the order of the scores, so that `predict` does not need it.
         """
         return self._exported.get("host_function")
 
@@ -99,8 +99,8 @@ class Accelerator:
 
     @property
     def figures(self) -> dict[str, Any]:
-        """The flat figures of the report (`metrics.json`); of a build that ended before it, interval_bound
-        (cycles per frame) and the estimate of fold.json (lut, bram36, dsp).
+        """The figures of the report as one flat dictionary (`metrics.json`). Before there is a report:
+        interval_bound (cycles per frame) and the estimates of fold.json (lut, bram36, dsp).
         """
         if (self.folder / "metrics.json").exists():
             return read_json(self.folder / "metrics.json")
@@ -109,27 +109,27 @@ class Accelerator:
 
     @property
     def report(self) -> Report:
-        """The report; stages up to it that are missing or out of date are run first (minutes).
+        """The report; stages that are missing or out of date run first, which takes minutes.
 
         Raises:
             UserError, MismatchError: as of `build`.
         """
-        run.run_stages(self.asked, "report", quiet=True, heard=True)
+        run.run_stages(self.asked, "report", heard=True)
         return Report(self.folder / "report.html", read_json(self.folder / "report.json"))
 
     def package(self, prefix: str | None = None, folder: str | Path | None = None) -> Path:
-        """Write the RTL for other flows (FuseSoC, Bender, Vivado, LiteX; docs/package.md), once it is
-        simulated; the stages up to that are run first where they are missing.
+        """Write the RTL as a package for other flows (FuseSoC, Bender, Vivado, LiteX; docs/guide/package.md).
+        The RTL is simulated first, and stages that are missing run before that.
 
         Args:
-            prefix: what all modules begin with; None: the network's name.
-            folder: where, replaced whole; None: `package` in the accelerator's folder.
+            prefix: first part of all module names; None: the network's name.
+            folder: output folder, replaced whole; None: `package` in the accelerator's folder.
 
         Returns:
-            That folder.
+            The output folder.
 
         Raises:
-            UserError: no prefix of names, a folder with other files, or as of `build`.
+            UserError: an unusable prefix, a folder with other files, or as of `build`.
             MismatchError: as of `build`.
         """
         from xnorforge.pipeline.packaging import package_rtl
@@ -137,19 +137,19 @@ class Accelerator:
         return package_rtl(self.asked, Path(folder) if folder else None, prefix, heard=True)
 
     def scores(self, images: np.ndarray) -> np.ndarray:
-        """Scores of images by the bit simulator, whose integers are those of the RTL; in front of
-        `host_function`.
+        """The scores of images, before `host_function`, computed by the bit simulator; the build has compared
+        its integers with those of the RTL.
 
         Args:
-            images: (N, *input_shape), N of 1 or more; integers of the accelerator's input
+            images: (N, *input_shape), N of 1 or more: integers of the accelerator's input
                 (`input_format.lo` to `.hi`; pixels of 0 to 255 in most networks), or floats as the network
-                itself takes them, each replaced by the nearest of these integers' values.
+                itself takes them, each rounded to the value of the nearest of these integers.
 
         Returns:
-            float64 (N, classes), or (N, C, H, W) of a map.
+            float64 (N, classes); (N, C, H, W) for a network that returns a map.
 
         Raises:
-            UserError: another type or shape, or numbers that the input does not hold.
+            UserError: another type or shape, or numbers outside the range of the input.
         """
         from xnorforge.sim.machine import scored
 
@@ -158,7 +158,7 @@ class Accelerator:
         return np.concatenate([scored(part, scale, bias) for part in self._answers(self._integers(images))])
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """Index of the largest score, the first of equal ones, int64 (N,), or (N, H, W) of a map; argument
+        """The index of the largest score, the first one on ties: int64 (N,), or (N, H, W) for a map; argument
         and errors as of `scores`.
         """
         return self.scores(images).argmax(1)

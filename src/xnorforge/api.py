@@ -11,15 +11,14 @@ from xnorforge.accelerator import Accelerator
 from xnorforge.core import networks as catalogue
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
-from xnorforge.pipeline import job, model_request, pictures, request, run
+from xnorforge.pipeline import checks, job, options, request, run
 from xnorforge.pipeline.request import Request
 
 OF_NETWORK = ("method", "weights", "data")
 OF_FILE = ("scale", "input_format")
-OPTIONS = (
-    *OF_NETWORK, *OF_FILE, "backend", "interval", "fps", "lut", "bram", "latency", "spare", "approximate",
-    "output", "folding", "frames", "stalled", "waves", "pnr", "jobs",
-)  # fmt: skip
+NAMED = ("net", "model", "board", "images_from", "labels", "task")  # `build` has arguments for these
+RENAMED = {"images": "frames"}  # `images` are those of the network
+OPTIONS = {RENAMED.get(one.name, one.name): one for one in options.OPTIONS if one.name not in NAMED}
 
 
 def networks() -> list[str]:
@@ -71,9 +70,9 @@ def build(
     labels: np.ndarray | None = None,
     folder: str | Path | None = None,
     until: str = "report",
-    **options: Any,
+    **given: Any,
 ) -> Accelerator:
-    """Build a network as `make build` does, and give what was built; stages that are up to date do not run.
+    """Build a network as `make build` does and return the accelerator; stages that are up to date do not run.
 
     Args:
         model: the name of a network (`networks()`), the path of a QONNX file, or a torch module of Brevitas
@@ -86,43 +85,43 @@ def build(
         folder: of the network; by default out/<name of the network, class or file>.
         until: the last stage: "fold" ends with the bit simulator (seconds), "sim" with the RTL, "report" with
             everything.
-        options: those of OPTIONS, as `pipeline.request.Request` describes them; `frames` is its `images`,
-            how many are simulated in RTL.
+        given: options of `pipeline.options.Options`; `frames` is the number of images simulated in RTL.
 
     Raises:
         UserError: the network cannot be built like this; the text says what would work.
         MismatchError: a stage gives other integers than the one before.
     """
-    unknown = sorted(set(options) - set(OPTIONS))
+    unknown = sorted(set(given) - set(OPTIONS))
     if unknown:
-        raise UserError(f"build: has no option {', '.join(unknown)}; {', '.join(OPTIONS)} can be given.")
+        names = ", ".join(OPTIONS)
+        raise UserError(f"build: there is no option {', '.join(unknown)}; the options are {names}.")
     by_name = isinstance(model, str) and not model.endswith(".onnx") and not os.path.exists(model)
     what = "a network by name" if by_name else "a file or module"
-    stray = [name for name in (OF_FILE if by_name else OF_NETWORK) if options.get(name) is not None]
+    stray = [name for name in (OF_FILE if by_name else OF_NETWORK) if given.get(name) is not None]
     if by_name and (images is not None or labels is not None or input_shape is not None):
         stray.insert(0, "images, labels or input_shape")
     if stray:
         raise UserError(f"build: {stray[0]} cannot be given for {what}; leave it out.")
-    if frames := options.pop("frames", None):
-        request.number("images", str(frames))
-        options["images"] = int(frames)
-    options = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
+    chosen = {OPTIONS[name].name: _value(OPTIONS[name], value) for name, value in given.items()}
     home = Path(folder) if folder else None
     if by_name:
-        asked = Request(net=model, board=board, folder=home, **options)
+        asked = Request(net=model, board=board, folder=home, **chosen)
     else:
         path, home = _file(model, input_shape, home)
-        asked = Request(model=str(path), board=board, folder=home, **options)
-        request.file("model", str(path))
-    request.names(asked)
-    model_request.given_data(asked)
-    pictures.given_pictures(model if by_name else None, asked.data)
-    request.folder(asked.net_dir, job.NO_ROOM)
-    request.claim(asked.net_dir, os.getpid(), job.cache() / "building")
+        asked = Request(model=str(path), board=board, folder=home, **chosen)
+    checks.check_request(asked)
+    checks.claim_folders(asked, imports=images is not None)
     if images is not None:
         asked = _on_images(asked, path, np.asarray(images), labels)
-    run.run_stages(asked, until, quiet=True, heard=True)
+    run.run_stages(asked, until, heard=True)
     return Accelerator(asked.net_dir, asked.acc, asked)
+
+
+def _value(option: options.Option, value: Any) -> Any:
+    """An option's value: numbers as they are, all else as on the command line."""
+    if value is None or option.name == "scale":
+        return value if value is not None else option.default
+    return option.read(str(value) if isinstance(value, Path) else value)
 
 
 def _file(model: Any, input_shape: tuple[int, ...] | None, home: Path | None) -> tuple[Path, Path]:

@@ -1,6 +1,6 @@
 """Pictures with boxes, labels and tracks, read from their publishers' layouts under XNORFORGE_DATA, or made
-up.
+by a program.
 
-Each module reads one set, or one way to lay sets out, into the records of `records.py`. Pictures stay on disk
-until they are asked for. docs/tasks.md lists the layouts.
+Each module reads one data set, or one layout of data sets, into the records of `_records.py`. Pictures stay
+on disk until they are needed. docs/guide/tasks.md lists the layouts.
 """

@@ -1,4 +1,4 @@
-"""What a data set is read into, and the checks that all of them share.
+"""The records into which data sets are read, and the checks that they share.
 
 Boxes are float64 (N, 4): x0, y0, x1, y1 in pixels; the first pixel covers 0 to 1.
 """
@@ -16,7 +16,7 @@ from xnorforge.sw.datasets import base as datasets
 from xnorforge.sw.metrics.boxes import Truth
 from xnorforge.sw.metrics.segmentation import VOID
 
-# Pillow's others start programs, read fonts, or are no pictures of a camera or a drawing program.
+# Pillow's other formats start programs, read fonts, or do not come from cameras or drawing programs.
 _USUAL = ("PNG", "JPEG", "BMP", "WEBP", "PPM", "GIF", "TIFF")
 FORMATS = (*_USUAL, "AVIF", "DDS", "ICO", "JPEG2000", "PCX", "QOI", "SGI", "TGA")
 MOST_PIXELS = 100_000_000
@@ -28,8 +28,8 @@ class Split:
 
     Attributes:
         items: Scene, Segmented or Clip.
-        classes: the names behind the labels.
-        what: which pictures these are, real or made up, for cards and reports.
+        classes: names of the labels.
+        what: description of the pictures, real or made-up, for cards and reports.
     """
 
     items: list[Any]
@@ -39,12 +39,12 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A picture that is decoded whenever it is asked for.
+    """A picture that is decoded when it is needed.
 
     Attributes:
-        name: as the set calls it.
+        name: its name in the data set.
         source: its file, or its pixels.
-        size: (width, height) that the annotation states; None where it states none.
+        size: (width, height) stated by the annotation; None if not stated.
     """
 
     name: str
@@ -62,9 +62,9 @@ class Scene(Picture):
     """A picture with boxes.
 
     Attributes:
-        boxes, labels, ignore, areas: as `metrics.boxes.Truth` has them.
-        masks: picture of numbers, 0 ground and k for object k of `boxes` (k from 1); None where the set has
-            none.
+        boxes, labels, ignore, areas: as in `metrics.boxes.Truth`.
+        masks: picture of numbers, 0 for background and k for object k of `boxes` (from 1); None if the data
+            set has none.
     """
 
     boxes: np.ndarray
@@ -81,7 +81,9 @@ class Scene(Picture):
     def mask(self) -> np.ndarray:
         """uint8 (H, W): 0, or the number of the object a pixel shows."""
         if self.masks is None:
-            raise UserError(f"{self.name}: the set has no masks; take one with them, such as Penn-Fudan.")
+            raise UserError(
+                f"{self.name}: this data set has no masks; use one with masks, such as Penn-Fudan."
+            )
         return pixels(self.masks, self.size, numbers=True)
 
 
@@ -91,8 +93,8 @@ class Segmented(Picture):
 
     Attributes:
         truth: picture of labels 0 .. classes - 1.
-        classes: how many there are.
-        void: the label of pixels that count for nothing.
+        classes: number of classes.
+        void: label of pixels that are ignored.
     """
 
     truth: Path | np.ndarray
@@ -105,9 +107,9 @@ class Segmented(Picture):
         found = pixels(self.truth, self.size or size_of(self.source), numbers=True)
         if ((found >= self.classes) & (found != self.void)).any():
             raise UserError(
-                f"{self.truth}: holds label {found[found != self.void].max()}, and the set has labels 0 to "
-                f"{self.classes - 1} and {self.void} for void; take the label pictures of the layout "
-                "docs/tasks.md names."
+                f"{self.truth}: contains label {found[found != self.void].max()}, but the data set has "
+                f"labels 0 to {self.classes - 1}, and {self.void} for void; use label pictures as in "
+                "docs/guide/tasks.md."
             )
         return np.where(found == self.void, np.uint8(VOID), found)
 
@@ -118,9 +120,9 @@ class Clip:
 
     Attributes:
         frames: files, or pixels (T, H, W, 3).
-        size: (width, height), that of all frames.
+        size: (width, height) of all frames.
         boxes: (T, 4).
-        visible: bool (T,), False where the object is not in the frame; its box then says nothing.
+        visible: bool (T,), False if the object is not in the frame; its box then has no meaning.
     """
 
     name: str
@@ -140,30 +142,32 @@ def pixels(
     numbers: bool = False,
     upright: bool = False,
 ) -> np.ndarray:
-    """Decode a picture: uint8 (H, W, 3) RGB; with `numbers`, the stored bytes (H, W) of a picture of labels.
+    """Decode a picture: uint8 (H, W, 3) RGB; with `numbers`, the stored bytes (H, W) of a picture of
+    labels.
 
-    With `upright` it is turned as a camera noted (Exif); annotations mostly belong to the stored pixels.
+    With `upright` it is rotated as the camera recorded (Exif); annotations usually refer to the stored
+    pixels.
 
     Raises:
-        UserError: missing, empty or damaged; of another size than `size`; too large, or of more than 8 bits
-            per colour; a picture of labels with colours.
+        UserError: it is missing, empty or damaged, has another size than `size`, is too large, has more than
+            8 bits per colour, or is a picture of labels with colours.
     """
     if isinstance(source, np.ndarray):
         return source
     with _opened(source) as picture:
         if size is not None and picture.size != tuple(size):
             raise UserError(
-                f"{source}: is {picture.size[0]} x {picture.size[1]} pixels, and its annotation or first "
-                f"frame says {size[0]} x {size[1]}; take both from one release of the set."
+                f"{source}: has {picture.size[0]} x {picture.size[1]} pixels, but its annotation or the "
+                f"first frame states {size[0]} x {size[1]}; take both from the same release of the data set."
             )
         if numbers and picture.mode not in ("L", "P"):
             raise UserError(
-                f"{source}: is a picture of mode {picture.mode}, and labels are one byte per pixel; "
-                "take the set's label pictures, not drawings of them."
+                f"{source}: is a picture of mode {picture.mode}, but labels have one byte per pixel; "
+                "use the label pictures of the data set, not colour renderings of them."
             )
         if picture.mode[0] in "IF":  # which Pillow would cut at 255
             raise UserError(
-                f"{source}: has more than 8 bits per colour (mode {picture.mode}); save it with 8."
+                f"{source}: has more than 8 bits per colour (mode {picture.mode}); save it with 8 bits."
             )
         try:
             picture = ImageOps.exif_transpose(picture) if upright else picture
@@ -173,14 +177,15 @@ def pixels(
 
 
 def boxes_in(boxes, size: tuple[int, int], where: str, partly: bool = False) -> np.ndarray:
-    """The boxes, (N, 4), float64, once each is found to lie in the picture; up to a pixel beyond is cut off.
+    """Return the boxes, (N, 4), float64, after checking that each is in the picture; up to a pixel beyond is
+    cut off.
 
     Args:
-        where: begins the sentence: file, and picture if the file holds several.
-        partly: True: a part of the box in the picture is enough, and nothing is cut.
+        where: beginning of the message: file, and picture if the file contains several.
+        partly: if True, it is enough that a part of the box is in the picture, and nothing is cut.
 
     Raises:
-        UserError: names the first box without area, or out of the picture.
+        UserError: names the first box without area, or outside the picture.
     """
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
     (width, height), (x0, y0, x1, y1) = size, boxes.T
@@ -191,62 +196,64 @@ def boxes_in(boxes, size: tuple[int, int], where: str, partly: bool = False) -> 
     if (flat | outside).any():
         k = int(np.argmax(flat | outside))
         x0, y0, x1, y1 = (f"{value:g}" for value in boxes[k])
-        why = "has no area" if flat[k] else f"does not lie in the picture of {width} x {height} pixels"
+        why = "has no area" if flat[k] else f"is not inside the picture of {width} x {height} pixels"
         raise UserError(
-            f"{where}: box {k + 1} of {len(boxes)}, x {x0} to {x1} and y {y0} to {y1}, {why}; correct it or "
-            "take it out."
+            f"{where}: box {k + 1} of {len(boxes)}, x {x0} to {x1} and y {y0} to {y1}, {why}; correct or "
+            "remove it."
         )
     return boxes if partly else np.clip(boxes, 0, np.tile(size, 2))
 
 
 def located(title: str, names: tuple[str, ...], source: str) -> Path:
-    """The folder of a set: the first of `names` that XNORFORGE_DATA holds.
+    """Return the folder of a data set: the first of `names` that XNORFORGE_DATA contains.
 
     Raises:
-        Absent: none of them; the text says where the set comes from and where it belongs.
+        Absent: none of them exists; the message says where the data set comes from and where it belongs.
     """
     found = next(filter(None, map(datasets.folder_of, names)), None)
     if found is None:
         folders = " or ".join(f"{name}/" for name in names)
         raise datasets.Absent(
             f"{title}: no folder {folders} in {datasets.where()}; unpack it there from {source} "
-            "(docs/tasks.md shows the layout)."
+            "(see docs/guide/tasks.md for the layout)."
         )
     return found
 
 
 def incomplete(folder: Path, wanted: str) -> UserError:
-    """The error for a set whose folder is there and does not hold what belongs in it."""
-    return UserError(f"{folder}: holds no {wanted}; unpack the set there as docs/tasks.md shows.")
+    """Return the error for a data set whose folder exists but lacks files."""
+    return UserError(
+        f"{folder}: contains no {wanted}; unpack the data set there as docs/guide/tasks.md shows."
+    )
 
 
 def read_text(path: Path) -> str:
-    """The text of an annotation.
+    """Return the text of an annotation.
 
     Raises:
         UserError: it cannot be read.
     """
     try:
         if path.exists() and not path.is_file():
-            raise OSError("no regular file")
+            raise OSError("not a regular file")
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
-            f"{path}: no readable annotation ({type(error).__name__}); unpack the set again, docs/tasks.md "
-            "shows its layout."
+            f"{path}: the annotation cannot be read ({type(error).__name__}); unpack the data set again as "
+            "docs/guide/tasks.md shows."
         ) from error
 
 
 def unreadable(path: Path, why: str) -> UserError:
-    """The error for an annotation that is not what its layout says."""
-    return UserError(f"{path}: {why}; fetch the file again or correct it.")
+    """Return the error for an annotation that does not have its layout."""
+    return UserError(f"{path}: {why}; download the file again or correct it.")
 
 
 def size_of(source: Path | np.ndarray) -> tuple[int, int]:
-    """(width, height) of a picture; of a file, from its first bytes.
+    """Return (width, height) of a picture; for a file, from its first bytes.
 
     Raises:
-        UserError: missing, empty or damaged.
+        UserError: it is missing, empty or damaged.
     """
     if isinstance(source, np.ndarray):
         return source.shape[1], source.shape[0]
@@ -255,9 +262,9 @@ def size_of(source: Path | np.ndarray) -> tuple[int, int]:
 
 
 def _opened(path: Path) -> Image.Image:
-    """A picture of one of `FORMATS`, of which only the head was read; a pipe or a device is not opened."""
+    """Open a picture of one of `FORMATS` and read only its header; a pipe or a device is not opened."""
     if path.exists() and not path.is_file():
-        raise UserError(f"{path}: is no regular file; give a picture.")
+        raise UserError(f"{path}: is not a regular file; give a picture.")
     try:
         with warnings.catch_warnings():
             # `MOST_PIXELS` says it in a sentence
@@ -265,7 +272,7 @@ def _opened(path: Path) -> Image.Image:
             picture = Image.open(path, formats=FORMATS)
     except FileNotFoundError as error:
         raise UserError(
-            f"{path}: the set names this picture and it is not there; unpack the set again."
+            f"{path}: the data set lists this picture, but it is missing; unpack the data set again."
         ) from error
     except Image.DecompressionBombError as error:
         raise _too_large(path) from error
@@ -278,10 +285,10 @@ def _opened(path: Path) -> Image.Image:
 
 
 def _too_large(path: Path) -> UserError:
-    return UserError(f"{path}: has more pixels than {MOST_PIXELS:,}; make it smaller.")
+    return UserError(f"{path}: has more than {MOST_PIXELS:,} pixels; make it smaller.")
 
 
 def _damaged(path: Path) -> UserError:
     empty = path.is_file() and not path.stat().st_size
-    why = "the file is empty" if empty else f"it is cut short, or none of {', '.join(FORMATS)}"
-    return UserError(f"{path}: no readable picture ({why}); fetch the file again.")
+    why = "the file is empty" if empty else f"it is truncated, or not one of {', '.join(FORMATS)}"
+    return UserError(f"{path}: the picture cannot be read ({why}); download the file again.")

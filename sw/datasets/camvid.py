@@ -1,8 +1,7 @@
 """CamVid: 701 road scenes of 480x360 with 11 classes.
 
 G. Brostow, J. Fauqueur, R. Cipolla, "Semantic object classes in video", 2009, in the split and with the
-classes of
-SegNet (V. Badrinarayanan, A. Kendall, R. Cipolla, TPAMI 2017): 367 train, 101 val, 233 test.
+classes of SegNet (V. Badrinarayanan, A. Kendall, R. Cipolla, TPAMI 2017): 367 train, 101 val, 233 test.
 """
 
 from pathlib import Path
@@ -33,8 +32,8 @@ def frames(split: str) -> Split:
     if not files:
         raise incomplete(folder, f"picture for '{split}'")
     if alone := sorted(files.keys() ^ labels.keys()):
-        has = "labels and no picture" if alone[0] in labels else "a picture and no labels"
-        raise UserError(f"{folder / split}: '{alone[0]}' has {has}; unpack the set again.")
+        has = "labels but no picture" if alone[0] in labels else "a picture but no labels"
+        raise UserError(f"{folder / split}: '{alone[0]}' has {has}; unpack the data set again.")
     items = [Segmented(name, files[name], None, labels[name], len(CLASSES), VOID) for name in sorted(files)]
     return Split(items, CLASSES, f"{len(items)} real frames of CamVid's {split} set, {len(CLASSES)} classes")
 

@@ -32,17 +32,17 @@ _BATCHES = {
 
 
 def images(split: str, pixels: str = "any") -> tuple[np.ndarray, np.ndarray, str]:
-    """`split` is "train" or "test"; images (N, 3, 32, 32), and which pixels they have: "exact" or "jpeg".
+    """Return images (N, 3, 32, 32) of `split` "train" or "test", labels, and the kind of pixels: "exact" or
+    "jpeg".
 
     Args:
         pixels: "exact": the published pixels; "jpeg": copies that went through JPEG once
-            (`cifar10_*_jpeg.npz`);
-            "any": exact ones if all images of the split have them, else the copies.
+            (`cifar10_*_jpeg.npz`); "any": exact ones if all images of the split have them, else the copies.
 
     With "exact" the test split may be the first 1,000 images only (`cifar10_test_lossless.png`).
 
     Raises:
-        Absent: not in XNORFORGE_DATA and not to be downloaded.
+        Absent: not in XNORFORGE_DATA, and the download failed.
         UserError: a file is not the published one, or cannot be read.
     """
     folder = folder_of("cifar10")
@@ -55,7 +55,7 @@ def images(split: str, pixels: str = "any") -> tuple[np.ndarray, np.ndarray, str
         if pixels == "exact" and exact.exists():
             return *_pictures(exact), "exact"
     if pixels == "jpeg":
-        raise Absent(f"cifar10_{split}_jpeg.npz: not in {where()}; use the exact pixels.")
+        raise Absent(f"cifar10_{split}_jpeg.npz: not found in {where()}; use the exact pixels.")
     return *_batches(batches or _downloaded(), split), "exact"
 
 
@@ -86,7 +86,8 @@ def _pictures(path: Path):
         index, labels = stored["index"], stored["labels"]
     if not np.array_equal(index, np.arange(len(index))):
         raise UserError(
-            f"CIFAR-10: {path.name} does not hold the first images in a row, so it cannot stand for them."
+            f"{path}: does not contain the first images in their order, so it cannot replace them; download "
+            "the file again."
         )
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2)), labels.astype(np.int64)
 

@@ -1,8 +1,8 @@
 """COCO: 80 classes of objects with boxes (T.-Y. Lin et al., "Microsoft COCO: Common Objects in Context", ECCV
 2014).
 
-The whole set in COCO's own layout, or COCO128, 128 + 128 pictures with boxes in YOLO's text files: enough to
-see that a detector learns, for no claim on how well it detects.
+The whole data set in COCO's own layout, or COCO128: 128 + 128 pictures with boxes in YOLO's text files. The
+latter is enough to see that a detector learns, but not how well it detects.
 """
 
 import json
@@ -36,14 +36,15 @@ CLASSES = tuple(_NAMES.replace("\n", " ").split(", "))  # in the order of their 
 
 
 def scenes(split: str) -> Split:
-    """COCO itself: `coco/annotations/instances_<split>.json` and `coco/<split>/*.jpg`, for example "val2017".
+    """COCO itself: `coco/annotations/instances_<split>.json` and `coco/<split>/*.jpg`, for example
+    "val2017".
 
-    Crowds are boxes to ignore. Boxes without area, of which train2017 has two, are left out; `what` counts
+    Crowds are boxes to ignore. Boxes without area, of which train2017 has two, are skipped; `what` counts
     them.
 
     Raises:
         Absent: no folder coco/ in XNORFORGE_DATA.
-        UserError: the annotation cannot be read, or has a box out of its picture.
+        UserError: the annotation cannot be read, or has a box outside its picture.
     """
     folder = located("COCO", ("coco", "COCO"), SOURCE)
     path = folder / "annotations" / f"instances_{split}.json"
@@ -75,8 +76,8 @@ def scenes(split: str) -> Split:
             for one in known["images"]
         ]
     except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise unreadable(path, f"is not in COCO's layout ({type(error).__name__}: {error})") from error
-    left_out = f", {flat} boxes without area left out" if flat else ""
+        raise unreadable(path, f"does not have COCO's layout ({type(error).__name__}: {error})") from error
+    left_out = f", {flat} boxes without area skipped" if flat else ""
     classes = tuple(names[number] for number in sorted(names))
     return Split(
         items, classes, f"COCO {split}: {len(items):,} real pictures, {_count(items):,} boxes{left_out}"
@@ -84,12 +85,12 @@ def scenes(split: str) -> Split:
 
 
 def scenes_128(split: str) -> Split:
-    """COCO128: "train2017" or "val2017", images and labels in folders of these names, classes in
+    """COCO128: "train2017" or "val2017", with images and labels in folders of these names and classes in
     classes.json.
 
     Raises:
         Absent: no folder coco128/ in XNORFORGE_DATA.
-        UserError: a line is no box, a class is none of the set's, or a box lies out of its picture.
+        UserError: a line is not a box, a class is unknown, or a box is outside its picture.
     """
     folder = located("COCO128", ("coco128",), SOURCE_128)
     places = (
@@ -103,14 +104,14 @@ def scenes_128(split: str) -> Split:
     try:
         classes = tuple(json.loads(read_text(folder / "classes.json")))
     except json.JSONDecodeError as error:
-        raise unreadable(folder / "classes.json", "is no list of class names") from error
+        raise unreadable(folder / "classes.json", "is not a list of class names") from error
     items = [_labelled(path, labels / f"{path.stem}.txt", len(classes)) for path in files]
     return Split(items, classes, f"COCO128 {split}: {len(items)} real pictures, {_count(items):,} boxes")
 
 
 def _labelled(picture: Path, path: Path, classes: int) -> Scene:
-    """Lines of class, centre x and y, width, height, relative to the picture; no file where there is no
-    object.
+    """Read lines of class, centre x and y, width, height, relative to the picture; there is no file if there
+    is no object.
     """
     size = size_of(picture)
     rows = []
@@ -120,7 +121,7 @@ def _labelled(picture: Path, path: Path, classes: int) -> Scene:
             if label not in range(classes):
                 raise ValueError
         except ValueError as error:
-            where = f"line {number} is not a class below {classes} and four numbers: '{line}'"
+            where = f"line {number} must be a class below {classes} and four numbers, got '{line}'"
             raise unreadable(path, where) from error
         box = np.array([x - width / 2, y - height / 2, x + width / 2, y + height / 2]) * np.tile(size, 2)
         rows.append([*box, label, 0, (box[2] - box[0]) * (box[3] - box[1])])

@@ -1,7 +1,7 @@
-"""Handwritten digits that come along with scikit-learn, 8x8 grey: nothing is downloaded.
+"""Handwritten digits bundled with scikit-learn, 8x8 grey: nothing is downloaded.
 
-E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI, 1998: its 1,797 pictures of thirteen
-writers, each pixel the count 0..16 of ink in a cell of 4x4.
+E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI, 1998: 1,797 pictures of thirteen
+writers, where each pixel is the count 0..16 of ink in a cell of 4x4.
 """
 
 import numpy as np

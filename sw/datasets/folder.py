@@ -1,8 +1,8 @@
-"""Pictures of the user's own, a folder per class: those of the folder that XNORFORGE_FOLDER (DATA=) names.
+"""The user's own pictures, one folder per class, in the folder that XNORFORGE_FOLDER (DATA=) names.
 
-Every class is split by content: its pictures in the order of the SHA-256 of their files, the first fifth to
-test, the next tenth to watch the training, the others to train on. Names and dates change nothing, and
-copies of a picture stay together. Where the variable is not set, made-up shapes stand in.
+Every class is split by content. Its pictures are sorted by the SHA-256 of their files; the first fifth is the
+test set, the next tenth is held out, the rest is for training. Names and dates have no effect, and copies of
+a picture stay together. If the variable is not set, made-up shapes are used.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from xnorforge.sw.decode.square import fitted
 SOURCE = "the user's own folder"
 VARIABLE = "XNORFORGE_FOLDER"
 LEAST = 10  # different pictures of a class
-NOT_OURS = ("__MACOSX",)  # what unpacking leaves beside the classes
+NOT_OURS = ("__MACOSX",)  # what unpacking leaves next to the classes
 WORDS = {"test": "to test", "watched": "to watch the training", "training": "to train on"}
 MADE_UP = {"training": (240, 1), "watched": (60, 2), "test": (100, 0)}  # drawings and their seed
 
@@ -33,10 +33,10 @@ class OwnFolder:
     """The pictures of a folder.
 
     Attributes:
-        name: of the folder.
+        name: name of the folder.
         classes: names of its folders, sorted; class k is the k-th.
-        parts: "training", "watched" and "test", each a list of (file, class) in the order of SHA-256.
-        digest: SHA-256 over classes and pictures, 16 digits; the files' names have no part in it.
+        parts: "training", "watched" and "test", each a list of (file, class) sorted by SHA-256.
+        digest: SHA-256 over classes and pictures, 16 digits; it does not depend on the names of files.
     """
 
     name: str
@@ -45,7 +45,7 @@ class OwnFolder:
     digest: str
 
     def part(self, which: str, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray, str]:
-        """Pictures uint8 (N, *shape), classes int64 (N,), and which pictures these are.
+        """Return pictures uint8 (N, *shape), classes int64 (N,), and a description.
 
         Raises:
             UserError: a picture cannot be read.
@@ -61,19 +61,21 @@ class OwnFolder:
 
 
 def folder_of_pictures() -> Path | None:
-    """The folder that the variable names; None where it is not set."""
+    """Return the folder that the variable names; None if it is not set."""
     given = os.environ.get(VARIABLE)
     return Path(given) if given else None
 
 
 def class_folders(root: Path) -> list[Path]:
-    """The folders of the classes, sorted by name.
+    """Return the folders of the classes, sorted by name.
 
     Raises:
-        UserError: `root` is no folder, or holds fewer than two.
+        UserError: `root` is not a folder, or contains fewer than two.
     """
     if not os.path.isdir(root):  # of pathlib, a name that is too long is an error
-        raise UserError(f"DATA: '{root}' is no folder; give one that holds a folder of pictures per class.")
+        raise UserError(
+            f"DATA: '{root}' is not a folder; give one that contains a folder of pictures per class."
+        )
     try:
         inside = sorted(root.iterdir())
     except OSError as error:
@@ -81,19 +83,19 @@ def class_folders(root: Path) -> list[Path]:
     found = [one for one in inside if one.is_dir() and one.name[0] != "." and one.name not in NOT_OURS]
     if not found:
         raise UserError(
-            f"DATA: '{root}' holds no folders; put the pictures of each class into a folder of its own, "
-            f"as {root}/cat/ and {root}/dog/."
+            f"DATA: '{root}' contains no folders; put the pictures of each class into a folder of their own, "
+            f"such as {root}/cat/ and {root}/dog/."
         )
     if len(found) == 1:
         raise UserError(
-            f"DATA: '{root}' holds one class, {found[0].name}, and there is nothing to tell it from; give a "
-            "second folder, if need be of pictures of anything else."
+            f"DATA: '{root}' contains only one class, {found[0].name}, but a network needs two or more; add "
+            "a second folder, for example with pictures of anything else."
         )
     return found
 
 
 def read_folder(root: Path) -> OwnFolder:
-    """The classes of a folder and the parts of its pictures; no picture is decoded yet.
+    """Return the classes of a folder and the parts of its pictures; no picture is decoded yet.
 
     Raises:
         UserError: see `class_folders`; a class has fewer than `LEAST` different pictures, or two classes have
@@ -116,8 +118,8 @@ def read_folder(root: Path) -> OwnFolder:
             copies[content].append(path)
         if len(copies) < LEAST:
             raise UserError(
-                f"DATA: '{folder}' holds {len(copies)} different pictures, and a class takes {LEAST} or "
-                "more, as a fifth of them is kept to test; add some, or move the folder away."
+                f"DATA: '{folder}' contains {len(copies)} different pictures, but a class needs {LEAST} or "
+                "more, because a fifth of them is kept for testing; add some, or move the folder away."
             )
         test, watched = max(1, len(copies) // 5), max(1, len(copies) // 10)
         for rank, content in enumerate(sorted(copies)):
@@ -125,7 +127,8 @@ def read_folder(root: Path) -> OwnFolder:
             parts[which] += [(content, path, label) for path in copies[content]]
     if left_out:
         say(
-            f"{root}: left out {len(left_out):,} files that are no pictures by their ending, as {left_out[0]}"
+            f"{root}: skipped {len(left_out):,} files whose extension is not that of a picture, such as "
+            f"{left_out[0]}"
         )
     lines = sorted(f"{folders[label].name}/{content}" for content, (label, _) in owner.items())
     return OwnFolder(
@@ -137,13 +140,13 @@ def read_folder(root: Path) -> OwnFolder:
 
 
 def class_names() -> tuple[str, ...]:
-    """The classes of the folder that the variable names, or those of the made-up shapes."""
+    """Return the classes of the folder that the variable names, or those of the made-up shapes."""
     root = folder_of_pictures()
     return synthetic.SHAPES if root is None else tuple(one.name for one in class_folders(root))
 
 
 def made_up_shapes(which: str, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray, str]:
-    """A part of the made-up set: each shape of the drawings cut out; as `OwnFolder.part`."""
+    """Return a part of the made-up set, each shape cut out of its drawing; as `OwnFolder.part`."""
     split = synthetic.shapes(*MADE_UP[which])
     cuts, labels = [], []
     for scene in split.items:
@@ -154,7 +157,7 @@ def made_up_shapes(which: str, shape: tuple[int, int, int]) -> tuple[np.ndarray,
 
 
 def _endings() -> set[str]:
-    """Of names of pictures, as Pillow knows them."""
+    """Return the file extensions of pictures that Pillow knows."""
     Image.init()
     return {ending for ending, kind in Image.registered_extensions().items() if kind in FORMATS}
 
@@ -164,4 +167,6 @@ def _sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise UserError(f"DATA: '{path}' cannot be read ({error.strerror}); remove it or open it.") from error
+        raise UserError(
+            f"DATA: '{path}' cannot be read ({error.strerror}); remove it or make it readable."
+        ) from error

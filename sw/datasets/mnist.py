@@ -1,4 +1,4 @@
-"""MNIST: handwritten digits, 28x28 grey; the first 1,000 test images lie in this package.
+"""MNIST: handwritten digits, 28x28 grey; the first 1,000 test images are bundled with this package.
 
 Images are uint8 (N, C, H, W) and labels int64 (N,), in the published order.
 """
@@ -22,10 +22,10 @@ _FILES = {
 
 
 def images(split: str) -> tuple[np.ndarray, np.ndarray]:
-    """`split` is "train" (60,000) or "test" (10,000); images (N, 1, 28, 28).
+    """Return images (N, 1, 28, 28) and labels of `split` "train" (60,000) or "test" (10,000).
 
     Raises:
-        Absent: not in XNORFORGE_DATA and not to be downloaded.
+        Absent: not in XNORFORGE_DATA, and the download failed.
         UserError: a file is not the published one, or cannot be read.
     """
     stem = {"train": "train", "test": "t10k"}[split]
@@ -52,8 +52,7 @@ def _file(name: str) -> bytes:
             path = download(_URL + name + ".gz", archive, Decompress(name=name))
         except Absent as error:
             raise Absent(
-                f"{str(error).rstrip('.')}, or train without a download on the digits that come along, "
-                "TASK=digits."
+                f"{str(error).rstrip('.')}, or train on the bundled digits without a download: TASK=digits."
             ) from error
     else:
         path = folder / name

@@ -1,8 +1,8 @@
 """Penn-Fudan pedestrians: 170 street pictures with 423 persons.
 
 L. Wang, J. Shi, G. Song, I. Shen, "Object Detection Combining Recognition and Segmentation", ACCV 2007. It
-has no official split: the last 34 pictures by name, PennPed00063 to PennPed00096, are the test. Persons that
-are small or half hidden are not annotated; a detector that finds them is charged with false alarms.
+has no official split: the last 34 pictures by name, PennPed00063 to PennPed00096, are the test set. Persons
+that are small or half hidden are not annotated; a detector that finds them gets false alarms.
 """
 
 import json
@@ -23,11 +23,11 @@ _WORDS = {
 
 
 def scenes(split: str) -> Split:
-    """The pictures of "train" or "test", in the order of their names.
+    """Return the pictures of "train" or "test", sorted by name.
 
     Raises:
         Absent: not in XNORFORGE_DATA.
-        UserError: an annotation cannot be read, or has a box out of its picture.
+        UserError: an annotation cannot be read, or has a box outside its picture.
     """
     if split not in _WORDS:
         raise unknown("penn_fudan", split, _WORDS)
@@ -51,7 +51,7 @@ def _annotated(folder: Path, path: Path) -> Scene:
     size = re.search(r"\(X x Y x C\) : (\d+) x (\d+)", content)
     corners = re.findall(r"\(Xmax, Ymax\) : \((\d+), (\d+)\) - \((\d+), (\d+)\)", content)
     if not size:
-        raise unreadable(path, "states no picture size, so it is no annotation of Penn-Fudan")
+        raise unreadable(path, "states no picture size, so it is not an annotation of Penn-Fudan")
     picture = folder / "PNGImages" / f"{path.stem}.png"
     return _scene(picture, folder / "PedMasks" / f"{path.stem}_mask.png", size.groups(), corners, str(path))
 
@@ -73,7 +73,7 @@ def _packed(folder: Path) -> list[Scene]:
         ]
     except (json.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise unreadable(
-            path, f"is not in the layout of docs/tasks.md ({type(error).__name__}: {error})"
+            path, f"does not have the layout of docs/guide/tasks.md ({type(error).__name__}: {error})"
         ) from error
 
 

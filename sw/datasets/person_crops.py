@@ -1,9 +1,9 @@
 """Crops of 64x128 with and without a person: 2,416 and 4,115.
 
-Those with a person have the names and size of the normalised training crops of INRIA's set (N. Dalal, B.
+Crops with a person have the names and size of the normalised training crops of INRIA's data set (N. Dalal, B.
 Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005). Names that differ in the last
-letter, or in the number behind the underscore, are crops of one photograph: a split takes photographs, never
-crops.
+letter, or in the number after the underscore, are crops of one photograph. A split never separates crops of a
+photograph.
 """
 
 import re
@@ -22,13 +22,12 @@ SOURCE = "https://github.com/RashadGarayev/PersonDetection"
 
 
 def crops(split: str) -> tuple[np.ndarray, np.ndarray, str]:
-    """The crops of "train" or "test".
+    """Return the crops of "train" or "test".
 
-    A photograph is for the test if the CRC-32 of its name is a multiple of 5.
+    A photograph belongs to the test set if the CRC-32 of its name is a multiple of 5.
 
     Returns:
-        uint8 (N, 128, 64, 3); int64 (N,), 1 with and 0 without a person; and a sentence on which crops these
-        are.
+        uint8 (N, 128, 64, 3); int64 (N,), 1 with and 0 without a person; and a description of the crops.
 
     Raises:
         Absent: not in XNORFORGE_DATA.
@@ -54,7 +53,7 @@ def crops(split: str) -> tuple[np.ndarray, np.ndarray, str]:
 
 
 def photograph(name: str) -> str:
-    """The photograph a crop is from: crop001001a.png -> crop001001, 121_4.jpg -> 121."""
+    """Return the photograph a crop is from: crop001001a.png -> crop001001, 121_4.jpg -> 121."""
     return re.sub(r"^(\d+)_\d+$|(?<=\d)[a-z]$", r"\1", Path(name).stem)
 
 
@@ -68,17 +67,17 @@ def _stored(path: Path):
                 [str(name) for name in stored["names"]],
             )
     except (OSError, ValueError, KeyError, EOFError, zlib.error) as error:
-        raise unreadable(path, f"is no readable table of crops ({type(error).__name__})") from error
+        raise unreadable(path, f"cannot be read as a table of crops ({type(error).__name__})") from error
 
 
 def _decoded(path: Path, name: str, stream: bytes) -> np.ndarray:
     try:
         picture = np.asarray(Image.open(BytesIO(stream), formats=FORMATS).convert("RGB"))
     except OSError as error:
-        raise unreadable(path, f"holds no readable picture for {name}") from error
+        raise unreadable(path, f"contains no readable picture for {name}") from error
     if picture.shape != (128, 64, 3):
         raise unreadable(
             path,
-            f"holds {name} with {picture.shape[1]} x {picture.shape[0]} pixels where crops have 64 x 128",
+            f"contains {name} with {picture.shape[1]} x {picture.shape[0]} pixels, but crops have 64 x 128",
         )
     return picture

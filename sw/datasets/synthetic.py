@@ -1,8 +1,8 @@
-"""Made-up pictures for every task, for tests and for people without the data: seeded, exact, and easy.
+"""Made-up pictures for every task, for tests and for users without the data: seeded, exact, and easy.
 
-A figure on them says that training, export and hardware work, and nothing about the task. Picture k of a seed
-is the same however many are asked for. All have textured grounds, soft edges and noise, so that no colour
-alone gives an object away.
+A figure on them shows that training, export and hardware work, and says nothing about the task. Picture k of
+a seed does not depend on how many are requested. All have textured backgrounds, soft edges and noise, so that
+colour alone does not identify an object.
 """
 
 import numpy as np
@@ -18,9 +18,9 @@ FINE = 4  # shapes are drawn this much larger, then averaged down
 
 
 def pedestrians(count: int, seed: int = 0, width: int = 160, height: int = 128) -> Split:
-    """Upright figures of head, trunk and legs among poles, some behind one another or behind a pole.
+    """Upright figures of head, trunk and legs among poles, some hidden partly by one another or by a pole.
 
-    A person is to be ignored when smaller than a fifth of the picture's height, or hidden by more than 35 %.
+    A person is to be ignored if smaller than a fifth of the picture's height, or hidden by more than 35 %.
     """
 
     def scene(k):
@@ -86,10 +86,10 @@ def shapes(count: int, seed: int = 0, width: int = 160, height: int = 128) -> Sp
 
 
 def segments(count: int, seed: int = 0, width: int = 160, height: int = 120) -> Split:
-    """The same shapes with a class per pixel; a "marked disc" is a disc with a bar beside it, 8 to 12 pixels
+    """The same shapes with a class per pixel. A "marked disc" is a disc with a bar next to it, 8 to 12 pixels
     away.
 
-    Disc and marked disc look alike from near: telling them apart takes context. The bar itself is ground.
+    Disc and marked disc look alike locally; telling them apart takes context. The bar itself is background.
     """
 
     def scene(k):
@@ -118,7 +118,7 @@ def segments(count: int, seed: int = 0, width: int = 160, height: int = 120) -> 
 
 
 def clips(count: int, seed: int = 0, frames: int = 60, width: int = 320, height: int = 240) -> Split:
-    """A textured patch that wanders over clutter, slowly grows and shrinks, and stays in the picture."""
+    """A textured patch that moves over clutter, slowly grows and shrinks, and stays in the picture."""
 
     def clip(k):
         rng = np.random.default_rng((seed, k))

@@ -1,14 +1,14 @@
-"""Sequences with one object and its box in every frame, in four layouts, told apart by the annotation's file.
+"""Sequences with one object and its box in every frame, in four layouts, told apart by the annotation
+file.
 
-| layout | frames | boxes |
-|---|---|---|
-| packed | img/*.jpg | groundtruth_xywh.csv: x, y, width, height, the first pixel is 0 |
-| OTB (Wu, Lim, Yang, TPAMI 2015) | img/*.jpg | groundtruth_rect.txt: the same, the first pixel is 1 |
-| GOT-10k (Huang, Zhao, Huang, TPAMI 2021) | *.jpg | groundtruth.txt: 4 numbers, taken as they are;
-cover.label, 0 where it is hidden | | VOT (Kristan et al., 2015) | *.jpg or color/*.jpg | groundtruth.txt with
-8 numbers: the upright box around four corners |
+    layout    frames                  boxes
+    packed    img/*.jpg               groundtruth_xywh.csv: x, y, width, height; the first pixel is 0
+    OTB       img/*.jpg               groundtruth_rect.txt: the same; the first pixel is 1
+    GOT-10k   *.jpg                   groundtruth.txt: 4 numbers, taken as they are; cover.label, 0 if hidden
+    VOT       *.jpg or color/*.jpg    groundtruth.txt: 8 numbers; the upright box around four corners
 
-A line of "nan" is a frame without the object.
+OTB: Wu, Lim, Yang, TPAMI 2015. GOT-10k: Huang, Zhao, Huang, TPAMI 2021. VOT: Kristan et al., 2015. A line of
+"nan" is a frame without the object.
 """
 
 import re
@@ -45,7 +45,7 @@ OTB_FRAMES = {
 
 
 def clips(split: str) -> Split:
-    """The four sequences each of our own split: six of OTB, two of VOT 2015.
+    """Return our own split of "train" and "test", four sequences each: six are of OTB, two of VOT 2015.
 
     Raises:
         Absent: no folder tracking/ in XNORFORGE_DATA.
@@ -60,10 +60,11 @@ def clips(split: str) -> Split:
 
 
 def sequences(folder: Path) -> Split:
-    """All sequences of a folder, each in its own folder, in the order of list.txt or of their names.
+    """Return all sequences of a folder, each in its own folder, in the order of list.txt or of their
+    names.
 
     Raises:
-        UserError: there is none, or see `clip`.
+        UserError: there are none, or see `clip`.
     """
     listed = folder / "list.txt"
     names = read_text(listed).split() if listed.exists() else sorted(path.name for path in folder.glob("*/"))
@@ -74,11 +75,11 @@ def sequences(folder: Path) -> Split:
 
 
 def clip(folder: Path) -> Clip:
-    """One sequence.
+    """Return one sequence.
 
     Raises:
-        UserError: no annotation or frame, more or fewer boxes than frames, a line that is no box, or a box
-            that is nowhere in its frame.
+        UserError: no annotation or frames, more or fewer boxes than frames, a line that is not a box, or a
+            box outside its frame.
     """
     path = annotation(folder)
     if path is None:
@@ -93,7 +94,8 @@ def clip(folder: Path) -> Clip:
             frames = frames[slice(*OTB_FRAMES[folder.name])]
     if len(frames) != len(boxes):
         raise UserError(
-            f"{path}: has {len(boxes)} boxes for {len(frames)} frames; a sequence has a box for each frame."
+            f"{path}: has {len(boxes)} boxes for {len(frames)} frames, but a sequence needs one box per "
+            "frame; correct the file or unpack the data set again."
         )
     visible = _visible(folder, len(frames)) & ~np.isnan(boxes).any(1)
     size = size_of(frames[0])
@@ -102,7 +104,7 @@ def clip(folder: Path) -> Clip:
 
 
 def annotation(folder: Path) -> Path | None:
-    """The file with a sequence's boxes, if there is one."""
+    """Return the file with a sequence's boxes, if there is one."""
     names = "groundtruth_xywh.csv", "groundtruth_rect.txt", "groundtruth.txt"
     return next((folder / name for name in names if (folder / name).exists()), None)
 
@@ -112,7 +114,7 @@ def _frames(folder: Path) -> list[Path]:
 
 
 def in_order(paths: Iterable[Path]) -> list[Path]:
-    """By name, in which digits count as a number: 9 before 10."""
+    """Sort by name, where digits count as numbers: 9 before 10."""
     return sorted(
         paths,
         key=lambda path: [int(word) if word.isdecimal() else word for word in re.split(r"(\d+)", path.name)],
@@ -120,14 +122,14 @@ def in_order(paths: Iterable[Path]) -> list[Path]:
 
 
 def _boxes(path: Path) -> np.ndarray:
-    """(T, 4): corners, whichever of the forms the lines have."""
+    """Return (T, 4): corners, for either form of the lines."""
     try:
         lines = [line.replace(",", " ").split() for line in read_text(path).splitlines() if line.strip()]
         rows = np.array(lines, float)
         if rows.ndim != 2 or rows.shape[1] not in (4, 8) or np.isinf(rows).any():
             raise ValueError
     except ValueError as error:
-        raise unreadable(path, "must have 4 numbers on every line, or 8") from error
+        raise unreadable(path, "must have 4 or 8 numbers on every line") from error
     if rows.shape[1] == 4:
         return np.hstack([rows[:, :2], rows[:, :2] + rows[:, 2:]])
     corners = rows.reshape(-1, 4, 2)
@@ -143,7 +145,7 @@ def _visible(folder: Path, count: int) -> np.ndarray:
     except ValueError as error:
         raise unreadable(path, "must have a number on every line") from error
     if len(cover) != count:
-        raise unreadable(path, f"has {len(cover)} lines for {count} frames")
+        raise unreadable(path, f"has {len(cover)} lines for {count} frames, but needs one per frame")
     return cover > 0
 
 

@@ -22,13 +22,13 @@ CLASSES = tuple(_NAMES.split())
 
 
 def scenes(year: int, split: str) -> Split:
-    """Pictures with boxes: `split` is a file of ImageSets/Main, for example "trainval" or "test".
+    """Return pictures with boxes; `split` is a file of ImageSets/Main, for example "trainval" or "test".
 
     Objects marked difficult are boxes to ignore.
 
     Raises:
         Absent: no folder VOCdevkit/ in XNORFORGE_DATA.
-        UserError: an annotation cannot be read, or has a box out of its picture.
+        UserError: an annotation cannot be read, or has a box outside its picture.
     """
     folder, names = _listed(year, split, "Main")
     items = [_scene(folder, name) for name in names]
@@ -68,7 +68,7 @@ def _scene(folder: Path, name: str) -> Scene:
         sides = "xmin", "ymin", "xmax", "ymax"
         corners = [[float(one.findtext(f"bndbox/{side}", "")) for side in sides] for one in objects]
     except (ElementTree.ParseError, TypeError, ValueError) as error:
-        raise unreadable(path, f"is not in VOC's layout ({error})") from error
+        raise unreadable(path, f"does not have VOC's layout ({error})") from error
     # Corners count pixels from 1 and lie inside the box.
     boxes = boxes_in(np.array(corners, float).reshape(-1, 4) - [1, 1, 0, 0], size, str(path))
     return Scene(name, folder / "JPEGImages" / f"{name}.jpg", size, boxes, labels, ignore)

@@ -1,6 +1,6 @@
-"""The host's side of a task: a picture into what the accelerator takes, its integers into boxes, labels and
-tracks.
+"""The host's part of a task: converts a picture to the input of the accelerator, and its integers to boxes,
+labels and tracks.
 
-Nothing here knows torch or hardware: numpy and Pillow alone, so that simulation, the board's driver and the
-demonstration decode the same integers with the same lines.
+It uses only numpy and Pillow, neither torch nor hardware, so that simulation, the board's driver and the
+demonstration decode the same integers with the same code.
 """

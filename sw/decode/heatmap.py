@@ -14,7 +14,8 @@ REACH = 3.0  # head values of distances are cut at -REACH and REACH: 0.8 to 321 
 
 
 def least_score(probability: float, scale, bias) -> np.ndarray:
-    """The smallest whole q with sigmoid(q * scale + bias) >= probability, so that no cell needs a sigmoid.
+    """Return the smallest whole q with sigmoid(q * scale + bias) >= probability, so that no cell needs a
+    sigmoid.
 
     Args:
         probability: above 0, below 1.
@@ -29,16 +30,17 @@ def boxes(
     """Decode the maps of one picture.
 
     Args:
-        maps: int (classes + 4, rows, columns): a score per class, then log distances to left, top, right,
+        maps: int (classes + 4, rows, columns): a score per class, then log distances to left, top, right and
             bottom.
         scale: > 0, and bias: float, scalar or one per map.
         stride: input pixels per cell; cell x is centred at (x + 0.5) * stride.
-        least: cells below this probability are passed over.
-        overlap: of two boxes of a class with this intersection over union or more, the surer stays.
+        least: cells below this probability are skipped.
+        overlap: of two boxes of a class with this intersection over union or more, the more certain one is
+            kept.
         most: boxes kept per class.
 
     Returns:
-        boxes in input pixels, scores as probabilities, by class and falling score.
+        Boxes in input pixels, with scores as probabilities, by class and descending score.
     """
     scale, bias = (np.broadcast_to(value, len(maps)) for value in (scale, bias))
     classes = len(maps) - 4
@@ -57,11 +59,12 @@ def boxes(
 
 
 def nms(found, scores, overlap: float) -> np.ndarray:
-    """Non-maximum suppression: indices of the boxes that stay, surest first, the earlier of equal ones.
+    """Return the indices of the boxes kept by non-maximum suppression, the most certain first, the earlier of
+    equal ones.
 
     Args:
         found: float (N, 4); scores: (N,).
-        overlap: a box leaves if it has this intersection over union or more with one that stays.
+        overlap: a box is dropped if it has this intersection over union or more with a kept one.
     """
     left, stay = np.argsort(-np.asarray(scores, float), kind="stable"), []
     while len(left):
@@ -72,8 +75,9 @@ def nms(found, scores, overlap: float) -> np.ndarray:
 
 
 def in_picture(found: Found, fit: Fit) -> Found:
-    """Boxes of the input as boxes of the picture it was made from; what shows less than a pixel
-    of it, in the bars beside it, is left out."""
+    """Convert boxes of the input to boxes of the picture it was made from; boxes that show less than a pixel
+    of it, because they are in the border, are dropped.
+    """
     found = found._replace(boxes=fit.back(found.boxes))
     there = (found.boxes[:, 2:] - found.boxes[:, :2] >= 1).all(1)
     return Found(*(part[there] for part in found))

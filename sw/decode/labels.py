@@ -1,16 +1,16 @@
-"""A class per pixel from a map of scores that is coarser than the picture."""
+"""A class per pixel from a map of scores with a lower resolution than the picture."""
 
 import numpy as np
 
 
 def bilinear(scores, factor: int) -> np.ndarray:
-    """The class with the largest score after bilinear interpolation, the first of equal ones.
+    """Return the class with the largest score after bilinear interpolation, the first of equal ones.
 
-    Pixel i lies at (i + 0.5) / factor - 0.5 cells, held at the border (torch: `align_corners=False`). All
-    weights are multiples of 1 / (2 * factor), so the sums are made of whole numbers and nothing rounds.
+    Pixel i is at (i + 0.5) / factor - 0.5 cells, clamped at the border (torch: `align_corners=False`). All
+    weights are multiples of 1 / (2 * factor), so the sums are whole numbers and nothing is rounded.
 
     Args:
-        scores: whole numbers (classes, rows, columns), one scale for all classes; below 2^40 in size.
+        scores: whole numbers (classes, rows, columns), with one scale for all classes; magnitude below 2^40.
         factor: pixels per cell.
 
     Returns:

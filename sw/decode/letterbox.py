@@ -9,7 +9,7 @@ GREY = 127
 
 
 class Fit(NamedTuple):
-    """How a picture lies in the input.
+    """The position of a picture in the input.
 
     Attributes:
         scale: (x, y), input pixels per pixel of the picture, > 0.
@@ -31,16 +31,16 @@ class Fit(NamedTuple):
 
 
 def letterbox(picture, width: int, height: int, fill: int = GREY) -> tuple[np.ndarray, Fit]:
-    """Scale a picture, sides in proportion, until it just fits; put it into the middle; fill the rest.
+    """Scale a picture with its proportions until it just fits, centre it, and fill the rest.
 
     Args:
         picture: uint8 (H, W, 3).
-        width, height: of the input, pixels.
-        fill: 0 .. 255, the bars' grey.
+        width, height: size of the input, pixels.
+        fill: 0 .. 255, the grey of the borders.
 
     Returns:
-        uint8 (height, width, 3), Pillow's bilinear filter, which averages where it shrinks; and how it lies
-        there.
+        uint8 (height, width, 3), made with Pillow's bilinear filter, which averages when it shrinks; and the
+            position of the picture.
     """
     tall, wide = picture.shape[:2]
     scale = min(width / wide, height / tall)

@@ -1,4 +1,4 @@
-"""A picture of any size as the input of a network that classifies: its middle, at the input's size."""
+"""A picture of any size as the input of a network that classifies: its middle, at the size of the input."""
 
 import numpy as np
 from PIL import Image
@@ -7,21 +7,26 @@ from xnorforge.core.errors import UserError
 
 
 def fitted(picture: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """The largest middle part of the input's proportions, scaled (bilinear over all pixels that it covers).
+    """Return the largest centred part with the input's proportions, scaled (bilinear over all pixels that it
+    covers).
 
     Args:
         picture: uint8 (H, W, 3), RGB.
-        shape: of the input, (C, rows, columns); with C = 1 the picture becomes grey (luma of ITU-R BT.601).
+        shape: shape of the input, (C, rows, columns); with C = 1 the picture becomes grey (luma of ITU-R
+            BT.601).
 
     Returns:
         uint8, of that shape.
 
     Raises:
-        UserError: the input has other than 1 or 3 channels.
+        UserError: the input has neither 1 nor 3 channels.
     """
     channels, rows, columns = shape
     if channels not in (1, 3):
-        raise UserError(f"the network takes images of {channels} channels, and a picture has 1 or 3 of them.")
+        raise UserError(
+            f"picture: the network takes images of {channels} channels, but a picture has 1 or 3; give the "
+            "images as an array."
+        )
     image = Image.fromarray(picture)
     scale = min(image.width / columns, image.height / rows)
     wide, tall = max(1, round(columns * scale)), max(1, round(rows * scale))
@@ -33,6 +38,8 @@ def fitted(picture: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def bright_on_dark(images: np.ndarray) -> np.ndarray:
-    """A grey image, uint8 (1, H, W), inverted where its border is light: writing on paper as MNIST has it."""
+    """Return a grey image, uint8 (1, H, W), inverted if its border is light: dark writing on paper becomes
+    light on dark, as in MNIST.
+    """
     border = np.concatenate([images[0, [0, -1]].ravel(), images[0, 1:-1, [0, -1]].ravel()])
     return 255 - images if border.mean() > 127 else images

@@ -16,17 +16,17 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class Rules:
-    """Sizes are those of the network, the rest was set once and not tuned.
+    """Parameters. Sizes are those of the network; the others were set once and not tuned.
 
     Attributes:
         exemplar, search: sides of the two inputs, pixels; search is twice exemplar.
         stride: input pixels per cell of the response.
         finer: points per cell after bicubic interpolation.
         step: size ratio of neighbouring windows, > 1.
-        penalty: 0 .. 1, factor on the best answer of the smaller and of the larger window.
-        hann: 0 .. 1, weight of a window that prefers staying.
+        penalty: 0 .. 1, factor of the best response of the smaller and of the larger window.
+        hann: 0 .. 1, weight of a window that prefers the present place.
         rate: 0 .. 1, how fast the size follows the best window.
-        least, most: the side's bounds, relative to the first.
+        least, most: bounds of the side, relative to the first.
     """
 
     exemplar: int = 64
@@ -74,7 +74,7 @@ def start_track(box) -> State:
 
 
 def crop(picture, centre, side: float, pixels: int) -> np.ndarray:
-    """A square of the picture, scaled; beyond the border lies the picture's mean colour.
+    """Return a square of the picture, scaled; beyond the border it has the picture's mean colour.
 
     Args:
         picture: uint8 (H, W, 3).
@@ -98,21 +98,25 @@ def crop(picture, centre, side: float, pixels: int) -> np.ndarray:
 
 
 def exemplar(picture, state: State, rules: Rules = RULES) -> np.ndarray:
-    """What the template is made from: uint8 (exemplar, exemplar, 3), the object with its surroundings."""
+    """Return the input from which the template is made: uint8 (exemplar, exemplar, 3), the object with its
+    surroundings.
+    """
     return crop(picture, state.centre, state.side, rules.exemplar)
 
 
 def search_windows(picture, state: State, rules: Rules = RULES) -> np.ndarray:
-    """Where to look for it: uint8 (3, search, search, 3), a smaller, an equal, and a larger square."""
+    """Return the windows to search: uint8 (3, search, search, 3), a smaller, an equal, and a larger
+    square.
+    """
     side = state.side * rules.search / rules.exemplar
     return np.stack([crop(picture, state.centre, side * factor, rules.search) for factor in _factors(rules)])
 
 
 def peak(responses, rules: Rules = RULES) -> tuple[int, np.ndarray]:
-    """The best window, and how far from its centre the object is.
+    """Return the best window, and the offset of the object from its centre.
 
     Args:
-        responses: int or float (3, n, n), n odd: any scale, larger is more alike.
+        responses: int or float (3, n, n), n odd: any scale, larger is more similar.
 
     Returns:
         0, 1 or 2: the window; and float (2,): x and y, in pixels of the search input.

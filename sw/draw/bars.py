@@ -1,4 +1,4 @@
-"""A picture over its likeliest classes, a bar each."""
+"""A picture above its most likely classes, with a bar each."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -10,11 +10,11 @@ WIDEST = 0.4  # of the drawing, for names; a longer name is cut
 
 
 def draw_bars(picture: np.ndarray, scores: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
-    """The picture, uint8 (H, W, 3), over a bar per class, as long as its probability.
+    """Return the picture, uint8 (H, W, 3), above a bar per class whose length is its probability.
 
     Args:
-        scores: float (classes,), of which the softmax gives the probabilities.
-        names: of the first classes.
+        scores: float (classes,); their softmax is the probabilities.
+        names: names of the first classes.
     """
     canvas, likely = Canvas(picture), _likeliest(scores)
     image, pad, tall = canvas.image, 2 * canvas.line, sum(canvas.font.getmetrics())
@@ -37,7 +37,7 @@ def draw_bars(picture: np.ndarray, scores: np.ndarray, names: tuple[str, ...]) -
 
 
 def describe_bars(scores: np.ndarray, names: tuple[str, ...]) -> dict:
-    """The same for a record, the likeliest first; `score` is the network's own, exactly."""
+    """Return the same for a record, the most likely first; `score` is exactly the network's own."""
     rows = [
         {"class": called(at, names), "percent": round(100 * share, 1), "score": float(scores[at])}
         for at, share in _likeliest(scores)

@@ -7,11 +7,11 @@ from xnorforge.sw.metrics.boxes import Found, Truth
 
 
 def draw_boxes(picture: np.ndarray, found: Found, names: tuple[str, ...]) -> np.ndarray:
-    """The picture, uint8 (H, W, 3), with its boxes; the surest lies on top.
+    """Return the picture, uint8 (H, W, 3), with its boxes; the most certain one is on top.
 
     Args:
         found: boxes in pixels of the picture.
-        names: of the first classes.
+        names: names of the first classes.
     """
     order = np.argsort(found.scores, kind="stable")
     words = [f"{called(found.labels[at], names)} {found.scores[at]:.0%}" for at in order]
@@ -19,7 +19,7 @@ def draw_boxes(picture: np.ndarray, found: Found, names: tuple[str, ...]) -> np.
 
 
 def draw_truth(picture: np.ndarray, truth: Truth, names: tuple[str, ...]) -> np.ndarray:
-    """The same of the boxes that are known; those that count for nothing are left out."""
+    """Draw the true boxes in the same way, without those to ignore."""
     counts = ~np.asarray(truth.ignore, bool)
     labels = np.asarray(truth.labels)[counts]
     return _drawn(picture, truth.boxes[counts], labels, [called(number, names) for number in labels])
@@ -36,7 +36,7 @@ def _drawn(picture: np.ndarray, boxes: np.ndarray, labels: np.ndarray, words: li
 
 
 def describe_boxes(found: Found, names: tuple[str, ...]) -> dict:
-    """The same for a record, the surest first."""
+    """Return the same for a record, the most certain first."""
     order = np.argsort(-found.scores, kind="stable")
     rows = [
         {

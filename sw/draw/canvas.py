@@ -1,4 +1,4 @@
-"""A picture to draw on: lines and words as large as the picture asks for."""
+"""A picture to draw on, with lines and text sized to the picture."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -13,13 +13,13 @@ COLOURS = tuple(bytes.fromhex(ink) for ink in _INKS.split())
 
 
 def colour(number: int) -> tuple[int, int, int]:
-    """A colour for class `number`; with many classes they come again."""
+    """Return a colour for class `number`; colours repeat if there are many classes."""
     red, green, blue = COLOURS[number % len(COLOURS)]
     return red, green, blue
 
 
 def called(number: int, names: tuple[str, ...]) -> str:
-    """The name of class `number`; one that nobody named has its number."""
+    """Return the name of class `number`; its number if it has no name."""
     return names[number] if number < len(names) else f"class {number}"
 
 
@@ -28,7 +28,7 @@ class Canvas:
 
     Attributes:
         zoom: pixels of the drawing per pixel of the picture, 1 or more.
-        line: width of a line, and `font`, the writing: both grow with the drawing.
+        line: line width, and `font`: both grow with the drawing.
     """
 
     def __init__(self, picture: np.ndarray):
@@ -43,8 +43,8 @@ class Canvas:
         self.font = font
 
     def box(self, box, ink) -> None:
-        """A frame around a box x0, y0, x1, y1: the line lies on its border, with a dark seam that shows on
-        light ground.
+        """Draw a frame around a box x0, y0, x1, y1: the line is on its border, with a dark outline that is
+        visible on a light background.
         """
         x0, y0, x1, y1 = (round(value * self.zoom) for value in box)
         for more, line in ((1, (0, 0, 0)), (0, ink)):
@@ -59,9 +59,7 @@ class Canvas:
             self.draw.line(places, fill=ink, width=self.line, joint="curve")
 
     def label(self, box, text: str, ink) -> None:
-        """Words on a plate of the ink's colour, on top of a box; inside of it where there is no room
-        above.
-        """
+        """Draw text on a plate of the ink's colour, above a box, or inside if there is no room above."""
         pad = self.line
         left, top, right, bottom = self.draw.textbbox((0, 0), text, font=self.font)
         wide, tall = right - left + 2 * pad, bottom - top + 2 * pad
@@ -78,5 +76,5 @@ class Canvas:
 
 
 def on(ink) -> tuple[int, int, int]:
-    """Black or white, whichever can be read on a colour (its luma by ITU-R BT.601)."""
+    """Return black or white, whichever is readable on a colour (its luma by ITU-R BT.601)."""
     return (0, 0, 0) if np.dot(ink, [0.299, 0.587, 0.114]) > 128 else (255, 255, 255)

@@ -1,4 +1,4 @@
-"""A class per pixel: its colour over the picture, and what the colours mean below."""
+"""A class per pixel: its colour over the picture, and a legend below."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -17,11 +17,13 @@ KNOWN = {
 
 
 def draw_labels(picture: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
-    """The picture, uint8 (H, W, 3), tinted, over a legend of the classes with their shares of the pixels.
+    """Return the picture, uint8 (H, W, 3), tinted, above a legend of the classes with their shares of the
+    pixels.
 
     Args:
         labels: uint8 (H, W).
-        names: of the first classes; these stand in every legend, so that those of a video are of one size.
+        names: names of the first classes; these are in every legend, so that the frames of a video have one
+            size.
     """
     parts = shares(labels, names)
     colours = np.array([KNOWN.get(name, colour(number)) for number, name in enumerate(parts)])
@@ -31,14 +33,14 @@ def draw_labels(picture: np.ndarray, labels: np.ndarray, names: tuple[str, ...])
 
 
 def describe_labels(labels: np.ndarray, names: tuple[str, ...]) -> dict:
-    """The same for a record: per cent of the pixels per class."""
+    """Return the same for a record: per cent of the pixels per class."""
     return {
         "percent_of_pixels": {name: round(100 * share, 2) for name, share in shares(labels, names).items()}
     }
 
 
 def shares(labels: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
-    """Each class, those without a name as far as they are there, and its part of the pixels, 0 to 1."""
+    """Return each class and its share of the pixels, 0 to 1; classes without a name only if present."""
     counts = np.bincount(labels.ravel(), minlength=len(names))
     return {called(number, names): float(count / labels.size) for number, count in enumerate(counts)}
 

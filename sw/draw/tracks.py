@@ -1,4 +1,4 @@
-"""Where one object is in a frame, and the way it came."""
+"""The place of one object in a frame, and its path."""
 
 import numpy as np
 
@@ -9,8 +9,8 @@ PAST = 20  # frames of the way that is drawn
 
 
 def draw_track(picture: np.ndarray, boxes: list[np.ndarray]) -> np.ndarray:
-    """A frame, uint8 (H, W, 3), with its box, the last of `boxes`; the first of all, which was given, is
-    white.
+    """Return a frame, uint8 (H, W, 3), with its box, the last of `boxes`; the first of all, which was given,
+    is white.
     """
     canvas, now = Canvas(picture), boxes[-1]
     ink, text = (FOUND, f"frame {len(boxes)}") if len(boxes) > 1 else (GIVEN, "given")

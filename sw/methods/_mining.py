@@ -1,8 +1,8 @@
-"""Mining of CI-BCNN's channel graph: a policy network proposes edges, the loss of training images judges
-them.
+"""Mining of the channel graph of CI-BCNN: a policy network proposes edges, and the loss of training images
+decides.
 
-A graph is one tensor per layer, K of shape (tiles, g, g): K[n, t, s] is the influence of channel t of group n
-on channel s, odd, 0 without an edge. Equations in brackets are those of Wang et al., CVPR 2019.
+A graph is one tensor per layer, K of shape (tiles, g, g). K[n, t, s] is the influence of channel t of group n
+on channel s: odd, or 0 without an edge. Equations in brackets are those of Wang et al., CVPR 2019.
 """
 
 from collections.abc import Callable
@@ -27,18 +27,20 @@ SEEN = 16  # images on which saturation is compared
 
 
 def influence_of(weight: torch.Tensor, space: int) -> torch.Tensor:
-    """K = sgn(w) (2 ceil(K0 |w|) + 1) for w in [-1, 1] [Eq. 4]: odd, 3 <= |K| <= 2 K0 + 1; w = 0 gives 3."""
+    """Return K = sgn(w) (2 ceil(K0 |w|) + 1) for w in [-1, 1] [Eq. 4]: odd, 3 <= |K| <= 2 K0 + 1; 3 for w =
+    0.
+    """
     size = 2 * (space * weight.abs()).ceil().clamp(min=1) + 1
     return torch.where(weight < 0, -size, size)
 
 
 def loss_reward(before: float, after: float, band: float) -> int:
-    """r_c: +1 where the cross entropy fell by more than `band`, -1 where it rose by more, else 0."""
+    """Return r_c: +1 if the cross entropy fell by more than `band`, -1 if it rose by more, else 0."""
     return int(before - after > band) - int(after - before > band)
 
 
 def saturation_reward(sums: torch.Tensor, influence: torch.Tensor) -> float:
-    """r_p: mean over edges and pixels of sgn(|p~_t| - |p~_s|), in [-1, 1]; 0 without edges.
+    """Return r_p, the mean over edges and pixels of sgn(|p~_t| - |p~_s|), in [-1, 1]; 0 without edges.
 
     Args:
         sums: p~, (N, C, H, W) or (N, C).
@@ -54,9 +56,9 @@ def saturation_reward(sums: torch.Tensor, influence: torch.Tensor) -> float:
 class Policy(nn.Module):
     """Encoder, recurrence and decoder over the 16 x 16 tiles of all layers, first layer first.
 
-    Takes states (tiles, 2, 16, 16), existence and influence sgn(K) (|K| - 1) / (2 K0) of every edge. Gives
-    logits of creating an edge and means of its influence weight in [-1, 1], (tiles, 16, 16) each, and the
-    logit of stopping.
+    Takes states (tiles, 2, 16, 16): existence and influence sgn(K) (|K| - 1) / (2 K0) of every edge. Returns
+    the logits of creating an edge and the means of its influence weight in [-1, 1], (tiles, 16, 16) each, and
+    the logit of stopping.
     """
 
     def __init__(self):
@@ -86,8 +88,9 @@ class Miner:
 
     Args:
         shapes: (tiles, g, g) per layer, g at most 16.
-        space: K0; density: rho_max, of edges in each tile; discount: gamma; rate: of Adam.
-        uniform: propose any edge and any weight alike, and learn nothing: what a policy is to be better than.
+        space: K0; density: rho_max, of edges in each tile; discount: gamma; rate: learning rate of Adam.
+        uniform: propose all edges and weights with equal probability and learn nothing, as a baseline for the
+            policy.
     """
 
     def __init__(
@@ -108,14 +111,14 @@ class Miner:
     def transitions(
         self, graph: list[torch.Tensor]
     ) -> tuple[list[torch.Tensor], list[torch.Tensor], torch.Tensor]:
-        """Per layer W_et, which sums to 1 and is 0 for self-edges, and the means of w_it, both (tiles, g, g);
-        stop logit.
+        """Return, per layer, W_et (it sums to 1 and is 0 for self-edges) and the means of w_it, both (tiles,
+        g, g), and the stop logit.
         """
         logits, means, stop = self.policy(torch.cat([self._state(layer) for layer in graph]))
         if not logits.isfinite().all():
             raise UserError(
                 f"ci_bcnn: at rate={self.optimiser.param_groups[0]['lr']} the policy network diverges, its "
-                f"answers are no numbers; use a smaller rate, as 0.001."
+                "outputs are not finite; use a smaller rate, such as 0.001."
             )
         if self.uniform:
             logits, means, stop = (torch.zeros_like(part) for part in (logits, means, stop))
@@ -136,11 +139,11 @@ class Miner:
         return F.pad(state, (0, TILE - layer.shape[1]) * 2)
 
     def episode(self, graph: list[torch.Tensor], judge: Callable, steps: int, rng: torch.Generator) -> int:
-        """Up to `steps` steps on one batch, each with one action per layer; returns how many actions were
+        """Make up to `steps` steps on one batch, each with one action per layer; return how many actions were
         kept.
 
         Args:
-            graph: the layers' K, changed by `judge`.
+            graph: K of the layers, changed by `judge`.
             judge: (layer, proposed K) -> (reward, whether it was kept).
         """
         kept = 0
@@ -168,10 +171,10 @@ class Miner:
         return kept
 
     def act(self, layer, create, weights, most, rng) -> tuple[torch.Tensor, torch.Tensor]:
-        """One action: the proposed K of a layer, and -log of its probability.
+        """Return one action: the proposed K of a layer, and -log of its probability.
 
-        An edge drawn from W_et appears if it is absent and its tile holds fewer than `most`; one drawn from
-        W'_et, the normalised -log w_et, vanishes if it is there.
+        An edge drawn from W_et is created if it is absent and its tile holds fewer than `most`. One drawn
+        from W'_et, the normalised -log w_et, is deleted if it exists.
         """
         flat = create.flatten()
         possible = flat.detach() > 0
@@ -193,7 +196,7 @@ class Miner:
         return proposed.view(layer.shape), surprise
 
     def state_dict(self) -> dict:
-        """What the next episode depends on."""
+        """Return what the next episode depends on."""
         return {
             "policy": self.policy.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -201,7 +204,7 @@ class Miner:
         }
 
     def load_state_dict(self, state: dict) -> None:
-        """Take back what `state_dict` gave."""
+        """Restore what `state_dict` returned."""
         self.policy.load_state_dict(state["policy"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.mean = state["mean"]
@@ -210,11 +213,11 @@ class Miner:
 class Judge:
     """The cross entropy of one batch under changes of the graph, computed from the changed part onward.
 
-    Weights rest. Batch norms use the statistics of the batch, so that each graph is judged with statistics of
-    its own.
+    Weights are fixed. Batch norms use the statistics of the batch, so each graph is judged with its own
+    statistics.
 
     Args:
-        run: of the training; its network is a row of parts, in training mode.
+        run: the training; its network is a sequence of parts, in training mode.
         mixes: the layers with a graph, `influence`, in the order of the network.
         images, labels: a batch of training images.
         band: dead band of r_c.
@@ -246,7 +249,7 @@ class Judge:
 
     @contextmanager
     def _watched(self):
-        """p~ of every layer that computes goes into `sums`, for a few images."""
+        """Record p~ of every layer that computes in `sums`, for a few images."""
 
         def keep(layer):
             def hook(_module, _inputs, output):
@@ -260,7 +263,7 @@ class Judge:
             hook.remove()
 
     def _halves(self, scores) -> list[float]:
-        """The loss of each half of the batch."""
+        """Return the loss of each half of the batch."""
         middle = len(self.labels) // 2
         cuts = slice(middle), slice(middle, None)
         losses = (self.run.task.loss(scores[cut].float(), self.labels[cut]).item() for cut in cuts)
@@ -268,13 +271,13 @@ class Judge:
 
     @property
     def loss(self) -> float:
-        """The cross entropy of the batch under the graph as it is."""
+        """The cross entropy of the batch under the present graph."""
         return sum(self.losses) / 2
 
     @torch.no_grad()
     def __call__(self, layer: int, proposed: torch.Tensor) -> tuple[float, bool]:
-        """Reward r_c + r_p of a layer's proposed K; it stays if that is positive, the loss fell and rose on
-        no half.
+        """Return the reward r_c + r_p of a layer's proposed K. K is kept if the reward is positive, the loss
+        fell, and it rose on neither half.
         """
         influence, first = self.mixes[layer].influence, self.part_of[layer]
         before = influence.clone()
@@ -294,7 +297,7 @@ class Judge:
         return reward, True
 
     def _from(self, first: int) -> tuple[list[float], list[torch.Tensor]]:
-        """The losses from the kept input of a part onward, and the inputs of the parts behind it."""
+        """Return the losses from the stored input of a part onward, and the inputs of the later parts."""
         x, inputs = self.inputs[first], []
         with self.run.autocast():
             for part in self.parts[first:]:
@@ -305,8 +308,8 @@ class Judge:
 
 @torch.no_grad()
 def estimate_again(run, batches: list[torch.Tensor]) -> None:
-    """Running statistics of every batch norm anew, as the mean over batches of images; the network is in
-    training mode.
+    """Recompute the running statistics of every batch norm as the mean over batches of images; the network is
+    in training mode.
     """
     norms = [
         module for module in run.network.modules() if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d))

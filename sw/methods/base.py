@@ -1,23 +1,23 @@
 """What a training method may change; the defaults are plain straight-through training.
 
-A method is one file `sw/methods/<name>.py` whose class is bound to the module name `Method`. The loop
-(`sw/training/train.py`) calls, in this order and with the `Run` that holds network, optimiser, task, phase,
-epoch and random generator:
+A method is one file `sw/methods/<name>.py` that defines a class named `Method`. The training loop
+(`sw/training/train.py`) calls its methods in this order. Most receive the `Run`, which holds the network,
+optimiser, task, phase, epoch and random generator.
 
-    build     the network that trains, from the method's own layers
-    warm_started  where latents come from another run (INIT)
-    phases    stages with their own epochs and learning rate, one after the other
-    begin     once per phase: freeze layers, make teachers, register forward hooks to see activations
-    optimiser once per phase
-    step      once per batch; calls `losses`
-    on_epoch  after each epoch, before the checkpoint
-    deploy    the trained network in Brevitas layers, thresholds folded: for evaluation and export
+    build         returns the network to train, made from the method's own layers
+    warm_started  called after latent weights were loaded from another run (INIT)
+    phases        returns the stages, each with its epochs and learning rate
+    begin         called once per phase: freeze layers, make teachers, register forward hooks
+    optimiser     called once per phase
+    step          called once per batch; calls `losses`
+    on_epoch      called after each epoch, before the checkpoint
+    deploy        returns the trained network in Brevitas layers with folded thresholds
 
-The fields of the class, a dataclass, are its hyper-parameters: `--set name=value` changes them, the card
+The class is a dataclass. Its fields are the hyper-parameters: `--set name=value` changes them, and the card
 states them.
 
-Everything a method carries from step to step beyond network and optimiser goes through `state` and
-`load_state`, so that a run that was killed continues as if it had not been.
+Everything that a method carries from step to step, apart from network and optimiser, must be in `state` and
+`load_state`. Then an interrupted run resumes as if it had not been interrupted.
 """
 
 from collections.abc import Iterable, Mapping
@@ -36,7 +36,7 @@ from xnorforge.sw.nn import binary, threshold_folding
 
 @dataclass(frozen=True)
 class Phase:
-    """One stage of a training: its name, epochs and largest learning rate."""
+    """One stage of a training: its name, number of epochs and largest learning rate."""
 
     name: str
     epochs: int
@@ -44,7 +44,7 @@ class Phase:
 
 
 def total(summands: Iterable[torch.Tensor]) -> torch.Tensor:
-    """The sum of at least one tensor, added in their order."""
+    """Return the sum of one or more tensors, added in their order."""
     first, *rest = summands
     for one in rest:
         first = first + one
@@ -52,10 +52,11 @@ def total(summands: Iterable[torch.Tensor]) -> torch.Tensor:
 
 
 def optimiser_of(run, parameters: Iterable) -> torch.optim.Optimizer:
-    """The optimiser of the recipe, for the phase that begins.
+    """Return the optimiser of the recipe for the phase that begins.
 
     Args:
-        parameters: to move, or groups of them (`params`, and what differs in a group) as torch takes them.
+        parameters: parameters to train, or parameter groups as torch takes them (`params` and the settings of
+            the group).
     """
     recipe, lr = run.recipe, run.phase.lr
     groups = list(parameters)
@@ -83,46 +84,46 @@ class Method:
     """Plain straight-through training.
 
     Attributes:
-        RECIPES: recipes by name, beside the networks' own: per pattern of network names the attributes of
-            `Recipe` that differ (`sw/training/recipes.py`).
+        RECIPES: recipes by name, in addition to those of the networks. Each maps patterns of network names to
+            the attributes of `Recipe` that differ (`sw/training/recipes.py`).
     """
 
     RECIPES: ClassVar[Mapping[str, Mapping[str, Mapping[str, object]]]] = {}
 
     def layers(self) -> binary.Plain:
-        """The layers the network trains with."""
+        """Return the set of layers that the network trains with."""
         return binary.Plain()
 
     def build(self, net: str) -> nn.Module:
-        """The network that trains; raw pixels in, scores out."""
+        """Return the network to train; it takes raw pixels and returns scores."""
         return networks.build(net, self.layers())
 
     def warm_started(self, network: nn.Module) -> None:
-        """Set what depends on latents anew, as they have come from another run (INIT); called before
-        `phases`.
+        """Recompute what depends on the latent weights, which were loaded from another run (INIT). Called
+        before `phases`.
         """
 
     def phases(self, recipe: Recipe) -> list[Phase]:
-        """The stages; their epochs together are the recipe's."""
+        """Return the stages; their epochs add up to those of the recipe."""
         return [Phase("train", recipe.epochs, recipe.lr)]
 
     def begin(self, run) -> None:
-        """Prepare a phase; also called when a killed run continues in it, before `load_state`."""
+        """Prepare a phase. Also called when an interrupted run resumes in it, before `load_state`."""
 
     def optimiser(self, run) -> torch.optim.Optimizer:
-        """The optimiser of a phase; the loop sets the learning rate of its groups at each step, times a
-        group's "rate".
+        """Return the optimiser of a phase. At each step the loop sets the learning rate of its groups,
+        multiplied by the "rate" of a group.
         """
         return optimiser_of(run, run.network.parameters())
 
     def losses(self, run, scores: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The summands of the loss by name, the task's first; weights are in `run.network`, activations come
-        from hooks.
+        """Return the summands of the loss by name, the task's first. Weights are in `run.network`;
+        activations can be read with forward hooks.
         """
         return {"task": run.task.loss(scores, labels)}
 
     def step(self, run, images: torch.Tensor, labels: torch.Tensor) -> float:
-        """One update from one batch (uint8 images, int64 labels); returns the loss."""
+        """Make one update from one batch (uint8 images, int64 labels) and return the loss."""
         losses = self.losses(run, run.forward(images), labels)
         run.summands.add(losses, binary.latents(run.network))
         loss = total(losses.values())
@@ -135,40 +136,40 @@ class Method:
         return loss.item()
 
     def on_epoch(self, run) -> None:
-        """After each epoch."""
+        """Called after each epoch."""
 
     def state(self) -> dict:
-        """What the method itself must remember at a checkpoint."""
+        """Return what the method itself must store in a checkpoint."""
         return {}
 
     def load_state(self, state: dict) -> None:
-        """Take back what `state` gave."""
+        """Restore what `state` returned."""
 
     def scale(self, _dot: nn.Module) -> float:
-        """What the sums of a trained binary layer come out multiplied with; deployment folds it into the
-        batch norm.
+        """Return the factor that is applied to the sums of a trained binary layer; deployment folds it into
+        the batch norm.
         """
         return 1.0
 
     def skeleton(self, net: str) -> nn.Module:
-        """The structure of a deployed network, in Brevitas layers and evaluation mode; its numbers mean
-        nothing yet.
+        """Return the structure of a deployed network, in Brevitas layers and evaluation mode. Its numbers
+        have no meaning yet.
         """
         return networks.build(net).eval()
 
     def deploy(self, net: str, network: nn.Module) -> nn.Module:
-        """The trained network in Brevitas layers, thresholds folded (`sw/nn/threshold_folding.py`): -1, +1,
-        and numbers on a binary grid.
+        """Return the trained network in Brevitas layers with folded thresholds
+        (`sw/nn/threshold_folding.py`): it contains -1, +1, and numbers on a binary grid.
         """
         return threshold_folding.transfer(network, self.skeleton(net), self.scale)
 
 
 def create(name: str, hyper: Mapping[str, object] | None = None) -> Method:
-    """A method with hyper-parameters, given as text ("0.5", "none") or as values.
+    """Create a method with hyper-parameters, given as text ("0.5", "none") or as values.
 
     Raises:
-        UserError: no such method or hyper-parameter (the text names those that exist and the nearest), or a
-            text that is no value of its type.
+        UserError: there is no such method or hyper-parameter (the message lists the existing ones and the
+            nearest), or a text is not a value of the type.
     """
     if name not in plugins.names("sw.methods"):
         raise unknown("METHOD", name, plugins.names("sw.methods"))
@@ -183,10 +184,11 @@ def create(name: str, hyper: Mapping[str, object] | None = None) -> Method:
 
 
 def value_of(where: str, given, kind: type):
-    """`given` as a value of the type.
+    """Convert `given` to a type.
 
     Raises:
-        UserError: it is none; `where` begins the sentence, its last word is what is to be given.
+        UserError: `given` is not a value of the type. The message begins with `where`, whose last word is the
+            name of the setting.
     """
     words = {"true": True, "1": True, "false": False, "0": False}
     try:
@@ -194,5 +196,5 @@ def value_of(where: str, given, kind: type):
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         wanted = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, kind.__name__)
         raise UserError(
-            f"{where}: '{given}' is not {wanted}; give {where.split()[-1]}=VALUE with one."
+            f"{where}: '{given}' is not {wanted}; give {where.split()[-1]}=VALUE, where VALUE is {wanted}."
         ) from error

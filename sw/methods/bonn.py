@@ -1,23 +1,20 @@
 """BONN: J. Gu, J. Zhao, X. Jiang, B. Zhang, J. Liu, G. Guo, R. Ji, "Bayesian Optimized 1-Bit CNNs", ICCV
 2019.
 
-Each filter's latents X are pulled to two modes: a reconstruction w o X close to sign(X), and a prior of two
-Gaussians at -mu and +mu of deviation sigma, all three learned (`KernelLoss`). While fine-tuning, what the
-classifier reads is pulled to the mean of its class (`feature_loss`). Nothing of this is left in hardware: the
-deployed network is the plain one.
+The latent weights X of each filter are pulled to two modes: by a reconstruction that makes w o X close to
+sign(X), and by a prior of two Gaussians at -mu and +mu with deviation sigma. All three are learned
+(`KernelLoss`). During fine-tuning, the input of the classifier is pulled to the mean of its class
+(`feature_loss`). Hardware has none of this: the deployed network is the plain one.
 
     symbol   shape          meaning
-    X        (filters, n)   latents; a kernel is one whole output filter of n = inputs * kernel * kernel
-    weights
-    w        (n,)           modulation, one per layer, shared by its filters; its mean wbar scales the layer's
-    output
-    mu       (filters,)     where the two modes lie
-    sigma    (filters,)     how wide they are
+    X        (filters, n)   latent weights; a kernel is one output filter, n = inputs * kernel * kernel
+    w        (n,)           modulation, one vector per layer; its mean wbar scales the output of the layer
+    mu       (filters,)     position of the two modes
+    sigma    (filters,)     width of the modes
 
-w, mu and sigma are stored as logarithms, so they are positive. The last dense layer has no batch norm to take
-the factor 1 / wbar, so its output is not scaled; nor is one whose sums are added to others, before its batch
-norm or behind it, where the factor would cancel. docs/methods/bonn.md tells what else is our reading and what
-was measured.
+w, mu and sigma are stored as logarithms, so they are positive. The output of the last dense layer is not
+scaled, because no batch norm follows to absorb the factor 1 / wbar. Neither are sums that are added to
+others, where the factor would cancel. docs/methods/bonn.md describes the differences from the paper.
 """
 
 import math
@@ -49,17 +46,17 @@ WRN_RECIPE = {
     "schedule": "step", "drops": "0.3 0.6 0.9", "drop": 0.2, "shift": 4,
 }  # fmt: skip
 CLASSIFIERS = (building_blocks.Scores, EightScores)
-FINE = 10  # one epoch in so many is fine-tuning, with the feature loss, at a tenth of the learning rate
+FINE = 10  # one epoch in 10 is fine-tuning, with the feature loss, at a tenth of the learning rate
 
 
 class Binarise(torch.autograd.Function):
-    """X^ = sign(w o X), which is sign(X) as w > 0; the gradient takes the elements that w keeps in [-1, 1].
+    """X^ = sign(w o X), which is sign(X) because w > 0; the gradient passes where w o X is in [-1, 1].
 
-    dL/dX = dL/dX^ o 1[-1 <= w o X <= 1] o w        dL/dw = sum over filters of dL/dX^ o 1[-1 <= w o X <= 1] o
-    X
+        dL/dX = dL/dX^ o 1[-1 <= w o X <= 1] o w
+        dL/dw = sum over filters of dL/dX^ o 1[-1 <= w o X <= 1] o X
 
-    (equations 11 to 18, the summands of L_S). Forward the layer is scaled by the mean of w, backward by w:
-    "asynchronous".
+    These are equations 11 to 18, the summands of L_S. The forward pass scales the layer by the mean of w, the
+    backward pass by w ("asynchronous").
     """
 
     @staticmethod
@@ -79,9 +76,8 @@ class KernelLoss(torch.autograd.Function):
 
         1/2 sum over filters { ||X^ - w o X||^2 + nu ||(X - mu o X^) / sigma||^2 + nu n log sigma^2 }
 
-    X^ = sign(X) counts as a constant. The gradients of mu and sigma are printed with a factor 1/n that
-    equation 9 does not
-    have: they move by the mean over a filter, not the sum.
+    X^ = sign(X) is treated as a constant. The printed gradients of mu and sigma contain a factor 1/n that
+    equation 9 does not have: both move by the mean over a filter, not by the sum.
     """
 
     @staticmethod
@@ -106,7 +102,7 @@ class KernelLoss(torch.autograd.Function):
 
 
 def feature_loss(features: torch.Tensor, centres: torch.Tensor, variances: torch.Tensor) -> torch.Tensor:
-    """The Bayesian feature loss (equation 8, without theta), mean over the images.
+    """Return the Bayesian feature loss (equation 8, without theta), the mean over the images.
 
         1/2 { ||f - c||^2 + sum over k of [ (f_k - c_k)^2 / sigma_k^2 + log sigma_k^2 ] }
 
@@ -128,8 +124,8 @@ class _Modulated(nn.Module):
     scaled: bool
 
     def start(self):
-        """w brings the mean latent to REACH; mu and sigma are mean and deviation of |X| ("average and
-        variance").
+        """Initialise: w brings the mean latent to REACH; mu and sigma are mean and deviation of |X| ("average
+        and variance").
         """
         for name, value in self.starts().items():
             setattr(self, name, nn.Parameter(value))
@@ -137,7 +133,7 @@ class _Modulated(nn.Module):
         return self
 
     def starts(self) -> dict[str, torch.Tensor]:
-        """The logarithms of w, mu and sigma that belong to the latents as they are."""
+        """Return the logarithms of w, mu and sigma that fit the present latent weights."""
         size = self.weight.detach().flatten(1).abs()
         found = {
             "log_w": REACH / size.mean(0), "log_mu": size.mean(1), "log_sigma": size.std(1, correction=0)
@@ -149,20 +145,20 @@ class _Modulated(nn.Module):
         return Binarise.apply(self.weight, self.log_w.exp().view(self.weight.shape[1:]))
 
     def scale(self) -> torch.Tensor:
-        """1 / wbar, what the layer's sums are multiplied by; a constant to the gradient, as batch norm
-        absorbs it.
+        """Return 1 / wbar, the factor of the layer's sums. It is a constant to the gradient, because batch
+        norm absorbs it.
         """
         return 1 / self.log_w.detach().exp().mean() if self.scaled else self.log_w.new_ones(())
 
     def forward(self, x):
-        """The sums, scaled. bfloat16 holds sums of bits up to 256 exactly, but not their multiples: those are
-        float32.
+        """Return the scaled sums. bfloat16 holds sums of bits up to 256 exactly, but not their multiples, so
+        these are float32.
         """
         sums = super().forward(x)
         return sums.float() * self.scale() if self.scaled else sums
 
     def kernel_loss(self, nu: float, latents: bool = True) -> torch.Tensor:
-        """The kernel loss of this layer; its gradient goes to the latents too if asked."""
+        """Return the kernel loss of this layer; its gradient reaches the latent weights only if requested."""
         weight = self.weight if latents else self.weight.detach()
         return KernelLoss.apply(
             weight.flatten(1), self.log_w.exp(), self.log_mu.exp(), self.log_sigma.exp(), nu
@@ -170,8 +166,9 @@ class _Modulated(nn.Module):
 
     @torch.no_grad()
     def way_to_modes(self, nu: float) -> torch.Tensor:
-        """The gradient of the kernel loss in the latents over the mean w^2 of the layer, so that it counts in
-        latents, not in units that differ between layers: X - X^ / w where w is the same everywhere and nu 0.
+        """Return the gradient of the kernel loss with respect to the latents, divided by the mean w^2 of the
+        layer. It is then in units of latents, which are the same in all layers: X - X^ / w if w is constant
+        and nu is 0.
         """
         x, w = self.weight.flatten(1), self.log_w.exp()
         bits, mu, sigma = signs(x), self.log_mu.exp()[:, None], self.log_sigma.exp()[:, None]
@@ -180,12 +177,12 @@ class _Modulated(nn.Module):
 
     @torch.no_grad()
     def stay_in_band(self) -> None:
-        """Latents to the nearest place at which w lets the task's gradient pass, at most 1 from 0."""
+        """Move latents to the nearest place where w lets the task's gradient pass, at most 1 from 0."""
         most = (1 / self.log_w.exp()).clamp(max=1).view(self.weight.shape[1:])
         self.weight.clamp_(-most, most)
 
     def effective(self) -> torch.Tensor:
-        """The weights as the layer's output has them: two values, -1 / wbar and +1 / wbar."""
+        """Return the weights that the layer's output contains: the two values -1 / wbar and +1 / wbar."""
         return signs(self.weight.detach()) * self.scale()
 
 
@@ -198,7 +195,7 @@ class ModulatedLinear(_Modulated, binary.BinaryLinear):
 
 
 class Layers(binary.Plain):
-    """The plain layers, modulated."""
+    """The plain layers, modulated by w."""
 
     conv_type, linear_type = ModulatedConv, ModulatedLinear
 
@@ -212,40 +209,40 @@ class Layers(binary.Plain):
 
 
 def modulated(network: nn.Module) -> list[_Modulated]:
-    """The layers with w, mu and sigma, in the order of the network."""
+    """Return the layers with w, mu and sigma, in the order of the network."""
     return [layer for layer in network.modules() if isinstance(layer, _Modulated)]
 
 
 @dataclass
 class Method(base.Method):
-    """Kernel loss in every epoch, feature loss in the last ones."""
+    """Training with the kernel loss in every epoch and the feature loss in the last ones."""
 
     RECIPES: ClassVar = {"paper": {"*": WRN_RECIPE}}
 
-    # lambda; 0 leaves nothing that would determine w: it stays 1, each step is that of plain training
+    # lambda, weight of the kernel loss; with 0, w stays 1 and each step is that of plain training
     kernel: float = KERNEL
-    feature: float = FEATURE  # theta; 0 leaves the fine-tuning phase out
-    # Where the classifier reads bits there is no feature loss, unless this asks for it before the last sign.
+    feature: float = FEATURE  # theta, weight of the feature loss; with 0 there is no fine-tuning phase
+    # Apply the feature loss before the last sign in networks whose classifier reads bits.
     anywhere: bool = False
     nu: float = NU  # variance of the reconstruction error
-    # The kernel loss moves latents in a step of its own behind the optimiser's, as decay in AdamW: learning
-    # rate * pull of the way to where it is smallest; `kernel` then moves w, mu and sigma alone. 0: one loss.
+    # Move latents in a separate step after the optimiser's, as decay in AdamW: learning rate * pull times the
+    # distance to the minimum of the kernel loss; `kernel` then moves only w, mu and sigma. 0: one joint loss.
     pull: float = 0.0
     band: bool = (
-        True  # latents stay where |w X| <= 1; otherwise in [-1, 1], where the task may not reach them
+        True  # keep latents where |w X| <= 1; false: in [-1, 1], where the task's gradient may not pass
     )
 
     def __post_init__(self):
         if self.pull and not self.kernel:
             raise UserError(
-                f"bonn: pull={self.pull} with kernel=0, which leaves w, mu and sigma where they start; give "
-                "a kernel above 0, or pull=0."
+                f"bonn: pull={self.pull} has no effect with kernel=0, because w, mu and sigma are then not "
+                "trained; give a kernel above 0, or pull=0."
             )
         self._forget()
         self.reads = True  # whether a classifier reads what the feature loss is of
 
     def _forget(self) -> None:
-        """Nothing is kept of activations and classes; tensors only while fine-tuning."""
+        """Drop the stored activations and class statistics; they are tensors only during fine-tuning."""
         self.features: Any = None
         self.hook: Any = None
         self.centres: Any = None
@@ -269,7 +266,7 @@ class Method(base.Method):
 
     @torch.no_grad()
     def warm_started(self, network):
-        """w, mu and sigma start from the latents there are now."""
+        """Start w, mu and sigma from the present latent weights."""
         for layer in modulated(network) if self.kernel else ():
             for name, value in layer.starts().items():
                 getattr(layer, name).copy_(value)
@@ -280,8 +277,8 @@ class Method(base.Method):
         return main + ([base.Phase("fine", fine, recipe.lr / 10)] if fine else [])
 
     def begin(self, run):
-        """While fine-tuning, keep what the classifier reads; where it reads bits, what comes before the last
-        sign.
+        """During fine-tuning, record the input of the classifier, or, where that is bits, the input of the
+        last sign.
         """
         if self.hook:
             self.hook.remove()
@@ -297,14 +294,16 @@ class Method(base.Method):
             self.hook = last.register_forward_pre_hook(self._keep)
 
     def _keep(self, layer, inputs):
-        """Of a map of 4 x 4 features as it is flattened; of one whose mean the classifier reads, the mean."""
+        """Keep a map that is flattened as it is; keep the mean of a map whose mean the classifier reads."""
         maps = inputs[0].float()
         channels = self.centres.shape[1]
         kept = maps.flatten(1) if maps[0].numel() == channels else maps.flatten(2).mean(2)
         self.features = kept if layer.training else None
 
     def optimiser(self, run):
-        """The recipe's; mu and sigma have gradients of lambda nu / n, which Adam's usual eps would drown."""
+        """Return the optimiser of the recipe. The gradients of mu and sigma have the size lambda nu / n,
+        which Adam's usual eps would suppress.
+        """
         layers, every = modulated(run.network), dict(run.network.named_parameters())
         w, mu, sigma = (
             [getattr(layer, name) for layer in layers] for name in ("log_w", "log_mu", "log_sigma")
@@ -346,10 +345,11 @@ class Method(base.Method):
 
     @torch.no_grad()
     def pull_latents(self, run, before: list[torch.Tensor]) -> None:
-        """The step of the kernel loss itself; its size over that of the optimiser's goes to the curve.
+        """Make the separate step of the kernel loss, and record its size relative to the optimiser's step in
+        the curve.
 
         Args:
-            before: the latents of `modulated` before the optimiser's step; empty without `pull`.
+            before: latents of `modulated` before the optimiser's step; empty without `pull`.
         """
         names = {id(weight): name for name, weight in binary.latents(run.network).items()}
         rate = self.pull * run.optimiser.param_groups[0]["lr"]
@@ -361,7 +361,7 @@ class Method(base.Method):
             layer.weight.sub_(way)
 
     def follow(self, features: torch.Tensor, labels: torch.Tensor) -> None:
-        """Class means and variances move towards a batch: c -= rate * sum(c - f) / (1 + count), as the center
+        """Move class means and variances towards a batch: c -= rate * sum(c - f) / (1 + count), as the center
         loss does.
         """
         share = CENTRE_RATE / (1 + torch.bincount(labels, minlength=len(self.centres)).float()[:, None])

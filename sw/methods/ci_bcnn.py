@@ -1,18 +1,19 @@
-"""CI-BCNN: channels of a layer influence each other (Wang, Lu, Tao, Zhou, Tian, "Learning Channel-Wise
-Interactions for Binary Convolutional Neural Networks", CVPR 2019).
+"""CI-BCNN: channel-wise interactions (Wang, Lu, Tao, Zhou, Tian, "Learning Channel-Wise Interactions for
+Binary Convolutional Neural Networks", CVPR 2019).
 
-With p_t in {-N0 .. N0} the sum of bits of channel t, and a graph K of odd numbers, mined by a policy network
-(`_mining.py`),
+p_t in {-N0 .. N0} is the sum of bits of channel t. A policy network (`_mining.py`) finds a graph K of odd
+numbers, by which channels correct each other's sums:
 
     p~_s = p_s + sum over edges t -> s of delta_ts(p_t)                                  [Eq. 2]
-    delta_ts = sgn(K_ts) u (k - (|K_ts| - 1) / 2)  for p_t in the k-th of |K_ts| equal parts (q_k, q_k+1] of
-    -N0 .. N0,
-    the left end in the first; u = ceil(U0 N0)                                           [Eq. 3]
+    delta_ts = sgn(K_ts) u (k - (|K_ts| - 1) / 2)                                        [Eq. 3]
 
-Training is plain training in which, after a third and two thirds of the epochs, edges are mined with weights
-at rest. In the last epoch weights are -1 and +1 and the graph rests; batch norms alone move. No scale is
-left: docs/methods/ci_bcnn.md says why the paper's mean |W| needs no line of code in front of a batch norm,
-    and what else is our reading.
+In Eq. 3, p_t is in the k-th of |K_ts| equal parts (q_k, q_k+1] of -N0 .. N0, the left end is in the first
+part, and u = ceil(U0 N0).
+
+Training is plain training, except that edges are mined with fixed weights after a third and two thirds of the
+epochs. In the last epoch weights are -1 and +1, the graph is fixed, and only batch norms move. No scale is
+needed: docs/methods/ci_bcnn.md explains why the paper's mean |W| cancels in a batch norm, and describes the
+other differences.
 """
 
 import math
@@ -38,24 +39,24 @@ PIXELS = 2**19  # of a batch to mine on, at most: 512 images of 32 x 32, 25 of 1
 
 
 def unit_of(ratio: float, n0: int) -> int:
-    """u = ceil(U0 N0), at least 1; U0 is taken as the decimal number it is written as."""
+    """Return u = ceil(U0 N0), at least 1; U0 is read as a decimal number."""
     return max(1, math.ceil(Fraction(str(ratio)) * n0))
 
 
 def level(p: torch.Tensor, n0: int, k: int) -> torch.Tensor:
-    """k - (|K| - 1) / 2 of [Eq. 3], float32: which of |K| equal parts of -N0 .. N0 a sum lies in, from the
-    middle one.
+    """Return k - (|K| - 1) / 2 of [Eq. 3] in float32: the part of -N0 .. N0 that a sum is in, counted from
+    the middle one.
 
-    Part j is floor((X - 1/2) / 2 N0) with the whole number X = |K| (p + N0): at least 1 / 4 N0 away from
-    where floor changes, far more than float32 errs. So it is the comparison p |K| > N0 (2 j - |K|), ten times
-    as fast on a CPU.
+    The part is floor((X - 1/2) / 2 N0) with the whole number X = |K| (p + N0). The argument is at least 1 / 4
+    N0 away from a jump of floor, far more than the error of float32. The result is therefore that of the
+    comparison p |K| > N0 (2 j - |K|), and ten times as fast on a CPU.
     """
     part = p.to(torch.float32, copy=True).mul_(k / (2 * n0)).add_(0.5 - 0.25 / n0)
     return part.floor_().clamp_(min=-(k - 1) // 2)
 
 
 class _Interaction(torch.autograd.Function):
-    """[Eq. 2]; the gradient passes to p_s and none to p_t. Exported as one node."""
+    """[Eq. 2]; the gradient passes to p_s and not to p_t. Exported as one node."""
 
     @staticmethod
     def forward(_ctx, p, _influence, n0, unit, plan):
@@ -75,9 +76,9 @@ class _Interaction(torch.autograd.Function):
 
 
 class Interact(nn.Module):
-    """p (N, C, H, W) or (N, C) to p~: whole numbers to whole numbers. Without edges it is p itself.
+    """p (N, C, H, W) or (N, C) to p~: whole numbers to whole numbers. Without edges, p~ is p.
 
-    Edges join channels of one group: `size` neighbours, the largest divisor of C up to 16.
+    Edges join channels of one group of `size` neighbours, where `size` is the largest divisor of C up to 16.
 
     Attributes:
         influence: K, (groups, size, size), [group, t, s]; odd numbers, 0 for no edge.
@@ -95,13 +96,13 @@ class Interact(nn.Module):
 
     @property
     def reach(self) -> int:
-        """By how much p~ can differ from p."""
+        """The largest difference between p~ and p."""
         levels = (self.influence.abs() - 1).clamp(min=0).sum(1) // 2
         return self.unit * int(levels.max())
 
     def plan(self) -> list[tuple[int, torch.Tensor]]:
-        """For each |K| that occurs, the signs of its edges as one matrix (C, C); made anew where the graph
-        has changed.
+        """Return, for each |K| that occurs, the signs of its edges as one matrix (C, C). Recomputed when the
+        graph has changed.
         """
         made_of, version, plan = self._plan
         if made_of is not self.influence or version != self.influence._version:
@@ -120,14 +121,14 @@ class Interact(nn.Module):
 
 
 def interactions(network: nn.Module) -> list[Interact]:
-    """The places of a graph, in the order of the network."""
+    """Return the `Interact` modules, in the order of the network."""
     return [module for module in network.modules() if isinstance(module, Interact)]
 
 
 def with_interactions(network: nn.Module, ratio: float) -> nn.Module:
-    """Put an `Interact` between sums and batch norm of every convolution or dense layer that reads bits.
+    """Insert an `Interact` between sums and batch norm of every convolution or dense layer that reads bits.
 
-    Sums of pixels, scores and projected shortcuts stay as they are.
+    Sums of pixels, scores and projected shortcuts are left unchanged.
     """
     for part in network.modules():
         if isinstance(part, (building_blocks.BiReal, Features)) or (
@@ -140,7 +141,7 @@ def with_interactions(network: nn.Module, ratio: float) -> nn.Module:
 
 @dataclass
 class Method(base.Method):
-    """Weights and graph in turns, then batch norms alone."""
+    """Training of weights and graph in turns, then of batch norms alone."""
 
     RECIPES: ClassVar = {
         "paper": {
@@ -150,26 +151,24 @@ class Method(base.Method):
         }
     }  # fmt: skip
 
-    unit: float = 0.01  # U0: height of a step of the stair, relative to N0
-    density: float = 0.1  # rho_max: largest share of edges in a group of 16 x 16; 0 leaves the graph empty
+    unit: float = 0.01  # U0: height of a step of the staircase, relative to N0
+    density: float = 0.1  # rho_max: largest share of edges in a group of 16 x 16; 0: no edges
     space: int = 2  # K0: |K| is 3 .. 2 K0 + 1
     rounds: int = 2  # how often edges are mined
-    mining: float = (
-        0.0  # share of the epochs, the last ones, after each of which edges are mined; 0: `rounds`
-    )
-    batches: int = 8  # of training images per round, no image twice
-    steps: int = 24  # T: most steps of the policy on a batch, each one action per layer
-    images: int = (
-        512  # in a batch, fewer of large ones; what is kept lowers the loss and raises that of no half
-    )
-    band: float = 0.003  # h: changes of the cross entropy up to it count as none
-    discount: float = 0.99  # gamma
+    mining: float = 0.0  # mine after each of the last epochs, given as a share of all; 0: use `rounds`
+    batches: int = 8  # batches of training images per round, without repetition
+    steps: int = 24  # T: maximum number of policy steps per batch, each with one action per layer
+    images: int = 512  # images per mining batch, fewer if they are large
+    band: float = 0.003  # h: smaller changes of the cross entropy are ignored
+    discount: float = 0.99  # gamma: discount of rewards
     rate: float = 1e-3  # alpha: learning rate of the policy
-    uniform: bool = False  # edges proposed at random in place of the policy, for comparison
+    uniform: bool = False  # propose edges at random instead of by the policy, for comparison
 
     def __post_init__(self):
         if not 0 <= self.mining <= 1:
-            raise UserError(f"ci_bcnn: mining={self.mining} is a share of the epochs; give 0 to 1.")
+            raise UserError(
+                f"ci_bcnn: mining={self.mining} must be a share of the epochs; give a number from 0 to 1."
+            )
 
     def build(self, net):
         network = with_interactions(super().build(net), self.unit)
@@ -180,7 +179,8 @@ class Method(base.Method):
     def phases(self, recipe):
         if recipe.epochs < 2:
             raise UserError(
-                f"ci_bcnn: epochs={recipe.epochs} leaves none for weights or batch norms; use 2 or more."
+                f"ci_bcnn: epochs={recipe.epochs} is too few, because weights and batch norms need one epoch "
+                "each; use 2 or more."
             )
         return [base.Phase(WEIGHTS, recipe.epochs - 1, recipe.lr), base.Phase(NORMS, 1, recipe.lr / 10)]
 
@@ -190,7 +190,7 @@ class Method(base.Method):
                 latent.data.copy_(binary.signs(latent.detach()))
 
     def optimiser(self, run):
-        """Of everything; in the last epoch of batch norms alone."""
+        """Return the optimiser of all parameters; in the last epoch, of batch norms only."""
         resting = (
             {id(latent) for latent in binary.latents(run.network).values()} if run.phase.name == NORMS else ()
         )
@@ -206,7 +206,7 @@ class Method(base.Method):
             self.mine(run)
 
     def mine(self, run) -> None:
-        """Let the policy change the graph, on images drawn from the training set; weights rest."""
+        """Let the policy change the graph on images of the training set, with fixed weights."""
         run.network.train()
         mixes: list[AnyModule] = [*interactions(run.network)]
         kept, seen = 0, []
@@ -234,7 +234,7 @@ class Method(base.Method):
 
     @torch.no_grad()
     def deploy(self, net, network):
-        """Thresholds are found on every value p~ can take; K goes along as it is."""
+        """Find thresholds on every value that p~ can take, and copy K."""
         deployed = super().deploy(net, network)
         for trained, found in zip(interactions(network), interactions(deployed), strict=True):
             found.influence.copy_(trained.influence)
@@ -242,8 +242,8 @@ class Method(base.Method):
 
 
 def _taken(run, at: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The training images at some places with their classes; where labels are no classes, varied as in
-    training.
+    """Return the training images at some places with their classes; where labels are not classes, varied as
+    in training.
     """
     training, _ = run.sets
     if run.task.classifies:

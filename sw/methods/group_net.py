@@ -1,18 +1,19 @@
 """Group-Net: B. Zhuang, C. Shen, M. Tan, P. Chen, L. Liu, I. Reid, "Structured Binary Neural Networks for
-Image Recognition", arXiv 1909.09934; first form CVPR 2019, arXiv 1811.10413.
+Image Recognition", arXiv 1909.09934; first version CVPR 2019, arXiv 1811.10413.
 
-A group of layers runs K times side by side, each time with binary weights of its own; branches keep their own
-activations and meet in a mean at the end of the group. The structure is `sw/nn/branches.py`, made by
-`sw/nn/splitting.py`; here are what trains and how:
+A group of layers runs K times in parallel, each time with its own binary weights. Branches keep their own
+activations and meet in a mean at the end of the group. The structure is in `sw/nn/branches.py` and is made by
+`sw/nn/splitting.py`; this file defines the training:
 
-    weights       alpha * sign(W), alpha the mean |W|; the gradient of alpha * sign(W) goes to W as it is
+    weights       alpha * sign(W), alpha the mean |W|; the gradient of alpha * sign(W) goes to W unchanged
     activations   sign(x); gradient 2 + 2x on [-1, 0), 2 - 2x on [0, 1), else 0
     order         convolution, ReLU, norm, then sum or sign
-    stage "real"  the same network with real weights and tanh;   stage "binary" goes on from there
+    stage "real"  the same network with real weights and tanh;   stage "binary" continues from there
 
-alpha > 0 cancels in the norm behind each layer, so sums are counted in units of alpha: the layer has sign(W),
-or W / alpha while real, and the gradient is divided by alpha. Bodies of both papers were not at hand:
-docs/methods/group_net.md tells what is published, what is read in the authors' code, and what is our reading.
+alpha > 0 cancels in the norm that follows each layer, so sums are in units of alpha: the layer has sign(W),
+or W / alpha in the real stage, and the gradient is divided by alpha. The full text of the papers was not
+available: docs/methods/group_net.md says what is published, what was read in the authors' code, and what
+differs.
 """
 
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ class Sign(nn.Module):
 
 
 class Layers(binary.Plain):
-    """The layers a network trains with."""
+    """The layers that a network trains with."""
 
     conv_type, linear_type = ScaledConv, ScaledLinear
 
@@ -69,7 +70,7 @@ class Layers(binary.Plain):
 
 
 def make_real(network: nn.Module, real: bool) -> None:
-    """Real weights and tanh in all layers, or signs."""
+    """Switch all layers to real weights and tanh, or to signs."""
     for part in network.modules():
         if isinstance(part, (Sign, Scaled)):
             part.real = real
@@ -77,26 +78,24 @@ def make_real(network: nn.Module, real: bool) -> None:
 
 @dataclass
 class Method(base.Method):
-    """A structured network, trained in two stages."""
+    """Training of a structured network in two stages."""
 
-    # Of the binary stage, in the authors' code for ImageNet; there the real stage is SGD's.
+    # Of the binary stage in the authors' code for ImageNet; there the real stage uses SGD.
     RECIPES: ClassVar = {
         "paper": {"*": {"epochs": 80, "batch": 256, "lr": 5e-4, "schedule": "step", "drops": "0.5 0.75"}}
     }
 
-    bases: int = 3  # K, branches of a group or weights of a sum
-    decomposition: str = "v1"  # groups of one block (v1), two (v2), all (v3), or each layer a sum (lbd)
-    aggregate: str = "mean"  # where branches meet: their mean, or learned shares
-    gate: str = (
-        "none"  # what a branch reads: the aggregate (none), or a learned mixture, scalar or per_branch
-    )
-    relu: str = "residual"  # ReLU before norms in groups: residual (nets with shortcuts), always or never
-    dilations: str = "none"  # of each branch, such as 1,2,3
+    bases: int = 3  # K: branches of a group, or weights of a sum
+    decomposition: str = "v1"  # groups of one block (v1), two (v2) or all (v3); lbd: each layer is a sum
+    aggregate: str = "mean"  # how branches are combined: mean, or learned weights
+    gate: str = "none"  # a branch reads the aggregate (none), or a learned mixture (scalar, per_branch)
+    relu: str = "residual"  # ReLU before norms of a group: residual (only with shortcuts), always, never
+    dilations: str = "none"  # dilation of each branch, such as 1,2,3
     atrous: bool = (
-        True  # layers of several rates keep them (BPAC); false: rate 1 in all, the paper's comparison
+        True  # layers of several rates keep their rates (BPAC); false: rate 1, the paper's comparison
     )
-    weight_scale: str = "tensor"  # alpha per tensor or per channel
-    warmup: float = 0.2  # share of the epochs in the real stage
+    weight_scale: str = "tensor"  # alpha per tensor, or per channel
+    warmup: float = 0.2  # share of the epochs with real weights
 
     def __post_init__(self):
         for name, choices in CHOICES.items():
@@ -104,25 +103,25 @@ class Method(base.Method):
                 raise unknown(f"group_net, {name}", getattr(self, name), choices)
         if self.bases < 1 or not 0 <= self.warmup < 1:
             raise UserError(
-                f"group_net: bases={self.bases}, warmup={self.warmup}; bases counts from 1, warmup is in "
-                "[0, 1)."
+                f"group_net: bases={self.bases}, warmup={self.warmup}: one is out of range; give bases 1 or "
+                "more, and warmup from 0 to less than 1."
             )
         if self.decomposition == "lbd" and self.gate != "none":
             raise UserError(
-                f"group_net: gate={self.gate} with decomposition=lbd, where all meet after each layer; use "
-                "gate=none."
+                f"group_net: gate={self.gate} has no meaning with decomposition=lbd, where branches meet "
+                "after each layer; use gate=none."
             )
 
     def shape(self) -> splitting.Shape:
-        """How the network is split."""
+        """Return how the network is split."""
         try:
             rates = () if self.dilations == "none" else tuple(int(rate) for rate in self.dilations.split(","))
         except ValueError:
             rates = (0,)
         if any(rate < 1 for rate in rates):
             raise UserError(
-                f"group_net: dilations={self.dilations} is no list of whole numbers; write them as 1,2,3, "
-                "or none."
+                f"group_net: dilations={self.dilations} must be whole numbers from 1 on, separated by "
+                "commas, such as 1,2,3; or give none."
             )
         learned = self.aggregate == "learned"
         return splitting.Shape(

@@ -1,21 +1,21 @@
 """Layer-wise priority: L. Zhuang, Y. Xu, B. Ni, H. Xu, "Flexible Network Binarization with Layer-wise
 Priority", ICIP 2018.
 
-A network is trained in real numbers, then binarised layer by layer, the deepest first, and fine-tuned at each
-step; one may stop after any step. Only the paper's abstracts could be read: the equations are our reading of
-them, numbered as in docs/methods/layer_priority.md, which tells what is published.
+A network is trained in real numbers and then binarised layer by layer, the deepest first, with fine-tuning at
+each step. Training may stop after any step. Only the paper's abstracts were available: the equations are our
+reading of them, numbered as in docs/methods/layer_priority.md.
 
-Step by step, with S the layers binarised so far, filters c of n weights W_c, B_c in {-1, +1}^n and alpha_c >
-0:
+S is the set of layers binarised so far. Filters c have n weights W_c, B_c in {-1, +1}^n and alpha_c > 0. At
+each step:
 
     minimise   loss + rho / 2 * sum over S of ||W_c - alpha_c B_c||^2                                    (1)
     B-block    B_c = sign(W_c)                                                                           (2)
     alpha      alpha_c = mean |W_c|                                                                      (3)
     W-block    Adam on (1), straight through the sign                                                    (4)
 
-Batch norm absorbs alpha_c: the network computes with B_c, and a layer that joins S has its running statistics
-divided by alpha_c (`absorb`). Layers outside S have 8-bit weights, and activations have 8 bits from the first
-step on (`sw/nn/mixed_precision.py`), so that each prefix of the order is a network for hardware.
+Batch norm absorbs alpha_c: the network computes with B_c, and the running statistics of a layer that joins S
+are divided by alpha_c (`absorb`). Layers outside S have 8-bit weights, and activations have 8 bits from the
+first step on (`sw/nn/mixed_precision.py`), so each prefix of the order is a network for hardware.
 """
 
 import copy
@@ -55,33 +55,36 @@ def alpha(latents: torch.Tensor) -> torch.Tensor:
 
 
 def discrepancy(latents: torch.Tensor) -> torch.Tensor:
-    """Sum of ||W_c - alpha_c B_c||^2 over the filters of a layer, both blocks at their minimum and
-    constants.
+    """Return the sum of ||W_c - alpha_c B_c||^2 over the filters of a layer, with both blocks at their
+    minimum and constant.
     """
     return (latents - (alpha(latents) * sign(latents)).detach()).square().sum()
 
 
 def ratio(layers: list[tuple[int, int, bool]], bits: int) -> float:
-    """How many times fewer bits the weights take than 32 each: 32 P / (sum of b p outside S + sum of (p + 32
-    c) in S).
+    """Return how many times smaller the weights are than in 32 bits: 32 P / (sum of b p outside S + sum of (p
+    + 32 c) in S).
 
     Args:
-        layers: per layer its weights p, its filters c (one 32-bit alpha each) and whether it is in S.
-        bits: b of a layer outside S: 32 (`ratio_fp32`) or 8, as deployed (`ratio_deployed`).
+        layers: per layer, the number of weights p, the number of filters c (one 32-bit alpha each), and
+            whether it is in S.
+        bits: b of a layer outside S: 32 (`ratio_fp32`), or 8 as deployed (`ratio_deployed`).
     """
     every = sum(p for p, _, _ in layers)
     return 32 * every / sum(p + 32 * c if binary else bits * p for p, c, binary in layers)
 
 
 def moments(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and variance per channel of (N, C) or (N, C, H, W), as batch norm keeps them."""
+    """Return mean and variance per channel of (N, C) or (N, C, H, W), as batch norm stores them."""
     dims = (0, *range(2, x.dim()))
     return x.mean(dims), x.var(dims)
 
 
 @torch.no_grad()
 def absorb(norm: AnyModule, factor: torch.Tensor) -> None:
-    """Make batch norm of d what it was of factor_c * d: how alpha leaves the network without a change."""
+    """Make the batch norm of factor_c * d that of d; alpha leaves the network in this way without changing
+    it.
+    """
     norm.running_mean.div_(factor)
     norm.running_var.div_(factor.square())
 
@@ -89,10 +92,11 @@ def absorb(norm: AnyModule, factor: torch.Tensor) -> None:
 def shared_out(
     epochs: int, float_share: float, polish_share: float, steps: int
 ) -> tuple[int, list[int], int, list[int]]:
-    """Epochs of the float phase, of each step and of polishing, and how many layers join at each step.
+    """Return the epochs of the float phase, of each step and of the final phase, and how many layers join at
+    each step.
 
-    A step has at least an epoch: where epochs are fewer than layers, neighbours in the order join together,
-    and a network trained for one epoch is binary from the start.
+    A step has at least one epoch. With fewer epochs than layers, neighbours in the order join together, and a
+    network trained for one epoch is binary from the start.
     """
     begin = min(max(1, round(epochs * float_share)), epochs - 1) if float_share else 0
     polish = min(round(epochs * polish_share), epochs - begin - (1 if steps else 0))
@@ -106,25 +110,23 @@ def shared_out(
 
 @dataclass
 class Method(base.Method):
-    """Float training, one layer after the other, then a polish of all."""
+    """Training in float, then one layer after the other, then of all."""
 
-    mode: str = "w1a1"  # what binary layers read: bits (w1a1) or 8-bit activations (w1a8)
+    mode: str = "w1a1"  # binary layers read bits (w1a1) or 8-bit activations (w1a8)
     order: str = (
-        "inverse_depth"  # whose turn it is: inverse_depth (the paper's), forward_depth, sensitivity, size
+        "inverse_depth"  # order of layers: inverse_depth (the paper's), forward_depth, sensitivity, size
     )
-    binarise: int = -1  # how many layers; -1 is all
-    ranking: str = ""  # the layers in the order of their turn, as in tradeoff.csv; in place of `order`
-    exclude_heads: bool = False  # leave the scores' layer at 8 bits
-    max_loss: float = (
-        1.0  # largest fall of held-out accuracy below the float network's, 0 to 1; 1 is no limit
-    )
+    binarise: int = -1  # number of layers to binarise; -1: all
+    ranking: str = ""  # explicit order of the layers, as in tradeoff.csv; replaces `order`
+    exclude_heads: bool = False  # keep the layer of the scores at 8 bits
+    max_loss: float = 1.0  # largest loss of held-out accuracy against the float network, 0 to 1; 1: no limit
     target_ratio: float = (
-        0.0  # stop once 8-bit and binary weights together are so many times smaller than float32
+        0.0  # stop when all weights together are this many times smaller than float32; 0: never
     )
-    rho: float = 0.0  # weight of the discrepancy; under Adam its steady pull freezes signs
-    float_share: float = 0.1  # of the epochs, before the first layer is binarised
-    polish_share: float = 0.8  # of the epochs, behind the last
-    step_rate: float = 0.4  # learning rate of the steps, times the recipe's
+    rho: float = 0.0  # weight of the discrepancy; with Adam its steady pull freezes signs
+    float_share: float = 0.1  # share of the epochs before the first layer is binarised
+    polish_share: float = 0.8  # share of the epochs after the last layer is binarised
+    step_rate: float = 0.4  # learning rate of the steps, as a multiple of the recipe's
 
     def __post_init__(self):
         for name, given, there in (("mode", self.mode, MODES), ("order", self.order, ORDERS)):
@@ -136,7 +138,7 @@ class Method(base.Method):
         self.stopped = False  # a budget is met
         self.rows: list[dict] = []  # of tradeoff.csv
         self.kept: Any = None  # the last network within max_loss
-        self.rest = Form.EIGHT  # what stands for the weights outside S
+        self.rest = Form.EIGHT  # the form of the weights outside S
 
     def layers(self):
         return mixed_precision.Layers()
@@ -154,7 +156,7 @@ class Method(base.Method):
 
     @property
     def steps(self) -> int:
-        """How many layers are to be binarised."""
+        """The number of layers to binarise."""
         return len(self.ranked) if self.binarise < 0 else self.binarise
 
     @property
@@ -162,22 +164,21 @@ class Method(base.Method):
         return self.max_loss < 1 or self.target_ratio > 0
 
     def _ranked(self, units: list[Unit]) -> list[str]:
-        """The candidates in the order of their turn; `sensitivity` measures it in training and keeps depth
-        until then.
+        """Return the candidates in the order of binarisation; `sensitivity` is measured in training and uses
+        depth until then.
         """
         candidates = units[: len(units) - self.exclude_heads]
         if not -1 <= self.binarise <= len(candidates):
             raise UserError(
-                f"layer_priority: binarise={self.binarise} does not fit the {len(candidates)} layers there "
-                "are; give 0 to "
-                f"{len(candidates)}, or -1 for all."
+                f"layer_priority: binarise={self.binarise} is out of range, because the network has "
+                f"{len(candidates)} layers to binarise; give 0 to {len(candidates)}, or -1 for all."
             )
         if self.ranking:
             names, there = self.ranking.split(), [unit.name for unit in candidates]
             if sorted(names) != sorted(there):
                 raise UserError(
-                    f"layer_priority: ranking '{self.ranking}' is not an order of the layers; name each of "
-                    f"{' '.join(there)} once."
+                    f"layer_priority: ranking '{self.ranking}' does not name every layer once; give an order "
+                    f"of {' '.join(there)}."
                 )
             return names
         ordered = candidates if self.order == "forward_depth" else candidates[::-1]
@@ -212,7 +213,7 @@ class Method(base.Method):
         self._set_forms()
 
     def _join(self, count: int) -> None:
-        """The next layers become binary; their alphas go into batch norm where that has statistics."""
+        """Make the next layers binary; their alphas go into batch norm if it has statistics."""
         names = self.ranked[self.done : self.done + count]
         for latents, norm in self._sums(names):
             if norm and norm.num_batches_tracked:
@@ -220,7 +221,7 @@ class Method(base.Method):
         self.done += len(names)
 
     def _sums(self, names) -> list[tuple[torch.Tensor, AnyModule]]:
-        """Of the named units, the latents of each sum and the batch norm behind it."""
+        """Return, for the named units, the latents of each sum and the batch norm that follows it."""
         part: Callable[[str], AnyModule] = self.network.get_submodule
         sums = [pair for unit in self.units if unit.name in names for pair in unit.sums]
         return [
@@ -229,8 +230,8 @@ class Method(base.Method):
         ]
 
     def _sensitive(self, run) -> list[str]:
-        """The candidates by (fall of held-out accuracy if only this layer is binary) / (bits saved), the
-        least first.
+        """Return the candidates by (loss of held-out accuracy if only this layer is binary) / (bits saved),
+        in ascending order.
         """
         held_out, start = run.sets[1], copy.deepcopy(run.network.state_dict())
         self._set_forms()
@@ -255,7 +256,9 @@ class Method(base.Method):
         return losses
 
     def on_epoch(self, run):
-        """At the end of a phase: statistics, figures, the prefix as files, and whether a budget is met."""
+        """At the end of a phase: update statistics and `tradeoff.csv`, write the prefix, and check the
+        budgets.
+        """
         if run.epoch + 1 < run.phase.epochs:
             return
         self._restate(run)
@@ -291,7 +294,7 @@ class Method(base.Method):
         }
 
     def _judge(self, run, row: dict) -> None:
-        """Stop at the target; go back to the last network within `max_loss` where this one is not."""
+        """Stop at the target; return to the last network within `max_loss` if this one is not."""
         if self.stopped:
             return
         if self.rows[0]["held_out_accuracy"] - row["held_out_accuracy"] > self.max_loss:
@@ -304,12 +307,12 @@ class Method(base.Method):
             self.kept = {"network": copy.deepcopy(run.network.state_dict()), "done": self.done}
 
     def _ship(self, run, held_out) -> float:
-        """Write the network as it is now to `prefix_<layers>`; returns its accuracy on held-out images."""
+        """Write the present network to `prefix_<layers>`; return its accuracy on held-out images."""
         method = replace(self, binarise=self.done, ranking=" ".join(self.ranked))
         network = copy.deepcopy(run.network).cpu()
         mixed_precision.set_forms(
             network, self.units, self.chosen, self.mode == "w1a8"
-        )  # behind the float phase 8 bits as well
+        )  # 8 bits after the float phase as well
         network = method.written(run.net, network)
         stated = train.stated(network, held_out, run.task)
         card = {"net": run.net, "method": "layer_priority", "hyper": asdict(method), "accuracy": [stated]}
@@ -320,9 +323,7 @@ class Method(base.Method):
 
     @torch.no_grad()
     def _restate(self, run) -> None:
-        """Take running statistics again, in float32 and as the mean of some batches: weights stand still
-        now.
-        """
+        """Recompute running statistics in float32 as the mean of some batches, with fixed weights."""
         training, batch = run.sets[0], run.recipe.batch
         if (pictures := run.task.calibration_images(training)) is None:
             sample, count = run.task.sampler(training, run.device), len(training.images)
@@ -362,8 +363,8 @@ class Method(base.Method):
         return mixed_precision.skeleton(network, shape, chosen, self.mode == "w1a8")
 
     def deploy(self, net, network):
-        """The trained network; where training stopped early, or measured the order, the hyper-parameters then
-        say so.
+        """Return the deployed network. If training stopped early or measured the order, the hyper-parameters
+        are updated to say so.
         """
         if self.done < len(self.ranked):
             self.binarise = self.done
@@ -371,7 +372,7 @@ class Method(base.Method):
         return self.written(net, network)
 
     def written(self, net: str, network: nn.Module) -> nn.Module:
-        """A network whose forms are set, as the skeleton of these hyper-parameters."""
+        """Return a network whose forms are set, in the structure of these hyper-parameters."""
         deployed = base.Method.deploy(self, net, network)
         mixed_precision.write_eights(network, deployed)
         return deployed

@@ -1,24 +1,23 @@
-"""RBCN: rectified kernels, and a real-valued guide whose feature maps discriminators ask for (Liu, Ding, Xia,
-Hu, Zhang, Liu, Zhuang, Guo, "Rectified Binary Convolutional Networks for Enhancing the Performance of 1-bit
-DCNNs", IJCAI 2019).
+"""RBCN: rectified kernels and a real-valued guide (Liu, Ding, Xia, Hu, Zhang, Liu, Zhuang, Guo, "Rectified
+Binary Convolutional Networks for Enhancing the Performance of 1-bit DCNNs", IJCAI 2019).
 
-Equations in brackets are those of the same authors' textbook (section 3.6), from which the method was
-written; the text of the article itself was not at hand. With latents W, bits W^ = sign(W) and one learned
-scale C per layer,
+Equations in brackets are those of the authors' textbook (section 3.6); the text of the article itself was not
+available. With latent weights W, bits W^ = sign(W) and one learned scale C per layer,
 
     layer        Conv(x, W^ o C)                                                     [3.65-3.66]
     sign'        2 + 2x on [-1, 0), 2 - 2x on [0, 1), else 0                         [3.68]
     L_Kernel     lambda1 / 2 * sum over layers and filters of |W - C o W^|^2         [3.64]
-    L_Adv        log D(R) + log(1 - D(T)), which D makes large                       [3.63]
-                 (1 - D(T))^2, which the network makes small: gradient -2 (1 - D) dD  [3.67-3.76]
+    L_Adv        log D(R) + log(1 - D(T)), maximised by D                            [3.63]
+                 (1 - D(T))^2, minimised by the network: gradient -2 (1 - D) dD       [3.67-3.76]
 
-where R are feature maps of the guide, the same network in real numbers, trained first and then frozen, and T
-the network's own. A step moves D, then W, then C; after an epoch W and C rest and batch norms alone move.
-Guide, D and W are dropped at the end, C vanishes in the thresholds: what is deployed costs what the baseline
-costs. With a C per kernel position (`granularity="spatial"`) integers of a few bits stand for it, and are
-deployed: a layer is as many counts of equal bits as its kernel has positions, each times an integer.
+R are feature maps of the guide, which is the same network in real numbers, trained first and then frozen. T
+are those of the network. A step moves D, then W, then C; after an epoch W and C are fixed and only batch
+norms move. Guide, D and W are dropped at the end, and C is absorbed by the thresholds: the deployed network
+costs what the baseline costs. With a C per kernel position (`granularity="spatial"`), integers of a few bits
+replace C and are deployed: a layer is then one count of equal bits per kernel position, each multiplied by an
+integer.
 
-What the sources leave open, and what batch norm makes of a scale per layer: docs/methods/rbcn.md.
+docs/methods/rbcn.md says what the sources leave open, and why a scale per layer cancels in batch norm.
 """
 
 from collections import deque
@@ -60,10 +59,10 @@ class Sign(nn.Module):
 
 
 class RectifiedConv(binary.BinaryConv):
-    """Convolution with W^ o C, C in `scale`.
+    """Convolution with W^ o C, where C is `scale`.
 
-    With `most` above 0 integers 1 .. most of one unit stand for the C of kernel positions. `whole`: its sums
-    are those of the integers, as they go into a sum of whole numbers.
+    If `most` is above 0, integers 1 .. most of one unit replace the C of kernel positions. If `whole` is
+    true, the sums are those of the integers, because they are added to other whole numbers.
     """
 
     scaled, whole, most = True, False, 0
@@ -76,13 +75,13 @@ class RectifiedConv(binary.BinaryConv):
 
     @property
     def stepped(self) -> bool:
-        """Whether integers stand for C."""
+        """Whether integers replace C."""
         return self.scaled and self.most > 0 and self.scale.numel() > 1
 
     @torch.no_grad()
     def integers(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """The integers in place of C and their unit; the largest C is whole. Without a common divisor, but
-        for `whole` sums, which would be divided by it.
+        """Return the integers that replace C, and their unit; the largest C is exact. A common divisor is
+        removed, except for `whole` sums.
         """
         unit = self.scale.max().clamp(min=1e-6) / self.most
         found = (self.scale / unit).round().clamp(1, self.most)
@@ -90,19 +89,19 @@ class RectifiedConv(binary.BinaryConv):
         return found / divisor, unit * divisor
 
     def reach(self) -> int:
-        """The largest sum of bits."""
+        """Return the largest sum of bits."""
         length = self.weight[0].numel()
         return length // self.scale.numel() * int(self.integers()[0].sum()) if self.stepped else length
 
     @torch.no_grad()
     def write_to(self, deployed: nn.Conv2d) -> None:
-        """Give the deployed layer its integers."""
+        """Write the integers into the deployed layer."""
         if self.stepped:
             deployed.weight.copy_(binary.signs(self.weight) * self.integers()[0])
 
 
 class RectifiedLinear(binary.BinaryLinear):
-    """Dense layer with W^ o C, C in `scale`."""
+    """Dense layer with W^ o C, where C is `scale`."""
 
     scaled, stepped = True, False
 
@@ -124,12 +123,13 @@ def _rectified(layer, product):
 
 
 class Rectified(binary.Plain):
-    """Layers with a scale C, which starts where L_Kernel is smallest: at the mean |W| over what shares a C.
+    """Layers with a scale C. It starts where L_Kernel is smallest: at the mean |W| of the weights that share
+    it.
 
     Args:
-        granularity: "layer", one C; "spatial", one per kernel position; "filter", the shape of a filter
+        granularity: "layer": one C; "spatial": one per kernel position; "filter": the shape of a filter
             [3.65].
-        scale_bits: of the integers in place of a C per kernel position.
+        scale_bits: bits of the integers that replace a C per kernel position.
     """
 
     conv_type, linear_type = RectifiedConv, RectifiedLinear
@@ -155,7 +155,7 @@ class Rectified(binary.Plain):
 
 
 class Real(binary.Plain):
-    """The guide's layers: real weights, and the hard tanh in place of the sign."""
+    """The layers of the guide: real weights, and the hard tanh in place of the sign."""
 
     conv_type, linear_type = nn.Conv2d, nn.Linear
 
@@ -167,8 +167,8 @@ class Real(binary.Plain):
 
 
 class Discriminator(nn.Sequential):
-    """Tells maps of the guide from maps of the network: (B, C, H, W) or (B, C) to the logit of D, (B, 1);
-    with `pixels` one for each place of a map, (B H W, 1).
+    """Distinguishes maps of the guide from maps of the network: (B, C, H, W) or (B, C) to the logit of D, (B,
+    1). With `pixels`, one logit for each place of a map, (B H W, 1).
     """
 
     def __init__(self, channels: int, pixels: bool = False):
@@ -187,40 +187,42 @@ class Discriminator(nn.Sequential):
 
 
 def best_scale(latent: torch.Tensor, granularity: str) -> torch.Tensor:
-    """The C that makes L_Kernel smallest for given W: mean |W| over all weights that share it; same rank as
-    W.
+    """Return the C that makes L_Kernel smallest for given W: the mean |W| over all weights that share it,
+    with the rank of W.
     """
     shared = {"layer": range(latent.dim()), "spatial": (0, 1), "filter": (0,)}[granularity]
     return latent.abs().mean(tuple(shared), keepdim=True)
 
 
 def kernel_loss(latent: torch.Tensor, bits: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    """|W - C o W^|^2 / 2 of one layer, [3.64] without lambda1."""
+    """Return |W - C o W^|^2 / 2 of one layer, [3.64] without lambda1."""
     return (latent - scale * bits).square().sum() / 2
 
 
 def discriminator_value(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-    """log D(R) + log(1 - D(T)), the mean over images, of logits: [3.63]; -log 4 if D cannot tell them
-    apart.
+    """Return log D(R) + log(1 - D(T)) from logits, the mean over images [3.63]; -log 4 if D cannot
+    distinguish them.
     """
     return F.logsigmoid(real).mean() + F.logsigmoid(-fake).mean()
 
 
 def generator_loss(fake: torch.Tensor) -> torch.Tensor:
-    """(1 - D(T))^2, the mean over images, of logits; its gradient is -2 (1 - D) dD, as in [3.67-3.76]."""
+    """Return (1 - D(T))^2 from logits, the mean over images; its gradient is -2 (1 - D) dD, as in
+    [3.67-3.76].
+    """
     return (1 - fake.sigmoid()).square().mean()
 
 
 def rectified(network: nn.Module) -> list[AnyModule]:
-    """The layers with a scale C."""
+    """Return the layers with a scale C."""
     return [layer for layer in network.modules() if isinstance(layer, (RectifiedConv, RectifiedLinear))]
 
 
 def stage_ends(network: Iterable[nn.Module]) -> list[AnyModule]:
-    """What gives the maps, not yet signs, that are compared: before a pool, a flatten, another width, or the
-    last part.
+    """Return the modules whose outputs, not yet signs, are compared: before a pool, a flatten, another width,
+    or the last part.
 
-    Of a block that is its batch norm, of a part with a shortcut the part.
+    For a block this is its batch norm; for a part with a shortcut, the part.
     """
     ends: list[AnyModule] = []
     for part, after in pairwise(network):
@@ -233,37 +235,36 @@ def stage_ends(network: Iterable[nn.Module]) -> list[AnyModule]:
 
 @dataclass
 class Method(base.Method):
-    """A fifth of the epochs for the guide, the rest for the network; all for the network where a guide is
+    """Training of a guide for a fifth of the epochs, then of the network; of the network alone if a guide is
     given.
     """
 
-    # No recipe was found in the text; this is that of BONN, of the same laboratory and year.
+    # The text has no recipe; this is BONN's, from the same laboratory and year.
     RECIPES: ClassVar = {"paper": {"*": bonn.WRN_RECIPE}}
 
-    granularity: str = "layer"  # of C; "spatial": per kernel position; "filter" trains, but is not deployed
+    granularity: str = "layer"  # one C per layer; spatial: per kernel position; filter: not deployable
     lambda1: float = 1e-4  # weight of the kernel loss
-    adversarial: float = 0.1  # weight of what the discriminators say
-    scale_rate: float = 0.1  # rate of C, eta2, per rate of W, eta1
-    guess_rate: float = 2e-5  # of the discriminators: at 2e-4 they win and the network hears nothing
-    kept: int = 100  # batches of an epoch that the pass behind it sees again
-    guide: str = (
-        "none"  # folder of a train-float run of the network; without, a fifth of the epochs makes one
-    )
-    pixels: bool = False  # discriminators look at each place of a map, not at the mean over the map
-    guess_schedule: bool = False  # the discriminators' rate falls with the network's
-    scale_bits: int = 3  # of the integers in place of a C per kernel position
+    adversarial: float = 0.1  # weight of the adversarial loss
+    scale_rate: float = 0.1  # eta2 / eta1: learning rate of C relative to that of W
+    guess_rate: float = 2e-5  # rate of the discriminators; at 2e-4 they win, and no gradient is left
+    kept: int = 100  # batches that the update strategy uses again after an epoch
+    guide: str = "none"  # folder of a train-float run of this network; none: a fifth of the epochs trains one
+    pixels: bool = False  # discriminators see each place of a map instead of its mean
+    guess_schedule: bool = False  # the learning rate of the discriminators follows the network's
+    scale_bits: int = 3  # bits of the integers that replace C per kernel position
 
     def __post_init__(self):
         if self.granularity not in GRANULARITIES:
             raise unknown("rbcn, granularity", self.granularity, GRANULARITIES)
         if not 1 <= self.scale_bits <= MOST_BITS:
             raise UserError(
-                f"rbcn: scale_bits={self.scale_bits} is outside 1 .. {MOST_BITS}; 1 makes all C equal."
+                f"rbcn: scale_bits={self.scale_bits} is out of range; give 1 to {MOST_BITS} (1 makes all "
+                "scales equal)."
             )
 
     def build(self, net):
-        """The network; beside it, and in no file but the checkpoint, the guide, the discriminators and two
-        optimisers.
+        """Return the network. The guide, the discriminators and two optimisers are stored in the checkpoint
+        only.
         """
         network = networks.build(net, Rectified(self.granularity, self.scale_bits))
         for part in network.modules():
@@ -276,7 +277,7 @@ class Method(base.Method):
                 scores.dot.weight = rows
         if self.granularity != "filter":
             whole: AnyModule
-            # One C cancels in the batch norm behind a sum; without the kernel loss nothing moves it either.
+            # One C cancels in the batch norm after a sum; without the kernel loss nothing moves it either.
             for layer in rectified(network):
                 layer.scaled = bool(self.lambda1) or layer.scale.numel() > 1
             for whole in building_blocks.whole_sums(network):
@@ -299,13 +300,16 @@ class Method(base.Method):
 
     @torch.no_grad()
     def warm_started(self, network):
-        """C starts where L_Kernel is smallest for the latents there are now."""
+        """Start C where L_Kernel is smallest for the present latent weights."""
         for layer in rectified(network):
             layer.scale.copy_(best_scale(layer.weight, self.granularity))
 
     def phases(self, recipe):
         if recipe.epochs < 2 and self.guide == "none":
-            raise UserError(f"rbcn: epochs={recipe.epochs} leaves none for guide or network; use 2 or more.")
+            raise UserError(
+                f"rbcn: epochs={recipe.epochs} is too few, because the guide and the network need one epoch "
+                "each; use 2 or more, or give a guide."
+            )
         if self.guide != "none":
             return [base.Phase(RECTIFY, recipe.epochs, recipe.lr)]
         guide = max(1, recipe.epochs // 5)
@@ -318,7 +322,7 @@ class Method(base.Method):
         self.teacher_network.train(trains).requires_grad_(trains)
 
     def optimiser(self, run):
-        """Of the guide; then of W and all that is not C."""
+        """Return the optimiser of the guide, and later of W and everything else except C."""
         moving = self.teacher_network if run.phase.name == GUIDE else run.network
         named = moving.named_parameters()
         return base.optimiser_of(run, [p for name, p in named if not name.endswith(".scale")])
@@ -351,13 +355,13 @@ class Method(base.Method):
         return loss
 
     def step_discriminators(self) -> None:
-        """D of every stage goes up log D(R) + log(1 - D(T)); nothing flows back into the network."""
+        """Move the D of every stage up log D(R) + log(1 - D(T)); no gradient reaches the network."""
         scored = zip(self.discriminators, self.real.values(), self.fake.values())
         values = [discriminator_value(tell(real), tell(fake.detach())) for tell, real, fake in scored]
         _move(self.guess, -sum(values))
 
     def step_weights(self, run, scores: torch.Tensor, labels: torch.Tensor) -> float:
-        """W, and batch norms with it, by eta1; returns the loss."""
+        """Move W and the batch norms with rate eta1; return the loss."""
         losses = self.losses(run, scores, labels)
         run.summands.add(losses, binary.latents(run.network))
         loss = sum(losses.values())
@@ -368,10 +372,11 @@ class Method(base.Method):
         return loss.item()
 
     def step_scales(self, run, images: torch.Tensor, labels: torch.Tensor) -> None:
-        """C by eta2, with the new W fixed.
+        """Move C with rate eta2, with the new W fixed.
 
-        One C per layer cancels in the batch norm behind it, so only L_Kernel has a gradient; other
-        granularities need the scores for the new W, from a second pass that leaves running statistics alone.
+        One C per layer cancels in the batch norm that follows, so only L_Kernel has a gradient. Other
+        granularities need the scores for the new W, from a second pass that does not change running
+        statistics.
         """
         for group in self.scales.param_groups:
             group["lr"] = self.scale_rate * run.optimiser.param_groups[0]["lr"]
@@ -384,7 +389,7 @@ class Method(base.Method):
         _move(self.scales, loss)
 
     def on_epoch(self, run):
-        """The update strategy: W and C rest, batch norms alone see the last batches of the epoch once
+        """The update strategy: W and C are fixed, and batch norms see the last batches of the epoch once
         more.
         """
         moving = [parameter for norm in _norms(run.network) for parameter in norm.parameters()]
@@ -413,7 +418,7 @@ class Method(base.Method):
         return dot.integers()[1] if dot.stepped else dot.scale.detach().reshape(())
 
     def skeleton(self, net):
-        """With a C per kernel position, convolutions of more than one have weights of a few bits."""
+        """With a C per kernel position, give convolutions of several positions weights of a few bits."""
         network = super().skeleton(net)
         if self.granularity != "spatial":
             return network
@@ -429,14 +434,14 @@ class Method(base.Method):
     def deploy(self, net, network):
         if self.granularity == "filter":
             raise UserError(
-                "rbcn: granularity=filter is a real number per weight; train with granularity=layer or "
-                "spatial."
+                "rbcn: granularity=filter cannot be deployed, because it has a real number per weight; train "
+                "with granularity=layer or granularity=spatial."
             )
         return super().deploy(net, network)
 
 
 def _few_bits(layer: AnyModule, bits: int) -> nn.Conv2d:
-    """The same convolution with integers of so many bits and a sign as weights."""
+    """Return the same convolution with weights of `bits` bits and a sign."""
     return QuantConv2d(
         layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, dilation=layer.dilation,
         bias=False, weight_quant=binary.EightWeights, weight_bit_width=bits + 1,
@@ -445,15 +450,15 @@ def _few_bits(layer: AnyModule, bits: int) -> nn.Conv2d:
 
 
 def _move(optimiser, loss, parameters=None):
-    """One step down `loss` by the optimiser's parameters, or by some of them; gradients reach no others."""
+    """Step down `loss` by the optimiser's parameters, or some of them; gradients reach no others."""
     optimiser.zero_grad(set_to_none=True)
     loss.backward(inputs=parameters or [p for group in optimiser.param_groups for p in group["params"]])
     optimiser.step()
 
 
 def _maps(network, training=False) -> dict[int, torch.Tensor]:
-    """The outputs of the stage ends at the last forward pass (in training mode only, if so asked), by
-    stage.
+    """Return the outputs of the stage ends at the last forward pass, by stage; if requested, of passes in
+    training mode only.
     """
     maps: dict[int, torch.Tensor] = {}
 
@@ -475,7 +480,7 @@ def _norms(network) -> list[AnyModule]:
 
 @contextmanager
 def _running_statistics_fixed(network):
-    """Batch norms go on to use the batch's statistics and leave the running ones alone."""
+    """Within the block, batch norms use the statistics of the batch and do not change the running ones."""
     for norm in _norms(network):
         norm.track_running_stats = False
     yield

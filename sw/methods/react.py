@@ -1,14 +1,14 @@
 """ReActNet: Z. Liu, Z. Shen, M. Savvides, K.-T. Cheng, "ReActNet: Towards Precise Binary Neural Network with
 Generalized Activation Functions", ECCV 2020 (arXiv 2003.03488).
 
-    weights       alpha_c sign(W), alpha_c the mean |W| of filter c; the gradient goes to W as it is
+    weights       alpha_c sign(W), alpha_c the mean |W| of filter c; the gradient goes to W unchanged
     RSign         sign(x - alpha), alpha per channel, learned; gradient 2 + 2x on [-1, 0), 2 - 2x on [0, 1)
     RPReLU        x - gamma + zeta above gamma, slope (x - gamma) + zeta below; all three per channel, learned
-    loss          cross entropy with the scores of a real-valued network (`guide`) in place of labels
+    loss          cross entropy with the scores of a real-valued network (`guide`) instead of labels
 
-RSign stands where a stream of real numbers is binarised; in a chain the shift is batch norm's own. RPReLU
-stands between a batch norm and the sum: behind the sum, as in the authors' code, each slope would add its
-fraction bits to the stream, 18 times over. docs/methods/react.md tells what else is our reading.
+RSign is applied where a stream of real numbers is binarised; in a chain its shift is that of the batch norm.
+RPReLU is between a batch norm and the sum. After the sum, as in the authors' code, each slope would add
+fraction bits to the stream. docs/methods/react.md describes the other differences.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Sign(nn.Module):
 
 
 class Layers(binary.Plain):
-    """The layers a network trains with."""
+    """The layers that a network trains with."""
 
     conv_type, linear_type = ScaledConv, ScaledLinear
 
@@ -57,7 +57,7 @@ class Layers(binary.Plain):
 
 
 class Deployed(binary.Brevitas):
-    """The same in Brevitas."""
+    """The same layers in Brevitas."""
 
     def sign(self, channels=None):
         return Shifted(channels, super().sign()) if channels else super().sign()
@@ -67,10 +67,11 @@ class Deployed(binary.Brevitas):
 
 
 def distribution_loss(scores: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """Kullback-Leibler divergence of the guide's classes and ours, the mean over images [eq. 6].
+    """Return the Kullback-Leibler divergence between the class distributions of guide and network, the mean
+    over images [eq. 6].
 
     Args:
-        scores, wanted: the network's and the guide's, (N, classes).
+        scores, wanted: scores of the network and of the guide, (N, classes).
     """
     own, other = scores.log_softmax(1), wanted.log_softmax(1)
     return F.kl_div(own, other, log_target=True, reduction="batchmean")
@@ -78,12 +79,12 @@ def distribution_loss(scores: torch.Tensor, wanted: torch.Tensor) -> torch.Tenso
 
 @dataclass
 class Method(base.Method):
-    """Plain training of those layers."""
+    """Training with RSign, RPReLU and, if given, a guide in place of labels."""
 
-    # Of ImageNet: 256 epochs in each of two steps, the first with real weights; these are the second's.
+    # For ImageNet: 256 epochs in each of two steps, the first with real weights; this is the second step.
     RECIPES: ClassVar = {"paper": {"*": {"epochs": 256, "batch": 256, "lr": 5e-4, "schedule": "linear"}}}
 
-    guide: str = "none"  # folder of a train-float run of the network: its scores in place of labels
+    guide: str = "none"  # folder of a train-float run of this network; its scores replace the labels
 
     def __post_init__(self):
         self.teacher: nn.Module | None = None
@@ -100,8 +101,8 @@ class Method(base.Method):
         if self.teacher is not None:
             if not run.task.classifies:
                 raise UserError(
-                    f"react: guide={self.guide}, but {run.net} gives maps, whose scores are no distribution "
-                    "over classes; leave guide out."
+                    f"react: guide={self.guide} cannot be used, because {run.net} produces maps and not a "
+                    "distribution over classes; leave guide out."
                 )
             self.teacher.to(run.device)
 

@@ -1,4 +1,4 @@
-"""Boxes, and which detection meets which true box.
+"""Boxes, and which detection matches which true box.
 
 Boxes are float (N, 4): x0, y0, x1, y1 in pixels. The first pixel covers 0 to 1, so x1 - x0 is the width.
 """
@@ -15,7 +15,7 @@ class Found(NamedTuple):
 
     Attributes:
         boxes: float (N, 4), pixels.
-        scores: (N,), larger is surer; any monotone scale, also whole accumulators.
+        scores: (N,), larger is more certain; any monotone scale, also raw accumulators.
         labels: int (N,), the class.
     """
 
@@ -30,8 +30,8 @@ class Truth(NamedTuple):
     Attributes:
         boxes: float (M, 4), pixels.
         labels: int (M,), the class.
-        ignore: bool (M,), boxes that may be found or not (VOC: difficult, COCO: crowd, Caltech: ignore).
-        areas: float (M,), square pixels, which decide COCO's sizes; None: those of the boxes.
+        ignore: bool (M,), boxes whose detection is optional (VOC: difficult, COCO: crowd, Caltech: ignore).
+        areas: float (M,), square pixels, which decide COCO's sizes; None: the areas of the boxes.
     """
 
     boxes: np.ndarray
@@ -41,12 +41,12 @@ class Truth(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What the detections of one picture were, those left out taken away.
+    """The result for the detections of one picture, without the ignored ones.
 
     Attributes:
-        scores: (n,), falling.
+        scores: (n,), descending.
         hit: bool (n,), True for a true box found, False for a false alarm.
-        positives: true boxes that had to be found.
+        positives: number of true boxes that had to be found.
     """
 
     scores: np.ndarray
@@ -74,27 +74,29 @@ def iou(a, b) -> np.ndarray:
 
 
 def inside(a, b) -> np.ndarray:
-    """(N, M): the part of each of N boxes that lies in each of M, 0 to 1; 0 for a box without area."""
+    """(N, M): the part of each of N boxes that is inside each of M, 0 to 1; 0 for a box without area."""
     shared, whole = intersection(a, b), np.broadcast_to(area(a)[:, None], (len(a), len(b)))
     return np.divide(shared, whole, out=np.zeros_like(shared), where=whole > 0)
 
 
 def overlaps(boxes, truth, absorbs) -> np.ndarray:
-    """(N, M): intersection over union; with the true boxes that absorb, the part of the detection inside."""
+    """(N, M): intersection over union; for true boxes that absorb detections, the part of the detection
+    inside.
+    """
     return np.where(absorbs[None], inside(boxes, truth), iou(boxes, truth))
 
 
 def assign(overlap, ignore, absorbs, threshold) -> np.ndarray:
-    """Give detections to true boxes, greedily, as the Caltech toolbox (`bbGt`) and COCO do.
+    """Assign detections to true boxes, greedily, as the Caltech toolbox (`bbGt`) and COCO do.
 
-    The surest detection chooses first: the free box it overlaps most, the later one of equals. Only where
-    there is none, one of the boxes to ignore, and it is left out of all counts.
+    The most certain detection chooses first: the free box it overlaps most, the later one of equals. If there
+    is none, it takes one of the boxes to ignore and is then excluded from all counts.
 
     Args:
-        overlap: float (N, M), rows by falling score; see `overlaps`.
+        overlap: float (N, M), rows by descending score; see `overlaps`.
         ignore: bool (M,).
-        absorbs: bool (M,), of those to ignore: the ones that take any number of detections. Others take one.
-        threshold: the least overlap, 0 to 1.
+        absorbs: bool (M,), the boxes to ignore that take any number of detections. Others take one.
+        threshold: minimum overlap, 0 to 1.
 
     Returns:
         int8 (N,): HIT, FALSE or LEFT_OUT.

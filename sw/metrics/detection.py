@@ -77,9 +77,9 @@ def ap_coco(outcomes: list[Outcome]) -> float:
 def match_voc(found: Found, truth: Truth, threshold: float = 0.5) -> Outcome:
     """Match the detections of one picture, all of one class, as VOC does.
 
-    Each looks at the one true box it overlaps most. Below `threshold` it is a false alarm; a box to ignore
-    (VOC: difficult) leaves it out; a second hit on the same box is a false alarm, even where another would be
-    free.
+    Each detection is compared with the true box it overlaps most. Below `threshold` it is a false alarm. If
+    that box is to be ignored (VOC: difficult), the detection is excluded. A second hit on the same box is a
+    false alarm, even if another box is free.
     """
     order = np.argsort(-np.asarray(found.scores, float), kind="stable")
     overlap, free = iou(found.boxes[order], truth.boxes), ~truth.ignore
@@ -111,12 +111,12 @@ def voc(
 
 
 def coco(found: list[Found], truth: list[Truth], classes: int, most: int = 100) -> dict[str, float]:
-    """COCO's figures, 0 to 1: AP (mean over IoU 0.50:0.05:0.95 and classes), AP50, AP75, APsmall, APmedium,
-    APlarge.
+    """Return COCO's figures, 0 to 1: AP (mean over IoU 0.50:0.05:0.95 and classes), AP50, AP75, APsmall,
+    APmedium, APlarge.
 
     True boxes to ignore are COCO's crowds. For a size, boxes of other sizes are ignored too, and so are
-    detections of other sizes that meet no box. nan where a size has no box. Of each picture and class the
-    `most` surest count.
+    detections of other sizes that match no box. nan if a size has no box. Only the `most` most certain
+    detections of each picture and class count.
     """
     per_class = np.array(
         [_coco_class(found, truth, c, most) for c in range(classes)]
@@ -156,6 +156,6 @@ def _envelope(precision) -> np.ndarray:
 
 
 def _mean(values) -> float:
-    """The mean without nan; nan where nothing is left."""
+    """Return the mean without nan; nan if nothing is left."""
     values = values[~np.isnan(values)]
     return float(values.mean()) if len(values) else float("nan")

@@ -1,4 +1,4 @@
-"""Miss rate over false alarms, as pedestrian detection is measured.
+"""Miss rate against false alarms, the usual measure of pedestrian detection.
 
 P. Dollár, C. Wojek, B. Schiele, P. Perona, "Pedestrian Detection: An Evaluation of the State of the Art",
 TPAMI 2012, section 3, with the toolbox's `bbGt` and `bbEval`. A picture is an Outcome of `boxes.match`.
@@ -14,11 +14,11 @@ FPPI = 10.0 ** (np.arange(-8, 1) / 4)
 
 
 def curve(outcomes: list[Outcome]) -> tuple[np.ndarray, np.ndarray]:
-    """The curve as the score threshold falls past one detection after the other.
+    """Return the curve as the score threshold passes one detection after the other.
 
     Returns:
-        fppi: (n,), false alarms per picture, rising.
-        miss: (n,), share of persons not found, 0 to 1, falling; nan where there is no person to find.
+        fppi: (n,), false alarms per picture, ascending.
+        miss: (n,), share of persons not found, 0 to 1, descending; nan if there is no person to find.
     """
     hit, positives = pooled(outcomes)
     fppi = np.cumsum(~hit) / len(outcomes)
@@ -26,8 +26,8 @@ def curve(outcomes: list[Outcome]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def miss_rates(outcomes: list[Outcome], fppi=FPPI) -> np.ndarray:
-    """Miss rate, 0 to 1, at given false alarms per picture: that of the last point at or below each, else
-    1.
+    """Return the miss rate, 0 to 1, at given false alarms per picture: that of the last point at or below
+    each, else 1.
     """
     at, miss = curve(outcomes)
     positives = sum(one.positives for one in outcomes)
@@ -36,9 +36,10 @@ def miss_rates(outcomes: list[Outcome], fppi=FPPI) -> np.ndarray:
 
 
 def lamr(outcomes: list[Outcome]) -> float:
-    """Log-average miss rate, 0 to 1, lower is better: the geometric mean of the miss rates at the nine FPPI.
+    """Return the log-average miss rate, 0 to 1, lower is better: the geometric mean of the miss rates at the
+    nine FPPI.
 
-    A miss rate of 0 counts as 1e-10, as in the toolbox. On few pictures it is coarse: with fewer than 100 the
-    lowest points allow no false alarm at all. nan where no picture has a person to find.
+    A miss rate of 0 counts as 1e-10, as in the toolbox. With few pictures it is coarse: with fewer than 100
+    the lowest points allow no false alarm at all. nan if no picture has a person to find.
     """
     return float(np.exp(np.log(np.maximum(miss_rates(outcomes), 1e-10)).mean()))

@@ -9,8 +9,8 @@ VOID = 255  # true label of a pixel that counts for nothing
 
 
 def confusion(predicted, truth, classes: int) -> np.ndarray:
-    """int64 (classes, classes): pixels by true class (row) and predicted class (column); VOID truth is
-    removed first.
+    """Return int64 (classes, classes): pixels by true class (row) and predicted class (column), without VOID
+    truth.
 
     Args:
         predicted: int, any shape, 0 .. classes - 1 wherever the truth is not VOID.
@@ -22,7 +22,8 @@ def confusion(predicted, truth, classes: int) -> np.ndarray:
     predicted, truth = np.asarray(predicted), np.asarray(truth)
     if predicted.shape != truth.shape:
         raise ValueError(
-            f"confusion: predicted is {predicted.shape} and truth is {truth.shape}; they must be equal"
+            f"confusion: predicted has the shape {predicted.shape}, but truth has {truth.shape}; they must "
+            "be equal"
         )
     kept = truth != VOID
     rows, columns = truth[kept].astype(np.int64), predicted[kept].astype(np.int64)
@@ -32,8 +33,8 @@ def confusion(predicted, truth, classes: int) -> np.ndarray:
 
 
 def class_iou(matrix) -> np.ndarray:
-    """Per class (classes,): TP / (TP + FP + FN), 0 to 1; nan for a class neither true nor predicted
-    anywhere.
+    """Return, per class (classes,), TP / (TP + FP + FN), 0 to 1; nan for a class that is neither true nor
+    predicted anywhere.
     """
     hits = np.diag(matrix)
     union = matrix.sum(0) + matrix.sum(1) - hits
@@ -41,11 +42,11 @@ def class_iou(matrix) -> np.ndarray:
 
 
 def mean_iou(matrix, absent: str = "left out") -> float:
-    """Mean over classes, 0 to 1; nan where no pixel counts.
+    """Return the mean over classes, 0 to 1; nan if no pixel counts.
 
     Args:
         absent: a class that is neither true nor predicted is "left out" of the mean, or counts as "zero", as
-            the PyTorch-Encoding tool behind Group-Net's VOC figures has it.
+            in the PyTorch-Encoding tool used for Group-Net's VOC figures.
     """
     values = class_iou(matrix)
     if absent == "zero":
@@ -56,5 +57,5 @@ def mean_iou(matrix, absent: str = "left out") -> float:
 
 
 def pixel_accuracy(matrix) -> float:
-    """Share of pixels with the right class, 0 to 1; nan where no pixel counts."""
+    """Return the share of pixels with the right class, 0 to 1; nan if no pixel counts."""
     return float(np.diag(matrix).sum() / (matrix.sum() or np.nan))

@@ -1,5 +1,5 @@
-"""How well one object was followed: one-pass evaluation of OTB, average overlap of GOT-10k, and with resets
-as VOT does it.
+"""Figures of single-object tracking: one-pass evaluation of OTB, average overlap of GOT-10k, and VOT's
+figures with resets.
 
 A sequence is an array with one value per frame, overlap or error; nan marks a frame that does not count.
 Boxes are float (T, 4): x0, y0, x1, y1 in pixels. The first frame, whose box the tracker is given, counts in
@@ -18,14 +18,14 @@ SPAN = 100  # frames, of `reliability`
 
 
 def overlap(predicted, truth, size=None, visible=None) -> np.ndarray:
-    """Intersection over union per frame, (T,), 0 to 1.
+    """Return intersection over union per frame, (T,), 0 to 1.
 
     Args:
         predicted, truth: boxes (T, 4).
-        size: (width, height) of the picture, into which both are brought first, as GOT-10k's toolkit does: a
+        size: (width, height) of the picture, into which both are moved first, as GOT-10k's toolkit does: a
             corner beyond the left or upper border moves onto it with the box's width and height, then these
-            are cut at the right and lower border. None, as in OTB: left as they are.
-        visible: bool (T,); frames without the target become nan. None: all have it.
+            are cut at the right and lower border. None, as in OTB: no change.
+        visible: bool (T,); frames without the target become nan. None: all frames have it.
     """
     if size is not None:
         predicted, truth = (_into(boxes, np.asarray(size)) for boxes in (predicted, truth))
@@ -44,16 +44,16 @@ def centre_error(predicted, truth, visible=None) -> np.ndarray:
 
 
 def success_curve(sequences) -> np.ndarray:
-    """Share of frames with an overlap above 0, 0.05 … 1, (21,), mean over sequences.
+    """Return the share of frames with an overlap above 0, 0.05 … 1, (21,), the mean over sequences.
 
-    Y. Wu, J. Lim, M.-H. Yang, "Object Tracking Benchmark", TPAMI 2015. No overlap is above 1, so the last is
-    always 0.
+    Y. Wu, J. Lim, M.-H. Yang, "Object Tracking Benchmark", TPAMI 2015. No overlap is above 1, so the last
+    value is always 0.
     """
     return np.mean([(_kept(one)[:, None] > OVERLAPS).mean(0) for one in sequences], 0)
 
 
 def success(sequences) -> float:
-    """Area under the success curve, its mean: 0 to 20/21, which a perfect tracker has."""
+    """Return the area under the success curve, its mean: 0 to 20/21, the value of a perfect tracker."""
     return float(success_curve(sequences).mean())
 
 
@@ -70,10 +70,9 @@ def precision(sequences, within: int = 20) -> float:
 
 
 def average_overlap(sequences) -> float:
-    """AO: mean overlap over the frames of all sequences together, first frames left out, 0 to 1.
+    """Return AO: the mean overlap over the frames of all sequences together, without first frames, 0 to 1.
 
-    L. Huang, X. Zhao, K. Huang, "GOT-10k", TPAMI 2021, as its toolkit does it; its server averages over
-    classes.
+    L. Huang, X. Zhao, K. Huang, "GOT-10k", TPAMI 2021, as in its toolkit; its server averages over classes.
     """
     return float(_later(sequences).mean())
 
@@ -84,15 +83,17 @@ def success_rate(sequences, above: float = 0.5) -> float:
 
 
 def reset_overlap(follow: Callable[[int], Iterable], truth, visible) -> np.ndarray:
-    """Overlap per frame, (T,), of a tracker that is started anew where it has lost the object: 0 where it has
-    (no overlap at all), nan in the 10 frames from each start on, up to the start 5 frames behind a loss, and
-    where the target is hidden.
+    """Return the overlap per frame, (T,), of a tracker that is restarted when it has lost the object.
+
+    The value is 0 where the object is lost (no overlap at all). It is nan in the first 10 frames after each
+    start, up to the restart 5 frames after a loss, and where the target is hidden.
 
     M. Kristan et al., "A Novel Performance Evaluation Methodology for Single-Target Trackers", TPAMI 2016, as
-    VOT's toolkit does it; where the target is hidden, the start waits.
+    in VOT's toolkit; a restart waits until the target is visible.
 
     Args:
-        follow: of a frame's number, the boxes from there to the last frame, the first the true one.
+        follow: maps the index of a frame to the boxes from there to the last frame, the first being the true
+            one.
         truth: boxes (T, 4).
         visible: bool (T,).
     """
@@ -111,16 +112,16 @@ def reset_overlap(follow: Callable[[int], Iterable], truth, visible) -> np.ndarr
 
 
 def accuracy_with_resets(sequences) -> float:
-    """VOT's accuracy: mean of `reset_overlap` over the frames of all sequences together in which it counts
-    and the object is not lost, 0 to 1; 0 where there is none.
+    """Return VOT's accuracy: the mean of `reset_overlap` over all frames of all sequences in which it counts
+    and the object is not lost, 0 to 1; 0 if there are none.
     """
     frames = np.concatenate(sequences)
     return float(frames[frames > 0].mean()) if (frames > 0).any() else 0.0
 
 
 def reliability(sequences) -> float:
-    """VOT's reliability: exp(-100 losses / frames) of `reset_overlap`, the chance that an object is still
-    followed after 100 frames if losses are as frequent everywhere, 0 to 1.
+    """Return VOT's reliability: exp(-100 losses / frames) of `reset_overlap`, the chance that an object is
+    still followed after 100 frames at this rate of losses, 0 to 1.
     """
     frames = np.concatenate(sequences)
     return float(np.exp(-SPAN * (frames == 0).sum() / len(frames)))

@@ -1,18 +1,18 @@
-"""The networks: raw pixels 0..255 in, scores out, every layer binary. A name is `<task>-<network>`.
+"""The networks: raw pixels 0..255 in, scores out. A name is `<task>-<network>`.
 
 A network is one file `<task>_<network>.py` with
-    build(layers)   the module, from layers of one kind (sw/nn/binary.py)
+    build(layers)   returns the module, made from one kind of layers (sw/nn/binary.py)
     RECIPE          how it is trained
-    INTERVAL        cycles per frame that a folding aims at, where the board's own does not suit
+    INTERVAL        the default interval in cycles per frame, if the board's own does not suit
 
-It is a row of `sw/nn/building_blocks.py`. One that gives maps ends in 8-bit weights (`Head`) or in a
-correlation. One that classifies ends in a dense layer whose sums are the scores, times one power of two.
-Nothing else happens to a score (no bias, no batch norm per class), so the class is the index of the largest
-sum, exactly, also in hardware. That power is such that the largest score is about 8: with 32 the softmax of a
-fresh network is already hard.
+It is a sequence of parts of `sw/nn/building_blocks.py`. A network that produces maps ends in 8-bit weights
+(`Head`) or in a correlation. A network that classifies ends in a dense layer whose sums, multiplied by one
+power of two, are the scores. There is no bias and no batch norm per class, so the class is the index of the
+largest sum, also in hardware. The power of two makes the largest score about 8; with 32, the softmax of a
+fresh network would already be hard.
 
-Pixels enter as float 0..255 and become x / 128 - 1 in [-1, 127/128]: exact in float32, in bfloat16 and as
-integers.
+Pixels enter as float 0..255 and become x / 128 - 1 in [-1, 127/128], which float32, bfloat16 and integers
+hold exactly.
 """
 
 from types import ModuleType
@@ -27,29 +27,29 @@ if TYPE_CHECKING:  # names are asked for where torch is not wanted
 
 
 def names() -> list[str]:
-    """The networks there are: the values of NET."""
+    """Return the names of the networks: the values of NET."""
     return networks.names()
 
 
 def load(net: str) -> ModuleType:
-    """The module of a network's file.
+    """Return the module of a network's file.
 
     Raises:
-        UserError: no such network; the text names those that exist and the nearest.
+        UserError: there is no such network; the message lists the existing ones and the nearest.
     """
     return plugins.load(networks.KIND, networks.plugin(net))
 
 
 def recipe(net: str) -> Recipe:
-    """How a network is trained."""
+    """Return how a network is trained."""
     return load(net).RECIPE
 
 
 def build(net: str, layers: "Plain | None" = None) -> "Network":
-    """A fresh network; layers are Brevitas' unless others are given.
+    """Return a fresh network, in Brevitas layers unless others are given.
 
     Raises:
-        UserError: no such network; the text names those that exist and the nearest.
+        UserError: there is no such network; the message lists the existing ones and the nearest.
     """
     from xnorforge.sw.nn.binary import Brevitas
 

@@ -7,7 +7,7 @@ from xnorforge.sw.nn.building_blocks import Block, Network, Scores
 
 
 def cnv(layers: Plain, width: int, scale: float) -> Network:
-    """Six convolutions without padding, of `width` channels and twice and four times as many, and three dense
+    """Six convolutions without padding, with `width`, twice and four times as many channels, and three dense
     layers.
     """
     return Network(

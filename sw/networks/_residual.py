@@ -10,8 +10,8 @@ STAGE = 6  # convolutions
 
 
 def residual(layers: Plain, widths: tuple[int, int, int, int], scale: float, copied: bool) -> Network:
-    """A stem and three stages of six 3x3 convolutions on maps of 32, 16 and 8, a shortcut around each; the
-    mean; dense.
+    """A stem, three stages of six 3x3 convolutions on maps of 32, 16 and 8 with a shortcut around each, a
+    mean, and a dense layer.
     """
     stem, stages = Stem(layers, 3, widths[0]), _stages(layers, widths, Copied if copied else Projected)
     return Network(stem, *stages, Pooled(layers, 8), Scores(layers, widths[3], 10, scale))
@@ -20,8 +20,8 @@ def residual(layers: Plain, widths: tuple[int, int, int, int], scale: float, cop
 def residual_with_8_bit_ends(
     layers: Plain, widths: tuple[int, int, int, int], copied: bool, prelu: bool, size: int = 32
 ) -> Network:
-    """The same with stem, 1x1 shortcuts and classifier in 8 bits, for pictures of `size` x `size` pixels;
-    with PReLU in front of each sum if asked.
+    """The same with 8-bit stem, 1x1 shortcuts and classifier, for pictures of `size` x `size` pixels; with
+    PReLU in front of each sum if requested.
     """
     stem = EightConv(layers, 3, widths[0], 3, pad=1)
     stages = _stages(layers, widths, Copied if copied else EightShortcut, prelu)
@@ -29,7 +29,7 @@ def residual_with_8_bit_ends(
 
 
 def _stages(layers: Plain, widths: tuple[int, int, int, int], wider, prelu: bool = False) -> list[nn.Module]:
-    """Three stages, the second and third of half the height and width."""
+    """Three stages; the second and third halve height and width."""
     parts: list[nn.Module] = []
     inputs = widths[0]
     for stage, outputs in enumerate(widths[1:]):

@@ -1,4 +1,4 @@
-"""A detector by centres (sw/tasks/_boxes.py) for any number of classes."""
+"""A detector of object centres (sw/tasks/_boxes.py) for any number of classes."""
 
 from xnorforge.sw.nn.binary import Plain
 from xnorforge.sw.nn.building_blocks import Block, Head, Network

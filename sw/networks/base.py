@@ -1,4 +1,4 @@
-"""What belongs to every network: how it is trained."""
+"""What every network states: how it is trained."""
 
 import math
 from dataclasses import asdict, dataclass, fields
@@ -9,26 +9,26 @@ SCHEDULES = ("cosine", "linear", "step")
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long, how fast and by which optimiser a network trains; each phase of a method goes through the
-    whole schedule, after a linear start.
+    """How long, how fast and by which optimiser a network trains. Each phase of a method goes through the
+    whole schedule, after a linear warm-up.
 
     Attributes:
         epochs: passes over the training images.
         batch: images per step.
         lr: largest learning rate.
-        warmup: steps of the linear start.
-        bf16: multiply in bfloat16 where the processor has instructions for it (training only; every figure
-            is evaluated in float32).
-        passes: how often an epoch goes through the training images; more than once where they are few.
-        optimiser: adam, adamw (decay apart from the gradient) or sgd.
-        momentum: of sgd.
-        weight_decay: of weights that are no latents: of sgd and adam a summand of the gradient.
-        decay_latents: decay latents as well.
+        warmup: steps of the linear warm-up.
+        bf16: multiply in bfloat16 if the processor has instructions for it (training only; all figures are
+            evaluated in float32).
+        passes: passes over the training images per epoch; more than one if there are few images.
+        optimiser: adam, adamw (decoupled weight decay) or sgd.
+        momentum: momentum of sgd.
+        weight_decay: decay of weights that are not latent; with sgd and adam a summand of the gradient.
+        decay_latents: apply the decay to latent weights as well.
         schedule: cosine (half a cosine to 0), linear (to 0), or step.
-        drops: of step, the places at which the rate falls, as parts of a phase: "0.5 0.9".
-        drop: what a fall multiplies the rate with.
-        shift: pixels by which a training image is moved each way, at most; -1 is what the task does.
-        images: how many of the training images, the first; 0 is all.
+        drops: of schedule step: where the rate drops, as parts of a phase, such as "0.5 0.9".
+        drop: factor of the learning rate at a drop.
+        shift: largest shift of a training image in pixels; -1 is the task's default.
+        images: train on the first images only, this many; 0: all.
     """
 
     epochs: int
@@ -48,7 +48,7 @@ class Recipe:
     images: int = 0
 
     def rate_at(self, part: float) -> float:
-        """What the largest learning rate is multiplied with after `part` of a phase, 0 to 1."""
+        """Return the factor of the largest learning rate after `part` of a phase, 0 to 1."""
         if self.schedule == "cosine":
             return 0.5 * (1 + math.cos(math.pi * part))
         if self.schedule == "linear":
@@ -56,8 +56,8 @@ class Recipe:
         return self.drop ** sum(part >= float(place) for place in self.drops.split())
 
     def stated(self) -> dict:
-        """What cards and checkpoints say of it: the first six attributes, and of the others those that are
-        not their defaults.
+        """Return what cards and checkpoints contain: the first six attributes, and the others if they are not
+        defaults.
         """
         usual = {field.name: field.default for field in fields(self)[6:]}
         return {key: value for key, value in asdict(self).items() if key not in usual or value != usual[key]}

@@ -1,4 +1,4 @@
-"""CNV with half the channels, stem and classifier of 8 bits; the classifier reads 8-bit numbers."""
+"""CNV with half the channels; stem and classifier have 8 bits, and the classifier reads 8-bit numbers."""
 
 from torch import nn
 

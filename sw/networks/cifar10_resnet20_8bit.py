@@ -1,4 +1,4 @@
-"""ResNet-20, stages 16-32-64, Bi-Real style, stem and classifier of 8 bits; shortcuts have no weights."""
+"""ResNet-20, stages 16-32-64, Bi-Real style; stem and classifier have 8 bits, shortcuts have no weights."""
 
 from xnorforge.sw.networks._residual import residual_with_8_bit_ends
 from xnorforge.sw.networks.base import Recipe

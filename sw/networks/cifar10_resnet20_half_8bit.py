@@ -1,4 +1,4 @@
-"""ResNet-20 with half the channels, stages 8-16-32, Bi-Real style, stem and classifier of 8 bits."""
+"""ResNet-20 with half the channels, stages 8-16-32, Bi-Real style; stem and classifier have 8 bits."""
 
 from xnorforge.sw.networks._residual import residual_with_8_bit_ends
 from xnorforge.sw.networks.base import Recipe

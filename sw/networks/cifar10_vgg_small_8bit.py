@@ -1,4 +1,4 @@
-"""VGG-small (LQ-Nets, ECCV 2018; CI-BCNN), stem and classifier of 8 bits; the classifier reads 8-bit
+"""VGG-small (LQ-Nets, ECCV 2018; CI-BCNN); stem and classifier have 8 bits, and the classifier reads 8-bit
 numbers.
 """
 

@@ -1,4 +1,4 @@
-"""BONN's WRN-22, stages 16-16-32-64, Bi-Real style with PReLU; stem, 1x1 shortcuts and classifier of 8
+"""BONN's WRN-22, stages 16-16-32-64, Bi-Real style with PReLU; stem, 1x1 shortcuts and classifier have 8
 bits.
 """
 

@@ -1,5 +1,5 @@
 """Three convolutions (32, 64, 64) and two dense layers (128, classes) on 32x32 RGB pixels; 260,960 weights
-and 128 per class.
+plus 128 per class.
 """
 
 from torch import nn
@@ -14,7 +14,7 @@ INTERVAL = 16384
 
 
 def build(layers: Plain) -> Network:
-    """The network of these layers, for as many classes as the folder holds."""
+    """The network of these layers, for the number of classes in the folder."""
     return Network(
         Block(layers, 3, 32, kernel=3, pixels=True, pool=2),
         Block(layers, 32, 64, kernel=3, pad=1, pool=2),

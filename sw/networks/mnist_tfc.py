@@ -1,4 +1,4 @@
-"""784-64-64-64-10, dense; the picture becomes bits at 128. 59,008 weights; FINN's TFC-W1A1."""
+"""FINN's TFC-W1A1: dense 784-64-64-64-10 on a picture binarised at 128; 59,008 weights."""
 
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn.binary import Plain

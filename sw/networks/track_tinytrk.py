@@ -1,5 +1,5 @@
-"""SiamFC's form: 128x128 pixels to 24x24x128 bits without padding, correlated with a template of 8x8;
-139,104 weights.
+"""A network of SiamFC's form: 128x128 pixels to 24x24x128 bits without padding, correlated with an 8x8
+template; 139,104 weights.
 """
 
 from xnorforge.sw.networks.base import Recipe

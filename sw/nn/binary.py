@@ -1,16 +1,17 @@
-"""The layers of a binary network, twice: plain torch to train fast, Brevitas to evaluate, ship and export.
+"""The layers of a binary network, in two sets: plain torch for fast training, Brevitas for evaluation,
+shipping and export.
 
 Both sets keep real-valued latent weights under the same names and compute the same function, bit for bit in
 float32:
 
-    weights      sign(latent), in {-1, +1}, sign(0) = +1; the gradient passes unchanged, latents stay in [-1,
-    +1]
+    weights      sign(latent), in {-1, +1}, sign(0) = +1; the gradient passes unchanged, and latents stay in
+                 [-1, +1]
     activations  sign(x), in {-1, +1}, sign(0) = +1; the gradient passes where |x| < 1
 
 This is the straight-through estimator (Hubara et al., "Binarized Neural Networks", NIPS 2016, equations 1 and
-4). A set of layers offers `conv(inputs, outputs, kernel, stride, groups, dilation)`,
-`linear(inputs, outputs)`, `sign()`, `head(inputs, outputs)` with 8-bit weights, and what `Plain` has beside
-them: 8-bit layers and activations of the ends of a network, and what stands between a batch norm and a sum.
+4). A set of layers offers `conv(inputs, outputs, kernel, stride, groups, dilation)`, `linear(inputs,
+outputs)`, `sign()`, `head(inputs, outputs)` with 8-bit weights, and the other methods of `Plain`: 8-bit
+layers and activations for the ends of a network, and the function between a batch norm and a sum.
 """
 
 from typing import Any, ClassVar, TypeAlias
@@ -30,13 +31,12 @@ from xnorforge.sw.nn.rectifiers import Rectifier, TrainedRectifier
 # and parameters and statistics of batch norms be None.
 AnyModule: TypeAlias = Any
 
-# A short training hardly moves latents that start in [-1, 1]: 2.7 epochs from 0.1 beat 8.4 from 1
-# (docs/training.md).
+# A short training hardly moves latents that start in [-1, 1]: 2.7 epochs from 0.1 beat 8.4 from 1.
 LATENT_START = 0.1
 
 
 def signs(x: torch.Tensor) -> torch.Tensor:
-    """-1 and +1, where 0 gives +1."""
+    """Return -1 and +1, with +1 for 0."""
     # -1, 0, +1 become -1, +1, +1: five times as fast as torch.where, which goes through float32.
     return x.sign().add_(0.5).sign_()
 
@@ -89,7 +89,7 @@ class _Binary:
     weight: torch.Tensor
 
     def values(self) -> torch.Tensor:
-        """The weights the layer multiplies with: sign(latent)."""
+        """Return the weights the layer multiplies with: sign(latent)."""
         return _SignThrough.apply(self.weight)
 
 
@@ -123,14 +123,14 @@ class Int8Conv(nn.Conv2d):
 
 
 class Plain:
-    """Layers in plain torch: for training, in bfloat16 where wanted."""
+    """Layers in plain torch, for training; in bfloat16 if requested."""
 
     conv_type: type[nn.Conv2d] = BinaryConv
     linear_type: type[nn.Linear] = BinaryLinear
     weights: ClassVar[dict[str, Any]] = {}
 
     def conv(self, inputs: int, outputs: int, kernel: int, **options) -> nn.Conv2d:
-        """A square convolution without padding and bias; `options` are stride, groups, dilation."""
+        """A square convolution without padding and bias; `options` are stride, groups and dilation."""
         return _started(self.conv_type(inputs, outputs, kernel, bias=False, **options, **self.weights))
 
     def linear(self, inputs: int, outputs: int) -> nn.Linear:
@@ -144,27 +144,33 @@ class Plain:
         return layer
 
     def sign(self, _channels: int | None = None) -> nn.Module:
-        """The activation; of so many channels where it reads a stream of real numbers."""
+        """The activation; with a number of channels if it reads a stream of real numbers."""
         return Sign()
 
     def eight_conv(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-        """A square convolution without padding and bias, real here, of 8-bit weights once deployed."""
+        """A square convolution without padding and bias; its weights are real in training and have 8 bits
+        once deployed.
+        """
         layer = nn.Conv2d(inputs, outputs, kernel, stride, bias=False)
         nn.init.kaiming_normal_(layer.weight)
         return layer
 
     def eight_linear(self, inputs: int, outputs: int) -> nn.Linear:
-        """A dense layer without bias, real here, of 8-bit weights once deployed."""
+        """A dense layer without bias; its weights are real in training and have 8 bits once deployed."""
         layer = nn.Linear(inputs, outputs, bias=False)
         nn.init.normal_(layer.weight, std=inputs**-0.5)
         return layer
 
     def eight_act(self, limit: float) -> nn.Module:
-        """Real numbers to the nearest of 256 that are limit / 128 apart, from -limit on; a power of two."""
+        """Rounds real numbers to the nearest of 256 values from -limit on, limit / 128 apart; limit is a
+        power of two.
+        """
         return EightAct(limit)
 
     def rectifier(self, channels: int, prelu: bool) -> nn.Module:
-        """What stands between a batch norm of so many channels and a sum: nothing, or a PReLU."""
+        """The function between a batch norm with this number of channels and a sum: the identity, or
+        a PReLU.
+        """
         return TrainedRectifier(channels, shifted=False) if prelu else nn.Identity()
 
 
@@ -184,7 +190,7 @@ class _EightBits(torch.autograd.Function):
 
 
 class EightAct(nn.Module):
-    """Real numbers to 8 bits; bfloat16 would not hold what comes in."""
+    """Rounds real numbers to 8 bits; bfloat16 could not hold its input."""
 
     def __init__(self, limit: float):
         super().__init__()
@@ -212,7 +218,7 @@ class EightActivations(Int8ActPerTensorFixedPoint):
 
 
 class Brevitas(Plain):
-    """The same layers in Brevitas, scale 1: for export."""
+    """The same layers in Brevitas with scale 1, for evaluation and export."""
 
     conv_type, linear_type = QuantConv2d, QuantLinear
     weights: ClassVar[dict[str, Any]] = {
@@ -246,12 +252,12 @@ def _started(layer):
 
 
 def is_binary(layer: nn.Module) -> bool:
-    """Whether a layer's `weight` counts by its sign only."""
+    """Return whether only the sign of a layer's `weight` counts."""
     if isinstance(layer, (QuantConv2d, QuantLinear)):
         return bool(layer.weight_quant.bit_width() == 1)
     return isinstance(layer, (BinaryConv, BinaryLinear))
 
 
 def latents(network: nn.Module) -> dict[str, nn.Parameter]:
-    """The latent weights by layer name, in the order of the network."""
+    """Return the latent weights by layer name, in the order of the network."""
     return {name: layer.weight for name, layer in network.named_modules() if is_binary(layer)}

@@ -1,19 +1,19 @@
-"""Networks split into K branches, each with weights of its own, whose outputs are added.
+"""Networks split into K branches with their own weights, whose outputs are added.
 
     module               reads                writes               each branch is
-    `Group` of a chain   bits                 bits                 the layers between two pools, real numbers
-                                                                   at its end; their sum is pooled and its
-                                                                   sign taken
+    `Group` of a chain   bits                 bits                 the layers between two pools, with real
+                                                                   numbers at its end; the sum is pooled and
+                                                                   its sign taken
     `Residual` group     a real stream        a real stream        two convolutions with their shortcuts
     `Sum` as a layer     bits                 whole numbers        one layer
 
-`sw/nn/splitting.py` makes such a network from a plain one, both the one that trains and the one that is
-deployed: module names are the same, `threshold_folding.transfer` copies the weights, `finish` the rest.
+`sw/nn/splitting.py` makes such a network from a plain one, both for training and for deployment. Module names
+are the same: `threshold_folding.transfer` copies the weights, `finish` the rest.
 
-Where branches are added, the constants of their norms lie on a binary grid (`building_blocks.Affine2d`), and
-so do the few factors between branches (`Numbers`): sums are exact in float32. A mean is a sum, for the norms
-contain the factor 1 / K (`MeanAffine2d`); a shortcut therefore passes any number of groups with weight 1 and
-without rounding.
+Where branches are added, the constants of their norms are on a binary grid (`building_blocks.Affine2d`), and
+so are the few factors between branches (`Numbers`), so sums are exact in float32. A mean is a sum, because
+the norms contain the factor 1 / K (`MeanAffine2d`). A shortcut therefore passes any number of groups with
+weight 1 and without rounding.
 """
 
 import torch
@@ -28,7 +28,9 @@ EIGHTH = 1 / 8
 
 
 class Rectified2d(nn.BatchNorm2d):
-    """norm(ReLU(x)) before a sign: still one threshold of x, so deployed as a plain batch norm."""
+    """norm(ReLU(x)) in front of a sign. It is still one threshold of x, so it is deployed as a plain batch
+    norm.
+    """
 
     def forward(self, x):
         return super().forward(F.relu(x))
@@ -74,18 +76,18 @@ class MeanAffine2d(Affine2d):
 
 
 def _constant(norm: Affine2d, x: torch.Tensor) -> torch.Tensor:
-    """gain * x + shift for any number of dimensions behind the channels."""
+    """Return gain * x + shift for any number of dimensions after the channels."""
     gain, shift = (constant.view(-1, *[1] * (x.dim() - 2)) for constant in norm.constants())
     return x.float() * gain + shift
 
 
 class Numbers(nn.Module):
-    """Learned numbers a stream is multiplied with; `on_grid`, or deployed, they are multiples of `step`.
+    """Learned factors of a stream. With `on_grid`, or deployed, they are multiples of `step`.
 
     Args:
-        start: their values at the start, in (0, 1) if `gate`.
-        gate: they are sigmoids of what is learned, so they stay in (0, 1), or [0, 1] on the grid.
-        trained: False where they are deployed, and what is stored is the number itself.
+        start: initial values, in (0, 1) if `gate`.
+        gate: they are sigmoids of learned numbers, so they stay in (0, 1), or in [0, 1] on the grid.
+        trained: False if deployed; the factors themselves are then stored.
     """
 
     on_grid = False
@@ -97,21 +99,22 @@ class Numbers(nn.Module):
         self.step, self.sigmoid = step, gate and trained
 
     def forward(self) -> list[torch.Tensor]:
-        """All of them, each of no dimension."""
+        """Return all factors as scalars."""
         found = [x.sigmoid() if self.sigmoid else x for x in self.raw]
         return [_rounded_to(x, self.step) for x in found] if self.on_grid else found
 
 
 def _rounded_to(x: torch.Tensor, step: float) -> torch.Tensor:
-    """The nearest multiple of `step`, with the gradient of the identity."""
+    """Return the nearest multiple of `step`, with the gradient of the identity."""
     return x + (torch.round(x / step) * step - x).detach()
 
 
 class Sum(nn.Module):
     """sum over i of c_i * dot_i(x), in place of one binary layer (layer-wise decomposition).
 
-    c_i = lambda_i * alpha_i, alpha_i the mean |latent| of weights i and lambda_i learned or 1. The largest c
-    of a channel counts as 1: the norm behind takes the factor. `on_grid`, or deployed, they are eighths.
+    c_i = lambda_i * alpha_i, where alpha_i is the mean |latent| of weights i and lambda_i is learned or 1.
+    The largest c of a channel is set to 1, because the norm that follows takes the factor. With `on_grid`, or
+    deployed, they are eighths.
     """
 
     on_grid = False
@@ -126,7 +129,7 @@ class Sum(nn.Module):
                 self.register_buffer(f"factor{at}", torch.ones(self.shape))
 
     def factors(self) -> list[torch.Tensor]:
-        """c_1 .. c_K, each (C, 1, 1), or (C,) of a dense layer."""
+        """Return c_1 .. c_K, each (C, 1, 1), or (C,) for a dense layer."""
         if hasattr(self, "factor0"):
             return [getattr(self, f"factor{at}") for at in range(len(self.dots))]
         dots: list[AnyModule] = list(self.dots)
@@ -138,7 +141,7 @@ class Sum(nn.Module):
         return [_rounded_to(factor, EIGHTH) for factor in found] if self.on_grid else found
 
     def reach(self) -> float:
-        """The largest sum."""
+        """Return the largest sum."""
         first: AnyModule = self.dots[0]
         sizes = torch.stack([factor.abs() for factor in self.factors()])
         return first.weight[0].numel() * sum(sizes[1:], sizes[0]).max().item()
@@ -148,7 +151,9 @@ class Sum(nn.Module):
 
 
 class SumBlock(nn.Module):
-    """A `Block` whose layer is a `Sum`; no Block itself, as its sums lie on another grid."""
+    """A `Block` whose layer is a `Sum`. It is not a subclass of Block, because its sums are on
+    another grid.
+    """
 
     forward = Block.forward
 
@@ -172,8 +177,8 @@ class Summand(nn.Module):
 class Group(nn.Module):
     """K branches of a chain.
 
-    x_i -> branch i -> y_i / K;   m = sum of lambda_i * y_i / K;   bits = sign(pool(m)), read by all branches
-    that follow, or with gates K tensors of bits, the i-th sign(pool(s_i * y_i + (1 - s_i) * m)).
+    x_i -> branch i -> y_i / K, and m = sum of lambda_i * y_i / K. All branches that follow read bits =
+    sign(pool(m)). With gates there are K tensors of bits, the i-th is sign(pool(s_i * y_i + (1 - s_i) * m)).
     """
 
     def __init__(self, branches, shares: Numbers | None, gates: Numbers | None, pool: int, sign: nn.Module):
@@ -197,14 +202,14 @@ class Group(nn.Module):
 class Residual(nn.Module):
     """K branches of a residual stream.
 
-    Branch i reads x + d_i and adds K f_i at each of its convolutions, f_i from a norm divided by K
-    (`MeanAffine2d`). With F_i what it added in all, the mean of the branches is x + sum of lambda_i * F_i.
-    With gates each branch keeps its own difference d_i:
+    Branch i reads x + d_i and adds K f_i at each of its convolutions, with f_i from a norm divided by K
+    (`MeanAffine2d`). If F_i is the sum of what it adds, the mean of the branches is x + sum of lambda_i *
+    F_i. With gates each branch keeps its own difference d_i:
 
         d_i = s_i * (old d_i + K F_i - sum of lambda_j * F_j)      s = 1: separate chains;  s = 0: no gates
 
-    A stream is a tensor, or with gates the pair (x, [d_1 .. d_K]). Weights of a shortcut are shared by all
-    branches.
+    A stream is a tensor, or with gates the pair (x, [d_1 .. d_K]). All branches share the weights of a
+    shortcut.
     """
 
     def __init__(self, branches, shortcuts, shares: Numbers | None, gates: Numbers | None, sign: nn.Module):
@@ -233,8 +238,8 @@ class Residual(nn.Module):
         return self.carried(x, mean), [own * gate for own, gate in zip(away, gates)]
 
     def run(self, branch, x, bits=None, first=None):
-        """The stream of a branch at its end, and what it added, over K; `bits` and `first` if others need
-        them too.
+        """Return the stream of a branch at its end, and what it added, divided by K; `bits` and `first` are
+        given if other branches need them too.
         """
         count, gained = len(self.branches), None
         for summand, shortcut in zip(branch, self.shortcuts):
@@ -251,7 +256,7 @@ class Residual(nn.Module):
         return x, gained
 
     def carried(self, x, new):
-        """`new` added to a stream that took the shortcuts."""
+        """Return `new` added to a stream that took the shortcuts."""
         for shortcut in self.shortcuts:
             if isinstance(shortcut, Projected):
                 return new  # it starts a stream; what comes later in the group keeps its shape
@@ -260,14 +265,14 @@ class Residual(nn.Module):
 
 
 def added(outputs: list[torch.Tensor], shares: Numbers | None) -> torch.Tensor:
-    """Their sum, each times its share if there are shares."""
+    """Return the sum of the outputs, each multiplied by its share if there are shares."""
     return (
         sum(outputs[1:], outputs[0]) if shares is None else sum(y * own for y, own in zip(outputs, shares()))
     )
 
 
 def one_each(numbers: Numbers, count: int) -> list[torch.Tensor]:
-    """As many as branches: one for all, or one for each."""
+    """Return one number per branch: the same for all, or one for each."""
     found = numbers()
     return found * count if len(found) == 1 else found
 

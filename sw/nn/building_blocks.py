@@ -1,6 +1,6 @@
-"""What networks are made of. Two kinds of stream run between parts:
+"""The parts that networks are made of. Two kinds of stream run between them:
 
-    bits     -1 and +1: `Block` reads and writes them; each batch norm is followed by a sign, and both are one
+    bits     -1 and +1: `Block` reads and writes them; a sign follows each batch norm, and both are one
              threshold
     real     the sum that shortcuts carry: `Stem` starts it, `BiReal` adds to it, `Pooled` ends it
 
@@ -8,7 +8,7 @@ A batch norm whose output goes into a real stream (`Affine2d`) cannot become a t
 constants per channel, and training ends with both on a binary grid, so that the stream is a whole number of
 grid steps and float32, ONNX and integers agree with `==`.
 
-A convolution that keeps its size is padded with -1, which is a bit; 0 is none.
+A convolution that keeps the size is padded with -1, which is a bit; 0 is not.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ GAIN_LIMIT, SHIFT_LIMIT = 64.0, 32.0
 
 
 class _Round(torch.autograd.Function):
-    """Nearest multiple of `step`, the gradient of the identity."""
+    """Nearest multiple of `step`, with the gradient of the identity."""
 
     @staticmethod
     def forward(_ctx, x, step):
@@ -42,14 +42,14 @@ class _Round(torch.autograd.Function):
 
 
 class Affine2d(nn.BatchNorm2d):
-    """Batch norm in front of a sum; with `on_grid` it is gain * x + shift, both rounded to a binary grid, and
-    its running statistics stay as they are.
+    """Batch norm in front of a sum. With `on_grid` it is gain * x + shift, both rounded to a binary grid, and
+    its running statistics do not change.
 
     Args:
-        channels: of x, (N, C, H, W).
+        channels: channels of x, (N, C, H, W).
         reach: largest |x|; it bounds the gain.
         fraction: fraction bits of gain and shift.
-        never_flat: no gain is rounded to 0, as a function with a kink follows that is to have a place.
+        never_flat: do not round any gain to 0, because a function with a kink follows that needs a position.
     """
 
     on_grid = False
@@ -63,7 +63,9 @@ class Affine2d(nn.BatchNorm2d):
         self.limit, self.step, self.never_flat = GAIN_LIMIT / reach, 2.0**-fraction, never_flat
 
     def constants(self, scale=1.0) -> tuple[torch.Tensor, torch.Tensor]:
-        """Gain and shift, (C,), on the grid: those of gamma * (scale * x - mean) / sqrt(var + eps) + beta."""
+        """Return gain and shift, (C,), on the grid: those of gamma * (scale * x - mean) / sqrt(var + eps) +
+        beta.
+        """
         gain = self.weight * (self.running_var + self.eps).rsqrt()
         shift = self.bias - self.running_mean * gain
         gain = _Round.apply((gain * scale).clamp(-self.limit, self.limit), self.step)
@@ -79,7 +81,7 @@ class Affine2d(nn.BatchNorm2d):
 
 
 def set_on_grid(network: nn.Module, on_grid: bool) -> None:
-    """Switch the rounding to a binary grid on or off, in `Affine2d` and all else that has `on_grid`."""
+    """Switch the rounding to a binary grid on or off, in `Affine2d` and every other module with `on_grid`."""
     part: AnyModule
     for part in network.modules():
         if hasattr(part, "on_grid"):
@@ -87,8 +89,8 @@ def set_on_grid(network: nn.Module, on_grid: bool) -> None:
 
 
 def summed(network: nn.Module) -> dict[str, AnyModule]:
-    """The layers by name whose batch norm goes into a sum. The limits of its gain hold for sums of whole
-    numbers, so nothing may scale the output of `dot`.
+    """Return the layers by name whose batch norm goes into a sum. The limits of its gain hold for sums of
+    whole numbers, so nothing may scale the output of `dot`.
     """
     return {
         name: part
@@ -98,10 +100,10 @@ def summed(network: nn.Module) -> dict[str, AnyModule]:
 
 
 def binarised(part: AnyModule, x: torch.Tensor) -> torch.Tensor:
-    """Bits of x, pooled, by a part with `sign` and `pool`.
+    """Return the bits of x, pooled, by a part with `sign` and `pool`.
 
-    Training pools before the sign: afterwards the gradient would go to the first +1 of a window instead of
-    its maximum. Evaluation pools after it: the same bits, and in hardware an OR.
+    Training pools before the sign: otherwise the gradient would go to the first +1 of a window instead of its
+    maximum. Evaluation pools after it: the bits are the same, and hardware needs only an OR.
     """
     if part.pool == 1:
         return part.sign(x)
@@ -114,7 +116,8 @@ class MultiRate(nn.Module):
     """The sum over rates r of conv_r(x), dilated by r and padded with -1 by `pad` * r: one dot product of K *
     K taps per rate.
 
-    Group-Net's parallel atrous convolutions where all branches count the same: in hardware one XNOR-popcount.
+    This is Group-Net's parallel atrous convolution with equal weights of the branches; in hardware it is one
+    XNOR-popcount.
     """
 
     def __init__(
@@ -130,18 +133,18 @@ class MultiRate(nn.Module):
 
 
 def added_in(dot: nn.Module) -> list[AnyModule]:
-    """The layers whose sums are added up to those of a part's `dot`."""
+    """Return the layers whose sums are added up to the sums of a part's `dot`."""
     return list(dot.dots) if isinstance(dot, MultiRate) else [dot]
 
 
 def length_of(dot: nn.Module) -> int:
-    """Products that a sum of a layer has."""
+    """Return the number of products in a sum of a layer."""
     return sum(layer.weight[0].numel() for layer in added_in(dot))
 
 
 def reach_of(dot: nn.Module) -> int:
-    """The largest sum that a layer makes of bits: its products, or what a layer with other weights than -1
-    and +1 says.
+    """Return the largest sum that a layer can make of bits: its number of products, or what a layer with
+    weights other than -1 and +1 states.
     """
     return sum(
         layer.reach() if hasattr(layer, "reach") else layer.weight[0].numel() for layer in added_in(dot)
@@ -149,8 +152,8 @@ def reach_of(dot: nn.Module) -> int:
 
 
 def whole_sums(network: nn.Module) -> list[nn.Module]:
-    """The layers whose sums nothing may scale: those of `summed` parts, and those that are added up, which
-    would round.
+    """Return the layers whose sums must not be scaled: those of `summed` parts, and those that are added up,
+    which would be rounded.
     """
     dots = [part.dot for part in summed(network).values()]
     dots += [part for part in network.modules() if isinstance(part, MultiRate)]
@@ -160,8 +163,8 @@ def whole_sums(network: nn.Module) -> list[nn.Module]:
 class Block(nn.Module):
     """Convolution (or dense layer if `kernel` is None), batch norm, pool, sign: bits (or pixels) to bits.
 
-    With several `rates` it is a convolution of each dilation, added up (`MultiRate`). `mix` is free for what
-    a method does to the sums.
+    With several `rates` it is the sum of a convolution per dilation (`MultiRate`). `mix` is where a method
+    can change the sums.
     """
 
     def __init__(
@@ -212,11 +215,11 @@ class Stem(nn.Module):
 
 class BiReal(nn.Module):
     """x + f(norm(conv3x3(sign(x)))): a shortcut around each convolution (Liu et al., "Bi-Real Net", ECCV
-    2018). f is what `layers.rectifier` gives: nothing, or PReLU where `prelu`.
+    2018). f is `layers.rectifier`: the identity, or a PReLU if `prelu`.
 
-    Where the shape changes the shortcut is `wider`; without one, every second pixel of x, its channels
-    repeated, if `copied`, else a 1x1 binary convolution of the bits with a norm of its own. Both papers that
-    use the latter keep it real-valued; here it is binary (in `sw/nn/eight_bit.py` of 8 bits).
+    If the shape changes, the shortcut is `wider`. Without `wider` it takes every second pixel of x and
+    repeats the channels if `copied`; otherwise it is a 1x1 binary convolution of the bits with its own norm.
+    Both papers that use the latter keep it real-valued; here it is binary (8-bit in `sw/nn/eight_bit.py`).
     """
 
     def __init__(
@@ -262,7 +265,7 @@ class Projected(nn.Module):
 
 
 class Copied(nn.Module):
-    """The shortcut without weights: pixels at multiples of `stride`, the channels repeated."""
+    """The shortcut without weights: pixels at multiples of `stride`, with repeated channels."""
 
     def __init__(self, _: Plain, inputs: int, outputs: int, stride: int):
         super().__init__()
@@ -273,7 +276,9 @@ class Copied(nn.Module):
 
 
 class Pooled(nn.Module):
-    """A real stream to numbers: sign, then the mean over a map of `size` x `size` pixels, a power of two."""
+    """A real stream to numbers: sign, then the mean over a map of `size` x `size` pixels, where size * size
+    is a power of two.
+    """
 
     def __init__(self, layers: Plain, size: int):
         super().__init__()
@@ -285,7 +290,7 @@ class Pooled(nn.Module):
 
 
 class Scores(nn.Module):
-    """The last dense layer; `scale` is a power of two that brings sums to the range of a softmax."""
+    """The last dense layer; `scale` is a power of two that brings the sums into the range of a softmax."""
 
     def __init__(self, layers: Plain, inputs: int, classes: int, scale: float):
         super().__init__()
@@ -297,11 +302,10 @@ class Scores(nn.Module):
 
 
 class Head(nn.Module):
-    """The last layer of a map: 1x1 convolution of bits with 8-bit weights q / 128, |q| <= 127, and a bias in
-    128ths.
+    """The last layer of a network that produces maps: 1x1 convolution of bits with 8-bit weights q / 128, |q|
+    <= 127, and a bias in 128ths.
 
-    Sums of bits are whole 128ths, so the scores are exact; `starts` are the biases at the start, one per
-    output.
+    Sums of bits are whole 128ths, so the scores are exact. `starts` are the initial biases, one per output.
     """
 
     def __init__(self, layers: Plain, inputs: int, starts: list[float]):
@@ -316,16 +320,16 @@ class Head(nn.Module):
 
 
 class Correlation(nn.Module):
-    """Where a template is found in a map: the sums of products of `template`, bits (1, C, k, k), with each
-    window of bits.
+    """Finds a template in a map: the sums of products of `template`, bits (1, C, k, k), with each window of
+    bits.
 
-    The template is no weight: `learn` takes it from the features of an exemplar; hardware does so at run time
-    (AXI-Lite, or a frame that says so).
+    The template is not a weight: `learn` takes it from the features of an exemplar. Hardware does so at run
+    time (by AXI-Lite, or by a frame marked as exemplar).
 
-    In training, frames come in fives: four searches, and one whose quarters are their exemplars. As nothing
-    pads, the features in each corner of the fifth are those of the exemplar alone. Each search is compared
-    with all four, its own
-    first: scores (N, 4, H - k + 1, W - k + 1) of N searches.
+    In training, frames come in groups of five: four searches, and one frame whose quarters are their
+    exemplars. Without padding, the features in each corner of the fifth are those of that exemplar alone.
+    Each search is compared with all four exemplars, its own first: scores (N, 4, H - k + 1, W - k + 1) of N
+    searches.
     """
 
     template: torch.Tensor
@@ -359,14 +363,14 @@ class Correlation(nn.Module):
 
 
 class Bits(nn.Sequential):
-    """The picture as bits: sign of the pixels, so +1 from 128 on."""
+    """The picture as bits: the sign of the pixels, +1 from 128 on."""
 
     def __init__(self, layers: Plain):
         super().__init__(nn.Flatten(), layers.sign())
 
 
 class Network(nn.Sequential):
-    """Parts in a row behind the pixels' change of scale."""
+    """A sequence of parts after the scaling of the pixels."""
 
     def forward(self, x):
         return super().forward(x / 128 - 1)

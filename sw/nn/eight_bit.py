@@ -1,14 +1,14 @@
 """The ends of a network in 8-bit fixed point: stem, 1x1 shortcuts and classifier, which papers keep real.
 
-In training their weights are real. In its last epochs (`on_grid`), and deployed, all is whole numbers:
+In training their weights are real. In the last epochs (`on_grid`), and deployed, everything is whole numbers:
 
     pixels          k / 128, k in -128..127
-    activations     k * limit / 128 (`Plain.eight_act`), what a stream of real numbers is rounded to
-    weights         q / 128, |q| <= 127, times one power of two per layer where a batch norm follows
+    activations     k * limit / 128 (`Plain.eight_act`), to which a stream of real numbers is rounded
+    weights         q / 128, |q| <= 127, times one power of two per layer if a batch norm follows
 
-The batch norm behind a convolution multiplies channel c by a_c: W_c a_c = 2^k q_c / 128 takes it into the
-weights, with the least k from 0 on that fits, and a shift in 4,096ths is left. So a stream that starts with
-pixels has 14 fraction bits, and one behind a 1x1 convolution at most as many.
+The batch norm after a convolution multiplies channel c by a_c. W_c a_c = 2^k q_c / 128 moves it into the
+weights, with the smallest k >= 0 that fits, and leaves a shift in 4,096ths. A stream that starts with pixels
+therefore has 14 fraction bits, and one after a 1x1 convolution at most as many.
 """
 
 import torch
@@ -29,7 +29,7 @@ REACH = 16.0
 
 
 class Folded2d(nn.BatchNorm2d):
-    """Batch norm behind 8-bit weights; `on_grid` its running statistics rest."""
+    """Batch norm after 8-bit weights; with `on_grid` its running statistics do not change."""
 
     on_grid = False
     running_mean: torch.Tensor
@@ -37,7 +37,7 @@ class Folded2d(nn.BatchNorm2d):
 
 
 class EightConv(nn.Module):
-    """norm(conv(x)): pixels or 8-bit activations to a real stream; its border is 0."""
+    """norm(conv(x)): pixels or 8-bit activations to a real stream; padding is 0."""
 
     on_grid = False
 
@@ -48,7 +48,9 @@ class EightConv(nn.Module):
         self.norm = Folded2d(outputs)
 
     def constants(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Integers q as q / 128, like the weights, the power of two 2^k, and the shift (C,); no gradients."""
+        """Return integers q as q / 128, shaped like the weights, the power of two 2^k, and the shift (C,); no
+        gradients.
+        """
         wanted, shift = (part.detach() for part in self.wanted())
         _, exponent = torch.frexp(wanted.abs().max() * (128 / 127))
         unit = torch.ldexp(torch.ones_like(shift[0]), exponent.clamp(0, LARGEST_UNIT))
@@ -59,7 +61,7 @@ class EightConv(nn.Module):
         )
 
     def wanted(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weights times the gain of batch norm, and its shift, not rounded."""
+        """Return the weights times the gain of batch norm, and its shift, without rounding."""
         gain = self.norm.weight * (self.norm.running_var + self.norm.eps).rsqrt()
         return self.dot.weight * gain[:, None, None, None], self.norm.bias - self.norm.running_mean * gain
 
@@ -75,7 +77,7 @@ class EightConv(nn.Module):
 
     @torch.no_grad()
     def write_to(self, deployed: "EightConv") -> None:
-        """Give the deployed module weights q / 128, and a batch norm of gain 2^k and the shift."""
+        """Write weights q / 128, and a batch norm with gain 2^k and the shift, into the deployed module."""
         weights, unit, shift = self.constants()
         deployed.dot.weight.copy_(weights)
         norm = deployed.norm
@@ -87,7 +89,7 @@ class EightConv(nn.Module):
 
 
 class EightBlock(EightConv):
-    """The first part of a chain: convolution of pixels by 8-bit weights, batch norm, pool, sign."""
+    """The first part of a chain: convolution of pixels with 8-bit weights, batch norm, pool, sign."""
 
     def __init__(self, layers: Plain, inputs: int, outputs: int, kernel: int, pad: int = 0, pool: int = 1):
         super().__init__(layers, inputs, outputs, kernel, pad)
@@ -112,7 +114,7 @@ class EightShortcut(nn.Module):
 class Features(nn.Module):
     """A binary layer whose sums the classifier reads as 8-bit numbers: batch norm, pool, 8 bits.
 
-    A convolution, or a dense layer if `kernel` is None.
+    It is a convolution, or a dense layer if `kernel` is None.
     """
 
     def __init__(
@@ -158,7 +160,9 @@ class EightScores(nn.Module):
 
     @torch.no_grad()
     def rounded(self) -> torch.Tensor:
-        """The weights as they are deployed: multiples of 1/128, coarser ones where their sums are large."""
+        """Return the weights as they are deployed: multiples of 1/128, or coarser ones if their sums are
+        large.
+        """
         weights = self.dot.weight
         _, exponent = torch.frexp(weights.abs().sum(1).max() / REACH)
         step = torch.ldexp(torch.full_like(weights[0, 0], STEP), exponent.clamp(min=0))
@@ -173,5 +177,5 @@ class EightScores(nn.Module):
 
     @torch.no_grad()
     def write_to(self, deployed: "EightScores") -> None:
-        """Give the deployed module the rounded weights."""
+        """Write the rounded weights into the deployed module."""
         deployed.dot.weight.copy_(self.rounded())

@@ -1,20 +1,20 @@
-"""Layers of 8 bits or of one bit, decided layer by layer: what a partly binarised network is made of.
+"""Layers of 8 bits or one bit, chosen layer by layer, for partly binarised networks.
 
-A network is seen as `units` in the order in which data flows: the layers that read one activation. An
-activation is a sign or an 8-bit number k / 128 in [-1, 127/128]: the grid of the pixels, with the padding
-value -1 on it, and a sign later on changes the sign of nothing but [-1/256, 0). The weights of a layer have
-one of three forms:
+A network is divided into `units` in the order of the data flow; a unit is the layers that read one
+activation. An activation is a sign or an 8-bit number k / 128 in [-1, 127/128]. This is the grid of the
+pixels; the padding value -1 is on it, and replacing it by a sign later changes the sign only of [-1/256, 0).
+The weights of a layer have one of three forms:
 
     BINARY   sign(W)                           hardware: XNOR and popcount, or sums of +-x
-    EIGHT    W as 8 bits give it back          hardware: integers q in -127..127
-    REAL     W                                 none: training only
+    EIGHT    W rounded to 8 bits               hardware: integers q in -127..127
+    REAL     W                                 training only
 
-Batch norm behind a layer multiplies channel c by a_c = gamma_c / sqrt(var_c + eps). An 8-bit layer takes a_c
-into its weights, W_c a_c = 2^k q_c / 128 with one k per layer (`folded`), and batch norm is left as a shift:
-multiply, add, compare. Behind binary weights and in front of 8 bits, a_c keeps as many significant bits as
-float32 has room for. Training divides by a_c again: batch norm takes the statistics of each batch, and the
-weights are those that hardware will have. Evaluation computes what is deployed, number by number. All of it
-is exact in float32: trained module, deployed module, ONNX and integers agree with `==`.
+The batch norm after a layer multiplies channel c by a_c = gamma_c / sqrt(var_c + eps). An 8-bit layer moves
+a_c into its weights, W_c a_c = 2^k q_c / 128 with one k per layer (`folded`), and batch norm is left as a
+shift: multiply, add, compare. Between binary weights and an 8-bit activation, a_c keeps as many significant
+bits as float32 has room for. Training divides by a_c again, so that batch norm uses the statistics of each
+batch while the weights are those of the hardware. Evaluation computes the deployed numbers. All of it is
+exact in float32: trained module, deployed module, ONNX and integers agree with `==`.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ LARGEST_SHIFT = 2.0**22  # of batch norm, in steps of its sums
 
 
 class Form(Enum):
-    """What stands for the weights of a layer."""
+    """What replaces the weights of a layer."""
 
     REAL, EIGHT, BINARY = "real", "eight", "binary"
 
@@ -49,14 +49,14 @@ class Form(Enum):
 @dataclass(frozen=True)
 class Unit:
     """The layers that read one activation: a convolution of one or more rates or a dense layer, and a
-    projected shortcut beside it.
+    parallel projected shortcut.
 
     Attributes:
-        name: of the first layer's place in the network.
+        name: position of the first layer in the network.
         act: name of the activation, None for pixels.
-        sums: names of the layers that are added up with that of the batch norm behind them (None: the
+        sums: names of the layers that are added up, with the name of the batch norm that follows (None: the
             scores).
-        weights, filters: numbers of them.
+        weights, filters: numbers of weights and filters.
     """
 
     name: str
@@ -73,10 +73,10 @@ class Unit:
 
 @torch.no_grad()
 def units(network: nn.Module, shape: tuple[int, int, int]) -> list[Unit]:
-    """The units of a network in the order of depth: the order in which a picture of `shape` (C, H, W) meets
-    them.
+    """Return the units of a network in the order in which a picture of `shape` (C, H, W) meets them.
 
-    A head of 8 bits (`parts.Head`) is none of them: it stays as it is, and so does the sign in front of it.
+    An 8-bit head (`building_blocks.Head`) is not a unit: it is left unchanged, and so is the sign in front of
+    it.
     """
     met: list[tuple[str, str | None]] = []
     hooks = []
@@ -121,22 +121,22 @@ def units(network: nn.Module, shape: tuple[int, int, int]) -> list[Unit]:
 
 
 def concatenated(weights: list[torch.Tensor]) -> torch.Tensor:
-    """The weights of layers that are added up as those of one layer, filters first."""
+    """Return the weights of layers that are added up as those of one layer, filters first."""
     return weights[0] if len(weights) == 1 else torch.cat([weight.flatten(1) for weight in weights], 1)
 
 
 def has_sums(network: nn.Module) -> bool:
-    """Whether a network has shortcuts."""
+    """Return whether a network has shortcuts."""
     return any(isinstance(module, building_blocks.Affine2d) for module in network.modules())
 
 
 def refuse_sums(network: nn.Module, whole: bool) -> None:
-    """Raise where a network with shortcuts is not binary as a whole: its sums have no exact form here."""
+    """Raise if a network with shortcuts is not binary as a whole: its sums have no exact form here."""
     if has_sums(network) and not whole:
         raise UserError(
-            "layer_priority: a network with shortcuts can only be binarised as a whole; leave mode=w1a1 and "
-            "binarise=-1, and exclude_heads, max_loss and target_ratio as they are, or take a network "
-            "without."
+            "layer_priority: a network with shortcuts can only be binarised as a whole; use mode=w1a1 and "
+            "binarise=-1 with the defaults of exclude_heads, max_loss and target_ratio, or a network without "
+            "shortcuts."
         )
 
 
@@ -167,13 +167,14 @@ class Activation(binary.Sign):
 
 
 class _Formed:
-    """A layer whose weights take a form.
+    """A layer whose weights have a form.
 
     Attributes:
-        form: which; `reads_eight`, `feeds_eight`: whether 8-bit numbers (or pixels) come in, and go out
-            behind batch norm.
-        norms: the batch norm behind it in a list, so that it is no submodule here; empty for the scores.
-        added: the layers, this one among them, whose sum batch norm reads.
+        form: the form; `reads_eight`, `feeds_eight`: whether its input, and the output of its batch norm, are
+            8-bit numbers (or pixels).
+        norms: the batch norm that follows, in a list, so that it is not a submodule here; empty for the
+            scores.
+        added: the layers, including this one, whose sum batch norm reads.
     """
 
     form, reads_eight, feeds_eight = Form.BINARY, False, False
@@ -184,14 +185,14 @@ class _Formed:
 
     @property
     def affine(self) -> bool:
-        """Whether the batch norm behind it is deployed as gain and shift, not as a threshold."""
+        """Whether the batch norm that follows is deployed as gain and shift, not as a threshold."""
         return bool(self.norms) and (
             self.form is Form.EIGHT or (self.form is Form.BINARY and self.feeds_eight)
         )
 
     @property
     def length(self) -> int:
-        """Products in a sum that batch norm reads."""
+        """The number of products in a sum that batch norm reads."""
         return sum(layer.weight[0].numel() for layer in self.added)
 
     def values(self) -> torch.Tensor:
@@ -203,8 +204,8 @@ class _Formed:
 
     @torch.no_grad()
     def standing_in(self) -> torch.Tensor:
-        """The weights as deployed; in training times the deployed gain over that of batch norm, which
-        multiplies next.
+        """Return the weights as deployed; in training, multiplied by the deployed gain over the gain of batch
+        norm, which multiplies next.
         """
         if not self.affine:
             return binary.signs(self.weight) if self.form is Form.BINARY else eighths(self.weight)
@@ -217,7 +218,7 @@ class _Formed:
         return torch.where(own.abs() > 1e-12, weights * _columns(gain, weights) / own, self.weight)
 
     def in_place_of_norm(self, _norm: nn.Module, inputs: tuple, output: torch.Tensor) -> torch.Tensor | None:
-        """Hook behind batch norm: in evaluation, gain * sum + shift as deployed."""
+        """Forward hook of batch norm: in evaluation, gain * sum + shift as deployed."""
         if self.training or not self.affine:
             return None
         gain, shift, _ = self.constants()
@@ -226,16 +227,16 @@ class _Formed:
         )
 
     def gain_bits(self) -> int:
-        """Significant bits of a_c that leave each product with a sum exact in float32, with room for the
-        shift.
+        """Return the significant bits of a_c for which each product with a sum is exact in float32, with room
+        for the shift.
         """
         reach = self.length * (128 if self.reads_eight else 1)
         return 23 - (reach - 1).bit_length()
 
     @torch.no_grad()
     def constants(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Gain and shift of the deployed batch norm, (channels,), and the deployed weights: bits, or q /
-        128.
+        """Return gain and shift of the deployed batch norm, (channels,), and the deployed weights: bits, or q
+        / 128.
         """
         gain, shift = affine_of(self.norms[0])
         if self.form is Form.BINARY:
@@ -269,7 +270,7 @@ class Layers(binary.Plain):
 def set_forms(
     network: nn.Module, found: list[Unit], chosen: set[str], eights: bool, rest: Form = Form.EIGHT
 ) -> None:
-    """Give every layer of a training network its form: the chosen units binary, the rest as `rest`.
+    """Set the form of every layer of a training network: the chosen units binary, the others as `rest`.
 
     Args:
         eights: 8-bit activations in front of binary units as well (W1A8).
@@ -291,7 +292,7 @@ def set_forms(
 
 
 def eight_acts(found: list[Unit], chosen: set[str], eights: bool) -> set[str]:
-    """Names of the 8-bit activations."""
+    """Return the names of the 8-bit activations."""
     return {unit.act for unit in found if unit.act and (eights or unit.name not in chosen)}
 
 
@@ -300,27 +301,28 @@ def eight_acts(found: list[Unit], chosen: set[str], eights: bool) -> set[str]:
 
 @torch.no_grad()
 def affine_of(norm: AnyModule) -> tuple[torch.Tensor, torch.Tensor]:
-    """Gain a and shift, (channels,), of batch norm in evaluation: a x + shift."""
+    """Return gain a and shift, (channels,), of batch norm in evaluation: a x + shift."""
     gain = norm.weight * (norm.running_var + norm.eps).rsqrt()
     return gain, norm.bias - norm.running_mean * gain
 
 
 def grid_unit(weights: torch.Tensor) -> torch.Tensor:
-    """The power of two 2^k, k the least that keeps |q| <= 127 and each filter's sum of |q| small enough for
-    float32 to add exactly, q as `folded` gives them."""
+    """Return the power of two 2^k with the smallest k that keeps |q| <= 127, and each filter's sum of |q|
+    small enough for exact addition in float32; q as in `folded`.
+    """
     largest, sums = weights.abs().max() * (128 / 127), weights.abs().flatten(1).sum(1).max() / HEADROOM
     _, exponent = torch.frexp(torch.maximum(largest, sums).clamp(min=FINEST))
     return torch.ldexp(torch.ones_like(largest), exponent)
 
 
 def folded(weights: torch.Tensor, unit: torch.Tensor) -> torch.Tensor:
-    """8-bit integers q with unit q / 128 nearest to the weights."""
+    """Return the 8-bit integers q, in units of q / 128, nearest to the weights."""
     return (weights / (unit * STEP)).round_().clamp_(-127, 127)
 
 
 def eighths(weights: torch.Tensor) -> torch.Tensor:
-    """The nearest multiples of 2^j / 128 in [-127/128, 127/128]; j = 0 unless a filter's sum is too large for
-    float32.
+    """Return the nearest multiples of 2^j / 128 in [-127/128, 127/128]; j = 0 unless a filter's sum is too
+    large for float32.
     """
     sums = weights.abs().flatten(1).sum(1).max() / HEADROOM
     step = torch.ldexp(torch.ones_like(sums), torch.frexp(sums)[1].clamp(min=0)) * STEP
@@ -329,7 +331,9 @@ def eighths(weights: torch.Tensor) -> torch.Tensor:
 
 
 def significant(numbers: torch.Tensor, bits: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The nearest numbers of so many significant bits, none finer than `FINEST`; and the step of each."""
+    """Return the nearest numbers with `bits` significant bits, none finer than `FINEST`, and the step of
+    each.
+    """
     step = torch.ldexp(torch.ones_like(numbers), torch.frexp(numbers)[1] - bits).clamp(min=FINEST)
     return (numbers / step).round_() * step, step
 
@@ -343,7 +347,7 @@ def _columns(numbers: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
 
 
 def skeleton(network: nn.Module, shape: tuple[int, int, int], chosen: set[str], eights: bool) -> nn.Module:
-    """Replace Brevitas' binary layers and signs by those of 8 bits; returns the network.
+    """Replace Brevitas' binary layers and signs by 8-bit ones; return the network.
 
     Raises:
         UserError: the network has shortcuts and is not binary throughout.
@@ -373,8 +377,8 @@ def skeleton(network: nn.Module, shape: tuple[int, int, int], chosen: set[str], 
 
 @torch.no_grad()
 def write_eights(network: nn.Module, deployed: nn.Module) -> None:
-    """Write what is no sign, nor a threshold of bits, from a training network, its forms set, into its
-    deployed one.
+    """Write everything that is neither a sign nor a threshold of bits from a training network, whose forms
+    are set, into its deployed network.
     """
     names = {module: name for name, module in network.named_modules()}
     into: Callable[[str], AnyModule] = deployed.get_submodule

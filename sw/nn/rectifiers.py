@@ -1,4 +1,4 @@
-"""Functions of one channel that rise but are no straight line: PReLU with shifts, and the sign of a shifted
+"""Increasing piecewise linear functions of one channel: PReLU with shifts, and the sign of a shifted
 number.
 
 RPReLU and RSign are those of ReActNet (Z. Liu, Z. Shen, M. Savvides, K.-T. Cheng, "ReActNet: Towards Precise
@@ -7,8 +7,8 @@ Binary Neural Network with Generalized Activation Functions", ECCV 2020, equatio
     RPReLU(x) = x - gamma + zeta  for x > gamma,  slope (x - gamma) + zeta  elsewhere
     RSign(x)  = +1  for x >= alpha,  -1  elsewhere
 
-Where training ends, and deployed, slopes are eighths in [0, 1] (a function that falls has no thresholds) and
-shifts multiples of 2^-11: a sum of which the input has 11 fraction bits has 14 behind it, exactly.
+At the end of training, and deployed, slopes are eighths in [0, 1] (a decreasing function has no threshold)
+and shifts are multiples of 2^-11. A sum with 11 fraction bits at the input then has exactly 14 at the output.
 """
 
 import torch
@@ -33,7 +33,7 @@ class InPlaceOf(torch.autograd.Function):
 
 
 def on_steps(x: torch.Tensor, step: float, low: float, high: float) -> torch.Tensor:
-    """The nearest multiple of `step` in [low, high]."""
+    """Return the nearest multiple of `step` in [low, high]."""
     return (x / step).round().mul(step).clamp(low, high)
 
 
@@ -41,7 +41,7 @@ class Rectifier(nn.Module):
     """RPReLU as it is deployed; x and the result are (N, C, H, W).
 
     Attributes:
-        slope: (C,), below `before`; before: gamma; after: zeta.
+        slope: (C,), slope below `before`; before: gamma; after: zeta.
     """
 
     slope: torch.Tensor
@@ -54,7 +54,7 @@ class Rectifier(nn.Module):
         self.before, self.after = (nn.Parameter(torch.zeros(channels)) for _ in range(2))
 
     def numbers(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Slope, gamma and zeta of the forward pass, (C,) each."""
+        """Return slope, gamma and zeta of the forward pass, (C,) each."""
         return self.slope, self.before, self.after
 
     def forward(self, x):
@@ -63,7 +63,7 @@ class Rectifier(nn.Module):
 
     @torch.no_grad()
     def rounded(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The numbers on their grids."""
+        """Return the numbers on their grids."""
         before, after = (
             on_steps(x, SHIFT_STEP, -SHIFT_LIMIT, SHIFT_LIMIT) for x in (self.before, self.after)
         )
@@ -71,16 +71,16 @@ class Rectifier(nn.Module):
 
     @torch.no_grad()
     def write_to(self, deployed: "Rectifier") -> None:
-        """Give the deployed module the numbers on their grids."""
+        """Write the numbers on their grids into the deployed module."""
         for own, value in zip((deployed.slope, deployed.before, deployed.after), self.rounded()):
             own.copy_(value)
 
 
 class TrainedRectifier(Rectifier):
-    """RPReLU as it trains: slopes stay in [0, 1], and `on_grid` all numbers are those that are deployed.
+    """RPReLU as it trains: slopes stay in [0, 1], and with `on_grid` all numbers are the deployed ones.
 
     Args:
-        shifted: learn gamma and zeta; otherwise they stay 0, and this is PReLU.
+        shifted: learn gamma and zeta; otherwise they stay 0, and this is a PReLU.
     """
 
     on_grid = False
@@ -98,7 +98,7 @@ class TrainedRectifier(Rectifier):
 
 
 class Shifted(nn.Module):
-    """RSign as it is deployed: a sign of x - alpha, alpha (C,)."""
+    """RSign as it is deployed: the sign of x - alpha, alpha (C,)."""
 
     alpha: torch.Tensor
 
@@ -107,7 +107,7 @@ class Shifted(nn.Module):
         self.alpha, self.sign = nn.Parameter(torch.zeros(channels)), sign
 
     def number(self) -> torch.Tensor:
-        """alpha of the forward pass."""
+        """Return alpha of the forward pass."""
         return self.alpha
 
     def forward(self, x):
@@ -115,12 +115,12 @@ class Shifted(nn.Module):
 
     @torch.no_grad()
     def write_to(self, deployed: "Shifted") -> None:
-        """Give the deployed module alpha on its grid."""
+        """Write alpha on its grid into the deployed module."""
         deployed.alpha.copy_(on_steps(self.alpha, SHIFT_STEP, -SHIFT_LIMIT, SHIFT_LIMIT))
 
 
 class TrainedShifted(Shifted):
-    """RSign as it trains, alpha rounded `on_grid`."""
+    """RSign as it trains; alpha is rounded with `on_grid`."""
 
     on_grid = False
 

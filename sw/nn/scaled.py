@@ -1,7 +1,7 @@
-"""Layers with alpha * sign(W), alpha the mean |W|; the gradient of alpha * sign(W) goes to W as it is.
+"""Layers with alpha * sign(W), alpha the mean |W|; the gradient of alpha * sign(W) goes to W unchanged.
 
-alpha > 0 cancels in the batch norm behind a layer, so sums are counted in units of alpha: the layer has
-sign(W), and the gradient is divided by alpha.
+alpha > 0 cancels in the batch norm that follows, so sums are in units of alpha: the layer has sign(W), and
+the gradient is divided by alpha.
 """
 
 import torch
@@ -11,7 +11,7 @@ from xnorforge.sw.nn.binary import signs
 
 
 class WeightSign(torch.autograd.Function):
-    """sign(W) in units of alpha: the gradient of alpha * sign(W), which is 1 / alpha times that of sign(W),
+    """sign(W) in units of alpha. The gradient of alpha * sign(W), which is 1 / alpha times that of sign(W),
     goes to W.
     """
 
@@ -33,13 +33,13 @@ class Scaled:
     weight: torch.Tensor
 
     def alpha(self) -> torch.Tensor:
-        """The mean |W|, of the layer or of each output channel; no gradient goes through it."""
+        """Return the mean |W| of the layer or of each output channel; it has no gradient."""
         size = self.weight.detach().abs()
         found = size.flatten(1).mean(1) if self.per_channel else size.mean().view(1)
         return found.clamp(min=1e-6).view(-1, *[1] * (self.weight.dim() - 1))
 
     def values(self) -> torch.Tensor:
-        """The weights the layer multiplies with."""
+        """Return the weights the layer multiplies with."""
         return self.weight / self.alpha() if self.real else WeightSign.apply(self.weight, self.alpha())
 
 

@@ -1,7 +1,8 @@
-"""Networks split into branches, made from plain ones: so every network is described once (`sw/networks/`).
+"""Networks with branches, made from plain ones, so that every network is described only once
+(`sw/networks/`).
 
-Consecutive modules that are replaced by K branches are a group; `Shape` says how many modules a group has.
-What they are replaced by is in `sw/nn/branches.py`.
+A group is a run of consecutive modules that are replaced by K branches; `Shape` says how many. Their
+replacements are in `sw/nn/branches.py`.
 """
 
 from collections.abc import Callable, Iterator
@@ -48,14 +49,16 @@ class Shape:
     """How a network is split.
 
     Attributes:
-        bases: K, branches or weights side by side, from 1 on.
-        decomposition: "lbd", each layer a sum; else groups of "v1" one block, "v2" two, "v3" all there are.
-        learned: learn what each branch counts for; otherwise all count the same.
-        gate: "none", branches read what they are added up to; "scalar" or "per_branch", they read a learned
-            mixture of that and what they wrote themselves.
-        relu: ReLU before each norm: "always", "residual", where shortcuts carry what it cuts off, or "never".
-        rates: the dilation of each branch, times that of the plain layer; empty for 1.
-        atrous: layers of several rates keep them; otherwise all of these are 1.
+        bases: K, the number of branches or parallel weights, at least 1.
+        decomposition: "lbd": each layer is a sum; otherwise groups of one block ("v1"), two ("v2") or all
+            ("v3").
+        learned: learn the weight of each branch; otherwise all are equal.
+        gate: "none": branches read the aggregate; "scalar" or "per_branch": they read a learned mixture of
+            the aggregate and their own output.
+        relu: ReLU before each norm: "always", "residual" (only where shortcuts carry what it cuts off) or
+            "never".
+        rates: dilation of each branch, a multiple of that of the plain layer; empty for 1.
+        atrous: layers of several rates keep them; otherwise all rates are 1.
     """
 
     bases: int = 3
@@ -68,15 +71,15 @@ class Shape:
 
 
 def structured(network: Network, layers: Plain, shape: Shape, trained: bool) -> Network:
-    """A plain network with its inner parts in branches.
+    """Return a plain network with its inner parts split into branches.
 
-    Pixel layers, 8-bit heads and correlations stay plain. So do dense layers where there are convolutions; a
-    network without any has its dense layers but the first and the last in branches.
+    Layers on pixels, 8-bit heads and correlations stay plain, and so do dense layers of networks with
+    convolutions. In a network without convolutions, all dense layers but the first and the last are split.
 
     Args:
-        network: what `networks.build` gives; parts that stay are taken over.
-        layers: of the new parts.
-        trained: make what trains (norms behind a ReLU, learned numbers), not what is deployed.
+        network: the result of `networks.build`; parts that stay plain are reused.
+        layers: layers of the new parts.
+        trained: make the network for training (norms after a ReLU, learned numbers), not the deployed one.
 
     Raises:
         UserError: rates that the branches or convolutions cannot have.
@@ -92,11 +95,12 @@ class Splitter:
         if shape.rates and (len(shape.rates) != shape.bases or shape.decomposition == "lbd"):
             raise UserError(
                 f"group_net: {len(shape.rates)} dilations for bases={shape.bases}, "
-                f"decomposition={shape.decomposition}; give one per base and decomposition v1, v2 or v3."
+                f"decomposition={shape.decomposition}; give one per base, and decomposition v1, v2 or "
+                "v3."
             )
 
     def parts(self, plain: list[nn.Module]) -> Iterator[nn.Module]:
-        """The parts of a network, plain ones and groups."""
+        """Yield the parts of a network, plain ones and groups."""
         run: list[AnyModule] = []
         self.relu |= self.shape.relu == "residual" and any(isinstance(part, BiReal) for part in plain)
         split = [part for part in plain if _is_convolution(part)] or [
@@ -113,7 +117,7 @@ class Splitter:
                 yield part
 
     def groups(self, run: list[AnyModule]) -> Iterator[nn.Module]:
-        """A run of parts as sums or groups."""
+        """Yield a run of parts as sums or groups."""
         if self.shape.decomposition == "lbd":
             yield from map(self.summed, run)
             return
@@ -125,21 +129,21 @@ class Splitter:
             yield make(group, gated=at + 1 < len(cut) and self.shape.gate != "none" and self.shape.bases > 1)
 
     def numbers(self, gated: bool, step: float) -> tuple[Numbers | None, Numbers | None]:
-        """Weights of the branches in their sum, and gates, of a group."""
+        """Return the weights of the branches in their sum, and the gates, of a group."""
         bases = self.shape.bases
         shares = Numbers([1.0] * bases, EIGHTH, False, self.trained) if self.shape.learned else None
         count = {"scalar": 1, "per_branch": bases}.get(self.shape.gate, 0)
         return shares, Numbers([0.5] * count, step, True, self.trained) if gated else None
 
     def chain(self, blocks: list[Block], gated: bool) -> Group:
-        """K times the blocks, the last one open at its end."""
+        """Return K copies of the blocks, the last one without pool and sign."""
         branches = [
             nn.Sequential(*map(self.block(at), blocks[:-1]), self.open(at, blocks[-1])) for at in self.bases()
         ]
         return Group(branches, *self.numbers(gated, EIGHTH), blocks[-1].pool, self.layers.sign())
 
     def residual(self, parts: list[BiReal], gated: bool) -> Residual:
-        """K times the convolutions, the shortcuts once.
+        """Return K copies of the convolutions with common shortcuts.
 
         Raises:
             UserError: a shortcut or a rectifier that branches cannot share.
@@ -147,19 +151,19 @@ class Splitter:
         for part in parts:
             if isinstance(part.shortcut, EightShortcut) or not isinstance(part.rectifier, nn.Identity):
                 raise UserError(
-                    "group_net: 1x1 shortcuts of 8 bits and PReLU in front of a sum are no linear part of a "
-                    "branch, so a mean of branches cannot pass them; take a network without, such as "
-                    "cifar10-resnet20_8bit."
+                    "group_net: a branch cannot contain 8-bit 1x1 shortcuts or a PReLU in front of a sum, "
+                    "because they are not linear and a mean of branches cannot pass them; use a network "
+                    "without, such as cifar10-resnet20_8bit."
                 )
         branches = [nn.ModuleList(self.summand(at, part) for part in parts) for at in self.bases()]
         return Residual(branches, map(self.shortcut, parts), *self.numbers(gated, HALF), self.layers.sign())
 
     def bases(self) -> range:
-        """Numbers of the branches."""
+        """Return the indices of the branches."""
         return range(self.shape.bases)
 
     def block(self, branch: int):
-        """What copies a block for a branch, with weights of its own."""
+        """Return a function that copies a block for a branch, with its own weights."""
 
         def copied(block: Block) -> Block:
             pad, dot = self.layer(branch, block)
@@ -170,25 +174,25 @@ class Splitter:
         return copied
 
     def rectified(self, block: AnyModule) -> AnyModule:
-        """The block, its norm behind a ReLU while it trains."""
+        """Return the block; while it trains, its norm follows a ReLU."""
         if self.relu and self.trained:
             kind = Rectified2d if isinstance(block.norm, nn.BatchNorm2d) else Rectified1d
             block.norm = kind(block.norm.num_features)
         return block
 
     def open(self, branch: int, block: AnyModule) -> Summand:
-        """The block without pool and sign."""
+        """Return the block without pool and sign."""
         pad, dot = self.layer(branch, block)
         kind = Affine2d if isinstance(block.norm, nn.BatchNorm2d) else Affine1d
         return Summand(pad, dot, self.relu, self.summand_norm(block.norm.num_features, length_of(dot), kind))
 
     def summand(self, branch: int, part: AnyModule) -> Summand:
-        """The convolution of a residual part."""
+        """Return the convolution of a residual part."""
         pad, dot = self.layer(branch, part)
         return Summand(pad, dot, self.relu, self.summand_norm(len(dot.weight), dot.weight[0].numel()))
 
     def summand_norm(self, channels: int, reach: int, kind: type[Affine2d] = Affine2d) -> Affine2d:
-        """The norm of a summand of a mean; where it is deployed, its constants contain the factor 1 / K."""
+        """Return the norm of a summand of a mean; deployed, its constants contain the factor 1 / K."""
         fraction = GATED_AND_LEARNED_FRACTION if self.shape.learned else GATED_FRACTION
         fraction = FRACTION if self.shape.gate == "none" else fraction
         if self.trained and self.shape.bases > 1:
@@ -196,16 +200,16 @@ class Splitter:
         return kind(channels, reach, fraction)
 
     def shortcut(self, part: AnyModule) -> nn.Module:
-        """The shortcut of a residual layer, its norm divided by K as well."""
+        """Return the shortcut of a residual layer, with its norm divided by K as well."""
         if isinstance(part.shortcut, Projected):
             part.shortcut.norm = self.summand_norm(*part.shortcut.dot.weight.shape[:2])
         return part.shortcut or nn.Identity()
 
     def layer(self, branch: int, part: AnyModule) -> tuple[nn.Module, AnyModule]:
-        """Padding and a fresh layer of the sizes of a part's, dilated as the branch is.
+        """Return padding and a new layer of the sizes of a part's layer, with the dilation of the branch.
 
-        Of a layer of several rates, each of as many branches has one of them (binary parallel atrous
-        convolution).
+        For a layer of several rates and the same number of branches, each branch has one of the rates (binary
+        parallel atrous convolution).
         """
         inputs, outputs, kernel = _sizes(part)
         if kernel is None:
@@ -223,8 +227,9 @@ class Splitter:
             )
         if wider > 1 and isinstance(pad, nn.Identity):
             raise UserError(
-                f"group_net: dilation {wider} on a convolution without padding makes a branch's map smaller "
-                "than the others'; use a network with padding, such as cifar10-vgg_small, or no dilations."
+                f"group_net: dilation {wider} on a convolution without padding makes the map of one branch "
+                "smaller than the others; use a network with padding, such as cifar10-vgg_small, or "
+                "dilations=none."
             )
         if wider > 1:
             pad = nn.ConstantPad2d(wider * pad.padding[0], -1.0)
@@ -233,7 +238,7 @@ class Splitter:
         )
 
     def summed(self, part: AnyModule) -> nn.Module:
-        """The part with a sum of K layers in place of one, or of each of its rates."""
+        """Return the part with a sum of K layers in place of one, or in place of each of its rates."""
         added = [self.layer(0, part)[1] for _ in self.bases()]
         if isinstance(part.dot, MultiRate):
             dot: AnyModule = added[0]
@@ -247,7 +252,7 @@ class Splitter:
         return part
 
     def sum_of(self, layers) -> Sum:
-        """K layers as one."""
+        """Return K layers as one."""
         return Sum(list(layers), self.shape.learned, self.trained)
 
 
@@ -260,14 +265,14 @@ def _is_convolution(part) -> bool:
 
 
 def _sizes(part) -> tuple[int, int, int | None]:
-    """Inputs, outputs and kernel, None of a dense layer."""
+    """Return inputs, outputs and kernel; the kernel is None for a dense layer."""
     outputs, inputs, *kernel = added_in(part.dot)[0].weight.shape
     return inputs, outputs, kernel[0] if kernel else None
 
 
 def _blocks(run: list[AnyModule]) -> list[list[AnyModule]]:
-    """What "one block" is: up to a pool in a chain, and each layer of several rates; two layers where there
-    are no pools.
+    """Split a run into blocks: up to a pool in a chain, with each layer of several rates on its own; two
+    layers if there are no pools.
     """
     if isinstance(run[0], BiReal) or isinstance(run[0].norm, nn.BatchNorm1d):
         return [run[at : at + 2] for at in range(0, len(run), 2)]

@@ -1,18 +1,18 @@
 """Batch norm followed by sign becomes a comparison whose constants a float holds exactly.
 
-A dot product of bits or pixels takes few values. sign(BN(d)) is monotone in d, so on those values it is one
-threshold t and one direction: sign(g * (d - t)), g = +1 or -1. `fold_thresholds` writes this back into the
-batch norm,
+A dot product of bits or pixels has few possible values. sign(BN(d)) is monotone in d, so on those values it
+is one threshold t and one direction: sign(g * (d - t)), g = +1 or -1. `fold_thresholds` writes this back into
+the batch norm,
 
     mean = t, half-way between two neighbouring values     gamma = g     beta = 0
     var = 1, eps = 1e-30 (1 + eps is 1)
 
-and the function stays the same on every value that can occur, also where gamma was negative or zero. From
-then on float32, ONNX, integers and hardware agree with `==`: there is nothing left to round, and no tie.
+and the function stays the same on every possible value, also for negative or zero gamma. From then on
+float32, ONNX, integers and hardware agree with `==`: nothing is rounded, and there are no ties.
 
-A batch norm in front of a sum (`building_blocks.Affine2d`) is followed by no sign, so it cannot become a
-threshold: its gain and shift are rounded to a binary grid, which changes the function a little. The last
-epochs of a training run with the rounded ones.
+A batch norm in front of a sum (`building_blocks.Affine2d`) has no sign, so it cannot become a threshold. Its
+gain and shift are rounded to a binary grid, which changes the function slightly; the last epochs of a
+training use the rounded values.
 """
 
 import copy
@@ -32,32 +32,32 @@ EPS = 1e-30
 
 @dataclass(frozen=True)
 class Grid:
-    """The values a dot product can take: `count` of them, from -`reach`, `step` apart."""
+    """The possible values of a dot product: `count` of them, from -`reach` on, `step` apart."""
 
     reach: float
     step: float
 
     @property
     def half(self) -> float:
-        """Half a step: thresholds are whole multiples of it."""
+        """Half a step; thresholds are whole multiples of it."""
         return self.step / 2
 
     def values(self) -> np.ndarray:
-        """All of them, ascending, exact in float32."""
+        """Return all values, ascending, exact in float32."""
         return np.arange(-self.reach, self.reach + self.half, self.step, dtype=np.float64).astype(np.float32)
 
 
 def grid_of(reach: int, pixels: bool, moved: int = 0) -> Grid:
-    """The grid of a dot product of integer weights, their magnitudes `reach` in all, with bits -1 / +1, or
-    with pixels k/128 in [-1, 127/128].
+    """Return the grid of a dot product of integer weights, whose magnitudes add up to `reach`, with bits -1 /
+    +1, or with pixels k/128 in [-1, 127/128].
 
-    `moved` is a whole number: by how much at most `Block.mix`, behind the dot product, changes a sum of bits.
+    `moved` is the largest whole number by which `Block.mix`, after the dot product, changes a sum of bits.
     """
     return Grid(reach + moved, 1 / 128 if pixels else 1 if moved else 2)
 
 
 def thresholds_in(network: nn.Module) -> list[tuple[str, Block, Grid]]:
-    """Every block of a network with its name and the grid its batch norm sees."""
+    """Return every block of a network with its name and the grid of its batch norm's input."""
     return [
         (name, part, grid_of(reach_of(part.dot), part.pixels, getattr(part.mix, "reach", 0)))
         for name, part in network.named_modules()
@@ -66,8 +66,8 @@ def thresholds_in(network: nn.Module) -> list[tuple[str, Block, Grid]]:
 
 
 def fold_thresholds(network: nn.Module) -> nn.Module:
-    """A copy in evaluation mode whose batch norms are thresholds; its scores are the same, but for what
-    `Affine2d` rounds.
+    """Return a copy in evaluation mode whose batch norms are thresholds; its scores are the same, except for
+    the rounding of `Affine2d`.
     """
     return transfer(network, copy.deepcopy(network))
 
@@ -80,10 +80,10 @@ def transfer(
     module names.
 
     Args:
-        trained: left as it is, but for its mode: evaluation.
-        deployed: what it has beyond `trained` is left as it is.
-        scale: of a trained binary layer, the factor its sums come out multiplied with; it goes into the batch
-            norm. Layers that are added up have the same.
+        trained: unchanged, except that it is set to evaluation mode.
+        deployed: modules that `trained` does not have are left unchanged.
+        scale: returns the factor of the sums of a trained binary layer, which goes into the batch norm.
+            Layers that are added up have the same factor.
 
     Returns:
         `deployed`, in evaluation mode.
@@ -113,7 +113,7 @@ def transfer(
 
 
 def _fix(norm: Affine2d, gain: torch.Tensor, shift: torch.Tensor) -> None:
-    """Make `norm` compute gain * x + shift, exactly where both are on the grid."""
+    """Make `norm` compute gain * x + shift, exactly if both are on the grid."""
     norm.weight.copy_(gain)
     norm.bias.copy_(shift)
     norm.running_mean.zero_()
@@ -123,16 +123,16 @@ def _fix(norm: Affine2d, gain: torch.Tensor, shift: torch.Tensor) -> None:
 
 @torch.no_grad()
 def threshold(norm: AnyModule, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-    """Threshold and direction of sign(norm(d)) for every channel, by trying every value of the grid.
+    """Return threshold and direction of sign(norm(d)) for every channel, found by trying every value of the
+    grid.
 
     Args:
         norm: BatchNorm1d or BatchNorm2d in evaluation mode.
 
     Returns:
-        halves: int64 (channels,), the threshold in half steps; below or above all values where the sign never
+        halves: int64 (channels,), the threshold in half steps; below or above all values if the sign never
             changes.
-        directions: int64 (channels,), +1 where large values give +1, else -1; +1 where the sign never
-            changes.
+        directions: int64 (channels,), +1 if large values give +1, else -1; +1 if the sign never changes.
     """
     values = torch.from_numpy(grid.values())
     square = (1, 1) if isinstance(norm, nn.BatchNorm2d) else ()

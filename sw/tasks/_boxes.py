@@ -33,13 +33,13 @@ class BoxTask(MapTask):
     shape = (3, HEIGHT, WIDTH)
     pipeline_tag = "object-detection"
     recipe_words = (
-        "each cut at 0.55 to 1.15 of its size, mirrored half the time, in another light seven times of ten"
+        "each cut to 0.55 to 1.15 of its size, mirrored half of the time, relit seven times out of ten"
     )
     classes = 1
 
     def images(self, split, what: str) -> Images:
-        """Pictures letterboxed into the input; labels float (N, boxes, 6): x0, y0, x1, y1, class, ignore; nan
-        behind them.
+        """Return pictures letterboxed into the input; labels float (N, boxes, 6): x0, y0, x1, y1, class,
+        ignore, filled up with nan.
         """
         pictures, rows = [], []
         for scene in split.items:
@@ -58,18 +58,20 @@ class BoxTask(MapTask):
         return Images(images.images[:count], images.labels[:count], first + images.what)
 
     def calibration_images(self, training):
-        """Whole pictures and their mirror images: cuts are larger, and the figures suffer from their
-        statistics.
+        """Return whole pictures and their mirror images: cuts show larger objects, and their statistics would
+        lower the figures.
         """
         return np.concatenate([training.images, training.images[..., ::-1]])
 
     def truths(self, labels: np.ndarray) -> list[Truth]:
-        """The boxes of each picture, in input pixels."""
+        """Return the boxes of each picture, in input pixels."""
         kept = [rows[~np.isnan(rows[:, 0])].astype(float) for rows in labels]
         return [Truth(rows[:, :4], rows[:, 4].astype(int), rows[:, 5] > 0) for rows in kept]
 
     def found(self, scores: np.ndarray, **how) -> list:
-        """The detections in each picture's maps, in input pixels; `how` as the decoder takes it."""
+        """Return the detections in the maps of each picture, in input pixels; `how` is passed to the
+        decoder.
+        """
         return [boxes(maps, 1.0, 0.0, STRIDE, **how) for maps in scores.astype(float)]
 
     def shown(self, run, pictures, names, _box=None):
@@ -117,8 +119,8 @@ class BoxTask(MapTask):
 
 
 def target(known: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Maps of a cut: float32 (classes + 5, rows, columns): heat, distances left, top, right, bottom in
-    pixels, weight.
+    """Return the maps of a cut: float32 (classes + 5, rows, columns): heat, distances to left, top, right and
+    bottom in pixels, weight.
     """
     heat, weight = np.zeros((classes, *_CENTRES.shape[1:])), np.zeros(_CENTRES.shape[1:])
     sides = np.ones((4, *_CENTRES.shape[1:]))

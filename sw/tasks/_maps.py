@@ -1,4 +1,4 @@
-"""What tasks share whose networks give maps: pictures that are cut out and varied anew for each step."""
+"""What tasks share whose networks produce maps: pictures are cut out and varied for each step."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -17,21 +17,21 @@ EXAMPLES = 4  # pictures in a report, at most
 
 
 class MapTask(base.Task):
-    """A task whose labels are no classes of whole pictures."""
+    """A task whose labels are not classes of whole pictures."""
 
     classifies = False
     pipeline_tag = "other"
     measures: ClassVar[dict[str, Callable[[list], float]]]
 
     def tested(self) -> Split:
-        """The test set, or what stands for it."""
+        """Return the test set, or its replacement."""
         raise NotImplementedError
 
     def test_sets(self):
         return [self.golden()]
 
     def chosen(self) -> list:
-        """The items of the test set that a report shows."""
+        """Return the items of the test set that a report shows."""
         found = self.tested().items
         return found[:: -(-len(found) // EXAMPLES)]
 
@@ -39,7 +39,7 @@ class MapTask(base.Task):
         return [(one.name, [one.image], None) for one in self.chosen()]
 
     def items(self, scores: np.ndarray, labels: np.ndarray) -> list:
-        """What the measures take: one entry per picture."""
+        """Return the input of the figures: one entry per picture."""
         raise NotImplementedError
 
     def figures(self, scores, labels, intervals=True):
@@ -47,7 +47,7 @@ class MapTask(base.Task):
         return {"images": len(scores), **self.measured_row(items, intervals)}
 
     def measured_row(self, items: list, intervals: bool) -> dict:
-        """`figures` and, if asked for, `intervals`: 5 % and 95 % of each under other pictures of the kind."""
+        """Return `figures` and, if requested, `intervals`: 5 % and 95 % of each over resampled pictures."""
         row: dict[str, dict] = {
             "figures": {name: round(measure(items), 5) for name, measure in self.measures.items()}
         }
@@ -59,7 +59,7 @@ class MapTask(base.Task):
         return row
 
     def sample(self, source, rng: np.random.Generator, at: int) -> tuple[np.ndarray, np.ndarray]:
-        """A varied cut of picture `at` of the training set: uint8 (H, W, 3), and what `loss` compares
+        """Return a varied cut of picture `at` of the training set: uint8 (H, W, 3), and what `loss` compares
         with.
         """
         raise NotImplementedError
@@ -75,9 +75,7 @@ class MapTask(base.Task):
 
 
 def either(real, made_up):
-    """What `real()` gives, or `made_up()` where its data set is not there; which of the two, the set's words
-    say.
-    """
+    """Return `real()`, or `made_up()` if its data set is missing; the description of the set says which."""
     try:
         return real()
     except datasets.Absent as error:
@@ -86,17 +84,19 @@ def either(real, made_up):
 
 
 def channels_first(pictures: list[np.ndarray]) -> np.ndarray:
-    """uint8 (H, W, 3) pictures as images (N, 3, H, W)."""
+    """Convert uint8 (H, W, 3) pictures to images (N, 3, H, W)."""
     return np.ascontiguousarray(np.stack(pictures).transpose(0, 3, 1, 2))
 
 
 def tinted(picture: np.ndarray, rng: np.random.Generator, gain=(0.7, 1.3)) -> np.ndarray:
-    """Another light: a gain for all colours and each one's own, and an offset; uint8 (H, W, 3)."""
+    """Return the picture in another light: a common gain, a gain per colour, and an offset; uint8 (H,
+    W, 3).
+    """
     light = picture * rng.uniform(*gain) * rng.uniform(0.9, 1.1, 3) + rng.uniform(-20, 20)
     return np.clip(light, 0, 255).astype(np.uint8)
 
 
 def cut(picture: Image.Image, box, width: int, height: int, how=Image.Resampling.BILINEAR) -> np.ndarray:
-    """A part of a picture, x0, y0, x1, y1 in pixels, at another size."""
+    """Return a part of a picture, x0, y0, x1, y1 in pixels, at another size."""
     left, top, right, bottom = map(float, box)
     return np.asarray(picture.resize((width, height), how, box=(left, top, right, bottom)))

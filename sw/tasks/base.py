@@ -1,8 +1,7 @@
 """What a task is: images, a loss, and figures that say how good a network is.
 
-A task is one file `sw/tasks/<name>.py` whose class is bound to the module name `Task`, and whose `USUAL`
-names the network that the task's name alone stands for. Its networks are files
-`sw/networks/<task>_<network>.py`.
+A task is one file `sw/tasks/<name>.py` that defines a class named `Task` and the constant `USUAL`, the
+network that the task's name alone stands for. Its networks are the files `sw/networks/<task>_<network>.py`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -20,14 +19,15 @@ from xnorforge.sw.draw import bars
 
 @dataclass(frozen=True)
 class Images:
-    """Pictures with labels, and the words that say which they are.
+    """Pictures with labels, and a description of them.
 
     Attributes:
         images: uint8, (N, C, H, W), raw 0..255.
-        labels: what the task measures by, (N, …); of classes int64 (N,), -1 where unknown.
-        what: for cards and reports, e.g. "10,000 test images of MNIST"; of pictures that a program drew it
-            says `made-up` (datasets/base.py, MADE_UP), and no build takes such a training unasked.
-        source: what the pictures were made from, where a task makes new ones of it to train on; else None.
+        labels: what the task compares with, (N, …); for classes int64 (N,), -1 where unknown.
+        what: description for cards and reports, such as "10,000 test images of MNIST". For pictures drawn by
+            a program it contains `made-up` (MADE_UP in datasets/base.py), and no build uses such a training
+            unless its folder is named.
+        source: what the pictures were made from, if a task makes new training pictures of it; else None.
     """
 
     images: np.ndarray
@@ -36,35 +36,35 @@ class Images:
     source: object = None
 
     def first(self, count: int) -> "Images":
-        """The first `count` of them; all if that is 0.
+        """Return the first `count` images; all if `count` is 0.
 
         Raises:
-            UserError: there are fewer, or they are made anew in each epoch.
+            UserError: there are fewer, or they are generated in each epoch.
         """
         if not count:
             return self
         if self.source is not None or count > len(self.images):
             made_anew = self.source is not None
-            there = "they are made anew in each epoch" if made_anew else f"there are {len(self.images):,}"
-            raise UserError(f"RECIPE: images={count} cannot be chosen of {self.what}: {there}; leave it out.")
-        return Images(
-            self.images[:count], self.labels[:count], f"{count:,} images, the first, of {self.what}"
-        )
+            there = "they are generated in each epoch" if made_anew else f"there are {len(self.images):,}"
+            raise UserError(
+                f"RECIPE: images={count} cannot be taken from {self.what}: {there}; leave it out."
+            )
+        return Images(self.images[:count], self.labels[:count], f"the first {count:,} images of {self.what}")
 
 
 class Task:
-    """Classification; a subclass states the data, and another kind of task what is different.
+    """A classification task. A subclass states the data; other kinds of tasks override more.
 
     Attributes:
-        shape: of an image, (C, H, W).
-        main: the figure that networks are compared by.
-        classifies: labels are classes; `figures` is then what the rest of the pipeline computes by itself.
-        together: so many pictures of a batch in a row belong together.
-        pipeline_tag: the kind of task in the words of Hugging Face's model cards.
-        follows: pictures are frames in a row, and what is looked for is shown by a box in the first.
-        reach: pixels by which `augment` moves an image each way, at most; None where it does something else.
-        moved_words: `recipe_words` with {} for that number.
-        data_option: of a command line, where the pictures are the user's own.
+        shape: shape of an image, (C, H, W).
+        main: name of the figure by which networks are compared.
+        classifies: labels are classes; the rest of the pipeline then computes `figures` by itself.
+        together: number of consecutive pictures of a batch that belong together.
+        pipeline_tag: kind of the task as named in Hugging Face's model cards.
+        follows: pictures are consecutive frames, and a box in the first one shows what to follow.
+        reach: largest number of pixels by which `augment` shifts an image; None if it does not shift.
+        moved_words: `recipe_words` with {} in place of that number.
+        data_option: command-line option that names the pictures, if they are the user's own.
     """
 
     shape: tuple[int, int, int]
@@ -79,41 +79,41 @@ class Task:
     data_option = ""
 
     def move_by(self, shift: int) -> None:
-        """Let `augment` move images by up to `shift` pixels; by as many as ever where it is -1.
+        """Let `augment` shift images by up to `shift` pixels; -1 keeps the task's own number.
 
         Raises:
-            UserError: this task does not move images by pixels.
+            UserError: this task does not shift images.
         """
         if shift < 0:
             return
         if self.reach is None:
             raise UserError(
-                f"RECIPE: shift={shift}, but {type(self).__module__.rpartition('.')[2]} does not vary its "
-                "pictures by moving them; leave shift out."
+                f"RECIPE: shift={shift}, but {type(self).__module__.rpartition('.')[2]} does not shift its "
+                "pictures; leave shift out."
             )
         self.reach, self.recipe_words = shift, self.moved_words.format(shift)
 
     def train_sets(self) -> tuple[Images, Images]:
-        """Images to train on, and images to watch the training by, which no step is made on unless `what`
-        says so.
+        """Return the images to train on and the images that monitor the training. No step uses the
+        latter unless `what` says so.
         """
         raise NotImplementedError
 
     def test_sets(self) -> list[Images]:
-        """The sets on which accuracy is stated, each on its own; no choice is ever made by them."""
+        """Return the sets on which accuracy is stated, each separately. No choice is ever based on them."""
         raise NotImplementedError
 
     def golden(self, count: int | None = None) -> Images:
-        """The images that go with an export: the first `count`, or all of them."""
+        """Return the images that accompany an export: the first `count`, or all of them."""
         raise NotImplementedError
 
     def augment(self, images: torch.Tensor, _rng: torch.Generator) -> torch.Tensor:
-        """Varied copies of training images, uint8 (N, C, H, W)."""
+        """Return varied copies of training images, uint8 (N, C, H, W)."""
         return images
 
     def sampler(self, training: Images, device) -> Callable[[torch.Tensor, torch.Generator], tuple]:
-        """What makes a batch of the training images at some places: uint8 (N, C, H, W), and what `loss`
-        compares with.
+        """Return a function that makes a batch of the training images at some indices: uint8 (N, C, H, W),
+        and what `loss` compares with.
         """
         images, labels = (
             torch.from_numpy(part.copy()).to(device) for part in (training.images, training.labels)
@@ -121,73 +121,78 @@ class Task:
         return lambda at, rng: (self.augment(images[at], rng), labels[at])
 
     def loss(self, scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """What training makes small: the cross entropy."""
+        """Return the loss to minimise: the cross entropy."""
         return F.cross_entropy(scores, labels)
 
     def correct(self, scores: np.ndarray, labels: np.ndarray) -> int:
-        """Images whose largest score (the first of equal ones) is that of their label."""
+        """Return the number of images whose largest score (the first of equal ones) is that of their
+        label.
+        """
         return int((np.argmax(scores, 1) == labels).sum())
 
     def figures(self, scores: np.ndarray, labels: np.ndarray, _intervals: bool = True) -> dict:
-        """A row of a card or report: `images`, and `correct` and `top1` in per cent, or `figures` {name:
-        0..1}.
+        """Return a row of a card or report: `images`, and `correct` and `top1` in per cent, or `figures`
+        {name: 0..1}.
 
         Args:
             scores: float (N, classes) or (N, C, H, W), of the first N images.
-            labels: of `Images`.
-            intervals: of figures that are no shares of images, add `intervals`, 5 % to 95 %.
+            labels: labels of `Images`.
+            intervals: for figures that are not shares of images, add `intervals` from 5 % to 95 %.
         """
         known = labels[: len(scores)] >= 0
         count, right = int(known.sum()), self.correct(scores[known], labels[: len(scores)][known])
         return {"images": count, "correct": right, "top1": round(100 * right / count, 2)}
 
     def judged(self, run: Callable, images: Images, intervals: bool = True) -> dict:
-        """The same of a network that is run on a set; `run` is float (N, …) scores of uint8 images."""
+        """Return the same row for a network that is run on a set; `run` maps uint8 images to float (N, …)
+        scores.
+        """
         return self.figures(run(images.images), images.labels, intervals)
 
     def calibration_images(self, _training: Images) -> np.ndarray | None:
-        """Images as deployment sees them, over which batch norms take their statistics at the end; None:
-        leave them.
+        """Return images as seen after deployment, from which batch norms take their statistics at the end;
+        None keeps the statistics.
         """
         return None
 
     def learn(self, network: torch.nn.Module, exemplar: np.ndarray) -> None:
-        """Give a network what it compares pictures with, in tasks that have such a thing."""
+        """Give a network the exemplar that it compares pictures with, in tasks that have one."""
         raise NotImplementedError
 
     def as_frame(self, exemplar: np.ndarray) -> np.ndarray:
-        """The frame, uint8 (C, H, W), from which an accelerator learns the same."""
+        """Return the frame, uint8 (C, H, W), from which an accelerator learns the same exemplar."""
         raise NotImplementedError
 
     def stamp(self) -> dict:
-        """What a card notes of pictures that are no published set, so that weights are not taken for others;
-        else nothing.
+        """Return what a card notes about pictures that are not a published data set, so that weights are not
+        mistaken for others; else nothing.
         """
         return {}
 
     def names(self, _trained_on: str) -> tuple[str, ...]:
-        """What the first classes are called, for a network trained on the pictures that a card describes
-        so.
+        """Return the names of the first classes, for a network trained on the pictures that a card
+        describes.
         """
         return ()
 
     def as_input(self, picture: np.ndarray) -> np.ndarray:
-        """A picture of any size, uint8 (H, W, 3), as the network sees it, uint8 `shape`."""
+        """Convert a picture of any size, uint8 (H, W, 3), to the input of the network, uint8 `shape`."""
         return fitted(picture, self.shape)
 
     def shown(
         self, run: Callable, pictures: Iterable[np.ndarray], names: tuple[str, ...], _box=None
     ) -> Iterator[tuple]:
-        """Draw what a network finds in pictures of any size; of classes the likeliest, below the picture.
+        """Draw what a network finds in pictures of any size; for classes, bars of the most likely ones below
+        the picture.
 
         Args:
-            run: as `judged` takes it.
+            run: as for `judged`.
             pictures: uint8 (H, W, 3), RGB.
-            names: of the classes.
-            box: where `follows`, x0, y0, x1, y1 in the first picture.
+            names: names of the classes.
+            box: if `follows`, x0, y0, x1, y1 in the first picture.
 
         Yields:
-            For each picture the drawing, uint8 (H, W, 3), and what it shows, in numbers, for a record.
+            For each picture, the drawing, uint8 (H, W, 3), and its content in numbers, for a record.
         """
         for picture in pictures:
             [scores] = run(self.as_input(picture)[None])
@@ -195,30 +200,33 @@ class Task:
             yield bars.draw_bars(picture, scores, names), bars.describe_bars(scores, names)
 
     def examples(self) -> list[tuple]:
-        """What a report shows of the test set: (name, pictures, box) each, as `shown` takes them; the last
-        picture's drawing is shown. Chosen by their place in the set, never by what is found in them."""
+        """Return what a report shows of the test set: (name, pictures, box) each, as for `shown`; the drawing
+        of the last picture is shown. They are chosen by their place in the set, never by the result.
+        """
         return []
 
     def true_examples(self, _names: tuple[str, ...]) -> list[np.ndarray]:
-        """What is true of each of `examples`, drawn as `shown` draws what is found, uint8 (H, W, 3); empty
-        where a drawing would only repeat a class.
+        """Return the ground truth of each of `examples`, drawn like `shown`, uint8 (H, W, 3); empty if a
+        drawing would only repeat a class.
         """
         return []
 
     def prepared(self, network: torch.nn.Module) -> torch.nn.Module:
-        """The network with all it needs beyond training to give its scores."""
+        """Return the network with everything it needs, beyond training, to compute scores."""
         return network
 
 
 def main_figure(row: dict) -> float:
-    """The main figure of a row, 0 to 1."""
+    """Return the main figure of a row, 0 to 1."""
     return row["correct"] / row["images"] if "correct" in row else next(iter(row["figures"].values()))
 
 
 def shifted(
     images: torch.Tensor, reach: int, mirrored: bool, fill: int, rng: torch.Generator
 ) -> torch.Tensor:
-    """Each image moved by up to `reach` pixels each way, borders `fill`; half of them mirrored if asked."""
+    """Return each image shifted by up to `reach` pixels each way, with borders `fill`; half of them mirrored
+    if requested.
+    """
     count, channels, height, width = images.shape
     padded = F.pad(images, (reach,) * 4, value=fill)
     dy, dx = (torch.randint(0, 2 * reach + 1, (count, 1), generator=rng) for _ in range(2))
@@ -231,10 +239,10 @@ def shifted(
 
 
 def task_of(net: str) -> Task:
-    """The task a network is for.
+    """Return the task of a network.
 
     Raises:
-        UserError: no such network or task; the text names those that exist and the nearest.
+        UserError: there is no such network or task; the message lists the existing ones and the nearest.
     """
     networks.plugin(net)
     return plugins.load("sw.tasks", networks.task_name(net)).Task()

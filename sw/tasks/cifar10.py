@@ -16,15 +16,15 @@ _PIXELS = {"exact": "exact pixels", "jpeg": "JPEG copies"}
 
 
 class Task(base.Task):
-    """47,500 images to train on, the last 2,500 of the training set held out.
+    """47,500 images to train on; the last 2,500 of the training set are held out.
 
-    The published pixels and copies that went through JPEG once are different images: accuracy is stated on
-    each apart.
+    Accuracy is stated separately for the published pixels and for copies that went through JPEG, because
+    these are different images.
     """
 
     shape = (3, 32, 32)
     reach = 2
-    moved_words = "each image moved by up to {} pixels each way and mirrored half the time"
+    moved_words = "each image moved by up to {} pixels each way and mirrored half of the time"
     recipe_words = moved_words.format(reach)
 
     def train_sets(self):
@@ -47,7 +47,7 @@ class Task(base.Task):
         return [Images(images, labels, f"10,000 test images of CIFAR-10, {_PIXELS[pixels]}"), self._first()]
 
     def golden(self, count=None):
-        """The first 1,000 test images with exact pixels; where there is no CIFAR-10, 100 random ones without
+        """Return the first 1,000 test images with exact pixels; without CIFAR-10, 100 random ones without
         labels.
         """
         try:

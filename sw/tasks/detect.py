@@ -1,6 +1,6 @@
-"""Object detection, 80 classes of COCO. With COCO128, which is what is at hand, a smoke test: trained and
-scored on its own 128 pictures, it shows that head, loss, decoder and measure work, and nothing about other
-pictures."""
+"""Object detection with the 80 classes of COCO. With COCO128 alone this is a smoke test: trained and scored
+on its own 128 pictures, it shows that head, loss, decoder and figures work, and nothing about other pictures.
+"""
 
 from dataclasses import replace
 
@@ -17,8 +17,8 @@ OVERFITTED = "the training's own pictures: an overfit smoke test"
 
 
 class Task(BoxTask):
-    """COCO's train2017 and val2017 where XNORFORGE_DATA holds them; else COCO128's training pictures, for
-    everything.
+    """COCO's train2017 and val2017 if XNORFORGE_DATA contains them; otherwise COCO128's training pictures,
+    for training and scoring.
     """
 
     main = "AP50"
@@ -45,7 +45,7 @@ class Task(BoxTask):
         return synthetic.SHAPES if MADE_UP in trained_on else coco.CLASSES
 
     def measured_row(self, items, _intervals):
-        """No intervals: of the training's own pictures they would say nothing, and a thousand draws take
+        """Add no intervals: on the training's own pictures they would say nothing, and a thousand draws take
         hours.
         """
         found, truths = map(list, zip(*items))

@@ -10,7 +10,7 @@ TRAINING, WATCHED = 1297, 100
 
 
 class Task(base.Task):
-    """1,297 images to train on, the next 100 held out, the last 400 to test."""
+    """1,297 images to train on; the next 100 are held out; the last 400 are the test set."""
 
     shape = (1, 8, 8)
     reach = 1

@@ -1,4 +1,4 @@
-"""Pictures of the user's own, a folder per class (DATA=): any number of classes, 32x32 RGB."""
+"""Your own pictures, one folder per class (DATA=): any number of classes, 32x32 RGB."""
 
 import shlex
 from functools import cached_property
@@ -13,8 +13,8 @@ GOLDEN = 1000  # pictures that go with an export, at most
 
 
 class Task(base.Task):
-    """Of every class a fifth of the pictures to test, a tenth to watch the training, the others to train on;
-    without a folder, made-up shapes.
+    """A fifth of the pictures of each class is the test set, a tenth is held out, the rest is for training.
+    Without a folder, made-up shapes are used.
     """
 
     shape = (3, 32, 32)
@@ -24,7 +24,7 @@ class Task(base.Task):
 
     @property
     def data_option(self) -> str:  # type: ignore[override]
-        """The folder, as it was named."""
+        """The option with the folder, as it was given."""
         root = folder.folder_of_pictures()
         return f"--data {shlex.quote(str(root))}" if root else ""
 
@@ -48,7 +48,7 @@ class Task(base.Task):
         return [self._tested]
 
     def golden(self, count=None):
-        """In the order of their contents, which mixes the classes."""
+        """Return test pictures in the order of their hashes, which mixes the classes."""
         most, whole = min(count or GOLDEN, GOLDEN), self._tested
         if len(whole.images) <= most:
             return whole

@@ -10,8 +10,8 @@ HELD_OUT = 5000
 
 
 class Task(base.Task):
-    """55,000 images to train on, the last 5,000 of the training set held out; the first 1,000 test images are
-    shipped.
+    """55,000 images to train on; the last 5,000 of the training set are held out. The first 1,000 test images
+    are bundled.
     """
 
     shape = (1, 28, 28)

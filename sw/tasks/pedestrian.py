@@ -1,4 +1,4 @@
-"""Pedestrian detection in street pictures (Penn-Fudan; where it is not there, made-up figures)."""
+"""Pedestrian detection in street pictures (Penn-Fudan; without it, made-up figures)."""
 
 from typing import ClassVar
 
@@ -15,8 +15,8 @@ WATCHED = 34
 
 
 class Task(BoxTask):
-    """136 pictures to train on, the last 34 by name to test; the training is watched on its own first 34,
-    letterboxed.
+    """136 pictures to train on; the last 34 by name are the test set. The first 34 training pictures,
+    letterboxed, monitor the training.
     """
 
     main = "AP"

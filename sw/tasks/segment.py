@@ -1,4 +1,4 @@
-"""Segmentation of road scenes, 11 classes (CamVid; where it is not there, made-up shapes)."""
+"""Segmentation of road scenes, 11 classes (CamVid; without it, made-up shapes)."""
 
 from typing import ClassVar
 
@@ -28,11 +28,13 @@ FINEST = 24  # pixels per cell at most, which bounds the memory of a large pictu
 
 
 class Task(MapTask):
-    """SegNet's split: 367 frames to train on, 101 to watch, 233 to test, scored at 480 x 360."""
+    """SegNet's split: 367 frames to train on, 101 to monitor the training, 233 to test, scored at 480
+    x 360.
+    """
 
     shape = (3, HEIGHT, WIDTH)
     pipeline_tag = "image-segmentation"
-    recipe_words = "each cut at 0.5 to 1 of its size, mirrored half the time, in another light"
+    recipe_words = "each cut to 0.5 to 1 of its size, mirrored half of the time, and relit"
     main = "mean IoU"
     measures: ClassVar = {
         "mean IoU": lambda those: mean_iou(sum(those)),
@@ -40,7 +42,7 @@ class Task(MapTask):
     }
 
     def images(self, split, count=None) -> Images:
-        """Frames at the input's size; labels uint8 (N, H, W) at their own."""
+        """Return frames at the size of the input, and labels uint8 (N, H, W) at their own size."""
         items = split.items[:count]
         pictures = [_whole(one.image) for one in items]
         first = "" if count is None else f"the first {len(items)} of "
@@ -75,7 +77,7 @@ class Task(MapTask):
         return tinted(image, rng), labels.astype(np.int64)
 
     def loss(self, scores, labels):
-        """Cross entropy at half the input's size; void pixels count for nothing."""
+        """Return the cross entropy at half the size of the input; void pixels are ignored."""
         fine = F.interpolate(scores, scale_factor=2, mode="bilinear", align_corners=False)
         return F.cross_entropy(fine, labels, weight=WEIGHTS.to(scores.device), ignore_index=VOID)
 
@@ -87,7 +89,7 @@ class Task(MapTask):
         return synthetic.SEGMENTS if MADE_UP in trained_on else camvid.CLASSES
 
     def shown(self, run, pictures, names, _box=None):
-        """The whole picture, stretched where it is not 4 to 3, as training had no border around its
+        """Draw the whole picture, stretched if it is not 4 to 3, because training had no border around its
         frames.
         """
         for picture in pictures:

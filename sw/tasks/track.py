@@ -1,8 +1,9 @@
-"""Following one object through a sequence, SiamFC's way (L. Bertinetto et al., ECCV 2016 workshops), on bits.
+"""Tracking of one object through a sequence, as SiamFC does it (L. Bertinetto et al., ECCV 2016 workshops),
+on bits.
 
-Training pairs an exemplar of 64x64 with a search of 128x128 around the same object, up to 26 pixels off: half
-of them from two frames of a sequence, half from single pictures with boxes. Frames come in fives, see
-`parts.Correlation`.
+Training pairs an exemplar of 64x64 with a search window of 128x128 around the same object, up to 26 pixels
+off. Half of the pairs are from two frames of a sequence, half from single pictures with boxes. Frames come in
+groups of five, see `Correlation` in sw/nn/building_blocks.py.
 """
 
 from dataclasses import dataclass
@@ -36,21 +37,19 @@ EVERY = 4  # golden frames: every fourth of each test sequence
 
 @dataclass(frozen=True)
 class Sighting:
-    """An object to be seen in pictures, and in each picture its box."""
+    """An object that is visible in pictures, with its box in each."""
 
     pictures: list[np.ndarray]
     boxes: np.ndarray
 
 
 class Task(MapTask):
-    """Four sequences to train on and four to test, with single pictures of COCO128 and Penn-Fudan beside
-    them.
+    """Four sequences to train on and four to test, together with single pictures of COCO128 and
+    Penn-Fudan.
     """
 
     shape = (3, SEARCH, SEARCH)
-    recipe_words = (
-        "each pair up to 26 pixels off, at 0.9 to 1.1 of its size, mirrored half the time, in two lights"
-    )
+    recipe_words = "each pair up to 26 pixels off, at 0.9 to 1.1 of its size, mirrored half the time, relit"
     main = "success AUC"
     together = 5
     follows = True
@@ -70,14 +69,14 @@ class Task(MapTask):
         ]
         single, sources = _single_pictures()
         what = " and ".join([clips.what, *sources])
-        watched = self._windows(clips.items, f"windows of {clips.what}, which are trained on too")
+        watched = self._windows(clips.items, f"windows of {clips.what}, also used for training")
         return Images(np.empty((PAIRS * 5 // 4, 0)), np.empty(0), what, (moving, single)), watched
 
     def tested(self):
         return either(lambda: tracking.clips("test"), lambda: synthetic.clips(4))
 
     def examples(self):
-        """Where the box is after some frames of each test sequence."""
+        """Return the box after some frames of each test sequence."""
         clips = self.tested().items
         return [(f"{clip.name}, frame {SEEN}", map(clip.frame, range(SEEN)), clip.boxes[0]) for clip in clips]
 
@@ -94,8 +93,9 @@ class Task(MapTask):
         return [Images(np.empty(0), np.empty(0), clips.what, clips.items)]
 
     def golden(self, count=None):
-        """Windows around the object of every fourth frame of the test sequences, at its size; no labels, as
-        one template is compared with all of them."""
+        """Return windows around the object, at its size, of every fourth frame of the test sequences; without
+        labels, because one template is compared with all of them.
+        """
         [clips] = self.test_sets()
         found = self._windows(clips.source, f"windows of {clips.what}, every fourth frame")
         images = found.images[:count]
@@ -134,7 +134,9 @@ class Task(MapTask):
         return batch
 
     def loss(self, scores, labels):
-        """Balanced logistic loss of the answer to the own exemplar; the other three should find nothing."""
+        """Return the balanced logistic loss of the response to the own exemplar; the other three should find
+        nothing.
+        """
         logits = scores / 8192 * TEMPERATURE + OFFSET
         near = labels.sum((1, 2), keepdim=True)
         weight = torch.where(
@@ -144,7 +146,7 @@ class Task(MapTask):
         return own + NEGATIVES * F.softplus(logits[:, 1:]).mean()
 
     def prepared(self, network):
-        """The template of the first test sequence, until another is learnt."""
+        """Set the template of the first test sequence, until another is learnt."""
         [clips] = self.test_sets()
         first = clips.source[0]
         self.learn(network, track.exemplar(first.frame(0), track.start_track(first.boxes[0])))
@@ -158,8 +160,8 @@ class Task(MapTask):
         network.train(mode)
 
     def as_frame(self, exemplar):
-        """In the upper left corner, uint8 (3, 128, 128): nothing pads, so the first features are the
-        exemplar's.
+        """Put the exemplar into the upper left corner, uint8 (3, 128, 128). Without padding, the first
+        features are the exemplar's.
         """
         frame = np.zeros(self.shape, np.uint8)
         frame[:, :EXEMPLAR, :EXEMPLAR] = exemplar.transpose(2, 0, 1)
@@ -173,10 +175,10 @@ class Task(MapTask):
             yield draw.draw_track(frame, boxes), {"box": [round(value, 1) for value in found.tolist()]}
 
     def judged(self, run, images, intervals=True):
-        """Whole sequences, in one pass and with resets; of windows, how many find the object within two
-        cells.
+        """Score whole sequences, in one pass and with resets; for windows, count how often the object is
+        found within two cells.
 
-        `run` takes an exemplar (64, 64, 3) first, where one is to be learnt: `run(frames, exemplar)`.
+        `run` takes an exemplar (64, 64, 3) before a new one is to be learnt: `run(frames, exemplar)`.
         """
         if len(images.images):
             return self._hits(run, images)
@@ -188,8 +190,8 @@ class Task(MapTask):
         return {"images": frames, **self.measured_row(items, intervals), "sequences": each}
 
     def followed(self, run, clip) -> dict:
-        """A sequence's figures per frame: `overlap` (OTB), `error`, `inside`, overlap as GOT-10k counts it,
-        and `reset`, overlap as VOT does.
+        """Return the figures of a sequence per frame: `overlap` (OTB), `error`, `inside` (overlap as in
+        GOT-10k) and `reset` (overlap as in VOT).
         """
 
         def follow(start: int):
@@ -219,7 +221,7 @@ class Task(MapTask):
 
 
 def follow_sequence(run, frames, box):
-    """The box in each frame, float (4,), the given one first; `run` as for `Task.judged`."""
+    """Yield the box in each frame, float (4,), the given one first; `run` as for `Task.judged`."""
     state = exemplar = None
     for frame in frames:
         if state is None:
@@ -233,7 +235,7 @@ def follow_sequence(run, frames, box):
 
 
 def _single_pictures() -> tuple[list[Sighting], list[str]]:
-    """Objects of still pictures, and which pictures these are; none where the sets are not there."""
+    """Return objects of still pictures, and which pictures these are; none if the data sets are missing."""
     found, sources = [], []
     for read in (
         lambda: coco.scenes_128("train2017"),

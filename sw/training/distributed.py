@@ -1,15 +1,14 @@
-"""Data-parallel training on one machine: `torchrun --nproc-per-node 2 -m xnorforge train …` shares out every
+"""Data-parallel training on one machine: `torchrun --nproc-per-node 2 -m xnorforge train …` splits every
 batch.
 
 All processes (ranks) draw the same order of images and vary each whole batch alike; then each takes its
-slice. Before an optimiser steps, the gradients of its parameters become their mean over the ranks, so all
-ranks make the same step. After an epoch, running statistics and what the method carries become their means,
-and it is checked that nothing else differs. Rank 0 alone writes files and speaks.
+slice. Before an optimiser steps, the gradients of its parameters are averaged over the ranks, so all ranks
+make the same step. After an epoch, running statistics and the state of the method are averaged, and
+everything else is checked to be equal. Only rank 0 writes files and messages.
 
-DistributedDataParallel is not used: it averages in hooks of one backward pass that starts from one wrapped
+DistributedDataParallel is not used. It averages in hooks of one backward pass that starts from one wrapped
 forward pass and reaches all parameters. Methods here step several optimisers, each after a backward pass to
-its own parameters (`loss.backward(inputs=…)`), so the gradients are averaged where every optimiser comes by:
-before its step.
+its own parameters (`loss.backward(inputs=…)`), so gradients are averaged before the step of each optimiser.
 """
 
 import atexit
@@ -25,32 +24,34 @@ from xnorforge.core.errors import UserError
 
 
 def ranks() -> int:
-    """How many processes train together; 1 without torchrun."""
+    """Return the number of processes that train together; 1 without torchrun."""
     return int(os.environ["WORLD_SIZE"]) if dist.is_torchelastic_launched() else 1
 
 
 def first() -> bool:
-    """Whether this process is the one that writes and speaks."""
+    """Return whether this process is the one that writes files and messages."""
     return not dist.is_torchelastic_launched() or os.environ["RANK"] == "0"
 
 
 @contextmanager
 def group(batch: int, together: int = 1):
-    """Within the block, the processes torchrun started are one training; without torchrun nothing happens.
+    """Within the block, the processes that torchrun started are one training; without torchrun nothing
+    changes.
 
     Args:
         batch: images of a step, all ranks together.
-        together: so many of them in a row go to one rank.
+        together: number of consecutive images that must go to the same rank.
 
     Raises:
-        UserError: the ranks cannot share a batch evenly, as a mean of unequal parts is not the mean of the
+        UserError: the ranks cannot share a batch evenly; a mean of unequal parts is not the mean of the
             whole.
     """
     if batch // together % ranks():
         fit = [number for number in range(1, batch + 1) if batch // together % number == 0]
-        rows = f", of which {together} stay together" if together > 1 else ""
+        rows = f" in groups of {together}" if together > 1 else ""
         raise UserError(
-            f"torchrun: {ranks()} processes do not divide a batch of {batch} images{rows}; use one of {fit}."
+            f"torchrun: {ranks()} processes cannot share a batch of {batch} images{rows} evenly; use one of "
+            f"{fit}."
         )
     if ranks() == 1:
         yield
@@ -70,15 +71,15 @@ def group(batch: int, together: int = 1):
 
 
 def local_slice(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """This rank's slice of each tensor's first dimension."""
+    """Return this rank's slice of the first dimension of each tensor."""
     if ranks() == 1:
         return tensors
     return tuple(tensor.chunk(ranks())[dist.get_rank()] for tensor in tensors)
 
 
 def mean(value: float) -> float:
-    """The mean over the ranks; the value itself where it is the same in all of them, as a mean of thirds
-    would round.
+    """Return the mean over the ranks; if all ranks have the same value, the value itself, because a mean of
+    thirds would round.
     """
     if ranks() == 1:
         return value
@@ -90,11 +91,11 @@ def mean(value: float) -> float:
 
 
 def agree(run) -> None:
-    """Make running statistics and the method's state their means over the ranks.
+    """Average running statistics and the method's state over the ranks.
 
     Raises:
-        UserError: parameters or random generators differ between ranks; the method moved them on its own
-            images.
+        UserError: parameters or random generators differ between ranks, because the method changed them by
+            its own images.
     """
     if ranks() == 1:
         return
@@ -112,8 +113,7 @@ def agree(run) -> None:
     if differ:
         kind = type(run.method).__module__.rpartition(".")[2]
         raise UserError(
-            f"torchrun: {differ[0]} differs between the processes after an epoch: {kind} changes it by its "
-            "own images "
+            f"torchrun: {differ[0]} differs between the processes after an epoch, because {kind} changes it "
             "outside an optimiser; train with one process."
         )
 
@@ -139,7 +139,9 @@ def _wire() -> str:
 
 
 def _averaged(value):
-    """A state of nested dicts and lists with every real number in it averaged; all else is this rank's."""
+    """Return a state of nested dicts and lists with every real number averaged; everything else is this
+    rank's.
+    """
     if isinstance(value, torch.Tensor) and value.is_floating_point():
         return _average(value)
     if isinstance(value, float):

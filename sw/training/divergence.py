@@ -1,5 +1,5 @@
-"""A training that has left the numbers: which step, which layer, what to try; said before a weight is
-touched.
+"""Detection of a diverged training: which step, which layer, and what to try, before any weight is
+changed.
 """
 
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from xnorforge.core.errors import UserError
 
 
 class NotFinite(Exception):
-    """A loss, or a gradient an optimiser was about to use, is infinite or no number; `where` names the
+    """A loss, or a gradient that an optimiser was about to use, is not finite; `where` is the name of the
     gradient's parameter.
     """
 
@@ -23,11 +23,11 @@ class NotFinite(Exception):
 
 @contextmanager
 def watched(run):
-    """Within the block, no optimiser steps by a gradient that is not finite: NotFinite is raised, the weights
-    are still good.
+    """Within the block, no optimiser steps by a gradient that is not finite: NotFinite is raised, and the
+    weights are still good.
 
-    The check reads each gradient once, which is little beside the step that made it. What a method does
-    between epochs is answered here, as no step of the loop is there to catch it.
+    The check reads each gradient once, which costs little compared with the step. Steps that a method makes
+    between epochs are caught here, because they are not part of the loop.
     """
 
     def look(optimiser, *_):
@@ -38,24 +38,24 @@ def watched(run):
         ):
             names = {id(parameter): name for name, parameter in run.network.named_parameters()}
             bad = next(p for p in moving if not p.grad.isfinite().all())
-            raise NotFinite(names.get(id(bad), "a parameter of the method's own"))
+            raise NotFinite(names.get(id(bad), "a parameter of the method itself"))
 
     hook = register_optimizer_step_pre_hook(look)
     try:
         yield
     except NotFinite as error:
-        raise diverged(run, "behind its steps", None, error) from None
+        raise diverged(run, "after its steps", None, error) from None
     finally:
         hook.remove()
 
 
 def diverged(run, when: str, images: torch.Tensor | None, error: NotFinite) -> UserError:
-    """The sentence for a person.
+    """Return the error for the user.
 
     Args:
-        when: within the epoch.
-        images: uint8, those of the step if it was one.
-        error: what stopped it.
+        when: position within the epoch.
+        images: uint8, the images of the step, if it was one.
+        error: what stopped the training.
     """
     kind = type(run.method).__module__.rpartition(".")[2]
     where = first_fault(run, images) or (
@@ -64,19 +64,18 @@ def diverged(run, when: str, images: torch.Tensor | None, error: NotFinite) -> U
     weights = [
         f"{name}={value}" for name, value in asdict(run.method).items() if isinstance(value, float) and value
     ]
-    others = f", or other hyper-parameters than {', '.join(weights)} (--set)" if weights else ""
+    others = f", or change {', '.join(weights)} (--set)" if weights else ""
     return UserError(
-        f"{run.net}, {kind}: the loss is no longer finite in epoch {run.epoch + 1} of phase "
-        f"{run.phase.name}, "
-        f"{when}; the first value that is not lies in {where}; try a learning rate below {run.recipe.lr:g} "
+        f"{run.net}, {kind}: training diverged in epoch {run.epoch + 1} of phase {run.phase.name}, {when}: "
+        f"the first value that is not finite is in {where}; try a learning rate below {run.recipe.lr:g} "
         f"(--lr){others}."
     )
 
 
 @torch.no_grad()
 def first_fault(run, images: torch.Tensor | None) -> str:
-    """The first layer, in the order of execution, with weights or an output that are not finite; "" if there
-    is none.
+    """Return the first layer, in the order of execution, with weights or an output that are not finite; "" if
+    there is none.
     """
     for name, tensor in run.network.state_dict().items():
         if tensor.is_floating_point() and not tensor.isfinite().all():

@@ -1,7 +1,7 @@
 """The full-precision model of a network: the same layers, sizes and recipe with real weights, ReLU and zero
 padding.
 
-It says how much of a figure is lost by being binary. It is no method: nothing here builds it.
+It shows how much accuracy binary weights cost. It is not a method and cannot be built.
 """
 
 from collections.abc import Mapping
@@ -83,16 +83,16 @@ def train_full_precision(
     threads: int = 1,
     recipe: str = recipes.OURS,
 ) -> dict:
-    """Train the full-precision model of a network, or continue, and write card.json and the curve into
-    `out_dir`; returns the card.
+    """Train the full-precision model of a network, or resume, and write card.json and the curve into
+    `out_dir`; return the card.
 
     Args:
-        epochs: the recipe's by default, so as many steps as a method has.
-        lr: the recipe's by default, of ours `RATE`.
+        epochs: default: the recipe's, so the number of steps is that of a method.
+        lr: default: the recipe's, for ours `RATE`.
         seed, threads, recipe: as for `train.train`.
 
     Raises:
-        UserError: as `train.train`.
+        UserError: as for `train.train`.
     """
     task, method, out_dir = task_of(net), FullPrecision(), Path(out_dir)
     usual = recipes.recipe_of(net, method, recipe)

@@ -9,20 +9,20 @@ from xnorforge.sw.training.warm_start import REAL, saved_run
 
 
 def guide_of(net: str, folder: str) -> nn.Module:
-    """The full-precision model of a network as a run left it, in evaluation mode and without gradients.
+    """Return the full-precision model of a network from a run, in evaluation mode and without gradients.
 
     Args:
         net: the network that learns from it.
         folder: a run of `train-float` of the same network, with its checkpoint.
 
     Raises:
-        UserError: no such run, or one of another network or method.
+        UserError: there is no such run, or it is of another network or method.
     """
     saved = saved_run(folder)
     found = saved["settings"]["net"], saved["settings"]["method"]
     if found != (net, REAL):
         raise UserError(
-            f"GUIDE: {folder} is a run of {found[0]} by {found[1]}; give one that train-float made of {net}."
+            f"GUIDE: {folder} is a run of {found[0]} with method {found[1]}; give a train-float run of {net}."
         )
     state = torch.get_rng_state()  # a guide changes nothing about how the network starts
     guide = FullPrecision().build(net)

@@ -1,9 +1,10 @@
 """Recipes by name: how a method trains a network, in its paper or here.
 
-A recipe is written as its name and what is different, with commas between: "paper", "paper,epochs=60",
-"ours,optimiser=sgd,lr=0.05". "ours" is the recipe of the network's file. Every other name is a key of the
-method's `RECIPES`: per pattern of network names (as of a shell), the attributes of `Recipe` that differ from
-ours. A method's name stands for the recipe of its paper, so that others can be trained by it for comparison.
+A recipe is written as its name and, after commas, what differs: "paper", "paper,epochs=60",
+"ours,optimiser=sgd,lr=0.05". "ours" is the recipe in the network's file. Every other name is a key of the
+method's `RECIPES`: per pattern of network names (as in a shell), the attributes of `Recipe` that differ from
+ours. The name of a method stands for the recipe of its paper, so that others can be trained by it for
+comparison.
 """
 
 from dataclasses import fields, replace
@@ -20,10 +21,10 @@ OURS, PAPER = "ours", "paper"
 
 
 def recipe_of(net: str, method: base.Method, words: str = OURS) -> Recipe:
-    """The recipe of a network and a method that `words` ask for.
+    """Return the recipe of a network and a method that `words` describe.
 
     Raises:
-        UserError: no such recipe or attribute, or a value that it cannot have.
+        UserError: there is no such recipe or attribute, or a value is not allowed.
     """
     name, *settings = words.split(",")
     named = {OURS: {"*": {}}} | _of_papers() | dict(method.RECIPES)
@@ -43,7 +44,7 @@ def recipe_of(net: str, method: base.Method, words: str = OURS) -> Recipe:
 
 
 def _checked(recipe: Recipe) -> Recipe:
-    """The recipe itself; raises where an attribute has a value that it cannot have."""
+    """Return the recipe; raise if an attribute has a value that is not allowed."""
     if recipe.optimiser not in OPTIMISERS:
         raise unknown("RECIPE, optimiser", recipe.optimiser, OPTIMISERS)
     if recipe.schedule not in SCHEDULES:
@@ -54,8 +55,8 @@ def _checked(recipe: Recipe) -> Recipe:
         places = [-1.0]
     if not all(0 < place < 1 for place in places) or (recipe.schedule == "step" and not places):
         raise UserError(
-            f"RECIPE: drops='{recipe.drops}' are no places of a phase at which the rate falls; write parts "
-            "of it, as drops=0.5 0.9."
+            f"RECIPE: drops='{recipe.drops}' must be numbers between 0 and 1, the parts of a phase at which "
+            "the learning rate drops, such as drops=0.5 0.9."
         )
     least = {"epochs": 1, "batch": 1, "warmup": 1, "passes": 1, "shift": -1, "images": 0}
     least |= {"weight_decay": 0, "momentum": 0}
@@ -64,12 +65,12 @@ def _checked(recipe: Recipe) -> Recipe:
         key = [*low, "drop" if recipe.lr > 0 else "lr"][0]
         raise UserError(
             f"RECIPE: {key}={getattr(recipe, key)} is out of range; give "
-            f"{f'{least[key]} or more' if key in least else 'a number above 0, and of drop at most 1'}."
+            f"{f'{least[key]} or more' if key in least else 'a number above 0 (drop: at most 1)'}."
         )
     return recipe
 
 
 def _of_papers() -> dict:
-    """The recipes of the methods' papers by the methods' names."""
+    """Return the recipes of the methods' papers by the names of the methods."""
     every = {name: plugins.load("sw.methods", name).Method.RECIPES for name in plugins.names("sw.methods")}
     return {name: recipes[PAPER] for name, recipes in every.items() if PAPER in recipes}

@@ -9,16 +9,17 @@ WEIGHTS = "weights.safetensors"
 
 
 def made_up(card: dict) -> bool:
-    """Whether a network was trained on pictures that a program drew, by its card."""
+    """Return whether a network was trained on pictures that a program drew, according to its card."""
     data = card.get("data", {})
     return "pictures" not in data and MADE_UP in data.get("trained_on", "")  # those are the user's own
 
 
 def own(folder: Path) -> Path | None:
-    """The run folder, where the next build takes its weights by itself, before the shipped ones.
+    """Return the run folder from which the next build takes its weights by default, in place of the shipped
+    ones.
 
-    None where there are no weights, or where they come from made-up pictures: such a run is taken only when
-    its folder is named (WEIGHTS=).
+    None if there are no weights, or if they come from made-up pictures: such a run is used only if its folder
+    is named (WEIGHTS=).
     """
     try:
         card = json.loads((folder / "card.json").read_text())

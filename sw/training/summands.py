@@ -1,11 +1,11 @@
-"""The summands of a method's loss, epoch by epoch, and what share of each layer's gradient they are.
+"""The summands of a method's loss per epoch, and their share of each layer's gradient.
 
-A curve (`curve.csv`) has, where the loss has more than one summand,
+If the loss has more than one summand, a curve (`curve.csv`) has
 
-    loss <name>             the mean of the summand over the epoch, with its weight
-    share <name> <layer>    at the epoch's first step, the size of its gradient in the latents of the layer
-                            over that of the first summand, which is the task's; also where the loss is one
-                            that stands in the task's place
+    loss <name>             the mean of the summand over the epoch, including its weight
+    share <name> <layer>    at the first step of the epoch, the size of its gradient in the latents of the
+                            layer, relative to that of the first summand, which is the task's; also for a loss
+                            that replaces the task's
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ import torch
 
 
 class Summands:
-    """What is kept of the losses of an epoch."""
+    """The losses recorded in an epoch."""
 
     def __init__(self) -> None:
         self.totals: dict[str, torch.Tensor] = {}
@@ -22,8 +22,8 @@ class Summands:
         self.steps = 0
 
     def add(self, losses: Mapping[str, torch.Tensor], latents: Mapping[str, torch.Tensor]) -> None:
-        """Take the summands of a step, before its backward pass; one alone is the loss itself, and is no
-        summand.
+        """Record the summands of a step, before its backward pass. A single summand is the loss itself and is
+        not recorded.
         """
         if len(losses) < 2:
             return
@@ -41,25 +41,25 @@ class Summands:
         task: Callable[[], torch.Tensor],
         latents: Mapping[str, torch.Tensor],
     ) -> None:
-        """Take, at an epoch's first step, the share of a loss that stands in the task's place; `task` gives
-        the loss that is not there.
+        """Record, at the first step of an epoch, the share of a loss that replaces the task's; `task` returns
+        the replaced loss.
         """
         if not self.shares:
             self.shares |= shares_of({"task": task(), name: loss}, latents)
 
     def note(self, name: str, layer: str, share: float) -> None:
-        """Keep a share that is no gradient of a loss, of the epoch's first step."""
+        """Record a share that is not the gradient of a loss, at the first step of the epoch."""
         self.shares.setdefault(f"share {name} {layer}", share)
 
     def row(self) -> dict[str, float]:
-        """The columns of the curve."""
+        """Return the columns of the curve."""
         found = {f"loss {name}": round(total.item() / self.steps, 7) for name, total in self.totals.items()}
         return found | {key: float(f"{share:.4g}") for key, share in self.shares.items()}
 
 
 def shares_of(losses: Mapping[str, torch.Tensor], latents: Mapping[str, torch.Tensor]) -> dict[str, float]:
-    """By "share <name> <layer>" the norm of a summand's gradient over that of the first summand's; 0 where
-    the first has none.
+    """Return, by "share <name> <layer>", the norm of a summand's gradient relative to that of the first
+    summand; 0 if the first has none.
     """
     first, *others = losses.items()
     sizes = {name: _sizes(loss, list(latents.values())) for name, loss in (first, *others)}
@@ -71,7 +71,7 @@ def shares_of(losses: Mapping[str, torch.Tensor], latents: Mapping[str, torch.Te
 
 
 def _sizes(loss, latents: list[torch.Tensor]) -> list[float]:
-    """The norm of the gradient in each tensor; 0 where the loss does not depend on it."""
+    """Return the norm of the gradient in each tensor; 0 if the loss does not depend on it."""
     if not isinstance(loss, torch.Tensor) or not loss.requires_grad:
         return [0.0] * len(latents)
     moving = [latent for latent in latents if latent.requires_grad]

@@ -1,12 +1,12 @@
-"""The one training loop: any method, any task, any network; it can be killed at any time and continued.
+"""The training loop for any method, task and network; it can be interrupted at any time and resumes.
 
-A run folder holds
-    checkpoint.pt   after each epoch: everything the next step depends on, random generators included
-    curve.csv       per epoch: loss, accuracy on held-out images, share of weight signs not as at the start,
-                    and the summands of the loss where it has several (`sw/training/summands.py`)
-    curve.svg       the same as a picture (`sw/training/curves.py`), at the end
-    weights.safetensors, card.json, README.md   at the end (`sw/training/weights.py`): the network with its
-                    thresholds folded, and its card
+A run folder contains
+    checkpoint.pt   after each epoch: everything the next step depends on, including random generators
+    curve.csv       per epoch: loss, accuracy on held-out images, share of weight signs that differ from the
+                    start, and the summands of the loss if it has several (`sw/training/summands.py`)
+    curve.svg       the same as a plot (`sw/training/curves.py`), at the end
+    weights.safetensors, card.json, README.md   at the end (`sw/training/weights.py`): the network with
+                    folded thresholds, and its card
 """
 
 import csv
@@ -43,13 +43,13 @@ ON_GRID = 20  # one epoch in 20, the last ones, trains with the constants of `Af
 # Instructions that multiply bfloat16, as `torch.cpu.get_capabilities` names them (x86, then ARM). Without
 # them torch emulates: a step of cifar10-cnv took 9.8 s and not 0.87 s.
 BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
-IN_FLOAT32 = "multiplied in float32, as this processor has no instruction for bfloat16"
+IN_FLOAT32 = "multiplied in float32, because this processor has no instructions for bfloat16"
 
 
 @dataclass
 class Run:
-    """What a method sees of the training; `phase`, `optimiser` and `epoch` (of the phase) change on the
-    way.
+    """What a method sees of the training; `phase`, `optimiser` and `epoch` (of the phase) change
+    during it.
     """
 
     net: str
@@ -73,27 +73,27 @@ class Run:
 
     @cached_property
     def in_bfloat16(self) -> bool:
-        """Whether training multiplies in bfloat16: the recipe asks for it, and the device can."""
+        """Whether training multiplies in bfloat16: the recipe requests it and the device supports it."""
         known = torch.cpu.get_capabilities()
         return self.recipe.bf16 and (self.device.type != "cpu" or any(known.get(key) for key in BFLOAT16))
 
     def autocast(self) -> torch.autocast:
-        """What networks run in while they train."""
+        """Return the context in which networks train."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.in_bfloat16)
 
     @cached_property
     def sets(self) -> tuple[Images, Images]:
-        """Images to train on, and images to watch the training by."""
+        """The images to train on, and the held-out images."""
         return sets_of(self.task, self.recipe)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Scores (float32) of uint8 images as training sees them."""
+        """Return scores (float32) of uint8 images, computed as in training."""
         images = images.to(self.device, torch.float32).contiguous(memory_format=torch.channels_last)
         with self.autocast():
             return self.network(images).float()
 
     def state(self) -> dict:
-        """Everything the next step depends on."""
+        """Return everything the next step depends on."""
         return {
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -104,7 +104,7 @@ class Run:
         }
 
     def restore(self, state: dict) -> None:
-        """Continue from what `state` gave; the caller restores the optimiser."""
+        """Continue from the result of `state`; the caller restores the optimiser."""
         self.network.load_state_dict(state["network"])
         self.method.load_state(state["method"])
         self.rng.set_state(state["rng"])
@@ -114,7 +114,7 @@ class Run:
 
 
 def sets_of(task: Task, recipe: Recipe) -> tuple[Images, Images]:
-    """Images to train on by a recipe, and images to watch the training by."""
+    """Return the images to train on by a recipe, and the held-out images."""
     training, held_out = task.train_sets()
     return training.first(recipe.images), held_out
 
@@ -131,24 +131,24 @@ def train(
     recipe: str = recipes.OURS,
     init: str | None = None,
 ) -> dict | None:
-    """Train a network, or continue, and write its weights and card into `out_dir`; returns the card.
+    """Train a network, or resume, and write its weights and card into `out_dir`; return the card.
 
-    Of the processes torchrun starts (`sw/training/distributed.py`), the first writes and returns; the others
-    return None.
+    Among the processes that torchrun starts (`sw/training/distributed.py`), the first writes and returns the
+    card; the others return None.
 
     Args:
         net, method: names, see `networks.names()` and `plugins.names("sw.methods")`.
-        out_dir: the run folder; a checkpoint in it is continued.
-        epochs: fixed before the first step; the recipe's by default.
-        seed: of the start, the order of images and their variation.
-        threads: of torch; the last bits of sums depend on them, and so does the result.
+        out_dir: the run folder; a checkpoint in it is resumed.
+        epochs: number of epochs, fixed before the first step; default: the recipe's.
+        seed: of the initial weights, the order of images and their variation.
+        threads: threads of torch; the last bits of sums, and so the result, depend on them.
         hyper: hyper-parameters of the method that are not its defaults.
-        lr: largest learning rate; the recipe's by default.
-        recipe: its name, and what is to be different (`recipes.recipe_of`).
+        lr: largest learning rate; default: the recipe's.
+        recipe: name of the recipe, and what differs from it (`recipes.recipe_of`).
         init: a run folder to start from (`warm_start.warm_start`).
 
     Raises:
-        UserError: unknown name, no training images, or `out_dir` holds a run with other settings.
+        UserError: an unknown name, no training images, or a run with other settings in `out_dir`.
     """
     task = task_of(net)
     chosen = create(method, hyper)
@@ -195,11 +195,11 @@ def train(
 
 
 def fit(run: Run, settings: dict) -> list[dict]:
-    """Train, and take the statistics of batch norms where the task says so. Returns the curve, one row per
+    """Train, and update the statistics of batch norms if the task requests it. Return the curve, one row per
     epoch.
 
     Raises:
-        UserError: the loss is no longer finite, or the folder holds a run with other settings.
+        UserError: the loss is not finite, or the folder contains a run with other settings.
     """
     if run.recipe.bf16 and not run.in_bfloat16:
         say(f"{run.net}: {IN_FLOAT32}")
@@ -211,7 +211,7 @@ def fit(run: Run, settings: dict) -> list[dict]:
 
 
 def describe_run(run: Run, network: nn.Module) -> dict:
-    """What a card says of a finished run: the pictures, and how many of those that watched it are right."""
+    """Return what a card says about a finished run: the pictures, and the accuracy on the held-out ones."""
     training, held_out = run.sets
     return {
         "data": {
@@ -226,7 +226,7 @@ def describe_run(run: Run, network: nn.Module) -> dict:
 
 
 def _loop(run: Run, settings: dict) -> list[dict]:
-    """All phases and epochs, or those behind the checkpoint in the run's folder. Returns the curve, one row
+    """Run all phases and epochs, or those after the checkpoint in the run's folder. Return the curve, one row
     per epoch.
     """
     training, held_out = run.sets
@@ -273,8 +273,8 @@ def _loop(run: Run, settings: dict) -> list[dict]:
 
 
 def _epoch(run: Run, sample: Callable, count: int) -> float:
-    """The recipe's passes over `count` images in a new order; the last that fill no batch are left out.
-    Returns the mean loss.
+    """Make the recipe's passes over `count` images in a new order, without the last incomplete batch. Return
+    the mean loss.
     """
     count *= run.recipe.passes
     batch, steps = run.recipe.batch, count // run.recipe.batch
@@ -301,8 +301,8 @@ def _epoch(run: Run, sample: Callable, count: int) -> float:
 
 @torch.no_grad()
 def calibrate(network: nn.Module, images: np.ndarray, batch: int) -> None:
-    """Running statistics of batch norms anew, as the mean over batches of uint8 images; those of a norm whose
-    constants are on their grid stay.
+    """Recompute running statistics of batch norms as the mean over batches of uint8 images. A norm whose
+    constants are on their grid keeps its statistics.
     """
     every = [part for part in network.modules() if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d))]
     norms: dict[AnyModule, float | None] = {
@@ -323,7 +323,9 @@ def calibrate(network: nn.Module, images: np.ndarray, batch: int) -> None:
 
 @torch.no_grad()
 def scores(network: nn.Module, images: np.ndarray, batch: int = 500) -> np.ndarray:
-    """Scores of uint8 images, float32 (N, classes), in evaluation mode; the network's mode is kept."""
+    """Return scores of uint8 images, float32 (N, classes), in evaluation mode; the mode of the network is
+    restored.
+    """
     mode = network.training
     network.eval()
     device = next(network.parameters()).device
@@ -336,12 +338,12 @@ def scores(network: nn.Module, images: np.ndarray, batch: int = 500) -> np.ndarr
 
 
 def evaluate_network(network: nn.Module, images: Images, task: Task) -> float:
-    """The task's main figure, 0..1: of classes the share of images with the right one."""
+    """Return the task's main figure, 0..1; for classes, the share of images with the right one."""
     return main_figure(stated(network, images, task, intervals=False))
 
 
 def stated(network: nn.Module, images: Images, task: Task, intervals: bool = True) -> dict:
-    """Accuracy as a card states it: which images, how many, and the task's figures."""
+    """Return accuracy as a card states it: which images, how many, and the task's figures."""
 
     def run(given, exemplar=None):
         if exemplar is not None:
@@ -352,8 +354,8 @@ def stated(network: nn.Module, images: Images, task: Task, intervals: bool = Tru
 
 
 def _command(settings: dict, data_option: str = "") -> str:
-    """The command line that makes the same weights, where `make build` finds them; the rest of the recipe is
-    the source's.
+    """Return the command line that makes the same weights where `make build` finds them; the rest of the
+    recipe comes from the source.
     """
     net, method = settings["net"], settings["method"]
     start = f"torchrun --nproc-per-node {settings['ranks']}" if "ranks" in settings else "python"
@@ -374,7 +376,7 @@ def _command(settings: dict, data_option: str = "") -> str:
 
 
 def _machine(run: Run) -> str:
-    """What the epochs are timed on."""
+    """Return the name of the machine on which epochs are timed."""
     if run.device.type == "cuda":
         return f"{distributed.ranks()} x {torch.cuda.get_device_name(run.device)}"
     names = [
@@ -395,14 +397,14 @@ def _continued(path: Path, settings: dict, device: torch.device) -> dict | None:
         saved = torch.load(path, weights_only=True, map_location={"cuda:0": str(device)})
     except Exception as error:  # a damaged file is answered in many ways
         raise UserError(
-            f"{path}: cannot be read ({type(error).__name__}); remove it to train from the start."
+            f"{path}: cannot be read ({type(error).__name__}); remove it to train from scratch."
         ) from error
     for key in dict.fromkeys([*settings, *saved["settings"]]):
         value, there = (which.get(key, USUAL.get(key)) for which in (settings, saved["settings"]))
         if there != value:
             raise UserError(
-                f"{path}: holds a run with {key} {there}, asked is {value}; "
-                "continue with the same settings or choose another folder."
+                f"{path}: contains a run with {key} {there}, but {value} is requested; "
+                "use the same settings or another folder."
             )
     return saved
 

@@ -1,5 +1,5 @@
-"""A training that starts from another run: the latents, norms and other numbers of its checkpoint, or the
-signs and thresholds of a shipped network.
+"""Training that starts from another run: from the latents, norms and other numbers of its checkpoint, or from
+the signs and thresholds of a shipped network.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ SIZE = binary.LATENT_START / 2
 
 
 def saved_run(folder, device: torch.device | str = "cpu") -> dict:
-    """The checkpoint of a run folder.
+    """Return the checkpoint of a run folder.
 
     Raises:
         UserError: there is none, or it cannot be read.
@@ -31,15 +31,15 @@ def saved_run(folder, device: torch.device | str = "cpu") -> dict:
         saved["network"], saved["settings"]["method"], saved["settings"]["net"]
     except Exception as error:  # a damaged file is answered in many ways
         raise UserError(
-            f"{path}: cannot be read ({type(error).__name__}); name the folder of a run, with its "
+            f"{path}: cannot be read ({type(error).__name__}); give the folder of a run that contains "
             "checkpoint.pt."
         ) from error
     return saved
 
 
 def _start(folder) -> tuple[dict, bool]:
-    """What `saved_run` gives, or the same of weights that lie without a checkpoint; and whether the size of
-    latents says how far they are from turning.
+    """Return `saved_run`, or the same made from weights without a checkpoint, and whether the size of latents
+    says how far they are from changing sign.
     """
     folder = Path(folder)
     if (folder / "checkpoint.pt").exists() or not (folder / weights.FILE).exists():
@@ -53,20 +53,22 @@ def _start(folder) -> tuple[dict, bool]:
 
 @torch.no_grad()
 def warm_start(network: nn.Module, folder) -> str:
-    """Give a fresh network the numbers of a run that have the same name and shape.
+    """Copy the numbers of a run with the same names and shapes into a fresh network.
 
-    Latents that come from the full-precision model (`train-float`) or are signs are scaled, layer by layer,
-    to a mean size of `SIZE`. What the run lacks stays as it is, but for latents: all of them must be there.
+    Latents that come from the full-precision model (`train-float`), or that are signs, are scaled layer by
+    layer to a mean size of `SIZE`. Numbers that the run lacks are left unchanged, but all latents must be
+    present.
 
     Args:
         network: of any method; changed in place.
-        folder: the run's, with its checkpoint; without one, its weights and card, as in sw/shipped.
+        folder: the folder of the run with its checkpoint; without one, with weights and card, as in
+            sw/shipped.
 
     Returns:
-        Which run it is, for the record: network, method, epochs and a hash of the numbers.
+        The description of the run for the record: network, method, epochs and a hash of the numbers.
 
     Raises:
-        UserError: no checkpoint, or one of another network.
+        UserError: there is no checkpoint, or it is of another network.
     """
     saved, sized = _start(folder)
     numbers, settings = saved["network"], saved["settings"]
@@ -75,8 +77,9 @@ def warm_start(network: nn.Module, folder) -> str:
     for name in sorted(latents):
         if name not in numbers or numbers[name].shape != own[name].shape:
             raise UserError(
-                f"INIT: {folder} is a run of {settings['net']} by {settings['method']}, and {name} of this "
-                "network is not in it in this size; give a run of the same network and structure."
+                f"INIT: {folder} is a run of {settings['net']} with method {settings['method']}, but {name} "
+                "of this network is missing there or has another size; give a run of the same network and "
+                "structure."
             )
     for name, tensor in own.items():
         found = numbers.get(name)

@@ -1,14 +1,13 @@
-"""Trained networks as files: one bit per weight, few integers beside them, and a card that says what they are
-worth.
+"""Trained networks as files: one bit per binary weight, integers for other numbers, and a card with the
+accuracy.
 
-A folder holds
-    weights.safetensors  for each binary layer `<layer>.weight.bits` (uint8, bit i of the row-major weights is
-    bit i % 8 of
-                         byte i // 8, 1 for +1); each other number of the network as an integer under its own
-                         name, times 2^-`<name>.fraction` where that is there; one integer stands for a tensor
-                         of equal ones
-    card.json            data, recipe, seed, accuracy per set, versions, hash of the weights; README.md says
-    it in words
+A folder contains
+    weights.safetensors  for each binary layer `<layer>.weight.bits` (uint8; bit i of the row-major weights is
+                         bit i % 8 of byte i // 8, 1 for +1). Every other number is an integer under its own
+                         name, times 2^-`<name>.fraction` if that exists. One integer stands for a tensor of
+                         equal values.
+    card.json            data, recipe, seed, accuracy per set, versions, hash of the weights; README.md has
+                         the same in words
 """
 
 import hashlib
@@ -36,10 +35,10 @@ CARD = {"net": str, "method": str, "hyper": dict, "accuracy": list}  # what `zoo
 
 
 def packed_weights(network: nn.Module) -> dict[str, np.ndarray]:
-    """The tensors of a network with folded thresholds, as the file holds them.
+    """Return the tensors of a network with folded thresholds in the form of the file.
 
     Raises:
-        UserError: a number lies on no binary grid that an int32 holds; it would be lost.
+        UserError: a number is not on a binary grid that an int32 holds; it would be lost.
     """
     tensors, binary_weights = {}, {f"{name}.weight" for name in binary.latents(network)}
     for name, tensor in _numbers(network).items():
@@ -63,7 +62,9 @@ def _numbers(network: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def _integers(name: str, values: np.ndarray) -> tuple[np.ndarray, int]:
-    """Integers of the smallest type, and the fraction bits with which they are the values."""
+    """Return integers of the smallest type, and the number of fraction bits with which they are the
+    values.
+    """
     flat = values.ravel()
     flat = flat[:1] if flat.size and (flat == flat[0]).all() else flat
     for fraction in range(FRACTION + 1):
@@ -80,30 +81,30 @@ def _integers(name: str, values: np.ndarray) -> tuple[np.ndarray, int]:
 
 @torch.no_grad()
 def unpack(network: nn.Module, tensors: dict[str, np.ndarray], where: str) -> nn.Module:
-    """Fill a network of the right structure, in Brevitas layers, with packed tensors; returns it in
-    evaluation mode.
+    """Fill a network of the right structure, in Brevitas layers, with packed tensors; return it in evaluation
+    mode.
 
     Raises:
-        UserError: a tensor is absent, left over, of another size than the network's or not packed.
+        UserError: a tensor is missing, unexpected, of another size than the network's, or not packed.
     """
     left = dict(tensors)
 
     def take(key: str, *sizes: int) -> np.ndarray:
         tensor = left.pop(key, None)
         if tensor is None or tensor.size not in sizes:
-            found = "absent" if tensor is None else f"{tensor.size} long"
+            found = "missing" if tensor is None else f"{tensor.size} values long"
             raise UserError(
-                f"{where}: {key} is {found}, the network needs {sizes[-1]} values; train it again."
+                f"{where}: {key} is {found}, but the network needs {sizes[-1]} values; train it again."
             )
         packed, fraction = key.endswith((".bits", ".fraction")), key.endswith(".fraction")
         if tensor.dtype.kind not in "iu" or (packed and tensor.dtype != np.uint8):
             raise UserError(
-                f"{where}: {key} holds {tensor.dtype} numbers, and weights are packed as "
-                f"{'uint8' if packed else 'whole numbers'}; train it again."
+                f"{where}: {key} has the type {tensor.dtype}, but weights are packed as "
+                f"{'uint8' if packed else 'integers'}; train it again."
             )
         if fraction and tensor.max() > FRACTION:
             raise UserError(
-                f"{where}: {key} is {tensor.max()}, and a number has {FRACTION} fraction bits at most; train "
+                f"{where}: {key} is {tensor.max()}, but a number has at most {FRACTION} fraction bits; train "
                 "it again."
             )
         return tensor
@@ -120,7 +121,7 @@ def unpack(network: nn.Module, tensors: dict[str, np.ndarray], where: str) -> nn
             tensor.copy_(torch.from_numpy(np.broadcast_to(values, size).reshape(tensor.shape).copy()))
     if left:
         raise UserError(
-            f"{where}: holds {', '.join(sorted(left))}, which the network does not have; train it again."
+            f"{where}: contains {', '.join(sorted(left))}, which the network does not have; train it again."
         )
     for module in network.modules():
         if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
@@ -131,13 +132,13 @@ def unpack(network: nn.Module, tensors: dict[str, np.ndarray], where: str) -> nn
 def ship(
     out_dir: Path, network: nn.Module, rows: list[dict], record: dict, tag: str = "image-classification"
 ) -> dict:
-    """Write weights, card.json and README.md; returns the card.
+    """Write weights, card.json and README.md; return the card.
 
     Args:
         network: with folded thresholds.
-        rows: per set `set` and the task's figures, see `xnorforge.core.accuracy`, of this very network.
-        record: what else the card says, see `docs/training.md`.
-        tag: the kind of task in the words of Hugging Face's model cards.
+        rows: per set, `set` and the task's figures of this network, see `xnorforge.core.accuracy`.
+        record: further content of the card: data, recipe, seed, command (docs/guide/training.md).
+        tag: kind of the task as named in Hugging Face's model cards.
     """
     card = save_weights(out_dir, network, record | {"accuracy": rows})
     write_readme(out_dir, card, tag)
@@ -145,17 +146,17 @@ def ship(
 
 
 def write_readme(out_dir: Path, card: dict, tag: str) -> None:
-    """Write README.md, which says a card in words; the arguments are those of `ship`."""
+    """Write README.md, the card in words; the arguments are those of `ship`."""
     with artifacts.whole(out_dir / "README.md") as aside:
         aside.write_text(_readme(card, tag))
 
 
 def save_weights(out_dir: Path, network: nn.Module, record: dict) -> dict:
-    """Write weights and card.json, which is all that `zoo.load` needs; returns the card.
+    """Write weights and card.json, which is all that `zoo.load` needs; return the card.
 
     Args:
         network: with folded thresholds.
-        record: `net`, `method`, `hyper`, `accuracy`, and what else the card says.
+        record: `net`, `method`, `hyper`, `accuracy`, and further content of the card.
     """
     content = save_tensors(packed_weights(network))
     bits = sum(latent.numel() for latent in binary.latents(network).values())
@@ -174,43 +175,45 @@ def save_weights(out_dir: Path, network: nn.Module, record: dict) -> dict:
 
 
 def read_weights(folder) -> tuple[dict, dict[str, np.ndarray]]:
-    """The card of a folder and its tensors.
+    """Return the card of a folder and its tensors.
 
     Args:
-        folder: a path or `importlib.resources` folder that `ship` wrote.
+        folder: a path, or a folder of `importlib.resources`, that `ship` wrote.
 
     Raises:
-        UserError: a file is absent or cut off, or the weights are not those of the card.
+        UserError: a file is missing or truncated, or the weights are not those of the card.
     """
     try:
         for name in ("card.json", FILE):
             if (folder / name).exists() and not (folder / name).is_file():
-                raise ValueError(f"{name} is no regular file")
+                raise ValueError(f"{name} is not a regular file")
             if (folder / name).is_file() and os.path.getsize(str(folder / name)) > most("FILE_MB") << 20:
                 raise ValueError(f"{name} has more than {most('FILE_MB'):,} MB")
         card, content = json.loads((folder / "card.json").read_text()), (folder / FILE).read_bytes()
         wanted = card["weights"]["sha256"]
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{folder}: no weights can be read ({error}); train the network again.") from error
+        raise UserError(
+            f"{folder}: the weights cannot be read ({error}); train the network again."
+        ) from error
     except (KeyError, TypeError) as error:
         raise UserError(
-            f"{folder}: its card.json is none that training writes, it has no weights.sha256; train the "
+            f"{folder}/card.json: weights.sha256 is missing, so training did not write this file; train the "
             "network again."
         ) from error
     if wrong := [key for key, kind in CARD.items() if not isinstance(card.get(key), kind)]:
         raise UserError(
-            f"{folder}: its card.json is none that training writes, {wrong[0]} is "
-            f"{card.get(wrong[0])!r}; train the network again."
+            f"{folder}/card.json: {wrong[0]} is {card.get(wrong[0])!r}, so training did not write this file; "
+            "train the network again."
         )
     found = hashlib.sha256(content).hexdigest()
     if found != wanted:
         raise UserError(
-            f"{folder}/{FILE}: SHA-256 is {found}, the card says {wanted}; restore both or train again."
+            f"{folder}/{FILE}: SHA-256 is {found}, but card.json has {wanted}; restore both or train again."
         )
     try:
         return card, load_tensors(content)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:  # the last three: an unknown type
-        raise UserError(f"{folder}/{FILE}: no safetensors file ({error}); train again.") from error
+        raise UserError(f"{folder}/{FILE}: is not a safetensors file ({error}); train again.") from error
 
 
 def _readme(card: dict, tag: str) -> str:
@@ -218,17 +221,17 @@ def _readme(card: dict, tag: str) -> str:
     rows = "\n".join(f"| {row['set']} | {accuracy.row_text(row)} |" for row in card["accuracy"])
     seeds = _over_seeds(card)
     ranges = any("intervals" in row for row in card["accuracy"])
-    of = (
-        " In brackets: 5 % to 95 % of 1,000 draws of as many images, which says nothing about other "
-        "trainings." * ranges
+    brackets = (
+        " Brackets contain 5 % to 95 % of 1,000 bootstrap samples of the images; they say nothing about "
+        "other trainings." * ranges
     )
     phases = ", ".join(f"{key} {value}" for key, value in recipe.items())
-    hyper = ", ".join(f"{key} {value}" for key, value in card["hyper"].items()) or "none of its own"
+    hyper = ", ".join(f"{key} {value}" for key, value in card["hyper"].items()) or "none"
     arithmetic = f"; {card['arithmetic']}" if "arithmetic" in card else ""
     kinds = (
         f"{file['binary_weights']:,} binary weights, one bit each,"
         if file["binary_weights"]
-        else "Weights that are small integers, none of them ±1 alone,"
+        else "Small integers as weights, in no layer binary,"
     )
     return f"""---
 license: apache-2.0
@@ -244,12 +247,12 @@ tags: [binary-neural-network, fpga]
 |---|---|
 {rows}
 
-The figures are those of the network in this folder: batch norms folded into thresholds, float32. \
-{"The run of" if seeds else "One run,"} seed {card["seed"]}.{of}
-No choice was made by any of these images.
+The accuracy is that of the network in this folder, in float32 and with batch norms folded into thresholds. \
+It is from {"the" if seeds else "one"} run with seed {card["seed"]}.{brackets}
+These images were not used for any choice.
 
-{seeds}- trained on: {data["trained_on"]}; {data["varied"]}
-- to watch the training: {data["held_out"]} ({card["held_out_accuracy"]:.2%})
+{seeds}- training images: {data["trained_on"]}; {data["varied"]}
+- monitored during training: {data["held_out"]} ({card["held_out_accuracy"]:.2%})
 - recipe: {phases}; threads {card["threads"]}{arithmetic}
 - hyper-parameters: {hyper}
 - command: `{card["command"]}`
@@ -258,12 +261,12 @@ No choice was made by any of these images.
 
 
 def _over_seeds(card: dict) -> str:
-    """Per set of images the mean over all runs of the card, and their sample standard deviation."""
+    """Return, per set of images, the mean over all runs of the card and the sample standard deviation."""
     runs, found = card.get("seeds", []), []
     for place, row in enumerate(card["accuracy"] if runs else []):
         name, _ = accuracy.main(row)
         values = [accuracy.main(run["accuracy"][place])[1] for run in runs]
         found.append(f"{name} {accuracy.spread(values)} of {row['set']}")
     seeds = ", ".join(str(run["seed"]) for run in runs)
-    line = f"- {len(runs)} runs that differ in the seed alone ({seeds}), mean ± sample standard deviation: "
+    line = f"- {len(runs)} runs that differ only in the seed ({seeds}), mean ± sample standard deviation: "
     return line + "; ".join(found) + "\n" if found else ""

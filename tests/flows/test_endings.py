@@ -23,6 +23,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from graphs import Graph
 from pipeline import proven
 
+from ..refusals import says
+
 IMAGES = 3
 CLASSES = 4
 SHAPE = (3, 8, 8)
@@ -148,7 +150,7 @@ REFUSED = {  # name: network, shape of its scores, the cure in the message, the 
     "softmax over the columns": (
         lambda: head().node("Softmax", axis=3),
         MAP,
-        "it works along axis 3 of [1, 4, 4, 4], not along the classes; use axis 1",
+        "axis 3 of [1, 4, 4, 4] … axis 1",
         "map",
     ),
     "smallest": (
@@ -160,20 +162,20 @@ REFUSED = {  # name: network, shape of its scores, the cure in the message, the 
     "softmax inside": (
         lambda: weighted(dense().node("Softmax"), CLASSES),
         (CLASSES,),
-        "use it behind the last layer",
+        "Softmax … last layer",
         "two dense layers",
     ),
     "transposed map": (
         lambda: head().node("Transpose", perm=[0, 2, 3, 1]),
         (4, 4, CLASSES),
-        "leave the Transpose out at the end",
+        "channels-last … Transpose",
         "map",
     ),
-    "flattened map": (lambda: head().node("Flatten"), (64,), "end it in the image", "map"),
+    "flattened map": (lambda: head().node("Flatten"), (64,), "flattened … image", "map"),
     "mean of the flattened map": (
         lambda: head().node("Flatten").node("ReduceMean", axes=[1]),
         (1,),
-        "use GlobalAveragePool in front of the flattening",
+        "GlobalAveragePool",
         "average, flatten",
     ),
     "largest of each channel": (
@@ -182,7 +184,7 @@ REFUSED = {  # name: network, shape of its scores, the cure in the message, the 
         "use GlobalMaxPool",
         "maximum of all pixels",
     ),
-    "no layer": (lambda: Graph(SHAPE).node("Identity"), SHAPE, "give it a layer", "dense"),
+    "no layer": (lambda: Graph(SHAPE).node("Identity"), SHAPE, "no operator … layer", "dense"),
 }
 
 
@@ -255,7 +257,7 @@ def test_scores_that_are_not_the_function_of_ours_are_a_mismatch(tmp_path):
     _, images = exported(tmp_path, lambda: dense().node("Softmax"), (CLASSES,))
     scores = np.full((IMAGES, CLASSES), 1 / CLASSES, np.float32)
     np.savez(tmp_path / "golden.npz", images=images, labels=np.zeros(IMAGES, int), scores=scores)
-    with pytest.raises(MismatchError, match=r"scores in golden.npz are not softmax of ours"):
+    with pytest.raises(MismatchError, match=r"golden\.npz .* softmax"):
         lowered(tmp_path)
 
 
@@ -265,7 +267,7 @@ def test_an_ending_that_cannot_be_built_is_refused_by_lower_with_a_cure(tmp_path
     exported(tmp_path, make, shape)
     with pytest.raises(UserError) as refusal:
         lowered(tmp_path)
-    assert cure in str(refusal.value) and str(refusal.value).endswith(".")
+    says(refusal, cure)
     assert cured in BUILT  # the test above builds it
     assert not (tmp_path / "lowered.onnx").exists()
 

@@ -1,7 +1,7 @@
 """What plain hls4ml 1.3.0 makes of binary networks, one minimal network per fault; a test that fails says it
 is mended.
 
-Ours go around these faults (docs/backends.md); where one is gone, so can be what goes around it.
+Ours go around these faults (docs/guide/backends.md); where one is gone, so can be what goes around it.
 """
 
 import sys

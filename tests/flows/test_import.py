@@ -16,6 +16,8 @@ from xnorforge.flows.lower import lower
 sys.path.insert(0, str(Path(__file__).parent))
 from graphs import QONNX, Graph
 
+from ..refusals import says
+
 
 def stranger(rng):
     """A small dense network as the QONNX model zoo writes them.
@@ -87,7 +89,7 @@ def test_a_network_of_the_model_zoo_is_imported_and_lowered(tmp_path):
     assert (record["net"], record["method"]) == ("zoo", "imported")
     assert record["input"] == {
         "lo": 0, "hi": 255, "scale": 1 / 255, "offset": 0.0, "format": "uint8", "bits": 8, "signed": False,
-        "because": "the constants of Mul and Sub at the input are made for 0 .. 1", "rounding": None,
+        "because": "the constants of Mul and Sub at the input fit a range of 0 .. 1", "rounding": None,
     }  # fmt: skip
     golden = np.load(tmp_path / "out/golden.npz")
     right = int((golden["scores"].argmax(1) == labels)[10:].sum())
@@ -195,10 +197,7 @@ def binary(seed=0, **attributes):
 def test_refused_a_file_that_is_missing(tmp_path):
     with pytest.raises(UserError) as raised:
         import_model("no/such.onnx", images(), [-1] * 60, tmp_path)
-    assert (
-        str(raised.value)
-        == "no/such.onnx: no such file; give the path of a QONNX model, MODEL=folder/net.onnx."
-    )
+    says(raised, "no/such.onnx: … QONNX … folder/net.onnx")
 
 
 @pytest.mark.parametrize("kept", [0.3, 0.9, 0.999])
@@ -207,18 +206,14 @@ def test_refused_a_file_that_is_cut_short(tmp_path, kept):
     (tmp_path / "cut.onnx").write_bytes(whole[: int(len(whole) * kept)])
     with pytest.raises(UserError) as raised:
         import_model(tmp_path / "cut.onnx", images(), [-1] * 60, tmp_path / "out")
-    assert str(raised.value) == (
-        f"{tmp_path}/cut.onnx: not an ONNX model, or cut short; export it again with brevitas export_qonnx."
-    )
+    says(raised, f"{tmp_path}/cut.onnx: … ONNX model … brevitas export_qonnx")
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"a text, not a network\n" * 9])
 def test_refused_a_file_that_is_no_network(tmp_path, content):
     (tmp_path / "no.onnx").write_bytes(content)
-    with pytest.raises(
-        UserError, match=r"(not an ONNX model, or cut short|an ONNX model without nodes); export it again"
-    ):
+    with pytest.raises(UserError, match=r"no\.onnx: .*ONNX model.*; export it again"):
         import_model(tmp_path / "no.onnx", images(), [-1] * 60, tmp_path / "out")
 
 
@@ -226,10 +221,8 @@ def test_refused_a_dynamic_shape(tmp_path):
     def vary(proto):
         proto.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "height"
 
-    assert refusal(tmp_path, binary(), (5, 4, 4), change=vary) == (
-        "net.onnx: input x has a dynamic shape [1, 4, height, 6]; export it with a fixed one, only the "
-        "first dimension (batch) may vary."
-    )
+    text = refusal(tmp_path, binary(), (5, 4, 4), change=vary)
+    says(text, "net.onnx: … input x … [1, 4, height, 6] … fixed … batch")
 
 
 def test_a_dynamic_batch_is_no_hindrance(tmp_path):
@@ -244,10 +237,8 @@ def test_a_dynamic_batch_is_no_hindrance(tmp_path):
 
 
 def test_refused_images_of_another_shape(tmp_path):
-    assert refusal(tmp_path, binary(), (5, 4, 4), shape=(1, 28, 28)) == (
-        "net.onnx: the network takes 4x6x6 numbers and the images are 1x28x28; give images of the network's "
-        "own shape."
-    )
+    text = refusal(tmp_path, binary(), (5, 4, 4), shape=(1, 28, 28))
+    says(text, "net.onnx: … 4x6x6 … 1x28x28 … shape")
 
 
 def test_refused_weights_that_are_not_numbers(tmp_path):
@@ -258,9 +249,8 @@ def test_refused_weights_that_are_not_numbers(tmp_path):
         values[2, 1, 0, 1] = np.nan
         weights.CopyFrom(numpy_helper.from_array(values, name))
 
-    assert refusal(tmp_path, binary().sign(), (5, 4, 4), change=spoil) == (
-        "Conv_0 (Conv): constant Conv_0_param0 is nan at [2, 1, 0, 1]; train and export the network again."
-    )
+    text = refusal(tmp_path, binary().sign(), (5, 4, 4), change=spoil)
+    says(text, "Conv_0 (Conv): … Conv_0_param0 … nan at [2, 1, 0, 1] … train")
 
 
 def test_refused_binary_weights_that_are_not_plus_or_minus_one(tmp_path):
@@ -274,10 +264,8 @@ def test_refused_binary_weights_that_are_not_plus_or_minus_one(tmp_path):
         kind.quant_parameter_tensor_names.add(key="finn_datatype", value="BIPOLAR")
         proto.graph.quantization_annotation.append(kind)
 
-    assert refusal(tmp_path, binary().sign(), (5, 4, 4), change=spoil) == (
-        "Conv_0 (Conv): 2 of 180 binary weights of Conv_0_param0 are not -1 or 1, the first is 0.5; "
-        "binarise the weights before export."
-    )
+    text = refusal(tmp_path, binary().sign(), (5, 4, 4), change=spoil)
+    says(text, "Conv_0 (Conv): … 2 of 180 … Conv_0_param0 … -1 or 1 … 0.5 … binarise")
 
 
 def test_zeros_around_bits_are_lowered_exactly(tmp_path):
@@ -292,124 +280,106 @@ def test_zeros_around_bits_are_lowered_exactly(tmp_path):
 def test_refused_a_float_operator_is_named_with_the_nearest_form(tmp_path):
     graph = binary().sign().node("Flatten")
     graph.node("MatMul", graph.weights(80, 3)).node("Abs")
-    assert refusal(tmp_path, graph, (3,)) == (
-        "Abs_0 (Abs): a float operator is left over that no integer operator equals; it falls and rises, "
-        "which no thresholds follow; use Relu, or Clip, and a quantiser."
-    )
+    says(refusal(tmp_path, graph, (3,)), "Abs_0 (Abs): … Relu, or Clip, and a quantiser")
 
 
 def test_refused_an_operator_of_an_unknown_domain(tmp_path):
     text = refusal(tmp_path, binary().node("Warp", domain="some.vendor").sign(), (5, 4, 4))
-    assert text.startswith(
-        "net.onnx: no operator Warp of domain some.vendor is known; use Add, AveragePool, "
-    )
+    says(text, "net.onnx: … Warp … some.vendor … Add, AveragePool, ")
 
 
 def test_refused_an_operator_nobody_thought_of(tmp_path):
     text = refusal(tmp_path, binary().node("Cos").sign(), (5, 4, 4))
-    assert text.startswith(
-        "Cos_0 (Cos): a float operator is left over that no integer operator equals; drop it behind "
-        "the last layer, or write it with Add, AveragePool, BatchNormalization, BipolarQuant, "
-    )
+    says(text, "Cos_0 (Cos): … Add, AveragePool, BatchNormalization, BipolarQuant, ")
 
 
 REFUSED = {
     "float convolution": (
         lambda g: g.real("Conv", g.rng.normal(size=(5, 4, 3, 3))),
-        ("Conv_0 (Conv): its weights Conv_0_param0 are floating-point numbers; quantise them "
-            "(brevitas.nn.QuantConv2d, QuantLinear; 1 bit for an XNOR unit)."),
+        "Conv_0 (Conv): … Conv_0_param0 … brevitas.nn.QuantConv2d",
     ),
     "product of activations": (
         lambda g: g.node("Mul", inputs=["x", g.sign().at]),
-        "Mul_0 (Mul): a product of two activations has no integer operator; use a constant factor.",
+        "Mul_0 (Mul): … two activations … constant factor",
     ),
     "constant over an activation": (
         lambda g: g.node("Div", inputs=[constant(g, "one", 1.0), g.at]),
-        "Div_0 (Div): a constant divided by an activation is not affine; use a constant factor.",
+        "Div_0 (Div): … divided by an activation … constant factor",
     ),
     "constant first": (
         lambda g: g.node("Flatten").node("MatMul", inputs=[constant(g, "w", np.ones((1, 1))), g.at]),
-        "MatMul_0 (MatMul): input 0 is a constant; let the activation come first and the constant second.",
+        "MatMul_0 (MatMul): … input 0 … first",
     ),
     "negative variance": (
         lambda g: g.real("BatchNormalization", *[np.ones(4)] * 3, np.array([1.0, -2.0, 1.0, 1.0])).sign(),
-        ("BatchNormalization_0 (BatchNormalization): its variance is negative or its constants overflow; "
-            "train and export the network again."),
+        "BatchNormalization_0 (BatchNormalization): … variance … train",
     ),
     "scale of zero": (
         lambda g: g.quant(0.0, 4).sign(),
-        "Quant_0 (Quant): its scale is 0; use a positive scale.",
+        "Quant_0 (Quant): … scale is 0 … positive",
     ),
     "negative slope": (
         lambda g: g.real("PRelu", -0.25).sign(),
-        "PRelu_0 (PRelu): a negative slope is not monotone; keep the slopes of PReLU at zero or above.",
+        "PRelu_0 (PRelu): … negative slope … zero",
     ),
     "constant that varies over the image": (
         lambda g: g.real("Add", g.rng.normal(size=(1, 6, 6))).sign(),
-        "Add_0 (Add): its constant varies over the image; use one number per channel.",
+        "Add_0 (Add): … varies over the image … per channel",
     ),
     "channels of unrelated scales": (
         lambda g: g.real("Mul", np.reshape([1.0, 0.3, 1e-20, 1.1], (4, 1, 1))).node("Conv",
         g.weights(5, 4, 3, 3)),
-        "Conv_0 (Conv): its input channels have different scales; put a quantiser of one scale in front of "
-        "it.",
+        "Conv_0 (Conv): … different scales … quantiser",
     ),
     "average beyond its border": (
         lambda g: g.node(
             "AveragePool", kernel_shape=[4, 4], strides=[4, 4], ceil_mode=1, count_include_pad=1
         ),
-        ("AveragePool_0 (AveragePool): windows reach beyond its border, and runtimes divide them by "
-            "different numbers; use ceil_mode=False, or count_include_pad=0."),
+        "AveragePool_0 (AveragePool): … ceil_mode=False … count_include_pad=0",
     ),
     "pool beyond the border": (
         lambda g: g.sign().node("MaxPool", kernel_shape=[1, 1], strides=[3, 3], ceil_mode=1),
-        "MaxPool_0 (MaxPool): a window of it has nothing but border; use smaller pads, or ceil_mode=False.",
+        "MaxPool_0 (MaxPool): … border … ceil_mode=False",
     ),
     "transposed activation": (
         lambda g: g.sign().node("Transpose", perm=[0, 2, 1, 3]).node("Conv", g.weights(5, 6, 3, 3)),
-        ("Conv_0 (Conv): its input has its elements in an order that no operator brings them to; choose "
-            "channels, rows and columns at a regular distance, as Slice and Split do, or make blocks "
-            "of pixels of channels, as DepthToSpace does."),
+        "Conv_0 (Conv): … Slice and Split … DepthToSpace",
     ),
     "linear resize": (
         lambda g: g.sign().node("Resize", None, np.float32([1, 1, 2, 2]), mode="linear"),
-        ("Resize_0 (Resize): it does more than repeat pixels; use a nearest resize by whole factors, "
-            "coordinates asymmetric and rounded down, as torch exports it."),
+        "Resize_0 (Resize): … nearest … asymmetric",
     ),
     "thresholds that do not rise": (
         lambda g: g.node("MultiThreshold", np.float32([[9, 5]] * 4), domain=QONNX, out_dtype="UINT2"),
-        "MultiThreshold_0 (MultiThreshold): its thresholds do not rise; sort the thresholds of every "
-        "channel.",
+        "MultiThreshold_0 (MultiThreshold): … thresholds … sort",
     ),
     "smooth function at the end": (
         lambda g: g.sign().node("Conv", g.weights(5, 4, 3, 3)).node("Elu"),
-        "Elu_0 (Elu): Elu gives real numbers, and no quantiser follows it; put one behind it, or drop it.",
+        "Elu_0 (Elu): … quantiser",
     ),
     "clip with its ends exchanged": (
         lambda g: g.real("Clip", 3.0, 2.0).sign(),
-        "Clip_0 (Clip): its ends 3 and 2 are the wrong way round; give the smaller one first.",
+        "Clip_0 (Clip): … 3 … 2",
     ),
     "infinity times zero": (
         lambda g: g.real("Mul", 1e37).real("Mul", 90.0).real("Mul", 0.0).sign(),
-        ("BipolarQuant_0 (BipolarQuant): float32 overflows in front of it; train and export the network "
-            "again."),
+        "BipolarQuant_0 (BipolarQuant): … float32 overflows … train",
     ),
     "half a bit": (
         lambda g: g.quant(1.0, 3.5).sign(),
-        "Quant_0 (Quant): its width is 3.5 bits; use a whole number of bits.",
+        "Quant_0 (Quant): … 3.5 bits … whole number",
     ),
     "weights with half a zero point": (
         lambda g: g.node("Conv", inputs=["x", half(g)]),
-        "Quant_0 (Quant): its zero-point is 0.5; use a whole one for weights.",
+        "Quant_0 (Quant): … 0.5 … whole",
     ),
     "unknown rounding": (
         lambda g: g.quant(1.0, 4, mode="STOCHASTIC").sign(),
-        ("Quant_0 (Quant): rounding mode STOCHASTIC has no rule; use one of ROUND, CEIL, FLOOR, UP, DOWN, "
-            "HALF_UP, HALF_DOWN."),
+        "Quant_0 (Quant): … STOCHASTIC … ROUND, CEIL, FLOOR, UP, DOWN, HALF_UP, HALF_DOWN",
     ),
     "flattened image at the end": (
         lambda g: g.sign().node("Conv", g.weights(5, 4, 3, 3)).node("Flatten", axis=1),
-        "lower: the network ends in a flattened image; end it in the image, or in a vector of scores.",
+        "lower: … flattened image … vector of scores",
     ),
 }  # fmt: skip
 
@@ -445,4 +415,4 @@ def test_refused_with_node_reason_and_what_works(tmp_path, case):
     size |= {"weights with half a zero point": (5, 4, 4)}
     size |= {"constant first": (144,)}
     size |= {"pool beyond the border": (4, 2, 2)}
-    assert refusal(tmp_path, graph, size.get(case, (4, 6, 6))) == text
+    says(refusal(tmp_path, graph, size.get(case, (4, 6, 6))), text)

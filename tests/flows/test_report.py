@@ -20,19 +20,34 @@ from xnorforge.core.artifacts import check, digest, netlist_digest, read_json, w
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows import report
 from xnorforge.flows.bind import OPS
-from xnorforge.flows.fold import folded_graph
-from xnorforge.flows.report import border, brief, collect, operators, pages, provenance, sections, svg, vivado
+from xnorforge.flows.fold import fold, folded_graph
+from xnorforge.flows.report import (
+    border,
+    brief,
+    collect,
+    operators,
+    pages,
+    provenance,
+    sections,
+    twice,
+    vivado,
+)
+from xnorforge.history import entries
 from xnorforge.hw import boards
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.graph import in_a_row
+from xnorforge.pipeline.record import Places
+from xnorforge.pipeline.request import Request
+from xnorforge.plot import svg
 from xnorforge.sim.cycles import record as cycle_record
 from xnorforge.studies.explain import explain
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parent))
+from conftest import small
 from hostile_files import ODD_NAMES
 
 BOARD = boards.load("pynq-z2")
-DOC = Path(__file__).parents[2] / "docs/report.md"
 
 
 def chain():
@@ -195,10 +210,9 @@ def test_an_input_that_is_no_pixel_is_described():
     port = {"bytes": 2, "shape": [16], "bits": 12, "signed": True, "lanes": 1, "beats": 16}
     lost = {"max_error": 0.00123, "cut": 2, "numbers": 320, "classes": 20, "classes_differ": 1}
     given = border.entry(port, {"scale": 0.5, "offset": -1.0, "rounding": lost})
-    assert pages.input_meaning(given) == (
-        f"{border.ORDER}; the network's input is 0.5 × element − 1; on the images that moves a number by "
-        "0.00123 at most (2 of 320 are cut at an end) and the class of 1 of 20"
-    )
+    words = pages.input_meaning(given)
+    assert words.startswith(f"{border.ORDER}; the network's input is 0.5 × element − 1; ")
+    assert "0.00123" in words and "2 of 320" in words and "class of 1 of 20" in words
 
 
 def test_input_and_output_are_described_in_the_report(built):
@@ -483,12 +497,12 @@ def test_what_the_given_network_leaves_open_stands_in_every_form(tmp_path):
         "Accuracy is at chance: 25.00 % of 20 images.",
         "Are the labels right?",
         "Nothing in the graph says it.",
-        "host computes softmax where it wants its numbers; compared with",
+        "host applies softmax",
         "4 activations of 1,234 on 4 images",
         "(join0_threshold 3, join1_threshold 1)",
         "On 2 of 20 images float32 gives several classes the same largest score",
-        "On 1 of 20 images the exact scores name another class than float32 does",
-        "(images by number: 13)",
+        "On 1 of 20 images the exact scores select another class",
+        "numbers: 13)",
         "did not run 8 of 13 nodes, whose numbers have more than 24 bits: join0, join1, join2, join3, join4, "
         "join5 and 2 more.",
         "Classes as in the network: 100.00 % with exact sums, 95.00 % with rounded ones; top-1 on the labels "
@@ -515,7 +529,7 @@ def test_a_build_without_finn_says_so(tmp_path):
     assert report.write(acc)["reference"]["finn_installed"] is False
     for kind in ("html", "md"):
         text = (acc / f"report.{kind}").read_text()
-        assert "is not installed: it ran none of the 13 nodes" in text and "more than 24 bits" not in text
+        assert "ran 0 of 13 nodes" in text and "xnorforge[finn]" in text and "more than 24 bits" not in text
 
 
 def test_a_network_that_leaves_nothing_open_has_no_such_section(built):
@@ -741,7 +755,7 @@ def test_an_interval_may_miss_its_bound_by_a_twentieth_or_four_cycles(interval, 
 def test_a_single_image_has_no_interval(tmp_path):
     given = records()
     given["sim"]["interval"] = None
-    with pytest.raises(MismatchError, match="one image, and an interval lies between two"):
+    with pytest.raises(MismatchError, match=r"^report: sim .*one image.*IMAGES=2"):
         report.write(lay(tmp_path, given))
 
 
@@ -750,9 +764,7 @@ def test_a_stage_that_left_no_record_is_named(tmp_path, stage):
     given = records()
     del given[stage]
     acc = lay(tmp_path, given)
-    with pytest.raises(
-        MismatchError, match=rf"^report: {stage} left no .*json; run that stage \(`make {stage}`\)"
-    ):
+    with pytest.raises(MismatchError, match=rf"^report: .*json is missing.*`make {stage}`"):
         report.write(acc)
 
 
@@ -874,9 +886,7 @@ def test_example_pictures_are_in_the_page_itself(tmp_path):
     (acc / "examples/1.jpg").write_bytes(b"a picture")
     record = report.write(acc)
     assert record["examples"] == [{"picture": "street 7", "file": "examples/1.jpg", "true": None}]
-    assert (
-        'src="data:image/jpeg;base64,YSBwaWN0dXJl" alt="street 7, with' in (acc / "report.html").read_text()
-    )
+    assert 'src="data:image/jpeg;base64,YSBwaWN0dXJl" alt="street 7' in (acc / "report.html").read_text()
     assert "![street 7](examples/1.jpg)" in (acc / "report.md").read_text()
 
 
@@ -937,12 +947,6 @@ def test_a_bar_of_a_share_of_the_part_has_its_mark_at_80_percent():
     assert "mark" not in svg.percent_bar(0.5, 100, mark=False)
 
 
-def test_the_document_describes_every_key_of_the_schema():
-    schema = json.loads((Path(report.__file__).parent / "schema.json").read_text())
-    described = DOC.read_text()
-    assert [key for key in schema["properties"] if f"`{key}`" not in described] == []
-
-
 def test_two_equally_slow_layers_are_widened_together_in_the_last_row():
     first, other = chain()[1], plugins.load("hw.ops", "xnor_mvu").Op
     weights = {"weights": np.ones((8, 12), np.int64), "thresholds": np.zeros(12, np.int64)}
@@ -954,6 +958,78 @@ def test_two_equally_slow_layers_are_widened_together_in_the_last_row():
     assert together["interval"] < first.cycles()
 
 
+def at_half(net, interval):
+    """What the report says of half of an interval, and the folding itself."""
+    fold(net, "pynq-z2", net / "acc", interval=interval)
+    found = records() | {"fold": read_json(net / "acc/fold.json")}
+    bound = found["fold"]["interval_bound"]
+    return twice.twice_the_speed(net / "acc", found, BOARD, bound), bound, found
+
+
+def test_twice_the_speed_costs_what_a_build_for_half_the_interval_is_estimated_at(tmp_path):
+    net = small(3).save(tmp_path / "small")
+    row, bound, found = at_half(net, 2000)
+    assert row["interval"] == bound // 2 and row["fps"] == pytest.approx(1e8 / (bound // 2), rel=1e-4)
+    assert f"INTERVAL={bound // 2}" in row["command"] and row["fits"] and row["why"] is None
+    wanted = fold(net, "pynq-z2", net / "again", interval=bound // 2)["estimate"]
+    assert [row[name] for name in ("bram36", "dsp")] == [wanted[name] for name in ("bram36", "dsp")]
+    assert wanted["lut"] <= row["lut"] <= 1.05 * wanted["lut"]  # FIFOs may have become smaller
+    assert row["lut"] > found["fold"]["estimate"]["lut"]
+
+
+def test_where_twice_the_speed_has_no_estimate_the_report_says_why(tmp_path, built):
+    net = small(3).save(tmp_path / "small")
+    _, _, found = at_half(net, 2000)
+    row = twice.twice_the_speed(net / "acc", found, BOARD, 2)
+    assert row["interval"] == 1 and row["lut"] is row["fits"] is None and row["why"]
+    found["fold"]["backend"] = "auto"
+    assert "BACKEND=auto" in twice.twice_the_speed(net / "acc", found, BOARD, 2000)["why"]
+    acc, record = built
+    assert "lowered.onnx" in record["twice"]["why"]
+    for name in ("report.html", "report.md"):
+        assert record["twice"]["why"] in (acc / name).read_text()
+
+
+def history_line(number, **change):
+    figures = {"synth__lut__used": 700 - number, "synth__bram36__used": 1.5, "sim__interval__cycles": 24}
+    line = {"schema": entries.SCHEMA, "when": f"2026-01-{number:02}T10:00:00+00:00", "commit": f"c{number}"}
+    line |= {
+        "command": f"make build N={number}",
+        "verdict": "PASS",
+        "figures": figures,
+        "accuracy": {"value": 0.5},
+    }
+    like = {"network": "tiny", "method": "ste", "board": "pynq-z2", "backend": "rtl"}
+    return line | like | {"figures": figures} | change
+
+
+def test_the_last_ten_builds_of_this_accelerator_are_listed_and_no_others(tmp_path):
+    acc = lay(tmp_path, records())
+    lines = [history_line(number) for number in range(1, 13)] + [history_line(20, board="pynq-z1")]
+    (tmp_path / "out/history.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    record = report.write(acc)
+    *before, own = record["run"]["builds"]
+    assert [row["commit"] for row in before] == [f"c{number}" for number in range(4, 13)]
+    assert [row["lut"] for row in before] == [700 - number for number in range(4, 13)]
+    assert own["lut"] == record["resources"]["lut"] and own["interval"] == 24
+    text = (acc / "report.html").read_text()
+    section = text.partition('<section id="builds">')[2].partition("</section>")[0]
+    assert section.count('<tr data-copy="make build N=') == 9 and section.count("<svg") == 4
+    assert "<td>688</td>" in section and "pynq-z1" not in section
+    assert "| 2026-01-12 10:00 | c12 | PASS | 24 | 688 | 1.5 | 50.00 |" in (acc / "report.md").read_text()
+
+
+def test_a_first_build_has_no_list_of_builds(built):
+    acc, record = built
+    assert len(record["run"]["builds"]) == 1
+    assert 'id="builds"' not in (acc / "report.html").read_text()
+
+
+def test_a_line_of_the_history_is_nothing_that_a_report_is_made_anew_for():
+    asked = Request(net="mnist-tfc")
+    assert Places(asked).name(str(asked.net_dir.parent / entries.FILE.name)) is None
+
+
 MINE = """{#-
 The verdict once more.
 
@@ -962,7 +1038,7 @@ html: 15
 -#}
 {%- block html -%}
 <section id="mine">
-<p>{{ r.net }} says {{ r.verdict }}{{ tag("sim") }}</p>
+<p>{{ r.net }} shouts {{ r.verdict }}{{ tag("sim") }}</p>
 </section>
 {%- endblock %}
 {%- block css -%}
@@ -995,15 +1071,15 @@ def test_a_view_from_outside_stands_in_the_page_at_its_place(built, outside):
     assert (
         found[:3] == ["stages", "mine", "examples"] if record["examples"] else ["stages", "mine", "pipeline"]
     )
-    assert f'<p>{record["net"]} says {record["verdict"]} <span class="tag sim">sim</span></p>' in text
+    assert f'<p>{record["net"]} shouts {record["verdict"]} <span class="tag sim">sim</span></p>' in text
     assert ".mine { color: red; }" in text
-    assert "says" not in pages.page(record, acc, "design", "md")
+    assert "shouts" not in pages.page(record, acc, "design", "md")
 
 
 def test_a_view_that_does_not_say_where_it_stands_is_refused(built, outside):
     acc, record = built
     (outside / "mine.j2").write_text("{% block html %}here{% endblock %}")
-    with pytest.raises(UserError, match=r"mine\.j2: opens with no comment that gives form, and html or md"):
+    with pytest.raises(UserError, match=r"mine\.j2: .*comment must give form"):
         pages.page(record, acc, "design", "html")
 
 
@@ -1074,7 +1150,7 @@ def test_a_routed_clock_stands_beside_the_target_with_frames_per_second_and_path
     assert "conv3" not in page  # of another seed than the fastest
     assert "126.5 MHz reached" in page
     assert "| routed clock | 120 MHz |" in text and "SLICE_LUTX 321 of 53,200" in page
-    assert "  routed    120 MHz (routed, median of 3 seeds; least 110), 5,000,000 frames/s at it" in (
+    assert "  routed    120 MHz (routed, median of 3 seeds; least 110), 5,000,000 frames/s at this clock" in (
         brief.as_text(record).splitlines()
     )
     flat = json.loads((acc / "metrics.json").read_text())
@@ -1113,12 +1189,10 @@ def test_a_measurement_of_another_network_and_what_is_none_are_refused(tmp_path,
     write_json(acc / "measured.json", found if given else given)
     with pytest.raises(UserError) as refused:
         report.write(acc)
-    words = {
-        True: f"is of another network (hash {'0' * 16}) than this accelerator ({own}); remove it, or measure "
-        "with this build's overlay.",
-        False: "is no measurement; remove it, or copy the one that xnorforge_measure.py wrote.",
-    }["hash" in given]
-    assert str(refused.value) == f"report: {acc}/measured.json {words}"
+    said = str(refused.value)
+    assert said.startswith(f"report: {acc}/measured.json ") and "remove it" in said
+    for word in ("0" * 16, own) if "hash" in given else ("xnorforge_measure.py",):
+        assert word in said
 
 
 def test_a_bitstream_of_another_netlist_and_one_left_out_are_not_shown(tmp_path):
@@ -1128,7 +1202,7 @@ def test_a_bitstream_of_another_netlist_and_one_left_out_are_not_shown(tmp_path)
     write_json(acc / "bitstream.json", ROUTED)
     assert report.write(acc, routed=False)["routed"] is None
     (acc / "bitstream.json").unlink()
-    with pytest.raises(MismatchError, match=r"^report: bitstream left no "):
+    with pytest.raises(MismatchError, match=r"^report: .*bitstream\.json is missing"):
         report.write(acc, routed=True)
 
 
@@ -1138,7 +1212,7 @@ def test_the_placed_netlist_counts_where_it_is_the_one_that_was_simulated(tmp_pa
     (acc / "bitstream").mkdir()
     (acc / "bitstream/placed.v").write_text("module xf_board_top; endmodule\n")
     write_json(acc / "bitstream.json", {**ROUTED, "placed": "bitstream/placed.v"})
-    with pytest.raises(MismatchError, match=r"^report: placed left no "):
+    with pytest.raises(MismatchError, match=r"^report: .*placed\.json is missing"):
         collect.records(acc, routed=True)
     assert "placed" not in collect.records(acc)
     done = check("placed netlist = lowered", 2, 0, 22, "every output integer")
@@ -1166,3 +1240,9 @@ def test_an_operator_is_explained_in_five_lines(built):
         explain(acc, "dens0")
     with pytest.raises(UserError, match=r"explain: .* has no report with counted cells"):
         explain(acc.parent, "dense0")
+
+
+def test_every_key_of_the_schema_is_described():
+    """The reference page of file formats prints these descriptions."""
+    schema = json.loads((Path(report.__file__).parent / "schema.json").read_text())
+    assert [key for key, value in schema["properties"].items() if not value.get("description")] == []

@@ -31,6 +31,7 @@ from xnorforge.flows.report import (
     treemap,
 )
 from xnorforge.hw.graph import in_a_row
+from xnorforge.plot import svg
 from xnorforge.sw import zoo
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -225,8 +226,11 @@ def test_large_pictures_are_made_small_for_the_page(pages_of):
 
 
 def schemes() -> dict[str, dict[str, str]]:
-    """The colours of style.css in both schemes: {scheme: {name: #rrggbb}}."""
-    light, dark = re.findall(r":root \{(.*?)\n *\}", (files(report) / "style.css").read_text(), re.DOTALL)
+    """The colours of pages and charts in both schemes: {scheme: {name: #rrggbb}}."""
+    bodies = re.findall(
+        r":root \{(.*?)\n *\}", svg.style() + (files(report) / "style.css").read_text(), re.DOTALL
+    )
+    light, dark = ("".join(bodies[place::2]) for place in (0, 1))
     colours = [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", text)) for text in (light, dark)]
     return {"light": colours[0], "dark": colours[0] | colours[1]}
 

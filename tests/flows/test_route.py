@@ -16,12 +16,14 @@ from xnorforge.flows.route import joined, place_and_route
 from xnorforge.flows.route.shells import shell_of
 from xnorforge.hw import boards, routing
 from xnorforge.hw.families.xc7.route import ROUTER
-from xnorforge.pipeline import request, stages
+from xnorforge.pipeline import options, request, stages
 from xnorforge.studies.route_table import route_row
 
 sys.path.insert(0, str(Path(__file__).parent))
 import openxc7
-from test_synth import PARITY, RTL, TOP
+
+from ..refusals import says
+from .test_synth import PARITY, RTL, TOP
 
 BORDER = {side: {"bytes": 1, "beats": 3} for side in ("input", "output")}
 LOAD = boards.load
@@ -121,9 +123,7 @@ def test_the_dma_shell_of_a_zynq_board_is_routed_around_the_same_netlist(acc, tm
     record = place_and_route(acc, acc.parent, (1,))
     assert [check["mismatches"] for check in record["checks"]] == [0]
     assert record["checks"][0]["integers"] == 6
-    assert record["shell"] == (
-        "DMA: frames in memory by S_AXI_HP0, registers at 0x40000000 by M_AXI_GP0 (docs/shell.md)"
-    )
+    says(record["shell"], "DMA: … S_AXI_HP0 … 0x40000000 … M_AXI_GP0")
     own = int(digest(acc / "folded.onnx")[:16], 16)
     assert f"64'h{own:016x}" in (acc / "bitstream/xf_system.sv").read_text()
     names = {path.name for path in (acc / "bitstream").iterdir()}
@@ -163,9 +163,7 @@ def test_the_shell_without_a_dma_is_joined_to_the_same_netlist(acc):
     ps7 = next(cell["connections"] for cell in module["cells"].values() if cell["type"] == "PS7")
     assert len(ps7["MAXIGP0RDATA"]) == 32 and not any(name.startswith("SAXIHP0") for name in ps7)
     assert shell.instance == "u_system.u_top"
-    assert shell.about == (
-        "no DMA: frames word by word, registers at 0x40000000 by M_AXI_GP0 (docs/shell.md)"
-    )
+    says(shell.about, "no DMA: … 0x40000000 … M_AXI_GP0")
 
 
 @pytest.mark.parametrize("kind", ["dma", "gp"])
@@ -176,15 +174,12 @@ def test_a_family_without_a_processor_has_no_shell_that_needs_one(acc, kind):
     (acc / "folded.onnx").write_text("a network")
     with pytest.raises(UserError) as refused:
         joined(acc, BORDER, asked("ulx3s"), routing.load("ecp5"))
-    assert str(refused.value) == (
-        f'hw/boards/ulx3s/board.toml: [shell] kind = "{kind}" needs a top that joins it to a processor, '
-        'which the family ecp5 does not have; give kind = "uart".'
-    )
+    says(refused, f'hw/boards/ulx3s/board.toml: [shell] kind = "{kind}" … ecp5 … kind = "uart"')
     with pytest.raises(UserError) as refused:
         joined(acc, BORDER, replace(asked("pynq-z2"), part="xc7a35tcpg236-1"), ROUTER)
-    assert str(refused.value) == (
-        f'hw/boards/pynq-z2/board.toml: [shell] kind = "{kind}" needs the processor of a Zynq, which '
-        'xc7a35tcpg236-1 does not have; give kind = "uart".'
+    says(
+        refused,
+        f'hw/boards/pynq-z2/board.toml: [shell] kind = "{kind}" … Zynq … xc7a35tcpg236-1 … kind = "uart"',
     )
 
 
@@ -223,50 +218,39 @@ KILLED = "os.kill(os.getpid(), signal.SIGKILL)"
 FAILURES = {
     "clock missed": (
         {"said": SLOW},
-        "bitstream: the best of 2 seeds reaches 80.0 MHz and pynq-z2 runs at 100 MHz, missed by 2.50 ns in "
-        "top (7.2 of 8.5 ns in wires); fewer pe or simd there (FOLDING=), or a larger INTERVAL, shorten it.",
+        "bitstream: the best of 2 seeds … 80.0 MHz … 100 MHz … 2.50 ns … top (7.2 of 8.5 … INTERVAL",
     ),
     "overuse left": (
         {"said": STUCK, "placed": "print('ERROR: Routing design failed.'); sys.exit(1)"},
-        "bitstream: nextpnr-xilinx (seed 1) leaves 28 wires that several nets claim after 2 iterations; "
-        "give other seeds (SEEDS=4,5,6), or a larger INTERVAL.",
+        "bitstream: nextpnr-xilinx (seed 1) … 28 wires … 2 iterations … SEEDS=4,5,6 … INTERVAL",
     ),
     "crash": (
         {"said": "Info: Packing LUTs..\n", "placed": KILLED},
-        "bitstream: nextpnr-xilinx (seed 1): it ended with signal 9 and named no error; "
-        "give other seeds (SEEDS=4,5,6), or another of its versions.",
+        "bitstream: nextpnr-xilinx (seed 1): … signal 9 … SEEDS=4,5,6",
     ),
     "log cut short": (
         {"said": SHORT},
-        "bitstream: the log of nextpnr-xilinx (seed 1) ends before the clock after routing; "
-        "it was ended from outside, or is of another version than docs/bitstream.md names.",
+        "bitstream: … log of nextpnr-xilinx (seed 1)",
     ),
     "no room": (
         {"said": "", "placed": "print('ERROR: Unable to place cell u_x, no BELs remaining'); sys.exit(255)"},
-        "bitstream: nextpnr-xilinx (seed 1) cannot place the design: Unable to place cell u_x, no BELs "
-        "remaining; it does not fit the part after packing, so ask for more cycles per frame (INTERVAL=).",
+        "bitstream: nextpnr-xilinx (seed 1) … Unable to place cell u_x, no BELs remaining … INTERVAL",
     ),
     "FASM empty": (
         {"fasm": ""},
-        "bitstream: nextpnr-xilinx ended well and left an empty out.fasm; install it anew (openXC7 "
-        "(github.com/openXC7: a snap, nix, or apio's package tools-openxc7; on PATH, or its folder in "
-        "XNORFORGE_OPENXC7)).",
+        "bitstream: nextpnr-xilinx … out.fasm … github.com/openXC7 … XNORFORGE_OPENXC7",
     ),
     "another part": (
         {"bit": openxc7.blank_bit().replace(b"xc7z020clg400-1\0", b"xc7z010clg400-1\0")},
-        "bitstream: xc7frames2bit made xf_board_top.bit for another part than xc7z020clg400-1 of pynq-z2; "
-        "nothing of it is kept, as that board would not take it: install tools and databases of one release "
-        "(openXC7 (github.com/openXC7: a snap, nix, or apio's package tools-openxc7; on PATH, or its folder "
-        "in XNORFORGE_OPENXC7)).",
+        "bitstream: xc7frames2bit … xf_board_top.bit … xc7z020clg400-1 … pynq-z2 … XNORFORGE_OPENXC7",
     ),
     "frames refused": (
         {"framed": "sys.exit('ERROR: segment DB has no CLBLM_R')"},
-        "bitstream: fasm2frames: segment DB has no CLBLM_R (seed 1); "
-        "install openXC7's tools and databases of one release.",
+        "bitstream: fasm2frames: segment DB has no CLBLM_R (seed 1); … openXC7",
     ),
     "bitstream cut short": (
         {"bit": openxc7.blank_bit()[:300_000]},
-        "bitstream: the bitstream ends after 300,000 bytes, in the middle of a packet; it is cut short.",
+        "bitstream: … 300,000 bytes",
     ),
 }  # fmt: skip
 
@@ -278,7 +262,7 @@ def test_a_failure_is_one_sentence_and_leaves_nothing(how, acc, tmp_path, monkey
     before = sorted(path.name for path in acc.rglob("*"))
     with pytest.raises(UserError) as refused:
         place_and_route(acc, acc.parent, (1, 2), jobs=1)
-    assert str(refused.value) == text
+    says(refused, text)
     assert sorted(path.name for path in acc.rglob("*")) == before
     runs = [path.name for path in (tmp_path / "cache/route").glob("*") if "netlist-" not in path.name]
     assert len(runs) == (2 if how == "clock missed" else 0)  # a slow run is a run all the same
@@ -287,16 +271,16 @@ def test_a_failure_is_one_sentence_and_leaves_nothing(how, acc, tmp_path, monkey
 def test_missing_tools_databases_and_shells_are_one_sentence(acc, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     with pytest.raises(
-        ToolMissing, match=r"^bitstream: nextpnr-xilinx, fasm2frames, xc7frames2bit not found; openXC7"
+        ToolMissing, match=r"^bitstream: nextpnr-xilinx, fasm2frames, xc7frames2bit .*openXC7"
     ):
         place_and_route(acc, acc.parent, (1,))
     with_tools(monkeypatch, tmp_path / "tools")
     (tmp_path / "tools/chipdb/xc7z020clg400.bin").unlink()
-    with pytest.raises(UserError, match=r"^bitstream: chip database xc7z020clg400.bin not found; openXC7"):
+    with pytest.raises(UserError, match=r"^bitstream: .*xc7z020clg400.bin .*openXC7"):
         place_and_route(acc, acc.parent, (1,))
     record = read_json(acc / "synth.json")
     (acc / "synth.json").write_text(json.dumps(record | {"board": "ultra96"}))
-    with pytest.raises(UserError, match=r"^bitstream: no place and route for ultra96 .*ecp5, gw2a, xc7\.$"):
+    with pytest.raises(UserError, match=r"^bitstream: .*ultra96 .*ecp5, gw2a, xc7\.$"):
         place_and_route(acc, acc.parent, (1,))
 
 
@@ -315,29 +299,25 @@ def test_the_stage_is_part_of_a_build_where_its_tools_are_found(tmp_path, monkey
     assert names() == [*without[:-2], "bitstream", "overlay", "report"] and request.Request().routed
     assert names(pnr="off") == without
     assert not {"bitstream", "overlay"} & set(names(board="ultra96"))
-    assert stages.no_bitstream("hls4ml", "pynq-z2", "auto").startswith("BACKEND=hls4ml maps no netlist")
-    assert stages.no_bitstream("rtl", "ultra96", "auto") == (
-        "there is no place and route for ultra96 (xczu3eg-sbva484-1-i) here"
-    )
+    says(stages.no_bitstream("hls4ml", "pynq-z2", "auto"), "BACKEND=hls4ml … netlist")
+    assert "ultra96 (xczu3eg-sbva484-1-i)" in stages.no_bitstream("rtl", "ultra96", "auto")
 
 
 def test_a_clock_that_nobody_can_know_is_not_searched(acc, tmp_path, monkeypatch):
     with_tools(monkeypatch, tmp_path / "tools")
     with pytest.raises(UserError) as refused:
         place_and_route(acc, acc.parent, (1,), "search")
-    assert str(refused.value) == (
-        "FREQ=search: no clock can be searched for pynq-z2, as the image that boots its processor sets it, "
-        "and not the bitstream; leave FREQ out."
-    )
-    with pytest.raises(UserError, match=r"^FREQ: no 'serch' among board, search. Did you mean 'search'\?$"):
+    says(refused, "FREQ=search: … pynq-z2 … leave FREQ out")
+    with pytest.raises(UserError, match=r"^FREQ: .*'serch' .*board, search.* 'search'"):
         request.names(request.Request(freq="serch"))
 
 
-@pytest.mark.parametrize("given", ["", "1,,x", "1 2 1", "-1", "2147483648"])
+@pytest.mark.parametrize("given", [",", "1,,x", "1 2 1", "-1", "2147483648"])
 def test_seeds_are_different_whole_numbers(given):
-    assert request.seeds("1,2 3") == (1, 2, 3)
-    with pytest.raises(UserError, match=rf"^SEEDS: '{given}' is no list of different whole numbers"):
-        request.seeds(given)
+    seeds = options.named("seeds")
+    assert seeds.read("1,2 3") == (1, 2, 3)
+    with pytest.raises(UserError, match=rf"^SEEDS: '{given}' "):
+        seeds.read(given)
 
 
 # {board: (site of the PLL, used and available; what the bitstream begins with)}
@@ -384,7 +364,7 @@ def test_a_search_gives_a_bitstream_for_a_clock_that_was_reached(tmp_path, monke
     assert len(record["search"]) >= 2 and record["search"][0]["asked"] == board.clock_mhz
     asked = record["clock"]["asked"]
     assert asked in router.clocks(board) and board.clock_mhz < asked <= record["clock"]["best"]
-    assert f"25 MHz to {asked:g} MHz" in (acc / "bitstream/xf_board_top.v").read_text()
+    assert f"{asked:g} MHz" in (acc / "bitstream/xf_board_top.v").read_text()
 
 
 def test_a_row_of_the_table_of_all_networks():

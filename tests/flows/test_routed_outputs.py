@@ -16,6 +16,8 @@ from xnorforge.hw.families.ecp5 import route as ecp5
 from xnorforge.hw.families.xc7 import block_rams, log
 from xnorforge.hw.routing import Routed
 
+from ..refusals import says
+
 RECORDED = Path(__file__).parent / "recorded"
 
 
@@ -40,7 +42,7 @@ def test_a_report_of_nextpnr_ecp5_gives_clock_sites_and_the_path_by_operator():
 
 @pytest.mark.parametrize("keep", [0, 100, 3000])
 def test_a_report_that_is_cut_short_is_one_sentence(keep):
-    with pytest.raises(UserError, match=r"^the report of nextpnr-ecp5 \(seed 4\) is cut short or of another"):
+    with pytest.raises(UserError, match=r"^the report of nextpnr-ecp5 \(seed 4\) "):
         _nextpnr.read_report(recorded("ecp5-mnist-tfc.json")[:keep], 4, "nextpnr-ecp5", "a.bit")
 
 
@@ -49,9 +51,7 @@ def test_the_pll_divides_as_its_oscillator_allows():
         reference, fed_back, divided = ecp5.pll(25.0, wanted)
         assert 25.0 / reference * fed_back == wanted
         assert 400 <= wanted * divided <= 800 and 25.0 / reference >= 3.125
-    with pytest.raises(
-        UserError, match=r"^bitstream: the PLL of an ECP5 makes no 33\.3 MHz of 25 MHz exactly"
-    ):
+    with pytest.raises(UserError, match=r"^bitstream: .*ECP5 .*33\.3 MHz .*25 MHz"):
         ecp5.pll(25.0, 33.3)
 
 
@@ -83,10 +83,10 @@ def test_a_missed_clock_says_by_how_much_where_and_what_helps():
     board = replace(boards.load("pynq-z2"), clock_mhz=125.0)
     layers = {"layer_12_conv2_window": "conv2_window", "layer_08_conv1": "conv1"}
     text = missed(board, Routed(mhz, used, [path], ""), [1, 2, 3], layers)
-    assert text == (
-        "bitstream: the best of 3 seeds reaches 119.7 MHz and pynq-z2 runs at 125 MHz, missed by 0.35 ns in "
-        "conv2_window → conv1 (7.2 of 8.5 ns in wires); a FIFO in front of one of them cuts the path "
-        '(FOLDING= with {"conv1": {"depth": 2}}).'
+    says(
+        text,
+        "bitstream: the best of 3 seeds … 119.7 MHz … pynq-z2 … 125 MHz … 0.35 ns … conv2_window → conv1 "
+        '(7.2 of 8.5 ns … FOLDING= with {"conv1": {"depth": 2}}',
     )
 
 
@@ -95,10 +95,7 @@ def test_a_log_that_ends_early_is_one_sentence():
     for end in ("Critical path report", "Max frequency for clock 'clk': 119", "Running router2"):
         with pytest.raises(UserError) as refused:
             log.read(said[: said.index(end)], 3)
-        assert str(refused.value) == (
-            "the log of nextpnr-xilinx (seed 3) ends before the clock after routing; "
-            "it was ended from outside, or is of another version than docs/bitstream.md names."
-        )
+        says(refused, "the log of nextpnr-xilinx (seed 3)")
 
 
 def test_wires_that_several_nets_claim_are_counted_and_the_hardest_nets_named():
@@ -106,10 +103,11 @@ def test_wires_that_several_nets_claim_are_counted_and_the_hardest_nets_named():
     left = said[: said.index("Info:     iter=4")] + said[said.index("Info: 1000 slowest") :]
     with pytest.raises(UserError) as refused:
         log.read(left, 1)
-    assert str(refused.value) == (
-        "nextpnr-xilinx (seed 1) leaves 1 wires that several nets claim after 3 iterations (slowest to "
-        "route: $PACKER_GND_NET, u_xf.u_layer_08_conv1.u_op.u_mvu.gen_dot[0].genblk1.gen_bits.u_dot.en_i, "
-        "u_xf.u_layer_08_conv1.u_op.u_mvu.addr[0]); give other seeds (SEEDS=4,5,6), or a larger INTERVAL."
+    says(
+        refused,
+        "nextpnr-xilinx (seed 1) … 1 wire … 3 iterations … $PACKER_GND_NET, "
+        "u_xf.u_layer_08_conv1.u_op.u_mvu.gen_dot[0].genblk1.gen_bits.u_dot.en_i, "
+        "u_xf.u_layer_08_conv1.u_op.u_mvu.addr[0] … SEEDS=4,5,6 … INTERVAL",
     )
 
 
@@ -154,14 +152,10 @@ def test_one_wrong_bit_of_a_bitstream_is_seen_and_a_cut_one_is_one_sentence():
     at = data.index(used) + next(place for place, byte in enumerate(used) if byte)
     wrong = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
     assert block_rams.of_bitstream(wrong, part) != memory_blocks()
-    with pytest.raises(
-        UserError, match=r"^the bitstream ends after 2,000,000 bytes, in the middle of a pack"
-    ):
+    with pytest.raises(UserError, match=r"^the bitstream .*2,000,000 bytes"):
         block_rams.frames_of(data[:2_000_000])
-    with pytest.raises(UserError, match=r"^the bitstream has no sync word"):
+    with pytest.raises(UserError, match=r"^the bitstream .*sync word"):
         block_rams.frames_of(data[:100])
     del part["global_clock_regions"]["bottom"]["rows"]["1"]
-    with pytest.raises(
-        UserError, match=r"^the bitstream has 10,008 frames and its part 6,672; it is of anot"
-    ):
+    with pytest.raises(UserError, match=r"^the bitstream .*10,008 frames.*6,672"):
         block_rams.of_bitstream(data, part)

@@ -21,6 +21,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from graphs import Graph, compare, lowered
 from pipeline import PART, SLOW, proven, random_foldings
 
+from ..refusals import says
+
 IMAGES = 20
 
 
@@ -202,16 +204,15 @@ REFUSED = {
         lambda net: net.node(
             "ConvTranspose", net.weights(2, 2, 3, 3), dilations=[2, 2], output_padding=[1, 0]
         ),
-        "ConvTranspose_0 (ConvTranspose): its output_padding [1, 0] reaches its stride [1, 1], where "
-        "onnxruntime is wrong; use less output_padding than stride.",
+        "ConvTranspose_0 (ConvTranspose): … [1, 0] … [1, 1] … stride",
     ),
     "size": (
         lambda net: net.node("ConvTranspose", net.weights(2, 2, 3, 3), strides=[2, 2], auto_pad="SAME_UPPER"),
-        "it states its result's size instead of its pads; state pads and output_padding.",
+        "output_shape … pads and output_padding",
     ),
     "floating-point weights": (
         lambda net: net.real("ConvTranspose", net.rng.normal(0, 1, (2, 2, 3, 3))),
-        "are floating-point numbers; quantise them",
+        "floating-point … quantise them",
     ),
 }
 
@@ -222,4 +223,4 @@ def test_refused(name):
     size = {"size": (8, 8), "more at the end than a stride": (9, 8)}.get(name, (6, 6))
     with pytest.raises(UserError) as refusal:
         lowered(make(Graph((2, 4, 4))).model((2, *size)))
-    assert text in str(refusal.value)
+    says(refusal, text)

@@ -185,7 +185,7 @@ def test_a_broken_module_fails_its_assertion(runs, index):
     *_, wanted = list(BROKEN.values())[index]
     assert isinstance(runs[index], cosim.Fault), runs[index]
     failed = re.search(
-        r"an assertion fails in \S*\.u_op\.(\S+)\.$", re.sub(r"unnamedblk\d+\.", "", str(runs[index]))
+        r"assertion failed in \S*\.u_op\.(\S+)\.$", re.sub(r"unnamedblk\d+\.", "", str(runs[index]))
     )
     assert failed, runs[index]
     assert any(failed[1].endswith(name) for name in wanted.split()), failed[1]

@@ -48,4 +48,4 @@ def test_a_network_may_have_its_own_interval():
 def test_unknown_board_names_those_that_exist_and_the_nearest():
     with pytest.raises(UserError) as error:
         boards.load("pinq-z2")
-    assert str(error.value) == f"hw.boards: no 'pinq-z2' among {', '.join(ALL)}. Did you mean 'pynq-z2'?"
+    assert all(f"{name}" in str(error.value) for name in (*ALL, "'pinq-z2'", "'pynq-z2'?"))

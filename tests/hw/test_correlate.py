@@ -72,17 +72,13 @@ def test_a_network_has_one_template():
     ops = [Correlate.seeded(1, 4, 1, 2, 1, raw=True), Correlate.seeded(2, 4, 1, 2, 1, raw=True)]
     ops[1].onnx_node.name = "other"
     assert loadable([]) is None and loadable(ops[:1]) is ops[0]
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError, match=r"\bdut and other\b.*template.*one"):
         loadable(ops)
-    assert (
-        str(error.value)
-        == "dut and other have a template that is replaced at run time; a network can have one."
-    )
 
 
 def test_a_template_of_another_shape_is_refused():
     op = Correlate.seeded(1, 24, 1, 4, 1, raw=True)
-    with pytest.raises(UserError, match=r"^dut: weights have shape \(8, 8\); mw=24, mh=1 need \(24, 1\).$"):
+    with pytest.raises(UserError, match=r"^dut: weights .*\(8, 8\).*\(24, 1\)"):
         op.holding(np.zeros((8, 8)))
 
 

@@ -117,31 +117,24 @@ def test_half_the_terms_are_left_of_a_matrix_of_plus_and_minus_one():
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "values"),
     [
-        (
-            {"weights": np.ones((101, 100), int)},
-            "layer: 101 x 100 = 10,100 weights, and adders are built for 10,000 at most; leave the layer to "
-            "a folded unit.",
-        ),
-        (
-            {"vectors": 2, "in_shape": [3]},
-            "layer: in_shape=[3] holds 3 elements, but vectors=2 of 3 are 6; change in_shape or vectors.",
-        ),
-        ({"thresholds": np.zeros(3, int)}, "layer: thresholds have shape (3,); mw=3, mh=2 need (2,)."),
-        ({"bias": np.zeros(1, int)}, "layer: bias have shape (1,); mw=3, mh=2 need (2,)."),
-        ({"out_bits": 2}, "layer: results reach 0 .. 21 and out_bits=2 holds 0 .. 3; raise out_bits."),
+        ({"weights": np.ones((101, 100), int)}, ("101 x 100", "10,100", "10,000", "folded")),
+        ({"vectors": 2, "in_shape": [3]}, ("in_shape=[3]", "vectors=2", "6")),
+        ({"thresholds": np.zeros(3, int)}, ("thresholds", "(3,)", "(2,)")),
+        ({"bias": np.zeros(1, int)}, ("bias", "(1,)", "(2,)")),
+        ({"out_bits": 2}, ("0 .. 21", "out_bits=2", "0 .. 3")),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_sentence(change, message):
+def test_what_cannot_be_is_refused_in_one_sentence(change, values):
     arrays = {"weights": np.ones((3, 2), int), "bias": np.zeros(2, int)}
     arrays |= {key: change[key] for key in ("weights", "bias", "thresholds") if key in change}
     (mw, mh), given = arrays["weights"].shape, {"in_bits": 3, "out_bits": 5}
     given |= {"mw": mw, "mh": mh, "in_shape": [mw], "out_shape": [mh]}
     given |= {key: value for key, value in change.items() if key not in arrays and key != "thresholds"}
-    with pytest.raises(UserError) as refused:
+    with pytest.raises(UserError, match=r"^layer: ") as refused:
         DaMvu.with_adders("layer", arrays, **given)
-    assert str(refused.value) == message
+    assert all(value in str(refused.value) for value in values)
 
 
 def test_adders_of_other_weights_are_not_taken():
@@ -151,5 +144,5 @@ def test_adders_of_other_weights_are_not_taken():
         op.arrays_of | {"weights": np.ones((3, 3), int) * 5},
         **{a.name: op.get_nodeattr(a.name) for a in op.onnx_node.attribute},
     )
-    with pytest.raises(ValueError, match="the adders do not make the weights"):
+    with pytest.raises(ValueError, match=r"adders.*weights"):
         other.rtl()

@@ -84,21 +84,18 @@ def test_thresholds_out_of_reach_are_always_and_never():
 
 
 @pytest.mark.parametrize(
-    "more, text",
+    "more, values",
     [
-        ({"pe": 2}, "unit: pe=2 does not divide channels=3; use one of [1, 3]."),
-        ({"in_bits": 13}, "unit: in_bits=13 is outside 1 .. 12."),
-        ({"in_bits": 2, "xnor": 1}, "unit: xnor=1 does not go with in_bits=2; it needs in_bits=1."),
-        ({"in_signed": 1}, "unit: in_signed=1 does not go with in_bits=1; it needs in_bits of 2 or more."),
-        (
-            {"kernel": (3, 3)},
-            "unit: weights have shape (2, 3); a kernel of 9 taps and 3 channels need (9, 3).",
-        ),
+        ({"pe": 2}, ("pe=2", "channels=3", "[1, 3]")),
+        ({"in_bits": 13}, ("in_bits=13", "1 .. 12")),
+        ({"in_bits": 2, "xnor": 1}, ("xnor=1", "in_bits=2", "in_bits=1")),
+        ({"in_signed": 1}, ("in_signed=1", "in_bits=1", "2 or more")),
+        ({"kernel": (3, 3)}, ("weights", "(2, 3)", "(9, 3)")),
     ],
 )
-def test_a_slip_is_answered_with_what_would_work(more, text):
-    with pytest.raises(UserError) as error:
+def test_a_slip_is_answered_with_what_would_work(more, values):
+    with pytest.raises(UserError, match=r"^unit: ") as error:
         Depthwise.make(
             "unit", {"weights": np.ones((2, 3))}, **{"ofm": (1, 1, 3), "kernel": (2, 1)} | more
         ).cycles()
-    assert str(error.value) == text
+    assert all(value in str(error.value) for value in values)

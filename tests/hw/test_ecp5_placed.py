@@ -191,14 +191,8 @@ def test_a_cell_without_a_model_and_an_inverted_clock_are_one_sentence():
         placed = {"modules": {"top": {"ports": {}, "cells": {"one": cell}, "netnames": {}}}}
         return placed, {"modules": {TOP: {"netnames": nets}}}
 
-    with pytest.raises(UserError) as refused:
+    with pytest.raises(UserError, match=r"^placed netlist: one .*\bDTR\b.*PNR=off"):
         placed_verilog(*design("DTR"))
-    assert str(refused.value) == (
-        "placed netlist: one is a DTR, which placed.v has no model for; "
-        "take another board, or leave place and route out (PNR=off)."
-    )
     clock = {"connections": {"CLKA": [5]}, "port_directions": {"CLKA": "input"}}
-    with pytest.raises(
-        UserError, match=r"^placed netlist: one inverts its CLKA, which its model does not do"
-    ):
+    with pytest.raises(UserError, match=r"^placed netlist: one inverts its CLKA\b"):
         placed_verilog(*design("DP16KD", parameters={"CLKAMUX": "INV"}, **clock))

@@ -147,28 +147,21 @@ def test_two_rows_share_a_multiplier_where_their_factor_fits():
 
 
 @pytest.mark.parametrize(
-    "changes, text",
+    "changes, values",
     [
-        ({"w_bits": 17}, "unit: w_bits=17 is outside 2 .. 16."),
-        ({"in_bits": 17}, "unit: in_bits=17 is outside 1 .. 16."),
-        ({"bipolar": 1}, "unit: bipolar=1 does not go with in_bits=8; it needs in_bits=1."),
-        ({"dsp": 1, "in_bits": 1}, "unit: dsp=1 does not go with in_bits=1; it needs in_bits of 2 or more."),
-        (
-            {"in_signed": 1, "in_bits": 1},
-            "unit: in_signed=1 does not go with in_bits=1; it needs in_bits of 2 or more.",
-        ),
-        ({"w_bits": 3}, "unit: weights reach -7 .. 6 and w_bits=3 holds -4 .. 3; raise w_bits."),
-        (
-            {"out_bits": 11},
-            "unit: sums reach -1785 .. 1530 and out_bits=11 holds -1024 .. 1023; raise out_bits, or set it "
-            "to 0 " + "for the worst weights.",
-        ),
+        ({"w_bits": 17}, ("w_bits=17", "2 .. 16")),
+        ({"in_bits": 17}, ("in_bits=17", "1 .. 16")),
+        ({"bipolar": 1}, ("bipolar=1", "in_bits=8", "in_bits=1")),
+        ({"dsp": 1, "in_bits": 1}, ("dsp=1", "in_bits=1", "2 or more")),
+        ({"in_signed": 1, "in_bits": 1}, ("in_signed=1", "in_bits=1", "2 or more")),
+        ({"w_bits": 3}, ("weights", "-7 .. 6", "w_bits=3", "-4 .. 3")),
+        ({"out_bits": 11}, ("-1785 .. 1530", "out_bits=11", "-1024 .. 1023", "0")),
     ],
 )
-def test_a_slip_is_answered_with_what_would_work(changes, text):
-    with pytest.raises(UserError) as error:
+def test_a_slip_is_answered_with_what_would_work(changes, values):
+    with pytest.raises(UserError, match=r"^unit: ") as error:
         unit([[-7, 6]], **changes).cycles()
-    assert str(error.value) == text
+    assert all(value in str(error.value) for value in values)
 
 
 def spatial(weights, **attributes):
@@ -195,28 +188,25 @@ def test_a_constant_per_place_costs_less_than_weights_of_several_bits():
 
 
 @pytest.mark.parametrize(
-    ("weights", "changes", "text"),
+    ("weights", "changes", "values"),
     [
-        ([[1], [2]], {"run": 2}, "magnitudes of weights differ within run=2 or between rows"),
-        ([[1, 2]], {"run": 1}, "magnitudes of weights differ within run=1 or between rows"),
-        ([[0], [2]], {"run": 1}, "magnitudes are 0 .. 2 and scale_bits=3 holds 1 .. 7"),
-        ([[1], [8]], {"run": 1}, "magnitudes are 1 .. 8 and scale_bits=3 holds 1 .. 7"),
-        ([[1], [1]], {"run": 3}, "run=3, scale_bits=3; run divides mw=2"),
-        ([[1]] * 12, {"run": 4, "simd": 6}, "simd=6 neither divides run=4 nor is a multiple of it"),
+        ([[1], [2]], {"run": 2}, ("run=2", "IntMvu")),
+        ([[1, 2]], {"run": 1}, ("run=1", "IntMvu")),
+        ([[0], [2]], {"run": 1}, ("0 .. 2", "scale_bits=3", "1 .. 7", "IntMvu")),
+        ([[1], [8]], {"run": 1}, ("1 .. 8", "scale_bits=3", "1 .. 7")),
+        ([[1], [1]], {"run": 3}, ("run=3", "mw=2")),
+        ([[1]] * 12, {"run": 4, "simd": 6}, ("simd=6", "run=4")),
     ],
 )
-def test_weights_without_a_constant_per_place_are_refused(weights, changes, text):
-    with pytest.raises(UserError) as error:
+def test_weights_without_a_constant_per_place_are_refused(weights, changes, values):
+    with pytest.raises(UserError, match=r"^unit: ") as error:
         spatial(weights, **changes).cycles()
-    assert str(error.value).startswith(f"unit: {text}")
+    assert all(value in str(error.value) for value in values)
 
 
 def test_sums_wider_than_the_adders_are_refused():
     wide = IntMvu.make("wide", mw=512, mh=1, simd=512, vectors=1, in_shape=[512], out_shape=[1])
-    with pytest.raises(
-        UserError,
-        match=r"^wide: simd=512 makes sums of 25 bits in one cycle and adders have 24; lower simd.$",
-    ):
+    with pytest.raises(UserError, match=r"^wide: simd=512\b.*\b25\b.*\b24\b.*simd"):
         wide.rtl()
     assert wide.cycles() == 1 and wide.estimate()["lut"] == float("inf")  # a folding search passes it by
 

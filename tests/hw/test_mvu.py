@@ -166,34 +166,25 @@ def slip(**changes):
 
 
 @pytest.mark.parametrize(
-    "changes, text",
+    "changes, values",
     [
         (
             {"simd": 7, "mw": 12, "in_shape": [24]},
-            "conv3: simd=7 does not divide mw=12; use one of [1, 2, 3, 4, 6, 12].",
+            ("simd=7", "mw=12", "[1, 2, 3, 4, 6, 12]"),
         ),
-        ({"pe": 3}, "conv3: pe=3 does not divide mh=64; use one of [1, 2, 4, 8, 16, 32, 64]."),
-        (
-            {"vectors": 3},
-            "conv3: in_shape=[2, 576] holds 1152 elements, but vectors=3 of 576 are 1728; change in_shape "
-            "or vectors.",
-        ),
-        (
-            {"arrays": {"weights": np.zeros((64, 576))}},
-            "conv3: weights have shape (64, 576); mw=576, mh=64 need (576, 64).",
-        ),
+        ({"pe": 3}, ("pe=3", "mh=64", "[1, 2, 4, 8, 16, 32, 64]")),
+        ({"vectors": 3}, ("in_shape=[2, 576]", "1152", "vectors=3", "1728")),
+        ({"arrays": {"weights": np.zeros((64, 576))}}, ("weights", "(64, 576)", "(576, 64)")),
     ],
 )
-def test_a_slip_is_answered_with_what_would_work(changes, text):
-    with pytest.raises(UserError) as error:
+def test_a_slip_is_answered_with_what_would_work(changes, values):
+    with pytest.raises(UserError, match=r"^conv3: ") as error:
         slip(**changes).cycles()
-    assert str(error.value) == text
+    assert all(value in str(error.value) for value in values)
 
 
 def test_bits_outside_the_range_are_refused():
-    with pytest.raises(
-        UserError, match=r"^dut: in_bits=1 is outside 2 .. 12; single bits are the work of XnorMvu.$"
-    ):
+    with pytest.raises(UserError, match=r"^dut: .*in_bits=1\b.*2 \.\. 12.*XnorMvu"):
         ByteMvu.seeded(1, 4, 4, 2, 2, in_bits=1)
 
 
@@ -270,7 +261,7 @@ def test_a_table_in_logic_takes_a_lut_per_different_column_of_64_words(columns, 
     ],
 )
 def test_cost_model_of_several_vectors_at_a_time(mw, mh, pe, pixels, rom, starts, lut, bram36):
-    """As counted by Yosys, docs/operators-mvu.md."""
+    """As counted by Yosys."""
     unit = XnorMvu.seeded(1, mw, mh, mw, pe, pixels, pixels=pixels, rom=rom, starts=starts)
     model = unit.estimate()
     assert model["bram36"] == bram36 and abs(model["lut"] - lut) <= 0.02 * lut
@@ -282,7 +273,7 @@ def test_wired_weights_are_less_than_a_quarter_of_a_lut_each_and_taken_only_wher
     assert not conv1.memories() and conv1.input_buffer() is None and conv1.cycles() == 1
     for mw, mh, lut in ((40, 5, 141), (96, 4, 185), (96, 16, 636), (150, 24, 1222), (576, 64, 7577)):
         model = XnorMvu.seeded(1, mw, mh, mw, mh, 1).estimate()["lut"]
-        assert abs(model - lut) <= 0.012 * lut, "as counted by Yosys, docs/operators-mvu.md"
+        assert abs(model - lut) <= 0.012 * lut, "as counted by Yosys"
     for other in (XnorMvu.seeded(1, 576, 64, 576, 32, 1), XnorMvu.seeded(1, 32, 8, 32, 8, 1, raw=True)):
         assert other.constant is None and other.memories()
 
@@ -303,5 +294,5 @@ def test_rows_of_wired_weights_that_agree_share_all_counts():
 
 @pytest.mark.parametrize("simd, lut", [(64, 67), (96, 102), (192, 197), (576, 583)])
 def test_popcount_takes_at_most_one_and_a_tenth_lut_per_pair(simd, lut):
-    assert cost.dot(simd, 1).lut == lut  # as counted by Yosys, docs/operators-mvu.md
+    assert cost.dot(simd, 1).lut == lut  # as counted by Yosys
     assert all(cost.dot(wide, 1).lut <= 1.1 * wide for wide in range(64, 1153))

@@ -1,7 +1,6 @@
 """Pools, upsampling, clipping and border offsets against what they mean, stated without them."""
 
 import itertools
-import re
 
 import numpy as np
 import pytest
@@ -304,70 +303,68 @@ AROUND = {"ifm": (2, 3, 2), "pads": [1, 1, 0, 0], "in_bits": 4, "out_bits": 4}
 
 
 @pytest.mark.parametrize(
-    "op, text",
+    "op, values",
     [
         (
             SumPool.make("pool", **POOL | {"stride": [1, 1]}),
-            "pool: stride=[1, 1] is not kernel=[2, 2], and windows of pixels may not overlap; use [2, 2], or "
-            "windows=1 behind a Window.",
+            ("stride=[1, 1]", "kernel=[2, 2]", "windows=1"),
         ),
         (
             MaxPool.make("pool", {"direction": np.array([1, -1])}, **POOL),
-            "pool: direction (2,) is not one of 1 and -1 for each of 6 channels; use (6,).",
+            ("direction", "(2,)", "(6,)"),
         ),
         (
             MaxPool.make("pool", **POOL | {"pe": 4}),
-            "pool: pe=4 does not divide channels=6; use one of [1, 2, 3, 6].",
+            ("pe=4", "channels=6", "[1, 2, 3, 6]"),
         ),
         (
             Upsample.make("up", ifm=(4, 4, 2), factor=(2, 0)),
-            "up: factor=[2, 0] repeats no whole number of rows and columns; use two of 1 or more.",
+            ("factor=[2, 0]", "1 or more"),
         ),
         (
             Clip.make("relu", {"at": np.zeros(3)}, **CLIP),
-            "relu: at (3,) and direction (2,) do not belong to 2 channels; use (2,) for both.",
+            ("at", "(3,)", "direction", "(2,)", "2 channels"),
         ),
         (
             Clip.make("relu", {"at": np.zeros(2), "direction": np.array([1, 2])}, **CLIP),
-            "relu: the direction of channel 1 is not 1 or -1.",
+            ("direction", "channel 1", "1 or -1"),
         ),
         (
             Border.make("edge", {"table": np.zeros((2, 2))}, **PLACES),
-            "edge: table (2, 2) does not belong to 2 channels; use (classes of rows, classes of columns, 2).",
+            ("table", "(2, 2)", "2 channels"),
         ),
         (
             Border.make("edge", TABLE, **PLACES | {"rows": [0, 2]}),
-            "edge: rows=[0, 2] does not name a class for each of 2 rows; use 2 numbers of 0 .. 1.",
+            ("rows=[0, 2]", "2 rows", "0 .. 1"),
         ),
         (
             Border.make("edge", TABLE, **PLACES | {"columns": [0, 0]}),
-            "edge: columns=[0, 0] does not name a class for each of 3 columns; use 3 numbers of 0 .. 0.",
+            ("columns=[0, 0]", "3 columns", "0 .. 0"),
         ),
         (
             Border.make("edge", TABLE | {"factors": np.ones((1, 2))}, **PLACES),
-            "edge: factors (1, 2) from 1 are not one of 1 or more for each of (2, 1) classes of places; use "
-            "(2, 1).",
+            ("factors", "(1, 2)", "(2, 1)"),
         ),
         (
             Border.make("edge", TABLE, **PLACES | {"mul": 0}),
-            "edge: mul=0 is no factor; use 1 or more.",
+            ("mul=0", "1 or more"),
         ),
         (
             Surround.make("edge", {"values": np.zeros(2)}, **AROUND | {"pads": [1, 1, -1, 0]}),
-            "edge: pads=[1, 1, -1, 0] are no border; use four numbers of 0 or more.",
+            ("pads=[1, 1, -1, 0]", "0 or more"),
         ),
         (
             Surround.make("edge", {"values": np.zeros(2)}, **AROUND | {"out_bits": 4, "out_signed": 1}),
-            "edge: out_bits=4 with out_signed=1 holds -8 .. 7 and inputs reach 0 .. 15; raise out_bits, or "
-            "set out_signed=1.",
+            ("out_bits=4", "out_signed=1", "-8 .. 7", "0 .. 15"),
         ),
         (
             Surround.make("edge", {"values": np.array([3, -1])}, **AROUND),
-            "edge: values (2,) of -1 .. 3 are not one of 0 .. 15 for each of 2 channels; use (2,).",
+            ("values", "-1 .. 3", "0 .. 15", "(2,)"),
         ),
     ],
     ids=lambda value: value.name if hasattr(value, "name") else "",
 )
-def test_what_cannot_be_is_refused(op, text):
-    with pytest.raises(UserError, match=f"^{re.escape(text)}$"):
+def test_what_cannot_be_is_refused(op, values):
+    with pytest.raises(UserError, match=f"^{op.name}: ") as error:
         op.rtl(), op.out_stream(), op.cycles(), op.memories()
+    assert all(value in str(error.value) for value in values)

@@ -54,7 +54,7 @@ def test_the_windows_are_those_of_one_pixel_per_beat(pixels):
 )
 def test_beats_that_are_not_built_are_refused(pixels, stride, more):
     op = several((8, 12, 3), (3, 3), stride, pixels, **more)
-    with pytest.raises(UserError, match=rf"^w: beats of pixels={pixels} cannot be; they need whole windows"):
+    with pytest.raises(UserError, match=rf"^w: pixels={pixels}\b.*whole windows.*stride"):
         op.axes()
 
 
@@ -65,5 +65,5 @@ def test_a_folding_looks_at_up_to_four_strides_per_beat_where_several_are_asked_
     assert found == [(1, 1), (3, 1), (27, 1), (27, 2), (27, 4), (27, 6), (27, 8)]
     assert all(op.get_nodeattr("pixels") == 1 for op in candidates(bound, {}))
     assert all(op.only_for_speed == op.whole for op in candidates(bound, {}, True))
-    with pytest.raises(UserError, match=r"w: .* do not go together; pixels of 2 or more need simd=27\.$"):
+    with pytest.raises(UserError, match=r"w: .* simd=27\.$"):
         candidates(bound, {"simd": 3, "pixels": 4})

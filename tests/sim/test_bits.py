@@ -167,16 +167,14 @@ def test_a_tensor_that_nothing_gives_or_two_read_is_refused(chain):
     for tensor in ("elsewhere", "t0"):
         model = chain(random_chain(2))
         model.graph.node[1].input[0] = tensor
-        with pytest.raises(
-            ValueError, match=rf"reads \['{tensor}'\], of which something is not there or read already"
-        ):
+        with pytest.raises(ValueError, match=rf"reads \['{tensor}'\]"):
             graph.operators(model)
 
 
 def test_a_tensor_that_nothing_reads_is_refused(chain):
     model = chain(random_chain(2))
     model.graph.output[0].name = model.graph.node[0].output[0]
-    with pytest.raises(ValueError, match="are left over beside the output"):
+    with pytest.raises(ValueError, match=r"\['\w+'\] are produced but never read"):
         graph.operators(model)
 
 

@@ -12,21 +12,20 @@ def test_the_first_difference_is_reported_by_place_and_values():
     got = expected.copy()
     got[1, 0, 1, 2] = -7
     got[2] = 0
-    with pytest.raises(MismatchError) as error:
+    with pytest.raises(MismatchError, match=r"^conv1 \(XnorMvu\): RTL ") as error:
         compare.equal("conv1 (XnorMvu)", "RTL", got, expected)
-    assert str(error.value) == (
-        "conv1 (XnorMvu): RTL differs in 2 of 3 images; first in image 1, position (0, 1), channel 2: "
-        "got -7, expected 22."
-    )
+    values = ("2 of 3 images", "image 1", "position (0, 1)", "channel 2", "got -7", "expected 22")
+    assert all(value in str(error.value) for value in values)
 
 
 def test_vectors_have_no_position():
     text = compare.describe("fc", "RTL", [[1, 2], [3, 5]], [[1, 2], [3, 4]])
-    assert text == "fc: RTL differs in 1 of 2 images; first in image 1, channel 1: got 5, expected 4."
+    values = ("fc: RTL ", "1 of 2 images", "image 1", "channel 1", "got 5", "expected 4")
+    assert all(value in text for value in values) and "position" not in text
 
 
 def test_other_shapes_are_a_difference():
-    with pytest.raises(MismatchError, match=r"fc: RTL has shape \(2, 3\), expected \(2, 4\)\."):
+    with pytest.raises(MismatchError, match=r"^fc: RTL .*\(2, 3\).*\(2, 4\)"):
         compare.equal("fc", "RTL", np.zeros((2, 3)), np.zeros((2, 4)))
 
 

@@ -20,11 +20,11 @@ POINTS = [
     ([4], 1, 62),
 ]
 FAULTS = {
-    1: r"bad1: hangs at cycle \d+: 31 of 32 output beats arrived, 32 of 32 input beats were accepted\.",
-    2: r"bad2: m_data changed before the beat was taken \(cycle \d+\)\.",
-    3: r"bad3: m_valid depends on m_ready in the same cycle \(cycle \d+\)\.",
-    4: r"bad4: s_ready depends on s_valid \(cycle \d+\)\.",
-    5: r"bad5: an assertion fails in TOP\.xf_bench\.u_lane_5\.u_op\.NotFive_A\.",
+    1: r"bad1: .*cycle \d+: 31 of 32 output beats .*, 32 of 32 input beats .*",
+    2: r"bad2: m_data changed .*cycle \d+.*",
+    3: r"bad3: m_valid depends on m_ready .*cycle \d+.*",
+    4: r"bad4: s_ready depends on s_valid .*cycle \d+.*",
+    5: r"bad5: .*assertion .*TOP\.xf_bench\.u_lane_5\.u_op\.NotFive_A\.",
 }
 
 
@@ -108,11 +108,11 @@ def test_an_unchanged_design_is_not_built_again(device, make_add):
 
 def test_a_design_that_verilator_rejects_gives_its_first_message(tmp_path):
     (tmp_path / "bad.sv").write_text("module bad; assign nowhere = 1; endmodule\n")
-    with pytest.raises(UserError, match=r"bad: Verilator rejects the design: %\w+.*nowhere"):
+    with pytest.raises(UserError, match=r"^bad: Verilator .*: %\w+.*nowhere"):
         verilate.lint("bad", [tmp_path / "bad.sv"])
 
 
 def test_a_missing_compiler_is_named_with_its_cure(monkeypatch, make_add):
     monkeypatch.setenv("CXX", "no-such-compiler")
-    with pytest.raises(ToolMissing, match=r"no C.. compiler 'no-such-compiler'.*apt-get install g.."):
+    with pytest.raises(ToolMissing, match=r"'no-such-compiler'.*apt-get install g..\).*CXX"):
         verilate.compiler()

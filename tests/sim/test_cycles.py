@@ -277,6 +277,6 @@ def test_where_the_model_sees_a_deadlock_the_rtl_stands_still_after_the_same_bea
     course = CycleModel(ops).run(FRAMES)
     assert course.deadlock
     accepted = len(course.taken[ops[0].sources[0]])
-    text = f"0 of {FRAMES * 8} output beats arrived, {accepted} of {FRAMES * 8} input beats were accepted"
+    text = rf"\b0 of {FRAMES * 8} output beats\b.*\b{accepted} of {FRAMES * 8} input beats\b"
     with pytest.raises(cosim.Hang, match=text):
         cosim.run(device.network(tmp_path, ops), ops[0].random_input(1, FRAMES))

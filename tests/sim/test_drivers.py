@@ -1,6 +1,7 @@
 """Drivers against the verilated shell: the answers of a network, every refusal, resets; Python and C."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -66,29 +67,21 @@ def test_floats_are_values_and_integers_may_be_channels_last(acc, open_sim, expe
 
 def test_images_that_are_no_frames_are_refused(acc, open_sim):
     device = accelerator(acc, open_sim())
-    with pytest.raises(UserError) as error:
+    with pytest.raises(
+        UserError, match=r"^predict: .*\(2, 4, 4\).*\bsmall\b.*\(N, 3, 4, 4\).*\(N, 4, 4, 3\)"
+    ):
         device.predict(np.zeros((2, 4, 4), np.uint8))
-    assert str(error.value) == (
-        "predict: images of shape (2, 4, 4) are no frames of small, which are (N, 3, 4, 4) or, channels "
-        "last, (N, 4, 4, 3)."
-    )
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError, match=r"^predict: .*256 \.\. 256.*0 \.\. 255.*floats"):
         device.predict(np.full((2, 3, 4, 4), 256))
-    assert str(error.value) == (
-        "predict: integers 256 .. 256 are not within 0 .. 255, which the network takes; give floats to have "
-        "values rounded."
-    )
 
 
 def test_a_driver_refuses_another_network_and_other_frames(acc, open_sim):
     about = read_json(acc / "overlay" / "overlay.json")
-    with pytest.raises(UserError) as error:
+    with pytest.raises(
+        UserError, match=rf"^Accelerator: .*{about['hash']}.*small \(0123456789abcdef\).*bitstream"
+    ):
         Accelerator({**about, "hash": "0123456789abcdef"}, open_sim())
-    assert str(error.value) == (
-        f"Accelerator: the device holds another network (hash {about['hash']}) than small (0123456789abcdef)"
-        "; load the bitstream that lies beside its description."
-    )
-    with pytest.raises(UserError, match=r"have \[3, 16, 2, 9\] bytes and beats .* device \[3, 16, 2, 5\];"):
+    with pytest.raises(UserError, match=r"\bsmall\b.*\[3, 16, 2, 9\].*device.*\[3, 16, 2, 5\].*description"):
         Accelerator({**about, "output": {**about["output"], "beats": 9}}, open_sim())
 
 
@@ -105,8 +98,8 @@ def test_an_error_of_the_memory_is_one_sentence_and_a_reset_helps(
     bus.fail(buffer.address + 3 * stride, buffer.address + 4 * stride, answer)
     with pytest.raises(UserError) as error:
         device.run(device.integers(images))
-    where = f"answered {name} to the burst at {buffer.address + 3 * stride:#x}; reset() makes it ready again."
-    assert str(error.value).startswith(f"DMA: {side} stopped after ") and str(error.value).endswith(where)
+    values = (f"DMA: {side} stopped after ", name, f"{buffer.address + 3 * stride:#x}", "reset()")
+    assert all(value in str(error.value) for value in values)
     bus.fail(0, 0, 0)
     device.reset()
     np.testing.assert_array_equal(device.run(device.integers(images)), answers)
@@ -117,12 +110,8 @@ def test_a_descriptor_that_cannot_be_is_one_sentence_and_a_reset_helps(acc, open
     images, answers = (part[:2] for part in expected)
     given = device.buffers[0]
     device.buffers[0] = driver.Buffer(given[0].data[4:], given[0].address + 4), given[1]
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError, match=r"^DMA: .*descriptor.*0 frames.*\b8\b.*reset\(\)"):
         device.run(device.integers(images))
-    assert str(error.value) == (
-        "DMA: a descriptor was refused after 0 frames: 8 does not divide an address, frames are out of "
-        "range, or the queue is full; reset() makes it ready again."
-    )
     device.buffers[0] = given
     device.reset()
     np.testing.assert_array_equal(device.run(device.integers(images)), answers)
@@ -146,11 +135,8 @@ def test_a_frame_that_ends_at_another_beat_is_one_sentence(acc, open_sim):
     """The accelerator here does not: what the shell says of one that does is in tests/hw/test_shell.py."""
     device = accelerator(acc, open_sim())
     device.bus = Failed(device.bus, status=driver.FAILED, error=3, frames_done=7)
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError, match=r"^Accelerator: after 7 frames.*beat 5\b.*reset\(\)"):
         device.run(np.zeros((1, 4, 4, 3), int))
-    assert str(error.value) == (
-        "Accelerator: it ended a frame at another beat than 5 after 7 frames; reset() makes it ready again."
-    )
 
 
 def test_twenty_resets_in_mid_transfer_leave_nothing_behind(acc, open_sim, expected):
@@ -170,21 +156,19 @@ def test_twenty_resets_in_mid_transfer_leave_nothing_behind(acc, open_sim, expec
 def test_a_memory_that_never_answers_is_said_after_the_patience(acc, open_sim):
     bus = open_sim(pause=0.999999)
     device = accelerator(acc, bus, patience=0.02)
-    with pytest.raises(
-        UserError, match=r"no answer comes within 0\.02 s \(status 9, beats_in 0, beats_out 0\);"
-    ):
+    with pytest.raises(UserError, match=r"answer.*0\.02 s \(status 9, beats_in 0, beats_out 0\)"):
         device.run(np.zeros((2, 4, 4, 3), int))
 
 
 def test_addresses_and_registers_that_do_not_exist(acc, open_sim):
     bus = open_sim(memory=4096)
-    with pytest.raises(UserError, match=r"5,000 bytes are more than the memory has left, 4,096;"):
+    with pytest.raises(UserError, match=r"^Device: 5,000 bytes\b.*\b4,096\b.*memory="):
         bus.allocate(5000)
-    with pytest.raises(UserError, match=r"register 0x7c answers with an error"):
+    with pytest.raises(UserError, match=r"register 0x7c cannot be read"):
         bus.read(0x7C)
     with pytest.raises(UserError, match=r"register 0x0 cannot be written"):
         bus.write(0, 1)
-    with pytest.raises(UserError, match=r"Device: no 'usb' among sim, linux, pynq\."):
+    with pytest.raises(UserError, match=r"^Device: .*'usb'.*sim, linux, pynq"):
         Device("usb")
 
 
@@ -232,12 +216,8 @@ def test_pynq_s_registers_and_buffers_serve_as_well(acc, open_sim, expected, mon
 
 def test_linux_maps_registers_and_a_buffer_and_says_what_is_missing(tmp_path, acc):
     registers, about = tmp_path / "dev" / "uio0", tmp_path / "sys/class/u-dma-buf/udmabuf0"
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError, match=rf"^Device: .*{registers} \(No such file.*udmabuf0.*root"):
         Device("linux", registers, 0, root=tmp_path)
-    assert str(error.value) == (
-        f"Device: {registers} cannot be opened (No such file or directory); load u-dma-buf with udmabuf0, "
-        "and run as root or with the rights to both."
-    )
     about.mkdir(parents=True)
     registers.parent.mkdir()
     registers.write_bytes(bytes(4096))
@@ -251,16 +231,16 @@ def test_linux_maps_registers_and_a_buffer_and_says_what_is_missing(tmp_path, ac
     assert (first.address, second.address) == (0x1F000000, 0x1F000080)
     second.data[:] = 7
     assert (tmp_path / "dev/udmabuf0").read_bytes()[128:138] == bytes([7]) * 10
-    with pytest.raises(UserError, match=r"8,192 bytes are more than the buffer has left, 8,000;"):
+    with pytest.raises(UserError, match=r"\b8,192 bytes\b.*\b8,000\b.*u-dma-buf"):
         bus.allocate(8192)
-    with pytest.raises(UserError, match=r"there is no shell of version 1 .* \(identity 0x00000000,"):
+    with pytest.raises(UserError, match=r"no shell of version 1 .* \(identity 0x00000000,"):
         Accelerator(read_json(acc / "overlay" / "overlay.json"), bus)
 
 
 def test_a_bitstream_goes_to_the_kernel_with_its_bytes_swapped(tmp_path):
     manager, file = tmp_path / "sys/class/fpga_manager/fpga0", tmp_path / "net.bit"
     file.write_bytes(bit_file(bytes.fromhex("ffffffff aa995566 20000000")))
-    with pytest.raises(UserError, match=r"flags cannot be written \(No such file or directory\);"):
+    with pytest.raises(UserError, match=r"^load_bitstream: .*/flags \(No such file or directory\).*root"):
         driver.load_bitstream(file, tmp_path)
     manager.mkdir(parents=True)
     (manager / "state").write_text("operating\n")
@@ -268,11 +248,11 @@ def test_a_bitstream_goes_to_the_kernel_with_its_bytes_swapped(tmp_path):
     assert (tmp_path / "lib/firmware/net.bin").read_bytes().hex() == "ffffffff" + "665599aa" + "00000020"
     assert (manager / "flags").read_text() == "0" and (manager / "firmware").read_text() == "net.bin"
     (manager / "state").write_text("write init error\n")
-    with pytest.raises(UserError, match=r"the kernel says 'write init error' after loading net\.bin;"):
+    with pytest.raises(UserError, match=r"^load_bitstream: .*'write init error'.*net\.bin\b"):
         driver.load_bitstream(file, tmp_path)
     for broken in (b"", file.read_bytes()[:-1], bytes(200)):
         file.write_bytes(broken)
-        with pytest.raises(UserError, match=r"net\.bit is no whole \.bit;"):
+        with pytest.raises(UserError, match=r"net\.bit is not a complete \.bit"):
             driver.load_bitstream(file, tmp_path)
 
 
@@ -348,10 +328,8 @@ def test_an_overlay_of_another_network_is_not_simulated(acc, tmp_path):
     net = shutil.copytree(acc.parent, tmp_path / "net")
     about = net / "acc" / "overlay" / "overlay.json"
     write_json(about, {**read_json(about), "hash": "0" * 16})
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError, match=rf"^{about}: .*folded\.onnx.*xnorforge overlay {net / 'acc'}\b"):
         shell_library(net / "acc")
-    text = f"{about}: is not there or of another folded.onnx; `xnorforge overlay {net / 'acc'}` writes it."
-    assert str(error.value) == text
 
 
 def correlator():
@@ -426,8 +404,7 @@ def test_a_c_program_of_a_network_without_a_template_is_refused_one(acc, library
     program = c_program("tracker_test.c", acc, library, tmp_path)
     script = "0 0 0 " + "0 " * 48
     done = subprocess.run([program, acc / "rtl", "1", "0"], input=script, capture_output=True, text=True)
-    text = "a template was refused: the network must have one, bank be 0 or 1, and each weight 0 or 1"
-    assert (done.returncode, done.stderr) == (1, f"{text}\n")
+    assert done.returncode == 1 and re.fullmatch(r".*template.*\bbank\b.*0 or 1.*\n", done.stderr)
 
 
 def test_fifty_resets_within_frames_that_learn_leave_no_frame_and_no_template_behind(tracker):
@@ -478,11 +455,10 @@ def test_batches_with_other_flags_in_a_queue_keep_their_own(tracker):
 def test_templates_that_are_none_are_refused(tracker, acc, open_sim):
     folder, library = tracker
     device = accelerator(folder, Device("sim", library, folder / "rtl"))
-    with pytest.raises(UserError) as error:
+    with pytest.raises(
+        UserError, match=r"^load_template: tracker .*12 x 1\b.*bank 0 or 1\b.*3 x 4 for bank 2\b"
+    ):
         device.load_template(np.zeros((3, 4), int), 2)
-    assert str(error.value) == (
-        "load_template: a template of tracker is 12 x 1 of 0 and 1, for bank 0 or 1; got 3 x 4 for bank 2."
-    )
     device.bus.close()
-    with pytest.raises(UserError, match=r"^load_template: small has no template; its weights are fixed\.$"):
+    with pytest.raises(UserError, match=r"^load_template: small has no template\b"):
         accelerator(acc, open_sim()).load_template(np.zeros((3, 4), int))

@@ -25,7 +25,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 from driving import BIAS, SCALE, accelerator, c_program, simulations, small_network
 
 ROOT = Path(boards.__file__).parent
-FULL = "the registers too; reset() makes it ready again."
 
 
 def plain(folder: Path) -> dict[str, str]:
@@ -104,30 +103,26 @@ def test_words_of_another_program_are_an_error_of_one_sentence(acc, open_sim, ex
     assert device.get("data") == 0
     with pytest.raises(UserError) as error:
         device.run(device.integers(images[:1]))
-    text = "Accelerator: a word was read where there was none after 0 frames: another program uses "
-    assert str(error.value) == text + FULL
+    values = ("Accelerator: ", "0 frames", "word", "read", "empty", "another program", "reset()")
+    assert all(value in str(error.value) for value in values)
     device.reset()
     while not device.get("status") & driver.FAILED:
         device.put("data", 0)
     with pytest.raises(UserError) as error:
         device.run(device.integers(images[:1]))
-    text = r"Accelerator: a word was written without room after \d+ frames: another program uses "
-    assert re.fullmatch(text + re.escape(FULL), str(error.value))
+    text = r"Accelerator: .*\b\d+ frames\b.*\bword .*written.*full\b.*another program.*reset\(\)"
+    assert re.match(text, str(error.value))
     device.reset()
     np.testing.assert_array_equal(device.run(device.integers(images[:3])), answers[:3])
 
 
 def test_a_driver_refuses_the_other_form_and_another_network(acc, open_sim):
     about, bus = read_json(acc / "overlay" / "overlay.json"), open_sim()
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError, match=r"^Accelerator: .*version 1\b.*0x58464750.*0x58465348.*bitstream"):
         Accelerator({**about, "shell": FORMS["dma"].about()}, bus)
-    assert str(error.value) == (
-        "Accelerator: there is no shell of version 1 at the device's registers (identity 0x58464750, "
-        "expected 0x58465348); load this overlay's bitstream first."
-    )
-    with pytest.raises(UserError, match=r"^Accelerator: the device holds another network \(hash "):
+    with pytest.raises(UserError, match=r"^Accelerator: .*another network.*0123456789abcdef"):
         Accelerator({**about, "hash": "0123456789abcdef"}, bus)
-    with pytest.raises(UserError, match=r"^run: small has no template; leave bank and learn out\.$"):
+    with pytest.raises(UserError, match=r"^run: small has no template\b.*bank"):
         Accelerator(about, bus).run(np.zeros((1, 4, 4, 3), int), bank=1)
 
 
@@ -136,11 +131,8 @@ def test_no_answer_is_told(acc, open_sim):
     bus = open_sim()
     device = accelerator(acc, bus, patience=0.01)
     bus.read = lambda offset: 0  # type: ignore[method-assign]
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError, match=r"^Accelerator: .*0\.01 s \(status 0, frames_done 0\).*clock"):
         device.run(np.zeros((1, 4, 4, 3), int))
-    assert str(error.value) == (
-        "Accelerator: no answer comes within 0.01 s (status 0, frames_done 0); see that the clock runs."
-    )
 
 
 def test_linux_needs_no_memory_for_it(tmp_path):
@@ -149,7 +141,7 @@ def test_linux_needs_no_memory_for_it(tmp_path):
     bus = Device("linux", registers, 0, None)
     bus.write(0x80, 5)
     assert bus.read(0x80) == 5 and registers.read_bytes()[0x80] == 5
-    with pytest.raises(UserError, match="are more than the buffer has left, 0;"):
+    with pytest.raises(UserError, match=r"\b8 bytes\b.*\b0 of the buffer\b"):
         bus.allocate(8)
 
 
@@ -189,17 +181,13 @@ def test_a_network_with_templates_is_refused(acc, monkeypatch):
     """Its rtl.json says that it is given one."""
     record = read_json(acc / "rtl" / "rtl.json")
     border = record["border"]
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError, match=r'^tracker: .*templates.*"gp".*kind = "dma"'):
         FORMS["gp"].text(border, 0, 6, "tracker")
-    assert str(error.value) == (
-        'tracker: [shell] kind = "gp" of the board has no window for the templates that the network is given '
-        'over AXI4-Lite; give kind = "dma".'
-    )
     before = (acc / "overlay" / "overlay.json").read_bytes()
     write_json(acc / "rtl" / "rtl.json", {**record, "control": {"address_bits": 6}})
     board = boards.load("pynq-z2")
     monkeypatch.setattr(boards, "load", lambda _name: replace(board, shell=board.shell | {"kind": "gp"}))
-    with pytest.raises(UserError, match=r"^small: \[shell\] kind = "):
+    with pytest.raises(UserError, match=r"^small: .*\[shell\] kind = "):
         write_overlay(acc, acc.parent)
     write_json(acc / "rtl" / "rtl.json", record)
     assert (acc / "overlay" / "overlay.json").read_bytes() == before
@@ -211,7 +199,7 @@ def test_images_of_mnist_tfc_are_those_of_the_bit_simulator(tmp_path):
     environment = plain(tmp_path / "plugins")
     for words in (
         ("build", "mnist-tfc", "--board", "plain", "--until", "generate"),
-        ("overlay", "out/mnist-tfc/rtl-plain"),
+        ("build", "mnist-tfc", "--board", "plain", "--until", "overlay", "--pnr", "off"),
     ):
         done = xnorforge(environment, tmp_path, *words)
         assert done.returncode == 0, done.stderr

@@ -113,12 +113,8 @@ def test_yosys_own_models_of_the_small_cells_run_alike(acc, tmp_path):
 
 
 def test_a_family_without_models_is_refused(tmp_path):
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError, match=r"^netlist: .*\becp5\b.*\bxc7\b"):
         sources(tmp_path, "ecp5")
-    assert (
-        str(error.value)
-        == "netlist: there are no cell models for the family ecp5; take a board of the family xc7."
-    )
 
 
 def test_graph_of_the_fixture_is_a_chain(acc):

@@ -1,6 +1,7 @@
-"""The folder of an overlay: what of a bitstream is in it, and what says why there is none."""
+"""The folder of an overlay: which bitstream it contains, and what it says if it has none."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -16,7 +17,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from driving import bit_file, small_network
 
 DATA = bytes.fromhex("ffffffff aa995566 20000000 30008001")
-NOT_HERE = "not here, bitstream/ is of another netlist or shell; `make bitstream` makes it"
+
+
+def outdated(about: dict) -> bool:
+    """Whether the overlay has no bitstream, since the one of the build is of another netlist or shell."""
+    bitstream = about["bitstream"]
+    found = re.search(r"another netlist or shell.*make bitstream", bitstream["about"])
+    return set(bitstream) == {"about"} and found is not None
 
 
 @pytest.fixture
@@ -44,8 +51,8 @@ def routed(acc) -> None:
 
 def test_an_overlay_has_the_bitstream_of_its_own_netlist_and_shell_alone(acc):
     about = write_overlay(acc, acc.parent)
-    assert about["bitstream"]["about"].startswith("not here, nextpnr-xilinx, fasm2frames, xc7frames2bit not")
-    assert about["bitstream"]["about"].endswith("gives what a bitstream needs")
+    assert "nextpnr-xilinx, fasm2frames, xc7frames2bit not found" in about["bitstream"]["about"]
+    assert "install openXC7" in about["bitstream"]["about"]
     assert not list((acc / "overlay").glob("overlay.bi*"))
     routed(acc)
     for asked in (None, True):
@@ -59,14 +66,14 @@ def test_an_overlay_has_the_bitstream_of_its_own_netlist_and_shell_alone(acc):
         assert (found["part"], found["clock_mhz"]) == ("xc7z020clg400-1", 100.0)
         size = len(bit_file(DATA))
         assert found["about"] == f"overlay.bit and overlay.bin, {size} bytes, for xc7z020clg400-1"
-    assert write_overlay(acc, acc.parent, routed=False)["bitstream"]["about"].startswith("not here, nextpnr")
+    assert "nextpnr-xilinx" in write_overlay(acc, acc.parent, routed=False)["bitstream"]["about"]
     (acc / "netlist/xf_top.v").write_text("module xf_top; wire other; endmodule")
-    assert write_overlay(acc, acc.parent)["bitstream"] == {"about": NOT_HERE}
+    assert outdated(write_overlay(acc, acc.parent))
     write_json(acc / "bitstream.json", read_json(acc / "bitstream.json") | {
         "netlist": digest(acc / "netlist/xf_top.v")})  # fmt: skip
     assert "bit" in write_overlay(acc, acc.parent)["bitstream"]
     (acc / "bitstream/xf_system.sv").write_text("module xf_system; endmodule")
-    assert write_overlay(acc, acc.parent)["bitstream"] == {"about": NOT_HERE}
+    assert outdated(write_overlay(acc, acc.parent))
     assert not list((acc / "overlay").glob("overlay.bi*"))
 
 
@@ -75,18 +82,15 @@ def test_a_bitstream_that_is_none_leaves_the_earlier_overlay(acc):
     routed(acc)
     before = sorted(os.listdir(acc / "overlay"))
     (acc / "bitstream/xf_board_top.bit").write_bytes(bit_file(DATA)[:-1])
-    with pytest.raises(UserError, match=r"^overlay: bitstream/xf_board_top.bit is no whole \.bit; "):
+    with pytest.raises(UserError, match=r"^overlay: bitstream/xf_board_top.bit\b.*\.bit"):
         write_overlay(acc, acc.parent)
     assert sorted(os.listdir(acc / "overlay")) == before
 
 
 def test_a_file_that_is_missing_is_named(acc):
     (acc / "fold.json").unlink()
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError, match=rf"^overlay: {acc}/fold.json .*generate"):
         write_overlay(acc, acc.parent)
-    assert str(error.value) == (
-        f"overlay: {acc}/fold.json is missing; `make generate` writes all that it needs."
-    )
 
 
 def test_words_of_a_bin_are_those_of_the_bit_with_their_bytes_swapped():

@@ -1,4 +1,4 @@
-"""What lies beside the drivers, with the verilated shell: notebook, MLPerf Tiny's functions, measurement."""
+"""Programs next to the drivers, on the verilated shell: notebook, MLPerf Tiny's functions, measurement."""
 
 import json
 import os
@@ -98,7 +98,7 @@ def test_the_notebook_says_so_where_a_score_is_another(acc, library, tmp_path):
     cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     program = "\n".join(cells).replace("examples.npz", str(tmp_path / "other.npz"))
     done = in_overlay(acc, library, "-c", program)
-    assert done.returncode == 1 and "gives other scores than the trained network" in done.stderr
+    assert done.returncode == 1 and re.search(r"RuntimeError: .*scores.*trained network", done.stderr)
 
 
 @pytest.mark.parametrize("language", ["c99", "c++11"])
@@ -111,10 +111,8 @@ def test_mlperf_tiny_s_functions_give_the_scores(acc, library, tmp_path, languag
     done = subprocess.run([program, acc / "rtl", "6"], input=sent, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     said = done.stdout.decode().split("\r\n")
-    assert said[0] == (
-        "e-[there is no shell of this version at the registers; load the bitstream of this overlay first]"
-    )
-    assert said[1] == "e-[5 bytes were sent, a frame has 48]" and said[-1] == ""
+    assert re.fullmatch(r"e-\[.*\bno shell\b.*bitstream.*\]", said[0])
+    assert re.fullmatch(r"e-\[.*\b5 bytes\b.*\b48\b.*\]", said[1]) and said[-1] == ""
     answers = graph.execute(ops, images)[ops[-1].name][:, :4]
     stamps = [int(line.removeprefix("m-lap-us-")) for line in said[2:-1] if line.startswith("m-lap")]
     results = [line for line in said[2:-1] if line.startswith("m-results")]
@@ -185,9 +183,7 @@ def test_another_network_s_bitstream_ends_a_measurement_with_a_sentence(
     bus = Device("sim", library, acc / "rtl")
     monkeypatch.setattr(xnorforge_measure, "_device", lambda _asked: bus)
     assert xnorforge_measure.main(["--device", "sim"]) == 2
-    assert capsys.readouterr().out == (
-        f"Accelerator: the device holds another network (hash {about['hash']}) than small (0123456789abcdef)"
-        "; load the bitstream that lies beside its description.\n"
-    )
+    line = rf"Accelerator: .*{about['hash']}.*0123456789abcdef.*bitstream.*\.\n"
+    assert re.fullmatch(line, capsys.readouterr().out)
     assert not (tmp_path / "measured.json").exists()
     bus.close()

@@ -98,12 +98,8 @@ def test_one_bit_of_a_lookup_table_turned_over_is_found(tmp_path):
 
 
 def test_a_netlist_that_nobody_models_is_refused():
-    with pytest.raises(UserError) as refused:
+    with pytest.raises(UserError, match=r"^placed: .*\bxc7\b.*netlist"):
         placed.placed_device(RECORDED, boards.load("pynq-z2"), operators(), True)
-    assert str(refused.value) == (
-        "placed: there are no models of placed cells for the family xc7; "
-        "the netlist before it is simulated where a family has cells.v."
-    )
 
 
 def test_the_stage_follows_a_bitstream_whose_cells_have_models(monkeypatch):
@@ -139,10 +135,8 @@ def test_the_whole_stage_on_what_nextpnr_ecp5_makes_now(tmp_path, monkeypatch):
     np.savez(tmp_path / "lowered.npz", integers=COUNTS + (np.arange(8) == 5))
     with pytest.raises(MismatchError) as found:
         placed.simulate_placed(acc, tmp_path)
-    assert str(found.value) == (
-        "placed netlist: what nextpnr-ecp5 placed differs in 2 of 2 images; first in image 0, "
-        f"channel 5: got {COUNTS[0, 5]}, expected {COUNTS[0, 5] + 1}."
-    )
+    values = ("nextpnr-ecp5", "2 of 2 images", "channel 5", f"got {COUNTS[0, 5]}", f"{COUNTS[0, 5] + 1}")
+    assert all(value in str(found.value) for value in values)
 
 
 @pytest.mark.full

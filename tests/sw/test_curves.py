@@ -50,14 +50,13 @@ def test_every_layer_has_a_line_also_where_a_legend_cannot_name_all(run):
     lines = [",".join([f"{epoch},train,1,0.5", *["0.1"] * 30]) for epoch in (1, 2)]
     (run / "curve.csv").write_text("\n".join([head, *lines, ""]))
     text = curves.picture(run).read_text()
-    assert len(re.findall(r'id="line2d_', text)) >= 30 + 2
-    assert ">30 layers</text>" in text and ">0.dot</text>" in text and ">29.dot</text>" in text
+    assert len(re.findall(r'<polyline [^>]*class="line q', text)) >= 30
+    assert ">30 layers: 0.dot</text>" in text and ">29.dot</text>" in text
 
 
-def test_equal_tables_give_equal_bytes_without_a_date(run):
+def test_equal_tables_give_equal_bytes(run):
     first = curves.picture(run).read_bytes()
     assert curves.picture(run).read_bytes() == first
-    assert b"<dc:date>" not in first and b"Matplotlib v" not in first
 
 
 @pytest.mark.parametrize(
@@ -68,8 +67,7 @@ def test_a_curve_that_cannot_be_read_is_one_sentence(run, text):
     (run / "curve.csv").write_text(text)
     with pytest.raises(UserError) as error:
         curves.picture(run)
-    assert str(error.value).startswith(f"{run}/curve.csv: no training curve can be read (")
-    assert str(error.value).endswith("); `make train` writes one.")
+    assert str(error.value).startswith(f"{run}/curve.csv: ") and "make train" in str(error.value)
 
 
 def test_the_command_draws_a_curve_and_refuses_other_kinds_of_files(run, monkeypatch, capsys):
@@ -77,9 +75,7 @@ def test_the_command_draws_a_curve_and_refuses_other_kinds_of_files(run, monkeyp
         monkeypatch.setattr(sys, "argv", ["xnorforge", "curves", *map(str, words)])
         return cli.main(), capsys.readouterr().err
 
-    assert call(run, "-o", run / "a.png") == (0, f"curves    {run}/a.png\n")
-    assert (run / "a.png").read_bytes().startswith(b"\x89PNG")
-    assert call(run, "-o", run / "a.gif") == (
-        2,
-        f"{run}/a.gif: a curve is drawn as .svg or .png; name such a file.\n",
-    )
+    assert call(run, "-o", run / "a.svg") == (0, f"curves    {run}/a.svg\n")
+    assert (run / "a.svg").read_bytes() == curves.picture(run).read_bytes()
+    code, said = call(run, "-o", run / "a.png")
+    assert code == 2 and f"{run}/a.png" in said and ".svg" in said and not (run / "a.png").exists()

@@ -16,6 +16,8 @@ from xnorforge.sw.datasets import cifar10 as cifar10_images
 from xnorforge.sw.datasets import mnist as mnist_images
 from xnorforge.sw.tasks.base import task_of
 
+from .refusals import refused
+
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
@@ -69,22 +71,15 @@ def test_a_changed_file_is_refused(root, monkeypatch):
     path = root / "t10k-labels-idx1-ubyte"
     wanted, content = hashlib.md5(path.read_bytes()).hexdigest(), path.read_bytes()[:-1] + b"\7"
     path.write_bytes(content)
-    with pytest.raises(UserError) as error:
-        mnist_images.images("test")
     found = hashlib.md5(content).hexdigest()
-    assert (
-        str(error.value) == f"{path}: MD5 is {found}, the published file has {wanted}; fetch the file again."
-    )
+    refused(lambda: mnist_images.images("test"), f"{path}: ", found, wanted, "download the file again")
 
 
 def test_absent_digits_without_a_network_are_named(root):
-    with pytest.raises(UserError) as error:
-        mnist_images.images("train")
-    assert str(error.value) == (
-        f"train-images-idx3-ubyte.gz: not in XNORFORGE_DATA ({root}) and not downloaded (ConnectionError); "
-        "set XNORFORGE_DATA to a folder that holds it, or train without a download on the digits that come "
-        "along, TASK=digits."
-    )
+    refused(
+        lambda: mnist_images.images("train"),
+        "train-images-idx3-ubyte.gz: ", f"XNORFORGE_DATA ({root})", "(ConnectionError)", "TASK=digits",
+    )  # fmt: skip
 
 
 @pytest.mark.usefixtures("root")
@@ -93,18 +88,15 @@ def test_a_download_with_another_hash_is_refused(monkeypatch):
         raise ValueError("MD5 hash of downloaded file does not match the known hash")
 
     monkeypatch.setattr("pooch.retrieve", altered)
-    with pytest.raises(UserError, match="what was downloaded has not the published MD5 c58f3010") as error:
+    with pytest.raises(UserError, match=r"cifar-10-python\.tar\.gz: .*MD5 c58f3010.*XNORFORGE_DATA") as error:
         cifar10_images.images("test")
     assert not isinstance(error.value, datasets.Absent), "so that no random image ever stands for it"
 
 
 def test_a_folder_that_is_none_is_named(monkeypatch):
     monkeypatch.setenv("XNORFORGE_DATA", "/no/such/folder")
-    with pytest.raises(UserError) as error:
-        mnist_images.images("test")
-    assert str(error.value) == (
-        "XNORFORGE_DATA: '/no/such/folder' is not a folder; name one that holds mnist/ or cifar10/, or "
-        "unset it."
+    refused(
+        lambda: mnist_images.images("test"), "XNORFORGE_DATA: ", "'/no/such/folder'", "mnist/ or cifar10/"
     )
 
 
@@ -130,7 +122,7 @@ def test_a_pickle_with_another_hash_is_never_opened(root, monkeypatch):
     write_batch(root, monkeypatch)
     monkeypatch.setitem(cifar10_images._BATCHES["test"], "test_batch", "0" * 32)
     monkeypatch.setattr(pickle, "loads", lambda *_, **__: pytest.fail("opened"))
-    with pytest.raises(UserError, match=r"MD5 is .* the published file has 0{32}"):
+    with pytest.raises(UserError, match=r"test_batch: MD5 is .* 0{32}"):
         cifar10_images.images("test")
 
 
@@ -165,10 +157,7 @@ def test_copies_that_are_not_the_listed_ones_are_refused(root):
     write_copies(root / "cifar10")
     sums = root / "cifar10/SHA256SUMS"
     sums.write_text(sums.read_text().replace(sums.read_text()[:64], "0" * 64))
-    with pytest.raises(
-        UserError, match=r"cifar10_test_jpeg.npz: SHA-256 is .*, SHA256SUMS beside it says 0{64}; fetch"
-    ):
-        cifar10_images.images("test")
+    refused(lambda: cifar10_images.images("test"), "cifar10_test_jpeg.npz: SHA-256 ", "SHA256SUMS", "0" * 64)
 
 
 @pytest.mark.usefixtures("root")

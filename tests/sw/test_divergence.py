@@ -15,8 +15,10 @@ from xnorforge.sw.tasks import mnist
 from xnorforge.sw.tasks.base import Images, task_of
 from xnorforge.sw.training import divergence, train
 
+from .refusals import says
+
 NET = "mnist-tfc"
-TRY = "try a learning rate below 0.005 (--lr)"
+TRY = "below 0.005", "--lr"
 
 
 @pytest.fixture(autouse=True)
@@ -55,9 +57,8 @@ def test_a_loss_that_is_no_number_stops_before_a_weight_moves(tmp_path, monkeypa
         return losses | {"own": value * sum(weight.sum() for weight in run.network.parameters())}
 
     said, run = failing(tmp_path, monkeypatch, ste.Method, spoil)
-    assert said == (
-        "mnist-tfc, ste: the loss is no longer finite in epoch 2 of phase train, step 2 of 4; "
-        f"the first value that is not lies in the gradient of 1.dot.weight; {TRY}."
+    says(
+        said, "mnist-tfc, ste: ", "epoch 2 of phase train, step 2 of 4", "the gradient of 1.dot.weight", *TRY
     )
     assert all(torch.equal(tensor, before[name]) for name, tensor in run.network.named_parameters())
 
@@ -69,7 +70,7 @@ def test_a_loss_without_gradient_is_seen_too(tmp_path, monkeypatch):
         ste.Method,
         lambda _self, _run, losses: losses | {"own": torch.tensor(torch.nan)},
     )
-    assert "epoch 2 of phase train, step 2 of 4; the first value that is not lies in the loss itself;" in said
+    says(said, "epoch 2 of phase train, step 2 of 4", "the loss itself")
 
 
 def test_a_step_between_epochs_is_answered_like_one_of_the_loop(tmp_path, monkeypatch):
@@ -80,10 +81,7 @@ def test_a_step_between_epochs_is_answered_like_one_of_the_loop(tmp_path, monkey
     monkeypatch.setattr(ste.Method, "on_epoch", on_epoch)
     with pytest.raises(UserError) as error:
         train.train(NET, "ste", tmp_path)
-    assert (
-        "epoch 1 of phase train, behind its steps; the first value that is not lies in the gradient of 1.dot"
-        in str(error.value)
-    )
+    says(str(error.value), "epoch 1 of phase train, after its steps", "the gradient of 1.dot.weight")
 
 
 def test_the_first_layer_with_a_broken_output_is_named_and_the_methods_own_weights(tmp_path, monkeypatch):
@@ -92,10 +90,14 @@ def test_the_first_layer_with_a_broken_output_is_named_and_the_methods_own_weigh
         return {"task": run.task.loss(run.forward(IMAGES), LABELS)}
 
     said, _ = failing(tmp_path, monkeypatch, bonn.Method, spoil, at=1)
-    assert "mnist-tfc, bonn: the loss is no longer finite in epoch 1 of phase kernel, step 1 of 4;" in said
-    assert "lies in the output of 2.norm;" in said
-    assert said.endswith(
-        f"; {TRY}, or other hyper-parameters than kernel=1e-07, feature=0.001, nu=0.0001 (--set)."
+    weights = "kernel=1e-07, feature=0.001, nu=0.0001 (--set)"
+    says(
+        said,
+        "mnist-tfc, bonn: ",
+        "epoch 1 of phase kernel, step 1 of 4",
+        "the output of 2.norm",
+        *TRY,
+        weights,
     )
 
 
@@ -127,7 +129,7 @@ def test_the_command_line_ends_with_2_and_one_sentence(tmp_path, monkeypatch, ca
     monkeypatch.setattr(sys, "argv", ["xnorforge", "train", NET, "-o", str(tmp_path / "out")])
     assert cli.main() == 2
     said = capsys.readouterr().err
-    assert said.splitlines()[-1].startswith("mnist-tfc, ste: the loss is no longer finite in epoch 1")
+    assert says(said.splitlines()[-1], "epoch 1 of phase train").startswith("mnist-tfc, ste: ")
     assert "Traceback" not in said
 
 

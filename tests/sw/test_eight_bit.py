@@ -97,6 +97,6 @@ def test_all_but_the_ends_is_as_binary_as_in_the_all_binary_network(net):
 
 
 def test_branches_refuse_what_they_cannot_pass_on():
-    with pytest.raises(UserError, match=r"^group_net: 1x1 shortcuts of 8 bits .* cifar10-resnet20_8bit\.$"):
+    with pytest.raises(UserError, match=r"^group_net: .*8-bit 1x1 shortcuts.* cifar10-resnet20_8bit\.$"):
         group_net.Method().build("cifar10-wrn22_8bit")
     assert group_net.Method().build("cifar10-resnet20_8bit")

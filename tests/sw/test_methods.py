@@ -215,6 +215,5 @@ def test_state_survives_a_checkpoint(run, tmp_path):
 
 
 def test_an_unknown_method_is_answered_with_the_nearest():
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError, match=rf"^sw.methods: .*'stee'.*{', '.join(METHODS)}.*'ste'"):
         plugins.load("sw.methods", "stee")
-    assert str(error.value) == f"sw.methods: no 'stee' among {', '.join(METHODS)}. Did you mean 'ste'?"

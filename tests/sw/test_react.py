@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from xnorforge.core.errors import UserError
 from xnorforge.sw.methods import react
 from xnorforge.sw.nn import building_blocks
 from xnorforge.sw.nn.rectifiers import Rectifier, Shifted, TrainedRectifier, TrainedShifted
@@ -12,6 +11,7 @@ from xnorforge.sw.training import full_precision, train
 
 from . import digits
 from .eight_bit_nets import RESIDUAL, deployed, drawn
+from .refusals import refused
 
 
 def rectifier(slope, before, after, on_grid=False) -> TrainedRectifier:
@@ -101,10 +101,11 @@ def test_with_a_guide_labels_are_not_looked_at(monkeypatch, tmp_path):
 def test_a_guide_is_a_run_of_train_float_of_the_network(monkeypatch, tmp_path):
     digits.in_place_of_mnist(monkeypatch, (0, 64), (64, 128), epochs=1)
     train.train("mnist-tfc", "ste", tmp_path)
-    with pytest.raises(UserError) as error:
-        react.Method(guide=str(tmp_path)).build("mnist-tfc")
-    assert str(error.value) == (
-        f"GUIDE: {tmp_path} is a run of mnist-tfc by ste; give one that train-float made of mnist-tfc."
+    refused(
+        lambda: react.Method(guide=str(tmp_path)).build("mnist-tfc"),
+        f"GUIDE: {tmp_path} ",
+        "method ste",
+        "train-float run of mnist-tfc",
     )
 
 

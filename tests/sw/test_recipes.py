@@ -16,6 +16,7 @@ from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import full_precision, recipes, train, warm_start
 
 from . import digits
+from .refusals import refused
 
 NET = "mnist-tfc"
 
@@ -82,7 +83,7 @@ def test_the_first_images_alone(monkeypatch, tmp_path):
     train.train(NET, "ste", tmp_path / "whole")
     part, whole = latents_of(tmp_path / "part"), latents_of(tmp_path / "whole")
     assert all(torch.equal(part[name], whole[name]) for name in whole)
-    with pytest.raises(UserError, match=r"^RECIPE: images=129 cannot be chosen of .*: there are 128;"):
+    with pytest.raises(UserError, match=r"^RECIPE: images=129 .* 128;"):
         train.train(NET, "ste", tmp_path / "more", recipe="ours,images=129")
 
 
@@ -138,20 +139,19 @@ def test_recipes_of_papers_by_method_and_network():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("papre", "RECIPE: no 'papre' among"),
-        ("ours,optimizer=sgd", "RECIPE, attribute: no 'optimizer' among"),
-        ("ours,optimiser=lion", "RECIPE, optimiser: no 'lion' among adam, adamw, sgd."),
-        ("ours,schedule=step", "RECIPE: drops='' are no places of a phase at which the rate falls; "),
-        ("ours,drops=0.5 x", "RECIPE: drops='0.5 x' are no places"),
-        ("ours,batch=0", "RECIPE: batch=0 is out of range; give 1 or more."),
-        ("ours,batch=many", "RECIPE, attribute batch: 'many' is not a whole number; give batch=VALUE"),
-        ("ours,lr=0", "RECIPE: lr=0.0 is out of range; give a number above 0"),
+        ("papre", ["RECIPE: ", "'papre'", "group_net", "ours"]),
+        ("ours,optimizer=sgd", ["RECIPE, attribute: ", "'optimizer'", "'optimiser'"]),
+        ("ours,optimiser=lion", ["RECIPE, optimiser: ", "'lion'", "adam, adamw, sgd"]),
+        ("ours,schedule=step", ["RECIPE: drops='' ", "drops=0.5 0.9"]),
+        ("ours,drops=0.5 x", ["RECIPE: drops='0.5 x' ", "drops=0.5 0.9"]),
+        ("ours,batch=0", ["RECIPE: batch=0 ", "1 or more"]),
+        ("ours,batch=many", ["RECIPE, attribute batch: ", "'many'", "batch=VALUE"]),
+        ("ours,lr=0", ["RECIPE: lr=0.0 ", "a number above 0"]),
     ],
 )
 def test_what_no_recipe_is_is_said_in_one_sentence(words, said):
-    with pytest.raises(UserError) as error:
-        recipes.recipe_of(NET, ste.Method(), words)
-    assert str(error.value).startswith(said)
+    place, *others = said
+    assert refused(lambda: recipes.recipe_of(NET, ste.Method(), words), *others).startswith(place)
 
 
 def test_images_are_moved_as_far_as_the_recipe_says():
@@ -165,7 +165,7 @@ def test_images_are_moved_as_far_as_the_recipe_says():
     untouched = mnist.Task()
     untouched.move_by(-1)
     assert untouched.reach == 1 and untouched.recipe_words == "each image moved by up to 1 pixel each way"
-    with pytest.raises(UserError, match="shift=4, but track does not vary its pictures by moving them"):
+    with pytest.raises(UserError, match=r"^RECIPE: shift=4.* track .*leave shift out"):
         task_of("track-tinytrk").move_by(4)
 
 
@@ -188,7 +188,7 @@ def test_a_run_starts_from_another_and_its_card_says_from_which(few, tmp_path):
     assert card["init"] == f"{tmp_path}/first: {NET}, ste, 2 epochs, SHA-256 {mark}"
     assert card["recipe_name"] == "ours,batch=32" and card["recipe"]["batch"] == 32
     assert f"--recipe ours,batch=32 --init {tmp_path}/first -o" in card["command"]
-    with pytest.raises(UserError, match=r"holds a run with init .*asked is none"):
+    with pytest.raises(UserError, match=r"checkpoint\.pt: .*with init .* none .*another folder"):
         train.train(NET, "ste", tmp_path / "second", recipe="ours,batch=32")
 
 
@@ -217,17 +217,12 @@ def test_weights_without_a_checkpoint_give_their_signs_and_directions(few, tmp_p
         torch.testing.assert_close(latent.detach(), 0.05 * wanted[f"{name}.weight"])
     norms = [name for name in network.state_dict() if name.endswith("norm.weight")]
     assert norms and all(torch.equal(network.state_dict()[name], wanted[name]) for name in norms)
-    with pytest.raises(UserError, match=f"is a run of {NET} by ste, and 0.dot.weight"):
+    with pytest.raises(UserError, match=rf"^INIT: .* {NET} .*ste.* 0\.dot\.weight"):
         warm_start.warm_start(networks.build("mnist-cnn", binary.Plain()), tmp_path / "run")
 
 
 def test_a_run_of_another_structure_is_refused_as_a_start(few, tmp_path):
     train.train(NET, "ste", tmp_path, epochs=1)
-    with pytest.raises(UserError) as error:
-        warm_start.warm_start(networks.build("mnist-cnn", binary.Plain()), tmp_path)
-    assert str(error.value) == (
-        f"INIT: {tmp_path} is a run of mnist-tfc by ste, and 0.dot.weight of this network is not in it in "
-        "this size; give a run of the same network and structure."
-    )
-    with pytest.raises(UserError, match=r"nowhere/checkpoint\.pt: cannot be read"):
-        warm_start.warm_start(networks.build(NET, binary.Plain()), tmp_path / "nowhere")
+    other, same = networks.build("mnist-cnn", binary.Plain()), networks.build(NET, binary.Plain())
+    refused(lambda: warm_start.warm_start(other, tmp_path), f"INIT: {tmp_path} ", "mnist-tfc", "0.dot.weight")
+    refused(lambda: warm_start.warm_start(same, tmp_path / "nowhere"), "nowhere/checkpoint.pt: ")

@@ -8,7 +8,6 @@ import torch
 from click.testing import CliRunner
 
 from xnorforge.__main__ import cli
-from xnorforge.core.errors import UserError
 from xnorforge.sw import networks
 from xnorforge.sw.datasets import mnist as mnist_images
 from xnorforge.sw.methods import base, bonn, ste
@@ -16,6 +15,8 @@ from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.tasks import mnist
 from xnorforge.sw.tasks.base import Images, task_of
 from xnorforge.sw.training import train, weights
+
+from .refusals import refused
 
 
 @pytest.fixture(autouse=True)
@@ -100,11 +101,12 @@ def test_another_seed_is_another_run(tmp_path):
 
 def test_a_folder_with_another_run_is_refused(tmp_path):
     train.train("mnist-tfc", "ste", tmp_path, epochs=1)
-    with pytest.raises(UserError) as error:
-        train.train("mnist-tfc", "ste", tmp_path, epochs=1, seed=5)
-    assert str(error.value) == (
-        f"{tmp_path}/checkpoint.pt: holds a run with seed 0, asked is 5; continue with the same settings "
-        "or choose another folder."
+    refused(
+        lambda: train.train("mnist-tfc", "ste", tmp_path, epochs=1, seed=5),
+        f"{tmp_path}/checkpoint.pt: ",
+        "seed 0",
+        "but 5 ",
+        "another folder",
     )
 
 
@@ -115,8 +117,13 @@ def test_a_run_of_another_device_or_number_of_processes_is_refused(tmp_path, key
     saved = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     saved["settings"][key] = there
     torch.save(saved, tmp_path / "checkpoint.pt")
-    with pytest.raises(UserError, match=f"holds a run with {key} {there}, asked is {asked}; "):
-        train.train("mnist-tfc", "ste", tmp_path, epochs=1)
+    refused(
+        lambda: train.train("mnist-tfc", "ste", tmp_path, epochs=1),
+        "checkpoint.pt: ",
+        f"{key} {there}",
+        f"but {asked} ",
+        "another folder",
+    )
 
 
 def test_the_checkpoint_adds_up_the_time_that_was_trained(tmp_path, monkeypatch):

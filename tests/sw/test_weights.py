@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from xnorforge.core.errors import UserError
 from xnorforge.sw import networks
 from xnorforge.sw.nn import threshold_folding
 from xnorforge.sw.training import weights
 
 from .maps import pictures
+from .refusals import refused
 from .test_binary import shaken
 
 RECORD = {
@@ -76,61 +76,48 @@ def test_weights_that_are_not_the_cards_are_refused(folder):
     card = json.loads((folder / "card.json").read_text())
     card["weights"]["sha256"] = "0" * 64
     (folder / "card.json").write_text(json.dumps(card))
-    with pytest.raises(
-        UserError, match=r"/weights.safetensors: SHA-256 is [0-9a-f]{64}, the card says 0{64}; restore both"
-    ):
-        weights.read_weights(folder)
+    refused(
+        lambda: weights.read_weights(folder), "/weights.safetensors: SHA-256 is ", "0" * 64, "restore both"
+    )
 
 
 def test_a_truncated_file_is_refused(folder):
     (folder / weights.FILE).write_bytes((folder / weights.FILE).read_bytes()[:-1])
-    with pytest.raises(UserError, match=r"SHA-256 is .*, the card says"):
-        weights.read_weights(folder)
+    refused(lambda: weights.read_weights(folder), "/weights.safetensors: SHA-256 is ", "card.json has ")
 
 
 def test_an_absent_file_is_refused(folder):
     (folder / weights.FILE).unlink()
-    with pytest.raises(
-        UserError, match=r"no weights can be read \(.*No such file.*\); train the network again\.$"
-    ):
-        weights.read_weights(folder)
+    refused(lambda: weights.read_weights(folder), f"{folder}: ", "No such file", "train the network again")
 
 
 @pytest.mark.parametrize(
     ("damage", "text"),
     [
-        (
-            lambda t: t.pop("1.norm.running_mean"),
-            "here: 1.norm.running_mean is absent, the network needs 64 values; train it again.",
-        ),
+        (lambda t: t.pop("1.norm.running_mean"), ["1.norm.running_mean is missing", "64 values"]),
         (
             lambda t: t.update({"2.dot.weight.bits": np.zeros(7, np.uint8)}),
-            "here: 2.dot.weight.bits is 7 long, the network needs 512 values; train it again.",
+            ["2.dot.weight.bits is 7 ", "512 values"],
         ),
-        (
-            lambda t: t.update({"scale": np.zeros(1)}),
-            "here: holds scale, which the network does not have; train it again.",
-        ),
+        (lambda t: t.update({"scale": np.zeros(1)}), ["contains scale"]),
     ],
     ids=["absent", "short", "left over"],
 )
 def test_tensors_that_do_not_fit_are_named(damage, text):
     tensors = weights.packed_weights(threshold_folding.fold_thresholds(networks.build("mnist-tfc")))
     damage(tensors)
-    with pytest.raises(UserError) as error:
-        weights.unpack(networks.build("mnist-tfc"), tensors, "here")
-    assert str(error.value) == text
+    refused(
+        lambda: weights.unpack(networks.build("mnist-tfc"), tensors, "here"),
+        "here: ",
+        *text,
+        "train it again",
+    )
 
 
 def test_numbers_the_file_cannot_hold_are_not_lost_in_silence():
     network = threshold_folding.fold_thresholds(networks.build("mnist-tfc"))
     network.register_buffer("gain", torch.tensor([1 / 3]))
-    with pytest.raises(UserError) as error:
-        weights.packed_weights(network)
-    assert str(error.value) == (
-        "weights: gain is neither a binary weight nor a multiple of 2^-16; "
-        "deploy a network with folded thresholds."
-    )
+    refused(lambda: weights.packed_weights(network), "weights: gain ", "2^-16", "folded thresholds")
 
 
 def test_numbers_on_a_binary_grid_take_the_smallest_integers_and_come_back():

@@ -13,6 +13,7 @@ from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import train
 
 from .maps import pictures
+from .refusals import refused
 
 NETS = [net for net, method in zoo.shipped() if method == "ste"]
 
@@ -97,18 +98,11 @@ def test_unknown_names_are_answered_with_the_nearest(net, method, text):
 
 def test_weights_that_are_not_shipped_are_named_with_their_cure(monkeypatch):
     monkeypatch.setattr(zoo, "shipped", lambda: [("mnist-cnn", "ste")])
-    with pytest.raises(UserError) as error:
-        zoo.load("mnist-tfc", "ste")
-    assert str(error.value) == (
-        "sw/shipped: no weights of mnist-tfc-ste among mnist-cnn-ste; train them: make train NET=mnist-tfc "
-        "METHOD=ste."
-    )
+    command = "make train NET=mnist-tfc METHOD=ste"
+    refused(lambda: zoo.load("mnist-tfc", "ste"), "sw/shipped: ", "mnist-tfc-ste", "mnist-cnn-ste", command)
 
 
 def test_a_run_folder_of_another_network_is_refused():
     folder = files("xnorforge.sw") / "shipped" / "mnist-tfc-ste"
-    with pytest.raises(
-        UserError, match="holds mnist-tfc-ste, asked is mnist-cnn-ste; choose the other or train again"
-    ):
-        zoo.load("mnist-cnn", "ste", folder)
+    refused(lambda: zoo.load("mnist-cnn", "ste", folder), f"{folder}: ", "mnist-tfc-ste", "mnist-cnn-ste")
     assert zoo.load("mnist-tfc", "ste", folder)[1]["source"].startswith("own training, weights SHA-256 ")

@@ -1,7 +1,7 @@
-"""The FINN back end: a folded network as a FINN build, whose last steps run where Vivado is.
+"""The FINN back end: a folded network as a FINN build, whose last steps run on a machine with Vivado.
 
 finn/       the build: model, FINN's configuration and folding, images with their integers, FINN's estimates
-finn.json   the record: checks, every operator with FINN's nodes and both estimates
+finn.json   the record: checks, and per operator FINN's nodes and both estimates
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ from xnorforge.hw import boards, graph
 from xnorforge.hw.any_width import whole_numbers
 
 BACKEND = Backend(
-    about="a FINN build: graph, folding and estimates here, hardware where Vivado is",
+    about="a FINN build: graph, folding and estimates here, hardware on a machine with Vivado",
     stages=("finn",),
     report="handover",
     needs="finn",
@@ -26,8 +26,8 @@ BACKEND = Backend(
 
 
 def finn(net_dir: Path, acc: Path) -> dict:
-    """Take a lowered network through FINN's steps as far as they go without Vivado, and write the rest of the
-    build as a folder.
+    """Run FINN's steps on a lowered network as far as they go without Vivado, and write the rest of the build
+    as a folder.
 
     Args:
         net_dir: folder of the network, with `lowered.onnx`, `lowered.npz`, `golden.npz`.
@@ -37,8 +37,8 @@ def finn(net_dir: Path, acc: Path) -> dict:
         The record, also in `finn.json`.
 
     Raises:
-        UserError: FINN has no such node, or makes nothing for the board's part, or one of its steps stops.
-        MismatchError: FINN's graph gives other integers than ours; the text names its first such node.
+        UserError: FINN lacks a node, does not support the board's part, or fails in one of its steps.
+        MismatchError: FINN's graph computes different integers than ours; the text names the first such node.
     """
     net_dir, acc = Path(net_dir), Path(acc)
     fold, lowered = artifacts.read_json(acc / "fold.json"), ModelWrapper(str(net_dir / "lowered.onnx"))
@@ -49,12 +49,12 @@ def finn(net_dir: Path, acc: Path) -> dict:
     with artifacts.measured("finn-plus", "qonnx") as run, artifacts.whole(acc / "finn") as aside:
         aside.mkdir()
         config = handover.build_config(board)
-        now_at("FINN's steps on the lowered network")
+        now_at("running FINN's steps on the lowered network")
         made = steps.run_steps(theirs, fold, config, aside)
         with np.load(net_dir / "golden.npz") as golden, np.load(net_dir / "lowered.npz") as results:
             images, integers = golden["images"], whole_numbers(results["integers"])
         ops = graph.operators(acc / "folded.onnx")
-        now_at(f"FINN's graph against ours on {len(images):,} images")
+        now_at(f"comparing FINN's graph with ours on {len(images):,} images")
         check = same.check_graph(made.graph, lowered, ops, images)
         handover.write_build(aside, net_dir.name, theirs, config, made, graph.enter(ops[0], images), integers)
     record = {

@@ -1,4 +1,4 @@
-"""Bits that count as 0 and 1: FINN's matrices do not read them, so that they go in as numbers of two bits."""
+"""Bits that count as 0 and 1: FINN's matrices cannot read them, so they are passed as two-bit numbers."""
 
 import numpy as np
 from onnx import TensorProto, helper
@@ -13,13 +13,13 @@ WIDE = "UINT2"
 
 
 def with_wide_bits(lowered: ModelWrapper) -> ModelWrapper:
-    """A lowered network whose matrices read no bits but those that are matched with bits.
+    """A lowered network in which matrices read bits only to match them with bit weights.
 
-    FINN's code generation refuses the type BINARY in front of other weights than bits ("True binary inputs
-    not yet supported"). There a product with 1 is put in front, `<node>_bits`: the same numbers as UINT2.
+    FINN's code generation refuses the type BINARY with any weights other than bits ("True binary inputs not
+    yet supported"). A product with 1, `<node>_bits`, is inserted there: the same numbers as UINT2.
 
     Returns:
-        A copy, or the network itself where there is nothing to do.
+        A copy, or the network itself if nothing needs to change.
     """
     if not any(_refused(lowered, node) for node in lowered.graph.node):
         return lowered
@@ -31,7 +31,7 @@ def with_wide_bits(lowered: ModelWrapper) -> ModelWrapper:
 
 
 def _refused(model: ModelWrapper, node) -> bool:
-    """Whether a matrix reads bits and does not match them with bits."""
+    """Whether a matrix reads bits without matching them with bit weights."""
     if node.domain != FINN or node.op_type not in MATRICES:
         return False
     return model.get_tensor_datatype(node.input[0]) == DataType["BINARY"] and not getCustomOp(
@@ -40,7 +40,7 @@ def _refused(model: ModelWrapper, node) -> bool:
 
 
 def _product(model: ModelWrapper, node):
-    """The product in front of a matrix, which reads it from now on."""
+    """Insert the product before a matrix, which from now on reads its result."""
     source, wide, one = node.input[0], f"{node.name}_bits_out", f"{node.name}_bits_one"
     shape = list(model.get_tensor_shape(source))
     model.graph.value_info.append(helper.make_tensor_value_info(wide, TensorProto.FLOAT, shape))

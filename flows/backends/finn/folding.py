@@ -1,8 +1,8 @@
 """Our folding as FINN's: PE and SIMD of each of its nodes.
 
 Matrices have exactly the Pe and Simd of ours. FINN's other nodes are at least as wide as the operator that
-they belong to, and wider where their formula for cycles would otherwise be above the interval: a window in
-front of a pool, say, takes more beats in FINN than here.
+they belong to, and wider where their cycle formula would otherwise exceed the interval: a window before a
+pool, for example, takes more beats in FINN than here.
 """
 
 from math import gcd
@@ -23,7 +23,7 @@ def set_folding(model: ModelWrapper, origin: dict[str, str], fold: dict) -> dict
         fold: the record of the stage fold.
 
     Returns:
-        FINN's folding file: {name of a node: {"PE", "SIMD"}}, as far as a node has them.
+        FINN's folding file: {name of a node: {"PE", "SIMD"}}, with those of the two that the node has.
     """
     rows = {node: row for row in fold["operators"] for node in row["lowered"]}
     interval, found = fold["interval_bound"], {}
@@ -48,7 +48,7 @@ def set_folding(model: ModelWrapper, origin: dict[str, str], fold: dict) -> dict
 
 
 def _channels(inst) -> int:
-    """Elements of a pixel: what PE or SIMD of a node without a matrix divides."""
+    """Elements of a pixel, which PE or SIMD of a node without a matrix must divide."""
     has = inst.get_nodeattr_types()
     for name in CHANNELS:
         if name in has:
@@ -59,24 +59,24 @@ def _channels(inst) -> int:
 
 
 def _next(inst, least: int) -> int:
-    """The smallest divisor of the channels that is not below `least`; all channels where none is."""
+    """The smallest divisor of the channels that is at least `least`; all channels if there is none."""
     channels = _channels(inst)
     return next((n for n in range(least, channels + 1) if channels % n == 0), channels)
 
 
 def _widen(inst, name: str, interval: int) -> None:
-    """Make a node wider as long as it needs more cycles than the interval and has channels left."""
+    """Widen a node until it keeps the interval or has no channels left."""
     while inst.get_exp_cycles() > interval and inst.get_nodeattr(name) < _channels(inst):
         inst.set_nodeattr(name, _next(inst, inst.get_nodeattr(name) + 1))
 
 
 def _taps(node, name: str) -> bool:
-    """Whether an attribute counts the taps of a channel's own kernel: FINN's windows give one at a time."""
+    """Whether an attribute counts the taps of a channel's own kernel; FINN's windows output them singly."""
     return name == "SIMD" and node.op_type.startswith("VVAU")
 
 
 def _as_its_windows(model: ModelWrapper, node, inst) -> None:
-    """FINN wants a pool, or a kernel per channel, as wide as the windows in front: the wider of both."""
+    """FINN requires a pool, or a depthwise kernel, to be as wide as its window: use the wider one."""
     before = model.find_producer(node.input[0])
     if not node.op_type.startswith(("Pool", "VVAU")) or before is None:
         return

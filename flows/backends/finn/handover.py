@@ -1,8 +1,9 @@
-"""The folder for a machine with Vivado: FINN's configuration, its folding, the model, and images to check by.
+"""The folder for a machine with Vivado: FINN's configuration, its folding, the model, and images for
+checking.
 
-The steps begin at the partition: the lowered network is of FINN's nodes already. FINN's passes that narrow
-accumulators are not among them: they take matches for sums of -1 and +1, and the widths are exact as they
-are (tests/flows/test_finn_traps.py).
+The steps begin at the partition, because the lowered network already consists of FINN's nodes. FINN's passes
+that narrow accumulators are left out: they mistake match counts for sums of -1 and +1, and the widths are
+already exact (tests/flows/test_finn_traps.py).
 """
 
 from pathlib import Path
@@ -34,7 +35,7 @@ ON_A_BOARD = ("step_synthesize_bitfile", "step_make_driver", "step_deployment_pa
 
 
 def build_config(board: Board) -> dict:
-    """FINN's configuration for a board: a bitstream where FINN knows the board, else a stitched design."""
+    """FINN's configuration for a board: a bitstream if FINN supports the board, else a stitched IP."""
     start_finn()
     from finn.util.basic import pynq_part_map
 
@@ -69,12 +70,12 @@ def write_build(
     frames: np.ndarray,
     integers: np.ndarray,
 ) -> None:
-    """Fill the folder; FINN's folding and estimates are in it already.
+    """Fill the folder; FINN's folding and estimates are already in it.
 
     Args:
-        net: its name; model: what FINN is given.
+        net: its name; model: the input of FINN.
         made: `steps.Made`.
-        frames: golden images as the accelerator takes them, (N, *shape); integers: what it gives for them.
+        frames: golden images as the accelerator takes them, (N, *shape); integers: its results for them.
     """
     model.save(str(folder / MODEL))
     artifacts.write_json(folder / CONFIG, config)
@@ -82,7 +83,10 @@ def write_build(
     in_shape = made.graph.get_tensor_shape(made.graph.graph.input[0].name)
     for name, values, shape in (("input", frames, in_shape), ("expected_output", integers, out_shape)):
         if values[:1].size != np.prod(shape):
-            raise UserError(f"finn: {name} has frames of {values[:1].size} numbers, FINN's graph of {shape}.")
+            raise UserError(
+                f"finn: {name} has frames of {values[:1].size} numbers, but FINN's graph expects {shape}; "
+                "build with BACKEND=rtl."
+            )
         rows = values[:CHECKED].astype(np.float32).reshape(-1, *shape[1:])
         np.save(folder / f"{name}.npy", rows)
     (folder / "README.md").write_text(_readme(net, config))
@@ -92,19 +96,19 @@ def _readme(net: str, config: dict) -> str:
     target = config.get("board") or config["fpga_part"]
     return f"""# {net} for {target}: a FINN build
 
-On a machine with Vivado and FINN+ (PyPI `finn-plus`, {_version()} wrote this), in this folder:
+On a machine with Vivado and FINN+ (PyPI `finn-plus`; {_version()} wrote this folder), run in this folder:
 
     {COMMAND}
 
 | file | content |
 |---|---|
-| `{MODEL}` | the network on integers, channels last, of FINN's nodes |
-| `{CONFIG}` | FINN's configuration; the folder `build/` is what it leaves |
+| `{MODEL}` | the network on integers, channels last, made of FINN's nodes |
+| `{CONFIG}` | FINN's configuration; FINN writes its results to `build/` |
 | `{FOLDING}` | PE and SIMD of every node |
-| `input.npy`, `expected_output.npy` | images and their integers, with which FINN compares the design |
-| `report/` | FINN's estimates, made without Vivado |
+| `input.npy`, `expected_output.npy` | images and their integer results, with which FINN checks the design |
+| `report/` | FINN's estimates, computed without Vivado |
 
-The output is the integers in front of the largest score; which class that is the host finds.
+The output is the integer scores; the host selects the largest.
 """
 
 

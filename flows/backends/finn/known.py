@@ -1,4 +1,4 @@
-"""What FINN can make: its nodes, and parts of AMD."""
+"""What FINN supports: its nodes, and AMD parts."""
 
 from qonnx.core.modelwrapper import ModelWrapper
 
@@ -9,20 +9,20 @@ from xnorforge.hw.boards import Board
 
 
 def check_board(board: Board) -> None:
-    """FINN writes for parts of AMD.
+    """Check that the board has an AMD part, the only kind that FINN supports.
 
     Raises:
-        UserError: the board has another one.
+        UserError: the board has another part.
     """
     if not board.part.startswith("xc"):
         raise UserError(
-            f"finn: {board.name} has the part {board.part}, and FINN builds for parts of AMD; give another "
+            f"finn: {board.name} has the part {board.part}, but FINN supports only AMD parts; choose another "
             "BOARD, or build with BACKEND=rtl."
         )
 
 
 def check_nodes(lowered: ModelWrapper) -> None:
-    """FINN has hardware for every node of a lowered network, and its execution holds their numbers.
+    """Check that FINN has hardware for every node of a lowered network and that float32 can hold its numbers.
 
     Raises:
         UserError: it does not; the text names the first such node and counts the others.
@@ -31,21 +31,21 @@ def check_nodes(lowered: ModelWrapper) -> None:
     if strange:
         first, others = strange[0], strange[1:]
         kinds = ", ".join(dict.fromkeys(node.op_type for node in strange))
-        more = f" and {len(others):,} more ({kinds})" if others else ""
+        more = f" and {len(others):,} more nodes ({kinds})" if others else ""
         raise UserError(
-            f"finn: FINN has no node {first.op_type}, which {first.name} is{more}; build with BACKEND=rtl or "
+            f"finn: FINN does not support {first.name} ({first.op_type}){more}; build with BACKEND=rtl or "
             "BACKEND=hls4ml."
         )
     wide = within_float32(lowered)[1]
     if wide:
         raise UserError(
-            f"finn: {wide[0]} has numbers that FINN's float32 execution does not hold, so that nothing could "
-            f"be compared ({len(wide):,} such nodes); build with BACKEND=rtl."
+            f"finn: {wide[0]} has numbers that exceed the float32 of FINN's execution, so its results cannot "
+            f"be checked ({len(wide):,} such nodes); build with BACKEND=rtl."
         )
 
 
 def unknown_nodes(lowered: ModelWrapper) -> list:
-    """The nodes of a lowered network for which FINN has neither HLS nor RTL, in their order."""
+    """The nodes of a lowered network for which FINN has neither HLS nor RTL, in order."""
     start_finn()
     from finn.custom_op.fpgadataflow.hls import custom_op as hls
     from finn.custom_op.fpgadataflow.rtl import custom_op as rtl

@@ -1,4 +1,4 @@
-"""The proof: FINN's graph, folded and with everything it inserts, gives our integers, tensor by tensor."""
+"""Verification that FINN's graph, folded and with inserted nodes, computes our integers in every tensor."""
 
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
@@ -14,20 +14,20 @@ GOLDEN, RANDOM, SEED = 5, 5, 2026  # images
 
 
 def check_graph(model: ModelWrapper, lowered: ModelWrapper, ops: list[HwOp], images: np.ndarray) -> dict:
-    """Execute FINN's graph on golden and on random images, and compare every tensor that ours has too.
+    """Execute FINN's graph on golden and on random images, and compare every tensor that ours also has.
 
     Args:
         model: FINN's graph, specialised.
-        lowered: its input's range is that of the random images.
+        lowered: the network; the random images use its input range.
         ops: the folded network.
         images: golden ones (N, C, H, W) or (N, F).
 
     Returns:
-        The check, of all integers compared.
+        The check, over all integers compared.
 
     Raises:
-        MismatchError: a number differs, or lies outside of the data type that FINN has for it; the text
-            names the first such node in FINN's order.
+        MismatchError: a number differs, or lies outside FINN's data type for it; the text names the first
+            such node in FINN's order.
     """
     from finn.util.verification import despecialize_model
 
@@ -53,10 +53,10 @@ def check_graph(model: ModelWrapper, lowered: ModelWrapper, ops: list[HwOp], ima
 
 
 def check_written(written: dict[str, int]) -> dict:
-    """Whether FINN's code generation wrote something for every node of its graph.
+    """Check that FINN's code generation wrote files for every node of its graph.
 
     Args:
-        written: {name of a node: files}.
+        written: {name of a node: number of files}.
 
     Raises:
         MismatchError: it wrote nothing for a node; the text names the first.
@@ -70,20 +70,20 @@ def check_written(written: dict[str, int]) -> dict:
 
 
 def _scores(ops: list[HwOp], ours: dict[str, np.ndarray]) -> np.ndarray:
-    """What the network gives before the index of the largest score is appended to it."""
+    """The network's results before the index of the largest score is appended."""
     return ours[ops[-1].sources[0] if ops[-1].indices else ops[-1].results[0]]
 
 
 def _equal(model: ModelWrapper, node, tensor: str, got: np.ndarray, want, image: int) -> int:
-    """Compare one tensor; how many numbers were compared, none where ours has no such tensor.
+    """Compare one tensor; returns how many numbers were compared, 0 if ours has no such tensor.
 
     Raises:
-        MismatchError: one differs, or leaves its data type.
+        MismatchError: a number differs, or exceeds its data type.
     """
     kind = model.get_tensor_datatype(tensor)
     if kind.is_integer() and not (kind.min() <= got.min() and got.max() <= kind.max()):
         raise MismatchError(
-            f"finn: {node.name} of FINN's graph leaves its data type {kind.name} on image {image}, with "
+            f"finn: {node.name} of FINN's graph exceeds its data type {kind.name} on image {image}: "
             f"{got.min():g} .. {got.max():g}."
         )
     if want is None:
@@ -93,7 +93,7 @@ def _equal(model: ModelWrapper, node, tensor: str, got: np.ndarray, want, image:
     if len(wrong):
         first = int(wrong[0])
         raise MismatchError(
-            f"finn: {node.name} of FINN's graph differs from the folded network first at image {image}, "
+            f"finn: {node.name} of FINN's graph differs from the folded network, first at image {image}, "
             f"element {first}: {flat[first]:g} instead of {wanted[first]} ({len(wrong):,} of {flat.size:,} "
             "differ)."
         )

@@ -22,15 +22,15 @@ AMOUNTS = {"LUT": "lut", "BRAM_18K": "bram18", "URAM": "uram", "DSP": "dsp"}
 
 @dataclass
 class Made:
-    """What FINN made of a lowered network.
+    """The result of FINN's steps on a lowered network.
 
     Attributes:
-        graph: specialised, folded, with its width converters and FIFOs.
-        origin: {name of a node of FINN's: name of its lowered node}; converters and FIFOs have none.
+        graph: specialised and folded, with width converters and FIFOs.
+        origin: {name of a FINN node: name of its lowered node}; converters and FIFOs are not in it.
         folding: {name of a node: {"PE", "SIMD"}}, FINN's folding file.
-        estimates: {name of a node: {"cycles", "lut", "bram18", "uram", "dsp"}} by FINN's formulas, of those
+        estimates: {name of a node: {"cycles", "lut", "bram18", "uram", "dsp"}} by FINN's formulas, for nodes
             with an origin.
-        between: the same sums, without cycles, of width converters and FIFOs, with their `converters` and
+        between: the same totals, without cycles, of width converters and FIFOs, with their `converters` and
             `fifos`.
         written: {name of a node: files that FINN's code generation wrote for it}.
     """
@@ -43,8 +43,8 @@ class Made:
     written: dict[str, int]
 
     def record(self, fold: dict) -> dict:
-        """The part of the stage's record that speaks of estimates: per operator FINN's nodes and sums beside
-        those of the fold, and both in all.
+        """The estimates in the stage's record: per operator FINN's nodes and totals next to those of the
+        fold, and both overall.
 
         Args:
             fold: the record of the stage fold.
@@ -79,17 +79,18 @@ class Made:
 
 
 def run_steps(lowered: ModelWrapper, fold: dict, config: dict, folder: Path) -> Made:
-    """Partition, specialise, fold as ours, estimate, insert width converters and FIFOs, and generate code, of
-    which nothing is kept: FINN does it again where Vivado is, and it is seen here whether it can.
+    """Partition, specialise, apply our folding, estimate, insert width converters and FIFOs, and generate
+    code. The code is discarded: FINN generates it again on the machine with Vivado; here it only shows that
+    FINN can.
 
     Args:
-        lowered: of FINN's nodes only.
+        lowered: consists of FINN nodes only.
         fold: the record of the stage fold.
         config: FINN's build configuration, as the user gets it.
-        folder: where FINN's estimates go, as `report/`, and its folding, as `folding_config.json`.
+        folder: for FINN's estimates, as `report/`, and its folding, as `folding_config.json`.
 
     Raises:
-        UserError: one of FINN's steps stops; the text says which, and FINN's reason.
+        UserError: one of FINN's steps fails; the text names the step and FINN's reason.
     """
     start_finn_builder()
     from finn.builder import build_dataflow_steps as finn
@@ -127,23 +128,23 @@ def run_steps(lowered: ModelWrapper, fold: dict, config: dict, folder: Path) -> 
 
 @contextmanager
 def _named(step: str):
-    """What FINN says when it stops, as a sentence."""
+    """FINN's failure message, as a sentence."""
     try:
         yield
     except Exception as error:  # FINN's own, assertions and plain ones alike
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(
-            f"finn: FINN's {step} stops ({said}); give another FOLDING or build with BACKEND=rtl."
+            f"finn: FINN's {step} failed ({said}); choose another FOLDING or build with BACKEND=rtl."
         ) from error
 
 
 def _but_estimates(_folder: str, names: list[str]) -> list[str]:
-    """What of FINN's reports is left behind: a file that names folders of this machine may be among it."""
+    """Which of FINN's reports are kept: a file may contain names of folders of this machine."""
     return [name for name in names if not name.startswith(("estimate_", "op_and_param"))]
 
 
 def _files_of(model: ModelWrapper, node, part: str, clock_ns: float, inside: Path) -> int:
-    """How many files FINN's code generation writes for a node; they are removed."""
+    """Number of files that FINN's code generation writes for a node; they are removed."""
     inst = getCustomOp(node)
     with TemporaryDirectory(dir=inside) as folder:
         inst.set_nodeattr("code_gen_dir_ipgen", folder)
@@ -162,7 +163,7 @@ def _amounts(inst, part: str) -> dict[str, int]:
 
 
 def _between(model: ModelWrapper, origin: dict[str, str], part: str) -> dict:
-    """Width converters and FIFOs: how many, and their sums."""
+    """Width converters and FIFOs: their number and their totals."""
     nodes = [node for node in model.graph.node if node.name not in origin]
     counts = [sum(node.op_type.startswith(f"Streaming{kind}") for node in nodes) for kind in ("Data", "FIFO")]
     amounts = [_amounts(getCustomOp(node), part) for node in nodes]
@@ -176,6 +177,6 @@ def _ours(row: dict) -> dict:
 
 
 def _together(rows: list[dict]) -> dict:
-    """Several nodes of one operator: they work side by side, so that the slowest counts."""
+    """Several nodes of one operator work in parallel, so the slowest one counts."""
     sums = {name: sum(row[name] for row in rows) for name in AMOUNTS.values()}
     return {"cycles": max(row["cycles"] for row in rows), **sums}

@@ -1,9 +1,9 @@
-"""The hls4ml back end: a folded network as a Vitis HLS project whose C++ gives the folded graph's integers.
+"""The hls4ml back end: a folded network as a Vitis HLS project whose C++ computes the folded graph's
+integers.
 
-hls_project/<io>/   the project: firmware, weights, scripts, ten images with their scores for its own test
-bench
-hls.json            the record: checks, layers with their reuse factors, what Vitis HLS says where it is
-installed
+hls_project/<io>/   the project: firmware, weights, scripts, and ten images with scores for its own test bench
+hls.json            the record: checks, layers with their reuse factors, and Vitis HLS's figures if it is
+                    installed
 """
 
 import shutil
@@ -33,16 +33,16 @@ BENCH = 10  # images in the project's own test bench
 def write_and_emulate(
     acc: Path, net_dir: Path, out: Path | None = None, io=IO_TYPES, images: int | None = None, before=()
 ) -> dict:
-    """Convert, write, compile with g++, compare on the golden images, synthesise where Vitis HLS is on PATH.
+    """Convert, write, compile with g++, compare on the golden images, and synthesise if Vitis HLS is on PATH.
 
     Args:
         acc: folder with `folded.onnx` and `fold.json`.
         net_dir: folder of the network, with `golden.npz` and `lowered.npz`.
-        out: where `hls.json` and `hls_project/` go; `acc` if absent.
-        io: hls4ml's forms of a project, "io_parallel" (arrays) and "io_stream"; the last one is what Vitis
-            HLS synthesises.
-        images: the first so many golden images instead of all.
-        before: checks that were made already, for the record.
+        out: folder for `hls.json` and `hls_project/`; `acc` if absent.
+        io: hls4ml's forms of a project, "io_parallel" (arrays) and "io_stream"; Vitis HLS synthesises the
+            last one.
+        images: use only this many golden images; by default all.
+        before: earlier checks, for the record.
 
     Returns:
         The record, also in `hls.json`.
@@ -54,9 +54,9 @@ def write_and_emulate(
     """
     acc, net_dir, out = Path(acc), Path(net_dir), Path(out or acc)
     if wrong := [kind for kind in io if kind not in IO_TYPES]:
-        raise UserError(f"hls: io={wrong[0]} is none of {', '.join(IO_TYPES)}.")
+        raise UserError(f"hls: io={wrong[0]} is not supported; use {' or '.join(IO_TYPES)}.")
     if shutil.which("g++") is None:
-        raise ToolMissing("hls: g++ is missing, which compiles hls4ml's emulation; install the package g++.")
+        raise ToolMissing("hls: g++, which compiles hls4ml's emulation, is missing; install the package g++.")
     ops, fold = graph.operators(acc / "folded.onnx"), artifacts.read_json(acc / "fold.json")
     check_expressible(ops, io)  # of every form, before one is compiled
     board = boards.load(fold["board"])
@@ -66,7 +66,7 @@ def write_and_emulate(
     with artifacts.whole(out / "hls_project") as aside, artifacts.measured("hls4ml") as run:
         for kind in io:
             folder = aside / kind
-            now_at(f"hls4ml's project with {kind}, compiled by g++")
+            now_at(f"hls4ml's project with {kind}, compiled with g++")
             with ours(), redirect_stdout(StringIO()) as said:
                 model, net = convert(ops, kind, board, folder)
                 with artifacts.measured() as compiling:
@@ -101,11 +101,14 @@ def write_and_emulate(
 
 
 def _compiled(model, said: StringIO) -> None:
-    """Write the project and compile it; hls4ml prints what g++ says, into `said`."""
+    """Write the project and compile it; the output of g++ goes into `said`."""
     try:
         model.compile()
     except Exception as error:
-        raise UserError(f"hls: g++ does not compile the project: {_first_error(said.getvalue())}") from error
+        raise UserError(
+            f"hls: g++ cannot compile the project ({_first_error(said.getvalue())}); try another version of "
+            "g++, or build with BACKEND=rtl."
+        ) from error
 
 
 def _seconds(spent: dict) -> dict:
@@ -113,7 +116,7 @@ def _seconds(spent: dict) -> dict:
 
 
 def _row(layer, net) -> dict:
-    """One hls4ml layer in the record; `node` is the operator whose result it gives, None inside one."""
+    """One hls4ml layer in the record; `node` is the operator whose result it is, None for an inner layer."""
     op, _ = net.results.get(layer.name, (None, None))
     row = {"name": layer.name, "class": layer.class_name, "node": op and op.name}
     row["result"] = str(layer.get_output_variable().type.precision)
@@ -123,7 +126,7 @@ def _row(layer, net) -> dict:
 
 
 def _finish(folder: Path, inputs: np.ndarray, scores: np.ndarray) -> None:
-    """Take out what belongs to this machine, put in the data of the test bench."""
+    """Remove what is specific to this machine, and add the data of the test bench."""
     for library in folder.glob("firmware/*.so"):
         library.unlink()
     settings = folder / "hls4ml_config.yml"

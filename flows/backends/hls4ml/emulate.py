@@ -1,5 +1,5 @@
-"""The generated C++ against the folded graph: weights as they were written, every score, and the first layer
-that differs.
+"""Comparison of the generated C++ with the folded graph: the written weights, every score, and, on a
+mismatch, the first layer that differs.
 """
 
 from pathlib import Path
@@ -18,10 +18,10 @@ BLOCK = 50  # images between two reports of progress
 
 
 def check_weights(model: ModelGraph, net: Net, folder: Path) -> dict:
-    """Read the weight files of the project and hold them against the folded graph, number by number.
+    """Read the project's weight files and compare them with the folded graph, number by number.
 
-    hls4ml 1.3.0 itself writes files of nothing but ones where its pass `quantize_dense_output` runs
-    (docs/backends.md).
+    hls4ml 1.3.0 itself writes files that contain only ones where its pass `quantize_dense_output` runs
+    (docs/guide/backends.md).
 
     Returns:
         A check for the record.
@@ -51,13 +51,13 @@ def check_weights(model: ModelGraph, net: Net, folder: Path) -> dict:
 def check_scores(
     model: ModelGraph, net: Net, ops: list[HwOp], images: np.ndarray, wanted: np.ndarray
 ) -> dict:
-    """Run the compiled network on images and hold every score against the folded graph's.
+    """Run the compiled network on images and compare every score with the folded graph's.
 
     Args:
         model: compiled.
         ops: operators of the folded graph.
         images: uint8 (N, C, H, W), raw 0 .. 255.
-        wanted: int64 (N, outputs), what the folded graph gives, indices behind the scores left out.
+        wanted: int64 (N, outputs), the folded graph's results, without the indices after the scores.
 
     Returns:
         A check for the record.
@@ -87,7 +87,7 @@ def check_scores(
 
 
 def _first_layer(model: ModelGraph, net: Net, ops: list[HwOp], image: np.ndarray) -> str:
-    """Compile again with traces, and say where the first layer differs that holds a whole tensor of the
+    """Compile again with traces, and locate the first layer that differs and holds a whole tensor of the
     folded graph.
     """
     wanted = graph.tensors(ops, image)
@@ -100,4 +100,4 @@ def _first_layer(model: ModelGraph, net: Net, ops: list[HwOp], image: np.ndarray
             pixel, channel = divmod(int(wrong[0]), op.out_stream().shape[-1])
             value = f"{got[wrong[0]]:g} instead of {want[wrong[0]]}"
             return f"{op.name} ({name}) differs first, at pixel {pixel}, channel {channel}: {value}"
-    return "no layer differs by itself, only the scores"
+    return "no single layer differs, only the scores"

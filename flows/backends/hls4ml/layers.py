@@ -1,11 +1,11 @@
-"""Our layers in hls4ml: one class for all, a C++ function each in `xf_pixels.h` and `xf_images.h`; and the
-borders of what we change in it.
+"""Our layers in hls4ml: one class for all, each a C++ function in `xf_pixels.h` and `xf_images.h`; and the
+scope of our changes to hls4ml.
 
-The two headers stay together here, not with the operators: they share the loops over pixels and rows, and
+The two headers are here and not with the operators because they share the loops over pixels and rows, and
 several operators call the same function.
 
-hls4ml keeps its layers, passes and flows in tables of the process. `ours` puts ours in and takes them out
-again, so that whoever converts a network before or after us gets what plain hls4ml gives.
+hls4ml keeps its layers, passes and flows in global tables. `ours` adds our entries and removes them again, so
+that other conversions in the same process get plain hls4ml.
 """
 
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ IM2COL = "vivado:generate_conv_im2col"
 
 
 def precision_of(bits: int, signed: bool):
-    """hls4ml's type of an element; a bit is XNOR's, which stands for -1 and +1 where it meets a weight."""
+    """hls4ml's type of an element; a bit has XNOR's type, which means -1 and +1 when it meets a weight."""
     return XnorPrecisionType() if (bits, signed) == (1, False) else IntegerPrecisionType(bits, signed)
 
 
@@ -35,8 +35,8 @@ class XfLayer(Layer):
     Attributes:
         function: the function called, `xf_pixels`, `xf_pool`, …; `op`: what `xf_pixels` does to a pixel.
         out_shape, bits, signed: the result, channels last.
-        table: integers, any shape; None for functions without. numbers: {member of the configuration:
-            integer}.
+        table: integers, any shape; None for functions without a table. numbers: {member of the
+            configuration: integer}.
     """
 
     def initialize(self):
@@ -51,7 +51,7 @@ class XfLayer(Layer):
 
 
 class XfConfig(LayerConfigTemplate):
-    """The configuration a layer's function is compiled with."""
+    """The compile-time configuration of a layer's function."""
 
     def __init__(self):
         super().__init__(XfLayer)
@@ -95,12 +95,11 @@ class XfCall(FunctionCallTemplate):
 
 
 class LoopIm2col(OptimizerPass):
-    """The pixels under a kernel in a loop, in place of hls4ml's text with one statement per element of every
-    window.
+    """Copies the pixels under a kernel in a loop; hls4ml writes one statement per element of every window.
 
     Before:  if (partition == 0) { buffer[0][0] = data[0]; buffer[0][1] = data[1]; … }  if (partition == 1) …
-    After:   buffer[0][k] = data[place of k in the window of this partition]            same elements
-    Why:     one layer of cifar10-cnv_half has 28 x 28 windows of 288 elements, 225,792 statements
+    After:   buffer[0][k] = data[index of k in the window of this partition]            same elements
+    Why:     one layer of cifar10-cnv_half has 28 x 28 windows of 288 elements: 225,792 statements
     """
 
     def match(self, node):
@@ -144,10 +143,9 @@ def _io(node) -> str:
 
 @contextmanager
 def ours():
-    """hls4ml with our layers and without a random stamp in its projects, as long as the block lasts.
+    """A context with our layers in hls4ml, and without the random stamp in its projects.
 
-    Whatever happens in it, the layers, passes, flows and sources of the process are afterwards those it
-    found.
+    When it ends, even with an exception, the layers, passes, flows and sources of the process are restored.
     """
     backend = hls4ml.backends.get_backend("Vitis")
     tables = (layer_map, optimizer_map, backend.custom_source)
@@ -171,5 +169,5 @@ def ours():
 
 
 def table_values(values) -> np.ndarray:
-    """Values as hls4ml wants a table: float64, exact up to 2^53."""
+    """Values in the form that hls4ml requires for a table: float64, exact up to 2^53."""
     return np.asarray(values).astype(np.float64).ravel()

@@ -1,6 +1,7 @@
-"""What operators that multiply share: Conv2D or Dense, then counts, sums or thresholds.
+"""Shared by all operators that multiply: Conv2D or Dense, then counts, sums or thresholds.
 
-A window is no layer: it stays with the tensor until a matrix reads it, and both are one Conv2D.
+A window is not a layer of its own: it is kept with the tensor until a matrix reads it; both become one
+Conv2D.
 """
 
 from dataclasses import replace
@@ -15,7 +16,7 @@ from xnorforge.hw.ops.base import HwOp
 
 
 def dot_products(net: Net, source: Wire, weights, w_bits: int, span, cycles: int) -> Wire:
-    """Dot products within `span` of weights (n_in, n_out): ±1 where `w_bits` is 1, else integers of so many
+    """Dot products within `span` of weights (n_in, n_out): ±1 if `w_bits` is 1, else integers of `w_bits`
     bits.
     """
     source, (n_in, n_out), bits = _without_row_stride(net, source), weights.shape, signed_bits(*span)
@@ -56,8 +57,8 @@ def _steps(source: Wire) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def _without_row_stride(net: Net, source: Wire) -> Wire:
-    """A window one pixel high with a stride, whose rows hls4ml's streams do not skip: behind a layer that
-    takes them.
+    """A window one pixel high with a stride, whose rows hls4ml's streams do not skip: after a layer that
+    removes them.
     """
     (kh, kw), (sh, sw) = _steps(source)
     if source.window is None or kh > 1 or (sh, sw) == (1, 1):
@@ -68,12 +69,12 @@ def _without_row_stride(net: Net, source: Wire) -> Wire:
 
 
 def as_numbers(net: Net, source: Wire) -> Wire:
-    """Bits that count as 0 and 1: to hls4ml a bit is -1 or +1, so they get a second one."""
+    """Bits that count as 0 and 1, with a second bit added: to hls4ml a single bit means -1 or +1."""
     return replace(net.scaled("numbers", replace(source, window=None), 2, False), window=source.window)
 
 
 def results(net: Net, op: HwOp, dots: Wire, length: int = 0) -> Wire:
-    """What the operator makes of its dot products; with `length`, those of bits: 2 * matches - length."""
+    """The operator's function of its dot products; with `length`, of bit products: 2 * matches - length."""
     thresholds = op.arrays_of.get("thresholds")
     if thresholds is not None:
         thresholds = np.asarray(thresholds).astype(np.int64)[:, None]

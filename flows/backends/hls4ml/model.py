@@ -20,7 +20,7 @@ IO_TYPES = ("io_parallel", "io_stream")
 
 
 def convert(ops: list[HwOp], io: str, board: Board, folder: Path) -> tuple[ModelGraph, Net]:
-    """Convert; to be called, written and compiled inside `layers.ours()`.
+    """Convert; must be called, written and compiled inside `layers.ours()`.
 
     Args:
         ops: the operators of a folded graph.
@@ -29,7 +29,7 @@ def convert(ops: list[HwOp], io: str, board: Board, folder: Path) -> tuple[Model
         folder: where the project will be written.
 
     Returns:
-        The graph, with the Vitis backend's flows applied, and what its layers are in the folded graph.
+        The graph, with the Vitis backend's flows applied, and the mapping of its layers to the folded graph.
 
     Raises:
         UserError: hls4ml cannot express a node.
@@ -52,7 +52,7 @@ def convert(ops: list[HwOp], io: str, board: Board, folder: Path) -> tuple[Model
 
 
 def check_expressible(ops: list[HwOp], forms) -> None:
-    """See that hls4ml can express a folded graph in all of these forms, without building any.
+    """Check that hls4ml can express a folded graph in all of these forms, without building any.
 
     Raises:
         UserError: it cannot; the text names the first node and the reason.
@@ -62,7 +62,8 @@ def check_expressible(ops: list[HwOp], forms) -> None:
         bits = max([streams, *map(width_of, op.arrays_of.values())])
         if bits > FLOAT64_BITS:
             why = (
-                f"has numbers of {bits} bits, and the float64 of hls4ml's tables and emulation {FLOAT64_BITS}"
+                f"has numbers of {bits} bits, but the float64 of hls4ml's tables and emulation holds "
+                f"{FLOAT64_BITS}"
             )
             raise refused(op, why, "build it with BACKEND=rtl, or with APPROXIMATE=1")
     for io in forms:
@@ -70,7 +71,7 @@ def check_expressible(ops: list[HwOp], forms) -> None:
 
 
 def stamp(ops: list[HwOp], io: str, board: Board) -> str:
-    """Eight hex digits, a function of what is converted: hls4ml puts them into the name of the compiled
+    """Eight hex digits, a function of the converted design, that hls4ml puts into the name of the compiled
     library.
     """
     total = hashlib.sha256(f"{io} {board.part} {board.clock_mhz}".encode())

@@ -1,5 +1,5 @@
-"""The network while it is converted: hls4ml's list of layers, and where the tensors of the folded graph are
-among them.
+"""The network during conversion: hls4ml's list of layers, and which of them hold the tensors of the folded
+graph.
 """
 
 from collections.abc import Callable, Iterable
@@ -33,9 +33,9 @@ class Wire:
 
     Attributes:
         layer: its name.
-        shape: as hls4ml has it, channels last, without batch.
+        shape: in hls4ml's order, channels last, without batch.
         bits, signed: of an element.
-        window: over the tensor, in which its pads are already.
+        window: over the tensor, which already includes the window's pads.
     """
 
     layer: str
@@ -53,10 +53,10 @@ class Net:
         io: "io_parallel" or "io_stream".
         legal: (n_in, n_out) of a matrix -> reuse factors that hls4ml allows, ascending.
         layers, config: hls4ml's layer list, and the configuration of each layer by name.
-        at: where the tensors of the folded graph are.
-        weights: {layer: integers (n_in, n_out)} of the matrices as the folded graph has them.
-        results: {layer: (operator, tensor)} where a layer's result is a whole tensor of the folded graph.
-        stem: what the names of the layers of the present operator begin with.
+        at: {tensor of the folded graph: its wire}.
+        weights: {layer: integers (n_in, n_out)} of the matrices in the folded graph.
+        results: {layer: (operator, tensor)} for layers whose result is a whole tensor of the folded graph.
+        stem: prefix of the layer names of the current operator.
     """
 
     io: str
@@ -83,7 +83,7 @@ class Net:
         return self.layer("InputLayer", "", [], wire, config, input_shape=list(stream.shape))
 
     def shaped(self, source: Wire, shape) -> Wire:
-        """The same elements in another shape: one axis, or the same channels."""
+        """The same elements in another shape: flattened, or with the same channels."""
         if source.shape == tuple(shape):
             return source
         if len(shape) == 1:
@@ -151,14 +151,16 @@ def refused(op: HwOp, why: str, cure: str) -> UserError:
 
 
 def without_window(op: HwOp, source: Wire) -> Wire:
-    """A tensor that `op` reads as it is.
+    """A tensor that `op` reads without a window.
 
     Raises:
-        UserError: a window lies over it.
+        UserError: it has a window.
     """
     if source.window is not None:
         raise refused(
-            op, f"reads the window {source.window.name}", "only matrices and pools of windows do in hls4ml"
+            op,
+            f"reads the window {source.window.name}",
+            "in hls4ml only matrices and pools can read windows; build it with BACKEND=rtl",
         )
     return source
 
@@ -167,20 +169,20 @@ def pool_source(net: Net, op: HwOp, source: Wire) -> tuple[Wire, list[int], list
     """The image that a pool reads, its kernel and its stride.
 
     Raises:
-        UserError: its windows overlap, or have become a tensor that others read too.
+        UserError: its windows overlap, or are a tensor that other operators also read.
     """
     kernel, stride, window = op.get_nodeattr("kernel"), op.get_nodeattr("stride"), source.window
     if op.get_nodeattr("windows"):
         if window is None:
-            raise refused(op, "pools windows without an image", "let it alone read the window")
+            raise refused(op, "pools windows without an image", "make it the only reader of the window")
         if any(k > s for k, s in zip(window.kernel, window.stride)):
             why = f"pools windows of {list(window.kernel)} with stride {list(window.stride)}, which overlap"
-            raise refused(op, why, f"hls4ml's layer keeps none, use stride {list(window.kernel)}")
+            raise refused(op, why, f"hls4ml's layer cannot keep rows; use stride {list(window.kernel)}")
         return replace(source, window=None), kernel, list(window.stride)
     return net.shaped(without_window(op, source), op.get_nodeattr("ifm")), kernel, stride
 
 
 def per_element(net: Net, op: HwOp, sources: list[Wire], function: str, table, **numbers) -> Wire:
-    """Append the layer of an operator that changes every element by itself; `function` does a pixel."""
+    """Append the layer of an operator that works on each element separately; `function` does one pixel."""
     sink = op.out_stream()
     return net.pixels("", function, without_window(op, sources[0]), sink.bits, sink.signed, table, **numbers)

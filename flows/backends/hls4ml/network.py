@@ -1,8 +1,9 @@
-"""From operators to layers, by the rules that stand beside the operators.
+"""Conversion of operators to layers, by rules next to the operators.
 
-An operator says in `hls.py` beside its `op.py` which layers it is: `rule(net, op, sources)` takes the net,
-the operator and where its inputs are, appends layers to the net and returns where its outputs are. Tensors
-are channels last on both sides, so that nothing is transposed. What only passes its input on is no layer.
+An operator defines its layers in `hls.py` next to its `op.py`: `rule(net, op, sources)` takes the net, the
+operator and the wires of its inputs, appends layers to the net and returns the wires of its outputs. Tensors
+are channels last on both sides, so nothing is transposed. An operator that only passes its input on needs no
+layer.
 """
 
 import re
@@ -15,7 +16,7 @@ MOST_READERS = 7  # that hls4ml can clone a stream for
 
 
 def append_layers(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
-    """Append the layers of one operator; where its outputs are.
+    """Append the layers of one operator and return the wires of its outputs.
 
     Raises:
         UserError: hls4ml cannot express it.
@@ -32,12 +33,12 @@ def convert_operators(ops: list[HwOp], io: str, legal) -> Net:
     """The layers of a folded graph.
 
     Args:
-        ops: its operators, as `hw.graph.operators` gives them.
+        ops: its operators, from `hw.graph.operators`.
         io: "io_parallel" or "io_stream".
         legal: (n_in, n_out) of a matrix -> the reuse factors that hls4ml allows, ascending.
 
     Raises:
-        UserError: hls4ml cannot express the node that the text names, and why.
+        UserError: hls4ml cannot express a node; the text names it and the reason.
     """
     net = Net(io, legal)
     net.at[ops[0].sources[0]] = net.input("pixels_in", ops[0].in_stream())
@@ -59,5 +60,7 @@ def _check_readers(net: Net) -> None:
         readers = sum(layer["inputs"].count(name) for layer in net.layers)
         if net.io == "io_stream" and readers > MOST_READERS:
             raise refused(
-                op, f"has {readers} readers and hls4ml copies a stream for {MOST_READERS}", "use io_parallel"
+                op,
+                f"has {readers} readers, but hls4ml copies a stream for at most {MOST_READERS}",
+                "use io_parallel",
             )

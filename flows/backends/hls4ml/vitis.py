@@ -1,4 +1,4 @@
-"""Vitis HLS on the written project, where it is installed."""
+"""Vitis HLS on the written project, if it is installed."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ from hls4ml.report import parse_vivado_report
 from xnorforge.core.errors import UserError
 
 ABSENT = "no (Vitis HLS not found on PATH)"
-# What starts C synthesis of a project of hls4ml, from the newest to the oldest.
+# Commands that start C synthesis of an hls4ml project, from the newest to the oldest.
 COMMANDS = {
     "vitis-run": ["vitis-run", "--mode", "hls", "--tcl", "build_prj.tcl"],
     "vitis_hls": ["vitis_hls", "-f", "build_prj.tcl"],
@@ -19,15 +19,14 @@ COMMANDS = {
 
 
 def run_vitis(folder: Path) -> dict:
-    """Synthesise a project where a Vitis is on PATH, and read its report.
+    """Synthesise a project if a Vitis is on PATH, and read its report.
 
     Returns:
-        `synthesised`: the tool, or that there is none; with a tool also `report`, hls4ml's reading of
-            csynth.xml: clock
-        periods in ns, latency and interval in cycles, cells used and available.
+        `synthesised`: the tool, or a note that it is missing; with a tool also `report`, hls4ml's reading of
+            csynth.xml: clock periods in ns, latency and interval in cycles, cells used and available.
 
     Raises:
-        UserError: the tool fails or leaves no report; the text has its last line.
+        UserError: the tool fails or writes no report; the text contains its last line.
     """
     tool = next((name for name in COMMANDS if shutil.which(name)), None)
     if tool is None:
@@ -37,13 +36,13 @@ def run_vitis(folder: Path) -> dict:
     done = subprocess.run(COMMANDS[tool], cwd=folder, capture_output=True, text=True, check=False)
     said = (done.stdout + done.stderr).strip().splitlines() or ["nothing"]
     if done.returncode:
-        raise UserError(f"hls: {tool} fails on the project and says: {said[-1]}")
+        raise UserError(f"hls: {tool} failed on the project; its last line is: {said[-1]}")
     found: dict = {}
     if list(Path(folder).glob("*_prj/*.app")):
         with redirect_stdout(StringIO()):
             found = parse_vivado_report(str(folder)) or {}
     if "CSynthesisReport" not in found:
-        raise UserError(f"hls: {tool} left no synthesis report in the project; its last line is: {said[-1]}")
+        raise UserError(f"hls: {tool} wrote no synthesis report; its last line is: {said[-1]}")
     return {
         "synthesised": f"yes ({tool})",
         "report": {key: _number(v) for key, v in found["CSynthesisReport"].items()},

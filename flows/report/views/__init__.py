@@ -1,12 +1,13 @@
-"""Views of a report: one file each, `<name>.j2`, a template of Jinja over the record `r` of report.json.
+"""Views of a report: one file each, `<name>.j2`, a Jinja template over the record `r` of report.json.
 
-A file opens with a comment: what it shows, then lines that say where it stands:
+A file opens with a comment: what it shows, then lines that give its place:
 
-    form: design project    in reports of these forms (flows/backends/base.py)
-    nav: Name               what the navigation of the page calls it; without this line it has no place there
-    html: 40 half           its place in report.html; two halves in a row stand side by side
-    md: 40                  its place in report.md
+    form: design project    reports of these forms have it (flows/backends/base.py)
+    nav: Name               its name in the navigation of the page; without this line it is not listed there
+    html: 40 half           its position in report.html; two consecutive halves are shown side by side
+    md: 40                  its position in report.md
 
-and holds a block `html`, a block `md`, or both, and a block `css` where the page's style does not suit. What
-renders to nothing is left out. Templates may use the functions and filters of flows/report/pages.py.
+It has a block `html`, a block `md`, or both, and a block `css` for styles of its own. A view that renders to
+nothing is left out. Templates may use the functions and filters of flows/report/pages.py, and for charts
+`chart` and `svg` (src/xnorforge/plot). An element with `data-copy` copies that text on a click.
 """

@@ -1,4 +1,4 @@
-"""Lattice ECP5; its block RAMs hold 18 kbit each and are counted as halves of 36 kbit."""
+"""Lattice ECP5. A block RAM holds 18 kbit and counts as half a BRAM36."""
 
 from xnorforge.hw.families import Family, Site
 

@@ -130,8 +130,8 @@ def _pins(name: str, cell: Cell, pads: Mapping[int, str]) -> tuple[list[str], se
     kind = cell["type"]
     if kind not in PARAMETERS:
         raise UserError(
-            f"placed netlist: {name} is a {kind}, which placed.v has no model for; "
-            "take another board, or leave place and route out (PNR=off)."
+            f"placed netlist: {name} is a {kind}, for which placed.v has no model; "
+            "use another board, or skip place and route (PNR=off)."
         )
     unread = UNREAD.get(kind)
     nets = {pin: bit for pin, bit in _connected(cell) if not (unread and unread.fullmatch(pin))}

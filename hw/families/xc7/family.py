@@ -1,4 +1,4 @@
-"""AMD/Xilinx 7 series, Zynq-7000 among it."""
+"""AMD/Xilinx 7 series, including Zynq-7000."""
 
 from xnorforge.hw.families import Family, _xilinx
 

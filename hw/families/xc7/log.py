@@ -24,8 +24,8 @@ def read(said: str, seed: int) -> tuple[float, dict[str, tuple[int, int]], Timin
     clock = CLOCK.search(report) if begun else None
     if clock is None:
         raise UserError(
-            f"the log of nextpnr-xilinx (seed {seed}) ends before the clock after routing; "
-            "it was ended from outside, or is of another version than docs/bitstream.md names."
+            f"the log of nextpnr-xilinx (seed {seed}) ends before the clock report after routing; "
+            "the run was killed, or its version is not the one that docs/guide/bitstream.md names."
         )
     return float(clock[2]), sites_used(said), critical_path(report[: clock.start()])
 

@@ -1,8 +1,8 @@
-"""AMD/Xilinx 7 series by openXC7's tools: nextpnr-xilinx, fasm2frames, xc7frames2bit.
+"""AMD/Xilinx 7 series with openXC7's tools: nextpnr-xilinx, fasm2frames, xc7frames2bit.
 
-They are in no package registry; users install them as openXC7 publishes them. They are looked for in the
-folder that XNORFORGE_OPENXC7 names and on PATH, the chip database and Project X-Ray's in that folder or where
-openXC7's own variables CHIPDB and PRJXRAY_DB_DIR say.
+No package registry has them; users install them from openXC7. They are looked up in the folder that
+XNORFORGE_OPENXC7 names and on PATH; the chip database and Project X-Ray's database in that folder, or where
+openXC7's variables CHIPDB and PRJXRAY_DB_DIR point.
 """
 
 import json
@@ -76,11 +76,11 @@ def _parsed(part: str) -> tuple[str, str, str]:
     """Device, letter of the fabric, package.
 
     Raises:
-        UserError: it is no part of the 7 series.
+        UserError: it is not a 7-series part.
     """
     known = PART.fullmatch(part)
     if known is None:
-        raise UserError(f"'{part}' is no part of the 7 series; it is spelled as xc7z020clg400-1.")
+        raise UserError(f"'{part}' is not a 7-series part; write it like xc7z020clg400-1.")
     return known[1], known[2], known[3]
 
 
@@ -90,15 +90,15 @@ PACK = Tool("xc7frames2bit", SOURCE, VARIABLE)
 
 
 class Xc7(Router):
-    """nextpnr-xilinx, its log, FASM, frames and the bitstream."""
+    """nextpnr-xilinx, fasm2frames and xc7frames2bit of openXC7."""
 
     tools = (PLACE, FRAMES, PACK)
     program = log.PROGRAM
     timing = (
-        "delays of nextpnr-xilinx for one speed grade, pins of the processor without delay; "
-        "no sign-off of AMD, and no silicon was measured"
+        "delays of nextpnr-xilinx for one speed grade, without those of block RAM ports and the processor's "
+        "pins, so an upper bound; not a sign-off by AMD, not measured on silicon"
     )
-    unsearched = "the image that boots its processor sets it, and not the bitstream"
+    unsearched = "the boot image of its processor sets the clock, not the bitstream"
     synth = f"synth_xilinx -flatten -nosrl -family xc7 -top {routing.TOP}"
 
     def top(self, board: Board, ports: TopPorts) -> str:
@@ -120,8 +120,8 @@ class Xc7(Router):
         from xnorforge.hw.shells import ps7  # it loads operators, which a build with nothing to do must not
 
         with_dma = board.shell_kind == "dma"
-        frames = "DMA: frames in memory by S_AXI_HP0" if with_dma else "no DMA: frames word by word"
-        about = f"{frames}, registers at {ps7.BASE:#x} by M_AXI_GP0 (docs/shell.md)"
+        frames = "DMA: frames in memory through S_AXI_HP0" if with_dma else "no DMA: frames word by word"
+        about = f"{frames}, registers at {ps7.BASE:#x} through M_AXI_GP0 (docs/guide/board.md)"
         text = ps7.ps7_top(routing.TOP, template_bits, with_dma)
         return HostTop(text, ps7.ps7_sources(with_dma), ps7.INSTANCE, about)
 
@@ -187,20 +187,20 @@ class Xc7(Router):
                 0,
                 sum(((found - asked) + (asked - found)).values()),
                 memories,
-                "block RAMs, compared by what they hold",
+                "block RAMs, compared by content",
             )
             for name, found in holding.items()
         ]
 
 
-AGAIN = "install openXC7's tools and databases of one release"
+AGAIN = "install openXC7's tools and databases from one release"
 
 
 def _layout(data: bytes) -> dict[str, Any]:
     """Project X-Ray's part.json of the part that a bitstream's head names."""
     named = re.search(rb"b\x00.(xc7[\w-]+)\x00c", data[:400], re.DOTALL)
     if named is None:
-        raise UserError(f"{BIT}: its head names no part; {AGAIN}.")
+        raise UserError(f"{BIT}: its header does not name a part; {AGAIN}.")
     yaml = frame_database(named[1].decode()).path()
     return json.loads(Path(str(yaml)).with_name("part.json").read_text())
 
@@ -218,7 +218,7 @@ def pins(board: Board) -> str:
     return "\n".join(lines) + "\n"
 
 
-HEAD = """// The bitstream's top, generated: the processor's clock of {mhz} MHz, a serial line, the
+HEAD = """// Generated top level of the bitstream: the processor's clock of {mhz} MHz, serial line,
 // accelerator.
 
 module {top} (

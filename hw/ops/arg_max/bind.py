@@ -19,13 +19,13 @@ def arg_max(last: Bound, scale, bias) -> list[Bound]:
     stream = last.make().out_stream()
     if len(stream.shape) != 3 or stream.shape[2] < 2:
         raise UserError(
-            f"{last.name}: OUTPUT=labels is for networks that end in a map of several channels, and this one "
-            f"gives {stream.shape}; leave OUTPUT=scores."
+            f"{last.name}: OUTPUT=labels needs a network that ends in a map of several channels, but this "
+            f"one returns {stream.shape}; use OUTPUT=scores."
         )
     if np.ptp(scale) or scale[0] <= 0:
         raise UserError(
-            f"{last.name}: its channels have scales of {min(scale):g} to {max(scale):g}, and OUTPUT=labels "
-            "compares those of one positive scale only; leave OUTPUT=scores."
+            f"{last.name}: its channels have scales from {min(scale):g} to {max(scale):g}, but OUTPUT=labels "
+            "needs one positive scale for all of them; use OUTPUT=scores."
         )
     parts_of = [(Fraction(b) - Fraction(min(bias))) / Fraction(scale[0]) for b in bias]
     rests = sorted({share % 1 for share in parts_of})

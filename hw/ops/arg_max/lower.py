@@ -1,4 +1,4 @@
-"""ONNX ArgMax behind the scores: the build adds the index of the largest score itself."""
+"""ONNX ArgMax after the scores: the build adds the index of the largest score itself."""
 
 import numpy as np
 
@@ -14,6 +14,6 @@ def _differs(scores: np.ndarray, given: np.ndarray) -> np.ndarray:
 
 TAILS["ArgMax"] = Tail("arg_max", _differs, axis=0)
 CURES["ArgMax"] = (
-    "use it behind the scores, along the classes: the build adds the index of the largest score itself, and "
-    "OUTPUT=labels gives of a map the channel with the largest score of every cell"
+    "use it after the scores, along the classes: the build adds the index of the largest score itself, and "
+    "for a map OUTPUT=labels returns the channel with the largest score of every cell"
 )

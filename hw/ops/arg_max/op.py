@@ -1,4 +1,4 @@
-"""The channel with the largest score of every pixel."""
+"""Index of the channel with the largest score, per pixel."""
 
 from fractions import Fraction
 from math import lcm
@@ -16,10 +16,16 @@ from xnorforge.hw.ops.base import Stream
 
 
 class ArgMax(PerChannel):
-    """Integers (…, C) to indices (…, 1): the c with the largest key[c] = x[c] * 2**shift + offset[c], the
-    first of equal ones.
+    """Compute, for every pixel, the index of the channel with the largest key; the lowest index on ties.
 
-    Array `offset` (C,), any integers, is optional and 0 without. `shift` is 0 .. 16.
+        y[…] = argmax over c of x[…, c] * 2**shift + offset[c]
+
+    Shapes: integers (…, C) to indices (…, 1). `offset` (C,) holds any integers and is 0 by default; `shift`
+    is 0 .. 16. Both turn scores with one scale but different biases into keys that can be compared.
+
+    Rate: one beat of `pe` channels per cycle. Latency: C / pe + 1 cycles.
+
+    Cost: a tree of comparisons over the `pe` channels of a beat, and one with the best of earlier beats.
     """
 
     module = "xf_arg_max"
@@ -32,17 +38,17 @@ class ArgMax(PerChannel):
         """The offsets, integers (C,).
 
         Raises:
-            UserError: there is not one for each channel, or the shift is no shift.
+            UserError: their number differs from the channels, or the shift is out of range.
         """
         channels, shift = self.get_nodeattr("in_shape")[-1], self.get_nodeattr("shift")
         offset = whole_numbers(self.arrays_of.get("offset", np.zeros(channels)))
         if offset.shape != (channels,):
             raise UserError(
-                f"{self.name}: offset {offset.shape} does not belong to {channels} channels; use "
+                f"{self.name}: offset has shape {offset.shape}, but there are {channels} channels; use "
                 f"({channels},)."
             )
         if not 0 <= shift <= 16:
-            raise UserError(f"{self.name}: shift={shift} is none; use 0 .. 16.")
+            raise UserError(f"{self.name}: shift={shift} is out of range; use 0 .. 16.")
         return offset
 
     def out_stream(self) -> Stream:

@@ -9,7 +9,8 @@ from xnorforge.hw.ops.base import HwOp
 def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     """An offset per place and channel."""
     if op.factors() is not None:
-        raise refused(op, "has a factor by place", "let averages count their border (count_include_pad=1)")
+        why = "has a factor that depends on the position"
+        raise refused(op, why, "let averages count their padding (count_include_pad=1)")
     table, (height, width, _) = op.table(), op.get_nodeattr("in_shape")
     given = np.concatenate([table.ravel(), op.get_nodeattr("rows"), op.get_nodeattr("columns")])
     sizes = {

@@ -84,10 +84,10 @@ def by_place(walk, node, leaf: Leaf, rows, columns, factors, table) -> Leaf:
     if int(top).bit_length() >= INT64_BITS:
         raise refuse(
             node,
-            f"its border lies between the integers of its input, and sums that count it exactly need "
-            f"{int(top).bit_length() + 1} bits of {INT64_BITS}",
-            "quantise in front of it with a scale on a binary grid and levels that have the border's value "
-            "among them, or leave the border out",
+            f"its padding value lies between two levels of its input, and exact sums would need "
+            f"{int(top).bit_length() + 1} bits; at most {INT64_BITS} are possible",
+            "quantise its input with a power-of-two scale and levels that include the padding value, or "
+            "remove the padding",
         )
     return walk.emit(
         "ByPlace", [leaf], leaf.shape, low, high, f"{leaf.layer}_place", leaf.layer,

@@ -1,5 +1,5 @@
-"""Offsets and factors by place: what makes convolutions exact whose border is no integer of their input, and
-averages that divide by the pixels that there are.
+"""Multiply and add constants that depend on the position of the pixel: exact padding of convolutions and
+averages.
 """
 
 from typing import Any, ClassVar
@@ -18,12 +18,21 @@ LUTS_PER_BLOCK = (
 
 
 class Border(PerChannel):
-    """y[h, w, c] = mul * x[h, w, c] + table[rows[h], columns[w], c], modulo 2**out_bits; `mul` is 1 or more.
+    """Compute a factor times x plus an offset that depends on the pixel's position and channel.
 
-    Integers (H, W, C) to integers (H, W, C). Array `table` (classes of rows, classes of columns, C), any
-    integers; `rows` and `columns` are the classes of all H rows and W columns. Array `factors` (classes of
-    rows, classes of columns), where there is one, takes the place of `mul`: integers of 1 or more. See
-    `offsets.py` for the table of a convolution.
+        y[h, w, c] = mul * x[h, w, c] + table[rows[h], columns[w], c]    modulo 2**out_bits
+
+    Shapes: integers (H, W, C) to integers (H, W, C). Rows and columns are grouped into classes, since only
+    those near the edge of an image differ: `rows` has the class of each of the H rows, `columns` that of each
+    of the W columns. `table` (row classes, column classes, C) holds any integers. `mul` is 1 or more;
+    `factors` (row classes, column classes), where present, replace it with factors of 1 or more per position.
+
+    With such offsets a convolution is exact whose padding value is not an integer of its input (`offsets.py`
+    computes the table); with factors an average is exact that counts only the pixels inside the image.
+
+    Rate: one beat of `pe` channels per cycle. Latency: 2 cycles.
+
+    Cost: one addition per lane, `mul` by shifts and adders, and the table in LUTs or block RAM (`rom`).
     """
 
     module = "xf_border"
@@ -49,15 +58,15 @@ class Border(PerChannel):
         height, width, channels = self.get_nodeattr("in_shape")
         if table.ndim != 3 or table.shape[2] != channels:
             raise UserError(
-                f"{self.name}: table {table.shape} does not belong to {channels} channels; "
+                f"{self.name}: table has shape {table.shape}, but there are {channels} channels; "
                 f"use (classes of rows, classes of columns, {channels})."
             )
         for what, size, classes in (("rows", height, table.shape[0]), ("columns", width, table.shape[1])):
             given = self.get_nodeattr(what)
             if len(given) != size or min(given) < 0 or max(given) >= classes:
                 raise UserError(
-                    f"{self.name}: {what}={list(given)} does not name a class for each of {size} {what}; "
-                    f"use {size} numbers of 0 .. {classes - 1}."
+                    f"{self.name}: {what}={list(given)} must assign one of {classes} classes to each of "
+                    f"{size} {what}; use {size} numbers of 0 .. {classes - 1}."
                 )
         return table
 
@@ -69,14 +78,14 @@ class Border(PerChannel):
         """
         given, mul = self.arrays_of.get("factors"), self.get_nodeattr("mul")
         if given is None and mul < 1:
-            raise UserError(f"{self.name}: mul={mul} is no factor; use 1 or more.")
+            raise UserError(f"{self.name}: mul={mul} is out of range; use 1 or more.")
         if given is None:
             return None
         found, classes = np.asarray(given).astype(np.int64), self.table().shape[:2]
         if found.shape != classes or found.min() < 1:
             raise UserError(
-                f"{self.name}: factors {found.shape} from {int(found.min())} are not one of 1 or more for "
-                f"each of {classes} classes of places; use {classes}."
+                f"{self.name}: factors have shape {found.shape} and a minimum of {int(found.min())}; use "
+                f"shape {classes} and factors of 1 or more."
             )
         return found
 

@@ -4,7 +4,7 @@
 // the column: what padding adds near the border of an image. Pe channels per beat.
 //
 // Rows[h] is the class of row h, Columns[w] that of column w. A word of the table has the offsets
-// of one beat, and above them the factor of the place where FactorBits is not 0; its address is
+// of one beat and, if FactorBits is not 0, above them the factor of the position; its address is
 // {row class, column class, beat of the pixel}.
 //
 // Rate       one beat per cycle

@@ -1,6 +1,4 @@
-"""Matrix-vector unit of small integers and one-bit weights: sums of +-x, compared with thresholds or as they
-are.
-"""
+"""Matrix-vector unit of small integers and one-bit weights: sums, or bits after a threshold."""
 
 import numpy as np
 
@@ -12,11 +10,20 @@ MOST_INPUT_BITS = 12
 
 
 class ByteMvu(Mvu):
-    """Sum +x or -x of vectors (mw integers) by weight columns (mw, mh) of 1 or 0; give the sums or sum >= T.
+    """Multiply vectors of small integers by weights of +1 and -1; return the sums or the bits sum >= T.
 
-    Inputs have `in_bits` bits (2 .. 12), unsigned or two's complement. Thresholds are any integers: one that
-    no sum misses is always, one above all sums never. Without thresholds the output is INT, as wide as the
-    largest sum. The arithmetic here is the contract: the RTL is tested against it bit by bit.
+        sum[row] = Σ_k x[k] * (+1 where weights[k, row] is 1, else -1)
+
+    Shapes: `vectors` vectors of `mw` integers to as many vectors of `mh` results. `weights` (mw, mh) are 0
+    and 1, for -1 and +1. `thresholds` (mh,), where present, are any integers; values out of reach mean
+    "always" or "never". Inputs have `in_bits` bits (2 .. 12), unsigned or two's complement. Without
+    thresholds the output is INT, as wide as the largest sum.
+
+    Rate: (mw / simd) * (mh / pe) cycles per vector. Latency: mw / simd + 2 cycles plus the pipeline of the
+    sum.
+
+    Cost: a minus sign is free: the sum takes the bitwise inverse of x, and the constant that this adds is
+    subtracted from the row's start value.
     """
 
     module = "xf_byte_mvu"
@@ -34,8 +41,7 @@ class ByteMvu(Mvu):
         bits = self.get_nodeattr("in_bits")
         if not 2 <= bits <= MOST_INPUT_BITS:
             raise UserError(
-                f"{self.name}: in_bits={bits} is outside 2 .. {MOST_INPUT_BITS}; single bits are the work of "
-                "XnorMvu."
+                f"{self.name}: in_bits={bits} is outside 2 .. {MOST_INPUT_BITS}; use XnorMvu for single bits."
             )
         return bits
 

@@ -2,17 +2,17 @@
 //
 // Matrix-vector unit of InBits-wide integers and weights of one bit (+1 or -1), folded over time.
 //
-// Takes vectors of Mw integers, Simd per beat, and makes the sum of +-x for each of Mh rows.
-// Thresholds = 1: gives the bit sum >= T of Pe rows per beat. Thresholds = 0: gives the sums, SumW
-// bits each, signed. Inside, x is offset to be unsigned (sign bit inverted) and -x is its bitwise
-// inverse; what this adds to a row's sum is a constant, which the row's start takes away again.
+// Accepts vectors of Mw integers, Simd per beat, and computes the sum of +-x for each of Mh rows.
+// Thresholds = 1: outputs the bit sum >= T of Pe rows per beat. Thresholds = 0: outputs the sums,
+// SumW bits each, signed. Internally x is unsigned (sign bit inverted) and -x is its bitwise
+// inverse; the constant that this adds to a row's sum is subtracted from the row's start value.
 //
 // Rate       one vector per (Mw/Simd) * (Mh/Pe) cycles, no bubble while both sides stay ready
 // Latency    stated in xf_mvu.sv
-// Reset      synchronous, also in mid-stream: nothing of an unfinished vector is left
+// Reset      synchronous, also in mid-stream: an unfinished vector is discarded
 // Memories   WeightFile: word pass * (Mw/Simd) + beat, bit p * Simd + s =
 //            weight of element beat * Simd + s in row pass * Pe + p
-//            StartFile: word pass, AccW bits per row: what the accumulator starts from
+//            StartFile: word pass, AccW bits per row: start value of the accumulator
 // Bit model  op.py, ByteMvu.execute_node
 
 module xf_byte_mvu #(

@@ -30,33 +30,33 @@ class Clip(IntegerNode):
 
 @rule("Relu", "PRelu", "LeakyRelu")
 def _relu(walk, node, at):
+    """ReLU, and PReLU or leaky ReLU with slopes of zero or more, as a float function of one integer."""
     value = walk.value(node, arrange=False)
     if node.op_type == "PRelu":
         slope = walk.per_channel(node, walk.constant(node, 1), value)
     else:
         slope = np.full(value.channels, at.get("alpha", 0.01) if node.op_type == "LeakyRelu" else 0, F32)
     if (slope < 0).any():
-        raise refuse(node, "a negative slope is not monotone", "keep the slopes of PReLU at zero or above")
+        raise refuse(node, "a negative slope is not monotonic", "use slopes of zero or more")
     return append(single(walk, value, node), "prelu", slope)
 
 
 @rule("Clip")
 def _clip(walk, node, at):
+    """Clipping to a minimum and a maximum, as a float function of one integer."""
     value = walk.value(node, arrange=False)
     ends = [walk.constant(node, k) for k in (1, 2)]
     low, high = (at.get(key) if end is None else float(end) for key, end in zip(("min", "max"), ends))
     low, high = -np.inf if low is None else low, np.inf if high is None else high
     if low > high:
-        raise refuse(
-            node, f"its ends {low:g} and {high:g} are the wrong way round", "give the smaller one first"
-        )
+        raise refuse(node, f"its minimum {low:g} is larger than its maximum {high:g}", "swap them")
     bounds = (np.full(value.channels, end, F32) for end in (low, high))
     return append(single(walk, value, node), "clip", *bounds)
 
 
 @rule("Max", "Min")
 def _one_sided(walk, node, _at):
-    """The larger or the smaller of an activation and a constant."""
+    """The maximum or minimum of an activation and a constant."""
     constants = [k for k, name in enumerate(node.input) if name in walk.constants]
     if len(node.input) != 2 or len(constants) != 1:
         raise refuse(
@@ -72,7 +72,7 @@ def _one_sided(walk, node, _at):
 
 @maker("rectified")
 def _rectified(walk, node, leaf: str, a, b):
-    """max(A n + B, 0) as {leaf: A}, B over clipped integers, exact for every n.
+    """max(A n + B, 0) as {leaf: A}, B over clipped integers, exactly for every n.
 
     Where the kink -B/A lies on the integer or half-integer grid, one clipped leaf is enough. Elsewhere n is
     clipped at the first integer beyond the kink, and one more bit tells whether it is reached.
@@ -80,7 +80,7 @@ def _rectified(walk, node, leaf: str, a, b):
     source = walk.leaves[leaf]
     ends = [whole_numbers(end) for end in (source.lo, source.hi)]
     if not all(a):
-        raise refuse(node, "a channel in front of it has scale 0", "remove the channel")
+        raise refuse(node, "a channel of its input has scale 0", "remove the channel")
     kink = [-y / x for x, y in zip(a, b)]
     rising = signs_of(a)
     common = lcm(*{k.denominator for k in kink})

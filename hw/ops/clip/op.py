@@ -1,4 +1,4 @@
-"""Clipping on one side: ReLU and the like in front of a sum."""
+"""Clipping on one side: ReLU and similar functions before a sum."""
 
 import numpy as np
 
@@ -23,11 +23,16 @@ def clipped(x: np.ndarray, at: np.ndarray, direction: np.ndarray) -> np.ndarray:
 
 
 class Clip(PerChannel):
-    """y = max(mul * x, at) where the channel's direction is +1, min(mul * x, at) where it is -1, modulo
-    2**out_bits.
+    """Clip integers on one side: the maximum with a bound, or the minimum in channels with direction -1.
 
-    Integers (…, C) to integers (…, C). Arrays: `at` (C,), any integers; `direction` (C,) of +1 and -1, all +1
-    where it is absent. `mul` is 1 or 2.
+        y[…, c] = max(mul * x[…, c], at[c])    where direction[c] is +1, else min; modulo 2**out_bits
+
+    Shapes: integers (…, C) to integers (…, C). `at` (C,) holds any integers; `direction` (C,) of +1 and -1 is
+    all +1 by default. `mul` is 1 or 2.
+
+    Rate: one beat of `pe` channels per cycle. Latency: 1 cycle.
+
+    Cost: one comparison with a constant per lane; the constants are a table in LUTs.
     """
 
     module = "xf_clip"
@@ -47,9 +52,8 @@ class Clip(PerChannel):
         direction = np.ones(channels, np.int64) if given is None else np.asarray(given).astype(np.int64)
         if at.shape != (channels,) or direction.shape != (channels,):
             raise UserError(
-                f"{self.name}: at {at.shape} and direction {direction.shape} do not belong to {channels} "
-                "channels; "
-                f"use ({channels},) for both."
+                f"{self.name}: at has shape {at.shape} and direction {direction.shape}, but there are "
+                f"{channels} channels; use ({channels},) for both."
             )
         if (abs(direction) != 1).any():
             raise UserError(

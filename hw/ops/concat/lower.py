@@ -29,6 +29,7 @@ def _emit(emission, node, inputs, out) -> None:
 
 @rule("Concat")
 def _concat(walk, node, at):
+    """Concatenation of the channels of images of equal size."""
     values, last = [], False
     for k in range(len(node.input)):
         value = walk.value(node, k, arrange=False)
@@ -39,7 +40,7 @@ def _concat(walk, node, at):
     first = values[0]
     if not (last or at["axis"] % rank == 1) or any(v.shape[:-1] != first.shape[:-1] for v in values):
         raise refuse(
-            node, f"it concatenates along axis {at['axis']}", "concatenate channels of images of one size"
+            node, f"it concatenates along axis {at['axis']}", "concatenate channels of equally large images"
         )
     if any(v.leaf.order is not None for v in values):
         raise refuse(node, "it concatenates flattened images", "concatenate before flattening")

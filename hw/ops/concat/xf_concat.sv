@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Channels of several streams one after the other: of every pixel first all beats of stream 0, then
-// all of stream 1, and so on. The other streams see back-pressure meanwhile; a stream that must not
-// stall needs a FIFO in front.
+// Channels of several streams one after the other: for every pixel first all beats of stream 0,
+// then all of stream 1, and so on. Meanwhile the other streams see back-pressure; a stream that
+// must not stall needs a FIFO before it.
 //
 // Rate       one beat per cycle
 // Latency    1 cycle

@@ -14,8 +14,8 @@ def correlate(network: Network, node):
     unit = matrix_at(network, node)
     if not unit.xnor or len(unit.nodes) > 1:
         raise UserError(
-            f"{node.name}: its weights are replaced at run time, and only counts of equal bits without a "
-            "threshold behind them can be built so; let the network end there."
+            f"{node.name}: its weights are replaced at run time, which works only for sums of +-1 by +-1 "
+            "without a threshold after them; end the network at this layer."
         )
     return [node], [
         Bound("Correlate", node.name, unit.attributes, unit.arrays(unit.weights > 0), [node.name])

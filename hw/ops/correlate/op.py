@@ -1,4 +1,4 @@
-"""Binary matrix-vector unit whose weights, a template in two banks, are replaced while frames flow."""
+"""Binary matrix-vector unit whose weights, a template in two banks, can be replaced between frames."""
 
 import copy
 from math import lcm
@@ -19,14 +19,27 @@ CONTROL = 47  # LUTs of counters, handshake and addresses, of reading and of wri
 
 
 class Correlate(XnorMvu, Loadable):
-    """Count equal bits of vectors (mw bits) and weight columns (mw, mh), the template: matches, UINT 0 .. mw.
+    """Count equal bits of vectors and a template that is replaced at run time: UINT 0 .. mw per row.
 
-    As XnorMvu without thresholds; `weights` are what both banks hold at power-up. Which bank a frame is
-    compared with, and whether its first vector becomes the template of the other bank, is said beside the
-    stream (docs/operators-correlate.md); what a sequence of such frames gives is stated in sim/templates.py.
-    Alone, as here, every frame sees `weights`.
+        y[row] = number of k with x[k] == weights[k, row]    the response of ±1 values is 2 * y - mw
 
-    `ram`: banks in "lut", in "block" RAM, or "auto", by their depth.
+    Shapes: `vectors` vectors of `mw` bits to as many vectors of `mh` counts. `weights` (mw, mh) of 0 and 1 is
+    the content of both banks at power-up.
+
+    With its first beat every frame carries two flags: `bank`, the bank it is compared with, and `learn`,
+    which stores its first vector as the template of the other bank, for all rows. A host can also write a
+    template over AXI4-Lite (`writes` returns the addresses and words). It must not write a bank while a frame
+    is in flight that uses the bank or that learns. Reset keeps the banks. `sim/templates.py` defines what a
+    sequence of such frames returns; `execute_node` uses `weights` for every frame.
+
+    Registers, in bytes: 0x0 identity "XFC1", 0x4 words per bank, 0x8 bits per word. The upper half of the
+    address space is {1, bank, word, piece, 00}: each write sets 32 bits of a word, the lowest piece first.
+    Bit p * simd + s of word nf * (mw / simd) + sf is the weight of element sf * simd + s in row nf * pe + p.
+
+    Rate: (mw / simd) * (mh / pe) cycles per vector, at least 2 cycles per frame. Latency: mw / simd + 2
+    cycles plus the pipeline of the count.
+
+    Cost: as XnorMvu without thresholds, plus both banks in LUT RAM or block RAM (`ram`).
     """
 
     module = "xf_correlate"
@@ -163,7 +176,7 @@ class Correlate(XnorMvu, Loadable):
         return {"TemplateFile": (self.word_bits, (bank + gap) * BANKS)}
 
     def estimate(self) -> dict:
-        """LUT and BRAM36 by the model of docs/operators-correlate.md, fitted to Yosys."""
+        """LUT and BRAM36 by the model of _mvu_cost.py, fitted to Yosys."""
         mw, _, simd, pe = self.folding()
         acc, depth = self.result_bits if mw > simd else 0, BANKS * self._rows()
         bram36, lut = cost.replay_cost(simd, mw // simd)

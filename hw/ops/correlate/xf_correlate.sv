@@ -3,24 +3,24 @@
 // Binary matrix-vector unit whose weights, the template, are replaced at run time.
 //
 // Counts, like xf_xnor_mvu without thresholds, for each of Mh rows the bits of a vector of Mw bits
-// that equal the row's weights. There are two banks of weights. Two flags say, for each frame of
-// Vectors vectors, what is done with them:
+// that equal the row's weights. There are two banks of weights. Two flags per frame of Vectors
+// vectors select what happens with them:
 //   flags_i[0]  bank: the frame is compared with this bank
 //   flags_i[1]  learn: its first vector is also stored in the other bank, as weights of all rows
-// Flags stand still from flags_valid_i until frame_done_o, which says that the last beat of a frame
-// is read; no beat is read without them. Whatever holds the flags decides how far frames run ahead.
+// Flags are stable from flags_valid_i until frame_done_o, which says that the last beat of a frame
+// has been read; without flags no beat is read. The FIFO of flags limits how far frames run ahead.
 //
-// load_*: one piece of 32 bits of a weight word is written. load_addr_i is {bank, word, piece};
-// load_error_o says that there is no such piece, and nothing is written. A bank may be loaded while
-// no frame on the way uses it: one that is compared with it, or learns into it.
+// load_*: writes one piece of 32 bits of a weight word. load_addr_i is {bank, word, piece};
+// load_error_o says that the piece does not exist; then nothing is written. A bank may be loaded
+// while no frame in flight uses it, that is, is compared with it or learns into it.
 //
 // Rate       one vector per (Mw/Simd) * (Mh/Pe) cycles, no bubble while both sides stay ready; a
 //            frame of one beat takes two cycles, the second to store what it learns
-// Latency    Mw/Simd + 2 + dot_latency(Simd, 1) cycles from the first beat taken to valid
-// Reset      synchronous, also in mid-stream; the banks keep what they hold
-// Pipeline   behind banks in block RAM the first register of the dot product stands in front of its
-//            gates, but on 7-series (as in xf_mvu)
-// Memories   TemplateFile: both banks one behind the other, each as WeightFile of xf_xnor_mvu
+// Latency    Mw/Simd + 2 + dot_latency(Simd, 1) cycles from the first beat accepted to valid
+// Reset      synchronous, also in mid-stream; the banks keep their contents
+// Pipeline   with banks in block RAM the first register of the dot product is before its gates,
+//            except on 7-series (as in xf_mvu)
+// Memories   TemplateFile: both banks one after the other, each like WeightFile of xf_xnor_mvu
 // Bit model  op.py, Correlate.execute_node; sim/templates.py for frames with flags
 
 `include "xf_assert.svh"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Flags of a frame, taken with its first beat and kept in a FIFO for a unit further down the
+// Flags of a frame, accepted with its first beat and kept in a FIFO for a unit further down the
 // pipeline.
 //
-// It stands beside a stream whose data bypasses it: s_valid_i, s_ready_o towards the source,
-// m_valid_o, m_ready_i towards the reader. The first beat of a frame stalls while Depth frames are
-// in the pipeline whose flags are still in use; other beats never stall.
+// It handles only the handshake of a stream, whose data bypasses it: s_valid_i, s_ready_o to the
+// source, m_valid_o, m_ready_i to the reader. The first beat of a frame stalls while the flags of
+// Depth frames in the pipeline are still in use; other beats never stall.
 //
 // Rate       one beat per cycle
 // Latency    none for the stream; flags are valid one cycle after their beat

@@ -137,7 +137,7 @@ class Adders:
             return None
         key, power, sign = _normal(column)
         if key not in self._by_weights:
-            raise ValueError("the adders do not make the weights")
+            raise ValueError("the adders do not compute these weights")
         number, own, negative = self._by_weights[key]
         return number, power - own, sign * negative
 

@@ -1,6 +1,4 @@
-"""A dense layer or a convolution by distributed arithmetic: a graph of adders in place of weights in memory.
-A whole vector goes in, and all its results come out, every cycle.
-"""
+"""A constant matrix as a graph of adders (distributed arithmetic): one vector per cycle, no weight memory."""
 
 from functools import cached_property
 from typing import Any, ClassVar
@@ -20,17 +18,21 @@ CONTROL = 4  # LUTs of the enable
 
 
 class DaMvu(HwOp):
-    """x @ weights + bias of vectors (mw integers), weights (mw, mh) and bias (mh,), any integers; or a bit,
-    that >= T.
+    """Multiply vectors by a constant matrix with adders only; return x @ weights + bias or the bits of it >=
+    T.
 
-    It takes the place of an XnorMvu, ByteMvu or IntMvu: the same numbers in and out, mw of them and mh of
-    them per beat. Inputs have `in_bits` bits, unsigned or two's complement; a bit is 0 or 1 here, and what
-    its -1 means lies in weights and bias. Without thresholds results have `out_bits` bits, `out_signed` or
-    not, which must hold every sum.
+    Shapes: `vectors` vectors of `mw` integers to as many vectors of `mh` results; a beat has a whole vector
+    on both sides. `weights` (mw, mh), `bias` (mh,) and `thresholds` (mh,), where present, are any integers.
+    Inputs have `in_bits` bits, unsigned or two's complement; a bit counts as 0 or 1, so the -1 of a binary
+    network is part of weights and bias. Without thresholds results have `out_bits` bits, which must hold
+    every sum.
 
-    `adders` (n, 5) are the sums that make the columns (adders.py); `with_adders` finds them with da4ml, and
-    whoever writes RTL checks them against the weights. A row whose threshold every sum or none reaches needs
-    none. The arithmetic here is the contract: the RTL is tested against it bit by bit.
+    It replaces an XnorMvu, ByteMvu or IntMvu where a back end asks for it. `adders` (n, 5) is the graph of
+    sums; `with_adders` finds it with da4ml, and the RTL generator checks it against the weights.
+
+    Rate: one vector per cycle. Latency: the depth of the pipelined graph.
+
+    Cost: one adder per sum of the graph. Sums that several rows need are computed once.
     """
 
     module = "xf_da_mvu"
@@ -149,9 +151,8 @@ class DaMvu(HwOp):
         mw, mh = (self.get_nodeattr(key) for key in ("mw", "mh"))
         if mw * mh > MOST_WEIGHTS:
             raise UserError(
-                f"{self.name}: {mw} x {mh} = {mw * mh:,} weights, and adders are built for "
-                f"{MOST_WEIGHTS:,} at most; "
-                "leave the layer to a folded unit."
+                f"{self.name}: {mw} x {mh} = {mw * mh:,} weights are too many for adders, which take at most "
+                f"{MOST_WEIGHTS:,}; use a folded unit for this layer."
             )
         check_matrix(self)
         weights, bias = self._integers("weights"), self._integers("bias")
@@ -161,8 +162,8 @@ class DaMvu(HwOp):
         span = value_range(sink.bits, sink.signed)
         if self.raw and (low.min() < span[0] or high.max() > span[1]):
             raise UserError(
-                f"{self.name}: results reach {low.min()} .. {high.max()} and out_bits={sink.bits} holds "
-                f"{span[0]} .. {span[1]}; raise out_bits."
+                f"{self.name}: results range over {low.min()} .. {high.max()}, but out_bits={sink.bits} "
+                f"holds {span[0]} .. {span[1]}; raise out_bits."
             )
         return weights, low, high
 
@@ -197,7 +198,7 @@ class DaMvu(HwOp):
         return value_range(self.in_bits, self.in_stream().signed)
 
     def estimate(self) -> dict:
-        """LUT by the model of docs/backends.md, fitted to Yosys: sums, shift registers, what follows the
+        """LUT by a model fitted to Yosys: sums, shift registers, what follows the
         sums, control.
         """
         graph, ends, given = self.plan

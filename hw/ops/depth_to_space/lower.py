@@ -37,7 +37,7 @@ class DepthToSpace(IntegerNode):
 
 @rule("SpaceToDepth", "DepthToSpace")
 def _places(walk, node, at):
-    """Pixels of a block become channels, and back."""
+    """Blocks of pixels to channels, and channels to blocks of pixels."""
     value = walk.value(node, arrange=False)
     view, size = view_of(value), at["blocksize"]
     channels, rows, columns = view.shape
@@ -111,7 +111,7 @@ def _with_one_offset(walk, node, value: Value, table: np.ndarray) -> Value:
         offset[places] = b[places[0]]
         if (a[places] != a[places[0]]).any() or not (a[places].all() or (b[places] == b[places[0]]).all()):
             why = "channels that become the pixels of one channel have different scales"
-            raise refuse(node, why, "put a quantiser in front of it")
+            raise refuse(node, why, "put a quantiser before it")
         apart[places] = [x / s if s else Fraction(0) for x, s in zip(b[places] - offset[places], a[places])]
     times = lcm(*(x.denominator for x in apart))
     rows, columns, factors, shift = everywhere(walk.leaves[name], times)

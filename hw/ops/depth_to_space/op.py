@@ -1,4 +1,4 @@
-"""Channels become the pixels of a block: the pixel shuffle behind a convolution."""
+"""Channels to blocks of pixels: the pixel shuffle after a convolution."""
 
 from typing import ClassVar
 
@@ -23,10 +23,16 @@ def pixels_of_blocks(x: np.ndarray, block, size) -> np.ndarray:
 
 
 class DepthToSpace(HwOp):
-    """Elements (H, W, rows * columns * C) to `out_shape` [H', W', C]: ONNX's DepthToSpace, mode DCR.
+    """Rearrange channels into blocks of pixels, as ONNX DepthToSpace in mode DCR.
 
-    `block` [rows, columns]. H' and W' are H * rows and W * columns, or leave out less than a block of rows at
-    the bottom and less than a block of columns on the right.
+    Shapes: (H, W, rows * columns * C) to `out_shape` (H', W', C), with `block` = [rows, columns]. H' is at
+    most H * rows and W' at most W * columns; less than one block may be dropped at the bottom and on the
+    right.
+
+    Rate: one input beat per cycle. Latency: 2 cycles where the first output row needs one beat, more where it
+    is dropped in part.
+
+    Cost: two input rows in memory; no memory where a block has one row.
     """
 
     module = "xf_depth_to_space"
@@ -47,8 +53,8 @@ class DepthToSpace(HwOp):
         rows, columns = self.block()
         if ifm[2] != rows * columns * channels:
             raise UserError(
-                f"{self.name}: {ifm[2]} channels are no blocks of {rows}x{columns} pixels of {channels} "
-                f"channels; use {rows * columns * channels}."
+                f"{self.name}: {ifm[2]} channels do not make blocks of {rows}x{columns} pixels with "
+                f"{channels} channels each; use {rows * columns * channels}."
             )
         pe, bits = self.get_nodeattr("pe"), self.get_nodeattr("bits")
         check_divides(self.name, "pe", pe, "channels", channels)
@@ -59,8 +65,8 @@ class DepthToSpace(HwOp):
         for given, side, many in zip(shape, source.shape, self.block()):
             if not (side - 1) * many < given <= side * many:
                 raise UserError(
-                    f"{self.name}: out_shape={list(shape)} leaves out a whole block or has more pixels than "
-                    f"there are; use {(side - 1) * many + 1} .. {side * many} in place of {given}."
+                    f"{self.name}: out_shape={list(shape)} drops a whole block or has more pixels than the "
+                    f"blocks; use {(side - 1) * many + 1} .. {side * many} instead of {given}."
                 )
         return Stream(shape, source.lanes, source.bits, source.signed)
 
@@ -68,11 +74,11 @@ class DepthToSpace(HwOp):
         """Rows and columns of the pixels that one pixel becomes.
 
         Raises:
-            UserError: they are no two numbers of 1 or more.
+            UserError: they are not two numbers of 1 or more.
         """
         block = list(self.get_nodeattr("block"))
         if len(block) != 2 or min(block) < 1:
-            raise UserError(f"{self.name}: block={block} is no block of pixels; use two of 1 or more.")
+            raise UserError(f"{self.name}: block={block} is not valid; use two numbers of 1 or more.")
         return block
 
     def execute_node(self, context, _graph):

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Channels become the pixels of a block: of every input pixel the first Chunk beats belong to the
-// first output row, the next Chunk beats to the one below, and so on, Block rows in all.
+// Channels become the pixels of a block: for every input pixel the first Chunk beats belong to the
+// first output row, the next Chunk beats to the row below, and so on, Block rows in total.
 //
-// Two input rows are kept, one that is read while the other is written. Blocks of one row are in
-// the right order already. Output rows end after Kept beats; of the last input row only LastRows
-// output rows are given.
+// Two input rows are kept; one is read while the other is written. Blocks of one row are in the
+// right order already. Output rows end after Kept beats; the last input row makes only LastRows
+// output rows.
 //
 // Rate       one input beat per cycle
 // Latency    2 cycles where an output row needs no more than its first beat; 1 where Block is 1

@@ -1,4 +1,4 @@
-"""Depthwise unit: every channel summed over its window with its own kernel of +1 and -1."""
+"""Depthwise convolution: one kernel of +1 and -1 per channel."""
 
 from math import prod
 from typing import ClassVar
@@ -24,14 +24,19 @@ MOST_INPUT_BITS = 12
 
 
 class Depthwise(HwOp):
-    """Windows (OH, OW, kh * kw * C), in order ky, kx, c, to sums (OH, OW, C) of +x or -x, or to sum >= T.
+    """Sum the window of every channel with its own kernel of +1 and -1; return the sums or the bits sum >= T.
 
-    Arrays: `weights` (kh * kw, C) of 0 and 1, which stand for -1 and +1; `thresholds` (C,), any integers,
-        optional.
-    Elements have `in_bits` bits (1 .. 12), unsigned or two's complement; a bit counts as 0 or 1. With xnor=1
-    they are bits that stand for -1 and +1, and what is counted is how many equal their weight, 0 .. kh * kw.
-    Without thresholds the output is INT, as wide as the largest sum, with xnor=1 UINT.
-    The arithmetic here is the contract: the RTL is tested against it bit by bit.
+        sum[…, c] = Σ_k x[…, k, c] * (+1 where weights[k, c] is 1, else -1)
+
+    Shapes: windows (OH, OW, kh * kw * C) in the order ky, kx, c to results (OH, OW, C). `weights` (kh * kw,
+    C) are 0 and 1, for -1 and +1; `thresholds` (C,), where present, are any integers. Elements have `in_bits`
+    bits (1 .. 12), unsigned or two's complement, and a bit counts as 0 or 1. With xnor=1 bits stand for -1
+    and +1, and the result counts the bits that equal their weight, 0 .. kh * kw. Without thresholds the
+    output is INT (UINT with xnor=1), as wide as the largest sum.
+
+    Rate: one input beat of `pe` channels per cycle. Latency: (kh * kw - 1) * C / pe + 3 cycles.
+
+    Cost: one accumulator per lane; the C / pe partial sums wait in registers, LUT RAM or block RAM.
     """
 
     module = "xf_depthwise"
@@ -73,19 +78,18 @@ class Depthwise(HwOp):
         )
         check_divides(self.name, "pe", pe, "channels", channels)
         if not 1 <= bits <= MOST_INPUT_BITS:
-            raise UserError(f"{self.name}: in_bits={bits} is outside 1 .. {MOST_INPUT_BITS}.")
+            raise UserError(f"{self.name}: in_bits={bits} is out of range; use 1 .. {MOST_INPUT_BITS}.")
         if self.get_nodeattr("xnor") and bits > 1:
-            raise UserError(f"{self.name}: xnor=1 does not go with in_bits={bits}; it needs in_bits=1.")
+            raise UserError(f"{self.name}: xnor=1 does not work with in_bits={bits}; use in_bits=1.")
         if self.get_nodeattr("in_signed") and bits == 1:
             raise UserError(
-                f"{self.name}: in_signed=1 does not go with in_bits=1; it needs in_bits of 2 or more."
+                f"{self.name}: in_signed=1 does not work with in_bits=1; use in_bits of 2 or more."
             )
         for key, shape in (("weights", (self.taps, channels)), ("thresholds", (channels,))):
             if key in self.arrays_of and np.shape(self.arrays_of[key]) != shape:
                 raise UserError(
-                    f"{self.name}: {key} have shape {np.shape(self.arrays_of[key])}; a kernel of "
-                    f"{self.taps} taps and "
-                    f"{channels} channels need {shape}."
+                    f"{self.name}: {key} have shape {np.shape(self.arrays_of[key])}, but a kernel of "
+                    f"{self.taps} taps and {channels} channels needs {shape}."
                 )
         return channels // pe
 
@@ -189,7 +193,7 @@ class Depthwise(HwOp):
         }
 
     def estimate(self):
-        """By the model of docs/operators-mvu.md, fitted to Yosys."""
+        """By the model of _mvu_cost.py, fitted to Yosys."""
         source, folds, beats = self.in_stream(), self.folds, self.folds * self.taps
         pe, bits = source.lanes, self.acc_bits
         lut, bram36 = (

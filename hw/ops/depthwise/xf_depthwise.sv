@@ -2,15 +2,15 @@
 //
 // Depthwise unit: one kernel of +1 and -1 per channel.
 //
-// Takes windows of Taps elements per channel, tap by tap, Folds beats of Pe channels each, and adds
-// to each channel's sum the element where its weight is 1, else its bitwise inverse: for bits the
-// number of equal pairs. Thresholds = 1: gives the bit sum >= T, else the sum. What inverses and
-// signs (top bit inverted on arrival) add is a constant of the channel, which its start takes away.
+// Accepts windows of Taps elements per channel, tap by tap, in Folds beats of Pe channels, and adds
+// to each channel's sum the element if its weight is 1, else its bitwise inverse: for bits this
+// counts equal pairs. Thresholds = 1: outputs the bit sum >= T, else the sum. Inverses and signs
+// (top bit inverted at the input) add a constant per channel, which its start value subtracts.
 // Sums wait in a memory of Folds words.
 //
-// Rate       one beat taken per cycle; the last tap's beats are the results
+// Rate       one input beat per cycle; results leave with the last tap's beats
 // Latency    (Taps - 1) * Folds + 3 cycles
-// Reset      synchronous, control state only; data registers and memory keep what they had
+// Reset      synchronous, control state only; data registers and memory keep their values
 // Memories   WeightFile: word tap * Folds + fold, bit p = weight of channel fold * Pe + p
 //            StartFile: word fold, AccW bits per channel
 // Bit model  op.py, Depthwise.execute_node

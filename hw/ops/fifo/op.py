@@ -13,11 +13,14 @@ HALF_BLOCK = 190  # LUTs for which "auto" gives up half a BRAM36: what XC7Z020 h
 
 
 class Fifo(HwOp):
-    """Identity. Up to `depth` beats wait; a depth of 2 or less is a skid, which holds two.
+    """Pass a stream on unchanged, with room for `depth` waiting beats.
 
-    With memory, `depth` counts the beats in the memory; one more waits in the output register, and behind a
-    block RAM another one in the RAM's own. `kind`: memory of LUTs, block RAM, or "auto", what costs less on a
-    7-series part: also a block RAM whose words are a power of two, with the rest in LUTs.
+    A depth of 2 or less is a skid buffer, which holds two beats. Otherwise `depth` counts the beats in the
+    memory; one more waits in the output register, and with block RAM another in the RAM's register. `kind` is
+    "lut" (LUT RAM), "block" (block RAM) or "auto", the cheaper one on a 7-series part. A block memory that is
+    slightly deeper than a power of two keeps the remainder in LUTs.
+
+    Rate: one beat per cycle. Latency: 1 cycle as a skid, 2 cycles with LUT RAM, 3 with block RAM.
     """
 
     module = "xf_fifo"
@@ -37,9 +40,9 @@ class Fifo(HwOp):
     def in_stream(self) -> Stream:
         depth, kind = self.get_nodeattr("depth"), self.get_nodeattr("kind")
         if depth < 1:
-            raise UserError(f"{self.name}: depth={depth} holds no beat; use 1 or more.")
+            raise UserError(f"{self.name}: depth={depth} is out of range; use 1 or more.")
         if kind not in KINDS:
-            raise UserError(f"{self.name}: kind='{kind}' is no memory; use one of {', '.join(KINDS)}.")
+            raise UserError(f"{self.name}: kind='{kind}' is unknown; use one of {', '.join(KINDS)}.")
         shape, bits = tuple(self.get_nodeattr("shape")), self.get_nodeattr("bits")
         return Stream(shape, self.get_nodeattr("lanes"), bits, bool(self.get_nodeattr("signed")))
 

@@ -1,4 +1,4 @@
-"""One stream for several readers."""
+"""One stream to several readers."""
 
 from xnorforge.hw.ops._sites import site_count
 from xnorforge.hw.ops._streams import check_divides
@@ -6,8 +6,14 @@ from xnorforge.hw.ops.base import HwOp, Stream
 
 
 class Fork(HwOp):
-    """The same elements once per reader; `readers` of them, each at its own pace, none more than a beat
-    ahead.
+    """Send every beat of a stream to each of `readers` readers.
+
+    Each reader takes beats at its own pace, but none is more than one beat ahead of the others. A reader that
+    has to run further ahead needs a FIFO after its output.
+
+    Rate: one beat per cycle. Latency: 1 cycle.
+
+    Cost: one register per bit of a beat, and one flag per reader.
     """
 
     module = "xf_fork"

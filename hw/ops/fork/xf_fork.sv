@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One stream to several readers: every beat once to each. A reader that has taken its beat waits
-// for the others, so a reader that must run ahead needs a FIFO behind its output.
+// One stream to several readers: every beat once to each. A reader that has accepted its beat waits
+// for the others, so a reader that must run ahead needs a FIFO after its output.
 //
 // Rate       one beat per cycle
 // Latency    1 cycle

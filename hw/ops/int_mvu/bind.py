@@ -80,11 +80,11 @@ def widths(name: str, weights, bits: int, signed: bool, bipolar: int = 0) -> dic
         UserError: inputs or weights are wider than the operator takes.
     """
     for what, given, most, cure in (
-        ("inputs", bits, 16, "put a quantiser in front of it"),
+        ("inputs", bits, 16, "put a quantiser before it"),
         ("weights", _bits_of(weights), 16, "quantise them to 16 bits"),
     ):
         if given > most:
-            raise UserError(f"{name}: its {what} have {given} bits and at most {most} can be built; {cure}.")
+            raise UserError(f"{name}: its {what} have {given} bits, but at most {most} are possible; {cure}.")
     ends = [end * weights for end in ((-1, 1) if bipolar else value_range(bits, signed))]
     reach = np.array([np.minimum(*ends).sum(axis=0).min(), np.maximum(*ends).sum(axis=0).max()])
     found = {

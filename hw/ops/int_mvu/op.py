@@ -1,6 +1,4 @@
-"""Matrix-vector unit of small integers and small integer weights: sums, compared with thresholds or as they
-are.
-"""
+"""Matrix-vector unit of small integers and small integer weights: sums, or bits after a threshold."""
 
 from dataclasses import replace
 from typing import Any
@@ -22,15 +20,20 @@ JOINED_BITS, JOINED_WORDS = 3, 32  # up to which ternary gates and their weights
 
 
 class IntMvu(Mvu):
-    """Vectors (mw integers) times weights (mw, mh), integers of `w_bits` bits; give x @ weights or sum >= T.
+    """Multiply vectors of small integers by integer weights; return x @ weights or the bits of it >= T.
 
-    Inputs have `in_bits` bits (1 .. 16), unsigned or two's complement; with bipolar=1 they are bits and stand
-    for -1 and +1, else a bit is 0 or 1. Weights are two's complement of 2 .. 16 bits. Sums are INT of
-    `out_bits` bits, which must hold every sum that the weights can make; out_bits=0 takes as many as the
-    worst weights need. Thresholds are any integers. dsp=0 adds planes of the weights in LUTs, or elements
-    behind their weights where all of these are -1, 0 or 1 and that is smaller; dsp=1 multiplies in DSP blocks
-    where they pay. The arithmetic here is the contract: the RTL is tested against it
-    bit by bit.
+    Shapes: `vectors` vectors of `mw` integers to as many vectors of `mh` results. `weights` (mw, mh) are
+    two's complement of `w_bits` bits (2 .. 16); `thresholds` (mh,), where present, are any integers. Inputs
+    have `in_bits` bits (1 .. 16), unsigned or two's complement; a bit counts as 0 or 1, or with bipolar=1 as
+    -1 or +1. Sums are INT of `out_bits` bits, which must hold every sum that these weights can produce;
+    out_bits=0 chooses enough for any weights.
+
+    Rate: (mw / simd) * (mh / pe) cycles per vector. Latency: mw / simd + 2 cycles plus the pipeline of the
+    sum.
+
+    Cost: dsp=0 adds one bit plane of the weights after the other in LUTs (`xf_plane_sum`), or, where all
+    weights are -1, 0 or 1 and this is smaller, gates the elements themselves (`xf_ternary_sum`). dsp=1
+    multiplies in DSP blocks, two rows per block, where products have 9 bits or more (`xf_dsp_sum`).
     """
 
     module = "xf_int_mvu"
@@ -59,7 +62,7 @@ class IntMvu(Mvu):
     def _checked(self, key: str, least: int, most: int) -> int:
         bits = self.get_nodeattr(key)
         if not least <= bits <= most:
-            raise UserError(f"{self.name}: {key}={bits} is outside {least} .. {most}.")
+            raise UserError(f"{self.name}: {key}={bits} is out of range; use {least} .. {most}.")
         return bits
 
     @property
@@ -79,20 +82,20 @@ class IntMvu(Mvu):
             if self.get_nodeattr(key) and (self.in_bits < least or (key == "bipolar" and self.in_bits > 1)):
                 wanted = "in_bits=1" if key == "bipolar" else "in_bits of 2 or more"
                 raise UserError(
-                    f"{self.name}: {key}=1 does not go with in_bits={self.in_bits}; it needs {wanted}."
+                    f"{self.name}: {key}=1 does not work with in_bits={self.in_bits}; use {wanted}."
                 )
         if "weights" in self.arrays_of:
             weights, (low, high) = np.asarray(self.arrays_of["weights"]), value_range(self.weight_bits, True)
             if weights.min() < low or weights.max() > high:
                 raise UserError(
-                    f"{self.name}: weights reach {int(weights.min())} .. {int(weights.max())} and w_bits="
-                    f"{self.weight_bits} holds {low} .. {high}; raise w_bits."
+                    f"{self.name}: weights range over {int(weights.min())} .. {int(weights.max())}, but "
+                    f"w_bits={self.weight_bits} holds {low} .. {high}; raise w_bits."
                 )
             reach, span = self.result_range(), value_range(self.result_bits, True)
             if reach[0] < span[0] or reach[1] > span[1]:
                 raise UserError(
-                    f"{self.name}: sums reach {reach[0]} .. {reach[1]} and out_bits={self.result_bits} holds "
-                    f"{span[0]} .. {span[1]}; raise out_bits, or set it to 0 for the worst weights."
+                    f"{self.name}: sums range over {reach[0]} .. {reach[1]}, but out_bits={self.result_bits} "
+                    f"holds {span[0]} .. {span[1]}; raise out_bits, or set it to 0 for any weights."
                 )
         return folding
 
@@ -266,9 +269,8 @@ class IntMvu(Mvu):
         """
         if self.dot().bits > WIDEST_SUM:
             raise UserError(
-                f"{self.name}: simd={self.get_nodeattr('simd')} makes sums of {self.dot().bits} bits in "
-                "one cycle and "
-                f"adders have {WIDEST_SUM}; lower simd."
+                f"{self.name}: simd={self.get_nodeattr('simd')} needs sums of {self.dot().bits} bits per "
+                f"cycle, but adders have at most {WIDEST_SUM}; lower simd."
             )
         module, parameters = super().rtl()
         rows, chain = self.chain()
@@ -279,7 +281,7 @@ class IntMvu(Mvu):
         }  # fmt: skip
 
     def estimate(self) -> dict:
-        """LUT, BRAM36 and DSP by the model of docs/operators-mvu.md, fitted to Yosys; no number of LUTs makes
+        """LUT, BRAM36 and DSP by the model of _mvu_cost.py, fitted to Yosys; no number of LUTs makes
         adders wider.
         """
         if self.dot().bits > WIDEST_SUM:

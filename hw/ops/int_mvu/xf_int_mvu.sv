@@ -2,22 +2,22 @@
 //
 // Matrix-vector unit of InBits-wide integers and WBits-wide integer weights, folded over time.
 //
-// Takes vectors of Mw integers, Simd per beat, and makes the sum of weight * x for each of Mh rows.
-// Thresholds = 1: gives the bit sum >= T of Pe rows per beat. Thresholds = 0: gives the sums, SumW
-// bits each, signed. Bipolar = 1: input bits stand for -1 and +1, so that the sum is twice that of
-// the bits less the sum of the weights, which is a constant of the row.
+// Accepts vectors of Mw integers, Simd per beat, and computes the sum of weight * x for Mh rows.
+// Thresholds = 1: outputs the bit sum >= T of Pe rows per beat. Thresholds = 0: outputs the sums,
+// SumW bits each, signed. Bipolar = 1: input bits stand for -1 and +1, so the sum is twice that of
+// the bits minus the sum of the weights, which is a constant of the row.
 //
-// Chain = 0: by planes of the weights, without multipliers; a sign bit of x is inverted on arrival.
-// Ternary = 1: weights are -1, 0 and 1, each a gate in front of its element (xf_ternary_sum).
-// Chain > 0: multipliers in chains of so many, each for Rows rows.
+// Chain = 0: planes of the weights, no multipliers; the sign bit of x is inverted at the input.
+// Ternary = 1: weights are -1, 0 and 1, and each gates its element (xf_ternary_sum).
+// Chain > 0: chains of this many multipliers, each for Rows rows.
 //
 // Rate       one vector per (Mw/Simd) * (Mh/Pe) cycles, no bubble while both sides stay ready
 // Latency    stated in xf_mvu.sv
-// Reset      synchronous, also in mid-stream: nothing of an unfinished vector is left
+// Reset      synchronous, also in mid-stream: an unfinished vector is discarded
 // Memories   WeightFile: word pass * (Mw/Simd) + beat, WBits bits at (p * Simd + s) * WBits =
 //            weight of element beat * Simd + s in row pass * Pe + p, two's complement; with
-//            Rows = 2 that of an odd p is less by one where that of p - 1 is negative
-//            StartFile: word pass, AccW bits per row: what the accumulator starts from
+//            Rows = 2 the weight of an odd p is reduced by one where that of p - 1 is negative
+//            StartFile: word pass, AccW bits per row: start value of the accumulator
 // Bit model  op.py, IntMvu.execute_node
 
 module xf_int_mvu #(

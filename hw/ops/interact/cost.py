@@ -1,4 +1,4 @@
-"""LUTs of an instance as Yosys counts them; the figures behind docs/operators-interact.md."""
+"""LUTs of an instance as Yosys counts them."""
 
 from itertools import pairwise
 

@@ -59,17 +59,17 @@ class Interact(IntegerNode):
 
 @rule("Interact")
 def _interact(walk, node, at) -> Value:
-    """A node like the one above on the plain sums of a convolution or dense layer."""
+    """Channel interaction of CI-BCNN, right after a convolution or dense layer of +-1 by +-1."""
     value, influence = one_leaf(walk, walk.value(node), node), walk.constant(node, 1).astype(np.int64)
     name, scale = value.single
     leaf, n0, unit = walk.leaves[name], at["n0"], at["unit"]
     matches = int((scale == 2).all() and (value.offset == -n0).all())
     if not matches and not ((scale == 1).all() and (value.offset == 0).all()):
         raise refuse(
-            node, "its input is no plain sum of bits", "place it right behind a convolution of +-1 by +-1"
+            node, "its input is not a plain sum of bits", "put it right after a convolution of +-1 by +-1"
         )
     if influence.size != leaf.channels * influence.shape[1] or leaf.order is not None:
-        raise refuse(node, f"its graph is not that of {leaf.channels} channels", "export the network again")
+        raise refuse(node, f"its graph does not fit {leaf.channels} channels", "export the network again")
     levels = np.maximum(abs(influence) - 1, 0) // 2
     reach = unit * levels.sum(1).reshape(-1)
     out = walk.emit(

@@ -1,4 +1,4 @@
-"""Channel interaction of CI-BCNN: sums that move each other before they meet their thresholds."""
+"""Channel interaction of CI-BCNN: sums that shift each other before they meet their thresholds."""
 
 from typing import Any
 
@@ -15,19 +15,22 @@ from .plan import Plan, cuts, plan
 
 
 class Interact(PerChannel):
-    """p~_s = p_s + sum over edges t -> s of delta_ts(p_t) for integers (…, C); p~, or a bit where there are
-    thresholds.
+    """Shift every sum by a step function of the other sums of its group; return the results or bits after a
+    threshold.
 
-    p = 2 x - n0 where the input x counts matches (`matches` = 1, unsigned), else p = x (signed). K =
-    influence[group, t, s] is odd, 0 or +-1 for no edge; channels of a group are neighbours. delta = sgn(K)
-    unit (n - (|K| - 1) / 2), where n is the number of j in 1 .. |K| - 1 with p_t |K| > n0 (2 j - |K|). The
-    formula holds for every input of `in_bits` bits, also beyond n0.
+        p'[s] = p[s] + Σ over edges t -> s of sgn(K) * unit * (n - (|K| - 1) / 2)
+        n = number of j in 1 .. |K| - 1 with p[t] * |K| > n0 * (2 * j - |K|),  K = influence[group, t, s]
 
-    Arrays: `influence` (groups, g, g), groups * g = C; `thresholds` (C,), optional; `direction` (C,) of +1
-        and -1, all +1
-    where it is absent. The bit is direction * p~ >= threshold. Without thresholds the output is p~, signed.
-    `form` says how a student's step is made: "table" of {fold, m}, "adder", or "auto", the smaller one for
-    each lane.
+    Shapes: integers (…, C) to integers or bits (…, C). With matches=1 the input x counts matches (unsigned)
+    and p = 2 * x - n0, else p = x (signed). `influence` (groups, g, g) with groups * g = C holds odd numbers,
+    or 0 where there is no edge; the channels of a group are neighbours. `thresholds` (C,) and `direction`
+    (C,) of +1 and -1 are optional: with thresholds the output is the bit direction * p' >= threshold, else
+    p', signed. The formula holds for every input of `in_bits` bits, also beyond n0.
+
+    Rate: one beat of `pe` channels per cycle. Latency: the beats of a group + 2 cycles.
+
+    Cost: the comparisons of a channel are shared by all channels it influences; `form` builds a step as a
+    lookup "table", an "adder", or the smaller one per lane ("auto"). One group of sums waits in LUT RAM.
     """
 
     module = "xf_interact"
@@ -67,17 +70,14 @@ class Interact(PerChannel):
             or np.prod(influence.shape[:2]) != channels
         ):
             raise UserError(
-                f"{self.name}: influence {influence.shape} does not belong to {channels} channels; use "
-                "(groups, g, g) "
-                f"with groups * g = {channels}."
+                f"{self.name}: influence has shape {influence.shape}, but there are {channels} channels; "
+                f"use (groups, g, g) with groups * g = {channels}."
             )
         even = influence[(influence % 2 == 0) & (influence != 0)]
         if even.size:
-            raise UserError(
-                f"{self.name}: an influence of {even[0]} is even; use odd numbers, and 0 for no edge."
-            )
+            raise UserError(f"{self.name}: influence {even[0]} is even; use odd numbers, or 0 for no edge.")
         if n0 < 1 or unit < 1:
-            raise UserError(f"{self.name}: n0={n0} and unit={unit} cannot be below 1; use positive integers.")
+            raise UserError(f"{self.name}: n0={n0}, unit={unit}; both must be positive integers.")
         bits, counts = self.get_nodeattr("in_bits"), self.get_nodeattr("matches")
         if n0 > value_range(bits, not counts)[1]:
             raise UserError(
@@ -93,9 +93,8 @@ class Interact(PerChannel):
             direction = np.asarray(self.arrays_of["direction"]).astype(np.int64)
         if not thresholds.shape == direction.shape == (channels,):
             raise UserError(
-                f"{self.name}: thresholds {thresholds.shape} and direction {direction.shape} do not belong "
-                f"to {channels} "
-                f"channels; use ({channels},) for both."
+                f"{self.name}: thresholds have shape {thresholds.shape} and direction {direction.shape}, "
+                f"but there are {channels} channels; use ({channels},) for both."
             )
         if (abs(direction) != 1).any():
             raise UserError(
@@ -169,7 +168,7 @@ class Interact(PerChannel):
         )
 
     def estimate(self):
-        """LUT by the model of docs/operators-interact.md, fitted to Yosys; its memory is read without a
+        """LUT by the model of cost.py, fitted to Yosys; its memory is read without a
         clock: no block RAM.
         """
         source, made = self.in_stream(), self.plan()

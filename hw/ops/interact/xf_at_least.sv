@@ -3,9 +3,9 @@
 // a >= b of unsigned numbers, or b >= a where turn_i is 1: on 7-series one LUT6_2 and one position
 // of the carry chain (xf_carry) per two bits.
 //
-// A position passes the carry from below where its two bits are equal (O6); else it sends 1 where
-// the bits of a (with turn_i those of b) are the greater (O5). The carry into position 0 is 1,
-// since equal numbers count as at least.
+// A position passes the carry from below if its two bits are equal (O6); else it sends 1 if the
+// bits of a (with turn_i of b) are greater (O5). The carry into position 0 is 1, since equal
+// numbers count as at least.
 //
 // Latency    none, combinational
 // Bit model  op.py, Interact.execute_node

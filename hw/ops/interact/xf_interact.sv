@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Data flow of channel interaction: an input buffer for a group of channels, and the comparison or
-// sum behind it. The generated module around it computes step_i from the group.
+// Data flow of channel interaction: an input buffer for a group of channels, followed by the
+// comparison or sum. The generated module around it computes step_i from the group.
 //
 // Raw = 0: the output is the bit Scale * x + Bias >= step of Pe channels per beat, or <= where
-// turn_i is 1. Bias is 0 or the highest bit of a step, so that a step can lie below all numbers.
+// turn_i is 1. Bias is 0 or the highest bit of a step, so that a step can be below all numbers.
 // Raw = 1: the output is Scale * x + step modulo 2**OutBits, with StepW = OutBits. x is the input
 // read as unsigned: a sign bit is inverted first.
 //
 // A group is Span beats. `take_o`: a beat is accepted. `last_o`: it is the last one of its group,
-// and the module around has to register the codes of the group. In the cycles that follow, `fold_o`
-// = {group, beat of the group} counts the beats of the group, and step_i has to be the step of that
+// and the outer module must register the codes of the group. In the following cycles `fold_o` =
+// {group, beat of the group} counts the beats of the group, and step_i must be the step of that
 // beat. The next group overwrites beats that have been read.
 //
 // Rate       one beat per cycle; s_ready_o is high whenever the output does not stall

@@ -2,11 +2,11 @@
 //
 // Sum of streams, each times a multiplier of its channel: y = sum of m[k][c] * x[k][c], modulo
 // 2**OutBits. Pe channels per beat. A stream whose multipliers are all equal has a constant
-// (WordBits 0), which synthesis maps to adders or to nothing; else they come from a table, and the
-// product is written so that a DSP block takes it with its register.
+// (WordBits 0), which synthesis maps to adders or wires; otherwise they come from a table, and the
+// product is written so that it fits a DSP block with its register.
 //
-// A beat is taken from all streams in the same cycle: ready of one stream depends on valid of the
-// others.
+// A beat is accepted from all streams in the same cycle: ready of one stream depends on valid of
+// the others.
 //
 // Rate       one beat per cycle
 // Latency    2 cycles: products, sum

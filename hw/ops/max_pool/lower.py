@@ -53,10 +53,11 @@ def _levels_first(_graph, pool, levels) -> bool:
 
 @rule("MaxPool", "GlobalMaxPool")
 def _max_pool(walk, node, at):
+    """Maximum of the integers of a window; the minimum where the scale is negative."""
     value = single(walk, walk.value(node), node)
     leaf = walk.leaves[value.start[0]]
     if len(leaf.shape) != 3:
-        raise refuse(node, "it pools a vector", "pool in front of the flattening")
+        raise refuse(node, "it pools a vector", "pool before flattening")
     at = {"kernel_shape": leaf.shape[:2]} | at
     (stride, dilation, pads), size = pool_windows(node, at, leaf.shape)
     out = walk.emit(

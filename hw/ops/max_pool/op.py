@@ -1,4 +1,4 @@
-"""Pooling of integers by their maximum, in some channels by their minimum."""
+"""Max pooling of integers; min pooling in some channels."""
 
 from functools import reduce
 
@@ -11,11 +11,16 @@ from xnorforge.hw.ops._streams import packed
 
 
 class MaxPool(Pool):
-    """Integers (H, W, C) to their maxima over windows that do not overlap, (H // kh, W // kw, C); with
-    windows=1 integers (OH, OW, kh * kw * C) to (OH, OW, C), see `Pool`.
+    """Pool integers by their maximum, or by their minimum in channels with direction -1.
 
-    Array `direction` (C,): +1 the maximum, -1 the minimum of the channel; all maxima where it is absent. Rows
-    and columns beyond the last whole window are dropped.
+    Shapes: (H, W, C) to (H // kh, W // kw, C), for windows that do not overlap; rows and columns after the
+    last whole window are dropped. With windows=1 the input is windows (OH, OW, kh * kw * C) of any kind from
+    a Window, and the output (OH, OW, C). `direction` (C,) of +1 and -1 is all +1 by default.
+
+    Rate: one input beat of `pe` channels per cycle. Latency: ((kh - 1) * W + kw - 1) * C / pe + 1 cycles,
+    with windows=1 (kh * kw - 1) * C / pe + 1.
+
+    Cost: one comparison and one multiplexer per lane, and a line buffer of partial results.
     """
 
     arrays = ("direction",)
@@ -35,9 +40,8 @@ class MaxPool(Pool):
         direction = np.asarray(given)
         if direction.shape != (channels,) or (abs(direction) != 1).any():
             raise UserError(
-                f"{self.name}: direction {direction.shape} is not one of 1 and -1 for each of {channels} "
-                "channels; "
-                f"use ({channels},)."
+                f"{self.name}: direction of shape {direction.shape} must be 1 or -1 for each of {channels} "
+                f"channels; use ({channels},)."
             )
         return direction < 0
 

@@ -1,4 +1,4 @@
-"""Pooling of bits: the maximum is an OR, the minimum an AND."""
+"""Max pooling of bits is an OR, min pooling an AND."""
 
 from functools import reduce
 
@@ -9,10 +9,16 @@ from xnorforge.hw.ops._streams import packed
 
 
 class OrPool(Pool):
-    """Bits (H, W, C) to (H // kh, W // kw, C): the maximum (`all`=1: the minimum) over windows that do not
-    overlap; with windows=1 bits (OH, OW, kh * kw * C) to (OH, OW, C), see `Pool`.
+    """Pool bits by an OR (their maximum), or with all=1 by an AND (their minimum).
 
-    Rows and columns beyond the last whole window are dropped.
+    Shapes: (H, W, C) to (H // kh, W // kw, C), for windows that do not overlap; rows and columns after the
+    last whole window are dropped. With windows=1 the input is windows (OH, OW, kh * kw * C) of any kind from
+    a Window, and the output (OH, OW, C).
+
+    Rate: one input beat of `pe` channels per cycle. Latency: ((kh - 1) * W + kw - 1) * C / pe + 1 cycles,
+    with windows=1 (kh * kw - 1) * C / pe + 1.
+
+    Cost: one gate per lane, and a line buffer of partial results.
     """
 
     element = (1, False)

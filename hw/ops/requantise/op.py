@@ -1,4 +1,4 @@
-"""Levels whose thresholds lie at even distances of a power of two: a shift in place of comparisons."""
+"""Quantisation to evenly spaced levels: a shift instead of comparisons."""
 
 import numpy as np
 
@@ -20,12 +20,19 @@ from xnorforge.hw.ops.base import Stream
 
 
 class Requantise(PerChannel):
-    """Integers (…, C) to levels 0 .. levels: q = floor(u / 2**shift), less 1 at a tie, cut to the range; u =
-    d * x - offset.
+    """Quantise integers to levels whose thresholds are spaced by 2**shift.
 
-    A tie is u = q * 2**shift with q odd where the channel's `ties` is 1, even where it is 2; 0: none.
-    Rounding half to even makes one of these. Arrays, one number per channel: `offset`, any integers; `ties`,
-    all 0 if absent; behind them `direction` d of +1 and -1, all +1 if absent.
+        u = direction[c] * x[…, c] - offset[c]
+        y[…, c] = floor(u / 2**shift), less 1 at a tie, clipped to 0 .. levels
+
+    Shapes: integers (…, C) to levels (…, C). A tie is u = q * 2**shift with q odd where ties[c] is 1, even
+    where it is 2; with 0 there is none. Rounding half to even makes such ties. `offset` (C,) holds any
+    integers, `ties` (C,) is 0 by default and `direction` (C,) of +1 and -1 is +1 by default. `shift` is 1 ..
+    255, `levels` 1 .. 65,535.
+
+    Rate: one beat of `pe` channels per cycle. Latency: 2 cycles.
+
+    Cost: one subtraction per lane, however many levels there are, and a table of offsets in LUTs.
     """
 
     module = "xf_requantise"
@@ -46,17 +53,15 @@ class Requantise(PerChannel):
         )
         if not 1 <= shift < 256 or not 1 <= levels < 2**16:
             raise UserError(
-                f"{self.name}: shift={shift}, levels={levels}; shift is 1 .. 255 and levels 1 .. 65,535."
+                f"{self.name}: shift={shift}, levels={levels}; use shift 1 .. 255 and levels 1 .. 65,535."
             )
         found = []
         for key, plain, known in (("offset", 0, None), ("ties", 0, (0, 1, 2)), ("direction", 1, (-1, 1))):
             given = self.arrays_of.get(key)
             values = np.full(channels, plain) if given is None else whole_numbers(given)
             if values.shape != (channels,) or (known and not np.isin(values, known).all()):
-                what = f"of {' and '.join(map(str, known))} " if known else ""
-                raise UserError(
-                    f"{self.name}: {key} {values.shape} is no list {what}for {channels} channels; mend it."
-                )
+                what = f" with values {' and '.join(map(str, known))} only" if known else ""
+                raise UserError(f"{self.name}: {key} has shape {values.shape}; use ({channels},){what}.")
             found.append(values)
         offset, ties, direction = found
         return offset, ties, direction
@@ -111,7 +116,7 @@ class Requantise(PerChannel):
         }
 
     def estimate(self):
-        """Fitted to 170 syntheses (docs/operators-streams.md): bits that are added, from the lowest that a
+        """Fitted to 170 syntheses: bits that are added, from the lowest that a
         beat has set; bits of the table that differ and are not alike; ties; levels that are cut to the range.
         Of a table that is a module of its own, Yosys knows none of that.
         """

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Level of an integer whose thresholds are equally spaced: q = u >> Shift with u = d * x - offset,
-// less 1 at a tie, clipped to 0 .. Levels. Pe channels per beat. A tie is a u without remainder,
-// where q is even or odd as the channel's word says.
+// less 1 at a tie, clipped to 0 .. Levels. Pe channels per beat. A tie is a u without remainder
+// where q is even or odd, as the channel's word selects.
 //
 // Rate       one beat per cycle
 // Latency    2 cycles: subtraction; shift, tie and range
 // Reset      synchronous, control state only; data registers keep their values
 // Memories   TableFile: word fold, lane after lane {flipped, tie at odd, tie at even, -offset};
 //            -offset has SumBits bits and is greater by 1 where the channel is flipped (d = -1),
-//            for x is inverted there
+//            since x is inverted there
 // Bit model  op.py, Requantise.execute_node
 
 `include "xf_assert.svh"

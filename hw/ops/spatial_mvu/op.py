@@ -1,6 +1,4 @@
-"""Matrix-vector unit of bits and weights +-c, c a small constant of the weight's place: counts of equal bits,
-each times its constant.
-"""
+"""Matrix-vector unit of bits and weights ±c, where c depends on the position in the kernel only."""
 
 from typing import Any
 
@@ -16,13 +14,19 @@ MOST_BITS = 8  # of a constant
 
 
 class SpatialMvu(Mvu):
-    """Vectors (mw bits, 0 and 1) times weights (mw, mh) of which each `run` in a row have one magnitude, the
-    same in all columns; give x @ weights or sum >= T.
+    """Multiply vectors of bits by weights ±c whose magnitude c is shared by all rows; return sums or bits sum
+    >= T.
 
-    Such are the weights of a convolution that has a constant per kernel position and signs of its own: `run`
-    is then the number of channels. simd divides `run`, or is a multiple of it. Magnitudes are 1 to 2 **
-    `scale_bits` - 1. Thresholds are any integers. The arithmetic here is the contract: the RTL is tested
-    against it bit by bit.
+    Shapes: `vectors` vectors of `mw` bits (0 and 1) to as many vectors of `mh` results. `weights` (mw, mh)
+    have one magnitude, 1 .. 2**scale_bits - 1, for each `run` consecutive elements, the same in all rows; a
+    convolution with a scale per kernel position has such weights, with `run` channels. `thresholds` (mh,),
+    where present, are any integers. simd is a divisor or a multiple of `run`.
+
+    Rate: (mw / simd) * (mh / pe) cycles per vector. Latency: mw / simd + 2 cycles plus the pipeline of the
+    sum.
+
+    Cost: one bit per weight in memory, one count of equal bits per magnitude in a beat, and its
+    multiplication by the constant in LUTs; far less than an IntMvu with the same weights.
     """
 
     module = "xf_spatial_mvu"
@@ -50,25 +54,25 @@ class SpatialMvu(Mvu):
         run, bits = (self.get_nodeattr(key) for key in ("run", "scale_bits"))
         if run < 1 or mw % run or not 1 <= bits <= MOST_BITS:
             raise UserError(
-                f"{self.name}: run={run}, scale_bits={bits}; run divides mw={mw}, and scale_bits is 1 .. "
-                f"{MOST_BITS}."
+                f"{self.name}: run={run}, scale_bits={bits}; use a run that divides mw={mw}, and scale_bits "
+                f"1 .. {MOST_BITS}."
             )
         if not self.together({"run": run}, {"simd": simd}):
             raise UserError(
-                f"{self.name}: simd={simd} neither divides run={run} nor is a multiple of it; choose one "
-                "that does."
+                f"{self.name}: simd={simd} is neither a divisor nor a multiple of run={run}; use one of "
+                "these."
             )
         if "weights" in self.arrays_of:
             sizes = np.abs(self._weights())
             if (sizes != np.repeat(sizes[::run, :1], run, axis=0)).any():
                 raise UserError(
-                    f"{self.name}: magnitudes of weights differ within run={run} or between rows; leave them "
-                    "to IntMvu."
+                    f"{self.name}: the magnitudes of weights differ within run={run} or between rows; use "
+                    "IntMvu."
                 )
             if sizes.min() < 1 or sizes.max() >= 2**bits:
                 raise UserError(
-                    f"{self.name}: magnitudes are {sizes.min()} .. {sizes.max()} and scale_bits={bits} holds "
-                    f"1 .. {2**bits - 1}; leave zeros to IntMvu, or raise scale_bits."
+                    f"{self.name}: magnitudes range over {sizes.min()} .. {sizes.max()}, but scale_bits="
+                    f"{bits} holds 1 .. {2**bits - 1}; raise scale_bits, or use IntMvu for zeros."
                 )
         return mw, mh, simd, pe
 
@@ -137,7 +141,7 @@ class SpatialMvu(Mvu):
         return cost.scaled(lanes, simd // lanes, self.get_nodeattr("scale_bits"))
 
     def estimate(self) -> dict:
-        """By the model of docs/operators-mvu.md; the table of constants and its counter."""
+        """By the model of _mvu_cost.py, plus the table of constants and its counter."""
         found, scales = super().estimate(), self.scales()
         width, bits = scales.shape[1] * self.get_nodeattr("scale_bits"), address_bits(len(scales))
         table = cost.logic_rom(width, len(scales)) + bits * (len(scales) > 1)

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Matrix-vector unit of bits and of weights +-c, c a small constant of the weight's place in the
+// Matrix-vector unit of bits and weights +-c, where c is a small constant of the position in the
 // vector, the same in all rows; folded over time.
 //
-// Takes vectors of Mw bits, Simd per beat, and makes for each of Mh rows the sum of the weights
-// whose bit is 1. Inside, c counts where a bit equals the sign of its weight: what this adds to a
-// row's sum, the c of its negative weights, the row's start takes away. Thresholds = 1: gives the
-// bit sum >= T of Pe rows per beat. Thresholds = 0: gives the sums, AccW bits each, signed.
+// Accepts vectors of Mw bits, Simd per beat, and computes for each of Mh rows the sum of the
+// weights whose bit is 1. Internally c is added where a bit equals the sign of its weight; the
+// excess, c of the negative weights, is subtracted from the row's start. Thresholds = 1: outputs
+// the bit sum >= T of Pe rows per beat. Thresholds = 0: outputs the sums, AccW bits, signed.
 //
 // Rate       one vector per (Mw/Simd) * (Mh/Pe) cycles, no bubble while both sides stay ready
 // Latency    stated in xf_mvu.sv
-// Reset      synchronous, also in mid-stream: nothing of an unfinished vector is left
+// Reset      synchronous, also in mid-stream: an unfinished vector is discarded
 // Memories   WeightFile: word pass * (Mw/Simd) + beat, bit p * Simd + s = 1 for a positive
 //            weight of element beat * Simd + s in row pass * Pe + p
-//            ScaleFile: word beat, ScaleW bits for each Run elements of it, or for all of it
-//            StartFile: word pass, AccW bits per row: what the accumulator starts from
+//            ScaleFile: word beat, ScaleW bits for each Run elements of the beat, or for all
+//            StartFile: word pass, AccW bits per row: start value of the accumulator
 // Bit model  op.py, SpatialMvu.execute_node
 
 module xf_spatial_mvu #(

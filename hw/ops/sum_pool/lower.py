@@ -49,24 +49,24 @@ def _image(walk, node, value):
     """Value, leaf and A of an image."""
     value = one_leaf(walk, value, node)
     if len(value.shape) != 3:
-        raise refuse(node, "it averages a vector", "use GlobalAveragePool in front of the flattening")
+        raise refuse(node, "it averages a vector", "use GlobalAveragePool before flattening")
     name, a = value.single
     return value, walk.leaves[name], a
 
 
 @rule("AveragePool")
 def _average_pool(walk, node, at):
-    """Sums over windows, in a border of zeros where it counts, and else of 0 as an integer, which adds
-    nothing: of the pixels that there are, times what makes the divisor the same at all places.
+    """Sums over windows; their division becomes part of the scale. Padding that counts has the value 0;
+    otherwise only pixels of the image count, and a factor per position makes all divisors equal.
     """
     value, leaf, a = _image(walk, node, walk.value(node))
     kernel, ((stride, dilation, pads), _) = list(at["kernel_shape"]), pool_windows(node, at, leaf.shape)
     if dilation != [1, 1]:
-        raise refuse(node, "a dilated average has no integer operator", "use dilation 1")
+        raise refuse(node, "it is dilated, and there is no operator for that", "use dilation 1")
     if not any(pads):
         return _average(walk, value, _sums(walk, leaf, kernel, stride), kernel, a / prod(kernel))
     if not all(a):
-        raise refuse(node, "a channel in front of it has scale 0", "remove the channel")
+        raise refuse(node, "a channel of its input has scale 0", "remove the channel")
     if not at.get("count_include_pad", 0):
         sums = _sums(
             walk, MAKERS["border"](walk, leaf, np.zeros_like(leaf.lo), pads, leaf.layer), kernel, stride
@@ -75,7 +75,7 @@ def _average_pool(walk, node, at):
         return _average(walk, value, sums, kernel, a / common)
     if pads != spatial(at, leaf.shape[:2], kernel)[2]:
         raise refuse(
-            node, "windows reach beyond its border, and runtimes divide them by different numbers",
+            node, "its windows reach beyond the padding, where runtimes differ in the divisor",
             "use ceil_mode=False, or count_include_pad=0",
         )  # fmt: skip
     wanted = -value.offset / a
@@ -104,12 +104,13 @@ def _same_divisor(walk, node, sums, image, kernel, stride, pads):
 
 @rule("GlobalAveragePool", "ReduceMean")
 def _global_average(walk, node, at):
+    """The sum over rows and columns; its division becomes part of the scale."""
     value = walk.value(node, arrange=False)
     if node.op_type == "ReduceMean":
         axes, view = at.get("axes", walk.constant(node, 1)), view_of(value)
         left = {1, 2, 3} - {int(a) % 4 for a in (() if axes is None else axes)}
         if len(value.shape) == 3 and (view.ndim != 3 or len(left) != 1):
-            raise refuse(node, "it averages over other axes than rows and columns", "use GlobalAveragePool")
+            raise refuse(node, "it averages over axes other than rows and columns", "use GlobalAveragePool")
         if len(value.shape) == 3:
             value = seen(value, np.moveaxis(view, left.pop() - 1, 0))
     value, leaf, a = _image(walk, node, MAKERS["arranged"](walk, node, value))

@@ -1,4 +1,4 @@
-"""Pooling by sums: average pooling whose division is left to what reads it."""
+"""Sum pooling: average pooling whose division is left to the next layer's constants."""
 
 from math import prod
 from typing import Any
@@ -9,11 +9,17 @@ from xnorforge.hw.ops._streams import value_range
 
 
 class SumPool(Pool):
-    """Integers (H, W, C) to their sums over windows that do not overlap, (H // kh, W // kw, C); bits count as
-    0 and 1; with windows=1 integers (OH, OW, kh * kw * C) to (OH, OW, C), see `Pool`.
+    """Pool integers by their sum; bits count as 0 and 1.
 
-    Rows and columns beyond the last whole window are dropped. A sum has as many bits as kh * kw of the
-    largest elements need, and is signed where they are. A kernel of the whole map is global average pooling.
+    Shapes: (H, W, C) to (H // kh, W // kw, C), for windows that do not overlap; rows and columns after the
+    last whole window are dropped. With windows=1 the input is windows (OH, OW, kh * kw * C) of any kind from
+    a Window, and the output (OH, OW, C). A sum has the bits that kh * kw of the largest elements need, and is
+    signed where they are. A kernel of the whole map is global average pooling.
+
+    Rate: one input beat of `pe` channels per cycle. Latency: ((kh - 1) * W + kw - 1) * C / pe + 1 cycles,
+    with windows=1 (kh * kw - 1) * C / pe + 1.
+
+    Cost: one addition per lane, and a line buffer of partial sums.
     """
 
     def get_nodeattr_types(self):

@@ -9,9 +9,7 @@ def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     (height, width, channels), (top, left, _, _) = op.get_nodeattr("ifm"), op.pads()
     values, sink = op.values(), op.out_stream()
     if len(set(values)) > 1:
-        raise refused(
-            op, f"has {len(set(values))} values in its border", "hls4ml's layer has one, pad with it"
-        )
+        raise refused(op, f"pads with {len(set(values))} values", "pad all channels with one value")
     source = net.shaped(without_window(op, sources[0]), (height, width, channels))
     sizes = {"height": height, "width": width, "n_chan": channels, "top": top, "left": left}
     sizes |= {"out_height": sink.shape[0], "out_width": sink.shape[1], "value": int(values[0])}

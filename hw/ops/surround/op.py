@@ -1,4 +1,4 @@
-"""A border around an image, one value per channel."""
+"""Padding of an image with one value per channel."""
 
 from typing import Any, ClassVar
 
@@ -12,10 +12,19 @@ from xnorforge.hw.ops.base import HwOp, Stream
 
 
 class Surround(HwOp):
-    """Elements (H, W, C) to (top + H + bottom, left + W + right, C): around the image lies values[c].
+    """Surround an image with a border of constant values.
 
-    `pads` are top, left, bottom, right, 0 or more. Array `values` (C,), any integers of the output:
-    `out_bits` bits, two's complement where `out_signed` is 1, which also hold every element of the input.
+    Shapes: (H, W, C) to (top + H + bottom, left + W + right, C), with `pads` = [top, left, bottom, right] of
+    0 or more. `values` (C,) are the border's values; the output has `out_bits` bits, `out_signed` or not,
+    which hold these and every input element.
+
+    A convolution's own padding is part of its Window; Surround serves wider borders, several values, and
+    borders before pools, sums and forks.
+
+    Rate: one output beat of `pe` channels per cycle. Latency: 1 cycle; the border before the first pixel
+    leaves earlier, once the frame's first beat is offered.
+
+    Cost: two registers per bit of a beat, and three counters.
     """
 
     module = "xf_surround"
@@ -47,11 +56,11 @@ class Surround(HwOp):
         """Top, left, bottom, right.
 
         Raises:
-            UserError: they are no four numbers of 0 or more.
+            UserError: they are not four numbers of 0 or more.
         """
         pads = list(self.get_nodeattr("pads"))
         if len(pads) != 4 or min(pads) < 0:
-            raise UserError(f"{self.name}: pads={pads} are no border; use four numbers of 0 or more.")
+            raise UserError(f"{self.name}: pads={pads} are not valid; use four numbers of 0 or more.")
         return pads
 
     def result(self) -> tuple[int, bool]:
@@ -65,8 +74,8 @@ class Surround(HwOp):
         (low, high), (least, most) = value_range(bits, signed), value_range(*given)
         if least < low or most > high:
             raise UserError(
-                f"{self.name}: out_bits={bits} with out_signed={int(signed)} holds {low} .. {high} and "
-                f"inputs reach {least} .. {most}; raise out_bits, or set out_signed=1."
+                f"{self.name}: out_bits={bits} with out_signed={int(signed)} holds {low} .. {high}, but "
+                f"inputs range over {least} .. {most}; raise out_bits, or set out_signed=1."
             )
         return bits, signed
 
@@ -80,8 +89,8 @@ class Surround(HwOp):
         values = np.asarray(self.arrays_of["values"]).astype(np.int64)
         if values.shape != (channels,) or values.min() < low or values.max() > high:
             raise UserError(
-                f"{self.name}: values {values.shape} of {values.min()} .. {values.max()} are not one of "
-                f"{low} .. {high} for each of {channels} channels; use ({channels},)."
+                f"{self.name}: values have shape {values.shape} and range over {values.min()} .. "
+                f"{values.max()}; use shape ({channels},) and values in {low} .. {high}."
             )
         return values
 

@@ -2,9 +2,9 @@
 //
 // A border around an image: one value per channel, Pe channels per beat.
 //
-// The border in front of the first pixel waits until a beat of the frame is offered, so that no
-// frame is begun that does not come; the rest of the border waits for nothing but the beats in
-// front of it.
+// The border before the first pixel waits until a beat of the frame is offered, so that a frame
+// starts only when its input is there; the rest of the border waits only for the beats before
+// it.
 //
 // Rate       one output beat per cycle
 // Latency    1 cycle

@@ -100,7 +100,7 @@ def _levels_of(walk, node, value: Value, level, steps: int, scale, low) -> Value
     leaf = walk.leaves[value.start[0]]
     ends = evaluate(value, np.stack([leaf.lo, leaf.hi], 1))
     if np.isnan(ends).any():  # infinity times zero: float32 is not monotone here
-        raise refuse(node, "float32 overflows in front of it", "train and export the network again")
+        raise refuse(node, "float32 overflows before it", "train and export the network again")
     found, direction = thresholds(value, leaf, level, steps)
     check_order(node, value, leaf, level, found, direction)
     off = slack(walk, value)
@@ -140,6 +140,7 @@ def _is_identity(found, direction, leaf) -> bool:
 
 @rule("BipolarQuant")
 def _bipolar(walk, node, at):
+    """The sign of an activation, as one threshold; or binary weights."""
     if node.input[0] in walk.constants:
         return constant_quantiser(walk, node, at)
     scale = checked_scale(node, scalar(walk, node, 1))
@@ -148,6 +149,7 @@ def _bipolar(walk, node, at):
 
 @rule("Quant")
 def _quant(walk, node, at):
+    """Quantisation of an activation, as thresholds on the integer before it; or integer weights."""
     if node.input[0] in walk.constants:
         return constant_quantiser(walk, node, at)
     value = walk.value(node, arrange=False)
@@ -160,8 +162,8 @@ def _quant(walk, node, at):
 
 @rule("Trunc")
 def _trunc(walk, node, at):
-    """Both versions of qonnx: 2 states the output's scale and clips; 1 keeps scale and zero-point, and does
-    not clip.
+    """Truncation of low bits, in both versions of qonnx: version 2 gives the output's scale and clips;
+    version 1 keeps scale and zero-point, and does not clip.
     """
     scale, zero, nearest = scalar(walk, node, 1), scalar(walk, node, 2), rounding(node, at, "FLOOR")
     second = len(node.input) == 6
@@ -190,18 +192,19 @@ def _trunc(walk, node, at):
 
 @rule("MultiThreshold")
 def _multi_threshold(walk, node, at):
+    """The number of thresholds that an activation reaches, per channel or for all channels."""
     value = walk.values[node.input[0]] = walk.value(node)
     steps = walk.constant(node, 1).astype(F32)
     if steps.ndim != 2 or len(steps) not in (1, value.channels):
-        why = f"its thresholds have the shape {list(steps.shape)}"
+        why = f"its thresholds have shape {list(steps.shape)}"
         raise refuse(node, why, f"give them as [{value.channels}, levels], or [1, levels]")
     if (np.diff(steps, axis=1) < 0).any():
-        raise refuse(node, "its thresholds do not rise", "sort the thresholds of every channel")
+        raise refuse(node, "its thresholds do not ascend", "sort the thresholds of every channel")
     steps = np.repeat(steps, value.channels, 0) if len(steps) == 1 else steps
     steps = steps if value.leaf.order is None else steps[value.leaf.order]
     scale, bias = Fraction(at.get("out_scale", 1.0)), Fraction(at.get("out_bias", 0.0))
     if not scale:
-        raise refuse(node, "its out_scale is 0", "use a scale that is not 0")
+        raise refuse(node, "its out_scale is 0", "use a scale other than 0")
 
     def level(x):
         return np.stack([np.searchsorted(t, row, side="right") for t, row in zip(steps, x)])

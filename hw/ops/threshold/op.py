@@ -1,4 +1,4 @@
-"""Multi-threshold: integers to the level they reach."""
+"""Multi-threshold quantisation: the level of an integer is the number of thresholds it reaches."""
 
 from math import prod
 from typing import ClassVar
@@ -30,14 +30,20 @@ AHEAD = 32  # beats per pixel from which tables of three thresholds are read a b
 
 
 class Threshold(PerChannel):
-    """Integers (…, C) to levels (…, C): the number of the channel's thresholds t with direction * x >= t.
+    """Count the thresholds of its channel that an integer reaches.
 
-    Arrays: `thresholds` (C, steps), integers, ascending per channel, 1 to 255 steps; `direction` (C,) of +1
-        and -1, all
-    +1 where it is absent. A level is UINT of bit_length(steps) bits, a plain bit for one step.
+        y[…, c] = number of thresholds t[c] with direction[c] * x[…, c] >= t[c]
 
-    With `pixels` of 2 or more, so many leave per beat, each with all of its channels: pe = C, and pixels
-    divides those of a frame.
+    Shapes: integers (…, C) to levels (…, C), UINT of as many bits as the number of steps needs; one step
+    makes a bit. `thresholds` (C, steps) are integers that ascend per channel, 1 .. 255 steps; `direction`
+    (C,) of +1 and -1 is all +1 by default. With `pixels` of 2 or more, which divides the pixels of a frame, a
+    beat has that many pixels with all of their channels, and pe = C.
+
+    Rate: one beat per cycle. Latency: one cycle per bit of a level.
+
+    Cost: a binary search, one comparison per bit of a level and lane; the thresholds are tables in LUTs, or
+    for two-bit levels of many channels in block RAM. For many steps on few lanes, thresholds inside a matrix
+    unit or a Requantise are cheaper.
     """
 
     module = "xf_threshold"
@@ -77,7 +83,7 @@ class Threshold(PerChannel):
         check_divides(self.name, "pixels", pixels, "pixels of a frame", prod(places))
         if pixels > 1 and one.lanes != channels:
             raise UserError(
-                f"{self.name}: pixels={pixels} needs pe={channels}, all channels; got pe={one.lanes}."
+                f"{self.name}: pixels={pixels} needs pe={channels} (all channels), got pe={one.lanes}."
             )
         return Stream(one.shape, pixels * one.lanes, bits, signed)
 
@@ -98,13 +104,12 @@ class Threshold(PerChannel):
         direction = np.ones(channels, np.int64) if given is None else np.asarray(given).astype(np.int64)
         if thresholds.ndim != 2 or len(thresholds) != channels or direction.shape != (channels,):
             raise UserError(
-                f"{self.name}: thresholds {thresholds.shape} and direction {direction.shape} do not belong "
-                "to "
-                f"{channels} channels; use ({channels}, steps) and ({channels},)."
+                f"{self.name}: thresholds have shape {thresholds.shape} and direction {direction.shape}, "
+                f"but there are {channels} channels; use ({channels}, steps) and ({channels},)."
             )
         if not 1 <= thresholds.shape[1] <= 255:
             raise UserError(
-                f"{self.name}: {thresholds.shape[1]} thresholds per channel are not possible; use 1 .. 255."
+                f"{self.name}: {thresholds.shape[1]} thresholds per channel are out of range; use 1 .. 255."
             )
         falls = (np.diff(thresholds, axis=1) < 0).any(axis=1)
         if falls.any():

@@ -9,9 +9,9 @@
 // Inputs are compared as unsigned (a sign bit is inverted first), and the bits of a flipped input
 // are inverted; the thresholds in the file are shifted to match.
 //
-// A stage that has few thresholds to choose from compares with all of them side by side, bit by bit
-// as chains of ANDs and ORs, five to a LUT: that they are constants, Yosys knows only after it has
-// given a comparison by size its carry chain.
+// A stage with few thresholds to choose from compares with all of them in parallel, bit by bit with
+// chains of ANDs and ORs, five per LUT: Yosys would map a magnitude comparison to a carry chain
+// before it sees that the operands are constants.
 //
 // Rate       one beat per cycle
 // Latency    Bits cycles

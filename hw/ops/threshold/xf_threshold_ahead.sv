@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Multi-threshold of two bits (two or three thresholds) whose table is read one beat ahead: a memory
-// with a register, in LUTs of 64 words a bit or in block RAM.
+// with a register, in LUTs (64 words per bit) or in block RAM.
 //
-// The second threshold is compared in the first stage, in the second the one below or above it (of
-// two thresholds there is none above). A channel's flag says whether its input is inverted; inputs
-// are compared as unsigned (a sign bit is inverted first), and the thresholds in the file are
-// shifted to match.
+// The first stage compares with the second threshold, the second stage with the one below or above
+// it (with two thresholds there is none above). A channel's flag says whether its input is
+// inverted; inputs are compared as unsigned (a sign bit is inverted first), and the thresholds in
+// the file are shifted to match.
 //
 // Rate       one beat per cycle
 // Latency    2 cycles

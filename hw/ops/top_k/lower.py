@@ -1,4 +1,4 @@
-"""ONNX TopK behind the scores: the build adds the index of the largest itself, the host sorts the rest."""
+"""ONNX TopK after the scores: the build adds the index of the largest itself, the host sorts the rest."""
 
 import numpy as np
 
@@ -13,4 +13,4 @@ def _differs(scores: np.ndarray, given: np.ndarray) -> np.ndarray:
 
 
 TAILS["TopK"] = Tail("top_k", _differs)
-CURES["TopK"] = "use it behind the scores, along the classes: the host sorts them"
+CURES["TopK"] = "use it after the scores, along the classes: the host sorts them"

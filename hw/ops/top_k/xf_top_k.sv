@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Passes Count scores through, then gives the indices of the Best largest, largest first, first on
-// ties.
+// Passes Count scores through, then outputs the indices of the Best largest, largest first, lowest
+// index first on ties.
 //
-// Every score is compared with all kept ones at once, so that no cycle holds more than one
-// comparison and a shift. A score that is taken while the output register holds another waits in
-// spare_q; it is the score that waits and not the output beat, so that the choice of it and the one
-// of an index are one LUT per bit.
+// Every score is compared with all kept ones at once, so a cycle has at most one comparison and a
+// shift. A score that is accepted while the output register is occupied waits in spare_q; the score
+// waits rather than the output beat, so that selecting it and selecting an index take one LUT per
+// bit.
 //
 // Rate       Count + Best cycles per frame, one beat per cycle
 // Latency    1 cycle
-// Reset      synchronous, control state only; data registers keep what they had
+// Reset      synchronous, control state only; data registers keep their values
 // Ready      depends on registers only
 // Bit model  op.py, TopK.execute_node
 

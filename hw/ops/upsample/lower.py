@@ -56,6 +56,7 @@ def _repeats(node, at, size: int, factor: int) -> bool:
 
 @rule("Resize", "Upsample")
 def _resize(walk, node, at):
+    """Nearest-neighbour upsampling by integer factors."""
     value = walk.value(node)
     value = single(walk, value, node)
     leaf = walk.leaves[value.start[0]]
@@ -70,8 +71,8 @@ def _resize(walk, node, at):
     if not whole or not all(_repeats(node, at, size, factor) for size, factor in zip((h, w), factors)):
         raise refuse(
             node, "it does more than repeat pixels",
-            "use a nearest resize by whole factors, coordinates asymmetric and rounded down, as torch "
-            "exports it",
+            "use a nearest-neighbour resize by integer factors with asymmetric coordinates rounded down, "
+            "as torch exports it",
         )  # fmt: skip
     shape = (h * factors[0], w * factors[1], c)
     out = walk.emit(

@@ -1,4 +1,4 @@
-"""Nearest-neighbour upsampling: pixels and rows are repeated."""
+"""Nearest-neighbour upsampling."""
 
 from typing import ClassVar
 
@@ -21,7 +21,19 @@ def repeated(x: np.ndarray, rows: int, columns: int) -> np.ndarray:
 
 
 class Upsample(HwOp):
-    """Elements (H, W, C) to (H * fy, W * fx, C): output pixel (y, x) is input pixel (y // fy, x // fx)."""
+    """Repeat every pixel and every row.
+
+        y[i, j] = x[i // fy, j // fx]
+
+    Shapes: (H, W, C) to (H * fy, W * fx, C), with `factor` = [fy, fx].
+
+    A row is accepted only while the row before it is read for the last time, so a producer that runs evenly
+    needs a FIFO of (fy - 1) / fy of a row before this operator.
+
+    Rate: one output beat of `pe` channels per cycle. Latency: 2 cycles.
+
+    Cost: one row in memory; one pixel where fy is 1.
+    """
 
     module = "xf_upsample"
     extents: ClassVar[dict[str, str]] = {"pe": "ifm"}
@@ -39,8 +51,8 @@ class Upsample(HwOp):
         ifm, factor = tuple(self.get_nodeattr("ifm")), list(self.get_nodeattr("factor"))
         if len(factor) != 2 or min(factor) < 1:
             raise UserError(
-                f"{self.name}: factor={factor} repeats no whole number of rows and columns; use two of 1 "
-                "or more."
+                f"{self.name}: factor={factor} is not valid; use two integers of 1 or more, for rows and "
+                "columns."
             )
         check_divides(self.name, "pe", self.get_nodeattr("pe"), "channels", ifm[2])
         return Stream(

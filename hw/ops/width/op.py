@@ -1,4 +1,4 @@
-"""Fewer, wider beats or more, narrower ones."""
+"""Conversion between wide and narrow beats."""
 
 from functools import cache
 from math import prod
@@ -14,10 +14,14 @@ WIDE = 200  # bits of a beat from which Yosys maps its choice otherwise
 
 
 class Width(HwOp):
-    """Identity; `in_lanes` elements per beat come in, `out_lanes` go out, and one divides the other.
+    """Change the number of elements per beat; the elements stay the same.
 
-    `gap` 1: after each wide beat a cycle passes without a part, which spares the registers of one
-    (flows/fold/gaps.py).
+    `in_lanes` elements arrive per beat and `out_lanes` leave; one must divide the other. With gap=1 one cycle
+    passes unused after each wide beat, which saves the registers of one beat; fold sets it where the cycle is
+    not needed (flows/fold/gaps.py).
+
+    Rate: one beat per cycle on the narrow side; with gap=1 one cycle more per wide beat. Latency: out_lanes /
+    in_lanes cycles to wider beats, 2 to narrower ones, 1 where both are equal.
     """
 
     module = "xf_width"
@@ -41,15 +45,15 @@ class Width(HwOp):
         )
         if min(lanes) < 1 or max(lanes) % min(lanes):
             raise UserError(
-                f"{self.name}: of in_lanes={lanes[0]} and out_lanes={lanes[1]} neither divides the other; "
-                f"put a second width converter between."
+                f"{self.name}: neither in_lanes={lanes[0]} nor out_lanes={lanes[1]} divides the other; "
+                f"use two width converters in series."
             )
         if self.get_nodeattr("gap") and lanes[0] == lanes[1]:
-            raise UserError(f"{self.name}: gap=1 needs in_lanes and out_lanes that differ; use gap=0.")
+            raise UserError(f"{self.name}: gap=1 needs different in_lanes and out_lanes; use gap=0.")
         if prod(shape) % max(lanes):
             raise UserError(
-                f"{self.name}: {max(lanes)} lanes do not divide the {prod(shape)} elements of a frame; use "
-                "fewer."
+                f"{self.name}: {max(lanes)} lanes do not divide the {prod(shape)} elements of a frame; use a "
+                "divisor."
             )
         return Stream(
             shape, self.get_nodeattr(name), self.get_nodeattr("bits"), bool(self.get_nodeattr("signed"))

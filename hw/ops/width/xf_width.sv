@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Joins beats into wider ones or cuts them into narrower ones, least significant part first.
+// Joins beats into wider ones or splits them into narrower ones, least significant part first.
 //
-// Rate       one beat per cycle on the narrower side; with Gap one cycle without per wide beat, which
-//            spares the register of its own that the next wide beat's part needs else
+// Rate       one beat per cycle on the narrower side; with Gap one idle cycle per wide beat, which
+//            saves a separate register for a part of the next wide beat
 // Latency    InWidth < OutWidth: OutWidth / InWidth cycles, the joined beat follows its last part;
-//            equal 1 cycle, else 2 cycles
-// Reset      synchronous, control state only; data registers keep what they had
-// Ready      depends on registers only: the first part of the next wide beat has a register of its
-//            own where parts are joined, the last part of this one where they are cut; none with Gap
+//            equal widths 1 cycle, else 2 cycles
+// Reset      synchronous, control state only; data registers keep their values
+// Ready      depends on registers only: without Gap, joining has a register for the first part of
+//            the next wide beat, splitting one for the last part of this beat
 // Bit model  op.py, Width.execute_node
 
 `include "xf_assert.svh"

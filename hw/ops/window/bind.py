@@ -51,8 +51,7 @@ def window(network: Network, node):
         pool = network.reader(node)
         if one.attributes["kernel"] != [1, 1]:
             raise UserError(
-                f"{pool.name}: {get(pool, 'Function')} has no operator in hw/ops; "
-                "sums and maxima can be built."
+                f"{pool.name}: {get(pool, 'Function')} has no operator in hw/ops; use sums or maxima."
             )
         return [node, pool], [one]
     whole = one.attributes["kernel"] == one.attributes["ifm"][:2] and not depthwise

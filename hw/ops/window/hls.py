@@ -12,7 +12,7 @@ def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     source = net.shaped(without_window(op, sources[0]), (height, width, channels))
     if dilations != [(1, 1)]:
         said = " and ".join(str(list(dilation)) for dilation in dilations)
-        raise refused(op, f"has dilation={said}", "hls4ml's Conv2D knows none, use [1, 1]")
+        raise refused(op, f"has dilation={said}", "hls4ml's Conv2D supports only [1, 1]")
     top, left, bottom, right = op.get_nodeattr("pads")
     if max(top, left, bottom, right):
         sizes = {"height": height, "width": width, "n_chan": channels, "top": top, "left": left}

@@ -113,8 +113,8 @@ def _emit_rates_conv(emission, node, inputs, out) -> None:
 
 @rule("Pad")
 def _pad(walk, node, at):
-    """A border that is no integer of its input is left to the convolutions that read it, where only such do;
-    else all integers are multiplied so that it becomes one.
+    """Constant padding of images or channels. A value that is not an integer of its input is left to the
+    convolutions that read it, if only these do; otherwise all integers are multiplied so that it becomes one.
     """
     value = one_leaf(walk, walk.value(node), node)
     name, a = value.single
@@ -130,7 +130,7 @@ def _pad(walk, node, at):
     if any(border != b for x, b in zip(a, value.offset) if not x):
         raise refuse(
             node,
-            f"a channel of scale 0 has another value than its border, {float(border):g}",
+            f"a channel of scale 0 differs from the padding value {float(border):g}",
             "remove the channel",
         )
     wanted = np.array([(border - b) / x if x else Fraction(0) for x, b in zip(a, value.offset)], object)
@@ -155,10 +155,8 @@ def _more_channels(walk, node, value, before: int, after: int, border: Fraction)
     name, a = value.single
     leaf, many = walk.leaves[name], value.channels
     if leaf.bits > MOST_BITS:
-        why = (
-            f"its input has integers of {leaf.bits} bits, and what puts channels beside it takes {MOST_BITS}"
-        )
-        raise refuse(node, why, "put a quantiser in front of it")
+        why = f"its input has integers of {leaf.bits} bits, but adding channels works up to {MOST_BITS} bits"
+        raise refuse(node, why, "put a quantiser before it")
 
     def beside(numbers, constant):
         return np.array([*[constant] * before, *numbers, *[constant] * after])

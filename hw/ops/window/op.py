@@ -1,4 +1,4 @@
-"""Sliding window: the pixels under a convolution kernel, one kernel position after the other."""
+"""Sliding window: the pixels under a convolution kernel."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -60,7 +60,7 @@ class Axis:
 
 
 def column_registers(x: Axis, rows: int, each: int, free: bool, lines: bool) -> dict[str, int]:
-    """Of the columns under a kernel of so many rows, `each` of which move on per step, per bit of a pixel.
+    """Registers of a window of `rows` rows, whose columns advance by `each` per step, per bit of a pixel.
 
     Where nothing is padded (`free`), three or more registers in a row of which only the last one is read are
     a shift register of LUTs; the first row's begins with the register of the lines where there is one.
@@ -80,20 +80,29 @@ def column_registers(x: Axis, rows: int, each: int, free: bool, lines: bool) -> 
 
 
 class Window(HwOp):
-    """Images (H, W, C) to windows (OH, OW, kh * kw * C), elements in the order ky, kx, c.
+    """Cut an image into the windows under a convolution kernel.
 
-    Output pixel (oy, ox) takes input pixel (oy * sh - top + ky * dh, ox * sw - left + kx * dw), or
-    `pad_value` where that lies outside: 0 or 1 for bits, which stand for -1 and +1, any element value
-    otherwise.
+        window (oy, ox), tap (ky, kx) = pixel (oy * sh - top + ky * dh, ox * sw - left + kx * dw)
 
-    With `rates`, 1 .. 255 and ascending, it gives (OH, OW, rates * kh * kw * C), rate first: kernels of these
-    dilations around one pixel. `pads` are those of the largest, which is what `dilation` is then.
+    Taps outside the image are `pad_value`, one element; for bits 0 or 1, which stand for -1 or +1.
 
-    `simd` elements leave per beat. It divides the channels, and as many are taken per beat; or it is
-    kh * kw * C, the whole window, and a whole pixel is taken per beat (whole.py): for kernels of more than
-    one pixel without `rates`, whose pads of an axis are together no more than the kernel reaches. Of these,
-    with a stride of 2 columns or more, `pixels` neighbours of a row may be taken per beat (several.py). With
-    `rates` it may be kw * C, a row of a kernel, and a whole pixel is taken per beat too.
+    Shapes: (H, W, C) to (OH, OW, kh * kw * C), in the order ky, kx, c. `kernel`, `stride`, `pads` = [top,
+    left, bottom, right] and `dilation` are free, except that no window may be padding only. With `rates`, two
+    or more ascending dilations of 1 .. 255, the output is (OH, OW, rates * kh * kw * C): kernels of all these
+    dilations around the same pixel, with the pads of the largest.
+
+    `simd` elements leave per beat. If it divides C, as many are taken per beat: the image waits in a ring of
+    rows, which is written once and read once per window. If it is kh * kw * C, a whole window leaves per beat
+    and a whole pixel is taken: kh - 1 lines and registers under the kernel replace the ring (`whole.py`).
+    Then `pixels` neighbours of a row may be taken per beat, for a column stride of 2 or more (`several.py`).
+    With `rates` it may be kw * C, one kernel row per beat (`abreast.py`).
+
+    Rate: max(H * W, OH * OW * kh * kw) * C / simd cycles per frame; a whole window per beat takes one cycle
+    per pixel, including padding on the right and below. Latency: (rows of the first window - 1) * W * C /
+    simd + 2 cycles, one row more where kernel and stride leave out columns; a whole window leaves 2 or 3
+    cycles after its last pixel.
+
+    Cost: the ring or lines in LUT RAM or block RAM, address counters; padding is free.
     """
 
     module = "xf_window"
@@ -118,7 +127,7 @@ class Window(HwOp):
         """Rows and columns.
 
         Raises:
-            UserError: the attributes are no window that can be built.
+            UserError: the attributes do not describe a window that can be built.
         """
         height, width, channels = self.get_nodeattr("ifm")
         top, left, bottom, right = self.get_nodeattr("pads")
@@ -135,15 +144,13 @@ class Window(HwOp):
             axis = Axis(size, kernel, stride, before, behind, dilation)
             if size + before + behind <= axis.reach:
                 raise UserError(
-                    f"{self.name}: a kernel over {axis.reach + 1} {what} does not fit into {size} with "
-                    f"pads {before} "
-                    f"and {behind}; use a smaller kernel or dilation."
+                    f"{self.name}: a kernel that covers {axis.reach + 1} {what} does not fit into {size} "
+                    f"with pads {before} and {behind}; use a smaller kernel or dilation."
                 )
             if not (0 <= before <= axis.reach and 0 <= behind <= axis.reach):
                 raise UserError(
-                    f"{self.name}: pads {before} and {behind} of the {what} leave windows with nothing but "
-                    "padding; "
-                    f"use 0 .. {axis.reach}."
+                    f"{self.name}: pads {before} and {behind} of the {what} would make windows of padding "
+                    f"only; use 0 .. {axis.reach}."
                 )
             axes.append(axis)
         self._check_rates(axes)
@@ -154,7 +161,7 @@ class Window(HwOp):
         value = self.get_nodeattr("pad_value")
         if not low <= value <= high:
             raise UserError(
-                f"{self.name}: pad_value={value} is no element of the stream; use {low} .. {high}."
+                f"{self.name}: pad_value={value} is out of the stream's range; use {low} .. {high}."
             )
         return axes[0], axes[1]
 
@@ -163,8 +170,8 @@ class Window(HwOp):
         folding = {name: self.get_nodeattr(name) for name in self.extents}
         if not self.together(self._attributes(), folding):
             raise UserError(
-                f"{self.name}: beats of pixels={pixels} cannot be; they need whole windows, a stride of 2 "
-                "columns or more that divides pixels or is its multiple, and rows that pixels divides."
+                f"{self.name}: pixels={pixels} is not supported here; it needs whole windows, rows "
+                "that it divides, and a column stride of 2 or more that it divides or is a multiple of."
             )
 
     def dilations(self) -> list[tuple[int, int]]:
@@ -183,15 +190,13 @@ class Window(HwOp):
             or dilation != [1, 1]
         ):
             raise UserError(
-                f"{self.name}: rates={rates} with dilation={dilation} are no rates; use two or more of 1 "
-                ".. 255, ascending, "
-                "or dilation alone."
+                f"{self.name}: rates={rates} with dilation={dilation} are not valid; use two or more "
+                "ascending rates of 1 .. 255, or dilation only."
             )
         if any((axis.kernel - 1) * (rates[-1] - rate) % 2 for axis in axes for rate in rates):
             raise UserError(
-                f"{self.name}: kernels of rates={rates} have no middle in common; use an odd kernel, or "
-                "rates that are all "
-                "odd or all even."
+                f"{self.name}: the kernels of rates={rates} do not share a centre; use an odd kernel, or "
+                "rates that are all odd or all even."
             )
 
     @property

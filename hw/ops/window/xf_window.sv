@@ -2,23 +2,23 @@
 //
 // Sliding window over a line buffer: for every output pixel the KernelH x KernelW pixels under it,
 // row by row, all channels of a pixel in Beats beats. With several Rates the window is sent once
-// per dilation rate, in order, all around the same pixel. With Abreast, the KernelW pixels of a row
-// of the kernel leave side by side: each is read from a copy of the ring.
+// per dilation rate, in order, all around the same pixel. With Abreast, the KernelW pixels of a
+// kernel row leave in one beat: each is read from a copy of the ring.
 //
 // The line buffer is a ring of 2**AddrW beats. Rows are written into it once and read once per
-// window that covers them. All addresses count modulo the ring: a row outside the image has an
-// address like any other, and its beat is replaced by the pad value at the output, so that padding
+// window that covers them. All addresses are modulo the ring: a row outside the image has an
+// address like any other, and its beat is replaced by the pad value at the output, so padding
 // costs neither memory nor cycles. Writer and reader exchange the number of whole rows written and
-// freed. Where the reader leaves no column out, it follows the writer into the row that is being
-// written: the one beat of that row which it may come to before the writer is the writer's next.
+// freed. If the reader skips no column, it follows the writer into the row being written: the only
+// beat of that row that it can reach too early is the one the writer writes next.
 //
 // Rate       initiation interval of max(input beats, output beats) cycles per frame with the AddrW
 //            that op.py chooses
-// Latency    (rows of the first window - 1) * ImageW * Beats + 2 cycles, of one row 3; with the last
-//            row where columns are left out; 1 cycle where the windows are the stream itself
+// Latency    (rows of the first window - 1) * ImageW * Beats + 2 cycles, 3 for one row; one row more
+//            if columns are skipped; 1 cycle if the windows are the stream itself
 // Reset      synchronous, control state only; data registers and ring keep their values
-// Pipeline   ring | output register: a ring in block RAM takes most of a cycle to give a word
-//            (5.8 ns on ECP5), and the way to the reader would come on top
+// Pipeline   ring | output register: a read of block RAM takes most of a cycle (5.8 ns on ECP5), so
+//            the route to the reader would not fit as well
 // Bit model  op.py, Window.execute_node
 
 `include "xf_assert.svh"

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sliding window, a whole one per beat, from beats of Pixels neighbours of a row: what
-// xf_window_whole gives, of a stride of 2 or more columns.
+// Sliding window, a whole one per output beat, from input beats of Pixels neighbours of a row: the
+// output of xf_window_whole, for a column stride of 2 or more.
 //
 // As there, beats pass a FIFO and step through the image from left to right and from top to bottom,
-// and the pixels above the new ones come from a memory of lines. In a row that completes windows
-// the registers under the kernel move on by Group columns per cycle, so that at most one window is
+// and the pixels above the new ones come from a memory of lines. In rows that complete windows the
+// registers under the kernel advance by Group columns per cycle, so that at most one window is
 // complete: Group = min(Pixels, StrideW), and a beat takes Pixels / Group steps. In all other rows
-// a beat takes one step, which only the lines see. Columns right of the image that a window covers
-// are stepped through without pixels in rows of the first kind, rows below it in both.
+// a beat takes one step, which affects only the lines. Padding columns to the right take steps
+// without pixels in rows of the first kind, padding rows below in both kinds.
 //
 // Rate       one step per cycle; a frame is OutH * Groups + (Rows - OutH) * Beats steps
 // Latency    steps up to and with the first window's, plus that of the FIFO
 // Reset      synchronous, control state only; data registers and memories keep their values
-// Ready      from the FIFO's register
+// Ready      a register of the FIFO
 // Bit model  op.py, Window.execute_node
 
 `include "xf_assert.svh"

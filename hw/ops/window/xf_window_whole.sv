@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sliding window, a whole one per beat: for every output pixel all KernelH x KernelW pixels under
-// it at once, row by row. A whole pixel comes per beat.
+// Sliding window, a whole one per output beat: for every output pixel all KernelH x KernelW pixels
+// under it at once, row by row. An input beat is a whole pixel.
 //
 // Pixels pass a FIFO and then step through the image from left to right and from top to bottom, one
 // per cycle: the pixels above the new one come from a memory of lines, and all rows under the
-// kernel move on by a column. Columns right of the image and rows below it that a window covers are
-// stepped through as well, without a pixel. What lies outside the image becomes the pad value where
-// it enters the registers: to the right and below as the new column, to the left when a row starts.
+// kernel advance by a column. Padding columns to the right and padding rows below take steps as
+// well, without a pixel. Pixels outside the image become the pad value where they enter the
+// registers: right and below as the new column, on the left when a row starts.
 //
 // Rate       one step per cycle; a frame is Rows * Cols steps, which is ImageH * ImageW without
 //            padding
 // Latency    steps up to and with the first window's, plus that of the FIFO
 // Reset      synchronous, control state only; data registers and memories keep their values
-// Ready      from the FIFO's register
+// Ready      a register of the FIFO
 // Bit model  op.py, Window.execute_node
 
 `include "xf_assert.svh"

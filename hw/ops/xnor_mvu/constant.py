@@ -79,7 +79,7 @@ class Constant:
         return self.counting + BEHIND
 
     def estimate(self) -> dict[str, float]:
-        """LUT by the model of docs/operators-mvu.md: inverters, counts, their sums, comparisons, control."""
+        """LUT by a model fitted to Yosys: inverters, counts, their sums, comparisons, control."""
         mw, mh = self.weights.shape
         bits = mw.bit_length()
         inverted = int((self.weights[:, ::ROWS] == 0).any(1).sum())

@@ -1,4 +1,4 @@
-"""Binary matrix-vector unit: counts of equal bits, compared with thresholds or as they are."""
+"""Binary matrix-vector unit: counts of equal bits (XNOR-popcount), or bits after a threshold."""
 
 from functools import cached_property
 from typing import ClassVar
@@ -20,17 +20,24 @@ WIRED_FROM = 128  # weights: fewer share next to nothing
 
 
 class XnorMvu(Mvu):
-    """Count equal bits of vectors (mw bits) and weight columns (mw, mh); give the counts or matches >= T.
+    """Count the bits that vectors and weights have in common; return the counts or the bits count >= T.
 
-    Bits are 0 and 1 and stand for -1 and +1, so that the signed dot product is 2 * matches - mw.
-    With thresholds T, 0 <= T <= mw + 1 (0: always, mw + 1: never), the output is one bit per row; else UINT 0
-    .. mw. The arithmetic here is the contract: the RTL is tested against it bit by bit.
+        matches[row] = number of k with x[k] == weights[k, row]    the signed product is 2 * matches - mw
 
-    With all of a matrix in every cycle, simd = mw and pe = mh, and thresholds, the weights are wired where
-    that is smaller: no memory, and counts that rows share (constant.py).
+    Shapes: `vectors` vectors of `mw` bits to as many vectors of `mh` results. Bits and `weights` (mw, mh) are
+    0 and 1, for -1 and +1. With `thresholds` (mh,) in 0 .. mw + 1 (0: always, mw + 1: never) a result is one
+    bit, otherwise UINT 0 .. mw.
 
-    With `pixels` of 2 or more, so many vectors share each row's weights, one row per cycle (pixels.py): simd
-    = mw, pixels divides the vectors and is at most pe, the rows per output beat.
+    Rate: (mw / simd) * (mh / pe) cycles per vector. Latency: mw / simd + 2 cycles plus the pipeline of the
+    count. Weights and thresholds lie in logic or block RAM (`rom`, `starts`).
+
+    With simd = mw, pe = mh and thresholds the weights are wired, where this is smaller: no memory, and rows
+    share counts (`constant.py`). With `pixels` of 2 or more, that many vectors share each row's weights, at
+    one row per cycle: mh cycles per `pixels` vectors (`pixels.py`); it needs simd = mw, and divides
+    `vectors`.
+
+    Cost: about one LUT per weight bit in a beat (simd * pe), XNOR included, plus accumulators and memories;
+    the threshold is part of the accumulator's start value and needs no comparator.
     """
 
     module = "xf_xnor_mvu"
@@ -68,7 +75,7 @@ class XnorMvu(Mvu):
             )
         if not self.together({"mw": mw}, {"simd": simd, "pe": pe, "pixels": pixels}):
             raise UserError(
-                f"{self.name}: pixels={pixels} needs simd={mw}, which is mw, and a pe of {pixels} or more; "
+                f"{self.name}: pixels={pixels} needs simd={mw} (= mw) and pe of {pixels} or more, "
                 f"got simd={simd}, pe={pe}."
             )
         return mw, mh, simd, pe

@@ -58,7 +58,7 @@ class Pixels:
         return 1 << (needed - 1).bit_length()
 
     def cost(self) -> dict[str, float]:
-        """LUT sites and BRAM36 by the model of docs/operators-mvu.md."""
+        """LUT sites and BRAM36 by the model of _mvu_cost.py."""
         groups = self.mh // self.pe
         depth = self.turns << max(1, (groups - 1).bit_length())
         lut = CONTROL + self.pixels * (PLACE + self.dot.lut + (self.acc_bits if self.starts else 0))

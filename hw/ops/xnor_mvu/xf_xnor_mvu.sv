@@ -2,14 +2,14 @@
 //
 // Binary matrix-vector unit, folded over time.
 //
-// Takes vectors of Mw bits, Simd per beat, and counts for each of Mh rows the bits that equal the
+// Accepts vectors of Mw bits, Simd per beat, and counts for each of Mh rows the bits that equal the
 // row's weights. With bit 1 for +1 and bit 0 for -1, the signed dot product is 2 * matches - Mw.
-// Thresholds = 1: gives the bit matches >= T of Pe rows per beat. Thresholds = 0: gives the
+// Thresholds = 1: outputs the bit matches >= T of Pe rows per beat. Thresholds = 0: outputs the
 // matches, OutW bits each.
 //
 // Rate       one vector per (Mw/Simd) * (Mh/Pe) cycles, no bubble while both sides stay ready
 // Latency    stated in xf_mvu.sv
-// Reset      synchronous, also in mid-stream: nothing of an unfinished vector is left
+// Reset      synchronous, also in mid-stream: an unfinished vector is discarded
 // Memories   WeightFile: word pass * (Mw/Simd) + beat, bit p * Simd + s =
 //            weight of element beat * Simd + s in row pass * Pe + p
 //            StartFile: word pass, AccW bits per row: 2**(AccW-1) - T; with Thresholds = 0 unused

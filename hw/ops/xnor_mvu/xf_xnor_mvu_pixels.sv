@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Binary matrix-vector unit of many vectors at a time: one word of weights serves all of them.
+// Binary matrix-vector unit for several vectors at a time: one word of weights serves all of them.
 //
-// Takes vectors of Mw bits, a whole one per beat, and gives of each what xf_xnor_mvu gives: matches
-// of Mh rows, or the bits matches >= T, Pe rows per beat. The rows' weights pass one per cycle, round
-// and round. Each of Pixels places holds a vector for Mh cycles, begins with the row that is there
-// when the vector comes, and takes the next vector in the cycle in which that row returns: no second
-// buffer, no accumulator. Results lie in a history of the last Turns rounds, in which a row has the
-// same place for all vectors; the reader takes the rows above a vector's first from its first round
-// and those below from the one after.
+// Accepts vectors of Mw bits, a whole one per beat, and outputs the same as xf_xnor_mvu: matches of
+// Mh rows, or the bits matches >= T, Pe rows per beat. The weights of one row are read per cycle, in
+// rounds. Each of Pixels slots holds a vector for Mh cycles: it starts at the current row when the
+// vector arrives, and accepts the next vector in the cycle in which that row returns, so it needs no
+// second buffer and no accumulator. A history keeps the results of the last Turns rounds; a row has
+// the same place for all vectors. The reader takes a vector's rows from its first row on out of the
+// round in which it started, and the rows before that out of the next round.
 //
 // Rate       Pixels vectors per Mh cycles, no bubble while both sides stay ready
-// Latency    Mh + 2 + dot_latency(Mw, 1) cycles from a vector to its first results, one more with
-//            WeightRows, two where there are more words
+// Latency    Mh + 2 + dot_latency(Mw, 1) cycles from a vector to its first results; one more with
+//            WeightRows, two for deeper memories
 // Reset      synchronous, control state only; data registers never reach a handshake
-// Ready      depends on registers only. One enable moves rows, counts and history; it is low only
-//            where a round would be written over one that is not read.
+// Ready      depends on registers only. One enable advances rows, counts and history; it is low
+//            only while a round would overwrite one that has not been read.
 // Memories   WeightFile: word row, bit k = weight of element k in that row
 //            StartFile: word row: 2**(AccW-1) - T; with Thresholds = 0 unused
-//            Registers around them as in xf_mvu.
+//            Their registers are those of xf_mvu.
 // Bit model  op.py, XnorMvu.execute_node
 
 `include "xf_assert.svh"

@@ -1,4 +1,4 @@
-"""The shell with a DMA master: registers on AXI4-Lite, frames in memory on AXI (docs/shell.md)."""
+"""The shell with a DMA master: registers on AXI4-Lite, frames in memory on AXI (docs/guide/board.md)."""
 
 import inspect
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ CONTROL_BITS = 8  # of the address of a register of the shell
 
 @dataclass(frozen=True)
 class FrameLayout:
-    """How a frame lies in memory: `beats` slots one behind the other, filled up to whole words.
+    """Layout of a frame in memory: `beats` consecutive slots, padded to whole words.
 
     Attributes:
-        bytes: of a beat of the stream.
-        beats: of a frame.
-        word: bytes of a word, 8 or, where no memory is between, 4 (hw/shells/gp).
+        bytes: bytes of a beat of the stream.
+        beats: beats of a frame.
+        word: bytes of a word: 8, or 4 without a memory in between (hw/shells/gp).
     """
 
     bytes: int
@@ -84,7 +84,7 @@ def system(
     user = " .s_axis_tuser(acc_in_tuser)," if template_bits else ""
     template = TEMPLATE_PORT.format(high=template_bits - 1) if template_bits else ""
     return f"""{SPDX}//
-// The accelerator in its shell: registers on AXI4-Lite, frames in memory on AXI; generated.
+// Generated: the accelerator in its shell, registers on AXI4-Lite, frames in memory on AXI.
 
 module {TOP} (
 {head}

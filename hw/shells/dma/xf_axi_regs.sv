@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// AXI4-Lite slave of 32 bits in front of registers that lie elsewhere.
+// AXI4-Lite slave of 32 bits for registers in another module.
 //
-// A write of four bytes leaves as one pulse of write_valid_o; read_addr_o asks for a word, whose
-// value and existence are looked at one cycle later. What does not exist, and a write of less than
-// four bytes, is answered with SLVERR and does nothing. read_valid_o says in which cycle a word is
-// looked at, for one that goes away with its reading. AW and W are taken in any order; one write
-// and one read are under way at a time. The lowest two bits of an address are ignored.
+// A write of four bytes leaves as one pulse of write_valid_o; read_addr_o requests a word, whose
+// value and existence are sampled one cycle later. Accesses to addresses that do not exist, and
+// writes of less than four bytes, are answered with SLVERR and have no effect. read_valid_o marks
+// the cycle in which a word is sampled, for words that reading consumes. AW and W are accepted in
+// any order; one write and one read are in flight at a time. Address bits 1 and 0 are ignored.
 //
 // Rate       a write in two cycles, a read in three
 // Reset      synchronous, control state only

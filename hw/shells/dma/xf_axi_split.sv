@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One AXI4-Lite slave in front of two: the highest bit of an address says which.
+// One AXI4-Lite slave that forwards to two: the highest address bit selects.
 //
-// An address is taken first, then its data goes to the slave it selects, and the answer comes back.
-// One write and one read are under way at a time. m_*_o[0] belongs to the lower half of the
+// An address is accepted first, then its data goes to the selected slave, and the answer returns.
+// One write and one read are in flight at a time. m_*_o[0] belongs to the lower half of the
 // addresses, m_*_o[1] to the upper half; both see the same addresses and data.
 //
-// Rate       a cycle more per access than the slave needs
+// Rate       one cycle more per access than the slave needs
 // Reset      synchronous, control state only
 
 `include "xf_assert.svh"

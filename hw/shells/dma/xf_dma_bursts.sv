@@ -2,13 +2,13 @@
 //
 // Plans the bursts of a DMA: descriptors in, an AXI address channel out.
 //
-// A frame is Words words of 64 bits at an address that a word divides; the frames of a descriptor
-// follow each other. Bursts have at most 16 beats (AXI3 of Zynq's HP ports takes no more), stay in
-// a frame, and never cross 4 KiB. A burst of len_o words is asked for, with a pulse of ask_o, when
-// enough_i says that they, or the room for them, are there. Waits = 1: the next is planned behind
-// sent_i, when the words of this one are sent.
+// A frame is Words words of 64 bits at a word-aligned address; the frames of a descriptor follow
+// each other. Bursts have at most 16 beats (the limit of AXI3 on Zynq's HP ports), stay within a
+// frame, and never cross 4 KiB. A burst of len_o words is requested, with a pulse of ask_o, when
+// enough_i says that the words, or the room for them, are available. Waits = 1: the next burst is
+// planned after sent_i, when the words of this one have been sent.
 //
-// stop_i: no burst is asked for any more; idle_o says when all that were have been answered.
+// stop_i: no further burst is requested; idle_o says when all requested ones have been answered.
 //
 // Rate       a burst every two cycles
 // Reset      synchronous, control state only; only while idle_o

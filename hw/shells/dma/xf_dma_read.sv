@@ -2,11 +2,11 @@
 //
 // Reads frames from memory: descriptors in, AXI bursts out, a stream of words.
 //
-// Frames and bursts are those of xf_dma_bursts. A burst is asked for when the FIFO has room for all
-// of it, so that rready_o is always high and nothing under way depends on the reader of the stream.
+// Frames and bursts are those of xf_dma_bursts. A burst is requested when the FIFO has room for all
+// of it, so rready_o is always high and no burst in flight depends on the reader of the stream.
 //
-// stop_i: no burst is asked for any more; idle_o says when all that were have been answered. What
-// was not read then stays so: a reset follows.
+// stop_i: no further burst is requested; idle_o says when all requested ones have been answered.
+// The rest of the descriptor is not read: a reset follows.
 //
 // Rate       one word per cycle; a burst, or a frame that is shorter, every two cycles
 // Reset      synchronous, control state only; only while idle_o

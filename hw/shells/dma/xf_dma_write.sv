@@ -2,11 +2,11 @@
 //
 // Writes frames to memory: descriptors and a stream of words in, AXI bursts out.
 //
-// Frames and bursts are those of xf_dma_bursts. A burst is asked for when all of its words
-// are in the FIFO, so that it ends whatever the source of the stream does, and a reset in
-// mid-stream leaves no half burst behind.
+// Frames and bursts are those of xf_dma_bursts. A burst is requested when all of its words are in
+// the FIFO, so it always completes, whatever the source of the stream does, and a reset in
+// mid-stream cannot leave half a burst.
 //
-// stop_i: no burst is asked for any more; idle_o says when all that were have been sent and
+// stop_i: no further burst is requested; idle_o says when all requested ones have been sent and
 // answered. A reset follows.
 //
 // Rate       a burst of n words every n + 2 cycles

@@ -3,12 +3,12 @@
 // Beats of a stream to words of memory, of Word bytes, with a strobe per byte: the inverse of
 // xf_unpack.
 //
-// Strobes are low behind the last slot of a frame, in its last word, so that those bytes of the
-// memory stay. The bytes of a slot that its beat does not fill are zero.
+// Strobes are low after the last slot of a frame, in its last word, so that those bytes of the
+// memory are kept. The bytes of a slot that its beat does not fill are zero.
 //
-// Rate       one beat per cycle, or where a slot has several words one word per cycle
-// Latency    1 cycle from the beat that fills a word, or 2 where a slot has several words
-// Reset      synchronous, control state only; data registers keep what they had
+// Rate       one beat per cycle, or one word per cycle if a slot has several words
+// Latency    1 cycle from the beat that fills a word, or 2 if a slot has several words
+// Reset      synchronous, control state only; data registers keep their values
 
 `include "xf_assert.svh"
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Shell of an accelerator on a system with a memory: AXI4-Lite registers (docs/shell.md), one AXI
-// master of 64 bits that reads frames and writes answers, and the accelerator's two streams.
+// Shell of an accelerator in a system with a memory: AXI4-Lite registers (docs/guide/board.md), an
+// AXI master of 64 bits that reads frames and writes answers, and the accelerator's two streams.
 //
-// Frames lie in memory as slots of beats (xf_unpack, xf_pack), each frame at an address that 8
-// divides, the next one behind the last word of the one before. m_axi_* serves AXI4 and, its bursts
-// having at most 16 beats, the AXI3 of Zynq's HP ports (the low four bits of the length; no write
-// data of one burst is offered before those of another have ended, so WID is AWID, 0).
+// In memory a frame is slots of beats (xf_unpack, xf_pack) at an address that is a multiple of 8;
+// the next frame follows the last word of the frame before. m_axi_* is AXI4 and, as bursts have at
+// most 16 beats, also fits the AXI3 of Zynq's HP ports (the low four bits of the length; the write
+// data of bursts never overlap, so WID is AWID, 0).
 //
-// Rate       one beat per cycle into the accelerator and out of it, as far as 8 bytes per cycle go
-// Reset      synchronous, low; soft reset by register, which waits until the bus is at rest
+// Rate       one beat per cycle into the accelerator and out of it, limited by 8 bytes per cycle
+// Reset      synchronous, low; soft reset by register, which waits until the bus is idle
 
 `include "xf_assert.svh"
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Registers of the shell (docs/shell.md): identity, descriptors, errors, interrupt, counters,
+// Registers of the shell (docs/guide/board.md): identity, descriptors, errors, interrupt, counters,
 // reset.
 //
 // A write to START hands one descriptor to both DMA engines. The first error stops both, until a
-// soft reset: that waits until nothing is under way on the bus, then holds core_rst_no low.
+// soft reset, which waits until the bus is idle and then holds core_rst_no low.
 //
 // Rate       a register access in two or three cycles
 // Reset      synchronous; a soft reset leaves addresses, FRAMES, FLAGS and IRQ_ENABLE as they

@@ -2,13 +2,13 @@
 //
 // Words of memory, of Word bytes, to the beats of a stream.
 //
-// A beat of Bytes bytes lies in a slot of 1, 2 or 4 bytes, or of a multiple of Word: the smallest
-// that holds it. The first slot of a frame starts a word, the others follow without a gap, lowest
-// bytes first. What lies behind the last slot of a frame, in its last word, is skipped.
+// A beat of Bytes bytes has a slot of 1, 2 or 4 bytes, or of a multiple of Word: the smallest that
+// holds it. The first slot of a frame starts a word, the others follow without a gap, lowest bytes
+// first. The bytes after the last slot of a frame, in its last word, are skipped.
 //
-// Rate       one beat per cycle, or where a slot has several words one word per cycle
-// Latency    1 cycle, or where a slot has several words as many as these
-// Reset      synchronous, control state only; data registers keep what they had
+// Rate       one beat per cycle, or one word per cycle if a slot has several words
+// Latency    1 cycle, or the number of words of a slot if it has several
+// Reset      synchronous, control state only; data registers keep their values
 
 `include "xf_assert.svh"
 

@@ -1,6 +1,6 @@
-"""The shell without a bus master, for small networks: registers on AXI4-Lite alone (docs/shell.md).
+"""The shell without a bus master, for small networks: only registers on AXI4-Lite (docs/guide/board.md).
 
-The processor itself writes the words of frames, and reads those of answers.
+The processor itself writes the words of frames and reads the words of answers.
 """
 
 from importlib.resources import files
@@ -14,7 +14,7 @@ DEPTH = 32  # words that each of its two FIFOs holds
 
 
 def gp_sources() -> list[Path]:
-    """The SystemVerilog files of the shell in reading order, those that it shares with the DMA shell too."""
+    """The SystemVerilog files of the shell in reading order, including files shared with the DMA shell."""
     shared = ("xf_axi_regs.sv", "xf_pack.sv", "xf_unpack.sv")
     own = sorted(Path(str(files("xnorforge.hw") / "shells" / "gp")).glob("*.sv"))
     theirs = [path for path in dma.shell_sources() if path.parent.name != "dma" or path.name in shared]
@@ -34,7 +34,7 @@ def gp_system(into: dma.FrameLayout, out: dma.FrameLayout, network: int) -> str:
     names = ", ".join(f".{line.split()[-1]}" for line in lines)
     head = ",\n".join(lines)
     return f"""{SPDX}//
-// The accelerator in a shell of registers on AXI4-Lite, without a bus master; generated.
+// Generated: the accelerator in a shell of registers on AXI4-Lite, without a bus master.
 
 module {dma.TOP} (
 {head}

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Shell of a small accelerator: AXI4-Lite registers alone (docs/shell.md). The processor writes the
-// words of frames into a FIFO and reads those of answers from another; there is no bus master.
+// Shell of a small accelerator: only AXI4-Lite registers (docs/guide/board.md). The processor
+// writes the words of frames into a FIFO and reads answers from another; there is no bus master.
 //
-// Words have 32 bits; beats lie in them as xf_unpack and xf_pack say, each frame in whole words. No
-// access of the data register waits: a word written without room is dropped, a read without a word
-// gives 0, both are answered with OKAY, and the first such is kept in the error register. From an
-// error to the next soft reset words that are written are dropped.
+// Words have 32 bits; xf_unpack and xf_pack define their beats, each frame in whole words. Accesses
+// of the data register never wait: a word written to a full FIFO is dropped, a read from an empty
+// one returns 0, both are answered with OKAY, and the first of these is kept in the error register.
+// From an error until the next soft reset, written words are dropped.
 //
 // Rate       a write in two cycles, a read in three; one beat per cycle at the accelerator
 // Reset      synchronous, low; soft reset by register, which holds the accelerator for 16 cycles

@@ -1,7 +1,7 @@
-"""A shell with registers on a Zynq-7000: its processor PS7 in front of the buses.
+"""A shell with registers on a Zynq-7000, connected to its processor PS7.
 
-M_AXI_GP0 (AXI3, 32 bits) reaches the registers through xf_axi3_lite, S_AXI_HP0 (AXI3, 64 bits) takes the
-bursts of a DMA where there is one, FCLK0 is the clock, FCLK_RESET0 the reset, IRQF2P[0] the interrupt.
+M_AXI_GP0 (AXI3, 32 bits) reaches the registers through xf_axi3_lite; S_AXI_HP0 (AXI3, 64 bits) takes the
+bursts of the DMA, if any; FCLK0 is the clock, FCLK_RESET0 the reset, IRQF2P[0] the interrupt.
 """
 
 from importlib.resources import files
@@ -35,7 +35,7 @@ def ps7_top(name: str, template_bits: int = 0, with_dma: bool = True) -> str:
 TEXT = """\
 // SPDX-License-Identifier: Apache-2.0
 //
-// The bitstream's top, generated: PS7, the accelerator in its shell.
+// Generated top level of the bitstream: PS7 and the accelerator in its shell.
 
 module {name} (
   output irq  // an interrupt is pending

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// AXI3 slave of 32 bits in front of an AXI4-Lite slave: Zynq's M_AXI_GP ports and registers.
+// Bridge from AXI3, 32 bits, to an AXI4-Lite slave: from Zynq's M_AXI_GP ports to registers.
 //
-// Bursts of all three kinds become single accesses, one behind the other; a burst's answer is the
-// worst of its own. One write and one read are under way at a time, so that the identifier of an
-// answer is that of its address, and write data belongs to the address before it. Addresses behind
-// the slave's are answered with DECERR and go nowhere; the two highest bits choose the port, and
-// are not looked at.
+// Bursts of all three kinds become single accesses, one after the other; the answer to a burst is
+// the worst of its accesses. One write and one read are in flight at a time, so the identifier of
+// an answer is that of its address, and write data belongs to the address before it. Addresses
+// after the slave's are answered with DECERR and not forwarded; the two highest bits select the
+// port and are ignored.
 //
 // Rate       an access takes two cycles more than the slave needs
 // Reset      synchronous, control state only

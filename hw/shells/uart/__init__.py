@@ -1,8 +1,8 @@
-"""A serial line around an accelerator, which every board has or takes by two pins: the shell that is routed.
+"""A serial line around an accelerator: a shell that needs two pins, so that every board can have it.
 
-An accelerator's own streams are wider than most boards have pins, and a clock that is to be measured has to
-start and end in registers: a shell gives both. Where the accelerator has a template that is written at run
-time, what the host sends are requests (xf_uart_requests.sv): frames with their flags, and writes.
+An accelerator's streams are wider than most boards have pins, and a clock can only be measured between
+registers; a shell solves both. If the accelerator has a template that is written at run time, the host sends
+requests (xf_uart_requests.sv): frames with their flags, and writes.
 """
 
 from importlib.resources import files

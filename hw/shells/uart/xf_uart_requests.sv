@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Requests of a serial line's host to an accelerator whose template is written over AXI4-Lite:
-// frames and writes, in any order.
+// Requests from the host on a serial line to an accelerator whose template is written over
+// AXI4-Lite: frames and writes, in any order.
 //
-// The first byte of a request says what it is:
+// The first byte of a request is its kind:
 //   0x00 .. 0x03  a frame: bit 0 the bank of its template, bit 1 whether it is learnt; its beats
 //                 follow, each least significant byte first. Answer: the bytes of its result.
 //   0x80          a write: four bytes of address, four of the word, each least significant first.
-//                 Answer: one byte, 0 where it was done, 2 (SLVERR) where it was refused, also
-//                 because the address has more than AddrW bits.
-// Any other byte there is skipped, which unknown_o keeps saying until reset.
+//                 Answer: one byte, 0 if it was done, 2 (SLVERR) if it was refused, which includes
+//                 addresses of more than AddrW bits.
+// Any other first byte is skipped; then unknown_o stays high until reset.
 //
-// Requests are served and answered in their order: a write waits until the results of all frames
-// before it have left, and what follows it waits until its answer has left. So no frame that is on
-// its way meets a template that is being written. Frames follow each other without waiting.
+// Requests are served and answered in order: a write waits until the results of all frames before
+// it have left, and the next request waits until its answer has left. So no frame in flight uses a
+// template that is being written. Frames follow each other without waiting.
 //
-// Rate       one byte per cycle in, but a cycle between two beats of a frame; out, a result of
-//            OutBytes bytes in OutBytes + 1 cycles
+// Rate       one byte per cycle in, with one idle cycle between two beats of a frame; out, a result
+//            of OutBytes bytes in OutBytes + 1 cycles
 // Reset      synchronous, control state only; the next byte is the first of a request
 
 `include "xf_assert.svh"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An accelerator behind a serial line: bytes of frames in, bytes of results out.
+// Shell of an accelerator on a serial line: bytes of frames in, bytes of results out.
 //
 // The bytes of a beat of either AXI-Stream port travel least significant first. The host sends a
-// frame and reads its result before it sends the next; a serial line cannot be held, so that input
-// beats which the accelerator does not take at once wait in a FIFO of Depth beats. One that finds it
-// full is lost, which lost_o keeps saying until reset.
+// frame and reads its result before it sends the next. A serial line has no back-pressure: input
+// beats that the accelerator does not accept at once wait in a FIFO of Depth beats. A beat that
+// finds it full is lost; then lost_o stays high until reset.
 //
 // Rate       one byte per 10 * Clocks cycles in each direction
 // Reset      synchronous, control state only

@@ -3,7 +3,7 @@
 // Sender of a serial line: 8 data bits, no parity, one stop bit, least significant bit first.
 //
 // Rate       one byte per 10 * Clocks + 1 cycles
-// Latency    the start bit follows one cycle behind the byte
+// Latency    the start bit follows one cycle after the byte
 // Reset      synchronous, control state only; the line goes high
 
 `include "xf_assert.svh"

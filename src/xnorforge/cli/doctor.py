@@ -1,10 +1,11 @@
-"""What this machine has, what it lacks, and the cure. Standard library only: it must run where nothing is
-installed.
+"""What a build needs, whether this machine has it, and how to install what is missing.
+
+Standard library only: it runs where nothing is installed. In a checkout packages come from make, else from
+pip.
 
 make doctor        or   python3 -m xnorforge.cli.doctor
 """
 
-import json
 import os
 import shutil
 import sys
@@ -18,7 +19,7 @@ SPACE = 3e9  # bytes: the environment (2 GB) and the products of a few builds
 
 @dataclass
 class Item:
-    """One line of the diagnosis; `cure` is empty where the item was found."""
+    """One line of the diagnosis; `cure`, how to get the item, is empty where it was found."""
 
     name: str
     found: str
@@ -46,30 +47,28 @@ def _interpreter() -> Item:
 def _environment(root: Path) -> Item:
     stamp, lock = root / ".venv/installed", root / "requirements.lock"
     if (root / ".venv").is_symlink():
-        return Item(".venv", "a link: somebody's own environment, used as it is", required=False)
+        return Item(".venv", "a link to another environment, used as it is", required=False)
     if not stamp.exists():
         return Item(
-            ".venv", "not installed", "any make target installs it; `make sim` for one", required=False
+            ".venv", "not installed", "the first make target installs it (`make build`)", required=False
         )
     same = stamp.read_bytes() == lock.read_bytes()
     return Item(
         ".venv",
-        "as requirements.lock says" if same else "older than requirements.lock",
-        "" if same else "the next make target renews it",
+        "up to date with requirements.lock" if same else "older than requirements.lock",
+        "" if same else "the next make target updates it",
         False,
     )
 
 
-def _package(name: str) -> Item:
+def _package(name: str, checkout: bool) -> Item:
     try:
         return Item(name, version(name))
     except PackageNotFoundError:
-        return Item(
-            name,
-            "not installed in this environment",
-            "any make target installs it from requirements.lock",
-            False,
+        how = (
+            "the first make target installs it from requirements.lock" if checkout else f"pip install {name}"
         )
+        return Item(name, "not installed in this environment", how, not checkout)
 
 
 def _header(name: str, cure: str) -> Item:
@@ -83,10 +82,10 @@ def _header(name: str, cure: str) -> Item:
 
 def _data() -> list[Item]:
     root = Path(os.environ.get("XNORFORGE_DATA") or "data")
-    fetched = "downloaded once with a checked hash, or put there"
+    fetched = "downloaded when first used (its hash is checked), or put it there"
     uses = {
-        "mnist": f"only training needs it: {fetched}; XNORFORGE_DATA names another folder",
-        "cifar10": f"NET=cifar10-cnv needs it: {fetched}",
+        "mnist": f"needed to train on MNIST only: {fetched}; XNORFORGE_DATA names another folder",
+        "cifar10": f"needed for NET=cifar10-cnv: {fetched}",
     }
     return [
         Item(f"data {name}", str(root / name), required=False)
@@ -106,7 +105,7 @@ def _place_and_route() -> list[Item]:
         Item(
             tool.name,
             path or "not found",
-            "" if path else f"only for a bitstream ({family}): {tool.source}",
+            "" if path else f"needed for a bitstream ({family}) only: {tool.source}",
             False,
         )
         for family, router in routing.routers().items()
@@ -119,41 +118,53 @@ def _space(root: Path) -> Item:
     return Item(
         "disk space",
         f"{free / 1e9:.1f} GB free",
-        "" if free > SPACE else f"free some: the environment and a build take {SPACE / 1e9:.0f} GB",
+        "" if free > SPACE else f"the environment and a build take {SPACE / 1e9:.0f} GB; free some space",
     )
 
 
 def examine(root: Path = Path(".")) -> list[Item]:
     """All items, required ones first."""
     compiler = "install a C++ compiler (Debian: g++); Verilator compiles the simulation with it"
+    checkout = (root / "requirements.lock").exists()
     return [
         _interpreter(),
         _program("make", "install GNU make (Debian: make)"),
         _program("g++", compiler),
         _space(root),
-        _environment(root),
-        *(_package(name) for name in ("torch", "verilator", "pyosys")),
+        *([_environment(root)] if checkout else []),
+        *(_package(name, checkout) for name in ("torch", "verilator", "pyosys")),
         *_data(),
-        _header("lz4.h", "only for FST waveforms (Debian: liblz4-dev); WAVES=1 writes VCD without it"),
+        _header("lz4.h", "needed for FST waveforms only (Debian: liblz4-dev); WAVES=1 writes VCD without it"),
         *_place_and_route(),
     ]
 
 
-def main(as_json: bool = False) -> int:
-    """Print the diagnosis to standard output; 0, or 4 where something required is missing."""
+def as_record(items: list[Item]) -> dict:
+    """The diagnosis as `--json` prints it."""
+    return {"missing": missing(items), "items": [asdict(item) for item in items]}
+
+
+def missing(items: list[Item]) -> list[str]:
+    """Names of the items that every build needs and this machine lacks."""
+    return [item.name for item in items if item.cure and item.required]
+
+
+def code(items: list[Item]) -> int:
+    """The exit code: 0, or 4 where something that every build needs is missing."""
+    return 4 if missing(items) else 0
+
+
+def main() -> int:
+    """Print the diagnosis to standard output; returns its exit code."""
     items = examine()
-    missing = [item.name for item in items if item.cure and item.required]
-    if as_json:
-        found = {"schema": "xnorforge-doctor-1", "missing": missing, "items": list(map(asdict, items))}
-        print(json.dumps(found, indent=1))
-        return 4 if missing else 0
     for item in items:
         mark = "ok  " if not item.cure else "MISS" if item.required else "--  "
         print(f"{mark}  {item.name:<12}  {item.found}")
         if item.cure:
             print(f"{'':20}{item.cure}")
-    print(f"doctor: {'missing: ' + ', '.join(missing) if missing else 'all that a build needs is here'}")
-    return 4 if missing else 0
+    lacking = ", ".join(missing(items))
+    print(f"doctor: {f'missing: {lacking}' if lacking else 'this machine has all that a build needs'}")
+    return code(items)
 
 
 if __name__ == "__main__":

@@ -1,50 +1,40 @@
-"""The verb that looks at all foldings of a network on a board."""
+"""The verb that explores the foldings of a network on a board."""
 
+import shlex
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from xnorforge.cli import asked as builds
-from xnorforge.cli.build import one
-from xnorforge.cli.main import AS_JSON, cli, print_object
-from xnorforge.core import extras
+from xnorforge.cli.main import print_object
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.progress import say
-from xnorforge.pipeline import run
+from xnorforge.pipeline import checks, run, settings
 from xnorforge.pipeline.request import LIMITS, Request
 
 
-@cli.command(short_help="All foldings worth having on a board: table, CSV, plot.")
-@builds.options
-@click.option(
-    "--built",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Points to simulate, synthesise.",
-)
-@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Layers mapped at a time.")
-@click.option("--print-jobs", is_flag=True, help="Print a command line per point, for a queue.")
-@AS_JSON
-def explore(asked: Request, built: int, jobs: int, print_jobs: bool, as_json: bool) -> None:
-    """Write the front of frames per second, LUT, BRAM36 and latency by the cost models, and the command that
-    builds each of its points, into out/<network>/explore-<board>/.
+def explore_verb(asked: Request, built: int, print_jobs: bool, as_json: bool) -> None:
+    """Write the Pareto front of frames per second, LUT, BRAM36 and latency by the cost models, and the
+    command that builds each point, into out/<network>/explore-<board>/.
     """
     from xnorforge.studies import explore as study
 
-    extras.require("matplotlib", "the plot of explore")
-    builds.check(asked)
-    builds.claim(asked)
+    checks.check_request(asked)
+    checks.claim_folders(asked)
     run.run_stages(asked, until="lower")
 
+    def request_of(folding: Path, acc: Path) -> Request:
+        none: dict[str, Any] = dict.fromkeys(("interval", "fps", "spare", *LIMITS))
+        return replace(
+            asked, **none, backend="rtl", pnr="off", folding=str(folding), folder=acc.parent, place=acc
+        )
+
     def build(folding: Path, acc: Path) -> dict:
-        given = {"board": asked.board, "backend": "rtl", "interval": None, "output": asked.output}
-        one("fold", asked.net_dir, acc, folding=str(folding), **given)
-        one("generate", asked.net_dir, acc)
-        one("sim", asked.net_dir, acc, images=asked.images, stalled=asked.stalled, waves=False)
-        one("synth", asked.net_dir, acc, jobs=jobs)
+        run.run_stages(request_of(folding, acc), until="sim")
+        run.run_stages(request_of(folding, acc), until="synth")
         return read_json(acc / "synth.json")
 
     wanted = study.Wanted(
@@ -55,7 +45,13 @@ def explore(asked: Request, built: int, jobs: int, print_jobs: bool, as_json: bo
         asked.interval,
     )
     points = study.explore(wanted, builds.command(asked), built, build)
-    lines = [study.job_line(wanted, point, sys.executable) for point in points]
+    lines = []
+    for point in points if as_json or print_jobs else ():
+        acc = wanted.accelerator(point)
+        acc.mkdir(exist_ok=True)
+        settings.write_settings(request_of(wanted.out / f"{point.name}.json", acc))
+        program = f"{shlex.quote(sys.executable)} -m xnorforge"
+        lines.append(" && ".join(f"{program} {stage} {shlex.quote(str(acc))}" for stage in ("sim", "synth")))
     if as_json:
         rows = [asdict(point) | {"command": line} for point, line in zip(points, lines)]
         print_object("explore", {"folder": str(wanted.out), "points": rows})
@@ -63,4 +59,4 @@ def explore(asked: Request, built: int, jobs: int, print_jobs: bool, as_json: bo
         click.echo("".join(f"{line}\n" for line in lines), nl=False)
     else:
         click.echo((wanted.out / "front.md").read_text(), nl=False)
-    say(f"explore   {len(points)} foldings -> {wanted.out}/front.md, front.csv, front.svg")
+    say(f"explore   {len(points)} foldings -> {wanted.out}/front.md, front.csv, front.svg, front.html")

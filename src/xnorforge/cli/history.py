@@ -1,11 +1,11 @@
 """Verbs on several builds: diff, gallery."""
 
-import json
 from pathlib import Path
 
 import click
 
-from xnorforge.cli.main import AS_JSON, FILE, FOLDER, cli, print_object
+from xnorforge.cli import asked
+from xnorforge.cli.main import print_object, print_record
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.history import compare_builds, entries
 from xnorforge.history.compare_builds import Build
@@ -36,7 +36,7 @@ def show_difference(before: Build, now: Build, rules: list[Rule] | None, form: s
     """
     found = compare_builds.compared_builds(before, now, rules)
     if form == "json":
-        click.echo(json.dumps(compare_builds.diff_object(found), indent=1))
+        print_record(compare_builds.diff_object(found))
     else:
         click.echo(compare_builds.FORMS[form](found))
     if found.broken:
@@ -53,7 +53,7 @@ def base_of(base: str | None, until: str) -> Build | None:
         return None
     if until != "report":
         raise UserError(f"BASE: compares reports, and the build ends with {until}; leave out one of them.")
-    return None if base == compare_builds.LAST else compare_builds.load_build(base)
+    return None if base == compare_builds.LAST else compare_builds.load_build(asked.accelerator_of(base))
 
 
 def show_difference_from(before: Build | None, base: str, acc: Path, rules: list[Rule] | None) -> None:
@@ -66,34 +66,25 @@ def show_difference_from(before: Build | None, base: str, acc: Path, rules: list
     show_difference(before or compare_builds.load_build(base, now), now, rules)
 
 
-@cli.command(short_help="Two builds side by side: what changed, and whether rules are kept.")
-@click.argument("before")
-@click.argument("now")
-@click.option(
-    "--rules", help='JSON [{"metric", "compare", "limit"}], or none; default: LUT, BRAM, cycles, accuracy.'
-)
-@click.option("--markdown", "form", flag_value="markdown", help="A table for a pull request.")
-@click.option("--json", "form", flag_value="json", help="One JSON object.")
-def diff(before: str, now: str, rules: str | None, form: str | None) -> None:
-    """Compare the build NOW with the one BEFORE; each is the folder of a build or its report.json, and BEFORE
-    may be the word last: the build before NOW in out/history.jsonl.
+def diff_verb(before: str, now: str, rules: str | None, markdown: bool, as_json: bool) -> None:
+    """Compare the build NOW with the build BEFORE; each is a network, the folder of a build or its
+    report.json.
 
-    A broken rule ends with exit code 1.
+    BEFORE may be the word last: the build before NOW in out/history.jsonl. A broken rule ends with exit
+    code 1.
     """
     kept = rules_of(rules)
-    new = compare_builds.load_build(now)
-    show_difference(compare_builds.load_build(before, new), new, kept, form or "text")
+    new = compare_builds.load_build(asked.accelerator_of(now))
+    form = "json" if as_json else "markdown" if markdown else "text"
+    show_difference(compare_builds.load_build(asked.accelerator_of(before), new), new, kept, form)
 
 
-@cli.command(short_help="All builds on one page: accuracy, LUT, frames/s.")
-@click.argument("folder", type=FOLDER, default=entries.OUT)
-@click.option("-o", "--out", type=FILE, help="The page, in FOLDER; default: gallery.html.")
-@AS_JSON
-def gallery(folder: Path, out: Path | None, as_json: bool) -> None:
-    """Write one page over all builds below FOLDER, out/ if none is given; each dot leads to a report."""
+def gallery_verb(what: str | None, out: str | None, as_json: bool) -> None:
+    """Write one page over all builds below a folder; each dot links to a report."""
     from xnorforge.history.gallery import write_gallery
 
-    path = out or folder / "gallery.html"
+    folder = Path(what or entries.OUT)
+    path = Path(out) if out else folder / "gallery.html"
     count = write_gallery(folder, path)
     if as_json:
         print_object("gallery", {"files": [str(path)], "builds": count})

@@ -1,56 +1,39 @@
-"""Verbs that say what there is: explain, list, doctor."""
+"""Verbs that answer questions: explain, list, doctor."""
 
-import json
 import sys
-from pathlib import Path
 
 import click
 
-from xnorforge.cli import asked as builds
-from xnorforge.cli.main import AS_JSON, FOLDER, cli, print_object
+from xnorforge.cli.main import print_object
 from xnorforge.pipeline.request import Request, known
 
 
-@cli.command(short_help="One operator in five lines: folding, what binds it, cost, next step.")
-@click.argument("layer")
-@click.argument("acc", type=FOLDER, required=False)
-@builds.options
-@AS_JSON
-def explain(layer: str, acc: Path | None, asked: Request, as_json: bool) -> None:
-    """Explain the operator LAYER, as conv1, of the accelerator in ACC; without ACC, of the one that the
-    options name. Nothing is built.
-    """
+def explain_verb(layer: str, asked: Request, as_json: bool) -> None:
+    """Explain the operator LAYER, as conv1, of an accelerator that has been built."""
     from xnorforge.studies.explain import explain as lines_of
 
-    lines = lines_of(acc or asked.acc, layer)
+    lines = lines_of(asked.acc, layer)
     if as_json:
         print_object("explain", {"lines": lines})
     else:
         click.echo("\n".join(lines))
 
 
-@cli.command("list")
-@AS_JSON
-def list_(as_json):
-    """Networks and plug-ins of every kind found."""
+def list_verb(as_json: bool) -> None:
+    """List networks, and plug-ins of every kind."""
     from xnorforge.core import plugins
 
     found = {plugins.plural(kind): known(kind) for kind in ("net", *plugins.KINDS)}
-    click.echo(
-        json.dumps(found, indent=1)
-        if as_json
-        else "\n".join(f"{k:<9} {' '.join(v)}" for k, v in found.items())
-    )
+    if as_json:
+        print_object("list", found)
+    else:
+        click.echo("\n".join(f"{kind:<9} {' '.join(names)}" for kind, names in found.items()))
 
 
-@cli.command()
-@click.option("--licences", is_flag=True, help="Print the file NOTICE instead: what is installed, by extra.")
-@click.option("--size", is_flag=True, help="Print instead what the packages of the core take on disk.")
-@AS_JSON
-def doctor(licences, size, as_json):
-    """Name what this machine lacks, and the cure."""
+def doctor_verb(licences: bool, size: bool, as_json: bool) -> None:
+    """Check this machine: what a build needs, and how to install what is missing."""
+    from xnorforge.cli import doctor
     from xnorforge.cli import licences as packages
-    from xnorforge.cli.doctor import main
 
     if licences:
         text = packages.notice()
@@ -62,5 +45,9 @@ def doctor(licences, size, as_json):
         else:
             rows = [*found.items(), (f"core, {len(found)} packages", sum(found.values()))]
             click.echo("\n".join(f"{count / 1e6:>9,.1f} MB  {name}" for name, count in rows))
+    elif as_json:
+        items = doctor.examine()
+        print_object("doctor", doctor.as_record(items))
+        sys.exit(doctor.code(items))
     else:
-        sys.exit(main(as_json))
+        sys.exit(doctor.main())

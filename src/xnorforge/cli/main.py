@@ -1,7 +1,6 @@
-"""The group of all verbs, and what becomes of their errors.
+"""The command line, made from the declarations of `pipeline/options.py`, and what becomes of errors.
 
-Standard output carries data, standard error what a person reads. Exit codes: 0 done, 1 a check failed, 2 the
-request cannot be met, 4 `doctor` misses something that every build needs, 130 interrupted.
+Standard output carries data, standard error what a person reads. Exit codes: `options.EXITS`.
 """
 
 import json
@@ -10,111 +9,178 @@ import sys
 import tomllib
 import traceback
 import warnings
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
 import xnorforge
 from xnorforge.core.errors import MismatchError, UserError
-from xnorforge.core.progress import LEVELS, loudness, say, set_loudness
+from xnorforge.core.progress import LEVELS, LOG, loudness, set_loudness
+from xnorforge.pipeline import options
+from xnorforge.pipeline.options import Argument, Option, Verb
 
-FOLDER = click.Path(path_type=Path, file_okay=False)
-FILE = click.Path(path_type=Path, dir_okay=False)
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
-VERBS_OF = {
-    "build": (
-        "build",
-        "check",
-        "export",
-        "lower",
-        "fold",
-        "generate",
-        "hls",
-        "sim",
-        "synth",
-        "netlist",
-        "bitstream",
-        "placed",
-        "overlay",
-    ),
-    "explore": ("explore",),
-    "modules": ("import",),
-    "results": ("report", "demo", "package", "bench"),
-    "training": ("train", "train-float", "curves", "compare", "tradeoff"),
-    "history": ("diff", "gallery"),
-    "inquire": ("explain", "list", "doctor"),
+LOUDNESS = {
+    "quiet": "Print only what went wrong.",
+    "plain": "One line per event, for logs: no bars, no counts (the default where CI is set).",
+    "verbose": "Also print why a stage runs, and tracebacks.",
 }
-# Names that the last release had, accepted with a hint until the next one. Options: {verb: {old: new}}.
-OLD_VERBS = {"twin": "train-float"}
-OLD_OPTIONS = {"export": {"--input-scale": "--scale"}, "lower": {"--allow-approximate": "--approximate"}}
+HEADINGS = {"export": "Network", "lower": "Network", "fold": "Folding", "sim": "Simulation", "synth": "Other"}
+
+
+class Command(click.Command):
+    """A verb, with its options under the headings of the stages that read them."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write them."""
+        rows: dict[str, list[tuple[str, str]]] = {}
+        for one in (one for one in self.get_params(ctx) if isinstance(one, click.Option)):
+            heading = getattr(one, "heading", "Other")
+            if record := one.get_help_record(ctx):
+                rows.setdefault(heading, []).append(record)
+        for argument in getattr(self, "verb", Verb("", "", "")).arguments:
+            rows = {"Arguments": [*rows.get("Arguments", []), (argument.name.upper(), argument.help)]} | {
+                name: found for name, found in rows.items() if name != "Arguments"
+            }
+        for heading in sorted(rows, key=lambda name: (name == "Other", name != "Arguments")):
+            with formatter.section(heading):
+                formatter.write_dl(rows[heading])
 
 
 class Verbs(click.Group):
-    """Verbs, each imported from its module when it is called."""
+    """All verbs, each made from its declaration when it is called."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
-        """All verbs, those of one file together."""
-        return [verb for verbs in VERBS_OF.values() for verb in verbs]
+        """All verbs, in the order of their declaration."""
+        return [verb.name for verb in options.VERBS]
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
         """A verb by its name."""
-        module = next((module for module, verbs in VERBS_OF.items() if name in verbs), None)
-        if module:
-            import_module(f"xnorforge.cli.{module}")
-        command = super().get_command(ctx, name)
-        if command and not any(option.name in LEVELS for option in command.params):
-            command.params += of_every_verb()
-        return command
+        return next((command_of(verb) for verb in options.VERBS if verb.name == name), None)
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The verb that is asked for; old words stand for the new ones, with a hint on standard error."""
-        verb = renamed(args[0], OLD_VERBS)
-        options = OLD_OPTIONS.get(verb, {})
-        return super().resolve_command(ctx, [verb, *(renamed(word, options) for word in args[1:])])
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs under their headings."""
+        for group, verbs in options.verb_groups():
+            with formatter.section(group):
+                formatter.write_dl([(verb.name, verb.help) for verb in verbs])
 
 
-def of_every_verb() -> list[click.Parameter]:
-    """The options that all verbs have; they take no part in what a verb is called with."""
+def command_of(verb: Verb) -> click.Command:
+    """The click command of a verb."""
+    declared = verb.all_options()
+
+    def call(**given: Any) -> None:
+        words = {one.name: given.pop(one.name) for one in declared}
+        as_json = bool(words.pop("json"))
+        if verb.builds:
+            from xnorforge.cli import asked
+
+            names = [one.name for one in declared if one in options.OPTIONS or one.name == "config"]
+            build = {name: words.pop(name) for name in names}
+            # The folder of the network, where a verb does not use the word for its own output.
+            build |= {"out": words.pop("out")} if options.ALSO["out"] in declared else {}
+            given["asked"] = asked.resolve(build, given.pop("what", None))
+        read = {one.name: one.read(words[one.name]) for one in declared if one.name in words}
+        if verb.stage:
+            read |= {"until": verb.stage}
+        function_of(verb)(**given, **read, as_json=as_json)
+
+    parameters = [_argument(one) for one in verb.arguments] + [_option(one) for one in declared]
+    about = verb.help if verb.stage else function_of(verb).__doc__
+    command = Command(
+        verb.name, params=[*parameters, *_loudness()], callback=call, help=about, short_help=verb.help
+    )
+    command.verb = verb  # type: ignore[attr-defined]
+    return command
+
+
+def function_of(verb: Verb) -> Callable:
+    """The function of a verb, in its module."""
+    module = import_module(f"xnorforge.cli.{verb.module}")
+    return getattr(module, "build" if verb.stage else f"{verb.name.replace('-', '_')}_verb")
+
+
+def _argument(one: Argument) -> click.Parameter:
+    names = one.name == "what"
+    return click.Argument(
+        [one.name],
+        required=one.required,
+        metavar=one.name.upper() if one.required else f"[{one.name.upper()}]",
+        shell_complete=_complete("net") if names else None,
+    )
+
+
+def _option(one: Option) -> click.Parameter:
+    several = one.kind == "words"
+    names = [*([f"-{one.short}"] if one.short else []), one.flag, one.name]
+    default = f"  [default: {one.otherwise}]" if one.otherwise else ""
+    found = click.Option(
+        names,
+        is_flag=True if one.kind == "flag" else None,
+        multiple=several,
+        metavar=one.metavar or ("|".join(one.choices) if one.choices else None),
+        help=one.help + default,
+        shell_complete=_complete(one.known) if one.known else None,
+    )
+    found.heading = HEADINGS.get(one.stage, "Place and route" if one.stage else "Other")  # type: ignore[attr-defined]
+    return found
+
+
+def _complete(kind: str) -> Callable:
+    """What a shell offers: the names of a kind, as `request.known` has them."""
+
+    def names(_ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+        from xnorforge.pipeline import request
+
+        return [name for name in request.known(kind) if name.startswith(begun)]
+
+    return names
+
+
+def _loudness() -> list[click.Parameter]:
+    """The options that say how much is printed; they take no part in what a verb is called with."""
 
     def choose(_ctx: click.Context, option: click.Parameter, given: bool) -> None:
         if given and option.name:
             set_loudness(option.name)
 
-    what = {"quiet": "On standard error only what went wrong.", "verbose": "Also why, and where in the code."}
+    letters = {"quiet": ["-q"], "verbose": ["-v"]}
     return [
         click.Option(
-            [f"-{name[0]}", f"--{name}"], is_flag=True, expose_value=False, callback=choose, help=text
+            [*letters.get(name, []), f"--{name}"],
+            is_flag=True,
+            expose_value=False,
+            callback=choose,
+            help=text,
         )
-        for name, text in what.items()
+        for name, text in LOUDNESS.items()
     ]
 
 
+_printed = False
+
+
 def print_object(verb: str, content: dict) -> None:
-    """What --json of a verb prints: one object that names its form."""
-    click.echo(json.dumps({"schema": f"xnorforge-{verb}-1", **content}, indent=1))
+    """Print what --json of a verb prints: one object that names its form."""
+    print_record({"schema": f"xnorforge-{verb}-1", **content})
 
 
-def renamed(word: str, names: dict[str, str]) -> str:
-    """A word of the command line, with its new name where it has one; `--old=value` keeps its value."""
-    old, *value = word.split("=", 1)
-    if old not in names:
-        return word
-    old_word(old, names[old])
-    return "=".join([names[old], *value])
-
-
-def old_word(old: str, new: str) -> None:
-    """One line on standard error: this name was changed, and the old one ends with the next release."""
-    say(f"{old}: is called {new} now; the next release drops the old name")
+def print_record(content: dict) -> None:
+    """Print an object that has a schema of its own."""
+    global _printed
+    _printed = True
+    click.echo(json.dumps(content, indent=1))
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(xnorforge.__version__)
 def cli() -> None:
-    """Compile binary neural networks to SystemVerilog that is proven equal to them in simulation."""
+    """Compile binary neural networks to SystemVerilog, every stage compared bit for bit with the one before.
+
+    WHAT is a network's name (mnist-tfc), a QONNX file (net.onnx) or the folder of a build (out/mnist-tfc).
+    """
 
 
 def one_checkout(here: Path) -> None:
@@ -131,41 +197,66 @@ def one_checkout(here: Path) -> None:
     own = here / "src/xnorforge"
     if name == "xnorforge" and own.is_dir() and own.resolve() != runs:
         raise UserError(
-            f"{here}: is a checkout of xnorforge, and {sys.executable} runs the code of {runs}; "
-            "use this checkout's own environment (remove .venv if it is a link, `make doctor` tells more), "
-            "or start from another folder."
+            f"{here}: is a checkout of xnorforge, but {sys.executable} runs the code of {runs}; use this "
+            "checkout's own environment (remove .venv if it is a link; `make doctor` shows more), or start "
+            "from another folder."
         )
 
 
 def main() -> int:
-    """Run a command line and turn what went wrong into one sentence and an exit code."""
-    from xnorforge.pipeline.run import StageFailed
+    """Run a command line and turn what went wrong into one sentence and an exit code.
 
+    With --json that sentence is printed as an object too, so that standard output always holds exactly one.
+    """
+    global _printed
+    _printed = False
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of libraries, about themselves; -W default shows them
-    set_loudness("usual")
+    level = os.environ.get(LOG, "plain" if os.environ.get("CI") else "usual")
+    set_loudness(level if level in LEVELS else "usual")
     try:
         one_checkout(Path.cwd())
         cli.main(standalone_mode=False, prog_name="xnorforge")
         return 0
-    except (UserError, MismatchError) as error:
-        if loudness() == "verbose":
+    except Exception as error:
+        code, text, said = outcome(error)
+        if code is None:
+            raise
+        if loudness() == "verbose" and isinstance(error, (UserError, MismatchError)):
             traceback.print_exception(error)
-        print(error, file=sys.stderr, flush=True)
-        return 2 if isinstance(error, UserError) else 1
-    except StageFailed as error:
-        return error.code
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return 2
-    except click.ClickException as error:
+        if not said:
+            print(text, file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        code, text = 130, "interrupted; the same command resumes from here"
+        print(f"\n{text}", file=sys.stderr, flush=True)
+    if "--json" in sys.argv and not _printed and code != 130:
+        verdict = "REFUSED" if code == 2 else "FAIL"
+        print_object("refusal", {"verdict": verdict, "exit_code": code, "message": text})
+    return code
+
+
+def outcome(error: Exception) -> tuple[int | None, str, bool]:
+    """The exit code of an error, its sentence, and whether that is on standard error already; no code for an
+    error of the program itself.
+    """
+    from xnorforge.pipeline.run import StageFailed
+
+    if isinstance(error, UserError):
+        return 2, str(error), False
+    if isinstance(error, MismatchError):
+        return 1, str(error), False
+    if isinstance(error, StageFailed):
+        return error.code, error.said, True
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return 2, error.format_message(), False
+    if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "xnorforge"
-        say(f"{where}: {error.format_message().rstrip('.')}; `{where} --help` says what can be given.")
-        return 2
-    except (click.Abort, KeyboardInterrupt):
-        say("interrupted; the same command goes on from here")
-        return 130
-    except BrokenPipeError:
+        text = f"{where}: {error.format_message().rstrip('.')}; `{where} --help` shows what can be given."
+        return 2, text, False
+    if isinstance(error, click.Abort):
+        return 130, "interrupted; the same command resumes from here", False
+    if isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return 1, "", True
+    return None, "", False

@@ -1,1 +1,1 @@
-"""What every other package rests on: errors, artefacts, plug-ins, progress."""
+"""The base of every other package: errors, artefacts, plug-ins, progress."""

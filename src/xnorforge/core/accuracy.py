@@ -1,9 +1,7 @@
-"""Rows that state how good a network is, as cards and records hold them: `stage`, `set` (which images),
-`images`, and
+"""Accuracy rows, as used in cards and records: `stage`, `set` (a description of the images), `images`, and
 
-of classes   `correct`, `top1` in per cent
-of others    `figures` {name: 0..1}, the first of which is the task's main one, and `intervals` {name: [low,
-high]}
+for classes  `correct`, `top1` in per cent
+for others   `figures` {name: 0..1}, the task's main figure first, and `intervals` {name: [low, high]}
 """
 
 import statistics
@@ -18,7 +16,7 @@ CELLS = "cells right"
 
 
 def main(row: dict) -> tuple[str, float]:
-    """The figure that networks are compared by: its name, and per cent."""
+    """The figure by which networks are compared: its name, and its value in per cent."""
     if "top1" in row:
         return "top-1", row["top1"]
     name, value = next(iter(row["figures"].items()))
@@ -26,18 +24,18 @@ def main(row: dict) -> tuple[str, float]:
 
 
 def spread(values: Sequence[float]) -> str:
-    """Mean and sample standard deviation (divisor n - 1), "-" in place of that of a single value."""
+    """Mean and sample standard deviation (divisor n - 1); "-" instead of the deviation of a single value."""
     deviation = f"{statistics.stdev(values):.2f}" if len(values) > 1 else "-"
     return f"{statistics.mean(values):.2f} ± {deviation}"
 
 
 def figures(row: dict) -> dict[str, float]:
-    """All figures by name: of classes per cent, others 0 to 1."""
+    """All figures by name: for classes in per cent, others 0 to 1."""
     return {"top-1 in %": row["top1"]} if "top1" in row else row["figures"]
 
 
 def short(row: dict) -> str:
-    """All figures in a table's cell."""
+    """All figures for a table cell."""
     if "top1" in row:
         return f"{row['top1']:.2f} %"
     return ", ".join(f"{name} {value:.3f}" for name, value in row["figures"].items())
@@ -56,7 +54,7 @@ def _figure(row: dict, name: str) -> str:
 
 
 def task_of_export(net_dir: Path) -> str | None:
-    """The task, of sw/tasks, of an exported network whose labels are no classes."""
+    """The task, of sw/tasks, of an exported network whose labels are not classes."""
     record = net_dir / "export.json"
     return read_json(record).get("task") if record.exists() else None
 
@@ -64,17 +62,17 @@ def task_of_export(net_dir: Path) -> str | None:
 def of_stage(
     stage: str, scores: np.ndarray, labels: np.ndarray, words: str, task: str | None = None
 ) -> list[dict]:
-    """The row of a stage over the images whose label is known (not -1), none if none is; see above.
+    """The row of a stage over the images with a known label (not -1), empty if there are none; see above.
 
-    Without a task a single score, and a map of more than one cell, say nothing about the class of an image:
-    no row. Where labels are maps of classes, the row is about cells, over those whose label is known.
+    Without a task, a single score or a map of more than one cell does not determine the class of an image:
+    no row. If labels are maps of classes, the row counts cells with a known label.
 
     Args:
-        scores: float (N, classes), perhaps with axes of one, as (N, classes, 1, 1) or (N, 1, 1, classes), or
-            (N, C, H, W) of a network that gives maps.
-        labels: of these images and perhaps more; int (N,), or (N, H, W) of the cells of maps.
-        words: which images these are.
-        task: name in sw/tasks; None where labels are classes.
+        scores: float (N, classes), optionally with axes of one, as (N, classes, 1, 1) or (N, 1, 1, classes),
+            or (N, C, H, W) of a network that returns maps.
+        labels: of these images and possibly more; int (N,), or (N, H, W) of the cells of maps.
+        words: a description of the images.
+        task: name in sw/tasks; None if labels are classes.
     """
     labels = labels[: len(scores)]
     if task and labels.ndim > 1:

@@ -1,4 +1,4 @@
-"""What the stages exchange: files that are either whole or absent, and records that carry their provenance.
+"""What the stages exchange: files that are either complete or absent, and records with their provenance.
 
 Every stage writes one `<stage>.json`:
 
@@ -26,7 +26,7 @@ from xnorforge.core.errors import UserError
 
 
 def cache_dir() -> Path:
-    """Where built simulators, compiled kernels and synthesised layers are kept: $XNORFORGE_CACHE, else
+    """The folder of built simulators, compiled kernels and synthesised layers: $XNORFORGE_CACHE, else
     out/.cache.
     """
     return Path(os.environ.get("XNORFORGE_CACHE") or "out/.cache").absolute()
@@ -34,10 +34,10 @@ def cache_dir() -> Path:
 
 @contextmanager
 def whole(path):
-    """Write aside, then rename: yields the path to write to; `path` appears only when the block ends well.
+    """Write to a temporary path, then rename: yields that path; `path` appears only if the block succeeds.
 
-    Works for a file and for a folder (make the yielded path a folder); an earlier folder is replaced.
-    The text of an OSError (a full disk, say) is left to the caller; the unfinished copy is removed.
+    Works for a file and for a folder (create the yielded path as a folder); an existing folder is replaced.
+    An OSError (for example a full disk) is passed to the caller; the unfinished copy is removed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def whole(path):
 
 
 def write_json(path, record: dict) -> None:
-    """Write a record, keys in the order given, so that equal records are equal bytes."""
+    """Write a record with its keys in the given order, so that equal records are equal bytes."""
     with whole(path) as aside:
         aside.write_text(json.dumps(record, indent=1) + "\n")
 
@@ -74,17 +74,17 @@ def read_json(path) -> dict:
 
 
 def intact(path, writer: str) -> None:
-    """See that a file of an earlier stage is there and whole, as far as its form (JSON, npz, ONNX) tells.
+    """Check that a file of an earlier stage exists and is complete, as far as JSON, npz or ONNX can tell.
 
     Raises:
-        UserError: it is not; the text names the stage that writes it, and how it is made again.
+        UserError: it is not; the text names the stage that writes it, and how to rebuild it.
     """
     path = Path(path)
     record = path.with_name("rtl.json" if writer == "generate" else f"{writer}.json")
-    again = f"remove {record} and build again" if record.exists() else "`make build` makes it"
+    again = f"remove {record} and build again" if record.exists() else "`make build` writes it"
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise ValueError("it is no regular file")
+            raise ValueError("it is not a regular file")
         if path.suffix == ".json":
             if (stage := read_json(path)["stage"]) != writer:
                 raise ValueError(f"it is the record of {stage}")
@@ -99,10 +99,12 @@ def intact(path, writer: str) -> None:
             if not onnx.load(str(path)).graph.node:
                 raise ValueError("it has no nodes")
     except FileNotFoundError as error:
-        raise UserError(f"{path}: missing, {writer} writes it; {again}.") from error
-    except Exception as error:  # each reader has its own way to say that it cannot read
-        why = str(error).strip() or "it is cut short"
-        raise UserError(f"{path}: cannot be read ({why}), though {writer} left it whole; {again}.") from error
+        raise UserError(f"{path}: the output of stage {writer} is missing; {again}.") from error
+    except Exception as error:  # each reader raises its own exceptions
+        why = str(error).strip() or "it is truncated"
+        raise UserError(
+            f"{path}: cannot be read ({why}), although stage {writer} wrote it completely; {again}."
+        ) from error
 
 
 def digest(*paths) -> str:
@@ -114,7 +116,7 @@ def digest(*paths) -> str:
 
 
 def netlist_digest(acc: Path) -> str:
-    """SHA-256 over the netlist in an accelerator's folder: what a bitstream was made of."""
+    """SHA-256 over the netlist in an accelerator's folder, which identifies the input of a bitstream."""
     return digest(*sorted((acc / "netlist").glob("*.v")))
 
 
@@ -123,7 +125,7 @@ def measured(*tools: str):
     """Time a stage: yields a dict that holds, after the block, the record's `run` part.
 
     Args:
-        tools: names of installed distributions whose versions belong into the record.
+        tools: names of installed distributions whose versions belong in the record.
     """
     run: dict = {}
     wall, cpu = time.perf_counter(), _cpu()
@@ -143,10 +145,10 @@ def _cpu() -> float:
 
 
 def check(name: str, images: int, mismatches: int, integers: int, what: str = "") -> dict:
-    """One line of a record's `checks`: `images` compared, `integers` values in all, `mismatches` of them
+    """One line of a record's `checks`: `images` compared, `integers` values in total, `mismatches` of them
     unequal.
 
-    Checks without images count something else than integers; `what` names it first ("lines of SystemVerilog
-    …").
+    Checks without images count something other than integers; `what` starts with its name ("lines of
+    SystemVerilog …").
     """
     return {"name": name, "images": images, "mismatches": mismatches, "integers": integers, "what": what}

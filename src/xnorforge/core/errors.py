@@ -1,13 +1,13 @@
-"""What a user sees instead of a traceback."""
+"""Errors for users, shown instead of a traceback."""
 
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
-LONGEST = 1200  # characters of a sentence; no terminal shows more of a name at a glance
+LONGEST = 1200  # characters of a message; longer ones are shortened in the middle
 
 
 def printable(text: str) -> str:
-    """One line without control characters, line breaks and marks of direction, cut in its middle where it is
+    """One line without control characters, line breaks and direction marks, shortened in the middle if it is
     long.
 
     >>> printable("a\nb")
@@ -19,8 +19,8 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """A text of any length with what a terminal or browser would obey, such as line breaks and marks of
-    direction, written as Python does.
+    """A text of any length with all characters that a terminal or browser would interpret, such as line
+    breaks and direction marks, escaped as in Python.
 
     >>> one_line("a\x1bb\u202e")
     'a\\x1bb\\u202e'
@@ -33,8 +33,8 @@ def one_line(text: str) -> str:
 class UserError(Exception):
     """The request cannot be built as given; the one-sentence text says where, what, why, and what would work.
 
-    The command line prints the text without a traceback and exits with 2. Names in it may come from a file of
-    somebody else: what a terminal would obey is written as Python does, and a very long text is cut.
+    The command line prints the text without a traceback and exits with 2. Names in it may come from a foreign
+    file: control characters are escaped as in Python, and a very long text is shortened.
     """
 
     def __init__(self, text: str = ""):
@@ -42,7 +42,7 @@ class UserError(Exception):
 
 
 class MismatchError(Exception):
-    """Two machines that must agree do not; the text names stage, operator, position and both values. Exit
+    """Two results that must agree differ; the text names stage, operator, position and both values. Exit
     code 1.
     """
 
@@ -51,14 +51,14 @@ class MismatchError(Exception):
 
 
 class ToolMissing(UserError):
-    """A tool that the request needs is missing; the text names it and its cure."""
+    """A tool that the request needs is missing; the text names it and how to install it."""
 
 
 def all_slips(looks: Iterable[Callable[[], object]]) -> None:
-    """Look at everything before anything is refused.
+    """Run all checks before refusing anything.
 
     Raises:
-        UserError: of every look that raised one, the sentences in their order.
+        UserError: if any check raised one: all their sentences, in order.
     """
     slips = []
     for look in looks:
@@ -71,7 +71,7 @@ def all_slips(looks: Iterable[Callable[[], object]]) -> None:
 
 
 def unknown(where: str, given: str, names) -> UserError:
-    """The error for a name that does not exist, with the near matches.
+    """The error for a name that does not exist, with the nearest match.
 
     >>> str(unknown("sw.methods", "bon", ["bonn", "ste"]))
     "sw.methods: no 'bon' among bonn, ste. Did you mean 'bonn'?"

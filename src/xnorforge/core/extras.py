@@ -1,7 +1,7 @@
-"""Packages that not every installation has, and the extra of xnorforge that brings each.
+"""Optional packages, and the extra of xnorforge that installs each.
 
 A build from a trained network to its report needs none of them. pyproject.toml declares the extras, and a
-checkout's lock holds all of them.
+checkout's lock file contains all of them.
 """
 
 from importlib.util import find_spec
@@ -13,7 +13,6 @@ EXTRA_OF = {
     "hls4ml": "hls4ml",
     "da4ml": "da4ml",
     "finn": "finn",
-    "matplotlib": "explore",
     "sklearn": "digits",
 }  # {name in an import: extra}
 
@@ -24,21 +23,23 @@ def is_installed(package: str) -> bool:
 
 
 def package_missing(package: str, what: str) -> ToolMissing:
-    """The sentence for a package that is not installed.
+    """The error for a package that is not installed.
 
     Args:
-        package: as an import names it; what a back end of yours needs may be none of `EXTRA_OF`.
-        what: what needs it, as "a video".
+        package: its import name; a back end in a plug-in may need a package that is not in `EXTRA_OF`.
+        what: the feature that needs it, such as "a video".
 
     >>> str(package_missing("av", "a video"))
-    "av: is not installed, and a video needs it; `pip install 'xnorforge[demo]'` brings it."
+    "av: is not installed, but a video needs it; install it with `pip install 'xnorforge[demo]'`."
     """
     wanted = f"'xnorforge[{EXTRA_OF[package]}]'" if package in EXTRA_OF else package
-    return ToolMissing(f"{package}: is not installed, and {what} needs it; `pip install {wanted}` brings it.")
+    return ToolMissing(
+        f"{package}: is not installed, but {what} needs it; install it with `pip install {wanted}`."
+    )
 
 
 def require(package: str, what: str) -> None:
-    """See that a package is there, before any work is done that it would end.
+    """Check that a package is installed, before starting work that would fail without it.
 
     Raises:
         ToolMissing: it is not; see `package_missing`.

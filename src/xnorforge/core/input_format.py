@@ -1,7 +1,7 @@
-"""The integers that an accelerator takes, and what each stands for: value = scale * integer + offset.
+"""The integers that an accelerator takes, and the value of each: value = scale * integer + offset.
 
-`INPUT` and `SCALE` are words for it; `export.json` holds it as `input`. Standard library only, see
-`pipeline/stages.py`; numpy is loaded where numbers are made.
+`INPUT` and `SCALE` describe them; `export.json` holds them as `input`. Imports only the standard library, see
+`pipeline/stages.py`; numpy is imported only where numbers are computed.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class InputFormat:
     """Integers lo .. hi; the network's own input is float32(scale * integer + offset), both float32 numbers.
 
     Attributes:
-        name: as INPUT has it.
-        fixed_point: `scale` belongs to the name, as of q4.12.
+        name: the value of INPUT.
+        fixed_point: the name determines `scale`, as in q4.12.
     """
 
     lo: int = 0
@@ -42,7 +42,7 @@ class InputFormat:
 
     @property
     def bits(self) -> int:
-        """Bits of an integer, two's complement where some are negative."""
+        """Bits of an integer, in two's complement if some are negative."""
         return (
             max(self.hi.bit_length(), (-self.lo - 1).bit_length()) + 1
             if self.lo < 0
@@ -51,24 +51,24 @@ class InputFormat:
 
     @property
     def step_words(self) -> str:
-        """Scale and offset as SCALE has them."""
+        """Scale and offset in the notation of SCALE."""
         return scale_words(self.scale, self.offset)
 
     @property
     def words(self) -> str:
-        """The variables of make that ask for it."""
+        """The make variables that select this format."""
         kind = "" if self.name == "uint8" else f"INPUT={self.name} "
         return kind.rstrip() if self.fixed_point else f"{kind}SCALE={self.step_words}"
 
     def values(self, integers: np.ndarray) -> np.ndarray:
-        """What the integers stand for, float32: rounded once, as the lowering computes it."""
+        """The values of integers, float32: rounded once, as in the lowering."""
         import numpy as np
 
         step, offset = (float(np.float32(one)) for one in (self.scale, self.offset))
         return (integers.astype(np.float64) * step + offset).astype(np.float32)
 
     def nearest(self, values: np.ndarray) -> np.ndarray:
-        """The nearest integers of float values, int64; beyond the ends, the ends."""
+        """The nearest integers to float values, int64; values beyond the ends become the ends."""
         import numpy as np
 
         step, offset = (float(np.float32(one)) for one in (self.scale, self.offset))
@@ -77,7 +77,7 @@ class InputFormat:
         )
 
     def of_pixels(self, pixels: np.ndarray) -> np.ndarray:
-        """Pixels 0 .. 255 as integers, int64: black is lo and white is hi; of fixed point, 0.0 and 1.0."""
+        """Pixels 0 .. 255 as integers, int64: black is lo and white is hi; for fixed point, 0.0 and 1.0."""
         import numpy as np
 
         shares = pixels.astype(np.float64) / 255
@@ -86,12 +86,12 @@ class InputFormat:
         return self.lo + np.rint(shares * (self.hi - self.lo)).astype(np.int64)
 
     def stored(self, integers: np.ndarray) -> np.ndarray:
-        """The integers in the narrowest type of numpy that holds lo .. hi."""
+        """The integers in the narrowest numpy type that holds lo .. hi."""
         kind = f"{'' if self.lo < 0 else 'u'}int{8 if self.bits <= 8 else 16}"
         return integers.astype(kind)
 
     def record(self) -> dict:
-        """As export.json has it."""
+        """The entry in export.json."""
         return {
             "lo": self.lo,
             "hi": self.hi,
@@ -104,7 +104,7 @@ class InputFormat:
 
 
 def of_record(given: dict) -> InputFormat:
-    """The format in export.json's `input`; records of networks from here have no offset and no name."""
+    """The format in export.json's `input`; records of networks trained here have no offset and no name."""
     return InputFormat(
         given["lo"], given["hi"], given["scale"], given.get("offset", 0.0), given.get("format", "uint8")
     )
@@ -113,7 +113,7 @@ def of_record(given: dict) -> InputFormat:
 def integer_format(
     bits: int, signed: bool, scale: float = 1.0, offset: float = 0.0, narrow: int = 0
 ) -> InputFormat:
-    """Integers of so many bits; signed ones of one bit are -1 and +1 ("bipolar")."""
+    """Integers of the given width; signed integers of one bit are -1 and +1 ("bipolar")."""
     if signed and bits == 1:
         return InputFormat(0, 1, 2 * scale, offset - scale, "bipolar")
     lo, hi = (-(2 ** (bits - 1)) + narrow, 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1 - narrow)
@@ -121,14 +121,14 @@ def integer_format(
 
 
 def fixed_point_format(whole: int, fraction: int, signed: bool) -> InputFormat:
-    """Fixed point: `whole` bits before the point, the sign's among them, and `fraction` behind it."""
+    """Fixed point: `whole` bits before the point, including the sign, and `fraction` bits after it."""
     plain = integer_format(whole + fraction, signed)
     name = f"{'' if signed else 'u'}q{whole}.{fraction}"
     return InputFormat(plain.lo, plain.hi, 2.0**-fraction, 0.0, name, fixed_point=True)
 
 
 def format_named(word: str) -> InputFormat:
-    """The format that a word of INPUT names, its scale 1 where the word has none.
+    """The format for a value of INPUT, with scale 1 if the value states none.
 
     Raises:
         UserError: no such format, or more than 16 bits.
@@ -138,7 +138,7 @@ def format_named(word: str) -> InputFormat:
     found = re.fullmatch(
         r"(?P<u>u?)(?:int(?P<bits>\d{1,3})|q(?P<whole>\d{1,3})\.(?P<fraction>\d{1,3}))", word
     )
-    wrong = UserError(f"INPUT: '{word}' is no format of an input; give one of {FORMS}.")
+    wrong = UserError(f"INPUT: '{word}' is not an input format; use one of {FORMS}.")
     if found is None:
         raise wrong
     signed, fixed = not found["u"], found["bits"] is None
@@ -147,15 +147,15 @@ def format_named(word: str) -> InputFormat:
     if bits < 1 + signed or (fixed and signed and not whole):
         raise wrong
     if bits > MOST_BITS:
-        raise UserError(f"INPUT: '{word}' has {bits} bits, and an input has {MOST_BITS} at most; give fewer.")
+        raise UserError(f"INPUT: '{word}' has {bits} bits, but an input has at most {MOST_BITS}; use fewer.")
     return fixed_point_format(whole, fraction, signed) if fixed else integer_format(bits, signed)
 
 
 def scale_of(word: str) -> tuple[float, float]:
-    """Scale and offset that a word of SCALE says: "1/255", "0.0039", "2/255-1".
+    """Scale and offset from a value of SCALE: "1/255", "0.0039", "2/255-1".
 
     Raises:
-        UserError: it says none.
+        UserError: it is not a scale.
     """
     found = _SCALE.fullmatch(word)
     if found:
@@ -164,12 +164,12 @@ def scale_of(word: str) -> tuple[float, float]:
         if isfinite(scale) and scale > 0 and isfinite(offset):
             return scale, offset
     raise UserError(
-        f"SCALE: '{word}' is no positive number; give the value of one input step, as SCALE=0.0039."
+        f"SCALE: '{word}' is not a positive number; give the value of one input step, such as SCALE=0.0039."
     )
 
 
 def scale_words(scale: float, offset: float) -> str:
-    """Scale and offset as SCALE reads them, as a fraction where that says the same in fewer letters.
+    """Scale and offset in the notation of SCALE, as a fraction if that is exact and shorter.
 
     >>> scale_words(2 / 255, -1.0), scale_words(0.25, 0.0)
     ('2/255-1', '0.25')

@@ -1,7 +1,8 @@
-"""Networks by name, and what their files and their tasks' declare, read without importing torch.
+"""Networks by name, and what their files and the files of their tasks declare, read without importing torch.
 
-A network is a file `sw/networks/<task>_<network>.py`, called `<task>-<network>` on the command line. What is
-read here is a literal at the top of a file: `INTERVAL = 1024` of a network, `USUAL = "cnn"` of a task.
+A network is a file `sw/networks/<task>_<network>.py`, called `<task>-<network>` on the command line. This
+module
+reads literals at the top of a file: `INTERVAL = 1024` of a network, `USUAL = "cnn"` of a task.
 """
 
 import ast
@@ -15,7 +16,7 @@ KIND = "sw.networks"
 
 
 def names() -> list[str]:
-    """The networks there are, `<task>-<network>` each, sorted: the values of NET."""
+    """The available networks, each `<task>-<network>`, sorted: the values of NET."""
     return sorted(name.replace("_", "-", 1) for name in plugins.names(KIND))
 
 
@@ -25,10 +26,10 @@ def task_name(net: str) -> str:
 
 
 def plugin(net: str) -> str:
-    """The name of a network's file, without its ending.
+    """The name of a network's file, without its suffix.
 
     Raises:
-        UserError: no such network; the text names those that exist and the nearest.
+        UserError: no such network; the text lists the existing ones and the nearest match.
     """
     if net not in names():
         raise unknown("NET", net, names())
@@ -36,10 +37,10 @@ def plugin(net: str) -> str:
 
 
 def interval(name: str) -> int | None:
-    """Cycles per frame that a folding aims at for a network; None: whatever the board says.
+    """Cycles per frame that a folding aims at for a network; None: the board's default.
 
     Args:
-        name: of a network, also with a method or a run behind it, as folders have them: mnist-tfc-bonn.
+        name: of a network, optionally followed by a method or a run, as in folder names: mnist-tfc-bonn.
     """
     for net in names():
         if f"{name}-".startswith(f"{net}-"):
@@ -48,29 +49,29 @@ def interval(name: str) -> int | None:
 
 
 def usual(task: str) -> str:
-    """The network that a task's name alone stands for, `<task>-<network>`.
+    """The network that a task's name alone refers to, `<task>-<network>`.
 
     Raises:
-        UserError: no such task, or it names none.
+        UserError: no such task, or it declares none.
     """
     place = plugins.place("sw.tasks", task)
     net = literal(place, "USUAL")
     if net is None:
-        raise UserError(f'{place}: names no usual network; write USUAL = "<network>" into it, or give NET.')
+        raise UserError(f'{place}: does not name a usual network; add USUAL = "<network>" to it, or set NET.')
     return f"{task}-{net}"
 
 
 def takes_data(net: str) -> bool:
-    """Whether a network is trained on pictures that the user gives (DATA), by its task's file."""
+    """Whether a network is trained on the user's own pictures (DATA), according to its task's file."""
     return bool(literal(plugins.place("sw.tasks", task_name(net)), "DATA"))
 
 
 @cache
 def literal(path: Path, name: str):
-    """The literal that a Python file assigns to a name at its top level; None where it assigns nothing.
+    """The literal that a Python file assigns to a name at its top level; None if there is no assignment.
 
     Raises:
-        UserError: it assigns something else, or is no Python.
+        UserError: it assigns something else, or the file is not valid Python.
     """
     try:
         for node in ast.parse(path.read_text()).body:
@@ -78,6 +79,6 @@ def literal(path: Path, name: str):
                 return ast.literal_eval(node.value)
     except (SyntaxError, ValueError) as error:
         raise UserError(
-            f"{path}: {name} is no plain value ({error}); write it as a number or text."
+            f"{path}: {name} is not a plain value ({error}); write it as a number or text."
         ) from error
     return None

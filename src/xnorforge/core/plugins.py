@@ -1,12 +1,12 @@
-"""Plug-ins are found by file name: there is no registry to keep in step.
+"""Plug-ins are found by file name; there is no registry to maintain.
 
 A method is `sw/methods/<name>.py`, an operator the folder `hw/ops/<name>/` with `op.py`, a board the folder
 `hw/boards/<name>/` with `board.toml`; names with a leading underscore and `base` are not plug-ins.
 
-The same layout is looked for outside the package: below each folder of the variable XNORFORGE_PLUGINS
-(several with `:` between) and below each package that states an entry point of the group
-`xnorforge.plugins`, as `mine = "my_package"`. So `<folder>/hw/ops/<name>/op.py` is an operator like any of
-ours: its folder joins the search path of the package `xnorforge.hw.ops`, and its module is called
+The same layout is searched outside the package: in each folder of the variable XNORFORGE_PLUGINS (several are
+separated by `:`) and in each package with an entry point of the group `xnorforge.plugins`, such as
+`mine = "my_package"`. So `<folder>/hw/ops/<name>/op.py` is an operator like any built-in one: its folder
+joins the search path of the package `xnorforge.hw.ops`, and its module is called
 `xnorforge.hw.ops.<name>.op`.
 """
 
@@ -21,7 +21,7 @@ from types import ModuleType
 from xnorforge.core.errors import UserError, unknown
 
 GROUP = "xnorforge.plugins"
-# What can be added by one file or folder, and where it lies.
+# What can be added with one file or folder, and where it belongs.
 KINDS = {
     "task": "sw.tasks",
     "dataset": "sw.datasets",
@@ -32,11 +32,11 @@ KINDS = {
     "backend": "flows.backends",
     "view": "flows.report.views",
 }
-ENDINGS = {"flows.report.views": ".j2"}  # of files; of all other kinds .py
+ENDINGS = {"flows.report.views": ".j2"}  # file suffixes; .py for all other kinds
 
 
 def plural(kind: str) -> str:
-    """A key of `KINDS` for several.
+    """The plural of a key of `KINDS`.
 
     >>> plural("net"), plural("family")
     ('nets', 'families')
@@ -46,24 +46,24 @@ def plural(kind: str) -> str:
 
 @cache
 def roots() -> tuple[Path, ...]:
-    """Folders outside the package that hold plug-ins, those of XNORFORGE_PLUGINS first.
+    """Folders outside the package that hold plug-ins, XNORFORGE_PLUGINS first.
 
     Raises:
         UserError: a folder of XNORFORGE_PLUGINS or the package of an entry point does not exist.
     """
     found = []
     for given in filter(None, os.environ.get("XNORFORGE_PLUGINS", "").split(os.pathsep)):
-        if not os.path.isdir(given):  # of pathlib, a name that is too long is an error
+        if not os.path.isdir(given):  # pathlib raises an error for names that are too long
             raise UserError(
-                f"XNORFORGE_PLUGINS: '{given}' is no folder; "
-                "give folders laid out like the package (hw/ops/<name>/)."
+                f"XNORFORGE_PLUGINS: '{given}' is not a folder; "
+                "give folders with the package's layout (hw/ops/<name>/)."
             )
         found.append(Path(given).absolute())
     for entry in entry_points(group=GROUP):
         spec = find_spec(entry.value)
         if spec is None or not spec.submodule_search_locations:
             raise UserError(
-                f"entry point {entry.name} of {GROUP}: there is no package '{entry.value}'; install it again."
+                f"entry point {entry.name} of {GROUP}: package '{entry.value}' does not exist; reinstall it."
             )
         found += map(Path, spec.submodule_search_locations)
     return tuple(found)
@@ -71,7 +71,7 @@ def roots() -> tuple[Path, ...]:
 
 @cache
 def folders(kind: str) -> tuple[Path, ...]:
-    """Where the plug-ins of a kind lie, for example `folders("hw.ops")`: the package's own folder first."""
+    """The folders of a kind's plug-ins, for example `folders("hw.ops")`; the package's own folder first."""
     package = import_module(f"xnorforge.{kind}")
     outside = [root.joinpath(*kind.split(".")) for root in roots()]
     for folder in filter(Path.is_dir, outside):
@@ -85,7 +85,7 @@ def places(kind: str) -> dict[str, Path]:
     """File or folder of every plug-in of a kind by name, sorted.
 
     Raises:
-        UserError: two plug-ins have one name.
+        UserError: two plug-ins have the same name.
     """
     found: dict[str, Path] = {}
     ending = ENDINGS.get(kind, ".py")
@@ -94,7 +94,7 @@ def places(kind: str) -> dict[str, Path]:
         if stem.startswith(("_", ".")) or stem == "base" or (entry.is_file() and entry.suffix != ending):
             continue
         if stem in found:
-            raise UserError(f"{kind}: {found[stem]} and {entry} have one name; rename one of them.")
+            raise UserError(f"{kind}: {found[stem]} and {entry} have the same name; rename one of them.")
         found[stem] = entry
     return dict(sorted(found.items()))
 
@@ -108,7 +108,7 @@ def place(kind: str, name: str) -> Path:
     """File or folder of one plug-in.
 
     Raises:
-        UserError: no such plug-in; the text names those that exist and the nearest.
+        UserError: no such plug-in; the text lists the existing ones and the nearest match.
     """
     if name not in places(kind):
         raise unknown(kind, name, names(kind))
@@ -117,14 +117,14 @@ def place(kind: str, name: str) -> Path:
 
 @cache
 def load(kind: str, name: str, part: str = "") -> ModuleType:
-    """The module of one plug-in: `load("sw.methods", "ste")`; of a folder one file:
+    """The module of one plug-in: `load("sw.methods", "ste")`; for a folder, one of its files:
     `load("hw.ops", "join", "bits")`.
 
-    An operator's is its `op.py` where no part is named.
+    For an operator, the default file is `op.py`.
 
     Raises:
-        UserError: no such plug-in (the text names those that exist and the nearest), or running the file of
-            one from outside the package fails.
+        UserError: no such plug-in (the text lists the existing ones and the nearest match), or a file outside
+            the package fails when it is executed.
     """
     at = place(kind, name)
     part = part or ("op" if kind == "hw.ops" else "")
@@ -134,7 +134,7 @@ def load(kind: str, name: str, part: str = "") -> ModuleType:
         if isinstance(error, UserError) or at.parent == folders(kind)[0]:
             raise
         raise UserError(
-            f"{at}: loading it ends in {type(error).__name__} ({error}); mend it, or take it out of the "
+            f"{at}: loading it raised {type(error).__name__} ({error}); correct it, or remove it from the "
             "folders of XNORFORGE_PLUGINS."
         ) from error
 

@@ -11,19 +11,23 @@ from contextlib import contextmanager
 SILENCE = 5.0  # seconds between two lines
 STEPS = "XNORFORGE_STEPS"  # set by a build for its stages: `now_at` writes lines
 STEP = " …"  # ends such a line
-LEVELS = ("quiet", "usual", "verbose")
-_loudness = "usual"
+LOG = "XNORFORGE_LOG"  # one of LEVELS, instead of the usual one
+LEVELS = ("quiet", "plain", "usual", "verbose")
+_loudness = os.environ.get(LOG) if os.environ.get(LOG) in LEVELS else "usual"
 
 
 def set_loudness(loudness: str) -> None:
-    """How much this process says on standard error: of LEVELS, quiet is nothing but what went wrong."""
+    """Set how much this process prints on standard error: one of LEVELS. Quiet is only what went wrong; plain
+    leaves out bars, counts, and lines that only say that a stage is still running.
+    """
     global _loudness
     assert loudness in LEVELS
     _loudness = loudness
 
 
 def loudness() -> str:
-    """How much it says."""
+    """How much it prints, one of LEVELS."""
+    assert _loudness is not None
     return _loudness
 
 
@@ -60,7 +64,7 @@ def progress(what: str, total: int, unit: str):
         what: the step, "sim: RTL at full rate".
         unit: what is counted, "images".
     """
-    if not speaks():
+    if not speaks() or _loudness == "plain":
         yield lambda *_: None
         return
     if sys.stderr.isatty() and not os.environ.get("XNORFORGE_LINES"):

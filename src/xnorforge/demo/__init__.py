@@ -1,1 +1,1 @@
-"""What an accelerator finds in a user's own pictures and videos."""
+"""Demonstration: the results of an accelerator, drawn into a user's own pictures and videos."""

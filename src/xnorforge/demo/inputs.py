@@ -1,8 +1,8 @@
-"""The pictures and videos a user gives: each is looked at before anything is built, and read one by one.
+"""The pictures and videos that a user gives: each is checked before anything is built, and read one by one.
 
 IMAGE=   a picture, or a folder of pictures of any sizes
-VIDEO=   a video, a folder of frames in the order of their names, or a sequence in a layout of docs/tasks.md
-BOX=     x,y,w,h in the first frame, where an object is followed; a sequence brings its own
+VIDEO=   a video, a folder of frames sorted by name, or a sequence in a layout of docs/guide/tasks.md
+BOX=     x,y,w,h in the first frame, for tasks that follow an object; an annotated sequence has its own
 """
 
 import os
@@ -28,26 +28,26 @@ SUFFIXES = (
     ".ico", ".jp2", ".pcx", ".qoi", ".sgi", ".tga",
 )  # fmt: skip
 RATE = 25.0  # frames per second of a folder of frames
-RATES = (0.01, 1000.0)  # frames per second that a video may say to have
-MOST_PIXELS = 1 << 25  # of a video's frame, of which some are held at once; 7,680 x 4,320 are fewer
-MOST_FRAMES = 1_000_000  # that are counted ahead
-TEXTS = {"hls", "dash", "concat", "tty"}  # that FFmpeg takes for a video, or for a list of some
+RATES = (0.01, 1000.0)  # frames per second that a video may state
+MOST_PIXELS = 1 << 25  # of a video's frame, several of which are in memory at once; 7,680 x 4,320 is allowed
+MOST_FRAMES = 1_000_000  # counted in advance
+TEXTS = {"hls", "dash", "concat", "tty"}  # text formats that FFmpeg reads as videos or lists of videos
 LOST = (
     0.1,
     0.5,
-)  # seconds that the pictures may be shorter than their stream says, and than the file with its sound
+)  # seconds by which the pictures may be shorter than their stream states, and than the file with its sound
 
 
 @dataclass(frozen=True)
 class InputFrames:
-    """Pictures, or the frames of a video, that a demo draws on.
+    """Pictures, or the frames of a video, as input of a demonstration.
 
     Attributes:
         name: of the file or folder, without its suffix.
-        names: of the pictures; of a video's frames as many as it says to have.
+        names: of the pictures; for a video, one per frame that its header states.
         frames: reads them from the start, uint8 (H, W, 3) RGB, upright.
-        rate: frames per second; None where they are single pictures.
-        box: float (4,), x0, y0, x1, y1 in the first frame, where one was given or found.
+        rate: frames per second; None for single pictures.
+        box: float (4,), x0, y0, x1, y1 in the first frame, if one was given or found.
     """
 
     name: str
@@ -58,50 +58,50 @@ class InputFrames:
 
 
 def network_of(exported: dict) -> str | None:
-    """The network that a record export.json is about; None where that came from a file."""
+    """The network of a record export.json; None if it was imported from a file."""
     return None if exported["method"] == "imported" else exported["net"]
 
 
 def demo_request(
     net: str | None, image: str | None, video: str | None, box: str | None
 ) -> tuple[Task, InputFrames]:
-    """The task of a network, and the pictures asked for.
+    """The task of a network, and the requested pictures.
 
     Raises:
-        UserError: the network is no task's (None), or see `given`.
+        UserError: the network belongs to no task (None), or see `given`.
     """
     if not net:
         raise UserError(
-            "demo: a file given as MODEL has no task that says what its scores mean, so there is nothing to "
-            f"draw; choose TASK= among {', '.join(plugins.names('sw.tasks'))}."
+            "demo: an imported network has no task that defines the meaning of its scores, so nothing can be "
+            f"drawn; choose TASK= among {', '.join(plugins.names('sw.tasks'))}."
         )
     task = task_of(net)
     return task, given(image, video, box, net.partition("-")[0], task.follows)
 
 
 def given(image: str | None, video: str | None, box: str | None, task: str, follows: bool) -> InputFrames:
-    """What IMAGE, VIDEO and BOX ask for.
+    """The input that IMAGE, VIDEO and BOX select.
 
     Args:
-        task: its name, for sentences.
+        task: its name, for messages.
         follows: it follows an object from a box in the first frame.
 
     Raises:
-        UserError: both or neither of the first two; nothing is there, or the first picture cannot be read; no
-            box, a box that is none, or one out of the first frame.
+        UserError: both or neither of the first two are given; the path does not exist, or the first picture
+            cannot be read; the box is missing, malformed or outside the first frame.
     """
     if bool(image) == bool(video):
-        why = "IMAGE and VIDEO are both given" if image else "there is nothing to look at"
+        why = "IMAGE and VIDEO are both given" if image else "no input is given"
         raise UserError(
-            f"demo: {why}; give IMAGE=, a picture or a folder of them, or VIDEO=, a video or a folder of "
-            "frames."
+            f"demo: {why}; give either IMAGE=, a picture or a folder of pictures, or VIDEO=, a video or a "
+            "folder of frames."
         )
     if box and not follows:
-        raise UserError(f"BOX: TASK={task} finds its objects by itself and starts from no box; leave it out.")
+        raise UserError(f"BOX: TASK={task} finds its objects itself and takes no box; leave BOX out.")
     if image and follows:
-        raise UserError(f"IMAGE: TASK={task} follows an object from frame to frame; give them as VIDEO=.")
+        raise UserError(f"IMAGE: TASK={task} follows an object from frame to frame; use VIDEO= instead.")
     path = Path(image or video or "")
-    if not os.path.exists(path):  # of pathlib, a name that is too long is an error
+    if not os.path.exists(path):  # pathlib raises an error for names that are too long
         raise UserError(
             f"{'IMAGE' if image else 'VIDEO'}: '{path}' does not exist; give the path of a file or a folder."
         )
@@ -109,8 +109,8 @@ def given(image: str | None, video: str | None, box: str | None, task: str, foll
         extras.require("av", "a video")
     if follows and not box and not tracking.annotation(path):
         raise UserError(
-            f"BOX: not given, and {path} has no boxes in a layout that docs/tasks.md names; say where the "
-            "object is in the first frame, as BOX=x,y,w,h in pixels."
+            f"BOX: not given, and {path} has no boxes in a layout of docs/guide/tasks.md; give the position "
+            "of the object in the first frame, as BOX=x,y,w,h in pixels."
         )
     found = (
         _pictures(path) if image else _sequence(path, follows and not box) if path.is_dir() else _video(path)
@@ -129,7 +129,7 @@ def _pictures(path: Path) -> InputFrames:
 
 
 def _sequence(folder: Path, needs_box: bool) -> InputFrames:
-    """A folder of frames; where a box is needed, with that of the annotation."""
+    """A folder of frames; if a box is needed, with the box of the annotation."""
     name = folder.resolve().name
     if needs_box:
         clip = tracking.clip(folder)
@@ -155,24 +155,24 @@ def _sequence(folder: Path, needs_box: bool) -> InputFrames:
 
 
 def _files(folder: Path) -> list[Path]:
-    """The pictures of a folder; numbers in their names count as numbers."""
+    """The pictures of a folder, sorted by name with numbers in numeric order."""
     return tracking.in_order(path for path in folder.glob("[!.]*") if path.suffix.lower() in SUFFIXES)
 
 
 def _empty(folder: Path) -> UserError:
-    return UserError(f"{folder}: holds no picture ({', '.join(SUFFIXES)}); give a folder of some, or a file.")
+    return UserError(f"{folder}: contains no pictures ({', '.join(SUFFIXES)}); give a folder with some.")
 
 
 def _video(path: Path) -> InputFrames:
     if not path.is_file():
-        raise UserError(f"{path}: is no regular file; give a video.")
+        raise UserError(f"{path}: is not a regular file; give a video.")
     import av
 
     with _opened(path) as container:
         rate = float(container.streams.video[0].average_rate or RATE)
         if not RATES[0] <= rate <= RATES[1]:
             raise UserError(
-                f"{path}: says to have {rate:g} frames per second; give a video with {RATES[0]:g} to "
+                f"{path}: states a rate of {rate:g} frames per second; give a video with {RATES[0]:g} to "
                 f"{RATES[1]:,.0f}, or its frames as a folder."
             )
         count = min(round(rate * (container.duration or 0) / av.time_base), MOST_FRAMES)
@@ -183,22 +183,24 @@ def _opened(path: Path):
     import av
 
     try:
-        container = av.open(f"file:{path}")  # of "a:b.mp4" alone, "a" would be a protocol
+        container = av.open(f"file:{path}")  # in "a:b.mp4" without it, "a" would be a protocol
     except (av.FFmpegError, OSError) as error:
         raise UserError(
-            f"{path}: no readable video ({_why(error)}); fetch the file again, or give its frames as a "
+            f"{path}: not a readable video ({_why(error)}); fetch the file again, or give its frames as a "
             "folder."
         ) from error
     if not container.streams.video:
         container.close()
-        raise UserError(f"{path}: holds no pictures; give a video.")
+        raise UserError(f"{path}: contains no video stream; give a video.")
     if TEXTS.intersection(container.format.name.split(",")):
         container.close()
-        raise UserError(f"{path}: is a text ({container.format.name}), no video; give the video itself.")
+        raise UserError(
+            f"{path}: is a text file ({container.format.name}), not a video; give the video itself."
+        )
     shown = container.streams.video[0].codec_context
     if shown is None:
         container.close()
-        raise UserError(f"{path}: its codec is none that FFmpeg reads; give its frames as a folder.")
+        raise UserError(f"{path}: FFmpeg cannot read its codec; give its frames as a folder.")
     _small_enough(path, shown.width, shown.height)
     return container
 
@@ -206,16 +208,16 @@ def _opened(path: Path):
 def _small_enough(path: Path, width: int, height: int) -> None:
     if width * height > MOST_PIXELS:
         raise UserError(
-            f"{path}: has frames of {width} x {height} pixels, and {MOST_PIXELS:,} are the most; make it "
-            "smaller."
+            f"{path}: has frames of {width} x {height} pixels, but at most {MOST_PIXELS:,} pixels are "
+            "allowed; scale it down."
         )
 
 
 def _decoded(path: Path) -> Iterator[np.ndarray]:
-    """The frames of a video, each turned as its file says.
+    """The frames of a video, each rotated as its file states.
 
     Raises:
-        UserError: it cannot be read to its end, or ends before the time that it says.
+        UserError: it cannot be read to its end, or is shorter than it states.
     """
     import av
 
@@ -234,11 +236,11 @@ def _decoded(path: Path) -> Iterator[np.ndarray]:
                 yield np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
         except (av.FFmpegError, OSError) as error:
             raise UserError(
-                f"{path}: cannot be read behind frame {count} ({_why(error)}); fetch the file again or cut "
+                f"{path}: cannot be read after frame {count} ({_why(error)}); fetch the file again or cut "
                 "it there."
             ) from error
         if not count:
-            raise UserError(f"{path}: holds no frame; give a video with some.")
+            raise UserError(f"{path}: contains no frames; give a video with at least one.")
         said, lost = (
             (stream.duration * stream.time_base, LOST[0])
             if stream.duration
@@ -246,7 +248,7 @@ def _decoded(path: Path) -> Iterator[np.ndarray]:
         )
         if start is not None and end - start < said - lost:
             raise UserError(
-                f"{path}: ends after {end - start:.1f} s, frame {count}, and says that it has "
+                f"{path}: ends after {end - start:.1f} s, frame {count}, but states a length of "
                 f"{float(said):.1f} s; fetch the file again or cut it there."
             )
 
@@ -267,9 +269,9 @@ def _inside(text: str, size: tuple[int, int]) -> np.ndarray:
             "frame, in pixels."
         ) from None
     if min(wide, tall) <= 0 or min(x, y) < 0 or x + wide > size[0] or y + tall > size[1]:
-        why = "has no area" if min(wide, tall) <= 0 else "does not lie in it"
+        why = "has no area" if min(wide, tall) <= 0 else "is not inside it"
         raise UserError(
-            f"BOX: the first frame has {size[0]} x {size[1]} pixels, and x {x:g} to {x + wide:g}, y {y:g} "
-            f"to {y + tall:g} {why}; give x,y,w,h in its pixels."
+            f"BOX: the first frame has {size[0]} x {size[1]} pixels, and the box x {x:g} to {x + wide:g}, "
+            f"y {y:g} to {y + tall:g} {why}; give x,y,w,h in pixels of the frame."
         )
     return np.array([x, y, x + wide, y + tall])

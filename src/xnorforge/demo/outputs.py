@@ -1,4 +1,4 @@
-"""Drawings as files: a PNG for each picture; for a video an MP4 and, if asked for, a small GIF."""
+"""Drawings as files: a PNG for each picture; for a video an MP4 and, if requested, a small GIF."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-SIDE, FRAMES = 360, 80  # of a GIF, which packs badly: longer side in pixels, and most frames
+SIDE, FRAMES = 360, 80  # of a GIF, which compresses badly: longer side in pixels, and most frames
 
 
 @contextmanager
 def album(folder: Path, names: list[str]) -> Iterator:
-    """Yields `put(name, drawing)`, which writes a PNG and returns its name as `drawn`: that of the picture,
-    with its suffix only where another has the same without."""
+    """Yields `put(name, drawing)`, which writes a PNG named like the picture and returns its name as `drawn`.
+    The picture's suffix is kept only if the names would otherwise collide."""
     stems = Counter(Path(name).stem for name in names)
 
     def put(name: str, drawing: np.ndarray) -> dict:
@@ -29,10 +29,10 @@ def album(folder: Path, names: list[str]) -> Iterator:
 
 @contextmanager
 def film(path: Path, rate: float, gif: bool) -> Iterator:
-    """Yields `put(name, drawing)` for the frames of `path`, an MP4 (H.264); with `gif`, of a GIF beside it
-    too.
+    """Yields `put(name, drawing)` for the frames of `path`, an MP4 (H.264); with `gif`, also writes a GIF
+    next to it.
 
-    All frames get the size of the first, less one where that is odd.
+    All frames get the size of the first, less one if that is odd.
     """
     import av
 
@@ -54,7 +54,7 @@ def film(path: Path, rate: float, gif: bool) -> Iterator:
             if gif and count % step == 0:
                 small = Image.fromarray(whole)
                 small.thumbnail((SIDE, SIDE))
-                few.append(small.quantize(128, Image.Quantize.FASTOCTREE))  # the others take a second each
+                few.append(small.quantize(128, Image.Quantize.FASTOCTREE))  # other methods take a second each
                 if len(few) > FRAMES:
                     few, step = few[::2], 2 * step
             count += 1

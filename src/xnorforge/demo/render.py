@@ -1,9 +1,9 @@
-"""What an accelerator finds in a user's own pictures, drawn into them.
+"""The results of an accelerator, drawn into a user's own pictures.
 
     folded.onnx, pictures  ->  <name>.png for each picture, or <name>.mp4 for a video, and demo.json
 
 The network runs in the bit simulator, whose integers are those of the RTL; the host's decoders of sw/decode
-make boxes, classes and tracks of them; the task says how these are drawn.
+turn them into boxes, classes and tracks; the task defines how these are drawn.
 """
 
 from contextlib import suppress
@@ -26,16 +26,16 @@ CHECKED = 2  # calls of the network, or a frame to learn and a call, that are co
 
 
 def demo(acc: Path, task: Task, given: InputFrames, out: Path, gif: bool = False) -> dict:
-    """Draw what the accelerator in `acc` finds into `out`, and write `demo.json` there; all of it appears at
+    """Draw the results of the accelerator in `acc` into `out`, and write `demo.json` there, all of it at
     once.
 
     Args:
-        task, given: as `inputs.demo_request` gives them.
-        out: a new folder, or what an earlier demonstration left, which goes.
-        gif: of a video, a small GIF too.
+        task, given: from `inputs.demo_request`.
+        out: a new folder, or the output of an earlier demonstration, which is replaced.
+        gif: for a video, also write a small GIF.
 
     Raises:
-        UserError: a picture cannot be read, or `out` holds other files.
+        UserError: a picture cannot be read, or `out` contains other files.
     """
     _ours(out)
     exported = artifacts.read_json(acc.parent / "export.json")
@@ -64,7 +64,7 @@ def demo(acc: Path, task: Task, given: InputFrames, out: Path, gif: bool = False
 
 
 def _drawn(shown, given: InputFrames, folder: Path, gif: bool) -> list[dict]:
-    """Write the drawings; what they show, in numbers, a row each."""
+    """Write the drawings; returns what they show, as numbers, one row each."""
     files = (
         outputs.album(folder, given.names)
         if given.rate is None
@@ -80,8 +80,8 @@ def _drawn(shown, given: InputFrames, folder: Path, gif: bool) -> list[dict]:
 
 
 def _walked(machine: Machine) -> dict:
-    """The check that the first answers are those of every operator's own `execute_node`, a template learnt
-    there too.
+    """The check that the first results are those of every operator's own `execute_node`, including a learnt
+    template.
     """
     reference, found, wanted = Reference(machine.simulator.ops), [], []
     for frames, answers in machine.kept:
@@ -97,17 +97,17 @@ def _walked(machine: Machine) -> dict:
 
 
 def _ours(out: Path) -> None:
-    """See that a folder holds nothing but what `demo` wrote.
+    """Check that a folder contains only files that `demo` wrote.
 
     Raises:
-        UserError: it does.
+        UserError: it contains others.
     """
     there, written = {path.name for path in out.iterdir()} if out.is_dir() else set(), set()
     if RECORD in there:
-        with suppress(ValueError, KeyError, TypeError):  # a record of somebody else's
+        with suppress(ValueError, KeyError, TypeError):  # a record from elsewhere
             written = {RECORD, *artifacts.read_json(out / RECORD)["files"]}
     if there - written:
         raise UserError(
-            f"{out}: holds other files ({min(there - written)}), and the folder of a demonstration is "
-            "replaced whole; name another."
+            f"{out}: contains other files ({min(there - written)}), but a demonstration replaces its whole "
+            "folder; choose another one."
         )

@@ -1,1 +1,1 @@
-"""What was built before: a line per build, two builds side by side, all of them on one page."""
+"""Earlier builds: one line per build, two builds compared, all builds on one page."""

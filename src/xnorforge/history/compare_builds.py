@@ -1,4 +1,4 @@
-"""Two builds side by side: what changed per figure and per operator, and whether the rules are kept."""
+"""Comparison of two builds: what changed per figure and per operator, and whether the rules are kept."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ class Build:
     """The figures of one build.
 
     Attributes:
-        name: how it was given.
+        name: as the user gave it.
         like: network, method, board and back end, as in a line of the history.
-        figures: of the whole, as in metrics.json.
+        figures: of the whole design, as in metrics.json.
         operators: {operator: {"lut": …}}.
         report: the beginning of its report's SHA-256.
     """
@@ -35,14 +35,14 @@ class Build:
     report: str
 
     def flat(self) -> dict[str, float]:
-        """All figures by name, an operator's as `conv1.lut`."""
+        """All figures by name; an operator's have names such as `conv1.lut`."""
         own = {f"{name}.{key}": value for name, row in self.operators.items() for key, value in row.items()}
         return self.figures | own
 
 
 def load_build(given: str, beside: Build | None = None) -> Build:
-    """A build by its folder, by its report.json, or by the word `last`: of the history the build of the same
-    network, method, board and back end before `beside`.
+    """A build by its folder, by its report.json, or by the word `last`: the last build before `beside` in the
+    history with the same network, method, board and back end.
 
     Raises:
         UserError: there is no report, or no such build.
@@ -56,8 +56,8 @@ def load_build(given: str, beside: Build | None = None) -> Build:
         figures = _figures(report)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
-            f"diff: '{given}' has no report that can be read; give the folder of a build, as "
-            f"out/mnist-cnn/rtl-pynq-z2, its report.json, or the word {LAST} in place of the first."
+            f"diff: '{given}' has no readable report; give the folder of a build, such as "
+            f"out/mnist-cnn/rtl-pynq-z2, its report.json, or the word {LAST} instead of the first build."
         ) from error
     operators = {
         row["name"]: {key: row[key] for key in OF_OPERATOR}
@@ -83,7 +83,7 @@ def _last(beside: Build) -> Build:
     if not earlier:
         raise UserError(
             f"diff: {entries.FILE} has no earlier build of {beside.like['network']} for "
-            f"{beside.like['board']}; give the folder of a build in place of {LAST}."
+            f"{beside.like['board']}; give the folder of a build instead of {LAST}."
         )
     line = earlier[-1]
     return Build(f"{LAST} ({line['when']})", beside.like, line["figures"], line["operators"], line["report"])
@@ -91,7 +91,7 @@ def _last(beside: Build) -> Build:
 
 @dataclass(frozen=True)
 class Difference:
-    """Two builds, the rules, and those that are broken."""
+    """Two builds, the rules, and the broken rules."""
 
     before: Build
     now: Build
@@ -99,10 +99,10 @@ class Difference:
     broken: list[Broken]
 
     def rows(self) -> list[tuple[str, float | None, float | None]]:
-        """(figure, before, now) of all that changed, those of the whole first; a share changes with its
-        figure, and is left out.
+        """(figure, before, now) of everything that changed, the whole design first; a share changes with its
+        figure and is left out.
 
-        Of operators only what both builds know is compared, where one of them is a line of the history.
+        If one build is a line of the history, only operator figures that both builds have are compared.
         """
         before, now = self.before.flat(), self.now.flat()
         names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
@@ -118,13 +118,13 @@ class Difference:
 
 
 def compared_builds(before: Build, now: Build, rules: list[Rule] | None) -> Difference:
-    """Hold `now` against `before`.
+    """Compare `now` with `before`.
 
     Args:
-        rules: None: those that are shipped, as far as they are about figures that these builds have.
+        rules: None: the built-in rules, restricted to figures that these builds have.
 
     Raises:
-        UserError: a rule is about no figure of either build.
+        UserError: a rule refers to a figure that neither build has.
     """
     old, new = before.flat(), now.flat()
     names = {*old, *new}
@@ -143,7 +143,7 @@ def _about_any(rule: Rule, names: set[str]) -> bool:
 
 
 def sparkline(values: list[float]) -> str:
-    """One bar per value from the least to the largest, all low where they are equal.
+    """One bar per value from the least to the largest, all low if they are equal.
 
     >>> sparkline([1, 2, 3])
     '▁▅█'
@@ -166,7 +166,7 @@ def trends(build: Build) -> list[str]:
 
 
 def diff_text(found: Difference) -> str:
-    """What changed, for a terminal."""
+    """The changes, for a terminal."""
     rows = [_cells(*row) for row in found.rows()]
     head = [("figure", "before", "now", "change")]
     widths = [max(len(row[i]) for row in head + rows) for i in range(4)]
@@ -186,7 +186,7 @@ def diff_text(found: Difference) -> str:
 
 
 def diff_markdown(found: Difference) -> str:
-    """What changed, for a pull request."""
+    """The changes, for a pull request."""
     rows = [_cells(*row) for row in found.rows()]
     listed = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     table = (
@@ -202,7 +202,7 @@ def diff_markdown(found: Difference) -> str:
 
 
 def diff_object(found: Difference) -> dict[str, Any]:
-    """What changed, for a program."""
+    """The changes, for a program."""
     return {
         "schema": "xnorforge-diff-1",
         "verdict": "FAIL" if found.broken else "PASS",

@@ -1,4 +1,4 @@
-"""`out/history.jsonl`: one line of JSON per build that ended with a report, oldest first.
+"""`out/history.jsonl`: one line of JSON per build that produced a report, oldest first.
 
     {"schema": "xnorforge-history-1", "when": "2026-03-01T12:00:00+00:00", "commit": "294d22e",
      "command": "make build NET=mnist-cnn …", "folder": "mnist-cnn/rtl-pynq-z2", "report": "9f86d081884c7d65",
@@ -8,7 +8,7 @@
      "operators": {"conv0": {"lut": 329}, …}}
 
 `folder` is relative to out/, null for a build elsewhere; `report` is the beginning of report.json's SHA-256.
-No line holds a path of the machine: of an absolute one in `command` the last part is kept.
+Lines contain no paths of the machine: an absolute path in `command` is cut to its last part.
 """
 
 import fcntl
@@ -28,7 +28,7 @@ SAME = ("network", "method", "board", "backend")  # lines that agree in these ar
 
 
 def build_line(acc: Path, when: datetime, out: Path = OUT) -> dict[str, Any]:
-    """The line of the build whose report lies in `acc`; what its report does not have is null or empty.
+    """The line of the build whose report is in `acc`; figures that its report lacks are null or empty.
 
     Args:
         when: the end of the build, with its time zone.
@@ -68,8 +68,8 @@ def build_identity(report: dict, acc: Path) -> dict[str, str | None]:
 
 
 def main_accuracy(report: dict) -> dict[str, Any] | None:
-    """The main figure, 0 to 1, that the accelerator's integers reach on the golden images, by the bit
-    simulator; without one the trained network's; None where the labels are not known.
+    """The main figure, 0 to 1, of the accelerator's integers on the golden images, by the bit simulator;
+    if that is missing, the trained network's; None if the labels are not known.
     """
     rows = {row["stage"]: row for row in reversed(report.get("accuracy", []))}
     for stage in ("bit simulator", "exported", "trained"):
@@ -95,9 +95,9 @@ def without_paths(command: str) -> str:
 
 
 def append_line(line: dict[str, Any], path: Path = FILE) -> None:
-    """Add a line at the end; several processes may do so at once, and none of their lines is torn.
+    """Append a line; several processes may do so at once without corrupting each other's lines.
 
-    The rest of a line that a full disk cut is left alone, and this one begins behind it.
+    A partial line left by a full disk is kept, and this line starts after it.
 
     Raises:
         OSError: the file cannot be written.
@@ -113,7 +113,7 @@ def append_line(line: dict[str, Any], path: Path = FILE) -> None:
 
 
 def read_lines(path: Path = FILE) -> list[dict[str, Any]]:
-    """All lines, oldest first; one that is no line of ours, as the rest of a torn one, is left out."""
+    """All valid lines, oldest first; invalid ones, such as the rest of a partial line, are skipped."""
     found = []
     for text in path.read_text(errors="replace").splitlines() if path.exists() else ():
         try:

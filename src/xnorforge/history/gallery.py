@@ -1,11 +1,13 @@
-"""One page over all builds below a folder: accuracy over LUT, frames/s over LUT, a table; every dot a link.
+"""One page for all builds in a folder: accuracy over LUT, frames/s over LUT, and a table; every point links
+to a report.
 
-The page is one file that fetches nothing and can be read without script; script only filters.
+The page is one file that fetches nothing and can be read without scripts, which only filter.
 """
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,21 +17,14 @@ import jinja2
 
 from xnorforge.core.artifacts import read_json, whole
 from xnorforge.core.errors import UserError, one_line
-from xnorforge.history.axes import Axis, linear_axis, log_axis
 from xnorforge.history.entries import build_identity, main_accuracy
+from xnorforge.plot import svg
+from xnorforge.plot.chart import Chart, Point, inline, per_cent, swatch
 
 KEYS = ("task", "network", "method", "board", "backend")
-# By method: colours that a colour vision deficiency leaves apart (Okabe and Ito 2008); by board: shapes.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d46", "#777777")
-SHAPES = (
-    "M-5,0a5,5 0 1,0 10,0a5,5 0 1,0 -10,0z",
-    "M-4.5,-4.5h9v9h-9z",
-    "M0,-6l5.5,9.5h-11z",
-    "M0,-6.5l5,6.5l-5,6.5l-5,-6.5z",
-    "M-5.5,-4h11l-5.5,9.5z",
-    "M-2,-6h4v4h4v4h-4v4h-4v-4h-4v-4h4z",
-)
-WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM = 460, 280, 64, 32, 44  # of a chart, in pixels of its own
+COLOURS = tuple(f"s{place}" for place in range(8))  # by method; by board: shapes
+SHAPES = ("circle", "square", "up", "diamond", "down", "plus")
+WIDTH, HEIGHT, RADIUS = 460, 280, 5  # of a chart, and of its markers, in pixels
 
 
 @dataclass(frozen=True)
@@ -55,7 +50,7 @@ class Card:
 
 
 def cards_below(out: Path) -> tuple[list[Card], list[str]]:
-    """The builds below a folder, by task, network, method and board; and the reports that cannot be read."""
+    """The builds in a folder, by task, network, method and board; and the reports that cannot be read."""
     found, damaged = [], []
     for path in sorted(out.rglob("report.json")):
         if any(part.startswith(".") for part in path.relative_to(out).parts):
@@ -86,99 +81,105 @@ def _card(path: Path, out: Path) -> Card:
     )
 
 
-def _chart(
-    title: str, about: str, dots: list[tuple[float, float, Card]], y_axis: Axis, y_text: Callable
-) -> dict:
-    """What the template draws: x is LUT, by powers of ten."""
-    x_axis = log_axis([x for x, _, _ in dots])
-    inner, high = WIDTH - LEFT - RIGHT, HEIGHT - BOTTOM - 14
+def panels(cards: list[Card], css: dict[str, str], shapes: dict[str, str]) -> list[dict[str, Any]]:
+    """Two charts per task and figure of accuracy; builds without LUT or accuracy are only in the table.
 
-    def x_of(value: float) -> float:
-        return round(LEFT + inner * x_axis.at(value), 1)
-
-    def y_of(value: float) -> float:
-        return round(14 + high * (1 - y_axis.at(value)), 1)
-
-    return {
-        "title": title,
-        "about": about,
-        "dots": [{"x": x_of(x), "y": y_of(y), "card": card} for x, y, card in dots],
-        "x_ticks": [(x_of(tick), f"{tick:,g}") for tick in x_axis.ticks],
-        "y_ticks": [(y_of(tick), y_text(tick)) for tick in y_axis.ticks],
-    }
-
-
-def panels(cards: list[Card]) -> list[dict[str, Any]]:
-    """Per task and figure of accuracy two charts; builds without LUT or accuracy are in the table alone."""
+    Args:
+        css, shapes: the colour of each method, the shape of each board.
+    """
     kinds: dict[tuple[str, str], list[Card]] = {}
     for card in cards:
         if card.accuracy and card.lut and card.fps:
             kind = card.like["task"] or card.like["network"] or "", card.accuracy["name"]
             kinds.setdefault(kind, []).append(card)
+
+    def chart(own: list[Card], title: str, value: Callable[[Card], float], **more) -> Chart:
+        points = [
+            Point(
+                float(card.lut or 0),
+                value(card),
+                css[card.like["method"] or ""],
+                shapes[card.like["board"] or ""],
+                RADIUS,
+                hint=_hint(card),
+                link=card.link,
+                data=f'data-of="{escape(values(card))}"',
+            )
+            for card in own
+        ]
+        return Chart(
+            y_title=title, x_title="LUT", x_kind="log", width=WIDTH, height=HEIGHT, points=points, **more
+        )
+
     found = []
     for (task, figure), own in sorted(kinds.items()):
-        better = [(float(card.lut or 0), card.accuracy["value"], card) for card in own if card.accuracy]
-        faster = [(float(card.lut or 0), float(card.fps or 0), card) for card in own]
-        percent = _chart(
-            f"{figure} over LUT",
-            f"{figure} of {task} over LUT",
-            better,
-            linear_axis([y for _, y, _ in better]),
-            lambda tick: f"{100 * tick:g} %",
-        )
-        speed = _chart(
-            "frames/s over LUT",
-            f"frames/s of {task} over LUT",
-            faster,
-            log_axis([y for _, y, _ in faster]),
-            lambda tick: f"{tick:,g}",
-        )
-        found.append({"task": task, "charts": [percent, speed]})
+        better = chart(own, figure, lambda card: (card.accuracy or {})["value"], y_text=per_cent)
+        faster = chart(own, "frames/s", lambda card: float(card.fps or 0), y_kind="log")
+        charts = {f"{one.y_title} over LUT": one for one in (better, faster)}
+        found.append({"task": task, "charts": charts})
     return found
+
+
+def values(card: Card) -> str:
+    """What the filters of the page look at."""
+    return json.dumps([card.like[key] or "" for key in KEYS])
+
+
+def number(value: float | None) -> str:
+    """A figure of the table."""
+    return "—" if value is None else f"{value:,.6g}" if value < 1e6 else f"{value:,.0f}"
+
+
+def _hint(card: Card) -> str:
+    accuracy = card.accuracy or {}
+    return (
+        f"{card.name}: {accuracy['name']} {100 * accuracy['value']:.2f} %, {number(card.lut)} LUT, "
+        f"{number(card.fps)} frames/s"
+    )
 
 
 def gallery_page(out: Path) -> str:
     """The page as HTML.
 
     Raises:
-        UserError: there is no build below `out`.
+        UserError: `out` has no build.
     """
     cards, damaged = cards_below(out) if out.is_dir() else ([], [])
     if not cards:
-        raise UserError(f"gallery: no build with a report below {out}; `make build` makes one.")
+        raise UserError(f"gallery: {out} has no build with a report; `make build` makes one.")
     choices = {key: sorted({card.like[key] or "" for card in cards}) for key in KEYS}
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(choices["method"])}
+    css = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(choices["method"])}
     shapes = {name: SHAPES[i % len(SHAPES)] for i, name in enumerate(choices["board"])}
     text = (files(__package__) / "gallery.html.j2").read_text()
     return environment.from_string(text).render(
         cards=cards,
         damaged=damaged,
-        panels=panels(cards),
+        panels=panels(cards, css, shapes),
         choices=choices,
         keys=KEYS,
-        colours=colours,
+        css=css,
         shapes=shapes,
-        width=WIDTH,
-        height=HEIGHT,
-        left=LEFT,
-        right=RIGHT,
-        bottom=BOTTOM,
-        number=lambda value: "—" if value is None else f"{value:,.6g}" if value < 1e6 else f"{value:,.0f}",
-        values=lambda card: json.dumps([card.like[key] or "" for key in KEYS]),
+        style=svg.style(),
+        swatch=swatch,
+        inline=inline,
+        number=number,
+        values=values,
     )
 
 
 def write_gallery(out: Path, path: Path) -> int:
-    """Write the page of the builds below `out`; returns how many they are.
+    """Write the page of the builds in `out`; returns their number.
 
     Raises:
-        UserError: there is none, or `path` lies elsewhere, where the links would lead nowhere.
+        UserError: `out` has no build, or `path` is not in it, so that the links would lead nowhere.
     """
     if path.resolve().parent != out.resolve():
-        raise UserError(f"gallery: the links of the page start at {out}; give a file in that folder.")
+        raise UserError(
+            f"gallery: {path} is outside {out}, and its links would not lead anywhere; give a file in {out}."
+        )
     page = gallery_page(out)
     with whole(path) as aside:
         aside.write_text(page)

@@ -1,14 +1,14 @@
-"""Rules that a build has to keep beside an earlier one: `[{"metric", "compare", "limit"}]` in a JSON file.
+"""Rules for a build in comparison with an earlier one: `[{"metric", "compare", "limit"}]` in a JSON file.
 
-    metric   a name of metrics.json, as synth__lut__used, or <operator>.lut, .ff, .bram36, .dsp, .cycles;
+    metric   a name of metrics.json, such as synth__lut__used, or <operator>.lut, .ff, .bram36, .dsp, .cycles;
              with * and ? for several
     compare  <=, <, >=, > or ==
-    limit    a number, which the new figure is compared with; or a change in quotes, as "+2 %" or "-0.005",
-             which is added to the old figure first
+    limit    a number, with which the new figure is compared; or a change in quotes, such as "+2 %" or
+             "-0.005", which is first added to the old figure
 
-A figure that the old build has and the new one lacks breaks a rule, but for those of an operator: operators
-come and go with the folding, and the network's sums count them all. One that only the new build has is held
-against numbers, and against no change.
+A figure that the old build has and the new one lacks breaks a rule, except figures of an operator: operators
+come and go with the folding, and the network's totals count them all. A figure that only the new build has is
+compared with numbers, but not with changes.
 """
 
 import json
@@ -23,7 +23,7 @@ from xnorforge.core.errors import UserError, unknown
 
 COMPARE = {"<=": operator.le, "<": operator.lt, ">=": operator.ge, ">": operator.gt, "==": operator.eq}
 CHANGE = re.compile(r"([+-])(\d+(?:\.\d+)?)\s*(%?)")
-ROUNDING = 1e-9  # of the old figure: 200 + 2 % is 204, whatever a float makes of it
+ROUNDING = 1e-9  # relative to the old figure: 200 + 2 % is 204, despite float rounding
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Rule:
         return f"{self.compare} {self.limit if isinstance(self.limit, str) else f'{self.limit:g}'}"
 
     def bound(self, before: float | None) -> float | None:
-        """What the new figure is compared with; None for a change of a figure that was not there."""
+        """What the new figure is compared with; None for a change of a figure that did not exist."""
         if not isinstance(self.limit, str):
             return self.limit
         found = CHANGE.fullmatch(self.limit)
@@ -65,7 +65,7 @@ class Rule:
 
 
 def shipped_rules() -> list[Rule]:
-    """The rules that hold where none are given."""
+    """The rules that apply if none are given."""
     return _rules(json.loads((files(__package__) / "rules.json").read_text()), "rules.json")
 
 
@@ -73,7 +73,7 @@ def read_rules(path: Path) -> list[Rule]:
     """The rules of a file.
 
     Raises:
-        UserError: it is no list of rules; the text names the first wrong one.
+        UserError: it is not a list of rules; the text names the first wrong one.
     """
     try:
         found = json.loads(path.read_text())
@@ -82,21 +82,21 @@ def read_rules(path: Path) -> list[Rule]:
     return _rules(found, str(path))
 
 
-_EXAMPLE = 'give a list as [{"metric": "*.lut", "compare": "<=", "limit": "+2 %"}]'
+_EXAMPLE = 'give a list such as [{"metric": "*.lut", "compare": "<=", "limit": "+2 %"}]'
 
 
 def _rules(found, where: str) -> list[Rule]:
     if not isinstance(found, list) or not found:
-        raise UserError(f"RULES: '{where}' holds no list of rules; {_EXAMPLE}.")
+        raise UserError(f"RULES: '{where}' does not contain a list of rules; {_EXAMPLE}.")
     return [_rule(one, f"{where}, rule {count}") for count, one in enumerate(found, 1)]
 
 
 def _rule(given, where: str) -> Rule:
     if not isinstance(given, dict) or set(given) != {"metric", "compare", "limit"}:
-        raise UserError(f"RULES: {where} has not exactly the keys metric, compare and limit; {_EXAMPLE}.")
+        raise UserError(f"RULES: {where} must have exactly the keys metric, compare and limit; {_EXAMPLE}.")
     metric, compare, limit = given["metric"], given["compare"], given["limit"]
     if compare not in COMPARE:
-        raise UserError(f"RULES: {where}: compare is {compare!r}; it is one of {', '.join(COMPARE)}.")
+        raise UserError(f"RULES: {where}: compare is {compare!r}; use one of {', '.join(COMPARE)}.")
     number = isinstance(limit, (int, float)) and not isinstance(limit, bool)
     if not number and not (isinstance(limit, str) and CHANGE.fullmatch(limit)):
         raise UserError(
@@ -109,7 +109,7 @@ def _rule(given, where: str) -> Rule:
 
 @dataclass(frozen=True)
 class Broken:
-    """A figure that breaks a rule; `now` is None where the new build lacks it."""
+    """A figure that breaks a rule; `now` is None if the new build lacks it."""
 
     name: str
     rule: Rule
@@ -125,10 +125,10 @@ class Broken:
 
 
 def known_metrics(rules: list[Rule], names: set[str]) -> None:
-    """See that every rule is about a figure.
+    """Check that every rule refers to an existing figure.
 
     Raises:
-        UserError: one is about none, and would be kept by any build.
+        UserError: a rule refers to none, so that any build would keep it.
     """
     for rule in rules:
         if not any(fnmatchcase(name, rule.metric) for name in names):
@@ -139,7 +139,7 @@ def broken(rules: list[Rule], before: dict[str, float], now: dict[str, float]) -
     """The figures that break a rule, in the order of the rules.
 
     Args:
-        before, now: all figures of both builds by name; an operator's have a dot.
+        before, now: all figures of both builds by name; names of operator figures contain a dot.
     """
     found = []
     for rule in rules:

@@ -3,8 +3,6 @@
 What a stage needs is imported when it runs, so that its record names what it used and not what others use.
 """
 
-import os
-import sys
 from pathlib import Path
 
 from xnorforge.core.progress import now_at, say
@@ -168,12 +166,7 @@ def placed(net_dir: Path, acc: Path, placed_images=2) -> None:
 
 
 def report(_net_dir: Path, acc: Path, routed) -> None:
-    """report.html, report.md, report.json; the short form goes to standard output."""
-    from xnorforge.core.artifacts import read_json
-    from xnorforge.flows.report import brief, write
+    """report.html, report.md, report.json."""
+    from xnorforge.flows.report import write
 
     write(acc, routed)
-    try:
-        print(brief.as_text(read_json(acc / "report.json")), flush=True)
-    except BrokenPipeError:  # nobody reads it any more; the files are written
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

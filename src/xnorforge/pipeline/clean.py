@@ -1,13 +1,11 @@
-"""Removes what builds left, and nothing else: `python -m xnorforge.pipeline.clean [STAGE] --net … --board …`.
+"""Removes what builds left, and nothing else (`make clean`, `make clean_STAGE`).
 
 Without a stage all of out/ goes but the trained weights, the history of builds, and the cache of built
 simulators and mapped layers.
 Standard library only, as it runs where nothing is installed.
 """
 
-import argparse
 import shutil
-import sys
 from pathlib import Path
 
 from xnorforge.core.errors import UserError
@@ -46,7 +44,7 @@ def clean_stage(asked: request.Request, name: str) -> list[str]:
     """
     request.plain(asked)
     if name not in stages.NAMES:
-        raise UserError(f"clean_{name}: no such stage; there are {', '.join(stages.NAMES)}.")
+        raise UserError(f"clean_{name}: there is no stage {name}; the stages are {', '.join(stages.NAMES)}.")
     declared = {one.name: one for one in stages.STAGES}
     gone = [name]
     for one in stages.STAGES:
@@ -72,28 +70,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def main(words: list[str]) -> int:
-    """0, or 2 with one sentence."""
-    parser = argparse.ArgumentParser(prog="make clean")
-    parser.add_argument("stage", nargs="?")
-    given = ("net", "task", "data", "method", "board", "backend", "model", "weights")
-    for name in given:
-        parser.add_argument(f"--{name}", default="")
-    found = parser.parse_args(words)
-    asked = {name: getattr(found, name) for name in given if name != "task" and getattr(found, name)}
-    try:
-        if found.stage:
-            asked["net"] = request.network_name(asked.get("net"), found.task)
-            clean_stage(request.Request(**asked), found.stage)
-        else:
-            everything(Path("out"))
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -62,12 +62,12 @@ def stage(name: str, folder: Path, result: Path | None = None, reads: tuple = ()
         if number in FULL or (number not in CLOSED and free(folder) < NO_ROOM):
             raise UserError(
                 f"{folder}: no space left on the disk for {name}; "
-                "free some (a build takes about 200 MB) and start again."
+                "free about 200 MB and run the same command again."
             ) from error
         if number in CLOSED:
             raise UserError(
                 f"{folder}: {name} cannot write there ({error}); "
-                "make it a folder of yours, or name another with -o."
+                "change its permissions, or give another folder with -o."
             ) from error
         raise
     if result is not None:
@@ -156,4 +156,7 @@ def end_with(parent: int) -> None:
 
 if __name__ == "__main__":
     end_with(int(sys.argv[1]))
-    sys.exit(answered(lambda: perform(json.loads(sys.argv[2]))))
+    code = answered(lambda: perform(json.loads(sys.argv[2])))
+    sys.stderr.flush()
+    os.close(2)  # that was the last word: the build need not wait for libraries that take long to end
+    sys.exit(code)

@@ -68,7 +68,7 @@ def run_limited(call: str, what: str, **arguments) -> None:
         ended = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         raise UserError(
             f"{what}: a library that runs it was ended by {ended}; "
-            "see what onnx.checker says of the file, and export it again."
+            "check the file with onnx.checker, and export it again."
         )
 
 

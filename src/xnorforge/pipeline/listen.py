@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TextIO
 
-from xnorforge.core.progress import SILENCE, STEP, loudness, say
+from xnorforge.core.progress import SILENCE, STEP, loudness
 
 TICK = 0.5  # seconds between two looks at the clock
 QUIET = SILENCE - 4 * TICK  # a line is due after as many seconds: in time even where the machine is busy
@@ -67,7 +67,7 @@ class Listener:
         """Say what the stages are at, if it is time."""
         with self._lock:
             now = self._now()
-            if now - self._spoke >= QUIET:
+            if now - self._spoke >= QUIET and loudness() != "plain":
                 for name, (began, last) in self._stages.items():
                     self._write(at_work(name, now - began, last) + "\n")
 
@@ -131,21 +131,3 @@ def _opened(log: Path | None) -> Iterator[TextIO | None]:
         if file:
             with suppress(OSError):
                 file.close()
-
-
-@contextmanager
-def never_silent(name: str) -> Iterator[None]:
-    """Speak now and then while a stage runs in this very process."""
-    began, done = time.monotonic(), threading.Event()
-
-    def speak() -> None:
-        while not done.wait(QUIET):
-            say(at_work(name, time.monotonic() - began))
-
-    thread = threading.Thread(target=speak, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()

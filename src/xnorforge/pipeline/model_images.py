@@ -32,17 +32,15 @@ def input_shape(path: Path) -> tuple[int, ...]:
     """
     graph = loaded(path).graph
     if not graph.node:
-        raise UserError(f"{path}: holds no network, it is empty or no ONNX file; export it again.")
+        raise UserError(f"{path}: empty, or not an ONNX file; export the network again.")
     known = {tensor.name for tensor in graph.initializer}
     inputs = [given for given in graph.input if given.name not in known]
     if len(inputs) != 1:
-        raise UserError(
-            f"{path}: the graph has {len(inputs)} inputs without a value; one is taken, the image."
-        )
+        raise UserError(f"{path}: the graph has {len(inputs)} inputs; it must have one, the image.")
     shape = tuple(axis.dim_value for axis in inputs[0].type.tensor_type.shape.dim)[1:]
     if not shape or not all(shape):
         raise UserError(
-            f"{path}: input '{inputs[0].name}' leaves its size open; export it with a fixed image size."
+            f"{path}: input '{inputs[0].name}' has a dynamic shape; export it with a fixed image size."
         )
     return shape
 
@@ -95,11 +93,11 @@ def _of_task(path: Path, task: str, shape) -> Samples:
     kind = task_of(net)
     if not kind.classifies:
         raise UserError(
-            f"TASK: '{task}' is not about classes of images, and only such labels are used with MODEL; give "
+            f"TASK: '{task}' does not classify images, and MODEL takes labels of such tasks only; give "
             "IMAGES_FROM and LABELS."
         )
     if shape not in (kind.shape, (int(np.prod(kind.shape)),)):
         given, wanted = ("x".join(map(str, one)) for one in (kind.shape, shape))
-        raise UserError(f"TASK: images of '{task}' are {given} and {path} takes {wanted}; give IMAGES_FROM.")
+        raise UserError(f"TASK: images of '{task}' are {given}, but {path} takes {wanted}; give IMAGES_FROM.")
     images, labels, which = zoo.golden(net)
     return Samples(images.reshape(len(images), *shape), labels, which, pixels=True, classes=CLASSES)

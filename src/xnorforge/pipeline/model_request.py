@@ -23,7 +23,7 @@ def given_data(asked: request.Request) -> None:
     if asked.model is None:
         words = {"SCALE": asked.scale, "INPUT": asked.input_format, "IMAGES_FROM": asked.images_from}
         if stray := [name for name, word in {**words, "LABELS": asked.labels}.items() if word is not None]:
-            raise UserError(f"{stray[0]}: is for a network of your own; give MODEL=, a QONNX file, with it.")
+            raise UserError(f"{stray[0]}: applies to QONNX files only; give MODEL= as well, or leave it out.")
         return
     looks: list[Callable[[], object]] = []
     if asked.calibration:
@@ -44,7 +44,7 @@ def _images(given: str) -> None:
     if path.is_dir():
         return
     if path.suffix.lower() not in (".npz", ".csv"):
-        kind = "has another ending" if path.exists() else "does not exist"
+        kind = "has another suffix" if path.exists() else "does not exist"
         raise UserError(f"IMAGES_FROM: '{path}' {kind}; give a folder, an .npz or a .csv file.")
     request.file("images_from", given)
 
@@ -52,7 +52,7 @@ def _images(given: str) -> None:
 def _labels(asked: request.Request) -> None:
     if not asked.images_from:
         raise UserError(
-            "LABELS: without images they belong to; give IMAGES_FROM, a folder, .npz or .csv file."
+            "LABELS: the images are missing; give IMAGES_FROM as well, a folder, an .npz or a .csv file."
         )
     if asked.labels_file:
         request.file("labels", asked.labels_file)

@@ -43,7 +43,7 @@ def own_samples(images_from: str, labels: str | None, shape: tuple[int, ...]) ->
     elif path.suffix.lower() == ".csv":
         (values, found), names, order = _rows(path, labels == LAST, shape), [], None
     else:
-        raise UserError(f"IMAGES_FROM: '{path}' is no folder, .npz or .csv file; give one of these.")
+        raise UserError(f"IMAGES_FROM: '{path}' is not a folder, an .npz or a .csv file; give one of these.")
     if len(values) < 2:
         raise UserError(f"IMAGES_FROM: '{path}' holds {len(values)} images; give two or more.")
     if labels == LAST and path.suffix.lower() != ".csv":
@@ -74,8 +74,8 @@ def _folder(path: Path, shape):
     """
     if len(shape) != 3 or shape[0] not in MODES:
         raise UserError(
-            f"IMAGES_FROM: '{path}' is a folder of pictures and the network takes "
-            f"{'x'.join(map(str, shape))} numbers, which is no picture of 1 or 3 colours; give an .npz file."
+            f"IMAGES_FROM: '{path}' is a folder of pictures, but the network's input of "
+            f"{'x'.join(map(str, shape))} is not a picture with 1 or 3 channels; give an .npz file."
         )
     classes = sorted(one for one in path.iterdir() if one.is_dir() and not one.name.startswith("."))
     folders = classes or [path]
@@ -83,7 +83,7 @@ def _folder(path: Path, shape):
     files = [(k, file) for k, file in files if file.suffix.lower() in PICTURES]
     if not files:
         raise UserError(
-            f"IMAGES_FROM: '{path}' holds no picture ({', '.join(PICTURES)}); give a folder of some."
+            f"IMAGES_FROM: '{path}' does not contain pictures ({', '.join(PICTURES)}); give another folder."
         )
     images = np.stack([_picture(file, shape) for _, file in files])
     labels = np.array([k for k, _ in files] if classes else [], np.int64)
@@ -94,12 +94,12 @@ def _picture(file: Path, shape) -> np.ndarray:
     colours, height, width = shape
     try:
         if not file.is_file():
-            raise ValueError("it is no regular file")
+            raise ValueError("it is not a regular file")
         with Image.open(file, formats=FORMATS) as opened:
             if opened.size != (width, height):
                 raise UserError(
-                    f"IMAGES_FROM: '{file}' has {opened.size[0]} x {opened.size[1]} pixels and the network "
-                    f"takes {width} x {height}; scale or cut the pictures as in training."
+                    f"IMAGES_FROM: '{file}' has {opened.size[0]} x {opened.size[1]} pixels, but the network "
+                    f"takes {width} x {height}; scale or crop the pictures as in training."
                 )
             if opened.mode[0] in "IF":  # which Pillow would cut at 255
                 raise ValueError(f"it has more than 8 bits per colour, mode {opened.mode}")
@@ -107,16 +107,14 @@ def _picture(file: Path, shape) -> np.ndarray:
     except UserError:
         raise
     except Exception as error:  # of a damaged file Pillow's readers raise whatever they stumble on
-        raise UserError(
-            f"IMAGES_FROM: '{file}' cannot be read as a picture ({error}); take it out."
-        ) from error
+        raise UserError(f"IMAGES_FROM: '{file}' cannot be read as a picture ({error}); remove it.") from error
     return pixels.reshape(height, width, colours).transpose(2, 0, 1)
 
 
 def _regular(path: Path, kind: str) -> None:
     """See that a file is a regular one, and that it is no longer than the limit, packed or unpacked."""
     if path.exists() and not path.is_file():
-        raise UserError(f"{kind}: '{path}' is no regular file; give the path of one.")
+        raise UserError(f"{kind}: '{path}' is not a regular file; give the path of one.")
     size = path.stat().st_size if path.exists() else 0
     if size and zipfile.is_zipfile(path):
         try:
@@ -126,8 +124,8 @@ def _regular(path: Path, kind: str) -> None:
             return  # numpy says what is wrong with it
     if size > most("FILE_MB") << 20:
         raise UserError(
-            f"{kind}: '{path}' holds {size >> 20:,} MB, and files of {most('FILE_MB'):,} MB are read; give "
-            "fewer images, or raise XNORFORGE_MAX_FILE_MB."
+            f"{kind}: '{path}' has {size >> 20:,} MB, and the limit is {most('FILE_MB'):,} MB; give fewer "
+            "images, or raise XNORFORGE_MAX_FILE_MB."
         )
 
 
@@ -142,7 +140,7 @@ def _stored(path: Path) -> dict[str, np.ndarray]:
 
 
 def _arrays(path: Path, kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers and labels (perhaps none) of an .npz file; of an .npy file numbers alone."""
+    """Numbers and labels (perhaps none) of an .npz file; only numbers of an .npy file."""
     _regular(path, kind)
     try:
         arrays = _stored(path)
@@ -151,15 +149,15 @@ def _arrays(path: Path, kind: str) -> tuple[np.ndarray, np.ndarray]:
             f"{kind}: '{path}' cannot be read as numpy arrays ({error}); write it with numpy.savez."
         ) from error
     except Exception as error:  # zipfile has errors of its own
-        raise UserError(f"{kind}: '{path}' is cut short or damaged ({error}); write it again.") from error
+        raise UserError(f"{kind}: '{path}' is truncated or damaged ({error}); write it again.") from error
     labels = next((arrays.pop(name) for name in ("labels", "y") if name in arrays), np.zeros(0, np.int64))
     values = next((arrays[name] for name in ("images", "x") if name in arrays), None)
     if values is None and len(arrays) == 1:
         (values,) = arrays.values()
     if values is None or values.dtype.kind not in "iubf" or values.ndim < 2:
         raise UserError(
-            f"{kind}: '{path}' holds no array 'images' of numbers, one sample per row, among "
-            f"{', '.join(arrays) or 'nothing'}; write numpy.savez(file, images=…, labels=…)."
+            f"{kind}: '{path}' does not contain an array 'images' of numbers, one sample per row (found: "
+            f"{', '.join(arrays) or 'nothing'}); write it with numpy.savez(file, images=…, labels=…)."
         )
     return values, labels
 
@@ -176,13 +174,13 @@ def _packed(path: Path, shape):
 def _other_shape(path: Path, given, shape) -> str:
     first = " (channels first)" if len(shape) == 3 else ""
     return (
-        f"IMAGES_FROM: '{path}' holds samples of {'x'.join(map(str, given))} and the network takes "
+        f"IMAGES_FROM: '{path}' holds samples of {'x'.join(map(str, given))}, but the network takes "
         f"{'x'.join(map(str, shape))}{first}; give samples of that shape."
     )
 
 
 def _rows(path: Path, last: bool, shape):
-    """Rows of numbers; a first row that is none is a header."""
+    """Rows of numbers; a first row of words is a header."""
     count = int(np.prod(shape))
     _regular(path, "IMAGES_FROM")
     try:
@@ -195,18 +193,20 @@ def _rows(path: Path, last: bool, shape):
     if rows and not _is_number(rows[0][1][0]):
         rows = rows[1:]
     if not rows:
-        raise UserError(f"IMAGES_FROM: '{path}' holds no row of numbers; give two or more.")
+        raise UserError(f"IMAGES_FROM: '{path}' does not contain rows of numbers; give two or more.")
     for number, row in rows:
         if len(row) != count + last:
             label = " and a label" if last else ""
             hint = "; LABELS=last says that the last column is the label" if len(row) == count + 1 else ""
             raise UserError(
-                f"IMAGES_FROM: line {number} of '{path}' has {len(row)} columns and the network takes "
+                f"IMAGES_FROM: line {number} of '{path}' has {len(row)} columns, but the network takes "
                 f"{count} numbers{label}{hint}."
             )
         for cell in row:
             if not _is_number(cell):
-                raise UserError(f"IMAGES_FROM: line {number} of '{path}' holds '{cell}', which is no number.")
+                raise UserError(
+                    f"IMAGES_FROM: '{cell}' in line {number} of '{path}' is not a number; give numbers only."
+                )
     table = np.array([[float(cell) for cell in row] for _, row in rows]).reshape(len(rows), -1)
     labels = _whole(table[:, -1], path) if last else np.zeros(0, np.int64)
     values = table[:, :-1] if last else table
@@ -228,12 +228,12 @@ def _whole(labels: np.ndarray, path: Path) -> np.ndarray:
     if (
         labels.dtype.kind not in "iubf"
         or labels.ndim not in (1, 3)
-        or not (abs(labels.astype(np.float64)) <= LARGEST).all()  # which no NaN is
+        or not (abs(labels.astype(np.float64)) <= LARGEST).all()  # which excludes NaN
         or (labels != np.rint(labels)).any()
     ):
         raise UserError(
-            f"LABELS: '{path}' holds labels that are no whole numbers, one per image or one per cell "
-            "(N, H, W); give 0, 1, 2 … and -1 where unknown."
+            f"LABELS: '{path}' must hold whole numbers, one per image or one per cell (N, H, W); give 0, 1, "
+            "2 … and -1 where the label is unknown."
         )
     return labels.astype(np.int64)
 
@@ -259,12 +259,12 @@ def _labels(path: Path, order: list[str] | None) -> np.ndarray:
     if lines and len(pairs) == len(lines):
         named = dict(pairs)
         if order is None or (lost := [name for name in order if name not in named]):
-            what = f"has no line for '{lost[0]}'" if order else "names files, and IMAGES_FROM is no folder"
+            what = f"lacks a line for '{lost[0]}'" if order else "names files, IMAGES_FROM is not a folder"
             raise UserError(f"LABELS: '{path}' {what}; give a line name,label for every picture.")
         if two := [name for name, label in pairs if named[name] != label]:
             raise UserError(f"LABELS: '{path}' gives '{two[0]}' two labels; give it one.")
         lines = [named[name] for name in order]
     for line in lines:
         if not whole_number(line.strip().removeprefix("-")):
-            raise UserError(f"LABELS: '{path}' holds '{line}', which is no whole number; give 0, 1, 2 …")
+            raise UserError(f"LABELS: '{line}' in '{path}' is not a whole number; give 0, 1, 2 …")
     return _whole(np.array([int(line) for line in lines], np.int64), path)

@@ -19,7 +19,7 @@ def package_rtl(asked: Request, out: Path | None, prefix: str | None, heard: boo
         UserError: the back end writes no RTL, the prefix is none, or as of `run.run_stages`.
     """
     check_package(asked, prefix)
-    run.run_stages(asked, "sim", quiet=heard, heard=heard)
+    run.run_stages(asked, "sim", heard=heard)
     return write_from(asked.acc, out, prefix)
 
 
@@ -31,8 +31,8 @@ def check_package(asked: Request, prefix: str | None) -> None:
         checked_prefix(prefix)
     if "generate" not in stages.following(asked.backend):
         raise UserError(
-            f"package: BACKEND={asked.backend} writes a project for another tool and no RTL that could be "
-            "packaged; give BACKEND=rtl, da4ml or auto."
+            f"package: BACKEND={asked.backend} writes a project for another tool instead of RTL; give "
+            "BACKEND=rtl, da4ml or auto."
         )
 
 

@@ -30,8 +30,8 @@ def given_pictures(net: str | None, data: str | None) -> None:
     wanted = net in networks.names() and networks.takes_data(net)
     if wanted and not data:
         raise UserError(
-            f"DATA: {net} is trained on pictures of yours; give DATA=photos/, a folder that holds a folder "
-            "of pictures per class."
+            f"DATA: {net} is trained on pictures of yours; give DATA=photos/, a folder with one subfolder of "
+            "pictures per class."
         )
     if data and not wanted:
         kinds = {networks.task_name(name) for name in networks.names() if networks.takes_data(name)}

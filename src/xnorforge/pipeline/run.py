@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from xnorforge.core.errors import MismatchError, UserError
-from xnorforge.core.progress import STEPS, loudness, say
+from xnorforge.core.progress import LOG, STEPS, loudness, say
 from xnorforge.history import entries
 from xnorforge.pipeline import job, reads, record, settings
 from xnorforge.pipeline.listen import Listener, hear
@@ -26,11 +26,12 @@ class StageFailed(Exception):
 
     Attributes:
         code: its exit code, 2 for a request that cannot be met.
+        said: its last line.
     """
 
-    def __init__(self, code: int):
-        super().__init__(f"ended with {code}")
-        self.code = code
+    def __init__(self, code: int, said: str = ""):
+        super().__init__(f"ended with {code}: {said}")
+        self.code, self.said = code, said
 
 
 def wanted(asked: Request, until: str = "report") -> list[Stage]:
@@ -45,8 +46,8 @@ def wanted(asked: Request, until: str = "report") -> list[Stage]:
         raise UserError(f"bitstream: {why}.")
     if until not in stages:
         raise UserError(
-            f"{until}: no stage of a build with BACKEND={asked.backend} for {asked.board}; "
-            f"it has {', '.join(stages)}."
+            f"{until}: a build with BACKEND={asked.backend} for {asked.board} has no such stage; its stages "
+            f"are {', '.join(stages)}."
         )
     needed = {until}
     for stage in reversed(stages.values()):
@@ -88,15 +89,14 @@ def train_by(words: list[str], heard: bool) -> None:
     if code and heard:
         raise _error("train", said, code)
     if code:
-        raise StageFailed(max(code, 1))
+        raise StageFailed(max(code, 1), f"train ended with {code}")
 
 
-def run_stages(asked: Request, until: str = "report", quiet: bool = False, heard: bool = False) -> list[str]:
+def run_stages(asked: Request, until: str = "report", heard: bool = False) -> list[str]:
     """Run what has to run; returns the names of these stages. A build with a new report becomes a line of
     out/history.jsonl.
 
     Args:
-        quiet: keep standard output to itself.
         heard: the caller tells what went wrong, from the error; otherwise the stage has said it.
 
     Raises:
@@ -119,7 +119,7 @@ def run_stages(asked: Request, until: str = "report", quiet: bool = False, heard
                     if loudness() == "verbose":
                         say(f"{stage.name:<9} runs, as {why}")
                     ran.append(stage.name)
-                    running[pool.submit(process, stage, asked, quiet, heard, listener)] = stage
+                    running[pool.submit(process, stage, asked, heard, listener)] = stage
                 else:
                     done.add(stage.name)
             if not running:
@@ -132,8 +132,7 @@ def run_stages(asked: Request, until: str = "report", quiet: bool = False, heard
                     done.add(stage.name)
     if failed:
         raise failed
-    if asked.acc.is_dir():
-        settings.write_settings(asked)
+    settings.write_settings(asked)
     if "report" in ran:
         _remember(asked)
     return ran
@@ -176,11 +175,12 @@ def log_path(stage: Stage, net_dir: Path, acc: Path) -> Path:
     return path_of(stage.outputs[0].partition("/")[0] + f"/log/{stage.name}.log", net_dir, acc)
 
 
-def process(stage: Stage, asked: Request, quiet: bool, heard: bool, listener: Listener) -> None:
+def process(stage: Stage, asked: Request, heard: bool, listener: Listener) -> None:
     """One stage in a process; its record of what it read is written when it has ended well, and its log
     stays, unless the request was refused.
     """
     log = log_path(stage, asked.net_dir, asked.acc)
+    plain = {LOG: "plain"} if loudness() == "plain" else {}
     record.record_path(stage, asked).unlink(missing_ok=True)
     command = [
         sys.executable,
@@ -194,8 +194,8 @@ def process(stage: Stage, asked: Request, quiet: bool, heard: bool, listener: Li
         began = time.time_ns()
         with subprocess.Popen(
             command,
-            env=os.environ | {reads.VARIABLE: noted, STEPS: "1"},
-            stdout=subprocess.DEVNULL if quiet or heard else None,
+            env=os.environ | {reads.VARIABLE: noted, STEPS: "1"} | plain,
+            stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         ) as child:
             assert child.stderr is not None
@@ -209,9 +209,9 @@ def process(stage: Stage, asked: Request, quiet: bool, heard: bool, listener: Li
         if code and loudness() == "quiet":
             print(said, file=sys.stderr, flush=True)
         if code < 0:
-            say(f"{stage.name}: ended by signal {-code}; the same command goes on from here.")
+            say(f"{stage.name}: ended by signal {-code}; the same command resumes from here.")
         if code:
-            raise StageFailed(max(code, 1))
+            raise StageFailed(max(code, 1), said)
         record.write_record(stage, asked, reads.lines(noted), began)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError, unknown
 from xnorforge.hw import boards, routing
+from xnorforge.pipeline import options
 
 CALLS = "xnorforge.pipeline.calls"
 
@@ -25,7 +26,7 @@ class Stage:
         inputs: earlier stages; it waits for them, and finds their files whole.
         outputs: files and folders it leaves, in the network's folder ("net/…") or the accelerator's
             ("acc/…"); the first is its record, written last.
-        options: fields of `request.Request` that it reads.
+        derived: properties of `request.Request` that it reads as well as its options (`options.py`).
         environment: variables that change what it does.
         call: "module:function", called with both folders and the options.
         handed: outputs of others that a program reads which is not Python, as a simulator its memory files.
@@ -36,12 +37,17 @@ class Stage:
     name: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    options: tuple[str, ...] = ()
+    derived: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()
     call: str = ""
     times: bool = False
     pace: tuple[str, ...] = ()
     handed: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What it reads of a request."""
+        return (*options.read_by(self.name), *self.derived)
 
     def function(self) -> str:
         """Where its function is."""
@@ -63,35 +69,20 @@ STAGES = (
         "export",
         (),
         ("net/export.json", "net/model.onnx", "net/golden.npz"),
-        (
-            "net",
-            "method",
-            "weights",
-            "model",
-            "scale",
-            "offset",
-            "input_format",
-            "images_from",
-            "labels",
-            "task",
-            "data",
-        ),
-        _DATA,
+        environment=_DATA,
     ),
-    Stage("lower", ("export",), ("net/lower.json", "net/lowered.onnx", "net/lowered.npz"), ("approximate",)),
+    Stage("lower", ("export",), ("net/lower.json", "net/lowered.onnx", "net/lowered.npz")),
     Stage(
         "fold",
         ("export", "lower"),
         ("acc/fold.json", "acc/folded.onnx"),
-        ("board", "backend", "interval", "folding", "output", "fps", "lut", "bram", "latency", "spare"),
     ),
     Stage("generate", ("fold",), ("acc/rtl/rtl.json", "acc/rtl")),
     Stage(
         "sim",
         ("export", "lower", "fold", "generate"),
         ("acc/sim.json", "acc/timeline.json", "acc/examples"),
-        ("images", "stalled", "waves"),
-        _DATA + _COMPILER,
+        environment=_DATA + _COMPILER,
         handed=("acc/rtl",),
     ),
     Stage("synth", ("fold", "generate"), ("acc/synth.json", "acc/netlist"), pace=("jobs",)),
@@ -106,7 +97,6 @@ STAGES = (
         "bitstream",
         ("fold", "generate", "synth"),
         ("acc/bitstream.json", "acc/bitstream"),
-        ("seeds", "freq"),
         environment=("XNORFORGE_OPENXC7", "CHIPDB", "PRJXRAY_DB_DIR"),
         pace=("jobs",),
     ),
@@ -114,7 +104,6 @@ STAGES = (
         "placed",
         ("export", "lower", "fold", "bitstream"),
         ("acc/placed.json",),
-        ("placed_images",),
         environment=_COMPILER,
     ),
     Stage(
@@ -224,13 +213,13 @@ def simulates_netlists(board: str) -> bool:
 def no_bitstream(backend: str, board: str, pnr: str) -> str:
     """Why a build makes no bitstream, and what would give one, as the end of a sentence; "" where it does."""
     if "synth" not in following(backend):
-        return f"BACKEND={backend} maps no netlist; BACKEND=rtl does"
+        return f"BACKEND={backend} does not map a netlist; BACKEND=rtl does"
     if pnr == "off":
-        return "PNR=off; without it, place and route is done where its tools are found"
+        return "PNR=off; without it, place and route runs where its tools are found"
     where = boards.load(board)
     router = routing.load(where.family)
     if router is None or not where.shell:
-        return f"there is no place and route for {board} ({where.part}) here"
+        return f"there is no open place and route for {board} ({where.part})"
     lacking = router.missing()
     return routing.lacking(lacking) if lacking else ""
 

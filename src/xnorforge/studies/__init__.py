@@ -1,1 +1,1 @@
-"""Many builds or trainings side by side: methods, costs, trade-offs, timing."""
+"""Comparisons across many builds or trainings: methods, costs, trade-offs, timing."""

@@ -1,4 +1,4 @@
-"""How fast this machine simulates an accelerator, and what each stage of its build took."""
+"""Simulation speed of an accelerator on this machine, and the time of each stage of its build."""
 
 import time
 from pathlib import Path
@@ -13,17 +13,16 @@ from xnorforge.sim.device import network
 from xnorforge.studies import bits_bench, cycles_bench
 
 RTL = "RTL, Verilator"
-WALKED = 4  # images through the reference walk, which is slow and needs no more to be timed
+WALKED = 4  # images through the reference walk, which is slow
 
 
 def bench_figures(acc: Path, images: int) -> dict:
     """Time the simulators on an accelerator.
 
     Returns:
-        `cycle_model`, as `cycles_bench.measure_cycles` gives it; `speed`, as `bits_bench.measure_speed` does;
-        `simulators`, rows `name`, `images`, `seconds` of the
-        reference walk, the bit simulator and the RTL; `rtl_cycles` simulated; `stages`: {stage: wall_s,
-        cpu_s, peak_mb} of the build.
+        `cycle_model`, from `cycles_bench.measure_cycles`; `speed`, from `bits_bench.measure_speed`;
+        `simulators`, rows `name`, `images`, `seconds` of the reference walk, the bit simulator and the RTL;
+        `rtl_cycles` simulated; `stages`: {stage: wall_s, cpu_s, peak_mb} of the build.
     """
     ops = graph.operators(acc / "folded.onnx")
     pictures = np.load(acc.parent / "golden.npz")["images"]
@@ -55,7 +54,7 @@ def bench_figures(acc: Path, images: int) -> dict:
 
 
 def table(measured: dict) -> str:
-    """The same as lines of text."""
+    """The same as text."""
     lines = [cycles_bench.cycles_table(measured["cycle_model"])]
     lines += [bits_bench.speed_table(measured["speed"])]
     lines += [f"{'simulator':<32}{'images':>8}{'s':>10}{'images/s':>12}"]
@@ -70,7 +69,7 @@ def table(measured: dict) -> str:
 
 
 def _timed(call) -> tuple:
-    """What a call returns, and its seconds."""
+    """The result of a call, and its duration in seconds."""
     start = time.perf_counter()
     result = call()
     return result, time.perf_counter() - start

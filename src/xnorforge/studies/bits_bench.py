@@ -1,6 +1,7 @@
-"""How near the bit simulator is to this machine's limit, and how far from onnxruntime and qonnx: one thread,
-processor time. Others may be busy on the machine, and slow down all of them: each turn measures all for about
-as long, a ratio is taken within a turn, and the median of the turns is what counts.
+"""Speed of the bit simulator relative to this machine's limit, onnxruntime and qonnx: one thread, processor
+time.
+Other load may slow the machine down: each turn measures all of them for about the same time, ratios are taken
+within a turn, and the result is the median over the turns.
 """
 
 import time
@@ -18,20 +19,20 @@ from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.bits.kernels import run_peak_loop
 from xnorforge.sim.bits.matrices import aligned
 
-ROUNDS = 2_000_000  # of the peak in a turn, some milliseconds
+ROUNDS = 2_000_000  # of the peak measurement per turn, some milliseconds
 TURNS = 21
 IMAGES = 256
-SINGLY = 8  # images that onnxruntime gets in a turn, one by one, as the file has them
+SINGLY = 8  # images per turn for onnxruntime, one by one, because the file has a batch of one
 
 
 def measure_speed(acc: Path, images: int = IMAGES) -> dict:
     """Measure the accelerator in a folder and write `bench.json` and `bench.md` into it.
 
     Returns:
-        `ratio`, images per second over onnxruntime's, None where that cannot run an operator; `over_qonnx`,
-        over those of qonnx' `execute_onnx`; `share` of `peak`; `operations` of matrices per image, two per
+        `ratio`, images per second relative to onnxruntime, None if that cannot run an operator; `over_qonnx`,
+        relative to qonnx' `execute_onnx`; `share` of `peak`; `operations` of matrices per image, two per
         weight and position; `peak` and `reached` in 10^12 operations per second; images per second of all
-        three, by processor time of one thread. All are medians of turns.
+        three, by processor time of one thread. All are medians over turns.
     """
     import onnxruntime
 
@@ -92,7 +93,7 @@ def measure_speed(acc: Path, images: int = IMAGES) -> dict:
 
 
 def _execution(path: Path, picture: np.ndarray):
-    """A call of qonnx' own executor, on one image (1, C, H, W)."""
+    """A call of qonnx' own executor on one image (1, C, H, W)."""
     from qonnx.core.modelwrapper import ModelWrapper
     from qonnx.core.onnx_exec import execute_onnx
 
@@ -103,7 +104,7 @@ def _execution(path: Path, picture: np.ndarray):
 
 @contextmanager
 def _sessions(options):
-    """qonnx makes a session of onnxruntime per node, with as many threads as cores; here with options."""
+    """Make qonnx create its sessions, one per node, with options, not one thread per core."""
     import onnxruntime
 
     made = onnxruntime.InferenceSession
@@ -123,7 +124,7 @@ def speed_table(record: dict) -> str:
         ("share of the peak", f"{record['share']:.1%}"),
         ("peak, xor and population count", f"{record['peak']:.2f} T op/s"),
         ("bit simulator", f"{record['bits_images_per_s']:,.0f} images/s, {record['reached']:.2f} T op/s"),
-        ("onnxruntime, float32, image by image", f"{other:,.0f} images/s" if other else "none"),
+        ("onnxruntime, float32, image by image", f"{other:,.0f} images/s" if other else "not available"),
         ("qonnx, image by image", f"{record['qonnx_images_per_s']:,.1f} images/s"),
         ("matrices, per image", f"{record['operations'] / 1e6:,.1f} M operations"),
     ]
@@ -132,8 +133,8 @@ def speed_table(record: dict) -> str:
 
 
 def floating(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A QONNX graph in operators of ONNX alone, for speed: BipolarQuant is Sign times its scale (which gives
-    0 at 0), Quant a rounding between two bounds; of constants both are computed here.
+    """A QONNX graph in ONNX operators only, for speed: BipolarQuant becomes Sign times its scale (which is 0
+    at 0), Quant a rounding between two bounds; for constants both are computed here.
     """
     graph = model.graph
     known = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}

@@ -1,7 +1,7 @@
 """Accelerators of networks that were trained here, built by the pipeline like any other.
 
-A build lies in `rtl-<board>/` of its network's folder, as `make build` leaves it. One that is finished is
-taken as it is, one that was killed goes on at the stage it was in.
+A build is in `rtl-<board>/` of its network's folder, as with `make build`. A finished build is reused, an
+interrupted one resumes at its last stage.
 """
 
 from dataclasses import dataclass, replace
@@ -23,10 +23,10 @@ class Build:
     Attributes:
         run: folder of the network, with `model.onnx`, `export.json`, `golden.npz`.
         net: the network's name, which is not that of the folder.
-        board: what it is built for.
-        method, weights: where given, the export belongs to the build; else it is there already.
+        board: the target board.
+        method, weights: if given, the export belongs to the build; otherwise it must already exist.
         asked: initiation interval to reach, in cycles per frame; None takes the board's for the network.
-        images, stalled: through the RTL at full rate, and of these again under stalls.
+        images, stalled: images through the RTL at full rate, and how many of them again with stalls.
     """
 
     run: Path
@@ -40,16 +40,16 @@ class Build:
 
     @property
     def acc(self) -> Path:
-        """Where the accelerator goes."""
+        """The folder of the accelerator."""
         return self.run / f"rtl-{self.board}"
 
     @property
     def interval(self) -> int:
-        """Cycles per frame to aim at."""
+        """The requested cycles per frame."""
         return self.asked or boards.load(self.board).interval_for(self.net)
 
     def request(self) -> Request:
-        """The build as the pipeline takes it."""
+        """The build as a request to the pipeline."""
         asked = Request(
             net=self.net,
             board=self.board,
@@ -66,7 +66,7 @@ class Build:
 
 
 def export_run(build: Build) -> dict:
-    """Export the network unless it is there, from these weights; returns its record.
+    """Export the network from these weights unless it was exported; returns its record.
 
     Raises:
         UserError, MismatchError: as `make`.
@@ -76,10 +76,10 @@ def export_run(build: Build) -> dict:
 
 
 def make(build: Build, jobs: int = 1) -> dict:
-    """Run the stages that have to run; returns what `build_figures` finds.
+    """Run the missing stages; returns the result of `build_figures`.
 
     Args:
-        jobs: layers synthesised side by side.
+        jobs: layers synthesised in parallel.
 
     Raises:
         UserError: the network cannot be built for this board; the text is the stage's.
@@ -90,7 +90,7 @@ def make(build: Build, jobs: int = 1) -> dict:
 
 
 def finished(build: Build) -> bool:
-    """Whether nothing has to run."""
+    """Whether all stages are complete."""
     return not run.missing(build.request())
 
 
@@ -99,14 +99,14 @@ def build_figures(build: Build) -> dict:
 
     Raises:
         MismatchError: a check of the build has mismatches.
-        UserError: the build is of other weights.
+        UserError: the build has other weights.
     """
     acc = build.acc
     exported = read_json(build.run / "export.json")
     report, sim, synth = (read_json(acc / f"{stage}.json") for stage in ("report", "sim", "synth"))
     wrong = sum(row["mismatches"] for row in [*report["stages"], *report["audits"]])
     if wrong or report["verdict"] != "PASS":
-        raise MismatchError(f"{acc}: the report says {report['verdict']} with {wrong:,} mismatches.")
+        raise MismatchError(f"{acc}: the report's verdict is {report['verdict']}, with {wrong:,} mismatches.")
     if report["source"] != exported["source"]:
         raise UserError(f"{acc}: built from other weights ({report['source']}); remove it to build it again.")
     compared = {check["name"]: check["images"] for check in sim["checks"]}
@@ -128,6 +128,6 @@ def build_figures(build: Build) -> dict:
 
 
 def line(build: Build, figures: dict) -> str:
-    """What it costs, in a line."""
+    """Its cost, in one line."""
     counts = f"{figures['lut']:,} LUT, {figures['bram36']:,} BRAM36"
     return f"{build.board}: {counts}, {figures['interval']:,} cycles per frame"

@@ -1,16 +1,16 @@
-"""Methods side by side on one network: the same epochs, the same seeds, one table and one plot.
+"""Comparison of methods on one network: the same epochs, the same seeds, one table and one plot.
 
-A run is what `train` and `export` do, in a folder of its own:
+A run is the same as `train` and `export`, in its own folder:
 
     out/compare/<task>-<network>/<epochs>/<variant>-<seed>/    checkpoint, curve, weights, card; model.onnx,
-    export.json out/compare/<task>-<network>/<epochs>/table.csv, table.md, compare.svg, compare.png
+    export.json out/compare/<task>-<network>/<epochs>/table.csv, table.md, compare.svg
 
-With a board, an accelerator is built from each variant's first run, and what it costs stands in a second
-table (`costs.py`).
+With a board, an accelerator is built from each variant's first run, and a second table states its cost
+(`costs.py`).
 
-A variant is a method's name, with hyper-parameters behind commas where they are not its defaults:
-"group_net,bases=5". A run that is finished is taken as it is, one that was killed goes on; the tables are
-written again after every run.
+A variant is a method's name, followed by hyper-parameters after commas if they are not the defaults:
+"group_net,bases=5". A finished run is reused, an interrupted one resumes; the tables are rewritten after
+every run.
 """
 
 import os
@@ -44,16 +44,16 @@ def compare_request(
     board: str | None = None,
     **others,
 ) -> Request:
-    """What the words of a command line ask for, each name looked at.
+    """The request of a command line, with each name checked.
 
     Args:
-        methods: variants with spaces between; all methods there are if empty.
-        seeds: whole numbers with spaces between.
-        epochs: of every run; the recipe's by default.
-        board: what accelerators are built for; none are by default.
+        methods: variants separated by spaces; all existing methods if empty.
+        seeds: whole numbers separated by spaces.
+        epochs: of every run; by default the recipe's.
+        board: target of accelerators; by default none are built.
 
     Raises:
-        UserError: an unknown name or hyper-parameter, or a seed that is no number.
+        UserError: an unknown name or hyper-parameter, or a seed that is not a number.
     """
     usual = networks.recipe(net)
     if board is not None and board not in plugins.names("hw.boards"):
@@ -61,11 +61,11 @@ def compare_request(
     variants = tuple(variant(word) for word in methods.split() or plugins.names("sw.methods"))
     numbers = seeds.replace(",", " ").split()
     if not numbers or not all(number.isdecimal() for number in numbers):
-        raise UserError(f"SEEDS: '{seeds}' are no whole numbers from 0; give some, as SEEDS=\"0 1 2\".")
+        raise UserError(f"SEEDS: '{seeds}' is not a list of integers from 0; use, say, SEEDS=\"0 1 2\".")
     for kind, given in (("METHODS", list(map(str, variants))), ("SEEDS", numbers)):
         twice = [one for one in given if given.count(one) > 1]
         if twice:
-            raise UserError(f"{kind}: '{twice[0]}' stands there twice; each is run once.")
+            raise UserError(f"{kind}: '{twice[0]}' is listed twice, but each is run once; list it once.")
     asked = Request(net, variants, tuple(map(int, numbers)), epochs or usual.epochs, board=board, **others)
     for one in variants:
         recipe_of_variant(asked, one)
@@ -74,10 +74,10 @@ def compare_request(
 
 def variant(word: str) -> Variant:
     """ "group_net,bases=3,dilations=1,2,3" as a variant: a part without "=" belongs to the value before it.
-    `recipe=` and `init=` are those of `make train` (a recipe by its name alone).
+    `recipe=` and `init=` have the same meaning as for `make train` (a recipe by its name alone).
 
     Raises:
-        UserError: no such method or hyper-parameter, or no value for one.
+        UserError: no such method or hyper-parameter, or a hyper-parameter without a value.
     """
     method, *parts = word.split(",")
     settings: list[str] = []
@@ -92,28 +92,27 @@ def variant(word: str) -> Variant:
 
 
 def compare(asked: Request, jobs: int = 1, say=print) -> list[Result]:
-    """Make every run and build that is missing, and write the tables after each; returns all results in the
-    order asked for.
+    """Make every missing run and build, and write the tables after each; returns all results in the requested
+    order.
 
     Args:
-        jobs: runs side by side, each a process of its own; with 1 they run one after the other in this one.
-        say: takes a line for a person.
+        jobs: number of parallel runs, each in its own process; with 1 they run one after the other in this
+            one.
+        say: prints a line.
 
     Raises:
-        UserError: no images to train on, or some runs or builds failed; the others are in the tables.
+        UserError: no images to train on, or some runs or builds failed; the tables contain the others.
         MismatchError: an exported network computes other scores than its module, or an accelerator than its
             network.
     """
     if distributed.ranks() > 1:
         raise UserError(
-            "compare: torchrun shares out single trainings; start it without, several runs go with --jobs."
+            "compare: torchrun distributes a single training; start compare without it, and use --jobs."
         )
     train.task_of(asked.net).train_sets()
     tasks = [(variant, seed) for seed in asked.seeds for variant in asked.variants]
     missing = [task for task in tasks if not run_finished(asked, *task)]
-    say(
-        f"compare   {len(tasks)} runs of {asked.epochs} epochs, {len(tasks) - len(missing)} of them are there"
-    )
+    say(f"compare   {len(tasks)} runs of {asked.epochs} epochs, {len(tasks) - len(missing)} already finished")
     failed = {}
     for task, error in _made(asked, missing, jobs):
         if error:
@@ -136,7 +135,7 @@ def compare(asked: Request, jobs: int = 1, say=print) -> list[Result]:
 
 
 def _failures(failed: dict[str, Exception], of: str) -> str:
-    """One sentence on those that failed, nothing if none did."""
+    """One sentence on the failures, empty if there are none."""
     if not failed:
         return ""
     return (
@@ -145,7 +144,7 @@ def _failures(failed: dict[str, Exception], of: str) -> str:
 
 
 def _builds(asked: Request, tasks: list, jobs: int, say) -> dict[Variant, Exception]:
-    """Build what is missing, from each variant's run of the first seed; returns what went wrong."""
+    """Build what is missing, from each variant's run of the first seed; returns the failures."""
     failed = {}
     for variant in (variant for variant in asked.variants if run_finished(asked, variant, asked.seeds[0])):
         error = _failure(costs.build_variant, asked, variant, jobs, say)
@@ -157,7 +156,7 @@ def _builds(asked: Request, tasks: list, jobs: int, say) -> dict[Variant, Except
 
 
 def _tables(asked: Request, tasks: list, unbuilt: dict[Variant, Exception], jobs: int) -> list[Result]:
-    """Write what is finished by now; returns its results."""
+    """Write the results that are finished so far; returns them."""
     results = [read_run(asked, *task) for task in tasks if run_finished(asked, *task)]
     built = costs.collect(asked, results, unbuilt) if asked.board else []
     if results:
@@ -168,7 +167,7 @@ def _tables(asked: Request, tasks: list, unbuilt: dict[Variant, Exception], jobs
 
 
 def run_finished(asked: Request, variant: Variant, seed: int) -> bool:
-    """Whether a run is done, with these settings, and the network it left was exported."""
+    """Whether a run with these settings is finished and its network was exported."""
     folder = asked.run_folder(variant, seed)
     try:
         card, exported = read_json(folder / "card.json"), read_json(folder / "export.json")
@@ -184,7 +183,7 @@ def run_finished(asked: Request, variant: Variant, seed: int) -> bool:
 
 
 def recipe_of_variant(asked: Request, variant: Variant) -> Recipe:
-    """How a variant is trained, but for the epochs.
+    """The recipe of a variant, apart from the epochs.
 
     Raises:
         UserError: there is no such recipe.
@@ -194,8 +193,8 @@ def recipe_of_variant(asked: Request, variant: Variant) -> Recipe:
 
 
 def read_run(asked: Request, variant: Variant, seed: int) -> Result:
-    """The figures of a finished run: accuracy on held-out images, then on each test set, the exported
-    network's where it was run.
+    """The figures of a finished run: accuracy on held-out images, then on each test set, with the exported
+    network's accuracy where it was measured.
     """
     folder = asked.run_folder(variant, seed)
     card, exported = read_json(folder / "card.json"), read_json(folder / "export.json")
@@ -225,7 +224,7 @@ def read_run(asked: Request, variant: Variant, seed: int) -> Result:
 
 
 def _made(asked: Request, tasks: list, jobs: int) -> Iterator[tuple]:
-    """Runs, each with what went wrong or None, as they end."""
+    """Runs as they end, each with its failure or None."""
     if jobs == 1:
         for task in tasks:
             yield task, _failure(_here, asked, *task)
@@ -240,7 +239,7 @@ def _made(asked: Request, tasks: list, jobs: int) -> Iterator[tuple]:
 
 
 def _failure(make, *what) -> Exception | None:
-    """What went wrong in a run; whatever it is, the runs behind it are made."""
+    """The exception of a run, of any kind; later runs still start."""
     try:
         make(*what)
     except (UserError, MismatchError) as error:
@@ -286,4 +285,4 @@ def _apart(asked: Request, variant: Variant, seed: int) -> None:
         )
         if done.returncode:
             kind = MismatchError if done.returncode == 1 else UserError
-            raise kind(f"{command[0]} ended with {done.returncode}, its message stands above.")
+            raise kind(f"{command[0]} ended with exit code {done.returncode}; see its message above.")

@@ -1,26 +1,25 @@
-"""The figures of a comparison: one table and one plot, with what they are made of."""
+"""The results of a comparison: one table and one plot."""
 
 import shlex
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import fill
 
 from xnorforge.core import accuracy
 from xnorforge.core.artifacts import whole, write_csv
 from xnorforge.pipeline.request import assignment
+from xnorforge.plot.chart import Chart, Line, Point, compose
+from xnorforge.plot.svg import write_svg
 from xnorforge.studies.paired import LEVEL, paired_difference
-from xnorforge.sw.training.curves import INK, SAME_BYTES, save_figure
 
-DOT = "#9db8d2"
 TRAINING = ("recipe", "init")
-BASELINE = "ste"  # what the others are compared with, where it is among them
+BASELINE = "ste"  # what the others are compared with, if it is among them
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A method with the hyper-parameters that are not its defaults, and how it is trained where that is not
-    as usual (`recipe`, `init`), as text "name=value".
+    """A method with the hyper-parameters that differ from its defaults, and `recipe` and `init` if given, as
+    texts "name=value".
     """
 
     method: str
@@ -33,7 +32,7 @@ class Variant:
 
     @property
     def training(self) -> dict[str, str]:
-        """What is said of `recipe` and `init`."""
+        """`recipe` and `init`, if given."""
         return {key: value for key, value in self._pairs.items() if key in TRAINING}
 
     @property
@@ -46,7 +45,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Request:
-    """What is compared; with a board, also by what an accelerator for it costs."""
+    """A comparison; with a board, also of what an accelerator of each method costs."""
 
     net: str
     variants: tuple[Variant, ...]
@@ -63,7 +62,7 @@ class Request:
 
     @property
     def built_for(self) -> str:
-        """The board, of a request that has one."""
+        """The board of a request that has one."""
         assert self.board is not None
         return self.board
 
@@ -97,13 +96,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Result:
-    """One run that is finished, read from its folder.
+    """A finished run, read from its folder.
 
     Attributes:
         sets: accuracy per set of images: `stage`, `set` (which images), and what `accuracy.main` reads.
         deployed_bits: of all tensors of the deployed network, thresholds included.
         seconds, cpu_seconds: of the epochs, wall and processor time (of all threads and processes); None
-            where the checkpoint is gone, or was written before it was measured.
+            if the checkpoint is missing or older than this measurement.
     """
 
     variant: Variant
@@ -119,9 +118,7 @@ class Result:
 
 
 def write_comparison(asked: Request, results: list[Result], jobs: int = 1, below: str = "") -> None:
-    """table.csv (a row per run and set), table.md (a row per variant, and `below`), compare.svg and
-    compare.png.
-    """
+    """table.csv (a row per run and set), table.md (a row per variant, and `below`), compare.svg."""
     rows = [
         {
             "variant": str(result.variant), "seed": result.seed, "epochs": asked.epochs,
@@ -175,19 +172,19 @@ with one seed).
 {which}
 - Every exported network was run on {min(run.equal for run in results):,} images: each of its scores equals \
 the module's.
-- No choice was made by an image of a test set. All runs have the same recipe and epochs; how a method \
-shares them out among its phases is its own.
-- Deployed bits: all tensors of the network that is shipped, one bit for a binary weight; thresholds and \
-scales included.
-- Training: processor time of the epochs, mean over the seeds{f"; {machines}" if machines else ""}; runs \
-side by side: {jobs}. Wall time stands in `table.csv`.
-- Each run is in a row of `table.csv`, with the SHA-256 of its weights. Again: `{asked.command(jobs)}`
+- No image of a test set influenced a choice. All runs have the same recipe and number of epochs; each \
+method divides the epochs among its phases.
+- Deployed bits: all tensors of the exported network, thresholds and scales included; a binary weight is \
+one bit.
+- Training: processor time of the epochs, mean over the seeds{f"; {machines}" if machines else ""}; \
+parallel runs: {jobs}. Wall time is in `table.csv`.
+- Each run is a row of `table.csv`, with the SHA-256 of its weights. To repeat: `{asked.command(jobs)}`
 """
 
 
 def _differences_as_markdown(results: list[Result]) -> str:
-    """The second table, each variant against the baseline, seed by seed; nothing where the baseline is not
-    there, or alone.
+    """The second table, each variant against the baseline, seed by seed; empty without the baseline, or
+    without other variants.
     """
     groups, sets = _by_variant(results), _sets(results)
     if BASELINE not in groups or len(groups) < 2:
@@ -207,18 +204,19 @@ def _differences_as_markdown(results: list[Result]) -> str:
         lines.append([variant, *("-" if one is None else str(one) for one in found), pairs, ratio])
     table = _table(lines)
     return f"""
-## Differences to {BASELINE}
+## Differences from {BASELINE}
 
 {table}
 
-- Points by which a method lies above {BASELINE}: mean of the differences between runs of one seed, in \
-brackets its {LEVEL:.0%} Student t interval ("-" with one pair). An interval that holds 0 shows no direction.
+- Percentage points above {BASELINE}: the mean difference between runs with the same seed and, in brackets, \
+its {LEVEL:.0%} Student t interval ("-" with one pair). An interval that contains 0 shows no significant \
+difference.
 - Training: processor time, mean over the seeds, as a multiple of {BASELINE}'s.
 """
 
 
 def _all_figures(results: list[Result]) -> str:
-    """A table per set of images that has several figures: each variant's, and by how much it lies above the
+    """A table per set of images that has several figures: each variant's, and its difference from the
     baseline.
     """
     return "".join(
@@ -268,41 +266,39 @@ def _mean_cost(runs: list[Result]) -> float | None:
 
 
 def plot(asked: Request, results: list[Result], jobs: int = 1) -> None:
-    """A panel per set of images; a dot per seed and a bar at the mean, per variant."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
+    """A panel per set of images; per variant a dot for each seed, a bar at the mean, and the sample standard
+    deviation.
+    """
     sets, groups = _sets(results), _by_variant(results)
-    with matplotlib.rc_context(SAME_BYTES):
-        width = 0.8 + len(sets) * max(2.2, 0.62 * len(groups))
-        figure = Figure(figsize=(max(6, width), 4.6), layout="constrained")
-        panels = figure.subplots(1, len(sets), sharey=True, squeeze=False)[0]
-        for (stage, images), axes in zip(sets, panels, strict=True):
-            for at, runs in enumerate(groups.values()):
-                values = _values(runs, (stage, images))
-                # Seeds lie side by side in their order, so that equal accuracies do not hide each other.
-                places = [
-                    at + 0.12 * (asked.seeds.index(seed) - (len(asked.seeds) - 1) / 2) for seed in values
-                ]
-                axes.plot(places, list(values.values()), "o", color=DOT, markersize=5, zorder=2)
-                mean = statistics.mean(values.values())
-                axes.plot([at - 0.3, at + 0.3], [mean, mean], color=INK, linewidth=2, zorder=3)
-                # Beside the bar, for above it a label covers dots.
-                axes.annotate(
-                    f"{mean:.1f}", (at + 0.3, mean), xytext=(2, 0), textcoords="offset points", va="center",
-                    fontsize=6.5, color=INK, zorder=4,
-                )  # fmt: skip
-            axes.set_title(fill(f"{stage}: {images}", 34), fontsize=8, loc="left")
-            axes.set_xticks(range(len(groups)), list(groups), rotation=35, ha="right")
-            axes.set_xlim(-0.6, len(groups) - 0.2)
-            axes.grid(axis="y", color="#dddddd", linewidth=0.5)
-            axes.spines[["top", "right"]].set_visible(False)
-        panels[0].set_ylabel(f"{accuracy.main(results[0].sets[-1])[0]} in %")
-        seeds = " ".join(map(str, asked.seeds))
-        caption = f"{asked.net}, epochs {asked.epochs}, seeds {seeds}: a dot per seed, a bar at the mean.\n"
-        figure.supxlabel(caption + fill(asked.command(jobs), 110), fontsize=7, x=0.01, ha="left")
-        for kind in ("svg", "png"):
-            save_figure(figure, asked.folder / f"compare.{kind}")
+    figure = accuracy.main(results[0].sets[-1])[0]
+    charts = [
+        Chart(f"{stage}: {images}", y_title=f"{figure} in %", names=list(groups), height=330)
+        for stage, images in sets
+    ]
+    for key, chart in zip(sets, charts, strict=True):
+        chart.width = max(300, 70 + 60 * len(groups))
+        for place, (variant, runs) in enumerate(groups.items()):
+            values = _values(runs, key)
+            mean = statistics.mean(values.values())
+            spread = statistics.stdev(values.values()) if len(values) > 1 else 0.0
+            chart.lines.append(Line([(place - 0.3, mean), (place + 0.3, mean)], "axis"))
+            about = f"{variant}: {accuracy.spread([*values.values()])}"
+            low, high = (mean - spread, mean + spread) if spread else (None, None)
+            chart.points.append(Point(place, mean, size=0.5, hint=about, low=low, high=high))
+            chart.points.append(Point(place + 0.3, mean, size=0, label=f"{mean:.1f}", needed=True))
+            # Seeds are drawn next to each other in their order, so that equal accuracies stay visible.
+            for seed, value in values.items():
+                x = place + 0.12 * (asked.seeds.index(seed) - (len(asked.seeds) - 1) / 2)
+                chart.points.append(Point(x, value, "s0", hint=f"{variant}, seed {seed}: {value:.2f} %"))
+    for chart in charts:  # one scale for all
+        chart.y_more = [value for other in charts for value in other.heights()]
+    seeds = " ".join(map(str, asked.seeds))
+    caption = (
+        f"Epochs {asked.epochs}, seeds {seeds}. A dot per seed; bar: mean; error bar: sample standard "
+        f"deviation.\n{asked.command(jobs)}"
+    )
+    about = f"{asked.net}: {figure} by method"
+    write_svg(asked.folder / "compare.svg", compose(charts, about, about, caption, len(charts)))
 
 
 def _by_variant(results: list[Result]) -> dict[str, list[Result]]:

@@ -20,11 +20,11 @@ class Cost:
     """One variant's accelerator, read from its records.
 
     Attributes:
-        accuracy: row of the last set of images of the exported run: `stage`, `set`, and what `accuracy.main`
+        accuracy: row for the last set of images of the exported run: `stage`, `set`, and what `accuracy.main`
             reads.
-        seeds: that set's figure of each finished seed's run, in per cent.
-        figures: what `builds.build_figures` found; empty where there is no accelerator.
-        why: one sentence on why there is none.
+        seeds: the figure for that set by seed of each finished run, in per cent.
+        figures: what `builds.build_figures` found; empty without an accelerator.
+        why: if it is missing, the reason in one sentence.
     """
 
     variant: Variant
@@ -41,7 +41,7 @@ class Cost:
 
     @property
     def spread(self) -> float | None:
-        """The sample standard deviation over the seeds; None of one."""
+        """The sample standard deviation over the seeds; None for one seed."""
         return stdev(self.seeds.values()) if len(self.seeds) > 1 else None
 
 
@@ -57,7 +57,7 @@ def build_variant(asked: Request, variant: Variant, jobs: int, say) -> None:
 
 
 def collect(asked: Request, results: list[Result], failed: dict[Variant, Exception]) -> list[Cost]:
-    """The costs of all variants whose first run is finished, in the order asked for.
+    """The costs of all variants whose first run is finished, in the requested order.
 
     Args:
         failed: what went wrong in the builds of this call.

@@ -1,10 +1,10 @@
-"""How much faster than the Verilated RTL the cycle model says in which cycle every beat is transferred.
+"""Speed of the cycle model relative to the Verilated RTL in computing the cycle of every transfer.
 
-Same accelerator, same frames, same pauses, of both the cycles of the streams at the ends. Processor time of
-the program that Verilator built, from its start to its end, and of a run of the model; neither what Verilator
-and the compiler take for the program nor what the model takes for its rows is counted, as both are done once.
-Each turn measures both, the quick model several times, so that others who are busy on the machine slow down
-both; what counts is the median of their ratios.
+Both use the same accelerator, frames and pauses, and report the cycles of the streams at the ends. Measured
+is the processor time of the Verilator program, from start to end, and of a run of the model; the time to
+compile the program and to compute the model's rows is excluded, because both are done once. Each turn
+measures both, the fast model several times, so that other load on the machine affects both; the result is the
+median of the ratios.
 """
 
 import resource
@@ -19,17 +19,17 @@ from xnorforge.sim import cosim, pauses
 from xnorforge.sim.device import Device
 
 TURNS = 7
-RUNS = 8  # of the model in a turn
-FLOWING = 100  # frames at full rate that the stage `sim` takes
+RUNS = 8  # of the model per turn
+FLOWING = 100  # frames at full rate in the stage `sim`
 SEED = 1
 
 
 def measure_cycles(acc: Path, device: Device, frames: int) -> list[dict]:
     """Measure the accelerator in a folder, which is `device` in RTL, at full rate and with pauses in every
-    stream; `frames` of each, and at full rate besides as many as the stage `sim` takes.
+    stream; `frames` of each, and at full rate also as many as the stage `sim` uses.
 
     Returns:
-        Rows: `pauses`, `frames`, `cycles` that they take; `ratio`, time of the RTL over that of the model;
+        Rows: `pauses`, `frames`, their `cycles`; `ratio`, time of the RTL over that of the model;
         `rtl_s`, `model_s`, processor time; `beats` into and out of the network, `wrong` of them in another
         cycle.
     """

@@ -1,4 +1,4 @@
-"""What cost models say of synthesised designs, beside the counts: whole designs, then operators by kind.
+"""Cost model estimates of synthesised designs next to the counts: whole designs, then operators by kind.
 
 python -m xnorforge.studies.estimates FOLDER ...     in Markdown; FOLDER holds folded.onnx and synth.json
 """
@@ -13,7 +13,7 @@ from xnorforge.flows.synth import cells
 from xnorforge.hw import graph
 from xnorforge.hw.ops.base import SITES
 
-FLOORS = {"lut": 8, "ff": 8, "carry": 2, "lut_ram": 4, "bram36": 0.25}  # differences that are not looked at
+FLOORS = {"lut": 8, "ff": 8, "carry": 2, "lut_ram": 4, "bram36": 0.25}  # smaller differences are ignored
 FAR = 0.15  # of the count
 
 Point = tuple[dict, dict]  # estimate, count
@@ -37,7 +37,7 @@ def estimate_table(folders: Sequence[Path]) -> Iterator[str]:
         for kind, point in found:
             kinds[kind].append(point)
     yield ""
-    yield f"| operator, points: farther than {FAR:.0%} and so many: worst | {columns} |"
+    yield f"| operator, points: count farther off than {FAR:.0%}: the worst | {columns} |"
     yield "|---|" + "---:|" * len(FLOORS)
     for kind, points in sorted(kinds.items()):
         yield f"| {kind}, {len(points)} | {' | '.join(_far(points, name) for name in FLOORS)} |"
@@ -58,7 +58,7 @@ def _error(sums: list[dict], name: str) -> str:
 
 
 def _far(points: list[Point], name: str) -> str:
-    """How many are far off, and the worst of them, or of all: estimate for count."""
+    """How many estimates are far off, and the worst of those, or of all: estimate for count."""
     apart = [(abs(guess[name] - count[name]), guess[name], count[name]) for guess, count in points]
     far = [one for one in apart if one[0] > max(FLOORS[name], FAR * one[2])]
     _, guess, count = max(far or apart)

@@ -1,4 +1,4 @@
-"""One operator of an accelerator in five lines: what it is, folding, what binds it, cost, one step more."""
+"""One operator of an accelerator in five lines: type, folding, bottleneck, cost, next step."""
 
 from pathlib import Path
 
@@ -12,18 +12,18 @@ from xnorforge.hw.ops.base import HwOp
 def explain(acc: Path, layer: str) -> list[str]:
     """Five lines on the operator `layer` of the accelerator in `acc`.
 
-    Cycles and the price of a step are the formulas and the cost model of the operator; cells are Yosys'
-    count, from the report.
+    Cycles and the price of a step come from the operator's formulas and cost model; cells are Yosys' count,
+    from the report.
 
     Raises:
-        UserError: no such operator (the text has the nearest), or no report.
+        UserError: no such operator (the text has the nearest match), or no report.
     """
     try:
         report = read_json(acc / "report.json")
         total, counted = report["resources"], report["resources"]["per_operator"]
     except (OSError, ValueError, KeyError) as error:
         raise UserError(
-            f"explain: {acc} has no report with counted cells; `make build` with BACKEND=rtl writes one."
+            f"explain: {acc} has no report with counted cells; run `make build` with BACKEND=rtl first."
         ) from error
     ops = {op.name: op for op in graph.operators(acc / "folded.onnx")}
     if layer not in ops:
@@ -53,7 +53,7 @@ def _folding(op: HwOp) -> str:
         lanes = f"{op.in_stream().lanes} in, {op.out_stream().lanes} out"
         return f"elements per beat: {lanes}; {op.cycles():,} cycles per frame"
     if not pe:
-        return f"none, all {mh} sums of {mw} products in one cycle; {op.cycles():,} cycles per frame"
+        return f"unfolded, all {mh} sums of {mw} products in one cycle; {op.cycles():,} cycles per frame"
     if (pixels := operators.attribute(op, "pixels") or 1) > 1:
         return (
             f"{pixels} vectors of {mw} at a time, one of {mh} rows per cycle; {op.cycles():,} cycles per "
@@ -69,7 +69,7 @@ def _bound(op: HwOp, ops: list[HwOp], bound: int) -> str:
     slowest = [one.name for one in ops if one.cycles() == bound]
     share = f"busy {100 * op.cycles() / bound:.1f} % of the {bound:,} cycles of a frame"
     if op.name not in slowest:
-        return f"{share}, which {' and '.join(slowest)} set{'s' if len(slowest) == 1 else ''}"
+        return f"{share}, set by {' and '.join(slowest)}"
     others = [name for name in slowest if name != op.name]
     return f"{share}: it sets them{', with ' + ' and '.join(others) if others else ''}"
 
@@ -82,7 +82,7 @@ def _cost(row: dict, total: dict) -> str:
 def _next(op: HwOp, ops: list[HwOp], total: dict, clock_mhz: float) -> str:
     steps = operators.wider(op)
     if not steps:
-        return "no step: pe and simd are as large as they can be, or it has none"
+        return "no further step: pe and simd are at their maximum, or it has none"
     said = []
     for name, new in steps.items():
         more = round(new.estimate()["lut"] - op.estimate()["lut"])

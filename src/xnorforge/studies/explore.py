@@ -1,21 +1,22 @@
-"""The front of a network on a board: what there is between the fastest and the smallest folding, by the cost
-models; and of some points what synthesis counts.
+"""The Pareto front of a network on a board, from the fastest to the smallest folding, by the cost models; and
+for some of its points what synthesis counts.
 
     out/<net>/explore-<board>/point_<nn>.json    the folding of each point, for FOLDING=
-    out/<net>/explore-<board>/front.csv, .md, .svg, .png
+    out/<net>/explore-<board>/front.csv, .md, .svg, .html
     out/<net>/point_<nn>-<board>/                the points that were built: simulated, synthesised
 """
 
 import json
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
 
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
-from xnorforge.core.artifacts import whole, write_csv
+from xnorforge.core.artifacts import read_json, whole, write_csv
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import with_fifos
 from xnorforge.flows.fold.aims import Search, amounts_of
@@ -24,13 +25,13 @@ from xnorforge.flows.fold.latency import frame_latency
 from xnorforge.flows.fold.quicker import quicker
 from xnorforge.hw import boards
 from xnorforge.hw.ops.base import HwOp
-from xnorforge.sw.training.curves import INK, SAME_BYTES, save_figure
+from xnorforge.plot import chart as plot
+from xnorforge.plot.svg import write_page, write_svg
 
-STEP = 2**0.5  # from one interval asked for to the next
+STEP = 2**0.5  # between the intervals that are looked at
 STEPS = 12
-WORTH = (2, 6, 14, 30, 60, 150, 400)  # LUTs that a block RAM is taken to be worth: a point for each
+WORTH = (2, 6, 14, 30, 60, 150, 400)  # LUTs that one block RAM is valued at; a point for each value
 FOLDED = ("simd", "pe", "pixels")
-STAGES = ("generate", "sim", "synth")  # of a point in a queue, behind fold
 
 
 @dataclass
@@ -40,8 +41,8 @@ class Point:
     Attributes:
         name: of its file.
         figures: by the cost models: interval and latency in cycles, fps, lut, bram36, dsp.
-        folding: {operator: {"simd", "pe", "rom", "starts"}, of those that have them, or {"structure"}}.
-        counted: of a point that was built, lut and bram36 as Yosys counts them.
+        folding: {operator: {"simd", "pe", "rom", "starts"}, as far as it has them, or {"structure"}}.
+        counted: lut and bram36 as Yosys counts them, if the point was built.
     """
 
     name: str
@@ -55,11 +56,11 @@ def points_of(search: Search, asked: dict[str, str] | None = None, extra: int | 
 
     Args:
         search: the graph on its board.
-        asked: limits as `Search.limits` takes them; of the latency, foldings that keep it are looked for.
-        extra: an interval that is looked at beside those on the way from the fastest to 64 times as long.
+        asked: limits as `Search.limits` takes them; foldings are made faster to keep a limit of the latency.
+        extra: an interval to include; the others range from the fastest to 64 times as long.
 
     Returns:
-        The points by rising interval, then LUT; each within the limits, none as good as another in all four.
+        The points by rising interval, then LUT; each keeps the limits, and none is dominated by another.
     """
     limits = search.limits(asked or {})
     known = search.intervals()
@@ -106,14 +107,14 @@ def _figures(ops: list[HwOp], clock_mhz: float) -> dict[str, float]:
 
 
 def _beats(one: Point, other: Point) -> bool:
-    """Whether a point is as good in everything and better in something."""
+    """Whether a point dominates another: as good in everything, better in something."""
     names = ("interval", "latency", *RESOURCES)
     pairs = [(one.figures[name], other.figures[name]) for name in names]
     return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
 
 
 def search_of(net_dir: Path, board: str, output: str = "scores") -> Search:
-    """The search in a lowered network."""
+    """The search over the foldings of a lowered network."""
     lowered = np.load(net_dir / "lowered.npz")
     bounds = bind(ModelWrapper(str(net_dir / "lowered.onnx")), lowered["scale"], lowered["bias"], output)
     return Search(bounds, boards.load(board), finish=lambda ops: with_fifos(ops, {}), adders=True)
@@ -128,7 +129,7 @@ class Wanted:
         board: name of a board of hw/boards.
         output: "scores" or "labels", as in `fold`.
         limits: {"lut", "bram", "latency"}, as in `fold`.
-        interval: one that is looked at in any case; None: the network's or the board's.
+        interval: an interval to include; None: the default for the network on the board.
     """
 
     net_dir: Path
@@ -143,18 +144,18 @@ class Wanted:
         return self.net_dir / f"explore-{self.board}"
 
     def accelerator(self, point: Point) -> Path:
-        """Where a point is built, beside the accelerators of other builds."""
+        """The folder in which a point is built."""
         return self.net_dir / f"{point.name}-{self.board}"
 
 
 def explore(wanted: Wanted, command: str, built: int, build: Callable[[Path, Path], dict]) -> list[Point]:
-    """Write the front of a lowered network, and build some of its points.
+    """Write the Pareto front of a lowered network, and build some of its points.
 
     Args:
         wanted: network, board, limits.
-        command: of `make`, to which FOLDING= is added.
-        built: how many points `build` builds, spread over the front.
-        build: makes and proves an accelerator: (folding file, its folder) to the record of its synthesis.
+        command: of make, without FOLDING=.
+        built: number of points to build, spread over the front.
+        build: builds and checks an accelerator: (folding file, folder) to the record of its synthesis.
     """
     out = wanted.out
     asked = wanted.interval or boards.load(wanted.board).interval_for(wanted.net_dir.name)
@@ -173,23 +174,24 @@ def explore(wanted: Wanted, command: str, built: int, build: Callable[[Path, Pat
     return points
 
 
-def job_line(wanted: Wanted, point: Point, python: str) -> str:
-    """A line of the shell that folds a point, writes its RTL, proves and synthesises it in a folder of its
-    own.
-    """
-    acc, program = shlex.quote(str(wanted.accelerator(point))), f"{shlex.quote(python)} -m xnorforge"
-    folding, net = (shlex.quote(str(path)) for path in (wanted.out / f"{point.name}.json", wanted.net_dir))
-    fold = f"fold {net} --board {wanted.board} --output {wanted.output} --folding {folding} -o {acc}"
-    return " && ".join(f"{program} {words}" for words in (fold, *(f"{s} {acc}" for s in STAGES)))
-
-
 def rebuilt(command: str, point: Point, out: Path) -> str:
     """The command that builds a point."""
     return f"{command} FOLDING={shlex.quote(str(out / point.name))}.json"
 
 
+def in_use(wanted: Wanted) -> Point | None:
+    """The folding of the build in rtl-<board>, by the cost models; None where there is no build."""
+    record = wanted.net_dir / f"rtl-{wanted.board}" / "fold.json"
+    if not record.exists():
+        return None
+    fold = read_json(record)
+    fps = round(fold["clock_mhz"]["value"] * 1e6 / fold["interval_bound"])
+    amounts = {name: fold["estimate"][name] for name in ("lut", "bram36")}
+    return Point(f"rtl-{wanted.board}", {"fps": fps, "interval": fold["interval_bound"], **amounts}, {})
+
+
 def write_front(points: list[Point], wanted: Wanted, command: str) -> None:
-    """Table, CSV and plot."""
+    """Table, CSV, plot and page."""
     out = wanted.out
     rows = [
         {
@@ -203,55 +205,126 @@ def write_front(points: list[Point], wanted: Wanted, command: str) -> None:
     ]
     if rows:
         write_csv(out / "front.csv", rows)
-        draw(points, wanted)
+        drawn = draw(points, wanted, command)
+        write_svg(out / "front.svg", drawn)
+        write_page(out / "front.html", title_of(points, wanted), front_page(points, wanted, command, drawn))
     with whole(out / "front.md") as aside:
         aside.write_text(front_as_markdown(points, wanted, command))
+
+
+HEADS = ("frames/s", "cycles", "latency", "LUT", "BRAM36", "DSP", "LUT counted", "BRAM36 counted")
+FIGURES = ("fps", "interval", "latency", "lut", "bram36", "dsp")
+NOTE = (
+    "Frames per second at the board's clock. Cycles, latency, LUT, BRAM36 and DSP by the cost models; the "
+    "last two columns as counted by Yosys."
+)
+
+
+def title_of(points: list[Point], wanted: Wanted) -> str:
+    """The heading of table and page."""
+    return f"{wanted.net_dir.name} on {wanted.board}: the {len(points)} foldings of the Pareto front"
+
+
+def cells(point: Point) -> list[str]:
+    """A row of the table, without the point's name."""
+    counted = [f"{point.counted[name]:,}" if point.counted else "" for name in ("lut", "bram36")]
+    return [*(f"{point.figures[name]:,}" for name in FIGURES), *counted]
 
 
 def front_as_markdown(points: list[Point], wanted: Wanted, command: str) -> str:
     """The table, and the command of each point."""
     lines = [
-        f"# {wanted.net_dir.name} on {wanted.board}: {len(points)} foldings of which none beats another",
+        f"# {title_of(points, wanted)}",
         "",
-        "Frames per second at the board's clock; all else by the cost models, counts by Yosys.",
+        NOTE,
         "",
-        "| point | frames/s | cycles | latency | LUT | BRAM36 | DSP | LUT counted | BRAM36 counted |",
+        f"| point | {' | '.join(HEADS)} |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        *(f"| {point.name} | {' | '.join(cells(point))} |" for point in points),
     ]
-    for point in points:
-        f, counted = point.figures, point.counted
-        cells = [f"{f[name]:,}" for name in ("fps", "interval", "latency", "lut", "bram36", "dsp")]
-        cells += [f"{counted[name]:,}" if counted else "" for name in ("lut", "bram36")]
-        lines.append(f"| {point.name} | {' | '.join(cells)} |")
-    lines += ["", "Each is built by its command:", "", "```sh"]
+    lines += ["", "The command that builds each point:", "", "```sh"]
     return "\n".join([*lines, *(rebuilt(command, point, wanted.out) for point in points), "```", ""])
 
 
-def draw(points: list[Point], wanted: Wanted) -> None:
-    """LUT over frames per second, the colour is BRAM36."""
-    import matplotlib
-    from matplotlib.figure import Figure
+def front_page(points: list[Point], wanted: Wanted, command: str, drawn: str) -> str:
+    """The plot and the table as HTML; a click on a point or a row copies its command."""
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("point", *HEADS))
+    rows = "\n".join(
+        f'<tr data-copy="{escape(rebuilt(command, point, wanted.out))}">'
+        + "".join(f"<td>{cell}</td>" for cell in (point.name, *cells(point)))
+        + "</tr>"
+        for point in points
+    )
+    note = f"{NOTE} A click on a point or a row copies the command that builds it."
+    table = (
+        f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>'
+    )
+    return f'<div class="wide">{drawn}</div>\n<p class="note">{note}</p>\n{table}'
 
-    with matplotlib.rc_context(SAME_BYTES):
-        figure = Figure(figsize=(7.2, 4.4), layout="constrained")
-        axes = figure.subplots()
-        x = [point.figures["fps"] for point in points]
-        lut, bram = ([point.figures[name] for point in points] for name in ("lut", "bram36"))
-        shades = axes.scatter(x, lut, c=bram, s=18, cmap="viridis")
-        counted = [point for point in points if point.counted]
-        if counted:
-            spots = [point.figures["fps"] for point in counted]
-            axes.scatter(
-                spots, [p.counted["lut"] for p in counted], marker="x", color=INK, label="counted by Yosys"
+
+def draw(points: list[Point], wanted: Wanted, command: str) -> str:
+    """LUT and BRAM36 over frames per second; the colour of a point is its BRAM36 in both."""
+    board, used = boards.load(wanted.board), in_use(wanted)
+    fewest, most = (f(point.figures["bram36"] for point in points) for f in (min, max))
+    colours = plot.ramp([point.figures["bram36"] for point in points])
+    legend = [(f"{fewest:g} BRAM36", "q0", "circle"), (f"{most:g} BRAM36", max(colours), "circle")]
+    legend = [*legend[: 1 + (most > fewest)], ("least for this speed", "s7", "line")]
+    legend += [("counted by Yosys", "s1", "cross")] if any(point.counted for point in points) else []
+    legend += [(f"in use: {used.name}", "ring", "circle")] if used else []
+    charts = []
+    for name, title in (("lut", "LUT"), ("bram36", "BRAM36")):
+        front = plot.front([(point.figures[name], point.figures["fps"]) for point in points])
+        on_front = {(fps, amount) for amount, fps in front}
+        marks = [
+            plot.Point(
+                point.figures["fps"],
+                point.figures[name],
+                colour,
+                label=point.name.removeprefix("point_"),
+                needed=bool(point.counted) or point in (points[0], points[-1]),
+                hint=_hint(point),
+                copies=rebuilt(command, point, wanted.out),
             )
-            axes.legend(frameon=False)
-        figure.colorbar(shades, label="BRAM36")
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.set_xlabel("frames per second")
-        axes.set_ylabel("LUT by the cost models")
-        axes.grid(color="#dddddd", linewidth=0.5)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.set_title(f"{wanted.net_dir.name} on {wanted.board}", fontsize=9)
-        for kind in ("svg", "png"):
-            save_figure(figure, wanted.out / f"front.{kind}")
+            for point, colour in zip(points, colours)
+        ]
+        marks = [one if (one.x, one.y) in on_front or one.needed else replace(one, label="") for one in marks]
+        marks += [
+            plot.Point(
+                point.figures["fps"],
+                point.counted[name],
+                "s1",
+                "cross",
+                hint=f"{point.name}: {point.counted[name]:,} {title} counted by Yosys",
+            )
+            for point in points
+            if point.counted
+        ]
+        if used:
+            hint = f"in use: {_hint(used)}"
+            marks.append(plot.Point(used.figures["fps"], used.figures[name], "ring", size=7, hint=hint))
+        charts.append(
+            plot.Chart(
+                y_title=f"{title} by the cost models",
+                x_kind="log",
+                y_kind="log" if name == "lut" else "linear",
+                width=720,
+                height=330 if name == "lut" else 230,
+                points=marks,
+                lines=[plot.Line([(fps, amount) for amount, fps in reversed(front)], "line s7", step=True)]
+                if name == "lut"
+                else [],
+                limits=[plot.Limit(board.capacity[name], f"the part: {board.capacity[name]:,} {title}")],
+            )
+        )
+    charts[0].legend, charts[1].x_title = legend, "frames per second"
+    heading = f"{wanted.net_dir.name} on {board.title}, {board.part}"
+    caption = "Labels: numbers of the points. Line: the least LUT at this speed or more."
+    return plot.compose(charts, f"the Pareto front of {heading}", heading, caption)
+
+
+def _hint(point: Point) -> str:
+    f = point.figures
+    return (
+        f"{point.name}: {f['fps']:,} frames/s, {f['interval']:,} cycles per frame, {f['lut']:,g} LUT, "
+        f"{f['bram36']:g} BRAM36"
+    )

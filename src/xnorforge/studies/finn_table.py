@@ -1,8 +1,8 @@
-"""BACKEND=finn on every shipped network: FINN's estimates beside ours, or the sentence that refuses it.
+"""BACKEND=finn on every shipped network: FINN's estimates next to ours, or the reason for a refusal.
 
 python -m xnorforge.studies.finn_table [--board pynq-z2] [--images 20] [FOLDER]   prints a table in Markdown
 
-A network that lies in FOLDER, exported and lowered by an earlier run, is taken from there.
+A network in FOLDER that an earlier run exported and lowered is reused.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,13 +22,13 @@ def finn_rows(board: str, images: int, folder: Path, nets: Sequence[str] = ()) -
     """A row of the table for every shipped network.
 
     Args:
-        images: golden images that the network is exported and lowered with; the stage takes the first of
-            them, and random ones.
-        folder: where the networks go.
-        nets: those that are wanted; all where there are none.
+        images: golden images that the network is exported and lowered with; the stage uses the first of them,
+            and random ones.
+        folder: the folder for the networks.
+        nets: the requested networks; by default all.
 
     Raises:
-        MismatchError: FINN's graph gives other integers.
+        MismatchError: FINN's graph computes other integers.
     """
     for name, net_dir in shipped.lowered_networks(images, folder, nets):
         acc = net_dir / f"finn-{board}"
@@ -42,7 +42,7 @@ def finn_rows(board: str, images: int, folder: Path, nets: Sequence[str] = ()) -
 
 
 def finn_row(name: str, record: dict) -> str:
-    """The row of a record of the stage."""
+    """The row for a record of the stage."""
     ours, theirs = record["ours"], record["estimate"]
     compared = sum(check["integers"] for check in record["checks"] if check["images"])
     found = {**theirs, "bram36": theirs["bram18"] / 2}

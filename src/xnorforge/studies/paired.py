@@ -1,7 +1,7 @@
-"""Two methods by their differences seed by seed.
+"""Comparison of two methods by their differences seed by seed.
 
-Runs of one seed share the start, the order of images and how these are varied, so that a difference of two
-runs scatters less than their accuracies do.
+Runs with the same seed share the initial weights, the order of images and their augmentation, so a difference
+of two runs varies less than their accuracies do.
 """
 
 import math
@@ -15,7 +15,7 @@ LEVEL = 0.95  # of the interval
 @dataclass(frozen=True)
 class Difference:
     """Mean difference over `count` seeds, and the two-sided Student t interval of that mean, from `low` to
-    `high`; both are None with fewer than two seeds, which say nothing about the spread.
+    `high`; both are None with fewer than two seeds, which give no information about the spread.
     """
 
     mean: float
@@ -25,7 +25,7 @@ class Difference:
 
     @property
     def sign(self) -> int:
-        """+1 or -1 where the whole interval lies on one side of 0, else 0: no direction is shown."""
+        """+1 or -1 if the whole interval lies on one side of 0, else 0: no direction is shown."""
         if self.low is None or self.high is None:
             return 0
         return int(self.low > 0) - int(self.high < 0)
@@ -36,7 +36,7 @@ class Difference:
 
 
 def paired_difference(values: Mapping[int, float], others: Mapping[int, float]) -> Difference | None:
-    """`values` less `others`, each by seed, over the seeds that both have; None where they share none."""
+    """`values` minus `others`, by seed, over the seeds that both have; None if they share none."""
     gaps = [value - others[seed] for seed, value in values.items() if seed in others]
     if not gaps:
         return None

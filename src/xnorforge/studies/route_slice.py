@@ -1,9 +1,9 @@
-"""Place and route of some of a design's operators for a board that is too small for it as a whole.
+"""Place and route of some of a design's operators for a board that is too small for the whole design.
 
 python -m xnorforge.studies.route_slice ACC FIRST LAST [--board ulx3s] [--seeds 1] FOLDER
 
-ACC is the folder of the built accelerator; the operators FIRST to LAST, in stream order, with the folding
-that they have there. FOLDER gets what the stages leave, and the row of `route_table.py` is printed.
+ACC is the folder of the built accelerator; the operators FIRST to LAST, in stream order, keep their folding.
+FOLDER gets the output of the stages, and the row of `route_table.py` is printed.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from xnorforge.flows.fold import folded_graph, of_family
 from xnorforge.flows.route import place_and_route
 from xnorforge.flows.synth import synthesise
 from xnorforge.hw import boards, graph
-from xnorforge.pipeline.request import seeds as seeds_of
+from xnorforge.pipeline import options
 from xnorforge.studies.route_table import HEAD, RULE, route_row
 
 
@@ -28,9 +28,9 @@ def route_slice(acc: Path, first: str, last: str, board: str, seeds: Sequence[in
 
     Args:
         acc: folder with its `folded.onnx` and `fold.json`.
-        board: for which the slice is mapped, placed and routed.
+        board: target board for mapping, placement and routing.
         seeds: of the placement, each a run.
-        folder: where it goes.
+        folder: the output folder.
 
     Raises:
         UserError: no such operators; the slice is larger than the part, or not routed.
@@ -42,7 +42,7 @@ def route_slice(acc: Path, first: str, last: str, board: str, seeds: Sequence[in
             raise unknown("operator", name, names)
     chosen = ops[names.index(first) : names.index(last) + 1]
     if not chosen:
-        raise UserError(f"{first}, {last}: the first comes behind the last; give them in stream order.")
+        raise UserError(f"{first}, {last}: the first comes after the last; give them in stream order.")
     target, kept = boards.load(board), {op.name for op in chosen}
     fold = artifacts.read_json(acc / "fold.json")
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,14 @@ def main() -> None:
     given.add_argument("--seeds", default="1")
     given.add_argument("folder", type=Path)
     asked = given.parse_args()
-    row = route_slice(asked.acc, asked.first, asked.last, asked.board, seeds_of(asked.seeds), asked.folder)
+    row = route_slice(
+        asked.acc,
+        asked.first,
+        asked.last,
+        asked.board,
+        options.named("seeds").read(asked.seeds),
+        asked.folder,
+    )
     print(HEAD, RULE, row, sep="\n")
 
 

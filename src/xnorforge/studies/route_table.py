@@ -2,7 +2,7 @@
 
 python -m xnorforge.studies.route_table [--board ulx3s] [--seeds 1,2,3] [--nets a,b] [FOLDER]   in Markdown
 
-What lies in FOLDER already, from an earlier run, is taken from there; so it goes on where it was stopped.
+Results of an earlier run in FOLDER are reused, so an interrupted run resumes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,13 +14,13 @@ from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.fold import fold
 from xnorforge.flows.route import place_and_route
 from xnorforge.flows.synth import synthesise
-from xnorforge.pipeline.request import seeds as seeds_of
+from xnorforge.pipeline import options
 from xnorforge.studies import shipped
 
 HEAD = "| network, method | cycles | MHz by seed | least, median | frames/s, median | sites | slowest path |"
 RULE = "|---|---:|---|---|---:|---|---|"
-IMAGES = 20  # golden ones, which an export needs
-SITES = 4  # kinds of sites that a row names, those of which most are used
+IMAGES = 20  # golden images, which an export needs
+SITES = 4  # number of site kinds that a row names, the most used ones
 
 
 def route_rows(board: str, seeds: Sequence[int], folder: Path, nets: Sequence[str] = ()) -> Iterator[str]:
@@ -28,8 +28,8 @@ def route_rows(board: str, seeds: Sequence[int], folder: Path, nets: Sequence[st
 
     Args:
         seeds: of the placement, each a run.
-        folder: where the networks go.
-        nets: those that are wanted; all where there are none.
+        folder: the folder for the networks.
+        nets: the requested networks; by default all.
     """
     for name, net_dir in shipped.lowered_networks(IMAGES, folder, nets):
         acc = net_dir / f"rtl-{board}"
@@ -46,7 +46,7 @@ def route_rows(board: str, seeds: Sequence[int], folder: Path, nets: Sequence[st
 
 
 def route_row(name: str, cycles: int, record: dict) -> str:
-    """The row of a record of the stage.
+    """The row for a record of the stage.
 
     Args:
         cycles: between two results, by formula.
@@ -69,7 +69,7 @@ def main() -> None:
     given = shipped.table_parser("xnorforge.studies.route_table", __doc__, "ulx3s")
     given.add_argument("--seeds", default="1,2,3")
     asked = given.parse_args()
-    seeds = seeds_of(asked.seeds)
+    seeds = options.named("seeds").read(asked.seeds)
     shipped.print_table(
         (HEAD, RULE), lambda folder: route_rows(asked.board, seeds, folder, asked.nets), asked.folder
     )

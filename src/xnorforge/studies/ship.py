@@ -1,4 +1,4 @@
-"""Ship a run, with the figures of others that differ from it in the seed alone:
+"""Ship a run, with the figures of other runs that differ from it only in the seed:
 
     python -m xnorforge.studies.ship out/compare/cifar10-cnv_half/60/ste-{0,1,2} -o sw/shipped
 
@@ -26,14 +26,14 @@ def ship_run(runs: list[Path], shelf: Path) -> Path:
         shelf: the folder of shipped networks.
 
     Raises:
-        UserError: a folder has no weights, or two runs differ in more, or in less, than the seed.
+        UserError: a folder has no weights, or two runs differ in more than the seed, or not in the seed.
     """
     cards = [weights.read_weights(run)[0] for run in runs]
     for run, card in zip(runs[1:], cards[1:], strict=True):
         if other := [key for key in SAME if card.get(key) != cards[0].get(key)]:
             raise UserError(
-                f"{run}: its {other[0]} is {json.dumps(card.get(other[0]))}, that of {runs[0]} "
-                f"{json.dumps(cards[0].get(other[0]))}; give runs that differ in the seed alone."
+                f"{run}: its {other[0]} is {json.dumps(card.get(other[0]))}, but that of {runs[0]} is "
+                f"{json.dumps(cards[0].get(other[0]))}; give runs that differ only in the seed."
             )
     seeds = [card["seed"] for card in cards]
     if len(set(seeds)) < len(seeds):

@@ -1,4 +1,4 @@
-"""What studies of all shipped networks share: the networks, exported and lowered, and a command that prints a
+"""Shared by studies of all shipped networks: the exported and lowered networks, and a command that prints a
 table in Markdown.
 """
 
@@ -14,13 +14,13 @@ from xnorforge.sw import zoo
 
 
 def lowered_networks(images: int, folder: Path, nets: Sequence[str] = ()) -> Iterator[tuple[str, Path]]:
-    """Name and folder of every shipped network with its first golden images, exported and lowered unless that
-    is done.
+    """Name and folder of every shipped network with its first golden images, exported and lowered if
+    necessary.
 
     Args:
-        images: how many golden images.
-        folder: where the networks go, a folder each.
-        nets: those that are wanted, in this order, with all their methods; all where there are none.
+        images: number of golden images.
+        folder: parent of the networks' folders.
+        nets: the requested networks, in this order, with all their methods; by default all.
 
     Raises:
         UserError: no such network.
@@ -44,23 +44,23 @@ def table_parser(prog: str, about: str | None, board: str) -> argparse.ArgumentP
     """The arguments of such a command: the folder of the networks, `--board` and `--nets`.
 
     Args:
-        about: what `--help` says.
-        board: where none is given.
+        about: the text for `--help`.
+        board: the default.
     """
     parser = argparse.ArgumentParser(prog=prog, description=about)
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--board", default=board)
-    parser.add_argument("--nets", type=lambda text: text.split(","), default=[], help="a,b: these alone")
+    parser.add_argument("--nets", type=lambda text: text.split(","), default=[], help="a,b: only these")
     return parser
 
 
 def print_table(head: Iterable[str], rows: Callable[[Path], Iterable[str]], folder: Path | None) -> None:
-    """Print a table, each row as it is there.
+    """Print a table, each row as soon as it is ready.
 
     Args:
         head: its first lines.
-        rows: the others, of the networks in a folder.
-        folder: that folder; None: one that is removed afterwards.
+        rows: the other lines, for the networks in a folder.
+        folder: that folder; None: a temporary one.
     """
     with TemporaryDirectory(prefix="xnorforge-table-") as inside:
         print(*head, sep="\n", flush=True)

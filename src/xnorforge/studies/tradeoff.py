@@ -1,8 +1,8 @@
-"""The trade-off between accuracy and FPGA resources in layer-wise priority: an accelerator per prefix of one
-training run.
+"""The trade-off between accuracy and FPGA resources with layer-wise priority: an accelerator for each
+prefix of one training run.
 
     out/tradeoff/<run>/prefix_<layers>/, polished/    a network each, with its build in rtl-<board>/
-    out/tradeoff/<run>/<board>.csv, .md, .svg, .png   a row and a point per prefix
+    out/tradeoff/<run>/<board>.csv, .md, .svg         a row and a point per prefix
 
 All are folded for the same board and the same initiation interval. Finished builds are not repeated.
 """
@@ -15,8 +15,9 @@ from xnorforge.core import accuracy, plugins
 from xnorforge.core.artifacts import read_json, whole, write_csv
 from xnorforge.core.errors import MismatchError, UserError, unknown
 from xnorforge.hw import boards
+from xnorforge.plot import chart as plot
+from xnorforge.plot.svg import write_svg
 from xnorforge.studies import builds
-from xnorforge.sw.training.curves import INK, SAME_BYTES, save_figure
 
 POLISHED = "polished"
 
@@ -28,7 +29,7 @@ class Point:
     Attributes:
         name: of its folder; step: its row of the run's tradeoff.csv.
         accuracy: of the exported network: as `xnorforge.core.accuracy` has it.
-        figures: what `builds.build_figures` found; why: one sentence where there is no accelerator.
+        figures: what `builds.build_figures` found; why: without an accelerator, the reason in one sentence.
     """
 
     name: str
@@ -58,7 +59,7 @@ def tradeoff(
         images, stalled: through the RTL of each.
 
     Raises:
-        UserError: the folder holds no such run, or some points could not be built; the others are in the
+        UserError: the folder is not such a run, or some points could not be built; the others are in the
             table.
         MismatchError: a check failed.
     """
@@ -93,7 +94,7 @@ def found(run: Path) -> tuple[list[Point], dict]:
     """The prefixes of a run and its last network, by the number of binary layers; and the run's card.
 
     Raises:
-        UserError: the folder is no finished run by `layer_priority`, or left no prefixes.
+        UserError: the folder is not a finished run of `layer_priority`, or has no prefixes.
     """
     try:
         with (run / "tradeoff.csv").open(newline="") as file:
@@ -101,8 +102,8 @@ def found(run: Path) -> tuple[list[Point], dict]:
         card = read_json(run / "card.json")
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{run}: no finished run of layer_priority ({error}); give the folder of `make train "
-            "METHOD=layer_priority`."
+            f"{run}: this is not the folder of a finished layer_priority run ({error}); give the folder that "
+            "`make train METHOD=layer_priority` wrote."
         ) from error
     points = []
     for step in steps:
@@ -113,7 +114,8 @@ def found(run: Path) -> tuple[list[Point], dict]:
             points.append(Point(name, step, weights))
     if not points:
         raise UserError(
-            f"{run}: its prefixes are not there; a network with shortcuts leaves none before the last layer."
+            f"{run}: the run has no prefixes, because a network with shortcuts writes them only for its last "
+            "layer; train a network without shortcuts, such as mnist-tfc."
         )
     return points, card
 
@@ -137,7 +139,7 @@ def rows(points: list[Point], board: str) -> list[dict]:
 
 
 def write_tradeoff(points: list[Point], net: str, board: str, interval: int, out: Path) -> None:
-    """<board>.csv and <board>.md of all points; <board>.svg and <board>.png of those that are built."""
+    """<board>.csv and <board>.md of all points; <board>.svg of those that are built."""
     write_csv(out / f"{board}.csv", rows(points, board))
     with whole(out / f"{board}.md") as aside:
         aside.write_text(tradeoff_as_markdown(points, net, board, interval))
@@ -171,10 +173,10 @@ def tradeoff_as_markdown(points: list[Point], net: str, board: str, interval: in
 
 {body}
 
-- One run of `layer_priority`; every row is a network of it and an accelerator, folded for {interval:,} \
-cycles per frame; part {target.part}.
-- Ratios: weights of all layers at 32 bits over those of this network, binary layers at 1 bit, others at 32 \
-or, deployed, at 8.
+- One training run with `layer_priority`; each row is one of its networks, built for {interval:,} cycles \
+per frame; part {target.part}.
+- Ratios: all weights at 32 bits over the weights of this network, with binary layers at 1 bit and the \
+others at 32 bits or, deployed, at 8.
 - Accuracy of the exported network: {which}.
 - LUT, FF, BRAM36, DSP: Yosys cells, before packing and routing. Cycles: counted in RTL simulation, at \
 {target.clock_mhz:g} MHz ({target.clock_kind}).
@@ -182,43 +184,40 @@ or, deployed, at 8.
 
 
 def plot_tradeoff(points: list[Point], net: str, board: str, out: Path) -> None:
-    """Figures, LUT and BRAM36 over the deployed compression ratio, a point per network."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    ratios = [float(point.step["ratio_deployed"]) for point in points]
-    panels = {
-        f"{name}\n{points[0].accuracy['images']:,} images": [
-            accuracy.figures(point.accuracy)[name] for point in points
-        ]
+    """The network's figures, LUT and BRAM36 over the deployed compression ratio, a point per network."""
+    target = boards.load(board)
+    images = f"{points[0].accuracy['images']:,} images"
+    panels: dict[str, list[float]] = {
+        f"{name}, {images}": [accuracy.figures(point.accuracy)[name] for point in points]
         for name in accuracy.figures(points[0].accuracy)
     }
     panels |= {key: [point.figures[key.lower()] for point in points] for key in ("LUT", "BRAM36")}
-    with matplotlib.rc_context(SAME_BYTES):
-        figure = Figure(figsize=(7.2, 8 if len(panels) > 3 else 7), layout="constrained")
-        for axes, (title, values) in zip(
-            figure.subplots(len(panels), sharex=True), panels.items(), strict=True
-        ):
-            axes.plot(ratios, values, "-o", color=INK, markersize=4, linewidth=1)
-            for at, point in enumerate(points):
-                # The polished network lies on the last prefix's ratio: their labels stand on two sides.
-                polished = point.name == POLISHED
-                label, where = (POLISHED, (5, -3)) if polished else (point.step["layers"], (-4, 4))
-                axes.annotate(
-                    label, (ratios[at], values[at]), where, textcoords="offset points", fontsize=7,
-                    ha="left" if polished else "right",
-                )  # fmt: skip
-            axes.set_ylabel(title)
-            axes.margins(x=0.12, y=0.2)
-            axes.grid(color="#dddddd", linewidth=0.5)
-            axes.spines[["top", "right"]].set_visible(False)
-        axes.set_xscale("log", base=2)
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.set_xlabel("compression: 32-bit weights over deployed weights (binary or 8 bits)")
-        figure.suptitle(
-            f"{net} on {board}: numbers are binary layers; one run, {points[0].figures['interval']:,} "
-            "cycles per frame asked",
-            fontsize=9,
+    charts = [
+        plot.Chart(y_title=title, x_kind="log", width=640, height=190, points=_marks(points, title, values))
+        for title, values in panels.items()
+    ]
+    for chart in charts:
+        chart.lines.append(plot.Line([(mark.x, mark.y) for mark in chart.points]))
+        if has := target.capacity.get(chart.y_title.lower()):
+            chart.limits.append(plot.Limit(has, f"the part: {has:,} {chart.y_title}"))
+    charts[-1].x_title = "compression: 32-bit weights over deployed weights (binary or 8 bits)"
+    charts[-1].height += 16
+    heading = f"{net} on {target.title}: accuracy and cost layer by layer"
+    caption = (
+        "Numbers: binary layers. One training run; every network is folded for the same initiation "
+        "interval. Ratio, accuracy and cells of each are in the table."
+    )
+    write_svg(out / f"{board}.svg", plot.compose(charts, heading, heading, caption))
+
+
+def _marks(points: list[Point], title: str, values: list[float]) -> list[plot.Point]:
+    return [
+        plot.Point(
+            float(point.step["ratio_deployed"]),
+            value,
+            label=POLISHED if point.name == POLISHED else point.step["layers"],
+            needed=True,
+            hint=f"{point.name}: {title} {value:,g}",
         )
-        for kind in ("svg", "png"):
-            save_figure(figure, out / f"{board}.{kind}")
+        for point, value in zip(points, values)
+    ]

@@ -140,17 +140,17 @@ uint64_t xf_error_address(const xf_device *device) {
 const char *xf_error_text(int error) {
   static const char *const texts[] = {
       "no error",
-      "there is no shell of this version at the registers; load the bitstream of this overlay first",
-      "the device holds another network; load the bitstream that lies beside xf_network.h",
-      "the device's frames are not those of xf_network.h; use the header of the same build",
-      "no answer comes; see that clock and memory port run",
-      "the memory refused a read of frames at xf_error_address(); give addresses of memory that the device reaches",
-      "the memory refused a write of answers at xf_error_address(); give addresses of memory that the device reaches",
-      "the accelerator ended a frame at another beat; xf_reset() makes it ready again",
-      "a descriptor was refused: 8 must divide both addresses, frames be 1 .. 65535, and four batches wait at most",
-      "a template was refused: the network must have one, bank be 0 or 1, and each weight 0 or 1",
-      "a word was written without room; let one program alone use the registers, and xf_reset()",
-      "a word was read where there was none; let one program alone use the registers, and xf_reset()",
+      "no shell of this version at the registers; load the bitstream of this overlay first",
+      "the device holds another network; load the bitstream next to xf_network.h",
+      "the device's frames differ from those of xf_network.h; use the header of the same build",
+      "no answer came; check that the clock and the memory port run",
+      "the memory refused a read of frames at xf_error_address(); use addresses that the device can reach",
+      "the memory refused a write of answers at xf_error_address(); use addresses that the device can reach",
+      "a frame did not end at its last beat; call xf_reset() before the next run",
+      "a descriptor was refused: addresses must be multiples of 8, frames 1 .. 65535, batches waiting at most four",
+      "a template was refused: the network must have one, the bank be 0 or 1, and each weight 0 or 1",
+      "a word was written to a full FIFO; let only one program use the registers, and call xf_reset()",
+      "a word was read from an empty FIFO; let only one program use the registers, and call xf_reset()",
   };
   return error >= 0 && (size_t)error < sizeof texts / sizeof *texts ? texts[error] : "an unknown error";
 }

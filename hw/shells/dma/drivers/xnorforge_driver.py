@@ -4,7 +4,7 @@
     device = Device("pynq", bitstream="overlay.bit")     # or Device("linux"), Device("sim", "xf_system.so")
     scores = Accelerator("overlay.json", device).predict(images)
 
-`overlay.json` beside this file describes the network: hash, frames, scales. Register map: docs/shell.md.
+`overlay.json` next to this file describes the network: hash, frames, scales. Registers: docs/guide/board.md.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ try:
 except ImportError:  # on a board, where this file stands alone
 
     class UserError(Exception):  # type: ignore[no-redef]
-        """What was asked cannot be done; one sentence says why, and what would work."""
+        """The request cannot be met; one sentence says why, and what would work."""
 
 
 IDENTITY, VERSION = 0x58465348, 0x00010000
@@ -61,14 +61,14 @@ class Buffer:
         self.address = address
 
     def flush(self) -> None:
-        """What the host wrote is in memory."""
+        """Make what the host wrote visible to the accelerator."""
 
     def invalidate(self) -> None:
-        """What the host reads next is what is in memory."""
+        """Make what the accelerator wrote visible to the host."""
 
 
 class Bus:
-    """A way to registers and memory; `Device` opens one."""
+    """Access to registers and memory; `Device` opens one."""
 
     def read(self, offset: int) -> int:
         """A register of 32 bits."""
@@ -83,10 +83,10 @@ class Bus:
         raise NotImplementedError
 
     def pause(self) -> None:
-        """Called between two looks at a register that has not yet what is waited for."""
+        """Called between two polls of a register."""
 
     def now(self) -> float:
-        """Seconds, for the limit of a wait."""
+        """Seconds, for timeouts."""
         return time.monotonic()
 
 
@@ -96,23 +96,23 @@ def Device(kind: str, *given, **options) -> Bus:
     Args:
         kind: "sim": the shell in simulation, `SimBus`; "linux": /dev/mem or UIO with u-dma-buf, `LinuxBus`;
             "pynq": `PynqBus`.
-        given, options: of that class.
+        given, options: arguments of that class.
     """
     kinds = {"sim": SimBus, "linux": LinuxBus, "pynq": PynqBus}
     if kind not in kinds:
-        raise UserError(f"Device: no '{kind}' among {', '.join(kinds)}.")
+        raise UserError(f"Device: unknown kind '{kind}'; use {', '.join(kinds)}.")
     return kinds[kind](*given, **options)
 
 
 def as_bin(bit: bytes, name: str = "this file") -> bytes:
-    """The .bin that the kernel's fpga_manager takes: the data of a .bit, bytes of each word swapped.
+    """Convert a .bit to the .bin that the kernel's fpga_manager takes: its data, bytes of each word swapped.
 
     Args:
         bit: content of the .bit.
-        name: of its file, for the message.
+        name: file name for the message.
 
     Raises:
-        UserError: it is no .bit.
+        UserError: it is not a complete .bit file.
     """
     at, fields = 13, dict[bytes, bytes]()
     while at + 5 <= len(bit) and bit[at : at + 1] in (b"a", b"b", b"c", b"d"):
@@ -122,17 +122,17 @@ def as_bin(bit: bytes, name: str = "this file") -> bytes:
     data = bit[at + 5 :]
     whole = bit[at : at + 1] == b"e" and int.from_bytes(bit[at + 1 : at + 5], "big") == len(data)
     if len(fields) != 4 or not whole or len(data) % 4:
-        raise UserError(f"{name} is no whole .bit; give the one that place and route wrote.")
+        raise UserError(f"{name} is not a complete .bit file; use the one that place and route wrote.")
     return np.frombuffer(data, ">u4").astype("<u4").tobytes()
 
 
 def load_bitstream(bitstream, root="/") -> None:
-    """Load a .bit into the programmable logic by the kernel's fpga_manager, without pynq.
+    """Load a .bit into the programmable logic with the kernel's fpga_manager, without pynq.
 
-    The .bin of it goes to lib/firmware.
+    Its .bin is written to lib/firmware.
 
     Raises:
-        UserError: it is no .bit, or the kernel does not take it.
+        UserError: it is not a complete .bit file, or the kernel rejects it.
     """
     data = as_bin(Path(bitstream).read_bytes(), str(bitstream))
     manager, name = Path(root) / "sys/class/fpga_manager/fpga0", Path(bitstream).stem + ".bin"
@@ -144,12 +144,12 @@ def load_bitstream(bitstream, root="/") -> None:
         state = (manager / "state").read_text().strip()
     except OSError as error:
         raise UserError(
-            f"load_bitstream: {error.filename} cannot be written ({error.strerror}); run as root on a kernel "
+            f"load_bitstream: cannot write {error.filename} ({error.strerror}); run as root on a kernel "
             "with fpga_manager."
         ) from error
     if state != "operating":
         raise UserError(
-            f"load_bitstream: the kernel says '{state}' after loading {name}; give a bitstream for this part."
+            f"load_bitstream: the kernel reports '{state}' for {name}; use a bitstream for this part."
         )
 
 
@@ -158,10 +158,10 @@ class SimBus(Bus):
 
     Args:
         library: what `xnorforge.sim.shell` builds.
-        folder: where the memory files of the network lie; default: that of the library.
-        memory: bytes of memory.
-        pause: chance, 0 to below 1, that a channel of the memory pauses in a cycle.
-        seed: of the pauses, and of what registers hold at the start.
+        folder: folder with the network's memory files; default: that of the library.
+        memory: size of the memory in bytes.
+        pause: probability (0 to below 1) that a channel of the memory pauses in a cycle.
+        seed: seed of the pauses and of the initial contents of registers.
     """
 
     BASE = 0x1000_0000
@@ -183,7 +183,7 @@ class SimBus(Bus):
         place = str(folder or Path(library).parent).encode()
         self.system = self.library.xf_sim_open(place, seed, self.BASE, memory, int(pause * 2**32))
         if not self.system:
-            raise UserError(f"Device: {place.decode()} is no folder; give the one with the memory files.")
+            raise UserError(f"Device: {place.decode()} is not a folder; give the one with the memory files.")
         start = self.library.xf_sim_memory(self.system)
         self.memory = np.ctypeslib.as_array(ctypes.cast(start, ctypes.POINTER(ctypes.c_uint8)), (memory,))
         self.used = 0
@@ -192,22 +192,22 @@ class SimBus(Bus):
         value = self.library.xf_sim_read(self.system, offset)
         self.check()
         if value < 0:
-            raise UserError(f"Device: register {offset:#x} answers with an error; docs/shell.md lists them.")
+            raise UserError(f"Device: register {offset:#x} cannot be read; docs/guide/board.md lists all.")
         return value
 
     def write(self, offset: int, value: int) -> None:
         good = self.library.xf_sim_write(self.system, offset, value)
         self.check()
         if not good:
-            raise UserError(f"Device: register {offset:#x} cannot be written; docs/shell.md lists them.")
+            raise UserError(f"Device: register {offset:#x} cannot be written; docs/guide/board.md lists all.")
 
     def allocate(self, count: int) -> Buffer:
         start = self.used
         self.used += -(-count // WORD) * WORD
         if self.used > len(self.memory):
             raise UserError(
-                f"Device: {count:,} bytes are more than the memory has left, {len(self.memory) - start:,}; "
-                "open it with memory=…, or run smaller batches."
+                f"Device: {count:,} bytes do not fit into the remaining {len(self.memory) - start:,} of the "
+                "memory; open the device with a larger memory=…, or run smaller batches."
             )
         return Buffer(self.memory[start : start + count], self.BASE + start)
 
@@ -237,7 +237,7 @@ class SimBus(Bus):
             raise RuntimeError(f"Device: {said} (cycle {self.cycles():,})")
 
     def close(self) -> None:
-        """Free it; its buffers are no more."""
+        """Free the simulation; its buffers become invalid."""
         self.library.xf_sim_close(self.system)
 
 
@@ -245,12 +245,12 @@ class LinuxBus(Bus):
     """Registers through UIO or /dev/mem, memory through u-dma-buf (github.com/ikwzm/udmabuf).
 
     Args:
-        registers: a UIO device, as /dev/uio0, or /dev/mem.
-        base: address of the registers; of a UIO device 0.
-        size: bytes of the registers, of a network with a template twice the `window` of its description.
-        memory: name of the u-dma-buf device, opened with its O_SYNC, so that nothing is cached; None: there
-            is none, for a shell without a DMA.
-        root: where dev/ and sys/ lie.
+        registers: a UIO device such as /dev/uio0, or /dev/mem.
+        base: address of the registers; 0 for a UIO device.
+        size: bytes of the registers; for a network with a template twice the `window` of its description.
+        memory: name of the u-dma-buf device, opened with O_SYNC, so that nothing is cached; None for a shell
+            without a DMA.
+        root: folder that contains dev/ and sys/.
     """
 
     def __init__(
@@ -273,9 +273,10 @@ class LinuxBus(Bus):
             buffer = os.open(Path(root) / "dev" / memory, os.O_RDWR | os.O_SYNC)
             self.memory = np.frombuffer(mmap.mmap(buffer, self.size), np.uint8)
         except OSError as error:
+            load = f"load u-dma-buf with {memory}, and " if memory else ""
             raise UserError(
-                f"Device: {error.filename or registers} cannot be opened ({error.strerror}); "
-                f"load u-dma-buf with {memory}, and run as root or with the rights to both."
+                f"Device: cannot open {error.filename or registers} ({error.strerror}); "
+                f"{load}run as root or with access to the device files."
             ) from error
 
     def read(self, offset: int) -> int:
@@ -289,20 +290,20 @@ class LinuxBus(Bus):
         self.used += -(-count // 64) * 64
         if self.used > self.size:
             raise UserError(
-                f"Device: {count:,} bytes are more than the buffer has left, {self.size - start:,}; "
-                "load u-dma-buf with a larger one, or run smaller batches."
+                f"Device: {count:,} bytes do not fit into the remaining {self.size - start:,} of the buffer; "
+                "load u-dma-buf with a larger buffer, or run smaller batches."
             )
         return Buffer(self.memory[start : start + count], self.address + start)
 
 
 class PynqBus(Bus):
-    """Through the package pynq, which needs no .hwh for this.
+    """Registers and memory through the package pynq; no .hwh is needed.
 
     Args:
-        bitstream: file to load first; None: it is loaded.
+        bitstream: file to load first; None: it is already loaded.
         base: address of the registers.
-        clock_mhz: of the accelerator, set after loading; None: as it is.
-        size: as of `LinuxBus`.
+        clock_mhz: clock of the accelerator, set after loading; None: leave it.
+        size: as for `LinuxBus`.
     """
 
     def __init__(self, bitstream=None, base: int = 0x4000_0000, clock_mhz: float | None = None, size=4096):
@@ -336,10 +337,10 @@ class _PynqBuffer(Buffer):
 
 
 class Frames:
-    """How a frame of integers lies in memory, from the description's `input` or `output`.
+    """Memory layout of a frame of integers, from the description's `input` or `output`.
 
-    Elements are in the order of the frame, channels last; `lanes` of them make a beat, element 0 in the
-    lowest bits; each beat lies in a slot of 1, 2, 4 or a multiple of 8 bytes, each frame in whole words of 8.
+    Elements are in the order of the frame, channels last; a beat has `lanes` of them, element 0 in the lowest
+    bits; each beat has a slot of 1, 2, 4 or a multiple of 8 bytes, and each frame occupies whole words of 8.
     """
 
     def __init__(self, about: dict):
@@ -377,14 +378,14 @@ class Accelerator:
     """A network on a device.
 
     Args:
-        description: `overlay.json`, or what is in it.
-        bus: what `Device` opened.
-        batch: frames per descriptor; two batches are in memory at a time. Without a DMA: frames that are
-            packed at a time.
-        patience: seconds without an answer after which an error is raised.
+        description: `overlay.json`, or its content.
+        bus: the bus that `Device` opened.
+        batch: frames per descriptor; two batches are in memory at a time. Without a DMA: frames packed at a
+            time.
+        patience: timeout in seconds.
 
     Raises:
-        UserError: there is no shell, or it holds another network.
+        UserError: no shell was found, or it holds another network.
     """
 
     def __init__(self, description, bus: Bus, batch: int = 64, patience: float = 10.0):
@@ -404,11 +405,11 @@ class Accelerator:
         self.reset()
 
     def get(self, name: str) -> int:
-        """A register by its name in REGISTERS, or GP_REGISTERS of a shell without a DMA."""
+        """Read a register by its name in REGISTERS (GP_REGISTERS for a shell without a DMA)."""
         return self.bus.read(self.registers[name])
 
     def put(self, name: str, value: int) -> None:
-        """Set a register by its name, as `get` has it."""
+        """Write a register by its name, as in `get`."""
         self.bus.write(self.registers[name], value)
 
     def _look(self) -> None:
@@ -416,7 +417,7 @@ class Accelerator:
         found, own = self.get("id"), IDENTITY if self.dma else GP_IDENTITY
         if found != own or self.get("version") >> 16 != VERSION >> 16:
             raise UserError(
-                f"Accelerator: there is no shell of version {VERSION >> 16} at the device's registers "
+                f"Accelerator: no shell of version {VERSION >> 16} found at the device's registers "
                 f"(identity {found:#010x}, expected {own:#010x}); load this overlay's bitstream first."
             )
         name, wanted = self.about["net"], int(self.about["hash"], 16)
@@ -424,33 +425,33 @@ class Accelerator:
         if loaded != wanted:
             raise UserError(
                 f"Accelerator: the device holds another network (hash {loaded:016x}) than {name} "
-                f"({wanted:016x}); load the bitstream that lies beside its description."
+                f"({wanted:016x}); load the bitstream next to its description."
             )
         sizes = [self.get(name) for name in ("in_bytes", "in_beats", "out_bytes", "out_beats")]
         expected = [self.into.bytes, self.into.beats, self.out.bytes, self.out.beats]
         if sizes != expected:
             raise UserError(
-                f"Accelerator: frames of {name} have {expected} bytes and beats in and out, those of the "
-                f"device {sizes}; use the description of the same build."
+                f"Accelerator: {name} has frames of {expected} (bytes and beats in, bytes and beats out), "
+                f"but the device has {sizes}; use the description of the same build."
             )
 
     def reset(self) -> None:
-        """Stop what runs, wait until nothing is under way on the bus, and clear errors and counters."""
+        """Stop the accelerator, wait until the bus is idle, and clear errors and counters."""
         self.put("control", SOFT_RESET)
-        self._wait(lambda: not self.get("status") & RESETTING, "a soft reset does not end")
+        self._wait(lambda: not self.get("status") & RESETTING, "the soft reset did not finish")
         self.torn = False  # words of frames that nobody waits for any more may be in the device
 
     def integers(self, images) -> np.ndarray:
-        """Images as the integers that the accelerator takes, (N, *shape), channels last.
+        """Convert images to the integers that the accelerator takes, (N, *shape), channels last.
 
-        Integers stay what they are; floats are values, and become the nearest integers by the network's
-        input scale and offset.
+        Integers are passed unchanged; floats are rounded to the nearest integer of the network's input scale
+        and offset.
 
         Args:
             images: (N, C, H, W), or (N, *shape) as the accelerator has it.
 
         Raises:
-            UserError: another shape, or integers out of range.
+            UserError: the shape is wrong, or integers are out of range.
         """
         images = np.asarray(images)
         shape, form = self.into.shape, self.about["input"]
@@ -460,17 +461,16 @@ class Accelerator:
             images = np.moveaxis(images, 1, -1)
         elif fits != shape:
             raise UserError(
-                f"predict: images of shape {tuple(images.shape)} are no frames of {self.about['net']}, "
-                f"which are (N, {', '.join(map(str, planes))}) or, channels last, (N, "
-                f"{', '.join(map(str, shape))})."
+                f"predict: images of shape {tuple(images.shape)} do not fit {self.about['net']}; use "
+                f"(N, {', '.join(map(str, planes))}) or, channels last, (N, {', '.join(map(str, shape))})."
             )
         if images.dtype.kind == "f":
             steps = np.rint((images.astype(np.float64) - form["offset"]) / form["scale"])
             return np.clip(steps, form["lo"], form["hi"]).astype(np.int64)
         if images.size and not (form["lo"] <= images.min() and images.max() <= form["hi"]):
             raise UserError(
-                f"predict: integers {images.min()} .. {images.max()} are not within {form['lo']} .. "
-                f"{form['hi']}, which the network takes; give floats to have values rounded."
+                f"predict: integers {images.min()} .. {images.max()} are outside the network's input range "
+                f"{form['lo']} .. {form['hi']}; pass floats to have values scaled and rounded."
             )
         return images
 
@@ -478,11 +478,11 @@ class Accelerator:
         """Write a template into a bank of a network that has one.
 
         Args:
-            weights: (mw, mh) of 0/1, as `template` of the description has these sizes.
+            weights: (mw, mh) of 0/1; `template` of the description states these sizes.
             bank: 0 or 1.
 
         Raises:
-            UserError: the network has no template, or one of another shape.
+            UserError: the network has no template, or the shape is wrong.
         """
         weights, about = np.asarray(weights), self.about.get("template")
         if about is None:
@@ -490,8 +490,8 @@ class Accelerator:
         mw, mh, simd, pe = (about["template"][name] for name in ("mw", "mh", "simd", "pe"))
         if weights.shape != (mw, mh) or bank not in (0, 1) or not np.isin(weights, (0, 1)).all():
             raise UserError(
-                f"load_template: a template of {self.about['net']} is {mw} x {mh} of 0 and 1, for bank 0 or "
-                f"1; got {' x '.join(map(str, weights.shape))} for bank {bank}."
+                f"load_template: {self.about['net']} takes {mw} x {mh} weights of 0 and 1 for bank 0 or 1, "
+                f"got {' x '.join(map(str, weights.shape))} for bank {bank}."
             )
         folds = weights.astype(np.uint8).reshape(mw // simd, simd, mh // pe, pe).transpose(2, 0, 3, 1)
         bits = folds.reshape(about["words"], about["word_bits"])
@@ -502,20 +502,20 @@ class Accelerator:
                 self.bus.write(at + 4 * piece, value)
 
     def run(self, integers, bank: int = 0, learn: bool = False) -> np.ndarray:
-        """What the accelerator answers to integers (N, *shape): int64 (N, *shape of the output).
+        """Run integers (N, *shape) through the accelerator: int64 (N, *shape of the output).
 
         Args:
             integers: frames.
-            bank: of a network with a template, which one frames are compared with.
-            learn: each frame's first window becomes the template of the other bank, for the frames behind it.
+            bank: for a network with a template, the bank that frames are compared with.
+            learn: store each frame's first window as the template of the other bank, for the frames after it.
 
         Raises:
-            UserError: the DMA or the shell stopped with an error, or nothing comes any more.
+            UserError: the DMA or the shell stopped with an error, or no answer came.
         """
         answers = np.zeros((len(integers), *self.out.shape), np.int64)
         if not self.dma:
             if bank or learn:
-                raise UserError(f"run: {self.about['net']} has no template; leave bank and learn out.")
+                raise UserError(f"run: {self.about['net']} has no template; omit bank and learn.")
             for start in range(0, len(integers), self.batch):
                 part = self.into.pack(integers[start:][: self.batch])
                 answers[start:][: self.batch] = self.out.unpack(self._through_data(part))
@@ -543,7 +543,7 @@ class Accelerator:
             nonlocal sent
             status = self.get("status")
             if status & FAILED:
-                raise UserError(f"{self.failure()}; reset() makes it ready again.")
+                raise UserError(f"{self.failure()}; call reset() before the next run.")
             ready, room = min(status >> 16, count - len(found)), status >> 4 & 0xFFF
             found.extend(self.get("data") for _ in range(ready))
             part = words[sent : sent + room]
@@ -553,7 +553,7 @@ class Accelerator:
             return bool(ready or part)
 
         while len(found) < count:
-            self._wait(moved, "no answer comes")
+            self._wait(moved, "no answer came")
         self.torn = False
         return np.array(found, "<u4").view(np.uint8).reshape(len(packed), self.out.stride)
 
@@ -573,13 +573,13 @@ class Accelerator:
     def _await_batch(self, before: int, count: int) -> None:
         def done() -> bool:
             if self.get("status") & FAILED:
-                raise UserError(f"{self.failure()}; reset() makes it ready again.")
+                raise UserError(f"{self.failure()}; call reset() before the next run.")
             return (self.get("batches") - before) & 0xFFFF_FFFF >= count
 
-        self._wait(done, "no answer comes")
+        self._wait(done, "no answer came")
 
     def failure(self) -> str:
-        """What stopped the shell, without a full stop."""
+        """What stopped the shell, as a sentence without a full stop."""
         error = self.get("error")
         code, answer = error & 15, ANSWERS.get(error >> 4 & 3, "an unknown answer")
         where = self.get("error_low") | self.get("error_high") << 32 if self.dma else 0
@@ -588,11 +588,11 @@ class Accelerator:
             what = ("reading frames", "writing answers")[code - 1]
             return f"DMA: {what} stopped {done}: the memory answered {answer} to the burst at {where:#x}"
         if code == 3:
-            return f"Accelerator: it ended a frame at another beat than {self.out.beats} {done}"
+            return f"Accelerator: {done}, a frame did not end at beat {self.out.beats}"
         if code in (5, 6):
-            what = ("a word was written without room", "a word was read where there was none")[code - 5]
-            return f"Accelerator: {what} {done}: another program uses the registers too"
-        why = "8 does not divide an address, frames are out of range, or the queue is full"
+            what = ("a word was written to a full FIFO", "a word was read from an empty FIFO")[code - 5]
+            return f"Accelerator: {done}, {what}; another program seems to use the registers"
+        why = "an address is not a multiple of 8, frames are out of range, or the queue is full"
         return f"DMA: a descriptor was refused {done}: {why}"
 
     def _wait(self, ready, what: str) -> None:
@@ -601,16 +601,17 @@ class Accelerator:
             if self.bus.now() > limit:
                 names = ("status", "beats_in", "beats_out") if self.dma else ("status", "frames_done")
                 seen = ", ".join(f"{name} {self.get(name)}" for name in names)
-                port = "clock and memory port run" if self.dma else "the clock runs"
-                raise UserError(f"Accelerator: {what} within {self.patience:g} s ({seen}); see that {port}.")
+                port = "its clock and memory port run" if self.dma else "its clock runs"
+                text = f"Accelerator: {what} within {self.patience:g} s ({seen}); check that {port}."
+                raise UserError(text)
             self.bus.pause()
 
     def predict(self, images, bank: int = 0, learn: bool = False) -> np.ndarray:
-        """Scores of images as the trained network gives them, float64 (N, classes) or of maps (N, C, H, W).
+        """Scores of images as the trained network computes them, float64 (N, classes), maps (N, C, H, W).
 
         Args:
-            images: as `integers` takes them.
-            bank, learn: as `run` takes them.
+            images: as in `integers`.
+            bank, learn: as in `run`.
         """
         answers = self.run(self.integers(images), bank, learn)
         scale, bias = (np.array(self.about["scores"][name]) for name in ("scale", "bias"))
@@ -621,9 +622,7 @@ class Accelerator:
         return np.moveaxis(scale * answers + bias, -1, 1)
 
     def counters(self) -> dict[str, int]:
-        """Cycles, beats and stalls since the last reset; without a DMA cycles, busy or not, modulo 2^32, and
-        frames.
-        """
+        """Cycles, beats and stalls since the last reset; without a DMA cycles (modulo 2^32) and frames."""
         if not self.dma:
             return {name: self.get(name) for name in ("cycles", "frames_done")}
         names = ("batches", "frames_done", "beats_in", "beats_out", "stalls_in", "stalls_out")

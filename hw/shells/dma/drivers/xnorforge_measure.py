@@ -1,9 +1,9 @@
-"""Measures a network on its board: frames per second, latency, power where the board tells it.
+"""Measure a network on its board: frames per second, latency, and power where the board reports it.
 
     python xnorforge_measure.py --device pynq            # or --device linux --registers /dev/uio0 --base 0
 
-It is run in the folder of an overlay and writes measured.json there. Copied beside the build's report.html,
-`xnorforge report` shows it.
+Run it in the folder of an overlay, where it writes measured.json. Copy that file next to the build's
+report.html, and `xnorforge report` shows the figures.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def measure(network: Accelerator, images, frames: int = 1000, singles: int = 100
         root: where sys/ lies.
 
     Returns:
-        The content of measured.json (docs/shell.md). In simulation the host's time says nothing about a
+        The content of measured.json (docs/guide/board.md). In simulation the host's time says nothing about a
         board, so that only cycles are given.
     """
     simulated = isinstance(network.bus, SimBus)
@@ -117,12 +117,12 @@ def main(argv=None) -> int:
     """The command line; 2 after an error, which is one sentence."""
     words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     words.add_argument("--device", choices=("pynq", "linux", "sim"), required=True)
-    words.add_argument("--bitstream", help="with --device pynq: load it first")
+    words.add_argument("--bitstream", help="with --device pynq: bitstream to load first")
     words.add_argument("--registers", default="/dev/mem", help="with --device linux: /dev/uio… or /dev/mem")
-    words.add_argument("--base", type=lambda text: int(text, 0), default=0x4000_0000, help="of the registers")
+    words.add_argument("--base", type=lambda text: int(text, 0), default=0x4000_0000, help="register address")
     words.add_argument("--library", help="with --device sim: the verilated shell")
     words.add_argument("--frames", type=int, default=1000)
-    words.add_argument("--singles", type=int, default=100, help="frames one by one, for the latency")
+    words.add_argument("--singles", type=int, default=100, help="frames to run one by one, for the latency")
     words.add_argument("--batch", type=int, default=64)
     words.add_argument("-o", "--out", type=Path, default=Path("measured.json"))
     asked = words.parse_args(argv)

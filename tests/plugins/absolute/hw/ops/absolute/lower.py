@@ -26,7 +26,7 @@ def _abs(walk, node, _at):
     value = one_leaf(walk, walk.value(node), node)
     name, scale = value.single
     if any(value.offset):
-        raise refuse(node, "its input is not symmetric about 0", "put it behind sums without a bias")
+        raise refuse(node, "its input is not symmetric about 0", "put it after sums without a bias")
     leaf = walk.leaves[name]
     high = np.maximum(abs(leaf.lo), abs(leaf.hi))
     out = walk.emit("Absolute", [leaf], leaf.shape, 0, high, f"{leaf.layer}_abs", leaf.layer, leaf.order)

@@ -52,7 +52,7 @@ module xf_absolute #(
   `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
 
 `ifdef XF_CHECK
-  // One beat is given for each that is taken, and what is taken and not given is the register.
+  // One beat leaves for each beat that enters; a beat in between is in the register.
   xf_check_beats #(.Most(1)) u_beats (
     .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
   );

@@ -1,0 +1,111 @@
+"""The site: `make docs` builds it into out/site with Sphinx, furo and MyST, offline and without warnings.
+
+The source folder is the checkout itself, so that links between README.md, CONTRIBUTING.md and docs/ are the
+same on the forge and in the site; README.md is the home page.
+"""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
+
+import reference  # noqa: E402
+
+import xnorforge  # noqa: E402
+
+project, author = "xnorforge", "The xnorforge developers"
+version = release = xnorforge.__version__
+html_title = f"xnorforge {version}"
+extensions = ["myst_parser"]
+root_doc = "README"
+include_patterns = ["*.md", "docs/**/*.md", "examples/*.md"]
+exclude_patterns = [
+    ".*",
+    "out",
+    "build",
+    "src",
+    "hw",
+    "sw",
+    "flows",
+    "sim",
+    "tests",
+    "tools",
+    "shared",
+    "NOTICE",
+]
+html_theme = "furo"
+html_static_path = ["site"]
+html_css_files = ["site.css"]
+html_show_sphinx = html_copy_source = False
+highlight_language = "none"
+myst_heading_anchors = 4
+myst_enable_extensions = ["html_image"]
+suppress_warnings = ["myst.header"]  # generated pages begin a level below
+python_use_unqualified_type_names = True
+smartquotes = False  # they would turn -- into a dash
+
+# The guide in reading order; a page that is not named here comes last.
+GUIDE = [
+    "install", "tutorial", "your-network", "python", "training", "tasks", "speed-and-area", "report",
+    "backends", "bitstream", "board", "package", "how-it-works", "exactness", "simulation", "synthesis",
+    "operators", "glossary", "style",
+]  # fmt: skip
+
+
+def pages(folder: str, order: list[str] | None = None) -> list[str]:
+    """The pages of a folder, those of `order` first."""
+    names = sorted(path.stem for path in (ROOT / folder).glob("*.md"))
+    known = order or []
+    return [f"{folder}/{name}" for name in (*known, *(name for name in names if name not in known))]
+
+
+NAVIGATION = {
+    "Guide": pages("docs/guide", GUIDE),
+    "Methods": pages("docs/methods"),
+    "Reference": [f"docs/reference/{name}" for name in reference.PAGES],
+    "Results": pages("docs/results"),
+    "Project": ["examples/README", "CONTRIBUTING", "CHANGELOG", "SECURITY", "CODE_OF_CONDUCT"],
+}
+TITLES = {"CODE_OF_CONDUCT": "Code of conduct"}  # of pages whose own heading is long
+# A link to a folder without pages, or out of the checkout to the forge's, leads nowhere: its text stays.
+LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s#]+)\)")
+
+
+def read(_app, docname: str, source: list[str]) -> None:
+    """Add the navigation to the home page; take links away that lead nowhere in a site."""
+    folder = (ROOT / docname).parent
+
+    def linked(found: re.Match) -> str:
+        target = (folder / found[2]).resolve()
+        if "://" in found[2] or (target.is_relative_to(ROOT) and not target.is_dir()):
+            return found[0]
+        inside = sorted(target.glob("*.md")) if target.is_relative_to(ROOT) else []
+        return f"[{found[1]}]({found[2].rstrip('/')}/{inside[0].name})" if inside else found[1]
+
+    source[0] = LINK.sub(linked, source[0])
+    if docname == root_doc:
+        for title, names in NAVIGATION.items():
+            there = "\n".join(
+                f"{TITLES[name]} <{name}>" if name in TITLES else name
+                for name in names
+                if (ROOT / f"{name}.md").exists()
+            )
+            source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {title}\n\n{there}\n```\n" if there else ""
+
+
+def finish(app, failure) -> None:
+    """The home page under the name that web servers look for."""
+    home = Path(app.outdir) / "README.html"
+    if not failure and home.exists():
+        shutil.copyfile(home, home.with_name("index.html"))
+
+
+def setup(app) -> None:
+    """Write the reference pages first; called by Sphinx."""
+    reference.write(reference.FOLDER)
+    app.connect("source-read", read)
+    app.connect("env-get-outdated", lambda *_: [root_doc])  # its navigation names the pages there are
+    app.connect("build-finished", finish)

@@ -1,0 +1,47 @@
+"""What is checked before anything of a build is written, and the lock on its folders."""
+
+import functools
+import os
+
+from xnorforge.core.errors import all_slips
+from xnorforge.pipeline import job, model_request, pictures, request, run
+from xnorforge.pipeline.request import Request
+
+
+def check_request(asked: Request) -> None:
+    """Check the options of a build before anything is built.
+
+    Raises:
+        UserError: an unknown name, a missing file, or a folder that cannot be written; all of it, a sentence
+            each.
+    """
+    looks = [
+        lambda: request.names(asked),
+        lambda: request.plain(asked),
+        lambda: request.aims(asked),
+        lambda: model_request.given_data(asked),
+        lambda: pictures.given_pictures(None if asked.model else asked.net, asked.data),
+    ]
+    for kind in ("model", "folding"):
+        if given := getattr(asked, kind):
+            looks.append(functools.partial(request.file, kind, given))
+    all_slips(looks)
+    request.folder(asked.net_dir, job.NO_ROOM)
+
+
+def claim_folders(asked: Request, imports: bool = False) -> None:
+    """Lock the accelerator's folder as long as this process lives, and the network's where stages that write
+    there have to run: no other build may write there.
+
+    Args:
+        imports: the caller itself writes into the network's folder.
+
+    Raises:
+        UserError: another build is running in one of them.
+    """
+    own = {stage.name for stage in asked.plan() if stage.outputs[0].startswith("net/")}
+    folders = [asked.acc]
+    if imports or run.untrained(asked) or own & run.missing(asked, "lower").keys():
+        folders.append(asked.net_dir)
+    for folder in folders:
+        request.claim(folder, os.getpid(), job.cache() / "building")

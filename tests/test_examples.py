@@ -1,0 +1,76 @@
+"""The programs of examples/ run in an empty folder with an empty home, and do what they say."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from .documents import ROOT
+
+EXAMPLES = ROOT / "examples"
+MOST_LINES = 70
+
+
+@pytest.fixture
+def output_of(tmp_path):
+    """Runs an example; returns what it prints."""
+
+    def run(name: str, *words: str) -> str:
+        home = tmp_path / "home"
+        home.mkdir()
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("XNORFORGE_")}
+        done = subprocess.run(
+            [sys.executable, EXAMPLES / f"{name}.py", *words],
+            cwd=tmp_path,
+            env=kept | {"HOME": str(home)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+        return done.stdout
+
+    return run
+
+
+def test_every_example_is_short_and_on_the_page():
+    programs = sorted(EXAMPLES.glob("*.py"))
+    assert [path.name for path in programs] == [
+        "compare_methods.py",
+        "drive_accelerator.py",
+        "own_network.py",
+    ]
+    page = (EXAMPLES / "README.md").read_text()
+    for path in programs:
+        assert len(path.read_text().splitlines()) <= MOST_LINES, path.name
+        assert f"]({path.name})" in page and f"/python examples/{path.name}" in page
+
+
+def test_a_network_of_ones_own_predicts_as_in_pytorch(output_of):
+    said = output_of("own_network")
+    assert "accelerator of Stripes in out/Stripes/rtl-pynq-z2" in said
+    right, equal = map(float, re.search(r"accuracy ([\d.]+)%, as PyTorch ([\d.]+)%", said).groups())
+    assert right > 80 and equal == 100
+
+
+def test_two_methods_are_compared_seed_by_seed(output_of):
+    """The difference of each pair of runs is that of their accuracies, and finished runs are kept."""
+    said = output_of("compare_methods")
+    rows = {
+        name: [float(word) for word in row.split()]
+        for name, row in re.findall(r"^(\w+) +([\d. ]+)$", said, re.M)
+    }
+    assert set(rows) == {"ste", "bonn"} and all(len(row) == 5 for row in rows.values())
+    assert min(rows["ste"][:3] + rows["bonn"][:3]) > 30  # a guess is right in 10 of 100
+    differences = [float(word) for word in re.findall(r"[+-]\d+\.\d\d", said.splitlines()[-1])]
+    assert differences == pytest.approx([b - a for a, b in zip(rows["ste"][:3], rows["bonn"][:3])], abs=0.011)
+
+
+def test_the_driver_gets_the_scores_of_the_bit_simulator_from_the_simulated_rtl(output_of):
+    said = output_of("drive_accelerator")
+    assert "bit simulator: 94.3% of 1,000 digits" in said  # 943 are correct by the card of the weights
+    frames, cycles = re.search(r"(\d+) frames in ([\d,]+) cycles", said).groups()
+    interval = int(re.search(r"interval: (\d+) cycles per frame", said)[1])
+    assert int(cycles.replace(",", "")) >= int(frames) * interval
+    assert said.endswith("scores of hardware and software are equal\n")

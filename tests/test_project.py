@@ -1,0 +1,139 @@
+"""The project's own files: one version everywhere, and templates and workflows that a forge can read."""
+
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+import xnorforge
+
+from .documents import ROOT, checkout
+
+VERSION = xnorforge.__version__
+LICENCE = "Apache-2.0"
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+FORMS = sorted(
+    set((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml")) - {ROOT / ".github/ISSUE_TEMPLATE/config.yml"}
+)
+# Of the schema of issue forms; a markdown element has no label.
+FIELDS = {"markdown", "textarea", "input", "dropdown", "checkboxes"}
+
+
+def read_yaml(path: Path) -> dict:
+    """A file of YAML 1.1, in which the key `on` is the truth value."""
+    return {"on" if key is True else key: value for key, value in yaml.safe_load(path.read_text()).items()}
+
+
+def releases() -> list[tuple[str, str]]:
+    """(version, date) of the change log, in its order."""
+    return re.findall(r"^## (\S+) - (\S+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+
+def test_the_change_log_ends_at_this_version():
+    found = releases()
+    assert found[0][0] == VERSION
+    numbers = [tuple(map(int, version.split("."))) for version, _ in found]
+    assert numbers == sorted(set(numbers), reverse=True)
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", date) for _, date in found)
+
+
+def test_the_citation_is_of_this_version_and_its_date():
+    found = read_yaml(ROOT / "CITATION.cff")
+    assert (found["cff-version"], found["title"], found["license"]) == ("1.2.0", "xnorforge", LICENCE)
+    assert (found["version"], str(found["date-released"])) == releases()[0]
+    assert found["message"] and all(author["name"] for author in found["authors"])
+
+
+def test_no_other_file_states_a_version_of_its_own():
+    """pyproject.toml reads `__version__`; a page that names a wheel names this one, or any."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert "version" not in project["project"]
+    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "xnorforge.__version__"}
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs/guide").glob("*.md"), *(ROOT / "examples").glob("*")]
+    wheels = [re.findall(r"xnorforge-(\d[\w.]*)-py3", page.read_text()) for page in pages if page.is_file()]
+    assert {wheel for found in wheels for wheel in found} <= {VERSION}
+
+
+@pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
+def test_an_issue_form_has_what_the_forge_requires(path):
+    form = read_yaml(path)
+    assert form["name"] and form["description"] and form["body"]
+    assert all(field["type"] in FIELDS for field in form["body"])
+    asked = [field for field in form["body"] if field["type"] != "markdown"]
+    assert len({field["id"] for field in asked}) == len(asked) and all(
+        field["attributes"]["label"] for field in asked
+    )
+    assert any(field.get("validations", {}).get("required") for field in asked)
+
+
+def test_there_is_a_form_for_bugs_refused_networks_and_features():
+    assert {path.stem for path in FORMS} == {"bug", "network-refused", "feature"}
+    assert read_yaml(ROOT / ".github/ISSUE_TEMPLATE/config.yml")["blank_issues_enabled"] in (True, False)
+    assert (ROOT / ".github/PULL_REQUEST_TEMPLATE.md").read_text().startswith("<!--")
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_limits_its_jobs_and_calls_what_is_there(path):
+    flow = read_yaml(path)
+    assert flow["on"] and flow["permissions"] == {"contents": "read"}
+    for job in flow["jobs"].values():
+        called = job.get("uses", "")
+        assert called or (job["runs-on"] and job["timeout-minutes"] and job["steps"])
+        steps = job.get("steps", [])
+        for used in filter(None, [called, *(step.get("uses", "") for step in steps)]):
+            assert (
+                (ROOT / used).is_file()
+                if used.startswith("./")
+                else re.fullmatch(r"[\w-]+/[\w-]+@v\d+", used)
+            )
+        # What others write reaches a script as a variable, never as a part of the script.
+        assert not any("${{" in step.get("run", "") for step in steps)
+
+
+def test_continuous_integration_runs_the_tests_and_builds_the_site():
+    jobs = read_yaml(ROOT / ".github/workflows/ci.yml")["jobs"]
+    said = [step.get("run") for job in jobs.values() for step in job.get("steps", [])]
+    assert ".ci/run" in said and os.access(ROOT / ".ci/run", os.X_OK) and "make docs" in said
+
+
+def test_the_inputs_of_the_difference_are_those_that_its_script_reads():
+    flow = read_yaml(ROOT / ".github/workflows/diff.yml")
+    given = flow["on"]["workflow_call"]["inputs"]
+    read = re.findall(r"\$\{\{ inputs\.(\w+) \}\}", (ROOT / ".github/workflows/diff.yml").read_text())
+    assert sorted(given) == sorted(read)
+    assert all(one["description"] and one["type"] == "string" and "default" in one for one in given.values())
+    caller = read_yaml(ROOT / ".github/workflows/ci.yml")["jobs"]["diff"]
+    assert set(caller["with"]) <= set(given)
+
+
+@pytest.mark.full
+def test_the_difference_of_two_builds_is_written_as_a_comment(tmp_path):
+    """The scripts of the workflow's two steps, on two checkouts of this tree."""
+    for side in ("base", "head"):
+        checkout(tmp_path / side)
+    job = read_yaml(ROOT / ".github/workflows/diff.yml")["jobs"]["build"]
+    given = {"NETWORK": "mnist-tfc", "MODEL": "", "BOARD": "pynq-z2", "RULES": "", "REQUIREMENT": ""}
+    given |= {
+        "OPTIONS": "--images 4 --stalled 2 --pnr off",
+        "PIP_EXTRA_INDEX_URL": "",
+        "XNORFORGE_CACHE": str(tmp_path / "cache"),
+    }
+    assert set(given) == set(job["env"])
+    folders: dict[str, str] = {}
+    for step in (step for step in job["steps"] if "run" in step):
+        output = tmp_path / f"{step['id']}.txt"
+        own = {"GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+        environment = os.environ | given | own | {key.upper(): value for key, value in folders.items()}
+        done = subprocess.run(
+            ["bash", "-e", "-c", step["run"]], cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+        folders |= dict(line.split("=", 1) for line in output.read_text().splitlines())
+    assert folders == {side: f"{side}/out/mnist-tfc/rtl-pynq-z2" for side in ("base", "head")} | {"code": "0"}
+    comment = (tmp_path / "diff.md").read_text()
+    assert comment.startswith("<!-- xnorforge diff mnist-tfc pynq-z2 -->\n") and "PASS" in comment
+    assert (tmp_path / "summary.md").read_text() == comment

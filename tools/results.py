@@ -1,0 +1,202 @@
+"""The tables of docs/results and of README, made from records.
+
+    python tools/results.py                 write them anew
+    python tools/results.py add FOLDER …    add the builds in these folders to the records first
+
+Records: builds (docs/results/builds.jsonl, lines in the form of out/history.jsonl), cards of the shipped
+networks (sw/shipped/*/card.json) and published figures of other tools (docs/results/peers.toml). Each line of
+a build holds its date, commit and command; a build replaces an earlier one of the same command.
+"""
+
+import json
+import re
+import sys
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from xnorforge.history import entries
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "docs/results"
+BUILDS, PEERS = RESULTS / "builds.jsonl", RESULTS / "peers.toml"
+MADE = "<!-- made by tools/results.py from records; edits are lost -->"
+DEFAULT = "make build NET=cifar10-cnv BOARD=pynq-z2"
+
+
+def table(head: list[str], rows: list[list[Any]]) -> str:
+    """A table in Markdown; columns after the first are right-aligned where they hold numbers only."""
+    numbers = [all(isinstance(row[at], (int, float)) for row in rows) for at in range(len(head))]
+    rule = ["---:" if number else "---" for number in numbers]
+    cells = [[f"{cell:,}" if isinstance(cell, (int, float)) else str(cell) for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, rule, *cells])
+
+
+def builds() -> list[dict]:
+    """The records of builds, in the order of their commands."""
+    return sorted(entries.read_lines(BUILDS), key=lambda line: line["command"])
+
+
+def add(folders: list[str]) -> None:
+    """Add builds to the records; the last one of a command stays."""
+    lines = {line["command"]: line for line in builds()}
+    for folder in folders:
+        line = entries.build_line(Path(folder), datetime.now(UTC))
+        line.pop("operators")
+        lines[line["command"]] = line
+    BUILDS.write_text("".join(f"{json.dumps(lines[command])}\n" for command in sorted(lines)))
+
+
+def percent(accuracy: dict | None) -> str:
+    """Accuracy with the number of images it was measured on."""
+    if not accuracy or accuracy["value"] is None:
+        return "not known"
+    return f"{accuracy['name']} {100 * accuracy['value']:.2f} %, {accuracy['images']:,} images"
+
+
+def builds_page() -> str:
+    """Every recorded build: what it takes, how fast it is, how it was made."""
+    rows, made = [], []
+    for line in builds():
+        figures = line["figures"]
+        rows.append([
+            f"{line['network']}, {line['method']}", line["board"],
+            figures["sim__interval__cycles"], round(figures["sim__throughput__fps"]),
+            figures["sim__latency__cycles"], figures["synth__lut__used"], figures["synth__ff__used"],
+            figures["synth__bram36__used"], figures["synth__dsp__used"], percent(line["accuracy"]),
+            sum(value for name, value in figures.items() if name.endswith("__mismatches")),
+        ])  # fmt: skip
+        made.append(f"- {line['when'][:10]}, commit {line['commit'][:7]}: `{line['command']}`")
+    head = [
+        "network, method", "board", "cycles per frame", "frames/s", "latency, cycles", "LUT", "FF", "BRAM36",
+        "DSP", "accuracy, bit simulator", "mismatches",
+    ]  # fmt: skip
+    return "\n".join([
+        "# Builds", "", MADE, "",
+        "Cycles are those of the RTL in Verilator. Frames per second are these cycles at the board's clock, "
+        "which is a target: nothing was placed here.",
+        "LUT, FF, BRAM36 and DSP are Yosys cells before packing and routing, without a shell.",
+        "Mismatches are summed over all comparisons of the build, from the exported network to the netlist.",
+        "", table(head, rows), "", "## How they were made", "", *made, "",
+    ])  # fmt: skip
+
+
+def cards() -> list[dict]:
+    """The cards of the shipped networks, by network and method."""
+    found = [json.loads(path.read_text()) for path in sorted((ROOT / "sw/shipped").glob("*/card.json"))]
+    return sorted(found, key=lambda card: (card["net"], card["method"] != "ste", card["method"]))
+
+
+def accuracy_page() -> str:
+    """The accuracy of every shipped network on every set of images."""
+    rows = []
+    for card in cards():
+        for row in card["accuracy"]:
+            figures = {"top-1": row["top1"]} if "top1" in row else row["figures"]
+            text = ", ".join(f"{name} {value:.2f} %" if name == "top-1" else f"{name} {value:.3f}"
+                             for name, value in figures.items())  # fmt: skip
+            rows.append([
+                card["net"], card["method"], row["set"], row["images"], text, card["recipe"]["epochs"],
+                card["seed"], card["weights"]["bytes"],
+            ])  # fmt: skip
+    head = [
+        "network",
+        "method",
+        "images",
+        "number",
+        "result",
+        "epochs",
+        "seed",
+        "weights, bytes",
+    ]
+    return "\n".join([
+        "# Accuracy of the shipped networks", "", MADE, "",
+        "One run per row, with its seed: a difference of a point or less is within the spread of seeds.",
+        "Epochs are those of the last run; `init` in the card says where it started. The cards with all "
+        "hyper-parameters are `sw/shipped/*/card.json`.",
+        "", table(head, rows), "",
+    ])  # fmt: skip
+
+
+def methods_page() -> str:
+    """What each training method reaches on the networks that are shipped for several, and its cost."""
+    costs = {(line["network"], line["method"]): line["figures"] for line in builds()}
+    found = [card for card in cards() if "top1" in card["accuracy"][0]]
+    several = [card for card in found if sum(other["net"] == card["net"] for other in found) > 1]
+    parts = []
+    for net in dict.fromkeys(card["net"] for card in several):
+        mine = [card for card in several if card["net"] == net]
+        sets = [row["set"] for row in mine[0]["accuracy"]]
+        rows = []
+        for card in mine:
+            right = {row["set"]: f"{row['top1']:.2f} %" for row in card["accuracy"]}
+            figures = costs.get((net, card["method"]), {})
+            names = ("synth__lut__used", "synth__bram36__used", "sim__interval__cycles")
+            cells = [f"{figures[name]:,}" if name in figures else "not built" for name in names]
+            rows.append([card["method"], *(right.get(one, "") for one in sets), *cells])
+        head = ["method", *sets, "LUT", "BRAM36", "cycles per frame"]
+        parts += [f"## {net}", "", table(head, rows), ""]
+    return "\n".join([
+        "# Methods on one network", "", MADE, "",
+        "One seed each, the same recipe within a network. Cells are counted by Yosys on pynq-z2, see "
+        "[builds](builds.md).",
+        "Differences of a point or less are within the spread of seeds.",
+        "", *parts,
+    ])  # fmt: skip
+
+
+def comparison() -> str:
+    """CNV-W1A1 by this project and by others, a row per source."""
+    rows: list[list[Any]] = []
+    for line in builds():
+        if line["network"] == "cifar10-cnv" and line["method"] == "ste" and line["board"] == "pynq-z2":
+            figures = line["figures"]
+            options = line["command"].removeprefix(DEFAULT).strip()
+            rows.append([
+                f"**xnorforge**{f', `{options}`' if options else ''}", f"{figures['synth__lut__used']:,}",
+                f"{figures['synth__bram36__used']:g} RAMB36", f"{figures['sim__interval__cycles']:,}",
+                "Yosys, before packing", "without shell", f"commit {line['commit'][:7]}",
+            ])  # fmt: skip
+    rows.sort(key=lambda row: -int(row[3].replace(",", "")))
+    for peer in tomllib.loads(PEERS.read_text())["peer"]:
+        cycles = f"{peer['cycles']:,}" if "cycles" in peer else "n/a"
+        rows.append([
+            peer["name"], f"{peer['lut']:,}", peer["bram"], cycles, f"{peer['tool']}, {peer['stage']}",
+            peer["shell"], f"[{peer['source'].split('/')[4]}]({peer['source']})",
+        ])  # fmt: skip
+    head = ["CNV-W1A1 for CIFAR-10", "LUT", "block RAM", "cycles per frame", "tool, stage", "shell", "source"]
+    return table(head, rows)
+
+
+def readme() -> str:
+    """README with its table made anew."""
+    text = (ROOT / "README.md").read_text()
+    return re.sub(
+        r"(<!-- comparison[^>]*-->\n).*?(\n<!-- end -->)",
+        lambda found: f"{found[1]}{comparison()}{found[2]}",
+        text,
+        flags=re.DOTALL,
+    )
+
+
+def pages() -> dict[Path, str]:
+    """Every file that is made, and its text."""
+    return {
+        RESULTS / "builds.md": builds_page(),
+        RESULTS / "accuracy.md": accuracy_page(),
+        RESULTS / "methods.md": methods_page(),
+        ROOT / "README.md": readme(),
+    }
+
+
+def main(words: list[str]) -> None:
+    """Write the tables."""
+    if words[:1] == ["add"]:
+        add(words[1:])
+    for path, text in pages().items():
+        path.write_text(text)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
