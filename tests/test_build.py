@@ -18,6 +18,8 @@ import pytest
 
 from xnorforge.core import networks, plugins
 
+from .refusals import says
+
 ROOT = Path(__file__).parent.parent
 NETS, METHODS = ", ".join(networks.names()), ", ".join(plugins.names("sw.methods"))
 WANTED = ["make", "build", "NET=mnist-tfc", "IMAGES=4", "STALLED=2"]
@@ -150,14 +152,13 @@ def test_a_build_killed_at_several_points_ends_with_the_same_files(built):
     [
         (
             ["BOARD=pynq-z3"],
-            "BOARD: no 'pynq-z3' among pynq-z1, pynq-z2, tangnano20k, ultra96, ulx3s. "
-            "Did you mean 'pynq-z2'?",
+            "BOARD: … 'pynq-z3' … pynq-z1, pynq-z2, tangnano20k, ultra96, ulx3s … 'pynq-z2'",
         ),
         (
             ["NET=mnist-tfk"],
-            f"NET: no 'mnist-tfk' among {NETS}. Did you mean 'mnist-tfc'?",
+            f"NET: … 'mnist-tfk' … {NETS} … 'mnist-tfc'",
         ),
-        (["METHOD=stee"], f"METHOD: no 'stee' among {METHODS}. Did you mean 'ste'?"),
+        (["METHOD=stee"], f"METHOD: … 'stee' … {METHODS} … 'ste'"),
     ],
     ids=["board", "net", "method"],
 )
@@ -167,7 +168,7 @@ def test_a_wrong_name_stops_before_anything_is_built(built, words, answer):
         [*WANTED, *words], cwd=folder, env=environment(folder), capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert done.stderr.splitlines()[0] == answer
+    says(done.stderr.splitlines()[0], answer)
     assert "Traceback" not in done.stderr
 
 

@@ -1,14 +1,16 @@
 """The tables of README and docs/results are those that their records make."""
 
 import json
-import sys
-from pathlib import Path
+from importlib import util
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
-import results  # noqa: E402
+from .documents import ROOT
+
+spec = util.spec_from_file_location("results", ROOT / "tools/results.py")
+assert spec and spec.loader
+results = util.module_from_spec(spec)
+spec.loader.exec_module(results)
 
 
 @pytest.mark.parametrize("path", results.pages(), ids=lambda path: path.name)

@@ -80,7 +80,7 @@ class Terminal:
 def test_a_slow_stage_is_spoken_for_at_least_every_five_seconds(script):
     terminal = Terminal(script)
     assert terminal.run() <= SILENCE == 5
-    assert terminal.text.count(b"at work for") >= 0.6 * max(script) / SILENCE - 1
+    assert terminal.text.count(b"running for") >= 0.6 * max(script) / SILENCE - 1
 
 
 def test_a_stage_that_speaks_is_passed_on_as_it_is_and_kept_in_its_log(tmp_path):
@@ -94,7 +94,7 @@ def test_a_stage_that_speaks_is_passed_on_as_it_is_and_kept_in_its_log(tmp_path)
 def test_the_line_says_how_long_the_stage_runs_and_what_it_said_last():
     terminal = Terminal({0.0: b"synth       mapping conv1\n", 6.0: None})
     terminal.run()
-    assert b"synth       at work for 3 s: mapping conv1\r\n" in terminal.text
+    assert b"synth       running for 3 s: mapping conv1\r\n" in terminal.text
 
 
 def test_a_plain_log_has_what_the_stage_says_and_no_more(monkeypatch):
@@ -117,8 +117,8 @@ def test_stages_side_by_side_share_the_terminal():
         time_now[0] = 24.0
         listener.look()
     assert out.getvalue().splitlines()[-2:] == [
-        "sim         at work for 24 s: 19",
-        "synth       at work for 24 s: starting",
+        "sim         running for 24 s: 19",
+        "synth       running for 24 s: starting",
     ]
 
 
@@ -134,7 +134,7 @@ def test_a_step_is_named_in_the_next_silence_and_at_once_where_asked_for(tmp_pat
     terminal = Terminal(script)
     terminal.run(tmp_path / "lower.log")
     shown = terminal.text.decode().splitlines()
-    assert shown == ["lower     out/n", "synth       at work for 3 s: that graph on 9 images"]
+    assert shown == ["lower     out/n", "synth       running for 3 s: that graph on 9 images"]
     assert (tmp_path / "lower.log").read_text() == "lower     out/n\nthat graph on 9 images …\n"
     monkeypatch.setattr(listen, "loudness", lambda: "verbose")
     terminal = Terminal(script)
@@ -180,7 +180,7 @@ def build_on_a_terminal(folder, *words):
 
 def longest_silence(shown):
     """In seconds, and how the text in front of it ended; every line that broke one named a step."""
-    bare = re.findall(r"at work for \d+ s(?:: out/.*)?\r", "".join(text for _, text in shown))
+    bare = re.findall(r"running for \d+ s(?:: out/.*)?\r", "".join(text for _, text in shown))
     assert bare == []
     return max((late - early, text[-80:]) for (early, text), (late, _) in pairwise(shown))
 

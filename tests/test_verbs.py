@@ -157,7 +157,7 @@ def test_a_build_is_as_loud_as_asked_and_prints_one_object(stubbed, tmp_path):
     (tmp_path / ACC / ".fold.reads.json").unlink()
     code, out, err = stubbed("-v", "--json")
     assert code == 0 and json.loads(out)["ran"] == ["fold"]
-    assert "fold      runs, as it has not run\n" in err and "fold: a word\n" in err
+    assert "fold      runs: it has not run\n" in err and "fold: a word\n" in err
     code, out, err = stubbed("--json")
     assert code == 0 and json.loads(out)["ran"] == [] and err == ""
 
@@ -201,3 +201,52 @@ def test_quiet_is_no_word_but_that_of_an_error(capsys):
         progress.set_loudness("usual")
     progress.say("another")
     assert capsys.readouterr().err == "another\n"
+
+
+@pytest.mark.full
+def test_every_verb_prints_one_object_when_it_succeeds(tmp_path):
+    """In the order in which a user would call them; verbs without their tools are refused."""
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\n"
+        "from brevitas import nn as qnn\n"
+        "from brevitas.quant import SignedBinaryActPerTensorConst as Act\n"
+        "from brevitas.quant import SignedBinaryWeightPerTensorConst as Weight\n"
+        "def Net():\n"
+        "    dense = qnn.QuantLinear(16, 4, bias=False, weight_quant=Weight)\n"
+        "    return nn.Sequential(qnn.QuantIdentity(act_quant=Act), dense)\n"
+    )
+    few = ["--images", "2", "--stalled", "1", "--pnr", "off"]
+    lines = {
+        "list": [],
+        "doctor": [],
+        "export": ["mnist-tfc"],
+        "lower": ["mnist-tfc"],
+        "fold": ["out/mnist-tfc"],
+        "generate": ["mnist-tfc"],
+        "sim": ["mnist-tfc", *few],
+        "synth": ["mnist-tfc", *few],
+        "netlist": ["mnist-tfc", *few],
+        "overlay": ["mnist-tfc", *few],
+        "report": ["mnist-tfc", *few],
+        "build": [ACC, "--dry-run"],
+        "explain": ["dense0", ACC],
+        "package": [ACC],
+        "bench": [ACC, "--frames", "2"],
+        "explore": ["mnist-tfc"],
+        "import": ["net.py:Net", "--input", "16", "--until", "fold"],
+        "train": ["digits-cnn", "--epochs", "1"],
+        "train-float": ["digits-cnn", "--epochs", "1"],
+        "curves": ["digits-cnn"],
+        "compare": ["digits-cnn", "--methods", "ste", "--seeds", "0", "--epochs", "1"],
+        "diff": [ACC, ACC],
+        "gallery": [],
+    }
+    for verb, words in lines.items():
+        code, out, err = run(verb, *words, "--json", "-q", cwd=tmp_path)
+        assert code == 0, (verb, err)
+        assert json.loads(out)["schema"].startswith("xnorforge-"), verb
+    for verb in ("bitstream", "placed", "hls", "demo", "tradeoff"):
+        code, out, _ = run(verb, "mnist-tfc", "--json", "-q", cwd=tmp_path)
+        found = json.loads(out)
+        assert code == 2 and found["verdict"] == "REFUSED" and found["message"], verb
+    assert {*lines, "bitstream", "placed", "hls", "demo", "tradeoff"} == {one.name for one in options.VERBS}

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "docs/results"
 BUILDS, PEERS = RESULTS / "builds.jsonl", RESULTS / "peers.toml"
 MADE = "<!-- made by tools/results.py from records; edits are lost -->"
-DEFAULT = "make build NET=cifar10-cnv BOARD=pynq-z2"
+PLAIN = ("NET", "METHOD", "BOARD", "IMAGES", "STALLED")  # options that do not change what is compared
 
 
 def table(head: list[str], rows: list[list[Any]]) -> str:
@@ -152,29 +152,40 @@ def comparison() -> str:
     for line in builds():
         if line["network"] == "cifar10-cnv" and line["method"] == "ste" and line["board"] == "pynq-z2":
             figures = line["figures"]
-            options = line["command"].removeprefix(DEFAULT).strip()
+            words = line["command"].split()[2:]
+            options = " ".join(word for word in words if word.partition("=")[0] not in PLAIN)
             rows.append([
                 f"**xnorforge**{f', `{options}`' if options else ''}", f"{figures['synth__lut__used']:,}",
                 f"{figures['synth__bram36__used']:g} RAMB36", f"{figures['sim__interval__cycles']:,}",
-                "Yosys, before packing", "without shell", f"commit {line['commit'][:7]}",
+                "Yosys, before packing", "without shell, pynq-z2", f"commit {line['commit'][:7]}",
             ])  # fmt: skip
+    sources = []
     rows.sort(key=lambda row: -int(row[3].replace(",", "")))
     for peer in tomllib.loads(PEERS.read_text())["peer"]:
         cycles = f"{peer['cycles']:,}" if "cycles" in peer else "n/a"
         rows.append([
             peer["name"], f"{peer['lut']:,}", peer["bram"], cycles, f"{peer['tool']}, {peer['stage']}",
-            peer["shell"], f"[{peer['source'].split('/')[4]}]({peer['source']})",
+            f"{peer['shell']}, {peer['part']}", f"[{peer['cited']}]",
         ])  # fmt: skip
-    head = ["CNV-W1A1 for CIFAR-10", "LUT", "block RAM", "cycles per frame", "tool, stage", "shell", "source"]
-    return table(head, rows)
+        sources.append(f"[{peer['cited']}]: {peer['source']}")
+    head = [
+        "CNV-W1A1 for CIFAR-10",
+        "LUT",
+        "block RAM",
+        "cycles per frame",
+        "tool, stage",
+        "shell, part",
+        "source",
+    ]
+    return "\n".join([table(head, rows), "", *sources])
 
 
 def readme() -> str:
     """README with its table made anew."""
     text = (ROOT / "README.md").read_text()
     return re.sub(
-        r"(<!-- comparison[^>]*-->\n).*?(\n<!-- end -->)",
-        lambda found: f"{found[1]}{comparison()}{found[2]}",
+        r"(<!-- comparison[^>]*-->\n).*?(<!-- end -->)",
+        lambda found: f"{found[1]}{comparison()}\n{found[2]}",
         text,
         flags=re.DOTALL,
     )

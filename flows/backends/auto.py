@@ -3,5 +3,7 @@
 from xnorforge.flows.backends.base import Backend
 
 BACKEND = Backend(
-    about="RTL, each layer as a folded unit or as adders, the smaller one", matrices="cheaper", needs="da4ml"
+    about="RTL, each layer as a folded unit or as adders, whichever is smaller",
+    matrices="cheaper",
+    needs="da4ml",
 )

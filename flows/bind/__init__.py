@@ -62,7 +62,7 @@ def _taken(network: Network, node):
         found = take(network, node)
         if found is not None:
             return found
-    raise UserError(f"{node.name}: no operator in hw/ops builds {node.op_type} nodes like this; {WORKS}.")
+    raise UserError(f"{node.name}: no operator in hw/ops supports this {node.op_type} node; {WORKS}.")
 
 
 parts("hw.ops", "bind")  # every operator enters what it takes

@@ -168,7 +168,7 @@ def _warn_of_full(board: boards.Board, estimate: dict[str, float]) -> None:
         if takes > board.capacity.get(name, takes):
             say(
                 f"fold        the cost model predicts {takes:,} {units[name][0]}, but {board.name} has "
-                f"{board.capacity[name]:,}: the design probably will not fit; a longer INTERVAL takes less"
+                f"{board.capacity[name]:,}: the design probably will not fit; use a longer INTERVAL"
             )
 
 
@@ -257,7 +257,7 @@ def _given(path: Path | None) -> dict[str, dict[str, int]]:
         ) from error
     if not isinstance(given, dict):
         raise UserError(
-            f'{path}: must hold a JSON object of operators, such as {{"conv0": {{"pe": 4, "simd": 9}}}}.'
+            f'{path}: must contain a JSON object of operators, such as {{"conv0": {{"pe": 4, "simd": 9}}}}.'
         )
     if is_of_finn(given):
         return given

@@ -229,7 +229,7 @@ class Search:
         if found is None:
             raise UserError(
                 f"{self.board.name}: no folding fits into {self.text(limits)}; "
-                f"the smallest {self._least(limits)}; raise the limit or pick another board."
+                f"the smallest one {self._least(limits)}; raise the limit or pick another board."
             )
         return found[1]
 
@@ -250,8 +250,8 @@ class Search:
         cost = f", for which the design needs {self.text(amounts_of(near[1]))}" if near else ""
         reached = near[0] if near else self.fastest
         return UserError(
-            f"{self.slowest_name}: cannot reach {self.rate(interval)}, it needs {self.fastest:,} cycles at "
-            f"its widest folding; ask for {self.rate(reached)}{cost}."
+            f"{self.slowest_name}: cannot reach {self.rate(interval)}, because it needs {self.fastest:,} "
+            f"cycles at its widest folding; request {self.rate(reached)}{cost}."
         )
 
     def _too_small(self, interval: int, limits: dict[str, float], spare: str) -> UserError:
@@ -266,7 +266,7 @@ class Search:
         near = self._bisect(slower, limits, spare)
         advice = "no slower folding fits; raise the limit or pick another board"
         if near:
-            advice = f"ask for {self.rate(near[0])}, for which it needs {self.text(amounts_of(near[1]))}"
+            advice = f"request {self.rate(near[0])}, for which it needs {self.text(amounts_of(near[1]))}"
         return UserError(
             f"{self.board.name}: cannot reach {self.rate(interval)} with {self.text(limits)}: "
             f"{self._binding(interval, limits)}; {advice}."
@@ -287,7 +287,7 @@ class Search:
                 ops = self.finish(choices[min(choices)].operators())
                 kept, least = self.text({other: limits[other]}), self.text({name: amounts_of(ops)[name]})
                 said.append(f"with {kept} it needs at least {least}")
-        return ", ".join(said) or f"the smallest {self._least(limits, interval)}"
+        return ", ".join(said) or f"the smallest folding {self._least(limits, interval)}"
 
     def _least(self, limits: dict[str, float], interval: int | None = None) -> str:
         found = self.front(interval or self.intervals()[-1], NO_LIMIT)

@@ -54,7 +54,7 @@ def choose(
         row = {
             "layer": bound.name,
             "chosen": "folded",
-            "why": "its folding is given",
+            "why": "its folding was set by the user",
             "folded": None,
             "da4ml": None,
         }
@@ -103,12 +103,12 @@ def cheaper(folded: list[HwOp], other: list[HwOp], family: str, part: Part) -> d
     sides = {"folded": _beyond(folded, other), "da4ml": _beyond(other, folded)}
     guess = {side: sum(map(part.price, ops)) for side, ops in sides.items()}
     if guess["da4ml"] > WITHIN_REACH * guess["folded"]:
-        return {"why": "by the cost models, {da4ml:.2%} of the part against {folded:.2%}".format(**guess)}
+        return {"why": "cost models: {da4ml:.2%} of the part as adders, {folded:.2%} folded".format(**guess)}
     counts = {side: cells.add(synth.count(ops, family)) for side, ops in sides.items()}
     used = {side: part.utilisation(count) for side, count in counts.items()}
     return {
         "chosen": min(used, key=lambda side: used[side]),  # folded on a tie
-        "why": "counted, {da4ml:.2%} of the part against {folded:.2%}".format(**used),
+        "why": "counted: {da4ml:.2%} of the part as adders, {folded:.2%} folded".format(**used),
         **{side: {name: count[name] for name in COUNTED} for side, count in counts.items()},
     }
 

@@ -123,8 +123,8 @@ def candidates(
             "1,024 words, and a number of words that is not a power of two."
         )
     raise UserError(
-        f"{bound.name}: {fixed} gives beats that do not divide a frame; remove it to let the search choose, "
-        "or use divisors of the channels."
+        f"{bound.name}: {fixed} produces beats that do not divide a frame; remove it to let the search "
+        "choose, or use divisors of the channels."
     )
 
 
@@ -190,8 +190,8 @@ def search(
                     reached[key] = total, left, (done, op)
         if not reached:
             raise UserError(
-                f"{bound.name}: no width converter can join it to the operator before it; give both a simd "
-                "or pe of which one divides the other."
+                f"{bound.name}: no width converter can connect it to the operator before it; choose the simd "
+                "or pe of both so that one divides the other."
             )
         best = dict(sorted(reached.items(), key=lambda item: item[1][0])[:KEPT])
     *_, decided = min(best.values(), key=lambda choice: choice[0])
@@ -279,8 +279,8 @@ def _reachable(options: list[list[HwOp]], interval: int) -> None:
     slowest = max(fastest, key=lambda op: op.cycles(), default=None)
     if slowest is not None and slowest.cycles() > interval:
         raise TooFast(
-            f"{slowest.name}: cannot reach {interval:,} cycles per frame, it needs {slowest.cycles():,} at "
-            f"its widest folding; ask for {slowest.cycles():,} or more."
+            f"{slowest.name}: cannot reach {interval:,} cycles per frame, because it needs "
+            f"{slowest.cycles():,} at its widest folding; request {slowest.cycles():,} or more."
         )
 
 

@@ -100,7 +100,7 @@ def scale_doubts(
             best, most = (form, tried), tried["correct"] / len(rows)
     if best is None:
         if chance:
-            said.append("no usual input scale gives more; check the labels and their order")
+            said.append("no usual input scale gives a better result; check the labels and their order")
         return said
     form, tried = best
     kind = f"INPUT={form.name} " if form.name == "uint8" != found.form.name else ""

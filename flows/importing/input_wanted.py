@@ -75,11 +75,11 @@ def _calibrated(network: ModelWrapper, wanted: Wanted, shape, where) -> Found:
         raise UserError(f"SCALE: INPUT={wanted.form} chooses the scale from the data; leave SCALE out.")
     if not len(data) or np.prod(data.shape[1:]) != np.prod(shape):
         raise UserError(
-            f"INPUT: {file} holds rows of {'x'.join(map(str, data.shape[1:]))} numbers, but {where} takes "
+            f"INPUT: {file} contains rows of {'x'.join(map(str, data.shape[1:]))} numbers, but {where} takes "
             f"{'x'.join(map(str, shape))}; give data of the network's own shape."
         )
     if not np.isfinite(data).all():
-        raise UserError(f"INPUT: {file} holds numbers that are not finite; remove them.")
+        raise UserError(f"INPUT: {file} contains numbers that are not finite; remove them.")
     data = data.astype(np.float32).reshape(-1, *shape)
     classes = classes_of(qonnx_scores(network, data))
     for bits in WIDTHS:
@@ -90,9 +90,9 @@ def _calibrated(network: ModelWrapper, wanted: Wanted, shape, where) -> Found:
             break
     error = rounding_error(form, data, integers)["max_error"]
     why = (
-        f"{file}: {float(data.min()):.4g} .. {float(data.max()):.4g}; of {WIDTHS[0]} to {WIDTHS[-1]} bits, "
-        f"{form.bits} are the fewest that change {'no class' if not differ else f'{differ} classes'} of its "
-        f"{len(data):,} rows, rounded by at most {error:.3g}"
+        f"{file}: {float(data.min()):.4g} .. {float(data.max()):.4g}; {form.bits} bits, the fewest "
+        f"from {WIDTHS[0]} to {WIDTHS[-1]} that change {'no class' if not differ else f'{differ} classes'} "
+        f"of its {len(data):,} rows, with a rounding error of at most {error:.3g}"
     )
     return Found(form, why)
 

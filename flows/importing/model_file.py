@@ -146,8 +146,8 @@ def _fetched(path: Path, tensor: TensorProto, room: int) -> int:
     length = given.get("length", str(there - int(offset)) if whole_number(offset) else "")
     if not (whole_number(offset) and whole_number(length)) or int(offset) + int(length) > there:
         raise UserError(
-            f"{path}: constant '{tensor.name}' should be bytes {offset} + {length} of '{location}', "
-            f"but that file has {there} bytes; fetch it again."
+            f"{path}: constant '{tensor.name}' should be {length} bytes at offset {offset} of "
+            f"'{location}', but that file has {there} bytes; fetch it again."
         )
     with place.open("rb") as file:
         file.seek(int(offset))

@@ -75,19 +75,20 @@ def sample_integers(
     if values.dtype.kind in "iub":
         if low < form.lo or high > form.hi:
             raise UserError(
-                f"{where}: the images hold {low} .. {high}, but the input takes {form.name}, {form.lo} .. "
-                f"{form.hi}; set INPUT= to a format with that range, or give floats as the network takes "
-                "them."
+                f"{where}: the images range over {low} .. {high}, but the input takes {form.name}, {form.lo} "
+                f".. {form.hi}; set INPUT= to a format with that range, or give the floats that the network "
+                "expects."
             )
         return values.astype(np.int64)
     if not np.isfinite(values).all():
-        raise UserError(f"{where}: the images hold numbers that are not finite; remove them.")
+        raise UserError(f"{where}: the images contain numbers that are not finite; remove them.")
     ends = form.values(np.array([form.lo, form.hi])).astype(np.float64)
     half = form.scale / 2
     if not cut and (low < ends[0] - half or high > ends[1] + half):
         raise UserError(
-            f"{where}: the images hold {low:.6g} .. {high:.6g}, but {form.words} covers {ends[0]:.6g} .. "
-            f"{ends[1]:.6g}; give INPUT=float:<calibration.npz>, which chooses a fixed-point input for them."
+            f"{where}: the images range over {low:.6g} .. {high:.6g}, but {form.words} covers "
+            f"{ends[0]:.6g} .. {ends[1]:.6g}; give INPUT=float:<calibration.npz>, which chooses a "
+            "fixed-point input for them."
         )
     return form.nearest(values)
 

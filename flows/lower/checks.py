@@ -63,7 +63,7 @@ def scores_are_equal(graph: Lowered, integers: np.ndarray, golden: np.ndarray, j
         name = host_function(list(tails))
         if wrong:
             raise MismatchError(
-                f"lower: {wrong} of {golden.size} scores in golden.npz differ from {name} of ours."
+                f"lower: {wrong} of {golden.size} scores in golden.npz differ from our {name}."
             )
         what = f"{name} of scores to {RELATIVE:g}, classes ==, golden.npz, all images"
         return check("lowered = qonnx", len(golden), 0, int(golden.size), what)

@@ -61,7 +61,7 @@ def _placed(weights: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
 def _dense(walk, node, at):
     """Integer matrix-vector product with constant weights; MatMul also for every pixel, channels last."""
     if at.get("transA", 0):
-        raise refuse(node, "it transposes its input", "remove transA; an input has one row")
+        raise refuse(node, "it transposes its input", "remove transA, because an input has only one row")
     alpha, beta = (Fraction(at.get(key, 1.0)) for key in ("alpha", "beta"))
     value = walk.value(node, arrange=False)
     weights, scale = _weights(walk, node, transposed=not at.get("transB", 0))

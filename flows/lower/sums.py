@@ -32,7 +32,7 @@ def single(walk, value: Value, node) -> Value:
 
 def _too_long(node) -> UserError:
     """The error for consecutive factors whose product has too many digits."""
-    why = f"after the factors before it, exact numbers need more than {MOST_BITS:,} bits"
+    why = f"with the factors before it, exact numbers need more than {MOST_BITS:,} bits"
     return refuse(node, why, "put a quantiser between them, or merge them into one factor")
 
 

@@ -66,7 +66,7 @@ def bitstream(board, record: dict | None) -> str:
         return f"not built: xnorforge has no place and route for this part{other}"
     lacking = router.missing()
     if lacking:
-        return f"not built: {lacking[0].name} was not found; `make doctor` says where to get it"
+        return f"not built: {lacking[0].name} was not found; `make doctor` shows where to get it"
     return "not built: place and route was disabled (PNR=off)"
 
 

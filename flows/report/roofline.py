@@ -21,7 +21,7 @@ def ceilings(record: dict) -> list[dict]:
         each = sum(row["lut"] for row in units) / lanes
         found.append(
             {
-                "name": f"LUT of the part, {each:.1f} per lane as here",
+                "name": f"LUT of the part, at {each:.1f} per lane as in this design",
                 "per_cycle": 2 * capacity["lut"] / each,
             }
         )

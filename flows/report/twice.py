@@ -62,7 +62,9 @@ def _amounts(net_dir: Path, fold: dict, board: Board, interval: int) -> dict:
     from xnorforge.flows.fold.search import Part, TooFast, foldings, search
 
     if base.load(fold["backend"]).matrices != "folded":
-        raise UserError(f"BACKEND={fold['backend']} synthesises matrices before it decides about them.")
+        raise UserError(
+            f"BACKEND={fold['backend']} chooses between folded units and adders only after synthesis."
+        )
     if not (net_dir / "lowered.onnx").exists():
         raise UserError("lowered.onnx is missing.")
     with np.load(net_dir / "lowered.npz") as lowered:
@@ -74,8 +76,8 @@ def _amounts(net_dir: Path, fold: dict, board: Board, interval: int) -> dict:
     except TooFast as error:
         if sum(prod(map(len, foldings(one).values())) for one in bounds) > FEW:
             raise UserError(
-                "It takes several pixels per cycle or adders in place of matrices, whose search takes longer "
-                "than a report may."
+                "It needs several pixels per cycle, or adders instead of folded units; searching these takes "
+                "too long for a report."
             ) from error
         found = Search(bounds, board, adders=True).within(interval, {**NO_LIMIT, "latency": inf})
         if found is None:

@@ -31,7 +31,9 @@ def resources(cells: Mapping[str, int], family: str) -> dict[str, float]:
     total: dict[str, float] = dict.fromkeys(RESOURCES, 0)
     for cell, count in cells.items():
         if cell not in table:
-            raise KeyError(f"hw/families/{family}: no cost for the {family} cell '{cell}' ({count} of them)")
+            raise KeyError(
+                f"hw/families/{family}: no cost for the {family} cell '{cell}' (used {count} times)"
+            )
         for resource, amount in table[cell].items():
             total[resource] += amount * count
     total["lut"] = total["lut_logic"] + total["lut_ram"] + total["srl"]

@@ -83,4 +83,6 @@ def failure(program: str, said: str, reason: str, seed: int) -> str:
             f"{program} (seed {seed}) cannot place the design: {reason}; "
             f"it does not fit the part after packing{over}; allow more cycles per frame (INTERVAL=)."
         )
-    return f"{program} (seed {seed}): {reason}; try other seeds (SEEDS=4,5,6) or another version of it."
+    return (
+        f"{program} (seed {seed}): {reason}; try other seeds (SEEDS=4,5,6) or another version of {program}."
+    )

@@ -182,13 +182,15 @@ class Accelerator:
             half = form.scale / 2
             if not ((images >= low - half) & (images <= high + half)).all():  # which no NaN is
                 raise UserError(
-                    f"predict: images hold {images.min():.6g} to {images.max():.6g}; give {wanted}, with "
-                    "numpy.clip where what is beyond may be cut."
+                    f"predict: images range from {images.min():.6g} to {images.max():.6g}; give {wanted}, "
+                    "or use numpy.clip to cut them to this range."
                 )
             integers = form.nearest(images)
         else:
             if images.min() < form.lo or images.max() > form.hi:
-                raise UserError(f"predict: images hold {images.min()} to {images.max()}; give {wanted}.")
+                raise UserError(
+                    f"predict: images range from {images.min()} to {images.max()}; give {wanted}."
+                )
             integers = images
         return form.stored(integers).reshape(*images.shape, *[1] * (4 - images.ndim))
 

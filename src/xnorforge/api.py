@@ -132,7 +132,8 @@ def _file(model: Any, input_shape: tuple[int, ...] | None, home: Path | None) ->
 
     if input_shape is None:
         raise UserError(
-            "build: a module does not say what it takes; give input_shape=(3, 32, 32), one image."
+            "build: a module does not state its input's shape; give the shape of one image, for example "
+            "input_shape=(3, 32, 32)."
         )
     name = type(model).__name__
     home = home or Path("out") / name
@@ -151,7 +152,7 @@ def _on_images(asked: Request, path: Path, images: np.ndarray, labels) -> Reques
     known = np.full(len(images), -1) if labels is None else np.asarray(labels)
     if known.shape != (len(images),):
         raise UserError(
-            f"build: {len(images):,} images have labels of shape {known.shape}; give one class for each."
+            f"build: {len(images):,} images have labels of shape {known.shape}; give one class per image."
         )
     with job.stage("export", asked.net_dir, asked.net_dir / "export.json"):
         import_model(path, images, known, asked.net_dir, asked.scale)

@@ -79,7 +79,7 @@ def either(real, made_up):
     try:
         return real()
     except datasets.Absent as error:
-        say(f"{error} Made-up pictures take its place.")
+        say(f"{error} Synthetic pictures are used instead.")
         return made_up()
 
 

@@ -45,7 +45,9 @@ class Images:
             return self
         if self.source is not None or count > len(self.images):
             made_anew = self.source is not None
-            there = "they are generated in each epoch" if made_anew else f"there are {len(self.images):,}"
+            there = (
+                "they are generated in each epoch" if made_anew else f"there are only {len(self.images):,}"
+            )
             raise UserError(
                 f"RECIPE: images={count} cannot be taken from {self.what}: {there}; leave it out."
             )

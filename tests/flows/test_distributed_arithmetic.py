@@ -62,7 +62,7 @@ def test_rtl_changes_nothing_and_da4ml_all_but_layers_whose_folding_is_given(cha
     assert [one.op for one in made] == ["Threshold", "XnorMvu", "DaMvu", "TopK"]
     assert [one.op for one in bounds] == ["Threshold", "XnorMvu", "XnorMvu", "TopK"]
     assert chosen(decisions) == {"fc0": "folded", "fc1": "da4ml"}
-    assert [row["why"] for row in decisions] == ["its folding is given", "requested"]
+    assert [row["why"] for row in decisions] == ["its folding was set by the user", "requested"]
 
 
 def test_a_layer_is_too_large_by_its_weights_and_a_network_by_all_its_layers(chains):
@@ -73,10 +73,9 @@ def test_a_layer_is_too_large_by_its_weights_and_a_network_by_all_its_layers(cha
     with pytest.raises(UserError) as refused:
         distributed_arithmetic.choose(bind(chain.model()), "da4ml", "xc7", PART, 13000, {"last": {"pe": 1}})
     says(refused, "da4ml: … wide: … 10,240 … 10,000 … BACKEND=rtl")
-    with pytest.raises(
-        UserError, match=r"backend: no 'da4m' among auto, da4ml, finn, hls4ml, rtl\. Did you mean 'da4ml'\?"
-    ):
+    with pytest.raises(UserError) as refused:
         distributed_arithmetic.choose([], "da4m", "xc7", PART, 1, {})
+    says(refused, "backend: … 'da4m' … auto, da4ml, finn, hls4ml, rtl … 'da4ml'")
 
 
 def counted(monkeypatch, per_op):
@@ -129,7 +128,7 @@ def test_what_is_out_of_reach_by_the_cost_models_is_not_synthesised(chains, monk
     made, decisions = distributed_arithmetic.choose(bounds, "auto", "xc7", PART, 30000, {})
     assert asked == [] and made == bounds
     assert {row["chosen"] for row in decisions} == {"folded"} and len(decisions) == 4
-    assert all(row["why"].startswith("by the cost models ") and row["folded"] is None for row in decisions)
+    assert all(row["why"].startswith("cost models: ") and row["folded"] is None for row in decisions)
 
 
 def through_gates(chain, folder, **options):

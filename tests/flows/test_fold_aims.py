@@ -191,7 +191,7 @@ def test_a_refusal_names_figures_that_can_be_had(net):
         folded(net, interval=330, limits=limit)
     text = str(error.value)
     says(text, "pynq-z2: … 330 cycles per frame (303,030 frames per second)")
-    cycles, lut = re.search(r"ask for ([\d,]+) cycles per frame .* needs ([\d,.]+) LUT and", text).groups()
+    cycles, lut = re.search(r"request ([\d,]+) cycles per frame .* needs ([\d,.]+) LUT and", text).groups()
     record = folded(net, interval=int(cycles.replace(",", "")), limits=limit)
     assert record["estimate"]["lut"] == float(lut.replace(",", ""))
     least = re.search(r"with 140 BRAM36 it needs at least ([\d,.]+) LUT", text)[1]

@@ -309,7 +309,7 @@ def test_float_features_get_the_narrowest_fixed_point_that_changes_no_class(tmp_
     assert given["hi"] * given["scale"] >= top - given["scale"] and given["hi"] * given["scale"] / 2 < top
     back = np.load(tmp_path / "out/golden.npz")["images"].reshape(300, 16) * given["scale"]
     assert lost["max_error"] == pytest.approx(abs(back - values).max(), abs=1e-9) and lost["cut"] == 0
-    assert lost["max_error"] <= given["scale"] / 2 and f"{given['bits']} are the fewest" in given["because"]
+    assert lost["max_error"] <= given["scale"] / 2 and f"{given['bits']} bits, the fewest" in given["because"]
     assert proven(tmp_path / "out").bits == given["bits"]
 
 
@@ -365,7 +365,7 @@ def test_pixels_that_come_to_a_quantiser_another_way_are_said(tmp_path):
     made = imported(tmp_path, graph, (4,), values.astype(np.uint8), labels)
     assert made["input"]["format"] == "int8"
     (said,) = [line for line in made["doubts"] if "build with" in line]
-    assert said.endswith("of 400: build with INPUT=uint8 SCALE=1/255")
+    assert "of 400" in said and "build with INPUT=uint8 SCALE=1/255" in said
     again = imported(tmp_path, graph, (4,), values.astype(np.uint8), labels, form="uint8", scale=1 / 255)
     assert again["accuracy"][0]["top1"] > made["accuracy"][0]["top1"] + 10 and again["doubts"] == []
 

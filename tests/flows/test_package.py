@@ -23,6 +23,7 @@ from xnorforge.flows.package import sources, write_package
 from xnorforge.flows.package.streams import top_stream
 from xnorforge.hw import graph
 from xnorforge.hw.ops.base import Stream
+from xnorforge.pipeline import packaging
 from xnorforge.sim import cosim, device, verilate
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -471,9 +472,8 @@ def call(monkeypatch, capsys, tmp_path):
     return run
 
 
-def test_the_command_line_packages_what_is_there(nets, call, tmp_path):
-    code, said = call("package", nets["two-2"][1], "-o", tmp_path / "to/here", "--prefix", "mine")
-    assert code == 0 and said.startswith("package   done in ")
+def test_generated_rtl_is_packaged_without_a_build(nets, tmp_path):
+    packaging.write_from(nets["two-2"][1], tmp_path / "to/here", "mine")
     assert read_json(tmp_path / "to/here/package.json")["module"] == "mine_axis"
 
 

@@ -90,7 +90,7 @@ def test_a_route_that_succeeds_leaves_a_bitstream_and_its_record(acc, tmp_path, 
     assert record["clock"] == clock
     assert [row["seed"] for row in record["seeds"]] == [1, 2] and record["fastest"] == 1
     assert record["used"]["SLICE_LUTX"] == {"used": 4861, "available": 106400}
-    assert len(record["critical_paths"]) == 2 and "no silicon was measured" in record["timing"]
+    assert len(record["critical_paths"]) == 2 and "upper bound" in record["timing"]
     assert (acc / record["bit"]["file"]).read_bytes() == openxc7.blank_bit()
     assert "xf_top u_accelerator" in (acc / "bitstream/xf_board_top.v").read_text()
     assert record["netlist"] == netlist_digest(acc)

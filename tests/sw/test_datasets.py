@@ -196,18 +196,16 @@ def test_a_folder_without_the_set_is_named(root, name):
 @pytest.mark.parametrize("read", [penn_fudan.scenes, person_crops.crops, camvid.frames, tracking.clips])
 @pytest.mark.usefixtures("root")
 def test_an_unknown_split_is_answered_with_those_there_are(read):
-    with pytest.raises(UserError, match=r"no 'tset' among test, train.*Did you mean 'test'\?"):
+    with pytest.raises(UserError, match=r"'tset' .*test, train.*'test'"):
         read("tset")
 
 
 def test_an_unknown_split_of_coco_and_voc_is_answered_with_the_files_there_are(root):
     write.coco(root)
     write.voc(root)
-    with pytest.raises(
-        UserError, match=r"coco/annotations: no 'val2014' among val2017\. Did you mean 'val2017'\?"
-    ):
+    with pytest.raises(UserError, match=r"coco/annotations: 'val2014' .*'val2017'"):
         coco.scenes("val2014")
-    with pytest.raises(UserError, match=r"ImageSets/Main: no 'tests' among test\. Did you mean 'test'\?"):
+    with pytest.raises(UserError, match=r"ImageSets/Main: 'tests' .*'test'"):
         voc.scenes(2007, "tests")
 
 

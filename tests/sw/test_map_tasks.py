@@ -104,7 +104,7 @@ def test_without_data_pictures_are_made_up_and_said_to_be(capsys):
             and "no real data" in images.what
         )
         assert images.images.shape[1:] == task.shape and images.images.dtype == np.uint8
-    assert "Made-up pictures take its place" in capsys.readouterr().err
+    assert "Synthetic pictures are used instead" in capsys.readouterr().err
 
 
 def test_cuts_of_labels_lie_on_their_pictures():

@@ -20,6 +20,8 @@ from xnorforge.sw.nn.building_blocks import (
 )
 from xnorforge.sw.tasks.base import task_of
 
+from ..refusals import says
+
 
 @pytest.mark.parametrize(
     ("net", "weights"),
@@ -60,10 +62,7 @@ def test_weights_are_those_of_the_topology(net, weights):
 def test_an_unknown_network_is_answered_with_the_nearest():
     with pytest.raises(UserError) as error:
         networks.build("mnist-cnm")
-    assert (
-        str(error.value)
-        == f"NET: no 'mnist-cnm' among {', '.join(networks.names())}. Did you mean 'mnist-cnn'?"
-    )
+    says(error, f"NET: … 'mnist-cnm' … {', '.join(networks.names())} … 'mnist-cnn'")
 
 
 def test_pixels_enter_as_whole_128ths():

@@ -22,7 +22,7 @@ NET = "mnist-tfc"
 @pytest.fixture(autouse=True)
 def few(monkeypatch, request):
     if "picture" not in request.node.name:  # most of the time of so short a training goes into its drawing
-        monkeypatch.setattr(curves, "draw_curves", lambda *_: None)
+        monkeypatch.setattr(curves, "draw_run", lambda *_: None)
     return digits.in_place_of_mnist(monkeypatch, (0, 256), (256, 320), epochs=2)
 
 

@@ -85,10 +85,9 @@ def test_cards_name_data_recipe_seed_and_command(net):
         (
             "mnist-cn",
             "ste",
-            r"NET: no 'mnist-cn' among cifar10-cnv, .*, mnist-cnn, mnist-tfc, .*\. "
-            r"Did you mean 'mnist-cnn'\?",
+            r"NET: 'mnist-cn' .*cifar10-cnv, .*, mnist-cnn, mnist-tfc, .*'mnist-cnn'",
         ),
-        ("mnist-cnn", "stee", r"METHOD: no 'stee' among .*ste.*\. Did you mean 'ste'\?"),
+        ("mnist-cnn", "stee", r"METHOD: 'stee' .*ste.*'ste'"),
     ],
 )
 def test_unknown_names_are_answered_with_the_nearest(net, method, text):

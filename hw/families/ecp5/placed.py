@@ -155,7 +155,10 @@ def _levels(name: str, cell: Cell) -> Iterator[tuple[str, int]]:
         mux = _text(cell["parameters"].get(f"{pin}MUX", ""))
         if bits:
             if mux not in ("", pin):
-                raise UserError(f"placed netlist: {name} inverts its {pin}, which its model does not do.")
+                raise UserError(
+                    f"placed netlist: {name} inverts its {pin}, which its model does not support; "
+                    "use another board, or skip place and route (PNR=off)."
+                )
         elif cell["type"] == "DP16KD" and pin in ENABLES:
             yield pin, int(mux != "INV")
         elif cell["type"] == "DP16KD" and (pin in CONTROLS or pin.startswith("CS")):

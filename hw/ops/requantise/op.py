@@ -53,7 +53,8 @@ class Requantise(PerChannel):
         )
         if not 1 <= shift < 256 or not 1 <= levels < 2**16:
             raise UserError(
-                f"{self.name}: shift={shift}, levels={levels}; use shift 1 .. 255 and levels 1 .. 65,535."
+                f"{self.name}: shift={shift}, levels={levels}: one is out of range; use shift 1 .. 255 "
+                "and levels 1 .. 65,535."
             )
         found = []
         for key, plain, known in (("offset", 0, None), ("ties", 0, (0, 1, 2)), ("direction", 1, (-1, 1))):

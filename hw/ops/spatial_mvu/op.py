@@ -54,13 +54,12 @@ class SpatialMvu(Mvu):
         run, bits = (self.get_nodeattr(key) for key in ("run", "scale_bits"))
         if run < 1 or mw % run or not 1 <= bits <= MOST_BITS:
             raise UserError(
-                f"{self.name}: run={run}, scale_bits={bits}; use a run that divides mw={mw}, and scale_bits "
-                f"1 .. {MOST_BITS}."
+                f"{self.name}: run={run}, scale_bits={bits}: one is not valid; use a run that divides "
+                f"mw={mw}, and scale_bits 1 .. {MOST_BITS}."
             )
         if not self.together({"run": run}, {"simd": simd}):
             raise UserError(
-                f"{self.name}: simd={simd} is neither a divisor nor a multiple of run={run}; use one of "
-                "these."
+                f"{self.name}: simd={simd} is neither a divisor nor a multiple of run={run}; use one that is."
             )
         if "weights" in self.arrays_of:
             sizes = np.abs(self._weights())

@@ -170,8 +170,8 @@ class Window(HwOp):
         folding = {name: self.get_nodeattr(name) for name in self.extents}
         if not self.together(self._attributes(), folding):
             raise UserError(
-                f"{self.name}: pixels={pixels} is not supported here; it needs whole windows, rows "
-                "that it divides, and a column stride of 2 or more that it divides or is a multiple of."
+                f"{self.name}: pixels={pixels} is not supported here; it needs whole windows, must divide "
+                "the pixels of a row, and must divide, or be a multiple of, a column stride of 2 or more."
             )
 
     def dilations(self) -> list[tuple[int, int]]:

@@ -33,7 +33,7 @@ def resolve(given: dict, what: str | None = None) -> Request:
     elif what:
         kind = "model" if what.endswith(".onnx") else "net"
         if named := given.get("model") or given.get("net"):
-            raise UserError(f"{kind.upper()}: '{what}' and '{named}' are given; give one of them.")
+            raise UserError(f"{kind.upper()}: both '{what}' and '{named}' are given; give only one.")
         given[kind] = what
     found = {one.name: one.read(given[one.name]) for one in OPTIONS if one.name in given}
     task = found.pop("task", None)
@@ -59,8 +59,8 @@ def _places_of(folder: Path, given: dict) -> dict[str, Any]:
     """The folders of the build in `folder`, which is a network's or an accelerator's."""
     if not (folder / settings.NAME).is_file():
         raise UserError(
-            f"{folder}: does not hold a build (no {settings.NAME} there); give a network, a QONNX file or "
-            "the folder of a build, for example out/mnist-cnn."
+            f"{folder}: is not the folder of a build (it has no {settings.NAME}); give a network, a QONNX "
+            "file or the folder of a build, for example out/mnist-cnn."
         )
     found = settings.read_settings(folder / settings.NAME)
     if "board" not in found:
@@ -79,7 +79,7 @@ def network_of(what: str | None, net: str | None, task: str | None) -> str:
         UserError: it is a file, or the folder of a file's build.
     """
     if what and net:
-        raise UserError(f"NET: '{what}' and '{net}' are given; give one of them.")
+        raise UserError(f"NET: both '{what}' and '{net}' are given; give only one.")
     if what and is_folder(what):
         asked = resolve({}, what)
         if not asked.model:

@@ -14,7 +14,7 @@ def build(
     """Build a network for a board, into out/<network>/<back end>-<board>/, up to its report.
 
     A stage runs again when a file that it read or wrote has changed since: the result is always that of the
-    present sources and options.
+    current sources and options.
     """
     checks.check_request(asked)
     if dry_run:
@@ -28,7 +28,10 @@ def build(
     from xnorforge.cli import history
 
     if base and as_json:
-        raise UserError("build: --json prints one object; leave out --base, and see `xnorforge diff --json`.")
+        raise UserError(
+            "build: --base cannot be used with --json, which prints one object; leave out --base, and run "
+            "`xnorforge diff --json` after the build."
+        )
     before, kept = history.base_of(base, until), history.rules_of(rules)
     checks.claim_folders(asked)
     ran = run.run_stages(asked, until)

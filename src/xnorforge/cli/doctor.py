@@ -82,9 +82,9 @@ def _header(name: str, cure: str) -> Item:
 
 def _data() -> list[Item]:
     root = Path(os.environ.get("XNORFORGE_DATA") or "data")
-    fetched = "downloaded when first used (its hash is checked), or put it there"
+    fetched = "downloaded at first use (with a hash check), unless you put it there"
     uses = {
-        "mnist": f"needed to train on MNIST only: {fetched}; XNORFORGE_DATA names another folder",
+        "mnist": f"needed to train on MNIST only: {fetched}; XNORFORGE_DATA selects another folder",
         "cifar10": f"needed for NET=cifar10-cnv: {fetched}",
     }
     return [
@@ -163,7 +163,7 @@ def main() -> int:
         if item.cure:
             print(f"{'':20}{item.cure}")
     lacking = ", ".join(missing(items))
-    print(f"doctor: {f'missing: {lacking}' if lacking else 'this machine has all that a build needs'}")
+    print(f"doctor: {f'missing: {lacking}' if lacking else 'this machine has everything a build needs'}")
     return code(items)
 
 

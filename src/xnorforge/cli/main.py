@@ -252,7 +252,7 @@ def outcome(error: Exception) -> tuple[int | None, str, bool]:
     if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "xnorforge"
-        text = f"{where}: {error.format_message().rstrip('.')}; `{where} --help` shows what can be given."
+        text = f"{where}: {error.format_message().rstrip('.')}; `{where} --help` shows the usage."
         return 2, text, False
     if isinstance(error, click.Abort):
         return 130, "interrupted; the same command resumes from here", False

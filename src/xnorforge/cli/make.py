@@ -27,8 +27,8 @@ OTHERS = (
 BARE = {"clean": "remove what builds left in out/; trained weights, the history and the cache stay"}
 TARGETS = {
     **BARE,
-    "clean_STAGE": "remove what a stage made, and all that follows from it",
-    "distclean": "remove out/ with all that was trained",
+    "clean_STAGE": "remove the output of a stage and of all later stages",
+    "distclean": "remove out/, including trained weights",
     "docs": "the documents as a site, out/site",
     "lint": "ruff, mypy, and the checks of the documents",
     "test": "the quick tests",
@@ -52,7 +52,7 @@ def given_variables(environment: Mapping[str, str]) -> dict[str, str]:
                 if near
                 else "`make help` lists all variables"
             )
-            raise UserError(f"{name}: there is no such variable; {hint}.")
+            raise UserError(f"{name}: this variable does not exist; {hint}.")
     found = {}
     for name, one in known.items():
         of_line = isinstance(one, Argument) or one.of_line
@@ -77,7 +77,7 @@ def words_of(verb: Verb, given: Mapping[str, str], asked: list[str]) -> list[str
     for name in asked:
         if name in options.variables() and name not in declared and name not in arguments:
             raise UserError(
-                f"{name}: `make {verb.name}` does not take it; `make {verb.name}` takes "
+                f"{name}: `make {verb.name}` does not accept it; it accepts "
                 f"{', '.join([*arguments, *declared])}."
             )
     for name, one in declared.items():
@@ -90,7 +90,7 @@ def words_of(verb: Verb, given: Mapping[str, str], asked: list[str]) -> list[str
         if name in given:
             rest.append(given[name])
         elif argument.required:
-            raise UserError(f"{name}: not given, and `make {verb.name}` needs it: {argument.help}")
+            raise UserError(f"{name}: is missing, but `make {verb.name}` needs it: {argument.help}")
     return [*words, *(["--", *rest] if rest else [])]
 
 

@@ -63,7 +63,7 @@ def print_report(acc: Path, as_json: bool = False) -> None:
         record = read_json(acc / "report.json")
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{acc}/report.json: missing or damaged; remove it if it is there, `make build` writes it."
+            f"{acc}/report.json: missing or damaged; remove it if it exists, and run `make build`."
         ) from error
     if as_json:
         main.print_record(brief.as_record(record, acc))
@@ -72,7 +72,7 @@ def print_report(acc: Path, as_json: bool = False) -> None:
 
 
 def bench_verb(asked: Request, frames: int, as_json: bool) -> None:
-    """Measure the speed of the simulators on an accelerator; the times of stages are those of its records."""
+    """Measure the speed of the simulators on an accelerator; stage times come from its records."""
     checks.check_request(asked)
     checks.claim_folders(asked)
     run.run_stages(asked)

@@ -74,12 +74,13 @@ def unknown(where: str, given: str, names) -> UserError:
     """The error for a name that does not exist, with the nearest match.
 
     >>> str(unknown("sw.methods", "bon", ["bonn", "ste"]))
-    "sw.methods: no 'bon' among bonn, ste. Did you mean 'bonn'?"
+    "sw.methods: 'bon' does not exist; use one of bonn, ste (did you mean 'bonn'?)."
     """
     names = sorted(names)
     near = get_close_matches(given.lower(), names, n=1, cutoff=0.5)
     near = near or [
         name for name in names if name.endswith(f"-{given.lower()}")
     ]  # a network without its task
-    hint = f". Did you mean '{near[0]}'?" if near else "."
-    return UserError(f"{where}: no '{given}' among {', '.join(names)}{hint}")
+    hint = f" (did you mean '{near[0]}'?)" if near else ""
+    remedy = f"; use {'one of ' if len(names) > 1 else ''}{', '.join(names)}{hint}" if names else ""
+    return UserError(f"{where}: '{given}' does not exist{remedy}.")

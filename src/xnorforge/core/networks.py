@@ -57,7 +57,9 @@ def usual(task: str) -> str:
     place = plugins.place("sw.tasks", task)
     net = literal(place, "USUAL")
     if net is None:
-        raise UserError(f'{place}: does not name a usual network; add USUAL = "<network>" to it, or set NET.')
+        raise UserError(
+            f'{place}: does not state a usual network; add USUAL = "<network>" to it, or set NET.'
+        )
     return f"{task}-{net}"
 
 

@@ -73,7 +73,7 @@ def demo_request(
     if not net:
         raise UserError(
             "demo: an imported network has no task that defines the meaning of its scores, so nothing can be "
-            f"drawn; choose TASK= among {', '.join(plugins.names('sw.tasks'))}."
+            f"drawn; set TASK= to one of {', '.join(plugins.names('sw.tasks'))}."
         )
     task = task_of(net)
     return task, given(image, video, box, net.partition("-")[0], task.follows)
@@ -110,7 +110,7 @@ def given(image: str | None, video: str | None, box: str | None, task: str, foll
     if follows and not box and not tracking.annotation(path):
         raise UserError(
             f"BOX: not given, and {path} has no boxes in a layout of docs/guide/tasks.md; give the position "
-            "of the object in the first frame, as BOX=x,y,w,h in pixels."
+            "of the object in the first frame as BOX=x,y,w,h, in pixels."
         )
     found = (
         _pictures(path) if image else _sequence(path, follows and not box) if path.is_dir() else _video(path)

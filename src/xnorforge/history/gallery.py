@@ -178,7 +178,7 @@ def write_gallery(out: Path, path: Path) -> int:
     """
     if path.resolve().parent != out.resolve():
         raise UserError(
-            f"gallery: {path} is outside {out}, and its links would not lead anywhere; give a file in {out}."
+            f"gallery: {path} is outside {out}, so its links would not work; give a file in {out}."
         )
     page = gallery_page(out)
     with whole(path) as aside:

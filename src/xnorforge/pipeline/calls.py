@@ -103,7 +103,7 @@ def fold(
         net_dir, board, acc, interval, folding and Path(folding), backend, output, fps, limits, spare
     )
     if record["not_taken"]:
-        say(f"fold        {folding}: not taken: {'; '.join(record['not_taken'])}")
+        say(f"fold        {folding}: not used: {'; '.join(record['not_taken'])}")
 
 
 def generate(_net_dir: Path, acc: Path) -> None:

@@ -49,7 +49,9 @@ def run_limited(call: str, what: str, **arguments) -> None:
     if code == 0:
         sys.stderr.write(said)
     elif code in (1, 2):
-        raise (UserError if code == 2 else MismatchError)(said.strip() or f"{what}: ended without a word.")
+        raise (UserError if code == 2 else MismatchError)(
+            said.strip() or f"{what}: ended without a message; run it again with -v."
+        )
     elif code == 4:
         raise OSError(*json.loads(said))  # a full disk, say: the stage has the sentence for it
     elif code == -signal.SIGXCPU:

@@ -24,9 +24,9 @@ def at_work(name: str, seconds: float, last: str = "") -> str:
     """The line of a stage that runs and says nothing: how long it has run, and what it said last.
 
     >>> at_work("synth", 65.2, "mapping")
-    'synth       at work for 65 s: mapping'
+    'synth       running for 65 s: mapping'
     """
-    return f"{name:<9}   at work for {seconds:.0f} s{f': {last}' if last else ''}"
+    return f"{name:<9}   running for {seconds:.0f} s{f': {last}' if last else ''}"
 
 
 class Listener:

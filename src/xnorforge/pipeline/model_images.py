@@ -74,7 +74,7 @@ def for_model(
             why = str(error).rstrip(".")
         else:
             said = NAMED[found].search(path.stem.lower())
-            unused = f"; labels not used, as nothing says that the network is for them (TASK={found})"
+            unused = f"; labels not used, because the network's task is unknown (TASK={found} uses them)"
             return Samples(
                 images.reshape(len(images), *shape),
                 known if said else NOTHING,
@@ -93,8 +93,8 @@ def _of_task(path: Path, task: str, shape) -> Samples:
     kind = task_of(net)
     if not kind.classifies:
         raise UserError(
-            f"TASK: '{task}' does not classify images, and MODEL takes labels of such tasks only; give "
-            "IMAGES_FROM and LABELS."
+            f"TASK: '{task}' does not classify images, but MODEL can use only labels of tasks that do; "
+            "give IMAGES_FROM and LABELS."
         )
     if shape not in (kind.shape, (int(np.prod(kind.shape)),)):
         given, wanted = ("x".join(map(str, one)) for one in (kind.shape, shape))

@@ -148,11 +148,11 @@ class Options:
     """The options of a build."""
 
     net: str = option(
-        "mnist-cnn", "export", "Network, see `xnorforge list`; with TASK its name may leave out that prefix.",
+        "mnist-cnn", "export", "Network (`xnorforge list` shows all); with TASK, its name may omit that prefix.",
         known="net",
     )  # fmt: skip
     task: str | None = option(
-        None, "export", "Task of the network; alone, the task's usual network. With MODEL: whose images it takes.",
+        None, "export", "Task of the network; without NET, its usual network. With MODEL: task of the images.",
         known="task",
     )  # fmt: skip
     method: str = option("ste", "export", "Training method.", known="method")
@@ -160,17 +160,17 @@ class Options:
         None, "export", "Folder of a training run.", usual="out/<network>/train if it exists, else the shipped weights"
     )  # fmt: skip
     data: str | None = option(
-        None, "export", "With TASK=folder: your pictures, a folder that holds one folder per class.", of_line=True
+        None, "export", "With TASK=folder: a folder of your pictures, with one subfolder per class.", of_line=True
     )  # fmt: skip
     model: str | None = option(None, "export", "A QONNX file instead of a network.")
     scale: float | None = option(
-        None, "export", "With MODEL: value of one input step, as 1/255 or 2/255-1.", usual="as the file says",
+        None, "export", "With MODEL: value of one input step, such as 1/255 or 2/255-1.", usual="as the file states",
         example="1/255",
     )  # fmt: skip
     offset: float = field(default=0.0, metadata={"stage": "export"})  # what SCALE=2/255-1 adds
     input_format: str | None = option(
         None, "export", "With MODEL: integers of its input: int8, uint4, bipolar, q4.12, float:<calibration.npz>.",
-        word="input", usual="as the file says",
+        word="input", usual="as the file states",
     )  # fmt: skip
     images_from: str | None = option(
         None, "export", "With MODEL: its images: a folder of pictures, an .npz or a .csv file.",
@@ -191,14 +191,16 @@ class Options:
         usual="the network's or the board's", example="32768",
     )  # fmt: skip
     fps: str | None = option(None, "fold", "Frames per second to reach instead of INTERVAL, or max.")
-    lut: str | None = option(None, "fold", "Most LUTs the folding may take, by the cost model: 60% or 4500.")
-    bram: str | None = option(None, "fold", "Most block RAMs (BRAM36), by the cost model: 50% or 73.")
+    lut: str | None = option(None, "fold", "Maximum number of LUTs, by the cost model: 60% or 4500.")
+    bram: str | None = option(
+        None, "fold", "Maximum number of block RAMs (BRAM36), by the cost model: 50% or 73."
+    )
     latency: str | None = option(
         None, "fold", "Longest latency of a frame, first input beat to last output beat: 50000 (cycles) or 500us."
     )  # fmt: skip
     spare: str | None = option(
-        None, "fold", "The resource to use least of.", choices=("lut", "bram", "dsp"),
-        usual="the smallest share of the part",
+        None, "fold", "The resource to minimise.", choices=("lut", "bram", "dsp"),
+        usual="the used share of the part",
     )  # fmt: skip
     folding: str | None = option(
         None, "fold", "JSON file with PE, SIMD, memory and FIFO depth per operator, or a FINN folding file; "
@@ -214,7 +216,7 @@ class Options:
     )  # fmt: skip
     waves: bool = option(False, "sim", "Write the waveforms of the first frames, with a GTKWave view.")
     pnr: str = option(
-        "auto", "bitstream", "Place and route where its tools are found, or off.", choices=("auto", "off")
+        "auto", "bitstream", "Place and route if its tools are found, or not at all.", choices=("auto", "off")
     )  # fmt: skip
     seeds: tuple[int, ...] = option(
         SEEDS, "bitstream", "Seeds of place and route, one run for each.", kind="seeds"
@@ -226,7 +228,7 @@ class Options:
     placed_images: int = option(
         2, "placed", "Images simulated in the placed netlist.", kind="count", least=1
     )  # fmt: skip
-    jobs: int = option(2, "synth", "Processes side by side.", kind="count", least=1)
+    jobs: int = option(2, "synth", "Parallel processes.", kind="count", least=1)
 
 
 OPTIONS = tuple(
@@ -254,15 +256,15 @@ def read_by(stage: str) -> tuple[str, ...]:
 ALSO = {  # options of single verbs
     one.name: one
     for one in (
-        Option("config", "TOML file of options, as build.toml of an earlier build; the command line overrides it."),
+        Option("config", "TOML file of options, such as build.toml of an earlier build; the command line overrides it."),
         Option("until", "The last stage to run.", "report"),
-        Option("show", "Print the report at the end, whether it was made now or earlier.", False, kind="flag"),
+        Option("show", "Print the report at the end, even if it was already up to date.", False, kind="flag"),
         Option("dry_run", "List the stages that would run, and why.", False, kind="flag"),
         Option("base", "An earlier build to compare with: a network, a folder, a report.json, or last."),
         Option(
             "rules", "JSON file of rules for a comparison, or none.", usual="limits on LUT, BRAM, cycles, accuracy"
         ),
-        Option("out", "Folder of the network; the accelerator's folder is made in it.", short="o", metavar="FOLDER",
+        Option("out", "Folder of the network; the accelerator's folder is created in it.", short="o", metavar="FOLDER",
                usual="out/<network>"),
         Option("built", "Number of points to simulate and synthesise as well.", 0, kind="count", least=0),
         Option("print_jobs", "Print a command line per point, for a queue.", False, kind="flag"),
@@ -278,17 +280,17 @@ ALSO = {  # options of single verbs
         Option("threads", "Threads of torch; the last bits of the result depend on it.", 1, kind="count", least=1),
         Option("set", "Hyper-parameters of the method.", (), kind="words", metavar="NAME=VALUE"),
         Option(
-            "recipe", "Recipe: ours, paper, or a method's name for its paper's; changes after commas.", "ours",
+            "recipe", "Recipe: ours, paper, or a method whose paper's recipe to use; changes follow commas.", "ours",
             metavar="NAME[,KEY=VALUE…]",
         ),
         Option("init", "Folder of a run to start from: its latent weights and norms."),
-        Option("guide", "Folder of the train-float run that guides a method which takes one (rbcn)."),
-        Option("methods", "Methods, separated by spaces; hyper-parameters, recipe= and init= after commas: "
+        Option("guide", "Folder of the train-float run that guides the training (rbcn, react)."),
+        Option("methods", "Methods, separated by spaces; hyper-parameters, recipe= and init= follow commas: "
                "\"ste bonn,nu=1\".", "", usual="all"),
         Option("markdown", "Print a table for a pull request.", False, kind="flag"),
         Option("licences", "Print NOTICE instead: the installed packages and their licences.", False, kind="flag"),
         Option("size", "Print the size of the installed packages instead.", False, kind="flag"),
-        Option("json", "Print one JSON object instead of text, of a refusal too.", False, kind="flag"),
+        Option("json", "Print one JSON object instead of text, also for an error.", False, kind="flag"),
     )
 }  # fmt: skip
 
@@ -362,7 +364,7 @@ STAGE_HELP = {
 }
 _NET = (
     _like("net", default=None),
-    _like("task", help="Task; the network's name may then leave out this prefix."),
+    _like("task", help="Task; the network's name may then omit this prefix."),
 )
 _DATA = (*_NET, _like("data"))
 _TRAIN = (*_DATA, *_also("epochs", "lr", "seed", "threads", "recipe"))
@@ -390,8 +392,8 @@ VERBS = (
         options=_also("built", "print_jobs"), module="explore",
     ),
     Verb(
-        "explain", "Build", "One operator in five lines: folding, what binds it, cost, next step.", builds=True,
-        arguments=(Argument("layer", "Name of an operator, as conv1.", True), WHAT), module="inquire",
+        "explain", "Build", "One operator in five lines: folding, what limits it, cost, next step.", builds=True,
+        arguments=(Argument("layer", "Name of an operator, such as conv1.", True), WHAT), module="inquire",
     ),
     Verb(
         "demo", "Use", "Draw what a network finds in pictures or a video.", builds=True, module="results",
@@ -423,7 +425,7 @@ VERBS = (
             *_DATA, *_also("methods"),
             Option("seeds", "Seeds, each for every method.", "0 1 2"),
             *_also("epochs", "recipe", "threads"),
-            _like("jobs", default=1, help="Trainings side by side."),
+            _like("jobs", default=1, help="Parallel trainings."),
             _like("board", default=None, help="Build each method's first run for this board.", usual="nothing is built"),
             *_also("out", help="Output folder.", usual="out/compare"),
         ),

@@ -45,17 +45,19 @@ def own_samples(images_from: str, labels: str | None, shape: tuple[int, ...]) ->
     else:
         raise UserError(f"IMAGES_FROM: '{path}' is not a folder, an .npz or a .csv file; give one of these.")
     if len(values) < 2:
-        raise UserError(f"IMAGES_FROM: '{path}' holds {len(values)} images; give two or more.")
+        raise UserError(f"IMAGES_FROM: '{path}' contains {len(values)} images; give two or more.")
     if labels == LAST and path.suffix.lower() != ".csv":
-        raise UserError(f"LABELS: 'last' is the last column of a .csv file, and IMAGES_FROM is '{path}'.")
+        raise UserError(
+            f"LABELS: 'last' needs a .csv file, but IMAGES_FROM is '{path}'; give a file of labels."
+        )
     if labels and labels != LAST:
         found = _labels(Path(labels), order)
         if not len(found):
-            raise UserError(f"LABELS: '{labels}' holds no labels; give one per image, -1 where unknown.")
+            raise UserError(f"LABELS: '{labels}' contains no labels; give one per image, -1 where unknown.")
     if len(found) not in (0, len(values)):
         raise UserError(
-            f"LABELS: '{labels or path}' holds {len(found):,} labels and '{path}' {len(values):,} images; "
-            "give one label per image."
+            f"LABELS: '{labels or path}' contains {len(found):,} labels, but '{path}' contains "
+            f"{len(values):,} images; give one label per image."
         )
     known = f"{len(names)} classes by folder" if names else "with labels" if len(found) else "without labels"
     what = f"{len(values):,} images of {path.name}, {known}"
@@ -174,7 +176,7 @@ def _packed(path: Path, shape):
 def _other_shape(path: Path, given, shape) -> str:
     first = " (channels first)" if len(shape) == 3 else ""
     return (
-        f"IMAGES_FROM: '{path}' holds samples of {'x'.join(map(str, given))}, but the network takes "
+        f"IMAGES_FROM: '{path}' contains samples of {'x'.join(map(str, given))}, but the network takes "
         f"{'x'.join(map(str, shape))}{first}; give samples of that shape."
     )
 
@@ -197,7 +199,7 @@ def _rows(path: Path, last: bool, shape):
     for number, row in rows:
         if len(row) != count + last:
             label = " and a label" if last else ""
-            hint = "; LABELS=last says that the last column is the label" if len(row) == count + 1 else ""
+            hint = "; if the last column is the label, give LABELS=last" if len(row) == count + 1 else ""
             raise UserError(
                 f"IMAGES_FROM: line {number} of '{path}' has {len(row)} columns, but the network takes "
                 f"{count} numbers{label}{hint}."
@@ -232,8 +234,8 @@ def _whole(labels: np.ndarray, path: Path) -> np.ndarray:
         or (labels != np.rint(labels)).any()
     ):
         raise UserError(
-            f"LABELS: '{path}' must hold whole numbers, one per image or one per cell (N, H, W); give 0, 1, "
-            "2 … and -1 where the label is unknown."
+            f"LABELS: '{path}' must contain whole numbers, one per image or one per cell (N, H, W); give 0, "
+            "1, 2 … and -1 where the label is unknown."
         )
     return labels.astype(np.int64)
 
@@ -259,8 +261,13 @@ def _labels(path: Path, order: list[str] | None) -> np.ndarray:
     if lines and len(pairs) == len(lines):
         named = dict(pairs)
         if order is None or (lost := [name for name in order if name not in named]):
-            what = f"lacks a line for '{lost[0]}'" if order else "names files, IMAGES_FROM is not a folder"
-            raise UserError(f"LABELS: '{path}' {what}; give a line name,label for every picture.")
+            what = (
+                f"lacks a line for '{lost[0]}'"
+                if order
+                else "labels files by name, but IMAGES_FROM is not a folder"
+            )
+            remedy = "give a line name,label for every picture" if order else "give a label per line"
+            raise UserError(f"LABELS: '{path}' {what}; {remedy}.")
         if two := [name for name, label in pairs if named[name] != label]:
             raise UserError(f"LABELS: '{path}' gives '{two[0]}' two labels; give it one.")
         lines = [named[name] for name in order]

@@ -30,14 +30,14 @@ def given_pictures(net: str | None, data: str | None) -> None:
     wanted = net in networks.names() and networks.takes_data(net)
     if wanted and not data:
         raise UserError(
-            f"DATA: {net} is trained on pictures of yours; give DATA=photos/, a folder with one subfolder of "
+            f"DATA: {net} is trained on your own pictures; give DATA=photos/, a folder with one subfolder of "
             "pictures per class."
         )
     if data and not wanted:
         kinds = {networks.task_name(name) for name in networks.names() if networks.takes_data(name)}
         raise UserError(
-            f"DATA: {net or 'MODEL'} is not trained on a folder; leave it out, or choose TASK= among "
-            f"{', '.join(sorted(kinds))}."
+            f"DATA: {net or 'MODEL'} is not trained on a folder; leave it out, or choose "
+            f"TASK={' or '.join(sorted(kinds))}."
         )
     if data:
         from xnorforge.sw.datasets.folder import class_folders

@@ -283,7 +283,7 @@ def difference(stage: Stage, asked: Request) -> str:
                 return f"other files in {name}"
         for name, was in kept["libraries"].items():
             if versions().get(name) != was:
-                return f"{name} {versions().get(name)} in place of {was}"
+                return f"{name} {versions().get(name)} instead of {was}"
         for name, was in kept["programs"].items():
             if _program(name) != was:
                 return f"another program {name}"

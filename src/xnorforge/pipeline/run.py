@@ -117,7 +117,7 @@ def run_stages(asked: Request, until: str = "report", heard: bool = False) -> li
                 waiting.remove(stage)
                 if why := record.difference(stage, asked):
                     if loudness() == "verbose":
-                        say(f"{stage.name:<9} runs, as {why}")
+                        say(f"{stage.name:<9} runs: {why}")
                     ran.append(stage.name)
                     running[pool.submit(process, stage, asked, heard, listener)] = stage
                 else:
@@ -142,7 +142,7 @@ def _remember(asked: Request) -> None:
     try:
         entries.add_build(asked.acc)
     except OSError as error:  # the build itself is there and whole
-        say(f"build     not noted in {entries.FILE}: {error}")
+        say(f"build     not recorded in {entries.FILE}: {error}")
 
 
 def task(stage: Stage, net_dir: Path, acc: Path, options: dict, earlier: dict[str, Stage]) -> dict:

@@ -44,7 +44,7 @@ def write_settings(asked: Request) -> None:
     own = {name: value for name, value in found.items() if name in (*OF_NETWORK, *OF_FILE, *OF_EITHER)}
     for folder, given in ((asked.net_dir, own), (asked.acc, found)):
         lines = [f"{name} = {json.dumps(value)}" for name, value in given.items()]
-        text = "\n".join(["# `xnorforge build --config` of this file builds the same again", *lines, ""])
+        text = "\n".join(["# `xnorforge build --config` with this file repeats the build", *lines, ""])
         path = folder / NAME
         if folder.is_dir() and (not path.exists() or path.read_text() != text):
             with whole(path) as aside:

@@ -201,7 +201,7 @@ def declaration(backend: str) -> dict:
             except (ValueError, AttributeError):
                 break
     raise UserError(
-        f'{path}: no declaration BACKEND = Backend(about="…", stages=(…)) of plain values; write one there.'
+        f'{path}: has no declaration BACKEND = Backend(about="…", stages=(…)) with plain values; add one.'
     )
 
 
@@ -213,7 +213,7 @@ def simulates_netlists(board: str) -> bool:
 def no_bitstream(backend: str, board: str, pnr: str) -> str:
     """Why a build makes no bitstream, and what would give one, as the end of a sentence; "" where it does."""
     if "synth" not in following(backend):
-        return f"BACKEND={backend} does not map a netlist; BACKEND=rtl does"
+        return f"BACKEND={backend} does not produce a netlist; BACKEND=rtl does"
     if pnr == "off":
         return "PNR=off; without it, place and route runs where its tools are found"
     where = boards.load(board)

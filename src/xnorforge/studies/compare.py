@@ -61,7 +61,9 @@ def compare_request(
     variants = tuple(variant(word) for word in methods.split() or plugins.names("sw.methods"))
     numbers = seeds.replace(",", " ").split()
     if not numbers or not all(number.isdecimal() for number in numbers):
-        raise UserError(f"SEEDS: '{seeds}' is not a list of integers from 0; use, say, SEEDS=\"0 1 2\".")
+        raise UserError(
+            f"SEEDS: '{seeds}' is not a list of integers from 0; use, for example, SEEDS=\"0 1 2\"."
+        )
     for kind, given in (("METHODS", list(map(str, variants))), ("SEEDS", numbers)):
         twice = [one for one in given if given.count(one) > 1]
         if twice:

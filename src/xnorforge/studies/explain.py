@@ -71,18 +71,18 @@ def _bound(op: HwOp, ops: list[HwOp], bound: int) -> str:
     if op.name not in slowest:
         return f"{share}, set by {' and '.join(slowest)}"
     others = [name for name in slowest if name != op.name]
-    return f"{share}: it sets them{', with ' + ' and '.join(others) if others else ''}"
+    return f"{share}: a bottleneck{', with ' + ' and '.join(others) if others else ''}"
 
 
 def _cost(row: dict, total: dict) -> str:
-    share = f" ({100 * row['lut'] / total['lut']:.1f} % of the network's)" if total["lut"] else ""
+    share = f" ({100 * row['lut'] / total['lut']:.1f} % of the network)" if total["lut"] else ""
     return f"{row['lut']:,} LUT{share}, {row['ff']:,} FF, {row['bram36']:g} BRAM36, {row['dsp']:g} DSP"
 
 
 def _next(op: HwOp, ops: list[HwOp], total: dict, clock_mhz: float) -> str:
     steps = operators.wider(op)
     if not steps:
-        return "no further step: pe and simd are at their maximum, or it has none"
+        return "no further step: pe and simd are at their maximum, or it has neither"
     said = []
     for name, new in steps.items():
         more = round(new.estimate()["lut"] - op.estimate()["lut"])
