@@ -1,13 +1,14 @@
 """The overlay, for users of a board: the accelerator in its shell, its description, the drivers, a bitstream.
 
-overlay.json             hash, frames in memory, scales, registers: what a driver needs to know
-xnorforge_driver.py      the Python driver
-xf_driver.h, xf_driver.c, xf_network.h   the C driver, and the same description for it
-xf_mlperf.h, xf_mlperf.c functions of MLPerf Tiny's harness, based on the C driver
-overlay.ipynb            a notebook; examples.npz: its frames and scores
-xnorforge_measure.py     measures frames/s, latency and power on the board
-rtl/                     xf_system.sv, the shell's files, system.f: all files in order, relative to ../rtl
-overlay.bit, overlay.bin the bitstream of this accelerator in this shell, if there is one
+The folder contains
+    overlay.json             hash, frames in memory, scales, registers: what a driver needs to know
+    xnorforge_driver.py      the Python driver
+    xf_driver.h, xf_driver.c, xf_network.h   the C driver, and the same description for it
+    xf_mlperf.h, xf_mlperf.c functions of MLPerf Tiny's harness, based on the C driver
+    overlay.ipynb            a notebook; examples.npz: its frames and scores
+    xnorforge_measure.py     measures frames/s, latency and power on the board
+    rtl/                     xf_system.sv, the shell's files, system.f: all files in order, relative to ../rtl
+    overlay.bit, overlay.bin the bitstream of this accelerator in this shell, if there is one
 """
 
 import os

@@ -189,7 +189,7 @@ def boards():
 
 @page("Part families")
 def families():
-    """The part families of `hw/families`: how Yosys maps for each, and what follows."""
+    """The part families of `hw/families`: how Yosys maps for each, and which later stages it supports."""
     known, routing = module("hw.families"), module("hw.routing")
     for name in known.names():
         one, router = known.load(name), routing.load(name)

@@ -1,10 +1,11 @@
 """Generation: a folded network -> `rtl/`, a folder that any SystemVerilog tool can read.
 
-top.sv                       xf_top: AXI-Stream in and out, one instance per operator
-layer_<nn>_<operator>.sv     one module without parameters per operator, named like the file
-*.mem                        memory files, with paths relative to the folder
-*.sv, *.svh                  the library files that these need
-rtl.f, rtl.json              all files in reading order; a description of every layer
+The folder contains
+    top.sv                       xf_top: AXI-Stream in and out, one instance per operator
+    layer_<nn>_<operator>.sv     one module without parameters per operator, named like the file
+    *.mem                        memory files, with paths relative to the folder
+    *.sv, *.svh                  the library files that these need
+    rtl.f, rtl.json              all files in reading order; a description of every layer
 """
 
 import os

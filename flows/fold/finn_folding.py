@@ -4,7 +4,7 @@
 
 FINN numbers the nodes of each type in the order of its graph, so the n-th MVAU is the n-th matrix of the
 lowered network. PE and SIMD of a node are Pe and Simd of the operator that implements it. All other settings
-of a file are decided elsewhere here; they are ignored, and a message lists them.
+of a file are ignored, and a message lists them.
 """
 
 import re

@@ -23,7 +23,7 @@ class Report:
 
     Attributes:
         page: report.html.
-        record: all of it, report.json (docs/reference/formats.md lists the keys).
+        record: the whole report, report.json (docs/reference/formats.md lists the keys).
     """
 
     page: Path
@@ -48,10 +48,10 @@ class Accelerator:
 
     Attributes:
         network_folder: model.onnx, golden.npz, lowered.onnx and their records.
-        folder: what was built for the board: folded.onnx, rtl/, the report where the build went that far.
+        folder: what was built for the board: folded.onnx, rtl/, and the report if the build got that far.
         asked: the request that it was built from.
 
-    As text it says what was built, and below it the doubts and what is left to the host.
+    As text, it states what was built, what is left to the host, and the doubts.
     """
 
     network_folder: Path
@@ -72,7 +72,7 @@ class Accelerator:
 
     @cached_property
     def class_names(self) -> list[str]:
-        """Names of the classes, in the order of the scores; empty where they have no names."""
+        """Names of the classes, in the order of the scores; empty if they have no names."""
         return self._exported.get("class_names", [])
 
     @cached_property
@@ -82,8 +82,8 @@ class Accelerator:
 
     @cached_property
     def host_function(self) -> str | None:
-        """The function at the end of the network that is left to the host, such as "softmax"; None where the
-        network ends in its scores. It keeps the order of the scores, so that `predict` does not need it.
+        """The function at the end of the network that is left to the host, such as "softmax"; None if the
+        network ends in its scores. It preserves the order of the scores, so `predict` does not need it.
         """
         return self._exported.get("host_function")
 

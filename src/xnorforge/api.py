@@ -42,13 +42,13 @@ def train_network(
 
     Args:
         net: one of `networks()`.
-        data: of "folder-small": a folder that holds a folder of pictures per class.
+        data: for "folder-small": a folder with one subfolder of pictures per class.
         epochs: passes over the training images; None: the network's recipe.
         seed: of the start, the order of images and their variation.
         method: a training method of sw/methods.
 
     Returns:
-        The folder of the run: weights, card.json, curve.csv. A run that was interrupted goes on.
+        The folder of the run: weights, card.json, curve.csv. An interrupted run is resumed.
 
     Raises:
         UserError: unknown name, no training images, or the folder holds a run with other settings.
@@ -89,7 +89,7 @@ def build(
 
     Raises:
         UserError: the network cannot be built like this; the text says what would work.
-        MismatchError: a stage gives other integers than the one before.
+        MismatchError: a stage returns different integers from the one before it.
     """
     unknown = sorted(set(given) - set(OPTIONS))
     if unknown:

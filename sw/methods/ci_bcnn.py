@@ -141,7 +141,7 @@ def with_interactions(network: nn.Module, ratio: float) -> nn.Module:
 
 @dataclass
 class Method(base.Method):
-    """Training of weights and graph in turns, then of batch norms alone."""
+    """Training of weights and graph in turns, then only of batch norms."""
 
     RECIPES: ClassVar = {
         "paper": {

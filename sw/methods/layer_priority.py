@@ -110,7 +110,7 @@ def shared_out(
 
 @dataclass
 class Method(base.Method):
-    """Training in float, then one layer after the other, then of all."""
+    """Training in float, then while one layer after another is binarised, then of the binary network."""
 
     mode: str = "w1a1"  # binary layers read bits (w1a1) or 8-bit activations (w1a8)
     order: str = (

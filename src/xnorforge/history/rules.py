@@ -7,8 +7,8 @@
              "-0.005", which is first added to the old figure
 
 A figure that the old build has and the new one lacks breaks a rule, except figures of an operator: operators
-come and go with the folding, and the network's totals count them all. A figure that only the new build has is
-compared with numbers, but not with changes.
+come and go with the folding, and the network's totals count them all. For a figure that only
+the new build has, limits that are changes are ignored.
 """
 
 import json

@@ -114,7 +114,7 @@ def generate(_net_dir: Path, acc: Path) -> None:
 
 
 def hls(net_dir: Path, acc: Path) -> None:
-    """The Vitis HLS project by hls4ml, its emulation against the bit simulator."""
+    """The Vitis HLS project by hls4ml, emulated and compared with the bit simulator."""
     from xnorforge.flows.backends import hls4ml
     from xnorforge.sim.stage import bits_alone
 
@@ -143,7 +143,7 @@ def netlist(net_dir: Path, acc: Path, images=2) -> None:
 
 
 def bitstream(net_dir: Path, acc: Path, seeds, freq, jobs=2) -> None:
-    """Place and route, a bitstream, and the clock that it has."""
+    """Place and route: a bitstream and its clock."""
     from xnorforge.flows.route import place_and_route
 
     place_and_route(acc, net_dir, seeds, freq, jobs)

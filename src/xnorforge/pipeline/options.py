@@ -212,7 +212,7 @@ class Options:
     )  # fmt: skip
     images: int = option(100, "sim", "Images simulated in RTL at full rate.", kind="count", least=2)
     stalled: int = option(
-        20, "sim", "How many of these are simulated again under random back-pressure.", kind="count", least=1
+        20, "sim", "Number of these images that are simulated again, under random back-pressure.", kind="count", least=1
     )  # fmt: skip
     waves: bool = option(False, "sim", "Write the waveforms of the first frames, with a GTKWave view.")
     pnr: str = option(
@@ -267,14 +267,14 @@ ALSO = {  # options of single verbs
         Option("out", "Folder of the network; the accelerator's folder is created in it.", short="o", metavar="FOLDER",
                usual="out/<network>"),
         Option("built", "Number of points to simulate and synthesise as well.", 0, kind="count", least=0),
-        Option("print_jobs", "Print a command line per point, for a queue.", False, kind="flag"),
+        Option("print_jobs", "Print one command line per point, for a job queue.", False, kind="flag"),
         Option("image", "A picture, or a folder of pictures."),
         Option("video", "A video, a folder of frames, or a sequence with its boxes."),
-        Option("box", "x,y,w,h in pixels of the object in the first frame, for a network that follows one."),
+        Option("box", "x,y,w,h in pixels of the object in the first frame, for a network that tracks it."),
         Option("gif", "With VIDEO: write a small GIF as well.", False, kind="flag"),
         Option("prefix", "First part of all module names.", usual="the network's name"),
         Option("frames", "Frames simulated in RTL.", 20, kind="count", least=2),
-        Option("epochs", "Epochs.", kind="count", least=1, usual="the network's recipe", example="20"),
+        Option("epochs", "Number of epochs.", kind="count", least=1, usual="the network's recipe", example="20"),
         Option("lr", "Largest learning rate.", kind="number", usual="the recipe's", example="0.002"),
         Option("seed", "Seed of the training.", 0, kind="count"),
         Option("threads", "Threads of torch; the last bits of the result depend on it.", 1, kind="count", least=1),
@@ -307,6 +307,7 @@ class Argument:
 WHAT = Argument(
     "what", "A network (mnist-tfc), a QONNX file (net.onnx) or the folder of a build (out/mnist-tfc)."
 )
+TRAINABLE = Argument("what", "A network (mnist-tfc) or the folder of its build (out/mnist-tfc).")
 
 
 @dataclass(frozen=True)
@@ -360,7 +361,7 @@ STAGE_HELP = {
     "placed": "The placed netlist against the golden scores.",
     "overlay": "Shell, description and drivers for a board.",
     "hls": "With BACKEND=hls4ml: the Vitis HLS project, emulated on all golden images.",
-    "report": "Everything, and print the report.",
+    "report": "All stages; prints the report.",
 }
 _NET = (
     _like("net", default=None),
@@ -398,17 +399,18 @@ VERBS = (
     Verb(
         "demo", "Use", "Draw what a network finds in pictures or a video.", builds=True, module="results",
         options=(*_also("image", "video", "box", "gif"),
-                 *_also("out", help="Output folder, replaced whole.", usual="demo in the network's folder")),
+                 *_also("out", help="Output folder, which is replaced.", usual="demo in the network's folder")),
     ),
     Verb(
         "package", "Use", "The accelerator for other flows: FuseSoC, Bender, Vivado, LiteX.", builds=True,
         options=(*_also("prefix"),
-                 *_also("out", help="Output folder, replaced whole.", usual="package in the accelerator's folder")),
+                 *_also("out", help="Output folder, which is replaced.", usual="package in the accelerator's folder")),
         module="results",
     ),
     Verb("bench", "Use", "Measure the speed of the simulators.", builds=True, options=_also("frames"), module="results"),
     Verb(
         "train", "Train", "Train a network, or continue the run in the same folder.", module="training",
+        arguments=(TRAINABLE,),
         options=(
             _like("method"), *_TRAIN, *_also("set", "init", "guide"),
             *_also("out", help="Folder of checkpoint, weights, curve and card.", usual="out/<network>/train"),
@@ -416,11 +418,13 @@ VERBS = (
     ),
     Verb(
         "train-float", "Train", "Train a network in full precision, as a reference for what binary weights cost.",
+        arguments=(TRAINABLE,),
         options=(*_TRAIN, *_also("out", help="Folder of checkpoint, curve and card.", usual="out/<network>-float")),
         module="training",
     ),
     Verb(
         "compare", "Train", "Train with several methods and seeds: a table and a plot; with BOARD, their cost too.",
+        arguments=(TRAINABLE,),
         options=(
             *_DATA, *_also("methods"),
             Option("seeds", "Seeds, each for every method.", "0 1 2"),
@@ -447,7 +451,7 @@ VERBS = (
         options=_also("out", help="The picture, an .svg file.", usual="curve.svg in the run's folder", metavar="FILE"),
     ),
     Verb(
-        "diff", "Results", "Compare two builds: what changed, and whether rules hold.", module="history",
+        "diff", "Results", "Compare two builds: what changed, and whether it breaks a rule.", module="history",
         arguments=(
             Argument("before", "A network, the folder of a build, its report.json, or last.", True),
             Argument("now", "A network, the folder of a build, or its report.json.", True),
@@ -457,7 +461,7 @@ VERBS = (
     Verb(
         "gallery", "Results", "All builds on one page: accuracy, LUT, frames/s.", module="history",
         arguments=(Argument("what", "Folder of builds; by default out."),),
-        options=_also("out", help="The page, in that folder.", usual="gallery.html", metavar="FILE"),
+        options=_also("out", help="Name of the page in that folder.", usual="gallery.html", metavar="FILE"),
     ),
     Verb("list", "About", "Networks and plug-ins of every kind.", arguments=(), module="inquire"),
     Verb(

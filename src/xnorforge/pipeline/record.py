@@ -1,13 +1,12 @@
-"""What a stage read, kept beside what it left: `.<stage>.reads.json`; it decides whether the stage runs.
+"""What a stage read, `.<stage>.reads.json` next to its output; it decides whether the stage runs again.
 
-The record holds the function and its options, the environment variables that count, Python, the versions of
-the libraries that were loaded, and by SHA-256 of their content: every source, template and model of the
-package, every file of a plug-in or of the data, every file of an earlier stage that was opened, the programs
-that were started, and what was left. A stage runs again exactly when one of these differs. Dates decide
-nothing.
+The record holds the function and its options, the relevant environment variables, and the versions of Python
+and of the loaded libraries. It also holds the SHA-256 of every file that was opened (sources, templates and
+models of the package, plug-ins, data, files of earlier stages), of the programs that were started, and of the
+outputs. A stage runs again exactly when one of these differs. File dates have no effect.
 
-Of the records of earlier stages the part `run` does not count (times and memory vary from run to run), except
-for the report, which shows it.
+In the records of earlier stages, the part `run` is ignored (times and memory vary from run to run), except by
+the report, which shows it.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The options of a build as a file: `xnorforge build --config FILE`; each build leaves its own, build.toml.
+"""The options of a build as a file: `xnorforge build --config FILE`; each build writes its own, build.toml.
 
     net = "mnist-cnn"
     method = "ste"
