@@ -147,7 +147,8 @@ def environment(folder: Path, home: Path) -> dict[str, str]:
     """An empty home, and the commands of this checkout; only the caches, keyed by content, are shared."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(LEAVES)}
     cache = os.environ.get("XNORFORGE_CACHE") or str(ROOT / "out/.cache")
-    path = f"{folder / '.venv/bin'}{os.pathsep}{kept['PATH']}"
+    # Of this environment only programs are taken, as the placers of the extras; python is the checkout's.
+    path = os.pathsep.join([str(folder / ".venv/bin"), f"{sys.prefix}/bin", kept["PATH"]])
     return kept | {"HOME": str(home), "PATH": path, "XNORFORGE_CACHE": cache}
 
 
