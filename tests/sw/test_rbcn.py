@@ -610,7 +610,7 @@ def test_what_a_short_training_makes_of_it_is_exported_exactly(net, tmp_path):
     ("settings", "words"),
     [
         ({"scale_bits": 5}, ["rbcn: ", "scale_bits=5", "1 to 4"]),
-        ({"granularity": "spacial"}, ["rbcn, granularity: ", "'spacial'", "filter, layer, spatial. "]),
+        ({"granularity": "spacial"}, ["rbcn, granularity: ", "'spacial'", "filter, layer, spatial"]),
     ],
 )
 def test_what_no_scale_can_be_is_refused(settings, words):
