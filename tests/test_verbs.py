@@ -162,6 +162,22 @@ def test_a_build_is_as_loud_as_asked_and_prints_one_object(stubbed, tmp_path):
     assert code == 0 and json.loads(out)["ran"] == [] and err == ""
 
 
+def test_the_report_is_printed_again_when_nothing_has_to_run(monkeypatch):
+    from xnorforge.cli import build
+
+    seen = []
+    monkeypatch.setattr(build.checks, "check_request", lambda _: None)
+    monkeypatch.setattr(build.checks, "claim_folders", lambda _: None)
+    monkeypatch.setattr(build.run, "run_stages", lambda *_: [])
+    monkeypatch.setattr(
+        build, "print_built", lambda _asked, until, _ran, show, _json: seen.append((until, show))
+    )
+    for verb in ("report", "sim", "build"):
+        monkeypatch.setattr(sys, "argv", ["xnorforge", verb, "mnist-tfc"])
+        assert main() == 0
+    assert seen == [("report", True), ("sim", False), ("report", False)]
+
+
 def test_a_refusal_in_a_quiet_build_is_its_one_sentence_and_nothing_is_left(stubbed, tmp_path):
     (tmp_path / "refuse").touch()
     code, out, err = stubbed("-q")

@@ -8,7 +8,7 @@ from xnorforge.pipeline import checks, run, stages
 from xnorforge.pipeline.request import Request
 
 
-def build(
+def build_verb(
     asked: Request, until: str, dry_run: bool, as_json: bool, show: bool = False, base=None, rules=None
 ) -> None:
     """Build a network for a board, into out/<network>/<back end>-<board>/, up to its report.
@@ -38,9 +38,6 @@ def build(
     print_built(asked, until, ran, show, as_json)
     if base:
         history.show_difference_from(before, base, asked.acc, kept)
-
-
-build_verb = build
 
 
 def print_built(asked: Request, until: str, ran: list[str], show: bool, as_json: bool) -> None:

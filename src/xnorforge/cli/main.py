@@ -35,16 +35,13 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write them."""
-        rows: dict[str, list[tuple[str, str]]] = {}
+        verb: Verb = self.verb  # type: ignore[attr-defined]
+        rows = {"Arguments": [(argument.name.upper(), argument.help) for argument in verb.arguments]}
         for one in (one for one in self.get_params(ctx) if isinstance(one, click.Option)):
             heading = getattr(one, "heading", "Other")
             if record := one.get_help_record(ctx):
                 rows.setdefault(heading, []).append(record)
-        for argument in getattr(self, "verb", Verb("", "", "")).arguments:
-            rows = {"Arguments": [*rows.get("Arguments", []), (argument.name.upper(), argument.help)]} | {
-                name: found for name, found in rows.items() if name != "Arguments"
-            }
-        for heading in sorted(rows, key=lambda name: (name == "Other", name != "Arguments")):
+        for heading in sorted(filter(rows.get, rows), key="Other".__eq__):
             with formatter.section(heading):
                 formatter.write_dl(rows[heading])
 
@@ -84,7 +81,7 @@ def command_of(verb: Verb) -> click.Command:
             given["asked"] = asked.resolve(build, given.pop("what", None))
         read = {one.name: one.read(words[one.name]) for one in declared if one.name in words}
         if verb.stage:
-            read |= {"until": verb.stage}
+            read |= {"until": verb.stage, "show": verb.stage == "report"}
         function_of(verb)(**given, **read, as_json=as_json)
 
     parameters = [_argument(one) for one in verb.arguments] + [_option(one) for one in declared]
@@ -99,7 +96,8 @@ def command_of(verb: Verb) -> click.Command:
 def function_of(verb: Verb) -> Callable:
     """The function of a verb, in its module."""
     module = import_module(f"xnorforge.cli.{verb.module}")
-    return getattr(module, "build" if verb.stage else f"{verb.name.replace('-', '_')}_verb")
+    name = "build" if verb.stage else verb.name.replace("-", "_")
+    return getattr(module, f"{name}_verb")
 
 
 def _argument(one: Argument) -> click.Parameter:

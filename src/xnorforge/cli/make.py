@@ -16,17 +16,9 @@ from xnorforge.core.errors import UserError
 from xnorforge.pipeline import options, request
 from xnorforge.pipeline.options import Argument, Option, Verb
 
-OTHERS = (
-    "CXX",
-    "PYTHON",
-    "VENV",
-    "MAKEFLAGS",
-    "SHELL",
-    "GIVEN",
-)  # which make and the environment read themselves
-BARE = {"clean": "remove what builds left in out/; trained weights, the history and the cache stay"}
+OTHERS = ("CXX", "PYTHON", "VENV", "MAKEFLAGS", "SHELL", "GIVEN")  # read by make and by tools
 TARGETS = {
-    **BARE,
+    "clean": "remove what builds left in out/; trained weights, the history and the cache stay",
     "clean_STAGE": "remove the output of a stage and of all later stages",
     "distclean": "remove out/, including trained weights",
     "docs": "the documents as a site, out/site",
@@ -81,10 +73,8 @@ def words_of(verb: Verb, given: Mapping[str, str], asked: list[str]) -> list[str
                 f"{', '.join([*arguments, *declared])}."
             )
     for name, one in declared.items():
-        if name in given and one.name != "json":
+        if name in given:
             words += _option_words(one, given[name])
-    if declared.keys() & {"JSON"} and given.get("JSON"):
-        words.append("--json")
     rest = []
     for name, argument in arguments.items():
         if name in given:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from xnorforge.cli.build import build
+from xnorforge.cli.build import build_verb
 from xnorforge.core.errors import UserError
 from xnorforge.pipeline.request import Request
 
@@ -32,7 +32,7 @@ def import_verb(
     name = target.partition(":")[2] or type(module).__name__
     path = Path("out") / name / f"{name}.onnx"
     export_module(module, size, path)
-    build(replace(asked, model=str(path), folder=path.parent), until, dry_run, as_json)
+    build_verb(replace(asked, model=str(path), folder=path.parent), until, dry_run, as_json)
 
 
 def shape_of(text: str | None) -> tuple[int, ...]:

@@ -92,11 +92,11 @@ class Option:
                 raise UserError(f"{self.variable}: '{text}' is neither 1 nor 0; give one of them.")
             return WORDS[text.lower()]
         if self.kind == "count":
-            if not _is(int, text) or int(text) < self.least:
+            if not parses(int, text) or int(text) < self.least:
                 raise self._refused(text, f"a whole number of {self.least} or more")
             return int(text)
         if self.kind == "number":
-            if not _is(float, text) or not 0 < float(text) < float("inf"):
+            if not parses(float, text) or not 0 < float(text) < float("inf"):
                 raise self._refused(text, "a number above 0")
             return float(text)
         if self.kind == "choice" and text not in self.choices:
@@ -124,7 +124,8 @@ class Option:
         return tuple(map(int, words))
 
 
-def _is(kind, given: str) -> bool:
+def parses(kind: type, given: str) -> bool:
+    """Whether a number of this type can be read from a text."""
     try:
         kind(given)
     except ValueError:

@@ -16,7 +16,7 @@ from pathlib import Path
 from xnorforge.core import extras, networks, plugins
 from xnorforge.core.errors import UserError, unknown
 from xnorforge.pipeline import pictures, stages
-from xnorforge.pipeline.options import OPTIONS, Options
+from xnorforge.pipeline.options import OPTIONS, Options, parses
 from xnorforge.sw.training import runs
 
 NET = Options.net
@@ -206,7 +206,7 @@ def aims(asked: Request) -> None:
         number = given and given.removesuffix(unit)
         if number is None or (given == "max" and kind == "FPS"):
             continue
-        if not _is(float, number) or not 0 < float(number) < (100.000001 if share else float("inf")):
+        if not parses(float, number) or not 0 < float(number) < (100.000001 if share else float("inf")):
             raise UserError(f"{kind}: '{given}' is not a number above 0; give one, for example {example}.")
     if asked.fps and asked.interval:
         raise UserError("FPS: INTERVAL is given as well; give one of the two.")
@@ -224,14 +224,6 @@ def assignment(text: str) -> tuple[str, str]:
             f"SET: '{text}' is not NAME=VALUE; give a hyper-parameter of the method, for example kernel=1e-7."
         )
     return name, value
-
-
-def _is(kind, given: str) -> bool:
-    try:
-        kind(given)
-    except ValueError:
-        return False
-    return True
 
 
 def file(kind: str, given: str) -> None:
