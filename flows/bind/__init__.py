@@ -8,6 +8,9 @@ operators come last, followed by operators that produce the requested output.
 What no operator can build exactly is refused by name.
 """
 
+from pathlib import Path
+
+import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.errors import UserError
@@ -16,9 +19,16 @@ from xnorforge.core.plugins import parts
 from .network import OPS, Bound, Network
 from .registry import ENDINGS, FINISHINGS, TAKERS
 
-__all__ = ["OPS", "Bound", "bind"]
+__all__ = ["OPS", "Bound", "bind", "bind_folder"]
 
 WORKS = "use convolutions, dense layers, thresholds, pools, sums and concatenations"
+
+
+def bind_folder(net_dir: Path, output: str = "scores") -> list[Bound]:
+    """The operators of the lowered network in a folder; output and errors as of `bind`."""
+    with np.load(net_dir / "lowered.npz") as lowered:
+        model = ModelWrapper(str(net_dir / "lowered.onnx"))
+        return bind(model, lowered["scale"], lowered["bias"], output)
 
 
 def bind(model: ModelWrapper, scale=None, bias=None, output: str = "scores") -> list[Bound]:

@@ -3,8 +3,6 @@
 from math import inf, prod
 from pathlib import Path
 
-import numpy as np
-
 from xnorforge.core.errors import UserError
 from xnorforge.flows.report import provenance
 from xnorforge.hw.boards import Board
@@ -52,10 +50,8 @@ def _amounts(net_dir: Path, fold: dict, board: Board, interval: int) -> dict:
     Raises:
         UserError: no folding is fast enough, or finding one takes longer than a report may.
     """
-    from qonnx.core.modelwrapper import ModelWrapper  # these load what a report of other tools does not need
-
-    from xnorforge.flows.backends import base
-    from xnorforge.flows.bind import bind
+    from xnorforge.flows.backends import base  # these load what a report of other tools does not need
+    from xnorforge.flows.bind import bind_folder
     from xnorforge.flows.fold import of_family, with_fifos
     from xnorforge.flows.fold.aims import Search, amounts_of
     from xnorforge.flows.fold.fronts import NO_LIMIT, RESOURCES
@@ -67,9 +63,7 @@ def _amounts(net_dir: Path, fold: dict, board: Board, interval: int) -> dict:
         )
     if not (net_dir / "lowered.onnx").exists():
         raise UserError("lowered.onnx is missing.")
-    with np.load(net_dir / "lowered.npz") as lowered:
-        model = ModelWrapper(str(net_dir / "lowered.onnx"))
-        bounds = bind(model, lowered["scale"], lowered["bias"], fold["output"])
+    bounds = bind_folder(net_dir, fold["output"])
     part = Part(*(board.capacity[name] for name in RESOURCES))
     try:
         ops = search(bounds, interval, part, {}, True)

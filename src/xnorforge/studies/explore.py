@@ -14,10 +14,9 @@ from html import escape
 from pathlib import Path
 
 import numpy as np
-from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.artifacts import read_json, whole, write_csv
-from xnorforge.flows.bind import bind
+from xnorforge.flows.bind import bind_folder
 from xnorforge.flows.fold import with_fifos
 from xnorforge.flows.fold.aims import Search, amounts_of
 from xnorforge.flows.fold.fronts import RESOURCES, Choice
@@ -115,9 +114,9 @@ def _beats(one: Point, other: Point) -> bool:
 
 def search_of(net_dir: Path, board: str, output: str = "scores") -> Search:
     """The search over the foldings of a lowered network."""
-    lowered = np.load(net_dir / "lowered.npz")
-    bounds = bind(ModelWrapper(str(net_dir / "lowered.onnx")), lowered["scale"], lowered["bias"], output)
-    return Search(bounds, boards.load(board), finish=lambda ops: with_fifos(ops, {}), adders=True)
+    return Search(
+        bind_folder(net_dir, output), boards.load(board), finish=lambda ops: with_fifos(ops, {}), adders=True
+    )
 
 
 @dataclass(frozen=True)
