@@ -1,6 +1,7 @@
 """What tests of hostile requests share: a command line in this process, and a small network that is built."""
 
 import json
+import os
 import shutil
 import sys
 from importlib import import_module
@@ -11,6 +12,10 @@ import pytest
 
 from xnorforge import __main__ as cli
 from xnorforge.pipeline import job, limited, run, stages
+
+# What the tests read is the usual output, also where a CI service asks for plain lines.
+for variable in ("CI", "XNORFORGE_LOG"):
+    os.environ.pop(variable, None)
 
 PROGRESS = ("export    ", "lower     ", "fold      ", "generate  ", "demo      ")
 
