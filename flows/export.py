@@ -23,6 +23,7 @@ from xnorforge.core.progress import now_at
 from xnorforge.flows.qonnx_execution import BATCH, qonnx_scores
 
 TEMPLATE = "template"
+PIXELS = {"lo": 0, "hi": 255, "scale": 1.0}  # the integers that a module of ours takes
 
 
 def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, meta: dict) -> dict:
@@ -52,7 +53,6 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
         scores = module_scores(module, images)
         now_at("writing QONNX with Brevitas")
         network = as_qonnx(module, images.shape[1:])
-        writable = [node.name for node in network.graph.node if node.doc_string == TEMPLATE]
         now_at(f"QONNX on {len(images):,} images")
         same = _compared(scores, qonnx_scores(network, images.astype(np.float32)))
         with whole(out_dir / "model.onnx") as aside:
@@ -64,8 +64,8 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
     record = {
         "stage": "export",
         **{key: meta[key] for key in ("net", "method", "source")},
-        "input": {"lo": 0, "hi": 255, "scale": 1.0},
-        "writable": writable,
+        "input": dict(PIXELS),
+        "writable": templates(network),
         "images": meta["images"],
         "trained_on": meta.get("trained_on", "unknown"),
         "task": task,
@@ -114,16 +114,21 @@ def as_qonnx(module: nn.Module, shape: tuple[int, ...]) -> ModelWrapper:
     return network
 
 
+def templates(network: ModelWrapper) -> list[str]:
+    """The convolutions of an exported graph whose weights are replaced at run time."""
+    return [node.name for node in network.graph.node if node.doc_string == TEMPLATE]
+
+
 def _mark_templates(network: ModelWrapper, module: nn.Module) -> None:
     """Find templates by the exporter's names of buffers, which the clean-up changes."""
-    templates = {name for name, _ in module.named_buffers() if name.split(".")[-1] == "template"}
+    buffers = {name for name, _ in module.named_buffers() if name.split(".")[-1] == "template"}
     for node in network.graph.node:
-        if node.op_type == "Conv" and node.input[1] in templates:
-            templates.remove(node.input[1])
+        if node.op_type == "Conv" and node.input[1] in buffers:
+            buffers.remove(node.input[1])
             node.doc_string = TEMPLATE
-    if templates:
+    if buffers:
         raise UserError(
-            f"export: the template {min(templates)} is not the weight of exactly one convolution; "
+            f"export: the template {min(buffers)} is not the weight of exactly one convolution; "
             "use it only in F.conv2d."
         )
 

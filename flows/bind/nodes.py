@@ -6,11 +6,12 @@ from math import prod
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._streams import value_range
+from xnorforge.hw.ops._streams import divisors, value_range
 
 from .network import Network, get, ints
 
 BORDERS = ("FMPadding", "Pad")
+SHORTEST_RUN = 2  # elements that share a constant: of one alone a product is no smaller than with a weight
 OWN_WINDOWS = ("GroupedConv",)  # nodes that make their windows themselves
 
 
@@ -109,6 +110,18 @@ def steps_behind(network: Network, nodes: list) -> np.ndarray | None:
     if len(nodes) == 1:
         return None
     return integer_thresholds(network, nodes[1], network.shape(nodes[1].output[0])[-1])[:, 0]
+
+
+def shared_sizes(weights: np.ndarray) -> np.ndarray | None:
+    """The sizes of weights (inputs, outputs) that are signs times a constant of their place, the same in all
+    outputs and in each run of neighbouring inputs: one per run, the longest possible. None for other weights.
+    """
+    sizes = np.abs(np.rint(weights)).astype(np.int64)
+    of_row = sizes[:, 0]
+    if (sizes != sizes[:, :1]).any() or of_row.min() < 1 or of_row.min() == of_row.max():
+        return None
+    run = max(run for run in divisors(len(of_row)) if (of_row == of_row[::run].repeat(run)).all())
+    return of_row[::run] if run >= SHORTEST_RUN else None
 
 
 def _as_it_comes(network: Network, tensor: str, length: int) -> list[int]:

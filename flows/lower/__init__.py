@@ -33,6 +33,7 @@ from xnorforge.flows.indexed_model import IndexedModel
 from xnorforge.hw.any_width import for_npz
 
 from . import approximation, checks, emit, nodes
+from .complexity import complexity
 from .graph import integer_graph
 from .reference import Reference
 from .tails import host_function, without_tails
@@ -122,6 +123,7 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         "stage": "lower",
         "net": stated["net"],
         "checks": proofs,
+        "complexity": complexity(lowered, bind(lowered, scale, bias)),
         "nodes": dict(sorted(Counter(n.op_type for n in lowered.graph.node).items())),
         "own_nodes": {n.name: n.op_type for n in own},
         "finn_installed": finn_installed,
@@ -136,6 +138,16 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
     }
     write_json(out_dir / "lower.json", record)
     return record
+
+
+def complexity_of(network: ModelWrapper, given: dict, writable=()) -> dict:
+    """What an exported network computes and stores, as lower.json states it; arguments of `integers_of`.
+
+    Raises:
+        UserError: the network has no exact integer form, or no operator builds a part of it.
+    """
+    graph, lowered = integers_of(without_tails(cleaned_up(network))[0], given, writable)
+    return complexity(lowered, bind(lowered, *checks.scale_and_bias(graph.output)))
 
 
 def _cleaned(path: Path) -> IndexedModel:

@@ -128,6 +128,7 @@ def common(found: dict[str, dict], board, backend: str, more: Iterable[dict] = (
         "accuracy": [with_interval(row) for row in accuracy(found, export["images"])],
         "images": export["images"],
         "reference": reference.of_records(export, lower),
+        "complexity": lower["complexity"],
         "clock_mhz": {"value": board.clock_mhz, "kind": board.clock_kind},
     }
 

@@ -48,6 +48,16 @@ from conftest import small
 from hostile_files import ODD_NAMES
 
 BOARD = boards.load("pynq-z2")
+# Of `chain`: 12 x 8 and 8 x 3 binary weights, each used once.
+COMPLEXITY = {
+    "binary": 120, "multi_bit": 0, "weight_bits": 120, "stored_bits": 152, "operations": 2,
+    "layers": [
+        {"layer": "dense0", "a_bits": 1, "w_bits": 1, "binary": 96, "multi_bit": 0, "weight_bits": 96,
+         "stored_bits": 128, "operations": 2},
+        {"layer": "dense1", "a_bits": 1, "w_bits": 1, "binary": 24, "multi_bit": 0, "weight_bits": 24,
+         "stored_bits": 24, "operations": 0},
+    ],
+}  # fmt: skip
 
 
 def chain():
@@ -116,7 +126,7 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
             "images": "20 seeded images",
             "accuracy": [{"stage": "trained", "set": "held out", "images": 100, "correct": 50, "top1": 0.5}],
         },
-        "lower": {"approximate": None},
+        "lower": {"approximate": None, "complexity": COMPLEXITY},
         "fold": {
             "net": "tiny",
             "board": "pynq-z2",
@@ -516,6 +526,14 @@ def test_what_the_given_network_leaves_open_stands_in_every_form(tmp_path):
     assert "  left to the host: softmax of the scores\n  doubt: accuracy is at chance" in short
     assert "  accuracy: not measured (the images have no labels)" in short
     assert brief.as_record(record, acc)["warnings"][-1] == "are the labels right?"
+
+
+def test_operations_and_stored_bits_are_listed_per_layer_and_in_all(tmp_path):
+    acc = lay(tmp_path, records())
+    report.write(acc)
+    html, md = ((acc / f"report.{kind}").read_text() for kind in ("html", "md"))
+    assert "| dense0 | 1 | 1 | 96 | 0 | 2 | 128 |" in md and "| network | | | 120 | 0 | 2 | 152 |" in md
+    assert '<td class="l">dense1</td><td>1</td><td>1</td><td>24</td><td>0</td><td>0</td><td>24</td>' in html
 
 
 def test_a_build_without_finn_says_so(tmp_path):

@@ -1,0 +1,103 @@
+"""What a network computes and stores, counted on its lowered graph: the same figures for trained and imported
+networks, and for every folding.
+
+    operation     one multiply-accumulate of a weight with an activation, for one image, borders included
+    binary        both operands have one bit; every other operation is multi-bit (8 bits in our networks),
+                  also where one operand alone is wider, as pixels are
+    operations    binary / 64 + multi_bit: a 64-bit word holds 64 products of bits (Liu et al., "Bi-Real
+                  Net", ECCV 2018, and the papers after it)
+    stored bits   weights and all other constants of the accelerator's operators, each at the width of its
+                  integers: 1 bit for -1 and +1, 8 for an 8-bit weight; thresholds, multipliers, slopes; edges
+                  of ci_bcnn as the whole matrix of a group
+
+Signs times a factor that all outputs share (rbcn's C per kernel position) are binary weights; each factor is
+stored, and multiplies once per output. As in the papers, sums of branches, thresholds, pools and factors per
+channel are no operations.
+"""
+
+from math import prod
+
+import numpy as np
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
+
+from xnorforge.flows.bind.network import Bound
+from xnorforge.flows.bind.nodes import shared_sizes
+from xnorforge.flows.indexed_model import indexed
+
+from .emit import weight_type
+
+BITS_PER_WORD = 64
+SUMS = ("binary", "multi_bit", "weight_bits", "stored_bits")
+
+
+def complexity(lowered: ModelWrapper, bound: list[Bound]) -> dict:
+    """Count a lowered network and the operators it is bound to.
+
+    Returns:
+        `binary`, `multi_bit`, `operations`, `weight_bits` and `stored_bits`, and the same per layer in
+        `layers`, with `layer` and the widths of its operands, `a_bits` and `w_bits` (None if it has no
+        weights).
+    """
+    lowered = indexed(lowered)
+    layers: dict[str, dict] = {}
+    for node in lowered.graph.node:
+        row = _row_of(node.name, layers)
+        if f"{node.name}_weights" in node.input:
+            weights = lowered.get_initializer(f"{node.name}_weights")
+            a_bits = lowered.get_tensor_datatype(node.input[0]).bitwidth()
+            pixels = prod(lowered.get_tensor_shape(node.output[0])[1:-1])
+            _add_products(row, _by_output(node.op_type, weights), a_bits, pixels)
+    for one in bound:
+        constants = (array for name, array in one.arrays.items() if name != "weights")
+        _row_of(one.name, layers)["stored_bits"] += sum(map(_bits, constants))
+    rows = [row | {"operations": _operations(row)} for row in layers.values() if row["stored_bits"]]
+    whole = {name: sum(row[name] for row in rows) for name in SUMS}
+    return whole | {"operations": _operations(whole), "layers": rows}
+
+
+def _row_of(operator: str, layers: dict[str, dict]) -> dict:
+    """The row of an operator's layer, conv1 of conv1_threshold."""
+    layer = operator.partition("_")[0]
+    return layers.setdefault(
+        layer, {"layer": layer, "a_bits": None, "w_bits": None, **dict.fromkeys(SUMS, 0)}
+    )
+
+
+def _by_output(kind: str, weights: np.ndarray) -> np.ndarray:
+    """The weights of a node, the last axis that of its outputs; without those that a lowering added.
+
+    A tap without any input is no weight: transposed convolutions become kernels with such taps.
+    """
+    if kind == "VVAU":  # (C, 1, kh, kw)
+        return weights.reshape(len(weights), -1).T
+    if weights.ndim == 4 and weights.shape[2] > 1:  # (kh, kw, inputs, outputs)
+        taps = weights.any(axis=2)
+        if not taps.all():
+            return np.moveaxis(weights, 2, -1)[taps]
+    return weights
+
+
+def _add_products(row: dict, weights: np.ndarray, a_bits: int, pixels: int) -> None:
+    """Add weights that are each used once per pixel."""
+    w_bits, stored = _width(weights), weights.size * _width(weights)
+    if a_bits == 1 < w_bits and weights.ndim == 2 and (factors := shared_sizes(weights)) is not None:
+        w_bits, stored = 1, weights.size + _bits(factors)
+        row["multi_bit"] += factors.size * weights.shape[1] * pixels
+    row["binary" if a_bits == w_bits == 1 else "multi_bit"] += weights.size * pixels
+    row["weight_bits"] += stored
+    row["stored_bits"] += stored
+    row["a_bits"], row["w_bits"] = a_bits, w_bits
+
+
+def _operations(row: dict) -> int:
+    return round(row["binary"] / BITS_PER_WORD + row["multi_bit"])
+
+
+def _bits(constants) -> int:
+    """Bits of an array of integers, all as wide as the widest."""
+    return np.size(constants) * _width(np.asarray(constants))
+
+
+def _width(constants: np.ndarray) -> int:
+    return DataType[weight_type(constants)].bitwidth() if constants.size else 0
