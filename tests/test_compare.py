@@ -105,6 +105,8 @@ def test_the_table_holds_what_cards_and_exports_say(done):
         folder = this.folder / f"{row['variant']}-{row['seed']}"
         card, exported = read_json(folder / "card.json"), read_json(folder / "export.json")
         assert row["weights_sha256"] == card["weights"]["sha256"]
+        assert int(row["operations"]) == card["complexity"]["operations"] == 922
+        assert int(row["stored_bits"]) == card["complexity"]["stored_bits"] > 59008
         assert card["hyper"].get("nu", 0.5) == 0.5
         stated = {entry["set"]: entry for entry in card["accuracy"]}
         if row["stage"] == "held out":
@@ -124,7 +126,7 @@ def test_the_markdown_gives_mean_and_sample_deviation_and_says_what_they_are_of(
         values = [float(r["per_cent"]) for r in rows if r["variant"] == variant and r["stage"] == "exported"]
         (line,) = [line for line in text.splitlines() if line.startswith(f"| {variant} |")]
         assert f"| {statistics.mean(values):.2f} ± {statistics.stdev(values):.2f} |" in line
-        assert "| 0 3 | 59,008 |" in line
+        assert "| 0 3 | 59,008 | 59,008 | 0 | 922 |" in line  # 59,008 / 64
     assert (
         "- A: 64 held out; deployed network" in text
         and "- C: 50 golden images; QONNX file, run by qonnx" in text
@@ -167,7 +169,7 @@ def test_a_task_of_several_figures_has_a_table_of_all_of_them(tmp_path):
         row = {"stage": "test", "set": "40 frames", "figures": {"AUC": first, "AO": second}}
         top = {"stage": "held out", "set": "windows", "top1": 50.0}
         return compare_figures.Result(
-            compare_figures.Variant(method), seed, [top, row], 40, 1, 1, "0", None, None, ""
+            compare_figures.Variant(method), seed, [top, row], 40, 1, None, "0", None, None, ""
         )
 
     results = [result("ste", 0, 0.5, 0.3), result("ste", 1, 0.6, 0.3)]

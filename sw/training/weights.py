@@ -250,7 +250,7 @@ tags: [binary-neural-network, fpga]
 The accuracy is that of the network in this folder, in float32 and with batch norms folded into thresholds. \
 It is from {"the" if seeds else "one"} run with seed {card["seed"]}.{brackets}
 These images were not used for any choice.
-
+{_complexity(card)}
 {seeds}- training images: {data["trained_on"]}; {data["varied"]}
 - monitored during training: {data["held_out"]} ({card["held_out_accuracy"]:.2%})
 - recipe: {phases}; threads {card["threads"]}{arithmetic}
@@ -258,6 +258,34 @@ These images were not used for any choice.
 - command: `{card["command"]}`
 - made with {", ".join(f"{name} {number}" for name, number in card["tools"].items())}
 """
+
+
+def _complexity(card: dict) -> str:
+    """Return operations and stored bits in words and per layer with weights, empty if they were not
+    counted.
+    """
+    if "complexity" not in card:
+        return ""
+    whole = card["complexity"]
+    rows = [row for row in whole["layers"] if row["w_bits"]]
+    between = whole["stored_bits"] - sum(row["stored_bits"] for row in rows)
+    rows += [{"layer": "between layers", "stored_bits": between}] * (between > 0)
+    rows += [whole | {"layer": "network"}]
+    keys = ("layer", "a_bits", "w_bits", "binary", "multi_bit", "operations", "stored_bits")
+    table = "\n".join(f"| {' | '.join(_cell(row.get(key, '')) for key in keys)} |" for row in rows)
+    return f"""
+An image takes {whole["operations"]:,} operations: {whole["binary"]:,} binary ones, of which 64 count as \
+one, and {whole["multi_bit"]:,} with an operand of several bits. The accelerator stores \
+{whole["stored_bits"]:,} bits, {whole["weight_bits"]:,} of them weights.
+
+| layer | activation bits | weight bits | binary | multi-bit | operations | stored bits |
+|---|---:|---:|---:|---:|---:|---:|
+{table}
+"""
+
+
+def _cell(value) -> str:
+    return f"{value:,}" if isinstance(value, int) else value
 
 
 def _over_seeds(card: dict) -> str:

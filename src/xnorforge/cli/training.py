@@ -30,6 +30,7 @@ def train_verb(
     """Train a network, or continue the run in the same folder; the next build of the network uses its
     weights.
     """
+    from xnorforge.studies.complexity import complete_card
     from xnorforge.sw.training import runs
     from xnorforge.sw.training.train import train
 
@@ -42,13 +43,15 @@ def train_verb(
     folder = Path(out) if out else looked
     with stage("train", folder):
         card = train(net, method, folder, epochs, seed, threads, given, lr, recipe, init)
+        if card is not None:  # of several processes only the first has it
+            card = complete_card(folder, net, method)
     build = f"make build NET={net} METHOD={method}" + (f" DATA={data}" if data else "")
     if runs.own(folder) is None:
         use = f"; trained on synthetic pictures: only `{build} WEIGHTS={folder}` uses these weights"
     else:
         use = f"; `{build}` uses these weights now" if folder == looked else ""
     say(f"train     done -> {folder}{use}")
-    if as_json and card is not None:  # of several processes only the first has it
+    if as_json and card is not None:
         print_object("train", {"folder": str(folder), "card": card})
 
 

@@ -22,7 +22,6 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 
 import torch
-from safetensors.numpy import load_file
 
 from xnorforge.core import accuracy, plugins
 from xnorforge.core.artifacts import read_json
@@ -30,10 +29,11 @@ from xnorforge.core.errors import MismatchError, UserError, unknown
 from xnorforge.flows.export import export
 from xnorforge.studies import cost_figures, costs
 from xnorforge.studies.compare_figures import Request, Result, Variant, write_comparison
+from xnorforge.studies.complexity import complete_card
 from xnorforge.sw import networks, zoo
 from xnorforge.sw.methods import base
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.training import distributed, recipes, train, weights
+from xnorforge.sw.training import distributed, recipes, train
 
 
 def compare_request(
@@ -217,7 +217,7 @@ def read_run(asked: Request, variant: Variant, seed: int) -> Result:
         sets=[watched, *trained, *run],
         equal=exported["checks"][0]["images"],
         binary_weights=card["weights"]["binary_weights"],
-        deployed_bits=8 * sum(tensor.nbytes for tensor in load_file(folder / weights.FILE).values()),
+        complexity=card.get("complexity"),
         sha256=card["weights"]["sha256"],
         seconds=saved.get("seconds"),
         cpu_seconds=saved.get("cpu_seconds"),
@@ -265,6 +265,7 @@ def _here(asked: Request, variant: Variant, seed: int) -> None:
         recipe=training["recipe"],
         init=training.get("init"),
     )
+    complete_card(folder, asked.net, variant.method)
     module, meta = zoo.load(asked.net, variant.method, folder)
     images, labels, which = zoo.golden(asked.net)
     export(module, images, labels, folder, {**meta, "images": which})

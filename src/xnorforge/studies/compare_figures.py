@@ -13,6 +13,13 @@ from xnorforge.plot.svg import write_svg
 from xnorforge.studies.paired import LEVEL, paired_difference
 
 TRAINING = ("recipe", "init")
+# Of a card, and the heads of their columns.
+COMPLEXITY = {
+    "binary": "binary operations",
+    "multi_bit": "multi-bit operations",
+    "operations": "operations",
+    "stored_bits": "stored bits",
+}
 BASELINE = "ste"  # what the others are compared with, if it is among them
 
 
@@ -100,7 +107,8 @@ class Result:
 
     Attributes:
         sets: accuracy per set of images: `stage`, `set` (which images), and what `accuracy.main` reads.
-        deployed_bits: of all tensors of the deployed network, thresholds included.
+        complexity: of the card: operations and stored bits (flows/lower/complexity.py); None if the card has
+            none.
         seconds, cpu_seconds: of the epochs, wall and processor time (of all threads and processes); None
             if the checkpoint is missing or older than this measurement.
     """
@@ -110,7 +118,7 @@ class Result:
     sets: list[dict]
     equal: int
     binary_weights: int
-    deployed_bits: int
+    complexity: dict | None
     sha256: str
     seconds: float | None
     cpu_seconds: float | None
@@ -125,7 +133,8 @@ def write_comparison(asked: Request, results: list[Result], jobs: int = 1, below
             "stage": row["stage"],
             "set": row["set"], "images": row.get("images"), "correct": row.get("correct"),
             "measure": accuracy.main(row)[0], "per_cent": accuracy.main(row)[1],
-            "binary_weights": result.binary_weights, "deployed_bits": result.deployed_bits,
+            "binary_weights": result.binary_weights,
+            **{name: (result.complexity or {}).get(name) for name in COMPLEXITY},
             "train_seconds": result.seconds, "train_cpu_seconds": result.cpu_seconds,
             "machine": result.where, "weights_sha256": result.sha256,
         }
@@ -145,12 +154,14 @@ def as_markdown(asked: Request, results: list[Result], jobs: int = 1) -> str:
     letters = {key: chr(ord("A") + at) for at, key in enumerate(sets)}
     head = [f"{letter}: {stage}" for (stage, _), letter in letters.items()]
     lines = [
-        ["method", *head, "seeds", "binary weights", "deployed bits", "training"],
-        ["---", *["---:"] * len(head), "---", *["---:"] * 3],
+        ["method", *head, "seeds", "binary weights", *COMPLEXITY.values(), "training"],
+        ["---", *["---:"] * len(head), "---", *["---:"] * (2 + len(COMPLEXITY))],
     ]
     for variant, runs in _by_variant(results).items():
         accuracies = [accuracy.spread(list(_values(runs, key).values())) for key in sets]
-        sizes = [f"{runs[0].binary_weights:,}", f"{runs[0].deployed_bits:,}"]
+        counted = runs[0].complexity
+        sizes = [f"{runs[0].binary_weights:,}"]
+        sizes += [f"{counted[name]:,}" if counted else "-" for name in COMPLEXITY]
         lines.append(
             [variant, *accuracies, " ".join(str(run.seed) for run in runs), *sizes, _time(_mean_cost(runs))]
         )
@@ -174,8 +185,9 @@ with one seed).
 the module's.
 - No image of a test set influenced a choice. All runs have the same recipe and number of epochs; each \
 method divides the epochs among its phases.
-- Deployed bits: all tensors of the exported network, thresholds and scales included; a binary weight is \
-one bit.
+- Operations: multiply-accumulates per image, 64 binary ones count as one multi-bit one. Stored bits: \
+weights and all other constants of the accelerator; a binary weight is one bit. Both of the run with the \
+first seed; the cards have them per layer.
 - Training: processor time of the epochs, mean over the seeds{f"; {machines}" if machines else ""}; \
 parallel runs: {jobs}. Wall time is in `table.csv`.
 - Each run is a row of `table.csv`, with the SHA-256 of its weights. To repeat: `{asked.command(jobs)}`

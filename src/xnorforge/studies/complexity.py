@@ -1,0 +1,43 @@
+"""What a trained network computes and stores, on its card: counted on the lowered graph, as in the report of
+its accelerator (flows/lower/complexity.py).
+"""
+
+from pathlib import Path
+
+from torch import nn
+
+from xnorforge.core.artifacts import read_json, write_json
+from xnorforge.core.errors import UserError
+from xnorforge.core.progress import now_at, say
+from xnorforge.flows.export import PIXELS, as_qonnx, templates
+from xnorforge.flows.lower import complexity_of
+from xnorforge.sw import zoo
+from xnorforge.sw.tasks.base import task_of
+from xnorforge.sw.training import weights
+
+
+def complexity_of_module(module: nn.Module, shape: tuple[int, ...]) -> dict:
+    """The figures of a module in Brevitas layers that takes raw pixels, (N, *shape).
+
+    Raises:
+        UserError: the network has no exact integer form.
+    """
+    network = as_qonnx(module, shape)
+    return complexity_of(network, PIXELS, templates(network))
+
+
+def complete_card(folder: Path, net: str, method: str) -> dict:
+    """Write `complexity` into the card of a finished run, and into its README.md; return the card.
+
+    A network that cannot be lowered keeps its card.
+    """
+    now_at("counting operations and stored bits")
+    task, card = task_of(net), read_json(folder / "card.json")
+    try:
+        card["complexity"] = complexity_of_module(zoo.load(net, method, folder)[0], task.shape)
+    except UserError as error:
+        say(f"card      no operations and stored bits: {error}")
+        return card
+    write_json(folder / "card.json", card)
+    weights.write_readme(folder, card, task.pipeline_tag)
+    return card
