@@ -137,7 +137,7 @@ class Emission:
         """A new node of our own domain; its arrays are the operator's attributes of the same name."""
         kind = NODES[op]
         arrays = [self.constant(f"{node.name}_{name}", node.at[name]) for name in kind.arrays]
-        attributes |= {name: node.at[name] for name in kind.numbers}
+        attributes |= {name: node.at[name] for name in kind.numbers if name in node.at}
         self.put(op, node.name, [*inputs, *arrays], out, DOMAIN, **attributes)
 
     def place(self, leaf: str, tensor: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from xnorforge.core.errors import UserError
 from xnorforge.flows.lower import integers
 from xnorforge.hw.ops.interact.op import Interact
-from xnorforge.hw.ops.interact.plan import plan
+from xnorforge.hw.ops.interact.plan import cuts, plan
 from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.sim import cosim, device
 from xnorforge.sim.bits import step_of
@@ -63,14 +63,29 @@ def test_the_stair_rises_is_odd_but_on_its_edges_and_zero_at_zero(k, n0):
     np.testing.assert_array_equal(moved[off], -moved[::-1][off])
 
 
+@pytest.mark.parametrize(
+    ("k", "p", "moved"),
+    [
+        (3, [-720, -201, -200, -199, 200, 201, 720], [-100, -100, -100, 0, 0, 100, 100]),
+        (-3, [-720, -201, -200, -199, 200, 201, 720], [100, 100, 100, 0, 0, -100, -100]),
+        (5, [-361, -360, -359, -120, -119, 120, 121, 361], [-200, -200, -100, -100, 0, 0, 100, 200]),
+    ],
+)
+def test_a_stair_that_ends_at_600_of_720_acts_beyond_200(k, p, moved):
+    op = pair(k, 720, 100, extent=600)
+    np.testing.assert_array_equal(op.run(np.stack([p, np.zeros_like(p)], 1))[:, 1], moved)
+
+
+@pytest.mark.parametrize("share", [0, 0.3, 0.05])
 @pytest.mark.parametrize("n0", [1, 27, 144, 288, 576])
 @pytest.mark.parametrize("matches", [0, 1])
-def test_the_contract_is_the_formula_of_the_lowered_node_for_every_input(n0, matches):
+def test_the_contract_is_the_formula_of_the_lowered_node_for_every_input(n0, matches, share):
     rng = np.random.default_rng(n0)
     influence = rng.choice(SIZES, (3, 8, 8)) * (rng.random((3, 8, 8)) < 0.3) * (1 - np.eye(8, dtype=int))
-    at = {"influence": influence, "n0": n0, "unit": 3, "matches": matches}
+    extent = -int(-share * n0 // 1)
+    at = {"influence": influence, "n0": n0, "unit": 3, "matches": matches, "extent": extent}
     op = Interact.make(
-        arrays={"influence": influence}, in_shape=[24], n0=n0, unit=3, matches=matches,
+        arrays={"influence": influence}, in_shape=[24], n0=n0, unit=3, matches=matches, extent=extent,
         in_bits=n0.bit_length() + 1 - matches,
     )  # fmt: skip
     low = 0 if matches else -n0
@@ -80,12 +95,13 @@ def test_the_contract_is_the_formula_of_the_lowered_node_for_every_input(n0, mat
     thresholds, direction = rng.integers(-n0, n0 + 1, 24), rng.choice([-1, 1], 24)
     arrays = {"influence": influence, "thresholds": thresholds, "direction": direction}
     bits = Interact.make(
-        arrays=arrays, in_shape=[24], n0=n0, unit=3, matches=matches, in_bits=op.in_stream().bits
-    )
+        arrays=arrays, in_shape=[24], n0=n0, unit=3, matches=matches, in_bits=op.in_stream().bits,
+        extent=extent,
+    )  # fmt: skip
     np.testing.assert_array_equal(bits.run(x), direction * expected >= thresholds)
 
 
-def every_input(seed, g, pe, n0, matches=1, form="auto", raw=False, channels=12, unit=3):
+def every_input(seed, g, pe, n0, matches=1, form="auto", raw=False, channels=12, unit=3, extent=0):
     """An instance whose frame holds every input of every channel once, and that frame."""
     rng = np.random.default_rng(seed)
     bits = n0.bit_length() + 1 - matches
@@ -96,7 +112,7 @@ def every_input(seed, g, pe, n0, matches=1, form="auto", raw=False, channels=12,
         arrays["thresholds"] = rng.normal(0, n0 / 5, channels).round().astype(int)
         arrays["direction"] = rng.choice([-1, 1], channels)
     attributes = {"in_shape": [1 << bits, channels], "in_bits": bits, "matches": matches, "form": form}
-    op = Interact.make(f"pe={pe} {form}", arrays, n0=n0, unit=unit, pe=pe, **attributes)
+    op = Interact.make(f"pe={pe} {form}", arrays, n0=n0, unit=unit, pe=pe, extent=extent, **attributes)
     x = np.stack([rng.permutation(1 << bits) for _ in range(channels)], 1) - (
         0 if matches else 1 << (bits - 1)
     )
@@ -122,6 +138,9 @@ CASES = [
     every_input(4, 4, 6, 27, matches=0, form="table"),
     every_input(5, 6, 2, 60, raw=True),
     every_input(6, 12, 12, 60, matches=0, raw=True),
+    every_input(7, 12, 12, 288, unit=17, extent=78),
+    every_input(8, 6, 2, 60, raw=True, unit=8, extent=36),
+    every_input(9, 6, 4, 60, matches=0, form="adder", unit=8, extent=5),
 ]
 
 
@@ -138,7 +157,7 @@ def runs(request):
 def test_every_form_of_the_hardware_is_the_formula_for_every_input(runs, index):
     op, x = CASES[index]
     influence, thresholds, direction = op.tables()
-    at = {"influence": influence} | {key: op.get_nodeattr(key) for key in ("n0", "unit", "matches")}
+    at = {key: op.get_nodeattr(key) for key in ("n0", "unit", "matches", "extent")} | {"influence": influence}
     mixed = integers.run_operator("Interact", [x], at)
     np.testing.assert_array_equal(runs[index].output, mixed if op.raw else direction * mixed >= thresholds)
 
@@ -167,7 +186,7 @@ def test_without_edges_nothing_is_compared_kept_or_waited_for(pe):
 def test_groups_without_edges_are_neither_teachers_nor_students():
     influence = np.zeros((4, 4, 4), int)
     influence[2, 1, 3] = -5
-    made = plan(influence, 8, 100, True, 0)
+    made = plan(influence, 8, {5: cuts(5, 100, 2, 100)}, 0)
     assert made.span == 1
     assert [len(cuts) for cuts in made.cuts] == [
         0,
@@ -228,6 +247,8 @@ def test_another_threshold_is_another_module():
         ({"direction": np.full(8, 2)}, ("direction", "channel 0", "1 or -1")),
         ({"n0": 0}, ("n0=0", "unit=1", "positive")),
         ({"unit": 0}, ("n0=20", "unit=0", "positive")),
+        ({"extent": 21}, ("extent=21", "n0=20")),
+        ({"extent": -3}, ("extent=-3", "n0=20")),
         ({"in_bits": 4}, ("in_bits=4", "n0=20", "5 or more")),
         ({"matches": 0}, ("in_bits=5", "-n0", "n0=20", "6 or more")),
         ({"pe": 3}, ("pe=3", "channels=8", "[1, 2, 4, 8]")),
@@ -257,6 +278,7 @@ def test_the_cost_model_stays_within_an_eighth_of_a_synthesis(tmp_path):
     ops = [
         Interact.seeded(1, [32], 16, 4, 288, 0.05, (3, 5)),
         Interact.seeded(2, [16], 16, 16, 144, 0.05, (3,), raw=True),
+        Interact.seeded(3, [64], 16, 16, 576, 0.1, (3,), extent=120, unit=27),
     ]
     for op, found in zip(ops, mapped(ops, tmp_path).counted):
         assert op.estimate()["lut"] == pytest.approx(found["lut"], rel=0.125)

@@ -132,7 +132,7 @@ struct xf_interact {
                 sum_t step = -(size - 1) / 2;
                 for (int j = 1; j < CONFIG_T::top; j++) {
                     #pragma HLS UNROLL
-                    if (j < size && p * size > CONFIG_T::n0 * (2 * j - size))
+                    if (j < size && p * size > CONFIG_T::extent * (2 * j - size))
                         step++;
                 }
                 if (k < 0)

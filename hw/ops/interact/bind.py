@@ -14,6 +14,8 @@ def interact(network: Network, node):
     attributes = {"in_shape": shape, "in_bits": bits} | {
         key: get(node, key) for key in ("n0", "unit", "matches")
     }
+    if extent := get(node, "extent", 0):
+        attributes["extent"] = extent
     arrays = {"influence": np.rint(network.constant(node.input[1])).astype(np.int64)}
     nodes, sign = with_threshold(network, node), network.reader(node)
     if sign is not None and is_sign(network, sign):

@@ -11,7 +11,7 @@ def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     bits, top = signed_bits(*op.result_range()), max(int(abs(influence).max()), 1)
     numbers = {
         "group": influence.shape[1],
-        "n0": op.get_nodeattr("n0"),
+        "extent": op.extent,
         "unit": op.get_nodeattr("unit"),
         "top": top,
     }

@@ -21,16 +21,17 @@ def interact(x, at):
     equations 2 and 3).
 
     `influence` (groups, g, g), [group, t, s]: K, odd, 0 for no edge; channels of a group are neighbours.
-    delta is sgn(K) unit times the number of j in 1 .. |K| - 1 with p_t |K| > n0 (2 j - |K|), less
-    (|K| - 1) / 2.
+    delta is sgn(K) unit times the number of j in 1 .. |K| - 1 with p_t |K| > extent (2 j - |K|), less
+    (|K| - 1) / 2. `extent` is n0 in equation 3, and where it is not given.
     """
-    p, influence, n0 = 2 * x - at["n0"] if at["matches"] else x, at["influence"], at["n0"]
+    p, influence = 2 * x - at["n0"] if at["matches"] else x, at["influence"]
+    extent = at.get("extent") or at["n0"]
     mixed = p.copy()
     for group, t, s in np.argwhere(influence):
         k, first = influence[group, t, s], group * influence.shape[1]
         size = abs(k)
         passed = sum(
-            (p[..., first + t] * size > n0 * (2 * j - size)).astype(np.int64) for j in range(1, size)
+            (p[..., first + t] * size > extent * (2 * j - size)).astype(np.int64) for j in range(1, size)
         )
         mixed[..., first + s] += np.sign(k) * at["unit"] * (passed - (size - 1) // 2)
     return mixed
@@ -41,8 +42,12 @@ class Interact(IntegerNode):
     on axis 1.
     """
 
-    numbers: ClassVar[dict[str, str]] = {"n0": "i", "unit": "i", "matches": "i", "axis": "i"}
+    numbers: ClassVar[dict[str, str]] = {"n0": "i", "unit": "i", "matches": "i", "axis": "i", "extent": "i"}
     arrays = ("influence",)
+
+    def get_nodeattr_types(self):
+        """A node without `extent` has that of equation 3."""
+        return super().get_nodeattr_types() | {"extent": ("i", False, 0)}
 
     def execute_node(self, context, graph):
         """Channels go last and back."""
@@ -70,11 +75,15 @@ def _interact(walk, node, at) -> Value:
         )
     if influence.size != leaf.channels * influence.shape[1] or leaf.order is not None:
         raise refuse(node, f"its graph does not fit {leaf.channels} channels", "export the network again")
+    extent = at.get("extent", n0)
+    if not 0 < extent <= n0:
+        raise refuse(node, f"extent={extent} is not in 1 .. n0={n0}", "export the network again")
     levels = np.maximum(abs(influence) - 1, 0) // 2
     reach = unit * levels.sum(1).reshape(-1)
     out = walk.emit(
         "Interact", [leaf], leaf.shape, -n0 - reach, n0 + reach, f"{leaf.layer}_interact", leaf.layer,
         influence=influence, n0=n0, unit=unit, matches=matches, axis=-1,
+        **({"extent": extent} if extent != n0 else {}),
     )  # fmt: skip
     return walk.value_of(out, Fraction(1), Fraction(0))
 
@@ -88,4 +97,5 @@ def _moved(rng):
     low, high = (np.full(channels, end) for end in (0 if matches else -n0, n0))
     leaf = Leaf("x", (*random_shape(rng)[:-1], channels), low, high)
     at = {"influence": influence, "n0": n0, "unit": unit, "matches": matches, "axis": -1}
+    at |= {"extent": int(rng.integers(1, n0 + 1))} if rng.integers(2) else {}
     return [leaf], [("Interact", at), *one_threshold(rng, -n0, n0, channels)]

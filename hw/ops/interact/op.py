@@ -19,13 +19,14 @@ class Interact(PerChannel):
     threshold.
 
         p'[s] = p[s] + Σ over edges t -> s of sgn(K) * unit * (n - (|K| - 1) / 2)
-        n = number of j in 1 .. |K| - 1 with p[t] * |K| > n0 * (2 * j - |K|),  K = influence[group, t, s]
+        n = number of j in 1 .. |K| - 1 with p[t] * |K| > extent * (2 * j - |K|),  K = influence[group, t, s]
 
     Shapes: integers (…, C) to integers or bits (…, C). With matches=1 the input x counts matches (unsigned)
-    and p = 2 * x - n0, else p = x (signed). `influence` (groups, g, g) with groups * g = C holds odd numbers,
-    or 0 where there is no edge; the channels of a group are neighbours. `thresholds` (C,) and `direction`
-    (C,) of +1 and -1 are optional: with thresholds the output is the bit direction * p' >= threshold, else
-    p', signed. The formula holds for every input of `in_bits` bits, also beyond n0.
+    and p = 2 * x - n0, else p = x (signed). `extent` is 1 .. n0, or 0 for n0. `influence` (groups, g, g) with
+    groups * g = C holds odd numbers, or 0 where there is no edge; the channels of a group are neighbours.
+    `thresholds` (C,) and `direction` (C,) of +1 and -1 are optional: with thresholds the output is the bit
+    direction * p' >= threshold, else p', signed. The formula holds for every input of `in_bits` bits, also
+    beyond n0.
 
     Rate: one beat of `pe` channels per cycle. Latency: the beats of a group + 2 cycles.
 
@@ -43,6 +44,7 @@ class Interact(PerChannel):
             "matches": ("i", False, 1),
             "n0": ("i", True, 0),
             "unit": ("i", True, 0),
+            "extent": ("i", False, 0),
             "form": ("s", False, "auto", {"auto", "adder", "table"}),
         }
 
@@ -78,6 +80,8 @@ class Interact(PerChannel):
             raise UserError(f"{self.name}: influence {even[0]} is even; use odd numbers, or 0 for no edge.")
         if n0 < 1 or unit < 1:
             raise UserError(f"{self.name}: n0={n0}, unit={unit}; both must be positive integers.")
+        if not 1 <= self.extent <= n0:
+            raise UserError(f"{self.name}: extent={self.extent} is not in 1 .. n0={n0}; use 0 for n0.")
         bits, counts = self.get_nodeattr("in_bits"), self.get_nodeattr("matches")
         if n0 > value_range(bits, not counts)[1]:
             raise UserError(
@@ -114,6 +118,11 @@ class Interact(PerChannel):
         return low - reach, high + reach
 
     @property
+    def extent(self) -> int:
+        """The end of the stair: it has |K| equal parts from -extent to extent, and is flat beyond."""
+        return self.get_nodeattr("extent") or self.get_nodeattr("n0")
+
+    @property
     def scale(self) -> int:
         """What an input counts in p = scale * x - offset."""
         return 2 if self.get_nodeattr("matches") else 1
@@ -133,12 +142,12 @@ class Interact(PerChannel):
         self.load_constants(context.__getitem__)
         influence, thresholds, direction = self.tables()
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
-        n0, groups, g = self.get_nodeattr("n0"), *influence.shape[:2]
+        extent, groups, g = self.extent, *influence.shape[:2]
         p = self.scale * x - self.offset
         moved = np.zeros((groups, p.size // p.shape[-1], g))
         teachers = p.reshape(-1, groups, g).swapaxes(0, 1)
         for size in np.unique(abs(influence[abs(influence) > 1])):
-            passed = sum((teachers * size > n0 * (2 * j - size)).astype(np.int64) for j in range(1, size))
+            passed = sum((teachers * size > extent * (2 * j - size)).astype(np.int64) for j in range(1, size))
             edges = np.sign(influence) * (abs(influence) == size)
             # Exact: float64 holds these small integers.
             moved += (passed - (size - 1) // 2).astype(float) @ edges.astype(float)
@@ -157,15 +166,15 @@ class Interact(PerChannel):
 
     def cuts(self, size: int) -> list[int]:
         """What an input must exceed to pass each step of a stair of |K| = `size`."""
-        return cuts(size, self.get_nodeattr("n0"), bool(self.get_nodeattr("matches")))
+        return cuts(size, self.extent, self.scale, self.offset)
 
     def plan(self) -> Plan:
         """Where every channel and edge is in the hardware."""
         source = self.in_stream()
         low, _ = value_range(source.bits, source.signed)
-        return plan(
-            self.tables()[0], source.lanes, self.get_nodeattr("n0"), bool(self.get_nodeattr("matches")), low
-        )
+        influence = self.tables()[0]
+        stairs = {int(size): self.cuts(int(size)) for size in np.unique(abs(influence)) if size > 1}
+        return plan(influence, source.lanes, stairs, low)
 
     def estimate(self):
         """LUT by the model of cost.py, fitted to Yosys; its memory is read without a
@@ -345,7 +354,7 @@ class Interact(PerChannel):
             ((3, 9), 9, 3, 100, 0.3, all_, {"form": "table", "unit": 3}),
             ((3, 9), 9, 9, 100, 0.3, (7, 9), {"form": "adder"}),
             ((3, 9), 9, 1, 100, 0.3, (7, 9), {"raw": True, "unit": 4}),
-            ((2, 2, 8), 8, 8, 60, 0.3, all_, {"matches": 0}),
+            ((2, 2, 8), 8, 8, 60, 0.3, all_, {"matches": 0, "extent": 25}),
             ((2, 2, 8), 8, 2, 60, 0.3, all_, {"matches": 0, "raw": True}),
             ((2, 2, 8), 4, 2, 60, 0.3, all_, {"matches": 0, "form": "adder", "in_bits": 9}),
             ((2, 2, 8), 8, 1, 7, 0.3, few, {"matches": 0, "in_bits": 4}),
@@ -357,6 +366,7 @@ class Interact(PerChannel):
             ((2, 128), 16, 2, 1152, 0.02, few, {}),
             ((2, 20), 10, 5, 250, 1.0, all_, {}),  # every edge there is
             ((4, 10), 5, 10, 3, 0.5, few, {"unit": 1}),
+            ((2, 2, 32), 16, 8, 576, 0.1, (3,), {"extent": 120, "unit": 27}),
         ]  # fmt: skip
         return [cls.seeded(seed, *point, **more) for seed, (*point, more) in enumerate(points)]
 

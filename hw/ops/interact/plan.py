@@ -26,13 +26,14 @@ def bits_for(count: int) -> int:
     return (count - 1).bit_length()
 
 
-def cuts(size: int, n0: int, matches: bool) -> list[int]:
-    """The size - 1 integers that the input must exceed, of matches (2 x - n0 = p) or of p itself, ascending.
+def cuts(size: int, extent: int, scale: int = 1, offset: int = 0) -> list[int]:
+    """The size - 1 integers, ascending, that an input x must exceed, where p = scale * x - offset must exceed
+    the ends of `size` equal parts of -extent .. extent.
 
-    >>> cuts(3, 288, True), cuts(3, 288, False), cuts(5, 576, True)
-    ([96, 192], [-96, 96], [115, 230, 345, 460])
+    >>> cuts(3, 288, 2, 288), cuts(3, 288), cuts(5, 576, 2, 576), cuts(3, 60, 2, 288)
+    ([96, 192], [-96, 96], [115, 230, 345, 460], [134, 154])
     """
-    return [n0 * j // size if matches else n0 * (2 * j - size) // size for j in range(1, size)]
+    return [(extent * (2 * j - size) // size + offset) // scale for j in range(1, size)]
 
 
 def code(level: int, count: int) -> int:
@@ -109,14 +110,17 @@ class Plan:
         return sorted({teacher for teachers in used for teacher in teachers if teacher})
 
 
-def plan(influence: np.ndarray, pe: int, n0: int, matches: bool, low: int) -> Plan:
-    """The plan for influence (groups, g, g), [group, t, s], on `pe` lanes whose least input is `low`."""
+def plan(influence: np.ndarray, pe: int, stairs: dict[int, list[int]], low: int) -> Plan:
+    """The plan for influence (groups, g, g), [group, t, s], on `pe` lanes whose least input is `low`.
+
+    `stairs` has the cuts of every |K|.
+    """
     g, channels = influence.shape[1], influence.shape[0] * influence.shape[1]
     edges = [(k * g + t, k * g + s, int(influence[k, t, s])) for k, t, s in np.argwhere(abs(influence) > 1)]
     block = lcm(g, pe) if edges else pe
     span, groups = block // pe, channels // block
 
-    on_u = {abs(k): [cut - low for cut in cuts(abs(k), n0, matches)] for _, _, k in edges}
+    on_u = {size: [cut - low for cut in cuts] for size, cuts in stairs.items()}
     found: list[set[int]] = [set() for _ in range(pe)]
     for t, _, k in edges:
         found[t % pe] |= set(on_u[abs(k)])
