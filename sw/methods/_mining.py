@@ -88,7 +88,8 @@ class Miner:
 
     Args:
         shapes: (tiles, g, g) per layer, g at most 16.
-        space: K0; density: rho_max, of edges in each tile; discount: gamma; rate: learning rate of Adam.
+        space: K0; density: rho_max, of edges in each tile; edges: most of a layer; discount: gamma; rate:
+            learning rate of Adam.
         uniform: propose all edges and weights with equal probability and learn nothing, as a baseline for the
             policy.
     """
@@ -98,12 +99,14 @@ class Miner:
         shapes: list[tuple[int, int, int]],
         space: int,
         density: float,
+        edges: int,
         discount: float,
         rate: float,
         uniform: bool = False,
     ):
         self.shapes, self.space, self.discount, self.uniform = shapes, space, discount, uniform
         self.most = [int(density * g * g) for _, g, _ in shapes]
+        self.edges = edges
         self.policy = Policy()
         self.optimiser = torch.optim.Adam(self.policy.parameters(), lr=rate)
         self.mean = torch.zeros(len(shapes))
@@ -173,8 +176,8 @@ class Miner:
     def act(self, layer, create, weights, most, rng) -> tuple[torch.Tensor, torch.Tensor]:
         """Return one action: the proposed K of a layer, and -log of its probability.
 
-        An edge drawn from W_et is created if it is absent and its tile holds fewer than `most`. One drawn
-        from W'_et, the normalised -log w_et, is deleted if it exists.
+        An edge drawn from W_et is created if it is absent, its tile holds fewer than `most` and the layer
+        fewer than `edges`. One drawn from W'_et, the normalised -log w_et, is deleted if it exists.
         """
         flat = create.flatten()
         possible = flat.detach() > 0
@@ -189,9 +192,10 @@ class Miner:
         before = layer.cpu().flatten()
         proposed = before.clone()
         filled = (layer[new // layer[0].numel()] != 0).sum()
+        room = filled < most and (layer != 0).sum() < self.edges
         if before[old]:
             proposed[old] = 0
-        if not before[new] and filled < most:
+        if not before[new] and room:
             proposed[new] = influence_of(drawn.clamp(-1, 1), self.space)
         return proposed.view(layer.shape), surprise
 

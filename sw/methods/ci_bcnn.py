@@ -8,12 +8,14 @@ numbers, by which channels correct each other's sums:
     delta_ts = sgn(K_ts) u (k - (|K_ts| - 1) / 2)                                        [Eq. 3]
 
 In Eq. 3, p_t is in the k-th of |K_ts| equal parts (q_k, q_k+1] of -N0 .. N0, the left end is in the first
-part, and u = ceil(U0 N0).
+part, and u = ceil(U0 N0). The sums of wide layers seldom leave the middle part. The authors' code has other
+edges, which are the default here: K = +-3, and the parts are those of -3 T .. 3 T, so that an edge acts where
+|p_t| > T. T and u are measured in deviations of the layer's sums.
 
-Training is plain training, except that edges are mined with fixed weights after a third and two thirds of the
-epochs. In the last epoch weights are -1 and +1, the graph is fixed, and only batch norms move. No scale is
-needed: docs/methods/ci_bcnn.md explains why the paper's mean |W| cancels in a batch norm, and describes the
-other differences.
+Training is plain training, except that edges are mined with fixed weights after each of the last epochs. In
+the very last one weights are -1 and +1, the graph is fixed, and only batch norms move. No scale is needed:
+docs/methods/ci_bcnn.md explains why the paper's mean |W| cancels in a batch norm, and describes the other
+differences.
 """
 
 import math
@@ -31,6 +33,8 @@ from xnorforge.sw.methods._mining import TILE, Judge, Miner, estimate_again
 from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.eight_bit import Features
+from xnorforge.sw.training import distributed
+from xnorforge.sw.training.summands import MOVE, MOVED
 
 # The operator of the exported graph: hw/ops/interact/lower.py states its meaning.
 NODE = "xnorforge.flows.lower.nodes::Interact"
@@ -43,36 +47,49 @@ def unit_of(ratio: float, n0: int) -> int:
     return max(1, math.ceil(Fraction(str(ratio)) * n0))
 
 
-def level(p: torch.Tensor, n0: int, k: int) -> torch.Tensor:
-    """Return k - (|K| - 1) / 2 of [Eq. 3] in float32: the part of -N0 .. N0 that a sum is in, counted from
-    the middle one.
+def level(p: torch.Tensor, extent: int, k: int) -> torch.Tensor:
+    """Return k - (|K| - 1) / 2 of [Eq. 3] in float32: the part of -extent .. extent that a sum is in, counted
+    from the middle one. Sums beyond are in the first and in the last part.
 
-    The part is floor((X - 1/2) / 2 N0) with the whole number X = |K| (p + N0). The argument is at least 1 / 4
-    N0 away from a jump of floor, far more than the error of float32. The result is therefore that of the
-    comparison p |K| > N0 (2 j - |K|), and ten times as fast on a CPU.
+    The part is floor((X - 1/2) / 2 extent) with the whole number X = |K| (p + extent). The argument is at
+    least 1 / (4 extent) away from a jump of floor, far more than the error of float32. The result is
+    therefore that of the comparison p |K| > extent (2 j - |K|), and ten times as fast on a CPU.
     """
-    part = p.to(torch.float32, copy=True).mul_(k / (2 * n0)).add_(0.5 - 0.25 / n0)
-    return part.floor_().clamp_(min=-(k - 1) // 2)
+    part = p.to(torch.float32, copy=True).mul_(k / (2 * extent)).add_(0.5 - 0.25 / extent)
+    return part.floor_().clamp_(-(k - 1) // 2, (k - 1) // 2)
 
 
 class _Interaction(torch.autograd.Function):
     """[Eq. 2]; the gradient passes to p_s and not to p_t. Exported as one node."""
 
     @staticmethod
-    def forward(_ctx, p, _influence, n0, unit, plan):
+    def forward(_ctx, p, _influence, _n0, plan):
         mixed = p
-        for k, matrix in plan:
-            steps = level(p, n0, k).to(p.dtype).movedim(1, -1) @ matrix.to(p.dtype)
-            mixed = mixed.add(steps.movedim(-1, 1), alpha=unit)
+        for k, matrix in plan.signs:
+            steps = level(p, plan.extent, k).to(p.dtype).movedim(1, -1) @ matrix.to(p.dtype)
+            mixed = mixed.add(steps.movedim(-1, 1), alpha=plan.unit)
         return mixed
 
     @staticmethod
     def backward(_ctx, gradient):
-        return gradient, None, None, None, None
+        return gradient, None, None, None
 
     @staticmethod
-    def symbolic(g, p, influence, n0, unit, _plan):
-        return g.op(NODE, p, influence, n0_i=n0, unit_i=unit, matches_i=0, axis_i=1).setType(p.type())
+    def symbolic(g, p, influence, n0, plan):
+        more = {} if plan.extent == n0 else {"extent_i": plan.extent}
+        out = g.op(NODE, p, influence, n0_i=n0, unit_i=plan.unit, matches_i=0, axis_i=1, **more)
+        return out.setType(p.type())
+
+
+@dataclass
+class Plan:
+    """The edges of a layer as `_Interaction` needs them: extent and unit of the stair, and for each |K| that
+    occurs the signs of its edges as one matrix (C, C).
+    """
+
+    extent: int
+    unit: int
+    signs: list[tuple[int, torch.Tensor]]
 
 
 class Interact(nn.Module):
@@ -80,19 +97,31 @@ class Interact(nn.Module):
 
     Edges join channels of one group of `size` neighbours, where `size` is the largest divisor of C up to 16.
 
+    Args:
+        ratio: U0; with 0 the stair is not that of [Eq. 3]: `fit` sets it, and it is stored with the weights.
+
     Attributes:
         influence: K, (groups, size, size), [group, t, s]; odd numbers, 0 for no edge.
-        unit: u; n0: N0.
+        stair: [extent, unit], where the stair reaches from -extent to extent, and a step is `unit` high; N0
+            and u in [Eq. 3].
+        n0: N0.
     """
 
     influence: torch.Tensor
+    stair: torch.Tensor
 
-    def __init__(self, channels: int, n0: int, ratio: float):
+    def __init__(self, channels: int, n0: int, ratio: float = 0.0):
         super().__init__()
         self.size = max(size for size in range(1, TILE + 1) if channels % size == 0)
-        self.n0, self.unit = n0, unit_of(ratio, n0)
+        self.n0, stair = n0, torch.tensor([float(n0), unit_of(ratio, n0)])
         self.register_buffer("influence", torch.zeros(channels // self.size, self.size, self.size))
-        self._plan: tuple[torch.Tensor | None, int | None, list] = (None, None, [])
+        self.register_buffer("stair", stair, persistent=not ratio)
+        self._plan: tuple[tuple, Any, Any] = (), None, None
+
+    @property
+    def unit(self) -> int:
+        """u, the height of a step."""
+        return self.plan().unit
 
     @property
     def reach(self) -> int:
@@ -100,29 +129,80 @@ class Interact(nn.Module):
         levels = (self.influence.abs() - 1).clamp(min=0).sum(1) // 2
         return self.unit * int(levels.max())
 
-    def plan(self) -> list[tuple[int, torch.Tensor]]:
-        """Return, for each |K| that occurs, the signs of its edges as one matrix (C, C). Recomputed when the
-        graph has changed.
+    @torch.no_grad()
+    def fit(self, dispersion: float, dead: float, height: float) -> None:
+        """Set the dead zone T of K = +-3 and the height u of a step, given in deviations of the sums: whole
+        numbers from 1, T at most N0 / 3.
         """
-        made_of, version, plan = self._plan
-        if made_of is not self.influence or version != self.influence._version:
+        zone, unit = (max(1, round(share * dispersion)) for share in (dead, height))
+        self.stair.copy_(torch.tensor([min(3 * zone, self.n0), unit]))
+
+    def plan(self) -> Plan:
+        """Return the plan of the edges; recomputed when graph or stair have changed."""
+        parts = self.influence, self.stair
+        mark = [(id(part), part._version) for part in parts]
+        if mark != self._plan[1]:
             sizes = self.influence.abs()
-            plan = [
+            signs = [
                 (int(k), torch.block_diag(*torch.where(sizes == k, self.influence.sign(), 0)))
                 for k in sizes.unique().tolist()
                 if k
             ]
-            self._plan = self.influence, self.influence._version, plan
-        return plan
+            # The tensors are kept because another one may get the `id` of one that is gone.
+            extent, unit = self.stair.int().tolist()
+            self._plan = parts, mark, Plan(extent, unit, signs)
+        return self._plan[2]
 
     def forward(self, p):
         plan = self.plan()
-        return _Interaction.apply(p, self.influence, self.n0, self.unit, plan) if plan else p
+        return _Interaction.apply(p, self.influence, self.n0, plan) if plan.signs else p
 
 
 def interactions(network: nn.Module) -> list[Interact]:
     """Return the `Interact` modules, in the order of the network."""
     return [module for module in network.modules() if isinstance(module, Interact)]
+
+
+@dataclass
+class Acting:
+    """What the edges of a layer do to its sums p: standard deviation of p around the mean of its channel,
+    share of sums that are moved, and the mean size of those moves in deviations.
+    """
+
+    deviation: float
+    moved: float
+    move: float
+
+
+@torch.no_grad()
+def acting(network: nn.Module, images: torch.Tensor) -> dict[str, Acting]:
+    """Return what the edges do on uint8 images, by the name of the layer, in the order of the network; the
+    mode of the network is restored.
+    """
+    found: dict[str, Acting] = {}
+
+    def watch(layer):
+        def hook(_mix, inputs, mixed):
+            p = inputs[0].float()
+            rest = [axis for axis in range(p.dim()) if axis != 1]
+            deviation = p.var(rest, unbiased=False).mean().sqrt().item()
+            moves = (mixed.float() - p).abs()
+            moved = (moves > 0).float().mean().item()
+            move = moves.mean().item() / (moved * deviation) if moved and deviation else 0.0
+            found[layer] = Acting(deviation, moved, move)
+
+        return hook
+
+    names = {
+        name.rpartition(".")[0]: part for name, part in network.named_modules() if isinstance(part, Interact)
+    }
+    hooks = [mix.register_forward_hook(watch(layer)) for layer, mix in names.items()]
+    mode = network.training
+    network.eval()(images.float())
+    network.train(mode)
+    for hook in hooks:
+        hook.remove()
+    return {layer: found[layer] for layer in names}
 
 
 def with_interactions(network: nn.Module, ratio: float) -> nn.Module:
@@ -151,13 +231,16 @@ class Method(base.Method):
         }
     }  # fmt: skip
 
-    unit: float = 0.01  # U0: height of a step of the staircase, relative to N0
+    dead: float = 1.5  # T: an edge of |K| = 3 acts on sums beyond it, in deviations of the layer's sums
+    height: float = 1.0  # u: height of a step of the staircase, in the same deviations
+    unit: float = 0.0  # U0: the staircase of the paper, steps of U0 N0 and |K| parts of all sums; 0: `dead`
     density: float = 0.1  # rho_max: largest share of edges in a group of 16 x 16; 0: no edges
-    space: int = 2  # K0: |K| is 3 .. 2 K0 + 1
-    rounds: int = 2  # how often edges are mined
-    mining: float = 0.0  # mine after each of the last epochs, given as a share of all; 0: use `rounds`
-    batches: int = 8  # batches of training images per round, without repetition
-    steps: int = 24  # T: maximum number of policy steps per batch, each with one action per layer
+    edges: int = 100  # most edges of a layer
+    space: int = 1  # K0: |K| is 3 .. 2 K0 + 1
+    mining: float = 0.5  # mine after each of the last epochs, given as a share of all; 0: use `rounds`
+    rounds: int = 2  # how often edges are mined, evenly over the epochs
+    batches: int = 1  # batches of training images per round, without repetition
+    steps: int = 24  # maximum number of policy steps per batch, each with one action per layer
     images: int = 512  # images per mining batch, fewer if they are large
     band: float = 0.003  # h: smaller changes of the cross entropy are ignored
     discount: float = 0.99  # gamma: discount of rewards
@@ -169,11 +252,19 @@ class Method(base.Method):
             raise UserError(
                 f"ci_bcnn: mining={self.mining} must be a share of the epochs; give a number from 0 to 1."
             )
+        for name, value in (("dead", self.dead), ("height", self.height)):
+            if not 0 < value < math.inf:
+                raise UserError(
+                    f"ci_bcnn: {name}={value} must be a positive number of deviations, such as 1; density=0 "
+                    "trains without edges."
+                )
 
     def build(self, net):
         network = with_interactions(super().build(net), self.unit)
         shapes: list[Any] = [tuple(mix.influence.shape) for mix in interactions(network)]
-        self.miner = Miner(shapes, self.space, self.density, self.discount, self.rate, self.uniform)
+        self.miner = Miner(
+            shapes, self.space, self.density, self.edges, self.discount, self.rate, self.uniform
+        )
         return network
 
     def phases(self, recipe):
@@ -198,23 +289,38 @@ class Method(base.Method):
         return base.optimiser_of(run, moving)
 
     def on_epoch(self, run):
+        if not (self.density and self.batches and self.steps):
+            return
         done, epochs = run.epoch + 1, run.phase.epochs
         turns = {turn * epochs // (self.rounds + 1) for turn in range(1, self.rounds + 1)}
         if self.mining:  # the last epoch is left to get used to the last edges
             turns = set(range(epochs - max(1, round(self.mining * epochs)), epochs))
-        if run.phase.name == WEIGHTS and done in turns and self.density and self.batches and self.steps:
+        if run.phase.name == WEIGHTS and done in turns:
             self.mine(run)
+        first = torch.arange(min(self._size(run), len(run.sets[0].images)))
+        images, _ = _taken(run, first, torch.Generator().manual_seed(0))
+        for layer, found in acting(run.network, images.to(run.device)).items():
+            run.summands.figure(MOVED, layer, found.moved)
+            run.summands.figure(MOVE, layer, found.move)
+
+    def _size(self, run) -> int:
+        """Return the number of images of a batch to mine on."""
+        return min(self.images, PIXELS // math.prod(run.task.shape[1:]))
 
     def mine(self, run) -> None:
         """Let the policy change the graph on images of the training set, with fixed weights."""
-        run.network.train()
         mixes: list[AnyModule] = [*interactions(run.network)]
-        kept, seen = 0, []
-        size = min(self.images, PIXELS // math.prod(run.task.shape[1:]))
+        kept, size = 0, self._size(run)
+        seen: list[torch.Tensor] = []
         chosen = torch.randperm(len(run.sets[0].images), generator=run.rng)[: self.batches * size]
         with progress(f"{run.net} mining", -(-len(chosen) // size), "batches") as advance:
             for at in chosen.split(size):
-                images, labels = _taken(run, at)
+                images, labels = _taken(run, at, run.rng)
+                if not (seen or self.unit):
+                    sums = acting(run.network, images.to(run.device)).values()
+                    for mix, found in zip(mixes, sums, strict=True):
+                        mix.fit(distributed.mean(found.deviation), self.dead, self.height)
+                run.network.train()
                 judge = Judge(run, mixes, images, labels, self.band)
                 kept += self.miner.episode([mix.influence for mix in mixes], judge, self.steps, run.rng)
                 seen.append(images)
@@ -234,14 +340,15 @@ class Method(base.Method):
 
     @torch.no_grad()
     def deploy(self, net, network):
-        """Find thresholds on every value that p~ can take, and copy K."""
+        """Find thresholds on every value that p~ can take, and copy K and the stair."""
         deployed = super().deploy(net, network)
         for trained, found in zip(interactions(network), interactions(deployed), strict=True):
             found.influence.copy_(trained.influence)
+            found.stair.copy_(trained.stair)
         return deployed
 
 
-def _taken(run, at: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _taken(run, at: torch.Tensor, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the training images at some places with their classes; where labels are not classes, varied as
     in training.
     """
@@ -249,4 +356,4 @@ def _taken(run, at: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     if run.task.classifies:
         rows = at.numpy()
         return torch.from_numpy(training.images[rows]), torch.from_numpy(training.labels[rows])
-    return run.task.sampler(training, run.device)(at, run.rng)
+    return run.task.sampler(training, run.device)(at, rng)

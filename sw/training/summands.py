@@ -6,11 +6,18 @@ If the loss has more than one summand, a curve (`curve.csv`) has
     share <name> <layer>    at the first step of the epoch, the size of its gradient in the latents of the
                             layer, relative to that of the first summand, which is the task's; also for a loss
                             that replaces the task's
+
+A method that acts on the sums of a layer without a loss of its own (ci_bcnn) has, at the end of the epoch,
+
+    moved <layer>           the share of the layer's sums that it changes
+    move <layer>            the mean size of those changes, in standard deviations of the sums
 """
 
 from collections.abc import Callable, Mapping
 
 import torch
+
+MOVED, MOVE = "moved", "move"  # begin the names of columns
 
 
 class Summands:
@@ -50,6 +57,10 @@ class Summands:
     def note(self, name: str, layer: str, share: float) -> None:
         """Record a share that is not the gradient of a loss, at the first step of the epoch."""
         self.shares.setdefault(f"share {name} {layer}", share)
+
+    def figure(self, column: str, layer: str, value: float) -> None:
+        """Record another figure of a layer."""
+        self.shares[f"{column} {layer}"] = value
 
     def row(self) -> dict[str, float]:
         """Return the columns of the curve."""

@@ -32,13 +32,17 @@ def edges(channels, share, seed, sizes=(3, -3, 5, -5)):
     return rng.choice(sizes, shape) * (rng.random(shape) < share) * (1 - np.eye(16, dtype=int))
 
 
+@pytest.mark.parametrize("ratio", [0.02, 0.0])
 @pytest.mark.parametrize("n0", [27, 144, 288, 512])
-def test_the_operator_is_the_module_for_every_sum(n0):
-    mix = ci_bcnn.Interact(32, n0, 0.02)
+def test_the_operator_is_the_module_for_every_sum(n0, ratio):
+    mix = ci_bcnn.Interact(32, n0, ratio)
+    if not ratio:
+        mix.fit(n0**0.5, 1.5, 1.0)
     mix.influence.copy_(torch.from_numpy(edges(32, 0.3, 0, (3, -3, 5, -5, 7, 11, -11))))
     rng = np.random.default_rng(1)
     counts = np.stack([rng.permutation(n0 + 1) for _ in range(32)], 1)
     at = {"influence": mix.influence.numpy().astype(np.int64), "n0": n0, "unit": mix.unit, "axis": -1}
+    at |= {} if ratio else {"extent": mix.plan().extent}
     expected = mix(torch.from_numpy(2.0 * counts - n0)).int().numpy()
     for matches, x in ((1, counts), (0, 2 * counts - n0)):
         np.testing.assert_array_equal(
@@ -53,9 +57,9 @@ def test_the_operator_keeps_everything_where_there_is_no_edge():
     np.testing.assert_array_equal(integers.run_operator("Interact", [x], at), x)
 
 
-@pytest.mark.parametrize(("net", "count"), [("mnist-tfc", 256), ("mnist-cnn", 12)])
-def test_a_network_with_edges_in_every_layer_is_exact_down_to_rtl(net, count, tmp_path):
-    record = lowered(net, count, 0.1, tmp_path)
+@pytest.mark.parametrize(("net", "count", "unit"), [("mnist-tfc", 256, 0.0), ("mnist-cnn", 12, 0.05)])
+def test_a_network_with_edges_in_every_layer_is_exact_down_to_rtl(net, count, unit, tmp_path):
+    record = lowered(net, count, 0.1, tmp_path, ci_bcnn.Method(unit=unit))
     assert [check["mismatches"] for check in record["checks"]] == [0, 0, 0]
     assert list(record["own_nodes"].values()).count("Interact") == 3
     acc = tmp_path / "acc"
@@ -88,8 +92,11 @@ def lowered(net, count, share, folder, method=None):
     def with_edges(network):
         for seed, mix in enumerate(ci_bcnn.interactions(network)):
             mix.influence.copy_(torch.from_numpy(edges(mix.influence[:, 0].numel(), share, seed)))
+            if not chosen.unit:
+                mix.fit(mix.n0**0.5, 1.5, 1.0)
 
-    return lowered_at_random(method or ci_bcnn.Method(unit=0.05), net, count, folder, with_edges)
+    chosen = method or ci_bcnn.Method()
+    return lowered_at_random(chosen, net, count, folder, with_edges)
 
 
 def refused(weights, scale, influence):
