@@ -9,6 +9,7 @@ from torch import nn
 from xnorforge.core import accuracy as rows
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError, unknown
+from xnorforge.core.networks import is_given
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.tasks.base import task_of
@@ -129,7 +130,7 @@ def golden(net: str, images: int | None = None) -> tuple[np.ndarray, np.ndarray,
 
 def _named(net: str, method: str) -> None:
     for kind, given, there in (
-        ("NET", net, networks.names()),
+        ("NET", net, networks.names() if not is_given(net) else [net]),
         ("METHOD", method, plugins.names("sw.methods")),
     ):
         if given not in there:

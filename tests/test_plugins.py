@@ -48,15 +48,14 @@ class Task(base.Task):
 NETWORK = '''"""Two dense layers on bits."""
 
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn.binary import Plain
 from xnorforge.sw.nn.building_blocks import Bits, Block, Network, Scores
 
 RECIPE = Recipe(epochs=30, batch=16, lr=5e-3, warmup=2, bf16=False)
 INTERVAL = 64
 
 
-def build(layers: Plain) -> Network:
-    return Network(Bits(layers), Block(layers, 64, 16), Scores(layers, 16, 2, 0.25))
+def build() -> Network:
+    return Network(Bits(), Block(64, 16), Scores(16, 2, 0.25))
 '''
 METHOD = '"""Plain training under another name."""\n\nfrom xnorforge.sw.methods.ste import Method as Method\n'
 

@@ -3,7 +3,7 @@
 import os
 
 __version__ = "0.2.0"  # pyproject.toml reads it; CITATION.cff and CHANGELOG.md are tested equal
-PUBLIC = ("build", "train_network", "networks", "boards", "Accelerator")  # of xnorforge/api.py
+PUBLIC = ("build", "train", "train_network", "networks", "boards", "Accelerator")  # of xnorforge/api.py
 
 
 def __getattr__(name: str):

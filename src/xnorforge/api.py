@@ -62,6 +62,47 @@ def train_network(
     return asked.trained
 
 
+def train(
+    module: Any,
+    images: np.ndarray,
+    labels: np.ndarray,
+    method: str = "ste",
+    out: str | Path | None = None,
+    epochs: int | None = None,
+    lr: float | None = None,
+    seed: int = 0,
+    scale: float = 1 / 255,
+    threads: int = 1,
+    **hyper: Any,
+) -> Any:
+    """Train a module of Brevitas layers with a published method and return it, in evaluation mode.
+
+    The quantisers of its binary layers and activations are replaced; its code is not. The returned module
+    can be exported and built: `xnorforge.build(module, input_shape=images.shape[1:])`. An interrupted run in
+    `out` is resumed.
+
+    Args:
+        module: takes pixels times `scale`, and returns a score per class; it is not changed.
+        images: uint8 (N, *shape); a tenth is held out.
+        labels: classes int64 (N,).
+        method: a training method of sw/methods.
+        out: the folder of the run: checkpoint, curve, card, weights; by default out/<class>[-<method>]/train.
+        epochs, lr: passes over the images and largest learning rate; None: 30 and 0.005.
+        seed: of the order of images.
+        threads: of torch.
+        hyper: hyper-parameters of the method.
+
+    Raises:
+        UserError: the method cannot train this network, or `out` holds a run with other settings.
+    """
+    from xnorforge.sw.training import given
+
+    kind = type(module).__name__
+    folder = Path(out) if out else Path("out") / (kind + f"-{method}" * (method != "ste")) / "train"
+    task = given.ArrayTask(np.asarray(images), np.asarray(labels))
+    return given.train(module, kind, task, method, folder, epochs, lr, seed, scale, threads, hyper)
+
+
 def build(
     model: Any,
     board: str = "pynq-z2",

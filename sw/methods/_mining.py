@@ -229,7 +229,7 @@ class Judge:
 
     def __init__(self, run, mixes: list[AnyModule], images: torch.Tensor, labels: torch.Tensor, band: float):
         self.run, self.mixes, self.labels, self.band = run, mixes, labels.to(run.device), band
-        self.parts = list(run.network)
+        self.parts = list(run.network) if isinstance(run.network, nn.Sequential) else [run.network]
         self.part_of = [self._holder(mix) for mix in mixes]
         self.inputs: list[Any] = [None] * len(self.parts)  # tensors, from the first forward pass on
         self.sums: list[Any] = [None] * len(mixes)

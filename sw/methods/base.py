@@ -4,7 +4,7 @@ A method is one file `sw/methods/<name>.py` that defines a class named `Method`.
 (`sw/training/train.py`) calls its methods in this order. Most receive the `Run`, which holds the network,
 optimiser, task, phase, epoch and random generator.
 
-    build         returns the network to train, made from the method's own layers
+    build         returns the network to train, with the quantisers of the method (`weights`, `sign`)
     warm_started  called after latent weights were loaded from another run (INIT)
     phases        returns the stages, each with its epochs and learning rate
     begin         called once per phase: freeze layers, make teachers, register forward hooks
@@ -29,9 +29,12 @@ from torch import nn
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError, unknown
+from xnorforge.core.networks import is_given
 from xnorforge.sw import networks
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn import binary, threshold_folding
+from xnorforge.sw.nn import binary, branches, building_blocks, rectifiers, threshold_folding
+from xnorforge.sw.nn.binary import AnyModule
+from xnorforge.sw.tasks.base import task_of
 
 
 @dataclass(frozen=True)
@@ -90,13 +93,45 @@ class Method:
 
     RECIPES: ClassVar[Mapping[str, Mapping[str, Mapping[str, object]]]] = {}
 
-    def layers(self) -> binary.Plain:
-        """Return the set of layers that the network trains with."""
-        return binary.Plain()
-
     def build(self, net: str) -> nn.Module:
-        """Return the network to train; it takes raw pixels and returns scores."""
-        return networks.build(net, self.layers())
+        """Return the network to train; it takes raw pixels and returns scores.
+
+        Raises:
+            UserError: a network of the user's own that this method cannot train.
+        """
+        network = networks.build(net)
+        if not is_given(net):
+            return self.prepared(self.structured(network))
+        if not binary.layers(network):
+            raise UserError(
+                f"{net.partition('-')[2]}: has no layer with binary weights, so no method can train it; give "
+                "layers weight_quant=SignedBinaryWeightPerTensorConst or another binary quantiser."
+            )
+        return self.prepared(self.adapted(network, task_of(net).shape))
+
+    def structured(self, network: AnyModule) -> nn.Module:
+        """Replace layers of a fresh network of ours as the paper does; return it."""
+        return network
+
+    def adapted(self, network: nn.Module, _shape: tuple[int, ...]) -> nn.Module:
+        """Replace layers of a fresh network of the user's own by modules of the same interface; return it.
+
+        Args:
+            shape: of an image.
+        """
+        return network
+
+    def prepared(self, network: nn.Module) -> nn.Module:
+        """Give a fresh network of Brevitas layers the quantisers with which it trains; return it."""
+        return rectifiers.train(binary.prepare(network, self.weights, self.sign))
+
+    def weights(self, _layer: AnyModule) -> binary.Weights:
+        """Return the quantiser of a binary layer."""
+        return binary.Weights()
+
+    def sign(self, _act: AnyModule) -> binary.Sign:
+        """Return the quantiser of a binary activation."""
+        return binary.Sign()
 
     def warm_started(self, network: nn.Module) -> None:
         """Recompute what depends on the latent weights, which were loaded from another run (INIT). Called
@@ -155,13 +190,22 @@ class Method:
         """Return the structure of a deployed network, in Brevitas layers and evaluation mode. Its numbers
         have no meaning yet.
         """
-        return networks.build(net).eval()
+        return finished(self.build(net)) if is_given(net) else networks.build(net).eval()
 
     def deploy(self, net: str, network: nn.Module) -> nn.Module:
         """Return the trained network in Brevitas layers with folded thresholds
-        (`sw/nn/threshold_folding.py`): it contains -1, +1, and numbers on a binary grid.
+        (`sw/nn/threshold_folding.py`): it contains -1, +1, and numbers on a binary grid. A network of the
+        user's own keeps its batch norms and real numbers.
         """
+        if is_given(net):
+            return finished(network)
         return threshold_folding.transfer(network, self.skeleton(net), self.scale)
+
+
+def finished(network: nn.Module) -> nn.Module:
+    """Put a trained network of the user's own on its grid and let it be exported; return it."""
+    building_blocks.set_on_grid(network, True)
+    return binary.finish(branches.finish_sums(rectifiers.finish(network))).eval()
 
 
 def create(name: str, hyper: Mapping[str, object] | None = None) -> Method:

@@ -26,7 +26,7 @@ from torch import nn
 
 from xnorforge.core.errors import UserError
 from xnorforge.sw.methods import base
-from xnorforge.sw.nn import binary, building_blocks
+from xnorforge.sw.nn import binary, building_blocks, tracing
 from xnorforge.sw.nn.binary import AnyModule, signs
 from xnorforge.sw.nn.eight_bit import EightScores
 
@@ -114,48 +114,55 @@ def feature_loss(features: torch.Tensor, centres: torch.Tensor, variances: torch
     return 0.5 * (away + away / variances + variances.log()).sum(1).mean()
 
 
-class _Modulated(nn.Module):
-    """A binary layer with w, mu and sigma."""
+class Modulated(binary.Weights):
+    """The quantiser sign(X) / wbar of a binary layer, with w, mu and sigma. The factor 1 / wbar is rounded to
+    a power of two, so that sums stay exact.
 
-    weight: torch.Tensor
+    Args:
+        layer: its latent weights are X.
+    """
+
     log_w: torch.Tensor
     log_mu: torch.Tensor
     log_sigma: torch.Tensor
-    scaled: bool
 
-    def start(self):
-        """Initialise: w brings the mean latent to REACH; mu and sigma are mean and deviation of |X| ("average
-        and variance").
-        """
+    def __init__(self, layer: AnyModule):
+        super().__init__()
+        self.layer, self.scaled = [layer], True  # in a list, so that it is not a submodule here
         for name, value in self.starts().items():
             setattr(self, name, nn.Parameter(value))
-        self.scaled = True
-        return self
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """X."""
+        return self.layer[0].weight
 
     def starts(self) -> dict[str, torch.Tensor]:
-        """Return the logarithms of w, mu and sigma that fit the present latent weights."""
+        """Return the logarithms of w, mu and sigma that fit the present latent weights: w brings the mean
+        latent to REACH; mu and sigma are mean and deviation of |X| ("average and variance").
+        """
         size = self.weight.detach().flatten(1).abs()
         found = {
             "log_w": REACH / size.mean(0), "log_mu": size.mean(1), "log_sigma": size.std(1, correction=0)
         }  # fmt: skip
         return {name: value.log() for name, value in found.items()}
 
-    def values(self) -> torch.Tensor:
-        """The weights, -1 and +1."""
-        return Binarise.apply(self.weight, self.log_w.exp().view(self.weight.shape[1:]))
+    def values(self, x):
+        return Binarise.apply(x, self.log_w.exp().view(x.shape[1:]))
 
-    def scale(self) -> torch.Tensor:
-        """Return 1 / wbar, the factor of the layer's sums. It is a constant to the gradient, because batch
-        norm absorbs it.
-        """
-        return 1 / self.log_w.detach().exp().mean() if self.scaled else self.log_w.new_ones(())
+    def quantised(self, x):
+        return self.values(x) * self.scale(x)
 
-    def forward(self, x):
-        """Return the scaled sums. bfloat16 holds sums of bits up to 256 exactly, but not their multiples, so
-        these are float32.
+    def scale(self, x):
+        return self.factor() if self.scaling is None else self.factor() * self.scaling(x)
+
+    def factor(self) -> torch.Tensor:
+        """Return the power of two nearest to 1 / wbar. It is a constant to the gradient, because batch norm
+        absorbs it.
         """
-        sums = super().forward(x)
-        return sums.float() * self.scale() if self.scaled else sums
+        if not self.scaled:
+            return self.log_w.new_ones(())
+        return self.log_w.detach().exp().mean().log2().neg().round().exp2()
 
     def kernel_loss(self, nu: float, latents: bool = True) -> torch.Tensor:
         """Return the kernel loss of this layer; its gradient reaches the latent weights only if requested."""
@@ -182,35 +189,13 @@ class _Modulated(nn.Module):
         self.weight.clamp_(-most, most)
 
     def effective(self) -> torch.Tensor:
-        """Return the weights that the layer's output contains: the two values -1 / wbar and +1 / wbar."""
-        return signs(self.weight.detach()) * self.scale()
+        """Return the weights that the layer's output contains: the two values of `quantised`."""
+        return signs(self.weight.detach()) * self.factor()
 
 
-class ModulatedConv(_Modulated, binary.BinaryConv):
-    """Convolution with weights sign(X) / wbar."""
-
-
-class ModulatedLinear(_Modulated, binary.BinaryLinear):
-    """Dense layer with weights sign(X) / wbar."""
-
-
-class Layers(binary.Plain):
-    """The plain layers, modulated by w."""
-
-    conv_type, linear_type = ModulatedConv, ModulatedLinear
-
-    def conv(self, inputs, outputs, kernel, **options):
-        layer: AnyModule = super().conv(inputs, outputs, kernel, **options)
-        return layer.start()
-
-    def linear(self, inputs, outputs):
-        layer: AnyModule = super().linear(inputs, outputs)
-        return layer.start()
-
-
-def modulated(network: nn.Module) -> list[_Modulated]:
-    """Return the layers with w, mu and sigma, in the order of the network."""
-    return [layer for layer in network.modules() if isinstance(layer, _Modulated)]
+def modulated(network: nn.Module) -> list[Modulated]:
+    """Return the quantisers with w, mu and sigma, in the order of the network."""
+    return [part for part in network.modules() if isinstance(part, Modulated)]
 
 
 @dataclass
@@ -239,7 +224,8 @@ class Method(base.Method):
                 "trained; give a kernel above 0, or pull=0."
             )
         self._forget()
-        self.reads = True  # whether a classifier reads what the feature loss is of
+        self.reads = False  # whether a classifier reads what the feature loss is of
+        self.last = ""  # the classifier of a network of the user's own
 
     def _forget(self) -> None:
         """Drop the stored activations and class statistics; they are tensors only during fine-tuning."""
@@ -248,16 +234,21 @@ class Method(base.Method):
         self.centres: Any = None
         self.variances: Any = None
 
-    def layers(self):
-        return Layers()
+    def weights(self, layer):
+        return Modulated(layer)
 
-    def build(self, net):
-        network = super().build(net)
+    def adapted(self, network, shape):
+        last = tracing.classifier(network, shape)
+        self.reads, self.last = (self.anywhere or not last.bits) and last.layer.weight.dim() == 2, last.name
+        return network
+
+    def prepared(self, network):
+        network = super().prepared(network)
         scores: list[AnyModule] = [part for part in network.modules() if isinstance(part, CLASSIFIERS)]
-        self.reads = any(self.anywhere or isinstance(part, EightScores) for part in scores)
+        self.reads |= any(self.anywhere or isinstance(part, EightScores) for part in scores)
         last: list[AnyModule] = [part.dot for part in scores if isinstance(part, building_blocks.Scores)]
         for layer in [*last, *building_blocks.whole_sums(network)]:
-            layer.scaled = False
+            binary.quantiser(layer).scaled = False
         if not self.kernel:
             for layer in modulated(network):
                 nn.init.zeros_(layer.log_w).requires_grad_(False)
@@ -284,10 +275,15 @@ class Method(base.Method):
             self.hook.remove()
         self._forget()
         if run.phase.name == "fine":
-            (scores,) = [part for part in run.network.modules() if isinstance(part, CLASSIFIERS)]
-            self.centres = torch.zeros(scores.dot.weight.shape, device=run.device)
+            layer: AnyModule
+            if self.last:
+                scores = layer = run.network.get_submodule(self.last)
+            else:
+                (scores,) = [part for part in run.network.modules() if isinstance(part, CLASSIFIERS)]
+                layer = scores.dot
+            self.centres = torch.zeros(layer.weight.shape, device=run.device)
             self.variances = torch.ones_like(self.centres)
-            if isinstance(scores, EightScores):
+            if self.last or isinstance(scores, EightScores):
                 self.hook = scores.register_forward_pre_hook(self._keep)
                 return
             last: AnyModule = [part.sign for part in run.network.modules() if hasattr(part, "sign")][-1]
@@ -378,4 +374,4 @@ class Method(base.Method):
         self.centres, self.variances = state["centres"], state["variances"]
 
     def scale(self, dot):
-        return dot.scale()
+        return binary.quantiser(dot).factor().item()

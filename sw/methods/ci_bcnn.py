@@ -27,12 +27,14 @@ import torch
 from torch import nn
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.networks import is_given
 from xnorforge.core.progress import progress, say
 from xnorforge.sw.methods import base
 from xnorforge.sw.methods._mining import TILE, Judge, Miner, estimate_again
-from xnorforge.sw.nn import binary, building_blocks
+from xnorforge.sw.nn import binary, building_blocks, tracing
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.eight_bit import Features
+from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import distributed
 from xnorforge.sw.training.summands import MOVE, MOVED
 
@@ -219,6 +221,26 @@ def with_interactions(network: nn.Module, ratio: float) -> nn.Module:
     return network
 
 
+class Interacting(nn.Module):
+    """A binary layer of the user's own with edges on its sums, which are whole numbers in between.
+
+    Args:
+        bits: size of the values that the layer reads.
+    """
+
+    def __init__(self, layer: AnyModule, bits: float, ratio: float):
+        super().__init__()
+        self.layer, self.bits = layer, bits
+        self.scaling, binary.quantiser(layer).scaling = binary.quantiser(layer).scaling, None
+        self.mix = Interact(len(layer.weight), layer.weight[0].numel(), ratio)
+
+    def forward(self, x):
+        p = self.mix(self.layer(torch.as_tensor(getattr(x, "value", x)) / self.bits))
+        if self.scaling is None:
+            return p * self.bits
+        return p * (self.scaling(self.layer.weight) * self.bits).view(-1, *(1,) * (p.dim() - 2))
+
+
 @dataclass
 class Method(base.Method):
     """Training of weights and graph in turns, then only of batch norms."""
@@ -260,7 +282,14 @@ class Method(base.Method):
                 )
 
     def build(self, net):
-        network = with_interactions(super().build(net), self.unit)
+        network: AnyModule = super().build(net)
+        if is_given(net):
+            for use in tracing.uses(network, task_of(net).shape):
+                fresh = network.get_submodule(use.name) is use.layer  # not replaced at an earlier call
+                if fresh and use.kind == "binary" and use.bits and use.layer.bias is None:
+                    network.set_submodule(use.name, Interacting(use.layer, use.size, self.unit))
+        else:
+            with_interactions(network, self.unit)
         shapes: list[Any] = [tuple(mix.influence.shape) for mix in interactions(network)]
         self.miner = Miner(
             shapes, self.space, self.density, self.edges, self.discount, self.rate, self.uniform
@@ -276,7 +305,7 @@ class Method(base.Method):
         return [base.Phase(WEIGHTS, recipe.epochs - 1, recipe.lr), base.Phase(NORMS, 1, recipe.lr / 10)]
 
     def begin(self, run):
-        if run.phase.name == NORMS:
+        if run.phase.name == NORMS and not is_given(run.net):
             for latent in binary.latents(run.network).values():
                 latent.data.copy_(binary.signs(latent.detach()))
 

@@ -16,17 +16,19 @@ available: docs/methods/group_net.md says what is published, what was read in th
 differs.
 """
 
+import copy
 from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import nn
 
 from xnorforge.core.errors import UserError, unknown
+from xnorforge.core.networks import is_given
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
-from xnorforge.sw.nn import binary, branches, splitting, threshold_folding
-from xnorforge.sw.nn.binary import TriangularSign
-from xnorforge.sw.nn.scaled import Scaled, ScaledConv, ScaledLinear
+from xnorforge.sw.nn import binary, branches, splitting, threshold_folding, tracing
+from xnorforge.sw.nn.binary import AnyModule, TriangularSign
+from xnorforge.sw.nn.scaled import Scaled
 
 REAL, BINARY = "real", "binary"
 CHOICES = {
@@ -38,35 +40,16 @@ CHOICES = {
 }
 
 
-class Sign(nn.Module):
+class Sign(binary.Sign):
     """Activations to -1 and +1, or their tanh in the real stage."""
 
     real = False
 
-    def forward(self, x):
-        return x.tanh() if self.real else TriangularSign.apply(x)
+    def __init__(self):
+        super().__init__(TriangularSign)
 
-
-class Layers(binary.Plain):
-    """The layers that a network trains with."""
-
-    conv_type, linear_type = ScaledConv, ScaledLinear
-
-    def __init__(self, per_channel: bool = False):
-        self.per_channel = per_channel
-
-    def conv(self, *sizes, **options):
-        return self._told(super().conv(*sizes, **options))
-
-    def linear(self, *sizes):
-        return self._told(super().linear(*sizes))
-
-    def sign(self, _channels=None):
-        return Sign()
-
-    def _told(self, layer):
-        layer.per_channel = self.per_channel
-        return layer
+    def values(self, x):
+        return x.tanh() if self.real else super().values(x)
 
 
 def make_real(network: nn.Module, real: bool) -> None:
@@ -128,12 +111,27 @@ class Method(base.Method):
             self.bases, self.decomposition, learned, self.gate, self.relu, rates, self.atrous
         )
 
-    def layers(self):
-        return Layers(self.weight_scale == "channel")
+    def structured(self, network):
+        return splitting.structured(network, self.shape(), trained=True)
 
-    def build(self, net):
-        layers = self.layers()
-        return splitting.structured(networks.build(net, layers), layers, self.shape(), trained=True)
+    def adapted(self, network, shape):
+        """Replace each binary layer that reads bits by a sum of K, whatever `decomposition`: groups of an
+        unknown network are unknown.
+        """
+        found = [use for use in tracing.uses(network, shape) if use.kind == "binary"]
+        for name in dict.fromkeys(use.name for use in found if use.bits):
+            layer: AnyModule = network.get_submodule(name)
+            copies = [layer, *(copy.deepcopy(layer) for _ in range(self.bases - 1))]
+            for one in copies[1:]:
+                one.reset_parameters()
+            network.set_submodule(name, branches.Sum(copies, self.aggregate == "learned", trained=True))
+        return network
+
+    def weights(self, _layer):
+        return Scaled(self.weight_scale == "channel")
+
+    def sign(self, _act):
+        return Sign()
 
     def phases(self, recipe):
         real = int(recipe.epochs * self.warmup)
@@ -144,9 +142,12 @@ class Method(base.Method):
         make_real(run.network, run.phase.name == REAL)
 
     def skeleton(self, net):
-        layers = binary.Brevitas()
-        return splitting.structured(networks.build(net, layers), layers, self.shape(), trained=False).eval()
+        if is_given(net):
+            return super().skeleton(net)
+        return splitting.structured(networks.build(net), self.shape(), trained=False).eval()
 
     def deploy(self, net, network):
         make_real(network, False)
+        if is_given(net):
+            return super().deploy(net, network)
         return branches.finish(network, threshold_folding.transfer(network, self.skeleton(net), self.scale))

@@ -31,6 +31,7 @@ from torch import nn
 
 from xnorforge.core.artifacts import whole
 from xnorforge.core.errors import UserError, unknown
+from xnorforge.core.networks import is_given
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.nn import mixed_precision
@@ -140,15 +141,19 @@ class Method(base.Method):
         self.kept: Any = None  # the last network within max_loss
         self.rest = Form.EIGHT  # the form of the weights outside S
 
-    def layers(self):
-        return mixed_precision.Layers()
+    def weights(self, layer):
+        return mixed_precision.Formed(layer)
+
+    def sign(self, _act):
+        return mixed_precision.Activation()
 
     def build(self, net):
         network = super().build(net)
         self.units = mixed_precision.units(network, task_of(net).shape)
         self.ranked = self._ranked(self.units)
         mixed_precision.refuse_sums(
-            network, self.steps == len(self.units) and self.mode == "w1a1" and not self._budget
+            network,
+            self.steps == len(self.units) and self.mode == "w1a1" and not self._budget,
         )
         self.network, self.done = network, self.steps
         self._set_forms()
@@ -357,6 +362,8 @@ class Method(base.Method):
         self._set_forms()
 
     def skeleton(self, net):
+        if is_given(net):
+            return super().skeleton(net)
         network, shape = networks.build(net).eval(), task_of(net).shape
         ranked = self._ranked(mixed_precision.units(network, shape))
         chosen = set(ranked[: len(ranked) if self.binarise < 0 else self.binarise])
@@ -374,5 +381,7 @@ class Method(base.Method):
     def written(self, net: str, network: nn.Module) -> nn.Module:
         """Return a network whose forms are set, in the structure of these hyper-parameters."""
         deployed = base.Method.deploy(self, net, network)
+        if is_given(net):
+            return deployed
         mixed_precision.write_eights(network, deployed)
         return deployed

@@ -21,7 +21,7 @@ docs/methods/rbcn.md says what the sources leave open, and why a scale per layer
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -30,16 +30,18 @@ from typing import ClassVar
 import numpy as np
 import torch
 import torch.nn.functional as F
-from brevitas.nn import QuantConv2d
+from brevitas.nn import QuantConv2d, QuantIdentity
 from torch import nn
 
 from xnorforge.core.errors import UserError, unknown
+from xnorforge.core.networks import is_given
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base, bonn
-from xnorforge.sw.nn import binary, building_blocks
+from xnorforge.sw.nn import binary, building_blocks, rectifiers, tracing
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.building_blocks import BiReal, Block
 from xnorforge.sw.nn.rectifiers import InPlaceOf
+from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training.guides import guide_of
 
 GUIDE, RECTIFY = "guide", "rectify"
@@ -51,47 +53,85 @@ MOST_BITS = 4  # of an integer in place of C: thresholds are found by trying eve
 sign = binary.TriangularSign.apply
 
 
-class Sign(nn.Module):
-    """Activations to -1 and +1."""
-
-    def forward(self, x):
-        return sign(x)
-
-
-class RectifiedConv(binary.BinaryConv):
-    """Convolution with W^ o C, where C is `scale`.
+class Rectified(binary.Weights):
+    """The quantiser W^ o C of a binary layer, where C is `scale`. C starts where L_Kernel is smallest: at the
+    mean |W| of the weights that share it.
 
     If `most` is above 0, integers 1 .. most of one unit replace the C of kernel positions. If `whole` is
     true, the sums are those of the integers, because they are added to other whole numbers.
+
+    Args:
+        granularity: "layer": one C; "spatial": one per kernel position; "filter": the shape of a filter
+            [3.65].
+        scale_bits: bits of the integers that replace a C per kernel position.
     """
 
-    scaled, whole, most = True, False, 0
-    scale: nn.Parameter
+    scaled, whole = True, False
 
-    def forward(self, x):
-        return _rectified(
-            self, lambda bits: F.conv2d(x, bits, None, self.stride, self.padding, self.dilation, self.groups)
-        )
+    def __init__(self, layer: AnyModule, granularity: str, scale_bits: int = 3):
+        super().__init__()
+        self.layer = [layer]  # in a list, so that it is not a submodule here
+        self.most = 2**scale_bits - 1 if granularity == "spatial" and layer.weight.dim() > 2 else 0
+        self.c = nn.Parameter(best_scale(layer.weight.detach(), granularity))
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """W."""
+        return self.layer[0].weight
+
+    def values(self, x):
+        return sign(x)
+
+    def rectified(self, x: torch.Tensor) -> torch.Tensor:
+        """Return W^ o C as the forward pass has it."""
+        bits = self.values(x)
+        if not self.scaled:
+            return bits
+        if self.c.numel() == 1:
+            return InPlaceOf.apply(bits * self.c, bits * self.unit())
+        if not self.stepped:
+            return bits * self.c
+        integers, unit = self.integers()
+        sums = bits * InPlaceOf.apply(self.c / unit, integers)
+        return sums if self.whole else sums * unit
+
+    def quantised(self, x):
+        found = self.rectified(x)
+        return found if self.scaling is None else found * self.scaling(x)
+
+    def scale(self, x):
+        own = self.unit() if self.scaled and not self.whole else torch.ones(())
+        return own if self.scaling is None else own * self.scaling(x)
 
     @property
     def stepped(self) -> bool:
         """Whether integers replace C."""
-        return self.scaled and self.most > 0 and self.scale.numel() > 1
+        return self.scaled and self.most > 0 and self.c.numel() > 1
+
+    @torch.no_grad()
+    def unit(self) -> torch.Tensor:
+        """Return the smallest power of two with which the largest C is at most `most`, or the power nearest
+        to the only C, with its sign. Sums of either are exact.
+        """
+        if self.c.numel() == 1:
+            size = self.c.abs().clamp(min=1e-6).log2().round().exp2()
+            return torch.where(self.c < 0, -size, size).reshape(())
+        return (self.c.max().clamp(min=1e-6) / self.most).log2().ceil().exp2()
 
     @torch.no_grad()
     def integers(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the integers that replace C, and their unit; the largest C is exact. A common divisor is
-        removed, except for `whole` sums.
+        """Return the integers that replace C, and their unit. A common divisor is removed, except for `whole`
+        sums.
         """
-        unit = self.scale.max().clamp(min=1e-6) / self.most
-        found = (self.scale / unit).round().clamp(1, self.most)
+        unit = self.unit()
+        found = (self.c / unit).round().clamp(1, self.most)
         divisor = 1 if self.whole else int(np.gcd.reduce(found.int().flatten().tolist()))
         return found / divisor, unit * divisor
 
     def reach(self) -> int:
         """Return the largest sum of bits."""
         length = self.weight[0].numel()
-        return length // self.scale.numel() * int(self.integers()[0].sum()) if self.stepped else length
+        return length // self.c.numel() * int(self.integers()[0].sum()) if self.stepped else length
 
     @torch.no_grad()
     def write_to(self, deployed: nn.Conv2d) -> None:
@@ -100,74 +140,8 @@ class RectifiedConv(binary.BinaryConv):
             deployed.weight.copy_(binary.signs(self.weight) * self.integers()[0])
 
 
-class RectifiedLinear(binary.BinaryLinear):
-    """Dense layer with W^ o C, where C is `scale`."""
-
-    scaled, stepped = True, False
-
-    def forward(self, x):
-        return _rectified(self, lambda bits: F.linear(x, bits))
-
-
-def _rectified(layer, product):
-    bits, scale = sign(layer.weight), layer.scale
-    if not layer.scaled:
-        return product(bits)
-    if scale.numel() == 1:
-        return product(bits) * scale.reshape(())  # the sums stay whole numbers, so deployment can be exact
-    if not layer.stepped:
-        return product(bits * scale)
-    integers, unit = layer.integers()
-    sums = product(bits * InPlaceOf.apply(scale / unit, integers))
-    return sums if layer.whole else sums * unit
-
-
-class Rectified(binary.Plain):
-    """Layers with a scale C. It starts where L_Kernel is smallest: at the mean |W| of the weights that share
-    it.
-
-    Args:
-        granularity: "layer": one C; "spatial": one per kernel position; "filter": the shape of a filter
-            [3.65].
-        scale_bits: bits of the integers that replace a C per kernel position.
-    """
-
-    conv_type, linear_type = RectifiedConv, RectifiedLinear
-
-    def __init__(self, granularity: str, scale_bits: int = 3):
-        self.granularity = granularity
-        self.most = 2**scale_bits - 1 if granularity == "spatial" else 0
-
-    def conv(self, *sizes, **options):
-        layer = self._with_scale(super().conv(*sizes, **options))
-        layer.most = self.most
-        return layer
-
-    def linear(self, *sizes):
-        return self._with_scale(super().linear(*sizes))
-
-    def sign(self, _channels=None):
-        return Sign()
-
-    def _with_scale(self, layer):
-        layer.scale = nn.Parameter(best_scale(layer.weight.detach(), self.granularity))
-        return layer
-
-
-class Real(binary.Plain):
-    """The layers of the guide: real weights, and the hard tanh in place of the sign."""
-
-    conv_type, linear_type = nn.Conv2d, nn.Linear
-
-    def sign(self, _channels=None):
-        return nn.Hardtanh()
-
-    def eight_act(self, _limit):
-        return nn.Identity()
-
-
 class Discriminator(nn.Sequential):
-    """Distinguishes maps of the guide from maps of the network: (B, C, H, W) or (B, C) to the logit of D, (B,
+    """Distinguishes maps of the guide from maps of the network: (B, C, ...) or (B, C) to the logit of D, (B,
     1). With `pixels`, one logit for each place of a map, (B H W, 1).
     """
 
@@ -181,8 +155,8 @@ class Discriminator(nn.Sequential):
 
     def forward(self, maps):
         maps = maps.float()
-        if maps.dim() == 4:
-            maps = maps.movedim(1, -1).flatten(0, 2) if self.pixels else maps.mean((2, 3))
+        if maps.dim() > 2:
+            maps = maps.movedim(1, -1).flatten(0, -2) if self.pixels else maps.flatten(2).mean(2)
         return super().forward(maps)
 
 
@@ -213,9 +187,27 @@ def generator_loss(fake: torch.Tensor) -> torch.Tensor:
     return (1 - fake.sigmoid()).square().mean()
 
 
-def rectified(network: nn.Module) -> list[AnyModule]:
-    """Return the layers with a scale C."""
-    return [layer for layer in network.modules() if isinstance(layer, (RectifiedConv, RectifiedLinear))]
+def rectified(network: nn.Module) -> list[Rectified]:
+    """Return the quantisers with a scale C."""
+    return [part for part in network.modules() if isinstance(part, Rectified)]
+
+
+class HardTanh(binary.Quantiser):
+    """The hard tanh in place of the sign."""
+
+    def values(self, x):
+        return F.hardtanh(x)
+
+
+def real(network: nn.Module) -> nn.Module:
+    """Return a fresh network as a guide: real weights, and the hard tanh in place of the sign."""
+    for layer in binary.prepare(network).modules():
+        if isinstance(layer, QuantIdentity):
+            signed = isinstance(binary.quantiser(layer), binary.Sign)
+            binary.set_quantiser(layer, HardTanh() if signed else binary.Real())
+        elif binary.is_binary(layer):
+            binary.set_quantiser(layer, binary.Real())
+    return rectifiers.train(network)
 
 
 def stage_ends(network: Iterable[nn.Module]) -> list[AnyModule]:
@@ -262,47 +254,61 @@ class Method(base.Method):
                 "scales equal)."
             )
 
+    def weights(self, layer):
+        return Rectified(layer, self.granularity, self.scale_bits)
+
+    def sign(self, _act):
+        return binary.Sign(binary.TriangularSign)
+
+    def prepared(self, network):
+        network = super().prepared(network)
+        for part in network.modules():
+            if isinstance(part, building_blocks.Scores):
+                # no batch norm follows to take up a C: it stays the baseline's
+                binary.set_quantiser(part.dot, binary.Weights())
+        if self.granularity != "filter":
+            # One C cancels in the batch norm after a sum; without the kernel loss nothing moves it either.
+            for quantiser in rectified(network):
+                quantiser.scaled = bool(self.lambda1) or quantiser.c.numel() > 1
+            for quantiser in map(binary.quantiser, building_blocks.whole_sums(network)):
+                quantiser.scaled = False
+            for holder in building_blocks.summed(network).values():
+                found = binary.quantiser(holder.dot) if binary.is_binary(holder.dot) else None
+                if isinstance(found, Rectified) and found.c.numel() > 1:
+                    found.scaled = found.whole = True
+                    holder.norm.limit /= found.most  # of the gain, as sums are so much larger at the most
+        return network
+
     def build(self, net):
         """Return the network. The guide, the discriminators and two optimisers are stored in the checkpoint
         only.
         """
-        network = networks.build(net, Rectified(self.granularity, self.scale_bits))
-        for part in network.modules():
-            if isinstance(
-                part, building_blocks.Scores
-            ):  # no batch norm follows to take up a C: it stays the baseline's
-                scores: AnyModule = part
-                rows = scores.dot.weight
-                scores.dot = binary.BinaryLinear(rows.shape[1], rows.shape[0], bias=False)
-                scores.dot.weight = rows
-        if self.granularity != "filter":
-            whole: AnyModule
-            # One C cancels in the batch norm after a sum; without the kernel loss nothing moves it either.
-            for layer in rectified(network):
-                layer.scaled = bool(self.lambda1) or layer.scale.numel() > 1
-            for whole in building_blocks.whole_sums(network):
-                whole.scaled = False
-            for part in building_blocks.summed(network).values():
-                if isinstance(part.dot, RectifiedConv) and part.dot.scale.numel() > 1:
-                    part.dot.scaled = part.dot.whole = True
-                    part.norm.limit /= part.dot.most  # of the gain, as sums are so much larger at the most
+        network: AnyModule = super().build(net)
         given = self.guide != "none"
-        self.teacher_network = guide_of(net, self.guide) if given else networks.build(net, Real())
-        norms: Iterator[AnyModule] = (getattr(part, "norm", part) for part in stage_ends(network))
-        self.discriminators = nn.ModuleList(Discriminator(norm.num_features, self.pixels) for norm in norms)
-        self.scales = torch.optim.Adam([layer.scale for layer in rectified(network)])
+        teacher: AnyModule = guide_of(net, self.guide) if given else real(networks.build(net))
+        self.teacher_network = teacher
+        if is_given(net):
+            ends = tracing.stage_ends(network, task_of(net).shape)
+            channels = [count for _, count in ends]
+            mine, theirs = ([one.get_submodule(name) for name, _ in ends] for one in (network, teacher))
+        else:
+            mine, theirs = stage_ends(network), stage_ends(teacher)
+            norms: list[AnyModule] = [getattr(part, "norm", part) for part in mine]
+            channels = [norm.num_features for norm in norms]
+        self.discriminators = nn.ModuleList(Discriminator(count, self.pixels) for count in channels)
+        self.scales = torch.optim.Adam([part.c for part in rectified(network)])
         self.guess = torch.optim.Adam(
             self.discriminators.parameters(), lr=self.guess_rate, betas=(0.5, 0.999)
         )
-        self.real, self.fake = _maps(self.teacher_network), _maps(network, training=True)
+        self.real, self.fake = _maps(theirs), _maps(mine, training=True)
         self.batches: deque = deque(maxlen=self.kept)
         return network
 
     @torch.no_grad()
     def warm_started(self, network):
         """Start C where L_Kernel is smallest for the present latent weights."""
-        for layer in rectified(network):
-            layer.scale.copy_(best_scale(layer.weight, self.granularity))
+        for part in rectified(network):
+            part.c.copy_(best_scale(part.weight, self.granularity))
 
     def phases(self, recipe):
         if recipe.epochs < 2 and self.guide == "none":
@@ -325,12 +331,10 @@ class Method(base.Method):
         """Return the optimiser of the guide, and later of W and everything else except C."""
         moving = self.teacher_network if run.phase.name == GUIDE else run.network
         named = moving.named_parameters()
-        return base.optimiser_of(run, [p for name, p in named if not name.endswith(".scale")])
+        return base.optimiser_of(run, [p for name, p in named if not name.endswith(".tensor_quant.c")])
 
     def losses(self, run, scores, labels):
-        kernels = (
-            kernel_loss(layer.weight, sign(layer.weight), layer.scale) for layer in rectified(run.network)
-        )
+        kernels = (kernel_loss(part.weight, sign(part.weight), part.c) for part in rectified(run.network))
         fooled = (generator_loss(tell(maps)) for tell, maps in zip(self.discriminators, self.fake.values()))
         return super().losses(run, scores, labels) | {
             "kernel": self.lambda1 * sum(kernels),
@@ -380,8 +384,8 @@ class Method(base.Method):
         """
         for group in self.scales.param_groups:
             group["lr"] = self.scale_rate * run.optimiser.param_groups[0]["lr"]
-        if all(layer.scale.numel() == 1 for layer in rectified(run.network)):
-            fixed = [(layer.weight.detach(), layer.scale) for layer in rectified(run.network)]
+        if all(part.c.numel() == 1 for part in rectified(run.network)):
+            fixed = [(part.weight.detach(), part.c) for part in rectified(run.network)]
             loss = self.lambda1 * sum(kernel_loss(latent, sign(latent), scale) for latent, scale in fixed)
         else:
             with _running_statistics_fixed(run.network):
@@ -413,14 +417,15 @@ class Method(base.Method):
         }
 
     def scale(self, dot):
-        if not getattr(dot, "scaled", False) or getattr(dot, "whole", False):
+        found = binary.quantiser(dot)
+        if not getattr(found, "scaled", False) or found.whole:
             return 1.0
-        return dot.integers()[1] if dot.stepped else dot.scale.detach().reshape(())
+        return (found.integers()[1] if found.stepped else found.unit()).item()
 
     def skeleton(self, net):
         """With a C per kernel position, give convolutions of several positions weights of a few bits."""
         network = super().skeleton(net)
-        if self.granularity != "spatial":
+        if self.granularity != "spatial" or is_given(net):
             return network
         several = [part for part in network.modules() if isinstance(part, building_blocks.MultiRate)]
         rates = [layer for part in several for layer in building_blocks.added_in(part)]
@@ -456,8 +461,8 @@ def _move(optimiser, loss, parameters=None):
     optimiser.step()
 
 
-def _maps(network, training=False) -> dict[int, torch.Tensor]:
-    """Return the outputs of the stage ends at the last forward pass, by stage; if requested, of passes in
+def _maps(ends, training=False) -> dict[int, torch.Tensor]:
+    """Return the outputs of stage ends at the last forward pass, by stage; if requested, of passes in
     training mode only.
     """
     maps: dict[int, torch.Tensor] = {}
@@ -469,7 +474,7 @@ def _maps(network, training=False) -> dict[int, torch.Tensor]:
 
         return hook
 
-    for stage, part in enumerate(stage_ends(network)):
+    for stage, part in enumerate(ends):
         part.register_forward_hook(keep(stage))
     return maps
 

@@ -16,54 +16,31 @@ from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
+from brevitas.nn.quant_layer import QuantNonLinearActLayer
 from torch import nn
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.networks import is_given
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
-from xnorforge.sw.nn import binary
+from xnorforge.sw.nn import binary, building_blocks, tracing
+from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.rectifiers import Rectifier, Shifted, TrainedRectifier, TrainedShifted
-from xnorforge.sw.nn.scaled import ScaledConv, ScaledLinear
+from xnorforge.sw.nn.scaled import Scaled
 from xnorforge.sw.training.guides import guide_of
 
 
-class Sign(nn.Module):
-    """Activations to -1 and +1, with the gradient of Bi-Real Net."""
-
-    def forward(self, x):
-        return binary.TriangularSign.apply(x)
+class Bent(nn.Sequential):
+    """A layer, or the batch norm behind it, followed by an RPReLU."""
 
 
-class Layers(binary.Plain):
-    """The layers that a network trains with."""
-
-    conv_type, linear_type = ScaledConv, ScaledLinear
-
-    def conv(self, *sizes, **options):
-        return self._per_channel(super().conv(*sizes, **options))
-
-    def linear(self, *sizes):
-        return self._per_channel(super().linear(*sizes))
-
-    def sign(self, channels=None):
-        return TrainedShifted(channels, Sign()) if channels else Sign()
-
-    def rectifier(self, channels, _prelu):
-        return TrainedRectifier(channels, shifted=True)
-
-    def _per_channel(self, layer):
-        layer.per_channel = True
-        return layer
-
-
-class Deployed(binary.Brevitas):
-    """The same layers in Brevitas."""
-
-    def sign(self, channels=None):
-        return Shifted(channels, super().sign()) if channels else super().sign()
-
-    def rectifier(self, channels, _prelu):
-        return Rectifier(channels)
+def reshaped(network: nn.Module, rectifier: type[Rectifier], shifted: type[Shifted]) -> nn.Module:
+    """Give every binary convolution with a shortcut an RSign and an RPReLU; return the network."""
+    parts: list[AnyModule] = [part for part in network.modules() if isinstance(part, building_blocks.BiReal)]
+    for part in parts:
+        part.sign = shifted(part.dot.in_channels, part.sign)
+        part.bend(rectifier(part.dot.out_channels))
+    return network
 
 
 def distribution_loss(scores: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
@@ -89,13 +66,29 @@ class Method(base.Method):
     def __post_init__(self):
         self.teacher: nn.Module | None = None
 
-    def layers(self):
-        return Layers()
-
     def build(self, net):
         if self.guide != "none":
             self.teacher = guide_of(net, self.guide)
         return super().build(net)
+
+    def structured(self, network):
+        return reshaped(network, TrainedRectifier, TrainedShifted)
+
+    def adapted(self, network, shape):
+        for use in tracing.uses(network, shape):
+            place = use.norm or use.name
+            part: AnyModule = network.get_submodule(place)
+            if use.kind == "act" and isinstance(part, QuantNonLinearActLayer):
+                network.set_submodule(use.name, TrainedShifted(use.reads[0], part))
+            elif use.kind == "binary" and not isinstance(part, Bent):
+                network.set_submodule(place, Bent(part, TrainedRectifier(use.gives[0])))
+        return network
+
+    def weights(self, _layer):
+        return Scaled(per_channel=True)
+
+    def sign(self, _act):
+        return binary.Sign(binary.TriangularSign)
 
     def begin(self, run):
         if self.teacher is not None:
@@ -122,4 +115,6 @@ class Method(base.Method):
         return {"distribution": loss}
 
     def skeleton(self, net):
-        return networks.build(net, Deployed()).eval()
+        if is_given(net):
+            return super().skeleton(net)
+        return reshaped(networks.build(net), Rectifier, Shifted).eval()

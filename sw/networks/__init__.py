@@ -1,7 +1,7 @@
 """The networks: raw pixels 0..255 in, scores out. A name is `<task>-<network>`.
 
 A network is one file `<task>_<network>.py` with
-    build(layers)   returns the module, made from one kind of layers (sw/nn/binary.py)
+    build()         returns the module, an ordinary network of Brevitas layers (sw/nn/binary.py)
     RECIPE          how it is trained
     INTERVAL        the default interval in cycles per frame, if the board's own does not suit
 
@@ -15,15 +15,13 @@ Pixels enter as float 0..255 and become x / 128 - 1 in [-1, 127/128], which floa
 hold exactly.
 """
 
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xnorforge.core import networks, plugins
 from xnorforge.sw.networks.base import Recipe
 
 if TYPE_CHECKING:  # names are asked for where torch is not wanted
-    from xnorforge.sw.nn.binary import Plain
-    from xnorforge.sw.nn.building_blocks import Network
+    from xnorforge.sw.nn.binary import AnyModule
 
 
 def names() -> list[str]:
@@ -31,12 +29,16 @@ def names() -> list[str]:
     return networks.names()
 
 
-def load(net: str) -> ModuleType:
+def load(net: str) -> Any:
     """Return the module of a network's file.
 
     Raises:
         UserError: there is no such network; the message lists the existing ones and the nearest.
     """
+    if networks.is_given(net):
+        from xnorforge.sw.networks import _given
+
+        return _given.load(net)
     return plugins.load(networks.KIND, networks.plugin(net))
 
 
@@ -45,12 +47,10 @@ def recipe(net: str) -> Recipe:
     return load(net).RECIPE
 
 
-def build(net: str, layers: "Plain | None" = None) -> "Network":
-    """Return a fresh network, in Brevitas layers unless others are given.
+def build(net: str) -> "AnyModule":
+    """Return a fresh network of Brevitas layers.
 
     Raises:
         UserError: there is no such network; the message lists the existing ones and the nearest.
     """
-    from xnorforge.sw.nn.binary import Brevitas
-
-    return load(net).build(layers or Brevitas())
+    return load(net).build()

@@ -2,12 +2,11 @@
 
 from xnorforge.sw.networks._cnv import cnv
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn.binary import Plain
 from xnorforge.sw.nn.building_blocks import Network
 
 RECIPE = Recipe(epochs=100, batch=128, lr=5e-3)
 
 
-def build(layers: Plain) -> Network:
-    """The network of these layers."""
-    return cnv(layers, 32, 2**-5)
+def build() -> Network:
+    """The network."""
+    return cnv(32, 2**-5)

@@ -5,18 +5,17 @@
 from torch import nn
 
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn.binary import Plain
 from xnorforge.sw.nn.building_blocks import Block, Network, Scores
 
 RECIPE = Recipe(epochs=100, batch=128, lr=5e-3)
 
 
-def build(layers: Plain) -> Network:
-    """The network of these layers."""
+def build() -> Network:
+    """The network."""
     return Network(
-        Block(layers, 3, 128, kernel=3, pad=1, pixels=True), Block(layers, 128, 128, kernel=3, pad=1, pool=2),
-        Block(layers, 128, 256, kernel=3, pad=1), Block(layers, 256, 256, kernel=3, pad=1, pool=2),
-        Block(layers, 256, 512, kernel=3, pad=1), Block(layers, 512, 512, kernel=3, pad=1, pool=2),
+        Block(3, 128, kernel=3, pad=1, pixels=True), Block(128, 128, kernel=3, pad=1, pool=2),
+        Block(128, 256, kernel=3, pad=1), Block(256, 256, kernel=3, pad=1, pool=2),
+        Block(256, 512, kernel=3, pad=1), Block(512, 512, kernel=3, pad=1, pool=2),
         nn.Flatten(),
-        Scores(layers, 8192, 10, 2**-10),
+        Scores(8192, 10, 2**-10),
     )  # fmt: skip

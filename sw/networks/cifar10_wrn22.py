@@ -4,12 +4,11 @@ weights.
 
 from xnorforge.sw.networks._residual import residual
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn.binary import Plain
 from xnorforge.sw.nn.building_blocks import Network
 
 RECIPE = Recipe(epochs=100, batch=128, lr=5e-3)
 
 
-def build(layers: Plain) -> Network:
-    """The network of these layers."""
-    return residual(layers, (16, 16, 32, 64), 2**-2, copied=False)
+def build() -> Network:
+    """The network."""
+    return residual((16, 16, 32, 64), 2**-2, copied=False)

@@ -3,18 +3,17 @@
 from torch import nn
 
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn.binary import Plain
 from xnorforge.sw.nn.building_blocks import Block, Network, Scores
 
 RECIPE = Recipe(epochs=60, batch=32, lr=5e-3, warmup=50)
 INTERVAL = 1024
 
 
-def build(layers: Plain) -> Network:
-    """The network of these layers."""
+def build() -> Network:
+    """The network."""
     return Network(
-        Block(layers, 1, 32, kernel=3, pixels=True),
-        Block(layers, 32, 64, kernel=3, pool=2),
+        Block(1, 32, kernel=3, pixels=True),
+        Block(32, 64, kernel=3, pool=2),
         nn.Flatten(),
-        Block(layers, 256, 64), Scores(layers, 64, 10, 2**-3),
+        Block(256, 64), Scores(64, 10, 2**-3),
     )  # fmt: skip

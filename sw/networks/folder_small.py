@@ -6,19 +6,18 @@ from torch import nn
 
 from xnorforge.sw.datasets.folder import class_names
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn.binary import Plain
 from xnorforge.sw.nn.building_blocks import Block, Network, Scores
 
 RECIPE = Recipe(epochs=30, batch=32, lr=5e-3, warmup=50, passes=10)
 INTERVAL = 16384
 
 
-def build(layers: Plain) -> Network:
-    """The network of these layers, for the number of classes in the folder."""
+def build() -> Network:
+    """The network, for the number of classes in the folder."""
     return Network(
-        Block(layers, 3, 32, kernel=3, pixels=True, pool=2),
-        Block(layers, 32, 64, kernel=3, pad=1, pool=2),
-        Block(layers, 64, 64, kernel=3),
+        Block(3, 32, kernel=3, pixels=True, pool=2),
+        Block(32, 64, kernel=3, pad=1, pool=2),
+        Block(64, 64, kernel=3),
         nn.Flatten(),
-        Block(layers, 1600, 128), Scores(layers, 128, len(class_names()), 2**-4),
+        Block(1600, 128), Scores(128, len(class_names()), 2**-4),
     )  # fmt: skip

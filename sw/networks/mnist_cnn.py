@@ -3,19 +3,18 @@
 from torch import nn
 
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn.binary import Plain
 from xnorforge.sw.nn.building_blocks import Block, Network, Scores
 
 RECIPE = Recipe(epochs=30, batch=128, lr=5e-3)
 INTERVAL = 8192
 
 
-def build(layers: Plain) -> Network:
-    """The network of these layers."""
+def build() -> Network:
+    """The network."""
     return Network(
-        Block(layers, 1, 32, kernel=3, pool=2, pixels=True),
-        Block(layers, 32, 64, kernel=3, pad=1, pool=2),
-        Block(layers, 64, 64, kernel=3),
+        Block(1, 32, kernel=3, pool=2, pixels=True),
+        Block(32, 64, kernel=3, pad=1, pool=2),
+        Block(64, 64, kernel=3),
         nn.Flatten(),
-        Block(layers, 1024, 128), Scores(layers, 128, 10, 2**-4),
+        Block(1024, 128), Scores(128, 10, 2**-4),
     )  # fmt: skip

@@ -3,17 +3,16 @@ template; 139,104 weights.
 """
 
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn.binary import Plain
 from xnorforge.sw.nn.building_blocks import Block, Correlation, Network
 
 RECIPE = Recipe(epochs=12, batch=20, lr=5e-3, warmup=50)
 INTERVAL = 36864
 
 
-def build(layers: Plain) -> Network:
-    """The network of these layers."""
+def build() -> Network:
+    """The network."""
     return Network(
-        Block(layers, 3, 32, kernel=3, stride=2, pixels=True), Block(layers, 32, 32, kernel=3, pool=2),
-        Block(layers, 32, 64, kernel=3), Block(layers, 64, 64, kernel=3), Block(layers, 64, 128, kernel=3),
+        Block(3, 32, kernel=3, stride=2, pixels=True), Block(32, 32, kernel=3, pool=2),
+        Block(32, 64, kernel=3), Block(64, 64, kernel=3), Block(64, 128, kernel=3),
         Correlation(128, 8),
     )  # fmt: skip

@@ -1,30 +1,33 @@
-"""The layers of a binary network, in two sets: plain torch for fast training, Brevitas for evaluation,
-shipping and export.
+"""The layers of a network: Brevitas' own, with one-bit or 8-bit quantisers; and what replaces the quantisers
+while a network trains.
 
-Both sets keep real-valued latent weights under the same names and compute the same function, bit for bit in
-float32:
+    weights      sign(latent), in {-1, +1}, sign(0) = +1
+    activations  sign(x), in {-1, +1}, sign(0) = +1
 
-    weights      sign(latent), in {-1, +1}, sign(0) = +1; the gradient passes unchanged, and latents stay in
-                 [-1, +1]
-    activations  sign(x), in {-1, +1}, sign(0) = +1; the gradient passes where |x| < 1
+`conv`, `linear`, `sign` and the 8-bit layers make the layers of our networks; they are ordinary Brevitas
+layers, and a network of them is exported as it is. A training method replaces the `tensor_quant` of their
+proxies by a `Quantiser`, which computes the same values and says where a gradient passes. So one network
+trains, is evaluated and is exported, and any network of Brevitas layers can be trained in the same way.
 
-This is the straight-through estimator (Hubara et al., "Binarized Neural Networks", NIPS 2016, equations 1 and
-4). A set of layers offers `conv(inputs, outputs, kernel, stride, groups, dilation)`, `linear(inputs,
-outputs)`, `sign()`, `head(inputs, outputs)` with 8-bit weights, and the other methods of `Plain`: 8-bit
-layers and activations for the ends of a network, and the function between a batch norm and a sum.
+The default is the straight-through estimator (Hubara et al., "Binarized Neural Networks", NIPS 2016,
+equations 1 and 4): the gradient of a weight passes unchanged, and latents stay in [-1, +1]; that of an
+activation passes where |x| < 1.
 """
 
-from typing import Any, ClassVar, TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
+import brevitas.nn as qnn
 import torch
-import torch.nn.functional as F
+from brevitas.core.quant import BinaryQuant, ClampedBinaryQuant
+from brevitas.core.scaling import ConstScaling
 from brevitas.inject.enum import RestrictValueType, ScalingImplType
-from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
+from brevitas.nn.quant_layer import QuantNonLinearActLayer, QuantWeightBiasInputOutputLayer
+from brevitas.proxy import ActQuantProxyFromInjector
+from brevitas.proxy.quant_proxy import QuantProxyFromInjector
 from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
 from brevitas.quant.fixed_point import Int8ActPerTensorFixedPoint, Int8WeightPerTensorFixedPoint
 from torch import nn
-
-from xnorforge.sw.nn.rectifiers import Rectifier, TrainedRectifier
 
 # A module that is used by its attributes: torch's stubs let each attribute of a module be a tensor or a
 # module,
@@ -35,14 +38,17 @@ AnyModule: TypeAlias = Any
 LATENT_START = 0.1
 
 
+# Functions
+
+
 def signs(x: torch.Tensor) -> torch.Tensor:
     """Return -1 and +1, with +1 for 0."""
     # -1, 0, +1 become -1, +1, +1: five times as fast as torch.where, which goes through float32.
     return x.sign().add_(0.5).sign_()
 
 
-class _Sign(torch.autograd.Function):
-    """sign with a hard-tanh gradient."""
+class HardTanhSign(torch.autograd.Function):
+    """sign; the gradient passes where |x| < 1."""
 
     @staticmethod
     def forward(ctx, x):
@@ -55,7 +61,7 @@ class _Sign(torch.autograd.Function):
         return torch.ops.aten.hardtanh_backward(gradient, x, -1.0, 1.0)
 
 
-class TriangularSign(_Sign):
+class TriangularSign(HardTanhSign):
     """sign with the gradient 2 + 2x on [-1, 0), 2 - 2x on [0, 1), else 0 (Liu et al., "Bi-Real Net", ECCV
     2018).
     """
@@ -66,7 +72,7 @@ class TriangularSign(_Sign):
         return gradient * x.abs().mul_(-2).add_(2).clamp_(min=0)
 
 
-class _SignThrough(torch.autograd.Function):
+class SignThrough(torch.autograd.Function):
     """sign with the gradient of the identity."""
 
     @staticmethod
@@ -78,103 +84,7 @@ class _SignThrough(torch.autograd.Function):
         return gradient
 
 
-class Sign(nn.Module):
-    """Activations to -1 and +1."""
-
-    def forward(self, x):
-        return _Sign.apply(x)
-
-
-class _Binary:
-    weight: torch.Tensor
-
-    def values(self) -> torch.Tensor:
-        """Return the weights the layer multiplies with: sign(latent)."""
-        return _SignThrough.apply(self.weight)
-
-
-class BinaryConv(_Binary, nn.Conv2d):
-    """Convolution with weights `values()`."""
-
-    def forward(self, x):
-        return F.conv2d(x, self.values(), None, self.stride, self.padding, self.dilation, self.groups)
-
-
-class BinaryLinear(_Binary, nn.Linear):
-    """Dense layer with weights `values()`."""
-
-    def forward(self, x):
-        return F.linear(x, self.values())
-
-
-class Int8Conv(nn.Conv2d):
-    """1x1 convolution with weights and bias rounded to 128ths, |weight| <= 127 / 128; gradients pass
-    unchanged.
-    """
-
-    bias: nn.Parameter
-
-    def forward(self, x):
-        weight, bias = (
-            part + (part * 128).round().div(128).sub(part).detach() for part in (self.weight, self.bias)
-        )
-        limit = 127 / 128
-        return F.conv2d(x.float(), weight.clamp(-limit, limit), bias)
-
-
-class Plain:
-    """Layers in plain torch, for training; in bfloat16 if requested."""
-
-    conv_type: type[nn.Conv2d] = BinaryConv
-    linear_type: type[nn.Linear] = BinaryLinear
-    weights: ClassVar[dict[str, Any]] = {}
-
-    def conv(self, inputs: int, outputs: int, kernel: int, **options) -> nn.Conv2d:
-        """A square convolution without padding and bias; `options` are stride, groups and dilation."""
-        return _started(self.conv_type(inputs, outputs, kernel, bias=False, **options, **self.weights))
-
-    def linear(self, inputs: int, outputs: int) -> nn.Linear:
-        """A dense layer without bias."""
-        return _started(self.linear_type(inputs, outputs, bias=False, **self.weights))
-
-    def head(self, inputs: int, outputs: int) -> nn.Conv2d:
-        """A 1x1 convolution with 8-bit weights and a bias."""
-        layer = Int8Conv(inputs, outputs, 1)
-        nn.init.normal_(layer.weight, std=inputs**-0.5)
-        return layer
-
-    def sign(self, _channels: int | None = None) -> nn.Module:
-        """The activation; with a number of channels if it reads a stream of real numbers."""
-        return Sign()
-
-    def eight_conv(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-        """A square convolution without padding and bias; its weights are real in training and have 8 bits
-        once deployed.
-        """
-        layer = nn.Conv2d(inputs, outputs, kernel, stride, bias=False)
-        nn.init.kaiming_normal_(layer.weight)
-        return layer
-
-    def eight_linear(self, inputs: int, outputs: int) -> nn.Linear:
-        """A dense layer without bias; its weights are real in training and have 8 bits once deployed."""
-        layer = nn.Linear(inputs, outputs, bias=False)
-        nn.init.normal_(layer.weight, std=inputs**-0.5)
-        return layer
-
-    def eight_act(self, limit: float) -> nn.Module:
-        """Rounds real numbers to the nearest of 256 values from -limit on, limit / 128 apart; limit is a
-        power of two.
-        """
-        return EightAct(limit)
-
-    def rectifier(self, channels: int, prelu: bool) -> nn.Module:
-        """The function between a batch norm with this number of channels and a sum: the identity, or
-        a PReLU.
-        """
-        return TrainedRectifier(channels, shifted=False) if prelu else nn.Identity()
-
-
-class _EightBits(torch.autograd.Function):
+class EightBits(torch.autograd.Function):
     """The nearest multiple of limit / 128 in [-limit, limit), with a hard-tanh gradient."""
 
     @staticmethod
@@ -189,25 +99,150 @@ class _EightBits(torch.autograd.Function):
         return torch.ops.aten.hardtanh_backward(gradient, x, -ctx.limit, ctx.limit), None
 
 
-class EightAct(nn.Module):
+# Quantisers of layers in training
+
+
+class Quantiser(nn.Module):
+    """What a proxy of a layer calls `tensor_quant`: a tensor to its quantised values, their scale, zero point
+    and bit width. A subclass says what the values are.
+
+    Attributes:
+        scaling: Brevitas' module that returns the scale, from the quantiser that this one replaces; None if
+            the scale is 1.
+    """
+
+    bits = 1.0
+
+    def __init__(self):
+        super().__init__()
+        self.scaling: nn.Module | None = None
+
+    def values(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the values in units of the scale, with the gradient of the method."""
+        raise NotImplementedError
+
+    def quantised(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the values times the scale."""
+        return self.values(x) if self.scaling is None else self.values(x) * self.scaling(x)
+
+    def scale(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the scale, of which the quantised tensor is a multiple."""
+        return torch.ones(()) if self.scaling is None else self.scaling(x)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return what Brevitas' quantisers do: the quantised tensor, scale, zero point and bit width."""
+        return self.quantised(x), self.scale(x), torch.zeros(()), torch.tensor(self.bits)
+
+
+class Weights(Quantiser):
+    """sign(latent) with the gradient of the identity: the quantiser of a binary layer, and the base of all
+    others.
+    """
+
+    def values(self, x):
+        return SignThrough.apply(x)
+
+
+class Sign(Quantiser):
+    """sign(x) with the gradient of an autograd function, in units of the scale."""
+
+    def __init__(self, function: Any = HardTanhSign):
+        super().__init__()
+        self.function = function
+
+    def values(self, x):
+        return self.function.apply(x if self.scaling is None else x / self.scaling(x))
+
+
+class EightAct(Quantiser):
     """Rounds real numbers to 8 bits; bfloat16 could not hold its input."""
+
+    bits = 8.0
 
     def __init__(self, limit: float):
         super().__init__()
         self.limit = limit
 
+    def values(self, x):
+        return EightBits.apply(x.float(), self.limit)
+
+
+class Real(Quantiser):
+    """No quantisation. In a `head` (`rounded`), numbers are rounded to 128ths of at most `limit`, with the
+    gradient of the identity.
+    """
+
+    bits = 32.0
+
+    def __init__(self, rounded: bool = False, limit: float = float("inf")):
+        super().__init__()
+        self.rounded, self.limit = rounded, limit
+
+    def values(self, x):
+        if not self.rounded:
+            return x
+        return (x + (x * 128).round().div(128).sub(x).detach()).clamp(-self.limit, self.limit)
+
+
+# Layers
+
+
+def _forward(layer: AnyModule, x, usual: Callable):
+    """Brevitas' forward pass without what our layers do not have: quantised inputs, outputs and biases."""
+    quantiser = layer.weight_quant.tensor_quant
+    if layer.export_mode or not isinstance(quantiser, Quantiser):
+        return usual(x)
+    bias = layer.bias if layer.bias is None else layer.bias_quant.tensor_quant.quantised(layer.bias)
+    return layer.inner_forward_impl(x, quantiser.quantised(layer.weight), bias)
+
+
+class Conv(qnn.QuantConv2d):
+    """Convolution."""
+
     def forward(self, x):
-        return _EightBits.apply(x.float(), self.limit)
+        return _forward(self, x, super().forward)
+
+
+class Linear(qnn.QuantLinear):
+    """Dense layer."""
+
+    def forward(self, x):
+        return _forward(self, x, super().forward)
+
+
+class Identity(qnn.QuantIdentity):
+    """Activation."""
+
+    def forward(self, x):
+        quantiser = self.act_quant.fused_activation_quant_proxy.tensor_quant
+        short = isinstance(quantiser, Quantiser) and not self.export_mode
+        return quantiser.quantised(x) if short else super().forward(x)
+
+
+class BinaryWeights(SignedBinaryWeightPerTensorConst):
+    """-1 and +1."""
+
+    scaling_const = 1.0
+
+
+class BinaryActivations(SignedBinaryActPerTensorConst):
+    """-1 and +1."""
+
+    scaling_const = 1.0
 
 
 class EightWeights(Int8WeightPerTensorFixedPoint):
-    """q / 128, q in -127..127."""
+    """q / 128, q in -127..127; real in training."""
 
     scaling_impl_type, restrict_scaling_type, scaling_init = (
         ScalingImplType.CONST,
         RestrictValueType.FP,
         127 / 128,
     )
+
+
+class HeadWeights(EightWeights):
+    """q / 128, q in -127..127, also in training."""
 
 
 class EightActivations(Int8ActPerTensorFixedPoint):
@@ -217,33 +252,49 @@ class EightActivations(Int8ActPerTensorFixedPoint):
     narrow_range = False
 
 
-class Brevitas(Plain):
-    """The same layers in Brevitas with scale 1, for evaluation and export."""
+def conv(inputs: int, outputs: int, kernel: int, **options) -> Conv:
+    """A square binary convolution without padding and bias; `options` are stride, groups and dilation."""
+    return _started(Conv(inputs, outputs, kernel, bias=False, weight_quant=BinaryWeights, **options))
 
-    conv_type, linear_type = QuantConv2d, QuantLinear
-    weights: ClassVar[dict[str, Any]] = {
-        "weight_quant": SignedBinaryWeightPerTensorConst,
-        "weight_scaling_const": 1.0,
-    }
 
-    def head(self, inputs: int, outputs: int) -> nn.Conv2d:
-        """The same in Brevitas."""
-        return QuantConv2d(inputs, outputs, 1, weight_quant=EightWeights)
+def linear(inputs: int, outputs: int) -> Linear:
+    """A binary dense layer without bias."""
+    return _started(Linear(inputs, outputs, bias=False, weight_quant=BinaryWeights))
 
-    def sign(self, _channels=None) -> nn.Module:
-        return QuantIdentity(act_quant=SignedBinaryActPerTensorConst, scaling_const=1.0)
 
-    def eight_conv(self, inputs, outputs, kernel, stride=1):
-        return QuantConv2d(inputs, outputs, kernel, stride=stride, bias=False, weight_quant=EightWeights)
+def head(inputs: int, outputs: int) -> Conv:
+    """A 1x1 convolution with 8-bit weights and a bias."""
+    layer = Conv(inputs, outputs, 1, weight_quant=HeadWeights)
+    nn.init.normal_(layer.weight, std=inputs**-0.5)
+    return layer
 
-    def eight_linear(self, inputs, outputs):
-        return QuantLinear(inputs, outputs, bias=False, weight_quant=EightWeights)
 
-    def eight_act(self, limit):
-        return QuantIdentity(act_quant=EightActivations, scaling_init=limit)
+def sign() -> Identity:
+    """The activation: the sign."""
+    return Identity(act_quant=BinaryActivations)
 
-    def rectifier(self, channels, prelu):
-        return Rectifier(channels) if prelu else nn.Identity()
+
+def eight_conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> Conv:
+    """A square convolution without padding and bias; its weights are real in training and have 8 bits once
+    deployed.
+    """
+    layer = Conv(inputs, outputs, kernel, stride=stride, bias=False, weight_quant=EightWeights)
+    nn.init.kaiming_normal_(layer.weight)
+    return layer
+
+
+def eight_linear(inputs: int, outputs: int) -> Linear:
+    """A dense layer without bias; its weights are real in training and have 8 bits once deployed."""
+    layer = Linear(inputs, outputs, bias=False, weight_quant=EightWeights)
+    nn.init.normal_(layer.weight, std=inputs**-0.5)
+    return layer
+
+
+def eight_act(limit: float) -> Identity:
+    """Rounds real numbers to the nearest of 256 values from -limit on, limit / 128 apart; limit is a power of
+    two.
+    """
+    return Identity(act_quant=EightActivations, scaling_init=limit)
 
 
 def _started(layer):
@@ -251,13 +302,105 @@ def _started(layer):
     return layer
 
 
+# What a network consists of, and how its quantisers are replaced
+
+GIVEN = BinaryQuant, ClampedBinaryQuant
+BINARY, SIGN = (*GIVEN, Weights), (*GIVEN, Sign)
+
+
 def is_binary(layer: nn.Module) -> bool:
     """Return whether only the sign of a layer's `weight` counts."""
-    if isinstance(layer, (QuantConv2d, QuantLinear)):
-        return bool(layer.weight_quant.bit_width() == 1)
-    return isinstance(layer, (BinaryConv, BinaryLinear))
+    return isinstance(layer, QuantWeightBiasInputOutputLayer) and isinstance(
+        layer.weight_quant.tensor_quant, BINARY
+    )
+
+
+def layers(network: nn.Module) -> dict[str, AnyModule]:
+    """Return the binary layers by name, in the order of the network."""
+    return {name: layer for name, layer in network.named_modules() if is_binary(layer)}
 
 
 def latents(network: nn.Module) -> dict[str, nn.Parameter]:
     """Return the latent weights by layer name, in the order of the network."""
-    return {name: layer.weight for name, layer in network.named_modules() if is_binary(layer)}
+    return {name: layer.weight for name, layer in layers(network).items()}
+
+
+def quantiser(layer: AnyModule) -> AnyModule:
+    """Return the quantiser of a layer's weights, or of an activation or its proxy; None if it has none."""
+    if isinstance(layer, QuantNonLinearActLayer):
+        layer = layer.act_quant
+    if isinstance(layer, ActQuantProxyFromInjector):
+        return getattr(layer.fused_activation_quant_proxy, "tensor_quant", None)
+    return layer.weight_quant.tensor_quant
+
+
+def set_quantiser(layer: AnyModule, new: Quantiser) -> None:
+    """Replace the quantiser of a layer's weights, or of an activation or its proxy. Brevitas then passes
+    plain tensors on, unless the layer returns quantised ones.
+    """
+    old, plain = quantiser(layer), not getattr(layer, "return_quant_tensor", True)
+    if isinstance(old, GIVEN) and new.bits == 1:
+        fixed = isinstance(old.scaling_impl, ConstScaling)
+        new.scaling = None if fixed and old.scaling_impl(torch.ones(1)) == 1 else old.scaling_impl
+    if isinstance(layer, QuantNonLinearActLayer):
+        layer = layer.act_quant
+    if isinstance(layer, ActQuantProxyFromInjector):
+        proxy = layer
+        proxy.fused_activation_quant_proxy.tensor_quant = new
+    else:
+        proxy, plain = layer.weight_quant, plain and layer.bias is None
+        proxy.tensor_quant = new
+    proxy.skip_create_quant_tensor, proxy.init_tensor_quant = plain, _keep
+
+
+def _keep(*_, **__) -> None:
+    """Stands for a proxy's `init_tensor_quant`, which would replace the quantiser when numbers are loaded."""
+
+
+def activations(network: nn.Module) -> list[AnyModule]:
+    """Return the binary activations in the order of the network: layers, and proxies of the inputs and
+    outputs of other layers.
+    """
+    found, seen = [], set()
+    for part in network.modules():
+        inner = [getattr(part, name, None) for name in ("input_quant", "output_quant")]
+        for one in (part if isinstance(part, QuantNonLinearActLayer) else None, *inner):
+            if one is not None and id(one) not in seen and isinstance(quantiser(one), SIGN):
+                seen.add(id(one))
+                found.append(one)
+    return found
+
+
+def prepare(network: nn.Module, weights: Callable | None = None, sign: Callable | None = None) -> nn.Module:
+    """Replace the quantisers of a fresh network by those that train; return the network.
+
+    Args:
+        weights: the binary layer to its quantiser, called in the order of the network; default `Weights`.
+        sign: the binary activation to its quantiser; default `Sign`.
+    """
+    for act in activations(network):
+        set_quantiser(act, sign(act) if sign else Sign())
+    layer: AnyModule
+    for layer in network.modules():
+        if is_binary(layer):
+            set_quantiser(layer, weights(layer) if weights else Weights())
+        elif _made_with(layer, "act_quant", EightActivations):
+            set_quantiser(layer, EightAct(128 * layer.act_quant.scale().item()))
+        elif _made_with(layer, "weight_quant", EightWeights):
+            rounded = _made_with(layer, "weight_quant", HeadWeights)
+            set_quantiser(layer, Real(rounded, 127 / 128))
+            layer.bias_quant.tensor_quant = Real(rounded)
+    return network
+
+
+def finish(network: nn.Module) -> nn.Module:
+    """Let a trained network be exported: Brevitas again passes on what its exporter reads; return it."""
+    for part in network.modules():
+        if isinstance(part, QuantProxyFromInjector):
+            part.skip_create_quant_tensor = False
+    return network
+
+
+def _made_with(layer: AnyModule, proxy: str, injector: type) -> bool:
+    found = getattr(layer, proxy, None)
+    return found is not None and issubclass(found.quant_injector, injector)

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from xnorforge.sw.nn import threshold_folding
+from xnorforge.sw.nn import binary, threshold_folding
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.building_blocks import Affine2d, Block, Copied, Projected, added_in, binarised
 
@@ -133,7 +133,10 @@ class Sum(nn.Module):
         if hasattr(self, "factor0"):
             return [getattr(self, f"factor{at}") for at in range(len(self.dots))]
         dots: list[AnyModule] = list(self.dots)
-        found = [dot.alpha().flatten().expand(self.shape[0]).view(self.shape) for dot in dots]
+        found = [
+            binary.quantiser(dot).alpha(dot.weight).flatten().expand(self.shape[0]).view(self.shape)
+            for dot in dots
+        ]
         if self.lambdas:
             found = [alpha * own for alpha, own in zip(found, self.lambdas())]
         largest = torch.stack(found).detach().abs().amax(0)
@@ -148,6 +151,16 @@ class Sum(nn.Module):
 
     def forward(self, x):
         return sum(dot(x) * factor for dot, factor in zip(self.dots, self.factors()))
+
+
+@torch.no_grad()
+def finish_sums(network: nn.Module) -> nn.Module:
+    """Fix the factors of every sum, on their grid; return the network."""
+    for part in network.modules():
+        if isinstance(part, Sum) and part.on_grid and not hasattr(part, "factor0"):
+            for at, factor in enumerate(part.factors()):
+                part.register_buffer(f"factor{at}", factor.clone())
+    return network
 
 
 class SumBlock(nn.Module):

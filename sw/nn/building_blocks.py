@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from xnorforge.sw.nn import rectifiers
-from xnorforge.sw.nn.binary import AnyModule, Plain
+from xnorforge.sw.nn import binary, rectifiers
+from xnorforge.sw.nn.binary import AnyModule
 
 # Fraction bits of gain and shift. Sums of bits are whole numbers, those of pixels multiples of 2^-7: with 5
 # bits the stream has 12 fraction bits behind a stem too. The largest sum of cifar10-resnet20 then takes 22
@@ -120,12 +120,10 @@ class MultiRate(nn.Module):
     XNOR-popcount.
     """
 
-    def __init__(
-        self, layers: Plain, inputs: int, outputs: int, kernel: int, pad: int, rates: tuple[int, ...]
-    ):
+    def __init__(self, inputs: int, outputs: int, kernel: int, pad: int, rates: tuple[int, ...]):
         super().__init__()
         self.pads = nn.ModuleList(nn.ConstantPad2d(pad * rate, -1.0) for rate in rates)
-        self.dots = nn.ModuleList(layers.conv(inputs, outputs, kernel, dilation=rate) for rate in rates)
+        self.dots = nn.ModuleList(binary.conv(inputs, outputs, kernel, dilation=rate) for rate in rates)
         self.rates = rates
 
     def forward(self, x):
@@ -144,11 +142,14 @@ def length_of(dot: nn.Module) -> int:
 
 def reach_of(dot: nn.Module) -> int:
     """Return the largest sum that a layer can make of bits: its number of products, or what a layer with
-    weights other than -1 and +1 states.
+    weights other than -1 and +1, or their quantiser, states.
     """
-    return sum(
-        layer.reach() if hasattr(layer, "reach") else layer.weight[0].numel() for layer in added_in(dot)
-    )
+
+    def reach(layer: AnyModule) -> int:
+        stating = layer if hasattr(layer, "reach") else binary.quantiser(layer)
+        return stating.reach() if hasattr(stating, "reach") else layer.weight[0].numel()
+
+    return sum(map(reach, added_in(dot)))
 
 
 def whole_sums(network: nn.Module) -> list[nn.Module]:
@@ -169,7 +170,6 @@ class Block(nn.Module):
 
     def __init__(
         self,
-        layers: Plain,
         inputs: int,
         outputs: int,
         kernel: int | None = None,
@@ -184,16 +184,16 @@ class Block(nn.Module):
         self.dot: AnyModule
         self.norm: nn.Module
         if kernel is None:
-            self.dot = layers.linear(inputs, outputs)
+            self.dot = binary.linear(inputs, outputs)
         elif len(rates) > 1:
-            self.dot = MultiRate(layers, inputs, outputs, kernel, pad, rates)
+            self.dot = MultiRate(inputs, outputs, kernel, pad, rates)
         else:
             if pad:
                 self.pad = nn.ConstantPad2d(pad * rates[0], -1.0)
-            self.dot = layers.conv(inputs, outputs, kernel, stride=stride, dilation=rates[0])
+            self.dot = binary.conv(inputs, outputs, kernel, stride=stride, dilation=rates[0])
         self.mix: nn.Module = nn.Identity()
         self.norm = nn.BatchNorm1d(outputs) if kernel is None else nn.BatchNorm2d(outputs)
-        self.sign = layers.sign()
+        self.sign = binary.sign()
         self.pool, self.pixels = pool, pixels
 
     def forward(self, x):
@@ -203,10 +203,10 @@ class Block(nn.Module):
 class Stem(nn.Module):
     """Pixels to a real stream: 3x3 convolution, batch norm on a grid."""
 
-    def __init__(self, layers: Plain, inputs: int, outputs: int):
+    def __init__(self, inputs: int, outputs: int):
         super().__init__()
         self.pad = nn.ConstantPad2d(1, -1.0)
-        self.dot = layers.conv(inputs, outputs, 3)
+        self.dot = binary.conv(inputs, outputs, 3)
         self.norm = Affine2d(outputs, 9 * inputs, STEM_FRACTION)
 
     def forward(self, x):
@@ -215,7 +215,7 @@ class Stem(nn.Module):
 
 class BiReal(nn.Module):
     """x + f(norm(conv3x3(sign(x)))): a shortcut around each convolution (Liu et al., "Bi-Real Net", ECCV
-    2018). f is `layers.rectifier`: the identity, or a PReLU if `prelu`.
+    2018). f is the identity, or a PReLU if `prelu`.
 
     If the shape changes, the shortcut is `wider`. Without `wider` it takes every second pixel of x and
     repeats the channels if `copied`; otherwise it is a 1x1 binary convolution of the bits with its own norm.
@@ -224,26 +224,31 @@ class BiReal(nn.Module):
 
     def __init__(
         self,
-        layers: Plain,
         inputs: int,
         outputs: int,
         stride: int = 1,
         copied: bool = False,
-        wider: Callable[[Plain, int, int, int], nn.Module] | None = None,
+        wider: Callable[[int, int, int], nn.Module] | None = None,
         prelu: bool = False,
     ):
         super().__init__()
-        self.sign = layers.sign(inputs)
+        self.sign = binary.sign()
         self.pad = nn.ConstantPad2d(1, -1.0)
-        self.dot = layers.conv(inputs, outputs, 3, stride=stride)
+        self.dot = binary.conv(inputs, outputs, 3, stride=stride)
         self.mix: nn.Module = nn.Identity()
-        self.rectifier = layers.rectifier(outputs, prelu)
-        bent = not isinstance(self.rectifier, nn.Identity)
-        self.norm = Affine2d(outputs, 9 * inputs, rectifiers.FRACTION if bent else FRACTION, bent)
+        self.rectifier: nn.Module = nn.Identity()
+        self.norm = Affine2d(outputs, 9 * inputs)
+        if prelu:
+            self.bend(rectifiers.Rectifier(outputs))
         self.shortcut = None
         if (inputs, stride) != (outputs, 1):
             kind = wider or (Copied if copied else Projected)
-            self.shortcut = kind(layers, inputs, outputs, stride)
+            self.shortcut = kind(inputs, outputs, stride)
+
+    def bend(self, rectifier: nn.Module) -> None:
+        """Take another f, which has a kink."""
+        self.rectifier = rectifier
+        self.norm = Affine2d(self.norm.num_features, self.dot.weight[0].numel(), rectifiers.FRACTION, True)
 
     def forward(self, x):
         bits = self.sign(x)
@@ -255,9 +260,9 @@ class BiReal(nn.Module):
 class Projected(nn.Module):
     """The shortcut norm(conv1x1(bits))."""
 
-    def __init__(self, layers: Plain, inputs: int, outputs: int, stride: int):
+    def __init__(self, inputs: int, outputs: int, stride: int):
         super().__init__()
-        self.dot = layers.conv(inputs, outputs, 1, stride=stride)
+        self.dot = binary.conv(inputs, outputs, 1, stride=stride)
         self.norm = Affine2d(outputs, inputs)
 
     def forward(self, _, bits):
@@ -267,7 +272,7 @@ class Projected(nn.Module):
 class Copied(nn.Module):
     """The shortcut without weights: pixels at multiples of `stride`, with repeated channels."""
 
-    def __init__(self, _: Plain, inputs: int, outputs: int, stride: int):
+    def __init__(self, inputs: int, outputs: int, stride: int):
         super().__init__()
         self.times, self.stride = outputs // inputs, stride
 
@@ -280,9 +285,9 @@ class Pooled(nn.Module):
     is a power of two.
     """
 
-    def __init__(self, layers: Plain, size: int):
+    def __init__(self, size: int):
         super().__init__()
-        self.sign = layers.sign()
+        self.sign = binary.sign()
         self.mean = nn.AvgPool2d(size)
 
     def forward(self, x):
@@ -292,9 +297,9 @@ class Pooled(nn.Module):
 class Scores(nn.Module):
     """The last dense layer; `scale` is a power of two that brings the sums into the range of a softmax."""
 
-    def __init__(self, layers: Plain, inputs: int, classes: int, scale: float):
+    def __init__(self, inputs: int, classes: int, scale: float):
         super().__init__()
-        self.dot = layers.linear(inputs, classes)
+        self.dot = binary.linear(inputs, classes)
         self.scale = scale
 
     def forward(self, x):
@@ -308,9 +313,9 @@ class Head(nn.Module):
     Sums of bits are whole 128ths, so the scores are exact. `starts` are the initial biases, one per output.
     """
 
-    def __init__(self, layers: Plain, inputs: int, starts: list[float]):
+    def __init__(self, inputs: int, starts: list[float]):
         super().__init__()
-        self.dot = layers.head(inputs, len(starts))
+        self.dot = binary.head(inputs, len(starts))
         assert self.dot.bias is not None
         with torch.no_grad():
             self.dot.bias.copy_(torch.tensor(starts))
@@ -365,8 +370,8 @@ class Correlation(nn.Module):
 class Bits(nn.Sequential):
     """The picture as bits: the sign of the pixels, +1 from 128 on."""
 
-    def __init__(self, layers: Plain):
-        super().__init__(nn.Flatten(), layers.sign())
+    def __init__(self):
+        super().__init__(nn.Flatten(), binary.sign())
 
 
 class Network(nn.Sequential):

@@ -3,7 +3,7 @@
 In training their weights are real. In the last epochs (`on_grid`), and deployed, everything is whole numbers:
 
     pixels          k / 128, k in -128..127
-    activations     k * limit / 128 (`Plain.eight_act`), to which a stream of real numbers is rounded
+    activations     k * limit / 128 (`binary.eight_act`), to which a stream of real numbers is rounded
     weights         q / 128, |q| <= 127, times one power of two per layer if a batch norm follows
 
 The batch norm after a convolution multiplies channel c by a_c. W_c a_c = 2^k q_c / 128 moves it into the
@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from xnorforge.sw.nn.binary import AnyModule, Plain
+from xnorforge.sw.nn import binary
+from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.branches import Affine1d
 from xnorforge.sw.nn.building_blocks import FRACTION, SHIFT_LIMIT, Affine2d, binarised
 from xnorforge.sw.nn.rectifiers import InPlaceOf, on_steps
@@ -41,10 +42,10 @@ class EightConv(nn.Module):
 
     on_grid = False
 
-    def __init__(self, layers: Plain, inputs: int, outputs: int, kernel: int, pad: int = 0, stride: int = 1):
+    def __init__(self, inputs: int, outputs: int, kernel: int, pad: int = 0, stride: int = 1):
         super().__init__()
         self.pad = nn.ConstantPad2d(pad, 0.0) if pad else nn.Identity()
-        self.dot: AnyModule = layers.eight_conv(inputs, outputs, kernel, stride)
+        self.dot: AnyModule = binary.eight_conv(inputs, outputs, kernel, stride)
         self.norm = Folded2d(outputs)
 
     def constants(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -91,9 +92,9 @@ class EightConv(nn.Module):
 class EightBlock(EightConv):
     """The first part of a chain: convolution of pixels with 8-bit weights, batch norm, pool, sign."""
 
-    def __init__(self, layers: Plain, inputs: int, outputs: int, kernel: int, pad: int = 0, pool: int = 1):
-        super().__init__(layers, inputs, outputs, kernel, pad)
-        self.sign, self.pool = layers.sign(), pool
+    def __init__(self, inputs: int, outputs: int, kernel: int, pad: int = 0, pool: int = 1):
+        super().__init__(inputs, outputs, kernel, pad)
+        self.sign, self.pool = binary.sign(), pool
 
     def forward(self, x):
         return binarised(self, super().forward(x))
@@ -102,10 +103,10 @@ class EightBlock(EightConv):
 class EightShortcut(nn.Module):
     """The shortcut norm(conv1x1(x)) with 8-bit weights, x rounded to 8 bits."""
 
-    def __init__(self, layers: Plain, inputs: int, outputs: int, stride: int):
+    def __init__(self, inputs: int, outputs: int, stride: int):
         super().__init__()
-        self.act = layers.eight_act(LIMIT)
-        self.conv = EightConv(layers, inputs, outputs, 1, stride=stride)
+        self.act = binary.eight_act(LIMIT)
+        self.conv = EightConv(inputs, outputs, 1, stride=stride)
 
     def forward(self, x, _):
         return self.conv(self.act(x))
@@ -117,20 +118,18 @@ class Features(nn.Module):
     It is a convolution, or a dense layer if `kernel` is None.
     """
 
-    def __init__(
-        self, layers: Plain, inputs: int, outputs: int, kernel: int | None = None, pad: int = 0, pool: int = 1
-    ):
+    def __init__(self, inputs: int, outputs: int, kernel: int | None = None, pad: int = 0, pool: int = 1):
         super().__init__()
         self.pad = nn.ConstantPad2d(pad, -1.0) if pad else nn.Identity()
         self.dot: AnyModule
         self.norm: Affine2d
         if kernel is None:
-            self.dot, self.norm = layers.linear(inputs, outputs), Affine1d(outputs, inputs)
+            self.dot, self.norm = binary.linear(inputs, outputs), Affine1d(outputs, inputs)
         else:
-            self.dot = layers.conv(inputs, outputs, kernel)
+            self.dot = binary.conv(inputs, outputs, kernel)
             self.norm = Affine2d(outputs, inputs * kernel * kernel)
         self.mix: nn.Module = nn.Identity()
-        self.act, self.pool = layers.eight_act(LIMIT), pool
+        self.act, self.pool = binary.eight_act(LIMIT), pool
 
     def forward(self, x):
         x = self.norm(self.mix(self.dot(self.pad(x))))
@@ -140,9 +139,9 @@ class Features(nn.Module):
 class EightPooled(nn.Module):
     """A real stream to numbers: 8 bits, then the mean over a map of `size` x `size` pixels."""
 
-    def __init__(self, layers: Plain, size: int):
+    def __init__(self, size: int):
         super().__init__()
-        self.act = layers.eight_act(LIMIT)
+        self.act = binary.eight_act(LIMIT)
         self.mean = nn.AvgPool2d(size)
 
     def forward(self, x):
@@ -154,9 +153,9 @@ class EightScores(nn.Module):
 
     on_grid = False
 
-    def __init__(self, layers: Plain, inputs: int, classes: int):
+    def __init__(self, inputs: int, classes: int):
         super().__init__()
-        self.dot: AnyModule = layers.eight_linear(inputs, classes)
+        self.dot: AnyModule = binary.eight_linear(inputs, classes)
 
     @torch.no_grad()
     def rounded(self) -> torch.Tensor:

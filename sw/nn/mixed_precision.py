@@ -84,7 +84,7 @@ def units(network: nn.Module, shape: tuple[int, int, int]) -> list[Unit]:
         kinds = {
             "layer": binary.is_binary(module),
             "norm": isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)),
-            "act": isinstance(module, (binary.Sign, QuantIdentity)),
+            "act": isinstance(module, QuantIdentity),
         }
         for kind in (kind for kind, found in kinds.items() if found):
             hooks.append(module.register_forward_pre_hook(lambda *_, found=(kind, name): met.append(found)))
@@ -126,35 +126,23 @@ def concatenated(weights: list[torch.Tensor]) -> torch.Tensor:
 
 
 def has_sums(network: nn.Module) -> bool:
-    """Return whether a network has shortcuts."""
-    return any(isinstance(module, building_blocks.Affine2d) for module in network.modules())
+    """Return whether a network has, or may have, shortcuts: one of the user's own may."""
+    return not isinstance(network, building_blocks.Network) or any(
+        isinstance(module, building_blocks.Affine2d) for module in network.modules()
+    )
 
 
 def refuse_sums(network: nn.Module, whole: bool) -> None:
     """Raise if a network with shortcuts is not binary as a whole: its sums have no exact form here."""
     if has_sums(network) and not whole:
         raise UserError(
-            "layer_priority: a network with shortcuts can only be binarised as a whole; use mode=w1a1 and "
-            "binarise=-1 with the defaults of exclude_heads, max_loss and target_ratio, or a network without "
-            "shortcuts."
+            "layer_priority: a network with shortcuts, or of your own, can only be binarised as a whole; use "
+            "mode=w1a1 and binarise=-1 with the defaults of exclude_heads, max_loss and target_ratio, or a "
+            "network without shortcuts."
         )
 
 
 # Training
-
-
-class _Eight(torch.autograd.Function):
-    """The nearest k / 128 in [-1, 127/128], with a hard-tanh gradient."""
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return x.mul(128).round_().clamp_(-128, 127).mul_(STEP)
-
-    @staticmethod
-    def backward(ctx, gradient):
-        (x,) = ctx.saved_tensors
-        return torch.ops.aten.hardtanh_backward(gradient, x, -1.0, 1.0)
 
 
 class Activation(binary.Sign):
@@ -162,12 +150,12 @@ class Activation(binary.Sign):
 
     eight = False
 
-    def forward(self, x):
-        return _Eight.apply(x) if self.eight else super().forward(x)
+    def values(self, x):
+        return binary.EightBits.apply(x, 1.0) if self.eight else super().values(x)
 
 
-class _Formed:
-    """A layer whose weights have a form.
+class Formed(binary.Weights):
+    """The quantiser of a layer whose weights have a form.
 
     Attributes:
         form: the form; `reads_eight`, `feeds_eight`: whether its input, and the output of its batch norm, are
@@ -180,8 +168,15 @@ class _Formed:
     form, reads_eight, feeds_eight = Form.BINARY, False, False
     norms: Sequence[AnyModule] = ()
     added: Sequence[AnyModule] = ()
-    weight: torch.Tensor
-    training: bool
+
+    def __init__(self, layer: AnyModule):
+        super().__init__()
+        self.layer = [layer]
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """The latent weights."""
+        return self.layer[0].weight
 
     @property
     def affine(self) -> bool:
@@ -195,7 +190,7 @@ class _Formed:
         """The number of products in a sum that batch norm reads."""
         return sum(layer.weight[0].numel() for layer in self.added)
 
-    def values(self) -> torch.Tensor:
+    def values(self, _x):
         """The weights of the forward pass."""
         if self.form is Form.REAL:
             return self.weight if self.norms else self.weight * GAIN
@@ -244,27 +239,10 @@ class _Formed:
         else:
             wanted = [layer.weight * _columns(gain, layer.weight) for layer in self.added]
             unit = grid_unit(concatenated(wanted))
-            weights, finest = folded(wanted[self.added.index(self)], unit) * STEP, unit * STEP
+            weights, finest = folded(wanted[self.added.index(self.layer[0])], unit) * STEP, unit * STEP
             gain = unit.expand_as(gain)
         grid = (finest * (STEP if self.reads_eight else 1.0)).clamp(min=FINEST)
         return gain, (shift / grid).round().clamp(-LARGEST_SHIFT, LARGEST_SHIFT) * grid, weights
-
-
-class Conv(_Formed, binary.BinaryConv):
-    """Convolution in a form."""
-
-
-class Linear(_Formed, binary.BinaryLinear):
-    """Dense layer in a form."""
-
-
-class Layers(binary.Plain):
-    """Layers that take forms."""
-
-    conv_type, linear_type = Conv, Linear
-
-    def sign(self, _channels=None):
-        return Activation()
 
 
 def set_forms(
@@ -278,15 +256,16 @@ def set_forms(
     reads = eight_acts(found, chosen, eights)
     for unit, after in zip(found, [*found[1:], None]):
         if unit.act:
-            act: AnyModule = network.get_submodule(unit.act)
+            act: AnyModule = binary.quantiser(network.get_submodule(unit.act))
             act.eight = unit.act in reads
         for names, norm in unit.sums:
-            layers: list[AnyModule] = [network.get_submodule(name) for name in names]
+            added: list[AnyModule] = [network.get_submodule(name) for name in names]
+            layers: list[AnyModule] = [binary.quantiser(layer) for layer in added]
             if norm and not layers[0].norms:
                 network.get_submodule(norm).register_forward_hook(layers[0].in_place_of_norm)
             for layer in layers:
                 layer.form = Form.BINARY if unit.name in chosen else rest
-                layer.norms, layer.added = [network.get_submodule(norm)] if norm else [], layers
+                layer.norms, layer.added = [network.get_submodule(norm)] if norm else [], added
                 layer.reads_eight = unit.act is None or unit.act in reads
                 layer.feeds_eight = norm is not None and after is not None and after.act in reads
 
@@ -382,9 +361,8 @@ def write_eights(network: nn.Module, deployed: nn.Module) -> None:
     """
     names = {module: name for name, module in network.named_modules()}
     into: Callable[[str], AnyModule] = deployed.get_submodule
-    for layer, name in names.items():
-        if not isinstance(layer, _Formed):
-            continue
+    for name, held in binary.layers(network).items():
+        layer = binary.quantiser(held)
         norm = into(names[layer.norms[0]]) if layer.norms else None
         if layer.affine:
             gain, shift, weights = layer.constants()

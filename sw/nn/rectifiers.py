@@ -20,6 +20,11 @@ SHIFT_LIMIT = 32.0  # largest |shift|
 FRACTION = 11  # of the norm in front of a rectifier
 
 
+def _columns(numbers: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """One number per channel of x, (N, C, ...)."""
+    return numbers.view(-1, *(1,) * (x.dim() - 2))
+
+
 class InPlaceOf(torch.autograd.Function):
     """`other` in place of x, with the gradient of the identity."""
 
@@ -38,7 +43,7 @@ def on_steps(x: torch.Tensor, step: float, low: float, high: float) -> torch.Ten
 
 
 class Rectifier(nn.Module):
-    """RPReLU as it is deployed; x and the result are (N, C, H, W).
+    """RPReLU as it is deployed; x and the result are (N, C, ...).
 
     Attributes:
         slope: (C,), slope below `before`; before: gamma; after: zeta.
@@ -59,7 +64,7 @@ class Rectifier(nn.Module):
 
     def forward(self, x):
         slope, before, after = self.numbers()
-        return F.prelu(x.float() - before[:, None, None], slope) + after[:, None, None]
+        return F.prelu(x.float() - _columns(before, x), slope) + _columns(after, x)
 
     @torch.no_grad()
     def rounded(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -85,7 +90,7 @@ class TrainedRectifier(Rectifier):
 
     on_grid = False
 
-    def __init__(self, channels: int, shifted: bool):
+    def __init__(self, channels: int, shifted: bool = True):
         super().__init__(channels)
         self.before.requires_grad_(shifted)
         self.after.requires_grad_(shifted)
@@ -95,6 +100,30 @@ class TrainedRectifier(Rectifier):
             found = self.rounded()
             return tuple(map(InPlaceOf.apply, (self.slope, self.before, self.after), found))
         return InPlaceOf.apply(self.slope, self.slope.detach().clamp(0, 1)), self.before, self.after
+
+
+def train(network: nn.Module) -> nn.Module:
+    """Let the PReLUs of a fresh network train; return the network."""
+    for name, part in list(network.named_modules()):
+        if type(part) is Rectifier:
+            network.set_submodule(name, TrainedRectifier(len(part.slope), shifted=False))
+    return network
+
+
+@torch.no_grad()
+def finish(network: nn.Module) -> nn.Module:
+    """Replace all that trains here by what is deployed, with its numbers; return the network."""
+    for name, part in list(network.named_modules()):
+        new: nn.Module
+        if isinstance(part, TrainedRectifier):
+            new = Rectifier(len(part.slope))
+        elif isinstance(part, TrainedShifted):
+            new = Shifted(len(part.alpha), part.sign)
+        else:
+            continue
+        part.write_to(new)
+        network.set_submodule(name, new)
+    return network
 
 
 class Shifted(nn.Module):
@@ -111,7 +140,7 @@ class Shifted(nn.Module):
         return self.alpha
 
     def forward(self, x):
-        return self.sign(x.float() - self.number()[:, None, None])
+        return self.sign(x.float() - _columns(self.number(), x))
 
     @torch.no_grad()
     def write_to(self, deployed: "Shifted") -> None:

@@ -1,4 +1,4 @@
-"""Layers with alpha * sign(W), alpha the mean |W|; the gradient of alpha * sign(W) goes to W unchanged.
+"""Weights alpha * sign(W), alpha the mean |W|; the gradient of alpha * sign(W) goes to W unchanged.
 
 alpha > 0 cancels in the batch norm that follows, so sums are in units of alpha: the layer has sign(W), and
 the gradient is divided by alpha.
@@ -6,8 +6,7 @@ the gradient is divided by alpha.
 
 import torch
 
-from xnorforge.sw.nn import binary
-from xnorforge.sw.nn.binary import signs
+from xnorforge.sw.nn.binary import Weights, signs
 
 
 class WeightSign(torch.autograd.Function):
@@ -26,26 +25,24 @@ class WeightSign(torch.autograd.Function):
         return gradient / alpha, None
 
 
-class Scaled:
-    """A layer with alpha * sign(W), or W in the real stage, in units of alpha."""
+class Scaled(Weights):
+    """The quantiser of a layer with alpha * sign(W), or W in the real stage, in units of alpha.
 
-    real, per_channel = False, False
-    weight: torch.Tensor
+    Args:
+        per_channel: one alpha for each output channel instead of the layer.
+    """
 
-    def alpha(self) -> torch.Tensor:
+    real = False
+
+    def __init__(self, per_channel: bool = False):
+        super().__init__()
+        self.per_channel = per_channel
+
+    def alpha(self, weight: torch.Tensor) -> torch.Tensor:
         """Return the mean |W| of the layer or of each output channel; it has no gradient."""
-        size = self.weight.detach().abs()
+        size = weight.detach().abs()
         found = size.flatten(1).mean(1) if self.per_channel else size.mean().view(1)
-        return found.clamp(min=1e-6).view(-1, *[1] * (self.weight.dim() - 1))
+        return found.clamp(min=1e-6).view(-1, *[1] * (weight.dim() - 1))
 
-    def values(self) -> torch.Tensor:
-        """Return the weights the layer multiplies with."""
-        return self.weight / self.alpha() if self.real else WeightSign.apply(self.weight, self.alpha())
-
-
-class ScaledConv(Scaled, binary.BinaryConv):
-    """Convolution."""
-
-
-class ScaledLinear(Scaled, binary.BinaryLinear):
-    """Dense layer."""
+    def values(self, x):
+        return x / self.alpha(x) if self.real else WeightSign.apply(x, self.alpha(x))

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from xnorforge.core.errors import UserError
-from xnorforge.sw.nn.binary import AnyModule, Plain
+from xnorforge.sw.nn import binary
+from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.branches import (
     EIGHTH,
     Affine1d,
@@ -70,7 +71,7 @@ class Shape:
     atrous: bool = True
 
 
-def structured(network: Network, layers: Plain, shape: Shape, trained: bool) -> Network:
+def structured(network: Network, shape: Shape, trained: bool) -> Network:
     """Return a plain network with its inner parts split into branches.
 
     Layers on pixels, 8-bit heads and correlations stay plain, and so do dense layers of networks with
@@ -78,20 +79,19 @@ def structured(network: Network, layers: Plain, shape: Shape, trained: bool) -> 
 
     Args:
         network: the result of `networks.build`; parts that stay plain are reused.
-        layers: layers of the new parts.
         trained: make the network for training (norms after a ReLU, learned numbers), not the deployed one.
 
     Raises:
         UserError: rates that the branches or convolutions cannot have.
     """
-    return Network(*Splitter(layers, shape, trained).parts(list(network)))
+    return Network(*Splitter(shape, trained).parts(list(network)))
 
 
 class Splitter:
     """Makes the parts of a structured network."""
 
-    def __init__(self, layers: Plain, shape: Shape, trained: bool):
-        self.layers, self.shape, self.trained, self.relu = layers, shape, trained, shape.relu == "always"
+    def __init__(self, shape: Shape, trained: bool):
+        self.shape, self.trained, self.relu = shape, trained, shape.relu == "always"
         if shape.rates and (len(shape.rates) != shape.bases or shape.decomposition == "lbd"):
             raise UserError(
                 f"group_net: {len(shape.rates)} dilations for bases={shape.bases}, "
@@ -140,7 +140,7 @@ class Splitter:
         branches = [
             nn.Sequential(*map(self.block(at), blocks[:-1]), self.open(at, blocks[-1])) for at in self.bases()
         ]
-        return Group(branches, *self.numbers(gated, EIGHTH), blocks[-1].pool, self.layers.sign())
+        return Group(branches, *self.numbers(gated, EIGHTH), blocks[-1].pool, binary.sign())
 
     def residual(self, parts: list[BiReal], gated: bool) -> Residual:
         """Return K copies of the convolutions with common shortcuts.
@@ -156,7 +156,7 @@ class Splitter:
                     "without, such as cifar10-resnet20_8bit."
                 )
         branches = [nn.ModuleList(self.summand(at, part) for part in parts) for at in self.bases()]
-        return Residual(branches, map(self.shortcut, parts), *self.numbers(gated, HALF), self.layers.sign())
+        return Residual(branches, map(self.shortcut, parts), *self.numbers(gated, HALF), binary.sign())
 
     def bases(self) -> range:
         """Return the indices of the branches."""
@@ -167,7 +167,7 @@ class Splitter:
 
         def copied(block: Block) -> Block:
             pad, dot = self.layer(branch, block)
-            new = Block(self.layers, *_sizes(block), pool=block.pool)
+            new = Block(*_sizes(block), pool=block.pool)
             new.pad, new.dot = pad, dot
             return self.rectified(new)
 
@@ -213,18 +213,16 @@ class Splitter:
         """
         inputs, outputs, kernel = _sizes(part)
         if kernel is None:
-            return nn.Identity(), self.layers.linear(inputs, outputs)
+            return nn.Identity(), binary.linear(inputs, outputs)
         pad, like, wider = part.pad, part.dot, self.shape.rates[branch] if self.shape.rates else 1
         if isinstance(like, MultiRate):
             first: AnyModule = like.pads[0]
             each = first.padding[0] // like.rates[0]
             rates = tuple(rate * wider if self.shape.atrous else wider for rate in like.rates)
             if len(rates) != self.shape.bases or self.shape.decomposition == "lbd":
-                return nn.Identity(), MultiRate(self.layers, inputs, outputs, kernel, each, rates)
+                return nn.Identity(), MultiRate(inputs, outputs, kernel, each, rates)
             rate = rates[branch]
-            return nn.ConstantPad2d(each * rate, -1.0), self.layers.conv(
-                inputs, outputs, kernel, dilation=rate
-            )
+            return nn.ConstantPad2d(each * rate, -1.0), binary.conv(inputs, outputs, kernel, dilation=rate)
         if wider > 1 and isinstance(pad, nn.Identity):
             raise UserError(
                 f"group_net: dilation {wider} on a convolution without padding makes the map of one branch "
@@ -233,7 +231,7 @@ class Splitter:
             )
         if wider > 1:
             pad = nn.ConstantPad2d(wider * pad.padding[0], -1.0)
-        return pad, self.layers.conv(
+        return pad, binary.conv(
             inputs, outputs, kernel, stride=like.stride, dilation=wider * like.dilation[0]
         )
 

@@ -108,7 +108,7 @@ def transfer(
         if isinstance(part, Correlation):
             into(name).template.copy_(part.template)
         if hasattr(part, "write_to"):
-            part.write_to(into(name))
+            part.write_to(into(name.removesuffix(".weight_quant.tensor_quant")))
     return deployed.eval()
 
 

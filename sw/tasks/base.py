@@ -246,5 +246,10 @@ def task_of(net: str) -> Task:
     Raises:
         UserError: there is no such network or task; the message lists the existing ones and the nearest.
     """
-    networks.plugin(net)
+    if net.startswith(f"{networks.MEMORY}-"):
+        from xnorforge.sw.networks import _given
+
+        return _given.MEMORY[net][1]
+    if not networks.is_given(net):
+        networks.plugin(net)
     return plugins.load("sw.tasks", networks.task_name(net)).Task()

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import ClassVar
 
 import torch
+from brevitas.nn import QuantIdentity
+from brevitas.nn.quant_layer import QuantWeightBiasInputOutputLayer
 from torch import nn
 
 from xnorforge.core import artifacts
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
-from xnorforge.sw.nn import binary
-from xnorforge.sw.nn.building_blocks import Correlation
+from xnorforge.sw.nn import binary, rectifiers
+from xnorforge.sw.nn.binary import AnyModule
+from xnorforge.sw.nn.building_blocks import Correlation, Network
 from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import curves, recipes, train, warm_start
 
@@ -24,30 +27,21 @@ NAME = warm_start.REAL
 RATE = 2e-3  # largest learning rate: Adam with that of signs, 5e-3, is too fast for real weights
 
 
-class Real(binary.Plain):
-    """Real layers."""
-
-    def conv(self, inputs, outputs, kernel, **options):
-        return _started(nn.Conv2d(inputs, outputs, kernel, bias=False, **options))
-
-    def linear(self, inputs, outputs):
-        return _started(nn.Linear(inputs, outputs, bias=False))
-
-    def head(self, inputs, outputs):
-        layer = nn.Conv2d(inputs, outputs, 1)
-        nn.init.normal_(layer.weight, std=inputs**-0.5)
-        return layer
-
-    def sign(self, _channels=None):
-        return nn.ReLU()
-
-    def eight_act(self, _limit):
-        return nn.Identity()
-
-
-def _started(layer):
-    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-    return layer
+def real(network: nn.Module) -> AnyModule:
+    """Give a fresh network real weights, ReLU and zero padding; return it."""
+    part: AnyModule
+    for name, part in list(network.named_modules()):
+        if isinstance(part, QuantIdentity):
+            signed = isinstance(binary.quantiser(part), binary.SIGN)
+            network.set_submodule(name, nn.ReLU() if signed else nn.Identity())
+        elif binary.is_binary(part):
+            nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
+        if isinstance(part, QuantWeightBiasInputOutputLayer):
+            binary.set_quantiser(part, binary.Real())
+            part.bias_quant.tensor_quant = binary.Real()
+        if isinstance(part, nn.ConstantPad2d):
+            part.value = 0.0
+    return rectifiers.train(network)
 
 
 @dataclass
@@ -65,11 +59,8 @@ class FullPrecision(base.Method):
     }  # fmt: skip
 
     def build(self, net):
-        network = networks.build(net, Real())
-        for part in network.modules():
-            if isinstance(part, nn.ConstantPad2d):
-                part.value = 0.0
-        if isinstance(network[-1], Correlation):
+        network = real(networks.build(net))
+        if isinstance(network, Network) and isinstance(network[-1], Correlation):
             network[-2].sign = nn.Identity()  # what is correlated has both signs, as bits have
         return network
 

@@ -26,6 +26,7 @@ from torch import nn
 
 from xnorforge.core.artifacts import whole
 from xnorforge.core.errors import UserError
+from xnorforge.core.networks import folder_name, is_given
 from xnorforge.core.progress import progress, say
 from xnorforge.sw import networks
 from xnorforge.sw.methods.base import Method, Phase, create
@@ -359,7 +360,8 @@ def _command(settings: dict, data_option: str = "") -> str:
     """
     net, method = settings["net"], settings["method"]
     start = f"torchrun --nproc-per-node {settings['ranks']}" if "ranks" in settings else "python"
-    command = f"{start} -m xnorforge train {net} --method {method}"
+    named = f"{net.partition('-')[2]} --task {net.partition('-')[0]}" if is_given(net) else net
+    command = f"{start} -m xnorforge train {named} --method {method}"
     defaults = asdict(create(method))
     command += "".join(
         f" --set {key}={value}" for key, value in settings["hyper"].items() if value != defaults[key]
@@ -372,7 +374,7 @@ def _command(settings: dict, data_option: str = "") -> str:
     command += f" --threads {settings['threads']}" if settings["threads"] != 1 else ""
     if data_option:  # the run's folder has its name from the pictures
         return f"{command} {data_option}"
-    return f"{command} -o out/{net}{'' if method == 'ste' else f'-{method}'}/train"
+    return f"{command} -o out/{folder_name(net)}{'' if method == 'ste' else f'-{method}'}/train"
 
 
 def _machine(run: Run) -> str:

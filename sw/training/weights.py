@@ -26,7 +26,7 @@ from torch import nn
 from xnorforge.core import accuracy, artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.core.limits import most
-from xnorforge.sw.nn import binary, threshold_folding
+from xnorforge.sw.nn import binary, building_blocks, threshold_folding
 from xnorforge.sw.training import runs
 
 FILE = runs.WEIGHTS
@@ -40,6 +40,11 @@ def packed_weights(network: nn.Module) -> dict[str, np.ndarray]:
     Raises:
         UserError: a number is not on a binary grid that an int32 holds; it would be lost.
     """
+    if not isinstance(network, building_blocks.Network):  # one of the user's own: float32, as it is
+        return {
+            name: np.ascontiguousarray(tensor.detach().numpy())
+            for name, tensor in network.state_dict().items()
+        }
     tensors, binary_weights = {}, {f"{name}.weight" for name in binary.latents(network)}
     for name, tensor in _numbers(network).items():
         values = tensor.detach().double().numpy()
@@ -87,6 +92,13 @@ def unpack(network: nn.Module, tensors: dict[str, np.ndarray], where: str) -> nn
     Raises:
         UserError: a tensor is missing, unexpected, of another size than the network's, or not packed.
     """
+    if not isinstance(network, building_blocks.Network):
+        try:
+            network.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in tensors.items()})
+        except RuntimeError as error:
+            said = " ".join(str(error).split())[:200]
+            raise UserError(f"{where}: was written for another network ({said}); train it again.") from error
+        return network.eval()
     left = dict(tensors)
 
     def take(key: str, *sizes: int) -> np.ndarray:

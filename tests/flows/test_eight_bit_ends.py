@@ -14,6 +14,7 @@ from xnorforge.flows.lower import lower
 from xnorforge.sim.stage import simulate
 from xnorforge.sw.methods import group_net, react
 from xnorforge.sw.nn import branches, splitting
+from xnorforge.sw.nn.rectifiers import Rectifier, Shifted, TrainedRectifier, TrainedShifted
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "sw"))
 from eight_bit_nets import EVERY, RESIDUAL, deployed, drawn
@@ -24,16 +25,17 @@ REACT, BRANCHES = "react", "group_net, K = 3"
 def branched(trained: bool):
     """The network with copied shortcuts, its convolutions in three branches."""
     shape = splitting.Shape(bases=3)
-    return lambda layers: splitting.structured(RESIDUAL["copied"](layers), layers, shape, trained)
+    return lambda: splitting.structured(RESIDUAL["copied"](), shape, trained)
 
 
 def module_of(name: str):
     """A small network with 8-bit ends as it is deployed, its numbers drawn."""
     if name == REACT:
-        build = RESIDUAL["copied"]
-        return deployed(drawn(build, react.Layers()), build, react.Deployed())
+        method, build = react.Method(), RESIDUAL["copied"]
+        trained = drawn(lambda: react.reshaped(build(), TrainedRectifier, TrainedShifted), method.prepared)
+        return deployed(trained, lambda: react.reshaped(build(), Rectifier, Shifted))
     if name == BRANCHES:
-        trained = drawn(branched(True), group_net.Layers())
+        trained = drawn(branched(True), group_net.Method().prepared)
         return branches.finish(trained, deployed(trained, branched(False)))
     return deployed(drawn(EVERY[name]), EVERY[name])
 

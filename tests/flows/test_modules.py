@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.importing.modules import export_module, load_weights, module_of
+from xnorforge.flows.importing.modules import export_module, load_weights
 from xnorforge.flows.qonnx_execution import qonnx_scores
+from xnorforge.sw.networks._given import module_of
 
 from ..refusals import says
 

@@ -12,7 +12,7 @@ from xnorforge.flows.lower import lower
 from xnorforge.flows.synth import synthesise
 from xnorforge.sim.netlist import simulate_netlist
 from xnorforge.sim.stage import simulate
-from xnorforge.sw.nn import binary, threshold_folding
+from xnorforge.sw.nn import threshold_folding
 from xnorforge.sw.nn.building_blocks import BiReal, Network, Pooled, Scores, Stem
 
 
@@ -21,11 +21,10 @@ def small(copied: bool) -> Network:
     them.
     """
     torch.manual_seed(0)
-    layers = binary.Brevitas()
     network = Network(
-        Stem(layers, 3, 4), BiReal(layers, 4, 8, 2, copied), BiReal(layers, 8, 8),
-        BiReal(layers, 8, 24, 2, copied),
-        Pooled(layers, 2), Scores(layers, 24, 10, 0.25),
+        Stem(3, 4), BiReal(4, 8, 2, copied), BiReal(8, 8),
+        BiReal(8, 24, 2, copied),
+        Pooled(2), Scores(24, 10, 0.25),
     )  # fmt: skip
     with torch.no_grad():
         for _ in range(20):

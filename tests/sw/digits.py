@@ -24,28 +24,28 @@ from xnorforge.sw.training import train
 from .given_networks import give_network
 
 
-def narrow(layers, few=4, many=8) -> Network:
+def narrow(few=4, many=8) -> Network:
     """8x8 pixels, so few channels that methods can differ on digits."""
     return Network(
-        Block(layers, 1, few, kernel=3, pad=1, pixels=True),
-        Block(layers, few, few, kernel=3, pad=1), Block(layers, few, few, kernel=3, pad=1, pool=2),
-        Block(layers, few, many, kernel=3, pad=1), Block(layers, many, many, kernel=3, pad=1, pool=2),
-        nn.Flatten(), Scores(layers, 4 * many, 10, 2**-2),
+        Block(1, few, kernel=3, pad=1, pixels=True),
+        Block(few, few, kernel=3, pad=1), Block(few, few, kernel=3, pad=1, pool=2),
+        Block(few, many, kernel=3, pad=1), Block(many, many, kernel=3, pad=1, pool=2),
+        nn.Flatten(), Scores(4 * many, 10, 2**-2),
     )  # fmt: skip
 
 
 wide = partial(narrow, few=8, many=16)
 
 
-def residual(layers, few=4, many=8) -> Network:
+def residual(few=4, many=8) -> Network:
     """8x8 pixels; the papers' kind of network: shortcuts, PReLU, and ends of 8 bits."""
     return Network(
-        EightConv(layers, 1, few, 3, pad=1),
-        BiReal(layers, few, few, wider=EightShortcut, prelu=True),
-        BiReal(layers, few, few, prelu=True),
-        BiReal(layers, few, many, 2, wider=EightShortcut, prelu=True),
-        BiReal(layers, many, many, prelu=True),
-        EightPooled(layers, 4), EightScores(layers, many, 10),
+        EightConv(1, few, 3, pad=1),
+        BiReal(few, few, wider=EightShortcut, prelu=True),
+        BiReal(few, few, prelu=True),
+        BiReal(few, many, 2, wider=EightShortcut, prelu=True),
+        BiReal(many, many, prelu=True),
+        EightPooled(4), EightScores(many, 10),
     )  # fmt: skip
 
 

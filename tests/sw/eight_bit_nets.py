@@ -3,7 +3,8 @@
 import torch
 from torch import nn
 
-from xnorforge.sw.nn import binary, building_blocks, threshold_folding
+from xnorforge.sw.methods import base
+from xnorforge.sw.nn import building_blocks, threshold_folding
 from xnorforge.sw.nn.building_blocks import BiReal, Block, Copied, Network
 from xnorforge.sw.nn.eight_bit import (
     EightBlock,
@@ -19,30 +20,30 @@ from xnorforge.sw.nn.rectifiers import Rectifier, Shifted
 def residual(wider, prelu: bool):
     """A stem and three convolutions, two of which halve an 8x8 map."""
 
-    def build(layers) -> Network:
+    def build() -> Network:
         return Network(
-            EightConv(layers, 3, 4, 3, pad=1),
-            BiReal(layers, 4, 8, 2, wider=wider, prelu=prelu), BiReal(layers, 8, 8, prelu=prelu),
-            BiReal(layers, 8, 24, 2, wider=wider, prelu=prelu),
-            EightPooled(layers, 2), EightScores(layers, 24, 10),
+            EightConv(3, 4, 3, pad=1),
+            BiReal(4, 8, 2, wider=wider, prelu=prelu), BiReal(8, 8, prelu=prelu),
+            BiReal(8, 24, 2, wider=wider, prelu=prelu),
+            EightPooled(2), EightScores(24, 10),
         )  # fmt: skip
 
     return build
 
 
-def convolutions(layers) -> Network:
+def convolutions() -> Network:
     """As VGG-small ends: the classifier reads a pooled map."""
     return Network(
-        EightBlock(layers, 3, 8, 3, pad=1, pool=2), Block(layers, 8, 8, kernel=3, pad=1),
-        Features(layers, 8, 16, kernel=3, pad=1, pool=2), nn.Flatten(), EightScores(layers, 64, 10),
+        EightBlock(3, 8, 3, pad=1, pool=2), Block(8, 8, kernel=3, pad=1),
+        Features(8, 16, kernel=3, pad=1, pool=2), nn.Flatten(), EightScores(64, 10),
     )  # fmt: skip
 
 
-def dense(layers) -> Network:
+def dense() -> Network:
     """As CNV ends: the classifier reads a dense layer."""
     return Network(
-        EightBlock(layers, 3, 8, 3), Block(layers, 8, 8, kernel=3, pool=2), nn.Flatten(),
-        Block(layers, 32, 16), Features(layers, 16, 16), EightScores(layers, 16, 10),
+        EightBlock(3, 8, 3), Block(8, 8, kernel=3, pool=2), nn.Flatten(),
+        Block(32, 16), Features(16, 16), EightScores(16, 10),
     )  # fmt: skip
 
 
@@ -53,10 +54,14 @@ RESIDUAL = {
 EVERY = RESIDUAL | {"convolutions": convolutions, "dense": dense}
 
 
-def drawn(build, layers=None, seed: int = 0) -> Network:
-    """A network on its grid, in evaluation mode: statistics of noise, all other numbers drawn."""
+def drawn(build, prepared=None, seed: int = 0) -> Network:
+    """A network on its grid, in evaluation mode: statistics of noise, all other numbers drawn.
+
+    Args:
+        prepared: a fresh network to what a method trains; default plain training.
+    """
     torch.manual_seed(seed)
-    network = build(layers or binary.Plain())
+    network = (prepared or base.create("ste").prepared)(build())
     with torch.no_grad():
         for _ in range(10):
             network(torch.randint(0, 256, (32, 3, 8, 8)).float())
@@ -75,6 +80,6 @@ def drawn(build, layers=None, seed: int = 0) -> Network:
     return network.eval()
 
 
-def deployed(network: Network, build, layers=None) -> Network:
-    """The same in Brevitas layers."""
-    return threshold_folding.transfer(network, build(layers or binary.Brevitas()).eval())
+def deployed(network: Network, skeleton) -> Network:
+    """The same as it is exported; `skeleton` makes the fresh network."""
+    return threshold_folding.transfer(network, skeleton().eval())

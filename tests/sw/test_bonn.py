@@ -215,8 +215,8 @@ def test_w_mu_and_sigma_start_at_their_moments_move_and_stay_positive():
     run = started(bonn.Method())
     layers = bonn.modulated(run.network)
     before = [{name: p.detach().clone() for name, p in layer.named_parameters()} for layer in layers]
-    for start in before:
-        size = start["weight"].abs()
+    for layer, start in zip(layers, before, strict=True):
+        size = layer.weight.detach().flatten(1).abs()
         torch.testing.assert_close(start["log_w"].exp(), bonn.REACH / size.mean(0))
         torch.testing.assert_close(start["log_mu"].exp(), size.mean(1))
         torch.testing.assert_close(start["log_sigma"].exp(), size.std(1, correction=0))
@@ -237,20 +237,25 @@ def test_sigma_has_a_floor():
 
 def test_a_scaled_layer_has_two_weights():
     torch.manual_seed(0)
-    layer = bonn.Layers().conv(3, 4, 3)
-    weight, wbar = layer.effective(), layer.log_w.exp().mean()
-    assert weight.unique().tolist() == pytest.approx([-1 / wbar.item(), 1 / wbar.item()])
+    layer = bonn.Method().prepared(binary.conv(3, 4, 3))
+    quantiser = binary.quantiser(layer)
+    weight, wbar = quantiser.effective(), quantiser.log_w.exp().mean().item()
+    below, above = weight.unique().tolist()
+    assert below == -above and math.frexp(above)[0] == 0.5, "powers of two, that nearest to 1 / wbar"
+    assert 2**-0.5 <= above * wbar <= 2**0.5
     x = torch.randn(2, 3, 5, 5, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(layer(x), torch.nn.functional.conv2d(x, weight))
 
 
 def test_the_scale_rounds_nothing_in_bfloat16():
     torch.manual_seed(0)
-    layer, bits = bonn.Layers().linear(256, 32), binary.signs(torch.randn(64, 256))
+    layer = bonn.Method().prepared(binary.linear(256, 32))
+    bits = binary.signs(torch.randn(64, 256))
+    assert binary.quantiser(layer).effective().abs().unique().tolist() != [1.0]
     with torch.no_grad():
         expected = layer(bits)
         with torch.autocast("cpu", torch.bfloat16):
-            assert torch.equal(layer(bits), expected)
+            assert torch.equal(layer(bits).float(), expected)
 
 
 def shaken(net, seed):
@@ -261,7 +266,8 @@ def shaken(net, seed):
         for layer in bonn.modulated(network):
             layer.log_w.normal_(1, 1)
         for _, block, grid in threshold_folding.thresholds_in(network):
-            norm, scale = block.norm, building_blocks.added_in(block.dot)[0].scale()
+            norm, dot = block.norm, building_blocks.added_in(block.dot)[0]
+            scale = binary.quantiser(dot).factor()
             norm.weight.normal_(0.4, 1).masked_fill_(torch.rand(norm.num_features) < 0.1, 0)
             norm.bias.normal_(0, 0.5)
             norm.running_var.uniform_(0.5, 2).mul_(grid.reach * scale.square())
@@ -337,7 +343,7 @@ def test_the_last_layer_keeps_its_power_of_two():
         last = next(
             part for part in bonn.Method().build(net).modules() if isinstance(part, building_blocks.Scores)
         )
-        assert last.dot.scale() == 1 and last.dot.effective().unique().tolist() == [-1, 1]
+        assert binary.quantiser(last.dot).effective().unique().tolist() == [-1, 1]
 
 
 # The paper's ablation (Table 2) on scikit-learn's digits, five seeds. A theta of 0 would leave fine-tuning
@@ -403,8 +409,8 @@ def test_with_shortcuts_and_8_bit_ends_no_direction_is_shown():
 
 
 def one_layer(latents, w, mu=0.5, sigma=0.5):
-    """A dense layer with given numbers."""
-    layer = bonn.Layers().linear(len(latents[0]), len(latents))
+    """The quantiser of a dense layer with given numbers."""
+    layer = bonn.Modulated(binary.linear(len(latents[0]), len(latents)))
     with torch.no_grad():
         layer.weight.copy_(torch.tensor(latents))
         for tensor, value in ((layer.log_w, w), (layer.log_mu, mu), (layer.log_sigma, sigma)):

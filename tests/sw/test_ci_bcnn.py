@@ -266,7 +266,7 @@ def test_an_empty_graph_gives_the_sums_themselves():
 @pytest.mark.parametrize("net", ["mnist-tfc", "mnist-cnn", "cifar10-wrn22"])
 def test_an_empty_graph_is_the_plain_network_bit_for_bit(net):
     torch.manual_seed(0)
-    plain = networks.build(net, binary.Plain())
+    plain = binary.prepare(networks.build(net))
     torch.manual_seed(0)
     empty = ci_bcnn.Method().build(net)
     images = torch.randint(
@@ -706,8 +706,8 @@ def load_network(folder):
 class Guide(ste.Method):
     """The same network in real numbers: the hard tanh in place of the sign."""
 
-    def layers(self):
-        return rbcn.Real()
+    def build(self, net):
+        return rbcn.real(networks.build(net))
 
 
 def trained(method, epochs, lr, seed, prepare=lambda _network: None):

@@ -21,14 +21,14 @@ def test_what_is_deployed_and_written_is_what_was_trained_bit_for_bit(name):
     expected = train.scores(network, images)
     assert len(np.unique(expected)) > 1000
     found = deployed(network, EVERY[name])
-    again = weights.unpack(EVERY[name](binary.Brevitas()), weights.packed_weights(found), "here")
+    again = weights.unpack(EVERY[name](), weights.packed_weights(found), "here")
     for one in (found, again):
         np.testing.assert_array_equal(train.scores(one, images), expected)
 
 
 def conv_of(weight: float, gamma: float, beta: float) -> EightConv:
     """One weight behind a batch norm of variance 1 and mean 0."""
-    conv = EightConv(binary.Plain(), 1, 1, 1)
+    conv = EightConv(1, 1, 1)
     conv.norm.eps = 0.0
     with torch.no_grad():
         conv.dot.weight.fill_(weight)
@@ -64,7 +64,7 @@ def test_on_the_grid_weights_and_norm_still_learn_and_statistics_rest():
 
 def test_scores_have_coarser_weights_where_their_sums_are_large():
     """Sums of |w| up to 16 are in steps of 1/128; 40 asks for 4 times that, so 1.0 becomes 31 * 4 / 128."""
-    scores = EightScores(binary.Plain(), 40, 2)
+    scores = EightScores(40, 2)
     with torch.no_grad():
         scores.dot.weight.fill_(0.39)
         assert (scores.rounded() * 128 == 50).all()
@@ -75,17 +75,18 @@ def test_scores_have_coarser_weights_where_their_sums_are_large():
 
 def test_activations_are_256_levels_between_minus_and_plus_the_limit():
     x = torch.tensor([-9.0, -8.0, 0.03, 0.04, 7.99, 20.0], requires_grad=True)
-    for layers in (binary.Plain(), binary.Brevitas()):
-        found = layers.eight_act(8.0)(x)
-        assert found.tolist() == [-8, -8, 0, 0.0625, 7.9375, 7.9375]
-    binary.Plain().eight_act(8.0)(x).sum().backward()
+    act = binary.eight_act(8.0)
+    assert act(x).tolist() == [-8, -8, 0, 0.0625, 7.9375, 7.9375]
+    found = binary.prepare(act)(x)
+    assert found.tolist() == [-8, -8, 0, 0.0625, 7.9375, 7.9375]
+    found.sum().backward()
     assert x.grad.tolist() == [0, 1, 1, 1, 1, 0] or x.grad.tolist() == [0, 0, 1, 1, 1, 0]
 
 
 @pytest.mark.parametrize("net", ["resnet20", "wrn22", "vgg_small", "cnv_half"])
 def test_all_but_the_ends_is_as_binary_as_in_the_all_binary_network(net):
     """Weights that are left out are those of the first, the 1x1 and the last layers."""
-    both = [networks.build(f"cifar10-{net}{end}", binary.Plain()) for end in ("", "_8bit")]
+    both = [binary.prepare(networks.build(f"cifar10-{net}{end}")) for end in ("", "_8bit")]
     whole, inner = (
         {name: tuple(latent.shape) for name, latent in binary.latents(one).items()} for one in both
     )

@@ -3,6 +3,7 @@
 import json
 
 import torch
+from brevitas.nn import QuantIdentity
 from torch import nn
 
 from xnorforge.core import plugins
@@ -16,13 +17,17 @@ def test_nothing_in_it_is_binary():
     for net in networks.names():
         network = full_precision.FullPrecision().build(net).eval()
         assert not binary.latents(network)
-        assert not [part for part in network.modules() if isinstance(part, (binary.Sign, binary.Int8Conv))]
+        quantisers = [
+            part.weight_quant.tensor_quant for part in network.modules() if hasattr(part, "weight_quant")
+        ]
+        assert quantisers and {type(part) for part in quantisers} == {binary.Real}
+        assert not [part for part in network.modules() if isinstance(part, QuantIdentity)]
         assert all(part.value == 0 for part in network.modules() if isinstance(part, nn.ConstantPad2d))
 
 
 def test_it_has_as_many_weights_as_its_network_and_gives_as_many_scores():
     for net, shape in (("segment-tinyseg", (1, 3, 120, 160)), ("mnist-tfc", (1, 1, 28, 28))):
-        both = [networks.build(net, layers) for layers in (full_precision.Real(), binary.Plain())]
+        both = [full_precision.FullPrecision().build(net), networks.build(net)]
         assert len({sum(p.numel() for p in network.parameters()) for network in both}) == 1
         assert len({network.eval()(torch.zeros(shape)).shape for network in both}) == 1
 

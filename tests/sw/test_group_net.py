@@ -18,10 +18,9 @@ from xnorforge.flows.qonnx_execution import qonnx_scores
 from xnorforge.studies.paired import paired_difference
 from xnorforge.sw import networks
 from xnorforge.sw.methods import group_net, ste
-from xnorforge.sw.methods.group_net import Layers, Method
+from xnorforge.sw.methods.group_net import Method
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, branches, building_blocks, scaled
-from xnorforge.sw.nn.binary import Plain
 from xnorforge.sw.nn.branches import Group, Numbers, Residual, Sum, SumBlock, Summand
 from xnorforge.sw.nn.building_blocks import Affine2d, BiReal, Bits, Block, Head, Network, Pooled, Scores, Stem
 from xnorforge.sw.nn.splitting import Shape, structured
@@ -32,43 +31,43 @@ from . import digits
 from .given_networks import give_network
 
 
-def chain(layers):
+def chain():
     """8x8 pixels; two groups of two convolutions."""
     return Network(
-        Block(layers, 1, 8, kernel=3, pad=1, pixels=True),
-        Block(layers, 8, 8, kernel=3, pad=1), Block(layers, 8, 8, kernel=3, pad=1, pool=2),
-        Block(layers, 8, 16, kernel=3, pad=1), Block(layers, 16, 16, kernel=3, pad=1, pool=2),
-        nn.Flatten(), Block(layers, 64, 32), Scores(layers, 32, 10, 2**-3),
+        Block(1, 8, kernel=3, pad=1, pixels=True),
+        Block(8, 8, kernel=3, pad=1), Block(8, 8, kernel=3, pad=1, pool=2),
+        Block(8, 16, kernel=3, pad=1), Block(16, 16, kernel=3, pad=1, pool=2),
+        nn.Flatten(), Block(64, 32), Scores(32, 10, 2**-3),
     )  # fmt: skip
 
 
 def _residual(copied, count=6):
-    def made(layers):
+    def made():
         sizes = [(8, 8, 1), (8, 8, 1), (8, 16, 2), (16, 16, 1), (16, 16, 1), (16, 16, 1)]
-        stream = [BiReal(layers, *size, copied) for size in sizes[:count]]
-        return Network(Stem(layers, 1, 8), *stream, Pooled(layers, 4), Scores(layers, 16, 10, 2**-2))
+        stream = [BiReal(*size, copied) for size in sizes[:count]]
+        return Network(Stem(1, 8), *stream, Pooled(4), Scores(16, 10, 2**-2))
 
     return made
 
 
-def dense(layers):
+def dense():
     """Bits and dense layers only."""
     return Network(
-        Bits(layers),
-        Block(layers, 64, 32),
-        Block(layers, 32, 32),
-        Block(layers, 32, 32),
-        Scores(layers, 32, 10, 2**-3),
+        Bits(),
+        Block(64, 32),
+        Block(32, 32),
+        Block(32, 32),
+        Scores(32, 10, 2**-3),
     )
 
 
-def atrous(layers):
+def atrous():
     """Strides, a dilation and two layers of several rates in front of a map."""
     return Network(
-        Block(layers, 1, 8, kernel=3, pad=1, pixels=True), Block(layers, 8, 8, kernel=3, pad=1, stride=2),
-        Block(layers, 8, 8, kernel=3, pad=1, rates=(2,)),
-        Block(layers, 8, 8, kernel=3, pad=1, rates=(1, 2, 4)),
-        Block(layers, 8, 8, kernel=3, pad=1, rates=(1, 4, 8)), Head(layers, 8, [0.5, -0.25]),
+        Block(1, 8, kernel=3, pad=1, pixels=True), Block(8, 8, kernel=3, pad=1, stride=2),
+        Block(8, 8, kernel=3, pad=1, rates=(2,)),
+        Block(8, 8, kernel=3, pad=1, rates=(1, 2, 4)),
+        Block(8, 8, kernel=3, pad=1, rates=(1, 4, 8)), Head(8, [0.5, -0.25]),
     )  # fmt: skip
 
 
@@ -151,14 +150,18 @@ def of_kind(network, kind):
     return [part for part in network.modules() if isinstance(part, kind)]
 
 
+def prepared_conv(inputs, outputs, kernel, **hyper):
+    """A convolution as the method trains it."""
+    return Method(**hyper).prepared(binary.conv(inputs, outputs, kernel))
+
+
 # 1. One base is the plain network.
 
 
 def test_one_branch_is_the_bi_real_block_with_relu_bit_for_bit():
     for net in ("projected", "copied"):
         torch.manual_seed(0)
-        layers = Layers()
-        plain, grouped = networks.build(net, layers), Method(bases=1).build(net)
+        plain, grouped = Method().prepared(networks.build(net)), Method(bases=1).build(net)
         for part in of_kind(plain, BiReal):
             part.mix = nn.ReLU()
         groups = of_kind(grouped, Residual)
@@ -189,7 +192,7 @@ def test_one_branch_is_the_bi_real_block_with_relu_bit_for_bit():
 
 @pytest.mark.parametrize("net", ["chain", "dense"])
 def test_one_branch_of_a_chain_is_the_plain_chain_bit_for_bit(net):
-    plain, grouped = shaken(networks.build(net, Plain())), Method(bases=1).build(net)
+    plain, grouped = shaken(binary.prepare(networks.build(net))), Method(bases=1).build(net)
     own, state = grouped.state_dict(), plain.state_dict()
     assert [tensor.shape for tensor in own.values()] == [tensor.shape for tensor in state.values()]
     grouped.load_state_dict(dict(zip(own, state.values(), strict=True)))
@@ -298,12 +301,12 @@ def bits(network):
 def test_resnet18_has_the_published_number_of_bits(bases, mbit, with_8_bits):
     """Stem 7x7 and the classifier at 32 or 8 bits; the 1x1 shortcuts binary, one for all branches."""
     with torch.device("meta"):
-        layers, stream, inputs = Layers(), [], 64
+        stream, inputs = [], 64
         for outputs in (64, 128, 256, 512):
             for at in range(4):
-                stream.append(BiReal(layers, inputs, outputs, 2 if outputs > 64 and not at else 1))
+                stream.append(BiReal(inputs, outputs, 2 if outputs > 64 and not at else 1))
                 inputs = outputs
-        count = bits(structured(Network(*stream), layers, Shape(bases=bases), trained=True))
+        count = bits(structured(Network(*stream), Shape(bases=bases), trained=True))
     shortcuts = 64 * 128 + 128 * 256 + 256 * 512
     assert count == bases * 10_985_472 + shortcuts
     others = 7 * 7 * 3 * 64 + 512 * 1000 + 1000
@@ -314,7 +317,7 @@ def test_resnet18_has_the_published_number_of_bits(bases, mbit, with_8_bits):
 
 @pytest.mark.parametrize("net", SMALL)
 def test_groups_cost_k_times_their_weights_and_shortcuts_once(net):
-    plain = bits(networks.build(net, Plain()))
+    plain = bits(binary.prepare(networks.build(net)))
     shared = {
         "chain": 72 + 64 * 32 + 320,
         "projected": 72 + 128 + 160,
@@ -358,9 +361,8 @@ def test_each_branch_has_the_dilation_it_was_given(net):
 
 
 def test_an_impulse_shows_taps_at_the_distance_of_the_branch():
-    layers = Layers()
-    part = BiReal(layers, 1, 1)
-    stream = structured(Network(part), layers, Shape(bases=3, rates=(1, 2, 4)), trained=True)[0]
+    whole = structured(Network(BiReal(1, 1)), Shape(bases=3, rates=(1, 2, 4)), trained=True)
+    stream = Method().prepared(whole)[0]
     for branch, rate in zip(stream.branches, (1, 2, 4), strict=True):
         summand = branch[0]
         nn.init.constant_(summand.dot.weight, 0.1)
@@ -429,13 +431,13 @@ def test_gradient_of_a_weight_is_that_of_alpha_times_its_sign(per_channel):
     """
     torch.manual_seed(0)
     layer, x, weigh = (
-        Layers(per_channel).conv(3, 4, 3).double(),
+        prepared_conv(3, 4, 3, weight_scale="channel" if per_channel else "tensor").double(),
         torch.randn(8, 3, 6, 6).double().sign(),
         None,
     )
     weigh = torch.randn(8, 4, 4, 4).double()
     layer.weight.data[0, 0, 0, 0] = 1.5  # no clipping
-    alpha = layer.alpha()
+    alpha = binary.quantiser(layer).alpha(layer.weight)
     assert alpha.shape == ((4, 1, 1, 1) if per_channel else (1, 1, 1, 1))
     whole = (alpha * layer.weight.detach().sign()).requires_grad_()
     (F.batch_norm(F.conv2d(x, whole), None, None, training=True, eps=1e-12) * weigh).sum().backward()
@@ -446,9 +448,10 @@ def test_gradient_of_a_weight_is_that_of_alpha_times_its_sign(per_channel):
 def test_real_weights_and_tanh_are_the_same_network_in_stage_one():
     run = started(Method(), "projected")
     group_net.make_real(run.network, True)
-    layer, x = of_kind(run.network, scaled.ScaledConv)[1], torch.randn(2, 8, 5, 5)
-    torch.testing.assert_close(layer(x) * layer.alpha().item(), F.conv2d(x, layer.weight))
-    sign = of_kind(run.network, group_net.Sign)[0]
+    layer, x = list(binary.layers(run.network).values())[1], torch.randn(2, 8, 5, 5)
+    alpha = layer.weight.abs().mean().item()
+    torch.testing.assert_close(layer(x) * alpha, F.conv2d(x, layer.weight))
+    sign = of_kind(run.network, binary.Identity)[0]
     assert torch.equal(sign(x), x.tanh())
     before = {name: p.detach().clone() for name, p in run.network.named_parameters()}
     group_net.make_real(run.network, False)
@@ -458,14 +461,15 @@ def test_real_weights_and_tanh_are_the_same_network_in_stage_one():
 
 def test_layerwise_sums_count_alpha_and_lambda():
     torch.manual_seed(0)
-    part = Sum([Layers().conv(4, 3, 3) for _ in range(3)], learned=True, trained=True)
+    part = Sum([prepared_conv(4, 3, 3) for _ in range(3)], learned=True, trained=True)
     with torch.no_grad():
         for raw, value, dot in zip(part.lambdas.raw, (1.0, -0.5, 0.25), part.dots, strict=True):
             raw.fill_(value)
             dot.weight.mul_(2 if value == 0.25 else 1)
     x = torch.randn(2, 4, 5, 5).sign()
     whole = sum(
-        lam * dot.alpha() * F.conv2d(x, dot.weight.sign()) for lam, dot in zip((1, -0.5, 0.25), part.dots)
+        lam * dot.weight.abs().mean() * F.conv2d(x, dot.weight.sign())
+        for lam, dot in zip((1, -0.5, 0.25), part.dots)
     )
     found = part(x)
     torch.testing.assert_close(found / found.std(), whole / whole.std())
@@ -507,7 +511,7 @@ def test_a_share_of_a_mean_lies_on_the_grid():
 
 
 def test_borders_are_bits():
-    layer, pad = Layers().conv(1, 1, 3), nn.ConstantPad2d(1, -1.0)
+    layer, pad = prepared_conv(1, 1, 3), nn.ConstantPad2d(1, -1.0)
     nn.init.constant_(layer.weight, 0.1)
     ones = torch.ones(1, 1, 4, 4)
     assert (layer(pad(-ones)) == -9).all() and layer(pad(ones))[0, 0, 0, 0] == -1
@@ -667,7 +671,7 @@ def test_only_the_first_stage_is_real():
     for phase, real in zip(run.method.phases(run.recipe), (True, False), strict=True):
         run.phase = phase
         run.method.begin(run)
-        assert {part.real for part in of_kind(run.network, (group_net.Sign, scaled.ScaledConv))} == {real}
+        assert {part.real for part in of_kind(run.network, (group_net.Sign, scaled.Scaled))} == {real}
 
 
 @pytest.mark.parametrize("after", [0, 1, 2])

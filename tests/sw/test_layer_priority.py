@@ -297,8 +297,8 @@ def test_without_binary_layers_a_float_phase_is_a_network_of_real_weights():
 
 def test_eight_bits_are_the_pixels_grid_and_their_gradient_that_of_the_hard_tanh():
     pixels = torch.arange(256).float() / 128 - 1
-    act = mixed_precision.Activation()
-    act.eight = True
+    act = method().prepared(binary.sign())
+    binary.quantiser(act).eight = True
     assert torch.equal(act(pixels), pixels)
     x = torch.tensor([-9.0, -1.01, -1.0, -0.3, 0.0, 0.999, 1.0, 7.0], requires_grad=True)
     act(x).sum().backward()
@@ -444,7 +444,7 @@ def test_rates_that_are_added_up_have_one_gain_and_go_together(hyper):
     deployed, pictures = chosen.deploy("segment-tinyseg", network), noise("segment-tinyseg", 4, shape=SMALL)
     np.testing.assert_array_equal(train.scores(deployed, pictures), train.scores(network, pictures))
     for unit in chosen.units[3:]:
-        forms = {network.get_submodule(name).form for name, _ in unit.layers}
+        forms = {binary.quantiser(network.get_submodule(name)).form for name, _ in unit.layers}
         assert forms == {Form.BINARY if unit.name in chosen.chosen else Form.EIGHT}
         assert (unit.weights, unit.filters) == (3 * 9 * 64 * 64, 64)
 
@@ -516,7 +516,7 @@ def test_in_training_the_weights_are_those_of_hardware_but_for_a_factor_batch_no
     run = steps(started(method(binarise=1, mode="w1a8")), 20)
     for name in ("2", "4"):
         layer = run.network.get_submodule(f"{name}.dot")
-        trained = layer.train().values().detach()
+        trained = binary.quantiser(layer.train()).quantised(layer.weight).detach()
         deployed = run.method.deploy("mnist-tfc", run.network).get_submodule(f"{name}.dot").weight.detach()
         if name == "2":
             gain, _ = mixed_precision.affine_of(run.network[2].norm)

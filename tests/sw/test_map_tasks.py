@@ -12,7 +12,6 @@ from xnorforge.sw.datasets import synthetic
 from xnorforge.sw.datasets._records import Scene, Split
 from xnorforge.sw.decode import track as decode
 from xnorforge.sw.decode.heatmap import UNIT
-from xnorforge.sw.nn.binary import Plain
 from xnorforge.sw.tasks import _boxes, detect, pedestrian, segment, track
 from xnorforge.sw.tasks._boxes import target
 
@@ -161,7 +160,7 @@ def test_a_pair_says_where_the_object_is():
 
 def test_training_compares_each_search_with_its_own_exemplar_first():
     torch.manual_seed(0)
-    network = networks.build("track-tinytrk", Plain())
+    network = networks.build("track-tinytrk")
     searches, exemplars = (torch.randint(0, 256, (4, 3, side, side)) for side in (128, 64))
     tiles = torch.cat([torch.cat([*exemplars[:2]], 2), torch.cat([*exemplars[2:]], 2)], 1)
     correlation = network[-1]
@@ -208,6 +207,6 @@ def base_images(clips):
 
 
 def test_decoders_and_tasks_agree_on_sizes():
-    shape = networks.build("pedestrian-tinyped", Plain()).eval()(torch.zeros(1, *pedestrian.Task.shape)).shape
+    shape = networks.build("pedestrian-tinyped").eval()(torch.zeros(1, *pedestrian.Task.shape)).shape
     assert shape[2:] == (_boxes.HEIGHT // _boxes.STRIDE, _boxes.WIDTH // _boxes.STRIDE)
     assert (decode.RULES.search, decode.RULES.exemplar) == (track.SEARCH, track.EXEMPLAR)

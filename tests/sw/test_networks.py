@@ -71,7 +71,7 @@ def test_pixels_enter_as_whole_128ths():
 
 
 def test_the_border_of_a_padded_convolution_is_minus_one():
-    block = Block(binary.Plain(), 1, 1, kernel=3, pad=1).eval()
+    block = Block(1, 1, kernel=3, pad=1).eval()
     with torch.no_grad():
         block.dot.weight.fill_(1)
         sums = block.dot(block.pad(torch.ones(1, 1, 3, 3)))
@@ -80,7 +80,7 @@ def test_the_border_of_a_padded_convolution_is_minus_one():
 
 def test_rates_are_one_dot_product_of_taps_at_their_distances():
     """The centre counts once per rate; beyond the border are -1."""
-    dot = Block(binary.Plain(), 1, 1, kernel=3, pad=1, rates=(1, 2, 4)).eval().dot
+    dot = Block(1, 1, kernel=3, pad=1, rates=(1, 2, 4)).eval().dot
     with torch.no_grad():
         for layer in dot.dots:
             layer.weight.fill_(1)
@@ -95,7 +95,7 @@ def test_rates_are_one_dot_product_of_taps_at_their_distances():
 
 
 def test_a_head_has_weights_and_bias_of_128ths():
-    head = Head(binary.Plain(), 2, [-2.5, 0.3])
+    head = Head(2, [-2.5, 0.3])
     with torch.no_grad():
         head.dot.weight.copy_(torch.tensor([[0.1, -7.0], [0.004, 2.0]]).view(2, 2, 1, 1))
     bits = torch.tensor([1.0, -1.0]).view(1, 2, 1, 1)
@@ -107,7 +107,7 @@ def test_a_head_has_weights_and_bias_of_128ths():
 
 def test_pooling_after_the_sign_gives_the_bits_of_pooling_before():
     torch.manual_seed(0)
-    block = Block(binary.Plain(), 2, 4, kernel=3, pool=2).eval()
+    block = Block(2, 4, kernel=3, pool=2).eval()
     torch.nn.init.uniform_(block.norm.weight, -1, 1)
     x = torch.randn(8, 2, 9, 9).sign()
     with torch.no_grad():
@@ -116,7 +116,7 @@ def test_pooling_after_the_sign_gives_the_bits_of_pooling_before():
 
 
 def test_scores_are_whole_sums_times_a_power_of_two():
-    scores = Scores(binary.Plain(), 64, 10, 2**-3)
+    scores = Scores(64, 10, 2**-3)
     x = torch.randn(5, 64, generator=torch.Generator().manual_seed(0)).sign()
     whole = scores(x) * 8
     assert torch.equal(whole, whole.round())
@@ -132,7 +132,7 @@ def test_the_task_of_a_name_is_what_stands_before_the_dash(net):
 def test_a_residual_network_has_a_shortcut_around_every_convolution(net):
     """With each batch norm at 0 nothing but shortcuts is left."""
     torch.manual_seed(0)
-    network = networks.build(net, binary.Plain()).eval()
+    network = binary.prepare(networks.build(net)).eval()
     for module in network.modules():
         if isinstance(module, BiReal):
             torch.nn.init.zeros_(module.norm.weight)

@@ -51,6 +51,14 @@ def batch(net="mnist-tfc", seed=1, count=16):
     return pictures(net, count, seed).to(torch.uint8), targets(net, count, seed)
 
 
+def rectified_conv(inputs, outputs, kernel, granularity, bits=3):
+    """A convolution as the method trains it, and its quantiser."""
+    layer = rbcn.Method(granularity=granularity, scale_bits=bits).prepared(
+        binary.conv(inputs, outputs, kernel)
+    )
+    return layer, binary.quantiser(layer)
+
+
 def looked_at(run, images):
     """Scores, with the maps of guide and network at hand."""
     with torch.no_grad():
@@ -63,7 +71,7 @@ def hashes(run) -> dict[str, str]:
     network, method = run.network, run.method
     groups = {
         "W": binary.latents(network).values(),
-        "C": [layer.scale for layer in rbcn.rectified(network)],
+        "C": [part.c for part in rbcn.rectified(network)],
         "affine": [p for norm in rbcn._norms(network) for p in norm.parameters()],
         "statistics": [b for norm in rbcn._norms(network) for b in norm.buffers()],
         "guide": method.teacher_network.state_dict().values(),
@@ -217,9 +225,11 @@ def test_with_unit_scales_the_forward_pass_is_the_baselines(net, training):
     run = begun(net)
     with torch.no_grad():
         for layer in rbcn.rectified(run.network):
-            layer.scale.fill_(1)
+            layer.c.fill_(1)
     plain = ste.Method().build(net).to(memory_format=torch.channels_last)
-    plain.load_state_dict({k: v for k, v in run.network.state_dict().items() if not k.endswith(".scale")})
+    plain.load_state_dict(
+        {k: v for k, v in run.network.state_dict().items() if not k.endswith(".tensor_quant.c")}
+    )
     images, _ = batch(net, count=5)
     with torch.no_grad():
         found = train.Run.forward(run, images) if training else run.network.eval()(images.float())
@@ -236,16 +246,16 @@ def test_without_weights_of_its_own_losses_only_the_task_is_left():
 
 def test_a_filter_of_equal_entries_is_a_scale_per_layer():
     torch.manual_seed(0)
-    one, full = (rbcn.Rectified(granularity).conv(3, 5, 3) for granularity in ("layer", "filter"))
+    (one, one_c), (full, full_c) = (rectified_conv(3, 5, 3, each) for each in ("layer", "filter"))
     full.weight = one.weight
     with torch.no_grad():
-        one.scale.fill_(0.5), full.scale.fill_(0.5)
+        one_c.c.fill_(0.5), full_c.c.fill_(0.5)
     x = torch.randn(2, 3, 6, 6).sign()
-    assert full.scale.shape == (1, 3, 3, 3) and torch.equal(one(x), full(x))
+    assert full_c.c.shape == (1, 3, 3, 3) and torch.equal(one(x), full(x))
 
 
 def test_stage_ends_are_blocks_before_pool_flatten_or_scores():
-    ends = {net: rbcn.stage_ends(networks.build(net, binary.Plain())) for net in networks.names()}
+    ends = {net: rbcn.stage_ends(binary.prepare(networks.build(net))) for net in networks.names()}
     channels = {
         net: [getattr(part, "norm", part).num_features for part in parts] for net, parts in ends.items()
     }
@@ -259,20 +269,20 @@ def test_stage_ends_are_blocks_before_pool_flatten_or_scores():
 def test_the_last_layer_has_no_scale():
     run = begun("mnist-cnn")
     assert len(rbcn.rectified(run.network)) == 4 and len(binary.latents(run.network)) == 5
-    assert type(run.network[-1].dot) is binary.BinaryLinear
+    assert type(binary.quantiser(run.network[-1].dot)) is binary.Weights
 
 
 def test_rates_that_are_added_up_have_scales_in_the_kernel_loss_only():
     run = begun("segment-tinyseg")
     images, labels = batch("segment-tinyseg", count=4)
-    dots, before = run.network[3].dot.dots, looked_at(run, images)
-    scales = [dot.scale.item() for dot in dots]
+    found, before = [binary.quantiser(dot) for dot in run.network[3].dot.dots], looked_at(run, images)
+    scales = [part.c.item() for part in found]
     run.method.step(run, images, labels)
-    assert all(dot.scale.item() != scale for dot, scale in zip(dots, scales, strict=True))
+    assert all(part.c.item() != scale for part, scale in zip(found, scales, strict=True))
     run = begun("segment-tinyseg")
     with torch.no_grad():
         for dot in run.network[3].dot.dots:
-            dot.scale.fill_(9)
+            binary.quantiser(dot).c.fill_(9)
     assert torch.equal(looked_at(run, images), before)
 
 
@@ -288,14 +298,12 @@ def test_batch_norm_takes_out_a_scale_per_layer_so_only_the_kernel_loss_moves_it
     run = begun("mnist-cnn", adversarial=1.0)
     with torch.no_grad():
         for layer in rbcn.rectified(run.network):
-            layer.scale.fill_(0.5)  # the batch norm's eps is then small beside the variance of the sums
+            layer.c.fill_(0.5)  # the batch norm's eps is then small beside the variance of the sums
     images, labels = batch("mnist-cnn")
     losses = run.method.losses(run, looked_at(run, images), labels)
     for layer in rbcn.rectified(run.network):
-        outside = torch.autograd.grad(losses["task"] + losses["adversarial"], layer.scale, retain_graph=True)[
-            0
-        ]
-        inside = torch.autograd.grad(losses["kernel"] / run.method.lambda1, layer.scale, retain_graph=True)[0]
+        outside = torch.autograd.grad(losses["task"] + losses["adversarial"], layer.c, retain_graph=True)[0]
+        inside = torch.autograd.grad(losses["kernel"] / run.method.lambda1, layer.c, retain_graph=True)[0]
         assert outside.abs() < 1e-3 and inside.abs() > 1
 
 
@@ -360,12 +368,12 @@ def test_the_discriminators_go_up_and_the_network_goes_down_its_loss():
 def test_scales_follow_their_own_rate():
     run = begun("mnist-tfc")
     run.optimiser.param_groups[0]["lr"] = 4e-3
-    before = [layer.scale.item() for layer in rbcn.rectified(run.network)]
+    before = [layer.c.item() for layer in rbcn.rectified(run.network)]
     with torch.no_grad():
         for layer in rbcn.rectified(run.network):
             layer.weight.mul_(2)
     run.method.step_scales(run, *batch())
-    after = [layer.scale.item() for layer in rbcn.rectified(run.network)]
+    after = [layer.c.item() for layer in rbcn.rectified(run.network)]
     assert [b - a for a, b in zip(before, after)] == pytest.approx([4e-4] * 3, rel=1e-2), (
         "Adam's first step is the rate"
     )
@@ -375,13 +383,13 @@ def test_scales_find_their_minimum_and_do_not_collapse():
     run = begun("mnist-tfc")
     with torch.no_grad():
         for layer in rbcn.rectified(run.network):
-            layer.scale.fill_(0.02)
+            layer.c.fill_(0.02)
     for group in run.optimiser.param_groups:
         group["lr"] = 2e-2
     for _ in range(100):
         run.method.step_scales(run, *batch())
     for layer in rbcn.rectified(run.network):
-        assert layer.scale.item() == pytest.approx(layer.weight.abs().mean().item(), rel=0.02)
+        assert layer.c.item() == pytest.approx(layer.weight.abs().mean().item(), rel=0.02)
 
 
 def test_the_update_strategy_leaves_weights_and_scales_and_moves_batch_norms():
@@ -423,13 +431,15 @@ def test_one_epoch_is_too_few():
 
 def with_scales(net: str, seed: int = 0) -> nn.Module:
     """A trained-looking network: both signs of gamma and of C."""
-    state = shaken(net, binary.Plain(), seed).state_dict()
+    state = shaken(net, seed).state_dict()
     torch.manual_seed(seed)
     network = rbcn.Method().build(net).eval()
-    network.load_state_dict(state | {k: v for k, v in network.state_dict().items() if k.endswith(".scale")})
+    network.load_state_dict(
+        state | {k: v for k, v in network.state_dict().items() if k.endswith(".tensor_quant.c")}
+    )
     with torch.no_grad():
         for at, layer in enumerate(rbcn.rectified(network)):
-            layer.scale.fill_((0.37, -0.061, 1.9, -0.7)[(at + seed) % 4])
+            layer.c.fill_((0.37, -0.061, 1.9, -0.7)[(at + seed) % 4])
     return network
 
 
@@ -452,7 +462,7 @@ def test_a_negative_scale_flips_the_comparison_and_zero_makes_it_constant():
     found = {}
     for scale in (0.4, -0.4, 0.0):
         with torch.no_grad():
-            block.dot.scale.fill_(scale)
+            binary.quantiser(block.dot).c.fill_(scale)
             block.norm.running_mean.fill_(0)
             block.norm.bias.fill_(0.1)
         deployed = rbcn.Method().deploy("mnist-tfc", network)
@@ -462,7 +472,7 @@ def test_a_negative_scale_flips_the_comparison_and_zero_makes_it_constant():
     assert inside.any() and (gamma > 0).any() and (gamma < 0).any()
     assert (found[0.4][1][inside] == gamma[inside]).all() and (found[-0.4][1][inside] == -gamma[inside]).all()
     assert (found[0.4][0][inside] == -found[-0.4][0][inside]).all(), "the threshold changes its sign too"
-    assert (found[0.0][0] < -784).all(), "always +1: the bias is positive"
+    assert (found[0.0][0] < -784).all(), "always +1: the bias is positive, 2^-20 of a sum hardly anything"
 
 
 def test_integers_alone_give_the_scores_of_the_trained_network():
@@ -489,7 +499,8 @@ def test_what_is_deployed_holds_signs_and_thresholds_only():
     assert all(latent.abs().eq(1).all() for latent in binary.latents(deployed).values())
     assert set(deployed.state_dict()) == set(networks.build("mnist-tfc").state_dict())
     assert not any(
-        "scale" in key or "guide" in key or "discriminator" in key for key in weights.packed_weights(deployed)
+        "tensor_quant" in key or "guide" in key or "discriminator" in key
+        for key in weights.packed_weights(deployed)
     )
     assert not [module for module in deployed.modules() if module._forward_hooks or module._forward_pre_hooks]
 
@@ -508,31 +519,34 @@ def test_a_scale_per_weight_is_not_deployed():
 
 def spatial(net: str, seed: int = 0, bits: int = 3):
     """A method and a trained-looking network of it: C of both signs, some far below the largest."""
-    state = shaken(net, binary.Plain(), seed).state_dict()
+    state = shaken(net, seed).state_dict()
     torch.manual_seed(seed)
     method = rbcn.Method(granularity="spatial", scale_bits=bits)
     network = method.build(net).eval()
-    network.load_state_dict(state | {k: v for k, v in network.state_dict().items() if k.endswith(".scale")})
+    network.load_state_dict(
+        state | {k: v for k, v in network.state_dict().items() if k.endswith(".tensor_quant.c")}
+    )
     with torch.no_grad():
         for layer in rbcn.rectified(network):
-            nn.init.uniform_(layer.scale, -0.1, 0.6)
+            nn.init.uniform_(layer.c, -0.1, 0.6)
     building_blocks.set_on_grid(network, True)
     return method, network
 
 
 def test_integers_stand_for_the_scales_of_kernel_positions():
-    layer = rbcn.Rectified("spatial", 3).conv(2, 1, 2)
+    """1.4 is at most 7 of 1/4: 5.6, 2.8, 1.16 and -2 become 6, 3, 1 and 1."""
+    layer, quantiser = rectified_conv(2, 1, 2, "spatial")
     with torch.no_grad():
         layer.weight.copy_(torch.tensor([[[[0.3, -0.2], [0.1, 0.1]], [[-0.3, 0.0], [0.2, -0.4]]]]))
-        layer.scale.copy_(torch.tensor([[[[1.4, 0.7], [0.29, -0.5]]]]))
-    integers, unit = layer.integers()
-    assert integers.flatten().tolist() == [7, 4, 1, 1] and unit.item() == pytest.approx(0.2)
-    assert layer.reach() == 2 * (7 + 4 + 1 + 1)
+        quantiser.c.copy_(torch.tensor([[[[1.4, 0.7], [0.29, -0.5]]]]))
+    integers, unit = quantiser.integers()
+    assert integers.flatten().tolist() == [6, 3, 1, 1] and unit.item() == 0.25
+    assert quantiser.reach() == 2 * (6 + 3 + 1 + 1)
     x = torch.tensor([[[[1.0, 1.0], [-1.0, 1.0]], [[1.0, -1.0], [1.0, -1.0]]]])
-    assert layer(x).item() == pytest.approx(unit.item() * (7 * (1 - 1) + 4 * (-1 - 1) + (-1 + 1) + (1 + 1)))
+    assert layer(x).item() == (6 * (1 - 1) + 3 * (-1 - 1) + (-1 + 1) + (1 + 1)) / 4
     with torch.no_grad():
-        layer.scale.fill_(0.3)
-    assert layer.integers()[0].unique().tolist() == [1], "equal ones are those of a plain layer"
+        quantiser.c.fill_(0.3)
+    assert quantiser.integers()[0].unique().tolist() == [1], "equal ones are those of a plain layer"
 
 
 @pytest.mark.parametrize("net", ["cifar10-resnet20_half_8bit", "cifar10-resnet20"])
@@ -549,13 +563,13 @@ def test_residual_networks_add_up_sums_of_these_integers(net):
 
 def test_the_scales_of_kernel_positions_have_the_gradient_of_real_ones():
     torch.manual_seed(0)
-    layer = rbcn.Rectified("spatial", 4).conv(3, 2, 3)
+    layer, quantiser = rectified_conv(3, 2, 3, "spatial", 4)
     x = torch.randn(2, 3, 5, 5).sign()
     layer(x).square().sum().backward()
-    integers, unit = layer.integers()
+    integers, unit = quantiser.integers()
     real = leaf(integers * unit, torch.float32)
     F.conv2d(x, rbcn.sign(layer.weight) * real).square().sum().backward()
-    torch.testing.assert_close(layer.scale.grad, real.grad, rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(quantiser.c.grad, real.grad, rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("net", [*CHAINS, "cifar10-resnet20_half_8bit", "cifar10-resnet20"])
@@ -576,7 +590,7 @@ def test_a_scale_per_kernel_position_is_deployed_bit_for_bit(net):
 def test_what_is_deployed_are_signs_times_the_integer_of_their_position(bits):
     method, network = spatial("mnist-cnn", 1, bits)
     deployed = method.deploy("mnist-cnn", network)
-    largest = set()
+    most, units = 2**bits - 1, 2.0 ** np.arange(-20, 5)
     for layer, (name, given) in zip(
         rbcn.rectified(network),
         [(name, part) for name, part in deployed.named_modules() if name.endswith("dot")][:-1],
@@ -584,9 +598,13 @@ def test_what_is_deployed_are_signs_times_the_integer_of_their_position(bits):
     ):
         size = given.weight.abs()
         assert torch.equal(given.weight.sign(), binary.signs(layer.weight)), name
-        assert torch.equal(size, size[:1, :1].expand_as(size)), name
-        largest |= {int(size.max())}
-    assert largest == {1, 2**bits - 1}, "1 is the dense layer's"
+        scale = layer.c.detach().numpy()
+        if scale.size == 1:  # the dense layer's
+            assert (size == 1).all(), name
+            continue
+        unit = next(unit for unit in units if unit * most >= scale.max())
+        whole = np.clip((scale / unit).round(), 1, most).astype(int)
+        assert (size.numpy() == whole // np.gcd.reduce(whole.ravel())).all(), name
 
 
 @pytest.mark.filterwarnings("ignore")

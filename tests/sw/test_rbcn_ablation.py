@@ -30,7 +30,7 @@ def trained(method, hyper, epochs=20):
 
 def rest(run) -> float:
     """|W - C o W^|^2 over |W|^2, mean of the layers: 0 where all latents lie at +-C."""
-    layers = [(layer.weight.detach(), layer.scale.detach()) for layer in rbcn.rectified(run.network)]
+    layers = [(part.weight.detach(), part.c.detach()) for part in rbcn.rectified(run.network)]
     return np.mean([((w.abs() - c).square().sum() / w.square().sum()).item() for w, c in layers])
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from xnorforge.sw.methods import react
-from xnorforge.sw.nn import building_blocks
+from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.rectifiers import Rectifier, Shifted, TrainedRectifier, TrainedShifted
 from xnorforge.sw.training import full_precision, train
 
@@ -48,7 +48,7 @@ def test_on_the_grid_slopes_are_eighths_from_0_to_1_and_still_learn():
 
 
 def test_rsign_is_the_sign_of_what_is_left_above_alpha():
-    found = TrainedShifted(2, react.Sign())
+    found = TrainedShifted(2, react.Method().prepared(binary.sign()))
     with torch.no_grad():
         found.alpha.copy_(torch.tensor([0.5, -1.0]))
     x = torch.tensor([[0.5, -1.5], [0.4, -1.0]]).view(2, 2, 1, 1).requires_grad_()
@@ -60,8 +60,8 @@ def test_rsign_is_the_sign_of_what_is_left_above_alpha():
 
 def test_the_gradient_of_a_filter_is_that_of_its_mean_size_times_the_signs():
     """Behind a batch norm alpha sign(W) and sign(W) are the same, and dL/dW = dL/d(sign W) / alpha."""
-    layer = react.Layers().conv(2, 3, 3)
-    bits = layer.values()
+    layer = react.Method().prepared(binary.conv(2, 3, 3))
+    bits = binary.quantiser(layer).quantised(layer.weight)
     bits.sum().backward()
     assert set(bits.flatten().tolist()) == {-1.0, 1.0}
     wanted = 1 / layer.weight.detach().abs().mean((1, 2, 3), keepdim=True)
@@ -70,10 +70,13 @@ def test_the_gradient_of_a_filter_is_that_of_its_mean_size_times_the_signs():
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_what_is_deployed_is_what_was_trained_bit_for_bit(seed):
-    network = drawn(RESIDUAL["copied"], react.Layers(), seed)
+    build = RESIDUAL["copied"]
+    network = drawn(
+        lambda: react.reshaped(build(), TrainedRectifier, TrainedShifted), react.Method().prepared, seed
+    )
     kinds = [type(part) for part in network.modules()]
     assert kinds.count(TrainedShifted) == kinds.count(TrainedRectifier) == 3
-    found = deployed(network, RESIDUAL["copied"], react.Deployed())
+    found = deployed(network, lambda: react.reshaped(build(), Rectifier, Shifted))
     images = np.random.default_rng(seed).integers(0, 256, (100, 3, 8, 8), np.uint8)
     scores = train.scores(network, images)
     assert len(np.unique(scores)) > 500
@@ -111,9 +114,10 @@ def test_a_guide_is_a_run_of_train_float_of_the_network(monkeypatch, tmp_path):
 
 def test_the_building_blocks_know_no_rectifier_by_themselves():
     """Plain networks have nothing between norm and sum, so their sums are as before."""
-    from xnorforge.sw.nn import binary
 
-    part = building_blocks.BiReal(binary.Plain(), 4, 4)
+    part = building_blocks.BiReal(4, 4)
     assert isinstance(part.rectifier, torch.nn.Identity) and part.norm.step == 2.0**-12
-    bent = building_blocks.BiReal(react.Layers(), 4, 4)
-    assert bent.norm.step == 2.0**-11 and bent.norm.never_flat
+    bent = react.reshaped(building_blocks.Network(part), TrainedRectifier, TrainedShifted)[0]
+    assert (
+        isinstance(bent.rectifier, TrainedRectifier) and bent.norm.step == 2.0**-11 and bent.norm.never_flat
+    )

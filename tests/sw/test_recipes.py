@@ -210,7 +210,7 @@ def test_weights_without_a_checkpoint_give_their_signs_and_directions(few, tmp_p
     train.train(NET, "ste", tmp_path / "run")
     (tmp_path / "run/checkpoint.pt").unlink()
     deployed, _ = zoo.load(NET, "ste", tmp_path / "run")
-    wanted, network = deployed.state_dict(), networks.build(NET, binary.Plain())
+    wanted, network = deployed.state_dict(), binary.prepare(networks.build(NET))
     record = warm_start.warm_start(network, tmp_path / "run")
     assert record.startswith(f"{NET}, ste, 2 epochs, SHA-256 ")
     for name, latent in binary.latents(network).items():
@@ -218,11 +218,11 @@ def test_weights_without_a_checkpoint_give_their_signs_and_directions(few, tmp_p
     norms = [name for name in network.state_dict() if name.endswith("norm.weight")]
     assert norms and all(torch.equal(network.state_dict()[name], wanted[name]) for name in norms)
     with pytest.raises(UserError, match=rf"^INIT: .* {NET} .*ste.* 0\.dot\.weight"):
-        warm_start.warm_start(networks.build("mnist-cnn", binary.Plain()), tmp_path / "run")
+        warm_start.warm_start(binary.prepare(networks.build("mnist-cnn")), tmp_path / "run")
 
 
 def test_a_run_of_another_structure_is_refused_as_a_start(few, tmp_path):
     train.train(NET, "ste", tmp_path, epochs=1)
-    other, same = networks.build("mnist-cnn", binary.Plain()), networks.build(NET, binary.Plain())
+    other, same = binary.prepare(networks.build("mnist-cnn")), binary.prepare(networks.build(NET))
     refused(lambda: warm_start.warm_start(other, tmp_path), f"INIT: {tmp_path} ", "mnist-tfc", "0.dot.weight")
     refused(lambda: warm_start.warm_start(same, tmp_path / "nowhere"), "nowhere/checkpoint.pt: ")

@@ -156,42 +156,22 @@ def equal_numbers(found, expected) -> None:
 # The baseline in the phases of another method. Each class is written from the baseline alone.
 
 
-class BiRealWeights:
+class BiRealWeights(binary.Weights):
     """Signs of weights with the gradient of Bi-Real Net."""
 
-    def values(self):
-        return binary.TriangularSign.apply(self.weight)
-
-
-class BiRealConv(BiRealWeights, binary.BinaryConv):
-    pass
-
-
-class BiRealLinear(BiRealWeights, binary.BinaryLinear):
-    pass
-
-
-class BiRealSign(torch.nn.Module):
-    def forward(self, x):
+    def values(self, x):
         return binary.TriangularSign.apply(x)
-
-
-class BiRealLayers(binary.Plain):
-    conv_type, linear_type = BiRealConv, BiRealLinear
-
-    def sign(self, _channels=None):
-        return BiRealSign()
 
 
 class BiRealBaseline(ste.Method):
     """RBCN's estimator, sign' = 2 - 2|x|, of activations and weights; the scores' layer is the baseline's."""
 
     def build(self, net):
-        network = networks.build(net, BiRealLayers())
+        network = binary.prepare(
+            networks.build(net), lambda _: BiRealWeights(), lambda _: binary.Sign(binary.TriangularSign)
+        )
         (scores,) = [part for part in network.modules() if isinstance(part, building_blocks.Scores)]
-        plain = binary.BinaryLinear(scores.dot.in_features, scores.dot.out_features, bias=False)
-        plain.weight = scores.dot.weight
-        scores.dot = plain
+        binary.set_quantiser(scores.dot, binary.Weights())
         return network
 
 

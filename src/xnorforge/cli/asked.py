@@ -73,13 +73,16 @@ def _places_of(folder: Path, given: dict) -> dict[str, Any]:
 
 
 def network_of(what: str | None, net: str | None, task: str | None) -> str:
-    """The network that a verb of training means: by name, or the one of a build's or run's folder.
+    """The network that a verb of training means: by name, the user's own FILE.py:NAME, or the one of a
+    build's or run's folder. The task of the user's own is TASK, or folders of pictures.
 
     Raises:
         UserError: it is a file, or the folder of a file's build.
     """
     if what and net:
         raise UserError(f"NET: both '{what}' and '{net}' are given; give only one.")
+    if what and ".py" in what and not what.endswith(".onnx"):
+        return f"{request.task_name(task)}-{what}"
     if what and is_folder(what):
         asked = resolve({}, what)
         if not asked.model:

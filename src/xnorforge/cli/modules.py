@@ -24,7 +24,8 @@ def import_verb(
     is 1/255 by default.
     """
     size = shape_of(shape)
-    from xnorforge.flows.importing.modules import export_module, load_weights, module_of
+    from xnorforge.flows.importing.modules import export_module, load_weights
+    from xnorforge.sw.networks._given import module_of
 
     module = module_of(target)
     if weights:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from xnorforge.cli import asked
 from xnorforge.cli.main import print_object
+from xnorforge.core import networks
+from xnorforge.core.networks import is_given
 from xnorforge.core.progress import say
 from xnorforge.pipeline import pictures, request
 from xnorforge.pipeline.job import stage
@@ -50,9 +52,23 @@ def train_verb(
         use = f"; trained on synthetic pictures: only `{build} WEIGHTS={folder}` uses these weights"
     else:
         use = f"; `{build}` uses these weights now" if folder == looked else ""
+    if is_given(net) and card is not None:
+        use = f"; `make build MODEL={export_given(net, method, folder)}` builds it"
     say(f"train     done -> {folder}{use}")
     if as_json and card is not None:
         print_object("train", {"folder": str(folder), "card": card})
+
+
+def export_given(net: str, method: str, folder: Path) -> Path:
+    """Write the trained module of the user's own as a QONNX file into the run's folder; return its path."""
+    from xnorforge.flows.importing.modules import export_module
+    from xnorforge.sw import zoo
+    from xnorforge.sw.tasks.base import task_of
+
+    module = zoo.load(net, method, folder)[0].get_submodule("module")
+    path = folder / f"{networks.folder_name(net)}.onnx"
+    export_module(module, task_of(net).shape, path)
+    return path
 
 
 def _pictures(net: str, data: str | None) -> str:

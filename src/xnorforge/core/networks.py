@@ -1,8 +1,8 @@
 """Networks by name, and what their files and the files of their tasks declare, read without importing torch.
 
-A network is a file `sw/networks/<task>_<network>.py`, called `<task>-<network>` on the command line. This
-module
-reads literals at the top of a file: `INTERVAL = 1024` of a network, `USUAL = "cnn"` of a task.
+A network is a file `sw/networks/<task>_<network>.py`, called `<task>-<network>` on the command line, or a
+module of the user's own, `<task>-<FILE.py:NAME>`. This module reads literals at the top of a file:
+`INTERVAL = 1024` of a network, `USUAL = "cnn"` of a task.
 """
 
 import ast
@@ -13,6 +13,7 @@ from xnorforge.core import plugins
 from xnorforge.core.errors import UserError, unknown
 
 KIND = "sw.networks"
+MEMORY = "memory"  # in place of a task: the module, and its images, are objects of this process
 
 
 def names() -> list[str]:
@@ -23,6 +24,19 @@ def names() -> list[str]:
 def task_name(net: str) -> str:
     """The task of a network, by the network's name."""
     return net.partition("-")[0]
+
+
+def is_given(net: str) -> bool:
+    """Whether a name stands for a module of the user's own: in a Python file, or in memory."""
+    return ".py" in net.partition("-")[2] or net.startswith(f"{MEMORY}-")
+
+
+def folder_name(net: str) -> str:
+    """What the folder of a network in out/ is called: its name, or that of the class of a user's module."""
+    if not is_given(net):
+        return net
+    file, _, name = net.partition("-")[2].partition(":")
+    return name or Path(file).stem
 
 
 def plugin(net: str) -> str:

@@ -27,7 +27,8 @@ def given_pictures(net: str | None, data: str | None) -> None:
     Raises:
         UserError: they are missing, too many, or no folder of classes.
     """
-    wanted = net in networks.names() and networks.takes_data(net)
+    known = net in networks.names() or networks.is_given(net or "")
+    wanted = known and networks.takes_data(str(net))
     if wanted and not data:
         raise UserError(
             f"DATA: {net} is trained on your own pictures; give DATA=photos/, a folder with one subfolder of "

@@ -20,6 +20,7 @@ from xnorforge.pipeline.options import OPTIONS, Options, parses
 from xnorforge.sw.training import runs
 
 NET = Options.net
+OWN_PICTURES = "folder"  # the task
 LIMITS = ("lut", "bram", "latency")  # that a folding keeps
 READ = {
     "model": "a QONNX file",
@@ -56,7 +57,9 @@ class Request(Options):
             return Path(self.model).stem
         more = [] if self.method == "ste" else [self.method]
         more += [pictures.plain_name(self.data)] if self.data else []
-        return "-".join([self.net, *more, *([Path(self.weights).name] if self.weights else [])])
+        return "-".join(
+            [networks.folder_name(self.net), *more, *([Path(self.weights).name] if self.weights else [])]
+        )
 
     @property
     def net_dir(self) -> Path:
@@ -107,6 +110,17 @@ class Request(Options):
         if stage.name == "fold" and "generate" not in stages.following(self.backend):
             given["backend"] = "rtl"  # matrices of a project for another tool are folded like those of RTL
         return given
+
+
+def task_name(task: str | None) -> str:
+    """The task of a module of the user's own: TASK, by default the one with folders of pictures.
+
+    Raises:
+        UserError: there is no such task.
+    """
+    if task and task not in known("task"):
+        raise unknown("TASK", task, known("task"))
+    return task or OWN_PICTURES
 
 
 def network_name(net: str | None, task: str | None) -> str:

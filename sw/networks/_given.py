@@ -1,0 +1,135 @@
+"""Networks of the user's own: modules in a Python file, `<task>-<FILE.py:NAME>`, or objects of this process.
+
+The module takes pixels / 255 unless another `scale` is given; everything else about it is its own.
+"""
+
+import copy
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+from torch import nn
+
+from xnorforge.core.errors import UserError
+from xnorforge.sw.networks.base import Recipe
+
+SCALE = 1 / 255
+RECIPE = Recipe(epochs=30, batch=64, lr=5e-3, warmup=50)
+# By name: a function that returns a fresh copy of the module, and its task.
+MEMORY: dict[str, tuple[Callable[[], nn.Module], Any]] = {}
+
+
+class Given(nn.Module):
+    """A module of the user's own behind the scaling of raw pixels."""
+
+    def __init__(self, module: nn.Module, scale: float = SCALE):
+        super().__init__()
+        self.module, self.scale = module, scale
+
+    def forward(self, x):
+        return self.module(x * self.scale)
+
+
+def load(net: str) -> Any:
+    """Return what a file of sw/networks has: `build` and `RECIPE`."""
+    if net in MEMORY:
+        return SimpleNamespace(build=MEMORY[net][0], RECIPE=RECIPE)
+    target = net.partition("-")[2]
+    return SimpleNamespace(build=lambda: Given(copy.deepcopy(module_of(target))), RECIPE=RECIPE)
+
+
+def module_of(target: str) -> nn.Module:
+    """The network that `file.py:Name` or `file.py` refers to; the file is executed.
+
+    `Name` is a subclass of nn.Module that needs no arguments, a function that returns a module, or a module.
+    Without `Name`, the file must have exactly one subclass of nn.Module that needs no arguments.
+
+    Raises:
+        UserError: no such file or name, several candidates, or the name does not give a module.
+    """
+    file, _, name = target.partition(":")
+    path = Path(file)
+    if not path.is_file() or path.suffix != ".py":
+        raise UserError(
+            f"{file}: no such Python file; give file.py:Name, the file and the class of the network in it."
+        )
+    code = _run(path)
+    classes = [
+        key for key, value in vars(code).items() if _is_network(value) and value.__module__ == path.stem
+    ]
+    if not name:
+        simple = [key for key in classes if not _needed(getattr(code, key))]
+        if len(simple) != 1:
+            there = f"has {', '.join(simple)}" if simple else "has no nn.Module class without arguments"
+            example = simple[0] if simple else "Name"
+            raise UserError(f"{file}: {there}; name the network, as in {file}:{example}.")
+        name = simple[0]
+    found = getattr(code, name, None)
+    if found is None:
+        near = get_close_matches(name, classes, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(classes) or 'no networks'}."
+        raise UserError(f"{file}: does not define '{name}'; {hint}")
+    if isinstance(found, nn.Module):
+        return found
+    if not callable(found):
+        raise UserError(
+            f"{file}: '{name}' is not a network; name an nn.Module class or a function that returns a module."
+        )
+    if needed := _needed(found):
+        raise UserError(
+            f"{file}: {name} needs the arguments {', '.join(needed)}; give them defaults, or name a function "
+            "that returns the network."
+        )
+    with as_one_sentence(f"{file}: {name}() raised"):
+        made = found()
+    if not isinstance(made, nn.Module):
+        raise UserError(
+            f"{file}: {name} returns {type(made).__name__}, not an nn.Module; return the network."
+        )
+    return made
+
+
+def _run(path: Path) -> ModuleType:
+    """Run a file as a module; it can import from its folder."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    code = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        with as_one_sentence(f"{path}: running it raised"):
+            spec.loader.exec_module(code)
+    finally:
+        sys.path.pop(0)
+    return code
+
+
+def _is_network(value) -> bool:
+    return isinstance(value, type) and issubclass(value, nn.Module)
+
+
+def _needed(maker) -> list[str]:
+    """Parameters without a default."""
+    given = inspect.signature(maker).parameters.values()
+    return [
+        one.name
+        for one in given
+        if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+    ]
+
+
+@contextmanager
+def as_one_sentence(where: str):
+    """Turn an exception of the user's own code into the reason of a UserError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())[:200]
+        raise UserError(f"{where} {type(error).__name__} ({said}); correct it and try again.") from error

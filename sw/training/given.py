@@ -1,0 +1,68 @@
+"""Training of a module that is an object of this process, on images that are arrays."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from xnorforge.core.errors import UserError
+from xnorforge.core.networks import MEMORY
+from xnorforge.sw.networks import _given
+from xnorforge.sw.tasks.base import Images, Task
+from xnorforge.sw.training import train as training
+from xnorforge.sw.training import weights
+
+HELD_OUT = 10  # one image in 10
+
+
+class ArrayTask(Task):
+    """Classification of images in memory; every tenth is held out.
+
+    Raises:
+        UserError: they are not uint8 images with one class each.
+    """
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray):
+        if images.dtype != np.uint8 or images.ndim < 2 or labels.shape != (len(images),) or len(images) < 2:
+            raise UserError(
+                f"train: images are {images.dtype} {images.shape} and labels {labels.shape}; give at least "
+                "two images as uint8 (N, ...), pixels of 0 to 255, and one class (N,) for each."
+            )
+        self.shape = images.shape[1:]
+        held = np.arange(len(images)) % HELD_OUT == HELD_OUT - 1
+        held[-1] = True
+        parts = [(images[at], labels[at].astype(np.int64)) for at in (~held, held)]
+        self.training = Images(*parts[0], f"{len(parts[0][1]):,} given images")
+        self.held_out = Images(*parts[1], f"{len(parts[1][1]):,} other given images, held out")
+
+    def train_sets(self):
+        return self.training, self.held_out
+
+    def test_sets(self):
+        return [self.held_out]
+
+    def golden(self, count=None):
+        return self.held_out.first(min(count or 0, len(self.held_out.images)))
+
+
+def train(
+    module: nn.Module,
+    name: str,
+    task: Task,
+    method: str,
+    folder: Path,
+    epochs,
+    lr,
+    seed,
+    scale,
+    threads,
+    hyper,
+) -> nn.Module:
+    """Train a copy of a module, or resume; return it without the scaling of pixels, in evaluation mode."""
+    net, given = f"{MEMORY}-{name}", _given.Given(module, scale)
+    _given.MEMORY[net] = lambda: copy.deepcopy(given), task
+    training.train(net, method, folder, epochs, seed, threads, hyper, lr)
+    card, tensors = weights.read_weights(folder)
+    skeleton = training.create(method, card["hyper"]).skeleton(net)
+    return weights.unpack(skeleton, tensors, f"{folder}/{weights.FILE}").get_submodule("module")
