@@ -26,6 +26,13 @@ def in_this_process(call, what, **arguments):
     getattr(import_module(module), function)(**arguments)
 
 
+@pytest.fixture(autouse=True)
+def without_a_clock(monkeypatch):
+    """No result of a test in this process depends on which number format is faster here."""
+    if arithmetic := sys.modules.get("xnorforge.sw.training.arithmetic"):
+        monkeypatch.setattr(arithmetic, "fastest", lambda _run: "float32")
+
+
 @pytest.fixture
 def call(monkeypatch, capfd):
     """Run a command line in this process: (exit code, the lines of standard error that are no progress)."""

@@ -42,7 +42,7 @@ def few_images(monkeypatch):
     monkeypatch.setattr(mnist.Task, "train_sets", lambda self: (part(0, 256, "256 images"), held_out))
     monkeypatch.setattr(mnist.Task, "golden", lambda self, count=None: golden)
     monkeypatch.setattr(mnist.Task, "test_sets", lambda self: [part(850, 950, "100 test images"), golden])
-    recipe = Recipe(epochs=2, batch=64, lr=5e-3, warmup=4, bf16=False)
+    recipe = Recipe(epochs=2, batch=64, lr=5e-3, warmup=4, arithmetic="float32")
     monkeypatch.setattr(networks, "recipe", lambda _: recipe)
 
 

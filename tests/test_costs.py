@@ -39,7 +39,7 @@ def few_images(monkeypatch):
     )
     monkeypatch.setattr(mnist.Task, "golden", lambda *_: golden)
     monkeypatch.setattr(mnist.Task, "test_sets", lambda _: [golden])
-    recipe = Recipe(epochs=2, batch=64, lr=5e-3, warmup=4, bf16=False)
+    recipe = Recipe(epochs=2, batch=64, lr=5e-3, warmup=4, arithmetic="float32")
     monkeypatch.setattr(networks, "recipe", lambda _: recipe)
 
 

@@ -50,7 +50,7 @@ NETWORK = '''"""Two dense layers on bits."""
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn.building_blocks import Bits, Block, Network, Scores
 
-RECIPE = Recipe(epochs=30, batch=16, lr=5e-3, warmup=2, bf16=False)
+RECIPE = Recipe(epochs=30, batch=16, lr=5e-3, warmup=2, arithmetic="float32")
 INTERVAL = 64
 
 

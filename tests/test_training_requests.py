@@ -22,7 +22,7 @@ def few(monkeypatch):
     some = Images(images[:64], labels[:64], "64")
     monkeypatch.setattr(mnist.Task, "train_sets", lambda _: (some, some))
     monkeypatch.setattr(mnist.Task, "test_sets", lambda _: [some])
-    recipe = Recipe(epochs=1, batch=64, lr=5e-3, bf16=False)
+    recipe = Recipe(epochs=1, batch=64, lr=5e-3, arithmetic="float32")
     monkeypatch.setattr(networks, "recipe", lambda _: recipe)
 
 

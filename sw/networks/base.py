@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 
 OPTIMISERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("cosine", "linear", "step")
+FASTEST, FLOAT32, BFLOAT16 = ARITHMETIC = ("fastest", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -17,8 +18,6 @@ class Recipe:
         batch: images per step.
         lr: largest learning rate.
         warmup: steps of the linear warm-up.
-        bf16: multiply in bfloat16 if the processor has instructions for it (training only; all figures are
-            evaluated in float32).
         passes: passes over the training images per epoch; more than one if there are few images.
         optimiser: adam, adamw (decoupled weight decay) or sgd.
         momentum: momentum of sgd.
@@ -29,13 +28,14 @@ class Recipe:
         drop: factor of the learning rate at a drop.
         shift: largest shift of a training image in pixels; -1 is the task's default.
         images: train on the first images only, this many; 0: all.
+        arithmetic: number format that training multiplies in: float32, bfloat16, or the fastest of the two on
+            this machine (`sw/training/arithmetic.py`). All figures are evaluated in float32.
     """
 
     epochs: int
     batch: int
     lr: float
     warmup: int = 200
-    bf16: bool = True
     passes: int = 1
     optimiser: str = "adam"
     momentum: float = 0.9
@@ -46,6 +46,7 @@ class Recipe:
     drop: float = 0.1
     shift: int = -1
     images: int = 0
+    arithmetic: str = FASTEST
 
     def rate_at(self, part: float) -> float:
         """Return the factor of the largest learning rate after `part` of a phase, 0 to 1."""
@@ -56,8 +57,8 @@ class Recipe:
         return self.drop ** sum(part >= float(place) for place in self.drops.split())
 
     def stated(self) -> dict:
-        """Return what cards and checkpoints contain: the first six attributes, and the others if they are not
-        defaults.
+        """Return what cards and checkpoints contain: the first five attributes, and the others if they are
+        not defaults.
         """
-        usual = {field.name: field.default for field in fields(self)[6:]}
+        usual = {field.name: field.default for field in fields(self)[5:]}
         return {key: value for key, value in asdict(self).items() if key not in usual or value != usual[key]}

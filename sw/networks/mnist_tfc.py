@@ -1,9 +1,9 @@
 """FINN's TFC-W1A1: dense 784-64-64-64-10 on a picture binarised at 128; 59,008 weights."""
 
-from xnorforge.sw.networks.base import Recipe
+from xnorforge.sw.networks.base import FLOAT32, Recipe
 from xnorforge.sw.nn.building_blocks import Bits, Block, Network, Scores
 
-RECIPE = Recipe(epochs=60, batch=128, lr=5e-3, bf16=False)
+RECIPE = Recipe(epochs=60, batch=128, lr=5e-3, arithmetic=FLOAT32)
 INTERVAL = 1024
 
 

@@ -15,7 +15,7 @@ from xnorforge.core import plugins
 from xnorforge.core.errors import UserError, unknown
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
-from xnorforge.sw.networks.base import OPTIMISERS, SCHEDULES, Recipe
+from xnorforge.sw.networks.base import ARITHMETIC, OPTIMISERS, SCHEDULES, Recipe
 
 OURS, PAPER = "ours", "paper"
 
@@ -49,6 +49,8 @@ def _checked(recipe: Recipe) -> Recipe:
         raise unknown("RECIPE, optimiser", recipe.optimiser, OPTIMISERS)
     if recipe.schedule not in SCHEDULES:
         raise unknown("RECIPE, schedule", recipe.schedule, SCHEDULES)
+    if recipe.arithmetic not in ARITHMETIC:
+        raise unknown("RECIPE, arithmetic", recipe.arithmetic, ARITHMETIC)
     try:
         places = [float(place) for place in recipe.drops.split()]
     except ValueError:

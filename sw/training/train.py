@@ -30,21 +30,17 @@ from xnorforge.core.networks import folder_name, is_given
 from xnorforge.core.progress import progress, say
 from xnorforge.sw import networks
 from xnorforge.sw.methods.base import Method, Phase, create
-from xnorforge.sw.networks.base import Recipe
+from xnorforge.sw.networks.base import BFLOAT16, FASTEST, FLOAT32, Recipe
 from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.tasks.base import Images, Task, main_figure, task_of
-from xnorforge.sw.training import curves, distributed, divergence, recipes, warm_start, weights
+from xnorforge.sw.training import arithmetic, curves, distributed, divergence, recipes, warm_start, weights
 from xnorforge.sw.training.summands import Summands
 
 # settings that a card leaves out
 USUAL = {"ranks": 1, "device": "cpu", "recipe_name": recipes.OURS, "init": "none"}
 BEFORE = Phase("before the first phase", 0, 0.0)
 ON_GRID = 20  # one epoch in 20, the last ones, trains with the constants of `Affine2d` on their grid
-# Instructions that multiply bfloat16, as `torch.cpu.get_capabilities` names them (x86, then ARM). Without
-# them torch emulates: a step of cifar10-cnv took 9.8 s and not 0.87 s.
-BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
-IN_FLOAT32 = "multiplied in float32, because this processor has no instructions for bfloat16"
 
 
 @dataclass
@@ -67,20 +63,17 @@ class Run:
     optimiser: Any = None  # of the phase
     epoch: int = 0
     summands: Summands = field(default_factory=Summands)  # of the epoch
+    arithmetic: str = ""  # float32 or bfloat16; by default the recipe's, and float32 until it is settled
 
     def __post_init__(self):
+        asked = self.recipe.arithmetic
+        self.arithmetic = self.arithmetic or (FLOAT32 if asked == FASTEST else asked)
         network: AnyModule = self.network
         network.to(self.device, memory_format=torch.channels_last)  # of all overloads torch states but this
 
-    @cached_property
-    def in_bfloat16(self) -> bool:
-        """Whether training multiplies in bfloat16: the recipe requests it and the device supports it."""
-        known = torch.cpu.get_capabilities()
-        return self.recipe.bf16 and (self.device.type != "cpu" or any(known.get(key) for key in BFLOAT16))
-
     def autocast(self) -> torch.autocast:
         """Return the context in which networks train."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.in_bfloat16)
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.arithmetic == BFLOAT16)
 
     @cached_property
     def sets(self) -> tuple[Images, Images]:
@@ -202,10 +195,12 @@ def fit(run: Run, settings: dict) -> list[dict]:
     Raises:
         UserError: the loss is not finite, or the folder contains a run with other settings.
     """
-    if run.recipe.bf16 and not run.in_bfloat16:
-        say(f"{run.net}: {IN_FLOAT32}")
+    saved = _saved(run.out_dir / "checkpoint.pt", run.device)
+    arithmetic.settle(run, settings, saved)
+    if saved:
+        _refuse_other(run.out_dir / "checkpoint.pt", settings, saved["settings"])
     with divergence.watched(run):
-        curve = _loop(run, settings)
+        curve = _loop(run, settings, saved)
     if (pictures := run.task.calibration_images(run.sets[0])) is not None:
         calibrate(run.network, pictures, run.recipe.batch)
     return curve
@@ -222,18 +217,14 @@ def describe_run(run: Run, network: nn.Module) -> dict:
             **run.task.stamp(),
         },
         "held_out_accuracy": evaluate_network(network, held_out, run.task),
-        **({"arithmetic": IN_FLOAT32} if run.recipe.bf16 and not run.in_bfloat16 else {}),
     }
 
 
-def _loop(run: Run, settings: dict) -> list[dict]:
-    """Run all phases and epochs, or those after the checkpoint in the run's folder. Return the curve, one row
-    per epoch.
-    """
+def _loop(run: Run, settings: dict, saved: dict | None = None) -> list[dict]:
+    """Run all phases and epochs, or those after a checkpoint. Return the curve, one row per epoch."""
     training, held_out = run.sets
     start = {name: weight >= 0 for name, weight in binary.latents(run.network).items()}
     sample, count = run.task.sampler(training, run.device), len(training.images)
-    saved = _continued(run.out_dir / "checkpoint.pt", settings, run.device)
     curve, seconds, cpu_seconds = [], 0.0, 0.0
     if saved:
         curve, seconds, cpu_seconds = saved["curve"], saved.get("seconds", 0.0), saved.get("cpu_seconds", 0.0)
@@ -369,7 +360,10 @@ def _command(settings: dict, data_option: str = "") -> str:
     command += f" --epochs {settings['recipe']['epochs']} --seed {settings['seed']}"
     lr = settings["recipe"]["lr"]
     command += f" --lr {lr}" if lr != networks.recipe(net).lr else ""
-    command += f" --recipe {shlex.quote(settings['recipe_name'])}" if "recipe_name" in settings else ""
+    recipe = settings.get("recipe_name", recipes.OURS)
+    if "arithmetic" in settings and "arithmetic" not in settings["recipe"]:  # it was found by timing
+        recipe += f",arithmetic={settings['arithmetic']}"
+    command += f" --recipe {shlex.quote(recipe)}" if recipe != recipes.OURS else ""
     command += f" --init {shlex.quote(settings['init'].partition(': ')[0])}" if "init" in settings else ""
     command += f" --threads {settings['threads']}" if settings["threads"] != 1 else ""
     if data_option:  # the run's folder has its name from the pictures
@@ -391,24 +385,29 @@ def _machine(run: Run) -> str:
     )
 
 
-def _continued(path: Path, settings: dict, device: torch.device) -> dict | None:
+def _saved(path: Path, device: torch.device) -> dict | None:
+    """Return the checkpoint, if there is one."""
     if not path.exists():
         return None
     # The first process wrote it; what lay on its GPU goes to this one's.
     try:
-        saved = torch.load(path, weights_only=True, map_location={"cuda:0": str(device)})
+        return torch.load(path, weights_only=True, map_location={"cuda:0": str(device)})
     except Exception as error:  # a damaged file is answered in many ways
         raise UserError(
             f"{path}: cannot be read ({type(error).__name__}); remove it to train from scratch."
         ) from error
-    for key in dict.fromkeys([*settings, *saved["settings"]]):
-        value, there = (which.get(key, USUAL.get(key)) for which in (settings, saved["settings"]))
+
+
+def _refuse_other(path: Path, settings: dict, saved: dict) -> None:
+    """Raise if a checkpoint has other settings than those requested."""
+    saved = saved | {"recipe": arithmetic.recipe_of(saved), "arithmetic": arithmetic.stated(saved)}
+    for key in dict.fromkeys([*settings, *saved]):
+        value, there = (which.get(key, USUAL.get(key)) for which in (settings, saved))
         if there != value:
             raise UserError(
                 f"{path}: contains a run with {key} {there}, but {value} is requested; "
                 "use the same settings or another folder."
             )
-    return saved
 
 
 def _write_curve(path: Path, curve: list[dict]) -> None:

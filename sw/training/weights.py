@@ -239,7 +239,7 @@ def _readme(card: dict, tag: str) -> str:
     )
     phases = ", ".join(f"{key} {value}" for key, value in recipe.items())
     hyper = ", ".join(f"{key} {value}" for key, value in card["hyper"].items()) or "none"
-    arithmetic = f"; {card['arithmetic']}" if "arithmetic" in card else ""
+    arithmetic = f"; multiplied in {card['arithmetic']}" if "arithmetic" in card else ""
     kinds = (
         f"{file['binary_weights']:,} binary weights, one bit each,"
         if file["binary_weights"]

@@ -65,7 +65,7 @@ def trained(method, seed: int, network=narrow, epochs: int = 20) -> train.Run:
     """All phases of a training on scikit-learn's digits, the last epoch with sums' constants on their
     grid.
     """
-    recipe = Recipe(epochs=epochs, batch=64, lr=1e-2, warmup=20, bf16=False)
+    recipe = Recipe(epochs=epochs, batch=64, lr=1e-2, warmup=20, arithmetic="float32")
     torch.manual_seed(seed)
     with pytest.MonkeyPatch.context() as once:
         give_network(once, "digits", network)
@@ -108,7 +108,7 @@ def in_place_of_mnist(monkeypatch, *cuts: tuple[int, int], epochs: int) -> list[
     """
     images, labels = mnist_images.shipped()
     sets = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in cuts]
-    recipe = Recipe(epochs=epochs, batch=64, lr=5e-3, warmup=4, bf16=False)
+    recipe = Recipe(epochs=epochs, batch=64, lr=5e-3, warmup=4, arithmetic="float32")
     monkeypatch.setattr(mnist.Task, "train_sets", lambda _self: tuple(sets[:2]))
     monkeypatch.setattr(mnist.Task, "test_sets", lambda _self: sets[2:] or sets[1:])
     monkeypatch.setattr(networks, "recipe", lambda _: recipe)

@@ -24,7 +24,7 @@ from xnorforge.sw.training import distributed, train
 NET, BATCH = "mnist-tfc", 64
 out, methods = Path(sys.argv[1]), sys.argv[2:]
 images, labels = mnist_images.shipped()
-recipe = Recipe(epochs=3, batch=BATCH, lr=5e-3, warmup=4, bf16=False)
+recipe = Recipe(epochs=3, batch=BATCH, lr=5e-3, warmup=4, arithmetic="float32")
 mnist.Task.train_sets = lambda _self: (
     Images(images[:256], labels[:256], "256"),
     Images(images[256:384], labels[256:384], "128"),
@@ -87,7 +87,7 @@ def refused() -> dict[str, str]:
     said = {}
     ste.Method, usual = Skewed, ste.Method
     for name, change in (("skewed", {}), ("batch", {"batch": 33})):
-        changed = Recipe(**{"epochs": 1, "batch": BATCH, "lr": 5e-3, "bf16": False} | change)
+        changed = Recipe(**{"epochs": 1, "batch": BATCH, "lr": 5e-3, "arithmetic": "float32"} | change)
         networks.recipe = lambda _, changed=changed: changed
         try:
             train.train(NET, "ste", out / name)

@@ -51,10 +51,10 @@ def random_case(seed=0):
     return x, w, mu, sigma, 0.3
 
 
-def started(method, net="mnist-tfc", epochs=2, phase=0, bf16=False, seed=0):
+def started(method, net="mnist-tfc", epochs=2, phase=0, arithmetic="float32", seed=0):
     """A run at the begin of a phase."""
     torch.manual_seed(seed)
-    recipe = Recipe(epochs=epochs, batch=64, lr=5e-3, bf16=bf16)
+    recipe = Recipe(epochs=epochs, batch=64, lr=5e-3, arithmetic=arithmetic)
     run = train.Run(net, task_of(net), recipe, method, method.build(net), torch.Generator().manual_seed(seed))
     run.phase = method.phases(recipe)[phase]
     method.begin(run)
@@ -155,10 +155,10 @@ def test_the_gradient_passes_where_w_keeps_a_latent_in_reach():
     torch.testing.assert_close(w.grad, torch.tensor([0.4 - 2.5, -0.8, 0.0, 0.8]))
 
 
-@pytest.mark.parametrize(("net", "bf16"), [("mnist-tfc", False), ("mnist-cnn", True)])
-def test_without_its_losses_each_step_is_the_baseline_s_bit_for_bit(net, bf16):
+@pytest.mark.parametrize(("net", "arithmetic"), [("mnist-tfc", "float32"), ("mnist-cnn", "bfloat16")])
+def test_without_its_losses_each_step_is_the_baseline_s_bit_for_bit(net, arithmetic):
     runs = [
-        steps(started(method, net, bf16=bf16), 4)
+        steps(started(method, net, arithmetic=arithmetic), 4)
         for method in (ste.Method(), bonn.Method(kernel=0.0, feature=0.0))
     ]
     expected, found = (run.network.state_dict() for run in runs)

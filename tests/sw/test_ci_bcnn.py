@@ -100,7 +100,7 @@ def shaken(net, seed, ratio=0.05, sizes=(3, -3, 5, -5)):
 def started(method, net="mnist-tfc", epochs=4, phase=0, seed=0):
     """A run at the begin of a phase."""
     torch.manual_seed(seed)
-    recipe = Recipe(epochs=epochs, batch=64, lr=5e-3, bf16=False)
+    recipe = Recipe(epochs=epochs, batch=64, lr=5e-3, arithmetic="float32")
     run = train.Run(net, task_of(net), recipe, method, method.build(net), torch.Generator().manual_seed(seed))
     run.phase = method.phases(recipe)[phase]
     method.begin(run)

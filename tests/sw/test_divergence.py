@@ -28,7 +28,7 @@ def few(monkeypatch):
     parts = Images(images[:256], labels[:256], "256"), Images(images[256:320], labels[256:320], "64")
     monkeypatch.setattr(mnist.Task, "train_sets", lambda _self: parts)
     monkeypatch.setattr(mnist.Task, "test_sets", lambda _self: [parts[1]])
-    recipe = Recipe(epochs=2, batch=64, lr=5e-3, warmup=4, bf16=False)
+    recipe = Recipe(epochs=2, batch=64, lr=5e-3, warmup=4, arithmetic="float32")
     monkeypatch.setattr(networks, "recipe", lambda _: recipe)
 
 
@@ -104,7 +104,12 @@ def test_the_first_layer_with_a_broken_output_is_named_and_the_methods_own_weigh
 def test_a_spoiled_weight_is_named_before_any_output():
     method = ste.Method()
     run = train.Run(
-        NET, task_of(NET), Recipe(1, 4, 1e-3, bf16=False), method, method.build(NET), torch.Generator()
+        NET,
+        task_of(NET),
+        Recipe(1, 4, 1e-3, arithmetic="float32"),
+        method,
+        method.build(NET),
+        torch.Generator(),
     )
     run.network[3].norm.running_var[5] = torch.nan
     assert divergence.first_fault(run, IMAGES) == "3.norm.running_var"

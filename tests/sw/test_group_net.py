@@ -104,9 +104,9 @@ def pictures(count, seed=0):
     )
 
 
-def started(method, net="chain", epochs=5, seed=0, bf16=False, batch=50):
+def started(method, net="chain", epochs=5, seed=0, arithmetic="float32", batch=50):
     torch.manual_seed(seed)
-    recipe = Recipe(epochs=epochs, batch=batch, lr=1e-2, warmup=10, bf16=bf16)
+    recipe = Recipe(epochs=epochs, batch=batch, lr=1e-2, warmup=10, arithmetic=arithmetic)
     run = train.Run(net, base.Task(), recipe, method, method.build(net), torch.Generator().manual_seed(seed))
     run.phase = method.phases(recipe)[-1]
     method.begin(run)

@@ -60,10 +60,10 @@ def rates(layers, bits=32):
     ]
 
 
-def started(chosen, net="mnist-tfc", epochs=10, phase="polish", bf16=False, seed=0):
+def started(chosen, net="mnist-tfc", epochs=10, phase="polish", arithmetic="float32", seed=0):
     """A run at the begin of a phase, the phases before it begun."""
     torch.manual_seed(seed)
-    recipe = Recipe(epochs=epochs, batch=64, lr=5e-3, bf16=bf16)
+    recipe = Recipe(epochs=epochs, batch=64, lr=5e-3, arithmetic=arithmetic)
     run = train.Run(net, task_of(net), recipe, chosen, chosen.build(net), torch.Generator().manual_seed(seed))
     for run.phase in chosen.phases(recipe):
         chosen.begin(run)
@@ -332,10 +332,10 @@ def test_gains_keep_their_significant_bits():
         assert ((kept / step).abs() <= 2**bits).all()
 
 
-@pytest.mark.parametrize(("net", "bf16"), [("mnist-tfc", False), ("mnist-cnn", True)])
-def test_all_binary_and_without_penalty_each_step_is_the_baseline_s_bit_for_bit(net, bf16):
+@pytest.mark.parametrize(("net", "arithmetic"), [("mnist-tfc", "float32"), ("mnist-cnn", "bfloat16")])
+def test_all_binary_and_without_penalty_each_step_is_the_baseline_s_bit_for_bit(net, arithmetic):
     runs = [
-        steps(started(chosen, net, epochs=1, phase=phase, bf16=bf16), 4)
+        steps(started(chosen, net, epochs=1, phase=phase, arithmetic=arithmetic), 4)
         for chosen, phase in ((ste.Method(), "train"), (method(rho=0.0, step_rate=1.0), "step 1"))
     ]
     expected, found = (run.network.state_dict() for run in runs)
@@ -659,7 +659,12 @@ def curves_by_order(net, parts, seed, orders, epochs, count):
         Per order the layers in turn, the ratios against 32 bits, the accuracy.
     """
     run = started(
-        method(float_share=0.5), net, epochs=20, phase="float", bf16=net.startswith("cifar"), seed=seed
+        method(float_share=0.5),
+        net,
+        epochs=20,
+        phase="float",
+        arithmetic="bfloat16" if net.startswith("cifar") else "float32",
+        seed=seed,
     )
     run.recipe = replace(run.recipe, warmup=10)
     fine_tuned(run, 10)

@@ -28,7 +28,7 @@ def phase_by_phase(name, net=NET):
     """A run on random images, as each of its phases has begun."""
     torch.manual_seed(0)
     method = plugins.load("sw.methods", name).Method()
-    recipe = Recipe(epochs=2, batch=32, lr=1e-3, bf16=False)
+    recipe = Recipe(epochs=2, batch=32, lr=1e-3, arithmetic="float32")
     run = train.Run(net, task_of(net), recipe, method, method.build(net), torch.Generator().manual_seed(0))
     for phase in method.phases(recipe):
         run.phase = phase

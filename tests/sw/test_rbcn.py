@@ -39,7 +39,7 @@ def begun(net="mnist-tfc", phase=1, seed=0, **settings):
     method = rbcn.Method()
     for name, value in settings.items():
         setattr(method, name, value)
-    recipe = Recipe(epochs=2, batch=16, lr=1e-3, bf16=False)
+    recipe = Recipe(epochs=2, batch=16, lr=1e-3, arithmetic="float32")
     run = train.Run(net, task_of(net), recipe, method, method.build(net), torch.Generator().manual_seed(seed))
     run.phase = method.phases(recipe)[phase]
     method.begin(run)
@@ -692,7 +692,7 @@ def test_with_a_guide_all_epochs_are_the_networks_and_the_guide_rests(monkeypatc
     method = rbcn.Method(guide=str(tmp_path))
     torch.manual_seed(0)
     network = method.build("mnist-tfc")
-    recipe = Recipe(epochs=1, batch=16, lr=1e-3, bf16=False)
+    recipe = Recipe(epochs=1, batch=16, lr=1e-3, arithmetic="float32")
     run = train.Run("mnist-tfc", task_of("mnist-tfc"), recipe, method, network, torch.Generator())
     (run.phase,) = method.phases(recipe)
     assert (run.phase.name, run.phase.epochs) == (rbcn.RECTIFY, 1)

@@ -56,7 +56,7 @@ def test_the_default_is_adam_with_a_linear_start_and_half_a_cosine(few, tmp_path
 
 
 def test_what_is_usual_is_not_stated_so_older_cards_and_checkpoints_stay_as_they_are():
-    first = {"epochs": 1, "batch": 2, "lr": 0.5, "warmup": 200, "bf16": True, "passes": 1}
+    first = {"epochs": 1, "batch": 2, "lr": 0.5, "warmup": 200, "passes": 1}
     assert Recipe(1, 2, 0.5).stated() == first
     assert Recipe(1, 2, 0.5, optimiser="sgd", drop=0.2).stated() == first | {"optimiser": "sgd", "drop": 0.2}
 
@@ -130,8 +130,8 @@ def test_recipes_of_papers_by_method_and_network():
     assert [paper.rate_at(epoch / 200) for epoch in (59, 60, 120, 180)] == pytest.approx([1, 0.2, 0.04, 8e-3])
     assert recipes.recipe_of("cifar10-wrn22", ste.Method(), "bonn") == paper
     assert recipes.recipe_of("cifar10-wrn22", rbcn.Method(), "paper") == paper
-    other = recipes.recipe_of("cifar10-cnv", ci_bcnn.Method(), "paper,epochs=60,bf16=false")
-    assert (other.epochs, other.lr, other.drops, other.bf16) == (60, 1e-3, "0.5 0.9", False)
+    other = recipes.recipe_of("cifar10-cnv", ci_bcnn.Method(), "paper,epochs=60,arithmetic=float32")
+    assert (other.epochs, other.lr, other.drops, other.arithmetic) == (60, 1e-3, "0.5 0.9", "float32")
     assert recipes.recipe_of("mnist-tfc", ci_bcnn.Method(), "paper") == networks.recipe("mnist-tfc")
     assert recipes.recipe_of("cifar10-cnv", group_net.Method(), "ours") == networks.recipe("cifar10-cnv")
 
@@ -141,6 +141,7 @@ def test_recipes_of_papers_by_method_and_network():
     [
         ("papre", ["RECIPE: ", "'papre'", "group_net", "ours"]),
         ("ours,optimizer=sgd", ["RECIPE, attribute: ", "'optimizer'", "'optimiser'"]),
+        ("ours,arithmetic=bf16", ["RECIPE, arithmetic: ", "'bf16'", "bfloat16, fastest, float32"]),
         ("ours,optimiser=lion", ["RECIPE, optimiser: ", "'lion'", "adam, adamw, sgd"]),
         ("ours,schedule=step", ["RECIPE: drops='' ", "drops=0.5 0.9"]),
         ("ours,drops=0.5 x", ["RECIPE: drops='0.5 x' ", "drops=0.5 0.9"]),

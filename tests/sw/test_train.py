@@ -29,7 +29,7 @@ def few(monkeypatch):
     }
     monkeypatch.setattr(mnist.Task, "train_sets", lambda _self: (parts["512"], parts["128"]))
     monkeypatch.setattr(mnist.Task, "test_sets", lambda _self: [parts["200"]])
-    recipe = Recipe(epochs=4, batch=64, lr=5e-3, warmup=4)
+    recipe = Recipe(epochs=4, batch=64, lr=5e-3, warmup=4, arithmetic="float32")
     monkeypatch.setattr(networks, "recipe", lambda _: recipe)
 
 
@@ -227,36 +227,13 @@ def test_a_group_of_the_optimiser_may_have_its_own_rate(tmp_path):
     assert not moved[0] and all(moved[1:])
 
 
-@pytest.mark.parametrize(
-    ("instructions", "wanted"),
-    [({"avx2": True, "avx512_f": True, "avx512_bf16": False}, False), ({"avx512_bf16": True}, True)],
-)
-def test_bfloat16_is_multiplied_only_where_the_processor_does_it(monkeypatch, tmp_path, instructions, wanted):
-    """Emulated, a training takes ten times as long as in float32."""
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: instructions)
-    kinds, forward = set(), ste.Method.build
-
-    def build(method, net):
-        network = forward(method, net)
-        network[0].register_forward_hook(
-            lambda *_: kinds.add(torch.is_autocast_enabled("cpu")) if torch.is_grad_enabled() else None
-        )
-        return network
-
-    monkeypatch.setattr(ste.Method, "build", build)
-    card = train.train("mnist-tfc", "ste", tmp_path, epochs=1, recipe="ours,bf16=true")
-    assert kinds == {wanted}
-    words = (tmp_path / "README.md").read_text()
-    assert card["recipe"]["bf16"] and ("arithmetic" not in card) == ("no instruction" not in words) == wanted
-
-
 @pytest.mark.parametrize("net", ["mnist-cnn", "mnist-tfc"])
 def test_bfloat16_is_for_training_only(net):
     torch.manual_seed(0)
     run = train.Run(
         net,
         task_of(net),
-        Recipe(1, 4, 1e-3, bf16=True),
+        Recipe(1, 4, 1e-3, arithmetic="bfloat16"),
         (method := ste.Method()),
         method.build(net),
         torch.Generator(),

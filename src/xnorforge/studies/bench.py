@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
+from xnorforge.core.artifacts import read_json
 from xnorforge.flows.report import collect
 from xnorforge.hw import graph
 from xnorforge.sim import cosim
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import network
-from xnorforge.studies import bits_bench, cycles_bench
+from xnorforge.studies import bits_bench, cycles_bench, train_bench
+from xnorforge.sw import networks
 
 RTL = "RTL, Verilator"
 WALKED = 4  # images through the reference walk, which is slow
@@ -21,6 +23,7 @@ def bench_figures(acc: Path, images: int) -> dict:
 
     Returns:
         `cycle_model`, from `cycles_bench.measure_cycles`; `speed`, from `bits_bench.measure_speed`;
+        `training`: `net`, `method` and `speed`, from `train_bench.training_speed`, None for a given model;
         `simulators`, rows `name`, `images`, `seconds` of the reference walk, the bit simulator and the RTL;
         `rtl_cycles` simulated; `stages`: {stage: wall_s, cpu_s, peak_mb} of the build.
     """
@@ -41,7 +44,11 @@ def bench_figures(acc: Path, images: int) -> dict:
         ("bit simulator", len(pictures), _timed(lambda: simulator.run(pictures))[1]),
         (RTL, images, rtl),
     ]
+    exported = read_json(acc.parent / "export.json")
+    which = {key: str(exported.get(key)) for key in ("net", "method")}
+    ours = which["net"] in networks.names()
     return {
+        "training": which | {"speed": train_bench.training_speed(**which)} if ours else None,
         "cycle_model": cycles_bench.measure_cycles(acc, device, images),
         "speed": bits_bench.measure_speed(acc),
         "simulators": [dict(zip(("name", "images", "seconds"), row)) for row in timed],
@@ -57,6 +64,8 @@ def table(measured: dict) -> str:
     """The same as text."""
     lines = [cycles_bench.cycles_table(measured["cycle_model"])]
     lines += [bits_bench.speed_table(measured["speed"])]
+    if training := measured["training"]:
+        lines += [train_bench.training_table(**training)]
     lines += [f"{'simulator':<32}{'images':>8}{'s':>10}{'images/s':>12}"]
     for row in measured["simulators"]:
         name, count, took = row.values()

@@ -15,7 +15,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import curves, weights
 
-SAME = ("net", "method", "hyper", "recipe", "threads", "init", "data", "tools")
+SAME = ("net", "method", "hyper", "recipe", "arithmetic", "threads", "init", "data", "tools")
 
 
 def ship_run(runs: list[Path], shelf: Path) -> Path:
