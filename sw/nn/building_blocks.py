@@ -280,6 +280,13 @@ class Copied(nn.Module):
         return torch.cat([F.max_pool2d(x, 1, self.stride)] * self.times, 1)
 
 
+class MapMean(nn.AvgPool2d):
+    """The mean over a whole map of any size; an export states the size."""
+
+    def forward(self, x):
+        return super().forward(x) if torch.jit.is_tracing() else F.avg_pool2d(x, x.shape[-2:])
+
+
 class Pooled(nn.Module):
     """A real stream to numbers: sign, then the mean over a map of `size` x `size` pixels, where size * size
     is a power of two.
@@ -288,7 +295,7 @@ class Pooled(nn.Module):
     def __init__(self, size: int):
         super().__init__()
         self.sign = binary.sign()
-        self.mean = nn.AvgPool2d(size)
+        self.mean = MapMean(size)
 
     def forward(self, x):
         return self.mean(self.sign(x)).flatten(1)

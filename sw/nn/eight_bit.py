@@ -18,7 +18,7 @@ from torch import nn
 from xnorforge.sw.nn import binary
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.branches import Affine1d
-from xnorforge.sw.nn.building_blocks import FRACTION, SHIFT_LIMIT, Affine2d, binarised
+from xnorforge.sw.nn.building_blocks import FRACTION, SHIFT_LIMIT, Affine2d, MapMean, binarised
 from xnorforge.sw.nn.rectifiers import InPlaceOf, on_steps
 
 STEP, MOST = 2.0**-7, 127 * 2.0**-7  # of weights
@@ -142,7 +142,7 @@ class EightPooled(nn.Module):
     def __init__(self, size: int):
         super().__init__()
         self.act = binary.eight_act(LIMIT)
-        self.mean = nn.AvgPool2d(size)
+        self.mean = MapMean(size)
 
     def forward(self, x):
         return self.mean(self.act(x)).flatten(1)

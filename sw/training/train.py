@@ -34,7 +34,16 @@ from xnorforge.sw.networks.base import BFLOAT16, FASTEST, FLOAT32, Recipe
 from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.tasks.base import Images, Task, main_figure, task_of
-from xnorforge.sw.training import arithmetic, curves, distributed, divergence, recipes, warm_start, weights
+from xnorforge.sw.training import (
+    arithmetic,
+    curves,
+    distributed,
+    divergence,
+    half_size,
+    recipes,
+    warm_start,
+    weights,
+)
 from xnorforge.sw.training.summands import Summands
 
 # settings that a card leaves out
@@ -196,6 +205,7 @@ def fit(run: Run, settings: dict) -> list[dict]:
         UserError: the loss is not finite, or the folder contains a run with other settings.
     """
     saved = _saved(run.out_dir / "checkpoint.pt", run.device)
+    half_size.check(run)
     arithmetic.settle(run, settings, saved)
     if saved:
         _refuse_other(run.out_dir / "checkpoint.pt", settings, saved["settings"])
@@ -240,7 +250,8 @@ def _loop(run: Run, settings: dict, saved: dict | None = None) -> list[dict]:
                 run.optimiser.load_state_dict(saved["optimiser"])
         building_blocks.set_on_grid(run.network, len(curve) >= len(plan) - max(1, len(plan) // ON_GRID))
         began, cpu_began, run.summands = time.perf_counter(), time.process_time(), Summands()
-        loss = distributed.mean(_epoch(run, sample, count))
+        small = len(curve) < round(run.recipe.half * len(plan))
+        loss = distributed.mean(_epoch(run, half_size.halved(sample) if small else sample, count))
         distributed.agree(run)
         run.method.on_epoch(run)
         distributed.agree(run)

@@ -63,7 +63,7 @@ def test_bfloat16_signs_are_exact():
     assert sign(torch.tensor([-3.0, 0.0, 5.0], dtype=torch.bfloat16)).tolist() == [-1, 1, 1]
 
 
-def gradients(network: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
+def gradients(network: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor | None]:
     """Of every parameter, behind a loss that weighs all scores differently."""
     scores = network(x).as_subclass(torch.Tensor)
     (scores * torch.linspace(-1, 1, scores.numel()).view(scores.shape)).sum().backward()
@@ -91,9 +91,9 @@ def test_quantisers_that_train_are_brevitas_own_bit_for_bit(net):
         if isinstance(part, binary.Identity) and isinstance(binary.quantiser(part), binary.EightAct):
             part.act_quant = exported.get_submodule(name).act_quant
     found, expected = (gradients(network, x) for network in (trains, exported))
-    assert found.keys() == expected.keys()
-    for name, gradient in found.items():
-        assert gradient.any() and torch.equal(gradient, expected[name]), name
+    for name, parameter in trains.named_parameters():
+        if parameter.requires_grad:
+            assert found[name].any() and torch.equal(found[name], expected[name]), name
 
 
 OWN = {"weight_quant": SignedBinaryWeightPerTensorConst, "weight_scaling_const": 1.0, "bias": False}
