@@ -60,3 +60,30 @@ def test_every_card_with_several_seeds_begins_with_its_own():
         if runs := card.get("seeds"):
             assert len({run["seed"] for run in runs}) == len(runs) > 1
             assert runs[0] == {"seed": card["seed"], "accuracy": card["accuracy"]}
+
+
+def with_column(runs, name: str, values: list[float]) -> None:
+    """Give each curve a column whose last rows are the values."""
+    for run in runs:
+        head, *rows = (run / "curve.csv").read_text().splitlines()
+        cells = [0.0] * (len(rows) - len(values)) + values
+        lines = [f"{head},{name}", *(f"{row},{cell}" for row, cell in zip(rows, cells, strict=True))]
+        (run / "curve.csv").write_text("\n".join(lines) + "\n")
+
+
+def test_a_term_that_does_nothing_is_not_shipped(runs, tmp_path):
+    with_column(runs, "share kernel 1.dot", [2e-4, 9.9e-4])
+    with_column(runs, "share other 1.dot", [0.5, 0.0])
+    with pytest.raises(UserError, match=r"kernel .* 0\.00099 .* 1\.dot.* larger weight"):
+        ship_run(runs, tmp_path / "shelf")
+    assert not (tmp_path / "shelf").exists()
+    with_column(runs, "share kernel 2.dot", [0.0, 1e-3])  # one layer is enough
+    assert ship_run(runs, tmp_path / "shelf").is_dir()
+
+
+def test_edges_that_move_no_sum_are_not_shipped(runs, tmp_path):
+    with_column(runs, "moved 1", [0.0, 0.0])
+    with pytest.raises(UserError, match=r"no edge .* dead zone"):
+        ship_run(runs, tmp_path / "shelf")
+    with_column(runs, "moved 2", [0.0, 0.01])
+    assert ship_run(runs, tmp_path / "shelf").is_dir()

@@ -14,7 +14,9 @@ from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import curves, weights
+from xnorforge.sw.training.summands import MOVED
 
+LEAST = 1e-3  # share of a method's own term in the task's gradient, in at least one layer
 SAME = ("net", "method", "hyper", "recipe", "arithmetic", "threads", "init", "data", "tools")
 
 
@@ -26,9 +28,12 @@ def ship_run(runs: list[Path], shelf: Path) -> Path:
         shelf: the folder of shipped networks.
 
     Raises:
-        UserError: a folder has no weights, or two runs differ in more than the seed, or not in the seed.
+        UserError: a folder has no weights, two runs differ in more than the seed, or not in the seed, or a
+            term of the method did nothing.
     """
     cards = [weights.read_weights(run)[0] for run in runs]
+    for run, card in zip(runs, cards, strict=True):
+        _see_that_it_acts(run, card["method"])
     for run, card in zip(runs[1:], cards[1:], strict=True):
         if other := [key for key in SAME if card.get(key) != cards[0].get(key)]:
             raise UserError(
@@ -49,6 +54,30 @@ def ship_run(runs: list[Path], shelf: Path) -> Path:
         artifacts.write_json(aside / "card.json", card)
         weights.write_readme(aside, card, task_of(card["net"]).pipeline_tag)
     return folder
+
+
+def _see_that_it_acts(run: Path, method: str) -> None:
+    """Refuse a run in which a term of the method's own loss stays below `LEAST` of the task's gradient in
+    every layer, or in which a method that changes sums changes none.
+    """
+    largest: dict[str, tuple[float, str]] = {}
+    for row in curves.read_curve(run / curves.TABLE):
+        for key, value in row.items():
+            kind, _, place = key.partition(" ")
+            term, _, layer = place.partition(" ") if kind == "share" else (kind, "", place)
+            if kind in ("share", MOVED) and value == value:
+                largest[term] = max(largest.get(term, (-1.0, "")), (value, layer))
+    for term, (value, layer) in largest.items():
+        if term == MOVED and not value:
+            raise UserError(
+                f"{run}: no edge of {method} changes a sum in any layer; mine more, or with a smaller dead "
+                "zone."
+            )
+        if term != MOVED and value < LEAST:
+            raise UserError(
+                f"{run}: the term {term} of {method} is at most {value:.2g} of the task's gradient, in "
+                f"{layer}; below {LEAST:g} it does nothing, so give it a larger weight and train again."
+            )
 
 
 def main() -> None:
