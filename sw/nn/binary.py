@@ -353,6 +353,11 @@ def set_quantiser(layer: AnyModule, new: Quantiser) -> None:
     proxy.skip_create_quant_tensor, proxy.init_tensor_quant = plain, _keep
 
 
+def set_bias_quantiser(layer: AnyModule, new: Quantiser) -> None:
+    """Replace the quantiser of a layer's bias."""
+    layer.bias_quant.tensor_quant, layer.bias_quant.init_tensor_quant = new, _keep
+
+
 def _keep(*_, **__) -> None:
     """Stands for a proxy's `init_tensor_quant`, which would replace the quantiser when numbers are loaded."""
 
@@ -389,7 +394,7 @@ def prepare(network: nn.Module, weights: Callable | None = None, sign: Callable 
         elif _made_with(layer, "weight_quant", EightWeights):
             rounded = _made_with(layer, "weight_quant", HeadWeights)
             set_quantiser(layer, Real(rounded, 127 / 128))
-            layer.bias_quant.tensor_quant = Real(rounded)
+            set_bias_quantiser(layer, Real(rounded))
     return network
 
 
