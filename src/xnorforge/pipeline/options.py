@@ -408,6 +408,10 @@ VERBS = (
                  *_also("out", help="Output folder, which is replaced.", usual="package in the accelerator's folder")),
         module="results",
     ),
+    Verb(
+        "evaluate", "Use", "Accuracy on each test set, by the bit simulator and by the module.", builds=True,
+        module="results",
+    ),
     Verb("bench", "Use", "Measure the speed of the simulators.", builds=True, options=_also("frames"), module="results"),
     Verb(
         "train", "Train", "Train a network, or continue the run in the same folder.", module="training",
