@@ -26,12 +26,12 @@ def few(monkeypatch):
     monkeypatch.setattr(networks, "recipe", lambda _: recipe)
 
 
-def residual(layers) -> Network:
+def residual() -> Network:
     """8x8 pixels and a mean at the end."""
     return Network(
-        EightConv(layers, 1, 8, 3, pad=1),
-        BiReal(layers, 8, 8, copied=True), BiReal(layers, 8, 16, 2, copied=True),
-        EightPooled(layers, 4), EightScores(layers, 16, 10),
+        EightConv(1, 8, 3, pad=1),
+        BiReal(8, 8, copied=True), BiReal(8, 16, 2, copied=True),
+        EightPooled(4), EightScores(16, 10),
     )  # fmt: skip
 
 
@@ -93,7 +93,7 @@ def test_a_network_of_one_size_is_refused_before_the_first_step(monkeypatch, tmp
 
 
 def test_a_network_whose_scores_are_maps_is_refused(monkeypatch, tmp_path):
-    give_network(monkeypatch, "digits-cnn", lambda layers: digits.narrow(layers)[:3])
+    give_network(monkeypatch, "digits-cnn", lambda: digits.narrow()[:3])
     refused(lambda: train.train("digits-cnn", "ste", tmp_path, recipe="ours,half=0.3"), "RECIPE: half=0.3")
 
 
