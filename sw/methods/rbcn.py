@@ -457,7 +457,8 @@ def _few_bits(layer: AnyModule, bits: int) -> nn.Conv2d:
 def _move(optimiser, loss, parameters=None):
     """Step down `loss` by the optimiser's parameters, or some of them; gradients reach no others."""
     optimiser.zero_grad(set_to_none=True)
-    loss.backward(inputs=parameters or [p for group in optimiser.param_groups for p in group["params"]])
+    moving = parameters or [p for group in optimiser.param_groups for p in group["params"]]
+    loss.backward(inputs=[parameter for parameter in moving if parameter.requires_grad])
     optimiser.step()
 
 
