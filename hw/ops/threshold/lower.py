@@ -27,6 +27,7 @@ from xnorforge.flows.lower.quantisers import (
 )
 from xnorforge.flows.lower.registry import (
     EXAMPLES,
+    MAKERS,
     NEGATABLE,
     SWAPS,
     emission,
@@ -106,7 +107,10 @@ def _levels_of(walk, node, value: Value, level, steps: int, scale, low) -> Value
     off = slack(walk, value)
     if _is_identity(found, direction, leaf):
         return replace(walk.levels_of(leaf, scale, scale * (low - leaf.range[0])), view=value.view)
-    out = levelled(walk, leaf, found, direction, f"{leaf.layer}_threshold")
+    name = f"{leaf.layer}_threshold"
+    out = MAKERS["bent levels"](walk, value, leaf, found, direction, scale, low, name)
+    if out is None:
+        out = levelled(walk, leaf, found, direction, name)
     if off is not None:
         walk.slack[out.name] = off
     return replace(walk.levels_of(out, scale, scale * low), view=value.view)

@@ -1,0 +1,201 @@
+"""PReLU and rounding down to evenly spaced levels, without a multiplier."""
+
+import numpy as np
+
+from xnorforge.core.errors import UserError
+from xnorforge.hw.any_width import drawn, whole_numbers, width_of
+from xnorforge.hw.ops._per_channel import MOST_INSIDE, PerChannel, large_table_cost
+from xnorforge.hw.ops._sites import (
+    address_bits,
+    binary,
+    chain,
+    column_sites,
+    compare_chain,
+    counter_sites,
+    different_columns,
+    site_count,
+    spare_sites,
+)
+from xnorforge.hw.ops._streams import spare_cost, value_range
+from xnorforge.hw.ops.base import Stream
+
+SLOPE_BITS = 3  # slopes are multiples of 2**-SLOPE_BITS
+
+
+def bent(u: np.ndarray, slope: np.ndarray, shift: int) -> np.ndarray:
+    """floor(PReLU(u) / 2**shift) of integers u (…, C), with slopes in eighths (C,) below 0."""
+    return np.where(u < 0, u * slope, u << SLOPE_BITS) >> shift + SLOPE_BITS
+
+
+class Rectify(PerChannel):
+    """PReLU of integers, rounded down to levels.
+
+        u = direction[c] * x[…, c] - offset[c]
+        y[…, c] = zero + floor(u / 2**shift)                    where u >= 0
+        y[…, c] = zero + floor(slope[c] / 8 * u / 2**shift)     elsewhere; clipped to 0 .. levels
+
+    Shapes: integers (…, C) to levels (…, C). `slope` (C,) is 0 .. 8; `offset` (C,) holds any integers, and
+    `direction` (C,) of +1 and -1 is +1 by default. `shift` is 0 .. 255, `levels` 1 .. 65,535, `zero` 0 ..
+    levels.
+
+    Rate: one beat of `pe` channels per cycle. Latency: 3 cycles.
+
+    Cost: where all slopes are 1/8, 1/4, 1/2 or 1, one LUT per lane and bit for the slope; else two sums per
+    lane. Offsets and slopes are a table in LUTs.
+    """
+
+    module = "xf_rectify"
+    arrays = ("offset", "slope", "direction")
+
+    def get_nodeattr_types(self):
+        numbers = dict.fromkeys(("shift", "levels", "zero"), ("i", True, 0))
+        return super().get_nodeattr_types() | numbers
+
+    def tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Offsets, slopes and directions, integers (C,).
+
+        Raises:
+            UserError: they are not one per channel or out of range; shift, levels or zero are out of range.
+        """
+        channels = (*self.get_nodeattr("in_shape"),)[-1]
+        shift, levels, zero = map(self.get_nodeattr, ("shift", "levels", "zero"))
+        if not 0 <= shift < 256 or not 1 <= levels < 2**16 or not 0 <= zero <= levels:
+            raise UserError(
+                f"{self.name}: shift={shift}, levels={levels}, zero={zero}: one is out of range; use shift "
+                "0 .. 255, levels 1 .. 65,535 and zero 0 .. levels."
+            )
+        found = []
+        for key, known in (("offset", None), ("slope", range(9)), ("direction", (-1, 1))):
+            given = self.arrays_of.get(key)
+            values = np.ones(channels, np.int64) if given is None else whole_numbers(given)
+            if values.shape != (channels,) or (known and not np.isin(values, known).all()):
+                what = f" with values {', '.join(map(str, known))} only" if known else ""
+                raise UserError(f"{self.name}: {key} has shape {values.shape}; use ({channels},){what}.")
+            found.append(values)
+        offset, slope, direction = found
+        return offset, slope, direction
+
+    def out_stream(self) -> Stream:
+        return self.stream(self.get_nodeattr("levels").bit_length(), False)
+
+    def execute_node(self, context, _graph):
+        self.load_constants(context.__getitem__)
+        offset, slope, direction = self.tables()
+        u = self.taken(context) * direction - offset
+        level = bent(u, slope, self.get_nodeattr("shift")) + self.get_nodeattr("zero")
+        context[self.onnx_node.output[0]] = np.clip(level, 0, self.get_nodeattr("levels")).astype(np.float32)
+
+    def latency(self) -> int:
+        """Subtraction; slope; range."""
+        return 3
+
+    def sum_bits(self) -> int:
+        """Bits of u, two's complement."""
+        source, (offset, _, direction) = self.in_stream(), self.tables()
+        low, high = value_range(source.bits, source.signed)
+        ends = [end * direction.astype(object) - offset for end in (low, high)]
+        return max(width_of(np.array(ends, object)), self.get_nodeattr("shift") + 1)
+
+    def by_shifts(self) -> bool:
+        """Whether every slope is a power of two, so that a shift takes the place of sums."""
+        return bool(np.isin(self.tables()[1], (1, 2, 4, 8)).all())
+
+    def rtl(self):
+        source = self.in_stream()
+        return self.module, {
+            "Folds": source.shape[-1] // source.lanes, "Pe": source.lanes, "InBits": source.bits,
+            "Signed": source.signed, "SumBits": self.sum_bits(), "Shift": self.get_nodeattr("shift"),
+            "Levels": self.get_nodeattr("levels"), "Zero": self.get_nodeattr("zero"),
+            "ByShifts": int(self.by_shifts()),
+        }  # fmt: skip
+
+    def memories(self):
+        """A word per fold: lane after lane -offset (less 1 where the direction is -1), direction -1, slope;
+        with `by_shifts` the places to shift in place of the slope.
+        """
+        source, bits, (offset, slope, direction) = self.in_stream(), self.sum_bits(), self.tables()
+        lanes, negative = source.lanes, direction < 0
+        if self.by_shifts():
+            slope = SLOPE_BITS - np.log2(slope).astype(np.int64)
+        # -x is the inverse of x, plus 1.
+        words = (negative - offset.astype(object)) % 2**bits
+        words |= (negative + 2 * slope).astype(object) << bits
+        width, folds = bits + (3 if self.by_shifts() else 5), words.reshape(-1, lanes).tolist()
+        return {"TableFile": (lanes * width, [sum(w << width * p for p, w in enumerate(f)) for f in folds])}
+
+    def _parts(self) -> tuple[int, np.ndarray, np.ndarray]:
+        """Bits of a level before it is cut to the range, the table (folds, lanes, bits of a lane), and which
+        of its bits are set in any fold.
+        """
+        source, (width, words) = self.in_stream(), self.memories()["TableFile"]
+        table = binary(words, width).reshape(len(words), source.lanes, -1)
+        set_once = np.asarray(table.any(0)) | (len(words) > MOST_INSIDE)
+        return self.sum_bits() - self.get_nodeattr("shift"), table, set_once
+
+    def estimate(self):
+        above, table, set_once = self._parts()
+        (folds, lanes, _), bits = table.shape, self.sum_bits()
+        level, shift = self.out_stream().bits, self.get_nodeattr("shift")
+        added = sum(bits - row.argmax() for row in set_once[:, :bits] if row.any())
+        slopes = (1.4 * above if self.by_shifts() else 3.5 * (above + 0.5 * shift + 2)) * lanes
+        cut = 0.7 * level * (above > level) + 0.28 * max(0, above - 1 - level)
+        lut = spare_cost(self.out_stream().width) + 0.8 * added + slopes + lanes * cut
+        if folds > 1:
+            differ = column_sites(table.reshape(folds, -1))["ff"]
+            lut += 1.6 * address_bits(folds)
+            if folds > MOST_INSIDE:
+                lut += large_table_cost(differ, folds)
+            else:
+                lut += differ * np.interp(folds, (2, 8, 32), (1.25, 1.4, 1.5))
+        return {"lut": float(lut), "bram36": 0.0}
+
+    def sites(self):
+        above, table, set_once = self._parts()
+        (folds, lanes, _), bits = table.shape, self.sum_bits()
+        parts = [counter_sites(folds), spare_sites(self.out_stream().width)]
+        slope_ff = different_columns(table[:, :, bits + 1 :].reshape(folds, -1))
+        if folds > MOST_INSIDE:
+            parts.append(column_sites(table.reshape(folds, -1)))
+        sums = 0 if self.by_shifts() else chain(bits + 2)
+        zero, levels = self.get_nodeattr("zero"), self.get_nodeattr("levels")
+        # Of a signed number cut to fewer bits, the highest bits say whether it is outside.
+        compared = above - self.out_stream().bits + 1 if levels + 1 == 2 * zero else above
+        carry = chain(bits) * int(set_once[:, :bits].any(1).sum())
+        carry += lanes * (sums + compare_chain(max(0, compared), constant=True))
+        ff = 3 + lanes * (bits + above + 1) + slope_ff + self.out_stream().width
+        return site_count(*parts, ff=ff, carry=carry)
+
+    @classmethod
+    def examples(cls):
+        """(in_shape, pe, in_bits, in_signed, shift, levels, zero), slopes in turn powers of two, eighths."""
+        points = [
+            ((2, 3, 4), 1, 12, 1, 0, 4095, 2048), ((2, 3, 4), 4, 12, 1, 0, 4095, 2048),
+            ((4,), 2, 8, 0, 3, 15, 4), ((4,), 4, 8, 0, 1, 255, 0),
+            ((2, 2, 6), 3, 10, 1, 6, 15, 15), ((5, 1), 1, 9, 1, 2, 7, 4),
+            ((2, 3, 4), 1, 22, 1, 9, 4095, 2048),
+            ((3, 6), 2, 7, 0, 5, 3, 2), ((3, 6), 6, 6, 1, 4, 3, 1), ((2, 2, 3), 1, 5, 0, 0, 7, 3),
+            ((2, 64), 2, 16, 1, 6, 1023, 512), ((2, 128), 1, 14, 1, 0, 16383, 8192),
+            ((3, 5), 5, 8, 1, 7, 1, 1), ((4, 4), 2, 3, 0, 2, 4, 2), ((4, 4), 2, 3, 1, 0, 6, 3),
+            ((2, 4), 1, 20, 1, 8, 4095, 2048), ((1,), 1, 8, 0, 4, 20, 5), ((2, 3), 1, 2, 1, 1, 3, 2),
+            ((2, 3), 3, 11, 0, 3, 31, 10), ((2, 2), 1, 18, 1, 10, 255, 128), ((7, 2), 2, 9, 1, 3, 100, 50),
+            ((2, 33), 11, 8, 0, 2, 63, 32), ((2, 6), 2, 40, 1, 4, 65535, 32768),
+            ((2, 6), 3, 64, 1, 50, 255, 128), ((2, 16), 4, 14, 1, 0, 4095, 2048),
+            ((2, 16), 4, 14, 1, 2, 4095, 2048),
+        ]  # fmt: skip
+        names = ("in_shape", "pe", "in_bits", "in_signed", "shift", "levels", "zero")
+        found = []
+        for index, point in enumerate(points):
+            rng, (shape, _, bits, signed, shift, *_) = np.random.default_rng(index), point
+            low, high = value_range(bits, bool(signed))
+            slopes = (1, 2, 4, 8) if index // 2 % 2 == 0 else range(9)
+            arrays = {
+                "offset": drawn(rng, low - 2**shift, high + 2, shape[-1]) // 2,
+                "slope": rng.choice(slopes, shape[-1]),
+            }
+            if index % 2:
+                arrays["direction"] = rng.choice([-1, 1], shape[-1])
+            found.append(cls.make(f"rectify_{index}", arrays, **dict(zip(names, point))))
+        return found
+
+
+Op = Rectify
