@@ -1,0 +1,178 @@
+"""Residual networks in the frame of BONN's released network (J. Gu et al., "Bayesian Optimized 1-Bit CNNs",
+ICCV 2019), written with Brevitas' layers:
+
+    y = PReLU(x + 2^-k conv(sign(BN(x))))
+
+Batch norm stands in front of the sign, as a learned threshold per channel, and not behind the convolution, so
+that a method's scale of the weights changes what is added. Everything in the stream is a shift or a sum:
+
+    weights      -1 or +1 times 2^-k, one k per layer; near 1 / sqrt(products in a sum), so that what is added
+                 has a root mean square near 1
+    slopes       1/8, 1/4, 1/2 or 1
+    stream       12 bits: multiples of 2^-8 in [-8, 8), rounded down
+
+Stem, 1x1 shortcuts and classifier have 8-bit weights q / 128. A shortcut that changes the shape reads the
+mean over 2x2 pixels.
+
+Float32 computes all of this exactly, batch norm apart, whose sign is a threshold on the stream. The modules
+compute the same in training and deployed; there is nothing to convert.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from brevitas.inject.enum import FloatToIntImplType
+from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
+from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
+from torch import nn
+
+from xnorforge.sw.nn.binary import LATENT_START, EightActivations, EightWeights, TriangularSign
+from xnorforge.sw.nn.rectifiers import InPlaceOf
+
+LIMIT, BITS = 8.0, 12  # of the stream
+STAGE = 6  # 3x3 convolutions
+
+
+class RoundedDown(EightActivations):
+    """The stream: multiples of LIMIT / 2**(BITS - 1) in [-LIMIT, LIMIT), the largest that is not above x; the
+    gradient passes inside.
+    """
+
+    bit_width, scaling_init = BITS, LIMIT
+    float_to_int_impl_type = FloatToIntImplType.FLOOR
+
+
+class _SignOf(torch.nn.Module):
+    """-1 and +1 with the triangular derivative, as `tensor_quant` of a Brevitas quantiser."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("scale", torch.tensor(1.0), persistent=False)
+        self.register_buffer("zero", torch.tensor(0.0), persistent=False)
+        self.register_buffer("bits", torch.tensor(1.0), persistent=False)
+
+    def forward(self, x):
+        return TriangularSign.apply(x), self.scale, self.zero, self.bits
+
+
+class TriangularBits(SignedBinaryActPerTensorConst):
+    """The sign of an activation."""
+
+    tensor_quant, scaling_const = _SignOf, 1.0
+
+
+class Slopes(nn.PReLU):
+    """PReLU whose slopes are the nearest of 1/8, 1/4, 1/2 and 1, by logarithm; the gradient passes."""
+
+    def rounded(self) -> torch.Tensor:
+        """Return the slopes on their grid: 1/8, doubled at each place half-way to the next, by logarithm."""
+        doubled = ((self.weight.detach() > 2.0 ** (e + 0.5)) * 2.0**e for e in (-3, -2, -1))
+        return sum(doubled, torch.full_like(self.weight, 2.0**-3))
+
+    def forward(self, x):
+        return F.prelu(x, InPlaceOf.apply(self.weight, self.rounded()))
+
+    def write_to(self, deployed: nn.PReLU) -> None:
+        """Write the slopes on their grid into the deployed module."""
+        deployed.weight.data.copy_(self.rounded())
+
+
+class Stem(nn.Module):
+    """PReLU(conv3x3(pixels)) with 8-bit weights, padded with 0: starts the stream."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.conv = QuantConv2d(inputs, outputs, 3, padding=1, bias=False, weight_quant=EightWeights)
+        self.slopes, self.stream = Slopes(outputs), QuantIdentity(act_quant=RoundedDown)
+        # Pixels in [-1, 1) of natural pictures have a root mean square near a half, and neighbours are alike.
+        nn.init.normal_(self.conv.weight, std=min(0.4, (9 * inputs) ** -0.5))
+
+    def forward(self, x):
+        return self.stream(self.slopes(self.conv(x)))
+
+
+class Added(nn.Module):
+    """2^-k conv3x3(sign(BN(x))): what a residual block adds to the stream. The border is -1.
+
+    Args:
+        k: by default such that a sum of random bits has a root mean square in [0.7, 1.42].
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1, k: int | None = None):
+        super().__init__()
+        self.norm, self.sign = nn.BatchNorm2d(inputs), QuantIdentity(act_quant=TriangularBits)
+        self.pad = nn.ConstantPad2d(1, -1.0)
+        k = round(math.log2(9 * inputs) / 2) if k is None else k
+        self.conv = QuantConv2d(
+            inputs, outputs, 3, stride=stride, bias=False,
+            weight_quant=SignedBinaryWeightPerTensorConst, weight_scaling_const=2.0**-k,
+        )  # fmt: skip
+        nn.init.uniform_(self.conv.weight, -LATENT_START, LATENT_START)
+
+    def forward(self, x):
+        return self.conv(self.pad(self.sign(self.norm(x))))
+
+
+class Shortcut(nn.Module):
+    """conv1x1 of the mean over `stride` x `stride` pixels, 8-bit activations and weights."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int):
+        super().__init__()
+        self.mean = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
+        self.eight = QuantIdentity(act_quant=EightActivations, scaling_init=LIMIT)
+        self.conv = QuantConv2d(inputs, outputs, 1, bias=False, weight_quant=EightWeights)
+        nn.init.normal_(self.conv.weight, std=min(0.4, inputs**-0.5))
+
+    def forward(self, x):
+        return self.conv(self.eight(self.mean(x)))
+
+
+class Residual(nn.Module):
+    """PReLU(shortcut(x) + 2^-k conv3x3(sign(BN(x)))), rounded down to the stream's grid."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1, k: int | None = None):
+        super().__init__()
+        self.added = Added(inputs, outputs, stride, k)
+        same = (inputs, stride) == (outputs, 1)
+        self.shortcut = nn.Identity() if same else Shortcut(inputs, outputs, stride)
+        self.slopes, self.stream = Slopes(outputs), QuantIdentity(act_quant=RoundedDown)
+
+    def forward(self, x):
+        return self.stream(self.slopes(self.shortcut(x) + self.added(x)))
+
+
+class Classifier(nn.Module):
+    """The mean over a map of `size` x `size` pixels in 8 bits, and a dense layer with 8-bit weights."""
+
+    def __init__(self, inputs: int, classes: int, size: int):
+        super().__init__()
+        self.mean = nn.AvgPool2d(size)
+        self.eight = QuantIdentity(act_quant=EightActivations, scaling_init=LIMIT)
+        self.dot = QuantLinear(inputs, classes, bias=False, weight_quant=EightWeights)
+        nn.init.normal_(self.dot.weight, std=inputs**-0.5)
+
+    def forward(self, x):
+        return self.dot(self.eight(self.mean(x)).flatten(1))
+
+
+class Pixels(nn.Module):
+    """Pixels 0 .. 255 to [-1, 1)."""
+
+    def forward(self, x):
+        return x / 128 - 1
+
+
+def residual(
+    widths: tuple[int, ...], blocks: int = STAGE, size: int = 32, classes: int = 10
+) -> nn.Sequential:
+    """A stem, stages of `blocks` 3x3 convolutions of widths[1:] channels, each but the first at half the size
+    of the one before, and a classifier; `size` is that of the pictures.
+    """
+    parts: list[nn.Module] = [Pixels(), Stem(3, widths[0])]
+    inputs = widths[0]
+    for stage, outputs in enumerate(widths[1:]):
+        for at in range(blocks):
+            parts.append(Residual(inputs, outputs, 2 if stage and not at else 1))
+            inputs = outputs
+    return nn.Sequential(*parts, Classifier(inputs, classes, size >> len(widths) - 2))

@@ -1,0 +1,86 @@
+"""Random networks in the frame PReLU(x + 2^-k conv(sign(BN(x)))): module, QONNX, integers and RTL are equal,
+and the stream has no multiplier.
+"""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from xnorforge.core.artifacts import read_json
+from xnorforge.flows.backends.rtl import generate
+from xnorforge.flows.export import export
+from xnorforge.flows.fold import fold
+from xnorforge.flows.lower import lower
+from xnorforge.sim.stage import simulate
+from xnorforge.sw.nn import stream
+
+
+def drawn(seed: int) -> nn.Module:
+    """Two or three stages of random widths and k; slopes beyond their grid, batch norms of either sign."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    stages, blocks = int(rng.integers(1, 4)), int(rng.integers(1, 3))
+    net = stream.residual(tuple(map(int, rng.integers(2, 9, stages + 1))), blocks, size=8, classes=5)
+    with torch.no_grad():
+        for part in net.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                part.weight.uniform_(-1.5, 1.5)
+                part.bias.uniform_(-1, 1)
+                part.running_mean.uniform_(-1, 1)
+                part.running_var.uniform_(0.2, 3)
+            if isinstance(part, stream.Slopes):
+                part.weight.uniform_(-0.2, 1.3)
+        for at, part in enumerate(net):
+            if isinstance(part, stream.Residual) and rng.random() < 0.5:
+                outputs = part.added.conv.out_channels
+                inputs, stride = part.added.norm.num_features, part.added.conv.stride[0]
+                net[at] = stream.Residual(inputs, outputs, stride, k=int(rng.integers(9)))
+                net[at].load_state_dict(part.state_dict())
+    return net.eval()
+
+
+def lowered(seed: int, folder):
+    """The network's checks; writes the files up to the integers into `folder`."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (64, 3, 8, 8), np.uint8)
+    images[:4] = np.array([0, 127, 128, 255], np.uint8).reshape(4, 1, 1, 1)
+    net = drawn(seed)
+    meta = {"net": "frame", "method": "ste", "source": "a test", "images": "64 random images"}
+    record = export(net, images, np.full(64, -1), folder, meta)
+    lower(folder / "model.onnx", folder / "golden.npz", folder)
+    return net, [*record["checks"], *read_json(folder / "lower.json")["checks"]]
+
+
+def is_exact(seed: int, folder) -> None:
+    net, checks = lowered(seed, folder)
+    assert len(checks) >= 4 and not any(check["mismatches"] for check in checks)
+    rectified = read_json(folder / "lower.json")["nodes"]["Rectify"]
+    assert rectified == sum(isinstance(part, stream.Slopes) for part in net.modules())
+
+
+def is_built(folder) -> None:
+    fold(folder, "pynq-z2", folder / "acc", interval=8000)
+    assert not read_json(folder / "acc/fold.json")["estimate"]["dsp"]
+    generate(folder / "acc/folded.onnx", folder / "acc/rtl")
+    proven = simulate(folder / "acc", folder, images=6, stalled=2)
+    assert not any(check["mismatches"] for check in proven["checks"])
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_random_network_is_exact_down_to_rtl_and_has_no_multiplier(tmp_path, seed):
+    is_exact(seed, tmp_path)
+    is_built(tmp_path)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(2, 12))
+def test_ten_more_are_exact_down_to_rtl(tmp_path, seed):
+    is_exact(seed, tmp_path)
+    is_built(tmp_path)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(12, 32))
+def test_twenty_more_are_lowered_exactly(tmp_path, seed):
+    is_exact(seed, tmp_path)
