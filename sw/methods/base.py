@@ -29,7 +29,6 @@ from torch import nn
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError, unknown
-from xnorforge.core.networks import is_given
 from xnorforge.sw import networks
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, branches, building_blocks, rectifiers, threshold_folding
@@ -100,11 +99,11 @@ class Method:
             UserError: a network of the user's own that this method cannot train.
         """
         network = networks.build(net)
-        if not is_given(net):
+        if not networks.is_ordinary(net):
             return self.prepared(self.structured(network))
         if not binary.layers(network):
             raise UserError(
-                f"{net.partition('-')[2]}: has no layer with binary weights, so no method can train it; give "
+                f"{net}: has no layer with binary weights, so no method can train it; give "
                 "layers weight_quant=SignedBinaryWeightPerTensorConst or another binary quantiser."
             )
         return self.prepared(self.adapted(network, task_of(net).shape))
@@ -129,9 +128,9 @@ class Method:
         """Return the quantiser of a binary layer."""
         return binary.Weights()
 
-    def sign(self, _act: AnyModule) -> binary.Sign:
+    def sign(self, act: AnyModule) -> binary.Sign:
         """Return the quantiser of a binary activation."""
-        return binary.Sign()
+        return binary.Sign(binary.function_of(act))
 
     def warm_started(self, network: nn.Module) -> None:
         """Recompute what depends on the latent weights, which were loaded from another run (INIT). Called
@@ -190,14 +189,14 @@ class Method:
         """Return the structure of a deployed network, in Brevitas layers and evaluation mode. Its numbers
         have no meaning yet.
         """
-        return finished(self.build(net)) if is_given(net) else networks.build(net).eval()
+        return finished(self.build(net)) if networks.is_ordinary(net) else networks.build(net).eval()
 
     def deploy(self, net: str, network: nn.Module) -> nn.Module:
         """Return the trained network in Brevitas layers with folded thresholds
         (`sw/nn/threshold_folding.py`): it contains -1, +1, and numbers on a binary grid. A network of the
         user's own keeps its batch norms and real numbers.
         """
-        if is_given(net):
+        if networks.is_ordinary(net):
             return finished(network)
         return threshold_folding.transfer(network, self.skeleton(net), self.scale)
 

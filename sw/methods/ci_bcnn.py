@@ -27,8 +27,8 @@ import torch
 from torch import nn
 
 from xnorforge.core.errors import UserError
-from xnorforge.core.networks import is_given
 from xnorforge.core.progress import progress, say
+from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.methods._mining import TILE, Judge, Miner, estimate_again
 from xnorforge.sw.nn import binary, building_blocks, tracing
@@ -283,7 +283,7 @@ class Method(base.Method):
 
     def build(self, net):
         network: AnyModule = super().build(net)
-        if is_given(net):
+        if networks.is_ordinary(net):
             for use in tracing.uses(network, task_of(net).shape):
                 fresh = network.get_submodule(use.name) is use.layer  # not replaced at an earlier call
                 if fresh and use.kind == "binary" and use.bits and use.layer.bias is None:
@@ -305,7 +305,7 @@ class Method(base.Method):
         return [base.Phase(WEIGHTS, recipe.epochs - 1, recipe.lr), base.Phase(NORMS, 1, recipe.lr / 10)]
 
     def begin(self, run):
-        if run.phase.name == NORMS and not is_given(run.net):
+        if run.phase.name == NORMS and not networks.is_ordinary(run.net):
             for latent in binary.latents(run.network).values():
                 latent.data.copy_(binary.signs(latent.detach()))
 

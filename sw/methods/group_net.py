@@ -23,7 +23,6 @@ from typing import ClassVar
 from torch import nn
 
 from xnorforge.core.errors import UserError, unknown
-from xnorforge.core.networks import is_given
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.nn import binary, branches, splitting, threshold_folding, tracing
@@ -142,12 +141,12 @@ class Method(base.Method):
         make_real(run.network, run.phase.name == REAL)
 
     def skeleton(self, net):
-        if is_given(net):
+        if networks.is_ordinary(net):
             return super().skeleton(net)
         return splitting.structured(networks.build(net), self.shape(), trained=False).eval()
 
     def deploy(self, net, network):
         make_real(network, False)
-        if is_given(net):
+        if networks.is_ordinary(net):
             return super().deploy(net, network)
         return branches.finish(network, threshold_folding.transfer(network, self.skeleton(net), self.scale))

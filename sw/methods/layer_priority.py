@@ -31,7 +31,6 @@ from torch import nn
 
 from xnorforge.core.artifacts import whole
 from xnorforge.core.errors import UserError, unknown
-from xnorforge.core.networks import is_given
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.nn import mixed_precision
@@ -362,7 +361,7 @@ class Method(base.Method):
         self._set_forms()
 
     def skeleton(self, net):
-        if is_given(net):
+        if networks.is_ordinary(net):
             return super().skeleton(net)
         network, shape = networks.build(net).eval(), task_of(net).shape
         ranked = self._ranked(mixed_precision.units(network, shape))
@@ -381,7 +380,7 @@ class Method(base.Method):
     def written(self, net: str, network: nn.Module) -> nn.Module:
         """Return a network whose forms are set, in the structure of these hyper-parameters."""
         deployed = base.Method.deploy(self, net, network)
-        if is_given(net):
+        if networks.is_ordinary(net):
             return deployed
         mixed_precision.write_eights(network, deployed)
         return deployed

@@ -34,7 +34,6 @@ from brevitas.nn import QuantConv2d, QuantIdentity
 from torch import nn
 
 from xnorforge.core.errors import UserError, unknown
-from xnorforge.core.networks import is_given
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base, bonn
 from xnorforge.sw.nn import binary, building_blocks, rectifiers, tracing
@@ -287,7 +286,7 @@ class Method(base.Method):
         given = self.guide != "none"
         teacher: AnyModule = guide_of(net, self.guide) if given else real(networks.build(net))
         self.teacher_network = teacher
-        if is_given(net):
+        if networks.is_ordinary(net):
             ends = tracing.stage_ends(network, task_of(net).shape)
             channels = [count for _, count in ends]
             mine, theirs = ([one.get_submodule(name) for name, _ in ends] for one in (network, teacher))
@@ -425,7 +424,7 @@ class Method(base.Method):
     def skeleton(self, net):
         """With a C per kernel position, give convolutions of several positions weights of a few bits."""
         network = super().skeleton(net)
-        if self.granularity != "spatial" or is_given(net):
+        if self.granularity != "spatial" or networks.is_ordinary(net):
             return network
         several = [part for part in network.modules() if isinstance(part, building_blocks.MultiRate)]
         rates = [layer for part in several for layer in building_blocks.added_in(part)]

@@ -20,7 +20,6 @@ from brevitas.nn.quant_layer import QuantNonLinearActLayer
 from torch import nn
 
 from xnorforge.core.errors import UserError
-from xnorforge.core.networks import is_given
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.nn import binary, building_blocks, tracing
@@ -115,6 +114,6 @@ class Method(base.Method):
         return {"distribution": loss}
 
     def skeleton(self, net):
-        if is_given(net):
+        if networks.is_ordinary(net):
             return super().skeleton(net)
         return reshaped(networks.build(net), Rectifier, Shifted).eval()

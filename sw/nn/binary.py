@@ -213,6 +213,8 @@ class Linear(qnn.QuantLinear):
 class Identity(qnn.QuantIdentity):
     """Activation."""
 
+    function: Any = HardTanhSign
+
     def forward(self, x):
         quantiser = self.act_quant.fused_activation_quant_proxy.tensor_quant
         short = isinstance(quantiser, Quantiser) and not self.export_mode
@@ -269,9 +271,13 @@ def head(inputs: int, outputs: int) -> Conv:
     return layer
 
 
-def sign() -> Identity:
-    """The activation: the sign."""
-    return Identity(act_quant=BinaryActivations)
+def sign(function: Any = None) -> Identity:
+    """The activation: the sign, with the gradient of an autograd function, hard tanh by default, unless the
+    method has its own.
+    """
+    layer = Identity(act_quant=BinaryActivations)
+    layer.function = function or HardTanhSign
+    return layer
 
 
 def eight_conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> Conv:
@@ -376,6 +382,11 @@ def activations(network: nn.Module) -> list[AnyModule]:
     return found
 
 
+def function_of(act: AnyModule) -> Any:
+    """Return the sign that an activation states; of any other Brevitas layer, the one with a hard tanh."""
+    return getattr(act, "function", HardTanhSign)
+
+
 def prepare(network: nn.Module, weights: Callable | None = None, sign: Callable | None = None) -> nn.Module:
     """Replace the quantisers of a fresh network by those that train; return the network.
 
@@ -384,7 +395,7 @@ def prepare(network: nn.Module, weights: Callable | None = None, sign: Callable 
         sign: the binary activation to its quantiser; default `Sign`.
     """
     for act in activations(network):
-        set_quantiser(act, sign(act) if sign else Sign())
+        set_quantiser(act, sign(act) if sign else Sign(function_of(act)))
     layer: AnyModule
     for layer in network.modules():
         if is_binary(layer):

@@ -22,44 +22,42 @@ import math
 
 import torch
 import torch.nn.functional as F
-from brevitas.inject.enum import FloatToIntImplType
+from brevitas.inject.enum import FloatToIntImplType, RestrictValueType, ScalingImplType
 from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
-from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
+from brevitas.quant.binary import SignedBinaryWeightPerTensorConst
+from brevitas.quant.fixed_point import Int8ActPerTensorFixedPoint, Int8WeightPerTensorFixedPoint
 from torch import nn
 
-from xnorforge.sw.nn.binary import LATENT_START, EightActivations, EightWeights, TriangularSign
+from xnorforge.sw.nn import binary
+from xnorforge.sw.nn.binary import LATENT_START, TriangularSign
 from xnorforge.sw.nn.rectifiers import InPlaceOf
 
 LIMIT, BITS = 8.0, 12  # of the stream
 STAGE = 6  # 3x3 convolutions
 
 
-class RoundedDown(EightActivations):
+class RoundedDown(Int8ActPerTensorFixedPoint):
     """The stream: multiples of LIMIT / 2**(BITS - 1) in [-LIMIT, LIMIT), the largest that is not above x; the
     gradient passes inside.
     """
 
-    bit_width, scaling_init = BITS, LIMIT
+    scaling_impl_type, restrict_scaling_type = ScalingImplType.CONST, RestrictValueType.FP
+    narrow_range, bit_width, scaling_init = False, BITS, LIMIT
     float_to_int_impl_type = FloatToIntImplType.FLOOR
 
 
-class _SignOf(torch.nn.Module):
-    """-1 and +1 with the triangular derivative, as `tensor_quant` of a Brevitas quantiser."""
+class Eight(Int8ActPerTensorFixedPoint):
+    """8 bits of the stream: multiples of LIMIT / 128 in [-LIMIT, LIMIT)."""
 
-    def __init__(self):
-        super().__init__()
-        self.register_buffer("scale", torch.tensor(1.0), persistent=False)
-        self.register_buffer("zero", torch.tensor(0.0), persistent=False)
-        self.register_buffer("bits", torch.tensor(1.0), persistent=False)
-
-    def forward(self, x):
-        return TriangularSign.apply(x), self.scale, self.zero, self.bits
+    scaling_impl_type, restrict_scaling_type = ScalingImplType.CONST, RestrictValueType.FP
+    narrow_range, scaling_init = False, LIMIT
 
 
-class TriangularBits(SignedBinaryActPerTensorConst):
-    """The sign of an activation."""
+class Eighths(Int8WeightPerTensorFixedPoint):
+    """Weights q / 128, q in -127..127, also in training."""
 
-    tensor_quant, scaling_const = _SignOf, 1.0
+    scaling_impl_type, restrict_scaling_type = ScalingImplType.CONST, RestrictValueType.FP
+    scaling_init = 127 / 128
 
 
 class Slopes(nn.PReLU):
@@ -83,7 +81,7 @@ class Stem(nn.Module):
 
     def __init__(self, inputs: int, outputs: int):
         super().__init__()
-        self.conv = QuantConv2d(inputs, outputs, 3, padding=1, bias=False, weight_quant=EightWeights)
+        self.conv = QuantConv2d(inputs, outputs, 3, padding=1, bias=False, weight_quant=Eighths)
         self.slopes, self.stream = Slopes(outputs), QuantIdentity(act_quant=RoundedDown)
         # Pixels in [-1, 1) of natural pictures have a root mean square near a half, and neighbours are alike.
         nn.init.normal_(self.conv.weight, std=min(0.4, (9 * inputs) ** -0.5))
@@ -101,7 +99,7 @@ class Added(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, k: int | None = None):
         super().__init__()
-        self.norm, self.sign = nn.BatchNorm2d(inputs), QuantIdentity(act_quant=TriangularBits)
+        self.norm, self.sign = nn.BatchNorm2d(inputs), binary.sign(TriangularSign)
         self.pad = nn.ConstantPad2d(1, -1.0)
         k = round(math.log2(9 * inputs) / 2) if k is None else k
         self.conv = QuantConv2d(
@@ -120,8 +118,8 @@ class Shortcut(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int):
         super().__init__()
         self.mean = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
-        self.eight = QuantIdentity(act_quant=EightActivations, scaling_init=LIMIT)
-        self.conv = QuantConv2d(inputs, outputs, 1, bias=False, weight_quant=EightWeights)
+        self.eight = QuantIdentity(act_quant=Eight)
+        self.conv = QuantConv2d(inputs, outputs, 1, bias=False, weight_quant=Eighths)
         nn.init.normal_(self.conv.weight, std=min(0.4, inputs**-0.5))
 
     def forward(self, x):
@@ -148,8 +146,8 @@ class Classifier(nn.Module):
     def __init__(self, inputs: int, classes: int, size: int):
         super().__init__()
         self.mean = nn.AvgPool2d(size)
-        self.eight = QuantIdentity(act_quant=EightActivations, scaling_init=LIMIT)
-        self.dot = QuantLinear(inputs, classes, bias=False, weight_quant=EightWeights)
+        self.eight = QuantIdentity(act_quant=Eight)
+        self.dot = QuantLinear(inputs, classes, bias=False, weight_quant=Eighths)
         nn.init.normal_(self.dot.weight, std=inputs**-0.5)
 
     def forward(self, x):

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from brevitas.core.scaling import ConstScaling
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
@@ -40,11 +41,8 @@ def packed_weights(network: nn.Module) -> dict[str, np.ndarray]:
     Raises:
         UserError: a number is not on a binary grid that an int32 holds; it would be lost.
     """
-    if not isinstance(network, building_blocks.Network):  # one of the user's own: float32, as it is
-        return {
-            name: np.ascontiguousarray(tensor.detach().numpy())
-            for name, tensor in network.state_dict().items()
-        }
+    if not isinstance(network, building_blocks.Network):
+        return _as_trained(network)
     tensors, binary_weights = {}, {f"{name}.weight" for name in binary.latents(network)}
     for name, tensor in _numbers(network).items():
         values = tensor.detach().double().numpy()
@@ -56,6 +54,24 @@ def packed_weights(network: nn.Module) -> dict[str, np.ndarray]:
         if fraction:
             tensors[f"{name}.fraction"] = np.array([fraction], np.uint8)
     return tensors
+
+
+def _as_trained(network: nn.Module) -> dict[str, np.ndarray]:
+    """Return the tensors of a network that is deployed as it trained: float32, and bits where only the sign
+    of a weight counts.
+    """
+    tensors = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
+    for name in _signed(network):
+        bits = np.packbits((tensors.pop(name) >= 0).ravel(), bitorder="little")
+        tensors[f"{name}.bits"] = bits
+    return {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+
+
+def _signed(network: nn.Module) -> list[str]:
+    """Return the names of the binary weights whose scale does not depend on them."""
+    found = {name: binary.quantiser(layer) for name, layer in binary.layers(network).items()}
+    fixed = (type(None), ConstScaling)
+    return [f"{name}.weight" for name, own in found.items() if isinstance(own.scaling, fixed)]
 
 
 def _numbers(network: nn.Module) -> dict[str, torch.Tensor]:
@@ -93,8 +109,15 @@ def unpack(network: nn.Module, tensors: dict[str, np.ndarray], where: str) -> nn
         UserError: a tensor is missing, unexpected, of another size than the network's, or not packed.
     """
     if not isinstance(network, building_blocks.Network):
+        numbers = {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
+        for name in _signed(network):
+            weight = network.get_parameter(name)
+            bits = np.unpackbits(tensors.get(f"{name}.bits", np.zeros(0, np.uint8)), bitorder="little")
+            if numbers.pop(f"{name}.bits", None) is not None and bits.size >= weight.numel():
+                signs = bits[: weight.numel()].astype(np.float32) * 2 - 1
+                numbers[name] = torch.from_numpy(signs.reshape(weight.shape))
         try:
-            network.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in tensors.items()})
+            network.load_state_dict(numbers)
         except RuntimeError as error:
             said = " ".join(str(error).split())[:200]
             raise UserError(f"{where}: was written for another network ({said}); train it again.") from error
