@@ -139,12 +139,13 @@ class Modulated(binary.Weights):
 
     def starts(self) -> dict[str, torch.Tensor]:
         """Return the logarithms of w, mu and sigma that fit the present latent weights: w brings the mean
-        latent to REACH; mu and sigma are mean and deviation of |X| ("average and variance").
+        latent to REACH; mu and sigma are mean and deviation of |X| ("average and variance"). Brevitas clamps
+        latents to their scale, so those of a filter may all have one size.
         """
         size = self.weight.detach().flatten(1).abs()
-        found = {
-            "log_w": REACH / size.mean(0), "log_mu": size.mean(1), "log_sigma": size.std(1, correction=0)
-        }  # fmt: skip
+        mu = size.mean(1)
+        sigma = size.std(1, correction=0).maximum(SIGMA_FLOOR * mu)
+        found = {"log_w": REACH / size.mean(0), "log_mu": mu, "log_sigma": sigma}
         return {name: value.log() for name, value in found.items()}
 
     def values(self, x):

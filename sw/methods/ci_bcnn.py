@@ -286,8 +286,15 @@ class Method(base.Method):
         if networks.is_ordinary(net):
             for use in tracing.uses(network, task_of(net).shape):
                 fresh = network.get_submodule(use.name) is use.layer  # not replaced at an earlier call
-                if fresh and use.kind == "binary" and use.bits and use.layer.bias is None:
+                # The operator reads plain sums of bits, and those of a group's channels are not.
+                plain = getattr(use.layer, "bias", None) is None and getattr(use.layer, "groups", 1) == 1
+                if fresh and plain and use.kind == "binary" and use.bits:
                     network.set_submodule(use.name, Interacting(use.layer, use.size, self.unit))
+            if not interactions(network):
+                raise UserError(
+                    f"{net.partition('-')[2]}: ci_bcnn adds edges to binary layers that read bits and have "
+                    "no bias and no groups, but there is none; give one bias=False, or use another method."
+                )
         else:
             with_interactions(network, self.unit)
         shapes: list[Any] = [tuple(mix.influence.shape) for mix in interactions(network)]

@@ -74,10 +74,16 @@ class Method(base.Method):
         return reshaped(network, TrainedRectifier, TrainedShifted)
 
     def adapted(self, network, shape):
-        for use in tracing.uses(network, shape):
+        found = tracing.uses(network, shape)
+        widths: dict[str, set[int]] = {}  # channels by activation, which may be called several times
+        for use in found:
+            widths.setdefault(use.name, set()).add(use.reads[0])
+        for use in found:
             place = use.norm or use.name
             part: AnyModule = network.get_submodule(place)
-            if use.kind == "act" and isinstance(part, QuantNonLinearActLayer):
+            # One shift per channel has no meaning where streams of several widths share an activation.
+            shifts = use.kind == "act" and len(widths[use.name]) == 1
+            if shifts and isinstance(part, QuantNonLinearActLayer):
                 network.set_submodule(use.name, TrainedShifted(use.reads[0], part))
             elif use.kind == "binary" and not isinstance(part, Bent):
                 network.set_submodule(place, Bent(part, TrainedRectifier(use.gives[0])))
