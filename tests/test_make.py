@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from xnorforge.cli import asked
 from xnorforge.cli import make as making
 from xnorforge.core.errors import UserError
 from xnorforge.pipeline import clean, options, stages
@@ -142,6 +143,13 @@ def test_arguments_follow_the_options_and_cannot_be_taken_for_one():
     assert words("build", APPROXIMATE="0", WAVES="1") == ["build", "--waves"]
     with pytest.raises(UserError, match="LAYER"):
         words("explain")
+
+
+def test_make_trains_a_network_of_the_user_s_own():
+    heard = words("train", NET="net.py:Net", TASK="digits", METHOD="bonn")
+    assert sorted(heard) == sorted(["train", "--net=net.py:Net", "--task=digits", "--method=bonn"])
+    assert asked.network_of(None, "net.py:Net", "digits") == "digits-net.py:Net"
+    assert asked.network_of("net.py:Net", None, "digits") == "digits-net.py:Net"
 
 
 def test_a_shell_s_own_words_count_on_the_command_line_only():

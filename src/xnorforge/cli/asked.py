@@ -81,8 +81,9 @@ def network_of(what: str | None, net: str | None, task: str | None) -> str:
     """
     if what and net:
         raise UserError(f"NET: both '{what}' and '{net}' are given; give only one.")
-    if what and ".py" in what and not what.endswith(".onnx"):
-        return f"{request.task_name(task)}-{what}"
+    given = what or net or ""
+    if ".py" in given and not given.endswith(".onnx"):
+        return f"{request.task_name(task)}-{given}"
     if what and is_folder(what):
         asked = resolve({}, what)
         if not asked.model:

@@ -308,7 +308,10 @@ class Argument:
 WHAT = Argument(
     "what", "A network (mnist-tfc), a QONNX file (net.onnx) or the folder of a build (out/mnist-tfc)."
 )
-TRAINABLE = Argument("what", "A network (mnist-tfc) or the folder of its build (out/mnist-tfc).")
+TRAINABLE = Argument(
+    "what",
+    "A network (mnist-tfc), your own of Brevitas layers (net.py:Net), or the folder of a build (out/mnist-tfc).",
+)
 
 
 @dataclass(frozen=True)
