@@ -401,15 +401,16 @@ class Method(base.Method):
         self.batches.clear()
 
     def state(self):
-        return {name: part.state_dict() for name, part in self._parts().items()}
+        guide = binary.state_of(self.teacher_network)
+        return {"guide": guide, **{name: part.state_dict() for name, part in self._parts().items()}}
 
     def load_state(self, state):
+        binary.load_state(self.teacher_network, state["guide"])
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
 
     def _parts(self):
         return {
-            "guide": self.teacher_network,
             "discriminators": self.discriminators,
             "scales": self.scales,
             "guess": self.guess,

@@ -17,6 +17,7 @@ activation passes where |x| < 1.
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+import brevitas.config
 import brevitas.nn as qnn
 import torch
 from brevitas.core.quant import BinaryQuant, ClampedBinaryQuant
@@ -407,6 +408,46 @@ def prepare(network: nn.Module, weights: Callable | None = None, sign: Callable 
             set_quantiser(layer, Real(rounded, 127 / 128))
             set_bias_quantiser(layer, Real(rounded))
     return network
+
+
+def state_of(network: nn.Module) -> dict[str, torch.Tensor]:
+    """Return the `state_dict` of a network, and what Brevitas leaves out of it: the scales that are being
+    measured, with the number of steps so far. Without them, a loaded network would not measure on.
+    """
+    found = network.state_dict()
+    for name, part in _measuring(network).items():
+        own = [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]
+        found |= {f"{name}.{key}": value.detach() for key, value in own}
+        found[f"{name}.counter"] = torch.tensor(part.counter)
+    return found
+
+
+@torch.no_grad()
+def load_state(network: nn.Module, state: dict[str, torch.Tensor]) -> None:
+    """Restore what `state_of` returned. Every parameter stays the object that the optimiser holds."""
+    left, parts = dict(state), _measuring(network)
+    kept = {
+        name: {key: left.pop(f"{name}.{key}") for key in ("counter", *part._buffers)}
+        for name, part in parts.items()
+    }
+    # Brevitas would make the quantisers anew.
+    usual, brevitas.config.REINIT_ON_STATE_DICT_LOAD = brevitas.config.REINIT_ON_STATE_DICT_LOAD, False
+    try:
+        network.load_state_dict(left)
+    finally:
+        brevitas.config.REINIT_ON_STATE_DICT_LOAD = usual
+    for name, numbers in kept.items():
+        parts[name].counter = int(numbers.pop("counter"))
+        for key, value in numbers.items():
+            getattr(parts[name], key).copy_(value)
+
+
+def _measuring(network: nn.Module) -> dict[str, AnyModule]:
+    return {
+        name: part
+        for name, part in network.named_modules()
+        if isinstance(getattr(part, "counter", None), int)
+    }
 
 
 def finish(network: nn.Module) -> nn.Module:

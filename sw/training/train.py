@@ -91,14 +91,16 @@ class Run:
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Return scores (float32) of uint8 images, computed as in training."""
-        images = images.to(self.device, torch.float32).contiguous(memory_format=torch.channels_last)
+        images = images.to(self.device, torch.float32)
+        if images.dim() == 4:
+            images = images.contiguous(memory_format=torch.channels_last)
         with self.autocast():
             return self.network(images).float()
 
     def state(self) -> dict:
         """Return everything the next step depends on."""
         return {
-            "network": self.network.state_dict(),
+            "network": binary.state_of(self.network),
             "optimiser": self.optimiser.state_dict(),
             "method": self.method.state(),
             "rng": self.rng.get_state(),
@@ -108,7 +110,7 @@ class Run:
 
     def restore(self, state: dict) -> None:
         """Continue from the result of `state`; the caller restores the optimiser."""
-        self.network.load_state_dict(state["network"])
+        binary.load_state(self.network, state["network"])
         self.method.load_state(state["method"])
         self.rng.set_state(state["rng"])
         torch.set_rng_state(state["torch_rng"])
