@@ -193,11 +193,14 @@ def test_the_feature_loss_draws_classes_together():
 
 def test_only_fine_tuning_has_the_feature_loss():
     recipe = Recipe(epochs=20, batch=64, lr=5e-3)
-    assert [(p.name, p.epochs, p.lr) for p in bonn.Method().phases(recipe)] == [
+    with_classes, without_theta = bonn.Method(), bonn.Method(feature=0.0)
+    for method in (with_classes, without_theta):
+        method.build("cifar10-cnv_half_8bit")
+    assert [(p.name, p.epochs, p.lr) for p in with_classes.phases(recipe)] == [
         ("kernel", 18, 5e-3),
         ("fine", 2, 5e-4),
     ]
-    assert [p.name for p in bonn.Method(feature=0.0).phases(recipe)] == ["kernel"]
+    assert [p.name for p in without_theta.phases(recipe)] == ["kernel"]
     without_classes = bonn.Method()
     without_classes.build("track-tinytrk")
     assert [(p.name, p.epochs) for p in without_classes.phases(recipe)] == [("kernel", 20)]

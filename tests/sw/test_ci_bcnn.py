@@ -377,7 +377,7 @@ def test_batch_norm_takes_up_the_published_weight_scale_and_its_gradient():
     def outcome(scaled):
         weight = latent.clone().requires_grad_()
         norm = torch.nn.BatchNorm1d(16)
-        sums = F.linear(bits, binary._SignThrough.apply(weight))
+        sums = F.linear(bits, binary.SignThrough.apply(weight))
         mixed = pair_of_16(sums)
         norm(mixed * weight.abs().mean(1).detach() if scaled else mixed).mul(target).mean().backward()
         return norm(mixed * weight.abs().mean(1) if scaled else mixed).detach(), weight.grad

@@ -141,14 +141,14 @@ def test_exported_maps_are_those_of_the_module_with_every_method(name, net, tmp_
     assert same["images"] == 5 and same["integers"] > 100 and same["mismatches"] == 0
 
 
-def small_residual(layers):
+def small_residual():
     convolutions = [(4, 8, 2), (8, 8, 1), (8, 16, 2), (16, 16, 1)]
-    body = [building_blocks.BiReal(layers, *sizes) for sizes in convolutions]
+    body = [building_blocks.BiReal(*sizes) for sizes in convolutions]
     return building_blocks.Network(
-        building_blocks.Stem(layers, 3, 4),
+        building_blocks.Stem(3, 4),
         *body,
-        building_blocks.Pooled(layers, 8),
-        building_blocks.Scores(layers, 16, 10, 0.25),
+        building_blocks.Pooled(8),
+        building_blocks.Scores(16, 10, 0.25),
     )
 
 

@@ -95,7 +95,7 @@ def test_rates_are_one_dot_product_of_taps_at_their_distances():
 
 
 def test_a_head_has_weights_and_bias_of_128ths():
-    head = Head(2, [-2.5, 0.3])
+    head = binary.prepare(Head(2, [-2.5, 0.3]))
     with torch.no_grad():
         head.dot.weight.copy_(torch.tensor([[0.1, -7.0], [0.004, 2.0]]).view(2, 2, 1, 1))
     bits = torch.tensor([1.0, -1.0]).view(1, 2, 1, 1)

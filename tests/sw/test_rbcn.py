@@ -596,7 +596,7 @@ def test_what_is_deployed_are_signs_times_the_integer_of_their_position(bits):
         [(name, part) for name, part in deployed.named_modules() if name.endswith("dot")][:-1],
         strict=True,
     ):
-        size = given.weight.abs()
+        size = given.weight.detach().abs()
         assert torch.equal(given.weight.sign(), binary.signs(layer.weight)), name
         scale = layer.c.detach().numpy()
         if scale.size == 1:  # the dense layer's

@@ -116,7 +116,7 @@ def test_what_moves_a_sum_makes_its_grid_finer_and_wider():
 @pytest.mark.parametrize("net", networks.names())
 def test_a_network_with_folded_thresholds_scores_every_picture_the_same(net):
     """Sums for shortcuts are on their grid before: there rounding changes the function."""
-    network, x = shaken(net, None), pictures(net, 8)
+    network, x = shaken(net), pictures(net, 8)
     building_blocks.set_on_grid(network, True)
     with torch.no_grad():
         assert torch.equal(threshold_folding.fold_thresholds(network)(x), network(x))

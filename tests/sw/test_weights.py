@@ -30,13 +30,13 @@ ACCURACY = [{"set": "two images", "images": 2, "correct": 1, "top1": 50.0}]
 
 @pytest.fixture
 def folder(tmp_path):
-    weights.ship(tmp_path, threshold_folding.fold_thresholds(shaken("mnist-tfc", None)), ACCURACY, RECORD)
+    weights.ship(tmp_path, threshold_folding.fold_thresholds(shaken("mnist-tfc")), ACCURACY, RECORD)
     return tmp_path
 
 
 @pytest.mark.parametrize("net", networks.names())
 def test_a_network_comes_back_bit_for_bit(net):
-    network = threshold_folding.fold_thresholds(shaken(net, None))
+    network = threshold_folding.fold_thresholds(shaken(net))
     tensors = weights.packed_weights(network)
     back, x = weights.unpack(networks.build(net), tensors, "here"), pictures(net, 4)
     with torch.no_grad():
