@@ -66,6 +66,7 @@ def train(
     module: Any,
     images: np.ndarray,
     labels: np.ndarray,
+    /,
     method: str = "ste",
     out: str | Path | None = None,
     epochs: int | None = None,

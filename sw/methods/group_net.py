@@ -117,8 +117,13 @@ class Method(base.Method):
         """Replace each binary layer that reads bits by a sum of K, whatever `decomposition`: groups of an
         unknown network are unknown.
         """
-        found = [use for use in tracing.uses(network, shape) if use.kind == "binary"]
-        for name in dict.fromkeys(use.name for use in found if use.bits):
+        found = [use for use in tracing.uses(network, shape) if use.kind == "binary" and use.bits]
+        if not found:
+            raise UserError(
+                "group_net: no binary layer of this network reads bits, so there is nothing to split into "
+                "branches; put a binary activation in front of its layers, or use another method."
+            )
+        for name in dict.fromkeys(use.name for use in found):
             layer: AnyModule = network.get_submodule(name)
             copies = [layer, *(copy.deepcopy(layer) for _ in range(self.bases - 1))]
             for one in copies[1:]:

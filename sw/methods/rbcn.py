@@ -200,11 +200,11 @@ class HardTanh(binary.Quantiser):
 
 def real(network: nn.Module) -> nn.Module:
     """Return a fresh network as a guide: real weights, and the hard tanh in place of the sign."""
-    for layer in binary.prepare(network).modules():
-        if isinstance(layer, QuantIdentity):
-            signed = isinstance(binary.quantiser(layer), binary.Sign)
-            binary.set_quantiser(layer, HardTanh() if signed else binary.Real())
-        elif binary.is_binary(layer):
+    for act in binary.activations(binary.prepare(network)):
+        binary.set_quantiser(act, HardTanh())
+    for layer in network.modules():
+        act = isinstance(layer, QuantIdentity)
+        if binary.is_binary(layer) or (act and not isinstance(binary.quantiser(layer), HardTanh)):
             binary.set_quantiser(layer, binary.Real())
     return rectifiers.train(network)
 
