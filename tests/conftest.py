@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from xnorforge import __main__ as cli
+from xnorforge.core.progress import set_loudness
 from xnorforge.pipeline import job, limited, run, stages
 
 # What the tests read is the usual output, also where a CI service asks for plain lines.
@@ -30,7 +31,14 @@ def in_this_process(call, what, **arguments):
 def without_a_clock(monkeypatch):
     """No result of a test in this process depends on which number format is faster here."""
     if arithmetic := sys.modules.get("xnorforge.sw.training.arithmetic"):
-        monkeypatch.setattr(arithmetic, "fastest", lambda _run: "float32")
+        monkeypatch.setattr(arithmetic, "fastest_format", lambda _run: "float32")
+
+
+@pytest.fixture(autouse=True)
+def usual_log():
+    """A command line in this process sets how loud it is; the next test starts as usual."""
+    yield
+    set_loudness("usual")
 
 
 @pytest.fixture

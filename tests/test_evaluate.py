@@ -47,12 +47,12 @@ def classes(module, images) -> np.ndarray:
 
 def test_each_set_has_the_right_answers_of_the_module(acc, shipped):
     module, _ = zoo.load(NET)
-    rows = evaluate.evaluate(module, acc, task_of(NET))
+    rows = evaluate.evaluate_build(module, acc, task_of(NET))
     right = [int((classes(module, one.images) == one.labels).sum()) for one in shipped]
     assert [row["correct"] for row in rows] == right and [row["differ"] for row in rows] == [0, 0]
     assert [(row["set"], row["images"]) for row in rows] == [("600", 600), ("the rest", 400)]
     shares = [f"{100 * right[0] / 600:.2f} %", f"{100 * right[1] / 400:.2f} %"]
-    assert evaluate.as_text(rows) == (
+    assert evaluate.rows_as_text(rows) == (
         f"| 600 | {right[0]} of 600 right, {shares[0]} |\n| the rest | {right[1]} of 400 right, {shares[1]} |"
     )
 
@@ -63,7 +63,7 @@ def test_images_that_another_module_answers_otherwise_are_counted(acc, shipped):
     with torch.no_grad():
         module[-1].dot.weight[3] *= -1
     after = [classes(module, one.images) for one in shipped]
-    rows = evaluate.evaluate(module, acc, task_of(NET))
+    rows = evaluate.evaluate_build(module, acc, task_of(NET))
     apart = [int((one != two).sum()) for one, two in zip(before, after)]
     assert [row["differ"] for row in rows] == apart and all(apart)
 
@@ -86,7 +86,7 @@ def test_without_the_test_set_golden_images_stand_for_it_if_their_classes_are_kn
 def test_the_command_prints_rows_and_fails_if_they_differ(call, monkeypatch, tmp_path, differ):
     monkeypatch.chdir(tmp_path)
     row = {"set": "ten", "images": 10, "correct": 9, "top1": 90.0, "differ": differ}
-    monkeypatch.setattr(evaluate, "evaluate", lambda *_: [row])
+    monkeypatch.setattr(evaluate, "evaluate_build", lambda *_: [row])
     monkeypatch.setattr("xnorforge.pipeline.run.run_stages", lambda *_: None)
     code, said = call("evaluate", NET, "-q")
     if differ:

@@ -23,6 +23,7 @@ ALLOWED = {
     "main": "what a program starts with",
     "load": "a plug-in of the kind that the module is about, by its name",
     "names": "the plug-ins of the kind that the module is about",
+    "train": "a training, from its start or its checkpoint: of a network by name, or of a module",
     "rule": "how an engine's plug-in turns a node into the engine's own form",
     "clips": "the items of a dataset, by what it is divided into",
     "images": "the items of a dataset, by what it is divided into",

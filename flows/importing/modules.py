@@ -8,8 +8,7 @@ import torch
 from torch import nn
 
 from xnorforge.core.artifacts import whole
-from xnorforge.core.errors import UserError
-from xnorforge.sw.networks._given import as_one_sentence
+from xnorforge.core.errors import UserError, as_one_sentence
 
 KEYS = 3  # names of weights that a message lists
 

@@ -101,7 +101,7 @@ class Method:
         network = networks.build(net)
         if not networks.is_ordinary(net):
             return self.prepared(self.structured(network))
-        if not binary.layers(network):
+        if not binary.binary_layers(network):
             raise UserError(
                 f"{net}: has no layer with binary weights, so no method can train it; give "
                 "layers weight_quant=SignedBinaryWeightPerTensorConst or another binary quantiser."
@@ -122,7 +122,7 @@ class Method:
 
     def prepared(self, network: nn.Module) -> nn.Module:
         """Give a fresh network of Brevitas layers the quantisers with which it trains; return it."""
-        return rectifiers.train(binary.prepare(network, self.weights, self.sign))
+        return rectifiers.train_rectifiers(binary.prepare(network, self.weights, self.sign))
 
     def weights(self, _layer: AnyModule) -> binary.Weights:
         """Return the quantiser of a binary layer."""
@@ -189,7 +189,7 @@ class Method:
         """Return the structure of a deployed network, in Brevitas layers and evaluation mode. Its numbers
         have no meaning yet.
         """
-        return finished(self.build(net)) if networks.is_ordinary(net) else networks.build(net).eval()
+        return as_trained(self.build(net)) if networks.is_ordinary(net) else networks.build(net).eval()
 
     def deploy(self, net: str, network: nn.Module) -> nn.Module:
         """Return the trained network in Brevitas layers with folded thresholds
@@ -197,14 +197,14 @@ class Method:
         user's own keeps its batch norms and real numbers.
         """
         if networks.is_ordinary(net):
-            return finished(network)
+            return as_trained(network)
         return threshold_folding.transfer(network, self.skeleton(net), self.scale)
 
 
-def finished(network: nn.Module) -> nn.Module:
+def as_trained(network: nn.Module) -> nn.Module:
     """Put a trained network of the user's own on its grid and let it be exported; return it."""
     building_blocks.set_on_grid(network, True)
-    return binary.finish(branches.finish_sums(rectifiers.finish(network))).eval()
+    return binary.allow_export(branches.finish_sums(rectifiers.finish_rectifiers(network))).eval()
 
 
 def create(name: str, hyper: Mapping[str, object] | None = None) -> Method:

@@ -206,7 +206,7 @@ def real(network: nn.Module) -> nn.Module:
         act = isinstance(layer, QuantIdentity)
         if binary.is_binary(layer) or (act and not isinstance(binary.quantiser(layer), HardTanh)):
             binary.set_quantiser(layer, binary.Real())
-    return rectifiers.train(network)
+    return rectifiers.train_rectifiers(network)
 
 
 def stage_ends(network: Iterable[nn.Module]) -> list[AnyModule]:
@@ -287,7 +287,7 @@ class Method(base.Method):
         teacher: AnyModule = guide_of(net, self.guide) if given else real(networks.build(net))
         self.teacher_network = teacher
         if networks.is_ordinary(net):
-            ends = tracing.stage_ends(network, task_of(net).shape)
+            ends = tracing.stage_outputs(network, task_of(net).shape)
             channels = [count for _, count in ends]
             mine, theirs = ([one.get_submodule(name) for name, _ in ends] for one in (network, teacher))
         else:

@@ -8,7 +8,6 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
-from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -16,7 +15,7 @@ from typing import Any
 
 from torch import nn
 
-from xnorforge.core.errors import UserError
+from xnorforge.core.errors import UserError, as_one_sentence
 from xnorforge.sw.networks.base import Recipe
 
 SCALE = 1 / 255
@@ -121,15 +120,3 @@ def _needed(maker) -> list[str]:
         for one in given
         if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
     ]
-
-
-@contextmanager
-def as_one_sentence(where: str):
-    """Turn an exception of the user's own code into the reason of a UserError."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        said = " ".join(str(error).split())[:200]
-        raise UserError(f"{where} {type(error).__name__} ({said}); correct it and try again.") from error

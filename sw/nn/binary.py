@@ -4,10 +4,10 @@ while a network trains.
     weights      sign(latent), in {-1, +1}, sign(0) = +1
     activations  sign(x), in {-1, +1}, sign(0) = +1
 
-`conv`, `linear`, `sign` and the 8-bit layers make the layers of our networks; they are ordinary Brevitas
-layers, and a network of them is exported as it is. A training method replaces the `tensor_quant` of their
-proxies by a `Quantiser`, which computes the same values and says where a gradient passes. So one network
-trains, is evaluated and is exported, and any network of Brevitas layers can be trained in the same way.
+`conv`, `linear`, `sign_layer` and the 8-bit layers make the layers of our networks. They are ordinary
+Brevitas layers, and a network of them is exported as it is. A training method replaces the `tensor_quant` of
+their proxies by a `Quantiser`, which computes the same values and says where a gradient passes. So one
+network trains, is evaluated and is exported, and any network of Brevitas layers can be trained like that.
 
 The default is the straight-through estimator (Hubara et al., "Binarized Neural Networks", NIPS 2016,
 equations 1 and 4): the gradient of a weight passes unchanged, and latents stay in [-1, +1]; that of an
@@ -272,7 +272,7 @@ def head(inputs: int, outputs: int) -> Conv:
     return layer
 
 
-def sign(function: Any = None) -> Identity:
+def sign_layer(function: Any = None) -> Identity:
     """The activation: the sign, with the gradient of an autograd function, hard tanh by default, unless the
     method has its own.
     """
@@ -322,14 +322,14 @@ def is_binary(layer: nn.Module) -> bool:
     )
 
 
-def layers(network: nn.Module) -> dict[str, AnyModule]:
+def binary_layers(network: nn.Module) -> dict[str, AnyModule]:
     """Return the binary layers by name, in the order of the network."""
     return {name: layer for name, layer in network.named_modules() if is_binary(layer)}
 
 
 def latents(network: nn.Module) -> dict[str, nn.Parameter]:
     """Return the latent weights by layer name, in the order of the network."""
-    return {name: layer.weight for name, layer in layers(network).items()}
+    return {name: layer.weight for name, layer in binary_layers(network).items()}
 
 
 def quantiser(layer: AnyModule) -> AnyModule:
@@ -450,7 +450,7 @@ def _measuring(network: nn.Module) -> dict[str, AnyModule]:
     }
 
 
-def finish(network: nn.Module) -> nn.Module:
+def allow_export(network: nn.Module) -> nn.Module:
     """Let a trained network be exported: Brevitas again passes on what its exporter reads; return it."""
     for part in network.modules():
         if isinstance(part, QuantProxyFromInjector):

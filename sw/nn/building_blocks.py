@@ -193,7 +193,7 @@ class Block(nn.Module):
             self.dot = binary.conv(inputs, outputs, kernel, stride=stride, dilation=rates[0])
         self.mix: nn.Module = nn.Identity()
         self.norm = nn.BatchNorm1d(outputs) if kernel is None else nn.BatchNorm2d(outputs)
-        self.sign = binary.sign()
+        self.sign = binary.sign_layer()
         self.pool, self.pixels = pool, pixels
 
     def forward(self, x):
@@ -232,7 +232,7 @@ class BiReal(nn.Module):
         prelu: bool = False,
     ):
         super().__init__()
-        self.sign = binary.sign()
+        self.sign = binary.sign_layer()
         self.pad = nn.ConstantPad2d(1, -1.0)
         self.dot = binary.conv(inputs, outputs, 3, stride=stride)
         self.mix: nn.Module = nn.Identity()
@@ -294,7 +294,7 @@ class Pooled(nn.Module):
 
     def __init__(self, size: int):
         super().__init__()
-        self.sign = binary.sign()
+        self.sign = binary.sign_layer()
         self.mean = MapMean(size)
 
     def forward(self, x):
@@ -378,7 +378,7 @@ class Bits(nn.Sequential):
     """The picture as bits: the sign of the pixels, +1 from 128 on."""
 
     def __init__(self):
-        super().__init__(nn.Flatten(), binary.sign())
+        super().__init__(nn.Flatten(), binary.sign_layer())
 
 
 class Network(nn.Sequential):

@@ -94,7 +94,7 @@ class EightBlock(EightConv):
 
     def __init__(self, inputs: int, outputs: int, kernel: int, pad: int = 0, pool: int = 1):
         super().__init__(inputs, outputs, kernel, pad)
-        self.sign, self.pool = binary.sign(), pool
+        self.sign, self.pool = binary.sign_layer(), pool
 
     def forward(self, x):
         return binarised(self, super().forward(x))

@@ -361,8 +361,8 @@ def write_eights(network: nn.Module, deployed: nn.Module) -> None:
     """
     names = {module: name for name, module in network.named_modules()}
     into: Callable[[str], AnyModule] = deployed.get_submodule
-    for name, held in binary.layers(network).items():
-        layer = binary.quantiser(held)
+    for name, part in binary.binary_layers(network).items():
+        layer = binary.quantiser(part)
         norm = into(names[layer.norms[0]]) if layer.norms else None
         if layer.affine:
             gain, shift, weights = layer.constants()

@@ -102,7 +102,7 @@ class TrainedRectifier(Rectifier):
         return InPlaceOf.apply(self.slope, self.slope.detach().clamp(0, 1)), self.before, self.after
 
 
-def train(network: nn.Module) -> nn.Module:
+def train_rectifiers(network: nn.Module) -> nn.Module:
     """Let the PReLUs of a fresh network train; return the network."""
     for name, part in list(network.named_modules()):
         if type(part) is Rectifier:
@@ -111,7 +111,7 @@ def train(network: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
-def finish(network: nn.Module) -> nn.Module:
+def finish_rectifiers(network: nn.Module) -> nn.Module:
     """Replace all that trains here by what is deployed, with its numbers; return the network."""
     for name, part in list(network.named_modules()):
         new: nn.Module

@@ -140,7 +140,7 @@ class Splitter:
         branches = [
             nn.Sequential(*map(self.block(at), blocks[:-1]), self.open(at, blocks[-1])) for at in self.bases()
         ]
-        return Group(branches, *self.numbers(gated, EIGHTH), blocks[-1].pool, binary.sign())
+        return Group(branches, *self.numbers(gated, EIGHTH), blocks[-1].pool, binary.sign_layer())
 
     def residual(self, parts: list[BiReal], gated: bool) -> Residual:
         """Return K copies of the convolutions with common shortcuts.
@@ -156,7 +156,7 @@ class Splitter:
                     "without, such as cifar10-resnet20_8bit."
                 )
         branches = [nn.ModuleList(self.summand(at, part) for part in parts) for at in self.bases()]
-        return Residual(branches, map(self.shortcut, parts), *self.numbers(gated, HALF), binary.sign())
+        return Residual(branches, map(self.shortcut, parts), *self.numbers(gated, HALF), binary.sign_layer())
 
     def bases(self) -> range:
         """Return the indices of the branches."""

@@ -99,7 +99,7 @@ class Added(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, k: int | None = None):
         super().__init__()
-        self.norm, self.sign = nn.BatchNorm2d(inputs), binary.sign(TriangularSign)
+        self.norm, self.sign = nn.BatchNorm2d(inputs), binary.sign_layer(TriangularSign)
         self.pad = nn.ConstantPad2d(1, -1.0)
         k = round(math.log2(9 * inputs) / 2) if k is None else k
         self.conv = QuantConv2d(
@@ -161,7 +161,7 @@ class Pixels(nn.Module):
         return x / 128 - 1
 
 
-def residual(
+def residual_stream(
     widths: tuple[int, ...], blocks: int = STAGE, size: int = 32, classes: int = 10
 ) -> nn.Sequential:
     """A stem, stages of `blocks` 3x3 convolutions of widths[1:] channels, each but the first at half the size

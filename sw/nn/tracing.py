@@ -84,7 +84,7 @@ def classifier(network: nn.Module, shape: tuple[int, ...]) -> Use:
     return [use for use in uses(network, shape) if use.kind != "act"][-1]
 
 
-def stage_ends(network: nn.Module, shape: tuple[int, ...]) -> list[tuple[str, int]]:
+def stage_outputs(network: nn.Module, shape: tuple[int, ...]) -> list[tuple[str, int]]:
     """Return, for each size of map, name and channels of the last module that gives sums of a binary layer,
     after its batch norm if it has one. The last layer of the network is left out.
     """

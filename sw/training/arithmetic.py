@@ -28,11 +28,11 @@ def settle(run, settings: dict, saved: dict | None) -> None:
     checkpoint has, or the fastest.
     """
     if run.recipe.arithmetic == FASTEST:
-        run.arithmetic = stated(saved["settings"]) if saved else fastest(run)
+        run.arithmetic = stated_settings(saved["settings"]) if saved else fastest_format(run)
     settings["arithmetic"] = run.arithmetic
 
 
-def fastest(run) -> str:
+def fastest_format(run) -> str:
     """Return the format in which a step of this run is faster; all ranks return the same."""
     if not has_bfloat16(run.device):
         return FLOAT32
@@ -77,14 +77,14 @@ def step_seconds(run, clock: Callable[[], float]) -> dict[str, float]:
     return {name: distributed.mean(min(times[1:])) for name, times in taken.items()}
 
 
-def stated(settings: dict) -> str:
+def stated_settings(settings: dict) -> str:
     """Return the format of a checkpoint's settings, also of an older one."""
     if "arithmetic" in settings:
         return settings["arithmetic"]
     return BFLOAT16 if settings["recipe"].get("bf16") and has_bfloat16(torch.device("cpu")) else FLOAT32
 
 
-def recipe_of(card: dict) -> dict:
+def recipe_of_card(card: dict) -> dict:
     """Return the recipe of a card or checkpoint as `Recipe.stated` has it now; older ones say `bf16`."""
     found = dict(card["recipe"])
     if found.pop("bf16", True):

@@ -41,7 +41,7 @@ def real(network: nn.Module) -> AnyModule:
             binary.set_bias_quantiser(part, binary.Real())
         if isinstance(part, nn.ConstantPad2d):
             part.value = 0.0
-    return rectifiers.train(network)
+    return rectifiers.train_rectifiers(network)
 
 
 @dataclass

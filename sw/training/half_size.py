@@ -21,7 +21,7 @@ def halved(sample: Callable) -> Callable:
     return smaller
 
 
-def check(run) -> None:
+def check_half_size(run) -> None:
     """Check that the network returns the same scores for pictures of half the size; nothing changes.
 
     Raises:

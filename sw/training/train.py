@@ -207,7 +207,7 @@ def fit(run: Run, settings: dict) -> list[dict]:
         UserError: the loss is not finite, or the folder contains a run with other settings.
     """
     saved = _saved(run.out_dir / "checkpoint.pt", run.device)
-    half_size.check(run)
+    half_size.check_half_size(run)
     arithmetic.settle(run, settings, saved)
     if saved:
         _refuse_other(run.out_dir / "checkpoint.pt", settings, saved["settings"])
@@ -413,7 +413,10 @@ def _saved(path: Path, device: torch.device) -> dict | None:
 
 def _refuse_other(path: Path, settings: dict, saved: dict) -> None:
     """Raise if a checkpoint has other settings than those requested."""
-    saved = saved | {"recipe": arithmetic.recipe_of(saved), "arithmetic": arithmetic.stated(saved)}
+    saved = saved | {
+        "recipe": arithmetic.recipe_of_card(saved),
+        "arithmetic": arithmetic.stated_settings(saved),
+    }
     for key in dict.fromkeys([*settings, *saved]):
         value, there = (which.get(key, USUAL.get(key)) for which in (settings, saved))
         if there != value:

@@ -69,7 +69,7 @@ def _as_trained(network: nn.Module) -> dict[str, np.ndarray]:
 
 def _signed(network: nn.Module) -> list[str]:
     """Return the names of the binary weights whose scale does not depend on them."""
-    found = {name: binary.quantiser(layer) for name, layer in binary.layers(network).items()}
+    found = {name: binary.quantiser(layer) for name, layer in binary.binary_layers(network).items()}
     fixed = (type(None), ConstScaling)
     return [f"{name}.weight" for name, own in found.items() if isinstance(own.scaling, fixed)]
 

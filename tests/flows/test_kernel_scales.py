@@ -22,7 +22,7 @@ def lowered(net, count, folder):
 
     def with_scales(network):
         for layer in rbcn.rectified(network):
-            nn.init.uniform_(layer.scale, 0.1, 0.6)
+            nn.init.uniform_(layer.c, 0.1, 0.6)
 
     return lowered_at_random(rbcn.Method(granularity="spatial"), net, count, folder, with_scales)
 

@@ -21,7 +21,7 @@ def drawn(seed: int) -> nn.Module:
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     stages, blocks = int(rng.integers(1, 4)), int(rng.integers(1, 3))
-    net = stream.residual(tuple(map(int, rng.integers(2, 9, stages + 1))), blocks, size=8, classes=5)
+    net = stream.residual_stream(tuple(map(int, rng.integers(2, 9, stages + 1))), blocks, size=8, classes=5)
     with torch.no_grad():
         for part in net.modules():
             if isinstance(part, nn.BatchNorm2d):

@@ -17,7 +17,7 @@ from . import digits
 from .refusals import refused
 
 NET = "mnist-tfc"
-FASTEST = arithmetic.fastest  # before conftest's fixture replaces it
+FASTEST = arithmetic.fastest_format  # before conftest's fixture replaces it
 
 
 @pytest.fixture(autouse=True)
@@ -97,12 +97,12 @@ def test_a_resumed_run_keeps_its_format(monkeypatch, tmp_path):
         if run.epoch == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(arithmetic, "fastest", lambda _: "bfloat16")
+    monkeypatch.setattr(arithmetic, "fastest_format", lambda _: "bfloat16")
     card = train.train(NET, "ste", tmp_path / "whole")
     with monkeypatch.context() as once, pytest.raises(KeyboardInterrupt):
         once.setattr(base.Method, "on_epoch", killed)
         train.train(NET, "ste", tmp_path / "parts")
-    monkeypatch.setattr(arithmetic, "fastest", lambda _: "float32")
+    monkeypatch.setattr(arithmetic, "fastest_format", lambda _: "float32")
     assert train.train(NET, "ste", tmp_path / "parts") == card
     assert card["arithmetic"] == "bfloat16" and "arithmetic=bfloat16" in card["command"]
     assert "multiplied in bfloat16" in (tmp_path / "parts/README.md").read_text()
@@ -117,7 +117,7 @@ def test_a_resumed_run_keeps_its_format(monkeypatch, tmp_path):
 )
 def test_checkpoints_of_older_versions_resume(monkeypatch, tmp_path, bf16, asked, fits):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
-    monkeypatch.setattr(arithmetic, "fastest", lambda _: "bfloat16")
+    monkeypatch.setattr(arithmetic, "fastest_format", lambda _: "bfloat16")
     card = train.train(NET, "ste", tmp_path, recipe=asked)
     saved = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     del saved["settings"]["arithmetic"]

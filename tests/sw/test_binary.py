@@ -37,13 +37,13 @@ def shaken(net: str, seed: int = 0) -> Network:
 @both
 def test_sign_of_zero_is_plus_one(prepared):
     x = torch.tensor([-2.0, -0.0, 0.0, 1e-30, -1e-30])
-    assert torch.as_tensor(prepared(binary.sign())(x)).tolist() == [-1, 1, 1, 1, -1]
+    assert torch.as_tensor(prepared(binary.sign_layer())(x)).tolist() == [-1, 1, 1, 1, -1]
 
 
 @both
 def test_activation_gradient_passes_inside_one_only(prepared):
     x = torch.tensor([-1.5, -0.5, 0.5, 1.5], requires_grad=True)
-    (prepared(binary.sign())(x) * torch.tensor([1.0, 2.0, 3.0, 4.0])).sum().backward()
+    (prepared(binary.sign_layer())(x) * torch.tensor([1.0, 2.0, 3.0, 4.0])).sum().backward()
     assert x.grad.tolist() == [0, 2, 3, 0]
 
 
@@ -59,7 +59,7 @@ def test_dense_layer_counts_signs_and_its_gradient_is_the_input(prepared):
 
 
 def test_bfloat16_signs_are_exact():
-    sign = binary.prepare(binary.sign())
+    sign = binary.prepare(binary.sign_layer())
     assert sign(torch.tensor([-3.0, 0.0, 5.0], dtype=torch.bfloat16)).tolist() == [-1, 1, 1]
 
 

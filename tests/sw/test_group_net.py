@@ -448,7 +448,7 @@ def test_gradient_of_a_weight_is_that_of_alpha_times_its_sign(per_channel):
 def test_real_weights_and_tanh_are_the_same_network_in_stage_one():
     run = started(Method(), "projected")
     group_net.make_real(run.network, True)
-    layer, x = list(binary.layers(run.network).values())[1], torch.randn(2, 8, 5, 5)
+    layer, x = list(binary.binary_layers(run.network).values())[1], torch.randn(2, 8, 5, 5)
     alpha = layer.weight.abs().mean().item()
     torch.testing.assert_close(layer(x) * alpha, F.conv2d(x, layer.weight))
     sign = of_kind(run.network, binary.Identity)[0]

@@ -104,6 +104,6 @@ def test_the_check_leaves_the_network_as_it_is():
     run.recipe = Recipe(1, 64, 1e-3, half=0.5)
     run.task = digits_task.Task()
     generator = torch.get_rng_state()
-    half_size.check(run)
+    half_size.check_half_size(run)
     assert all(torch.equal(value, before[name]) for name, value in run.network.state_dict().items())
     assert torch.equal(generator, torch.get_rng_state()) and binary.latents(run.network)

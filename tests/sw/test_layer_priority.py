@@ -297,7 +297,7 @@ def test_without_binary_layers_a_float_phase_is_a_network_of_real_weights():
 
 def test_eight_bits_are_the_pixels_grid_and_their_gradient_that_of_the_hard_tanh():
     pixels = torch.arange(256).float() / 128 - 1
-    act = method().prepared(binary.sign())
+    act = method().prepared(binary.sign_layer())
     binary.quantiser(act).eight = True
     assert torch.equal(act(pixels), pixels)
     x = torch.tensor([-9.0, -1.01, -1.0, -0.3, 0.0, 0.999, 1.0, 7.0], requires_grad=True)

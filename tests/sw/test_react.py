@@ -48,7 +48,7 @@ def test_on_the_grid_slopes_are_eighths_from_0_to_1_and_still_learn():
 
 
 def test_rsign_is_the_sign_of_what_is_left_above_alpha():
-    found = TrainedShifted(2, react.Method().prepared(binary.sign()))
+    found = TrainedShifted(2, react.Method().prepared(binary.sign_layer()))
     with torch.no_grad():
         found.alpha.copy_(torch.tensor([0.5, -1.0]))
     x = torch.tensor([[0.5, -1.5], [0.4, -1.0]]).view(2, 2, 1, 1).requires_grad_()

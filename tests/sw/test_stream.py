@@ -36,13 +36,13 @@ def least_share(net: nn.Module, images) -> float:
 )
 def test_at_least_four_in_ten_activations_of_a_fresh_network_pass_a_gradient(widths, blocks):
     torch.manual_seed(0)
-    net = stream.residual(widths, blocks, size=16)
+    net = stream.residual_stream(widths, blocks, size=16)
     assert least_share(net, pictures(64, 16)[0]) > 0.4
 
 
 def test_they_still_do_after_ten_epochs_and_every_weight_has_a_gradient_that_teaches():
     torch.manual_seed(0)
-    net, (images, labels) = stream.residual((8, 8, 16), 2, size=8, classes=2), pictures(256, 8)
+    net, (images, labels) = stream.residual_stream((8, 8, 16), 2, size=8, classes=2), pictures(256, 8)
     optimiser = torch.optim.Adam(net.parameters(), 5e-3)
     for _ in range(10):
         for at in torch.randperm(len(images)).split(32):
@@ -79,7 +79,7 @@ def test_slopes_are_the_nearest_powers_of_two_by_logarithm():
 
 def test_gradients_are_those_of_the_triangle_and_inside_the_stream_the_identity():
     x = torch.tensor([-1.5, -0.5, 0.25, 2.0], requires_grad=True)
-    binary.prepare(nn.Sequential(binary.sign(binary.TriangularSign)))(x).sum().backward()
+    binary.prepare(nn.Sequential(binary.sign_layer(binary.TriangularSign)))(x).sum().backward()
     assert x.grad.tolist() == [0, 1, 1.5, 0]
     x = torch.tensor([-9.0, -0.3, 7.9, 8.5], requires_grad=True)
     stream.QuantIdentity(act_quant=stream.RoundedDown)(x).sum().backward()

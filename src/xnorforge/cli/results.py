@@ -56,7 +56,7 @@ def evaluate_verb(asked: Request, as_json: bool) -> None:
     hand_over(asked.data)
     weights = asked.options(next(one for one in stages.STAGES if one.name == "export"))["weights"]
     module, _ = zoo.load(asked.net, asked.method, weights and Path(weights))
-    rows = evaluate.evaluate(module, asked.acc, task_of(asked.net))
+    rows = evaluate.evaluate_build(module, asked.acc, task_of(asked.net))
     if differ := sum(row["differ"] for row in rows):
         count = sum(row["images"] for row in rows)
         raise MismatchError(
@@ -66,7 +66,7 @@ def evaluate_verb(asked: Request, as_json: bool) -> None:
     if as_json:
         print_object("evaluate", {"net": asked.net, "method": asked.method, "accuracy": rows})
     else:
-        click.echo(evaluate.as_text(rows))
+        click.echo(evaluate.rows_as_text(rows))
 
 
 def package_verb(asked: Request, prefix, out, as_json: bool) -> None:

@@ -1,6 +1,7 @@
 """Errors for users, shown instead of a traceback."""
 
 from collections.abc import Callable, Iterable
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 LONGEST = 1200  # characters of a message; longer ones are shortened in the middle
@@ -84,3 +85,15 @@ def unknown(where: str, given: str, names) -> UserError:
     hint = f" (did you mean '{near[0]}'?)" if near else ""
     remedy = f"; use {'one of ' if len(names) > 1 else ''}{', '.join(names)}{hint}" if names else ""
     return UserError(f"{where}: '{given}' does not exist{remedy}.")
+
+
+@contextmanager
+def as_one_sentence(where: str):
+    """Turn an exception of the user's own code into the reason of a UserError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())[:200]
+        raise UserError(f"{where} {type(error).__name__} ({said}); correct it and try again.") from error

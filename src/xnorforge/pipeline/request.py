@@ -112,7 +112,7 @@ class Request(Options):
         return given
 
 
-def task_name(task: str | None) -> str:
+def own_task(task: str | None) -> str:
     """The task of a module of the user's own: TASK, by default the one with folders of pictures.
 
     Raises:

@@ -174,7 +174,7 @@ def run_finished(asked: Request, variant: Variant, seed: int) -> bool:
     try:
         card, exported = read_json(folder / "card.json"), read_json(folder / "export.json")
         found = [card[key] for key in ("net", "method", "seed", "threads")]
-        found.append(arithmetic.recipe_of(card))
+        found.append(arithmetic.recipe_of_card(card))
         found.append(card.get("init", "").partition(": ")[0])
         source = exported["source"]
     except (OSError, ValueError, KeyError):

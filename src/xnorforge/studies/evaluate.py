@@ -12,7 +12,7 @@ from xnorforge.sw.tasks.base import Images, Task
 from xnorforge.sw.training import train
 
 
-def evaluate(module: nn.Module, acc: Path, task: Task) -> list[dict]:
+def evaluate_build(module: nn.Module, acc: Path, task: Task) -> list[dict]:
     """Return a row as on a card per test set, by the bit simulator, with `differ`: the number of images, or
     frames, that the module answers otherwise.
     """
@@ -52,6 +52,6 @@ def _answers(scores: np.ndarray, task: Task) -> np.ndarray:
     return scores.argmax(1) if task.classifies else scores.astype(np.float32)
 
 
-def as_text(rows: list[dict]) -> str:
+def rows_as_text(rows: list[dict]) -> str:
     """The rows as in the README.md of weights."""
     return "\n".join(f"| {row['set']} | {row_text(row)} |" for row in rows)
