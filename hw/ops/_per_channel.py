@@ -1,7 +1,12 @@
 """Base class of operators that change every element in place, with constants of its channel."""
 
+from collections.abc import Collection
 from typing import ClassVar
 
+import numpy as np
+
+from xnorforge.core.errors import UserError
+from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.ops._streams import check_divides
 from xnorforge.hw.ops.base import HwOp, Stream
 
@@ -40,6 +45,26 @@ class PerChannel(HwOp):
 
     def out_stream(self) -> Stream:
         return self.stream(self.get_nodeattr("out_bits"), bool(self.get_nodeattr("out_signed")))
+
+    def constants(self, rules: dict[str, tuple[int, Collection[int] | None]]) -> list[np.ndarray]:
+        """The constants by name, integers (C,) each.
+
+        Args:
+            rules: for each constant, what stands for one that is not given, and the allowed values (None: any
+                integers).
+
+        Raises:
+            UserError: one is not an integer per channel, or has another value.
+        """
+        channels, found = tuple(self.get_nodeattr("in_shape"))[-1], []
+        for key, (usual, known) in rules.items():
+            given = self.arrays_of.get(key)
+            values = np.full(channels, usual) if given is None else whole_numbers(given)
+            if values.shape != (channels,) or (known and not np.isin(values, list(known)).all()):
+                what = f" with values {', '.join(map(str, known))} only" if known else ""
+                raise UserError(f"{self.name}: {key} has shape {values.shape}; use ({channels},){what}.")
+            found.append(values)
+        return found
 
     def cycles(self) -> int:
         """One beat per cycle."""

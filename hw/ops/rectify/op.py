@@ -3,7 +3,7 @@
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.any_width import drawn, whole_numbers, width_of
+from xnorforge.hw.any_width import drawn, width_of
 from xnorforge.hw.ops._per_channel import MOST_INSIDE, PerChannel, large_table_cost
 from xnorforge.hw.ops._sites import (
     address_bits,
@@ -57,22 +57,15 @@ class Rectify(PerChannel):
         Raises:
             UserError: they are not one per channel or out of range; shift, levels or zero are out of range.
         """
-        channels = (*self.get_nodeattr("in_shape"),)[-1]
         shift, levels, zero = map(self.get_nodeattr, ("shift", "levels", "zero"))
         if not 0 <= shift < 256 or not 1 <= levels < 2**16 or not 0 <= zero <= levels:
             raise UserError(
                 f"{self.name}: shift={shift}, levels={levels}, zero={zero}: one is out of range; use shift "
                 "0 .. 255, levels 1 .. 65,535 and zero 0 .. levels."
             )
-        found = []
-        for key, known in (("offset", None), ("slope", range(9)), ("direction", (-1, 1))):
-            given = self.arrays_of.get(key)
-            values = np.ones(channels, np.int64) if given is None else whole_numbers(given)
-            if values.shape != (channels,) or (known and not np.isin(values, known).all()):
-                what = f" with values {', '.join(map(str, known))} only" if known else ""
-                raise UserError(f"{self.name}: {key} has shape {values.shape}; use ({channels},){what}.")
-            found.append(values)
-        offset, slope, direction = found
+        offset, slope, direction = self.constants(
+            {"offset": (1, None), "slope": (1, range(9)), "direction": (1, (-1, 1))}
+        )
         return offset, slope, direction
 
     def out_stream(self) -> Stream:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.any_width import drawn, whole_numbers, width_of
+from xnorforge.hw.any_width import drawn, width_of
 from xnorforge.hw.ops._per_channel import MOST_INSIDE, PerChannel, large_table_cost
 from xnorforge.hw.ops._sites import (
     address_bits,
@@ -47,24 +47,15 @@ class Requantise(PerChannel):
         Raises:
             UserError: they are not one per channel, or name no rule; shift or levels are out of range.
         """
-        channels, shift, levels = (
-            (*self.get_nodeattr("in_shape"),)[-1],
-            *map(self.get_nodeattr, ("shift", "levels")),
-        )
+        shift, levels = map(self.get_nodeattr, ("shift", "levels"))
         if not 1 <= shift < 256 or not 1 <= levels < 2**16:
             raise UserError(
                 f"{self.name}: shift={shift}, levels={levels}: one is out of range; use shift 1 .. 255 "
                 "and levels 1 .. 65,535."
             )
-        found = []
-        for key, plain, known in (("offset", 0, None), ("ties", 0, (0, 1, 2)), ("direction", 1, (-1, 1))):
-            given = self.arrays_of.get(key)
-            values = np.full(channels, plain) if given is None else whole_numbers(given)
-            if values.shape != (channels,) or (known and not np.isin(values, known).all()):
-                what = f" with values {' and '.join(map(str, known))} only" if known else ""
-                raise UserError(f"{self.name}: {key} has shape {values.shape}; use ({channels},){what}.")
-            found.append(values)
-        offset, ties, direction = found
+        offset, ties, direction = self.constants(
+            {"offset": (0, None), "ties": (0, (0, 1, 2)), "direction": (1, (-1, 1))}
+        )
         return offset, ties, direction
 
     def out_stream(self) -> Stream:
