@@ -47,7 +47,7 @@ def packed_weights(network: nn.Module) -> dict[str, np.ndarray]:
     for name, tensor in _numbers(network).items():
         values = tensor.detach().double().numpy()
         if name in binary_weights:
-            tensors[f"{name}.bits"] = np.packbits((values >= 0).ravel(), bitorder="little")
+            tensors[f"{name}.bits"] = _bits(values)
             continue
         integers, fraction = _integers(name, values)
         tensors[name] = integers
@@ -62,9 +62,19 @@ def _as_trained(network: nn.Module) -> dict[str, np.ndarray]:
     """
     tensors = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
     for name in _signed(network):
-        bits = np.packbits((tensors.pop(name) >= 0).ravel(), bitorder="little")
-        tensors[f"{name}.bits"] = bits
+        tensors[f"{name}.bits"] = _bits(tensors.pop(name))
     return {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+
+
+def _bits(values: np.ndarray) -> np.ndarray:
+    """Pack the signs of values, uint8 (values / 8,); 1 for +1."""
+    return np.packbits((values >= 0).ravel(), bitorder="little")
+
+
+def _signs(bits: np.ndarray, shape: torch.Size) -> torch.Tensor:
+    """Return -1 and +1 in float32 from packed bits."""
+    found = np.unpackbits(bits, count=shape.numel(), bitorder="little")
+    return torch.from_numpy(found.astype(np.float32) * 2 - 1).reshape(shape)
 
 
 def _signed(network: nn.Module) -> list[str]:
@@ -111,11 +121,9 @@ def unpack(network: nn.Module, tensors: dict[str, np.ndarray], where: str) -> nn
     if not isinstance(network, building_blocks.Network):
         numbers = {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
         for name in _signed(network):
-            weight = network.get_parameter(name)
-            bits = np.unpackbits(tensors.get(f"{name}.bits", np.zeros(0, np.uint8)), bitorder="little")
-            if numbers.pop(f"{name}.bits", None) is not None and bits.size >= weight.numel():
-                signs = bits[: weight.numel()].astype(np.float32) * 2 - 1
-                numbers[name] = torch.from_numpy(signs.reshape(weight.shape))
+            shape, bits = network.get_parameter(name).shape, numbers.pop(f"{name}.bits", None)
+            if bits is not None and 8 * len(bits) >= shape.numel():
+                numbers[name] = _signs(bits.numpy(), shape)
         try:
             network.load_state_dict(numbers)
         except RuntimeError as error:
@@ -148,8 +156,7 @@ def unpack(network: nn.Module, tensors: dict[str, np.ndarray], where: str) -> nn
     for name, tensor in _numbers(network).items():
         size = tensor.numel()
         if name in binary_weights:
-            bits = np.unpackbits(take(f"{name}.bits", -(-size // 8)), count=size, bitorder="little")
-            tensor.copy_(torch.from_numpy(bits.astype(np.float32) * 2 - 1).reshape(tensor.shape))
+            tensor.copy_(_signs(take(f"{name}.bits", -(-size // 8)), tensor.shape))
         else:
             fraction = int(take(f"{name}.fraction", 1)[0]) if f"{name}.fraction" in left else 0
             values = take(name, 1, size) * 2.0**-fraction
