@@ -73,7 +73,7 @@ def optimiser_of(run, parameters: Iterable) -> torch.optim.Optimizer:
 def _decaying(run, group) -> list[dict[str, Any]]:
     """A group in two, the second of weights that decay: matrices and kernels, latents only where asked."""
     given = group if isinstance(group, dict) else {"params": [group]}
-    latent = {id(weight) for weight in binary.latents(run.network).values()}
+    latent = {id(weight) for weight in run.latents.values()}
     parts: tuple[list, list] = ([], [])
     for one in given["params"]:
         parts[one.dim() > 1 and (run.recipe.decay_latents or id(one) not in latent)].append(one)
@@ -159,13 +159,13 @@ class Method:
     def step(self, run, images: torch.Tensor, labels: torch.Tensor) -> float:
         """Make one update from one batch (uint8 images, int64 labels) and return the loss."""
         losses = self.losses(run, run.forward(images), labels)
-        run.summands.add(losses, binary.latents(run.network))
+        run.summands.add(losses, run.latents)
         loss = total(losses.values())
         run.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         run.optimiser.step()
         with torch.no_grad():
-            for latent in binary.latents(run.network).values():
+            for latent in run.latents.values():
                 latent.clamp_(-1, 1)
         return loss.item()
 

@@ -348,7 +348,7 @@ class Method(base.Method):
         Args:
             before: latents of `modulated` before the optimiser's step; empty without `pull`.
         """
-        names = {id(weight): name for name, weight in binary.latents(run.network).items()}
+        names = {id(weight): name for name, weight in run.latents.items()}
         rate = self.pull * run.optimiser.param_groups[0]["lr"]
         for layer, old in zip(modulated(run.network) if before else (), before):
             way = rate * layer.way_to_modes(self.nu)

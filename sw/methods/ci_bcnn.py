@@ -313,14 +313,12 @@ class Method(base.Method):
 
     def begin(self, run):
         if run.phase.name == NORMS and not networks.is_ordinary(run.net):
-            for latent in binary.latents(run.network).values():
+            for latent in run.latents.values():
                 latent.data.copy_(binary.signs(latent.detach()))
 
     def optimiser(self, run):
         """Return the optimiser of all parameters; in the last epoch, of batch norms only."""
-        resting = (
-            {id(latent) for latent in binary.latents(run.network).values()} if run.phase.name == NORMS else ()
-        )
+        resting = {id(latent) for latent in run.latents.values()} if run.phase.name == NORMS else ()
         moving = [parameter for parameter in run.network.parameters() if id(parameter) not in resting]
         return base.optimiser_of(run, moving)
 

@@ -366,11 +366,11 @@ class Method(base.Method):
     def step_weights(self, run, scores: torch.Tensor, labels: torch.Tensor) -> float:
         """Move W and the batch norms with rate eta1; return the loss."""
         losses = self.losses(run, scores, labels)
-        run.summands.add(losses, binary.latents(run.network))
+        run.summands.add(losses, run.latents)
         loss = sum(losses.values())
         _move(run.optimiser, loss)
         with torch.no_grad():
-            for latent in binary.latents(run.network).values():
+            for latent in run.latents.values():
                 latent.clamp_(-1, 1)
         return loss.item()
 

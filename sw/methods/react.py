@@ -115,7 +115,7 @@ class Method(base.Method):
         with torch.no_grad(), run.autocast():
             wanted = self.teacher(pictures).float()
         loss = distribution_loss(scores, wanted)
-        latents = binary.latents(run.network)
+        latents = run.latents
         run.summands.in_place("distribution", loss, lambda: run.task.loss(scores, labels), latents)
         return {"distribution": loss}
 

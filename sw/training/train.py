@@ -89,6 +89,11 @@ class Run:
         """The images to train on, and the held-out images."""
         return sets_of(self.task, self.recipe)
 
+    @cached_property
+    def latents(self) -> dict[str, nn.Parameter]:
+        """The latent weights by layer name; they stay the same objects for the whole run."""
+        return binary.latents(self.network)
+
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Return scores (float32) of uint8 images, computed as in training."""
         images = images.to(self.device, torch.float32)
@@ -235,7 +240,7 @@ def describe_run(run: Run, network: nn.Module) -> dict:
 def _loop(run: Run, settings: dict, saved: dict | None = None) -> list[dict]:
     """Run all phases and epochs, or those after a checkpoint. Return the curve, one row per epoch."""
     training, held_out = run.sets
-    start = {name: weight >= 0 for name, weight in binary.latents(run.network).items()}
+    start = {name: weight >= 0 for name, weight in run.latents.items()}
     sample, count = run.task.sampler(training, run.device), len(training.images)
     curve, seconds, cpu_seconds = [], 0.0, 0.0
     if saved:
@@ -259,7 +264,7 @@ def _loop(run: Run, settings: dict, saved: dict | None = None) -> list[dict]:
         distributed.agree(run)
         row = {"epoch": len(curve) + 1, "phase": phase.name, "loss": round(loss, 5)}
         row["held_out_accuracy"] = round(evaluate_network(run.network, held_out, run.task), 5)
-        for name, weight in binary.latents(run.network).items():
+        for name, weight in run.latents.items():
             row[f"flipped {name}"] = round(((weight >= 0) != start[name]).float().mean().item(), 5)
         curve.append(row | run.summands.row())
         seconds += time.perf_counter() - began
