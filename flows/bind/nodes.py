@@ -11,7 +11,7 @@ from xnorforge.hw.ops._streams import divisors, value_range
 from .network import Network, get, ints
 
 BORDERS = ("FMPadding", "Pad")
-SHORTEST_RUN = 2  # elements that share a constant: of one alone a product is no smaller than with a weight
+SHORTEST_RUN = 2  # inputs that share a constant; with one input per constant, a plain product costs the same
 OWN_WINDOWS = ("GroupedConv",)  # nodes that make their windows themselves
 
 

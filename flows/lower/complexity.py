@@ -12,7 +12,7 @@ networks, and for every folding.
 
 Signs times a factor that all outputs share (rbcn's C per kernel position) are binary weights; each factor is
 stored, and multiplies once per output. As in the papers, sums of branches, thresholds, pools and factors per
-channel are no operations.
+channel are not counted as operations.
 """
 
 from math import prod
@@ -65,9 +65,9 @@ def _row_of(operator: str, layers: dict[str, dict]) -> dict:
 
 
 def _by_output(kind: str, weights: np.ndarray) -> np.ndarray:
-    """The weights of a node, the last axis that of its outputs; without those that a lowering added.
+    """The weights of a node, with the outputs on the last axis.
 
-    A tap without any input is no weight: transposed convolutions become kernels with such taps.
+    Taps that are zero for all inputs are left out: lowering a transposed convolution adds them.
     """
     if kind == "VVAU":  # (C, 1, kh, kw)
         return weights.reshape(len(weights), -1).T

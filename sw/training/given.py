@@ -17,7 +17,7 @@ HELD_OUT = 10  # one image in 10
 
 
 class ArrayTask(Task):
-    """Classification of images in memory; every tenth is kept out.
+    """Classification of images in memory; every tenth image is held out.
 
     Raises:
         UserError: they are not uint8 images with one class each.
@@ -30,11 +30,11 @@ class ArrayTask(Task):
                 "two images as uint8 (N, ...), pixels of 0 to 255, and one class (N,) for each."
             )
         self.shape = images.shape[1:]
-        kept = np.arange(len(images)) % HELD_OUT == HELD_OUT - 1
-        kept[-1] = True
-        parts = [(images[at], labels[at].astype(np.int64)) for at in (~kept, kept)]
+        apart = np.arange(len(images)) % HELD_OUT == HELD_OUT - 1
+        apart[-1] = True
+        parts = [(images[at], labels[at].astype(np.int64)) for at in (~apart, apart)]
         self.training = Images(*parts[0], f"{len(parts[0][1]):,} given images")
-        self.held_out = Images(*parts[1], f"{len(parts[1][1]):,} other given images, kept out")
+        self.held_out = Images(*parts[1], f"{len(parts[1][1]):,} other given images, held out")
 
     def train_sets(self):
         return self.training, self.held_out

@@ -3,8 +3,8 @@
 Before:  leaf n -> chain that ends in a PReLU -> quantiser that rounds down
 After:   leaf n -> Rectify
 Why:     with |A| and the step of the levels a power of two apart, slopes in eighths, and -B/A a whole number,
-         a level is a shifted n. The thresholds found by search are compared with those of the shifts, all of
-         them, so that nothing rests on this reasoning.
+         a level is n, shifted. Every threshold that the search found is compared with the one that the shifts
+         imply, so exactness does not depend on this argument.
 """
 
 from typing import ClassVar
@@ -37,7 +37,7 @@ class Rectify(IntegerNode):
 
 @maker("bent levels")
 def bent_levels(walk, value: Value, leaf: Leaf, found, direction, scale, low, name: str) -> Leaf | None:
-    """The levels of a leaf, scale * (level + low), as a Rectify; None where they are none.
+    """The levels of a leaf, scale * (level + low), as a Rectify, or None if they do not have this form.
 
     Args:
         found, direction: thresholds (channels, steps) and direction (channels,) of the levels.
