@@ -17,7 +17,6 @@ activation passes where |x| < 1.
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import brevitas.config
 import brevitas.nn as qnn
 import torch
 from brevitas.core.quant import BinaryQuant, ClampedBinaryQuant
@@ -357,16 +356,20 @@ def set_quantiser(layer: AnyModule, new: Quantiser) -> None:
     else:
         proxy, plain = layer.weight_quant, plain and layer.bias is None
         proxy.tensor_quant = new
-    proxy.skip_create_quant_tensor, proxy.init_tensor_quant = plain, _keep
+    proxy.skip_create_quant_tensor = plain
 
 
-def set_bias_quantiser(layer: AnyModule, new: Quantiser) -> None:
-    """Replace the quantiser of a layer's bias."""
-    layer.bias_quant.tensor_quant, layer.bias_quant.init_tensor_quant = new, _keep
+def keep_quantisers(network: nn.Module) -> None:
+    """Let every proxy keep its quantiser when numbers are loaded: Brevitas would make it anew, and the
+    parameters that an optimiser holds with it.
+    """
+    for part in network.modules():
+        if isinstance(part, QuantProxyFromInjector):
+            part.init_tensor_quant = _keep
 
 
 def _keep(*_, **__) -> None:
-    """Stands for a proxy's `init_tensor_quant`, which would replace the quantiser when numbers are loaded."""
+    """Stands for the `init_tensor_quant` of a proxy."""
 
 
 def activations(network: nn.Module) -> list[AnyModule]:
@@ -406,7 +409,8 @@ def prepare(network: nn.Module, weights: Callable | None = None, sign: Callable 
         elif _made_with(layer, "weight_quant", EightWeights):
             rounded = _made_with(layer, "weight_quant", HeadWeights)
             set_quantiser(layer, Real(rounded, 127 / 128))
-            set_bias_quantiser(layer, Real(rounded))
+            layer.bias_quant.tensor_quant = Real(rounded)
+    keep_quantisers(network)
     return network
 
 
@@ -430,12 +434,7 @@ def load_state(network: nn.Module, state: dict[str, torch.Tensor]) -> None:
         name: {key: left.pop(f"{name}.{key}") for key in ("counter", *part._buffers)}
         for name, part in parts.items()
     }
-    # Brevitas would make the quantisers anew.
-    usual, brevitas.config.REINIT_ON_STATE_DICT_LOAD = brevitas.config.REINIT_ON_STATE_DICT_LOAD, False
-    try:
-        network.load_state_dict(left)
-    finally:
-        brevitas.config.REINIT_ON_STATE_DICT_LOAD = usual
+    network.load_state_dict(left)
     for name, numbers in kept.items():
         parts[name].counter = int(numbers.pop("counter"))
         for key, value in numbers.items():

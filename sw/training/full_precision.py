@@ -38,9 +38,10 @@ def real(network: nn.Module) -> AnyModule:
             nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
         if isinstance(part, QuantWeightBiasInputOutputLayer):
             binary.set_quantiser(part, binary.Real())
-            binary.set_bias_quantiser(part, binary.Real())
+            part.bias_quant.tensor_quant = binary.Real()
         if isinstance(part, nn.ConstantPad2d):
             part.value = 0.0
+    binary.keep_quantisers(network)
     return rectifiers.train_rectifiers(network)
 
 
