@@ -61,7 +61,8 @@ class PerChannel(HwOp):
             given = self.arrays_of.get(key)
             values = np.full(channels, usual) if given is None else whole_numbers(given)
             if values.shape != (channels,) or (known and not np.isin(values, list(known)).all()):
-                what = f" with values {', '.join(map(str, known))} only" if known else ""
+                between = " and " if len(known or ()) <= 3 else ", "
+                what = f" with values {between.join(map(str, known))} only" if known else ""
                 raise UserError(f"{self.name}: {key} has shape {values.shape}; use ({channels},){what}.")
             found.append(values)
         return found
