@@ -74,6 +74,7 @@ def train(
     seed: int = 0,
     scale: float = 1 / 255,
     threads: int = 1,
+    recipe: str = "ours",
     **hyper: Any,
 ) -> Any:
     """Train a module of Brevitas layers with a published method and return it, in evaluation mode.
@@ -91,6 +92,7 @@ def train(
         epochs, lr: passes over the images and largest learning rate; None: 30 and 0.005.
         seed: of the order of images.
         threads: of torch.
+        recipe: name of the recipe, and what differs from it, as on the command line: "ours,optimiser=sgd".
         hyper: hyper-parameters of the method.
 
     Raises:
@@ -101,7 +103,7 @@ def train(
     kind = type(module).__name__
     folder = Path(out) if out else Path("out") / (kind + f"-{method}" * (method != "ste")) / "train"
     task = given.ArrayTask(np.asarray(images), np.asarray(labels))
-    return given.train(module, kind, task, method, folder, epochs, lr, seed, scale, threads, hyper)
+    return given.train(module, kind, task, method, folder, epochs, lr, seed, scale, threads, recipe, hyper)
 
 
 def build(

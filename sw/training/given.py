@@ -57,12 +57,13 @@ def train(
     seed,
     scale,
     threads,
+    recipe,
     hyper,
 ) -> nn.Module:
     """Train a copy of a module, or resume; return it without the scaling of pixels, in evaluation mode."""
     net, given = f"{MEMORY}-{name}", _given.Given(module, scale)
     _given.MEMORY[net] = lambda: copy.deepcopy(given), task
-    training.train(net, method, folder, epochs, seed, threads, hyper, lr)
+    training.train(net, method, folder, epochs, seed, threads, hyper, lr, recipe)
     card, tensors = weights.read_weights(folder)
     skeleton = training.create(method, card["hyper"]).skeleton(net)
     return weights.unpack(skeleton, tensors, f"{folder}/{weights.FILE}").get_submodule("module")

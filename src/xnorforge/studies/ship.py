@@ -14,7 +14,7 @@ from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import curves, weights
-from xnorforge.sw.training.summands import MOVED
+from xnorforge.sw.training.summands import MOVE, MOVED
 
 LEAST = 1e-3  # share of a method's own term in the task's gradient, in at least one layer
 SAME = ("net", "method", "hyper", "recipe", "arithmetic", "threads", "init", "data", "tools")
@@ -60,14 +60,9 @@ def _see_that_it_acts(run: Path, method: str) -> None:
     """Refuse a run in which a term of the method's own loss stays below `LEAST` of the task's gradient in
     every layer, or in which a method that changes sums changes none.
     """
-    largest: dict[str, tuple[float, str]] = {}
-    for row in curves.read_curve(run / curves.TABLE):
-        for key, value in row.items():
-            kind, _, place = key.partition(" ")
-            term, _, layer = place.partition(" ") if kind == "share" else (kind, "", place)
-            if kind in ("share", MOVED) and value == value:
-                largest[term] = max(largest.get(term, (-1.0, "")), (value, layer))
-    for term, (value, layer) in largest.items():
+    for term, (value, layer) in largest_terms(run).items():
+        if term == MOVE:
+            continue
         if term == MOVED and not value:
             raise UserError(
                 f"{run}: no edge of {method} changes a sum in any layer; mine more, or with a smaller dead "
@@ -78,6 +73,20 @@ def _see_that_it_acts(run: Path, method: str) -> None:
                 f"{run}: the term {term} of {method} is at most {value:.2g} of the task's gradient, in "
                 f"{layer}; below {LEAST:g} it does nothing, so give it a larger weight and train again."
             )
+
+
+def largest_terms(run: Path) -> dict[str, tuple[float, str]]:
+    """Return, for each term of the method's own loss in a run's curve, its largest share of the task's
+    gradient and the layer that has it; likewise `moved` and `move` of a method that changes sums.
+    """
+    largest: dict[str, tuple[float, str]] = {}
+    for row in curves.read_curve(run / curves.TABLE):
+        for key, value in row.items():
+            kind, _, place = key.partition(" ")
+            term, _, layer = place.partition(" ") if kind == "share" else (kind, "", place)
+            if kind in ("share", MOVED, MOVE) and value == value:
+                largest[term] = max(largest.get(term, (-1.0, "")), (value, layer))
+    return largest
 
 
 def main() -> None:
