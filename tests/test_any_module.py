@@ -2,6 +2,7 @@
 
 import copy
 import csv
+import itertools
 import math
 import shutil
 from dataclasses import replace
@@ -23,7 +24,7 @@ from xnorforge.sw import zoo
 from xnorforge.sw.methods import base
 from xnorforge.sw.networks import _given
 from xnorforge.sw.networks.base import FLOAT32
-from xnorforge.sw.nn import binary, building_blocks
+from xnorforge.sw.nn import binary, building_blocks, stream
 from xnorforge.sw.training import given, train
 
 from .refusals import says
@@ -42,11 +43,16 @@ def pictures(shape, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return (noise + 30 * labels.reshape(-1, *(1,) * len(shape))).astype(np.uint8), labels
 
 
+def scale_of(module) -> float:
+    """What a module expects pixels to be multiplied by."""
+    return getattr(module, "scale", _given.SCALE)
+
+
 def gradients(module, method: str, images, labels) -> dict[str, torch.Tensor]:
     """The gradients of the task's loss by latent, of a fresh network as the method trains it."""
     net = f"{MEMORY}-{type(module).__name__}"
     task = given.ArrayTask(images, labels)
-    _given.MEMORY[net] = lambda: _given.Given(copy.deepcopy(module)), task
+    _given.MEMORY[net] = lambda: _given.Given(copy.deepcopy(module), scale_of(module)), task
     torch.manual_seed(0)
     network = base.create(method, HYPER.get(method)).build(net).train()
     scores = network(torch.from_numpy(images[:64]).float())
@@ -77,7 +83,7 @@ def trained_and_built(module, method: str, folder, monkeypatch) -> nn.Module:
 
     def run(place):
         words = {"method": method, "out": folder / place, "epochs": EPOCHS, **HYPER.get(method, {})}
-        return xnorforge.train(module, images, labels, **words)
+        return xnorforge.train(module, images, labels, scale=scale_of(module), **words)
 
     usual, deployed = kind.on_epoch, kind.deploy
     before = copy.deepcopy(module.state_dict())
@@ -95,14 +101,14 @@ def trained_and_built(module, method: str, folder, monkeypatch) -> nn.Module:
                    if key != "phase" and value]  # fmt: skip
     assert all(map(math.isfinite, numbers))
 
-    found = train.scores(_given.Given(trained), images)
+    found = train.scores(_given.Given(trained, scale_of(module)), images)
     assert np.array_equal(found, seen["trained"])
     again = zoo.load(f"{MEMORY}-{type(module).__name__}", method, folder / "whole")[0]
     assert np.array_equal(train.scores(again, images), found)
 
     file = folder / f"{type(module).__name__}.onnx"
     export_module(trained, module.shape, file)
-    import_model(file, images[:20], labels[:20], folder / "build")
+    import_model(file, images[:20], labels[:20], folder / "build", scale_of(module))
     record = lower(folder / "build/model.onnx", folder / "build/golden.npz", folder / "build")
     assert record["checks"] and not any(check["mismatches"] for check in record["checks"])
     return trained
@@ -110,6 +116,15 @@ def trained_and_built(module, method: str, folder, monkeypatch) -> nn.Module:
 
 # Each method and each family, in all.
 QUICK = [*zip(METHODS, range(7)), ("bonn", 7), ("react", 8), ("group_net", 9)]
+
+# The papers' networks in small, by the builder of sw/nn/stream.py.
+FRAMES = {
+    "resnet20": lambda: stream.residual_stream((4, 4, 8), 2, size=8, classes=CLASSES, wider=stream.Repeated),
+    "wrn22": lambda: stream.residual_stream((4, 4, 8), 2, size=8, classes=CLASSES),
+    "vgg_small": lambda: stream.plain_stream((4, 8), size=8, classes=CLASSES),
+}
+QUICK_FRAMES = [("ste", "vgg_small"), ("bonn", "wrn22"), ("rbcn", "resnet20"), ("group_net", "resnet20"),
+                ("react", "wrn22")]  # fmt: skip
 
 # No layer has sums that edges can change: the only one that reads bits has a bias.
 REFUSED = [("ci_bcnn", 35)]
@@ -124,6 +139,20 @@ def one_format(monkeypatch):
 @pytest.mark.parametrize(("method", "seed"), QUICK)
 def test_a_module_trains_resumes_and_is_built(method, seed, tmp_path, monkeypatch):
     trained_and_built(random_module(seed), method, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("method", "frame"),
+    [
+        pytest.param(*pair, marks=() if pair in QUICK_FRAMES else pytest.mark.full)
+        for pair in itertools.product(METHODS, FRAMES)
+    ],
+)
+def test_networks_of_the_papers_train_resume_and_are_built(method, frame, tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    module = FRAMES[frame]()
+    module.shape, module.scale = (3, 8, 8), 1.0
+    trained_and_built(module, method, tmp_path, monkeypatch)
 
 
 @pytest.mark.full

@@ -6,11 +6,12 @@ A network is one file `<task>_<network>.py` with
     ORDINARY        True if it does not consist of the parts of `sw/nn/building_blocks.py`
     INTERVAL        the default interval in cycles per frame, if the board's own does not suit
 
-It is a sequence of parts of `sw/nn/building_blocks.py`. A network that produces maps ends in 8-bit weights
-(`Head`) or in a correlation. A network that classifies ends in a dense layer whose sums, multiplied by one
-power of two, are the scores. There is no bias and no batch norm per class, so the class is the index of the
-largest sum, also in hardware. The power of two makes the largest score about 8; with 32, the softmax of a
-fresh network would already be hard.
+It is a sequence of parts of `sw/nn/stream.py` (the networks of the papers for CIFAR-10) or of
+`sw/nn/building_blocks.py`. A network that produces maps ends in 8-bit weights (`Head`) or in a correlation.
+A network that classifies ends in a dense layer whose sums, multiplied by one power of two, are the scores.
+There is no bias and no batch norm per class, so the class is the index of the largest sum, also in hardware.
+The power of two makes the largest score about 8; with 32, the softmax of a fresh network would already be
+hard.
 
 Pixels enter as float 0..255 and become x / 128 - 1 in [-1, 127/128], which float32, bfloat16 and integers
 hold exactly.

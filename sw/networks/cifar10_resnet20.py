@@ -1,12 +1,17 @@
-"""ResNet-20, stages 16-32-64, Bi-Real style; shortcuts have no weights; 268,336 weights."""
+"""ResNet-20 (K. He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, section 4.2), stages
+16-32-64: shortcuts have no weights (option A), which alone sets it apart from wrn22; 267,264 binary weights.
+Where the paper takes every second pixel and pads channels with 0, they take means and repeat the channels.
+"""
 
-from xnorforge.sw.networks._residual import residual
+from torch import nn
+
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn.building_blocks import Network
+from xnorforge.sw.nn.stream import Repeated, residual_stream
 
+ORDINARY = True
 RECIPE = Recipe(epochs=100, batch=128, lr=5e-3)
 
 
-def build() -> Network:
+def build() -> nn.Sequential:
     """The network."""
-    return residual((16, 16, 32, 64), 2**-2, copied=True)
+    return residual_stream((16, 16, 32, 64), wider=Repeated)

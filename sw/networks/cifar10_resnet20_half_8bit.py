@@ -1,12 +1,16 @@
-"""ResNet-20 with half the channels, stages 8-16-32, Bi-Real style; stem and classifier have 8 bits."""
+"""ResNet-20 with half the channels, stages 8-16-32, Bi-Real style: sign, convolution, batch norm, sum. Stem
+and classifier have 8 bits, shortcuts no weights.
+"""
 
-from xnorforge.sw.networks._residual import residual_with_8_bit_ends
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn.building_blocks import Network
+from xnorforge.sw.nn.building_blocks import BiReal, Copied, Network
+from xnorforge.sw.nn.eight_bit import EightConv, EightPooled, EightScores
 
 RECIPE = Recipe(epochs=100, batch=128, lr=5e-3)
 
 
 def build() -> Network:
     """The network."""
-    return residual_with_8_bit_ends((8, 8, 16, 32), copied=True, prelu=False)
+    stages = [[BiReal(first, width, stride, wider=Copied), *(BiReal(width, width) for _ in range(5))]
+              for first, width, stride in ((8, 8, 1), (8, 16, 2), (16, 32, 2))]  # fmt: skip
+    return Network(EightConv(3, 8, 3, pad=1), *sum(stages, []), EightPooled(8), EightScores(32, 10))

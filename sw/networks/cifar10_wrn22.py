@@ -1,14 +1,17 @@
-"""BONN's WRN-22, stages 16-16-32-64, Bi-Real style, shortcuts projected where the shape changes; 270,896
-weights.
+"""WRN-22 of BONN (S. Zagoruyko, N. Komodakis, "Wide Residual Networks", BMVC 2016), stages 16-32-64:
+ResNet-20 with 1x1 convolutions as the two shortcuts that change the shape, which WRN counts as layers;
+267,264 binary weights.
 """
 
-from xnorforge.sw.networks._residual import residual
-from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn.building_blocks import Network
+from torch import nn
 
+from xnorforge.sw.networks.base import Recipe
+from xnorforge.sw.nn.stream import residual_stream
+
+ORDINARY = True
 RECIPE = Recipe(epochs=100, batch=128, lr=5e-3)
 
 
-def build() -> Network:
+def build() -> nn.Sequential:
     """The network."""
-    return residual((16, 16, 32, 64), 2**-2, copied=False)
+    return residual_stream((16, 16, 32, 64))

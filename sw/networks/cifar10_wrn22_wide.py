@@ -1,12 +1,14 @@
-"""BONN's WRN-22, stages 64-64-128-256; 4,321,472 weights."""
+"""WRN-22 of BONN with stages 64-128-256; 4,276,224 binary weights."""
 
-from xnorforge.sw.networks._residual import residual
+from torch import nn
+
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn.building_blocks import Network
+from xnorforge.sw.nn.stream import residual_stream
 
+ORDINARY = True
 RECIPE = Recipe(epochs=100, batch=128, lr=5e-3)
 
 
-def build() -> Network:
+def build() -> nn.Sequential:
     """The network."""
-    return residual((64, 64, 128, 256), 2**-4, copied=False)
+    return residual_stream((64, 64, 128, 256))

@@ -84,19 +84,22 @@ class SignThrough(torch.autograd.Function):
         return gradient
 
 
-class EightBits(torch.autograd.Function):
-    """The nearest multiple of limit / 128 in [-limit, limit), with a hard-tanh gradient."""
+class Levelled(torch.autograd.Function):
+    """The nearest of `count` multiples of 2 * limit / count in [-limit, limit), or the one below x if `down`,
+    with a hard-tanh gradient.
+    """
 
     @staticmethod
-    def forward(ctx, x, limit):
+    def forward(ctx, x, limit, count, down):
         ctx.save_for_backward(x)
-        ctx.limit = limit
-        return x.mul(128 / limit).round_().clamp_(-128, 127).mul_(limit / 128)
+        ctx.limit, half = limit, count // 2
+        level = x.mul(half / limit)
+        return (level.floor_() if down else level.round_()).clamp_(-half, half - 1).mul_(limit / half)
 
     @staticmethod
     def backward(ctx, gradient):
         (x,) = ctx.saved_tensors
-        return torch.ops.aten.hardtanh_backward(gradient, x, -ctx.limit, ctx.limit), None
+        return torch.ops.aten.hardtanh_backward(gradient, x, -ctx.limit, ctx.limit), None, None, None
 
 
 # Quantisers of layers in training
@@ -154,17 +157,20 @@ class Sign(Quantiser):
         return self.function.apply(x if self.scaling is None else x / self.scaling(x))
 
 
-class EightAct(Quantiser):
-    """Rounds real numbers to 8 bits; bfloat16 could not hold its input."""
+class Levels(Quantiser):
+    """Rounds real numbers to 2**bits levels from -limit on, to the nearest, or down; bfloat16 could not hold
+    its input.
+    """
 
-    bits = 8.0
-
-    def __init__(self, limit: float):
+    def __init__(self, limit: float, bits: int = 8, down: bool = False):
         super().__init__()
-        self.limit = limit
+        self.limit, self.bits, self.count, self.down = limit, float(bits), 2**bits, down
 
     def values(self, x):
-        return EightBits.apply(x.float(), self.limit)
+        return Levelled.apply(x.float(), self.limit, self.count, self.down)
+
+    def scale(self, x):
+        return torch.tensor(2 * self.limit / self.count)
 
 
 class Real(Quantiser):
@@ -172,16 +178,17 @@ class Real(Quantiser):
     gradient of the identity.
     """
 
-    bits = 32.0
-
     def __init__(self, rounded: bool = False, limit: float = float("inf")):
         super().__init__()
-        self.rounded, self.limit = rounded, limit
+        self.rounded, self.limit, self.bits = rounded, limit, 8.0 if rounded else 32.0
 
     def values(self, x):
         if not self.rounded:
             return x
         return (x + (x * 128).round().div(128).sub(x).detach()).clamp(-self.limit, self.limit)
+
+    def scale(self, x):
+        return torch.tensor(1 / 128 if self.rounded else 1.0)
 
 
 # Layers
@@ -190,7 +197,7 @@ class Real(Quantiser):
 def _forward(layer: AnyModule, x, usual: Callable):
     """Brevitas' forward pass without what our layers do not have: quantised inputs, outputs and biases."""
     quantiser = layer.weight_quant.tensor_quant
-    if layer.export_mode or not isinstance(quantiser, Quantiser):
+    if layer.weight_quant.export_mode or not isinstance(quantiser, Quantiser):
         return usual(x)
     bias = layer.bias if layer.bias is None else layer.bias_quant.tensor_quant.quantised(layer.bias)
     return layer.inner_forward_impl(x, quantiser.quantised(layer.weight), bias)
@@ -217,7 +224,7 @@ class Identity(qnn.QuantIdentity):
 
     def forward(self, x):
         quantiser = self.act_quant.fused_activation_quant_proxy.tensor_quant
-        short = isinstance(quantiser, Quantiser) and not self.export_mode
+        short = isinstance(quantiser, Quantiser) and not self.act_quant.export_mode
         return quantiser.quantised(x) if short else super().forward(x)
 
 
@@ -405,11 +412,14 @@ def prepare(network: nn.Module, weights: Callable | None = None, sign: Callable 
         if is_binary(layer):
             set_quantiser(layer, weights(layer) if weights else Weights())
         elif _made_with(layer, "act_quant", EightActivations):
-            set_quantiser(layer, EightAct(128 * layer.act_quant.scale().item()))
+            proxy = layer.act_quant
+            bits, down = int(proxy.bit_width()), proxy.rounding_mode == "FLOOR"
+            set_quantiser(layer, Levels(proxy.scale().item() * 2 ** (bits - 1), bits, down))
         elif _made_with(layer, "weight_quant", EightWeights):
             rounded = _made_with(layer, "weight_quant", HeadWeights)
             set_quantiser(layer, Real(rounded, 127 / 128))
-            layer.bias_quant.tensor_quant = Real(rounded)
+            if layer.bias is not None:
+                layer.bias_quant.tensor_quant = Real(rounded)
     keep_quantisers(network)
     return network
 

@@ -21,7 +21,7 @@ from xnorforge.sw.nn import binary, rectifiers
 from xnorforge.sw.nn.binary import AnyModule
 
 # Fraction bits of gain and shift. Sums of bits are whole numbers, those of pixels multiples of 2^-7: with 5
-# bits the stream has 12 fraction bits behind a stem too. The largest sum of cifar10-resnet20 then takes 22
+# bits the stream has 12 fraction bits behind a stem too. The largest sum of a ResNet-20 then takes 22
 # bits (25 with 8 bits in the stem), and float32 holds 24.
 FRACTION, STEM_FRACTION = 12, 5
 # Largest |gain| * reach and |shift|. A sum of N random bits has variance N, so gain * N is near sqrt(N) <=

@@ -153,7 +153,7 @@ class Splitter:
                 raise UserError(
                     "group_net: a branch cannot contain 8-bit 1x1 shortcuts or a PReLU in front of a sum, "
                     "because they are not linear and a mean of branches cannot pass them; use a network "
-                    "without, such as cifar10-resnet20_8bit."
+                    "without, such as cifar10-resnet20_half_8bit."
                 )
         branches = [nn.ModuleList(self.summand(at, part) for part in parts) for at in self.bases()]
         return Residual(branches, map(self.shortcut, parts), *self.numbers(gated, HALF), binary.sign_layer())
@@ -226,7 +226,7 @@ class Splitter:
         if wider > 1 and isinstance(pad, nn.Identity):
             raise UserError(
                 f"group_net: dilation {wider} on a convolution without padding makes the map of one branch "
-                "smaller than the others; use a network with padding, such as cifar10-vgg_small, or "
+                "smaller than the others; use a network with padding, such as segment-tinyseg, or "
                 "dilations=none."
             )
         if wider > 1:

@@ -12,52 +12,40 @@ that a method's scale of the weights changes what is added. Everything in the st
     stream       12 bits: multiples of 2^-8 in [-8, 8), rounded down
 
 Stem, 1x1 shortcuts and classifier have 8-bit weights q / 128. A shortcut that changes the shape reads the
-mean over 2x2 pixels.
+mean over 2x2 pixels; it is a 1x1 convolution (`Convolved`) or repeats the channels (`Repeated`). VGG networks
+have no shortcuts (`Plain`).
 
 Float32 computes all of this exactly, batch norm apart, whose sign is a threshold on the stream. The modules
 compute the same in training and deployed; there is nothing to convert.
 """
 
 import math
+from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
-from brevitas.inject.enum import FloatToIntImplType, RestrictValueType, ScalingImplType
-from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
-from brevitas.quant.binary import SignedBinaryWeightPerTensorConst
-from brevitas.quant.fixed_point import Int8ActPerTensorFixedPoint, Int8WeightPerTensorFixedPoint
+from brevitas.inject.enum import FloatToIntImplType
 from torch import nn
 
 from xnorforge.sw.nn import binary
 from xnorforge.sw.nn.binary import LATENT_START, TriangularSign
+from xnorforge.sw.nn.building_blocks import MapMean
 from xnorforge.sw.nn.rectifiers import InPlaceOf
 
 LIMIT, BITS = 8.0, 12  # of the stream
 STAGE = 6  # 3x3 convolutions
 
+Wider: TypeAlias = Callable[[int, int, int], nn.Module]  # (inputs, outputs, stride)
 
-class RoundedDown(Int8ActPerTensorFixedPoint):
+
+class RoundedDown(binary.EightActivations):
     """The stream: multiples of LIMIT / 2**(BITS - 1) in [-LIMIT, LIMIT), the largest that is not above x; the
     gradient passes inside.
     """
 
-    scaling_impl_type, restrict_scaling_type = ScalingImplType.CONST, RestrictValueType.FP
-    narrow_range, bit_width, scaling_init = False, BITS, LIMIT
+    bit_width, scaling_init = BITS, LIMIT
     float_to_int_impl_type = FloatToIntImplType.FLOOR
-
-
-class Eight(Int8ActPerTensorFixedPoint):
-    """8 bits of the stream: multiples of LIMIT / 128 in [-LIMIT, LIMIT)."""
-
-    scaling_impl_type, restrict_scaling_type = ScalingImplType.CONST, RestrictValueType.FP
-    narrow_range, scaling_init = False, LIMIT
-
-
-class Eighths(Int8WeightPerTensorFixedPoint):
-    """Weights q / 128, q in -127..127, also in training."""
-
-    scaling_impl_type, restrict_scaling_type = ScalingImplType.CONST, RestrictValueType.FP
-    scaling_init = 127 / 128
 
 
 class Slopes(nn.PReLU):
@@ -81,8 +69,8 @@ class Stem(nn.Module):
 
     def __init__(self, inputs: int, outputs: int):
         super().__init__()
-        self.conv = QuantConv2d(inputs, outputs, 3, padding=1, bias=False, weight_quant=Eighths)
-        self.slopes, self.stream = Slopes(outputs), QuantIdentity(act_quant=RoundedDown)
+        self.conv = binary.Conv(inputs, outputs, 3, padding=1, bias=False, weight_quant=binary.HeadWeights)
+        self.slopes, self.stream = Slopes(outputs), binary.Identity(act_quant=RoundedDown)
         # Pixels in [-1, 1) of natural pictures have a root mean square near a half, and neighbours are alike.
         nn.init.normal_(self.conv.weight, std=min(0.4, (9 * inputs) ** -0.5))
 
@@ -102,9 +90,9 @@ class Added(nn.Module):
         self.norm, self.sign = nn.BatchNorm2d(inputs), binary.sign_layer(TriangularSign)
         self.pad = nn.ConstantPad2d(1, -1.0)
         k = round(math.log2(9 * inputs) / 2) if k is None else k
-        self.conv = QuantConv2d(
+        self.conv = binary.Conv(
             inputs, outputs, 3, stride=stride, bias=False,
-            weight_quant=SignedBinaryWeightPerTensorConst, weight_scaling_const=2.0**-k,
+            weight_quant=binary.BinaryWeights, weight_scaling_const=2.0**-k,
         )  # fmt: skip
         nn.init.uniform_(self.conv.weight, -LATENT_START, LATENT_START)
 
@@ -112,32 +100,61 @@ class Added(nn.Module):
         return self.conv(self.pad(self.sign(self.norm(x))))
 
 
-class Shortcut(nn.Module):
-    """conv1x1 of the mean over `stride` x `stride` pixels, 8-bit activations and weights."""
+class Convolved(nn.Module):
+    """The shortcut conv1x1 of the mean over `stride` x `stride` pixels, 8-bit activations and weights."""
 
     def __init__(self, inputs: int, outputs: int, stride: int):
         super().__init__()
         self.mean = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
-        self.eight = QuantIdentity(act_quant=Eight)
-        self.conv = QuantConv2d(inputs, outputs, 1, bias=False, weight_quant=Eighths)
+        self.eight = binary.eight_act(LIMIT)
+        self.conv = binary.Conv(inputs, outputs, 1, bias=False, weight_quant=binary.HeadWeights)
         nn.init.normal_(self.conv.weight, std=min(0.4, inputs**-0.5))
 
     def forward(self, x):
         return self.conv(self.eight(self.mean(x)))
 
 
-class Residual(nn.Module):
-    """PReLU(shortcut(x) + 2^-k conv3x3(sign(BN(x)))), rounded down to the stream's grid."""
+class Repeated(nn.Module):
+    """The shortcut without weights: the mean over `stride` x `stride` pixels, with repeated channels."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int = 1, k: int | None = None):
+    def __init__(self, inputs: int, outputs: int, stride: int):
+        super().__init__()
+        self.mean, self.times = nn.AvgPool2d(stride), outputs // inputs
+
+    def forward(self, x):
+        return torch.cat([self.mean(x)] * self.times, 1)
+
+
+class Residual(nn.Module):
+    """PReLU(shortcut(x) + 2^-k conv3x3(sign(BN(x)))), rounded down to the stream's grid. `wider` is the
+    shortcut that changes the shape.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, stride: int = 1, k: int | None = None, wider: Wider = Convolved
+    ):
         super().__init__()
         self.added = Added(inputs, outputs, stride, k)
         same = (inputs, stride) == (outputs, 1)
-        self.shortcut = nn.Identity() if same else Shortcut(inputs, outputs, stride)
-        self.slopes, self.stream = Slopes(outputs), QuantIdentity(act_quant=RoundedDown)
+        self.shortcut = nn.Identity() if same else wider(inputs, outputs, stride)
+        self.slopes, self.stream = Slopes(outputs), binary.Identity(act_quant=RoundedDown)
 
     def forward(self, x):
         return self.stream(self.slopes(self.shortcut(x) + self.added(x)))
+
+
+class Plain(nn.Module):
+    """PReLU(2^-k conv3x3(sign(BN(x)))), the largest of `pool` x `pool` pixels. Without a shortcut there is no
+    stream to round to.
+    """
+
+    def __init__(self, inputs: int, outputs: int, pool: int = 1):
+        super().__init__()
+        self.added, self.slopes = Added(inputs, outputs), Slopes(outputs)
+        self.pool = nn.MaxPool2d(pool) if pool > 1 else nn.Identity()
+
+    def forward(self, x):
+        return self.slopes(self.pool(self.added(x)))
 
 
 class Classifier(nn.Module):
@@ -145,9 +162,9 @@ class Classifier(nn.Module):
 
     def __init__(self, inputs: int, classes: int, size: int):
         super().__init__()
-        self.mean = nn.AvgPool2d(size)
-        self.eight = QuantIdentity(act_quant=Eight)
-        self.dot = QuantLinear(inputs, classes, bias=False, weight_quant=Eighths)
+        self.mean = MapMean(size)
+        self.eight = binary.eight_act(LIMIT)
+        self.dot = binary.Linear(inputs, classes, bias=False, weight_quant=binary.HeadWeights)
         nn.init.normal_(self.dot.weight, std=inputs**-0.5)
 
     def forward(self, x):
@@ -162,15 +179,31 @@ class Pixels(nn.Module):
 
 
 def residual_stream(
-    widths: tuple[int, ...], blocks: int = STAGE, size: int = 32, classes: int = 10
+    widths: tuple[int, ...], blocks: int = STAGE, size: int = 32, classes: int = 10, wider: Wider = Convolved
 ) -> nn.Sequential:
     """A stem, stages of `blocks` 3x3 convolutions of widths[1:] channels, each but the first at half the size
-    of the one before, and a classifier; `size` is that of the pictures.
+    of the one before, and a classifier; `size` is that of the pictures. `wider` is the shortcut that changes
+    the shape.
     """
     parts: list[nn.Module] = [Pixels(), Stem(3, widths[0])]
     inputs = widths[0]
     for stage, outputs in enumerate(widths[1:]):
         for at in range(blocks):
-            parts.append(Residual(inputs, outputs, 2 if stage and not at else 1))
+            parts.append(Residual(inputs, outputs, 2 if stage and not at else 1, wider=wider))
             inputs = outputs
     return nn.Sequential(*parts, Classifier(inputs, classes, size >> len(widths) - 2))
+
+
+def plain_stream(widths: tuple[int, ...], size: int = 32, classes: int = 10) -> nn.Sequential:
+    """A stem and 3x3 convolutions, two of each width with a 2x2 pool behind the second, rounding to 8 bits,
+    and a classifier; `size` is that of the pictures.
+    """
+    parts: list[nn.Module] = [Pixels(), Stem(3, widths[0])]
+    inputs = widths[0]
+    for stage, outputs in enumerate(widths):
+        if stage:
+            parts.append(Plain(inputs, outputs))
+        parts.append(Plain(outputs, outputs, pool=2))
+        inputs = outputs
+    rounded = binary.Identity(act_quant=RoundedDown, bit_width=8)
+    return nn.Sequential(*parts, rounded, Classifier(inputs, classes, size >> len(widths)))

@@ -129,7 +129,7 @@ def into_both_halves() -> list[HwOp]:
 
 def test_what_is_read_in_bursts_gets_a_fifo_where_that_is_faster():
     """A pixel takes the fork 16 cycles, and as many the concatenation, which does not read the first stream
-    for half of them; then the fork stood still. Of cifar10-resnet20 asked for 5,000 cycles two did: 5,888.
+    for half of them; then the fork stood still. Of a ResNet-20 asked for 5,000 cycles two did: 5,888.
     """
     ops = into_both_halves()
     assert pace(ops)[1] > 4 * 16

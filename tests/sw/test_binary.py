@@ -74,7 +74,8 @@ def gradients(network: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor | N
 def test_quantisers_that_train_are_brevitas_own_bit_for_bit(net):
     """Scores and every gradient. 8-bit weights are real in training, so here they lie on their grid. The
     gradient of an 8-bit activation ends at its limits, Brevitas' where a number no longer rounds to a level
-    (test_eight_bit.py), so the gradients of all others are compared.
+    (test_eight_bit.py), so the gradients of all others are compared. Signs have Brevitas' gradient, that of a
+    hard tanh.
     """
     trains, exported = shaken(net), networks.build(net).eval()
     with torch.no_grad():
@@ -88,7 +89,11 @@ def test_quantisers_that_train_are_brevitas_own_bit_for_bit(net):
     with torch.no_grad():
         assert torch.equal(trains(x), exported(x).as_subclass(torch.Tensor))
     for name, part in trains.named_modules():
-        if isinstance(part, binary.Identity) and isinstance(binary.quantiser(part), binary.EightAct):
+        if not isinstance(part, binary.Identity):
+            continue
+        if isinstance(binary.quantiser(part), binary.Sign):
+            binary.quantiser(part).function = binary.HardTanhSign
+        elif isinstance(binary.quantiser(part), binary.Levels):
             part.act_quant = exported.get_submodule(name).act_quant
     found, expected = (gradients(network, x) for network in (trains, exported))
     for name, parameter in trains.named_parameters():

@@ -263,7 +263,7 @@ def test_an_empty_graph_gives_the_sums_themselves():
     assert Interact(32, 288, 0.01)(p) is p
 
 
-@pytest.mark.parametrize("net", ["mnist-tfc", "mnist-cnn", "cifar10-wrn22"])
+@pytest.mark.parametrize("net", ["mnist-tfc", "mnist-cnn", "cifar10-resnet20_half_8bit"])
 def test_an_empty_graph_is_the_plain_network_bit_for_bit(net):
     torch.manual_seed(0)
     plain = binary.prepare(networks.build(net))
@@ -318,8 +318,8 @@ def test_adder_and_threshold_table_agree_with_batch_norm_for_every_sum(gamma):
 @pytest.mark.parametrize(
     ("net", "ratio"),
     [
-        ("mnist-tfc", 0.05), ("mnist-cnn", 0.0), ("cifar10-cnv_half", 0.05), ("cifar10-resnet20", 0.05),
-        ("cifar10-wrn22", 0.0), ("segment-tinyseg", 0.0),
+        ("mnist-tfc", 0.05), ("mnist-cnn", 0.0), ("cifar10-cnv_half", 0.05),
+        ("cifar10-resnet20_half_8bit", 0.05), ("segment-tinyseg", 0.0),
     ],
 )  # fmt: skip
 def test_the_deployed_network_computes_the_same_scores_and_comes_back_from_its_file(net, ratio):
@@ -343,12 +343,16 @@ def test_graphs_are_where_layers_read_bits_and_have_a_threshold_or_a_shortcut_be
         if hasattr(part, "mix"):
             assert isinstance(part.mix, Interact) == (not getattr(part, "pixels", False)), name
             if isinstance(part.mix, Interact):
-                assert part.mix.n0 == building_blocks.length_of(part.dot)
-                assert part.mix.size == min(16, part.norm.num_features)
+                layer = part.layer if isinstance(part, ci_bcnn.Interacting) else part.dot
+                assert part.mix.n0 == building_blocks.length_of(layer)
+                channels = len(building_blocks.added_in(layer)[0].weight)
+                assert part.mix.size == min(16, channels)
     assert not any(isinstance(module, Interact) for module in network[-1].modules())
 
 
-@pytest.mark.parametrize("net", ["mnist-tfc", pytest.param("cifar10-wrn22", marks=pytest.mark.full)])
+@pytest.mark.parametrize(
+    "net", ["mnist-tfc", pytest.param("cifar10-resnet20_half_8bit", marks=pytest.mark.full)]
+)
 def test_the_exported_network_gives_the_module_s_scores(net, tmp_path):
     method, network = shaken(net, seed=2, ratio=0.0)
     count = 256 if net == "mnist-tfc" else 2

@@ -11,7 +11,8 @@ from xnorforge.sw.nn import binary
 from xnorforge.sw.nn.eight_bit import EightConv, EightScores
 from xnorforge.sw.training import train, weights
 
-from .eight_bit_nets import EVERY, deployed, drawn
+from .eight_bit_nets import EVERY, RESIDUAL, deployed, drawn
+from .given_networks import give_network
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -83,21 +84,21 @@ def test_activations_are_256_levels_between_minus_and_plus_the_limit():
     assert x.grad.tolist() == [0, 1, 1, 1, 1, 0] or x.grad.tolist() == [0, 0, 1, 1, 1, 0]
 
 
-@pytest.mark.parametrize("net", ["resnet20", "wrn22", "vgg_small", "cnv_half"])
-def test_all_but_the_ends_is_as_binary_as_in_the_all_binary_network(net):
-    """Weights that are left out are those of the first, the 1x1 and the last layers."""
-    both = [binary.prepare(networks.build(f"cifar10-{net}{end}")) for end in ("", "_8bit")]
+def test_all_but_the_ends_is_as_binary_as_in_the_all_binary_network():
+    """Weights that are left out are those of the first and the last layer."""
+    both = [binary.prepare(networks.build(f"cifar10-cnv_half{end}")) for end in ("", "_8bit")]
     whole, inner = (
         {name: tuple(latent.shape) for name, latent in binary.latents(one).items()} for one in both
     )
     ends = {name: shape for name, shape in whole.items() if name not in inner}
     assert {name: whole[name] for name in inner} == inner
-    first, *shortcuts, last = ends.values()
-    assert first[1] == 3 and last[0] == 10 and all(shape[2:] == (1, 1) for shape in shortcuts)
-    assert len(shortcuts) == (2 if net == "wrn22" else 0)
+    first, last = ends.values()
+    assert first[1] == 3 and last[0] == 10
 
 
-def test_branches_refuse_what_they_cannot_pass_on():
-    with pytest.raises(UserError, match=r"^group_net: .*8-bit 1x1 shortcuts.* cifar10-resnet20_8bit\.$"):
-        group_net.Method().build("cifar10-wrn22_8bit")
-    assert group_net.Method().build("cifar10-resnet20_8bit")
+@pytest.mark.parametrize("name", ["projected", "prelu"])
+def test_branches_refuse_what_they_cannot_pass_on(name, monkeypatch):
+    give_network(monkeypatch, "cifar10-projected", RESIDUAL[name])
+    with pytest.raises(UserError, match=r"^group_net: .*8-bit 1x1 shortcuts.* cifar10-resnet20_half_8bit\.$"):
+        group_net.Method().build("cifar10-projected")
+    assert group_net.Method().build("cifar10-resnet20_half_8bit")

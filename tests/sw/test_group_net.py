@@ -711,7 +711,7 @@ def test_a_killed_run_ends_with_the_same_bytes(tmp_path, monkeypatch, after):
         (
             {"dilations": "1,2,3"},
             "cifar10-cnv_half",
-            ["group_net: dilation 2 ", "padding", "cifar10-vgg_small", "dilations=none"],
+            ["group_net: dilation 2 ", "padding", "segment-tinyseg", "dilations=none"],
         ),
     ],
 )

@@ -358,7 +358,7 @@ def test_gradients_reach_every_layer_in_every_form():
 # Deployment
 
 
-@pytest.mark.parametrize("net", [*CHAINS, "cifar10-resnet20", "cifar10-wrn22"])
+@pytest.mark.parametrize("net", [*CHAINS, "cifar10-resnet20_half_8bit"])
 def test_binary_throughout_it_is_the_plain_network(net):
     chosen, network = shaken(net, seed=1)
     deployed, plain = chosen.deploy(net, network), networks.build(net)
@@ -625,7 +625,11 @@ REFUSED = [
     ),
     ("binarise=5", "mnist-tfc", ["layer_priority: ", "binarise=5", "4 layers", "0 to 4", "-1 for all"]),
     ("ranking=1 2", "mnist-tfc", ["layer_priority: ", "'1 2'", "1 2 3 4"]),
-    ("binarise=3", "cifar10-resnet20", ["layer_priority: ", "shortcuts", "mode=w1a1", "binarise=-1"]),
+    (
+        "binarise=3",
+        "cifar10-resnet20_half_8bit",
+        ["layer_priority: ", "shortcuts", "mode=w1a1", "binarise=-1"],
+    ),
 ]
 
 

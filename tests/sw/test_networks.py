@@ -6,16 +6,15 @@ import torch.nn.functional as F
 
 from xnorforge.core.errors import UserError
 from xnorforge.sw import networks
-from xnorforge.sw.nn import binary
+from xnorforge.sw.methods import base
+from xnorforge.sw.nn import binary, stream
 from xnorforge.sw.nn.building_blocks import (
     Affine2d,
     BiReal,
     Block,
     Head,
     Network,
-    Pooled,
     Scores,
-    Stem,
     set_on_grid,
 )
 from xnorforge.sw.tasks.base import task_of
@@ -39,16 +38,12 @@ from ..refusals import says
             "cifar10-cnv_half",
             9 * (3 * 32 + 32 * 32 + 32 * 64 + 64 * 64 + 64 * 128 + 128 * 128) + 128 * 256 + 256 * 256 + 2560,
         ),
-        ("cifar10-vgg_small", 9 * 128 * (3 + 128 + 2 * 128 + 2 * 256 + 4 * 256 + 4 * 512) + 81920),
-        ("cifar10-resnet20", 9 * 16 * (3 + 6 * 16 + 2 * 16 + 5 * 64 + 4 * 32 + 5 * 256) + 640),
-        (
-            "cifar10-wrn22",
-            9 * 16 * (3 + 6 * 16 + 2 * 16 + 5 * 64 + 4 * 32 + 5 * 256) + 16 * 32 + 32 * 64 + 640,
-        ),
-        (
-            "cifar10-wrn22_wide",
-            9 * 64 * (3 + 6 * 64 + 2 * 64 + 5 * 256 + 4 * 128 + 5 * 1024) + 64 * 128 + 128 * 256 + 2560,
-        ),
+        ("cifar10-vgg_small", 9 * 128 * (128 + 2 * 128 + 2 * 256 + 4 * 256 + 4 * 512)),
+        ("cifar10-resnet20", 9 * 16 * (6 * 16 + 2 * 16 + 5 * 64 + 4 * 32 + 5 * 256)),
+        ("cifar10-resnet20_half", 9 * 8 * (6 * 8 + 2 * 8 + 5 * 32 + 4 * 16 + 5 * 128)),
+        ("cifar10-wrn22", 9 * 16 * (6 * 16 + 2 * 16 + 5 * 64 + 4 * 32 + 5 * 256)),
+        ("cifar10-wrn22_wide", 9 * 64 * (6 * 64 + 2 * 64 + 5 * 256 + 4 * 128 + 5 * 1024)),
+        ("cifar10-resnet18", 9 * 64 * (4 * 64 + 7 * 128 * (1 + 4 + 16))),
         ("pedestrian-tinyped", 9 * (3 * 32 + 32 * 32 + 32 * 64 + 64 * 64 + 64 * 128 + 2 * 128 * 128)),
         ("detect-tinydet", 9 * (3 * 32 + 32 * 32 + 32 * 64 + 64 * 64 + 64 * 128 + 2 * 128 * 128)),
         ("segment-tinyseg", 9 * (3 * 32 + 32 * 32 + 32 * 64 + 3 * 3 * 64 * 64)),
@@ -128,25 +123,52 @@ def test_the_task_of_a_name_is_what_stands_before_the_dash(net):
     assert type(task_of(net)).__module__.rpartition(".")[2] == net.split("-")[0]
 
 
-@pytest.mark.parametrize("net", ["cifar10-resnet20", "cifar10-wrn22"])
-def test_a_residual_network_has_a_shortcut_around_every_convolution(net):
+def test_a_residual_network_has_a_shortcut_around_every_convolution():
     """With each batch norm at 0 nothing but shortcuts is left."""
     torch.manual_seed(0)
-    network = binary.prepare(networks.build(net)).eval()
+    network = binary.prepare(networks.build("cifar10-resnet20_half_8bit")).eval()
     for module in network.modules():
         if isinstance(module, BiReal):
             torch.nn.init.zeros_(module.norm.weight)
             torch.nn.init.zeros_(module.norm.bias)
-    x = torch.randn(2, 16, 32, 32)
+    x = torch.randn(2, 8, 32, 32)
     stage = torch.nn.Sequential(*network[1:7])
     with torch.no_grad():
         assert torch.equal(stage(x), x)
-        wider = network[7](x)
-    if net == "cifar10-resnet20":
-        assert torch.equal(wider, torch.cat([x[:, :, ::2, ::2]] * 2, 1))
-    else:
-        assert torch.equal(wider, network[7].shortcut.norm(network[7].shortcut.dot(x.sign())[:, :, :16, :16]))
-    assert [type(part) for part in (network[0], network[-2], network[-1])] == [Stem, Pooled, Scores]
+        assert torch.equal(network[7](x), torch.cat([x[:, :, ::2, ::2]] * 2, 1))
+
+
+@pytest.mark.parametrize(("net", "fixed"), [("cifar10-resnet20", True), ("cifar10-wrn22", False)])
+def test_in_the_papers_frame_too_and_only_wrn22_has_weights_in_shortcuts(net, fixed):
+    """With all weights of added sums at 0, and slopes of 1, nothing but shortcuts is left."""
+    torch.manual_seed(0)
+    network = networks.build(net).eval()
+    for module in network.modules():
+        if isinstance(module, stream.Added):
+            module.conv = torch.nn.Conv2d(module.conv.in_channels, module.conv.out_channels, 3, bias=False,
+                                          stride=module.conv.stride).requires_grad_(False)  # fmt: skip
+            module.conv.weight.zero_()
+        if isinstance(module, stream.Slopes):
+            torch.nn.init.ones_(module.weight)
+    x = torch.randint(-1024, 1024, (2, 16, 32, 32)) / 256
+    blocks = [part for part in network if isinstance(part, stream.Residual)]
+    assert len(blocks) == 18
+    with torch.no_grad():
+        assert torch.equal(torch.nn.Sequential(*blocks[:6])(x), x)
+        mean = torch.nn.functional.avg_pool2d(x, 2)
+        assert torch.equal(blocks[6](x), (torch.cat([mean] * 2, 1) * 256).floor() / 256) == fixed
+    weighted = [part for part in network.modules() if isinstance(part, stream.Convolved)]
+    assert len(weighted) == (0 if fixed else 2)
+
+
+def test_the_control_of_branches_has_as_many_bits_as_three_of_them():
+    """At most 3 % more, and no fewer."""
+    bits = {
+        name: sum(latent.numel() for latent in binary.latents(base.create(method).build(name)).values())
+        for name, method in (("cifar10-resnet20_half", "group_net"), ("cifar10-resnet20_half_wide", "ste"))
+    }
+    half, wide = bits.values()
+    assert half == 3 * 66816 and half <= wide <= 1.03 * half
 
 
 def norm_on_grid(gamma, beta, mean, var, reach=288, fraction=12):

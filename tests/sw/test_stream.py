@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from xnorforge.sw import networks
 from xnorforge.sw.nn import binary, stream
 
 
@@ -31,18 +32,26 @@ def least_share(net: nn.Module, images) -> float:
     return float(min(found))
 
 
-@pytest.mark.parametrize(
-    "widths, blocks", [((16, 16, 32, 64), 6), ((8, 8, 16, 32), 6), ((16, 32, 64, 128), 2)]
-)
-def test_at_least_four_in_ten_activations_of_a_fresh_network_pass_a_gradient(widths, blocks):
-    torch.manual_seed(0)
-    net = stream.residual_stream(widths, blocks, size=16)
-    assert least_share(net, pictures(64, 16)[0]) > 0.4
+ZOO = [net for net in networks.names() if networks.is_ordinary(net)]
+SMALL = {
+    "residual": lambda: stream.residual_stream((8, 8, 16), 2, size=8, classes=2),
+    "repeated": lambda: stream.residual_stream((8, 8, 16), 2, size=8, classes=2, wider=stream.Repeated),
+    "plain": lambda: stream.plain_stream((16, 32), size=8, classes=2),
+}
 
 
-def test_they_still_do_after_ten_epochs_and_every_weight_has_a_gradient_that_teaches():
+@pytest.mark.parametrize("net", ZOO)
+def test_at_least_four_in_ten_activations_of_a_fresh_network_pass_a_gradient(net):
     torch.manual_seed(0)
-    net, (images, labels) = stream.residual_stream((8, 8, 16), 2, size=8, classes=2), pictures(256, 8)
+    assert least_share(networks.build(net), pictures(32, 16)[0]) > 0.4
+
+
+@pytest.mark.parametrize("net", [*SMALL, *(pytest.param(net, marks=pytest.mark.full) for net in ZOO)])
+def test_they_still_do_after_ten_epochs_and_every_weight_has_a_gradient_that_teaches(net):
+    torch.manual_seed(0)
+    net, size = (SMALL[net](), 8) if net in SMALL else (networks.build(net), 16)
+    binary.prepare(net)
+    images, labels = pictures(256, size)
     optimiser = torch.optim.Adam(net.parameters(), 5e-3)
     for _ in range(10):
         for at in torch.randperm(len(images)).split(32):
@@ -50,10 +59,13 @@ def test_they_still_do_after_ten_epochs_and_every_weight_has_a_gradient_that_tea
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
+            for latent in binary.latents(net).values():
+                latent.data.clamp_(-1, 1)
     assert all(part.grad is not None and part.grad.any() for part in net.parameters())
     assert least_share(net, images) > 0.4
+    assert least_share(net.eval(), images) > 0.4
     with torch.no_grad():
-        assert (net.eval()(images).argmax(1) == labels).float().mean() > 0.9
+        assert (net(images).argmax(1) == labels).float().mean() > 0.9
 
 
 def test_a_block_computes_its_equation():
@@ -70,6 +82,28 @@ def test_a_block_computes_its_equation():
         assert torch.equal(block(x), want)
 
 
+def test_a_shortcut_without_weights_repeats_the_mean_of_four_pixels():
+    x = torch.randint(-2048, 2048, (2, 4, 6, 6)) / 256
+    wider = stream.Repeated(4, 8, 2)(x)
+    for channel in range(8):
+        corners = [x[:, channel % 4, row::2, column::2] for row in (0, 1) for column in (0, 1)]
+        assert torch.equal(wider[:, channel], sum(corners) / 4)
+
+
+def test_a_plain_layer_pools_what_its_equation_gives():
+    torch.manual_seed(0)
+    block = stream.Plain(4, 6, pool=2).eval()
+    x = torch.randint(-2048, 2048, (2, 4, 6, 6)) / 256
+    with torch.no_grad():
+        block.added.norm.running_mean.uniform_(-1, 1)
+        bits = torch.where(block.added.norm(x) >= 0, 1.0, -1.0)
+        weights = torch.where(block.added.conv.weight >= 0, 1.0, -1.0) / 8
+        found = F.conv2d(F.pad(bits, (1, 1, 1, 1), value=-1.0), weights)
+        bent = torch.where(found < 0, found / 4, found)
+        corners = [bent[:, :, row::2, column::2] for row in (0, 1) for column in (0, 1)]
+        assert torch.equal(block(x), torch.stack(corners).amax(0))
+
+
 def test_slopes_are_the_nearest_powers_of_two_by_logarithm():
     slopes = stream.Slopes(8)
     with torch.no_grad():
@@ -82,5 +116,5 @@ def test_gradients_are_those_of_the_triangle_and_inside_the_stream_the_identity(
     binary.prepare(nn.Sequential(binary.sign_layer(binary.TriangularSign)))(x).sum().backward()
     assert x.grad.tolist() == [0, 1, 1.5, 0]
     x = torch.tensor([-9.0, -0.3, 7.9, 8.5], requires_grad=True)
-    stream.QuantIdentity(act_quant=stream.RoundedDown)(x).sum().backward()
+    binary.prepare(nn.Sequential(binary.Identity(act_quant=stream.RoundedDown)))(x).sum().backward()
     assert x.grad.tolist() == [0, 1, 1, 0]

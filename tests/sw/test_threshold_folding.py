@@ -103,8 +103,8 @@ def test_pixels_end_at_the_first_sign():
     assert grids["mnist-tfc"] == [2, 2, 2]
     assert grids["mnist-cnn"] == [1 / 128, 2, 2, 2]
     assert grids["cifar10-cnv"] == grids["cifar10-cnv_half"] == [1 / 128] + [2] * 7
-    assert grids["cifar10-vgg_small"] == [1 / 128] + [2] * 5
-    assert grids["cifar10-wrn22"] == grids["cifar10-resnet20"] == [], (
+    assert grids["segment-tinyseg"][0] == 1 / 128
+    assert grids["cifar10-resnet20_half_8bit"] == grids["cifar10-wrn22"] == [], (
         "behind a shortcut nothing is a threshold of one sum"
     )
 
