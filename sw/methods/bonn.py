@@ -13,8 +13,9 @@ sign(X), and by a prior of two Gaussians at -mu and +mu with deviation sigma. Al
     sigma    (filters,)     width of the modes
 
 w, mu and sigma are stored as logarithms, so they are positive. The output of the last dense layer is not
-scaled, because no batch norm follows to absorb the factor 1 / wbar. Neither are sums that are added to
-others, where the factor would cancel. docs/methods/bonn.md describes the differences from the paper.
+scaled, because no batch norm follows to absorb the factor 1 / wbar. Neither are sums whose norm is added to
+others, where the factor would cancel. In a layer with a scale of its own, whose sums are added as they are,
+the factor is what 1 / wbar has grown by. docs/methods/bonn.md describes the differences from the paper.
 """
 
 import math
@@ -31,7 +32,7 @@ from xnorforge.sw.nn.binary import AnyModule, signs
 from xnorforge.sw.nn.eight_bit import EightScores
 
 # Chosen on held-out images (docs/methods/bonn.md); the paper's 1e-4 and 1e-3 are for SGD on other networks.
-KERNEL, FEATURE = 1e-7, 1e-3  # lambda and theta, the weights of the two losses
+KERNEL, FEATURE = 1e-5, 1e-3  # lambda and theta, the weights of the two losses
 # w starts at so much over the mean latent: uniform latents then lie within 0.6 of the 1 that w o X may reach
 REACH = 0.3
 NU = 1e-4  # variance of the reconstruction error; the paper's for WRN
@@ -46,6 +47,7 @@ WRN_RECIPE = {
     "schedule": "step", "drops": "0.3 0.6 0.9", "drop": 0.2, "shift": 4,
 }  # fmt: skip
 CLASSIFIERS = (building_blocks.Scores, EightScores)
+SHARE = "share kernel"  # begins the columns of the curve
 FINE = 10  # one epoch in 10 is fine-tuning, with the feature loss, at a tenth of the learning rate
 
 
@@ -116,7 +118,8 @@ def feature_loss(features: torch.Tensor, centres: torch.Tensor, variances: torch
 
 class Modulated(binary.Weights):
     """The quantiser sign(X) / wbar of a binary layer, with w, mu and sigma. The factor 1 / wbar is rounded to
-    a power of two, so that sums stay exact.
+    a power of two, so that sums stay exact. In a layer with a scale of its own it is relative to its start:
+    the scale is chosen for weights of that size.
 
     Args:
         layer: its latent weights are X.
@@ -125,12 +128,14 @@ class Modulated(binary.Weights):
     log_w: torch.Tensor
     log_mu: torch.Tensor
     log_sigma: torch.Tensor
+    start: torch.Tensor  # log2 of the wbar at which the factor is 1
 
     def __init__(self, layer: AnyModule):
         super().__init__()
         self.layer, self.scaled = [layer], True  # in a list, so that it is not a submodule here
         for name, value in self.starts().items():
             setattr(self, name, nn.Parameter(value))
+        self.register_buffer("start", torch.zeros(()))
 
     @property
     def weight(self) -> torch.Tensor:
@@ -157,13 +162,20 @@ class Modulated(binary.Weights):
     def scale(self, x):
         return self.factor() if self.scaling is None else self.factor() * self.scaling(x)
 
+    def level(self) -> torch.Tensor:
+        """Return log2 of wbar."""
+        return self.log_w.detach().exp().mean().log2()
+
     def factor(self) -> torch.Tensor:
-        """Return the power of two nearest to 1 / wbar. It is a constant to the gradient, because batch norm
-        absorbs it.
+        """Return the power of two nearest to 1 / wbar, or to its growth since the start. It is a constant to
+        the gradient.
         """
-        if not self.scaled:
-            return self.log_w.new_ones(())
-        return self.log_w.detach().exp().mean().log2().neg().round().exp2()
+        return (self.start - self.level()).round().exp2() if self.scaled else self.log_w.new_ones(())
+
+    def start_at_one(self) -> None:
+        """Let the factor of a layer with a scale of its own be 1 at the present w."""
+        if self.scaling is not None:
+            self.start.copy_(self.level())
 
     def kernel_loss(self, nu: float, latents: bool = True) -> torch.Tensor:
         """Return the kernel loss of this layer; its gradient reaches the latent weights only if requested."""
@@ -250,8 +262,9 @@ class Method(base.Method):
         last: list[AnyModule] = [part.dot for part in scores if isinstance(part, building_blocks.Scores)]
         for layer in [*last, *building_blocks.whole_sums(network)]:
             binary.quantiser(layer).scaled = False
-        if not self.kernel:
-            for layer in modulated(network):
+        for layer in modulated(network):
+            layer.start_at_one()
+            if not self.kernel:
                 nn.init.zeros_(layer.log_w).requires_grad_(False)
                 layer.scaled = False
         return network
@@ -262,6 +275,7 @@ class Method(base.Method):
         for layer in modulated(network) if self.kernel else ():
             for name, value in layer.starts().items():
                 getattr(layer, name).copy_(value)
+            layer.start_at_one()
 
     def phases(self, recipe):
         fine = recipe.epochs // FINE if self.feature and self.reads else 0
@@ -342,8 +356,8 @@ class Method(base.Method):
 
     @torch.no_grad()
     def pull_latents(self, run, before: list[torch.Tensor]) -> None:
-        """Make the separate step of the kernel loss, and record its size relative to the optimiser's step in
-        the curve.
+        """Make the separate step of the kernel loss. In the curve its share is its size relative to the
+        optimiser's step.
 
         Args:
             before: latents of `modulated` before the optimiser's step; empty without `pull`.
@@ -354,7 +368,7 @@ class Method(base.Method):
             way = rate * layer.way_to_modes(self.nu)
             if run.summands.steps < 2:
                 moved = (layer.weight - old).norm().item()
-                run.summands.note("pull", names[id(layer.weight)], way.norm().item() / max(moved, 1e-30))
+                run.summands.figure(SHARE, names[id(layer.weight)], way.norm().item() / max(moved, 1e-30))
             layer.weight.sub_(way)
 
     def follow(self, features: torch.Tensor, labels: torch.Tensor) -> None:

@@ -54,10 +54,6 @@ class Summands:
         if not self.shares:
             self.shares |= shares_of({"task": task(), name: loss}, latents)
 
-    def note(self, name: str, layer: str, share: float) -> None:
-        """Record a share that is not the gradient of a loss, at the first step of the epoch."""
-        self.shares.setdefault(f"share {name} {layer}", share)
-
     def figure(self, column: str, layer: str, value: float) -> None:
         """Record another figure of a layer."""
         self.shares[f"{column} {layer}"] = value

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from xnorforge.core.errors import UserError
 from xnorforge.studies.paired import paired_difference
@@ -12,7 +13,7 @@ from xnorforge.sw import networks
 from xnorforge.sw.datasets import mnist as mnist_images
 from xnorforge.sw.methods import bonn, ste
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn import binary, building_blocks, threshold_folding
+from xnorforge.sw.nn import binary, building_blocks, stream, threshold_folding
 from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import train, weights
 
@@ -167,7 +168,7 @@ def test_without_its_losses_each_step_is_the_baseline_s_bit_for_bit(net, arithme
 
 
 def test_the_kernel_loss_makes_latents_bimodal():
-    runs = [steps(started(method), 120) for method in (ste.Method(), bonn.Method(feature=0.0))]
+    runs = [steps(started(method), 120) for method in (ste.Method(), bonn.Method(1e-7, feature=0.0))]
     before = binary.latents(started(bonn.Method()).network)
     plain, pulled = (binary.latents(run.network) for run in runs)
     for name, latent in pulled.items():
@@ -248,6 +249,21 @@ def test_a_scaled_layer_has_two_weights():
     assert 2**-0.5 <= above * wbar <= 2**0.5
     x = torch.randn(2, 3, 5, 5, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(layer(x), torch.nn.functional.conv2d(x, weight))
+
+
+def test_a_layers_own_scale_holds_for_w_at_its_start():
+    """The factor is the power of two nearest to the growth of 1 / wbar: 1.4 gives 1, 1 / 3 gives 1 / 4."""
+    torch.manual_seed(0)
+    network = bonn.Method().prepared(nn.Sequential(stream.Added(4, 4, k=3)))
+    (quantiser,), conv = bonn.modulated(network), network[0].conv
+    start = quantiser.log_w.detach().clone()
+    for growth, factor in ((1.0, 1.0), (1.4, 1.0), (2.5, 2.0), (1 / 3, 0.25)):
+        with torch.no_grad():
+            quantiser.log_w.copy_(start - math.log(growth))
+        weight = quantiser.quantised(conv.weight)
+        assert weight.abs().unique().tolist() == [factor / 8] and torch.equal(weight >= 0, conv.weight >= 0)
+    bonn.Method().warm_started(network)
+    assert quantiser.factor() == 1, "relative to the new start"
 
 
 def test_the_scale_rounds_nothing_in_bfloat16():
