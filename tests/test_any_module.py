@@ -115,7 +115,7 @@ def trained_and_built(module, method: str, folder, monkeypatch) -> nn.Module:
 
 
 # Each method and each family, in all.
-QUICK = [*zip(METHODS, range(7)), ("bonn", 7), ("react", 8), ("group_net", 9)]
+QUICK = [*zip(METHODS, range(7)), ("ci_bcnn", 0), ("react", 5), ("group_net", 9)]
 
 # The papers' networks in small, by the builder of sw/nn/stream.py.
 FRAMES = {

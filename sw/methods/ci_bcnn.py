@@ -231,14 +231,15 @@ class Interacting(nn.Module):
     def __init__(self, layer: AnyModule, bits: float, ratio: float):
         super().__init__()
         self.layer, self.bits = layer, bits
-        self.scaling, binary.quantiser(layer).scaling = binary.quantiser(layer).scaling, None
+        binary.quantiser(layer).applied = False
         self.mix = Interact(len(layer.weight), layer.weight[0].numel(), ratio)
 
     def forward(self, x):
         p = self.mix(self.layer(torch.as_tensor(getattr(x, "value", x)) / self.bits))
-        if self.scaling is None:
+        scaling = binary.quantiser(self.layer).scaling
+        if scaling is None:
             return p * self.bits
-        return p * (self.scaling(self.layer.weight) * self.bits).view(-1, *(1,) * (p.dim() - 2))
+        return p * (scaling(self.layer.weight) * self.bits).view(-1, *(1,) * (p.dim() - 2))
 
 
 @dataclass

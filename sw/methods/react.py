@@ -76,12 +76,16 @@ class Method(base.Method):
     def adapted(self, network, shape):
         found = tracing.uses(network, shape)
         widths: dict[str, set[int]] = {}  # channels by activation, which may be called several times
+        before = shape
         for use in found:
-            widths.setdefault(use.name, set()).add(use.reads[0])
+            flat = len(use.reads) == 1 < len(before) and use.reads[0] != before[0]  # a map as a vector
+            widths.setdefault(use.name, set()).update([use.reads[0], 0] if flat else [use.reads[0]])
+            before = before if use.kind == "act" else use.gives
         for use in found:
             place = use.norm or use.name
             part: AnyModule = network.get_submodule(place)
-            # One shift per channel has no meaning where streams of several widths share an activation.
+            # One shift per channel has no meaning for a map as a vector, nor where streams of several widths
+            # share an activation.
             shifts = use.kind == "act" and len(widths[use.name]) == 1
             if shifts and isinstance(part, QuantNonLinearActLayer):
                 network.set_submodule(use.name, TrainedShifted(use.reads[0], part))

@@ -112,9 +112,11 @@ class Quantiser(nn.Module):
     Attributes:
         scaling: Brevitas' module that returns the scale, from the quantiser that this one replaces; None if
             the scale is 1.
+        applied: whether the values are multiplied by the scale here, and not behind the layer.
     """
 
     bits = 1.0
+    applied = True
 
     def __init__(self):
         super().__init__()
@@ -126,11 +128,11 @@ class Quantiser(nn.Module):
 
     def quantised(self, x: torch.Tensor) -> torch.Tensor:
         """Return the values times the scale."""
-        return self.values(x) if self.scaling is None else self.values(x) * self.scaling(x)
+        return self.values(x) * self.scaling(x) if self.scaling and self.applied else self.values(x)
 
     def scale(self, x: torch.Tensor) -> torch.Tensor:
         """Return the scale, of which the quantised tensor is a multiple."""
-        return torch.ones(()) if self.scaling is None else self.scaling(x)
+        return self.scaling(x) if self.scaling and self.applied else torch.ones(())
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return what Brevitas' quantisers do: the quantised tensor, scale, zero point and bit width."""
