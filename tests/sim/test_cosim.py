@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from xnorforge.core import native
 from xnorforge.core.errors import MismatchError, ToolMissing, UserError
 from xnorforge.sim import cosim, verilate
 from xnorforge.sim.device import bench
@@ -115,4 +116,4 @@ def test_a_design_that_verilator_rejects_gives_its_first_message(tmp_path):
 def test_a_missing_compiler_is_named_with_its_cure(monkeypatch, make_add):
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(ToolMissing, match=r"'no-such-compiler'.*apt-get install g..\).*CXX"):
-        verilate.compiler()
+        native.compiler()
