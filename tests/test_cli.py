@@ -199,7 +199,7 @@ def test_what_a_killed_process_left_is_swept_and_a_living_one_keeps_its_file(tmp
 
 
 def test_help_does_not_import_what_only_stages_need():
-    heavy = ("torch", "numpy", "qonnx", "onnx", "rich", "numba", "jinja2", "jsonschema")
+    heavy = ("torch", "numpy", "qonnx", "onnx", "rich", "jinja2", "jsonschema")
     program = f"import sys; import xnorforge.__main__; print([n for n in {heavy} if n in sys.modules])"
     assert (
         subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout

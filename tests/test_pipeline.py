@@ -244,7 +244,7 @@ def test_every_stage_has_a_function_and_waits_for_what_it_reads():
 
 
 def test_a_build_with_nothing_to_do_loads_no_library():
-    heavy = ("torch", "numpy", "onnx", "qonnx", "numba", "rich", "scipy")
+    heavy = ("torch", "numpy", "onnx", "qonnx", "rich", "scipy")
     program = (
         "import sys; from xnorforge.cli import build, asked; from xnorforge.pipeline import run, request; "
         f"run.missing(request.Request()); print([name for name in {heavy} if name in sys.modules])"

@@ -321,7 +321,7 @@ def with_smaller_fifos(ops: list[HwOp], given: dict[str, int]) -> list[HwOp]:
     """
     if all((depth_of(op) or 0) <= fifo_sizing.SKID for op in ops):
         return ops
-    from xnorforge.flows.fold.least_fifos import with_least_fifos  # loads numba, which not all need
+    from xnorforge.flows.fold.least_fifos import with_least_fifos  # not all need it
 
     now_at("sizing FIFOs with the cycle model")
     return with_least_fifos(ops, set(given))

@@ -8,7 +8,7 @@ import numpy as np
 
 from xnorforge.hw.ops._streams import divisors, value_range
 from xnorforge.hw.ops.base import Stream
-from xnorforge.sim.bits.kernels import add_times, count_levels, reach, sum_of_two, sum_pixels
+from xnorforge.sim.bits.kernels import add_weighted, count_levels, reach, sum_pixels
 from xnorforge.sim.bits.packed import Packed, as_integers
 from xnorforge.sim.bits.plans import noted
 
@@ -68,18 +68,19 @@ def level_step(op, thresholds: np.ndarray, direction: np.ndarray):
         def bits(x):
             numbers = as_int32(x, source).reshape(-1, channels)
             out = np.zeros((len(x), len(numbers) // len(x), words), np.uint64)
-            reach(numbers, row, inverted, out.view(np.uint8).reshape(len(numbers), -1))
+            reach(numbers, row, inverted, out)
             return Packed(out, channels)
 
         return noted(bits, levels=(row, inverted))  # for who compares where it adds up, see plans.py
 
     count = pixels_in_a_row(source.shape)
-    rows, inverted = np.tile(least.T, (1, count)), np.tile(falls.astype(np.uint8), count)
+    rows = np.ascontiguousarray(np.tile(least.T, (1, count)))
+    inverted = np.tile(falls.astype(np.uint8), count)
 
     def step(x):
         numbers = as_int32(x, source).reshape(-1, count * channels)
         out = np.empty(numbers.shape, np.uint8)
-        count_levels(numbers, np.ascontiguousarray(rows), inverted, out)
+        count_levels(numbers, rows, inverted, out)
         return out.reshape(-1, *source.shape)
 
     return step
@@ -112,12 +113,8 @@ def weighted(op, factors: np.ndarray):
 
     def step(*given):
         terms = [as_int32(x, source).reshape(-1, len(rows[0])) for x, source in zip(given, sources)]
-        out = np.zeros(terms[0].shape, np.int32)
-        if len(terms) == 2:
-            sum_of_two(terms[0], rows[0], terms[1], rows[1], low, mask, out)
-        else:
-            for term, row in zip(terms, rows):
-                add_times(term, row, low, mask, out)
+        out = np.empty(terms[0].shape, np.int32)
+        add_weighted(terms, rows, low, mask, out)
         return out.reshape(-1, *sink.shape)
 
     if len(sources) == 2:
@@ -150,8 +147,6 @@ def sum_pool_step(op):
 
     def step(x):
         image = as_int32(x, source).reshape(-1, height, breadth, channels)
-        out = np.empty((len(image), height // kh, breadth // kw, channels), np.int32)
-        sum_pixels(image, kh, kw, out)
-        return out.reshape(-1, *sink.shape)
+        return sum_pixels(image, kh, kw).reshape(-1, *sink.shape)
 
     return step

@@ -5,32 +5,31 @@ from math import prod
 import numpy as np
 
 from xnorforge.hw.ops._streams import value_range
-from xnorforge.sim.bits._llvm import LANES, byte_products
 from xnorforge.sim.bits.elements import Ending, Pooling, as_int32
-from xnorforge.sim.bits.kernels import count_windows, join_windows, least_windows, sum_windows
+from xnorforge.sim.bits.kernels import (
+    LANES,
+    IntMatrix,
+    Join,
+    Matrix,
+    Windows,
+    byte_products,
+    count_windows,
+    join_windows,
+    sum_windows,
+)
 from xnorforge.sim.bits.packed import Packed, pack
-from xnorforge.sim.bits.patches import Patches, rows_grid
+from xnorforge.sim.bits.patches import Patches, adjacent_rows
 from xnorforge.sim.bits.plans import noted
 from xnorforge.sim.bits.sign_tables import look_up_step
 
 SHORT = 2**15
 LONGEST = 2**31 - 1
-NONE = np.zeros(0, np.int32)
 
 
 def reads_patches(step):
     """Mark a step that takes `Patches` as they are; others get them cut out."""
     step.reads_patches = True
     return step
-
-
-def aligned(values: np.ndarray) -> np.ndarray:
-    """A copy that starts at a multiple of 64 bytes."""
-    room = np.zeros(values.nbytes + 64, np.uint8)
-    start = -room.ctypes.data % 64
-    copy = room[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
-    copy[...] = values
-    return copy
 
 
 def rounded_up(number: int, to: int) -> int:
@@ -57,66 +56,62 @@ def matches(op):
     mw, mh, shape = *weights.shape, op.out_stream().shape
     rows = rounded_up(mh, LANES)
     wide = 2 * LANES if rows % (2 * LANES) == 0 else LANES
-    limits = NONE
+    limits = None
     if thresholds is not None:
         most = np.clip(mw - np.asarray(thresholds).astype(np.int64), -1, mw)
         limits = padded(most.astype(np.int32), rows, -1)
-    columns: dict[int, np.ndarray] = {}
-    tables: dict[tuple, tuple[np.ndarray, np.ndarray]] = {}
+    matrices: dict[int, Matrix] = {}
+    places: dict[tuple, Windows] = {}
+    vectors = prod(shape) // mh
 
-    def packed_columns(bits: int) -> np.ndarray:
+    def matrix(bits: int) -> Matrix:
         """The weights for rows of segments of that many bits."""
-        if bits not in columns:
+        if bits not in matrices:
             cut = pack(weights.T.reshape(mh, -1, bits)).words.reshape(mh, -1)
             cut = np.concatenate([cut, np.zeros((rows - mh, cut.shape[1]), np.uint64)])
             halves = cut.view(np.int32).reshape(-1, wide, cut.shape[1], 2)
-            columns[bits] = aligned(halves.transpose(0, 2, 3, 1))
-        return columns[bits]
+            columns = np.ascontiguousarray(halves.transpose(0, 2, 3, 1))
+            matrices[bits] = Matrix(weights=columns, blocks=len(columns), wide=wide, length=mw, limits=limits)
+        return matrices[bits]
 
-    vectors = prod(shape) // mh
-
-    def located(x: Packed | Patches, result: int):
-        """Where the vectors lie, their weights, places and grid, for results of `result` bytes."""
-        frames = len(x)
+    def located(x: Packed | Patches, pool: tuple[int, int] = (1, 1)) -> tuple[np.ndarray, Matrix, Windows]:
+        """What the vectors lie in, their weights, and where they lie; a pool only of `direct` ones."""
         if isinstance(x, Patches) and direct(x, mw):
-            taken, words = x.image, packed_columns(x.bits)
-            if x.image.shape not in tables:
-                tables[x.image.shape] = word_places(x.runs(8), 8), x.grid(8, result)
-            return taken.reshape(-1), words, *tables[x.image.shape]
-        cut = (x.cut() if isinstance(x, Patches) else x).rows(mw)
-        taken, words = np.ascontiguousarray(cut.words), packed_columns(cut.bits)
-        row = words.shape[1] * 8
-        if (frames, row) not in tables:
-            tables[frames, row] = word_places([[0, row]], 8), rows_grid(frames * vectors, row, result)
-        return taken.reshape(-1), words, *tables[frames, row]
+            taken, bits, key = x.image, x.bits, (*pool, *x.image.shape)
+            if key not in places:
+                places[key] = x.windows(8, 8, pool)
+        else:
+            cut = (x.cut() if isinstance(x, Patches) else x).rows(mw)
+            count = len(x) * vectors
+            taken, bits, key = cut.words, cut.bits, (count, cut.bits)
+            if key not in places:
+                places[key] = adjacent_rows(count, cut.words[0].nbytes // vectors, 8)
+        return np.ascontiguousarray(taken), matrix(bits), places[key]
 
     @reads_patches
     def step(x: Packed | Patches):
-        frames = len(x)
-        found = bits_out(frames, vectors, mh) if len(limits) else np.empty((frames, vectors, rows), np.int32)
-        out = found.words if isinstance(found, Packed) else found
-        taken, words, at, grid = located(x, out.shape[2] * out.itemsize)
-        count_windows(taken, words, limits, mw, at, grid, out.reshape(-1).view(np.uint8))
-        return found if isinstance(found, Packed) else found[..., :mh].reshape(frames, *shape)
+        taken, columns, windows = located(x)
+        if limits is not None:
+            found = bits_out(len(x), vectors, mh)
+            count_windows(columns, windows, taken, found.words)
+            return found
+        out = np.empty((len(x), vectors, rows), np.int32)
+        count_windows(columns, windows, taken, out)
+        return out[..., :mh].reshape(len(x), *shape)
 
     def with_pool(pool: Pooling):
         """The step that goes on with a pool by OR of what this one gives; None: not in one pass."""
         *size, channels = shape
-        if not len(limits) or pool.size != tuple(size) or mh != channels:
+        if limits is None or pool.size != tuple(size) or mh != channels:
             return None
-        groups: dict[tuple, tuple] = {}
 
         def pooled(x):
             if not (isinstance(x, Patches) and direct(x, mw) and x.size == pool.size):
                 return pool.step(step(x))
-            if x.image.shape not in groups:
-                first, taps = x.groups(*pool.window)
-                row = 8 * -(-mh // 64)
-                groups[x.image.shape] = word_places(x.runs(8), 8), first.grid(8, row), taps, prod(first.size)
-            at, grid, taps, results = groups[x.image.shape]
+            taken, columns, windows = located(x, pool.window)
+            results = prod(side // of_pool for side, of_pool in zip(pool.size, pool.window))
             found = bits_out(len(x), results, mh)
-            view = found.words.reshape(-1).view(np.uint8)
-            least_windows(x.image.reshape(-1), packed_columns(x.bits), limits, taps, at, grid, view)
+            count_windows(columns, windows, taken, found.words)
             return found
 
         return pooled
@@ -125,25 +120,24 @@ def matches(op):
         """The step that goes on with a sum of this stream, the `side`-th of two, and of another, and with a
         comparison of it (`elements.level_step`), if any; gives sums and bits. None: not in one pass.
         """
-        if len(limits) or mh != rows or ending.sink.shape != shape:
+        if limits is not None or mh != rows or ending.sink.shape != shape:
             return None
         thresholds, inverted = levels or (np.zeros(mh, np.int32), np.zeros(mh // 8, np.uint8))
         ours, others = ending.factors[side], ending.factors[1 - side]
         starts = (ours.astype(np.int64) * mw - ending.low).astype(np.int32)  # modulo 2^32, as the sums
-        rows_of = [starts, ours, others, thresholds]
-        tails = np.array([[*(row.ctypes.data + 4 * k for row in rows_of), inverted.ctypes.data + k // 8,
-                           ending.low, ending.mask] for k in range(0, mh, wide)], np.int64)  # fmt: skip
+        join = Join(
+            starts=starts, factors=ours, others=others, least=thresholds, inverted=inverted, low=ending.low,
+            mask=ending.mask,
+        )  # fmt: skip
 
         def joined(x, other):
-            frames = len(x)
             other = as_int32(other.cut() if isinstance(other, Patches) else other, ending.sources[1 - side])
-            sums, bits = np.empty((frames, *shape), np.int32), bits_out(frames, vectors, mh)
-            taken, words, at, grid = located(x, 4 * mh)
-            terms, out, found = (each.reshape(-1).view(np.uint8) for each in (other, sums, bits.words))
-            join_windows(taken, words, tails, at, grid, terms, out, found, 8 * bits.words.shape[2])
+            sums, bits = np.empty((len(x), *shape), np.int32), bits_out(len(x), vectors, mh)
+            taken, columns, windows = located(x)
+            join_windows(columns, windows, join, taken, other, sums, bits.words)
             return [sums, bits] if levels else [sums]
 
-        return noted(joined, arrays=(rows_of, inverted))  # the addresses in `tails` are of these
+        return joined
 
     return noted(step, with_ending=with_ending, with_pool=with_pool)
 
@@ -155,7 +149,7 @@ def direct(x: Patches, mw: int) -> bool:
 
 
 class Columns:
-    """Integer weights (mw, mh) in the form of `kernels.sum_windows`.
+    """Integer weights (mw, mh) in the form of `kernels.IntMatrix`.
 
     Args:
         short: as there.
@@ -175,7 +169,7 @@ class Columns:
             parts.append(part)
             at += length
         words = np.concatenate(parts).reshape(-1, per_word, rows // self.wide, self.wide)
-        self.words = aligned(np.ascontiguousarray(words.transpose(2, 0, 3, 1)).view(np.int32)[..., 0])
+        self.words = np.ascontiguousarray(words.transpose(2, 0, 3, 1)).view(np.int32)[..., 0]
 
 
 def of_matrix(op):
@@ -194,22 +188,39 @@ def products(op, weights, bias):
     mw, mh = weights.shape
     low, high = value_range(source.bits, source.signed)
     most = int((abs(weights).sum(axis=0) * max(-low, high) + abs(bias)).max())
-    as_bytes = byte_products() and low >= 0 and high < 256 and abs(2 * weights + 1).max() < 256
+    as_bytes = bool(byte_products() and low >= 0 and high < 256 and abs(2 * weights + 1).max() < 256)
     fits = as_bytes or max(-low, high, int(abs(weights).max())) < SHORT
     if not fits or most >= LONGEST:
         return wide_products(weights, bias, thresholds, shape, float if most < 2**53 else np.int64)
     kind, per_word = (np.uint8, 4) if as_bytes else (np.int16, 2)
     rows, vectors = rounded_up(mh, LANES), prod(shape) // mh
     offsets = padded(bias.astype(np.int32), rows, 0)
-    limits = NONE
+    limits = None
     if thresholds is not None:
         reached = np.clip(thresholds, -LONGEST, LONGEST)
         limits = padded(reached.astype(np.int32), rows, LONGEST)
     by_tables = None
     if as_bytes and thresholds is not None:
         by_tables = look_up_step(weights, bias, thresholds, shape)
-    columns: dict[tuple[int, ...], Columns] = {}
-    tables: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray, np.ndarray, bool]] = {}
+    matrices: dict[tuple[int, ...], IntMatrix] = {}
+    places: dict[tuple[int, ...], tuple[IntMatrix, Windows, bool]] = {}
+
+    def located(x: Patches | np.ndarray) -> tuple[IntMatrix, Windows, bool]:
+        """The weights, where vectors lie, and whether the last word of one goes beyond it."""
+        item = np.dtype(kind).itemsize
+        runs = x.runs(item) if isinstance(x, Patches) else [[0, mw * item]]
+        lengths = tuple(length // item for _, length in runs)
+        if lengths not in matrices:
+            form = Columns(not as_bytes, weights, list(lengths))
+            matrices[lengths] = IntMatrix(
+                weights=form.words, blocks=len(form.words), wide=form.wide, bytes=as_bytes, offsets=offsets,
+                limits=limits,
+            )  # fmt: skip
+        if isinstance(x, Patches):
+            windows = x.windows(item, 4)
+        else:
+            windows = adjacent_rows(len(x) * vectors, mw * item, 4)
+        return matrices[lengths], windows, any(length % per_word for length in lengths)
 
     @reads_patches
     def step(x):
@@ -219,34 +230,22 @@ def products(op, weights, bias):
             found = by_tables(x, with_room(x.image, kind, True))
             if found is not None:
                 return found
-        frames, item = len(x), np.dtype(kind).itemsize
-        found = bits_out(frames, vectors, mh) if len(limits) else np.empty((frames, vectors, rows), np.int32)
-        out = found.words if isinstance(found, Packed) else found
-        result = out.shape[2] * out.itemsize
-        if isinstance(x, Patches):
-            taken, key = x.image, x.image.shape
-        else:
-            taken, key = x.unpack() if isinstance(x, Packed) else x, (frames,)
-        if key not in tables:
-            runs = x.runs(item) if isinstance(x, Patches) else [[0, mw * item]]
-            lengths = tuple(length // item for _, length in runs)
-            if lengths not in columns:
-                columns[lengths] = Columns(not as_bytes, weights, list(lengths))
-            rest = any(length % per_word for length in lengths)
-            rows_of = rows_grid(frames * vectors, mw * item, result)
-            grid = x.grid(item, result) if isinstance(x, Patches) else rows_of
-            tables[key] = columns[lengths].words, word_places(runs, 4), grid, rest
-        words, at, grid, rest = tables[key]
-        numbers, view = with_room(taken, kind, rest), out.reshape(-1).view(np.uint8)
-        sum_windows(int(not as_bytes), numbers, words, limits, offsets, at, grid, view)
-        return found if isinstance(found, Packed) else found[..., :mh].reshape(frames, *shape)
+        if isinstance(x, Packed):
+            x = x.unpack()
+        taken, key = (x.image, x.image.shape) if isinstance(x, Patches) else (x, (len(x),))
+        if key not in places:
+            places[key] = located(x)
+        matrix, windows, rest = places[key]
+        numbers = with_room(taken, kind, rest)
+        if limits is not None:
+            found = bits_out(len(x), vectors, mh)
+            sum_windows(matrix, windows, numbers, found.words)
+            return found
+        out = np.empty((len(x), vectors, rows), np.int32)
+        sum_windows(matrix, windows, numbers, out)
+        return out[..., :mh].reshape(len(x), *shape)
 
     return step
-
-
-def word_places(runs: list[list[int]], unit: int) -> np.ndarray:
-    """Distances of the words of `unit` bytes of runs [distance, bytes] from the first byte, int64."""
-    return np.array([at for start, size in runs for at in range(start, start + size, unit)], np.int64)
 
 
 def with_room(x: np.ndarray, kind, more: bool) -> np.ndarray:

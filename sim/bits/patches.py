@@ -1,9 +1,10 @@
 """Windows of an image that are read where they lie."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
+from xnorforge.sim.bits.kernels import Windows
 from xnorforge.sim.bits.packed import Packed
 
 
@@ -55,37 +56,30 @@ class Patches:
                 found.append([start, pixel])
         return found
 
-    def groups(self, height: int, breadth: int) -> tuple["Patches", np.ndarray]:
-        """The first window of every group (height, breadth) that a pool makes one of, and the number of
-        windows of a group and their distances from the first, in bytes of packed bits.
+    def windows(self, item: int, unit: int, pool: tuple[int, int] = (1, 1)) -> Windows:
+        """Where the windows lie, of elements of `item` bytes in words of `unit` bytes; those under a window
+        of the pool give one result. The longest of the axes that allow it is last.
         """
-        (down, right), (rows, columns), pixel = self.stride, self.size, self.image.shape[3] * 8
-        places = [
-            (y * down * self.image.shape[2] + x * right) * pixel
-            for y in range(height)
-            for x in range(breadth)
-        ]
-        first = replace(
-            self, stride=(down * height, right * breadth), size=(rows // height, columns // breadth)
-        )
-        return first, np.array([len(places), *places], np.int64)
-
-    def grid(self, item: int, result: int) -> np.ndarray:
-        """The grid (`kernels`) of all windows, of elements of `item` bytes, results of `result` bytes side by
-        side; the longest of the axes that allow it is last.
-        """
-        (images, height, breadth, channels), (rows, columns) = self.image.shape, self.size
+        images, height, breadth, channels = self.image.shape
+        rows, columns = (size // of_pool for size, of_pool in zip(self.size, pool))
         pixel = channels * item
+        down, right = self.stride[0] * breadth * pixel, self.stride[1] * pixel
         axes = [
-            [images, height * breadth * pixel, rows * columns * result],
-            [rows, self.stride[0] * breadth * pixel, columns * result],
-            [columns, self.stride[1] * pixel, result],
+            [images, height * breadth * pixel, rows * columns],
+            [rows, pool[0] * down, columns],
+            [columns, pool[1] * right, 1],
         ]
         if columns < 5 and images > columns:
             axes = axes[1:] + axes[:1]
-        return np.array(axes, np.int64)
+        taps = [y * down + x * right for y in range(pool[0]) for x in range(pool[1])]
+        return Windows.of(word_places(self.runs(item), unit), axes, taps)
 
 
-def rows_grid(rows: int, length: int, result: int) -> np.ndarray:
-    """The grid of vectors of `length` bytes one behind the other."""
-    return np.array([[1, 0, 0], [1, 0, 0], [rows, length, result]], np.int64)
+def word_places(runs: list[list[int]], unit: int) -> list[int]:
+    """Distances of the words of `unit` bytes of runs [distance, bytes] from the first byte."""
+    return [at for start, size in runs for at in range(start, start + size, unit)]
+
+
+def adjacent_rows(rows: int, length: int, unit: int) -> Windows:
+    """Vectors of `length` bytes one behind the other."""
+    return Windows.of(word_places([[0, length]], unit), [[1, 0, 0], [1, 0, 0], [rows, length, 1]])

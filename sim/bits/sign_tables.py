@@ -8,8 +8,7 @@ from math import prod
 
 import numpy as np
 
-from xnorforge.sim.bits._llvm import short_lookups
-from xnorforge.sim.bits.kernels import STRIP, look_up_windows
+from xnorforge.sim.bits.kernels import STRIP, SignTables, look_up_windows, short_lookups
 from xnorforge.sim.bits.packed import Packed
 from xnorforge.sim.bits.patches import Patches
 
@@ -30,9 +29,9 @@ def look_up_step(weights: np.ndarray, bias: np.ndarray, limits: np.ndarray, shap
         return None
     starts = bias.astype(np.int16)
     reached = np.clip(limits, -(2**15), 2**15 - 1).astype(np.int16)
-    layouts: dict[tuple[int, ...], tuple | None] = {}
+    layouts: dict[tuple[int, ...], SignTables | None] = {}
 
-    def layout(x: Patches):
+    def layout(x: Patches) -> SignTables | None:
         """Tables of the bytes at some places of every window, and where a window finds which of them."""
         images, height, breadth, channels = x.image.shape
         line, (down, right), (rows, columns) = breadth * channels, x.stride, x.size
@@ -53,13 +52,25 @@ def look_up_step(weights: np.ndarray, bias: np.ndarray, limits: np.ndarray, shap
         behind = np.array([kinds.index(group[1:3]) for group in groups])
         below = np.array([group[0] for group in groups])
         places = [((top + below) % deep * STRIP * len(kinds) + behind) * 64 for top in range(deep)]
-        sizes = [images, height * line, rows, line, down, columns, right * channels, mh // 8]
-        return (
-            np.array([table_signs(size) for _, size in kinds]),
-            np.array([offset for offset, _ in kinds], np.int64),
-            np.ascontiguousarray(indices),
-            np.array(places, np.int64),
-            np.array(sizes, np.int64),
+        return SignTables(
+            signs=np.array([table_signs(size) for _, size in kinds]),
+            offsets=np.array([offset for offset, _ in kinds], np.int64),
+            kinds=len(kinds),
+            indices=indices,
+            blocks=mh // WIDE,
+            tables=len(groups),
+            limits=reached,
+            starts=starts,
+            places=np.array(places, np.int64),
+            depth=deep,
+            images=images,
+            image_bytes=height * line,
+            rows=rows,
+            row_bytes=line,
+            down=down,
+            columns=columns,
+            right=right * channels,
+            result_bytes=mh // 8,
         )
 
     def step(x: Patches, numbers: np.ndarray):
@@ -69,10 +80,8 @@ def look_up_step(weights: np.ndarray, bias: np.ndarray, limits: np.ndarray, shap
         found = layouts[x.image.shape]
         if found is None:
             return None
-        signs, offsets, indices, places, sizes = found
         words = np.empty((len(x), prod(shape) // mh, mh // 64), np.uint64)
-        out = words.reshape(-1).view(np.uint8)
-        look_up_windows(numbers, signs, offsets, indices, reached, starts, places, sizes, out)
+        look_up_windows(found, numbers, words)
         return Packed(words, mh)
 
     return step

@@ -1,4 +1,4 @@
-"""Kernels of explicit vectors: sums by hand, windows of any kind, and a processor without extensions."""
+"""The compiled kernels: sums by hand, windows of any kind, and processors with fewer extensions."""
 
 import itertools
 import os
@@ -94,7 +94,7 @@ def test_pixels_side_by_side_are_one_row_of_bits(bits, many, size, top, left, fi
     rows, columns, words = size[0] + top + 1, size[1] + left + 3 - many, -(-many * bits // 64)
     room = np.zeros(2 * rows * columns * words + 7 * words, np.uint64)
     out = room[: -7 * words].reshape(2, rows, columns, words)
-    merge_pixels(image, top, left, np.uint64(one), bits, many, out)
+    merge_pixels(image, top, left, one, bits, many, out)
     for place in np.ndindex(out.shape[:3]):
         n, row, column = place
         row_of_bits = sum(int(padded[n, row, column + k]) << (k * bits) for k in range(many))
@@ -153,14 +153,15 @@ def test_a_table_holds_the_sum_of_every_choice_of_signs(size):
 
 
 @pytest.mark.full
-def test_a_processor_without_vector_extensions_gives_the_same():
-    """Compiled anew for LLVM's `generic`, which has neither AVX nor population counts."""
+@pytest.mark.parametrize("kind", ["x86-64", "haswell"])
+def test_processors_with_fewer_extensions_give_the_same(kind):
+    """Compiled for one without AVX and population counts, and for one with AVX2."""
     code = (
-        f"import runpy; run = runpy.run_path({__file__!r}); from xnorforge.sim.bits import _llvm; "
-        "print(_llvm.byte_products(), run['wrong']())"
+        f"import runpy; run = runpy.run_path({__file__!r}); from xnorforge.sim.bits import kernels; "
+        "print(kernels.byte_products(), kernels.short_lookups(), run['wrong']())"
     )
-    environment = {**os.environ, "NUMBA_CPU_NAME": "generic"}
+    environment = {**os.environ, "XNORFORGE_CXXFLAGS": f"-march={kind}"}
     found = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
-    assert found.stdout == "False []\n"
+    assert found.stdout == "False False []\n"

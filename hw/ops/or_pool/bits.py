@@ -17,8 +17,7 @@ def step(op):
         if x.bits != channels:  # windows in one segment each
             x = pack(x.unpack().reshape(len(x.words), height * width, channels))
         image = np.ascontiguousarray(x.words).reshape(len(x.words), height, width, -1)
-        out = np.empty((len(image), height // kh, width // kw, image.shape[3]), np.uint64)
-        pool_words(image, kh, kw, every, out)
+        out = pool_words(image, kh, kw, every)
         return Packed(out.reshape(len(out), -1, out.shape[3]), x.bits)
 
     if every or op.get_nodeattr("windows"):

@@ -1,7 +1,5 @@
 """The operator on packed bits, for the bit simulator."""
 
-from math import prod
-
 import numpy as np
 
 from xnorforge.sim.bits.kernels import merge_pixels
@@ -57,8 +55,8 @@ def step(op):
         many, one = columns.kernel, (1 << channels) - 1 if fill else 0
         words = -(-many * channels // 64)
         shape = len(image), height + top + bottom, width + left + right - many + 1, words
-        out = np.empty(prod(shape) + 7 * words, np.uint64)[: prod(shape)].reshape(shape)
-        merge_pixels(np.ascontiguousarray(image)[..., 0], top, left, np.uint64(one), channels, many, out)
+        out = np.empty(shape, np.uint64)
+        merge_pixels(np.ascontiguousarray(image[..., 0]), top, left, one, channels, many, out)
         return out
 
     return run

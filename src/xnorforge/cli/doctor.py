@@ -124,7 +124,7 @@ def _space(root: Path) -> Item:
 
 def examine(root: Path = Path(".")) -> list[Item]:
     """All items, required ones first."""
-    compiler = "install a C++ compiler (Debian: g++); Verilator compiles the simulation with it"
+    compiler = "install a C++ compiler (Debian: g++); the simulators are compiled with it"
     checkout = (root / "requirements.lock").exists()
     return [
         _interpreter(),

@@ -18,8 +18,10 @@ from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.core.progress import now_at
 
-FLAGS = ("-std=c++20", "-O3", "-march=native", "-mprefer-vector-width=512", "-shared", "-fPIC", "-w")
-PLAIN = tuple(flag for flag in FLAGS if not flag.startswith("-m"))  # for a compiler that rejects the others
+# GCC's generic tuning, to which it falls back for the processors of virtual machines, makes the tiles of the
+# bit simulator 5 % slower than this one.
+TUNED = ("-march=native", "-mtune=skylake-avx512", "-mprefer-vector-width=512")
+FLAGS = ("-std=c++20", "-O3", "-shared", "-fPIC", "-w")
 # Lines of /proc/cpuinfo that say nothing of what a processor can do.
 VARYING = (
     "processor",
@@ -69,7 +71,7 @@ def load_compiled(source: Path) -> ctypes.CDLL:
 def compiled(source: Path) -> Path:
     """The library of a file, compiled if it is not there, or not complete."""
     more = shlex.split(os.environ.get("XNORFORGE_CXXFLAGS", ""))
-    given = "\n".join((compiler_version(), *FLAGS, *more, processor(), artifacts.digest(source)))
+    given = "\n".join((compiler_version(), *TUNED, *FLAGS, *more, processor(), artifacts.digest(source)))
     name = f"{source.stem}-{hashlib.sha256(given.encode()).hexdigest()[:24]}.so"
     path = artifacts.user_cache_dir() / ".compiled" / name
     if not has_checksum(path):
@@ -92,8 +94,8 @@ def has_checksum(path: Path) -> bool:
 def compile_library(source: Path, path: Path, more: list[str]) -> None:
     """Compile a file, with more flags, into a library with its checksum behind it."""
     with artifacts.whole(path) as aside:
-        for flags in (FLAGS, PLAIN):
-            command = [*compiler(), *flags, *more, "-o", str(aside), str(source)]
+        for tuned in (TUNED, ()):  # some compilers and processors have no such flags
+            command = [*compiler(), *tuned, *FLAGS, *more, "-o", str(aside), str(source)]
             done = subprocess.run(command, capture_output=True, check=False, text=True)
             if not done.returncode:
                 break

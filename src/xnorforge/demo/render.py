@@ -41,7 +41,7 @@ def demo(acc: Path, task: Task, given: InputFrames, out: Path, gif: bool = False
     exported = artifacts.read_json(acc.parent / "export.json")
     with artifacts.whole(out) as aside:
         aside.mkdir()
-        tools = ["numba", "numpy", "pillow", *([] if given.rate is None else ["av"])]
+        tools = ["numpy", "pillow", *([] if given.rate is None else ["av"])]
         with artifacts.measured(*tools) as run:
             machine = Machine.of(acc, task)
             machine.keep = CHECKED

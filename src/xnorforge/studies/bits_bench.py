@@ -16,8 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from xnorforge.core.artifacts import whole, write_json
 from xnorforge.sim.bits import BitSimulator
-from xnorforge.sim.bits.kernels import run_peak_loop
-from xnorforge.sim.bits.matrices import aligned
+from xnorforge.sim.bits.kernels import aligned, run_peak_loop
 
 ROUNDS = 2_000_000  # of the peak measurement per turn, some milliseconds
 TURNS = 21
@@ -44,9 +43,9 @@ def measure_speed(acc: Path, images: int = IMAGES) -> dict:
     model = floating(onnx.load(acc.parent / "model.onnx"))
     runs = all(node.domain in ("", "ai.onnx") for node in model.graph.node)
     singles = [picture[None].astype(np.float32) for picture in pictures[:SINGLY]]
-    words, weights, out = (aligned(np.ones(shape, np.uint64)) for shape in ((512,), (8, 8, 8), (8,)))
+    words, weights = (aligned(np.ones(shape, np.uint32)) for shape in ((512,), (8, 8, 16)))
     works = {
-        "peak": lambda: run_peak_loop(words, weights, ROUNDS, out),
+        "peak": lambda: run_peak_loop(words, weights, ROUNDS),
         "bits": lambda: simulator.run(pictures, workers=1),
     }
     if runs:
