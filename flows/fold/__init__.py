@@ -8,7 +8,6 @@ integers on every golden image.
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from operator import itemgetter
 from pathlib import Path
 
@@ -24,12 +23,12 @@ from xnorforge.core.progress import now_at, say
 from xnorforge.flows.backends import base
 from xnorforge.flows.bind import OPS, Bound, bind
 from xnorforge.flows.fold import distributed_arithmetic, fifo_sizing
-from xnorforge.flows.fold.aims import ROUTABLE, Aim, Search, amounts_of, interval_of
+from xnorforge.flows.fold.aims import Aim, Search, amounts_of, check_storable, interval_of
 from xnorforge.flows.fold.fifo_sizing import depth_of
 from xnorforge.flows.fold.finn_folding import is_of_finn, read_finn_folding
-from xnorforge.flows.fold.fronts import RESOURCES
 from xnorforge.flows.fold.gaps import with_gaps
-from xnorforge.flows.fold.search import Part, TooFast, search
+from xnorforge.flows.fold.options import RESOURCES
+from xnorforge.flows.fold.search import Part
 from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, families, graph
 from xnorforge.hw.any_width import stored
@@ -100,6 +99,7 @@ def fold(
             taken = read_finn_folding(given, model, bounds, folding, target.part)
             given, left = taken.folding, taken.left
         _known(given, [one.name for one in bounds])
+        check_storable(bounds, target)
         part = Part(*(target.capacity[name] for name in RESOURCES))
         bounds = _as_adders(bounds, given)
         fixed = {
@@ -111,17 +111,10 @@ def fold(
             bounds, backend, target.family, part, interval, fixed
         )
         depths = {name: one["depth"] for name, one in given.items() if "depth" in one}
-        now_at(f"searching a folding for {len(bounds)} operators")
         adders = "generate" in base.load(backend).stages
-        ops = _searched(
-            bounds,
-            target,
-            part,
-            aim,
-            fixed,
-            adders,
-            lambda ops: with_fifos(of_family(ops, target), depths),
-        )
+        search = Search(bounds, target, fixed, lambda ops: with_fifos(of_family(ops, target), depths), adders)
+        now_at(f"searching {search.foldings:,} foldings of {len(bounds)} operators")
+        ops = search.chosen(aim)
         ops = with_smaller_fifos(ops, depths)
         _check_streams(ops)
         sites = {op.name: op.sites() for op in ops}
@@ -178,33 +171,6 @@ def of_family(ops: list[HwOp], target: boards.Board) -> list[HwOp]:
     for op in ops:
         if "rom_rows" in op.get_nodeattr_types():
             op.set_nodeattr("rom_rows", rows)
-    return ops
-
-
-def _searched(
-    bounds: list[Bound],
-    target: boards.Board,
-    part: Part,
-    aim: Aim,
-    fixed: dict,
-    adders: bool,
-    finish: Callable[[list[HwOp]], list[HwOp]],
-) -> list[HwOp]:
-    """The folding with the smallest share of the part, FIFOs included. The longer search, which also knows
-    other memory styles and several vectors at a time, is used if the first one turns a matrix into adders,
-    does not fit or leaves a router too little room, or if there are further aims.
-    """
-    if not aim.plain:
-        return Search(bounds, target, fixed, finish, adders).chosen(aim)
-    try:
-        ops = finish(search(bounds, aim.interval, part, fixed, adders))
-    except TooFast:
-        ops = []
-    taken, room = amounts_of(ops), target.capacity | {"lut": target.capacity["lut"] * ROUTABLE}
-    kinds = {bound.name: OPS[bound.op] for bound in bounds}
-    dense = any(type(op) is not kinds.get(op.name, type(op)) for op in ops)  # a matrix became adders
-    if not ops or dense or any(taken[name] > room[name] for name in RESOURCES):
-        return Search(bounds, target, fixed, finish, adders).chosen(aim)
     return ops
 
 

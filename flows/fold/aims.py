@@ -1,39 +1,41 @@
 """Requests beyond an interval: a frame rate, limits, a resource to minimise; and why a request cannot be met.
 
-The search (`fronts.py`) finds all Pareto-optimal foldings within an interval and limits; this module chooses
-one of them, or refuses the request with the binding limit, what could be reached, and what that costs.
+The search (`search.py`) finds the best folding within an interval and limits; this module adds FIFOs, or
+refuses the request with the binding limit, what could be reached, and what that costs.
 """
 
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
+from functools import partial
 from math import inf
 
+import numpy as np
+
 from xnorforge.core.errors import UserError
+from xnorforge.core.plugins import names
 from xnorforge.flows.bind import Bound
-from xnorforge.flows.fold.fifo_sizing import depth_of
-from xnorforge.flows.fold.fronts import (
-    NO_LIMIT,
-    RESOURCES,
-    ROUNDING,
-    Choice,
-    Joins,
-    Option,
-    fastest,
-    front_of,
-    options_of,
-)
+from xnorforge.flows.fold.fifo_sizing import SKID, depth_of
 from xnorforge.flows.fold.latency import frame_latency
-from xnorforge.flows.fold.quicker import faster, quicker, with_option
-from xnorforge.flows.fold.search import Part, checked_folding
-from xnorforge.hw import families
+from xnorforge.flows.fold.options import RESOURCES, ROUNDING, Amounts, Option
+from xnorforge.flows.fold.quicker import quicker
+from xnorforge.flows.fold.search import NO_LIMIT, Choice, Part, cheapest, fastest, options_of
+from xnorforge.hw import boards, families
 from xnorforge.hw.boards import Board
 from xnorforge.hw.ops.base import HwOp
 
 SPARE = {"lut": "lut", "bram": "bram36", "dsp": "dsp"}  # {name in a request: name of the capacity}
 ROUTABLE = 0.85  # of the LUTs: leaves a router room; more is used only if nothing else is fast enough
 ROUNDS = 6  # how often FIFOs, which come after the search, may require a smaller design
-DEAR = 0.02  # of the part, all resources added: a FIFO for which a faster reader is considered instead
+TRIES = 400  # divided by the number of operators: how often other foldings are tried to save FIFOs
+DEAR = 4  # of the most expensive FIFOs: how many are tried to be avoided at a time
+BRAM36_BITS, LUT_BITS = 36 * 1024, 64  # that one block RAM and one LUT can store
+HASTE = (
+    0.03,
+    0.1,
+    0.3,
+)  # of the cost of all FIFOs: what an operator that takes the whole interval seems to cost
+TIE = 1e-4  # weight of the share of the part if a resource is to be spared
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,6 @@ class Aim:
     fps: str = ""
     limits: dict[str, str] = field(default_factory=dict)
     spare: str = ""
-
-    @property
-    def plain(self) -> bool:
-        """Whether nothing is requested beyond an interval."""
-        return not (self.fps or self.limits or self.spare)
 
 
 def interval_of(fps: str, clock_mhz: float) -> int:
@@ -91,6 +88,9 @@ class Search:
         fixed: {operator: {"simd", "pe" or a style}} given by the user; such an operator may be too slow.
         finish: inserts FIFOs between operators after the search.
         adders: whether a matrix may become adders or take several vectors at a time.
+
+    Attributes:
+        foldings: number of foldings of all operators, memory styles not counted.
     """
 
     def __init__(
@@ -101,15 +101,11 @@ class Search:
         finish: Callable[[list[HwOp]], list[HwOp]] = list,
         adders: bool = False,
     ):
-        fixed = fixed or {}
-        fixed = {b.name: checked_folding(b, fixed[b.name]) for b in bounds if b.name in fixed}
-        self.board, self.finish, self.given = board, finish, frozenset(fixed)
+        self.board, self.finish = board, finish
         self.part = Part(*(board.capacity[name] for name in RESOURCES))
-        self.options: list[list[Option]] = [
-            options_of(bound, fixed.get(bound.name, {}), adders and bound.name not in fixed)
-            for bound in bounds
-        ]
-        self.fastest, self.slowest_name = fastest(self.options, [b.name for b in bounds], self.given)
+        self.options = options_of(bounds, fixed or {}, adders)
+        self.fastest, self.slowest_name = fastest(self.options)
+        self.foldings = sum(len(one.foldings) for one in self.options)
 
     def limits(self, asked: dict[str, str]) -> dict[str, float]:
         """The limit of each of `RESOURCES`, in the units of the capacities, by default the part's capacity;
@@ -129,22 +125,8 @@ class Search:
 
     def intervals(self) -> list[int]:
         """All intervals that some folding has and for which no operator is too slow, ascending."""
-        cycles = {option.cycles for some in self.options for option in some}
+        cycles = {cycles for some in self.options for cycles in some.cycles}
         return sorted({self.fastest} | {one for one in cycles if one >= self.fastest})
-
-    def front(self, interval: int, limits: dict[str, float]) -> list[Choice]:
-        """`front_of` these options; adders are evaluated exactly if a choice has them, or if a choice that
-        has to become faster might get them.
-        """
-        while found := front_of(self.options, interval, limits, self.given):
-            late = limits.get("latency", inf) < inf
-            some = chain(*self.options) if late else chain(*(choice.options for choice in found))
-            rough = {id(option): option.exactly for option in some if option.exactly}
-            if not rough:
-                break
-            better = {key: exactly() for key, exactly in rough.items()}
-            self.options = [[better.get(id(option), option) for option in some] for some in self.options]
-        return found
 
     def chosen(self, aim: Aim) -> list[HwOp]:
         """The operators, width converters and FIFOs in order.
@@ -153,8 +135,8 @@ class Search:
             UserError: no folding meets the request; the text says which limit binds and what is possible.
         """
         limits = self.limits(aim.limits)
-        roomy = self.limits({"lut": f"{ROUTABLE:.0%}"} | aim.limits)
-        tight = roomy == limits  # a limit of the LUTs was requested
+        roomy = limits | {"lut": min(limits["lut"], ROUTABLE * self.board.capacity["lut"])}
+        tight = roomy == limits
         if aim.fps == "max":
             near = None if tight else self._bisect(self.intervals(), roomy, aim.spare)
             return near[1] if near else self._fastest_within(limits, aim.spare)
@@ -170,13 +152,13 @@ class Search:
         """The best folding within an interval and limits, FIFOs included; None if there is none."""
         most = dict(limits)
         for _ in range(ROUNDS):
-            found = self.front(interval, most)
-            if not found:
+            choice = self.cheapest(interval, most, spare)
+            if choice is None:
                 return None
-            choice, latency = self._quicker(found, most, spare)
+            choice, latency = quicker(choice, self.options, most, lambda one: self._cost(one.amounts, spare))
             if latency > most["latency"]:
                 return None
-            ops = self._finished(choice, most, spare)
+            ops = self._finished(choice, interval, most, spare)
             # FIFOs were added meanwhile.
             late = max(0.0, frame_latency(ops) - limits["latency"]) if limits["latency"] < inf else 0.0
             taken = amounts_of(ops)
@@ -192,44 +174,85 @@ class Search:
             }
         return None
 
-    def _finished(self, choice: Choice, limits: dict[str, float], spare: str) -> list[HwOp]:
-        """The operators of a choice with their FIFOs. If an operator needs an expensive FIFO, a faster
-        folding
-        of that operator is used if the total is cheaper: with cycles to spare it may not need the FIFO.
+    def cheapest(self, interval: int, limits: dict[str, float], spare: str = "", **more) -> Choice | None:
+        """The best folding within an interval and limits, without FIFOs; `more` as of `search.cheapest`."""
+        return cheapest(self.options, interval, self._weights(spare), limits, **more)
+
+    def _weights(self, spare: str) -> Amounts:
+        """Of each of `RESOURCES` in the quantity to minimise."""
+        share = self.part.weights
+        if not spare:
+            return share
+        return tuple(float(name == SPARE[spare]) + TIE * one for name, one in zip(RESOURCES, share))
+
+    def _cost(self, amounts: dict[str, float], spare: str) -> float:
+        return sum(one * amounts[name] for name, one in zip(RESOURCES, self._weights(spare)))
+
+    def _finished(self, choice: Choice, interval: int, limits: dict[str, float], spare: str) -> list[HwOp]:
+        """The operators of a choice with their FIFOs. If these cost something, it is tried whether the whole
+        costs less with faster operators, and, of the dearest FIFOs, if the operator that reads one has cycles
+        to spare, or the one that fills it other beats.
         """
-        ops, joins = self.finish(choice.operators()), Joins()
-        for place, now in enumerate(choice.options):
-            waiting = amounts_of(_fifos_before(ops, now.op.name))
-            if now.op.name in self.given or self.part.utilisation(waiting) < DEAR:
-                continue
-            for option in faster(self.options[place], now):
-                other = with_option(choice, place, option, joins)
-                if other is None or any(other.amounts[n] > limits[n] + ROUNDING for n in RESOURCES):
-                    continue
-                found = self.finish(other.operators())
-                if self._cost(amounts_of(found), spare) < self._cost(amounts_of(ops), spare):
-                    choice, ops = other, found
+        ops = self.finish(choice.operators())
+        cost = self._cost(amounts_of(ops), spare)
+
+        tries = TRIES // len(ops)
+
+        def better(extra: Callable[[int, Option], float]) -> bool:
+            nonlocal choice, ops, cost, tries
+            if tries <= 0:
+                return False
+            tries -= 1
+
+            def sure(place: int, one: Option) -> float:
+                return inf if one.exactly else extra(place, one)
+
+            other = self.cheapest(interval, limits, spare, extra=sure)
+            if other is None or self._cost(other.amounts, spare) >= cost:
+                return False
+            found = self.finish(other.operators())
+            its = self._cost(amounts_of(found), spare)
+            if its >= cost - ROUNDING * cost:
+                return False
+            choice, ops, cost = other, found, its
+            return True
+
+        of_fifos = cost - self._cost(choice.amounts, spare)
+        if limits["latency"] < inf or of_fifos <= 0:
+            return ops
+        for part in HASTE:
+            better(_unless_slow(part * of_fifos / interval))
+        while any(better(extra) for extra in self._without_fifos(choice, ops, spare)):
+            pass
         return ops
 
-    def _quicker(self, found: list[Choice], limits: dict[str, float], spare: str) -> tuple[Choice, float]:
-        """Starts from the cheapest choice of the front, see `quicker`."""
-        choice = min(found, key=lambda choice: self.price(choice, spare))
-        return quicker(choice, self.options, limits, lambda one: self.price(one, spare)[0], self.given)
-
-    def price(self, choice: Choice, spare: str = "") -> tuple[float, float]:
-        """The quantity to minimise."""
-        return self._cost(choice.amounts, spare)
-
-    def _cost(self, amounts: dict[str, float], spare: str) -> tuple[float, float]:
-        share = self.part.utilisation(amounts)
-        return (amounts[SPARE[spare]], share) if spare else (share, 0.0)
+    def _without_fifos(
+        self, choice: Choice, ops: list[HwOp], spare: str
+    ) -> Iterator[Callable[[int, Option], float]]:
+        """What is asked of options so that a FIFO may not be needed, the dearest FIFOs first."""
+        places = {option.op.name: place for place, option in enumerate(choice.options)}
+        after = {tensor: op for op in ops for tensor in op.sources}
+        before = {tensor: op for op in ops for tensor in op.results}
+        fifos = [op for op in ops if depth_of(op) not in (None, SKID)]  # the search knows those of SKID
+        for fifo in sorted(fifos, key=lambda op: -self._cost(amounts_of([op]), spare))[:DEAR]:
+            reader, source = after.get(fifo.results[0]), before.get(fifo.sources[0])
+            while reader is not None and reader.name not in places:
+                reader = after.get(reader.results[0])
+            while source is not None and source.name not in places:
+                source = before.get(source.sources[0])
+            if reader is not None:
+                place = places[reader.name]
+                yield _without(place, partial(_as_slow, choice.options[place]))
+            if source is not None:
+                place = places[source.name]
+                yield _without(place, partial(_as_wide, choice.options[place]))
 
     def _fastest_within(self, limits: dict[str, float], spare: str) -> list[HwOp]:
         found = self._bisect(self.intervals(), limits, spare)
         if found is None:
             raise UserError(
                 f"{self.board.name}: no folding fits into {self.text(limits)}; "
-                f"the smallest one {self._least(limits)}; raise the limit or pick another board."
+                f"the smallest one {self._least()}; raise the limit or pick another board."
             )
         return found[1]
 
@@ -274,25 +297,27 @@ class Search:
 
     def _least_latency(self, interval: int, limits: dict[str, float], spare: str) -> float:
         """The smallest latency found; 0 if the latency is not the binding limit."""
-        found = self.front(interval, limits) if limits["latency"] < inf else []
-        return self._quicker(found, {**limits, "latency": 0}, spare)[1] if found else 0
+        found = self.cheapest(interval, limits, spare) if limits["latency"] < inf else None
+        if found is None:
+            return 0
+        none = {**limits, "latency": 0}
+        return quicker(found, self.options, none, lambda one: self._cost(one.amounts, spare))[1]
 
     def _binding(self, interval: int, limits: dict[str, float]) -> str:
         """The minimum of one resource within the limit of the other, by the cost model."""
         said = []
-        for name, other in (("lut", "bram36"), ("bram36", "lut")):
-            found = self.front(interval, {**limits, name: NO_LIMIT[name]})
+        for name, other, spare in (("lut", "bram36", "lut"), ("bram36", "lut", "bram")):
+            found = self.cheapest(interval, {**limits, name: NO_LIMIT[name]}, spare)
             if found:
-                choices = {choice.amounts[name]: choice for choice in found}
-                ops = self.finish(choices[min(choices)].operators())
+                ops = self.finish(found.operators())
                 kept, least = self.text({other: limits[other]}), self.text({name: amounts_of(ops)[name]})
                 said.append(f"with {kept} it needs at least {least}")
-        return ", ".join(said) or f"the smallest folding {self._least(limits, interval)}"
+        return ", ".join(said) or f"the smallest folding {self._least(interval)}"
 
-    def _least(self, limits: dict[str, float], interval: int | None = None) -> str:
-        found = self.front(interval or self.intervals()[-1], NO_LIMIT)
-        choice = min(found, key=lambda one: max(one.amounts[n] / max(limits[n], 1e-9) for n in RESOURCES))
-        return f"takes {self.text(choice.amounts)}"
+    def _least(self, interval: int | None = None) -> str:
+        found = self.cheapest(interval or self.intervals()[-1], NO_LIMIT)
+        assert found is not None, "the fastest folding is within any interval that is looked at"
+        return f"takes {self.text(found.amounts)}"
 
     def rate(self, interval: int) -> str:
         """An interval in words."""
@@ -313,20 +338,72 @@ class Search:
         return families.load(self.board.family).units
 
 
+def _unless_slow(price: float) -> Callable[[int, Option], float]:
+    """What an option seems to cost for each of its cycles."""
+    return lambda _, one: price * one.cycles
+
+
+def _without(place: int, alike: Callable[[Option], bool]) -> Callable[[int, Option], float]:
+    """Forbids options at a place."""
+    return lambda at, one: inf if at == place and alike(one) else 0.0
+
+
+def _as_slow(now: Option, one: Option) -> bool:
+    return one.cycles >= now.cycles
+
+
+def _as_wide(now: Option, one: Option) -> bool:
+    return one.lanes == now.lanes
+
+
+def check_storable(bounds: list[Bound], board: Board) -> None:
+    """Refuse at once a network whose weights alone do not fit: what is left of them after compression is more
+    than all block RAM and all LUTs of the part can store.
+
+    Raises:
+        UserError: they do not fit; the text says what could help.
+    """
+    weights = {one.name: np.asarray(one.arrays["weights"]) for one in bounds if "weights" in one.arrays}
+    room = _stored(board)
+    bits = {name: _bits(values) * values.size for name, values in weights.items()}
+    if sum(bits.values()) <= room:
+        return
+    left = 0
+    for values in weights.values():
+        left += min(8 * len(zlib.compress(data, 1)) for data in map(_packed, (values, values.T)))
+        if left > room:
+            break
+    else:
+        return
+    largest = max(bits, key=lambda name: bits[name])
+    larger = [one.name for one in map(boards.load, names("hw.boards")) if _stored(one) >= sum(bits.values())]
+    other = f"a larger board ({', '.join(larger)})" if larger else "a larger board than any here"
+    raise UserError(
+        f"{board.name}: the weights have {sum(bits.values()) / 1e6:,.1f} Mbit, but block RAM and LUTs "
+        f"together store at most {room / 1e6:,.1f} Mbit; use {other}, or fewer channels: {largest} alone has "
+        f"{bits[largest] / 1e6:,.1f} Mbit."
+    )
+
+
+def _stored(board: Board) -> int:
+    """Bits that a part's block RAM and LUTs can store at most."""
+    return board.capacity["bram36"] * BRAM36_BITS + board.capacity["lut"] * LUT_BITS
+
+
+def _bits(values: np.ndarray) -> int:
+    """Bits that tell the values of a weight apart."""
+    return int(values.max() - values.min()).bit_length()
+
+
+def _packed(values: np.ndarray) -> bytes:
+    """All weights, those of a bit eight to a byte."""
+    above = values - values.min()
+    if _bits(values) <= 1:
+        return np.packbits(above.astype(bool)).tobytes()
+    return above.astype(np.min_scalar_type(int(above.max()))).tobytes()
+
+
 def amounts_of(ops: list[HwOp]) -> dict[str, float]:
     """Resources of operators by their cost models."""
     found = [op.estimate() for op in ops]
     return {name: float(sum(one.get(name, 0) for one in found)) for name in RESOURCES}
-
-
-def _fifos_before(ops: list[HwOp], name: str) -> list[HwOp]:
-    """FIFOs before an operator, or before its width converters."""
-    before = {tensor: op for op in ops for tensor in op.results}
-    open_ones = [tensor for op in ops if op.name == name for tensor in op.sources]
-    found = []
-    while open_ones:
-        op = before.get(open_ones.pop())
-        if op is not None and op.identity and op.inputs == op.outputs == 1:
-            found += [op] if depth_of(op) else []
-            open_ones += op.sources
-    return found

@@ -34,7 +34,7 @@ import networkx as nx
 import numpy as np
 
 from xnorforge.flows.bind import OPS
-from xnorforge.flows.fold.search import put_before
+from xnorforge.flows.fold.options import put_before
 from xnorforge.hw.ops.base import HwOp
 
 FRAMES = 4  # until the time between frames no longer changes

@@ -5,28 +5,24 @@ interval are made faster where that is cheap.
 from collections.abc import Callable
 from math import inf
 
-from xnorforge.flows.fold.fronts import RESOURCES, ROUNDING, Choice, Joins, Option
 from xnorforge.flows.fold.latency import frame_latency
+from xnorforge.flows.fold.options import RESOURCES, ROUNDING, Option, Options
+from xnorforge.flows.fold.search import Choice
 
 LEVELS = 2  # next smaller cycle counts that are considered for each operator and step
 
 
 def quicker(
-    choice: Choice,
-    options: list[list[Option]],
-    limits: dict[str, float],
-    price: Callable[[Choice], float],
-    given: frozenset[str] = frozenset(),
+    choice: Choice, options: list[Options], limits: dict[str, float], price: Callable[[Choice], float]
 ) -> tuple[Choice, float]:
     """Make operators faster, one at a time, each time the one that saves the most cycles for its price.
 
     Args:
         choice: the starting point.
-        options: of every operator in order.
+        options: of every operator in order; one whose folding was given stays.
         limits: the limit of each of `RESOURCES`, and "latency", cycles of a frame from its first beat in to
             its last beat out.
         price: the quantity to keep small.
-        given: names of operators whose folding stays.
 
     Returns:
         The first choice found that keeps the latency, or the last one within the limits; and its latency,
@@ -34,15 +30,12 @@ def quicker(
     """
     if limits["latency"] == inf:
         return choice, inf
-    joins = Joins()
     latency = frame_latency(choice.operators())
     while latency > limits["latency"]:
         steps = []
         for place, some in enumerate(options):
-            if some[0].op.name in given:
-                continue
             for option in faster(some, choice.options[place]):
-                found = with_option(choice, place, option, joins)
+                found = with_option(choice, place, option)
                 if found is None or any(found.amounts[n] > limits[n] + ROUNDING for n in RESOURCES):
                     continue
                 saved = latency - frame_latency(found.operators())
@@ -55,20 +48,19 @@ def quicker(
     return choice, latency
 
 
-def faster(some: list[Option], now: Option) -> list[Option]:
-    """Options at the next few cycle counts below an option's own, each the smallest in one resource."""
-    levels = sorted({one.cycles for one in some if one.cycles < now.cycles}, reverse=True)[:LEVELS]
+def faster(some: Options, now: Option) -> list[Option]:
+    """Options within the next few cycle counts below an option's own, each the smallest in one resource."""
+    if some.fixed:
+        return []
     found: dict[int, Option] = {}
-    for level in levels:
-        alike = [one for one in some if one.cycles == level]
+    for level in sorted({one for one in some.cycles if one < now.cycles}, reverse=True)[:LEVELS]:
+        within = some.within(level)
         for resource in range(len(RESOURCES)):
-            least = min(alike, key=lambda one, r=resource: (one.amounts[r], one.amounts))  # type: ignore[misc]
+            least = min(within, key=lambda one, r=resource: (one.amounts[r], one.amounts))  # type: ignore[misc]
             found[id(least)] = least
     return list(found.values())
 
 
-def with_option(choice: Choice, place: int, option: Option, joins: Joins) -> Choice | None:
+def with_option(choice: Choice, place: int, option: Option) -> Choice | None:
     """The choice with another option at `place`; None if no width converter joins it to its neighbours."""
-    options = (*choice.options[:place], option, *choice.options[place + 1 :])
-    amounts = joins.total(options)
-    return None if amounts is None else Choice(amounts, options)
+    return Choice.of((*choice.options[:place], option, *choice.options[place + 1 :]))

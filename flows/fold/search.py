@@ -1,25 +1,48 @@
-"""The folding search: Simd and Pe of every operator for an initiation interval, with the least utilisation.
+"""The folding search: of all foldings of a network within an interval and limits, the one whose resources,
+weighted and added up, are least, width converters and skid buffers included.
 
-For each operator separately: all divisors that its streams allow, and for every Simd only the smallest Pe
-that is fast enough (a larger one costs more and gains nothing), plus the whole matrix if its hard-wired
-constants are smaller. Several vectors at a time are left to the search over all foldings (`fronts.py`). Along
-the graph: dynamic programming over these choices, because a width converter is needed between two operators
-whose beats differ. The state is the form of the streams from the operators decided so far to the remaining
-ones: one form in a chain; if there are many, the cheapest `KEPT` choices are kept.
+Operators are connected by streams, and a width converter is needed between two operators whose beats differ.
+So every stream has two unknowns, the beats of the operator that writes it and those of the one that reads it.
+A table per operator lists its foldings by the beats of its streams, and a table per stream the converters.
+The search joins the tables that have an unknown in common and keeps, for each combination of the unknowns
+that are left, the best row; this unknown is then settled. That is exact for any graph, and quick as long as
+few streams are open at a time, also in networks with branches (variable elimination).
+
+If the best folding breaks a limit, the tables are joined again with all rows that no other row beats in LUT,
+block RAM and DSP at once, except rows that, even with the best of everything else, break a limit or are worse
+than a folding already found.
 """
 
-from dataclasses import dataclass
-from itertools import groupby, pairwise, product
-from math import inf, lcm, prod
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.bind import OPS, Bound
+from xnorforge.flows.bind import Bound
+from xnorforge.flows.fold.options import (
+    RESOURCES,
+    ROUNDING,
+    Amounts,
+    Option,
+    Options,
+    between,
+    checked_folding,
+    skid_buffer,
+    with_width_converters,
+)
 from xnorforge.hw.ops.base import HwOp, Stream
 
-KEPT = 200
-WIDE = 8  # all weights of a matrix per cycle, hard-wired, may cost less than this fraction of them …
-FEW = 128  # … but with fewer weights little is saved
+MOST_ROWS = 300_000  # of a table; of more, those that may be best are kept
+MIXED = (
+    2,
+    4,
+    8,
+    16,
+    64,
+)  # times the weight of a resource whose limit was broken, to find a folding within it
+NO_LIMIT = dict.fromkeys(RESOURCES, float("inf"))
 
 
 class TooFast(UserError):
@@ -30,102 +53,60 @@ class TooFast(UserError):
 class Part:
     """Capacity of a part, in LUTs, block RAMs of 36 kbit and DSPs.
 
-    The search minimises the utilisation: the fractions of the three that a design uses, added up.
+    A design's share of the part is the sum of the fractions of the three that it uses.
     """
 
     lut: int
     bram36: int
     dsp: int
 
+    @property
+    def weights(self) -> Amounts:
+        """Share of one LUT, one block RAM, one DSP."""
+        return 1 / self.lut, 1 / self.bram36, 1 / self.dsp
+
     def price(self, op: HwOp) -> float:
-        """Utilisation by one operator, from its own cost model."""
+        """Share of one operator, from its own cost model."""
         return self.utilisation(op.estimate())
 
     def utilisation(self, amounts: dict[str, float]) -> float:
-        """Utilisation of this part by `amounts`, {"lut", "bram36", "dsp"} of a cost model or a synthesis."""
-        return sum(amounts.get(name, 0) / getattr(self, name) for name in ("lut", "bram36", "dsp"))
+        """Share of `amounts`, {"lut", "bram36", "dsp"} of a cost model or a synthesis."""
+        return sum(amounts.get(name, 0) / getattr(self, name) for name in RESOURCES)
 
 
-def extents(bound: Bound) -> dict[str, int]:
-    """{"simd", "pe", "pixels"} -> the size that each must divide; only the settings that the operator has."""
-    return OPS[bound.op].sizes(bound.attributes)
-
-
-def foldings(bound: Bound) -> dict[str, list[int]]:
-    """{"simd", "pe", "pixels"} -> the possible values; only the settings that the operator has."""
-    return OPS[bound.op].foldings(bound.attributes)
-
-
-def checked_folding(bound: Bound, given: dict[str, int]) -> dict[str, int]:
-    """Check a folding given by the user, including memory styles.
-
-    Raises:
-        UserError: a setting that the operator does not have, a value that does not divide, or beats that do
-            not fit the frame.
+@dataclass(frozen=True)
+class Choice:
+    """A folded graph as one option per operator: amounts of `RESOURCES`, including width converters and the
+    skid buffers between operators that pass ready on.
     """
-    sizes, possible, styles = extents(bound), foldings(bound), OPS[bound.op].styles
-    for name, value in given.items():
-        if name in styles:
-            if value not in styles[name]:
-                raise UserError(
-                    f"{bound.name}: {name}={value} is not a memory style; use one of "
-                    f"[{', '.join(styles[name])}]."
-                )
-            continue
-        if name not in sizes:
-            has = "use " + " and ".join([*sizes, *styles]) if sizes or styles else "it cannot be folded"
-            raise UserError(f"{bound.name}: {bound.op} has no setting {name}; {has}.")
-        if value not in possible[name]:
-            divides = value > 0 and sizes[name] % value == 0
-            why = (
-                "makes beats too wide" if divides else f"does not divide {_called(bound, name)}={sizes[name]}"
-            )
-            raise UserError(f"{bound.name}: {name}={value} {why}; {_use(possible[name])}")
-    return given
 
+    amounts: dict[str, float]
+    options: tuple[Option, ...]
 
-def candidates(
-    bound: Bound, fixed: dict[str, int], several: bool = False, styles: dict[str, str] | None = None
-) -> list[HwOp]:
-    """All foldings of an operator that its streams can carry, in order of Simd, Pixels, Pe; for several
-    vectors at a time, considered with `several` or if they are given, those with the smallest Pe.
+    @property
+    def interval(self) -> int:
+        """Cycles of the slowest operator; width converters are never the slowest and are left out."""
+        return max(option.cycles for option in self.options)
 
-    Args:
-        styles: memory styles in addition to those of `fixed`; there may be no folding with them.
-    """
-    given = {name: fixed[name] for name in OPS[bound.op].styles if name in fixed}
-    chosen = given | (styles or {})
-    ranges = {name: [fixed[name]] if name in fixed else values for name, values in foldings(bound).items()}
-    if "pixels" in ranges and "pixels" not in fixed and (not several or {"simd", "pe"} & fixed.keys()):
-        ranges["pixels"] = [1]  # a Simd and Pe given by the user refer to one vector
-    found, known = [], set()
-    names: list[str] = [name for name in ("simd", "pixels", "pe") if name in ranges]
-    for values in product(*(ranges[name] for name in names)):
-        folding: dict[str, int] = dict(zip(names, values))
-        if not OPS[bound.op].together(bound.attributes, folding | chosen):
-            continue
-        pixels = folding.get("pixels", 1)
-        if pixels > 1 and pixels in known:
-            continue  # a larger Pe makes nothing faster
-        op = bound.make(**folding, **chosen)
-        if all(map(fits, [*op.in_streams(), *op.out_streams()])):
-            found.append(op)
-            known.add(pixels)
-    if found or styles:
-        return found
-    if "pixels" in fixed:
-        raise UserError(
-            f"{bound.name}: {fixed} cannot be combined; pixels of 2 or more need {_whole(bound)}."
-        )
-    if fixed.get("rom") == "columns":
-        raise UserError(
-            f"{bound.name}: {fixed} cannot be combined; rom=columns needs one vector at a time, more than "
-            "1,024 words, and a number of words that is not a power of two."
-        )
-    raise UserError(
-        f"{bound.name}: {fixed} produces beats that do not divide a frame; remove it to let the search "
-        "choose, or use divisors of the channels."
-    )
+    @classmethod
+    def of(cls, options: Sequence[Option]) -> "Choice | None":
+        """Options in order; None if no converter can join two of them."""
+        writers: dict[str, Option] = {}
+        parts = [option.amounts for option in options]
+        for option in options:
+            for name, sink in option.takes.items():
+                if name in writers:
+                    more = _joint(writers[name].gives[name], sink, _passes_ready(writers[name], option))
+                    if more is None:
+                        return None
+                    parts.append(more)
+            writers |= dict.fromkeys(option.gives, option)
+        return cls(dict(zip(RESOURCES, map(sum, zip(*parts)))), tuple(options))
+
+    def operators(self) -> list[HwOp]:
+        """The operators in order, with width converters where beats differ."""
+        copies = [_copy(option.op) for option in self.options]
+        return with_width_converters(copies)
 
 
 def search(
@@ -135,14 +116,14 @@ def search(
     fixed: dict[str, dict] | None = None,
     adders: bool = False,
 ) -> list[HwOp]:
-    """Fold a graph.
+    """The folding of a graph with the smallest share of a part, not limited by it.
 
     Args:
         graph: operators as returned by `bind`.
         interval: cycles per frame that no operator may exceed; an operator with a given folding may.
         part: the reference for the area.
-        fixed: {operator name: {"simd", "pe", "pixels"}} given by the user.
-        adders: whether a matrix that needs nearly all of its weights per cycle may become adders.
+        fixed: {operator name: {"simd", "pe", "pixels" or a style}} given by the user.
+        adders: as of `Options`.
 
     Returns:
         The operators in order, with width converters where beats differ.
@@ -150,214 +131,386 @@ def search(
     Raises:
         UserError: no folding is fast enough, or a given value does not divide.
     """
-    fixed = {
-        name: checked_folding(bound, given)
-        for bound in graph
-        for name, given in (fixed or {}).items()
-        if name == bound.name
-    }
-    options = [candidates(bound, fixed.get(bound.name, {})) for bound in graph]
-    _reachable([ops for bound, ops in zip(graph, options) if bound.name not in fixed], interval)
-    options = [_fast_enough(ops, interval) for ops in options]
-    options = [
-        ops + as_adders(bound, ops, interval) if adders and bound.name not in fixed else ops
-        for bound, ops in zip(graph, options)
-    ]
-    converters = Converters(part)
-    # {lanes of the open tensors: (price, their streams, operators decided as (…, last))}
-    best: dict[tuple[int, ...], tuple[float, dict[str, Stream], Any]] = {(): (0.0, {}, None)}
-    for bound, ops in zip(graph, options):
-        priced = [
-            (
-                op,
-                part.price(op),
-                dict(zip(op.sources, op.in_streams())),
-                dict(zip(op.results, op.out_streams())),
-            )
-            for op in ops
-        ]
-        reached: dict[tuple[int, ...], tuple[float, dict[str, Stream], Any]] = {}
-        for price, streams, done in best.values():
-            for op, own, wanted, given in priced:
-                between = [converters.price(streams.get(tensor), stream) for tensor, stream in wanted.items()]
-                if inf in between:
-                    continue
-                total = price + own + sum(between)
-                left = {tensor: stream for tensor, stream in streams.items() if tensor not in wanted}
-                left |= given
-                key = tuple(stream.lanes for stream in left.values())
-                if key not in reached or total < reached[key][0]:
-                    reached[key] = total, left, (done, op)
-        if not reached:
-            raise UserError(
-                f"{bound.name}: no width converter can connect it to the operator before it; choose the simd "
-                "or pe of both so that one divides the other."
-            )
-        best = dict(sorted(reached.items(), key=lambda item: item[1][0])[:KEPT])
-    *_, decided = min(best.values(), key=lambda choice: choice[0])
-    ops = []
-    while decided:
-        decided, op = decided
-        ops.insert(0, op)
-    return with_width_converters(ops)
-
-
-class Converters:
-    """Cost of the width converters between two streams."""
-
-    def __init__(self, part: Part):
-        self.part = part
-        self.known: dict[tuple, float] = {}
-
-    def price(self, source: Stream | None, sink: Stream) -> float:
-        """Utilisation of the part by the converters, infinite if none can join the streams."""
-        if source is None or source.lanes == sink.lanes:
-            return 0.0
-        key = source.shape, source.lanes, sink.lanes, source.bits
-        if key not in self.known:
-            between = converters("any", source, sink)
-            self.known[key] = inf if between is None else sum(map(self.part.price, between))
-        return self.known[key]
-
-
-def with_width_converters(ops: list[HwOp]) -> list[HwOp]:
-    """The operators with width converters where beats differ."""
-    streams: dict[str, Stream] = {}
-    found: list[HwOp] = []
-    for op in ops:
-        for port, (tensor, sink) in enumerate(zip(op.sources, op.in_streams())):
-            name = op.name if op.inputs == 1 else f"{op.name}_in{port}"
-            for width in converters(name, streams.get(tensor, sink), sink) or ():
-                found.append(put_before(width, op, port))
-        found.append(op)
-        streams |= zip(op.results, op.out_streams())
-    return found
-
-
-def put_before(new: HwOp, op: HwOp, port: int) -> HwOp:
-    """Put an operator with one stream before an input of `op`."""
-    new.onnx_node.input[0] = op.onnx_node.input[port]
-    new.onnx_node.output[0] = op.onnx_node.input[port] = f"{new.name}_out"
-    return new
-
-
-def converters(name: str, source: Stream, sink: Stream) -> list[HwOp] | None:
-    """The width converters from one stream to another: none, one, or two with a common multiple in between;
-    None if that is impossible.
-    """
-    if source.lanes == sink.lanes:
-        return []
-    if max(source.lanes, sink.lanes) % min(source.lanes, sink.lanes) == 0:
-        steps = [source.lanes, sink.lanes]
-    else:
-        steps = [source.lanes, lcm(source.lanes, sink.lanes), sink.lanes]
-    if not all(fits(Stream(source.shape, lanes, source.bits, source.signed)) for lanes in steps):
-        return None
-    widths = OPS["Width"]
-    return [
-        widths.make(
-            f"width_{name}" + ("" if len(steps) == 2 else f"_step{index}"),
-            shape=list(source.shape),
-            in_lanes=lanes,
-            out_lanes=after,
-            bits=source.bits,
-            signed=int(source.signed),
-        )
-        for index, (lanes, after) in enumerate(pairwise(steps))
-    ]
-
-
-def fits(stream: Stream) -> bool:
-    """Whether the stream's beats divide a frame evenly: they divide the last axis or are a multiple of it."""
-    last = stream.shape[-1]
-    return last % stream.lanes == 0 or (stream.lanes % last == 0 and prod(stream.shape) % stream.lanes == 0)
-
-
-def _reachable(options: list[list[HwOp]], interval: int) -> None:
-    """Stop when the widest folding of some operator is still too slow."""
-    fastest = [min(ops, key=lambda op: op.cycles()) for ops in options]
-    slowest = max(fastest, key=lambda op: op.cycles(), default=None)
-    if slowest is not None and slowest.cycles() > interval:
+    options = options_of(graph, fixed or {}, adders)
+    limit, name = fastest(options)
+    if limit > interval:
         raise TooFast(
-            f"{slowest.name}: cannot reach {interval:,} cycles per frame, because it needs "
-            f"{slowest.cycles():,} at its widest folding; request {slowest.cycles():,} or more."
+            f"{name}: cannot reach {interval:,} cycles per frame, because it needs {limit:,} at its widest "
+            f"folding; request {limit:,} or more."
         )
+    found = cheapest(options, interval, part.weights)
+    assert found is not None
+    return found.operators()
 
 
-def _fast_enough(ops: list[HwOp], interval: int) -> list[HwOp]:
-    """For every Simd the smallest Pe within the interval, and the largest if that takes fewer LUTs; the
-    fastest if none is within it, which happens with given foldings. Options that exist only for speed are
-    left out if they are not needed.
+def options_of(graph: list[Bound], fixed: dict[str, dict], adders: bool) -> list[Options]:
+    """The foldings of every operator.
 
-    Operators with several streams keep all options, because their neighbours decide which is cheapest.
+    Raises:
+        UserError: a given value does not fit its operator.
     """
-    if any(op.cycles() <= interval for op in ops if not op.only_for_speed):
-        ops = [op for op in ops if not op.only_for_speed]
-    if max(ops[0].inputs, ops[0].outputs) > 1:
-        return [op for op in ops if op.cycles() <= interval] or [min(ops, key=lambda op: op.cycles())]
-    kept: list[HwOp] = []
-    for _, same in groupby((op for op in ops if op.cycles() <= interval), _simd):
-        smallest, *larger = same
-        kept.append(smallest)
-        if larger and _wide(smallest, larger[-1]) and _lut(larger[-1]) < _lut(smallest):
-            kept.append(larger[-1])
-    return kept or [min(ops, key=lambda op: op.cycles())]
+    given = {bound.name: checked_folding(bound, fixed.get(bound.name, {})) for bound in graph}
+    return [Options(bound, given[bound.name], adders) for bound in graph]
 
 
-def as_adders(bound: Bound, ops: list[HwOp], interval: int, quick: bool = False) -> list[HwOp]:
-    """Distributed arithmetic instead of a matrix, next to foldings that are nearly as wide; empty if the
-    matrix has too many weights for it. `quick`: as in `HwOp.instead_of`.
+def fastest(options: list[Options]) -> tuple[int, str]:
+    """The smallest interval of a graph, and the operator that limits it; operators with a given folding do
+    not count.
     """
-    matrix = ops[0].matrix()
-    if (
-        matrix is None
-        or matrix.weights.size < FEW
-        or not all(
-            op.get_nodeattr("simd") * op.get_nodeattr("pe") * WIDE >= matrix.weights.size for op in ops
-        )
-    ):
-        return []
-    found = []
-    for cls in OPS.values():
-        if cls.structure == "adders":
-            try:
-                op = cls.instead_of(ops[0], quick)
-            except UserError:
-                continue
-            if op is not None and op.cycles() <= interval:
-                found.append(bound.connected(op))
-    return found
+    least = [(one.fastest, one.name) for one in options if not one.fixed]
+    return max(least, key=lambda one: one[0], default=(1, ""))
 
 
-def _simd(op: HwOp) -> int | None:
-    return op.get_nodeattr("simd") if "simd" in op.get_nodeattr_types() else None
+def cheapest(
+    options: list[Options],
+    interval: int,
+    weights: Sequence[float],
+    limits: dict[str, float] = NO_LIMIT,
+    extra: Callable[[int, Option], float] | None = None,
+) -> Choice | None:
+    """The best choice within an interval and limits: the one of least weighted sum of `RESOURCES`.
+
+    Args:
+        options: of every operator in order.
+        interval: cycles per frame that no operator may exceed, except those with a given folding.
+        weights: of each of `RESOURCES`.
+        limits: of each of `RESOURCES`.
+        extra: added to the sum for an option of the operator at a place; inf forbids it.
+
+    Returns:
+        The choice; None if there is none.
+
+    Raises:
+        UserError: no width converter can connect two operators.
+    """
+    while True:
+        some = [one.within(interval) for one in options]
+        more = [[extra(place, one) if extra else 0.0 for one in ones] for place, ones in enumerate(some)]
+        some = [[one for one, its in zip(*rows) if its < np.inf] for rows in zip(some, more)]
+        if not all(some):
+            return None
+        more = [[its for its in row if its < np.inf] for row in more]
+        try:
+            found = _cheapest(some, more, np.array(weights), np.array([limits[name] for name in RESOURCES]))
+        except UserError:
+            if extra is None:
+                raise
+            return None
+        rough = [one for one, chosen in zip(options, found or ()) if chosen.exactly]
+        if not rough:
+            return Choice.of(found) if found else None
+        for one in rough:
+            one.improve()
 
 
-def _wide(op: HwOp, widest: HwOp) -> bool:
-    """Whether a folding is so close to the widest one that the latter, hard-wired, may be smaller."""
-    return op.out_stream().lanes * WIDE >= widest.out_stream().lanes
+def _cheapest(
+    some: list[list[Option]], extra: list[list[float]], weights: np.ndarray, limits: np.ndarray
+) -> list[Option] | None:
+    """One option per operator; None if none keeps the limits."""
+    graph = _Graph(some, extra)
+
+    def solve(weights, more: float = 0.0) -> list[_Table]:
+        return graph.solve(np.append(weights, more)[:, None], np.ones(1))
+
+    best = solve(weights, 1.0)
+    if not len(best[-1].amounts):
+        raise UserError(_apart(some))
+
+    def within(options: list[Option]) -> bool:
+        return bool((_total(options) <= limits + ROUNDING).all())
+
+    found = graph.options(best)
+    if within(found):
+        return found
+    # Bounds: what the weighted sum and each limited resource come to at least.
+    criteria = [weights, *np.eye(3)[np.isfinite(limits)]]
+    most = [np.inf, *limits[np.isfinite(limits)]]
+    solved = [solve(one) for one in criteria]
+    if any(tables[-1].amounts[0, 0] > limit + ROUNDING for tables, limit in zip(solved[1:], most[1:])):
+        return None
+    known = [graph.options(tables) for tables in solved[1:]]
+    for resource in np.flatnonzero(np.isfinite(limits)):
+        for factor in MIXED:
+            known.append(graph.options(solve(weights * np.where(np.arange(3) == resource, factor, 1))))
+    most[0] = min((_total(one) @ weights for one in known if within(one)), default=np.inf)
+    bounds = [_Bound(one, limit, graph.rests(tables)) for one, limit, tables in zip(criteria, most, solved)]
+    last = graph.solve(np.eye(4, 3), weights, bounds)
+    return graph.options(last, int(np.argmin(last[-1].amounts @ weights))) if len(last[-1].amounts) else None
 
 
-def _lut(op: HwOp) -> float:
-    return op.estimate()["lut"]
+def _passes_ready(writer: Option, reader: Option) -> bool:
+    return writer.op.ready_through and reader.op.ready_through
 
 
-def _called(bound: Bound, name: str) -> str:
-    """The user's name of the size that simd, pe or pixels must divide."""
-    names = {"mw": "length", "mh": "outputs", "vectors": "vectors"}
-    if name == "pixels" and OPS[bound.op].extents[name] not in names:
-        return name
-    return names.get(OPS[bound.op].extents[name], "channels")
+def _joint(source: Stream, sink: Stream, passes_ready: bool) -> Amounts | None:
+    """Cost of the converters between two streams, or of the skid buffer between equal ones."""
+    return skid_buffer(source) if passes_ready and source.lanes == sink.lanes else between(source, sink)
 
 
-def _whole(bound: Bound) -> str:
-    """Requirement for several pixels at a time, in words."""
-    most = {name: values[-1] for name, values in foldings(bound).items()}
-    if len(most) > 2:
-        return f"simd={most['simd']}, the whole vector, and a pe at least as large"
-    return " and ".join(f"{name}={value}" for name, value in most.items() if name != "pixels")
+def _total(options: list[Option]) -> np.ndarray:
+    choice = Choice.of(options)
+    return np.array([np.inf] * 3 if choice is None else list(choice.amounts.values()))
 
 
-def _use(values: list[int]) -> str:
-    shown = ", ".join(map(str, values[:12]))
-    return f"use one of [{shown}, …]." if len(values) > 12 else f"use one of [{shown}]."
+@dataclass
+class _Table:
+    """Rows of possible choices.
+
+    Attributes:
+        unknowns: columns of `lanes`.
+        lanes: (rows, unknowns), each an index into the values of its unknown.
+        amounts: (rows, criteria).
+        origins: indices of the tables that rows were made of, each with their rows there.
+    """
+
+    unknowns: tuple
+    lanes: np.ndarray
+    amounts: np.ndarray
+    origins: tuple[tuple[int, np.ndarray], ...] = ()
+
+    def codes(self, unknowns: Sequence, sizes: dict) -> np.ndarray:
+        """A number per row that tells combinations of some of its unknowns apart."""
+        code = np.zeros(len(self.lanes), np.int64)
+        for name in unknowns:
+            code = code * sizes[name] + self.lanes[:, self.unknowns.index(name)]
+        return code
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """The most that a weighted sum of amounts may come to, and the least that all other tables add to a row:
+    per table the codes of its rows, ascending, and the amounts.
+    """
+
+    weights: np.ndarray
+    most: float
+    rests: dict[int, tuple[np.ndarray, np.ndarray]]
+
+
+class _Graph:
+    """Tables of a network and the order in which they are joined.
+
+    Args:
+        some: options of every operator.
+        extra: what is added to the sum for each of them.
+    """
+
+    def __init__(self, some: list[list[Option]], extra: list[list[float]]):
+        self.some = some
+        readers = {name: ops for ops in some for name in ops[0].takes}
+        writers = {name: ops for ops in some for name in ops[0].gives}
+        self.values: dict[tuple, list[int]] = {}  # {unknown: elements per beat}
+        for name in readers.keys() & writers.keys():
+            self.values[name, "gives"] = sorted({one.gives[name].lanes for one in writers[name]})
+            self.values[name, "takes"] = sorted({one.takes[name].lanes for one in readers[name]})
+        self.sizes = {key: len(values) for key, values in self.values.items()}
+        self.leaves = [self._operator(*pair) for pair in zip(some, extra)]
+        self.leaves += [
+            self._converters(name, writers[name][0], readers[name][0])
+            for name in (name for ops in some for name in ops[0].gives if name in readers)
+        ]
+        self.steps = self._plan()
+
+    def _operator(self, ops: list[Option], extra: list[float]) -> _Table:
+        sides = [(name, "takes") for name in ops[0].takes] + [(name, "gives") for name in ops[0].gives]
+        unknowns = tuple(key for key in sides if key in self.values)
+        rows = [
+            [self.values[key].index(getattr(one, key[1])[key[0]].lanes) for key in unknowns] for one in ops
+        ]
+        lanes = np.array(rows, np.int64).reshape(len(ops), len(unknowns))
+        return _Table(unknowns, lanes, np.array([(*one.amounts, more) for one, more in zip(ops, extra)]))
+
+    def _converters(self, name: str, writer: Option, reader: Option) -> _Table:
+        """What lies between the operators of a stream."""
+        source, sink, unknowns = writer.gives[name], reader.takes[name], ((name, "gives"), (name, "takes"))
+        passes, places, rows = _passes_ready(writer, reader), [], []
+        for (i, lanes), (j, after) in product(*(enumerate(self.values[key]) for key in unknowns)):
+            more = _joint(replace(source, lanes=lanes), replace(sink, lanes=after), passes)
+            if more is not None:
+                places.append((i, j))
+                rows.append((*more, 0.0))
+        return _Table(unknowns, np.array(places, np.int64).reshape(-1, 2), np.array(rows).reshape(-1, 4))
+
+    def _plan(self) -> list[tuple[int, int] | tuple[int, tuple]]:
+        """Pairs of tables to join, and tables with the unknown that is settled there; each makes a table. The
+        unknown that leaves the smallest table comes first.
+        """
+        rows = {index: float(len(table.lanes)) for index, table in enumerate(self.leaves)}
+        having = {index: frozenset(table.unknowns) for index, table in enumerate(self.leaves)}
+        of: dict[tuple, set[int]] = {key: set() for key in self.values}
+        for index, unknowns in having.items():
+            for key in unknowns:
+                of[key].add(index)
+
+        def size(unknowns) -> float:
+            return float(np.prod([float(self.sizes[key]) for key in unknowns]))
+
+        def joined(indices) -> tuple[float, frozenset]:
+            first, *others = sorted(indices, key=lambda index: (rows[index], index))
+            count, unknowns = rows[first], having[first]
+            for index in others:
+                count *= rows[index] / size(unknowns & having[index])
+                unknowns = unknowns | having[index]
+                count = min(count, size(unknowns))
+            return count, unknowns
+
+        steps: list = []
+
+        def add(step, count: float, unknowns: frozenset, gone: Sequence[int]) -> int:
+            index = len(self.leaves) + len(steps)
+            steps.append(step)
+            rows[index], having[index] = count, unknowns
+            for key in {key for one in gone for key in having[one]}:
+                of.get(key, set()).difference_update(gone)
+            for key in unknowns:
+                of[key].add(index)
+            for one in gone:
+                del rows[one], having[one]
+            return index
+
+        costs = {key: joined(of[key])[0] for key in self.values}
+        while costs:
+            key = min(costs, key=lambda one: (costs[one], one))
+            del costs[key]
+            last, *others = sorted(of[key], key=lambda index: (rows[index], index))
+            for other in others:
+                last = add((last, other), *joined((last, other)), (last, other))
+            left = having[last] - {key}
+            del of[key]
+            add((last, key), min(rows[last], size(left)), left, (last,))
+            costs |= {one: joined(of[one])[0] for one in left}
+        last, *others = rows
+        for other in others:
+            last = add((last, other), *joined((last, other)), (last, other))
+        return steps
+
+    def solve(self, criteria: np.ndarray, weights: np.ndarray, bounds: Sequence[_Bound] = ()) -> list[_Table]:
+        """All tables, the last of which has no unknown.
+
+        Args:
+            criteria: (RESOURCES and `extra`, criteria): no row is kept that another beats in all these sums.
+            weights: of the criteria, by which rows are kept of a table with too many.
+            bounds: on amounts of `RESOURCES`, which are then the criteria.
+        """
+        tables = [replace(leaf, amounts=leaf.amounts @ criteria) for leaf in self.leaves]
+        for one, other in self.steps:
+            if isinstance(other, int):
+                tables.append(self._join(one, other, tables, weights))
+            else:
+                tables.append(self._settle(one, other, tables, bounds, len(tables)))
+        return tables
+
+    def _join(self, left: int, right: int, tables: list[_Table], worth: np.ndarray) -> _Table:
+        one, other = tables[left], tables[right]
+        common = [key for key in one.unknowns if key in other.unknowns]
+        codes, wanted = other.codes(common, self.sizes), one.codes(common, self.sizes)
+        order = np.argsort(codes, kind="stable")
+        begin = np.searchsorted(codes[order], wanted, "left")
+        counts = np.searchsorted(codes[order], wanted, "right") - begin
+        if counts.sum() > MOST_ROWS:
+            by_price = np.argsort(one.amounts @ worth, kind="stable")
+            counts[by_price[np.cumsum(counts[by_price]) > MOST_ROWS]] = 0
+        mine = np.repeat(np.arange(len(counts)), counts)
+        ends = np.cumsum(counts)
+        its = order[np.arange(len(mine)) - np.repeat(ends - counts, counts) + np.repeat(begin, counts)]
+        more = [k for k, key in enumerate(other.unknowns) if key not in common]
+        unknowns = (*one.unknowns, *(other.unknowns[k] for k in more))
+        lanes = np.concatenate([one.lanes[mine], other.lanes[its][:, more]], axis=1)
+        return _Table(unknowns, lanes, one.amounts[mine] + other.amounts[its], ((left, mine), (right, its)))
+
+    def _settle(
+        self, index: int, gone: tuple, tables: list[_Table], bounds: Sequence[_Bound], place: int
+    ) -> _Table:
+        table = tables[index]
+        columns = [k for k, key in enumerate(table.unknowns) if key != gone]
+        unknowns = tuple(table.unknowns[k] for k in columns)
+        codes, amounts = table.codes(unknowns, self.sizes), table.amounts
+        rows = np.arange(len(codes))
+        for bound in bounds:
+            known, rest = bound.rests[place]
+            least = amounts[rows] @ bound.weights + rest[np.searchsorted(known, codes[rows])]
+            rows = rows[least <= bound.most + ROUNDING * (1 if bound.most > 1 else bound.most)]
+        if amounts.shape[1] == 1:
+            rows = np.lexsort((amounts[:, 0], codes))
+            rows = rows[np.flatnonzero(np.diff(codes[rows], prepend=-1))]
+        else:
+            rows = rows[np.argsort(codes[rows], kind="stable")]
+            parts = np.split(rows, np.flatnonzero(np.diff(codes[rows])) + 1) if len(rows) else []
+            rows = np.concatenate([part[_undominated(amounts[part])] for part in parts] or [rows])
+        return _Table(unknowns, table.lanes[rows][:, columns], amounts[rows], ((index, rows),))
+
+    def rests(self, tables: list[_Table]) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+        """Of `solve` for one criterion, per table in which an unknown is settled: the codes of its rows, and
+        the least that all other tables add.
+        """
+        rest = {len(tables) - 1: np.zeros(len(tables[-1].amounts))}
+        found = {}
+        for index in range(len(tables) - 1, len(self.leaves) - 1, -1):
+            table, own = tables[index], rest.pop(index)
+            if len(table.origins) == 2:
+                (left, mine), (right, its) = table.origins
+                for before, rows, other in ((left, mine, right), (right, its, left)):
+                    least = np.full(len(tables[before].amounts), np.inf)
+                    theirs = tables[other].amounts[its if before == left else mine, 0]
+                    np.minimum.at(least, rows, own + theirs)
+                    rest[before] = least
+            else:
+                codes = table.codes(table.unknowns, self.sizes)
+                found[index] = codes, own
+                ((before, _),) = table.origins
+                every = tables[before].codes(table.unknowns, self.sizes)
+                rest[before] = own[np.searchsorted(codes, every)]
+        return found
+
+    def options(self, tables: list[_Table], row: int = 0) -> list[Option]:
+        """One option per operator: what a row of the last table was made of."""
+        found: dict[int, Option] = {}
+        waiting = [(len(tables) - 1, row)]
+        while waiting:
+            index, row = waiting.pop()
+            if index < len(self.some):
+                found[index] = self.some[index][row]
+            waiting += [(before, int(rows[row])) for before, rows in tables[index].origins]
+        return [found[index] for index in range(len(self.some))]
+
+
+def _undominated(amounts: np.ndarray) -> np.ndarray:
+    """Pareto-optimal rows of amounts (rows, RESOURCES); of equal rows one is kept."""
+    order = np.lexsort(amounts.T)  # by dsp, then bram36, then lut
+    lut, bram, dsp = amounts[order].T
+    places, place = np.unique(bram, return_inverse=True)
+    least = np.full(len(places), np.inf)  # of LUT, at this many BRAM36 or fewer and fewer DSP
+    kept = np.zeros(len(order), bool)
+    for level in np.unique(dsp):
+        of = np.flatnonzero(dsp == level)
+        before = np.concatenate([[np.inf], np.minimum.accumulate(lut[of])[:-1]])
+        kept[of] = (lut[of] < before) & (lut[of] < least[place[of]])
+        np.minimum.at(least, place[of], lut[of])
+        least = np.minimum.accumulate(least)
+    return order[kept]
+
+
+def _apart(some: list[list[Option]]) -> str:
+    """Which operator cannot be connected."""
+    writers = {name: ops for ops in some for name in ops[0].gives}
+    for ops in some:
+        for name in ops[0].takes:
+            if name in writers and all(
+                between(one.gives[name], other.takes[name]) is None
+                for one, other in product(writers[name], ops)
+            ):
+                return (
+                    f"{ops[0].op.name}: no width converter can connect it to the operator before it; choose "
+                    "the simd or pe of both so that one divides the other."
+                )
+    return (
+        f"{some[0][0].op.name}: no width converters can connect the operators of the given folding; choose "
+        "simd and pe so that they divide each other."
+    )
+
+
+def _copy(op: HwOp) -> HwOp:
+    """A copy of the operator with its own node, before which width converters are inserted."""
+    node = type(op.onnx_node)()
+    node.CopyFrom(op.onnx_node)
+    return type(op)(node, arrays_of=op.arrays_of)

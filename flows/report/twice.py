@@ -1,13 +1,11 @@
 """What twice the speed costs: the folding for half the initiation interval, by the cost models."""
 
-from math import inf, prod
+from math import inf
 from pathlib import Path
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.report import provenance
 from xnorforge.hw.boards import Board
-
-FEW = 600  # foldings of all operators, up to which the longer search takes less than a second
 
 
 def twice_the_speed(acc: Path, found: dict[str, dict], board: Board, bound: int) -> dict:
@@ -48,14 +46,14 @@ def _amounts(net_dir: Path, fold: dict, board: Board, interval: int) -> dict:
     """LUT, BRAM36 and DSP at an interval, and whether the part has them.
 
     Raises:
-        UserError: no folding is fast enough, or finding one takes longer than a report may.
+        UserError: no folding is fast enough.
     """
     from xnorforge.flows.backends import base  # these load what a report of other tools does not need
     from xnorforge.flows.bind import bind_folder
     from xnorforge.flows.fold import of_family, with_fifos
     from xnorforge.flows.fold.aims import Search, amounts_of
-    from xnorforge.flows.fold.fronts import NO_LIMIT, RESOURCES
-    from xnorforge.flows.fold.search import Part, TooFast, foldings, search
+    from xnorforge.flows.fold.options import RESOURCES
+    from xnorforge.flows.fold.search import NO_LIMIT
 
     if base.load(fold["backend"]).matrices != "folded":
         raise UserError(
@@ -64,19 +62,11 @@ def _amounts(net_dir: Path, fold: dict, board: Board, interval: int) -> dict:
     if not (net_dir / "lowered.onnx").exists():
         raise UserError("lowered.onnx is missing.")
     bounds = bind_folder(net_dir, fold["output"])
-    part = Part(*(board.capacity[name] for name in RESOURCES))
-    try:
-        ops = search(bounds, interval, part, {}, True)
-    except TooFast as error:
-        if sum(prod(map(len, foldings(one).values())) for one in bounds) > FEW:
-            raise UserError(
-                "It needs several pixels per cycle, or adders instead of folded units; searching these takes "
-                "too long for a report."
-            ) from error
-        found = Search(bounds, board, adders=True).within(interval, {**NO_LIMIT, "latency": inf})
-        if found is None:
-            raise
-        ops = found
-    ops = with_fifos(of_family(ops, board), {})
+    search = Search(bounds, board, finish=lambda ops: with_fifos(of_family(ops, board), {}), adders=True)
+    ops = search.within(interval, {**NO_LIMIT, "latency": inf})
+    if ops is None:
+        raise UserError(
+            f"{search.slowest_name}: it needs {search.fastest:,} cycles per frame at its widest folding."
+        )
     amounts = {name: round(amount, 1) for name, amount in amounts_of(ops).items()}
     return amounts | {"fits": all(amounts[name] <= board.capacity[name] for name in RESOURCES)}

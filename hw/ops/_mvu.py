@@ -116,6 +116,8 @@ class Mvu(HwOp):
         Raises:
             UserError: simd does not divide mw, pe does not divide mh, a shape or an array does not fit.
         """
+        if "folding" in self._read:
+            return self._read["folding"]
         mw, mh, simd, pe = (self.get_nodeattr(key) for key in ("mw", "mh", "simd", "pe"))
         for key, part, name, total in (("simd", simd, "mw", mw), ("pe", pe, "mh", mh)):
             if part < 1 or total % part:
@@ -123,6 +125,7 @@ class Mvu(HwOp):
                     f"{self.name}: {key}={part} does not divide {name}={total}; use one of {divisors(total)}."
                 )
         check_matrix(self)
+        self._read["folding"] = mw, mh, simd, pe
         return mw, mh, simd, pe
 
     @property
@@ -312,14 +315,13 @@ class Mvu(HwOp):
 
     def tables(self) -> tuple[float | None, float | None]:
         """LUTs of weights and of starts that lie in logic, counted in their contents; None of others."""
-        weights = np.asarray(self.arrays_of["weights"]).astype(np.int64)
         in_block, starts_in_block = self.in_block()
-        lanes = starts = None
-        if not in_block:
-            lanes = cost.table_lut(self.weight_table(weights))
-        if self.has_starts() and not self.equal_starts() and not starts_in_block:
-            starts = cost.table_lut(self.start_table(weights))
-        return lanes, starts
+        own_starts = self.has_starts() and not self.equal_starts() and not starts_in_block
+        if in_block and not own_starts:
+            return None, None
+        weights = np.asarray(self.arrays_of["weights"]).astype(np.int64)
+        lanes = None if in_block else cost.table_lut(self.weight_table(weights))
+        return lanes, cost.table_lut(self.start_table(weights)) if own_starts else None
 
     def sites(self) -> dict[str, int]:
         """Registers and carry chains of xf_mvu, counted."""

@@ -11,7 +11,6 @@ from xnorforge.hw.ops._sites import (
     chain,
     counters,
     delay_sites,
-    different_columns,
     memory_sites,
     positions,
     site_count,
@@ -216,7 +215,13 @@ def table_lut(words: np.ndarray) -> float:
     """LUTs of a table in logic with these words (words, bits) of 0 and 1: of 64 words one per bit, but bits
     that never change, which take none, and equal ones, which share theirs.
     """
-    lut = sum(different_columns(words[first : first + 64]) for first in range(0, len(words), 64))
+    if len(words) < 2:
+        return 0
+    full = np.concatenate([words, np.repeat(words[-1:], -len(words) % 64, 0)])
+    bits = np.packbits(full.reshape(-1, 8, 8, words.shape[1]), axis=2)[:, :, 0]
+    columns = np.sort(np.ascontiguousarray(bits.transpose(0, 2, 1)).view(np.uint64)[..., 0], axis=1)
+    kinds = 1 + (columns[:, 1:] != columns[:, :-1]).sum(1)
+    lut = int((kinds - (columns[:, 0] == 0) - (columns[:, -1] == ~np.uint64(0))).sum())
     return lut * (BEYOND if len(words) > FLAT else 1)
 
 

@@ -159,7 +159,7 @@ class HwOp(CustomOp):
     def __init__(self, onnx_node, onnx_opset_version=1, arrays_of=None):
         super().__init__(onnx_node, onnx_opset_version)
         self.arrays_of = arrays_of or {}
-        self._read: dict[str, Any] = {}  # attributes by name: the search reads them a million times
+        self._read: dict[str, Any] = {}  # attributes, and what follows from them: the search asks often
 
     def get_nodeattr(self, name: str) -> Any:
         """An attribute of the node, or its default; the node is read once."""
@@ -171,7 +171,7 @@ class HwOp(CustomOp):
     def set_nodeattr(self, name: str, value: Any) -> None:
         """Set an attribute of the node."""
         super().set_nodeattr(name, value)
-        self._read.pop(name, None)
+        self._read.clear()
 
     @classmethod
     def make(cls, name: str = "dut", arrays: Mapping[str, Any] | None = None, **attributes: Any) -> "HwOp":

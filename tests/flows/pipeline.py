@@ -13,7 +13,8 @@ from xnorforge.flows import export
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import folded_graph, with_fifos, with_smaller_fifos
-from xnorforge.flows.fold.search import Part, candidates, search
+from xnorforge.flows.fold.options import candidates
+from xnorforge.flows.fold.search import Part, search
 from xnorforge.flows.lower import checks, emit, lower
 from xnorforge.hw import graph as operators
 from xnorforge.sim import cosim

@@ -98,7 +98,7 @@ def test_auto_takes_the_smaller_share_of_the_part_converters_included(chains, mo
         monkeypatch, lambda op: {"lut": 50 if op.name == "fc0" and type(op).__name__ == "DaMvu" else 60}
     )
     made, decisions = distributed_arithmetic.choose(bounds, "auto", "xc7", PART, 240, {})
-    assert asked[0][-1] == "fc0" and "fc0" in asked[1]
+    assert "fc0" in asked[0] and "fc0" in asked[1]
     for row, sides in zip(decisions, (asked[:2], asked[2:])):
         folded, other = (
             sum(60 - 10 * (name == "fc0" and side) for name in ops) for side, ops in enumerate(sides)

@@ -30,8 +30,12 @@ def test_dense_layers_are_as_fast_as_eight_pixels_per_beat_come(chains, tmp_path
     first = record["operators"][0]
     assert (first["op"], first["pe"], first["pixels"], first["in"]["lanes"]) == ("Threshold", 1, 8, 8)
     assert simulated(tmp_path / "flat", tmp_path).interval == 15
+    given = tmp_path / "given.json"
+    given.write_text('{"sign0": {"pixels": 1}}')
     slower = fold(tmp_path / "flat", "pynq-z2", tmp_path / "slower", interval=120)
-    assert slower["operators"][0]["pixels"] == 1, "one pixel is enough"
+    one = fold(tmp_path / "flat", "pynq-z2", tmp_path / "one", interval=120, folding=given)
+    assert one["operators"][0]["pixels"] == 1 and one["interval_bound"] <= 120
+    assert slower["estimate"]["lut"] <= one["estimate"]["lut"], "several pixels are taken to save something"
 
 
 def test_a_strided_convolution_is_faster_than_a_pixel_per_cycle(chains, tmp_path):

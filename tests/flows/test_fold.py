@@ -10,7 +10,7 @@ import pytest
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import fold
-from xnorforge.flows.fold.search import candidates, fits
+from xnorforge.flows.fold.options import candidates, fits
 from xnorforge.hw import boards, graph
 from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.ops.base import Stream

@@ -1,23 +1,26 @@
-"""Foldings by rate, limits and the resource to spare: the front against all foldings there are, what is given
-keeps what was asked, and what cannot be had is refused with figures that can.
+"""Foldings by rate, limits and the resource to spare: the search against all foldings there are, what is
+given keeps what was asked, and what cannot be had is refused with figures that can.
 """
 
 import json
 import re
 import sys
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise, product
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.bind import bind
-from xnorforge.flows.fold import fold, fronts
-from xnorforge.flows.fold.aims import Aim, Search, amounts_of, interval_of
+from xnorforge.flows.bind import OPS, bind
+from xnorforge.flows.fold import fold
+from xnorforge.flows.fold.aims import Aim, Search, amounts_of, check_storable, interval_of
 from xnorforge.flows.fold.fifo_sizing import depth_of, fifo_before
 from xnorforge.flows.fold.latency import frame_latency
-from xnorforge.flows.fold.search import converters
+from xnorforge.flows.fold.options import RESOURCES, Options, candidates, converters, extents
+from xnorforge.flows.fold.search import NO_LIMIT, Part, cheapest, options_of
 from xnorforge.flows.lower import emit
 from xnorforge.flows.report import provenance
 from xnorforge.hw import boards
@@ -25,11 +28,13 @@ from xnorforge.pipeline import request
 
 sys.path.insert(0, str(Path(__file__).parent))
 from graphs import lowered
+from pipeline import seeds
 from random_graphs import RandomGraph
 
 from ..refusals import says
 
 BOARD = boards.load("pynq-z2")
+BOARD_PART = Part(*(BOARD.capacity[name] for name in RESOURCES))
 
 
 def tiny(chains, seed):
@@ -38,82 +43,141 @@ def tiny(chains, seed):
     return bind(chain.model())
 
 
-def everything(bounds, interval, limits):
-    """Amounts of all foldings within an interval and limits, one by one."""
+def in_every_style(bound):
+    """All foldings of an operator."""
+    styles = OPS[bound.op].styles
+    for op in candidates(bound, {}):
+        folding = {name: op.get_nodeattr(name) for name in extents(bound)}
+        for values in product(*styles.values()):
+            chosen = folding | dict(zip(styles, values))
+            if OPS[bound.op].together(bound.attributes, chosen):
+                yield bound.make(**chosen)
+
+
+def amounts(ops):
+    return tuple(amounts_of(ops)[name] for name in RESOURCES)
+
+
+def everything(bounds, interval):
+    """Amounts of all foldings of a chain within an interval, one by one."""
 
     @cache
     def between(source, sink):
         found = converters("any", source, sink)
         return None if found is None else amounts(found)
 
-    def amounts(ops):
-        return tuple(amounts_of(ops)[name] for name in fronts.RESOURCES)
-
     alone = []
     for bound in bounds:
-        ops = [option.op for option in fronts.options_of(bound, {}) if option.op.cycles() <= interval]
-        alone.append([(amounts([op]), op.in_stream(), op.out_stream()) for op in ops])
+        ops = [op for op in in_every_style(bound) if op.cycles() <= interval]
+        alone.append({(amounts([op]), op.in_stream(), op.out_stream()) for op in ops})
     for combination in product(*alone):
         parts = [own for own, _, _ in combination]
         parts += [between(one[2], after[1]) for one, after in pairwise(combination)]
         if None not in parts:
-            found = tuple(map(sum, zip(*parts)))
-            if all(amount <= limits[name] for amount, name in zip(found, fronts.RESOURCES)):
-                yield tuple(round(amount, 6) for amount in found)
+            yield tuple(map(sum, zip(*parts)))
 
 
-@pytest.mark.parametrize(
-    ("seed", "interval", "lut", "bram"),
-    [(0, 24, 9e9, 9e9), (1, 12, 9e9, 2), (2, 6, 150, 9e9), (3, 1, 9e9, 0.5)],
-)
-def test_the_front_is_what_no_other_folding_beats(chains, seed, interval, lut, bram):
-    bounds, limits = tiny(chains, seed), {"lut": lut, "bram36": bram, "dsp": 0}
-    found = fronts.front_of([fronts.options_of(bound, {}) for bound in bounds], interval, limits)
-    points = {tuple(round(one.amounts[name], 6) for name in fronts.RESOURCES) for one in found}
-    every = set(everything(bounds, interval, limits))
-    best = {
-        one
-        for one in every
-        if not any(other != one and all(a <= b for a, b in zip(other, one)) for other in every)
-    }
-    assert points == best and (best or seed == 3)
-    for one in found:
-        assert amounts_of(one.operators()) == pytest.approx(one.amounts) and one.interval <= interval
+@pytest.mark.parametrize(("seed", "interval"), [(0, 24), (1, 12), (2, 6), (3, 2), (4, 4)])
+def test_no_folding_at_all_is_better_than_the_one_found_within_limits(chains, seed, interval):
+    bounds = tiny(chains, seed)
+    options, every = options_of(bounds, {}, False), np.array([*everything(bounds, interval)])
+    rng, met, prices = np.random.default_rng(seed), 0, [(1, 0, 0), (0, 1, 0), BOARD_PART.weights]
+    for price in [*prices, *rng.exponential(BOARD_PART.weights, (4, 3))]:
+        for shares in [(np.inf, np.inf), *rng.random((6, 2))]:
+            lut, bram = (
+                np.quantile(every[:, k], share) if share < 1 else share for k, share in enumerate(shares)
+            )
+            fit = every[(every[:, 0] <= lut) & (every[:, 1] <= bram)]
+            found = cheapest(options, interval, price, NO_LIMIT | {"lut": lut, "bram36": bram})
+            assert (found is None) == (len(fit) == 0)
+            if found:
+                taken, ops = np.array([found.amounts[name] for name in RESOURCES]), found.operators()
+                assert taken @ price == pytest.approx((fit @ price).min(), rel=1e-6, abs=1e-4)
+                assert taken[0] <= lut + 1e-5 and taken[1] <= bram + 1e-5
+                assert amounts(ops) == pytest.approx(tuple(taken)) and found.interval <= interval
+                met += 1
+    assert met > 20
+
+
+@pytest.mark.parametrize("seed", seeds(15, 200))
+def test_foldings_that_are_not_priced_would_not_be_chosen(seed, monkeypatch):
+    """The share of the part is the same if all foldings of all operators are priced."""
+    bounds = bind(emit.emitted(lowered(RandomGraph(seed).model)))
+    options = options_of(bounds, {}, True)
+    interval = max(one.fastest for one in options) * int(np.random.default_rng(seed).choice([1, 4, 30]))
+    found = cheapest(options, interval, BOARD_PART.weights)
+    monkeypatch.setattr(
+        Options, "_narrow", lambda self, places: [o for k in places for o in self._price(k).values()]
+    )
+    every = cheapest(options_of(bounds, {}, True), interval, BOARD_PART.weights)
+    shares = [BOARD_PART.utilisation(one.amounts) for one in (found, every)]
+    assert shares[0] == pytest.approx(shares[1], rel=1e-9)
+
+
+def of_skid_buffers(ops):
+    """LUTs between operators that both pass ready on: a bit of a beat each, and four."""
+    before = {tensor: op for op in ops for tensor in op.results}
+    ends = [(tensor, op, stream) for op in ops for tensor, stream in zip(op.sources, op.in_streams())]
+    return sum(
+        stream.width + 4
+        for tensor, op, stream in ends
+        if tensor in before and op.ready_through and before[tensor].ready_through
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_points_of_random_graphs_with_branches_keep_their_limits_and_none_beats_another(seed):
-    """Where branches run side by side the forms of their streams multiply."""
-    graph = lowered(RandomGraph(seed).model)
-    search = Search(bind(emit.emitted(graph)), BOARD)
-    limits = search.limits({"lut": "50%", "bram": "20"})
+def test_foldings_of_random_graphs_with_branches_keep_their_limits(seed):
+    """The least LUTs of all foldings within an interval are had, and nothing below."""
+    bounds = bind(emit.emitted(lowered(RandomGraph(seed).model)))
+    search = Search(bounds, BOARD)
     interval = 4 * search.fastest
-    found = fronts.front_of(search.options, interval, limits)
-    assert found
-    for one in found:
-        ops = one.operators()
+    plain = search.cheapest(interval, NO_LIMIT)
+    least = search.cheapest(interval, NO_LIMIT, "lut").amounts["lut"]
+    for share in (0.0, 0.3, 0.7):
+        limit = least + share * (plain.amounts["lut"] - least)
+        found = search.cheapest(interval, NO_LIMIT | {"lut": limit})
+        ops = found.operators()
         taken = amounts_of(ops)
-        assert taken == pytest.approx(one.amounts)
-        assert taken["lut"] <= 26600 and taken["bram36"] <= 20 and max(op.cycles() for op in ops) <= interval
-    for one, other in product(found, repeat=2):
-        assert one is other or any(one.amounts[n] < other.amounts[n] for n in fronts.RESOURCES)
+        taken["lut"] += of_skid_buffers(ops)
+        assert taken == pytest.approx(found.amounts) and taken["lut"] <= limit + 1e-5
+        assert search.part.utilisation(taken) >= search.part.utilisation(plain.amounts) - 1e-9
+    assert search.cheapest(interval, NO_LIMIT | {"lut": least - 1}) is None
 
 
 @pytest.mark.parametrize("interval", [1, 2, 64, 400])
-def test_adders_that_a_quick_look_leaves_out_are_in_no_front(chains, interval):
-    """The front with every matrix' adders searched in full is the same, and a quick look takes less."""
+def test_adders_that_a_quick_look_leaves_out_would_not_be_chosen(chains, interval):
+    """The folding with every matrix' adders searched in full is the same, and a quick look takes less."""
     bounds = bind(chains["Chain"]((24,)).sign("sign0").dense("fc0", 16).dense("fc1", 9, raw=True).model())
-    search = Search(bounds, BOARD, adders=True)
-    exact = [[one.exactly() if one.exactly else one for one in some] for some in search.options]
-    quick = [one for some in search.options for one in some if one.exactly]
-    assert [one.op.name for one in quick] == ["fc0", "fc1"]
-    assert all(one.amounts[0] < one.exactly().amounts[0] for one in quick)
-    limits = dict.fromkeys(fronts.RESOURCES, 9e9)
+    quick, exact = options_of(bounds, {}, True), options_of(bounds, {}, True)
+    for one in exact:
+        one.within(1)
+        one.improve()
+    limits = NO_LIMIT
+    shares = [
+        BOARD_PART.utilisation(cheapest(some, interval, BOARD_PART.weights, limits).amounts)
+        for some in (quick, exact)
+    ]
+    assert shares[0] == pytest.approx(shares[1])
 
-    def points(found):
-        return [(one.amounts, [str(option.op) for option in one.options]) for one in found]
 
-    assert points(search.front(interval, limits)) == points(fronts.front_of(exact, interval, limits))
+def test_limits_that_limit_nothing_change_nothing(net):
+    plain = folded(net, interval=1000)
+    for limits in ({"lut": "100%"}, {"bram": "100%"}, {"latency": "1000000"}):
+        assert folded(net, interval=1000, limits=limits)["operators"] == plain["operators"]
+
+
+def test_weights_that_no_block_ram_and_no_lut_could_store_are_refused_at_once(chains):
+    rng = np.random.default_rng(0)
+    bounds = tiny(chains, 0)
+    matrix = next(one for one in bounds if one.name == "fc0")
+    too_many = rng.integers(0, 2, (4096, 2200))  # 9 Mbit; the part stores 8.6
+    with pytest.raises(UserError) as error:
+        check_storable([replace(matrix, arrays={"weights": too_many})], BOARD)
+    says(error, "pynq-z2: … 9.0 Mbit … 8.6 Mbit … ultra96 … channels … fc0")
+    check_storable([replace(matrix, arrays={"weights": too_many[:2048]})], BOARD)
+    check_storable(
+        [replace(matrix, arrays={"weights": np.tile(too_many[:64], (64, 1))})], BOARD
+    )  # rows repeat
 
 
 def test_what_stands_behind_a_dear_fifo_is_made_faster_where_that_costs_less(chains):

@@ -11,7 +11,8 @@ import pytest
 from xnorforge.flows.bind import OPS, bind
 from xnorforge.flows.fold import fifo_sizing, with_fifos, with_smaller_fifos
 from xnorforge.flows.fold.fifo_sizing import SKID, depth_of
-from xnorforge.flows.fold.search import candidates, search
+from xnorforge.flows.fold.options import candidates
+from xnorforge.flows.fold.search import search
 from xnorforge.flows.lower import checks, emit
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.ops.base import HwOp

@@ -5,7 +5,7 @@ import pytest
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import Bound
-from xnorforge.flows.fold.search import candidates
+from xnorforge.flows.fold.options import candidates
 from xnorforge.hw.ops.window.op import Window
 
 

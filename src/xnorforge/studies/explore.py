@@ -18,10 +18,11 @@ import numpy as np
 from xnorforge.core.artifacts import read_json, whole, write_csv
 from xnorforge.flows.bind import bind_folder
 from xnorforge.flows.fold import with_fifos
-from xnorforge.flows.fold.aims import Search, amounts_of
-from xnorforge.flows.fold.fronts import RESOURCES, Choice
+from xnorforge.flows.fold.aims import Search, amounts_of, check_storable
 from xnorforge.flows.fold.latency import frame_latency
+from xnorforge.flows.fold.options import RESOURCES
 from xnorforge.flows.fold.quicker import quicker
+from xnorforge.flows.fold.search import Choice, cheapest
 from xnorforge.hw import boards
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.plot import chart as plot
@@ -67,13 +68,15 @@ def points_of(search: Search, asked: dict[str, str] | None = None, extra: int | 
     intervals = sorted({max(one for one in known if one <= most) for most in wanted if most >= known[0]})
     found: dict[str, Point] = {}
     for interval in intervals:
-        choices = search.front(interval, limits)
-        for worth in WORTH if choices else ():
+        for worth in WORTH:
+            choice = cheapest(search.options, interval, (1.0, worth, 0.0), limits)
+            if choice is None:
+                break
 
             def price(one: Choice, worth: float = worth) -> float:
                 return one.amounts["lut"] + worth * one.amounts["bram36"]
 
-            best, _ = quicker(min(choices, key=price), search.options, limits, price, search.given)
+            best, _ = quicker(choice, search.options, limits, price)
             folding = {option.op.name: _folding(option.op) for option in best.options}
             key = json.dumps(folding)
             if key not in found:
@@ -114,9 +117,9 @@ def _beats(one: Point, other: Point) -> bool:
 
 def search_of(net_dir: Path, board: str, output: str = "scores") -> Search:
     """The search over the foldings of a lowered network."""
-    return Search(
-        bind_folder(net_dir, output), boards.load(board), finish=lambda ops: with_fifos(ops, {}), adders=True
-    )
+    bounds, target = bind_folder(net_dir, output), boards.load(board)
+    check_storable(bounds, target)
+    return Search(bounds, target, finish=lambda ops: with_fifos(ops, {}), adders=True)
 
 
 @dataclass(frozen=True)

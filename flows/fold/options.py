@@ -1,0 +1,414 @@
+"""The foldings of one operator with their cost, from which the search chooses, and the width converters
+between two operators.
+
+Most foldings are never priced: a folding costs more the wider it is, so those are left out that are at least
+as wide as one that a narrower folding with width converters replaces for less.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from itertools import pairwise, product
+from math import inf, lcm, prod
+from operator import eq, le
+
+import numpy as np
+
+from xnorforge.core.errors import UserError
+from xnorforge.flows.bind import OPS, Bound
+from xnorforge.hw.ops.base import HwOp, Stream
+
+RESOURCES = ("lut", "bram36", "dsp")
+LEAST = 1 / 16  # LUTs per weight but 0 and input bit of a matrix that is wired or made of adders, at least
+ALL = 32  # foldings of an operator up to which all are priced
+SURE = 2  # narrower foldings that others replace, from which on a folding is taken for replaced too
+FEW = 128  # weights; with fewer, adders save little
+QUICK = 0.5  # lower bound of the adders' size relative to their quick estimate; 0.7 and more was measured
+ROUNDING = 1e-6  # of a sum of estimates
+
+Amounts = tuple[float, ...]  # of RESOURCES
+
+
+@dataclass(frozen=True)
+class Option:
+    """A folding of one operator: its resources, and its streams by tensor.
+
+    Attributes:
+        exactly: returns the exact option if `amounts` are only a lower bound, because computing the exact
+            amounts takes seconds.
+    """
+
+    op: HwOp
+    cycles: int
+    amounts: Amounts
+    takes: dict[str, Stream]
+    gives: dict[str, Stream]
+    exactly: "Callable[[], Option] | None" = None
+
+    @classmethod
+    def of(cls, op: HwOp) -> "Option":
+        """An operator, priced."""
+        takes, gives = dict(zip(op.sources, op.in_streams())), dict(zip(op.results, op.out_streams()))
+        cost = op.estimate()
+        return cls(op, op.cycles(), tuple(float(cost.get(name, 0)) for name in RESOURCES), takes, gives)
+
+    @property
+    def lanes(self) -> tuple[int, ...]:
+        """Elements per beat of all its streams."""
+        return tuple(stream.lanes for stream in (*self.takes.values(), *self.gives.values()))
+
+    def replaces(self, other: "Option") -> bool:
+        """Whether this folding, with width converters to the streams of the other, takes no more of any
+        resource.
+        """
+        total = self.amounts
+        pairs = [(stream, self.takes[name]) for name, stream in other.takes.items()]
+        for source, sink in pairs + [(self.gives[name], stream) for name, stream in other.gives.items()]:
+            more = between(source, sink)
+            if more is None:
+                return False
+            total = tuple(map(sum, zip(total, more)))
+        return all(mine <= its + ROUNDING for mine, its in zip(total, other.amounts))
+
+
+class Options:
+    """The foldings of one operator.
+
+    Args:
+        bound: the operator.
+        fixed: {"simd", "pe", "pixels" or a style: value} given by the user; it may be too slow.
+        adders: also consider distributed arithmetic instead of a matrix, and several vectors at a time, which
+            only our RTL back ends support.
+
+    Attributes:
+        cycles: of every folding, those with adders excluded.
+        fastest: cycles of the fastest folding.
+    """
+
+    def __init__(self, bound: Bound, fixed: dict, adders: bool = False):
+        self.bound, self.fixed = bound, fixed
+        self.foldings = candidates(bound, fixed, adders)
+        self.cycles = [op.cycles() for op in self.foldings]
+        self.fastest = min(self.cycles)
+        self._priced: dict[int, dict[tuple, Option]] = {}
+        self._adders: list[Option] | None = None if adders and not fixed else []
+        self._within: dict[int, list[Option]] = {}
+
+    @property
+    def name(self) -> str:
+        """The operator's name."""
+        return self.bound.name
+
+    @property
+    def priced(self) -> int:
+        """Number of foldings, each with its memory styles, whose cost was computed."""
+        return sum(map(len, self._priced.values()))
+
+    def within(self, interval: int) -> list[Option]:
+        """The foldings worth considering at an interval, in cycles per frame; of those with the same streams
+        the Pareto-optimal ones. If the user's folding is slower, the fastest with it.
+        """
+        if self.fixed:
+            interval = max(interval, self.fastest)
+        if interval not in self._within:
+            self._within[interval] = self._look(interval)
+        return self._within[interval]
+
+    def _look(self, interval: int) -> list[Option]:
+        found = self._narrow([place for place, cycles in enumerate(self.cycles) if cycles <= interval])
+        found += [one for one in self._of_adders(found) if one.cycles <= interval]
+        return pareto(found)
+
+    def _narrow(self, places: list[int]) -> list[Option]:
+        """Foldings up to those that narrower ones replace; and the widest of a single vector, if it may be
+        wired for less. The whole of a dimension at a time, which saves a counter or a memory, is looked at
+        apart.
+        """
+        kept: dict[tuple, list[Option]] = {}  # by memory styles
+        beyond: dict[tuple, list[tuple[int, ...]]] = {}
+        most = tuple(map(max, zip(*map(_settings, self.foldings))))
+        for place in places:
+            at = _settings(self.foldings[place])
+            alike = beyond.setdefault(tuple(map(eq, at, most)), [])
+            if len(self.foldings) > ALL and sum(all(map(le, one, at)) for one in alike) >= SURE:
+                continue
+            some = self._price(place)
+            new = {key: one for key, one in some.items() if not _replaced(one, kept.get(key, ()))}
+            if not new:
+                alike.append(at)
+            for key, one in new.items():
+                kept.setdefault(key, []).append(one)
+        found = [one for some in kept.values() for one in some]
+        for last in [place for place in places if _settings(self.foldings[place])[0] == 1][-1:]:
+            widest = self.foldings[last]
+            weights = widest.in_stream().lanes * widest.out_stream().lanes
+            if last not in self._priced and not _replaced(_at_least(widest, weights), found):
+                found += self._price(last).values()
+        return found
+
+    def _price(self, place: int) -> dict[tuple, Option]:
+        """{values of the memory styles that are free: the folding with them}."""
+        if place not in self._priced:
+            op = self.foldings[place]
+            free = {name: values for name, values in op.styles.items() if name not in self.fixed}
+            folding = {name: op.get_nodeattr(name) for name in (*extents(self.bound), *op.styles)}
+            found = {}
+            for values in product(*free.values()):
+                chosen = folding | dict(zip(free, values))
+                if OPS[self.bound.op].together(self.bound.attributes, chosen):
+                    found[values] = Option.of(self.bound.make(**chosen) if free else op)
+            self._priced[place] = found
+        return self._priced[place]
+
+    def _of_adders(self, found: list[Option]) -> list[Option]:
+        """Adders instead of a matrix, unless a folding replaces any."""
+        matrix = self.foldings[-1].matrix() if self._adders is None else None
+        if self._adders is None and (matrix is None or matrix.weights.size < FEW):
+            self._adders = []
+        if self._adders is None:
+            assert matrix is not None
+            widest = max(self.foldings, key=lambda op: op.out_stream().lanes * op.in_stream().lanes)
+            if _replaced(_at_least(widest, int(np.count_nonzero(matrix.weights))), found):
+                return []
+            self._adders = _with_adders(self.bound, widest)
+        return self._adders
+
+    def improve(self) -> None:
+        """Compute what is only a lower bound."""
+        self._adders = [one.exactly() if one.exactly else one for one in self._adders or []]
+        self._within.clear()
+
+
+def _with_adders(bound: Bound, op: HwOp) -> list[Option]:
+    """The operators of adders that can replace a matrix, with a lower bound of their cost."""
+    found = []
+    for kind in OPS.values():
+        if kind.structure == "adders":
+            try:
+                quick = kind.instead_of(op, True)
+            except UserError:
+                continue
+            if quick is not None:
+                one = Option.of(bound.connected(quick))
+                least = tuple(QUICK * amount for amount in one.amounts)
+                found.append(replace(one, amounts=least, exactly=partial(_exactly, kind, bound, op)))
+    return found
+
+
+def _exactly(kind: type[HwOp], bound: Bound, op: HwOp) -> Option:
+    found = kind.instead_of(op)
+    assert found is not None, "a quick look found one"
+    return Option.of(bound.connected(found))
+
+
+def _settings(op: HwOp) -> tuple[int, ...]:
+    """Pixels, Simd, Pe; 1 for those that it does not have."""
+    has = op.get_nodeattr_types()
+    return tuple(op.get_nodeattr(name) if name in has else 1 for name in ("pixels", "simd", "pe"))
+
+
+def _at_least(op: HwOp, weights: int) -> Option:
+    """An operator with a lower bound of the LUTs that it takes for all of its weights at a time."""
+    lut = LEAST * weights * op.in_stream().bits
+    takes, gives = dict(zip(op.sources, op.in_streams())), dict(zip(op.results, op.out_streams()))
+    return Option(op, 0, (lut, 0.0, 0.0), takes, gives)
+
+
+def _replaced(one: Option, others: Iterable[Option]) -> bool:
+    return any(other.replaces(one) for other in others)
+
+
+def pareto(options: list[Option]) -> list[Option]:
+    """Of options with equal streams only the Pareto-optimal ones; none that cannot be built (inf)."""
+    alike: dict[tuple, list[Option]] = {}
+    for one in sorted((one for one in options if max(one.amounts) < inf), key=lambda one: one.amounts):
+        same = alike.setdefault(one.lanes, [])
+        if not any(all(a <= b for a, b in zip(other.amounts, one.amounts)) for other in same):
+            same.append(one)
+    return [one for same in alike.values() for one in same]
+
+
+def between(source: Stream, sink: Stream) -> Amounts | None:
+    """Cost of the width converters from one stream to another; None if none can join them."""
+    steps = _steps(source, sink)
+    if steps is None:
+        return None
+    costs = [_converter(*pair, source.bits) for pair in pairwise(steps)]
+    return tuple(map(sum, zip((0.0, 0.0, 0.0), *costs)))
+
+
+def skid_buffer(stream: Stream) -> Amounts:
+    """Cost of a FIFO of two beats."""
+    return _skid_buffer(stream.lanes, stream.bits)
+
+
+@cache
+def _skid_buffer(lanes: int, bits: int) -> Amounts:
+    return Option.of(OPS["Fifo"].make(shape=[lanes], lanes=lanes, bits=bits, depth=2)).amounts
+
+
+@cache
+def _converter(lanes: int, after: int, bits: int) -> Amounts:
+    return Option.of(
+        OPS["Width"].make(shape=[lcm(lanes, after)], in_lanes=lanes, out_lanes=after, bits=bits)
+    ).amounts
+
+
+def extents(bound: Bound) -> dict[str, int]:
+    """{"simd", "pe", "pixels"} -> the size that each must divide; only the settings that the operator has."""
+    return OPS[bound.op].sizes(bound.attributes)
+
+
+def foldings(bound: Bound) -> dict[str, list[int]]:
+    """{"simd", "pe", "pixels"} -> the possible values; only the settings that the operator has."""
+    return OPS[bound.op].foldings(bound.attributes)
+
+
+def checked_folding(bound: Bound, given: dict[str, int]) -> dict[str, int]:
+    """Check a folding given by the user, including memory styles.
+
+    Raises:
+        UserError: a setting that the operator does not have, a value that does not divide, or beats that do
+            not fit the frame.
+    """
+    sizes, possible, styles = extents(bound), foldings(bound), OPS[bound.op].styles
+    for name, value in given.items():
+        if name in styles:
+            if value not in styles[name]:
+                raise UserError(
+                    f"{bound.name}: {name}={value} is not a memory style; use one of "
+                    f"[{', '.join(styles[name])}]."
+                )
+            continue
+        if name not in sizes:
+            has = "use " + " and ".join([*sizes, *styles]) if sizes or styles else "it cannot be folded"
+            raise UserError(f"{bound.name}: {bound.op} has no setting {name}; {has}.")
+        if value not in possible[name]:
+            divides = value > 0 and sizes[name] % value == 0
+            why = (
+                "makes beats too wide" if divides else f"does not divide {_called(bound, name)}={sizes[name]}"
+            )
+            raise UserError(f"{bound.name}: {name}={value} {why}; {_use(possible[name])}")
+    return given
+
+
+def candidates(bound: Bound, fixed: dict[str, int], several: bool = False) -> list[HwOp]:
+    """All foldings of an operator that its streams can carry, in order of Pixels, Simd, Pe; for several
+    vectors at a time, considered with `several` or if they are given, those with the smallest Pe.
+    """
+    chosen = {name: fixed[name] for name in OPS[bound.op].styles if name in fixed}
+    ranges = {name: [fixed[name]] if name in fixed else values for name, values in foldings(bound).items()}
+    if "pixels" in ranges and "pixels" not in fixed and (not several or {"simd", "pe"} & fixed.keys()):
+        ranges["pixels"] = [1]  # a Simd and Pe given by the user refer to one vector
+    found, known = [], set()
+    names: list[str] = [name for name in ("pixels", "simd", "pe") if name in ranges]
+    for values in product(*(ranges[name] for name in names)):
+        folding: dict[str, int] = dict(zip(names, values))
+        if not OPS[bound.op].together(bound.attributes, folding | chosen):
+            continue
+        pixels = folding.get("pixels", 1)
+        if pixels > 1 and pixels in known:
+            continue  # a larger Pe makes nothing faster
+        op = bound.make(**folding, **chosen)
+        if all(map(fits, [*op.in_streams(), *op.out_streams()])):
+            found.append(op)
+            known.add(pixels)
+    if found:
+        return found
+    if "pixels" in fixed:
+        raise UserError(
+            f"{bound.name}: {fixed} cannot be combined; pixels of 2 or more need {_whole(bound)}."
+        )
+    if fixed.get("rom") == "columns":
+        raise UserError(
+            f"{bound.name}: {fixed} cannot be combined; rom=columns needs one vector at a time, more than "
+            "1,024 words, and a number of words that is not a power of two."
+        )
+    raise UserError(
+        f"{bound.name}: {fixed} produces beats that do not divide a frame; remove it to let the search "
+        "choose, or use divisors of the channels."
+    )
+
+
+def with_width_converters(ops: list[HwOp]) -> list[HwOp]:
+    """The operators with width converters where beats differ."""
+    streams: dict[str, Stream] = {}
+    found: list[HwOp] = []
+    for op in ops:
+        for port, (tensor, sink) in enumerate(zip(op.sources, op.in_streams())):
+            name = op.name if op.inputs == 1 else f"{op.name}_in{port}"
+            for width in converters(name, streams.get(tensor, sink), sink) or ():
+                found.append(put_before(width, op, port))
+        found.append(op)
+        streams |= zip(op.results, op.out_streams())
+    return found
+
+
+def put_before(new: HwOp, op: HwOp, port: int) -> HwOp:
+    """Put an operator with one stream before an input of `op`."""
+    new.onnx_node.input[0] = op.onnx_node.input[port]
+    new.onnx_node.output[0] = op.onnx_node.input[port] = f"{new.name}_out"
+    return new
+
+
+def converters(name: str, source: Stream, sink: Stream) -> list[HwOp] | None:
+    """The width converters from one stream to another: none, one, or two with a common multiple in between;
+    None if that is impossible.
+    """
+    steps = _steps(source, sink)
+    if steps is None:
+        return None
+    widths = OPS["Width"]
+    return [
+        widths.make(
+            f"width_{name}" + ("" if len(steps) == 2 else f"_step{index}"),
+            shape=list(source.shape),
+            in_lanes=lanes,
+            out_lanes=after,
+            bits=source.bits,
+            signed=int(source.signed),
+        )
+        for index, (lanes, after) in enumerate(pairwise(steps))
+    ]
+
+
+def _steps(source: Stream, sink: Stream) -> list[int] | None:
+    """Elements per beat on the way from one stream to another, both included; None if there is no way."""
+    lanes, after = source.lanes, sink.lanes
+    if lanes == after:
+        return [lanes]
+    if lanes % after == 0 or after % lanes == 0:
+        return [lanes, after]
+    common = lcm(lanes, after)
+    return [lanes, common, after] if _fits(source.shape, common) else None
+
+
+def fits(stream: Stream) -> bool:
+    """Whether the stream's beats divide a frame evenly: they divide the last axis or are a multiple of it."""
+    return _fits(stream.shape, stream.lanes)
+
+
+def _fits(shape: tuple[int, ...], lanes: int) -> bool:
+    last = shape[-1]
+    return last % lanes == 0 or (lanes % last == 0 and prod(shape) % lanes == 0)
+
+
+def _called(bound: Bound, name: str) -> str:
+    """The user's name of the size that simd, pe or pixels must divide."""
+    names = {"mw": "length", "mh": "outputs", "vectors": "vectors"}
+    if name == "pixels" and OPS[bound.op].extents[name] not in names:
+        return name
+    return names.get(OPS[bound.op].extents[name], "channels")
+
+
+def _whole(bound: Bound) -> str:
+    """Requirement for several pixels at a time, in words."""
+    most = {name: values[-1] for name, values in foldings(bound).items()}
+    if len(most) > 2:
+        return f"simd={most['simd']}, the whole vector, and a pe at least as large"
+    return " and ".join(f"{name}={value}" for name, value in most.items() if name != "pixels")
+
+
+def _use(values: list[int]) -> str:
+    shown = ", ".join(map(str, values[:12]))
+    return f"use one of [{shown}, …]." if len(values) > 12 else f"use one of [{shown}]."
