@@ -11,6 +11,9 @@ RECIPE = Recipe(epochs=100, batch=128, lr=5e-3)
 
 def build() -> Network:
     """The network."""
-    stages = [[BiReal(first, width, stride, wider=Copied), *(BiReal(width, width) for _ in range(5))]
-              for first, width, stride in ((8, 8, 1), (8, 16, 2), (16, 32, 2))]  # fmt: skip
-    return Network(EightConv(3, 8, 3, pad=1), *sum(stages, []), EightPooled(8), EightScores(32, 10))
+    stages = [
+        BiReal(first if at == 0 else width, width, stride if at == 0 else 1, wider=Copied)
+        for first, width, stride in ((8, 8, 1), (8, 16, 2), (16, 32, 2))
+        for at in range(6)
+    ]
+    return Network(EightConv(3, 8, 3, pad=1), *stages, EightPooled(8), EightScores(32, 10))

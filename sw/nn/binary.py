@@ -171,7 +171,7 @@ class Levels(Quantiser):
     def values(self, x):
         return Levelled.apply(x.float(), self.limit, self.count, self.down)
 
-    def scale(self, x):
+    def scale(self, _x):
         return torch.tensor(2 * self.limit / self.count)
 
 
@@ -189,7 +189,7 @@ class Real(Quantiser):
             return x
         return (x + (x * 128).round().div(128).sub(x).detach()).clamp(-self.limit, self.limit)
 
-    def scale(self, x):
+    def scale(self, _x):
         return torch.tensor(1 / 128 if self.rounded else 1.0)
 
 

@@ -151,7 +151,7 @@ class Activation(binary.Sign):
     eight = False
 
     def values(self, x):
-        return binary.EightBits.apply(x, 1.0) if self.eight else super().values(x)
+        return binary.Levelled.apply(x, 1.0, 256, False) if self.eight else super().values(x)
 
 
 class Formed(binary.Weights):
