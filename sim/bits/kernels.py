@@ -78,7 +78,7 @@ class Matrix(Described):
     _fields_ = fields("weights blocks wide length limits", KINDS)
 
 
-class Join(Described):
+class Joining(Described):
     """A sum of equal bits and another stream, all int32 (rows,), and its comparison, uint8 (rows / 8,)."""
 
     KINDS: ClassVar = dict.fromkeys(("starts", "factors", "others", "least"), np.int32) | {
@@ -165,12 +165,12 @@ def count_windows(matrix: Matrix, windows: Windows, image: np.ndarray, out: np.n
     )
 
 
-def join_windows(matrix: Matrix, windows: Windows, join: Join, image, other, sums, bits) -> None:
+def join_windows(matrix: Matrix, windows: Windows, joining: Joining, image, other, sums, bits) -> None:
     """As `count_windows`, the numbers of equal bits joined with another stream, int32, to sums, int32, and
     bits of their comparison, uint64 (…, words); both are overwritten.
     """
     numbers = (address(x, np.int32) for x in (other, sums))
-    structures = map(ctypes.byref, (matrix, windows, join))
+    structures = map(ctypes.byref, (matrix, windows, joining))
     functions().join_windows(*structures, address(image, np.uint64), *numbers, address(bits), _row(bits))
 
 

@@ -9,7 +9,7 @@ from xnorforge.sim.bits.elements import Ending, Pooling, as_int32
 from xnorforge.sim.bits.kernels import (
     LANES,
     IntMatrix,
-    Join,
+    Joining,
     Matrix,
     Windows,
     byte_products,
@@ -125,7 +125,7 @@ def matches(op):
         thresholds, inverted = levels or (np.zeros(mh, np.int32), np.zeros(mh // 8, np.uint8))
         ours, others = ending.factors[side], ending.factors[1 - side]
         starts = (ours.astype(np.int64) * mw - ending.low).astype(np.int32)  # modulo 2^32, as the sums
-        join = Join(
+        joining = Joining(
             starts=starts, factors=ours, others=others, least=thresholds, inverted=inverted, low=ending.low,
             mask=ending.mask,
         )  # fmt: skip
@@ -134,7 +134,7 @@ def matches(op):
             other = as_int32(other.cut() if isinstance(other, Patches) else other, ending.sources[1 - side])
             sums, bits = np.empty((len(x), *shape), np.int32), bits_out(len(x), vectors, mh)
             taken, columns, windows = located(x)
-            join_windows(columns, windows, join, taken, other, sums, bits.words)
+            join_windows(columns, windows, joining, taken, other, sums, bits.words)
             return [sums, bits] if levels else [sums]
 
         return joined

@@ -346,7 +346,7 @@ def test_graphs_are_where_layers_read_bits_and_have_a_threshold_or_a_shortcut_be
                 layer = part.layer if isinstance(part, ci_bcnn.Interacting) else part.dot
                 assert part.mix.n0 == building_blocks.length_of(layer)
                 channels = len(building_blocks.added_in(layer)[0].weight)
-                assert part.mix.size == min(16, channels)
+                assert part.mix.size == max(size for size in range(1, 17) if channels % size == 0)
     assert not any(isinstance(module, Interact) for module in network[-1].modules())
 
 

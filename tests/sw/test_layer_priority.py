@@ -21,6 +21,7 @@ from xnorforge.sw.datasets import mnist as mnist_images
 from xnorforge.sw.methods import base, layer_priority, ste
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, mixed_precision
+from xnorforge.sw.nn.building_blocks import BiReal, Network, Pooled, Projected, Scores, Stem
 from xnorforge.sw.nn.mixed_precision import Form
 from xnorforge.sw.tasks.base import Images, task_of
 from xnorforge.sw.training import train, weights
@@ -221,12 +222,15 @@ def test_each_order_ranks_the_layers_as_it_says():
     assert ranked(ranking="0 5 1 2 4") == ["0", "5", "1", "2", "4"]
 
 
-def test_a_projected_shortcut_goes_with_the_first_layer_of_its_block():
+def test_a_projected_shortcut_goes_with_the_first_layer_of_its_block(monkeypatch):
+    blocks = [BiReal(8, 8), BiReal(8, 16, 2, wider=Projected), BiReal(16, 32, 2, wider=Projected)]
+    network = Network(Stem(3, 8), *blocks, Pooled(8), Scores(32, 10, 0.25))
+    monkeypatch.setattr(networks, "build", lambda _: network)
     chosen = method()
-    chosen.build("cifar10-wrn22")
-    assert len(chosen.units) == 20 and sum(len(unit.layers) for unit in chosen.units) == 22
+    chosen.build("cifar10-resnet20_half_8bit")
+    assert len(chosen.units) == 5 and sum(len(unit.layers) for unit in chosen.units) == 7
     both = [[name for name, _ in unit.layers] for unit in chosen.units if len(unit.layers) == 2]
-    assert both == [["7.dot", "7.shortcut.dot"], ["13.dot", "13.shortcut.dot"]]
+    assert both == [["2.dot", "2.shortcut.dot"], ["3.dot", "3.shortcut.dot"]]
     assert chosen.ranked[0] == chosen.units[-1].name and chosen.ranked[-1] == "0"
 
 
@@ -367,7 +371,7 @@ def test_binary_throughout_it_is_the_plain_network(net):
     if not mixed_precision.has_sums(network):
         np.testing.assert_array_equal(train.scores(deployed, pictures), train.scores(network, pictures))
     tensors = weights.packed_weights(deployed)
-    assert {name for name in tensors if ".weight" in name and ".norm" not in name} == {
+    assert {name for name in tensors if name.endswith(".weight.bits")} == {
         f"{name}.weight.bits" for name in binary.latents(plain)
     }
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from xnorforge.sw import networks
+from xnorforge.sw.methods import base
 from xnorforge.sw.nn import threshold_folding
 from xnorforge.sw.training import weights
 
@@ -36,9 +37,10 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize("net", networks.names())
 def test_a_network_comes_back_bit_for_bit(net):
-    network = threshold_folding.fold_thresholds(shaken(net))
+    method = base.create("ste")
+    network = method.deploy(net, shaken(net))
     tensors = weights.packed_weights(network)
-    back, x = weights.unpack(networks.build(net), tensors, "here"), pictures(net, 4)
+    back, x = weights.unpack(method.skeleton(net), tensors, "here"), pictures(net, 4)
     with torch.no_grad():
         assert torch.equal(back(x), network(x))
     assert {key: value.tolist() for key, value in weights.packed_weights(back).items()} == {
