@@ -47,7 +47,7 @@ class Execution:
             for name in rounded.intersection(node.input):
                 found = sanitize_quant_values(self.network, [name], found)
             if node.domain:
-                found |= self._empty(node, images)
+                found |= self.empty(node, images)
             self.runner.run(node, found)
             for name in rounded.intersection(node.output):
                 found = sanitize_quant_values(self.network, [name], found)
@@ -57,7 +57,7 @@ class Execution:
                         found.pop(name, None)
         return found
 
-    def _empty(self, node, images: int) -> dict[str, np.ndarray]:
+    def empty(self, node, images: int) -> dict[str, np.ndarray]:
         """A node's output, still zeros: FINN's operators read its shape there."""
         shapes = {name: self.network.get_tensor_shape(name) for name in node.output}
         return {name: np.zeros([images, *shape[1:]], np.float32) for name, shape in shapes.items() if shape}
@@ -77,7 +77,7 @@ def qonnx_scores(network: ModelWrapper, inputs: np.ndarray) -> np.ndarray:
     one by one.
     """
     execution, parts = execution_of(network), []
-    graph, size = execution.network.graph, _images_at_once(network)
+    graph, size = execution.network.graph, images_at_once(network)
     for at in range(0, len(inputs), size):
         part = inputs[at : at + size]
         found = execution.tensors({graph.input[0].name: part}, len(part), keep=False)
@@ -91,7 +91,7 @@ def qonnx_tensors(network: ModelWrapper, inputs: np.ndarray) -> dict[str, np.nda
     return execution_of(network).tensors({network.graph.input[0].name: inputs}, len(inputs))
 
 
-def _images_at_once(network: ModelWrapper) -> int:
+def images_at_once(network: ModelWrapper) -> int:
     """Number of images per batch: 100, or fewer if their tensors would not fit."""
     constants = {tensor.name for tensor in network.graph.initializer}
     frame = sum(

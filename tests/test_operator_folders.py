@@ -19,6 +19,7 @@ EXAMPLES = ROOT / "tests" / "plugins"
 INSERTED = {"fifo", "width", "fork"}  # no meaning of their own: engines put them between others
 CHECKS = (
     "lowered = qonnx",
+    "lowered = exact network",
     "activations = qonnx",
     "lowered = FINN execution",
     "folded = lowered",

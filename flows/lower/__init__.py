@@ -4,7 +4,8 @@
             form per tensor)
     tidy    comparisons point upwards, cheap operators come first
     emit    FINN hardware-abstraction nodes, and own nodes (`nodes.py`) where FINN has none
-    check   against golden scores, qonnx execution and FINN execution (`checks.py`, `reference.py`)
+    check   against the exact network (`exact.py`, `exactness.py`), golden scores, qonnx execution and FINN
+            execution (`checks.py`, `reference.py`)
 
 This package names no operator: the lowering of an operator is in its folder, `hw/ops/<name>/lower.py`, which
 registers itself in `registry.py`; the same holds for folders outside the package (`core/plugins.py`).
@@ -34,6 +35,7 @@ from xnorforge.hw.any_width import for_npz
 
 from . import approximation, checks, emit, nodes
 from .complexity import complexity
+from .exactness import is_exact
 from .graph import integer_graph
 from .reference import Reference
 from .tails import host_function, without_tails
@@ -89,13 +91,23 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         inputs = inputs.reshape(len(inputs), *network.get_tensor_shape(network.graph.input[0].name)[1:])
         reference = Reference(graph, network)
         few = frames[:ACTIVATION_IMAGES], inputs[:ACTIVATION_IMAGES]
-        judge = reference.bound, lambda image: reference.explains(frames, inputs, image, scores[image])
         proofs, apart = [], None
+        now_at(f"comparing every tensor with the exact network, {len(few[0])} images and random levels")
+        exact = is_exact(graph, network, few[0])
         now_at(f"comparing activations with qonnx, {len(few[0])} images")
         if graph.activations:
             proofs.append(checks.activations_are_equal(graph, network, *few, reference))
+        judged = [image for image in range(len(few[0])) if not reference.of_image.get(image)]
+
+        def explains(image: int) -> bool:
+            return reference.explains(frames, inputs, image, scores[image])
+
         now_at(f"comparing scores with the network's, {len(images):,} images")
-        proofs.insert(0, checks.scores_are_equal(graph, integers, scores, judge, tails))
+        proofs = [
+            checks.scores_are_equal(graph, integers, scores, (reference.bound, judged, explains), tails),
+            exact,
+            *proofs,
+        ]
         tied = checks.class_ties(graph, integers, scores)
         if approximate:
             now_at("rounding sums")

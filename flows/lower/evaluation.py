@@ -1,6 +1,6 @@
 """The float32 arithmetic of the network on an integer tensor, operation by operation."""
 
-from math import copysign, inf, lcm
+from math import inf, lcm
 
 import numpy as np
 
@@ -60,12 +60,12 @@ def _affine(n: np.ndarray, a, b) -> np.ndarray:
     return np.asarray(_ratio(n.astype(object) * t + p, np.broadcast_to(d, n.shape)), np.float64)
 
 
-def _nearest(above: int, below: int) -> float:
+def nearest(above: int, below: int) -> float:
     """Their ratio as the nearest float64; infinity beyond the largest."""
     try:
         return above / below
     except OverflowError:
-        return copysign(inf, above)
+        return inf if above > 0 else -inf
 
 
-_ratio = np.frompyfunc(_nearest, 2, 1)
+_ratio = np.frompyfunc(nearest, 2, 1)

@@ -5,6 +5,16 @@ import numpy as np
 from .walk import refuse
 
 
+def in_two_dimensions(at: dict) -> dict:
+    """Attributes of a one-dimensional window, converted to a window of a single row."""
+    for key, rest in (("kernel_shape", [1]), ("strides", [1]), ("dilations", [1])):
+        if len(at.get(key, [])) == 1:
+            at[key] = rest + list(at[key])
+    if len(at.get("pads", [])) == 2:
+        at["pads"] = [0, at["pads"][0], 0, at["pads"][1]]
+    return at
+
+
 def window_shape(shape, kernel, stride, dilation=(1, 1)) -> tuple[int, int]:
     """Rows and columns of windows over (H, W, …)."""
     return tuple((n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(shape, kernel, stride, dilation))

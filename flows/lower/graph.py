@@ -13,6 +13,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.flows.indexed_model import indexed
 
 from . import chain, functions, linear, moves, qcdq, transposed, views  # noqa: F401  they enter their rules
+from .geometry import in_two_dimensions
 from .registry import CURES, MAKERS, RULES
 from .sums import one_leaf
 from .values import Leaf, Value
@@ -75,7 +76,7 @@ def integer_graph(
                 "remove it after the last layer, or express it with " + ", ".join(sorted(RULES)),
             )
             raise refuse(node, "this float operator has no exact integer form", near)
-        at = _in_two_dimensions({a.name: helper.get_attribute_value(a) for a in node.attribute})
+        at = in_two_dimensions({a.name: helper.get_attribute_value(a) for a in node.attribute})
         value = RULES[node.op_type](walk, node, at)
         if value is None:
             continue
@@ -98,7 +99,7 @@ def integer_graph(
         list(walk.rounded),
         walk.own,
         walk.approximate,
-        walk.slack,
+        walk.values,
     )
 
 
@@ -123,16 +124,6 @@ def _in_shape(walk: Walk, value: Value, name: str) -> Value:
     if value.view is not None or not shape or tuple(shape[1:]) == usual.shape or prod(shape) != usual.size:
         return value
     return seen(value, usual.reshape(shape[1:]))
-
-
-def _in_two_dimensions(at: dict) -> dict:
-    """Attributes of a one-dimensional window, converted to a window of a single row."""
-    for key, rest in (("kernel_shape", [1]), ("strides", [1]), ("dilations", [1])):
-        if len(at.get(key, [])) == 1:
-            at[key] = rest + list(at[key])
-    if len(at.get("pads", [])) == 2:
-        at["pads"] = [0, at["pads"][0], 0, at["pads"][1]]
-    return at
 
 
 def _check_constants(walk: Walk) -> None:

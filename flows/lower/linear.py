@@ -245,7 +245,7 @@ def linear_layer(
     factor = abs(scale.astype(np.float64))
     bounds = bounds_of(value).each(lambda x: (abs(taps) * x[source]).sum((0, 1, 2)) * factor)
     if len(digits) == 1:
-        result = walk.value_of(out, terms[out.name], scale * rest, bounds)
+        result = walk.value_of(out, terms[out.name], scale * rest, bounds, 2 if xnor else 1)
     else:
         for name, a in terms.items():  # the reference rounds on its way to each
             walk.value_of(walk.leaves[name], a, 0 * a, bounds)

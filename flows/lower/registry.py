@@ -4,6 +4,7 @@
     meaning    operator of the integer graph -> what it computes, in numpy
     emission   operator of the integer graph -> its nodes of `lowered.onnx`; not needed for an operator that
                is a node of our own domain (`nodes.py`)
+    arithmetic ONNX operators -> what one of their nodes computes, in exact arithmetic (`exact.py`)
     maker      a task that the engine delegates without knowing which operator does it ("sum", "levels", …)
     tidying    a rearrangement of the whole integer graph; lower order numbers run first
     swap       operator of the integer graph -> how levels after it are moved before it
@@ -27,6 +28,9 @@ NEGATABLE: dict[str, str] = {}
 EXAMPLES: dict[str, Callable] = {}
 # Functions after the last layer that the host computes, by the ONNX operator (`tails.py`).
 TAILS: dict[str, Any] = {}
+# ONNX operators whose results are elements of their first input: moves and maxima.
+CHOOSING: set[str] = set()
+ARITHMETIC: dict[str, Callable] = {}
 # How to replace a float operator that has no rule, by the operator's name.
 CURES: dict[str, str] = {}
 
@@ -34,6 +38,13 @@ CURES: dict[str, str] = {}
 def rule(*ops: str):
     """Register `function(walk, node, at) -> Value` for these ONNX operators; `at` holds the attributes."""
     return _entered(RULES, ops)
+
+
+def arithmetic(*ops: str):
+    """Register `function(network, node, at) -> Exact` for these ONNX operators; without one, qonnx runs them
+    in float32 on exact numbers.
+    """
+    return _entered(ARITHMETIC, ops)
 
 
 def meaning(*ops: str):

@@ -12,10 +12,9 @@ from math import ceil, prod
 
 import numpy as np
 
-from .values import Value, bounds_of
-from .walk import Lowered, Walk
-
-UNIT = 2.0**-24  # relative error of one float32 operation
+from .exact import UNIT
+from .values import Node, Value, bounds_of
+from .walk import Lowered
 
 
 def bound(graph: Lowered, operations: int) -> np.ndarray:
@@ -31,23 +30,23 @@ def bound(graph: Lowered, operations: int) -> np.ndarray:
     return found if order is None else found[np.argsort(order)]
 
 
-def slack(walk: Walk, value: Value) -> np.ndarray | None:
+def slack(graph: Lowered, value: Value, operations: int) -> np.ndarray | None:
     """By how many integers of the value's base the reference's number may be off there, per channel; None
-    where float32 represents all of them.
+    where float32 represents all of them. Arguments as for `bound`.
     """
     name, a, _ = value.start
-    if not _rounds(walk, name):
+    if not _rounds(graph, name, graph.makers):
         return None
     assert value.bounds is not None
-    error = (_terms(walk, name) + len(walk.model.graph.node)) * UNIT * value.bounds.reach
-    leaf = walk.leaves[name]
+    error = (_terms(graph, name) + operations) * UNIT * value.bounds.reach
+    leaf = graph.leaves[name]
     most = leaf.hi.astype(object) - leaf.lo + 1
     far = np.isinf(error)
     off = [ceil(Fraction(float(e)) / abs(x)) if x else 0 for e, x in zip(np.where(far, 0, error), a)]
     return np.where(far, most, np.minimum(np.array(off, object), most))
 
 
-def _rounds(graph: Lowered | Walk, leaf: str) -> bool:
+def _rounds(graph: Lowered, leaf: str, makers: dict[str, Node]) -> bool:
     """Whether the reference may round on its way to a leaf; a leaf that was only moved (`replay`) is treated
     like its origin.
     """
@@ -58,20 +57,20 @@ def _rounds(graph: Lowered | Walk, leaf: str) -> bool:
             if name in graph.rounded:
                 return True
             continue
-        inputs = graph.makers[name].inputs if name in graph.makers else []
+        inputs = makers[name].inputs if name in makers else []
         waiting += [one for one in inputs if one not in seen]
         seen.update(inputs)
     return False
 
 
-def _terms(graph: Lowered | Walk, leaf: str) -> int:
+def _terms(graph: Lowered, leaf: str) -> int:
     """Number of terms between the last quantisers and an integer of the leaf; 1 if they fit float32."""
     terms: dict[str, int] = {}
-    waiting = [leaf]
+    waiting, makers = [leaf], graph.makers
     while waiting:  # without recursion, as a graph may be 20,000 nodes deep
         name = waiting[-1]
-        node = graph.makers.get(name)
-        if node is None or "thresholds" in node.at or not _rounds(graph, name):
+        node = makers.get(name)
+        if node is None or "thresholds" in node.at or not _rounds(graph, name, makers):
             terms[waiting.pop()] = 1
             continue
         missing = [one for one in node.inputs if one not in terms]

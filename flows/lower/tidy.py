@@ -7,9 +7,8 @@ from .walk import Lowered
 
 
 def tidied(graph: Lowered) -> Lowered:
-    """Apply all of them in place. If the reference rounds, the original is kept (`Lowered.walked`)."""
-    if graph.rounded:
-        graph.walked = deepcopy(graph)
+    """Apply all of them in place; the original is kept (`Lowered.walked`)."""
+    graph.walked = deepcopy(graph)
     for _, rearrange in TIDYINGS:
         rearrange(graph)
     return graph

@@ -56,13 +56,28 @@ class Leaf:
 
 @dataclass
 class Node:
-    """One operator of the integer graph; `op` has a meaning in `registry.py`, `out` is its leaf."""
+    """One operator of the integer graph; `op` has a meaning in `registry.py`, `out` is its leaf, `quantises`
+    what it stands for if that is a quantiser.
+    """
 
     name: str
     op: str
     inputs: list[str]
     out: str
     at: dict
+    quantises: "Levels | None" = None
+
+
+@dataclass
+class Levels:
+    """A quantiser: `level` maps float32 (channels, any) at the end of the value's chain to its levels, which
+    rise at `thresholds`, integers (channels, steps) of direction * n.
+    """
+
+    value: "Value"
+    level: Callable[[np.ndarray], np.ndarray]
+    thresholds: np.ndarray
+    direction: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -52,9 +52,8 @@ class Lowered:
         rounded: names of operators whose sums the reference rounds in float32, so that equality is verified
             by comparison and does not follow by construction.
         approximate: {leaf: RoundedSum} of the sums that are not exact; empty unless rounding was requested.
-        slack: {leaf of levels: by how many integers, per channel, the reference's own rounding may move what
-            is compared there}; empty if the reference rounds nothing.
-        walked: the graph before it was rearranged, None if it was not or if the reference rounds nothing.
+        values: {tensor of the QONNX graph: Value}.
+        walked: the graph before it was rearranged, None if it was not.
     """
 
     nodes: list[Node]
@@ -64,7 +63,7 @@ class Lowered:
     rounded: list[str]
     own: dict[str, Value] = field(default_factory=dict)
     approximate: dict[str, "RoundedSum"] = field(default_factory=dict)
-    slack: dict[str, np.ndarray] = field(default_factory=dict)
+    values: dict[str, Value] = field(default_factory=dict)
     walked: "Lowered | None" = None
 
     def run(self, x: np.ndarray) -> dict[str, np.ndarray]:
@@ -110,7 +109,6 @@ class Walk:
         self.model, self.sum_bits, self.writable = model, sum_bits, writable
         self.own: dict[str, Value] = {}
         self.approximate: dict[str, RoundedSum] = {}
-        self.slack: dict[str, np.ndarray] = {}
         self.constants = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
         self.weights: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.values: dict[str, Value] = {}
@@ -167,12 +165,14 @@ class Walk:
         self.counts[op] += 1
         return leaf
 
-    def value_of(self, leaf: Leaf, scale, offset, bounds: Bounds | None = None) -> Value:
-        """A n + B over a new leaf; records where the reference has to round."""
+    def value_of(self, leaf: Leaf, scale, offset, bounds: Bounds | None = None, parts: int = 1) -> Value:
+        """A n + B over a new leaf; records where the reference, which adds multiples of A / parts, has to
+        round.
+        """
         value = of_leaf(leaf, scale, offset, bounds)
         _, a, b = value.start
         self.own.setdefault(leaf.name, value)
-        if leaf.name not in self.rounded and not fits_float32(a, b, bounds_of(value).reach):
+        if leaf.name not in self.rounded and not fits_float32(a / parts, b, bounds_of(value).reach):
             self.rounded[leaf.name] = None
         return value
 

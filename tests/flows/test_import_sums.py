@@ -116,6 +116,7 @@ def test_networks_of_brevitas_default_scales_are_imported_and_lowered(tmp_path, 
     assert [check["name"] for check in checks] == [
         "batch = single image",
         "lowered = qonnx",
+        "lowered = exact network",
         "activations = qonnx",
         "lowered = FINN execution",
     ]

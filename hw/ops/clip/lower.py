@@ -1,13 +1,15 @@
 """ReLU, PReLU and clipping: steps of a chain, or clipped integers where a sum needs them exactly."""
 
+from dataclasses import replace
 from math import lcm
 from typing import ClassVar
 
 import numpy as np
 
+from xnorforge.flows.lower.exact import exactly, on_one_unit
 from xnorforge.flows.lower.examples import random_leaf, random_shape, random_signs
 from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import MAKERS, example, maker, meaning, rule
+from xnorforge.flows.lower.registry import MAKERS, arithmetic, example, maker, meaning, rule
 from xnorforge.flows.lower.sums import single
 from xnorforge.flows.lower.values import F32, append, signs_of
 from xnorforge.flows.lower.walk import refuse
@@ -52,6 +54,19 @@ def _clip(walk, node, at):
         raise refuse(node, f"its minimum {low:g} is larger than its maximum {high:g}", "swap them")
     bounds = (np.full(value.channels, end, F32) for end in (low, high))
     return append(single(walk, value, node), "clip", *bounds)
+
+
+@arithmetic("Clip")
+def _clipped_exactly(net, node, at):
+    x = net.read(node, 0)
+    for index, key, within in ((1, "min", np.maximum), (2, "max", np.minimum)):
+        end = at.get(key)
+        if len(node.input) > index and node.input[index]:
+            end = net.constants[node.input[index]].reshape(-1)[0]
+        if end is not None and np.isfinite(end):
+            (numbers, bound), unit = on_one_unit(x, exactly(end))
+            x = replace(x, numbers=within(numbers, bound), unit=unit)
+    return x
 
 
 @rule("Max", "Min")

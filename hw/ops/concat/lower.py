@@ -1,9 +1,12 @@
 """Channels of several tensors side by side."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from xnorforge.flows.lower.exact import on_one_unit
 from xnorforge.flows.lower.examples import random_leaf, random_shape
-from xnorforge.flows.lower.registry import MAKERS, emission, example, meaning, rule
+from xnorforge.flows.lower.registry import MAKERS, arithmetic, emission, example, meaning, rule
 from xnorforge.flows.lower.sums import one_leaf
 from xnorforge.flows.lower.values import Bounds, bounds_of
 from xnorforge.flows.lower.views import seen, usual_view, view_of
@@ -53,6 +56,14 @@ def _concat(walk, node, at):
     bounds = Bounds(*(np.concatenate([getattr(one, key) for one in found]) for key in ("reach", "error")))
     value = walk.value_of(out, scale, offset, bounds)
     return seen(value, np.moveaxis(usual_view(out), 0, -1)) if last else value
+
+
+@arithmetic("Concat")
+def _joined(net, node, at):
+    given = [net.read(node, k) for k in range(len(node.input))]
+    numbers, unit = on_one_unit(*given)
+    found = np.concatenate(numbers, at["axis"])
+    return replace(given[0], numbers=found, unit=unit, rounding=max(x.rounding for x in given))
 
 
 @example("Concat")

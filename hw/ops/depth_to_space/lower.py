@@ -15,13 +15,15 @@ import numpy as np
 
 from xnorforge.flows.lower.examples import random_leaf
 from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import MAKERS, example, maker, meaning, rule
+from xnorforge.flows.lower.registry import CHOOSING, MAKERS, example, maker, meaning, rule
 from xnorforge.flows.lower.sums import one_leaf, single
 from xnorforge.flows.lower.values import Value, bounds_of, of_leaf
 from xnorforge.flows.lower.views import over, seen, usual_view, view_of
 from xnorforge.flows.lower.walk import refuse
 from xnorforge.hw.ops.border.lower import everywhere
 from xnorforge.hw.ops.depth_to_space.op import pixels_of_blocks
+
+CHOOSING |= {"SpaceToDepth", "DepthToSpace"}
 
 
 @meaning("DepthToSpace")

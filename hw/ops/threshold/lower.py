@@ -37,9 +37,8 @@ from xnorforge.flows.lower.registry import (
     rule,
     tidying,
 )
-from xnorforge.flows.lower.rounding import slack
 from xnorforge.flows.lower.sums import single
-from xnorforge.flows.lower.values import F32, Leaf, Node, Value, exact
+from xnorforge.flows.lower.values import F32, Leaf, Levels, Node, Value, exact
 from xnorforge.flows.lower.walk import Lowered, refuse
 
 
@@ -104,15 +103,13 @@ def _levels_of(walk, node, value: Value, level, steps: int, scale, low) -> Value
         raise refuse(node, "float32 overflows before it", "train and export the network again")
     found, direction = thresholds(value, leaf, level, steps)
     check_order(node, value, leaf, level, found, direction)
-    off = slack(walk, value)
     if _is_identity(found, direction, leaf):
         return replace(walk.levels_of(leaf, scale, scale * (low - leaf.range[0])), view=value.view)
     name = f"{leaf.layer}_threshold"
     out = MAKERS["bent levels"](walk, value, leaf, found, direction, scale, low, name)
     if out is None:
         out = levelled(walk, leaf, found, direction, name)
-    if off is not None:
-        walk.slack[out.name] = off
+    walk.makers[out.name].quantises = Levels(value, level, found, direction)
     return replace(walk.levels_of(out, scale, scale * low), view=value.view)
 
 

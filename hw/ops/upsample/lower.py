@@ -5,11 +5,13 @@ from collections.abc import Callable
 import numpy as np
 
 from xnorforge.flows.lower.examples import random_leaf
-from xnorforge.flows.lower.registry import emission, example, meaning, rule
+from xnorforge.flows.lower.registry import CHOOSING, emission, example, meaning, rule
 from xnorforge.flows.lower.sums import single
 from xnorforge.flows.lower.values import replay
 from xnorforge.flows.lower.walk import refuse
 from xnorforge.hw.ops.upsample.op import repeated
+
+CHOOSING |= {"Resize", "Upsample"}
 
 
 @meaning("Upsample")

@@ -1,0 +1,263 @@
+"""The integer graph against the exact network (`exact.py`): every tensor, every weight, every threshold.
+
+On a few images, and on random levels in front of every layer, each tensor of the file is computed exactly and
+compared with A n + B of the integer graph, as fractions. Random levels differ from zero in one of the frames,
+so that no weight is multiplied by zero only, whatever the images activate.
+
+The graph that is built was rearranged (`tidy.py`): each of its sums must be k n + c of the sum that was
+compared, per channel. With k and c, its levels are tried on both sides of every threshold, against the file's
+operations in float32 on the exact sum.
+"""
+
+from fractions import Fraction
+from math import gcd, prod
+
+import numpy as np
+from qonnx.core.modelwrapper import ModelWrapper
+
+from xnorforge.core.artifacts import check
+from xnorforge.core.errors import MismatchError
+from xnorforge.flows.indexed_model import indexed
+from xnorforge.hw.any_width import drawn, weighted_sum, whole_numbers
+
+from .evaluation import evaluate
+from .exact import UNIT, Exact, Network, on_one_unit, plus, times
+from .values import Node, Value, common_grid
+from .views import usual_view
+from .walk import Lowered
+
+AVOIDING_ZERO = (True, True, False)  # of each frame of random levels
+AT_ONCE = 1 << 24  # elements of all tensors of a batch
+CLOSE = 8 * UNIT  # of what qonnx computes in one float32 operation, relative to the largest number
+
+
+def is_exact(graph: Lowered, model: ModelWrapper, frames: np.ndarray, seed: int = 0) -> dict:
+    """Compare a tidied graph with its network.
+
+    Args:
+        frames: integers (N, H, W, C) of the first images; random ones follow them.
+
+    Raises:
+        MismatchError: a tensor, a weight or a threshold is not that of the file.
+    """
+    rng = np.random.default_rng(seed)
+    leaf = next(iter(graph.leaves.values()))
+    numbers = sum(prod(one.shape) for one in graph.leaves.values())
+    random = [np.zeros((1, *leaf.shape), np.int64)] * len(AVOIDING_ZERO)
+    frames = np.concatenate([frames, *random])
+    size, compared = max(1, AT_ONCE // numbers), 0
+    avoiding: list[bool | None] = [None] * (len(frames) - len(random)) + list(AVOIDING_ZERO)
+    links = Links(graph)
+    for start in range(0, len(frames), size):
+        run = Comparison(graph, model, frames[start : start + size], avoiding[start : start + size], rng)
+        links.add(run)
+        compared += run.compared
+    tried = links.check_levels()
+    what = f"every tensor of the file in exact arithmetic, {tried:,} edges of thresholds"
+    return check("lowered = exact network", len(frames), 0, compared + tried, what)
+
+
+class Comparison:
+    """One batch of frames through the network and the walk's graph.
+
+    Attributes:
+        tensors: {leaf: integers}, levels of random frames in place of those that were computed.
+        levels: {leaf: integers} of quantisers as they were computed.
+        compared: number of elements compared.
+    """
+
+    def __init__(self, built: Lowered, model: ModelWrapper, frames: np.ndarray, avoiding, rng):
+        self.graph = graph = built.walked or built
+        self.makers, self.rng = graph.makers, rng
+        self.avoiding, self.compared = avoiding, 0
+        self.first = next(iter(graph.leaves))
+        self.tensors = {self.first: frames.astype(np.int64)}
+        self.levels: dict[str, np.ndarray] = {}
+        network = indexed(model)
+        name = network.graph.input[0].name
+        value = graph.values[name]
+        self.values = graph.values | {network.graph.output[0].name: built.output}
+        self._draw(value)
+        shape = (len(frames), *network.get_tensor_shape(name)[1:])
+        Network(network, len(frames)).run(self._of_value(value, shape), self._judged)
+        for node in graph.nodes:
+            self._leaf(node.out)
+
+    def _leaf(self, name: str) -> None:
+        """Compute a leaf and what it needs; without recursion, as a graph may be 20,000 nodes deep."""
+        waiting = [name]
+        while waiting:
+            node = self.makers.get(waiting[-1])
+            if node is None or node.out in self.tensors:
+                waiting.pop()
+                continue
+            missing = [one for one in node.inputs if one not in self.tensors]
+            waiting += missing
+            if not missing:
+                self.tensors[waiting.pop()] = self.graph.run_node(node, self.tensors)
+
+    def _judged(self, node, name: str, x: Exact, ends, known: bool) -> Exact:
+        """Compare a tensor of the file with its value, and give its readers exact numbers."""
+        value = self.values.get(name)
+        if value is None or value.terms is None or prod(value.shape) != prod(x.numbers.shape[1:]):
+            return x
+        if value.view is not None and value.view.size != prod(value.shape):
+            return x
+        for leaf in value.terms:
+            self._leaf(leaf)
+        wanted = self._of_value(value, x.numbers.shape)
+        self.compared += x.numbers.size
+        if known:
+            (one, other), _ = on_one_unit(x, wanted)
+            differ = one != other
+        else:
+            low, high = ends or (x.floats(), x.floats())
+            got, near = wanted.floats(), CLOSE * max(x.largest, wanted.largest)
+            differ = (got < low - near) | (got > high + near)
+        if differ.any():
+            place = tuple(np.argwhere(differ)[0].tolist())
+            raise MismatchError(
+                f"lower: {node.name} ({node.op_type}), element {list(place[1:])} of frame {place[0]}, is "
+                f"{x.floats()[place]:.9g} in the file, computed exactly, and {wanted.floats()[place]:.9g} in "
+                f"the integer graph; {int(differ.sum()):,} of {differ.size:,} differ."
+            )
+        if name in self.graph.activations and value.single[0] not in self.levels:
+            maker = self.makers.get(value.single[0])
+            if maker is not None and maker.quantises is not None:
+                self.levels[maker.out] = self.tensors[maker.out].copy()
+                self._draw(value)
+                return self._of_value(value, x.numbers.shape)
+        return x if known else wanted
+
+    def _draw(self, value: Value) -> None:
+        """Random levels in the random frames; in some, a level beside it for that of value 0."""
+        (name, a), b = value.single, value.offset
+        leaf, tensor = self.graph.leaves[name], self.tensors[name]
+        low, high = int(leaf.lo.min()), int(leaf.hi.max())
+        zeros = [-y / x if x else Fraction(low - 1) for x, y in zip(a, b)]
+        zero = np.array([low - 1 if z.denominator > 1 else int(z) for z in zeros], object)
+        for frame, avoid in enumerate(self.avoiding):
+            if avoid is None:
+                continue
+            found = np.clip(drawn(self.rng, low, high + 1, leaf.shape), leaf.lo, leaf.hi)
+            if avoid:
+                beside = np.where(zero < leaf.hi, found + 1, found - 1)
+                found = np.where(found == zero, np.clip(beside, leaf.lo, leaf.hi), found)
+            tensor[frame] = found
+
+    def _of_value(self, value: Value, shape) -> Exact:
+        """A value's numbers in the file's layout."""
+        rows = [value.offset, *value.coefficients.values()]
+        unit = common_grid({x for row in rows for x in row}) or Fraction(1)
+        offset, *factors = (whole_numbers(np.array([int(x / unit) for x in row], object)) for row in rows)
+        terms = [self.tensors[leaf] for leaf in value.coefficients]
+        numbers = weighted_sum([*terms, np.ones(value.channels, np.int64)], [*factors, offset])
+        view = usual_view(value.leaf) if value.view is None else value.view
+        return Exact(numbers.reshape(shape[0], -1)[:, view.reshape(-1)].reshape(shape), unit).rounded()
+
+
+class Links:
+    """What the sums of the graph that is built are of the walk's: k n + c per channel."""
+
+    def __init__(self, built: Lowered):
+        self.walked, self.built = built.walked or built, built
+        self.pairs: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+        self._activations = {value.single[0] for value in self.walked.activations.values()}
+        made = self.walked.makers
+        self.makers = made, built.makers
+        self.moved: set[str] = set()  # leaves that have levels where the walk has sums
+        for node in built.nodes:
+            known = node.out in made and made[node.out].quantises is not None
+            before = node.quantises is not None or all(name in self.moved for name in node.inputs)
+            if before and not known and node.out not in self._activations:
+                self.moved.add(node.out)
+
+    def add(self, run: Comparison) -> None:
+        """Run the graph that is built on the frames of a comparison, from the same levels."""
+        tensors = {run.first: run.tensors[run.first]}
+        self.pairs.setdefault(run.first, []).append((tensors[run.first],) * 2)
+        for node in self.built.nodes:
+            found = tensors[node.out] = self.built.run_node(node, tensors)
+            if node.out not in run.tensors or node.out in self.moved:
+                continue
+            wanted = run.tensors[node.out]
+            if node.out in run.levels or node.out in self._activations:
+                self._check_equal(node, found, run.levels.get(node.out, wanted))
+                tensors[node.out] = wanted
+            self.pairs.setdefault(node.out, []).append((wanted, tensors[node.out]))
+
+    def _check_equal(self, node: Node, found: np.ndarray, wanted: np.ndarray) -> None:
+        if (found != wanted).any():
+            place = tuple(np.argwhere(found != wanted)[0].tolist())
+            raise MismatchError(
+                f"lower: {node.name}, element {list(place[1:])} of frame {place[0]}, is {found[place]} in "
+                f"the graph that is built and {wanted[place]} before it was rearranged."
+            )
+
+    def link(self, leaf: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """p, q, r (channels,) with q found = p wanted + r; p = 0 where a channel has one integer only.
+
+        Only multiples are allowed: a sum may have been negated, or multiplied or divided by an integer. One
+        that several operators became (`op` is another) may also have had the factor 0.
+        """
+        wanted, found = (
+            np.concatenate([x.reshape(-1, x.shape[-1]) for x in side]) for side in zip(*self.pairs[leaf])
+        )
+        columns = np.arange(wanted.shape[1])
+        first, last = wanted.argmin(0), wanted.argmax(0)
+        low, below = (x[first, columns].astype(object) for x in (wanted, found))
+        q, p = (x[last, columns] - start for x, start in ((wanted, low), (found, below)))
+        common = np.array([gcd(int(a), int(b)) or 1 for a, b in zip(p, q)], object)
+        p, q = p // common, np.maximum(q // common, 1)
+        r = below * q - p * low
+        p, q, r = map(whole_numbers, (p, q, r))
+        fused = len({getattr(made.get(leaf), "op", None) for made in self.makers}) > 1
+        constant = (wanted == wanted[0]).all(0)
+        differ = (times(found, q) != plus(times(wanted, p), r)).any(0) & ~(constant & fused)
+        differ |= ~constant & (abs(p) != 1) & ((q != 1) | (p == 0))
+        if differ.any():
+            channel = int(differ.argmax())
+            raise MismatchError(
+                f"lower: {leaf}, channel {channel}: the integers of the graph that is built do not follow "
+                "those before it was rearranged."
+            )
+        return p, q, r
+
+    def check_levels(self) -> int:
+        """Compare all leaves, the output, and the levels around every threshold.
+
+        Returns:
+            Number of integers tried.
+        """
+        links = {leaf: self.link(leaf) for leaf in self.pairs}
+        wanted, found = zip(*self.pairs[self.built.output.single[0]])
+        if any((one != other).any() for one, other in zip(wanted, found)):
+            raise MismatchError("lower: the scores changed when the graph was rearranged.")
+        quantisers = [node for node in self.built.nodes if node.quantises is not None]
+        return sum(self._check_edges(node, *links[node.inputs[0]]) for node in quantisers)
+
+    def _check_edges(self, node: Node, p: np.ndarray, q: np.ndarray, r: np.ndarray) -> int:
+        """Levels on both sides of every threshold: the file's operations and the operator."""
+        levels, leaf = node.quantises, self.built.leaves[node.inputs[0]]
+        assert levels is not None
+        channels, count = len(levels.thresholds), len(levels.thresholds) // leaf.channels
+        p, q, r, low, high = (np.tile(x, count)[:, None] for x in (p, q, r, leaf.lo, leaf.hi))
+        edges = times(levels.thresholds, levels.direction[:, None])
+        centre = plus(times(edges, p), r) // q
+        there = np.clip(np.concatenate([centre - 1, centre, centre + 1], 1), low, high)
+        # Between two integers of the walk, the level is that of the first one in the direction of comparison.
+        up = levels.direction[:, None]
+        back, divisor = plus(times(there, q), -r) * up, np.where(p == 0, 1, p)
+        tried = (back % divisor == 0) & (p != 0) | (p > 0)
+        wanted = levels.level(evaluate(levels.value, whole_numbers(back // divisor * up)))
+        rows = there.reshape(count, leaf.channels, -1).transpose(0, 2, 1).reshape(-1, leaf.channels)
+        found = self.built.run_node(node, {node.inputs[0]: rows})
+        found = found.reshape(count, -1, leaf.channels).transpose(0, 2, 1).reshape(channels, -1)
+        wrong = np.argwhere(tried & (found != wanted))
+        if len(wrong):
+            at = tuple(wrong[0].tolist())
+            raise MismatchError(
+                f"lower: {node.name}, channel {at[0]}: level {found[at]} at the integer {there[at]} and "
+                f"{wanted[at]} by the file's operations; {len(wrong):,} of {int(tried.sum()):,} differ."
+            )
+        return int(tried.sum())
