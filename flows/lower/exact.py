@@ -223,7 +223,8 @@ class Network:
             elif made is not None and made.bits <= 2 * MOST_BITS:
                 found, known = {outputs[0]: made}, True
             else:
-                found, known = self._in_float32(node, outputs), False
+                found = self._in_float32(node, outputs)
+                known = node.op_type in QUANTISERS and outputs[0] not in self.ends
             for name, x in found.items():
                 shape = self.model.get_tensor_shape(name)
                 if known and shape and prod(shape[1:]) * self.images == x.numbers.size:
@@ -253,11 +254,8 @@ class Network:
         """A node of constants, in float32; of quantised weights also exactly."""
         self.constants |= self._run_one(node, {})
         (name,) = node.output
-        if node.op_type in ("Quant", "BipolarQuant"):
-            scale = self.constants[node.input[1]].astype(F32)
-            zero = self.constants[node.input[2]].astype(F32) if node.op_type == "Quant" else F32(0)
-            level = np.rint(self.constants[name].astype(np.float64) / scale + zero)
-            self.quantised[name] = _factored(_added(exactly(level), _negated(exactly(zero))), exactly(scale))
+        if node.op_type in QUANTISERS:
+            self.quantised[name] = self._on_grid(node, self.constants[name])
         elif node.op_type == "DequantizeLinear":
             self.quantised[name] = _dequantised(self, node, attributes(node))
         elif node.op_type == "Mul" and any(x in self.quantised for x in node.input):
@@ -266,6 +264,14 @@ class Network:
             x = self.quantised[node.input[0]]
             axes = attributes(node).get("perm", list(range(x.numbers.ndim))[::-1])
             self.quantised[name] = x.shaped(x.numbers.transpose(axes))
+
+    def _on_grid(self, node, given: np.ndarray) -> Exact:
+        """Results of a quantiser: integer times scale, before float32 rounds the product."""
+        scale = self.constants[node.input[1]].astype(F32)
+        zero = self.constants[node.input[2]].astype(F32) if node.op_type == "Quant" else F32(0)
+        whole = np.rint(given.astype(np.float64) / scale + zero)
+        level = _added(replace(exactly(whole), kind=FLOAT), _negated(exactly(zero)))
+        return _factored(level, exactly(scale))
 
     def _choose(self, node, outputs: list[str]) -> dict[str, Exact]:
         """A node whose results are elements of its first input, on their ranks; 0 has the rank 0."""
@@ -296,9 +302,12 @@ class Network:
                 low, high = (one[name].astype(np.float64) for one in ends)
                 if (low != high).any():
                     self.ends[name] = np.minimum(low, high), np.maximum(low, high)
+        if node.op_type in QUANTISERS:
+            return {outputs[0]: self._on_grid(node, found[outputs[0]])}
         return {name: exactly(found[name]) for name in outputs}
 
 
+QUANTISERS = ("Quant", "BipolarQuant")
 CHOOSING |= {
     "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Gather", "Split", "Identity",
     "Dropout",
