@@ -21,7 +21,7 @@ from xnorforge.flows.importing.modules import export_module
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
 from xnorforge.sw import zoo
-from xnorforge.sw.methods import base
+from xnorforge.sw.methods import base, bonn
 from xnorforge.sw.networks import _given
 from xnorforge.sw.networks.base import FLOAT32
 from xnorforge.sw.nn import binary, building_blocks, stream
@@ -153,6 +153,25 @@ def test_networks_of_the_papers_train_resume_and_are_built(method, frame, tmp_pa
     module = FRAMES[frame]()
     module.shape, module.scale = (3, 8, 8), 1.0
     trained_and_built(module, method, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("method", ["bonn", "rbcn"])
+def test_scales_that_moved_since_their_start_are_built(method, tmp_path, monkeypatch):
+    """In a stream, where a scale changes what is added; the rates of w and C are such that all move."""
+    monkeypatch.setattr(bonn, "MODULATION_RATE", 200.0)
+    monkeypatch.setitem(HYPER, "bonn", {"kernel": 1.0})
+    monkeypatch.setitem(HYPER, "rbcn", {"scale_rate": 2.0})
+    torch.manual_seed(1)
+    module = stream.residual_stream((4, 4, 8), 2, size=8, classes=CLASSES)[1:]
+    module.shape = 3, 8, 8
+    trained = trained_and_built(module, method, tmp_path, monkeypatch)
+    sizes = {
+        name: binary.quantiser(layer).quantised(layer.weight).abs().unique()
+        * (4 * layer.weight[0].numel()) ** 0.5
+        for name, layer in binary.binary_layers(trained).items()
+    }
+    fresh = {name: size.min() >= 0.5**0.5 and size.max() <= 2**0.5 for name, size in sizes.items()}
+    assert len(fresh) == 4 and not all(fresh.values())
 
 
 @pytest.mark.full

@@ -2,7 +2,7 @@
 Binary Convolutional Networks for Enhancing the Performance of 1-bit DCNNs", IJCAI 2019).
 
 Equations in brackets are those of the authors' textbook (section 3.6); the text of the article itself was not
-available. With latent weights W, bits W^ = sign(W) and one learned scale C per layer,
+available. With latent weights W, bits W^ = sign(W) and a learned scale C per kernel position,
 
     layer        Conv(x, W^ o C)                                                     [3.65-3.66]
     sign'        2 + 2x on [-1, 0), 2 - 2x on [0, 1), else 0                         [3.68]
@@ -10,27 +10,24 @@ available. With latent weights W, bits W^ = sign(W) and one learned scale C per 
     L_Adv        log D(R) + log(1 - D(T)), maximised by D                            [3.63]
                  (1 - D(T))^2, minimised by the network: gradient -2 (1 - D) dD       [3.67-3.76]
 
-R are feature maps of the guide, which is the same network in real numbers, trained first and then frozen. T
-are those of the network. A step moves D, then W, then C; after an epoch W and C are fixed and only batch
-norms move. Guide, D and W are dropped at the end, and C is absorbed by the thresholds: the deployed network
-costs what the baseline costs. With a C per kernel position (`granularity="spatial"`), integers of a few bits
-replace C and are deployed: a layer is then one count of equal bits per kernel position, each multiplied by an
-integer.
+R are feature maps of the guide, which is the same network with its binary quantisers off, trained first and
+then frozen; the network starts from its numbers. T are those of the network. A step moves D, then W, then C;
+after an epoch W and C are fixed and only batch norms move. Guide, D and W are dropped at the end. Integers of
+a few bits replace C and are deployed: a layer is one count of equal bits per kernel position, each multiplied
+by an integer. One C per layer (`granularity="layer"`) is a power of two, or absorbed by thresholds.
 
-docs/methods/rbcn.md says what the sources leave open, and why a scale per layer cancels in batch norm.
+docs/methods/rbcn.md says what the sources leave open, and where a scale per layer cancels in batch norm.
 """
 
 from collections import deque
-from collections.abc import Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from brevitas.nn import QuantConv2d, QuantIdentity
+from brevitas.nn import QuantConv2d
 from torch import nn
 
 from xnorforge.core.errors import UserError, unknown
@@ -38,14 +35,14 @@ from xnorforge.sw import networks
 from xnorforge.sw.methods import base, bonn
 from xnorforge.sw.nn import binary, building_blocks, rectifiers, tracing
 from xnorforge.sw.nn.binary import AnyModule
-from xnorforge.sw.nn.building_blocks import BiReal, Block
 from xnorforge.sw.nn.rectifiers import InPlaceOf
 from xnorforge.sw.tasks.base import task_of
+from xnorforge.sw.training import warm_start
 from xnorforge.sw.training.guides import guide_of
 
 GUIDE, RECTIFY = "guide", "rectify"
-GRANULARITIES = ("layer", "spatial", "filter")
-WIDTH, SLOPE = 128, 0.2
+GRANULARITIES = ("layer", "spatial")
+WIDTH, SLOPE = 32, 0.2
 MOST_BITS = 4  # of an integer in place of C: thresholds are found by trying every sum
 
 
@@ -54,24 +51,27 @@ sign = binary.TriangularSign.apply
 
 class Rectified(binary.Weights):
     """The quantiser W^ o C of a binary layer, where C is `scale`. C starts where L_Kernel is smallest: at the
-    mean |W| of the weights that share it.
+    mean |W| of the weights that share it. In a layer with a scale of its own, the forward pass has C relative
+    to `start`, its mean at the start: the scale is chosen for weights of that size.
 
     If `most` is above 0, integers 1 .. most of one unit replace the C of kernel positions. If `whole` is
     true, the sums are those of the integers, because they are added to other whole numbers.
 
     Args:
-        granularity: "layer": one C; "spatial": one per kernel position; "filter": the shape of a filter
-            [3.65].
+        granularity: "layer": one C; "spatial": one per kernel position.
         scale_bits: bits of the integers that replace a C per kernel position.
     """
 
     scaled, whole = True, False
+    start: torch.Tensor
 
     def __init__(self, layer: AnyModule, granularity: str, scale_bits: int = 3):
         super().__init__()
         self.layer = [layer]  # in a list, so that it is not a submodule here
         self.most = 2**scale_bits - 1 if granularity == "spatial" and layer.weight.dim() > 2 else 0
+        self.granularity = granularity
         self.c = nn.Parameter(best_scale(layer.weight.detach(), granularity))
+        self.register_buffer("start", torch.ones(()))
 
     @property
     def weight(self) -> torch.Tensor:
@@ -86,12 +86,11 @@ class Rectified(binary.Weights):
         bits = self.values(x)
         if not self.scaled:
             return bits
-        if self.c.numel() == 1:
-            return InPlaceOf.apply(bits * self.c, bits * self.unit())
+        scale = self.relative()
         if not self.stepped:
-            return bits * self.c
+            return InPlaceOf.apply(bits * scale, bits * self.unit())
         integers, unit = self.integers()
-        sums = bits * InPlaceOf.apply(self.c / unit, integers)
+        sums = bits * InPlaceOf.apply(scale / unit, integers)
         return sums if self.whole else sums * unit
 
     def quantised(self, x):
@@ -101,6 +100,26 @@ class Rectified(binary.Weights):
     def scale(self, x):
         own = self.unit() if self.scaled and not self.whole else torch.ones(())
         return own if self.scaling is None else own * self.scaling(x)
+
+    def forward(self, x):
+        found, scale, zero, bits = super().forward(x)
+        return found, scale, zero, bits + self.most.bit_length() if self.stepped else bits
+
+    def relative(self) -> torch.Tensor:
+        """Return C as the forward pass has it, before it is rounded."""
+        return self.c / self.start
+
+    @torch.no_grad()
+    def start_here(self) -> None:
+        """Start C where L_Kernel is smallest for the present latent weights."""
+        self.c.copy_(best_scale(self.weight, self.granularity))
+        if self.scaling is not None:
+            self.start.copy_(self.c.mean())
+
+    @property
+    def felt(self) -> bool:
+        """Whether the output of the network depends on C: one C cancels in the batch norm after a sum."""
+        return self.c.numel() > 1 or self.scaling is not None
 
     @property
     def stepped(self) -> bool:
@@ -112,10 +131,11 @@ class Rectified(binary.Weights):
         """Return the smallest power of two with which the largest C is at most `most`, or the power nearest
         to the only C, with its sign. Sums of either are exact.
         """
-        if self.c.numel() == 1:
-            size = self.c.abs().clamp(min=1e-6).log2().round().exp2()
-            return torch.where(self.c < 0, -size, size).reshape(())
-        return (self.c.max().clamp(min=1e-6) / self.most).log2().ceil().exp2()
+        scale = self.relative()
+        if scale.numel() == 1:
+            size = scale.abs().clamp(min=1e-6).log2().round().exp2()
+            return torch.where(scale < 0, -size, size).reshape(())
+        return (scale.max().clamp(min=1e-6) / self.most).log2().ceil().exp2()
 
     @torch.no_grad()
     def integers(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -123,7 +143,7 @@ class Rectified(binary.Weights):
         sums.
         """
         unit = self.unit()
-        found = (self.c / unit).round().clamp(1, self.most)
+        found = (self.relative() / unit).round().clamp(1, self.most)
         divisor = 1 if self.whole else int(np.gcd.reduce(found.int().flatten().tolist()))
         return found / divisor, unit * divisor
 
@@ -140,30 +160,26 @@ class Rectified(binary.Weights):
 
 
 class Discriminator(nn.Sequential):
-    """Distinguishes maps of the guide from maps of the network: (B, C, ...) or (B, C) to the logit of D, (B,
-    1). With `pixels`, one logit for each place of a map, (B H W, 1).
+    """Distinguishes places in maps of the guide from those in maps of the network: (B, C, ...) or (B, C) to
+    the logits of D, one for each place of a map, (B H W, 1).
     """
 
-    def __init__(self, channels: int, pixels: bool = False):
+    def __init__(self, channels: int):
         super().__init__(
             nn.Linear(channels, WIDTH), nn.LeakyReLU(SLOPE),
             nn.Linear(WIDTH, WIDTH), nn.LeakyReLU(SLOPE),
             nn.Linear(WIDTH, 1),
         )  # fmt: skip
-        self.pixels = pixels
 
     def forward(self, maps):
-        maps = maps.float()
-        if maps.dim() > 2:
-            maps = maps.movedim(1, -1).flatten(0, -2) if self.pixels else maps.flatten(2).mean(2)
-        return super().forward(maps)
+        return super().forward(maps.float().movedim(1, -1).flatten(0, -2))
 
 
 def best_scale(latent: torch.Tensor, granularity: str) -> torch.Tensor:
     """Return the C that makes L_Kernel smallest for given W: the mean |W| over all weights that share it,
     with the rank of W.
     """
-    shared = {"layer": range(latent.dim()), "spatial": (0, 1), "filter": (0,)}[granularity]
+    shared = range(latent.dim()) if granularity == "layer" else (0, 1)
     return latent.abs().mean(tuple(shared), keepdim=True)
 
 
@@ -195,33 +211,27 @@ class HardTanh(binary.Quantiser):
     """The hard tanh in place of the sign."""
 
     def values(self, x):
-        return F.hardtanh(x)
+        return F.hardtanh(x if self.scaling is None else x / self.scaling(x))
+
+
+class RealWeights(binary.Quantiser):
+    """Weights of the guide: the latents over their mean size at the start, times the scale of the layer. The
+    sums are then of the size that bits give.
+    """
+
+    size: torch.Tensor
+
+    def __init__(self, layer: AnyModule):
+        super().__init__()
+        self.register_buffer("size", layer.weight.detach().abs().mean())
+
+    def values(self, x):
+        return x / self.size
 
 
 def real(network: nn.Module) -> nn.Module:
     """Return a fresh network as a guide: real weights, and the hard tanh in place of the sign."""
-    for act in binary.activations(binary.prepare(network)):
-        binary.set_quantiser(act, HardTanh())
-    for layer in network.modules():
-        act = isinstance(layer, QuantIdentity)
-        if binary.is_binary(layer) or (act and not isinstance(binary.quantiser(layer), HardTanh)):
-            binary.set_quantiser(layer, binary.Real())
-    return rectifiers.train_rectifiers(network)
-
-
-def stage_ends(network: Iterable[nn.Module]) -> list[AnyModule]:
-    """Return the modules whose outputs, not yet signs, are compared: before a pool, a flatten, another width,
-    or the last part.
-
-    For a block this is its batch norm; for a part with a shortcut, the part.
-    """
-    ends: list[AnyModule] = []
-    for part, after in pairwise(network):
-        if isinstance(part, Block) and (part.pool > 1 or not isinstance(after, Block)):
-            ends.append(part.norm)
-        elif isinstance(part, BiReal) and (not isinstance(after, BiReal) or after.shortcut):
-            ends.append(part)
-    return ends
+    return rectifiers.train_rectifiers(binary.prepare(network, RealWeights, lambda _: HardTanh()))
 
 
 @dataclass
@@ -233,15 +243,13 @@ class Method(base.Method):
     # The text has no recipe; this is BONN's, from the same laboratory and year.
     RECIPES: ClassVar = {"paper": {"*": bonn.WRN_RECIPE}}
 
-    granularity: str = "layer"  # one C per layer; spatial: per kernel position; filter: not deployable
+    granularity: str = "spatial"  # one C per kernel position; layer: one per layer
     lambda1: float = 1e-4  # weight of the kernel loss
-    adversarial: float = 0.1  # weight of the adversarial loss
+    adversarial: float = 1.0  # weight of the adversarial loss
     scale_rate: float = 0.1  # eta2 / eta1: learning rate of C relative to that of W
-    guess_rate: float = 2e-5  # rate of the discriminators; at 2e-4 they win, and no gradient is left
+    guess_rate: float = 2e-5  # largest learning rate of the discriminators; it falls with that of W
     kept: int = 100  # batches that the update strategy uses again after an epoch
     guide: str = "none"  # folder of a train-float run of this network; none: a fifth of the epochs trains one
-    pixels: bool = False  # discriminators see each place of a map instead of its mean
-    guess_schedule: bool = False  # the learning rate of the discriminators follows the network's
     scale_bits: int = 3  # bits of the integers that replace C per kernel position
 
     def __post_init__(self):
@@ -252,6 +260,7 @@ class Method(base.Method):
                 f"rbcn: scale_bits={self.scale_bits} is out of range; give 1 to {MOST_BITS} (1 makes all "
                 "scales equal)."
             )
+        self.initialised = False  # whether the run starts from another (INIT), not from the guide
 
     def weights(self, layer):
         return Rectified(layer, self.granularity, self.scale_bits)
@@ -265,17 +274,16 @@ class Method(base.Method):
             if isinstance(part, building_blocks.Scores):
                 # no batch norm follows to take up a C: it stays the baseline's
                 binary.set_quantiser(part.dot, binary.Weights())
-        if self.granularity != "filter":
-            # One C cancels in the batch norm after a sum; without the kernel loss nothing moves it either.
-            for quantiser in rectified(network):
-                quantiser.scaled = bool(self.lambda1) or quantiser.c.numel() > 1
-            for quantiser in map(binary.quantiser, building_blocks.whole_sums(network)):
-                quantiser.scaled = False
-            for holder in building_blocks.summed(network).values():
-                found = binary.quantiser(holder.dot) if binary.is_binary(holder.dot) else None
-                if isinstance(found, Rectified) and found.c.numel() > 1:
-                    found.scaled = found.whole = True
-                    holder.norm.limit /= found.most  # of the gain, as sums are so much larger at the most
+        for quantiser in rectified(network):
+            quantiser.start_here()
+            quantiser.scaled = bool(self.lambda1) or quantiser.felt  # else nothing moves it
+        for quantiser in map(binary.quantiser, building_blocks.whole_sums(network)):
+            quantiser.scaled = False
+        for holder in building_blocks.summed(network).values():
+            found = binary.quantiser(holder.dot) if binary.is_binary(holder.dot) else None
+            if isinstance(found, Rectified) and found.c.numel() > 1:
+                found.scaled = found.whole = True
+                holder.norm.limit /= found.most  # of the gain, as sums are so much larger at the most
         return network
 
     def build(self, net):
@@ -286,28 +294,21 @@ class Method(base.Method):
         given = self.guide != "none"
         teacher: AnyModule = guide_of(net, self.guide) if given else real(networks.build(net))
         self.teacher_network = teacher
-        if networks.is_ordinary(net):
-            ends = tracing.stage_outputs(network, task_of(net).shape)
-            channels = [count for _, count in ends]
-            mine, theirs = ([one.get_submodule(name) for name, _ in ends] for one in (network, teacher))
-        else:
-            mine, theirs = stage_ends(network), stage_ends(teacher)
-            norms: list[AnyModule] = [getattr(part, "norm", part) for part in mine]
-            channels = [norm.num_features for norm in norms]
-        self.discriminators = nn.ModuleList(Discriminator(count, self.pixels) for count in channels)
+        self.ends = tracing.stage_ends(network, task_of(net).shape)
+        self.discriminators = nn.ModuleList(Discriminator(channels) for _, channels in self.ends)
         self.scales = torch.optim.Adam([part.c for part in rectified(network)])
         self.guess = torch.optim.Adam(
             self.discriminators.parameters(), lr=self.guess_rate, betas=(0.5, 0.999)
         )
-        self.real, self.fake = _maps(theirs), _maps(mine, training=True)
+        self.real, self.fake = _maps(teacher, self.ends), _maps(network, self.ends, training=True)
         self.batches: deque = deque(maxlen=self.kept)
         return network
 
-    @torch.no_grad()
     def warm_started(self, network):
         """Start C where L_Kernel is smallest for the present latent weights."""
+        self.initialised = True
         for part in rectified(network):
-            part.c.copy_(best_scale(part.weight, self.granularity))
+            part.start_here()
 
     def phases(self, recipe):
         if recipe.epochs < 2 and self.guide == "none":
@@ -321,10 +322,15 @@ class Method(base.Method):
         return [base.Phase(GUIDE, guide, recipe.lr), base.Phase(RECTIFY, recipe.epochs - guide, recipe.lr)]
 
     def begin(self, run):
+        """Let the guide train, or rest and pass its numbers to the network."""
         self.teacher = replace(run, network=self.teacher_network)
         self.discriminators.to(run.device)
         trains = run.phase.name == GUIDE
         self.teacher_network.train(trains).requires_grad_(trains)
+        if not trains and not self.initialised:
+            warm_start.copy_numbers(run.network, self.teacher_network.state_dict(), sized=False)
+            for part in rectified(run.network):
+                part.start_here()
 
     def optimiser(self, run):
         """Return the optimiser of the guide, and later of W and everything else except C."""
@@ -334,7 +340,7 @@ class Method(base.Method):
 
     def losses(self, run, scores, labels):
         kernels = (kernel_loss(part.weight, sign(part.weight), part.c) for part in rectified(run.network))
-        fooled = (generator_loss(tell(maps)) for tell, maps in zip(self.discriminators, self.fake.values()))
+        fooled = (generator_loss(tell(maps)) for tell, maps in zip(self.discriminators, self.fake))
         return super().losses(run, scores, labels) | {
             "kernel": self.lambda1 * sum(kernels),
             "adversarial": self.adversarial * sum(fooled),
@@ -349,9 +355,8 @@ class Method(base.Method):
         with torch.no_grad():
             self.teacher.forward(images)
         scores = run.forward(images)
-        if self.guess_schedule:
-            for group in self.guess.param_groups:
-                group["lr"] = self.guess_rate * run.optimiser.param_groups[0]["lr"] / run.phase.lr
+        for group in self.guess.param_groups:
+            group["lr"] = self.guess_rate * run.optimiser.param_groups[0]["lr"] / run.phase.lr
         self.step_discriminators()
         loss = self.step_weights(run, scores, labels)
         self.step_scales(run, images, labels)
@@ -359,7 +364,7 @@ class Method(base.Method):
 
     def step_discriminators(self) -> None:
         """Move the D of every stage up log D(R) + log(1 - D(T)); no gradient reaches the network."""
-        scored = zip(self.discriminators, self.real.values(), self.fake.values())
+        scored = zip(self.discriminators, self.real, self.fake)
         values = [discriminator_value(tell(real), tell(fake.detach())) for tell, real, fake in scored]
         _move(self.guess, -sum(values))
 
@@ -377,13 +382,12 @@ class Method(base.Method):
     def step_scales(self, run, images: torch.Tensor, labels: torch.Tensor) -> None:
         """Move C with rate eta2, with the new W fixed.
 
-        One C per layer cancels in the batch norm that follows, so only L_Kernel has a gradient. Other
-        granularities need the scores for the new W, from a second pass that does not change running
-        statistics.
+        If every C cancels in the batch norm that follows, only L_Kernel has a gradient. Otherwise the scores
+        for the new W are needed, from a second pass that does not change running statistics.
         """
         for group in self.scales.param_groups:
             group["lr"] = self.scale_rate * run.optimiser.param_groups[0]["lr"]
-        if all(part.c.numel() == 1 for part in rectified(run.network)):
+        if not any(part.felt for part in rectified(run.network)):
             fixed = [(part.weight.detach(), part.c) for part in rectified(run.network)]
             loss = self.lambda1 * sum(kernel_loss(latent, sign(latent), scale) for latent, scale in fixed)
         else:
@@ -436,14 +440,6 @@ class Method(base.Method):
                 network.set_submodule(name, _few_bits(layer, self.scale_bits))
         return network.eval()
 
-    def deploy(self, net, network):
-        if self.granularity == "filter":
-            raise UserError(
-                "rbcn: granularity=filter cannot be deployed, because it has a real number per weight; train "
-                "with granularity=layer or granularity=spatial."
-            )
-        return super().deploy(net, network)
-
 
 def _few_bits(layer: AnyModule, bits: int) -> nn.Conv2d:
     """Return the same convolution with weights of `bits` bits and a sign."""
@@ -462,21 +458,22 @@ def _move(optimiser, loss, parameters=None):
     optimiser.step()
 
 
-def _maps(ends, training=False) -> dict[int, torch.Tensor]:
-    """Return the outputs of stage ends at the last forward pass, by stage; if requested, of passes in
-    training mode only.
+def _maps(network: nn.Module, ends: list[tuple[str, int]], training: bool = False) -> list[Any]:
+    """Return what the activations of `tracing.stage_ends` read at the last forward pass; if requested, of
+    passes in training mode only.
     """
-    maps: dict[int, torch.Tensor] = {}
+    maps: list[Any] = [None] * len(ends)
 
-    def keep(stage):
-        def hook(part, _, output):
-            if part.training or not training:
-                maps[stage] = output
+    def keep(stage, channels):
+        def hook(act, inputs):
+            x = torch.as_tensor(getattr(inputs[0], "value", inputs[0]))
+            if (act.training or not training) and x.shape[1] == channels:  # an activation may have many uses
+                maps[stage] = x
 
         return hook
 
-    for stage, part in enumerate(ends):
-        part.register_forward_hook(keep(stage))
+    for stage, (name, channels) in enumerate(ends):
+        network.get_submodule(name).register_forward_pre_hook(keep(stage, channels))
     return maps
 
 

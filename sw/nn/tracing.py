@@ -84,10 +84,9 @@ def classifier(network: nn.Module, shape: tuple[int, ...]) -> Use:
     return [use for use in uses(network, shape) if use.kind != "act"][-1]
 
 
-def stage_outputs(network: nn.Module, shape: tuple[int, ...]) -> list[tuple[str, int]]:
-    """Return, for each size of map, name and channels of the last module that gives sums of a binary layer,
-    after its batch norm if it has one. The last layer of the network is left out.
-    """
-    found = [use for use in uses(network, shape) if use.kind != "act"][:-1]
-    ends = {use.gives[1:]: (use.norm or use.name, use.gives[0]) for use in found if use.kind == "binary"}
+def stage_ends(network: nn.Module, shape: tuple[int, ...]) -> list[tuple[str, int]]:
+    """Return, for each size of map, name and channels of the last binary activation that reads sums."""
+    found = uses(network, shape)
+    first = next(at for at, use in enumerate(found) if use.kind != "act")
+    ends = {use.reads[1:]: (use.name, use.reads[0]) for use in found[first:] if use.kind == "act"}
     return list(ends.values())

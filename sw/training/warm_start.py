@@ -3,6 +3,7 @@ the signs and thresholds of a shipped network.
 """
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -52,12 +53,26 @@ def _start(folder) -> tuple[dict, bool]:
 
 
 @torch.no_grad()
-def warm_start(network: nn.Module, folder) -> str:
-    """Copy the numbers of a run with the same names and shapes into a fresh network.
+def copy_numbers(network: nn.Module, numbers: Mapping[str, torch.Tensor], sized: bool) -> None:
+    """Copy numbers with the same names and shapes into a network; others are left unchanged.
 
-    Latents that come from the full-precision model (`train-float`), or that are signs, are scaled layer by
-    layer to a mean size of `SIZE`. Numbers that the run lacks are left unchanged, but all latents must be
-    present.
+    Args:
+        sized: whether the size of latents says how far they are from changing sign. Otherwise they are scaled
+            layer by layer to a mean size of `SIZE`.
+    """
+    latents = {f"{name}.weight" for name in binary.latents(network)}
+    for name, tensor in network.state_dict().items():
+        found = numbers.get(name)
+        if found is None or found.shape != tensor.shape or name.endswith("num_batches_tracked"):
+            continue
+        if name in latents and not sized:
+            found = found * (SIZE / found.abs().mean().clamp(min=1e-12))
+        tensor.copy_(found.clamp(-1, 1) if name in latents else found)
+
+
+def warm_start(network: nn.Module, folder) -> str:
+    """Copy the numbers of a run with the same names and shapes into a fresh network (`copy_numbers`); all
+    latents must be present. Those of the full-precision model (`train-float`) and signs are scaled.
 
     Args:
         network: of any method; changed in place.
@@ -81,13 +96,7 @@ def warm_start(network: nn.Module, folder) -> str:
                 "of this network is missing there or has another size; give a run of the same network and "
                 "structure."
             )
-    for name, tensor in own.items():
-        found = numbers.get(name)
-        if found is None or found.shape != tensor.shape or name.endswith("num_batches_tracked"):
-            continue
-        if name in latents and not sized:
-            found = found * (SIZE / found.abs().mean().clamp(min=1e-12))
-        tensor.copy_(found.clamp(-1, 1) if name in latents else found)
+    copy_numbers(network, numbers, sized)
     content = b"".join(numbers[name].contiguous().numpy().tobytes() for name in sorted(numbers))
     epochs = len(saved.get("curve", ()))
     mark = hashlib.sha256(content).hexdigest()[:16]

@@ -1,5 +1,6 @@
 """RBCN: values and gradients by hand, who moves when, and a deployed network without scales."""
 
+import copy
 import hashlib
 import math
 
@@ -13,9 +14,9 @@ from xnorforge.flows.export import export
 from xnorforge.sw import networks
 from xnorforge.sw.methods import rbcn, ste
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn import binary, building_blocks, threshold_folding
+from xnorforge.sw.nn import binary, building_blocks, stream, threshold_folding, tracing
 from xnorforge.sw.tasks.base import task_of
-from xnorforge.sw.training import full_precision, train, weights
+from xnorforge.sw.training import full_precision, train, warm_start, weights
 
 from .digits import in_place_of_mnist
 from .maps import pictures, targets
@@ -57,6 +58,11 @@ def rectified_conv(inputs, outputs, kernel, granularity, bits=3):
         binary.conv(inputs, outputs, kernel)
     )
     return layer, binary.quantiser(layer)
+
+
+def of_quantisers(network) -> dict[str, torch.Tensor]:
+    """The numbers that only this method has."""
+    return {k: v for k, v in network.state_dict().items() if ".tensor_quant." in k}
 
 
 def looked_at(run, images):
@@ -120,7 +126,7 @@ def test_the_kernel_loss_reaches_the_latents_directly_and_through_the_sign():
     torch.testing.assert_close(latent.grad, (rest - rest * scale * factor).double())
 
 
-@pytest.mark.parametrize("granularity", ["layer", "spatial", "filter"])
+@pytest.mark.parametrize("granularity", ["layer", "spatial"])
 def test_printed_gradients_of_the_kernel_loss_are_those_of_autograd(granularity):
     torch.manual_seed(0)
     latent = torch.rand(5, 3, 2, 2, dtype=torch.float64) * 2 - 1
@@ -137,9 +143,9 @@ def test_mean_magnitudes_minimise_the_kernel_loss():
     assert rbcn.best_scale(latent, "layer").item() == 0.625
     torch.manual_seed(0)
     latent = torch.rand(5, 3, 2, 2, dtype=torch.float64) * 2 - 1
-    assert torch.equal(rbcn.best_scale(latent, "filter")[0], latent.abs().mean(0))
+    assert torch.equal(rbcn.best_scale(latent, "spatial")[0, 0], latent.abs().mean((0, 1)))
     rests = []
-    for granularity in ("filter", "spatial", "layer"):
+    for granularity in ("spatial", "layer"):
         scale = leaf(rbcn.best_scale(latent, granularity))
         loss = rbcn.kernel_loss(latent, latent.sign(), scale)
         loss.backward()
@@ -222,14 +228,13 @@ def test_a_discriminator_finds_that_optimum_on_equal_maps():
 @pytest.mark.parametrize("net", networks.names())
 @pytest.mark.parametrize("training", [True, False])
 def test_with_unit_scales_the_forward_pass_is_the_baselines(net, training):
-    run = begun(net)
+    run = begun(net, granularity="layer")
     with torch.no_grad():
         for layer in rbcn.rectified(run.network):
             layer.c.fill_(1)
     plain = ste.Method().build(net).to(memory_format=torch.channels_last)
-    plain.load_state_dict(
-        {k: v for k, v in run.network.state_dict().items() if not k.endswith(".tensor_quant.c")}
-    )
+    state = run.network.state_dict()
+    plain.load_state_dict({k: v for k, v in state.items() if k not in of_quantisers(run.network)})
     images, _ = batch(net, count=5)
     with torch.no_grad():
         found = train.Run.forward(run, images) if training else run.network.eval()(images.float())
@@ -244,26 +249,25 @@ def test_without_weights_of_its_own_losses_only_the_task_is_left():
     assert losses["kernel"] == 0 == losses["adversarial"] and losses["task"] == run.task.loss(scores, labels)
 
 
-def test_a_filter_of_equal_entries_is_a_scale_per_layer():
+def test_equal_scales_of_kernel_positions_are_a_scale_per_layer():
     torch.manual_seed(0)
-    (one, one_c), (full, full_c) = (rectified_conv(3, 5, 3, each) for each in ("layer", "filter"))
-    full.weight = one.weight
+    (one, one_c), (nine, nine_c) = (rectified_conv(3, 5, 3, each) for each in ("layer", "spatial"))
+    nine.weight = one.weight
     with torch.no_grad():
-        one_c.c.fill_(0.5), full_c.c.fill_(0.5)
+        one_c.c.fill_(0.5), nine_c.c.fill_(0.5)
     x = torch.randn(2, 3, 6, 6).sign()
-    assert full_c.c.shape == (1, 3, 3, 3) and torch.equal(one(x), full(x))
+    assert nine_c.c.shape == (1, 1, 3, 3) and torch.equal(one(x), nine(x))
 
 
-def test_stage_ends_are_blocks_before_pool_flatten_or_scores():
-    ends = {net: rbcn.stage_ends(binary.prepare(networks.build(net))) for net in networks.names()}
+def test_stages_end_at_the_last_sign_of_each_size_of_map():
     channels = {
-        net: [getattr(part, "norm", part).num_features for part in parts] for net, parts in ends.items()
+        net: [count for _, count in tracing.stage_ends(networks.build(net), task_of(net).shape)]
+        for net in networks.names()
     }
     assert channels["mnist-tfc"] == [64] and channels["mnist-cnn"] == [32, 64, 64, 128]
-    assert channels["cifar10-cnv"] == [64, 128, 256, 512]
-    assert channels["cifar10-resnet20_half_8bit"] == [8, 16, 32]
-    assert channels["pedestrian-tinyped"] == [32, 64, 128] and channels["segment-tinyseg"] == [32, 64]
-    assert channels["track-tinytrk"] == [32, 128]
+    # Without padding every convolution has a size of its own.
+    assert channels["cifar10-cnv"] == [64, 64, 128, 128, 256, 256, 512]
+    assert channels["cifar10-resnet20_half_8bit"] == channels["cifar10-resnet20_half"] == [8, 16, 32]
 
 
 def test_the_last_layer_has_no_scale():
@@ -273,13 +277,13 @@ def test_the_last_layer_has_no_scale():
 
 
 def test_rates_that_are_added_up_have_scales_in_the_kernel_loss_only():
-    run = begun("segment-tinyseg")
+    run = begun("segment-tinyseg", granularity="layer")
     images, labels = batch("segment-tinyseg", count=4)
     found, before = [binary.quantiser(dot) for dot in run.network[3].dot.dots], looked_at(run, images)
     scales = [part.c.item() for part in found]
     run.method.step(run, images, labels)
     assert all(part.c.item() != scale for part, scale in zip(found, scales, strict=True))
-    run = begun("segment-tinyseg")
+    run = begun("segment-tinyseg", granularity="layer")
     with torch.no_grad():
         for dot in run.network[3].dot.dots:
             binary.quantiser(dot).c.fill_(9)
@@ -295,7 +299,7 @@ def test_latents_start_as_the_baselines():
 
 
 def test_batch_norm_takes_out_a_scale_per_layer_so_only_the_kernel_loss_moves_it():
-    run = begun("mnist-cnn", adversarial=1.0)
+    run = begun("mnist-cnn", adversarial=1.0, granularity="layer")
     with torch.no_grad():
         for layer in rbcn.rectified(run.network):
             layer.c.fill_(0.5)  # the batch norm's eps is then small beside the variance of the sums
@@ -311,7 +315,7 @@ def test_batch_norm_takes_out_a_scale_per_layer_so_only_the_kernel_loss_moves_it
 
 
 @pytest.mark.parametrize("net", ["mnist-tfc", "mnist-cnn"])
-@pytest.mark.parametrize("granularity", ["layer", "filter"])
+@pytest.mark.parametrize("granularity", ["layer", "spatial"])
 def test_each_part_of_a_step_moves_its_own_numbers_only(net, granularity):
     run = begun(net, granularity=granularity)
     method, (images, labels) = run.method, batch(net)
@@ -433,10 +437,8 @@ def with_scales(net: str, seed: int = 0) -> nn.Module:
     """A trained-looking network: both signs of gamma and of C."""
     state = shaken(net, seed).state_dict()
     torch.manual_seed(seed)
-    network = rbcn.Method().build(net).eval()
-    network.load_state_dict(
-        state | {k: v for k, v in network.state_dict().items() if k.endswith(".tensor_quant.c")}
-    )
+    network = rbcn.Method(granularity="layer").build(net).eval()
+    network.load_state_dict(state | of_quantisers(network))
     with torch.no_grad():
         for at, layer in enumerate(rbcn.rectified(network)):
             layer.c.fill_((0.37, -0.061, 1.9, -0.7)[(at + seed) % 4])
@@ -448,7 +450,7 @@ def with_scales(net: str, seed: int = 0) -> nn.Module:
 def test_scales_of_both_signs_vanish_in_thresholds_bit_for_bit(net, seed):
     network = with_scales(net, seed)
     building_blocks.set_on_grid(network, True)  # where a classifier of 8 bits reads the last sums
-    deployed = rbcn.Method().deploy(net, network)
+    deployed = rbcn.Method(granularity="layer").deploy(net, network)
     images = pictures(net, 8 if net.startswith("cifar10") else 64)
     with torch.no_grad():
         wanted = network(images)
@@ -505,15 +507,6 @@ def test_what_is_deployed_holds_signs_and_thresholds_only():
     assert not [module for module in deployed.modules() if module._forward_hooks or module._forward_pre_hooks]
 
 
-def test_a_scale_per_weight_is_not_deployed():
-    run = begun(granularity="filter")
-    refused(
-        lambda: run.method.deploy("mnist-tfc", run.network),
-        "rbcn: granularity=filter ",
-        "granularity=layer or granularity=spatial",
-    )
-
-
 # A scale per kernel position
 
 
@@ -523,9 +516,7 @@ def spatial(net: str, seed: int = 0, bits: int = 3):
     torch.manual_seed(seed)
     method = rbcn.Method(granularity="spatial", scale_bits=bits)
     network = method.build(net).eval()
-    network.load_state_dict(
-        state | {k: v for k, v in network.state_dict().items() if k.endswith(".tensor_quant.c")}
-    )
+    network.load_state_dict(state | of_quantisers(network))
     with torch.no_grad():
         for layer in rbcn.rectified(network):
             nn.init.uniform_(layer.c, -0.1, 0.6)
@@ -627,7 +618,7 @@ def test_what_a_short_training_makes_of_it_is_exported_exactly(net, tmp_path):
     ("settings", "words"),
     [
         ({"scale_bits": 5}, ["rbcn: ", "scale_bits=5", "1 to 4"]),
-        ({"granularity": "spacial"}, ["rbcn, granularity: ", "'spacial'", "filter, layer, spatial"]),
+        ({"granularity": "spacial"}, ["rbcn, granularity: ", "'spacial'", "layer, spatial"]),
     ],
 )
 def test_what_no_scale_can_be_is_refused(settings, words):
@@ -702,31 +693,105 @@ def test_with_a_guide_all_epochs_are_the_networks_and_the_guide_rests(monkeypatc
     assert moved(before, hashes(run)) == {"W", "C", "affine", "statistics", "D"}
     for name, value in method.teacher_network.state_dict().items():
         assert torch.equal(value, trained[name]), name
-    assert method.real and all(maps.shape[0] == 16 for maps in method.real.values())
+    assert method.real and all(maps.shape[0] == 16 for maps in method.real)
 
 
-def test_a_guide_does_not_change_how_the_network_starts(monkeypatch, tmp_path):
+@pytest.mark.parametrize("given", [False, True])
+def test_the_network_starts_from_its_guide(given, monkeypatch, tmp_path):
+    """Signs and norms are the guide's, latents have the usual size, and C fits them; not so after INIT."""
     in_place_of_mnist(monkeypatch, (0, 64), (64, 128), epochs=1)
-    full_precision.train_full_precision("mnist-tfc", tmp_path)
-    found = []
-    for guide in ("none", str(tmp_path)):
-        torch.manual_seed(3)
-        found.append(binary.latents(rbcn.Method(guide=guide).build("mnist-tfc")))
-    assert all(torch.equal(one, other) for one, other in zip(*(f.values() for f in found), strict=True))
+    if given:
+        full_precision.train_full_precision("mnist-cnn", tmp_path)
+    run = begun("mnist-cnn", phase=0, guide=str(tmp_path) if given else "none")
+    with torch.no_grad():
+        for norm in rbcn._norms(run.method.teacher_network):
+            norm.weight.normal_()
+    run.phase = run.method.phases(run.recipe)[-1]
+    run.method.begin(run)
+    guide = run.method.teacher_network.state_dict()
+    for name, latent in run.latents.items():
+        assert torch.equal(latent >= 0, guide[f"{name}.weight"] >= 0)
+        assert latent.abs().mean().item() == pytest.approx(warm_start.SIZE)
+    network = run.network.state_dict()
+    assert all(torch.equal(network[name], guide[name]) for name in network if name.endswith("norm.weight"))
+    for layer in rbcn.rectified(run.network):
+        assert torch.equal(layer.c, rbcn.best_scale(layer.weight, layer.granularity))
+    run = begun("mnist-cnn", phase=0)
+    run.method.warm_started(run.network)
+    before = hashes(run)
+    run.phase = run.method.phases(run.recipe)[-1]
+    run.method.begin(run)
+    assert hashes(run) == before
 
 
-def test_discriminators_of_pixels_look_at_each_place_as_at_a_vector():
+def test_discriminators_look_at_each_place_as_at_a_vector():
     torch.manual_seed(0)
-    tell, maps = rbcn.Discriminator(3, pixels=True), torch.randn(2, 3, 4, 5)
+    tell, maps = rbcn.Discriminator(3), torch.randn(2, 3, 4, 5)
     found = tell(maps).view(2, 4, 5)
     for n, y, x in ((0, 0, 0), (1, 3, 4), (0, 2, 1)):
         torch.testing.assert_close(found[n, y, x], tell(maps[n : n + 1, :, y, x]).squeeze())
-    assert rbcn.Discriminator(3)(maps).shape == (2, 1)
 
 
-def test_the_rate_of_discriminators_falls_with_the_networks_if_asked():
-    for schedule, wanted in ((False, 2e-5), (True, 1e-5)):
-        run = begun(guess_schedule=schedule)
-        run.optimiser.param_groups[0]["lr"] = run.phase.lr / 2
-        run.method.step(run, *batch())
-        assert run.method.guess.param_groups[0]["lr"] == pytest.approx(wanted)
+def test_the_rate_of_discriminators_falls_with_the_networks():
+    run = begun()
+    run.optimiser.param_groups[0]["lr"] = run.phase.lr / 2
+    run.method.step(run, *batch())
+    assert run.method.guess.param_groups[0]["lr"] == pytest.approx(run.method.guess_rate / 2)
+
+
+# Layers with a scale of their own
+
+
+def added(k=3):
+    """2^-k times a convolution in the frame of the stream, as the method trains it, and its quantiser."""
+    part = rbcn.Method().prepared(stream.Added(4, 4, k=k))
+    return part.conv, binary.quantiser(part.conv)
+
+
+def test_a_layers_own_scale_holds_for_c_at_its_start():
+    """The mean of C is 1; half and twice of it are 2 and 7 of 1/4, or 1 and 4 of 1/2."""
+    conv, quantiser = added()
+    with torch.no_grad():
+        conv.weight.copy_(conv.weight.sign() * 0.3)
+        quantiser.start_here()
+        assert torch.equal(quantiser.quantised(conv.weight), conv.weight.sign() / 8)
+        quantiser.c[..., 0, 0], quantiser.c[..., 2, 1] = 0.15, 0.5
+        size = quantiser.quantised(conv.weight).abs()[0, 0] * 8
+    assert size.tolist() == [[0.5, 1, 1], [1, 1, 1], [1, 1.75, 1]]
+    assert quantiser.integers()[0].flatten().tolist() == [2, 4, 4, 4, 4, 4, 4, 7, 4]
+    with torch.no_grad():
+        quantiser.c[..., 2, 1] = 0.6
+    assert quantiser.integers()[0].flatten().tolist() == [1, 2, 2, 2, 2, 2, 2, 4, 2]
+    found, scale, _, bits = quantiser(conv.weight)
+    assert (scale.item(), bits.item()) == (1 / 16, 4) and (found.abs() / scale).unique().tolist() == [1, 2, 4]
+
+
+def test_the_guides_weights_and_signs_have_the_size_of_bits():
+    torch.manual_seed(0)
+    guide = rbcn.real(stream.Added(4, 4, k=3))
+    weight = binary.quantiser(guide.conv).quantised(guide.conv.weight)
+    assert weight.abs().mean().item() == pytest.approx(1 / 8) and len(weight.unique()) > 100
+    x = torch.tensor([-2.0, -0.5, 0.25, 3.0])
+    assert guide.sign(x).tolist() == [-1, -0.5, 0.25, 1]
+
+
+def test_the_maps_of_guide_and_network_have_one_size_in_every_stage():
+    """Behind the batch norms in front of the last signs; the streams before them differ by less than half."""
+    torch.manual_seed(0)
+    net = stream.residual_stream((8, 8, 16), 2, size=8)
+    guide, network = rbcn.real(copy.deepcopy(net)), rbcn.Method().prepared(net)
+    images = F.interpolate(torch.rand(64, 3, 2, 2) * 255, size=(8, 8), mode="bilinear").round()
+    ends, sizes = tracing.stage_ends(network, (3, 8, 8)), []
+    for part in (guide, network):
+        maps = rbcn._maps(part, ends)
+        for one in part:
+            if isinstance(one, stream.Residual):
+                one.register_forward_hook(lambda _, _in, out: sizes.append(rms(out)))
+        part.train()(images)
+        assert [rms(one) for one in maps] == pytest.approx([1.0, 1.0], abs=1e-2)
+    half = len(sizes) // 2
+    assert half == 4 and all(2 / 3 < sizes[at] / sizes[at + half] < 1.5 for at in range(half))
+
+
+def rms(x) -> float:
+    return x.detach().square().mean().sqrt().item()

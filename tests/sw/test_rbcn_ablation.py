@@ -11,8 +11,8 @@ from xnorforge.sw.methods import rbcn, ste
 
 from . import digits
 
-# Without the kernel loss C has no gradient and rests. All have the guide's four epochs and sixteen of their
-# own.
+# One C per layer: without the kernel loss it has no gradient and rests. All have the guide's four epochs and
+# sixteen of their own.
 PARTS = {
     "Bi": {"lambda1": 0.0, "adversarial": 0.0, "kept": 0},
     "R": {"adversarial": 0.0, "kept": 0},
@@ -24,6 +24,7 @@ PARTS = {
 
 def trained(method, hyper, epochs=20):
     """Trainings with five seeds, and their accuracy by seed."""
+    hyper = hyper | ({"granularity": "layer"} if method is rbcn.Method else {})
     runs = [digits.trained(method(**hyper), seed, digits.wide, epochs) for seed in range(5)]
     return runs, {seed: digits.held_out(run) for seed, run in enumerate(runs)}
 

@@ -203,11 +203,15 @@ BASELINES = {
 def test_without_what_it_adds_a_method_gives_the_numbers_of_the_baseline_in_its_phases(
     method, request, tmp_path, monkeypatch
 ):
-    """Every number of the network, running statistics included, and what is shipped."""
+    """Every number of the network, running statistics included, and what is shipped. If the method has a
+    guide, both start from it.
+    """
     hyper, baseline = BASELINES[method]
-    train.train(NET, method, tmp_path / "method", hyper=with_guide(hyper, request))
+    hyper = with_guide(hyper, request)
+    init = hyper.get("guide")
+    train.train(NET, method, tmp_path / "method", hyper=hyper, init=init)
     monkeypatch.setattr(plugins.load("sw.methods", "ste"), "Method", baseline)
-    train.train(NET, "ste", tmp_path / "baseline")
+    train.train(NET, "ste", tmp_path / "baseline", init=init)
     equal_numbers(numbers_of(tmp_path / "method"), numbers_of(tmp_path / "baseline"))
     found, expected = (load_file(tmp_path / name / weights.FILE) for name in ("method", "baseline"))
     equal_numbers(found, expected)
