@@ -166,8 +166,7 @@ def test_scales_that_moved_since_their_start_are_built(method, tmp_path, monkeyp
     module.shape = 3, 8, 8
     trained = trained_and_built(module, method, tmp_path, monkeypatch)
     sizes = {
-        name: binary.quantiser(layer).quantised(layer.weight).abs().unique()
-        * (4 * layer.weight[0].numel()) ** 0.5
+        name: binary.quantiser(layer).quantised(layer.weight).abs().unique() * layer.weight[0].numel() ** 0.5
         for name, layer in binary.binary_layers(trained).items()
     }
     fresh = {name: size.min() >= 0.5**0.5 and size.max() <= 2**0.5 for name, size in sizes.items()}

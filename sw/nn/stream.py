@@ -6,8 +6,8 @@ ICCV 2019), written with Brevitas' layers:
 Batch norm stands in front of the sign, as a learned threshold per channel, and not behind the convolution, so
 that a method's scale of the weights changes what is added. Everything in the stream is a shift or a sum:
 
-    weights      -1 or +1 times 2^-k, one k per layer; near 1 / (2 sqrt(products in a sum)), so that what is
-                 added has a root mean square near a half
+    weights      -1 or +1 times 2^-k, one k per layer; near 1 / sqrt(products in a sum), so that what is added
+                 has a root mean square near 1
     slopes       1/8, 1/4, 1/2 or 1
     stream       12 bits: multiples of 2^-8 in [-8, 8), rounded down
 
@@ -49,12 +49,7 @@ class RoundedDown(binary.EightActivations):
 
 
 class Slopes(nn.PReLU):
-    """PReLU whose slopes are the nearest of 1/8, 1/4, 1/2 and 1, by logarithm; the gradient passes. They start
-    at 1, so that a fresh network only adds.
-    """
-
-    def __init__(self, channels: int):
-        super().__init__(channels, init=1.0)
+    """PReLU whose slopes are the nearest of 1/8, 1/4, 1/2 and 1, by logarithm; the gradient passes."""
 
     def rounded(self) -> torch.Tensor:
         """Return the slopes on their grid: 1/8, doubled at each place half-way to the next, by logarithm."""
@@ -87,14 +82,14 @@ class Added(nn.Module):
     """2^-k conv3x3(sign(BN(x))): what a residual block adds to the stream. The border is -1.
 
     Args:
-        k: by default such that a sum of random bits has a root mean square in [0.35, 0.71].
+        k: by default such that a sum of random bits has a root mean square in [0.7, 1.42].
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, k: int | None = None):
         super().__init__()
         self.norm, self.sign = nn.BatchNorm2d(inputs), binary.sign_layer(TriangularSign)
         self.pad = nn.ConstantPad2d(1, -1.0)
-        k = 1 + round(math.log2(9 * inputs) / 2) if k is None else k
+        k = round(math.log2(9 * inputs) / 2) if k is None else k
         self.conv = binary.Conv(
             inputs, outputs, 3, stride=stride, bias=False,
             weight_quant=binary.BinaryWeights, weight_scaling_const=2.0**-k,
