@@ -60,7 +60,7 @@ def _affine(n: np.ndarray, a, b) -> np.ndarray:
     return np.asarray(_ratio(n.astype(object) * t + p, np.broadcast_to(d, n.shape)), np.float64)
 
 
-def nearest(above: int, below: int) -> float:
+def float_ratio(above: int, below: int) -> float:
     """Their ratio as the nearest float64; infinity beyond the largest."""
     try:
         return above / below
@@ -68,4 +68,4 @@ def nearest(above: int, below: int) -> float:
         return inf if above > 0 else -inf
 
 
-_ratio = np.frompyfunc(nearest, 2, 1)
+_ratio = np.frompyfunc(float_ratio, 2, 1)

@@ -20,7 +20,7 @@ from xnorforge.flows.indexed_model import IndexedModel
 from xnorforge.flows.qonnx_execution import execution_of
 from xnorforge.hw.any_width import as_width, width_of
 
-from .evaluation import nearest
+from .evaluation import float_ratio
 from .geometry import in_two_dimensions, pool_windows, spatial
 from .integers import product, windows
 from .registry import ARITHMETIC, CHOOSING, arithmetic
@@ -56,7 +56,7 @@ class Exact:
     def largest(self) -> float:
         """Largest magnitude."""
         most = int(abs(self.numbers).max(initial=0)) * self.unit.numerator
-        return nearest(most, self.unit.denominator)
+        return float_ratio(most, self.unit.denominator)
 
     def floats(self) -> np.ndarray:
         """The numbers in float64."""
@@ -77,7 +77,7 @@ class Exact:
         return replace(self, numbers=numbers)
 
 
-_floats = np.frompyfunc(nearest, 2, 1)
+_floats = np.frompyfunc(float_ratio, 2, 1)
 
 
 def exactly(given) -> Exact:
@@ -438,7 +438,7 @@ def _conv(net, node, at):
 
 @arithmetic("ConvTranspose")
 def _conv_transpose(net, node, at):
-    """The convolution of the pixels, zeros between them, with turned kernels."""
+    """The convolution of the pixels, zeros between them, with mirrored kernels."""
     x, weights, groups = net.read(node, 0), net.constant(node, 1), at.get("group", 1)
     pixels, kernels = _image(x.numbers), _image(weights.numbers)
     stride, dilation, pads = (
@@ -451,12 +451,12 @@ def _conv_transpose(net, node, at):
     apart = np.zeros((*pixels.shape[:2], *size), pixels.dtype)
     apart[:, :, :: stride[0], :: stride[1]] = pixels
     inputs, outputs, *kernel = kernels.shape
-    turned = kernels[..., ::-1, ::-1].reshape(groups, inputs // groups, outputs, *kernel).swapaxes(1, 2)
+    mirrored = kernels[..., ::-1, ::-1].reshape(groups, inputs // groups, outputs, *kernel).swapaxes(1, 2)
     reach = [d * (k - 1) for d, k in zip(dilation, kernel)]
     beside = [reach[0] - pads[0], reach[1] - pads[1]]
     beside += [reach[0] - pads[2] + more[0], reach[1] - pads[3] + more[1]]
-    turned = turned.reshape(-1, inputs // groups, *kernel)
-    found = convolved(apart, turned, [1, 1], dilation, beside, groups)
+    mirrored = mirrored.reshape(-1, inputs // groups, *kernel)
+    found = convolved(apart, mirrored, [1, 1], dilation, beside, groups)
     return _of_products(net, node, x, weights, found if x.numbers.ndim == 4 else found[:, :, 0])
 
 
