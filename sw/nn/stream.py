@@ -49,7 +49,12 @@ class RoundedDown(binary.EightActivations):
 
 
 class Slopes(nn.PReLU):
-    """PReLU whose slopes are the nearest of 1/8, 1/4, 1/2 and 1, by logarithm; the gradient passes."""
+    """PReLU whose slopes are the nearest of 1/8, 1/4, 1/2 and 1, by logarithm; the gradient passes. They
+    start at 1/2.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__(channels, init=0.5)
 
     def rounded(self) -> torch.Tensor:
         """Return the slopes on their grid: 1/8, doubled at each place half-way to the next, by logarithm."""

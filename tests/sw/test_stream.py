@@ -78,7 +78,7 @@ def test_a_block_computes_its_equation():
         bits = torch.where(block.added.norm(x) >= 0, 1.0, -1.0)
         weights = torch.where(block.added.conv.weight >= 0, 1.0, -1.0) / 8  # 36 products
         total = x + F.conv2d(F.pad(bits, (1, 1, 1, 1), value=-1.0), weights)
-        want = torch.where(total < 0, total / 4, total).mul(256).floor().clamp(-2048, 2047) / 256
+        want = torch.where(total < 0, total / 2, total).mul(256).floor().clamp(-2048, 2047) / 256
         assert torch.equal(block(x), want)
 
 
@@ -99,7 +99,7 @@ def test_a_plain_layer_pools_what_its_equation_gives():
         bits = torch.where(block.added.norm(x) >= 0, 1.0, -1.0)
         weights = torch.where(block.added.conv.weight >= 0, 1.0, -1.0) / 8
         found = F.conv2d(F.pad(bits, (1, 1, 1, 1), value=-1.0), weights)
-        bent = torch.where(found < 0, found / 4, found)
+        bent = torch.where(found < 0, found / 2, found)
         corners = [bent[:, :, row::2, column::2] for row in (0, 1) for column in (0, 1)]
         assert torch.equal(block(x), torch.stack(corners).amax(0))
 
