@@ -7,7 +7,7 @@ of 20,000 nodes that takes hours.
 import copy
 from typing import Any
 
-from onnx import NodeProto, TensorProto, ValueInfoProto, numpy_helper
+from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
@@ -90,3 +90,8 @@ class IndexedModel(ModelWrapper):
 def indexed(model: ModelWrapper) -> IndexedModel:
     """The model with an index; unchanged if it already has one."""
     return model if isinstance(model, IndexedModel) else IndexedModel(model)
+
+
+def attributes(node: NodeProto) -> dict:
+    """Attributes of a node by name."""
+    return {one.name: helper.get_attribute_value(one) for one in node.attribute}

@@ -28,7 +28,7 @@ SPARE = {"lut": "lut", "bram": "bram36", "dsp": "dsp"}  # {name in a request: na
 ROUTABLE = 0.85  # of the LUTs: leaves a router room; more is used only if nothing else is fast enough
 ROUNDS = 6  # how often FIFOs, which come after the search, may require a smaller design
 TRIES = 400  # divided by the number of operators: how often other foldings are tried to save FIFOs
-DEAR = 4  # of the most expensive FIFOs: how many are tried to be avoided at a time
+AVOIDED = 4  # most expensive FIFOs that are tried to be avoided at a time
 BRAM36_BITS, LUT_BITS = 36 * 1024, 64  # that one block RAM and one LUT can store
 HASTE = (
     0.03,
@@ -229,12 +229,12 @@ class Search:
     def _without_fifos(
         self, choice: Choice, ops: list[HwOp], spare: str
     ) -> Iterator[Callable[[int, Option], float]]:
-        """What is asked of options so that a FIFO may not be needed, the dearest FIFOs first."""
+        """What is asked of options so that a FIFO may not be needed, the most expensive FIFOs first."""
         places = {option.op.name: place for place, option in enumerate(choice.options)}
         after = {tensor: op for op in ops for tensor in op.sources}
         before = {tensor: op for op in ops for tensor in op.results}
         fifos = [op for op in ops if depth_of(op) not in (None, SKID)]  # the search knows those of SKID
-        for fifo in sorted(fifos, key=lambda op: -self._cost(amounts_of([op]), spare))[:DEAR]:
+        for fifo in sorted(fifos, key=lambda op: -self._cost(amounts_of([op]), spare))[:AVOIDED]:
             reader, source = after.get(fifo.results[0]), before.get(fifo.sources[0])
             while reader is not None and reader.name not in places:
                 reader = after.get(reader.results[0])

@@ -99,11 +99,6 @@ class Options:
         """The operator's name."""
         return self.bound.name
 
-    @property
-    def priced(self) -> int:
-        """Number of foldings, each with its memory styles, whose cost was computed."""
-        return sum(map(len, self._priced.values()))
-
     def within(self, interval: int) -> list[Option]:
         """The foldings worth considering at an interval, in cycles per frame; of those with the same streams
         the Pareto-optimal ones. If the user's folding is slower, the fastest with it.

@@ -35,18 +35,8 @@ from xnorforge.flows.fold.options import (
 from xnorforge.hw.ops.base import HwOp, Stream
 
 MOST_ROWS = 300_000  # of a table; of more, those that may be best are kept
-MIXED = (
-    2,
-    4,
-    8,
-    16,
-    64,
-)  # times the weight of a resource whose limit was broken, to find a folding within it
+MIXED = 2, 4, 8, 16, 64  # times the weight of a resource whose limit was broken, to find a folding within
 NO_LIMIT = dict.fromkeys(RESOURCES, float("inf"))
-
-
-class TooFast(UserError):
-    """No folding of an operator is fast enough."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +124,7 @@ def search(
     options = options_of(graph, fixed or {}, adders)
     limit, name = fastest(options)
     if limit > interval:
-        raise TooFast(
+        raise UserError(
             f"{name}: cannot reach {interval:,} cycles per frame, because it needs {limit:,} at its widest "
             f"folding; request {limit:,} or more."
         )

@@ -14,11 +14,10 @@ from fractions import Fraction
 from math import lcm, prod
 
 import numpy as np
-from onnx import helper
 
-from xnorforge.flows.indexed_model import IndexedModel
+from xnorforge.flows.indexed_model import IndexedModel, attributes
 from xnorforge.flows.qonnx_execution import execution_of
-from xnorforge.hw.any_width import as_width, width_of
+from xnorforge.hw.any_width import as_width, whole_numbers, width_of
 
 from .evaluation import float_ratio
 from .geometry import in_two_dimensions, pool_windows, spatial
@@ -95,12 +94,7 @@ def exactly(given) -> Exact:
     shift = np.where(whole == 0, 0, exponent - least)
     numbers = as_width(whole, bits + 1 + int(shift.max())) << shift
     common = int(np.gcd.reduce(numbers.reshape(-1)))
-    return Exact(narrowed(numbers // common), Fraction(2) ** (least - bits) * common, kind=x.dtype)
-
-
-def narrowed(numbers: np.ndarray) -> np.ndarray:
-    """The same integers, as int64 where they fit."""
-    return as_width(numbers, width_of(numbers)) if numbers.dtype == object else numbers
+    return Exact(whole_numbers(numbers // common), Fraction(2) ** (least - bits) * common, kind=x.dtype)
 
 
 def times(one: np.ndarray, other) -> np.ndarray:
@@ -141,7 +135,7 @@ def _negated(x: Exact) -> Exact:
 def _inverse(x: Exact) -> Exact:
     """1 / x of constants."""
     common = lcm(*{int(n) for n in abs(x.numbers).flat})
-    return replace(x, numbers=narrowed(common // x.numbers.astype(object)), unit=1 / (x.unit * common))
+    return replace(x, numbers=whole_numbers(common // x.numbers.astype(object)), unit=1 / (x.unit * common))
 
 
 def matrix_product(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -155,7 +149,7 @@ def matrix_product(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
     split = x if split_x else weights
     half = width_of(split) // 2
     high = split >> half
-    parts = (narrowed(one) for one in (high, split - (high << half)))
+    parts = (whole_numbers(one) for one in (high, split - (high << half)))
     high, low = (matrix_product(part, weights) if split_x else matrix_product(x, part) for part in parts)
     return plus(as_width(high, bits) << half, low)
 
@@ -312,11 +306,6 @@ CHOOSING |= {
     "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Gather", "Split", "Identity",
     "Dropout",
 }  # fmt: skip
-
-
-def attributes(node) -> dict:
-    """Attributes of a node by name."""
-    return {one.name: helper.get_attribute_value(one) for one in node.attribute}
 
 
 @arithmetic("Add", "Sum")

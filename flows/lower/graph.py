@@ -6,11 +6,10 @@ from fractions import Fraction
 from math import prod
 
 import numpy as np
-from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.indexed_model import indexed
+from xnorforge.flows.indexed_model import attributes, indexed
 
 from . import chain, functions, linear, moves, qcdq, transposed, views  # noqa: F401  they enter their rules
 from .geometry import in_two_dimensions
@@ -76,7 +75,7 @@ def integer_graph(
                 "remove it after the last layer, or express it with " + ", ".join(sorted(RULES)),
             )
             raise refuse(node, "this float operator has no exact integer form", near)
-        at = in_two_dimensions({a.name: helper.get_attribute_value(a) for a in node.attribute})
+        at = in_two_dimensions(attributes(node))
         value = RULES[node.op_type](walk, node, at)
         if value is None:
             continue

@@ -13,7 +13,7 @@ import numpy as np
 from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 
-from xnorforge.flows.indexed_model import IndexedModel, indexed
+from xnorforge.flows.indexed_model import IndexedModel, attributes, indexed
 
 from .registry import TAILS
 from .walk import refuse
@@ -112,7 +112,7 @@ def _read_elsewhere(network: ModelWrapper, node, behind: set[str]) -> bool:
 
 def _check(network: ModelWrapper, node) -> None:
     """Refuse a tail along an axis other than that of the classes, and one that selects the smallest."""
-    at = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    at = attributes(node)
     if node.op_type not in TAILS or TAILS[node.op_type].axis is None:
         return
     shape = network.get_tensor_shape(node.input[0])

@@ -1,5 +1,6 @@
 """Steps of matrix-vector units, shared by the operators that are ones. Windows are read where they lie."""
 
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -47,6 +48,20 @@ def bits_out(frames: int, vectors: int, mh: int) -> Packed:
     return Packed(np.zeros((frames, vectors, -(-mh // 64)), np.uint64), mh)
 
 
+def kernel_results(kernel, frames: int, shape: tuple[int, ...], mh: int, rows: int, as_bits: bool):
+    """What `kernel(out)` writes for all vectors of mh results: bits, or int32 of which the first mh of `rows`
+    count, of that shape for each frame.
+    """
+    vectors = prod(shape) // mh
+    if as_bits:
+        found = bits_out(frames, vectors, mh)
+        kernel(found.words)
+        return found
+    out = np.empty((frames, vectors, rows), np.int32)
+    kernel(out)
+    return out[..., :mh].reshape(frames, *shape)
+
+
 def matches(op):
     """Of units that count equal bits of vectors and columns of weights, maybe against thresholds: matches =
     mw - unequal bits.
@@ -91,13 +106,8 @@ def matches(op):
     @reads_patches
     def step(x: Packed | Patches):
         taken, columns, windows = located(x)
-        if limits is not None:
-            found = bits_out(len(x), vectors, mh)
-            count_windows(columns, windows, taken, found.words)
-            return found
-        out = np.empty((len(x), vectors, rows), np.int32)
-        count_windows(columns, windows, taken, out)
-        return out[..., :mh].reshape(len(x), *shape)
+        kernel = partial(count_windows, columns, windows, taken)
+        return kernel_results(kernel, len(x), shape, mh, rows, limits is not None)
 
     def with_pool(pool: Pooling):
         """The step that goes on with a pool by OR of what this one gives; None: not in one pass."""
@@ -236,14 +246,8 @@ def products(op, weights, bias):
         if key not in places:
             places[key] = located(x)
         matrix, windows, rest = places[key]
-        numbers = with_room(taken, kind, rest)
-        if limits is not None:
-            found = bits_out(len(x), vectors, mh)
-            sum_windows(matrix, windows, numbers, found.words)
-            return found
-        out = np.empty((len(x), vectors, rows), np.int32)
-        sum_windows(matrix, windows, numbers, out)
-        return out[..., :mh].reshape(len(x), *shape)
+        kernel = partial(sum_windows, matrix, windows, with_room(taken, kind, rest))
+        return kernel_results(kernel, len(x), shape, mh, rows, limits is not None)
 
     return step
 

@@ -24,15 +24,8 @@ TUNED = ("-march=native", "-mtune=skylake-avx512", "-mprefer-vector-width=512")
 FLAGS = ("-std=c++20", "-O3", "-shared", "-fPIC", "-w")
 # Lines of /proc/cpuinfo that say nothing of what a processor can do.
 VARYING = (
-    "processor",
-    "cpu MHz",
-    "core id",
-    "apicid",
-    "initial apicid",
-    "physical id",
-    "bogomips",
-    "BogoMIPS",
-)
+    "processor", "cpu MHz", "core id", "apicid", "initial apicid", "physical id", "bogomips", "BogoMIPS",
+)  # fmt: skip
 
 
 def compiler() -> list[str]:
