@@ -14,6 +14,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import results
 import torch
 
 import xnorforge
@@ -21,14 +22,12 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.progress import say
 from xnorforge.pipeline.request import assignment
 from xnorforge.studies import ship
-from xnorforge.studies.paired import paired_difference
 from xnorforge.sw.datasets import cifar10
 from xnorforge.sw.nn import stream
 from xnorforge.sw.training import train
 
 GIVEN = 11_112  # `train` holds out every tenth and the last: it trains on 10,000
 HELD_OUT = 12_500
-WIDTHS = (8, 8, 16, 32)
 SAME = ("network", "method", "hyper", "recipe", "epochs", "seed")  # what tells runs apart
 
 
@@ -44,10 +43,10 @@ def pictures() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndar
 def run(widths, method: str, hyper: dict, recipe: str, epochs: int, seed: int, out: Path) -> dict:
     """Train and judge a network, or read the line of a run that is finished; return its line."""
     line = dict(zip(SAME, ("-".join(map(str, widths)), method, hyper, recipe, epochs, seed)))
-    for old in lines(out):
+    for old in results.bed_lines(out):
         if all(old[key] == line[key] for key in SAME):
             return old
-    (images, labels), held_out = pictures()
+    (images, labels), (others, classes) = pictures()
     settings = [f"{key}={value}" for key, value in hyper.items()]
     folder = out.with_suffix("") / "_".join(
         map(str, (line["network"], method, *settings, recipe, epochs, seed))
@@ -56,7 +55,8 @@ def run(widths, method: str, hyper: dict, recipe: str, epochs: int, seed: int, o
     module = stream.residual_stream(widths, size=16)
     words = {"method": method, "out": folder, "epochs": epochs, "seed": seed, "scale": 1.0, **hyper}
     trained = xnorforge.train(module, images, labels, recipe=f"{recipe},arithmetic=float32", **words)
-    line |= judged(trained, *held_out)
+    right = (train.scores(trained, others).argmax(1) == classes).sum()
+    line |= {"right": int(right), "images": len(classes)}
     line["terms"] = {name: value for name, (value, _) in ship.largest_terms(folder).items()}
     line["cpu_seconds"] = round(torch.load(folder / "checkpoint.pt")["cpu_seconds"], 1)
     with out.open("a") as file:
@@ -65,56 +65,10 @@ def run(widths, method: str, hyper: dict, recipe: str, epochs: int, seed: int, o
     return line
 
 
-def judged(trained: torch.nn.Module, images: np.ndarray, labels: np.ndarray) -> dict:
-    """Return how many images a network has right."""
-    right = int((train.scores(trained, images).argmax(1) == labels).sum())
-    return {"right": right, "images": len(labels)}
-
-
-def lines(out: Path) -> list[dict]:
-    """Return the finished runs."""
-    return [json.loads(text) for text in out.read_text().splitlines()] if out.exists() else []
-
-
-def table(found: list[dict]) -> str:
-    """Return a Markdown table: every variant, and its difference from `ste` at the same network and epochs,
-    paired by seed; `ste` itself is compared with that of `WIDTHS`.
-    """
-    groups: dict[tuple, dict[int, dict]] = {}
-    for line in found:
-        settings = (f"{key}={value}" for key, value in line["hyper"].items())
-        words = ", ".join((line["method"], *settings, *[line["recipe"]] * (line["recipe"] != "ours")))
-        groups.setdefault((line["network"], line["epochs"], words), {})[line["seed"]] = line
-    rows = ["| network | epochs | method | seeds | held out, % | above `ste` [95 %] | own terms | cpu s |"]
-    rows.append("| --- | ---: | --- | ---: | ---: | --- | --- | ---: |")
-    for (network, epochs, words), runs in groups.items():
-        base = "-".join(map(str, WIDTHS)) if words == "ste" else network
-        plain = groups.get((base, epochs, "ste"), {})
-        gap = paired_difference(per_cent(runs), per_cent(plain)) if plain is not runs else None
-        held_out, seconds = np.mean(
-            [(per_cent(runs)[seed], one["cpu_seconds"]) for seed, one in runs.items()], 0
-        )
-        terms = {
-            name: max(one["terms"][name] for one in runs.values())
-            for name in next(iter(runs.values()))["terms"]
-        }
-        rows.append(
-            f"| {network} | {epochs} | {words} | {len(runs)} | {held_out:.2f} | {gap or '-'} | "
-            f"{', '.join(f'{name} {value:.2g}' for name, value in terms.items()) or '-'} | "
-            f"{seconds:.0f} |"
-        )
-    return "\n".join(rows)
-
-
-def per_cent(runs: dict[int, dict]) -> dict[int, float]:
-    """Return the share of held-out images that runs have right, in per cent, by seed."""
-    return {seed: 100 * one["right"] / one["images"] for seed, one in runs.items()}
-
-
 def main(words: list[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="bed.py", description=__doc__.partition("\n\n")[0])
-    parser.add_argument("--widths", type=int, nargs="+", default=WIDTHS)
+    parser.add_argument("--widths", type=int, nargs="+", default=results.WIDTHS)
     parser.add_argument("--method", default="ste")
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE")
     parser.add_argument("--recipe", default="ours", help='such as "ours,optimiser=sgd,lr=0.05"')
@@ -130,7 +84,7 @@ def main(words: list[str] | None = None) -> None:
         for seed in () if given.table else given.seeds:
             line = run(given.widths, given.method, hyper, given.recipe, given.epochs, seed, given.out)
             say(json.dumps(line))
-        print(table(lines(given.out)))
+        print(results.bed_table(results.bed_lines(given.out)))
     except UserError as error:
         parser.exit(2, f"{error}\n")
 

@@ -3,13 +3,15 @@
     python tools/results.py                 write them anew
     python tools/results.py add FOLDER …    add the builds in these folders to the records first
 
-Records: builds (docs/results/builds.jsonl, lines in the form of out/history.jsonl), cards of the shipped
-networks (sw/shipped/*/card.json) and published figures of other tools (docs/results/peers.toml). Each line of
-a build holds its date, commit and command; a build replaces an earlier one of the same command.
+Records: builds (docs/results/builds.jsonl, lines in the form of out/history.jsonl), runs of the small bed
+(docs/results/bed.jsonl, lines of tools/bed.py), cards of the shipped networks (sw/shipped/*/card.json) and
+published figures of other tools (docs/results/peers.toml). Each line of a build holds its date, commit and
+command; a build replaces an earlier one of the same command.
 """
 
 import json
 import re
+import statistics
 import sys
 import tomllib
 from datetime import UTC, datetime
@@ -17,11 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from xnorforge.history import entries
+from xnorforge.studies.paired import paired_difference
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "docs/results"
-BUILDS, PEERS = RESULTS / "builds.jsonl", RESULTS / "peers.toml"
+BUILDS, PEERS, BED = RESULTS / "builds.jsonl", RESULTS / "peers.toml", RESULTS / "bed.jsonl"
 MADE = "<!-- made by tools/results.py from records; edits are lost -->"
+WIDTHS = (8, 8, 16, 32)  # of the small bed's usual network
 PLAIN = ("NET", "METHOD", "BOARD", "IMAGES", "STALLED")  # options that do not change what is compared
 
 
@@ -143,7 +147,50 @@ def methods_page() -> str:
         "[builds](builds.md).",
         "Differences of a point or less are within the spread of seeds.",
         "", *parts,
+        "## Small bed", "",
+        "16x16 pictures (CIFAR-10's JPEG copies, means of 2x2), 10,000 to train on; held out are 12,500 "
+        "other training pictures, no test image is used. Widths are those of `residual_stream`. Above `ste`: "
+        "mean of the differences of runs with the same seed and their 95 % interval. Own terms: the largest "
+        "share of each term of the method in the task's gradient, over layers and epochs, or of sums that "
+        "edges move (`moved`), by how many deviations (`move`). Made by `tools/bed.py`.",
+        "", bed_table(bed_lines(BED)), "",
     ])  # fmt: skip
+
+
+def bed_lines(path: Path) -> list[dict]:
+    """The finished runs of the small bed."""
+    return [json.loads(text) for text in path.read_text().splitlines()] if path.exists() else []
+
+
+def bed_table(lines: list[dict]) -> str:
+    """Every network and method on the small bed, and its difference from `ste` on the same network and with
+    as many epochs, paired by seed; `ste` itself is compared with `ste` on the usual network.
+    """
+    groups: dict[tuple, dict[int, dict]] = {}
+    for line in lines:
+        settings = [f"{key}={value}" for key, value in line["hyper"].items()]
+        settings += [line["recipe"]] * (line["recipe"] != "ours")
+        key = line["network"], line["epochs"], " ".join([line["method"], *settings])
+        groups.setdefault(key, {})[line["seed"]] = line
+    right = {
+        key: {seed: 100 * line["right"] / line["images"] for seed, line in runs.items()}
+        for key, runs in groups.items()
+    }
+    rows: list[list[Any]] = []
+    for key, runs in groups.items():
+        network, epochs, method = key
+        base = "-".join(map(str, WIDTHS)) if method == "ste" else network, epochs, "ste"
+        gap = paired_difference(right[key], right.get(base, {})) if base != key else None
+        acts = {name: max(line["terms"][name] for line in runs.values())
+                for name in next(iter(runs.values()))["terms"]}  # fmt: skip
+        seconds = [line["cpu_seconds"] for line in runs.values()]
+        rows.append([
+            network, epochs, method, len(runs), f"{statistics.mean(right[key].values()):.2f}",
+            str(gap) if gap else "", ", ".join(f"{name} {value:.2g}" for name, value in acts.items()),
+            round(statistics.mean(seconds)),
+        ])  # fmt: skip
+    head = ["network", "epochs", "method", "seeds", "held out, %", "above `ste`", "own terms", "cpu seconds"]
+    return table(head, rows)
 
 
 def comparison() -> str:

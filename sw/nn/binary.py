@@ -236,6 +236,12 @@ class BinaryWeights(SignedBinaryWeightPerTensorConst):
     scaling_const = 1.0
 
 
+class ShiftedWeights(SignedBinaryWeightPerTensorConst):
+    """-1 and +1 times a power of two that is learned, from `scaling_init` on."""
+
+    scaling_impl_type, restrict_scaling_type = ScalingImplType.PARAMETER, RestrictValueType.POWER_OF_TWO
+
+
 class BinaryActivations(SignedBinaryActPerTensorConst):
     """-1 and +1."""
 

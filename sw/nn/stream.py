@@ -6,8 +6,8 @@ ICCV 2019), written with Brevitas' layers:
 Batch norm stands in front of the sign, as a learned threshold per channel, and not behind the convolution, so
 that a method's scale of the weights changes what is added. Everything in the stream is a shift or a sum:
 
-    weights      -1 or +1 times 2^-k, one k per layer; near 1 / sqrt(products in a sum), so that what is added
-                 has a root mean square near 1
+    weights      -1 or +1 times 2^-k, one k per layer, learned; 2^k starts near 2 sqrt(products in a sum), so
+                 that what is added has a root mean square near 1/2
     slopes       1/8, 1/4, 1/2 or 1
     stream       12 bits: multiples of 2^-8 in [-8, 8), rounded down
 
@@ -76,8 +76,8 @@ class Stem(nn.Module):
         super().__init__()
         self.conv = binary.Conv(inputs, outputs, 3, padding=1, bias=False, weight_quant=binary.HeadWeights)
         self.slopes, self.stream = Slopes(outputs), binary.Identity(act_quant=RoundedDown)
-        # Pixels in [-1, 1) of natural pictures have a root mean square near a half, and neighbours are alike.
-        nn.init.normal_(self.conv.weight, std=min(0.4, (9 * inputs) ** -0.5))
+        # Pixels in [-1, 1) of natural pictures have a root mean square near a half; the stream starts near 1.
+        nn.init.normal_(self.conv.weight, std=min(0.4, 2 * (9 * inputs) ** -0.5))
 
     def forward(self, x):
         return self.stream(self.slopes(self.conv(x)))
@@ -87,17 +87,17 @@ class Added(nn.Module):
     """2^-k conv3x3(sign(BN(x))): what a residual block adds to the stream. The border is -1.
 
     Args:
-        k: by default such that a sum of random bits has a root mean square in [0.7, 1.42].
+        k: at the start; by default such that a sum of random bits has a root mean square in [0.35, 0.71].
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, k: int | None = None):
         super().__init__()
         self.norm, self.sign = nn.BatchNorm2d(inputs), binary.sign_layer(TriangularSign)
         self.pad = nn.ConstantPad2d(1, -1.0)
-        k = round(math.log2(9 * inputs) / 2) if k is None else k
+        k = round(math.log2(9 * inputs) / 2) + 1 if k is None else k
         self.conv = binary.Conv(
             inputs, outputs, 3, stride=stride, bias=False,
-            weight_quant=binary.BinaryWeights, weight_scaling_const=2.0**-k,
+            weight_quant=binary.ShiftedWeights, weight_scaling_init=2.0**-k,
         )  # fmt: skip
         nn.init.uniform_(self.conv.weight, -LATENT_START, LATENT_START)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from brevitas.core.scaling import ConstScaling
+from brevitas.core.scaling import ConstScaling, ParameterScaling
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
@@ -80,7 +80,7 @@ def _signs(bits: np.ndarray, shape: torch.Size) -> torch.Tensor:
 def _signed(network: nn.Module) -> list[str]:
     """Return the names of the binary weights whose scale does not depend on them."""
     found = {name: binary.quantiser(layer) for name, layer in binary.binary_layers(network).items()}
-    fixed = (type(None), ConstScaling)
+    fixed = (type(None), ConstScaling, ParameterScaling)
     return [f"{name}.weight" for name, own in found.items() if isinstance(own.scaling, fixed)]
 
 
