@@ -84,17 +84,15 @@ class Stem(nn.Module):
 
 
 class Added(nn.Module):
-    """2^-k conv3x3(sign(BN(x))): what a residual block adds to the stream. The border is -1.
-
-    Args:
-        k: at the start; by default such that a sum of random bits has a root mean square in [0.35, 0.71].
+    """2^-k conv3x3(sign(BN(x))): what a residual block adds to the stream. The border is -1. k starts such
+    that a sum of random bits has a root mean square in [0.35, 0.71].
     """
 
-    def __init__(self, inputs: int, outputs: int, stride: int = 1, k: int | None = None):
+    def __init__(self, inputs: int, outputs: int, stride: int = 1):
         super().__init__()
         self.norm, self.sign = nn.BatchNorm2d(inputs), binary.sign_layer(TriangularSign)
         self.pad = nn.ConstantPad2d(1, -1.0)
-        k = round(math.log2(9 * inputs) / 2) + 1 if k is None else k
+        k = round(math.log2(9 * inputs) / 2) + 1
         self.conv = binary.Conv(
             inputs, outputs, 3, stride=stride, bias=False,
             weight_quant=binary.ShiftedWeights, weight_scaling_init=2.0**-k,
@@ -135,11 +133,9 @@ class Residual(nn.Module):
     shortcut that changes the shape.
     """
 
-    def __init__(
-        self, inputs: int, outputs: int, stride: int = 1, k: int | None = None, wider: Wider = Convolved
-    ):
+    def __init__(self, inputs: int, outputs: int, stride: int = 1, wider: Wider = Convolved):
         super().__init__()
-        self.added = Added(inputs, outputs, stride, k)
+        self.added = Added(inputs, outputs, stride)
         same = (inputs, stride) == (outputs, 1)
         self.shortcut = nn.Identity() if same else wider(inputs, outputs, stride)
         self.slopes, self.stream = Slopes(outputs), binary.Identity(act_quant=RoundedDown)

@@ -254,14 +254,14 @@ def test_a_scaled_layer_has_two_weights():
 def test_a_layers_own_scale_holds_for_w_at_its_start():
     """The factor is the power of two nearest to the growth of 1 / wbar: 1.4 gives 1, 1 / 3 gives 1 / 4."""
     torch.manual_seed(0)
-    network = bonn.Method().prepared(nn.Sequential(stream.Added(4, 4, k=3)))
+    network = bonn.Method().prepared(nn.Sequential(stream.Added(4, 4)))
     (quantiser,), conv = bonn.modulated(network), network[0].conv
     start = quantiser.log_w.detach().clone()
     for growth, factor in ((1.0, 1.0), (1.4, 1.0), (2.5, 2.0), (1 / 3, 0.25)):
         with torch.no_grad():
             quantiser.log_w.copy_(start - math.log(growth))
         weight = quantiser.quantised(conv.weight)
-        assert weight.abs().unique().tolist() == [factor / 8] and torch.equal(weight >= 0, conv.weight >= 0)
+        assert weight.abs().unique().tolist() == [factor / 16] and torch.equal(weight >= 0, conv.weight >= 0)
     bonn.Method().warm_started(network)
     assert quantiser.factor() == 1, "relative to the new start"
 

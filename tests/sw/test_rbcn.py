@@ -742,9 +742,9 @@ def test_the_rate_of_discriminators_falls_with_the_networks():
 # Layers with a scale of their own
 
 
-def added(k=3):
+def added():
     """2^-k times a convolution in the frame of the stream, as the method trains it, and its quantiser."""
-    part = rbcn.Method().prepared(stream.Added(4, 4, k=k))
+    part = rbcn.Method().prepared(stream.Added(4, 4))
     return part.conv, binary.quantiser(part.conv)
 
 
@@ -754,23 +754,23 @@ def test_a_layers_own_scale_holds_for_c_at_its_start():
     with torch.no_grad():
         conv.weight.copy_(conv.weight.sign() * 0.3)
         quantiser.start_here()
-        assert torch.equal(quantiser.quantised(conv.weight), conv.weight.sign() / 8)
+        assert torch.equal(quantiser.quantised(conv.weight), conv.weight.sign() / 16)
         quantiser.c[..., 0, 0], quantiser.c[..., 2, 1] = 0.15, 0.5
-        size = quantiser.quantised(conv.weight).abs()[0, 0] * 8
+        size = quantiser.quantised(conv.weight).abs()[0, 0] * 16
     assert size.tolist() == [[0.5, 1, 1], [1, 1, 1], [1, 1.75, 1]]
     assert quantiser.integers()[0].flatten().tolist() == [2, 4, 4, 4, 4, 4, 4, 7, 4]
     with torch.no_grad():
         quantiser.c[..., 2, 1] = 0.6
     assert quantiser.integers()[0].flatten().tolist() == [1, 2, 2, 2, 2, 2, 2, 4, 2]
     found, scale, _, bits = quantiser(conv.weight)
-    assert (scale.item(), bits.item()) == (1 / 16, 4) and (found.abs() / scale).unique().tolist() == [1, 2, 4]
+    assert (scale.item(), bits.item()) == (1 / 32, 4) and (found.abs() / scale).unique().tolist() == [1, 2, 4]
 
 
 def test_the_guides_weights_and_signs_have_the_size_of_bits():
     torch.manual_seed(0)
-    guide = rbcn.real(stream.Added(4, 4, k=3))
+    guide = rbcn.real(stream.Added(4, 4))
     weight = binary.quantiser(guide.conv).quantised(guide.conv.weight)
-    assert weight.abs().mean().item() == pytest.approx(1 / 8) and len(weight.unique()) > 100
+    assert weight.abs().mean().item() == pytest.approx(1 / 16) and len(weight.unique()) > 100
     x = torch.tensor([-2.0, -0.5, 0.25, 3.0])
     assert guide.sign(x).tolist() == [-1, -0.5, 0.25, 1]
 

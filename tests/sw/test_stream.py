@@ -76,7 +76,7 @@ def test_a_block_computes_its_equation():
         block.added.norm.running_mean.uniform_(-1, 1)
         block.added.norm.weight.uniform_(-1, 1)
         bits = torch.where(block.added.norm(x) >= 0, 1.0, -1.0)
-        weights = torch.where(block.added.conv.weight >= 0, 1.0, -1.0) / 8  # 36 products
+        weights = torch.where(block.added.conv.weight >= 0, 1.0, -1.0) / 16  # 36 products
         total = x + F.conv2d(F.pad(bits, (1, 1, 1, 1), value=-1.0), weights)
         want = torch.where(total < 0, total / 2, total).mul(256).floor().clamp(-2048, 2047) / 256
         assert torch.equal(block(x), want)
@@ -97,7 +97,7 @@ def test_a_plain_layer_pools_what_its_equation_gives():
     with torch.no_grad():
         block.added.norm.running_mean.uniform_(-1, 1)
         bits = torch.where(block.added.norm(x) >= 0, 1.0, -1.0)
-        weights = torch.where(block.added.conv.weight >= 0, 1.0, -1.0) / 8
+        weights = torch.where(block.added.conv.weight >= 0, 1.0, -1.0) / 16
         found = F.conv2d(F.pad(bits, (1, 1, 1, 1), value=-1.0), weights)
         bent = torch.where(found < 0, found / 2, found)
         corners = [bent[:, :, row::2, column::2] for row in (0, 1) for column in (0, 1)]
