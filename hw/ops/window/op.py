@@ -413,9 +413,8 @@ class Window(HwOp):
         if self.whole:
             del parameters["Beats"]
             _, kind = self._fifo()
-            parameters |= {"Depth": waiting(self.steps()), "DepthKind": kind}
-            if self.several:
-                return "xf_window_pixels", parameters | {"Pixels": self.get_nodeattr("pixels")}
+            pixels = self.get_nodeattr("pixels")
+            parameters |= {"Pixels": pixels, "Depth": waiting(self.steps()), "DepthKind": kind}
             return "xf_window_whole", parameters
         return self.module, parameters | {
             "Rates": len(rates), "RateList": packed(rates, 8),

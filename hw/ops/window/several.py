@@ -1,5 +1,5 @@
 """Whole windows from beats of several neighbouring pixels of a row: which there are, and when each is there
-(xf_window_pixels.sv).
+(xf_window_whole.sv).
 
 Where the stride skips columns, a step may take as many pixels as lie between two windows, and in a row that
 completes none a whole beat: of 128 x 160 pixels, 3 x 3 kernels and stride 2, four at a time take 7,680 steps.
