@@ -8,7 +8,6 @@ from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._sites import (
     address_bits,
     binary,
-    column_sites,
     compare_chain,
     counter_sites,
     site_count,
@@ -110,7 +109,7 @@ class Clip(PerChannel):
         if self.constant():
             lane = 0.6 * source.bits
         elif folds <= 64:  # small tables fit into the LUTs that read them
-            lane = out + min(1.9, 0.6 * (folds - 1).bit_length() - 0.35) * source.bits
+            lane = out + (0.35 * (folds - 1).bit_length() - (0.1 if folds > 1 else 0.35)) * source.bits
         else:
             lane = out * (1 + folds / 28) + 0.9 * source.bits
         lut = (
@@ -133,7 +132,7 @@ class Clip(PerChannel):
             {(k, lane[:, at].tobytes()) for at, k in enumerate(given) if k >= 0 or lane[:, at].any()}
             for lane in lanes
         ]
-        parts = counter_sites(folds), spare_sites(sink.width), column_sites(np.concatenate([*lanes], -1))
+        parts = counter_sites(folds), spare_sites(sink.width)
         # Of a bound in the middle of the range, as 0 of numbers with a sign, the highest bit says it.
         compared = int((~lanes[:, :, sink.bits + 1 : sink.bits + source.bits].all((1, 2))).sum())
         carry = compared * compare_chain(source.bits + 1)

@@ -13,8 +13,6 @@
 // Reset      synchronous, control state only; data registers keep their values
 // Bit model  op.py, Clip.execute_node
 
-`include "xf_assert.svh"
-
 module xf_clip #(
   parameter  int unsigned Folds     = 4,  // beats per pixel
   parameter  int unsigned Pe        = 1,  // channels per beat
@@ -50,19 +48,11 @@ module xf_clip #(
 
   localparam logic [InBits-1:0] SignBit = InBits'(Signed) << (InBits - 1);
 
-  logic [FoldW-1:0]      fold_q;
+  logic [FoldW-1:0]      part, fold;
   logic [Pe*OutBits-1:0] data_q;
-  logic                  valid_q, go;
+  logic                  go;
 
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      valid_q <= 1'b0;
-      fold_q  <= '0;
-    end else if (go) begin
-      valid_q <= s_valid_i;
-      if (s_valid_i) fold_q <= (fold_q == FoldW'(Folds - 1)) ? '0 : fold_q + 1'b1;
-    end
-  end
+  assign fold = (Folds > 1) ? part : '0;  // a constant for synthesis
 
   for (genvar p = 0; p < Pe; p++) begin : gen_lane
 
@@ -72,7 +62,7 @@ module xf_clip #(
     logic               minimum, above;
 
     assign x                      = s_data_i[p*InBits +: InBits];
-    assign {most, minimum, bound} = words[{LaneW'(p), fold_q}];
+    assign {most, minimum, bound} = words[{LaneW'(p), fold}];
     assign above                  = {1'b1, x ^ SignBit} > most;
 
     if (Signed != 0) begin : gen_signed
@@ -90,18 +80,9 @@ module xf_clip #(
 
   assign s_ready_o = go;
 
-  xf_spare #(.Width(Pe * OutBits)) u_spare (
-    .clk_i, .rst_ni, .data_i(data_q), .valid_i(valid_q), .go_o(go),
+  xf_stages #(.Width(Pe * OutBits), .Stages(1), .Folds(Folds)) u_stages (
+    .clk_i, .rst_ni, .s_valid_i, .go_o(go), .fold_o(part), .data_i(data_q),
     .m_data_o, .m_valid_o, .m_ready_i
   );
-
-`ifdef XF_CHECK
-  // One beat is given for each that is taken, and what is taken and not given is the register
-  // and the spare one.
-  xf_check_beats #(.Most(2)) u_beats (
-    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
-  );
-  `XF_ASSERT_WHEN(NothingLost_A, s_valid_i, u_beats.ahead_q == $countones({valid_q, ~go}))
-`endif
 
 endmodule : xf_clip

@@ -15,8 +15,6 @@ HEAD = """// SPDX-License-Identifier: Apache-2.0
 // Latency    {stages} cycles: one enable, a register, moves all stages
 // Reset      synchronous, control state only; data registers keep what they had
 // Bit model  op.py, DaMvu.execute_node
-
-`include "xf_assert.svh"
 """
 
 
@@ -64,7 +62,7 @@ def adder_module(
     ports = _ports(graph.inputs * bits, len(ends) * out_bits)
     head = HEAD.format(what=what, stages=stages)
     name = f"xf_da_mvu_{sha256((head + ports + body).encode()).hexdigest()[:12]}"
-    return name, f"{head}\nmodule {name} (\n{ports}\n{body}{_checker(stages)}\nendmodule : {name}\n"
+    return name, f"{head}\nmodule {name} (\n{ports}\n{body}\nendmodule : {name}\n"
 
 
 def last(ends, given, thresholds: bool) -> int:
@@ -87,12 +85,10 @@ def _ports(wide_in: int, wide_out: int) -> str:
 
 def _body(lines: list[str], moves: list[str], rows: int, out_bits: int, stages: int) -> str:
     """The text between ports and end."""
-    valid = "s_valid_i" if stages == 1 else f"{{valid_q[{stages - 2}:0], s_valid_i}}"
     return "\n".join(
         [
-            f"  logic [{stages - 1}:0] valid_q;",
             f"  logic {_range(rows * out_bits)} result_q;",
-            "  logic go;",
+            "  logic go, unused_fold;",
             "",
             "  /* verilator lint_off UNUSEDSIGNAL */"
             "  // a comparison may not need low bits, nor any row an input",
@@ -100,8 +96,6 @@ def _body(lines: list[str], moves: list[str], rows: int, out_bits: int, stages: 
             "  /* verilator lint_on UNUSEDSIGNAL */",
             "",
             "  always_ff @(posedge clk_i) begin",
-            "    if (!rst_ni) valid_q <= '0;",
-            f"    else if (go) valid_q <= {valid};",
             "    if (go) begin",
             *(f"      {move}" for move in moves),
             *(f"      result_q[{row * out_bits} +: {out_bits}] <= y{row};" for row in range(rows)),
@@ -110,24 +104,13 @@ def _body(lines: list[str], moves: list[str], rows: int, out_bits: int, stages: 
             "",
             "  assign s_ready_o = go;",
             "",
-            f"  xf_spare #(.Width({rows * out_bits})) u_spare (",
-            f"    .clk_i, .rst_ni, .data_i(result_q), .valid_i(valid_q[{stages - 1}]), .go_o(go),",
+            f"  xf_stages #(.Width({rows * out_bits}), .Stages({stages})) u_stages (",
+            "    .clk_i, .rst_ni, .s_valid_i, .go_o(go), .fold_o(unused_fold), .data_i(result_q),",
             "    .m_data_o, .m_valid_o, .m_ready_i",
             "  );",
             "",
         ]
     )
-
-
-def _checker(stages: int) -> str:
-    """In simulations: one beat out per beat in, never more inside than stages and the spare register hold."""
-    return f"""
-`ifdef XF_CHECK
-  xf_check_beats #(.Most({stages + 1})) u_beats (
-    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
-  );
-`endif
-"""
 
 
 def _name(graph: Adders, number: int, registers: int) -> str:

@@ -40,7 +40,7 @@ module xf_depth_to_space #(
 );
 
   if (Rows < 1 || Pixels < 1 || Block < 1 || Chunk < 1 || Width < 1) begin : gen_bad_size
-    $error("xf_depth_to_space: Rows, Pixels, Block, Chunk, Width must be at least 1; got %0d, %0d, %0d, %0d, %0d",
+    $error("xf_depth_to_space: Rows, Pixels, Block, Chunk, Width must be > 0; got %0d, %0d, %0d, %0d, %0d",
            Rows, Pixels, Block, Chunk, Width);
   end else if (Kept < 1 || Kept > Pixels * Chunk) begin : gen_bad_kept
     $error("xf_depth_to_space: Kept must be 1 .. Pixels * Chunk; got Kept=%0d, Pixels=%0d, Chunk=%0d",

@@ -147,15 +147,14 @@ class Rectify(PerChannel):
         (folds, lanes, _), bits = table.shape, self.sum_bits()
         parts = [counter_sites(folds), spare_sites(self.out_stream().width)]
         slope_ff = different_columns(table[:, :, bits + 1 :].reshape(folds, -1))
-        if folds > MOST_INSIDE:
-            parts.append(column_sites(table.reshape(folds, -1)))
         sums = 0 if self.by_shifts() else chain(bits + 2)
         zero, levels = self.get_nodeattr("zero"), self.get_nodeattr("levels")
         # Of a signed number cut to fewer bits, the highest bits say whether it is outside.
         compared = above - self.out_stream().bits + 1 if levels + 1 == 2 * zero else above
         carry = chain(bits) * int(set_once[:, :bits].any(1).sum())
         carry += lanes * (sums + compare_chain(max(0, compared), constant=True))
-        ff = 3 + lanes * (bits + above + 1) + slope_ff + self.out_stream().width
+        # Of what is shifted, the bits below a level are not kept.
+        ff = 3 + lanes * (above + (above if self.by_shifts() else bits)) + slope_ff + self.out_stream().width
         return site_count(*parts, ff=ff, carry=carry)
 
     @classmethod

@@ -142,8 +142,6 @@ class Requantise(PerChannel):
         parts = [counter_sites(len(words)), spare_sites(sink.width)]
         if len(words) > MOST_INSIDE:
             even, either, ties = source.lanes, source.lanes, 2 * source.lanes
-        else:
-            parts.append(column_sites(table))
         ff = 2 + source.lanes * (bits - shift) + int(either) * shift + ties + sink.width
         carry = source.lanes * (chain(bits) + compare_chain(bits - shift, constant=True))
         return site_count(*parts, ff=ff, carry=carry + int(even) * chain(bits - shift))

@@ -12,8 +12,6 @@
 //            since x is inverted there
 // Bit model  op.py, Requantise.execute_node
 
-`include "xf_assert.svh"
-
 module xf_requantise #(
   parameter  int unsigned Folds     = 4,   // beats per pixel
   parameter  int unsigned Pe        = 1,   // channels per beat
@@ -53,33 +51,23 @@ module xf_requantise #(
 
   localparam int unsigned MostInside = 32;  // words of a table that is part of this module
 
-  logic [FoldW-1:0]      fold_q;
+  logic [FoldW-1:0]      part, fold;
   logic [Pe*WordW-1:0]   word;  // constants of this beat
-  logic                  go, valid_q, m_valid_q;
+  logic                  go;
   logic [Pe*OutBits-1:0] levels;
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      fold_q    <= '0;
-      valid_q   <= 1'b0;
-      m_valid_q <= 1'b0;
-    end else if (go) begin
-      valid_q   <= s_valid_i;
-      m_valid_q <= valid_q;
-      if (s_valid_i) fold_q <= (fold_q == FoldW'(Folds - 1)) ? '0 : fold_q + 1'b1;
-    end
-  end
 
   // A small table is part of what reads it; of a large one Yosys makes less by itself.
   if (Folds > MostInside) begin : gen_large
     xf_rom #(.Width(Pe * WordW), .Depth(Folds), .Kind(0), .File(TableFile)) u_table (
-      .clk_i, .en_i(1'b1), .addr_i(fold_q), .data_o(word)
+      .clk_i, .en_i(1'b1), .addr_i(fold), .data_o(word)
     );
   end else begin : gen_small
     (* rom_style = "logic" *) logic [Pe*WordW-1:0] words [1 << FoldW];
     initial $readmemh(TableFile, words, 0, Folds - 1);
-    assign word = words[fold_q];
+    assign word = words[fold];
   end
+
+  assign fold = (Folds > 1) ? part : '0;  // a constant for synthesis
 
   for (genvar p = 0; p < Pe; p++) begin : gen_lane
     logic [SumBits-1:0]        added;
@@ -118,18 +106,9 @@ module xf_requantise #(
 
   assign s_ready_o = go;
 
-  xf_spare #(.Width(Pe * OutBits)) u_spare (
-    .clk_i, .rst_ni, .data_i(levels), .valid_i(m_valid_q), .go_o(go),
+  xf_stages #(.Width(Pe * OutBits), .Stages(2), .Folds(Folds)) u_stages (
+    .clk_i, .rst_ni, .s_valid_i, .go_o(go), .fold_o(part), .data_i(levels),
     .m_data_o, .m_valid_o, .m_ready_i
   );
-
-`ifdef XF_CHECK
-  // One beat is given for each that is taken; what is between is in the two stages and the spare
-  // register.
-  xf_check_beats #(.Most(3)) u_beats (
-    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
-  );
-  `XF_ASSERT_WHEN(NothingLost_A, s_valid_i, u_beats.ahead_q == $countones({valid_q, m_valid_q, ~go}))
-`endif
 
 endmodule : xf_requantise

@@ -34,8 +34,6 @@ HEAD = """// SPDX-License-Identifier: Apache-2.0
 // Latency    {stages} cycles: one enable, a register, moves all stages
 // Reset      synchronous, control state only; data registers keep what they had
 // Bit model  op.py, XnorMvu.execute_node
-
-`include "xf_assert.svh"
 """
 
 
@@ -246,9 +244,8 @@ def _body(mw: int, mh: int, stages: int, lines: list[str], moves: list[str]) -> 
         "  input  logic m_ready_i",
         ");",
         "",
-        f"  logic [{stages - 1}:0] valid_q;",
         f"  logic [{mh - 1}:0] result_q;",
-        "  logic go;",
+        "  logic go, unused_fold;",
         "",
         "  /* verilator lint_off UNUSEDSIGNAL */  // a comparison may not need low bits, nor any row a sum",
         f"  wire [{mw - 1}:0] x = s_data_i;",
@@ -257,8 +254,6 @@ def _body(mw: int, mh: int, stages: int, lines: list[str], moves: list[str]) -> 
         "  /* verilator lint_on UNUSEDSIGNAL */",
         "",
         "  always_ff @(posedge clk_i) begin",
-        "    if (!rst_ni) valid_q <= '0;",
-        f"    else if (go) valid_q <= {{valid_q[{stages - 2}:0], s_valid_i}};",
         "    if (go) begin",
         *(f"      {move}" for move in moves),
         "    end",
@@ -266,15 +261,9 @@ def _body(mw: int, mh: int, stages: int, lines: list[str], moves: list[str]) -> 
         "",
         "  assign s_ready_o = go;",
         "",
-        f"  xf_spare #(.Width({mh})) u_spare (",
-        f"    .clk_i, .rst_ni, .data_i(result_q), .valid_i(valid_q[{stages - 1}]), .go_o(go),",
+        f"  xf_stages #(.Width({mh}), .Stages({stages})) u_stages (",
+        "    .clk_i, .rst_ni, .s_valid_i, .go_o(go), .fold_o(unused_fold), .data_i(result_q),",
         "    .m_data_o, .m_valid_o, .m_ready_i",
         "  );",
-        "",
-        "`ifdef XF_CHECK",
-        f"  xf_check_beats #(.Most({stages + 1})) u_beats (",
-        "    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)",
-        "  );",
-        "`endif",
         "",
     ]
