@@ -12,7 +12,6 @@ The folder contains
 """
 
 import os
-import shutil
 from importlib.resources import files
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from xnorforge.hw import boards, routing
 from xnorforge.hw.shells import dma
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import as_bin
 from xnorforge.hw.shells.forms import FORMS, HostShell, form_of
+from xnorforge.hw.wrap import files_used
 
 EXAMPLES = 16  # frames
 DRIVERS = (
@@ -157,10 +157,11 @@ def _write_folder(folder: Path, rtl: Path, about: dict, system: str, sources: li
     (folder / "xf_network.h").write_text(network_header(about))
     (own / "xf_system.sv").write_text(system)
     listed = [line for line in (rtl / "rtl.f").read_text().splitlines() if line]
-    for path in sources:
-        if path.name not in listed:
-            shutil.copyfile(path, own / path.name)
-    added = [path.name for path in sources if path.name not in listed] + ["xf_system.sv"]
+    texts = {path.name: path.read_text() for path in sources}
+    added = [name for name in files_used([system], texts) if name not in listed]
+    for name in added:
+        (own / name).write_text(texts[name])
+    added.append("xf_system.sv")
     beside = os.path.relpath(own, rtl)  # Verilator expands variables in a path, also those of a folder's name
     names = [
         *(line for line in listed if line.endswith(".sv")),

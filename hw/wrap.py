@@ -1,12 +1,18 @@
 """An operator as a module without parameters, for the top, the operator bench and the netlist."""
 
 import inspect
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
 from xnorforge.hw.ops.base import HwOp
 
 SPDX = "// SPDX-License-Identifier: Apache-2.0\n"
+_DEFINED = re.compile(r"^\s*(?:module|package|interface)\s+(?:automatic\s+)?(\w+)", re.MULTILINE)
+_WORD = re.compile(r"\w+")
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 def wrapper(op: HwOp, module: str) -> tuple[str, dict[str, str]]:
@@ -78,6 +84,33 @@ def library(ops) -> list[Path]:
     )
     folders = {Path(inspect.getfile(type(op))).parent for op in ops}
     return shared + [path for folder in sorted(folders) for path in _found(folder, ".sv")]
+
+
+def files_used(texts: Iterable[str], known: Mapping[str, str]) -> list[str]:
+    """Names of those files of `known` ({file: text}) that texts refer to, directly or not, in its order."""
+    uses = _uses(tuple(known.items()))
+    place = {word: name for name, (defined, _) in uses.items() for word in defined}
+    place |= {Path(name).stem: name for name in known}
+    found: set[str] = set()
+    waiting = [set(_WORD.findall(bare(text))) for text in texts]
+    while waiting:
+        named = {place[word] for word in waiting.pop() if word in place} - found
+        found |= named
+        waiting += [uses[name][1] for name in named]
+    return [name for name in known if name in found]
+
+
+@lru_cache(1)
+def _uses(files: tuple[tuple[str, str], ...]) -> dict[str, tuple[list[str], set[str]]]:
+    """For each file, what it defines and all its words; computed once per layer of a design."""
+    plain = {name: bare(text) for name, text in files}
+    return {name: (_DEFINED.findall(text), set(_WORD.findall(text))) for name, text in plain.items()}
+
+
+def bare(text: str) -> str:
+    """SystemVerilog without comments and empty lines."""
+    lines = (line.rstrip() for line in _COMMENT.sub("", text).splitlines())
+    return "".join(f"{line}\n" for line in lines if line)
 
 
 def headers() -> list[Path]:

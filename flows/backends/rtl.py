@@ -4,7 +4,7 @@ The folder contains
     top.sv                       xf_top: AXI-Stream in and out, one instance per operator
     layer_<nn>_<operator>.sv     one module without parameters per operator, named like the file
     *.mem                        memory files, with paths relative to the folder
-    *.sv, *.svh                  the library files that these need
+    *.sv, *.svh                  the library files that these use, and its headers
     rtl.f, rtl.json              all files in reading order; a description of every layer
 """
 
@@ -23,7 +23,7 @@ from xnorforge.flows.backends.base import Backend
 from xnorforge.hw import graph
 from xnorforge.hw.ops._loadable import loadable
 from xnorforge.hw.ops.base import HwOp, numbered
-from xnorforge.hw.wrap import SPDX, headers, library, wrapper
+from xnorforge.hw.wrap import SPDX, files_used, headers, library, wrapper
 
 BACKEND = Backend(about="RTL, every layer a folded unit")
 TOP = "xf_top"
@@ -59,13 +59,17 @@ def generate(folded: Path, out_dir: Path) -> dict:
 def _write(folder: Path, ops: list[HwOp]) -> dict:
     """Fill the folder; returns the record without its `run`."""
     now_at(f"writing the modules of {len(ops)} operators")
-    shared = library(ops)
-    for path in [*shared, *headers()]:
-        shutil.copyfile(path, folder / path.name)
     layers = [write_layer(folder, index, op) for index, op in enumerate(ops)]
     (folder / "top.sv").write_text(top(ops, [layer["module"] for layer in layers]))
     generated = sorted({name for layer in layers for name in layer["generated"]})
-    order = [path.name for path in shared] + generated + [layer["file"] for layer in layers] + ["top.sv"]
+    own = [*generated, *(layer["file"] for layer in layers), "top.sv"]
+    known = {path.name: path.read_text() for path in library(ops)}
+    shared = files_used([(folder / name).read_text() for name in own], known)
+    for name in shared:
+        (folder / name).write_text(known[name])
+    for path in headers():
+        shutil.copyfile(path, folder / path.name)
+    order = [*shared, *own]
     (folder / "rtl.f").write_text("+incdir+.\n" + "".join(f"{name}\n" for name in order))
     lines = sum(len((folder / name).read_text().splitlines()) for name in order)
     now_at(f"Verilator's lint of {lines:,} lines")
@@ -80,7 +84,7 @@ def _write(folder: Path, ops: list[HwOp]) -> dict:
         "modules": [layer["module"] for layer in layers],
         "border": {"input": _border(ops[0].in_stream()), "output": _border(ops[-1].out_stream())},
         **({"control": _control.host_record(template)} if template else {}),
-        "library": [path.name for path in shared],
+        "library": shared,
         "headers": [path.name for path in headers()],
         "layers": layers,
     }
@@ -96,8 +100,9 @@ def top(ops: list[HwOp], modules: list[str]) -> str:
     read = {ops[0].sources[0]: (data_in, *arriving)}  # data, valid, ready of each tensor at its reader
     given = {}  # the same at its writer
     links = {tensor: bit for bit, tensor in enumerate(graph.inner_tensors(ops))}
-    for index, (op, module) in enumerate(zip(ops, modules)):
-        for tensor, suffix, stream in zip(op.results, numbered(f"_{index}", op.outputs), op.out_streams()):
+    for op, module in zip(ops, modules):
+        named = numbered(module.removeprefix("layer"), op.outputs)  # _<nn>_<operator>
+        for tensor, suffix, stream in zip(op.results, named, op.out_streams()):
             read[tensor] = given[tensor] = (f"data{suffix}", f"valid{suffix}", f"ready{suffix}")
             link = ""
             if tensor in links:

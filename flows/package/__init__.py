@@ -11,7 +11,6 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 import xnorforge
 from xnorforge.core import artifacts
-from xnorforge.core.errors import UserError
 from xnorforge.flows.backends import _control
 from xnorforge.flows.backends.rtl import lint_folder
 from xnorforge.flows.package import sources, vectors
@@ -44,17 +43,12 @@ def write_package(acc: Path, out: Path, prefix: str | None = None) -> dict:
         `beats`, …}, `files`, and the check that Verilator reads the package without a warning.
 
     Raises:
-        UserError: a prefix that is not a valid module name, RTL of another version, or a warning of
-            Verilator.
+        UserError: a prefix that is not a valid module name, or a warning of Verilator.
     """
     ops = graph.operators(acc / "folded.onnx")
-    fold, rtl = artifacts.read_json(acc / "fold.json"), artifacts.read_json(acc / "rtl" / "rtl.json")
+    fold = artifacts.read_json(acc / "fold.json")
     net = acc.resolve().parent.name
     prefix = sources.prefix_of(net) if prefix is None else sources.checked_prefix(prefix)
-    if f"{GUARD}.sv" not in rtl["library"]:
-        raise UserError(
-            f"{acc}/rtl: does not contain {GUARD}.sv, because an older version generated it; build it again."
-        )
     with artifacts.whole(out) as aside:
         with artifacts.measured("verilator") as run:
             renamed = sources.renamed(acc / "rtl", [TOP, GUARD], prefix)

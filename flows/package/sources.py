@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.wrap import files_used, library
 
 PREFIX = re.compile(r"[a-z][a-z0-9_]*")
 LONGEST = 60  # characters: tools cut or refuse long names of modules
 DEFINED = re.compile(r"^\s*(?:module|package|interface)\s+(\w+)", re.MULTILINE)
 MACRO = re.compile(r"^`define\s+(\w+)", re.MULTILINE)
-WORD = re.compile(r"\w+")
 SWITCH = re.compile(r"`ifdef XF_(?!CHECK|SIM|PAUSE|ASSERT)\w+")
 
 
@@ -56,15 +56,17 @@ def checked_prefix(given: str) -> str:
 
 
 def renamed(rtl: Path, tops: list[str], prefix: str) -> Renamed:
-    """The modules that `tops` need, from the folder `rtl/` of a build, each named `<prefix>_<its name>`.
+    """The modules that `tops` need, from the folder `rtl/` of a build and else from the library, each named
+    `<prefix>_<its name>`.
 
     Headers, their macros and memory files are renamed with them; XF_CHECK, XF_SIM, XF_PAUSE and the switches
     of part families keep their names, because they apply to the whole project.
     """
     order = [line for line in (rtl / "rtl.f").read_text().split() if line.endswith(".sv")]
-    texts = {name: (rtl / name).read_text() for name in order}
-    home = {module: name for name, text in texts.items() for module in DEFINED.findall(text)}
-    needed = _reached(texts, home, tops)
+    texts = {path.name: path.read_text() for path in library([]) if path.name not in order}
+    texts |= {name: (rtl / name).read_text() for name in order}
+    needed = files_used(tops, texts)
+    home = {module for name in needed for module in DEFINED.findall(texts[name])}
     headers = {path.name: path.read_text() for path in sorted(rtl.glob("*.svh"))}
     memories = {path.name: path.read_text() for path in sorted(rtl.glob("*.mem"))}
 
@@ -82,7 +84,7 @@ def renamed(rtl: Path, tops: list[str], prefix: str) -> Renamed:
             text = _including(text, f"{prefix}_config.svh")
         return text
 
-    new = {name: f"{prefix}_{_stem(name, texts)}.sv" for name in order if name in needed}
+    new = {name: f"{prefix}_{_stem(name, texts)}.sv" for name in needed}
     files = {new[name]: under_new_names(texts[name]) for name in new}
     files |= {f"{prefix}_{name}": under_new_names(text) for name, text in headers.items()}
     kept = {f"{prefix}_{name}": text for name, text in memories.items()}
@@ -98,17 +100,6 @@ def _stem(file: str, texts: dict[str, str]) -> str:
     """The name of a file: that of its only module, since top.sv contains xf_top."""
     modules = DEFINED.findall(texts[file])
     return modules[0] if len(modules) == 1 else Path(file).stem
-
-
-def _reached(texts: dict[str, str], home: dict[str, str], tops: list[str]) -> set[str]:
-    """The files that contain the modules `tops`, and all modules that these instantiate."""
-    found, waiting = set[str](), [home[top] for top in tops]
-    while waiting:
-        file = waiting.pop()
-        if file not in found:
-            found.add(file)
-            waiting += [home[word] for word in set(WORD.findall(texts[file])) & set(home)]
-    return found
 
 
 def _memory(prefix: str, memories: dict[str, str]):

@@ -5,14 +5,12 @@ position in the network. Equal layers of one or two networks share one result.
 import hashlib
 import json
 import re
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
+from xnorforge.hw.wrap import bare, files_used
+
 NAME = "xf_layer"  # module name of every layer during mapping and in the cache
-_DEFINED = re.compile(r"^\s*(?:module|package|interface)\s+(?:automatic\s+)?(\w+)", re.MULTILINE)
-_WORD = re.compile(r"\w+")
-_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 def layer_files(folder: Path, rtl: dict, layer: dict) -> dict[str, str]:
@@ -45,29 +43,7 @@ def library_used(folder: Path, rtl: dict, texts) -> dict[str, str]:
     reading order.
     """
     known = {name: (folder / name).read_text() for name in [*rtl["headers"], *rtl["library"]]}
-    uses = _uses(tuple(known.items()))
-    place = {word: name for name, (defined, _) in uses.items() for word in defined}
-    place |= {Path(name).stem: name for name in known}
-    found: set[str] = set()
-    waiting = [set(_WORD.findall(text)) for text in texts]
-    while waiting:
-        named = {place[word] for word in waiting.pop() if word in place} - found
-        found |= named
-        waiting += [uses[name][1] for name in named]
-    return {name: text for name, text in known.items() if name in found}
-
-
-@lru_cache(1)
-def _uses(files: tuple[tuple[str, str], ...]) -> dict[str, tuple[list[str], set[str]]]:
-    """For each file, what it defines and all its words; computed once per layer of a design."""
-    plain = {name: bare(text) for name, text in files}
-    return {name: (_DEFINED.findall(text), set(_WORD.findall(text))) for name, text in plain.items()}
-
-
-def bare(text: str) -> str:
-    """SystemVerilog without comments and empty lines."""
-    lines = (line.rstrip() for line in _COMMENT.sub("", text).splitlines())
-    return "".join(f"{line}\n" for line in lines if line)
+    return {name: known[name] for name in files_used(texts, known)}
 
 
 def module_renamed(text: str, module: str, name: str = NAME) -> str:

@@ -65,6 +65,10 @@ def test_the_folder_lints_and_lists_what_it_holds(chains, tmp_path):
         "rtl.f",
         "rtl.json",
     }
+    texts = {name: (acc / "rtl" / name).read_text() for name in listed}
+    for name in record["library"]:  # only what another file uses
+        assert any(name.removesuffix(".sv") in text for other, text in texts.items() if other != name), name
+    assert "xf_mvu.sv" in record["library"] and "xf_uart_shell.sv" not in files and "xf_pool.sv" not in files
     for layer in record["layers"]:
         assert f"module {layer['module']} " in (acc / "rtl" / layer["file"]).read_text()
     assert record["border"]["input"]["bytes"] == record["border"]["input"]["lanes"]

@@ -439,16 +439,6 @@ def test_two_packages_of_one_network_have_prefixes_of_their_own(nets, tmp_path):
     assert len(names) == len(list((package / "rtl").iterdir()))
 
 
-def test_rtl_of_an_older_version_is_refused_and_nothing_is_written(nets, tmp_path):
-    acc = shutil.copytree(nets["two-2"][1], tmp_path / "net/acc", ignore=shutil.ignore_patterns("package"))
-    record = acc / "rtl/rtl.json"
-    record.write_text(record.read_text().replace('"xf_frame_guard.sv",', ""))
-    with pytest.raises(UserError) as refused:
-        write_package(acc, acc / "package")
-    says(refused, f"{acc}/rtl: … xf_frame_guard.sv … build it again")
-    assert sorted(path.name for path in acc.iterdir()) == ["fold.json", "folded.onnx", "rtl"]
-
-
 def test_a_design_that_verilator_does_not_accept_is_refused_and_nothing_is_written(nets, tmp_path):
     _, acc, _ = nets["two-2"]
     net = shutil.copytree(acc.parent, tmp_path / "net", ignore=shutil.ignore_patterns("package"))

@@ -168,15 +168,15 @@ class Bench:
         return found
 
 
-def watched(text: str, ops: list[HwOp], file: str) -> tuple[str, dict[str, str]]:
+def watched(text: str, ops: list[HwOp], modules: list[str], file: str) -> tuple[str, dict[str, str]]:
     """A generated top that writes the cycle of every beat of its inner streams to a file as well, and {what
     it calls a stream: tensor}.
     """
     called, end = {}, text[text.rindex("endmodule") :]
     lines = ["  integer file;", "  longint cycle_q;", f'  initial file = $fopen("{file}", "w");']
     lines += ["  always_ff @(posedge aclk) begin", "    cycle_q <= aresetn ? cycle_q + 1 : 0;"]
-    for index, op in enumerate(ops):
-        for tensor, name in zip(op.results, numbered(f"_{index}", op.outputs)):
+    for op, module in zip(ops, modules):
+        for tensor, name in zip(op.results, numbered(module.removeprefix("layer"), op.outputs)):
             called[name] = tensor
             moved = f"aresetn && valid{name} && ready{name}"
             lines.append(f'    if ({moved}) $fdisplay(file, "{name} %0d", cycle_q);')
@@ -191,8 +191,9 @@ def bench_of(networks: list[list[HwOp]], folder: Path) -> Bench:
             shutil.copy(path, folder)
             sources |= {path.name: None} if path.suffix == ".sv" else {}
         layers = [rtl.write_layer(folder, 100 * number + index, op) for index, op in enumerate(ops)]
-        text = rtl.top(ops, [layer["module"] for layer in layers]).replace("xf_top", f"net_{number}")
-        text, names = watched(text, ops, f"beats_{number}.txt")
+        modules = [layer["module"] for layer in layers]
+        text = rtl.top(ops, modules).replace("xf_top", f"net_{number}")
+        text, names = watched(text, ops, modules, f"beats_{number}.txt")
         called.append(names)
         (folder / f"net_{number}.sv").write_text(text)
         sources |= {layer["file"]: None for layer in layers} | {f"net_{number}.sv": None}

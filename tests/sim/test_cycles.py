@@ -10,7 +10,6 @@ import pytest
 from xnorforge.core import plugins
 from xnorforge.flows.backends import rtl
 from xnorforge.hw.cycles import CycleModel
-from xnorforge.hw.ops.base import numbered
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.fork.op import Fork
 from xnorforge.hw.ops.join.op import Join
@@ -20,6 +19,8 @@ from xnorforge.hw.wrap import headers, library
 from xnorforge.sim import cosim, device
 from xnorforge.sim.cycles import timeline
 from xnorforge.sim.cycles.record import deadlock_ring, least_depths
+
+from .random_networks import watched
 
 FRAMES = 5
 NEVER = (1e-12, 0.0)  # pauses that never come, with which no frame is left out
@@ -211,26 +212,6 @@ def test_a_paced_source_offers_its_beats_evenly():
     assert CycleModel([op]).run(2, pace=40).taken["dut_in"].tolist() == [0, 10, 20, 30, 40, 50, 60, 70]
 
 
-def watched(folder, ops) -> dict[str, str]:
-    """Make the generated top write the cycle of every beat of its inner streams to beats.txt; {what it calls
-    a stream: tensor}.
-    """
-    called, lines = (
-        {},
-        ["  integer file;", "  longint cycle_q;", '  initial file = $fopen("beats.txt", "w");'],
-    )
-    lines += ["  always_ff @(posedge aclk) begin", "    cycle_q <= aresetn ? cycle_q + 1 : 0;"]
-    for index, op in enumerate(ops):
-        for tensor, name in zip(op.results, numbered(f"_{index}", op.outputs)):
-            called[name] = tensor
-            moved = f"aresetn && valid{name} && ready{name}"
-            lines.append(f'    if ({moved}) $fdisplay(file, "{name} %0d", cycle_q);')
-    text = (folder / "top.sv").read_text()
-    more = "\n".join([*lines, "  end", "endmodule : xf_top"])
-    (folder / "top.sv").write_text(text.replace("endmodule : xf_top", more))
-    return called
-
-
 def beats_seen(file, called) -> dict[str, list[int]]:
     """{tensor: cycles} that the top wrote."""
     found: dict[str, list[int]] = {}
@@ -253,14 +234,16 @@ def test_every_beat_of_every_stream_of_a_graph_is_in_the_cycle_of_the_rtl(graph_
 
 
 def generated(folder, ops) -> dict[str, str]:
-    """Write the RTL of a graph whose inner streams are watched; what `watched` returns."""
+    """Write the RTL of a graph whose inner streams are watched; {what the top calls a stream: tensor}."""
     for path in [*library(ops), *headers()]:
         shutil.copy(path, folder)
     layers = [rtl.write_layer(folder, index, op) for index, op in enumerate(ops)]
-    (folder / "top.sv").write_text(rtl.top(ops, [layer["module"] for layer in layers]))
+    modules = [layer["module"] for layer in layers]
+    text, called = watched(rtl.top(ops, modules), ops, modules, "beats.txt")
+    (folder / "top.sv").write_text(text)
     order = [path.name for path in library(ops)] + [layer["file"] for layer in layers] + ["top.sv"]
     (folder / "rtl.f").write_text("".join(f"{name}\n" for name in order))
-    return watched(folder, ops)
+    return called
 
 
 @pytest.fixture(scope="module")
