@@ -21,8 +21,8 @@ TEMPLATE_FRAMES = 3
 def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda *_: None) -> dict:
     """Prove the netlist in `acc/netlist` on the first golden images and write `acc/netlist.json`.
 
-    Every cell is an instance with a model: those of the family's `cells.v`, and Yosys' own of the installed
-    pyosys for the rest. Registers and memories without an initial value start with noise.
+    Every cell is an instance with a model: that of the family's `cells.v`, else Yosys' own of the installed
+    pyosys. Registers and memories without an initial value start with noise.
 
     Args:
         acc: folder with `folded.onnx`, `rtl/`, `netlist/` and `synth.json`.
@@ -86,8 +86,7 @@ def sources(netlist: Path, family: str) -> list[Path]:
         UserError: the family has no models here.
         ToolMissing: pyosys, which brings the models, is not installed.
     """
-    own = families.models(family)
-    if own is None:
+    if not families.load(family).simulation:
         raise UserError(
             f"netlist: the family {family} has no cell models; "
             f"use a board of the family {' or '.join(families.modelled())}."
@@ -98,4 +97,4 @@ def sources(netlist: Path, family: str) -> list[Path]:
             "run `make build`, which installs it, or reinstall xnorforge with pip."
         )
     rest = Path(str(files("pyosys"))) / "share" / families.load(family).simulation
-    return [own, *sorted(Path(netlist).glob("*.v")), rest]
+    return [*families.models(family), *sorted(Path(netlist).glob("*.v")), rest]

@@ -387,7 +387,7 @@ def check_storable(bounds: list[Bound], board: Board) -> None:
 
 def _stored(board: Board) -> int:
     """Bits that a part's block RAM and LUTs can store at most."""
-    return board.capacity["bram36"] * BRAM36_BITS + board.capacity["lut"] * LUT_BITS
+    return int(board.capacity["bram36"] * BRAM36_BITS + board.capacity["lut"] * LUT_BITS)
 
 
 def _bits(values: np.ndarray) -> int:

@@ -46,9 +46,9 @@ class Part:
     A design's share of the part is the sum of the fractions of the three that it uses.
     """
 
-    lut: int
-    bram36: int
-    dsp: int
+    lut: float
+    bram36: float
+    dsp: float
 
     @property
     def weights(self) -> Amounts:

@@ -117,7 +117,7 @@ def wider(op: HwOp) -> dict[str, HwOp]:
     return found
 
 
-def next_steps(ops: list[HwOp], lut: float, capacity: int, clock_mhz: float) -> list[dict]:
+def next_steps(ops: list[HwOp], lut: float, capacity: float, clock_mhz: float) -> list[dict]:
     """What it would cost to make the slowest layers faster.
 
     Args:

@@ -33,7 +33,7 @@ class Board:
         clock_kind: where the clock figure comes from.
         interval: target in cycles per frame where neither the network nor the user gives one.
         capacity: resources of the part: `lut`, `ff`, `bram36`, `dsp`, and carry cells where the family counts
-            them.
+            them; whole numbers, but for `bram36`.
         links: addresses of the documentation of board and part.
         shell: how a bitstream is made: `kind` (`shell_kind`), `pins` {role: pin}, `low` (active-low roles),
             `baud` of a serial line, `clock_mhz` of the oscillator where the clock comes from a pin; empty if
@@ -47,14 +47,14 @@ class Board:
     clock_mhz: float
     clock_kind: str
     interval: int
-    capacity: dict[str, int]
+    capacity: dict[str, float]
     links: dict[str, str]
     shell: dict[str, Any] = field(default_factory=dict)
 
     @property
     def simulates_netlists(self) -> bool:
         """Whether the cells of the part have models, so that a mapped netlist can be simulated."""
-        return families.models(self.family) is not None
+        return bool(families.load(self.family).simulation)
 
     @property
     def shell_kind(self) -> str:
@@ -131,6 +131,14 @@ def _count(value) -> bool:
     return type(value) is int and 0 < value < 1 << 53
 
 
+def _amount(named: tuple[str, object]) -> bool:
+    """Whether it is a capacity; a block RAM of 4 kbit is an eighth of a bram36."""
+    name, value = named
+    if name == "bram36" and isinstance(value, float) and value % 0.125 == 0:
+        return 0 < value < 1 << 50
+    return _count(value)
+
+
 def _shell(value) -> bool:
     """Whether a table describes a shell: kind, pins by role, active-low roles, baud, maybe an oscillator."""
     if not isinstance(value, dict) or set(value) - {"kind", "pins", "low", "baud", "clock_mhz"}:
@@ -161,8 +169,9 @@ FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
     ),
     "clock.kind": ("a line of text: where the clock comes from", _line),
     "capacity": (
-        f"whole numbers above 0 for {', '.join(NEEDED)} and the other resources of the family",
-        lambda value: isinstance(value, dict) and all(map(_count, value.values())) and {*NEEDED} <= {*value},
+        f"whole numbers above 0 (bram36: or eighths) for {', '.join(NEEDED)} and the other resources of the "
+        "family",
+        lambda value: isinstance(value, dict) and all(map(_amount, value.items())) and {*NEEDED} <= {*value},
     ),
     "links": (
         "addresses that start with https://",

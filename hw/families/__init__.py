@@ -1,8 +1,7 @@
 """Part families: how Yosys maps for a family, which resources its cells use, and what they are called.
 
 A family is a folder `hw/families/<name>/` whose `family.py` binds a `Family` to the name `FAMILY`. If the
-folder has `cells.v`, models of the mapped cells, netlists for the family's boards can be simulated; with
-`placed.v`, models of the cells after placement, placed netlists can be simulated too.
+folder has `placed.v`, models of the cells after placement, placed netlists can be simulated.
 """
 
 from dataclasses import dataclass, field
@@ -45,7 +44,8 @@ class Family:
         sites: rows of the utilisation table.
         renamed: column heads of the table of instances that have another name in this family.
         defines: macros for reading the RTL.
-        simulation: Yosys' models of the other cells, in its shared folder; used together with `cells.v`.
+        simulation: Yosys' models of the mapped cells, in its shared folder, with which netlists can be
+            simulated; models in the family's own `cells.v` take precedence. Empty: Yosys has none.
         vendor_tool: command and name of the tool that makes a bitstream; None if it is an open one.
         rom_rows: words in a column of weights in block RAM, a power of two, with a register after them;
             deeper memories have several columns and one more register. 0: Yosys chooses the blocks.
@@ -88,10 +88,9 @@ def load(name: str) -> Family:
     return found
 
 
-def models(name: str) -> Path | None:
-    """The family's models of its mapped cells, for simulating a netlist, or None."""
-    own = plugins.place(KIND, name) / MODELS
-    return own if own.is_file() else None
+def models(name: str) -> list[Path]:
+    """The file of the family's own models of its mapped cells, if there is one."""
+    return [path for path in [plugins.place(KIND, name) / MODELS] if path.is_file()]
 
 
 def placed_models(name: str) -> Path | None:
@@ -102,4 +101,4 @@ def placed_models(name: str) -> Path | None:
 
 def modelled() -> list[str]:
     """Families whose netlists can be simulated."""
-    return [name for name in names() if models(name)]
+    return [name for name in names() if load(name).simulation]

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
 from xnorforge.flows import route
 from xnorforge.flows.route import paths
@@ -15,6 +16,7 @@ from xnorforge.hw import boards, routing
 from xnorforge.hw.families import _nextpnr, _nextpnr_log
 from xnorforge.hw.families.gw2a import block_rams
 from xnorforge.hw.families.gw2a import route as gw2a
+from xnorforge.hw.families.ice40 import route as ice40
 from xnorforge.hw.routing import Routed, TopPorts
 
 from ..refusals import says
@@ -116,10 +118,10 @@ def test_the_clocks_of_a_search_are_made_by_the_pll_and_keep_the_baud_rate():
 
 def test_a_family_whose_clocks_cannot_be_searched_says_why():
     for family, router in routing.routers().items():
-        name = next(
-            name for name in ("ulx3s", "tangnano20k", "pynq-z2") if boards.load(name).family == family
-        )
-        assert bool(router.clocks(boards.load(name))) != bool(router.unsearched)
+        shown = [board for board in map(boards.load, plugins.names("hw.boards")) if board.family == family]
+        assert shown
+        for board in shown:
+            assert bool(router.clocks(board)) != bool(router.unsearched)
 
 
 def test_the_pll_of_a_gw2a_keeps_to_its_data_sheet():
@@ -129,6 +131,17 @@ def test_the_pll_of_a_gw2a_keeps_to_its_data_sheet():
         assert 500 <= wanted * divided <= 1250 and (divided == 2 or divided % 4 == 0)
     with pytest.raises(UserError, match=r"^bitstream: .* GW2A .*50 MHz .*27 MHz"):
         gw2a.pll(27.0, 50.0)
+
+
+def test_the_pll_of_an_ice40_keeps_to_its_data_sheet():
+    for wanted in (16.5, 18.0, 24.0, 36.0, 48.0):
+        fed_back, power = ice40.pll(12.0, wanted)
+        assert 12.0 * fed_back == wanted * 2**power and fed_back <= 128 and 533 <= 12.0 * fed_back <= 1066
+    for wanted in (12.0, 17.0):  # below the least output; no whole multiple
+        with pytest.raises(UserError, match=rf"^bitstream: .* iCE40 .*{wanted:g} MHz .*12 MHz"):
+            ice40.pll(12.0, wanted)
+    top = ice40.ROUTER.top(boards.load("icebreaker"), ONE)
+    assert ".DIVF(7'd63), .DIVQ(3'd5)" in top and "~reset | ~locked}" in top
 
 
 def test_a_pin_that_is_low_when_it_says_yes_is_inverted_and_pulled_up():
@@ -160,9 +173,9 @@ def test_a_port_without_a_pin_is_refused(name, role, all_roles):
     says(refused, f"hw/boards/{name}/board.toml: [shell.pins] … '{role}' … {all_roles}")
 
 
-@pytest.mark.parametrize("family", ["ecp5", "gw2a"])
+@pytest.mark.parametrize("family", ["ecp5", "gw2a", "ice40"])
 def test_a_part_that_no_tool_knows_is_refused(family):
-    name = {"ecp5": "ulx3s", "gw2a": "tangnano20k"}[family]
+    name = {"ecp5": "ulx3s", "gw2a": "tangnano20k", "ice40": "icebreaker"}[family]
     router = routing.load(family)
     assert router is not None
     with pytest.raises(UserError, match=rf"^{name}: .*'XYZ-1'"):

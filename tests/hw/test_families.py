@@ -16,27 +16,31 @@ from xnorforge.hw.routing import TopPorts
 
 ROOT = Path(__file__).parents[2]
 NAMES = families.names()
-PERIPHERAL = {"GND", "VCC"}
 
 
-def test_the_four_families_exist():
-    assert {"ecp5", "gw2a", "xc7", "xcup"} <= set(NAMES)
+def test_the_five_families_exist():
+    assert {"ecp5", "gw2a", "ice40", "xc7", "xcup"} <= set(NAMES)
 
 
 @pytest.fixture(scope="module")
-def operator() -> base.HwOp:
-    """A matrix of 4 x 12 bits with thresholds behind it: logic, registers and a memory."""
-    return next(iter(plugins.load("hw.ops", "xnor_mvu").Op.examples()))
+def operators() -> list[base.HwOp]:
+    """A matrix of 4 x 12 bits with thresholds, and a FIFO that asks for memory in LUTs: logic, registers and
+    memories.
+    """
+    fifo = plugins.load("hw.ops", "fifo").Op
+    lines = fifo.make("f", shape=[3, 3, 64], lanes=8, bits=1, depth=30, kind="lut")
+    return [next(iter(plugins.load("hw.ops", "xnor_mvu").Op.examples())), lines]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_family_maps_an_operator_and_counts_its_cells(name, operator, tmp_path, monkeypatch):
+def test_a_family_maps_operators_and_counts_their_cells(name, operators, tmp_path, monkeypatch):
     monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path))
-    [counted] = synth.count([operator], name)
-    assert counted["lut"] > 0 and counted["ff"] > 0
-    assert set(counted["cells"]) <= set(families.load(name).cells)
-    costs = [families.load(name).cells[cell].get("ff", 0) * n for cell, n in counted["cells"].items()]
-    assert counted["ff"] == sum(costs)
+    for counted in synth.count(operators, name):
+        assert counted["lut"] > 0 and counted["ff"] > 0
+        assert set(counted["cells"]) <= set(families.load(name).cells)
+        costs = [families.load(name).cells[cell].get("ff", 0) * n for cell, n in counted["cells"].items()]
+        assert counted["ff"] == sum(costs)
+    assert counted["lut_ram"] + counted["bram36"] > 0 and counted["ff"] < 30 * 8  # no memory of registers
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -49,7 +53,6 @@ def test_a_cell_that_a_family_does_not_know_is_an_error(name):
 def test_a_familys_table_and_names_speak_of_known_resources(name):
     family = families.load(name)
     assert {resource for cost in family.cells.values() for resource in cost} <= set(cells.RESOURCES)
-    assert {cell for cell, cost in family.cells.items() if not cost} >= PERIPHERAL
     assert {"lut", "ff", "bram36", "dsp"} <= set(family.units)
     for site in family.sites:
         assert set(site.resources) <= set(cells.RESOURCES) and set(site.cells) <= set(family.cells)
@@ -57,8 +60,8 @@ def test_a_familys_table_and_names_speak_of_known_resources(name):
 
 
 def test_a_family_with_models_names_those_of_yosys_for_the_other_cells():
-    assert families.modelled() == ["xc7"]
-    assert all(families.load(name).simulation for name in families.modelled())
+    assert {"ice40", "xc7"} <= set(families.modelled())
+    assert all(families.load(name).simulation for name in NAMES if families.models(name))
 
 
 def test_an_unknown_family_names_those_that_exist():
@@ -75,6 +78,11 @@ def test_every_board_with_a_shell_has_a_router_that_writes_its_top():
         text = router.top(board, TopPorts(3, 1, 2))
         assert f"module {routing.TOP} (" in text and f"xf_top {routing.ACCELERATOR} (" in text
         assert "wire [23:0] in_data;" in text and "wire [15:0] out_data;" in text
+
+
+def test_a_family_without_memory_in_luts_uses_none(operators, tmp_path, monkeypatch):
+    monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path))
+    assert all(counted["lut_ram"] == 0 for counted in synth.count(operators, "ice40"))
 
 
 def test_every_board_is_of_a_known_family():
