@@ -20,10 +20,14 @@ from xnorforge.sim.netlist import simulate_netlist, sources
 
 @pytest.fixture(scope="module")
 def acc(tmp_path_factory):
+    """For 7-series parts."""
+    return accelerator(tmp_path_factory.mktemp("net"), "pynq-z2")
+
+
+def accelerator(folder, board):
     """Three operators whose memories become block RAMs of several shapes, LUT memories and
     shift registers.
     """
-    folder = tmp_path_factory.mktemp("net")
     unit, fifo = load("hw.ops", "xnor_mvu").Op, load("hw.ops", "fifo").Op
     threshold = load("hw.ops", "threshold").Op
     rng = np.random.default_rng(1)
@@ -48,7 +52,7 @@ def acc(tmp_path_factory):
     acc = folder / "acc"
     acc.mkdir()
     onnx.save(folded_graph(graph.in_a_row(ops), "memories"), acc / "folded.onnx")
-    (acc / "fold.json").write_text(json.dumps({"board": "pynq-z2", "interval": 10000}))
+    (acc / "fold.json").write_text(json.dumps({"board": board, "interval": 10000}))
     np.savez(folder / "golden.npz", images=images)
     bits = (images.transpose(0, 2, 3, 1) >= ops[0].arrays_of["thresholds"][:, 0]) * 2 - 1
     hidden = (bits @ (2 * arrays["weights"] - 1) + 64) // 2 >= arrays["thresholds"]
@@ -66,6 +70,15 @@ def test_the_cells_give_the_reference_integers_in_the_cycles_of_the_rtl(acc):
         ("netlist cycles = RTL cycles", 3, 0),
     ]
     assert record["cells"] > 100
+
+
+@pytest.mark.full
+def test_cells_of_a_family_without_memory_in_luts_do_the_same_by_the_models_of_yosys(tmp_path):
+    acc = accelerator(tmp_path, "icebreaker")
+    record = simulate_netlist(acc, acc.parent, images=3)
+    assert [check["mismatches"] for check in record["checks"]] == [0, 0] and record["cells"] > 100
+    total = json.loads((acc / "synth.json").read_text())["total"]
+    assert total["lut_ram"] == 0 < total["bram36"]
 
 
 def test_the_memories_are_really_there(acc):
