@@ -116,7 +116,7 @@ def test_a_second_build_does_nothing_in_under_a_second(built):
 
 def test_a_date_changes_nothing_and_a_line_of_rtl_restarts_at_generation(built):
     folder, _ = built
-    before, file = products(folder), folder / "hw/ops/xnor_mvu/xf_xnor_mvu.sv"
+    before, file = products(folder), folder / "hw/rtl/xf_mvu.sv"
     text = file.read_bytes()
     os.utime(file)
     assert make(folder)[0] == []

@@ -51,6 +51,7 @@ class Mvu(HwOp):
     arrays: tuple[str, ...] = ("weights", "thresholds")
     extents: ClassVar[dict[str, str]] = {"simd": "mw", "pe": "mh"}
     styles: ClassVar[dict[str, tuple[str, ...]]] = {"rom": ("block", "logic"), "starts": ("block", "logic")}
+    module = "xf_mvu"
     result_signed = False
 
     def get_nodeattr_types(self):
@@ -247,7 +248,8 @@ class Mvu(HwOp):
         mw, mh, simd, pe = self.folding()
         weights, starts = self.in_block()
         return self.module, {
-            "Mw": mw, "Mh": mh, "Simd": simd, "Pe": pe, "Thresholds": int(not self.raw),
+            "Mw": mw, "Mh": mh, "Simd": simd, "Pe": pe, "Bits": self.in_bits, "Signed": int(self.in_signed),
+            "AccW": self.acc_bits, "OutW": self.out_stream().bits, "Start": int(self.has_starts()),
             "WeightBlock": int(weights), "WeightRows": self.weight_rows(), "StartBlock": int(starts),
         }  # fmt: skip
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Folded matrix-vector unit: the body of xf_xnor_mvu, xf_byte_mvu, xf_int_mvu and xf_spatial_mvu.
+// Folded matrix-vector unit.
 //
 // A vector of Mw elements comes in Beats = Mw/Simd beats; its Mh sums leave in Passes = Mh/Pe
 // beats: sum[row] = start[row] + sum over k of (x[k] where weight[k][row] is 1, else its bitwise
 // inverse), modulo 2**AccW. With weights of several bits it is start[row] + 2**Shift * sum over k
 // of x[k] * weight[k][row] + the constants of xf_int_dot, or of xf_ternary_sum where all weights
 // are -1, 0 or 1. With ScaleW each equal bit is multiplied by the constant of its position, the
-// same in all rows (xf_scaled_count). An output element is the OutW highest bits of the sum; a
+// same in all rows (xf_scaled_count). Of signed elements without Chain the sign bit is inverted at
+// the input, which adds a constant that the starts subtract. An output element is the OutW highest bits of the sum; a
 // threshold T is start = 2**(AccW-1) - T with OutW = 1.
 //
 // Rate       initiation interval of Beats * Passes cycles per vector, no bubble while both sides
@@ -24,7 +25,7 @@
 //            7-series, where it takes 2.5 ns and counts have a third fewer bits than weights. Starts
 //            in block RAM are read a stage earlier, without XF_XC7 two; there starts in logic have
 //            a register too, since the adders of many rows are far apart.
-// Bit model  op.py of xnor_mvu, byte_mvu, int_mvu and spatial_mvu
+// Bit model  op.py of xnor_mvu, byte_mvu, int_mvu and spatial_mvu, execute_node
 
 `include "xf_assert.svh"
 
@@ -34,7 +35,7 @@ module xf_mvu #(
   parameter  int unsigned Simd        = 16,
   parameter  int unsigned Pe          = 1,
   parameter  int unsigned Bits        = 1,   // per input element
-  parameter  int unsigned Signed      = 0,   // 1: two's complement; with Chain only
+  parameter  int unsigned Signed      = 0,   // 1: elements are two's complement
   parameter  int unsigned WBits       = 1,   // per weight; 1: of +-1, else two's complement
   parameter  int unsigned Ternary     = 0,   // WBits = 2, none of the weights is -2
   parameter  int unsigned Chain       = 0,   // WBits > 1: multipliers in a chain, 0: planes
@@ -75,9 +76,8 @@ module xf_mvu #(
     $error("xf_mvu: Pe must divide Mh; got Pe=%0d, Mh=%0d", Pe, Mh);
   end else if (Rows < 1 || Rows > 2 || Pe % Rows != 0) begin : gen_bad_rows
     $error("xf_mvu: Rows must be 1 or 2 and divide Pe; got Rows=%0d, Pe=%0d", Rows, Pe);
-  end else if (Chain == 0 && (Signed != 0 || Rows != 1)) begin : gen_bad_chain
-    $error("xf_mvu: Signed and Rows=2 need Chain > 0; got Signed=%0d, Rows=%0d, Chain=%0d",
-           Signed, Rows, Chain);
+  end else if (Chain == 0 && Rows != 1) begin : gen_bad_chain
+    $error("xf_mvu: Rows=2 needs Chain > 0; got Rows=%0d, Chain=%0d", Rows, Chain);
   end else if (WBits == 1 && Chain != 0) begin : gen_bad_weight
     $error("xf_mvu: Chain needs WBits > 1; got Chain=%0d, WBits=%0d", Chain, WBits);
   end else if (Ternary != 0 && (WBits != 2 || Chain != 0)) begin : gen_bad_ternary
@@ -129,6 +129,7 @@ module xf_mvu #(
 
   localparam int unsigned WordW = Joined ? Bits : WBits;
 
+  logic [Simd*Bits-1:0]     entered;
   logic                     en, step, last;
   logic [AddrW-1:0]         addr;
   logic [Simd*Bits-1:0]     x_read, x_there, x;
@@ -139,8 +140,15 @@ module xf_mvu #(
   logic                     first_q;
   logic                     done_q, soon;  // a pass ends at the last stage, at the one before
 
+  always_comb begin
+    entered = s_data_i;
+    if (Signed != 0 && Chain == 0) begin
+      for (int unsigned k = 1; k <= Simd; k++) entered[k*Bits - 1] = ~s_data_i[k*Bits - 1];
+    end
+  end
+
   xf_replay #(.Width(Simd * Bits), .Beats(Beats), .Passes(Passes)) u_replay (
-    .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o,
+    .clk_i, .rst_ni, .s_data_i(entered), .s_valid_i, .s_ready_o,
     .en_i(en), .step_o(step), .last_o(last), .addr_o(addr), .data_o(x_read)
   );
 
@@ -292,8 +300,8 @@ module xf_mvu #(
       );
     end else if (!Binary) begin : gen_integers
       xf_int_dot #(
-        .Simd(Simd), .Bits(Bits), .Signed(Signed), .WBits(WBits), .Rows(Rows), .Chain(Chain),
-        .FieldW(FieldW), .SumW(SumW), .Hold(32'(Hold))
+        .Simd(Simd), .Bits(Bits), .Signed((Chain > 0) ? Signed : 0), .WBits(WBits), .Rows(Rows),
+        .Chain(Chain), .FieldW(FieldW), .SumW(SumW), .Hold(32'(Hold))
       ) u_dot (
         .clk_i, .en_i(en), .x_i(x), .w_i(w[p*Simd*WBits +: Rows*Simd*WBits]),
         .sum_o(sums[p*SumW +: Rows*SumW])

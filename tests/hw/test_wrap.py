@@ -55,4 +55,4 @@ def test_the_library_lists_each_existing_file_once_with_the_operators_own_last()
     paths = library([unit(), unit(simd=2)])
     names = [path.name for path in paths]
     assert len(set(names)) == len(names) and all(path.exists() for path in paths + headers())
-    assert names.index("xf_skid.sv") < names.index("xf_xnor_mvu.sv") and "xf_byte_mvu.sv" not in names
+    assert names.index("xf_mvu.sv") < names.index("xf_xnor_mvu_pixels.sv") and "xf_clip.sv" not in names

@@ -26,7 +26,6 @@ class ByteMvu(Mvu):
     subtracted from the row's start value.
     """
 
-    module = "xf_byte_mvu"
     result_signed = True
 
     def get_nodeattr_types(self):
@@ -80,11 +79,6 @@ class ByteMvu(Mvu):
         negative = len(weights) - positive
         shift = 2 ** (self.in_bits - 1) if self.in_signed else 0
         return shift * positive + (2**self.in_bits - 1 - shift) * negative
-
-    def rtl(self) -> tuple[str, dict]:
-        """Module and parameters of the folded variant."""
-        module, parameters = super().rtl()
-        return module, parameters | {"InBits": self.in_bits, "InSigned": int(self.in_signed)}
 
     @classmethod
     def examples(cls):

@@ -2,7 +2,7 @@
 //
 // Binary matrix-vector unit whose weights, the template, are replaced at run time.
 //
-// Counts, like xf_xnor_mvu without thresholds, for each of Mh rows the bits of a vector of Mw bits
+// Counts, like xf_mvu without thresholds, for each of Mh rows the bits of a vector of Mw bits
 // that equal the row's weights. There are two banks of weights. Two flags per frame of Vectors
 // vectors select what happens with them:
 //   flags_i[0]  bank: the frame is compared with this bank
@@ -20,7 +20,7 @@
 // Reset      synchronous, also in mid-stream; the banks keep their contents
 // Pipeline   with banks in block RAM the first register of the dot product is before its gates,
 //            except on 7-series (as in xf_mvu)
-// Memories   TemplateFile: both banks one after the other, each like WeightFile of xf_xnor_mvu
+// Memories   TemplateFile: both banks one after the other, each like WeightFile of xf_mvu
 // Bit model  op.py, Correlate.execute_node; sim/templates.py for frames with flags
 
 `include "xf_assert.svh"

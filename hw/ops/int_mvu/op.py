@@ -36,7 +36,6 @@ class IntMvu(Mvu):
     multiplies in DSP blocks, two rows per block, where products have 9 bits or more (`xf_dsp_sum`).
     """
 
-    module = "xf_int_mvu"
     result_signed = True
 
     def get_nodeattr_types(self):
@@ -275,9 +274,8 @@ class IntMvu(Mvu):
         module, parameters = super().rtl()
         rows, chain = self.chain()
         return module, parameters | {
-            "InBits": self.in_bits, "InSigned": int(self.in_signed), "Bipolar": int(self.bipolar),
             "WBits": self.weight_bits, "Ternary": int(self.ternary()), "Chain": chain, "Rows": rows,
-            "SumW": self.result_bits,
+            "Shift": self.shift,
         }  # fmt: skip
 
     def estimate(self) -> dict:

@@ -29,7 +29,6 @@ class SpatialMvu(Mvu):
     multiplication by the constant in LUTs; far less than an IntMvu with the same weights.
     """
 
-    module = "xf_spatial_mvu"
     result_signed = True
 
     def get_nodeattr_types(self):
@@ -125,7 +124,7 @@ class SpatialMvu(Mvu):
         """Module and parameters."""
         module, parameters = super().rtl()
         run, bits = (self.get_nodeattr(key) for key in ("run", "scale_bits"))
-        return module, parameters | {"Run": run, "ScaleW": bits, "AccW": self.acc_bits}
+        return module, parameters | {"Run": run, "ScaleW": bits}
 
     def memories(self) -> dict:
         """As of every unit, and the constants."""

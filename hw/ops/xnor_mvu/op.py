@@ -40,7 +40,6 @@ class XnorMvu(Mvu):
     the threshold is part of the accumulator's start value and needs no comparator.
     """
 
-    module = "xf_xnor_mvu"
     extents: ClassVar[dict[str, str]] = Mvu.extents | {"pixels": "vectors"}
     styles: ClassVar[dict[str, tuple[str, ...]]] = Mvu.styles | {"rom": ("block", "logic", "columns")}
 
@@ -179,8 +178,9 @@ class XnorMvu(Mvu):
         module, parameters = super().rtl()
         if not self.many:
             return module, parameters | ({"WeightDeep": rows} if (rows := self.deep_rows()) else {})
-        parameters = {name: value for name, value in parameters.items() if name != "Simd"}
-        return f"{module}_pixels", parameters | {"Pixels": self.many.pixels}
+        shared = ("Mw", "Mh", "Pe", "WeightBlock", "WeightRows", "StartBlock")
+        more = {"Pixels": self.many.pixels, "Thresholds": int(not self.raw)}
+        return "xf_xnor_mvu_pixels", {name: parameters[name] for name in shared} | more
 
     def generated(self):
         """The module of wired weights."""

@@ -2,7 +2,7 @@
 //
 // Binary matrix-vector unit for several vectors at a time: one word of weights serves all of them.
 //
-// Accepts vectors of Mw bits, a whole one per beat, and outputs the same as xf_xnor_mvu: matches of
+// Accepts vectors of Mw bits, a whole one per beat, and outputs the same as xf_mvu: matches of
 // Mh rows, or the bits matches >= T, Pe rows per beat. The weights of one row are read per cycle, in
 // rounds. Each of Pixels slots holds a vector for Mh cycles: it starts at the current row when the
 // vector arrives, and accepts the next vector in the cycle in which that row returns, so it needs no
