@@ -62,7 +62,9 @@ endmodule : {module}
 
 
 def _literal(value) -> str:
-    """A parameter: a number, or (bits, number) where it is wider than the 32 bits of a plain one."""
+    """A parameter: a name, a number, or (bits, number) where it is wider than the 32 bits of a plain one."""
+    if isinstance(value, str):
+        return value
     return f"{value[0]}'d{value[1]}" if isinstance(value, tuple) else str(int(value))
 
 

@@ -246,12 +246,20 @@ class Mvu(HwOp):
     def rtl(self) -> tuple[str, dict]:
         """Module and parameters of the folded variant."""
         mw, mh, simd, pe = self.folding()
-        weights, starts = self.in_block()
+        weights, starts = self._places()
         return self.module, {
             "Mw": mw, "Mh": mh, "Simd": simd, "Pe": pe, "Bits": self.in_bits, "Signed": int(self.in_signed),
-            "AccW": self.acc_bits, "OutW": self.out_stream().bits, "Start": int(self.has_starts()),
-            "WeightBlock": int(weights), "WeightRows": self.weight_rows(), "StartBlock": int(starts),
+            "AccW": self.acc_bits, "OutW": self.out_stream().bits, "Dot": "xf_pkg::Signs",
+            "WeightMemory": f"xf_pkg::{weights}", "WeightRows": self.weight_rows() or self.deep_rows(),
+            "StartMemory": f"xf_pkg::{starts}",
         }  # fmt: skip
+
+    def _places(self) -> tuple[str, str]:
+        """Where weights and starts lie, as xf_pkg.sv calls it."""
+        weights, starts = ("Block" if block else "Logic" for block in self.in_block())
+        if weights == "Block":
+            weights = "Columns" if self.weight_rows() else "Deep" if self.deep_rows() else "Block"
+        return weights, starts if self.has_starts() else "NoMemory"
 
     def memories(self) -> dict:
         """Weights, word pass * (mw/simd) + beat; with `weight_rows` or `deep_rows`, words so far apart lie in

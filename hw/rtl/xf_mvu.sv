@@ -6,16 +6,16 @@
 // beats: sum[row] = start[row] + sum over k of (x[k] where weight[k][row] is 1, else its bitwise
 // inverse), modulo 2**AccW. With weights of several bits it is start[row] + 2**Shift * sum over k
 // of x[k] * weight[k][row] + the constants of xf_int_dot, or of xf_ternary_sum where all weights
-// are -1, 0 or 1. With ScaleW each equal bit is multiplied by the constant of its position, the
-// same in all rows (xf_scaled_count). Of signed elements without Chain the sign bit is inverted at
-// the input, which adds a constant that the starts subtract. An output element is the OutW highest bits of the sum; a
-// threshold T is start = 2**(AccW-1) - T with OutW = 1.
+// are -1, 0 or 1. With Dot = Scaled each equal bit is multiplied by the constant of its position,
+// the same in all rows (xf_scaled_count). Without multipliers the sign bits of signed elements are
+// inverted at the input; the starts subtract the constant that this adds. An output element is the
+// OutW highest bits of the sum; a threshold T is start = 2**(AccW-1) - T with OutW = 1.
 //
 // Rate       initiation interval of Beats * Passes cycles per vector, no bubble while both sides
 //            stay ready
 // Latency    Beats + 2 + latency of the dot product (dot_latency, int_latency, heap_latency of
-//            xf_heap.svh) cycles from the first beat accepted to valid; one more with WeightRows, two
-//            for deeper memories
+//            xf_heap.svh) cycles from the first beat accepted to valid; one more with Columns, two for
+//            several
 // Reset      synchronous, control state only; data registers never reach a handshake
 // Pipeline   input buffer (xf_replay) and weights | Latency of the dot product | accumulator and
 //            output register. One enable advances all stages; it is a register (xf_result), and low
@@ -30,31 +30,29 @@
 `include "xf_assert.svh"
 
 module xf_mvu #(
-  parameter  int unsigned Mw          = 64,
-  parameter  int unsigned Mh          = 64,
-  parameter  int unsigned Simd        = 16,
-  parameter  int unsigned Pe          = 1,
-  parameter  int unsigned Bits        = 1,   // per input element
-  parameter  int unsigned Signed      = 0,   // 1: elements are two's complement
-  parameter  int unsigned WBits       = 1,   // per weight; 1: of +-1, else two's complement
-  parameter  int unsigned Ternary     = 0,   // WBits = 2, none of the weights is -2
-  parameter  int unsigned Chain       = 0,   // WBits > 1: multipliers in a chain, 0: planes
-  parameter  int unsigned Rows        = 1,   // rows per multiplier; divides Pe
-  parameter  int unsigned ScaleW      = 0,   // > 0: bits of a constant; Bits = WBits = 1
-  parameter  int unsigned Run         = 1,   // elements that share it; divides Simd, or Simd it
-  parameter  int unsigned Shift       = 0,
-  parameter  int unsigned AccW        = 8,
-  parameter  int unsigned OutW        = 1,
-  parameter  int unsigned Start       = 1,   // 0: all rows start from 0, no StartFile
-  parameter  int unsigned WeightBlock = 1,   // weights in block RAM, else in logic
-  parameter  int unsigned WeightRows  = 0,   // > 0: they lie in xf_rom_columns, so many per column
-  parameter  int unsigned WeightDeep  = 0,   // > 0: they lie in xf_rom_deep, so many per column
-  parameter  int unsigned StartBlock  = 0,
-  parameter               WeightFile  = "",
-  parameter               StartFile   = "",
-  parameter               ScaleFile   = "",
-  localparam int unsigned Beats       = Mw / Simd,
-  localparam int unsigned Passes      = Mh / Pe
+  parameter  int unsigned     Mw           = 64,
+  parameter  int unsigned     Mh           = 64,
+  parameter  int unsigned     Simd         = 16,
+  parameter  int unsigned     Pe           = 1,
+  parameter  int unsigned     Bits         = 1,  // per input element
+  parameter  int unsigned     Signed       = 0,  // 1: elements are two's complement
+  parameter  xf_pkg::dot_e    Dot          = xf_pkg::Signs,
+  parameter  int unsigned     WBits        = 1,  // per weight: 1, or more in two's complement
+  parameter  int unsigned     Chain        = 0,  // multipliers in a chain
+  parameter  int unsigned     Rows         = 1,  // rows per multiplier; divides Pe
+  parameter  int unsigned     ScaleW       = 0,  // bits of a constant
+  parameter  int unsigned     Run          = 1,  // elements that share it; divides Simd, or Simd it
+  parameter  int unsigned     Shift        = 0,
+  parameter  int unsigned     AccW         = 8,
+  parameter  int unsigned     OutW         = 1,
+  parameter  xf_pkg::memory_e WeightMemory = xf_pkg::Block,
+  parameter  int unsigned     WeightRows   = 0,  // words in a column of Deep and Columns
+  parameter  xf_pkg::memory_e StartMemory  = xf_pkg::Logic,  // NoMemory: rows start from 0
+  parameter                   WeightFile   = "",
+  parameter                   StartFile    = "",
+  parameter                   ScaleFile    = "",
+  localparam int unsigned     Beats        = Mw / Simd,
+  localparam int unsigned     Passes       = Mh / Pe
 ) (
   input  logic                 clk_i,
   input  logic                 rst_ni,
@@ -66,6 +64,12 @@ module xf_mvu #(
   input  logic                 m_ready_i
 );
 
+  localparam bit Ternary = Dot == xf_pkg::Ternary;
+  localparam bit Scaled  = Dot == xf_pkg::Scaled;
+  localparam bit Binary  = Scaled || Dot == xf_pkg::Signs;
+  localparam bit InBlock = WeightMemory != xf_pkg::Logic;
+  localparam bit Columns = WeightMemory == xf_pkg::Columns;
+
   if (Mw < 1 || Mh < 1 || Simd < 1 || Pe < 1) begin : gen_bad_size
     $error("xf_mvu: Mw, Mh, Simd, Pe must be at least 1; got %0d, %0d, %0d, %0d", Mw, Mh, Simd, Pe);
   end else if (Bits < 1 || WBits < 1) begin : gen_bad_bits
@@ -76,16 +80,15 @@ module xf_mvu #(
     $error("xf_mvu: Pe must divide Mh; got Pe=%0d, Mh=%0d", Pe, Mh);
   end else if (Rows < 1 || Rows > 2 || Pe % Rows != 0) begin : gen_bad_rows
     $error("xf_mvu: Rows must be 1 or 2 and divide Pe; got Rows=%0d, Pe=%0d", Rows, Pe);
-  end else if (Chain == 0 && Rows != 1) begin : gen_bad_chain
-    $error("xf_mvu: Rows=2 needs Chain > 0; got Rows=%0d, Chain=%0d", Rows, Chain);
-  end else if (WBits == 1 && Chain != 0) begin : gen_bad_weight
-    $error("xf_mvu: Chain needs WBits > 1; got Chain=%0d, WBits=%0d", Chain, WBits);
-  end else if (Ternary != 0 && (WBits != 2 || Chain != 0)) begin : gen_bad_ternary
-    $error("xf_mvu: Ternary needs WBits=2, Chain=0; got WBits=%0d, Chain=%0d", WBits, Chain);
-  end else if (ScaleW != 0 && (Bits != 1 || WBits != 1)) begin : gen_bad_scale
-    $error("xf_mvu: ScaleW needs Bits=1, WBits=1; got ScaleW=%0d, Bits=%0d, WBits=%0d",
-           ScaleW, Bits, WBits);
-  end else if (Run < 1 || (Run % Simd != 0 && Simd % Run != 0 && ScaleW != 0)) begin : gen_bad_run
+  end else if ((Dot == xf_pkg::Multipliers) != (Chain > 0) || (Chain == 0 && Rows != 1)) begin : gen_bad_chain
+    $error("xf_mvu: Dot=Multipliers needs Chain > 0, else Chain=0, Rows=1; got Chain=%0d, Rows=%0d",
+           Chain, Rows);
+  end else if (Binary != (WBits == 1) || (Ternary && WBits != 2)) begin : gen_bad_weight
+    $error("xf_mvu: WBits must be 1 of Signs and Scaled, 2 of Ternary, else more; got WBits=%0d",
+           WBits);
+  end else if (Scaled && (Bits != 1 || ScaleW < 1)) begin : gen_bad_scale
+    $error("xf_mvu: Scaled needs Bits=1, ScaleW > 0; got Bits=%0d, ScaleW=%0d", Bits, ScaleW);
+  end else if (Run < 1 || (Run % Simd != 0 && Simd % Run != 0 && Scaled)) begin : gen_bad_run
     $error("xf_mvu: Run must divide Simd or be a multiple of it; got Run=%0d, Simd=%0d", Run, Simd);
   end else if (OutW < 1 || OutW > AccW) begin : gen_bad_out_w
     $error("xf_mvu: OutW must be 1 .. AccW; got OutW=%0d, AccW=%0d", OutW, AccW);
@@ -93,36 +96,33 @@ module xf_mvu #(
 
 `include "xf_heap.svh"
 
-  localparam bit          Binary  = WBits == 1;
   localparam int unsigned LargeX  = (Signed != 0) ? 2**(Bits-1) : 2**Bits - 1;  // |x|
   localparam int unsigned FieldW  = (Chain > 0) ? int_field(LargeX, WBits, Chain) : 1;
   localparam int unsigned Depth   = Beats * Passes;
-  localparam bit          Three   = Ternary != 0;
-  localparam bit          Scaled  = ScaleW != 0;
   localparam int unsigned Lanes   = (Scaled && Run < Simd) ? Run : Simd;  // of a constant, per beat
   localparam int unsigned Parts   = Simd / Lanes;
   localparam int unsigned Counted = Binary ? dot_latency(Lanes, Bits) : 0;
   localparam int unsigned DotLate = Scaled ? Counted + heap_latency(heap_of_products(
                                       Parts, $clog2(Lanes + 1), ScaleW, (ScaleW + 1) / 2))
                                   : Binary ? Counted
-                                  : Three  ? heap_latency(heap_of_sevens(heap_rows(Simd, Bits)))
+                                  : Ternary  ? heap_latency(heap_of_sevens(heap_rows(Simd, Bits)))
                                            : int_latency(Simd, Bits, WBits, Chain, FieldW);
-  localparam int unsigned Late    = (WeightRows == 0) ? 0 : (Depth > WeightRows) ? 2 : 1;
+  localparam int unsigned Late    = !Columns ? 0 : (Depth > WeightRows) ? 2 : 1;
   localparam int unsigned Latency = DotLate + Late;
   localparam int unsigned AddrW   = (Depth > 1) ? $clog2(Depth) : 1;
   localparam int unsigned SumW    = Scaled ? $clog2(Simd * (2**ScaleW - 1) + 1)
-                                  : Binary || Three ? $clog2(Simd * (2**Bits - 1) + 1)
+                                  : Binary || Ternary ? $clog2(Simd * (2**Bits - 1) + 1)
                                            : int_bits(Simd, Bits, WBits, Chain, FieldW);
 
 `ifdef XF_XC7
   localparam bit Hold       = 1'b0;
   localparam bit HoldStart  = 1'b0;
-  localparam bit EarlyStart = StartBlock != 0;
+  localparam bit EarlyStart = StartMemory == xf_pkg::Block;
   // Gates and weights in the same LUTs: cheaper than apart up to three bits and 32 words.
-  localparam bit Joined     = Three && WeightBlock == 0 && Bits <= 3 && Depth <= 32;
+  localparam bit Joined     = Ternary && !InBlock && Bits <= 3 && Depth <= 32;
 `else
-  localparam bit Hold       = (WeightBlock != 0) && (Chain == 0);
-  localparam bit HoldStart  = StartBlock != 0;
+  localparam bit Hold       = InBlock && (Chain == 0);
+  localparam bit HoldStart  = StartMemory == xf_pkg::Block;
   localparam bit EarlyStart = 1'b1;
   localparam bit Joined     = 1'b0;
 `endif
@@ -152,7 +152,7 @@ module xf_mvu #(
     .en_i(en), .step_o(step), .last_o(last), .addr_o(addr), .data_o(x_read)
   );
 
-  if (WeightRows != 0) begin : gen_columns
+  if (Columns) begin : gen_columns
     logic [Late*Simd*Bits-1:0] x_late_q;
     always_ff @(posedge clk_i) if (en) x_late_q <= (Late*Simd*Bits)'({x_late_q, x_read});
     assign x_there = x_late_q[(Late-1)*Simd*Bits +: Simd*Bits];
@@ -161,10 +161,10 @@ module xf_mvu #(
     ) u_weights (
       .clk_i, .en_i(en), .addr_i(addr), .data_o(w_read)
     );
-  end else if (WeightDeep != 0) begin : gen_deep
+  end else if (WeightMemory == xf_pkg::Deep) begin : gen_deep
     assign x_there = x_read;
     xf_rom_deep #(
-      .Width(Pe * Simd * WBits), .Depth(Depth), .Rows(WeightDeep), .File(WeightFile)
+      .Width(Pe * Simd * WBits), .Depth(Depth), .Rows(WeightRows), .File(WeightFile)
     ) u_weights (
       .clk_i, .en_i(en), .addr_i(addr), .data_o(w_read)
     );
@@ -180,7 +180,7 @@ module xf_mvu #(
   end else begin : gen_words
     assign x_there = x_read;
     xf_rom #(
-      .Width(Pe * Simd * WBits), .Depth(Depth), .Kind((WeightBlock != 0) ? 2 : 1),
+      .Width(Pe * Simd * WBits), .Depth(Depth), .Kind(InBlock ? 2 : 1),
       .File(WeightFile)
     ) u_weights (
       .clk_i, .en_i(en), .addr_i(addr), .data_o(w_read)
@@ -218,7 +218,7 @@ module xf_mvu #(
 
   // What the rows of this pass start from; a block RAM is asked one stage earlier, or two.
   logic [Pe*AccW-1:0] start;
-  if (Start != 0) begin : gen_start
+  if (StartMemory != xf_pkg::NoMemory) begin : gen_start
     localparam int unsigned PassW = (Passes > 1) ? $clog2(Passes) : 1;
     logic [PassW-1:0]   pass;
     logic [Pe*AccW-1:0] start_read;
@@ -241,7 +241,7 @@ module xf_mvu #(
       assign pass = 1'b0;
     end
     xf_rom #(
-      .Width(Pe * AccW), .Depth(Passes), .Kind((StartBlock != 0) ? 2 : EarlyStart ? 1 : 0),
+      .Width(Pe * AccW), .Depth(Passes), .Kind((StartMemory == xf_pkg::Block) ? 2 : EarlyStart ? 1 : 0),
       .File(StartFile)
     ) u_start (
       .clk_i, .en_i(en), .addr_i(pass), .data_o(start_read)
@@ -293,7 +293,7 @@ module xf_mvu #(
         .clk_i, .en_i(en), .bits_i(w[p*Simd*Bits +: Simd*Bits]),
         .sum_o(sums[p*SumW +: SumW])
       );
-    end else if (Three) begin : gen_ternary
+    end else if (Ternary) begin : gen_ternary
       xf_ternary_sum #(.Simd(Simd), .Bits(Bits), .Hold(32'(Hold))) u_dot (
         .clk_i, .en_i(en), .x_i(x), .w_i(w[p*Simd*WBits +: Simd*WBits]),
         .sum_o(sums[p*SumW +: SumW])

@@ -411,10 +411,12 @@ def mvu(mw, mh, simd, pe, bits=1, weight=1, raw=False, start=True, shift=0, bloc
         for n in range(passes) for b in range(beats)
     ]  # fmt: skip
     begins = [sum(int(starts[n * pe + p]) << p * width for p in range(pe)) for n in range(passes)]
+    places = "Logic", "Block"
     parameters = {
         "Mw": mw, "Mh": mh, "Simd": simd, "Pe": pe, "Bits": bits, "WBits": weight, "Shift": shift,
-        "AccW": width, "OutW": width if raw else 1, "Start": int(start), "WeightBlock": blocks[0],
-        "StartBlock": blocks[1],
+        "AccW": width, "OutW": width if raw else 1, "Dot": f"xf_pkg::{'Planes' if weight > 1 else 'Signs'}",
+        "WeightMemory": f"xf_pkg::{places[blocks[0]]}",
+        "StartMemory": f"xf_pkg::{places[blocks[1]] if start else 'NoMemory'}",
     }  # fmt: skip
     memories = {"WeightFile": (pe * simd * weight, words)}
     memories |= {"StartFile": (pe * width, begins)} if start else {}

@@ -18,6 +18,7 @@ MODULES = {path.stem: path for path in SOURCES}
 ANY_VALUE = {
     "xf_dma_bursts": "xf_dma_read and xf_dma_write, which refuse, hand it their own",
     "xf_count3": "it has no parameter",
+    "xf_pkg": "it is a package",
 }
 
 
@@ -120,13 +121,18 @@ CASES = [
     ("xf_mvu", {"Bits": 0}, "Bits, WBits must be at least 1; got 0, 1"),
     ("xf_mvu", {"Simd": 7}, "Simd must divide Mw; got Simd=7, Mw=64"),
     ("xf_mvu", {"Pe": 7}, "Pe must divide Mh; got Pe=7, Mh=64"),
-    ("xf_mvu", {"Rows": 2, "WBits": 4, "Chain": 2}, "Rows must be 1 or 2 and divide Pe; got Rows=2, Pe=1"),
-    ("xf_mvu", {"Rows": 2, "Pe": 2, "WBits": 4}, "Rows=2 needs Chain > 0; got Rows=2, Chain=0"),
-    ("xf_mvu", {"Chain": 2}, "Chain needs WBits > 1; got Chain=2, WBits=1"),
-    ("xf_mvu", {"Ternary": 1}, "Ternary needs WBits=2, Chain=0; got WBits=1, Chain=0"),
+    ("xf_mvu", {"Rows": 2}, "Rows must be 1 or 2 and divide Pe; got Rows=2, Pe=1"),
+    (
+        "xf_mvu", {"Rows": 2, "Pe": 2},
+        "Dot=Multipliers needs Chain > 0, else Chain=0, Rows=1; got Chain=0, Rows=2",
+    ),
+    ("xf_mvu", {"WBits": 3}, "WBits must be 1 of Signs and Scaled, 2 of Ternary, else more; got WBits=3"),
     ("xf_mvu", {"OutW": 9}, "OutW must be 1 .. AccW; got OutW=9, AccW=8"),
-    ("xf_mvu", {"ScaleW": 3, "WBits": 2}, "ScaleW needs Bits=1, WBits=1; got ScaleW=3, Bits=1, WBits=2"),
-    ("xf_mvu", {"ScaleW": 3, "Run": 24}, "Run must divide Simd or be a multiple of it; got Run=24, Simd=16"),
+    ("xf_mvu", {"Dot": 1, "Bits": 2}, "Scaled needs Bits=1, ScaleW > 0; got Bits=2, ScaleW=0"),
+    (
+        "xf_mvu", {"Dot": 1, "ScaleW": 3, "Run": 24},
+        "Run must divide Simd or be a multiple of it; got Run=24, Simd=16",
+    ),
     ("xf_pack", {"Beats": 0}, "Bytes, Beats must be at least 1; got 1, 0"),
     ("xf_pack", {"Word": 2}, "Word must be 4 or 8; got Word=2"),
     ("xf_plane_sum", {"Bits": 0}, "Simd, Bits, SumW must be at least 1; got 4, 0, 18"),
@@ -252,7 +258,11 @@ def said(case) -> tuple[int, str]:
     command += [f"-G{name}={value}" for name, value in parameters.items()]
     environment = {**os.environ, "VERILATOR_ROOT": str(root)}
     done = subprocess.run(
-        [*command, str(MODULES[module])], capture_output=True, text=True, env=environment, check=False
+        [*command, str(MODULES["xf_pkg"]), str(MODULES[module])],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
     )
     return done.returncode, done.stderr
 

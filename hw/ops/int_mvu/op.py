@@ -273,8 +273,9 @@ class IntMvu(Mvu):
             )
         module, parameters = super().rtl()
         rows, chain = self.chain()
+        dot = "Ternary" if self.ternary() else "Multipliers" if chain else "Planes"
         return module, parameters | {
-            "WBits": self.weight_bits, "Ternary": int(self.ternary()), "Chain": chain, "Rows": rows,
+            "Dot": f"xf_pkg::{dot}", "WBits": self.weight_bits, "Chain": chain, "Rows": rows,
             "Shift": self.shift,
         }  # fmt: skip
 

@@ -124,7 +124,7 @@ class SpatialMvu(Mvu):
         """Module and parameters."""
         module, parameters = super().rtl()
         run, bits = (self.get_nodeattr(key) for key in ("run", "scale_bits"))
-        return module, parameters | {"Run": run, "ScaleW": bits}
+        return module, parameters | {"Dot": "xf_pkg::Scaled", "Run": run, "ScaleW": bits}
 
     def memories(self) -> dict:
         """As of every unit, and the constants."""

@@ -177,10 +177,10 @@ class XnorMvu(Mvu):
             return self.constant.module[0], {}
         module, parameters = super().rtl()
         if not self.many:
-            return module, parameters | ({"WeightDeep": rows} if (rows := self.deep_rows()) else {})
-        shared = ("Mw", "Mh", "Pe", "WeightBlock", "WeightRows", "StartBlock")
-        more = {"Pixels": self.many.pixels, "Thresholds": int(not self.raw)}
-        return "xf_xnor_mvu_pixels", {name: parameters[name] for name in shared} | more
+            return module, parameters
+        shared = ("Mw", "Mh", "Pe", "WeightMemory", "WeightRows", "StartMemory")
+        parameters = {name: parameters[name] for name in shared}
+        return "xf_xnor_mvu_pixels", parameters | {"Pixels": self.many.pixels}
 
     def generated(self):
         """The module of wired weights."""

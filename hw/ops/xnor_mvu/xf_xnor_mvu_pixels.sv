@@ -17,7 +17,7 @@
 // Ready      depends on registers only. One enable advances rows, counts and history; it is low
 //            only while a round would overwrite one that has not been read.
 // Memories   WeightFile: word row, bit k = weight of element k in that row
-//            StartFile: word row: 2**(AccW-1) - T; with Thresholds = 0 unused
+//            StartFile: word row: 2**(AccW-1) - T; with NoMemory unused
 //            Their registers are those of xf_mvu.
 // Bit model  op.py, XnorMvu.execute_node
 
@@ -28,15 +28,15 @@ module xf_xnor_mvu_pixels #(
   parameter  int unsigned Mh          = 64,  // rows
   parameter  int unsigned Pe          = 4,   // rows per output beat; divides Mh
   parameter  int unsigned Pixels      = 4,   // vectors at a time; at most Pe
-  parameter  int unsigned Thresholds  = 1,
-  parameter  int unsigned WeightBlock = 1,   // weights in block RAM, else in logic
-  parameter  int unsigned WeightRows  = 0,   // see xf_mvu
-  parameter  int unsigned StartBlock  = 0,   // thresholds in block RAM, else in logic
+  parameter  xf_pkg::memory_e WeightMemory = xf_pkg::Block,  // Logic, Block or Columns
+  parameter  int unsigned WeightRows  = 0,   // words of a column
+  parameter  xf_pkg::memory_e StartMemory  = xf_pkg::Logic,  // NoMemory: no thresholds
   parameter               WeightFile  = "",
   parameter               StartFile   = "",
   localparam int unsigned MatchW      = $clog2(Mw + 1),                           // holds 0 .. Mw
-  localparam int unsigned AccW        = (Thresholds != 0) ? MatchW + 1 : MatchW,
-  localparam int unsigned OutW        = (Thresholds != 0) ? 1 : MatchW
+  localparam bit          Thresholds  = StartMemory != xf_pkg::NoMemory,
+  localparam int unsigned AccW        = Thresholds ? MatchW + 1 : MatchW,
+  localparam int unsigned OutW        = Thresholds ? 1 : MatchW
 ) (
   input  logic               clk_i,
   input  logic               rst_ni,
@@ -62,12 +62,12 @@ module xf_xnor_mvu_pixels #(
   localparam int unsigned Hold      = 0;
   localparam int unsigned HoldStart = 0;
 `else
-  localparam int unsigned Hold      = (WeightBlock != 0) ? 1 : 0;
-  localparam int unsigned HoldStart = (StartBlock != 0) ? 1 : 0;
+  localparam int unsigned Hold      = (WeightMemory != xf_pkg::Logic) ? 1 : 0;
+  localparam int unsigned HoldStart = (StartMemory == xf_pkg::Block) ? 1 : 0;
 `endif
 
   // Moves from the cycle that asks for a row of weights …
-  localparam int unsigned Late   = (WeightRows == 0) ? 0 : (Mh > WeightRows) ? 2 : 1;
+  localparam int unsigned Late   = (WeightMemory != xf_pkg::Columns) ? 0 : (Mh > WeightRows) ? 2 : 1;
   localparam int unsigned Wait   = Late + Hold;                       // … less one, to a vector's load
   localparam int unsigned Summed = 1 + Late + dot_latency(Mw, 1);     // … to its sums
   localparam int unsigned Begun  = Summed - 1 - HoldStart;            // … to asking for its start
@@ -155,13 +155,13 @@ module xf_xnor_mvu_pixels #(
   end
 
   logic [Mw-1:0] w_read, w;
-  if (WeightRows != 0) begin : gen_columns
+  if (WeightMemory == xf_pkg::Columns) begin : gen_columns
     xf_rom_columns #(.Width(Mw), .Depth(Mh), .Rows(WeightRows), .File(WeightFile)) u_weights (
       .clk_i, .en_i(en_q), .addr_i(row_q), .data_o(w_read)
     );
   end else begin : gen_words
     xf_rom #(
-      .Width(Mw), .Depth(Mh), .Kind((WeightBlock != 0) ? 2 : 1), .File(WeightFile)
+      .Width(Mw), .Depth(Mh), .Kind((WeightMemory == xf_pkg::Block) ? 2 : 1), .File(WeightFile)
     ) u_weights (
       .clk_i, .en_i(en_q), .addr_i(row_q), .data_o(w_read)
     );
@@ -176,7 +176,7 @@ module xf_xnor_mvu_pixels #(
 
   // What the sums of a row start from.
   logic [AccW-1:0] start;
-  if (Thresholds != 0) begin : gen_start
+  if (Thresholds) begin : gen_start
     logic [RowW-1:0] ask_q;
     logic [AccW-1:0] start_read;
     always_ff @(posedge clk_i) begin
@@ -184,7 +184,7 @@ module xf_xnor_mvu_pixels #(
       else if (en_q) ask_q <= (ask_q == RowW'(Mh - 1)) ? '0 : ask_q + 1'b1;
     end
     xf_rom #(
-      .Width(AccW), .Depth(Mh), .Kind((StartBlock != 0) ? 2 : 1), .File(StartFile)
+      .Width(AccW), .Depth(Mh), .Kind((StartMemory == xf_pkg::Block) ? 2 : 1), .File(StartFile)
     ) u_start (
       .clk_i, .en_i(en_q), .addr_i(ask_q), .data_o(start_read)
     );
