@@ -16,7 +16,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 from torch import nn
 
-from xnorforge.core.accuracy import of_stage
+from xnorforge.core.accuracy import of_stage, row_text
 from xnorforge.core.artifacts import check, measured, whole, write_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.networks import is_given
@@ -76,11 +76,28 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
         "training": meta.get("training"),
         "accuracy": [*meta.get("accuracy", []), *measured_now],
         "not_measured": None if measured_now else _unmeasured(scores),
-        "checks": [same],
+        "checks": [same, *_equal_accuracy(meta.get("accuracy", []), measured_now, is_given(meta["net"]))],
         "run": run,
     }
     write_json(out_dir / "export.json", record)
     return record
+
+
+def _equal_accuracy(trained: list[dict], exported: list[dict], rounded: bool) -> list[dict]:
+    """Check that training and export state the same figures for the same images, where both do; with
+    `rounded`, one image or one figure in a thousand may differ, as training may have rounded elsewhere.
+    """
+    found = []
+    for before, now in ((one, two) for one in trained for two in exported if one["set"] == two["set"]):
+        was, figures = (
+            {"right": row["correct"]} if "correct" in row else row["figures"] for row in (before, now)
+        )
+        slack = rounded * (now["images"] / 1000 if "correct" in now else 1e-3)
+        far = [name for name, value in figures.items() if not abs(was.get(name, np.inf) - value) <= slack]
+        wrong = len(far) + (before["images"] != now["images"])
+        what = f"accuracy on {now['set']}: {row_text(before)} trained, {row_text(now)} exported"
+        found.append(check("exported = trained accuracy", 0, wrong, len(figures), what))
+    return found
 
 
 def _unmeasured(scores: np.ndarray) -> str:
@@ -167,6 +184,8 @@ def module_scores(module: nn.Module, images: np.ndarray) -> np.ndarray:
 
 def _compared(scores: np.ndarray, found: np.ndarray, rounded: bool) -> dict:
     """Compare scores; with `rounded`, batch norms and scales of the user's own may round differently."""
+    if scores.shape != found.shape:
+        raise MismatchError(f"export: the module has scores {scores.shape}, QONNX {found.shape}.")
     most = ROUNDING * float(np.abs(scores).max()) if rounded else 0.0
     wrong = np.argwhere(~(np.abs(scores.astype(np.float64) - found) <= most))
     if len(wrong):

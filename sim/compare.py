@@ -7,12 +7,19 @@ from xnorforge.core.errors import MismatchError
 
 
 def frames_unequal(got, expected) -> int:
-    """Frames (first axis) in which any integer differs."""
-    return int((np.asarray(got) != np.asarray(expected)).reshape(len(expected), -1).any(axis=1).sum())
+    """Frames (first axis) in which any integer differs; all of the longer array where the shapes differ."""
+    got, expected = np.asarray(got), np.asarray(expected)
+    if got.shape != expected.shape:
+        return max(1, *(part.shape[0] for part in (got, expected) if part.ndim))
+    return int((got != expected).reshape(len(expected), -1).any(axis=1).sum())
 
 
 def first_difference(got, expected) -> tuple[int, ...] | None:
-    """Index of the first unequal integer, frame first and channel last, or None."""
+    """Index of the first unequal integer, frame first and channel last, or None; frame 0 where the shapes
+    differ.
+    """
+    if np.shape(got) != np.shape(expected):
+        return (0,)
     places = np.argwhere(np.asarray(got) != np.asarray(expected))
     return tuple(places[0].tolist()) if len(places) else None
 
@@ -41,7 +48,7 @@ def equal(where: str, what: str, got, expected) -> None:
     Raises:
         MismatchError: they do not; the text is `describe`'s.
     """
-    if np.shape(got) != np.shape(expected) or frames_unequal(got, expected):
+    if frames_unequal(got, expected):
         raise MismatchError(describe(where, what, got, expected))
 
 

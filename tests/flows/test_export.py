@@ -40,14 +40,15 @@ class Scaled(nn.Module):
         return x / 128 - 1
 
 
+TRAINED = {"stage": "trained", "set": "other images", "images": 2, "correct": 1, "top1": 50.0}
+
+
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("export")
     images = np.random.default_rng(0).integers(0, 256, (150, 2, 6, 6), np.uint8)
     labels = np.arange(150) % 3
-    record = export.export(
-        module(), images, labels, folder, META | {"accuracy": [{"stage": "trained", "top1": 1.0}]}
-    )
+    record = export.export(module(), images, labels, folder, META | {"accuracy": [TRAINED]})
     return folder, images, labels, record
 
 
@@ -55,6 +56,22 @@ def test_every_score_of_every_image_is_compared(exported):
     _, _, _, record = exported
     (check,) = record["checks"]
     assert (check["images"], check["integers"], check["mismatches"]) == (150, 450, 0)
+
+
+@pytest.mark.parametrize("more, wrong", [(0, 0), (1, 1), (-53, 1)])
+def test_training_and_export_state_the_same_accuracy_of_the_same_images(exported, tmp_path, more, wrong):
+    _, images, labels, record = exported
+    row = record["accuracy"][-1] | {"stage": "trained"}
+    row |= {"correct": row["correct"] + more}
+    found = export.export(module(), images, labels, tmp_path, META | {"accuracy": [row]})
+    assert [check["mismatches"] for check in found["checks"]] == [0, wrong]
+
+
+def test_figures_of_a_task_are_compared_each():
+    row = {"set": "s", "images": 20, "figures": {"AP": 0.5, "LAMR": 0.25}}
+    for figures, wrong in (({"AP": 0.5, "LAMR": 0.25}, 0), ({"AP": 0.32, "LAMR": 0.2}, 2), ({"AP": 0.5}, 1)):
+        (check,) = export._equal_accuracy([row | {"figures": figures}], [row], False)
+        assert check["mismatches"] == wrong
 
 
 def test_golden_scores_are_the_modules(exported):
@@ -78,7 +95,7 @@ def test_the_record_states_input_images_and_accuracy(exported):
     assert record["stage"] == "export" and record["input"] == {"lo": 0, "hi": 255, "scale": 1.0}
     assert {key: record[key] for key in META} == META
     trained, measured = record["accuracy"]
-    assert trained == {"stage": "trained", "top1": 1.0}
+    assert trained == TRAINED
     with np.load(folder / "golden.npz") as golden:
         assert (
             measured["correct"] == (golden["scores"].argmax(1) == labels).sum() and measured["images"] == 150

@@ -767,7 +767,17 @@ def test_a_network_without_a_cycle_model_says_so_in_one_line(tmp_path):
 
 @pytest.mark.parametrize("interval, bound, wrong", [(28, 24, 0), (282, 270, 0), (284, 270, 1), (256, 270, 1)])
 def test_an_interval_may_miss_its_bound_by_a_twentieth_or_four_cycles(interval, bound, wrong):
-    assert collect.as_predicted(interval, bound, ["conv0"])["mismatches"] == wrong
+    fold = {"interval": 1000, "aim": {"fps": None}}
+    assert collect.as_predicted(interval, bound, ["conv0"], fold)["mismatches"] == wrong
+
+
+@pytest.mark.parametrize(
+    "requested, fps, wrong", [(25, None, 0), (24, None, 1), (24, "90000", 1), (24, "max", 0)]
+)
+def test_no_interval_is_longer_than_the_one_requested(requested, fps, wrong):
+    """25 cycles are near enough to the bound of 24, but too slow where 24 are requested."""
+    fold = {"interval": requested, "aim": {"fps": fps}}
+    assert collect.as_predicted(25, 24, ["conv0"], fold)["mismatches"] == wrong
 
 
 def test_a_single_image_has_no_interval(tmp_path):

@@ -29,6 +29,14 @@ def test_other_shapes_are_a_difference():
         compare.equal("fc", "RTL", np.zeros((2, 3)), np.zeros((2, 4)))
 
 
+@pytest.mark.parametrize("shapes", [((1, 4), (100, 4)), ((100, 4), (1, 4)), ((100, 1), (100, 4))])
+def test_one_frame_is_not_a_hundred_equal_ones(shapes):
+    """numpy compares such shapes by repeating the smaller one."""
+    got, expected = map(np.zeros, shapes)
+    assert compare.compare_arrays("a", got, expected, "w")["mismatches"] == 100
+    assert compare.first_difference(got, expected) == (0,)
+
+
 def test_equal_arrays_pass_and_are_counted():
     values = np.arange(12).reshape(4, 3)
     compare.equal("fc", "RTL", values, values)
