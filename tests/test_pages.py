@@ -17,6 +17,7 @@ import click
 import pytest
 
 from xnorforge.cli.main import cli
+from xnorforge.core import cache
 from xnorforge.core.errors import UserError
 from xnorforge.pipeline import options
 
@@ -146,10 +147,9 @@ def shortened(line: str) -> str:
 def environment(folder: Path, home: Path) -> dict[str, str]:
     """An empty home, and the commands of this checkout; only the caches, keyed by content, are shared."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(LEAVES)}
-    cache = os.environ.get("XNORFORGE_CACHE") or str(ROOT / "out/.cache")
     # Of this environment only programs are taken, as the placers of the extras; python is the checkout's.
     path = os.pathsep.join([str(folder / ".venv/bin"), f"{sys.prefix}/bin", kept["PATH"]])
-    return kept | {"HOME": str(home), "PATH": path, "XNORFORGE_CACHE": cache}
+    return kept | {"HOME": str(home), "PATH": path, "XNORFORGE_CACHE": str(cache.cache_dir())}
 
 
 class Reader:

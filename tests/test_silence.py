@@ -158,6 +158,7 @@ def build_on_a_terminal(folder, *words):
     command = [sys.executable, "-m", "xnorforge", "build", *words, "--pnr", "off"]
     clean = {name: word for name, word in os.environ.items() if not name.startswith("XNORFORGE")}
     clean |= {name: os.environ[name] for name in ("XNORFORGE_DATA",) if name in os.environ}
+    clean |= {"XNORFORGE_CACHE": str(folder / "cache")}
     shown, began, late = [(0.0, "")], time.monotonic(), 0.0
     with subprocess.Popen(command, cwd=folder, env=clean, stdout=slave, stderr=slave) as build:
         os.close(slave)

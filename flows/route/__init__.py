@@ -4,7 +4,6 @@ The family's `route.py` runs the tools (hw/routing.py); this package knows no fa
 cached by the content of its netlist, so a request for more seeds runs only the new ones.
 """
 
-import hashlib
 import json
 import shutil
 import subprocess
@@ -19,12 +18,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from xnorforge.core import artifacts
+from xnorforge.core import artifacts, cache
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.core.progress import now_at, say
 from xnorforge.flows.route import netlist_job, paths
 from xnorforge.flows.route.shells import RoutedShell, shell_of
-from xnorforge.flows.synth import cache_dir
 from xnorforge.hw import boards, routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.routing import Hop, LateNet, Routed, Router, TimingPath
@@ -233,11 +231,15 @@ def joined(
         "out": NETLIST,
     }
     copied = [*shell.sources, *shell.included, *netlist]
-    stated = [*netlist_job.script(job), version("pyosys"), *shell.texts.values(), artifacts.digest(*copied)]
-    kept = _cache() / f"netlist-{hashlib.sha256(json.dumps(stated).encode()).hexdigest()[:32]}"
-    if not (kept / NETLIST).is_file():
-        with artifacts.whole(kept) as aside, tempfile.TemporaryDirectory() as name:
-            aside.mkdir()
+    given = [
+        *netlist_job.script(job),
+        version("pyosys"),
+        *shell.texts.values(),
+        *(path.name for path in copied),
+    ]
+
+    def make(aside: Path) -> None:
+        with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             for name, text in shell.texts.items():
                 (folder / name).write_text(text)
@@ -245,6 +247,9 @@ def joined(
                 shutil.copyfile(path, folder / (f"mapped_{path.name}" if path in netlist else path.name))
             _yosys(folder, job)
             shutil.copyfile(folder / NETLIST, aside / NETLIST)
+
+    place = cache.place_of("joined", given, [*copied, Path(__file__)], [netlist_job.__name__, _makers(board)])
+    kept = cache.kept(place, make)
     design = json.loads((kept / NETLIST).read_text())
     cells = design["modules"][routing.TOP]["cells"]
     own = (cell for name, cell in cells.items() if name.startswith(f"{shell.instance}."))
@@ -264,28 +269,28 @@ def _yosys(folder: Path, job: dict[str, Any]) -> None:
         )
 
 
-def _cache() -> Path:
-    """The folder of cached joined netlists and runs of seeds."""
-    return cache_dir().parent / "route"
+def _makers(board: Board) -> str:
+    """The module that places and routes, for the key of its results."""
+    return f"xnorforge.{routing.KIND}.{board.family}.{routing.PART}"
 
 
 def _kept(
     netlist: bytes, lines: Sequence[str], router: Router, board: Board, seed: int
 ) -> tuple[Path, Routed]:
     """The run of one seed and its output folder, from the cache or from the tools."""
-    key = hashlib.sha256("\n".join([*lines, str(seed)]).encode() + netlist).hexdigest()[:32]
-    kept = _cache() / key
-    if not (kept / RESULT).is_file():
-        with artifacts.whole(kept) as aside:
-            aside.mkdir()
-            (aside / NETLIST).write_bytes(netlist)
-            try:
-                now_at(f"{router.program} on seed {seed}")
-                routed = router.run(aside, board, seed)
-            except UserError as error:
-                raise UserError(f"bitstream: {str(error).removeprefix('bitstream: ')}") from error
-            (aside / NETLIST).unlink()
-            (aside / RESULT).write_text(json.dumps(_as_json(routed)))
+
+    def make(aside: Path) -> None:
+        (aside / NETLIST).write_bytes(netlist)
+        try:
+            now_at(f"{router.program} on seed {seed}")
+            routed = router.run(aside, board, seed)
+        except UserError as error:
+            raise UserError(f"bitstream: {str(error).removeprefix('bitstream: ')}") from error
+        (aside / NETLIST).unlink()
+        (aside / RESULT).write_text(json.dumps(_as_json(routed)))
+
+    given = [*lines, str(seed), netlist.decode()]
+    kept = cache.kept(cache.place_of("route", given, [Path(__file__)], [_makers(board)]), make)
     one = _of_json(artifacts.read_json(kept / RESULT))
     say(f"bitstream   seed {seed}: {one.mhz:.1f} MHz routed by {router.program}")
     return kept, one

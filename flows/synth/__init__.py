@@ -48,7 +48,7 @@ def synthesise(acc: Path, net_dir: Path, jobs: int = 2) -> dict:
     fold, rtl = artifacts.read_json(acc / "fold.json"), artifacts.read_json(acc / "rtl" / "rtl.json")
     board = boards.load(fold["board"])
     with artifacts.measured("pyosys") as run:
-        modules = mapping.modules(acc / "rtl", rtl, board.family, cache_dir(), rtl["layers"])
+        modules = mapping.modules(acc / "rtl", rtl, board.family, rtl["layers"])
         mapped = mapping.map_all(acc / "rtl", rtl, board.family, modules, jobs)
         with artifacts.whole(acc / "netlist") as aside:
             aside.mkdir()
@@ -102,7 +102,7 @@ def _alone(op: HwOp, family: str) -> dict:
             shutil.copyfile(path, folder / path.name)
         layer = write_layer(folder, 0, op)
         rtl = {"library": [path.name for path in own], "headers": [path.name for path in common]}
-        found = mapping.modules(folder, rtl, family, cache_dir(), [layer])
+        found = mapping.modules(folder, rtl, family, [layer])
         return _own(mapping.map_all(folder, rtl, family, found, 1)[layer["module"]].cells, [], family)
 
 
@@ -165,11 +165,6 @@ def over_capacity(board: boards.Board, total: dict[str, float], interval: int) -
             f"{board.name}: the design needs {takes}, but the part has {has}; "
             f"use an interval of more than {interval:,} cycles per frame or pick another board."
         )
-
-
-def cache_dir() -> Path:
-    """The folder of cached synthesis results."""
-    return artifacts.cache_dir() / "yosys"
 
 
 def _number(value: float) -> str:

@@ -2,10 +2,7 @@
 position in the network. Equal layers of one or two networks share one result.
 """
 
-import hashlib
-import json
 import re
-from importlib.metadata import version
 from pathlib import Path
 
 from xnorforge.hw.wrap import bare, files_used
@@ -49,9 +46,3 @@ def library_used(folder: Path, rtl: dict, texts) -> dict[str, str]:
 def module_renamed(text: str, module: str, name: str = NAME) -> str:
     """A text in which `module` is renamed to `name`, including as prefix of a memory file's name."""
     return re.sub(rf"\b{re.escape(module)}(?=_[A-Za-z]+\.mem\b|\b)", name, text)
-
-
-def key(files: dict[str, str], commands: list[str]) -> str:
-    """The cache key of a result: files in order, commands and version of Yosys."""
-    stated = json.dumps([commands, version("pyosys"), list(files.items())])
-    return hashlib.sha256(stated.encode()).hexdigest()[:32]

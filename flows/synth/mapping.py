@@ -1,4 +1,5 @@
-"""Synthesis of every module of a design with Yosys; each result is cached by its inputs (`content.py`).
+"""Synthesis of every module of a design with Yosys; each result is cached by its inputs
+(`content.py`) and the code that maps it.
 
 Layers with memories or generated modules are mapped separately, under one common module name, so that equal
 layers give equal netlists whatever their names. The top and the uncached layers without memories share one
@@ -13,10 +14,12 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from xnorforge.core import artifacts
+from xnorforge.core import artifacts, cache
 from xnorforge.core.errors import UserError
 from xnorforge.core.progress import now_at, progress
 from xnorforge.flows import yosys_job
@@ -51,19 +54,25 @@ class Mapped:
     text: str
 
 
-def modules(folder: Path, rtl: dict, family: str, cache: Path, layers: list[dict]) -> list[Module]:
+def modules(folder: Path, rtl: dict, family: str, layers: list[dict]) -> list[Module]:
     """The modules of these layers of `rtl/`, and of the top if the record names one."""
-    own = [_module(content.layer_files(folder, rtl, layer), layer, family, cache) for layer in layers]
+    own = [_module(content.layer_files(folder, rtl, layer), layer, family) for layer in layers]
     if "top" not in rtl:
         return own
     files = content.top_files(folder, rtl)
-    commands = yosys_job.script(_job(family, TOP, [TOP], list(files), []))
-    return [*own, Module(TOP, files, cache / content.key(files, commands), False)]
+    job = _job(family, TOP, [TOP], list(files), [])
+    return [*own, Module(TOP, files, _place(files, job), False)]
 
 
-def _module(files: dict[str, str], layer: dict, family: str, cache: Path) -> Module:
-    kept = cache / content.key(files, yosys_job.script(layer_job(files, family)))
-    return Module(layer["module"], files, kept, bool(layer["memories"] or layer["generated"]))
+def _module(files: dict[str, str], layer: dict, family: str) -> Module:
+    place = _place(files, layer_job(files, family))
+    return Module(layer["module"], files, place, bool(layer["memories"] or layer["generated"]))
+
+
+def _place(files: dict[str, str], job: dict[str, Any]) -> Path:
+    given = [*yosys_job.script(job), version("pyosys"), *(text for one in files.items() for text in one)]
+    makers = (yosys_job.__name__, f"{families.__name__}.{job['family']}.family")
+    return cache.place_of("yosys", given, [Path(__file__), Path(content.__file__)], makers)
 
 
 def map_all(folder: Path, rtl: dict, family: str, found: list[Module], jobs: int) -> dict[str, Mapped]:
@@ -72,7 +81,7 @@ def map_all(folder: Path, rtl: dict, family: str, found: list[Module], jobs: int
     Raises:
         UserError: Yosys cannot map one of them.
     """
-    missing = {one.place: one for one in found if not one.place.is_dir()}
+    missing = {one.place: one for one in found if not cache.undamaged(one.place)}
     alone = [one for one in missing.values() if one.alone or "top" not in rtl]
     alone.sort(key=lambda one: -sum(map(len, one.files.values())))  # longest first
     shared = [one for one in missing.values() if one not in alone]
@@ -110,12 +119,15 @@ def _job(family: str, top: str, found: list[str], sources: list[str], stubs: lis
 
 
 def _map_alone(one: Module, family: str) -> None:
-    now_at(f"Yosys maps {one.name}")
-    with tempfile.TemporaryDirectory() as name:
-        for file, text in one.files.items():
-            (Path(name) / file).write_text(text)
-        counted, texts = run_yosys(Path(name), layer_job(one.files, family), one.name)
-    _keep(one, counted[content.NAME], texts[content.NAME])
+    def make(aside: Path) -> None:
+        now_at(f"Yosys maps {one.name}")
+        with tempfile.TemporaryDirectory() as name:
+            for file, text in one.files.items():
+                (Path(name) / file).write_text(text)
+            counted, texts = run_yosys(Path(name), layer_job(one.files, family), one.name)
+        _write(aside, counted[content.NAME], texts[content.NAME])
+
+    cache.kept(one.place, make)
 
 
 def _map_shared(folder: Path, rtl: dict, family: str, shared: list[Module]) -> None:
@@ -127,8 +139,9 @@ def _map_shared(folder: Path, rtl: dict, family: str, shared: list[Module]) -> N
     now_at(f"Yosys maps {TOP} and {len(layers)} small layers")
     counted, texts = run_yosys(folder, job, ", ".join(job["modules"]))
     for one in shared:
-        text = texts[one.name]
-        _keep(one, counted[one.name], text if one.name == TOP else content.module_renamed(text, one.name))
+        text, cells = texts[one.name], counted[one.name]
+        text = text if one.name == TOP else content.module_renamed(text, one.name)
+        cache.kept(one.place, partial(_write, cells=cells, text=text))
 
 
 def run_yosys(
@@ -159,11 +172,9 @@ def run_yosys(
         )
 
 
-def _keep(one: Module, cells: dict[str, int], text: str) -> None:
-    with artifacts.whole(one.place) as aside:
-        aside.mkdir(parents=True)
-        (aside / "netlist.v").write_text(text)
-        artifacts.write_json(aside / "cells.json", cells)
+def _write(aside: Path, cells: dict[str, int], text: str) -> None:
+    (aside / "netlist.v").write_text(text)
+    artifacts.write_json(aside / "cells.json", cells)
 
 
 def _kept(one: Module) -> Mapped:

@@ -62,7 +62,7 @@ def made(tmp_path_factory):
 def acc(made, tmp_path, monkeypatch):
     """A copy of it for a serial line, with caches of its own and none of the tools."""
     monkeypatch.setattr(boards, "load", of_a_serial_line)
-    shutil.copytree(made.parent.parent / "cache/route", tmp_path / "cache/route")
+    shutil.copytree(made.parent.parent / "cache/joined", tmp_path / "cache/joined")
     monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path / "cache"))
     for name in ("CHIPDB", "PRJXRAY_DB_DIR", "XNORFORGE_OPENXC7"):
         monkeypatch.delenv(name, raising=False)
@@ -264,7 +264,7 @@ def test_a_failure_is_one_sentence_and_leaves_nothing(how, acc, tmp_path, monkey
         place_and_route(acc, acc.parent, (1, 2), jobs=1)
     says(refused, text)
     assert sorted(path.name for path in acc.rglob("*")) == before
-    runs = [path.name for path in (tmp_path / "cache/route").glob("*") if "netlist-" not in path.name]
+    runs = list((tmp_path / "cache/route").glob("*/routed.json"))
     assert len(runs) == (2 if how == "clock missed" else 0)  # a slow run is a run all the same
 
 

@@ -199,7 +199,7 @@ def _places(ops, folder):
     """Where the results of the layers of these operators are kept, by the operator's name, and the top's."""
     onnx.save(folded_graph(ops, "network"), folder / "folded.onnx")
     rtl = generate(folder / "folded.onnx", folder / "rtl")
-    found = mapping.modules(folder / "rtl", rtl, "xc7", Path("cache"), rtl["layers"])
+    found = mapping.modules(folder / "rtl", rtl, "xc7", rtl["layers"])
     names = {layer["module"]: layer["node"] for layer in rtl["layers"]}
     return {names.get(one.name, one.name): one.place for one in found}
 

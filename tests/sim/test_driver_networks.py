@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xnorforge.core.artifacts import cache_dir, read_json
+from xnorforge.core import cache
+from xnorforge.core.artifacts import read_json
 from xnorforge.hw import graph
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Device
 from xnorforge.sim import cosim, templates
@@ -56,7 +57,7 @@ def build(folder: Path, net: str, images: int) -> Built:
         ["build", net, "--board", "pynq-z2", "--until", "generate"],
         ["overlay", net, "--pnr", "off"],
     ):
-        environment = os.environ | {"XNORFORGE_CACHE": str(cache_dir())}
+        environment = os.environ | {"XNORFORGE_CACHE": str(cache.cache_dir())}
         subprocess.run([sys.executable, "-m", "xnorforge", *given], cwd=folder, env=environment, check=True)
     with np.load(folder / out.parent / "golden.npz") as golden:
         found = golden["images"][:images], golden["scores"][:images]
@@ -126,7 +127,7 @@ def test_pauses_and_resets_change_no_answer(network):
 def test_the_c_driver_gives_every_answer(network, tmp_path):
     program = c_program("driver_test.c", network.acc, network.library, tmp_path)
     text = " ".join(map(str, network.images.transpose(0, 2, 3, 1).ravel().tolist()))
-    given = [program, network.acc / "rtl", str(len(network.images)), "0"]
+    given = [program, network.acc / "rtl", str(len(network.images)), "0", "0"]
     done = subprocess.run(given, input=text, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = [int(word) for word in done.stdout.splitlines()[0].split()]

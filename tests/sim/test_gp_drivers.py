@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xnorforge.core.artifacts import cache_dir, read_json, write_json
+from xnorforge.core import cache
+from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import UserError
 from xnorforge.flows.overlay import write_overlay
 from xnorforge.hw import boards
@@ -34,7 +35,7 @@ def plain(folder: Path) -> dict[str, str]:
     own = folder / "hw" / "boards" / "plain"
     own.mkdir(parents=True)
     (own / "board.toml").write_text(text.replace('kind = "dma"', 'kind = "gp"'))
-    return os.environ | {"XNORFORGE_PLUGINS": str(folder), "XNORFORGE_CACHE": str(cache_dir())}
+    return os.environ | {"XNORFORGE_PLUGINS": str(folder), "XNORFORGE_CACHE": str(cache.cache_dir())}
 
 
 def xnorforge(environment: dict[str, str], folder: Path, *words: str) -> subprocess.CompletedProcess:

@@ -10,7 +10,6 @@ Every stage writes one `<stage>.json`:
 """
 
 import csv
-import fcntl
 import hashlib
 import json
 import os
@@ -24,35 +23,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from xnorforge.core.errors import UserError
-
-
-def cache_dir() -> Path:
-    """The folder of built simulators and synthesised layers: $XNORFORGE_CACHE, else out/.cache."""
-    return Path(os.environ.get("XNORFORGE_CACHE") or "out/.cache").absolute()
-
-
-def user_cache_dir() -> Path:
-    """The folder of what all networks share, once per user: $XNORFORGE_CACHE, else xnorforge in the user's
-    cache folder, or `cache_dir()` if nothing can be written there.
-    """
-    if os.environ.get("XNORFORGE_CACHE"):
-        return cache_dir()
-    own = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
-    try:
-        folder = own.expanduser() / "xnorforge"
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):  # read-only, or no home at all
-        return cache_dir()
-    return folder if os.access(folder, os.W_OK) else cache_dir()
-
-
-@contextmanager
-def alone(path: Path):
-    """One process at a time makes `path`; the others wait and find it made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import functools
 import os
 
+from xnorforge.core import cache
 from xnorforge.core.errors import all_slips
 from xnorforge.pipeline import job, model_request, pictures, request, run
 from xnorforge.pipeline.request import Request
@@ -44,4 +45,4 @@ def claim_folders(asked: Request, imports: bool = False) -> None:
     if imports or run.untrained(asked) or own & run.missing(asked, "lower").keys():
         folders.append(asked.net_dir)
     for folder in folders:
-        request.claim(folder, os.getpid(), job.cache() / "building")
+        request.claim(folder, os.getpid(), cache.cache_dir() / "building")

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 
-from xnorforge.core import plugins
+from xnorforge.core import cache, plugins
 from xnorforge.core.artifacts import intact, read_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.progress import now_at, say
@@ -47,7 +47,7 @@ def stage(name: str, folder: Path, result: Path | None = None, reads: tuple = ()
     now_at("reading what earlier stages left")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for place in (folder, *cache().glob("*/")):
+        for place in (folder, *cache.cache_dir().glob("*/")):
             sweep(place)
         for path, writer in reads:
             intact(path, writer)
@@ -90,11 +90,6 @@ def _passed(name: str, result: Path) -> None:
     if bad:
         raise MismatchError(f"{name}: {', '.join(bad)} failed; the figures are in {result}.")
     say(f"{name:<9} done in {record.get('run', {}).get('wall_s', 0):.1f} s -> {result}")
-
-
-def cache() -> Path:
-    """Where built simulators and mapped layers are kept."""
-    return Path(os.environ.get("XNORFORGE_CACHE") or "out/.cache")
 
 
 def free(folder: Path) -> int:

@@ -19,6 +19,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import xnorforge
+from xnorforge.core import cache as results
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.pipeline.request import Request
@@ -258,7 +259,7 @@ def _within(path: str, written: set[str]) -> bool:
 
 def _own_program(name: str) -> bool:
     """Python itself, and simulators that were built from what is noted already."""
-    kept = os.path.realpath(os.environ.get("XNORFORGE_CACHE") or "out/.cache")
+    kept = os.path.realpath(results.cache_dir())
     return name == sys.executable or os.path.realpath(name).startswith(kept + os.sep)
 
 

@@ -1,0 +1,150 @@
+"""What takes long to make is kept once per user: compiled kernels, simulators, mapped layers, routed designs.
+
+A result is a folder, named by the digest of all that decides it: what its maker is given, and the source of
+the maker (`sources_of`). Beside its files lie their digests, which are compared at every use; a damaged
+result is made again. So checkouts and processes may share one cache.
+"""
+
+import ast
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sysconfig
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from pathlib import Path
+
+from xnorforge.core.artifacts import digest, whole
+from xnorforge.core.progress import say
+
+SUMS = "digests.json"
+# Messages, plug-in loading and files: the process that looks up a result runs these modules as well.
+SHARED = "xnorforge.core"
+
+
+def cache_dir() -> Path:
+    """$XNORFORGE_CACHE; else a hidden folder in the user's cache, or in out/ where nothing can be written
+    there. Records of stages leave hidden folders out.
+    """
+    if given := os.environ.get("XNORFORGE_CACHE"):
+        return Path(given).absolute()
+    try:
+        own = (Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "xnorforge").expanduser()
+        own.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # read-only, or no home at all
+        return Path("out/.cache").absolute()
+    return own / ".made" if os.access(own, os.W_OK) else Path("out/.cache").absolute()
+
+
+def place_of(
+    kind: str, given: Iterable[str | None], files: Iterable[Path], makers: Iterable[str] = ()
+) -> Path:
+    """Where a result is kept.
+
+    Args:
+        kind: the folder of such results.
+        given: to the maker: names, options, versions of tools, texts.
+        files: that the maker reads; their contents count, in this order.
+        makers: modules whose code makes the result, as in `sources_of`.
+    """
+    stated = [*given], [digest(path) for path in files], [digest(path) for path in sources_of(*makers)]
+    return cache_dir() / kind / hashlib.sha256(json.dumps(stated).encode()).hexdigest()[:32]
+
+
+def kept(place: Path, make: Callable[[Path], None]) -> Path:
+    """The folder of a result, from the cache or from `make`, which fills an empty folder; one process makes
+    it, and others wait.
+    """
+    if not undamaged(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.with_suffix(".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not undamaged(place):  # nobody has made it meanwhile
+                with keeping(place) as aside:
+                    make(aside)
+    return place
+
+
+@contextmanager
+def keeping(place: Path) -> Iterator[Path]:
+    """Yields an empty folder, which becomes the result if the block succeeds."""
+    with whole(place) as aside:
+        shutil.rmtree(aside, ignore_errors=True)  # of a killed process of the same number
+        aside.mkdir()
+        yield aside
+        (aside / SUMS).write_text(json.dumps(_digests(aside)))
+
+
+def undamaged(place: Path) -> bool:
+    """Whether a result is there, as it was made; a damaged one is removed, and a line says so."""
+    try:
+        if json.loads((place / SUMS).read_text()) == _digests(place):
+            return True
+    except (OSError, ValueError):
+        if not place.exists():
+            return False
+    say(f"cache     {place} is damaged, so it is made again")
+    shutil.rmtree(place, ignore_errors=True)
+    return False
+
+
+def _digests(place: Path) -> dict[str, str]:
+    files = sorted(path for path in place.rglob("*") if path.is_file() and path.name != SUMS)
+    return {str(path.relative_to(place)): digest(path) for path in files}
+
+
+def sources_of(*makers: str) -> list[Path]:
+    """The source files of modules, and of all that they import directly or indirectly, without the standard
+    library, installed libraries and `SHARED`.
+    """
+    return sorted(set().union(*map(_closure, makers)))
+
+
+@cache
+def _closure(maker: str) -> frozenset[Path]:
+    found: dict[str, Path | None] = {}
+    waiting = [maker]
+    while waiting:
+        if (name := waiting.pop()) in found:
+            continue
+        spec = _spec(name)
+        path = found[name] = Path(spec.origin) if spec and spec.origin else None
+        if spec and path:
+            waiting.append(name.rpartition(".")[0] or name)  # its package, which runs first
+            inside = name if spec.submodule_search_locations else spec.parent
+            waiting += _imported(path.read_text(), inside) if path.suffix == ".py" else []
+    return frozenset(filter(None, found.values()))
+
+
+def _spec(name: str) -> ModuleSpec | None:
+    """Of a module of ours, or of a plug-in's; None for all others, and for what is no module."""
+    top = name.partition(".")[0]
+    if f"{name}.".startswith(f"{SHARED}.") or name == "xnorforge":
+        return None
+    try:
+        spec = find_spec(top)  # to ask for a module inside is to load what is around it
+        foreign = (sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), "built-in", "frozen")
+        if not spec or (top != "xnorforge" and (spec.origin or "").startswith(foreign)):
+            return None
+        return find_spec(name)
+    except (ImportError, ValueError):
+        return None
+
+
+def _imported(text: str, package: str | None) -> list[str]:
+    """Modules that a source text imports, and names in them that may be modules."""
+    names = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names += [one.name for one in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            parts = (package or "").split(".")
+            above = parts[: len(parts) - node.level + 1] if node.level else []
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            names += [module, *(f"{module}.{one.name}" for one in node.names)]
+    return names

@@ -1,0 +1,136 @@
+"""One cache for all that takes long to make: a result is as it was made, by the code that is there now."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from xnorforge.core import cache
+
+from .documents import ROOT
+
+MAKERS = "xnorforge.flows.yosys_job", "xnorforge.hw.families.xc7.family"
+AWAY = shutil.ignore_patterns("__pycache__", "*.part", "shipped", "*.npz")
+BUILD = """
+import json, sys
+from pathlib import Path
+from xnorforge.core import cache
+from xnorforge.flows.synth import mapping
+text = "module xf_layer (input logic a_i, b_i, output logic y_o); assign y_o = a_i ^ b_i; endmodule"
+files = {"xf_layer.sv": text}
+layer = {"module": "one", "memories": [], "generated": ["any"]}
+module = mapping._module(files, layer, "xc7")
+mapped = mapping.map_all(Path("."), {}, "xc7", [module], 1)["one"]
+assert mapped.cells == {"LUT2": 1} and "module one(" in mapped.text, mapped
+print(json.dumps([str(module.place), *map(str, cache.sources_of(*sys.argv[1:]))]))
+"""
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path / "cache"))
+
+
+def mapped(folder: Path) -> subprocess.CompletedProcess:
+    """Map an exclusive or with the package in `folder`, in its cache."""
+    environment = os.environ | {"PYTHONPATH": str(folder / "src")}
+    return subprocess.run(
+        [sys.executable, "-c", BUILD, *MAKERS],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+DAMAGE = {
+    "truncated": lambda place: (place / "a/b").write_bytes(b"1"),
+    "altered": lambda place: (place / "a/b").write_bytes(b"x2"),
+    "missing": lambda place: (place / "a/b").unlink(),
+    "one too many": lambda place: (place / "c").write_text(""),
+    "no digests": lambda place: (place / cache.SUMS).unlink(),
+    "damaged digests": lambda place: (place / cache.SUMS).write_text("{"),
+}
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_damaged_result_is_made_again_and_one_line_says_so(how, capfd):
+    made = []
+
+    def make(folder):
+        made.append(folder)
+        (folder / "a").mkdir()
+        (folder / "a/b").write_bytes(b"12")
+
+    place = cache.place_of("things", ["one"], [])
+    for _ in range(2):
+        assert (cache.kept(place, make) / "a/b").read_bytes() == b"12" and len(made) == 1
+    DAMAGE[how](place)
+    capfd.readouterr()
+    assert (cache.kept(place, make) / "a/b").read_bytes() == b"12" and len(made) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("cache ") and str(place) in line
+    assert cache.undamaged(place) and not (place / "c").exists()
+
+
+def test_nothing_is_kept_of_what_failed():
+    place = cache.place_of("things", ["one"], [])
+    with pytest.raises(ZeroDivisionError):
+        cache.kept(place, lambda folder: (folder / "half").write_text(str(1 // 0)))
+    assert not place.exists() and [path.suffix for path in place.parent.iterdir()] == [".lock"]
+
+
+def test_a_key_is_of_all_that_is_given(tmp_path):
+    file = tmp_path / "file"
+    keys = []
+    for kind, given, content, makers in (
+        ("a", ["1", "2"], "x", []), ("b", ["1", "2"], "x", []), ("a", ["12"], "x", []),
+        ("a", ["1", "2"], "y", []), ("a", ["1", "2"], "x", MAKERS), ("a", ["2", "1"], "x", []),
+    ):  # fmt: skip
+        file.write_text(content)
+        keys.append(cache.place_of(kind, given, [file], makers))
+    assert len(set(keys)) == len(keys)
+
+
+def test_two_processes_make_a_result_once(tmp_path):
+    """The second waits for the first."""
+    code = (
+        "import time\nfrom pathlib import Path\nfrom xnorforge.core import cache\n"
+        "def make(folder):\n"
+        "    with open('made', 'a') as file: file.write('once ')\n"
+        "    time.sleep(1)\n"
+        "    (folder / 'result').write_text('whole')\n"
+        "print((cache.kept(cache.place_of('things', [], []), make) / 'result').read_text())\n"
+    )
+    started = [
+        subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    assert [one.communicate()[0] for one in started] == ["whole\n"] * 2
+    assert (tmp_path / "made").read_text() == "once "
+
+
+def test_a_change_of_any_code_that_makes_a_result_makes_it_anew(tmp_path):
+    """A copy of the package, whose first line of a file fails, one file after the other."""
+    for name in ("hw", "sw", "flows", "sim", "src"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=AWAY, symlinks=True)
+    place, *files = json.loads(mapped(tmp_path).stdout)
+    assert json.loads(mapped(tmp_path).stdout)[0] == place and len(list(Path(place).parent.glob("*/"))) == 1
+    assert {Path(file).name for file in files} >= {
+        "abc9_by_module.py",
+        "block_ram_map.py",
+        "yosys_job.py",
+        "family.py",
+    }
+    for file in map(Path, files):
+        text = file.read_text()
+        file.write_text(f"raise RuntimeError('not from the cache')\n{text}")
+        done = mapped(tmp_path)
+        assert done.returncode and "not from the cache" in done.stderr, file
+        file.write_text(text)
+    assert json.loads(mapped(tmp_path).stdout)[0] == place
