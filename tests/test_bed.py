@@ -45,9 +45,7 @@ def test_a_run_is_made_once_and_its_pictures_are_means(tmp_path, monkeypatch):
     monkeypatch.setattr(bed, "HELD_OUT", 50)
     words = (4, 4), "bonn", {}, "ours", 1, 0, tmp_path / "bed.jsonl"
     found = bed.run(*words)
-    assert (
-        found["images"] == 50 and 0 <= found["right"] <= 50 and set(found["terms"]) == {"kernel"}
-    )
+    assert found["images"] == 50 and 0 <= found["right"] <= 50 and set(found["terms"]) == {"kernel"}
     monkeypatch.setattr(bed, "pictures", None)
     assert bed.run(*words) == found and [found] == results.bed_lines(tmp_path / "bed.jsonl")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from xnorforge.core import cache
+from xnorforge.pipeline import reads
 
 from .documents import ROOT
 
@@ -113,6 +114,27 @@ def test_two_processes_make_a_result_once(tmp_path):
     ]
     assert [one.communicate()[0] for one in started] == ["whole\n"] * 2
     assert (tmp_path / "made").read_text() == "once "
+
+
+def test_the_code_of_a_result_is_all_that_its_process_runs(tmp_path):
+    """A synthesis in a process that notes what it reads: its modules, without those of `core`."""
+    (tmp_path / "a.sv").write_text(
+        "module a (input logic a_i, output logic y_o); assign y_o = ~a_i; endmodule\n"
+    )
+    job = {"family": "xc7", "top": "a", "modules": ["a"], "sources": ["a.sv"], "stubs": [], "defines": []}
+    (tmp_path / "job.json").write_text(json.dumps(job | {"folder": str(tmp_path)}))
+    environment = os.environ | {reads.VARIABLE: str(tmp_path / "noted")}
+    command = [sys.executable, "-m", MAKERS[0], "job.json"]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    ours = (path for path in ROOT.glob("*") if path.name in ("hw", "flows", "sim", "sw"))
+    within = tuple(f"{os.path.realpath(path)}/" for path in ours)
+    noted = {
+        os.path.realpath(one.what)
+        for one in reads.lines(tmp_path / "noted")
+        if one.kind in ("read", "module")
+    }
+    run = {path for path in noted if path.startswith(within)}
+    assert len(run) > 5 and run <= {os.path.realpath(path) for path in cache.sources_of(*MAKERS)}
 
 
 def test_a_change_of_any_code_that_makes_a_result_makes_it_anew(tmp_path):

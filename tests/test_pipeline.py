@@ -34,6 +34,14 @@ def stage(name, acc):
         os.listdir(path)
     for path in PLAN.get("child", {}).get(name, []):
         subprocess.run([sys.executable, "-c", f"import xnorforge; open({path!r}).read()"], check=True)
+    for path in PLAN.get("data", {}).get(name, []):
+        from xnorforge.sw.datasets.base import folder_of
+        if folder := folder_of(path):
+            (folder / "images").read_bytes()
+    for before, path, after in PLAN.get("among", {}).get(name, []):
+        subprocess.run(before, shell=True, check=True)
+        Path(path).read_bytes()
+        subprocess.run(after, shell=True, check=True)
     for path in PLAN.get("tries", {}).get(name, []):
         try:
             open(path).close()
@@ -51,6 +59,7 @@ DRIVER = '''
 """Reads a command per line, as JSON: {"build": {request}} answers with the stages that ran."""
 import json, sys
 from dataclasses import replace
+from xnorforge.core.errors import UserError
 from xnorforge.pipeline import run, stages
 from xnorforge.pipeline.request import Request
 
@@ -60,7 +69,11 @@ stubs = tuple(
 )
 stages.STAGES = run.STAGES = stubs
 for line in sys.stdin:
-    print(json.dumps(sorted(run.run_stages(Request(**json.loads(line))))), flush=True)
+    try:
+        found = sorted(run.run_stages(Request(**json.loads(line))))
+    except UserError as error:
+        found = str(error)
+    print(json.dumps(found), flush=True)
 '''
 
 
@@ -90,8 +103,8 @@ class Pipeline:
         """Tell the stages what to read, {kind: {stage: [what]}}."""
         self.plan.write_text(json.dumps({"opens": {}} | plan))
 
-    def build(self, **request) -> list[str]:
-        """The stages that ran, sorted."""
+    def build(self, **request) -> list[str] | str:
+        """The stages that ran, sorted, or why the build was refused."""
         self.process.stdin.write(json.dumps({"net": "mnist-tfc"} | request) + "\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
@@ -174,6 +187,67 @@ def test_children_modules_and_folders_count_as_read(pipeline, tmp_path):
     given["child"].unlink()
     given["child"].write_text("2")
     assert pipeline.build() == []
+
+
+@pytest.mark.parametrize("size", [100, 3 << 20])
+@pytest.mark.parametrize(
+    "how", ["moved into place with an old date", "altered and restored", "altered, same date"]
+)
+def test_what_a_file_held_while_a_stage_ran_counts(pipeline, tmp_path, how, size):
+    """Another program alters it, and nothing of its size and date tells; the build is refused, and the stage
+    runs again.
+    """
+    path, other, mine = (tmp_path / "sw/data" / name for name in ("given", "other", "mine"))
+    for place, byte in ((path, b"1"), (other, b"2")):
+        place.write_bytes(byte * size)
+        os.utime(place, (10**9, 10**9))
+    before, after = {
+        "moved into place with an old date": ("true", f"mv {other} {path}"),
+        "altered and restored": (f"cp -p {path} {mine}; cp -p {other} {path}", f"cp -p {mine} {path}"),
+        "altered, same date": ("true", f"cp -p {other} {path}"),
+    }[how]
+    pipeline.reads(among={"generate": [[before, str(path), after]]})
+    refused = pipeline.build()
+    assert refused.startswith("generate: ") and "given" in refused
+    pipeline.reads(opens={"generate": [str(path)]})
+    assert pipeline.build() == ["generate"]
+    assert pipeline.build() == []
+
+
+def test_a_module_beside_a_plug_in_counts_wherever_it_lies(tmp_path):
+    away, tree = tmp_path / "away", tmp_path / "tree"
+    away.mkdir(), tree.mkdir()
+    (away / "helper_of_mine.py").write_text("FACTOR = 1\n")
+    one = Pipeline(tree, PYTHONPATH=f"{tree}/src:{tree}:{away}")
+    one.reads(imports={"lower": ["helper_of_mine"]})
+    assert one.build() == sorted(STAGES) and one.build() == []
+    (away / "helper_of_mine.py").write_text("FACTOR = 2\n")
+    assert one.build() == ["lower"]
+    one.close()
+
+
+def test_a_folder_of_data_counts_by_what_is_read_in_it(tmp_path):
+    tree, folders = tmp_path / "tree", [tmp_path / name for name in ("empty", "data", "copy", "other")]
+    tree.mkdir()
+    for folder, content in zip(folders, ("", "1", "1", "2")):
+        (folder / "mnist").mkdir(parents=True) if content else folder.mkdir()
+        if content:
+            (folder / "mnist/images").write_text(content)
+
+    def ran(**environment) -> list[str]:
+        one = Pipeline(tree, **environment)
+        one.reads(data={"export": ["mnist"]})
+        found = one.build()
+        one.close()
+        return found
+
+    assert ran() == sorted(STAGES)
+    empty, data, copy, other = map(str, folders)
+    assert ran(XNORFORGE_DATA=empty) == []
+    assert ran(XNORFORGE_DATA=data) == ["export"]
+    assert ran(XNORFORGE_DATA=copy) == []
+    assert ran(XNORFORGE_DATA=other) == ["export"]
+    assert ran() == ["export"]
 
 
 def test_an_output_that_is_missing_or_another_is_made_again(pipeline, tmp_path):

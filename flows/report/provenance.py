@@ -77,17 +77,17 @@ def board_measurement(acc: Path) -> dict | None:
         UserError: the file cannot be read, or belongs to another network.
     """
     path = acc / "measured.json"
-    if not path.exists():
-        return None
-    own = digest(acc / "folded.onnx")[:16]
     try:
-        found = read_json(path)
+        found = read_json(path)  # tried, not asked for, so that the report is made again once it is there
         of_network, values = found["hash"], {name: found[name] for name in MEASURED}
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"report: {path} cannot be read as a measurement; remove it, or copy the file that "
             "xnorforge_measure.py wrote."
         ) from error
+    own = digest(acc / "folded.onnx")[:16]
     if of_network != own:
         raise UserError(
             f"report: {path} was measured with another network (hash {of_network}) than this accelerator's "

@@ -8,6 +8,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from xnorforge.core.artifacts import data_folder
 from xnorforge.core.errors import UserError
 
 MADE_UP = "made-up"  # in the words of a set, and of a card: a program drew these pictures
@@ -84,14 +85,12 @@ def _read(path: Path) -> bytes:
 
 def _root() -> Path | None:
     given = os.environ.get("XNORFORGE_DATA")
-    if not given:
-        return None
-    if not Path(given).is_dir():
+    if given and not Path(given).is_dir():
         raise UserError(
             f"XNORFORGE_DATA: '{given}' is not a folder; give one that contains mnist/ or cifar10/, or unset "
             "it."
         )
-    return Path(given)
+    return data_folder() if given else None
 
 
 def folder_of(name: str) -> Path | None:
@@ -100,8 +99,12 @@ def folder_of(name: str) -> Path | None:
     Raises:
         UserError: XNORFORGE_DATA is not a folder.
     """
-    root = _root()
-    return root / name if root and (root / name).is_dir() else None
+    folder = (_root() or data_folder()) / name
+    try:
+        os.listdir(folder)  # tried, not asked for, so that the record of a stage says that it looked here
+    except OSError:
+        return None
+    return folder
 
 
 def first_with(name: str, *folders: Path | None) -> Path | None:

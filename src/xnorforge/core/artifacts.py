@@ -25,6 +25,11 @@ from pathlib import Path
 from xnorforge.core.errors import UserError
 
 
+def data_folder() -> Path:
+    """The folder of data sets, $XNORFORGE_DATA; where that is not set, one that cannot be."""
+    return Path(os.environ.get("XNORFORGE_DATA") or f"{os.devnull}/data")
+
+
 @contextmanager
 def whole(path):
     """Write to a temporary path, then rename: yields that path; `path` appears only if the block succeeds.

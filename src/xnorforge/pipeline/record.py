@@ -2,8 +2,9 @@
 
 The record holds the function and its options, the relevant environment variables, and the versions of Python
 and of the loaded libraries. It also holds the SHA-256 of every file that was opened (sources, templates and
-models of the package, plug-ins, data, files of earlier stages), of the programs that were started, and of the
-outputs. A stage runs again exactly when one of these differs. File dates have no effect.
+models of the package, plug-ins and modules beside them, data, files of earlier stages) at that moment, of the
+programs that were started, and of the outputs. A stage runs again exactly when one of these differs. File
+dates have no effect.
 
 In the records of earlier stages, the part `run` is ignored (times and memory vary from run to run), except by
 the report, which shows it.
@@ -14,6 +15,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -21,13 +23,11 @@ from pathlib import Path
 import xnorforge
 from xnorforge.core import cache as results
 from xnorforge.core import plugins
-from xnorforge.core.artifacts import read_json, write_json
+from xnorforge.core.artifacts import data_folder, read_json, write_json
+from xnorforge.pipeline.reads import Noted, digest_of
 from xnorforge.pipeline.request import Request
 from xnorforge.pipeline.stages import NAMES, OPTIONAL, Stage, path_of
 
-LARGE = (
-    1 << 20
-)  # bytes from which a file whose size, date and inode are those of the record is not read again
 RECORDS = {"rtl.json", *(f"{name}.json" for name in NAMES)}
 CHANGED = "changed while the stage ran"
 
@@ -45,13 +45,13 @@ class Places:
     def __init__(self, asked: Request):
         package = Path(xnorforge.__file__).parent
         linked = [path for path in package.iterdir() if path.is_symlink()]
-        data, home = os.environ.get("XNORFORGE_DATA"), os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
         roots = [
             ("acc", asked.acc),
             ("net", asked.net_dir),
             *((f"xnorforge/{path.name}", path) for path in linked),
             ("xnorforge", package),
-            *([("data", Path(data))] if data else []),
+            ("data", data_folder()),
             ("downloads", Path(home).expanduser() / "xnorforge"),
         ]
         self.roots = [(name, os.path.realpath(path)) for name, path in roots]
@@ -59,8 +59,8 @@ class Places:
         given = (*map(str, plugins.roots()), asked.model, asked.folding, asked.weights, asked.data, *own)
         self.outside = [os.path.realpath(path) for path in given if path]
 
-    def name(self, path: str) -> str | None:
-        """The name of a path, or None where it does not count."""
+    def name(self, path: str, module: bool = False) -> str | None:
+        """The name of a path, or None where it does not count; a `module` counts wherever it lies."""
         path = os.path.realpath(path)
         for name, root in self.roots:
             if path == root or path.startswith(root + os.sep):
@@ -71,7 +71,7 @@ class Places:
         for root in self.outside:
             if path == root or path.startswith(root + os.sep):
                 return None if _passing(os.path.relpath(path, root)) else path
-        return None
+        return path if module else None
 
     def path(self, name: str) -> str:
         """The path of a name."""
@@ -95,15 +95,17 @@ def _passing(inside: str) -> bool:
 
 
 class Contents:
-    """Digests of files and folders, each read once.
+    """Digests of files and folders.
+
+    Args:
+        known: looks of files (`reads.digest_of`) when they were last read: {name: [digest, look]}.
 
     Attributes:
-        large: what large files looked like when they were read: {name: [size, date, inode, digest]}.
+        looks: the same of what was asked for.
     """
 
-    def __init__(self, large: dict | None = None):
-        self.large = large or {}
-        self.used: dict[str, list] = {}
+    def __init__(self, known: dict[str, list[str]] | None = None):
+        self.known, self.looks = known or {}, dict[str, list[str]]()
 
     def of(self, name: str, path: str, times: bool) -> str | None:
         """The digest of a file, of the names and contents of a folder; None where there is nothing."""
@@ -111,36 +113,25 @@ class Contents:
             inner = [one for one in sorted(os.listdir(path)) if not _passing(one)]
             found = [(one, self.of(f"{name}/{one}", os.path.join(path, one), times)) for one in inner]
             return hashlib.sha256(json.dumps(found).encode()).hexdigest()
-        try:
-            stat = os.stat(path)
-        except OSError:
-            return None
-        look = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
-        if stat.st_size >= LARGE and self.large.get(name, [])[:3] == look:
-            self.used[name] = self.large[name]
-        elif stat.st_size >= LARGE:
-            self.used[name] = [*look, _sha(path, *look)]
-        else:
-            steady = not times and os.path.basename(path) in RECORDS and name.startswith(("net/", "acc/"))
-            return _steady(path, *look) if steady else _sha(path, *look)
-        return self.used[name][3]
+        digest = self.whole(name, path)
+        steady = not times and os.path.basename(path) in RECORDS and name.startswith(("net/", "acc/"))
+        return _steady(path, digest) if steady and digest else digest
+
+    def whole(self, name: str, path: str) -> str | None:
+        """The digest of all of a file; None where there is none."""
+        digest, look = digest_of(path, *self.known.get(name, ()))
+        if look:
+            self.looks[name] = self.known[name] = [digest, look]
+        return digest or None
 
 
 @cache
-def _sha(path: str, *_look: int) -> str | None:
-    try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    except OSError:
-        return None
-
-
-@cache
-def _steady(path: str, *look: int) -> str | None:
+def _steady(path: str, digest: str) -> str:
     """The digest of a stage's record without what varies."""
     try:
         kept = {key: value for key, value in read_json(path).items() if key != "run"}
     except (OSError, ValueError, AttributeError):
-        return _sha(path, *look)
+        return digest
     return hashlib.sha256(json.dumps(kept).encode()).hexdigest()
 
 
@@ -189,9 +180,9 @@ def _libraries(names: set[str]) -> dict[str, str]:
     return {name: versions()[name] for name in sorted(found - {"xnorforge"}) if name in versions()}
 
 
-def _program(name: str) -> str | None:
+def _program(name: str, contents: Contents) -> str | None:
     path = shutil.which(name)
-    return Contents().of(name, os.path.realpath(path), True) if path else None
+    return contents.whole(name, os.path.realpath(path)) if path else None
 
 
 def _settings(stage: Stage, asked: Request) -> dict:
@@ -205,34 +196,47 @@ def _settings(stage: Stage, asked: Request) -> dict:
     }
 
 
-def write_record(stage: Stage, asked: Request, noted: list[tuple[str, str]], began: int) -> None:
+def handed(stage: Stage, asked: Request) -> dict[str, str | None]:
+    """Digests of what is handed to a stage's programs; taken before it starts."""
+    places, contents = Places(asked), Contents()
+    return {name: contents.of(name, places.path(name), False) for name in stage.handed}
+
+
+def write_record(stage: Stage, asked: Request, noted: list[Noted], files: dict[str, str | None]) -> None:
     """Keep what a stage read.
 
     Args:
         noted: by `reads`, in its order.
-        began: time.time_ns() before it started; what is younger than that changed while it ran.
+        files: what was handed to its programs.
     """
     places, contents = Places(asked), Contents()
-    files: dict[str, str | None] = {}
+    found: dict[str, set[str]] = {}
     folders, programs, libraries, written = {}, {}, set(), set()
-    for kind, what in noted:
-        if kind == "write":
-            written.add(os.path.realpath(what))
-        elif kind == "library":
-            libraries.add(what)
-        elif kind == "program":
-            if not _own_program(what):
-                programs[what] = _program(what)
-        elif (name := places.name(what)) is None:
+    for one in noted:
+        if one.kind == "write":
+            written.add(os.path.realpath(one.what))
+        elif one.kind == "library":
+            libraries.add(one.what)
+        elif one.kind == "program":
+            if not _own_program(one.what):
+                programs[one.what] = _program(one.what, contents)
+        elif (name := places.name(one.what, one.kind == "module")) is None:
             continue
-        elif kind == "list" and not name.startswith(("net", "acc")):
+        elif one.kind == "list" and not name.startswith(("net", "acc")):
             folders[name] = listing(places.path(name))
-        elif kind == "read" and not _left(name, stage) and not _within(os.path.realpath(what), written):
-            path = places.path(name)
-            if not os.path.isdir(path):
-                late = os.path.exists(path) and os.stat(path).st_mtime_ns > began
-                files[name] = CHANGED if late else contents.of(name, path, stage.times)
-    files |= {name: contents.of(name, places.path(name), False) for name in stage.handed}
+        elif one.kind in ("read", "module") and not (
+            _left(name, stage)
+            or _within(os.path.realpath(one.what), written)
+            or os.path.isdir(places.path(name))
+            or (one.kind == "module" and not os.path.exists(one.what))  # a library made it, and ran it
+        ):
+            found.setdefault(name, set()).add(one.digest)
+            if one.look:
+                contents.known[name] = [one.digest, one.look]
+    for name, digests in found.items():
+        now = contents.whole(name, places.path(name))
+        same = digests == {now or ""}
+        files[name] = contents.of(name, places.path(name), stage.times) if same else CHANGED
     outputs = {name: contents.of(name, places.path(name), False) for name in stage.outputs}
     write_json(
         record_path(stage, asked),
@@ -244,7 +248,7 @@ def write_record(stage: Stage, asked: Request, noted: list[tuple[str, str]], beg
             "files": dict(sorted(files.items())),
             "folders": dict(sorted(folders.items())),
             "outputs": outputs,
-            "large": contents.used,
+            "looks": contents.looks,
         },
     )
 
@@ -270,23 +274,21 @@ def difference(stage: Stage, asked: Request) -> str:
         for name, now in _settings(stage, asked).items():
             if kept[name] != json.loads(json.dumps(now)):
                 return f"other {name}"
-        places, contents = Places(asked), Contents(kept["large"])
+        places, contents = Places(asked), Contents(kept["looks"])
         for name, was in kept["outputs"].items():
             now = contents.of(name, places.path(name), False)
             if now != was or (now is None and name not in OPTIONAL):
                 return f"{name} changed" if now else f"{name} is missing"
-        for name, was in kept["files"].items():
-            if contents.of(name, places.path(name), stage.times) != was:
-                return f"{name} changed"
-        for name, was in kept["folders"].items():
-            if listing(places.path(name)) != was:
-                return f"other files in {name}"
-        for name, was in kept["libraries"].items():
-            if versions().get(name) != was:
-                return f"{name} {versions().get(name)} instead of {was}"
-        for name, was in kept["programs"].items():
-            if _program(name) != was:
-                return f"another program {name}"
+        looks: dict[str, Callable[[str], object]] = {
+            "files": lambda name: contents.of(name, places.path(name), stage.times),
+            "folders": lambda name: listing(places.path(name)),
+            "libraries": versions().get,
+            "programs": lambda name: _program(name, contents),
+        }
+        for kind, look in looks.items():
+            for name, was in kept[kind].items():
+                if look(name) != was:
+                    return f"{name} changed"
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return "it has not run"
     return ""

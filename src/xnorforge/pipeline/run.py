@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -101,6 +100,7 @@ def run_stages(asked: Request, until: str = "report", heard: bool = False) -> li
 
     Raises:
         StageFailed: a stage failed, unless `heard`.
+        UserError: what a stage read or left changed while the build ran.
         UserError, MismatchError: with `heard`: the stage's sentence.
     """
     waiting, done, ran = wanted(asked, until), set[str](), list[str]()
@@ -132,6 +132,12 @@ def run_stages(asked: Request, until: str = "report", heard: bool = False) -> li
                     done.add(stage.name)
     if failed:
         raise failed
+    for stage in wanted(asked, until):
+        if why := record.difference(stage, asked):
+            raise UserError(
+                f"{stage.name}: {why} while the build ran, so its results may be of different states; run "
+                "the same command again."
+            )
     settings.write_settings(asked)
     if "report" in ran:
         _remember(asked)
@@ -191,7 +197,7 @@ def process(stage: Stage, asked: Request, heard: bool, listener: Listener) -> No
     ]
     with tempfile.TemporaryDirectory(prefix="xnorforge-") as folder:
         noted = str(Path(folder) / "reads")
-        began = time.time_ns()
+        handed = record.handed(stage, asked)
         with subprocess.Popen(
             command,
             env=os.environ | {reads.VARIABLE: noted, STEPS: "1"} | plain,
@@ -212,7 +218,7 @@ def process(stage: Stage, asked: Request, heard: bool, listener: Listener) -> No
             say(f"{stage.name}: ended by signal {-code}; the same command resumes from here.")
         if code:
             raise StageFailed(max(code, 1), said)
-        record.write_record(stage, asked, reads.lines(noted), began)
+        record.write_record(stage, asked, reads.lines(noted), handed)
 
 
 def _error(name: str, said: str, code: int) -> Exception:

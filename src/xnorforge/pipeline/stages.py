@@ -63,13 +63,12 @@ class Stage:
         )
 
 
-_DATA, _COMPILER = ("XNORFORGE_DATA",), ("CXX",)
+_COMPILER = ("CXX",)
 STAGES = (
     Stage(
         "export",
         (),
         ("net/export.json", "net/model.onnx", "net/golden.npz"),
-        environment=_DATA,
     ),
     Stage("lower", ("export",), ("net/lower.json", "net/lowered.onnx", "net/lowered.npz")),
     Stage(
@@ -82,7 +81,7 @@ STAGES = (
         "sim",
         ("export", "lower", "fold", "generate"),
         ("acc/sim.json", "acc/timeline.json", "acc/examples"),
-        environment=_DATA + _COMPILER,
+        environment=_COMPILER,
         handed=("acc/rtl",),
     ),
     Stage("synth", ("fold", "generate"), ("acc/synth.json", "acc/netlist"), pace=("jobs",)),
