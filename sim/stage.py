@@ -11,7 +11,7 @@ from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.plugins import load
 from xnorforge.hw import graph
 from xnorforge.hw.ops._loadable import loadable
-from xnorforge.sim import compare, cosim, examples, pauses, templates, tracking
+from xnorforge.sim import compare, cosim, examples, memories, pauses, templates, tracking
 from xnorforge.sim import waves as wave_files
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.cycles import record as cycle_record
@@ -54,6 +54,8 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
         images = min(images, len(pictures))
         stalled = min(stalled, images)
 
+        progress("memory files")
+        written = memories.check_memories(acc / "rtl", ops)
         progress(f"bit simulator on {len(pictures):,} images")
         simulator = BitSimulator(ops)
         bits, equal = packed_words(simulator, pictures, expected)
@@ -109,6 +111,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
             ),
             *same_cycles,
             *changing,
+            *written,
         ],
         **cycle_figures(ops, flowing),
         "stalls": stalls,

@@ -1,0 +1,104 @@
+"""Memory files are read back against the graph: right ones pass, and each wrong bit is told."""
+
+import numpy as np
+import pytest
+
+from xnorforge.core import plugins
+from xnorforge.core.artifacts import write_json
+from xnorforge.flows.backends.rtl import write_layer
+from xnorforge.sim import memories
+
+OPS = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
+EXAMPLES = {
+    f"{name}-{number}": op
+    for name, kind in OPS.items()
+    for number, op in enumerate(kind.examples())
+    if number < 40 and op.memories()
+}
+DECODED = {module for module, _ in memories.READERS}
+
+
+def check_of(folder, op):
+    """The check of a folder with one operator."""
+    folder.mkdir(exist_ok=True)
+    write_json(folder / "rtl.json", {"layers": [write_layer(folder, 0, op)]})
+    (check,) = memories.check_memories(folder, [op])
+    return check
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_files_of_every_operator_hold_its_arrays(name, tmp_path):
+    op = EXAMPLES[name]
+    check = check_of(tmp_path, op)
+    assert check["mismatches"] == 0
+    assert check["integers"] == sum(bits * len(words) for bits, words in op.memories().values())
+    decoded = int(check["what"].partition(", ")[2].split()[0].replace(",", ""))
+    module, parameters = op.rtl()
+    files = {file for known, file in memories.READERS if known == module}
+    if module == "xf_threshold" and parameters["InBits"] > memories.MOST_BITS:
+        files = set()
+    assert decoded == sum(bits * len(words) for file, (bits, words) in op.memories().items() if file in files)
+
+
+@pytest.mark.parametrize("name", ["xnor_mvu", "byte_mvu", "int_mvu", "spatial_mvu"])
+def test_a_wrong_bit_of_a_weight_is_told_whoever_wrote_it(name, tmp_path, monkeypatch):
+    """The operator itself makes the wrong words, so that only the arrays of the graph tell."""
+    rng, seen = np.random.default_rng(1), 0
+    for op in [op for op in OPS[name].examples() if op.rtl()[0] in DECODED and op.memories()][:12]:
+        right = op.memories()
+        bits, words = right["WeightFile"]
+        wrong = [*words]
+        at = int(rng.integers(len(words)))
+        wrong[at] ^= 1 << int(rng.integers(bits))
+        monkeypatch.setattr(op, "memories", lambda kept=right | {"WeightFile": (bits, wrong)}: kept)
+        assert check_of(tmp_path, op)["mismatches"] > 0, (op.rtl(), at)
+        seen += 1
+    assert seen >= 5
+
+
+@pytest.mark.parametrize(
+    ("name", "file"), [("xnor_mvu", "StartFile"), ("byte_mvu", "StartFile"), ("threshold", "ThresholdFile")]
+)
+def test_a_threshold_that_is_one_off_is_told_whoever_wrote_it(name, file, tmp_path, monkeypatch):
+    seen = 0
+    for op in [op for op in OPS[name].examples() if op.rtl()[0] in DECODED and file in op.memories()][:12]:
+        right = op.memories()
+        bits, words = right[file]
+        wrong = [*words]
+        if name == "threshold":  # word 1 of the first channel: its middle threshold
+            wrong[1] += 1 if wrong[1] + 1 < 1 << bits else -1
+        else:
+            wrong[0] ^= 1
+        monkeypatch.setattr(op, "memories", lambda kept=right | {file: (bits, wrong)}: kept)
+        assert check_of(tmp_path, op)["mismatches"] > 0, op.rtl()
+        seen += 1
+    assert seen >= 5
+
+
+def test_every_kind_of_memory_tells_a_bit_that_was_altered_in_its_file(tmp_path):
+    """Also files that are not decoded, short and long ones."""
+    for number, op in enumerate({type(op): op for op in EXAMPLES.values()}.values()):
+        folder = tmp_path / str(number)
+        check_of(folder, op)
+        for path in sorted(folder.glob("*.mem")):
+            right = path.read_text().splitlines()
+            at = 1 if "Threshold" in path.name else -1  # the last words of a search may be nobody's
+            altered = [*right]
+            altered[at] = altered[at][:-1] + f"{int(altered[at][-1], 16) ^ 1:x}"
+            for wrong in (altered, [*right, "0"], right[:-1]):
+                path.write_text("\n".join(wrong) + "\n")
+                (check,) = memories.check_memories(folder, [op])
+                assert check["mismatches"] > 0, path.name
+            path.write_text("\n".join(right) + "\n")
+
+
+def test_a_file_by_hand(tmp_path):
+    """2 inputs, 3 rows, one of each per word: words pass by pass; row 1 answers from two equal bits on."""
+    weights, thresholds = np.array([[1, 0, 1], [0, 0, 1]]), np.array([1, 2, 0])
+    attributes = {"mw": 2, "mh": 3, "in_shape": [2], "out_shape": [3]}
+    op = OPS["xnor_mvu"].make(arrays={"weights": weights, "thresholds": thresholds}, **attributes)
+    check_of(tmp_path, op)
+    (file,) = tmp_path.glob("*WeightFile.mem")
+    assert file.read_text().split() == ["1", "0", "0", "0", "1", "1"]
+    (file,) = tmp_path.glob("*StartFile.mem")
+    assert [4 - int(word, 16) for word in file.read_text().split()] == [1, 2, 0]
