@@ -298,13 +298,65 @@ def test_the_python_driver_needs_nothing_of_this_package(acc):
     assert (done.returncode, done.stdout) == (0, "xnorforge_driver\n"), done.stderr
 
 
-@pytest.mark.parametrize("pause", [0.0, 0.4])
-def test_the_c_driver_gives_the_same_integers(acc, library, expected, tmp_path, pause):
+class Shifted:
+    """A shell whose counters start elsewhere than at 0."""
+
+    def __init__(self, bus, first: int, **bits: int):
+        self.bus, self.now, self.first = bus, bus.now, first
+        self.bits = {driver.REGISTERS[name]: count for name, count in bits.items()}
+
+    def __getattr__(self, name):
+        return getattr(self.bus, name)
+
+    def read(self, offset):
+        if offset in self.bits:
+            return (self.bus.read(offset) + self.first) % 2 ** self.bits[offset]
+        low, high = driver.REGISTERS["cycles_low"], driver.REGISTERS["cycles_high"]
+        if offset not in (low, high):
+            return self.bus.read(offset)
+        self.bus.pause(1)  # a read takes a while
+        cycles = (self.bus.read(low) | self.bus.read(high) << 32) + self.first
+        return cycles >> (32 if offset == high else 0) & 0xFFFF_FFFF
+
+
+COUNTERS = dict.fromkeys(("batches", "frames_done", "beats_in", "beats_out", "stalls_in", "stalls_out"), 32)
+
+
+@pytest.mark.parametrize("left", [1, 2, 3])
+def test_counters_that_wrap_lose_no_batch(acc, open_sim, expected, left):
+    """Every counter of the shell starts `left` before its end; batches are of 3 frames."""
+    device = accelerator(acc, open_sim(), batch=3)
+    images, answers = (part[:10] for part in expected)
+    device.bus = Shifted(device.bus, 2**32 - left, **COUNTERS)
+    before = device.counters()
+    np.testing.assert_array_equal(device.run(device.integers(images)), answers)
+    after = device.counters()
+    done = {name: (after[name] - before[name]) % 2**32 for name in COUNTERS}
+    assert (done["batches"], done["frames_done"], done["beats_out"]) == (4, 10, 50)
+    assert 10 * 16 <= after["cycles"] - before["cycles"] < 10**5
+
+
+def test_the_two_halves_of_the_cycles_are_of_one_moment(acc, open_sim):
+    """While they are read the shell runs, and the low one wraps."""
+    device, cycles = accelerator(acc, open_sim()), iter(range(2**32 - 2, 2**32 + 20))
+    halves = {driver.REGISTERS["cycles_low"]: 0, driver.REGISTERS["cycles_high"]: 32}
+    reading = types.SimpleNamespace(
+        read=lambda at: next(cycles) >> halves[at] & 0xFFFF_FFFF if at in halves else 0
+    )
+    for _ in range(3):
+        device.bus = reading
+        least, found = 2**32 - 2, device.counters()["cycles"]
+        assert least <= found < 2**32 + 20, hex(found)
+
+
+@pytest.mark.parametrize(("pause", "first"), [(0.0, 0), (0.4, 0), (0.4, 2**32 - 1)])
+def test_the_c_driver_gives_the_same_integers(acc, library, expected, tmp_path, pause, first):
+    """Also where the counter of batches wraps at the first of them."""
     program = c_program("driver_test.c", acc, library, tmp_path)
     images, answers = (part[:FRAMES] for part in expected)
     text = " ".join(map(str, images.transpose(0, 2, 3, 1).ravel().tolist()))
     done = subprocess.run(
-        [program, acc / "rtl", str(FRAMES), str(int(pause * 2**32))],
+        [program, acc / "rtl", str(FRAMES), str(int(pause * 2**32)), str(first)],
         input=text,
         capture_output=True,
         text=True,

@@ -95,7 +95,7 @@ uint32_t xf_batches(const xf_device *device) { return get(device, BATCHES); }
 
 int xf_wait(const xf_device *device, uint32_t count) {
   uint32_t left = polls(device);
-  while (xf_batches(device) < count) {
+  while (xf_batches(device) - count > UINT32_MAX / 2) { /* modulo 2^32: behind count, not ahead of it */
     if (get(device, STATUS) & FAILED) return failure(device);
     if (!left--) return XF_NO_ANSWER;
     rest(device);

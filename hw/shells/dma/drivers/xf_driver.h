@@ -84,7 +84,7 @@ int xf_load_template(const xf_device *device, const xf_network *network, const u
 /* Batches done since the last reset, modulo 2^32. */
 uint32_t xf_batches(const xf_device *device);
 
-/* Wait until `count` batches are done since the last reset. */
+/* Wait until `count` batches are done since the last reset, modulo 2^32; fewer than 2^31 may be outstanding. */
 int xf_wait(const xf_device *device, uint32_t count);
 
 /* Run a batch to completion on an idle device. */

@@ -622,9 +622,13 @@ class Accelerator:
         return np.moveaxis(scale * answers + bias, -1, 1)
 
     def counters(self) -> dict[str, int]:
-        """Cycles, beats and stalls since the last reset; without a DMA cycles (modulo 2^32) and frames."""
+        """Cycles (modulo 2^64), beats and stalls (modulo 2^32) since the last reset; without a DMA cycles and
+        frames (modulo 2^32).
+        """
         if not self.dma:
             return {name: self.get(name) for name in ("cycles", "frames_done")}
         names = ("batches", "frames_done", "beats_in", "beats_out", "stalls_in", "stalls_out")
-        cycles = self.get("cycles_low") | self.get("cycles_high") << 32
-        return {"cycles": cycles, **{name: self.get(name) for name in names}}
+        high, low, after = (self.get(f"cycles_{part}") for part in ("high", "low", "high"))
+        if high != after:  # the low half wrapped between the reads, so it is small now
+            low = self.get("cycles_low")
+        return {"cycles": after << 32 | low, **{name: self.get(name) for name in names}}
