@@ -9,14 +9,16 @@ makes of these arrays now.
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from xnorforge.core import artifacts
 from xnorforge.hw.ops.base import HwOp
 
+DOTS = "Signs", "Scaled", "Planes", "Ternary", "Multipliers"
 MOST_BITS = 52  # of elements whose thresholds are decoded, as float64 holds
-Given = dict[str, int]  # the parameters of a module
+Given = dict[str, Any]  # the parameters of a module: numbers, and names such as Signs of xf_pkg.sv
 Reader = Callable[[np.ndarray, Given, HwOp], tuple[np.ndarray, np.ndarray]]
 
 
@@ -38,8 +40,9 @@ def check_memories(rtl: Path, ops: list[HwOp]) -> list[dict]:
             count = width * max(len(words), len(found))
             bits += count
             short = given.get("InBits", 1) <= MOST_BITS
-            if (module, name) in READERS and width and len(found) == len(words) and short:
-                got, wanted = READERS[module, name](bit_rows(found, width), given, op)
+            reader = READERS.get((module, name, given.get("Dot", "")))
+            if reader and width and len(found) == len(words) and short:
+                got, wanted = reader(bit_rows(found, width), given, op)
                 unequal = int((got != wanted).sum()) if got.shape == wanted.shape else count
                 unequal += sum(word >> width != 0 for word in found)
                 decoded += count
@@ -52,10 +55,11 @@ def check_memories(rtl: Path, ops: list[HwOp]) -> list[dict]:
 
 
 def instantiated(text: str) -> tuple[str, Given, dict[str, str]]:
-    """The module of an operator that a layer's module instantiates: name, numbers and files it is given."""
+    """The module of an operator that a layer's module instantiates: name, parameters and files."""
     module, given = re.search(r"^  (\w+) #\((.*?)^  \) u_op", text, re.MULTILINE | re.DOTALL).groups()  # type: ignore[union-attr]
-    numbers = {name: int(value) for name, value in re.findall(r"\.(\w+)\((\d+)\)", given)}
-    return module, numbers, dict(re.findall(r'\.(\w+)\("(.*?)"\)', given))
+    found: Given = {name: int(value) for name, value in re.findall(r"\.(\w+)\((\d+)\)", given)}
+    found |= re.findall(r"\.(\w+)\(xf_pkg::(\w+)\)", given)
+    return module, found, dict(re.findall(r'\.(\w+)\("(.*?)"\)', given))
 
 
 def words_of(text: str) -> list[int]:
@@ -90,9 +94,9 @@ def decode_weights(bits: np.ndarray, given: Given, op: HwOp) -> tuple[np.ndarray
     wanted = np.asarray(op.arrays_of["weights"]).astype(np.int64)
     if width > 1:
         found = found - (found >> (width - 1) << width)
-        if given["Rows"] == 2:  # one multiplier has two rows; the second lends the first its sign
+        if given.get("Rows") == 2:  # one multiplier has two rows; the second lends the first its sign
             found[:, 1::2] += found[:, ::2] < 0
-    elif given.get("Run"):
+    elif given.get("Dot") == "Scaled":
         wanted = (wanted > 0).astype(np.int64)
     spare = columns[count:].any(axis=1)
     return np.append(found, spare), np.append(wanted, 0 * spare)
@@ -102,18 +106,17 @@ def decode_starts(bits: np.ndarray, given: Given, op: HwOp) -> tuple[np.ndarray,
     """Of binary weights: a row adds its elements u, unsigned, where the weight is 1, else their inverses, and
     answers with the highest bit. So u adds sign * x and a constant to the start.
     """
-    bits_in, shift = given.get("InBits", 1), 0
-    if given.get("InSigned"):
-        shift = 2 ** (bits_in - 1)
+    bits_in = given.get("Bits", 1)
+    shift = 2 ** (bits_in - 1) if given.get("Signed") else 0
     binary = np.asarray(op.arrays_of["weights"]).astype(np.int64)
     ones = binary.sum(axis=0)
     constant = shift * ones + (2**bits_in - 1 - shift) * (given["Mw"] - ones)
-    if "InBits" not in given:  # the sum of bits is the number of equal ones itself
+    if bits_in == 1:  # the sum of bits is the number of equal ones itself
         constant = 0 * ones
     pe = 1 if "Pixels" in given else given["Pe"]
     width, top = bits.shape[1] // pe, given["Mw"] * (2**bits_in - 1)
     found = numbers(bits, width).ravel()
-    if not given["Thresholds"]:
+    if given.get("OutW", 1) > 1:  # the sum itself
         return found, -constant % 2**width
     asked = np.asarray(op.arrays_of["thresholds"]).astype(np.int64) + constant
     least = 2 ** (width - 1) - found  # the smallest sum that answers 1
@@ -144,9 +147,10 @@ def decode_thresholds(bits: np.ndarray, given: Given, op: HwOp) -> tuple[np.ndar
     return found, np.tile(wanted, (len(found) // channels, 1))
 
 
-_BINARY = ("xf_xnor_mvu", "xf_xnor_mvu_pixels", "xf_byte_mvu")
-READERS: dict[tuple[str, str], Reader] = {
-    **{(module, "WeightFile"): decode_weights for module in (*_BINARY, "xf_int_mvu", "xf_spatial_mvu")},
-    **{(module, "StartFile"): decode_starts for module in _BINARY},
-    ("xf_threshold", "ThresholdFile"): decode_thresholds,
+READERS: dict[tuple[str, str, str], Reader] = {  # by module, file and Dot
+    **{("xf_mvu", "WeightFile", dot): decode_weights for dot in DOTS},
+    ("xf_mvu", "StartFile", "Signs"): decode_starts,
+    ("xf_xnor_mvu_pixels", "WeightFile", ""): decode_weights,
+    ("xf_xnor_mvu_pixels", "StartFile", ""): decode_starts,
+    ("xf_threshold", "ThresholdFile", ""): decode_thresholds,
 }

@@ -15,7 +15,7 @@ EXAMPLES = {
     for number, op in enumerate(kind.examples())
     if number < 40 and op.memories()
 }
-DECODED = {module for module, _ in memories.READERS}
+DECODED = {module for module, *_ in memories.READERS}
 
 
 def check_of(folder, op):
@@ -34,7 +34,8 @@ def test_the_files_of_every_operator_hold_its_arrays(name, tmp_path):
     assert check["integers"] == sum(bits * len(words) for bits, words in op.memories().values())
     decoded = int(check["what"].partition(", ")[2].split()[0].replace(",", ""))
     module, parameters = op.rtl()
-    files = {file for known, file in memories.READERS if known == module}
+    dot = parameters.get("Dot", "").removeprefix("xf_pkg::")
+    files = {file for known, file, how in memories.READERS if (known, how) == (module, dot)}
     if module == "xf_threshold" and parameters["InBits"] > memories.MOST_BITS:
         files = set()
     assert decoded == sum(bits * len(words) for file, (bits, words) in op.memories().items() if file in files)
