@@ -76,7 +76,7 @@ def bit_rows(words: list[int], width: int) -> np.ndarray:
 
 def numbers(bits: np.ndarray, width: int) -> np.ndarray:
     """Fields of `width` bits, as unsigned integers: (words, bits) to int64 (words, bits / width)."""
-    fields = bits.reshape(len(bits), -1, width).astype(np.int64)
+    fields: np.ndarray = bits.reshape(len(bits), -1, width).astype(np.int64)
     return (fields << np.arange(width)).sum(axis=-1)
 
 

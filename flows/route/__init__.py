@@ -231,7 +231,7 @@ def joined(
         "out": NETLIST,
     }
     copied = [*shell.sources, *shell.included, *netlist]
-    given = [
+    stated = [
         *netlist_job.script(job),
         version("pyosys"),
         *shell.texts.values(),
@@ -248,7 +248,9 @@ def joined(
             _yosys(folder, job)
             shutil.copyfile(folder / NETLIST, aside / NETLIST)
 
-    place = cache.place_of("joined", given, [*copied, Path(__file__)], [netlist_job.__name__, _makers(board)])
+    place = cache.place_of(
+        "joined", stated, [*copied, Path(__file__)], [netlist_job.__name__, _makers(board)]
+    )
     kept = cache.kept(place, make)
     design = json.loads((kept / NETLIST).read_text())
     cells = design["modules"][routing.TOP]["cells"]
