@@ -148,11 +148,15 @@ def methods_page() -> str:
         "Differences of a point or less are within the spread of seeds.",
         "", *parts,
         "## Small bed", "",
-        "16x16 pictures (CIFAR-10's JPEG copies, means of 2x2), 10,000 to train on; held out are 12,500 "
-        "other training pictures, no test image is used. Widths are those of `residual_stream`. Above `ste`: "
-        "mean of the differences of runs with the same seed and their 95 % interval. Own terms: the largest "
+        "16x16 pictures (means of 2x2 pixels of CIFAR-10's JPEG copies), 10,000 to train on; held out are "
+        "12,500 other training",
+        "pictures, by which defaults were chosen: rows without settings. Test images are not used. Widths "
+        "are those of",
+        "`residual_stream`. Above `ste`: mean difference of runs with the same seed and its 95 % interval. "
+        "Own terms: largest",
         "share of each term of the method in the task's gradient, over layers and epochs, or of sums that "
-        "edges move (`moved`), by how many deviations (`move`). Made by `tools/bed.py`.",
+        "edges move",
+        "(`moved`), by how many deviations (`move`). Made by `tools/bed.py`.",
         "", bed_table(bed_lines(BED)), "",
     ])  # fmt: skip
 
