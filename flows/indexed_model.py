@@ -39,11 +39,11 @@ class IndexedModel(ModelWrapper):
             for name in node.input:
                 self._readers.setdefault(name, []).append(node)
 
-    def get_tensor_valueinfo(self, tensor_name):
+    def get_tensor_valueinfo(self, tensor_name) -> Any:
         """The declaration of a tensor, None if it has none."""
         return self._infos.get(tensor_name)
 
-    def get_tensor_shape(self, tensor_name, fix_missing_init_shape=False):
+    def get_tensor_shape(self, tensor_name, fix_missing_init_shape=False) -> Any:
         """Shape of a tensor, None if it is unknown."""
         assert not fix_missing_init_shape
         if tensor_name in self._infos:
@@ -51,7 +51,7 @@ class IndexedModel(ModelWrapper):
         given = self._initializers.get(tensor_name)
         return None if given is None else list(given.dims)
 
-    def get_initializer(self, tensor_name, return_dtype=False):
+    def get_initializer(self, tensor_name, return_dtype=False) -> Any:
         """The value of a constant, None for any other tensor; with `return_dtype` also its type."""
         given = self._initializers.get(tensor_name)
         if given is None:

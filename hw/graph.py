@@ -18,7 +18,7 @@ def operators(folded: ModelWrapper | Path | str) -> list[HwOp]:
         ValueError: a node is not an operator of this domain, reads a tensor that does not exist yet, or a
             tensor does not have exactly one reader; fold writes no such graph.
     """
-    model = folded if isinstance(folded, ModelWrapper) else ModelWrapper(str(folded))
+    model = ModelWrapper(str(folded)) if isinstance(folded, str | Path) else folded
     unread, ops = {model.graph.input[0].name}, []
     for node in model.graph.node:
         if node.domain != DOMAIN:

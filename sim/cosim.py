@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -107,7 +108,7 @@ class Run:
         return int(self.cycles[0, -1]) - self.first
 
 
-def run(what, inputs, stall=0.0, seed=0, reset_at=None, waves=None, probe=False, clock_mhz=100.0):
+def run(what, inputs, stall=0.0, seed=0, reset_at=None, waves=None, probe=False, clock_mhz=100.0) -> Any:
     """Send frames back to back through a device and collect what comes out.
 
     Args:

@@ -1,5 +1,7 @@
 """A tracker on its accelerator: whole sequences in the bit simulator, the first steps once more as RTL."""
 
+from typing import Any
+
 import numpy as np
 
 from xnorforge.core.errors import MismatchError
@@ -19,7 +21,7 @@ def evaluate_sets(machine: Machine) -> list[dict]:
     ]
 
 
-def as_rtl(machine: Machine, device: Device, stall=0.0) -> dict:
+def as_rtl(machine: Machine, device: Device, stall: Any = 0.0) -> dict:
     """The check that the RTL answers the first steps as the bit simulator did, and so goes the same way.
 
     The exemplar is a frame to learn from, the windows follow it without a pause and use the other bank.

@@ -74,7 +74,7 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
     try:
         accuracy = [{"stage": "trained", **row, "images": int(row["images"])} for row in card["accuracy"]]
         for row in accuracy:
-            rows.row_text(row), rows.main(row), str(row["set"])
+            _ = rows.row_text(row), rows.main(row), str(row["set"])
         trained_on = str(card.get("data", {}).get("trained_on", "unknown"))
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, StopIteration) as error:
         raise UserError(

@@ -191,7 +191,7 @@ endmodule : {TOP}
 """
 
 
-def _together(streams: list[tuple[str, str, str]]) -> list[str]:
+def _together(streams: list[tuple[str, ...]]) -> list[str]:
     """Data, valid and ready of several streams as one port each, stream 0 in the lowest bits."""
     columns = zip(*reversed(streams))
     return [column[0] if len(column) == 1 else f"{{{', '.join(column)}}}" for column in columns]

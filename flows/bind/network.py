@@ -1,6 +1,7 @@
 """What the binding rules see: the lowered graph, and the operators that already produce its tensors."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from onnx import helper
@@ -129,13 +130,13 @@ class Network:
                     f"{tensor}: {' and '.join(readers)} both read it; insert a DuplicateStreams node."
                 )
 
-    def reader(self, node):
+    def reader(self, node) -> Any:
         """The node that reads the only output of this one; None if there is not exactly one."""
         readers = self.model.find_consumers(node.output[0]) if len(node.output) == 1 else []
         return readers[0] if len(readers) == 1 else None
 
 
-def get(node, attribute: str, default=None):
+def get(node, attribute: str, default=None) -> Any:
     """An attribute of a lowered node; if the node does not state it, `default`, or, if that is None, the
     operator's own default.
     """

@@ -56,7 +56,7 @@ def faster(some: Options, now: Option) -> list[Option]:
     for level in sorted({one for one in some.cycles if one < now.cycles}, reverse=True)[:LEVELS]:
         within = some.within(level)
         for resource in range(len(RESOURCES)):
-            least = min(within, key=lambda one, r=resource: (one.amounts[r], one.amounts))  # type: ignore[misc]
+            least = min(within, key=lambda one, r=resource: (one.amounts[r], one.amounts))
             found[id(least)] = least
     return list(found.values())
 

@@ -36,7 +36,7 @@ from xnorforge.hw.ops.base import HwOp, Stream
 
 MOST_ROWS = 300_000  # of a table; of more, those that may be best are kept
 MIXED = 2, 4, 8, 16, 64  # times the weight of a resource whose limit was broken, to find a folding within
-NO_LIMIT = dict.fromkeys(RESOURCES, float("inf"))
+NO_LIMIT: dict[str, float] = dict.fromkeys(RESOURCES, float("inf"))
 
 
 @dataclass(frozen=True)

@@ -82,13 +82,14 @@ def _calibrated(network: ModelWrapper, wanted: Wanted, shape, where) -> Found:
         raise UserError(f"INPUT: {file} contains numbers that are not finite; remove them.")
     data = data.astype(np.float32).reshape(-1, *shape)
     classes = classes_of(qonnx_scores(network, data))
+    form, differ = fixed_point_for(data, WIDTHS[0]), 0
     for bits in WIDTHS:
         form = fixed_point_for(data, bits)
-        integers = form.nearest(data)
-        differ = int((classes_of(qonnx_scores(network, form.values(integers))) != classes).sum())
+        read = form.values(form.nearest(data))
+        differ = int((classes_of(qonnx_scores(network, read)) != classes).sum())
         if not differ:
             break
-    error = rounding_error(form, data, integers)["max_error"]
+    error = rounding_error(form, data, form.nearest(data))["max_error"]
     why = (
         f"{file}: {float(data.min()):.4g} .. {float(data.max()):.4g}; {form.bits} bits, the fewest "
         f"from {WIDTHS[0]} to {WIDTHS[-1]} that change {'no class' if not differ else f'{differ} classes'} "

@@ -82,8 +82,8 @@ def scores_are_equal(graph: Lowered, integers: np.ndarray, golden: np.ndarray, j
             most = np.minimum(judge[0], TIMES * real)
         wrong, what = off > most, f"scores to {np.max(most):.2g}, the rounding of float32 sums"
     tied = 0
-    for image in np.flatnonzero(wrong.reshape(len(wrong), -1).any(1)) if judge else ():
-        if judge[2](image):
+    for image in np.flatnonzero(wrong.reshape(len(wrong), -1).any(1)):
+        if judge and judge[2](image):
             wrong[image], tied = False, tied + 1
     if wrong.any():
         first = image, *place, channel = tuple(np.argwhere(wrong)[0].tolist())

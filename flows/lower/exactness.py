@@ -175,7 +175,7 @@ class Links:
     def add(self, run: Comparison) -> None:
         """Run the graph that is built on the frames of a comparison, from the same levels."""
         tensors = {run.first: run.tensors[run.first]}
-        self.pairs.setdefault(run.first, []).append((tensors[run.first],) * 2)
+        self.pairs.setdefault(run.first, []).append((tensors[run.first], tensors[run.first]))
         for node in self.built.nodes:
             found = tensors[node.out] = self.built.run_node(node, tensors)
             if node.out not in run.tensors or node.out in self.moved:

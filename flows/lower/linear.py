@@ -144,7 +144,7 @@ def linear_layer(
     pads=(0, 0, 0, 0),
     border=Fraction(0),
     groups=1,
-    beta=1,
+    beta: int | Fraction = 1,
 ) -> Value:
     """weights (O, C/groups, kh, kw) applied to a value of one leaf with a border; a vector is an image of one
     pixel. `beta` is the factor of a bias.
@@ -221,6 +221,7 @@ def linear_layer(
             raise refuse(node, why, "put a sign before it, and use no zero border and no groups")
         padding["writable"] = True
     terms: dict[str, np.ndarray] = {}
+    out = leaf
     for (factor, part), read in zip(digits, reads):
         ends = part * lo[source], part * hi[source]
         low, high = np.minimum(*ends).sum((0, 1, 2)), np.maximum(*ends).sum((0, 1, 2))

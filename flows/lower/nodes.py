@@ -50,7 +50,7 @@ class IntegerNode(CustomOp):
         narrow = width_of(result) <= FLOAT32_BITS + 1
         context[node.output[0]] = result.astype(np.float32) if narrow else result
 
-    def make_shape_compatible_op(self, model):
+    def make_shape_compatible_op(self, model, /):
         """A constant of the annotated shape."""
         return self.make_const_shape_op(model.get_tensor_shape(self.onnx_node.output[0]))
 

@@ -123,7 +123,7 @@ def _written(given: dict) -> dict[str, str]:
     if given["processor"] and not given["too_wide"]:
         wanted["vivado/build_overlay.tcl"] = "build_overlay.tcl"
     env = Environment(
-        loader=FunctionLoader(lambda name: (files(__package__) / "templates" / f"{name}.j2").read_text()),
+        loader=FunctionLoader(lambda name: (files(__name__) / "templates" / f"{name}.j2").read_text()),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )

@@ -79,7 +79,7 @@ def validate(record: dict) -> None:
     Raises:
         jsonschema.ValidationError: a key is missing, unknown, or of another kind.
     """
-    schema = json.loads((files(__package__) / "schema.json").read_text())
+    schema = json.loads((files(__name__) / "schema.json").read_text())
     jsonschema.validate(record, schema)
 
 

@@ -6,6 +6,7 @@ tagged est.
 """
 
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
-def attribute(op: HwOp, name: str):
+def attribute(op: HwOp, name: str) -> Any:
     """An attribute of the operator, or None where its kind has none of that name."""
     return op.get_nodeattr(name) if name in op.get_nodeattr_types() else None
 

@@ -81,7 +81,8 @@ def text(report: dict) -> str:
     resources, tools = report["resources"], report["run"]["tools"]
     head = HEAD.format(version=tools.get("pyosys", "---"), part=resources["part"])
     lines = [head, ""]
-    for number, (title, rows) in enumerate(sections(resources).items(), 1):
+    found = sections(resources)
+    for number, (title, rows) in enumerate(found.items(), 1):
         cells = [
             (site, _plain(used), _plain(has), "---" if not has else f"{100 * used / has:.2f}")
             for site, used, has in rows
@@ -89,7 +90,7 @@ def text(report: dict) -> str:
         lines += _section(number, title, _grid(("Site Type", "Used", "Available", "Util%"), cells, 1))
     hierarchy = [(row[0], row[1], *map(_plain, row[2:])) for row in hierarchy_rows(report)]
     instances = _grid(("Instance", "Module", *columns(resources["family"])), hierarchy, 2)
-    return "\n".join([*lines, *_section(number + 1, "Utilization by Hierarchy", instances)])
+    return "\n".join([*lines, *_section(len(found) + 1, "Utilization by Hierarchy", instances)])
 
 
 def _grid(head: tuple, rows: list[tuple], left: int) -> list[str]:

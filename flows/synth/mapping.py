@@ -85,7 +85,7 @@ def map_all(folder: Path, rtl: dict, family: str, found: list[Module], jobs: int
     alone = [one for one in missing.values() if one.alone or "top" not in rtl]
     alone.sort(key=lambda one: -sum(map(len, one.files.values())))  # longest first
     shared = [one for one in missing.values() if one not in alone]
-    work: list[Callable[[], None]] = [lambda one=one: _map_alone(one, family) for one in alone]  # type: ignore[misc]
+    work: list[Callable[[], None]] = [lambda one=one: _map_alone(one, family) for one in alone]
     if shared:
         work.append(lambda: _map_shared(folder, rtl, family, shared))
     with ThreadPoolExecutor(jobs) as pool, progress("synth: mapped", len(work), "parts") as advance:

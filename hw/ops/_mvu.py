@@ -48,7 +48,7 @@ class Mvu(HwOp):
     without threshold.
     """
 
-    arrays: tuple[str, ...] = ("weights", "thresholds")
+    arrays = ("weights", "thresholds")
     extents: ClassVar[dict[str, str]] = {"simd": "mw", "pe": "mh"}
     styles: ClassVar[dict[str, tuple[str, ...]]] = {"rom": ("block", "logic"), "starts": ("block", "logic")}
     module = "xf_mvu"

@@ -128,7 +128,7 @@ class Pool(HwOp):
             "KernelW": kw,
         }  # fmt: skip
 
-    def join_cost(self, line: dict | None) -> float:
+    def join_cost(self, line: dict | None, /) -> float:
         """LUTs that join a beat to its partial results, which lie in `line` or, where it is None, in a
         register.
         """

@@ -282,7 +282,7 @@ class HwOp(CustomOp):
         """The first of `random_inputs`."""
         return self.random_inputs(seed, frames)[0]
 
-    def needs(self, port: int = 0) -> np.ndarray:
+    def needs(self, port: int = 0, /) -> np.ndarray:
         """Beats of input stream `port` that must have arrived before output beat k of a frame can leave,
         int64 (output beats,).
 

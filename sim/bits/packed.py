@@ -50,13 +50,13 @@ def pack(bits) -> Packed:
 def joined_segments(parts) -> Packed:
     """Segments of several tensors (N, segments) joined to one segment each."""
     total = sum(part.bits for part in parts)
-    out = np.zeros((*parts[0].words.shape[:2], -(-total // 64)), np.uint64)
-    at = 0
+    at, words = 0, -(-total // 64)
+    out = np.zeros((*parts[0].words.shape[:2], words), np.uint64)
     for part in parts:
         first, shift = divmod(at, 64)
         for k in range(part.words.shape[2]):
             out[:, :, first + k] |= part.words[:, :, k] << np.uint64(shift)
-            if shift and first + k + 1 < out.shape[2]:
+            if shift and first + k + 1 < words:
                 out[:, :, first + k + 1] |= part.words[:, :, k] >> np.uint64(64 - shift)
         at += part.bits
     return Packed(out, total)

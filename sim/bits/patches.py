@@ -1,6 +1,7 @@
 """Windows of an image that are read where they lie."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class Patches:
     def __len__(self) -> int:
         return len(self.image)
 
-    def cut(self):
+    def cut(self) -> Any:
         """The windows one behind the other: packed, or integers (N, OH, OW, taps * C)."""
         (sh, sw), (rows, columns) = self.stride, self.size
         parts = [

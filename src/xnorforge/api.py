@@ -156,7 +156,7 @@ def build(
     checks.check_request(asked)
     checks.claim_folders(asked, imports=images is not None)
     if images is not None:
-        asked = _on_images(asked, path, np.asarray(images), labels)
+        asked = _on_images(asked, np.asarray(images), labels)
     run.run_stages(asked, until, heard=True)
     return Accelerator(asked.net_dir, asked.acc, asked)
 
@@ -185,7 +185,7 @@ def _file(model: Any, input_shape: tuple[int, ...] | None, home: Path | None) ->
     return home / f"{name}.onnx", home
 
 
-def _on_images(asked: Request, path: Path, images: np.ndarray, labels) -> Request:
+def _on_images(asked: Request, images: np.ndarray, labels) -> Request:
     """Import the file with these images; what is left to build."""
     from xnorforge.flows.importing.stage import import_model
 
@@ -199,5 +199,5 @@ def _on_images(asked: Request, path: Path, images: np.ndarray, labels) -> Reques
             f"build: {len(images):,} images have labels of shape {known.shape}; give one class per image."
         )
     with job.stage("export", asked.net_dir, asked.net_dir / "export.json"):
-        import_model(path, images, known, asked.net_dir, asked.scale)
+        import_model(Path(asked.model or ""), images, known, asked.net_dir, asked.scale)
     return replace(asked, begin="lower")

@@ -93,7 +93,7 @@ def crop(picture, centre, side: float, pixels: int) -> np.ndarray:
     affine = (step, 0, left, 0, step, top)
     bilinear = Image.Resampling.BILINEAR
     return np.asarray(
-        image.transform((pixels,) * 2, Image.Transform.AFFINE, affine, bilinear, fillcolor=mean)
+        image.transform((pixels, pixels), Image.Transform.AFFINE, affine, bilinear, fillcolor=mean)
     )
 
 

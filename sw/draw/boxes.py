@@ -14,7 +14,7 @@ def draw_boxes(picture: np.ndarray, found: Found, names: tuple[str, ...]) -> np.
         names: names of the first classes.
     """
     order = np.argsort(found.scores, kind="stable")
-    words = [f"{called(found.labels[at], names)} {found.scores[at]:.0%}" for at in order]
+    words = [f"{called(int(found.labels[at]), names)} {found.scores[at]:.0%}" for at in order]
     return _drawn(picture, found.boxes[order], found.labels[order], words)
 
 
@@ -40,7 +40,7 @@ def describe_boxes(found: Found, names: tuple[str, ...]) -> dict:
     order = np.argsort(-found.scores, kind="stable")
     rows = [
         {
-            "class": called(found.labels[at], names),
+            "class": called(int(found.labels[at]), names),
             "percent": round(100 * float(found.scores[at]), 1),
             "box": [round(value, 1) for value in found.boxes[at].tolist()],
         }

@@ -166,7 +166,8 @@ class Miner:
             factors = [surplus.mean(), *surplus][: len(surprises)]
             if not self.uniform:
                 self.optimiser.zero_grad()
-                sum(factor * surprise for factor, surprise in zip(factors, surprises, strict=True)).backward()
+                products = [factor * surprise for factor, surprise in zip(factors, surprises, strict=True)]
+                sum(products[1:], products[0]).backward()
                 self.optimiser.step()
             if stopped:
                 break

@@ -128,7 +128,7 @@ class Method:
         """Return the quantiser of a binary layer."""
         return binary.Weights()
 
-    def sign(self, act: AnyModule) -> binary.Sign:
+    def sign(self, act: AnyModule, /) -> binary.Sign:
         """Return the quantiser of a binary activation."""
         return binary.Sign(binary.function_of(act))
 

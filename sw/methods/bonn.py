@@ -67,9 +67,9 @@ class Binarise(torch.autograd.Function):
         return signs(x)
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx, *gradients):
         x, w = ctx.saved_tensors
-        passed = torch.where((w * x).abs() <= 1, gradient, 0)
+        passed = torch.where((w * x).abs() <= 1, gradients[0], 0)
         return passed * w, (passed * x).sum(0) if ctx.needs_input_grad[1] else None
 
 
@@ -91,7 +91,7 @@ class KernelLoss(torch.autograd.Function):
         return 0.5 * (error.square() + nu * off.square() + nu * sigma.square().log()).sum()
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx, *gradients):
         x, w, mu, sigma = ctx.saved_tensors
         mu, sigma = mu[:, None], sigma[:, None]
         bits, distance = signs(x), x.abs() - mu
@@ -100,7 +100,7 @@ class KernelLoss(torch.autograd.Function):
         dw = (error * x).sum(0)
         dmu = -pull.mean(1)
         dsigma = (ctx.nu / sigma - pull * distance / sigma).mean(1)
-        return gradient * dx, gradient * dw, gradient * dmu, gradient * dsigma, None
+        return *(gradients[0] * one for one in (dx, dw, dmu, dsigma)), None
 
 
 def feature_loss(features: torch.Tensor, centres: torch.Tensor, variances: torch.Tensor) -> torch.Tensor:

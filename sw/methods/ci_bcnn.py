@@ -73,8 +73,8 @@ class _Interaction(torch.autograd.Function):
         return mixed
 
     @staticmethod
-    def backward(_ctx, gradient):
-        return gradient, None, None, None
+    def backward(ctx, *gradients):  # noqa: ARG004
+        return *gradients, None, None, None
 
     @staticmethod
     def symbolic(g, p, influence, n0, plan):

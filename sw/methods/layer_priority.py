@@ -21,7 +21,6 @@ first step on (`sw/nn/mixed_precision.py`), so each prefix of the order is a net
 import copy
 import csv
 import io
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -34,7 +33,7 @@ from xnorforge.core.errors import UserError, unknown
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.nn import mixed_precision
-from xnorforge.sw.nn.binary import AnyModule
+from xnorforge.sw.nn.binary import AnyModule, submodules
 from xnorforge.sw.nn.mixed_precision import Form, Unit
 from xnorforge.sw.tasks.base import main_figure, task_of
 from xnorforge.sw.training import distributed, train, weights
@@ -226,7 +225,7 @@ class Method(base.Method):
 
     def _sums(self, names) -> list[tuple[torch.Tensor, AnyModule]]:
         """Return, for the named units, the latents of each sum and the batch norm that follows it."""
-        part: Callable[[str], AnyModule] = self.network.get_submodule
+        part = submodules(self.network)
         sums = [pair for unit in self.units if unit.name in names for pair in unit.sums]
         return [
             (mixed_precision.concatenated([part(one).weight for one in those]), part(norm) if norm else None)

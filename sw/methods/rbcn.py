@@ -171,8 +171,8 @@ class Discriminator(nn.Sequential):
             nn.Linear(WIDTH, 1),
         )  # fmt: skip
 
-    def forward(self, maps):
-        return super().forward(maps.float().movedim(1, -1).flatten(0, -2))
+    def forward(self, input):
+        return super().forward(input.float().movedim(1, -1).flatten(0, -2))
 
 
 def best_scale(latent: torch.Tensor, granularity: str) -> torch.Tensor:
@@ -342,8 +342,8 @@ class Method(base.Method):
         kernels = (kernel_loss(part.weight, sign(part.weight), part.c) for part in rectified(run.network))
         fooled = (generator_loss(tell(maps)) for tell, maps in zip(self.discriminators, self.fake))
         return super().losses(run, scores, labels) | {
-            "kernel": self.lambda1 * sum(kernels),
-            "adversarial": self.adversarial * sum(fooled),
+            "kernel": self.lambda1 * sum(kernels, torch.zeros(())),
+            "adversarial": self.adversarial * sum(fooled, torch.zeros(())),
         }
 
     def step(self, run, images, labels):
@@ -372,7 +372,7 @@ class Method(base.Method):
         """Move W and the batch norms with rate eta1; return the loss."""
         losses = self.losses(run, scores, labels)
         run.summands.add(losses, run.latents)
-        loss = sum(losses.values())
+        loss = sum(losses.values(), torch.zeros(()))
         _move(run.optimiser, loss)
         with torch.no_grad():
             for latent in run.latents.values():

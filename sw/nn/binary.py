@@ -56,9 +56,8 @@ class HardTanhSign(torch.autograd.Function):
         return signs(x)
 
     @staticmethod
-    def backward(ctx, gradient):
-        (x,) = ctx.saved_tensors
-        return torch.ops.aten.hardtanh_backward(gradient, x, -1.0, 1.0)
+    def backward(ctx, *gradients):
+        return torch.ops.aten.hardtanh_backward(*gradients, *ctx.saved_tensors, -1.0, 1.0)
 
 
 class TriangularSign(HardTanhSign):
@@ -67,9 +66,9 @@ class TriangularSign(HardTanhSign):
     """
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx, *gradients):
         (x,) = ctx.saved_tensors
-        return gradient * x.abs().mul_(-2).add_(2).clamp_(min=0)
+        return gradients[0] * x.abs().mul_(-2).add_(2).clamp_(min=0)
 
 
 class SignThrough(torch.autograd.Function):
@@ -80,8 +79,8 @@ class SignThrough(torch.autograd.Function):
         return signs(x)
 
     @staticmethod
-    def backward(_ctx, gradient):
-        return gradient
+    def backward(ctx, *gradients):  # noqa: ARG004
+        return gradients[0]
 
 
 class Levelled(torch.autograd.Function):
@@ -97,9 +96,9 @@ class Levelled(torch.autograd.Function):
         return (level.floor_() if down else level.round_()).clamp_(-half, half - 1).mul_(limit / half)
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx, *gradients):
         (x,) = ctx.saved_tensors
-        return torch.ops.aten.hardtanh_backward(gradient, x, -ctx.limit, ctx.limit), None, None, None
+        return torch.ops.aten.hardtanh_backward(*gradients, x, -ctx.limit, ctx.limit), None, None, None
 
 
 # Quantisers of layers in training
@@ -122,7 +121,7 @@ class Quantiser(nn.Module):
         super().__init__()
         self.scaling: nn.Module | None = None
 
-    def values(self, x: torch.Tensor) -> torch.Tensor:
+    def values(self, x: torch.Tensor, /) -> torch.Tensor:
         """Return the values in units of the scale, with the gradient of the method."""
         raise NotImplementedError
 
@@ -130,7 +129,7 @@ class Quantiser(nn.Module):
         """Return the values times the scale."""
         return self.values(x) * self.scaling(x) if self.scaling and self.applied else self.values(x)
 
-    def scale(self, x: torch.Tensor) -> torch.Tensor:
+    def scale(self, x: torch.Tensor, /) -> torch.Tensor:
         """Return the scale, of which the quantised tensor is a multiple."""
         return self.scaling(x) if self.scaling and self.applied else torch.ones(())
 
@@ -144,7 +143,7 @@ class Weights(Quantiser):
     others.
     """
 
-    def values(self, x):
+    def values(self, x, /):
         return SignThrough.apply(x)
 
 
@@ -329,7 +328,7 @@ GIVEN = BinaryQuant, ClampedBinaryQuant
 BINARY, SIGN = (*GIVEN, Weights), (*GIVEN, Sign)
 
 
-def is_binary(layer: nn.Module) -> bool:
+def is_binary(layer: AnyModule) -> bool:
     """Return whether only the sign of a layer's `weight` counts."""
     return isinstance(layer, QuantWeightBiasInputOutputLayer) and isinstance(
         layer.weight_quant.tensor_quant, BINARY
@@ -374,13 +373,21 @@ def set_quantiser(layer: AnyModule, new: Quantiser) -> None:
     proxy.skip_create_quant_tensor = plain
 
 
+def submodules(network: nn.Module) -> Callable[[str], AnyModule]:
+    """Return what finds a part of a network by its name."""
+    return network.get_submodule
+
+
+def _proxies(network: nn.Module) -> list[AnyModule]:
+    return [part for part in network.modules() if isinstance(part, QuantProxyFromInjector)]
+
+
 def keep_quantisers(network: nn.Module) -> None:
     """Let every proxy keep its quantiser when numbers are loaded: Brevitas would make it anew, and the
     parameters that an optimiser holds with it.
     """
-    for part in network.modules():
-        if isinstance(part, QuantProxyFromInjector):
-            part.init_tensor_quant = _keep
+    for part in _proxies(network):
+        part.init_tensor_quant = _keep
 
 
 def _keep(*_, **__) -> None:
@@ -469,9 +476,8 @@ def _measuring(network: nn.Module) -> dict[str, AnyModule]:
 
 def allow_export(network: nn.Module) -> nn.Module:
     """Let a trained network be exported: Brevitas again passes on what its exporter reads; return it."""
-    for part in network.modules():
-        if isinstance(part, QuantProxyFromInjector):
-            part.skip_create_quant_tensor = False
+    for part in _proxies(network):
+        part.skip_create_quant_tensor = False
     return network
 
 

@@ -16,6 +16,8 @@ the norms contain the factor 1 / K (`MeanAffine2d`). A shortcut therefore passes
 weight 1 and without rounding.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -32,31 +34,31 @@ class Rectified2d(nn.BatchNorm2d):
     norm.
     """
 
-    def forward(self, x):
-        return super().forward(F.relu(x))
+    def forward(self, input):
+        return super().forward(F.relu(input))
 
 
 class Rectified1d(nn.BatchNorm1d):
     """The same for (N, C)."""
 
-    def forward(self, x):
-        return super().forward(F.relu(x))
+    def forward(self, input):
+        return super().forward(F.relu(input))
 
 
 class Affine1d(Affine2d):
     """`Affine2d` for (N, C)."""
 
-    def _check_input_dim(self, x):
-        assert x.dim() == 2, "(N, C)"
+    def _check_input_dim(self, input):
+        assert input.dim() == 2, "(N, C)"
 
-    def forward(self, x):
-        return _constant(self, x) if self.on_grid else super().forward(x)
+    def forward(self, input):
+        return _constant(self, input) if self.on_grid else super().forward(input)
 
 
 class MeanAffine2d(Affine2d):
     """`Affine2d` divided by K, one summand of a mean of K; for (N, C, H, W) or (N, C)."""
 
-    momentum: float
+    momentum: Any
 
     def __init__(self, channels: int, reach: int, fraction: int, bases: int):
         super().__init__(channels, reach, fraction)
@@ -67,12 +69,12 @@ class MeanAffine2d(Affine2d):
         gain, shift = super().constants(scale)
         return gain / self.bases, shift / self.bases
 
-    def forward(self, x):
+    def forward(self, input):
         if self.on_grid:
-            return _constant(self, x)
+            return _constant(self, input)
         weight, bias = self.weight / self.bases, self.bias / self.bases
         statistics = self.running_mean, self.running_var
-        return F.batch_norm(x, *statistics, weight, bias, self.training, self.momentum, self.eps)
+        return F.batch_norm(input, *statistics, weight, bias, self.training, self.momentum, self.eps)
 
 
 def _constant(norm: Affine2d, x: torch.Tensor) -> torch.Tensor:
@@ -250,7 +252,7 @@ class Residual(nn.Module):
             away = [self.carried(old, new) for old, new in zip(apart, away)]
         return self.carried(x, mean), [own * gate for own, gate in zip(away, gates)]
 
-    def run(self, branch, x, bits=None, first=None):
+    def run(self, branch, x, bits=None, first=None) -> tuple[Any, Any]:
         """Return the stream of a branch at its end, and what it added, divided by K; `bits` and `first` are
         given if other branches need them too.
         """
@@ -277,7 +279,7 @@ class Residual(nn.Module):
         return new + x
 
 
-def added(outputs: list[torch.Tensor], shares: Numbers | None) -> torch.Tensor:
+def added(outputs: list[torch.Tensor], shares: Numbers | None) -> Any:
     """Return the sum of the outputs, each multiplied by its share if there are shares."""
     return (
         sum(outputs[1:], outputs[0]) if shares is None else sum(y * own for y, own in zip(outputs, shares()))

@@ -11,7 +11,8 @@ grid steps and float32, ONNX and integers agree with `==`.
 A convolution that keeps the size is padded with -1, which is a bit; 0 is not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -37,8 +38,8 @@ class _Round(torch.autograd.Function):
         return torch.round(x / step) * step
 
     @staticmethod
-    def backward(_ctx, gradient):
-        return gradient, None
+    def backward(ctx, *gradients):  # noqa: ARG004
+        return *gradients, None
 
 
 class Affine2d(nn.BatchNorm2d):
@@ -55,8 +56,8 @@ class Affine2d(nn.BatchNorm2d):
     on_grid = False
     weight: nn.Parameter
     bias: nn.Parameter
-    running_mean: torch.Tensor
-    running_var: torch.Tensor
+    running_mean: Any
+    running_var: Any
 
     def __init__(self, channels: int, reach: int, fraction: int = FRACTION, never_flat: bool = False):
         super().__init__(channels)
@@ -73,11 +74,11 @@ class Affine2d(nn.BatchNorm2d):
             gain = torch.where(gain == 0, self.step, gain)
         return gain, _Round.apply(shift.clamp(-SHIFT_LIMIT, SHIFT_LIMIT), self.step)
 
-    def forward(self, x):
+    def forward(self, input):
         if not self.on_grid:
-            return super().forward(x)
+            return super().forward(input)
         gain, shift = (constant[:, None, None] for constant in self.constants())
-        return x.float() * gain + shift
+        return input.float() * gain + shift
 
 
 def set_on_grid(network: nn.Module, on_grid: bool) -> None:
@@ -120,7 +121,7 @@ class MultiRate(nn.Module):
     XNOR-popcount.
     """
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, pad: int, rates: tuple[int, ...]):
+    def __init__(self, inputs: int, outputs: int, kernel: int, pad: int, rates: Sequence[int]):
         super().__init__()
         self.pads = nn.ModuleList(nn.ConstantPad2d(pad * rate, -1.0) for rate in rates)
         self.dots = nn.ModuleList(binary.conv(inputs, outputs, kernel, dilation=rate) for rate in rates)
@@ -177,7 +178,7 @@ class Block(nn.Module):
         pool: int = 1,
         pixels: bool = False,
         stride: int = 1,
-        rates: tuple[int, ...] = (1,),
+        rates: Sequence[int] = (1,),
     ):
         super().__init__()
         self.pad: nn.Module = nn.Identity()
@@ -283,8 +284,8 @@ class Copied(nn.Module):
 class MapMean(nn.AvgPool2d):
     """The mean over a whole map of any size; an export states the size."""
 
-    def forward(self, x):
-        return super().forward(x) if torch.jit.is_tracing() else F.avg_pool2d(x, x.shape[-2:])
+    def forward(self, input):
+        return super().forward(input) if torch.jit.is_tracing() else F.avg_pool2d(input, input.shape[-2:])
 
 
 class Pooled(nn.Module):
@@ -384,5 +385,5 @@ class Bits(nn.Sequential):
 class Network(nn.Sequential):
     """A sequence of parts after the scaling of the pixels."""
 
-    def forward(self, x):
-        return super().forward(x / 128 - 1)
+    def forward(self, input):
+        return super().forward(input / 128 - 1)

@@ -11,6 +11,8 @@ weights, with the smallest k >= 0 that fits, and leaves a shift in 4,096ths. A s
 therefore has 14 fraction bits, and one after a 1x1 convolution at most as many.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -33,8 +35,8 @@ class Folded2d(nn.BatchNorm2d):
     """Batch norm after 8-bit weights; with `on_grid` its running statistics do not change."""
 
     on_grid = False
-    running_mean: torch.Tensor
-    running_var: torch.Tensor
+    running_mean: Any
+    running_var: Any
 
 
 class EightConv(nn.Module):

@@ -17,7 +17,7 @@ batch while the weights are those of the hardware. Evaluation computes the deplo
 exact in float32: trained module, deployed module, ONNX and integers agree with `==`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -106,7 +106,7 @@ def units(network: nn.Module, shape: tuple[int, int, int]) -> list[Unit]:
             added = []
         act = name if kind == "act" else act
     found = []
-    layer_of: Callable[[str], AnyModule] = network.get_submodule
+    layer_of = binary.submodules(network)
     for act, sums in groups.items():
         (first, *_), norm = sums[0]
         weights = [[layer_of(name).weight for name in names] for names, _ in sums]
@@ -360,7 +360,7 @@ def write_eights(network: nn.Module, deployed: nn.Module) -> None:
     are set, into its deployed network.
     """
     names = {module: name for name, module in network.named_modules()}
-    into: Callable[[str], AnyModule] = deployed.get_submodule
+    into = binary.submodules(deployed)
     for name, part in binary.binary_layers(network).items():
         layer = binary.quantiser(part)
         norm = into(names[layer.norms[0]]) if layer.norms else None

@@ -33,8 +33,8 @@ class InPlaceOf(torch.autograd.Function):
         return other.view_as(other)
 
     @staticmethod
-    def backward(_ctx, gradient):
-        return gradient, None
+    def backward(ctx, *gradients):  # noqa: ARG004
+        return *gradients, None
 
 
 def on_steps(x: torch.Tensor, step: float, low: float, high: float) -> torch.Tensor:
@@ -114,14 +114,12 @@ def train_rectifiers(network: nn.Module) -> nn.Module:
 def finish_rectifiers(network: nn.Module) -> nn.Module:
     """Replace all that trains here by what is deployed, with its numbers; return the network."""
     for name, part in list(network.named_modules()):
-        new: nn.Module
         if isinstance(part, TrainedRectifier):
-            new = Rectifier(len(part.slope))
+            part.write_to(new := Rectifier(len(part.slope)))
         elif isinstance(part, TrainedShifted):
-            new = Shifted(len(part.alpha), part.sign)
+            part.write_to(new := Shifted(len(part.alpha), part.sign))
         else:
             continue
-        part.write_to(new)
         network.set_submodule(name, new)
     return network
 

@@ -20,9 +20,9 @@ class WeightSign(torch.autograd.Function):
         return signs(weight)
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx, *gradients):
         (alpha,) = ctx.saved_tensors
-        return gradient / alpha, None
+        return gradients[0] / alpha, None
 
 
 class Scaled(Weights):

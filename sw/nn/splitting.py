@@ -239,17 +239,19 @@ class Splitter:
         """Return the part with a sum of K layers in place of one, or in place of each of its rates."""
         added = [self.layer(0, part)[1] for _ in self.bases()]
         if isinstance(part.dot, MultiRate):
-            dot: AnyModule = added[0]
+            dot = added[0]
             dot.dots = nn.ModuleList(self.sum_of(rate) for rate in zip(*(one.dots for one in added)))
         else:
             dot = self.sum_of(added)
         if isinstance(part, Block):
             return SumBlock(self.rectified(part), dot)
-        part.norm = Affine2d(part.norm.num_features, self.shape.bases * dot.dots[0].weight[0].numel())
+        part.norm = Affine2d(
+            part.norm.num_features, self.shape.bases * binary.submodules(dot)("dots.0").weight[0].numel()
+        )
         part.dot, part.mix = dot, nn.ReLU() if self.relu else nn.Identity()
         return part
 
-    def sum_of(self, layers) -> Sum:
+    def sum_of(self, layers) -> AnyModule:
         """Return K layers as one."""
         return Sum(list(layers), self.shape.learned, self.trained)
 

@@ -61,8 +61,8 @@ class Slopes(nn.PReLU):
         doubled = ((self.weight.detach() > 2.0 ** (e + 0.5)) * 2.0**e for e in (-3, -2, -1))
         return sum(doubled, torch.full_like(self.weight, 2.0**-3))
 
-    def forward(self, x):
-        return F.prelu(x, InPlaceOf.apply(self.weight, self.rounded()))
+    def forward(self, input):
+        return F.prelu(input, InPlaceOf.apply(self.weight, self.rounded()))
 
     def write_to(self, deployed: nn.PReLU) -> None:
         """Write the slopes on their grid into the deployed module."""

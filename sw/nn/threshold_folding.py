@@ -89,8 +89,7 @@ def transfer(
         `deployed`, in evaluation mode.
     """
     trained.eval()
-    into: Callable[[str], AnyModule] = deployed.get_submodule
-    of: Callable[[str], AnyModule] = trained.get_submodule
+    into, of = binary.submodules(deployed), binary.submodules(trained)
     part: AnyModule
     for name, latent in binary.latents(trained).items():
         into(name).weight.copy_(binary.signs(latent))
@@ -108,7 +107,7 @@ def transfer(
         if isinstance(part, Correlation):
             into(name).template.copy_(part.template)
         if hasattr(part, "write_to"):
-            part.write_to(into(name.removesuffix(".weight_quant.tensor_quant")))
+            of(name).write_to(into(name.removesuffix(".weight_quant.tensor_quant")))
     return deployed.eval()
 
 

@@ -35,7 +35,7 @@ class MapTask(base.Task):
         found = self.tested().items
         return found[:: -(-len(found) // EXAMPLES)]
 
-    def examples(self):
+    def examples(self) -> list[tuple]:
         return [(one.name, [one.image], None) for one in self.chosen()]
 
     def items(self, scores: np.ndarray, labels: np.ndarray) -> list:
@@ -46,7 +46,7 @@ class MapTask(base.Task):
         items = self.items(scores, labels[: len(scores)])
         return {"images": len(scores), **self.measured_row(items, intervals)}
 
-    def measured_row(self, items: list, intervals: bool) -> dict:
+    def measured_row(self, items: list, intervals: bool, /) -> dict:
         """Return `figures` and, if requested, `intervals`: 5 % and 95 % of each over resampled pictures."""
         row: dict[str, dict] = {
             "figures": {name: round(measure(items), 5) for name, measure in self.measures.items()}

@@ -6,6 +6,7 @@ network that the task's name alone stands for. Its networks are the files `sw/ne
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,7 +34,7 @@ class Images:
     images: np.ndarray
     labels: np.ndarray
     what: str
-    source: object = None
+    source: Any = None
 
     def first(self, count: int) -> "Images":
         """Return the first `count` images; all if `count` is 0.
@@ -76,7 +77,7 @@ class Task:
     pipeline_tag = "image-classification"
     together = 1
     follows = False
-    reach: int | None = None
+    reach: Any = None
     moved_words = ""
     data_option = ""
 
@@ -182,7 +183,12 @@ class Task:
         return fitted(picture, self.shape)
 
     def shown(
-        self, run: Callable, pictures: Iterable[np.ndarray], names: tuple[str, ...], _box=None
+        self,
+        run: Callable,
+        pictures: Iterable[np.ndarray],
+        names: tuple[str, ...],
+        _box=None,
+        /,
     ) -> Iterator[tuple]:
         """Draw what a network finds in pictures of any size; for classes, bars of the most likely ones below
         the picture.

@@ -23,7 +23,7 @@ class Task(base.Task):
     recipe_words = moved_words.format(reach)
 
     @property
-    def data_option(self) -> str:  # type: ignore[override]
+    def data_option(self) -> str:
         """The option with the folder, as it was given."""
         root = folder.folder_of_pictures()
         return f"--data {shlex.quote(str(root))}" if root else ""

@@ -8,7 +8,7 @@ groups of five, see `Correlation` in sw/nn/building_blocks.py.
 
 from dataclasses import dataclass
 from itertools import tee
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -153,7 +153,7 @@ class Task(MapTask):
         return network
 
     @torch.no_grad()
-    def learn(self, network, exemplar):
+    def learn(self, network: Any, exemplar):
         mode, device = network.training, next(network.parameters()).device
         frame = torch.from_numpy(self.as_frame(exemplar)[None].astype(np.float32)).to(device)
         network.eval()[-1].learn(nn.Sequential(*list(network)[:-1])(frame / 128 - 1))

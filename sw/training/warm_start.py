@@ -29,7 +29,7 @@ def saved_run(folder, device: torch.device | str = "cpu") -> dict:
     path = Path(folder) / "checkpoint.pt"
     try:
         saved = torch.load(path, weights_only=True, map_location=device)
-        saved["network"], saved["settings"]["method"], saved["settings"]["net"]
+        _ = saved["network"], saved["settings"]["method"], saved["settings"]["net"]
     except Exception as error:  # a damaged file is answered in many ways
         raise UserError(
             f"{path}: cannot be read ({type(error).__name__}); give the folder of a run that contains "

@@ -117,7 +117,7 @@ class Border(PerChannel):
         factors = self.factors()
         return 0 if factors is None else int(factors.max()).bit_length()
 
-    def spans(self) -> tuple[int, int, int]:
+    def spans(self) -> tuple[int, ...]:
         """Bits of the table's address: class of rows, class of columns, beat of the pixel."""
         rows, columns, channels = self.table().shape
         return tuple(

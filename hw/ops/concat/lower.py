@@ -33,7 +33,7 @@ def _emit(emission, node, inputs, out) -> None:
 @rule("Concat")
 def _concat(walk, node, at):
     """Concatenation of the channels of images of equal size."""
-    values, last = [], False
+    values, last, rank = [], False, 0
     for k in range(len(node.input)):
         value = walk.value(node, k, arrange=False)
         rank = len(view_of(value).shape) + 1

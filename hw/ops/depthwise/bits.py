@@ -14,7 +14,8 @@ def step(op):
     def run(x):
         rows = x.unpack() if isinstance(x, Packed) else x
         taps = rows.reshape(-1, *signs.shape)
-        result = (sum(taps[:, k] * signs[k] for k in range(len(signs))) + equal).reshape(len(rows), *shape)
+        result = np.asarray(sum(taps[:, k] * signs[k] for k in range(len(signs))) + equal)
+        result = result.reshape(len(rows), *shape)
         return result.astype(np.int64) if thresholds is None else pack(result >= np.asarray(thresholds))
 
     return run

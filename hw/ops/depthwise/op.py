@@ -126,7 +126,7 @@ class Depthwise(HwOp):
             np.asarray(context[name]).astype(np.int32) for name in self.onnx_node.input
         )
         x, signs = x.reshape(-1, *weights.shape), 2 * weights - 1
-        result = sum(x[:, tap] * signs[tap] for tap in range(self.taps))
+        result = np.asarray(sum(x[:, tap] * signs[tap] for tap in range(self.taps)))
         if self.get_nodeattr("xnor"):
             result = result + (weights == 0).sum(axis=0)
         if thresholds:

@@ -301,7 +301,7 @@ class Interact(PerChannel):
 
     @classmethod
     def seeded(
-        cls, seed: int, shape, g: int, pe: int, n0: int, density: float, sizes, raw=False, **attributes
+        cls, seed: int, shape, g: int, pe: int, n0: int, density: float, sizes, raw=False, **attributes: Any
     ):
         """An instance with a random graph over K in +-`sizes` and thresholds near the middle, some always and
         some never met.

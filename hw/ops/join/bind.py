@@ -20,7 +20,7 @@ def join(network: Network, root):
 
     def walk(tensor, factor):
         node = network.model.find_producer(tensor)
-        if node is not root and (node is None or node.op_type not in ELEMENTWISE):
+        if node is None or (node is not root and node.op_type not in ELEMENTWISE):
             terms.append((tensor, factor))
             return
         if node.op_type == "ElementwiseAdd":

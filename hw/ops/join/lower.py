@@ -69,7 +69,8 @@ def _reach(multipliers, leaves) -> np.ndarray:
 
 def _spans(rows, leaves) -> np.ndarray:
     """Largest magnitude of the sum per channel, rational."""
-    return sum(abs(row) * np.maximum(abs(leaf.lo), abs(leaf.hi)) for row, leaf in zip(rows, leaves))
+    spans = (abs(row) * np.maximum(abs(leaf.lo), abs(leaf.hi)) for row, leaf in zip(rows, leaves))
+    return np.asarray(sum(spans))
 
 
 def _coarser(column, exact: Fraction, span: Fraction, bits: int) -> Fraction:

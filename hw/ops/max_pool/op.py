@@ -78,7 +78,7 @@ class MaxPool(Pool):
             ((4, 4, 3), (2, 2), 1, 1, 1, 1), ((11, 2, 3), (3, 2), 1, 6, 0, 1),
             ((8, 1, 2), (4, 1), 1, 16, 1, 2), ((4, 4, 4), (2, 2), 2, 66, 1, 1),
         ]  # fmt: skip
-        names = ("ifm", "kernel", "stride", "pe", "in_bits", "in_signed")
+        names = ["ifm", "kernel", "stride", "pe", "in_bits", "in_signed"]
         found = []
         of_windows = [
             ((3, 4, 4), (3, 3), 2, 8, 1, 1),

@@ -21,7 +21,9 @@ class OrPool(Pool):
     Cost: one gate per lane, and a line buffer of partial results.
     """
 
-    element = (1, False)
+    @property
+    def element(self):
+        return 1, False
 
     def get_nodeattr_types(self):
         return super().get_nodeattr_types() | {"all": ("i", False, 0)}

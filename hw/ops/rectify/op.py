@@ -111,7 +111,7 @@ class Rectify(PerChannel):
         if self.by_shifts():
             slope = SLOPE_BITS - np.log2(slope).astype(np.int64)
         # -x is the inverse of x, plus 1.
-        words = (negative - offset.astype(object)) % 2**bits
+        words = (-offset.astype(object) + negative) % 2**bits
         words |= (negative + 2 * slope).astype(object) << bits
         width, folds = bits + (3 if self.by_shifts() else 5), words.reshape(-1, lanes).tolist()
         return {"TableFile": (lanes * width, [sum(w << width * p for p, w in enumerate(f)) for f in folds])}

@@ -98,7 +98,7 @@ class Requantise(PerChannel):
         lanes, negative = source.lanes, direction < 0
         # -x is the inverse of x, plus 1.
         flags = (ties == 2) + 2 * (ties == 1) + 4 * negative
-        words = (negative - offset.astype(object)) % 2**bits | flags.astype(object) << bits
+        words = (-offset.astype(object) + negative) % 2**bits | flags.astype(object) << bits
         folds = words.reshape(-1, lanes).tolist()
         return {
             "TableFile": (

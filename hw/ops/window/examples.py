@@ -4,7 +4,7 @@ from math import prod
 from typing import Any
 
 NO = (0, 0, 0, 0)
-NAMES = ("ifm", "kernel", "stride", "pads", "dilation", "bits", "signed", "pad_value", "simd")
+NAMES = ["ifm", "kernel", "stride", "pads", "dilation", "bits", "signed", "pad_value", "simd"]
 
 RINGS = [
     ((5, 6, 4), (3, 3), (1, 1), NO, (1, 1), 1, 0, 0, 4),        # plain

@@ -18,7 +18,7 @@ adder.
 from dataclasses import replace
 from fractions import Fraction
 from math import lcm
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -310,7 +310,7 @@ def _matches_of_rates(rng):
     return [leaf], [("RatesConv", at | {"weights": weights, "xnor": True, "top": weights[..., 0].size})]
 
 
-def _random_rates(rng, bits: int = 0):
+def _random_rates(rng, bits: int = 0) -> tuple[Any, dict[str, Any]]:
     """An image, and windows of two or three dilations around the same pixels of it and its border."""
     rates = sorted(map(int, rng.choice([1, 2, 3, 4], int(rng.integers(2, 4)), replace=False)))
     kernel, largest = [int(k) for k in rng.choice([1, 3], 2)], [rates[-1]] * 2

@@ -33,9 +33,11 @@ HEADINGS = {"export": "Network", "lower": "Network", "fold": "Folding", "sim": "
 class Command(click.Command):
     """A verb, with its options under the headings of the stages that read them."""
 
+    verb: Verb
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write them."""
-        verb: Verb = self.verb  # type: ignore[attr-defined]
+        verb = self.verb
         rows = {"Arguments": [(argument.name.upper(), argument.help) for argument in verb.arguments]}
         for one in (one for one in self.get_params(ctx) if isinstance(one, click.Option)):
             heading = getattr(one, "heading", "Other")
@@ -49,15 +51,15 @@ class Command(click.Command):
 class Verbs(click.Group):
     """All verbs, each made from its declaration when it is called."""
 
-    def list_commands(self, _ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:
         """All verbs, in the order of their declaration."""
         return [verb.name for verb in options.VERBS]
 
-    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """A verb by its name."""
-        return next((command_of(verb) for verb in options.VERBS if verb.name == name), None)
+        return next((command_of(verb) for verb in options.VERBS if verb.name == cmd_name), None)
 
-    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the verbs under their headings."""
         for group, verbs in options.verb_groups():
             with formatter.section(group):
@@ -89,7 +91,7 @@ def command_of(verb: Verb) -> click.Command:
     command = Command(
         verb.name, params=[*parameters, *_loudness()], callback=call, help=about, short_help=verb.help
     )
-    command.verb = verb  # type: ignore[attr-defined]
+    command.verb = verb
     return command
 
 

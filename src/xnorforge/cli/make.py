@@ -22,7 +22,7 @@ TARGETS = {
     "clean_STAGE": "remove the output of a stage and of all later stages",
     "distclean": "remove out/, including trained weights",
     "docs": "the documents as a site, out/site",
-    "lint": "ruff, mypy, and the checks of the documents",
+    "lint": "ruff, basedpyright, and the checks of the documents",
     "test": "the quick tests",
     "test-full": "the quick tests and those of whole networks",
 }

@@ -231,7 +231,7 @@ def _decoded(path: Path) -> Iterator[np.ndarray]:
                 if frame.time is not None:  # a bare stream, without a container, has no times
                     start = frame.time if start is None else start
                     end = frame.time + float(
-                        frame.duration * frame.time_base or 1 / (stream.average_rate or RATE)
+                        frame.duration * (frame.time_base or 0) or 1 / (stream.average_rate or RATE)
                     )
                 yield np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
         except (av.FFmpegError, OSError) as error:
@@ -243,7 +243,7 @@ def _decoded(path: Path) -> Iterator[np.ndarray]:
             raise UserError(f"{path}: contains no frames; give a video with at least one.")
         said, lost = (
             (stream.duration * stream.time_base, LOST[0])
-            if stream.duration
+            if stream.duration and stream.time_base
             else ((container.duration or 0) / av.time_base, LOST[1])
         )
         if start is not None and end - start < said - lost:

@@ -153,7 +153,7 @@ def gallery_page(out: Path) -> str:
     )
     css = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(choices["method"])}
     shapes = {name: SHAPES[i % len(SHAPES)] for i, name in enumerate(choices["board"])}
-    text = (files(__package__) / "gallery.html.j2").read_text()
+    text = (files("xnorforge.history") / "gallery.html.j2").read_text()
     return environment.from_string(text).render(
         cards=cards,
         damaged=damaged,

@@ -66,7 +66,7 @@ class Rule:
 
 def shipped_rules() -> list[Rule]:
     """The rules that apply if none are given."""
-    return _rules(json.loads((files(__package__) / "rules.json").read_text()), "rules.json")
+    return _rules(json.loads((files("xnorforge.history") / "rules.json").read_text()), "rules.json")
 
 
 def read_rules(path: Path) -> list[Rule]:

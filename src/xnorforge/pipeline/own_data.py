@@ -260,7 +260,8 @@ def _labels(path: Path, order: list[str] | None) -> np.ndarray:
     pairs = [line.rsplit(",", 1) for line in lines if "," in line]
     if lines and len(pairs) == len(lines):
         named = dict(pairs)
-        if order is None or (lost := [name for name in order if name not in named]):
+        lost = [name for name in order or () if name not in named]
+        if order is None or lost:
             what = (
                 f"lacks a line for '{lost[0]}'"
                 if order

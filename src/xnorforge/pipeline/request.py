@@ -263,9 +263,7 @@ def folder(path: Path, free_bytes: int) -> None:
     """
     if long := next((part for part in path.parts if len(part.encode()) > LONGEST), None):
         raise UserError(f"{long[:40]}…: folder names are limited to {LONGEST} bytes; give a shorter one.")
-    for place in (path, *path.parents):
-        if place.exists() or place.is_symlink():
-            break
+    place = next((one for one in (path, *path.parents) if one.exists() or one.is_symlink()), path)
     if not place.is_dir():
         raise UserError(f"{place}: is a file, and the build needs a folder there; move it away.")
     if not os.access(place, os.W_OK | os.X_OK):

@@ -268,22 +268,18 @@ class _Drawn:
         parts, words, (left, top, right, bottom) = [], [], self.box
         for limit in self.chart.limits:
             axis = self.x if limit.upright else self.y
-            inside = axis.low <= limit.value <= axis.high
-            if inside:
-                x, y = self.at(*((limit.value, self.y.low) if limit.upright else (self.x.low, limit.value)))
-                line = [(x, top), (x, bottom)] if limit.upright else [(left, y), (right, y)]
-                parts.append(polyline(line, limit.css))
-                self.taken.append((line[0][0], line[0][1], line[1][0] + 0.1, line[1][1] + 0.1))
-            if limit.upright:
-                words.append(
-                    (x - 4, top + 10, limit.name) if inside else (right - 2, bottom - 5, f"{limit.name} →")
-                )
-            elif inside:
-                words.append((right - 2, y - 4 if y > top + 12 else y + 11, limit.name))
-            else:
-                words.append((right - 2, top + 10, f"↑ {limit.name}"))
-        for at in words:
-            self._words(*at, "end")
+            if not axis.low <= limit.value <= axis.high:
+                y, name = (bottom - 5, f"{limit.name} →") if limit.upright else (top + 10, f"↑ {limit.name}")
+                words.append((right - 2, y, name))
+                continue
+            x, y = self.at(*((limit.value, self.y.low) if limit.upright else (self.x.low, limit.value)))
+            line = [(x, top), (x, bottom)] if limit.upright else [(left, y), (right, y)]
+            parts.append(polyline(line, limit.css))
+            self.taken.append((line[0][0], line[0][1], line[1][0] + 0.1, line[1][1] + 0.1))
+            place = (x - 4, top + 10) if limit.upright else (right - 2, y - 4 if y > top + 12 else y + 11)
+            words.append((*place, limit.name))
+        for x, y, name in words:
+            self._words(x, y, name, "end")
         return parts
 
     def _words(self, x: float, y: float, words: str, anchor: str = "start") -> None:

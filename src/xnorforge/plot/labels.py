@@ -40,7 +40,7 @@ def placed(labels: Sequence[Label], taken: Sequence[Box], inside: Box) -> list[P
     """
     boxes, own, found = list(taken), list[Box](), list[Place | None]()
     for label in labels:
-        best, least = None, float("inf")
+        best, least, lines = None, float("inf"), []
         for far in DISTANCES:
             for way in AROUND:
                 box = _beside(label, far, *way)

@@ -95,13 +95,13 @@ def percent_bar(fraction: float, width: int = 140, mark: bool = True) -> str:
 @cache
 def style() -> str:
     """The colours and lines of all charts, for the `<style>` of a page."""
-    return (files(__package__) / "style.css").read_text()
+    return (files("xnorforge.plot") / "style.css").read_text()
 
 
 @cache
 def copy_script() -> str:
     """What copies a point's command, for the `<script>` of a page."""
-    return (files(__package__) / "copy.js").read_text()
+    return (files("xnorforge.plot") / "copy.js").read_text()
 
 
 def write_page(path: Path, title: str, body: str) -> None:

@@ -43,17 +43,16 @@ def measure_cycles(acc: Path, device: Device, frames: int) -> list[dict]:
 
 def _measure(model: CycleModel, device: Device, pictures: np.ndarray, name: str, frames: int, stall) -> dict:
     given = graph.enter(model.ops[0], np.resize(pictures, (frames, *pictures.shape[1:])))
-    theirs, ours = np.empty(TURNS), np.empty(TURNS)
+    theirs, ours, want = np.empty(TURNS), np.empty(TURNS), []
     course = model.run(frames, stall, SEED, watched=())  # compiles the kernel
     for turn in range(TURNS):
         before = _of_children()
         run = cosim.run(device, given, stall, SEED)
-        theirs[turn] = _of_children() - before
+        theirs[turn], want = _of_children() - before, [*run.taken, *run.given]
         before = time.process_time()
         for _ in range(RUNS):
             course = model.run(frames, stall, SEED, watched=())
         ours[turn] = (time.process_time() - before) / RUNS
-    want = [*run.taken, *run.given]
     got = [course.transfers(tensor) for tensor in (*model.sources, *model.sinks)]
     return {
         "pauses": name,
