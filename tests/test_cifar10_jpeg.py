@@ -2,7 +2,6 @@
 why not.
 """
 
-from importlib import util
 from io import BytesIO
 from pathlib import Path
 
@@ -12,12 +11,10 @@ from PIL import Image
 
 from xnorforge.sw.datasets import base, cifar10
 
+from .documents import tool
 from .refusals import says
 
-spec = util.spec_from_file_location("cifar10_jpeg", Path(__file__).parent.parent / "tools/cifar10_jpeg.py")
-assert spec and spec.loader
-tool = util.module_from_spec(spec)
-spec.loader.exec_module(tool)
+tool = tool("cifar10_jpeg")
 
 ORDER = {"train": [9, 0, 9, 3, 0], "test": [2, 2, 5]}
 PICTURES = {  # in that order, by hand: picture k of a class

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from .documents import ROOT, tool
+
+imports = tool("imports")
 FOLDERS = {
     "hw": ROOT / "hw",
     "sw": ROOT / "sw",
@@ -106,56 +108,10 @@ def test_an_adapter_of_an_operator_imports_the_engine_it_is_for_and_no_other():
     )
 
 
-def statements(body):
-    """Statements that run when a module is imported: those of conditions and attempts, of functions none."""
-    for node in body:
-        yield node
-        if isinstance(node, ast.If | ast.Try | ast.With | ast.ClassDef):
-            for part in ("body", "orelse", "finalbody"):
-                yield from statements(getattr(node, part, []))
-            for handler in getattr(node, "handlers", []):
-                yield from statements(handler.body)
-
-
-def imported(text: str, module: str, is_package: bool, known: set[str]) -> set[str]:
-    """Modules of `known` that a module needs when it is imported: the deepest that each import names."""
-    found = set()
-    for node in statements(ast.parse(text).body):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            up = node.level - is_package
-            above = module.split(".")[: len(module.split(".")) - up] if node.level else []
-            base = ".".join([*above, *filter(None, [node.module])])
-            names = [f"{base}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for name in names:
-            parts = name.split(".")
-            ends = (".".join(parts[:size]) for size in range(len(parts), 0, -1))
-            found.update(filter(None, [next((end for end in ends if end in known), None)]))
-    return found - {module}
-
-
-def modules() -> dict[str, Path]:
-    """Every module of the package by its name."""
-    found = {}
-    for folder in FOLDERS.values():
-        for path in folder.rglob("*.py"):
-            base = ROOT / "src" if folder.name == "src" else ROOT
-            parts = list(path.relative_to(base).with_suffix("").parts)
-            parts = parts if base != ROOT else ["xnorforge", *parts]
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
-
-
 def test_no_module_imports_itself_by_way_of_others():
-    paths = modules()
+    paths = imports.modules()
     assert {"xnorforge.core.errors", "xnorforge.flows.lower", "xnorforge.hw.ops.join.op"} <= set(paths)
-    needs = {
-        name: imported(path.read_text(), name, path.name == "__init__.py", set(paths))
-        for name, path in paths.items()
-    }
+    needs = imports.graph(paths)
     assert sum(map(len, needs.values())) > 500
     list(TopologicalSorter(needs).static_order())  # raises CycleError, which names the modules
 
@@ -163,8 +119,19 @@ def test_no_module_imports_itself_by_way_of_others():
 def test_a_cycle_of_imports_is_seen():
     known = {"p", "p.a", "p.b"}
     texts = {"p.a": "from . import b", "p.b": "try:\n    from p.a import x\nfinally:\n    pass"}
-    needs = {name: imported(text, name, False, known) for name, text in texts.items()}
+    needs = {name: imports.imported(text, name, False, known) for name, text in texts.items()}
     assert needs == {"p.a": {"p.b"}, "p.b": {"p.a"}}
-    assert imported("def f():\n    import p.b", "p.a", False, known) == set()
+    late = "def f():\n    import p.b"
+    assert imports.imported(late, "p.a", False, known) == set()
+    assert imports.imported(late, "p.a", False, known, late=True) == {"p.b"}
     with pytest.raises(CycleError):
         list(TopologicalSorter(needs).static_order())
+
+
+def test_a_change_selects_the_tests_that_can_see_it_and_a_plug_in_those_with_its_name():
+    assert "tests/test_plot.py" in imports.selection({"src/xnorforge/plot/labels.py"})
+    assert imports.selection({"tests/sw/test_bonn.py"}) == ["tests/sw/test_bonn.py"]
+    *files, option, names = imports.selection({"hw/ops/top_k/xf_top_k.sv"})
+    assert "tests/hw/test_ops.py" in files and option == "-k" and "top_k" in names.split(" or ")
+    assert not {"tests/sw/test_bonn.py", "tests/test_demo.py", "test_ops.py"} & {*files, *names.split(" or ")}
+    assert len(imports.selection({"hw/ops/base.py"})) > 100

@@ -2,16 +2,12 @@
 
 import sys
 import time
-from importlib import util
 
 import pytest
 
-from .documents import ROOT
+from .documents import ROOT, tool
 
-spec = util.spec_from_file_location("lint_docs", ROOT / "tools/lint_docs.py")
-assert spec and spec.loader
-lint = util.module_from_spec(spec)
-spec.loader.exec_module(lint)
+lint = tool("lint_docs")
 
 
 @pytest.fixture

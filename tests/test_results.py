@@ -1,16 +1,12 @@
 """The tables of README and docs/results are those that their records make."""
 
 import json
-from importlib import util
 
 import pytest
 
-from .documents import ROOT
+from .documents import tool
 
-spec = util.spec_from_file_location("results", ROOT / "tools/results.py")
-assert spec and spec.loader
-results = util.module_from_spec(spec)
-spec.loader.exec_module(results)
+results = tool("results")
 
 
 @pytest.mark.parametrize("path", results.pages(), ids=lambda path: path.name)

@@ -16,14 +16,14 @@ from xnorforge.core.errors import UserError
 from xnorforge.pipeline import options, request
 from xnorforge.pipeline.options import Argument, Option, Verb
 
-OTHERS = ("CXX", "PYTHON", "VENV", "MAKEFLAGS", "SHELL", "GIVEN")  # read by make and by tools
+OTHERS = ("CXX", "PYTHON", "VENV", "MAKEFLAGS", "SHELL", "GIVEN", "CHANGED")  # read by make and by tools
 TARGETS = {
     "clean": "remove what builds left in out/; trained weights, the history and the cache stay",
     "clean_STAGE": "remove the output of a stage and of all later stages",
     "distclean": "remove out/, including trained weights",
     "docs": "the documents as a site, out/site",
-    "lint": "ruff, basedpyright, and the checks of the documents",
-    "test": "the quick tests",
+    "lint": "ruff, basedpyright, and the checks of documents and code",
+    "test": "the quick tests; with CHANGED=1 those that can see a change since the last commit",
     "test-full": "the quick tests and those of whole networks",
 }
 

@@ -1,0 +1,133 @@
+"""What needs what, read from the files: the imports of the package, and the tests that a change can break.
+
+    python tools/imports.py REF     arguments of pytest, one per line, for what changed since a commit
+
+A Python file needs what it imports, also inside functions; any other file is needed by those that mention its
+name, a page only by tests. Plug-ins are loaded by name: where only a plug-in changed, the tests with its name
+are meant, also in the files that go through all of its kind. `make test CHANGED=REF` runs what is printed.
+"""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = ("hw", "sw", "flows", "sim", "src")
+MENTIONING = {".py", ".sv", ".svh", ".cpp", ".j2"}
+PLUGIN = re.compile(
+    r"(hw/ops|hw/boards|hw/families|sw/methods|sw/tasks|sw/datasets|flows/backends)/([a-z]\w*|[a-z][\w-]*)"
+)
+
+
+def modules(*folders: str) -> dict[str, Path]:
+    """Files of the package, and of other folders, by the names of their modules."""
+    found = {}
+    for folder in folders or FOLDERS:
+        for path in (ROOT / folder).rglob("*.py"):
+            parts = path.relative_to(ROOT / "src" if folder == "src" else ROOT).with_suffix("").parts
+            parts = ("xnorforge", *parts) if folder in FOLDERS[:-1] else parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def at_import(body: list[ast.stmt]) -> Iterator[ast.AST]:
+    """Statements that run when a module is imported: those of conditions and attempts, of functions none."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.If | ast.Try | ast.With | ast.ClassDef):
+            for part in ("body", "orelse", "finalbody"):
+                yield from at_import(getattr(node, part, []))
+            for handler in getattr(node, "handlers", []):
+                yield from at_import(handler.body)
+
+
+def imported(text: str, module: str, is_package: bool, known: set[str], late: bool = False) -> set[str]:
+    """Modules of `known` that a module imports: the deepest that each import names.
+
+    Args:
+        text, module, is_package: the file, its dotted name, and whether it is an `__init__.py`.
+        late: also what functions import when they are called.
+    """
+    found, tree = set(), ast.parse(text)
+    for node in ast.walk(tree) if late else at_import(tree.body):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            up = node.level - is_package
+            above = module.split(".")[: len(module.split(".")) - up] if node.level else []
+            base = ".".join([*above, *filter(None, [node.module])])
+            names = [f"{base}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            ends = (".".join(parts[:size]) for size in range(len(parts), 0, -1))
+            found.update(filter(None, [next((end for end in ends if end in known), None)]))
+    return found - {module}
+
+
+def graph(paths: dict[str, Path], late: bool = False) -> dict[str, set[str]]:
+    """{module: modules of `paths` that it imports}."""
+    return {
+        name: imported(path.read_text(), name, path.name == "__init__.py", set(paths), late)
+        for name, path in paths.items()
+    }
+
+
+def readers(changed: set[str]) -> set[str]:
+    """The files that need one of some files, at any number of steps, and those files themselves."""
+    paths = modules(*FOLDERS, "tests", "tools", "examples")
+    paths |= {
+        path.stem: path for name, path in paths.items() if name.startswith("tests.")
+    }  # imported as `graphs`
+    files = {name: str(path.relative_to(ROOT)) for name, path in paths.items()}
+    needs = {files[name]: {files[one] for one in found} for name, found in graph(paths, late=True).items()}
+    listed = _git("ls-files", "-co", "--exclude-standard").splitlines()
+    texts = {
+        file: (ROOT / file).read_text(errors="ignore")
+        for file in listed
+        if Path(file).suffix in MENTIONING and (ROOT / file).is_file()
+    }
+    found, left = set(changed), list(changed)
+    while left:
+        file = left.pop()
+        new = {one for one, those in needs.items() if file in those}
+        if not file.endswith(".py"):
+            name = Path(file).stem if Path(file).suffix in (".sv", ".svh") else Path(file).name
+            said = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
+            tests = "tests/" if file.endswith(".md") else ""
+            new |= {one for one, text in texts.items() if one.startswith(tests) and said.search(text)}
+        left += new - found
+        found |= new
+    return found
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    return (
+        done.stdout
+        if done.returncode == 0
+        else sys.exit("CHANGED: give 1, for all since the last commit, or a commit.")
+    )
+
+
+def selection(changed: set[str]) -> list[str]:
+    """Arguments of pytest that run the tests which a change of these files can break."""
+    test = re.compile(r"tests/(.*/)?test_\w+\.py$")
+    reached, whole = readers(changed), readers({file for file in changed if not PLUGIN.match(file)})
+    plugins = {found.groups() for found in map(PLUGIN.match, reached) if found}
+    kinds = {kind.replace("/", ".") for kind, _ in plugins}
+    files = set(filter(test.match, reached))
+    for file in filter(test.match, _git("ls-files", "tests").splitlines()):
+        files.update(file for kind in kinds if f'names("{kind}")' in (ROOT / file).read_text())
+    words = {name for _, name in plugins} | {Path(file).name for file in whole if test.match(file)}
+    return [*sorted(files), *(["-k", " or ".join(sorted(words))] if plugins else [])]
+
+
+if __name__ == "__main__":
+    since = "HEAD" if sys.argv[1] == "1" else sys.argv[1]
+    new = _git("ls-files", "-o", "--exclude-standard").splitlines()
+    print(*selection({*_git("diff", "--name-only", since).splitlines(), *new}), sep="\n")

@@ -1,0 +1,116 @@
+"""Check the code: dead definitions, complex functions, lines in all. Part of `make lint`.
+
+    python tools/lint_code.py
+
+Prints every finding, and exits with 1 if there is one: also what the lists below allow in vain.
+"""
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from radon.complexity import cc_visit
+from vulture.core import Vulture
+
+ROOT = Path(__file__).parent.parent
+# Non-empty and empty lines of Python, C++ and SystemVerilog outside tests; to be lowered, never raised.
+LINES, CODE = 75_600, (".py", ".cpp", ".h", ".sv", ".svh", ".v")
+COMPLEX = 20  # radon's grade C ends here
+FOLDERS = ("hw", "sw", "flows", "sim", "src", "tools", "examples")
+# Decorators that call what they decorate.
+REGISTRIES = "rule meaning emission example maker tidying takes arithmetic swap ending finishing"
+# Definitions that no code of ours calls by name, {why: names}.
+CALLED_ELSEWHERE = {
+    "python, click or jupyter": (
+        "__getattr__ __init_subclass__ _repr_html_ format_options list_commands get_command format_commands"
+    ),
+    "onnx, qonnx, torch, brevitas or hls4ml": (
+        "infer_node_datatype verify_node get_node_index initialize symbolic _check_input_dim"
+    ),
+    "nodes by the names of their types": "SignedConv ByPlace DirectedPool Pad RatesWindow",
+    "verbs and pages by name": (
+        "explore_verb diff_verb gallery_verb explain_verb list_verb doctor_verb import_verb demo_verb "
+        "evaluate_verb package_verb bench_verb train_verb train_float_verb compare_verb tradeoff_verb "
+        "curves_verb formats python"
+    ),
+    "stages by name": "import_file lower_network overlay",
+    "templates of the report": "trend roofline_chart shares_bar frames_bar cell_map percent_bar",
+    "users of the Python API and of boards": "train_network load_bitstream interrupt fail",
+    "authors of operators, networks and tasks": (
+        "in_a_row random_input only_for_speed simulate_bits lint crops segmented voc ap_voc07 Pooled "
+        "fold_thresholds effective"
+    ),
+}
+# Functions above radon's grade C, {file: names}.
+BRANCHING = {
+    "flows/clean_up.py": "_fold _transposed",
+    "flows/finn_execution.py": "within_float32",
+    "flows/fold/__init__.py": "fold",
+    "flows/fold/fifo_sizing.py": "where_streams_meet",
+    "flows/fold/finn_folding.py": "read_finn_folding",
+    "flows/fold/search.py": "cheapest",
+    "flows/importing/graph_checks.py": "_in_order",
+    "flows/importing/modules.py": "load_weights",
+    "flows/lower/linear.py": "linear_layer",
+    "flows/report/drawing.py": "in_columns",
+    "flows/route/__init__.py": "place_and_route",
+    "hw/families/ecp5/placed.py": "placed_verilog",
+    "hw/ops/interact/text.py": "_slot",
+    "hw/ops/window/lower.py": "_pad fused",
+    "sim/bits/plans.py": "in_one_call",
+    "sim/cosim.py": "attempt",
+    "src/xnorforge/pipeline/own_data.py": "_labels",
+    "src/xnorforge/studies/explore.py": "draw",
+    "sw/datasets/folder.py": "read_folder",
+}
+
+
+def sources() -> list[Path]:
+    """The files of code outside tests, as git has them."""
+    words = ["git", "ls-files", "-co", "--exclude-standard", *FOLDERS]
+    listed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [path for path in map(ROOT.joinpath, listed) if path.suffix in CODE and path.is_file()]
+
+
+def dead(paths: list[Path]) -> Iterator[str]:
+    """Functions, methods and classes that nothing outside tests names."""
+    seeker = Vulture(ignore_decorators=[f"@{name}" for name in REGISTRIES.split()])
+    seeker.scavenge([path for path in paths if path.suffix == ".py"])
+    kinds = ("function", "method", "class", "property")
+    found = [one for one in seeker.get_unused_code() if one.typ in kinds]
+    allowed = {name for names in CALLED_ELSEWHERE.values() for name in names.split()}
+    for one in found:
+        if one.name not in allowed:
+            yield f"{one.filename}:{one.first_lineno}: {one.typ} {one.name} is not used: remove it"
+    for name in sorted(allowed - {one.name for one in found}):
+        yield f"{Path(__file__).name}: {name} is used or gone: take it off CALLED_ELSEWHERE"
+
+
+def branching(paths: list[Path]) -> Iterator[str]:
+    """Functions of a cyclomatic complexity above `COMPLEX`."""
+    allowed = {(file, name) for file, names in BRANCHING.items() for name in names.split()}
+    found = set()
+    for path in paths:
+        for block in cc_visit(path.read_text()) if path.suffix == ".py" else ():
+            if block.complexity > COMPLEX and block.letter != "C":
+                found.add(key := (str(path.relative_to(ROOT)), block.name))
+                if key not in allowed:
+                    yield f"{path}:{block.lineno}: {block.name}: complexity {block.complexity}, divide it"
+    for file, name in sorted(allowed - found):
+        yield f"{Path(__file__).name}: {file}: {name} is simple now: take it off BRANCHING"
+
+
+def total(paths: list[Path]) -> Iterator[str]:
+    """The lines of all files."""
+    lines = Counter(path.suffix for path in paths for _ in path.read_text().splitlines())
+    if lines.total() > LINES:
+        yield f"{lines.total():,} lines of code outside tests, {LINES:,} are allowed: {dict(lines)}"
+
+
+if __name__ == "__main__":
+    files = sources()
+    findings = [*dead(files), *branching(files), *total(files)]
+    print(*findings, sep="\n", end="\n" if findings else "")
+    sys.exit(bool(findings))
