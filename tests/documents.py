@@ -6,7 +6,7 @@ import subprocess
 import sys
 import sysconfig
 from dataclasses import dataclass
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib import import_module
 from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
@@ -18,11 +18,9 @@ MARK = re.compile(r"\s#\s*(needs (?:a board|Vivado|the network|data|a file of yo
 
 def tool(name: str) -> ModuleType:
     """A script of tools/ as a module."""
-    spec = spec_from_file_location(name, ROOT / f"tools/{name}.py")
-    assert spec and spec.loader
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    if str(ROOT / "tools") not in sys.path:
+        sys.path.append(str(ROOT / "tools"))
+    return import_module(name)
 
 
 @dataclass(frozen=True)

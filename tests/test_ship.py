@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from xnorforge.core.errors import UserError
-from xnorforge.studies.ship import ship_run
 from xnorforge.sw import zoo
+
+from .documents import tool
+
+ship_run = tool("ship").ship_run
 
 SHIPPED = Path(str(files("xnorforge.sw") / "shipped"))
 

@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 
 from xnorforge.core.errors import UserError
-from xnorforge.studies import shipped
 from xnorforge.sw import zoo
+
+from .documents import tool
+
+shipped = tool("shipped")
 
 
 def test_a_network_that_was_lowered_before_is_taken_as_it_lies(tmp_path, monkeypatch):
@@ -19,7 +22,7 @@ def test_a_network_that_was_lowered_before_is_taken_as_it_lies(tmp_path, monkeyp
     found = list(shipped.lowered_networks(20, tmp_path))
     assert found == [("mnist-tfc, ste", folders[0]), ("mnist-cnn, bonn", folders[1])]
     assert list(shipped.lowered_networks(20, tmp_path, ["mnist-cnn"])) == found[1:]
-    with pytest.raises(UserError, match=r"^studies: 'mnist-cn' .*'mnist-cnn'"):
+    with pytest.raises(UserError, match=r"^shipped: 'mnist-cn' .*'mnist-cnn'"):
         list(shipped.lowered_networks(20, tmp_path, ["mnist-cn"]))
 
 

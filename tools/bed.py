@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import results
+import ship
 import torch
 
 import xnorforge
 from xnorforge.core.errors import UserError
 from xnorforge.core.progress import say
 from xnorforge.pipeline.request import assignment
-from xnorforge.studies import ship
 from xnorforge.sw.datasets import cifar10
 from xnorforge.sw.nn import stream
 from xnorforge.sw.training import train

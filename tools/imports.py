@@ -12,11 +12,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("hw", "sw", "flows", "sim", "src")
 MENTIONING = {".py", ".sv", ".svh", ".cpp", ".j2"}
+TEST = re.compile(r"tests/(.*/)?test_\w+\.py$")
 PLUGIN = re.compile(
     r"(hw/ops|hw/boards|hw/families|sw/methods|sw/tasks|sw/datasets|flows/backends)/([a-z]\w*|[a-z][\w-]*)"
 )
@@ -77,32 +79,40 @@ def graph(paths: dict[str, Path], late: bool = False) -> dict[str, set[str]]:
     }
 
 
-def readers(changed: set[str]) -> set[str]:
-    """The files that need one of some files, at any number of steps, and those files themselves."""
+@cache
+def project() -> tuple[dict[str, set[str]], dict[str, str]]:
+    """{file: files that it imports} of Python files, and {file: its text} of files that mention others."""
     paths = modules(*FOLDERS, "tests", "tools", "examples")
-    paths |= {
-        path.stem: path for name, path in paths.items() if name.startswith("tests.")
-    }  # imported as `graphs`
+    paths |= {path.stem: path for name, path in paths.items() if name.startswith(("tests.", "tools."))}
     files = {name: str(path.relative_to(ROOT)) for name, path in paths.items()}
     needs = {files[name]: {files[one] for one in found} for name, found in graph(paths, late=True).items()}
-    listed = _git("ls-files", "-co", "--exclude-standard").splitlines()
-    texts = {
-        file: (ROOT / file).read_text(errors="ignore")
-        for file in listed
-        if Path(file).suffix in MENTIONING and (ROOT / file).is_file()
-    }
-    found, left = set(changed), list(changed)
+    listed = map(ROOT.joinpath, _git("ls-files", "-co", "--exclude-standard").splitlines())
+    mentioning = [path for path in listed if path.suffix in MENTIONING and path.is_file()]
+    return needs, {str(path.relative_to(ROOT)): path.read_text(errors="ignore") for path in mentioning}
+
+
+def readers(changed: set[str]) -> set[str]:
+    """The files that need one of some files, at any number of steps, and those files themselves."""
+    (needs, texts), found, left = project(), set(changed), list(changed)
     while left:
         file = left.pop()
         new = {one for one, those in needs.items() if file in those}
-        if not file.endswith(".py"):
-            name = Path(file).stem if Path(file).suffix in (".sv", ".svh") else Path(file).name
-            said = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
+        if said := _mention(file):
             tests = "tests/" if file.endswith(".md") else ""
             new |= {one for one, text in texts.items() if one.startswith(tests) and said.search(text)}
         left += new - found
         found |= new
     return found
+
+
+def _mention(file: str) -> re.Pattern | None:
+    """How others mention a file that they do not import."""
+    path = Path(file)
+    if path.suffix == ".py":
+        return re.compile(rf'\btool\("{path.stem}"\)') if path.parts[0] == "tools" else None
+    return re.compile(
+        rf"(?<![\w.]){re.escape(path.stem if path.suffix in ('.sv', '.svh') else path.name)}(?!\w)"
+    )
 
 
 def _git(*words: str) -> str:
@@ -116,14 +126,14 @@ def _git(*words: str) -> str:
 
 def selection(changed: set[str]) -> list[str]:
     """Arguments of pytest that run the tests which a change of these files can break."""
-    test = re.compile(r"tests/(.*/)?test_\w+\.py$")
     reached, whole = readers(changed), readers({file for file in changed if not PLUGIN.match(file)})
     plugins = {found.groups() for found in map(PLUGIN.match, reached) if found}
-    kinds = {kind.replace("/", ".") for kind, _ in plugins}
-    files = set(filter(test.match, reached))
-    for file in filter(test.match, _git("ls-files", "tests").splitlines()):
-        files.update(file for kind in kinds if f'names("{kind}")' in (ROOT / file).read_text())
-    words = {name for _, name in plugins} | {Path(file).name for file in whole if test.match(file)}
+    marks = {f'names("{kind.replace("/", ".")}")' for kind, _ in plugins}
+    marks |= {"registry import EXAMPLES"} if 'names("hw.ops")' in marks else set()  # of what lowering makes
+    tests = {file: text for file, text in project()[1].items() if TEST.match(file)}
+    files = {file for file, text in tests.items() if file in reached or any(mark in text for mark in marks)}
+    words = {form for _, name in plugins for form in (name, name.replace("_", ""))}
+    words |= {Path(file).name for file in whole if TEST.match(file)}
     return [*sorted(files), *(["-k", " or ".join(sorted(words))] if plugins else [])]
 
 

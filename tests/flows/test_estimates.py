@@ -4,7 +4,10 @@ import json
 
 from xnorforge.flows.fold import fold
 from xnorforge.hw import graph
-from xnorforge.studies.estimates import estimate_table
+
+from ..documents import tool
+
+estimate_table = tool("estimates").estimate_table
 
 
 def test_an_operator_that_is_far_off_is_counted_and_named_with_both_figures(chains, tmp_path):

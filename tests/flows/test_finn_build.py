@@ -15,9 +15,9 @@ from xnorforge.flows.backends.finn import finn, handover, known, same, steps
 from xnorforge.flows.fold import fold
 from xnorforge.flows.lower.nodes import DOMAIN
 from xnorforge.hw import boards, graph
-from xnorforge.studies import finn_table
 from xnorforge.sw import zoo
 
+from ..documents import tool
 from ..refusals import says
 
 
@@ -205,7 +205,7 @@ def test_a_step_that_stops_is_one_sentence(built, tmp_path):
 @pytest.mark.full
 def test_every_shipped_network_goes_through_finn_or_is_refused_with_its_node(tmp_path):
     """Minutes: each is exported and lowered first."""
-    rows = list(finn_table.finn_rows("pynq-z2", 5, tmp_path))
+    rows = list(tool("finn_table").finn_rows("pynq-z2", 5, tmp_path))
     assert len(rows) == len(zoo.shipped())
     refused = {row.split(" | ")[0]: row for row in rows if "refused: " in row}
     assert all("FINN does not support " in row for row in refused.values())

@@ -17,13 +17,15 @@ from xnorforge.flows.route.shells import shell_of
 from xnorforge.hw import boards, routing
 from xnorforge.hw.families.xc7.route import ROUTER
 from xnorforge.pipeline import options, request, stages
-from xnorforge.studies.route_table import route_row
 
 sys.path.insert(0, str(Path(__file__).parent))
 import openxc7
 
+from ..documents import tool
 from ..refusals import says
 from .test_synth import PARITY, RTL, TOP
+
+route_row = tool("route_table").route_row
 
 BORDER = {side: {"bytes": 1, "beats": 3} for side in ("input", "output")}
 LOAD = boards.load

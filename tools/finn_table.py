@@ -1,6 +1,6 @@
 """BACKEND=finn on every shipped network: FINN's estimates next to ours, or the reason for a refusal.
 
-python -m xnorforge.studies.finn_table [--board pynq-z2] [--images 20] [FOLDER]   prints a table in Markdown
+python tools/finn_table.py [--board pynq-z2] [--images 20] [FOLDER]   prints a table in Markdown
 
 A network in FOLDER that an earlier run exported and lowered is reused.
 """
@@ -8,11 +8,12 @@ A network in FOLDER that an earlier run exported and lowered is reused.
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import shipped
+
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.finn import finn
 from xnorforge.flows.fold import fold
-from xnorforge.studies import shipped
 
 HEAD = "| network, method | integers compared | cycles: ours, FINN | LUT: ours, FINN | BRAM36: ours, FINN |"
 RULE = "|---|---:|---:|---:|---:|"
@@ -53,7 +54,7 @@ def finn_row(name: str, record: dict) -> str:
 
 def main() -> None:
     """The command."""
-    given = shipped.table_parser("xnorforge.studies.finn_table", __doc__, "pynq-z2")
+    given = shipped.table_parser("tools/finn_table.py", __doc__, "pynq-z2")
     given.add_argument("--images", type=int, default=20)
     asked = given.parse_args()
     shipped.print_table(

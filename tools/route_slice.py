@@ -1,6 +1,6 @@
 """Place and route of some of a design's operators for a board that is too small for the whole design.
 
-python -m xnorforge.studies.route_slice ACC FIRST LAST [--board ulx3s] [--seeds 1] FOLDER
+python tools/route_slice.py ACC FIRST LAST [--board ulx3s] [--seeds 1] FOLDER
 
 ACC is the folder of the built accelerator; the operators FIRST to LAST, in stream order, keep their folding.
 FOLDER gets the output of the stages, and the row of `route_table.py` is printed.
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
+from route_table import HEAD, RULE, route_row
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError, unknown
@@ -20,7 +21,6 @@ from xnorforge.flows.route import place_and_route
 from xnorforge.flows.synth import synthesise
 from xnorforge.hw import boards, graph
 from xnorforge.pipeline import options
-from xnorforge.studies.route_table import HEAD, RULE, route_row
 
 
 def route_slice(acc: Path, first: str, last: str, board: str, seeds: Sequence[int], folder: Path) -> str:
@@ -59,7 +59,7 @@ def route_slice(acc: Path, first: str, last: str, board: str, seeds: Sequence[in
 
 def main() -> None:
     """The command."""
-    given = argparse.ArgumentParser(prog="xnorforge.studies.route_slice", description=__doc__)
+    given = argparse.ArgumentParser(prog="tools/route_slice.py", description=__doc__)
     given.add_argument("acc", type=Path)
     given.add_argument("first")
     given.add_argument("last")

@@ -1,12 +1,14 @@
 """Place and route of every shipped network for one board: clocks of its seeds, sites, the slowest operators.
 
-python -m xnorforge.studies.route_table [--board ulx3s] [--seeds 1,2,3] [--nets a,b] [FOLDER]   in Markdown
+python tools/route_table.py [--board ulx3s] [--seeds 1,2,3] [--nets a,b] [FOLDER]   in Markdown
 
 Results of an earlier run in FOLDER are reused, so an interrupted run resumes.
 """
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import shipped
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
@@ -15,7 +17,6 @@ from xnorforge.flows.fold import fold
 from xnorforge.flows.route import place_and_route
 from xnorforge.flows.synth import synthesise
 from xnorforge.pipeline import options
-from xnorforge.studies import shipped
 
 HEAD = "| network, method | cycles | MHz by seed | least, median | frames/s, median | sites | slowest path |"
 RULE = "|---|---:|---|---|---:|---|---|"
@@ -66,7 +67,7 @@ def route_row(name: str, cycles: int, record: dict) -> str:
 
 def main() -> None:
     """The command."""
-    given = shipped.table_parser("xnorforge.studies.route_table", __doc__, "ulx3s")
+    given = shipped.table_parser("tools/route_table.py", __doc__, "ulx3s")
     given.add_argument("--seeds", default="1,2,3")
     asked = given.parse_args()
     seeds = options.named("seeds").read(asked.seeds)

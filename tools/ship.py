@@ -1,6 +1,6 @@
 """Ship a run, with the figures of other runs that differ from it only in the seed:
 
-    python -m xnorforge.studies.ship out/compare/cifar10-cnv_half/60/ste-{0,1,2} -o sw/shipped
+    python tools/ship.py out/compare/cifar10-cnv_half/60/ste-{0,1,2} -o sw/shipped
 
 The first run's weights go into `<net>-<method>/`; card.json and README.md state all runs.
 """
@@ -91,7 +91,7 @@ def largest_terms(run: Path) -> dict[str, tuple[float, str]]:
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog="xnorforge.studies.ship", description=__doc__)
+    parser = argparse.ArgumentParser(prog="tools/ship.py", description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     parser.add_argument("-o", "--out", type=Path, required=True)
     given = parser.parse_args()

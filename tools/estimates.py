@@ -1,6 +1,6 @@
 """Cost model estimates of synthesised designs next to the counts: whole designs, then operators by kind.
 
-python -m xnorforge.studies.estimates FOLDER ...     in Markdown; FOLDER holds folded.onnx and synth.json
+python tools/estimates.py FOLDER ...     in Markdown; FOLDER holds folded.onnx and synth.json
 """
 
 import sys

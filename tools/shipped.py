@@ -28,7 +28,7 @@ def lowered_networks(images: int, folder: Path, nets: Sequence[str] = ()) -> Ite
     there = zoo.shipped()
     for net in nets:
         if net not in dict(there):
-            raise unknown("studies", net, dict(there))
+            raise unknown("shipped", net, dict(there))
     for net, method in [pair for net in nets for pair in there if pair[0] == net] or there:
         net_dir = folder / f"{net}-{method}"
         if not (net_dir / "lower.json").exists():
