@@ -23,7 +23,7 @@ TARGETS = {
     "distclean": "remove out/, including trained weights",
     "docs": "the documents as a site, out/site",
     "lint": "ruff, basedpyright, and the checks of documents and code",
-    "test": "the quick tests; with CHANGED=1 those that can see a change since the last commit",
+    "test": "the quick tests; with CHANGED=1 what a change since the last commit can break",
     "test-full": "the quick tests and those of whole networks",
 }
 
