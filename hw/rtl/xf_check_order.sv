@@ -10,6 +10,8 @@
 // Latency    an output beat is expected one cycle after its input beat, or later
 // Reset      synchronous; the buffer is empty afterwards
 
+`include "xf_assert.svh"
+
 `ifdef XF_CHECK
 
 module xf_check_order #(
@@ -58,7 +60,8 @@ module xf_check_order #(
         if (fill_q < OutParts) NothingMade_A : assert (0);
         for (int unsigned k = 0; k < OutParts; k++) begin
           if (given_data_i[k*Width +: Width]
-              != kept[(read_q + k < Most) ? read_q + k : read_q + k - Most]) InOrder_A : assert (0);
+              != kept[(read_q + k < Most) ? read_q + k : read_q + k - Most])
+            `XF_LABEL(InOrder_A) assert (0);
         end
         read_q <= (read_q + OutParts < Most) ? read_q + OutParts : read_q + OutParts - Most;
       end

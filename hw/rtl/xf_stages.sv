@@ -57,12 +57,7 @@ module xf_stages #(
     .clk_i, .rst_ni, .data_i, .valid_i(valid_q[Stages-1]), .go_o, .m_data_o, .m_valid_o, .m_ready_i
   );
 
-`ifdef XF_CHECK
   // One beat is given for each that enters; what is between is in the stages and the spare register.
-  xf_check_beats #(.Most(Stages + 1)) u_beats (
-    .clk_i, .rst_ni, .taken_i(s_valid_i & go_o), .given_i(m_valid_o & m_ready_i)
-  );
-  `XF_ASSERT_WHEN(NothingLost_A, s_valid_i, u_beats.ahead_q == $countones({valid_q, ~go_o}))
-`endif
+  `XF_ASSERT_INSIDE(NothingLost_A, s_valid_i & go_o, m_valid_o & m_ready_i, {valid_q, ~go_o})
 
 endmodule : xf_stages

@@ -157,13 +157,8 @@ module xf_border #(
     .m_data_o, .m_valid_o, .m_ready_i
   );
 
-`ifdef XF_CHECK
   // One beat is given for each that is taken; what is between is in the two stages and the spare
   // register.
-  xf_check_beats #(.Most(3)) u_beats (
-    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
-  );
-  `XF_ASSERT_WHEN(NothingLost_A, s_valid_i, u_beats.ahead_q == $countones({valid_q, ~go}))
-`endif
+  `XF_ASSERT_INSIDE(NothingLost_A, s_valid_i & s_ready_o, m_valid_o & m_ready_i, {valid_q, ~go})
 
 endmodule : xf_border

@@ -88,12 +88,7 @@ module xf_concat #(
   `XF_ASSERT_WHEN(OneStreamAtATime_A, 1'b1, $onehot0(s_ready_o))
   `XF_ASSERT_WHEN(BeatOfThePixel_A, 1'b1, beat_q < Beats[16*from_q +: 16])
 
-`ifdef XF_CHECK
   // One beat is given for each that is taken, from one stream at a time.
-  xf_check_beats #(.Most(2)) u_beats (
-    .clk_i, .rst_ni, .taken_i(take), .given_i(m_valid_o & m_ready_i)
-  );
-  `XF_ASSERT_WHEN(NothingLost_A, take, u_beats.ahead_q == $countones({m_valid_q, ~go}))
-`endif
+  `XF_ASSERT_INSIDE(NothingLost_A, take, m_valid_o & m_ready_i, {m_valid_q, ~go})
 
 endmodule : xf_concat

@@ -48,10 +48,12 @@ module xf_fork #(
 `ifdef XF_CHECK
   // Every beat once to every reader, in order; one at most waits for it, and it waits unchanged.
   for (genvar k = 0; k < Outputs; k++) begin : gen_reader
-    `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o[k], m_ready_i[k], m_data_o[k*Width +: Width])
+    logic [Width-1:0] data;
+    assign data = m_data_o[k*Width +: Width];
+    `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o[k], m_ready_i[k], data)
     xf_check_order #(.Width(Width), .Most(1)) u_order (
       .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .taken_data_i(s_data_i),
-      .given_i(m_valid_o[k] & m_ready_i[k]), .given_data_i(m_data_o[k*Width +: Width])
+      .given_i(m_valid_o[k] & m_ready_i[k]), .given_data_i(data)
     );
   end
 `endif

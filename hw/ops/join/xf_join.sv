@@ -145,12 +145,7 @@ module xf_join #(
 
   `XF_ASSERT_WHEN(TakenTogether_A, |(s_valid_i & s_ready_o), &(s_valid_i & s_ready_o))
 
-`ifdef XF_CHECK
   // One beat is given for each that is taken of all streams; what is between is in the stages.
-  xf_check_beats #(.Most(2)) u_beats (
-    .clk_i, .rst_ni, .taken_i(take), .given_i(m_valid_o & m_ready_i)
-  );
-  `XF_ASSERT_WHEN(NothingLost_A, take, u_beats.ahead_q == $countones({valid_q, m_valid_q}))
-`endif
+  `XF_ASSERT_INSIDE(NothingLost_A, take, m_valid_o & m_ready_i, {valid_q, m_valid_q})
 
 endmodule : xf_join

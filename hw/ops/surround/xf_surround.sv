@@ -131,13 +131,8 @@ module xf_surround #(
     .m_data_o, .m_valid_o, .m_ready_i
   );
 
-`ifdef XF_CHECK
   // Every beat that is made is given once; those between are in the register and the
   // spare one.
-  xf_check_beats #(.Most(2)) u_beats (
-    .clk_i, .rst_ni, .taken_i(give), .given_i(m_valid_o & m_ready_i)
-  );
-  `XF_ASSERT(NothingLost_A, u_beats.ahead_q == $countones({valid_q, ~go}))
-`endif
+  `XF_ASSERT_INSIDE(NothingLost_A, give, m_valid_o & m_ready_i, {valid_q, ~go})
 
 endmodule : xf_surround

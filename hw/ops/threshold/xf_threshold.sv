@@ -129,12 +129,7 @@ module xf_threshold #(
 
   `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
 
-`ifdef XF_CHECK
   // One beat is given for each that is taken; what is between is in the stages.
-  xf_check_beats #(.Most(Bits)) u_beats (
-    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
-  );
-  `XF_ASSERT_WHEN(NothingLost_A, s_valid_i, u_beats.ahead_q == $countones(valid_q))
-`endif
+  `XF_ASSERT_INSIDE(NothingLost_A, s_valid_i & s_ready_o, m_valid_o & m_ready_i, valid_q)
 
 endmodule : xf_threshold

@@ -215,9 +215,9 @@ module xf_gp_shell #(
   logic unused;
   assign unused = ^{out_strb, fifo_ready};
 
-  `XF_ASSERT(RoomIsThere_A, push |-> fifo_ready)
+  `XF_ASSERT_WHEN(RoomIsThere_A, push, fifo_ready)
   `XF_ASSERT(WordIsThere_A, look && $past(ready_q) != '0 |-> answer_valid)
-  `XF_ASSERT(CountsAreOfWords_A, room_q <= CountW'(Depth) && 32'(ready_q) <= Depth + 1)
+  `XF_ASSERT_WHEN(CountsAreOfWords_A, 1'b1, 32'(room_q) <= Depth && 32'(ready_q) <= Depth + 1)
   `XF_ASSERT_STABLE(InHeldWhileStalled_A, acc_in_tvalid, acc_in_tready, acc_in_tdata)
 
 endmodule : xf_gp_shell

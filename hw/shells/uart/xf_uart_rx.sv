@@ -59,6 +59,6 @@ module xf_uart_rx #(
   assign data_o  = data_q;
   assign valid_o = valid_q;
 
-  `XF_ASSERT(AtMostTenBits_A, bit_q <= 4'd10)
+  `XF_ASSERT_WHEN(AtMostTenBits_A, 1'b1, bit_q <= 4'd10)
 
 endmodule : xf_uart_rx

@@ -53,7 +53,7 @@ module xf_uart_tx #(
   assign s_ready_o = left_q == 4'd0;
   assign line_o    = line_q;
 
-  `XF_ASSERT(IdleIsHigh_A, left_q == 4'd0 |-> line_o)
+  `XF_ASSERT_WHEN(IdleIsHigh_A, left_q == 4'd0, line_o)
   `XF_ASSERT_STABLE(HeldWhileStalled_A, s_valid_i, s_ready_o, s_data_i)
 `ifdef XF_CHECK
   xf_check_beats u_check (
