@@ -22,6 +22,7 @@ TARGETS = {
     "clean_STAGE": "remove the output of a stage and of all later stages",
     "distclean": "remove out/, including trained weights",
     "docs": "the documents as a site, out/site",
+    "formal": "proofs of the modules that move streams",
     "lint": "ruff, basedpyright, and the checks of documents and code",
     "test": "the quick tests; with CHANGED=1 what a change since the last commit can break",
     "test-full": "the quick tests and those of whole networks",

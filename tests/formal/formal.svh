@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What all property files use. Such a file stands inside its module, in front of `endmodule`, so it sees the
+// module's registers. Time begins with one cycle of reset; reset may come again at any time.
+//
+// `XF_ASSUME(Condition): the surroundings keep the Condition in every cycle out of reset.
+// `XF_ASSUME_STABLE(Name, Valid, Ready, Data): a sender keeps what it offers until it is accepted.
+// `XF_INVARIANT(Condition): holds in every cycle out of reset.
+// `XF_SERVED(Name, Cycles, Waits, Moves): after at most Cycles consecutive cycles with Waits something Moves.
+// `XF_SEEN(Name, Bits, Inside, Register): what a Register of the instance Inside holds, or all words of a memory,
+// word 0 in the lowest bits.
+// `XF_ORDER(Name, Inside, Bits, Most): the contents of an instance of xf_check_order: fill_Name parts, of which
+// oldest_Name(k) is the k-th.
+
+`define XF_ASSUME(Condition) always_comb if (started_q && rst_ni) assume (Condition);
+`define XF_INVARIANT(Condition) always_comb if (started_q && rst_ni) assert (Condition);
+`define XF_ASSUME_STABLE(Name, Valid, Ready, Data) \
+  logic waited_``Name = 1'b0; \
+  logic [$bits(Data)-1:0] data_``Name; \
+  always_ff @(posedge clk_i) begin \
+    waited_``Name <= rst_ni && (Valid) && !(Ready); \
+    data_``Name   <= Data; \
+  end \
+  `XF_ASSUME(!waited_``Name || ((Valid) && (Data) == data_``Name))
+`define XF_SERVED(Name, Cycles, Waits, Moves) \
+  logic [7:0] cycles_``Name; \
+  always_ff @(posedge clk_i) \
+    cycles_``Name <= (rst_ni && (Waits) && !(Moves)) ? cycles_``Name + 8'd1 : 8'd0; \
+  `XF_INVARIANT(cycles_``Name <= (Cycles))
+`define XF_SEEN(Name, Bits, Inside, Register) (* keep, instance_seen = Inside, seen = Register *) wire [(Bits)-1:0] Name;
+`define XF_ORDER(Name, Inside, Bits, Most) \
+  `XF_SEEN(kept_``Name, (Most)*(Bits), Inside, "kept") \
+  `XF_SEEN(fill_``Name, 32, Inside, "fill_q") \
+  `XF_SEEN(read_``Name, 32, Inside, "read_q") \
+  `XF_SEEN(write_``Name, 32, Inside, "write_q") \
+  wire [7:0] first_``Name = read_``Name[7:0]; \
+  wire [7:0] next_``Name  = first_``Name + fill_``Name[7:0]; \
+  `XF_INVARIANT(read_``Name < (Most) && fill_``Name <= (Most)) \
+  `XF_INVARIANT(write_``Name == ((next_``Name < (Most)) ? next_``Name : next_``Name - (Most))) \
+  function automatic [(Bits)-1:0] oldest_``Name(input [7:0] k); \
+    oldest_``Name = kept_``Name[(Bits)*((first_``Name + k < (Most)) ? first_``Name + k : first_``Name + k - (Most)) +: Bits]; \
+  endfunction
+
+logic started_q = 1'b0;
+always_ff @(posedge clk_i) started_q <= 1'b1;
+always_comb if (!started_q) assume (!rst_ni);

@@ -1,0 +1,77 @@
+"""What is proved of which module, and the faults that each proof must find; `make formal` proves it."""
+
+from prove import Proof, main
+
+
+def streams(bits: int) -> dict[str, str]:
+    """Parameters of an operator of two streams of `bits` bits."""
+    return {"Inputs": "2", "OutBits": str(bits), "InBits": "16'h0202"}
+
+
+# Parameters are as small as a module's cases allow; no property depends on the width of data.
+SKID, FIFO, WIDTH, DEPTH = "xf_skid", "xf_fifo", "xf_width", "CountW'(Depth - 1)"
+PROOFS = (
+    Proof(SKID, {"Width": 2}, 3, (
+        (SKID, "spare_valid_q <= 1'b1;", "spare_valid_q <= 1'b0;"),
+        (SKID, "spare_valid_q ? spare_q : s_data_i", "s_data_i"),
+        (SKID, "if (!spare_valid_q) spare_q", "spare_q"),
+    )),
+    Proof(FIFO, {"Width": 1, "Depth": 4, "Kind": 1}, 4, (
+        (FIFO, "push && count_q == CountW'(Depth - 1)", "push && count_q == CountW'(Depth)"),
+        (FIFO, "(write_q == AddrW'(Depth - 1))", "(write_q == AddrW'(Depth - 2))"),
+        (FIFO, "pop && count_q == CountW'(1)", "pop && count_q == CountW'(2)"),
+    )),
+    Proof(FIFO, {"Width": 1, "Depth": 3, "Kind": 2}, 4, (
+        (FIFO, "~empty_q & (give | ~word_valid_q)", "~empty_q"),
+        (FIFO, "if (give) data_q <= word;", "data_q <= word;"),
+        (FIFO, "else if (give) word_valid_q <= 1'b0;", "else word_valid_q <= 1'b0;"),
+    )),
+    Proof(FIFO, {"Width": 1, "Depth": 5, "Kind": 2, "InBlock": 4}, 4, (
+        (FIFO, "rest_read_q ? rest_q : mem_q", "rest_read_q ? mem_q : rest_q"),
+        (FIFO, "if (push && !in_block) rest", "if (push) rest"),
+        (FIFO, "in_block = ~write_q[AddrW-1]", "in_block = write_q[AddrW-1]"),
+    )),
+    Proof(WIDTH, {"InWidth": 1, "OutWidth": 3, "Gap": 0}, 4, (
+        (WIDTH, "s_ready_o = ~valid_q | first", "s_ready_o = 1'b1"),
+        (WIDTH, "s_valid_i & ~valid_q & ~first", "s_valid_i & ~first"),
+        (WIDTH, "if (push) newest_q", "if (s_valid_i) newest_q"),
+    )),
+    Proof(WIDTH, {"InWidth": 1, "OutWidth": 2, "Gap": 1}, 4, (
+        (WIDTH, "s_ready_o = ~valid_q;", "s_ready_o = 1'b1;"),
+        (WIDTH, "{s_data_i, data_q[OutWidth-1:InWidth]}", "{data_q[OutWidth-1:InWidth], s_data_i}"),
+        (WIDTH, "~m_ready_i : push & last;", "~m_ready_i : push;"),
+    )),
+    Proof(WIDTH, {"InWidth": 3, "OutWidth": 1, "Gap": 0}, 4, (
+        (WIDTH, "PartW'(Ratio - 2 + Gap)", "PartW'(Ratio - 1 + Gap)"),
+        (WIDTH, "if (!last) last_q", "if (last) last_q"),
+        (WIDTH, "if (go) data_q <= part;", "data_q <= part;"),
+    )),
+    Proof(WIDTH, {"InWidth": 2, "OutWidth": 1, "Gap": 1}, 4, (
+        (WIDTH, "choices[part_q]", "choices[PartW'(Ratio - 1) - part_q]"),
+        (WIDTH, "s_ready_o = ~full_q", "s_ready_o = 1'b1"),
+        (WIDTH, "if (go) valid_q <= give", "valid_q <= give"),
+    )),
+    Proof("xf_fork", {"Width": 2, "Outputs": 2}, 4, (
+        ("xf_fork", "s_ready_o = left == '0", "s_ready_o = valid_q == '0 || m_ready_i != '0"),
+        ("xf_fork", "if (s_ready_o) data_q", "if (s_valid_i) data_q"),
+        ("xf_fork", "valid_q <= left;", "valid_q <= valid_q;"),
+    )),
+    Proof("xf_join", streams(4) | {"SumBits": "4", "ConstantBits": "3", "Constants": "6'o31"}, 4, (
+        ("xf_join", "m_valid_q <= valid_q;", "m_valid_q <= take;"),
+        ("xf_join", "go & (&s_valid_i)", "go & (|s_valid_i)"),
+        ("xf_join", "if (go) total_q <= total", "total_q <= total"),
+    )),
+    Proof("xf_concat", streams(2) | {"Beats": "32'h00010002"}, 4, (
+        ("xf_concat", "beat_q == Beats[16*from_q +: 16] - 1'b1", "beat_q == Beats[16*from_q +: 16]"),
+        ("xf_concat", "if (go) data_q <= wide", "data_q <= wide"),
+        ("xf_concat", "go & s_valid_i[from_q]", "go & (|s_valid_i)"),
+    )),
+    Proof("xf_delay", {"Width": 2, "Stages": 3}, 4, (
+        ("xf_delay", "if (en_i) begin", "begin"),
+        ("xf_delay", "data_q[Stages-1]", "data_q[Stages-2]"),
+        ("xf_delay", "data_q[0] <= data_i", "data_q[0] <= ~data_i"),
+    )),
+)  # fmt: skip
+
+if __name__ == "__main__":
+    main(PROOFS)
