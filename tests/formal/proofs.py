@@ -71,6 +71,21 @@ PROOFS = (
         ("xf_delay", "data_q[Stages-1]", "data_q[Stages-2]"),
         ("xf_delay", "data_q[0] <= data_i", "data_q[0] <= ~data_i"),
     )),
+    Proof("xf_replay", {"Width": 1, "Beats": 2, "Passes": 2}, 12, (
+        ("xf_replay", "s_ready_o = ~full_q[1]", "s_ready_o = full_q != 2'd3"),
+        ("xf_replay", "(full_q != '0) | (write_q != read)", "1'b1"),
+        ("xf_replay", "read_half_q ^ done", "read_half_q ^ wrote"),
+    ), bounded=True),
+    Proof("xf_unpack", {"Bytes": 2, "Word": 4, "Beats": 3}, 10, (
+        ("xf_unpack", "~valid_q | (m_ready_i & last)", "~valid_q | m_ready_i"),
+        ("xf_unpack", "word_q >> 8*Slot", "word_q >> 4*Slot"),
+        ("xf_unpack", "last_beat | (part_q", "(part_q"),
+    ), bounded=True),
+    Proof("xf_pack", {"Bytes": 2, "Word": 4, "Beats": 3}, 10, (
+        ("xf_pack", "s_ready_o = ~valid_q | m_ready_i", "s_ready_o = 1'b1"),
+        ("xf_pack", "{Slot{part_q == PartW'(p)}}", "{Slot{1'b1}}"),
+        ("xf_pack", "last_beat | (part_q", "(part_q"),
+    ), bounded=True),
 )  # fmt: skip
 
 if __name__ == "__main__":
