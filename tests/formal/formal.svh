@@ -4,7 +4,8 @@
 // module's registers. Time begins with one cycle of reset; reset may come again at any time.
 //
 // `XF_ASSUME(Condition): the surroundings keep the Condition in every cycle out of reset.
-// `XF_ASSUME_STABLE(Name, Valid, Ready, Data): a sender keeps what it offers until it is accepted.
+// `XF_ASSUME_STABLE(Name, Valid, Ready, Data): a sender keeps what it offers until it is accepted. Valid and Data
+// must be inputs: an assumption about what the module drives would hide its faults.
 // `XF_INVARIANT(Condition): holds in every cycle out of reset.
 // `XF_SERVED(Name, Cycles, Waits, Moves): after at most Cycles consecutive cycles with Waits something Moves.
 // `XF_SEEN(Name, Bits, Inside, Register): what a Register of the instance Inside holds, or all words of a memory,

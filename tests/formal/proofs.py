@@ -71,6 +71,11 @@ PROOFS = (
         ("xf_delay", "data_q[Stages-1]", "data_q[Stages-2]"),
         ("xf_delay", "data_q[0] <= data_i", "data_q[0] <= ~data_i"),
     )),
+    Proof("xf_axi_regs", {"AddrW": 4}, 4, (
+        ("xf_axi_regs", "~asked_q & ~r_valid_q", "~asked_q"),
+        ("xf_axi_regs", "read_known_i ? Okay : Slverr", "Okay"),
+        ("xf_axi_regs", "if (asked_q) begin", "begin"),
+    )),
     Proof("xf_replay", {"Width": 1, "Beats": 2, "Passes": 2}, 12, (
         ("xf_replay", "s_ready_o = ~full_q[1]", "s_ready_o = full_q != 2'd3"),
         ("xf_replay", "(full_q != '0) | (write_q != read)", "1'b1"),
