@@ -76,6 +76,11 @@ PROOFS = (
         ("xf_axi_regs", "read_known_i ? Okay : Slverr", "Okay"),
         ("xf_axi_regs", "if (asked_q) begin", "begin"),
     )),
+    Proof("xf_axi_write", {"AddrW": 4}, 4, (
+        ("xf_axi_write", "both & (write_ready_i | ~allowed)", "both"),
+        ("xf_axi_write", "write_known_i & (&strb_q)", "write_known_i"),
+        ("xf_axi_write", " & ~b_valid_q", ""),
+    )),
     Proof("xf_replay", {"Width": 1, "Beats": 2, "Passes": 2}, 12, (
         ("xf_replay", "s_ready_o = ~full_q[1]", "s_ready_o = full_q != 2'd3"),
         ("xf_replay", "(full_q != '0) | (write_q != read)", "1'b1"),
