@@ -160,7 +160,7 @@ class Modulated(binary.Weights):
         return self.values(x) * self.scale(x)
 
     def scale(self, x):
-        return self.factor() if self.scaling is None else self.factor() * self.scaling(x)
+        return self.factor() if self.scaling_impl is None else self.factor() * self.scaling_impl(x)
 
     def level(self) -> torch.Tensor:
         """Return log2 of wbar."""
@@ -174,7 +174,7 @@ class Modulated(binary.Weights):
 
     def start_at_one(self) -> None:
         """Let the factor of a layer with a scale of its own be 1 at the present w."""
-        if self.scaling is not None:
+        if self.scaling_impl is not None:
             self.start.copy_(self.level())
 
     def kernel_loss(self, nu: float, latents: bool = True) -> torch.Tensor:

@@ -236,7 +236,7 @@ class Interacting(nn.Module):
 
     def forward(self, x):
         p = self.mix(self.layer(torch.as_tensor(getattr(x, "value", x)) / self.bits))
-        scaling = binary.quantiser(self.layer).scaling
+        scaling = binary.quantiser(self.layer).scaling_impl
         if scaling is None:
             return p * self.bits
         return p * (scaling(self.layer.weight) * self.bits).view(-1, *(1,) * (p.dim() - 2))

@@ -95,11 +95,11 @@ class Rectified(binary.Weights):
 
     def quantised(self, x):
         found = self.rectified(x)
-        return found if self.scaling is None else found * self.scaling(x)
+        return found if self.scaling_impl is None else found * self.scaling_impl(x)
 
     def scale(self, x):
         own = self.unit() if self.scaled and not self.whole else torch.ones(())
-        return own if self.scaling is None else own * self.scaling(x)
+        return own if self.scaling_impl is None else own * self.scaling_impl(x)
 
     def forward(self, x):
         found, scale, zero, bits = super().forward(x)
@@ -113,13 +113,13 @@ class Rectified(binary.Weights):
     def start_here(self) -> None:
         """Start C where L_Kernel is smallest for the present latent weights."""
         self.c.copy_(best_scale(self.weight, self.granularity))
-        if self.scaling is not None:
+        if self.scaling_impl is not None:
             self.start.copy_(self.c.mean())
 
     @property
     def felt(self) -> bool:
         """Whether the output of the network depends on C: one C cancels in the batch norm after a sum."""
-        return self.c.numel() > 1 or self.scaling is not None
+        return self.c.numel() > 1 or self.scaling_impl is not None
 
     @property
     def stepped(self) -> bool:
@@ -211,7 +211,7 @@ class HardTanh(binary.Quantiser):
     """The hard tanh in place of the sign."""
 
     def values(self, x):
-        return F.hardtanh(x if self.scaling is None else x / self.scaling(x))
+        return F.hardtanh(x if self.scaling_impl is None else x / self.scaling_impl(x))
 
 
 class RealWeights(binary.Quantiser):

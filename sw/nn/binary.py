@@ -109,8 +109,8 @@ class Quantiser(nn.Module):
     and bit width. A subclass says what the values are.
 
     Attributes:
-        scaling: Brevitas' module that returns the scale, from the quantiser that this one replaces; None if
-            the scale is 1.
+        scaling_impl: Brevitas' module that returns the scale, that of the quantiser replaced; None if the
+            scale is 1.
         applied: whether the values are multiplied by the scale here, and not behind the layer.
     """
 
@@ -119,7 +119,7 @@ class Quantiser(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.scaling: nn.Module | None = None
+        self.scaling_impl: nn.Module | None = None
 
     def values(self, x: torch.Tensor, /) -> torch.Tensor:
         """Return the values in units of the scale, with the gradient of the method."""
@@ -127,11 +127,11 @@ class Quantiser(nn.Module):
 
     def quantised(self, x: torch.Tensor) -> torch.Tensor:
         """Return the values times the scale."""
-        return self.values(x) * self.scaling(x) if self.scaling and self.applied else self.values(x)
+        return self.values(x) * self.scaling_impl(x) if self.scaling_impl and self.applied else self.values(x)
 
     def scale(self, x: torch.Tensor, /) -> torch.Tensor:
         """Return the scale, of which the quantised tensor is a multiple."""
-        return self.scaling(x) if self.scaling and self.applied else torch.ones(())
+        return self.scaling_impl(x) if self.scaling_impl and self.applied else torch.ones(())
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return what Brevitas' quantisers do: the quantised tensor, scale, zero point and bit width."""
@@ -155,7 +155,7 @@ class Sign(Quantiser):
         self.function = function
 
     def values(self, x):
-        return self.function.apply(x if self.scaling is None else x / self.scaling(x))
+        return self.function.apply(x if self.scaling_impl is None else x / self.scaling_impl(x))
 
 
 class Levels(Quantiser):
@@ -361,7 +361,7 @@ def set_quantiser(layer: AnyModule, new: Quantiser) -> None:
     old, plain = quantiser(layer), not getattr(layer, "return_quant_tensor", True)
     if isinstance(old, GIVEN) and new.bits == 1:
         fixed = isinstance(old.scaling_impl, ConstScaling)
-        new.scaling = None if fixed and old.scaling_impl(torch.ones(1)) == 1 else old.scaling_impl
+        new.scaling_impl = None if fixed and old.scaling_impl(torch.ones(1)) == 1 else old.scaling_impl
     if isinstance(layer, QuantNonLinearActLayer):
         layer = layer.act_quant
     if isinstance(layer, ActQuantProxyFromInjector):

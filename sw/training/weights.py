@@ -81,7 +81,7 @@ def _signed(network: nn.Module) -> list[str]:
     """Return the names of the binary weights whose scale does not depend on them."""
     found = {name: binary.quantiser(layer) for name, layer in binary.binary_layers(network).items()}
     fixed = (type(None), ConstScaling, ParameterScaling)
-    return [f"{name}.weight" for name, own in found.items() if isinstance(own.scaling, fixed)]
+    return [f"{name}.weight" for name, own in found.items() if isinstance(own.scaling_impl, fixed)]
 
 
 def _numbers(network: nn.Module) -> dict[str, torch.Tensor]:

@@ -26,7 +26,9 @@ def test_a_module_with_a_handshake_asserts_stability_and_order_or_count(name):
     if name in PASSED_ON:
         assert len(re.findall(r"xf_fifo #\(", text)) == 2
         return
-    assert name in OUTPUTS or re.search(r"xf_check_(order|beats) (#\(|u_)|  xf_stages #\(", text)
+    assert name in OUTPUTS or re.search(
+        r"xf_check_(order|beats) (#\(|u_)|  xf_stages #\(|XF_ASSERT_INSIDE\(", text
+    )
     assert name in INNER or re.search(rf"`XF_ASSERT_STABLE\(\w*Held\w*_A|  ({'|'.join(OUTPUTS)}) #\(", text)
     assert "$stable" not in text, "it copies the data in every cycle; use XF_ASSERT_STABLE"
 
@@ -44,7 +46,7 @@ def test_a_generated_module_asserts_stability_and_count_or_is_a_body_that_does(n
 @pytest.mark.parametrize("name", MODULES)
 def test_assertions_are_named_and_checkers_stand_under_xf_check(name):
     text = MODULES[name].read_text()
-    names = re.findall(r"`XF_ASSERT(?:_WHEN|_STABLE)?\((\w+),", text)
+    names = re.findall(r"`XF_ASSERT(?:_WHEN|_STABLE|_INSIDE)?\((\w+),", text)
     assert all(re.fullmatch(r"[A-Z]\w+_A", one) for one in names)
     outside = re.sub(r"`ifdef XF_CHECK.*?`endif", "", text, flags=re.DOTALL)
     assert not re.search(r"^ *xf_check_\w+ ", outside, re.MULTILINE)
