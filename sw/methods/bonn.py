@@ -25,14 +25,13 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from xnorforge.core.errors import UserError
 from xnorforge.sw.methods import base
 from xnorforge.sw.nn import binary, building_blocks, tracing
 from xnorforge.sw.nn.binary import AnyModule, signs
 from xnorforge.sw.nn.eight_bit import EightScores
 
-# Chosen on held-out images (docs/methods/bonn.md); the paper's 1e-4 and 1e-3 are for SGD on other networks.
-KERNEL, FEATURE = 1e-5, 1e-3  # lambda and theta, the weights of the two losses
+KERNEL, FEATURE = 1e-4, 1e-3  # lambda and theta, the weights of the two losses, as in the paper
+PULL = 0.1  # chosen on held-out images (docs/results/methods.md)
 # w starts at so much over the mean latent: uniform latents then lie within 0.6 of the 1 that w o X may reach
 REACH = 0.3
 NU = 1e-4  # variance of the reconstruction error; the paper's for WRN
@@ -225,17 +224,13 @@ class Method(base.Method):
     nu: float = NU  # variance of the reconstruction error
     # Move latents in a separate step after the optimiser's, as decay in AdamW: learning rate * pull times the
     # distance to the minimum of the kernel loss; `kernel` then moves only w, mu and sigma. 0: one joint loss.
-    pull: float = 0.0
+    pull: float = PULL
     band: bool = (
         True  # keep latents where |w X| <= 1; false: in [-1, 1], where the task's gradient may not pass
     )
 
     def __post_init__(self):
-        if self.pull and not self.kernel:
-            raise UserError(
-                f"bonn: pull={self.pull} has no effect with kernel=0, because w, mu and sigma are then not "
-                "trained; give a kernel above 0, or pull=0."
-            )
+        self.pull = self.pull if self.kernel else 0.0  # nothing moves w, mu and sigma
         self._forget()
         self.reads = False  # whether a classifier reads what the feature loss is of
         self.last = ""  # the classifier of a network of the user's own

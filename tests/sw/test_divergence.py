@@ -90,7 +90,7 @@ def test_the_first_layer_with_a_broken_output_is_named_and_the_methods_own_weigh
         return {"task": run.task.loss(run.forward(IMAGES), LABELS)}
 
     said, _ = failing(tmp_path, monkeypatch, bonn.Method, spoil, at=1)
-    weights = "kernel=1e-05, feature=0.001, nu=0.0001 (--set)"
+    weights = "kernel=0.0001, feature=0.001, nu=0.0001, pull=0.1 (--set)"
     says(
         said,
         "mnist-tfc, bonn: ",
