@@ -45,7 +45,8 @@ endmodule
 """
     (folder / "miter.sv").write_text(text)
     (folder / "wires.v").write_text(WIRES)
-    sources = " ".join(sorted(str(path) for path in RTL.iterdir() if path.name.endswith(".sv")))
+    known = sorted(str(path) for path in RTL.iterdir() if path.name.endswith(".sv"))
+    sources = " ".join(sorted(known, key=lambda path: not path.endswith("_pkg.sv")))  # packages first
     script = [
         f"read_verilog -defer -sv {defines} -I {RTL} {sources} {folder}/miter.sv",
         "read_verilog +/xilinx/cells_sim.v",
