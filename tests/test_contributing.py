@@ -56,7 +56,7 @@ def test_a_recipe_touches_one_place_and_ends_in_its_commands(title):
 
 def test_the_tests_that_the_page_names_exist():
     named = re.findall(r"`(tests/[^` ]+)", (ROOT / "CONTRIBUTING.md").read_text())
-    assert len(named) > 20
+    assert len(named) >= 2
     assert [name for name in named if "NAME" not in name and not list(ROOT.glob(name))] == []
 
 
