@@ -2,8 +2,8 @@
 
 A file is read as `$readmemh` reads it, under the parameters that the module of its layer states. Weights of
 matrices, starts of binary sums and thresholds are decoded from the words, as the module uses them, and
-compared with the arrays of the graph. The words of other memories are compared with those that the operator
-makes of these arrays now.
+compared with the arrays of the graph. Other memories are compared, word by word, with a fresh
+`HwOp.memories()` of these arrays.
 """
 
 import re

@@ -15,7 +15,7 @@ command -v "$python" >/dev/null || { say "install: no '$python' on PATH; install
 "$python" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12), (3, 13)))' || { say "install: '$python' is $("$python" -V 2>&1), and the lock is for Python 3.11, 3.12 and 3.13; name one with PYTHON=…"; exit 4; }
 
 count=$(grep -c '^[A-Za-z]' "$lock")
-say "install   $count packages of $lock into $venv (about 2 GB; torch alone is several hundred MB to download)"
+say "install   $count packages of $lock into $venv (about 3 GB; torch alone is several hundred MB to download)"
 start=$(date +%s)
 "$python" -m venv --clear "$venv"
 rm -rf "$venv/lock"; mkdir "$venv/lock"

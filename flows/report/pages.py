@@ -24,6 +24,7 @@ from xnorforge.flows.report import (
 )
 from xnorforge.plot import chart, curves, svg
 
+OWN = files("xnorforge.flows.report")
 CHARTS = {
     "builds": builds,
     "chart": chart,
@@ -152,7 +153,7 @@ def in_code(text: str) -> Markup:
 def _environment(kind: str) -> Environment:
     env = Environment(
         finalize=in_html if kind == "html" else in_markdown,
-        loader=FunctionLoader(lambda name: (files("xnorforge.flows.report") / name).read_text()),
+        loader=FunctionLoader(lambda name: (OWN / name).read_text()),
         autoescape=kind == "html",
         undefined=StrictUndefined,
         keep_trailing_newline=True,
@@ -211,7 +212,7 @@ def page(record: dict, acc: Path, form: str, kind: str) -> str:
         given["listed"] = links.listed_files(record, acc, form)
     parts: list[str] = []
     nav: list[tuple[str, str]] = []
-    css, half = svg.style() + (files("xnorforge.flows.report") / "style.css").read_text(), ""
+    css, half = svg.style() + (OWN / "style.css").read_text(), ""
     for one in sections.views(form, kind):
         template = _template(kind, one.text)
         context = template.new_context(given)
@@ -227,6 +228,6 @@ def page(record: dict, acc: Path, form: str, kind: str) -> str:
         else:
             parts.append(text)
         half = text if beside and not half else ""
-    script = (files("xnorforge.flows.report") / "script.js").read_text() + svg.copy_script()
+    script = (OWN / "script.js").read_text() + svg.copy_script()
     given |= {"views": Markup("\n\n".join(parts)), "css": Markup(css), "nav": nav, "script": Markup(script)}
     return env.get_template(f"{form}.{kind}.j2").render(given)

@@ -83,14 +83,14 @@ def _read(path: Path) -> bytes:
         ) from error
 
 
-def _root() -> Path | None:
+def _given() -> str | None:
     given = os.environ.get("XNORFORGE_DATA")
     if given and not Path(given).is_dir():
         raise UserError(
             f"XNORFORGE_DATA: '{given}' is not a folder; give one that contains mnist/ or cifar10/, or unset "
             "it."
         )
-    return data_folder() if given else None
+    return given
 
 
 def folder_of(name: str) -> Path | None:
@@ -99,7 +99,8 @@ def folder_of(name: str) -> Path | None:
     Raises:
         UserError: XNORFORGE_DATA is not a folder.
     """
-    folder = (_root() or data_folder()) / name
+    _given()
+    folder = data_folder() / name
     try:
         os.listdir(folder)  # tried, not asked for, so that the record of a stage says that it looked here
     except OSError:
@@ -114,4 +115,4 @@ def first_with(name: str, *folders: Path | None) -> Path | None:
 
 def where() -> str:
     """Return a description of the searched folder, for messages."""
-    return f"XNORFORGE_DATA ({_root()})" if _root() else "XNORFORGE_DATA (not set)"
+    return f"XNORFORGE_DATA ({_given() or 'not set'})"

@@ -342,8 +342,8 @@ class Method(base.Method):
         kernels = (kernel_loss(part.weight, sign(part.weight), part.c) for part in rectified(run.network))
         fooled = (generator_loss(tell(maps)) for tell, maps in zip(self.discriminators, self.fake))
         return super().losses(run, scores, labels) | {
-            "kernel": self.lambda1 * sum(kernels, torch.zeros(())),
-            "adversarial": self.adversarial * sum(fooled, torch.zeros(())),
+            "kernel": self.lambda1 * base.total(kernels),
+            "adversarial": self.adversarial * base.total(fooled),
         }
 
     def step(self, run, images, labels):
@@ -372,7 +372,7 @@ class Method(base.Method):
         """Move W and the batch norms with rate eta1; return the loss."""
         losses = self.losses(run, scores, labels)
         run.summands.add(losses, run.latents)
-        loss = sum(losses.values(), torch.zeros(()))
+        loss = base.total(losses.values())
         _move(run.optimiser, loss)
         with torch.no_grad():
             for latent in run.latents.values():

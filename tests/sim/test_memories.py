@@ -1,4 +1,4 @@
-"""Memory files are read back against the graph: right ones pass, and each wrong bit is told."""
+"""Memory files are read back against the graph: right ones pass, and each wrong bit is found."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def test_the_files_of_every_operator_hold_its_arrays(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["xnor_mvu", "byte_mvu", "int_mvu", "spatial_mvu"])
-def test_a_wrong_bit_of_a_weight_is_told_whoever_wrote_it(name, tmp_path, monkeypatch):
+def test_a_wrong_bit_of_a_weight_is_found_whoever_wrote_it(name, tmp_path, monkeypatch):
     """The operator itself makes the wrong words, so that only the arrays of the graph tell."""
     rng, seen = np.random.default_rng(1), 0
     for op in [op for op in OPS[name].examples() if op.rtl()[0] in DECODED and op.memories()][:12]:
@@ -60,7 +60,7 @@ def test_a_wrong_bit_of_a_weight_is_told_whoever_wrote_it(name, tmp_path, monkey
 @pytest.mark.parametrize(
     ("name", "file"), [("xnor_mvu", "StartFile"), ("byte_mvu", "StartFile"), ("threshold", "ThresholdFile")]
 )
-def test_a_threshold_that_is_one_off_is_told_whoever_wrote_it(name, file, tmp_path, monkeypatch):
+def test_a_threshold_that_is_one_off_is_found_whoever_wrote_it(name, file, tmp_path, monkeypatch):
     seen = 0
     for op in [op for op in OPS[name].examples() if op.rtl()[0] in DECODED and file in op.memories()][:12]:
         right = op.memories()

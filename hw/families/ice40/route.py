@@ -36,7 +36,7 @@ class Ice40(Router):
         return _nextpnr.board_top(board, made, ports)
 
     def clocks(self, board: Board) -> list[float]:
-        """Those that the PLL makes exactly."""
+        """Frequencies that the PLL makes exactly."""
         return _nextpnr.clocks(board, pll)
 
     def identity(self, board: Board) -> list[str]:

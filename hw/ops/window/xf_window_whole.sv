@@ -116,7 +116,7 @@ module xf_window_whole #(
   localparam int unsigned ToColsW = $clog2(((FirstG > StrideG) ? FirstG : StrideG) + 1);
   localparam int unsigned GroupW  = Group * Width;
 
-  // Columns in registers: a window's, and those of the newest group to the right of it.
+  // Registers hold the columns of a window, and those of the newest group to its right.
   localparam int Right = Group - 1 - FirstW % Group;
   localparam int Held  = (ReachW + 1 + Right > Group) ? ReachW + 1 + Right : Group;
   localparam logic [Width-1:0] Pad = {Lanes{ElementW'(PadValue)}};
@@ -248,7 +248,7 @@ module xf_window_whole #(
     end
     assign outside = above_image | below_image | ~column_in_image;
 
-    // A bit of all groups side by side, so that choosing one is no shift by a multiple of its width.
+    // One bit of all groups side by side: selecting a group is then a multiplexer, not a wide shift.
     for (genvar b = 0; b < GroupW; b++) begin : gen_bit
       logic [Subs-1:0] groups;
       for (genvar g = 0; g < Subs; g++) begin : gen_group

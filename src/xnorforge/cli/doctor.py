@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PYTHONS = ("python3.11", "python3.12", "python3.13")  # that the lock is for
-SPACE = 3e9  # bytes: the environment (2 GB) and the products of a few builds
+SPACE = 4e9  # bytes: the environment (3 GB) and the products of a few builds
 
 
 @dataclass

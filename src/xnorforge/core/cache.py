@@ -12,8 +12,7 @@ import json
 import os
 import shutil
 import sysconfig
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
@@ -65,19 +64,12 @@ def kept(place: Path, make: Callable[[Path], None]) -> Path:
         with place.with_suffix(".lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if not undamaged(place):  # nobody has made it meanwhile
-                with keeping(place) as aside:
+                with whole(place) as aside:
+                    shutil.rmtree(aside, ignore_errors=True)  # of a killed process of the same number
+                    aside.mkdir()
                     make(aside)
+                    (aside / SUMS).write_text(json.dumps(_digests(aside)))
     return place
-
-
-@contextmanager
-def keeping(place: Path) -> Iterator[Path]:
-    """Yields an empty folder, which becomes the result if the block succeeds."""
-    with whole(place) as aside:
-        shutil.rmtree(aside, ignore_errors=True)  # of a killed process of the same number
-        aside.mkdir()
-        yield aside
-        (aside / SUMS).write_text(json.dumps(_digests(aside)))
 
 
 def undamaged(place: Path) -> bool:
@@ -122,7 +114,7 @@ def _closure(maker: str) -> frozenset[Path]:
 
 
 def _spec(name: str) -> ModuleSpec | None:
-    """Of a module of ours, or of a plug-in's; None for all others, and for what is no module."""
+    """The import spec of a module of this package or of a plug-in; None for every other name."""
     top = name.partition(".")[0]
     if f"{name}.".startswith(f"{SHARED}.") or name == "xnorforge":
         return None

@@ -24,8 +24,8 @@ TICK = 20_000_000
 
 
 class Noted(NamedTuple):
-    """A line: read, module (read because it runs), write, list, program or library, and what; of a file that
-    is read its digest and look, both empty where there is none.
+    """A line: a kind (read, module for a file that runs, write, list, program, library) and what. Files that
+    are read also have a digest and a look, both empty if the file does not exist.
     """
 
     kind: str
@@ -35,8 +35,8 @@ class Noted(NamedTuple):
 
 
 def digest_of(path: str, digest: str = "", look: str = "") -> tuple[str, str]:
-    """SHA-256 of a file, and its look: size, time of change and inode. A file that looks as given is not
-    read; look and digest are empty where there is no file, and the look where it cannot be relied on.
+    """SHA-256 of a file, and its look: size, time of change and inode. A file with the given look is not read
+    again. Both are empty if there is no file; the look also if the file changed within `TICK`.
     """
     try:
         found = os.stat(path)
