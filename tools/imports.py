@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from xnorforge.core.cache import imported_names
+
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("hw", "sw", "flows", "sim", "src")
 MENTIONING = {".py", ".sv", ".svh", ".cpp", ".j2"}
@@ -54,20 +56,11 @@ def imported(text: str, module: str, is_package: bool, known: set[str], late: bo
         late: also what functions import when they are called.
     """
     found, tree = set(), ast.parse(text)
-    for node in ast.walk(tree) if late else at_import(tree.body):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            up = node.level - is_package
-            above = module.split(".")[: len(module.split(".")) - up] if node.level else []
-            base = ".".join([*above, *filter(None, [node.module])])
-            names = [f"{base}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for name in names:
-            parts = name.split(".")
-            ends = (".".join(parts[:size]) for size in range(len(parts), 0, -1))
-            found.update(filter(None, [next((end for end in ends if end in known), None)]))
+    nodes = ast.walk(tree) if late else at_import(tree.body)
+    for name in imported_names(nodes, module if is_package else module.rpartition(".")[0]):
+        parts = name.split(".")
+        ends = (".".join(parts[:size]) for size in range(len(parts), 0, -1))
+        found.update(filter(None, [next((end for end in ends if end in known), None)]))
     return found - {module}
 
 

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from xnorforge.hw.wrap import files_used
+
 HERE = Path(__file__).parent
 HW = HERE.parents[1] / "hw"
-SOURCES = {path.stem: path for path in HW.rglob("*.sv")}
+SOURCES = {path.stem: path.read_text() for path in sorted(HW.rglob("*.sv"))}
 MARK = "XF_RUN "
 REACH = 20  # cycles in which a fault must be found where the proof has no bound
 
@@ -70,34 +72,16 @@ class Proof:
         return " ".join([self.module, *(f"{key}={value}" for key, value in self.parameters.items())])
 
 
-def needed(module: str) -> list[str]:
-    """The modules below `module` and itself, those that others instantiate first."""
-    found: list[str] = []
-
-    def visit(name: str) -> None:
-        if name in found or name not in SOURCES:
-            return
-        text = SOURCES[name].read_text() + ((HERE / f"{name}.svh").read_text() if name == module else "")
-        text = re.sub(r"//.*", "", text)
-        for below in re.findall(r"\b(xf_\w+)\s*(?:#|u_)", text):
-            if below != name:
-                visit(below)
-        found.append(name)
-
-    visit(module)
-    return found
-
-
 def commands(proof: Proof, folder: Path, fault: tuple[str, str, str] | None, run: int) -> list[str]:
     """Yosys commands for one run, whose changed sources lie in `folder`."""
     read = []
-    for name in needed(proof.module):
-        text = SOURCES[name].read_text()
+    properties = (HERE / f"{proof.module}.svh").read_text()
+    for name in files_used([proof.module, properties], SOURCES):
+        text = SOURCES[name]
         if fault and fault[0] == name:
             assert text.count(fault[1]) == 1, f"{name} must have the text {fault[1]!r} once"
             text = text.replace(fault[1], fault[2], 1)
         if name == proof.module:
-            properties = (HERE / f"{name}.svh").read_text()
             text = text.replace(f"endmodule : {name}", f"{properties}\nendmodule : {name}")
         path = folder / f"{name}_{run}.sv"
         path.write_text(text)
@@ -153,13 +137,13 @@ def prove(proof: Proof) -> tuple[str, list[str], float]:
 
 def main(proofs: tuple[Proof, ...]) -> None:
     """Print a line per proof; exit code 1 if one does not hold or a fault is not found."""
-    wrong = 0
-    print(f"{'module':<66}{'proved for':<16}{'faults found':<14}seconds")
+    wrong, wide = 0, 2 + max(len(str(proof)) for proof in proofs)
+    print(f"{'module':<{wide}}{'proved for':<16}{'faults found':<14}seconds")
     for proof in proofs:
         found, faults, seconds = prove(proof)
         right = found == proof.claim
         wrong += not right or faults != ["fails"] * len(faults)
         extent = (f"{proof.steps} cycles" if proof.bounded else "all time") if right else found
         count = f"{faults.count('fails')} of {len(faults)}"
-        print(f"{proof!s:<66}{extent:<16}{count:<14}{seconds:.1f}", flush=True)
+        print(f"{proof!s:<{wide}}{extent:<16}{count:<14}{seconds:.1f}", flush=True)
     sys.exit(wrong != 0)

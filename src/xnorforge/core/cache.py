@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import sysconfig
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
@@ -109,7 +109,9 @@ def _closure(maker: str) -> frozenset[Path]:
         if spec and path:
             waiting.append(name.rpartition(".")[0] or name)  # its package, which runs first
             inside = name if spec.submodule_search_locations else spec.parent
-            waiting += _imported(path.read_text(), inside) if path.suffix == ".py" else []
+            if path.suffix == ".py":
+                for one in imported_names(ast.walk(ast.parse(path.read_text())), inside or ""):
+                    waiting += one, one.rpartition(".")[0]
     return frozenset(filter(None, found.values()))
 
 
@@ -128,15 +130,14 @@ def _spec(name: str) -> ModuleSpec | None:
         return None
 
 
-def _imported(text: str, package: str | None) -> list[str]:
-    """Modules that a source text imports, and names in them that may be modules."""
-    names = []
-    for node in ast.walk(ast.parse(text)):
+def imported_names(nodes: Iterable[ast.AST], package: str) -> Iterator[str]:
+    """Dotted names that statements in a module of `package` import: modules, and names in modules, which may
+    be modules.
+    """
+    for node in nodes:
         if isinstance(node, ast.Import):
-            names += [one.name for one in node.names]
+            yield from (one.name for one in node.names)
         elif isinstance(node, ast.ImportFrom):
-            parts = (package or "").split(".")
+            parts = package.split(".")
             above = parts[: len(parts) - node.level + 1] if node.level else []
-            module = ".".join([*above, *([node.module] if node.module else [])])
-            names += [module, *(f"{module}.{one.name}" for one in node.names)]
-    return names
+            yield from (".".join(filter(None, [*above, node.module, one.name])) for one in node.names)
