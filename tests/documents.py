@@ -17,10 +17,12 @@ MARK = re.compile(r"\s#\s*(needs (?:a board|Vivado|the network|data|a file of yo
 
 
 def tool(name: str) -> ModuleType:
-    """A script of tools/ as a module."""
-    if str(ROOT / "tools") not in sys.path:
-        sys.path.append(str(ROOT / "tools"))
-    return import_module(name)
+    """A script of tools/ as a module; its folder is no place for imports of others."""
+    sys.path.insert(0, str(ROOT / "tools"))
+    try:
+        return import_module(name)
+    finally:
+        sys.path.remove(str(ROOT / "tools"))
 
 
 @dataclass(frozen=True)

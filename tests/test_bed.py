@@ -1,17 +1,13 @@
 """tools/bed.py: runs that are paired, made once and resumed; and the frames that it tells apart."""
 
-import sys
-
 import numpy as np
 import pytest
 
 from xnorforge.sw.datasets import base, cifar10
 
-from .documents import ROOT
+from .documents import tool
 
-sys.path.insert(0, str(ROOT / "tools"))
-import bed
-import results
+bed, results = tool("bed"), tool("results")
 
 
 def line(network, method, seed, right, **more) -> dict:

@@ -3,13 +3,12 @@
 import csv
 import os
 import subprocess
-import time
 
 import pytest
 
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import MismatchError, UserError
-from xnorforge.pipeline import record
+from xnorforge.pipeline import reads, record
 from xnorforge.pipeline import run as run_stages
 from xnorforge.pipeline.stages import STAGES as STAGES_OF_ALL
 from xnorforge.pipeline.stages import path_of
@@ -58,7 +57,6 @@ class Player:
         self.ran, self.fails = [], fails or {}
 
     def __call__(self, stage, asked, *_):
-        began = time.time_ns()
         method = asked.net_dir.name.rpartition("-")[0]
         self.ran.append((method, stage.name))
         if (method, stage.name) in self.fails:
@@ -73,8 +71,9 @@ class Player:
             else:
                 write_json(path, {"stage": stage.name} | self.record(stage.name, asked, LUT[method]))
         earlier = [one.outputs[0] for one in STAGES_OF_ALL if one.name in stage.inputs]
-        noted = [("read", str(path_of(name, asked.net_dir, asked.acc))) for name in earlier]
-        record.write_record(stage, asked, noted, began)
+        paths = [str(path_of(name, asked.net_dir, asked.acc)) for name in earlier]
+        noted = [reads.Noted("read", path, *reads.digest_of(path)) for path in paths]
+        record.write_record(stage, asked, noted, {})
 
     def record(self, name, asked, lut):
         if name == "fold":

@@ -12,12 +12,9 @@ import xnorforge
 from xnorforge.core import plugins
 from xnorforge.pipeline import options, stages
 
-from .documents import ROOT, sections, write
+from .documents import ROOT, sections, tool, write
 
-sys.path.insert(0, str(ROOT / "tools"))
-import reference
-
-sys.path.remove(str(ROOT / "tools"))
+reference = tool("reference")
 FLAGS = ("-q", "-W", "--keep-going", "-c", "docs", "-d")  # as `make docs` has them
 RECIPES = ("A method", "An operator", "A board", "A part family", "A task", "A back end")
 

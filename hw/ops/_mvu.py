@@ -9,6 +9,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
+from xnorforge.hw.ops._decode import decode_starts, decode_weights
 from xnorforge.hw.ops._sites import bits_of, column_sites, site_count
 from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.ops.base import HwOp, Stream
@@ -280,6 +281,11 @@ class Mvu(HwOp):
         if self.has_starts():
             files["StartFile"] = pe * self.acc_bits, memory_words(self.start_words(weights), self.acc_bits)
         return files
+
+    def decoder(self, name, given, /):
+        if name == "WeightFile":
+            return decode_weights
+        return decode_starts if given.get("Dot", "Signs") == "Signs" else None
 
     def weight_words(self, weights) -> list[int]:
         """The words of the weight memory for weights (mw, mh)."""

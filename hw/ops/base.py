@@ -323,6 +323,14 @@ class HwOp(CustomOp):
         """
         return {}
 
+    def decoder(
+        self, _name: str, _given: Mapping[str, Any], /
+    ) -> Callable[..., tuple[np.ndarray, np.ndarray]] | None:
+        """How to read the numbers back from a file of `memories`, under the parameters of its module
+        (`_decode.py`); None where the file is only compared with `memories`, word by word.
+        """
+        return None
+
     def generated(self) -> dict[str, str]:
         """RTL generated for this instance, {file name: text}; equal names have equal texts."""
         return {}

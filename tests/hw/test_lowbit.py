@@ -109,7 +109,7 @@ def test_every_ternary_weight_times_every_input_comes_out_of_every_place(bits, s
 def test_weights_are_gates_where_that_is_smaller():
     weights = np.tile([[-1, 0, 1, 1]], (64, 1))
     few = {"in_bits": 2, "w_bits": 2, "simd": 16}
-    assert unit(weights, **few).ternary() and unit(weights, **few).rtl()[1]["Ternary"] == 1
+    assert unit(weights, **few).ternary() and unit(weights, **few).rtl()[1]["Dot"] == "xf_pkg::Ternary"
     lower = np.where(weights < 0, -2, weights)
     assert unit(weights, **few).estimate()["lut"] < unit(lower, **few).estimate()["lut"]
     assert not unit(weights - 1, **few).ternary()  # down to -2

@@ -51,8 +51,10 @@ def rows_of(folder) -> list[dict]:
 
 
 def test_the_curve_has_the_summands_and_a_share_in_proportion_to_the_weight(tmp_path):
+    """In the joint loss; a separate step of the latents has a strength of its own."""
     for at, kernel in enumerate((1e-7, 1e-5)):
-        train.train(NET, "bonn", tmp_path / str(at), hyper={"kernel": kernel, "feature": 0}, epochs=1)
+        hyper = {"kernel": kernel, "feature": 0, "pull": 0}
+        train.train(NET, "bonn", tmp_path / str(at), hyper=hyper, epochs=1)
     (low,), (high,) = (rows_of(tmp_path / str(at)) for at in range(2))
     shares = [key for key in low if key.startswith("share kernel ")]
     assert len(shares) == 4

@@ -169,6 +169,9 @@ class Correlate(XnorMvu, Loadable):
         shape = {"Mw": mw, "Mh": mh, "Simd": simd, "Pe": pe, "Vectors": self.get_nodeattr("vectors")}
         return self.module, shape | {"Block": int(self.blocks)}
 
+    def decoder(self, _name, _given, /):
+        return None  # its weights are loaded
+
     def memories(self) -> dict:
         """Both banks, the second from the next power of two on."""
         bank = self.weight_words(self.arrays_of["weights"])

@@ -8,6 +8,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import drawn, whole_numbers
 from xnorforge.hw.ops import _mvu_cost as cost
+from xnorforge.hw.ops._decode import decode_thresholds
 from xnorforge.hw.ops._mvu import memory_words
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._sites import (
@@ -251,6 +252,9 @@ class Threshold(PerChannel):
         words = np.zeros((lane_span, fold_span, 1 << bits), object)
         words[:lanes, :folds] = channels.reshape(folds, lanes, -1).transpose(1, 0, 2)
         return {"ThresholdFile": (source.bits + 1, words.ravel().tolist())}
+
+    def decoder(self, _name, _given, /):
+        return None if self.ahead() else decode_thresholds
 
     def estimate(self):
         if ahead := self.ahead():

@@ -1,0 +1,86 @@
+"""What words of memories mean to the modules that read them, written without a look at `HwOp.memories()`.
+
+A decoder takes the bits of all words, (words, width) with the lowest bit first, the parameters of the module
+and the operator. It returns the numbers found and those that the operator's arrays ask for.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from xnorforge.hw.ops.base import HwOp
+
+Decoder = Callable[[np.ndarray, Mapping, HwOp], tuple[np.ndarray, np.ndarray]]
+
+
+def numbers(bits: np.ndarray, width: int) -> np.ndarray:
+    """Fields of `width` bits, as unsigned integers: (words, bits) to int64 (words, bits / width)."""
+    fields: np.ndarray = bits.reshape(len(bits), -1, width).astype(np.int64)
+    return (fields << np.arange(width)).sum(axis=-1)
+
+
+def decode_weights(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.ndarray, np.ndarray]:
+    """Word by word, as the accumulators read them: pass after pass, beat after beat of the input; words that
+    lie in one row of the memory are as many rows apart as the memory has. Of a word the weights of a row of
+    the matrix lie side by side.
+    """
+    mw, mh, width = given["Mw"], given["Mh"], given.get("WBits", 1)
+    simd, pe = given.get("Simd", mw), 1 if "Pixels" in given else given["Pe"]
+    count, word = mw // simd * (mh // pe), simd * pe * width
+    columns = bits.reshape(len(bits), -1, word).transpose(1, 0, 2).reshape(-1, word)
+    lanes = numbers(columns[:count], width).reshape(mh // pe, mw // simd, pe, simd)
+    found = lanes.transpose(1, 3, 0, 2).reshape(mw, mh)
+    wanted = np.asarray(op.arrays_of["weights"]).astype(np.int64)
+    if width > 1:
+        found = found - (found >> (width - 1) << width)
+        if given.get("Rows") == 2:  # one multiplier has two rows; the second lends the first its sign
+            found[:, 1::2] += found[:, ::2] < 0
+    elif given.get("Dot") == "Scaled":
+        wanted = (wanted > 0).astype(np.int64)
+    spare = columns[count:].any(axis=1)
+    return np.append(found, spare), np.append(wanted, 0 * spare)
+
+
+def decode_starts(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.ndarray, np.ndarray]:
+    """Of binary weights: a row adds its elements u, unsigned, where the weight is 1, else their inverses, and
+    answers with the highest bit. So u adds sign * x and a constant to the start.
+    """
+    bits_in = given.get("Bits", 1)
+    shift = 2 ** (bits_in - 1) if given.get("Signed") else 0
+    binary = np.asarray(op.arrays_of["weights"]).astype(np.int64)
+    ones = binary.sum(axis=0)
+    constant = shift * ones + (2**bits_in - 1 - shift) * (given["Mw"] - ones)
+    if bits_in == 1:  # the sum of bits is the number of equal ones itself
+        constant = 0 * ones
+    pe = 1 if "Pixels" in given else given["Pe"]
+    width, top = bits.shape[1] // pe, given["Mw"] * (2**bits_in - 1)
+    found = numbers(bits, width).ravel()
+    if given.get("OutW", 1) > 1:  # the sum itself
+        return found, -constant % 2**width
+    asked = np.asarray(op.arrays_of["thresholds"]).astype(np.int64) + constant
+    least = 2 ** (width - 1) - found  # the smallest sum that answers 1
+    return np.where(found + top < 2**width, least, -1), np.clip(asked, 0, top + 1)
+
+
+def decode_thresholds(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.ndarray, np.ndarray]:
+    """The binary search of a channel: word 0 flips the input, word n splits what is left, and words 2n and
+    2n + 1 the halves below and above it. Spare lanes and folds are nobody's.
+    """
+    lanes, folds, steps = given["Pe"], given["Folds"], 2 ** given["Bits"]
+    fold_span = 1 << max(1, (folds - 1).bit_length())
+    table = numbers(bits, bits.shape[1]).reshape(-1, fold_span, steps)[:lanes, :folds]
+    table = table.transpose(1, 0, 2).reshape(-1, steps)
+    asked = np.asarray(op.arrays_of["thresholds"]).astype(np.float64)
+    channels = len(asked)
+    direction = np.asarray(op.arrays_of.get("direction", np.ones(channels))).astype(np.int64)
+
+    def ascending(node: int) -> list[int]:
+        return [] if node >= steps else [*ascending(2 * node), node, *ascending(2 * node + 1)]
+
+    size = 2 ** given["InBits"]
+    low = -(size // 2) if given["Signed"] else 0
+    first = np.where(direction > 0, low, -(low + size - 1))  # of the numbers compared: x, or -x
+    never = np.full((channels, steps - 1 - asked.shape[1]), size)
+    wanted = np.hstack([(direction < 0)[:, None], np.clip(asked - first[:, None], 0, size), never])
+    found = table[:, [0, *ascending(1)]]
+    return found, np.tile(wanted, (len(found) // channels, 1))
