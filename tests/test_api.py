@@ -45,7 +45,7 @@ def dense(tmp_path_factory):
     net.model((3,)).save(str(folder / "dense.onnx"))
     images = rng.integers(0, 256, (2 * accelerator.BATCH + 7, 12)).astype(np.uint8)
     built = xnorforge.build(
-        str(folder / "dense.onnx"), images=images[:50], folder=folder / "out", until="fold", scale=1 / 255
+        str(folder / "dense.onnx"), images=images[:50], folder=folder / "out", until="fold", scale="1/255"
     )
     sums = images.astype(np.int64) @ first.astype(np.int64)
     return built, images, np.where(sums >= 0, 1, -1) @ last
@@ -92,6 +92,7 @@ def test_what_the_input_does_not_hold_is_one_sentence(dense, images, answer):
         ("mnist-tfc", {"scale": 0.5}, "build: scale "),
         ("mnist-tfc", {"images": np.zeros((2, 1, 28, 28), np.uint8)}, "build: images"),
         ("none.onnx", {"data": "p"}, "build: data "),
+        ("none.onnx", {"scale": "wide"}, "SCALE: .*'wide'"),
         ("folder-small", {}, "DATA: folder-small "),
         ("mnist-tfc", {"frames": 1}, "IMAGES: '1' "),
         ("mnist-tfc", {"spare": "luts"}, "SPARE: .*'luts'"),

@@ -11,6 +11,7 @@ from xnorforge.accelerator import Accelerator
 from xnorforge.core import networks as catalogue
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
+from xnorforge.core.input_format import scale_of
 from xnorforge.pipeline import checks, job, options, request, run
 from xnorforge.pipeline.request import Request
 
@@ -147,6 +148,8 @@ def build(
     if stray:
         raise UserError(f"build: {stray[0]} cannot be given for {what}; leave it out.")
     chosen = {OPTIONS[name].name: _value(OPTIONS[name], value) for name, value in given.items()}
+    if isinstance(chosen.get("scale"), str):
+        chosen["scale"], chosen["offset"] = scale_of(chosen["scale"])
     home = Path(folder) if folder else None
     if by_name:
         asked = Request(net=model, board=board, folder=home, **chosen)
