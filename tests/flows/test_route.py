@@ -21,11 +21,8 @@ from xnorforge.pipeline import options, request, stages
 sys.path.insert(0, str(Path(__file__).parent))
 import openxc7
 
-from ..documents import tool
 from ..refusals import says
 from .test_synth import PARITY, RTL, TOP
-
-route_row = tool("route_table").route_row
 
 BORDER = {side: {"bytes": 1, "beats": 3} for side in ("input", "output")}
 LOAD = boards.load
@@ -368,19 +365,3 @@ def test_a_search_gives_a_bitstream_for_a_clock_that_was_reached(tmp_path, monke
     asked = record["clock"]["asked"]
     assert asked in router.clocks(board) and board.clock_mhz < asked <= record["clock"]["best"]
     assert f"{asked:g} MHz" in (acc / "bitstream/xf_board_top.v").read_text()
-
-
-def test_a_row_of_the_table_of_all_networks():
-    record = {
-        "clock": {"least": 103.68, "median": 106.1, "best": 107.9},
-        "seeds": [{"seed": 1, "mhz": 103.68}, {"seed": 2, "mhz": 107.9}, {"seed": 3, "mhz": 106.1}],
-        "used": {
-            kind: {"used": used, "available": 9999}
-            for kind, used in (("IO", 6), ("FF", 4310), ("COMB", 8382), ("PLL", 1), ("BRAM", 15))
-        },
-        "critical_paths": [{"ns": 9.645, "operators": ["conv2", "conv2_window"]}],
-    }
-    assert route_row("mnist-cnn, ste", 8192, record) == (
-        "| mnist-cnn, ste | 8,192 | 103.7, 107.9, 106.1 | 103.7, 106.1 | 12,952 | 8,382 COMB, "
-        "4,310 FF, 15 BRAM, 6 IO | 9.6 ns: conv2 → conv2_window |"
-    )
