@@ -9,37 +9,33 @@ import pytest
 
 from xnorforge.history import entries
 
+from .reports import report
+
 WHEN = datetime(2026, 3, 1, 12, tzinfo=UTC)
-REPORT = {
+REPORT = report() | {
     "net": "mnist-tfc",
-    "method": "ste",
-    "board": "pynq-z2",
-    "verdict": "PASS",
     "command": "make build NET=mnist-tfc METHOD=ste BOARD=pynq-z2",
-    "run": {"commit": "294d22e"},
     "accuracy": [
         {"stage": "trained", "set": "all", "images": 10000, "top1": 0.9},
         {"stage": "bit simulator", "set": "first", "images": 1000, "top1": 0.875},
     ],
-    "resources": {
-        "per_operator": [{"name": "dense0", "lut": 200, "ff": 9}, {"name": "top_k", "lut": 12, "ff": 8}]
-    },
 }
 
 
-def built(out, report=REPORT, figures=None):
+def built(out, found=REPORT):
     """A folder of a build in `out`."""
-    acc = out / report["net"] / f"rtl-{report['board']}"
+    acc = out / found["net"] / f"rtl-{found['board']}"
     acc.mkdir(parents=True)
-    (acc / "report.json").write_text(json.dumps(report))
-    if figures is not None:
-        (acc / "metrics.json").write_text(json.dumps(figures))
+    (acc / "report.json").write_text(json.dumps(found))
     return acc
 
 
 def test_a_line_says_when_what_and_with_which_figures(tmp_path):
-    line = entries.build_line(built(tmp_path, figures={"synth__lut__used": 212}), WHEN, tmp_path)
+    line = entries.build_line(built(tmp_path), WHEN, tmp_path)
     assert line.pop("report")
+    figures = line.pop("figures")
+    assert (figures["synth__lut__used"], figures["sim__latency__cycles"]) == (1212, 22074)
+    assert figures["bit_simulator__accuracy__top1"] == 0.875 and figures["sim__equality__mismatches"] == 0
     assert line == {
         "schema": "xnorforge-history-1",
         "when": "2026-03-01T12:00:00+00:00",
@@ -53,14 +49,13 @@ def test_a_line_says_when_what_and_with_which_figures(tmp_path):
         "backend": "rtl",
         "verdict": "PASS",
         "accuracy": {"name": "top-1", "value": 0.875, "images": 1000, "set": "first"},
-        "figures": {"synth__lut__used": 212},
-        "operators": {"dense0": {"lut": 200}, "top_k": {"lut": 12}},
+        "operators": {"conv0": {"lut": 200}, "dense3": {"lut": 1000}, "top_k": {"lut": 12}},
     }
 
 
 def test_a_project_for_another_tool_has_a_line_without_figures(tmp_path):
-    report = {name: value for name, value in REPORT.items() if name not in ("resources", "accuracy")}
-    line = entries.build_line(built(tmp_path, report | {"method": "imported"}), WHEN, tmp_path)
+    plain = {key: value for key, value in REPORT.items() if key not in ("resources", "accuracy", "stages")}
+    line = entries.build_line(built(tmp_path, plain | {"method": "imported"}), WHEN, tmp_path)
     assert (line["figures"], line["operators"], line["accuracy"], line["task"]) == ({}, {}, None, None)
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from xnorforge.core import accuracy
 from xnorforge.core.errors import printable
-from xnorforge.flows.report.vivado import block_ram, formatted
+from xnorforge.flows.report.device import block_ram, formatted
+from xnorforge.history import entries
 
 
 def as_text(record: dict) -> str:
@@ -87,16 +88,7 @@ def _counted(record: dict) -> list[str]:
 
 def as_record(record: dict, acc: Path) -> dict:
     """The object that --json prints: verdict, flat metrics, files, warnings."""
-    from xnorforge.flows.report import metrics
-
-    names = (
-        "report.html",
-        "report.md",
-        "report.json",
-        "metrics.json",
-        "utilization.txt",
-        "report/layers.csv",
-    )
+    names = ("report.html", "report.md", "report.json")
     if "resources" in record:
         warnings = [f"bitstream: {record['bitstream']}", f"energy: {record['energy']['why']}"]
     else:
@@ -105,7 +97,7 @@ def as_record(record: dict, acc: Path) -> dict:
     return {
         "schema": "xnorforge-brief-1",
         "verdict": record["verdict"],
-        "metrics": metrics(record),
+        "metrics": entries.figures_of(record),
         "files": [str(acc / name) for name in names if (acc / name).exists()],
         "warnings": warnings,
     }

@@ -24,7 +24,6 @@ from xnorforge.flows.report import (
     provenance,
     reference,
     schedule,
-    twice,
 )
 from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, graph
@@ -237,7 +236,6 @@ def report(acc: Path, routed: bool | None = None) -> dict:
         "streams": streams(ops, sim, synth),
         "memory": memory(rows),
         "next_steps": operators.next_steps(ops, total["lut"], board.capacity["lut"], board.clock_mhz),
-        "twice": twice.twice_the_speed(acc, found, board, bound),
         "roofline": operators.operations(ops),
         "energy": {"value": None, "why": "not measured: no board was used"},
         "netlist": provenance.netlist(board),

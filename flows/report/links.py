@@ -4,21 +4,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 MOST = 250  # files of a folder that are linked one by one
-BESIDE = {
-    "design": (
-        ("report.md", "a terminal, a pull request"),
-        ("report.json", "programs: all of this page"),
-        ("metrics.json", "programs: figures only"),
-        ("utilization.txt", "scripts for Vivado's tables"),
-        ("report/layers.csv", "a spreadsheet"),
-        ("report/finn", "scripts for FINN's reports"),
-    ),
-    "project": (("report.md", "a terminal, a pull request"), ("report.json", "programs: all of this page")),
-    "handover": (("report.md", "a terminal, a pull request"), ("report.json", "programs: all of this page")),
-}
-
-
-WRITTEN = ("report.json", "metrics.json")  # by the report itself
+BESIDE = {"report.md": "a terminal, a pull request", "report.json": "programs: all of this page"}
 ABOVE = ("export.json", "lower.json")  # of the network
 
 
@@ -27,14 +13,13 @@ def href(name: str) -> str:
     return quote(name)
 
 
-def listed_files(record: dict, acc: Path, form: str) -> list[dict]:
+def listed_files(record: dict, acc: Path) -> list[dict]:
     """Rows of the table of files: products with their hashes, the other forms of the report, the stages'
     records.
 
     Args:
         record: of report.json.
         acc: folder of the page.
-        form: of the report.
 
     Returns:
         Rows {"file", "bytes", "sha256", "opens_with", "inside"}; bytes and SHA-256 are None where they are
@@ -42,11 +27,11 @@ def listed_files(record: dict, acc: Path, form: str) -> list[dict]:
         empty the records of the stages.
     """
     rows = [{**row, "inside": _inside(acc, row["file"])} for row in record["files"]]
-    for name, opens in BESIDE[form]:
+    for name, opens in BESIDE.items():
         if name == "report.json" and record["verdict"] == "FAIL":
             continue  # not written then
         rows.append(_plain(name, opens))
-    here = (path.name for path in acc.glob("[!.]*.json") if path.name not in WRITTEN)
+    here = (path.name for path in acc.glob("[!.]*.json") if path.name != "report.json")
     above = (f"../{name}" for name in ABOVE if (acc.parent / name).exists())
     records = [*above, *sorted(here)]
     return [*rows, {**_plain("", "programs: what each stage found"), "inside": records}]

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from xnorforge.core.errors import one_line
 from xnorforge.flows.report import (
     builds,
+    device,
     drawing,
     layers,
     links,
@@ -19,8 +20,6 @@ from xnorforge.flows.report import (
     schedule,
     sections,
     thumbnails,
-    treemap,
-    vivado,
 )
 from xnorforge.plot import chart, curves, svg
 
@@ -33,7 +32,6 @@ CHARTS = {
     "roofline": roofline,
     "schedule": schedule,
     "svg": svg,
-    "treemap": treemap,
 }
 
 
@@ -159,13 +157,13 @@ def _environment(kind: str) -> Environment:
         keep_trailing_newline=True,
     )
     env.filters |= {
-        "n": vivado.formatted,
+        "n": device.formatted,
         "pct": percent,
         "signed": signed,
         "factor": factor,
         "code": in_code,
     }
-    env.globals |= {"ends": ends, "tag": tag, "element": element, "vivado": vivado, **CHARTS}
+    env.globals |= {"ends": ends, "tag": tag, "element": element, "device": device, **CHARTS}
     env.globals |= {"in_layers": layers.in_layers, "href": links.href}
     return env
 
@@ -194,7 +192,7 @@ def page(record: dict, acc: Path, form: str, kind: str) -> str:
         "changed": rounding_effect(record["reference"]),
     }
     if "resources" in record:
-        block, per = vivado.block_ram(record["resources"]["family"])
+        block, per = device.block_ram(record["resources"]["family"])
         given |= {
             "top": record["resources"],
             "fifos": [row for row in record["streams"] if row["kind"] == "FIFO"],
@@ -209,7 +207,7 @@ def page(record: dict, acc: Path, form: str, kind: str) -> str:
             given["pictures"] = thumbnails.examples(record["examples"], acc)
             given["wrong"] = thumbnails.wrong_images(record["confusion"], acc.parent / "golden.npz")
     if kind == "html":
-        given["listed"] = links.listed_files(record, acc, form)
+        given["listed"] = links.listed_files(record, acc)
     parts: list[str] = []
     nav: list[tuple[str, str]] = []
     css, half = svg.style() + (OWN / "style.css").read_text(), ""

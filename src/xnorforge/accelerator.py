@@ -11,6 +11,7 @@ import numpy as np
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import InputFormat, of_record
+from xnorforge.history import entries
 from xnorforge.pipeline import run
 from xnorforge.pipeline.request import Request
 
@@ -99,11 +100,11 @@ class Accelerator:
 
     @property
     def figures(self) -> dict[str, Any]:
-        """The figures of the report as one flat dictionary (`metrics.json`). Before there is a report:
+        """The figures of the report as one flat dictionary. Before there is a report:
         interval_bound (cycles per frame) and the estimates of fold.json (lut, bram36, dsp).
         """
-        if (self.folder / "metrics.json").exists():
-            return read_json(self.folder / "metrics.json")
+        if (self.folder / "report.json").exists():
+            return entries.figures_of(read_json(self.folder / "report.json"))
         folded = read_json(self.folder / "fold.json")
         return {"interval_bound": folded["interval_bound"], **folded["estimate"]}
 

@@ -1,7 +1,6 @@
 """The report: what it says follows from the records, and what was not shown to be right is red."""
 
 import copy
-import csv
 import importlib
 import json
 import re
@@ -20,17 +19,16 @@ from xnorforge.core.artifacts import check, digest, netlist_digest, read_json, w
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows import report
 from xnorforge.flows.bind import OPS
-from xnorforge.flows.fold import fold, folded_graph
+from xnorforge.flows.fold import folded_graph
 from xnorforge.flows.report import (
     border,
     brief,
     collect,
+    device,
     operators,
     pages,
     provenance,
     sections,
-    twice,
-    vivado,
 )
 from xnorforge.history import entries
 from xnorforge.hw import boards
@@ -44,7 +42,6 @@ from xnorforge.studies.explain import explain
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
-from conftest import small
 from hostile_files import ODD_NAMES
 
 BOARD = boards.load("pynq-z2")
@@ -279,35 +276,6 @@ def test_the_estimate_stands_beside_the_count_with_its_error(built):
     assert record["resources"]["estimate"]["lut"] == pytest.approx(guess, abs=0.1)
 
 
-def test_the_layer_table_for_spreadsheets_has_a_row_per_layer(built):
-    acc, record = built
-    rows = list(csv.DictReader((acc / "report/layers.csv").open()))
-    assert [row["name"] for row in rows] == [layer["name"] for layer in record["layers"]]
-    assert (rows[0]["input"], rows[0]["output"], rows[0]["cycles"]) == ("12", "8", "24")
-
-
-def test_figures_under_the_names_of_finn(built):
-    acc, record = built
-    found = {path.stem: json.loads(path.read_text()) for path in (acc / "report/finn").iterdir()}
-    layers = {op.name: op.cycles() for op in chain()[1:]}
-    assert found["estimate_layer_cycles"] == layers
-    assert found["estimate_network_performance"] == {
-        "critical_path_cycles": sum(layers.values()),
-        "max_cycles": 24,
-        "max_cycles_node_name": "dense0",
-        "estimated_throughput_fps": 100e6 / 24,
-        "estimated_latency_ns": 10.0 * sum(layers.values()),
-    }
-    assert found["rtlsim_performance"] == {
-        "fclk[mhz]": 100.0, "latency_cycles": 61, "stable_throughput[images/s]": record["fps"]["value"],
-    }  # fmt: skip
-    assert found["fifo_sizing"] == {
-        "fifo_depths": {"fifo_dense0": 16}, "fifo_sizes": {"fifo_dense0": 32},
-        "total_fifo_size_kiB": 32 / 8192,
-    }  # fmt: skip
-    assert set(found["estimate_layer_resources"]) == {*layers, "total"}
-
-
 @pytest.mark.parametrize(
     ("source", "interval", "words"),
     [
@@ -352,7 +320,7 @@ def test_operations_are_counted_from_the_matrices(built):
 
 def test_children_and_own_cells_make_the_parent(built):
     _, record = built
-    parent, *parts = vivado.hierarchy_rows(record)
+    parent, *parts = device.hierarchy_rows(record)
     assert [sum(column) for column in zip(*(row[2:] for row in parts))] == list(parent[2:])
 
 
@@ -362,59 +330,6 @@ def test_a_buffer_names_its_ends_and_its_highest_fill(built):
     first, buffer = ([row[key] for key in keys] for row in record["streams"][:2])
     assert first[:8] == ["fifo_dense0", "FIFO", "input", "dense0", 2, 6, 16, 9]
     assert buffer[:4] == ["dense0", "input buffer", "fifo_dense0", "dense0"] and buffer[8] is None
-
-
-def test_utilisation_is_spelled_as_in_vivado_and_says_it_is_not(built):
-    acc, record = built
-    text = (acc / "utilization.txt").read_text()
-    assert text.startswith("Yosys 0.70, not Vivado")
-    rows = dict(re.findall(r"^\| (.+?) +\| +([\d.]+) \|", text, re.MULTILINE))
-    total = record["resources"]
-    wanted = {
-        "Slice LUTs": "lut",
-        "  LUT as Logic": "lut_logic",
-        "Slice Registers": "ff",
-        "CARRY4": "carry",
-        "DSPs": "dsp",
-    }
-    assert {site: float(rows[site]) for site in wanted} == {site: total[key] for site, key in wanted.items()}
-    assert float(rows["Block RAM Tile"]) == total["ramb36"] + total["ramb18"] / 2
-
-
-def test_edalize_reads_the_utilisation_as_the_figures_of_the_report(built):
-    """edalize's reader of Vivado's reports, as it is; its timing tables are those of a routed design."""
-    reader = pytest.importorskip("edalize.vivado_reporting").VivadoReporting
-    pandas = pytest.importorskip("pandas")
-    acc, record = built
-    tables, total = reader.report_resources(str(acc / "utilization.txt")), record["resources"]
-    assert list(tables) == ["Slice Logic", "Memory", "DSP", "Utilization by Hierarchy"]
-    clock = {"Clock": ["clk"], "Frequency(MHz)": [100.0], "Period(ns)": [10.0]}
-    timing = {
-        "Clock Summary": pandas.DataFrame(clock),
-        "Intra Clock Table": pandas.DataFrame({"Clock": ["clk"], "WNS(ns)": [0.0]}),
-    }
-    summary = reader.report_summary(tables, timing)
-    assert {name: float(summary[name]) for name in ("lut", "reg", "blkmem", "dsp")} == {
-        "lut": total["lut"],
-        "reg": total["ff"],
-        "blkmem": total["bram36"],
-        "dsp": total["dsp"],
-    }
-    instances = tables["Utilization by Hierarchy"].set_index("Instance")
-    assert {name: instances.loc[name, "Total LUTs"].item() for name in instances.index[2:]} == {
-        row["name"]: row["lut"] for row in total["per_operator"]
-    }
-
-
-@pytest.mark.parametrize(
-    ("family", "titles"), [("xcup", ["Logic", "Memory", "DSP"]), ("ecp5", ["Logic", "Memory", "DSP"])]
-)
-def test_every_family_has_the_sections_of_its_sites_and_no_row_is_lost(built, family, titles):
-    _, record = built
-    resources = record["resources"] | {"family": family}
-    found = vivado.sections(resources)
-    assert [title.rpartition(" ")[2] for title in found] == titles
-    assert [row for rows in found.values() for row in rows] == vivado.device_rows(resources)
 
 
 def test_the_next_step_widens_the_slowest_layer_and_halves_its_cycles(built):
@@ -457,9 +372,7 @@ def test_equal_builds_give_equal_bytes_apart_from_the_run(tmp_path):
         data = {
             key: value for key, value in json.loads((acc / "report.json").read_text()).items() if key != "run"
         }
-        texts.append(
-            (page, prose, data, (acc / "metrics.json").read_bytes(), (acc / "utilization.txt").read_bytes())
-        )
+        texts.append((page, prose, data))
     assert texts[0] == texts[1]
 
 
@@ -945,8 +858,8 @@ def test_wilson_interval_stays_inside_zero_and_one(correct, low, high):
 
 
 def test_metrics_are_flat_figures(built):
-    acc, record = built
-    flat = json.loads((acc / "metrics.json").read_text())
+    _, record = built
+    flat = entries.figures_of(record)
     assert all(isinstance(value, int | float) for value in flat.values())
     assert all(len(name.split("__")) == 3 for name in flat)
     assert flat["synth__lut__used"] == record["resources"]["lut"]
@@ -984,38 +897,6 @@ def test_two_equally_slow_layers_are_widened_together_in_the_last_row():
     assert {row["interval"] for row in alone} == {first.cycles()}
     assert together["layer"] == "all of these"
     assert together["interval"] < first.cycles()
-
-
-def at_half(net, interval):
-    """What the report says of half of an interval, and the folding itself."""
-    fold(net, "pynq-z2", net / "acc", interval=interval)
-    found = records() | {"fold": read_json(net / "acc/fold.json")}
-    bound = found["fold"]["interval_bound"]
-    return twice.twice_the_speed(net / "acc", found, BOARD, bound), bound, found
-
-
-def test_twice_the_speed_costs_what_a_build_for_half_the_interval_is_estimated_at(tmp_path):
-    net = small(3).save(tmp_path / "small")
-    row, bound, found = at_half(net, 2000)
-    assert row["interval"] == bound // 2 and row["fps"] == pytest.approx(1e8 / (bound // 2), rel=1e-4)
-    assert f"INTERVAL={bound // 2}" in row["command"] and row["fits"] and row["why"] is None
-    wanted = fold(net, "pynq-z2", net / "again", interval=bound // 2)["estimate"]
-    assert [row[name] for name in ("bram36", "dsp")] == [wanted[name] for name in ("bram36", "dsp")]
-    assert wanted["lut"] <= row["lut"] <= 1.05 * wanted["lut"]  # FIFOs may have become smaller
-    assert row["lut"] > found["fold"]["estimate"]["lut"]
-
-
-def test_where_twice_the_speed_has_no_estimate_the_report_says_why(tmp_path, built):
-    net = small(3).save(tmp_path / "small")
-    _, _, found = at_half(net, 2000)
-    row = twice.twice_the_speed(net / "acc", found, BOARD, 2)
-    assert row["interval"] == 1 and row["lut"] is row["fits"] is None and row["why"]
-    found["fold"]["backend"] = "auto"
-    assert "BACKEND=auto" in twice.twice_the_speed(net / "acc", found, BOARD, 2000)["why"]
-    acc, record = built
-    assert "lowered.onnx" in record["twice"]["why"]
-    for name in ("report.html", "report.md"):
-        assert record["twice"]["why"] in (acc / name).read_text()
 
 
 def history_line(number, **change):
@@ -1181,7 +1062,7 @@ def test_a_routed_clock_stands_beside_the_target_with_frames_per_second_and_path
     assert "  routed    120 MHz (routed, median of 3 seeds; least 110), 5,000,000 frames/s at this clock" in (
         brief.as_text(record).splitlines()
     )
-    flat = json.loads((acc / "metrics.json").read_text())
+    flat = entries.figures_of(json.loads((acc / "report.json").read_text()))
     assert flat["bitstream__clock__median_mhz"] == 120.0
 
 

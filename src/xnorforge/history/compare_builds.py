@@ -12,8 +12,6 @@ from xnorforge.history.rules import Broken, Rule, broken, known_metrics, shipped
 
 LAST = "last"
 OF_OPERATOR = ("lut", "ff", "bram36", "dsp")
-SHOWN = {"LUT": "synth__lut__used", "interval": "sim__interval__cycles"}
-BARS, BUILDS = "▁▂▃▄▅▆▇█", 10
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Build:
     Attributes:
         name: as the user gave it.
         like: network, method, board and back end, as in a line of the history.
-        figures: of the whole design, as in metrics.json.
+        figures: of the whole design, see `entries.figures_of`.
         operators: {operator: {"lut": …}}.
         report: the beginning of its report's SHA-256.
     """
@@ -53,7 +51,7 @@ def load_build(given: str, beside: Build | None = None) -> Build:
     path = path / "report.json" if path.is_dir() else path
     try:
         report = read_json(path)
-        figures = _figures(report)
+        figures = entries.figures_of(report)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"diff: '{given}' has no readable report; give the folder of a build, such as "
@@ -67,13 +65,6 @@ def load_build(given: str, beside: Build | None = None) -> Build:
         operators[row["name"]]["cycles"] = row["cycles"]
     like = entries.build_identity(report, path.resolve().parent)
     return Build(given, like, figures, operators, digest(path)[:16])
-
-
-def _figures(report: dict) -> dict[str, float]:
-    from xnorforge.flows.report import metrics
-
-    found = metrics({"routed": None, **report})  # reports of 0.1 have no key for place and route
-    return {name: value for name, value in found.items() if value is not None}
 
 
 def _last(beside: Build) -> Build:
@@ -142,29 +133,6 @@ def _about_any(rule: Rule, names: set[str]) -> bool:
     return True
 
 
-def sparkline(values: list[float]) -> str:
-    """One bar per value from the least to the largest, all low if they are equal.
-
-    >>> sparkline([1, 2, 3])
-    '▁▅█'
-    """
-    low, high = min(values), max(values)
-    step = (high - low) / (len(BARS) - 1)
-    return "".join(BARS[int((value - low) / step + 0.5) if step else 0] for value in values)
-
-
-def trends(build: Build) -> list[str]:
-    """Lines on the last builds of the same network, method, board and back end; none before the second."""
-    lines = entries.builds_like(entries.read_lines(), build.like)[-BUILDS:]
-    said = []
-    for title, name in SHOWN.items():
-        values = [line["figures"][name] for line in lines if name in line["figures"]]
-        if len(values) > 1:
-            ends = f"{min(values):,g} to {max(values):,g}"
-            said.append(f"{title} of the last {len(values)} builds  {sparkline(values)}  {ends}")
-    return said
-
-
 def diff_text(found: Difference) -> str:
     """The changes, for a terminal."""
     rows = [_cells(*row) for row in found.rows()]
@@ -178,7 +146,6 @@ def diff_text(found: Difference) -> str:
         [
             f"{found.before.name} -> {found.now.name}",
             *(table if rows else ["  no figure changed"]),
-            *(f"  {line}" for line in trends(found.now)),
             *(f"  broken: {one}" for one in found.broken),
             f"  {_verdict(found)}",
         ]
@@ -196,7 +163,6 @@ def diff_markdown(found: Difference) -> str:
         f"**{_verdict(found)}**: `{found.before.name}` → `{found.now.name}`",
         *(["\n".join(f"- broken: {one}" for one in found.broken)] if found.broken else []),
         table,
-        *(["\n".join(f"- {line}" for line in trends(found.now))] if trends(found.now) else []),
     ]
     return "\n\n".join(lines)
 

@@ -4,7 +4,7 @@
      "command": "make build NET=mnist-cnn …", "folder": "mnist-cnn/rtl-pynq-z2", "report": "9f86d081884c7d65",
      "network": "mnist-cnn", "method": "ste", "task": "mnist", "board": "pynq-z2", "backend": "rtl",
      "verdict": "PASS", "accuracy": {"name": "top-1", "value": 0.994, "images": 1000, "set": "…"},
-     "figures": {…},                            # as in metrics.json
+     "figures": {…},                            # of the whole design, see `figures_of`
      "operators": {"conv0": {"lut": 329}, …}}
 
 `folder` is relative to out/, null for a build elsewhere; `report` is the beginning of report.json's SHA-256.
@@ -35,7 +35,6 @@ def build_line(acc: Path, when: datetime, out: Path = OUT) -> dict[str, Any]:
         out: the folder that `folder` is relative to.
     """
     report = read_json(acc / "report.json")
-    figures = acc / "metrics.json"
     inside = acc.resolve().is_relative_to(out.resolve())
     return {
         "schema": SCHEMA,
@@ -47,11 +46,40 @@ def build_line(acc: Path, when: datetime, out: Path = OUT) -> dict[str, Any]:
         **build_identity(report, acc),
         "verdict": report.get("verdict"),
         "accuracy": main_accuracy(report),
-        "figures": read_json(figures) if figures.exists() else {},
+        "figures": figures_of(report),
         "operators": {
             row["name"]: {"lut": row["lut"]} for row in report.get("resources", {}).get("per_operator", [])
         },
     }
+
+
+def figures_of(report: dict) -> dict[str, float]:
+    """The figures of the whole design under flat names, `stage__object__metric`: cells used and their share
+    of the part, cycles, frames/s, clocks, accuracies (0 to 1), mismatches. Without counted cells only the
+    last two.
+    """
+    found: dict[str, float | None] = {}
+    if "resources" in report:
+        cycles, resources = report["cycles"], report["resources"]
+        found |= {f"synth__{name}__used": resources[name] for name in resources["top"]}
+        found |= {f"synth__{name}__share": round(share, 6) for name, share in resources["share"].items()}
+        found |= {f"fold__{name}__estimate": resources["estimate"][name] for name in ("lut", "bram36")}
+        found["fold__interval__cycles"] = cycles["interval_bound"]
+        found["sim__interval__cycles"] = cycles["interval_simulated"]
+        found |= {"sim__latency__cycles": cycles["latency"], "sim__throughput__fps": report["fps"]["value"]}
+        if routed := report.get("routed"):
+            found |= {f"bitstream__clock__{name}_mhz": routed[f"{name}_mhz"] for name in ("least", "best")}
+            found |= {
+                "bitstream__clock__median_mhz": routed["clock_mhz"]["value"],
+                "bitstream__throughput__fps": routed["fps"]["value"],
+            }
+    for row in report.get("accuracy", []):
+        for name, value in row.get("figures", {"top1": row.get("top1")}).items():
+            found[f"{row['stage']}__accuracy__{name}".replace(" ", "_")] = value
+    for row in report.get("stages", []):
+        key = f"{row['stage']}__equality__mismatches"
+        found[key] = (found.get(key) or 0) + row["mismatches"]
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def build_identity(report: dict, acc: Path) -> dict[str, str | None]:

@@ -1,7 +1,7 @@
 """Rules for a build in comparison with an earlier one: `[{"metric", "compare", "limit"}]` in a JSON file.
 
-    metric   a name of metrics.json, such as synth__lut__used, or <operator>.lut, .ff, .bram36, .dsp, .cycles;
-             with * and ? for several
+    metric   a figure, such as synth__lut__used (`xnorforge report --json` lists them), or <operator>.lut,
+             .ff, .bram36, .dsp, .cycles; with * and ? for several
     compare  <=, <, >=, > or ==
     limit    a number, with which the new figure is compared; or a change in quotes, such as "+2 %" or
              "-0.005", which is first added to the old figure

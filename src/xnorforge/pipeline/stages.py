@@ -120,25 +120,13 @@ STAGES = (
     Stage(
         "report",
         (),  # all stages of the build, see `stages_of`
-        (
-            "acc/report.json",
-            "acc/report.html",
-            "acc/report.md",
-            "acc/report",
-            "acc/metrics.json",
-            "acc/utilization.txt",
-        ),
+        ("acc/report.json", "acc/report.html", "acc/report.md"),
         ("routed",),
         times=True,
     ),
 )
 ALWAYS = ("export", "lower", "fold")  # of every back end; what follows, the back end says
-OPTIONAL = (
-    "acc/examples",
-    "acc/report",
-    "acc/metrics.json",
-    "acc/utilization.txt",
-)  # some networks have none
+OPTIONAL = ("acc/examples",)  # some networks have none
 NAMES = tuple(stage.name for stage in STAGES)
 
 

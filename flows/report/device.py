@@ -1,0 +1,50 @@
+"""Cells of a design by the sites of its part, and by its operators.
+
+Block RAM Tile = RAMB36 + RAMB18 / 2. A module's own cells are listed as `(name)`; with those of its children
+they add up to the module's row.
+"""
+
+from xnorforge.hw import families
+
+COLUMNS = ("Total LUTs", "Logic LUTs", "LUTRAMs", "SRLs", "FFs", "RAMB36", "RAMB18", "DSP Blocks")
+KEYS = ("lut", "lut_logic", "lut_ram", "srl", "ff", "ramb36", "ramb18", "dsp")
+
+
+def block_ram(family: str) -> tuple[str, int]:
+    """What the family calls its block RAM, and how many of those make one BRAM36 of 36 kbit."""
+    return families.load(family).units["bram36"]
+
+
+def device_rows(resources: dict) -> list[tuple[str, float, float | None]]:
+    """Rows (Site Type, Used, Available) of the device table, as the family calls its sites.
+
+    Available is None where the part's figure is not in board.toml.
+    """
+    rows: list[tuple[str, float, float | None]] = []
+    for site in families.load(resources["family"]).sites:
+        has = resources["capacity"].get(site.capacity)
+        used = sum(resources[name] for name in site.resources)
+        used += sum(resources["cells"].get(cell, 0) for cell in site.cells)
+        rows.append((site.name, used, has if has is None else site.per * has))
+    return rows
+
+
+def columns(family: str) -> tuple[str, ...]:
+    """Heads of the eight counts of the hierarchy; what a family does not have stays 0."""
+    renamed = families.load(family).renamed
+    return tuple(renamed.get(name, name) for name in COLUMNS)
+
+
+def hierarchy_rows(report: dict) -> list[tuple]:
+    """Rows (Instance, Module, the eight counts): the top, its own cells, then its operators."""
+    resources = report["resources"]
+    rows = [("xf_top", "(top)", resources), ("  (xf_top)", "xf_top", resources["top"])]
+    rows += [(f"  {row['name']}", row["module"], row) for row in resources["per_operator"]]
+    return [(instance, module, *(row[key] for key in KEYS)) for instance, module, row in rows]
+
+
+def formatted(value: float | None) -> str:
+    """12,345 or 72.5; from a million on without a fraction; three dashes where nothing is known."""
+    if value is None:
+        return "---"
+    return f"{value:,.0f}" if abs(value) >= 1e6 else f"{value:,.1f}".removesuffix(".0")
