@@ -1,4 +1,4 @@
-"""Average precision, as VOC and COCO define it.
+"""Average precision: area under the precision envelope, and COCO's.
 
 Pictures are lists: `found[i]` and `truth[i]` belong together. Results per class are nan where no box of the
 class had to be found; means leave these out.
@@ -8,14 +8,12 @@ import numpy as np
 
 from xnorforge.sw.metrics.boxes import (
     FALSE,
-    HIT,
     LEFT_OUT,
     Found,
     Outcome,
     Truth,
     area,
     assign,
-    iou,
     outcome,
     overlaps,
     pooled,
@@ -52,62 +50,12 @@ def ap_area(outcomes: list[Outcome]) -> float:
     return float((_envelope(precision) * np.diff(recall, prepend=0)).sum())
 
 
-def ap_voc07(outcomes: list[Outcome]) -> float:
-    """Mean of the envelope at the recalls 0, 0.1 … 1 (VOC 2007), 0 to 1 (Everingham et al., IJCV 2010,
-    section 4.2).
-
-    Recalls are compared as whole numbers: 3 found of 10 reach 0.3.
-    """
-    hit, positives = pooled(outcomes)
-    if not positives:
-        return float("nan")
-    hits = np.cumsum(hit)
-    envelope = np.append(_envelope(hits / np.arange(1, len(hit) + 1)), 0)
-    return float(envelope[np.searchsorted(10 * hits, np.arange(11) * positives)].mean())
-
-
 def ap_coco(outcomes: list[Outcome]) -> float:
     """Mean of the envelope at the recalls 0, 0.01 … 1 (T.-Y. Lin et al., COCO's `cocoeval`), 0 to 1."""
     precision, recall = precision_recall(outcomes)
     if not sum(one.positives for one in outcomes):
         return float("nan")
     return float(np.append(_envelope(precision), 0)[np.searchsorted(recall, COCO_RECALL)].mean())
-
-
-def match_voc(found: Found, truth: Truth, threshold: float = 0.5) -> Outcome:
-    """Match the detections of one picture, all of one class, as VOC does.
-
-    Each detection is compared with the true box it overlaps most. Below `threshold` it is a false alarm. If
-    that box is to be ignored (VOC: difficult), the detection is excluded. A second hit on the same box is a
-    false alarm, even if another box is free.
-    """
-    order = np.argsort(-np.asarray(found.scores, float), kind="stable")
-    overlap, free = iou(found.boxes[order], truth.boxes), ~truth.ignore
-    state = np.full(len(order), FALSE, np.int8)
-    for row in np.flatnonzero((overlap >= threshold).any(1)):
-        best = np.argmax(overlap[row])
-        state[row] = LEFT_OUT if truth.ignore[best] else HIT if free[best] else FALSE
-        free[best] = False
-    return outcome(found.scores[order], state, int((~truth.ignore).sum()))
-
-
-def voc(
-    found: list[Found], truth: list[Truth], classes: int, ap=ap_area, threshold: float = 0.5
-) -> np.ndarray:
-    """Average precision per class, (classes,), by VOC's matching; `ap` is ap_area or ap_voc07. Its nanmean is
-    mAP.
-    """
-    return np.array(
-        [
-            ap(
-                [
-                    match_voc(_of_class(one, c), _of_class(true, c), threshold)
-                    for one, true in zip(found, truth)
-                ]
-            )
-            for c in range(classes)
-        ]
-    )
 
 
 def coco(found: list[Found], truth: list[Truth], classes: int, most: int = 100) -> dict[str, float]:

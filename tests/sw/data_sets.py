@@ -1,7 +1,6 @@
 """Tiny sets in their publishers' layouts: pictures of one colour, so that a test knows which file it sees."""
 
 import json
-from io import BytesIO
 
 import numpy as np
 from PIL import Image
@@ -50,20 +49,6 @@ def penn_packed(root, count=36, corners=(3, 5, 10, 30)):
     )
 
 
-def crops(root, names, labels, size=(64, 128)):
-    streams = []
-    for k in range(len(names)):
-        Image.new("RGB", size, (10 * k,) * 3).save(stream := BytesIO(), "JPEG")
-        streams.append(np.frombuffer(stream.getvalue(), np.uint8))
-    offsets = np.cumsum([0, *map(len, streams)]).astype(np.uint32)
-    (root / "person_crops").mkdir()
-    path = root / "person_crops/person_crops_64x128_jpeg.npz"
-    np.savez(
-        path, data=np.concatenate(streams), offsets=offsets, labels=np.array(labels, np.uint8), names=names
-    )
-    return path
-
-
 def camvid_published(root, labels=((0, 11), (3, 10))):
     for split in ("train", "val", "test"):
         for name in "ab":
@@ -105,22 +90,3 @@ def coco128(root, line="1 0.5 0.5 0.25 0.2", layout="{split}/{kind}"):
         root / "coco128" / layout.format(split="train2017", kind="labels") / "000000000009.txt", line + "\n"
     )
     write(root / "coco128/classes.json", '["person", "bicycle"]')
-
-
-OBJECT = """<object><name>{name}</name><difficult>{difficult}</difficult>
-<part><name>head</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox></part>
-<bndbox><xmax>{box[2]}</xmax><xmin>{box[0]}</xmin><ymin>{box[1]}</ymin><ymax>{box[3]}</ymax></bndbox></object>"""
-
-
-def voc(root, *objects):
-    """VOC2007 with one picture; `objects` are (name, difficult, corners from 1)."""
-    folder = root / "VOCdevkit/VOC2007"
-    inside = "".join(
-        OBJECT.format(name=name, difficult=difficult, box=box) for name, difficult, box in objects
-    )
-    size = "<size><width>40</width><height>30</height><depth>3</depth></size>"
-    write(folder / "Annotations/000001.xml", f"<annotation>{size}{inside}</annotation>")
-    for kind in ("Main", "Segmentation"):
-        write(folder / "ImageSets" / kind / "test.txt", "000001\n")
-    picture(folder / "JPEGImages/000001.jpg")
-    numbers(folder / "SegmentationClass/000001.png", np.full((30, 40), 255) - 235 * np.eye(30, 40), "P")

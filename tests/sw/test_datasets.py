@@ -12,7 +12,7 @@ from PIL import Image
 
 from xnorforge.core.errors import UserError
 from xnorforge.sw.datasets import _records as records
-from xnorforge.sw.datasets import camvid, coco, penn_fudan, person_crops, tracking, voc
+from xnorforge.sw.datasets import camvid, coco, penn_fudan, tracking
 from xnorforge.sw.datasets._records import pixels
 from xnorforge.sw.datasets.base import Absent
 from xnorforge.sw.metrics.segmentation import VOID
@@ -37,29 +37,6 @@ def test_penn_fudan(root, layout):
     assert one.image.shape == (30, 40, 3) and (one.image == 2).all() and one.mask.sum() == 30
     assert test.what == "the last 34 pictures by name of Penn-Fudan: 34 real pictures with 34 persons"
     assert one.truth.boxes is one.boxes
-
-
-def test_person_crops_split_by_photograph(root):
-    names = [f"crop{k:06}{letter}.png" for k in range(40) for letter in "ab"] + ["121_4.jpg", "121_15.jpg"]
-    write.crops(root, names, [1] * 80 + [0] * 2)
-    (train, positive, words), (test, other, _) = (person_crops.crops(split) for split in ("train", "test"))
-    assert train.shape[1:] == (128, 64, 3) and len(train) + len(test) == 82 and 4 <= len(test) <= 40
-    assert len(train) % 2 == len(test) % 2 == 0, "the crops of a photograph stay together"
-    assert positive.sum() + other.sum() == 80 and f"{positive.sum()} crops with" in words
-
-
-@pytest.mark.parametrize(
-    "name, photograph",
-    [
-        ("crop001001a.png", "crop001001"),
-        ("person_and_bike_013e.png", "person_and_bike_013"),
-        ("121_4.jpg", "121"),
-        ("no_person__no_bike_269.png", "no_person__no_bike_269"),
-        ("00000498a.png", "00000498"),
-    ],
-)
-def test_the_photograph_of_a_crop(name, photograph):
-    assert person_crops.photograph(name) == photograph
 
 
 @pytest.mark.parametrize("layout", [write.camvid_published, write.camvid_packed])
@@ -147,27 +124,12 @@ def test_coco128(root, layout):
     assert one.labels.tolist() == [1] and one.areas == pytest.approx([60]) and len(empty.boxes) == 0
 
 
-def test_voc(root):
-    write.voc(root, ("person", 0, (1, 1, 40, 30)), ("dog", 1, (3, 5, 10, 12)))
-    one = voc.scenes(2007, "test").items[0]
-    assert one.boxes.tolist() == [[0, 0, 40, 30], [2, 4, 10, 12]] and one.ignore.tolist() == [False, True]
-    assert [voc.CLASSES[label] for label in one.labels] == ["person", "dog"] and one.image.shape == (
-        30,
-        40,
-        3,
-    )
-    pixels = voc.segmented(2007, "test")
-    assert sorted(set(pixels.items[0].labels.ravel().tolist())) == [20, VOID] and len(pixels.classes) == 21
-
-
 SETS = {
     "Penn-Fudan: no folder penn_fudan/ or PennFudanPed/": lambda: penn_fudan.scenes("test"),
-    "person crops: no folder person_crops/": lambda: person_crops.crops("test"),
     "CamVid: no folder camvid/ or CamVid/": lambda: camvid.frames("test"),
     "tracking: no folder tracking/": lambda: tracking.clips("test"),
     "COCO: no folder coco/ or COCO/": lambda: coco.scenes("val2017"),
     "COCO128: no folder coco128/": lambda: coco.scenes_128("train2017"),
-    "VOC 2007: no folder VOCdevkit/VOC2007/ or VOC2007/": lambda: voc.scenes(2007, "test"),
 }
 
 
@@ -183,30 +145,27 @@ def test_without_a_place_for_data_this_is_said(monkeypatch):
     refused(lambda: camvid.frames("test"), "CamVid: ", "XNORFORGE_DATA (not set)", "http", kind=Absent)
 
 
-@pytest.mark.parametrize("name", ["penn_fudan", "person_crops", "camvid", "tracking", "coco128"])
+@pytest.mark.parametrize("name", ["penn_fudan", "camvid", "tracking", "coco128"])
 def test_a_folder_without_the_set_is_named(root, name):
     (root / name).mkdir()
-    read = {"penn_fudan": penn_fudan.scenes, "person_crops": person_crops.crops, "camvid": camvid.frames}
+    read = {"penn_fudan": penn_fudan.scenes, "camvid": camvid.frames}
     read |= {"tracking": tracking.clips, "coco128": coco.scenes_128}
     with pytest.raises(UserError, match=rf"{re.escape(str(root / name))}.*docs/guide/tasks\.md") as error:
         read[name]("train2017" if name == "coco128" else "test")
     assert not isinstance(error.value, Absent)
 
 
-@pytest.mark.parametrize("read", [penn_fudan.scenes, person_crops.crops, camvid.frames, tracking.clips])
+@pytest.mark.parametrize("read", [penn_fudan.scenes, camvid.frames, tracking.clips])
 @pytest.mark.usefixtures("root")
 def test_an_unknown_split_is_answered_with_those_there_are(read):
     with pytest.raises(UserError, match=r"'tset' .*test, train.*'test'"):
         read("tset")
 
 
-def test_an_unknown_split_of_coco_and_voc_is_answered_with_the_files_there_are(root):
+def test_an_unknown_split_of_coco_is_answered_with_the_files_there_are(root):
     write.coco(root)
-    write.voc(root)
     with pytest.raises(UserError, match=r"coco/annotations: 'val2014' .*'val2017'"):
         coco.scenes("val2014")
-    with pytest.raises(UserError, match=r"ImageSets/Main: 'tests' .*'test'"):
-        voc.scenes(2007, "tests")
 
 
 @pytest.mark.parametrize(
@@ -233,8 +192,6 @@ def test_boxes_out_of_their_pictures_are_named_in_every_layout(root):
     )
     write.coco128(root, "0 0.9 0.5 0.5 0.5")
     assert "000000000009.txt: box 1 of 1, x 26 to 46" in refused(lambda: coco.scenes_128("train2017"))
-    write.voc(root, ("dog", 0, (1, 1, 99, 30)))
-    assert "000001.xml: box 1 of 1, x 0 to 99" in refused(lambda: voc.scenes(2007, "test"))
 
 
 def test_a_target_nowhere_in_its_frame_is_named_and_one_partly_there_is_kept(tmp_path):
@@ -369,21 +326,9 @@ def test_a_line_that_is_no_box_is_named(root, line):
 
 
 def test_other_damaged_annotations_are_named(root):
-    write.voc(root, ("unicorn", 0, (1, 1, 40, 30)))
-    refused(lambda: voc.scenes(2007, "test"), "000001.xml: ", "VOC's layout")
     write.penn_published(root)
     write.write(root / "PennFudanPed/Annotation/PennPed00000.txt", "<html>")
     refused(lambda: penn_fudan.scenes("test"), "PennPed00000.txt: ", "no picture size")
-    path = write.crops(root, ["a1.png"], [1], size=(64, 64))
-    refused(
-        lambda: [person_crops.crops(split) for split in ("train", "test")],
-        f"{path}: ",
-        "a1.png",
-        "64 x 64 pixels",
-        "64 x 128",
-    )
-    path.write_bytes(b"PK")
-    refused(lambda: person_crops.crops("test"), f"{path}: ", "table of crops")
 
 
 @pytest.fixture(scope="module")

@@ -57,30 +57,28 @@ def test_overlap_of_boxes_by_hand():
     assert boxes.iou(line, line) == boxes.inside(line, line) == 0, "a box without area overlaps nothing"
 
 
-# What is found, what is there, log-average miss rate, area under all points, 11 points.
+# What is found, what is there, log-average miss rate, area under all points.
 CASES = {
-    "nothing found": ([found()], [truth(A)], 1, 0, 0),
-    "all found": ([found((A, 0.9))], [truth(A)], 1e-10, 1, 1),
-    "one of two": ([found((A, 0.9))], [truth(A, B)], 0.5, 0.5, 6 / 11),
-    "hit, then false alarm": ([found((A, 0.9), (B, 0.5))], [truth(A)], 1e-10, 1, 1),
-    "false alarm, then hit": ([found((A, 0.5), (B, 0.9))], [truth(A)], 1e-10 ** (1 / 9), 0.5, 0.5),
-    "a doubled hit is a false alarm": ([found((A, 0.9), (A, 0.8))], [truth(A, B)], 0.5, 0.5, 6 / 11),
+    "nothing found": ([found()], [truth(A)], 1, 0),
+    "all found": ([found((A, 0.9))], [truth(A)], 1e-10, 1),
+    "one of two": ([found((A, 0.9))], [truth(A, B)], 0.5, 0.5),
+    "hit, then false alarm": ([found((A, 0.9), (B, 0.5))], [truth(A)], 1e-10, 1),
+    "false alarm, then hit": ([found((A, 0.5), (B, 0.9))], [truth(A)], 1e-10 ** (1 / 9), 0.5),
+    "a doubled hit is a false alarm": ([found((A, 0.9), (A, 0.8))], [truth(A, B)], 0.5, 0.5),
     "half of a hundred, then false alarms": (
         [found((A, 0.9), (AWAY, 0.1)) if i < 50 else found((AWAY, 0.1)) for i in range(100)],
         [truth(A)] * 100,
         0.5,
         0.5,
-        6 / 11,
     ),
 }
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_miss_rate_and_precision_by_hand(case):
-    detections, truths, lamr, area, eleven = case
+    detections, truths, lamr, area = case
     assert pedestrian.lamr(outcomes(detections, truths)) == pytest.approx(lamr, rel=1e-9)
-    assert detection.voc(detections, truths, 1) == pytest.approx([area])
-    assert detection.voc(detections, truths, 1, detection.ap_voc07) == pytest.approx([eleven])
+    assert detection.ap_area(outcomes(detections, truths)) == pytest.approx(area)
 
 
 def test_a_person_to_ignore_changes_nothing():
@@ -110,27 +108,10 @@ def test_nine_points_are_read_exactly():
     np.testing.assert_allclose(rates, [1] * 4 + [0.1] * 4 + [0], atol=1e-12)
 
 
-def test_eleven_points_count_a_recall_of_three_tenths():
-    ten = truth(*[[20 * i, 0, 20 * i + 10, 20] for i in range(10)])
-    rows = [([20 * i, 0, 20 * i + 10, 20], 0.9) for i in range(3)]
-    assert detection.voc([found(*rows)], [ten], 1, detection.ap_voc07) == pytest.approx([4 / 11])
-
-
-def test_voc_takes_the_one_nearest_box_where_caltech_takes_the_next_free_one():
-    near = [1, 0, 11, 20]
-    detections, truths = [found((A, 0.9), (A, 0.8))], [truth(A, near)]
-    assert boxes.match(detections[0], truths[0]).hit.tolist() == [True, True]
-    assert detection.match_voc(detections[0], truths[0]).hit.tolist() == [True, False]
-
-
-def test_a_difficult_box_leaves_its_detections_out():
-    one = detection.match_voc(found((A, 0.9), (A, 0.8), (B, 0.7)), truth(B, ignore=[A]))
-    assert one.hit.tolist() == [True] and one.positives == 1
-
-
 def test_classes_do_not_meet():
-    assert np.isnan(detection.voc([found((A, 0.9, 1))], [truth(A, labels=[0])], 3)[1:]).all()
-    assert detection.voc([found((A, 0.9, 1))], [truth(A, labels=[0])], 3)[0] == 0
+    detections, truths = [found((A, 0.9, 1))], [truth(A, labels=[0])]
+    assert detection.coco(detections, truths, 3)["AP"] == 0
+    assert detection.coco([found((A, 0.9, 0))], truths, 3)["AP"] == 1
 
 
 def test_coco_counts_thresholds_and_sizes():
@@ -148,8 +129,8 @@ def test_the_order_of_pictures_does_not_matter(seed):
     order = np.random.default_rng(seed).permutation(len(truths))
     mixed = [detections[i] for i in order], [truths[i] for i in order]
     assert pedestrian.lamr(outcomes(detections, truths)) == pytest.approx(pedestrian.lamr(outcomes(*mixed)))
-    for ap in (detection.ap_area, detection.ap_voc07):
-        np.testing.assert_allclose(detection.voc(detections, truths, 2, ap), detection.voc(*mixed, 2, ap))
+    area = detection.ap_area(outcomes(detections, truths))
+    assert area == pytest.approx(detection.ap_area(outcomes(*mixed)))
     assert detection.coco(detections, truths, 2) == pytest.approx(detection.coco(*mixed, 2), nan_ok=True)
 
 
@@ -190,16 +171,16 @@ def test_miss_rates_equal_a_search_over_all_score_thresholds(seed):
 @pytest.mark.parametrize("seed", range(10))
 def test_the_area_is_the_mean_over_true_boxes_of_the_best_precision_that_reaches_them(seed):
     detections, truths = scenes(seed)
-    hit, positives = boxes.pooled([detection.match_voc(one, true) for one, true in zip(detections, truths)])
+    hit, positives = boxes.pooled(outcomes(detections, truths))
     total = 0
     for k in range(1, positives + 1):
         total += max((hit[:n].sum() / n for n in range(1, len(hit) + 1) if hit[:n].sum() >= k), default=0)
-    assert detection.voc(detections, truths, 1)[0] == pytest.approx(total / positives)
+    assert detection.ap_area(outcomes(detections, truths)) == pytest.approx(total / positives)
 
 
 def test_nothing_to_find_is_no_number():
     assert np.isnan(pedestrian.lamr(outcomes([found((A, 1))], [truth()])))
-    assert np.isnan(detection.voc([found((A, 1))], [truth()], 1)).all()
+    assert np.isnan(detection.ap_area(outcomes([found((A, 1))], [truth()])))
     assert np.isnan(detection.coco([found((A, 1))], [truth()], 2)["AP"])
 
 
