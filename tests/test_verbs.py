@@ -262,8 +262,8 @@ def test_every_verb_prints_one_object_when_it_succeeds(tmp_path):
         code, out, err = run(verb, *words, "--json", "-q", cwd=tmp_path)
         assert code == 0, (verb, err)
         assert json.loads(out)["schema"].startswith("xnorforge-"), verb
-    for verb in ("bitstream", "placed", "hls", "demo", "tradeoff"):
+    for verb in ("bitstream", "placed", "hls", "demo"):
         code, out, _ = run(verb, "mnist-tfc", "--json", "-q", cwd=tmp_path)
         found = json.loads(out)
         assert code == 2 and found["verdict"] == "REFUSED" and found["message"], verb
-    assert {*lines, "bitstream", "placed", "hls", "demo", "tradeoff"} == {one.name for one in options.VERBS}
+    assert {*lines, "bitstream", "placed", "hls", "demo"} == {one.name for one in options.VERBS}

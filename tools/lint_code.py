@@ -16,7 +16,7 @@ from vulture.core import Vulture
 
 ROOT = Path(__file__).parent.parent
 # Non-empty and empty lines of Python, C++ and SystemVerilog outside tests; to be lowered, never raised.
-LINES, CODE = 74_722, (".py", ".cpp", ".h", ".sv", ".svh", ".v")
+LINES, CODE = 74_441, (".py", ".cpp", ".h", ".sv", ".svh", ".v")
 COMPLEX = 20  # radon's grade C ends here
 FOLDERS = ("hw", "sw", "flows", "sim", "src", "tools", "examples")
 # Decorators that call what they decorate.
@@ -32,7 +32,7 @@ CALLED_ELSEWHERE = {
     "nodes by the names of their types": "SignedConv ByPlace DirectedPool Pad RatesWindow",
     "verbs and pages by name": (
         "explore_verb diff_verb gallery_verb explain_verb list_verb doctor_verb import_verb demo_verb "
-        "evaluate_verb package_verb bench_verb train_verb train_float_verb compare_verb tradeoff_verb "
+        "evaluate_verb package_verb bench_verb train_verb train_float_verb compare_verb "
         "curves_verb formats python"
     ),
     "stages by name": "import_file lower_network overlay",

@@ -1,4 +1,4 @@
-"""Verbs that train and compare: train, train-float, compare, tradeoff, curves."""
+"""Verbs that train and compare: train, train-float, compare, curves."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -116,37 +116,16 @@ def compare_verb(
         print_object("compare", {"folder": str(wanted.folder), "runs": rows})
 
 
-def tradeoff_verb(what, net, task, board, interval, jobs, images, stalled, out, as_json) -> None:
-    """Build each network that a layer_priority training wrote, and write a table and a plot of accuracy and
-    cost.
-    """
-    from xnorforge.studies.tradeoff import tradeoff
-
-    run = _run_of(what, net, task, "layer_priority")
-    place = run.resolve()
-    folder = (
-        Path(out) if out else Path("out/tradeoff") / (place.parent if place.name == "train" else place).name
-    )
-    with stage("tradeoff", folder):
-        points = tradeoff(run, board, interval, folder, jobs, say, images, stalled)
-    say(f"tradeoff  done -> {folder}/{board}.md, {folder}/{board}.svg")
-    if as_json:
-        rows = [asdict(point) | {"weights": str(point.weights)} for point in points]
-        print_object("tradeoff", {"folder": str(folder), "points": rows})
-
-
 def curves_verb(what, out, as_json) -> None:
     """Draw the training curve of a run: loss, accuracy, share of flipped signs."""
     from xnorforge.sw.training.curves import picture
 
-    path = picture(_run_of(what, None, None), Path(out) if out else None)
+    run = (
+        Path(what)
+        if asked.is_folder(what)
+        else request.Request(net=asked.network_of(what, None, None)).trained
+    )
+    path = picture(run, Path(out) if out else None)
     say(f"curves    {path}")
     if as_json:
         print_object("curves", {"files": [str(path)]})
-
-
-def _run_of(what: str | None, net: str | None, task: str | None, method: str = "ste") -> Path:
-    """The folder of a run: given itself, or the one that a network's training leaves."""
-    if what and asked.is_folder(what):
-        return Path(what)
-    return request.Request(net=asked.network_of(what, net, task), method=method).trained

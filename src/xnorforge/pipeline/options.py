@@ -444,16 +444,6 @@ VERBS = (
         module="training",
     ),
     Verb(
-        "tradeoff", "Train", "Build each network that a layer_priority run wrote: accuracy against cost.",
-        arguments=(Argument("what", "The run's folder, or its network."),),
-        options=(
-            *_NET, _like("board"), _like("interval"), _like("jobs"),
-            _like("images", default=10), _like("stalled", default=3),
-            *_also("out", help="Output folder.", usual="out/tradeoff/<run>"),
-        ),
-        module="training",
-    ),
-    Verb(
         "curves", "Train", "Draw a training curve: loss, accuracy, share of flipped signs.", module="training",
         arguments=(Argument("what", "The run's folder, or its network.", True),),
         options=_also("out", help="The picture, an .svg file.", usual="curve.svg in the run's folder", metavar="FILE"),

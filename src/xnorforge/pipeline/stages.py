@@ -1,7 +1,6 @@
 """The pipeline, declared once: name, inputs, outputs, options and function of every stage.
 
-`xnorforge build`, make, `compare` and `tradeoff` run these stages through `run.py`; nothing else knows their
-order.
+`xnorforge build`, make and `compare` run these stages through `run.py`; nothing else knows their order.
 Standard library only: a build with nothing to do must not load more.
 """
 

@@ -13,7 +13,7 @@ from xnorforge.hw import boards
 from xnorforge.pipeline import run
 from xnorforge.pipeline.request import Request
 
-IMAGES, STALLED = 10, 3
+IMAGES, STALLED = 10, 3  # through the RTL at full rate, and of these again with stalls
 
 
 @dataclass(frozen=True)
@@ -24,55 +24,29 @@ class Build:
         run: folder of the network, with `model.onnx`, `export.json`, `golden.npz`.
         net: the network's name, which is not that of the folder.
         board: the target board.
-        method, weights: if given, the export belongs to the build; otherwise it must already exist.
-        asked: initiation interval to reach, in cycles per frame; None takes the board's for the network.
-        images, stalled: images through the RTL at full rate, and how many of them again with stalls.
     """
 
     run: Path
     net: str
     board: str
-    asked: int | None = None
-    images: int = IMAGES
-    stalled: int = STALLED
-    method: str = ""
-    weights: Path | None = None
 
     @property
     def acc(self) -> Path:
         """The folder of the accelerator."""
         return self.run / f"rtl-{self.board}"
 
-    @property
-    def interval(self) -> int:
-        """The requested cycles per frame."""
-        return self.asked or boards.load(self.board).interval_for(self.net)
-
     def request(self) -> Request:
-        """The build as a request to the pipeline."""
-        asked = Request(
+        """The build as a request to the pipeline, at the board's interval for the network."""
+        return Request(
             net=self.net,
             board=self.board,
             folder=self.run,
             begin="lower",
-            interval=self.interval,
-            images=self.images,
-            stalled=self.stalled,
+            interval=boards.load(self.board).interval_for(self.net),
+            images=IMAGES,
+            stalled=STALLED,
             pnr="off",
         )
-        if self.weights is None:
-            return asked
-        return replace(asked, begin="export", method=self.method, weights=str(self.weights))
-
-
-def export_run(build: Build) -> dict:
-    """Export the network from these weights unless it was exported; returns its record.
-
-    Raises:
-        UserError, MismatchError: as `make`.
-    """
-    run.run_stages(build.request(), until="export", heard=True)
-    return read_json(build.run / "export.json")
 
 
 def make(build: Build, jobs: int = 1) -> dict:
