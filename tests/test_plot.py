@@ -166,7 +166,10 @@ def test_a_file_of_its_own_is_whole_and_follows_the_scheme(tmp_path):
 @pytest.mark.skipif(chromium.program() is None, reason="no Chromium: set CHROMIUM or put one on PATH")
 def test_a_click_on_a_point_copies_its_command(tmp_path):
     chart = Chart(points=[Point(0, 0), Point(1, 1, copies="make build NET=a")])
-    svg.write_page(tmp_path / "page.html", "a page", inline(chart, ""))
+    (tmp_path / "page.html").write_text(
+        f"<!DOCTYPE html><style>{svg.style()} body {{ background: var(--card); }}"
+        f" svg {{ max-width: 100%; }}</style>{inline(chart, '')}<script>{svg.copy_script()}</script>"
+    )
     with chromium.Browser(chromium.program()) as browser:
         browser.open(tmp_path / "page.html", 800)
         point = "document.querySelector('[data-copy] path')"

@@ -59,4 +59,4 @@ def explore_verb(asked: Request, built: int, print_jobs: bool, as_json: bool) ->
         click.echo("".join(f"{line}\n" for line in lines), nl=False)
     else:
         click.echo((wanted.out / "front.md").read_text(), nl=False)
-    say(f"explore   {len(points)} foldings -> {wanted.out}/front.md, front.csv, front.svg, front.html")
+    say(f"explore   {len(points)} foldings -> {wanted.out}/front.md, front.csv, front.svg")

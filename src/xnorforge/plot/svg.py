@@ -10,14 +10,6 @@ from xnorforge.core.errors import one_line
 
 LETTER = 0.56  # average width of a letter, over its size
 MARK = 0.8  # share of a part above which place and route becomes hard
-PAGE = """body { font: 14px/1.45 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; margin: 0 auto;
-  padding: 12px 16px; max-width: 1100px; background: var(--card); color: var(--ink); }
-h1 { font-size: 20px; overflow-wrap: anywhere; } .note { color: var(--soft); } .wide { overflow-x: auto; }
-.wide > svg { max-width: max(100%, 720px); }
-table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
-th, td { padding: 3px 10px; text-align: right; border-bottom: 1px solid var(--edge); white-space: nowrap; }
-tr[data-copy]:hover td { background: var(--group); color: var(--ink); }
-"""
 FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif"
 
 
@@ -102,17 +94,6 @@ def style() -> str:
 def copy_script() -> str:
     """What copies a point's command, for the `<script>` of a page."""
     return (files("xnorforge.plot") / "copy.js").read_text()
-
-
-def write_page(path: Path, title: str, body: str) -> None:
-    """Write a page of its own: `body` is HTML; a click on an element with `data-copy` copies that text."""
-    with whole(path) as aside:
-        aside.write_text(
-            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f"<title>{escape(one_line(title))}</title>\n<style>\n{style()}{PAGE}</style>\n</head>\n<body>\n"
-            f"<h1>{escape(one_line(title))}</h1>\n{body}\n<script>\n{copy_script()}</script>\n</body>\n</html>\n"
-        )
 
 
 def write_svg(path: Path, picture: str) -> None:

@@ -2,7 +2,7 @@
 for some of its points what synthesis counts.
 
     out/<net>/explore-<board>/point_<nn>.json    the folding of each point, for FOLDING=
-    out/<net>/explore-<board>/front.csv, .md, .svg, .html
+    out/<net>/explore-<board>/front.csv, .md, .svg
     out/<net>/point_<nn>-<board>/                the points that were built: simulated, synthesised
 """
 
@@ -10,7 +10,6 @@ import json
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,7 @@ from xnorforge.flows.fold.search import Choice, cheapest
 from xnorforge.hw import boards
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.plot import chart as plot
-from xnorforge.plot.svg import write_page, write_svg
+from xnorforge.plot.svg import write_svg
 
 STEP = 2**0.5  # between the intervals that are looked at
 STEPS = 12
@@ -193,7 +192,7 @@ def in_use(wanted: Wanted) -> Point | None:
 
 
 def write_front(points: list[Point], wanted: Wanted, command: str) -> None:
-    """Table, CSV, plot and page."""
+    """Table, CSV and plot."""
     out = wanted.out
     rows = [
         {
@@ -207,9 +206,7 @@ def write_front(points: list[Point], wanted: Wanted, command: str) -> None:
     ]
     if rows:
         write_csv(out / "front.csv", rows)
-        drawn = draw(points, wanted, command)
-        write_svg(out / "front.svg", drawn)
-        write_page(out / "front.html", title_of(points, wanted), front_page(points, wanted, command, drawn))
+        write_svg(out / "front.svg", draw(points, wanted))
     with whole(out / "front.md") as aside:
         aside.write_text(front_as_markdown(points, wanted, command))
 
@@ -222,49 +219,30 @@ NOTE = (
 )
 
 
-def title_of(points: list[Point], wanted: Wanted) -> str:
-    """The heading of table and page."""
-    return f"{wanted.net_dir.name} on {wanted.board}: the {len(points)} foldings of the Pareto front"
-
-
-def cells(point: Point) -> list[str]:
-    """A row of the table, without the point's name."""
-    counted = [f"{point.counted[name]:,}" if point.counted else "" for name in ("lut", "bram36")]
-    return [*(f"{point.figures[name]:,}" for name in FIGURES), *counted]
-
-
 def front_as_markdown(points: list[Point], wanted: Wanted, command: str) -> str:
     """The table, and the command of each point."""
+    rows = [
+        [
+            point.name,
+            *(f"{point.figures[name]:,}" for name in FIGURES),
+            *(f"{point.counted[name]:,}" if point.counted else "" for name in ("lut", "bram36")),
+        ]
+        for point in points
+    ]
     lines = [
-        f"# {title_of(points, wanted)}",
+        f"# {wanted.net_dir.name} on {wanted.board}: the {len(points)} foldings of the Pareto front",
         "",
         NOTE,
         "",
         f"| point | {' | '.join(HEADS)} |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
-        *(f"| {point.name} | {' | '.join(cells(point))} |" for point in points),
+        *(f"| {' | '.join(row)} |" for row in rows),
     ]
     lines += ["", "The command that builds each point:", "", "```sh"]
     return "\n".join([*lines, *(rebuilt(command, point, wanted.out) for point in points), "```", ""])
 
 
-def front_page(points: list[Point], wanted: Wanted, command: str, drawn: str) -> str:
-    """The plot and the table as HTML; a click on a point or a row copies its command."""
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("point", *HEADS))
-    rows = "\n".join(
-        f'<tr data-copy="{escape(rebuilt(command, point, wanted.out))}">'
-        + "".join(f"<td>{cell}</td>" for cell in (point.name, *cells(point)))
-        + "</tr>"
-        for point in points
-    )
-    note = f"{NOTE} A click on a point or a row copies the command that builds it."
-    table = (
-        f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>'
-    )
-    return f'<div class="wide">{drawn}</div>\n<p class="note">{note}</p>\n{table}'
-
-
-def draw(points: list[Point], wanted: Wanted, command: str) -> str:
+def draw(points: list[Point], wanted: Wanted) -> str:
     """LUT and BRAM36 over frames per second; the colour of a point is its BRAM36 in both."""
     board, used = boards.load(wanted.board), in_use(wanted)
     fewest, most = (f(point.figures["bram36"] for point in points) for f in (min, max))
@@ -285,7 +263,6 @@ def draw(points: list[Point], wanted: Wanted, command: str) -> str:
                 label=point.name.removeprefix("point_"),
                 needed=bool(point.counted) or point in (points[0], points[-1]),
                 hint=_hint(point),
-                copies=rebuilt(command, point, wanted.out),
             )
             for point, colour in zip(points, colours)
         ]
