@@ -16,7 +16,7 @@ from vulture.core import Vulture
 
 ROOT = Path(__file__).parent.parent
 # Non-empty and empty lines of Python, C++ and SystemVerilog outside tests; to be lowered, never raised.
-LINES, CODE = 74_399, (".py", ".cpp", ".h", ".sv", ".svh", ".v")
+LINES, CODE = 74_046, (".py", ".cpp", ".h", ".sv", ".svh", ".v")
 COMPLEX = 20  # radon's grade C ends here
 FOLDERS = ("hw", "sw", "flows", "sim", "src", "tools", "examples")
 # Decorators that call what they decorate.
@@ -36,12 +36,10 @@ CALLED_ELSEWHERE = {
         "curves_verb formats python"
     ),
     "stages by name": "import_file lower_network overlay",
-    "templates of the report": (
-        "trend roofline_chart shares_bar frames_bar percent_bar device_rows hierarchy_rows"
-    ),
+    "templates of the report": ("trend shares_bar frames_bar percent_bar device_rows hierarchy_rows"),
     "users of the Python API and of boards": "train_network load_bitstream interrupt fail",
     "authors of operators, networks and tasks": (
-        "in_a_row random_input only_for_speed simulate_bits lint Pooled fold_thresholds effective"
+        "in_a_row random_input only_for_speed simulate_bits lint fold_thresholds effective"
     ),
 }
 # Functions above radon's grade C, {file: names}.

@@ -236,7 +236,6 @@ def report(acc: Path, routed: bool | None = None) -> dict:
         "streams": streams(ops, sim, synth),
         "memory": memory(rows),
         "next_steps": operators.next_steps(ops, total["lut"], board.capacity["lut"], board.clock_mhz),
-        "roofline": operators.operations(ops),
         "energy": {"value": None, "why": "not measured: no board was used"},
         "netlist": provenance.netlist(board),
         "bitstream": provenance.bitstream(board, found.get("bitstream")),

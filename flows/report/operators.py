@@ -162,16 +162,3 @@ def next_steps(ops: list[HwOp], lut: float, capacity: float, clock_mhz: float) -
         cheapest = [min(steps, key=lambda step: step[1].estimate()["lut"]) for steps in options.values()]
         rows.append(row("all of these", cheapest))
     return rows
-
-
-def operations(ops: list[HwOp]) -> dict:
-    """For the roofline: operations per frame (a XNOR and a count are two), input bytes, lanes built, input
-    port.
-    """
-    source = ops[0].in_stream()
-    return {
-        "operations": 2 * sum(macs(op) for op in ops),
-        "input_bytes": prod(source.shape) * source.bits / 8,
-        "lanes": sum(lanes(op) for op in ops if macs(op)),
-        "input_bytes_per_cycle": source.width / 8,
-    }

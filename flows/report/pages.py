@@ -16,7 +16,6 @@ from xnorforge.flows.report import (
     layers,
     links,
     reference,
-    roofline,
     schedule,
     sections,
     thumbnails,
@@ -29,7 +28,6 @@ CHARTS = {
     "chart": chart,
     "curves": curves,
     "drawing": drawing,
-    "roofline": roofline,
     "schedule": schedule,
     "svg": svg,
 }

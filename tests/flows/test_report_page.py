@@ -25,7 +25,6 @@ from xnorforge.flows.report import (
     connections,
     drawing,
     layers,
-    roofline,
     schedule,
     thumbnails,
 )
@@ -373,16 +372,6 @@ def test_without_a_cycle_model_there_is_no_schedule(tmp_path):
     acc = lay(tmp_path, given)
     report.write(acc)
     assert 'id="schedule"' not in (acc / "report.html").read_text()
-
-
-def test_the_roofline_has_a_point_per_matrix_and_the_parts_ceilings(pages_of):
-    record = json.loads((pages_of["classes"].parent / "report.json").read_text())
-    dots = {row["name"]: (row["operations"], row["intensity"]) for row in roofline.dots(record)}
-    assert dots == {"dense0": (192, 192 / 1.5), "dense1": (48, 48 / 1.0)}  # 12 bits in, 8 bits in
-    bounds = {row["name"].split(",")[0]: row["per_cycle"] for row in roofline.ceilings(record)}
-    units = [row for row in record["layers"] if row["lanes"]]
-    each = sum(row["lut"] for row in units) / 8  # lanes: 2 x 2 and 4 x 1
-    assert bounds == {"lanes built": 16, "220 DSP of the part": 440, "LUT of the part": 2 * 53200 / each}
 
 
 def test_confusion_counts_labels_against_classes_and_leaves_unknown_labels_out(pages_of):

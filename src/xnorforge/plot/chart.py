@@ -60,14 +60,13 @@ class Line:
 
     Attributes:
         step: level up to the next x, then upright.
-        name: what it is; `shown`: written below it, else a hint.
+        name: what it is, a hint.
     """
 
     at: Sequence[tuple[float, float]]
     css: str = "line s0"
     step: bool = False
     name: str = ""
-    shown: bool = False
 
 
 @dataclass(frozen=True)
@@ -279,20 +278,20 @@ class _Drawn:
             place = (x - 4, top + 10) if limit.upright else (right - 2, y - 4 if y > top + 12 else y + 11)
             words.append((*place, limit.name))
         for x, y, name in words:
-            self._words(x, y, name, "end")
+            self._words(x, y, name)
         return parts
 
-    def _words(self, x: float, y: float, words: str, anchor: str = "start") -> None:
-        """A text that labels keep clear of; it goes lower where there is one already."""
+    def _words(self, x: float, y: float, words: str) -> None:
+        """A text up to x that labels keep clear of; it goes lower where there is one already."""
         width = wide(words, SMALL)
-        left = x - width if anchor == "end" else x
+        left = x - width
         while any(
             left < one[2] and left + width > one[0] and y - 9 < one[3] and y + 2 > one[1]
             for one in self.taken
         ):
             y += 13
         self.taken.append((left, y - 9, left + width, y + 2))
-        self.texts.append(label(x, y, words, anchor, SMALL, "halo"))
+        self.texts.append(label(x, y, words, "end", SMALL, "halo"))
 
     def _lines(self) -> list[str]:
         parts = []
@@ -302,9 +301,6 @@ class _Drawn:
                 corners = [((x, y), (after, y)) for (x, y), (after, _) in pairwise(at)]
                 at = [*chain.from_iterable(corners), at[-1]]
             parts.append(polyline(at, line.css, line.name))
-            if line.shown:
-                (x, y), (to_x, to_y) = at[0], at[-1]
-                self._words(x + (to_x - x) / 4 + 8, y + (to_y - y) / 4 + 14, line.name)
             for (x, y), (to_x, to_y) in pairwise(at) if line.step else ():
                 ends = min(x, to_x), min(y, to_y), max(x, to_x), max(y, to_y)
                 self.taken.append((ends[0] - 1, ends[1] - 1, ends[2] + 1, ends[3] + 1))
