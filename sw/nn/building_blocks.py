@@ -2,7 +2,8 @@
 
     bits     -1 and +1: `Block` reads and writes them; a sign follows each batch norm, and both are one
              threshold
-    real     the sum that shortcuts carry: `Stem` starts it, `BiReal` adds to it, `Pooled` ends it
+    real     the sum that shortcuts carry: an end of 8 bits (`sw/nn/eight_bit.py`) starts it and another one
+             ends it, `BiReal` adds to it
 
 A batch norm whose output goes into a real stream (`Affine2d`) cannot become a threshold. It keeps two
 constants per channel, and training ends with both on a binary grid, so that the stream is a whole number of
@@ -21,10 +22,9 @@ from torch import nn
 from xnorforge.sw.nn import binary, rectifiers
 from xnorforge.sw.nn.binary import AnyModule
 
-# Fraction bits of gain and shift. Sums of bits are whole numbers, those of pixels multiples of 2^-7: with 5
-# bits the stream has 12 fraction bits behind a stem too. The largest sum of a ResNet-20 then takes 22
+# Fraction bits of gain and shift. Sums of bits are whole numbers: the largest of a ResNet-20 then takes 22
 # bits (25 with 8 bits in the stem), and float32 holds 24.
-FRACTION, STEM_FRACTION = 12, 5
+FRACTION = 12
 # Largest |gain| * reach and |shift|. A sum of N random bits has variance N, so gain * N is near sqrt(N) <=
 # 48: trained networks stay inside, a channel that hardly ever changes its sum (variance near 0) is cut.
 GAIN_LIMIT, SHIFT_LIMIT = 64.0, 32.0
@@ -201,19 +201,6 @@ class Block(nn.Module):
         return binarised(self, self.norm(self.mix(self.dot(self.pad(x)))))
 
 
-class Stem(nn.Module):
-    """Pixels to a real stream: 3x3 convolution, batch norm on a grid."""
-
-    def __init__(self, inputs: int, outputs: int):
-        super().__init__()
-        self.pad = nn.ConstantPad2d(1, -1.0)
-        self.dot = binary.conv(inputs, outputs, 3)
-        self.norm = Affine2d(outputs, 9 * inputs, STEM_FRACTION)
-
-    def forward(self, x):
-        return self.norm(self.dot(self.pad(x)))
-
-
 class BiReal(nn.Module):
     """x + f(norm(conv3x3(sign(x)))): a shortcut around each convolution (Liu et al., "Bi-Real Net", ECCV
     2018). f is the identity, or a PReLU if `prelu`.
@@ -286,20 +273,6 @@ class MapMean(nn.AvgPool2d):
 
     def forward(self, input):
         return super().forward(input) if torch.jit.is_tracing() else F.avg_pool2d(input, input.shape[-2:])
-
-
-class Pooled(nn.Module):
-    """A real stream to numbers: sign, then the mean over a map of `size` x `size` pixels, where size * size
-    is a power of two.
-    """
-
-    def __init__(self, size: int):
-        super().__init__()
-        self.sign = binary.sign_layer()
-        self.mean = MapMean(size)
-
-    def forward(self, x):
-        return self.mean(self.sign(x)).flatten(1)
 
 
 class Scores(nn.Module):

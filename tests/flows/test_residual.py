@@ -13,7 +13,9 @@ from xnorforge.flows.synth import synthesise
 from xnorforge.sim.netlist import simulate_netlist
 from xnorforge.sim.stage import simulate
 from xnorforge.sw.nn import threshold_folding
-from xnorforge.sw.nn.building_blocks import BiReal, Network, Pooled, Scores, Stem
+from xnorforge.sw.nn.building_blocks import BiReal, Network, Scores
+
+from ..sw.binary_ends import Pooled, Stem
 
 
 def small(copied: bool) -> Network:

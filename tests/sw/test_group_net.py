@@ -22,12 +22,13 @@ from xnorforge.sw.methods.group_net import Method
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, branches, building_blocks, scaled
 from xnorforge.sw.nn.branches import Group, Numbers, Residual, Sum, SumBlock, Summand
-from xnorforge.sw.nn.building_blocks import Affine2d, BiReal, Bits, Block, Head, Network, Pooled, Scores, Stem
+from xnorforge.sw.nn.building_blocks import Affine2d, BiReal, Bits, Block, Head, Network, Scores
 from xnorforge.sw.nn.splitting import Shape, structured
 from xnorforge.sw.tasks import base
 from xnorforge.sw.training import train, weights
 
 from . import digits
+from .binary_ends import Pooled, Stem
 from .given_networks import give_network
 
 

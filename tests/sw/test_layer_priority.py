@@ -21,11 +21,12 @@ from xnorforge.sw.datasets import mnist as mnist_images
 from xnorforge.sw.methods import base, layer_priority, ste
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, mixed_precision
-from xnorforge.sw.nn.building_blocks import BiReal, Network, Pooled, Projected, Scores, Stem
+from xnorforge.sw.nn.building_blocks import BiReal, Network, Projected, Scores
 from xnorforge.sw.nn.mixed_precision import Form
 from xnorforge.sw.tasks.base import Images, task_of
 from xnorforge.sw.training import train, weights
 
+from .binary_ends import Pooled, Stem
 from .digits import epoch, in_place_of_mnist, steps
 
 SHARES = {

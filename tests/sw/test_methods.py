@@ -16,6 +16,7 @@ from xnorforge.sw.tasks.base import Images, task_of
 from xnorforge.sw.training import train, weights
 
 from . import maps
+from .binary_ends import Pooled, Stem
 from .given_networks import give_network
 
 METHODS = plugins.names("sw.methods")
@@ -145,9 +146,9 @@ def small_residual():
     convolutions = [(4, 8, 2), (8, 8, 1), (8, 16, 2), (16, 16, 1)]
     body = [building_blocks.BiReal(*sizes) for sizes in convolutions]
     return building_blocks.Network(
-        building_blocks.Stem(3, 4),
+        Stem(3, 4),
         *body,
-        building_blocks.Pooled(8),
+        Pooled(8),
         building_blocks.Scores(16, 10, 0.25),
     )
 
