@@ -9,10 +9,7 @@ import jsonschema
 from xnorforge.core.artifacts import whole, write_json
 from xnorforge.core.errors import MismatchError
 from xnorforge.core.progress import now_at
-from xnorforge.flows.report import collect, finn, hls, pages
-
-# What another tool is given, by the record of its stage: the form of the report, and what makes its record.
-FOR_OTHERS = {"hls.json": ("project", hls.project_report), "finn.json": ("handover", finn.handover_report)}
+from xnorforge.flows.report import collect, others, pages
 
 
 def write(acc: Path, routed: bool | None = None) -> dict:
@@ -29,10 +26,9 @@ def write(acc: Path, routed: bool | None = None) -> dict:
     """
     acc = Path(acc)
     now_at("collecting figures and writing pages")
-    other = next((name for name in FOR_OTHERS if (acc / name).exists()), None)
+    other = next((stage for stage in others.KINDS if (acc / f"{stage}.json").exists()), None)
     if other:
-        form, record_of = FOR_OTHERS[other]
-        record = record_of(acc)
+        form, record = others.KINDS[other][0], others.report(acc, other)
     else:
         form, record = "design", collect.report(acc, routed)
         validate(record)

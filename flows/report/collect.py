@@ -6,7 +6,7 @@ null, with the reason next to it.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from math import sqrt
 from pathlib import Path
 
@@ -130,32 +130,6 @@ def common(found: dict[str, dict], board, backend: str, more: Iterable[dict] = (
         "complexity": lower["complexity"],
         "clock_mhz": {"value": board.clock_mhz, "kind": board.clock_kind},
     }
-
-
-def backend_report(acc: Path, schema: str, backend: str, stage: str, own: Callable[[dict], dict]) -> dict:
-    """The whole report of a back end that hands over to other tools.
-
-    Args:
-        schema: of the report.
-        stage: the back end's own, after `fold`.
-        own: what only this report has, from the record of that stage.
-
-    Raises:
-        MismatchError: a stage left no record.
-    """
-    folders = {"export": "..", "lower": "..", "fold": ".", stage: "."}
-    found = read_records({name: acc / folder / f"{name}.json" for name, folder in folders.items()})
-    board = boards.load(found["fold"]["board"])
-    record = {
-        "schema": schema,
-        **common(found, board, backend),
-        "part": board.part,
-        **own(found[stage]),
-        "files": provenance.product_files(acc),
-        "run": provenance.run_facts(found),
-    }
-    record["run"]["backends"] = backends.beside(acc, record)
-    return record
 
 
 def report(acc: Path, routed: bool | None = None) -> dict:
