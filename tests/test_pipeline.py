@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from xnorforge.pipeline import job
+
 ROOT = Path(__file__).parent.parent
 AWAY = shutil.ignore_patterns("__pycache__", "*.part")
 STAGES = ["export", "lower", "fold", "generate", "sim", "synth", "netlist", "overlay", "report"]
@@ -337,3 +339,10 @@ def test_a_build_that_made_a_report_is_a_line_of_the_history_and_one_with_nothin
     assert len(history.read_text().splitlines()) == 1
     pipeline.build(board="pynq-z1")
     assert len(history.read_text().splitlines()) == 2
+
+
+def test_what_a_refused_stage_leaves_goes_but_the_folder_one_works_in_stays(tmp_path, monkeypatch):
+    (tmp_path / "here/out/net").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    job.prune(Path("out/net"))
+    assert list(tmp_path.rglob("*")) == [tmp_path / "here"]

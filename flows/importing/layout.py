@@ -7,45 +7,101 @@ from onnx import TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.flows.clean_up import name_nodes
-from xnorforge.flows.indexed_model import IndexedModel
+from xnorforge.flows.indexed_model import IndexedModel, attributes
 
-TO_LAST = [0, 2, 3, 1]
+PER_ELEMENT = {
+    "Add", "BipolarQuant", "Cast", "Clip", "DequantizeLinear", "Div", "Mul", "Quant", "QuantizeLinear",
+    "Relu", "Sigmoid", "Sign", "Softmax", "Sub", "Tanh",
+}  # fmt: skip
 
 
-def takes_channels_first(network: ModelWrapper, image: tuple[int, ...]) -> ModelWrapper:
-    """The network, with a Transpose at its input if it takes images (H, W, C) and `image` is (C, H, W)."""
+def takes_channels_first(
+    network: ModelWrapper, image: tuple[int, ...] | None = None
+) -> tuple[ModelWrapper, bool]:
+    """The network, with a Transpose at its input if it takes channels last, and whether it does: its
+    operators read the input like this, or `image`, the shape of the given images, fits no other way.
+    """
     name = network.graph.input[0].name
     wanted = tuple(network.get_tensor_shape(name)[1:])
-    if len(image) != 3 or wanted == image or wanted != (*image[1:], image[0]):
-        return network
+    if len(wanted) < 2:
+        return network, False
+    first = (wanted[-1], *wanted[:-1])
+    given = image is not None and image == first != wanted
+    if not given and not _reads_last(network, name):
+        return network, False
     proto = copy.deepcopy(network.model)
-    first = f"{name}_channels_first"
+    moved = f"{name}_channels_first"
     (old,) = [one for one in proto.graph.input if one.name == name]
     proto.graph.value_info.append(old)
     proto.graph.input.remove(old)
-    proto.graph.input.insert(0, helper.make_tensor_value_info(first, TensorProto.FLOAT, [1, *image]))
-    proto.graph.node.insert(0, helper.make_node("Transpose", [first], [name], perm=TO_LAST))
+    proto.graph.input.insert(0, helper.make_tensor_value_info(moved, TensorProto.FLOAT, [1, *first]))
+    proto.graph.node.insert(0, helper.make_node("Transpose", [moved], [name], perm=_to_last(len(first))))
     name_nodes(proto)
     found = ModelWrapper(proto, fix_missing_initializer_valueinfo=False)
-    found.set_tensor_datatype(first, network.get_tensor_datatype(name))
-    return IndexedModel(found)
+    found.set_tensor_datatype(moved, network.get_tensor_datatype(name))
+    return IndexedModel(found), True
+
+
+def _reads_last(network: ModelWrapper, name: str) -> bool:
+    """Whether all that reads a tensor, behind operators of one number per element, reads its last axis as
+    channels: a Transpose to channels first, or a matrix for every pixel or token.
+    """
+    shape, readers = network.get_tensor_shape(name), network.find_consumers(name) or []
+    if not shape or not readers:
+        return False
+    for node in readers:
+        if node.op_type == "Transpose":
+            axes = list(attributes(node).get("perm", []))
+            last = axes == [0, len(shape) - 1, *range(1, len(shape) - 1)]
+        elif node.op_type == "MatMul":
+            last = node.input[0] == name
+        else:
+            same = network.get_tensor_shape(node.output[0]) == shape
+            last = node.op_type in PER_ELEMENT and same and _reads_last(network, node.output[0])
+        if not last:
+            return False
+    return True
 
 
 def gives_channels_first(network: ModelWrapper) -> tuple[ModelWrapper, bool]:
-    """The network without a final Transpose to channels last, and whether there was one."""
+    """The network with its scores channels first, and whether the file has them last: without its final
+    Transpose to channels last, or with one behind a matrix for every pixel or token.
+    """
     name = network.graph.output[0].name
-    last = network.find_producer(name)
-    if last is None or last.op_type != "Transpose" or list(last.attribute[0].ints) != TO_LAST:
+    last, shape = network.find_producer(name), network.get_tensor_shape(name)
+    if last is None or not shape or len(shape) < 3:
         return network, False
     proto = copy.deepcopy(network.model)
-    proto.graph.node.remove(last)
-    shape = network.get_tensor_shape(last.input[0])
-    proto.graph.output[0].CopyFrom(helper.make_tensor_value_info(last.input[0], TensorProto.FLOAT, shape))
-    for info in [one for one in proto.graph.value_info if one.name == last.input[0]]:
+    if last.op_type == "Transpose" and attributes(last).get("perm") == _to_last(len(shape) - 1):
+        proto.graph.node.remove(last)
+        moved = last.input[0]
+    elif _of_matrix(network, last):
+        moved = f"{name}_channels_first"
+        perm = [0, len(shape) - 1, *range(1, len(shape) - 1)]
+        proto.graph.node.append(helper.make_node("Transpose", [name], [moved], perm=perm))
+        proto.graph.value_info.append(proto.graph.output[0])
+        name_nodes(proto)
+    else:
+        return network, False
+    first = (1, shape[-1], *shape[1:-1])
+    proto.graph.output[0].CopyFrom(helper.make_tensor_value_info(moved, TensorProto.FLOAT, first))
+    for info in [one for one in proto.graph.value_info if one.name == moved]:
         proto.graph.value_info.remove(info)
     return IndexedModel(ModelWrapper(proto, fix_missing_initializer_valueinfo=False)), True
 
 
+def _of_matrix(network: ModelWrapper, node) -> bool:
+    """Whether a node's result comes from a matrix, operators of one number per element apart."""
+    while node is not None and node.op_type in PER_ELEMENT:
+        node = network.find_producer(node.input[0])
+    return node is not None and node.op_type == "MatMul"
+
+
+def _to_last(rank: int) -> list[int]:
+    """The Transpose of tensors of `rank` axes and the batch, from channels first to channels last."""
+    return [0, *range(2, rank + 1), 1]
+
+
 def channels_to_front(scores: np.ndarray, last: bool) -> np.ndarray:
-    """Scores (N, H, W, C) as (N, C, H, W) if `last`; otherwise unchanged."""
-    return np.moveaxis(scores, -1, 1) if last and scores.ndim == 4 else scores
+    """Scores (N, …, C) as (N, C, …) if `last`; otherwise unchanged."""
+    return np.moveaxis(scores, -1, 1) if last else scores

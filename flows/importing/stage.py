@@ -2,6 +2,7 @@
 
 import hashlib
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,8 +77,11 @@ def import_network(
         with _run_by_others(model):
             now_at("reading the file")
             network = _cleaned(model)
-            if samples.values is not None:
-                network = takes_channels_first(network, samples.values.shape[1:])
+            given = None if samples.values is None else samples.values.shape[1:]
+            own = tuple(network.get_tensor_shape(input_of(network))[1:])
+            network, input_last = takes_channels_first(network, given)
+            if input_last and samples.values is not None and given == own:
+                samples = replace(samples, values=np.moveaxis(samples.values, -1, 1))
             whole_network, (network, tails) = network, without_tails(network)
             network, channels_last = gives_channels_first(network)
             shape = tuple(network.get_tensor_shape(input_of(network))[1:])

@@ -24,7 +24,6 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core import extras
 from xnorforge.core.artifacts import measured, read_json, whole, write_json
-from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import of_record
 from xnorforge.core.plugins import parts
 from xnorforge.core.progress import now_at
@@ -76,10 +75,6 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         network, tails = without_tails(_cleaned(Path(model)))
         writable = stated.get("writable", [])
         graph, lowered = integers_of(network, given, writable)
-        if graph.leaves[graph.output.single[0]].order is not None:
-            raise UserError(
-                "lower: the network ends in a flattened image; end it in an image or in a vector of scores."
-            )
         scores = _as_the_output(scores, graph)
         bind(lowered, *checks.scale_and_bias(graph.output))  # refused here and not by a later stage
 

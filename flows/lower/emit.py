@@ -84,7 +84,7 @@ class Emission:
         order.
         """
         readers = self.readers[node.out]
-        return node.op == "Flatten" and all(n.op == "Dense" for n in readers)
+        return node.op == "Reshape" and all(n.op == "Dense" for n in readers)
 
     def _wrap(self, first: str, last: str) -> ModelWrapper:
         info = {
@@ -244,8 +244,8 @@ def _conv(emission: Emission, node: Node, inputs, out: str) -> None:
         emission.put_own("GroupedConv", node, inputs, out)
 
 
-@emission("Flatten")
-def _flatten(emission: Emission, node: Node, inputs, out: str) -> None:
+@emission("Reshape")
+def _reshape(emission: Emission, node: Node, inputs, out: str) -> None:
     """A plain Reshape, if its reader is not a dense layer."""
     shape = f"{node.name}_shape"
     emission.constants[shape] = np.array(emission.frame(node.out), np.int64)

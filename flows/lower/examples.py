@@ -140,9 +140,10 @@ def _dense(rng: Generator):
     return [leaf], [("Dense", at)]
 
 
-@example("Flatten")
-def _flatten(rng: Generator):
+@example("Reshape")
+def _reshape(rng: Generator):
     """Before a dense layer, which reads elements in stream order."""
     leaf = random_leaf(rng)
-    at = _matrix(leaf, random_weights(rng, (prod(leaf.shape), int(rng.integers(1, 8)))))
-    return [leaf], [("Flatten", {}), ("Dense", at)]
+    many = prod(leaf.shape)
+    at = _matrix(leaf, random_weights(rng, (many, int(rng.integers(1, 8)))))
+    return [leaf], [("Reshape", {"frame": [many]}), ("Dense", at)]

@@ -73,7 +73,7 @@ def _step(walk, node, _at):
     value = single(walk, walk.value(node, arrange=False), node)
     if node.op_type != "Sign" and _is_whole(value):
         return value
-    return stepped(node, value, STEPS[node.op_type])
+    return stepped(node, value, STEPS[node.op_type], whole=True)
 
 
 COMPARISONS = {

@@ -16,7 +16,7 @@ from .geometry import in_two_dimensions
 from .registry import CURES, MAKERS, RULES
 from .sums import one_leaf
 from .values import Leaf, Value
-from .views import seen, usual_view
+from .views import reordered, seen, usual_view
 from .walk import Lowered, Walk, refuse
 
 # The nearest form that works, for float operators that occur in real networks.
@@ -84,7 +84,7 @@ def integer_graph(
         walk.values[node.output[0]] = _in_shape(walk, value, node.output[0])
     name = graph.output[0].name
     last = model.find_producer(name)
-    output = one_leaf(walk, _at_the_end(walk, last, walk.values[name]), last)
+    output = _in_order(walk, last, one_leaf(walk, _at_the_end(walk, last, walk.values[name]), last))
     for node in graph.node:
         if node.name in writable and walk.values[node.output[0]].single[0] != output.single[0]:
             raise refuse(
@@ -113,6 +113,12 @@ def _at_the_end(walk: Walk, node, value: Value) -> Value:
         if np.array_equal(last, usual_view(value.leaf)):
             raise refuse(node, "it ends in a channels-last image", "remove the Transpose at the end")
     return MAKERS["arranged"](walk, node, value)
+
+
+def _in_order(walk: Walk, node, value: Value) -> Value:
+    """The output with the elements of a flattened image in the network's order."""
+    order = value.leaf.order
+    return value if order is None else reordered(walk, node, value, np.argsort(order))
 
 
 def _in_shape(walk: Walk, value: Value, name: str) -> Value:

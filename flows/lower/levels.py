@@ -4,6 +4,7 @@ and step functions become the levels that they take.
 
 from collections.abc import Iterator
 from fractions import Fraction
+from math import gcd
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from .walk import refuse
 
 MOST_TRIED = 2**24  # integers of all channels
 MOST_LEVELS = 2**16
+FEW_LEVELS = 16
 BLOCK = 2**12  # integers per channel at a time
 
 
@@ -112,7 +114,21 @@ def _whole_levels(value: Value, leaf: Leaf, last: int, operations) -> Steps | No
     if not (np.isfinite(ends).all() and (ends == np.rint(ends)).all()):
         return None
     least, steps = int(ends.min()), int(ends.max() - ends.min()) or 1
-    return (part, Fraction(least), Fraction(1), steps) if steps < MOST_LEVELS else None
+    if steps >= MOST_LEVELS:
+        return None
+    grid = _step_taken(part, leaf, least, steps)
+    return part, Fraction(least), Fraction(grid), steps // grid
+
+
+def _step_taken(value: Value, leaf: Leaf, least: int, steps: int) -> int:
+    """The largest step between the whole numbers least .. least + steps that a value takes: 2 where a sign is
+    never 0.
+    """
+    if steps > FEW_LEVELS:
+        return 1
+    found, _ = thresholds(value, leaf, lambda x: np.rint(x).astype(np.int64) - least, steps)
+    between = found[:, :-1] < found[:, 1:]  # levels 1 .. steps - 1 that some integer takes
+    return gcd(steps, *(np.flatnonzero(between.any(0)) + 1).tolist())
 
 
 def _part(value: Value, leaf: Leaf, end: int) -> Value:

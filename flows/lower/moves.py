@@ -1,15 +1,17 @@
-"""Flattening an image: it needs no hardware, the integers are only renumbered."""
+"""Changes of a frame's shape that move no element need no hardware: the integers are only renumbered."""
 
 from math import prod
+
+import numpy as np
 
 from .registry import meaning, swap
 from .values import Value
 from .views import flattened, usual_view
 
 
-@meaning("Flatten")
-def _flat(x, _at):
-    return x.reshape(len(x), -1)
+@meaning("Reshape")
+def _reshaped(x, at):
+    return x.reshape(len(x), *at["frame"])
 
 
 def flatten(walk, node, value: Value) -> Value:
@@ -17,13 +19,17 @@ def flatten(walk, node, value: Value) -> Value:
     return flattened(walk, node, value, usual_view(value.leaf).reshape(-1))
 
 
-@swap("Flatten")
-def _levels_first(graph, flatten, levels) -> bool:
+@swap("Reshape")
+def _levels_first(graph, reshape, levels) -> bool:
     """Where all pixels of a channel share their thresholds."""
-    channels = graph.leaves[flatten.inputs[0]].channels
-    pixels = prod(graph.leaves[flatten.out].shape) // channels
-    per_pixel = {key: levels.at[key].reshape(pixels, channels, -1) for key in ("thresholds", "direction")}
-    if any((x != x[:1]).any() for x in per_pixel.values()):
+    before, behind = (graph.leaves[name] for name in (reshape.inputs[0], reshape.out))
+    steps, direction = levels.at["thresholds"], levels.at["direction"]
+    many = prod(behind.shape)
+    steps = np.broadcast_to(steps, (many // behind.channels, *steps.shape)).reshape(many, -1)
+    direction = np.tile(direction, many // behind.channels)
+    steps = steps.reshape(many // before.channels, before.channels, -1)
+    direction = direction.reshape(-1, before.channels)
+    if (steps != steps[:1]).any() or (direction != direction[:1]).any():
         return False
-    levels.at = {"thresholds": per_pixel["thresholds"][0], "direction": per_pixel["direction"][0, :, 0]}
+    levels.at = {"thresholds": steps[0], "direction": direction[0]}
     return True

@@ -6,8 +6,10 @@ elements of a vector in order. Operators of one number per element take any view
 `arranged`:
 
     nothing    where the elements already lie as they should
-    Flatten    an image as a vector, whose order the following dense layer takes into account in its weights
+    Reshape    where they lie as they should in a frame of another shape; also an image as a vector, whose
+               order the weights of the following dense layer take into account
     Conv       a choice of channels, rows and columns: a kernel with a single 1 per output
+    Permute    any other order of all elements
     blocks     channels that are the pixels of a block (a task, see `registry.py`)
     Dense      a choice of elements of a vector: a matrix with a single 1 per output
 """
@@ -61,6 +63,9 @@ def arranged(walk, node, value: Value) -> Value:
         and np.array_equal(np.sort(view), np.arange(prod(value.shape)))
     ):
         return flattened(walk, node, value, view)
+    in_order = np.array_equal(_stream(view), np.arange(view.size))
+    if is_order(value, view) and (len(value.shape) == 1 or in_order):
+        return reordered(walk, node, value, view)
     if len(value.shape) == 3 and view.ndim == 3:
         return _chosen(walk, node, value, view)
     if view.ndim == 1:
@@ -80,11 +85,45 @@ def flattened(walk, node, value: Value, view: np.ndarray) -> Value:
     leaf = walk.leaves[value.start[0]]
     pixels = prod(leaf.shape[:-1])
     order = np.argsort(view)
+    many = prod(leaf.shape)
     out = walk.emit(
-        "Flatten", [leaf], (prod(leaf.shape),), np.tile(leaf.lo, pixels), np.tile(leaf.hi, pixels),
-        f"{leaf.layer}_flat", leaf.layer, None if (order == np.arange(len(order))).all() else order,
+        "Reshape", [leaf], (many,), np.tile(leaf.lo, pixels), np.tile(leaf.hi, pixels), f"{leaf.layer}_flat",
+        leaf.layer, None if (order == np.arange(len(order))).all() else order, frame=[many],
     )  # fmt: skip
     return over(value, out, np.tile(np.arange(leaf.channels), pixels))
+
+
+def is_order(value: Value, view: np.ndarray) -> bool:
+    """Whether a view is a vector or an image of all elements of the frame."""
+    every = np.arange(prod(value.shape))
+    return view.ndim in (1, 3) and np.array_equal(np.sort(view, None), every)
+
+
+def _stream(view: np.ndarray) -> np.ndarray:
+    """The places of a view's elements, channels last."""
+    return np.moveaxis(view, 0, -1).reshape(-1)
+
+
+def reordered(walk, node, value: Value, view: np.ndarray) -> Value:
+    """A frame as one of the view's shape: a Reshape where its elements lie in order, else another order.
+
+    Raises:
+        UserError: elements that become one channel of an image have different scales.
+    """
+    value = single(walk, replace(value, view=None), node)
+    leaf = walk.leaves[value.start[0]]
+    shape, order = [*view.shape[1:], len(view)], _stream(view)
+    channels = (order % leaf.channels).reshape(-1, len(view))
+    constants = [*value.start[1:], *(np.asarray(one) for _, *given in value.chain for one in given)]
+    if any((one[channels] != one[channels[0]]).any() for one in constants if one.ndim):
+        why = "elements that become one channel of an image have different scales"
+        raise refuse(node, why, "put a quantiser with one scale before it")
+    lo, hi = leaf.lo[channels].min(0), leaf.hi[channels].max(0)
+    if np.array_equal(order, np.arange(len(order))):
+        out = walk.emit("Reshape", [leaf], shape, lo, hi, f"{leaf.layer}_image", leaf.layer, frame=shape)
+    else:
+        out = MAKERS["permuted"](walk, leaf, order, shape, lo, hi)
+    return over(value, out, channels[0])
 
 
 def over(value: Value, leaf: Leaf, channels: np.ndarray) -> Value:
@@ -122,6 +161,8 @@ def _chosen(walk, node, value: Value, view: np.ndarray) -> Value:
     blocks = None if regular else MAKERS["blocks"](walk, node, value, view)
     if blocks is not None:
         return blocks
+    if not regular and is_order(value, view):
+        return reordered(walk, node, value, view)
     if not regular:
         raise refuse(
             node,
@@ -129,6 +170,8 @@ def _chosen(walk, node, value: Value, view: np.ndarray) -> Value:
             "choose channels, rows and columns at a regular distance, as Slice and Split do, or turn "
             "channels into blocks of pixels, as DepthToSpace does",
         )
+    if leaf.bits > MOST_BITS and is_order(value, view):
+        return reordered(walk, node, value, view)
     kernel = [
         int(max(start.max() + 1, whole - step * many + 1))
         for start, whole, step, many in zip(first, leaf.shape, stride, size)

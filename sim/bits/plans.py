@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from xnorforge.hw.ops.base import Stream
+from xnorforge.sim.bits.packed import as_integers, as_stream
+
 
 class Call(NamedTuple):
     """A step in its place: the tensors it takes, and for each result the tensors that are that value."""
@@ -28,19 +31,36 @@ def planned(ops: list, steps: list[Callable], wanted: frozenset[str]) -> list[Ca
     """
     calls: list[Call] = []
     givers: dict[str, list[str]] = {}  # tensor: the names under which its value is to be found
+    streams: dict[str, Stream] = {}  # tensor: as its value is given
     for op, step in zip(ops, steps):
         if op.identity and op.name not in wanted and op.sources[0] in givers:
             names = givers.pop(op.sources[0])
             names.remove(op.sources[0])
             names += op.results
             givers.update(dict.fromkeys(op.results, names))
+            streams.update(dict.fromkeys(op.results, streams[op.sources[0]]))
             continue
+        sinks: list[Stream] = op.in_streams()
+        given = [streams.get(tensor, sink) for tensor, sink in zip(op.sources, sinks)]
+        if any(source.shape != sink.shape for source, sink in zip(given, sinks)):
+            step = of_shapes(step, given, sinks)
         lists = [[tensor] for tensor in op.results]
         givers.update(zip(op.results, lists))
+        streams.update(zip(op.results, op.out_streams()))
         patches = getattr(step, "reads_patches", False)
         kept = op.name if op.name in wanted else ""
         calls.append(Call(step, patches, op.sources, lists, op.out_streams(), kept))
     return in_one_call(pooled_at_once(calls))
+
+
+def of_shapes(step: Callable, given: list[Stream], sinks: list[Stream]) -> Callable:
+    """A step of values whose frames have another shape than it takes, their elements in the same order."""
+
+    def reshaped(*values):
+        plain = [as_integers(x, source) for x, source in zip(values, given)]
+        return step(*(as_stream(x.reshape(-1, *sink.shape), sink) for x, sink in zip(plain, sinks)))
+
+    return reshaped
 
 
 def pooled_at_once(calls: list[Call]) -> list[Call]:

@@ -142,9 +142,9 @@ class Accelerator:
         its integers with those of the RTL.
 
         Args:
-            images: (N, *input_shape), N of 1 or more: integers of the accelerator's input
-                (`input_format.lo` to `.hi`; pixels of 0 to 255 in most networks), or floats as the network
-                itself takes them, each rounded to the value of the nearest of these integers.
+            images: (N, *input_shape), or with the channels last, N of 1 or more: integers of the
+                accelerator's input (`input_format.lo` to `.hi`; pixels of 0 to 255 in most networks), or
+                floats as the network takes them, each rounded to the value of the nearest of these integers.
 
         Returns:
             float64 (N, classes); (N, C, H, W) for a network that returns a map.
@@ -176,7 +176,9 @@ class Accelerator:
             f"(N, {', '.join(map(str, self.input_shape))}), integers of {form.lo} to {form.hi} or floats of "
             f"{low:.6g} to {high:.6g}"
         )
-        kind = images.dtype.kind
+        kind, last = images.dtype.kind, (*self.input_shape[1:], self.input_shape[0])
+        if images.shape[1:] == last != self.input_shape:
+            images = np.moveaxis(images, -1, 1)
         if kind not in "iubf" or images.shape[1:] != self.input_shape or not len(images):
             raise UserError(f"predict: images are {images.dtype} {images.shape}; give {wanted}.")
         if kind == "f":

@@ -14,6 +14,7 @@ from xnorforge.hw.ops.depth_to_space.op import DepthToSpace
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.max_pool.op import MaxPool
 from xnorforge.hw.ops.or_pool.op import OrPool
+from xnorforge.hw.ops.permute.op import Permute
 from xnorforge.hw.ops.requantise.op import Requantise
 from xnorforge.hw.ops.sum_pool.op import SumPool
 from xnorforge.hw.ops.surround.op import Surround
@@ -58,6 +59,14 @@ OPS = [
     DepthToSpace.make("blocks", ifm=(14, 14, 256), block=(2, 2), out_shape=(28, 28, 64), pe=16),
     DepthToSpace.make("blocks, cut", ifm=(8, 8, 16), block=(2, 2), out_shape=(15, 15, 4), pe=4),
     DepthToSpace.make("blocks of a row", ifm=(8, 8, 16), block=(1, 2), out_shape=(8, 15, 8), pe=4, bits=3),
+    Permute.make(
+        "order",
+        {"order": np.random.default_rng(7).permutation(64)},
+        in_shape=(512,),
+        out_shape=(8, 8, 8),
+        group=8,
+        pe=8,
+    ),
     Clip.make("clip", {"at": BOUNDS}, in_shape=(64,), pe=4, in_bits=10, out_bits=10),
     Border.make("border", {"table": TABLE}, **PLACES, pe=4, in_bits=10, out_bits=11, out_signed=1),
     TopK.make("top_k", n=10, k=1, in_bits=10),

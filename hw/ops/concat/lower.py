@@ -45,17 +45,24 @@ def _concat(walk, node, at):
         raise refuse(
             node, f"it concatenates along axis {at['axis']}", "concatenate channels of equally large images"
         )
-    if any(v.leaf.order is not None for v in values):
-        raise refuse(node, "it concatenates flattened images", "concatenate before flattening")
     leaves = [walk.leaves[v.single[0]] for v in values]
     lo, hi = (np.concatenate([getattr(leaf, end) for leaf in leaves]) for end in ("lo", "hi"))
     name = f"concat{walk.counts['Concat']}"
-    out = walk.emit("Concat", leaves, (*first.shape[:-1], len(lo)), lo, hi, name)
+    out = walk.emit("Concat", leaves, (*first.shape[:-1], len(lo)), lo, hi, name, order=_order(leaves))
     scale, offset = (np.concatenate(x) for x in zip(*((v.single[1], v.offset) for v in values)))
     found = [bounds_of(value) for value in values]
     bounds = Bounds(*(np.concatenate([getattr(one, key) for one in found]) for key in ("reach", "error")))
     value = walk.value_of(out, scale, offset, bounds)
     return seen(value, np.moveaxis(usual_view(out), 0, -1)) if last else value
+
+
+def _order(leaves) -> np.ndarray | None:
+    """The order of the concatenation, None where no part has one."""
+    if all(leaf.order is None for leaf in leaves):
+        return None
+    begins = np.cumsum([0, *(leaf.channels for leaf in leaves[:-1])])
+    orders = [np.arange(leaf.channels) if leaf.order is None else leaf.order for leaf in leaves]
+    return np.concatenate([order + begin for order, begin in zip(orders, begins)])
 
 
 @arithmetic("Concat")

@@ -100,9 +100,14 @@ def free(folder: Path) -> int:
 
 
 def prune(folder: Path) -> None:
-    """Remove a folder in which nothing was made, and those around it that hold nothing else."""
+    """Remove a folder in which nothing was made, and those around it that hold nothing else, up to the
+    working directory.
+    """
+    here = Path.cwd()
     with suppress(OSError):
-        for place in (folder, *folder.parents):
+        for place in (folder, *folder.absolute().parents):
+            if place.absolute() in (here, *here.parents):
+                break
             place.rmdir()
 
 

@@ -1,0 +1,30 @@
+"""Another order of a frame's elements."""
+
+import numpy as np
+
+from xnorforge.flows.bind.network import Bound, Network, ints
+from xnorforge.flows.bind.registry import takes
+
+
+@takes("Permute")
+def permute(network: Network, node):
+    """Our own node; neighbours that stay together are one group."""
+    order = network.integers(node.input[1]).astype(np.int64)
+    before, behind = ints(node, "before"), ints(node, "behind")
+    group = group_of(order, before[-1], behind[-1])
+    bits, signed = network.kind(node.input[0])
+    attributes = {
+        "in_shape": before, "out_shape": behind, "group": group, "bits": bits, "signed": int(signed),
+    }  # fmt: skip
+    return [node], [Bound("Permute", node.name, attributes, {"order": order[::group] // group}, [node.name])]
+
+
+def group_of(order: np.ndarray, *axes: int) -> int:
+    """The most neighbours that stay together everywhere, a divisor of the last axis of both frames."""
+    for group in range(int(np.gcd.reduce(axes)), 1, -1):
+        if len(order) % group or any(axis % group for axis in axes):
+            continue
+        places = order.reshape(-1, group)
+        if (places == places[:, :1] + np.arange(group)).all() and not (places[:, 0] % group).any():
+            return group
+    return 1

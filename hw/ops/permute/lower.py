@@ -1,0 +1,37 @@
+"""Any order of a frame's elements: where a view is none that other operators bring about (`views.py`)."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from xnorforge.flows.lower.examples import random_leaf, random_shape
+from xnorforge.flows.lower.nodes import IntegerNode
+from xnorforge.flows.lower.registry import example, maker, meaning
+from xnorforge.flows.lower.values import Leaf
+
+
+@meaning("Permute")
+def _permuted(x, at):
+    return x.reshape(len(x), -1)[:, at["places"]].reshape(len(x), *at["behind"])
+
+
+class Permute(IntegerNode):
+    """Element i of the frame `behind` is element places[i] of the frame `before`."""
+
+    numbers: ClassVar[dict[str, str]] = {"before": "ints", "behind": "ints"}
+    arrays = ("places",)
+
+
+@maker("permuted")
+def permuted(walk, leaf: Leaf, order: np.ndarray, shape, lo, hi) -> Leaf:
+    """A leaf of this shape whose element i is element order[i] of the given leaf's frame."""
+    at = {"before": list(leaf.shape), "behind": list(shape), "places": order}
+    return walk.emit("Permute", [leaf], shape, lo, hi, f"{leaf.layer}_permuted", leaf.layer, **at)
+
+
+@example("Permute")
+def _moved(rng):
+    leaf = random_leaf(rng, random_shape(rng))
+    many = int(np.prod(leaf.shape))
+    order = rng.permutation(many)
+    return [leaf], [("Permute", {"before": list(leaf.shape), "behind": [many], "places": order})]

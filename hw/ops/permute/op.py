@@ -1,0 +1,147 @@
+"""Any order of a frame's elements: two frames in memory, read by a table of addresses."""
+
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+
+from xnorforge.core.errors import UserError
+from xnorforge.hw.ops import _mvu_cost as cost
+from xnorforge.hw.ops._sites import chain, compare_chain, counter_sites, memory_sites, site_count
+from xnorforge.hw.ops._streams import check_divides, memory_cost
+from xnorforge.hw.ops.base import HwOp, Stream
+
+BLOCK = 2048  # bits of the table of addresses from which it lies in block RAM
+
+
+class Permute(HwOp):
+    """Bring the elements of a frame into another order, in a frame of any shape.
+
+    Shapes: `in_shape` to `out_shape`, with as many elements. Groups of `group` neighbours stay together:
+    `order` (groups,) has for each group of the output its place in the input, each place once. `pe` divides
+    `group`, and `group` the last axis of both shapes.
+
+    Rate: one beat per cycle. Latency: until the first group has arrived, and 1 cycle.
+
+    Cost: two frames in memory, and a table of the addresses.
+    """
+
+    module = "xf_permute"
+    arrays = ("order",)
+    extents: ClassVar[dict[str, str]] = {"pe": "group"}
+
+    def get_nodeattr_types(self):
+        return {
+            "in_shape": ("ints", True, []),
+            "out_shape": ("ints", True, []),
+            "group": ("i", False, 1),
+            "pe": ("i", False, 1),
+            "bits": ("i", False, 1),
+            "signed": ("i", False, 0, {0, 1}),
+        }
+
+    def in_stream(self) -> Stream:
+        return self._stream("in_shape")
+
+    def out_stream(self) -> Stream:
+        return self._stream("out_shape")
+
+    def _stream(self, key: str) -> Stream:
+        shape = tuple(self.get_nodeattr(key))
+        group, pe, bits = (self.get_nodeattr(name) for name in ("group", "pe", "bits"))
+        check_divides(self.name, "group", group, "last axis", shape[-1])
+        check_divides(self.name, "pe", pe, "group", group)
+        return Stream(shape, pe, bits, bool(self.get_nodeattr("signed")))
+
+    def order(self) -> np.ndarray:
+        """The place in the input of each group of the output, int64.
+
+        Raises:
+            UserError: a place is missing or named twice, or the frames have other sizes.
+        """
+        found, groups = np.asarray(self.arrays_of["order"], np.int64), prod(self.in_stream().shape)
+        groups //= self.get_nodeattr("group")
+        if prod(self.out_stream().shape) != prod(self.in_stream().shape):
+            raise UserError(f"{self.name}: in_shape and out_shape have different sizes; make them equal.")
+        if not np.array_equal(np.sort(found), np.arange(groups)):
+            raise UserError(f"{self.name}: order does not name each of {groups} places once; correct it.")
+        return found
+
+    def addresses(self) -> np.ndarray:
+        """The beat of the input for each beat of the output."""
+        beats = self.get_nodeattr("group") // self.get_nodeattr("pe")
+        return (self.order()[:, None] * beats + np.arange(beats)).ravel()
+
+    def execute_node(self, context, _graph):
+        x = self.taken(context)
+        groups = x.reshape(len(x), -1, self.get_nodeattr("group"))
+        context[self.onnx_node.output[0]] = groups[:, self.order()].reshape(len(x), *self.out_stream().shape)
+
+    def cycles(self) -> int:
+        """One beat per cycle."""
+        return self.in_stream().beats
+
+    def needs(self, _port: int = 0) -> np.ndarray:
+        """All beats up to the last that is read until then; the last one waits for the whole frame."""
+        found = np.maximum.accumulate(self.addresses() + 1)
+        found[-1] = len(found)
+        return found
+
+    def latency(self) -> int:
+        """Into the memory and out of it."""
+        return int(self.needs()[0]) + 1
+
+    def rtl(self):
+        source = self.in_stream()
+        block = self._table_bits() > BLOCK
+        return self.module, {"Beats": source.beats, "Width": source.width, "TableKind": 2 if block else 1}
+
+    def _table_bits(self) -> int:
+        beats = self.in_stream().beats
+        return beats * max(1, (beats - 1).bit_length())
+
+    def memories(self):
+        width = max(1, (self.in_stream().beats - 1).bit_length())
+        return {"OrderFile": (width, self.addresses().tolist())}
+
+    def estimate(self):
+        """Two frames, the table, and the counters of writer and reader."""
+        source = self.in_stream()
+        width = max(1, (source.beats - 1).bit_length())
+        memory = memory_cost(2 * source.beats, source.width)
+        blocks, table = cost.rom_cost(width, source.beats, self._table_bits() > BLOCK)
+        return {"lut": memory["lut"] + table + 5 * width + 8, "bram36": memory["bram36"] + blocks}
+
+    def sites(self):
+        source = self.in_stream()
+        width = max(1, (source.beats - 1).bit_length())
+        parts = counter_sites(source.beats, 2 * source.beats), memory_sites(2 * source.beats, source.width)
+        return site_count(*parts, ff=width + 4, carry=chain(width + 1) + compare_chain(width + 1))
+
+    @classmethod
+    def examples(cls):
+        """(in_shape, out_shape, group, pe, bits, signed), with random orders."""
+        points = [
+            ((6,), (6,), 1, 1, 1, 0), ((6,), (6,), 2, 1, 3, 1), ((6,), (6,), 3, 3, 8, 0),
+            ((1,), (1,), 1, 1, 4, 0), ((2,), (2,), 1, 1, 1, 0), ((2,), (2,), 2, 2, 9, 1),
+            ((3, 4, 2), (24,), 1, 1, 2, 0), ((3, 4, 2), (24,), 2, 2, 2, 1), ((24,), (3, 4, 2), 2, 1, 5, 0),
+            ((3, 4, 6), (4, 3, 6), 6, 3, 1, 0), ((3, 4, 6), (6, 3, 4), 2, 2, 1, 0),
+            ((1, 9, 3), (1, 3, 9), 3, 1, 7, 1),
+            ((5, 5, 4), (100,), 4, 4, 1, 0), ((100,), (5, 5, 4), 4, 2, 6, 1),
+            ((7, 1, 3), (3, 7, 1), 1, 1, 16, 1),
+            ((64,), (64,), 1, 1, 1, 0), ((64,), (64,), 8, 8, 1, 0), ((128,), (128,), 2, 2, 3, 0),
+            ((8, 8, 8), (512,), 8, 8, 1, 0), ((600,), (600,), 2, 1, 2, 0), ((3,), (3,), 1, 1, 40, 1),
+            ((16, 16, 2), (512,), 1, 1, 8, 0), ((4, 4, 10), (4, 4, 10), 10, 5, 70, 1),
+        ]  # fmt: skip
+        found = []
+        for number, (before, behind, group, *rest) in enumerate(points):
+            rng = np.random.default_rng(number)
+            attributes = dict(zip(("pe", "bits", "signed"), rest)) | {
+                "in_shape": list(before), "out_shape": list(behind), "group": group
+            }  # fmt: skip
+            arrays = {"order": rng.permutation(prod(before) // group)}
+            found.append(cls.make(f"permute{number}", arrays, **attributes))
+        return found
+
+
+Op = Permute
