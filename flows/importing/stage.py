@@ -15,6 +15,7 @@ from xnorforge.core.input_format import InputFormat
 from xnorforge.core.progress import now_at, say
 from xnorforge.flows.clean_up import change_batch, cleaned_up
 from xnorforge.flows.importing.doubts import judged, scale_doubts
+from xnorforge.flows.importing.estimators import without_estimators
 from xnorforge.flows.importing.fold_constants import fold_constants
 from xnorforge.flows.importing.graph_checks import check_form
 from xnorforge.flows.importing.input_range import input_of
@@ -177,7 +178,10 @@ def looked_at(path: Path) -> ModelProto:
     with _run_by_others(path):
         _known(path, raw)
         check_form(path, raw)
+        estimators = without_estimators(raw)
         fold_constants(path, raw)
+    if estimators:
+        say(f"export      {estimators} straight-through estimators a - c + c of the training are read as a")
     return raw
 
 

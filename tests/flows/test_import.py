@@ -417,3 +417,41 @@ def test_refused_with_node_reason_and_what_works(tmp_path, case):
     size |= {"constant first": (144,)}
     size |= {"pool beyond the border": (4, 2, 2)}
     says(refusal(tmp_path, graph, size.get(case, (4, 6, 6))), text)
+
+
+def straight_through(net, clips: int):
+    """sign(x) - clip(x) + clip(x), with one clip or one for each use."""
+    x = net.at
+    sign = net.node("Sign").at
+    first = net.real("Clip", -1, 1, inputs=[x]).at
+    second = first if clips == 1 else net.real("Clip", -1, 1, inputs=[x]).at
+    less = net.node("Sub", inputs=[sign, first]).at
+    return net.node("Add", inputs=[second, less] if clips == 1 else [less, second])
+
+
+@pytest.mark.parametrize("clips", [1, 2])
+def test_an_estimator_that_training_left_is_read_as_what_it_gives(tmp_path, clips, capfd):
+    """The same scores as without it, though float32 rounds sign(x) - clip(x) + clip(x)."""
+    scores = []
+    for folder, sign in (
+        ("with", lambda net: straight_through(net, clips)),
+        ("without", lambda net: net.node("Sign")),
+    ):
+        net = Graph((12,))
+        sign(net.real("MatMul", net.weights(12, 8)).real("Add", net.rng.normal(0, 30.3, 8)))
+        net.real("MatMul", net.weights(8, 3))
+        (tmp_path / folder).mkdir()
+        path = tmp_path / folder / "net.onnx"
+        onnx.save(with_constants(net, (3,)), path)
+        images = np.random.default_rng(0).integers(0, 256, (9, 12)).astype(np.uint8)
+        import_model(path, images, np.full(9, -1), path.parent, 1.0)
+        scores.append(np.load(path.parent / "golden.npz")["scores"])
+    np.testing.assert_array_equal(*scores)
+    assert "1 straight-through" in capfd.readouterr().err
+
+
+def with_constants(net, output):
+    """The model as its exporter wrote it."""
+    proto = net.onnx(output)
+    proto.graph.initializer.extend(onnx.numpy_helper.from_array(v, k) for k, v in net.constants.items())
+    return proto
