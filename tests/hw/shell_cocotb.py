@@ -4,6 +4,7 @@ AxiRam and AxiLiteMaster know nothing of this project: what they take for a tran
 """
 
 import itertools
+import os
 import random
 
 import cocotb
@@ -18,6 +19,8 @@ IRQ_ENABLE, IRQ_STATUS, SOURCE, TARGET, FRAMES, START, BATCHES = 0x38, 0x3C, 0x4
 FRAMES_DONE, CYCLES, BEATS_IN, BEATS_OUT = 0x5C, 0x60, 0x68, 0x6C
 BUSY, RESETTING, FAILED, ROOM = 1, 2, 4, 8
 SIZE = 2**18
+SOAK = "XF_SOAK" in os.environ  # all of the cycles of a reset, and many more turns
+FAULTS = ("none", "read", "write", "both", "unaligned", "empty", "long", "abort", "all reset")
 FILL = 0xA5  # what the memory holds where nothing was written
 
 
@@ -26,6 +29,7 @@ class System:
 
     def __init__(self, dut, lane: int, pause: float):
         self.dut, self.lane, self.rng = dut, lane, random.Random(1000 * lane + int(100 * pause))
+        self.pause, self.longest = pause, 1
         self.into, self.out = FORMS[lane]
         bus = AxiBus.from_prefix(dut, f"n{lane}_m_axi")
         registers = AxiLiteBus.from_prefix(dut, f"n{lane}_s_axi_ctrl")
@@ -36,8 +40,7 @@ class System:
             read.ar_channel, read.r_channel, write.aw_channel, write.w_channel, write.b_channel,
             host.write_if.b_channel, host.read_if.r_channel,
         ):  # fmt: skip
-            if pause:
-                channel.set_pause_generator(self.pauses(pause))
+            channel.set_pause_generator(self.pauses())
         self.bad = range(0)  # addresses that answer with SLVERR
         self.ram.read_if._read = self.guarded(self.ram.read_if._read)
         self.ram.write_if._write = self.guarded(self.ram.write_if._write)
@@ -45,9 +48,13 @@ class System:
         for name in self.bursts:
             cocotb.start_soon(self.watch(name))
 
-    def pauses(self, chance: float):
+    def pauses(self):
+        """Single cycles, and now and then up to `longest` in a row."""
         rng = random.Random(self.rng.random())
-        return (rng.random() < chance for _ in itertools.count())
+        while True:
+            if rng.random() < self.pause / 20:
+                yield from itertools.repeat(True, rng.randrange(self.longest))
+            yield rng.random() < self.pause
 
     def guarded(self, access):
         async def checked(address, *given):
@@ -165,10 +172,11 @@ async def a_reset_in_mid_transfer_leaves_nothing_behind(dut, lane, pause):
     """Wherever a batch is cut, the next one is right, and nothing of the cut one is written any more."""
     system = await begin(dut, lane, pause)
     system.ram.write(SIZE // 2, bytes([FILL]) * (SIZE // 2))
-    for turn in range(4):
+    cycles = range(1, 6 * system.into.stride // 8 + 60)
+    for turn, cycle in enumerate(range(200) if SOAK else system.rng.sample(cycles, 4)):
         system.frames(0, 6)
         await system.start(0, SIZE // 2, 6)
-        for _ in range(system.rng.randrange(1, 6 * system.into.stride // 8 + 60)):
+        for _ in range(cycle):
             await RisingEdge(dut.aclk)
         await system.reset()
         assert await system.get(STATUS) == ROOM and await system.get(CYCLES) == 0
@@ -231,6 +239,98 @@ async def a_frame_that_ends_at_another_beat_stops_the_shell(dut):
 
 
 @cocotb.test()
+async def a_frame_of_which_a_burst_fails_does_not_count_as_done(dut):
+    """Answers come so late that its last burst, which succeeds, is sent before that one is answered."""
+    system = await begin(dut, 4, 0.0)
+    system.ram.write_if.b_channel.set_pause_generator(n % 200 < 199 for n in itertools.count())
+    system.frames(0, 1)
+    system.bad = range(SIZE // 2 + 7 * 128, SIZE // 2 + 8 * 128)  # the eighth of ten
+    await system.start(0, SIZE // 2, 1)
+    await system.until(FAILED, FAILED)
+    for _ in range(200 * 5):  # the other answers
+        await RisingEdge(dut.aclk)
+    assert len(system.bursts["aw"]) == 10 and await system.get(IRQ_STATUS) == 2
+    assert await system.get(FRAMES_DONE) == 0 and await system.get(BATCHES) == 0
+
+
+@cocotb.test()
+@cocotb.parametrize(lane=LANES)
+async def no_frame_is_lost_and_every_fault_is_told_once(dut, lane):
+    """Batches at any pace, one fault a turn: frames that count as done are in memory, and nothing else."""
+    system = await begin(dut, lane, 0.0)
+    rng, into, out, system.longest = system.rng, system.into, system.out, 60
+    for turn in range(400 if SOAK else 5):
+        system.pause = rng.choice([0.0, 0.2, 0.6])
+        what = rng.choice(FAULTS) if SOAK else FAULTS[(5 * lane + turn) % len(FAULTS)]
+        of, batches, place_in, place_out = (
+            what,
+            [],
+            8 * rng.randrange(512),
+            SIZE // 2 + 8 * rng.randrange(512),
+        )
+        system.ram.write(SIZE // 2, bytes([FILL]) * (SIZE // 2))
+        for _ in range(rng.randrange(1, 4)):
+            frames = system.frames(place_in, rng.randrange(1, 5))
+            batches.append((place_in, place_out, frames))
+            place_in, place_out = place_in + into.stride * len(frames), place_out + out.stride * len(frames)
+        frames = [frame for *_, part in batches for frame in part]
+        if what in ("read", "write", "both"):
+            of = rng.choice(("read", "write")) if what == "both" else what
+            start, end = (batches[0][0], place_in) if of == "read" else (batches[0][1], place_out)
+            first = rng.randrange(start, end, 8)
+            system.bad = range(first, first + 8)
+        await system.put(IRQ_ENABLE, 2)
+        await system.put(CONTROL, 2)  # counters
+        for source, target, part in batches:
+            await system.start(source, target, len(part))
+        for _ in range(rng.randrange(200)):
+            await RisingEdge(dut.aclk)
+        if what in ("unaligned", "empty", "long"):
+            await system.until(ROOM, ROOM)
+            odd, count = {"unaligned": (rng.randrange(1, 8), 1), "empty": (0, 0), "long": (0, 2**16)}[what]
+            await system.start(odd, SIZE // 2, count)
+        if what == "all reset":
+            dut.aresetn.value = 0
+            for _ in range(4):
+                await RisingEdge(dut.aclk)
+            dut.aresetn.value = 1
+            await RisingEdge(dut.aclk)
+        elif what != "abort":
+            bad = what != "none"
+            await system.until(FAILED if bad else BUSY, FAILED if bad else 0)
+            for _ in range(300):  # what is under way ends
+                await RisingEdge(dut.aclk)
+            error = await system.get(ERROR)
+            codes = {"none": 0, "unaligned": 4, "empty": 4, "long": 4}
+            assert error == codes.get(what, (1 if of == "read" else 2) + (AxiResp.SLVERR << 4) if bad else 0)
+            assert await system.get(IRQ_STATUS) & 2 == 2 * bad
+            await system.put(IRQ_STATUS, 2)
+            assert await system.get(IRQ_STATUS) & 2 == 0
+            assert int(getattr(dut, f"n{lane}_irq").value) == 0
+            done, whole = await system.get(FRAMES_DONE), await system.get(BATCHES)
+            counts = list(itertools.accumulate(len(part) for *_, part in batches))
+            assert whole == sum(count <= done for count in counts)
+            assert bad or done == len(frames)
+            found = system.ram.read(batches[0][1], out.stride * done)
+            assert found == system.expected(frames[:done])
+        system.bad = range(0)
+        await system.reset()
+        assert await system.get(STATUS) == ROOM and await system.get(ERROR) == 0
+        assert await system.get(IRQ_STATUS) == 0
+        size = place_out - batches[0][1]
+        beside = system.ram.read(SIZE // 2, batches[0][1] - SIZE // 2) + system.ram.read(
+            place_out, SIZE // 16
+        )
+        assert beside == bytes([FILL]) * len(beside), what
+        cut = system.ram.read(batches[0][1], size)
+        again = system.frames(0, 2)
+        await system.start(0, 7 * SIZE // 8, 2)
+        assert await system.until(BUSY, 0) == ROOM
+        assert system.ram.read(7 * SIZE // 8, 2 * out.stride) == system.expected(again), what
+        assert system.ram.read(batches[0][1], size) == cut
+
+
+@cocotb.test()
 async def registers_answer_as_documented(dut):
     """Identity, refused descriptors, the interrupt of a batch, and addresses that are none."""
     system = await begin(dut, 0, 0.0)
@@ -259,8 +359,8 @@ async def registers_answer_as_documented(dut):
     assert 0 < cycles < 400
     await system.put(CONTROL, 2)
     assert await system.get(CYCLES) == 0 and await system.get(BATCHES) == 0
+    system.ram.read_if.ar_channel.set_pause_generator(itertools.repeat(True))
     for _ in range(6):  # more than the queue takes while nothing is read
-        system.ram.read_if.ar_channel.pause = True
         await system.start(0, 4096, 1)
     for _ in range(3):
         await system.start(0, 4096, 1)

@@ -30,30 +30,39 @@ SIDES = [f"lane={lane}/where={side}" for lane in range(len(shell_bench.FORMS)) f
 CASES = [
     *(f"batches_come_out_right/{case}" for case in PACES),
     *(f"a_reset_in_mid_transfer_leaves_nothing_behind/{case}" for case in PACES),
+    *(f"no_frame_is_lost_and_every_fault_is_told_once/lane={lane}" for lane in range(len(shell_bench.FORMS))),
     *(f"an_answer_that_is_no_okay_stops_the_shell_and_is_told/{case}" for case in SIDES),
+    "a_frame_of_which_a_burst_fails_does_not_count_as_done",
     "a_frame_that_ends_at_another_beat_stops_the_shell",
     "registers_answer_as_documented",
 ]  # of shell_cocotb.py
 
 
-def simulated(folder: Path, program: Path, failures: int = 0, bench: str = "shell") -> dict[str, str]:
+def simulated(
+    folder: Path, program: Path, failures: int = 0, bench: str = "shell", more: dict[str, str] | None = None
+) -> dict[str, str]:
     """{cocotb's test: what failed in it, or nothing}, from one run.
 
-    `failures`: after how many it ends; 0: after none. `bench`: of the module <bench>_bench and the tests in
+    `failures`: after how many it ends; 0: after none. `more`: variables of its environment.
+    `bench`: of the module <bench>_bench and the tests in
     <bench>_cocotb.py.
     """
-    environment = os.environ | {
-        "COCOTB_TEST_MODULES": f"{bench}_cocotb",
-        "COCOTB_TOPLEVEL": f"{bench}_bench",
-        "COCOTB_RESULTS_FILE": str(folder / "results.xml"),
-        "COCOTB_RANDOM_SEED": "1",
-        "COCOTB_MAX_FAILURES": str(failures),
-        "COCOTB_LOG_LEVEL": "WARNING",
-        "TOPLEVEL_LANG": "verilog",
-        "GPI_USERS": f"{find_libpython.find_libpython()};{cocotb_tools.config.pygpi_entry_point()}",
-        "PYGPI_PYTHON_BIN": sys.executable,
-        "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]),
-    }
+    environment = (
+        os.environ
+        | (more or {})
+        | {
+            "COCOTB_TEST_MODULES": f"{bench}_cocotb",
+            "COCOTB_TOPLEVEL": f"{bench}_bench",
+            "COCOTB_RESULTS_FILE": str(folder / "results.xml"),
+            "COCOTB_RANDOM_SEED": "1",
+            "COCOTB_MAX_FAILURES": str(failures),
+            "COCOTB_LOG_LEVEL": "WARNING",
+            "TOPLEVEL_LANG": "verilog",
+            "GPI_USERS": f"{find_libpython.find_libpython()};{cocotb_tools.config.pygpi_entry_point()}",
+            "PYGPI_PYTHON_BIN": sys.executable,
+            "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]),
+        }
+    )
     done = subprocess.run([program], cwd=folder, env=environment, capture_output=True, text=True, check=False)
     said = re.sub(r"^XF_FILL.*\n", "", done.stdout + done.stderr, flags=re.MULTILINE)
     assert (folder / "results.xml").exists(), said
@@ -79,6 +88,13 @@ def test_the_shell_against_a_memory_and_a_host_of_others(results, case):
 
 def test_every_case_of_the_bench_was_looked_at(results):
     assert sorted(results) == sorted(CASES)
+
+
+@pytest.mark.full
+def test_the_shell_loses_nothing_in_a_long_run_with_faults_and_resets_at_every_cycle(tmp_path):
+    """About ten minutes: 2,000 turns, and a reset in each of 200 cycles at two paces, of every form."""
+    program = shell_bench.build(tmp_path, COCOTB, {}, checked=True)
+    assert not any(simulated(tmp_path, program, failures=1, more={"XF_SOAK": "1"}).values())
 
 
 def checked_by_yosys(sources, top: str, forms) -> None:

@@ -200,16 +200,19 @@ module xf_shell_control #(
     end
   end
 
-  // Counters since the last soft reset or clear; cycles and stalls while batches wait.
-  logic        busy, was_error_q;
+  // Counters since the last soft reset or clear; cycles and stalls while batches wait. Nothing is done after an
+  // error: it may have taken the first burst of a frame whose last one is written.
+  logic        busy, was_error_q, frame_done, batch_done;
   logic [63:0] cycles_q;
   logic [31:0] batches_q, frames_done_q, beats_in_q, beats_out_q, stalls_in_q, stalls_out_q;
 
-  assign busy = waiting_q != '0;
+  assign busy       = waiting_q != '0;
+  assign frame_done = frame_done_i && error_q == NoError;
+  assign batch_done = batch_done_i && error_q == NoError;
 
   always_ff @(posedge clk_i) begin
     if (!core_rst_nq) waiting_q <= '0;
-    else waiting_q <= waiting_q + 16'(push) - 16'(batch_done_i);
+    else waiting_q <= waiting_q + 16'(push) - 16'(batch_done);
     if (!core_rst_nq || clear) begin
       cycles_q      <= '0;
       batches_q     <= '0;
@@ -220,8 +223,8 @@ module xf_shell_control #(
       stalls_out_q  <= '0;
     end else begin
       if (busy) cycles_q <= cycles_q + 1'b1;
-      batches_q     <= batches_q + 32'(batch_done_i);
-      frames_done_q <= frames_done_q + 32'(frame_done_i);
+      batches_q     <= batches_q + 32'(batch_done);
+      frames_done_q <= frames_done_q + 32'(frame_done);
       beats_in_q    <= beats_in_q + 32'(in_valid_i & in_ready_i);
       beats_out_q   <= beats_out_q + 32'(out_valid_i & out_ready_i);
       stalls_in_q   <= stalls_in_q + 32'(busy && in_ready_i && !in_valid_i);
@@ -245,7 +248,7 @@ module xf_shell_control #(
     end else begin
       was_error_q <= error_q != NoError;
       pending_q   <= (pending_q & ~(cleared ? write_data_i[1:0] : 2'b0))
-                     | {error_q != NoError && !was_error_q, batch_done_i};
+                     | {error_q != NoError && !was_error_q, batch_done};
     end
   end
 
