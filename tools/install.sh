@@ -4,7 +4,7 @@
 #   tools/install.sh PYTHON LOCK STAMP      STAMP, a copy of LOCK, is written last: without it the next call starts over
 #
 # pip's configuration decides where torch comes from: `pip install torch==…` takes the CPU build where find-links or
-# an index offers one. Three pips run in parallel, since unpacking takes longer than downloading; byte code is left to
+# an index offers one. Of both builds the lock has hashes, as of all packages; of the CPU build for Python 3.11 only. Three pips run in parallel, since unpacking takes longer than downloading; byte code is left to
 # the first import.
 set -eu
 python=$1 lock=$2 stamp=$3 venv=$(dirname "$3")
@@ -23,9 +23,9 @@ grep '^torch==' "$lock" > "$venv/lock/torch"
 grep '^[A-Za-z]' "$lock" | grep -v '^torch==' | awk -v to="$venv/lock/" '{ print > (to (NR % 2 ? "odd" : "even")) }'
 pip() { "$venv/bin/python" -m pip install --quiet --no-compile --disable-pip-version-check "$@"; }
 fail() { say "install: pip could not install $1 (its own message is above)"; exit 1; }
-pip --no-deps -r "$venv/lock/torch" & torch=$!
-pip --no-deps -r "$venv/lock/odd" & odd=$!
-pip --no-deps -r "$venv/lock/even" & even=$!
+pip --no-deps --require-hashes -r "$venv/lock/torch" & torch=$!
+pip --no-deps --require-hashes -r "$venv/lock/odd" & odd=$!
+pip --no-deps --require-hashes -r "$venv/lock/even" & even=$!
 while sleep 5; do
   say "install   $(find "$venv/lib" -maxdepth 3 -name '*.dist-info' | wc -l) of $count packages unpacked, $(du -sm "$venv" | cut -f1) MB"
 done & watch=$!
@@ -34,8 +34,9 @@ trap 'kill $watch 2>/dev/null' EXIT
 status=0
 for job in $torch $odd $even; do wait $job || status=1; done
 [ $status = 0 ] || fail "a package of $lock"
-# A torch build for CUDA brings libraries of its own; the CPU build finds all it needs in the lock and adds nothing.
-pip --constraint "$lock" -r "$venv/lock/torch" || fail torch
+# A torch build for CUDA brings libraries of its own, of the versions that it names; the CPU build adds nothing.
+sed -n 's/^\([A-Za-z][^ ]*\).*/\1/p' "$lock" > "$venv/lock/pins"
+pip --constraint "$venv/lock/pins" "$(grep '^torch==' "$venv/lock/pins")" || fail torch
 pip --no-deps --no-build-isolation --editable . || fail xnorforge
 cp "$lock" "$stamp"
 say "install   done in $(($(date +%s) - start)) s"

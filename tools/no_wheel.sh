@@ -17,7 +17,7 @@ esac
 set --
 for tag in $tags; do set -- "$@" --platform "$tag"; done
 left=$(mktemp -d); trap 'rm -rf "$left"' EXIT
-grep '^[A-Za-z]' "$lock" > "$left/pins"
+sed -n 's/^\([A-Za-z][^ ]*\).*/\1/p' "$lock" > "$left/pins"
 while ! "$python" -m pip install --quiet --disable-pip-version-check --dry-run --no-deps --only-binary=:all: --target "$left/none" \
     "$@" --python-version "$version" -r "$left/pins" > /dev/null 2> "$left/said"; do
   pin=$(sed -n 's/^ERROR: No matching distribution found for \([^ ]*\).*/\1/p' "$left/said")
