@@ -10,6 +10,7 @@ def streams(bits: int) -> dict[str, str]:
 
 # Parameters are as small as a module's cases allow; no property depends on the width of data.
 SKID, FIFO, WIDTH, DEPTH = "xf_skid", "xf_fifo", "xf_width", "CountW'(Depth - 1)"
+THRESHOLD = {"Folds": 2, "InBits": 3, "Signed": 1, "Bits": 2, "ThresholdFile": "xf_threshold.mem"}
 PROOFS = (
     Proof(SKID, {"Width": 2}, 3, (
         (SKID, "spare_valid_q <= 1'b1;", "spare_valid_q <= 1'b0;"),
@@ -95,6 +96,16 @@ PROOFS = (
         ("xf_pack", "s_ready_o = ~valid_q | m_ready_i", "s_ready_o = 1'b1"),
         ("xf_pack", "{Slot{part_q == PartW'(p)}}", "{Slot{1'b1}}"),
         ("xf_pack", "last_beat | (part_q", "(part_q"),
+    ), bounded=True),
+    Proof("xf_threshold", THRESHOLD, 4, (
+        ("xf_threshold", "fold_q[0] == FoldW'(Folds - 1)", "fold_q[0] != FoldW'(Folds - 1)"),
+        ("xf_threshold", "m_ready_i | ~valid_q[Bits-1]", "m_ready_i"),
+        ("xf_threshold", "{1'b0, x[k]} >= words", "{1'b0, x[k]} > words"),
+    )),
+    Proof("xf_top_k", {"Count": 3, "Best": 2, "InBits": 2, "OutBits": 2}, 13, (
+        ("xf_top_k", "(key > key_q[k])", "(key >= key_q[k])"),
+        ("xf_top_k", "~tail_q & ~spare_valid_q;", "~spare_valid_q;"),
+        ("xf_top_k", "spare_valid_q <= ~move & (take | spare_valid_q)", "spare_valid_q <= ~move & take"),
     ), bounded=True),
 )  # fmt: skip
 

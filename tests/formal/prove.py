@@ -9,6 +9,7 @@ import re
 import resource
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +19,7 @@ from xnorforge.hw.wrap import files_used
 HERE = Path(__file__).parent
 HW = HERE.parents[1] / "hw"
 SOURCES = {path.stem: path.read_text() for path in sorted(HW.rglob("*.sv"))}
+Fault = tuple[str, str, str]  # module, text, what stands there instead
 MARK = "XF_RUN "
 REACH = 20  # cycles in which a fault must be found where the proof has no bound
 
@@ -36,10 +38,10 @@ for command in sys.stdin.read().splitlines():
     wires = {re.sub(r"genblk\\d+[.]", "", wire.name.str()): wire for wire in found}
     for name, wire in wires.items():
         if wire.has_attribute(seen):
-            path = f"{wire.get_string_attribute(inside)}.{wire.get_string_attribute(seen)}"
+            path = f"{wire.get_string_attribute(inside)}.{wire.get_string_attribute(seen)}".strip(".")
             words = [one for one in wires if re.fullmatch(re.escape("\\\\" + path) + r"(\\[\\d+\\])?", one)]
             words.sort(key=lambda one: -int((re.findall(r"\\[(\\d+)\\]$", one) or [0])[0]))
-            assert sum(wires[one].width for one in words) == wire.width, f"{name} is not as wide as {path}"
+            assert sum(wires[one].width for one in words) == wire.width, f"{name} must be as wide as {words}"
             names = ",".join(wires[one].name.str() for one in words)
             design.run_pass(f"connect -set {wire.name.str()} {names}")
 """
@@ -53,14 +55,14 @@ PREPARE = [
 class Proof:
     """One row: a module with parameters, how far it is proved, and three faults that must be found.
 
-    `steps`: with `bounded` the cycles from the start in which nothing fails; else the most steps of an
-    induction, which holds for all time. `faults`: (module, text, what stands there instead).
+    `parameters`: a .mem file by its name in this folder. `steps`: with `bounded` the cycles from the start in
+    which nothing fails; else the most steps of an induction, which holds for all time.
     """
 
     module: str
     parameters: dict[str, int | str]
     steps: int
-    faults: tuple[tuple[str, str, str], ...]
+    faults: tuple[Fault, ...]
     bounded: bool = False
 
     @property
@@ -72,21 +74,31 @@ class Proof:
         return " ".join([self.module, *(f"{key}={value}" for key, value in self.parameters.items())])
 
 
-def commands(proof: Proof, folder: Path, fault: tuple[str, str, str] | None, run: int) -> list[str]:
+def modules(proof: Proof) -> list[str]:
+    """The modules that a proof reads."""
+    return files_used([proof.module, (HERE / f"{proof.module}.svh").read_text()], SOURCES)
+
+
+def commands(proof: Proof, folder: Path, fault: Fault | None, run: int) -> list[str]:
     """Yosys commands for one run, whose changed sources lie in `folder`."""
     read = []
+    files = {key: str(value) for key, value in proof.parameters.items() if str(value).endswith(".mem")}
     properties = (HERE / f"{proof.module}.svh").read_text()
-    for name in files_used([proof.module, properties], SOURCES):
+    for name in modules(proof):
         text = SOURCES[name]
         if fault and fault[0] == name:
             assert text.count(fault[1]) == 1, f"{name} must have the text {fault[1]!r} once"
             text = text.replace(fault[1], fault[2], 1)
         if name == proof.module:
             text = text.replace(f"endmodule : {name}", f"{properties}\nendmodule : {name}")
+            for key, file in files.items():
+                text = text.replace(f'{key} = ""', f'{key} = "{HERE / file}"')
         path = folder / f"{name}_{run}.sv"
         path.write_text(text)
         read.append(f"read_verilog -sv -formal -DXF_CHECK -I{HW / 'rtl'} -I{HERE} -defer {path.name}")
-    settings = " ".join(f"-chparam {key} {value}" for key, value in proof.parameters.items())
+    settings = " ".join(
+        f"-chparam {key} {value}" for key, value in proof.parameters.items() if key not in files
+    )
     if fault or proof.bounded:
         prove = f"-tempinduct-baseonly -maxsteps {proof.steps if proof.bounded else REACH}"
     else:
@@ -113,25 +125,26 @@ def result(text: str) -> str:
     return "holds" if "Reached maximum number of time steps" in text else "no proof"
 
 
-def prove(proof: Proof) -> tuple[str, list[str], float]:
-    """(result of the module, results of its faults, seconds of processor time)."""
-    begin = processor_seconds()
+def results(proof: Proof, faults: Sequence[Fault | None]) -> list[str]:
+    """What Yosys says of the module with each of some faults, and where one is None, as it is."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        lines = [
-            line
-            for run, fault in enumerate([None, *proof.faults])
-            for line in commands(proof, folder, fault, run)
-        ]
+        lines = [line for run, fault in enumerate(faults) for line in commands(proof, folder, fault, run)]
         done = subprocess.run(
             [sys.executable, "-c", YOSYS], input="\n".join(lines), cwd=folder, capture_output=True, text=True
         )
     parts = re.split(rf"^{MARK}\d+$", done.stdout, flags=re.MULTILINE)[1:]
-    if done.returncode or len(parts) != 1 + len(proof.faults):
+    if done.returncode or len(parts) != len(faults):
         raise RuntimeError(
             f"{proof}: Yosys ended with {done.returncode}: {(done.stdout + done.stderr)[-2000:]}"
         )
-    first, *rest = [result(part) for part in parts]
+    return [result(part) for part in parts]
+
+
+def prove(proof: Proof) -> tuple[str, list[str], float]:
+    """(result of the module, results of its faults, seconds of processor time)."""
+    begin = processor_seconds()
+    first, *rest = results(proof, [None, *proof.faults])
     return first, rest, processor_seconds() - begin
 
 

@@ -24,6 +24,7 @@ TARGETS = {
     "docs": "the documents as a site, out/site",
     "formal": "proofs of the modules that move streams",
     "lint": "ruff, basedpyright, and the checks of documents and code",
+    "mutate": "changes of single operators and numbers: which of them proofs and tests find",
     "test": "the quick tests; with CHANGED=1 what a change since the last commit can break",
     "test-full": "the quick tests and those of whole networks",
 }
