@@ -27,7 +27,6 @@ ALLOWED = {
     "rule": "how an engine's plug-in turns a node into the engine's own form",
     "clips": "the items of a dataset, by what it is divided into",
     "images": "the items of a dataset, by what it is divided into",
-    "scenes": "the items of a dataset, by what it is divided into",
 }
 
 PUZZLING = {

@@ -28,7 +28,7 @@ def write(acc: Path, routed: bool | None = None) -> dict:
     now_at("collecting figures and writing pages")
     other = next((stage for stage in others.KINDS if (acc / f"{stage}.json").exists()), None)
     if other:
-        form, record = others.KINDS[other][0], others.report(acc, other)
+        form, record = others.KINDS[other][0], others.project_record(acc, other)
     else:
         form, record = "design", collect.report(acc, routed)
         validate(record)

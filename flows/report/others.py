@@ -42,7 +42,7 @@ KINDS = {
 }
 
 
-def report(acc: Path, stage: str) -> dict:
+def project_record(acc: Path, stage: str) -> dict:
     """The whole report of a project; `stage` is a key of `KINDS`.
 
     Raises:
