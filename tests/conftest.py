@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import sys
-from importlib import import_module
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +12,13 @@ import pytest
 
 from xnorforge import __main__ as cli
 from xnorforge.core.progress import set_loudness
-from xnorforge.pipeline import job, limited, run, stages
+from xnorforge.pipeline import job, run, stages
 
 # What the tests read is the usual output, also where a CI service asks for plain lines.
 for variable in ("CI", "XNORFORGE_LOG"):
     os.environ.pop(variable, None)
 
 PROGRESS = ("export    ", "lower     ", "fold      ", "generate  ", "demo      ")
-
-
-def in_this_process(call, what, **arguments):
-    """Stands for `limited.run_limited`."""
-    module, _, function = call.partition(":")
-    getattr(import_module(module), function)(**arguments)
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +40,6 @@ def call(monkeypatch, capfd):
     """Run a command line in this process: (exit code, the lines of standard error that are no progress)."""
 
     def run_words(*words):
-        monkeypatch.setattr(limited, "run_limited", in_this_process)
         monkeypatch.setattr(sys, "argv", ["xnorforge", *map(str, words)])
         code = cli.main()
         said = capfd.readouterr().err.splitlines()
@@ -62,7 +55,7 @@ def perform(monkeypatch, capfd):
     def run_stage(name, net_dir, acc, **options):
         declared = {stage.name: stage for stage in stages.STAGES}
         task = run.task(declared[name], Path(net_dir), Path(acc), options, declared)
-        monkeypatch.setattr(limited, "run_limited", in_this_process)
+        monkeypatch.setattr(job, "within_limits", nullcontext)  # they would be those of all tests
         code = job.answered(lambda: job.perform(task))
         said = capfd.readouterr().err.splitlines()
         return code, [line for line in said if not line.startswith(PROGRESS)]

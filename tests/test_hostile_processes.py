@@ -1,6 +1,8 @@
 """The process that runs a foreign file ends at its limits; long graphs are refused before it starts."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 from itertools import pairwise
@@ -9,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from xnorforge.core import limits
 from xnorforge.core.errors import UserError
 from xnorforge.flows.importing.stage import looked_at
-from xnorforge.pipeline.limited import run_limited
 
 sys.path.insert(0, str(Path(__file__).parent))
 from hostile_files import numpy_helper, one, plain, stored
@@ -19,22 +21,34 @@ from onnx import helper
 
 HOG = """
 import ctypes, numpy, os, signal, sys
-def memory(): return [numpy.ones(1 << 24) for _ in range(100)]
-def ends(number): os.kill(os.getpid(), number)
-def spins():
+def memory(*_): return [numpy.ones(1 << 24) for _ in range(100)]
+def ends(*_, number): os.kill(os.getpid(), number)
+def spins(*_):
     while True: pass
-def refuses():
+def refuses(*_):
     from xnorforge.core.errors import UserError
     raise UserError("m: no; yes.")
-def works(): print("a word", file=sys.stderr)
+def works(*_): print("a word", file=sys.stderr)
 """
 
 
 @pytest.fixture
 def hog(tmp_path, monkeypatch):
-    """Functions of a module that need too much."""
+    """A stage with limits that calls a function of a module: its exit code, and its last line."""
     (tmp_path / "hog.py").write_text(HOG)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    def run_stage(function, options):
+        folders = dict.fromkeys(("net_dir", "acc", "folder"), str(tmp_path / "net"))
+        task = {"name": "hog", "call": f"hog:{function}", "result": None, "reads": [], "limited": "net.onnx"}
+        command = [sys.executable, "-m", "xnorforge.pipeline.job", str(os.getpid())]
+        done = subprocess.run(
+            [*command, json.dumps(task | folders | {"options": options})],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stderr.splitlines()[-1]
+
+    return run_stage
 
 
 @pytest.mark.parametrize(
@@ -59,13 +73,12 @@ def hog(tmp_path, monkeypatch):
 def test_a_process_that_needs_too_much_ends_in_one_sentence(hog, monkeypatch, function, arguments, words):
     monkeypatch.setenv("XNORFORGE_MAX_MEMORY_MB", "500")
     monkeypatch.setenv("XNORFORGE_MAX_SECONDS", "2")
-    with pytest.raises(UserError, match=words):
-        run_limited(f"hog:{function}", "net.onnx", **arguments)
+    code, last = hog(function, arguments)
+    assert re.search(words, limits.broken_limit(code, "net.onnx") or last)
 
 
-def test_what_a_process_says_is_passed_on(hog, capsys):
-    run_limited("hog:works", "net.onnx")
-    assert capsys.readouterr().err == "a word\n"
+def test_a_process_that_needs_little_says_what_it_says(hog):
+    assert hog("works", {}) == (0, "a word") and limits.broken_limit(0, "net.onnx") == ""
 
 
 def chain(op: str, length: int, constant: float | None = None):

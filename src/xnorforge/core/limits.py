@@ -3,13 +3,23 @@
 XNORFORGE_MAX_FILE_MB      a file with its external data, in MB (2^20 bytes)
 XNORFORGE_MAX_NODES        operators of a network after constant folding
 XNORFORGE_MAX_ELEMENTS     elements of a tensor, and of all tensors of one frame together
-XNORFORGE_MAX_MEMORY_MB    memory of the process that runs the file, in MB
-XNORFORGE_MAX_SECONDS      processor time of that process
+XNORFORGE_MAX_MEMORY_MB    memory of the stage that runs the file, in MB
+XNORFORGE_MAX_SECONDS      processor time of that stage
+
+A file may be small and ask for much: memory, time, or a division by zero inside a library. The stage that
+runs such a file is a process with limits that the kernel keeps; what becomes of it is one sentence here.
 """
 
 import os
+import resource
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from xnorforge.core.errors import UserError
+
+NO_MEMORY = 3  # exit code of a process whose memory ran out
 
 # {name after XNORFORGE_MAX_: the limit if the variable is not set}
 USUAL = {"FILE_MB": 512, "NODES": 20_000, "ELEMENTS": 1 << 27, "MEMORY_MB": 2048, "SECONDS": 3600}
@@ -34,3 +44,45 @@ def most(name: str) -> int:
 def whole_number(text: str) -> bool:
     """Whether a text is a whole number that fits 64 bits, in plain digits."""
     return text.isascii() and text.isdecimal() and len(text) <= 18
+
+
+@contextmanager
+def within_limits() -> Iterator[None]:
+    """From now on this process has the memory and processor time of the limits; without memory it exits."""
+    limits = {
+        resource.RLIMIT_DATA: most("MEMORY_MB") << 20,
+        resource.RLIMIT_CPU: most("SECONDS"),
+        resource.RLIMIT_CORE: 0,
+    }
+    for kind, limit in limits.items():
+        hard = resource.getrlimit(kind)[1]
+        resource.setrlimit(kind, (limit if hard < 0 else min(limit, hard), hard))
+    try:
+        yield
+    except MemoryError:
+        sys.exit(NO_MEMORY)
+
+
+def broken_limit(code: int, what: str) -> str:
+    """The sentence for a process in `within_limits` that ended with this exit code; empty if it has spoken.
+
+    Args:
+        code: negative for a signal, as in `subprocess`.
+        what: the file that it ran.
+    """
+    if code == -signal.SIGXCPU:
+        return (
+            f"{what}: running it takes more than {most('SECONDS'):,} s of processor time; give a smaller "
+            "network, or raise XNORFORGE_MAX_SECONDS."
+        )
+    if code in (NO_MEMORY, -signal.SIGKILL):
+        return (
+            f"{what}: running it takes more than {most('MEMORY_MB'):,} MB of memory; give a smaller network, "
+            "or raise XNORFORGE_MAX_MEMORY_MB."
+        )
+    if code < 0 and code != -signal.SIGINT:
+        return (
+            f"{what}: a library that runs it was ended by {signal.Signals(-code).name}; "
+            "check the file with onnx.checker, and export it again."
+        )
+    return ""

@@ -25,13 +25,7 @@ def export(
 ) -> None:
     """The trained network as QONNX, with golden scores."""
     if model:
-        from xnorforge.pipeline.limited import run_limited
-
-        asked = {"scale": scale, "offset": offset, "input_format": input_format, "task": task}
-        data = {"images_from": images_from, "labels": labels}
-        run_limited(
-            f"{__name__}:import_file", str(model), net_dir=str(net_dir), model=str(model), **asked, **data
-        )
+        _import_file(net_dir, Path(model), scale, offset, input_format, task, images_from, labels)
     else:
         from xnorforge.flows.export import export
         from xnorforge.pipeline.pictures import hand_over
@@ -44,41 +38,28 @@ def export(
         export(module, images, labels, net_dir, {**meta, "images": which})
 
 
-def import_file(net_dir: str, model: str, scale, offset, input_format, task, images_from, labels) -> None:
-    """A file from elsewhere as QONNX, with golden scores; runs in a process with limits."""
+def _import_file(net_dir: Path, model: Path, scale, offset, input_format, task, images_from, labels) -> None:
+    """A file from elsewhere as QONNX, with golden scores."""
     from xnorforge.flows.importing.input_wanted import Wanted
     from xnorforge.flows.importing.stage import import_network, looked_at
 
-    looked_at(Path(model))
+    looked_at(model)
     from xnorforge.pipeline.model_images import for_model  # loads torch, which a refusal need not wait for
     from xnorforge.pipeline.own_data import calibration_rows
 
-    samples = for_model(Path(model), task, images_from, labels)
+    samples = for_model(model, task, images_from, labels)
     kind, _, file = (input_format or "").partition(":")
     rows = calibration_rows(Path(file)) if kind == "float" else None
     given = {"TASK": task, "IMAGES_FROM": images_from, "LABELS": labels}
     words = {name: word for name, word in given.items() if word}
-    import_network(Path(model), samples, Path(net_dir), Wanted(input_format, scale, offset, rows), words)
+    import_network(model, samples, net_dir, Wanted(input_format, scale, offset, rows), words)
 
 
 def lower(net_dir: Path, _acc: Path, approximate) -> None:
-    """The same function on integers only, in a process with limits: the network may be from elsewhere."""
-    from xnorforge.pipeline.limited import run_limited
-
-    run_limited(
-        f"{__name__}:lower_network",
-        str(net_dir / "model.onnx"),
-        net_dir=str(net_dir),
-        approximate=approximate,
-    )
-
-
-def lower_network(net_dir: str, approximate) -> None:
-    """What `lower` calls in that process."""
+    """The same function on integers only."""
     from xnorforge.flows.lower import lower
 
-    folder = Path(net_dir)
-    lower(folder / "model.onnx", folder / "golden.npz", folder, approximate)
+    lower(net_dir / "model.onnx", net_dir / "golden.npz", net_dir, approximate)
 
 
 def fold(

@@ -12,13 +12,14 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
 from pathlib import Path
 
 from xnorforge.core import cache, plugins
 from xnorforge.core.artifacts import intact, read_json
 from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.core.limits import within_limits
 from xnorforge.core.progress import now_at, say
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -127,7 +128,8 @@ def perform(task: dict) -> None:
     kind = module.removeprefix("xnorforge.").rpartition(".")[0]
     if kind in plugins.KINDS.values():
         plugins.folders(kind)  # a back end's own stage may lie outside the package
-    with stage(task["name"], Path(task["folder"]), result, reads):
+    limited = within_limits() if task["limited"] else nullcontext()
+    with stage(task["name"], Path(task["folder"]), result, reads), limited:
         now_at("loading libraries")
         getattr(import_module(module), function)(net_dir, acc, **task["options"])
 

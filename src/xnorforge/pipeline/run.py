@@ -9,6 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.core.limits import broken_limit
 from xnorforge.core.progress import LOG, STEPS, loudness, say
 from xnorforge.history import entries
 from xnorforge.pipeline import job, reads, record, settings
@@ -167,7 +168,14 @@ def task(stage: Stage, net_dir: Path, acc: Path, options: dict, earlier: dict[st
         "result": None if stage.times else str(path_of(stage.outputs[0], net_dir, acc)),
         "reads": checked,
         "options": options,
+        "limited": _foreign(stage, net_dir, options),
     }
+
+
+def _foreign(stage: Stage, net_dir: Path, options: dict) -> str | None:
+    """The file from elsewhere that a stage runs: the given one, or the network, which may be made of it."""
+    found = {"export": options.get("model"), "lower": net_dir / "model.onnx"}.get(stage.name)
+    return None if found is None else str(found)
 
 
 def _task(stage: Stage, asked: Request) -> dict:
@@ -188,13 +196,8 @@ def process(stage: Stage, asked: Request, heard: bool, listener: Listener) -> No
     log = log_path(stage, asked.net_dir, asked.acc)
     plain = {LOG: "plain"} if loudness() == "plain" else {}
     record.record_path(stage, asked).unlink(missing_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "xnorforge.pipeline.job",
-        str(os.getpid()),
-        json.dumps(_task(stage, asked)),
-    ]
+    given = _task(stage, asked)
+    command = [sys.executable, "-m", "xnorforge.pipeline.job", str(os.getpid()), json.dumps(given)]
     with tempfile.TemporaryDirectory(prefix="xnorforge-") as folder:
         noted = str(Path(folder) / "reads")
         handed = record.handed(stage, asked)
@@ -207,6 +210,11 @@ def process(stage: Stage, asked: Request, heard: bool, listener: Listener) -> No
             assert child.stderr is not None
             said = hear(child.stderr, stage.name, listener, log)
         code = child.returncode
+        broken = broken_limit(code, given["limited"]) if given["limited"] else ""
+        if broken:
+            code, said = 2, broken
+            if not heard:
+                say(broken)
         if code == 2:  # nothing was made, and nothing is left
             log.unlink(missing_ok=True)
             job.prune(log.parent)
