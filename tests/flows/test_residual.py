@@ -62,7 +62,7 @@ def test_the_netlist_with_its_multipliers_gives_the_integers_too(tmp_path):
     record = synthesise(tmp_path / "acc", tmp_path)
     assert record["total"]["dsp"] > 0
     netlist = simulate_netlist(tmp_path / "acc", tmp_path)
-    assert [check["mismatches"] for check in netlist["checks"]] == [0, 0]
+    assert {check["mismatches"] for check in netlist["checks"]} == {0}
 
 
 def lowered(copied, folder):

@@ -31,7 +31,7 @@ def check_of(folder, op):
     """The check of a folder with one operator."""
     folder.mkdir(exist_ok=True)
     write_json(folder / "rtl.json", {"layers": [write_layer(folder, 0, op)]})
-    (check,) = memories.check_memories(folder, [op])
+    ([check], _) = memories.check_memories(folder, [op])
     return check
 
 
@@ -93,7 +93,7 @@ def test_every_kind_of_memory_tells_a_bit_that_was_altered_in_its_file(tmp_path)
             altered[at] = altered[at][:-1] + f"{int(altered[at][-1], 16) ^ 1:x}"
             for wrong in (altered, [*right, "0"], right[:-1]):
                 path.write_text("\n".join(wrong) + "\n")
-                (check,) = memories.check_memories(folder, [op])
+                ([check], _) = memories.check_memories(folder, [op])
                 assert check["mismatches"] > 0, path.name
             path.write_text("\n".join(right) + "\n")
 

@@ -13,7 +13,7 @@ from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.fold import folded_graph
 from xnorforge.flows.synth import synthesise
 from xnorforge.hw import graph
-from xnorforge.sim import cosim
+from xnorforge.sim import cosim, memories
 from xnorforge.sim.device import network
 from xnorforge.sim.netlist import simulate_netlist, sources
 
@@ -65,18 +65,55 @@ def accelerator(folder, board):
 
 def test_the_cells_give_the_reference_integers_in_the_cycles_of_the_rtl(acc):
     record = simulate_netlist(acc, acc.parent, images=3)
-    assert [(check["name"], check["images"], check["mismatches"]) for check in record["checks"]] == [
+    checks = record["checks"]
+    tried = checks[3].pop("images")
+    assert [(check["name"], check.get("images"), check["mismatches"]) for check in checks] == [
         ("netlist = lowered", 3, 0),
         ("netlist cycles = RTL cycles", 3, 0),
+        ("memories of the netlist = folded.onnx", 0, 0),
+        ("netlist of layers = folded.onnx", None, 0),
     ]
-    assert record["cells"] > 100
+    assert record["cells"] > 100 and tried
+    reach = {row.pop("layer"): row for row in record["reach"]}
+    # Thresholds in logic; weights and starts (32 of 8 bits, from 64 sums) in block RAM and LUTs.
+    assert reach["sign"]["simulated"] == reach["sign"]["bits"] and not reach["sign"]["decoded"]
+    assert reach["first"] == {"bits": 64 * 32 + 32 * 8, "decoded": 2304, "compared": 0, "simulated": 0}
+    assert reach["second"] == {"bits": 288 * 5, "decoded": 1440, "compared": 0, "simulated": 0}
+
+
+def faults_of(text: str) -> list[tuple[int, str]]:
+    """Where in the text of a layer's netlist a bit of a block RAM is defined, and what it is turned into."""
+    found = []
+    for line in re.finditer(r"\.INITP?_[0-9A-F]{2}\(256'b([01x]+)\)", text):
+        found += [(at, "10"[int(text[at])]) for at in range(*line.span(1)) if text[at] != "x"]
+    return found
+
+
+def test_each_inverted_bit_of_a_block_ram_in_the_netlist_is_found(acc):
+    """All that is defined there is a weight."""
+    ops = graph.operators(acc / "folded.onnx")
+    (netlist,) = (acc / "netlist").glob("*_first.v")
+    text, rng = netlist.read_text(), np.random.default_rng(0)
+    faults = faults_of(text)
+    assert len(faults) == 64 * 32
+    try:
+        for number in rng.permutation(len(faults))[:12]:
+            at, bit = faults[number]
+            netlist.write_text(text[:at] + bit + text[at + 1 :])
+            ([check], _) = memories.check_memories(acc / "rtl", ops, acc / "netlist")
+            assert check["mismatches"] == 1, at
+            netlist.write_text(text[:at] + "x" + text[at + 1 :])
+            ([check], _) = memories.check_memories(acc / "rtl", ops, acc / "netlist")
+            assert check["mismatches"] > 0, at
+    finally:
+        netlist.write_text(text)
 
 
 @pytest.mark.full
 def test_cells_of_a_family_without_memory_in_luts_do_the_same_by_the_models_of_yosys(tmp_path):
     acc = accelerator(tmp_path, "icebreaker")
     record = simulate_netlist(acc, acc.parent, images=3)
-    assert [check["mismatches"] for check in record["checks"]] == [0, 0] and record["cells"] > 100
+    assert {check["mismatches"] for check in record["checks"]} == {0} and record["cells"] > 100
     total = json.loads((acc / "synth.json").read_text())["total"]
     assert total["lut_ram"] == 0 < total["bram36"]
 
