@@ -143,7 +143,7 @@ def report(acc: Path, routed: bool | None = None) -> dict:
     ops = graph.operators(acc / "folded.onnx")
     fold, sim, synth, export = (found[name] for name in ("fold", "sim", "synth", "export"))
     board = boards.load(fold["board"])
-    rows = layer_rows(ops, synth, board)
+    rows, reach = layer_rows(ops, synth, board), reach_rows(sim, found.get("netlist"))
     bound, interval = max(op.cycles() for op in ops), sim["interval"]
     if interval is None:
         raise MismatchError(
@@ -161,7 +161,7 @@ def report(acc: Path, routed: bool | None = None) -> dict:
             found,
             board,
             fold["backend"],
-            [as_predicted(interval, bound, bottleneck, fold), *as_modelled(sim)],
+            [as_predicted(interval, bound, bottleneck, fold), *as_modelled(sim), *as_reached(reach)],
         ),
         "input": border.entry(port["input"], export["input"]),
         "output": output,
@@ -209,6 +209,7 @@ def report(acc: Path, routed: bool | None = None) -> dict:
         "decisions": fold["decisions"],
         "streams": streams(ops, sim, synth),
         "memory": memory(rows),
+        "reach": reach,
         "next_steps": operators.next_steps(ops, total["lut"], board.capacity["lut"], board.clock_mhz),
         "energy": {"value": None, "why": "not measured: no board was used"},
         "netlist": provenance.netlist(board),
@@ -296,6 +297,38 @@ def as_modelled(sim: dict) -> list[dict]:
     what = f"{sim['interval']:,} cycles per frame simulated, {said} by the cycle model"
     wrong = int(sim["interval"] != model["interval"])
     return [{"stage": "sim", **check("interval = cycle model", 0, wrong, 1, what), "ran": True}]
+
+
+def reach_rows(sim: dict, netlist: dict | None) -> list[dict]:
+    """A row per layer with constants: the `bits` of these, and how many of them each stage reached, in all
+    and by which means; `netlist` is null where that stage did not run.
+    """
+
+    def own(row: dict) -> dict:
+        ways = {way: row[way] for way in ("decoded", "compared", "simulated")}
+        return {"reached": min(row["bits"], row["decoded"] + max(row["compared"], row["simulated"])), **ways}
+
+    mapped = {row["layer"]: own(row) for row in netlist["reach"]} if netlist else {}
+    names = ("layer", "bits")
+    return [
+        {name: row[name] for name in names} | {"sim": own(row), "netlist": mapped.get(row["layer"])}
+        for row in sim["reach"]
+    ]
+
+
+def as_reached(rows: list[dict]) -> list[dict]:
+    """How many bits of weights and thresholds the stages reached; the layers with others are named."""
+    found = []
+    for stage, where in (("sim", "RTL"), ("netlist", "netlist")):
+        own = [(row["layer"], row["bits"], row[stage]["reached"]) for row in rows if row[stage]]
+        part = ", ".join(
+            f"{layer} ({some * 1000 // bits / 10:g} %)" for layer, bits, some in own if some < bits
+        )
+        what = f"of {sum(bits for _, bits, _ in own):,} bits of weights and thresholds in the {where}"
+        what += f"; not all of {part}" * bool(part)
+        count = check(f"bits reached in the {where}", 0, 0, sum(some for *_, some in own), what)
+        found += [{"stage": stage, **count, "ran": True}] if own else []
+    return found
 
 
 def estimate(ops, total: dict, board) -> dict:

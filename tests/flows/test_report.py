@@ -143,6 +143,7 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
             "latency": 61,
             "fifos": {"fifo_dense0": 9},
             "examples": [],
+            "reach": [reach_row("dense0", 1000, 600, 399), reach_row("dense1", 36, 36, 0)],
             "model": {
                 "why_not": None,
                 "interval": 24,
@@ -152,12 +153,17 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
             },
         },
         "synth": synth,
-        "netlist": {},
+        "netlist": {"reach": [reach_row("dense0", 1000, 1000, 0), reach_row("dense1", 36, 0, 36)]},
     }
     return {
         stage: {"stage": stage, "checks": equal.get(stage, []), **extra, "run": run}
         for stage, extra in own.items()
     }
+
+
+def reach_row(layer: str, bits: int, decoded: int, simulated: int) -> dict:
+    """What a stage says of the constants of a layer."""
+    return {"layer": layer, "bits": bits, "decoded": decoded, "compared": 0, "simulated": simulated}
 
 
 IMAGES = np.random.default_rng(5).integers(0, 2, (20, 12))
@@ -189,6 +195,16 @@ def built(tmp_path_factory):
     """A whole report: its folder and its record."""
     acc = lay(tmp_path_factory.mktemp("built"), records())
     return acc, report.write(acc)
+
+
+def test_bits_of_constants_that_no_check_reached_are_named_with_their_layer(built):
+    record = built[1]
+    rows = {row["name"]: row for row in record["audits"] if row["name"].startswith("bits reached")}
+    rtl, netlist = rows["bits reached in the RTL"], rows["bits reached in the netlist"]
+    assert (rtl["integers"], netlist["integers"]) == (999 + 36, 1036)
+    assert "dense0 (99.9 %)" in rtl["what"] and "dense1" not in rtl["what"]
+    assert "1,036 bits" in netlist["what"] and "dense0" not in netlist["what"]
+    assert [row["sim"]["reached"] for row in record["reach"]] == [999, 36]
 
 
 def test_the_record_read_back_fits_the_schema_and_passes(built):
