@@ -20,7 +20,7 @@ from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 
-from xnorforge.flows import abc9_by_module, block_ram_map
+from xnorforge.flows import block_ram_map
 from xnorforge.hw import families
 
 
@@ -88,9 +88,6 @@ def run_commands(commands: list[str]) -> None:
 
         design = yosys.Design()
         for command in commands:
-            if command.startswith("abc9 "):
-                abc9_by_module.map_luts(design, command)
-                continue
             maps_block_rams = block_ram_map.NAME in command
             with block_ram_map.contents_aside(design) if maps_block_rams else nullcontext():
                 yosys.run_pass(command, design)
