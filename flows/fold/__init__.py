@@ -24,11 +24,10 @@ from xnorforge.core.limits import most
 from xnorforge.core.progress import now_at, say
 from xnorforge.flows.backends import base
 from xnorforge.flows.bind import OPS, Bound, bind
-from xnorforge.flows.fold import distributed_arithmetic, fifo_sizing
+from xnorforge.flows.fold import distributed_arithmetic
 from xnorforge.flows.fold.aims import Aim, Search, amounts_of, check_storable, interval_of
-from xnorforge.flows.fold.fifo_sizing import depth_of
+from xnorforge.flows.fold.fifo_sizing import MOST_BEATS, with_fifos
 from xnorforge.flows.fold.finn_folding import is_of_finn, read_finn_folding
-from xnorforge.flows.fold.gaps import with_gaps
 from xnorforge.flows.fold.options import RESOURCES
 from xnorforge.flows.fold.search import Part
 from xnorforge.flows.synth import cells
@@ -114,10 +113,13 @@ def fold(
         )
         depths = {name: one["depth"] for name, one in given.items() if "depth" in one}
         adders = "generate" in base.load(backend).stages
-        search = Search(bounds, target, fixed, lambda ops: with_fifos(of_family(ops, target), depths), adders)
+
+        def finish(ops: list[HwOp], most_beats: int = MOST_BEATS) -> list[HwOp]:
+            return with_fifos(of_family(ops, target), depths, most_beats)
+
+        search = Search(bounds, target, fixed, finish, adders)
         now_at(f"searching {search.foldings:,} foldings of {len(bounds)} operators")
         ops = search.chosen(aim)
-        ops = with_smaller_fifos(ops, depths)
         _check_streams(ops)
         sites = {op.name: op.sites() for op in ops}
         estimate = {name: round(amount, 1) for name, amount in amounts_of(ops).items()}
@@ -267,32 +269,6 @@ def _as_adders(bounds: list[Bound], given: dict) -> list[Bound]:
             bound = other
         found.append(bound)
     return found
-
-
-def with_fifos(ops: list[HwOp], given: dict[str, int]) -> list[HwOp]:
-    """Let width converters pause where that costs nothing (`gaps.py`), and put FIFOs before the inputs that
-    need one (`fifo_sizing.py`); a given depth is used unchanged for all inputs of an operator.
-    """
-    found, depths = [], fifo_sizing.depths(with_gaps(ops))
-    for op in ops:
-        for port in range(op.inputs):
-            depth = given.get(op.name, depths.get((op.name, port)))
-            if depth is not None:
-                found.append(fifo_sizing.fifo_before(op, port, depth))
-        found.append(op)
-    return found
-
-
-def with_smaller_fifos(ops: list[HwOp], given: dict[str, int]) -> list[HwOp]:
-    """The same with the smallest FIFOs that keep the interval in the cycle model (`least_fifos.py`); FIFOs of
-    a given depth stay unchanged.
-    """
-    if all((depth_of(op) or 0) <= fifo_sizing.SKID for op in ops):
-        return ops
-    from xnorforge.flows.fold.least_fifos import with_least_fifos  # not all need it
-
-    now_at("sizing FIFOs with the cycle model")
-    return with_least_fifos(ops, set(given))
 
 
 def _check_streams(ops: list[HwOp]) -> None:

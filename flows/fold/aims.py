@@ -15,8 +15,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.core.plugins import names
 from xnorforge.flows.bind import Bound
-from xnorforge.flows.fold.fifo_sizing import SKID, depth_of
-from xnorforge.flows.fold.latency import frame_latency
+from xnorforge.flows.fold.fifo_sizing import depth_of, frame_latency
 from xnorforge.flows.fold.options import RESOURCES, ROUNDING, Amounts, Option
 from xnorforge.flows.fold.quicker import quicker
 from xnorforge.flows.fold.search import NO_LIMIT, Choice, Part, cheapest, fastest, options_of
@@ -28,6 +27,8 @@ SPARE = {"lut": "lut", "bram": "bram36", "dsp": "dsp"}  # {name in a request: na
 ROUTABLE = 0.85  # of the LUTs: leaves a router room; more is used only if nothing else is fast enough
 ROUNDS = 6  # how often FIFOs, which come after the search, may require a smaller design
 TRIES = 400  # divided by the number of operators: how often other foldings are tried to save FIFOs
+MOVED = 4_000_000  # divided by the beats of all streams in a frame, likewise
+QUICK = 20_000_000  # beats that are moved to size FIFOs in such a try
 AVOIDED = 4  # most expensive FIFOs that are tried to be avoided at a time
 BRAM36_BITS, LUT_BITS = 36 * 1024, 64  # that one block RAM and one LUT can store
 HASTE = (
@@ -86,7 +87,8 @@ class Search:
         bounds: operators as returned by `bind`.
         board: defines part, clock and units.
         fixed: {operator: {"simd", "pe" or a style}} given by the user; such an operator may be too slow.
-        finish: inserts FIFOs between operators after the search.
+        finish: inserts FIFOs between operators after the search; its second argument is `most_beats` of
+            `with_fifos`.
         adders: whether a matrix may become adders or take several vectors at a time.
 
     Attributes:
@@ -98,7 +100,7 @@ class Search:
         bounds: list[Bound],
         board: Board,
         fixed: dict[str, dict] | None = None,
-        finish: Callable[[list[HwOp]], list[HwOp]] = list,
+        finish: Callable[..., list[HwOp]] = lambda ops, _most=0: ops,
         adders: bool = False,
     ):
         self.board, self.finish = board, finish
@@ -193,10 +195,10 @@ class Search:
         costs less with faster operators, and, of the dearest FIFOs, if the operator that reads one has cycles
         to spare, or the one that fills it other beats.
         """
-        ops = self.finish(choice.operators())
+        first, ops = choice, self.finish(choice.operators())
         cost = self._cost(amounts_of(ops), spare)
 
-        tries = TRIES // len(ops)
+        tries = min(TRIES // len(ops), MOVED // sum(op.in_stream().beats for op in ops))
 
         def better(extra: Callable[[int, Option], float]) -> bool:
             nonlocal choice, ops, cost, tries
@@ -210,7 +212,7 @@ class Search:
             other = self.cheapest(interval, limits, spare, extra=sure)
             if other is None or self._cost(other.amounts, spare) >= cost:
                 return False
-            found = self.finish(other.operators())
+            found = self.finish(other.operators(), QUICK)
             its = self._cost(amounts_of(found), spare)
             if its >= cost - ROUNDING * cost:
                 return False
@@ -224,7 +226,7 @@ class Search:
             better(_unless_slow(part * of_fifos / interval))
         while any(better(extra) for extra in self._without_fifos(choice, ops, spare)):
             pass
-        return ops
+        return ops if choice is first else self.finish(choice.operators())
 
     def _without_fifos(
         self, choice: Choice, ops: list[HwOp], spare: str
@@ -233,7 +235,12 @@ class Search:
         places = {option.op.name: place for place, option in enumerate(choice.options)}
         after = {tensor: op for op in ops for tensor in op.sources}
         before = {tensor: op for op in ops for tensor in op.results}
-        fifos = [op for op in ops if depth_of(op) not in (None, SKID)]  # the search knows those of SKID
+        passing = {tensor for tensor in before.keys() & after.keys() if before[tensor].ready_through}
+        fifos = [  # without the skid buffers between operators that pass ready on, which the search knows
+            op
+            for op in ops
+            if depth_of(op) and not (op.sources[0] in passing and after[op.results[0]].ready_through)
+        ]
         for fifo in sorted(fifos, key=lambda op: -self._cost(amounts_of([op]), spare))[:AVOIDED]:
             reader, source = after.get(fifo.results[0]), before.get(fifo.sources[0])
             while reader is not None and reader.name not in places:

@@ -1,64 +1,41 @@
-"""FIFO sizing by rules: FIFOs that keep the initiation interval, FIFOs without which reconverging branches
-would deadlock, and skid buffers that limit combinational ready paths to one operator.
+"""FIFO sizing: the smallest FIFOs with which a network keeps the interval of its slowest operator.
 
-**After a pool**, before a unit that reads the pool's pixels vector by vector. A pool outputs a row of pixels
-while the last rows of its windows arrive, and nothing in between. The line buffer of a window absorbs that; a
-matrix-vector unit holds only two vectors, so the unit before the pool would have to stall.
+The cycle model (`hw/cycles`) is run with FIFOs before all inputs, made deeper until none of them is ever
+full, while the source offers its beats evenly, one frame per interval. A FIFO as deep as it was filled then
+changes nothing in that run. FIFOs are then left out, and the others made smaller, most expensive first, as
+long as frames that come back to back keep their interval.
 
-**After whole windows** (`HwOp.stepping`). They cannot continue while one window waits, and need at least the
-cycles of a row from the last window of a frame to the first of the next, with strides also from row to row.
-If the operators after them, up to the next window, have no cycles to spare, they need buffered windows to
-work on meanwhile.
+This holds for any input and any back-pressure, because no operator's order of reads and writes depends on
+time: a beat moves as soon as the beats and the room that it needs are there. So a network that does not
+deadlock in one run does not deadlock with any pauses; beats that come earlier, or a FIFO with more room,
+delay nothing; and pauses of a number of cycles delay results by no more than that. The last does not hold
+for a buffer that shuts (`Work.shuts`), which a late beat may miss: with one, frames also keep the interval
+if their beats come evenly.
 
-**Before an operator that reads several streams.** All of them come from one fork, possibly through further
-forks, and every fork at which two of them diverge is considered separately, as if what bypasses it were
-already there. For beat k of the operator the slowest stream needs a certain number of the fork's beats
-(`needs()`, composed along the branch); what the other branches produced from all beats before the last of
-these has to wait, while an operator can hold back what only that last beat completes.
-If the fork is fed beat by beat, no FIFO ever has to hold more; and since every operator reads and writes in a
-fixed order that does not depend on time, no other order of events can deadlock either. The beats that arrive
-while the slower branch is working are added to this.
-
-**Between two operators whose ready depends combinationally on that of their reader** (`HwOp.ready_through`):
-a skid buffer, if there is no FIFO yet, so that no such path runs through more than one operator.
+Apart from that, a skid buffer separates two operators whose ready depends combinationally on that of their
+reader (`HwOp.ready_through`), so that no such path runs through more than one operator.
 """
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
-from itertools import combinations, repeat
-from math import ceil
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from math import ceil, inf
 
-import networkx as nx
-import numpy as np
-
+from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import OPS
-from xnorforge.flows.fold.options import put_before
+from xnorforge.flows.fold.gaps import with_gaps
+from xnorforge.flows.fold.options import copied, put_before
+from xnorforge.hw.cycles import Course, CycleModel
+from xnorforge.hw.ops._timing import Timing
 from xnorforge.hw.ops.base import HwOp
+from xnorforge.hw.ops.fifo.op import HALF_BLOCK
 
-FRAMES = 4  # until the time between frames no longer changes
-VECTORS_BUFFERED = 2  # in the input buffer of a unit
+FRAMES = 32  # of a run; frames that repeat others are skipped
 SKID = 2  # depth of a FIFO that is two registers
+SMALL = 4  # depth of FIFOs that are first tried to be left out together
+ROUND = 32  # beats in the smallest LUT RAM
+MOST_BEATS = 300_000_000  # moved in all runs: then FIFOs that may be too large are kept
 
-
-@dataclass(frozen=True)
-class Branch:
-    """The path from a fork to a tensor.
-
-    Attributes:
-        needed: beats of the fork that each beat of the tensor's first frame needs.
-        delay: cycles of work in between.
-        beats: beats of the fork per frame.
-    """
-
-    needed: np.ndarray
-    delay: float
-    beats: int
-
-    def needed_for(self, need: np.ndarray) -> np.ndarray:
-        """Beats of the fork that `need` beats at the end of the branch need; 0 needs 0."""
-        return np.where(need > 0, self.needed[need - 1], 0)
+Place = tuple[str, int]  # operator, input
 
 
 def depth_of(op: HwOp) -> int | None:
@@ -68,235 +45,215 @@ def depth_of(op: HwOp) -> int | None:
 
 def fifo_before(op: HwOp, port: int, depth: int) -> HwOp:
     """A FIFO before an input of an operator."""
+    return put_before(_fifo(op, port, depth), op, port)
+
+
+def with_fifos(ops: list[HwOp], given: Mapping[str, int], most_beats: int = MOST_BEATS) -> list[HwOp]:
+    """The operators with the FIFOs that they need.
+
+    Args:
+        ops: in order.
+        given: {operator: depth} of FIFOs before all of its inputs, whatever they need.
+        most_beats: that are moved in runs of the model; FIFOs may be larger than necessary with fewer.
+    """
+    network = _Network(with_gaps(ops), given)
+    try:
+        depths = _Search(network, most_beats).depths
+    except UserError:  # the cycle model does not cover an operator: no stream has to hold more than a frame
+        depths = {
+            (op.name, port): stream.beats
+            for op in ops
+            for port, stream in enumerate(op.in_streams())
+            if op.inputs > 1 and (op.name, port) in network.places
+        }
+    return network.operators(depths)
+
+
+def frame_latency(ops: list[HwOp]) -> int:
+    """Cycles from the first input beat of a frame to its last output beat, in an empty graph at full rate.
+
+    Args:
+        ops: in order; inputs of operators that read several streams and have no FIFO are taken to have one.
+    """
+    network = _Network(ops, {})
+    frame = {(op.name, port): op.in_streams()[port].beats for op in ops for port in range(op.inputs)}
+    meet = {(op.name, port) for op in ops if op.inputs > 1 for port in range(op.inputs)}
+    answer = network.run({place: frame[place] for place in network.places if place in meet}, 1).answer
+    assert answer is not None, "a frame of every stream has room"
+    return answer
+
+
+class _Network:
+    """Operators, FIFOs of a given depth, skid buffers where ready needs them, and any others.
+
+    Attributes:
+        places: inputs before which FIFOs can be put, in order, and the operator there.
+    """
+
+    def __init__(self, ops: list[HwOp], given: Mapping[str, int]):
+        self.ops = ops
+        before = {tensor: op for op in ops for tensor in op.results}
+        inputs = [(op, port) for op in ops for port in range(op.inputs)]
+        self.fixed = {(op.name, port): given[op.name] for op, port in inputs if op.name in given}
+        self.places: dict[Place, HwOp] = {}
+        for op, port in inputs:
+            writer = before.get(op.sources[port])
+            place = op.name, port
+            if place in self.fixed or writer is None or depth_of(op) or depth_of(writer):
+                continue
+            self.places[place] = op
+        self.skids = {
+            (op.name, port): SKID
+            for (_, port), op in self.places.items()
+            if op.ready_through and before[op.sources[port]].ready_through
+        }
+
+    @cached_property
+    def rows(self) -> dict[str, Timing]:
+        """Rows of the operators in the cycle model."""
+        return dict(zip((op.name for op in self.ops), CycleModel(self.ops).timings))
+
+    def operators(self, depths: dict[Place, int]) -> list[HwOp]:
+        """The operators with these FIFOs as well."""
+        depths = self.skids | depths | self.fixed
+        found = []
+        for op in self.ops:
+            ports = [port for port in range(op.inputs) if (op.name, port) in depths]
+            if ports:
+                op = copied(op)
+            found += [fifo_before(op, port, depths[op.name, port]) for port in ports]
+            found.append(op)
+        return found
+
+    def run(self, depths: dict[Place, int], frames: int, pace=0, watched: Collection[str] = ()) -> Course:
+        """A run with these FIFOs, in which no frame waits for a template."""
+        model = CycleModel(self.operators(depths), bench=True, rows=self.rows)
+        return model.run(frames, pace=pace, watched=watched)
+
+    def price(self, place: Place, depth: int) -> float:
+        """LUTs of a FIFO, and as many as its block RAM is worth."""
+        cost = _fifo(self.places[place], place[1], depth).estimate()
+        return cost["lut"] + 2 * HALF_BLOCK * cost["bram36"]
+
+
+class _Search:
+    """The depths of the FIFOs of a network, {place: depth}; places without one are left out.
+
+    FIFOs are put before operators that read several streams; before all others as well where these are not
+    enough for the interval.
+    """
+
+    def __init__(self, network: _Network, most_beats: int):
+        self.network, self.left = network, most_beats
+        self.bound = max(op.cycles() for op in network.ops)
+        self.depths: dict[Place, int] = {}
+        rows = [row.front or row for row in network.rows.values()]
+        self.shuts = any(work.shuts for row in rows for work in row.works)
+        if all(self.interval({}, pace) <= self.bound for pace in ((0, self.bound) if self.shuts else (0,))):
+            return
+        meeting = [place for place, op in network.places.items() if op.inputs > 1]
+        self.depths, self.wanted = self.filled(meeting)
+        self.left = most_beats
+        self.enough({place: depth for place, depth in self.depths.items() if depth > SMALL})
+        self.leave_out([place for place in self.by_price() if place not in meeting])
+        alike: dict[tuple, list[Place]] = {}
+        for place in self.by_price():
+            stream = network.places[place].in_streams()[place[1]]
+            alike.setdefault((self.depths[place], stream.beats, stream.width), []).append(place)
+        for places in alike.values():
+            self.shrink(places)
+        for place in self.by_price():
+            if [place] not in alike.values():
+                self.shrink([place])
+
+    def by_price(self) -> list[Place]:
+        """The places of FIFOs, the most expensive first."""
+        return sorted(self.depths, key=lambda place: -self.network.price(place, self.depths[place]))
+
+    def run(self, depths: dict[Place, int], pace: int = 0, watched: Collection[str] = ()) -> Course:
+        """A run with FIFOs of these depths."""
+        course = self.network.run(depths, FRAMES, pace, watched)
+        self.left -= (1 if course.stopped else course.simulated) * sum(course.beats.values())
+        return course
+
+    def interval(self, depths: dict[Place, int], pace: int = 0) -> float:
+        """Cycles from frame to frame, the mean if they vary; inf in a deadlock."""
+        course = self.run(depths, pace)
+        gaps = course.gaps[-1:] if isinstance(course.interval, int) else course.gaps[FRAMES // 2 :]
+        return inf if course.stopped else sum(gaps) / len(gaps)
+
+    def filled(self, meeting: list[Place]) -> tuple[dict[Place, int], float]:
+        """How far FIFOs are filled at most if none is ever full, and the interval with them: those of
+        `meeting`, or if these are not enough, all.
+        """
+        every = self.network.places
+        frame = {place: max(op.in_streams()[place[1]].beats, SKID + 1) for place, op in every.items()}
+        depths = {place: frame[place] for place in meeting}
+        found = self.interval(depths)
+        if found > self.bound:
+            depths, found = frame, self.interval(frame)
+        while found > self.bound and max(depths.values()) < FRAMES * max(frame.values()) and self.left > 0:
+            before, depths = found, {place: 2 * depth for place, depth in depths.items()}
+            found = self.interval(depths)
+            if found == before < inf:
+                break  # an operator takes more than its cycles
+        if found == inf:
+            return {}, inf  # FIFOs of a given depth are too small
+        names = {place: _name(every[place], place[1]) for place in depths}
+        while True:
+            course = self.run(depths, ceil(found), names.values())
+            fills = {place: course.operators[name].fill or 0 for place, name in names.items()}
+            full = {place: 2 * fill for place, fill in fills.items() if fill >= depths[place]}
+            if not full or self.left < 0:
+                return {place: _level(max(fill, SKID + 1)) for place, fill in fills.items()}, found
+            depths |= full
+
+    def enough(self, depths: dict[Place, int]) -> bool:
+        """Whether these depths suffice; they are then kept."""
+        paces = (0, ceil(self.wanted)) if self.shuts else (0,)
+        fits = self.left > 0 and all(self.interval(depths, pace) <= self.wanted for pace in paces)
+        if fits:
+            self.depths = depths
+        return fits
+
+    def leave_out(self, places: list[Place]) -> None:
+        """Leave out as many of these FIFOs as possible."""
+        if not places or self.enough({p: depth for p, depth in self.depths.items() if p not in places}):
+            return
+        half = len(places) // 2
+        if half:
+            self.leave_out(places[:half])
+            self.leave_out(places[half:])
+
+    def shrink(self, places: list[Place]) -> None:
+        """Find the smallest sufficient depth of FIFOs of one depth, or leave them out; most are as deep as
+        they are filled.
+        """
+        others = {p: depth for p, depth in self.depths.items() if p not in places}
+        levels = sorted({_level(depth) for depth in range(self.depths[places[0]])})
+        choices = [others, *(others | dict.fromkeys(places, level) for level in levels)]
+        low, high = -1, len(choices)
+        while high - low > 1 and self.left >= 0:
+            middle = high - 1 if high == len(choices) else 0 if low < 0 else (low + high) // 2
+            low, high = (low, middle) if self.enough(choices[middle]) else (middle, high)
+
+
+def _level(depth: int) -> int:
+    """The depth rounded up to one at which a memory of LUTs or block RAM begins to cost more."""
+    if depth <= ROUND:
+        return max(SKID, 1 << (depth - 1).bit_length())
+    step = max(ROUND, 1 << (depth - 1).bit_length() - 4)
+    return -(-depth // step) * step
+
+
+def _name(op: HwOp, port: int) -> str:
+    return f"fifo_{op.name}" + (f"_in{port}" if op.inputs > 1 else "")
+
+
+def _fifo(op: HwOp, port: int, depth: int) -> HwOp:
+    """A FIFO for an input of an operator, not connected."""
     stream = op.in_streams()[port]
-    fifo = OPS["Fifo"].make(
-        f"fifo_{op.name}" + (f"_in{port}" if op.inputs > 1 else ""),
-        shape=list(stream.shape),
-        lanes=stream.lanes,
-        bits=stream.bits,
-        signed=int(stream.signed),
-        depth=depth,
+    shape, signed = list(stream.shape), int(stream.signed)
+    return OPS["Fifo"].make(
+        _name(op, port), shape=shape, lanes=stream.lanes, bits=stream.bits, signed=signed, depth=depth
     )
-    return put_before(fifo, op, port)
-
-
-def depths(ops: list[HwOp]) -> dict[tuple[str, int], int]:
-    """{(operator, input): beats of the FIFO before it}, enough to keep the slowest operator's cycles, and the
-    skid buffers that ready needs.
-    """
-    before = {tensor: op for op in ops for tensor in op.results}
-    behind = behind_pools(ops, before) | behind_whole_windows(ops)
-    return where_ready_runs_on(ops, before) | behind | where_streams_meet(ops, before)
-
-
-def where_streams_meet(
-    ops: list[HwOp], before: dict[str, HwOp], keep_interval: bool = True
-) -> dict[tuple[str, int], int]:
-    """The third rule; without `keep_interval` only what is needed against deadlock."""
-    meeting = [op for op in ops if op.inputs > 1]
-    if not meeting:
-        return {}
-    graph = nx.DiGraph(
-        (before[tensor].name, op.name) for op in ops for tensor in op.sources if tensor in before
-    )
-    found: dict[tuple[str, int], int] = {}
-    interval = max(op.cycles() for op in ops)
-    waiting = behind_whole_windows(ops) if keep_interval else {}
-    beats = {op.name: op.in_stream().beats for op in ops}
-    waits = {name: depth * interval / beats[name] for (name, _), depth in waiting.items()}
-    for fork in (op for op in ops if op.outputs > 1):
-        below = graph.subgraph({fork.name} | nx.descendants(graph, fork.name))
-        branch = _branches(fork, below, before, waits)
-        for op, ports in _parting(fork, below, meeting, before):
-            branches = [branch(op.sources[port]) for port in ports]
-            slowest = max(one.delay for one in branches)
-            needs = [op.needs(port) for port in ports]
-            # Per output beat of the first frame: beats of the fork that the slowest stream needs for it.
-            asked = np.max([one.needed_for(need) for one, need in zip(branches, needs)], 0)
-            for port, one, need in zip(ports, branches, needs):
-                arrived = sum(
-                    np.searchsorted(one.needed + late * one.beats, asked, side="left")
-                    for late in range(FRAMES)
-                )
-                fill = int((arrived - np.concatenate([[0], need[:-1]])).max())
-                meanwhile = ceil((slowest - one.delay) * op.in_streams()[port].beats / interval)
-                depth = fill + (meanwhile if keep_interval else 0)
-                if depth > 0:
-                    found[op.name, port] = max(depth, found.get((op.name, port), 0))
-    return found
-
-
-def _parting(
-    fork: HwOp, below: nx.DiGraph, meeting: list[HwOp], before: dict[str, HwOp]
-) -> Iterator[tuple[HwOp, list[int]]]:
-    """The operators of `meeting` with their inputs that come from a fork, if two of them diverge there.
-
-    Inputs that diverge at a later fork are handled with that fork's beats; other inputs of an operator on the
-    way are assumed to be available.
-    """
-    dominators = nx.immediate_dominators(below, fork.name)
-    for op in meeting:
-        feeding = {port: before[tensor].name for port, tensor in enumerate(op.sources) if tensor in before}
-        ways = {port: _way(name, fork.name, dominators) for port, name in feeding.items() if name in below}
-        if op is not fork and any(a.isdisjoint(b) for a, b in combinations(ways.values(), 2)):
-            yield op, list(ways)
-
-
-def _way(name: str, fork: str, dominators: dict[str, str]) -> set[str]:
-    """The operators after a fork through which all paths from it to `one` lead."""
-    found = set()
-    while name != fork:
-        found.add(name)
-        name = dominators[name]
-    return found
-
-
-def _branches(
-    fork: HwOp, below: nx.DiGraph, before: dict[str, HwOp], waits: dict[str, float]
-) -> Callable[[str], Branch]:
-    """The branch from a fork to a tensor; `waits`: cycles that beats wait before operators, by name."""
-
-    @cache
-    def branch(tensor: str) -> Branch:
-        op = before[tensor]
-        if op is fork:
-            beats = op.out_streams()[op.results.index(tensor)].beats
-            return Branch(np.arange(1, beats + 1), 0.0, beats)
-        ports = [port for port, source in enumerate(op.sources) if before[source].name in below]
-        branches = [branch(op.sources[port]) for port in ports]
-        needs = [op.needs(port) for port in ports]
-        asked = np.max([branch.needed_for(need) for branch, need in zip(branches, needs)], 0)
-        step = max(op.cycles() / len(np.unique(need)) for need in needs)
-        delay = max(branch.delay for branch in branches) + step
-        if len(asked) > 1 and (step < 2 or op.places() > 1):
-            delay += op.latency() or 0
-        delay += waits.get(op.name, 0.0)
-        return Branch(asked, delay, branches[0].beats)
-
-    return branch
-
-
-def where_ready_runs_on(ops: list[HwOp], before: dict[str, HwOp]) -> dict[tuple[str, int], int]:
-    """The fourth rule."""
-    return {
-        (op.name, port): SKID
-        for op in ops
-        for port, tensor in enumerate(op.sources)
-        if op.ready_through and tensor in before and before[tensor].ready_through
-    }
-
-
-def behind_pools(ops: list[HwOp], before: dict[str, HwOp]) -> dict[tuple[str, int], int]:
-    """The first rule."""
-    bound, found = max(op.cycles() for op in ops), {}
-    for op in ops:
-        pools, source = _pools(op, before)
-        vectors = op.input_vectors()
-        if not pools or vectors < 2:
-            continue
-        arrives = _arrivals(pools)
-        places = op.places()
-        step, service = source.cycles() / len(arrives), op.cycles() / vectors * places
-        slots = places if places > 1 else VECTORS_BUFFERED
-        least, most = 0, vectors
-        while least < most:
-            middle = (least + most) // 2
-            enough = _interval(arrives, step, service, places, slots + middle) <= bound + 0.5
-            least, most = (least, middle) if enough else (middle + 1, most)
-        if least:
-            found[op.name, 0] = least * (op.in_stream().beats // vectors)
-    return found
-
-
-def behind_whole_windows(ops: list[HwOp]) -> dict[tuple[str, int], int]:
-    """The second rule: pixels are assumed to arrive evenly."""
-    bound, found = max(op.cycles() for op in ops), {}
-    after = {tensor: (op, port) for op in ops for port, tensor in enumerate(op.sources)}
-    for op in ops:
-        steps = op.stepping()
-        if steps is None or op.results[0] not in after:
-            continue
-        takes, gives = steps
-        comes = np.where(takes, (np.cumsum(takes) - 1) * bound / takes.sum(), 0)
-        played = tuple(gives.tolist()), tuple(comes.tolist()), bound
-        units = ((unit.cycles() / gives.sum(), unit.places()) for unit in _units(op, after))
-        least = max((_least(*played, *unit) for unit in units), default=0)
-        if least:
-            reader, port = after[op.results[0]]
-            found[reader.name, port] = max(least, SKID) + 1  # for the cycle that a memory takes
-    return found
-
-
-def _units(op: HwOp, after: dict[str, tuple[HwOp, int]]) -> list[HwOp]:
-    """The consecutive operators that process an operator's beats, up to windows, in which pixels wait."""
-    found: dict[str, HwOp] = {}
-    open_ones = list(op.results)
-    while open_ones:
-        one, _ = after.get(open_ones.pop(), (op, 0))
-        if one.name not in found and one.stepping() is None and not one.keeps_rows:
-            found[one.name] = one
-            open_ones += one.results
-    return list(found.values())
-
-
-@cache
-def _least(gives: tuple, comes: tuple, bound: int, service: float, places: int) -> int:
-    """Windows that have to wait before a unit, `service` cycles apart, to keep `bound`."""
-    slots = places if places > 1 else VECTORS_BUFFERED
-
-    def enough(more: int) -> bool:
-        return _interval(gives, 1, service * places, places, slots + more, comes, bound) <= bound + 0.5
-
-    return bisect_left(range(sum(gives)), True, key=enough)
-
-
-def _pools(op: HwOp, before: dict[str, HwOp]) -> tuple[list[HwOp], HwOp]:
-    """The pools directly before an operator in stream order, width converters skipped, and the source of the
-    first.
-    """
-    pools: list[HwOp] = []
-    source = before.get(op.sources[0])
-    while source is not None:
-        if source.pooling():
-            pools.insert(0, source)
-        elif not source.identity or source.outputs > 1:
-            break
-        source = before.get(source.sources[0])
-    return pools, source or (pools or [op])[0]
-
-
-def _arrivals(pools: list[HwOp]) -> list[bool]:
-    """For every input pixel of the first pool, in order, whether the last pool outputs a pixel with it."""
-    rows, columns, _ = pools[0].in_stream().shape
-    pixels = [[(y, x) for x in range(columns)] for y in range(rows)]
-    for pool in pools:
-        (kh, kw), (height, width, _) = pool.pooling() or (1, 1), pool.out_stream().shape
-        pixels = [row[kw - 1 :: kw][:width] for row in pixels[kh - 1 :: kh][:height]]
-    last = {pixel for row in pixels for pixel in row}
-    return [(y, x) in last for y in range(rows) for x in range(columns)]
-
-
-def _interval(
-    arrives: Sequence[bool],
-    step: float,
-    service: float,
-    places: int,
-    slots: int,
-    comes: Sequence[float] = (),
-    frame: int = 0,
-) -> float:
-    """Cycles per frame of a source, `step` cycles per pixel, before a unit, `service` cycles per vector.
-
-    `arrives` marks the pixels of a frame at which a vector is complete. At most `places` vectors are
-    processed and `slots` wait or are processed; while all slots are taken, the source stalls. `comes`: when
-    each pixel is available to it, in cycles of a `frame`; all at once if empty.
-    """
-    now, done, ends = 0.0, [0.0] * slots, []
-    for begin in range(0, FRAMES * frame, frame) if comes else [0] * FRAMES:
-        for arrives_here, come in zip(arrives, comes or repeat(0.0)):
-            now = max(now, begin + come) + step
-            if arrives_here:
-                now = max(now, done[-slots])
-                done.append(max(now, done[-places]) + service)
-        ends.append(done[-1])
-    return ends[-1] - ends[-2]

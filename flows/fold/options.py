@@ -339,6 +339,13 @@ def with_width_converters(ops: list[HwOp]) -> list[HwOp]:
     return found
 
 
+def copied(op: HwOp) -> HwOp:
+    """A copy of the operator with its own node, before which operators can be put."""
+    node = type(op.onnx_node)()
+    node.CopyFrom(op.onnx_node)
+    return type(op)(node, arrays_of=op.arrays_of)
+
+
 def put_before(new: HwOp, op: HwOp, port: int) -> HwOp:
     """Put an operator with one stream before an input of `op`."""
     new.onnx_node.input[0] = op.onnx_node.input[port]

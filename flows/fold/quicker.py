@@ -5,7 +5,7 @@ interval are made faster where that is cheap.
 from collections.abc import Callable
 from math import inf
 
-from xnorforge.flows.fold.latency import frame_latency
+from xnorforge.flows.fold.fifo_sizing import frame_latency
 from xnorforge.flows.fold.options import RESOURCES, ROUNDING, Option, Options
 from xnorforge.flows.fold.search import Choice
 

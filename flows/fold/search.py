@@ -29,6 +29,7 @@ from xnorforge.flows.fold.options import (
     Options,
     between,
     checked_folding,
+    copied,
     skid_buffer,
     with_width_converters,
 )
@@ -95,8 +96,7 @@ class Choice:
 
     def operators(self) -> list[HwOp]:
         """The operators in order, with width converters where beats differ."""
-        copies = [_copy(option.op) for option in self.options]
-        return with_width_converters(copies)
+        return with_width_converters([copied(option.op) for option in self.options])
 
 
 def search(
@@ -497,10 +497,3 @@ def _apart(some: list[list[Option]]) -> str:
         f"{some[0][0].op.name}: no width converters can connect the operators of the given folding; choose "
         "simd and pe so that they divide each other."
     )
-
-
-def _copy(op: HwOp) -> HwOp:
-    """A copy of the operator with its own node, before which width converters are inserted."""
-    node = type(op.onnx_node)()
-    node.CopyFrom(op.onnx_node)
-    return type(op)(node, arrays_of=op.arrays_of)

@@ -152,21 +152,24 @@ class CycleModel:
     Args:
         ops: operators in stream order.
         bench: whether they are on the operator bench, where no frame waits for flags.
+        rows: {operator: its row}, of those whose rows are known.
 
     Raises:
         UserError: the model does not cover an operator; the text names it.
     """
 
-    def __init__(self, ops: list[HwOp], bench: bool = False):
+    def __init__(self, ops: list[HwOp], bench: bool = False, rows: dict[str, _timing.Timing] | None = None):
         self.ops = ops
-        rows = [_timing.row_of(op, part(op, "cycles")) for op in ops]
-        self.timings = [replace(row, ahead=None) for row in rows] if bench else rows
+        known = rows or {}
+        timings = [known.get(op.name) or _timing.row_of(op, part(op, "cycles")) for op in ops]
+        self.timings = [replace(row, ahead=None) if bench and row.ahead else row for row in timings]
         given = [(t, s) for op in ops for t, s in zip(op.sources, op.in_streams())]
         made = [(t, s) for op in ops for t, s in zip(op.results, op.out_streams())]
-        self.streams = dict(given) | dict(made)
-        self.sources = [tensor for tensor, _ in given if tensor not in dict(made)]
-        self.sinks = [tensor for tensor, _ in made if tensor not in dict(given)]
-        self.inner = [tensor for tensor, _ in made if tensor in dict(given)]
+        makers, readers = dict(made), dict(given)
+        self.streams = readers | makers
+        self.sources = [tensor for tensor, _ in given if tensor not in makers]
+        self.sinks = [tensor for tensor, _ in made if tensor not in readers]
+        self.inner = [tensor for tensor, _ in made if tensor in readers]
         # No cycle depends on those of a frame so many frames before, or earlier.
         self.memory = max(map(self.remembered, range(len(ops))))
 

@@ -110,11 +110,6 @@ class Pool(HwOp):
         pixels = last[0][:, None, None] * columns + last[1][:, None]
         return (pixels * beats + np.arange(1, beats + 1)).ravel()
 
-    def pooling(self) -> tuple[int, int] | None:
-        """The kernel, of pixels."""
-        kh, kw = self.get_nodeattr("kernel")
-        return None if self.in_windows else (kh, kw)
-
     def latency(self) -> int:
         """Up to the first channels of the last pixel of the first window."""
         return int(self.needs()[0])

@@ -133,8 +133,8 @@ class HwOp(CustomOp):
                     be combined, and whether they are a last resort
         needs()     for every output beat of a frame, how many input beats must have arrived
         memories(), generated(), side_ports()   what its RTL needs besides parameters
-        latency(), input_buffer(), capacity(), input_vectors(), places(), pooling(), stepping(), paced,
-                    keeps_rows   for FIFO sizing, pauses of width converters and simulation, and the report
+        latency(), input_buffer(), capacity(), input_vectors(), paced, keeps_rows   for pauses of width
+                    converters and simulation, and the report
         matrix(), instead_of()   for layers that another operator can compute as well
         indices, answers()   for the last operator of a network, if it returns something other than scores
 
@@ -286,9 +286,8 @@ class HwOp(CustomOp):
         """Beats of input stream `port` that must have arrived before output beat k of a frame can leave,
         int64 (output beats,).
 
-        This must be exact, since FIFO sizing (flows/fold/fifo_sizing.py) relies on it. The default: beat for
-        beat where both sides have the same number of beats; the whole pixel for each of its output beats
-        where they have the same pixels; otherwise the whole frame.
+        The default: beat for beat where both sides have the same number of beats; the whole pixel for each of
+        its output beats where they have the same pixels; otherwise the whole frame.
         """
         source, sink = self.in_streams()[port], self.out_stream()
         if source.beats == sink.beats:
@@ -358,23 +357,6 @@ class HwOp(CustomOp):
         accepts the next one; otherwise 0.
         """
         return 0
-
-    def places(self) -> int:
-        """Number of vectors it processes at the same time."""
-        return 1
-
-    def pooling(self) -> tuple[int, int] | None:
-        """Rows and columns of input pixels that become one output pixel, which leaves with the last of them;
-        None for an operator that does not pool.
-        """
-        return None
-
-    def stepping(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """For an operator that takes one step of a frame per cycle and stops while its output waits: whether
-        each step is the first to need an input beat, and whether it returns a beat, both bool (steps,). None
-        for all others.
-        """
-        return None
 
     def matrix(self) -> Matrix | None:
         """The matrix that it multiplies by, without thresholds; None for other operators, and if the weights

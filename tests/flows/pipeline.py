@@ -12,7 +12,7 @@ from qonnx.core import onnx_exec
 from xnorforge.flows import export
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import bind
-from xnorforge.flows.fold import folded_graph, with_fifos, with_smaller_fifos
+from xnorforge.flows.fold import folded_graph, with_fifos
 from xnorforge.flows.fold.options import candidates
 from xnorforge.flows.fold.search import Part, search
 from xnorforge.flows.lower import checks, emit, lower
@@ -83,7 +83,7 @@ def raced(bounds, pixels, seed: int, folder):
     widest = max(min(op.cycles() for op in candidates(bound, {})) for bound in bounds)
     interval = max(widest, int(rng.choice([0, 1000, 4000, SLOW])))
     ops = with_fifos(search(bounds, interval, PART, random_foldings(bounds, rng)), {})
-    device, ops = built(with_smaller_fifos(ops, {}), folder)
+    device, ops = built(ops, folder)
 
     frames = operators.enter(ops[0], pixels)
     flowing = cosim.run(device, frames, seed=seed)

@@ -1,5 +1,5 @@
-"""FIFOs where streams meet: depths of a residual network by hand, none where ways are alike, and what
-happens with less.
+"""FIFOs where streams meet and in front of busy operators: depths by hand, none where ways are alike, the
+interval with those that are chosen, and what happens with less.
 """
 
 import numpy as np
@@ -8,7 +8,8 @@ import pytest
 
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import OPS
-from xnorforge.flows.fold import fifo_sizing, folded_graph, with_fifos, with_smaller_fifos
+from xnorforge.flows.fold import folded_graph
+from xnorforge.flows.fold.fifo_sizing import SKID, depth_of, with_fifos
 from xnorforge.hw import graph
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.ops.base import HwOp
@@ -73,47 +74,49 @@ def run(ops, folder, **how):
     return result
 
 
-def least(ops) -> int:
-    """Beats that must fit, without those that only keep the pace."""
-    return fifo_sizing.where_streams_meet(ops, before(ops), keep_interval=False)["join", 1]
+def least(kernel: int) -> int:
+    """Beats that a shortcut beside a convolution with a border must hold: the first window is there with
+    kernel // 2 rows and pixels more, and the next one with another pixel; the fork holds one beat.
+    """
+    return (kernel // 2 * SIZE + kernel // 2 + 1) * CHANNELS - 1
 
 
-def before(ops) -> dict:
-    """The operator that gives each tensor."""
-    return {tensor: op for op in ops for tensor in op.results}
+def depths(ops: list[HwOp]) -> dict[str, int]:
+    """{FIFO: depth}, skid buffers left out."""
+    return {op.name: depth for op in ops if (depth := depth_of(op) or 0) > SKID}
 
 
-def test_a_shortcut_holds_the_rows_that_its_branch_waits_for():
-    # A 3x3 window with a border is there with a row and two pixels, and the next one with a pixel more: 6 + 2
-    # pixels of 2 channels, less the beat the fork still holds.
-    assert least(joined(3, 0)) == (SIZE + 2) * CHANNELS - 1
-    assert least(joined(5, 0)) == (2 * SIZE + 3) * CHANNELS - 1
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_a_shortcut_holds_the_rows_that_its_branch_waits_for(kernel):
+    assert not CycleModel(joined(kernel, 0, depth=least(kernel))).run(8).stopped
+    # A FIFO has a register behind its memory, and the join takes a beat.
+    assert CycleModel(joined(kernel, 0, depth=least(kernel) - 2)).run(8).stopped
+    assert depths(with_fifos(joined(kernel, 0), {}))["fifo_join_in1"] >= least(kernel) - 1
 
 
 def test_a_convolution_of_one_pixel_makes_its_shortcut_wait_for_that_pixel(tmp_path):
-    assert least(joined(1, 0)) == CHANNELS - 1
+    assert least(1) == CHANNELS - 1
     run(joined(1, 0, depth=1), tmp_path)
     with pytest.raises(cosim.Hang):
         run(joined(1, 0), tmp_path)
 
 
 def test_branches_of_equal_latency_need_no_fifo():
-    ops = joined(3, 3)
-    assert fifo_sizing.where_streams_meet(ops, before(ops)) == {}
+    assert depths(with_fifos(joined(3, 3), {})) == {}
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.5, (0.0, 0.8), (0.8, 0.0)])
 def test_with_the_least_depth_the_rtl_never_stands_still(tmp_path, stall):
-    run(joined(3, 0, depth=least(joined(3, 0))), tmp_path, stall=stall)
+    run(joined(3, 0, depth=least(3)), tmp_path, stall=stall)
 
 
 def test_with_half_of_it_the_rtl_stands_still(tmp_path):
     with pytest.raises(cosim.Hang):
-        run(joined(3, 0, depth=least(joined(3, 0)) // 2), tmp_path)
+        run(joined(3, 0, depth=least(3) // 2), tmp_path)
 
 
 def test_with_the_depth_that_is_chosen_the_slowest_operator_sets_the_pace(tmp_path):
-    ops = joined(3, 0, depth=fifo_sizing.depths(joined(3, 0))["join", 1])
+    ops = with_fifos(joined(3, 0), {})
     assert run(ops, tmp_path).interval == max(op.cycles() for op in ops)
 
 
@@ -157,26 +160,21 @@ def test_a_unit_behind_whole_windows_has_others_to_work_on_between_frames_and_ro
 def test_windows_wait_where_something_behind_them_has_no_cycle_to_spare():
     window, unit = busy_behind_whole_windows(1)
     unit.set_nodeattr("pe", 8)  # a window per cycle
-    assert fifo_sizing.behind_whole_windows([window, unit]) == {}
+    assert depths(with_fifos([window, unit], {})) == {}
     narrow = OPS["Width"].make("narrow", shape=[144, 8], in_lanes=8, out_lanes=4)
     narrow.onnx_node.input[0] = unit.results[0]
     # 13 steps and one lead from the last window of a frame to the first of the next; in two of them one is
-    # done behind them, and the unit holds two.
-    [(place, depth)] = fifo_sizing.behind_whole_windows([window, unit, narrow]).items()
-    assert place == ("unit", 0) and 14 / 2 - 2 <= depth <= 14 / 2 + 1
+    # done behind them, the unit holds two, and the register of the FIFO one.
+    ops = with_fifos([window, unit, narrow], {})
+    [depth] = depths(ops).values()
+    assert 14 / 2 - 2 - 1 <= depth <= 8
+    assert CycleModel(ops).run(12).interval == narrow.cycles()
 
 
-def test_windows_that_wait_for_nothing_are_left_out():
-    """The unit behind them is done in one cycle of four."""
-    window, unit = busy_behind_whole_windows(1)
-    unit.set_nodeattr("pe", 8)
-    pixels = OPS["Width"].make("pixels", shape=[12, 12, 4], in_lanes=1, out_lanes=4)
-    fifo = OPS["Fifo"].make("fifo", shape=[144, 36], lanes=36, depth=20)
-    window.onnx_node.input[0], fifo.onnx_node.input[0] = pixels.results[0], window.results[0]
-    unit.onnx_node.input[0] = fifo.results[0]
-    ops = [pixels, window, fifo, unit]
-    assert [op.name for op in with_smaller_fifos(ops, {})] == ["pixels", "window", "unit"]
-    assert [op.name for op in with_smaller_fifos(ops, {"unit": 20})] == [op.name for op in ops]
+def test_a_fifo_of_a_given_depth_stays():
+    ops = busy_behind_whole_windows(1)
+    ops[-1].set_nodeattr("pe", 8)
+    assert depths(with_fifos(ops, {"unit": 20})) == {"fifo_unit": 20}
 
 
 def test_a_converter_on_the_shortcut_gives_its_beats_as_soon_as_they_are_full(tmp_path):
@@ -222,8 +220,7 @@ def test_a_fork_within_a_branch_counts_in_its_own_beats(tmp_path):
         op.onnx_node.input[0], tensor = tensor, op.onnx_node.output[0]
     join.onnx_node.input[:3] = [tensor, second.results[1], first.results[1]]
     ops = [first, *outer, second, *inner, join]
-    depths = fifo_sizing.where_streams_meet(
-        ops, {tensor: op for op in ops for tensor in op.results}, keep_interval=False
-    )
-    assert depths == {("join", 1): CHANNELS - 1, ("join", 2): (SIZE + 2) * CHANNELS - 1}
-    run(with_fifos(ops, {}), tmp_path)
+    found = with_fifos(ops, {})
+    assert depths(found)["fifo_join_in2"] >= least(3) - 1
+    run(found, tmp_path, stall=0.3)
+    assert run(found, tmp_path).interval == max(op.cycles() for op in ops)

@@ -17,8 +17,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import OPS, bind
 from xnorforge.flows.fold import fold
 from xnorforge.flows.fold.aims import Aim, Search, amounts_of, check_storable, interval_of
-from xnorforge.flows.fold.fifo_sizing import depth_of, fifo_before
-from xnorforge.flows.fold.latency import frame_latency
+from xnorforge.flows.fold.fifo_sizing import depth_of, fifo_before, frame_latency
 from xnorforge.flows.fold.options import RESOURCES, Options, candidates, converters, extents
 from xnorforge.flows.fold.search import NO_LIMIT, Part, cheapest, options_of
 from xnorforge.flows.lower import emit
@@ -184,7 +183,7 @@ def test_what_stands_behind_a_dear_fifo_is_made_faster_where_that_costs_less(cha
     """A FIFO of 200,000 beats comes in front of fc1 unless it has cycles to spare."""
     bounds = tiny(chains, 0)
 
-    def finish(ops):
+    def finish(ops, _most=0):
         found = []
         for op in ops:
             if op.name == "fc1" and op.cycles() == slow:

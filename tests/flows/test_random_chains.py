@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from xnorforge.flows.bind import OPS
-from xnorforge.flows.fold import fifo_sizing, with_fifos
+from xnorforge.flows.fold.fifo_sizing import depth_of, with_fifos
 from xnorforge.hw import graph as operators
 from xnorforge.sim import cosim
 
@@ -211,9 +211,8 @@ def test_what_lies_between_two_units_that_never_pause_keeps_their_pace(tmp_path,
 def test_a_pool_gets_a_fifo_only_in_front_of_a_unit_that_would_make_it_wait():
     def depths(behind):
         pool = OPS["OrPool"].make("pool", ifm=[12, 12, 1], kernel=[2, 2], stride=[2, 2])
-        return fifo_sizing.depths(
-            operators.in_a_row([unit("before", 12, 9, 1, 1), pool, unit("behind", 6, 1, behind, 1)])
-        )
+        ops = operators.in_a_row([unit("before", 12, 9, 1, 1), pool, unit("behind", 6, 1, behind, 1)])
+        return {op.name: depth_of(op) for op in with_fifos(ops, {}) if depth_of(op)}
 
-    assert depths(36) == {("behind", 0): 2}
+    assert depths(36) == {"fifo_behind": 2}
     assert depths(18) == {}

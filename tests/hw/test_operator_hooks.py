@@ -42,9 +42,9 @@ def test_an_identity_gives_its_input_on_every_output(op):
         np.testing.assert_array_equal(result, x)
 
 
-@pytest.mark.parametrize("op", those(lambda op: op.pooling() is not None))
+@pytest.mark.parametrize("op", those(lambda op: getattr(op, "in_windows", None) is False))
 def test_a_pool_makes_one_pixel_of_each_block_and_gives_it_with_the_last_of_them(op):
-    (rows, columns), source, sink = op.pooling(), op.in_stream(), op.out_stream()
+    (rows, columns), source, sink = op.get_nodeattr("kernel"), op.in_stream(), op.out_stream()
     height, width, channels = source.shape
     assert sink.shape == (height // rows, width // columns, channels)
     needs = op.needs().reshape(height // rows, width // columns, -1)
@@ -59,9 +59,11 @@ def test_a_pool_makes_one_pixel_of_each_block_and_gives_it_with_the_last_of_them
     np.testing.assert_array_equal(op.run(inputs)[:, 0, 0], op.run(other)[:, 0, 0])
 
 
-@pytest.mark.parametrize("op", those(lambda op: op.stepping() is not None))
+@pytest.mark.parametrize("op", those(lambda op: getattr(op, "whole", False)))
 def test_the_steps_of_a_frame_take_and_give_its_beats_each_result_with_the_last_that_it_needs(op):
-    takes, gives = op.stepping()
+    steps = op.steps()
+    takes, gives = np.zeros((2, steps.interval), bool)
+    takes[steps.seen()], gives[steps.given()] = True, True
     assert len(takes) == len(gives) == op.cycles()
     assert (takes.sum(), gives.sum()) == (op.in_stream().beats, op.out_stream().beats)
     np.testing.assert_array_equal(np.cumsum(takes)[gives], op.needs())

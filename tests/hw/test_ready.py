@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from xnorforge.core import plugins
-from xnorforge.flows.fold import fifo_sizing
+from xnorforge.flows.fold.fifo_sizing import with_fifos
 from xnorforge.hw.ops.join.op import Join
 from xnorforge.hw.wrap import headers
 from xnorforge.sim import device
@@ -127,5 +127,6 @@ def test_between_two_operators_that_pass_ready_on_there_is_a_skid():
         return op
 
     first, second = added("first", ["a", "b"], "c"), added("second", ["c", "d"], "e")
-    before = {"c": first, "e": second}
-    assert fifo_sizing.where_ready_runs_on([first, second], before) == {("second", 0): 2}
+    found = with_fifos([first, second], {})
+    assert [op.name for op in found] == ["first", "fifo_second_in0", "second"]
+    assert found[1].get_nodeattr("depth") == 2

@@ -303,15 +303,6 @@ class Window(HwOp):
         pixels = self.get_nodeattr("pixels")
         return Beats(y, x, pixels, min(pixels, x.stride)) if self.several else Steps(y, x)
 
-    def stepping(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """Of whole windows; a beat of several pixels is there from the first step that sees it."""
-        if not self.whole:
-            return None
-        steps = self.steps()
-        needs, gives = np.zeros((2, steps.interval), bool)
-        needs[steps.seen()], gives[steps.given()] = True, True
-        return needs, gives
-
     def input_buffer(self) -> int | None:
         """Beats that wait in front of whole windows; a ring of rows is no such buffer."""
         return waiting(self.steps()) if self.whole else None

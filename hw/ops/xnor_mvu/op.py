@@ -155,10 +155,6 @@ class XnorMvu(Mvu):
         """
         return None if self.constant or self.many else super().input_buffer()
 
-    def places(self) -> int:
-        """Each of several vectors at a time has its own."""
-        return self.get_nodeattr("pixels")
-
     def cycles(self) -> int:
         """Of several vectors at a time, all rows for each of the groups they make."""
         if not self.many:

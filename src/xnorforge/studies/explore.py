@@ -16,9 +16,8 @@ import numpy as np
 
 from xnorforge.core.artifacts import read_json, whole, write_csv
 from xnorforge.flows.bind import bind_folder
-from xnorforge.flows.fold import with_fifos
 from xnorforge.flows.fold.aims import Search, amounts_of, check_storable
-from xnorforge.flows.fold.latency import frame_latency
+from xnorforge.flows.fold.fifo_sizing import frame_latency, with_fifos
 from xnorforge.flows.fold.options import RESOURCES
 from xnorforge.flows.fold.quicker import quicker
 from xnorforge.flows.fold.search import Choice, cheapest
@@ -27,6 +26,7 @@ from xnorforge.hw.ops.base import HwOp
 from xnorforge.plot import chart as plot
 from xnorforge.plot.svg import write_svg
 
+FIFO_BEATS = 20_000_000  # moved to size the FIFOs of a point
 STEP = 2**0.5  # between the intervals that are looked at
 STEPS = 12
 WORTH = (2, 6, 14, 30, 60, 150, 400)  # LUTs that one block RAM is valued at; a point for each value
@@ -118,7 +118,7 @@ def search_of(net_dir: Path, board: str, output: str = "scores") -> Search:
     """The search over the foldings of a lowered network."""
     bounds, target = bind_folder(net_dir, output), boards.load(board)
     check_storable(bounds, target)
-    return Search(bounds, target, finish=lambda ops: with_fifos(ops, {}), adders=True)
+    return Search(bounds, target, finish=lambda ops, most=FIFO_BEATS: with_fifos(ops, {}, most), adders=True)
 
 
 @dataclass(frozen=True)
