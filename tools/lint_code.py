@@ -35,7 +35,7 @@ CALLED_ELSEWHERE = {
         "evaluate_verb package_verb bench_verb train_verb train_float_verb compare_verb "
         "curves_verb formats python"
     ),
-    "stages by name": "import_file lower_network overlay",
+    "stages by name": "overlay",
     "templates of the report": ("trend shares_bar frames_bar percent_bar device_rows hierarchy_rows"),
     "users of the Python API and of boards": "train_network load_bitstream interrupt fail",
     "authors of operators, networks and tasks": (
@@ -47,7 +47,6 @@ BRANCHING = {
     "flows/clean_up.py": "_fold _transposed",
     "flows/finn_execution.py": "within_float32",
     "flows/fold/__init__.py": "fold",
-    "flows/fold/fifo_sizing.py": "where_streams_meet",
     "flows/fold/finn_folding.py": "read_finn_folding",
     "flows/fold/search.py": "cheapest",
     "flows/importing/graph_checks.py": "_in_order",

@@ -33,7 +33,7 @@ FRAMES = 32  # of a run; frames that repeat others are skipped
 SKID = 2  # depth of a FIFO that is two registers
 SMALL = 4  # depth of FIFOs that are first tried to be left out together
 ROUND = 32  # beats in the smallest LUT RAM
-MOST_BEATS = 300_000_000  # moved in all runs: then FIFOs that may be too large are kept
+MOST_BEATS = 60_000_000  # moved in all runs: then FIFOs that may be too large are kept
 
 Place = tuple[str, int]  # operator, input
 
