@@ -47,7 +47,7 @@ def _points(folder: Path) -> Iterator[tuple[str, Point]]:
     """Every operator's kind, with its estimate and its count."""
     counted = {row["name"]: row for row in artifacts.read_json(folder / "synth.json")["operators"]}
     for op in graph.operators(folder / "folded.onnx"):
-        row, given = counted[op.name], op.estimate() | op.sites()
+        row, given = counted[op.name], op.estimate()
         found = {name: row[name] for name in ("lut", *SITES, "bram36")}
         yield type(op).__name__, (given, found | {"lut_ram": cells.used(row, "lut_memory")})
 

@@ -25,7 +25,7 @@ from xnorforge.core.progress import now_at, say
 from xnorforge.flows.backends import base
 from xnorforge.flows.bind import OPS, Bound, bind
 from xnorforge.flows.fold import distributed_arithmetic
-from xnorforge.flows.fold.aims import Aim, Search, amounts_of, check_storable, interval_of
+from xnorforge.flows.fold.aims import Aim, Search, check_storable, interval_of
 from xnorforge.flows.fold.fifo_sizing import MOST_BEATS, with_fifos
 from xnorforge.flows.fold.finn_folding import is_of_finn, read_finn_folding
 from xnorforge.flows.fold.options import RESOURCES
@@ -34,6 +34,7 @@ from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, families, graph
 from xnorforge.hw.any_width import stored
 from xnorforge.hw.ops.base import DOMAIN, SITES, HwOp, Stream
+from xnorforge.hw.parts import estimates_of
 
 GIVEN = ("simd", "pe", "pixels", "depth")
 STYLES: dict[str, tuple[str, ...]] = {"structure": ("adders",)}
@@ -91,7 +92,7 @@ def fold(
     aim = Aim(interval, "max" if fps == "max" else "", limits or {}, spare or "")
     given = _given(folding)
     tools = [] if base.load(backend).matrices == "folded" else ["da4ml"]
-    with artifacts.measured("qonnx", "numpy", *tools) as run:
+    with artifacts.measured("qonnx", "numpy", *tools) as run, estimates_of(target.family):
         lowered = np.load(net_dir / "lowered.npz")
         model = ModelWrapper(str(net_dir / "lowered.onnx"))
         bounds = bind(model, lowered["scale"], lowered["bias"], output)
@@ -121,9 +122,9 @@ def fold(
         now_at(f"searching {search.foldings:,} foldings of {len(bounds)} operators")
         ops = search.chosen(aim)
         _check_streams(ops)
-        sites = {op.name: op.sites() for op in ops}
-        estimate = {name: round(amount, 1) for name, amount in amounts_of(ops).items()}
-        estimate |= {name: sum(one[name] for one in sites.values()) for name in SITES}
+        costs = {op.name: op.estimate() for op in ops}
+        names = (*RESOURCES, *SITES)
+        estimate = {name: round(sum(one[name] for one in costs.values()), 1) for name in names}
         _warn_of_full(target, estimate)
         bound = max(op.cycles() for op in ops)
         images = np.load(net_dir / "golden.npz")["images"]
@@ -147,8 +148,11 @@ def fold(
         "aim": {"fps": fps, "limits": aim.limits, "spare": spare},
         "interval_bound": bound,
         "bottleneck": [op.name for op in ops if op.cycles() == bound],
-        "estimate": {**estimate, "kind": "cost model of the operators, fitted on the 7 series, not a count"},
-        "operators": [_row(op, nodes.get(op.name, []), sites[op.name]) for op in ops],
+        "estimate": {
+            **estimate,
+            "kind": f"cost model fitted to {families.estimated_by(target.family)}, not a count",
+        },
+        "operators": [_row(op, nodes.get(op.name, []), costs[op.name]) for op in ops],
         "run": run,
     }
     artifacts.write_json(out_dir / "fold.json", record)
@@ -301,7 +305,7 @@ def _equal(ops: list[HwOp], images: np.ndarray, lowered) -> dict:
     )
 
 
-def _row(op: HwOp, nodes: list[str], sites: dict[str, int]) -> dict:
+def _row(op: HwOp, nodes: list[str], cost: dict[str, float]) -> dict:
     """The entry of one operator in fold.json."""
     has, source, sink = op.get_nodeattr_types(), op.in_stream(), op.out_stream()
 
@@ -326,5 +330,5 @@ def _row(op: HwOp, nodes: list[str], sites: dict[str, int]) -> dict:
         },
         "out": {"shape": list(sink.shape), "lanes": sink.lanes, "bits": sink.bits, "signed": sink.signed},
         "weight_bits": int(np.size(op.arrays_of.get("weights", ()))) * (value("w_bits") or 1),
-        "estimate": {name: round(float(amount), 2) for name, amount in op.estimate().items()} | sites,
+        "estimate": {name: round(amount, 2) for name, amount in cost.items()},
     }

@@ -17,6 +17,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import OPS, Bound
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.parts import family_in_use
 
 RESOURCES = ("lut", "bram36", "dsp")
 LEAST = 1 / 16  # LUTs per weight but 0 and input bit of a matrix that is wired or made of adders, at least
@@ -49,7 +50,7 @@ class Option:
     def of(cls, op: HwOp) -> "Option":
         """An operator, priced."""
         takes, gives = dict(zip(op.sources, op.in_streams())), dict(zip(op.results, op.out_streams()))
-        cost = op.estimate()
+        cost = op.estimate(registers=False)
         return cls(op, op.cycles(), tuple(float(cost.get(name, 0)) for name in RESOURCES), takes, gives)
 
     @property
@@ -228,22 +229,22 @@ def between(source: Stream, sink: Stream) -> Amounts | None:
     steps = _steps(source, sink)
     if steps is None:
         return None
-    costs = [_converter(*pair, source.bits) for pair in pairwise(steps)]
+    costs = [_converter(*pair, source.bits, family_in_use()) for pair in pairwise(steps)]
     return tuple(map(sum, zip((0.0, 0.0, 0.0), *costs)))
 
 
 def skid_buffer(stream: Stream) -> Amounts:
     """Cost of a FIFO of two beats."""
-    return _skid_buffer(stream.lanes, stream.bits)
+    return _skid_buffer(stream.lanes, stream.bits, family_in_use())
 
 
 @cache
-def _skid_buffer(lanes: int, bits: int) -> Amounts:
+def _skid_buffer(lanes: int, bits: int, _family: str) -> Amounts:
     return Option.of(OPS["Fifo"].make(shape=[lanes], lanes=lanes, bits=bits, depth=2)).amounts
 
 
 @cache
-def _converter(lanes: int, after: int, bits: int) -> Amounts:
+def _converter(lanes: int, after: int, bits: int, _family: str) -> Amounts:
     return Option.of(
         OPS["Width"].make(shape=[lcm(lanes, after)], in_lanes=lanes, out_lanes=after, bits=bits)
     ).amounts

@@ -58,7 +58,7 @@ class Part:
 
     def price(self, op: HwOp) -> float:
         """Share of one operator, from its own cost model."""
-        return self.utilisation(op.estimate())
+        return self.utilisation(op.estimate(registers=False))
 
     def utilisation(self, amounts: dict[str, float]) -> float:
         """Share of `amounts`, {"lut", "bram36", "dsp"} of a cost model or a synthesis."""

@@ -26,7 +26,7 @@ from xnorforge.flows.report import (
     schedule,
 )
 from xnorforge.flows.synth import cells
-from xnorforge.hw import boards, graph
+from xnorforge.hw import boards, families, graph
 from xnorforge.hw.any_width import FLOAT32_BITS
 from xnorforge.hw.ops.base import SITES
 
@@ -334,14 +334,16 @@ def as_reached(rows: list[dict]) -> list[dict]:
 def estimate(ops, total: dict, board) -> dict:
     """The sums of the cost models, FIFOs included, and for all but block RAM the error relative to the count
     (0.1: 10 % too high); `lut_ram` counts all LUT sites used as memory, shift registers included. Carry cells
-    and memories in LUTs exist on the 7 series, and are compared only there.
+    and memories in LUTs exist on the 7 series, and are compared only there. `family`: whose counts they are
+    fitted to.
     """
-    given = [op.estimate() | op.sites() for op in ops]
+    given = [op.estimate(board.family) for op in ops]
     found = {name: sum(one[name] for one in given) for name in ("lut", "bram36", *SITES)}
     counted = {name: cells.used(total, name) for name in ("lut", "ff")}
     if "carry4" in board.capacity:
         counted |= {"carry": total["carry"], "lut_ram": cells.used(total, "lut_memory")}
     return {
+        "family": families.estimated_by(board.family),
         **{name: round(amount, 1) for name, amount in found.items()},
         **{f"{name}_error": error(found[name], counted.get(name, 0)) for name in ("lut", *SITES)},
     }
@@ -429,7 +431,7 @@ def layer_rows(ops, synth: dict, board) -> list[dict]:
     for op in ops:
         if connections.is_fifo(op):
             continue
-        row = operators.facts(op)
+        row = operators.facts(op, board.family)
         counted = {name: mapped[op.name][name] for name in cells.RESOURCES}
         busy = row["cycles"] / bound
         rows.append(

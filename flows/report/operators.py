@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from xnorforge.hw.ops._streams import divisors
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.base import SITES, HwOp, Stream
 
 
 def attribute(op: HwOp, name: str) -> Any:
@@ -42,10 +42,10 @@ def lanes(op: HwOp) -> int:
     return (pe or mh if pixels == 1 else pixels) * (simd or mw or 1)
 
 
-def facts(op: HwOp) -> dict:
-    """One operator's row: everything that follows from its attributes alone."""
+def facts(op: HwOp, family: str) -> dict:
+    """One operator's row: everything that follows from its attributes and the part's family alone."""
     pe, simd, mw = (attribute(op, name) for name in ("pe", "simd", "mw"))
-    estimate = op.estimate()
+    estimate = op.estimate(family)
     return {
         "name": op.name,
         "op": type(op).__name__,
@@ -63,7 +63,7 @@ def facts(op: HwOp) -> dict:
         "weight_bits": int(np.size(op.arrays_of.get("weights", ()))) * (attribute(op, "w_bits") or 1),
         "lut_estimate": round(estimate["lut"], 1),
         "bram36_estimate": round(estimate["bram36"], 1),
-        **{f"{name}_estimate": amount for name, amount in op.sites().items()},
+        **{f"{name}_estimate": estimate[name] for name in SITES},
         "memories": [
             {"what": key, "width": bits, "depth": len(words), "bits": bits * len(words)}
             for key, (bits, words) in op.memories().items()

@@ -4,14 +4,19 @@ A family is a folder `hw/families/<name>/` whose `family.py` binds a `Family` to
 folder has `placed.v`, models of the cells after placement, placed netlists can be simulated.
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
+from xnorforge.hw.fabric import Fabric
 
 KIND = "hw.families"
-MODELS, PLACED = "cells.v", "placed.v"
+MODELS, PLACED, LUTS = "cells.v", "placed.v", "luts.json"
+REFERENCE = "xc7"  # estimates are of this family where none is named
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,7 @@ class Family:
         steps: the commands that run in place of `synth`: {synth} stands for that command, {top} for the top
             module, {block_rams} for `block_rams` without contents, which are added to the cells afterwards.
         block_rams: Yosys' map of block RAMs, in its shared folder.
+        fabric: its cells, for estimates.
     """
 
     synth: str
@@ -65,6 +71,7 @@ class Family:
     rom_rows: int = 0
     steps: tuple[str, ...] = ("{synth}",)
     block_rams: str = ""
+    fabric: Fabric = field(default_factory=Fabric)
 
 
 def names() -> list[str]:
@@ -86,6 +93,17 @@ def load(name: str) -> Family:
             "FAMILY = Family(…) as hw/families/xc7 does."
         )
     return found
+
+
+def estimated_by(name: str) -> str:
+    """The family whose counts the estimates of LUTs are fitted to: itself, or the reference family."""
+    return name if (plugins.place(KIND, name) / LUTS).is_file() else REFERENCE
+
+
+@cache
+def luts(name: str) -> Mapping[str, Mapping[str, float]]:
+    """LUTs per amount of an operator's parts, {kind of operator: {amount: LUTs}}; see hw/parts.py."""
+    return json.loads((plugins.place(KIND, estimated_by(name)) / LUTS).read_text())
 
 
 def models(name: str) -> list[Path]:

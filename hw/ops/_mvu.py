@@ -1,7 +1,6 @@
 """Base class of folded matrix-vector units: shapes, memories, cycles and cost."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import prod
 from typing import ClassVar
 
@@ -10,9 +9,10 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._decode import decode_starts, decode_weights
-from xnorforge.hw.ops._sites import bits_of, column_sites, site_count
 from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.parts import Parts
+from xnorforge.hw.words import bits_of
 
 
 def check_matrix(op: HwOp) -> None:
@@ -325,48 +325,46 @@ class Mvu(HwOp):
         """Those words, a row of 0 and 1 each."""
         return bits_of(self.start_words(weights), self.acc_bits)
 
-    def estimate(self) -> dict:
-        """LUT and BRAM36 by the model of _mvu_cost.py, fitted to Yosys."""
-        return replace(self.unit(self.dot(), self.equal_starts()), tables=self.tables()).cost()
-
-    def tables(self) -> tuple[float | None, float | None]:
-        """LUTs of weights and of starts that lie in logic, counted in their contents; None of others."""
-        in_block, starts_in_block = self.in_block()
-        own_starts = self.has_starts() and not self.equal_starts() and not starts_in_block
-        if in_block and not own_starts:
-            return None, None
-        weights = np.asarray(self.arrays_of["weights"]).astype(np.int64)
-        lanes = None if in_block else cost.table_lut(self.weight_table(weights))
-        return lanes, cost.table_lut(self.start_table(weights)) if own_starts else None
-
-    def sites(self) -> dict[str, int]:
-        """Registers and carry chains of xf_mvu, counted."""
-        unit = self.unit(self.dot(), self.equal_starts())
-        return unit.sites(self.weight_sites(), self.late(), self.out_stream().bits, self.shift)
+    def parts(self):
+        """Input buffer, dot products, accumulators, output register, memories."""
+        mw, mh, simd, pe = self.folding()
+        dot, late, beats, passes = self.dot(), self.late(), mw // simd, mh // pe
+        width, acc = simd * self.in_bits, self.acc_bits
+        found = self.weight_parts().add(
+            cost.replay_buffer(width, beats, passes),
+            cost.delay_line(dot.latency + late, beats),
+            cost.result(pe * self.out_stream().bits, beats),
+        )
+        found.registers(pe * (dot.ff + (acc if beats > 1 else 0)) + late * width).placed(pe * dot.carry)
+        found.gates(dot_products=pe * dot.lut)
+        if self.has_starts() or beats > 1:
+            found.chains(acc - self.shift, count=pe).gates(accumulator_bits=pe * acc)
+        if self.has_starts() and not self.equal_starts():
+            found.add(self.start_parts())
+        return found
 
     @property
     def shift(self) -> int:
         """Low bits that are zero in all sums of beats."""
         return 0
 
-    def weight_sites(self) -> dict[str, int]:
-        """Sites of the memory of the weights."""
+    def weight_parts(self) -> Parts:
+        """The memory of the weights."""
         mw, mh, simd, _ = self.folding()
-        word = simd * self.rows * self.weight_bits, mw // simd * (mh // self.rows)
-        if rows := self.weight_rows():
-            return cost.registered_sites(*word, rows)
-        if rows := self.deep_rows():
-            return cost.deep_sites(*word, rows)
         if self.in_block()[0]:
-            return site_count(ff=cost.block_registers(*word))
-        return column_sites(self.weight_table(np.asarray(self.arrays_of["weights"]).astype(np.int64)))
+            word = simd * self.rows * self.weight_bits, mw // simd * (mh // self.rows)
+            return cost.weight_memory(*word, self.weight_rows(), self.deep_rows())
+        table = self.weight_table(np.asarray(self.arrays_of["weights"]).astype(np.int64))
+        return Parts().table(table, cost.table_lut(table))
 
-    def unit(self, dot: cost.Dot, equal_starts: bool) -> cost.Unit:
-        """What the cost depends on, with this dot product in every row."""
-        mw, mh, simd, pe = self.folding()
-        widths = simd * self.in_bits, simd * pe * self.weight_bits, self.acc_bits
-        shape = pe, mw // simd, mh // pe, dot, *widths
-        return cost.Unit(*shape, self.has_starts(), equal_starts, *self.in_block(), self.deep_rows())
+    def start_parts(self, registers: bool = False) -> Parts:
+        """The memory of what accumulators start from, one in logic with or without `registers`."""
+        passes = self.get_nodeattr("mh") // self.rows
+        found = Parts().counters(passes)
+        if self.in_block()[1]:
+            return found.rom(passes, self.rows * self.acc_bits)
+        table = self.start_table(np.asarray(self.arrays_of["weights"]).astype(np.int64))
+        return found.table(table, cost.table_lut(table), registers)
 
     @classmethod
     def seeded(

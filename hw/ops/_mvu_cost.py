@@ -6,23 +6,15 @@ from math import expm1, log1p
 
 import numpy as np
 
-from xnorforge.hw.ops._sites import (
-    address_bits,
-    chain,
-    counters,
-    delay_sites,
-    memory_sites,
-    positions,
-    site_count,
-)
-from xnorforge.hw.ops._streams import block_choice
+from xnorforge.hw.fabric import REFERENCE, block_choice, memory_of
+from xnorforge.hw.parts import Parts
+from xnorforge.hw.words import address_bits
 
 BLOCK_STARTS = 256  # passes from which thresholds go to block RAM
 LARGEST_LOGIC_ROM = 64  # LUTs up to which weights stay in logic …
 SHALLOW = 32  # … and words up to which they do at any width: a block would be used to a sixteenth
 FLAT = 256  # words up to which the LUTs of a table in logic meet in the multiplexers of a slice …
 BEYOND = 1.4  # … and how many times as many there are with the multiplexers above
-CONTROL = 28  # LUTs of counters, handshake and addresses
 
 
 @dataclass(frozen=True)
@@ -34,6 +26,11 @@ class Dot:
     bits: int
     ff: int
     carry: int
+
+
+def positions(count: int) -> int:
+    """CARRY4 of a chain of so many positions that is placed by hand (hw/rtl/xf_carry.sv)."""
+    return -(-count // 4)
 
 
 def next_heights(heights: list[int], sevens: bool = False) -> tuple[list[int], int, int]:
@@ -100,7 +97,7 @@ def heap(
     if high:
         width = min(len(heights) + (max(heights) == 3), sum_bits) - high[0]
         lut += width
-        carry += positions(width) if max(heights) == 3 else chain(sum_bits - high[0])
+        carry += positions(width) if max(heights) == 3 else REFERENCE.carry(sum_bits - high[0])
     return Dot(lut, levels // 2 + levels % 2 + 2 + wait, sum_bits, ff, carry)
 
 
@@ -211,6 +208,11 @@ def logic_mux(width: int, words: int) -> int:
     return width * ((-(-words // 64) - 1) // 4)
 
 
+def logic_memory(width: int, words: int) -> int:
+    """LUTs of such a memory, and of what picks among them."""
+    return logic_rom(width, words) + logic_mux(width, words)
+
+
 def table_lut(words: np.ndarray) -> float:
     """LUTs of a table in logic with these words (words, bits) of 0 and 1: of 64 words one per bit, but bits
     that never change, which take none, and equal ones, which share theirs.
@@ -225,26 +227,6 @@ def table_lut(words: np.ndarray) -> float:
     return lut * (BEYOND if len(words) > FLAT else 1)
 
 
-def rom_cost(width: int, words: int, in_block: bool) -> tuple[float, int]:
-    """BRAM36 and LUTs of a memory in block RAM or in logic."""
-    return block_cost(width, words) if in_block else (0.0, logic_rom(width, words) + logic_mux(width, words))
-
-
-def block_cost(width: int, words: int) -> tuple[float, int]:
-    """BRAM36 and LUTs of a memory in block RAM: what chooses among rows of blocks takes a LUT per three more
-    of them, above eight rows one per two and what tells the rows apart.
-    """
-    _, halves, rows = block_choice(words, width, written=False)
-    if rows <= 8:
-        return halves / 2, width * -(-(rows - 1) // 3)
-    return halves / 2, width * (rows // 2) + min(22, 5 * width // 2)
-
-
-def block_registers(width: int, words: int) -> int:
-    """Flip-flops of a memory in block RAM: the address bits that pick among rows of blocks."""
-    return (block_choice(words, width, written=False)[-1] - 1).bit_length()
-
-
 def deep_rows(width: int, words: int) -> int:
     """Words per column of a deep memory (xf_rom_deep): with the fewest LUTs of those that take at most an
     eighth more blocks than the fewest.
@@ -255,120 +237,53 @@ def deep_rows(width: int, words: int) -> int:
     return min((lut, bram36, rows) for rows, (bram36, lut) in costs.items() if bram36 <= most)[-1]
 
 
-def deep_cost(width: int, words: int, rows: int) -> tuple[float, int]:
+def deep_cost(width: int, words: int, rows: int) -> tuple[float, float]:
     """BRAM36 and LUTs of a deep memory: `rows` rows of all its columns, and what chooses among them."""
     columns = -(-words // rows)
+    made = memory_of(rows, columns * width, "rom")
+    return made.bram36, made.choice + width * column_choice(columns)
+
+
+def column_choice(columns: int) -> int:
+    """LUTs per bit that choose among columns of a memory: one for up to four."""
     groups, rest = divmod(columns, 4)
-    bram36, lut = block_cost(columns * width, rows)
-    return bram36, lut + width * (groups + (rest > 1) + (columns > 4))
+    return groups + (rest > 1) + (columns > 4)
 
 
-def replay_cost(width: int, beats: int) -> tuple[float, int]:
-    """BRAM36 and LUT sites of the buffer of two vectors: four sites hold 6 bits x 32 or 3 bits x 64 words."""
-    words = 2 << address_bits(beats)
-    if words > 128:
-        return block_cost(width, words)
-    return 0.0, 4 * -(-width // 6) if words <= 32 else 4 * -(-width // 3) * words // 64 + width * (words > 64)
+def weight_memory(width: int, words: int, registered: int, deep: int) -> Parts:
+    """Weights in block RAM.
 
-
-def registered_sites(width: int, words: int, rows: int) -> dict[str, int]:
-    """Of weights in columns of a memory with registers behind them (xf_rom_columns)."""
-    count = -(-words // rows)
+    Args:
+        registered: words per column of a memory with registers after its columns (xf_rom_columns), or 0.
+        deep: words per column of one without (xf_rom_deep), or 0.
+    """
+    rows = registered or deep or words
+    count, address = -(-words // rows), address_bits(words) - address_bits(rows)
+    if deep:
+        return Parts().rom(rows, count * width).registers(address).gates(columns=width * column_choice(count))
+    if not registered:
+        return Parts().rom(words, width)
+    kept = (block_choice(rows, count * width, written=False)[-1] - 1).bit_length()
     if count == 1:
-        return site_count(ff=width + block_registers(width, words))
-    chosen = address_bits(words) - address_bits(rows)
-    ff = 2 * count * width + block_registers(count * width, rows)
-    return site_count(delay_sites(chosen, 3), ff=ff)
+        return Parts().rom(words, width, width + kept)
+    return Parts().rom(words, width, 2 * count * width + kept).delay(address, 3)
 
 
-def deep_sites(width: int, words: int, rows: int) -> dict[str, int]:
-    """Of a deep memory (xf_rom_deep)."""
-    count = -(-words // rows)
-    return site_count(ff=address_bits(words) - address_bits(rows) + block_registers(count * width, rows))
-
-
-def replay_sites(width: int, beats: int, passes: int) -> dict[str, int]:
-    """Of the buffer of two vectors (xf_replay): its data, addresses, halves and vectors that are full."""
+def replay_buffer(width: int, beats: int, passes: int) -> Parts:
+    """The buffer of two vectors (xf_replay): its data, addresses, halves and vectors that are full."""
     beat, words = address_bits(beats), 2 << address_bits(beats)
     own = beats > 1 and passes > 1 and beats & (beats - 1) > 0  # beats are counted beside all reads
-    if words > 128:
-        memory = site_count(ff=block_registers(width, words))
-    else:
-        memory = memory_sites(words, width, "lut")
-    return site_count(memory, counters(beat * (beats > 1), address_bits(beats * passes), beat * own), ff=4)
+    found = Parts().memory(words, width, "block" if words > 128 else "lut").registers(4)
+    return found.counters_of(beat * (beats > 1), address_bits(beats * passes), beat * own)
 
 
-def line_sites(latency: int, beats: int) -> dict[str, int]:
-    """Of what goes along with the stages of a dot product (xf_mvu, xf_correlate): which has a beat, which
-    ends a pass; the latter a shift register from three stages on. Behind them whether a pass ends, or begins.
+def delay_line(latency: int, beats: int) -> Parts:
+    """What goes along with the stages of a dot product (xf_mvu, xf_correlate): which has a beat, which ends a
+    pass. After them whether a pass ends, or begins.
     """
-    return site_count(delay_sites(1, latency), ff=latency + 2 + (beats > 1))
+    return Parts().delay(1, latency).registers(latency + 2 + (beats > 1))
 
 
-def result_sites(width: int, beats: int) -> dict[str, int]:
-    """Of the output register behind a unit of so many beats per pass (xf_result)."""
-    return site_count(ff=width + 2 if beats > 1 else 2 * width + 2)
-
-
-@dataclass(frozen=True)
-class Unit:
-    """What the cost of a unit depends on: rows per beat, beats per vector, passes, dot product, widths,
-    memories.
-    """
-
-    pe: int
-    beats: int
-    passes: int
-    dot: Dot
-    in_width: int
-    weight_width: int
-    acc_bits: int
-    starts: bool
-    equal_starts: bool
-    weight_block: bool
-    start_block: bool
-    deep: int
-    tables: tuple[float | None, float | None] = (None, None)  # LUTs of weights and starts; None: by shape
-
-    def cost(self) -> dict[str, float]:
-        """Model of the LUT sites (LUT RAM and shift registers among them) and BRAM36 of the Yosys netlist."""
-        accumulator = self.acc_bits if self.starts or self.beats > 1 else 0
-        lut: float = CONTROL + self.pe * (self.dot.lut + accumulator)
-        bram36, more = replay_cost(self.in_width, self.beats)
-        lut += more
-        word = self.weight_width, self.beats * self.passes
-        weights = deep_cost(*word, self.deep) if self.deep else rom_cost(*word, self.weight_block)
-        starts = (0.0, 0)
-        if self.starts and not self.equal_starts:
-            starts = rom_cost(self.pe * self.acc_bits, self.passes, self.start_block)
-        for (blocks, more), counted in zip((weights, starts), self.tables, strict=True):
-            bram36, lut = bram36 + blocks, lut + (more if counted is None else counted)
-        return {"lut": float(lut), "bram36": float(bram36)}
-
-    def sites(self, weights: dict[str, int], late: int, out_bits: int, shift: int) -> dict[str, int]:
-        """Sites of the Yosys netlist, of xf_mvu and what it is made of.
-
-        Args:
-            weights: of their memory.
-            late: cycles that it takes longer.
-            out_bits: of a result.
-            shift: low bits of the sums that are zero.
-        """
-        words = self.passes if self.starts and not self.equal_starts else 0
-        ff = self.pe * self.dot.ff + late * self.in_width
-        carry = self.pe * self.dot.carry
-        if self.beats > 1:
-            ff += self.pe * self.acc_bits
-        if self.beats > 1 or self.starts:
-            carry += self.pe * chain(self.acc_bits - shift)
-        if words and self.start_block:
-            ff += block_registers(self.pe * self.acc_bits, self.passes)
-        return site_count(
-            weights,
-            replay_sites(self.in_width, self.beats, self.passes),
-            line_sites(self.dot.latency + late, self.beats),
-            result_sites(self.pe * out_bits, self.beats),
-            counters(address_bits(self.passes) if words > 1 else 0),
-            ff=ff,
-            carry=carry,
-        )
+def result(width: int, beats: int) -> Parts:
+    """The output register after a unit of so many beats per pass (xf_result)."""
+    return Parts().registers(width + 2 if beats > 1 else 2 * width + 2)

@@ -9,6 +9,8 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.ops._streams import check_divides
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.parts import Parts
+from xnorforge.hw.words import different_columns
 
 MOST_INSIDE = 32  # words of a table up to which it is part of the module that reads it
 
@@ -72,11 +74,18 @@ class PerChannel(HwOp):
         return self.in_stream().beats
 
 
-def large_table_cost(differ: int, words: int) -> float:
-    """LUTs of a table of more than `MOST_INSIDE` words, with so many different bits.
-
-    >>> [round(large_table_cost(1, words)) for words in (64, 128, 192, 256, 512)]
-    [1, 2, 4, 4, 10]
+def table_parts(words: np.ndarray) -> Parts:
+    """A counter, and a table of constants (words, bits) of 0 and 1. Of a table of more than `MOST_INSIDE`
+    words, which is a module of its own, no LUT becomes part of another one.
     """
-    count = -(-words // 64)
-    return 0.93 * differ * (1.4 * count if count > 4 else count + (count == 3))
+    count, differ = -(-len(words) // 64), different_columns(words)
+    found = Parts().counters(len(words))
+    if len(words) <= MOST_INSIDE:
+        depth = (len(words) - 1).bit_length()
+        return found.gates(small_table=differ * (depth > 0), small_table_by_depth=differ * depth)
+    return found.gates(table=differ * (1.4 * count if count > 4 else count + (count == 3)))
+
+
+def cut_parts(lanes: int, above: int, level: int) -> Parts:
+    """Numbers of `above` bits and a sign, cut to `level` bits."""
+    return Parts(cut_bits=lanes * level * (above > level), over_bits=lanes * max(0, above - 1 - level))

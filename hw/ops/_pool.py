@@ -7,9 +7,10 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width
-from xnorforge.hw.ops._sites import counter_sites, memory_sites, site_count, spare_sites, walk_chains
-from xnorforge.hw.ops._streams import check_divides, memory_cost, spare_cost
+from xnorforge.hw.fabric import memory_of
+from xnorforge.hw.ops._streams import check_divides
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.parts import Parts
 
 
 class Pool(HwOp):
@@ -123,52 +124,31 @@ class Pool(HwOp):
             "KernelW": kw,
         }  # fmt: skip
 
-    def join_cost(self, line: dict | None, /) -> float:
-        """LUTs that join a beat to its partial results, which lie in `line` or, where it is None, in a
-        register.
+    def join(self, parts: Parts, where: str, /) -> None:
+        """Add what joins a beat to its partial results, which lie `where`: in a "register", a LUT RAM "line"
+        or a "block" RAM.
         """
         raise NotImplementedError
 
-    def estimate(self):
-        source, sink, (height, width, channels, kh, kw) = self.in_stream(), self.out_stream(), self.pixels()
-        rows, windows = height // kh, width // kw
-        beats = channels // source.lanes
-        depth = beats * windows if kh > 1 else beats
-        line = memory_cost(depth, sink.width) if depth > 1 else None
-        counted = [beats, kh, kw]
-        if depth == beats:
-            counted.append(windows)
-        # an address that walks over the line, and back by other than a power of two where beats are none
-        else:
-            counted += [depth] * (2 if beats & (beats - 1) else 1)
-        rest = (rows.bit_length() + 2 if height % kh else 0) + (5 if width % kw else 0)
-        lut = (
-            10
-            + spare_cost(sink.width)
-            + 1.3 * sum((size - 1).bit_length() for size in counted)
-            + rest
-            + self.join_cost(line)
-        )
-        return {"lut": lut + (line["lut"] if line else 0), "bram36": line["bram36"] if line else 0.0}
-
-    def join_chains(self) -> int:
-        """CARRY4 that join an element to its partial result."""
-        raise NotImplementedError
-
-    def sites(self):
+    def parts(self):
         source, sink, (height, width, channels, kh, kw) = self.in_stream(), self.out_stream(), self.pixels()
         beats, rows, windows = channels // source.lanes, height // kh, width // kw
         depth = beats * windows if kh > 1 else beats
-        counted = [beats, max(2, kw), kh, rows + 1 if height % kh else 1]
-        ff, carry = sink.width + 1 + (width % kw > 0), source.lanes * self.join_chains()
-        address = (depth - 1).bit_length()
+        low, right = bool(height % kh), bool(width % kw)  # rows and columns that are dropped
+        found = Parts(rows_dropped=low, columns_dropped=right).spare(sink.width)
+        found.registers(sink.width + 1 + right).counters(beats, max(2, kw), kh, rows + 1 if low else 1)
         if depth > beats:
-            ff, carry = ff + address, carry + walk_chains(address, beats)
-        elif kh > 1 or width % kw:
-            counted.append(max(2, windows))
-        parts = [spare_sites(sink.width), counter_sites(*counted)]
+            address = (depth - 1).bit_length()
+            found.registers(address).walk(address, beats)
+            found.gates(line_bits=address, wrapped_bits=address if beats & (beats - 1) else 0)
+        elif kh > 1 or right:
+            found.counters(max(2, windows))
+        where = "register"
         if depth > 1:
-            line = memory_sites(depth, sink.width, "lut" if depth * sink.width <= 1024 else "auto")
+            kind, address = "lut" if depth * sink.width <= 1024 else "auto", (depth - 1).bit_length()
+            where = "block" if memory_of(depth, sink.width, kind).block else "line"
             # Read without a register: Yosys repeats that of the address, or what was written last.
-            parts.append(line | {"ff": address + 1 + (address if line["lut_ram"] else sink.width + 1)})
-        return site_count(*parts, ff=ff, carry=carry)
+            again = address if where == "line" else sink.width + 1
+            found.memory(depth, sink.width, kind, address + 1 + again)
+        self.join(found, where)
+        return found

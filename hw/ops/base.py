@@ -20,9 +20,10 @@ from qonnx.custom_op.registry import getCustomOp
 
 from xnorforge.hw.any_width import INT64_BITS, as_width, drawn, limbs, of_limbs, whole_numbers
 from xnorforge.hw.ops._streams import divisors
+from xnorforge.hw.parts import Parts, cost_of
 
 DOMAIN = "xnorforge.hw.ops"
-SITES = ("ff", "carry", "lut_ram")  # resources that HwOp.sites counts, besides LUTs and block RAM
+SITES = ("ff", "carry", "lut_ram")  # resources of HwOp.estimate besides LUTs, block RAM and DSP blocks
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class HwOp(CustomOp):
         execute_node(context, graph)   the contract
         cycles()    clock cycles between two frames in the steady state, without stalls
         rtl()       -> (module, {UpperCamelCase parameter: int or (bits, int)}) of the chosen variant
-        estimate()  -> {"lut": float, "bram36": float}, the cost model
+        parts()     what the RTL is made of, for the cost model
         examples()  -> at least 20 seeded instances that cover its parameters, for the conformance test
     and overrides, where the default does not fit,
         foldings(), together(), only_for_speed   values of simd, pe, pixels beyond divisors, which of them can
@@ -305,16 +306,17 @@ class HwOp(CustomOp):
         """The module and its parameters, {UpperCamelCase name: int, or (bits, int) beyond 32 bits}."""
         raise NotImplementedError
 
-    def estimate(self) -> dict[str, float]:
-        """Estimated cost, {"lut", "bram36"}, and "dsp" if it uses DSP blocks."""
+    def parts(self) -> Parts:
+        """What its RTL is made of; the cost follows from that (hw/parts.py)."""
         raise NotImplementedError
 
-    def sites(self) -> dict[str, int]:
-        """Estimated cells on a 7-series part besides those of `estimate`, as Yosys counts them before
-        packing: flip-flops "ff", carry cells "carry" (CARRY4), and "lut_ram", the LUT sites used as memory or
-        shift registers, which are part of `estimate`'s "lut". All three keys are present.
+    def estimate(self, family: str | None = None, registers: bool = True) -> dict[str, float]:
+        """Estimated cost on a part of a family, as Yosys counts before packing: {"lut", "ff", "carry",
+        "lut_ram", "bram36", "dsp"}. "lut_ram" counts the LUT sites used as memory or shift registers, which
+        are part of "lut". Without a family it is that of `parts.estimates_of`; without
+        `registers` there is no "ff", which takes the longest.
         """
-        raise NotImplementedError
+        return cost_of(type(self).__name__, self.parts(), family, registers)
 
     def memories(self) -> dict:
         """Contents of `$readmemh` files, by the string parameter that names the file: {parameter: (bits per

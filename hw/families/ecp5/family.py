@@ -1,5 +1,6 @@
 """Lattice ECP5. A block RAM holds 18 kbit and counts as half a BRAM36."""
 
+from xnorforge.hw.fabric import BlockRam, Fabric, LutRam
 from xnorforge.hw.families import Family, Site
 
 FAMILY = Family(
@@ -30,4 +31,13 @@ FAMILY = Family(
     ),
     renamed={"RAMB18": "EBR"},
     rom_rows=2048,
+    fabric=Fabric(
+        carry_bits=2,
+        carry_from=5,
+        compared=(1, 1),
+        shift_from=0,
+        lut_rams=(LutRam(16, 4, 6, 4),),
+        block_rams=(BlockRam(1 << 14, 0.5, 128, (1, 2, 4, 9, 18, 36)),),
+        guarded=True,
+    ),
 )

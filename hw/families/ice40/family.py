@@ -1,5 +1,6 @@
 """Lattice iCE40 UltraPlus: no memory in LUTs. A block RAM of 4 kbit counts as an eighth of a BRAM36."""
 
+from xnorforge.hw.fabric import BlockRam, Fabric
 from xnorforge.hw.families import Family, Site
 
 # Flip-flops: rising or falling (N) edge; E: with clock enable; S, R: set, reset, SS, SR: synchronous ones.
@@ -32,4 +33,11 @@ FAMILY = Family(
     ),
     renamed={"RAMB18": "EBR"},
     simulation="ice40/cells_sim.v",
+    fabric=Fabric(
+        carry_bits=1,
+        compared=(1, 1),
+        shift_from=0,
+        lut_rams=(),
+        block_rams=(BlockRam(1 << 12, 0.125, 64, (2, 4, 8, 16), 2),),
+    ),
 )

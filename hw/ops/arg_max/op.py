@@ -10,9 +10,9 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width, whole_numbers
 from xnorforge.hw.ops._mvu_cost import logic_rom
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._sites import chain, compare_chain, counter_sites, site_count, spare_sites
-from xnorforge.hw.ops._streams import packed, signed_bits, spare_cost, value_range
+from xnorforge.hw.ops._streams import packed, signed_bits, value_range
 from xnorforge.hw.ops.base import Stream
+from xnorforge.hw.parts import Parts
 
 
 class ArgMax(PerChannel):
@@ -102,29 +102,23 @@ class ArgMax(PerChannel):
             "OffsetFile": (lanes * bits, [packed(beat, bits)[1] for beat in self.offset().reshape(-1, lanes)])
         }
 
-    def estimate(self):
-        lanes, bits, index, folds = self.get_nodeattr("pe"), self.key_bits, self.out_stream().bits, self.folds
-        lut = 8 + spare_cost(index) + (lanes - 1) * bits * 1.5
-        if folds > 1:
-            lut += bits / 2 + index * (3 if lanes > 1 else 1)
-        if "offset" in self.arrays_of:
-            offset = self.offset()
-            lut += lanes * bits + logic_rom(lanes * int(offset.max() - offset.min()).bit_length(), folds)
-        return {"lut": lut, "bram36": 0.0}
-
-    def sites(self):
+    def parts(self):
         """Keys, the best of them and its index: the place times the lanes, a chain where these are no power
         of two, and the lane. Without offsets the sign of unsigned keys is no bit.
         """
         lanes, bits, index, folds = self.get_nodeattr("pe"), self.key_bits, self.out_stream().bits, self.folds
         added = "offset" in self.arrays_of
-        kept, compare = bits - (not added and not self.in_stream().signed), compare_chain(bits)
-        ff, carry = 2 + lanes * kept + index, (lanes - 1) * compare
+        kept = bits - (not added and not self.in_stream().signed)
+        found = Parts().counters(*[folds] * (1 + added)).spare(index).registers(2 + lanes * kept + index)
+        found.comparators(bits, lanes - 1)
         if folds > 1:
-            ff, carry = ff + kept, carry + compare + (chain(index) if lanes & (lanes - 1) else 0)
+            found.registers(kept).gates(best_bits=bits, index_bits=index * (3 if lanes > 1 else 1))
+            found.comparators(bits).chains(*([index] if lanes & (lanes - 1) else []))
         if added:
-            carry += lanes * chain(bits - self.get_nodeattr("shift"))
-        return site_count(*[counter_sites(folds)] * (1 + added), spare_sites(index), ff=ff, carry=carry)
+            offset, low = self.offset(), self.get_nodeattr("shift")
+            found.adders(bits - low, count=lanes).gates(shifted_bits=lanes * low)
+            found.gates(table=logic_rom(lanes * int(offset.max() - offset.min()).bit_length(), folds))
+        return found
 
     @classmethod
     def examples(cls):

@@ -8,9 +8,11 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width
+from xnorforge.hw.fabric import memory_of
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._sites import binary, chain, column_sites, counter_sites, site_count, spare_sites
-from xnorforge.hw.ops._streams import memory_cost, packed, spare_cost, value_range
+from xnorforge.hw.ops._streams import packed, value_range
+from xnorforge.hw.parts import Parts
+from xnorforge.hw.words import binary
 
 LUTS_PER_BLOCK = (
     350  # of the table in logic, from which block RAM is taken: about what 7-series parts have of both
@@ -140,7 +142,7 @@ class Border(PerChannel):
 
     def blocks(self) -> float:
         """BRAM36 that the table would take."""
-        return memory_cost(1 << sum(self.spans()), self.table_columns(), "block")["bram36"]
+        return memory_of(1 << sum(self.spans()), self.table_columns(), "block").bram36
 
     def in_block(self) -> bool:
         """Whether the table lies in block RAM."""
@@ -173,31 +175,24 @@ class Border(PerChannel):
             beats = [beat | of_place[index >> spans[2]] << (lanes * bits) for index, beat in enumerate(beats)]
         return {"OffsetFile": (lanes * bits + self.factor_bits, beats)}
 
-    def estimate(self):
-        source, sink = self.in_stream(), self.out_stream()
-        place = sum((size - 1).bit_length() for size in (*source.shape[:2], source.shape[2] // source.lanes))
-        mul, rest = self.get_nodeattr("mul"), 0
-        if self.factor_bits:
-            terms = self.factor_bits
-        else:  # the lowest bits of a multiple of a power of two are the offset's own
-            terms, rest = mul.bit_count(), (mul & -mul).bit_length() - 1
-        lut = spare_cost(sink.width) + max(2, 2 * place - 8) + source.lanes * (terms * sink.bits - rest)
-        if not self.in_block():
-            return {"lut": lut + self.table_cost(), "bram36": 0.0}
-        return {"lut": float(lut), "bram36": self.blocks()}
-
-    def sites(self):
+    def parts(self):
         """One chain for all terms of a sum; of a power of two times x from the first bit of that on."""
         source, sink, mul = self.in_stream(), self.out_stream(), self.get_nodeattr("mul")
-        counters = counter_sites(*source.shape[:2], source.shape[2] // source.lanes)
-        table = site_count()
-        if not self.in_block():
+        found = Parts().counters(*source.shape[:2], source.shape[2] // source.lanes).spare(sink.width)
+        if self.factor_bits:
+            where = "block" if self.in_block() else "logic"
+            found.gates(**{f"bits times factors of {where}": source.lanes * self.factor_bits * sink.bits})
+        else:  # the lowest bits of a multiple of a power of two are the offset's own
+            rest = (mul & -mul).bit_length() - 1
+            found.gates(summed_bits=source.lanes * (mul.bit_count() * sink.bits - rest))
+        if self.in_block():
+            found.rom(1 << sum(self.spans()), self.table_columns(), 0)
+        else:
             width, words = self.memories()["OffsetFile"]
-            table = column_sites(binary(words, width))
+            found.table(binary(words, width), self.table_cost())
         shifted = mul.bit_length() - 1 if mul.bit_count() == 1 and not self.factor_bits else 0
-        ff = 2 + source.lanes * min(source.bits, sink.bits) + sink.width
-        carry = source.lanes * chain(sink.bits - shifted)
-        return site_count(counters, spare_sites(sink.width), table, ff=ff, carry=carry)
+        found.chains(sink.bits - shifted, count=source.lanes)
+        return found.registers(2 + source.lanes * min(source.bits, sink.bits) + sink.width)
 
     @classmethod
     def examples(cls):

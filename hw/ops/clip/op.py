@@ -5,15 +5,9 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import drawn, whole_numbers
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._sites import (
-    address_bits,
-    binary,
-    compare_chain,
-    counter_sites,
-    site_count,
-    spare_sites,
-)
-from xnorforge.hw.ops._streams import spare_cost, value_range, wrapped
+from xnorforge.hw.ops._streams import value_range, wrapped
+from xnorforge.hw.parts import Parts
+from xnorforge.hw.words import address_bits, binary
 
 
 def clipped(x: np.ndarray, at: np.ndarray, direction: np.ndarray) -> np.ndarray:
@@ -103,24 +97,7 @@ class Clip(PerChannel):
             words[index % lanes * fold_span + index // lanes] = word
         return {"BoundFile": (source.bits + 2 + bits, words)}
 
-    def estimate(self):
-        source, out, (_, direction) = self.in_stream(), self.get_nodeattr("out_bits"), self.tables()
-        folds = source.shape[-1] // source.lanes
-        if self.constant():
-            lane = 0.6 * source.bits
-        elif folds <= 64:  # small tables fit into the LUTs that read them
-            lane = out + (0.35 * (folds - 1).bit_length() - (0.1 if folds > 1 else 0.35)) * source.bits
-        else:
-            lane = out * (1 + folds / 28) + 0.9 * source.bits
-        lut = (
-            2
-            + spare_cost(self.out_stream().width)
-            + (folds - 1).bit_length()
-            + source.lanes * (lane + (0 if self.constant() or (direction > 0).all() else 2))
-        )
-        return {"lut": float(lut), "bram36": 0.0}
-
-    def sites(self):
+    def parts(self):
         """Of a lane's results, bits that choose between the same two have one register."""
         source, sink, (width, words) = self.in_stream(), self.out_stream(), self.memories()["BoundFile"]
         folds, top = source.shape[-1] // source.lanes, source.bits - 1
@@ -132,11 +109,23 @@ class Clip(PerChannel):
             {(k, lane[:, at].tobytes()) for at, k in enumerate(given) if k >= 0 or lane[:, at].any()}
             for lane in lanes
         ]
-        parts = counter_sites(folds), spare_sites(sink.width)
+        found = Parts().counters(folds).spare(sink.width).registers(1 + sum(map(len, pairs)))
         # Of a bound in the middle of the range, as 0 of numbers with a sign, the highest bit says it.
         compared = int((~lanes[:, :, sink.bits + 1 : sink.bits + source.bits].all((1, 2))).sum())
-        carry = compared * compare_chain(source.bits + 1)
-        return site_count(*parts, ff=1 + sum(map(len, pairs)), carry=carry)
+        found.compared[source.bits + 1, False] += compared
+        if self.constant():
+            return found.gates(constant_bits=source.lanes * source.bits)
+        size = "small" if folds <= 64 else "large"  # small tables fit into the LUTs that read them
+        deep = (folds - 1).bit_length() if folds <= 64 else folds
+        found.gates(
+            **{
+                f"out bits, {size}": sink.width,
+                f"out bits by words, {size}": sink.width * deep * (folds > 64),
+                f"in bits, {size}": source.width,
+                f"in bits by address, {size}": source.width * deep * (folds <= 64),
+            }
+        )
+        return found.gates(inverted_lanes=source.lanes * bool((self.tables()[1] < 0).any()))
 
     @classmethod
     def examples(cls):

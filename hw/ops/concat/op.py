@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from xnorforge.hw.ops._sites import counter_sites, site_count, spare_sites
-from xnorforge.hw.ops._streams import check_divides, packed, spare_cost, wrapped
+from xnorforge.hw.ops._streams import check_divides, packed, wrapped
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.parts import Parts
 
 
 class Concat(HwOp):
@@ -99,19 +99,15 @@ class Concat(HwOp):
             "Beats": packed([channels // pe for channels in self.get_nodeattr("channels")], 16),
         }  # fmt: skip
 
-    def estimate(self):
-        sink = self.out_stream()
-        mux = -(-self.inputs // 2) if self.inputs > 1 else 0
-        return {"lut": 6 + spare_cost(sink.width) + 4 * self.inputs + sink.width * mux, "bram36": 0.0}
-
-    def sites(self):
+    def parts(self):
         """A beat counter of 16 bits. Bits that are the sign in all streams have one register, bits that are 0
         none.
         """
-        sink, signed = self.out_stream(), any(self.get_nodeattr("in_signed"))
+        sink, signed, many = self.out_stream(), any(self.get_nodeattr("in_signed")), self.inputs
         kept = max(stream.bits - stream.signed for stream in self.in_streams()) + signed
-        turns = counter_sites(self.inputs, 1 << 16) if self.inputs > 1 else site_count()
-        return site_count(spare_sites(sink.width), turns, ff=sink.lanes * min(kept, sink.bits) + 1)
+        found = Parts(inputs=many, picked_bits=sink.width * -(-many // 2) if many > 1 else 0)
+        found.spare(sink.width).registers(sink.lanes * min(kept, sink.bits) + 1)
+        return found.counters(many, 1 << 16) if many > 1 else found
 
     @classmethod
     def examples(cls):

@@ -9,9 +9,9 @@ import numpy as np
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._loadable import BANKS, Loadable
 from xnorforge.hw.ops._mvu import Mvu
-from xnorforge.hw.ops._sites import address_bits, chain, counters, memory_sites, site_count
-from xnorforge.hw.ops._streams import memory_cost
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
+from xnorforge.hw.parts import Parts
+from xnorforge.hw.words import address_bits
 
 LUT_WORDS = 128  # of both banks, up to which they lie in LUTs
 IDENTITY = 0x58464331  # "XFC1", what a host reads at address 0
@@ -178,45 +178,25 @@ class Correlate(XnorMvu, Loadable):
         gap = [0] * (self._rows() - len(bank))
         return {"TemplateFile": (self.word_bits, (bank + gap) * BANKS)}
 
-    def estimate(self) -> dict:
-        """LUT and BRAM36 by the model of _mvu_cost.py, fitted to Yosys."""
-        mw, _, simd, pe = self.folding()
-        acc, depth = self.result_bits if mw > simd else 0, BANKS * self._rows()
-        bram36, lut = cost.replay_cost(simd, mw // simd)
-        lut += CONTROL + pe * (self.dot().lut + acc)
-        lut += min(
-            self.word_bits, lcm(simd, 32)
-        )  # what is written: a beat that is learnt, or a piece that is loaded
-        if self.blocks:
-            bram36 += memory_cost(depth, self.word_bits, "block")["bram36"]
-        else:  # pieces are written one by one, and so lie in memories of their own
-            pieces = [32] * (self.pieces - 1) + [self.word_bits - 32 * (self.pieces - 1)]
-            lut += sum(
-                4 * min(-(-depth // 32) * -(-bits // 6), -(-depth // 64) * -(-bits // 3)) for bits in pieces
-            )
-            lut += self.word_bits * (-(-depth // 64) - 1)
-        return {"lut": float(lut), "bram36": bram36}
-
-    def sites(self) -> dict[str, int]:
-        """By the same model: registers and chains of xf_correlate, counted."""
+    def parts(self):
         mw, mh, simd, pe = self.folding()
         beats, passes, vectors, dot = mw // simd, mh // pe, self.get_nodeattr("vectors"), self.dot()
         acc, depth = self.result_bits if beats > 1 else 0, BANKS * self._rows()
-        ff = 2 + address_bits(self.bank_words) + (self.bank_words * vectors == 1)  # where a beat is learnt
-        if self.blocks:
-            banks = [site_count(ff=cost.block_registers(self.word_bits, depth))]
-        else:  # pieces lie in memories of their own, as in `estimate`
-            pieces = [32] * (self.pieces - 1) + [self.word_bits - 32 * (self.pieces - 1)]
-            banks = [memory_sites(depth, bits, "lut") for bits in pieces]
-        return site_count(
-            *banks,
-            cost.replay_sites(simd, beats, passes),
-            cost.line_sites(dot.latency, beats),
-            cost.result_sites(pe * self.result_bits, beats),
-            counters((vectors - 1).bit_length()),
-            ff=ff + pe * (dot.ff + acc),
-            carry=pe * (dot.carry + chain(acc)),
+        found = Parts().add(
+            cost.replay_buffer(simd, beats, passes),
+            cost.delay_line(dot.latency, beats),
+            cost.result(pe * self.result_bits, beats),
         )
+        # What is written: a beat that is learnt, or a piece that is loaded, where a beat is learnt.
+        found.gates(written_bits=min(self.word_bits, lcm(simd, 32)))
+        found.registers(2 + address_bits(self.bank_words) + (self.bank_words * vectors == 1))
+        found.counters(vectors).registers(pe * (dot.ff + acc)).placed(pe * dot.carry).chains(acc, count=pe)
+        found.gates(dot_products=pe * dot.lut, accumulator_bits=pe * acc)
+        if self.blocks:
+            return found.memory(depth, self.word_bits, "block")
+        for piece in range(self.pieces):  # written one by one, and so memories of their own
+            found.memory(depth, min(32, self.word_bits - 32 * piece), "lut")
+        return found
 
     @classmethod
     def examples(cls):

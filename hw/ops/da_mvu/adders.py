@@ -9,7 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
-from xnorforge.hw.ops._sites import SHIFTS, chain, delay_sites, site_count
+from xnorforge.hw.fabric import REFERENCE
+from xnorforge.hw.parts import Parts
 
 LEVELS = 3  # additions and comparisons between two registers
 
@@ -169,8 +170,8 @@ class Adders:
                     found[read] = max(found.get(read, 0), self.stage(number) - self.stage(read))
         return found
 
-    def sites(self, ends, stages: int, unread: list[int], added: set[int]) -> dict[str, int]:
-        """Sites of the sums and of the registers between them.
+    def parts(self, ends, stages: int, unread: list[int], added: set[int]) -> Parts:
+        """The sums, a LUT per bit in which both terms have one, and the registers between them.
 
         Args:
             ends: as everywhere.
@@ -178,6 +179,24 @@ class Adders:
             unread: low bits of an end that nobody needs.
             added: numbers that become a result of as many bits by one more sum.
         """
+        reads = self._reads(ends, stages, unread)
+        longest = {number: max(place for place, *_ in places) for number, places in reads.items()}
+        found = Parts(summed_bits=sum(self._luts(number) for number in reads if number >= self.inputs))
+        for number, places in reads.items():
+            same, read = self._copied(number)  # low bits share the registers of what they are copied from
+            before = 0
+            for place in sorted({place for place, *_ in places}):
+                low = min(low for there, low, _ in places if there >= place)
+                if same and self.stage(number) - self.stage(read) + place <= longest[read]:
+                    low = max(low, same)
+                found.delay(self.width(number) - low, place - before)
+                before = place
+        chains = self._chains(reads)
+        gone = {number for number in added if reads[number] == [(0, 0, 1)]}
+        return found.chains(*(chains[number] for number in chains.keys() - gone))
+
+    def _reads(self, ends, stages: int, unread: list[int]) -> dict[int, list[tuple[int, int, int]]]:
+        """{number: where it is read}, as registers behind it, low bits that are not needed, and the power."""
         reads: dict[int, list[tuple[int, int, int]]] = {number: [] for number in self.waits(ends, stages)}
         for end, low in zip(ends, unread):
             if end:  # as if by another power: what follows is none of these sums
@@ -187,20 +206,7 @@ class Adders:
                 a, i, b, j, _ = self.rows[number - self.inputs].tolist()
                 for read, power in ((a, i), (b, j)):
                     reads[read].append((self.stage(number) - self.stage(read), 0, power))
-        longest = {number: max(place for place, *_ in places) for number, places in reads.items()}
-        found = []
-        for number, places in reads.items():
-            same, read = self._copied(number)  # low bits share the registers of what they are copied from
-            before = 0
-            for place in sorted({place for place, *_ in places}):
-                low = min(low for there, low, _ in places if there >= place)
-                if same and self.stage(number) - self.stage(read) + place <= longest[read]:
-                    low = max(low, same)
-                found.append(delay_sites(self.width(number) - low, place - before))
-                before = place
-        chains = self._chains(reads)
-        gone = {number for number in added if reads[number] == [(0, 0, 1)]}
-        return site_count(*found, carry=sum(chain(chains[number]) for number in chains.keys() - gone))
+        return reads
 
     def _copied(self, number: int) -> tuple[int, int]:
         """How many low bits of a number are those of another one, and of which: below a power of two."""
@@ -247,18 +253,19 @@ class Adders:
         return bits + (count - 1).bit_length() <= self.width(number)
 
     def lut(self, ends, last: int = 1) -> int:
-        """LUTs of the sums, one per bit in which both terms have one, and of the shift registers."""
-        waits = self.waits(ends, self.stages(ends, last))
-        total = sum(self.width(number) for number, registers in waits.items() if registers >= SHIFTS)
-        for number in waits:
-            if number >= self.inputs:
-                a, i, b, j, sign = self.rows[number - self.inputs].tolist()
-                width = self.width(number)
-                top, other = (
-                    width if self.signed(n) else min(self.width(n) + at, width) for n, at in ((a, i), (b, j))
-                )
-                total += min(top, other) - max(i, j) if sign > 0 else max(top, other) - j
-        return total
+        """LUTs of the sums and of shift registers between them."""
+        waits, least = self.waits(ends, self.stages(ends, last)), REFERENCE.shift_from
+        kept = sum(self.width(number) for number, registers in waits.items() if registers >= least)
+        return kept + sum(self._luts(number) for number in waits if number >= self.inputs)
+
+    def _luts(self, number: int) -> int:
+        """LUTs of a sum."""
+        a, i, b, j, sign = self.rows[number - self.inputs].tolist()
+        width = self.width(number)
+        top, other = (
+            width if self.signed(n) else min(self.width(n) + at, width) for n, at in ((a, i), (b, j))
+        )
+        return min(top, other) - max(i, j) if sign > 0 else max(top, other) - j
 
 
 def _normal(weights) -> tuple[bytes, int, int]:

@@ -6,10 +6,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.ops._compare import comparison_lut
 from xnorforge.hw.ops._mvu import check_matrix
-from xnorforge.hw.ops._sites import chain, site_count, unread
-from xnorforge.hw.ops._streams import spare_cost, value_range
+from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.parts import Parts
+from xnorforge.hw.words import unread
 
 from . import adders, text
 
@@ -197,50 +199,29 @@ class DaMvu(HwOp):
     def _reach(self) -> tuple[int, int]:
         return value_range(self.in_bits, self.in_stream().signed)
 
-    def estimate(self) -> dict:
-        """LUT by a model fitted to Yosys: sums, shift registers, what follows the
-        sums, control.
-        """
-        graph, ends, given = self.plan
-        if self.raw:
-            behind = sum(
-                self.out_stream().bits for end, value in zip(ends, given) if end and (value or end[2] < 0)
-            )
-        else:  # a LUT compares six bits with a constant, each further one five
-            behind = sum(1 + -(-max(0, graph.width(end[0]) - 6) // 5) for end in ends if end)
-        return {
-            "lut": float(
-                graph.lut(ends, text.last(ends, given, not self.raw))
-                + behind
-                + CONTROL
-                + spare_cost(self.out_stream().width)
-            ),
-            "bram36": 0.0,
-        }
-
-    def sites(self):
-        """By the same model: registers of the sums, of results and of the spare register, chains."""
+    def parts(self):
+        """Sums with the registers between them, results, and the spare register."""
         graph, ends, given = self.plan
         width, out_bits = self.out_stream().width, self.out_stream().bits
         stages = graph.stages(ends, text.last(ends, given, not self.raw))
         ignored = [
             unread(text.cut_of(graph, *row)) if row[0] and not self.raw else 0 for row in zip(ends, given)
         ]
-        ff, carry, added = stages + width + 1, 0, set()
+        found, added = Parts().spare(width).registers(stages), set()
         for end, value in zip(ends, given):
             if end is None:
                 continue
             number, power, sign = end
-            if not self.raw:
-                ff += 1
+            if not self.raw:  # a LUT compares six bits with a constant, each further one five
+                found.registers(1).gates(comparisons=comparison_lut(graph.width(number)))
             elif value or sign < 0:
                 zeros = max(power, (value & -value).bit_length() - 1) if sign > 0 else power
-                ff, carry = ff + out_bits, carry + chain(out_bits - zeros)
+                found.registers(out_bits).chains(out_bits - zeros).gates(offset_bits=out_bits)
                 if power == 0 and graph.width(number) == out_bits:
                     added.add(number)
             else:  # equal high bits share a register
-                ff += min(graph.width(number), out_bits - power)
-        return site_count(graph.sites(ends, stages, ignored, added), ff=ff, carry=carry)
+                found.registers(min(graph.width(number), out_bits - power))
+        return found.add(graph.parts(ends, stages, ignored, added))
 
     def rtl(self):
         return self._written[0], {}

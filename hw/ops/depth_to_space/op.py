@@ -5,9 +5,9 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._sites import chain, compare_chain, counter_sites, memory_sites, site_count, spare_sites
-from xnorforge.hw.ops._streams import check_divides, memory_cost, spare_cost
+from xnorforge.hw.ops._streams import check_divides
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.parts import Parts
 
 
 def pixels_of_blocks(x: np.ndarray, block, size) -> np.ndarray:
@@ -119,35 +119,21 @@ class DepthToSpace(HwOp):
             "Kept": wide * channels // source.lanes, "LastRows": tall - (height - 1) * rows,
         }  # fmt: skip
 
-    def estimate(self):
-        """Two input rows, addresses and counters; fitted to what Yosys maps."""
+    def parts(self):
         source, (tall, wide, channels) = self.in_stream(), self.out_stream().shape
         (height, width, _), (rows, columns) = source.shape, self.block()
-        depth = 2 * source.beats // height
+        depth, cut = 2 * source.beats // height, tall < height * rows
         if rows == 1:
-            counter = (wide < width * columns) * (depth // 2 - 1).bit_length()
-            return {"lut": spare_cost(source.width) + counter, "bram36": 0.0}
-        kept, cut = wide * channels // source.lanes, tall < height * rows
-        memory = memory_cost(depth, source.width)
-        counters = 3 * (depth - 1).bit_length() + 2 * (kept - 1).bit_length()
-        return {"lut": memory["lut"] + 16 + counters + 8 * cut, "bram36": memory["bram36"]}
-
-    def sites(self):
-        source, (tall, wide, channels) = self.in_stream(), self.out_stream().shape
-        (height, width, _), (rows, columns) = source.shape, self.block()
-        depth = 2 * source.beats // height
-        if rows == 1:
-            places = counter_sites(depth // 2 if wide < width * columns else 1)
-            return site_count(places, spare_sites(source.width), ff=source.width + 1)
+            found = Parts().counters(depth // 2 if wide < width * columns else 1)
+            return found.spare(source.width).registers(source.width + 1)
         address, chunk = (depth - 1).bit_length(), self.chunk()
         # An output row begins with a whole chunk: the lowest bits of its address are one.
         even = (chunk & -chunk).bit_length() - 1
-        first = address - even + (even > 0)
-        counters = [depth, wide * channels // source.lanes, max(2, chunk), rows]
-        counters.append(height if tall < height * rows else 1)
-        parts = counter_sites(*counters), memory_sites(depth, source.width)
-        carry = chain(address) + chain(address - even) + compare_chain(address)
-        return site_count(*parts, ff=address + first + 4, carry=carry)
+        found = Parts(memory=1, address_bits=address).memory(depth, source.width)
+        found.registers(2 * address - even + (even > 0) + 4).chains(address, address - even)
+        kept = wide * channels // source.lanes
+        found.counters(depth, kept, max(2, chunk), rows, height if cut else 1)
+        return found.comparators(address).gates(rows_dropped=cut)
 
     @classmethod
     def examples(cls):

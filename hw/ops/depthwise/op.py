@@ -8,17 +8,10 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import accumulator_starts, memory_words
-from xnorforge.hw.ops._sites import (
-    address_bits,
-    bits_of,
-    chain,
-    column_sites,
-    counters,
-    memory_sites,
-    site_count,
-)
-from xnorforge.hw.ops._streams import check_divides, memory_cost, spare_cost, value_range
+from xnorforge.hw.ops._streams import check_divides, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.parts import Parts
+from xnorforge.hw.words import address_bits, bits_of, different_columns
 
 MOST_INPUT_BITS = 12
 
@@ -192,53 +185,29 @@ class Depthwise(HwOp):
             "StartFile": (pe * self.acc_bits, memory_words(begin.reshape(-1, pe), self.acc_bits)),
         }
 
-    def estimate(self):
-        """By the model of _mvu_cost.py, fitted to Yosys."""
-        source, folds, beats = self.in_stream(), self.folds, self.folds * self.taps
-        pe, bits = source.lanes, self.acc_bits
-        lut, bram36 = (
-            4.0
-            + spare_cost(self.out_stream().width)
-            + beats.bit_length()
-            + folds.bit_length() // 2
-            + pe * (source.bits + bits),
-            0.0,
-        )
+    def parts(self):
+        source, out, folds, bits = self.in_stream(), self.out_stream().width, self.folds, self.acc_bits
+        beat, fold, sums = address_bits(folds * self.taps), address_bits(folds), source.lanes * bits
+        found = Parts(input_bits=source.width).counters_of(beat).spare(out).registers(7 + 2 * source.width)
+        found.adders(bits, count=source.lanes)
         for table, in_block in zip(self.tables(), self.in_block()):
             depth, width = table.shape
             if in_block:
-                blocks, more = cost.block_cost(width, depth)
-            else:  # equal bits of all words share a table, constant ones need none
-                width = sum(0 < column.sum() < depth for column in np.unique(table, axis=1).T)
-                blocks, more = 0.0, cost.logic_rom(width, depth) + cost.logic_mux(width, depth)
-            bram36, lut = bram36 + blocks, lut + more
+                found.rom(depth, width)
+            else:
+                found.table(table, cost.logic_memory(different_columns(table), depth))
         if folds > 1:
-            sums = memory_cost(folds, pe * bits, "block" if folds > 128 else "lut")
-            bram36, lut = bram36 + sums["bram36"], lut + sums["lut"]
-        return {"lut": float(lut), "bram36": float(bram36)}
-
-    def sites(self):
-        """By the same model: registers and chains of xf_depthwise, counted."""
-        source, out, folds, bits = self.in_stream(), self.out_stream().width, self.folds, self.acc_bits
-        beat, fold, sums = address_bits(folds * self.taps), address_bits(folds), source.lanes * bits
-        found = [counters(beat)]
-        for table, in_block in zip(self.tables(), self.in_block()):
-            width = table.shape[1]
-            found.append(
-                site_count(ff=cost.block_registers(width, len(table))) if in_block else column_sites(table)
-            )
-        if folds > 1:
-            found.append(site_count(counters(fold), ff=2 * fold + out))
-        if folds > 128:
-            found.append(site_count(ff=cost.block_registers(sums, folds)))
-        elif folds == 1:
-            found.append(site_count(ff=sums))
+            found.counters_of(fold).registers(2 * fold + out)
+        if folds == 1:
+            found.registers(sums)
+        elif folds > 128:
+            found.memory(folds, sums, "block")
         elif self.taps > 1:
-            found.append(memory_sites(folds, sums, "lut"))
+            found.memory(folds, sums, "lut")
         # The last tap's first beat is told by a sum, but where it is a power of two.
         taps, lowest = self.taps - 1, (folds & -folds).bit_length()
-        last = 0 if taps & (taps - 1) == 0 and folds & (folds - 1) == 0 else chain(beat - lowest + 2)
-        return site_count(*found, ff=7 + 2 * source.width + out + 1, carry=source.lanes * chain(bits) + last)
+        plain = taps & (taps - 1) == 0 and folds & (folds - 1) == 0
+        return found.chains(0 if plain else beat - lowest + 2)
 
     def tables(self):
         """Bits of the words of weights and of starts."""

@@ -3,9 +3,9 @@
 from typing import ClassVar
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._sites import fifo_sites, memory_sites, site_count, skid_sites
-from xnorforge.hw.ops._streams import block_choice, memory_cost, quads
+from xnorforge.hw.fabric import block_choice, memory_of
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.parts import Parts
 
 MEMORIES = {"lut": 1, "block": 2}
 KINDS = ("auto", *MEMORIES)
@@ -56,7 +56,7 @@ class Fifo(HwOp):
         if kind in MEMORIES:
             return kind
         size = self.get_nodeattr("depth"), self.in_stream().width
-        return "block" if block_choice(*size)[0] < 8 * quads(*size) else "lut"
+        return "block" if block_choice(*size)[0] < 2 * memory_of(*size, "lut").luts else "lut"
 
     def in_block(self) -> int:
         """Beats of a memory of kind "block" that lie in block RAM; the rest lies in LUTs."""
@@ -64,17 +64,11 @@ class Fifo(HwOp):
         if depth <= 2 or self.get_nodeattr("kind") != "auto":
             return depth
         part = 1 << (depth - 1).bit_length() - 1
-        whole, cut = self._memory_cost(depth), self._memory_cost(part)
-        saved = 2 * HALF_BLOCK * (whole["bram36"] - cut["bram36"])
-        return part if saved > cut["lut"] else depth
-
-    def _memory_cost(self, in_block: int) -> dict[str, float]:
-        """Of the memory with so many beats in block RAM, and a multiplexer in front of the rest in LUTs."""
-        depth, width = self.get_nodeattr("depth"), self.in_stream().width
-        cost = memory_cost(in_block, width, self.memory)
-        if in_block < depth:
-            cost["lut"] += memory_cost(depth - in_block, width, "lut")["lut"] + width + 3
-        return cost
+        width = self.in_stream().width
+        whole, cut = (memory_of(size, width, self.memory) for size in (depth, part))
+        rest = memory_of(depth - part, width, "lut")
+        lut = cut.choice + rest.luts + rest.choice + width + 3  # with a multiplexer in front of the rest
+        return part if 2 * HALF_BLOCK * (whole.bram36 - cut.bram36) > lut else depth
 
     def execute_node(self, context, _graph):
         context[self.onnx_node.output[0]] = context[self.onnx_node.input[0]]
@@ -97,24 +91,11 @@ class Fifo(HwOp):
             "Width": width, "Depth": depth, "Kind": MEMORIES[self.memory], "InBlock": self.in_block()
         }  # fmt: skip
 
-    def estimate(self):
+    def parts(self):
         width, depth = self.in_stream().width, self.get_nodeattr("depth")
         if depth <= 2:
-            return {"lut": width + 4.0, "bram36": 0.0}
-        part, bits = self.in_block(), (depth - 1).bit_length()
-        memory, lut = self._memory_cost(part), 3 * bits + 7
-        if memory["bram36"] and part == depth < 1 << bits:
-            lut += bits + 3  # both addresses return to 0, and do by themselves from a power of two
-        return {"lut": memory["lut"] + lut, "bram36": memory["bram36"]}
-
-    def sites(self):
-        width, depth, part = self.in_stream().width, self.get_nodeattr("depth"), self.in_block()
-        if depth <= 2:
-            return skid_sites(width)
-        if part == depth:
-            return fifo_sites(depth, width, self.memory)
-        rest = memory_sites(depth - part, width, "lut")
-        return site_count(fifo_sites(depth, width, self.memory), rest, ff=1)
+            return Parts().skid(width)
+        return Parts().fifo(depth, width, self.memory, self.in_block())
 
     @classmethod
     def examples(cls):

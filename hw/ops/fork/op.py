@@ -1,8 +1,8 @@
 """One stream to several readers."""
 
-from xnorforge.hw.ops._sites import site_count
 from xnorforge.hw.ops._streams import check_divides
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.parts import Parts
 
 
 class Fork(HwOp):
@@ -60,11 +60,8 @@ class Fork(HwOp):
     def rtl(self):
         return self.module, {"Width": self.in_stream().width, "Outputs": self.outputs}
 
-    def estimate(self):
-        return {"lut": 2.0 + self.outputs, "bram36": 0.0}
-
-    def sites(self):
-        return site_count(ff=self.in_stream().width + self.outputs)
+    def parts(self):
+        return Parts(outputs=self.outputs).registers(self.in_stream().width + self.outputs)
 
     @classmethod
     def examples(cls):

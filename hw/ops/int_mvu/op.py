@@ -1,16 +1,18 @@
 """Matrix-vector unit of small integers and small integer weights: sums, or bits after a threshold."""
 
-from dataclasses import replace
+from math import inf
 from typing import Any
 
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.fabric import memory_of
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import Mvu
-from xnorforge.hw.ops._sites import address_bits, site_count
 from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import Matrix
+from xnorforge.hw.parts import Parts
+from xnorforge.hw.words import address_bits
 
 FACTOR = 25  # bits of the wider factor of a DSP48
 NARROWEST_PRODUCT = 9  # bits from which Yosys takes a DSP48 for a product
@@ -184,21 +186,24 @@ class IntMvu(Mvu):
             return False
         if np.min(weights) < -1:
             return False
-        dot = cost.planes(self.get_nodeattr("simd"), self.in_bits, 2)
-        gates, planes = self._gates(), self.unit(dot, self.raw and not self.in_signed).cost()
-        return gates["lut"] < planes["lut"] and gates["bram36"] <= planes["bram36"]
+        mw, mh, simd, pe = self.folding()
+        beats, passes, bits = mw // simd, mh // pe, self.in_bits
+        width, starts = simd * pe * self.weight_bits, (0.0, cost.logic_memory(pe * self.acc_bits, passes))
+        if self.in_block()[1]:
+            made = memory_of(passes, pe * self.acc_bits, "rom")
+            starts = made.bram36, made.choice
+        gates = pe * cost.ternary(simd, bits, 0 if self._joined() else -(-bits // 2)).lut
+        if self._joined():
+            gates += self._joint_luts() - cost.logic_memory(width, beats * passes)
+        planes = pe * cost.planes(simd, bits, 2).lut
+        if self.raw and not self.in_signed:  # sums of planes start from nothing
+            return gates + starts[1] < planes and not starts[0]
+        return gates < planes
 
-    def _gates(self, tables: tuple[float | None, float | None] = (None, None)) -> dict[str, float]:
-        """Cost with weights as gates; few words of weights in logic share LUTs with them. `tables`: see
-        Mvu.tables.
-        """
-        simd, bits = self.get_nodeattr("simd"), self.in_bits
-        unit = replace(self.unit(cost.ternary(simd, bits, -(-bits // 2)), False), tables=tables)
-        if not self._joined():
-            return unit.cost()
-        words = unit.beats * unit.passes
-        found = replace(unit, dot=cost.ternary(simd, bits, 0), tables=(0.0, tables[1])).cost()
-        return found | {"lut": found["lut"] + simd * bits * cost.different(unit.pe, 3**words)}
+    def _joint_luts(self) -> float:
+        """LUTs of ternary gates that share them with their weights."""
+        mw, mh, simd, pe = self.folding()
+        return simd * self.in_bits * cost.different(pe, 3 ** (mw // simd * (mh // pe)))
 
     def _joined(self) -> bool:
         """Whether ternary weights and their gates would share LUTs."""
@@ -253,12 +258,12 @@ class IntMvu(Mvu):
         """Twice the sum of the bits is the bipolar one."""
         return int(self.bipolar and self.raw)
 
-    def weight_sites(self) -> dict[str, int]:
+    def weight_parts(self):
         """Where ternary gates share LUTs with the weights, only the number of the word is kept."""
         if not (self.ternary() and self._joined()):
-            return super().weight_sites()
+            return super().weight_parts()
         mw, mh, simd, pe = self.folding()
-        return site_count(ff=address_bits(mw // simd * (mh // pe)))
+        return Parts(table=self._joint_luts()).registers(address_bits(mw // simd * (mh // pe)))
 
     def rtl(self) -> tuple[str, dict]:
         """Module and parameters of the folded variant.
@@ -279,17 +284,21 @@ class IntMvu(Mvu):
             "Shift": self.shift,
         }  # fmt: skip
 
-    def estimate(self) -> dict:
-        """LUT, BRAM36 and DSP by the model of _mvu_cost.py, fitted to Yosys; no number of LUTs makes
-        adders wider.
-        """
-        if self.dot().bits > WIDEST_SUM:
-            return {"lut": float("inf"), "bram36": 0.0, "dsp": 0.0}
+    def parts(self):
+        """As of every unit, gates of ternary weights, inverters in front of the input buffer, DSP blocks."""
         rows, chain = self.chain()
         _, _, simd, pe = self.folding()
-        found = self._gates(self.tables()) if self.ternary() else super().estimate()
-        signs = simd if self.in_signed and not chain else 0  # inverters in front of the input buffer
-        return found | {"lut": found["lut"] + signs, "dsp": float(simd * pe // rows if chain else 0)}
+        found = super().parts().gates(inverters=simd if self.in_signed and not chain else 0)
+        if self.ternary() and not self._joined():
+            found.gates(dot_products=pe * simd * -(-self.in_bits // 2))
+        found.dsp = simd * pe // rows if chain else 0
+        return found
+
+    def estimate(self, family=None, registers=True) -> dict[str, float]:
+        """As of every unit; no number of LUTs makes adders wider."""
+        if self.dot().bits > WIDEST_SUM:
+            return dict.fromkeys(("lut", "ff", "carry", "lut_ram", "bram36", "dsp"), inf)
+        return super().estimate(family, registers)
 
     def random_weights(self, rng, shape) -> np.ndarray:
         """Weights over their whole range, in pairs that fit one multiplier."""

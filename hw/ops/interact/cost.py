@@ -2,53 +2,39 @@
 
 from itertools import pairwise
 
-from xnorforge.hw.ops._sites import chain, delay_sites, site_count
+from xnorforge.hw.parts import Parts
 
 from .plan import Plan, Slot, bits_for
 
 # LUTs per bit of a multiplexer over up to 2**k sources.
 MUX = (0.0, 0.5, 1.0, 2.5, 6.0)
-# LUTs in the netlist per LUT of a part, where not 1, fitted to 89 syntheses; half of what turns codes into
-# numbers disappears in its neighbours.
-PICKS = 1.25
-SUBTRACTIONS = 0.5
-CONTROL = 4
-SHARED = 13  # more of it where a multiplexer serves several beats
 STEER = 1.6  # LUTs per 64 words and bit of a table of more than 64 that steers a multiplexer
 
 
-def logic(plan: Plan, bits: int, steps: list[list[tuple]], last: int) -> float:
-    """LUTs without the memory of a group.
+def parts_of(plan: Plan, bits: int, steps: list[list[tuple]]) -> Parts:
+    """The codes of teachers, and the sums and steps of students, without the memory of a group.
+
+    Codes wait for the end of their group in a chain of registers, read where the next code comes.
 
     Args:
         plan: see plan.py.
         bits: of an input.
         steps: per lane the tables (index, words, bits of a word) of its step.
-        last: LUTs per lane of the comparison, or of the sum.
     """
-    slots = [slot for slots in plan.slots for slot in slots]
-    codes = sum(_code(cuts, bits, plan.code_bits(lane)) for lane, cuts in enumerate(plan.cuts))
-    picks = sum(_pick(slot, plan) for slot in slots)
-    sums = sum(plan.top(lane).bit_length() * max(0, len(slots) - 1) for lane, slots in enumerate(plan.slots))
-    subtractions = sum(tables[0][2] for tables in steps if len(tables) > 1)
-    gates = codes + PICKS * picks + sums + _tables(steps) + SUBTRACTIONS * subtractions + last * plan.lanes
-    return CONTROL + SHARED * (picks > 0) + gates
-
-
-def sites_of(plan: Plan, steps: list[list[tuple]]) -> dict[str, int]:
-    """Of the codes of teachers, and of the sums and steps of students.
-
-    Codes wait for the end of their group in a chain of registers, read where the next code comes.
-    """
-    codes = []
-    for lane in range(plan.lanes):
-        wide, end = plan.code_bits(lane), plan.span - 1
+    picks = sum(_pick(slot, plan) for slots in plan.slots for slot in slots)
+    found = Parts(picks=picks, picked=picks > 0, step_tables=_tables(steps))
+    for lane, (cuts, slots, tables) in enumerate(zip(plan.cuts, plan.slots, steps, strict=True)):
+        wide, end, top = plan.code_bits(lane), plan.span - 1, plan.top(lane).bit_length()
+        found.gates(codes=_code(cuts, bits, wide))
         beats = [beat for beat, place in plan.teachers() if place == lane]
-        runs = [behind - beat for beat, behind in pairwise([*(b for b in beats if b < end), end])]
-        codes += [site_count(ff=wide * len(beats)), *(delay_sites(wide, run) for run in runs)]
-    carry = sum(chain(plan.top(lane).bit_length()) for lane, slots in enumerate(plan.slots) if len(slots) > 1)
-    carry += sum(chain(tables[0][2]) for tables in steps if len(tables) > 1)
-    return site_count(*codes, carry=carry)
+        found.registers(wide * len(beats))
+        for beat, behind in pairwise([*(b for b in beats if b < end), end]):
+            found.delay(wide, behind - beat)
+        if len(slots) > 1:
+            found.chains(top).gates(slot_sums=top * (len(slots) - 1))
+        if len(tables) > 1:
+            found.adders(tables[0][2])
+    return found
 
 
 def _code(cuts: list[int], bits: int, wide: int) -> float:

@@ -6,8 +6,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._sites import chain, counter_sites, memory_sites, site_count, spare_sites
-from xnorforge.hw.ops._streams import memory_cost, spare_cost, value_range
+from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import Stream
 
 from . import cost, text
@@ -176,36 +175,28 @@ class Interact(PerChannel):
         stairs = {int(size): self.cuts(int(size)) for size in np.unique(abs(influence)) if size > 1}
         return plan(influence, source.lanes, stairs, low)
 
-    def estimate(self):
-        """LUT by the model of cost.py, fitted to Yosys; its memory is read without a
-        clock: no block RAM.
-        """
-        source, made = self.in_stream(), self.plan()
-        if self.raw:
-            steps, last = self._addends(made), self.out_stream().bits - self.scale
-        else:
-            steps, given = self._steps(made)
-            last = (given["StepW"] + 1) // 2
-        memory = memory_cost(made.span, source.width, "lut")["lut"] if made.span > 1 else 0.0
-        memory += spare_cost(self.out_stream().width)
-        return {"lut": memory + cost.logic(made, source.bits, steps, last), "bram36": 0.0}
-
-    def sites(self):
+    def parts(self):
         """Above one beat a group has a memory in place of a register; Yosys repeats the address of it."""
         source, sink, made, direction = self.in_stream(), self.out_stream(), self.plan(), self.tables()[2]
         if self.raw:
-            steps, wide = self._addends(made), sink.bits
+            steps, wide, last = self._addends(made), sink.bits, sink.bits - self.scale
         else:
             steps, given = self._steps(made)
-            wide = given["StepW"]
-        kept = site_count(ff=source.width)
+            wide, last = given["StepW"], (given["StepW"] + 1) // 2
+        found = cost.parts_of(made, source.bits, steps).gates(last_bits=last * made.lanes).spare(sink.width)
         if made.span > 1:
-            kept = memory_sites(made.span, source.width, "lut") | {"ff": (made.span - 1).bit_length()}
-        counters = counter_sites(made.span, made.span, made.groups)
-        ff = 3 + source.width + source.lanes * (wide + int((direction < 0).any())) + sink.width
-        last = chain(wide) if self.raw else -(-(wide + 1) // 8)  # two bits a place: xf_at_least
-        parts = kept, counters, spare_sites(sink.width), cost.sites_of(made, steps)
-        return site_count(*parts, ff=ff, carry=source.lanes * last)
+            found.memory(made.span, source.width, "lut", (made.span - 1).bit_length())
+        else:
+            found.registers(source.width)
+        for size in (made.span, made.span, made.groups):
+            found.registers((size - 1).bit_length()).chains((size - 1).bit_length())
+        if self.raw:
+            found.chains(wide, count=source.lanes)
+        else:  # two bits a place: xf_at_least
+            found.placed(source.lanes * -(-(wide + 1) // 8))
+        return found.registers(
+            3 + source.width + source.lanes * (wide + int((direction < 0).any())) + sink.width
+        )
 
     def rtl(self):
         return self._written()[0], {}

@@ -4,10 +4,11 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import weighted_sum, whole_numbers
-from xnorforge.hw.ops._per_channel import MOST_INSIDE, PerChannel, large_table_cost
-from xnorforge.hw.ops._sites import binary, chain, column_sites, counter_sites, site_count
+from xnorforge.hw.ops._per_channel import MOST_INSIDE, PerChannel, table_parts
 from xnorforge.hw.ops._streams import packed, signed_bits, value_range, wrapped
 from xnorforge.hw.ops.base import Stream
+from xnorforge.hw.parts import Parts
+from xnorforge.hw.words import binary
 
 
 class Join(PerChannel):
@@ -117,33 +118,47 @@ class Join(PerChannel):
                 at += width
         return {"MultiplierFile": (at, words)}
 
-    def estimate(self):
-        """A model fitted to Yosys: a product of 9 bits or more takes a DSP block, which also adds
-        one other term, or another product; several where a factor is wider than the block's.
+    def parts(self):
+        """A product of 9 bits or more takes a DSP block, which also adds one other term, or another product;
+        several where a factor is wider than the block's. The block has the registers of its product; a sum of
+        products alone, or of one and another term, is in the blocks with all its registers.
         """
-        source, out = self.in_stream(), self.get_nodeattr("out_bits")
-        folds, lane, dsp, adding, plain = source.shape[-1] // source.lanes, 0.0, 0, 0, 0
-        given = zip(
-            self.table(), self.get_nodeattr("in_bits"), self.get_nodeattr("in_signed"), self.word_bits()
-        )
-        for row, bits, signed, word in given:
-            if min(bits + word, out) >= 9 if word else out >= 9 and abs(int(row[0])).bit_count() > 1:
+        source, out, sums = self.in_stream(), self.get_nodeattr("out_bits"), self.sum_bits()
+        lanes, folds = source.lanes, source.shape[-1] // source.lanes
+        lane, adding, plain = Parts().registers(sums), 0, 0
+        kinds = self.get_nodeattr("in_bits"), self.get_nodeattr("in_signed"), self.word_bits()
+        for row, bits, signed, word in zip(self.table(), *kinds):
+            factor = abs(int(row[0]))
+            ones, zeros = factor.bit_count(), (factor & -factor).bit_length() - 1
+            lane.gates(words=word * min(max(folds - 2, 0) / 8, 1) * (folds <= MOST_INSIDE))
+            if min(bits + word, out) >= 9 if word else out >= 9 and ones > 1:
                 blocks = _blocks(bits + 1, word or signed_bits(row[0], row[0]))
-                dsp, adding = dsp + blocks, adding + self._adds(row, signed, word, blocks)
-            else:  # in logic; a constant that is no power of two as adders
-                lane += 1.2 * bits * word if word else out * max(abs(int(row[0])).bit_count() - 1, 0)
-                plain = max(plain, out if signed else min(bits, out))
-            lane += word * min(max(folds - 2, 0) / 8, 1) * (folds <= MOST_INSIDE)
+                lane.dsp, adding = lane.dsp + blocks, adding + self._adds(row, signed, word, blocks)
+                lane.registers(17 * (blocks - 1))
+                continue
+            plain = max(plain, out if signed else min(bits, out))
+            if word:
+                kept = min(bits + word, sums)
+                lane.registers(kept).chains(kept if bits > 1 else 0).gates(product_bits=bits * word)
+            else:  # a constant that is no power of two as adders
+                lane.registers(max(0, min(bits + factor.bit_length() - (ones < 2), sums) - max(zeros, 0)))
+                lane.chains(sums, count=max(ones - 1, 0)).chains(bits * (row[0] < 0 and ones < 2))
+                lane.gates(adder_bits=out * max(ones - 1, 0))
         # A subtraction stands in place of an addition, and a DSP block alone takes a negative factor.
-        negated = (self.table() <= 0).all() and (self.inputs > 1 or not dsp)
-        lane += out * (max(self.inputs - 1 - adding, 0) + negated) + plain * (adding > 1)
-        lut = 3 + source.lanes * lane
-        if folds > MOST_INSIDE and any(self.word_bits()):
+        negated = (self.table() <= 0).all() and (self.inputs > 1 or not lane.dsp)
+        lane.gates(adder_bits=out * (max(self.inputs - 1 - adding, 0) + negated) + plain * (adding > 1))
+        lane.chains(sums if self.inputs > 1 else 0)
+        if adding == self.inputs or (adding and self.inputs == 2):
+            lane.ff = 0
+            lane.carries.clear()
+        found = Parts().registers(2).add(lane, count=lanes)
+        if any(self.word_bits()):
             width, words = self.memories()["MultiplierFile"]
-            lut += 3 + large_table_cost(column_sites(binary(words, width))["ff"], folds)
-        elif folds > 1 and any(self.word_bits()):
-            lut += 3 + folds.bit_length()
-        return {"lut": lut, "bram36": 0.0, "dsp": float(dsp * source.lanes)}
+            table = binary(words, width)
+            if folds > MOST_INSIDE:
+                return found.add(table_parts(table))
+            found.counters(folds).table(table, 0)
+        return found
 
     def _adds(self, row: np.ndarray, signed: int, word: int, blocks: int) -> bool:
         """Whether the DSP block of a product adds another term too. Of constants Yosys finds that in sums of
@@ -151,36 +166,6 @@ class Join(PerChannel):
         """
         constant = self.inputs == 1 or (self.inputs == 2 and (signed or row[0] < 0))
         return blocks == 1 and bool(word or constant)
-
-    def sites(self):
-        """As `estimate`. A DSP block has the registers of its product; a sum of products alone, or of one and
-        another term, is in the blocks with all its registers.
-        """
-        source, out, alone = self.in_stream(), self.sum_bits(), 0
-        ff, carry = out, chain(out) if self.inputs > 1 else 0
-        kinds = self.get_nodeattr("in_bits"), self.get_nodeattr("in_signed"), self.word_bits()
-        for row, bits, signed, word in zip(self.table(), *kinds):
-            factor = abs(int(row[0]))
-            several, zeros = factor.bit_count() > 1, (factor & -factor).bit_length() - 1
-            if min(bits + word, out) >= 9 if word else out >= 9 and several:
-                blocks = _blocks(bits + 1, word or signed_bits(row[0], row[0]))
-                ff += 17 * (blocks - 1)
-                alone += self._adds(row, signed, word, blocks)
-            elif word:
-                kept = min(bits + word, out)
-                ff, carry = ff + kept, carry + (chain(kept) if bits > 1 else 0)
-            else:
-                ff += max(0, min(bits + factor.bit_length() - (not several), out) - max(zeros, 0))
-                carry += (factor.bit_count() - 1) * chain(out) if several else chain(bits) * (row[0] < 0)
-        if alone == self.inputs or (alone and self.inputs == 2):
-            ff = carry = 0
-        table = site_count()
-        if any(self.word_bits()):
-            width, words = self.memories()["MultiplierFile"]
-            table = counter_sites(len(words))
-            if len(words) <= MOST_INSIDE:
-                table = site_count(table, column_sites(binary(words, width)))
-        return site_count(table, ff=2 + source.lanes * ff, carry=source.lanes * carry)
 
     @classmethod
     def examples(cls):

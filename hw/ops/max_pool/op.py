@@ -6,7 +6,6 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._pool import Pool
-from xnorforge.hw.ops._sites import compare_chain
 from xnorforge.hw.ops._streams import packed
 
 
@@ -55,13 +54,10 @@ class MaxPool(Pool):
         module, parameters = super().rtl()
         return module, parameters | {"Minimum": packed(self.minima(), 1)}
 
-    def join_cost(self, line):
+    def join(self, parts, where, /):
         bits, lanes = self.element[0], self.get_nodeattr("pe")
-        bit = 1.0 if bits == 1 else 0.85 if line is None else 2.9 if line["bram36"] else 1.9
-        return lanes * bits * bit + (5 if len(set(self.minima())) > 1 else 0)
-
-    def join_chains(self):
-        return compare_chain(self.element[0])
+        parts.comparators(bits, lanes).gates(**{f"bits with a {where}": bits * lanes if bits > 1 else 0})
+        parts.gates(minima=len(set(self.minima())) > 1)
 
     @classmethod
     def examples(cls):

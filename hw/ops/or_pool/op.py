@@ -37,11 +37,8 @@ class OrPool(Pool):
             "Minimum": packed([self.get_nodeattr("all")] * self.get_nodeattr("ifm")[2], 1)
         }
 
-    def join_cost(self, _line):
-        return self.get_nodeattr("pe")
-
-    def join_chains(self):
-        return 0
+    def join(self, parts, _where, /):
+        parts.gates(joined_bits=self.get_nodeattr("pe"))
 
     @classmethod
     def examples(cls):

@@ -7,9 +7,9 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
-from xnorforge.hw.ops._sites import chain, compare_chain, counter_sites, memory_sites, site_count
-from xnorforge.hw.ops._streams import check_divides, memory_cost
+from xnorforge.hw.ops._streams import check_divides
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.parts import Parts
 
 BLOCK = 2048  # bits of the table of addresses from which it lies in block RAM
 
@@ -104,19 +104,16 @@ class Permute(HwOp):
         width = max(1, (self.in_stream().beats - 1).bit_length())
         return {"OrderFile": (width, self.addresses().tolist())}
 
-    def estimate(self):
+    def parts(self):
         """Two frames, the table, and the counters of writer and reader."""
         source = self.in_stream()
         width = max(1, (source.beats - 1).bit_length())
-        memory = memory_cost(2 * source.beats, source.width)
-        blocks, table = cost.rom_cost(width, source.beats, self._table_bits() > BLOCK)
-        return {"lut": memory["lut"] + table + 5 * width + 8, "bram36": memory["bram36"] + blocks}
-
-    def sites(self):
-        source = self.in_stream()
-        width = max(1, (source.beats - 1).bit_length())
-        parts = counter_sites(source.beats, 2 * source.beats), memory_sites(2 * source.beats, source.width)
-        return site_count(*parts, ff=width + 4, carry=chain(width + 1) + compare_chain(width + 1))
+        found = Parts(address_bits=width).counters(source.beats, 2 * source.beats)
+        found.memory(2 * source.beats, source.width).registers(width + 4).chains(width + 1)
+        found.compared[width + 1, False] += 1
+        if self._table_bits() > BLOCK:
+            return found.rom(source.beats, width, 0)
+        return found.gates(table=cost.logic_memory(width, source.beats))
 
     @classmethod
     def examples(cls):

@@ -4,20 +4,10 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import drawn, width_of
-from xnorforge.hw.ops._per_channel import MOST_INSIDE, PerChannel, large_table_cost
-from xnorforge.hw.ops._sites import (
-    address_bits,
-    binary,
-    chain,
-    column_sites,
-    compare_chain,
-    counter_sites,
-    different_columns,
-    site_count,
-    spare_sites,
-)
-from xnorforge.hw.ops._streams import spare_cost, value_range
+from xnorforge.hw.ops._per_channel import MOST_INSIDE, PerChannel, cut_parts, table_parts
+from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import Stream
+from xnorforge.hw.words import binary, different_columns
 
 SLOPE_BITS = 3  # slopes are multiples of 2**-SLOPE_BITS
 
@@ -125,37 +115,24 @@ class Rectify(PerChannel):
         set_once = np.asarray(table.any(0)) | (len(words) > MOST_INSIDE)
         return self.sum_bits() - self.get_nodeattr("shift"), table, set_once
 
-    def estimate(self):
+    def parts(self):
         above, table, set_once = self._parts()
-        (folds, lanes, _), bits = table.shape, self.sum_bits()
-        level, shift = self.out_stream().bits, self.get_nodeattr("shift")
-        added = sum(bits - row.argmax() for row in set_once[:, :bits] if row.any())
-        slopes = (1.4 * above if self.by_shifts() else 3.5 * (above + 0.5 * shift + 2)) * lanes
-        cut = 0.7 * level * (above > level) + 0.28 * max(0, above - 1 - level)
-        lut = spare_cost(self.out_stream().width) + 0.8 * added + slopes + lanes * cut
-        if folds > 1:
-            differ = column_sites(table.reshape(folds, -1))["ff"]
-            lut += 1.6 * address_bits(folds)
-            if folds > MOST_INSIDE:
-                lut += large_table_cost(differ, folds)
-            else:
-                lut += differ * np.interp(folds, (2, 8, 32), (1.25, 1.4, 1.5))
-        return {"lut": float(lut), "bram36": 0.0}
-
-    def sites(self):
-        above, table, set_once = self._parts()
-        (folds, lanes, _), bits = table.shape, self.sum_bits()
-        parts = [counter_sites(folds), spare_sites(self.out_stream().width)]
-        slope_ff = different_columns(table[:, :, bits + 1 :].reshape(folds, -1))
-        sums = 0 if self.by_shifts() else chain(bits + 2)
-        zero, levels = self.get_nodeattr("zero"), self.get_nodeattr("levels")
-        # Of a signed number cut to fewer bits, the highest bits say whether it is outside.
-        compared = above - self.out_stream().bits + 1 if levels + 1 == 2 * zero else above
-        carry = chain(bits) * int(set_once[:, :bits].any(1).sum())
-        carry += lanes * (sums + compare_chain(max(0, compared), constant=True))
+        (folds, lanes, _), bits, sink = table.shape, self.sum_bits(), self.out_stream()
+        found = table_parts(table.reshape(folds, -1)).spare(sink.width)
+        found.add(cut_parts(lanes, above, sink.bits))
         # Of what is shifted, the bits below a level are not kept.
-        ff = 3 + lanes * (above + (above if self.by_shifts() else bits)) + slope_ff + self.out_stream().width
-        return site_count(*parts, ff=ff, carry=carry)
+        found.registers(3 + lanes * (above + (above if self.by_shifts() else bits)) + sink.width)
+        found.registers(different_columns(table[:, :, bits + 1 :].reshape(folds, -1)))
+        found.chains(bits, count=int(set_once[:, :bits].any(1).sum()))
+        if self.by_shifts():
+            found.gates(shifted_bits=lanes * above)
+        else:
+            found.chains(bits + 2, count=lanes)
+            found.gates(slope_bits=lanes * (above + 0.5 * self.get_nodeattr("shift") + 2))
+        # Of a signed number cut to fewer bits, the highest bits say whether it is outside.
+        even = self.get_nodeattr("levels") + 1 == 2 * self.get_nodeattr("zero")
+        found.compared[max(0, above - sink.bits + 1 if even else above), True] += lanes
+        return found.gates(adder_bits=sum(bits - row.argmax() for row in set_once[:, :bits] if row.any()))
 
     @classmethod
     def examples(cls):

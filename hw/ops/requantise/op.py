@@ -4,19 +4,10 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import drawn, width_of
-from xnorforge.hw.ops._per_channel import MOST_INSIDE, PerChannel, large_table_cost
-from xnorforge.hw.ops._sites import (
-    address_bits,
-    binary,
-    chain,
-    column_sites,
-    compare_chain,
-    counter_sites,
-    site_count,
-    spare_sites,
-)
-from xnorforge.hw.ops._streams import spare_cost, value_range
+from xnorforge.hw.ops._per_channel import MOST_INSIDE, PerChannel, cut_parts, table_parts
+from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import Stream
+from xnorforge.hw.words import binary, different_columns
 
 
 class Requantise(PerChannel):
@@ -107,44 +98,23 @@ class Requantise(PerChannel):
             )
         }
 
-    def estimate(self):
-        """Fitted to 170 syntheses: bits that are added, from the lowest that a
-        beat has set; bits of the table that differ and are not alike; ties; levels that are cut to the range.
-        Of a table that is a module of its own, Yosys knows none of that.
+    def parts(self):
+        """A sum whose lowest bits are kept where a tie is looked for; a tie at even takes one off. Of a table
+        that is a module of its own, Yosys knows none of its words.
         """
-        source, bits, shift = self.in_stream(), self.sum_bits(), self.get_nodeattr("shift")
-        level, above = self.out_stream().bits, bits - shift
-        width, words = self.memories()["TableFile"]
-        table = binary(words, width).reshape(len(words), source.lanes, bits + 3)
-        set_once = np.asarray(table.any(0)) | (len(words) > MOST_INSIDE)
-        added = sum(bits - row.argmax() for row in set_once[:, :bits] if row.any())
-        ties, even = set_once[:, bits : bits + 2].any(1).sum(), set_once[:, bits].sum()
-        cut = 0.7 * level * (above > level) + 0.28 * max(0, above - 1 - level)
-        lut = spare_cost(self.out_stream().width) + 0.8 * added + source.lanes * cut
-        lut += ties * (1.4 + 0.23 * shift) + even * 1.1 * above
-        if len(words) > 1:
-            differ = column_sites(table[:, :, :bits].reshape(len(words), -1))["ff"]
-            lut += 1.6 * address_bits(len(words))
-            if len(words) > MOST_INSIDE:
-                lut += large_table_cost(differ, len(words))
-            else:
-                lut += differ * np.interp(len(words), (2, 8, 32), (1.25, 1.4, 1.5))
-        return {"lut": float(lut), "bram36": 0.0}
-
-    def sites(self):
-        """A sum whose lowest bits are kept where a tie is looked for; a tie at even takes one off."""
         source, sink, bits = self.in_stream(), self.out_stream(), self.sum_bits()
-        shift, (width, words) = self.get_nodeattr("shift"), self.memories()["TableFile"]
-        table = binary(words, width)
-        flags = table.reshape(len(table), source.lanes, -1)[:, :, bits : bits + 2]
-        even, either = flags[..., 0].any(0).sum(), flags.any((0, 2)).sum()  # lanes
-        ties = column_sites(flags.reshape(len(table), -1))["ff"]
-        parts = [counter_sites(len(words)), spare_sites(sink.width)]
-        if len(words) > MOST_INSIDE:
-            even, either, ties = source.lanes, source.lanes, 2 * source.lanes
-        ff = 2 + source.lanes * (bits - shift) + int(either) * shift + ties + sink.width
-        carry = source.lanes * (chain(bits) + compare_chain(bits - shift, constant=True))
-        return site_count(*parts, ff=ff, carry=carry + int(even) * chain(bits - shift))
+        lanes, shift, (width, words) = source.lanes, self.get_nodeattr("shift"), self.memories()["TableFile"]
+        above, table = bits - shift, binary(words, width).reshape(len(words), lanes, bits + 3)
+        set_once = np.asarray(table.any(0)) | (len(words) > MOST_INSIDE)
+        even, either = int(set_once[:, bits].sum()), int(set_once[:, bits : bits + 2].any(1).sum())
+        flags = table[:, :, bits : bits + 2].reshape(len(words), -1)
+        ties = different_columns(flags) if len(words) <= MOST_INSIDE else 2 * lanes
+        found = table_parts(table[:, :, :bits].reshape(len(words), -1)).spare(sink.width)
+        found.registers(2 + lanes * above + either * shift + ties + sink.width)
+        found.chains(bits, count=lanes).chains(above, count=even).add(cut_parts(lanes, above, sink.bits))
+        found.compared[above, True] += lanes
+        added = sum(bits - row.argmax() for row in set_once[:, :bits] if row.any())
+        return found.gates(adder_bits=added, ties=either, tie_bits=either * shift, even_bits=even * above)
 
     @classmethod
     def examples(cls):

@@ -7,8 +7,8 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import Mvu, memory_words
-from xnorforge.hw.ops._sites import address_bits, bits_of, column_sites, counters, site_count
 from xnorforge.hw.ops.base import Matrix
+from xnorforge.hw.words import address_bits, bits_of
 
 MOST_BITS = 8  # of a constant
 
@@ -138,19 +138,12 @@ class SpatialMvu(Mvu):
         lanes = min(simd, run)
         return cost.scaled(lanes, simd // lanes, self.get_nodeattr("scale_bits"))
 
-    def estimate(self) -> dict:
-        """By the model of _mvu_cost.py, plus the table of constants and its counter."""
-        found, scales = super().estimate(), self.scales()
-        width, bits = scales.shape[1] * self.get_nodeattr("scale_bits"), address_bits(len(scales))
-        table = cost.logic_rom(width, len(scales)) + bits * (len(scales) > 1)
-        return found | {"lut": found["lut"] + table}
-
-    def sites(self) -> dict[str, int]:
-        """As of every unit, and those of the constants and of the counter of beats."""
-        scales = self.scales()
-        table = column_sites(bits_of(scales, self.get_nodeattr("scale_bits")))
-        count = counters(address_bits(len(scales)) if len(scales) > 1 else 0)
-        return site_count(super().sites(), table, count)
+    def parts(self):
+        """As of every unit, and the table of constants with its counter."""
+        scales, bits = self.scales(), self.get_nodeattr("scale_bits")
+        table = cost.logic_rom(scales.shape[1] * bits, len(scales))
+        found = super().parts().counters_of(address_bits(len(scales)) if len(scales) > 1 else 0)
+        return found.table(bits_of(scales, bits), table)
 
     def random_weights(self, rng, shape) -> np.ndarray:
         """Signs, times constants over their whole range."""

@@ -4,7 +4,6 @@ from math import prod
 from typing import Any
 
 from xnorforge.hw.ops._pool import Pool
-from xnorforge.hw.ops._sites import chain
 from xnorforge.hw.ops._streams import value_range
 
 
@@ -40,11 +39,9 @@ class SumPool(Pool):
         module, parameters = super().rtl()
         return module, parameters | {"Sum": 1}
 
-    def join_cost(self, _line):
-        return self.out_stream().width
-
-    def join_chains(self):
-        return chain(self.out_stream().bits)
+    def join(self, parts, _where, /):
+        sink = self.out_stream()
+        parts.adders(sink.bits, count=sink.lanes)
 
     @classmethod
     def examples(cls):

@@ -6,9 +6,10 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width
-from xnorforge.hw.ops._sites import counter_sites, site_count, spare_sites
-from xnorforge.hw.ops._streams import check_divides, packed, spare_cost, value_range
+from xnorforge.hw.ops._streams import check_divides, packed, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.parts import Parts
+from xnorforge.hw.words import bits_of, different_columns
 
 
 class Surround(HwOp):
@@ -132,25 +133,17 @@ class Surround(HwOp):
             "Values": packed(self.values(), sink.bits),
         }  # fmt: skip
 
-    def estimate(self):
-        """Fitted to 92 syntheses: counters and their comparisons; a bit of the border is the set or reset of
-        its register where no beat of a pixel has another, else a choice by beat.
+    def parts(self):
+        """A bit of the border is the set or reset of its register where no beat of a pixel has another, else
+        a choice by beat.
         """
         sink, (height, width, channels) = self.out_stream(), self.out_stream().shape
         values = self.values().reshape(-1, sink.lanes)
+        changing = different_columns(bits_of(values, sink.bits), equal=True)
         sizes = [size for size in (height, width, channels // sink.lanes) if size > 1]
-        counters = sum((size - 1).bit_length() for size in sizes) + 2.6 * len(sizes)
-        bits = (values[..., None] >> np.arange(sink.bits)) & 1
-        changing = int((bits != bits[:1]).any(0).sum())
-        choice = 0.9 + 0.7 * max(0, (len(values) - 1).bit_length() - 3)
-        sides = sum(pad > 0 for pad in self.pads())
-        lut = 2 + spare_cost(sink.width) + counters + 0.4 * sides + choice * changing
-        return {"lut": lut, "bram36": 0.0}
-
-    def sites(self):
-        sink, (height, width, channels) = self.out_stream(), self.out_stream().shape
-        counters = counter_sites(height, width, channels // sink.lanes)
-        return site_count(counters, spare_sites(sink.width), ff=sink.width + 2)
+        found = Parts(counters=len(sizes), sides=sum(pad > 0 for pad in self.pads()))
+        found.gates(border_bits=changing, deep=changing * max(0, (len(values) - 1).bit_length() - 3))
+        return found.counters(*sizes).spare(sink.width).registers(sink.width + 2)
 
     @classmethod
     def examples(cls):

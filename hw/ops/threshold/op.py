@@ -7,21 +7,15 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import drawn, whole_numbers
+from xnorforge.hw.fabric import memory_of
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._decode import decode_thresholds
 from xnorforge.hw.ops._mvu import memory_words
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._sites import (
-    address_bits,
-    binary,
-    bits_of,
-    column_sites,
-    compare_chain,
-    counter_sites,
-    site_count,
-)
 from xnorforge.hw.ops._streams import check_divides, value_range
 from xnorforge.hw.ops.base import Stream
+from xnorforge.hw.parts import Parts
+from xnorforge.hw.words import address_bits, binary, bits_of, different_columns
 
 SHORT = (0, 0, 1, 1, 1, 1, 1, 2, 3, 2, 2)  # LUTs by Yosys of a comparison with a constant of so many bits
 EACH = {1: (0.28, 0.3), 2: (0.71, 2.4), 3: (0.98, 2.2), 4: (1.25, 2.0)}  # of so many: per bit, less those
@@ -143,30 +137,23 @@ class Threshold(PerChannel):
 
     def in_block(self) -> bool:
         """Whether a table that is read a beat ahead lies in block RAM."""
-        logic, block, blocks = self._table_costs()
-        return logic > block + BLOCK * blocks
+        made = memory_of(self.folds, self._word_bits(), "rom")
+        return self._table_luts() > made.choice + BLOCK * made.bram36
 
-    def _table_costs(self) -> tuple[int, int, float]:
-        """LUTs of such a table in logic; LUTs and BRAM36 of it in block RAM."""
+    def _table_luts(self) -> int:
+        """LUTs of such a table in logic."""
+        return cost.logic_memory(self._word_bits(), 1 << (self.folds - 1).bit_length())
+
+    def _word_bits(self) -> int:
+        """Bits of a word of it."""
         source, steps = self.in_stream(), np.shape(self.arrays_of["thresholds"])[1]
-        folds = self.folds
-        width = source.lanes * (steps * (source.bits + 1) + 1)
-        words = 1 << (folds - 1).bit_length()
-        blocks, lut = cost.block_cost(width, folds)
-        return cost.logic_rom(width, words) + cost.logic_mux(width, words), lut, blocks
+        return source.lanes * (steps * (source.bits + 1) + 1)
 
-    def ahead(self) -> dict[str, float] | None:
-        """What it takes with a table that is read a beat ahead; None where levels have not two bits, or where
-        the table is so short that it costs little to search.
+    def ahead(self) -> bool:
+        """Whether its table is read a beat ahead: of levels of two bits, unless the table is so short that it
+        costs little to search.
         """
-        source, steps = self.in_stream(), np.shape(self.arrays_of["thresholds"])[1]
-        folds, word = self.folds, source.bits + 1
-        if self.bits != 2 or folds < AHEAD:
-            return None
-        logic, block, blocks = self._table_costs()
-        lane = word * (1.25 if steps == 2 else 1.75) + self._flips() / 2
-        lut = 10 + 2 * (folds - 1).bit_length() + source.lanes * lane + (block if self.in_block() else logic)
-        return {"lut": lut, "bram36": blocks if self.in_block() else 0.0}
+        return self.bits == 2 and self.folds >= AHEAD
 
     def _by_side(self, stage: int) -> float:
         """LUTs per lane of a stage that compares with all its constants.
@@ -183,15 +170,12 @@ class Threshold(PerChannel):
         unreached = bounds.shape[1] < 1 << stage
         return float(np.mean([_compared(count, constants) for count in each.ravel()])) + unreached / 2
 
-    def _in_turn(self, stage: int, few: bool) -> float:
-        """LUTs per lane of a stage that looks its constants up, fitted to 175 operators; `few`: the first
-        stage does not.
-        """
+    def _in_turn(self, stage: int) -> float:
+        """LUTs per lane of the table of a stage that looks its constants up."""
         words, wide = self.folds << stage, self.in_stream().bits + 1
         bounds = self._bounds()[:, (1 << self.bits - 1 - stage) - 1 :: 1 << self.bits - stage]
         lanes = bounds.reshape(self.folds, -1, 1 << stage).transpose(0, 2, 1).reshape(words, -1)
-        differ = column_sites(bits_of(lanes, wide))["ff"] / lanes.shape[1]
-        return (1 + 0.85 * wide if few else 3.7 + 0.73 * wide) + 1.06 * differ * _table(words, self.bits)
+        return different_columns(bits_of(lanes, wide)) / lanes.shape[1] * _table(words, self.bits)
 
     def _few(self, stage: int) -> bool:
         """Whether a stage has so few constants that xf_threshold compares with all of them side by side."""
@@ -256,45 +240,48 @@ class Threshold(PerChannel):
     def decoder(self, _name, _given, /):
         return None if self.ahead() else decode_thresholds
 
-    def estimate(self):
-        if ahead := self.ahead():
-            return ahead
-        source, few = self.in_stream(), self._few(0)
-        lane = sum(
-            self._by_side(stage) if self._few(stage) else self._in_turn(stage, few)
-            for stage in range(self.bits)
-        )
-        flips = float(self._flips() * few)
-        if flips:  # most of them become part of the first comparison, in others all
-            own = (self.tables()[1] < 0).mean() if self.folds == 1 else 1.0  # part of the lanes
-            flips *= 0.7 * own if self.bits > 1 else 0.2 * (self.folds > 1)
-        base = 2 + (self.folds > 1) if few else 4.3
-        return {"lut": base + source.lanes * (flips + lane), "bram36": 0.0}
-
-    def sites(self):
+    def parts(self):
         source, folds, bits = self.in_stream(), self.folds, self.bits
-        word, (width, numbers) = source.bits + 1, self.memories()["ThresholdFile"]
-        fold, compare = counter_sites(folds), compare_chain(word)
+        lanes, word, (width, numbers) = source.lanes, source.bits + 1, self.memories()["ThresholdFile"]
+        found = Parts().counters(folds)
         if self.ahead():
-            ends = (np.shape(self.arrays_of["thresholds"])[1] - 1) * word
-            ff = 2 + source.lanes * (source.bits + ends + 3)
-            table = site_count() if self.in_block() else column_sites(binary(numbers, width))
-            return site_count(fold, table, ff=ff, carry=2 * source.lanes * compare)
+            steps = np.shape(self.arrays_of["thresholds"])[1]
+            found.registers(2 + lanes * (source.bits + (steps - 1) * word + 3)).comparators(word, 2 * lanes)
+            found.gates(ahead=1, ahead_flips=lanes * self._flips())
+            found.gates(**{f"word bits, {steps} steps": lanes * word})
+            if self.in_block():
+                return found.rom(folds, width)
+            return found.table(binary(numbers, width), self._table_luts())
         words = binary(numbers, width).reshape(-1, 1 << address_bits(folds), 1 << bits, width)
-        words = words[: source.lanes, : 1 << (folds - 1).bit_length()]
+        words = words[:lanes, : 1 << (folds - 1).bit_length()]
         # Lanes have the beat of a pixel in common, but not the levels that choose among thresholds.
         compared = [k for k in range(bits) if not self._few(k)]
         first = words[:, :, 1] if 0 in compared else words[:, :, 1, :0]
-        tables = [np.concatenate([*first, *words[:, :, 0, :1]], -1)]
-        tables += [lane[:, 1 << k : 2 << k].reshape(-1, width) for k in compared if k for lane in words]
-        stages = bits + (folds - 1).bit_length() * (bits - 1)
-        ff = stages + source.lanes * (source.bits * (bits - 1) + bits * (bits + 1) // 2)
+        found.table(np.concatenate([*first, *words[:, :, 0, :1]], -1), 0)
+        for k in filter(None, compared):
+            for lane in words:
+                found.table(lane[:, 1 << k : 2 << k].reshape(-1, width), 0)
+        found.comparators(word, lanes * len(compared))
+        found.registers(bits + (folds - 1).bit_length() * (bits - 1))
+        found.registers(lanes * (source.bits * (bits - 1) + bits * (bits + 1) // 2))
         # Of a number that only constants are compared with, low bits that are 0 in all of them are not kept.
         zeros = np.where(words.any(-1), words.argmax(-1), width).clip(max=source.bits)
         alone = range(1, 1 if compared else bits)  # the last stages are the ones that compare by size
-        ff -= sum(int(zeros[:, :folds, 1 << k :].min((1, 2)).sum()) for k in alone)
-        carry = source.lanes * len(compared) * compare
-        return site_count(fold, *map(column_sites, tables), ff=ff, carry=carry)
+        found.registers(-sum(int(zeros[:, :folds, 1 << k :].min((1, 2)).sum()) for k in alone))
+        few, flips = self._few(0), self._flips()
+        found.gates(
+            searched=not few,
+            by_side=lanes * sum(self._by_side(k) for k in range(bits) if self._few(k)),
+            stages=lanes * len(compared),
+            table=lanes * sum(map(self._in_turn, compared)),
+        )
+        if few and flips:  # most of them become part of the first comparison, in others all
+            own = (self.tables()[1] < 0).mean() if folds == 1 else 1.0  # part of the lanes
+            if bits > 1:
+                found.gates(flips=lanes * flips * own)
+            else:
+                found.gates(single_flips=lanes * flips * (folds > 1))
+        return found
 
     @classmethod
     def examples(cls):

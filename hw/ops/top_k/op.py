@@ -6,8 +6,9 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import whole_numbers
-from xnorforge.hw.ops._sites import address_bits, compare_chain, counter_sites, site_count
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.parts import Parts
+from xnorforge.hw.words import address_bits
 
 
 class TopK(HwOp):
@@ -78,17 +79,11 @@ class TopK(HwOp):
             "InBits": source.bits, "Signed": source.signed, "OutBits": sink.bits,
         }  # fmt: skip
 
-    def estimate(self):
+    def parts(self):
         n, k, bits = (self.get_nodeattr(name) for name in ("n", "k", "in_bits"))
-        index, place, width = (n - 1).bit_length(), (n + k - 1).bit_length(), self.out_stream().width
-        lut = 14 + place + width + k * bits / 2 + (k - 1) * (bits + index + 6.5)
-        return {"lut": lut, "bram36": 0.0}
-
-    def sites(self):
-        n, k, bits = (self.get_nodeattr(name) for name in ("n", "k", "in_bits"))
-        entry = bits + address_bits(n) + 1
-        ff = k * entry + self.out_stream().width + bits + 3
-        return site_count(counter_sites(n + k), ff=ff, carry=k * compare_chain(bits))
+        entry, width = bits + address_bits(n) + 1, self.out_stream().width
+        found = Parts(moved_bits=(k - 1) * entry, entries=k - 1, out_bits=width).counters(n + k)
+        return found.comparators(bits, k).registers(k * entry + width + bits + 3)
 
     @classmethod
     def examples(cls):

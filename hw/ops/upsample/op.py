@@ -5,14 +5,9 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._sites import chain, counter_sites, memory_sites, site_count, spare_sites, walk_chains
-from xnorforge.hw.ops._streams import check_divides, memory_cost
+from xnorforge.hw.ops._streams import check_divides
 from xnorforge.hw.ops.base import HwOp, Stream
-
-
-def _bits(size: int) -> int:
-    """Bits of a counter over so many values."""
-    return (size - 1).bit_length()
+from xnorforge.hw.parts import Parts
 
 
 def repeated(x: np.ndarray, rows: int, columns: int) -> np.ndarray:
@@ -98,30 +93,18 @@ class Upsample(HwOp):
             "FactorW": copies,
         }  # fmt: skip
 
-    def estimate(self):
-        pixels, beats, passes, copies = self.loops()
-        depth = pixels * beats
-        row = memory_cost(depth, self.in_stream().width) if depth > 1 else {"lut": 0, "bram36": 0.0}
-        # Counters over powers of two turn round by themselves.
-        wrapped = (0.8 * _bits(depth) if depth & (depth - 1) else 0) + (
-            _bits(beats) if beats & (beats - 1) else 0
-        )
-        counters = 1.9 * _bits(depth) + 2.5 * (_bits(passes) + _bits(copies)) + wrapped
-        return {"lut": row["lut"] + 7 + counters, "bram36": row["bram36"]}
-
-    def sites(self):
+    def parts(self):
         (pixels, beats, passes, copies), width = self.loops(), self.in_stream().width
         depth = max(2, pixels * beats)
         address = (depth - 1).bit_length()
-        counters = counter_sites(depth, copies, passes)
+        found = Parts(row_bits=address).counters(depth, copies, passes).registers(address + 2)
+        for size in (depth, beats):  # counters over powers of two return to 0 by themselves
+            found.gates(wrapped_bits=(size - 1).bit_length() if size & (size - 1) else 0)
         if copies == 1:  # it never goes back within a row
-            counters = site_count(counters, ff=address + 2, carry=chain(address))
+            found.chains(address)
         else:
-            back = walk_chains(address, beats)
-            counters = site_count(counters, counter_sites(beats), ff=address + 2, carry=back)
-        if pixels * beats == 1:
-            return site_count(counters, spare_sites(width), ff=2 * width)
-        return site_count(counters, memory_sites(depth, width))
+            found.counters(beats).walk(address, beats)
+        return found.spare(width).registers(2 * width) if pixels * beats == 1 else found.memory(depth, width)
 
     @classmethod
     def examples(cls):

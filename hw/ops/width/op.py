@@ -1,16 +1,13 @@
 """Conversion between wide and narrow beats."""
 
-from functools import cache
 from math import prod
 from typing import ClassVar
 
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._sites import counter_sites, site_count, skid_sites
 from xnorforge.hw.ops.base import HwOp, Stream
-
-WIDE = 200  # bits of a beat from which Yosys maps its choice otherwise
+from xnorforge.hw.parts import Parts
 
 
 class Width(HwOp):
@@ -87,25 +84,14 @@ class Width(HwOp):
         widths = {"InWidth": self.in_stream().width, "OutWidth": self.out_stream().width}
         return self.module, widths | {"Gap": self.get_nodeattr("gap")}
 
-    def estimate(self):
-        into, out = self.in_stream(), self.out_stream()
-        if into.lanes == out.lanes:
-            return {"lut": into.width + 4.0, "bram36": 0.0}
-        ratio = max(into.lanes, out.lanes) // min(into.lanes, out.lanes)
-        counter = (ratio - 1).bit_length()
-        if out.lanes > into.lanes:
-            return {"lut": counter + 4.0, "bram36": 0.0}
-        return {"lut": out.width * _luts_of_choice(ratio, out.width >= WIDE) + counter + 5, "bram36": 0.0}
-
-    def sites(self):
+    def parts(self):
         into, out = self.in_stream().width, self.out_stream().width
         if into == out:
-            return skid_sites(into)
-        ratio, gap = max(into, out) // min(into, out), self.get_nodeattr("gap")
-        kept = min(into, out) * (1 - gap)  # a part waits in a register of its own
-        if out > into:
-            return site_count(counter_sites(ratio), ff=out + kept + 1)
-        return site_count(counter_sites(ratio), ff=into + out + kept + 2)
+            return Parts().skid(into)
+        ratio = max(into, out) // min(into, out)
+        kept = min(into, out) * (1 - self.get_nodeattr("gap"))  # a part waits in a register of its own
+        found = Parts().counters(ratio).registers(out + kept + 1)
+        return found if out > into else found.registers(into + 1).choices(out, ratio)
 
     @classmethod
     def examples(cls):
@@ -124,18 +110,6 @@ class Width(HwOp):
         names = ("shape", "in_lanes", "out_lanes", "bits", "signed", "gap")
         gapped = [(*point, 1) for point in points if point[1] != point[2]]
         return cls.from_points("width", names, [*((*point, 0) for point in points), *gapped])
-
-
-@cache
-def _luts_of_choice(ratio: int, wide: bool) -> float:
-    """LUTs that choose a bit among so many, as Yosys maps multiplexers of up to 64 inputs; in `wide` beats
-    it shares parts of them, and takes more.
-    """
-    counted = {4: 1, 5: 2, 6: 3, 7: 4, 8: 3, 9: 4, 10: 5, 12: 4, 16: 5, 18: 10, 24: 14, 32: 16.5, 36: 15.8}
-    counted |= {48: 18.5, 64: 31, 1024: 31 * 16}
-    if wide:
-        counted |= {9: 3.4, 12: 6, 16: 9.5, 18: 9.7, 32: 18}
-    return float(np.interp(ratio, list(counted), list(counted.values())))
 
 
 Op = Width

@@ -6,21 +6,14 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._sites import (
-    SHIFTS,
-    chain,
-    counter_sites,
-    fifo_sites,
-    memory_sites,
-    site_count,
-    skid_sites,
-)
-from xnorforge.hw.ops._streams import check_divides, memory_cost, packed, value_range
+from xnorforge.hw.fabric import memory_of
+from xnorforge.hw.ops._streams import check_divides, packed, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.ops.window.abreast import row_elements
 from xnorforge.hw.ops.window.schedule import Rows, ring
-from xnorforge.hw.ops.window.several import Beats, chosen, deep, groups, offered
+from xnorforge.hw.ops.window.several import Beats, groups, offered
 from xnorforge.hw.ops.window.whole import Line, Steps, waiting, whole_elements
+from xnorforge.hw.parts import Parts
 
 from . import examples
 
@@ -59,23 +52,23 @@ class Axis:
         return [slice(first + k * rate, first + k * rate + last, self.stride) for k in range(self.kernel)]
 
 
-def column_registers(x: Axis, rows: int, each: int, free: bool, lines: bool) -> dict[str, int]:
+def column_registers(x: Axis, rows: int, each: int, free: bool, lines: bool) -> Parts:
     """Registers of a window of `rows` rows, whose columns advance by `each` per step, per bit of a pixel.
 
-    Where nothing is padded (`free`), three or more registers in a row of which only the last one is read are
-    a shift register of LUTs; the first row's begins with the register of the lines where there is one.
+    Where nothing is padded (`free`), registers in a row of which only the last one is read may be a shift
+    register; the first row's begins with the register of the lines where there is one.
     """
     newest = (x.reach - x.before) % each
-    taps, end, found = range(0, x.reach + 1, x.dilation), x.reach + each - newest, site_count()
+    taps, end, found = range(0, x.reach + 1, x.dilation), x.reach + each - newest, Parts()
     for row in range(rows):
         for tap in taps:
             behind = next((t for t in taps if t > tap and (t - tap) % each == 0), None)
             run = len(range(tap, behind or end, each))
             line = int(lines and row == 0 and rows > 1 and behind is None)
-            if free and run + line >= SHIFTS:
-                found = site_count(found, ff=-line) | {"lut_ram": found["lut_ram"] - (-run // 32)}
+            if free:
+                found.delay(1, run + line).registers(-line)
             else:
-                found = site_count(found, ff=run)
+                found.registers(run)
     return found
 
 
@@ -315,14 +308,10 @@ class Window(HwOp):
     def capacity(self) -> int:
         return 1 << self.address_bits() if self.keeps_rows else super().capacity()
 
-    def _fifo(self) -> tuple[dict[str, float], int]:
-        """What the memory of that buffer takes, and its kind: 1 LUT, 2 block RAM."""
-        cost = memory_cost(waiting(self.steps()), self.in_stream().width)
-        return cost, 2 if cost["bram36"] else 1
-
     def waiting_room(self) -> tuple[int, bool]:
         """Beats that wait in front of whole windows, and whether in block RAM."""
-        return waiting(self.steps()), self._fifo()[1] == 2
+        beats = waiting(self.steps())
+        return beats, memory_of(beats, self.in_stream().width).block
 
     def rows(self) -> Rows:
         """The window's work by whole rows, as the RTL counts it."""
@@ -383,8 +372,7 @@ class Window(HwOp):
         whole window follows its last pixel, behind the FIFO.
         """
         if self.whole:
-            _, kind = self._fifo()
-            return int(self.steps().given()[0]) + 2 + kind
+            return int(self.steps().given()[0]) + 3 + self.waiting_room()[1]
         if self.passes_through():
             return 1
         rows = self.rows()
@@ -403,70 +391,31 @@ class Window(HwOp):
         }  # fmt: skip
         if self.whole:
             del parameters["Beats"]
-            _, kind = self._fifo()
+            depth, in_block = self.waiting_room()
             pixels = self.get_nodeattr("pixels")
-            parameters |= {"Pixels": pixels, "Depth": waiting(self.steps()), "DepthKind": kind}
+            parameters |= {"Pixels": pixels, "Depth": depth, "DepthKind": 1 + in_block}
             return "xf_window_whole", parameters
         return self.module, parameters | {
             "Rates": len(rates), "RateList": packed(rates, 8),
             "AddrW": 1 if self.passes_through() else self.address_bits(), "Abreast": self.abreast,
         }  # fmt: skip
 
-    def estimate(self):
-        source = self.in_stream()
+    def parts(self):
         if self.whole:
-            return self._estimate_whole()
+            return self._parts_whole()
+        width, address, (y, x) = self.in_stream().width, self.address_bits(), self.axes()
         if self.passes_through():
-            return {"lut": source.width + 4.0, "bram36": 0.0}
-        ring_memory = memory_cost(1 << self.address_bits(), source.width)
-        return {
-            "lut": self.abreast * ring_memory["lut"] + self._counter_luts() + 19,
-            "bram36": self.abreast * ring_memory["bram36"],
-        }
-
-    def _counter_luts(self) -> int:
-        """What counts pixels, rows and places of the ring."""
-        (y, x), address = self.axes(), self.address_bits()
-        if x.kernel == y.kernel == 1:  # a pixel of several is kept: what walks over a kernel is not there
-            return 29
-        rows_kept = ((1 << address) // (x.size * self.beats)).bit_length() + 1
-        height = 0 if self._rows_alike() else y.size + y.before + y.behind
-        spans = (x.size * self.beats, x.size + x.before + x.behind, height)
-        counters = 2 * address + 2 * rows_kept + sum(span.bit_length() for span in spans)
-        counters += sum((size - 1).bit_length() for size in (self.beats, y.kernel, x.kernel))
-        return counters + 3 * (len(self.dilations()) - 1) + 7 * (self.abreast - 1)
-
-    def _estimate_whole(self) -> dict[str, float]:
-        """Buffer, lines, counters, and what enters the registers outside of the image."""
-        (y, x), width, steps = self.axes(), self.in_stream().width, self.steps()
-        buffer, _ = self._fifo()
-        pixels = self.get_nodeattr("pixels")
-        period = x.size // pixels * y.dilation
-        nothing = {"lut": 0.0, "bram36": 0.0}
-        lines = memory_cost(period, (y.kernel - 1) * width) if y.kernel > 1 and period > 1 else nothing
-        spans = (steps.rows.steps, steps.columns.steps, y.reach, x.reach, period)
-        counters = sum(span.bit_length() for span in spans)
-        counters += 3 * (waiting(steps) - 1).bit_length() + 7
-        lut = buffer["lut"] + lines["lut"] + counters + 8 + 2 * y.kernel * (y.padded or x.padded)
-        if self.several:
-            lut += chosen(self._attributes(), pixels, width) + deep(waiting(steps), width)
-        return {"lut": lut, "bram36": buffer["bram36"] + lines["bram36"]}
-
-    def sites(self):
-        if self.whole:
-            return self._sites_whole()
-        width, address, rates = self.in_stream().width, self.address_bits(), len(self.dilations())
-        if self.passes_through():
-            return skid_sites(width)
-        y, x = self.axes()
+            return Parts().skid(width)
         counted = [x] if self._rows_alike() else [y, x]  # rows that are alike are not counted
         spans = [(axis.before + axis.size + axis.behind).bit_length() for axis in counted]
-        bits = [*spans, address, (x.size * self.beats).bit_length(), self._rows_bits(), self._rows_bits()]
-        more = (self.abreast - 1) * (chain(address) + (chain(spans[-1]) if x.padded else 0))
-        given = [memory_sites(1 << address, width)] * self.abreast
-        counters = counter_sites(self.beats, x.kernel + 1, y.kernel + 1, rates, 1 << address)
-        ff = sum(bits) + self.out_stream().width + 2
-        return site_count(counters, *given, ff=ff, carry=more + sum(map(chain, bits)))
+        rates, more = len(self.dilations()) - 1, self.abreast - 1
+        found = Parts(rates=rates, abreast=more).registers(self.out_stream().width + 2)
+        found.counters(self.beats, x.kernel + 1, y.kernel + 1, rates + 1, 1 << address)
+        found.counters_of(*spans, address, (x.size * self.beats).bit_length(), *2 * [self._rows_bits()])
+        if x.kernel == y.kernel == 1:  # a pixel of several is kept: what walks over a kernel is not there
+            found.gates(single=1, counter_bits=-found.logic["counter bits"])
+        found.chains(address, *([spans[-1]] if x.padded else []), count=more)
+        return found.add(Parts().memory(1 << address, width), count=self.abreast)
 
     def _rows_alike(self) -> bool:
         """Whether every output row needs and frees as many image rows, the first of a frame too."""
@@ -480,7 +429,7 @@ class Window(HwOp):
         kept = (1 << self.address_bits()) // (x.size * self.beats)
         return max(kept + max(unneeded, y.stride), unneeded + first).bit_length() + 1
 
-    def _sites_whole(self) -> dict[str, int]:
+    def _parts_whole(self) -> Parts:
         """Buffer, lines, counters, and the columns that wait under the kernel for one that leaves."""
         (y, x), width, steps = self.axes(), self.in_stream().width, self.steps()
         depth, in_block = self.waiting_room()
@@ -491,15 +440,16 @@ class Window(HwOp):
         for line, size in ((rows, 1), (columns, each)):
             before, between = line.first // size, line.stride // size
             counted.append(max(before, between if max(before, between - 1) else 0) + 1)
-        lines, period = site_count(ff=(y.kernel - 1) * width), beats * y.dilation
-        if period > 1 and y.kernel > 1:
-            lines = memory_sites(period, (y.kernel - 1) * width)
-        address = counter_sites(period if y.kernel > 1 else 1)
-        free = not (y.padded or x.padded)
-        kept = column_registers(x, y.kernel, each, free, free and each == pixels and lines["ff"] > 0)
-        kept = {name: amount * width // pixels for name, amount in kept.items()}
-        buffer = fifo_sites(depth, width, "block" if in_block else "lut")
-        return site_count(buffer, lines, kept, address, counter_sites(*counted), ff=1 + address["ff"])
+        free, period = not (y.padded or x.padded), beats * y.dilation if y.kernel > 1 else 1
+        found = Parts(whole=1, padded_rows=y.kernel * (not free))
+        found.fifo(depth, width, "block" if in_block else "lut")
+        found.counters(*counted, period).registers(1 + (period - 1).bit_length())
+        row = (y.kernel - 1) * width
+        found = found.memory(period, row) if period > 1 else found.registers(row)
+        lined = y.kernel > 1 and not (period > 1 and memory_of(period, row).block)
+        kept = column_registers(x, y.kernel, each, free, free and each == pixels and lined)
+        found.choices(y.kernel * width * each // pixels, pixels // each)
+        return found.add(kept, count=width // pixels)
 
     @classmethod
     def examples(cls):

@@ -33,17 +33,6 @@ def offered(attributes: Mapping[str, Any]) -> list[int]:
     return [n for n in divisors(attributes["ifm"][1]) if n == 1 or 0 < groups(attributes, n) <= GROUPS]
 
 
-def chosen(attributes: Mapping[str, Any], pixels: int, width: int) -> int:
-    """LUTs that choose a group of a beat of `width` bits, in every row of the kernel: one for up to four."""
-    many = groups(attributes, pixels)
-    return attributes["kernel"][0] * (width // many) * -(-(many - 1) // 3)
-
-
-def deep(depth: int, width: int) -> int:
-    """LUTs of a FIFO of so many beats, beyond those of `memory_cost`: three memories of 32 are joined."""
-    return width if 64 < depth <= 96 else 0
-
-
 @dataclass(frozen=True)
 class Beats(Steps):
     """A frame of whole windows from beats of `many` pixels: a row that completes windows is stepped through

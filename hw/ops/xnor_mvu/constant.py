@@ -17,13 +17,12 @@ import numpy as np
 
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._compare import above, comparison_lut
-from xnorforge.hw.ops._sites import chain, delay_sites, site_count, unread
-from xnorforge.hw.ops._streams import spare_cost
+from xnorforge.hw.parts import Parts
+from xnorforge.hw.words import unread
 
 ROWS = 4  # that share counts
 GROUPS = 2 ** (ROWS - 1)
 BEHIND = 5  # registers behind the counts: three levels of sums, the difference, the comparison
-CONTROL = 4  # LUTs of the enable
 
 HEAD = """// SPDX-License-Identifier: Apache-2.0
 //
@@ -76,42 +75,34 @@ class Constant:
         """Registers between input and output."""
         return self.counting + BEHIND
 
-    def estimate(self) -> dict[str, float]:
-        """LUT by a model fitted to Yosys: inverters, counts, their sums, comparisons, control."""
+    @cached_property
+    def parts(self) -> Parts:
+        """Inverters, counts and what waits for the slowest, their sums, differences and comparisons."""
         mw, mh = self.weights.shape
         bits = mw.bit_length()
-        inverted = int((self.weights[:, ::ROWS] == 0).any(1).sum())
-        lut = CONTROL + spare_cost(mh) + inverted
+        found = Parts(wired=1).gates(inverters=(self.weights[:, ::ROWS] == 0).any(1).sum())
+        found.gates(spare_bits=mh + 1).registers(self.stages + 2 * mh + 1)
         for row, groups in zip(range(0, mh, ROWS), self.groups):
-            lut += sum(popcount(len(one)).lut for one in groups if len(one))
-            rows = min(ROWS, mh - row)
-            adders, _ = _adders([len(one).bit_length() for one in groups], rows, bits)
-            lut += sum(min(pair) for pair in adders)
-            lut += (rows - 1) * (bits - 1) + rows * comparison_lut(bits + 1)
-        return {"lut": float(lut), "bram36": 0.0}
-
-    def sites(self) -> dict[str, int]:
-        """Registers of the counts and of what waits for the slowest, of their sums, differences and
-        comparisons, and the carry cells of these.
-        """
-        mw, mh = self.weights.shape
-        found = []
-        for row, groups in zip(range(0, mh, ROWS), self.groups):
-            widths = [len(one).bit_length() for one in groups]
+            widths, rows = [len(one).bit_length() for one in groups], min(ROWS, mh - row)
             for one, width in zip(groups, widths):
                 if len(one):
                     count = popcount(len(one), registered=True)
-                    found.append(site_count(ff=count.ff, carry=count.carry))
-                    found.append(delay_sites(width, self.counting - count_latency(len(one))))
-            rows, bits = min(ROWS, mh - row), mw.bit_length()
+                    found.registers(count.ff).placed(count.carry).gates(counts=popcount(len(one)).lut)
+                    found.delay(width, self.counting - count_latency(len(one)))
+            adders, waits = _adders(widths, rows, bits)
+            luts = sum(map(min, adders)) + (rows - 1) * (bits - 1)
+            found.gates(wired_sums=luts, comparisons=rows * comparison_lut(bits + 1))
             first, *others = (_needed(self._cut(row, k, groups), bits + 1) for k in range(rows))
             first = max(0, first - 1)  # it has no sign
             if rows == 1:  # its one count only waits, for sums with nothing
-                found.append(delay_sites(first, BEHIND - 1))
+                found.delay(first, BEHIND - 1).gates(lone_row=1)
                 continue
-            found.append(_sum_sites(widths, rows, bits))
-            found.append(site_count(ff=first + sum(min(bits, width) for width in others)))  # one lowest bit
-        return site_count(*found, ff=self.stages + 2 * mh + 1)
+            for pair in adders:
+                width = _sum_width(*pair, bits)
+                found.registers(width).chains(width if all(pair) else 0)
+            found.registers(sum(waits)).chains(bits, count=rows - 1)
+            found.registers(first + sum(min(bits, width) for width in others))  # one lowest bit
+        return found
 
     @cached_property
     def module(self) -> tuple[str, str]:
@@ -182,14 +173,6 @@ def _sums(name: str, counts: list[str], rows: int) -> list[tuple[str, str]]:
         found.append((f"{name}_d2_1", f"{name}_a1 + {name}_a3"))
     waiting = {1: "d1_1", 2: "d2_1", 3: "hi"}
     return found + [(f"{name}_d{k}_2", f"{name}_{waiting[k]}") for k in range(1, rows)]
-
-
-def _sum_sites(widths: list[int], rows: int, bits: int) -> dict[str, int]:
-    """Sites of the registers of `_sums` of counts of these widths, and of the differences behind them."""
-    adders, waits = _adders(widths, rows, bits)
-    sums = [(_sum_width(*pair, bits), all(pair)) for pair in adders]
-    carry = sum(chain(width) for width, both in sums if both) + (rows - 1) * chain(bits)
-    return site_count(ff=sum(width for width, _ in sums) + sum(waits), carry=carry)
 
 
 def _sum_width(one: int, other: int, bits: int) -> int:

@@ -6,11 +6,11 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops import _mvu_cost as cost
+from xnorforge.hw import families
 from xnorforge.hw.ops._mvu import Mvu
-from xnorforge.hw.ops._sites import column_sites, site_count
 from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.ops.base import Matrix
+from xnorforge.hw.parts import cost_of
 
 from .constant import Constant
 from .pixels import Pixels
@@ -139,15 +139,11 @@ class XnorMvu(Mvu):
             return None
         weights, thresholds = (np.asarray(self.arrays_of[key]) for key in ("weights", "thresholds"))
         unit = Constant(weights.astype(np.int64), thresholds.astype(np.int64))
-        return unit if unit.estimate()["lut"] < super().estimate()["lut"] else None
-
-    def start_sites(self) -> dict[str, int]:
-        """Sites of the memory of the starts of several vectors at a time."""
-        if not self.has_starts():
-            return site_count()
-        if self.in_block()[1]:
-            return site_count(ff=cost.block_registers(self.acc_bits, self.get_nodeattr("mh")))
-        return column_sites(self.start_table(np.asarray(self.arrays_of["weights"]).astype(np.int64)))
+        wired, folded = (
+            cost_of(type(self).__name__, parts, families.REFERENCE, False)["lut"]
+            for parts in (unit.parts, super().parts())
+        )
+        return unit if wired < folded else None
 
     def input_buffer(self) -> int | None:
         """None with wired weights: a vector needs to be there for a cycle only. None of several vectors at a
@@ -189,17 +185,12 @@ class XnorMvu(Mvu):
         """None of wired weights."""
         return {} if self.constant else super().memories()
 
-    def estimate(self) -> dict:
+    def parts(self):
         """Of the unit that is built."""
         if self.many:
-            return self.many.cost()
-        return self.constant.estimate() if self.constant else super().estimate()
-
-    def sites(self) -> dict[str, int]:
-        """Of the unit that is built."""
-        if self.many:
-            return self.many.sites(self.weight_sites(), self.start_sites())
-        return self.constant.sites() if self.constant else super().sites()
+            found = self.many.parts().add(self.weight_parts())
+            return found.add(self.start_parts(True)) if self.has_starts() else found
+        return self.constant.parts if self.constant else super().parts()
 
     @classmethod
     def examples(cls):

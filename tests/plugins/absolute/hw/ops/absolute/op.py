@@ -3,7 +3,7 @@
 import numpy as np
 
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._sites import chain, site_count
+from xnorforge.hw.parts import Parts
 
 
 def absolute(x: np.ndarray) -> np.ndarray:
@@ -32,14 +32,10 @@ class Absolute(PerChannel):
         source = self.in_stream()
         return self.module, {"Pe": source.lanes, "Bits": source.bits, "Signed": source.signed}
 
-    def estimate(self):
-        source = self.in_stream()
-        return {"lut": 2.0 + source.lanes * source.bits * 1.2 * source.signed, "bram36": 0.0}
-
-    def sites(self):
+    def parts(self):
         """Registers, and a negation per lane."""
         source = self.in_stream()
-        return site_count(ff=source.width + 1, carry=source.lanes * source.signed * chain(source.bits))
+        return Parts().registers(source.width + 1).adders(source.bits, count=source.lanes * source.signed)
 
     @classmethod
     def examples(cls):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._sites import compare_chain, site_count
+from xnorforge.hw.parts import Parts
 
 
 class Maximum(PerChannel):
@@ -31,13 +31,10 @@ class Maximum(PerChannel):
         source = self.in_stream()
         return self.module, {"Pe": source.lanes, "Bits": source.bits, "Signed": source.signed}
 
-    def estimate(self):
+    def parts(self):
         source = self.in_stream()
-        return {"lut": 4.0 + 1.5 * source.lanes * source.bits, "bram36": 0.0}
-
-    def sites(self):
-        source = self.in_stream()
-        return site_count(ff=source.width + 1, carry=source.lanes * compare_chain(source.bits))
+        found = Parts(chosen_bits=source.width).registers(source.width + 1)
+        return found.comparators(source.bits, source.lanes)
 
     @classmethod
     def examples(cls):

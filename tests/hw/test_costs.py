@@ -1,0 +1,92 @@
+"""Estimates against recorded counts of Yosys (`counted/`, by mapped.py), and parts computed by hand."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from xnorforge.hw import families
+from xnorforge.hw.fabric import memory_of
+from xnorforge.hw.ops.fifo.op import Fifo
+from xnorforge.hw.parts import Parts, estimates_of
+
+sys.path.insert(0, str(Path(__file__).parent))
+from mapped import COUNTED, HERE, errors, fitted
+
+FAMILIES = sorted(path.stem for path in (HERE / "counted").glob("*.json"))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_estimates_are_near_the_recorded_counts(family):
+    """The LUTs of all instances of an operator together, and how many are more than 15 % and 8 LUTs off."""
+    rows = errors(family)
+    assert len(rows) >= 10
+    together, alone = (0.05, 0.05) if family == families.REFERENCE else (0.08, 0.15)
+    assert {name: parts["lut"] for name, *_, parts in rows if abs(parts["lut"]) > together} == {}
+    assert sum(far for _, _, far, *_ in rows) <= alone * sum(many for _, many, *_ in rows)
+
+
+def test_on_the_reference_family_flip_flops_and_memories_are_those_counted():
+    for name, _, _, _, parts in errors(families.REFERENCE):
+        assert all(abs(parts[key]) <= 0.06 for key in COUNTED if key != "carry"), name
+
+
+def cells(parts: Parts, family: str) -> dict:
+    fabric = families.load(family).fabric
+    return {"ff": parts.flip_flops(fabric), **parts.cells(fabric)}
+
+
+def test_parts_take_what_the_cells_of_a_family_hold():
+    """CARRY4 and CCU2C have four and two bits of a sum, and an SRL 32 registers; a RAM32M holds 32 x 6 bits
+    in four LUTs, a TRELLIS_DPR16X4 with its write port 16 x 4 bits in six.
+    """
+    parts = Parts().registers(5).adders(9, count=2).delay(4, 40).memory(32, 12, "lut", 0)
+    assert cells(parts, "xc7") == {"ff": 5, "carry": 6, "lut_ram": 8 + 8, "bram36": 0, "dsp": 0}
+    assert cells(parts, "ecp5") == {"ff": 165, "carry": 10, "lut_ram": 36, "bram36": 0, "dsp": 0}
+    assert cells(parts, "ice40") == {"ff": 165, "carry": 18, "lut_ram": 0, "bram36": 0.125, "dsp": 0}
+
+
+def test_a_list_added_three_times_is_three_lists():
+    one = Parts(gates=2).counters(10).comparators(7).memory(40, 3).delay(1, 5).skid(4).placed(2)
+    three = Parts(dsp=1).add(one, count=3)
+    for family in ("xc7", "ecp5"):
+        fabric = families.load(family).fabric
+        assert cells(three, family) == {name: 3 * n for name, n in cells(one, family).items()} | {"dsp": 1}
+        sizes = {name: 3 * size for name, size in one.amounts(fabric).items() if name != "instance"}
+        assert {name: n for name, n in three.amounts(fabric).items() if name != "instance"} == sizes
+
+
+def test_the_fit_finds_the_factors_that_made_the_counts():
+    points = [
+        (parts := Parts(gates=a).spare(b), {"lut": 3 + 0.5 * a + 2 * (b + 1)})
+        for a, b in [(100, 3), (20, 200), (77, 40), (300, 1), (8, 90)]
+    ]
+    assert parts.logic["spare bits"] == 91
+    found = fitted(points, families.REFERENCE)
+    assert found == pytest.approx({"instance": 3, "gates": 0.5, "spare bits": 2}, abs=0.02)
+
+
+def test_a_family_without_counts_is_estimated_by_another_and_named_so():
+    op = Fifo.make(shape=(64,), lanes=16, depth=2)
+    uncounted = [name for name in families.names() if name not in FAMILIES]
+    assert uncounted
+    for name in uncounted:
+        assert families.estimated_by(name) == families.REFERENCE
+        assert op.estimate(name)["lut"] == op.estimate()["lut"] > 16
+    for name in FAMILIES:
+        assert families.estimated_by(name) == name
+
+
+def test_estimates_without_a_family_are_of_the_one_in_use():
+    op = Fifo.make(shape=(64,), lanes=16, depth=40, kind="lut")
+    with estimates_of("ecp5"):
+        inside = op.estimate()
+    assert inside == op.estimate("ecp5") != op.estimate() == op.estimate("xc7")
+
+
+def test_the_price_of_a_memory_decides_where_it_lies():
+    """Half a block costs 129. Of 128 words of 21 bits, 14 times four LUTs at 8 and half a LUT per bit that
+    chooses cost 122.5; of 24 bits, 16 times four and 12.
+    """
+    assert not memory_of(128, 21).block and memory_of(128, 24).block
+    assert memory_of(128, 24, "lut").luts == 4 * 16 and memory_of(128, 24).bram36 == 0.5
