@@ -109,7 +109,7 @@ def test_the_pipeline_runs_the_stage_of_a_back_end(plugged, tmp_path):
     (acc / "rtl/rtl.json").write_text(json.dumps({"headers": ["a.svh"], "layers": [{"memories": ["w.mem"]}]}))
     call = "xnorforge.flows.backends.fusesoc:core"
     task = {"name": "core", "call": call, "net_dir": str(acc.parent), "acc": str(acc), "folder": str(acc),
-            "result": str(acc / "core.json"), "reads": [], "options": {}}  # fmt: skip
+            "result": str(acc / "core.json"), "reads": [], "options": {}, "limited": ""}  # fmt: skip
     words = [sys.executable, "-m", "xnorforge.pipeline.job", str(os.getpid()), json.dumps(task)]
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -109,7 +109,11 @@ class Permute(HwOp):
         source = self.in_stream()
         width = max(1, (source.beats - 1).bit_length())
         found = Parts(address_bits=width).counters(source.beats, 2 * source.beats)
-        found.memory(2 * source.beats, source.width).registers(width + 4).chains(width + 1)
+        even = (
+            source.beats & -source.beats
+        ).bit_length() - 1  # lowest bits that a frame's begin leaves alone
+        found.memory(2 * source.beats, source.width).registers(width + 4)
+        found.chains(*[width + 1 - even] * (source.beats != 1 << even))
         found.compared[width + 1, False] += 1
         if self._table_bits() > BLOCK:
             return found.rom(source.beats, width, 0)
