@@ -10,6 +10,7 @@ from xnorforge.hw.parts import Parts
 MEMORIES = {"lut": 1, "block": 2}
 KINDS = ("auto", *MEMORIES)
 HALF_BLOCK = 190  # LUTs for which "auto" gives up half a BRAM36: what XC7Z020 has per half
+DEEPEST = 2**24  # beats; more than the memory of any part
 
 
 class Fifo(HwOp):
@@ -39,8 +40,8 @@ class Fifo(HwOp):
 
     def in_stream(self) -> Stream:
         depth, kind = self.get_nodeattr("depth"), self.get_nodeattr("kind")
-        if depth < 1:
-            raise UserError(f"{self.name}: depth={depth} is out of range; use 1 or more.")
+        if not 1 <= depth <= DEEPEST:
+            raise UserError(f"{self.name}: depth={depth} is out of range; use 1 .. {DEEPEST:,}.")
         if kind not in KINDS:
             raise UserError(f"{self.name}: kind='{kind}' is unknown; use one of {', '.join(KINDS)}.")
         shape, bits = tuple(self.get_nodeattr("shape")), self.get_nodeattr("bits")
