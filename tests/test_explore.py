@@ -17,6 +17,8 @@ from xnorforge.studies import explore as study
 sys.path.insert(0, str(Path(__file__).parent / "flows"))
 from conftest import flat, small
 
+from .hw.op_examples.drawn import seeded
+
 COMMAND = "make build MODEL=small.onnx BOARD=pynq-z2"
 
 
@@ -98,7 +100,7 @@ def test_the_latency_of_a_matrix_is_the_arrival_of_its_vector_and_its_passes():
     """
     from xnorforge.flows.bind import OPS
 
-    unit = OPS["XnorMvu"].seeded(0, mw=8, mh=4, simd=1, pe=1, vectors=1)
+    unit = seeded(OPS["XnorMvu"], 0, mw=8, mh=4, simd=1, pe=1, vectors=1)
     assert frame_latency(in_a_row([unit])) == unit.latency() + 3 * 8
 
 
@@ -106,7 +108,7 @@ def test_the_latency_of_vectors_side_by_side_is_that_of_one_and_of_their_beats()
     """Two vectors of 4 rows, two rows per beat: the last of four beats leaves three after the first."""
     from xnorforge.flows.bind import OPS
 
-    unit = OPS["XnorMvu"].seeded(0, mw=8, mh=4, simd=8, pe=2, vectors=2, pixels=2)
+    unit = seeded(OPS["XnorMvu"], 0, mw=8, mh=4, simd=8, pe=2, vectors=2, pixels=2)
     assert frame_latency(in_a_row([unit])) == unit.latency() + 3
 
 

@@ -1,6 +1,5 @@
 """Base class of folded matrix-vector units: shapes, memories, cycles and cost."""
 
-from collections.abc import Sequence
 from math import prod
 from typing import ClassVar
 
@@ -365,44 +364,6 @@ class Mvu(HwOp):
             return found.rom(passes, self.rows * self.acc_bits)
         table = self.start_table(np.asarray(self.arrays_of["weights"]).astype(np.int64))
         return found.table(table, cost.table_lut(table), registers)
-
-    @classmethod
-    def seeded(
-        cls,
-        seed: int,
-        mw: int,
-        mh: int,
-        simd: int,
-        pe: int,
-        vectors: int = 2,
-        raw: bool = False,
-        values: Sequence[int] | None = None,
-        **attributes,
-    ):
-        """An instance with random weights, of `values` if given, and, unless raw, thresholds near the middle,
-        some always and some never met.
-        """
-        attributes |= {"mw": mw, "mh": mh, "simd": simd, "pe": pe, "vectors": vectors}
-        attributes |= {"in_shape": [vectors, mw], "out_shape": [vectors, mh]}
-        rng = np.random.default_rng(seed)
-        shape = mw, mh
-        drawn = (
-            cls.make(**attributes).random_weights(rng, shape) if values is None else rng.choice(values, shape)
-        )
-        arrays = {"weights": drawn}
-        if not raw:
-            low, high = cls.make(arrays={"weights": arrays["weights"]}, **attributes).result_range()
-            near = rng.normal((low + high) / 2, (high - low) / 8, mh).round()
-            arrays["thresholds"] = np.select(
-                [rng.random(mh) < 0.07, rng.random(mh) < 0.07, rng.random(mh) < 0.07],
-                [low, high, high + 1],
-                near,
-            ).astype(np.int64)
-        return cls.make(arrays=arrays, **attributes)
-
-    def random_weights(self, rng, shape) -> np.ndarray:
-        """Weights over their whole range."""
-        return rng.integers(0, 2, shape)
 
 
 def accumulator_starts(offset, acc_bits: int, top: int, thresholds=None) -> np.ndarray:

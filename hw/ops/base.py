@@ -7,7 +7,7 @@ Tensors carry integers, channels last: (N, H, W, C) or (N, C), where N is any ba
 stand for -1 and +1.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any, ClassVar
@@ -128,7 +128,6 @@ class HwOp(CustomOp):
         cycles()    clock cycles between two frames in the steady state, without stalls
         rtl()       -> (module, {UpperCamelCase parameter: int or (bits, int)}) of the chosen variant
         parts()     what the RTL is made of, for the cost model
-        examples()  -> at least 20 seeded instances that cover its parameters, for the conformance test
     and overrides, where the default does not fit,
         foldings(), together(), only_for_speed   values of simd, pe, pixels beyond divisors, which of them can
                     be combined, and whether they are a last resort
@@ -188,13 +187,6 @@ class HwOp(CustomOp):
         op.onnx_node.input.extend(f"{name}_{key}" for key in cls.arrays if key in arrays)
         op.onnx_node.output.extend(numbered(f"{name}_out", op.outputs))
         return op
-
-    @classmethod
-    def from_points(cls, stem: str, names: Sequence[str], points: Iterable[Sequence[Any]]) -> "list[HwOp]":
-        """Make operators without constants, `<stem>_0`, `<stem>_1`, …; a point has the values of the
-        attributes `names`.
-        """
-        return [cls.make(f"{stem}_{i}", **dict(zip(names, point))) for i, point in enumerate(points)]
 
     @classmethod
     def of(cls, model, node) -> "HwOp":

@@ -16,10 +16,11 @@ from xnorforge.hw import graph
 from xnorforge.sim import cosim
 from xnorforge.sim.device import network
 
+from ..hw.op_examples import examples_of
 from ..refusals import says
 
 PART = Part(lut=53200, bram36=140, dsp=220)
-EXAMPLES = [op for name in plugins.names("hw.ops") for op in plugins.load("hw.ops", name).Op.examples()]
+EXAMPLES = [op for name in plugins.names("hw.ops") for op in examples_of(name)]
 SMALL = [op for op in EXAMPLES if (found := op.matrix()) is not None and found.weights.size <= 700]
 
 

@@ -16,6 +16,8 @@ from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim import cosim
 from xnorforge.sim.device import network
 
+from ..hw.op_examples.drawn import seeded
+
 SIZE, CHANNELS = 6, 2
 SHAPE = [SIZE, SIZE, CHANNELS]
 
@@ -123,7 +125,7 @@ def test_with_the_depth_that_is_chosen_the_slowest_operator_sets_the_pace(tmp_pa
 def test_a_shortcut_around_several_vectors_at_a_time_lets_them_all_be_worked_on():
     """Four vectors of 16 rows at a time: a result of the first comes when the shortcut has taken four."""
     start = OPS["Fork"].make("fork", in_shape=[24, 16], readers=2, bits=1, pe=16)
-    unit = OPS["XnorMvu"].seeded(3, 16, 16, 16, 4, 24, raw=True, pixels=4)
+    unit = seeded(OPS["XnorMvu"], 3, 16, 16, 16, 4, 24, raw=True, pixels=4)
     unit.onnx_node.name = "unit"
     way = OPS["Width"].make("width", shape=[24, 16], in_lanes=16, out_lanes=4)
     join = OPS["Join"].make(
@@ -142,7 +144,7 @@ def busy_behind_whole_windows(stride: int) -> list[HwOp]:
     window = OPS["Window"].make(
         "window", ifm=[12, 12, 4], kernel=[3, 3], stride=[stride] * 2, pads=[1] * 4, simd=36
     )
-    unit = OPS["XnorMvu"].seeded(3, 36, 8, 36, 2, size * size)
+    unit = seeded(OPS["XnorMvu"], 3, 36, 8, 36, 2, size * size)
     unit.onnx_node.name = "unit"
     unit.onnx_node.input[0] = window.results[0]
     return [window, unit]

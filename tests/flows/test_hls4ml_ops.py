@@ -19,6 +19,8 @@ from xnorforge.flows.backends.hls4ml.net import Net
 from xnorforge.flows.backends.hls4ml.network import append_layers
 from xnorforge.hw.ops.base import HwOp
 
+from ..hw.op_examples import examples_of
+
 FRAMES = 4
 MOST = 4  # examples of an operator, taken evenly from all: g++ takes about half a second for each
 ELEMENTS = 6000  # of a frame or a matrix; larger examples show nothing more
@@ -73,7 +75,7 @@ def with_pool(name: str) -> list[HwOp]:
 
 def parts(name: str) -> list[list[HwOp]]:
     """The examples of an operator, each as the operators of a small network."""
-    found = [example for example in OPS[name].examples() if small(example) and expressible(example)]
+    found = [example for example in examples_of(OPS[name]) if small(example) and expressible(example)]
     if name == "window":
         found = [
             op

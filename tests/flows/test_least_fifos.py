@@ -24,6 +24,8 @@ from graphs import lowered
 from pipeline import PART, random_foldings, seeds
 from random_graphs import NestedSums, RandomGraph
 
+from ..hw.op_examples.drawn import seeded
+
 FRAMES = 64
 
 
@@ -86,7 +88,7 @@ def test_branches_within_branches_never_stand_still(seed):
 def beside_a_matrix() -> list[HwOp]:
     """A fork, a matrix of 8 x 8 that takes and gives an element per beat, a bypass beside it, a join."""
     fork = OPS["Fork"].make("fork", in_shape=[1, 8], readers=2, pe=1)
-    matrix = OPS["XnorMvu"].seeded(3, 8, 8, 1, 1, vectors=1, raw=True)
+    matrix = seeded(OPS["XnorMvu"], 3, 8, 8, 1, 1, vectors=1, raw=True)
     matrix.onnx_node.name = "matrix"
     sums = matrix.out_stream()
     join = OPS["Join"].make(

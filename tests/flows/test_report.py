@@ -44,6 +44,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 from hostile_files import ODD_NAMES
 
+from ..hw.op_examples import examples_of
+
 BOARD = boards.load("pynq-z2")
 # Of `chain`: 12 x 8 and 8 x 3 binary weights, each used once.
 COMPLEXITY = {
@@ -365,7 +367,7 @@ def test_a_wider_operator_computes_the_same():
 def test_a_wider_operator_is_one_that_can_be_built_and_no_slower(kind):
     """Of 24 elements per beat, a constant for every 8, the next 36 would not go: 72 is taken."""
     found = {}
-    for op in OPS[kind].examples():
+    for op in examples_of(OPS[kind]):
         for name, wide in operators.wider(op).items():
             assert wide.cycles() <= op.cycles() and wide.estimate()["lut"] > 0
             found[name, op.get_nodeattr("simd"), wide.get_nodeattr("simd")] = op

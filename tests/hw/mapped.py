@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from op_examples import examples_of
 from scipy.optimize import lsq_linear
 
 from xnorforge.core import plugins
@@ -102,7 +103,7 @@ def mapped(ops, folder: Path, family: str = "xc7") -> Mapped:
 
 def instances(name: str) -> dict[str, HwOp]:
     """The operators that are counted of a kind: its examples, and those of the tests, by number."""
-    found = plugins.load("hw.ops", name).Op.examples()
+    found = examples_of(name)
     for module in TESTS:
         given = importlib.import_module(module)
         for op in (*given.OPS, *getattr(given, "SIMPLE", ())):

@@ -9,6 +9,8 @@ import pytest
 from xnorforge.core import plugins
 from xnorforge.sim import cosim, device
 
+from .op_examples import examples_of
+
 HW = Path(str(files("xnorforge.hw")))
 MODULES = {path.stem: path for path in sorted(HW.glob("*/**/*.sv"))}
 STREAMED = [name for name, path in MODULES.items() if re.search(r"\b[ms]\w*_?valid_[io]\b", path.read_text())]
@@ -35,7 +37,7 @@ def test_a_module_with_a_handshake_asserts_stability_and_order_or_count(name):
 
 @pytest.mark.parametrize("name", ["da_mvu", "interact", "xnor_mvu"])
 def test_a_generated_module_asserts_stability_and_count_or_is_a_body_that_does(name):
-    for op in plugins.load("hw.ops", name).Op.examples():
+    for op in examples_of(name):
         for text in op.generated().values():
             if "xf_interact #(" in text:  # whose handshake it passes on
                 assert ".s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i," in text
@@ -130,7 +132,7 @@ def broken(index: int):
     """The operator of a case on a changed copy of its modules."""
     name, example, changes, _ = list(BROKEN.values())[index]
     kind = plugins.load("hw.ops", name).Op
-    examples = kind.examples()
+    examples = examples_of(kind)
     if example is None:  # one that narrows, or one with a ring
         fits = {
             "width": lambda op: op.in_stream().width > op.out_stream().width,

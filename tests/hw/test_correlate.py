@@ -18,6 +18,8 @@ from xnorforge.hw.ops.window.op import Window
 sys.path.insert(0, str(Path(__file__).parent))
 from mapped import compare_sites, mapped
 
+from .op_examples.drawn import seeded
+
 
 def test_responses_are_those_of_a_convolution_of_minus_and_plus_one():
     rng = np.random.default_rng(1)
@@ -35,7 +37,7 @@ def test_responses_are_those_of_a_convolution_of_minus_and_plus_one():
 
 
 def test_a_template_that_is_learnt_finds_itself():
-    op = Correlate.seeded(1, 24, 3, 4, 1, 6, raw=True)
+    op = seeded(Correlate, 1, 24, 3, 4, 1, 6, raw=True)
     x = op.random_input(2, frames=4)
     learnt = op.learnt(x)
     assert learnt.shape == (4, 24, 3)
@@ -48,7 +50,7 @@ def test_a_template_that_is_learnt_finds_itself():
 
 @pytest.mark.parametrize("simd, pe", [(1, 1), (4, 1), (12, 2), (36, 3), (9, 6)])
 def test_what_a_host_writes_is_what_the_memory_starts_with(simd, pe):
-    op = Correlate.seeded(3, 36, 6, simd, pe, raw=True)
+    op = seeded(Correlate, 3, 36, 6, simd, pe, raw=True)
     bits, both = op.memories()["TemplateFile"]
     half, weights = len(both) // 2, op.arrays_of["weights"]
     assert bits == simd * pe and both[:half] == both[half:]
@@ -69,7 +71,7 @@ def test_what_a_host_writes_is_what_the_memory_starts_with(simd, pe):
 
 
 def test_a_network_has_one_template():
-    ops = [Correlate.seeded(1, 4, 1, 2, 1, raw=True), Correlate.seeded(2, 4, 1, 2, 1, raw=True)]
+    ops = [seeded(Correlate, 1, 4, 1, 2, 1, raw=True), seeded(Correlate, 2, 4, 1, 2, 1, raw=True)]
     ops[1].onnx_node.name = "other"
     assert loadable([]) is None and loadable(ops[:1]) is ops[0]
     with pytest.raises(UserError, match=r"\bdut and other\b.*template.*one"):
@@ -77,16 +79,16 @@ def test_a_network_has_one_template():
 
 
 def test_a_template_of_another_shape_is_refused():
-    op = Correlate.seeded(1, 24, 1, 4, 1, raw=True)
+    op = seeded(Correlate, 1, 24, 1, 4, 1, raw=True)
     with pytest.raises(UserError, match=r"^dut: weights .*\(8, 8\).*\(24, 1\)"):
         op.holding(np.zeros((8, 8)))
 
 
 COUNTED = [
-    Correlate.seeded(1, 2048, 1, 64, 1, 100, raw=True),
-    Correlate.seeded(2, 1152, 1, 96, 1, 50, raw=True, ram="block"),
-    Correlate.seeded(3, 100, 3, 20, 3, 7, raw=True),
-    Correlate.seeded(4, 9, 6, 3, 2, 3, raw=True),
+    seeded(Correlate, 1, 2048, 1, 64, 1, 100, raw=True),
+    seeded(Correlate, 2, 1152, 1, 96, 1, 50, raw=True, ram="block"),
+    seeded(Correlate, 3, 100, 3, 20, 3, 7, raw=True),
+    seeded(Correlate, 4, 9, 6, 3, 2, 3, raw=True),
 ]
 
 

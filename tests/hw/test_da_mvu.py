@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,8 +96,9 @@ def test_an_answer_that_is_always_or_never_takes_no_adder():
 
 def test_equal_weights_give_equal_bytes_in_another_process_with_other_threads():
     text = (
-        "import numpy as np; from xnorforge.hw.ops.da_mvu.op import DaMvu;"
-        "print(*DaMvu.seeded(3, 48, 24, False).generated(), DaMvu.seeded(4, 20, 8, True, 8).estimate())"
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r});"
+        "from op_examples.da_mvu import seeded; from xnorforge.hw.ops.da_mvu.op import DaMvu;"
+        "print(*seeded(DaMvu, 3, 48, 24, False).generated(), seeded(DaMvu, 4, 20, 8, True, 8).estimate())"
     )
     said = {
         subprocess.run(

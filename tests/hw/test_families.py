@@ -14,6 +14,8 @@ from xnorforge.hw import boards, families, routing
 from xnorforge.hw.ops import base
 from xnorforge.hw.routing import TopPorts
 
+from .op_examples import examples_of
+
 ROOT = Path(__file__).parents[2]
 NAMES = families.names()
 
@@ -29,7 +31,7 @@ def operators() -> list[base.HwOp]:
     """
     fifo = plugins.load("hw.ops", "fifo").Op
     lines = fifo.make("f", shape=[3, 3, 64], lanes=8, bits=1, depth=30, kind="lut")
-    return [next(iter(plugins.load("hw.ops", "xnor_mvu").Op.examples())), lines]
+    return [next(iter(examples_of("xnor_mvu"))), lines]
 
 
 @pytest.mark.parametrize("name", NAMES)

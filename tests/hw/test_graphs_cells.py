@@ -16,6 +16,8 @@ from xnorforge.sim import cosim
 sys.path.insert(0, str(Path(__file__).parent))
 from mapped import compare_sites, mapped
 
+from .op_examples import examples_of
+
 
 def shortcut(pe: int) -> Join:
     """A count times a gain per channel, plus a stream."""
@@ -25,15 +27,15 @@ def shortcut(pe: int) -> Join:
 
 
 OPS = [
-    Fork.examples()[3],
-    Fork.examples()[7],
-    *(Join.examples()[index] for index in (0, 3, 8, 11, 16, 18, 20)),
+    examples_of(Fork)[3],
+    examples_of(Fork)[7],
+    *(examples_of(Join)[index] for index in (0, 3, 8, 11, 16, 18, 20)),
     shortcut(1),
     shortcut(2),
-    Join.examples()[21],  # 45 bits, and 70: products of several DSP blocks in a chain
-    Join.examples()[23],
-    Concat.examples()[4],
-    Concat.examples()[7],
+    examples_of(Join)[21],  # 45 bits, and 70: products of several DSP blocks in a chain
+    examples_of(Join)[23],
+    examples_of(Concat)[4],
+    examples_of(Concat)[7],
 ]
 PLAIN = [index for index, op in enumerate(OPS) if op.name.startswith(("fork", "concat", "shortcut"))]
 

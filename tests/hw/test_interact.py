@@ -18,6 +18,9 @@ from xnorforge.sim.bits.packed import as_integers, as_stream
 sys.path.insert(0, str(Path(__file__).parent))
 from mapped import compare_sites, mapped
 
+from .op_examples import examples_of
+from .op_examples.interact import seeded as seeded_interact
+
 GATES = Path(__file__).with_name("xc7_gates.sv")
 SIZES = (3, -3, 5, -5, 11, -11)
 
@@ -207,7 +210,7 @@ def test_groups_without_edges_are_neither_teachers_nor_students():
     ("g", "pe", "beats"), [(16, 16, 1), (16, 32, 1), (16, 4, 4), (16, 1, 16), (16, 24, 2), (6, 4, 3)]
 )
 def test_a_group_waits_for_its_last_beat_and_two_cycles(g, pe, beats):
-    op = Interact.seeded(1, [96], g, pe, 20, 0.3, (3,))
+    op = seeded_interact(Interact, 1, [96], g, pe, 20, 0.3, (3,))
     assert op.latency() == beats + 2
     assert op.cycles() == 96 // pe
 
@@ -266,9 +269,9 @@ def test_what_cannot_be_is_refused_in_one_sentence(change, values):
     assert all(value in str(error.value) for value in values)
 
 
-@pytest.mark.parametrize("index", range(len(Interact.examples())))
+@pytest.mark.parametrize("index", range(len(examples_of(Interact))))
 def test_the_bit_simulator_gives_the_same_integers(index):
-    op = Interact.examples()[index]
+    op = examples_of(Interact)[index]
     x = op.random_input(index, frames=3)
     found = step_of(op)(as_stream(x, op.in_stream()))
     np.testing.assert_array_equal(as_integers(found, op.out_stream()), op.run(x))
@@ -276,9 +279,9 @@ def test_the_bit_simulator_gives_the_same_integers(index):
 
 def test_the_cost_model_stays_within_an_eighth_of_a_synthesis(tmp_path):
     ops = [
-        Interact.seeded(1, [32], 16, 4, 288, 0.05, (3, 5)),
-        Interact.seeded(2, [16], 16, 16, 144, 0.05, (3,), raw=True),
-        Interact.seeded(3, [64], 16, 16, 576, 0.1, (3,), extent=120, unit=27),
+        seeded_interact(Interact, 1, [32], 16, 4, 288, 0.05, (3, 5)),
+        seeded_interact(Interact, 2, [16], 16, 16, 144, 0.05, (3,), raw=True),
+        seeded_interact(Interact, 3, [64], 16, 16, 576, 0.1, (3,), extent=120, unit=27),
     ]
     for op, found in zip(ops, mapped(ops, tmp_path).counted):
         assert op.estimate()["lut"] == pytest.approx(found["lut"], rel=0.125)

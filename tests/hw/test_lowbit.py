@@ -12,27 +12,32 @@ import pytest
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops.da_mvu.op import DaMvu
 from xnorforge.hw.ops.depthwise.op import Depthwise
-from xnorforge.hw.ops.int_mvu.op import TERNARY, IntMvu
+from xnorforge.hw.ops.int_mvu.op import IntMvu
 from xnorforge.hw.ops.spatial_mvu.op import SpatialMvu
 from xnorforge.sim import cosim, device, netlist
 
 sys.path.insert(0, str(Path(__file__).parent))
 from mapped import compare_sites, mapped
 
+from .op_examples.da_mvu import seeded as seeded_da_mvu
+from .op_examples.depthwise import seeded as seeded_depthwise
+from .op_examples.drawn import seeded
+from .op_examples.int_mvu import TERNARY
+
 # Odd and even lanes, all kinds of gates in the highest plane, chains that are not full.
 UNITS = [
-    *(IntMvu.seeded(1, 2 * n, 2, n, 1, 2, True, w_bits=bits) for n, bits in ((2, 8), (3, 7), (3, 4))),
-    IntMvu.seeded(2, 10, 4, 5, 2, 3, False, w_bits=3, in_bits=5, in_signed=1),
-    *(IntMvu.seeded(4, 2 * n, 4, n, 2, 3, True, w_bits=4, in_bits=1) for n in (1, 2, 12)),
-    IntMvu.seeded(5, 22, 4, 11, 1, 3, False, w_bits=3, in_bits=1, bipolar=1),
-    *(IntMvu.seeded(6, 2 * n, 4, n, 2, 3, True, dsp=1) for n in (1, 3)),
-    IntMvu.seeded(7, 10, 3, 5, 1, 3, False, in_bits=7, in_signed=1, dsp=1),
-    IntMvu.seeded(8, 8, 4, 8, 4, 3, True, in_bits=4, w_bits=4, dsp=1),
-    IntMvu.seeded(9, 14, 6, 7, 2, 3, True, in_bits=2, w_bits=2, **TERNARY),
-    IntMvu.seeded(9, 28, 6, 14, 2, 3, False, in_bits=3, in_signed=1, w_bits=2, rom="block", **TERNARY),
-    SpatialMvu.seeded(10, 36, 6, 4, 3, 3, False, run=4, scale_bits=3),
-    SpatialMvu.seeded(10, 36, 6, 4, 3, 3, False, run=4, scale_bits=3, rom="block"),
-    SpatialMvu.seeded(11, 27, 4, 9, 2, 3, True, run=3, scale_bits=4),
+    *(seeded(IntMvu, 1, 2 * n, 2, n, 1, 2, True, w_bits=bits) for n, bits in ((2, 8), (3, 7), (3, 4))),
+    seeded(IntMvu, 2, 10, 4, 5, 2, 3, False, w_bits=3, in_bits=5, in_signed=1),
+    *(seeded(IntMvu, 4, 2 * n, 4, n, 2, 3, True, w_bits=4, in_bits=1) for n in (1, 2, 12)),
+    seeded(IntMvu, 5, 22, 4, 11, 1, 3, False, w_bits=3, in_bits=1, bipolar=1),
+    *(seeded(IntMvu, 6, 2 * n, 4, n, 2, 3, True, dsp=1) for n in (1, 3)),
+    seeded(IntMvu, 7, 10, 3, 5, 1, 3, False, in_bits=7, in_signed=1, dsp=1),
+    seeded(IntMvu, 8, 8, 4, 8, 4, 3, True, in_bits=4, w_bits=4, dsp=1),
+    seeded(IntMvu, 9, 14, 6, 7, 2, 3, True, in_bits=2, w_bits=2, **TERNARY),
+    seeded(IntMvu, 9, 28, 6, 14, 2, 3, False, in_bits=3, in_signed=1, w_bits=2, rom="block", **TERNARY),
+    seeded(SpatialMvu, 10, 36, 6, 4, 3, 3, False, run=4, scale_bits=3),
+    seeded(SpatialMvu, 10, 36, 6, 4, 3, 3, False, run=4, scale_bits=3, rom="block"),
+    seeded(SpatialMvu, 11, 27, 4, 9, 2, 3, True, run=3, scale_bits=4),
 ]
 
 
@@ -212,15 +217,15 @@ def test_sums_wider_than_the_adders_are_refused():
 
 
 MAPPED = [
-    IntMvu.seeded(1, 12, 2, 3, 1, 2, True, w_bits=5, rom="block"),
-    IntMvu.seeded(3, 48, 4, 24, 1, 2, False, w_bits=3, in_bits=1, bipolar=1, rom="block"),
-    IntMvu.seeded(4, 20, 4, 5, 2, 2, True, dsp=1, rom="block"),
-    IntMvu.seeded(6, 72, 8, 12, 4, 2, False, in_bits=2, w_bits=2, **TERNARY),
-    IntMvu.seeded(7, 72, 8, 24, 1, 2, True, in_bits=2, in_signed=1, w_bits=2, rom="block", **TERNARY),
-    SpatialMvu.seeded(8, 72, 8, 8, 2, 3, False, run=8, scale_bits=3),
-    SpatialMvu.seeded(9, 72, 6, 24, 2, 3, True, run=8, scale_bits=2, rom="block"),
-    Depthwise.seeded(5, (2, 2, 8), (3, 3), 2, False, 0, 4, 1),
-    DaMvu.seeded(8, 27, 8, False, 8),
+    seeded(IntMvu, 1, 12, 2, 3, 1, 2, True, w_bits=5, rom="block"),
+    seeded(IntMvu, 3, 48, 4, 24, 1, 2, False, w_bits=3, in_bits=1, bipolar=1, rom="block"),
+    seeded(IntMvu, 4, 20, 4, 5, 2, 2, True, dsp=1, rom="block"),
+    seeded(IntMvu, 6, 72, 8, 12, 4, 2, False, in_bits=2, w_bits=2, **TERNARY),
+    seeded(IntMvu, 7, 72, 8, 24, 1, 2, True, in_bits=2, in_signed=1, w_bits=2, rom="block", **TERNARY),
+    seeded(SpatialMvu, 8, 72, 8, 8, 2, 3, False, run=8, scale_bits=3),
+    seeded(SpatialMvu, 9, 72, 6, 24, 2, 3, True, run=8, scale_bits=2, rom="block"),
+    seeded_depthwise(Depthwise, 5, (2, 2, 8), (3, 3), 2, False, 0, 4, 1),
+    seeded_da_mvu(DaMvu, 8, 27, 8, False, 8),
 ]
 
 

@@ -23,32 +23,35 @@ from xnorforge.sim import cosim, device
 sys.path.insert(0, str(Path(__file__).parent))
 from mapped import compare_sites
 
+from .op_examples import examples_of
+from .op_examples.drawn import seeded
+
 GATES = Path(__file__).with_name("xc7_gates.sv")
 # Wide and odd dot products, and what the examples hold of raw, signed and narrow.
 UNITS = [
     *(
-        XnorMvu.seeded(seed, simd, 1, simd, 1, 6, raw)
+        seeded(XnorMvu, seed, simd, 1, simd, 1, 6, raw)
         for seed, (simd, raw) in enumerate([(576, True), (192, False)])
     ),
-    *(XnorMvu.seeded(simd, 2 * simd, 2, simd, 1, 2, True) for simd in (5, 17, 64, 100, 145)),
-    *(XnorMvu.seeded(simd, 3 * simd, 6, simd, 2) for simd in (1, 2, 11, 36)),
-    XnorMvu.seeded(9, 40, 5, 40, 5, 4),  # wired weights
-    XnorMvu.seeded(8, 100, 8, 100, 8, 3),
+    *(seeded(XnorMvu, simd, 2 * simd, 2, simd, 1, 2, True) for simd in (5, 17, 64, 100, 145)),
+    *(seeded(XnorMvu, simd, 3 * simd, 6, simd, 2) for simd in (1, 2, 11, 36)),
+    seeded(XnorMvu, 9, 40, 5, 40, 5, 4),  # wired weights
+    seeded(XnorMvu, 8, 100, 8, 100, 8, 3),
     *(  # several vectors at a time
-        XnorMvu.seeded(seed, 40, 12, 40, 4, 8, pixels=4, rom=rom, starts=starts)
+        seeded(XnorMvu, seed, 40, 12, 40, 4, 8, pixels=4, rom=rom, starts=starts)
         for seed, (rom, starts) in enumerate([("logic", "logic"), ("block", "logic"), ("block", "block")])
     ),
-    ByteMvu.seeded(1, 27, 8, 3, 4),
-    ByteMvu.seeded(2, 27, 4, 9, 2, raw=True, in_signed=1),
-    ByteMvu.seeded(3, 27, 2, 27, 1),
-    ByteMvu.seeded(4, 24, 2, 12, 1, raw=True),
-    ByteMvu.seeded(5, 15, 2, 5, 1, in_bits=3, in_signed=1),
+    seeded(ByteMvu, 1, 27, 8, 3, 4),
+    seeded(ByteMvu, 2, 27, 4, 9, 2, raw=True, in_signed=1),
+    seeded(ByteMvu, 3, 27, 2, 27, 1),
+    seeded(ByteMvu, 4, 24, 2, 12, 1, raw=True),
+    seeded(ByteMvu, 5, 15, 2, 5, 1, in_bits=3, in_signed=1),
     # Weights in block RAM: heaps of no level to four, an odd number of elements.
-    *(XnorMvu.seeded(simd, 2 * simd, 2, simd, 1, 2, True, rom="block") for simd in (4, 13, 36, 64, 150)),
-    ByteMvu.seeded(6, 15, 2, 5, 1, rom="block"),
-    ByteMvu.seeded(7, 8, 4, 4, 2, rom="block"),
+    *(seeded(XnorMvu, simd, 2 * simd, 2, simd, 1, 2, True, rom="block") for simd in (4, 13, 36, 64, 150)),
+    seeded(ByteMvu, 6, 15, 2, 5, 1, rom="block"),
+    seeded(ByteMvu, 7, 8, 4, 4, 2, rom="block"),
     # Templates in block RAM.
-    *(Correlate.seeded(simd, 2 * simd, 2, simd, 1, 2, True, ram="block") for simd in (4, 13, 64)),
+    *(seeded(Correlate, simd, 2 * simd, 2, simd, 1, 2, True, ram="block") for simd in (4, 13, 64)),
 ]
 
 
@@ -71,18 +74,18 @@ def test_cells_and_portable_form_equal_the_contract_with_pauses(forms):
         np.testing.assert_array_equal(run.output, unit.run(x), str(unit))
 
 
-@pytest.mark.parametrize("index", range(len(XnorMvu.examples())))
+@pytest.mark.parametrize("index", range(len(examples_of(XnorMvu))))
 def test_xnor_contract_counts_equal_bits(index):
-    op = XnorMvu.examples()[index]
+    op = examples_of(XnorMvu)[index]
     x, weights = op.random_input(index), op.arrays_of["weights"]
     matches = [[(v == row).sum() for row in weights.T] for v in x.reshape(-1, len(weights))]
     wanted = np.array(matches) if op.raw else np.array(matches) >= op.arrays_of["thresholds"]
     np.testing.assert_array_equal(op.run(x), wanted.reshape(len(x), *op.out_stream().shape))
 
 
-@pytest.mark.parametrize("index", range(len(ByteMvu.examples())))
+@pytest.mark.parametrize("index", range(len(examples_of(ByteMvu))))
 def test_byte_contract_adds_and_subtracts(index):
-    op = ByteMvu.examples()[index]
+    op = examples_of(ByteMvu)[index]
     x, weights = op.random_input(index), op.arrays_of["weights"]
     sums = [[v[row == 1].sum() - v[row == 0].sum() for row in weights.T] for v in x.reshape(-1, len(weights))]
     wanted = np.array(sums) if op.raw else np.array(sums) >= op.arrays_of["thresholds"]
@@ -93,7 +96,7 @@ def test_byte_contract_adds_and_subtracts(index):
 def test_extreme_sums_fit_the_output_type(op):
     for signed in (0, 1)[: 1 + (op is ByteMvu)]:
         more = {"in_signed": signed} if op is ByteMvu else {}
-        unit = op.seeded(0, 16, 4, 4, 2, raw=True, **more)
+        unit = seeded(op, 0, 16, 4, 4, 2, raw=True, **more)
         low, high = unit.result_range()
         bits, minus = unit.out_stream().bits, unit.out_stream().signed
         assert -(2 ** (bits - 1)) * minus <= low and high < 2 ** (bits - minus)
@@ -101,7 +104,7 @@ def test_extreme_sums_fit_the_output_type(op):
 
 
 def test_weight_words_lie_as_the_architecture_says():
-    op = XnorMvu.seeded(1, 12, 6, 4, 3)
+    op = seeded(XnorMvu, 1, 12, 6, 4, 3)
     bits, words = op.memories()["WeightFile"]
     weights = op.arrays_of["weights"]
     assert bits == 12 and len(words) == 6
@@ -113,15 +116,15 @@ def test_weight_words_lie_as_the_architecture_says():
 
 
 def test_words_deeper_than_a_block_lie_in_columns_side_by_side():
-    one = XnorMvu.seeded(1, 12, 6, 4, 3, rom="block")
-    many = XnorMvu.seeded(1, 12, 6, 4, 3, rom="block", rom_rows=4)
+    one = seeded(XnorMvu, 1, 12, 6, 4, 3, rom="block")
+    many = seeded(XnorMvu, 1, 12, 6, 4, 3, rom="block", rom_rows=4)
     (_, words), (bits, rows) = one.memories()["WeightFile"], many.memories()["WeightFile"]
     assert (one.rtl()[1]["WeightRows"], many.rtl()[1]["WeightRows"]) == (0, 4)
     assert bits == 2 * 12 and len(words) == 6 and len(rows) == 4
     apart = [[row & 0xFFF, row >> 12] for row in rows]
     assert apart == [[words[0], words[4]], [words[1], words[5]], [words[2], 0], [words[3], 0]]
     alone, logic = (
-        XnorMvu.seeded(1, 12, 6, 4, 3, rom=rom, rom_rows=8).memories()["WeightFile"]
+        seeded(XnorMvu, 1, 12, 6, 4, 3, rom=rom, rom_rows=8).memories()["WeightFile"]
         for rom in ("block", "logic")
     )
     assert alone == logic == (12, words)  # one column, and no block RAM
@@ -130,7 +133,7 @@ def test_words_deeper_than_a_block_lie_in_columns_side_by_side():
 @pytest.mark.parametrize(("mw", "mh", "simd", "pe"), [(1152, 32, 32, 1), (768, 96, 16, 2), (2304, 72, 64, 1)])
 def test_columns_behind_one_another_are_chosen_from_with_the_luts_of_the_model(mw, mh, simd, pe):
     """1,152, 2,304 and 2,592 words."""
-    unit = XnorMvu.seeded(1, mw, mh, simd, pe, 1, rom="columns")
+    unit = seeded(XnorMvu, 1, mw, mh, simd, pe, 1, rom="columns")
     [found] = count([unit], "xc7")
     says = unit.estimate()
     assert found["bram36"] == says["bram36"] and abs(found["lut"] - says["lut"]) <= 0.1 * found["lut"]
@@ -139,14 +142,14 @@ def test_columns_behind_one_another_are_chosen_from_with_the_luts_of_the_model(m
 
 def test_yosys_maps_columns_of_words_into_blocks_of_ecp5():
     """Three columns of 256 words of 4 bits are one block, with two registers of 12 bits behind it."""
-    [unit] = count([XnorMvu.seeded(1, 60, 40, 2, 2, rom="block", rom_rows=256)], "ecp5")
+    [unit] = count([seeded(XnorMvu, 1, 60, 40, 2, 2, rom="block", rom_rows=256)], "ecp5")
     assert unit["bram36"] == 0.5 and unit["ff"] >= 24
-    [one] = count([XnorMvu.seeded(1, 60, 40, 2, 2, rom="block", rom_rows=1024)], "ecp5")
+    [one] = count([seeded(XnorMvu, 1, 60, 40, 2, 2, rom="block", rom_rows=1024)], "ecp5")
     assert one["bram36"] == 0.5 and 10 <= unit["ff"] - one["ff"] <= 30
 
 
 @pytest.mark.parametrize(
-    "op", [XnorMvu.seeded(1, 9, 4, 3, 2), ByteMvu.seeded(1, 9, 4, 3, 2, in_signed=1)], ids=str
+    "op", [seeded(XnorMvu, 1, 9, 4, 3, 2), seeded(ByteMvu, 1, 9, 4, 3, 2, in_signed=1)], ids=str
 )
 def test_thresholds_out_of_reach_are_always_and_never(op):
     low, high = op.result_range()
@@ -185,7 +188,7 @@ def test_a_slip_is_answered_with_what_would_work(changes, values):
 
 def test_bits_outside_the_range_are_refused():
     with pytest.raises(UserError, match=r"^dut: .*in_bits=1\b.*2 \.\. 12.*XnorMvu"):
-        ByteMvu.seeded(1, 4, 4, 2, 2, in_bits=1)
+        seeded(ByteMvu, 1, 4, 4, 2, 2, in_bits=1)
 
 
 SYNTHESIS = """
@@ -200,11 +203,11 @@ for line in sys.argv[1:]:
 @pytest.mark.parametrize(
     "unit",
     [
-        XnorMvu.seeded(1, 96, 48, 24, 2),
-        XnorMvu.seeded(2, 64, 80, 16, 8, raw=True, rom="block"),
-        XnorMvu.seeded(300, 36, 16, 36, 16, 8, pixels=4),
-        XnorMvu.seeded(303, 144, 64, 144, 8, 16, pixels=8, rom="block", starts="logic"),
-        ByteMvu.seeded(3, 27, 8, 9, 4),
+        seeded(XnorMvu, 1, 96, 48, 24, 2),
+        seeded(XnorMvu, 2, 64, 80, 16, 8, raw=True, rom="block"),
+        seeded(XnorMvu, 300, 36, 16, 36, 16, 8, pixels=4),
+        seeded(XnorMvu, 303, 144, 64, 144, 8, 16, pixels=8, rom="block", starts="logic"),
+        seeded(ByteMvu, 3, 27, 8, 9, 4),
     ],
     ids=str,
 )
@@ -262,19 +265,19 @@ def test_a_table_in_logic_takes_a_lut_per_different_column_of_64_words(columns, 
 )
 def test_cost_model_of_several_vectors_at_a_time(mw, mh, pe, pixels, rom, starts, lut, bram36):
     """As counted by Yosys."""
-    unit = XnorMvu.seeded(1, mw, mh, mw, pe, pixels, pixels=pixels, rom=rom, starts=starts)
+    unit = seeded(XnorMvu, 1, mw, mh, mw, pe, pixels, pixels=pixels, rom=rom, starts=starts)
     model = unit.estimate()
     assert model["bram36"] == bram36 and abs(model["lut"] - lut) <= 0.02 * lut
 
 
 def test_wired_weights_are_less_than_a_quarter_of_a_lut_each_and_taken_only_where_smaller():
-    conv1 = XnorMvu.seeded(1, 576, 64, 576, 64, 1)
+    conv1 = seeded(XnorMvu, 1, 576, 64, 576, 64, 1)
     assert conv1.constant and conv1.estimate()["lut"] < 0.25 * 576 * 64
     assert not conv1.memories() and conv1.input_buffer() is None and conv1.cycles() == 1
     for mw, mh, lut in ((40, 5, 141), (96, 4, 185), (96, 16, 636), (150, 24, 1222), (576, 64, 7577)):
-        model = XnorMvu.seeded(1, mw, mh, mw, mh, 1).estimate()["lut"]
+        model = seeded(XnorMvu, 1, mw, mh, mw, mh, 1).estimate()["lut"]
         assert abs(model - lut) <= 0.012 * lut, "as counted by Yosys"
-    for other in (XnorMvu.seeded(1, 576, 64, 576, 32, 1), XnorMvu.seeded(1, 32, 8, 32, 8, 1, raw=True)):
+    for other in (seeded(XnorMvu, 1, 576, 64, 576, 32, 1), seeded(XnorMvu, 1, 32, 8, 32, 8, 1, raw=True)):
         assert other.constant is None and other.memories()
 
 

@@ -9,8 +9,10 @@ from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops.base import SITES, HwOp
 
+from .op_examples import examples_of
+
 OPS: dict[str, type[HwOp]] = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
-EXAMPLES = {name: cls.examples() for name, cls in OPS.items()}
+EXAMPLES = {name: examples_of(cls) for name, cls in OPS.items()}
 
 
 def those(condition) -> list:

@@ -19,6 +19,8 @@ from xnorforge.hw.ops.join.op import Join
 from xnorforge.hw.wrap import headers
 from xnorforge.sim import device
 
+from .op_examples import examples_of
+
 EXAMPLES = 8  # the narrowest of an operator: paths do not depend on widths
 YOSYS = """
 import sys
@@ -89,7 +91,7 @@ def test_ready_comes_from_registers_but_where_an_operator_says_otherwise(tmp_pat
         return sum(stream.width for stream in [*op.in_streams(), *op.out_streams()])
 
     kind = plugins.load("hw.ops", name).Op
-    ops = sorted(kind.examples(), key=bits)[:EXAMPLES]
+    ops = sorted(examples_of(kind), key=bits)[:EXAMPLES]
     module = netlist(ops, tmp_path)
     following = followers(module)
     assert not [kind for kind in {cell["type"] for cell in module["cells"].values()} if kind == "$mem_v2"]

@@ -6,6 +6,8 @@ from xnorforge.core import plugins
 from xnorforge.sim import alone
 from xnorforge.sim.device import bench
 
+from ..hw.op_examples import examples_of
+
 OPS = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
 
 
@@ -80,7 +82,7 @@ def test_layers_alone_pass_and_wrong_constants_in_them_are_found():
     rng, right, wrong = np.random.default_rng(5), [], []
     for kind in KINDS:
         found = [
-            op for op in OPS[kind].examples() if op.arrays_of and alone.narrow(op) and op.cycles() < 2_000
+            op for op in examples_of(OPS[kind]) if op.arrays_of and alone.narrow(op) and op.cycles() < 2_000
         ]
         pairs = [(op, with_one_bit_inverted(op, rng)) for op in found[::5][:2]]
         pairs = [pair for pair in pairs if pair[1] is not None]

@@ -13,9 +13,11 @@ from xnorforge.hw.ops import part
 from xnorforge.sim.bits import BitSimulator, kernels, simulate_bits, step_of, threads
 from xnorforge.sim.bits.packed import as_integers, as_stream, pack
 
+from ..hw.op_examples import examples_of
+
 OPS = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
 EXAMPLES = [
-    pytest.param(op, id=f"{name}-{i}") for name, cls in OPS.items() for i, op in enumerate(cls.examples())
+    pytest.param(op, id=f"{name}-{i}") for name, cls in OPS.items() for i, op in enumerate(examples_of(cls))
 ]
 
 
@@ -66,11 +68,11 @@ def test_what_has_a_packed_form_is_run_by_it_and_all_of_it_is_among_the_examples
     packed = plugins.parts("hw.ops", "bits")
     assert packed and set(packed) <= set(OPS)
     for name, module in packed.items():
-        examples = OPS[name].examples()
+        examples = examples_of(OPS[name])
         assert len(examples) >= 20 and all(part(op, "bits") is module for op in examples)
         assert BitSimulator(examples[:1]).plain == []
     plain = [name for name, cls in OPS.items() if name not in packed and not cls.identity]
-    assert all(BitSimulator(OPS[name].examples()[:1]).plain for name in plain)
+    assert all(BitSimulator(examples_of(OPS[name])[:1]).plain for name in plain)
 
 
 def random_chain(seed):

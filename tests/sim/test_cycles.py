@@ -20,12 +20,14 @@ from xnorforge.sim import cosim, device
 from xnorforge.sim.cycles import timeline
 from xnorforge.sim.cycles.record import deadlock_ring, least_depths
 
+from ..hw.op_examples import examples_of
+from ..hw.op_examples.drawn import seeded
 from .random_networks import watched
 
 FRAMES = 5
 NEVER = (1e-12, 0.0)  # pauses that never come, with which no frame is left out
 PACES = [((0.0, 0.0), 0), ((0.5, 0.0), 1), ((0.0, 0.5), 2), ((0.3, 0.3), 3), ((0.1, 0.7), 4), ((0.7, 0.1), 5)]
-OPS = {name: plugins.load("hw.ops", name).Op.examples() for name in plugins.names("hw.ops")}
+OPS = {name: examples_of(name) for name in plugins.names("hw.ops")}
 
 
 def same_beats(course, tensors, cycles):
@@ -78,7 +80,7 @@ def test_a_register_that_converts_widths_by_hand():
 def bypass(depth: int) -> list:
     """A matrix of 8 x 4, a beat of one element each, and a way around it of a FIFO that meets it again."""
     fork = Fork.make("fork", in_shape=[1, 8], readers=2, pe=1)
-    matrix = XnorMvu.seeded(3, 8, 8, 1, 1, vectors=1, raw=True)
+    matrix = seeded(XnorMvu, 3, 8, 8, 1, 1, vectors=1, raw=True)
     matrix.onnx_node.name = "matrix"
     fifo = Fifo.make("fifo", shape=[1, 8], lanes=1, bits=1, depth=depth)
     bits = [matrix.out_stream().bits, 1]
@@ -161,9 +163,9 @@ def test_parts_of_a_network_that_repeat_themselves_at_different_rates_are_known_
     """A matrix of 60 cycles per frame, room for 100 beats, a matrix of 75 cycles: the first gains 15 cycles
     in every frame until the room is full, then it waits for the second.
     """
-    first = XnorMvu.seeded(1, 4, 5, 1, 1, vectors=3)
+    first = seeded(XnorMvu, 1, 4, 5, 1, 1, vectors=3)
     fifo = Fifo.make("fifo", shape=[3, 5], lanes=1, bits=1, depth=100)
-    second = XnorMvu.seeded(2, 15, 5, 1, 1, vectors=1, raw=True)
+    second = seeded(XnorMvu, 2, 15, 5, 1, 1, vectors=1, raw=True)
     model = CycleModel(chained(first, fifo, second))
     for frames in (25, 150):
         known, moved = model.run(frames), model.run(frames, NEVER)
@@ -180,9 +182,9 @@ def test_the_least_depth_of_a_bypass_is_the_one_below_which_it_is_a_deadlock():
 
 def test_least_depths_are_enough_all_together():
     """Two FIFOs behind each other: what the first no longer holds, the second has to."""
-    first = XnorMvu.seeded(1, 4, 5, 1, 1, vectors=3)
+    first = seeded(XnorMvu, 1, 4, 5, 1, 1, vectors=3)
     near, far = (Fifo.make(name, shape=[3, 5], lanes=1, bits=1, depth=40) for name in ("near", "far"))
-    second = XnorMvu.seeded(2, 15, 5, 1, 1, vectors=1, raw=True)
+    second = seeded(XnorMvu, 2, 15, 5, 1, 1, vectors=1, raw=True)
     ops = chained(first, near, far, second)
     late = CycleModel(ops).run(8).transfers(second.results[0])
     depths = least_depths(CycleModel(ops))

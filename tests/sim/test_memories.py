@@ -8,11 +8,13 @@ from xnorforge.core.artifacts import write_json
 from xnorforge.flows.backends.rtl import write_layer
 from xnorforge.sim import memories
 
+from ..hw.op_examples import examples_of
+
 OPS = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
 EXAMPLES = {
     f"{name}-{number}": op
     for name, kind in OPS.items()
-    for number, op in enumerate(kind.examples())
+    for number, op in enumerate(examples_of(kind))
     if number < 40 and op.memories()
 }
 MODULES = "xf_mvu", "xf_xnor_mvu_pixels", "xf_threshold"
@@ -50,7 +52,7 @@ def test_the_files_of_every_operator_hold_its_arrays(name, tmp_path):
 def test_a_wrong_bit_of_a_weight_is_found_whoever_wrote_it(name, tmp_path, monkeypatch):
     """The operator itself makes the wrong words, so that only the arrays of the graph tell."""
     rng, seen = np.random.default_rng(1), 0
-    for op in [op for op in OPS[name].examples() if op.rtl()[0] in MODULES and op.memories()][:12]:
+    for op in [op for op in examples_of(OPS[name]) if op.rtl()[0] in MODULES and op.memories()][:12]:
         right = op.memories()
         bits, words = right["WeightFile"]
         wrong = [*words]
@@ -67,7 +69,7 @@ def test_a_wrong_bit_of_a_weight_is_found_whoever_wrote_it(name, tmp_path, monke
 )
 def test_a_threshold_that_is_one_off_is_found_whoever_wrote_it(name, file, tmp_path, monkeypatch):
     seen = 0
-    for op in [op for op in OPS[name].examples() if op.rtl()[0] in MODULES and file in op.memories()][:12]:
+    for op in [op for op in examples_of(OPS[name]) if op.rtl()[0] in MODULES and file in op.memories()][:12]:
         right = op.memories()
         bits, words = right[file]
         wrong = [*words]

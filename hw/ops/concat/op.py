@@ -1,7 +1,7 @@
 """Concatenation of channels."""
 
 from math import gcd
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -108,30 +108,6 @@ class Concat(HwOp):
         found = Parts(inputs=many, picked_bits=sink.width * -(-many // 2) if many > 1 else 0)
         found.spare(sink.width).registers(sink.lanes * min(kept, sink.bits) + 1)
         return found.counters(many, 1 << 16) if many > 1 else found
-
-    @classmethod
-    def examples(cls):
-        """(out_shape without channels, channels, pe, in_bits, in_signed, out_bits, out_signed)"""
-        points: list[tuple[Any, ...]] = [
-            ((), (4, 4), 1, (8, 8), (0, 0), 8, 0), ((), (4, 6), 2, (1, 1), (0, 0), 1, 0),
-            ((2, 3), (4, 4), 4, (1, 1), (0, 0), 1, 0),
-            ((2, 3), (2, 4), 2, (1, 1), (0, 0), 1, 0), ((2, 3), (2, 4), 1, (5, 7), (1, 1), 7, 1),
-            ((2, 3), (3, 3, 3), 3, (2, 2, 2), (0, 0, 0), 2, 0),
-            ((2, 3), (3, 6, 9), 3, (2, 3, 4), (0, 0, 0), 4, 0),
-            ((2, 3), (3, 6, 9), 1, (2, 3, 4), (0, 1, 0), 5, 1), ((4,), (1, 1), 1, (22, 22), (1, 1), 22, 1),
-            ((4,), (1, 2), 1, (1, 6), (0, 1), 7, 1), ((1, 1), (16, 16), 16, (1, 1), (0, 0), 1, 0),
-            ((3, 3), (8, 8, 8, 8), 8, (1, 1, 1, 1), (0, 0, 0, 0), 1, 0),
-            ((3, 3), (8, 8), 2, (18, 18), (1, 1), 18, 1),
-            ((3, 3), (2, 2, 2, 2, 2), 1, (4, 4, 4, 4, 4), (1, 1, 1, 1, 1), 4, 1),
-            ((), (5, 5), 5, (3, 3), (0, 0), 3, 0),
-            ((), (5, 5), 1, (3, 3), (0, 0), 4, 0), ((2, 2), (64, 64), 16, (1, 1), (0, 0), 1, 0),
-            ((2, 2), (64, 64), 64, (1, 1), (0, 0), 1, 0), ((2, 2), (64, 32), 32, (1, 1), (0, 0), 1, 0),
-            ((2, 2), (12,), 3, (4,), (0,), 6, 1), ((6, 1), (1, 7), 1, (2, 2), (1, 1), 2, 1),
-            ((2, 2), (4, 6), 2, (66, 40), (1, 0), 70, 1),
-        ]  # fmt: skip
-        points = [((*shape, sum(channels)), channels, *rest) for shape, channels, *rest in points]
-        names = ("out_shape", "channels", "pe", "in_bits", "in_signed", "out_bits", "out_signed")
-        return cls.from_points("concat", names, points)
 
 
 Op = Concat

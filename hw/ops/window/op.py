@@ -15,8 +15,6 @@ from xnorforge.hw.ops.window.several import Beats, groups, offered
 from xnorforge.hw.ops.window.whole import Line, Steps, waiting, whole_elements
 from xnorforge.hw.parts import Parts
 
-from . import examples
-
 
 @dataclass(frozen=True)
 class Axis:
@@ -450,11 +448,6 @@ class Window(HwOp):
         kept = column_registers(x, y.kernel, each, free, free and each == pixels and lined)
         found.choices(y.kernel * width * each // pixels, pixels // each)
         return found.add(kept, count=width // pixels)
-
-    @classmethod
-    def examples(cls):
-        """Those of examples.py: rings of all kinds, several rates, whole windows."""
-        return [cls.make(name, **one) for name, one in examples.all_attributes()]
 
 
 Op = Window

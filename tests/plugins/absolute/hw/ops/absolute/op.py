@@ -37,13 +37,5 @@ class Absolute(PerChannel):
         source = self.in_stream()
         return Parts().registers(source.width + 1).adders(source.bits, count=source.lanes * source.signed)
 
-    @classmethod
-    def examples(cls):
-        """Every pair of a shape with its lanes and a width."""
-        shapes = [((2, 3, 4), 1), ((2, 3, 4), 4), ((6,), 2), ((3, 3, 1), 1), ((2, 2, 6), 3)]
-        widths = [(2, 1), (8, 1), (8, 0), (17, 1), (1, 0)]
-        points = [(shape, pe, bits, signed) for shape, pe in shapes for bits, signed in widths]
-        return cls.from_points("absolute", ("in_shape", "pe", "in_bits", "in_signed"), points)
-
 
 Op = Absolute

@@ -36,16 +36,5 @@ class Maximum(PerChannel):
         found = Parts(chosen_bits=source.width).registers(source.width + 1)
         return found.comparators(source.bits, source.lanes)
 
-    @classmethod
-    def examples(cls):
-        """Shapes, lanes and widths: every pair of a shape with a width."""
-        shapes = [((2, 3, 4), 1), ((2, 3, 4), 4), ((6,), 2), ((3, 3, 1), 1), ((2, 2, 6), 3)]
-        widths = [(2, 1), (8, 1), (8, 0), (17, 1), (1, 0)]
-        return [
-            cls.make(f"maximum_{i}_{bits}_{signed}", in_shape=shape, pe=pe, in_bits=bits, in_signed=signed)
-            for i, (shape, pe) in enumerate(shapes)
-            for bits, signed in widths
-        ]
-
 
 Op = Maximum

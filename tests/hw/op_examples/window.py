@@ -1,4 +1,4 @@
-"""Windows of all kinds, for the conformance test."""
+"""Windows of all kinds: rings, several rates, whole windows."""
 
 from math import prod
 from typing import Any
@@ -113,3 +113,7 @@ def all_attributes() -> list[tuple[str, dict[str, Any]]]:
         one = dict(zip(names, beat))
         found.append((f"several_{index}", one | {"simd": prod(one["kernel"]) * one["ifm"][2]}))
     return found
+
+
+def examples(cls):
+    return [cls.make(name, **one) for name, one in all_attributes()]
