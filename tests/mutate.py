@@ -26,10 +26,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests/formal")]
+PLACES = [str(ROOT / "tools"), str(ROOT / "tests/formal")]
+sys.path[:0] = PLACES
 import imports  # noqa: E402
 import prove  # noqa: E402
 from proofs import PROOFS  # noqa: E402
+
+del sys.path[: len(PLACES)]
 
 NEAREST = 6
 HANGS = 3600  # seconds after which a test counts as failed

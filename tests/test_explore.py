@@ -16,8 +16,7 @@ from xnorforge.studies import explore as study
 
 sys.path.insert(0, str(Path(__file__).parent / "flows"))
 from conftest import flat, small
-
-from .hw.op_examples.drawn import seeded
+from op_examples.drawn import seeded
 
 COMMAND = "make build MODEL=small.onnx BOARD=pynq-z2"
 

@@ -3,9 +3,9 @@
 #
 #   tools/install.sh PYTHON LOCK STAMP      STAMP, a copy of LOCK, is written last: without it the next call starts over
 #
-# pip's configuration decides where torch comes from: `pip install torch==…` takes the CPU build where find-links or
-# an index offers one. Of both builds the lock has hashes, as of all packages; of the CPU build for Python 3.11 only. Three pips run in parallel, since unpacking takes longer than downloading; byte code is left to
-# the first import.
+# pip's configuration decides where torch comes from: it takes the CPU build where find-links or an index offers one.
+# Of both builds the lock has hashes (of the CPU build for Python 3.11 only), as of all packages. Three pips run in
+# parallel, since unpacking takes longer than downloading; byte code is left to the first import.
 set -eu
 python=$1 lock=$2 stamp=$3 venv=$(dirname "$3")
 say() { printf '%s\n' "$*" >&2; }
@@ -23,7 +23,12 @@ grep '^torch==' "$lock" > "$venv/lock/torch"
 grep '^[A-Za-z]' "$lock" | grep -v '^torch==' | awk -v to="$venv/lock/" '{ print > (to (NR % 2 ? "odd" : "even")) }'
 pip() { "$venv/bin/python" -m pip install --quiet --no-compile --disable-pip-version-check "$@"; }
 fail() { say "install: pip could not install $1 (its own message is above)"; exit 1; }
-pip --no-deps --require-hashes -r "$venv/lock/torch" & torch=$!
+# Given hashes, pip prefers an index that states them, which would be that of the CUDA build: ours are compared here.
+torch() {
+  "$venv/bin/python" -m pip download --quiet --no-deps --disable-pip-version-check -d "$venv/lock/wheel" "$(cut -d' ' -f1 "$venv/lock/torch")" &&
+    grep -q "sha256:$(sha256sum "$venv"/lock/wheel/*.whl | cut -d' ' -f1)" "$venv/lock/torch" && pip --no-deps "$venv"/lock/wheel/*.whl
+}
+torch & torch=$!
 pip --no-deps --require-hashes -r "$venv/lock/odd" & odd=$!
 pip --no-deps --require-hashes -r "$venv/lock/even" & even=$!
 while sleep 5; do

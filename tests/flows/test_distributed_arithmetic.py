@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from op_examples import examples_of
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
@@ -16,7 +17,6 @@ from xnorforge.hw import graph
 from xnorforge.sim import cosim
 from xnorforge.sim.device import network
 
-from ..hw.op_examples import examples_of
 from ..refusals import says
 
 PART = Part(lut=53200, bram36=140, dsp=220)

@@ -5,6 +5,7 @@ interval with those that are chosen, and what happens with less.
 import numpy as np
 import onnx
 import pytest
+from op_examples.drawn import seeded
 
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import OPS
@@ -15,8 +16,6 @@ from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim import cosim
 from xnorforge.sim.device import network
-
-from ..hw.op_examples.drawn import seeded
 
 SIZE, CHANNELS = 6, 2
 SHAPE = [SIZE, SIZE, CHANNELS]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hls4ml.model.graph import ModelGraph
 from hls4ml.utils.config import create_config
+from op_examples import examples_of
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
@@ -18,8 +19,6 @@ from xnorforge.flows.backends.hls4ml.model import check_expressible
 from xnorforge.flows.backends.hls4ml.net import Net
 from xnorforge.flows.backends.hls4ml.network import append_layers
 from xnorforge.hw.ops.base import HwOp
-
-from ..hw.op_examples import examples_of
 
 FRAMES = 4
 MOST = 4  # examples of an operator, taken evenly from all: g++ takes about half a second for each

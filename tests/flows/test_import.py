@@ -342,10 +342,6 @@ REFUSED = {
         lambda g: g.sign().node("MaxPool", kernel_shape=[1, 1], strides=[3, 3], ceil_mode=1),
         "MaxPool_0 (MaxPool): … border … ceil_mode=False",
     ),
-    "transposed activation": (
-        lambda g: g.sign().node("Transpose", perm=[0, 2, 1, 3]).node("Conv", g.weights(5, 6, 3, 3)),
-        "Conv_0 (Conv): … Slice and Split … DepthToSpace",
-    ),
     "linear resize": (
         lambda g: g.sign().node("Resize", None, np.float32([1, 1, 2, 2]), mode="linear"),
         "Resize_0 (Resize): … nearest … asymmetric",
@@ -404,7 +400,6 @@ def test_refused_with_node_reason_and_what_works(tmp_path, case):
     make(graph)
     size = {
         "average beyond its border": (4, 2, 2),
-        "transposed activation": (5, 2, 4),
         "linear resize": (4, 12, 12),
     }
     size |= {

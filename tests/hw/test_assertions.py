@@ -5,11 +5,10 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from op_examples import examples_of
 
 from xnorforge.core import plugins
 from xnorforge.sim import cosim, device
-
-from .op_examples import examples_of
 
 HW = Path(str(files("xnorforge.hw")))
 MODULES = {path.stem: path for path in sorted(HW.glob("*/**/*.sv"))}

@@ -17,8 +17,7 @@ from xnorforge.hw.ops.window.op import Window
 
 sys.path.insert(0, str(Path(__file__).parent))
 from mapped import compare_sites, mapped
-
-from .op_examples.drawn import seeded
+from op_examples.drawn import seeded
 
 
 def test_responses_are_those_of_a_convolution_of_minus_and_plus_one():

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from op_examples import examples_of
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
@@ -13,8 +14,6 @@ from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, families, routing
 from xnorforge.hw.ops import base
 from xnorforge.hw.routing import TopPorts
-
-from .op_examples import examples_of
 
 ROOT = Path(__file__).parents[2]
 NAMES = families.names()

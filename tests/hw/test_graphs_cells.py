@@ -15,8 +15,7 @@ from xnorforge.sim import cosim
 
 sys.path.insert(0, str(Path(__file__).parent))
 from mapped import compare_sites, mapped
-
-from .op_examples import examples_of
+from op_examples import examples_of
 
 
 def shortcut(pe: int) -> Join:

@@ -17,9 +17,8 @@ from xnorforge.sim.bits.packed import as_integers, as_stream
 
 sys.path.insert(0, str(Path(__file__).parent))
 from mapped import compare_sites, mapped
-
-from .op_examples import examples_of
-from .op_examples.interact import seeded as seeded_interact
+from op_examples import examples_of
+from op_examples.interact import seeded as seeded_interact
 
 GATES = Path(__file__).with_name("xc7_gates.sv")
 SIZES = (3, -3, 5, -5, 11, -11)

@@ -18,11 +18,10 @@ from xnorforge.sim import cosim, device, netlist
 
 sys.path.insert(0, str(Path(__file__).parent))
 from mapped import compare_sites, mapped
-
-from .op_examples.da_mvu import seeded as seeded_da_mvu
-from .op_examples.depthwise import seeded as seeded_depthwise
-from .op_examples.drawn import seeded
-from .op_examples.int_mvu import TERNARY
+from op_examples.da_mvu import seeded as seeded_da_mvu
+from op_examples.depthwise import seeded as seeded_depthwise
+from op_examples.drawn import seeded
+from op_examples.int_mvu import TERNARY
 
 # Odd and even lanes, all kinds of gates in the highest plane, chains that are not full.
 UNITS = [

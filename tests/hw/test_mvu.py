@@ -22,9 +22,8 @@ from xnorforge.sim import cosim, device
 
 sys.path.insert(0, str(Path(__file__).parent))
 from mapped import compare_sites
-
-from .op_examples import examples_of
-from .op_examples.drawn import seeded
+from op_examples import examples_of
+from op_examples.drawn import seeded
 
 GATES = Path(__file__).with_name("xc7_gates.sv")
 # Wide and odd dot products, and what the examples hold of raw, signed and narrow.

@@ -4,12 +4,11 @@ from math import prod
 
 import numpy as np
 import pytest
+from op_examples import examples_of
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops.base import SITES, HwOp
-
-from .op_examples import examples_of
 
 OPS: dict[str, type[HwOp]] = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
 EXAMPLES = {name: examples_of(cls) for name, cls in OPS.items()}

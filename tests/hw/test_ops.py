@@ -5,11 +5,10 @@ One bench per operator holds all its examples, so that one build serves all test
 
 import numpy as np
 import pytest
+from op_examples import examples_of
 
 from xnorforge.core import plugins
 from xnorforge.sim import cosim, device, verilate
-
-from .op_examples import examples_of
 
 FRAMES = 5
 

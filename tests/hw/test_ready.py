@@ -12,14 +12,13 @@ import sys
 
 import numpy as np
 import pytest
+from op_examples import examples_of
 
 from xnorforge.core import plugins
 from xnorforge.flows.fold.fifo_sizing import with_fifos
 from xnorforge.hw.ops.join.op import Join
 from xnorforge.hw.wrap import headers
 from xnorforge.sim import device
-
-from .op_examples import examples_of
 
 EXAMPLES = 8  # the narrowest of an operator: paths do not depend on widths
 YOSYS = """

@@ -1,12 +1,11 @@
 """Inputs at the edges of constants: what they are; right layers pass with them, wrong ones do not."""
 
 import numpy as np
+from op_examples import examples_of
 
 from xnorforge.core import plugins
 from xnorforge.sim import alone
 from xnorforge.sim.device import bench
-
-from ..hw.op_examples import examples_of
 
 OPS = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
 

@@ -6,14 +6,13 @@ import sys
 
 import numpy as np
 import pytest
+from op_examples import examples_of
 
 from xnorforge.core import plugins
 from xnorforge.hw import graph
 from xnorforge.hw.ops import part
 from xnorforge.sim.bits import BitSimulator, kernels, simulate_bits, step_of, threads
 from xnorforge.sim.bits.packed import as_integers, as_stream, pack
-
-from ..hw.op_examples import examples_of
 
 OPS = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
 EXAMPLES = [

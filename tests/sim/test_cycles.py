@@ -6,6 +6,8 @@ import shutil
 
 import numpy as np
 import pytest
+from op_examples import examples_of
+from op_examples.drawn import seeded
 
 from xnorforge.core import plugins
 from xnorforge.flows.backends import rtl
@@ -20,8 +22,6 @@ from xnorforge.sim import cosim, device
 from xnorforge.sim.cycles import timeline
 from xnorforge.sim.cycles.record import deadlock_ring, least_depths
 
-from ..hw.op_examples import examples_of
-from ..hw.op_examples.drawn import seeded
 from .random_networks import watched
 
 FRAMES = 5

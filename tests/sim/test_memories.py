@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
+from op_examples import examples_of
 
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import write_json
 from xnorforge.flows.backends.rtl import write_layer
 from xnorforge.sim import memories
-
-from ..hw.op_examples import examples_of
 
 OPS = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
 EXAMPLES = {
