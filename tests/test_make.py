@@ -1,5 +1,6 @@
 """The Makefile only calls: what it hands over, what it refuses, and what it removes."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -271,14 +272,22 @@ case "$*" in
 "-m venv --clear "*) mkdir -p "$4/bin"; cp "$0" "$4/bin/python"; chmod +x "$4/bin/python" ;;
 *) for word; do printf '%s|' "$word"; done >> asked; echo >> asked ;;
 esac
+case "$*" in
+*" download "*) while [ "$1" != -d ]; do shift; done; mkdir "$2"; printf wheel > "$2/torch.whl" ;;
+esac
 """
 
 
-def test_the_environment_is_made_in_a_path_with_a_space_and_a_dollar_sign(tmp_path):
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_environment_is_made_in_a_path_with_a_space_and_a_dollar_sign(tmp_path, whole):
+    """Of torch a file is taken whose hash the lock has, and no other."""
+    hashed = hashlib.sha256(b"wheel" if whole else b"other").hexdigest()
     folder = tmp_path / "a $place with (room)"
     (folder / "tools").mkdir(parents=True)
     shutil.copy(ROOT / "tools/install.sh", folder / "tools")
-    (folder / "requirements.lock").write_text("click==8 --hash=sha256:0\ntorch==2\nzipp==4\n")
+    (folder / "requirements.lock").write_text(
+        f"click==8 --hash=sha256:0\ntorch==2 --hash=sha256:{hashed}\nzipp==4\n"
+    )
     python = folder / "fake python"
     python.write_text(FAKE)
     python.chmod(0o755)
@@ -290,10 +299,13 @@ def test_the_environment_is_made_in_a_path_with_a_space_and_a_dollar_sign(tmp_pa
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == (0 if whole else 1), done.stderr
     asked = (folder / "asked").read_text().splitlines()
+    assert any("torch.whl" in line for line in asked) == whole
+    if not whole:
+        return
     files = [word for line in asked for word in line.split("|") if f"{folder}/.venv/lock/" in word]
-    assert sorted({Path(name).name for name in files}) == ["even", "odd", "pins", "torch"]
-    assert sum("--require-hashes" in line for line in asked) == 3
+    assert sorted({Path(name).name for name in files}) == ["even", "odd", "pins", "torch.whl", "wheel"]
+    assert sum("--require-hashes" in line for line in asked) == 2
     assert "click==8" in (folder / ".venv/lock/odd").read_text() + (folder / ".venv/lock/even").read_text()
     assert (folder / ".venv/installed").read_text().startswith("click==8")

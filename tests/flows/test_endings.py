@@ -171,7 +171,6 @@ REFUSED = {  # name: network, shape of its scores, the cure in the message, the 
         "channels-last … Transpose",
         "map",
     ),
-    "flattened map": (lambda: head().node("Flatten"), (64,), "flattened … image", "map"),
     "mean of the flattened map": (
         lambda: head().node("Flatten").node("ReduceMean", axes=[1]),
         (1,),

@@ -374,10 +374,6 @@ REFUSED = {
         lambda g: g.quant(1.0, 4, mode="STOCHASTIC").sign(),
         "Quant_0 (Quant): … STOCHASTIC … ROUND, CEIL, FLOOR, UP, DOWN, HALF_UP, HALF_DOWN",
     ),
-    "flattened image at the end": (
-        lambda g: g.sign().node("Conv", g.weights(5, 4, 3, 3)).node("Flatten", axis=1),
-        "lower: … flattened image … vector of scores",
-    ),
 }  # fmt: skip
 
 
@@ -405,7 +401,6 @@ def test_refused_with_node_reason_and_what_works(tmp_path, case):
     size |= {
         "float convolution": (5, 4, 4),
         "channels of unrelated scales": (5, 4, 4),
-        "flattened image at the end": (80,),
         "smooth function at the end": (5, 4, 4),
     }
     size |= {"weights with half a zero point": (5, 4, 4)}
