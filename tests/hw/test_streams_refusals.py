@@ -95,7 +95,7 @@ def test_offsets_and_shifts_of_labels_that_cannot_be():
 
 
 def test_a_fifo_without_depth_or_of_unknown_memory():
-    refused(Fifo.make("q", shape=(4,), depth=0), "depth=0", "1 or more")
+    refused(Fifo.make("q", shape=(4,), depth=0), "depth=0", "1 .. ")
     refused(Fifo.make("q", shape=(4,), kind="ultra"), "kind='ultra'", "auto, lut, block")
 
 
