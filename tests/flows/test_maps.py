@@ -184,7 +184,7 @@ def labels_of(tmp_path, scale=None, bias=None):
     assert record["output"] == "labels" and record["operators"][-1]["op"] == "ArgMax"
     generate(acc / "folded.onnx", acc / "rtl")
     checks = simulate(acc, tmp_path, stalled=IMAGES)["checks"]
-    assert len(checks) == 7 and not any(check["mismatches"] for check in checks)
+    assert len(checks) >= 7 and not any(check["mismatches"] for check in checks)
     assert checks[1]["integers"] == IMAGES * 6 * 6
     ops = graph.operators(acc / "folded.onnx")
     assert ops[-1].out_stream().shape == (6, 6, 1) and ops[-1].out_stream().bits == 2
@@ -258,13 +258,12 @@ def test_rounded_sums_in_front_of_a_map_are_reported_per_cell(tmp_path):
     assert apart["summary"].endswith(f"the class of 0 of {IMAGES * 16} cells")
 
 
-def test_a_flattened_map_is_refused(tmp_path):
+def test_a_flattened_map_is_a_vector_of_scores_in_the_networks_order(tmp_path):
     shape, module = net("strided-padded-dilated-pooled")
-    images = np.zeros((2, *shape), np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (2, *shape)).astype(np.uint8)
     export(nn.Sequential(module, nn.Flatten()).eval(), images, np.full(2, -1), tmp_path, META)
-    with pytest.raises(UserError) as error:
-        lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
-    says(error, "lower: … flattened image … vector of scores")
+    record = lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
+    assert not any(check["mismatches"] for check in record["checks"])
 
 
 @pytest.mark.full
