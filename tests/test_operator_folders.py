@@ -120,7 +120,7 @@ def test_an_operator_outside_the_package_goes_from_onnx_to_its_netlist(outside, 
     assert found["own"] == [name.capitalize()] and name.capitalize() in found["operators"]
     np.testing.assert_array_equal(found["bits"], found["lowered"])
     assert len(np.unique(found["lowered"])) > 5 and found["lut"] > 0
-    assert found["checks"] == dict.fromkeys(CHECKS, 0)
+    assert dict.fromkeys(CHECKS, 0).items() <= found["checks"].items() and not any(found["checks"].values())
 
 
 def test_what_an_operator_outside_the_package_does_not_know_is_refused_by_it(outside):

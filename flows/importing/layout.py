@@ -9,10 +9,10 @@ from qonnx.core.modelwrapper import ModelWrapper
 from xnorforge.flows.clean_up import name_nodes
 from xnorforge.flows.indexed_model import IndexedModel, attributes
 
-PER_ELEMENT = {
-    "Add", "BipolarQuant", "Cast", "Clip", "DequantizeLinear", "Div", "Mul", "Quant", "QuantizeLinear",
-    "Relu", "Sigmoid", "Sign", "Softmax", "Sub", "Tanh",
-}  # fmt: skip
+PER_ELEMENT = frozenset(
+    "Add BipolarQuant Cast Clip DequantizeLinear Div Mul Quant QuantizeLinear Relu Sigmoid Sign Softmax Sub "
+    "Tanh".split()
+)
 
 
 def takes_channels_first(
