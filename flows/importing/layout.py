@@ -9,10 +9,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 from xnorforge.flows.clean_up import name_nodes
 from xnorforge.flows.indexed_model import IndexedModel, attributes
 
-PER_ELEMENT = frozenset(
-    "Add BipolarQuant Cast Clip DequantizeLinear Div Mul Quant QuantizeLinear Relu Sigmoid Sign Softmax Sub "
-    "Tanh".split()
-)
+PER_ELEMENT = """Add BipolarQuant Cast Clip DequantizeLinear Div Mul Quant QuantizeLinear Relu Sigmoid Sign
+    Softmax Sub Tanh"""
 
 
 def takes_channels_first(
@@ -57,7 +55,7 @@ def _reads_last(network: ModelWrapper, name: str) -> bool:
             last = node.input[0] == name
         else:
             same = network.get_tensor_shape(node.output[0]) == shape
-            last = node.op_type in PER_ELEMENT and same and _reads_last(network, node.output[0])
+            last = node.op_type in PER_ELEMENT.split() and same and _reads_last(network, node.output[0])
         if not last:
             return False
     return True
@@ -92,7 +90,7 @@ def gives_channels_first(network: ModelWrapper) -> tuple[ModelWrapper, bool]:
 
 def _of_matrix(network: ModelWrapper, node) -> bool:
     """Whether a node's result comes from a matrix, operators of one number per element apart."""
-    while node is not None and node.op_type in PER_ELEMENT:
+    while node is not None and node.op_type in PER_ELEMENT.split():
         node = network.find_producer(node.input[0])
     return node is not None and node.op_type == "MatMul"
 
