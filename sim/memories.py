@@ -100,6 +100,8 @@ def mapped_contents(netlist: Netlist, instances: dict[str, str], made: dict[str,
     for path, instance in netlist.memories.items():
         file = instances.get(instance, "")
         width, words = made.get(file, (0, []))
+        if not words:  # filled while it runs, as templates are
+            continue
         try:
             columns, lanes = width // netlist.width(path), netlist.width(path)
             read, other = (netlist.words(path, columns * len(words), undefined) for undefined in (0, 1))

@@ -172,6 +172,9 @@ BUILT = {  # name: network, its output, kinds of its integer operators that stan
     "levels cropped": (levels_cropped, (5,), ["Conv"]),
     "every other pixel": (lambda: scores(conv(cropped(2), 4, 6, 1), 16), (5,), ["Conv"]),
     "cropped in front of a dense layer": (lambda: scores(cropped(2), 24), (5,), []),
+    "rows as channels": (
+        lambda: conv(bits().node("Transpose", perm=[0, 2, 1, 3]), 4, 6), (4, 4, 4), [],
+    ),
     "split": (split, (5,), ["Conv"]),
     "focus": (focus, (5,), ["Conv"] * 4),
     "space to depth": (
