@@ -49,13 +49,12 @@ def _reads_last(network: ModelWrapper, name: str) -> bool:
         return False
     for node in readers:
         if node.op_type == "Transpose":
-            axes = list(attributes(node).get("perm", []))
-            last = axes == [0, len(shape) - 1, *range(1, len(shape) - 1)]
+            last = attributes(node).get("perm") == _to_first(len(shape) - 1)
         elif node.op_type == "MatMul":
             last = node.input[0] == name
         else:
             same = network.get_tensor_shape(node.output[0]) == shape
-            last = node.op_type in PER_ELEMENT.split() and same and _reads_last(network, node.output[0])
+            last = _per_element(node) and same and _reads_last(network, node.output[0])
         if not last:
             return False
     return True
@@ -75,7 +74,7 @@ def gives_channels_first(network: ModelWrapper) -> tuple[ModelWrapper, bool]:
         moved = last.input[0]
     elif _of_matrix(network, last):
         moved = f"{name}_channels_first"
-        perm = [0, len(shape) - 1, *range(1, len(shape) - 1)]
+        perm = _to_first(len(shape) - 1)
         proto.graph.node.append(helper.make_node("Transpose", [name], [moved], perm=perm))
         proto.graph.value_info.append(proto.graph.output[0])
         name_nodes(proto)
@@ -90,9 +89,18 @@ def gives_channels_first(network: ModelWrapper) -> tuple[ModelWrapper, bool]:
 
 def _of_matrix(network: ModelWrapper, node) -> bool:
     """Whether a node's result comes from a matrix, operators of one number per element apart."""
-    while node is not None and node.op_type in PER_ELEMENT.split():
+    while node is not None and _per_element(node):
         node = network.find_producer(node.input[0])
     return node is not None and node.op_type == "MatMul"
+
+
+def _per_element(node) -> bool:
+    return node.op_type in PER_ELEMENT.split()
+
+
+def _to_first(rank: int) -> list[int]:
+    """The inverse of `_to_last`."""
+    return [0, rank, *range(1, rank)]
 
 
 def _to_last(rank: int) -> list[int]:

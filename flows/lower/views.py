@@ -57,15 +57,10 @@ def arranged(walk, node, value: Value) -> Value:
     view = value.view[:, None] if value.view.ndim == 2 else value.view  # an image of one row
     if seen(value, view).view is None:
         return replace(value, view=None)
-    if (
-        len(value.shape) == 3
-        and view.ndim == 1
-        and np.array_equal(np.sort(view), np.arange(prod(value.shape)))
-    ):
-        return flattened(walk, node, value, view)
-    in_order = np.array_equal(_stream(view), np.arange(view.size))
-    if is_order(value, view) and (len(value.shape) == 1 or in_order):
+    if is_order(value, view) and len(value.shape) == 1:
         return reordered(walk, node, value, view)
+    if is_order(value, view) and view.ndim == 1:
+        return flattened(walk, node, value, view)
     if len(value.shape) == 3 and view.ndim == 3:
         return _chosen(walk, node, value, view)
     if view.ndim == 1:
@@ -99,11 +94,6 @@ def is_order(value: Value, view: np.ndarray) -> bool:
     return view.ndim in (1, 3) and np.array_equal(np.sort(view, None), every)
 
 
-def _stream(view: np.ndarray) -> np.ndarray:
-    """The places of a view's elements, channels last."""
-    return np.moveaxis(view, 0, -1).reshape(-1)
-
-
 def reordered(walk, node, value: Value, view: np.ndarray) -> Value:
     """A frame as one of the view's shape: a Reshape where its elements lie in order, else another order.
 
@@ -112,7 +102,7 @@ def reordered(walk, node, value: Value, view: np.ndarray) -> Value:
     """
     value = single(walk, replace(value, view=None), node)
     leaf = walk.leaves[value.start[0]]
-    shape, order = [*view.shape[1:], len(view)], _stream(view)
+    shape, order = [*view.shape[1:], len(view)], np.moveaxis(view, 0, -1).reshape(-1)
     channels = (order % leaf.channels).reshape(-1, len(view))
     constants = [*value.start[1:], *(np.asarray(one) for _, *given in value.chain for one in given)]
     if any((one[channels] != one[channels[0]]).any() for one in constants if one.ndim):
@@ -161,7 +151,7 @@ def _chosen(walk, node, value: Value, view: np.ndarray) -> Value:
     blocks = None if regular else MAKERS["blocks"](walk, node, value, view)
     if blocks is not None:
         return blocks
-    if not regular and is_order(value, view):
+    if (not regular or leaf.bits > MOST_BITS) and is_order(value, view):
         return reordered(walk, node, value, view)
     if not regular:
         raise refuse(
@@ -170,8 +160,6 @@ def _chosen(walk, node, value: Value, view: np.ndarray) -> Value:
             "choose channels, rows and columns at a regular distance, as Slice and Split do, or turn "
             "channels into blocks of pixels, as DepthToSpace does",
         )
-    if leaf.bits > MOST_BITS and is_order(value, view):
-        return reordered(walk, node, value, view)
     kernel = [
         int(max(start.max() + 1, whole - step * many + 1))
         for start, whole, step, many in zip(first, leaf.shape, stride, size)

@@ -111,7 +111,7 @@ class Permute(HwOp):
         found = Parts(address_bits=width).counters(source.beats, 2 * source.beats)
         even = (
             source.beats & -source.beats
-        ).bit_length() - 1  # lowest bits that a frame's begin leaves alone
+        ).bit_length() - 1  # lowest bits of an address, equal in both frames
         found.memory(2 * source.beats, source.width).registers(width + 4)
         found.chains(*[width + 1 - even] * (source.beats != 1 << even))
         found.compared[width + 1, False] += 1
