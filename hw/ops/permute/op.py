@@ -109,9 +109,8 @@ class Permute(HwOp):
         source = self.in_stream()
         width = max(1, (source.beats - 1).bit_length())
         found = Parts(address_bits=width).counters(source.beats, 2 * source.beats)
-        even = (
-            source.beats & -source.beats
-        ).bit_length() - 1  # lowest bits of an address, equal in both frames
+        # Of an address the lowest bits are those of the place: the second frame begins at a multiple of them.
+        even = (source.beats & -source.beats).bit_length() - 1
         found.memory(2 * source.beats, source.width).registers(width + 4)
         found.chains(*[width + 1 - even] * (source.beats != 1 << even))
         found.compared[width + 1, False] += 1
