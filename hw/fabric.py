@@ -6,6 +6,8 @@ The figures are those of Yosys' mapping, so that an estimate chooses memories as
 from dataclasses import dataclass
 from functools import cache
 
+from xnorforge.hw.words import address_bits
+
 
 @dataclass(frozen=True)
 class BlockRam:
@@ -131,7 +133,7 @@ def memory_of(depth: int, width: int, kind: str = "auto", fabric: Fabric = REFER
     if kind == "rom":  # of more than eight rows some LUTs tell them apart
         each = -(-(rows - 1) // 3) if rows <= 8 else rows // 2
         return Memory(True, bram36, 0, rows, width * each + (rows > 8) * min(22, 5 * width // 2))
-    guards = (2 * width + max(1, (depth - 1).bit_length()) + 2) * fabric.guarded
+    guards = (2 * width + address_bits(depth) + 2) * fabric.guarded
     made = [(-(-depth // ram.words), -(-width // ram.bits), ram) for ram in fabric.lut_rams]
     if kind == "block" or not made:
         return Memory(True, bram36, 0, rows, width * (rows // 2), guards)

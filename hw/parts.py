@@ -16,7 +16,7 @@ import numpy as np
 
 from xnorforge.hw import families
 from xnorforge.hw.fabric import REFERENCE, SHIFT, Fabric, memory_of
-from xnorforge.hw.words import different_columns
+from xnorforge.hw.words import address_bits, different_columns
 
 ANY = "any"  # factors of operators without their own
 RATIO = "ratio"  # LUTs of a family's operators to the reference family's, for those it has not counted
@@ -63,7 +63,7 @@ class Parts:
     def gates(self, **amounts: float) -> "Parts":
         """Logic, by names of amounts."""
         for name, amount in amounts.items():
-            self.logic[name.replace("_", " ") if "_" in name else name] += amount
+            self.logic[name.replace("_", " ")] += amount
         return self
 
     def registers(self, bits: int) -> "Parts":
@@ -125,7 +125,7 @@ class Parts:
         """A FIFO (xf_fifo) of `kind` "lut" or "block": two addresses and a count; after a block RAM follows
         one more register. With `in_block` only so many beats lie in block RAM, and the others in LUTs.
         """
-        at = max(1, (depth - 1).bit_length())
+        at = address_bits(depth)
         self.counters_of(at, at, depth.bit_length()).registers(3 + (kind == "block") * (width + 1))
         self.memory(in_block or depth, width, kind)
         if 0 < in_block < depth:

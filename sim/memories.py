@@ -14,6 +14,7 @@ import numpy as np
 
 from xnorforge.core import artifacts
 from xnorforge.hw.ops.base import HwOp
+from xnorforge.hw.words import binary
 from xnorforge.sim.alone import constants, element_bits
 from xnorforge.sim.netlist_memories import Netlist, UnreadError
 
@@ -76,14 +77,14 @@ def wrong_numbers(op: HwOp, name: str, made: Memory, found: np.ndarray, given: G
     way = "decoded" if decode else "compared"
     if found.shape != (len(words), width) or (found == UNDEFINED).any():
         return way, max(1, width * len(words))
-    got, wanted = decode(found, given, op) if decode else (found, bit_rows(words, width))
+    got, wanted = decode(found, given, op) if decode else (found, binary(words, width))
     return way, int((got != wanted).sum()) if got.shape == wanted.shape else found.size
 
 
 def of_file(text: str, width: int) -> np.ndarray:
     """The words of a `$readmemh` file, as `Contents` has them; none where a word is too wide."""
     words = [int(word, 16) for word in re.sub(r"//.*|_", "", text).split()]
-    return bit_rows([] if any(word >> width for word in words) else words, width)
+    return binary([] if any(word >> width for word in words) else words, width)
 
 
 def mapped_contents(netlist: Netlist, instances: dict[str, str], made: dict[str, Memory]) -> Contents:
@@ -110,7 +111,7 @@ def mapped_contents(netlist: Netlist, instances: dict[str, str], made: dict[str,
         read[read != other] = UNDEFINED
         never = ~netlist.possible(path, len(read))
         read[never] = (
-            bit_rows(words, width).reshape(-1, columns, lanes).swapaxes(0, 1).reshape(-1, lanes)[never]
+            binary(words, width).reshape(-1, columns, lanes).swapaxes(0, 1).reshape(-1, lanes)[never]
         )
         found[file] = read.reshape(columns, len(words), lanes).swapaxes(0, 1).reshape(len(words), -1)
     return found
@@ -122,10 +123,3 @@ def instantiated(text: str) -> tuple[Given, dict[str, str]]:
     found: Given = {name: int(value) for name, value in re.findall(r"\.(\w+)\((\d+)\)", given)}
     found |= re.findall(r"\.(\w+)\(xf_pkg::(\w+)\)", given)
     return found, dict(re.findall(r'\.(\w+)\("(.*?)"\)', given))
-
-
-def bit_rows(words: list[int], width: int) -> np.ndarray:
-    """Bits of words, lowest first, uint8 (words, width)."""
-    size = -(-width // 8)
-    raw = b"".join(word.to_bytes(size, "little") for word in words)
-    return np.unpackbits(np.frombuffer(raw, np.uint8).reshape(-1, size), axis=1, bitorder="little")[:, :width]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from xnorforge.hw.ops.base import HwOp
+from xnorforge.hw.words import address_bits
 
 Decoder = Callable[[np.ndarray, Mapping, HwOp], tuple[np.ndarray, np.ndarray]]
 
@@ -67,7 +68,7 @@ def decode_thresholds(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.nd
     2n + 1 the halves below and above it. Spare lanes and folds are nobody's.
     """
     lanes, folds, steps = given["Pe"], given["Folds"], 2 ** given["Bits"]
-    fold_span = 1 << max(1, (folds - 1).bit_length())
+    fold_span = 1 << address_bits(folds)
     table = numbers(bits, bits.shape[1]).reshape(-1, fold_span, steps)[:lanes, :folds]
     table = table.transpose(1, 0, 2).reshape(-1, steps)
     asked = np.asarray(op.arrays_of["thresholds"]).astype(np.float64)

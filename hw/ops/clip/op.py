@@ -91,7 +91,7 @@ class Clip(PerChannel):
             for x, negative, bound in zip(most, direction < 0, at % 2**bits)
         ]
         lanes, folds = source.lanes, source.shape[-1] // source.lanes
-        lane_span, fold_span = (1 << max(1, (size - 1).bit_length()) for size in (lanes, folds))
+        lane_span, fold_span = (1 << address_bits(size) for size in (lanes, folds))
         words = [0] * (lane_span * fold_span)
         for index, word in enumerate(channels):
             words[index % lanes * fold_span + index // lanes] = word

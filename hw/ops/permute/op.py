@@ -10,6 +10,7 @@ from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._streams import check_divides
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.words import address_bits
 
 BLOCK = 2048  # bits of the table of addresses from which it lies in block RAM
 
@@ -98,16 +99,16 @@ class Permute(HwOp):
 
     def _table_bits(self) -> int:
         beats = self.in_stream().beats
-        return beats * max(1, (beats - 1).bit_length())
+        return beats * address_bits(beats)
 
     def memories(self):
-        width = max(1, (self.in_stream().beats - 1).bit_length())
+        width = address_bits(self.in_stream().beats)
         return {"OrderFile": (width, self.addresses().tolist())}
 
     def parts(self):
         """Two frames, the table, and the counters of writer and reader."""
         source = self.in_stream()
-        width = max(1, (source.beats - 1).bit_length())
+        width = address_bits(source.beats)
         found = Parts(address_bits=width).counters(source.beats, 2 * source.beats)
         # Of an address the lowest bits are those of the place: the second frame begins at a multiple of them.
         even = (source.beats & -source.beats).bit_length() - 1

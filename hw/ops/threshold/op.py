@@ -232,7 +232,7 @@ class Threshold(PerChannel):
         channels = np.concatenate([flipped, steps[:, order]], axis=1)
         channels = np.tile(channels, (self.get_nodeattr("pixels"), 1))
         lanes, folds = source.lanes, self.folds
-        lane_span, fold_span = (1 << max(1, (size - 1).bit_length()) for size in (lanes, folds))
+        lane_span, fold_span = (1 << address_bits(size) for size in (lanes, folds))
         words = np.zeros((lane_span, fold_span, 1 << bits), object)
         words[:lanes, :folds] = channels.reshape(folds, lanes, -1).transpose(1, 0, 2)
         return {"ThresholdFile": (source.bits + 1, words.ravel().tolist())}
