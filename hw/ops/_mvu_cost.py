@@ -274,6 +274,8 @@ def replay_buffer(width: int, beats: int, passes: int) -> Parts:
     beat, words = address_bits(beats), 2 << address_bits(beats)
     own = beats > 1 and passes > 1 and beats & (beats - 1) > 0  # beats are counted beside all reads
     found = Parts().memory(words, width, "block" if words > 128 else "lut").registers(4)
+    if words == 128:  # in front of this register a choice between two rows takes a whole LUT per bit
+        found.gates(choice_of_LUT_RAMs=width / 2 - 2)
     return found.counters_of(beat * (beats > 1), address_bits(beats * passes), beat * own)
 
 
