@@ -6,7 +6,10 @@ The figures are those of Yosys' mapping, so that an estimate chooses memories as
 from dataclasses import dataclass
 from functools import cache
 
-from xnorforge.hw.words import address_bits
+
+def address_bits(places: int) -> int:
+    """Bits of an address of so many places, at least one."""
+    return max(1, (places - 1).bit_length())
 
 
 @dataclass(frozen=True)

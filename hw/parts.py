@@ -15,8 +15,8 @@ from functools import cache
 import numpy as np
 
 from xnorforge.hw import families
-from xnorforge.hw.fabric import REFERENCE, SHIFT, Fabric, memory_of
-from xnorforge.hw.words import address_bits, different_columns
+from xnorforge.hw.fabric import REFERENCE, SHIFT, Fabric, address_bits, memory_of
+from xnorforge.hw.words import different_columns
 
 ANY = "any"  # factors of operators without their own
 RATIO = "ratio"  # LUTs of a family's operators to the reference family's, for those it has not counted

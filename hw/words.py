@@ -5,11 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def address_bits(places: int) -> int:
-    """Bits of an address of so many places, at least one."""
-    return max(1, (places - 1).bit_length())
-
-
 def different_columns(words: np.ndarray, equal: bool = False) -> int:
     """How many bits of these words (words, bits) of 0 and 1 change; `equal` ones are counted once each, or
     once in all.

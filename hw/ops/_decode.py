@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops.base import HwOp
-from xnorforge.hw.words import address_bits
 
 Decoder = Callable[[np.ndarray, Mapping, HwOp], tuple[np.ndarray, np.ndarray]]
 

@@ -6,9 +6,8 @@ from math import expm1, log1p
 
 import numpy as np
 
-from xnorforge.hw.fabric import REFERENCE, block_choice, memory_of
+from xnorforge.hw.fabric import REFERENCE, address_bits, block_choice, memory_of
 from xnorforge.hw.parts import Parts
-from xnorforge.hw.words import address_bits
 
 BLOCK_STARTS = 256  # passes from which thresholds go to block RAM
 LARGEST_LOGIC_ROM = 64  # LUTs up to which weights stay in logic …

@@ -4,10 +4,11 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import whole_numbers
+from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import value_range, wrapped
 from xnorforge.hw.parts import Parts
-from xnorforge.hw.words import address_bits, binary
+from xnorforge.hw.words import binary
 
 
 def clipped(x: np.ndarray, at: np.ndarray, direction: np.ndarray) -> np.ndarray:

@@ -6,12 +6,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._loadable import BANKS, Loadable
 from xnorforge.hw.ops._mvu import Mvu
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.hw.parts import Parts
-from xnorforge.hw.words import address_bits
 
 LUT_WORDS = 128  # of both banks, up to which they lie in LUTs
 IDENTITY = 0x58464331  # "XFC1", what a host reads at address 0

@@ -6,12 +6,13 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import accumulator_starts, memory_words
 from xnorforge.hw.ops._streams import check_divides, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.parts import Parts
-from xnorforge.hw.words import address_bits, bits_of, different_columns
+from xnorforge.hw.words import bits_of, different_columns
 
 MOST_INPUT_BITS = 12
 

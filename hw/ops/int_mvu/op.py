@@ -5,13 +5,12 @@ from math import inf
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.fabric import memory_of
+from xnorforge.hw.fabric import address_bits, memory_of
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import Mvu
 from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import Matrix
 from xnorforge.hw.parts import Parts
-from xnorforge.hw.words import address_bits
 
 FACTOR = 25  # bits of the wider factor of a DSP48
 NARROWEST_PRODUCT = 9  # bits from which Yosys takes a DSP48 for a product

@@ -6,11 +6,11 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._streams import check_divides
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.parts import Parts
-from xnorforge.hw.words import address_bits
 
 BLOCK = 2048  # bits of the table of addresses from which it lies in block RAM
 

@@ -3,10 +3,11 @@
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import Mvu, memory_words
 from xnorforge.hw.ops.base import Matrix
-from xnorforge.hw.words import address_bits, bits_of
+from xnorforge.hw.words import bits_of
 
 MOST_BITS = 8  # of a constant
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import whole_numbers
-from xnorforge.hw.fabric import memory_of
+from xnorforge.hw.fabric import address_bits, memory_of
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._decode import decode_thresholds
 from xnorforge.hw.ops._mvu import memory_words
@@ -15,7 +15,7 @@ from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import check_divides, value_range
 from xnorforge.hw.ops.base import Stream
 from xnorforge.hw.parts import Parts
-from xnorforge.hw.words import address_bits, binary, bits_of, different_columns
+from xnorforge.hw.words import binary, bits_of, different_columns
 
 SHORT = (0, 0, 1, 1, 1, 1, 1, 2, 3, 2, 2)  # LUTs by Yosys of a comparison with a constant of so many bits
 EACH = {1: (0.28, 0.3), 2: (0.71, 2.4), 3: (0.98, 2.2), 4: (1.25, 2.0)}  # of so many: per bit, less those

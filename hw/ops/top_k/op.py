@@ -6,9 +6,9 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import whole_numbers
+from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.parts import Parts
-from xnorforge.hw.words import address_bits
 
 
 class TopK(HwOp):

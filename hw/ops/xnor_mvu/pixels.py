@@ -7,9 +7,9 @@ cycles.
 
 from dataclasses import dataclass
 
+from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.parts import Parts
-from xnorforge.hw.words import address_bits
 
 SLACK = 8  # moves of handshakes, see Needed of the module
 

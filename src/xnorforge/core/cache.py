@@ -24,6 +24,7 @@ from xnorforge.core.progress import say
 SUMS = "digests.json"
 # Messages, plug-in loading and files: the process that looks up a result runs these modules as well.
 SHARED = "xnorforge.core"
+LIBRARIES = {"site-packages", "dist-packages"}  # folders of installed libraries, of any environment
 
 
 def cache_dir() -> Path:
@@ -122,8 +123,9 @@ def _spec(name: str) -> ModuleSpec | None:
         return None
     try:
         spec = find_spec(top)  # to ask for a module inside is to load what is around it
-        foreign = (sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), "built-in", "frozen")
-        if not spec or (top != "xnorforge" and (spec.origin or "").startswith(foreign)):
+        origin = (spec and spec.origin) or ""
+        foreign = origin.startswith((sysconfig.get_path("stdlib"), "built-in", "frozen"))
+        if not spec or (top != "xnorforge" and (foreign or not LIBRARIES.isdisjoint(Path(origin).parts))):
             return None
         return find_spec(name)
     except (ImportError, ValueError):
