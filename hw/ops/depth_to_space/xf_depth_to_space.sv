@@ -50,11 +50,9 @@ module xf_depth_to_space #(
            LastRows, Block);
   end
 
-  logic [Width-1:0] data_q;
-  logic             valid_q, go;
-
   if (Block == 1) begin : gen_one_row
-    logic kept;
+    logic [Width-1:0] data_q;
+    logic             kept, valid_q, go;
     if (Kept < Depth) begin : gen_cut
       localparam int unsigned PlaceW = $clog2(Depth);
       logic [PlaceW-1:0] place_q;  // in the row
@@ -78,18 +76,14 @@ module xf_depth_to_space #(
       if (go) data_q <= s_data_i;
     end
   end else begin : gen_rows
-    logic [Width-1:0] rows [2*Depth];
-    logic [AddrW-1:0] write_q, read_q, first_q;  // first_q: of the output row
-    logic [KeptW-1:0] place_q;                   // in the output row
-    logic [BeatW-1:0] beat_q;                    // of the chunk
-    logic [PassW-1:0] pass_q;                    // output row of the input row
-    logic [1:0]       full_q;                    // input rows that are written and not read
-    logic             second_q;                  // the second of the two rows is read
-    logic             push, pull, wrote, done, there, beat_last, place_last, pass_last;
+    logic [AddrW-1:0] read_q, first_q;  // first_q: of the output row
+    logic [KeptW-1:0] place_q;          // in the output row
+    logic [BeatW-1:0] beat_q;           // of the chunk
+    logic [PassW-1:0] pass_q;           // output row of the input row
+    logic             pull, second, done, beat_last, place_last, pass_last;
 
     assign beat_last  = beat_q == BeatW'(Chunk - 1);
     assign place_last = place_q == KeptW'(Kept - 1);
-    assign wrote      = push && (write_q == AddrW'(Depth - 1) || write_q == AddrW'(2 * Depth - 1));
     assign done       = pull && place_last && pass_last;
 
     if (LastRows < Block) begin : gen_cut
@@ -105,56 +99,34 @@ module xf_depth_to_space #(
       assign pass_last = pass_q == PassW'(Block - 1);
     end
 
-    // The reader stays behind the writer in one row, and leaves a row only when it is complete.
-    assign there     = full_q != 0 || (write_q > read_q && !(place_last && pass_last));
-    assign s_ready_o = full_q != 2;
-    assign push      = s_valid_i & s_ready_o;
-    assign pull      = go & there;
-    assign go        = m_ready_i | ~valid_q;
-    assign m_valid_o = valid_q;
-    assign m_data_o  = data_q;
-
-    always_ff @(posedge clk_i) begin
-      if (push) rows[write_q] <= s_data_i;
-      if (go) data_q <= rows[read_q];
-    end
+    xf_frames #(.Beats(Depth), .Width(Width)) u_rows (
+      .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i,
+      .read_i(read_q), .last_i(place_last && pass_last), .pull_o(pull), .second_o(second)
+    );
 
     always_ff @(posedge clk_i) begin
       if (!rst_ni) begin
-        write_q  <= '0;
-        read_q   <= '0;
-        first_q  <= '0;
-        place_q  <= '0;
-        beat_q   <= '0;
-        pass_q   <= '0;
-        full_q   <= '0;
-        second_q <= 1'b0;
-        valid_q  <= 1'b0;
-      end else begin
-        if (go) valid_q <= pull;
-        if (push) write_q <= (write_q == AddrW'(2 * Depth - 1)) ? '0 : write_q + 1'b1;
-        full_q <= full_q + 2'(wrote) - 2'(done);
-        if (pull) begin
-          place_q <= place_last ? '0 : place_q + 1'b1;
-          beat_q  <= (place_last || beat_last) ? '0 : beat_q + 1'b1;
-          if (done) begin
-            second_q <= ~second_q;
-            pass_q   <= '0;
-            read_q   <= second_q ? '0 : AddrW'(Depth);
-            first_q  <= second_q ? '0 : AddrW'(Depth);
-          end else if (place_last) begin
-            pass_q  <= pass_q + 1'b1;
-            read_q  <= first_q + AddrW'(Chunk);
-            first_q <= first_q + AddrW'(Chunk);
-          end else begin
-            read_q <= read_q + (beat_last ? AddrW'((Block - 1) * Chunk + 1) : AddrW'(1));
-          end
+        read_q  <= '0;
+        first_q <= '0;
+        place_q <= '0;
+        beat_q  <= '0;
+        pass_q  <= '0;
+      end else if (pull) begin
+        place_q <= place_last ? '0 : place_q + 1'b1;
+        beat_q  <= (place_last || beat_last) ? '0 : beat_q + 1'b1;
+        if (done) begin
+          pass_q  <= '0;
+          read_q  <= second ? '0 : AddrW'(Depth);
+          first_q <= second ? '0 : AddrW'(Depth);
+        end else if (place_last) begin
+          pass_q  <= pass_q + 1'b1;
+          read_q  <= first_q + AddrW'(Chunk);
+          first_q <= first_q + AddrW'(Chunk);
+        end else begin
+          read_q <= read_q + (beat_last ? AddrW'((Block - 1) * Chunk + 1) : AddrW'(1));
         end
       end
     end
-
-    `XF_ASSERT_WHEN(ReadBehindWritten_A, pull && full_q == 0, read_q < write_q)
-    `XF_ASSERT_WHEN(RowsInOrder_A, 1'b1, full_q <= 2'd2 && !(done && full_q == 0))
 
 `ifdef XF_CHECK
     // What is read and not given yet is the register; at most two rows are kept, and one beat.
@@ -162,7 +134,7 @@ module xf_depth_to_space #(
       .In(Rows * Depth), .Out(((Rows - 1) * Block + LastRows) * Kept),
       .Most(Rows * Depth + 2 * Depth + 1)
     ) u_beats (
-      .clk_i, .rst_ni, .taken_i(push), .given_i(m_valid_o & m_ready_i)
+      .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
     );
 `endif
   end

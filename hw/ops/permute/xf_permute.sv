@@ -32,63 +32,32 @@ module xf_permute #(
     $error("xf_permute: Beats, Width must be > 0; got %0d, %0d", Beats, Width);
   end
 
-  logic [Width-1:0]  frames [2*Beats];
-  logic [Width-1:0]  data_q;
-  logic [AddrW-1:0]  write_q, read;
   logic [PlaceW-1:0] place_q, place_d, source;  // of the output's beat; where the input has it
-  logic [1:0]        full_q;                    // frames that are written and not read
-  logic              second_q;                  // the second of the two frames is read
-  logic              valid_q, go, push, pull, wrote, done, last, there;
+  logic              pull, second, last;
 
   assign last    = place_q == PlaceW'(Beats - 1);
   assign place_d = !pull ? place_q : last ? '0 : place_q + 1'b1;
-  assign wrote   = push && (write_q == AddrW'(Beats - 1) || write_q == AddrW'(2 * Beats - 1));
-  assign done    = pull && last;
 
   // The table is read a cycle ahead: source belongs to place_q.
   xf_rom #(.Width(PlaceW), .Depth(Beats), .Kind(TableKind), .File(OrderFile)) u_order (
     .clk_i, .en_i(1'b1), .addr_i(rst_ni ? place_d : '0), .data_o(source)
   );
-  assign read = AddrW'(source) + (second_q ? AddrW'(Beats) : '0);
 
-  // The reader stays behind the writer in one frame, and leaves a frame only when it is complete.
-  assign there     = full_q != 0 || (write_q > read && !last);
-  assign s_ready_o = full_q != 2;
-  assign push      = s_valid_i & s_ready_o;
-  assign pull      = go & there;
-  assign go        = m_ready_i | ~valid_q;
-  assign m_valid_o = valid_q;
-  assign m_data_o  = data_q;
+  xf_frames #(.Beats(Beats), .Width(Width)) u_frames (
+    .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i,
+    .read_i(AddrW'(source) + (second ? AddrW'(Beats) : '0)), .last_i(last), .pull_o(pull),
+    .second_o(second)
+  );
 
   always_ff @(posedge clk_i) begin
-    if (push) frames[write_q] <= s_data_i;
-    if (go) data_q <= frames[read];
+    if (!rst_ni) place_q <= '0;
+    else place_q <= place_d;
   end
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      write_q  <= '0;
-      place_q  <= '0;
-      full_q   <= '0;
-      second_q <= 1'b0;
-      valid_q  <= 1'b0;
-    end else begin
-      if (go) valid_q <= pull;
-      if (push) write_q <= (write_q == AddrW'(2 * Beats - 1)) ? '0 : write_q + 1'b1;
-      full_q   <= full_q + 2'(wrote) - 2'(done);
-      place_q  <= place_d;
-      second_q <= second_q ^ done;
-    end
-  end
-
-  `XF_ASSERT_WHEN(ReadBehindWritten_A, pull && full_q == 0, read < write_q)
-  `XF_ASSERT_WHEN(FramesInOrder_A, 1'b1, full_q <= 2'd2 && !(done && full_q == 0))
-  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
 
 `ifdef XF_CHECK
   // What is read and not given yet is the register; at most two frames are kept, and one beat.
   xf_check_beats #(.In(Beats), .Out(Beats), .Most(3 * Beats + 1)) u_beats (
-    .clk_i, .rst_ni, .taken_i(push), .given_i(m_valid_o & m_ready_i)
+    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
   );
 `endif
 
