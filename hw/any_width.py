@@ -42,6 +42,12 @@ def width_of(numbers) -> int:
     return max(int(numbers.max()), -int(numbers.min()) - 1, 0).bit_length() + 1
 
 
+def times(one: np.ndarray, other) -> np.ndarray:
+    """Products of integers, element by element, exactly."""
+    bits = width_of(one) + width_of(other)
+    return as_width(one, bits) * as_width(other, bits)
+
+
 def weighted_sum(terms: Sequence[np.ndarray], factors) -> np.ndarray:
     """Sum of integers (…, C), each times factors (terms, C), exactly."""
     factors = [whole_numbers(row) for row in factors]

@@ -31,9 +31,14 @@ def with_threshold(network: Network, node) -> list:
     return [node, after] if fused else [node]
 
 
+def is_scale(network: Network, node) -> bool:
+    """Whether a node is a product with constants."""
+    return node.op_type == "ElementwiseMul" and network.constant(node.input[1]) is not None
+
+
 def is_sign(network: Network, node) -> bool:
     """Whether a node is a product with -1 and +1."""
-    return node.op_type == "ElementwiseMul" and bool((abs(network.constant(node.input[1])) == 1).all())
+    return is_scale(network, node) and bool((abs(network.constant(node.input[1])) == 1).all())
 
 
 @dataclass

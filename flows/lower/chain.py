@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .registry import rule
+from .registry import MAKERS, rule
 from .sums import sum_of_branches
 from .values import append, batch_norm, exact
 from .views import view_of
@@ -26,15 +26,15 @@ def _batch_norm(walk, node, at):
 
 @rule("Mul", "Div", "Add", "Sub")
 def _arithmetic(walk, node, _at):
-    """A constant added, subtracted or multiplied, per channel; Add and Sub also take two activations."""
+    """A constant added, subtracted or multiplied, per channel; Mul, Add and Sub also take two activations."""
     left, right = (name in walk.constants for name in node.input[:2])
     if left and right:
         return _scale_weights(walk, node)
     if not left and not right:
-        if node.op_type in ("Mul", "Div"):
-            raise refuse(
-                node, "a product of two activations has no integer operator", "use a constant factor"
-            )
+        if node.op_type == "Mul":
+            return MAKERS["product"](walk, node)
+        if node.op_type == "Div":
+            raise refuse(node, "it divides one activation by another", "divide by a constant")
         return sum_of_branches(walk, node, 1 if node.op_type == "Add" else -1)
     value = walk.value(node, 1 if left else 0, arrange=False)
     constant = walk.per_channel(node, walk.constants[node.input[0 if left else 1]], value)

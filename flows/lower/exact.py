@@ -17,7 +17,7 @@ import numpy as np
 
 from xnorforge.flows.indexed_model import IndexedModel, attributes
 from xnorforge.flows.qonnx_execution import execution_of
-from xnorforge.hw.any_width import as_width, whole_numbers, width_of
+from xnorforge.hw.any_width import as_width, times, whole_numbers, width_of
 
 from .evaluation import float_ratio
 from .geometry import in_two_dimensions, pool_windows, spatial
@@ -97,12 +97,6 @@ def exactly(given) -> Exact:
     return Exact(whole_numbers(numbers // common), Fraction(2) ** (least - bits) * common, kind=x.dtype)
 
 
-def times(one: np.ndarray, other) -> np.ndarray:
-    """Products of integers, element by element."""
-    bits = width_of(one) + width_of(other)
-    return as_width(one, bits) * as_width(other, bits)
-
-
 def plus(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Sums of integers, element by element."""
     bits = max(width_of(one), width_of(other)) + 1
@@ -116,7 +110,9 @@ def on_one_unit(*given: Exact) -> tuple[list[np.ndarray], Fraction]:
 
 
 def _factored(x: Exact, factors: Exact) -> Exact:
+    """Constants have no rounding."""
     numbers, rounding = times(x.numbers, factors.numbers), x.rounding * factors.largest
+    rounding += factors.rounding * (x.largest + x.rounding)
     return replace(x, numbers=numbers, unit=x.unit * factors.unit, rounding=rounding).rounded()
 
 

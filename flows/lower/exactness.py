@@ -18,10 +18,10 @@ from qonnx.core.modelwrapper import ModelWrapper
 from xnorforge.core.artifacts import check
 from xnorforge.core.errors import MismatchError
 from xnorforge.flows.indexed_model import indexed
-from xnorforge.hw.any_width import drawn, weighted_sum, whole_numbers
+from xnorforge.hw.any_width import drawn, times, weighted_sum, whole_numbers
 
 from .evaluation import evaluate
-from .exact import UNIT, Exact, Network, on_one_unit, plus, times
+from .exact import UNIT, Exact, Network, on_one_unit, plus
 from .values import Node, Value, common_grid
 from .views import usual_view
 from .walk import Lowered

@@ -256,3 +256,46 @@ class NestedSums(RandomGraph):
             unread.add(self.graph.at)
         self.add_up([value for value in values if value in unread])
         self.quantise(norm=False)
+
+
+class Products(RandomGraph):
+    """Gates: two layers of the same elements multiplied, or a map times one number per channel of it."""
+
+    def draw(self):
+        (self.gate, self.excite)[self.rng.integers(2)]()
+        self.quantise(norm=False)
+
+    def factor(self, channels: int):
+        """A layer that ends in -1 and +1, or in levels of a random scale."""
+        self.same_conv(channels)
+        self.norm()
+        if self.chance(0.4):
+            self.graph.sign(float(self.rng.choice([1.0, 0.7])))
+            return self.graph.at, "bits"
+        scale, bits, signed = self.rng.choice([0.5, 0.3]), int(self.rng.integers(2, 6)), self.rng.integers(2)
+        self.graph.quant(float(scale), bits, signed=int(signed))
+        return self.graph.at, "levels"
+
+    def gate(self):
+        start, bits, before, factors = self.graph.at, self.bits, list(self.shape), []
+        channels = int(self.rng.choice([2, 4]))
+        for _ in range(2):
+            self.graph.at, self.bits, self.shape = start, bits, list(before)
+            factors.append(self.factor(channels))
+        (one, kind), (other, of) = factors
+        self.drawn.add(f"{kind} times {of}")
+        self.graph.node("Mul", inputs=[one, other])
+        if self.chance(0.3):
+            self.add_up([self.graph.at, one])
+
+    def excite(self):
+        self.drawn.add("map times vector")
+        this, bits, before, channels = self.graph.at, self.bits, list(self.shape), self.shape[0]
+        self.graph.node("MaxPool", kernel_shape=before[1:])
+        self.shape = [channels, 1, 1]
+        self.graph.node("Conv", self.graph.weights(channels, channels, 1, 1))
+        self.norm()
+        self.graph.quant(0.25, 3, signed=0)
+        factors = [this, self.graph.at][:: int(self.rng.choice([-1, 1]))]
+        self.graph.node("Mul", inputs=factors)
+        self.bits, self.shape = bits, before

@@ -12,7 +12,7 @@ from xnorforge.flows.lower import checks, integers_of
 sys.path.insert(0, str(Path(__file__).parent))
 import shapes
 from pipeline import IMAGES, proven, raced, seeds
-from random_graphs import NestedSums, RandomGraph
+from random_graphs import NestedSums, Products, RandomGraph
 
 # Seeds where the FIFO before a width converter was once too short, or two converters had one name.
 FAILED_ONCE = [38, 90, 115, 69]
@@ -29,6 +29,12 @@ def test_rtl_of_a_random_graph_gives_the_scores_of_qonnx(tmp_path, seed):
 @pytest.mark.parametrize("seed", seeds(2, 20))
 def test_rtl_of_branches_within_branches_gives_the_scores_of_qonnx(tmp_path, seed):
     net = NestedSums(seed)
+    proven(net.model, net.pixels, seed, tmp_path)
+
+
+@pytest.mark.parametrize("seed", seeds(6, 60))
+def test_rtl_of_products_gives_the_scores_of_qonnx(tmp_path, seed):
+    net = Products(seed)
     proven(net.model, net.pixels, seed, tmp_path)
 
 
@@ -49,3 +55,5 @@ def test_the_random_graphs_of_the_quick_suite_have_every_part_among_them():
         "average",
         "depthwise", "dilation", "zero padding", "weights of several bits", "levels",
     }  # fmt: skip
+    products = set().union(*(Products(seed).drawn for seed in range(6)))
+    assert products >= {"bits times bits", "bits times levels", "levels times levels", "map times vector"}

@@ -17,8 +17,8 @@ PASSED_ON = dict.fromkeys(
     ("xf_shell_control", "xf_gp_shell"), "its streams are those of two xf_fifo, which state it"
 )
 INNER = {"xf_replay": "the unit around it stalls as a whole, so nothing of it is offered and not taken"}
-# Output registers, which state it for the module around them; that module counts the beats.
-OUTPUTS = {"xf_result", "xf_spare", "xf_stages"}
+# Output registers and frames in memory, which state it for the module around them, which counts the beats.
+OUTPUTS = {"xf_frames", "xf_result", "xf_spare", "xf_stages"}
 
 
 @pytest.mark.parametrize("name", STREAMED)

@@ -187,6 +187,13 @@ CASES = [
     ("xf_threshold", {"Bits": 0}, "Folds, Pe, InBits, Bits must be at least 1; got 4, 1, 8, 0"),
     ("xf_threshold_ahead", {"Pe": 0}, "Folds, Pe, InBits must be at least 1; got 4, 0, 8"),
     ("xf_threshold_ahead", {"Steps": 4}, "Steps must be 2 or 3; got Steps=4"),
+    ("xf_top_1", {"Count": 1}, "Count must be at least 2, InBits at least 1; got 1, 8"),
+    (
+        "xf_top_1", {"OutBits": 7},
+        "OutBits must hold a score and an index; got OutBits=7, InBits=8, Count=10",
+    ),
+    ("xf_product", {"Pe": 0}, "Pe, OutBits, InBits must be at least 1; got 0, 16, {8, 8}"),
+    ("xf_product", {"Xnor": 1}, "with Xnor, InBits and OutBits must be 1; got {8, 8}, 16"),
     ("xf_top_k", {"Count": 0}, "Count, InBits must be at least 1; got 0, 8"),
     ("xf_top_k", {"Best": 11}, "Best must be 1 .. Count; got Best=11, Count=10"),
     ("xf_top_k", {"OutBits": 7}, "OutBits must hold a score; got OutBits=7, InBits=8"),

@@ -3,14 +3,12 @@
 import numpy as np
 
 from xnorforge.flows.bind.network import Bound, Network
-from xnorforge.flows.bind.nodes import kinds, out_width
+from xnorforge.flows.bind.nodes import is_scale, kinds, out_width
 from xnorforge.flows.bind.registry import takes
 from xnorforge.hw.any_width import whole_numbers
 
-ELEMENTWISE = ("ElementwiseMul", "ElementwiseAdd")
 
-
-@takes(*ELEMENTWISE, rank=30)
+@takes("ElementwiseMul", "ElementwiseAdd", rank=30)
 def join(network: Network, root):
     """Any tree of ElementwiseMul and ElementwiseAdd, bound at its root."""
     after = network.reader(root)
@@ -20,7 +18,7 @@ def join(network: Network, root):
 
     def walk(tensor, factor):
         node = network.model.find_producer(tensor)
-        if node is None or (node is not root and node.op_type not in ELEMENTWISE):
+        if node is None or not (node.op_type == "ElementwiseAdd" or is_scale(network, node)):
             terms.append((tensor, factor))
             return
         if node.op_type == "ElementwiseAdd":

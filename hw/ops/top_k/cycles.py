@@ -1,10 +1,14 @@
 """Row of the cycle model."""
 
-from xnorforge.hw.ops._timing import Buffer, Stop, Timing, Work
+from xnorforge.hw.ops._timing import Buffer, Stop, Timing, Work, beat_for_beat
 
 
 def timing(op) -> Timing:
-    """The scores go through a skid, then the indices leave; the next frame waits for the last of them."""
+    """The scores go through a skid, then the indices leave; the next frame waits for the last of them. A
+    whole frame per beat goes through the registers of a tree.
+    """
+    if op.whole:
+        return beat_for_beat(op.latency())
     count = op.get_nodeattr("n")
     scores = [Work(needs=k, frees=k) for k in range(1, count)]
     works = [*scores, Work(needs=count), Work(steps=op.indices, frees=count)]

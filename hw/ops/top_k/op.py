@@ -17,35 +17,51 @@ class TopK(HwOp):
     Shapes: scores (n,) to (n + k,), with pixel=1 (1, 1, n) to (1, 1, n + k). An output element holds a score
     as well as an index.
 
-    Rate: n + k cycles per frame. Latency: 1 cycle.
+    Rate: n + k cycles per frame, a score or an index in each; with pe=n and k=1 a frame per cycle. Latency: 1
+    cycle, with pe=n one per level of a tree of comparisons.
 
-    Cost: k comparisons, as every score is compared with all kept ones at once.
+    Cost: k comparisons, as every score is compared with all kept ones at once; with pe=n n - 1 of them.
     """
 
     module = "xf_top_k"
-    extents: ClassVar[dict[str, str]] = {}
+    extents: ClassVar[dict[str, str]] = {"pe": "n"}
 
     def get_nodeattr_types(self):
         return {
             "n": ("i", True, 0),
             "k": ("i", False, 1),
+            "pe": ("i", False, 1),
             "in_bits": ("i", True, 0),
             "in_signed": ("i", False, 0),
             "pixel": ("i", False, 0),
         }
 
+    @classmethod
+    def foldings(cls, attributes):
+        """One score at a time, or all of them."""
+        n = attributes["n"]
+        return {"pe": [1, n] if n > 1 and attributes.get("k", 1) == 1 else [1]}
+
     def in_stream(self) -> Stream:
-        n, k = self.get_nodeattr("n"), self.get_nodeattr("k")
+        n, k, pe = (self.get_nodeattr(name) for name in ("n", "k", "pe"))
         if not 1 <= k <= n:
             raise UserError(f"{self.name}: k={k} is out of range for n={n} scores; use 1 .. {n}.")
+        if pe not in (possible := self.foldings({"n": n, "k": k})["pe"]):
+            raise UserError(f"{self.name}: pe={pe} with n={n}, k={k}; use {' or '.join(map(str, possible))}.")
         shape = (1, 1, n) if self.get_nodeattr("pixel") else (n,)
-        return Stream(shape, 1, self.get_nodeattr("in_bits"), bool(self.get_nodeattr("in_signed")))
+        return Stream(shape, pe, self.get_nodeattr("in_bits"), bool(self.get_nodeattr("in_signed")))
 
     def out_stream(self) -> Stream:
         source = self.in_stream()
         n = self.get_nodeattr("n")
         index_bits = max(1, (n - 1).bit_length()) + source.signed
-        return Stream((n + self.get_nodeattr("k"),), 1, max(source.bits, index_bits), source.signed)
+        shape = (n + self.get_nodeattr("k"),)
+        return Stream(shape, shape[0] if self.whole else 1, max(source.bits, index_bits), source.signed)
+
+    @property
+    def whole(self) -> bool:
+        """Whether a beat is a whole frame."""
+        return self.get_nodeattr("pe") > 1
 
     def execute_node(self, context, _graph):
         scores = self.taken(context).reshape(-1, self.get_nodeattr("n"))
@@ -69,18 +85,23 @@ class TopK(HwOp):
         return self.out_stream().beats
 
     def latency(self) -> int:
-        """The first score goes straight through."""
-        return 1
+        """The first score goes straight through; the levels of a tree."""
+        return address_bits(self.get_nodeattr("n")) if self.whole else 1
 
     def rtl(self):
         source, sink = self.in_stream(), self.out_stream()
-        return self.module, {
-            "Count": self.get_nodeattr("n"), "Best": self.get_nodeattr("k"),
-            "InBits": source.bits, "Signed": source.signed, "OutBits": sink.bits,
-        }  # fmt: skip
+        given = {"InBits": source.bits, "Signed": source.signed, "OutBits": sink.bits}
+        if self.whole:
+            return "xf_top_1", {"Count": self.get_nodeattr("n")} | given
+        return self.module, {"Count": self.get_nodeattr("n"), "Best": self.get_nodeattr("k")} | given
 
     def parts(self):
         n, k, bits = (self.get_nodeattr(name) for name in ("n", "k", "in_bits"))
+        if self.whole:
+            levels, index = self.latency(), address_bits(n)
+            winners = [-(-n // 2**level) for level in range(1, levels + 1)]
+            found = Parts(scores=n * bits).spare(n * bits + index).comparators(bits, n - 1)
+            return found.registers(levels * (n * bits + 1) + sum(winners[:-1]) * (bits + index) + index)
         entry, width = bits + address_bits(n) + 1, self.out_stream().width
         found = Parts(moved_bits=(k - 1) * entry, entries=k - 1, out_bits=width).counters(n + k)
         return found.comparators(bits, k).registers(k * entry + width + bits + 3)

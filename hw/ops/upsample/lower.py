@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 
 from xnorforge.flows.lower.examples import random_leaf
-from xnorforge.flows.lower.registry import CHOOSING, emission, example, meaning, rule
+from xnorforge.flows.lower.registry import CHOOSING, emission, example, maker, meaning, rule
 from xnorforge.flows.lower.sums import single
-from xnorforge.flows.lower.values import replay
+from xnorforge.flows.lower.values import Value, replay
 from xnorforge.flows.lower.walk import refuse
 from xnorforge.hw.ops.upsample.op import repeated
 
@@ -62,7 +62,7 @@ def _resize(walk, node, at):
     value = walk.value(node)
     value = single(walk, value, node)
     leaf = walk.leaves[value.start[0]]
-    h, w, c = leaf.shape
+    h, w, _ = leaf.shape
     out_shape = walk.model.get_tensor_shape(node.output[0])
     factors = [out_shape[2] // h, out_shape[3] // w]
     whole = (
@@ -76,11 +76,18 @@ def _resize(walk, node, at):
             "use a nearest-neighbour resize by integer factors with asymmetric coordinates rounded down, "
             "as torch exports it",
         )  # fmt: skip
-    shape = (h * factors[0], w * factors[1], c)
-    out = walk.emit(
-        "Upsample", [leaf], shape, leaf.lo, leaf.hi, f"{leaf.layer}_up", leaf.layer, factors=factors
+    return _repeat(walk, value, factors)
+
+
+@maker("repeated")
+def _repeat(walk, value: Value, factors) -> Value:
+    """A value of one leaf with its rows and columns repeated."""
+    leaf = walk.leaves[value.start[0]]
+    shape = (*(size * factor for size, factor in zip(leaf.shape, factors)), leaf.channels)
+    name = f"{leaf.layer}_up"
+    return replay(
+        value, walk.emit("Upsample", [leaf], shape, leaf.lo, leaf.hi, name, leaf.layer, factors=factors)
     )
-    return replay(value, out)
 
 
 @example("Upsample")

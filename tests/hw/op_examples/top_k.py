@@ -16,7 +16,10 @@ def examples(cls):
     ]  # fmt: skip
     names = ("n", "k", "in_bits", "in_signed")
     pixels = [(10, 1, 8, 1, 1), (5, 2, 3, 0, 1)]
+    whole = [(2, 3, 1), (2, 1, 0), (3, 2, 0), (5, 8, 1), (10, 10, 0), (10, 12, 1), (17, 4, 1), (64, 1, 0)]
+    whole = [(n, 1, bits, signed, n) for n, bits, signed in [*whole, (7, 70, 1)]]
     return [
         *from_points(cls, "top_k", names, points),
+        *from_points(cls, "top_1", (*names, "pe"), whole),
         *from_points(cls, "top_k_pixel", (*names, "pixel"), pixels),
     ]

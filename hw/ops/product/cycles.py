@@ -1,0 +1,8 @@
+"""Row of the cycle model."""
+
+from xnorforge.hw.ops._timing import Stop, Timing, Work
+
+
+def timing(_op) -> Timing:
+    """A beat of both streams at once."""
+    return Timing([Work(takes=(0, 1))], 1, Stop.READER)
