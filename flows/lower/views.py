@@ -8,10 +8,11 @@ elements of a vector in order. Operators of one number per element take any view
     nothing    where the elements already lie as they should
     Reshape    where they lie as they should in a frame of another shape; also an image as a vector, whose
                order the weights of the following dense layer take into account
-    Conv       a choice of channels, rows and columns: a kernel with a single 1 per output
+    crop       rows and columns side by side, or neighbours of a vector (a task)
+    Conv       any other choice of channels, rows and columns: a kernel with a single 1 per output
     Permute    any other order of all elements
     blocks     channels that are the pixels of a block (a task, see `registry.py`)
-    Dense      a choice of elements of a vector: a matrix with a single 1 per output
+    Dense      any other choice of elements of a vector: a matrix with a single 1 per output
 """
 
 from dataclasses import replace
@@ -59,6 +60,14 @@ def arranged(walk, node, value: Value) -> Value:
         return replace(value, view=None)
     if is_order(value, view) and len(value.shape) == 1:
         return reordered(walk, node, value, view)
+    first = int(view.min())
+    if (
+        len(value.shape) == 1
+        and view.ndim == 3
+        and np.array_equal(np.sort(view, None) - first, np.arange(view.size))
+    ):
+        part = _picked(walk, node, value, np.arange(first, first + view.size))
+        return arranged(walk, node, seen(part, view - first))
     if is_order(value, view) and view.ndim == 1:
         return flattened(walk, node, value, view)
     if len(value.shape) == 3 and view.ndim == 3:
@@ -153,6 +162,9 @@ def _chosen(walk, node, value: Value, view: np.ndarray) -> Value:
         return blocks
     if (not regular or leaf.bits > MOST_BITS) and is_order(value, view):
         return reordered(walk, node, value, view)
+    window = MAKERS["cropped"](walk, leaf, view) if regular else None
+    if window is not None:
+        return over(value, window, np.arange(leaf.channels))
     if not regular:
         raise refuse(
             node,
@@ -183,6 +195,9 @@ def _picked(walk, node, value: Value, view: np.ndarray) -> Value:
     value = single(walk, replace(value, view=None), node)
     value = value if len(value.shape) == 1 else flattened(walk, node, value, np.arange(prod(value.shape)))
     leaf = walk.leaves[value.start[0]]
+    window = MAKERS["cropped"](walk, leaf, view)
+    if window is not None:
+        return over(value, window, view)
     weights = np.zeros((leaf.channels, len(view)), np.int64)
     weights[view, np.arange(len(view))] = 1
     out = walk.emit(

@@ -167,9 +167,9 @@ BUILT = {  # name: network, its output, kinds of its integer operators that stan
         lambda: scores(conv(bits().node("Gather", whole(3, 1, 4), axis=1), 4, 3).norm(4).sign(), 64),
         (5,), [],
     ),
-    "cropped": (lambda: scores(conv(cropped(), 4, 6), 16), (5,), ["Conv"]),
-    "cropped, pooled": (lambda: scores(cropped().node("MaxPool", **POOL), 24), (5,), ["Conv"]),
-    "levels cropped": (levels_cropped, (5,), ["Conv"]),
+    "cropped": (lambda: scores(conv(cropped(), 4, 6), 16), (5,), ["Crop"]),
+    "cropped, pooled": (lambda: scores(cropped().node("MaxPool", **POOL), 24), (5,), ["Crop"]),
+    "levels cropped": (levels_cropped, (5,), ["Crop"]),
     "every other pixel": (lambda: scores(conv(cropped(2), 4, 6, 1), 16), (5,), ["Conv"]),
     "cropped in front of a dense layer": (lambda: scores(cropped(2), 24), (5,), []),
     "rows as channels": (
@@ -186,9 +186,9 @@ BUILT = {  # name: network, its output, kinds of its integer operators that stan
     "dense layer for every pixel": (per_pixel, (4, 6, 6), []),
     "flattened channels last": (flattened_channels_last, (5,), []),
     "concatenation, channels last": (side_by_side, (5,), []),
-    "half of a vector": (half_of_a_vector, (5,), ["Dense"]),
+    "half of a vector": (half_of_a_vector, (5,), ["Crop"]),
     "some of the scores": (
-        lambda: sliced(dense(bits().node("Flatten"), 216), [1], [4], [1], [1]), (3,), ["Dense"],
+        lambda: sliced(dense(bits().node("Flatten"), 216), [1], [4], [1], [1]), (3,), ["Crop"],
     ),
     "average, channels last": (averaged, (5,), []),
     "part of a vector": (

@@ -91,6 +91,11 @@ CASES = [
     ("xf_dsp_sum", {"Chain": 0}, "Simd, Bits, WBits, Chain must be at least 1; got 4, 8, 8, 0"),
     ("xf_dsp_sum", {"Rows": 3}, "Rows must be 1 or 2; got Rows=3"),
     ("xf_dsp_sum", {"FieldW": 16}, "FieldW must hold a chain's sum; got FieldW=16 of 17 bits"),
+    ("xf_crop", {"Width": 0}, "Width, KeptRows, KeptBeats must be > 0; got 0, 2, 2"),
+    (
+        "xf_crop", {"FirstBeat": 3},
+        "the window must be inside the frame; got rows 1 + 2 of 4, beats 3 + 2 of 4",
+    ),
     ("xf_frames", {"Beats": 0}, "Beats, Width must be > 0; got 0, 8"),
     ("xf_fifo", {"Depth": 0}, "Width, Depth must be at least 1; got 8, 0"),
     ("xf_fifo", {"Kind": 3}, "Kind must be 1 or 2; got Kind=3"),

@@ -1,0 +1,18 @@
+"""A window of a frame."""
+
+from math import gcd
+
+from xnorforge.flows.bind.network import Bound, Network, ints
+from xnorforge.flows.bind.registry import takes
+
+
+@takes("Crop")
+def crop(network: Network, node):
+    """Our own node."""
+    before, behind, first = (ints(node, key) for key in ("before", "behind", "first"))
+    bits, signed = network.kind(node.input[0])
+    attributes = {
+        "in_shape": before, "out_shape": behind, "first": first, "bits": bits, "signed": int(signed),
+        "group": before[2] if len(before) == 3 else gcd(*before, *behind, *first),
+    }  # fmt: skip
+    return [node], [Bound("Crop", node.name, attributes, {}, [node.name])]

@@ -1,0 +1,121 @@
+"""A part of a frame: rows and columns of an image, or neighbours in a vector."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from xnorforge.core.errors import UserError
+from xnorforge.hw.ops._streams import check_divides
+from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.parts import Parts
+
+
+class Crop(HwOp):
+    """Pass the elements of a window of the frame, and drop the others.
+
+        y[i, j, c] = x[first[0] + i, first[1] + j, c]    of a vector y[i] = x[first[0] + i]
+
+    Shapes: `in_shape` (H, W, C) or (F,) to `out_shape`, which `first` plus it does not exceed, with as many
+    channels. `pe` divides `group`: the channels, or of a vector any divisor of F, of `first` and of the
+    result's length.
+
+    Rate: one input beat per cycle. Latency: 1 cycle for a beat that is passed.
+
+    Cost: a register and a counter or two.
+    """
+
+    module = "xf_crop"
+    extents: ClassVar[dict[str, str]] = {"pe": "group"}
+
+    def get_nodeattr_types(self):
+        return {
+            "in_shape": ("ints", True, []),
+            "out_shape": ("ints", True, []),
+            "first": ("ints", True, []),
+            "group": ("i", False, 1),
+            "pe": ("i", False, 1),
+            "bits": ("i", False, 1),
+            "signed": ("i", False, 0, {0, 1}),
+        }
+
+    def in_stream(self) -> Stream:
+        return self._stream("in_shape")
+
+    def out_stream(self) -> Stream:
+        return self._stream("out_shape")
+
+    def _stream(self, key: str) -> Stream:
+        shape = tuple(self.get_nodeattr(key))
+        group, pe, bits = (self.get_nodeattr(name) for name in ("group", "pe", "bits"))
+        check_divides(self.name, "pe", pe, "group", group)
+        return Stream(shape, pe, bits, bool(self.get_nodeattr("signed")))
+
+    def window(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+        """Rows and columns: of the frame, of the window's first element, of the window. A vector is one row.
+
+        Raises:
+            UserError: the window is not in the frame, or group does not divide it.
+        """
+        before, behind, first = (tuple(self.get_nodeattr(key)) for key in ("in_shape", "out_shape", "first"))
+        group, image = self.get_nodeattr("group"), len(before) == 3
+        whole, kept = (before[:2], behind[:2]) if image else ((1, *before), (1, *behind))
+        start = first if image else (0, *first)
+        if not (
+            len(whole) == len(start) == len(kept) == 2
+            and before[2:] == behind[2:]
+            and all(f >= 0 and k > 0 and f + k <= w for f, k, w in zip(start, kept, whole))
+        ):
+            raise UserError(
+                f"{self.name}: a window {behind} at {first} is not inside a frame {before}; move it."
+            )
+        for size in before[2:] if image else (*before, *first, *behind):
+            check_divides(self.name, "group", group, "channels" if image else "elements", size)
+        return whole, start, kept
+
+    def passed(self) -> np.ndarray:
+        """Whether each beat of a frame is passed, bool."""
+        whole, (top, left), (rows, columns) = self.window()
+        found, source = np.zeros(whole, bool), self.in_stream()
+        found[top : top + rows, left : left + columns] = True
+        elements = found.repeat(source.shape[-1], 1) if len(source.shape) == 3 else found
+        return elements.reshape(-1, source.lanes)[:, 0]
+
+    def execute_node(self, context, _graph):
+        x = self.taken(context)
+        beats = x.reshape(len(x), -1, self.in_stream().lanes)
+        context[self.onnx_node.output[0]] = beats[:, self.passed()].reshape(len(x), *self.out_stream().shape)
+
+    def cycles(self) -> int:
+        """One input beat per cycle."""
+        return self.in_stream().beats
+
+    def needs(self, _port: int = 0) -> np.ndarray:
+        """Every beat itself; the last one, of the frame, follows it."""
+        return np.flatnonzero(self.passed()) + 1
+
+    def latency(self) -> int:
+        """The beats in front of the window, and a register."""
+        return int(self.needs()[0])
+
+    def _beats(self) -> dict[str, int]:
+        source = self.in_stream()
+        per_column = source.shape[-1] if len(source.shape) == 3 else 1
+        (rows, columns), (top, left), (tall, wide) = self.window()
+        beats = [n * per_column // source.lanes for n in (columns, left, wide)]
+        names = ("Rows", "Beats", "FirstRow", "FirstBeat", "KeptRows", "KeptBeats")
+        return dict(zip(names, (rows, beats[0], top, beats[1], tall, beats[2])))
+
+    def rtl(self):
+        return self.module, {**self._beats(), "Width": self.in_stream().width}
+
+    def parts(self):
+        """Counters of beats and rows where a part of them is kept."""
+        sizes, width = self._beats(), self.in_stream().width
+        found = Parts().registers(width + 1).spare(width)
+        rows = sizes["KeptRows"] < sizes["Rows"]
+        if rows or sizes["KeptBeats"] < sizes["Beats"]:
+            found.counters(sizes["Beats"], *[sizes["Rows"]] * rows)
+        return found
+
+
+Op = Crop
