@@ -38,12 +38,12 @@ def cleaned_up(model: ModelWrapper) -> IndexedModel:
     for node in proto.graph.node:
         if node.op_type in (*QUANTISERS, "Trunc"):
             node.domain = QONNX
-    proto = _with_shapes(proto)
+    proto = with_shapes(proto)
     _tidy(proto)
     for _ in range(MOST_ROUNDS):
         if not _fold(proto):
             break
-        proto = _with_shapes(proto)
+        proto = with_shapes(proto)
         _tidy(proto)
     else:
         raise UserError(
@@ -51,7 +51,7 @@ def cleaned_up(model: ModelWrapper) -> IndexedModel:
             "the network with fixed shapes."
         )
     if _transposed(proto):
-        proto = _with_shapes(proto)
+        proto = with_shapes(proto)
         _tidy(proto)
     name_nodes(proto)
     _name_tensors(proto)
@@ -67,12 +67,13 @@ def name_nodes(proto: ModelProto) -> None:
 
 
 def change_batch(proto: ModelProto, images: int) -> None:
-    """Change the batch of input, output and constant Reshape shapes; intermediate shapes are dropped."""
+    """Change the batch of inputs, outputs and constant Reshape shapes; intermediate shapes are dropped."""
     graph = proto.graph
-    for entry in (graph.input[0], graph.output[0]):
-        entry.type.tensor_type.shape.dim[0].dim_value = images
-    del graph.value_info[:]
     constants = {one.name: one for one in graph.initializer}
+    for entry in (*graph.input, *graph.output):
+        if entry.name not in constants and entry.type.tensor_type.shape.dim:
+            entry.type.tensor_type.shape.dim[0].dim_value = images
+    del graph.value_info[:]
     for node in graph.node:
         given = constants.get(node.input[1]) if node.op_type == "Reshape" else None
         if given is not None:
@@ -85,7 +86,7 @@ def _wrapped(proto: ModelProto) -> ModelWrapper:
     return ModelWrapper(proto, fix_missing_initializer_valueinfo=False)
 
 
-def _with_shapes(proto: ModelProto) -> ModelProto:
+def with_shapes(proto: ModelProto) -> ModelProto:
     """The model with the shapes of all tensors, as far as they can be inferred."""
     known = {one.name for one in (*proto.graph.input, *proto.graph.output, *proto.graph.value_info)}
     for given in proto.graph.initializer:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
+from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
 from xnorforge.core.plugins import parts
 
@@ -25,10 +26,15 @@ WORKS = "use convolutions, dense layers, thresholds, pools, sums and concatenati
 
 
 def bind_folder(net_dir: Path, output: str = "scores") -> list[Bound]:
-    """The operators of the lowered network in a folder; output and errors as of `bind`."""
+    """The operators of the lowered network in a folder; output and errors as of `bind`. The index of the
+    largest score is left out where the scores are those of several outputs.
+    """
+    export = net_dir / "export.json"
+    ports = read_json(export).get("ports") if export.exists() else None
     with np.load(net_dir / "lowered.npz") as lowered:
         model = ModelWrapper(str(net_dir / "lowered.onnx"))
-        return bind(model, lowered["scale"], lowered["bias"], output)
+        several = ports is not None and len(ports["outputs"]) > 1
+        return bind(model, None if several else lowered["scale"], lowered["bias"], output)
 
 
 def bind(model: ModelWrapper, scale=None, bias=None, output: str = "scores") -> list[Bound]:

@@ -23,7 +23,7 @@ from xnorforge.core.errors import MismatchError, UserError, unknown
 from xnorforge.core.limits import most
 from xnorforge.core.progress import now_at, say
 from xnorforge.flows.backends import base
-from xnorforge.flows.bind import OPS, Bound, bind
+from xnorforge.flows.bind import OPS, Bound, bind_folder
 from xnorforge.flows.fold import distributed_arithmetic
 from xnorforge.flows.fold.aims import Aim, Search, check_storable, interval_of
 from xnorforge.flows.fold.fifo_sizing import MOST_BEATS, with_fifos
@@ -95,7 +95,7 @@ def fold(
     with artifacts.measured("qonnx", "numpy", *tools) as run, estimates_of(target.family):
         lowered = np.load(net_dir / "lowered.npz")
         model = ModelWrapper(str(net_dir / "lowered.onnx"))
-        bounds = bind(model, lowered["scale"], lowered["bias"], output)
+        bounds = bind_folder(net_dir, output)
         left: list[str] = []
         if folding and is_of_finn(given):
             taken = read_finn_folding(given, model, bounds, folding, target.part)

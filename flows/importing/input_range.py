@@ -60,10 +60,15 @@ class Start:
     reader: NodeProto | None
 
 
-def input_of(network: ModelWrapper) -> str:
-    """The name of the graph's data input, which may be listed after constants."""
+def inputs_of(network: ModelWrapper) -> list[str]:
+    """The names of the graph's data inputs, between which constants may be listed."""
     known = {one.name for one in network.graph.initializer}
-    return next(one.name for one in network.graph.input if one.name not in known)
+    return [one.name for one in network.graph.input if one.name not in known]
+
+
+def input_of(network: ModelWrapper) -> str:
+    """The name of the only data input."""
+    return inputs_of(network)[0]
 
 
 def start_of(network: ModelWrapper) -> Start:

@@ -25,7 +25,7 @@ def takes_channels_first(
         return network, False
     first = (wanted[-1], *wanted[:-1])
     given = image is not None and image == first != wanted
-    if not given and not _reads_last(network, name):
+    if not given and not reads_last(network, name):
         return network, False
     proto = copy.deepcopy(network.model)
     moved = f"{name}_channels_first"
@@ -40,7 +40,7 @@ def takes_channels_first(
     return IndexedModel(found), True
 
 
-def _reads_last(network: ModelWrapper, name: str) -> bool:
+def reads_last(network: ModelWrapper, name: str) -> bool:
     """Whether all that reads a tensor, behind operators of one number per element, reads its last axis as
     channels: a Transpose to channels first, or a matrix for every pixel or token.
     """
@@ -54,7 +54,7 @@ def _reads_last(network: ModelWrapper, name: str) -> bool:
             last = node.input[0] == name
         else:
             same = network.get_tensor_shape(node.output[0]) == shape
-            last = _per_element(node) and same and _reads_last(network, node.output[0])
+            last = _per_element(node) and same and reads_last(network, node.output[0])
         if not last:
             return False
     return True

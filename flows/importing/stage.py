@@ -22,6 +22,7 @@ from xnorforge.flows.importing.input_range import input_of
 from xnorforge.flows.importing.input_wanted import Wanted, chosen_format, classes_of
 from xnorforge.flows.importing.layout import gives_channels_first, takes_channels_first
 from xnorforge.flows.importing.model_file import loaded
+from xnorforge.flows.importing.ports import one_frame
 from xnorforge.flows.importing.samples import Samples, rounding_error, sample_integers
 from xnorforge.flows.importing.scores import host_function_check, reference_scores
 from xnorforge.flows.indexed_model import IndexedModel
@@ -77,7 +78,7 @@ def import_network(
     with measured("qonnx", "onnxruntime", "onnx") as run:
         with _run_by_others(model):
             now_at("reading the file")
-            network = _cleaned(model)
+            network, ports = one_frame(_cleaned(model), wanted, model)
             given = None if samples.values is None else samples.values.shape[1:]
             own = tuple(network.get_tensor_shape(input_of(network))[1:])
             network, input_last = takes_channels_first(network, given)
@@ -86,7 +87,7 @@ def import_network(
             whole_network, (network, tails) = network, without_tails(network)
             network, channels_last = gives_channels_first(network)
             shape = tuple(network.get_tensor_shape(input_of(network))[1:])
-            found = chosen_format(network, samples, wanted, model)
+            found = (ports and ports.found) or chosen_format(network, samples, wanted, model)
         form = found.form
         integers = sample_integers(samples, form, shape, found.quantiser or form.fixed_point, model)
         inputs = form.values(integers).reshape(len(integers), *shape)
@@ -99,6 +100,8 @@ def import_network(
             scores = scores.reshape(len(scores), channels, *image) if np.prod(image) > 1 else scores
             lost = _lost_by_rounding(network, samples, form, integers, scores)
             proofs = [same, *host_function_check(whole_network, tails, inputs, scores, channels_last)]
+        if ports and len(ports.outputs) > 1:  # none of them is said to be the classes
+            samples = replace(samples, labels=samples.labels[:0])
         labels, accuracy, unsaid = judged(samples, scores, model)
         with _run_by_others(model):
             doubts = scale_doubts(network, samples, found, wanted, shape, accuracy, scores)
@@ -128,6 +131,7 @@ def import_network(
         "not_measured": unsaid,
         "doubts": doubts,
         "host_function": host_function(tails),
+        "ports": ports and ports.record(loaded(model).graph),
         "checks": proofs,
         "run": run,
     }

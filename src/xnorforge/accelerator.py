@@ -1,6 +1,6 @@
 """What `xnorforge.build` returns: an accelerator to run, to report on and to package."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -137,7 +137,7 @@ class Accelerator:
 
         return package_rtl(self.asked, Path(folder) if folder else None, prefix, heard=True)
 
-    def scores(self, images: np.ndarray) -> np.ndarray:
+    def scores(self, images: np.ndarray | Mapping[str, np.ndarray]) -> np.ndarray | dict[str, np.ndarray]:
         """The scores of images, before `host_function`, computed by the bit simulator; the build has compared
         its integers with those of the RTL.
 
@@ -145,24 +145,40 @@ class Accelerator:
             images: (N, *input_shape), or with the channels last, N of 1 or more: integers of the
                 accelerator's input (`input_format.lo` to `.hi`; pixels of 0 to 255 in most networks), or
                 floats as the network takes them, each rounded to the value of the nearest of these integers.
+                For a network of several inputs {name: (N, *its shape)}.
 
         Returns:
-            float64 (N, classes); (N, C, H, W) for a network that returns a map.
+            float64 (N, classes); (N, C, H, W) for a network that returns a map; {name: (N, *its shape)} for a
+            network of several outputs.
 
         Raises:
             UserError: another type or shape, or numbers outside the range of the input.
         """
+        from xnorforge.flows.importing.ports import frames_of, results_of
         from xnorforge.sim.machine import scored
 
+        if isinstance(images, Mapping):
+            images = frames_of(self.ports, images)
         with np.load(self.network_folder / "lowered.npz") as lowered:
             scale, bias = lowered["scale"], lowered["bias"]
-        return np.concatenate([scored(part, scale, bias) for part in self._answers(self._integers(images))])
+        found = np.concatenate([scored(part, scale, bias) for part in self._answers(self._integers(images))])
+        return results_of(self.ports, found) if len(self.ports.get("outputs", ())) > 1 else found
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """The index of the largest score, the first one on ties: int64 (N,), or (N, H, W) for a map; argument
-        and errors as of `scores`.
+    def predict(self, images: np.ndarray | Mapping[str, np.ndarray]) -> np.ndarray | dict[str, np.ndarray]:
+        """The index of the largest score, the first one on ties: int64 (N,), or (N, H, W) for a map; of
+        several outputs by their names. Argument and errors as of `scores`.
         """
-        return self.scores(images).argmax(1)
+        found = self.scores(images)
+        if isinstance(found, dict):
+            return {name: x.argmax(1) for name, x in found.items()}
+        return found.argmax(1)
+
+    @cached_property
+    def ports(self) -> dict[str, Any]:
+        """Inputs and outputs of a network that has several of one of them, and their places in the frame that
+        the accelerator takes and in the result that it gives (flows/importing/ports.py); else empty.
+        """
+        return self._exported.get("ports") or {}
 
     def _answers(self, integers: np.ndarray) -> Iterator[np.ndarray]:
         for at in range(0, len(integers), BATCH):

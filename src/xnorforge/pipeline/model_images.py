@@ -3,6 +3,7 @@ noise that says so.
 """
 
 import re
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -25,24 +26,23 @@ NOTHING = np.zeros(0, np.int64)
 
 
 def input_shape(path: Path) -> tuple[int, ...]:
-    """The shape of an ONNX file's one data input, without the batch.
+    """The shape of an ONNX file's data input, without the batch; of several that of their frame, a vector
+    (flows/importing/ports.py).
 
     Raises:
-        UserError: the file is missing or cannot be read, has several inputs, or leaves its size open.
+        UserError: the file is missing or cannot be read, or leaves its size open.
     """
     graph = loaded(path).graph
     if not graph.node:
         raise UserError(f"{path}: empty, or not an ONNX file; export the network again.")
     known = {tensor.name for tensor in graph.initializer}
     inputs = [given for given in graph.input if given.name not in known]
-    if len(inputs) != 1:
-        raise UserError(f"{path}: the graph has {len(inputs)} inputs; it must have one, the image.")
-    shape = tuple(axis.dim_value for axis in inputs[0].type.tensor_type.shape.dim)[1:]
-    if not shape or not all(shape):
-        raise UserError(
-            f"{path}: input '{inputs[0].name}' has a dynamic shape; export it with a fixed image size."
-        )
-    return shape
+    shapes = []
+    for given in inputs:
+        shapes.append(tuple(axis.dim_value for axis in given.type.tensor_type.shape.dim)[1:])
+        if not shapes[-1] or not all(shapes[-1]):
+            raise UserError(f"{path}: input '{given.name}' has a dynamic shape; export it with a fixed size.")
+    return shapes[0] if len(shapes) == 1 else (sum(map(prod, shapes)),)
 
 
 def for_model(

@@ -1,0 +1,247 @@
+"""Networks of several inputs or outputs: one frame in, one vector out.
+
+The accelerator has one stream in and one out, so that shell, drivers and package know one kind of network.
+Its frame holds the elements of all inputs, one input behind the other, images with their channels last; its
+result holds those of all outputs, flattened as the network has them. `Ports` says where each begins.
+"""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import accumulate
+from math import prod
+
+import numpy as np
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from qonnx.core.modelwrapper import ModelWrapper
+
+from xnorforge.core.errors import UserError
+from xnorforge.core.input_format import InputFormat, integer_format
+from xnorforge.flows.clean_up import name_nodes, with_shapes
+from xnorforge.flows.importing.input_range import Found, inputs_of
+from xnorforge.flows.importing.input_wanted import Wanted, chosen_format
+from xnorforge.flows.importing.layout import reads_last
+from xnorforge.flows.importing.samples import Samples
+from xnorforge.flows.indexed_model import IndexedModel
+
+FRAME, RESULT = "frame", "result"
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or an output.
+
+    Attributes:
+        name: in the network's file; shape: there, without the batch.
+        first: of its elements in the frame or in the result.
+        last: an input whose channels are moved to the last axis in the frame.
+        lo, hi, scale, offset: of an input: its integers, and what they stand for, scale * n + offset.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    first: int
+    last: bool = False
+    lo: int = 0
+    hi: int = 0
+    scale: float = 1.0
+    offset: float = 0.0
+
+    @property
+    def size(self) -> int:
+        """Its elements."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The inputs and outputs of a network that has several of one of them; the format of its frame."""
+
+    inputs: list[Port]
+    outputs: list[Port]
+    found: Found | None
+
+    def record(self, graph: GraphProto) -> dict:
+        """For export.json, with the names of the file's own graph."""
+        constants = {one.name for one in graph.initializer}
+        made = {name for node in graph.node for name in node.output}
+        inputs = [one.name for one in graph.input if one.name not in constants]
+        outputs = [one.name for one in graph.output if one.name in made]
+        pairs = {"inputs": (self.inputs, inputs), "outputs": (self.outputs, outputs)}
+        return {
+            key: [asdict(port) | {"name": name} for port, name in zip(ports, names, strict=True)]
+            for key, (ports, names) in pairs.items()
+        }
+
+
+def frames_of(ports: dict, given: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Integers or floats by the names of the inputs, (N, *shape) each, as frames of integers (N, elements).
+
+    Args:
+        ports: as `Ports.record` gives them.
+
+    Raises:
+        UserError: a name, a shape or a range is another one.
+    """
+    wanted, parts = {one["name"]: one for one in ports.get("inputs", ())}, []
+    if set(given) != set(wanted):
+        raise UserError(f"predict: inputs are {', '.join(given)}; give {', '.join(wanted) or 'an array'}.")
+    for name, port in wanted.items():
+        x, shape = np.asarray(given[name]), tuple(port["shape"])
+        if x.shape[1:] != shape or x.dtype.kind not in "iubf":
+            numbers = ", ".join(map(str, shape))
+            raise UserError(f"predict: '{name}' is {x.dtype} {x.shape}; give numbers (N, {numbers}).")
+        if x.dtype.kind == "f":
+            x = np.rint((x.astype(np.float64) - port["offset"]) / port["scale"])
+        if not ((x >= port["lo"]) & (x <= port["hi"])).all():
+            raise UserError(
+                f"predict: '{name}' leaves its range; give integers of {port['lo']} to {port['hi']}, or "
+                f"floats of {port['scale']:.6g} times these plus {port['offset']:.6g}."
+            )
+        parts.append((np.moveaxis(x, 1, -1) if port["last"] else x).reshape(len(x), -1).astype(np.int64))
+    return np.concatenate(parts, 1)
+
+
+def results_of(ports: dict, result: np.ndarray) -> dict[str, np.ndarray]:
+    """Results (N, elements) by the names of the outputs, (N, *shape) each."""
+    found = {}
+    for port in ports["outputs"]:
+        shape = tuple(port["shape"])
+        found[port["name"]] = result[:, port["first"] : port["first"] + prod(shape)].reshape(-1, *shape)
+    return found
+
+
+def one_frame(network: ModelWrapper, wanted: Wanted, where) -> tuple[ModelWrapper, Ports | None]:
+    """The network with one input and one output, and its ports; None if it has no more than one of each.
+
+    Args:
+        wanted: the request for the input, which holds for each of them.
+        where: the file, for messages.
+    """
+    names, ends = inputs_of(network), list(network.graph.output)
+    if len(names) == len(ends) == 1:
+        return network, None
+    proto = copy.deepcopy(network.model)
+    inputs, found = [_port(network, names[0], 0, InputFormat())], None
+    if len(names) > 1:
+        every = [chosen_format(_alone(network, name), _nothing(), wanted, where) for name in names]
+        sizes = [prod(network.get_tensor_shape(name)[1:]) for name in names]
+        firsts = accumulate(sizes[:-1], initial=0)
+        inputs = [_port(network, *given) for given in zip(names, firsts, (one.form for one in every))]
+        found = _common(every)
+        _join_inputs(proto, inputs, found.form)
+    shapes = [tuple(d.dim_value for d in one.type.tensor_type.shape.dim)[1:] for one in ends]
+    firsts = accumulate((prod(shape) for shape in shapes[:-1]), initial=0)
+    outputs = [Port(one.name, shape, first) for one, shape, first in zip(ends, shapes, firsts)]
+    if len(outputs) > 1:
+        _join_outputs(proto, outputs)
+    name_nodes(proto)
+    return _wrapped(proto), Ports(inputs, outputs, found)
+
+
+def _port(network: ModelWrapper, name: str, first: int, form: InputFormat) -> Port:
+    shape = tuple(network.get_tensor_shape(name)[1:])
+    last = len(shape) > 1 and not reads_last(network, name)
+    return Port(name, shape, first, last, form.lo, form.hi, form.scale, form.offset)
+
+
+def _nothing() -> Samples:
+    return Samples(None, np.zeros(0, np.int64), "no images")
+
+
+def _alone(network: ModelWrapper, name: str) -> ModelWrapper:
+    """The part of the network that depends on one input and on no other."""
+    proto = copy.deepcopy(network.model)
+    known = {name, "", *(one.name for one in proto.graph.initializer)}
+    nodes = []
+    for node in list(proto.graph.node):
+        if known.issuperset(node.input):
+            nodes.append(node)
+            known.update(node.output)
+    if not any(name in node.input for node in nodes):
+        nodes.append(helper.make_node("Identity", [name], [f"{name}_alone"]))
+    last = nodes[-1].output[0]
+    shape = network.get_tensor_shape(last) or network.get_tensor_shape(name)
+    del proto.graph.node[:], proto.graph.output[:]
+    proto.graph.node.extend(nodes)
+    proto.graph.output.append(helper.make_tensor_value_info(last, TensorProto.FLOAT, shape))
+    for entry in [one for one in proto.graph.input if one.name in inputs_of(network) and one.name != name]:
+        proto.graph.input.remove(entry)
+    return _wrapped(proto)
+
+
+def _common(every: list[Found]) -> Found:
+    """The format of the frame: that of all inputs, or integers that hold those of each."""
+    first = every[0]
+    why = "; ".join(dict.fromkeys(one.why for one in every))
+    sure, quantiser = all(one.sure for one in every), any(one.quantiser for one in every)
+    form = first.form
+    if any(one.form != form for one in every):
+        low, high = min(one.form.lo for one in every), max(one.form.hi for one in every)
+        form = integer_format(max(high, -low - 1).bit_length() + (low < 0), low < 0)
+    return Found(form, why, sure, quantiser)
+
+
+def _join_inputs(proto: ModelProto, inputs: list[Port], form: InputFormat) -> None:
+    """In front of each input: its part of the frame, its shape, and, where the frame has integers of its own,
+    what they stand for.
+    """
+    names = {one.name for one in inputs}
+    entries = [one for one in proto.graph.input if one.name in names]
+    total, nodes = sum(one.size for one in inputs), []
+    for port in inputs:
+        bounds = [_constant(proto, f"{port.name}_{key}", [n]) for key, n in
+                  (("first", port.first), ("end", port.first + port.size), ("axis", 1))]  # fmt: skip
+        steps = [("Slice", bounds, {})]
+        shape = (*port.shape[1:], port.shape[0]) if port.last else port.shape
+        if len(shape) > 1:
+            steps.append(("Reshape", [_constant(proto, f"{port.name}_shape", [1, *shape])], {}))
+        if port.last:
+            steps.append(("Transpose", [], {"perm": [0, len(shape), *range(1, len(shape))]}))
+        if (port.scale, port.offset) != (form.scale, form.offset):
+            steps.append(("Mul", [_constant(proto, f"{port.name}_scale", port.scale, np.float32)], {}))
+            steps.append(("Add", [_constant(proto, f"{port.name}_offset", port.offset, np.float32)], {}))
+        nodes += _chain(FRAME, port.name, steps)
+    for entry in entries:
+        proto.graph.input.remove(entry)
+        proto.graph.value_info.append(entry)
+    proto.graph.input.insert(0, helper.make_tensor_value_info(FRAME, TensorProto.FLOAT, [1, total]))
+    _put_first(proto, nodes)
+
+
+def _put_first(proto: ModelProto, nodes: list[NodeProto]) -> None:
+    rest = list(proto.graph.node)
+    del proto.graph.node[:]
+    proto.graph.node.extend([*nodes, *rest])
+
+
+def _chain(source: str, target: str, steps) -> list[NodeProto]:
+    """Nodes one behind the other, from a tensor to a tensor."""
+    names = [source, *(f"{target}_{op.lower()}" for op, *_ in steps[:-1]), target]
+    return [
+        helper.make_node(op, [x, *more], [y], **given)
+        for (op, more, given), x, y in zip(steps, names, names[1:])
+    ]
+
+
+def _constant(proto: ModelProto, name: str, values, kind=np.int64) -> str:
+    proto.graph.initializer.append(numpy_helper.from_array(np.array(values, kind), name))
+    return name
+
+
+def _join_outputs(proto: ModelProto, outputs: list[Port]) -> None:
+    """Behind all outputs: each as a vector, side by side."""
+    flat = []
+    for port, entry in zip(outputs, list(proto.graph.output)):
+        flat.append(f"{port.name}_flat" if len(port.shape) > 1 else port.name)
+        if len(port.shape) > 1:
+            proto.graph.node.append(helper.make_node("Flatten", [port.name], [flat[-1]], axis=1))
+        proto.graph.value_info.append(entry)
+    proto.graph.node.append(helper.make_node("Concat", flat, [RESULT], axis=1))
+    del proto.graph.output[:]
+    total = sum(one.size for one in outputs)
+    proto.graph.output.append(helper.make_tensor_value_info(RESULT, TensorProto.FLOAT, [1, total]))
+
+
+def _wrapped(proto: ModelProto) -> IndexedModel:
+    return IndexedModel(ModelWrapper(with_shapes(proto), fix_missing_initializer_valueinfo=False))

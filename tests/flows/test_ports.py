@@ -1,0 +1,146 @@
+"""Networks of one to three inputs and outputs, drawn at random: the accelerator takes one frame and gives one
+result, and each output is that of qonnx on the inputs by themselves.
+"""
+
+import copy
+import sys
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
+from qonnx.util.cleanup import cleanup_model
+
+import xnorforge
+from xnorforge.core.errors import UserError
+from xnorforge.flows.bind import bind_folder
+from xnorforge.flows.importing import ports
+from xnorforge.flows.importing.stage import import_model
+from xnorforge.flows.lower import lower
+from xnorforge.sim.machine import scored
+
+sys.path.insert(0, str(Path(__file__).parent))
+from graphs import Graph
+from pipeline import raced, seeds
+
+FRAMES = 4
+
+
+class Several:
+    """A network drawn from a seed: `model`, and `given` {input: integers (N, *shape)}."""
+
+    def __init__(self, seed: int):
+        self.rng = np.random.default_rng(seed)
+        self.graph, self.given, ends = Graph((1,), seed), {}, []
+        self.graph.inputs = []
+        for k in range(int(self.rng.integers(1, 4))):
+            ends.append(self.branch(f"in{k}"))
+        trunk = self.graph.node("Concat", inputs=ends, axis=1).at if len(ends) > 1 else ends[0]
+        self.length, self.outputs = 12 * len(ends), {}
+        for k in range(int(self.rng.integers(1 + (len(ends) == 1), 4))):
+            self.graph.at = trunk
+            self.head(f"out{k}")
+        self.model = self.saved()
+
+    def branch(self, name: str) -> str:
+        """An image, a row or a vector of pixels or of signed integers, to twelve bits."""
+        shape = [(2, 4, 3), (1, 5, 5), (3, 6), (7,)][self.rng.integers(4)]
+        signed = bool(self.rng.random() < 0.3)
+        low, high = (-128, 128) if signed else (0, 256)
+        self.given[name] = self.rng.integers(low, high, (FRAMES, *shape))
+        self.graph.at = name
+        self.graph.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, *shape]))
+        self.graph.quant(0.25 if signed else 1.0, 8, signed=int(signed))
+        if len(shape) == 3:
+            self.graph.node("Conv", self.graph.weights(4, shape[0], 2, 2)).sign()
+            shape = (4, shape[1] - 1, shape[2] - 1)
+        elif len(shape) == 2:
+            self.graph.node("Conv", self.graph.weights(4, shape[0], 2)).sign()
+            shape = (4, shape[1] - 1)
+        if len(shape) > 1:
+            self.graph.node("Flatten")
+        return self.graph.node("MatMul", self.graph.weights(prod(shape), 12)).sign().at
+
+    def head(self, name: str) -> None:
+        """Scores, or a small map of them."""
+        classes = int(self.rng.integers(2, 5))
+        if self.rng.random() < 0.7:
+            self.graph.node("MatMul", self.graph.weights(self.length, classes))
+            shape = (classes,)
+        else:
+            self.graph.node("MatMul", self.graph.weights(self.length, 24)).sign()
+            self.graph.node("Reshape", np.array([1, 4, 2, 3], np.int64))
+            self.graph.node("Conv", self.graph.weights(classes, 4, 1, 1))
+            shape = (classes, 2, 3)
+        self.graph.nodes.append(helper.make_node("Identity", [self.graph.at], [name]))
+        self.outputs[name] = shape
+
+    def saved(self) -> onnx.ModelProto:
+        ends = [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, *shape])
+            for name, shape in self.outputs.items()
+        ]
+        model = self.graph.onnx((1,))
+        del model.graph.input[:], model.graph.output[:]
+        model.graph.input.extend(self.graph.inputs)
+        model.graph.output.extend(ends)
+        for name, values in self.graph.constants.items():
+            model.graph.initializer.append(onnx.numpy_helper.from_array(values, name))
+        return model
+
+    def wanted(self) -> dict[str, np.ndarray]:
+        """What qonnx computes for the inputs by themselves."""
+        model = cleanup_model(ModelWrapper(copy.deepcopy(self.model)))  # gives other names
+        inputs, outputs = ([one.name for one in given] for given in (model.graph.input, model.graph.output))
+        values, found = [self.values(name) for name in self.given], []
+        for at in range(FRAMES):
+            out = execute_onnx(model, {name: x[at : at + 1] for name, x in zip(inputs, values)})
+            found.append([out[name] for name in outputs])
+        return {name: np.concatenate(parts) for name, parts in zip(self.outputs, zip(*found))}
+
+    def values(self, name: str) -> np.ndarray:
+        x = self.given[name]
+        return x.astype(np.float32) * np.float32(0.25 if x.min() < 0 else 1)
+
+
+@pytest.mark.parametrize("seed", seeds(6, 60))
+def test_every_output_is_that_of_qonnx(seed, tmp_path):
+    """RTL and bit simulator, at any pace."""
+    net = Several(seed)
+    onnx.save(net.model, tmp_path / "net.onnx")
+    record = import_model(tmp_path / "net.onnx", _frames(net), [], tmp_path)
+    lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
+    golden, scale = np.load(tmp_path / "golden.npz"), np.load(tmp_path / "lowered.npz")
+    _, flowing = raced(bind_folder(tmp_path), golden["images"], seed, tmp_path)
+    answers = scored(flowing.output.reshape(FRAMES, -1), scale["scale"], scale["bias"])
+    found = ports.results_of(record["ports"], answers)
+    for name, scores in net.wanted().items():
+        np.testing.assert_allclose(found[name], scores, atol=1e-5 * max(1, abs(scores).max()))
+
+
+def _frames(net: Several) -> np.ndarray:
+    """One input as it is; several one behind the other, channels of images last."""
+    if len(net.given) == 1:
+        return next(iter(net.given.values()))
+    parts = [np.moveaxis(x, 1, -1) if x.ndim > 2 else x for x in net.given.values()]
+    return np.concatenate([x.reshape(FRAMES, -1) for x in parts], 1)
+
+
+def test_an_accelerator_takes_inputs_and_gives_outputs_by_their_names(tmp_path):
+    seed = next(k for k in range(99) if len(Several(k).given) > 1 and len(Several(k).outputs) > 1)
+    net = Several(seed)
+    onnx.save(net.model, tmp_path / "net.onnx")
+    built = xnorforge.build(tmp_path / "net.onnx", folder=tmp_path / "out", until="fold")
+    found = built.scores({name: net.values(name) for name in net.given})
+    assert {name: x.shape for name, x in found.items()} == {
+        name: (FRAMES, *shape) for name, shape in net.outputs.items()
+    }
+    for name, scores in net.wanted().items():
+        np.testing.assert_allclose(found[name], scores, atol=1e-5 * max(1, abs(scores).max()))
+        np.testing.assert_array_equal(built.predict(net.given)[name], scores.argmax(1))
+    with pytest.raises(UserError):
+        built.scores(dict(list(net.given.items())[1:]))
