@@ -96,6 +96,15 @@ def fold(
         lowered = np.load(net_dir / "lowered.npz")
         model = ModelWrapper(str(net_dir / "lowered.onnx"))
         bounds = bind_folder(net_dir, output)
+        last = bounds[-1].make()
+        if (
+            output == "scores"
+            and not last.indices
+            and 1 < last.out_stream().shape[-1] == prod(last.out_stream().shape)
+        ):
+            say(
+                "fold        no index of the largest score: the scores have several scales or several outputs"
+            )
         left: list[str] = []
         if folding and is_of_finn(given):
             taken = read_finn_folding(given, model, bounds, folding, target.part)

@@ -1,0 +1,50 @@
+"""Dense networks that take a vector and give scores and index in every cycle."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xnorforge.flows.bind import bind
+from xnorforge.flows.fold import with_fifos
+from xnorforge.flows.fold.search import search
+from xnorforge.flows.lower import checks, emit
+from xnorforge.sim import cosim
+
+sys.path.insert(0, str(Path(__file__).parent))
+from graphs import Graph, lowered
+from pipeline import PART, built
+
+
+def mlp(seed: int, *widths: int):
+    """Signed 8-bit features, binary layers, scores of one scale."""
+    rng, graph, size = np.random.default_rng(seed), Graph((widths[0],), seed).quant(1.0, 8), widths[0]
+    for width in widths[1:-1]:
+        graph.node("MatMul", graph.weights(size, width)).norm(width).sign()
+        size = width
+    return graph.node("MatMul", graph.weights(size, widths[-1])).model((widths[-1],)), rng
+
+
+@pytest.mark.parametrize(
+    "widths, frames",
+    [
+        ((8, 12, 3), 300),
+        ((16, 8, 10), 300),
+        pytest.param((16, 64, 32, 32, 5), 10_000, marks=pytest.mark.full),
+        pytest.param((784, 16, 16, 10), 10_000, marks=pytest.mark.full),
+    ],
+)
+def test_a_frame_per_cycle_with_its_index(widths, frames, tmp_path):
+    model, rng = mlp(1, *widths)
+    integers = lowered(model, lo=-128, hi=127)
+    bounds = bind(emit.emitted(integers), *checks.scale_and_bias(integers.output))
+    ops, vectors = search(bounds, 1, PART, {}), rng.integers(-128, 128, (frames, widths[0]))
+    device, ops = built(with_fifos(ops, {}), tmp_path)
+    wanted = checks.run_all(integers, vectors).reshape(frames, -1)
+    wanted = np.concatenate([wanted, wanted.argmax(1)[:, None]], 1)
+    for stall in (0.0, 0.4):
+        run = cosim.run(device, vectors, stall=stall, seed=2)
+        np.testing.assert_array_equal(run.output.reshape(frames, -1), wanted)
+        if not stall:
+            assert (np.diff(run.cycles[:, 0]) == 1).all()
