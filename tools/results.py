@@ -4,9 +4,9 @@
     python tools/results.py add FOLDER …    add the builds in these folders to the records first
 
 Records: builds (docs/results/builds.jsonl, lines in the form of out/history.jsonl), runs of the small bed
-(docs/results/bed.jsonl, lines of tools/bed.py), cards of the shipped networks (sw/shipped/*/card.json) and
-published figures of other tools (docs/results/peers.toml). Each line of a build holds its date, commit and
-command; a build replaces an earlier one of the same command.
+(docs/results/bed.jsonl, lines of tools/bed.py), cards of the shipped networks (sw/shipped/*/card.json),
+counts of operators (tests/hw/counted) and published figures of other tools (docs/results/peers.toml). Each
+line of a build holds its date, commit and command; a build replaces an earlier one of the same command.
 """
 
 import json
@@ -19,9 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from xnorforge.history import entries
+from xnorforge.hw import families
 from xnorforge.studies.paired import paired_difference
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tests/hw"))
+import mapped  # noqa: E402
+
 RESULTS = ROOT / "docs/results"
 BUILDS, PEERS, BED = RESULTS / "builds.jsonl", RESULTS / "peers.toml", RESULTS / "bed.jsonl"
 MADE = "<!-- made by tools/results.py from records; edits are lost -->"
@@ -83,6 +87,29 @@ def builds_page() -> str:
         "LUT, FF, BRAM36 and DSP are Yosys cells before packing and routing, without a shell.",
         "Mismatches are summed over all comparisons of the build, from the exported network to the netlist.",
         "", table(head, rows), "", "## How they were made", "", *made, "",
+    ])  # fmt: skip
+
+
+def estimates_page() -> str:
+    """Estimates of the folding next to counts: of every recorded build, and of counted operators."""
+    rows = []
+    for line in builds():
+        figures, row = line["figures"], [line["command"].removeprefix("make build ")]
+        for name in ("lut", "bram36"):
+            guess, count = figures[f"fold__{name}__estimate"], figures[f"synth__{name}__used"]
+            row += [guess, count, f"{100 * (guess / count - 1):+.1f} %"]
+        rows.append(row)
+    head = ["build", "LUT, estimate", "LUT", "error", "BRAM36, estimate", "BRAM36", "error"]
+    counted = [name for name in families.names() if mapped.recorded(name)]
+    tables = [line for name in counted for line in (f"## On {name}", "", *mapped.table_of(name), "")]
+    return "\n".join([
+        "# Estimates against counts", "", MADE, "",
+        "Counts are Yosys cells before packing and routing; see "
+        "[how good the estimates are](../guide/speed-and-area.md#how-good-the-estimates-are).",
+        "", "## Designs", "", table(head, rows), "",
+        "The rows below are all recorded instances of an operator: how many LUT estimates are more than "
+        f"{mapped.NEAR:.0%} and {mapped.EXACT} LUTs off, the worst one, and the error of the sums.",
+        "", *tables,
     ])  # fmt: skip
 
 
@@ -246,6 +273,7 @@ def pages() -> dict[Path, str]:
     """Every file that is made, and its text."""
     return {
         RESULTS / "builds.md": builds_page(),
+        RESULTS / "estimates.md": estimates_page(),
         RESULTS / "accuracy.md": accuracy_page(),
         RESULTS / "methods.md": methods_page(),
         ROOT / "README.md": readme(),
