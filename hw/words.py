@@ -28,8 +28,9 @@ def unread(cut: int) -> int:
 def bits_of(values: np.ndarray, bits: int) -> np.ndarray:
     """Rows of integers as rows of bits, of each the lowest first."""
     if bits == 1:
-        return (values & 1).astype(np.uint8)
-    return (values[:, :, None] >> np.arange(bits) & 1).astype(np.uint8).reshape(len(values), -1)
+        return (values & 1).astype(np.uint8, copy=False)
+    shifts = np.arange(bits, dtype=values.dtype)
+    return (values[:, :, None] >> shifts & 1).astype(np.uint8).reshape(len(values), -1)
 
 
 def binary(words: Sequence[int], bits: int) -> np.ndarray:

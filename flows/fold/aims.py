@@ -197,7 +197,7 @@ class Search:
         """
         first, ops = choice, self.finish(choice.operators())
         cost = self._cost(amounts_of(ops), spare)
-
+        seen = {first.options}
         tries = min(TRIES // len(ops), MOVED // sum(op.in_stream().beats for op in ops))
 
         def better(extra: Callable[[int, Option], float]) -> bool:
@@ -210,8 +210,9 @@ class Search:
                 return inf if one.exactly else extra(place, one)
 
             other = self.cheapest(interval, limits, spare, extra=sure)
-            if other is None or self._cost(other.amounts, spare) >= cost:
+            if other is None or other.options in seen or self._cost(other.amounts, spare) >= cost:
                 return False
+            seen.add(other.options)
             found = self.finish(other.operators(), QUICK)
             its = self._cost(amounts_of(found), spare)
             if its >= cost - ROUNDING * cost:

@@ -145,6 +145,7 @@ class _Search:
 
     def __init__(self, network: _Network, most_beats: int):
         self.network, self.left = network, most_beats
+        self.known: dict[tuple, tuple[float, int]] = {}  # interval and moved beats of earlier runs
         self.bound = max(op.cycles() for op in network.ops)
         self.depths: dict[Place, int] = {}
         rows = [row.front or row for row in network.rows.values()]
@@ -178,9 +179,14 @@ class _Search:
 
     def interval(self, depths: dict[Place, int], pace: int = 0) -> float:
         """Cycles from frame to frame, the mean if they vary; inf in a deadlock."""
-        course = self.run(depths, pace)
-        gaps = course.gaps[-1:] if isinstance(course.interval, int) else course.gaps[FRAMES // 2 :]
-        return inf if course.stopped else sum(gaps) / len(gaps)
+        key, before = (frozenset(depths.items()), pace), self.left
+        if key in self.known:
+            self.left -= self.known[key][1]  # so that what a search finds does not depend on this short cut
+        else:
+            course = self.run(depths, pace)
+            gaps = course.gaps[-1:] if isinstance(course.interval, int) else course.gaps[FRAMES // 2 :]
+            self.known[key] = inf if course.stopped else sum(gaps) / len(gaps), before - self.left
+        return self.known[key][0]
 
     def filled(self, meeting: list[Place]) -> tuple[dict[Place, int], float]:
         """How far FIFOs are filled at most if none is ever full, and the interval with them: those of
@@ -191,6 +197,8 @@ class _Search:
         depths = {place: frame[place] for place in meeting}
         found = self.interval(depths)
         if found > self.bound:
+            if fills := self.kept_evenly(frame):
+                return fills, self.bound
             depths, found = frame, self.interval(frame)
         while found > self.bound and max(depths.values()) < FRAMES * max(frame.values()) and self.left > 0:
             before, depths = found, {place: 2 * depth for place, depth in depths.items()}
@@ -199,14 +207,31 @@ class _Search:
                 break  # an operator takes more than its cycles
         if found == inf:
             return {}, inf  # FIFOs of a given depth are too small
-        names = {place: _name(every[place], place[1]) for place in depths}
         while True:
-            course = self.run(depths, ceil(found), names.values())
-            fills = {place: course.operators[name].fill or 0 for place, name in names.items()}
+            _, fills = self.evenly(depths, ceil(found))
             full = {place: 2 * fill for place, fill in fills.items() if fill >= depths[place]}
             if not full or self.left < 0:
-                return {place: _level(max(fill, SKID + 1)) for place, fill in fills.items()}, found
+                return _levels(fills), found
             depths |= full
+
+    def kept_evenly(self, depths: dict[Place, int]) -> dict[Place, int] | None:
+        """How far these FIFOs are filled if none is full and frames that come evenly keep the bound for good:
+        then frames that come earlier keep it too, unless a buffer shuts. Otherwise None. It does not count as
+        moved.
+        """
+        if self.shuts:
+            return None
+        before = self.left
+        course, fills = self.evenly(depths, self.bound)
+        self.left = before
+        keeps = course.repeats and course.interval == self.bound
+        return _levels(fills) if keeps and all(fills[place] < depths[place] for place in depths) else None
+
+    def evenly(self, depths: dict[Place, int], pace: int) -> tuple[Course, dict[Place, int]]:
+        """A run whose source offers its beats evenly, and how far its FIFOs are filled at most."""
+        names = {place: _name(self.network.places[place], place[1]) for place in depths}
+        course = self.run(depths, pace, names.values())
+        return course, {place: course.operators[name].fill or 0 for place, name in names.items()}
 
     def enough(self, depths: dict[Place, int]) -> bool:
         """Whether these depths suffice; they are then kept."""
@@ -244,6 +269,11 @@ def _level(depth: int) -> int:
         return max(SKID, 1 << (depth - 1).bit_length())
     step = max(ROUND, 1 << (depth - 1).bit_length() - 4)
     return -(-depth // step) * step
+
+
+def _levels(fills: dict[Place, int]) -> dict[Place, int]:
+    """The depths of FIFOs that are filled so far."""
+    return {place: _level(max(fill, SKID + 1)) for place, fill in fills.items()}
 
 
 def _name(op: HwOp, port: int) -> str:

@@ -30,7 +30,7 @@ ROUNDING = 1e-6  # of a sum of estimates
 Amounts = tuple[float, ...]  # of RESOURCES
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared by identity
 class Option:
     """A folding of one operator: its resources, and its streams by tensor.
 

@@ -233,7 +233,7 @@ class Model {
 
   Model(const StreamRow* stream_rows, int64_t stream_count, const NodeRow* node_rows, int64_t node_count,
         const int64_t* links)
-      : streams(stream_count), nodes(node_count), queue(node_count + 1), postponed(node_count) {
+      : streams(stream_count), nodes(node_count), queue(node_count), postponed(node_count) {
     for (int64_t k = 0; k < stream_count; ++k) static_cast<StreamRow&>(streams[k]) = stream_rows[k];
     for (int64_t k = 0; k < node_count; ++k) {
       Node& n = nodes[k];
@@ -291,8 +291,8 @@ class Model {
   }
 
  private:
-  vector<Node*> queue;  // the work list, a ring
-  size_t head = 0, tail = 0;
+  vector<Node*> queue;  // the work list; the last one first, because what it needs is in the cache
+  size_t queued = 0;
   std::map<vector<int64_t>, Seen> seen;  // by marks, the last time
   vector<int64_t> postponed;             // cycles of skipped frames, per node
 
@@ -323,9 +323,8 @@ class Model {
       n.early_steps = n.early_writes = UNLIMITED;
       wake(n);
     }
-    while (head != tail || force()) {
-      Node& n = *queue[head];
-      head = head + 1 < queue.size() ? head + 1 : 0;
+    while (queued || force()) {
+      Node& n = *queue[--queued];
       if (n.kind == PIPELINE) move_pipeline(n);
       if (n.kind == ROUNDS) move_rounds(n);
       if (n.kind == SOURCE)
@@ -338,8 +337,7 @@ class Model {
   void wake(Node& n) {
     if (n.waiting) return;
     n.waiting = true;
-    queue[tail] = &n;
-    tail = tail + 1 < queue.size() ? tail + 1 : 0;
+    queue[queued++] = &n;
   }
 
   // Nothing moves any more. Let the earliest beat into a buffer of which it is not known how long it stays open:

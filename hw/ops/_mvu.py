@@ -294,7 +294,8 @@ class Mvu(HwOp):
         """Those words, a row of what is stored per weight each."""
         mw, mh, simd, _ = self.folding()
         pe = self.rows
-        lanes = self.stored(weights).reshape(mw // simd, simd, mh // pe, pe).transpose(2, 0, 3, 1)
+        numbers = self.stored(weights).astype(np.min_scalar_type(2**self.weight_bits - 1))
+        lanes = numbers.reshape(mw // simd, simd, mh // pe, pe).transpose(2, 0, 3, 1)
         return lanes.reshape(-1, pe * simd)
 
     def weight_table(self, weights) -> np.ndarray:
@@ -353,7 +354,7 @@ class Mvu(HwOp):
         if self.in_block()[0]:
             word = simd * self.rows * self.weight_bits, mw // simd * (mh // self.rows)
             return cost.weight_memory(*word, self.weight_rows(), self.deep_rows())
-        table = self.weight_table(np.asarray(self.arrays_of["weights"]).astype(np.int64))
+        table = self.weight_table(np.asarray(self.arrays_of["weights"], np.int64))
         return Parts().table(table, cost.table_lut(table))
 
     def start_parts(self, registers: bool = False) -> Parts:
@@ -362,7 +363,7 @@ class Mvu(HwOp):
         found = Parts().counters(passes)
         if self.in_block()[1]:
             return found.rom(passes, self.rows * self.acc_bits)
-        table = self.start_table(np.asarray(self.arrays_of["weights"]).astype(np.int64))
+        table = self.start_table(np.asarray(self.arrays_of["weights"], np.int64))
         return found.table(table, cost.table_lut(table), registers)
 
 
