@@ -479,12 +479,10 @@ def streams(ops, sim: dict, synth: dict) -> list[dict]:
     within its unit's.
     """
     mapped = {row["name"]: row for row in synth["operators"]}
-    fills, modelled = sim.get("fifos", {}), sim["model"].get("fifos", {})
-    rows = operators.buffers(ops)
+    fills, rows = sim.get("fifos", {}), operators.buffers(ops)
     for row in rows:
         own = row["kind"] == "FIFO"
         row["fill"] = fills.get(row["name"])
-        row["least_depth"] = modelled.get(row["name"], {}).get("least_depth")
         row.update({name: mapped[row["name"]][name] if own else None for name in ("lut", "ff", "bram36")})
     return rows
 

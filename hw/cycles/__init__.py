@@ -7,7 +7,6 @@ as every part of the network repeats itself, and skips the frames that would rep
 """
 
 from collections.abc import Collection
-from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -172,21 +171,6 @@ class CycleModel:
         self.inner = [tensor for tensor, _ in made if tensor in readers]
         # No cycle depends on those of a frame so many frames before, or earlier.
         self.memory = max(map(self.remembered, range(len(ops))))
-
-    def with_operator(self, index: int, op: HwOp) -> "CycleModel":
-        """A copy in which one operator is replaced by another with the same streams."""
-        other = copy(self)
-        other.ops = [*self.ops[:index], op, *self.ops[index + 1 :]]
-        row = _timing.row_of(op, part(op, "cycles"))
-        other.timings = [*self.timings[:index], row, *self.timings[index + 1 :]]
-        other.memory = max(self.memory, other.remembered(index))
-        return other
-
-    def with_depth(self, index: int, depth: int) -> "CycleModel":
-        """A copy with another depth of a FIFO."""
-        fifo = deepcopy(self.ops[index])
-        fifo.set_nodeattr("depth", depth)
-        return self.with_operator(index, fifo)
 
     def remembered(self, index: int) -> int:
         """Number of earlier frames that the cycles of an operator can depend on, plus one."""

@@ -12,9 +12,6 @@ from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim.cosim import Run
 from xnorforge.sim.cycles import timeline
 
-SIZING_FRAMES = 8
-SKID = 2  # beats; a FIFO of fewer is the same
-
 
 def of_network(ops: list[HwOp], runs: dict[str, tuple[Run, Any]], seed: int) -> tuple[dict, list[dict], dict]:
     """Run the model as the RTL ran.
@@ -47,7 +44,7 @@ def of_network(ops: list[HwOp], runs: dict[str, tuple[Run, Any]], seed: int) -> 
         "why_not": None,
         **course_figures(course),
         **operators_at_work(ops, course),
-        "fifos": fifos(model, course),
+        "fifos": {op.name: course.operators[op.name].fill for op in ops if op.input_buffer()},
     }
     return figures, checks, timeline.trace(model, course)
 
@@ -101,46 +98,3 @@ def busy_shares(cycles: tuple[int, int, int]) -> dict[str, float]:
     """Of the cycles between the last steps of two frames."""
     names = ("busy", "starved", "blocked")
     return {name: round(part / max(sum(cycles), 1), 5) for name, part in zip(names, cycles)}
-
-
-def fifos(model: CycleModel, course: Course) -> dict[str, dict]:
-    """{buffer: most beats in it at full rate, and of a FIFO its least depth}, as in the operators' order."""
-    depths = least_depths(model)
-    return {
-        op.name: {"fill": course.operators[op.name].fill, "least_depth": depths.get(op.name)}
-        for op in model.ops
-        if op.input_buffer()
-    }
-
-
-def least_depths(model: CycleModel) -> dict[str, int]:
-    """{FIFO: depth} with which, all together, no beat leaves the network later in the first frames that
-    follow each other at full rate; one after the other, the deepest first, each the least that the ones
-    before it allow.
-    """
-    fifos = {
-        index: op.get_nodeattr("depth")
-        for index, op in enumerate(model.ops)
-        if "depth" in op.get_nodeattr_types()
-    }
-    base = model.run(SIZING_FRAMES, watched=[model.ops[index].name for index in fifos])
-    found = {}
-    for index in sorted(fifos, key=lambda index: -fifos[index]):
-        name, least, most = model.ops[index].name, 1, fifos[index]
-        fill = base.operators[name].fill or most
-        likely = [fill - 1, fill]  # most are as deep as they are full, and none too deep
-        while least < most and most > SKID:
-            likely = [depth for depth in likely if least <= depth < most]
-            middle = likely.pop() if likely else (least + most) // 2
-            enough = _in_time(model.with_depth(index, middle), base)
-            least, most = (least, middle) if enough else (middle + 1, most)
-        model, found[name] = model.with_depth(index, most), most
-    return found
-
-
-def _in_time(model: CycleModel, base: Course) -> bool:
-    """Whether all beats leave as early as they do."""
-    course = model.run(SIZING_FRAMES, watched=())
-    if course.stopped:
-        return False
-    return all((course.transfers(tensor) <= base.transfers(tensor)).all() for tensor in model.sinks)

@@ -149,7 +149,7 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
                 "why_not": None,
                 "interval": 24,
                 "latency": 61,
-                "fifos": {"fifo_dense0": {"fill": 9, "least_depth": 7}},
+                "fifos": {"fifo_dense0": 9},
                 **at_work(ops),
             },
         },
