@@ -9,6 +9,7 @@ as every part of the network repeats itself, and skips the frames that would rep
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 
 import networkx as nx
 import numpy as np
@@ -162,20 +163,19 @@ class CycleModel:
         known = rows or {}
         timings = [known.get(op.name) or _timing.row_of(op, part(op, "cycles")) for op in ops]
         self.timings = [replace(row, ahead=None) if bench and row.ahead else row for row in timings]
-        given = [(t, s) for op in ops for t, s in zip(op.sources, op.in_streams())]
-        made = [(t, s) for op in ops for t, s in zip(op.results, op.out_streams())]
+        ins, outs = [op.in_streams() for op in ops], [op.out_streams() for op in ops]
+        given = list(chain.from_iterable(map(zip, (op.sources for op in ops), ins)))
+        made = list(chain.from_iterable(map(zip, (op.results for op in ops), outs)))
         makers, readers = dict(made), dict(given)
         self.streams = readers | makers
         self.sources = [tensor for tensor, _ in given if tensor not in makers]
         self.sinks = [tensor for tensor, _ in made if tensor not in readers]
         self.inner = [tensor for tensor, _ in made if tensor in readers]
         # No cycle depends on those of a frame so many frames before, or earlier.
-        self.memory = max(map(self.remembered, range(len(ops))))
-
-    def remembered(self, index: int) -> int:
-        """Number of earlier frames that the cycles of an operator can depend on, plus one."""
-        op, given = self.ops[index], min(stream.beats for stream in self.ops[index].out_streams())
-        return 1 + self.timings[index].memory(op.in_stream().beats, given)
+        self.memory = 1 + max(
+            row.memory(taken[0].beats, min(stream.beats for stream in left))
+            for row, taken, left in zip(self.timings, ins, outs, strict=True)
+        )
 
     def run(
         self,
