@@ -37,8 +37,8 @@ class Threshold(PerChannel):
     Rate: one beat per cycle. Latency: one cycle per bit of a level.
 
     Cost: a binary search, one comparison per bit of a level and lane; the thresholds are tables in LUTs, or
-    for two-bit levels of many channels in block RAM. For many steps on few lanes, thresholds inside a matrix
-    unit or a Requantise are cheaper.
+    where that saves more than it takes in block RAM: of two-bit levels of many channels, and of more bits
+    where pe is 1. Where thresholds lie at even distances, a Requantise is cheaper.
     """
 
     module = "xf_threshold"
@@ -135,25 +135,29 @@ class Threshold(PerChannel):
         """One comparison per bit of the level."""
         return self.bits
 
-    def in_block(self) -> bool:
-        """Whether a table that is read a beat ahead lies in block RAM."""
-        made = memory_of(self.folds, self._word_bits(), "rom")
-        return self._table_luts() > made.choice + BLOCK * made.bram36
+    def in_block(self) -> int:
+        """The tables in block RAM of those that are read a beat ahead: bit 0 the first one, bit k that of
+        stage k.
+        """
+        found = 0
+        for place, (depth, width) in self._ahead_tables().items():
+            made = memory_of(depth, width, "rom")
+            found |= (_logic(depth, width) > made.choice + BLOCK * made.bram36) << place
+        return found
 
-    def _table_luts(self) -> int:
-        """LUTs of such a table in logic."""
-        return cost.logic_memory(self._word_bits(), 1 << (self.folds - 1).bit_length())
-
-    def _word_bits(self) -> int:
-        """Bits of a word of it."""
-        source, steps = self.in_stream(), np.shape(self.arrays_of["thresholds"])[1]
-        return source.lanes * (steps * (source.bits + 1) + 1)
+    def _ahead_tables(self) -> dict[int, tuple[int, int]]:
+        """{bit of `in_block`: words and their bits} of the tables that are read ahead."""
+        source, ends = self.in_stream(), min(np.shape(self.arrays_of["thresholds"])[1], 3)
+        found = {0: (self.folds, source.lanes * (ends * (source.bits + 1) + 1))}
+        return found | {k: (self.folds << k, source.bits + 1) for k in range(2, self.bits)}
 
     def ahead(self) -> bool:
-        """Whether its table is read a beat ahead: of levels of two bits, unless the table is so short that it
-        costs little to search.
+        """Whether its tables are read a beat ahead: of levels of two bits, unless the table is so short that
+        it costs little to search; of more bits and one channel where block RAM saves LUTs.
         """
-        return self.bits == 2 and self.folds >= AHEAD
+        if self.bits == 2:
+            return self.folds >= AHEAD
+        return self.bits > 2 and self.in_stream().lanes == 1 and self.in_block() > 0
 
     def _by_side(self, stage: int) -> float:
         """LUTs per lane of a stage that compares with all its constants.
@@ -191,8 +195,8 @@ class Threshold(PerChannel):
         if self.ahead():
             return "xf_threshold_ahead", {
                 "Folds": self.folds, "Pe": source.lanes, "InBits": source.bits,
-                "Signed": source.signed, "Steps": np.shape(self.arrays_of["thresholds"])[1],
-                "Block": int(self.in_block()),
+                "Signed": source.signed, "Bits": self.bits,
+                "Steps": min(np.shape(self.arrays_of["thresholds"])[1], 3), "Block": self.in_block(),
             }  # fmt: skip
         return self.module, {
             "Folds": self.folds, "Pe": source.lanes,
@@ -218,17 +222,20 @@ class Threshold(PerChannel):
         thresholds, direction = self.tables()
         source, bits, steps = self.in_stream(), self.bits, self._bounds()
         flipped = (direction < 0).astype(np.int64)[:, None]
-        if self.ahead():
-            count, word = thresholds.shape[1], source.bits + 1
-            own = memory_words(np.concatenate([steps[:, [1, 0, 2][:count]], flipped], axis=1), word)
-            beats = np.reshape(np.array(own, object), (-1, source.lanes))
-            wide = count * word + 1
-            return {"ThresholdFile": (source.lanes * wide, memory_words(beats, wide))}
+        # Their order: from the middle one on, stage by stage.
         order = [
             ((2 * (node - (1 << k)) + 1) << (bits - 1 - k)) - 1
             for k in range(bits)
             for node in range(1 << k, 2 << k)
         ]
+        if self.ahead():
+            ends, word = min(thresholds.shape[1], 3), source.bits + 1
+            own = memory_words(np.concatenate([steps[:, order[:ends]], flipped], axis=1), word)
+            wide = ends * word + 1
+            beats = memory_words(np.reshape(np.array(own, object), (-1, source.lanes)), wide)
+            behind = {k: steps[:, order[(1 << k) - 1 : (2 << k) - 1]] for k in range(2, bits)}
+            tables = {f"StepFile{k}": (word, bounds.ravel().tolist()) for k, bounds in behind.items()}
+            return {"ThresholdFile": (source.lanes * wide, beats), **tables}
         channels = np.concatenate([flipped, steps[:, order]], axis=1)
         channels = np.tile(channels, (self.get_nodeattr("pixels"), 1))
         lanes, folds = source.lanes, self.folds
@@ -242,16 +249,24 @@ class Threshold(PerChannel):
 
     def parts(self):
         source, folds, bits = self.in_stream(), self.folds, self.bits
-        lanes, word, (width, numbers) = source.lanes, source.bits + 1, self.memories()["ThresholdFile"]
+        lanes, word, tables = source.lanes, source.bits + 1, self.memories()
         found = Parts().counters(folds)
         if self.ahead():
-            steps = np.shape(self.arrays_of["thresholds"])[1]
-            found.registers(2 + lanes * (source.bits + (steps - 1) * word + 3)).comparators(word, 2 * lanes)
-            found.gates(ahead=1, ahead_flips=lanes * self._flips())
-            found.gates(**{f"word bits, {steps} steps": lanes * word})
-            if self.in_block():
-                return found.rom(folds, width)
-            return found.table(binary(numbers, width), self._table_luts())
+            first, blocks = self._ahead_tables()[0], self.in_block()
+            compared = bits - 2
+            found.registers(bits + lanes * ((bits - 1) * source.bits + (first[1] // lanes - 1 - word) + 3))
+            found.registers((bits - 2) * (folds - 1).bit_length() + sum(range(3, bits + 1)))
+            found.comparators(word, (2 + compared) * lanes)
+            found.gates(ahead=1, ahead_flips=lanes * self._flips(), stages=compared)
+            found.gates(**{f"word bits, {first[1] // word // lanes} steps": lanes * word})
+            for place, (depth, wide) in self._ahead_tables().items():
+                width, numbers = tables[f"StepFile{place}" if place else "ThresholdFile"]
+                if blocks >> place & 1:
+                    found.rom(depth, wide)
+                else:
+                    found.table(binary(numbers, width), _logic(depth, wide))
+            return found
+        width, numbers = tables["ThresholdFile"]
         words = binary(numbers, width).reshape(-1, 1 << address_bits(folds), 1 << bits, width)
         words = words[:lanes, : 1 << (folds - 1).bit_length()]
         # Lanes have the beat of a pixel in common, but not the levels that choose among thresholds.
@@ -282,6 +297,11 @@ class Threshold(PerChannel):
             else:
                 found.gates(single_flips=lanes * flips * (folds > 1))
         return found
+
+
+def _logic(words: int, width: int) -> int:
+    """LUTs of a table that is read ahead in logic."""
+    return cost.logic_memory(width, 1 << (words - 1).bit_length())
 
 
 def _compared(bits: float, constants: int) -> float:
