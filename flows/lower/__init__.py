@@ -59,7 +59,8 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
 
     Returns:
         The record written to lower.json; `approximate` states how far a rounded network is from the given
-        one, None if the network is exact.
+        one, None if the network is exact; `narrowed` {sum: its bits before and after} where smaller factors
+        decide alike.
 
     Raises:
         UserError: the network has no exact integer form.
@@ -141,6 +142,7 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         "judged": {"images": len(reference.of_image), "activations": reference.compared},
         "class_ties": tied,
         "approximate": apart,
+        "narrowed": {sum_: str(one) for sum_, one in graph.narrowed.items()},
         "run": run,
     }
     write_json(out_dir / "lower.json", record)

@@ -6,7 +6,8 @@ so that no weight is multiplied by zero only, whatever the images activate.
 
 The graph that is built was rearranged (`tidy.py`): each of its sums must be k n + c of the sum that was
 compared, per channel. With k and c, its levels are tried on both sides of every threshold, against the file's
-operations in float32 on the exact sum.
+operations in float32 on the exact sum. Those of a narrowed sum (`narrowing.py`) are tried on numbers whose
+exact sums lie next to the thresholds.
 """
 
 from fractions import Fraction
@@ -22,11 +23,12 @@ from xnorforge.hw.any_width import drawn, times, weighted_sum, whole_numbers
 
 from .evaluation import evaluate
 from .exact import UNIT, Exact, Network, on_one_unit, plus
-from .values import Node, Value, common_grid
+from .values import Leaf, Node, Value, common_grid
 from .views import usual_view
 from .walk import Lowered
 
 AVOIDING_ZERO = (True, True, False)  # of each frame of random levels
+EDGES, DRAWS = 1 << 19, (4, 64)  # random sums of all thresholds, and of one at least and at most
 AT_ONCE = 1 << 24  # elements of all tensors of a batch
 CLOSE = 8 * UNIT  # of what qonnx computes in one float32 operation, relative to the largest number
 
@@ -178,7 +180,7 @@ class Links:
         self.pairs.setdefault(run.first, []).append((tensors[run.first], tensors[run.first]))
         for node in self.built.nodes:
             found = tensors[node.out] = self.built.run_node(node, tensors)
-            if node.out not in run.tensors or node.out in self.moved:
+            if node.out not in run.tensors or node.out in self.moved or node.out in self.built.narrowed:
                 continue
             wanted = run.tensors[node.out]
             if node.out in run.levels or node.out in self._activations:
@@ -234,10 +236,41 @@ class Links:
         if any((one != other).any() for one, other in zip(wanted, found)):
             raise MismatchError("lower: the scores changed when the graph was rearranged.")
         quantisers = [node for node in self.built.nodes if node.quantises is not None]
-        return sum(self._check_edges(node, *links[node.inputs[0]]) for node in quantisers)
+        return sum(self._check_quantiser(node, links) for node in quantisers)
+
+    def _check_quantiser(self, node: Node, links: dict) -> int:
+        """Levels on both sides of every threshold: the file's operations and the operator."""
+        if node.inputs[0] in self.built.narrowed:
+            return self._check_sums(node, links)
+        return self._check_edges(node, *links[node.inputs[0]])
+
+    def _check_sums(self, node: Node, links: dict) -> int:
+        """The same behind a narrowed sum, for numbers whose exact sums lie next to the thresholds."""
+        levels, name = node.quantises, node.inputs[0]
+        assert levels is not None
+        walked, built = (made[name] for made in self.makers)
+        factors = walked.at["multipliers"].astype(object)
+        edges = times(levels.thresholds, levels.direction[:, None]).astype(object)
+        numbers = next_to(edges, factors, [self.walked.leaves[one] for one in walked.inputs])
+        sums = whole_numbers((numbers * factors[:, :, None]).sum(0))
+        wanted = levels.level(evaluate(levels.value, sums))
+        tried, given = np.ones_like(wanted, bool), {}
+        for one, row in zip(walked.inputs, numbers):
+            p, q, r = (x.astype(object)[:, None] for x in links[one])
+            given[one] = whole_numbers((row * p + r) // q).T
+            tried &= (p != 0) & ((row * p + r) % q == 0)
+        found = self.built.run_node(node, {name: self.built.run_node(built, given)}).T
+        wrong = np.argwhere(tried & (found != wanted))
+        if len(wrong):
+            at = tuple(wrong[0].tolist())
+            raise MismatchError(
+                f"lower: {node.name}, channel {at[0]}: level {found[at]} where the sum was {sums[at]} before "
+                f"it was narrowed, and {wanted[at]} by the file's operations; {len(wrong):,} of "
+                f"{int(tried.sum()):,} differ."
+            )
+        return int(tried.sum())
 
     def _check_edges(self, node: Node, p: np.ndarray, q: np.ndarray, r: np.ndarray) -> int:
-        """Levels on both sides of every threshold: the file's operations and the operator."""
         levels, leaf = node.quantises, self.built.leaves[node.inputs[0]]
         assert levels is not None
         channels, count = len(levels.thresholds), len(levels.thresholds) // leaf.channels
@@ -261,3 +294,34 @@ class Links:
                 f"{wanted[at]} by the file's operations; {len(wrong):,} of {int(tried.sum()):,} differ."
             )
         return int(tried.sum())
+
+
+def next_to(edges, factors, inputs: list[Leaf], seed: int = 0) -> np.ndarray:
+    """Of random numbers, those whose sums are nearest to each edge: below, at, and above it.
+
+    Args:
+        edges: integers (channels, any). factors: integers (inputs, channels).
+        inputs: leaves, with the ranges of the numbers.
+
+    Returns:
+        numbers (inputs, channels, 3 per edge).
+    """
+    rng, columns = np.random.default_rng(seed), np.arange(len(edges))
+    draws = int(np.clip(EDGES // edges.size, *DRAWS))
+    lo, hi = (np.array([getattr(one, end) for one in inputs], object) for end in ("lo", "hi"))
+    every = lo[..., None, None], hi[..., None, None]
+    shape = (*edges.shape, draws)
+    numbers = np.array([drawn(rng, int(x.min()), int(y.max()) + 1, shape) for x, y in zip(lo, hi)], object)
+    numbers, edges, size = np.clip(numbers, *every), edges[..., None], factors[..., None, None]
+    last = ((hi - lo) * (factors != 0)).argmax(0)  # it follows from the others and the edge
+    numbers[last, columns] = 0
+    own = size[last, columns]
+    nearest = (edges - (numbers * size).sum(0)) // np.where(own == 0, 1, own)
+    found = np.concatenate([numbers] * 3, -1)
+    nearest = np.concatenate([nearest - 1, nearest, nearest + 1], -1)
+    found[last, columns] = np.clip(nearest, *(end[last, columns] for end in every))
+    off = (found * size).sum(0) - edges
+    most = abs(off).max() + 1
+    sides = (np.where(side, abs(off), most).argmin(-1) for side in (off < 0, off == 0, off > 0))
+    picked = np.take_along_axis(found, np.stack([*sides], -1)[None], -1)
+    return picked.reshape(len(inputs), len(columns), -1)

@@ -16,6 +16,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width, whole_numbers
 
 from . import integers
+from .narrowing import Narrowed
 from .registry import MAKERS
 from .values import Bounds, Leaf, Node, Value, bounds_of, fits_float32, of_leaf
 
@@ -53,6 +54,7 @@ class Lowered:
             by comparison and does not follow by construction.
         approximate: {leaf: RoundedSum} of the sums that are not exact; empty unless rounding was requested.
         values: {tensor of the QONNX graph: Value}.
+        narrowed: {leaf: Narrowed} of the sums that `narrowing.py` gave smaller factors.
         walked: the graph before it was rearranged, None if it was not.
     """
 
@@ -64,6 +66,7 @@ class Lowered:
     own: dict[str, Value] = field(default_factory=dict)
     approximate: dict[str, "RoundedSum"] = field(default_factory=dict)
     values: dict[str, Value] = field(default_factory=dict)
+    narrowed: dict[str, Narrowed] = field(default_factory=dict)
     walked: "Lowered | None" = None
 
     def run(self, x: np.ndarray) -> dict[str, np.ndarray]:

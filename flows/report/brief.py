@@ -19,6 +19,7 @@ def as_text(record: dict) -> str:
         lines.append(f"  netlist: {record['netlist']}")
     if record["approximate"]:
         lines.append(f"  sums of branches are rounded: {record['approximate']}")
+    lines += [f"  sum {name}: {text}" for name, text in record.get("narrowed", {}).items()]
     found = record["reference"]
     if found["host_function"]:
         lines.append(f"  left to the host: {found['host_function']} of the scores")

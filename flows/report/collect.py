@@ -114,6 +114,7 @@ def common(found: dict[str, dict], board, backend: str, more: Iterable[dict] = (
     return {
         "verdict": verdict(stages + audits, lower),
         "approximate": (lower["approximate"] or {}).get("summary"),
+        "narrowed": lower.get("narrowed", {}),
         "net": export["net"],
         "method": export["method"],
         "task": export.get("task"),

@@ -14,6 +14,7 @@ import numpy as np
 
 from xnorforge.flows.lower.emit import type_of
 from xnorforge.flows.lower.examples import random_leaf, random_shape
+from xnorforge.flows.lower.narrowing import FEWEST, Narrowed, narrowed
 from xnorforge.flows.lower.registry import NEGATABLE, emission, example, maker, meaning, tidying
 from xnorforge.flows.lower.values import Bounds, Value, bounds_of, common_grid
 from xnorforge.flows.lower.walk import RoundedSum
@@ -179,6 +180,50 @@ def _enlarge(graph, source, comparisons, factor) -> None:
     for node in comparisons:
         steps = whole_numbers(node.at["thresholds"] * factor[:, None])
         node.at = node.at | {"thresholds": steps}
+
+
+@tidying(60)
+def _narrowed(graph) -> None:
+    """A wide sum that is only compared gets smaller multipliers (`narrowing.py`)."""
+    readers = graph.readers()
+    for node in [n for n in graph.nodes if n.op == "Join"]:
+        leaf, comparisons = graph.leaves[node.out], readers[node.out]
+        if leaf.bits <= FEWEST or not _only_compared(graph, node, comparisons):
+            continue
+        # Where -n is compared: -n >= t is not n >= 1 - t.
+        rising = [n.at["direction"][:, None] > 0 for n in comparisons]
+        steps = [
+            np.where(up, n.at["thresholds"], 1 - n.at["thresholds"]) for up, n in zip(rising, comparisons)
+        ]
+        inputs = [graph.leaves[name] for name in node.inputs]
+        ranges = np.array([[one.lo, one.hi] for one in inputs], object).transpose(1, 0, 2)
+        found = narrowed(node.at["multipliers"], *ranges, np.concatenate(steps, 1))
+        if found is None:
+            continue
+        reach = _reach(found[0].astype(object), inputs)
+        if width_of(reach) >= leaf.bits:
+            continue
+        graph.narrowed[node.out] = Narrowed(leaf.bits, width_of(reach), found[1].size)
+        node.at = node.at | {"multipliers": found[0]}
+        leaf.lo, leaf.hi = map(whole_numbers, reach)
+        ends = np.cumsum([one.shape[1] for one in steps])[:-1]
+        for one, up, own in zip(comparisons, rising, np.split(found[1], ends, axis=1)):
+            one.at = one.at | {"thresholds": whole_numbers(np.where(up, own, 1 - own))}
+
+
+def _only_compared(graph, node, comparisons) -> bool:
+    """Whether thresholds alone read a sum, which is that of the walk, of different leaves."""
+    before = graph.walked.makers.get(node.out)
+    if before is None or before.inputs != node.inputs or len({*node.inputs}) < len(node.inputs):
+        return False
+    quantisers = [n.quantises for n in comparisons if n.quantises is not None]
+    channels = graph.leaves[node.out].channels
+    return (
+        node.out != graph.output.single[0]
+        and len(comparisons) > 0
+        and all("thresholds" in n.at for n in comparisons)
+        and all(len(one.thresholds) == channels for one in quantisers)
+    )
 
 
 @example("Join")

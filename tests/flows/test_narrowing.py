@@ -1,0 +1,149 @@
+"""Narrowed sums: every comparison of every reachable sum has the answer that it had before."""
+
+import itertools
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xnorforge.core.errors import MismatchError
+from xnorforge.flows.bind import bind
+from xnorforge.flows.lower import checks, emit
+from xnorforge.flows.lower.exactness import is_exact, next_to
+from xnorforge.flows.lower.narrowing import narrowed
+from xnorforge.flows.lower.values import Leaf, common_grid, exact
+from xnorforge.flows.synth import count
+from xnorforge.hw.any_width import width_of
+from xnorforge.hw.ops.threshold.op import Threshold
+from xnorforge.sim import cosim, device
+
+sys.path.insert(0, str(Path(__file__).parent))
+from graphs import Graph, compare, lowered
+
+
+def drawn_sum(seed: int):
+    """One to four terms with factors of up to 70 bits and either sign, some 0, and short ranges; thresholds
+    anywhere, half of them next to a reachable sum.
+    """
+    rng = np.random.default_rng(seed)
+    terms, channels, steps = int(rng.integers(1, 5)), 3, 5
+    shape = (terms, channels)
+    factors = rng.integers(-(2**40), 2**40, shape).astype(object) * rng.choice([0, 1, 1, 2**30], shape)
+    lo = rng.integers(-6, 2, shape).astype(object)
+    hi = lo + rng.integers(0, 7, shape)
+    ends = np.stack([factors * lo, factors * hi])
+    low, high = ends.min(0).sum(0)[:, None], ends.max(0).sum(0)[:, None]
+    anywhere = low + (high - low + 2) * rng.integers(-10, 111, (channels, steps)).astype(object) // 100
+    some = lo[..., None] + rng.integers(0, 7, (*shape, steps)) % (hi - lo + 1)[..., None]
+    reached = (factors[..., None] * some).sum(0) + rng.integers(0, 2, (channels, steps))
+    return factors, lo, hi, np.sort(np.where(rng.random((channels, steps)) < 0.5, anywhere, reached), 1)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_no_reachable_sum_decides_otherwise(seed):
+    factors, lo, hi, thresholds = drawn_sum(seed)
+    small, steps = narrowed(factors, lo, hi, thresholds)
+    assert width_of(small) <= max(width_of(factors), 2)
+    for channel in range(len(thresholds)):
+        ranges = (range(a, b + 1) for a, b in zip(lo[:, channel], hi[:, channel]))
+        numbers = np.array([*itertools.product(*ranges)], object)
+        before, after = (numbers @ one[:, channel] for one in (factors, small.astype(object)))
+        answers = before[:, None] >= thresholds[channel], after[:, None] >= steps[channel]
+        np.testing.assert_array_equal(*answers)
+
+
+def test_sums_next_to_an_edge_are_found():
+    """Of 2 x + 7 y, x in 0 .. 9, y in 0 .. 1: next to 8 are 7, 8 and 9."""
+    inputs = [Leaf("x", (1,), np.array([0]), np.array([9])), Leaf("y", (1,), np.array([0]), np.array([1]))]
+    factors = np.array([[2], [7]], object)
+    found = next_to(np.array([[8]], object), factors, inputs)
+    assert (found * factors[:, :, None]).sum(0).tolist() == [[7, 8, 9]]
+
+
+def residual(seed: int, terms: int = 2, channels: int = 6, bits: int = 8):
+    """A quantised image plus float batch norms of scaled 1x1 convolutions of it, quantised."""
+    rng, signed = np.random.default_rng(seed), seed % 2
+    graph = Graph((3, 6, 6), seed)
+    graph.real("Conv", graph.weights(channels, 3, 3, 3), kernel_shape=[3] * 2, pads=[1] * 4)
+    graph.norm(channels).quant(rng.uniform(0.5, 3), 8 if terms == 2 else 4)
+    shortcut = total = graph.at
+    for _ in range(terms - 1):
+        graph.at = shortcut
+        scales = np.float32(rng.uniform(0.05, 0.3, (channels, 1, 1, 1)))
+        graph.real("Conv", graph.weights(channels, channels, 1, 1) * scales, kernel_shape=[1] * 2)
+        graph.norm(channels)
+        graph.real("Add", inputs=[total, graph.at])
+        total = graph.at
+    graph = graph if signed else graph.node("Relu")
+    graph.quant(rng.uniform(0.05, 0.5), bits, signed=signed)
+    graph.node("GlobalAveragePool").node("Flatten", axis=1).node("MatMul", graph.weights(channels, 5))
+    return graph.model([5]), rng.integers(0, 256, (3, 3, 6, 6))
+
+
+@pytest.mark.parametrize(("seed", "terms"), [(seed, 2 + seed // 3 % 2) for seed in range(9)])
+def test_a_narrowed_residual_network_equals_qonnx_and_the_exact_network(seed, terms):
+    model, pixels = residual(seed, terms)
+    graph = compare(model, pixels)
+    (one,) = graph.narrowed.values()
+    assert one.after <= 28 < 50 <= one.before
+    assert is_exact(graph, model, pixels.transpose(0, 2, 3, 1))["mismatches"] == 0
+    bind(emit.emitted(graph), *checks.scale_and_bias(graph.output))
+
+
+def test_a_threshold_that_a_narrowed_sum_passes_too_early_is_found():
+    model, _ = residual(4)
+    graph = lowered(model)
+    ((name, _),) = graph.narrowed.items()
+    (node,) = graph.readers()[name]
+    steps = node.at["thresholds"].copy()
+    middle = steps.shape[1] // 2
+    steps[0, middle] = steps[0, middle - 1]
+    node.at = node.at | {"thresholds": steps}
+    with pytest.raises(MismatchError, match="narrowed"):
+        is_exact(graph, model, np.zeros((1, 6, 6, 3), np.int64))
+
+
+def quantiser(channels: int, seed: int = 0) -> tuple[Threshold, list]:
+    """255 even thresholds of sums of about 93 bits, a convolution of 577 values times three float32 factors
+    plus 256 levels times three others, narrowed; and the bits before and after.
+    """
+    rng = np.random.default_rng(seed)
+
+    def factor(low, high):
+        return np.prod([exact(np.float32(rng.uniform(low, high, channels))) for _ in range(3)], axis=0)
+
+    factors = np.stack([factor(0.2, 0.3), factor(0.3, 0.5) * Fraction(4095, 4096)])
+    grid = common_grid(factors.ravel())
+    factors = np.array([[int(x / grid) for x in row] for row in factors], object)
+    lo, hi = (np.full((2, channels), 1) * np.array(ends)[:, None] for ends in ([-288, 0], [288, 255]))
+    low, high = (factors * lo).sum(0), (factors * hi).sum(0)
+    level = np.arange(1, 256).astype(object)
+    thresholds = low[:, None] + ((high - low)[:, None] * level + 128) // 256
+    small, steps = narrowed(factors, lo, hi, thresholds)
+    small = small.astype(object)
+    bits = width_of(np.stack([(small * lo).sum(0), (small * hi).sum(0)]))
+    op = Threshold.make(
+        f"quantiser of {channels}", {"thresholds": steps}, in_shape=(channels,), in_bits=bits, in_signed=1
+    )
+    return op, [width_of(np.stack([low, high])), bits]
+
+
+def test_a_quantiser_from_block_ram_has_the_right_level_on_both_sides_of_every_threshold():
+    op, _ = quantiser(40)
+    assert op.rtl()[0] == "xf_threshold_ahead" and op.in_block()
+    thresholds, _ = op.tables()
+    x = np.concatenate([thresholds - 1, thresholds], 1).T
+    wanted = np.stack([np.searchsorted(t, row, side="right") for t, row in zip(thresholds, x.T)], 1)
+    [run] = cosim.run(device.bench([op]), [x], stall=0.2, seed=3)
+    np.testing.assert_array_equal(run.output, wanted)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("channels", "luts"), [(64, 500), (512, 1500)])
+def test_a_quantiser_of_8_bits_behind_a_sum_of_93_is_a_few_hundred_luts(channels, luts):
+    op, (before, _) = quantiser(channels)
+    (found,) = count([op], "xc7")
+    assert before >= 93 and found["lut"] <= luts
+    assert op.cycles() == channels
