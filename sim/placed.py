@@ -16,13 +16,13 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw import boards, families, graph
 from xnorforge.hw.boards import Board
 from xnorforge.hw.ops._loadable import loadable
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.shells import uart
 from xnorforge.sim import compare, cosim, templates, verilate
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import Device, Lane, Port, include_folders, patience, ports_header
 from xnorforge.sim.placed_bench import BENCH, bench_text
-from xnorforge.sim.serial_line import BYTE, beat_bytes, frame_bytes, frame_integers, run_requests
+from xnorforge.sim.serial_line import BYTE, beat_bytes, run_requests
 
 SEED = 1
 LINE_CYCLES = 1_000_000
@@ -64,26 +64,25 @@ def simulate_placed(acc: Path, net_dir: Path, images: int = 2, progress=lambda *
         device = placed_device(netlist, board, ops, busy <= LINE_CYCLES)
         progress(f"placed netlist on {len(pictures):,} images, through {driven}")
         line, changing = busy <= LINE_CYCLES, list[dict]()
-        if line and loadable(ops):
-            images_run = run_requests(device, ops, pictures, np.zeros((len(pictures), 2), int), seed=SEED)
-            output, cycles = images_run.output, int(images_run.cycles.max())
-        else:
-            output, cycles = run_placed(device, ops, graph.enter(ops[0], pictures), line)
+        images_run = run_placed(device, ops, pictures, line)
         if loadable(ops):
             changing.append(check_sequence(device, ops, pictures, line))
-    compare.equal("placed netlist", f"what {routed['program']} placed", output, expected)
+    compare.equal("placed netlist", f"what {routed['program']} placed", images_run.output, expected)
     record = {
         "stage": "placed",
         "checks": [
             compare.compare_arrays(
-                "placed netlist = lowered", output, expected, f"every output integer, through {driven}"
+                "placed netlist = lowered",
+                images_run.output,
+                expected,
+                f"every output integer, through {driven}",
             ),
             *changing,
         ],
         "driven": driven,
         "images": len(pictures),
         "cells": netlist_cells(netlist),
-        "cycles": cycles,
+        "cycles": int(images_run.cycles.max()),
         "netlist": artifacts.digest(netlist),
         "run": run,
     }
@@ -94,7 +93,8 @@ def simulate_placed(acc: Path, net_dir: Path, images: int = 2, progress=lambda *
 def line_cycles(ops: list[HwOp], board: Board) -> int:
     """Cycles in which the serial line carries a frame."""
     stream = ops[0].in_stream()
-    return stream.beats * beat_bytes(stream) * 10 * uart.clocks_per_bit(board)
+    request = uart.frame_request(bytes(stream.beats * beat_bytes(stream)))
+    return len(request) * 10 * uart.clocks_per_bit(board)
 
 
 def netlist_cells(netlist: Path) -> int:
@@ -126,10 +126,8 @@ def placed_device(netlist: Path, board: Board, ops: list[HwOp], line: bool) -> D
         raise unmodelled(board)
     source, sink = ops[0].in_stream(), ops[-1].out_stream()
     template = loadable(ops) is not None
-    if line and template:
+    if line:
         source = sink = BYTE
-    elif line:
-        source, sink = (Stream((one.beats * beat_bytes(one),), 1, 8) for one in (source, sink))
     widths = [8 * beat_bytes(one) for one in (source, sink)]
     ports = [
         Port(one, f"{side}_data_{way}", f"{side}_valid_{way}", f"{side}_ready_{back}", width)
@@ -176,19 +174,12 @@ def check_sequence(device: Device, ops: list[HwOp], pictures: np.ndarray, line: 
     return compare.compare_arrays("placed netlist with templates = bit simulator", run.output, wanted, what)
 
 
-def run_placed(device: Device, ops: list[HwOp], inputs: np.ndarray, line: bool) -> tuple[np.ndarray, int]:
-    """What comes out of a bench of `placed_device` for frames, as integers, and the cycle of the last beat.
+def run_placed(device: Device, ops: list[HwOp], images: np.ndarray, line: bool) -> cosim.Run:
+    """The run of images (N, C, H, W) on a bench of `placed_device`.
 
     Raises:
-        MismatchError: less or more comes out than is due, or a byte is lost.
+        MismatchError: less or more comes out than is due, a check is wrong, or a byte is lost.
     """
-    if not line:
-        run = cosim.run(device, inputs, seed=SEED)
-        return run.output, int(run.cycles.max())
-    source, sink = ops[0].in_stream(), ops[-1].out_stream()
-    frames = frame_bytes(source, inputs)
-    size, answer = frames.shape[1], sink.beats * beat_bytes(sink)
-    # The host reads a result before it sends the next frame.
-    gates = [(0, k * size, 0, k * answer) for k in range(1, len(frames))]
-    run = cosim.run(device, cosim.Feed([frames], [len(frames)], gates=gates), seed=SEED)
-    return frame_integers(sink, run.output), int(run.cycles.max())
+    if line:
+        return run_requests(device, ops, images, np.zeros((len(images), 2), int), seed=SEED)
+    return cosim.run(device, graph.enter(ops[0], images), seed=SEED)

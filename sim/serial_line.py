@@ -1,5 +1,5 @@
-"""A host at the serial line of an accelerator: the bytes of its frames, and for networks with a template
-sequences of requests and their answers (hw/shells/uart/xf_uart_requests.sv).
+"""A host at the serial line of an accelerator: sequences of requests and their answers
+(hw/shells/uart/xf_uart_requests.sv).
 """
 
 from collections.abc import Sequence
@@ -46,16 +46,17 @@ def conversation(
         flags: (N, 2) of bank, learn.
         loads: templates that are written before a frame, or behind the last.
     """
-    template, sink = loadable_of(ops), ops[-1].out_stream()
+    sink = ops[-1].out_stream()
     sent = frame_bytes(ops[0].in_stream(), graph.enter(ops[0], frames))
     found: list[tuple[bytes, int]] = []
     for number in range(len(frames) + 1):
         for load in (load for load in loads if load.frame == number):
-            found += [(uart.write_request(*one), 1) for one in template.writes(load.weights, load.bank)]
+            writes = loadable_of(ops).writes(load.weights, load.bank)
+            found += [(uart.write_request(*one), 1 + uart.CHECK) for one in writes]
         if number < len(frames):
             bank, learn = (int(flag) for flag in flags[number])
             request = uart.frame_request(sent[number].tobytes(), bank, bool(learn))
-            found.append((request, sink.beats * beat_bytes(sink)))
+            found.append((request, sink.beats * beat_bytes(sink) + uart.CHECK))
     return found
 
 
@@ -73,7 +74,7 @@ def run_requests(
         The run; its output as `sim.templates.responses` gives it.
 
     Raises:
-        MismatchError: a write is refused, or the RTL hangs or breaks a rule.
+        MismatchError: a write is refused, a check is wrong, or the RTL hangs or breaks a rule.
     """
     talk = conversation(ops, frames, flags, loads)
     sent = np.frombuffer(b"".join(request for request, _ in talk), np.uint8)[:, None]
@@ -82,7 +83,12 @@ def run_requests(
     gates = [(0, int(starts[n]), 0, int(answers[n])) for n in behind if waits]
     feed = cosim.Feed([sent], [int(answers[-1])], gates=gates)
     run = cosim.run(device, feed, stall=stall, seed=seed, reset_at=reset_at)
-    came = np.split(run.output.ravel(), answers[1:-1])
+    came = [part.astype(np.uint8).tobytes() for part in np.split(run.output.ravel(), answers[1:-1])]
+    wrong = [n for n, answer in enumerate(came) if answer != uart.with_check(answer[: -uart.CHECK])]
+    if wrong:
+        raise MismatchError(
+            f"serial line: {len(wrong)} of {len(came)} answers have a wrong check; the first is {wrong[0]}."
+        )
     refused = [
         n for n, (request, _) in enumerate(talk) if request[0] == uart.WRITE and came[n][0] != uart.DONE
     ]
@@ -90,7 +96,8 @@ def run_requests(
         address = int.from_bytes(talk[refused[0]][0][1:5], "little")
         raise MismatchError(
             f"serial line: {len(refused)} writes were refused, the first at address {address:#x} with "
-            f"answer {int(came[refused[0]][0])}."
+            f"answer {came[refused[0]][0]}."
         )
-    results = [bytes_of for bytes_of, (request, _) in zip(came, talk) if request[0] != uart.WRITE]
-    return replace(run, outputs=[frame_integers(ops[-1].out_stream(), np.concatenate(results))])
+    results = [answer[: -uart.CHECK] for answer, (request, _) in zip(came, talk) if request[0] != uart.WRITE]
+    data = np.frombuffer(b"".join(results), np.uint8)
+    return replace(run, outputs=[frame_integers(ops[-1].out_stream(), data)])

@@ -59,13 +59,10 @@ def shell_of(acc: Path, border: Mapping[str, Any], board: Board, router: Router)
             about=top.about,
         )
     joined = TopPorts(sides[0]["bytes"], sides[0]["beats"], sides[1]["bytes"], bits)
-    carried = "bytes of a frame in, bytes of its result out"
-    if bits:
-        carried = "frames and writes of templates in, answers out"
     return RoutedShell(
-        sources=tuple(uart.uart_sources(requests=bool(bits))),
+        sources=tuple(uart.uart_sources()),
         included=tuple(uart.included()),
         texts={TOP_FILE: router.top(board, joined)},
         instance=routing.ACCELERATOR,
-        about=f"a serial line of {board.shell['baud']:,} baud, 8N1: {carried}",
+        about=f"a serial line of {board.shell['baud']:,} baud, 8N1: requests in, answers out",
     )

@@ -212,10 +212,7 @@ CASES = [
         "InBytes, InBeats, OutBytes must be at least 1; got 1, 0, 1",
     ),
     ("xf_uart_requests", {"AddrW": 33}, "AddrW must be 1 .. 32; got AddrW=33"),
-    (
-        "xf_uart_shell", {"InBytes": 0},
-        "InBytes, OutBytes, Depth must be at least 1; got 0, 1, 512",
-    ),
+    ("xf_uart_shell", {"Depth": 0}, "Depth must be at least 1; got Depth=0"),
     ("xf_uart_tx", {"Clocks": 3}, "Clocks must be at least 4; got Clocks=3"),
     ("xf_upsample", {"Beats": 0}, "Pixels, Beats, Width must be at least 1; got 4, 0, 8"),
     ("xf_upsample", {"FactorW": 0}, "FactorH, FactorW must be at least 1; got 2, 0"),

@@ -25,7 +25,6 @@ BOARD = boards.load("ulx3s")
 RNG = np.random.default_rng(1)
 WEIGHTS = RNG.integers(0, 2, (64, 8))
 IMAGES = RNG.integers(0, 2, (3, 64, 1, 1)).astype(np.uint8)
-INPUTS = IMAGES.reshape(3, 1, 1, 64)
 COUNTS = (IMAGES.reshape(3, 64, 1) == WEIGHTS).sum(1)
 
 
@@ -51,7 +50,7 @@ def run(folder: Path, design: dict, line: bool) -> np.ndarray:
     netlist = folder / "placed.v"
     netlist.write_text(placed_verilog(design["placed"], design["netlist"]))
     device = placed.placed_device(netlist, BOARD, operators(), line)
-    return placed.run_placed(device, operators(), INPUTS, line)[0]
+    return placed.run_placed(device, operators(), IMAGES, line).output
 
 
 def test_frames_through_the_serial_line_at_the_pins_give_the_counts(tmp_path):

@@ -5,6 +5,7 @@ host's pace, and nothing of them left behind a reset.
 import re
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +16,16 @@ from xnorforge.core.errors import MismatchError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.hw import boards, graph
 from xnorforge.hw.families import _nextpnr
-from xnorforge.hw.ops._loadable import loadable_of
+from xnorforge.hw.ops._loadable import loadable, loadable_of
 from xnorforge.hw.routing import TopPorts
 from xnorforge.hw.shells import uart
 from xnorforge.sim import cosim, verilate
 from xnorforge.sim.device import Device, Lane, Port, include_folders, patience, ports_header
 from xnorforge.sim.serial_line import BYTE, beat_bytes, conversation, run_requests
-from xnorforge.sim.templates import Load, responses
+from xnorforge.sim.templates import Load
+from xnorforge.sim.templates import responses as with_templates
 
-CLOCKS, SEED, RESETS = 5, 3, 50
+CLOCKS, SEED, RESETS, MOST_BITS = 5, 3, 50, 120
 MAKE = {name: plugins.load("hw.ops", name).Op.make for name in plugins.names("hw.ops")}
 PACES = [0.0, 0.4, (0.1, 0.8), (0.8, 0.1)]
 
@@ -68,8 +70,6 @@ LINE = """
   assign s_ready_o = idle & awake;
 """
 KNOWN = "\n  NothingLost_A: assert property (@(posedge clk_i) disable iff (!rst_ni) !lost);\nendmodule\n"
-# An answer whose highest bit says whether a byte was skipped.
-TELLING = "\nendmodule\n"
 
 
 def correlator(image, kernel, rows, simd, pe, lanes):
@@ -95,6 +95,7 @@ NETS = {
     "three bytes in, three out": lambda: correlator((4, 5, 3), (3, 3), rows=3, simd=9, pe=3, lanes=3),
     "ten bytes in": lambda: correlator((3, 3, 10), (2, 2), rows=1, simd=40, pe=1, lanes=10),
     "a frame of one beat": lambda: correlator((1, 1, 5), (1, 1), rows=2, simd=5, pe=1, lanes=5),
+    "no template": lambda: correlator((4, 5, 3), (3, 3), rows=3, simd=9, pe=3, lanes=3)[:-1],
 }
 
 
@@ -109,7 +110,10 @@ class Built:
 
 def border_of(ops) -> TopPorts:
     source, sink = ops[0].in_stream(), ops[-1].out_stream()
-    return TopPorts(beat_bytes(source), source.beats, beat_bytes(sink), loadable_of(ops).address_bits)
+    template = loadable(ops)
+    return TopPorts(
+        beat_bytes(source), source.beats, beat_bytes(sink), template.address_bits if template else 0
+    )
 
 
 def requests_bench(ops) -> str:
@@ -135,9 +139,7 @@ def device_of(rtl: Path, ops, text: str, changed=None) -> Device:
     bench.write_text(text)
     for name, other in (changed or {}).items():
         (rtl.parent / name).write_text(other)
-    shell = [
-        rtl.parent / path.name if path.name in (changed or {}) else path for path in uart.uart_sources(True)
-    ]
+    shell = [rtl.parent / path.name if path.name in (changed or {}) else path for path in uart.uart_sources()]
     own = [rtl / name for name in (rtl / "rtl.f").read_text().split() if name.endswith(".sv")]
     known = {path.name for path in own}
     ports = [
@@ -174,18 +176,30 @@ def sequence(ops, count: int, seed: int):
     """Random frames and flags; both banks are loaded before the first frame, others before one in four and
     behind the last.
     """
-    rng, shape = np.random.default_rng(seed), loadable_of(ops).arrays_of["weights"].shape
+    rng = np.random.default_rng(seed)
     frames = ops[0].random_input(seed, count).transpose(0, 3, 1, 2).astype(np.uint8)
+    if not loadable(ops):
+        return frames, np.zeros((count, 2), int), []
+    shape = loadable_of(ops).arrays_of["weights"].shape
     places = [0, 0, *np.flatnonzero(rng.random(count) < 0.25).tolist(), count]
     banks = [0, 1, *rng.integers(0, 2, len(places) - 2).tolist()]
     loads = [Load(place, bank, rng.integers(0, 2, shape)) for place, bank in zip(places, banks)]
     return frames, rng.integers(0, 2, (count, 2)), loads
 
 
+def responses(ops, frames, flags, loads=()):
+    """What the contract says."""
+    if loadable(ops):
+        return with_templates(ops, frames, flags, loads)
+    return graph.execute(ops, frames)[ops[-1].name]
+
+
 def test_requests_by_hand():
-    assert uart.frame_request(b"\x11\x22", bank=1, learn=True) == b"\x03\x11\x22"
-    assert uart.frame_request(b"\x11", bank=1) == b"\x01\x11" and uart.frame_request(b"") == b"\x00"
-    assert uart.write_request(0x0C04, 0x11223344) == bytes.fromhex("80 040c0000 44332211")
+    """CRC-32 of the text 123456789 is 0xcbf43926 in every list of them."""
+    assert uart.with_check(b"123456789") == b"123456789" + bytes.fromhex("2639f4cb")
+    assert uart.frame_request(b"\x11\x22", bank=1, learn=True)[:-4] == b"\x03\x11\x22"
+    assert uart.frame_request(b"\x11", bank=1)[:-4] == b"\x01\x11" and uart.frame_request(b"")[:-4] == b"\x00"
+    assert uart.write_request(0x0C04, 0x11223344)[:-4] == bytes.fromhex("80 040c0000 44332211")
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -215,7 +229,7 @@ def resets(net: Built, count: int, frames: int, stall=0.0, cycles_per_byte=1) ->
     frames, flags, loads = sequence(net.ops, frames, SEED)
     wanted = responses(net.ops, frames, flags, loads)
     talk = conversation(net.ops, frames, flags, loads)
-    writes = sum(len(request) for request, _ in talk[: next(n for n, one in enumerate(talk) if one[1] > 1)])
+    writes = sum(len(request) for request, _ in takewhile(lambda one: one[0][0] == uart.WRITE, talk))
     whole = run_requests(net.device, net.ops, frames, flags, loads, stall, SEED, waits=cycles_per_byte > 1)
     last = int(whole.cycles.max())
     cuts = [
@@ -239,16 +253,91 @@ def test_a_reset_of_the_board_within_a_write_or_a_frame_leaves_nothing_of_it(bui
     resets(built("three bytes in, three out", line_bench), RESETS, 8, cycles_per_byte=10 * CLOCKS)
 
 
-def test_bytes_that_begin_no_request_are_skipped_and_told(tmp_path, built):
-    """Writes are answered by 0, and by 0x80 more once a byte was skipped; a frame behind them is right."""
-    net = built("a byte a beat")
-    text = requests_bench(net.ops).replace("m_data_o = answer,", "m_data_o = answer | {lost, 7'd0},")
-    device = device_of(net.rtl, net.ops, text + "endmodule\n")
-    address, word = loadable_of(net.ops).writes(loadable_of(net.ops).arrays_of["weights"], 0)[0]
-    write = uart.write_request(address, word)
-    sent = write + write + b"\x04" + write + bytes([0x81, 0x7F, 0xFF]) + write
-    run = cosim.run(device, cosim.Feed([np.frombuffer(sent, np.uint8)[:, None]], [4]), seed=SEED)
-    assert run.output.ravel().tolist() == [0, 0, 0x80, 0x80]
+def answer(device: Device, sent: bytes, size: int) -> bytes:
+    """What a host gets that reads so many bytes; b"" if they do not come, or more do."""
+    with suppress(MismatchError):
+        feed = cosim.Feed([np.frombuffer(sent, np.uint8)[:, None]], [size])
+        return cosim.run(device, feed, seed=SEED).output.astype(np.uint8).tobytes()
+    return b""
+
+
+def inverted(sent: bytes, bit: int) -> bytes:
+    return (int.from_bytes(sent, "little") ^ 1 << bit).to_bytes(len(sent), "little")
+
+
+@pytest.mark.parametrize("name", ["a frame of one beat", "no template"])
+def test_a_request_with_a_wrong_bit_and_all_behind_it_get_no_answer(tmp_path, built, name):
+    """A bit of a frame, or of a write, behind a right frame. Bytes of a result may come, but no check."""
+    net = built(name)
+    device = device_of(net.rtl, net.ops, requests_bench(net.ops) + "\nendmodule\n")
+    frames, flags, _ = sequence(net.ops, 1, SEED)
+    [(frame, size)] = conversation(net.ops, frames, flags)
+    assert answer(device, frame, size) and not answer(device, frame, size + 1)
+    assert answer(device, frame + frame, 2 * size)
+    for request, own in (frame, size), (uart.write_request(8, 3), 1 + uart.CHECK):
+        bits = 8 * len(request)
+        for bit in np.linspace(0, bits - 1, min(bits, MOST_BITS)).astype(int):
+            wrong = inverted(request, int(bit))
+            assert not answer(device, frame + wrong, size + own)
+            assert not answer(device, frame + wrong + frame, 2 * size)
+
+
+DISTURBED = """
+  logic [15:0] flip_q;   // first byte: which direction; second: which bit time, from the first start bit on
+  logic [1:0]  heads_q;
+  logic [15:0] time_q;
+  logic        started_q, head, now;
+  assign head = heads_q != 2'd2;
+  assign now  = started_q && time_q / {clocks} == 16'(flip_q[15:8]);
+  always_ff @(posedge clk_i) begin
+    if (!awake) begin
+      heads_q   <= '0;
+      started_q <= 1'b0;
+      time_q    <= '0;
+    end else begin
+      if (head && s_valid_i) begin
+        flip_q  <= {{s_data_i, flip_q[15:8]}};
+        heads_q <= heads_q + 1'b1;
+      end
+      if (!head && !(flip_q[0] ? from_device : from_host)) started_q <= 1'b1;
+      if (started_q) time_q <= time_q + 1'b1;
+    end
+  end
+  assign to_board   = from_host ^ (now && !flip_q[0]);
+  assign from_board = from_device ^ (now && flip_q[0]);
+"""
+
+
+def disturbed_bench(ops) -> str:
+    """`line_bench` with a line of which one bit time is inverted, as two bytes ahead of the requests say."""
+    text = line_bench(ops)
+    for old, new in (
+        ("  logic to_board, from_board,", "  logic to_board, from_board, from_host, from_device,"),
+        (".s_valid_i(s_valid_i & awake), .s_ready_o(idle), .line_o(to_board)",
+         ".s_valid_i(s_valid_i & awake & ~head), .s_ready_o(idle), .line_o(from_host)"),
+        (".txd(from_board)", ".txd(from_device)"),
+        ("assign s_ready_o = idle & awake;", "assign s_ready_o = (idle | head) & awake;"),
+    ):  # fmt: skip
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return text + DISTURBED.format(clocks=CLOCKS)
+
+
+def test_no_wrong_result_is_taken_for_a_right_one_whatever_bit_of_the_line_is_inverted(tmp_path, built):
+    """Start, data and stop bits of a frame and of its answer, one after the other."""
+    net = built("a frame of one beat")
+    device = device_of(net.rtl, net.ops, disturbed_bench(net.ops) + "\nendmodule\n")
+    frames, flags, _ = sequence(net.ops, 1, SEED)
+    [(frame, size)] = conversation(net.ops, frames, flags * 0)
+    right = answer(device, b"\0\xff" + frame, size)
+    assert right and right == uart.with_check(right[: -uart.CHECK])
+    for direction, count in enumerate((len(frame), size)):
+        wrong = 0
+        for bit in range(10 * count + count // CLOCKS):
+            got = answer(device, bytes([direction, bit]) + frame, size)
+            assert got == right or got != uart.with_check(got[: -uart.CHECK]), (direction, bit)
+            wrong += got != right
+        assert wrong >= 8 * count
 
 
 def test_writes_that_are_refused_say_so_and_change_nothing(built):
@@ -262,17 +351,18 @@ def test_writes_that_are_refused_say_so_and_change_nothing(built):
     talk = conversation(net.ops, frames, flags * [0, 0])
     feed = b"".join([*sent, *(request for request, _ in talk)])
     size = sum(answer for _, answer in talk)
+    refused = uart.with_check(b"\2") * len(sent)
     run = cosim.run(
-        net.device, cosim.Feed([np.frombuffer(feed, np.uint8)[:, None]], [len(sent) + size]), seed=SEED
+        net.device, cosim.Feed([np.frombuffer(feed, np.uint8)[:, None]], [len(refused) + size]), seed=SEED
     )
     found = run.output.ravel()
-    assert found[: len(sent)].tolist() == [2] * len(sent)
+    assert found[: len(refused)].astype(np.uint8).tobytes() == refused
     plain = run_requests(net.device, net.ops, frames, flags * [0, 0], seed=SEED)
     np.testing.assert_array_equal(plain.output, responses(net.ops, frames, flags * [0, 0]))
     again = cosim.run(
-        net.device, cosim.Feed([np.frombuffer(feed[9 * len(sent) :], np.uint8)[:, None]], [size])
+        net.device, cosim.Feed([np.frombuffer(feed[len(b"".join(sent)) :], np.uint8)[:, None]], [size])
     )
-    np.testing.assert_array_equal(found[len(sent) :], again.output.ravel())
+    np.testing.assert_array_equal(found[len(refused) :], again.output.ravel())
 
 
 def test_a_write_that_is_refused_stops_a_sequence_in_one_sentence(built, monkeypatch):
@@ -284,14 +374,15 @@ def test_a_write_that_is_refused_stops_a_sequence_in_one_sentence(built, monkeyp
 
 
 WRONG = {
-    "a write does not wait": ("state_q == Issue && frames_q == '0", "state_q == Issue"),
-    "nobody waits for the answer": ("default: if (m_ready_i) state_q", "default: state_q"),
-    "flags swapped": ("flags_q <= s_data_i[1:0]", "flags_q <= {s_data_i[0], s_data_i[1]}"),
-    "a byte survives a reset": ("      byte_q    <= '0;\n", ""),
-    "a beat survives a reset": ("      beat_q    <= '0;\n", ""),
-    "frames survive a reset": ("      frames_q  <= '0;\n", ""),
+    "a write does not wait": ("state_q == Issue && requests_q == '0", "state_q == Issue"),
+    "nobody waits for the answer": ("Answer: if (answers) state_q", "Answer: state_q"),
+    "flags swapped": ("s_data_i[7], s_data_i[1:0]}", "s_data_i[7], s_data_i[0], s_data_i[1]}"),
+    "a byte survives a reset": ("      byte_q     <= '0;\n", ""),
+    "a beat survives a reset": ("      beat_q     <= '0;\n", ""),
+    "requests survive a reset": ("      requests_q <= '0;\n", ""),
     "the word before the address": ("{wdata_o, addr} =", "{addr, wdata_o} ="),
     "a result without its last byte": ("OutCountW'(OutBytes) : '0", "OutCountW'(OutBytes - 1) : '0"),
+    "a check without its last byte": ("? 3'd4 : '0", "? 3'd3 : '0"),
     "every write is done": ("resp_q <= far ? Slverr : bresp_i", "resp_q <= '0"),
 }  # fmt: skip
 
@@ -301,7 +392,7 @@ WRONG = {
 def test_a_wrong_shell_is_found(tmp_path, built, wrong):
     """By the sequences above, assertions of the shell off, so that values decide."""
     net = built("three bytes in, three out")
-    [path] = [path for path in uart.uart_sources(True) if path.stem == uart.REQUESTS]
+    [path] = [path for path in uart.uart_sources() if path.stem == "xf_uart_requests"]
     right, other = WRONG[wrong]
     text = path.read_text()
     assert text.count(right) == 1
@@ -321,8 +412,8 @@ def test_a_wrong_shell_is_found(tmp_path, built, wrong):
 )
 def test_the_requests_pass_lint_without_a_warning(tmp_path, parameters):
     given = ", ".join(f".{name}({value})" for name, value in parameters.items())
-    [path] = [path for path in uart.uart_sources(True) if path.stem == uart.REQUESTS]
-    ports = re.findall(r"(input|output)\s+logic\s+(\[\S+\])?\s+(\w+)", path.read_text())
+    [path] = [path for path in uart.uart_sources() if path.stem == "xf_uart_requests"]
+    ports = re.findall(r"^  (input|output)\s+logic\s+(\[\S+\])?\s+(\w+)", path.read_text(), re.MULTILINE)
     values = {"InBytes": 1, "OutBytes": 1, "AddrW": 12} | parameters
     text = ",\n".join(
         f"  {way} logic {re.sub('[A-Z][A-Za-z]+', lambda name: str(values[name[0]]), size)} {name}"

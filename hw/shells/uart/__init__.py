@@ -1,29 +1,26 @@
 """A serial line around an accelerator: a shell that needs two pins, so that every board can have it.
 
 An accelerator's streams are wider than most boards have pins, and a clock can only be measured between
-registers; a shell solves both. If the accelerator has a template that is written at run time, the host sends
-requests (xf_uart_requests.sv): frames with their flags, and writes.
+registers; a shell solves both. The host sends requests (xf_uart_requests.sv): frames with their flags, and
+writes of a template.
 """
 
+import zlib
 from importlib.resources import files
 from pathlib import Path
 
 from xnorforge.hw.boards import Board
 from xnorforge.hw.routing import ACCELERATOR, TopPorts
 
-REQUESTS = "xf_uart_requests"
 WRITE = 0x80  # first byte of a write; of a frame it is its flags
 DONE = 0  # answer to a write that was done
+CHECK = 4  # bytes behind a request and behind an answer
 
 
-def uart_sources(requests: bool = False) -> list[Path]:
-    """SystemVerilog of the shell, in reading order.
-
-    Args:
-        requests: with what an accelerator with a template needs.
-    """
+def uart_sources() -> list[Path]:
+    """SystemVerilog of the shell, in reading order."""
     hw = Path(str(files("xnorforge.hw")))
-    own = sorted(path for path in (hw / "shells" / "uart").glob("*.sv") if requests or path.stem != REQUESTS)
+    own = sorted((hw / "shells" / "uart").glob("*.sv"))
     return [hw / "rtl" / "xf_fifo.sv", hw / "rtl" / "xf_skid.sv", *own]
 
 
@@ -32,25 +29,31 @@ def included() -> list[Path]:
     return sorted((Path(str(files("xnorforge.hw"))) / "rtl").glob("*.svh"))
 
 
+def with_check(message: bytes) -> bytes:
+    """A request or an answer with its check behind it, the CRC-32 of IEEE 802.3."""
+    return message + zlib.crc32(message).to_bytes(CHECK, "little")
+
+
 def frame_request(frame: bytes, bank: int = 0, learn: bool = False) -> bytes:
-    """What a host sends for a frame to an accelerator with a template; its answer is the bytes of the result.
+    """What a host sends for a frame; the answer is `with_check` of the bytes of the result.
 
     Args:
         frame: its beats, each least significant byte first.
         bank: 0 or 1, of the template that it is compared with.
         learn: whether its first window becomes the template of the other bank.
     """
-    return bytes([bank | learn << 1]) + frame
+    return with_check(bytes([bank | learn << 1]) + frame)
 
 
 def write_request(address: int, word: int) -> bytes:
-    """What a host sends to write a word over AXI4-Lite; its answer is one byte, `DONE` or AXI's response.
+    """What a host sends to write a word over AXI4-Lite; the answer is `with_check` of one byte, `DONE` or
+    AXI's response.
 
     Args:
         address: in bytes, below 2**32.
         word: 32 bits.
     """
-    return bytes([WRITE]) + address.to_bytes(4, "little") + word.to_bytes(4, "little")
+    return with_check(bytes([WRITE]) + address.to_bytes(4, "little") + word.to_bytes(4, "little"))
 
 
 def clocks_per_bit(board: Board) -> int:
@@ -83,15 +86,15 @@ def shell_text(ports: TopPorts, clocks: int, lost: str) -> str:
         clocks: cycles per bit on the line.
         lost: the wire that says that input was lost; it is declared here, unless it is the port "lost".
     """
-    text = REQUESTED if ports.template_bits else STREAMED
-    return text.format(
+    return SHELL.format(
         in_bytes=ports.in_bytes,
         in_beats=ports.in_beats,
         out_bytes=ports.out_bytes,
         in_high=8 * ports.in_bytes - 1,
         out_high=8 * ports.out_bytes - 1,
-        address_bits=ports.template_bits,
-        address_high=ports.template_bits - 1,
+        template=int(ports.template_bits > 0),
+        address_bits=max(ports.template_bits, 1),
+        address_high=max(ports.template_bits, 1) - 1,
         clocks=clocks,
         lost=lost,
         declared="" if lost == "lost" else f", {lost}",
@@ -100,9 +103,9 @@ def shell_text(ports: TopPorts, clocks: int, lost: str) -> str:
 
 def accelerator_text(ports: TopPorts, name: str) -> str:
     """`xf_top` as the instance `name`, at the wires of `shell_text`."""
-    more = TEMPLATE_PORTS.format(bits=ports.template_bits) if ports.template_bits else ""
-    last = "out_last" if ports.template_bits else ""
-    return INSTANCE.format(name=name, more=more, last=last)
+    if not ports.template_bits:
+        return INSTANCE.format(name=name, more="") + NO_TEMPLATE
+    return INSTANCE.format(name=name, more=TEMPLATE_PORTS.format(bits=ports.template_bits))
 
 
 BODY = """\
@@ -114,25 +117,15 @@ BODY = """\
 {assigned}{accelerator}
 endmodule
 """
-STREAMED = """  wire [{in_high}:0] in_data;
-  wire [{out_high}:0] out_data;
-  wire in_valid, in_ready, out_valid, out_ready{declared};
-
-  xf_uart_shell #(.InBytes({in_bytes}), .OutBytes({out_bytes}), .Clocks({clocks})) u_shell (
-    .clk_i(clk), .rst_ni(rst_n), .rxd_i(rxd), .txd_o(txd), .lost_o({lost}),
-    .m_axis_tdata(in_data), .m_axis_tvalid(in_valid), .m_axis_tready(in_ready),
-    .s_axis_tdata(out_data), .s_axis_tvalid(out_valid), .s_axis_tready(out_ready)
-  );
-"""
-REQUESTED = """  wire [7:0] request, answer;
-  wire request_valid, request_ready, answer_valid, answer_ready, line_lost, unknown{declared};
+SHELL = """  wire [7:0] request, answer;
+  wire request_valid, request_ready, answer_valid, answer_ready, line_lost, stopped{declared};
 
   xf_uart_shell #(.Clocks({clocks})) u_shell (
     .clk_i(clk), .rst_ni(rst_n), .rxd_i(rxd), .txd_o(txd), .lost_o(line_lost),
-    .m_axis_tdata(request), .m_axis_tvalid(request_valid), .m_axis_tready(request_ready),
-    .s_axis_tdata(answer), .s_axis_tvalid(answer_valid), .s_axis_tready(answer_ready)
+    .m_data_o(request), .m_valid_o(request_valid), .m_ready_i(request_ready),
+    .s_data_i(answer), .s_valid_i(answer_valid), .s_ready_o(answer_ready)
   );
-  assign {lost} = line_lost | unknown;
+  assign {lost} = line_lost | stopped;
 
   wire [{in_high}:0] in_data;
   wire [{out_high}:0] out_data;
@@ -143,9 +136,10 @@ REQUESTED = """  wire [7:0] request, answer;
   wire awvalid, awready, wvalid, wready, bvalid, bready;
 
   xf_uart_requests #(
-    .InBytes({in_bytes}), .InBeats({in_beats}), .OutBytes({out_bytes}), .AddrW({address_bits})
+    .InBytes({in_bytes}), .InBeats({in_beats}), .OutBytes({out_bytes}),
+    .Template({template}), .AddrW({address_bits})
   ) u_requests (
-    .clk_i(clk), .rst_ni(rst_n), .unknown_o(unknown),
+    .clk_i(clk), .rst_ni(rst_n), .stopped_o(stopped),
     .s_data_i(request), .s_valid_i(request_valid), .s_ready_o(request_ready),
     .m_data_o(answer), .m_valid_o(answer_valid), .m_ready_i(answer_ready),
     .m_axis_tdata(in_data), .m_axis_tuser(in_user), .m_axis_tvalid(in_valid), .m_axis_tready(in_ready),
@@ -158,7 +152,7 @@ REQUESTED = """  wire [7:0] request, answer;
 INSTANCE = """  xf_top {name} (
     .aclk(clk), .aresetn(rst_n),
     .s_axis_tdata(in_data), .s_axis_tvalid(in_valid), .s_axis_tready(in_ready),{more}
-    .m_axis_tdata(out_data), .m_axis_tvalid(out_valid), .m_axis_tready(out_ready), .m_axis_tlast({last})
+    .m_axis_tdata(out_data), .m_axis_tvalid(out_valid), .m_axis_tready(out_ready), .m_axis_tlast(out_last)
   );
 """
 # Nobody reads through the line.
@@ -170,3 +164,4 @@ TEMPLATE_PORTS = """
     .s_axi_ctrl_bresp(bresp), .s_axi_ctrl_bvalid(bvalid), .s_axi_ctrl_bready(bready),
     .s_axi_ctrl_araddr({bits}'b0), .s_axi_ctrl_arvalid(1'b0), .s_axi_ctrl_arready(),
     .s_axi_ctrl_rdata(), .s_axi_ctrl_rresp(), .s_axi_ctrl_rvalid(), .s_axi_ctrl_rready(1'b1),"""
+NO_TEMPLATE = "  assign {awready, wready, bvalid, bresp} = 5'b0;\n"
