@@ -12,6 +12,9 @@
 // word 0 in the lowest bits.
 // `XF_ORDER(Name, Inside, Bits, Most): the contents of an instance of xf_check_order: fill_Name parts, of which
 // oldest_Name(k) is the k-th.
+// `XF_FRAMES(Bits, In, Out): the beats of the last four frames that came, `came`, of which the oldest frame that has
+// not left begins at base_q; gone_q of its Out beats have left; ahead_q beats came from there on. The module has the
+// usual two streams.
 
 `define XF_ASSUME(Condition) always_comb if (started_q && rst_ni) assume (Condition);
 `define XF_INVARIANT(Condition) always_comb if (started_q && rst_ni) assert (Condition);
@@ -41,6 +44,24 @@
   function automatic [(Bits)-1:0] oldest_``Name(input [7:0] k); \
     oldest_``Name = kept_``Name[(Bits)*((first_``Name + k < (Most)) ? first_``Name + k : first_``Name + k - (Most)) +: Bits]; \
   endfunction
+`define XF_FRAMES(Bits, In, Out) \
+  logic [(Bits)-1:0] came [4*(In)]; \
+  logic [7:0] came_q, gone_q, base_q, ahead_q; \
+  wire frame_left = m_valid_o && m_ready_i && gone_q == (Out) - 1; \
+  always_ff @(posedge clk_i) begin \
+    if (s_valid_i && s_ready_o) came[came_q] <= s_data_i; \
+    if (!rst_ni) begin \
+      came_q  <= 8'd0; \
+      gone_q  <= 8'd0; \
+      base_q  <= 8'd0; \
+      ahead_q <= 8'd0; \
+    end else begin \
+      if (s_valid_i && s_ready_o) came_q <= (came_q == 4*(In) - 1) ? 8'd0 : came_q + 8'd1; \
+      if (m_valid_o && m_ready_i) gone_q <= frame_left ? 8'd0 : gone_q + 8'd1; \
+      if (frame_left) base_q <= (base_q == 3*(In)) ? 8'd0 : base_q + (In); \
+      ahead_q <= ahead_q + 8'(s_valid_i && s_ready_o) - (frame_left ? 8'(In) : 8'd0); \
+    end \
+  end
 
 logic started_q = 1'b0;
 always_ff @(posedge clk_i) started_q <= 1'b1;

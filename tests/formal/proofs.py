@@ -11,6 +11,9 @@ def streams(bits: int) -> dict[str, str]:
 # Parameters are as small as a module's cases allow; no property depends on the width of data.
 SKID, FIFO, WIDTH, DEPTH = "xf_skid", "xf_fifo", "xf_width", "CountW'(Depth - 1)"
 THRESHOLD = {"Folds": 2, "InBits": 3, "Signed": 1, "Bits": 2, "ThresholdFile": "xf_threshold.mem"}
+WINDOW, REQUESTS = "xf_window", "xf_uart_requests"
+ROWS = {"Lanes": 1, "Bits": 1, "ImageH": 3, "ImageW": 2, "KernelH": 2, "KernelW": 2, "AddrW": 3}
+PADDED = ROWS | {"ImageH": 1, "ImageW": 3, "KernelH": 1, "PadLeft": 1}
 PROOFS = (
     Proof(SKID, {"Width": 2}, 3, (
         (SKID, "spare_valid_q <= 1'b1;", "spare_valid_q <= 1'b0;"),
@@ -106,6 +109,41 @@ PROOFS = (
         ("xf_top_k", "(key > key_q[k])", "(key >= key_q[k])"),
         ("xf_top_k", "~tail_q & ~spare_valid_q;", "~spare_valid_q;"),
         ("xf_top_k", "spare_valid_q <= ~move & (take | spare_valid_q)", "spare_valid_q <= ~move & take"),
+    ), bounded=True),
+    Proof("xf_frames", {"Width": 1, "Beats": 2}, 12, (
+        ("xf_frames", "s_ready_o = full_q != 2", "s_ready_o = full_q != 3"),
+        ("xf_frames", "full_q != 0 || (write_q", "full_q != 0 || 1'b1 || (write_q"),
+        ("xf_frames", "second_q ^ done", "second_q ^ wrote"),
+    ), bounded=True),
+    Proof("xf_pool", {"ImageH": 2, "ImageW": 4, "Pe": 1, "InBits": 2, "OutBits": 2}, 14, (
+        ("xf_pool", "used && ky_last && kx_q == KxW'(KernelW - 1)", "used && kx_q == KxW'(KernelW - 1)"),
+        ("xf_pool", "fresh || above != minimum", "above != minimum"),
+        ("xf_pool", "kx_q != '0) ? data_q", "kx_q == '0) ? data_q"),
+    ), bounded=True),
+    Proof(WINDOW, ROWS, 15, (
+        (WINDOW, "free = frame_end ? RowsW'(WrapFree) : RowsW'(StrideH)", "free = RowsW'(StrideH + 1)"),
+        (WINDOW, "row_end    ? AddrW'(ToRow)", "row_end    ? AddrW'(ToRow + 1)"),
+        (WINDOW, "if (give) data_q <= word;", "data_q <= word;"),
+    ), bounded=True),
+    Proof(WINDOW, PADDED, 15, (
+        (WINDOW, "row_in_image && x < XW'(ImageW)", "row_in_image"),
+        (WINDOW, "line_end   ? x_line : x_pixel", "line_end   ? x_pixel : x_line"),
+        (WINDOW, "WaitsOut == 1 && ahead_q == '0", "WaitsOut == 2 && ahead_q == '0"),
+    ), bounded=True),
+    Proof("xf_frame_guard", {"Width": 1, "Beats": 2, "OutWidth": 1, "Depth": 2}, 9, (
+        ("xf_frame_guard", "fill_q | torn_q | s_torn_i | ~s_last_i", "fill_q | s_torn_i | ~s_last_i"),
+        ("xf_frame_guard", "feed_data    = fill_q ? '0 : s_data_i", "feed_data    = s_data_i"),
+        ("xf_frame_guard", "error_q[IndexW'(count_q - 1'b1)]", "error_q[0]"),
+    ), bounded=True),
+    Proof("xf_dma_bursts", {"AddrW": 13, "FramesW": 2, "Words": 20}, 10, (
+        ("xf_dma_bursts", "else if (to_border < 10'(Burst))", "else if (to_border < 10'(Burst - 1))"),
+        ("xf_dma_bursts", "frame_end ? LeftW'(Words)", "frame_end ? LeftW'(Words - 1)"),
+        ("xf_dma_bursts", "frame_end && frames_q == FramesW'(1)", "frame_end"),
+    ), bounded=True),
+    Proof(REQUESTS, {"Template": 0, "InBeats": 2}, 15, (
+        (REQUESTS, "s_data_i != ~in_crc_q[7:0]", "s_data_i == in_crc_q[7:0]"),
+        (REQUESTS, "(given_q || requests_q != 4'd1)", "1'b1"),
+        (REQUESTS, "last_beat ? Check : Offer", "last_beat ? Offer : Check"),
     ), bounded=True),
 )  # fmt: skip
 
