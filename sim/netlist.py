@@ -19,7 +19,7 @@ TEMPLATE_FRAMES = 3
 
 
 def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda *_: None) -> dict:
-    """Prove the netlist in `acc/netlist` on the first golden images and write `acc/netlist.json`.
+    """Check the netlist in `acc/netlist` on the first golden images and write `acc/netlist.json`.
 
     Every cell is an instance with a model: that of the family's `cells.v`, else Yosys' own of the installed
     pyosys. Registers and memories without an initial value start with noise.

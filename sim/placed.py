@@ -30,7 +30,7 @@ TEMPLATE_FRAMES = 3  # with templates that change on the way
 
 
 def simulate_placed(acc: Path, net_dir: Path, images: int = 2, progress=lambda *_: None) -> dict:
-    """Prove the placed netlist of the bitstream in `acc` on the first golden images; write `acc/placed.json`.
+    """Check the placed netlist of the bitstream in `acc` on the first golden images; write `acc/placed.json`.
 
     Args:
         acc: folder with `folded.onnx`, `bitstream.json` and `bitstream/`.

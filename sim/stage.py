@@ -24,7 +24,7 @@ TEMPLATE_FRAMES = 12
 
 
 def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, progress=lambda _: None) -> dict:
-    """Prove the accelerator in `acc` on the golden images of `net_dir`, count its cycles, and write
+    """Check the accelerator in `acc` on the golden images of `net_dir`, count its cycles, and write
     `sim.json` and `timeline.json`.
 
     Args:

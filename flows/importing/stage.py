@@ -99,7 +99,7 @@ def import_network(
             scores, same = reference_scores(network, inputs, integers.reshape(len(integers), *shape), graph)
             scores = scores.reshape(len(scores), channels, *image) if np.prod(image) > 1 else scores
             lost = _lost_by_rounding(network, samples, form, integers, scores)
-            proofs = [same, *host_function_check(whole_network, tails, inputs, scores, channels_last)]
+            rows = [same, *host_function_check(whole_network, tails, inputs, scores, channels_last)]
         if ports and len(ports.outputs) > 1:  # none of them is said to be the classes
             samples = replace(samples, labels=samples.labels[:0])
         labels, accuracy, unsaid = judged(samples, scores, model)
@@ -132,7 +132,7 @@ def import_network(
         "doubts": doubts,
         "host_function": host_function(tails),
         "ports": ports and ports.record(loaded(model).graph),
-        "checks": proofs,
+        "checks": rows,
         "run": run,
     }
     write_json(out_dir / "export.json", record)

@@ -87,22 +87,22 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         inputs = inputs.reshape(len(inputs), *network.get_tensor_shape(network.graph.input[0].name)[1:])
         reference = Reference(graph, network)
         few = frames[:ACTIVATION_IMAGES], inputs[:ACTIVATION_IMAGES]
-        proofs, apart = [], None
+        rows, apart = [], None
         now_at(f"comparing every tensor with the exact network, {len(few[0])} images and random levels")
         exact = is_exact(graph, network, few[0])
         now_at(f"comparing activations with qonnx, {len(few[0])} images")
         if graph.activations:
-            proofs.append(checks.activations_are_equal(graph, network, *few, reference))
+            rows.append(checks.activations_are_equal(graph, network, *few, reference))
         judged = [image for image in range(len(few[0])) if not reference.of_image.get(image)]
 
         def explains(image: int) -> bool:
             return reference.explains(frames, inputs, image, scores[image])
 
         now_at(f"comparing scores with the network's, {len(images):,} images")
-        proofs = [
+        rows = [
             checks.scores_are_equal(graph, integers, scores, (reference.bound, judged, explains), tails),
             exact,
-            *proofs,
+            *rows,
         ]
         tied = checks.class_ties(graph, integers, scores)
         if approximate:
@@ -119,7 +119,7 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         if finn_installed:
             now_at(f"FINN's execution of the graph, {len(frames[:finn_images])} images")
             finn, finn_not_run = checks.finn_is_equal(graph, lowered, frames[:finn_images])
-            proofs.append(finn)
+            rows.append(finn)
         out_dir = Path(out_dir)
         scale, bias = checks.scale_and_bias(graph.output)
         with whole(out_dir / "lowered.onnx") as aside:
@@ -130,7 +130,7 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
     record = {
         "stage": "lower",
         "net": stated["net"],
-        "checks": proofs,
+        "checks": rows,
         "complexity": complexity(lowered, bind(lowered, scale, bias)),
         "nodes": dict(sorted(Counter(n.op_type for n in lowered.graph.node).items())),
         "own_nodes": {n.name: n.op_type for n in own},

@@ -95,8 +95,8 @@ def _cells(figures: dict | None, plain: int | None) -> list[str]:
         f"{figures['latency']:,}",
     ]
     images = f"{figures['images_flowing']} images flowing, {figures['images_stalled']} stalled"
-    proof = f"{figures['mismatches']} mismatches: {images}"
-    return [f"{figures['lut']:,}", *ratio, *rest, *cycles, f"{figures['fps']:,.0f}", proof]
+    checked = f"{figures['mismatches']} mismatches: {images}"
+    return [f"{figures['lut']:,}", *ratio, *rest, *cycles, f"{figures['fps']:,.0f}", checked]
 
 
 def plot_costs(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
