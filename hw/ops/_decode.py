@@ -63,6 +63,17 @@ def decode_starts(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.ndarra
     return np.where(found + top < 2**width, least, -1), np.clip(asked, 0, top + 1)
 
 
+def asked_levels(given: Mapping, op: HwOp) -> tuple[np.ndarray, np.ndarray]:
+    """(C, thresholds) counted from the lowest number that is compared, x or -x, and (C, 1) whether it is
+    -x.
+    """
+    asked = np.asarray(op.arrays_of["thresholds"]).astype(np.float64)
+    flipped = np.asarray(op.arrays_of.get("direction", np.ones(len(asked)))).reshape(-1, 1) < 0
+    size = 2 ** given["InBits"]
+    low = -(size // 2) if given["Signed"] else 0
+    return np.clip(asked - np.where(flipped, -(low + size - 1), low), 0, size), flipped
+
+
 def decode_thresholds(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.ndarray, np.ndarray]:
     """The binary search of a channel: word 0 flips the input, word n splits what is left, and words 2n and
     2n + 1 the halves below and above it. Spare lanes and folds are nobody's.
@@ -71,17 +82,22 @@ def decode_thresholds(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.nd
     fold_span = 1 << address_bits(folds)
     table = numbers(bits, bits.shape[1]).reshape(-1, fold_span, steps)[:lanes, :folds]
     table = table.transpose(1, 0, 2).reshape(-1, steps)
-    asked = np.asarray(op.arrays_of["thresholds"]).astype(np.float64)
-    channels = len(asked)
-    direction = np.asarray(op.arrays_of.get("direction", np.ones(channels))).astype(np.int64)
+    asked, flipped = asked_levels(given, op)
 
     def ascending(node: int) -> list[int]:
         return [] if node >= steps else [*ascending(2 * node), node, *ascending(2 * node + 1)]
 
-    size = 2 ** given["InBits"]
-    low = -(size // 2) if given["Signed"] else 0
-    first = np.where(direction > 0, low, -(low + size - 1))  # of the numbers compared: x, or -x
-    never = np.full((channels, steps - 1 - asked.shape[1]), size)
-    wanted = np.hstack([(direction < 0)[:, None], np.clip(asked - first[:, None], 0, size), never])
+    never = np.full((len(asked), steps - 1 - asked.shape[1]), 2 ** given["InBits"])
     found = table[:, [0, *ascending(1)]]
-    return found, np.tile(wanted, (len(found) // channels, 1))
+    return found, np.tile(np.hstack([flipped, asked, never]), (len(found) // len(asked), 1))
+
+
+def decode_ahead(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.ndarray, np.ndarray]:
+    """A word per beat: of each channel the second threshold, the first, the third, and whether it is
+    flipped.
+    """
+    steps, width = given["Steps"], given["InBits"] + 1
+    own = bits.reshape(-1, steps * width + 1)
+    found = np.hstack([own[:, -1:], numbers(own[:, :-1], width)[:, [1, 0, 2][:steps]]])
+    asked, flipped = asked_levels(given, op)
+    return found, np.tile(np.hstack([flipped, asked]), (len(found) // len(asked), 1))

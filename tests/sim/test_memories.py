@@ -16,13 +16,14 @@ EXAMPLES = {
     for number, op in enumerate(examples_of(kind))
     if number < 40 and op.memories()
 }
-MODULES = "xf_mvu", "xf_xnor_mvu_pixels", "xf_threshold"
+THRESHOLDS = "xf_threshold", "xf_threshold_ahead"
+MODULES = "xf_mvu", "xf_xnor_mvu_pixels", *THRESHOLDS
 
 
 def decoded_files(op) -> set[str]:
     """Files whose words are decoded: weights, starts of binary sums, thresholds of usual width."""
     module, parameters = op.rtl()
-    if module not in MODULES or (module == "xf_threshold" and parameters["InBits"] > memories.MOST_BITS):
+    if module not in MODULES or (module in THRESHOLDS and parameters["InBits"] > memories.MOST_BITS):
         return set()
     signs = parameters.get("Dot", "xf_pkg::Signs") == "xf_pkg::Signs"
     return {"WeightFile", "ThresholdFile"} | ({"StartFile"} if signs else set())
@@ -68,11 +69,11 @@ def test_a_wrong_bit_of_a_weight_is_found_whoever_wrote_it(name, tmp_path, monke
 )
 def test_a_threshold_that_is_one_off_is_found_whoever_wrote_it(name, file, tmp_path, monkeypatch):
     seen = 0
-    for op in [op for op in examples_of(OPS[name]) if op.rtl()[0] in MODULES and file in op.memories()][:12]:
+    for op in [op for op in examples_of(OPS[name]) if file in decoded_files(op) & {*op.memories()}][:40]:
         right = op.memories()
         bits, words = right[file]
         wrong = [*words]
-        if name == "threshold":  # word 1 of the first channel: its middle threshold
+        if op.rtl()[0] == "xf_threshold":  # word 1 of the first channel: its middle threshold
             wrong[1] += 1 if wrong[1] + 1 < 1 << bits else -1
         else:
             wrong[0] ^= 1
