@@ -93,11 +93,27 @@ def decode_thresholds(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.nd
 
 
 def decode_ahead(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.ndarray, np.ndarray]:
-    """A word per beat: of each channel the second threshold, the first, the third, and whether it is
-    flipped.
+    """A word per beat: of each channel the middle threshold, those that split what is below and above it, and
+    whether it is flipped.
     """
-    steps, width = given["Steps"], given["InBits"] + 1
+    steps, width, half = given["Steps"], given["InBits"] + 1, 2 ** (given["Bits"] - 2)
     own = bits.reshape(-1, steps * width + 1)
-    found = np.hstack([own[:, -1:], numbers(own[:, :-1], width)[:, [1, 0, 2][:steps]]])
-    asked, flipped = asked_levels(given, op)
-    return found, np.tile(np.hstack([flipped, asked]), (len(found) // len(asked), 1))
+    found = np.hstack([numbers(own[:, :-1], width), own[:, -1:]])
+    _, flipped = asked_levels(given, op)
+    wanted = np.hstack([_asked_at([2 * half, half, 3 * half][:steps], given, op), flipped])
+    return found, np.tile(wanted, (len(found) // len(wanted), 1))
+
+
+def decode_step(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.ndarray, np.ndarray]:
+    """A later stage of the same search: of each channel the thresholds that split what is left."""
+    parts = len(bits) // given["Folds"]
+    span = 2 ** given["Bits"] // parts
+    found = numbers(bits, bits.shape[1]).reshape(-1, parts)
+    return found, _asked_at([part * span + span // 2 for part in range(parts)], given, op)
+
+
+def _asked_at(places: list[int], given: Mapping, op: HwOp) -> np.ndarray:
+    """Those of `asked_levels` at these places, from 1; the greatest number and 1 beyond the last."""
+    asked, _ = asked_levels(given, op)
+    never = np.full((len(asked), 2 ** given["Bits"]), 2 ** given["InBits"])
+    return np.hstack([asked, never])[:, np.array(places) - 1]

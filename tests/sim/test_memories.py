@@ -26,7 +26,8 @@ def decoded_files(op) -> set[str]:
     if module not in MODULES or (module in THRESHOLDS and parameters["InBits"] > memories.MOST_BITS):
         return set()
     signs = parameters.get("Dot", "xf_pkg::Signs") == "xf_pkg::Signs"
-    return {"WeightFile", "ThresholdFile"} | ({"StartFile"} if signs else set())
+    stages = {f"StepFile{stage}" for stage in range(2, 8)}
+    return {"WeightFile", "ThresholdFile", *stages} | ({"StartFile"} if signs else set())
 
 
 def check_of(folder, op):

@@ -9,7 +9,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.fabric import address_bits, memory_of
 from xnorforge.hw.ops import _mvu_cost as cost
-from xnorforge.hw.ops._decode import decode_ahead, decode_thresholds
+from xnorforge.hw.ops._decode import decode_ahead, decode_step, decode_thresholds
 from xnorforge.hw.ops._mvu import memory_words
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import check_divides, value_range
@@ -244,8 +244,10 @@ class Threshold(PerChannel):
         words[:lanes, :folds] = channels.reshape(folds, lanes, -1).transpose(1, 0, 2)
         return {"ThresholdFile": (source.bits + 1, words.ravel().tolist())}
 
-    def decoder(self, _name, _given, /):
-        return decode_ahead if self.ahead() else decode_thresholds
+    def decoder(self, name, _given, /):
+        if not self.ahead():
+            return decode_thresholds
+        return decode_ahead if name == "ThresholdFile" else decode_step
 
     def parts(self):
         source, folds, bits = self.in_stream(), self.folds, self.bits
