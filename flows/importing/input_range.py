@@ -60,7 +60,7 @@ class Start:
     reader: NodeProto | None
 
 
-def inputs_of(network: ModelWrapper) -> list[str]:
+def data_inputs(network: ModelWrapper) -> list[str]:
     """The names of the graph's data inputs, between which constants may be listed."""
     known = {one.name for one in network.graph.initializer}
     return [one.name for one in network.graph.input if one.name not in known]
@@ -68,7 +68,7 @@ def inputs_of(network: ModelWrapper) -> list[str]:
 
 def input_of(network: ModelWrapper) -> str:
     """The name of the only data input."""
-    return inputs_of(network)[0]
+    return data_inputs(network)[0]
 
 
 def start_of(network: ModelWrapper) -> Start:

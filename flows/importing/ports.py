@@ -18,7 +18,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import InputFormat, integer_format
 from xnorforge.flows.clean_up import name_nodes, with_shapes
-from xnorforge.flows.importing.input_range import Found, inputs_of
+from xnorforge.flows.importing.input_range import Found, data_inputs
 from xnorforge.flows.importing.input_wanted import Wanted, chosen_format
 from xnorforge.flows.importing.layout import reads_last
 from xnorforge.flows.importing.samples import Samples
@@ -74,7 +74,7 @@ class Ports:
         }
 
 
-def frames_of(ports: dict, given: Mapping[str, np.ndarray]) -> np.ndarray:
+def joined_inputs(ports: dict, given: Mapping[str, np.ndarray]) -> np.ndarray:
     """Integers or floats by the names of the inputs, (N, *shape) each, as frames of integers (N, elements).
 
     Args:
@@ -118,7 +118,7 @@ def one_frame(network: ModelWrapper, wanted: Wanted, where) -> tuple[ModelWrappe
         wanted: the request for the input, which holds for each of them.
         where: the file, for messages.
     """
-    names, ends = inputs_of(network), list(network.graph.output)
+    names, ends = data_inputs(network), list(network.graph.output)
     if len(names) == len(ends) == 1:
         return network, None
     proto = copy.deepcopy(network.model)
@@ -165,7 +165,7 @@ def _alone(network: ModelWrapper, name: str) -> ModelWrapper:
     del proto.graph.node[:], proto.graph.output[:]
     proto.graph.node.extend(nodes)
     proto.graph.output.append(helper.make_tensor_value_info(last, TensorProto.FLOAT, shape))
-    for entry in [one for one in proto.graph.input if one.name in inputs_of(network) and one.name != name]:
+    for entry in [one for one in proto.graph.input if one.name in data_inputs(network) and one.name != name]:
         proto.graph.input.remove(entry)
     return _wrapped(proto)
 
@@ -224,7 +224,7 @@ def _chain(source: str, target: str, steps) -> list[NodeProto]:
     ]
 
 
-def _constant(proto: ModelProto, name: str, values, kind=np.int64) -> str:
+def _constant(proto: ModelProto, name: str, values, kind: type[np.generic] = np.int64) -> str:
     proto.graph.initializer.append(numpy_helper.from_array(np.array(values, kind), name))
     return name
 

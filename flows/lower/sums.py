@@ -41,7 +41,7 @@ def one_leaf(walk, value: Value, node) -> Value:
     return single(walk, affine(walk, value, node), node)
 
 
-def _same_order(node, values):
+def same_order(node, values):
     """Refuse values whose shapes or element orders differ."""
     first = values[0].leaf
     for other in (v.leaf for v in values[1:]):
@@ -69,7 +69,7 @@ def _total(walk, node, values, factors) -> Value:
     """Coefficients added leaf by leaf; no operator is created yet."""
     if any(not _same_view(values[0], value) for value in values):
         values = [MAKERS["arranged"](walk, node, value) for value in values]
-    _same_order(node, values)
+    same_order(node, values)
     view = values[0].view
     terms: dict[str, np.ndarray] = {}
     none = np.zeros(values[0].channels)

@@ -154,11 +154,11 @@ class Accelerator:
         Raises:
             UserError: another type or shape, or numbers outside the range of the input.
         """
-        from xnorforge.flows.importing.ports import frames_of, results_of
+        from xnorforge.flows.importing.ports import joined_inputs, results_of
         from xnorforge.sim.machine import scored
 
         if isinstance(images, Mapping):
-            images = frames_of(self.ports, images)
+            images = joined_inputs(self.ports, images)
         with np.load(self.network_folder / "lowered.npz") as lowered:
             scale, bias = lowered["scale"], lowered["bias"]
         found = np.concatenate([scored(part, scale, bias) for part in self._answers(self._integers(images))])

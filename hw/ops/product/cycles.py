@@ -3,6 +3,6 @@
 from xnorforge.hw.ops._timing import Stop, Timing, Work
 
 
-def timing(_op) -> Timing:
+def timing(op) -> Timing:
     """A beat of both streams at once."""
-    return Timing([Work(takes=(0, 1))], 1, Stop.READER)
+    return Timing([Work(takes=(0, 1))], op.latency(), Stop.READER)

@@ -8,7 +8,7 @@ import numpy as np
 
 from xnorforge.flows.lower.examples import random_leaf, random_shape
 from xnorforge.flows.lower.registry import MAKERS, emission, example, maker, meaning
-from xnorforge.flows.lower.sums import one_leaf
+from xnorforge.flows.lower.sums import one_leaf, same_order
 from xnorforge.flows.lower.values import Bounds, Value, bounds_of
 from xnorforge.flows.lower.walk import refuse
 from xnorforge.hw.any_width import times
@@ -50,14 +50,7 @@ def _of_one_shape(walk, node) -> list[Value]:
     for k, (mine, wanted) in enumerate((sizes, sizes[::-1])):
         if mine != wanted and set(mine) == {1} and len(wanted) == 2:
             values[k] = MAKERS["repeated"](walk, values[k], list(wanted))
-    one, other = values
-    if one.shape != other.shape:
-        raise refuse(
-            node, f"it multiplies the shapes {one.shape} and {other.shape}",
-            "multiply maps of equal shape, or a map by one number per channel",
-        )  # fmt: skip
-    if not np.array_equal(one.leaf.order, other.leaf.order):
-        raise refuse(node, "it multiplies a flattened image and a plain vector", "multiply before flattening")
+    same_order(node, values)
     return values
 
 

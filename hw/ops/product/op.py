@@ -23,8 +23,12 @@ class Product(PerChannel):
     """
 
     module = "xf_product"
-    inputs = 2
     ready_through = True
+
+    @property
+    def inputs(self) -> int:
+        """Two."""
+        return 2
 
     def get_nodeattr_types(self):
         per_stream: dict[str, tuple] = {"in_bits": ("ints", True, []), "in_signed": ("ints", True, [])}
