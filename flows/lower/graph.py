@@ -33,6 +33,19 @@ CURES |= {
     ("HardSwish", "Swish", "Gelu", "Mish", "Abs"),
     "it is not monotone, so thresholds cannot express it; use Relu, or Clip, and a quantiser",
 )
+# Layers that a network is built around; they are named before the nodes that prepare their inputs.
+LAYERS = {
+    **dict.fromkeys(
+        ("GRU", "LSTM", "RNN"),
+        "unroll its steps in the module: matrices of quantised weights, gates and state behind quantisers, "
+        "products of these; all of that builds",
+    ),
+    **dict.fromkeys(
+        ("Attention", "MultiHeadAttention"),
+        "its softmax divides by a sum of activations; use layers whose weights are constants",
+    ),
+}
+CURES |= LAYERS
 
 
 def integer_graph(
@@ -68,7 +81,7 @@ def integer_graph(
     given = walk.levels_of(leaf, step, origin)
     walk.values[inputs[0].name] = _in_shape(walk, given, inputs[0].name)
     readers = Counter(name for node in graph.node for name in node.input)
-    for node in graph.node:
+    for node in sorted(graph.node, key=lambda node: node.op_type not in LAYERS):
         if node.op_type not in RULES:
             near = CURES.get(
                 node.op_type,
