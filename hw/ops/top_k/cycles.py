@@ -7,7 +7,7 @@ def timing(op) -> Timing:
     """The scores go through a skid, then the indices leave; the next frame waits for the last of them. A
     whole frame per beat goes through the registers of a tree.
     """
-    if op.whole:
+    if op.tree:
         return beat_for_beat(op.latency())
     count = op.get_nodeattr("n")
     scores = [Work(needs=k, frees=k) for k in range(1, count)]

@@ -56,10 +56,10 @@ class TopK(HwOp):
         n = self.get_nodeattr("n")
         index_bits = max(1, (n - 1).bit_length()) + source.signed
         shape = (n + self.get_nodeattr("k"),)
-        return Stream(shape, shape[0] if self.whole else 1, max(source.bits, index_bits), source.signed)
+        return Stream(shape, shape[0] if self.tree else 1, max(source.bits, index_bits), source.signed)
 
     @property
-    def whole(self) -> bool:
+    def tree(self) -> bool:
         """Whether a beat is a whole frame."""
         return self.get_nodeattr("pe") > 1
 
@@ -86,18 +86,18 @@ class TopK(HwOp):
 
     def latency(self) -> int:
         """The first score goes straight through; the levels of a tree."""
-        return address_bits(self.get_nodeattr("n")) if self.whole else 1
+        return address_bits(self.get_nodeattr("n")) if self.tree else 1
 
     def rtl(self):
         source, sink = self.in_stream(), self.out_stream()
         given = {"InBits": source.bits, "Signed": source.signed, "OutBits": sink.bits}
-        if self.whole:
+        if self.tree:
             return "xf_top_1", {"Count": self.get_nodeattr("n")} | given
         return self.module, {"Count": self.get_nodeattr("n"), "Best": self.get_nodeattr("k")} | given
 
     def parts(self):
         n, k, bits = (self.get_nodeattr(name) for name in ("n", "k", "in_bits"))
-        if self.whole:
+        if self.tree:
             levels, index = self.latency(), address_bits(n)
             winners = [-(-n // 2**level) for level in range(1, levels + 1)]
             found = Parts(scores=n * bits).spare(n * bits + index).comparators(bits, n - 1)
