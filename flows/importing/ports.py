@@ -13,6 +13,7 @@ from math import prod
 
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx.parser import parse_node
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.errors import UserError
@@ -237,7 +238,7 @@ def _join_outputs(proto: ModelProto, outputs: list[Port]) -> None:
         if len(port.shape) > 1:
             proto.graph.node.append(helper.make_node("Flatten", [port.name], [flat[-1]], axis=1))
         proto.graph.value_info.append(entry)
-    proto.graph.node.append(helper.make_node("Concat", flat, [RESULT], axis=1))
+    proto.graph.node.append(parse_node(f"{RESULT} = Concat <axis = 1> ({', '.join(flat)})"))
     del proto.graph.output[:]
     total = sum(one.size for one in outputs)
     proto.graph.output.append(helper.make_tensor_value_info(RESULT, TensorProto.FLOAT, [1, total]))

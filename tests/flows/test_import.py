@@ -299,9 +299,9 @@ REFUSED = {
         lambda g: g.real("Conv", g.rng.normal(size=(5, 4, 3, 3))),
         "Conv_0 (Conv): … Conv_0_param0 … brevitas.nn.QuantConv2d",
     ),
-    "product of activations": (
-        lambda g: g.node("Mul", inputs=["x", g.sign().at]),
-        "Mul_0 (Mul): … two activations … constant factor",
+    "quotient of activations": (
+        lambda g: g.node("Div", inputs=["x", g.sign().at]),
+        "Div_0 (Div): … one activation by another … by a constant",
     ),
     "constant over an activation": (
         lambda g: g.node("Div", inputs=[constant(g, "one", 1.0), g.at]),

@@ -112,9 +112,9 @@ def test_ready_comes_from_registers_but_where_an_operator_says_otherwise(tmp_pat
     assert bool(through) == kind.ready_through, through
 
 
-def test_ready_runs_through_forks_joins_and_thresholds_alone():
+def test_ready_runs_through_forks_joins_products_and_thresholds_alone():
     through = {name for name in plugins.names("hw.ops") if plugins.load("hw.ops", name).Op.ready_through}
-    assert through == {"fork", "join", "threshold"}
+    assert through == {"fork", "join", "product", "threshold"}
 
 
 def test_between_two_operators_that_pass_ready_on_there_is_a_skid():

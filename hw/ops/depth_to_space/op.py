@@ -129,7 +129,7 @@ class DepthToSpace(HwOp):
         address, chunk = (depth - 1).bit_length(), self.chunk()
         # An output row begins with a whole chunk: the lowest bits of its address are one.
         even = (chunk & -chunk).bit_length() - 1
-        found = Parts(memory=1, address_bits=address).memory(depth, source.width)
+        found = Parts(memory=1, address_bits=address - even).memory(depth, source.width)
         found.registers(2 * address - even + (even > 0) + 4).chains(address, address - even)
         kept = wide * channels // source.lanes
         found.counters(depth, kept, max(2, chunk), rows, height if cut else 1)

@@ -99,9 +99,13 @@ class TopK(HwOp):
         n, k, bits = (self.get_nodeattr(name) for name in ("n", "k", "in_bits"))
         if self.tree:
             levels, index = self.latency(), address_bits(n)
-            winners = [-(-n // 2**level) for level in range(1, levels + 1)]
-            found = Parts(scores=n * bits).spare(n * bits + index).comparators(bits, n - 1)
-            return found.registers(levels * (n * bits + 1) + sum(winners[:-1]) * (bits + index) + index)
+            winners = sum(-(-n // 2**level) for level in range(1, levels))
+            found = (
+                Parts(scores=n * bits, rivals=(n - 1) * index)
+                .spare(n * bits + index)
+                .comparators(bits, n - 1)
+            )
+            return found.delay(n * bits, levels).registers(levels + winners * (bits + index) + index)
         entry, width = bits + address_bits(n) + 1, self.out_stream().width
         found = Parts(moved_bits=(k - 1) * entry, entries=k - 1, out_bits=width).counters(n + k)
         return found.comparators(bits, k).registers(k * entry + width + bits + 3)
