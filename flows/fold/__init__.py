@@ -94,19 +94,14 @@ def fold(
     tools = [] if base.load(backend).matrices == "folded" else ["da4ml"]
     with artifacts.measured("qonnx", "numpy", *tools) as run, estimates_of(target.family):
         lowered = np.load(net_dir / "lowered.npz")
-        model = ModelWrapper(str(net_dir / "lowered.onnx"))
         bounds = bind_folder(net_dir, output)
         last = bounds[-1].make()
-        if (
-            output == "scores"
-            and not last.indices
-            and 1 < last.out_stream().shape[-1] == prod(last.out_stream().shape)
-        ):
-            say(
-                "fold        no index of the largest score: the scores have several scales or several outputs"
-            )
+        shape = last.out_stream().shape
+        if output == "scores" and not last.indices and 1 < shape[-1] == prod(shape):
+            say("fold        no index of the largest score: several scales, or several outputs")
         left: list[str] = []
         if folding and is_of_finn(given):
+            model = ModelWrapper(str(net_dir / "lowered.onnx"))
             taken = read_finn_folding(given, model, bounds, folding, target.part)
             given, left = taken.folding, taken.left
         _known(given, [one.name for one in bounds])

@@ -1,16 +1,14 @@
 """A part of a frame: rows and columns of an image, or neighbours in a vector."""
 
-from typing import ClassVar
-
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.ops._grouped import Grouped
 from xnorforge.hw.ops._streams import check_divides
-from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.parts import Parts
 
 
-class Crop(HwOp):
+class Crop(Grouped):
     """Pass the elements of a window of the frame, and drop the others.
 
         y[i, j, c] = x[first[0] + i, first[1] + j, c]    of a vector y[i] = x[first[0] + i]
@@ -25,30 +23,9 @@ class Crop(HwOp):
     """
 
     module = "xf_crop"
-    extents: ClassVar[dict[str, str]] = {"pe": "group"}
 
     def get_nodeattr_types(self):
-        return {
-            "in_shape": ("ints", True, []),
-            "out_shape": ("ints", True, []),
-            "first": ("ints", True, []),
-            "group": ("i", False, 1),
-            "pe": ("i", False, 1),
-            "bits": ("i", False, 1),
-            "signed": ("i", False, 0, {0, 1}),
-        }
-
-    def in_stream(self) -> Stream:
-        return self._stream("in_shape")
-
-    def out_stream(self) -> Stream:
-        return self._stream("out_shape")
-
-    def _stream(self, key: str) -> Stream:
-        shape = tuple(self.get_nodeattr(key))
-        group, pe, bits = (self.get_nodeattr(name) for name in ("group", "pe", "bits"))
-        check_divides(self.name, "pe", pe, "group", group)
-        return Stream(shape, pe, bits, bool(self.get_nodeattr("signed")))
+        return super().get_nodeattr_types() | {"first": ("ints", True, [])}
 
     def window(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
         """Rows and columns: of the frame, of the window's first element, of the window. A vector is one row.

@@ -1,21 +1,19 @@
 """Any order of a frame's elements: two frames in memory, read by a table of addresses."""
 
 from math import prod
-from typing import ClassVar
 
 import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _mvu_cost as cost
-from xnorforge.hw.ops._streams import check_divides
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops._grouped import Grouped
 from xnorforge.hw.parts import Parts
 
 BLOCK = 2048  # bits of the table of addresses from which it lies in block RAM
 
 
-class Permute(HwOp):
+class Permute(Grouped):
     """Bring the elements of a frame into another order, in a frame of any shape.
 
     Shapes: `in_shape` to `out_shape`, with as many elements. Groups of `group` neighbours stay together:
@@ -29,30 +27,6 @@ class Permute(HwOp):
 
     module = "xf_permute"
     arrays = ("order",)
-    extents: ClassVar[dict[str, str]] = {"pe": "group"}
-
-    def get_nodeattr_types(self):
-        return {
-            "in_shape": ("ints", True, []),
-            "out_shape": ("ints", True, []),
-            "group": ("i", False, 1),
-            "pe": ("i", False, 1),
-            "bits": ("i", False, 1),
-            "signed": ("i", False, 0, {0, 1}),
-        }
-
-    def in_stream(self) -> Stream:
-        return self._stream("in_shape")
-
-    def out_stream(self) -> Stream:
-        return self._stream("out_shape")
-
-    def _stream(self, key: str) -> Stream:
-        shape = tuple(self.get_nodeattr(key))
-        group, pe, bits = (self.get_nodeattr(name) for name in ("group", "pe", "bits"))
-        check_divides(self.name, "group", group, "last axis", shape[-1])
-        check_divides(self.name, "pe", pe, "group", group)
-        return Stream(shape, pe, bits, bool(self.get_nodeattr("signed")))
 
     def order(self) -> np.ndarray:
         """The place in the input of each group of the output, int64.
