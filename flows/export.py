@@ -130,7 +130,12 @@ def as_qonnx(module: nn.Module, shape: tuple[int, ...]) -> ModelWrapper:
     known.update(name for node in network.graph.node for name in node.output)
     for node in network.graph.node:
         node.input[:] = [name if name in known else node.input[0] for name in node.input]
-    network.set_tensor_datatype(network.graph.input[0].name, DataType["UINT8"])
+    # The exporter lists buffers that no node reads, such as the empty graph of a layer, as inputs.
+    pixels, *others = network.graph.input
+    read = {name for node in network.graph.node for name in node.input}
+    del network.graph.input[:]
+    network.graph.input.extend([pixels, *(tensor for tensor in others if tensor.name in read)])
+    network.set_tensor_datatype(pixels.name, DataType["UINT8"])
     return network
 
 

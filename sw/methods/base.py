@@ -88,9 +88,11 @@ class Method:
     Attributes:
         RECIPES: recipes by name, in addition to those of the networks. Each maps patterns of network names to
             the attributes of `Recipe` that differ (`sw/training/recipes.py`).
+        COMPILES: whether a compiled network (`Recipe.compiled`) trains the same; not if hooks read from it.
     """
 
     RECIPES: ClassVar[Mapping[str, Mapping[str, Mapping[str, object]]]] = {}
+    COMPILES: ClassVar[bool] = True
 
     def build(self, net: str) -> nn.Module:
         """Return the network to train; it takes raw pixels and returns scores.

@@ -228,6 +228,8 @@ class Interacting(nn.Module):
         bits: size of the values that the layer reads.
     """
 
+    replaced = "layer"
+
     def __init__(self, layer: AnyModule, bits: float, ratio: float):
         super().__init__()
         self.layer, self.bits = layer, bits
@@ -246,6 +248,7 @@ class Interacting(nn.Module):
 class Method(base.Method):
     """Training of weights and graph in turns, then only of batch norms."""
 
+    COMPILES = False  # the graph is read at each step
     RECIPES: ClassVar = {
         "paper": {
             "cifar10-*": {

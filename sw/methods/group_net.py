@@ -20,6 +20,7 @@ import copy
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import nn
 
 from xnorforge.core.errors import UserError, unknown
@@ -136,6 +137,21 @@ class Method(base.Method):
 
     def sign(self, _act):
         return Sign()
+
+    @torch.no_grad()
+    def warm_started(self, network):
+        """Move latents of branches that started from the same layer apart, by -1 to +1 of their deviation (X.
+        Lin, C. Zhao, W. Pan, "Towards Accurate Binary Convolutional Neural Network", NIPS 2017, equation 4).
+        """
+        for part in network.modules():
+            if isinstance(part, branches.Sum):
+                first, *others = (
+                    binary.submodules(part)(f"dots.{at}").weight for at in range(len(part.dots))
+                )
+                if others and all(one.equal(first) for one in others):
+                    steps = torch.linspace(-1, 1, self.bases) * first.std()
+                    for latent, step in zip((first, *others), steps.tolist()):
+                        latent.add_(step).clamp_(-1, 1)
 
     def phases(self, recipe):
         real = int(recipe.epochs * self.warmup)

@@ -111,6 +111,8 @@ def shared_out(
 class Method(base.Method):
     """Training in float, then while one layer after another is binarised, then of the binary network."""
 
+    COMPILES = False
+
     mode: str = "w1a1"  # binary layers read bits (w1a1) or 8-bit activations (w1a8)
     order: str = (
         "inverse_depth"  # order of layers: inverse_depth (the paper's), forward_depth, sensitivity, size

@@ -242,6 +242,7 @@ class Method(base.Method):
 
     # The text has no recipe; this is BONN's, from the same laboratory and year.
     RECIPES: ClassVar = {"paper": {"*": bonn.WRN_RECIPE}}
+    COMPILES = False
 
     granularity: str = "spatial"  # one C per kernel position; layer: one per layer
     lambda1: float = 1e-4  # weight of the kernel loss
@@ -458,22 +459,28 @@ def _move(optimiser, loss, parameters=None):
     optimiser.step()
 
 
+@dataclass
+class _Keep:
+    """A hook that keeps what the activation of a stage reads; copied with its network (a function is not)."""
+
+    maps: list[Any]
+    stage: int
+    channels: int
+    training: bool
+
+    def __call__(self, act, inputs):
+        x = torch.as_tensor(getattr(inputs[0], "value", inputs[0]))
+        if (act.training or not self.training) and x.shape[1] == self.channels:
+            self.maps[self.stage] = x  # an activation may have many uses
+
+
 def _maps(network: nn.Module, ends: list[tuple[str, int]], training: bool = False) -> list[Any]:
     """Return what the activations of `tracing.stage_ends` read at the last forward pass; if requested, of
     passes in training mode only.
     """
     maps: list[Any] = [None] * len(ends)
-
-    def keep(stage, channels):
-        def hook(act, inputs):
-            x = torch.as_tensor(getattr(inputs[0], "value", inputs[0]))
-            if (act.training or not training) and x.shape[1] == channels:  # an activation may have many uses
-                maps[stage] = x
-
-        return hook
-
     for stage, (name, channels) in enumerate(ends):
-        network.get_submodule(name).register_forward_pre_hook(keep(stage, channels))
+        network.get_submodule(name).register_forward_pre_hook(_Keep(maps, stage, channels, training))
     return maps
 
 

@@ -32,6 +32,8 @@ from xnorforge.sw.training.guides import guide_of
 class Bent(nn.Sequential):
     """A layer, or the batch norm behind it, followed by an RPReLU."""
 
+    replaced = "0"
+
 
 def reshaped(network: nn.Module, rectifier: type[Rectifier], shifted: type[Shifted]) -> nn.Module:
     """Give every binary convolution with a shortcut an RSign and an RPReLU; return the network."""

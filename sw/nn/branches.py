@@ -119,7 +119,7 @@ class Sum(nn.Module):
     deployed, they are eighths.
     """
 
-    on_grid = False
+    on_grid, replaced = False, "dots"
 
     def __init__(self, dots: list[AnyModule], learned: bool, trained: bool):
         super().__init__()

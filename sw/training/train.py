@@ -85,6 +85,22 @@ class Run:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.arithmetic == BFLOAT16)
 
     @cached_property
+    def trained(self) -> Callable[[torch.Tensor], torch.Tensor]:
+        """The network as it computes in training: itself, or compiled (`Recipe.compiled`).
+
+        Raises:
+            UserError: the method would not see what it reads within a compiled network.
+        """
+        if not self.recipe.compiled:
+            return self.network
+        if not self.method.COMPILES:
+            raise UserError(
+                "RECIPE: compiled=true, but this method reads numbers within the network, which a compiled "
+                "one does not pass on; leave compiled out."
+            )
+        return torch.compile(self.network, dynamic=False)
+
+    @cached_property
     def sets(self) -> tuple[Images, Images]:
         """The images to train on, and the held-out images."""
         return sets_of(self.task, self.recipe)
@@ -100,7 +116,7 @@ class Run:
         if images.dim() == 4:
             images = images.contiguous(memory_format=torch.channels_last)
         with self.autocast():
-            return self.network(images).float()
+            return self.trained(images).float()
 
     def state(self) -> dict:
         """Return everything the next step depends on."""

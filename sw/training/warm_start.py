@@ -52,6 +52,25 @@ def _start(folder) -> tuple[dict, bool]:
     return {"network": network, "settings": card, "curve": range(card["recipe"]["epochs"])}, False
 
 
+def _replaced(network: nn.Module, name: str) -> str:
+    """Return the name that a tensor has in the network without the layers of a method. A module that stands
+    for a layer states in `replaced` the name of its child, or list of children, that is like that layer.
+    """
+    part, path, listed = network, [], False
+    for step in name.split("."):
+        skipped = step == getattr(part, "replaced", None)
+        if not skipped and not listed:
+            path.append(step)
+        part = getattr(part, step)
+        listed = skipped and isinstance(part, nn.ModuleList)
+    return ".".join(path)
+
+
+def _find(network: nn.Module, name: str, numbers: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
+    """Return the number of this name, or of the layer in whose place it is; None if there is none."""
+    return numbers[name] if name in numbers else numbers.get(_replaced(network, name))
+
+
 @torch.no_grad()
 def copy_numbers(network: nn.Module, numbers: Mapping[str, torch.Tensor], sized: bool) -> None:
     """Copy numbers with the same names and shapes into a network; others are left unchanged.
@@ -62,7 +81,7 @@ def copy_numbers(network: nn.Module, numbers: Mapping[str, torch.Tensor], sized:
     """
     latents = {f"{name}.weight" for name in binary.latents(network)}
     for name, tensor in network.state_dict().items():
-        found = numbers.get(name)
+        found = _find(network, name, numbers)
         if found is None or found.shape != tensor.shape or name.endswith("num_batches_tracked"):
             continue
         if name in latents and not sized:
@@ -71,8 +90,9 @@ def copy_numbers(network: nn.Module, numbers: Mapping[str, torch.Tensor], sized:
 
 
 def warm_start(network: nn.Module, folder) -> str:
-    """Copy the numbers of a run with the same names and shapes into a fresh network (`copy_numbers`); all
-    latents must be present. Those of the full-precision model (`train-float`) and signs are scaled.
+    """Copy the numbers of a run with the same names and shapes into a fresh network (`copy_numbers`), also
+    where a method has put its own modules in the place of layers; all latents must be present. Those of the
+    full-precision model (`train-float`) and signs are scaled.
 
     Args:
         network: of any method; changed in place.
@@ -90,7 +110,8 @@ def warm_start(network: nn.Module, folder) -> str:
     latents = {f"{name}.weight" for name in binary.latents(network)}
     own = network.state_dict()
     for name in sorted(latents):
-        if name not in numbers or numbers[name].shape != own[name].shape:
+        found = _find(network, name, numbers)
+        if found is None or found.shape != own[name].shape:
             raise UserError(
                 f"INIT: {folder} is a run of {settings['net']} with method {settings['method']}, but {name} "
                 "of this network is missing there or has another size; give a run of the same network and "

@@ -795,3 +795,14 @@ def test_the_maps_of_guide_and_network_have_one_size_in_every_stage():
 
 def rms(x) -> float:
     return x.detach().square().mean().sqrt().item()
+
+
+@pytest.mark.usefixtures("few")
+def test_a_given_guide_trains_where_formats_are_timed_on_a_copy(tmp_path):
+    """The maps of the copy's stages are the copy's own."""
+    full_precision.train_full_precision("mnist-tfc", tmp_path / "guide", epochs=1)
+    method = rbcn.Method(guide=str(tmp_path / "guide"))
+    network = method.build("mnist-tfc")
+    (copied, its), shape = copy.deepcopy((network, method)), task_of("mnist-tfc").shape
+    copied.train()(torch.zeros(2, *shape))
+    assert all(maps is not None for maps in its.fake) and all(maps is None for maps in method.fake)

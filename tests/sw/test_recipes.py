@@ -8,7 +8,7 @@ import torch
 
 from xnorforge.core.errors import UserError
 from xnorforge.sw import networks, zoo
-from xnorforge.sw.methods import base, bonn, ci_bcnn, group_net, rbcn, ste
+from xnorforge.sw.methods import base, bonn, ci_bcnn, group_net, rbcn, react, ste
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary
 from xnorforge.sw.tasks import cifar10, mnist
@@ -205,6 +205,54 @@ def test_latents_from_real_weights_keep_their_signs_and_get_the_size_of_fresh_on
             torch.testing.assert_close(latent.detach(), source * (0.05 / source.abs().mean()))
     for layer in bonn.modulated(method.build(NET)):
         torch.testing.assert_close(layer.log_mu.exp(), layer.weight.abs().mean(1))
+
+
+STREAM = "cifar10-resnet20_half"
+
+
+@pytest.mark.parametrize("kind", [react, ci_bcnn, group_net])
+def test_layers_within_the_modules_of_a_method_start_from_those_they_replace(kind, tmp_path):
+    torch.manual_seed(1)
+    numbers = full_precision.FullPrecision().build(STREAM).state_dict()
+    torch.save(
+        {"settings": {"net": STREAM, "method": warm_start.REAL}, "network": numbers},
+        tmp_path / "checkpoint.pt",
+    )
+    method = kind.Method()
+    network = method.build(STREAM)
+    warm_start.warm_start(network, tmp_path)
+    latents = [latent.detach().clone() for latent in binary.latents(network).values()]
+    wanted = [numbers[f"{at}.added.conv.weight"] for at in range(2, 20)]
+    copies = 3 if kind is group_net else 1
+    assert len(latents) == copies * len(wanted)
+    for at, source in enumerate(wanted):
+        for latent in latents[copies * at : copies * (at + 1)]:
+            torch.testing.assert_close(latent, (source * (0.05 / source.abs().mean())).clamp(-1, 1))
+    method.warm_started(network)
+    if kind is group_net:  # branches move apart by one deviation, so they are not equal for ever
+        for at, source in enumerate(latents[::3]):
+            low, same, high = list(binary.latents(network).values())[3 * at : 3 * at + 3]
+            torch.testing.assert_close(same.detach(), source)
+            torch.testing.assert_close(
+                high - low, torch.full_like(low, 2 * source.std()), atol=0.01, rtol=0.5
+            )
+
+
+def test_a_compiled_network_trains_as_the_plain_one(few, tmp_path):
+    losses = []
+    for compiled in ("false", "true"):
+        words = f"ours,arithmetic=float32,compiled={compiled}"
+        train.train(NET, "ste", tmp_path / compiled, recipe=words)
+        curve = (tmp_path / compiled / "curve.csv").read_text().splitlines()
+        losses.append([float(row.split(",")[2]) for row in curve[1:]])
+    # A sum of bits may equal the mean of its channel: which sign the difference has is a matter of rounding.
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+    assert losses[0][1] < 0.85 * losses[0][0]
+    refused(
+        lambda: train.train(NET, "rbcn", tmp_path / "rbcn", recipe=f"{words},batch=32"),
+        "RECIPE: ",
+        "compiled",
+    )
 
 
 def test_weights_without_a_checkpoint_give_their_signs_and_directions(few, tmp_path):
