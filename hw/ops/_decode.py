@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from xnorforge.hw.fabric import address_bits
+from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import HwOp
 
 Decoder = Callable[[np.ndarray, Mapping, HwOp], tuple[np.ndarray, np.ndarray]]
@@ -42,25 +43,69 @@ def decode_weights(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.ndarr
     return np.append(found, spare), np.append(wanted, 0 * spare)
 
 
-def decode_starts(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.ndarray, np.ndarray]:
-    """Of binary weights: a row adds its elements u, unsigned, where the weight is 1, else their inverses, and
-    answers with the highest bit. So u adds sign * x and a constant to the start.
+def decode_taps(bits: np.ndarray, _given: Mapping, op: HwOp) -> tuple[np.ndarray, np.ndarray]:
+    """Of a depthwise layer: a word per tap and fold, with a bit per channel."""
+    wanted = np.asarray(op.arrays_of["weights"]).astype(np.int64)
+    return bits.reshape(wanted.shape), wanted
+
+
+def decode_scales(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.ndarray, np.ndarray]:
+    """Beat by beat, a magnitude for each run of elements, or part of one."""
+    found = numbers(bits, given["ScaleW"]).repeat(min(given["Run"], given["Simd"]))
+    return found, np.abs(np.asarray(op.arrays_of["weights"]).astype(np.int64))[:, 0]
+
+
+def constants_of(given: Mapping, weights: np.ndarray) -> np.ndarray:
+    """What the unit counts beyond the sum of x * weight, per row: the inverted sign bits of elements; the
+    inverses that it adds for a negative weight, or for the highest plane of the weights; half the range of
+    each chain of multipliers.
     """
-    bits_in = given.get("Bits", 1)
-    shift = 2 ** (bits_in - 1) if given.get("Signed") else 0
-    binary = np.asarray(op.arrays_of["weights"]).astype(np.int64)
-    ones = binary.sum(axis=0)
-    constant = shift * ones + (2**bits_in - 1 - shift) * (given["Mw"] - ones)
-    if bits_in == 1:  # the sum of bits is the number of equal ones itself
-        constant = 0 * ones
-    pe = 1 if "Pixels" in given else given["Pe"]
-    width, top = bits.shape[1] // pe, given["Mw"] * (2**bits_in - 1)
-    found = numbers(bits, width).ravel()
-    if given.get("OutW", 1) > 1:  # the sum itself
-        return found, -constant % 2**width
-    asked = np.asarray(op.arrays_of["thresholds"]).astype(np.int64) + constant
-    least = 2 ** (width - 1) - found  # the smallest sum that answers 1
-    return np.where(found + top < 2**width, least, -1), np.clip(asked, 0, top + 1)
+    bits, planes, dot = given.get("Bits", 1), given.get("WBits", 1), given.get("Dot", "Signs")
+    inverse, top = 2**bits - 1, 2 ** (planes - 1)
+    if dot in ("Multipliers", "Planes"):
+        simd, chain = given["Simd"], given["Chain"]
+        each = simd * top * inverse
+        if dot == "Multipliers":
+            largest = 2 ** (bits - 1) if given["Signed"] else inverse
+            each = -(-simd // chain) * 2 ** (chain * top * largest).bit_length()
+        elif bits > 1 and simd % 2 and planes % 2 == 0:  # the last element is inverted in two planes at once
+            each += top // 2 * (2 ** (bits + 1) - 1) - top * inverse
+        found = np.full(weights.shape[1], given["Mw"] // simd * each)
+    else:
+        found = -inverse * np.minimum(weights, 0).sum(axis=0)
+    sign = 2 ** (bits - 1) if given.get("Signed") and dot != "Multipliers" else 0
+    return found + sign * weights.sum(axis=0)
+
+
+def decode_starts(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.ndarray, np.ndarray]:
+    """Accumulators answer with their highest bit: the smallest sum that makes it 1, where no sum in reach
+    overflows. Without thresholds, what they add to a sum.
+    """
+    dot, pe = given.get("Dot", "Signs"), 1 if "Pixels" in given else given["Pe"]
+    low, high = value_range(given.get("Bits", 1), bool(given.get("Signed")))
+    width = bits.shape[1] // pe
+    half, found = 2 ** (width - 1), numbers(bits, width).ravel()
+    weights = np.asarray(op.arrays_of["weights"]).astype(np.int64)
+    if dot == "Signs":
+        weights = 2 * weights - 1
+    constant = offset = constants_of(given, weights)
+    if given.get("Bits", 1) == 1 and (op.get_nodeattr("xnor") if "Taps" in given else dot == "Signs"):
+        offset = 0 * constant  # results are numbers of equal bits, which is what the unit counts
+    # A bipolar result is twice the sum at bits of 1, less the sum of all weights.
+    scale = 1 + (dot == "Planes" and op.get_nodeattr("bipolar"))
+    total = (scale - 1) * weights.sum(axis=0)
+    if "thresholds" not in op.arrays_of:
+        return found, -((offset << given.get("Shift", 0)) + total) % 2**width
+    asked = np.asarray(op.arrays_of["thresholds"]).astype(np.int64)
+    products = np.sort([low * weights, high * weights], axis=0)
+    least, most = products.sum(axis=1) + constant
+    if dot in ("Signs", "Scaled"):  # beyond reach by one
+        asked = np.clip(asked + offset, least, most + 1)
+    else:  # beyond reach by the width of a result
+        asked = np.clip(asked, -half * scale // 2, half * scale // 2)
+        asked = offset - (-(asked + total) // scale)
+    right = (least - asked >= -half) & (most - asked < half)
+    return np.where(right, asked - (found + asked) % 2**width + half, asked - 1), asked
 
 
 def asked_levels(given: Mapping, op: HwOp) -> tuple[np.ndarray, np.ndarray]:

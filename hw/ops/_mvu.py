@@ -7,7 +7,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
-from xnorforge.hw.ops._decode import decode_starts, decode_weights
+from xnorforge.hw.ops._decode import Decoder, decode_scales, decode_starts, decode_weights
 from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.parts import Parts
@@ -281,10 +281,8 @@ class Mvu(HwOp):
             files["StartFile"] = pe * self.acc_bits, memory_words(self.start_words(weights), self.acc_bits)
         return files
 
-    def decoder(self, name, given, /):
-        if name == "WeightFile":
-            return decode_weights
-        return decode_starts if given.get("Dot", "Signs") == "Signs" else None
+    def decoder(self, name, _given, /) -> Decoder | None:
+        return {"WeightFile": decode_weights, "ScaleFile": decode_scales}.get(name, decode_starts)
 
     def weight_words(self, weights) -> list[int]:
         """The words of the weight memory for weights (mw, mh)."""
@@ -374,6 +372,14 @@ def accumulator_starts(offset, acc_bits: int, top: int, thresholds=None) -> np.n
     if thresholds is None:
         return -offset % 2**acc_bits
     return 2 ** (acc_bits - 1) - np.clip(np.asarray(thresholds).astype(np.int64) + offset, 0, top + 1)
+
+
+def offset_of_signs(weights: np.ndarray, bits: int, signed: bool) -> np.ndarray:
+    """What the inverses add where weights (…, C) of 0 and 1 are 0, 2**bits - 1 each, and for signed elements
+    the shift by 2**(bits-1) that makes them unsigned, int64 (C,).
+    """
+    positive, shift = weights.sum(axis=0), 2 ** (bits - 1) if signed else 0
+    return shift * positive + (2**bits - 1 - shift) * (len(weights) - positive)
 
 
 def memory_words(lanes, bits: int) -> list[int]:

@@ -7,6 +7,7 @@ from op_examples import examples_of
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import write_json
 from xnorforge.flows.backends.rtl import write_layer
+from xnorforge.hw.words import binary
 from xnorforge.sim import memories
 
 OPS = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
@@ -17,7 +18,7 @@ EXAMPLES = {
     if number < 40 and op.memories()
 }
 THRESHOLDS = "xf_threshold", "xf_threshold_ahead"
-MODULES = "xf_mvu", "xf_xnor_mvu_pixels", *THRESHOLDS
+MODULES = "xf_mvu", "xf_xnor_mvu_pixels", "xf_depthwise", *THRESHOLDS
 
 
 def decoded_files(op) -> set[str]:
@@ -25,9 +26,8 @@ def decoded_files(op) -> set[str]:
     module, parameters = op.rtl()
     if module not in MODULES or (module in THRESHOLDS and parameters["InBits"] > memories.MOST_BITS):
         return set()
-    signs = parameters.get("Dot", "xf_pkg::Signs") == "xf_pkg::Signs"
     stages = {f"StepFile{stage}" for stage in range(2, 8)}
-    return {"WeightFile", "ThresholdFile", *stages} | ({"StartFile"} if signs else set())
+    return {"WeightFile", "StartFile", "ScaleFile", "ThresholdFile", *stages}
 
 
 def check_of(folder, op):
@@ -49,7 +49,7 @@ def test_the_files_of_every_operator_hold_its_arrays(name, tmp_path):
     assert decoded == sum(bits * len(words) for file, (bits, words) in op.memories().items() if file in files)
 
 
-@pytest.mark.parametrize("name", ["xnor_mvu", "byte_mvu", "int_mvu", "spatial_mvu"])
+@pytest.mark.parametrize("name", ["xnor_mvu", "byte_mvu", "int_mvu", "spatial_mvu", "depthwise"])
 def test_a_wrong_bit_of_a_weight_is_found_whoever_wrote_it(name, tmp_path, monkeypatch):
     """The operator itself makes the wrong words, so that only the arrays of the graph tell."""
     rng, seen = np.random.default_rng(1), 0
@@ -65,16 +65,33 @@ def test_a_wrong_bit_of_a_weight_is_found_whoever_wrote_it(name, tmp_path, monke
     assert seen >= 5
 
 
-@pytest.mark.parametrize(
-    ("name", "file"), [("xnor_mvu", "StartFile"), ("byte_mvu", "StartFile"), ("threshold", "ThresholdFile")]
-)
-def test_a_threshold_that_is_one_off_is_found_whoever_wrote_it(name, file, tmp_path, monkeypatch):
-    seen = 0
-    for op in [op for op in examples_of(OPS[name]) if file in decoded_files(op) & {*op.memories()}][:40]:
+@pytest.mark.parametrize("name", ["xnor_mvu", "byte_mvu", "int_mvu", "spatial_mvu", "depthwise"])
+def test_each_bit_of_what_sums_start_from_is_read_whoever_wrote_it(name):
+    """Of units with and without thresholds, also those that no sum reaches."""
+    seen = set()
+    for op in [op for op in examples_of(OPS[name]) if "StartFile" in op.memories()][:40]:
+        bits, words = op.memories()["StartFile"]
+        given = {key: str(value).removeprefix("xf_pkg::") for key, value in op.rtl()[1].items()}
+        given |= {key: int(value) for key, value in op.rtl()[1].items() if not isinstance(value, str)}
+        decode = op.decoder("StartFile", given)
+        for bit in range(bits):
+            wrong = [words[0] ^ 1 << bit, *words[1:]]
+            got, wanted = decode(binary(wrong, bits), given, op)
+            assert (got != wanted).sum() == 1, (op.rtl(), bit)
+        seen.add((given.get("Dot"), "thresholds" in op.arrays_of))
+    assert {raw for _, raw in seen} >= {True} and len(seen) >= (6 if name == "int_mvu" else 1)
+
+
+def test_a_threshold_that_is_one_off_is_found_whoever_wrote_it(tmp_path, monkeypatch):
+    """Word 1 of the first channel: its middle threshold."""
+    seen, file = 0, "ThresholdFile"
+    for op in [op for op in examples_of(OPS["threshold"]) if op.rtl()[0] in THRESHOLDS][:40]:
+        if file not in decoded_files(op):
+            continue
         right = op.memories()
         bits, words = right[file]
         wrong = [*words]
-        if op.rtl()[0] == "xf_threshold":  # word 1 of the first channel: its middle threshold
+        if op.rtl()[0] == "xf_threshold":
             wrong[1] += 1 if wrong[1] + 1 < 1 << bits else -1
         else:
             wrong[0] ^= 1

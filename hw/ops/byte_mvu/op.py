@@ -3,7 +3,7 @@
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._mvu import Mvu
+from xnorforge.hw.ops._mvu import Mvu, offset_of_signs
 from xnorforge.hw.ops.base import Matrix
 
 MOST_INPUT_BITS = 12
@@ -72,13 +72,8 @@ class ByteMvu(Mvu):
         return Matrix(weights, np.zeros(weights.shape[1], np.int64), 1)
 
     def offset(self, weights):
-        """What the inverses add, 2**b - 1 each, and for signed inputs the shift by 2**(b-1) that makes them
-        unsigned.
-        """
-        positive = weights.sum(axis=0)
-        negative = len(weights) - positive
-        shift = 2 ** (self.in_bits - 1) if self.in_signed else 0
-        return shift * positive + (2**self.in_bits - 1 - shift) * negative
+        """Of inverses and signs."""
+        return offset_of_signs(weights, self.in_bits, self.in_signed)
 
 
 Op = ByteMvu

@@ -8,11 +8,12 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _mvu_cost as cost
-from xnorforge.hw.ops._mvu import accumulator_starts, memory_words
+from xnorforge.hw.ops._decode import decode_starts, decode_taps
+from xnorforge.hw.ops._mvu import accumulator_starts, memory_words, offset_of_signs
 from xnorforge.hw.ops._streams import check_divides, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.parts import Parts
-from xnorforge.hw.words import bits_of, different_columns
+from xnorforge.hw.words import binary, different_columns
 
 MOST_INPUT_BITS = 12
 
@@ -65,10 +66,10 @@ class Depthwise(HwOp):
             UserError: pe does not divide the channels, an array does not fit, the kind of input does not
                 exist.
         """
-        channels, pe, bits = (
-            self.get_nodeattr("ofm")[-1],
+        pe, bits, channels = (
             self.get_nodeattr("pe"),
             self.get_nodeattr("in_bits"),
+            self.get_nodeattr("ofm")[-1],
         )
         check_divides(self.name, "pe", pe, "channels", channels)
         if not 1 <= bits <= MOST_INPUT_BITS:
@@ -94,11 +95,9 @@ class Depthwise(HwOp):
 
     def out_stream(self) -> Stream:
         shape, lanes = tuple(self.get_nodeattr("ofm")), self.in_stream().lanes
-        return (
-            Stream(shape, lanes, self.result_bits, not self.get_nodeattr("xnor"))
-            if self.raw
-            else Stream(shape, lanes)
-        )
+        if not self.raw:
+            return Stream(shape, lanes)
+        return Stream(shape, lanes, self.result_bits, not self.get_nodeattr("xnor"))
 
     def result_range(self) -> tuple[int, int]:
         """No element equal .. all equal, or +- taps times the largest magnitude of an element."""
@@ -153,21 +152,15 @@ class Depthwise(HwOp):
 
     def offset(self) -> np.ndarray:
         """What inverses and the shift of signed elements add to the result, per channel."""
-        positive = np.asarray(self.arrays_of["weights"]).astype(np.int64).sum(axis=0)
-        if self.get_nodeattr("xnor"):
-            return 0 * positive
-        bits = self.get_nodeattr("in_bits")
-        shift = 2 ** (bits - 1) if self.get_nodeattr("in_signed") else 0
-        return shift * positive + (2**bits - 1 - shift) * (self.taps - positive)
+        weights = np.asarray(self.arrays_of["weights"]).astype(np.int64)
+        found = offset_of_signs(weights, self.get_nodeattr("in_bits"), self.get_nodeattr("in_signed"))
+        return 0 * found if self.get_nodeattr("xnor") else found
 
     def in_block(self) -> tuple[bool, bool]:
         """Whether the weights and whether the starts lie in block RAM."""
-        pe, folds = self.get_nodeattr("pe"), self.folds
-        deep = (
-            folds * self.taps > cost.SHALLOW
-            and cost.logic_rom(pe, folds * self.taps) > cost.LARGEST_LOGIC_ROM
-        )
-        return deep, folds >= cost.BLOCK_STARTS
+        words = self.folds * self.taps
+        large = cost.logic_rom(self.get_nodeattr("pe"), words) > cost.LARGEST_LOGIC_ROM
+        return words > cost.SHALLOW and large, self.folds >= cost.BLOCK_STARTS
 
     def rtl(self):
         source, (weights, begins) = self.in_stream(), self.in_block()
@@ -186,17 +179,20 @@ class Depthwise(HwOp):
             "StartFile": (pe * self.acc_bits, memory_words(begin.reshape(-1, pe), self.acc_bits)),
         }
 
+    def decoder(self, name, _given, /):
+        return decode_taps if name == "WeightFile" else decode_starts
+
     def parts(self):
         source, out, folds, bits = self.in_stream(), self.out_stream().width, self.folds, self.acc_bits
         beat, fold, sums = address_bits(folds * self.taps), address_bits(folds), source.lanes * bits
         found = Parts(input_bits=source.width).counters_of(beat).spare(out).registers(7 + 2 * source.width)
         found.adders(bits, count=source.lanes)
-        for table, in_block in zip(self.tables(), self.in_block()):
-            depth, width = table.shape
+        for (width, words), in_block in zip(self.memories().values(), self.in_block()):
             if in_block:
-                found.rom(depth, width)
+                found.rom(len(words), width)
             else:
-                found.table(table, cost.logic_memory(different_columns(table), depth))
+                table = binary(words, width)
+                found.table(table, cost.logic_memory(different_columns(table), len(words)))
         if folds > 1:
             found.counters_of(fold).registers(2 * fold + out)
         if folds == 1:
@@ -209,12 +205,6 @@ class Depthwise(HwOp):
         taps, lowest = self.taps - 1, (folds & -folds).bit_length()
         plain = taps & (taps - 1) == 0 and folds & (folds - 1) == 0
         return found.chains(0 if plain else beat - lowest + 2)
-
-    def tables(self):
-        """Bits of the words of weights and of starts."""
-        pe, bits = self.in_stream().lanes, self.acc_bits
-        begin = accumulator_starts(self.offset(), bits, self.top, self.arrays_of.get("thresholds"))
-        return np.asarray(self.arrays_of["weights"]).reshape(-1, pe), bits_of(begin.reshape(-1, pe), bits)
 
 
 Op = Depthwise
