@@ -46,11 +46,11 @@ module xf_check_beats #(
       ahead_q <= 0;
       beat_q  <= 0;
     end else if (given_i) begin
-      if (ahead_q < int'((beat_q == Out - 1) ? Needed : First)) NotBeforeItsBeats_A : assert (0);
+      if (ahead_q < $signed((beat_q == Out - 1) ? Needed : First)) NotBeforeItsBeats_A : assert (0);
       beat_q  <= (beat_q == Out - 1) ? 0 : beat_q + 1;
-      ahead_q <= ahead_q + (taken_i ? 1 : 0) - ((beat_q == Out - 1) ? int'(In) : 0);
+      ahead_q <= ahead_q + (taken_i ? 1 : 0) - ((beat_q == Out - 1) ? $signed(In) : 0);
     end else if (taken_i) begin
-      if (ahead_q >= int'(Most)) NothingLost_A : assert (0);
+      if (ahead_q >= $signed(Most)) NothingLost_A : assert (0);
       ahead_q <= ahead_q + 1;
     end
   end

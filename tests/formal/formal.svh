@@ -13,8 +13,8 @@
 // `XF_ORDER(Name, Inside, Bits, Most): the contents of an instance of xf_check_order: fill_Name parts, of which
 // oldest_Name(k) is the k-th.
 // `XF_FRAMES(Bits, In, Out): the beats of the last four frames that came, `came`, of which the oldest frame that has
-// not left begins at base_q; gone_q of its Out beats have left; ahead_q beats came from there on. The module has the
-// usual two streams.
+// not left begins at base_q; gone_q of its Out beats have left; all_came: so it is. A frame may leave before its
+// last beats came: then ahead_q, what came from base_q on, is negative. The module has the usual two streams.
 
 `define XF_ASSUME(Condition) always_comb if (started_q && rst_ni) assume (Condition);
 `define XF_INVARIANT(Condition) always_comb if (started_q && rst_ni) assert (Condition);
@@ -47,6 +47,7 @@
 `define XF_FRAMES(Bits, In, Out) \
   logic [(Bits)-1:0] came [4*(In)]; \
   logic [7:0] came_q, gone_q, base_q, ahead_q; \
+  wire all_came = !ahead_q[7] && ahead_q >= (In); \
   wire frame_left = m_valid_o && m_ready_i && gone_q == (Out) - 1; \
   always_ff @(posedge clk_i) begin \
     if (s_valid_i && s_ready_o) came[came_q] <= s_data_i; \

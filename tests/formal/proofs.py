@@ -11,9 +11,10 @@ def streams(bits: int) -> dict[str, str]:
 # Parameters are as small as a module's cases allow; no property depends on the width of data.
 SKID, FIFO, WIDTH, DEPTH = "xf_skid", "xf_fifo", "xf_width", "CountW'(Depth - 1)"
 THRESHOLD = {"Folds": 2, "InBits": 3, "Signed": 1, "Bits": 2, "ThresholdFile": "xf_threshold.mem"}
-WINDOW, REQUESTS = "xf_window", "xf_uart_requests"
+WINDOW, WHOLE, REQUESTS = "xf_window", "xf_window_whole", "xf_uart_requests"
 ROWS = {"Lanes": 1, "Bits": 1, "ImageH": 3, "ImageW": 2, "KernelH": 2, "KernelW": 2, "AddrW": 3}
 PADDED = ROWS | {"ImageH": 1, "ImageW": 3, "KernelH": 1, "PadLeft": 1}
+WINDOWS = {"ImageH": 2, "ImageW": 2, "Lanes": 1, "KernelH": 2, "KernelW": 2, "Depth": 3}
 PROOFS = (
     Proof(SKID, {"Width": 2}, 3, (
         (SKID, "spare_valid_q <= 1'b1;", "spare_valid_q <= 1'b0;"),
@@ -120,6 +121,11 @@ PROOFS = (
         ("xf_pool", "fresh || above != minimum", "above != minimum"),
         ("xf_pool", "kx_q != '0) ? data_q", "kx_q == '0) ? data_q"),
     ), bounded=True),
+    Proof("xf_pool", {"ImageH": 3, "ImageW": 3, "Pe": 1, "InBits": 1, "OutBits": 1}, 16, (
+        ("xf_pool", "used      = !rest_q && !rest_row", "used      = !rest_q"),
+        ("xf_pool", "if (RestH != 0 && ky_last) row_q", "if (RestH != 0) row_q"),
+        ("xf_pool", "(RestW != 0) ? rest_q : window_last", "window_last"),
+    ), bounded=True),
     Proof(WINDOW, ROWS, 15, (
         (WINDOW, "free = frame_end ? RowsW'(WrapFree) : RowsW'(StrideH)", "free = RowsW'(StrideH + 1)"),
         (WINDOW, "row_end    ? AddrW'(ToRow)", "row_end    ? AddrW'(ToRow + 1)"),
@@ -129,6 +135,21 @@ PROOFS = (
         (WINDOW, "row_in_image && x < XW'(ImageW)", "row_in_image"),
         (WINDOW, "line_end   ? x_line : x_pixel", "line_end   ? x_pixel : x_line"),
         (WINDOW, "WaitsOut == 1 && ahead_q == '0", "WaitsOut == 2 && ahead_q == '0"),
+    ), bounded=True),
+    Proof(WHOLE, WINDOWS | {"ImageH": 3}, 13, (
+        (WHOLE, "to_row_q == '0  ? ToRowsW'(StrideH - 1)", "to_row_q == '0  ? ToRowsW'(StrideH)"),
+        (WHOLE, "if (go) valid_q <= step & give;", "valid_q <= step & give;"),
+        (WHOLE, "lines[write_q] <= column", "lines[read_q] <= column"),
+    ), bounded=True),
+    Proof(WHOLE, WINDOWS | {"PadTop": 1, "PadLeft": 1, "PadValue": 1}, 12, (
+        (WHOLE, "y_q < YW'(Above)", "y_q <= YW'(Above)"),
+        (WHOLE, "x_q == '0 && sub == '0", "x_q != '0 && sub == '0"),
+        (WHOLE, "frame_end       ? ToRowsW'(FirstH)", "frame_end       ? ToRowsW'(StrideH)"),
+    ), bounded=True),
+    Proof(WHOLE, WINDOWS | {"ImageW": 4, "Pixels": 2}, 13, (
+        (WHOLE, "go & in_image & beat_end", "go & in_image"),
+        (WHOLE, "step & beat_end & column_in_image", "step & column_in_image"),
+        (WHOLE, "sub_q == SubW'(Subs - 1)", "sub_q != SubW'(Subs - 1)"),
     ), bounded=True),
     Proof("xf_frame_guard", {"Width": 1, "Beats": 2, "OutWidth": 1, "Depth": 2}, 9, (
         ("xf_frame_guard", "fill_q | torn_q | s_torn_i | ~s_last_i", "fill_q | s_torn_i | ~s_last_i"),

@@ -9,4 +9,4 @@ end
 `XF_ASSUME(read_i == (second_o ? 2 * Beats : Beats) - 1 - read_q && last_i == (read_q == Beats - 1))
 `XF_INVARIANT(!m_valid_o || m_data_o == came[base_q + Beats - 1 - gone_q])
 `XF_SERVED(taken, Beats, s_valid_i && m_ready_i, s_ready_o)
-`XF_SERVED(given, 1, ahead_q >= Beats, m_valid_o)
+`XF_SERVED(given, 1, all_came, m_valid_o)

@@ -13,4 +13,4 @@ always_comb begin
 end
 `XF_INVARIANT(!m_valid_o || m_data_o == greatest)
 `XF_SERVED(taken, 1, s_valid_i && m_ready_i, s_ready_o)
-`XF_SERVED(given, 1, ahead_q >= ImageH * ImageW, m_valid_o)
+`XF_SERVED(given, 1, all_came, m_valid_o)

@@ -10,4 +10,4 @@ wire [7:0] x = window % OutW * StrideW + gone_q % KernelW * DilationW;
 wire inside = y >= PadTop && y < PadTop + ImageH && x >= PadLeft && x < PadLeft + ImageW;
 `XF_INVARIANT(!m_valid_o || m_data_o == (inside ? came[base_q + (y - PadTop) * ImageW + x - PadLeft] : Width'(PadValue)))
 `XF_SERVED(taken, OutH * OutW * Each, s_valid_i && m_ready_i, s_ready_o)
-`XF_SERVED(given, 3, ahead_q >= ImageH * ImageW, m_valid_o)
+`XF_SERVED(given, 3, all_came, m_valid_o)
