@@ -35,8 +35,7 @@ void th_load_tensor(void) {
   for (size_t k = 0; k < XF_IN_COUNT; k++) { /* least significant byte first */
     uint32_t value = 0;
     for (unsigned byte = 0; byte < bytes; byte++) value |= (uint32_t)raw[k * bytes + byte] << 8 * byte;
-    if (xf_the_network.in.is_signed && value >> (8 * bytes - 1)) value |= bytes < 4 ? ~0u << 8 * bytes : 0u;
-    integers[k] = (int32_t)value;
+    integers[k] = (int32_t)value; /* xf_pack reads its XF_IN_BITS lowest bits */
   }
   xf_pack(&xf_the_network.in, integers, memory);
 }

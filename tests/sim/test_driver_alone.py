@@ -1,0 +1,391 @@
+"""The C driver alone, against registers that a test plays: every word that it writes, every answer that it
+gives.
+"""
+
+import ctypes as c
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xnorforge.flows.overlay import network_header
+
+DRIVERS = Path(__file__).parents[2] / "hw/shells/dma/drivers"
+ERRORS = [  # of xf_driver.h, in its order
+    "OK", "NO_SHELL", "OTHER_NETWORK", "OTHER_FRAMES", "NO_ANSWER", "READ_FAILED", "WRITE_FAILED",
+    "FRAME_FAILED", "BAD_DESCRIPTOR", "BAD_TEMPLATE", "NO_ROOM", "NO_WORD",
+]  # fmt: skip
+OK, NO_SHELL, OTHER_NETWORK, OTHER_FRAMES, NO_ANSWER = range(5)
+BAD_TEMPLATE = ERRORS.index("BAD_TEMPLATE")
+# docs/guide/board.md
+ID, VERSION, HASH, CONTROL, STATUS, ERROR, ADDRESS = 0x00, 0x04, 0x08, 0x24, 0x28, 0x2C, 0x30
+SOURCE, TARGET, COUNT, START, BATCHES, FLAGS, DATA = 0x40, 0x48, 0x50, 0x54, 0x58, 0x78, 0x80
+RESETTING, FAILED = 2, 4
+READ = c.CFUNCTYPE(c.c_uint32, c.c_void_p, c.c_uint32)
+WRITE = c.CFUNCTYPE(None, c.c_void_p, c.c_uint32, c.c_uint32)
+PAUSE = c.CFUNCTYPE(None, c.c_void_p)
+U32 = c.c_uint32
+
+
+class Frames(c.Structure):
+    _fields_ = [(name, U32) for name in ("bytes", "beats", "lanes", "bits", "is_signed", "slot", "stride")]
+
+
+class Template(c.Structure):
+    _fields_ = [
+        *((name, U32) for name in ("mw", "mh", "simd", "pe")),
+        ("banks", U32 * 2),
+        ("word_bytes", U32),
+    ]
+
+
+class Network(c.Structure):
+    _fields_ = [
+        ("hash", c.c_uint64),
+        ("input", Frames),
+        ("output", Frames),
+        ("weights", Template),
+        ("shell", U32),
+    ]
+
+
+class Device(c.Structure):
+    _fields_ = [
+        ("registers", c.POINTER(U32)), ("read", READ), ("write", WRITE), ("pause", PAUSE),
+        ("context", c.c_void_p), ("polls", U32),
+    ]  # fmt: skip
+
+
+class Registers(dict):
+    """What a shell answers, {offset: word}, and the (offset, word) written to it."""
+
+    def __init__(self, words=(), polls: int = 5):
+        super().__init__(words)
+        self.written, self.pauses = [], 0
+        # Kept here: C has their addresses alone.
+        self.device = Device(
+            None, READ(lambda _, at: self.read(at)), WRITE(lambda _, at, word: self.write(at, word)),
+            PAUSE(self.pause), None, polls,
+        )  # fmt: skip
+
+    def read(self, at: int) -> int:
+        return self.get(at, 0)
+
+    def write(self, at: int, word: int) -> None:
+        self.written.append((at, word))
+
+    def pause(self, _) -> None:
+        self.pauses += 1
+
+
+def compiled(folder: Path, *sources: Path) -> c.CDLL:
+    compiler = os.environ.get("CC") or "gcc"
+    if shutil.which(compiler) is None:
+        pytest.skip(f"no C compiler {compiler}")
+    words = ["-std=c99", "-O1", "-fPIC", "-shared", f"-I{DRIVERS}", f"-I{folder}", "-o", folder / "driver.so"]
+    traps = ["-fsanitize=undefined,bounds", "-fsanitize-undefined-trap-on-error"]  # need no library
+    subprocess.run([compiler, *words, *traps, *sources], check=True)
+    found = c.CDLL(str(folder / "driver.so"))
+    found.xf_error_address.restype, found.xf_error_text.restype = c.c_uint64, c.c_char_p
+    found.xf_batches.restype = U32
+    found.xf_start.argtypes = found.xf_run.argtypes = [c.c_void_p, c.c_uint64, c.c_uint64, U32]
+    found.xf_wait.argtypes = [c.c_void_p, U32]
+    return found
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    return compiled(tmp_path_factory.mktemp("driver"), DRIVERS / "xf_driver.c")
+
+
+@pytest.mark.parametrize("signed", [0, 1])
+@pytest.mark.parametrize("bits", [*range(1, 34), 63, 64, 65, 70])
+def test_frames_lie_bit_by_bit_in_their_slots(driver, bits, signed):
+    rng = np.random.default_rng(bits)
+    lanes, beats = int(rng.integers(1, 7)), int(rng.integers(1, 5))
+    slot = -(-lanes * bits // 8) + int(rng.integers(0, 4))
+    stride = slot * beats + int(rng.integers(0, 9))
+    form = Frames(slot * beats, beats, lanes, bits, signed, slot, stride)
+    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1)) if signed else (0, 2**bits)
+
+    def slots(integers):
+        """A beat is one number, element 0 in its lowest bits."""
+        rows = np.asarray(integers, object).reshape(beats, lanes)
+        words = [sum((n % 2**bits) << bits * k for k, n in enumerate(row)) for row in rows]
+        return b"".join(word.to_bytes(slot, "little") for word in words).ljust(stride, b"\0")
+
+    given = [int(n) for n in rng.integers(max(low, -(2**31)), min(high, 2**31), beats * lanes)]
+    memory = (c.c_uint8 * (stride + 1))(*b"\xff" * (stride + 1))
+    driver.xf_pack(c.byref(form), (c.c_int32 * len(given))(*given), memory)
+    assert bytes(memory) == slots(given) + b"\xff"
+
+    wide = [low, high - 1, *(low + int.from_bytes(rng.bytes(9), "little") % (high - low) for _ in given)]
+    wide = wide[: len(given)]
+    found = (c.c_int64 * len(wide))()
+    driver.xf_unpack(c.byref(form), slots(wide), found)
+    assert [n % 2**64 for n in found] == [n % 2**64 for n in wide]  # the lowest 64 bits
+
+
+SIDES = Frames(48, 16, 3, 8, 0, 3, 48), Frames(32, 4, 1, 14, 1, 8, 32)
+NETWORK = Network(0x123456789ABCDEF0, *SIDES, Template(), 0x58465348)
+SHELL = {
+    ID: 0x58465348, VERSION: 0x1_0007, HASH: 0x9ABCDEF0, HASH + 4: 0x12345678,
+    0x10: 48, 0x14: 16, 0x18: 32, 0x1C: 4,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("at", [None, *SHELL])
+def test_a_device_is_opened_where_all_that_it_says_of_itself_is_right(driver, at):
+    registers = Registers(SHELL)
+    if at is not None:
+        registers[at] ^= 0x10000
+    wanted = {None: OK, ID: NO_SHELL, VERSION: NO_SHELL, HASH: OTHER_NETWORK, HASH + 4: OTHER_NETWORK}
+    assert driver.xf_open(c.byref(registers.device), c.byref(NETWORK)) == wanted.get(at, OTHER_FRAMES)
+    assert registers.written == ([(CONTROL, 1)] if at is None else [])
+
+
+@pytest.mark.parametrize(("busy", "polls", "wanted"), [(0, 0, OK), (3, 3, OK), (4, 3, NO_ANSWER)])
+def test_a_reset_is_awaited_for_as_many_polls_as_allowed(driver, busy, polls, wanted):
+    registers = Registers(polls=polls)
+    left = iter([RESETTING | 0xF0] * busy)
+    registers.read = lambda at: next(left, 0xF0)
+    assert driver.xf_reset(c.byref(registers.device)) == wanted
+    assert registers.written == [(CONTROL, 1)] and registers.pauses == min(busy, polls)
+
+
+def test_a_descriptor_has_both_halves_of_its_addresses(driver):
+    registers = Registers()
+    given = 0x1122334455667788, 0x99AABBCCDDEEFF00, 77
+    assert driver.xf_start(c.byref(registers.device), *given) == OK
+    assert registers.written[-1] == (START, 1) and sorted(registers.written[:-1]) == [
+        (SOURCE, 0x55667788), (SOURCE + 4, 0x11223344), (TARGET, 0xDDEEFF00), (TARGET + 4, 0x99AABBCC),
+        (COUNT, 77),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", range(18))
+def test_each_code_of_the_shell_has_its_error(driver, code):
+    """The low four bits, 1 to 6 in the order of xf_driver.h without that of a template."""
+    registers = Registers({STATUS: FAILED, ERROR: code, ADDRESS: 0x89ABCDEF, ADDRESS + 4: 0x01234567})
+    names = [name for name in ERRORS[5:] if name != "BAD_TEMPLATE"]
+    wanted = dict(enumerate([OK, *map(ERRORS.index, names)])).get(code % 16, NO_SHELL)
+    assert driver.xf_start(c.byref(registers.device), 0, 0, 1) == wanted
+    assert driver.xf_wait(c.byref(registers.device), 1) == wanted
+    assert driver.xf_exchange(c.byref(registers.device), c.byref(NETWORK), bytes(48), bytes(32), 1) == wanted
+    assert driver.xf_error_address(c.byref(registers.device)) == 0x0123456789ABCDEF
+
+
+def test_each_error_has_a_text_of_its_own(driver):
+    texts = [driver.xf_error_text(error) for error in range(len(ERRORS))]
+    assert len({*texts, driver.xf_error_text(-1)}) == len(ERRORS) + 1
+    assert driver.xf_error_text(-1) == driver.xf_error_text(len(ERRORS))
+
+
+@pytest.mark.parametrize("first", [0, 2**31 - 1, 2**32 - 2, 2**32 - 1])
+def test_a_run_ends_with_its_batch_wherever_the_counter_is(driver, first):
+    """The batches behind it are not done before, and those ahead of it not awaited."""
+    registers = Registers({BATCHES: first}, polls=10)
+
+    def done(_):
+        registers.pauses += 1
+        if registers.pauses == 4:
+            registers[BATCHES] = (first + 1) % 2**32
+
+    registers.pause = done
+    registers.device.pause = PAUSE(done)
+    assert driver.xf_run(c.byref(registers.device), 8, 16, 3) == OK and registers.pauses == 4
+    assert driver.xf_batches(c.byref(registers.device)) == (first + 1) % 2**32
+    assert driver.xf_wait(c.byref(registers.device), (first - 2**31 + 2) % 2**32) == OK
+    assert driver.xf_wait(c.byref(registers.device), (first + 2) % 2**32) == NO_ANSWER
+    assert registers.pauses == 4 + 10
+
+
+def test_flags_are_the_bank_and_what_learns(driver):
+    registers = Registers()
+    for bank, learn in ((0, 0), (1, 0), (0, 1), (7, 9)):
+        driver.xf_set_flags(c.byref(registers.device), bank, learn)
+    assert registers.written == [(FLAGS, 0), (FLAGS, 1), (FLAGS, 2), (FLAGS, 3)]
+
+
+@pytest.mark.parametrize(
+    ("mw", "mh", "simd", "pe"), [(6, 4, 3, 2), (40, 2, 40, 1), (24, 6, 12, 3), (64, 2, 32, 2)]
+)
+@pytest.mark.parametrize("bank", [0, 1])
+def test_words_of_a_template_have_pe_rows_of_simd_weights(driver, mw, mh, simd, pe, bank):
+    weights = np.random.default_rng(mw).integers(0, 2, (mw, mh)).astype(np.uint8)
+    word = -(-simd * pe // 32) * 4
+    network = Network(0, *SIDES, Template(mw, mh, simd, pe, (U32 * 2)(0x1000, 0x8000), word), 0)
+    registers = Registers()
+    assert driver.xf_load_template(c.byref(registers.device), c.byref(network), weights.tobytes(), bank) == OK
+    found, written = np.full((mw, mh), 2), dict(registers.written)
+    assert len(written) == len(registers.written) == mw // simd * (mh // pe) * word // 4
+    for number in range(mw // simd * (mh // pe)):
+        at = (0x1000, 0x8000)[bank] + number * word
+        bits = sum(written[at + 4 * piece] << 32 * piece for piece in range(word // 4))
+        assert bits >> simd * pe == 0
+        row, column = number // (mw // simd) * pe, number % (mw // simd) * simd
+        for p in range(pe):
+            for k in range(simd):
+                found[column + k, row + p] = bits >> p * simd + k & 1
+    np.testing.assert_array_equal(found, weights)
+
+
+@pytest.mark.parametrize(
+    ("mw", "bank", "wrong"), [(0, 0, None), (6, -1, None), (6, 2, None), (6, 1, 0), (6, 1, 11)]
+)
+def test_a_wrong_template_is_refused_before_anything_is_written(driver, mw, bank, wrong):
+    weights = bytearray(12)
+    if wrong is not None:
+        weights[wrong] = 2
+    network = Network(0, *SIDES, Template(mw, 2, 3, 1, (U32 * 2)(0, 64), 4), 0)
+    registers = Registers()
+    given = c.byref(registers.device), c.byref(network), bytes(weights), bank
+    assert driver.xf_load_template(*given) == BAD_TEMPLATE and registers.written == []
+
+
+class Queues(Registers):
+    """A shell without a DMA that answers each word with its inverse, once it has `depth` words or all.
+
+    Its status says less room than there is, and at times none; every word is checked.
+    """
+
+    def __init__(self, rng, depth: int, total: int, silent: int = 0, polls: int = 5):
+        super().__init__(polls=polls)
+        self.rng, self.depth, self.total, self.silent = rng, depth, total, silent
+        self.waiting, self.came, self.shown, self.granted = [], 0, 0, 0
+
+    def read(self, at: int) -> int:
+        if at == DATA:
+            assert self.shown > 0
+            self.shown -= 1
+            return ~self.waiting.pop(0) & 0xFFFFFFFF
+        if self.silent:
+            self.silent -= 1
+            self.shown = self.granted = 0
+            return 0
+        full = len(self.waiting) >= self.depth or self.came == self.total
+        self.shown = int(self.rng.integers(0, len(self.waiting) + 1)) if full else 0
+        self.shown = self.shown or (len(self.waiting) and full)
+        self.granted = min(self.depth - len(self.waiting), 0xFFF)
+        return self.shown << 16 | self.granted << 4
+
+    def write(self, at: int, word: int) -> None:
+        assert at == DATA and self.granted > 0 and self.came < self.total
+        self.granted -= 1
+        self.came += 1
+        self.waiting.append(word)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_words_are_exchanged_as_there_is_room_and_none_is_lost(driver, seed):
+    rng = np.random.default_rng(seed)
+    beats, frames = int(rng.integers(1, 9)), int(rng.integers(1, 6))
+    side = Frames(4 * beats, beats, 1, 32, 0, 4, 4 * beats)
+    network = Network(0, side, side, Template(), 0x58464750)
+    queues = Queues(rng, int(rng.integers(1, 9)), beats * frames, silent=4)
+    sent, answers = rng.bytes(4 * beats * frames), c.create_string_buffer(4 * beats * frames + 1)
+    assert driver.xf_exchange(c.byref(queues.device), c.byref(network), sent, answers, frames) == OK
+    assert bytes(answers) == bytes(255 - byte for byte in sent) + b"\0"
+    assert not queues.waiting and queues.pauses == 4
+
+
+@pytest.mark.parametrize(("silent", "wanted"), [(5, OK), (6, NO_ANSWER)])
+def test_an_exchange_waits_for_as_many_polls_as_allowed(driver, silent, wanted):
+    side = Frames(4, 1, 1, 32, 0, 4, 4)
+    queues = Queues(np.random.default_rng(0), 4, 2, silent, polls=5)
+    given = c.byref(Network(0, side, side, Template(), 0)), bytes(8), c.create_string_buffer(8), 2
+    assert driver.xf_exchange(c.byref(queues.device), *given) == wanted
+
+
+def test_patience_begins_anew_with_every_word(driver):
+    """Three of five polls without a word, then an answer, over and over."""
+    side, patient = Frames(4, 1, 1, 32, 0, 4, 4), []
+    registers = Registers(polls=5)
+
+    def read(at):
+        if at == DATA:
+            return 7
+        patient.append(0)
+        return 1 << 16 if len(patient) % 4 == 0 else 0
+
+    registers.read = read
+    answers = c.create_string_buffer(4 * 6)
+    given = c.byref(Network(0, side, side, Template(), 0)), bytes(24), answers, 6
+    assert driver.xf_exchange(c.byref(registers.device), *given) == OK
+    assert bytes(answers) == bytes([7, 0, 0, 0]) * 6 and len(patient) == 24
+
+
+def test_registers_in_memory_are_words(driver):
+    """Without functions of the user's: offset 0x54 is word 21."""
+    words = (U32 * 64)()
+    words[BATCHES // 4] = 9
+    device = Device(words, polls=3)
+    assert driver.xf_start(c.byref(device), 24, 32, 5) == OK and driver.xf_batches(c.byref(device)) == 9
+    assert {k: word for k, word in enumerate(words) if word} == {16: 24, 18: 32, 20: 5, 21: 1, 22: 9}
+
+
+HARNESS = """
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "xf_mlperf.h"
+#include "xf_network.h"
+static const uint8_t *sent; static size_t length; static char said[4096]; static size_t used;
+size_t ee_get_buffer(uint8_t *b, size_t n) { if (n > length) n = length; memcpy(b, sent, n); return n; }
+void th_printf(const char *form, ...) {
+  va_list given;
+  va_start(given, form);
+  used += vsnprintf(said + used, sizeof said - used, form, given);
+  va_end(given);
+}
+unsigned long xf_microseconds(void) { return 1234567; }
+void begin(const uint8_t *bytes, size_t n) { sent = bytes; length = n; used = 0; said[0] = 0; }
+const char *text(void) { return said; }
+"""
+
+
+@pytest.mark.parametrize(
+    ("bits", "signed"), [(3, 1), (8, 1), (8, 0), (12, 1), (16, 1), (17, 1), (24, 1), (32, 1)]
+)
+def test_mlperf_s_integers_have_their_sign(tmp_path, bits, signed):
+    """A shell that gives back what it is given; a score is half of the integer, and 3."""
+    side = {"bytes": 20, "beats": 5, "lanes": 1, "bits": bits, "signed": signed, "slot": 4, "stride": 20}
+    about = {
+        "input": side | {"shape": [5], "lo": 0, "hi": 1}, "output": side | {"shape": [5]},
+        "hash": f"{5:016x}", "scores": {"scale": [0.5] * 5, "bias": [3.0] * 5}, "shell": {"id": 0x58464750},
+    }  # fmt: skip
+    (tmp_path / "xf_network.h").write_text(network_header(about))
+    (tmp_path / "harness.c").write_text(HARNESS)
+    driver = compiled(tmp_path, DRIVERS / "xf_driver.c", DRIVERS / "xf_mlperf.c", tmp_path / "harness.c")
+    driver.text.restype, driver.begin.argtypes = c.c_char_p, [c.c_char_p, c.c_size_t]
+    driver.xf_mlperf_open.argtypes = [c.c_void_p, c.c_void_p, c.c_uint64]
+    low = -(2 ** (bits - 1)) if signed else 0
+    integers = [low, low + 1, low + 2**bits - 1, 0, min(1, low + 2**bits - 1)]
+    sent = b"".join((n % 2**32).to_bytes(4, "little")[: -(-bits // 8)] for n in integers)
+
+    registers = Registers({ID: 0x58464750, VERSION: 0x10000, HASH: 5, 0x10: 20, 0x14: 5, 0x18: 20, 0x1C: 5})
+    memory, words, answer = (c.c_uint8 * 40)(), [], registers.read
+
+    def read(at):
+        return words.pop(0) if at == DATA else len(words) << 16 | 16 << 4 if at == STATUS else answer(at)
+
+    registers.read = read
+    registers.write = lambda at, word: words.append(word) if at == DATA else None
+    driver.begin(b"", 0)
+    driver.th_results()
+    assert driver.text().startswith(b"e-[")
+    assert driver.xf_mlperf_open(c.byref(registers.device), memory, 0) == OK
+    for given in (sent[:-1], sent):
+        driver.begin(given, len(given))
+        driver.th_load_tensor()
+        assert driver.text().startswith(b"e-[") == (given != sent)
+    driver.th_timestamp()
+    assert driver.text().strip() == b"m-lap-us-1234567"
+    driver.begin(b"", 0)
+    driver.th_infer()
+    driver.th_results()
+    scores = ",".join(f"{0.5 * n + 3:.3f}" for n in integers)
+    assert driver.text().decode() == f"m-results-[{scores}]\r\n"
