@@ -53,7 +53,7 @@ def check_memories(rtl: Path, ops: list[HwOp], netlist: Path | None = None) -> t
             contents = {name: of_file(text, made.get(name, (0, []))[0]) for name, text in texts.items()}
         row: dict[str, int] = dict.fromkeys(("decoded", "compared", "simulated"), 0)
         for name, found in contents.items():
-            way, unequal = wrong_numbers(op, name, made.get(name, (0, [])), found, given)
+            way, unequal = wrong_numbers(op, name, made.get(name, (0, [])), found, given, not netlist)
             wrong += unequal
             row[way] += found.size
         wrong += sum(width * len(words) for name, (width, words) in made.items() if name not in files)
@@ -68,17 +68,22 @@ def check_memories(rtl: Path, ops: list[HwOp], netlist: Path | None = None) -> t
     return [artifacts.check(f"{name} = folded.onnx", 0, wrong, decoded + compared, what)], rows
 
 
-def wrong_numbers(op: HwOp, name: str, made: Memory, found: np.ndarray, given: Given) -> tuple[str, int]:
+def wrong_numbers(
+    op: HwOp, name: str, made: Memory, found: np.ndarray, given: Given, whole: bool = False
+) -> tuple[str, int]:
     """Whether the contents of a memory were "decoded" or "compared" with a fresh one, and how many are
-    wrong.
+    wrong; of a `whole` memory also bits that no number has.
     """
     width, words = made
     decode = op.decoder(name, given) if given.get("InBits", 1) <= MOST_BITS else None
     way = "decoded" if decode else "compared"
     if found.shape != (len(words), width) or (found == UNDEFINED).any():
         return way, max(1, width * len(words))
-    got, wanted = decode(found, given, op) if decode else (found, binary(words, width))
-    return way, int((got != wanted).sum()) if got.shape == wanted.shape else found.size
+    fresh = binary(words, width)
+    got, wanted = decode(found, given, op) if decode else (found, fresh)
+    if got.shape != wanted.shape:
+        return way, found.size
+    return way, int((got != wanted).sum() or (whole and (found != fresh).sum()))
 
 
 def of_file(text: str, width: int) -> np.ndarray:

@@ -278,7 +278,10 @@ class Mvu(HwOp):
             bits *= columns
         files = {"WeightFile": (bits, words)}
         if self.has_starts():
-            files["StartFile"] = pe * self.acc_bits, memory_words(self.start_words(weights), self.acc_bits)
+            files["StartFile"] = (
+                pe * self.acc_bits,
+                memory_words(self.starts(weights).reshape(-1, pe), self.acc_bits),
+            )
         return files
 
     def decoder(self, name, _given, /) -> Decoder | None:
@@ -296,10 +299,6 @@ class Mvu(HwOp):
         lanes = numbers.reshape(mw // simd, simd, mh // pe, pe).transpose(2, 0, 3, 1)
         return lanes.reshape(-1, pe * simd)
 
-    def weight_table(self, weights) -> np.ndarray:
-        """Those words again, a row of 0 and 1 each."""
-        return bits_of(self.weight_lanes(weights), self.weight_bits)
-
     def stored(self, weights) -> np.ndarray:
         """What the weight memory holds per weight, 0 .. 2**weight_bits - 1."""
         return weights
@@ -314,14 +313,6 @@ class Mvu(HwOp):
         return accumulator_starts(
             self.offset(weights), self.acc_bits, self.top, self.arrays_of.get("thresholds")
         )
-
-    def start_words(self, weights) -> np.ndarray:
-        """The words of the memory of starts, a row of what each row of the matrix starts from."""
-        return self.starts(weights).reshape(-1, self.rows)
-
-    def start_table(self, weights) -> np.ndarray:
-        """Those words, a row of 0 and 1 each."""
-        return bits_of(self.start_words(weights), self.acc_bits)
 
     def parts(self):
         """Input buffer, dot products, accumulators, output register, memories."""
@@ -352,7 +343,7 @@ class Mvu(HwOp):
         if self.in_block()[0]:
             word = simd * self.rows * self.weight_bits, mw // simd * (mh // self.rows)
             return cost.weight_memory(*word, self.weight_rows(), self.deep_rows())
-        table = self.weight_table(np.asarray(self.arrays_of["weights"], np.int64))
+        table = bits_of(self.weight_lanes(np.asarray(self.arrays_of["weights"], np.int64)), self.weight_bits)
         return Parts().table(table, cost.table_lut(table))
 
     def start_parts(self, registers: bool = False) -> Parts:
@@ -361,7 +352,8 @@ class Mvu(HwOp):
         found = Parts().counters(passes)
         if self.in_block()[1]:
             return found.rom(passes, self.rows * self.acc_bits)
-        table = self.start_table(np.asarray(self.arrays_of["weights"], np.int64))
+        starts = self.starts(np.asarray(self.arrays_of["weights"], np.int64)).reshape(-1, self.rows)
+        table = bits_of(starts, self.acc_bits)
         return found.table(table, cost.table_lut(table), registers)
 
 

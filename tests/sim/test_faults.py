@@ -4,6 +4,7 @@
 
 draws faults in `ACC/rtl/*.mem`, and in the INIT parameters of the cells that the memories of `ACC/netlist`
 consist of. A fault that changes no bit at any address in use is none: LUTs have entries that nothing selects.
+Layers whose memories became other logic are tried alone by another check, and get no fault in the netlist.
 """
 
 import sys
@@ -42,10 +43,12 @@ class Layer:
         """Of the netlist's memories."""
         return memories.mapped_contents(self.netlist, self.instances, self.made)
 
-    def wrong(self, contents: dict[str, np.ndarray]) -> int:
-        """Numbers and bits that the check finds."""
-        each = [memories.wrong_numbers(self.op, k, self.made[k], x, self.given) for k, x in contents.items()]
-        return sum(unequal for _, unequal in each)
+    def wrong(self, contents: dict[str, np.ndarray], whole: bool = False) -> int:
+        """Numbers and bits that the check finds, of files or of the netlist's memories."""
+        return sum(
+            memories.wrong_numbers(self.op, name, self.made[name], found, self.given, whole)[1]
+            for name, found in contents.items()
+        )
 
     def of_memories(self) -> list[tuple[dict, str, int]]:
         """Each defined digit in an INIT parameter of their cells: parameters, name, place."""
@@ -77,8 +80,10 @@ def campaign(acc: Path, count: int, seed: int) -> dict[str, int]:
     rng, tally = np.random.default_rng(seed), {"rtl": 0, "netlist": 0, "none": 0}
     pairs = zip(read_json(acc / "rtl" / "rtl.json")["layers"], graph.operators(acc / "folded.onnx"))
     layers = [Layer(acc, record, op) for record, op in pairs if record["memories"]]
-    weights = np.array([layer.bits for layer in layers])
-    for layer, share in zip(layers, rng.multinomial(count, weights / weights.sum())):
+    bits = np.array([layer.bits for layer in layers])
+    read = bits * [bool(layer.sites) for layer in layers]
+    shares = zip(layers, *(rng.multinomial(count, part / part.sum()) for part in (bits, read)))
+    for layer, share, in_netlist in shares:
         names = [*layer.texts]
         sizes = np.array([layer.made[name][0] * len(layer.made[name][1]) for name in names])
         for number in rng.choice(len(names), share, p=sizes / sizes.sum()):
@@ -86,9 +91,10 @@ def campaign(acc: Path, count: int, seed: int) -> dict[str, int]:
             lines = layer.texts[names[number]].splitlines()
             at, bit = rng.integers(len(words)), int(rng.integers(width))
             lines[at] = f"{int(lines[at], 16) ^ 1 << bit:x}"
-            tally["rtl"] += layer.wrong({names[number]: memories.of_file("\n".join(lines), width)}) > 0
+            wrong = {names[number]: memories.of_file("\n".join(lines), width)}
+            tally["rtl"] += layer.wrong(wrong, whole=True) > 0
         done = 0
-        while done < share:
+        while done < in_netlist:
             given, name, at = layer.sites[rng.integers(len(layer.sites))]
             right = given[name]
             given[name] = (

@@ -108,10 +108,11 @@ def test_every_kind_of_memory_tells_a_bit_that_was_altered_in_its_file(tmp_path)
         check_of(folder, op)
         for path in sorted(folder.glob("*.mem")):
             right = path.read_text().splitlines()
-            at = 1 if "Threshold" in path.name else -1  # the last words of a search may be nobody's
-            altered = [*right]
-            altered[at] = altered[at][:-1] + f"{int(altered[at][-1], 16) ^ 1:x}"
-            for wrong in (altered, [*right, "0"], right[:-1]):
+            altered = [
+                [*right[:at], f"{int(right[at], 16) ^ 1:x}", *right[at + 1 :]]
+                for at in (0, 1, -1 % len(right))
+            ]
+            for wrong in (*altered, [*right, "0"], right[:-1]):
                 path.write_text("\n".join(wrong) + "\n")
                 ([check], _) = memories.check_memories(folder, [op])
                 assert check["mismatches"] > 0, path.name
