@@ -150,8 +150,8 @@ def test_a_device_is_opened_where_all_that_it_says_of_itself_is_right(driver, at
 @pytest.mark.parametrize(("busy", "polls", "wanted"), [(0, 0, OK), (3, 3, OK), (4, 3, NO_ANSWER)])
 def test_a_reset_is_awaited_for_as_many_polls_as_allowed(driver, busy, polls, wanted):
     registers = Registers(polls=polls)
-    left = iter([RESETTING | 0xF0] * busy)
-    registers.read = lambda at: next(left, 0xF0)
+    left = iter([RESETTING] * busy)
+    registers.read = lambda at: next(left, ~RESETTING & 0xFFFFFFFF)
     assert driver.xf_reset(c.byref(registers.device)) == wanted
     assert registers.written == [(CONTROL, 1)] and registers.pauses == min(busy, polls)
 
@@ -187,7 +187,7 @@ def test_each_error_has_a_text_of_its_own(driver):
 @pytest.mark.parametrize("first", [0, 2**31 - 1, 2**32 - 2, 2**32 - 1])
 def test_a_run_ends_with_its_batch_wherever_the_counter_is(driver, first):
     """The batches behind it are not done before, and those ahead of it not awaited."""
-    registers = Registers({BATCHES: first}, polls=10)
+    registers = Registers({BATCHES: first, STATUS: ~FAILED & 0xFFFFFFFF}, polls=10)
 
     def done(_):
         registers.pauses += 1
