@@ -8,9 +8,12 @@ from math import gcd
 
 import numpy as np
 
-from .evaluation import evaluate
+from xnorforge.hw.any_width import whole_numbers
+
+from .evaluation import along, at_base, evaluate, first_rounded_to, in_order, of_order
 from .functions import Function
-from .values import LINEAR, Leaf, Value, append, common_grid, exact, of_leaf
+from .narrowing import some_between
+from .values import F32, LINEAR, Leaf, Value, append, common_grid, exact, of_leaf, signs_of
 from .walk import refuse
 
 MOST_TRIED = 2**24  # integers of all channels
@@ -20,7 +23,7 @@ BLOCK = 2**12  # integers per channel at a time
 
 
 def thresholds(value: Value, leaf, level, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """First integer that reaches each level.
+    """First integer that reaches each level: of the first float32 number at the base of the chain that does.
 
     Args:
         value: over one leaf; leaf: that leaf.
@@ -31,18 +34,22 @@ def thresholds(value: Value, leaf, level, steps: int) -> tuple[np.ndarray, np.nd
         direction * n >= t.
     """
     direction = value.direction
-    low = np.where(direction > 0, leaf.lo, -leaf.hi)
-    high = np.where(direction > 0, leaf.hi, -leaf.lo)
-    first = np.repeat(low[:, None], steps, 1)
-    last = np.repeat(high[:, None] + 1, steps, 1)
+    up = direction * np.where(signs_of(value.start[1]) < 0, -1, 1)
+    sign = up[:, None].astype(F32)  # the level rises with sign * base
+    low, high = np.where(direction > 0, leaf.lo, -leaf.hi), np.where(direction > 0, leaf.hi, -leaf.lo)
+    ends = np.stack([low, high], 1) * direction[:, None]
+    lowest, highest = in_order(at_base(value, ends) * sign).T
+    first, last = (np.repeat(end[:, None], steps, 1) for end in (lowest, highest + 1))
     wanted = np.arange(1, steps + 1)[None, :]
     while (first < last).any():
         middle = (first + last) // 2
-        reached = level(evaluate(value, middle * direction[:, None])) >= wanted
+        reached = level(along(value, of_order(middle) * sign)) >= wanted
         open_ = first < last
         last = np.where(open_ & reached, middle, last)
         first = np.where(open_ & ~reached, middle + 1, first)
-    return first, direction
+    found = first_rounded_to(value, up, first)
+    found = np.where(first > lowest[:, None], found, low[:, None])
+    return whole_numbers(np.where(first > highest[:, None], high[:, None] + 1, found)), direction
 
 
 def functions_of(value: Value) -> list[Function]:
@@ -99,7 +106,7 @@ def _check_count(node, leaf: Leaf) -> None:
 Steps = tuple[Value, Fraction, Fraction, int]
 
 
-def _whole_levels(value: Value, leaf: Leaf, last: int, operations) -> Steps | None:
+def _whole_levels(walk, value: Value, leaf: Leaf, last: int, operations) -> Steps | None:
     """Like `steps_of`, without trying every integer: a chain of steps that ends in whole numbers, possibly
     clipped at whole numbers, takes the whole numbers between those at its ends. None if the chain may behave
     differently.
@@ -116,18 +123,22 @@ def _whole_levels(value: Value, leaf: Leaf, last: int, operations) -> Steps | No
     least, steps = int(ends.min()), int(ends.max() - ends.min()) or 1
     if steps >= MOST_LEVELS:
         return None
-    grid = _step_taken(part, leaf, least, steps)
+    grid = _step_taken(walk, part, leaf, least, steps)
     return part, Fraction(least), Fraction(grid), steps // grid
 
 
-def _step_taken(value: Value, leaf: Leaf, least: int, steps: int) -> int:
+def _step_taken(walk, value: Value, leaf: Leaf, least: int, steps: int) -> int:
     """The largest step between the whole numbers least .. least + steps that a value takes: 2 where a sign is
     never 0.
     """
     if steps > FEW_LEVELS:
         return 1
-    found, _ = thresholds(value, leaf, lambda x: np.rint(x).astype(np.int64) - least, steps)
-    between = found[:, :-1] < found[:, 1:]  # levels 1 .. steps - 1 that some integer takes
+    found, direction = thresholds(value, leaf, lambda x: np.rint(x).astype(np.int64) - least, steps)
+    first, last = found[:, :-1], found[:, 1:]
+    between, source = first < last, walk.makers.get(leaf.name)  # levels 1 .. steps - 1 that an integer takes
+    if between.any() and source is not None and "multipliers" in source.at:
+        lo, hi = (np.array([getattr(walk.leaves[one], end) for one in source.inputs]) for end in ("lo", "hi"))
+        between = some_between(source.at["multipliers"] * direction, lo, hi, first, last)
     return gcd(steps, *(np.flatnonzero(between.any(0)) + 1).tolist())
 
 
@@ -159,7 +170,7 @@ def steps_of(walk, value: Value, node) -> Steps:
     leaf = walk.leaves[value.start[0]]
     operations = [op for op, *_ in value.chain]
     last = operations.index(functions[-1])
-    if found := _whole_levels(value, leaf, last, operations):
+    if found := _whole_levels(walk, value, leaf, last, operations):
         return found
     _check_count(node, leaf)
     for end in reversed([k for k, op in enumerate(operations) if k >= last and op not in LINEAR]):

@@ -3,13 +3,19 @@
 Before:  s = sum_k m_k n_k with factors m_k of 40 to 90 bits, compared with thresholds t
 After:   s' = sum_k m'_k n_k, compared with thresholds t'
 Why:     the n_k are integers of known ranges, so that few of the integers between the least and the greatest
-         sum are reached. Factors m' about a multiple of m order the sums around a threshold alike, down to
-         about as many bits as number the reachable sums. For every threshold, the largest s' of all sums
-         below it and the smallest s' of all others are computed, over all n; t' lies between the two.
+         sum are reached. Around every threshold lies a gap without sums: with x the number whose span is
+         widest, the sums modulo m_x are those of the other numbers, and the gap lies between the two of them
+         next to t. With m' = q m + e, s' differs from q s by sum_k e_k n_k. Where that is always less than q
+         times half the narrowest gap, thresholds q times the middles of the gaps decide alike.
+
+Sums that feed further sums are left as they are. Each further term adds the bits of its numbers to those
+that order all reachable sums, so that they would need about as many bits as all their numbers together, and
+to prove a gap takes the sums of all the numbers.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from math import prod
 
 import numpy as np
@@ -17,11 +23,9 @@ import numpy as np
 from xnorforge.hw.any_width import whole_numbers
 
 FEWEST = 24  # bits of sums that are left as they are
-MOST_POINTS = 2**27  # places of thresholds, of all channels, that are computed
-LARGEST = 2**20  # of the factors that are tried one after another
-WIDEST = 2**40  # span of a number
-MOST = 2**60  # of a narrowed sum
-CLOSE = 2.0**-48  # of quotients in float64, relative to the largest
+MOST_POINTS = 2**23  # sums of all numbers but the widest, of all channels
+LARGEST = 2**22  # sizes of the largest factor that are tried one after another, for three terms and more
+TRIED = 4  # sizes of one power of four for which float64 says that they are enough
 
 
 @dataclass
@@ -44,98 +48,95 @@ def narrowed(factors, lo, hi, thresholds) -> tuple[np.ndarray, np.ndarray] | Non
         thresholds: t, integers (channels, any): n decides s >= t.
 
     Returns:
-        m' and t', in the same shapes; None if a channel has none, a number is wide, or there are too many.
+        m' and t', in the same shapes; None if there are too many sums to compare.
     """
-    factors, lo, hi = (np.asarray(x).astype(object) for x in (factors, lo, hi))
-    spans = (hi - lo) * (factors != 0)
-    points = sum(prod(s + 1 for s in column) // (max(column) + 1) for column in spans.T)
-    if points * thresholds.shape[1] > MOST_POINTS or (spans > WIDEST).any():
+    columns = _channels(factors, lo, hi, thresholds)
+    if columns is None:
         return None
-    columns = [_channel(*given) for given in zip(factors.T, lo.T, hi.T, thresholds)]
-    if any(found is None for found in columns):
-        return None
-    small, steps = zip(*columns)
+    small, steps = zip(*(_narrowed(*column) for column in columns))
     return whole_numbers(np.array(small, object).T), whole_numbers(np.array(steps, object))
 
 
-def _channel(m, lo, hi, t) -> tuple[list[int], list[int]] | None:
-    """The same for one channel."""
-    active = [k for k in range(len(m)) if m[k] and lo[k] < hi[k]]
-    if not active:
-        reached = np.dot(m, lo) >= t
-        return [0] * len(m), [int(not one) for one in reached]
-    active.sort(key=lambda k: hi[k] - lo[k])
-    # Counted from the least sum, with factors above 0.
-    start = [lo[k] if m[k] > 0 else hi[k] for k in range(len(m))]
-    size, t = [abs(m[k]) for k in active], t.astype(object) - np.dot(m, start)
-    edges = _Edges(size, [int(hi[k] - lo[k]) for k in active], t)
-    for chosen in _candidates(size, edges.spans):
-        steps = edges.thresholds(chosen)
-        if steps is not None:
-            small = [0] * len(m)
-            for k, one in zip(active, chosen):
-                small[k] = one if m[k] > 0 else -one
-            shift = sum(one * at for one, at in zip(small, start))
-            return small, [int(step) + shift for step in steps]
-    return None
-
-
-class _Edges:
-    """Of every threshold, and of all numbers but the last, whose span is widest: the first last one that
-    reaches it.
-
-    Attributes:
-        spans: numbers are 0 .. span.
-        others: those but the last, int64 (terms - 1, points).
-        first: int64 (points, thresholds), 0 .. span + 1 of the last number.
+def some_between(factors, lo, hi, first, last) -> np.ndarray:
+    """Whether some reachable sum is at least `first` and less than `last`, integers (channels, any); where
+    that is not known, it is said to be so. Other arguments as of `narrowed`.
     """
-
-    def __init__(self, size: list[int], spans: list[int], t: np.ndarray):
-        self.spans = spans
-        shape = [span + 1 for span in spans[:-1]]
-        self.others = np.indices(shape, np.int64).reshape(len(shape), prod(shape))
-        last, sums = size[-1], self._sums(size, object)
-        over, under = (np.array([int(x) / last for x in row]) for row in (t, sums))
-        quotient = over[None, :] - under[:, None]
-        first = np.ceil(np.clip(quotient, -1, spans[-1] + 1)).astype(np.int64)
-        near = CLOSE * (abs(over).max(initial=0) + abs(under).max(initial=0) + 1)
-        point, step = np.nonzero(abs(quotient - np.rint(quotient)) <= near)
-        exact = -((sums[point] - t[step]) // last)
-        first[point, step] = np.clip(exact, 0, spans[-1] + 1).astype(np.int64)
-        self.first = first.clip(0, spans[-1] + 1)
-        self.top = spans[-1]
-
-    def _sums(self, size, kind) -> np.ndarray:
-        """Of the numbers but the last, each times its factor: (points,)."""
-        terms = (one * row.astype(kind) for one, row in zip(size, self.others))
-        return sum(terms, np.zeros(self.others.shape[1], kind))
-
-    def thresholds(self, chosen: list[int]) -> np.ndarray | None:
-        """Thresholds with these factors, None where a sum below a threshold is not below all others."""
-        last, sums = chosen[-1], self._sums(chosen, np.int64)
-        most = sum(one * span for one, span in zip(chosen, self.spans))
-        at = sums[:, None] + last * self.first
-        above = np.where(self.first <= self.top, at, most + 1).min(0)
-        below = np.where(self.first > 0, at - last, -1).max(0)
-        return above if (below < above).all() else None
+    columns = _channels(factors, lo, hi, first)
+    if columns is None:
+        return first < last
+    after = [_around(m, low, _span(m, low, high), t)[0] + t for m, low, high, t in columns]
+    return (first < last) & (np.array(after, object) < last)
 
 
-def _candidates(size: list[int], spans: list[int]) -> Iterator[list[int]]:
-    """Factors about in proportion to these, smallest first: those that are nearer to it than all smaller
-    ones, then powers of two of the given ones.
+def _channels(factors, lo, hi, t) -> list[tuple] | None:
+    """The arguments of each channel as integers of any width; None if there are too many sums."""
+    factors, lo, hi, t = (np.asarray(x).astype(object) for x in (factors, lo, hi, t))
+    spans = _span(factors, lo, hi)
+    if sum(prod(s + 1 for s in column) // (max(column) + 1) for column in spans.T) > MOST_POINTS:
+        return None
+    return [*zip(factors.T, lo.T, hi.T, t)]
+
+
+def _span(m, lo, hi) -> np.ndarray:
+    return np.where(m == 0, 0, hi - lo)
+
+
+def _narrowed(m, lo, hi, t) -> tuple[np.ndarray, np.ndarray]:
+    """m' and t' of one channel."""
+    span, ends = _span(m, lo, hi), np.sort([m * lo, m * hi], 0).sum(1)
+    if not span.any():
+        return 0 * m, np.array([int(one > ends[0]) for one in t], object)
+    t = np.clip(t, ends[0], ends[1] + 1)
+    above, below = _around(m, lo, span, t)
+    gap, middles, largest = (above + below).min(), 2 * t + above - below, max(abs(m))
+    for q in _sizes(m, span, gap):
+        small = (2 * q * m + largest) // (2 * largest)
+        off = small * largest - q * m
+        if abs(off).dot(span) < q * gap:
+            return small, -(-(q * middles + off.dot(2 * lo + span)) // (2 * largest))
+    raise AssertionError("the given factors keep every gap")
+
+
+def _around(m, lo, span, t) -> tuple[np.ndarray, np.ndarray]:
+    """How far from t the next sum is, at it or above, and the last one below; sums in which the number of the
+    widest span leaves its range count too.
     """
-    largest = max(size)
-    ratio, span = np.array([one / largest for one in size]), np.array(spans, np.float64)
-    start, best = 1, np.inf
-    while start < LARGEST:
+    last, sums = int(span.argmax()), np.zeros(1, object) + sum((m * lo)[span == 0])
+    for k, (one, first, more) in enumerate(zip(m, lo, span)):
+        if k != last and more:
+            sums = np.add.outer(sums, one * np.arange(first, first + more + 1).astype(object)).reshape(-1)
+    period = abs(m[last]) or 1
+    rest = np.unique(sums % period)
+    after = rest.searchsorted(t % period)
+    return (rest[after % len(rest)] - t) % period, (t - 1 - rest[after - 1]) % period + 1
+
+
+def _sizes(m, span, gap) -> Iterator[int]:
+    """Sizes that the largest factor may take, smallest first; its own is the last."""
+    largest, start = max(abs(m)), 1
+    near = [k for k in range(len(m)) if span[k] and abs(m[k]) < largest]
+    if len(near) == 1:
+        ratio, off = (Fraction(int(x), largest) for x in (abs(m[near[0]]), gap))
+        yield _simplest(ratio - off / span[near[0]], ratio + off / span[near[0]]).denominator
+    ratios, share = (m / largest).astype(np.float64), gap / largest
+    while start < min(LARGEST, largest):
         q = np.arange(start, 4 * start, dtype=np.float64)
-        error = sum(abs(one * q - np.rint(one * q)) * reach for one, reach in zip(ratio, span))
-        record = np.minimum.accumulate(np.append(best, error))
-        for place in np.flatnonzero(record[1:] < record[:-1]):
-            yield [round(one * q[place]) for one in ratio]
-        start, best = 4 * start, record[-1]
-    for shift in range(largest.bit_length() - LARGEST.bit_length() - 1, 0, -2):
-        found = [(one >> shift - 1) + 1 >> 1 for one in size]
-        if sum(one * reach for one, reach in zip(found, spans)) > MOST:
-            return
-        yield found
+        off = sum(abs(ratios[k] * q - np.rint(ratios[k] * q)) * int(span[k]) for k in near)
+        yield from map(int, q[off < share * q][:TRIED])
+        start *= 4
+    while start < largest:
+        yield start
+        start *= 4
+    yield largest
+
+
+def _simplest(low: Fraction, high: Fraction) -> Fraction:
+    """The fraction of least denominator strictly between two numbers, high above 0."""
+    if low < 0:
+        return Fraction(0)
+    whole = low.numerator // low.denominator
+    if whole + 1 < high:
+        return Fraction(whole + 1)
+    if low == whole:
+        return whole + Fraction(1, int(1 / (high - whole)) + 1)
+    return whole + 1 / _simplest(1 / (high - whole), 1 / (low - whole))

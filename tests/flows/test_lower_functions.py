@@ -3,6 +3,7 @@ reachable integer.
 """
 
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,10 @@ from onnx import TensorProto
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.lower import checks, emit
+from xnorforge.flows.lower.evaluation import evaluate
+from xnorforge.flows.lower.levels import thresholds
+from xnorforge.flows.lower.values import Leaf, append, exact, of_leaf
+from xnorforge.hw.any_width import whole_numbers
 
 sys.path.insert(0, str(Path(__file__).parent))
 from graphs import Graph, compare, lowered
@@ -117,6 +122,54 @@ def test_sign_of_a_zero_that_is_reached_is_a_level_of_its_own():
     graph = Graph(SHAPE).real("Sub", 100.0).node("Sign")
     found = compare(graph.node("Conv", graph.weights(3, CHANNELS, 1, 1)).model((3, 1, 256)), EVERY_BYTE)
     assert found.nodes[0].at["thresholds"].tolist() == [[100, 101]] * CHANNELS
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sign_of_a_sum_that_is_never_zero_is_a_bit(seed):
+    """A scaled convolution plus levels of a quantiser, with float norms: no sum is the zero of the grid."""
+    graph = Graph((3, 6, 6), seed)
+    graph.node("Conv", graph.weights(6, 3, 3, 3), kernel_shape=[3] * 2, pads=[1] * 4)
+    shortcut = graph.norm(6).quant(0.37, 8).at
+    scales = np.float32(graph.rng.uniform(0.05, 0.3, (6, 1, 1, 1)))
+    graph.node("Conv", graph.weights(6, 6, 3, 3) * scales, kernel_shape=[3] * 2, pads=[1] * 4)
+    graph.real("Mul", 1.37).real("Add", graph.rng.normal(0, 1, (6, 1, 1)))
+    graph.node("Add", inputs=[shortcut, graph.at]).node("Sign")
+    graph.node("Conv", graph.weights(4, 6, 3, 3), kernel_shape=[3] * 2, pads=[1] * 4).norm(4).sign()
+    found = compare(graph.model((4, 6, 6)), graph.rng.integers(0, 256, (3, 3, 6, 6)))
+    step = next(node for node in found.nodes if node.op == "SignedConv").inputs[0]
+    assert found.leaves[step].range == (0, 1)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_first_integer_of_a_level_is_where_float32_reaches_it(seed):
+    """Any chain in front of any quantiser, integers of 3 to 90 bits: at the threshold, and not one before."""
+    rng = np.random.default_rng(seed)
+    channels, bits = 3, int(rng.choice([3, 10, 30, 60, 90]))
+    ends = np.sort(rng.integers(-(2**53), 2**53, (2, channels)), 0).astype(object)
+    lo, hi = (whole_numbers((one << bits) >> 53) for one in ends)
+    leaf = Leaf("n", (channels,), lo, hi)
+    unit = Fraction(1, int(rng.choice([1, 3, 2**20, 7])) << int(rng.integers(bits + 1)))
+    scale = np.array([int(x) * unit for x in rng.integers(-50, 50, channels)], object)
+    value = of_leaf(leaf, scale, exact(rng.normal(0, 50, channels)))
+    for _ in range(int(rng.integers(4))):
+        op = rng.choice(["mul", "add", "bn", "rsub", "div", "prelu", "clip"])
+        one, other = np.float32(rng.normal(0, 2, (2, channels)))
+        given = {"bn": (one, other), "clip": (-abs(one), abs(other)), "prelu": (abs(one),)}.get(op, (one,))
+        value = append(value, op, *given)
+    steps, width = int(rng.choice([1, 2, 7, 255])), np.float32(rng.uniform(0.01, 1))
+
+    def level(x):
+        return np.clip(np.rint(x / width + np.float32(steps // 2)), 0, steps).astype(np.int64)
+
+    found, direction = thresholds(value, leaf, level, steps)
+    up = direction[:, None] > 0
+    low, high = np.where(up, lo[:, None], -hi[:, None]), np.where(up, hi[:, None], -lo[:, None])
+    at, before = (
+        level(evaluate(value, np.clip(n, low, high) * direction[:, None])) for n in (found, found - 1)
+    )
+    wanted = np.arange(1, steps + 1)
+    assert ((found >= low) & (found <= high + 1)).all()
+    assert ((at >= wanted) | (found > high)).all() and ((before < wanted) | (found == low)).all()
 
 
 def test_steps_that_two_layers_read_are_made_once():

@@ -12,7 +12,7 @@ from xnorforge.core.errors import MismatchError
 from xnorforge.flows.bind import bind
 from xnorforge.flows.lower import checks, emit
 from xnorforge.flows.lower.exactness import is_exact, next_to
-from xnorforge.flows.lower.narrowing import narrowed
+from xnorforge.flows.lower.narrowing import narrowed, some_between
 from xnorforge.flows.lower.values import Leaf, common_grid, exact
 from xnorforge.flows.synth import count
 from xnorforge.hw.any_width import width_of
@@ -52,6 +52,38 @@ def test_no_reachable_sum_decides_otherwise(seed):
         before, after = (numbers @ one[:, channel] for one in (factors, small.astype(object)))
         answers = before[:, None] >= thresholds[channel], after[:, None] >= steps[channel]
         np.testing.assert_array_equal(*answers)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_range_said_to_be_free_of_sums_has_none(seed):
+    """All sums by brute force; of ranges that no number beyond its own could reach, the answer is exact."""
+    factors, lo, hi, edges = drawn_sum(seed)
+    first, last = edges[:, :-1], edges[:, 1:]
+    said = some_between(factors, lo, hi, first, last)
+    for channel in range(len(edges)):
+        ranges = [range(a, b + 1) for a, b in zip(lo[:, channel], hi[:, channel])]
+        sums = np.array([*itertools.product(*ranges)], object) @ factors[:, channel]
+        there = ((sums[:, None] >= first[channel]) & (sums[:, None] < last[channel])).any(0)
+        assert (said[channel] | ~there).all()
+    assert not said[first == last].any()
+
+
+def test_a_sum_that_another_factor_never_hits_is_not_said_to_be_reached():
+    """2 x + 6 y is 7 never, and 8 for x = 1, y = 1."""
+    factors, lo, hi = np.array([[2], [6]]), np.zeros((2, 1)), np.full((2, 1), 5)
+    assert some_between(factors, lo, hi, np.array([[7, 8]]), np.array([[8, 9]])).tolist() == [[False, True]]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_two_factors_are_the_smallest_that_keep_every_gap(seed):
+    """577 matches and 256 levels with factors of 70 bits, 255 thresholds: about as many bits as sums."""
+    rng = np.random.default_rng(seed)
+    factors = [[int(rng.integers(2**60, 2**61)) * 2**9 + 1, int(rng.integers(2**60, 2**61)) * 2**10 + 1]]
+    factors, hi = np.array(factors, object).T, np.array([[577], [255]], object)
+    top = int((factors * hi).sum())
+    steps = np.array([[top * k // 256 for k in range(1, 256)]], object)
+    small, _ = narrowed(factors, 0 * hi, hi, steps)
+    assert width_of((small.astype(object) * hi).sum()) <= 24
 
 
 def test_sums_next_to_an_edge_are_found():
