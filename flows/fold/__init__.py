@@ -37,10 +37,11 @@ from xnorforge.hw.ops.base import DOMAIN, SITES, HwOp, Stream
 from xnorforge.hw.parts import estimates_of
 
 GIVEN = ("simd", "pe", "pixels", "depth")
-STYLES: dict[str, tuple[str, ...]] = {"structure": ("adders",)}
+STYLES: dict[str, tuple[str | int, ...]] = {"structure": ("adders",)}
 STYLES |= {name: values for op in OPS.values() for name, values in op.styles.items()}
 TAKEN = "; ".join(
-    [f"integers for {', '.join(GIVEN)}", *(f"{name}: {' or '.join(STYLES[name])}" for name in STYLES)]
+    [f"integers for {', '.join(GIVEN)}"]
+    + [f"{name}: {' or '.join(map(str, values))}" for name, values in STYLES.items()]
 )
 
 
@@ -63,7 +64,7 @@ def fold(
         board: name of a board of hw/boards.
         out_dir: folder of the accelerator.
         interval: initiation interval to reach, in cycles per frame; None takes the board's for this network.
-        folding: JSON {operator: {"pe", "simd", "pixels", "depth", "rom", "starts", "structure"}}; given
+        folding: JSON {operator: {"pe", "simd", "pixels", "depth", "rom", "starts", "dsp", "structure"}}; given
             values are used as they are, all others are searched. `depth` puts a FIFO of that many beats
             before the operator, `rom` and `starts` place its weights and the initial values of its
             accumulators in "block" RAM or "logic", `structure` "adders" makes a matrix distributed
@@ -241,8 +242,8 @@ def _given(path: Path | None) -> dict[str, dict[str, int]]:
         return given
     for name, one in given.items():
         for key, value in one.items() if isinstance(one, dict) else [(one, None)]:
-            fits = (type(value) is int and key in GIVEN) or (
-                type(value) is str and value in STYLES.get(key, ())
+            fits = type(value) in (int, str) and (
+                value in STYLES.get(key, ()) or (type(value) is int and key in GIVEN)
             )
             if not fits:
                 raise UserError(f"{path}: {name} has the invalid setting {key!r}: {value!r}; use {TAKEN}.")

@@ -272,8 +272,8 @@ def checked_folding(bound: Bound, given: dict[str, int]) -> dict[str, int]:
         if name in styles:
             if value not in styles[name]:
                 raise UserError(
-                    f"{bound.name}: {name}={value} is not a memory style; use one of "
-                    f"[{', '.join(styles[name])}]."
+                    f"{bound.name}: {name}={value} is not a choice; use one of "
+                    f"[{', '.join(map(str, styles[name]))}]."
                 )
             continue
         if name not in sizes:

@@ -50,7 +50,7 @@ class Mvu(HwOp):
 
     arrays = ("weights", "thresholds")
     extents: ClassVar[dict[str, str]] = {"simd": "mw", "pe": "mh"}
-    styles: ClassVar[dict[str, tuple[str, ...]]] = {"rom": ("block", "logic"), "starts": ("block", "logic")}
+    styles: ClassVar = {"rom": ("block", "logic"), "starts": ("block", "logic")}
     module = "xf_mvu"
     result_signed = False
 

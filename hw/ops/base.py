@@ -151,7 +151,7 @@ class HwOp(CustomOp):
     module: str
     arrays: tuple[str, ...] = ()
     extents: ClassVar[dict[str, str]] = {"pe": "in_shape"}
-    styles: ClassVar[dict[str, tuple[str, ...]]] = {}
+    styles: ClassVar[dict[str, tuple[str | int, ...]]] = {}
     identity: ClassVar[bool] = False
     structure: ClassVar[str] = "folded"
     ready_through: ClassVar[bool] = False

@@ -39,7 +39,7 @@ class Border(PerChannel):
 
     module = "xf_border"
     arrays = ("table", "factors")
-    styles: ClassVar[dict[str, tuple[str, ...]]] = {"rom": ("block", "logic")}
+    styles: ClassVar[dict[str, tuple[str | int, ...]]] = {"rom": ("block", "logic")}
 
     def get_nodeattr_types(self):
         own: dict[str, tuple] = {

@@ -45,7 +45,7 @@ class Correlate(XnorMvu, Loadable):
     module = "xf_correlate"
     arrays = ("weights",)
     extents: ClassVar[dict[str, str]] = Mvu.extents  # one vector at a time
-    styles: ClassVar[dict[str, tuple[str, ...]]] = {}
+    styles: ClassVar[dict[str, tuple[str | int, ...]]] = {}
 
     def get_nodeattr_types(self):
         left_out = {*XnorMvu.styles, "rom_rows"}

@@ -10,7 +10,7 @@ from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import Mvu
 from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import Matrix
-from xnorforge.hw.parts import Parts
+from xnorforge.hw.parts import Parts, family_in_use
 
 FACTOR = 25  # bits of the wider factor of a DSP48
 NARROWEST_PRODUCT = 9  # bits from which Yosys takes a DSP48 for a product
@@ -35,7 +35,16 @@ class IntMvu(Mvu):
     multiplies in DSP blocks, two rows per block, where products have 9 bits or more (`xf_dsp_sum`).
     """
 
+    styles = Mvu.styles | {"dsp": (0, 1)}
     result_signed = True
+
+    @classmethod
+    def together(cls, attributes, folding):
+        """DSP blocks of Xilinx's for products of integers that are wide enough, or for two rows."""
+        bits, signed = attributes.get("in_bits", 8), attributes.get("in_signed", 0)
+        wide = bits + (not signed) + attributes.get("w_bits", 8) >= NARROWEST_PRODUCT
+        able = bits > 1 and family_in_use().startswith("xc")
+        return not folding.get("dsp", 0) or (able and (wide or folding["pe"] % 2 == 0))
 
     def get_nodeattr_types(self):
         return super().get_nodeattr_types() | {

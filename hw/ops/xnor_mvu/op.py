@@ -41,7 +41,7 @@ class XnorMvu(Mvu):
     """
 
     extents: ClassVar[dict[str, str]] = Mvu.extents | {"pixels": "vectors"}
-    styles: ClassVar[dict[str, tuple[str, ...]]] = Mvu.styles | {"rom": ("block", "logic", "columns")}
+    styles: ClassVar[dict[str, tuple[str | int, ...]]] = Mvu.styles | {"rom": ("block", "logic", "columns")}
 
     def get_nodeattr_types(self):
         places = {"auto", "block", "logic", "columns"}
