@@ -3,14 +3,41 @@
 import copy
 
 import numpy as np
-from onnx import TensorProto, helper
+from onnx import ModelProto, TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.flows.clean_up import name_nodes
 from xnorforge.flows.indexed_model import IndexedModel, attributes
 
+LAST = "qonnx.custom_op.channels_last"
 PER_ELEMENT = """Add BipolarQuant Cast Clip DequantizeLinear Div Mul Quant QuantizeLinear Relu Sigmoid Sign
     Softmax Sub Tanh"""
+
+
+def standard_nodes(model: ModelProto) -> None:
+    """Make the nodes of qonnx that run channels last those of ONNX, a Transpose before and after each."""
+    ranks = {
+        one.name: len(one.type.tensor_type.shape.dim) for one in (*model.graph.input, *model.graph.value_info)
+    }
+    nodes = []
+    for node in model.graph.node:
+        if node.domain != LAST:
+            nodes.append(node)
+            continue
+        kernel = attributes(node).get("kernel_shape")
+        rank = len(kernel) + 2 if kernel else ranks.get(node.input[0], 4)
+        moved, out = [*node.input], node.output[0]
+        for k in range(2 if node.op_type == "Conv" else 1):
+            moved[k] = f"{out}_first_{k}"
+            nodes.append(helper.make_node("Transpose", [node.input[k]], [moved[k]], perm=_to_first(rank - 1)))
+        last = helper.make_node("Transpose", [f"{out}_first"], [out], perm=_to_last(rank - 1))
+        del node.input[:], node.output[:]
+        node.input.extend(moved)
+        node.output.append(f"{out}_first")
+        node.domain = ""
+        nodes += [node, last]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
 
 
 def takes_channels_first(

@@ -20,7 +20,7 @@ from xnorforge.flows.importing.fold_constants import fold_constants
 from xnorforge.flows.importing.graph_checks import check_form
 from xnorforge.flows.importing.input_range import input_of
 from xnorforge.flows.importing.input_wanted import Wanted, chosen_format, classes_of
-from xnorforge.flows.importing.layout import gives_channels_first, takes_channels_first
+from xnorforge.flows.importing.layout import gives_channels_first, standard_nodes, takes_channels_first
 from xnorforge.flows.importing.model_file import loaded
 from xnorforge.flows.importing.ports import one_frame
 from xnorforge.flows.importing.samples import Samples, rounding_error, sample_integers
@@ -181,6 +181,7 @@ def looked_at(path: Path) -> ModelProto:
     raw = loaded(path)
     with _run_by_others(path):
         _known(path, raw)
+        standard_nodes(raw)
         check_form(path, raw)
         estimators = without_estimators(raw)
         fold_constants(path, raw)

@@ -78,7 +78,7 @@ def first_rounded_to(value: Value, up: np.ndarray, places: np.ndarray) -> np.nda
         Whole multiples |A| n, counted in the direction in which up * (A n + B) rises, (channels, any).
     """
     _, a, b = value.start
-    last = int(in_order(F32(inf)))
+    last = int(in_order(np.array(inf, F32)))
     number, before = (of_order(np.clip(one, -last, last)).astype(np.float64) for one in (places, places - 1))
     number, before = (np.clip(one, -(2.0**128), 2.0**128) for one in (number, before))
     middle = (number + before) / 2  # exactly

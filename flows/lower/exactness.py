@@ -75,7 +75,7 @@ class Comparison:
         self.first = next(iter(graph.leaves))
         self.tensors = {self.first: frames.astype(np.int64)}
         self.levels: dict[str, np.ndarray] = {}
-        network = indexed(model)
+        network = self.network = indexed(model)
         name = network.graph.input[0].name
         value = graph.values[name]
         self.values = graph.values | {network.graph.output[0].name: built.output}
@@ -127,9 +127,21 @@ class Comparison:
             maker = self.makers.get(value.single[0])
             if maker is not None and maker.quantises is not None:
                 self.levels[maker.out] = self.tensors[maker.out].copy()
-                self._draw(value)
+                if not self._passed_by(name, maker):
+                    self._draw(value)
                 return self._of_value(value, x.numbers.shape)
         return x if known else wanted
+
+    def _passed_by(self, name: str, maker: Node) -> bool:
+        """Whether a reader of levels was computed from the sum before them, as the sign of a sign is."""
+        for node in self.network.find_consumers(name):
+            value = self.values.get(node.output[0])
+            leaf = value.start[0] if value is not None and value.base else ""
+            other = self.makers.get(leaf, maker)
+            again = other is not maker and other.quantises is not None and other.inputs == maker.inputs
+            if leaf in maker.inputs or again:
+                return True
+        return False
 
     def _draw(self, value: Value) -> None:
         """Random levels in the random frames; in some, a level beside it for that of value 0."""

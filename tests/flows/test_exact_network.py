@@ -170,6 +170,18 @@ def test_random_networks_are_exact(kind):
     assert done > 20
 
 
+def test_the_sign_of_a_sign_that_is_read_by_itself_too_is_exact():
+    """Random levels of one are not compared with the other, which follows from the same sum."""
+    graph = Graph((2, 5, 5), 3)
+    graph.node("Conv", graph.weights(4, 2, 2, 2), kernel_shape=[2, 2]).norm(4).node("Sign")
+    signs = [graph.at, graph.node("Sign").at]
+    given = [{"inputs": [one], "kernel_shape": [1, 1]} for one in signs]
+    ends = [graph.node("Conv", graph.weights(4, 4, 1, 1), **one).at for one in given]
+    model = graph.node("Add", inputs=ends).model((4, 4, 4))
+    built, _ = integers_of(model, BYTES)
+    assert is_exact(built, model, np.zeros((1, 5, 5, 2), np.int64))["mismatches"] == 0
+
+
 @pytest.mark.parametrize("bits", [(8, 8), (24, 42), (70, 24), (50, 130)])
 def test_products_of_any_width_are_those_of_integers(bits):
     rng = np.random.default_rng(0)

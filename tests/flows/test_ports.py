@@ -112,7 +112,7 @@ def test_every_output_is_that_of_qonnx(seed, tmp_path):
     """RTL and bit simulator, at any pace."""
     net = Several(seed)
     onnx.save(net.model, tmp_path / "net.onnx")
-    record = import_model(tmp_path / "net.onnx", _frames(net), [], tmp_path)
+    record = import_model(tmp_path / "net.onnx", frames_of(net), [], tmp_path)
     lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
     golden, scale = np.load(tmp_path / "golden.npz"), np.load(tmp_path / "lowered.npz")
     _, flowing = raced(bind_folder(tmp_path), golden["images"], seed, tmp_path)
@@ -122,7 +122,7 @@ def test_every_output_is_that_of_qonnx(seed, tmp_path):
         np.testing.assert_allclose(found[name], scores, atol=1e-5 * max(1, abs(scores).max()))
 
 
-def _frames(net: Several) -> np.ndarray:
+def frames_of(net: Several) -> np.ndarray:
     """One input as it is; several one behind the other, channels of images last."""
     if len(net.given) == 1:
         return next(iter(net.given.values()))

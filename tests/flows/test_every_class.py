@@ -1,0 +1,55 @@
+"""Networks of every class, drawn at random: nearly all are built, none is wrong, and what is refused is
+refused with a cure before it is folded.
+"""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from xnorforge.core.errors import UserError
+from xnorforge.flows.fold import fold
+from xnorforge.flows.importing.stage import import_model
+from xnorforge.flows.lower import lower
+from xnorforge.sim.stage import bits_alone
+
+sys.path.insert(0, str(Path(__file__).parent))
+from every_class import CLASSES
+
+EACH, SHARE = 36, 0.97
+
+
+def refusal(name: str, seed: int, folder: Path) -> str:
+    """The sentence that refuses a network; empty if the bit simulator gives the integers of its file.
+
+    Raises:
+        MismatchError: a stage gives other integers than the one before.
+    """
+    folder.mkdir()
+    file, images, scale = CLASSES[name](seed, folder)
+    try:
+        import_model(file, images, [-1] * len(images), folder, scale)
+        record = lower(folder / "model.onnx", folder / "golden.npz", folder)
+    except UserError as error:
+        return str(error).replace(f"{folder}/", "")
+    assert all(check["integers"] and not check["mismatches"] for check in record["checks"])
+    fold(folder, "pynq-z2", folder / "acc", interval=10**6)
+    assert bits_alone(folder / "acc", folder)["images"] == len(images)
+    return ""
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_network_of_a_class_is_built(name, tmp_path):
+    assert not refusal(name, 0, tmp_path / "net")
+
+
+@pytest.mark.full
+def test_of_all_classes_nearly_all_networks_are_built_and_none_is_wrong(tmp_path):
+    said = {
+        (name, seed): refusal(name, seed, tmp_path / f"{name} {seed}")
+        for name in CLASSES
+        for seed in range(EACH)
+    }
+    refused = [f"{name}, seed {seed}: {text}" for (name, seed), text in said.items() if text]
+    print(f"{len(said)} networks, {len(refused)} refused", *refused, sep="\n")
+    assert len(said) >= 300 and len(refused) <= (1 - SHARE) * len(said)
