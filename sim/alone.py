@@ -5,6 +5,7 @@ and misses in the other shows every wrong bit of its weight. A function of one c
 constants and beside them, all else random ones. How many bits that reaches is counted with the contract.
 """
 
+from itertools import product
 from math import prod
 
 import numpy as np
@@ -121,7 +122,7 @@ def share_reached(op: HwOp, inputs: list[np.ndarray]) -> float:
     right, rng, shares = op.run(*inputs), np.random.default_rng(SEED), []
     for key, values in constants(op).items():
         signs = set(np.unique(values).tolist()) <= {-1, 1}
-        tried = [(place, bit) for place in np.ndindex(values.shape) for bit in range(element_bits(values))]
+        tried = [*product(np.ndindex(values.shape), range(element_bits(values)))]
         seen = []
         for number in rng.permutation(len(tried))[:MOST_FLIPS]:
             place, bit = tried[number]
