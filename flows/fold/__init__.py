@@ -64,10 +64,10 @@ def fold(
         board: name of a board of hw/boards.
         out_dir: folder of the accelerator.
         interval: initiation interval to reach, in cycles per frame; None takes the board's for this network.
-        folding: JSON {operator: {"pe", "simd", "pixels", "depth", "rom", "starts", "dsp", "structure"}};
-            given values are used as they are, all others are searched. `depth` puts a FIFO of that many beats
-            before the operator, `rom` and `starts` place its weights and the initial values of its
-            accumulators in "block" RAM or "logic", `structure` "adders" makes a matrix distributed
+        folding: JSON {operator: {"pe", "simd", "pixels", "depth", "rom", "starts", "tables", "dsp",
+            "structure"}}; given values are used as they are, all others are searched. `depth` puts a FIFO of
+            that many beats before the operator, `rom` and `starts` place its weights and the initial values
+            of its accumulators in "block" RAM or "logic", `structure` "adders" makes a matrix distributed
             arithmetic. Or a folding file of FINN (`finn_folding.py`).
         backend: which matrices become adders instead of folded units, see distributed_arithmetic.py.
         output: "scores", or "labels": for every cell of a map only the channel with the largest score.

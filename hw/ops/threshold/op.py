@@ -20,7 +20,8 @@ from xnorforge.hw.words import binary, bits_of, different_columns
 SHORT = (0, 0, 1, 1, 1, 1, 1, 2, 3, 2, 2)  # LUTs by Yosys of a comparison with a constant of so many bits
 EACH = {1: (0.28, 0.3), 2: (0.71, 2.4), 3: (0.98, 2.2), 4: (1.25, 2.0)}  # of so many: per bit, less those
 WIDEST_BEAT = 64  # bits of several pixels: more than a memory port brings per cycle waits for it
-BLOCK = 350  # LUTs of tables that a block RAM has to save: about what 7-series parts have of both
+# LUTs of tables that a block RAM has to save: about what 7-series parts have of both, or few.
+SAVED = {"auto": 350, "block": 50}
 AHEAD = 32  # beats per pixel from which tables of three thresholds are read a beat ahead
 
 
@@ -45,9 +46,11 @@ class Threshold(PerChannel):
     ready_through = True
     arrays = ("thresholds", "direction")
     extents: ClassVar[dict[str, str]] = PerChannel.extents | {"pixels": "in_shape"}
+    styles: ClassVar = {"tables": tuple(SAVED)}
 
     def get_nodeattr_types(self):
-        return super().get_nodeattr_types() | {"pixels": ("i", False, 1)}
+        tables = ("s", False, "auto", {*SAVED})
+        return super().get_nodeattr_types() | {"pixels": ("i", False, 1), "tables": tables}
 
     @classmethod
     def sizes(cls, attributes):
@@ -63,8 +66,11 @@ class Threshold(PerChannel):
 
     @classmethod
     def together(cls, attributes, folding):
-        """Several pixels are whole ones."""
-        return folding.get("pixels", 1) == 1 or folding["pe"] == attributes["in_shape"][-1]
+        """Several pixels are whole ones; block RAM is for the tables of a long search."""
+        channels, pe = attributes["in_shape"][-1], folding["pe"]
+        if folding.get("tables") == "block" and channels // pe < AHEAD:
+            return False
+        return folding.get("pixels", 1) == 1 or pe == channels
 
     def stream(self, bits: int, signed: bool) -> Stream:
         """As of every operator of its kind, with several pixels all channels of each side by side.
@@ -142,7 +148,8 @@ class Threshold(PerChannel):
         found = 0
         for place, (depth, width) in self._ahead_tables().items():
             made = memory_of(depth, width, "rom")
-            found |= (_logic(depth, width) > made.choice + BLOCK * made.bram36) << place
+            saved = SAVED[self.get_nodeattr("tables")] * made.bram36
+            found |= (_logic(depth, width) > made.choice + saved) << place
         return found
 
     def _ahead_tables(self) -> dict[int, tuple[int, int]]:

@@ -37,4 +37,6 @@ def examples(cls):
             arrays["direction"] = rng.choice([-1, 1], shape[-1])
         sizes = {"in_shape": shape, "pe": pe, "in_bits": bits, "in_signed": signed, "pixels": pixels}
         found.append(cls.make(f"threshold_{index}", arrays, **sizes))
-    return found
+    given = {"in_shape": (2, 128), "in_bits": 12, "in_signed": 1, "tables": "block"}
+    steps = np.sort(np.random.default_rng(0).integers(-2050, 2050, (128, 15)), 1)
+    return [*found, cls.make("threshold_block", {"thresholds": steps}, **given)]
