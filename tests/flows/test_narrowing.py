@@ -124,6 +124,29 @@ def test_a_narrowed_residual_network_equals_qonnx_and_the_exact_network(seed, te
     bind(emit.emitted(graph), *checks.scale_and_bias(graph.output))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_sums_side_by_side_are_narrowed_each_by_itself(seed):
+    """As where ReActNet doubles its channels."""
+    graph, scales = Graph((3, 6, 6), seed), np.random.default_rng(seed).uniform(0.05, 0.3, (2, 6, 1, 1, 1))
+    graph.real("Conv", graph.weights(6, 3, 3, 3), kernel_shape=[3] * 2, pads=[1] * 4)
+    shortcut, ends = graph.norm(6).quant(0.37, 8).at, []
+    for one in scales:
+        graph.at = shortcut
+        graph.real("Conv", graph.weights(6, 6, 1, 1) * np.float32(one), kernel_shape=[1] * 2).norm(6)
+        ends.append(graph.real("Add", inputs=[graph.at, shortcut]).at)
+    graph.node("Concat", inputs=ends, axis=1)
+    graph.real("PRelu", graph.rng.uniform(0, 0.5, (12, 1, 1))).quant(0.21, 8)
+    graph.node("GlobalAveragePool").node("Flatten", axis=1).node("MatMul", graph.weights(12, 5))
+    model, pixels = graph.model([5]), graph.rng.integers(0, 256, (3, 3, 6, 6))
+    found = compare(model, pixels)
+    assert len(found.narrowed) == 2 and all(one.after < 40 for one in found.narrowed.values())
+    assert is_exact(found, model, pixels.transpose(0, 2, 3, 1))["mismatches"] == 0
+    levels = [node for node in found.nodes if node.op == "Threshold"][-1]
+    levels.at = levels.at | {"thresholds": levels.at["thresholds"] + 2**12}
+    with pytest.raises(MismatchError):
+        is_exact(found, model, pixels.transpose(0, 2, 3, 1))
+
+
 def test_a_threshold_that_a_narrowed_sum_passes_too_early_is_found():
     model, _ = residual(4)
     graph = lowered(model)

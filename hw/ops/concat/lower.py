@@ -6,9 +6,10 @@ import numpy as np
 
 from xnorforge.flows.lower.exact import on_one_unit
 from xnorforge.flows.lower.examples import random_leaf, random_shape
-from xnorforge.flows.lower.registry import MAKERS, arithmetic, emission, example, meaning, rule
+from xnorforge.flows.lower.narrowing import FEWEST
+from xnorforge.flows.lower.registry import MAKERS, arithmetic, emission, example, meaning, rule, tidying
 from xnorforge.flows.lower.sums import one_leaf
-from xnorforge.flows.lower.values import Bounds, bounds_of
+from xnorforge.flows.lower.values import F32, Bounds, Leaf, Levels, Node, append, bounds_of, of_leaf
 from xnorforge.flows.lower.views import seen, usual_view, view_of
 from xnorforge.flows.lower.walk import refuse
 
@@ -54,6 +55,49 @@ def _concat(walk, node, at):
     bounds = Bounds(*(np.concatenate([getattr(one, key) for one in found]) for key in ("reach", "error")))
     value = walk.value_of(out, scale, offset, bounds)
     return seen(value, np.moveaxis(usual_view(out), 0, -1)) if last else value
+
+
+@tidying(20)
+def _levels_first(graph) -> None:
+    """Wide a, b -> Concat -> Threshold becomes a -> Threshold, b -> Threshold -> Concat: sums that are only
+    compared.
+    """
+    readers = graph.readers()
+    for node in [n for n in graph.nodes if n.op == "Concat"]:
+        levels = graph.only(readers[node.out], node.out)
+        if levels is None or levels.op != "Threshold" or graph.leaves[node.out].bits <= FEWEST:
+            continue
+        if len({*node.inputs}) < len(node.inputs):
+            continue
+        place, begin, parts = graph.nodes.index(node), 0, []
+        for name in node.inputs:
+            leaf = graph.leaves[name]
+            of = slice(begin, begin + leaf.channels)
+            at = {key: levels.at[key][of] for key in ("thresholds", "direction")}
+            most = np.full(leaf.channels, at["thresholds"].shape[1])
+            out = Leaf(f"{levels.name}_of_{name}", leaf.shape, 0 * most, most, leaf.layer, leaf.order)
+            stands_for = levels.quantises and _of_channels(levels.quantises, leaf, of)
+            parts.append(Node(out.name, "Threshold", [name], out.name, at, stands_for))
+            graph.leaves[out.name], begin = out, of.stop
+        del graph.leaves[node.out]
+        node.inputs, node.out = [part.out for part in parts], levels.out
+        graph.nodes[place:place] = parts
+        graph.nodes.remove(levels)
+
+
+def _of_channels(levels: Levels, leaf: Leaf, of: slice) -> Levels:
+    """The quantiser of some channels, which are a leaf of their own."""
+    whole, (_, a, b) = levels.value, levels.value.start
+    value = of_leaf(leaf, a[of], b[of], bounds_of(whole).each(lambda x: x[of]))
+    for op, *given in whole.chain:
+        value = append(value, op, *(np.asarray(row)[of] for row in given))
+
+    def level(x):
+        every = np.zeros((whole.channels, x.shape[1]), F32)
+        every[of] = x
+        return levels.level(every)[of]
+
+    return Levels(value, level, levels.thresholds[of], levels.direction[of])
 
 
 def _order(leaves) -> np.ndarray | None:
