@@ -56,13 +56,13 @@ def along(value: Value, x: np.ndarray, nudge: int = 0) -> np.ndarray:
     return x
 
 
-def in_order(x: np.ndarray) -> np.ndarray:
+def float32_ranks(x: np.ndarray) -> np.ndarray:
     """Float32 numbers as integers in the same order, one apart for neighbours; both zeros are 0."""
     bits = x.astype(F32).view(np.int32).astype(np.int64)
     return np.where(bits < 0, -(bits & 2**31 - 1), bits)
 
 
-def of_order(places: np.ndarray) -> np.ndarray:
+def of_ranks(places: np.ndarray) -> np.ndarray:
     """The float32 numbers of such integers."""
     return np.where(places < 0, -1, 1).astype(F32) * abs(places).astype(np.int32).view(F32)
 
@@ -72,14 +72,14 @@ def first_rounded_to(value: Value, up: np.ndarray, places: np.ndarray) -> np.nda
 
     Args:
         up: +1, or -1 per channel where all numbers are negated.
-        places: `in_order` of the float32 numbers, (channels, any).
+        places: ranks of the float32 numbers, (channels, any).
 
     Returns:
         Whole multiples |A| n, counted in the direction in which up * (A n + B) rises, (channels, any).
     """
     _, a, b = value.start
-    last = int(in_order(np.array(inf, F32)))
-    number, before = (of_order(np.clip(one, -last, last)).astype(np.float64) for one in (places, places - 1))
+    last = int(float32_ranks(np.array(inf, F32)))
+    number, before = (of_ranks(np.clip(one, -last, last)).astype(np.float64) for one in (places, places - 1))
     number, before = (np.clip(one, -(2.0**128), 2.0**128) for one in (number, before))
     middle = (number + before) / 2  # exactly
     with np.errstate(over="ignore"):

@@ -10,7 +10,7 @@ import numpy as np
 
 from xnorforge.hw.any_width import whole_numbers
 
-from .evaluation import along, at_base, evaluate, first_rounded_to, in_order, of_order
+from .evaluation import along, at_base, evaluate, first_rounded_to, float32_ranks, of_ranks
 from .functions import Function
 from .narrowing import some_between
 from .values import F32, LINEAR, Leaf, Value, append, common_grid, exact, of_leaf, signs_of
@@ -38,12 +38,12 @@ def thresholds(value: Value, leaf, level, steps: int) -> tuple[np.ndarray, np.nd
     sign = up[:, None].astype(F32)  # the level rises with sign * base
     low, high = np.where(direction > 0, leaf.lo, -leaf.hi), np.where(direction > 0, leaf.hi, -leaf.lo)
     ends = np.stack([low, high], 1) * direction[:, None]
-    lowest, highest = in_order(at_base(value, ends) * sign).T
+    lowest, highest = float32_ranks(at_base(value, ends) * sign).T
     first, last = (np.repeat(end[:, None], steps, 1) for end in (lowest, highest + 1))
     wanted = np.arange(1, steps + 1)[None, :]
     while (first < last).any():
         middle = (first + last) // 2
-        reached = level(along(value, of_order(middle) * sign)) >= wanted
+        reached = level(along(value, of_ranks(middle) * sign)) >= wanted
         open_ = first < last
         last = np.where(open_ & reached, middle, last)
         first = np.where(open_ & ~reached, middle + 1, first)
