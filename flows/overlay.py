@@ -73,6 +73,7 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> dict:
         },
         "output": {**border["output"], **_in_words(form, border["output"])},
         "scores": scores,
+        **({"ports": exported["ports"]} if exported.get("ports") else {}),
         **({"template": {"window": 1 << dma.control_bits(bits), **record["control"]}} if bits else {}),
         "shell": form.about(),
     }  # fmt: skip
@@ -81,7 +82,7 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> dict:
             now_at("writing shell and drivers, and linting both with Verilator")
             lines = _write_folder(aside, acc / "rtl", about, system, form.sources())
             now_at("writing examples and bitstream")
-            _examples(aside, net_dir / "golden.npz", about["output"]["shape"])
+            _examples(aside, net_dir / "golden.npz", *(border[side]["shape"] for side in ("input", "output")))
             about["bitstream"] = _bitstream(aside, acc, routed)
         what = "lines of SystemVerilog under verilator -Wall"
         about["checks"] = [artifacts.check("lint = no warning", 0, 0, lines, what)]
@@ -89,10 +90,13 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> dict:
     return artifacts.read_json(acc / "overlay" / "overlay.json")
 
 
-def _examples(folder: Path, golden: Path, shape: list[int]) -> None:
-    """Some golden frames, with the drivers' scores for them if the network returns scores, not labels."""
+def _examples(folder: Path, golden: Path, into: list[int], shape: list[int]) -> None:
+    """Some golden frames, vectors without axes of length 1, with the drivers' scores for them if the network
+    returns scores, not labels.
+    """
     with np.load(golden) as given:
         images, scores = given["images"][:EXAMPLES], given["scores"][:EXAMPLES]
+    images = images.reshape(len(images), -1) if len(into) == 1 else images
     labels = len(shape) == 3 and shape[-1] < scores.shape[1]
     np.savez_compressed(folder / "examples.npz", images=images, **({} if labels else {"scores": scores}))
 
@@ -181,6 +185,13 @@ def _template(about: dict | None) -> str:
     return f"{{{sizes}, {{{low}u, {high}u}}, {about['word_bytes']}u}}"
 
 
+def _commented(port: dict) -> str:
+    """An input or output in words, for a C comment."""
+    shape = "x".join(map(str, port["shape"])) + (", channels last" if port["last"] else "")
+    name = "".join(one if one.isalnum() or one in "_.-" else "_" for one in port["name"])
+    return f"{name}: {shape}, scale {port['scale']!r}, offset {port['offset']!r}"
+
+
 def network_header(about: dict) -> str:
     """The text of xf_network.h: the description for the C driver."""
     sides = {
@@ -189,6 +200,12 @@ def network_header(about: dict) -> str:
         for side, name in (("in", "input"), ("out", "output"))
     }  # fmt: skip
     numbers = {name: ", ".join(map(repr, about["scores"][name])) for name in ("scale", "bias")}
+    places = "".join(
+        f"#define XF_{side}_{k}_FIRST {one['first']}u  /* {_commented(one)} */\n"
+        f"#define XF_{side}_{k}_COUNT {int(np.prod(one['shape']))}u\n"
+        for side in ("INPUT", "OUTPUT")
+        for k, one in enumerate(about.get("ports", {}).get(f"{side.lower()}s", ()))
+    )
     counts = [int(np.prod(about[name]["shape"])) for name in ("input", "output")]
     return f"""/* SPDX-License-Identifier: Apache-2.0
  *
@@ -206,7 +223,7 @@ def network_header(about: dict) -> str:
 #define XF_IN_STRIDE {about["input"]["stride"]}u  /* bytes of a frame in memory */
 #define XF_OUT_STRIDE {about["output"]["stride"]}u
 #define XF_CLASSES {len(about["scores"]["scale"])}u
-
+{places}
 static const xf_network xf_the_network = {{
   UINT64_C(0x{about["hash"]}), {{{sides["in"]}}}, {{{sides["out"]}}},
   {_template(about.get("template"))}, 0x{about["shell"]["id"]:08x}u

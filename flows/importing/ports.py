@@ -6,7 +6,6 @@ result holds those of all outputs, flattened as the network has them. `Ports` sa
 """
 
 import copy
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import accumulate
 from math import prod
@@ -16,7 +15,6 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 from onnx.parser import parse_node
 from qonnx.core.modelwrapper import ModelWrapper
 
-from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import InputFormat, integer_format
 from xnorforge.flows.clean_up import name_nodes, with_shapes
 from xnorforge.flows.importing.input_range import Found, data_inputs
@@ -73,43 +71,6 @@ class Ports:
             key: [asdict(port) | {"name": name} for port, name in zip(ports, names, strict=True)]
             for key, (ports, names) in pairs.items()
         }
-
-
-def joined_inputs(ports: dict, given: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Integers or floats by the names of the inputs, (N, *shape) each, as frames of integers (N, elements).
-
-    Args:
-        ports: as `Ports.record` gives them.
-
-    Raises:
-        UserError: a name, a shape or a range is another one.
-    """
-    wanted, parts = {one["name"]: one for one in ports.get("inputs", ())}, []
-    if set(given) != set(wanted):
-        raise UserError(f"predict: inputs are {', '.join(given)}; give {', '.join(wanted) or 'an array'}.")
-    for name, port in wanted.items():
-        x, shape = np.asarray(given[name]), tuple(port["shape"])
-        if x.shape[1:] != shape or x.dtype.kind not in "iubf":
-            numbers = ", ".join(map(str, shape))
-            raise UserError(f"predict: '{name}' is {x.dtype} {x.shape}; give numbers (N, {numbers}).")
-        if x.dtype.kind == "f":
-            x = np.rint((x.astype(np.float64) - port["offset"]) / port["scale"])
-        if not ((x >= port["lo"]) & (x <= port["hi"])).all():
-            raise UserError(
-                f"predict: '{name}' leaves its range; give integers of {port['lo']} to {port['hi']}, or "
-                f"floats of {port['scale']:.6g} times these plus {port['offset']:.6g}."
-            )
-        parts.append((np.moveaxis(x, 1, -1) if port["last"] else x).reshape(len(x), -1).astype(np.int64))
-    return np.concatenate(parts, 1)
-
-
-def results_of(ports: dict, result: np.ndarray) -> dict[str, np.ndarray]:
-    """Results (N, elements) by the names of the outputs, (N, *shape) each."""
-    found = {}
-    for port in ports["outputs"]:
-        shape = tuple(port["shape"])
-        found[port["name"]] = result[:, port["first"] : port["first"] + prod(shape)].reshape(-1, *shape)
-    return found
 
 
 def one_frame(network: ModelWrapper, wanted: Wanted, where) -> tuple[ModelWrapper, Ports | None]:

@@ -154,7 +154,7 @@ class Accelerator:
         Raises:
             UserError: another type or shape, or numbers outside the range of the input.
         """
-        from xnorforge.flows.importing.ports import joined_inputs, results_of
+        from xnorforge.hw.shells.dma.drivers.xnorforge_driver import joined_inputs, results_of
         from xnorforge.sim.machine import scored
 
         if isinstance(images, Mapping):

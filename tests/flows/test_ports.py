@@ -18,9 +18,9 @@ from qonnx.util.cleanup import cleanup_model
 import xnorforge
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import bind_folder
-from xnorforge.flows.importing import ports
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
+from xnorforge.hw.shells.dma.drivers.xnorforge_driver import results_of
 from xnorforge.sim.machine import scored
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -117,7 +117,7 @@ def test_every_output_is_that_of_qonnx(seed, tmp_path):
     golden, scale = np.load(tmp_path / "golden.npz"), np.load(tmp_path / "lowered.npz")
     _, flowing = raced(bind_folder(tmp_path), golden["images"], seed, tmp_path)
     answers = scored(flowing.output.reshape(FRAMES, -1), scale["scale"], scale["bias"])
-    found = ports.results_of(record["ports"], answers)
+    found = results_of(record["ports"], answers)
     for name, scores in net.wanted().items():
         np.testing.assert_allclose(found[name], scores, atol=1e-5 * max(1, abs(scores).max()))
 

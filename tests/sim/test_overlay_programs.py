@@ -9,16 +9,25 @@ from pathlib import Path
 
 import jsonschema
 import numpy as np
+import onnx
 import pytest
 
 from xnorforge.core.artifacts import read_json
+from xnorforge.core.errors import UserError
+from xnorforge.flows.backends.rtl import generate
+from xnorforge.flows.fold import fold
+from xnorforge.flows.importing.stage import import_model
+from xnorforge.flows.lower import lower
 from xnorforge.flows.overlay import write_overlay
 from xnorforge.hw import graph
 from xnorforge.hw.shells.dma.drivers import xnorforge_measure
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Device
+from xnorforge.sim.shell import shell_library
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent.parent / "flows"))
 from driving import BIAS, SCALE, accelerator, c_program, small_network
+from test_ports import Several, frames_of
 
 # The notebook format 4.5 as nbformat.readthedocs.io states it, for code and markdown.
 SOURCE = {"type": ["string", "array"], "items": {"type": "string"}}
@@ -64,6 +73,53 @@ def in_overlay(acc, library, *command: str) -> subprocess.CompletedProcess:
         [sys.executable, *command], cwd=acc / "overlay", capture_output=True, text=True, check=False,
         env=os.environ | {"XF_SIMULATION": str(library)},
     )  # fmt: skip
+
+
+def test_a_network_of_two_inputs_and_two_outputs_has_their_names_in_both_drivers(tmp_path):
+    """Behind the simulated shell: the Python driver and the notebook by names, the C driver by places."""
+    counts = {k: Several(k) for k in range(99)}
+    net = next(one for one in counts.values() if (len(one.given), len(one.outputs)) == (2, 2))
+    onnx.save(net.model, tmp_path / "net.onnx")
+    import_model(tmp_path / "net.onnx", frames_of(net), [], tmp_path)
+    lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
+    acc, wanted = tmp_path / "acc", net.wanted()
+    fold(tmp_path, "pynq-z2", acc, interval=1000)
+    generate(acc / "folded.onnx", acc / "rtl")
+    write_overlay(acc, tmp_path)
+    library = shell_library(acc)
+    bus = Device("sim", library, acc / "rtl")
+    device = accelerator(acc, bus)
+    for given in (net.given, {name: net.values(name) for name in net.given}):
+        found = device.predict(given)
+        assert set(found) == set(wanted)
+        for name, scores in wanted.items():
+            np.testing.assert_allclose(found[name], scores, atol=1e-5 * max(1, abs(scores).max()))
+    with pytest.raises(UserError):
+        device.predict(dict([*net.given.items()][:1]))
+    frames = device.integers(net.given)
+    bus.close()
+
+    cells = json.loads((acc / "overlay/overlay.ipynb").read_text())["cells"]
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    done = in_overlay(acc, library, "-c", code)
+    assert done.returncode == 0, done.stderr
+    for name, scores in wanted.items():
+        assert f"{name} {scores.argmax(1)}" in done.stdout
+
+    header = (acc / "overlay/xf_network.h").read_text()
+    places = {key: int(at) for key, at in re.findall(r"#define (XF_\w+_(?:FIRST|COUNT)) (\d+)u", header)}
+    program = c_program("driver_test.c", acc, library, tmp_path)
+    text = " ".join(map(str, frames.ravel().tolist()))
+    done = subprocess.run([program, acc / "rtl", "4", "0", "0"], input=text, capture_output=True, text=True)
+    answers = np.array(done.stdout.splitlines()[0].split(), float).reshape(len(frames), -1)
+    with np.load(tmp_path / "lowered.npz") as lowered:
+        answers = answers[:, : lowered["scale"].size] * lowered["scale"].ravel() + lowered["bias"].ravel()
+    for k, scores in enumerate(wanted.values()):
+        at = places[f"XF_OUTPUT_{k}_FIRST"]
+        part = answers[:, at : at + places[f"XF_OUTPUT_{k}_COUNT"]].reshape(scores.shape)
+        np.testing.assert_allclose(part, scores, atol=1e-5 * max(1, abs(scores).max()))
+    sizes = [places[f"XF_INPUT_{k}_COUNT"] for k in (0, 1)]
+    assert sizes == [x[0].size for x in net.given.values()] and places["XF_INPUT_1_FIRST"] == sizes[0]
 
 
 def test_the_examples_are_the_first_golden_frames(acc):

@@ -14,6 +14,8 @@ import json
 import mmap
 import os
 import time
+from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -374,6 +376,43 @@ class Frames:
         return (bits @ weights).reshape(-1, *self.shape)
 
 
+def joined_inputs(ports: dict, given: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Integers or floats by the names of the inputs, (N, *shape) each, as frames of integers (N, elements).
+
+    Args:
+        ports: `ports` of the description.
+
+    Raises:
+        UserError: a name, a shape or a range is another one.
+    """
+    wanted, parts = {one["name"]: one for one in ports.get("inputs", ())}, []
+    if set(given) != set(wanted):
+        raise UserError(f"predict: inputs are {', '.join(given)}; give {', '.join(wanted) or 'an array'}.")
+    for name, port in wanted.items():
+        x, shape = np.asarray(given[name]), tuple(port["shape"])
+        if x.shape[1:] != shape or x.dtype.kind not in "iubf":
+            numbers = ", ".join(map(str, shape))
+            raise UserError(f"predict: '{name}' is {x.dtype} {x.shape}; give numbers (N, {numbers}).")
+        if x.dtype.kind == "f":
+            x = np.rint((x.astype(np.float64) - port["offset"]) / port["scale"])
+        if not ((x >= port["lo"]) & (x <= port["hi"])).all():
+            raise UserError(
+                f"predict: '{name}' leaves its range; give integers of {port['lo']} to {port['hi']}, or "
+                f"floats of {port['scale']:.6g} times these plus {port['offset']:.6g}."
+            )
+        parts.append((np.moveaxis(x, 1, -1) if port["last"] else x).reshape(len(x), -1).astype(np.int64))
+    return np.concatenate(parts, 1)
+
+
+def results_of(ports: dict, result: np.ndarray) -> dict[str, np.ndarray]:
+    """Results (N, elements) by the names of the outputs, (N, *shape) each."""
+    found = {}
+    for port in ports["outputs"]:
+        shape = tuple(port["shape"])
+        found[port["name"]] = result[:, port["first"] : port["first"] + prod(shape)].reshape(-1, *shape)
+    return found
+
+
 class Accelerator:
     """A network on a device.
 
@@ -448,11 +487,14 @@ class Accelerator:
         and offset.
 
         Args:
-            images: (N, C, H, W), or (N, *shape) as the accelerator has it.
+            images: (N, C, H, W), or (N, *shape) as the accelerator has it; for a network of several inputs
+                {name: (N, *its shape)}.
 
         Raises:
             UserError: the shape is wrong, or integers are out of range.
         """
+        if isinstance(images, Mapping):
+            return joined_inputs(self.about.get("ports", {}), images).reshape(-1, *self.into.shape)
         images = np.asarray(images)
         shape, form = self.into.shape, self.about["input"]
         planes = (shape[-1], *shape[:-1])
@@ -606,8 +648,9 @@ class Accelerator:
                 raise UserError(text)
             self.bus.pause()
 
-    def predict(self, images, bank: int = 0, learn: bool = False) -> np.ndarray:
-        """Scores of images as the trained network computes them, float64 (N, classes), maps (N, C, H, W).
+    def predict(self, images, bank: int = 0, learn: bool = False) -> np.ndarray | dict[str, np.ndarray]:
+        """Scores of images as the trained network computes them, float64 (N, classes), maps (N, C, H, W); for
+        a network of several outputs {name: (N, *its shape)}.
 
         Args:
             images: as in `integers`.
@@ -616,7 +659,9 @@ class Accelerator:
         answers = self.run(self.integers(images), bank, learn)
         scale, bias = (np.array(self.about["scores"][name]) for name in ("scale", "bias"))
         if len(self.out.shape) < 3:
-            return scale * answers.reshape(len(answers), -1)[:, : len(scale)] + bias
+            found = scale * answers.reshape(len(answers), -1)[:, : len(scale)] + bias
+            ports = self.about.get("ports", {})
+            return results_of(ports, found) if len(ports.get("outputs", ())) > 1 else found
         if self.out.shape[-1] < len(scale):  # labels of a map: 1 for the label, 0 for all others
             return np.moveaxis((answers == np.arange(len(scale))).astype(float), -1, 1)
         return np.moveaxis(scale * answers + bias, -1, 1)
