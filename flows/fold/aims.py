@@ -333,14 +333,13 @@ class Search:
         return f"{interval:,} cycles per frame ({fps:,.0f} frames per second)"
 
     def text(self, amounts: dict[str, float]) -> str:
-        """Amounts of LUT and BRAM36 in the units of the family."""
-        units = self._units()
-        said = []
-        for name in ("lut", "bram36"):
-            if name in amounts:
+        """Amounts of LUT and BRAM36, and of DSP where the part has fewer, in the units of the family."""
+        units, said, most = self._units(), [], self.board.capacity["dsp"]
+        for name in RESOURCES:
+            if name in amounts and (name != "dsp" or most < amounts[name] < inf):
                 count = f"{amounts[name] * units[name][1]:,.1f}".removesuffix(".0")
                 said.append(f"{count} {units[name][0]}")
-        return " and ".join(said)
+        return ", ".join(said[:-1]) + " and " * (len(said) > 1) + said[-1]
 
     def _units(self) -> dict[str, tuple[str, int]]:
         return families.load(self.board.family).units

@@ -20,13 +20,13 @@ from xnorforge.flows.fold.aims import Aim, Search, amounts_of, check_storable, i
 from xnorforge.flows.fold.fifo_sizing import depth_of, fifo_before, frame_latency
 from xnorforge.flows.fold.options import RESOURCES, Options, candidates, converters, extents
 from xnorforge.flows.fold.search import NO_LIMIT, Part, cheapest, options_of
-from xnorforge.flows.lower import emit
+from xnorforge.flows.lower import checks, emit
 from xnorforge.flows.report import provenance
 from xnorforge.hw import boards
 from xnorforge.pipeline import request
 
 sys.path.insert(0, str(Path(__file__).parent))
-from graphs import lowered
+from graphs import Graph, lowered
 from pipeline import seeds
 from random_graphs import RandomGraph
 
@@ -34,6 +34,22 @@ from ..refusals import says
 
 BOARD = boards.load("pynq-z2")
 BOARD_PART = Part(*(BOARD.capacity[name] for name in RESOURCES))
+
+
+def test_a_part_with_too_few_multipliers_is_named_by_them():
+    """The sum of two layers with float factors takes two DSP blocks, and this part has one."""
+    graph, ends = Graph((2, 4, 4), 0), []
+    for factor in (0.37, 0.73):
+        graph.at = "x"
+        graph.real("Conv", graph.weights(3, 2, 3, 3), kernel_shape=[3, 3]).real("Mul", factor)
+        ends.append(graph.at)
+    model = graph.node("Add", inputs=ends).quant(0.21, 8).model((3, 2, 2))
+    given = lowered(model)
+    bounds = bind(emit.emitted(given), *checks.scale_and_bias(given.output))
+    small = replace(BOARD, capacity=BOARD.capacity | {"dsp": 1})
+    assert amounts_of(Search(bounds, BOARD).chosen(Aim(100, "", {}, "")))["dsp"] > 1
+    with pytest.raises(UserError, match=r"\b[2-9] DSP"):
+        Search(bounds, small).chosen(Aim(100, "", {}, ""))
 
 
 def tiny(chains, seed):
