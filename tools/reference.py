@@ -155,6 +155,9 @@ def nodes():
     rules, tails, cures = (sorted(found.items()) for found in (known.RULES, known.TAILS, known.CURES))
     yield "## Lowered to integers"
     yield table("operator | notes", ((code(op), first(rule.__doc__)) for op, rule in rules))
+    yield "## Layouts"
+    layouts = module("flows.importing.layout").LAYOUTS
+    yield table("layout | what is built", ((code(name), escaped(text)) for name, text in layouts.items()))
     yield "## After the scores\n\nThe accelerator returns the scores; the host computes these functions."
     yield table("operator | name in the record", ((code(op), code(tail.name)) for op, tail in tails))
     yield "## Hints for refused operators"

@@ -9,6 +9,17 @@ from qonnx.core.modelwrapper import ModelWrapper
 from xnorforge.flows.clean_up import name_nodes
 from xnorforge.flows.indexed_model import IndexedModel, attributes
 
+# {layout of an input, a tensor or an output: how far it is taken}, for the reference
+LAYOUTS = {
+    "(N, C, H, W)": "images, channels first",
+    "(N, H, W, C)": "images, channels last: from Keras, and nodes of qonnx.custom_op.channels_last",
+    "(N, C, L), (N, L, C)": "rows: images of height 1",
+    "(N, tokens, features)": "a matrix, norms and quantisers for every token",
+    "(N, F)": "vectors; Reshape makes them images, Flatten and Concat make images vectors",
+    "any permutation": "of the axes after the batch, and by Reshape; the batch stays first",
+    "several inputs, outputs": "one frame and one result; the host joins and parts them by name",
+    "not": "a constant that varies over the image; windows over more than two axes",
+}
 LAST = "qonnx.custom_op.channels_last"
 PER_ELEMENT = """Add BipolarQuant Cast Clip DequantizeLinear Div Mul Quant QuantizeLinear Relu Sigmoid Sign
     Softmax Sub Tanh"""
