@@ -65,7 +65,10 @@ def _emit(emission, node, inputs, out) -> None:
         emission.elementwise("ElementwiseMul", f"{node.name}_sign", x, c, y, rhs_style="const")
         x = y
     steps = node.at["thresholds"]
-    t = emission.constant(f"{node.name}_thresholds", steps)
+    # FINN reads them with the sign of its input.
+    least = -2 if emission.types[x].startswith("INT") else 0
+    kind = type_of(min(least, int(np.min(steps))), steps)
+    t = emission.constant(f"{node.name}_thresholds", steps, kind)
     emission.put(
         "Thresholding", node.name, [x, t], out, NumChannels=len(steps), PE=1, numSteps=steps.shape[1],
         inputDataType=emission.types[x], weightDataType=emission.types[t],
