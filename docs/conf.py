@@ -50,8 +50,8 @@ smartquotes = False  # they would turn -- into a dash
 # The guide in reading order; a page that is not named here comes last.
 GUIDE = [
     "install", "tutorial", "your-network", "python", "training", "tasks", "speed-and-area", "report",
-    "backends", "bitstream", "board", "package", "how-it-works", "exactness", "simulation", "synthesis",
-    "operators", "glossary", "style",
+    "backends", "finn", "bitstream", "board", "package", "how-it-works", "exactness", "simulation",
+    "synthesis", "operators", "glossary", "style",
 ]  # fmt: skip
 
 

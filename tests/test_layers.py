@@ -23,6 +23,7 @@ TOGETHER = (
     "__main__.py",
     "accelerator.py",
     "api.py",
+    "finn_plugin.py",
     "cli/",
     "pipeline/",
     "studies/",

@@ -29,6 +29,7 @@ CALLED_ELSEWHERE = {
     "onnx, qonnx, torch, brevitas or hls4ml": (
         "infer_node_datatype verify_node get_node_index initialize symbolic _check_input_dim"
     ),
+    "FINN": "generate_hdl code_generation_ipi",
     "nodes by the names of their types": "SignedConv ByPlace DirectedPool Pad RatesWindow",
     "verbs and pages by name": (
         "explore_verb diff_verb gallery_verb explain_verb list_verb doctor_verb import_verb demo_verb "

@@ -20,7 +20,7 @@ from xnorforge.core.plugins import parts
 from .network import OPS, Bound, Network
 from .registry import ENDINGS, FINISHINGS, TAKERS
 
-__all__ = ["OPS", "Bound", "bind", "bind_folder"]
+__all__ = ["OPS", "Bound", "bind", "bind_folder", "bind_nodes"]
 
 WORKS = "use convolutions, dense layers, thresholds, pools, sums and concatenations"
 
@@ -53,6 +53,18 @@ def bind(model: ModelWrapper, scale=None, bias=None, output: str = "scores") -> 
             f"{model.graph.name}: it has {len(model.graph.input)} inputs and {len(model.graph.output)} "
             "outputs; it must have one of each."
         )
+    bound = bind_nodes(model)
+    if not bound:
+        raise UserError(f"{model.graph.name}: no operator between input and output; add at least one layer.")
+    for rearrange in FINISHINGS:
+        bound = rearrange(bound)
+    for one in bound:
+        one.make().cycles()  # checks its sizes and widths
+    return bound + ENDINGS[output](bound[-1], scale, bias)
+
+
+def bind_nodes(model: ModelWrapper) -> list[Bound]:
+    """The operators of the nodes of a graph with any ends; errors as of `bind`."""
     network = Network(model)
     bound: list[Bound] = []
     taken: set[str] = set()
@@ -63,13 +75,7 @@ def bind(model: ModelWrapper, scale=None, bias=None, output: str = "scores") -> 
         nodes, made = _taken(network, node)
         taken.update(one.name for one in nodes)
         bound += network.placed(nodes, made)
-    if not bound:
-        raise UserError(f"{model.graph.name}: no operator between input and output; add at least one layer.")
-    for rearrange in FINISHINGS:
-        bound = rearrange(bound)
-    for one in bound:
-        one.make().cycles()  # checks its sizes and widths
-    return bound + ENDINGS[output](bound[-1], scale, bias)
+    return bound
 
 
 def _taken(network: Network, node):

@@ -11,6 +11,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 MATRICES = ("MVAU", "VVAU")
+PREFIX = "Xnor"  # of the types of our nodes in the place of FINN's
 CHANNELS = ("IFMChannels", "NumChannels", "Channels")  # what FINN's nodes call the last axis
 
 
@@ -33,7 +34,7 @@ def set_folding(model: ModelWrapper, origin: dict[str, str], fold: dict) -> dict
         main = row is not None and row["name"] == origin[node.name]
         for name in has:
             own = row[name.lower()] if main and row else None
-            if node.op_type.startswith(MATRICES):
+            if _is(node, MATRICES):
                 inst.set_nodeattr(name, 1 if own is None or _taps(node, name) else own)
                 continue
             side = "in" if name == "SIMD" else "out"
@@ -72,13 +73,13 @@ def _widen(inst, name: str, interval: int) -> None:
 
 def _taps(node, name: str) -> bool:
     """Whether an attribute counts the taps of a channel's own kernel; FINN's windows output them singly."""
-    return name == "SIMD" and node.op_type.startswith("VVAU")
+    return name == "SIMD" and _is(node, "VVAU")
 
 
 def _as_its_windows(model: ModelWrapper, node, inst) -> None:
     """FINN requires a pool, or a depthwise kernel, to be as wide as its window: use the wider one."""
     before = model.find_producer(node.input[0])
-    if not node.op_type.startswith(("Pool", "VVAU")) or before is None:
+    if not _is(node, ("Pool", "VVAU")) or before is None:
         return
     windows = getCustomOp(before)
     if "SIMD" not in windows.get_nodeattr_types() or not before.op_type.startswith("ConvolutionInput"):
@@ -86,3 +87,8 @@ def _as_its_windows(model: ModelWrapper, node, inst) -> None:
     width = max(inst.get_nodeattr("PE"), windows.get_nodeattr("SIMD"))
     inst.set_nodeattr("PE", width)
     windows.set_nodeattr("SIMD", width)
+
+
+def _is(node, kinds: str | tuple[str, ...]) -> bool:
+    """Whether a node is one of these of FINN's, or ours in its place."""
+    return node.op_type.removeprefix(PREFIX).startswith(kinds)

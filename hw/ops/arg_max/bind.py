@@ -5,8 +5,18 @@ from fractions import Fraction
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.bind.network import Bound
-from xnorforge.flows.bind.registry import ending
+from xnorforge.flows.bind.network import Bound, Network, get
+from xnorforge.flows.bind.registry import ending, takes
+
+
+@takes("LabelSelect")
+def label(network: Network, node):
+    """FINN's LabelSelect of the largest score; the first of equal ones."""
+    if get(node, "K") != 1:
+        return None
+    bits, signed = network.kind(node.input[0])
+    attributes = {"in_shape": network.shape(node.input[0]), "in_bits": bits, "in_signed": int(signed)}
+    return [node], [Bound("ArgMax", node.name, attributes, nodes=[node.name])]
 
 
 @ending("labels")

@@ -1,0 +1,394 @@
+"""Our operators as FINN's: RTL nodes in the place of those that FINN has in HLS alone.
+
+Each is a class in FINN's own registry, between FINN's abstraction of the same node, which defines shapes,
+data types, streams, cycles and Python execution, and the operator of `hw/ops` that this project's binding
+finds for such a node, which is the RTL. `register` enters them, and lets FINN's SpecializeLayers choose them
+and its SetFolding fold them.
+"""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+from finn.custom_op.fpgadataflow import custom_op as abstractions
+from finn.custom_op.fpgadataflow.rtl import custom_op as rtl_nodes
+from finn.custom_op.fpgadataflow.rtl import register_custom_op
+from finn.custom_op.fpgadataflow.rtlbackend import RTLBackend
+from finn.transformation.fpgadataflow import specialize_layers
+from finn.transformation.fpgadataflow.set_folding import SetFolding
+from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
+from onnx import TensorProto, helper
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
+from qonnx.transformation.general import GiveUniqueNodeNames
+from qonnx.util.basic import qonnx_make_model
+
+from xnorforge.core.errors import UserError
+from xnorforge.flows.backends.finn.folding import PREFIX
+from xnorforge.flows.bind import OPS, bind_nodes
+from xnorforge.flows.lower.emit import FINN
+from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.wrap import headers, library, wrapper
+
+RTL, HLS = f"{FINN}.rtl", f"{FINN}.hls"
+BITS = (DataType["BINARY"], DataType["BIPOLAR"])
+MEMORY = {"block": "block", "distributed": "logic"}  # FINN's ram_style, our rom
+
+
+class Ours(RTLBackend):
+    """What the nodes have in common; each also has FINN's class for its abstraction as a base."""
+
+    def operator(self, model: ModelWrapper | None = None) -> HwOp:
+        """The folded operator that binding finds for a graph of this node alone.
+
+        Args:
+            model: the graph with the node's constants; without it they are random, for estimates.
+
+        Raises:
+            UserError: no operator implements this form of the node.
+        """
+        bound = bind_nodes(self.alone(model))
+        if len(bound) != 1:
+            raise UserError(
+                f"{self.onnx_node.name}: {len(bound)} operators of hw/ops make it; use one of FINN."
+            )
+        kind, has = OPS[bound[0].op], self.get_nodeattr_types()
+        folding = {name: self.get_nodeattr(name.upper()) for name in kind.extents if name.upper() in has}
+        if "rom" in kind.styles and self.get_nodeattr("ram_style") in MEMORY:
+            folding["rom"] = MEMORY[self.get_nodeattr("ram_style")]
+        return bound[0].make_alone(**folding)
+
+    def alone(self, model: ModelWrapper | None) -> ModelWrapper:
+        """A graph of the node's abstraction, with bits for -1 and +1 as FINN streams them."""
+        node = self.onnx_node
+        one = helper.make_node(self.abstraction, node.input, node.output, name=node.name, domain=FINN)
+        one.attribute.extend(node.attribute)
+        return self.graph([one], model)
+
+    def graph(self, nodes: list, model: ModelWrapper | None, into=None, out=None) -> ModelWrapper:
+        """Nodes between the streams of this one, as a model with their constants; `into` and `out` are shapes
+        of the streams other than FINN's.
+        """
+        node, info = self.onnx_node, helper.make_tensor_value_info
+        streams = [index for index, _ in enumerate(node.input) if self.get_instream_width(index)]
+        into = into or [self.get_normal_input_shape(index) for index in streams]
+        out = out or [self.get_normal_output_shape(index) for index, _ in enumerate(node.output)]
+        ends = [
+            [info(name, TensorProto.FLOAT, [int(n) for n in shape]) for name, shape in zip(names, shapes)]
+            for names, shapes in ((node.input, into), (node.output, out))
+        ]
+        made = ModelWrapper(qonnx_make_model(helper.make_graph(nodes, node.name, ends[0], ends[1])))
+        for index, name in enumerate(node.input):
+            kind = self.get_input_datatype(index) if index < 2 else DataType["INT32"]
+            if index not in streams:
+                value = model and model.get_initializer(name)
+                made.set_initializer(name, self.random(index) if value is None else value)
+            made.set_tensor_datatype(name, DataType["BINARY"] if kind in BITS and index in streams else kind)
+        for index, name in enumerate(node.output):
+            made.set_tensor_datatype(name, self.get_output_datatype(index))
+        return made
+
+    def random(self, index: int) -> np.ndarray:
+        """A constant input of the right type and shape."""
+        kind, rng = self.get_input_datatype(index), np.random.default_rng(index)
+        values = np.array([kind.min(), kind.max()]) if kind in BITS else np.arange(kind.min(), kind.max() + 1)
+        return rng.choice(values, self.get_normal_input_shape(index)).astype(np.float32)
+
+    @property
+    def abstraction(self) -> str:
+        """Name of FINN's abstraction of the node."""
+        return self.onnx_node.op_type.removeprefix(PREFIX).removesuffix("_rtl")
+
+    def execute_node(self, context, graph):
+        """FINN's own execution; with exec_mode "rtlsim" that of the RTL, which streams no constants."""
+        if self.get_nodeattr("exec_mode") != "rtlsim":
+            super(RTLBackend, self).execute_node(context, graph)
+            return
+        names = list(self.onnx_node.input)
+        try:
+            del self.onnx_node.input[len(self.operator().sources) :]
+            super().execute_node(context, graph)
+        finally:
+            self.onnx_node.input[:] = names
+
+    def generate_hdl(self, model, fpgapart, clk):  # noqa: ARG002
+        """Write the node's module with FINN's ports, the operator's wrapper and memories, and the library."""
+        folder, name = Path(self.get_nodeattr("code_gen_dir_ipgen")), self.get_verilog_top_module_name()
+        op, shared = self.operator(model), folder.parent / "xnorforge_rtl"
+        text, memories = wrapper(op, f"{name}_core")
+        for file in memories:
+            text = text.replace(f'"{file}"', f'"{folder / file}"')
+        own = {f"{name}.v": self.ports(op, name), f"{name}_core.sv": text}
+        for file, words in {**memories, **own}.items():
+            (folder / file).write_text(words)
+        shared.mkdir(exist_ok=True)
+        for path in [*library([op]), *headers()]:
+            shutil.copyfile(path, shared / path.name)
+        for file, words in op.generated().items():
+            (shared / file).write_text(words)
+        files = [shared / path.name for path in library([op])] + [shared / file for file in op.generated()]
+        listed = "".join(f"{path}\n" for path in [*files, *(folder / file for file in reversed(own))])
+        (folder / "rtl.f").write_text(listed)
+        for attribute, value in (("gen_top_module", name), ("ipgen_path", folder), ("ip_path", folder)):
+            self.set_nodeattr(attribute, str(value))
+
+    def ports(self, op: HwOp, name: str) -> str:
+        """The text of a module with FINN's ports around the operator; elements get FINN's widths."""
+        into = [(f"in{k}_V", stream, stream.bits) for k, stream in enumerate(op.in_streams())]
+        out = [
+            (f"out{k}_V", stream, self.get_output_datatype(k).bitwidth())
+            for k, stream in enumerate(op.out_streams())
+        ]
+        buses, lines, wires = ":".join(port for port, _, _ in (*into, *out)), [], []
+        for way, other, group in (("input ", "output", into), ("output", "input ", out)):
+            for port, stream, bits in group:
+                lines.append(f"  {way} [{-(-stream.lanes * bits // 8) * 8 - 1}:0] {port}_TDATA")
+                lines += [f"  {way} {port}_TVALID", f"  {other} {port}_TREADY"]
+        for port, stream, bits in out:
+            wires.append(f"  wire [{stream.width - 1}:0] {port}_data;\n")
+            elements = [
+                _resized(f"{port}_data", stream, lane, bits) for lane in reversed(range(stream.lanes))
+            ]
+            spare = -stream.lanes * bits % 8
+            padded = [*([f"{spare}'d0"] if spare else []), *elements]
+            wires.append(f"  assign {port}_TDATA = {{{', '.join(padded)}}};\n")
+        joined = {
+            "s_data_i": [f"{port}_TDATA[{stream.width - 1}:0]" for port, stream, _ in into],
+            "m_data_o": [f"{port}_data" for port, _, _ in out],
+        } | {
+            f"{side}_{way}": [f"{port}_T{way[:5].upper()}" for port, _, _ in group]
+            for side, group, ways in (("s", into, ("valid_i", "ready_o")), ("m", out, ("valid_o", "ready_i")))
+            for way in ways
+        }
+        given = ", ".join(f".{port}({{{', '.join(reversed(names))}}})" for port, names in joined.items())
+        ports = ",\n".join(lines)
+        return f"""// {self.onnx_node.name}: {type(op).__name__} with the ports of a FINN node, generated.
+
+module {name} (
+  (* X_INTERFACE_PARAMETER = "ASSOCIATED_BUSIF {buses}, ASSOCIATED_RESET ap_rst_n" *)
+  (* X_INTERFACE_INFO = "xilinx.com:signal:clock:1.0 ap_clk CLK" *)
+  input  ap_clk,
+  (* X_INTERFACE_PARAMETER = "POLARITY ACTIVE_LOW" *)
+  input  ap_rst_n,
+{ports}
+);
+
+{"".join(wires)}
+  {name}_core core (.clk_i(ap_clk), .rst_ni(ap_rst_n), {given});
+
+endmodule
+"""
+
+    def get_rtl_file_list(self, abspath=False):  # noqa: ARG002
+        """The files that `generate_hdl` wrote, in reading order."""
+        return (Path(self.get_nodeattr("ipgen_path")) / "rtl.f").read_text().split()
+
+    def code_generation_ipi(self):
+        """The Tcl with which Vivado's IP Integrator places the node."""
+        files = self.get_rtl_file_list()
+        included = sorted(str(path) for path in Path(files[0]).parent.glob("*.svh"))
+        adding = [f"add_files -norecurse {file}" for file in [*included, *files]]
+        name = self.onnx_node.name
+        return [
+            *adding,
+            f"create_bd_cell -type module -reference {self.get_nodeattr('gen_top_module')} {name}",
+        ]
+
+    def node_res_estimation(self, fpgapart):
+        """Resources by the cost model of the operator, as Yosys counts, in FINN's terms."""
+        found = self.operator().estimate("xc7" if fpgapart.startswith("xc7") else "xcup")
+        amounts = {"LUT": found["lut"], "BRAM_18K": 2 * found["bram36"], "DSP": found["dsp"], "URAM": 0}
+        whole = {"BRAM_efficiency": 1, "URAM_efficiency": 1}  # FINN's shares of memory used; not modelled
+        return {name: round(amount) for name, amount in amounts.items()} | whole
+
+
+def _resized(data: str, stream: Stream, lane: int, bits: int) -> str:
+    """An element of a beat, with as many bits; of fewer bits only those that FINN's type has carry values."""
+    low = lane * stream.bits
+    if bits <= stream.bits:
+        return f"{data}[{low + bits - 1}:{low}]"
+    top = low + stream.bits - 1
+    extension = f"{{{bits - stream.bits}{{{data}[{top}]}}}}" if stream.signed else f"{bits - stream.bits}'d0"
+    return f"{extension}, {data}[{top}:{low}]"
+
+
+class MatrixNode(Ours):
+    """MVAU with weights in the node: matches of bits, sums of integers, and one threshold per row."""
+
+    def alone(self, model):
+        """The matrix and its thresholds as two nodes; products of -1 and +1 are matches, in FINN's streams as
+        in its execution.
+        """
+        if self.get_nodeattr("mem_mode").startswith(("external", "dynamic")):
+            raise UserError(
+                f"{self.onnx_node.name}: its weights are streamed; use mem_mode=internal_decoupled."
+            )
+        if self.get_nodeattr("runtime_writeable_weights"):
+            raise UserError(
+                f"{self.onnx_node.name}: its weights are constant; use runtime_writeable_weights=0."
+            )
+        kinds = [self.get_input_datatype(index) for index in range(2)]
+        matches = bool(self.get_nodeattr("binaryXnorMode")) or kinds == [DataType["BIPOLAR"]] * 2
+        if kinds[0] == DataType["BIPOLAR"] and not matches:
+            raise UserError(
+                f"{self.onnx_node.name}: -1 and +1 enter only where weights are bits; use a product."
+            )
+        node, sums = self.onnx_node, f"{self.onnx_node.name}_sums"
+        threshold = len(node.input) > 2
+        one = helper.make_node(
+            "MVAU", node.input[:2], [sums if threshold else node.output[0]], name=node.name, domain=FINN,
+            binaryXnorMode=int(matches), noActivation=1,
+        )  # fmt: skip
+        if not threshold:
+            return self.graph([one], model)
+        steps = None if model is None else model.get_initializer(node.input[2])
+        count = 1 if steps is None else steps.shape[-1]
+        if count > 1 or self.get_nodeattr("ActVal") or self.get_output_datatype() not in BITS:
+            raise UserError(f"{node.name}: it has {count} thresholds per row; use standalone_thresholds.")
+        after = helper.make_node(
+            "Thresholding", [sums, node.input[2]], node.output, name=f"{node.name}_steps", domain=FINN,
+            numSteps=1, ActVal=0,
+        )  # fmt: skip
+        made = self.graph([one, after], model)
+        shape = [int(n) for n in self.get_normal_output_shape()]
+        made.graph.value_info.append(helper.make_tensor_value_info(sums, TensorProto.FLOAT, shape))
+        made.set_tensor_datatype(sums, self.get_accumulator_datatype())
+        return made
+
+    def random(self, index):
+        """Weights, or thresholds in the middle."""
+        return super().random(index) if index < 2 else np.full((self.get_nodeattr("MH"), 1), 1.0)
+
+    def get_instream_width(self, ind=0):
+        """Only the vectors are streamed."""
+        return super().get_instream_width(ind) if ind == 0 else 0
+
+    def minimize_accumulator_width(self, model, datatype_only=False):
+        """Exact widths: FINN takes the number of matches for a sum of -1 and +1, which has a bit less."""
+        kind = self.operator(model).out_stream().datatype if self.get_nodeattr("noActivation") else None
+        if kind is None:
+            return super().minimize_accumulator_width(model, datatype_only)
+        for name in ("accDataType", "outputDataType"):
+            self.set_nodeattr(name, kind.name)
+        return kind
+
+
+class PoolNode(Ours):
+    """Pool, of windows as FINN's depthwise generator streams them: by groups of PE channels."""
+
+    def alone(self, model):
+        """The windows as a column of pixels of PE channels, and the pool of each window in it."""
+        node, pe = self.onnx_node, self.get_nodeattr("PE")
+        rows = int(np.prod(self.get_nodeattr("KernelSize")))
+        count = int(np.prod(self.get_nodeattr("OutImgDims"))) * self.get_nodeattr("Channels") // pe
+        sizes = {"ConvKernelDim": [rows, 1], "Stride": [rows, 1], "Dilation": [1, 1], "depthwise": 1}
+        cut, function = f"{node.name}_windows", self.get_nodeattr("Function")
+        nodes = [
+            helper.make_node("ConvolutionInputGenerator", node.input, [cut], name=cut, domain=FINN, **sizes),
+            helper.make_node("Pool", [cut], node.output, name=node.name, domain=FINN, Function=function),
+        ]
+        return self.graph(nodes, model, [[1, count * rows, 1, pe]], [[1, count, 1, pe]])
+
+
+class FifoNode(Ours):
+    """StreamingFIFO of FINN's depth."""
+
+    def operator(self, model=None):  # noqa: ARG002
+        """A FIFO of whole beats."""
+        (*beats, lanes), width = self.get_folded_input_shape(), self.get_instream_width()
+        shape = [int(np.prod(beats)) * int(lanes)]
+        return OPS["Fifo"].make(
+            self.onnx_node.name,
+            shape=shape,
+            lanes=int(lanes),
+            bits=width // int(lanes),
+            depth=self.get_nodeattr("depth"),
+        )
+
+
+OWN = {"MVAU": MatrixNode, "Pool": PoolNode, "StreamingFIFO": FifoNode}
+CHOSEN = (
+    "MVAU",
+    "Pool",
+    "LabelSelect",
+    "ElementwiseAdd",
+    "ElementwiseMul",
+    "DuplicateStreams",
+    "StreamingConcat",
+)
+
+
+def _class(name: str) -> type:
+    """The class of our node in the place of FINN's of this name."""
+    base = abstractions[name]
+
+    def get_nodeattr_types(self):
+        return base.get_nodeattr_types(self) | RTLBackend.get_nodeattr_types(self)
+
+    bases = (OWN.get(name, Ours), base)
+    about = {
+        "__doc__": f"FINN's {name} by an operator of xnorforge.",
+        "get_nodeattr_types": get_nodeattr_types,
+    }
+    return type(f"{PREFIX}{name}_rtl", bases, about)
+
+
+def retarget(node, name: str, domain: str) -> None:
+    """Give a node another type, and what it does not know no more."""
+    node.op_type, node.domain = name, domain
+    for attribute in [one for one in node.attribute if one.name == "preferred_impl_style"]:
+        node.attribute.remove(attribute)
+
+
+def chosen(model: ModelWrapper, node, part: str) -> bool:
+    """Whether one of our nodes takes the place of an abstraction: FINN has HLS alone for it, the user did not
+    ask for HLS, and an operator implements it.
+    """
+    if node.domain != FINN or node.op_type not in CHOSEN:
+        return False
+    asked = getCustomOp(node).get_nodeattr("preferred_impl_style")
+    if asked == "hls" or specialize_layers._determine_impl_style(node, part, model) == "rtl":
+        return False
+    like = type(node)()
+    like.CopyFrom(node)
+    retarget(like, f"{PREFIX}{node.op_type}_rtl", RTL)
+    try:
+        getCustomOp(like).operator(model)
+    except UserError:
+        return False
+    return True
+
+
+def register() -> None:
+    """Enter the nodes in FINN's registry, and let FINN's own transformations choose and fold them; a second
+    call does nothing.
+    """
+    if f"{PREFIX}MVAU_rtl" in rtl_nodes:
+        return
+    for name in (*CHOSEN, "StreamingFIFO"):
+        register_custom_op(_class(name))
+        abstractions[f"{PREFIX}{name}"] = abstractions[name]  # as which FINN's verification executes ours
+    specialise, set_folding = SpecializeLayers.apply, SetFolding.apply
+
+    def choose(self, model):
+        for node in model.graph.node:
+            if chosen(model, node, self.fpgapart):
+                retarget(node, f"{PREFIX}{node.op_type}_rtl", RTL)
+        model, changed = specialise(self, model)
+        return model.transform(GiveUniqueNodeNames()), changed
+
+    def fold(self, model):
+        """FINN folds nodes whose types it knows: ours are its HLS nodes meanwhile."""
+        ours = {}
+        for node in model.graph.node:
+            if node.domain == RTL and node.op_type.startswith(PREFIX):
+                ours[node.output[0]] = node.op_type
+                retarget(node, node.op_type.removeprefix(PREFIX).removesuffix("_rtl") + "_hls", HLS)
+        model, changed = set_folding(self, model)
+        for node in model.graph.node:
+            if node.output[0] in ours:
+                retarget(node, ours[node.output[0]], RTL)
+        return model.transform(GiveUniqueNodeNames()), changed
+
+    SpecializeLayers.apply, SetFolding.apply = choose, fold

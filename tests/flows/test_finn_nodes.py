@@ -1,0 +1,198 @@
+"""Our nodes in FINN: their RTL, run by FINN, gives what FINN's own abstraction computes, at FINN's cycles."""
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
+from qonnx.transformation.general import GiveUniqueNodeNames
+from qonnx.util.basic import qonnx_make_model
+
+from xnorforge.core.errors import UserError
+from xnorforge.flows.finn_execution import start_finn_builder
+from xnorforge.sim import finn as simulator
+
+start_finn_builder()
+
+from finn.core.onnx_exec import execute_onnx  # noqa: E402
+from finn.transformation.fpgadataflow.prepare_ip import PrepareIP  # noqa: E402
+from finn.transformation.fpgadataflow.prepare_rtlsim import PrepareRTLSim  # noqa: E402
+from finn.transformation.fpgadataflow.set_exec_mode import SetExecMode  # noqa: E402
+from finn.transformation.fpgadataflow.set_folding import SetFolding  # noqa: E402
+from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers  # noqa: E402
+
+import xnorforge.finn_plugin  # noqa: E402, F401
+from xnorforge.flows.backends.finn import nodes  # noqa: E402
+
+PART, FINN = "xc7z020clg400-1", "finn.custom_op.fpgadataflow"
+
+
+def matrix(kind, weights, out, mw=12, mh=6, **more):
+    """An MVAU on two vectors."""
+    kinds = {"inputDataType": kind, "weightDataType": weights, "outputDataType": out, "accDataType": out}
+    sizes = {"MW": mw, "MH": mh, "SIMD": 4, "PE": 3, "numInputVectors": [1, 2], "noActivation": 1}
+    return "MVAU", [((1, 2, mw), kind), ((mw, mh), weights)], [((1, 2, mh), out)], sizes | kinds | more
+
+
+def thresholded(kind, out):
+    """A binary MVAU with a threshold per row inside."""
+    more = {"noActivation": 0, "accDataType": "UINT4", "numInputVectors": [1, 1, 2]}
+    op, inputs, _, attributes = matrix(kind, kind, out, **more, binaryXnorMode=int(kind == "BINARY"))
+    return op, [((1, 1, 2, 12), kind), inputs[1], ((6, 1), "UINT4")], [((1, 1, 2, 6), out)], attributes
+
+
+def pool(function, kind, out, pe):
+    """A Pool of two windows of 2 x 3 pixels and four channels."""
+    attributes = {"Channels": 4, "PE": pe, "KernelSize": [2, 3], "Function": function, "OutImgDims": [1, 2]}
+    kinds = {"InputDataType": kind, "OutputDataType": out}
+    return "Pool", [((1, 1, 2, 24), kind)], [((1, 1, 2, 4), out)], attributes | kinds
+
+
+def labels(kind, pe):
+    """A LabelSelect of ten scores."""
+    attributes = {"Labels": 10, "PE": pe, "K": 1, "inputDataType": kind, "outputDataType": "UINT8"}
+    return "LabelSelect", [((1, 10), kind)], [((1, 1), "UINT8")], attributes
+
+
+def fork(kind, pe):
+    """A DuplicateStreams of three pixels."""
+    attributes = {"NumChannels": 6, "PE": pe, "NumOutputStreams": 2, "inputDataType": kind}
+    both = [((1, 3, 6), kind)] * 2
+    return "DuplicateStreams", both[:1], both, attributes | {"numInputVectors": [1, 3]}
+
+
+def added(left, right, out):
+    """A sum of two streams of three pixels."""
+    shape = [1, 3, 4]
+    kinds = {"lhs_dtype": left, "rhs_dtype": right, "out_dtype": out, "PE": 2}
+    shapes = {"lhs_shape": shape, "rhs_shape": shape, "out_shape": shape}
+    ends = [(tuple(shape), left), (tuple(shape), right)]
+    return (
+        "ElementwiseAdd",
+        ends,
+        [(tuple(shape), out)],
+        kinds | shapes | {"lhs_style": "input", "rhs_style": "input"},
+    )
+
+
+CASES = {
+    "matches": matrix("BINARY", "BINARY", "UINT4", binaryXnorMode=1),
+    "matches of -1 and +1": matrix("BIPOLAR", "BIPOLAR", "UINT4"),
+    "sums of bytes in a wider type": matrix("UINT8", "BIPOLAR", "INT32"),
+    "weights of three bits": matrix("INT4", "INT3", "INT10"),
+    "a threshold inside": thresholded("BINARY", "BINARY"),
+    "a bipolar threshold inside": thresholded("BIPOLAR", "BIPOLAR"),
+    "maxima of bits": pool("MaxPool", "BINARY", "BINARY", 2),
+    "maxima": pool("MaxPool", "INT5", "INT5", 1),
+    "sums": pool("AccPool", "UINT3", "UINT6", 4),
+    "label": labels("INT7", 2),
+    "two copies": fork("INT3", 3),
+    "sum": added("UINT4", "INT3", "INT6"),
+}
+
+
+def alone(case, **more):
+    """A graph of one abstract node with random constants."""
+    op, inputs, outputs, attributes = CASES[case]
+    info = helper.make_tensor_value_info
+    ins = [info(f"in{k}", TensorProto.FLOAT, shape) for k, (shape, _) in enumerate(inputs)]
+    outs = [info(f"out{k}", TensorProto.FLOAT, shape) for k, (shape, _) in enumerate(outputs)]
+    streams = 2 if op.startswith("Elementwise") else 1
+    node = helper.make_node(
+        op, [one.name for one in ins], [one.name for one in outs], name=f"{op}_0", domain=FINN,
+        backend="fpgadataflow", **attributes, **more,
+    )  # fmt: skip
+    model = ModelWrapper(qonnx_make_model(helper.make_graph([node], "alone", ins[:streams], outs)))
+    rng = np.random.default_rng(0)
+    for one, (shape, kind) in zip([*ins, *outs], [*inputs, *outputs], strict=True):
+        model.set_tensor_datatype(one.name, DataType[kind])
+        if one in ins[streams:]:
+            model.set_initializer(one.name, drawn(rng, kind, shape))
+    return model
+
+
+def drawn(rng, kind, shape):
+    low, high = int(DataType[kind].min()), int(DataType[kind].max())
+    values = [low, high] if kind == "BIPOLAR" else range(low, high + 1)
+    return rng.choice(values, shape).astype(np.float32)
+
+
+def given(model, seed):
+    rng = np.random.default_rng(seed)
+    return {
+        one.name: drawn(rng, model.get_tensor_datatype(one.name).name, model.get_tensor_shape(one.name))
+        for one in model.graph.input
+    }
+
+
+def streamed(node, frame):
+    """A Pool's windows as FINN's depthwise generator streams them: by groups of PE channels."""
+    if "Pool" not in node.op_type:
+        return frame
+    windows, pe = frame["in0"].reshape(2, 6, 4), getCustomOp(node).get_nodeattr("PE")
+    groups = [windows[:, :, first : first + pe] for first in range(0, 4, pe)]
+    return {"in0": np.stack(groups, 1).reshape(1, 1, 2, 24)}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_rtl_under_finn_s_own_simulation_is_finn_s_execution_of_the_abstraction(case):
+    model = alone(case)
+    ours = model.transform(SpecializeLayers(PART))
+    (node,) = ours.graph.node
+    assert node.op_type == f"Xnor{model.graph.node[0].op_type}_rtl"
+    simulator.use_verilator()
+    ours = ours.transform(PrepareIP(PART, 10)).transform(SetExecMode("rtlsim")).transform(PrepareRTLSim())
+    for seed in range(3):
+        frame = given(model, seed)
+        wanted, got = execute_onnx(model, frame), execute_onnx(ours, streamed(node, frame))
+        for name, values in wanted.items():
+            np.testing.assert_array_equal(got[name], values)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_cycles_are_finn_s_and_estimates_those_of_the_operator(case):
+    (node,) = alone(case).transform(SpecializeLayers(PART)).graph.node
+    inst = getCustomOp(node)
+    op = inst.operator()
+    assert inst.get_exp_cycles() == op.cycles()
+    assert inst.node_res_estimation(PART)["LUT"] == round(op.estimate("xc7")["lut"])
+
+
+def test_hls_that_the_user_asks_for_stays(tmp_path):
+    (node,) = alone("matches", preferred_impl_style="hls").transform(SpecializeLayers(PART)).graph.node
+    assert node.op_type == "MVAU_hls"
+
+
+@pytest.mark.parametrize(
+    ("case", "attributes"),
+    [("matches", {"mem_mode": "external"}), ("matches", {"runtime_writeable_weights": 1})],
+)
+def test_a_form_that_no_operator_has_stays_finn_s(case, attributes):
+    model = alone(case, **attributes)
+    (node,) = model.transform(SpecializeLayers(PART)).graph.node
+    assert node.op_type == "MVAU_hls"
+    like = type(node)()
+    like.CopyFrom(node)
+    nodes.retarget(like, "XnorMVAU_rtl", nodes.RTL)
+    with pytest.raises(UserError, match="MVAU"):
+        getCustomOp(like).operator(model)
+
+
+@pytest.mark.parametrize("cycles", [1, 8, 24, 1000])
+def test_set_folding_gives_our_nodes_what_it_gives_finn_s_own(cycles):
+    for case in ("matches", "sums of bytes in a wider type", "label", "two copies", "sum"):
+        found = []
+        for style in ({}, {"preferred_impl_style": "hls"}):
+            model = alone(case, **style).transform(SpecializeLayers(PART)).transform(SetFolding(cycles))
+            inst = getCustomOp(model.transform(GiveUniqueNodeNames()).graph.node[0])
+            has = inst.get_nodeattr_types()
+            found.append([inst.get_nodeattr(name) for name in ("PE", "SIMD") if name in has])
+        assert found[0] == found[1]
+
+
+def test_widths_of_matches_hold_all_of_them():
+    """FINN's own pass takes matches for sums of -1 and +1: tests/flows/test_finn_traps.py, trap 1."""
+    model = alone("matches").transform(SpecializeLayers(PART))
+    inst = getCustomOp(model.graph.node[0])
+    assert inst.minimize_accumulator_width(model) == DataType["UINT4"]  # 0 .. 12
