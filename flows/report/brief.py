@@ -57,6 +57,8 @@ def _handover(record: dict) -> list[str]:
         for one in (finn, ours)
     ]
     return [
+        f"  RTL       {formatted(record['cycles']['interval'])} cycles per frame simulated, latency "
+        f"{formatted(record['cycles']['latency'])}",
         f"  FINN      {amounts[0]} by FINN's estimates",
         f"  ours      {amounts[1]} by the cost model of BACKEND=rtl",
         f"  build     on a machine with Vivado: cd {record['folder']} && {record['make']}",

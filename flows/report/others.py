@@ -30,8 +30,10 @@ def _handover(finn: dict) -> dict:
         "between": finn["between"],
         "estimate": {**guess, "bram36": guess["bram18"] / 2},
         "ours": finn["ours"],
-        "synthesised": "no: FINN's steps after its estimates need Vivado",
-        "netlist": "none: FINN generates its hardware on a machine with Vivado",
+        "cycles": finn["cycles"],
+        "fifos": finn["fifos"],
+        "synthesised": "no: the design is RTL of FINN and ours, simulated",
+        "netlist": "none: FINN's SystemVerilog is not mapped",
     }
 
 

@@ -604,6 +604,8 @@ def test_estimates_of_finn_stand_beside_ours_and_are_called_so(tmp_path):
         "slowest": "MVAU_hls_0",
         "kind": "FINN's estimates, not a count"},
         "ours": {"cycles": 66, "lut": 120.5, "bram36": 1.0, "dsp": 0.0},
+        "cycles": {"interval": 78, "latency": 190, "frames": 20},
+        "fifos": [{"name": f"StreamingFIFO_rtl_{k}", "bits": 8, "finn": 40, "ours": 2} for k in range(9)],
         "run": {"wall_s": 5.0},
     }  # fmt: skip
     write_json(other / "finn.json", finn)
@@ -618,7 +620,10 @@ def test_estimates_of_finn_stand_beside_ours_and_are_called_so(tmp_path):
     assert "| all | | 66 | 77 | 120.5 | 900 | 1 | 4.5 | 0 | 6 |" in text
     page = (other / "report.html").read_text()
     assert "MVAU_hls_0 PE=4 SIMD=2" in page and "cd finn &amp;&amp; finn build config model" in page
+    for written in (text, page):
+        assert "78 cycles per frame, 190 from" in written and "hold 18 beats" in written and "360" in written
     short = brief.as_text(record)
+    assert "78 cycles per frame simulated, latency 190" in short
     assert "77 cycles per frame, 900 LUT, 4.5 BRAM36, 6 DSP by FINN's estimates" in short
     assert "66 cycles per frame, 120.5 LUT, 1 BRAM36, 0 DSP by the cost model of BACKEND=rtl" in short
     finn["checks"][0]["mismatches"] = 3

@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.artifacts import read_json
+from xnorforge.flows.backends.finn import finn
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.export import export
 from xnorforge.flows.fold import fold
 from xnorforge.flows.lower import lower
 from xnorforge.flows.synth import synthesise
+from xnorforge.sim import finn as simulator
 from xnorforge.sim.netlist import simulate_netlist
 from xnorforge.sim.stage import simulate
 from xnorforge.sw.nn import threshold_folding
@@ -53,6 +56,25 @@ def test_the_rtl_gives_the_integers_at_the_pace_of_the_slowest_operator(tmp_path
     proven = accelerated(tmp_path)
     assert len(proven["checks"]) >= 4 and not any(check["mismatches"] for check in proven["checks"])
     assert proven["interval"] == proven["interval_bound"]
+
+
+@pytest.mark.parametrize("copied", [True, False], ids=["copied shortcut", "projected shortcut"])
+def test_thresholds_have_the_sign_of_their_input(tmp_path, copied):
+    """FINN's RTL reads them so: positive ones of as many bits as their sums without a sign were negative."""
+    lowered(copied, tmp_path)
+    model = ModelWrapper(str(tmp_path / "lowered.onnx"))
+    nodes = model.get_nodes_by_op_type("Thresholding")
+    kinds = [[model.get_tensor_datatype(tensor).signed() for tensor in node.input] for node in nodes]
+    assert [True, True] in kinds and all(given == steps for given, steps in kinds)
+
+
+@pytest.mark.full
+def test_finn_s_design_in_rtl_gives_the_integers_in_every_stream_at_finn_s_interval(tmp_path):
+    lowered(False, tmp_path)
+    fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=4000)
+    record = finn(tmp_path, tmp_path / "acc", simulator)
+    assert [check["mismatches"] for check in record["checks"]] == [0] * 6
+    assert record["cycles"]["interval"] == pytest.approx(record["estimate"]["cycles"], rel=0.01)
 
 
 @pytest.mark.full

@@ -17,7 +17,16 @@ from xnorforge.flows.finn_execution import start_finn
 from xnorforge.hw.boards import Board
 
 CONFIG, FOLDING, MODEL = "dataflow_build_config.json", "folding_config.json", "model.onnx"
-COMMAND = f"finn build {CONFIG} {MODEL}"
+BUILD = "build.py"
+COMMAND = f"python {BUILD}"
+SCRIPT = f'''"""FINN's build with the RTL nodes of xnorforge in place of FINN's HLS."""
+
+import xnorforge.finn_plugin  # noqa: F401
+from finn.builder.build_dataflow import build_dataflow_cfg
+from finn.builder.build_dataflow_config import DataflowBuildConfig
+
+build_dataflow_cfg("{MODEL}", DataflowBuildConfig.construct_from("{CONFIG}"))
+'''
 CHECKED = 5  # images that FINN simulates in the stitched design
 HERE = (
     "step_create_dataflow_partition",
@@ -79,6 +88,7 @@ def write_build(
     """
     model.save(str(folder / MODEL))
     artifacts.write_json(folder / CONFIG, config)
+    (folder / BUILD).write_text(SCRIPT)
     out_shape = made.graph.get_tensor_shape(made.graph.graph.output[0].name)
     in_shape = made.graph.get_tensor_shape(made.graph.graph.input[0].name)
     for name, values, shape in (("input", frames, in_shape), ("expected_output", integers, out_shape)):
@@ -96,7 +106,10 @@ def _readme(net: str, config: dict) -> str:
     target = config.get("board") or config["fpga_part"]
     return f"""# {net} for {target}: a FINN build
 
-On a machine with Vivado and FINN+ (PyPI `finn-plus`; {_version()} wrote this folder), run in this folder:
+`rtl/` is the design that was simulated; its top is `finn_design`, and `rtl.f` lists its files.
+
+For a bitstream by FINN, on a machine with Vivado, FINN+ (PyPI `finn-plus`; {_version()} wrote this folder)
+and xnorforge, run in this folder:
 
     {COMMAND}
 
@@ -105,6 +118,7 @@ On a machine with Vivado and FINN+ (PyPI `finn-plus`; {_version()} wrote this fo
 | `{MODEL}` | the network on integers, channels last, made of FINN's nodes |
 | `{CONFIG}` | FINN's configuration; FINN writes its results to `build/` |
 | `{FOLDING}` | PE and SIMD of every node |
+| `{BUILD}` | FINN's build, with our RTL where FINN has HLS alone |
 | `input.npy`, `expected_output.npy` | images and their integer results, with which FINN checks the design |
 | `report/` | FINN's estimates, computed without Vivado |
 

@@ -55,3 +55,17 @@ def unknown_nodes(lowered: ModelWrapper) -> list:
         for node in lowered.graph.node
         if node.domain != FINN or not (f"{node.op_type}_hls" in hls or f"{node.op_type}_rtl" in rtl)
     ]
+
+
+def check_rtl(model: ModelWrapper) -> None:
+    """Check that every node of FINN's specialised graph is RTL, FINN's or ours.
+
+    Raises:
+        UserError: one is HLS; the text names the first and counts the others.
+    """
+    hls = [node for node in model.graph.node if node.op_type.endswith("_hls")]
+    if hls:
+        raise UserError(
+            f"finn: neither FINN nor xnorforge has RTL for {hls[0].name}, which writes {hls[0].output[0]} "
+            f"({len(hls):,} such nodes); build with BACKEND=rtl or BACKEND=hls4ml."
+        )

@@ -10,12 +10,13 @@ from tempfile import TemporaryDirectory
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.general import GiveUniqueNodeNames
+from qonnx.transformation.infer_datatypes import InferDataTypes
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.finn import handover
 from xnorforge.flows.backends.finn.folding import set_folding
-from xnorforge.flows.finn_execution import lowered_names, start_finn_builder
+from xnorforge.flows.finn_execution import lowered_names
 
 AMOUNTS = {"LUT": "lut", "BRAM_18K": "bram18", "URAM": "uram", "DSP": "dsp"}
 
@@ -32,7 +33,6 @@ class Made:
             with an origin.
         between: the same totals, without cycles, of width converters and FIFOs, with their `converters` and
             `fifos`.
-        written: {name of a node: files that FINN's code generation wrote for it}.
     """
 
     graph: ModelWrapper
@@ -40,7 +40,6 @@ class Made:
     folding: dict[str, dict[str, int]]
     estimates: dict[str, dict]
     between: dict
-    written: dict[str, int]
 
     def record(self, fold: dict) -> dict:
         """The estimates in the stage's record: per operator FINN's nodes and totals next to those of the
@@ -79,9 +78,7 @@ class Made:
 
 
 def run_steps(lowered: ModelWrapper, fold: dict, config: dict, folder: Path) -> Made:
-    """Partition, specialise, apply our folding, estimate, insert width converters and FIFOs, and generate
-    code. The code is discarded: FINN generates it again on the machine with Vivado; here it only shows that
-    FINN can.
+    """Partition, specialise, apply our folding, estimate, and insert width converters and FIFOs.
 
     Args:
         lowered: consists of FINN nodes only.
@@ -92,7 +89,6 @@ def run_steps(lowered: ModelWrapper, fold: dict, config: dict, folder: Path) -> 
     Raises:
         UserError: one of FINN's steps fails; the text names the step and FINN's reason.
     """
-    start_finn_builder()
     from finn.builder import build_dataflow_steps as finn
     from finn.builder.build_dataflow_config import DataflowBuildConfig
     from finn.transformation.fpgadataflow.insert_dwc import InsertDWC
@@ -117,13 +113,9 @@ def run_steps(lowered: ModelWrapper, fold: dict, config: dict, folder: Path) -> 
         with _named("InsertDWC and InsertFIFO"):
             whole = model.transform(InsertDWC()).transform(InsertFIFO(create_shallow_fifos=True))
             whole = whole.transform(finn.SpecializeLayers(part)).transform(GiveUniqueNodeNames())
-        written = {}
-        for node in whole.graph.node:
-            which = f"{node.name} ({origin[node.name]})" if node.name in origin else node.name
-            with _named(f"code generation for {which}"):
-                written[node.name] = _files_of(whole, node, part, asked.synth_clk_period_ns, Path(inside))
+            whole = whole.transform(InferDataTypes())
         shutil.copytree(Path(inside) / "report", folder / "report", ignore=_but_estimates)
-    return Made(whole, origin, folding, estimates, _between(whole, origin, part), written)
+    return Made(whole, origin, folding, estimates, _between(whole, origin, part))
 
 
 @contextmanager
@@ -141,15 +133,6 @@ def _named(step: str):
 def _but_estimates(_folder: str, names: list[str]) -> list[str]:
     """Which of FINN's reports are kept: a file may contain names of folders of this machine."""
     return [name for name in names if not name.startswith(("estimate_", "op_and_param"))]
-
-
-def _files_of(model: ModelWrapper, node, part: str, clock_ns: float, inside: Path) -> int:
-    """Number of files that FINN's code generation writes for a node; they are removed."""
-    inst = getCustomOp(node)
-    with TemporaryDirectory(dir=inside) as folder:
-        inst.set_nodeattr("code_gen_dir_ipgen", folder)
-        inst.code_generation_ipgen(model, part, clock_ns)
-        return sum(path.is_file() for path in Path(folder).rglob("*"))
 
 
 def _estimate(node, part: str) -> dict:

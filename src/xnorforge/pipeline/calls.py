@@ -102,6 +102,14 @@ def hls(net_dir: Path, acc: Path) -> None:
     hls4ml.write_and_emulate(acc, net_dir, before=[bits_alone(acc, net_dir)])
 
 
+def finn(net_dir: Path, acc: Path) -> None:
+    """FINN's design in RTL, simulated, and its build folder."""
+    from xnorforge.flows.backends import finn
+    from xnorforge.sim import finn as simulator
+
+    finn.finn(net_dir, acc, simulator)
+
+
 def sim(net_dir: Path, acc: Path, images, stalled, waves) -> None:
     """Bit simulator and RTL against the golden scores; cycles."""
     from xnorforge.sim.stage import simulate

@@ -117,6 +117,12 @@ STAGES = (
         environment=_COMPILER,
     ),
     Stage(
+        "finn",
+        ("export", "lower", "fold"),
+        ("acc/finn.json", "acc/finn"),
+        environment=_COMPILER,
+    ),
+    Stage(
         "report",
         (),  # all stages of the build, see `stages_of`
         ("acc/report.json", "acc/report.html", "acc/report.md"),
