@@ -63,7 +63,10 @@ CODE = re.compile(
 )
 ASSIGNED = re.compile(r"^\s*(if \(.*?\) |else |\w+: |default: |begin )*[\w.]+(\[[^=]*\])* $")
 # Mutants that change nothing which anyone could see: {pattern of the line as changed: why}.
-EQUIVALENT = {r"\((\w+) > 2\) \? \$clog2\(\1\) : 1": "$clog2(2) is 1"}
+EQUIVALENT = {
+    r"\((\w+) > 2\) \? \$clog2\(\1\) : 1": "$clog2(2) is 1",
+    r"max\(2, AT_ONCE": "how many frames are computed at a time",
+}
 
 
 @dataclass(frozen=True)
