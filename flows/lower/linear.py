@@ -119,18 +119,19 @@ def integer_weights(walk, node, name, rows):
             )
     found, scales = [], []
     for row in rows.reshape(len(rows), -1):
-        numbers = exact(row)
+        values, places = np.unique(row, return_inverse=True)  # two, where weights are binary
+        numbers = exact(values)
         grid = common_grid(numbers) or Fraction(1)
-        found.append([int(x / grid) for x in numbers])
+        whole = [int(x / grid) for x in numbers]
+        if max(map(abs, whole), default=0) > 2**15:
+            raise refuse(
+                node,
+                f"its weights {name} are floating-point numbers",
+                "quantise them (brevitas.nn.QuantConv2d, QuantLinear; 1 bit for an XNOR unit)",
+            )
+        found.append(np.array(whole, np.int64)[places])
         scales.append(grid)
-    integers = np.array(found, object).reshape(rows.shape)
-    if max(abs(x) for x in integers.flat) > 2**15:
-        raise refuse(
-            node,
-            f"its weights {name} are floating-point numbers",
-            "quantise them (brevitas.nn.QuantConv2d, QuantLinear; 1 bit for an XNOR unit)",
-        )
-    return integers.astype(np.int64), np.array(scales, object).reshape(-1, *[1] * (rows.ndim - 1))
+    return np.reshape(found, rows.shape), np.array(scales, object).reshape(-1, *[1] * (rows.ndim - 1))
 
 
 def linear_layer(
