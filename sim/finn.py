@@ -5,6 +5,7 @@ Verilator behind them, so that FINN's `execute_onnx` and its nodes run RTL witho
 """
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from xnorforge.hw.ops.base import Stream
 from xnorforge.sim import cosim, verilate
 from xnorforge.sim.device import Device, Lane, Port, ports_header
 
-PATIENCE = 100_000  # cycles without a transfer
+PATIENCE = 1_000_000  # cycles without a transfer, where FINN states none
 _PORT = re.compile(
     r"^\s*(input|output)\s+(?:wire\s+|logic\s+)?\[\s*(\d+)\s*(-\s*1\s*)?:\s*0\s*\]\s*(\w+)_(tdata|TDATA)\b",
     re.MULTILINE,
@@ -72,7 +73,9 @@ def load_sim_obj(sim_out_dir, out_so_relative_path, *_more, **_named) -> Device:
     return _built[str(Path(sim_out_dir) / out_so_relative_path)]
 
 
-def rtlsim_multi_io(sim: Device, io_dict, num_out_values, sname="_V_V", **_named) -> int:
+def rtlsim_multi_io(
+    sim: Device, io_dict, num_out_values, sname="_V_V", liveness_threshold=PATIENCE, **_named
+) -> int:
     """Send beats, whole numbers, into every port and wait for as many out of each; returns the cycles."""
     [lane] = sim.lanes
     counts: Any = num_out_values
@@ -83,7 +86,8 @@ def rtlsim_multi_io(sim: Device, io_dict, num_out_values, sname="_V_V", **_named
         for side in (lane.sources, lane.sinks)
     ]
     inputs = [np.array(io_dict["inputs"][name], object).reshape(-1, 1) for name in ends[0]]
-    run = cosim.run(sim, cosim.Feed(inputs, [int(counts[name]) for name in ends[1]]))
+    patient = replace(sim, lanes=[replace(lane, patience=max(PATIENCE, liveness_threshold))])
+    run = cosim.run(patient, cosim.Feed(inputs, [int(counts[name]) for name in ends[1]]))
     for name, beats in zip(ends[1], run.outputs, strict=True):
         io_dict["outputs"][name] = [int(beat) for beat in beats.reshape(-1)]
     return int(max(cycles[-1] for cycles in run.given)) + 1

@@ -43,8 +43,10 @@ def build_and_run(
     source, sink = (stitch.stream_of(model, ends[0].name) for ends in (model.graph.input, model.graph.output))
     frames, wanted = frames.reshape(-1, *source.shape), integers.reshape(len(integers), *sink.shape)
 
+    patience = 1000 + 4 * sum(int(getCustomOp(node).get_exp_cycles()) for node in model.graph.node)
+
     def run(where: str, count: int, stall: float = 0.0):
-        device = simulator.design(folder / where, stitch.TOP, source, sink)
+        device = simulator.design(folder / where, stitch.TOP, source, sink, patience)
         return simulator.cosim.run(device, frames[:count], stall=stall, seed=1)
 
     now_at("FINN's design with FINN's FIFOs, which have no bounds in simulation")
