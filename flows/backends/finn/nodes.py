@@ -7,6 +7,7 @@ and its SetFolding fold them.
 """
 
 import shutil
+from os.path import commonprefix
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.general import GiveUniqueNodeNames
 from qonnx.util.basic import qonnx_make_model
 
+from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.finn.folding import PREFIX
 from xnorforge.flows.bind import OPS, bind_nodes
@@ -197,7 +199,9 @@ endmodule
 
     def node_res_estimation(self, fpgapart):
         """Resources by the cost model of the operator, as Yosys counts, in FINN's terms."""
-        found = self.operator().estimate("xc7" if fpgapart.startswith("xc7") else "xcup")
+        # The family whose name begins like the part; of equally near ones the later.
+        near = {name: len(commonprefix([name, fpgapart])) for name in plugins.names("hw.families")}  # noqa: RUF071
+        found = self.operator().estimate(max(near, key=lambda name: (near[name], name)))
         amounts = {"LUT": found["lut"], "BRAM_18K": 2 * found["bram36"], "DSP": found["dsp"], "URAM": 0}
         whole = {"BRAM_efficiency": 1, "URAM_efficiency": 1}  # FINN's shares of memory used; not modelled
         return {name: round(amount) for name, amount in amounts.items()} | whole

@@ -365,6 +365,7 @@ STAGE_HELP = {
     "placed": "The placed netlist against the golden scores.",
     "overlay": "Shell, description and drivers for a board.",
     "hls": "With BACKEND=hls4ml: the Vitis HLS project, emulated on all golden images.",
+    "finn": "With BACKEND=finn: FINN's design in RTL, simulated, and its build folder.",
     "report": "All stages; prints the report.",
 }
 _NET = (
