@@ -5,6 +5,7 @@ a temporary folder, so that it writes nothing into the user's home.
 """
 
 import atexit
+import inspect
 import logging
 import os
 import tempfile
@@ -67,14 +68,17 @@ def lowered_names(made: ModelWrapper, lowered: ModelWrapper) -> dict[str, str]:
 
 
 def specialised_names(model: ModelWrapper, part: str) -> dict[str, str]:
-    """{name that FINN gives a node once it is HLS or RTL for a part: its name in a lowered graph}; nodes that
-    FINN does not have are left out.
+    """{name that FINN gives a node once it is HLS or RTL for a part: its name in a lowered graph}, also where
+    our nodes are in FINN's registry; nodes that FINN does not have are left out.
     """
     start_finn()
     from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
     from qonnx.transformation.general import GiveUniqueNodeNames
 
-    made = model.transform(SpecializeLayers(part)).transform(GiveUniqueNodeNames())
+    class FinnsOwn(SpecializeLayers):
+        apply = inspect.unwrap(SpecializeLayers.apply)
+
+    made = model.transform(FinnsOwn(part)).transform(GiveUniqueNodeNames())
     return lowered_names(made, model)
 
 

@@ -145,9 +145,8 @@ class Method(base.Method):
         """
         for part in network.modules():
             if isinstance(part, branches.Sum):
-                first, *others = (
-                    binary.submodules(part)(f"dots.{at}").weight for at in range(len(part.dots))
-                )
+                dots: list[AnyModule] = list(part.dots)
+                first, *others = (dot.weight for dot in dots)
                 if others and all(one.equal(first) for one in others):
                     steps = torch.linspace(-1, 1, self.bases) * first.std()
                     for latent, step in zip((first, *others), steps.tolist()):

@@ -7,6 +7,7 @@ and its SetFolding fold them.
 """
 
 import shutil
+from functools import wraps
 from os.path import commonprefix
 from pathlib import Path
 
@@ -375,6 +376,7 @@ def register() -> None:
         abstractions[f"{PREFIX}{name}"] = abstractions[name]  # as which FINN's verification executes ours
     specialise, set_folding = SpecializeLayers.apply, SetFolding.apply
 
+    @wraps(specialise)
     def choose(self, model):
         for node in model.graph.node:
             if chosen(model, node, self.fpgapart):
