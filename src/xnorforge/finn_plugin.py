@@ -7,15 +7,14 @@ import os
 from finn.util.exception import FINNUserError
 from finn.util.settings import get_settings, initialize_dummy_settings
 
-from xnorforge.flows.finn_execution import start_finn_builder
+from xnorforge.flows.finn_execution import replace_vivado_simulator, start_finn
 
 try:
     get_settings()
 except FINNUserError:
-    if "XILINX_VIVADO" in os.environ:  # FINN's steps use its simulator
-        initialize_dummy_settings()
-    else:
-        start_finn_builder()
+    initialize_dummy_settings() if "XILINX_VIVADO" in os.environ else start_finn()
+if "XILINX_VIVADO" not in os.environ:
+    replace_vivado_simulator()
 
 from xnorforge.flows.backends.finn.nodes import register
 
