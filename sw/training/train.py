@@ -433,11 +433,20 @@ def _saved(path: Path, device: torch.device) -> dict | None:
 
 
 def _refuse_other(path: Path, settings: dict, saved: dict) -> None:
-    """Raise if a checkpoint has other settings than those requested."""
+    """Raise if a checkpoint has other settings than those requested. A run may go on on another device, and
+    compiled or not; the settings then name all its devices.
+    """
+    devices = saved.get("device", USUAL["device"]).split(", ")
+    now = settings.get("device", USUAL["device"])
+    if [*devices, now] != ["cpu", "cpu"]:
+        settings["device"] = ", ".join(dict.fromkeys([*devices, now]))
+    compiled = {"compiled": settings["recipe"].get("compiled", False)}
     saved = saved | {
-        "recipe": arithmetic.recipe_of_card(saved),
+        "recipe": arithmetic.recipe_of_card(saved) | compiled,
         "arithmetic": arithmetic.stated_settings(saved),
     }
+    saved |= {key: settings[key] for key in ("device", "recipe_name") if key in settings}
+    settings = settings | {"recipe": settings["recipe"] | compiled}
     for key in dict.fromkeys([*settings, *saved]):
         value, there = (which.get(key, USUAL.get(key)) for which in (settings, saved))
         if there != value:

@@ -110,20 +110,25 @@ def test_a_folder_with_another_run_is_refused(tmp_path):
     )
 
 
-@pytest.mark.parametrize(("key", "there", "asked"), [("device", "cuda", "cpu"), ("ranks", 2, 1)])
-def test_a_run_of_another_device_or_number_of_processes_is_refused(tmp_path, key, there, asked):
-    """Neither stands on the card of a run on one CPU, and both are part of the result."""
+def change_checkpoint(folder, **settings):
+    saved = torch.load(folder / "checkpoint.pt", weights_only=True)
+    saved["settings"] |= settings
+    torch.save(saved, folder / "checkpoint.pt")
+
+
+def test_a_run_of_another_number_of_processes_is_refused(tmp_path):
+    """It does not stand on the card of a run of one process, and is part of the result."""
     train.train("mnist-tfc", "ste", tmp_path, epochs=1)
-    saved = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
-    saved["settings"][key] = there
-    torch.save(saved, tmp_path / "checkpoint.pt")
-    refused(
-        lambda: train.train("mnist-tfc", "ste", tmp_path, epochs=1),
-        "checkpoint.pt: ",
-        f"{key} {there}",
-        f"but {asked} ",
-        "another folder",
-    )
+    change_checkpoint(tmp_path, ranks=2)
+    again = lambda: train.train("mnist-tfc", "ste", tmp_path, epochs=1)  # noqa: E731
+    refused(again, "checkpoint.pt: ", "ranks 2", "but 1 ", "another folder")
+
+
+def test_a_run_goes_on_on_another_device_and_says_so(tmp_path):
+    train.train("mnist-tfc", "ste", tmp_path, epochs=1)
+    change_checkpoint(tmp_path, device="cuda")
+    card = train.train("mnist-tfc", "ste", tmp_path, epochs=1)
+    assert card["device"] == "cuda, cpu"
 
 
 def test_the_checkpoint_adds_up_the_time_that_was_trained(tmp_path, monkeypatch):
