@@ -11,14 +11,13 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, astuple, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from xnorforge.core import artifacts, cache
+from xnorforge.core import artifacts, cache, jobs
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.core.progress import now_at, say
 from xnorforge.flows.route import netlist_job, paths
@@ -68,7 +67,7 @@ class Attempt:
 
 
 def place_and_route(
-    acc: Path, net_dir: Path, seeds: Sequence[int] = (1, 2, 3), freq: str = "board", jobs: int = 2
+    acc: Path, net_dir: Path, seeds: Sequence[int] = (1, 2, 3), freq: str = "board", parallel: int = 2
 ) -> dict:
     """Route `acc/netlist` once per seed; write `acc/bitstream/` with the fastest, and `acc/bitstream.json`.
 
@@ -78,7 +77,7 @@ def place_and_route(
         seeds: of the placement, each a run.
         freq: "board": the bitstream runs at the clock of the board's file; "search": at the highest clock
             that its PLL can make and that the fastest seed reaches.
-        jobs: number of parallel runs.
+        parallel: number of parallel runs here.
 
     Returns:
         The record: `clock` (MHz: requested, and the least, median and best of the seeds), `search` (the same
@@ -99,10 +98,10 @@ def place_and_route(
             f"FREQ=search: not available for {board.name}, because {router.unsearched}; leave FREQ out."
         )
     with artifacts.measured("pyosys") as run:
-        tried = [_attempt(acc, rtl["border"], board, router, seeds, jobs)]
+        tried = [_attempt(acc, rtl["border"], board, router, seeds, parallel)]
         if freq == "search":
             tried += _search(
-                tried[0], router, lambda one: _attempt(acc, rtl["border"], one, router, seeds, jobs)
+                tried[0], router, lambda one: _attempt(acc, rtl["border"], one, router, seeds, parallel)
             )
     chosen = max((one for one in tried if one.mhz >= one.board.clock_mhz), key=_asked, default=tried[0])
     board, shell, runs, best = chosen.board, chosen.shell, chosen.runs, chosen.fastest
@@ -160,12 +159,12 @@ def place_and_route(
 
 
 def _attempt(
-    acc: Path, border: Mapping[str, Any], board: Board, router: Router, seeds: Sequence[int], jobs: int
+    acc: Path, border: Mapping[str, Any], board: Board, router: Router, seeds: Sequence[int], parallel: int
 ) -> Attempt:
     """All seeds at the board's clock."""
     netlist, shell, given = joined(acc, border, board, router)
     lines = [*shell.texts.values(), *router.identity(board)]
-    with ThreadPoolExecutor(jobs) as pool:
+    with jobs.pool(parallel) as pool:
         found = list(pool.map(lambda seed: _kept(netlist, lines, router, board, seed), seeds))
     return Attempt(board, shell, netlist, given, dict(zip(seeds, found)))
 
@@ -280,22 +279,22 @@ def _kept(
     netlist: bytes, lines: Sequence[str], router: Router, board: Board, seed: int
 ) -> tuple[Path, Routed]:
     """The run of one seed and its output folder, from the cache or from the tools."""
-
-    def make(aside: Path) -> None:
-        (aside / NETLIST).write_bytes(netlist)
-        try:
-            now_at(f"{router.program} on seed {seed}")
-            routed = router.run(aside, board, seed)
-        except UserError as error:
-            raise UserError(f"bitstream: {str(error).removeprefix('bitstream: ')}") from error
-        (aside / NETLIST).unlink()
-        (aside / RESULT).write_text(json.dumps(_as_json(routed)))
-
-    given = [*lines, str(seed), netlist.decode()]
-    kept = cache.kept(cache.place_of("route", given, [Path(__file__)], [_makers(board)]), make)
+    now_at(f"{router.program} on seed {seed}")
+    place = cache.place_of("route", [*lines, str(seed), netlist.decode()], [Path(__file__)], [_makers(board)])
+    kept = cache.kept(place, lambda aside: jobs.carry_out(aside, _route, netlist, board, seed))
     one = _of_json(artifacts.read_json(kept / RESULT))
     say(f"bitstream   seed {seed}: {one.mhz:.1f} MHz routed by {router.program}")
     return kept, one
+
+
+def _route(aside: Path, netlist: bytes, board: Board, seed: int) -> None:
+    (aside / NETLIST).write_bytes(netlist)
+    try:
+        routed = _router(board).run(aside, board, seed)
+    except UserError as error:
+        raise UserError(f"bitstream: {str(error).removeprefix('bitstream: ')}") from error
+    (aside / NETLIST).unlink()
+    (aside / RESULT).write_text(json.dumps(_as_json(routed)))
 
 
 def _as_json(routed: Routed) -> dict[str, Any]:

@@ -9,11 +9,10 @@ import re
 import shutil
 import tempfile
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
-from xnorforge.core import artifacts
+from xnorforge.core import artifacts, jobs
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.flows import yosys_job
 from xnorforge.flows.backends.rtl import write_layer
@@ -27,13 +26,13 @@ from xnorforge.hw.wrap import headers, library
 _CELL = re.compile(r"^  ([A-Za-z]\w*) (?:#\(|\S+ {1,2}\()$", re.MULTILINE)
 
 
-def synthesise(acc: Path, net_dir: Path, jobs: int = 2) -> dict:
+def synthesise(acc: Path, net_dir: Path, parallel: int = 2) -> dict:
     """Synthesise `acc/rtl` and write `acc/synth.json` and `acc/netlist/`.
 
     Args:
         acc: folder of one board's accelerator, with `fold.json` and `rtl/`.
         net_dir: folder of the network; named in the record.
-        jobs: number of parallel Yosys processes.
+        parallel: number of parallel Yosys processes.
 
     Returns:
         The record: `operators` (per operator its cells and resources), `top` (the same for the connections),
@@ -49,7 +48,7 @@ def synthesise(acc: Path, net_dir: Path, jobs: int = 2) -> dict:
     board = boards.load(fold["board"])
     with artifacts.measured("pyosys") as run:
         modules = mapping.modules(acc / "rtl", rtl, board.family, rtl["layers"])
-        mapped = mapping.map_all(acc / "rtl", rtl, board.family, modules, jobs)
+        mapped = mapping.map_all(acc / "rtl", rtl, board.family, modules, parallel)
         with artifacts.whole(acc / "netlist") as aside:
             aside.mkdir()
             for module, one in mapped.items():
@@ -83,7 +82,7 @@ def synthesise(acc: Path, net_dir: Path, jobs: int = 2) -> dict:
     return record
 
 
-def count(ops: list[HwOp], family: str, jobs: int = 2) -> list[dict]:
+def count(ops: list[HwOp], family: str, parallel: int = 2) -> list[dict]:
     """Resources of operators, each synthesised separately, in the form of a layer in `synth.json`; cached in
     the same way.
 
@@ -91,7 +90,7 @@ def count(ops: list[HwOp], family: str, jobs: int = 2) -> list[dict]:
         ToolMissing: pyosys is not installed.
     """
     _needs_yosys()
-    with ThreadPoolExecutor(jobs) as pool:
+    with jobs.pool(parallel) as pool:
         return list(pool.map(lambda op: _alone(op, family), ops))
 
 

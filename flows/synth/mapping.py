@@ -8,18 +8,19 @@ process, because most of them take less time than its start. Each of them is cac
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from xnorforge.core import artifacts, cache
+from xnorforge.core import artifacts, cache, jobs
 from xnorforge.core.errors import UserError
 from xnorforge.core.progress import now_at, progress
 from xnorforge.flows import yosys_job
@@ -75,20 +76,20 @@ def _place(files: dict[str, str], job: dict[str, Any]) -> Path:
     return cache.place_of("yosys", given, [Path(__file__), Path(content.__file__)], makers)
 
 
-def map_all(folder: Path, rtl: dict, family: str, found: list[Module], jobs: int) -> dict[str, Mapped]:
-    """Results of modules by name, from the cache or from Yosys, in at most `jobs` parallel processes.
+def map_all(folder: Path, rtl: dict, family: str, found: list[Module], parallel: int) -> dict[str, Mapped]:
+    """Results of modules by name, from the cache or from Yosys, in at most `parallel` processes here.
 
     Raises:
         UserError: Yosys cannot map one of them.
     """
-    missing = {one.place: one for one in found if not cache.undamaged(one.place)}
+    missing = {one.place: one for one in found if not cache.there(one.place)}
     alone = [one for one in missing.values() if one.alone or "top" not in rtl]
     alone.sort(key=lambda one: -sum(map(len, one.files.values())))  # longest first
     shared = [one for one in missing.values() if one not in alone]
     work: list[Callable[[], None]] = [lambda one=one: _map_alone(one, family) for one in alone]
     if shared:
         work.append(lambda: _map_shared(folder, rtl, family, shared))
-    with ThreadPoolExecutor(jobs) as pool, progress("synth: mapped", len(work), "parts") as advance:
+    with jobs.pool(parallel) as pool, progress("synth: mapped", len(work), "parts") as advance:
         for _ in pool.map(lambda one: one(), work):
             advance()
     return {one.name: _kept(one) for one in found}
@@ -119,15 +120,15 @@ def _job(family: str, top: str, found: list[str], sources: list[str], stubs: lis
 
 
 def _map_alone(one: Module, family: str) -> None:
-    def make(aside: Path) -> None:
-        now_at(f"Yosys maps {one.name}")
-        with tempfile.TemporaryDirectory() as name:
-            for file, text in one.files.items():
-                (Path(name) / file).write_text(text)
-            counted, texts = run_yosys(Path(name), layer_job(one.files, family), one.name)
-        _write(aside, counted[content.NAME], texts[content.NAME])
+    now_at(f"Yosys maps {one.name}")
+    job = layer_job(one.files, family)
+    cache.kept(one.place, lambda aside: jobs.carry_out(aside, _map_one, one.files, job, one.name))
 
-    cache.kept(one.place, make)
+
+def _map_one(aside: Path, files: dict[str, str], job: dict[str, Any], called: str) -> None:
+    with _written(files) as folder:
+        counted, texts = run_yosys(folder, job, called)
+    _write(aside, counted[content.NAME], texts[content.NAME])
 
 
 def _map_shared(folder: Path, rtl: dict, family: str, shared: list[Module]) -> None:
@@ -137,11 +138,32 @@ def _map_shared(folder: Path, rtl: dict, family: str, shared: list[Module]) -> N
     stubs = [layer for layer in rtl["layers"] if layer["module"] not in names]
     job = _top_job(rtl, family, layers, stubs)
     now_at(f"Yosys maps {TOP} and {len(layers)} small layers")
-    counted, texts = run_yosys(folder, job, ", ".join(job["modules"]))
-    for one in shared:
-        text, cells = texts[one.name], counted[one.name]
-        text = text if one.name == TOP else content.module_renamed(text, one.name)
-        cache.kept(one.place, partial(_write, cells=cells, text=text))
+    files = {name: (folder / name).read_text() for name in (*rtl["headers"], *job["sources"], *job["stubs"])}
+    with tempfile.TemporaryDirectory() as found:
+        jobs.carry_out(Path(found), _map_several, files, job)
+        for one in shared:
+            cache.kept(one.place, partial(_copy, Path(found) / one.name))
+
+
+def _copy(there: Path, here: Path) -> None:
+    shutil.copytree(there, here, dirs_exist_ok=True)
+
+
+def _map_several(aside: Path, files: dict[str, str], job: dict[str, Any]) -> None:
+    with _written(files) as folder:
+        counted, texts = run_yosys(folder, job, ", ".join(job["modules"]))
+    for name in job["modules"]:
+        text = texts[name] if name == TOP else content.module_renamed(texts[name], name)
+        (aside / name).mkdir()
+        _write(aside / name, counted[name], text)
+
+
+@contextmanager
+def _written(files: dict[str, str]) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        for file, text in files.items():
+            (Path(name) / file).write_text(text)
+        yield Path(name)
 
 
 def run_yosys(

@@ -73,6 +73,10 @@ def command_of(verb: Verb) -> click.Command:
     def call(**given: Any) -> None:
         words = {one.name: given.pop(one.name) for one in declared}
         as_json = bool(words.pop("json"))
+        if where := words.pop("scheduler", None):
+            from xnorforge.core import jobs
+
+            jobs.use(where)
         if verb.builds:
             from xnorforge.cli import asked
 

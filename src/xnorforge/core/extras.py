@@ -10,6 +10,8 @@ from xnorforge.core.errors import ToolMissing
 
 EXTRA_OF = {
     "av": "demo",
+    "distributed": "cluster",
+    "dask_jobqueue": "cluster",
     "hls4ml": "hls4ml",
     "da4ml": "da4ml",
     "finn": "finn",

@@ -259,6 +259,10 @@ ALSO = {  # options of single verbs
     for one in (
         Option("config", "TOML file of options, such as build.toml of an earlier build; the command line overrides it."),
         Option("until", "The last stage to run.", "report"),
+        Option(
+            "scheduler", "Where trainings, Yosys and place and route run: local, slurm, or the address of a Dask scheduler, tcp://HOST:PORT.",
+            metavar="WHERE", usual="$XNORFORGE_SCHEDULER, or local",
+        ),
         Option("show", "Print the report at the end, even if it was already up to date.", False, kind="flag"),
         Option("dry_run", "List the stages that would run, and why.", False, kind="flag"),
         Option("base", "An earlier build to compare with: a network, a folder, a report.json, or last."),
@@ -339,7 +343,7 @@ class Verb:
 
     def all_options(self) -> tuple[Option, ...]:
         """Those of a build first; an option of the verb takes the place of one of a build with the same word."""
-        own = (*self.options, *([ALSO["config"]] if self.builds else []), ALSO["json"])
+        own = (*self.options, *(_also("config", "scheduler") if self.builds else ()), ALSO["json"])
         taken = {one.key for one in own}
         return (*(one for one in (OPTIONS if self.builds else ()) if one.key not in taken), *own)
 
@@ -438,7 +442,7 @@ VERBS = (
             *_DATA, *_also("methods"),
             Option("seeds", "Seeds, each for every method.", "0 1 2"),
             *_also("epochs", "recipe", "threads"),
-            _like("jobs", default=1, help="Parallel trainings."),
+            _like("jobs", default=1, help="Parallel trainings."), *_also("scheduler"),
             _like("board", default=None, help="Build each method's first run for this board.", usual="nothing is built"),
             *_also("out", help="Output folder.", usual="out/compare"),
         ),

@@ -18,14 +18,16 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
 from xnorforge.core import accuracy, plugins
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import MismatchError, UserError, unknown
+from xnorforge.core.jobs import carry_out, here, pool
 from xnorforge.flows.export import export
 from xnorforge.studies import cost_figures, costs
 from xnorforge.studies.compare_figures import Request, Result, Variant, write_comparison
@@ -228,17 +230,14 @@ def read_run(asked: Request, variant: Variant, seed: int) -> Result:
 
 def _made(asked: Request, tasks: list, jobs: int) -> Iterator[tuple]:
     """Runs as they end, each with its failure or None."""
-    if jobs == 1:
+    if jobs == 1 and here():
         for task in tasks:
             yield task, _failure(_here, asked, *task)
         return
-    pool = ThreadPoolExecutor(jobs)
-    try:
-        waiting = {pool.submit(_failure, _apart, asked, *task): task for task in tasks}
+    with pool(jobs) as threads:
+        waiting = {threads.submit(_failure, _apart, asked, *task): task for task in tasks}
         for done in as_completed(waiting):
             yield waiting[done], done.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _failure(make, *what) -> Exception | None:
@@ -273,14 +272,20 @@ def _here(asked: Request, variant: Variant, seed: int) -> None:
 
 
 def _apart(asked: Request, variant: Variant, seed: int) -> None:
-    folder = str(asked.run_folder(variant, seed))
     arguments = [asked.net, "--method", variant.method]
     conditions = [word for key, value in variant.hyper.items() for word in ("--set", f"{key}={value}")]
     conditions += [word for key, value in asked.training(variant).items() for word in (f"--{key}", value)]
     conditions += ["--epochs", str(asked.epochs), "--seed", str(seed), "--threads", str(asked.threads)]
+    folder = asked.run_folder(variant, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    carry_out(folder, _train_and_export, arguments, conditions)
+
+
+def _train_and_export(folder: Path, arguments: list[str], conditions: list[str]) -> None:
+    where = str(folder)
     for command in (
-        ["train", *arguments, *conditions, "-o", folder],
-        ["export", *arguments, "--weights", folder, "-o", folder],
+        ["train", *arguments, *conditions, "-o", where],
+        ["export", *arguments, "--weights", where, "-o", where],
     ):
         done = subprocess.run(
             [sys.executable, "-m", "xnorforge", *command],

@@ -1,0 +1,164 @@
+"""Where jobs run: on this machine, or on the workers of a Dask cluster (`--scheduler`).
+
+A job is a function of a module that fills a folder; its other arguments can be pickled. A worker gets what
+lies in the folder and sends back what lies there at the end, so it needs the same package but no common disk.
+"""
+
+import hashlib
+import io
+import os
+import shlex
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import xnorforge
+from xnorforge.core.artifacts import digest
+from xnorforge.core.errors import UserError
+from xnorforge.core.extras import require
+from xnorforge.core.progress import say
+
+VARIABLE = "XNORFORGE_SCHEDULER"  # what the processes of a build inherit
+LOCAL = "local"
+SECONDS = 30  # to reach a scheduler
+# Where Dask's configuration says nothing (~/.config/dask/jobqueue.yaml).
+SLURM = {"cores": 4, "memory": "8GB", "walltime": "04:00:00"}
+
+
+def use(scheduler: str) -> None:
+    """Choose where the jobs of this process and of those that it starts run.
+
+    Args:
+        scheduler: `local`, the address of a Dask scheduler (tcp://host:port), or `slurm`, which starts a
+            scheduler here and workers as SLURM jobs.
+
+    Raises:
+        ToolMissing: the extra `cluster` is not installed.
+        UserError: there is no such scheduler.
+    """
+    os.environ[VARIABLE] = slurm().scheduler_address if scheduler == "slurm" else scheduler
+    if client := _client():
+        workers = client.scheduler_info(n_workers=-1)["workers"]
+        threads = sum(one["nthreads"] for one in workers.values())
+        say(f"jobs      run on {len(workers)} workers with {threads} threads; all at {client.dashboard_link}")
+
+
+@cache
+def slurm():
+    """A Dask cluster of SLURM jobs, which grows and shrinks with the work; `job_script()` shows the job.
+
+    Raises:
+        ToolMissing: the extra `cluster` is not installed.
+    """
+    require("dask_jobqueue", "--scheduler slurm")
+    import dask
+    from dask_jobqueue import SLURMCluster
+
+    stated = dask.config.get("jobqueue.slurm", {})
+    usual = {key: value for key, value in SLURM.items() if not stated.get(key)}
+    # A job in SLURM starts in the folder where the command was given.
+    entered = [f"cd {shlex.quote(os.getcwd())}", *stated.get("job-script-prologue", [])]
+    cluster = SLURMCluster(python=sys.executable, job_script_prologue=entered, **usual)
+    cluster.adapt(maximum_jobs=stated.get("maximum-jobs", 16))
+    return cluster
+
+
+@cache
+def _client() -> Any:
+    """The connection to the cluster, or None."""
+    address = os.environ.get(VARIABLE, LOCAL)
+    if address == LOCAL:
+        return None
+    require("distributed", "--scheduler")
+    from distributed import Client
+
+    try:
+        return Client(address, timeout=SECONDS)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"--scheduler: no Dask scheduler answers at {address} ({error or type(error).__name__}); start "
+            "one with `dask scheduler`, or choose local or slurm."
+        ) from error
+
+
+def here() -> bool:
+    """Whether jobs run on this machine."""
+    return _client() is None
+
+
+@contextmanager
+def pool(least: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that start jobs and wait for them: `least` on this machine, else one for each thread of the
+    cluster. After an error nothing that waits is started.
+    """
+    client = _client()
+    count = max(least, sum(client.nthreads().values())) if client else least
+    with ThreadPoolExecutor(count) as threads:
+        try:
+            yield threads
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            if client:
+                client.close()
+                _client.cache_clear()
+            raise
+
+
+def carry_out(folder: Path, job: Callable, *given) -> None:
+    """Call `job(folder, *given)` where jobs run, and wait for it. A job whose worker is lost runs again.
+
+    Raises:
+        UserError: the worker has other code than this process.
+        Exception: what the job raised.
+    """
+    client = _client()
+    if client is None:
+        job(folder, *given)
+        return
+    sent = archive_of(folder)
+    extract(client.submit(_on_worker, job, given, sent, package_digest(), pure=False).result(), folder)
+
+
+def _on_worker(job: Callable, given: tuple, sent: bytes, theirs: str) -> bytes:
+    if theirs != package_digest():
+        raise UserError(
+            "--scheduler: a worker has another xnorforge than this process; install the same one there."
+        )
+    with tempfile.TemporaryDirectory(prefix="xnorforge-job-") as name:
+        extract(sent, Path(name))
+        job(Path(name), *given)
+        return archive_of(Path(name))
+
+
+def archive_of(folder: Path) -> bytes:
+    """All files of a folder as one archive."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=1) as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.add(path, str(path.relative_to(folder)), recursive=False)
+    return stream.getvalue()
+
+
+def extract(content: bytes, folder: Path) -> None:
+    """Write the files of an archive into a folder."""
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        archive.extractall(folder, filter="data")
+
+
+@cache
+def package_digest() -> str:
+    """A digest of this package: equal on machines that make the same of the same."""
+    top = Path(xnorforge.__file__).parent
+    found = hashlib.sha256()
+    for part in sorted(path for path in top.iterdir() if path.name != "__pycache__"):
+        files = sorted(part.resolve().rglob("*")) if part.is_dir() else [part]
+        for path in files:
+            if path.is_file() and path.suffix not in (".pyc", ".npz", ".safetensors"):
+                found.update(f"{part.name}/{path.name} {digest(path)}\n".encode())
+    return found.hexdigest()

@@ -1,0 +1,239 @@
+"""Jobs on a Dask cluster give the bytes that they give here, and a store gives back what was put there."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xnorforge.core import cache, jobs
+from xnorforge.core.errors import UserError
+
+from .documents import ROOT
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as found:
+        yield found
+
+
+@pytest.fixture
+def remote(cluster, monkeypatch):
+    monkeypatch.setenv(jobs.VARIABLE, cluster.scheduler_address)
+    jobs._client.cache_clear()
+    yield
+    jobs._client().close()
+    jobs._client.cache_clear()
+
+
+def add_squares(folder: Path, count: int) -> None:
+    (folder / "deep").mkdir(exist_ok=True)
+    before = json.loads((folder / "start.json").read_text())
+    np.save(folder / "deep/squares.npy", np.arange(count) ** 2 + before)
+
+
+def fail(folder: Path) -> None:
+    raise UserError("job: asked to fail.")
+
+
+def test_a_job_takes_what_lies_in_its_folder_and_leaves_what_it_made(remote, tmp_path):
+    (tmp_path / "start.json").write_text("7")
+    jobs.carry_out(tmp_path, add_squares, 4)
+    assert np.load(tmp_path / "deep/squares.npy").tolist() == [7, 8, 11, 16]
+
+
+def test_the_error_of_a_job_arrives(remote, tmp_path):
+    with pytest.raises(UserError, match="asked to fail"):
+        jobs.carry_out(tmp_path, fail)
+
+
+def test_a_worker_with_other_code_is_refused(remote, tmp_path, monkeypatch):
+    (tmp_path / "start.json").write_text("7")
+    monkeypatch.setattr(jobs, "package_digest", lambda: "another")
+    with pytest.raises(UserError, match="another xnorforge"):
+        jobs.carry_out(tmp_path, add_squares, 4)
+    assert not (tmp_path / "deep").exists()
+
+
+def test_there_are_as_many_threads_as_the_cluster_has(remote):
+    with jobs.pool(1) as threads:
+        assert threads._max_workers == 2
+
+
+def test_no_scheduler_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(jobs, "SECONDS", 1)
+    monkeypatch.setenv(jobs.VARIABLE, "tcp://127.0.0.1:9")
+    jobs._client.cache_clear()
+    with pytest.raises(UserError, match=r"tcp://127\.0\.0\.1:9"):
+        jobs.carry_out(Path(), fail)
+    jobs._client.cache_clear()
+
+
+def test_the_script_of_a_slurm_job_starts_a_worker_of_this_python(monkeypatch):
+    jobs.slurm.cache_clear()
+    cluster = jobs.slurm()
+    script = cluster.job_script()
+    cluster.close()
+    jobs.slurm.cache_clear()
+    assert script.startswith("#!") and f"#SBATCH --cpus-per-task={jobs.SLURM['cores']}" in script
+    worker = next(line for line in script.splitlines() if "distributed.cli.dask_worker" in line)
+    assert worker.startswith(sys.executable) and cluster.scheduler_address in worker
+
+
+# A store
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """Let a machine of a name ask for a result: its bytes, and whether it had to make them."""
+
+    def ask(name: str) -> tuple[bytes, bool]:
+        monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path / name))
+        made = []
+
+        def make(aside: Path) -> None:
+            made.append(aside)
+            (aside / "inner").mkdir()
+            (aside / "inner/bytes").write_bytes(bytes(range(256)))
+
+        place = cache.kept(cache.place_of("tests", ["one"], []), make)
+        return (place / "inner/bytes").read_bytes(), bool(made)
+
+    return ask
+
+
+def shared(machine) -> None:
+    whole = bytes(range(256))
+    assert machine("first") == (whole, True)
+    assert machine("second") == (whole, False)
+
+
+def test_a_second_machine_takes_a_result_from_the_store(machine, tmp_path, monkeypatch):
+    monkeypatch.setenv("XNORFORGE_STORE", f"file://{tmp_path}/store")
+    shared(machine)
+
+
+POISONS = {
+    "a byte": lambda path: path.write_bytes(path.read_bytes()[:-9] + b"x" + path.read_bytes()[-8:]),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:100]),
+    "empty": lambda path: path.write_bytes(b""),
+    "seal": lambda path: path.with_name(path.name.replace(".tar.gz", ".seal")).write_bytes(b"0" * 64),
+}
+
+
+@pytest.mark.parametrize("poison", POISONS)
+def test_a_poisoned_result_is_refused_and_made_again(poison, machine, tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("XNORFORGE_STORE", f"file://{tmp_path}/store")
+    shared(machine)
+    [path] = (tmp_path / "store").rglob("*.tar.gz")
+    POISONS[poison](path)
+    assert machine("third") == (bytes(range(256)), True)
+    assert path.stem.partition(".")[0] in capfd.readouterr().err
+    assert machine("fourth") == (bytes(range(256)), False)  # the third has put a whole one there
+
+
+def test_who_does_not_know_the_key_writes_nothing_that_counts(machine, tmp_path, monkeypatch):
+    monkeypatch.setenv("XNORFORGE_STORE", f"file://{tmp_path}/store")
+    shared(machine)
+    monkeypatch.setenv("XNORFORGE_STORE_KEY", "known to few")
+    assert machine("third")[1]
+    assert not machine("fourth")[1]
+
+
+def test_a_result_under_another_name_is_refused(machine, tmp_path, monkeypatch):
+    monkeypatch.setenv("XNORFORGE_STORE", f"file://{tmp_path}/store")
+    shared(machine)
+    monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path / "third"))
+    place = cache.place_of("tests", ["two"], [])
+    for path in (tmp_path / "store/tests").iterdir():
+        path.rename(path.with_name(place.name + path.name[path.name.index(".") :]))
+    assert not cache.there(place)
+
+
+def test_the_store_may_be_a_bucket_of_s3(machine, monkeypatch):
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        for name, value in {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ACCESS_KEY_ID": "any",
+            "AWS_SECRET_ACCESS_KEY": "any",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        boto3.client("s3").create_bucket(Bucket="results")
+        monkeypatch.setenv("XNORFORGE_STORE", "s3://results/xnorforge")
+        shared(machine)
+    finally:
+        server.stop()
+
+
+def test_a_store_that_cannot_be_opened_is_one_sentence(machine, monkeypatch):
+    monkeypatch.setenv("XNORFORGE_STORE", "nothing://here")
+    with pytest.raises(UserError, match="nothing://here"):
+        machine("first")
+
+
+# Whole verbs
+
+
+def verb(*words: str, **variables: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "xnorforge", *words]
+    return subprocess.run(
+        command, cwd=ROOT, env=os.environ | variables, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.full
+def test_a_comparison_on_two_workers_one_of_them_killed(remote, cluster, tmp_path):
+    words = ["compare", "--task", "digits", "--methods", "ste bonn", "--seeds", "0 1", "--epochs", "1"]
+    done = {}
+
+    def compare() -> None:
+        done["there"] = verb(*words, "-o", str(tmp_path / "there"), "--scheduler", cluster.scheduler_address)
+
+    asking = threading.Thread(target=compare)
+    asking.start()
+    client = jobs._client()
+    while sum(map(bool, client.processing().values())) < 2:
+        time.sleep(0.2)
+    time.sleep(5)
+    [*_, victim] = cluster.workers.values()
+    os.kill(victim.process.pid, signal.SIGKILL)
+    asking.join()
+    here = verb(*words, "-o", str(tmp_path / "here"))
+    assert (here.returncode, done["there"].returncode) == (0, 0), done["there"].stderr
+
+    def tables(name: str) -> list[str]:
+        text = [path.read_text() for path in sorted((tmp_path / name).rglob("table.md"))]
+        return [one.replace(str(tmp_path / name), "") for one in text]
+
+    assert tables("here") and tables("there") == tables("here")
+
+
+@pytest.mark.full
+def test_a_second_machine_with_the_store_starts_neither_yosys_nor_verilator(tmp_path):
+    lines = []
+    for name in ("first", "second"):
+        done = verb(
+            "build", "cifar10-cnv", "-v", "--pnr", "off", "--out", str(tmp_path / name),
+            XNORFORGE_CACHE=str(tmp_path / f"cache-{name}"), XNORFORGE_STORE=f"file://{tmp_path}/store",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        lines.append(
+            [line for line in done.stderr.splitlines() if "Yosys maps" in line or "Verilator" in line]
+        )
+    assert lines[0] and not lines[1]
