@@ -70,17 +70,23 @@ class Slopes(nn.PReLU):
 
 
 class Stem(nn.Module):
-    """PReLU(conv3x3(pixels)) with 8-bit weights, padded with 0: starts the stream."""
+    """PReLU(conv(pixels)) with 8-bit weights, padded with 0: starts the stream. `large` is the stem for
+    ImageNet's pictures: 7x7 of stride 2 in place of 3x3, and the largest of 3x3 of stride 2.
+    """
 
-    def __init__(self, inputs: int, outputs: int):
+    def __init__(self, inputs: int, outputs: int, large: bool = False):
         super().__init__()
-        self.conv = binary.Conv(inputs, outputs, 3, padding=1, bias=False, weight_quant=binary.HeadWeights)
+        edge, stride = (7, 2) if large else (3, 1)
+        self.conv = binary.Conv(
+            inputs, outputs, edge, stride, edge // 2, bias=False, weight_quant=binary.HeadWeights
+        )
         self.slopes, self.stream = Slopes(outputs), binary.Identity(act_quant=RoundedDown)
+        self.pool = nn.MaxPool2d(3, 2, 1) if large else nn.Identity()
         # Pixels in [-1, 1) of natural pictures have a root mean square near a half; the stream starts near 1.
-        nn.init.normal_(self.conv.weight, std=min(0.4, 2 * (9 * inputs) ** -0.5))
+        nn.init.normal_(self.conv.weight, std=min(0.4, 2 * (edge * edge * inputs) ** -0.5))
 
     def forward(self, x):
-        return self.stream(self.slopes(self.conv(x)))
+        return self.pool(self.stream(self.slopes(self.conv(x))))
 
 
 class Added(nn.Module):
@@ -180,16 +186,22 @@ class Pixels(nn.Module):
 
 
 def residual_stream(
-    widths: tuple[int, ...], blocks: int = STAGE, size: int = 32, classes: int = 10, wider: Wider = Convolved
+    widths: tuple[int, ...],
+    blocks: int | tuple[int, ...] = STAGE,
+    size: int = 32,
+    classes: int = 10,
+    wider: Wider = Convolved,
 ) -> nn.Sequential:
     """A stem, stages of `blocks` 3x3 convolutions of widths[1:] channels, each but the first at half the size
-    of the one before, and a classifier; `size` is that of the pictures. `wider` is the shortcut that changes
-    the shape.
+    of the one before, and a classifier; `size` is that of the pictures, which from 224 on have the large
+    stem. `wider` is the shortcut that changes the shape.
     """
-    parts: list[nn.Module] = [Pixels(), Stem(3, widths[0])]
-    inputs = widths[0]
-    for stage, outputs in enumerate(widths[1:]):
-        for at in range(blocks):
+    large = size >= 224
+    parts: list[nn.Module] = [Pixels(), Stem(3, widths[0], large)]
+    inputs, size = widths[0], size // 4 if large else size
+    stages = (blocks,) * len(widths[1:]) if isinstance(blocks, int) else blocks
+    for stage, (outputs, count) in enumerate(zip(widths[1:], stages, strict=True)):
+        for at in range(count):
             parts.append(Residual(inputs, outputs, 2 if stage and not at else 1, wider=wider))
             inputs = outputs
     return nn.Sequential(*parts, Classifier(inputs, classes, size >> len(widths) - 2))

@@ -5,6 +5,7 @@ network that the task's name alone stands for. Its networks are the files `sw/ne
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ class Images:
     """Pictures with labels, and a description of them.
 
     Attributes:
-        images: uint8, (N, C, H, W), raw 0..255.
+        images: uint8, (N, C, H, W), raw 0..255; or what is indexed alike and gives them by `copy()`.
         labels: what the task compares with, (N, …); for classes int64 (N,), -1 where unknown.
         what: description for cards and reports, such as "10,000 test images of MNIST". For pictures drawn by
             a program it contains `made-up` (MADE_UP in datasets/base.py), and no build uses such a training
@@ -31,7 +32,7 @@ class Images:
         source: what the pictures were made from, if a task makes new training pictures of it; else None.
     """
 
-    images: np.ndarray
+    images: Any
     labels: np.ndarray
     what: str
     source: Any = None
@@ -53,6 +54,21 @@ class Images:
                 f"RECIPE: images={count} cannot be taken from {self.what}: {there}; leave it out."
             )
         return Images(self.images[:count], self.labels[:count], f"the first {count:,} images of {self.what}")
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """A sampler (`Task.sampler`) that makes a batch while another one trains.
+
+    Attributes:
+        ahead: as a sampler, with a third argument, the function that takes this process's share of tensors;
+            returns the Future of that share.
+    """
+
+    ahead: Callable[..., Future]
+
+    def __call__(self, at: torch.Tensor, rng: torch.Generator) -> tuple:
+        return self.ahead(at, rng, lambda *given: given).result()
 
 
 class Task:
@@ -222,6 +238,13 @@ class Task:
     def prepared(self, network: torch.nn.Module) -> torch.nn.Module:
         """Return the network with everything it needs, beyond training, to compute scores."""
         return network
+
+
+def unlabelled(count: int, shape: tuple[int, int, int], data: str) -> Images:
+    """Return random images (seed 0) without labels, where a published data set is not at hand."""
+    images = np.random.default_rng(0).integers(0, 256, (count, *shape), np.uint8)
+    why = f"as {data} is neither in XNORFORGE_DATA nor downloaded"
+    return Images(images, np.full(count, -1), f"{count} random images (seed 0) without labels, {why}")
 
 
 def main_figure(row: dict) -> float:

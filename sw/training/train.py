@@ -14,7 +14,7 @@ import io
 import math
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -33,7 +33,7 @@ from xnorforge.sw.methods.base import Method, Phase, create
 from xnorforge.sw.networks.base import BFLOAT16, FASTEST, FLOAT32, Recipe
 from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.binary import AnyModule
-from xnorforge.sw.tasks.base import Images, Task, main_figure, task_of
+from xnorforge.sw.tasks.base import Ahead, Images, Task, main_figure, task_of
 from xnorforge.sw.training import (
     arithmetic,
     curves,
@@ -307,13 +307,12 @@ def _epoch(run: Run, sample: Callable, count: int) -> float:
     order, total = torch.randperm(count, generator=run.rng) % (count // run.recipe.passes), 0.0
     title = f"{run.net} {run.phase.name} {run.epoch + 1}/{run.phase.epochs}"
     with progress(title, steps, "batches") as advance:
-        for step, at in enumerate(order[: steps * batch].split(batch)):
+        for step, given in enumerate(_batches(sample, order[: steps * batch].split(batch), run.rng)):
             now = run.epoch * steps + step
             rate = run.phase.lr * min(1, (now + 1) / run.recipe.warmup)
             for group in run.optimiser.param_groups:
                 part = now / (run.phase.epochs * steps)
                 group["lr"] = rate * run.recipe.rate_at(part) * group.get("rate", 1)
-            given = distributed.local_slice(*sample(at, run.rng))
             try:
                 loss = run.method.step(run, *given)
                 if not math.isfinite(loss):
@@ -323,6 +322,20 @@ def _epoch(run: Run, sample: Callable, count: int) -> float:
             total += loss
             advance()
     return total / steps
+
+
+def _batches(sample: Callable, order: Iterable[torch.Tensor], rng: torch.Generator) -> Iterator[tuple]:
+    """This rank's part of each batch; an `Ahead` makes the next one while this one trains."""
+    if not isinstance(sample, Ahead):
+        yield from (distributed.local_slice(*sample(at, rng)) for at in order)
+        return
+    waiting = None
+    for at in order:
+        waiting, ready = sample.ahead(at, rng, distributed.local_slice), waiting
+        if ready:
+            yield ready.result()
+    if waiting:
+        yield waiting.result()
 
 
 @torch.no_grad()

@@ -25,6 +25,7 @@ from xnorforge.sw.training import curves, train, weights
 from .digits import steps
 from .maps import shape_of
 from .refusals import refused
+from .zoo import NETS
 
 LENGTHS = [27, 64, 128, 144, 256, 288, 576, 720, 784, 1024, 1152, 2304, 4608]
 SIZES = [3, -3, 5, -5, 7, 11, -11]
@@ -336,7 +337,7 @@ def test_the_deployed_network_computes_the_same_scores_and_comes_back_from_its_f
     assert not np.array_equal(train.scores(network, images), expected), "the graph has no part in the scores"
 
 
-@pytest.mark.parametrize("net", networks.names())
+@pytest.mark.parametrize("net", NETS)
 def test_graphs_are_where_layers_read_bits_and_have_a_threshold_or_a_shortcut_behind_them(net):
     network = ci_bcnn.Method().skeleton(net)
     for name, part in network.named_modules():

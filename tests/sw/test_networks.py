@@ -20,6 +20,7 @@ from xnorforge.sw.nn.building_blocks import (
 from xnorforge.sw.tasks.base import task_of
 
 from ..refusals import says
+from .zoo import NETS
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def test_scores_are_whole_sums_times_a_power_of_two():
     assert torch.equal(whole % 2, torch.zeros(5, 10))
 
 
-@pytest.mark.parametrize("net", networks.names())
+@pytest.mark.parametrize("net", NETS)
 def test_the_task_of_a_name_is_what_stands_before_the_dash(net):
     assert type(task_of(net)).__module__.rpartition(".")[2] == net.split("-")[0]
 

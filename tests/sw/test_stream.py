@@ -7,6 +7,7 @@ from torch import nn
 
 from xnorforge.sw import networks
 from xnorforge.sw.nn import binary, stream
+from xnorforge.sw.tasks.base import task_of
 
 
 def pictures(count: int, size: int):
@@ -32,7 +33,7 @@ def least_share(net: nn.Module, images) -> float:
     return float(min(found))
 
 
-ZOO = [net for net in networks.names() if networks.is_ordinary(net)]
+ZOO = [net for net in networks.names() if networks.is_ordinary(net) and task_of(net).shape[1] == 32]
 SMALL = {
     "residual": lambda: stream.residual_stream((8, 8, 16), 2, size=8, classes=2),
     "repeated": lambda: stream.residual_stream((8, 8, 16), 2, size=8, classes=2, wider=stream.Repeated),

@@ -11,6 +11,8 @@ from xnorforge.sw import networks
 from xnorforge.sw.datasets import synthetic
 from xnorforge.sw.tasks import base
 
+from .zoo import NETS
+
 TASKS = {name: plugins.load("sw.tasks", name).Task() for name in plugins.names("sw.tasks")}
 MAPS = {
     "pedestrian-tinyped": (5, 16, 20),
@@ -21,8 +23,11 @@ MAPS = {
 
 
 def classes_of(task):
-    """One more than the largest label of 50 golden images; 10 where CIFAR-10 is not at hand to tell."""
-    return int(task.golden(50).labels.max()) + 1 or 10
+    """One more than the largest label of 50 golden images, or what a data set has that may not be there."""
+    name = type(task).__module__.rpartition(".")[2]
+    return {"cifar10": 10, "cifar100": 100, "imagenet": 1000}.get(name) or int(
+        task.golden(50).labels.max()
+    ) + 1
 
 
 @pytest.fixture(params=TASKS)
@@ -47,7 +52,7 @@ def test_an_unknown_network_has_no_task():
         base.task_of("mnist")
 
 
-@pytest.mark.parametrize("net", networks.names())
+@pytest.mark.parametrize("net", NETS)
 def test_a_network_takes_the_images_of_its_task(net):
     task = base.task_of(net)
     scores = networks.build(net).eval()(torch.zeros(2, *task.shape))

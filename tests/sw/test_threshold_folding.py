@@ -11,6 +11,7 @@ from xnorforge.sw.nn.threshold_folding import Grid, grid_of
 
 from .maps import pictures
 from .test_binary import shaken
+from .zoo import NETS
 
 GRIDS = [(1, False), (9, False), (64, False), (784, False), (2304, False), (9, True), (27, True)]
 
@@ -113,7 +114,7 @@ def test_what_moves_a_sum_makes_its_grid_finer_and_wider():
     assert grid_of(9, False, moved=4).values().tolist() == list(range(-13, 14))
 
 
-@pytest.mark.parametrize("net", networks.names())
+@pytest.mark.parametrize("net", NETS)
 def test_a_network_with_folded_thresholds_scores_every_picture_the_same(net):
     """Sums for shortcuts are on their grid before: there rounding changes the function."""
     network, x = shaken(net), pictures(net, 8)

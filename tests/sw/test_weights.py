@@ -14,6 +14,7 @@ from xnorforge.sw.training import weights
 from .maps import pictures
 from .refusals import refused
 from .test_binary import shaken
+from .zoo import NETS
 
 RECORD = {
     "net": "mnist-tfc",
@@ -35,7 +36,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("net", networks.names())
+@pytest.mark.parametrize("net", NETS)
 def test_a_network_comes_back_bit_for_bit(net):
     method = base.create("ste")
     network = method.deploy(net, shaken(net))

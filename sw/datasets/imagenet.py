@@ -1,0 +1,176 @@
+"""ImageNet (ILSVRC 2012): 1,281,167 training and 50,000 validation photographs of 1,000 classes, decoded
+while a network trains.
+
+    imagenet/train/n01440764/*.JPEG, imagenet/val/n01440764/*.JPEG    class k is the k-th folder
+    imagenet/*train*.tar, imagenet/*val*.tar                          WebDataset: KEY.jpg beside KEY.cls
+"""
+
+import os
+import tarfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from xnorforge.core.errors import UserError
+from xnorforge.sw.datasets.base import Absent, folder_of, where
+
+SOURCE = "https://www.image-net.org"
+SIZE = 224  # pixels of an edge
+ENDS = (".jpeg", ".jpg")
+AREA, SHAPE = (0.08, 1.0), (3 / 4, 4 / 3)  # of a drawn part: share of the picture, width over height
+
+
+@cache
+def decoders() -> ThreadPoolExecutor:
+    """Threads that decode; Pillow lets others run meanwhile."""
+    return ThreadPoolExecutor(os.cpu_count())
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures in files. An index, a slice or an array of indices gives others of the same kind.
+
+    Attributes:
+        files: path of the file of each, (N,).
+        starts, sizes: where each lies in its file, in bytes, int64 (N,).
+    """
+
+    files: np.ndarray
+    starts: np.ndarray
+    sizes: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """That of the pixels."""
+        return len(self.files), 3, SIZE, SIZE
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, at) -> "Pictures":
+        return Pictures(self.files[at], self.starts[at], self.sizes[at])
+
+    def copy(self) -> np.ndarray:
+        """Return pixels uint8 (N, 3, 224, 224): the middle 7/8 of the shorter edge, as a square."""
+        return self._decoded(lambda _, size: middle(size))
+
+    def varied(self, drawn: np.ndarray) -> np.ndarray:
+        """Return pixels uint8 (N, 3, 224, 224) of a part of each picture, mirrored half of the time.
+
+        Args:
+            drawn: numbers in [0, 1), (N, 5): area and shape of the part, its place in x and y, mirror.
+        """
+        pixels = self._decoded(lambda at, size: part(size, *drawn[at, :4]))
+        mirrored = drawn[:, 4] < 0.5
+        pixels[mirrored] = pixels[mirrored, :, :, ::-1]
+        return pixels
+
+    def _decoded(self, box: Callable) -> np.ndarray:
+        found = np.empty(self.shape, np.uint8)
+
+        def decode(at: int) -> None:
+            found[at] = _square(self.files[at], self.starts[at], self.sizes[at], lambda size: box(at, size))
+
+        list(decoders().map(decode, range(len(self))))
+        return found
+
+
+def middle(size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Return the square in the middle of a picture (width, height), 7/8 of its shorter edge: x0, y0, x1,
+    y1.
+    """
+    edge = min(size) * 7 / 8
+    return tuple((length - edge) / 2 + more for more in (0, edge) for length in size)  # type: ignore[return-value]
+
+
+def part(
+    size: tuple[int, int], area: float, shape: float, x: float, y: float
+) -> tuple[float, float, float, float]:
+    """Return the part of a picture (width, height) that numbers in [0, 1) draw: x0, y0, x1, y1. Its area is 8
+    to 100 % of the picture's, its width 3/4 to 4/3 of its height, each cut to the picture's.
+    """
+    pixels = size[0] * size[1] * (AREA[0] + area * (AREA[1] - AREA[0]))
+    wide = SHAPE[0] * (SHAPE[1] / SHAPE[0]) ** shape
+    width, height = min(size[0], (pixels * wide) ** 0.5), min(size[1], (pixels / wide) ** 0.5)
+    left, top = x * (size[0] - width), y * (size[1] - height)
+    return left, top, left + width, top + height
+
+
+def _square(file: str, start: int, size: int, box: Callable) -> np.ndarray:
+    """uint8 (3, 224, 224) of a box of a picture."""
+    with open(file, "rb") as opened:
+        opened.seek(start)
+        content = opened.read(size)
+    try:
+        with Image.open(BytesIO(content), formats=("JPEG", "PNG")) as picture:  # ILSVRC has one PNG
+            wanted, whole = box(picture.size), picture.size
+            # A JPEG decoder leaves out frequencies that the smaller picture does not show.
+            least = SIZE / min(wanted[2] - wanted[0], wanted[3] - wanted[1])
+            picture.draft("RGB", (round(whole[0] * least), round(whole[1] * least)))
+            scale = [picture.size[at % 2] / whole[at % 2] for at in range(4)]
+            cut = tuple(edge * by for edge, by in zip(wanted, scale))
+            found = picture.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BILINEAR, cut)
+    except OSError as error:
+        raise UserError(
+            f"{file}: the picture at byte {start} cannot be read ({error}); copy the file again."
+        ) from error
+    return np.asarray(found).transpose(2, 0, 1)
+
+
+@cache
+def pictures(split: str) -> tuple[Pictures, np.ndarray]:
+    """Return the pictures of "train" or "val", and their classes, int64 (N,).
+
+    Raises:
+        Absent: XNORFORGE_DATA has no such pictures.
+        UserError: a shard cannot be read, or a picture in it has no class.
+    """
+    folder = folder_of("imagenet")
+    if folder and (folder / split).is_dir():
+        rows = _of_folders(folder / split)
+    elif folder and (shards := sorted(folder.glob(f"*{split}*.tar"))):
+        rows = [row for shard in shards for row in _of_shard(shard)]
+    else:
+        rows = []
+    if not rows:
+        raise Absent(
+            f"imagenet: no pictures of {split} in {where()}; put them into imagenet/{split}/CLASS/ or "
+            f"shards into imagenet/; {SOURCE} gives them to those with an account."
+        )
+    files, starts, sizes, labels = zip(*rows)
+    return Pictures(np.array(files, object), np.array(starts), np.array(sizes)), np.array(labels, np.int64)
+
+
+def _of_folders(folder: Path) -> list[tuple[str, int, int, int]]:
+    classes = sorted(path for path in folder.iterdir() if path.is_dir())
+    return [
+        (str(path), 0, -1, label)
+        for label, inside in enumerate(classes)
+        for path in sorted(inside.iterdir())
+        if path.suffix.lower() in ENDS
+    ]
+
+
+def _of_shard(shard: Path) -> list[tuple[str, int, int, int]]:
+    places, classes = dict[str, tuple[int, int]](), dict[str, int]()
+    try:
+        with tarfile.open(shard, "r:") as archive:
+            for member in archive:
+                key, dot, kind = member.name.partition(".")
+                if dot + kind.lower() in ENDS:
+                    places[key] = (member.offset_data, member.size)
+                elif kind == "cls" and (opened := archive.extractfile(member)):
+                    classes[key] = int(opened.read())
+    except (OSError, ValueError, tarfile.TarError) as error:
+        raise UserError(f"{shard}: cannot be read as a shard ({error}); copy it again.") from error
+    if lost := sorted(places.keys() - classes.keys()):
+        raise UserError(
+            f"{shard}: {lost[0]} has no .cls file, of {len(lost):,} pictures; write the shard with classes."
+        )
+    return [(str(shard), *place, classes[key]) for key, place in places.items()]
