@@ -66,7 +66,7 @@ class Pictures:
         Args:
             drawn: numbers in [0, 1), (N, 5): area and shape of the part, its place in x and y, mirror.
         """
-        pixels = self._decoded(lambda at, size: part(size, *drawn[at, :4]))
+        pixels = self._decoded(lambda at, size: drawn_part(size, *drawn[at, :4]))
         mirrored = drawn[:, 4] < 0.5
         pixels[mirrored] = pixels[mirrored, :, :, ::-1]
         return pixels
@@ -89,7 +89,7 @@ def middle(size: tuple[int, int]) -> tuple[float, float, float, float]:
     return tuple((length - edge) / 2 + more for more in (0, edge) for length in size)  # type: ignore[return-value]
 
 
-def part(
+def drawn_part(
     size: tuple[int, int], area: float, shape: float, x: float, y: float
 ) -> tuple[float, float, float, float]:
     """Return the part of a picture (width, height) that numbers in [0, 1) draw: x0, y0, x1, y1. Its area is 8

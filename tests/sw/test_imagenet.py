@@ -86,13 +86,13 @@ def test_without_pictures_the_golden_ones_are_random_and_nothing_trains(tmp_path
 def test_a_drawn_part_lies_in_the_picture_and_has_the_drawn_area():
     rng = np.random.default_rng(2)
     for width, height, *drawn in zip(*rng.integers(30, 900, (2, 500)), *rng.random((4, 500))):
-        x0, y0, x1, y1 = imagenet.part((width, height), *drawn)
+        x0, y0, x1, y1 = imagenet.drawn_part((width, height), *drawn)
         assert 0 <= x0 < x1 <= width + 1e-9 and 0 <= y0 < y1 <= height + 1e-9
         area = width * height * (0.08 + 0.92 * drawn[0])
         cut = x1 - x0 > width - 1e-9 or y1 - y0 > height - 1e-9
         assert cut or (x1 - x0) * (y1 - y0) == pytest.approx(area)
         assert cut or 3 / 4 <= (x1 - x0) / (y1 - y0) <= 4 / 3
-    assert imagenet.part((100, 100), 1, 0.5, 0, 0) == pytest.approx((0, 0, 100, 100))
+    assert imagenet.drawn_part((100, 100), 1, 0.5, 0, 0) == pytest.approx((0, 0, 100, 100))
     assert imagenet.middle((448, 256)) == (112, 16, 336, 240)
 
 

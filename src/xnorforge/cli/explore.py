@@ -60,3 +60,22 @@ def explore_verb(asked: Request, built: int, print_jobs: bool, as_json: bool) ->
     else:
         click.echo((wanted.out / "front.md").read_text(), nl=False)
     say(f"explore   {len(points)} foldings -> {wanted.out}/front.md, front.csv, front.svg")
+
+
+def cut_verb(asked: Request, devices: int, link: int, until: str, as_json: bool) -> None:
+    """Cut a network into parts for several boards of a kind, build each, and compare the chain's scores with
+    the network's; into out/<network>/cut-<board>/.
+    """
+    from xnorforge.hw import boards
+    from xnorforge.studies import chain
+
+    checks.check_request(asked)
+    checks.claim_folders(asked)
+    run.run_stages(asked, until="export")
+    folder = asked.net_dir / f"cut-{asked.board}"
+    parts = chain.build_parts(asked, devices, link, folder, run.run_stages, until)
+    if as_json:
+        print_object("cut", {"folder": str(folder), **read_json(folder / "chain.json")})
+    else:
+        click.echo(chain.chain_table(parts, boards.load(asked.board).clock_mhz))
+    say(f"cut       {len(parts)} parts -> {folder}/part1, …, chain.json")
