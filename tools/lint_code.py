@@ -32,8 +32,8 @@ CALLED_ELSEWHERE = {
     "FINN": "generate_hdl code_generation_ipi",
     "nodes by the names of their types": "SignedConv ByPlace DirectedPool Pad RatesWindow",
     "verbs and pages by name": (
-        "explore_verb cut_verb diff_verb gallery_verb explain_verb list_verb doctor_verb import_verb demo_verb "
-        "evaluate_verb package_verb bench_verb train_verb train_float_verb compare_verb "
+        "explore_verb cut_verb diff_verb gallery_verb explain_verb list_verb doctor_verb import_verb "
+        "demo_verb evaluate_verb package_verb bench_verb train_verb train_float_verb compare_verb "
         "curves_verb formats python"
     ),
     "stages by name": "overlay",
