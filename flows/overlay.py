@@ -7,11 +7,13 @@ The folder contains
     xf_mlperf.h, xf_mlperf.c functions of MLPerf Tiny's harness, based on the C driver
     overlay.ipynb            a notebook; examples.npz: its frames and scores
     xnorforge_measure.py     measures frames/s, latency and power on the board
-    rtl/                     xf_system.sv, the shell's files, system.f: all files in order, relative to ../rtl
+    rtl/                     shell, accelerator, memory files; system.f: the sources in order
     overlay.bit, overlay.bin the bitstream of this accelerator in this shell, if there is one
+    build.tcl, overlay.xdc   for a Zynq: makes a bitstream and its overlay.hwh with Vivado
+    overlay.hwh              for a Zynq-7000: the same description, for `pynq.Overlay`
 """
 
-import os
+import shutil
 from importlib.resources import files
 from pathlib import Path
 
@@ -20,6 +22,7 @@ import numpy as np
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.core.progress import now_at
+from xnorforge.flows import vivado
 from xnorforge.flows.backends.rtl import lint_folder
 from xnorforge.hw import boards, routing
 from xnorforge.hw.shells import dma
@@ -60,7 +63,8 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> dict:
     with np.load(net_dir / "lowered.npz") as lowered:
         scores = {name: np.ravel(lowered[name]).astype(float).tolist() for name in ("scale", "bias")}
     values = exported["input"]
-    form = form_of(boards.load(artifacts.read_json(acc / "fold.json")["board"]).shell_kind)
+    board = boards.load(artifacts.read_json(acc / "fold.json")["board"])
+    form, processor = form_of(board.shell_kind), vivado.processor_of(board)
     border, network = record["border"], dma.network_hash(acc)
     system = form.text(border, network, bits, exported["net"])
     about = {
@@ -75,12 +79,17 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> dict:
         "scores": scores,
         **({"ports": exported["ports"]} if exported.get("ports") else {}),
         **({"template": {"window": 1 << dma.control_bits(bits), **record["control"]}} if bits else {}),
-        "shell": form.about(),
+        "shell": form.about() | ({"base": processor.base} if processor else {}),
     }  # fmt: skip
+    project = {}
+    if processor:
+        router = routing.load(board.family)
+        constraints = router.constraints(board) if router and board.shell_kind in FORMS else ""
+        project = vivado.project(board, processor, system, form.registers, constraints)
     with artifacts.whole(acc / "overlay") as aside:
         with artifacts.measured("verilator") as run:
             now_at("writing shell and drivers, and linting both with Verilator")
-            lines = _write_folder(aside, acc / "rtl", about, system, form.sources())
+            lines = _write_folder(aside, acc / "rtl", about, system, form.sources(), project)
             now_at("writing examples and bitstream")
             _examples(aside, net_dir / "golden.npz", *(border[side]["shape"] for side in ("input", "output")))
             about["bitstream"] = _bitstream(aside, acc, routed)
@@ -147,11 +156,14 @@ def _in_words(form: HostShell, border: dict) -> dict:
     return {"slot": layout.slot, "stride": layout.stride}
 
 
-def _write_folder(folder: Path, rtl: Path, about: dict, system: str, sources: list[Path]) -> int:
-    """Fill the folder; returns the number of linted lines of SystemVerilog.
+def _write_folder(
+    folder: Path, rtl: Path, about: dict, system: str, sources: list[Path], project: dict[str, str]
+) -> int:
+    """Fill the folder; returns the number of linted lines of Verilog.
 
     Args:
-        system, sources: text of the top, and the shell's files.
+        system, sources: text of `xf_system`, and the shell's files.
+        project: files for Vivado, {path: text}, empty without.
     """
     own = folder / "rtl"
     own.mkdir(parents=True)
@@ -159,21 +171,19 @@ def _write_folder(folder: Path, rtl: Path, about: dict, system: str, sources: li
     for name in DRIVERS:
         (folder / name).write_text((drivers / name).read_text())
     (folder / "xf_network.h").write_text(network_header(about))
-    (own / "xf_system.sv").write_text(system)
-    listed = [line for line in (rtl / "rtl.f").read_text().splitlines() if line]
-    texts = {path.name: path.read_text() for path in sources}
-    added = [name for name in files_used([system], texts) if name not in listed]
-    for name in added:
-        (own / name).write_text(texts[name])
-    added.append("xf_system.sv")
-    beside = os.path.relpath(own, rtl)  # Verilator expands variables in a path, also those of a folder's name
-    names = [
-        *(line for line in listed if line.endswith(".sv")),
-        *(f"{beside}/{name}" for name in added),
-    ]
-    lint_folder(rtl, names, dma.TOP, "overlay")
-    (own / "system.f").write_text("\n".join([*listed, *(f"../overlay/rtl/{name}" for name in added), ""]))
-    return sum(len((rtl / name).read_text().splitlines()) for name in names)
+    order = [line for line in (rtl / "rtl.f").read_text().splitlines() if line.endswith(".sv")]
+    for path in (*rtl.glob("*.svh"), *rtl.glob("*.mem"), *(rtl / name for name in order)):
+        shutil.copyfile(path, own / path.name)
+    texts = {path.name: path.read_text() for path in sources if path.name not in order}
+    texts = {name: texts[name] for name in files_used([system], texts)} | {f"{dma.TOP}.sv": system}
+    order += texts
+    for name, text in ({f"rtl/{name}": text for name, text in texts.items()} | project).items():
+        (folder / name).write_text(text)
+    top = vivado.TOP if project else dma.TOP
+    order += [f"{top}.v"] if project else []
+    lint_folder(own, order, top, "overlay")
+    (own / "system.f").write_text("\n".join(["+incdir+.", *order, ""]))
+    return sum(len((own / name).read_text().splitlines()) for name in order)
 
 
 def _template(about: dict | None) -> str:
@@ -207,6 +217,8 @@ def network_header(about: dict) -> str:
         for k, one in enumerate(about.get("ports", {}).get(f"{side.lower()}s", ()))
     )
     counts = [int(np.prod(about[name]["shape"])) for name in ("input", "output")]
+    base = about["shell"].get("base")
+    where = f"\n#define XF_BASE {base:#x}u  /* of the registers */" if base else ""
     return f"""/* SPDX-License-Identifier: Apache-2.0
  *
  * The network of one build, for xf_driver.h; generated.
@@ -222,7 +234,7 @@ def network_header(about: dict) -> str:
 #define XF_IN_BITS {about["input"]["bits"]}u
 #define XF_IN_STRIDE {about["input"]["stride"]}u  /* bytes of a frame in memory */
 #define XF_OUT_STRIDE {about["output"]["stride"]}u
-#define XF_CLASSES {len(about["scores"]["scale"])}u
+#define XF_CLASSES {len(about["scores"]["scale"])}u{where}
 {places}
 static const xf_network xf_the_network = {{
   UINT64_C(0x{about["hash"]}), {{{sides["in"]}}}, {{{sides["out"]}}},

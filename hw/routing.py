@@ -216,6 +216,10 @@ class Router(ABC):
             f'a processor, which the family {board.family} does not have; use kind = "uart".'
         )
 
+    def constraints(self, _board: Board) -> str:
+        """Pins of the ports of `host_top` as Vivado reads them; empty for a family that it does not know."""
+        return ""
+
     def clocks(self, _board: Board) -> list[float]:
         """The clocks in MHz, ascending, that a bitstream can provide; empty if `unsearched` says why."""
         return []

@@ -18,7 +18,7 @@ def shell_library(acc: Path, checked=True, level="-O2") -> Path:
     """Build the library of an accelerator in its shell; `Device("sim", library, acc / "rtl")` opens it.
 
     Args:
-        acc: folder with `rtl/` and `overlay/`.
+        acc: folder with `folded.onnx` and `overlay/`.
         checked: assertions on.
         level: g++ optimisation.
 
@@ -26,16 +26,13 @@ def shell_library(acc: Path, checked=True, level="-O2") -> Path:
         ToolMissing: no C++ compiler.
         UserError: the overlay is missing or of another network, or Verilator or the compiler rejects it.
     """
-    rtl, own = acc / "rtl", acc / "overlay" / "rtl"
+    own = acc / "overlay" / "rtl"
     about = acc / "overlay" / "overlay.json"
     if not about.exists() or int(artifacts.read_json(about)["hash"], 16) != dma.network_hash(acc):
         raise UserError(f"{about}: missing, or from another folded.onnx; run `xnorforge overlay {acc}`.")
     identity = artifacts.read_json(about)["shell"]["id"]
     shell = next(form for form in FORMS.values() if form.identity == identity)
-    lines = (line.strip() for line in (rtl / "rtl.f").read_text().splitlines())
-    parts = {line: rtl / line for line in lines if line.endswith(".sv")}
-    parts |= {path.name: path for path in shell.sources() if path.name not in parts}
-    sources = [*parts.values(), own / "xf_system.sv"]
+    sources = [own / line for line in (own / "system.f").read_text().split() if line.endswith(".sv")]
     return verilate.compile_model(
-        dma.TOP, sources, shell.header, [rtl], checked=checked, level=level, form=LIBRARY
+        dma.TOP, sources, shell.header, [own], checked=checked, level=level, form=LIBRARY
     )

@@ -4,22 +4,19 @@ docs/guide/package.md describes its content. All texts are templates next to thi
 the modules, `streams.py` widens the streams, `vectors.py` writes the stimuli and results of the test bench.
 """
 
-from importlib.resources import files
 from pathlib import Path
-
-from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 import xnorforge
 from xnorforge.core import artifacts
+from xnorforge.flows import vivado
 from xnorforge.flows.backends import _control
 from xnorforge.flows.backends.rtl import lint_folder
 from xnorforge.flows.package import sources, vectors
 from xnorforge.flows.package.streams import frames_in_flight, top_stream
+from xnorforge.flows.templates import render
 from xnorforge.hw import boards, families, graph
 from xnorforge.hw.ops._loadable import Loadable, loadable
 
-WIDEST = 1024  # bits of a stream of an AXI DMA (AMD PG021)
-PROCESSORS = {"xc7z": "ps7", "xczu": "zynq_ultra_ps_e"}  # by the beginning of the part's name
 VIVADO_FAMILIES = {
     "xc7z": "zynq",
     "xc7a": "artix7",
@@ -85,8 +82,6 @@ def _facts(ops, fold: dict, prefix: str, renamed: sources.Renamed) -> dict:
     module = f"{prefix}_axis"
     version = xnorforge.__version__
     short = ".".join(version.split(".")[:2])
-    kind = board.part[:4]
-    vivado = families.load(board.family).vendor_tool == ("vivado", "Vivado")
     return {
         "net": fold["net"], "title": " ".join(board.title.split()), "part": board.part,
         "mhz": board.clock_mhz, "version": version,
@@ -97,9 +92,7 @@ def _facts(ops, fold: dict, prefix: str, renamed: sources.Renamed) -> dict:
         "defines": families.load(board.family).defines, "frames": vectors.FRAMES,
         "patience": 1000 + 40 * sum(op.cycles() for op in ops), "headers": renamed.headers,
         "sources": renamed.sources, "memories": renamed.memories,
-        "vivado_family": VIVADO_FAMILIES.get(kind) if vivado else None,
-        "processor": PROCESSORS.get(kind) if vivado else None,
-        "too_wide": max(into.width, out.width) > WIDEST, "widest": WIDEST,
+        "vivado_family": VIVADO_FAMILIES.get(board.part[:4]) if vivado.has_vivado(board) else None,
     }  # fmt: skip
 
 
@@ -120,14 +113,7 @@ def _written(given: dict) -> dict[str, str]:
     }  # fmt: skip
     if given["vivado_family"]:
         wanted["vivado/package_ip.tcl"] = "package_ip.tcl"
-    if given["processor"] and not given["too_wide"]:
-        wanted["vivado/build_overlay.tcl"] = "build_overlay.tcl"
-    env = Environment(
-        loader=FunctionLoader(lambda name: (files(__name__) / "templates" / f"{name}.j2").read_text()),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-    )
-    texts = {path: env.get_template(name).render(given) for path, name in wanted.items()}
+    texts = {path: render(__name__, f"templates/{name}", given) for path, name in wanted.items()}
     names = [*given["sources"], f"{module}.v"]
     for file, folder in (("rtl.f", ""), ("rtl_env.f", f"${{{given['upper']}_PACKAGE}}/")):
         texts[file] = f"+incdir+{folder}rtl\n" + "".join(f"{folder}rtl/{name}\n" for name in names)

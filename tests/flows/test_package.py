@@ -16,7 +16,6 @@ import pytest
 import yaml
 
 from xnorforge import __main__ as cli
-from xnorforge.core import plugins
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
 from xnorforge.flows.package import sources, write_package
@@ -347,16 +346,6 @@ def test_modules_that_an_operator_generates_are_renamed_too(tmp_path):
     write_package(acc, acc / "package")
     text = (acc / f"package/rtl/net_{generated}").read_text()
     assert f"module net_{Path(generated).stem} " in text
-
-
-def test_beats_that_no_dma_gives_are_packaged_without_an_overlay(tmp_path):
-    wide = plugins.load("hw.ops", "fifo").Op.make("wide", shape=[1100], lanes=1100, bits=1, depth=2)
-    acc = alone(wide, tmp_path / "net")
-    record = write_package(acc, acc / "package")
-    assert record["border"]["input"]["width"] == 2048
-    assert sorted(path.name for path in (acc / "package/vivado").iterdir()) == ["package_ip.tcl"]
-    readme = (acc / "package/README.md").read_text()
-    assert "no `build_overlay.tcl`" in readme and "2048 bits" in readme and "at most 1024" in readme
 
 
 def test_bender_lists_the_files_in_reading_order(nets):

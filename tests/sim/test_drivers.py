@@ -373,7 +373,7 @@ def test_the_description_says_what_the_drivers_and_the_registers_have(acc):
     assert (about["input"]["slot"], about["input"]["stride"]) == (4, 64)
     assert (about["output"]["slot"], about["output"]["stride"]) == (2, 16)
     listed = (acc / "overlay" / "rtl" / "system.f").read_text().splitlines()
-    assert all((acc / "rtl" / line).exists() for line in listed if line.endswith(".sv"))
+    assert all((acc / "overlay" / "rtl" / line).exists() for line in listed if line.endswith("v"))
 
 
 def test_an_overlay_of_another_network_is_not_simulated(acc, tmp_path):

@@ -125,6 +125,10 @@ class Xc7(Router):
         text = ps7.ps7_top(routing.TOP, template_bits, with_dma)
         return HostTop(text, ps7.ps7_sources(with_dma), ps7.INSTANCE, about)
 
+    def constraints(self, board: Board) -> str:
+        """Those that nextpnr-xilinx reads."""
+        return pins(board)
+
     def identity(self, board: Board) -> list[str]:
         """The content of the tools and the pins; the databases are known by path and size."""
         found = [tool.path() for tool in (*self.tools, chip_database(board.part), frame_database(board.part))]

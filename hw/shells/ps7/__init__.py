@@ -8,8 +8,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from xnorforge.hw.shells import dma, gp
+from xnorforge.hw.shells.dma.drivers import xnorforge_driver
 
-BASE = 0x4000_0000  # of M_AXI_GP0: where a program finds the registers
+BASE = xnorforge_driver.BASE  # of M_AXI_GP0
 INSTANCE = "u_system.u_top"  # of xf_top below the top
 
 

@@ -48,6 +48,7 @@ BUSY, RESETTING, FAILED, ROOM = 1, 2, 4, 8  # bits of `status`
 SOFT_RESET, CLEAR = 1, 2  # bits of `control`
 ANSWERS = {2: "SLVERR", 3: "DECERR"}
 WORD = 8  # bytes; a frame in memory is whole words
+BASE = 0x4000_0000  # of the registers on a Zynq-7000
 
 
 class Buffer:
@@ -258,7 +259,7 @@ class LinuxBus(Bus):
     def __init__(
         self,
         registers="/dev/mem",
-        base: int = 0x4000_0000,
+        base: int = BASE,
         memory: str | None = "udmabuf0",
         size: int = 4096,
         root="/",
@@ -303,14 +304,17 @@ class PynqBus(Bus):
 
     Args:
         bitstream: file to load first; None: it is already loaded.
-        base: address of the registers.
+        base: address of the registers; None: that of the overlay.json beside the bitstream.
         clock_mhz: clock of the accelerator, set after loading; None: leave it.
         size: as for `LinuxBus`.
     """
 
-    def __init__(self, bitstream=None, base: int = 0x4000_0000, clock_mhz: float | None = None, size=4096):
+    def __init__(self, bitstream=None, base: int | None = None, clock_mhz: float | None = None, size=4096):
         import pynq  # on a board only
 
+        about = Path(bitstream or "overlay.bit").with_name("overlay.json")
+        if base is None:
+            base = json.loads(about.read_text())["shell"].get("base", BASE) if about.exists() else BASE
         if bitstream is not None:
             pynq.Bitstream(str(bitstream)).download()
         if clock_mhz is not None:

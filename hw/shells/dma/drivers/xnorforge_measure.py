@@ -21,13 +21,14 @@ import numpy as np
 try:
     from xnorforge.core.errors import UserError
     from xnorforge.hw.shells.dma.drivers.xnorforge_driver import (
+        BASE,
         GP_IDENTITY,
         Accelerator,
         Device,
         SimBus,
     )
 except ImportError:  # on a board, beside the driver
-    from xnorforge_driver import GP_IDENTITY, Accelerator, Device, SimBus, UserError  # type: ignore
+    from xnorforge_driver import BASE, GP_IDENTITY, Accelerator, Device, SimBus, UserError  # type: ignore
 
 SAMPLE = 0.01  # seconds between two looks at the power sensors
 
@@ -119,7 +120,7 @@ def main(argv=None) -> int:
     words.add_argument("--device", choices=("pynq", "linux", "sim"), required=True)
     words.add_argument("--bitstream", help="with --device pynq: bitstream to load first")
     words.add_argument("--registers", default="/dev/mem", help="with --device linux: /dev/uio… or /dev/mem")
-    words.add_argument("--base", type=lambda text: int(text, 0), default=0x4000_0000, help="register address")
+    words.add_argument("--base", type=lambda text: int(text, 0), help="register address")
     words.add_argument("--library", help="with --device sim: the verilated shell")
     words.add_argument("--frames", type=int, default=1000)
     words.add_argument("--singles", type=int, default=100, help="frames to run one by one, for the latency")
@@ -144,11 +145,12 @@ def main(argv=None) -> int:
 def _device(asked):
     if asked.device == "sim":
         return Device("sim", asked.library, "../rtl")
+    shell = json.loads(Path("overlay.json").read_text())["shell"]
+    base = shell.get("base", BASE) if asked.base is None else asked.base
     if asked.device == "linux":
-        shell = json.loads(Path("overlay.json").read_text())["shell"]["id"]
-        memory = None if shell == GP_IDENTITY else "udmabuf0"
-        return Device("linux", asked.registers, asked.base, memory)
-    return Device("pynq", asked.bitstream, asked.base)
+        memory = None if shell["id"] == GP_IDENTITY else "udmabuf0"
+        return Device("linux", asked.registers, base, memory)
+    return Device("pynq", asked.bitstream, base)
 
 
 if __name__ == "__main__":
