@@ -89,6 +89,7 @@ def _facts(ops, fold: dict, prefix: str, renamed: sources.Renamed) -> dict:
         "camel": "".join(word.capitalize() for word in prefix.split("_")),
         "vlnv": f"xnorforge:bnn:{module}:{version}",
         "into": into, "out": out, "control": _control_ports(loadable(ops)), "depth": frames_in_flight(ops),
+        "synth": families.load(board.family).synth.removeprefix("synth_").split(),
         "defines": families.load(board.family).defines, "frames": vectors.FRAMES,
         "patience": 1000 + 40 * sum(op.cycles() for op in ops), "headers": renamed.headers,
         "sources": renamed.sources, "memories": renamed.memories,

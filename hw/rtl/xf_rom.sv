@@ -31,15 +31,15 @@ module xf_rom #(
   // An attribute takes no parameter, hence three memories of which one is built.
   if (Kind == 2) begin : gen_block
     (* rom_style = "block" *) logic [Width-1:0] mem [Depth];
-    initial $readmemh(File, mem);
+    initial if (File != "") $readmemh(File, mem);
     always_ff @(posedge clk_i) if (en_i) data_o <= mem[addr_i];
   end else if (Kind == 1) begin : gen_logic
     (* rom_style = "logic" *) logic [Width-1:0] mem [Depth];
-    initial $readmemh(File, mem);
+    initial if (File != "") $readmemh(File, mem);
     always_ff @(posedge clk_i) if (en_i) data_o <= mem[addr_i];
   end else begin : gen_direct
     (* rom_style = "logic" *) logic [Width-1:0] mem [Depth];
-    initial $readmemh(File, mem);
+    initial if (File != "") $readmemh(File, mem);
     assign data_o = mem[addr_i];
     /* verilator lint_off UNUSEDSIGNAL */  // no register here
     logic unused;

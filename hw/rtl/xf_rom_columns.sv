@@ -34,7 +34,7 @@ module xf_rom_columns #(
   localparam int unsigned RowW = (Columns > 1) ? $clog2(Rows) : AddrW;
 
   (* rom_style = "block" *) logic [Columns*Width-1:0] mem [(Columns > 1) ? Rows : Depth];
-  initial $readmemh(File, mem);
+  initial if (File != "") $readmemh(File, mem);
 
   logic [Columns*Width-1:0] read, row_q;
   always_ff @(posedge clk_i) begin

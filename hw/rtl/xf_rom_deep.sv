@@ -33,7 +33,7 @@ module xf_rom_deep #(
   localparam int unsigned Groups = (Columns + 3) / 4;
 
   (* rom_style = "block" *) logic [Columns*Width-1:0] mem [Rows];
-  initial $readmemh(File, mem);
+  initial if (File != "") $readmemh(File, mem);
 
   logic [Columns*Width-1:0] row;
   logic [3:0]               column_q;

@@ -26,7 +26,7 @@ module xf_ternary_rom #(
   end
 
   (* rom_style = "logic" *) logic [2*Pe*Simd-1:0] words [Depth];
-  initial $readmemh(File, words);
+  initial if (File != "") $readmemh(File, words);
 
   logic [2*Pe*Simd-1:0] w;
   assign w = words[addr_i];

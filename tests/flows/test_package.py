@@ -240,30 +240,45 @@ def test_the_top_is_verilog_of_2001_with_vivado_s_attributes(nets, tmp_path):
         assert "ASSOCIATED_BUSIF s_axis:m_axis, ASSOCIATED_RESET aresetn" in text
 
 
+def yosys(folder: Path) -> subprocess.CompletedProcess:
+    """Yosys executes `read.ys` in a folder."""
+    return subprocess.run(
+        [sys.executable, "-c", "import sys; from pyosys import libyosys as ys; "
+         "ys.run_pass('script ' + sys.argv[1], ys.Design())", "read.ys"],
+        cwd=folder, capture_output=True, text=True,
+    )  # fmt: skip
+
+
 def test_yosys_reads_it_from_anywhere_and_instantiates_cells_of_the_part(nets, tmp_path):
     """The .v as plain Verilog, cells of the part without a define; a missing memory file is an error."""
     package = nets["one"][2]
     record = read_json(package / "package.json")
     rtl, upper = package / "rtl", record["prefix"].upper()
     reads = [
-        f"read_verilog -defer {'-sv' if path.suffix == '.sv' else ''} -I{rtl} "
-        f'-D{upper}_MEMORIES="{rtl}/" {path}'
+        f'read_verilog {"-sv" if path.suffix == ".sv" else ""} -I{rtl} -D{upper}_MEMORIES="{rtl}/" {path}'
         for path in listed(package)
     ]
     cells, top = "read_verilog -lib +/xilinx/cells_sim.v", f"hierarchy -check -top {record['module']}"
     (tmp_path / "read.ys").write_text("\n".join([cells, *reads, top, "proc", "tee -o stat.txt stat"]))
-    done = subprocess.run(
-        [sys.executable, "-c", "import sys; from pyosys import libyosys as ys; "
-         "ys.run_pass('script ' + sys.argv[1], ys.Design())", "read.ys"],
-        cwd=tmp_path, capture_output=True, text=True,
-    )  # fmt: skip
+    done = yosys(tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     stat = (tmp_path / "stat.txt").read_text()
     assert re.search(r"\bCARRY4\b|\bLUT6(_2)?\b", stat), "of the 7 series"
 
 
-def fusesoc(package: Path, target: str, folder: Path) -> str:
-    """Run a target of the packaged core; what it said."""
+def test_every_file_of_the_library_reads_in_yosys_with_its_defaults(tmp_path):
+    """Without -defer; the cells of the 7 series instantiated."""
+    root = Path(str(files("xnorforge.hw")))
+    paths = sorted(root.rglob("*.sv"), key=lambda path: (not path.stem.endswith("_pkg"), path))
+    reads = [f"read_verilog -sv -DXF_XC7 -I{root / 'rtl'} {path}" for path in paths]
+    (tmp_path / "read.ys").write_text("\n".join(["read_verilog -lib +/xilinx/cells_sim.v", *reads]))
+    done = yosys(tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len(paths) > 70
+
+
+def fusesoc(package: Path, target: str, folder: Path, *options: str) -> str:
+    """Run a target of the packaged core, maybe with options; what it said."""
     pytest.importorskip("fusesoc", reason="FuseSoC is not installed (pip install fusesoc)")
     if not (shutil.which("make") and shutil.which("perl")):
         pytest.skip("Verilator's own script needs make and perl")
@@ -281,7 +296,7 @@ def fusesoc(package: Path, target: str, folder: Path) -> str:
     ]
     words = ["-c", "from fusesoc.main import main; main()", "--cores-root", str(package)]
     done = subprocess.run(
-        [sys.executable, *words, "run", f"--target={target}", vlnv],
+        [sys.executable, *words, "run", f"--target={target}", *options, vlnv],
         cwd=folder, env=environment, capture_output=True, text=True,
     )  # fmt: skip
     said = done.stdout + done.stderr
@@ -300,6 +315,47 @@ def test_fusesoc_finds_what_lint_must_not_pass(nets, tmp_path):
     top.write_text(top.read_text().replace("endmodule", "  wire [3:0] left_over;\nendmodule"))
     with pytest.raises(AssertionError, match="left_over"):
         fusesoc(broken, "lint", tmp_path / "run")
+
+
+def test_edalize_hands_every_source_and_memory_to_vivado(nets, tmp_path):
+    package = nets["one"][2]
+    fusesoc(package, "vivado", tmp_path, "--setup")
+    [script] = [path for path in tmp_path.rglob("*.tcl") if "read_mem" in path.read_text()]
+    text = script.read_text()
+    read = [Path(path).name for path in re.findall(r"^read_(?:verilog(?: -sv)?|mem) \{(.*)\}", text, re.M)]
+    headers = {path.name for path in (package / "rtl").glob("*.svh")}
+    assert sorted(read) == sorted({path.name for path in (package / "rtl").iterdir()} - headers)
+    assert "xc7z020clg400-1" in "".join(path.read_text() for path in tmp_path.rglob("*.tcl"))
+    assert all((script.parent / name).is_file() for name in read if name.endswith(".mem"))
+
+
+def test_edalize_hands_every_source_and_memory_to_yosys(nets, tmp_path):
+    """The reads that its script makes, in the folder that it sets up: memories have their words."""
+    package = nets["one"][2]
+    fusesoc(package, "synth", tmp_path, "--setup")
+    [script] = tmp_path.rglob("edalize_yosys_procs.tcl")
+    text, top = script.read_text(), read_json(package / "package.json")["module"]
+    reads = re.findall(r"^read_verilog.*", text, re.M)
+    assert len(reads) == len(listed(package))
+    assert re.search(r"^synth_xilinx -family xc7 .*-top \$top", text, re.M)
+    folders = re.search(r"verilog_defaults -add (-I.*)", text)[1]
+    lines = ["read_verilog -lib +/xilinx/cells_sim.v", f"verilog_defaults -add {folders}",
+             *(line.replace("{", "").replace("}", "") for line in reads),
+             f"hierarchy -check -top {top}", "proc", "memory_collect",
+             "dump -o read.txt t:$mem_v2"]  # fmt: skip
+    (script.parent / "read.ys").write_text("\n".join(lines))
+    done = yosys(script.parent)
+    assert done.returncode == 0, done.stderr[-2000:]
+    dumped, found = (script.parent / "read.txt").read_text(), []
+    for cell in dumped.split("cell $mem_v2 ")[1:]:
+        width = int(re.search(r"parameter \\WIDTH (\d+)", cell)[1])
+        [bits] = re.findall(r"parameter \\INIT \d+'([01x]+)", cell)
+        words = [bits[at : at + width] for at in range(0, len(bits), width)][::-1]
+        found += [[int(word, 2) for word in words]] if {*bits} != {"x"} else []  # a RAM has no contents
+    stated = [
+        [int(word, 16) for word in path.read_text().split()] for path in (package / "rtl").glob("*.mem")
+    ]
+    assert sorted(found) == sorted(stated)
 
 
 @pytest.mark.full

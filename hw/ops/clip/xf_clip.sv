@@ -44,7 +44,7 @@ module xf_clip #(
 
   // Address: lane, fold. Every lane has its part constant, which logic profits from.
   (* rom_style = "logic" *) logic [WordW-1:0] words [1 << (LaneW + FoldW)];
-  initial $readmemh(BoundFile, words);
+  initial if (BoundFile != "") $readmemh(BoundFile, words);
 
   localparam logic [InBits-1:0] SignBit = InBits'(Signed) << (InBits - 1);
 

@@ -35,7 +35,7 @@ module xf_template #(
   // An attribute takes no parameter, hence two memories of which one is built.
   if (Block != 0) begin : gen_block
     (* ram_style = "block", no_rw_check *) logic [Width-1:0] mem [Depth];
-    initial $readmemh(File, mem);
+    initial if (File != "") $readmemh(File, mem);
     always_ff @(posedge clk_i) begin
       for (int unsigned p = 0; p + 1 < Pieces; p++) begin
         if (write_i[p]) mem[write_addr_i][p*Piece +: Piece] <= write_data_i[p*Piece +: Piece];
@@ -45,7 +45,7 @@ module xf_template #(
     end
   end else begin : gen_distributed
     (* ram_style = "distributed", no_rw_check *) logic [Width-1:0] mem [Depth];
-    initial $readmemh(File, mem);
+    initial if (File != "") $readmemh(File, mem);
     always_ff @(posedge clk_i) begin
       for (int unsigned p = 0; p + 1 < Pieces; p++) begin
         if (write_i[p]) mem[write_addr_i][p*Piece +: Piece] <= write_data_i[p*Piece +: Piece];

@@ -95,7 +95,7 @@ module xf_join #(
       );
     end else begin : gen_small
       (* rom_style = "logic" *) logic [WordW-1:0] words [1 << FoldW];
-      initial $readmemh(MultiplierFile, words, 0, Folds - 1);
+      initial if (MultiplierFile != "") $readmemh(MultiplierFile, words, 0, Folds - 1);
       assign word = words[fold_q];
     end
   end else begin : gen_no_words

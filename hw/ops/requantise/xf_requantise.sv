@@ -63,7 +63,7 @@ module xf_requantise #(
     );
   end else begin : gen_small
     (* rom_style = "logic" *) logic [Pe*WordW-1:0] words [1 << FoldW];
-    initial $readmemh(TableFile, words, 0, Folds - 1);
+    initial if (TableFile != "") $readmemh(TableFile, words, 0, Folds - 1);
     assign word = words[fold];
   end
 

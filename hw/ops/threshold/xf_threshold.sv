@@ -49,7 +49,7 @@ module xf_threshold #(
 
   // Address: lane, fold, word. Every reader has most of it constant, which logic profits from.
   (* rom_style = "logic" *) logic [WordW-1:0] words [1 << AddrW];
-  initial $readmemh(ThresholdFile, words);
+  initial if (ThresholdFile != "") $readmemh(ThresholdFile, words);
 
   // Thresholds of a stage that are compared side by side, and bits of such a chain.
 `ifdef XF_XC7
