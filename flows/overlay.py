@@ -79,7 +79,7 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> dict:
         "scores": scores,
         **({"ports": exported["ports"]} if exported.get("ports") else {}),
         **({"template": {"window": 1 << dma.control_bits(bits), **record["control"]}} if bits else {}),
-        "shell": form.about() | ({"base": processor.base} if processor else {}),
+        "shell": form.about() | ({"base": processor["base"]} if processor else {}),
     }  # fmt: skip
     project = {}
     if processor:

@@ -23,6 +23,7 @@ VIVADO_FAMILIES = {
     "xc7k": "kintex7",
     "xc7s": "spartan7",
     "xczu": "zynquplus",
+    "xck2": "zynquplus",
 }
 TOP, GUARD = "xf_top", "xf_frame_guard"
 

@@ -1,6 +1,7 @@
 """Place and route: a counted netlist through stand-ins of openXC7's tools, and through those of PyPI."""
 
 import json
+import re
 import shutil
 import sys
 from collections import Counter
@@ -15,7 +16,7 @@ from xnorforge.flows import synth
 from xnorforge.flows.route import joined, place_and_route
 from xnorforge.flows.route.shells import shell_of
 from xnorforge.hw import boards, routing
-from xnorforge.hw.families.xc7.route import ROUTER
+from xnorforge.hw.families.xc7.route import ROUTER, pins
 from xnorforge.pipeline import options, request, stages
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -178,6 +179,20 @@ def test_a_family_without_a_processor_has_no_shell_that_needs_one(acc, kind):
         refused,
         f'hw/boards/pynq-z2/board.toml: [shell] kind = "{kind}" … Zynq … xc7a35tcpg236-1 … kind = "uart"',
     )
+
+
+def test_a_part_without_a_processor_has_its_clock_from_the_pin(acc):
+    board = LOAD("arty-a7-35")
+    text, _, _ = joined(acc, BORDER, board, ROUTER)
+    module = json.loads(text)["modules"]["xf_board_top"]
+    kinds = Counter(cell["type"] for cell in module["cells"].values())
+    assert kinds["PS7"] == 0 and (kinds["BUFG"], kinds["IBUF"], kinds["OBUF"]) == (1, 3, 2)
+    assert {*module["ports"]} == {"clock", "reset", "rxd", "txd", "lost"} == {*board.shell["pins"]}
+    placed = re.findall(r"PACKAGE_PIN (\w+) \[get_ports (\w+)\]", pins(board))
+    assert {role: pin for pin, role in placed} == board.shell["pins"]
+    with pytest.raises(UserError) as refused:
+        joined(acc, BORDER, replace(board, clock_mhz=125.0), ROUTER)
+    says(refused, "hw/boards/arty-a7-35/board.toml: clock.mhz = 125 … shell.clock_mhz = 100.0 … give both")
 
 
 def test_a_seed_that_was_routed_is_not_routed_again(acc, tmp_path, monkeypatch):

@@ -2,6 +2,10 @@
 the near match.
 """
 
+import importlib.util
+import re
+from pathlib import Path
+
 import pytest
 
 from xnorforge.core.errors import UserError
@@ -11,8 +15,40 @@ from xnorforge.hw import boards, families
 ALL = names("hw.boards")
 
 
-def test_the_six_boards_exist():
+# How the two collections of boards write a role: amaranth-boards, litex-boards. Pins of headers stand alone.
+ROLES = {
+    "clock": (r'Pins\("{}", dir="i"\),\s*Clock', r'\("clk\d+", +0, +Pins\("{}"\)'),
+    "rxd": (r'rx="{}"', r'"rx", +Pins\("{}"\)'),
+    "txd": (r'tx="{}"', r'"tx", +Pins\("{}"\)'),
+}
+
+
+def test_twenty_boards_exist():
+    assert len(ALL) >= 20
     assert {"icebreaker", "pynq-z1", "pynq-z2", "tangnano20k", "ultra96", "ulx3s"} <= set(ALL)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_pins_are_those_of_the_collection_that_the_board_names(name):
+    """Where amaranth-boards or litex-boards is installed: each pin is in the board's file, that of a clock
+    or of a serial line in its place; a board without a USB converter has its serial line on a header.
+    """
+    board = boards.load(name)
+    source = re.search(r"(amaranth_boards|litex_boards/platforms)/(\w+\.py)$", board.links.get("pins", ""))
+    if not source or not board.shell:
+        return
+    found = importlib.util.find_spec(source[1].partition("/")[0])
+    if found is None:
+        pytest.skip("neither amaranth-boards nor litex-boards is installed")
+    text = (Path(found.origin).parent / source[1].partition("/")[2] / source[2]).read_text()
+    stated = {pin: role for role, pin in board.shell["pins"].items()}
+    assert {pin for pin in stated if not re.search(rf"\b{pin}\b", text)} == set()
+    way = 0 if source[1] == "amaranth_boards" else 1
+    for role, forms in ROLES.items():
+        pin = board.shell["pins"].get(role)
+        serial = re.search('UARTResource|Subsignal\\("tx", +Pins\\("[A-Z0-9]+"', text)
+        if pin and (role == "clock" or (serial and board.shell_kind == "uart")):
+            assert re.search(forms[way].format(pin), text), (role, pin)
 
 
 @pytest.mark.parametrize("name", ALL)

