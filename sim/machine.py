@@ -9,7 +9,8 @@ from xnorforge.sim.bits import BitSimulator
 
 
 class Machine:
-    """The bit simulator of an accelerator, called as `Task.judged` and `Task.shown` call a network.
+    """The bit simulator of an accelerator, or a board in its place, called as `Task.judged` and `Task.shown`
+    call a network.
 
     Args:
         simulator: of the folded network.

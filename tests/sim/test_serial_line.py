@@ -2,8 +2,12 @@
 host's pace, and nothing of them left behind a reset.
 """
 
+import os
+import pty
 import re
-from contextlib import suppress
+import threading
+import tty
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -12,7 +16,7 @@ import numpy as np
 import pytest
 
 from xnorforge.core import plugins
-from xnorforge.core.errors import MismatchError
+from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.hw import boards, graph
 from xnorforge.hw.families import _nextpnr
@@ -21,9 +25,12 @@ from xnorforge.hw.routing import TopPorts
 from xnorforge.hw.shells import uart
 from xnorforge.sim import cosim, verilate
 from xnorforge.sim.device import Device, Lane, Port, include_folders, patience, ports_header
+from xnorforge.sim.serial_board import SerialBoard
 from xnorforge.sim.serial_line import BYTE, beat_bytes, conversation, run_requests
 from xnorforge.sim.templates import Load
 from xnorforge.sim.templates import responses as with_templates
+
+from ..refusals import says
 
 CLOCKS, SEED, RESETS, MOST_BITS = 5, 3, 50, 120
 MAKE = {name: plugins.load("hw.ops", name).Op.make for name in plugins.names("hw.ops")}
@@ -125,12 +132,19 @@ def requests_bench(ops) -> str:
     return HEAD + BYTES.format(shell=shell, accelerator=named) + "  assign lost = was_lost;\n"
 
 
-def line_bench(ops) -> str:
+def line_bench(ops, name="ulx3s") -> str:
     """The generated top of a board with a clock that needs no PLL, and a host at its line."""
-    board = boards.load("ulx3s")
+    board = boards.load(name)
     board.shell["baud"] = round(board.clock_mhz * 1e6 / CLOCKS)
     clock = "  assign clk = clock;\n  assign locked = 1'b1;\n"
-    return _nextpnr.board_top(board, clock, border_of(ops)) + HEAD + LINE.format(clocks=CLOCKS)
+    line, low = LINE.format(clocks=CLOCKS), board.shell.get("low", ())
+    line = line.replace(".reset(~rst_ni)", ".reset(rst_ni)") if "reset" in low else line
+    line = (
+        line.replace(".lost);", ".lost(unlit));\n  logic unlit;\n  assign lost = ~unlit;")
+        if "lost" in low
+        else line
+    )
+    return _nextpnr.board_top(board, clock, border_of(ops)) + HEAD + line
 
 
 def device_of(rtl: Path, ops, text: str, changed=None) -> Device:
@@ -280,6 +294,68 @@ def test_a_request_with_a_wrong_bit_and_all_behind_it_get_no_answer(tmp_path, bu
             wrong = inverted(request, int(bit))
             assert not answer(device, frame + wrong, size + own)
             assert not answer(device, frame + wrong + frame, 2 * size)
+
+
+@contextmanager
+def port_of(device: Device, talk: list[tuple[bytes, int]], damage=lambda sent, came: (sent, came)):
+    """A serial port behind which the simulated board answers requests of the same size one by one; `damage`
+    changes a request as it arrives, or its answer.
+    """
+    (request, size), (board, host) = talk[0], pty.openpty()
+    tty.setraw(board)
+
+    def serve():
+        waiting = b""
+        with suppress(OSError):
+            while part := os.read(board, 4096):
+                waiting += part
+                while len(waiting) >= len(request):
+                    sent, _ = damage(waiting[: len(request)], b"")
+                    waiting = waiting[len(request) :]
+                    os.write(board, damage(sent, answer(device, sent, size))[1])
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield os.ttyname(host)
+    os.close(host)
+    os.close(board)
+
+
+@pytest.mark.parametrize("board", ["ulx3s", "icebreaker", "tangnano20k"])
+def test_a_host_gets_the_results_of_100_frames_and_notices_a_flipped_bit(built, board):
+    """Through the pins of each board's top, with its polarities of reset and LED."""
+    net = built("no template")
+    device = device_of(net.rtl, net.ops, line_bench(net.ops, board) + KNOWN.replace(" !lost", " 1'b1"))
+    frames, flags, _ = sequence(net.ops, 100, SEED)
+    talk, wanted = conversation(net.ops, frames, flags), graph.execute(net.ops, frames)
+    with port_of(device, talk) as port:
+        machine = SerialBoard(net.ops, port, 1_000_000, patience=120)
+        found = machine.run(frames)
+    np.testing.assert_array_equal(found[net.ops[-1].name], wanted[net.ops[-1].name])
+    assert machine.frames == 100 and machine.seconds > 0
+
+    def flipped(sent, came):
+        return (sent, inverted(came, 11)) if came else (sent, came)
+
+    with port_of(device, talk, flipped) as port, pytest.raises(UserError) as refused:
+        SerialBoard(net.ops, port, 1_000_000, patience=120).run(frames[:1])
+    says(refused, f"{port}: the check … wrong … reset")
+    with port_of(device, talk, lambda sent, came: (sent if came else inverted(sent, 11), came)) as port:
+        with pytest.raises(UserError) as refused:
+            SerialBoard(net.ops, port, 1_000_000, patience=3).run(frames[:1])
+        says(refused, f"{port}: … of {talk[0][1]} bytes … reset")
+
+
+def test_a_port_that_is_no_serial_line_is_refused(built, tmp_path):
+    net = built("no template")
+    (tmp_path / "file").write_text("")
+    for port in (tmp_path / "none", tmp_path / "file"):
+        with pytest.raises(UserError) as refused:
+            SerialBoard(net.ops, port, 1_000_000)
+        says(refused, f"PORT: {port} … serial line … /dev/ttyUSB0")
+    with pytest.raises(UserError) as refused:
+        SerialBoard(net.ops, "/dev/null", 123_456)
+    says(refused, "PORT: … 123,456 baud … shell.baud")
 
 
 DISTURBED = """

@@ -11,7 +11,7 @@ from xnorforge.pipeline import checks, job, run, stages
 from xnorforge.pipeline.request import Request
 
 
-def demo_verb(asked: Request, image, video, box, gif: bool, out, as_json: bool) -> None:
+def demo_verb(asked: Request, image, video, box, gif: bool, port, out, as_json: bool) -> None:
     """Draw what a network finds in pictures or in a video."""
     from xnorforge.demo import inputs
 
@@ -31,7 +31,7 @@ def demo_verb(asked: Request, image, video, box, gif: bool, out, as_json: bool) 
     with job.stage("demo", folder, folder / render.RECORD, reads):
         exported = read_json(net_dir / "export.json")
         task, given = inputs.demo_request(inputs.network_of(exported), image, video, box)
-        record = render.demo(acc, task, given, folder, gif)
+        record = render.demo(acc, task, given, folder, gif, port)
     if as_json:
         print_object("demo", {"folder": str(folder), **record})
 

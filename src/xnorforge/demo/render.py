@@ -16,8 +16,10 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.progress import progress
 from xnorforge.demo import outputs
 from xnorforge.demo.inputs import InputFrames
+from xnorforge.hw import boards
 from xnorforge.sim import compare
 from xnorforge.sim.machine import Machine
+from xnorforge.sim.serial_board import SerialBoard
 from xnorforge.sim.templates import Reference, learnt
 from xnorforge.sw.tasks.base import Task
 
@@ -25,7 +27,9 @@ RECORD = "demo.json"
 CHECKED = 2  # calls of the network, or a frame to learn and a call, that are compared operator by operator
 
 
-def demo(acc: Path, task: Task, given: InputFrames, out: Path, gif: bool = False) -> dict:
+def demo(
+    acc: Path, task: Task, given: InputFrames, out: Path, gif: bool = False, port: str | None = None
+) -> dict:
     """Draw the results of the accelerator in `acc` into `out`, and write `demo.json` there, all of it at
     once.
 
@@ -33,9 +37,10 @@ def demo(acc: Path, task: Task, given: InputFrames, out: Path, gif: bool = False
         task, given: from `inputs.demo_request`.
         out: a new folder, or the output of an earlier demonstration, which is replaced.
         gif: for a video, also write a small GIF.
+        port: serial device of a board that computes in place of the bit simulator.
 
     Raises:
-        UserError: a picture cannot be read, or `out` contains other files.
+        UserError: a picture cannot be read, `out` contains other files, or the board does not answer.
     """
     _ours(out)
     exported = artifacts.read_json(acc.parent / "export.json")
@@ -45,6 +50,8 @@ def demo(acc: Path, task: Task, given: InputFrames, out: Path, gif: bool = False
         with artifacts.measured(*tools) as run:
             machine = Machine.of(acc, task)
             machine.keep = CHECKED
+            board = _on_board(acc, port) if port else None
+            machine.simulator = board or machine.simulator
             names = tuple(exported.get("class_names", ())) or task.names(exported["trained_on"])
             shown = task.shown(machine, given.frames(), names, given.box)
             rows = _drawn(shown, given, aside, gif)
@@ -52,7 +59,8 @@ def demo(acc: Path, task: Task, given: InputFrames, out: Path, gif: bool = False
             "stage": "demo",
             **{key: exported[key] for key in ("net", "method", "source", "trained_on")},
             "folded_sha256": artifacts.digest(acc / "folded.onnx"),
-            "outputs": "integers of the bit simulator on folded.onnx, decoded by sw/decode",
+            "outputs": f"integers of {'a board' if board else 'the bit simulator'}, decoded by sw/decode",
+            **({"frames_per_s": round(board.frames / board.seconds, 1)} if board and board.seconds else {}),
             "boxes": "x0, y0, x1, y1 in pixels of the picture; its first pixel covers 0 to 1",
             "files": sorted(path.name for path in aside.iterdir()),
             "pictures": rows,
@@ -61,6 +69,15 @@ def demo(acc: Path, task: Task, given: InputFrames, out: Path, gif: bool = False
         }
         artifacts.write_json(aside / RECORD, record)
     return record
+
+
+def _on_board(acc: Path, port: str) -> SerialBoard:
+    board = boards.load(artifacts.read_json(acc / "fold.json")["board"])
+    if board.shell_kind != "uart" or "baud" not in board.shell:
+        raise UserError(
+            f"PORT: the shell of {board.name} has no serial line; give a BOARD with one, such as ulx3s."
+        )
+    return SerialBoard(acc / "folded.onnx", port, board.shell["baud"])
 
 
 def _drawn(shown, given: InputFrames, folder: Path, gif: bool) -> list[dict]:

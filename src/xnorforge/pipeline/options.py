@@ -277,6 +277,7 @@ ALSO = {  # options of single verbs
         Option("video", "A video, a folder of frames, or a sequence with its boxes."),
         Option("box", "x,y,w,h in pixels of the object in the first frame, for a network that tracks it."),
         Option("gif", "With VIDEO: write a small GIF as well.", False, kind="flag"),
+        Option("port", "Serial device of a BOARD that computes in place of the bit simulator.", example="/dev/ttyUSB0"),
         Option("prefix", "First part of all module names.", usual="the network's name"),
         Option("frames", "Frames simulated in RTL.", 20, kind="count", least=2),
         Option("epochs", "Number of epochs.", kind="count", least=1, usual="the network's recipe", example="20"),
@@ -416,7 +417,7 @@ VERBS = (
     ),
     Verb(
         "demo", "Use", "Draw what a network finds in pictures or a video.", builds=True, module="results",
-        options=(*_also("image", "video", "box", "gif"),
+        options=(*_also("image", "video", "box", "gif", "port"),
                  *_also("out", help="Output folder, which is replaced.", usual="demo in the network's folder")),
     ),
     Verb(
