@@ -70,7 +70,7 @@ class Comparison:
 
     def __init__(self, built: Lowered, model: ModelWrapper, frames: np.ndarray, avoiding, rng):
         self.graph = graph = built.walked or built
-        self.makers, self.rng = graph.makers, rng
+        self.makers, self.rng, self.same = graph.makers, rng, built.same
         self.avoiding, self.compared = avoiding, 0
         self.first = next(iter(graph.leaves))
         self.tensors = {self.first: frames.astype(np.int64)}
@@ -157,7 +157,7 @@ class Comparison:
             if avoid:
                 beside = np.where(zero < leaf.hi, found + 1, found - 1)
                 found = np.where(found == zero, np.clip(beside, leaf.lo, leaf.hi), found)
-            tensor[frame] = found
+            tensor[frame] = found[..., self.same[name]] if name in self.same else found
 
     def _of_value(self, value: Value, shape) -> Exact:
         """A value's numbers in the file's layout."""
@@ -194,9 +194,11 @@ class Links:
             found = tensors[node.out] = self.built.run_node(node, tensors)
             if node.out not in run.tensors or node.out in self.moved or node.out in self.built.narrowed:
                 continue
-            wanted = run.tensors[node.out]
+            kept = self.built.kept.get(node.out, slice(None))
+            wanted = run.tensors[node.out][..., kept]
             if node.out in run.levels or node.out in self._activations:
-                self._check_equal(node, found, run.levels.get(node.out, wanted))
+                levels = run.levels.get(node.out)
+                self._check_equal(node, found, wanted if levels is None else levels[..., kept])
                 tensors[node.out] = wanted
             self.pairs.setdefault(node.out, []).append((wanted, tensors[node.out]))
 
@@ -285,16 +287,19 @@ class Links:
     def _check_edges(self, node: Node, p: np.ndarray, q: np.ndarray, r: np.ndarray) -> int:
         levels, leaf = node.quantises, self.built.leaves[node.inputs[0]]
         assert levels is not None
-        channels, count = len(levels.thresholds), len(levels.thresholds) // leaf.channels
+        every = times(levels.thresholds, levels.direction[:, None])
+        kept = self.built.kept.get(node.out, np.arange(len(every)))
+        channels, count = len(kept), len(kept) // leaf.channels
         p, q, r, low, high = (np.tile(x, count)[:, None] for x in (p, q, r, leaf.lo, leaf.hi))
-        edges = times(levels.thresholds, levels.direction[:, None])
-        centre = plus(times(edges, p), r) // q
+        centre = plus(times(every[kept], p), r) // q
         there = np.clip(np.concatenate([centre - 1, centre, centre + 1], 1), low, high)
         # Between two integers of the walk, the level is that of the first one in the direction of comparison.
-        up = levels.direction[:, None]
+        up = levels.direction[kept, None]
         back, divisor = plus(times(there, q), -r) * up, np.where(p == 0, 1, p)
         tried = (back % divisor == 0) & (p != 0) | (p > 0)
-        wanted = levels.level(evaluate(levels.value, whole_numbers(back // divisor * up)))
+        numbers = np.zeros((len(every), there.shape[1]), back.dtype)
+        numbers[kept] = back // divisor * up
+        wanted = levels.level(evaluate(levels.value, whole_numbers(numbers)))[kept]
         rows = there.reshape(count, leaf.channels, -1).transpose(0, 2, 1).reshape(-1, leaf.channels)
         found = self.built.run_node(node, {node.inputs[0]: rows})
         found = found.reshape(count, -1, leaf.channels).transpose(0, 2, 1).reshape(channels, -1)

@@ -11,7 +11,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from xnorforge.core.errors import UserError
 from xnorforge.flows.indexed_model import attributes, indexed
 
-from . import chain, functions, linear, moves, qcdq, transposed, views  # noqa: F401  they enter their rules
+from . import chain, functions, linear, moves, pruning, qcdq, transposed, views  # noqa: F401  they register
 from .geometry import in_two_dimensions
 from .registry import CURES, MAKERS, RULES
 from .sums import one_leaf

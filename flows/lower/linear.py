@@ -28,7 +28,8 @@ from .walk import refuse
 LARGEST_RATIO = 2**64  # larger ratios between channel scales are refused
 LARGEST_WEIGHT = 2**15 - 1  # of a matrix; products with ratios beyond become matrices of digits
 WIDEST = 16  # bits of a matrix's input; float64 then holds every sum of products
-NEGATABLE |= {"Conv": "weights", "Dense": "weights"}
+MATRICES = ("Conv", "Dense")
+NEGATABLE |= dict.fromkeys(MATRICES, "weights")
 
 
 @rule("Conv")
@@ -227,10 +228,9 @@ def linear_layer(
         ends = part * lo[source], part * hi[source]
         low, high = np.minimum(*ends).sum((0, 1, 2)), np.maximum(*ends).sum((0, 1, 2))
         top = int(np.maximum(*map(np.abs, ends)).sum((0, 1, 2)).max(initial=0))
-        if xnor:
-            low, high = 0, inside * kernel[0] * kernel[1]
-        elif low.min() >= 0 and high.max() <= 1:  # no bits: a sum that is not of matches has a sign
-            low = low - 1
+        if xnor:  # of a weight of -1 zeros match
+            low, high = (end + (part < 0).sum((0, 1, 2)) for end in (low, high))
+        low, high = with_room(low, high, xnor)
         matrix, times = part[0, 0] if flat else part, 1
         out = walk.emit(op, [read], shape, low, high, layer, weights=matrix, xnor=xnor, top=top, **padding)
         if short is not None and not terms:
@@ -258,6 +258,13 @@ def linear_layer(
     bias = np.tile(bias.reshape(-1), outputs // bias.size)  # one, or one set per position of a block
     added = bias if beta == 1 else F32(beta) * bias.astype(F32)
     return append(result, "add", np.broadcast_to(added, outputs))
+
+
+def with_room(low, high, xnor):
+    """The range of sums, wider where it is that of a bit: a sum has a sign, a count of matches two bits."""
+    if low.min() >= 0 and high.max() <= 1:
+        return (low, high + 1) if xnor else (low - 1, high)
+    return low, high
 
 
 def nearest_border(leaf, wanted, ratio) -> np.ndarray:

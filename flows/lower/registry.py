@@ -9,6 +9,8 @@
     tidying    a rearrangement of the whole integer graph; lower order numbers run first
     swap       operator of the integer graph -> how levels after it are moved before it
     negatable  operator of the integer graph -> the constant that is negated with its channels
+    per channel operator of the integer graph -> its constants that have a row per channel, none of which
+               affects another channel
     example    operator of the integer graph -> random instances of it, for its conformance test
     tail       ONNX operators after the scores -> what the host computes instead
 
@@ -25,6 +27,7 @@ MAKERS: dict[str, Callable] = {}
 TIDYINGS: list[tuple[int, Callable]] = []
 SWAPS: dict[str, Callable] = {}
 NEGATABLE: dict[str, str] = {}
+PER_CHANNEL: dict[str, tuple[str, ...]] = {}
 EXAMPLES: dict[str, Callable] = {}
 # Functions after the last layer that the host computes, by the ONNX operator (`tails.py`).
 TAILS: dict[str, Any] = {}

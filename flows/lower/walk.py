@@ -56,6 +56,8 @@ class Lowered:
         values: {tensor of the QONNX graph: Value}.
         narrowed: {leaf: Narrowed} of the sums that `narrowing.py` gave smaller factors.
         walked: the graph before it was rearranged, None if it was not.
+        kept: {leaf: which channels of the walked graph it has}, of leaves without some (`pruning.py`); same:
+            {leaf: which channel each channel of the walked graph equals}, of those in which some were merged.
     """
 
     nodes: list[Node]
@@ -68,6 +70,8 @@ class Lowered:
     values: dict[str, Value] = field(default_factory=dict)
     narrowed: dict[str, Narrowed] = field(default_factory=dict)
     walked: "Lowered | None" = None
+    kept: dict[str, np.ndarray] = field(default_factory=dict)
+    same: dict[str, np.ndarray] = field(default_factory=dict)
 
     def run(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """Every integer tensor for inputs (N, H, W, C): int64, or Python integers where the leaf is wider."""

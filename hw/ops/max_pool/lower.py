@@ -8,13 +8,23 @@ from xnorforge.flows.lower.examples import random_image, random_pool, random_sig
 from xnorforge.flows.lower.geometry import pool_windows
 from xnorforge.flows.lower.integers import windows
 from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import CHOOSING, emission, example, meaning, rule, swap, tidying
+from xnorforge.flows.lower.registry import (
+    CHOOSING,
+    PER_CHANNEL,
+    emission,
+    example,
+    meaning,
+    rule,
+    swap,
+    tidying,
+)
 from xnorforge.flows.lower.sums import single
 from xnorforge.flows.lower.values import Leaf, Node, replay
 from xnorforge.flows.lower.walk import Lowered, refuse
 from xnorforge.hw.ops.surround.lower import surrounded
 
 CHOOSING |= {"MaxPool", "GlobalMaxPool"}
+PER_CHANNEL["MaxPool"] = ("direction",)
 NONE = [0, 0, 0, 0]
 
 

@@ -29,6 +29,7 @@ from xnorforge.flows.lower.registry import (
     EXAMPLES,
     MAKERS,
     NEGATABLE,
+    PER_CHANNEL,
     SWAPS,
     emission,
     example,
@@ -40,6 +41,8 @@ from xnorforge.flows.lower.registry import (
 from xnorforge.flows.lower.sums import single
 from xnorforge.flows.lower.values import F32, Leaf, Levels, Node, Value, exact
 from xnorforge.flows.lower.walk import Lowered, refuse
+
+PER_CHANNEL["Threshold"] = "thresholds", "direction"
 
 
 @meaning("Threshold")
@@ -78,11 +81,18 @@ def _emit(emission, node, inputs, out) -> None:
 
 @maker("levels")
 def levelled(walk, leaf: Leaf, thresholds, direction, name: str) -> Leaf:
-    """The levels of a leaf: thresholds (channels, steps) and direction (channels,), as `level` reads them."""
-    return walk.emit(
-        "Threshold", [leaf], leaf.shape, 0, thresholds.shape[1], name, leaf.layer, leaf.order,
-        thresholds=thresholds, direction=direction,
-    )  # fmt: skip
+    """The levels of a leaf: thresholds (channels, steps) and direction (channels,), as `level` reads them.
+    Steps that no channel reaches are left out.
+    """
+    at = {"thresholds": thresholds, "direction": direction}
+    low, high = reached(leaf, at)
+    at["thresholds"] = thresholds[:, : max(1, high.max())]
+    return walk.emit("Threshold", [leaf], leaf.shape, low, high, name, leaf.layer, leaf.order, **at)
+
+
+def reached(leaf: Leaf, at: dict) -> np.ndarray:
+    """Least and greatest level (2, channels) of the integers of a leaf."""
+    return np.sort([level(end[None], at)[0] for end in (leaf.lo, leaf.hi)], 0)
 
 
 def quantised(walk, node, level, steps: int, scale, low) -> Value:
@@ -234,8 +244,7 @@ def _threshold_first(graph, move: Node, adapt, readers, places) -> None:
         return
     a, b, c = move.inputs[0], move.out, threshold.out
     graph.leaves[b].shape, graph.leaves[b].order = graph.leaves[a].shape, graph.leaves[a].order
-    levels = threshold.at["thresholds"].shape
-    graph.leaves[b].lo, graph.leaves[b].hi = np.zeros(levels[0], np.int64), np.full(levels[0], levels[1])
+    graph.leaves[b].lo, graph.leaves[b].hi = reached(graph.leaves[a], threshold.at)
     threshold.inputs, threshold.out, move.inputs, move.out = [a], b, [b], c
     readers[a] = [threshold if node is move else node for node in readers[a]]
     readers[b] = [move]
@@ -263,10 +272,9 @@ def _fold_direction(graph, threshold, source: Node | None, readers) -> None:
     leaf, key = graph.leaves[source.out], NEGATABLE[source.op]
     source.at[key] = np.where(down, -source.at[key], source.at[key])
     steps = threshold.at["thresholds"].copy()
-    if source.at.get("xnor"):
-        steps[down] += leaf.hi[down, None]
-    else:
-        leaf.lo[down], leaf.hi[down] = -leaf.hi[down], -leaf.lo[down]
+    all_match = source.at[key][..., 0].size if source.at.get("xnor") else 0
+    steps[down] += all_match
+    leaf.lo[down], leaf.hi[down] = all_match - leaf.hi[down], all_match - leaf.lo[down]
     threshold.at = {"thresholds": steps, "direction": np.ones_like(threshold.at["direction"])}
 
 
