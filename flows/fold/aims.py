@@ -47,7 +47,7 @@ class Aim:
         interval: cycles per frame that no operator may exceed; with `fps` "max", where the search begins.
         fps: "max": the smallest interval within the limits; else "".
         limits: {"lut", "bram", "dsp": "60%" of the part or a number in the part's own units; "latency":
-            cycles, or "500us"}.
+            cycles, or "500us", or "25ns"}.
         spare: the resource to minimise, "lut", "bram" or "dsp"; "": minimise the sum of the shares of the
             part.
     """
@@ -74,9 +74,10 @@ def interval_of(fps: str, clock_mhz: float) -> int:
 
 
 def cycles_of(latency: str, clock_mhz: float) -> float:
-    """A latency in cycles of a clock, from "51840" cycles or "518.4us"."""
-    if latency.endswith("us"):
-        return float(latency.removesuffix("us")) * clock_mhz
+    """A latency in cycles of a clock, from "51840" cycles, "518.4us" or "25ns"."""
+    for unit, factor in (("us", 1), ("ns", 1e-3)):
+        if latency.endswith(unit):
+            return float(latency.removesuffix(unit)) * factor * clock_mhz
     return float(latency)
 
 
@@ -108,6 +109,7 @@ class Search:
         self.options = options_of(bounds, fixed or {}, adders)
         self.fastest, self.slowest_name = fastest(self.options)
         self.foldings = sum(len(one.foldings) for one in self.options)
+        self.levels = int(1e3 / board.clock_mhz / families.load(board.family).level_ns)
 
     def limits(self, asked: dict[str, str]) -> dict[str, float]:
         """The limit of each of `RESOURCES`, in the units of the capacities, by default the part's capacity;
@@ -157,7 +159,7 @@ class Search:
             choice = self.cheapest(interval, most, spare)
             if choice is None:
                 return None
-            choice, latency = quicker(choice, self.options, most, lambda one: self._cost(one.amounts, spare))
+            choice, latency = self._quicker(choice, most, spare)
             if latency > most["latency"]:
                 return None
             ops = self._finished(choice, interval, most, spare)
@@ -175,6 +177,9 @@ class Search:
                 "latency": most["latency"] - late
             }
         return None
+
+    def _quicker(self, choice: Choice, limits: dict[str, float], spare: str) -> tuple[Choice, float]:
+        return quicker(choice, self.options, limits, lambda one: self._cost(one.amounts, spare), self.levels)
 
     def cheapest(self, interval: int, limits: dict[str, float], spare: str = "", **more) -> Choice | None:
         """The best folding within an interval and limits, without FIFOs; `more` as of `search.cheapest`."""
@@ -309,7 +314,7 @@ class Search:
         if found is None:
             return 0
         none = {**limits, "latency": 0}
-        return quicker(found, self.options, none, lambda one: self._cost(one.amounts, spare))[1]
+        return self._quicker(found, none, spare)[1]
 
     def _binding(self, interval: int, limits: dict[str, float]) -> str:
         """The minimum of one resource within the limit of the other, by the cost model."""

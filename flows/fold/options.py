@@ -93,7 +93,9 @@ class Options:
         self.fastest = min(self.cycles)
         self._priced: dict[int, dict[tuple, Option]] = {}
         self._adders: list[Option] | None = None if adders and not fixed else []
+        self._anyhow: list[Option] | None = self._adders
         self._within: dict[int, list[Option]] = {}
+        self.sooner: dict[Option, list[Option]] = {}  # options that are another one with fewer registers
 
     @property
     def name(self) -> str:
@@ -163,11 +165,20 @@ class Options:
             self._adders = []
         if self._adders is None:
             assert matrix is not None
-            widest = max(self.foldings, key=lambda op: op.out_stream().lanes * op.in_stream().lanes)
+            widest = self._widest()
             if _replaced(_at_least(widest, int(np.count_nonzero(matrix.weights))), found):
                 return []
             self._adders = _with_adders(self.bound, widest)
         return self._adders
+
+    def _widest(self) -> HwOp:
+        return max(self.foldings, key=lambda op: op.out_stream().lanes * op.in_stream().lanes)
+
+    def as_adders(self) -> list[Option]:
+        """Adders instead of a matrix, also where a folding takes less; exactly priced."""
+        if self._anyhow is None:
+            self._anyhow = [one.exactly() for one in _with_adders(self.bound, self._widest()) if one.exactly]
+        return self._anyhow
 
     def improve(self) -> None:
         """Compute what is only a lower bound."""

@@ -1,5 +1,5 @@
 """A folding with a shorter latency at the same interval: consecutive operators that could use the whole
-interval are made faster where that is cheap.
+interval are made faster, or registers between their levels of logic are left out, where that is cheap.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,11 @@ LEVELS = 2  # next smaller cycle counts that are considered for each operator an
 
 
 def quicker(
-    choice: Choice, options: list[Options], limits: dict[str, float], price: Callable[[Choice], float]
+    choice: Choice,
+    options: list[Options],
+    limits: dict[str, float],
+    price: Callable[[Choice], float],
+    levels: int = 0,
 ) -> tuple[Choice, float]:
     """Make operators faster, one at a time, each time the one that saves the most cycles for its price.
 
@@ -23,6 +27,7 @@ def quicker(
         limits: the limit of each of `RESOURCES`, and "latency", cycles of a frame from its first beat in to
             its last beat out.
         price: the quantity to keep small.
+        levels: additions or comparisons that fit between two registers.
 
     Returns:
         The first choice found that keeps the latency, or the last one within the limits; and its latency,
@@ -34,7 +39,8 @@ def quicker(
     while latency > limits["latency"]:
         steps = []
         for place, some in enumerate(options):
-            for option in faster(some, choice.options[place]):
+            now = choice.options[place]
+            for option in (*faster(some, now), *sooner(some, now, levels)):
                 found = with_option(choice, place, option)
                 if found is None or any(found.amounts[n] > limits[n] + ROUNDING for n in RESOURCES):
                     continue
@@ -59,6 +65,20 @@ def faster(some: Options, now: Option) -> list[Option]:
             least = min(within, key=lambda one, r=resource: (one.amounts[r], one.amounts))
             found[id(least)] = least
     return list(found.values())
+
+
+def sooner(some: Options, now: Option, levels: int) -> list[Option]:
+    """Options with an option's streams and cycles that answer earlier: other structures, and fewer
+    registers.
+    """
+    if some.fixed or now.op.latency() is None:
+        return []
+    found = [one for one in some.as_adders() if one.lanes == now.lanes and one.cycles <= now.cycles]
+    for one in (now, *found):
+        if one not in some.sooner:
+            some.sooner[one] = [Option.of(some.bound.connected(op)) for op in one.op.sooner(levels)]
+        found = [*found, *some.sooner[one]]
+    return [one for one in found if (one.op.latency() or inf) < now.op.latency()]
 
 
 def with_option(choice: Choice, place: int, option: Option) -> Choice | None:

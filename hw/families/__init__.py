@@ -58,6 +58,8 @@ class Family:
             module, {block_rams} for `block_rams` without contents, which are added to the cells afterwards.
         block_rams: Yosys' map of block RAMs, in its shared folder.
         fabric: its cells, for estimates.
+        level_ns: time of an addition or comparison of a dozen bits with its routing: a plan for where
+            registers stand, not a clock.
     """
 
     synth: str
@@ -72,6 +74,7 @@ class Family:
     steps: tuple[str, ...] = ("{synth}",)
     block_rams: str = ""
     fabric: Fabric = field(default_factory=Fabric)
+    level_ns: float = 2.0
 
 
 def names() -> list[str]:

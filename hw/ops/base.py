@@ -136,6 +136,7 @@ class HwOp(CustomOp):
         latency(), input_buffer(), capacity(), input_vectors(), paced, keeps_rows   for pauses of width
                     converters and simulation, and the report
         matrix(), instead_of()   for layers that another operator can compute as well
+        sooner()    if its number of registers can be chosen
         indices, answers()   for the last operator of a network, if it returns something other than scores
 
     `arrays_of` holds the constant arrays by name, for an operator in a graph as well as on its own.
@@ -371,6 +372,12 @@ class HwOp(CustomOp):
             UserError: this class could replace such an operator, but not of this shape; the text says why.
         """
         return None
+
+    def sooner(self, _levels: int) -> "list[HwOp]":
+        """The same operator with fewer registers and a shorter latency each, at most `_levels` additions or
+        comparisons between two registers; none if its registers are fixed.
+        """
+        return []
 
     @classmethod
     def sizes(cls, attributes: Mapping[str, Any]) -> dict[str, int]:

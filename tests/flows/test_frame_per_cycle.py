@@ -8,8 +8,11 @@ import pytest
 
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import with_fifos
+from xnorforge.flows.fold.aims import Aim, Search
+from xnorforge.flows.fold.fifo_sizing import frame_latency
 from xnorforge.flows.fold.search import search
 from xnorforge.flows.lower import checks, emit
+from xnorforge.hw import boards
 from xnorforge.sim import cosim
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -48,3 +51,33 @@ def test_a_frame_per_cycle_with_its_index(widths, frames, tmp_path):
         np.testing.assert_array_equal(run.output.reshape(frames, -1), wanted)
         if not stall:
             assert (np.diff(run.cycles[:, 0]) == 1).all()
+
+
+@pytest.mark.parametrize(
+    "widths, asked, frames",
+    [
+        ((8, 12, 3), "4", 300),
+        ((8, 12, 3), "30ns", 300),
+        pytest.param((16, 64, 32, 32, 5), "6", 10_000, marks=pytest.mark.full),
+    ],
+)
+def test_registers_are_left_out_for_a_latency(widths, asked, frames, tmp_path):
+    """Of any pace of input and output; 30 ns are three cycles of 100 MHz."""
+    model, rng = mlp(1, *widths)
+    integers = lowered(model, lo=-128, hi=127)
+    bounds = bind(emit.emitted(integers), *checks.scale_and_bias(integers.output))
+    found = Search(
+        bounds, boards.load("pynq-z2"), finish=lambda ops, _most=0: with_fifos(ops, {}), adders=True
+    )
+    slow = found.chosen(Aim(1))
+    cycles = {"30ns": 3}.get(asked) or int(asked)
+    vectors = rng.integers(-128, 128, (frames, widths[0]))
+    device, ops = built(found.chosen(Aim(1, limits={"latency": asked})), tmp_path)
+    assert frame_latency(ops) <= cycles < frame_latency(slow)
+    wanted = checks.run_all(integers, vectors).reshape(frames, -1)
+    wanted = np.concatenate([wanted, wanted.argmax(1)[:, None]], 1)
+    for stall in (0.0, 0.4):
+        run = cosim.run(device, vectors, stall=stall, seed=2)
+        np.testing.assert_array_equal(run.output.reshape(frames, -1), wanted)
+        if not stall:
+            assert (np.diff(run.cycles[:, 0]) == 1).all() and run.answer == frame_latency(ops)

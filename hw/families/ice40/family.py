@@ -40,4 +40,5 @@ FAMILY = Family(
         lut_rams=(),
         block_rams=(BlockRam(1 << 12, 0.125, 64, (2, 4, 8, 16), 2),),
     ),
+    level_ns=5.0,
 )

@@ -42,4 +42,5 @@ FAMILY = Family(
     defines=("XF_XC7",),
     simulation="xilinx/cells_sim.v",
     vendor_tool=("vivado", "Vivado"),
+    level_ns=1.25,
 )

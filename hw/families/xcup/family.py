@@ -16,4 +16,5 @@ FAMILY = Family(
     units={**_xilinx.UNITS, "carry8": ("CARRY8", 1)},
     sites=_xilinx.sites("CARRY8", ("F7", "F8", "F9")),
     vendor_tool=("vivado", "Vivado"),
+    level_ns=0.8,
 )

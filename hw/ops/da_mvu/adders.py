@@ -12,26 +12,29 @@ import numpy as np
 from xnorforge.hw.fabric import REFERENCE
 from xnorforge.hw.parts import Parts
 
-LEVELS = 3  # additions and comparisons between two registers
+LEVELS = 3  # additions and comparisons between two registers, where nothing else is asked for
 
 
-def solve(weights, low: int, high: int, quick: bool = False) -> np.ndarray:
+def solve(weights, low: int, high: int, quick: bool = False, shallow: bool = False) -> np.ndarray:
     """Sums that make x @ weights of integers x in low .. high, up to sign and powers of two; int64 (n, 5).
 
     A matrix of +-1 is also tried as 2 (x @ positive) - sum of x, where `positive` is 1 at +1 and 0 at -1:
     half as many terms and one subtraction more per column. The cheaper of the two graphs is used. `quick`
     looks at one graph, in a twentieth of the time for large matrices; it takes up to 1.4 times as much.
+    `shallow` allows no more sums in a row than a tree of all terms has.
     """
     weights = np.asarray(weights).astype(np.int64)
     graphs = []
     signs = weights.size and (abs(weights) == 1).all()
     if not (quick and signs):
         graphs.append(_Graph(len(weights)))
-        graphs[0].multiply(weights, low, high, -1, quick)
+        graphs[0].multiply(weights, low, high, 0 if shallow else -1, quick)
     if signs:
         graphs.append(_Graph(len(weights)))
         ones = np.ones((len(weights), 1), np.int64)
-        *halves, total = graphs[-1].multiply(np.hstack([weights > 0, ones]), low, high, 2, quick)
+        *halves, total = graphs[-1].multiply(
+            np.hstack([weights > 0, ones]), low, high, 0 if shallow else 2, quick
+        )
         for half in halves:
             graphs[-1].add(half, total, -1, -1)
     found = [Adders(graph.array(), len(weights), low, high) for graph in graphs]
@@ -106,9 +109,11 @@ class Adders:
         weights: int64 (numbers, inputs): number k is weights[k] @ x.
         low, high: int64 (numbers,), the range of each, exact.
         level: sums between the inputs and a number.
+        levels: additions and comparisons between two registers.
     """
 
-    def __init__(self, rows, inputs: int, low: int, high: int):
+    def __init__(self, rows, inputs: int, low: int, high: int, levels: int = LEVELS):
+        self.levels = levels
         self.rows, self.inputs = np.asarray(rows).astype(np.int64), inputs
         self.weights = np.zeros((inputs + len(self.rows), inputs), np.int64)
         self.weights[:inputs] = np.eye(inputs)
@@ -153,7 +158,7 @@ class Adders:
 
     def stage(self, number: int, more: int = 0) -> int:
         """Registers between the inputs and where a number is computed, or what is `more` levels behind it."""
-        return max(self.level[number] + more - 1, 0) // LEVELS
+        return max(self.level[number] + more - 1, 0) // self.levels
 
     def stages(self, ends, last: int) -> int:
         """Registers from inputs to outputs; `last` levels follow behind the ends."""

@@ -32,7 +32,8 @@ class DaMvu(HwOp):
     It replaces an XnorMvu, ByteMvu or IntMvu where a back end asks for it. `adders` (n, 5) is the graph of
     sums; `with_adders` finds it with da4ml, and the RTL generator checks it against the weights.
 
-    Rate: one vector per cycle. Latency: the depth of the pipelined graph.
+    Rate: one vector per cycle. Latency: the depth of the graph, which has a register after every `levels`
+    additions and comparisons.
 
     Cost: one adder per sum of the graph. Sums that several rows need are computed once.
     """
@@ -53,21 +54,24 @@ class DaMvu(HwOp):
             "in_signed": ("i", False, 0, {0, 1}),
             "out_bits": ("i", False, 1),
             "out_signed": ("i", False, 0, {0, 1}),
+            "levels": ("i", False, adders.LEVELS),
             "w_bits": ("i", False, 1),  # of a weight as the network has it, for the report
         }
 
     @classmethod
-    def with_adders(cls, name: str, arrays: dict, quick: bool = False, **attributes) -> "DaMvu":
+    def with_adders(
+        cls, name: str, arrays: dict, quick: bool = False, shallow: bool = False, **attributes
+    ) -> "DaMvu":
         """The operator of weights, bias and maybe thresholds, with adders found for them, `quick` maybe not
-        the fewest.
+        the fewest, `shallow` with few in a row.
 
         Raises:
             UserError: more weights than adders are built for, or results that do not fit.
         """
-        op = cls.make(name, {"adders": np.zeros((0, 5), np.int64), **arrays}, **attributes)
+        op = cls.make(name, arrays | {"adders": np.zeros((0, 5), np.int64)}, **attributes)
         live = op.live()
         low, high = op._reach()
-        found = adders.solve(live[:, live.any(axis=0)], low, high, quick)
+        found = adders.solve(live[:, live.any(axis=0)], low, high, quick, shallow)
         return cls.make(name, {**arrays, "adders": found}, **attributes)
 
     @classmethod
@@ -88,6 +92,19 @@ class DaMvu(HwOp):
         }  # fmt: skip
         arrays = op.arrays_of | {"weights": matrix.weights, "bias": matrix.bias}
         return cls.with_adders(op.name, arrays, quick, **attributes)
+
+    def sooner(self, levels):
+        """Its adders with fewer registers between them, then other adders with fewer in a row."""
+        given = {name: self.get_nodeattr(name) for name in self.get_nodeattr_types()}
+        shallow = self.with_adders(self.name, self.arrays_of, shallow=True, **given)
+        found, latency = [], self.latency()
+        for op in (self, shallow):
+            for more in range(given["levels"], levels + 1):
+                other = self.make(self.name, op.arrays_of, **given | {"levels": more})
+                if other.latency() < latency:
+                    found.append(other)
+                    latency = other.latency()
+        return found
 
     @property
     def raw(self) -> bool:
@@ -188,7 +205,8 @@ class DaMvu(HwOp):
         text.adder_module wants them.
         """
         (weights, low, _), bias = self.checked_weights(), self._integers("bias")
-        graph = adders.Adders(self._integers("adders"), len(weights), *self._reach())
+        levels = self.get_nodeattr("levels")
+        graph = adders.Adders(self._integers("adders"), len(weights), *self._reach(), levels)
         ends = [graph.find(column) for column in self.live().T]
         if self.raw:
             return graph, ends, bias.tolist()

@@ -18,7 +18,7 @@ class TopK(HwOp):
     as well as an index.
 
     Rate: n + k cycles per frame, a score or an index in each; with pe=n and k=1 a frame per cycle. Latency: 1
-    cycle, with pe=n one per level of a tree of comparisons.
+    cycle, with pe=n one per `levels` levels of a tree of comparisons.
 
     Cost: k comparisons, as every score is compared with all kept ones at once; with pe=n n - 1 of them.
     """
@@ -34,6 +34,7 @@ class TopK(HwOp):
             "in_bits": ("i", True, 0),
             "in_signed": ("i", False, 0),
             "pixel": ("i", False, 0),
+            "levels": ("i", False, 1),
         }
 
     @classmethod
@@ -86,20 +87,38 @@ class TopK(HwOp):
 
     def latency(self) -> int:
         """The first score goes straight through; the levels of a tree."""
-        return address_bits(self.get_nodeattr("n")) if self.tree else 1
+        return len(self._held()) if self.tree else 1
+
+    def _held(self) -> list[int]:
+        """Levels of the tree behind which there are registers, from 1; the last one is among them."""
+        last, step = address_bits(self.get_nodeattr("n")), self.get_nodeattr("levels")
+        return [*range(step, last, step), last]
+
+    def sooner(self, levels):
+        """A tree with registers behind every second level or fewer; a comparison selects what it compared,
+        and so counts twice.
+        """
+        given = {name: self.get_nodeattr(name) for name in self.get_nodeattr_types()}
+        found, latency = [], self.latency()
+        for step in range(given["levels"] + 1, levels // 2 + 1) if self.tree else ():
+            other = self.make(self.name, {}, **given | {"levels": step})
+            if other.latency() < latency:
+                found.append(other)
+                latency = other.latency()
+        return found
 
     def rtl(self):
         source, sink = self.in_stream(), self.out_stream()
         given = {"InBits": source.bits, "Signed": source.signed, "OutBits": sink.bits}
         if self.tree:
-            return "xf_top_1", {"Count": self.get_nodeattr("n")} | given
+            return "xf_top_1", {"Count": self.get_nodeattr("n"), "Step": self.get_nodeattr("levels")} | given
         return self.module, {"Count": self.get_nodeattr("n"), "Best": self.get_nodeattr("k")} | given
 
     def parts(self):
         n, k, bits = (self.get_nodeattr(name) for name in ("n", "k", "in_bits"))
         if self.tree:
             levels, index = self.latency(), address_bits(n)
-            winners = sum(-(-n // 2**level) for level in range(1, levels))
+            winners = sum(-(-n // 2**level) for level in self._held()[:-1])
             found = (
                 Parts(scores=n * bits, rivals=(n - 1) * index)
                 .spare(n * bits + index)

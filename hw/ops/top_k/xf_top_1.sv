@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A frame of Count scores per beat, and behind them the index of the largest one, the first of equal
-// ones: a tree of comparisons with a register per level.
+// ones: a tree of comparisons with a register behind every Step levels and behind the last.
 //
 // Rate       one frame per cycle
-// Latency    ceil(log2(Count)) cycles
+// Latency    ceil(ceil(log2(Count)) / Step) cycles
 // Reset      synchronous, control state only; data registers keep their values
 // Ready      a register (xf_stages)
 // Bit model  op.py, TopK.execute_node
@@ -14,6 +14,7 @@ module xf_top_1 #(
   parameter  int unsigned InBits  = 8,   // bits of a score
   parameter  int unsigned Signed  = 0,   // 1: scores and output are two's complement
   parameter  int unsigned OutBits = 8,   // bits of an output element, holds a score and an index
+  parameter  int unsigned Step    = 1,   // levels between two registers
   localparam int unsigned Levels  = (Count > 1) ? $clog2(Count) : 1
 ) (
   input  logic                         clk_i,
@@ -26,60 +27,75 @@ module xf_top_1 #(
   input  logic                         m_ready_i
 );
 
-  if (Count < 2 || InBits < 1) begin : gen_bad_size
-    $error("xf_top_1: Count must be at least 2, InBits at least 1; got %0d, %0d", Count, InBits);
+  if (Count < 2 || InBits < 1 || Step < 1) begin : gen_bad_size
+    $error("xf_top_1: Count must be at least 2, InBits and Step at least 1; got %0d, %0d, %0d",
+           Count, InBits, Step);
   end else if (OutBits < InBits || OutBits < Levels + ((Signed != 0) ? 1 : 0)) begin : gen_bad_out
     $error("xf_top_1: OutBits must hold a score and an index; got OutBits=%0d, InBits=%0d, Count=%0d",
            OutBits, InBits, Count);
   end
 
   logic                         go, fold, unused;
-  logic [Count*InBits-1:0]      scores_q [Levels];
-  logic [InBits-1:0]            key_q    [Levels*Count];  // Count places per level
-  logic [Levels-1:0]            index_q  [Levels*Count];
+  logic [Count*InBits-1:0]      scores [Levels];
+  logic [InBits-1:0]            key    [Levels*Count];  // Count places per level
+  logic [Levels-1:0]            index  [Levels*Count];
   logic [(Count+1)*OutBits-1:0] result;
 
   for (genvar l = 0; l < Levels; l++) begin : gen_level
     localparam int unsigned From = (Count + (1 << l) - 1) >> l;  // candidates
-    always_ff @(posedge clk_i) if (go) scores_q[l] <= (l == 0) ? s_data_i : scores_q[(l > 0) ? l-1 : 0];
+    localparam bit          Held = (l + 1) % Step == 0 || l == Levels - 1;
+    logic [Count*InBits-1:0] scores_d;
+    assign scores_d = (l == 0) ? s_data_i : scores[(l > 0) ? l-1 : 0];
+    if (Held) begin : gen_scores_held
+      always_ff @(posedge clk_i) if (go) scores[l] <= scores_d;
+    end else begin : gen_scores
+      assign scores[l] = scores_d;
+    end
 
     for (genvar p = 0; 2 * p < From; p++) begin : gen_pair
       localparam int unsigned One   = 2 * p;
       localparam int unsigned Other = (2 * p + 1 < From) ? 2 * p + 1 : 2 * p;
-      logic [InBits-1:0] key, rival;  // in an order that unsigned comparison keeps
-      logic [Levels-1:0] index, rival_index;
-      if (l == 0) begin : gen_scores
+      logic [InBits-1:0] one, rival, key_d;  // in an order that unsigned comparison keeps
+      logic [Levels-1:0] one_index, rival_index, index_d;
+      if (l == 0) begin : gen_first
         localparam logic [InBits-1:0] Sign = (Signed != 0) ? InBits'(1) << (InBits - 1) : '0;
-        assign key         = s_data_i[One*InBits +: InBits] ^ Sign;
+        assign one         = s_data_i[One*InBits +: InBits] ^ Sign;
         assign rival       = s_data_i[Other*InBits +: InBits] ^ Sign;
-        assign index       = Levels'(One);
+        assign one_index   = Levels'(One);
         assign rival_index = Levels'(Other);
       end else begin : gen_winners
-        assign key         = key_q[(l-1)*Count + One];
-        assign rival       = key_q[(l-1)*Count + Other];
-        assign index       = index_q[(l-1)*Count + One];
-        assign rival_index = index_q[(l-1)*Count + Other];
+        assign one         = key[(l-1)*Count + One];
+        assign rival       = key[(l-1)*Count + Other];
+        assign one_index   = index[(l-1)*Count + One];
+        assign rival_index = index[(l-1)*Count + Other];
       end
-      always_ff @(posedge clk_i) begin
-        if (go) begin
-          key_q[l*Count + p]   <= (rival > key) ? rival : key;
-          index_q[l*Count + p] <= (rival > key) ? rival_index : index;
+      assign key_d   = (rival > one) ? rival : one;
+      assign index_d = (rival > one) ? rival_index : one_index;
+      if (Held) begin : gen_held
+        always_ff @(posedge clk_i) begin
+          if (go) begin
+            key[l*Count + p]   <= key_d;
+            index[l*Count + p] <= index_d;
+          end
         end
+      end else begin : gen_through
+        assign key[l*Count + p]   = key_d;
+        assign index[l*Count + p] = index_d;
       end
     end
   end
 
   for (genvar c = 0; c < Count; c++) begin : gen_score
     logic [InBits-1:0] score;
-    assign score = scores_q[Levels-1][c*InBits +: InBits];
+    assign score = scores[Levels-1][c*InBits +: InBits];
     assign result[c*OutBits +: OutBits] = (Signed != 0) ? OutBits'($signed(score)) : OutBits'(score);
   end
-  assign result[Count*OutBits +: OutBits] = OutBits'(index_q[(Levels-1)*Count]);
+  assign result[Count*OutBits +: OutBits] = OutBits'(index[(Levels-1)*Count]);
 
   assign s_ready_o = go;
-  assign unused    = &{fold, key_q[(Levels-1)*Count]};  // Folds is 1; the largest score itself
+  assign unused    = &{fold, key[(Levels-1)*Count]};  // Folds is 1; the largest score itself
 
-  xf_stages #(.Width((Count + 1) * OutBits), .Stages(Levels)) u_stages (
+  xf_stages #(.Width((Count + 1) * OutBits), .Stages((Levels + Step - 1) / Step)) u_stages (
     .clk_i, .rst_ni, .s_valid_i, .go_o(go), .fold_o(fold), .data_i(result),
     .m_data_o, .m_valid_o, .m_ready_i
   );

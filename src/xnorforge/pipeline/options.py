@@ -197,7 +197,7 @@ class Options:
         None, "fold", "Maximum number of block RAMs (BRAM36), by the cost model: 50% or 73."
     )
     latency: str | None = option(
-        None, "fold", "Longest latency of a frame, first input beat to last output beat: 50000 (cycles) or 500us."
+        None, "fold", "Longest latency of a frame, first input beat to last output beat: 50000 (cycles), 500us or 25ns."
     )  # fmt: skip
     spare: str | None = option(
         None, "fold", "The resource to minimise.", choices=("lut", "bram", "dsp"),

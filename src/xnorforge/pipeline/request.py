@@ -213,14 +213,14 @@ def aims(asked: Request) -> None:
         ("FPS", asked.fps, "FPS=3000 or FPS=max"),
         ("LUT", asked.lut, "LUT=60% or LUT=4500"),
         ("BRAM", asked.bram, "BRAM=50% or BRAM=73"),
-        ("LATENCY", asked.latency, "LATENCY=50000, cycles, or LATENCY=500us"),
+        ("LATENCY", asked.latency, "LATENCY=50000, cycles, LATENCY=500us or LATENCY=25ns"),
     ):
-        share = kind in ("LUT", "BRAM") and str(given).endswith("%")
-        unit = "%" if share else "us" if kind == "LATENCY" else ""
+        units = {"LUT": ["%"], "BRAM": ["%"], "LATENCY": ["us", "ns"]}.get(kind, [])
+        unit = next((one for one in units if str(given).endswith(one)), "")
         number = given and given.removesuffix(unit)
         if number is None or (given == "max" and kind == "FPS"):
             continue
-        if not parses(float, number) or not 0 < float(number) < (100.000001 if share else float("inf")):
+        if not parses(float, number) or not 0 < float(number) < (100.000001 if unit == "%" else float("inf")):
             raise UserError(f"{kind}: '{given}' is not a number above 0; give one, for example {example}.")
     if asked.fps and asked.interval:
         raise UserError("FPS: INTERVAL is given as well; give one of the two.")

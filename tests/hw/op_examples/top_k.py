@@ -18,8 +18,16 @@ def examples(cls):
     pixels = [(10, 1, 8, 1, 1), (5, 2, 3, 0, 1)]
     whole = [(2, 3, 1), (2, 1, 0), (3, 2, 0), (5, 8, 1), (10, 10, 0), (10, 12, 1), (17, 4, 1), (64, 1, 0)]
     whole = [(n, 1, bits, signed, n) for n, bits, signed in [*whole, (7, 70, 1)]]
+    steps = [
+        (5, 1, 8, 1, 5, 2),
+        (5, 1, 8, 1, 5, 3),
+        (17, 1, 4, 0, 17, 2),
+        (17, 1, 4, 1, 17, 3),
+        (2, 1, 3, 0, 2, 4),
+    ]
     return [
         *from_points(cls, "top_k", names, points),
         *from_points(cls, "top_1", (*names, "pe"), whole),
+        *from_points(cls, "top_1_steps", (*names, "pe", "levels"), steps),
         *from_points(cls, "top_k_pixel", (*names, "pixel"), pixels),
     ]
