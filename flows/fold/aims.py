@@ -75,10 +75,8 @@ def interval_of(fps: str, clock_mhz: float) -> int:
 
 def cycles_of(latency: str, clock_mhz: float) -> float:
     """A latency in cycles of a clock, from "51840" cycles, "518.4us" or "25ns"."""
-    for unit, factor in (("us", 1), ("ns", 1e-3)):
-        if latency.endswith(unit):
-            return float(latency.removesuffix(unit)) * factor * clock_mhz
-    return float(latency)
+    unit = {"us": 1.0, "ns": 1e-3}.get(latency[-2:])
+    return float(latency) if unit is None else float(latency[:-2]) * unit * clock_mhz
 
 
 class Search:

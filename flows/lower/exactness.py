@@ -197,8 +197,7 @@ class Links:
             kept = self.built.kept.get(node.out, slice(None))
             wanted = run.tensors[node.out][..., kept]
             if node.out in run.levels or node.out in self._activations:
-                levels = run.levels.get(node.out)
-                self._check_equal(node, found, wanted if levels is None else levels[..., kept])
+                self._check_equal(node, found, run.levels.get(node.out, run.tensors[node.out])[..., kept])
                 tensors[node.out] = wanted
             self.pairs.setdefault(node.out, []).append((wanted, tensors[node.out]))
 

@@ -79,11 +79,11 @@ def _prune(graph: Lowered, path: list[Node], last: Node) -> None:
         own, (*shape, _) = graph.leaves[node.out], graph.leaves[node.out].shape
         every = np.arange(own.channels).reshape(-1, count)[:, keep].reshape(-1)
         graph.kept[node.out] = every
-        if node.op != "Reshape":
-            graph.same[node.out] = same
         own.lo, own.hi, own.shape, own.order = own.lo[every], own.hi[every], (*shape, len(every)), None
         if node.op == "Reshape":
             node.at = node.at | {"frame": list(own.shape)}
+        else:
+            graph.same[node.out] = same
 
 
 def _equal(path: list[Node], taps: np.ndarray, channels: np.ndarray) -> dict[int, int]:

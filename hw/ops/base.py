@@ -7,7 +7,7 @@ Tensors carry integers, channels last: (N, H, W, C) or (N, C), where N is any ba
 stand for -1 and +1.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any, ClassVar
@@ -378,6 +378,14 @@ class HwOp(CustomOp):
         comparisons between two registers; none if its registers are fixed.
         """
         return []
+
+    def falling(self, others: "Iterable[HwOp]") -> "list[HwOp]":
+        """Of operators with a known latency those that are below this one and all before them."""
+        found: list[HwOp] = [self]
+        for one in others:
+            if (one.latency() or 0) < (found[-1].latency() or 0):
+                found.append(one)
+        return found[1:]
 
     @classmethod
     def sizes(cls, attributes: Mapping[str, Any]) -> dict[str, int]:

@@ -97,14 +97,8 @@ class DaMvu(HwOp):
         """Its adders with fewer registers between them, then other adders with fewer in a row."""
         given = {name: self.get_nodeattr(name) for name in self.get_nodeattr_types()}
         shallow = self.with_adders(self.name, self.arrays_of, shallow=True, **given)
-        found, latency = [], self.latency()
-        for op in (self, shallow):
-            for more in range(given["levels"], levels + 1):
-                other = self.make(self.name, op.arrays_of, **given | {"levels": more})
-                if other.latency() < latency:
-                    found.append(other)
-                    latency = other.latency()
-        return found
+        steps, every = range(given["levels"], levels + 1), (self.arrays_of, shallow.arrays_of)
+        return self.falling(self.make(self.name, x, **given | {"levels": n}) for x in every for n in steps)
 
     @property
     def raw(self) -> bool:

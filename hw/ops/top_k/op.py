@@ -95,17 +95,10 @@ class TopK(HwOp):
         return [*range(step, last, step), last]
 
     def sooner(self, levels):
-        """A tree with registers behind every second level or fewer; a comparison selects what it compared,
-        and so counts twice.
-        """
+        """Registers behind every second level or fewer; a comparison counts twice, as a choice follows."""
         given = {name: self.get_nodeattr(name) for name in self.get_nodeattr_types()}
-        found, latency = [], self.latency()
-        for step in range(given["levels"] + 1, levels // 2 + 1) if self.tree else ():
-            other = self.make(self.name, {}, **given | {"levels": step})
-            if other.latency() < latency:
-                found.append(other)
-                latency = other.latency()
-        return found
+        steps = range(2, levels // 2 + 1) if self.tree else ()
+        return self.falling(self.make(self.name, {}, **given | {"levels": step}) for step in steps)
 
     def rtl(self):
         source, sink = self.in_stream(), self.out_stream()

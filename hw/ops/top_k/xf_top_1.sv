@@ -36,26 +36,29 @@ module xf_top_1 #(
   end
 
   logic                         go, fold, unused;
-  logic [Count*InBits-1:0]      scores [Levels];
-  logic [InBits-1:0]            key    [Levels*Count];  // Count places per level
-  logic [Levels-1:0]            index  [Levels*Count];
   logic [(Count+1)*OutBits-1:0] result;
 
   for (genvar l = 0; l < Levels; l++) begin : gen_level
     localparam int unsigned From = (Count + (1 << l) - 1) >> l;  // candidates
     localparam bit          Held = (l + 1) % Step == 0 || l == Levels - 1;
-    logic [Count*InBits-1:0] scores_d;
-    assign scores_d = (l == 0) ? s_data_i : scores[(l > 0) ? l-1 : 0];
+    logic [Count*InBits-1:0] scores, scores_d;
+    logic [InBits-1:0]       key   [(From+1)/2];  // in an order that unsigned comparison keeps
+    logic [Levels-1:0]       index [(From+1)/2];
+    if (l == 0) begin : gen_given
+      assign scores_d = s_data_i;
+    end else begin : gen_above
+      assign scores_d = gen_level[l-1].scores;
+    end
     if (Held) begin : gen_scores_held
-      always_ff @(posedge clk_i) if (go) scores[l] <= scores_d;
+      always_ff @(posedge clk_i) if (go) scores <= scores_d;
     end else begin : gen_scores
-      assign scores[l] = scores_d;
+      assign scores = scores_d;
     end
 
     for (genvar p = 0; 2 * p < From; p++) begin : gen_pair
       localparam int unsigned One   = 2 * p;
       localparam int unsigned Other = (2 * p + 1 < From) ? 2 * p + 1 : 2 * p;
-      logic [InBits-1:0] one, rival, key_d;  // in an order that unsigned comparison keeps
+      logic [InBits-1:0] one, rival, key_d;
       logic [Levels-1:0] one_index, rival_index, index_d;
       if (l == 0) begin : gen_first
         localparam logic [InBits-1:0] Sign = (Signed != 0) ? InBits'(1) << (InBits - 1) : '0;
@@ -64,36 +67,36 @@ module xf_top_1 #(
         assign one_index   = Levels'(One);
         assign rival_index = Levels'(Other);
       end else begin : gen_winners
-        assign one         = key[(l-1)*Count + One];
-        assign rival       = key[(l-1)*Count + Other];
-        assign one_index   = index[(l-1)*Count + One];
-        assign rival_index = index[(l-1)*Count + Other];
+        assign one         = gen_level[l-1].key[One];
+        assign rival       = gen_level[l-1].key[Other];
+        assign one_index   = gen_level[l-1].index[One];
+        assign rival_index = gen_level[l-1].index[Other];
       end
       assign key_d   = (rival > one) ? rival : one;
       assign index_d = (rival > one) ? rival_index : one_index;
       if (Held) begin : gen_held
         always_ff @(posedge clk_i) begin
           if (go) begin
-            key[l*Count + p]   <= key_d;
-            index[l*Count + p] <= index_d;
+            key[p]   <= key_d;
+            index[p] <= index_d;
           end
         end
       end else begin : gen_through
-        assign key[l*Count + p]   = key_d;
-        assign index[l*Count + p] = index_d;
+        assign key[p]   = key_d;
+        assign index[p] = index_d;
       end
     end
   end
 
   for (genvar c = 0; c < Count; c++) begin : gen_score
     logic [InBits-1:0] score;
-    assign score = scores[Levels-1][c*InBits +: InBits];
+    assign score = gen_level[Levels-1].scores[c*InBits +: InBits];
     assign result[c*OutBits +: OutBits] = (Signed != 0) ? OutBits'($signed(score)) : OutBits'(score);
   end
-  assign result[Count*OutBits +: OutBits] = OutBits'(index[(Levels-1)*Count]);
+  assign result[Count*OutBits +: OutBits] = OutBits'(gen_level[Levels-1].index[0]);
 
   assign s_ready_o = go;
-  assign unused    = &{fold, key[(Levels-1)*Count]};  // Folds is 1; the largest score itself
+  assign unused    = &{fold, gen_level[Levels-1].key[0]};  // Folds is 1; the largest score itself
 
   xf_stages #(.Width((Count + 1) * OutBits), .Stages((Levels + Step - 1) / Step)) u_stages (
     .clk_i, .rst_ni, .s_valid_i, .go_o(go), .fold_o(fold), .data_i(result),
