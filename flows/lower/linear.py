@@ -190,7 +190,7 @@ def linear_layer(
         within = all(p <= d * (k - 1) for p, d, k in zip(pads, dilation * 2, kernel * 2))
         if leaf.range == (0, 1) and within and (2 * wanted == ratio).all():
             op, padding, step = "SignedConv", {"pads": list(pads)}, grid / 2
-            lo, hi = 2 * lo - 1, 2 * hi - 1
+            lo, hi = np.minimum(2 * lo - 1, 0), np.maximum(2 * hi - 1, 0)  # 0 outside the image
         else:
             there = nearest_border(leaf, wanted, ratio)
             missing = wanted - ratio * there
