@@ -230,7 +230,7 @@ def linear_layer(
         top = int(np.maximum(*map(np.abs, ends)).sum((0, 1, 2)).max(initial=0))
         if xnor:  # of a weight of -1 zeros match
             low, high = (end + (part < 0).sum((0, 1, 2)) for end in (low, high))
-        low, high = with_room(low, high, xnor)
+        low, high = range_of_sums(low, high, xnor)
         matrix, times = part[0, 0] if flat else part, 1
         out = walk.emit(op, [read], shape, low, high, layer, weights=matrix, xnor=xnor, top=top, **padding)
         if short is not None and not terms:
@@ -260,7 +260,7 @@ def linear_layer(
     return append(result, "add", np.broadcast_to(added, outputs))
 
 
-def with_room(low, high, xnor):
+def range_of_sums(low, high, xnor):
     """The range of sums, wider where it is that of a bit: a sum has a sign, a count of matches two bits."""
     if low.min() >= 0 and high.max() <= 1:
         return (low, high + 1) if xnor else (low - 1, high)

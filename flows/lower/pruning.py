@@ -15,7 +15,7 @@ import numpy as np
 
 from xnorforge.hw.any_width import whole_numbers, width_of
 
-from .linear import MATRICES, with_room
+from .linear import MATRICES, range_of_sums
 from .registry import PER_CHANNEL, tidying
 from .values import Node
 from .walk import Lowered
@@ -109,6 +109,6 @@ def _shift(graph: Lowered, last: Node, after: Node, values: np.ndarray, taps: np
     """
     share = (values * taps).sum((0, 1)) + (taps < 0).sum((0, 1)) * bool(last.at["xnor"])
     leaf, direction = graph.leaves[last.out], after.at["direction"]
-    leaf.lo, leaf.hi = with_room(leaf.lo - share, leaf.hi - share, last.at["xnor"])
+    leaf.lo, leaf.hi = range_of_sums(leaf.lo - share, leaf.hi - share, last.at["xnor"])
     steps = after.at["thresholds"] - whole_numbers(share * direction)[:, None]
     after.at = after.at | {"thresholds": steps}

@@ -85,12 +85,12 @@ def levelled(walk, leaf: Leaf, thresholds, direction, name: str) -> Leaf:
     Steps that no channel reaches are left out.
     """
     at = {"thresholds": thresholds, "direction": direction}
-    low, high = reached(leaf, at)
+    low, high = _reached(leaf, at)
     at["thresholds"] = thresholds[:, : max(1, high.max())]
     return walk.emit("Threshold", [leaf], leaf.shape, low, high, name, leaf.layer, leaf.order, **at)
 
 
-def reached(leaf: Leaf, at: dict) -> np.ndarray:
+def _reached(leaf: Leaf, at: dict) -> np.ndarray:
     """Least and greatest level (2, channels) of the integers of a leaf."""
     return np.sort([level(end[None], at)[0] for end in (leaf.lo, leaf.hi)], 0)
 
@@ -244,7 +244,7 @@ def _threshold_first(graph, move: Node, adapt, readers, places) -> None:
         return
     a, b, c = move.inputs[0], move.out, threshold.out
     graph.leaves[b].shape, graph.leaves[b].order = graph.leaves[a].shape, graph.leaves[a].order
-    graph.leaves[b].lo, graph.leaves[b].hi = reached(graph.leaves[a], threshold.at)
+    graph.leaves[b].lo, graph.leaves[b].hi = _reached(graph.leaves[a], threshold.at)
     threshold.inputs, threshold.out, move.inputs, move.out = [a], b, [b], c
     readers[a] = [threshold if node is move else node for node in readers[a]]
     readers[b] = [move]
