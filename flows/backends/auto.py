@@ -5,5 +5,5 @@ from xnorforge.flows.backends.base import Backend
 BACKEND = Backend(
     about="RTL, each layer as a folded unit or as adders, whichever is smaller",
     matrices="cheaper",
-    needs="da4ml",
+    needs="alkaid",
 )

@@ -2,4 +2,4 @@
 
 from xnorforge.flows.backends.base import Backend
 
-BACKEND = Backend(about="RTL, distributed arithmetic by da4ml", matrices="adders", needs="da4ml")
+BACKEND = Backend(about="RTL, distributed arithmetic by da4ml", matrices="adders", needs="alkaid")

@@ -92,7 +92,7 @@ def fold(
     interval = interval or target.interval_for(net_dir.name)
     aim = Aim(interval, "max" if fps == "max" else "", limits or {}, spare or "")
     given = _given(folding)
-    tools = [] if base.load(backend).matrices == "folded" else ["da4ml"]
+    tools = [] if base.load(backend).matrices == "folded" else ["alkaid"]
     with artifacts.measured("qonnx", "numpy", *tools) as run, estimates_of(target.family):
         lowered = np.load(net_dir / "lowered.npz")
         bounds = bind_folder(net_dir, output)

@@ -1,4 +1,4 @@
-"""A constant matrix as a graph of additions: found by da4ml, kept as rows of integers, read back as what it
+"""A constant matrix as a graph of additions: found by alkaid, kept as rows of integers, read back as what it
 computes.
 
 A row (a, i, b, j, sign) of an array (n, 5) is the sum a 2^i + sign b 2^j of two numbers. Numbers below the
@@ -33,7 +33,7 @@ def solve(weights, low: int, high: int, quick: bool = False, shallow: bool = Fal
         graphs.append(_Graph(len(weights)))
         ones = np.ones((len(weights), 1), np.int64)
         *halves, total = graphs[-1].multiply(
-            np.hstack([weights > 0, ones]), low, high, 0 if shallow else 2, quick
+            np.hstack([weights > 0, ones]), low, high, 0 if shallow else 4, quick
         )
         for half in halves:
             graphs[-1].add(half, total, -1, -1)
@@ -53,30 +53,30 @@ class _Graph:
         return np.array(list(self.rows), np.int64).reshape(-1, 5)
 
     def multiply(self, weights, low: int, high: int, slack: int, quick: bool) -> list:
-        """The columns of x @ weights, by da4ml; `slack` levels of sums beyond the least number are allowed,
+        """The columns of x @ weights, by alkaid; `slack` levels of sums beyond the least number are allowed,
         -1: any; `quick`: only the first of the ways in which it splits a matrix.
         """
-        from da4ml.cmvm import solve  # here, for the stages behind the folding do without it
+        from alkaid.cmvm import cmvm_solve  # here, for the stages behind the folding do without it
 
         ends: list = [(number, 0, 1) for number in range(self.inputs)]
         if not weights.size:
             return []
-        found = solve(
+        found = cmvm_solve(
             np.ascontiguousarray(weights, np.float32),  # read by rows whatever its strides say
+            method0="mc",  # the most common pair first; by the pairs' weights it takes 1 % more LUTs
             hard_dc=slack,
             qintervals=[(float(low), float(high), 1.0)] * self.inputs,
             latencies=[0.0] * self.inputs,
-            adder_size=1,
-            carry_size=-1,
             **({"decompose_dc": -1, "search_all_decompose_dc": False} if quick else {}),
         )
-        for part in found.solutions:
+        for part in found:
             values = []
             for op in part.ops:
+                datum, added = op.data[0], [values[at] for at in op.addr]
                 if op.opcode == -1:
-                    values.append(_scaled(ends[op.id0], part.inp_shifts[op.id0], False))
+                    values.append(_scaled(ends[datum], part.inp_shifts[datum], False))
                 else:
-                    values.append(self.add(values[op.id0], values[op.id1], op.data, -1 if op.opcode else 1))
+                    values.append(self.add(*added, datum, -1 if op.opcode else 1))
             ends = [
                 None if at < 0 else _scaled(values[at], shift, negative)
                 for at, shift, negative in zip(part.out_idxs, part.out_shifts, part.out_negs)
@@ -84,13 +84,15 @@ class _Graph:
         return ends
 
     def add(self, first, second, power: int, sign: int):
-        """first + sign second 2^power; a sum that is there already is used again."""
+        """first + sign second 2^power; what is there already is used again."""
         second = _scaled(second, power, sign < 0)
         if first is None or second is None:
             return first or second
         # The positive one first: -a + b is b - a, and -a - b is -(a + b).
         (a, i, negative), (b, j, other) = sorted([first, second], key=lambda end: (-end[2], end))
         both = min(i, j)
+        if (a, negative) == (b, -other) and abs(i - j) == 1:  # 2 a - a
+            return a, both, negative if i > j else other
         row = a, i - both, b, j - both, negative * other
         return self.rows.setdefault(row, self.inputs + len(self.rows)), both, negative
 

@@ -30,7 +30,7 @@ class DaMvu(HwOp):
     every sum.
 
     It replaces an XnorMvu, ByteMvu or IntMvu where a back end asks for it. `adders` (n, 5) is the graph of
-    sums; `with_adders` finds it with da4ml, and the RTL generator checks it against the weights.
+    sums; `with_adders` finds it with alkaid, and the RTL generator checks it against the weights.
 
     Rate: one vector per cycle. Latency: the depth of the graph, which has a register after every `levels`
     additions and comparisons.

@@ -13,7 +13,7 @@ EXTRA_OF = {
     "distributed": "cluster",
     "dask_jobqueue": "cluster",
     "hls4ml": "hls4ml",
-    "da4ml": "da4ml",
+    "alkaid": "da4ml",
     "finn": "finn",
     "sklearn": "digits",
 }  # {name in an import: extra}
