@@ -23,9 +23,8 @@ from xnorforge.pipeline import options
 
 from .documents import ROOT, Block, checkout, fences, marker, write
 
-PAGES = [
-    path for of in ("README.md", "docs/guide/*.md", "docs/methods/*.md") for path in sorted(ROOT.glob(of))
-]
+FOLDERS = ("README.md", "docs/guide/*.md", "docs/methods/*.md", "docs/upstream/*.md")
+PAGES = [path for of in FOLDERS for path in sorted(ROOT.glob(of))]
 PARSED = [*PAGES, ROOT / "CONTRIBUTING.md"]  # tests/test_contributing.py runs its recipes
 HEADS = re.findall(r"^([a-z][^:=\n]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
 TARGETS = {word for head in HEADS for word in head.split() if re.fullmatch(r"[a-z-]+", word)}

@@ -19,6 +19,7 @@ PAGES = (
     "docs/guide/*.md",
     "docs/methods/*.md",
     "docs/results/*.md",
+    "docs/upstream/*.md",
     "examples/*.md",
     ".github/**/*.md",
 )

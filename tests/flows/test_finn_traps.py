@@ -1,7 +1,7 @@
 """Where FINN and qonnx change a network's function or stop, and ours does not. One test per trap.
 
-Each runs theirs and asserts that it is wrong, so that an upgrade that repairs it is noticed, and then holds
-ours against qonnx execution of the network itself.
+The programs of docs/upstream, and where it has none the test, run theirs and assert that it is wrong, so that
+an upgrade that repairs it is noticed. Each test holds ours against qonnx execution of the network itself.
 """
 
 import sys
@@ -16,7 +16,6 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.base import Transformation
-from qonnx.transformation.bipolar_to_xnor import ConvertBipolarMatMulToXnorPopcount
 from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.transformation.insert_topk import InsertTopK
@@ -67,7 +66,7 @@ def pixels(*shape, seed=0):
     return np.random.default_rng(seed).integers(0, 256, shape)
 
 
-def test_trap_1_the_accumulator_of_a_match_count_is_too_narrow():
+def test_trap_1_the_accumulator_of_a_match_count_is_wide_enough():
     weights = np.resize([1.0, -1.0], (2, 576)).astype(np.float32)
     graph = Graph((576,)).real("Sub", 127.5).sign().node("Gemm", weights, transB=1)
     model = (
@@ -78,20 +77,8 @@ def test_trap_1_the_accumulator_of_a_match_count_is_too_narrow():
     ours = lowered(model)
     exact = emit.emitted(ours)
     assert exact.get_tensor_datatype("dense0_out") == DataType["UINT10"]
-    before = finn_execution.execute_with_finn(exact, {exact.graph.input[0].name: x})["dense0_threshold_out"]
-    assert before.tolist() == [[0, 0]]
-    steps = (
-        ("fpgadataflow.minimize_accumulator_width", "MinimizeAccumulatorWidth"),
-        ("streamline.round_thresholds", "RoundAndClipThresholds"),
-    )
-    narrowed = exact
-    for step in steps:
-        narrowed = narrowed.transform(theirs(*step))
-    assert (
-        getCustomOp(narrowed.get_nodes_by_op_type("MVAU")[0]).get_nodeattr("accDataType") == "INT10"
-    )  # 511 at most
-    after = finn_execution.execute_with_finn(narrowed, {narrowed.graph.input[0].name: x})
-    assert after["dense0_threshold_out"].tolist() == [[1, 1]]
+    found = finn_execution.execute_with_finn(exact, {exact.graph.input[0].name: x})["dense0_threshold_out"]
+    assert found.tolist() == [[0, 0]]
     compare(model, x[None])
 
 
@@ -107,15 +94,11 @@ def forked():
     return bipolar(model, *((node, 1) for node in model.get_nodes_by_op_type("MatMul")))
 
 
-def test_trap_2_only_one_branch_of_a_fork_becomes_a_match_count():
-    model, x = forked(), pixels(32)
-    converted = model.transform(ConvertBipolarMatMulToXnorPopcount())
-    assert [n.op_type for n in converted.graph.node if "MatMul" in n.op_type] == [
-        "XnorPopcountMatMul",
-        "MatMul",
-    ]
-    assert (run(converted, x) != run(model, x)).any()
+def test_trap_2_both_branches_of_a_fork_become_match_counts():
+    model = forked()
     compare(model, pixels(4, 32))
+    units = emit.emitted(lowered(model)).get_nodes_by_op_type("MVAU")
+    assert [getCustomOp(unit).get_nodeattr("binaryXnorMode") for unit in units] == [1, 1]
 
 
 def padded():
@@ -127,16 +110,11 @@ def padded():
     return bipolar(model, (model.get_nodes_by_op_type("Conv")[0], 1))
 
 
-def test_trap_3_zeros_around_bits_become_minus_ones():
-    model, x = padded(), pixels(4, 6, 6)
-    converted = model.transform(LowerConvsToMatMul()).transform(InferDataTypes())
-    converted = converted.transform(ConvertBipolarMatMulToXnorPopcount())
-    wrong = run(converted, x) != run(model, x)
-    assert wrong[:, 0].any() and not wrong[:, 1:-1, 1:-1].any()  # the border, and only the border
-    assert [n.op for n in compare(model, pixels(3, 4, 6, 6)).nodes] == ["Threshold", "SignedConv"]
+def test_trap_3_zeros_around_bits_stay_zeros():
+    assert [n.op for n in compare(padded(), pixels(3, 4, 6, 6)).nodes] == ["Threshold", "SignedConv"]
 
 
-def test_trap_4_a_threshold_below_zero_on_a_count_stops_the_weight_pass():
+def test_trap_4_thresholds_of_counts_are_clipped_before_the_weight_pass():
     graph = Graph((8,)).real("Sub", 127.5).sign().node("Gemm", Graph((1,)).weights(2, 8), transB=1)
     model = graph.real("Add", 100.0).sign().node("Gemm", np.eye(2, dtype=np.float32)).model((2,))
     exact = emit.emitted(lowered(model))
@@ -144,9 +122,6 @@ def test_trap_4_a_threshold_below_zero_on_a_count_stops_the_weight_pass():
     exact.transform(weights)  # ours are clipped to 0 .. K + 1
     threshold = next(n for n in exact.graph.node if n.name == "dense0_threshold")
     assert exact.get_initializer(threshold.input[1]).tolist() == [[0], [0]]
-    exact.set_initializer(threshold.input[1], np.float32([[-46], [-46]]))  # as batch norm has it
-    with pytest.raises(AssertionError):
-        exact.transform(weights)
     compare(model, pixels(4, 8))
 
 
@@ -190,13 +165,11 @@ def test_trap_6_an_mvau_of_two_bipolar_types_counts_instead_of_adding():
         )
 
 
-def test_trap_7_moving_a_factor_past_an_addition_makes_a_cycle():
+def test_trap_7_factors_on_both_paths_of_a_fork():
     graph = Graph((8,))
     shortcut = graph.real("Mul", 2.0).at
     graph.node("Relu").real("Mul", 2.0)
     model = graph.node("Add", inputs=[shortcut, graph.at]).real("Sub", 300.0).sign().model((8,))
-    with pytest.raises(Exception, match=r"[Cc]ircular"):
-        model.transform(theirs("streamline.reorder", "MoveLinearPastEltwiseAdd"))
     compare(model, pixels(16, 8))
 
 
@@ -227,21 +200,7 @@ def test_trap_11_an_input_quantiser_keeps_255_float_thresholds():
     assert [n.op for n in compare(model, pixels(3, 2, 4, 4)).nodes] == ["Conv"]
 
 
-def test_trap_12_a_depthwise_unit_ignores_the_match_mode():
-    rng = np.random.default_rng(0)
-    x, w = rng.integers(0, 2, (3, 3, 2)), rng.integers(0, 2, (2, 1, 3, 3))
-    kinds = {
-        "inputDataType": "BINARY",
-        "weightDataType": "BINARY",
-        "outputDataType": "UINT4",
-        "noActivation": 1,
-    }
-    sizes = {"PE": 1, "SIMD": 1, "Dim": [1, 1], "Channels": 2, "Kernel": [3, 3], "binaryXnorMode": 1}
-    model = hardware("VVAU", {"x": [1, 1, 1, 18], "y": [1, 1, 1, 2]}, {"w": w}, sizes | kinds)
-    given = x.transpose(2, 0, 1).reshape(1, 1, 18)  # channel by channel, as the unit reads it alone
-    matches = [(x[..., c] == w[c, 0]).sum() for c in range(2)]
-    products = [(x[..., c] * w[c, 0]).sum() for c in range(2)]
-    assert run(model, given).ravel().tolist() == products != matches
+def test_trap_12_a_depthwise_unit_is_not_asked_for_matches():
     graph = Graph((4, 5, 5)).real("Sub", 127.5).sign()
     model = graph.node("Conv", graph.weights(4, 1, 3, 3), group=4).model((4, 3, 3))
     found = compare(model, pixels(3, 4, 5, 5))
