@@ -72,11 +72,12 @@ class _Graph:
         for part in found:
             values = []
             for op in part.ops:
-                datum, added = op.data[0], [values[at] for at in op.addr]
+                datum = op.data[0]
                 if op.opcode == -1:
                     values.append(_scaled(ends[datum], part.inp_shifts[datum], False))
                 else:
-                    values.append(self.add(*added, datum, -1 if op.opcode else 1))
+                    first, second = (values[at] for at in op.addr)
+                    values.append(self.add(first, second, datum, -1 if op.opcode else 1))
             ends = [
                 None if at < 0 else _scaled(values[at], shift, negative)
                 for at, shift, negative in zip(part.out_idxs, part.out_shifts, part.out_negs)
