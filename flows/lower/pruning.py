@@ -59,7 +59,7 @@ def _prune(graph: Lowered, path: list[Node], last: Node) -> None:
     taps = weights.reshape(-1, count, weights.shape[-1]).copy()  # (pixels, channels, outputs)
     values, highest = (end.reshape(-1, count) for end in (leaf.lo, leaf.hi))
     unused = ~taps.any((0, 2))
-    fixed = (values == highest).all(0) & ~unused & (after is not None and after.op == "Threshold")
+    fixed = (values == highest).all(0) & ~unused & (after is not None and "thresholds" in after.at)
     equal = {} if last.at["xnor"] else _equal(path, taps, np.flatnonzero(~unused & ~fixed))
     found, grain = [*np.flatnonzero(unused | fixed), *equal], gcd(count, GRAIN)
     gone = found[: min(len(found) // grain * grain, count - grain)]
