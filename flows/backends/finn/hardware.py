@@ -54,7 +54,7 @@ def build_and_run(
     reference = run("sizing", len(frames))
     found = [_equal("FINN's RTL, unbounded FIFOs = lowered", reference.output, wanted)]
     stitch.write_bounds(free, folder / "sizing", log=True)
-    run("sizing", LOGGED)
+    run("sizing", LOGGED + 1)  # what nobody reads any more of the last frame may not leave
     found.append(_streams(free, stitch.logged(free, folder / "sizing"), tensors))
     fills = {node.name: reference.fills[node.name] for node in free.get_nodes_by_op_type("StreamingFIFO_rtl")}
     count = min(PACE_FRAMES, len(frames))

@@ -7,6 +7,8 @@ from xnorforge.flows.finn_execution import start_finn, within_float32
 from xnorforge.flows.lower.emit import FINN
 from xnorforge.hw.boards import Board
 
+ENDS = ("", "_hls", "_rtl")
+
 
 def check_board(board: Board) -> None:
     """Check that the board has an AMD part, the only kind that FINN supports.
@@ -50,10 +52,11 @@ def unknown_nodes(lowered: ModelWrapper) -> list:
     from finn.custom_op.fpgadataflow.hls import custom_op as hls
     from finn.custom_op.fpgadataflow.rtl import custom_op as rtl
 
+    names = {*hls, *rtl}
     return [
         node
         for node in lowered.graph.node
-        if node.domain != FINN or not (f"{node.op_type}_hls" in hls or f"{node.op_type}_rtl" in rtl)
+        if not node.domain.startswith(FINN) or names.isdisjoint(f"{node.op_type}{end}" for end in ENDS)
     ]
 
 

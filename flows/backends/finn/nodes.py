@@ -312,7 +312,38 @@ class FifoNode(Ours):
         )
 
 
-OWN = {"MVAU": MatrixNode, "Pool": PoolNode, "StreamingFIFO": FifoNode}
+PADDING = f"{PREFIX}FMPadding"
+
+
+class Padding(abstractions["FMPadding"]):
+    """FMPadding with a border of `Value`, which FINN's own fills with 0."""
+
+    def get_nodeattr_types(self):
+        """FINN's, and the value."""
+        return super().get_nodeattr_types() | {"Value": ("i", True, 0)}
+
+    def execute_node(self, context, graph):
+        """By FINN's own, around the distance from the value."""
+        (source,), value = self.onnx_node.input, self.get_nodeattr("Value")
+        super().execute_node(inside := context | {source: context[source] - value}, graph)
+        context[self.onnx_node.output[0]] = inside[self.onnx_node.output[0]] + value
+
+
+class PaddingNode(Ours):
+    """XnorFMPadding."""
+
+    def operator(self, model=None):  # noqa: ARG002
+        """A border of one value in all channels."""
+        kind, channels = self.get_input_datatype(), self.get_nodeattr("NumChannels")
+        bits, signed = kind.bitwidth(), int(kind.signed())
+        return OPS["Surround"].make(
+            self.onnx_node.name, {"values": np.full(channels, self.get_nodeattr("Value"))},
+            ifm=[*self.get_nodeattr("ImgDim"), channels], pads=self.get_nodeattr("Padding"),
+            pe=self.get_nodeattr("SIMD"), in_bits=bits, in_signed=signed, out_bits=bits, out_signed=signed,
+        )  # fmt: skip
+
+
+OWN = {"MVAU": MatrixNode, "Pool": PoolNode, "StreamingFIFO": FifoNode, PADDING: PaddingNode}
 CHOSEN = (
     "MVAU",
     "Pool",
@@ -325,7 +356,7 @@ CHOSEN = (
 
 
 def _class(name: str) -> type:
-    """The class of our node in the place of FINN's of this name."""
+    """The class of our node in the place of FINN's of this name, or for an abstraction of our own."""
     base = abstractions[name]
 
     def get_nodeattr_types(self):
@@ -336,7 +367,7 @@ def _class(name: str) -> type:
         "__doc__": f"FINN's {name} by an operator of xnorforge.",
         "get_nodeattr_types": get_nodeattr_types,
     }
-    return type(f"{PREFIX}{name}_rtl", bases, about)
+    return type(f"{PREFIX}{name.removeprefix(PREFIX)}_rtl", bases, about)
 
 
 def retarget(node, name: str, domain: str) -> None:
@@ -355,6 +386,11 @@ def chosen(model: ModelWrapper, node, part: str) -> bool:
     asked = getCustomOp(node).get_nodeattr("preferred_impl_style")
     if asked == "hls" or specialize_layers._determine_impl_style(node, part, model) == "rtl":
         return False
+    return implemented(model, node)
+
+
+def implemented(model: ModelWrapper, node) -> bool:
+    """Whether an operator implements an abstraction."""
     like = type(node)()
     like.CopyFrom(node)
     retarget(like, f"{PREFIX}{node.op_type}_rtl", RTL)
@@ -365,15 +401,43 @@ def chosen(model: ModelWrapper, node, part: str) -> bool:
     return True
 
 
+def prepared(lowered: ModelWrapper) -> ModelWrapper:
+    """A copy of a lowered network in which borders of other values than 0 are nodes XnorFMPadding, kernels as
+    large as the map have stride 1, since FINN refuses strides beyond it, and all matrices that can be are
+    ours: Verilator rejects FINN's RTL for those of 4 bits and more.
+    """
+    model = ModelWrapper(lowered.model, make_deepcopy=True)
+    for node in model.get_nodes_by_op_type("Pad"):
+        given, (_, *image, channels) = getCustomOp(node), model.get_tensor_shape(node.input[0])
+        border = helper.make_node(
+            PADDING, node.input, node.output, name=node.name, domain=FINN,
+            backend="fpgadataflow", ImgDim=image, Padding=given.get_nodeattr("pads"), NumChannels=channels,
+            SIMD=1, inputDataType=model.get_tensor_datatype(node.output[0]).name,
+            Value=given.get_nodeattr("value"),
+        )  # fmt: skip
+        node.CopyFrom(border)
+    for node in model.get_nodes_by_op_type("ConvolutionInputGenerator"):
+        inst = getCustomOp(node)
+        names = ("IFMDim", "ConvKernelDim", "Dilation", "Stride")
+        sides = zip(*(inst.get_nodeattr(name) for name in names), strict=True)
+        strides = [1 if size == (kernel - 1) * rate + 1 else step for size, kernel, rate, step in sides]
+        inst.set_nodeattr("Stride", strides)
+    for node in model.get_nodes_by_op_type("MVAU"):
+        if implemented(model, node):
+            retarget(node, f"{PREFIX}MVAU_rtl", RTL)
+    return model
+
+
 def register() -> None:
     """Enter the nodes in FINN's registry, and let FINN's own transformations choose and fold them; a second
     call does nothing.
     """
     if f"{PREFIX}MVAU_rtl" in rtl_nodes:
         return
-    for name in (*CHOSEN, "StreamingFIFO"):
+    abstractions[PADDING] = Padding
+    for name in (*CHOSEN, "StreamingFIFO", PADDING):
         register_custom_op(_class(name))
-        abstractions[f"{PREFIX}{name}"] = abstractions[name]  # as which FINN's verification executes ours
+        abstractions.setdefault(f"{PREFIX}{name}", abstractions[name])  # FINN's verification executes these
     specialise, set_folding = SpecializeLayers.apply, SetFolding.apply
 
     @wraps(specialise)
@@ -389,8 +453,9 @@ def register() -> None:
         ours = {}
         for node in model.graph.node:
             if node.domain == RTL and node.op_type.startswith(PREFIX):
-                ours[node.output[0]] = node.op_type
-                retarget(node, node.op_type.removeprefix(PREFIX).removesuffix("_rtl") + "_hls", HLS)
+                ours[node.output[0]], base = node.op_type, node.op_type.removeprefix(PREFIX)
+                hls = base.removesuffix("_rtl") in CHOSEN
+                retarget(node, *((base.replace("_rtl", "_hls"), HLS) if hls else (base, RTL)))
         model, changed = set_folding(self, model)
         for node in model.graph.node:
             if node.output[0] in ours:

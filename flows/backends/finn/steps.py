@@ -99,18 +99,18 @@ def run_steps(lowered: ModelWrapper, fold: dict, config: dict, folder: Path) -> 
         asked.output_dir, asked.folding_config_file = inside, folder / handover.FOLDING
         model = lowered
         for name in ("step_create_dataflow_partition", "step_specialize_layers"):
-            with _named(name):
+            with named_step(name):
                 model = getattr(finn, name)(model, asked)
         origin = lowered_names(model, lowered)
         artifacts.write_json(folder / handover.FOLDING, {"Defaults": {}} | set_folding(model, origin, fold))
         for name in ("step_apply_folding_config", "step_generate_estimate_reports"):
-            with _named(name):
+            with named_step(name):
                 model = getattr(finn, name)(model, asked)
         folding = artifacts.read_json(folder / handover.FOLDING)
         del folding["Defaults"]
         part = asked._resolve_fpga_part()
         estimates = {node.name: _estimate(node, part) for node in model.graph.node}
-        with _named("InsertDWC and InsertFIFO"):
+        with named_step("InsertDWC and InsertFIFO"):
             whole = model.transform(InsertDWC()).transform(InsertFIFO(create_shallow_fifos=True))
             whole = whole.transform(finn.SpecializeLayers(part)).transform(GiveUniqueNodeNames())
             whole = whole.transform(InferDataTypes())
@@ -119,10 +119,16 @@ def run_steps(lowered: ModelWrapper, fold: dict, config: dict, folder: Path) -> 
 
 
 @contextmanager
-def _named(step: str):
-    """FINN's failure message, as a sentence."""
+def named_step(step: str):
+    """FINN's failure message, as a sentence.
+
+    Raises:
+        UserError: it fails.
+    """
     try:
         yield
+    except UserError:
+        raise
     except Exception as error:  # FINN's own, assertions and plain ones alike
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(

@@ -11,6 +11,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from xnorforge.flows.backends.finn.nodes import PREFIX, RTL, retarget
+from xnorforge.flows.backends.finn.steps import named_step
 from xnorforge.hw.ops.base import Stream
 
 TOP = "finn_design"
@@ -26,6 +27,9 @@ def write_design(model: ModelWrapper, part: str, clock_ns: float, folder: Path) 
 
     Returns:
         The model.
+
+    Raises:
+        UserError: FINN refuses a node; the text has its reason.
     """
     folder.mkdir(parents=True)
     files: dict[str, None] = {}
@@ -33,7 +37,8 @@ def write_design(model: ModelWrapper, part: str, clock_ns: float, folder: Path) 
         inst, own = getCustomOp(node), folder / node.name
         own.mkdir()
         inst.set_nodeattr("code_gen_dir_ipgen", str(own))
-        inst.code_generation_ipgen(model, part, clock_ns)
+        with named_step(f"code generation of {node.name}"):
+            inst.code_generation_ipgen(model, part, clock_ns)
         for path in map(Path, inst.get_rtl_file_list(abspath=True)):
             if path.name not in files and path.suffix in (".v", ".sv"):
                 files[path.name] = None
