@@ -140,7 +140,7 @@ def placed_device(netlist: Path, board: Board, ops: list[HwOp], line: bool) -> D
     lanes = [Lane("the placed netlist", "rst_ni", sources, ports[1:], patience(ops) + 100 * clocks)]
     with tempfile.TemporaryDirectory() as name:
         bench = Path(name) / f"{BENCH}.sv"
-        bench.write_text(bench_text(clocks, widths, template, line))
+        bench.write_text(bench_text(clocks, widths, template, line, board.shell.get("low", ())))
         program = verilate.compile_model(
             BENCH,
             [*uart.uart_sources(), models, netlist, bench],

@@ -7,7 +7,9 @@ from xnorforge.hw import routing
 BENCH = "xf_placed"
 
 
-def bench_text(clocks: int, widths: Sequence[int], template: bool, line: bool) -> str:
+def bench_text(
+    clocks: int, widths: Sequence[int], template: bool, line: bool, low: Sequence[str] = ()
+) -> str:
     """The text of the module `BENCH`.
 
     Args:
@@ -15,6 +17,7 @@ def bench_text(clocks: int, widths: Sequence[int], template: bool, line: bool) -
         widths: bits of a beat in and out; of the line both are 8.
         template: the accelerator has one, so that flags travel beside its frames.
         line: driven through the serial line; else through the accelerator's streams.
+        low: those of the board's pins `reset` and `lost` that are low when they say yes.
     """
     ports = cut = ""
     if template:
@@ -22,8 +25,9 @@ def bench_text(clocks: int, widths: Sequence[int], template: bool, line: bool) -
         cut = f", .cut_s_axis_tuser({LEVEL if line else 's_user_i'})"
     high = [width - 1 for width in widths]
     return HEAD + (LINE if line else STREAMS).format(
-        top=routing.TOP, clocks=clocks, high=high, ports=ports, cut=cut
-    )
+        top=routing.TOP, clocks=clocks, high=high, ports=ports, cut=cut,
+        reset="~" * ("reset" in low), lit="~" * ("lost" in low)
+    )  # fmt: skip
 
 
 LEVEL = "'0"  # of a port that the line takes the place of
@@ -58,7 +62,7 @@ LINE = (
     .clk_i, .rst_ni(started), .s_data_i, .s_valid_i(s_valid_i & started), .s_ready_o(idle), .line_o(to_board)
   );
   {top} u_placed (
-    .clock(clk_i), .reset(~rst_ni | cycle_q < 7'd32), .rxd(to_board), .txd(from_board), .lost,
+    .clock(clk_i), .reset({reset}(~rst_ni | cycle_q < 7'd32)), .rxd(to_board), .txd(from_board), .lost,
     .cut_s_axis_tdata('0), .cut_s_axis_tvalid('0), .cut_s_axis_tready(),
     .cut_m_axis_tdata(), .cut_m_axis_tvalid(), .cut_m_axis_tready('0){cut}
   );
@@ -70,7 +74,7 @@ LINE = (
     .m_data_o, .m_valid_o, .m_ready_i
   );
   assign s_ready_o = idle & started;
-  InputLost_A: assert property (@(posedge clk_i) disable iff (!started) !lost);
+  InputLost_A: assert property (@(posedge clk_i) disable iff (!started) !({lit}lost));
 endmodule
 """
 )
@@ -87,7 +91,7 @@ STREAMS = (
     + """
   logic ready, valid;
   {top} #(.CUT(1)) u_placed (
-    .clock(clk_i), .reset(~rst_ni | cycle_q < 7'd32), .rxd(1'b1), .txd(), .lost(),
+    .clock(clk_i), .reset({reset}(~rst_ni | cycle_q < 7'd32)), .rxd(1'b1), .txd(), .lost(),
     .cut_s_axis_tdata(s_data_i), .cut_s_axis_tvalid(s_valid_i & started), .cut_s_axis_tready(ready),
     .cut_m_axis_tdata(m_data_o), .cut_m_axis_tvalid(valid), .cut_m_axis_tready(m_ready_i & started){cut}
   );
