@@ -3,7 +3,8 @@
     python tools/results.py                 write them anew
     python tools/results.py add FOLDER …    add the builds in these folders to the records first
 
-Records: builds (docs/results/builds.jsonl, lines in the form of out/history.jsonl), runs of the small bed
+Records: builds (docs/results/builds.jsonl, lines in the form of out/history.jsonl), boards
+(docs/results/boards.jsonl, lines of tools/boards.py), runs of the small bed
 (docs/results/bed.jsonl, lines of tools/bed.py), cards of the shipped networks (sw/shipped/*/card.json),
 counts of operators (tests/hw/counted) and published figures of other tools (docs/results/peers.toml). Each
 line of a build holds its date, commit and command; a build replaces an earlier one of the same command.
@@ -28,6 +29,7 @@ import mapped  # noqa: E402
 
 RESULTS = ROOT / "docs/results"
 BUILDS, PEERS, BED = RESULTS / "builds.jsonl", RESULTS / "peers.toml", RESULTS / "bed.jsonl"
+BOARDS = RESULTS / "boards.jsonl"
 MADE = "<!-- made by tools/results.py from records; edits are lost -->"
 WIDTHS = (8, 8, 16, 32)  # of the small bed's usual network
 PLAIN = ("NET", "METHOD", "BOARD", "IMAGES", "STALLED")  # options that do not change what is compared
@@ -87,6 +89,28 @@ def builds_page() -> str:
         "LUT, FF, BRAM36 and DSP are Yosys cells before packing and routing, without a shell.",
         "Mismatches are summed over all comparisons of the build, from the exported network to the netlist.",
         "", table(head, rows), "", "## How they were made", "", *made, "",
+    ])  # fmt: skip
+
+
+def boards_page() -> str:
+    """One network on every board: what it takes, and the clock that was routed."""
+    rows = [
+        [
+            line["board"], line["part"], line["net"],
+            *(line.get(key, "") for key in ("interval", "lut", "ff", "bram36", "dsp")),
+            f"{line['mhz']:.1f}" if "mhz" in line else line["refused"],
+            round(line["mhz"] * 1e6 / line["interval"]) if "mhz" in line else "",
+            line.get("placed", ""),
+        ]
+        for line in bed_lines(BOARDS)
+    ]  # fmt: skip
+    head = ["board", "part", "network", "cycles per frame", "LUT", "FF", "BRAM36", "DSP", "routed, MHz",
+            "frames/s", "images through the placed netlist"]  # fmt: skip
+    return "\n".join([
+        "# Boards", "", MADE, "",
+        "Counts are Yosys cells without a shell. The clock is that of one seed, with the shell; see",
+        "[reading the clock](../guide/bitstream.md#reading-the-clock). Nothing was measured on a board.",
+        "Made by `tools/boards.py`.", "", table(head, rows), "",
     ])  # fmt: skip
 
 
@@ -273,6 +297,7 @@ def pages() -> dict[Path, str]:
     """Every file that is made, and its text."""
     return {
         RESULTS / "builds.md": builds_page(),
+        RESULTS / "boards.md": boards_page(),
         RESULTS / "estimates.md": estimates_page(),
         RESULTS / "accuracy.md": accuracy_page(),
         RESULTS / "methods.md": methods_page(),

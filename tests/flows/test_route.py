@@ -273,7 +273,7 @@ def test_a_failure_is_one_sentence_and_leaves_nothing(how, acc, tmp_path, monkey
     with_tools(monkeypatch, tmp_path / "tools", **tools)
     before = sorted(path.name for path in acc.rglob("*"))
     with pytest.raises(UserError) as refused:
-        place_and_route(acc, acc.parent, (1, 2), jobs=1)
+        place_and_route(acc, acc.parent, (1, 2), parallel=1)
     says(refused, text)
     assert sorted(path.name for path in acc.rglob("*")) == before
     runs = list((tmp_path / "cache/route").glob("*/routed.json"))
@@ -349,7 +349,7 @@ def test_the_tools_of_pypi_route_the_counted_netlist_into_a_bitstream(board, tmp
         pytest.skip(routing.lacking(router.missing()))
     monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path / "cache"))
     acc = accelerator(tmp_path, board)
-    record = place_and_route(acc, acc.parent, (1, 2), jobs=1)
+    record = place_and_route(acc, acc.parent, (1, 2), parallel=1)
     assert [check["mismatches"] for check in record["checks"]] == [0] and record["checks"][0]["integers"]
     assert record["clock"]["least"] >= boards.load(board).clock_mhz == record["clock"]["asked"]
     site, used, head = ROUTED[board]
@@ -373,7 +373,7 @@ def test_a_search_gives_a_bitstream_for_a_clock_that_was_reached(tmp_path, monke
         pytest.skip(routing.lacking(router.missing()))
     monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path / "cache"))
     acc = accelerator(tmp_path, "ulx3s")
-    record = place_and_route(acc, acc.parent, (1,), "search", jobs=1)
+    record = place_and_route(acc, acc.parent, (1,), "search", parallel=1)
     assert len(record["search"]) >= 2 and record["search"][0]["asked"] == board.clock_mhz
     asked = record["clock"]["asked"]
     assert asked in router.clocks(board) and board.clock_mhz < asked <= record["clock"]["best"]

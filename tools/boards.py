@@ -1,0 +1,72 @@
+"""Fold, synthesise and route one network for every board, to docs/results/boards.jsonl.
+
+    python tools/boards.py NET [BOARD …]    other rows stay; finished runs of Yosys and nextpnr are reused
+    python tools/results.py                 makes the table
+
+A placed netlist of a family with models of its cells is simulated on two images.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from xnorforge.core.errors import UserError
+from xnorforge.core.plugins import names
+from xnorforge.flows.backends.rtl import generate
+from xnorforge.flows.fold import fold
+from xnorforge.flows.report.provenance import commit
+from xnorforge.flows.route import place_and_route
+from xnorforge.flows.synth import synthesise
+from xnorforge.hw import boards, routing
+from xnorforge.sim.placed import simulate_placed
+
+ROOT = Path(__file__).parent.parent
+RECORDS = ROOT / "docs/results/boards.jsonl"
+MOST_CYCLES = 1 << 18  # per frame
+
+
+def folded(net_dir: Path, acc: Path, board: boards.Board, interval: int) -> tuple[int, dict]:
+    """Cycles per frame and counted resources at an interval, or at the least of its doubles that fits."""
+    try:
+        cycles = fold(net_dir, board.name, acc, interval=interval)["interval_bound"]
+        generate(acc / "folded.onnx", acc / "rtl")
+        return cycles, synthesise(acc, net_dir)["total"]
+    except UserError:
+        if interval > MOST_CYCLES:
+            raise
+        return folded(net_dir, acc, board, 2 * interval)
+
+
+def built(net: str, name: str) -> dict:
+    """The row of a board; `refused` holds the reason if it is not routed."""
+    board, net_dir = boards.load(name), ROOT / "out" / net
+    acc, row = net_dir / f"board-{name}", {"net": net, "board": name, "part": board.part}
+    try:
+        row["interval"], counted = folded(net_dir, acc, board, board.interval_for(net))
+        row |= {key: counted[key] for key in ("lut", "ff", "bram36", "dsp")}
+        router = routing.load(board.family)
+        if router is None or not board.shell or router.missing():
+            return row | {"refused": "no tools here"}
+        routed = place_and_route(acc, net_dir, seeds=(1,))
+        row |= {"mhz": routed["clock"]["median"], "asked": routed["clock"]["asked"]}
+        if board.simulates_placed:
+            row["placed"] = simulate_placed(acc, net_dir)["images"]
+    except UserError as error:
+        row["refused"] = str(error)
+    return row
+
+
+def main(net: str, *asked: str) -> None:
+    """Build for boards, all if none is named, and write each row when it is there."""
+    if not (ROOT / "out" / net / "lowered.npz").exists():
+        subprocess.run([sys.executable, "-m", "xnorforge", "build", net, "--until", "lower"], check=True)
+    for name in asked or names("hw.boards"):
+        lines = [json.loads(line) for line in RECORDS.read_text().splitlines()] if RECORDS.exists() else []
+        rows = {(line["net"], line["board"]): line for line in lines}
+        rows[net, name] = built(net, name) | {"commit": commit()}
+        RECORDS.write_text("".join(f"{json.dumps(rows[key])}\n" for key in sorted(rows)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
