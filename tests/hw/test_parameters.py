@@ -193,7 +193,7 @@ CASES = [
     ("xf_threshold_ahead", {"Pe": 0}, "Folds, Pe, InBits must be at least 1; got 4, 0, 8"),
     ("xf_threshold_ahead", {"Steps": 4}, "Steps must be 2 or 3; got Steps=4"),
     ("xf_threshold_ahead", {"Bits": 9}, "Bits must be 2, or with Pe=1 2 .. 8; got Bits=9, Pe=1"),
-    ("xf_top_1", {"Count": 1}, "Count must be at least 2, InBits at least 1; got 1, 8"),
+    ("xf_top_1", {"Count": 1}, "Count must be at least 2, InBits and Step at least 1; got 1, 8, 1"),
     (
         "xf_top_1", {"OutBits": 7},
         "OutBits must hold a score and an index; got OutBits=7, InBits=8, Count=10",
