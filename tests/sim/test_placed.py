@@ -2,6 +2,8 @@
 
 import json
 import lzma
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +57,18 @@ def run(folder: Path, design: dict, line: bool) -> np.ndarray:
 
 def test_frames_through_the_serial_line_at_the_pins_give_the_counts(tmp_path):
     np.testing.assert_array_equal(run(tmp_path, recorded(), line=True), COUNTS)
+
+
+@pytest.mark.parametrize("line", [True, False])
+def test_reset_and_lost_may_be_low_where_they_say_yes(line, tmp_path):
+    """The recorded design behind pins that say the opposite, on a board that states so."""
+    design, netlist = recorded(), tmp_path / "placed.v"
+    head, end, body = placed_verilog(design["placed"], design["netlist"]).partition(");\n")
+    inverted = "  wire high_reset = ~reset;\n  wire high_lost;\n  assign lost = ~high_lost;\n"
+    netlist.write_text(head + end + inverted + re.sub(r"\b(reset|lost)\b", r"high_\1", body))
+    board = replace(BOARD, shell=BOARD.shell | {"low": ["reset", "lost"]})
+    device = placed.placed_device(netlist, board, operators(), line)
+    np.testing.assert_array_equal(placed.run_placed(device, operators(), IMAGES, line).output, COUNTS)
 
 
 def test_contents_of_a_block_ram_are_the_words_of_its_memory_file():
