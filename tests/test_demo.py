@@ -17,7 +17,9 @@ from xnorforge.core import plugins
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import UserError
 from xnorforge.demo import inputs, render
+from xnorforge.hw import boards
 from xnorforge.sim import examples
+from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.machine import Machine
 from xnorforge.sw.datasets import synthetic
 from xnorforge.sw.draw.boxes import draw_truth
@@ -197,6 +199,47 @@ def test_a_box_is_drawn_around_a_white_cell_of_a_picture_of_any_size(built, call
     drawn = np.asarray(Image.open(tmp_path / "out/a.png"))
     assert drawn.shape == (400, 640, 3)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.png", "demo.json"]
+
+
+class Board(BitSimulator):
+    """Stands for a board on a serial line; tests/sim/test_serial_line.py has such a line."""
+
+    def __init__(self, folded, port, baud):
+        super().__init__(folded)
+        self.where, self.frames, self.seconds = (port, baud), 0, 0.0
+
+    def run(self, images, keep=(), block=1, workers=1):
+        if not keep:
+            self.frames, self.seconds = self.frames + len(images), self.seconds + len(images) / 8
+        return super().run(images, keep, block, workers)
+
+
+def test_a_board_computes_what_is_drawn(built, tmp_path, monkeypatch):
+    save(picture((640, 400), (320, 136, 352, 168)), tmp_path / "in/a.png")
+    save(picture((160, 128)), tmp_path / "in/b.png")
+    acc = tmp_path / "net/rtl-ulx3s"
+    shutil.copytree(built("pedestrian-tinyped").parent, acc.parent)
+    (acc.parent / "rtl-pynq-z2").rename(acc)
+    write_json(acc / "fold.json", {"stage": "fold", "board": "ulx3s"})
+    opened = []
+
+    def opened_board(*words):
+        opened.append(Board(*words))
+        return opened[-1]
+
+    monkeypatch.setattr(render, "SerialBoard", opened_board)
+    task, given = inputs.demo_request("pedestrian-tinyped", str(tmp_path / "in"), None, None)
+    there = render.demo(acc, task, given, tmp_path / "there", port="/dev/ttyUSB7")
+    here = render.demo(acc, task, given, tmp_path / "here")
+    assert opened[0].where == ("/dev/ttyUSB7", boards.load("ulx3s").shell["baud"])
+    assert there["frames_per_s"] == 8 and "a board" in there["outputs"]
+    assert there["pictures"] == here["pictures"] and there["checks"] == here["checks"]
+    for name in ("a.png", "b.png"):
+        assert (tmp_path / "there" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
+    write_json(acc / "fold.json", {"stage": "fold", "board": "pynq-z2"})
+    with pytest.raises(UserError, match="PORT"):
+        render.demo(acc, task, given, tmp_path / "other", port="/dev/ttyUSB7")
+    assert not (tmp_path / "other").exists()
 
 
 def test_the_likeliest_classes_of_a_picture_stand_below_it_with_a_bar_each(built, call, tmp_path):
