@@ -5,6 +5,7 @@ host's pace, and nothing of them left behind a reset.
 import os
 import pty
 import re
+import select
 import threading
 import tty
 from contextlib import contextmanager, suppress
@@ -304,21 +305,27 @@ def port_of(device: Device, talk: list[tuple[bytes, int]], damage=lambda sent, c
     (request, size), (board, host) = talk[0], pty.openpty()
     tty.setraw(board)
 
+    ended = threading.Event()
+
     def serve():
         waiting = b""
-        with suppress(OSError):
-            while part := os.read(board, 4096):
-                waiting += part
-                while len(waiting) >= len(request):
-                    sent, _ = damage(waiting[: len(request)], b"")
-                    waiting = waiting[len(request) :]
-                    os.write(board, damage(sent, answer(device, sent, size))[1])
+        while not ended.is_set():
+            if select.select([board], [], [], 0.05)[0]:
+                waiting += os.read(board, 4096)
+            while len(waiting) >= len(request):
+                sent, _ = damage(waiting[: len(request)], b"")
+                waiting = waiting[len(request) :]
+                os.write(board, damage(sent, answer(device, sent, size))[1])
 
-    thread = threading.Thread(target=serve, daemon=True)
+    thread = threading.Thread(target=serve)
     thread.start()
-    yield os.ttyname(host)
-    os.close(host)
-    os.close(board)
+    try:
+        yield os.ttyname(host)
+    finally:
+        ended.set()
+        thread.join()  # before another pair takes these numbers
+        os.close(host)
+        os.close(board)
 
 
 @pytest.mark.parametrize("board", ["ulx3s", "icebreaker", "tangnano20k"])
