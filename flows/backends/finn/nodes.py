@@ -31,6 +31,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.finn.folding import PREFIX
 from xnorforge.flows.bind import OPS, bind_nodes
 from xnorforge.flows.lower.emit import FINN
+from xnorforge.flows.lower.nodes import DOMAIN
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.wrap import headers, library, wrapper
 
@@ -332,15 +333,19 @@ class Padding(abstractions["FMPadding"]):
 class PaddingNode(Ours):
     """XnorFMPadding."""
 
-    def operator(self, model=None):  # noqa: ARG002
+    def alone(self, model):
+        """A graph of our own border, which binding knows."""
+        node = self.onnx_node
+        pads, value = self.get_nodeattr("Padding"), self.get_nodeattr("Value")
+        own = helper.make_node(
+            "Pad", node.input, node.output, name=node.name, domain=DOMAIN, pads=pads, value=value
+        )
+        return self.graph([own], model)
+
+    def operator(self, model=None):
         """A border of one value in all channels."""
-        kind, channels = self.get_input_datatype(), self.get_nodeattr("NumChannels")
-        bits, signed = kind.bitwidth(), int(kind.signed())
-        return OPS["Surround"].make(
-            self.onnx_node.name, {"values": np.full(channels, self.get_nodeattr("Value"))},
-            ifm=[*self.get_nodeattr("ImgDim"), channels], pads=self.get_nodeattr("Padding"),
-            pe=self.get_nodeattr("SIMD"), in_bits=bits, in_signed=signed, out_bits=bits, out_signed=signed,
-        )  # fmt: skip
+        [bound] = bind_nodes(self.alone(model))
+        return bound.make_alone(pe=self.get_nodeattr("SIMD"))
 
 
 OWN = {"MVAU": MatrixNode, "Pool": PoolNode, "StreamingFIFO": FifoNode, PADDING: PaddingNode}
