@@ -16,7 +16,7 @@ from vulture.core import Vulture
 
 ROOT = Path(__file__).parent.parent
 # Non-empty and empty lines of Python, C++ and SystemVerilog outside tests; to be lowered, never raised.
-LINES, CODE = 77_700, (".py", ".cpp", ".h", ".sv", ".svh", ".v")
+LINES, CODE = 77_450, (".py", ".cpp", ".h", ".sv", ".svh", ".v")
 COMPLEX = 20  # radon's grade C ends here
 FOLDERS = ("hw", "sw", "flows", "sim", "src", "tools", "examples")
 # Decorators that call what they decorate.
@@ -30,7 +30,7 @@ CALLED_ELSEWHERE = {
         "infer_node_datatype verify_node get_node_index initialize symbolic _check_input_dim"
     ),
     "FINN": "generate_hdl code_generation_ipi",
-    "nodes by the names of their types": "SignedConv ByPlace DirectedPool Pad RatesWindow",
+    "nodes by the names of their types": "SignedConv ByPlace DirectedPool Pad RatesWindow Rectify",
     "verbs and pages by name": (
         "explore_verb cut_verb diff_verb gallery_verb explain_verb list_verb doctor_verb import_verb "
         "demo_verb evaluate_verb package_verb bench_verb train_verb train_float_verb compare_verb "

@@ -66,7 +66,6 @@ KINDS = [
     "threshold",
     "clip",
     "requantise",
-    "rectify",
     "join",
     "xnor_mvu",
     "int_mvu",

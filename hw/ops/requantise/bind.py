@@ -1,6 +1,6 @@
-"""Thresholds at even distances of a power of two."""
+"""Thresholds at even distances of a power of two, and a PReLU with a rounding."""
 
-from xnorforge.flows.bind.network import Bound, Network
+from xnorforge.flows.bind.network import Bound, Network, get
 from xnorforge.flows.bind.nodes import levels_at
 from xnorforge.flows.bind.registry import takes
 from xnorforge.hw.ops.requantise.op import evenly
@@ -22,3 +22,14 @@ def requantise(network: Network, node):
     names = [one.name for one in found.nodes]
     attributes = found.attributes | {"shift": shift, "levels": count}
     return found.nodes, [Bound("Requantise", names[-1], attributes, arrays, names)]
+
+
+@takes("Rectify")
+def rectify(network: Network, node):
+    """Our own node."""
+    bits, signed = network.kind(node.input[0])
+    attributes = {"in_shape": network.shape(node.input[0]), "in_bits": bits, "in_signed": int(signed)}
+    attributes |= {name: get(node, name) for name in ("shift", "levels", "zero")}
+    offset, slope, direction = map(network.integers, node.input[1:])
+    arrays = {"offset": offset, "ties": 0 * offset, "direction": direction, "slope": slope}
+    return [node], [Bound("Requantise", node.name, attributes, arrays, [node.name])]

@@ -4,5 +4,5 @@ from xnorforge.hw.ops._timing import Timing, beat_for_beat
 
 
 def timing(op) -> Timing:
-    """Two stages."""
+    """One stage more with slopes."""
     return beat_for_beat(op.latency())

@@ -16,7 +16,7 @@ from xnorforge.flows.lower.nodes import IntegerNode
 from xnorforge.flows.lower.registry import example, maker, meaning
 from xnorforge.flows.lower.values import Leaf, Value, append, of_leaf, signs_of
 from xnorforge.hw.any_width import whole_numbers
-from xnorforge.hw.ops.rectify.op import SLOPE_BITS, bent
+from xnorforge.hw.ops.requantise.op import SLOPE_BITS, bent
 
 FEWEST = 8  # levels; fewer are cheaper as comparisons
 

@@ -1,8 +1,0 @@
-"""Row of the cycle model."""
-
-from xnorforge.hw.ops._timing import Timing, beat_for_beat
-
-
-def timing(op) -> Timing:
-    """Three stages."""
-    return beat_for_beat(op.latency())
