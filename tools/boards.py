@@ -61,10 +61,11 @@ def main(net: str, *asked: str) -> None:
     """Build for boards, all if none is named, and write each row when it is there."""
     if not (ROOT / "out" / net / "lowered.npz").exists():
         subprocess.run([sys.executable, "-m", "xnorforge", "build", net, "--until", "lower"], check=True)
+    made_by = commit()
     for name in asked or names("hw.boards"):
         lines = [json.loads(line) for line in RECORDS.read_text().splitlines()] if RECORDS.exists() else []
         rows = {(line["net"], line["board"]): line for line in lines}
-        rows[net, name] = built(net, name) | {"commit": commit()}
+        rows[net, name] = built(net, name) | {"commit": made_by}
         RECORDS.write_text("".join(f"{json.dumps(rows[key])}\n" for key in sorted(rows)))
 
 
