@@ -17,6 +17,7 @@ import numpy as np
 from xnorforge.core.errors import MismatchError
 from xnorforge.hw.cycles.pauses import Pause, Pauses, generator_start
 from xnorforge.sim.device import Device, bench
+from xnorforge.sim.verilate import wave_format
 
 NEVER = 2**64 - 1
 # Handshake rules that a device can break, by their number in stream.cpp.
@@ -131,7 +132,8 @@ def run(what, inputs, stall=0.0, seed=0, reset_at=None, waves=None, probe=False,
         Hang, Fault: the error of the first lane that has one.
     """
     single = not isinstance(inputs, list)
-    device = what if isinstance(what, Device) else bench([what] if single else what, waves=waves is not None)
+    written = wave_format() if waves else None
+    device = what if isinstance(what, Device) else bench([what] if single else what, waves=written)
     runs = attempt(device, [inputs] if single else inputs, stall, seed, reset_at, waves, probe, clock_mhz)
     for lane in runs:
         if isinstance(lane, MismatchError):

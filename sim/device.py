@@ -75,14 +75,16 @@ def patience(ops) -> int:
     return 1000 + 4 * sum(op.cycles() for op in ops)
 
 
-def bench(ops: list[HwOp], defines=("XF_SIM",), extra=(), checked=True, waves=False, level="-O1") -> Device:
+def bench(
+    ops: list[HwOp], defines=("XF_SIM",), extra=(), checked=True, waves: str | None = None, level="-O1"
+) -> Device:
     """Build a top that holds the operators side by side, each on a lane of its own.
 
     Args:
         defines: macros that select a form of the operators, such as XF_XC7 (docs/guide/operators.md).
         extra: files read before all others, such as models of a family's cells.
         checked: assertions on.
-        waves: able to write waveforms.
+        waves: format of the waveforms it can write.
         level: g++ optimisation; a bench is built more often than it runs long.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -175,7 +177,9 @@ def include_folders() -> list[Path]:
     return sorted({path.parent for path in headers()})
 
 
-def network(rtl: Path, ops: list[HwOp], checked=True, waves=False, sources=None, level="-O2") -> Device:
+def network(
+    rtl: Path, ops: list[HwOp], checked=True, waves: str | None = None, sources=None, level="-O2"
+) -> Device:
     """Build the accelerator `xf_top` of the folder `rtl`, whose layers are `ops`, so that all its streams can
     pause; of other `sources` if given, whose inner streams cannot.
     """

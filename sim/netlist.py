@@ -10,6 +10,7 @@ from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.hw import families, graph
 from xnorforge.hw.ops._loadable import loadable
+from xnorforge.sim import activity as switching
 from xnorforge.sim import alone, compare, cosim, memories, templates
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import layers, network
@@ -18,7 +19,9 @@ SEED = 1
 TEMPLATE_FRAMES = 3
 
 
-def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda *_: None) -> dict:
+def simulate_netlist(
+    acc: Path, net_dir: Path, images: int = 2, activity=False, progress=lambda *_: None
+) -> dict:
     """Check the netlist in `acc/netlist` on the first golden images and write `acc/netlist.json`.
 
     Every cell is an instance with a model: that of the family's `cells.v`, else Yosys' own of the installed
@@ -28,10 +31,12 @@ def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda 
         acc: folder with `folded.onnx`, `rtl/`, `netlist/` and `synth.json`.
         net_dir: folder with `golden.npz` and `lowered.npz`.
         images: how many images, back to back without pauses.
+        activity: whether to count how often the outputs of cells change.
         progress: called with a line for a person before each long step.
 
     Returns:
-        The record: the checks, `cells` simulated, `cycles` of the last output beat.
+        The record: the checks, `cells` simulated, `cycles` of the last output beat, `activity` of activity.py
+        or None.
 
     Raises:
         UserError: the netlist is of a family without cell models.
@@ -57,7 +62,10 @@ def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda 
         progress(f"netlist on {len(pictures):,} images")
         mapped = cosim.run(device, inputs, seed=SEED)
         rtl = cosim.run(network(acc / "rtl", ops), inputs, seed=SEED)
-        changing = []
+        changes, changing = None, []
+        if activity:
+            progress(f"changes of the cells' outputs on {len(pictures):,} images")
+            changes = switching.activity(acc, ops, cells, pictures, SEED)
         if loadable(ops):
             runs = {"netlist with templates": 0.0}
             changing = templates.check_templates(
@@ -82,6 +90,7 @@ def simulate_netlist(acc: Path, net_dir: Path, images: int = 2, progress=lambda 
         "reach": reach,
         "cells": sum(sum(one["cells"].values()) for one in [*synth["operators"], synth["top"]]),
         "cycles": int(beats.max()),
+        "activity": changes,
         "run": run,
     }
     artifacts.write_json(acc / "netlist.json", record)

@@ -73,7 +73,7 @@ def compile_model(
     includes=(),
     defines=("XF_SIM",),
     checked=False,
-    waves=False,
+    waves: str | None = None,
     level="-O2",
     form=STREAMS,
 ) -> Path:
@@ -84,7 +84,7 @@ def compile_model(
         sources: SystemVerilog files in reading order; include folders in `includes`.
         ports: text of `ports.h`, which ties the top's ports to the driver.
         checked: assertions (XF_CHECK) on.
-        waves: able to write waveforms (slower, so a build of its own).
+        waves: format of the waveforms it can write, `vcd`, `fst` or `saif` (slower, so a build of its own).
         level: g++ optimisation of the code that runs each cycle.
         form: what is made of it.
 
@@ -95,7 +95,6 @@ def compile_model(
         ToolMissing: no C++ compiler.
         UserError: Verilator or the compiler rejects the design; the text holds their first message.
     """
-    kind = wave_format() if waves else None
     flags = [
         "--cc",
         "-O3",
@@ -115,7 +114,8 @@ def compile_model(
         "--no-timing",
         "--assert" if checked else "--no-assert",
     ]
-    flags += [f"--trace-{kind}"] if kind else []
+    flags += [f"--trace-{waves}"] if waves else []
+    flags += ["--trace-underscore", "--trace-depth", "3"] if waves == "saif" else []  # nets of the layers
     flags += form.verilate
     defines = (*defines, "XF_CHECK") if checked else defines
     included = [path for folder in includes for path in sorted(Path(folder).glob("*.svh"))]
@@ -147,8 +147,8 @@ def compile_model(
             cycle = [path for path in written if path not in once] + [form.driver]
             now_at(f"C++ compiler on the model of {top}")
             units = (("cycle", cycle, level), ("once", once, "-O0"))
-            objects = [_object(folder, name, parts, flag, kind, form) for name, parts, flag in units]
-            _compile("-o", aside / MODEL, *objects, _runtime(kind, form), *_libraries(kind), *form.link)
+            objects = [_object(folder, name, parts, flag, waves, form) for name, parts, flag in units]
+            _compile("-o", aside / MODEL, *objects, _runtime(waves, form), *_libraries(waves), *form.link)
 
     return results.kept(place, make) / MODEL
 

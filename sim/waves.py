@@ -32,8 +32,9 @@ def write_waves(acc: Path, ops, pictures, seed: int, clock_mhz: float) -> Path:
     Returns:
         The file of the waveforms.
     """
-    file = acc / f"waves.{verilate.wave_format()}"
-    device = network(acc / "rtl", ops, waves=True)
+    kind = verilate.wave_format()
+    file = acc / f"waves.{kind}"
+    device = network(acc / "rtl", ops, waves=kind)
     with artifacts.whole(file) as aside:
         given = graph.enter(ops[0], pictures[:IMAGES])
         run = cosim.run(device, given, seed=seed, waves=aside, clock_mhz=clock_mhz)

@@ -213,6 +213,7 @@ def report(acc: Path, routed: bool | None = None) -> dict:
         "reach": reach,
         "next_steps": operators.next_steps(ops, total["lut"], board.capacity["lut"], board.clock_mhz),
         "energy": {"value": None, "why": "not measured: no board was used"},
+        "activity": found["netlist"].get("activity") if "netlist" in found else None,
         "netlist": provenance.netlist(board),
         "bitstream": provenance.bitstream(board, found.get("bitstream")),
         "measured": provenance.board_measurement(acc),

@@ -124,11 +124,11 @@ def synth(net_dir: Path, acc: Path, jobs=2) -> None:
     synthesise(acc, net_dir, jobs)
 
 
-def netlist(net_dir: Path, acc: Path, images=2) -> None:
+def netlist(net_dir: Path, acc: Path, activity) -> None:
     """The synthesised netlist against the golden scores."""
     from xnorforge.sim.netlist import simulate_netlist
 
-    simulate_netlist(acc, net_dir, images, lambda text: say(f"netlist     {text}"))
+    simulate_netlist(acc, net_dir, activity=activity, progress=lambda text: say(f"netlist     {text}"))
 
 
 def bitstream(net_dir: Path, acc: Path, seeds, freq, jobs=2) -> None:
