@@ -106,8 +106,10 @@ class Network:
         """The output of a quantiser of one scale, without a zero point."""
         if node.op_type not in ("BipolarQuant", "Quant"):
             return None
-        scale, *zero = (self.constant.get(name) for name in node.input[1:3])
-        if scale is None or np.unique(scale).size != 1 or any(one is None or one.any() for one in zero):
+        scale, *zero_points = (self.constant.get(name) for name in node.input[1:3])
+        one_scale = scale is not None and np.unique(scale).size == 1
+        centred = all(point is not None and not point.any() for point in zero_points)
+        if not (one_scale and centred):
             return None
         bits = 1 if node.op_type == "BipolarQuant" else int(self.constant[node.input[3]].max())
         elements = prod(self.model.get_tensor_shape(node.output[0])[1:])
