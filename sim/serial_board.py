@@ -5,6 +5,7 @@ import select
 import termios
 import time
 import tty
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from xnorforge.sim.templates import Load
 
 
 class SerialBoard(BitSimulator):
-    """The accelerator on a board: `run` sends each frame and reads its result before the next.
+    """The accelerator on a board: `run` sends each frame and reads its result before the next, until `close`.
 
     Args:
         folded: the folded graph that the board holds.
@@ -40,18 +41,21 @@ class SerialBoard(BitSimulator):
         speed = getattr(termios, f"B{baud}", None)
         if speed is None:
             raise UserError(f"PORT: this system has no serial line of {baud:,} baud; use another shell.baud.")
-        try:
-            self.line = os.open(self.port, os.O_RDWR | os.O_NOCTTY)
-            tty.setraw(self.line)
-            settings = termios.tcgetattr(self.line)
-            settings[4] = settings[5] = speed
-            termios.tcsetattr(self.line, termios.TCSAFLUSH, settings)
-        except (OSError, termios.error) as error:
-            why = error.strerror if isinstance(error, OSError) else error.args[-1]
-            raise UserError(
-                f"PORT: {self.port} cannot be used as a serial line ({why}); give the device of the board's "
-                "USB converter, such as /dev/ttyUSB0, to which you have access."
-            ) from error
+        with ExitStack() as opened:
+            try:
+                self.line = os.open(self.port, os.O_RDWR | os.O_NOCTTY)
+                opened.callback(os.close, self.line)
+                tty.setraw(self.line)
+                settings = termios.tcgetattr(self.line)
+                settings[4] = settings[5] = speed
+                termios.tcsetattr(self.line, termios.TCSAFLUSH, settings)
+            except (OSError, termios.error) as error:
+                why = error.strerror if isinstance(error, OSError) else error.args[-1]
+                raise UserError(
+                    f"PORT: {self.port} cannot be used as a serial line ({why}); give the device of the "
+                    "board's USB converter, such as /dev/ttyUSB0, to which you have access."
+                ) from error
+            self.close = opened.pop_all().close
 
     def load_template(self, weights) -> None:
         """Written into bank 0 before the next frame."""

@@ -206,7 +206,10 @@ class Board(BitSimulator):
 
     def __init__(self, folded, port, baud):
         super().__init__(folded)
-        self.where, self.frames, self.seconds = (port, baud), 0, 0.0
+        self.where, self.frames, self.seconds, self.closed = (port, baud), 0, 0.0, False
+
+    def close(self):
+        self.closed = True
 
     def run(self, images, keep=(), block=1, workers=1):
         if not keep:
@@ -231,7 +234,7 @@ def test_a_board_computes_what_is_drawn(built, tmp_path, monkeypatch):
     task, given = inputs.demo_request("pedestrian-tinyped", str(tmp_path / "in"), None, None)
     there = render.demo(acc, task, given, tmp_path / "there", port="/dev/ttyUSB7")
     here = render.demo(acc, task, given, tmp_path / "here")
-    assert opened[0].where == ("/dev/ttyUSB7", boards.load("ulx3s").shell["baud"])
+    assert opened[0].where == ("/dev/ttyUSB7", boards.load("ulx3s").shell["baud"]) and opened[0].closed
     assert there["frames_per_s"] == 8 and "a board" in there["outputs"]
     assert there["pictures"] == here["pictures"] and there["checks"] == here["checks"]
     for name in ("a.png", "b.png"):

@@ -8,7 +8,7 @@ import re
 import select
 import threading
 import tty
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -336,30 +336,38 @@ def test_a_host_gets_the_results_of_100_frames_and_notices_a_flipped_bit(built, 
     frames, flags, _ = sequence(net.ops, 100, SEED)
     talk, wanted = conversation(net.ops, frames, flags), graph.execute(net.ops, frames)
     with port_of(device, talk) as port:
-        machine = SerialBoard(net.ops, port, 1_000_000, patience=120)
-        found = machine.run(frames)
+        with closing(SerialBoard(net.ops, port, 1_000_000, patience=120)) as machine:
+            found = machine.run(frames)
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(machine.line)
     np.testing.assert_array_equal(found[net.ops[-1].name], wanted[net.ops[-1].name])
     assert machine.frames == 100 and machine.seconds > 0
+
+    def first(port, patience):
+        with closing(SerialBoard(net.ops, port, 1_000_000, patience)) as machine:
+            machine.run(frames[:1])
 
     def flipped(sent, came):
         return (sent, inverted(came, 11)) if came else (sent, came)
 
     with port_of(device, talk, flipped) as port, pytest.raises(UserError) as refused:
-        SerialBoard(net.ops, port, 1_000_000, patience=120).run(frames[:1])
+        first(port, 120)
     says(refused, f"{port}: the check … wrong … reset")
     with port_of(device, talk, lambda sent, came: (sent if came else inverted(sent, 11), came)) as port:
         with pytest.raises(UserError) as refused:
-            SerialBoard(net.ops, port, 1_000_000, patience=3).run(frames[:1])
+            first(port, 3)
         says(refused, f"{port}: … of {talk[0][1]} bytes … reset")
 
 
 def test_a_port_that_is_no_serial_line_is_refused(built, tmp_path):
     net = built("no template")
     (tmp_path / "file").write_text("")
+    before = os.listdir("/proc/self/fd")
     for port in (tmp_path / "none", tmp_path / "file"):
         with pytest.raises(UserError) as refused:
             SerialBoard(net.ops, port, 1_000_000)
         says(refused, f"PORT: {port} … serial line … /dev/ttyUSB0")
+    assert os.listdir("/proc/self/fd") == before
     with pytest.raises(UserError) as refused:
         SerialBoard(net.ops, "/dev/null", 123_456)
     says(refused, "PORT: … 123,456 baud … shell.baud")

@@ -6,7 +6,7 @@ The network runs in the bit simulator, whose integers are those of the RTL; the 
 turn them into boxes, classes and tracks; the task defines how these are drawn.
 """
 
-from contextlib import suppress
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -47,10 +47,10 @@ def demo(
     with artifacts.whole(out) as aside:
         aside.mkdir()
         tools = ["numpy", "pillow", *([] if given.rate is None else ["av"])]
-        with artifacts.measured(*tools) as run:
+        on_board = closing(_on_board(acc, port)) if port else nullcontext()
+        with artifacts.measured(*tools) as run, on_board as board:
             machine = Machine.of(acc, task)
             machine.keep = CHECKED
-            board = _on_board(acc, port) if port else None
             machine.simulator = board or machine.simulator
             names = tuple(exported.get("class_names", ())) or task.names(exported["trained_on"])
             shown = task.shown(machine, given.frames(), names, given.box)
