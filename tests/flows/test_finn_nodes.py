@@ -1,5 +1,8 @@
 """Our nodes in FINN: their RTL, run by FINN, gives what FINN's own abstraction computes, at FINN's cycles."""
 
+from importlib.resources import files
+from pathlib import Path
+
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
@@ -12,6 +15,7 @@ from qonnx.util.basic import qonnx_make_model
 from xnorforge.core.errors import UserError
 from xnorforge.flows.finn_execution import start_finn_builder
 from xnorforge.sim import finn as simulator
+from xnorforge.sim import verilate
 
 start_finn_builder()
 
@@ -42,11 +46,11 @@ def thresholded(kind, out):
     return op, [((1, 1, 2, 12), kind), inputs[1], ((6, 1), "UINT4")], [((1, 1, 2, 6), out)], attributes
 
 
-def pool(function, kind, out, pe):
-    """A Pool of two windows of 2 x 3 pixels and four channels."""
-    attributes = {"Channels": 4, "PE": pe, "KernelSize": [2, 3], "Function": function, "OutImgDims": [1, 2]}
+def pool(function, kind, out, pe, kernel=(2, 3)):
+    """A Pool of two windows of four channels."""
+    attributes = {"Channels": 4, "PE": pe, "KernelSize": kernel, "Function": function, "OutImgDims": [1, 2]}
     kinds = {"InputDataType": kind, "OutputDataType": out}
-    return "Pool", [((1, 1, 2, 24), kind)], [((1, 1, 2, 4), out)], attributes | kinds
+    return "Pool", [((1, 1, 2, 4 * kernel[0] * kernel[1]), kind)], [((1, 1, 2, 4), out)], attributes | kinds
 
 
 def border(value, kind, simd):
@@ -69,18 +73,20 @@ def fork(kind, pe):
     return "DuplicateStreams", both[:1], both, attributes | {"numInputVectors": [1, 3]}
 
 
-def added(left, right, out):
-    """A sum of two streams of three pixels."""
+def elementwise(op, left, right, out):
+    """A sum or product of two streams of three pixels."""
     shape = [1, 3, 4]
     kinds = {"lhs_dtype": left, "rhs_dtype": right, "out_dtype": out, "PE": 2}
     shapes = {"lhs_shape": shape, "rhs_shape": shape, "out_shape": shape}
     ends = [(tuple(shape), left), (tuple(shape), right)]
-    return (
-        "ElementwiseAdd",
-        ends,
-        [(tuple(shape), out)],
-        kinds | shapes | {"lhs_style": "input", "rhs_style": "input"},
-    )
+    return op, ends, [(tuple(shape), out)], kinds | shapes | {"lhs_style": "input", "rhs_style": "input"}
+
+
+def joined(*kinds):
+    """Two streams of three pixels with 4 and 2 channels as one."""
+    sizes = {"SIMD": 2, "ChannelsPerStream": [4, 2], "inputDataTypes": list(kinds), "numInputVectors": [1, 3]}
+    ends = [((1, 3, size), kind) for size, kind in zip((4, 2), kinds, strict=True)]
+    return "StreamingConcat", ends, [((1, 3, 6), kinds[0])], sizes
 
 
 CASES = {
@@ -93,21 +99,28 @@ CASES = {
     "maxima of bits": pool("MaxPool", "BINARY", "BINARY", 2),
     "maxima": pool("MaxPool", "INT5", "INT5", 1),
     "sums": pool("AccPool", "UINT3", "UINT6", 4),
+    "pixels": pool("MaxPool", "INT5", "INT5", 2, (1, 1)),
     "a border of 128": border(128, "UINT8", 2),
     "a border of -3": border(-3, "INT4", 4),
     "label": labels("INT7", 2),
     "two copies": fork("INT3", 3),
-    "sum": added("UINT4", "INT3", "INT6"),
+    "sum": elementwise("ElementwiseAdd", "UINT4", "INT3", "INT6"),
+    "product": elementwise("ElementwiseMul", "UINT4", "INT3", "INT7"),
+    "two streams": joined("INT3", "INT3"),
 }
 
 
 def alone(case, **more):
+    """A graph of one of the cases."""
+    return made(*CASES[case], **more)
+
+
+def made(op, inputs, outputs, attributes, **more):
     """A graph of one abstract node with random constants."""
-    op, inputs, outputs, attributes = CASES[case]
     info = helper.make_tensor_value_info
     ins = [info(f"in{k}", TensorProto.FLOAT, shape) for k, (shape, _) in enumerate(inputs)]
     outs = [info(f"out{k}", TensorProto.FLOAT, shape) for k, (shape, _) in enumerate(outputs)]
-    streams = 2 if op.startswith("Elementwise") else 1
+    streams = 2 if op.startswith(("Elementwise", "StreamingConcat")) else 1
     node = helper.make_node(
         op, [one.name for one in ins], [one.name for one in outs], name=f"{op}_0", domain=FINN,
         backend="fpgadataflow", **attributes, **more,
@@ -139,9 +152,9 @@ def streamed(node, frame):
     """A Pool's windows as FINN's depthwise generator streams them: by groups of PE channels."""
     if "Pool" not in node.op_type:
         return frame
-    windows, pe = frame["in0"].reshape(2, 6, 4), getCustomOp(node).get_nodeattr("PE")
+    windows, pe = frame["in0"].reshape(2, -1, 4), getCustomOp(node).get_nodeattr("PE")
     groups = [windows[:, :, first : first + pe] for first in range(0, 4, pe)]
-    return {"in0": np.stack(groups, 1).reshape(1, 1, 2, 24)}
+    return {"in0": np.stack(groups, 1).reshape(frame["in0"].shape)}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -181,19 +194,58 @@ def test_hls_that_the_user_asks_for_stays(tmp_path):
     assert node.op_type == "MVAU_hls"
 
 
-@pytest.mark.parametrize(
-    ("case", "attributes"),
-    [("matches", {"mem_mode": "external"}), ("matches", {"runtime_writeable_weights": 1})],
-)
-def test_a_form_that_no_operator_has_stays_finn_s(case, attributes):
-    model = alone(case, **attributes)
+def several_steps():
+    """A binary MVAU with three thresholds per row."""
+    op, (x, weights, _), _, attributes = thresholded("BINARY", "UINT2")
+    return op, [x, weights, ((6, 3), "UINT4")], [((1, 1, 2, 6), "UINT2")], attributes
+
+
+BEYOND = {
+    "weights from outside": lambda: alone("matches", mem_mode="external"),
+    "weights that change": lambda: alone("matches", runtime_writeable_weights=1),
+    "three thresholds per row": lambda: made(*several_steps()),
+    "means": lambda: made(*pool("QuantAvgPool", "UINT3", "UINT3", 4), Size=2),
+    "two labels": lambda: made(
+        *(*labels("INT7", 2)[:2], [((1, 2), "UINT8")], labels("INT7", 2)[3] | {"K": 2})
+    ),
+    "a sum of reals": lambda: made(*elementwise("ElementwiseAdd", *["FLOAT32"] * 3)),
+    "a product of reals": lambda: made(*elementwise("ElementwiseMul", *["FLOAT32"] * 3)),
+}
+
+
+@pytest.mark.parametrize("form", BEYOND)
+def test_a_form_that_no_operator_has_stays_finn_s(form):
+    model = BEYOND[form]()
+    kind = model.graph.node[0].op_type
     (node,) = model.transform(SpecializeLayers(PART)).graph.node
-    assert node.op_type == "MVAU_hls"
+    assert node.op_type == f"{kind}_hls"
     like = type(node)()
     like.CopyFrom(node)
-    nodes.retarget(like, "XnorMVAU_rtl", nodes.RTL)
-    with pytest.raises(UserError, match="MVAU"):
+    nodes.retarget(like, f"Xnor{kind}_rtl", nodes.RTL)
+    with pytest.raises(UserError, match=node.name):
         getCustomOp(like).operator(model)
+
+
+def test_a_fifo_stays_finn_s():
+    attributes = {"depth": 4, "folded_shape": [1, 3, 2], "normal_shape": [1, 6], "dataType": "INT3"}
+    model = made("StreamingFIFO", [((1, 6), "INT3")], [((1, 6), "INT3")], attributes)
+    (node,) = model.transform(SpecializeLayers(PART)).graph.node
+    assert (node.op_type, node.domain) == ("StreamingFIFO_rtl", nodes.RTL)
+
+
+@pytest.mark.parametrize(
+    ("sources", "cell"),
+    [
+        (["fifo/hdl/fifo.sv"], "fifo #(.DEPTH(4), .DATA_WIDTH(8))"),
+        (["mvu/mvu_pkg.sv", "mvu/add_multi.sv"], "add_multi #(.N(4), .DEPTH(1), .ARG_WIDTH(4))"),
+    ],
+)
+def test_verilator_rejects_finn_s_fifo_and_the_sums_of_its_matrices(sources, cell, tmp_path):
+    """Ours take their place while it does."""
+    library = Path(str(files("finn") / "finn-rtllib"))
+    (tmp_path / "top.sv").write_text(f"module top;\n  {cell} one ();\nendmodule\n")
+    with pytest.raises(UserError, match=f"Verilator rejected .*{Path(sources[-1]).name}"):
+        verilate.compile_model("top", [*(library / name for name in sources), tmp_path / "top.sv"], "")
 
 
 @pytest.mark.parametrize("cycles", [1, 8, 24, 1000])

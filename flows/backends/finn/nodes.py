@@ -52,13 +52,16 @@ class Ours(RTLBackend):
         Raises:
             UserError: no operator implements this form of the node.
         """
-        bound = bind_nodes(self.alone(model))
+        node, made = self.onnx_node, self.alone(model)
+        for name in (*node.input, *node.output):
+            if not made.get_tensor_datatype(name).is_integer():
+                raise UserError(f"{node.name}: {name} has numbers other than integers; use one of FINN.")
+        bound = bind_nodes(made)
         if len(bound) != 1:
-            raise UserError(
-                f"{self.onnx_node.name}: {len(bound)} operators of hw/ops make it; use one of FINN."
-            )
+            raise UserError(f"{node.name}: {len(bound)} operators of hw/ops make it; use one of FINN.")
         kind, has = OPS[bound[0].op], self.get_nodeattr_types()
-        folding = {name: self.get_nodeattr(name.upper()) for name in kind.extents if name.upper() in has}
+        theirs = {"simd": "SIMD" if "SIMD" in has else "PE", "pe": "PE" if "PE" in has else "SIMD"}
+        folding = {name: self.get_nodeattr(theirs[name]) for name in kind.extents if name in theirs}
         if "rom" in kind.styles and self.get_nodeattr("ram_style") in MEMORY:
             folding["rom"] = MEMORY[self.get_nodeattr("ram_style")]
         return bound[0].make_alone(**folding)
@@ -341,11 +344,6 @@ class PaddingNode(Ours):
             "Pad", node.input, node.output, name=node.name, domain=DOMAIN, pads=pads, value=value
         )
         return self.graph([own], model)
-
-    def operator(self, model=None):
-        """A border of one value in all channels."""
-        [bound] = bind_nodes(self.alone(model))
-        return bound.make_alone(pe=self.get_nodeattr("SIMD"))
 
 
 OWN = {"MVAU": MatrixNode, "Pool": PoolNode, "StreamingFIFO": FifoNode, PADDING: PaddingNode}
