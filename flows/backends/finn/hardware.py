@@ -1,7 +1,8 @@
 """FINN's design in simulation: its integers against ours, in every stream, and the depths of its FIFOs.
 
 FINN sizes a FIFO by its fill in a simulation without bounds; with a source at full rate that includes what
-waits in front of a slower design. Ours are the least depths that keep the pace of that simulation.
+waits in front of a slower design. Ours keep the pace of that simulation: at most the fills with a source that
+gives its beats at this pace, and less where less does.
 """
 
 import shutil
@@ -17,8 +18,10 @@ from xnorforge.core.artifacts import check
 from xnorforge.core.errors import MismatchError
 from xnorforge.core.progress import now_at
 from xnorforge.flows.backends.finn import stitch
+from xnorforge.hw.cycles.pauses import Pause, Pauses
 
 SHALLOW, PACE_FRAMES, LOGGED, STALL = 2, 8, 3, 0.3
+LUT_DEPTH = 32  # beats that cost no more LUTs than fewer
 
 
 def build_and_run(
@@ -45,31 +48,36 @@ def build_and_run(
 
     patience = 1000 + 4 * sum(int(getCustomOp(node).get_exp_cycles()) for node in model.graph.node)
 
-    def run(where: str, count: int, stall: float = 0.0):
-        device = simulator.design(folder / where, stitch.TOP, source, sink, patience)
+    def run(where: str, count: int, stall: float | Pauses = 0.0, limit: int = patience):
+        device = simulator.design(folder / where, stitch.TOP, source, sink, limit)
         return simulator.cosim.run(device, frames[:count], stall=stall, seed=1)
 
     now_at("FINN's design with FINN's FIFOs, which have no bounds in simulation")
     free = stitch.write_design(model, part, clock_ns, folder / "sizing")
+    names = [node.name for node in free.get_nodes_by_op_type("StreamingFIFO_rtl")]
     reference = run("sizing", len(frames))
     found = [_equal("FINN's RTL, unbounded FIFOs = lowered", reference.output, wanted)]
     stitch.write_bounds(free, folder / "sizing", log=True)
     run("sizing", LOGGED + 1)  # what nobody reads any more of the last frame may not leave
     found.append(_streams(free, stitch.logged(free, folder / "sizing"), tensors))
-    fills = {node.name: reference.fills[node.name] for node in free.get_nodes_by_op_type("StreamingFIFO_rtl")}
+    stitch.write_bounds(free, folder / "sizing")
     count = min(PACE_FRAMES, len(frames))
-    pace = run("sizing", count).cycles[:, -1]
+    ends = reference.cycles[:count, -1]
+    pace = int(ends[-1] - ends[count // 2])
+    every = max(1, pace // max(1, count - 1 - count // 2) // source.beats)
+    slow = run("sizing", count, Pauses(Pause(stop=every - 1, every=every)))
+    fills, paced = ({name: max(SHALLOW, one.fills[name]) for name in names} for one in (reference, slow))
 
     def enough(depths: dict[str, int]) -> bool:
         stitch.write_bounds(free, folder / "sizing", depths)
         try:
-            ends = run("sizing", count).cycles[:, -1]
+            last = run("sizing", count, limit=int(ends[-1])).cycles[:, -1]
         except MismatchError:  # it hangs
             return False
-        return bool(ends[-1] - ends[count // 2] <= pace[-1] - pace[count // 2])
+        return bool(last[-1] - last[count // 2] <= pace)
 
-    now_at(f"the least depths of {len(fills):,} FIFOs")
-    depths = least(fills, enough)
+    now_at(f"the least depths of {len(names):,} FIFOs")
+    depths = least(paced if enough(paced) else fills, enough)
     now_at("FINN's design with our FIFOs")
     bounded = stitch.write_design(stitch.with_our_fifos(free, depths), part, clock_ns, folder / "rtl")
     flowing, paused = run("rtl", len(frames)), run("rtl", len(frames), STALL)
@@ -81,7 +89,7 @@ def build_and_run(
     fifos = [
         {
             "name": node.name, "bits": stitch.stream_of(free, node.output[0]).width,
-            "finn": max(SHALLOW, fills[node.name]), "ours": depths[node.name],
+            "finn": fills[node.name], "ours": depths[node.name],
         }
         for node in free.get_nodes_by_op_type("StreamingFIFO_rtl")
     ]  # fmt: skip
@@ -89,27 +97,29 @@ def build_and_run(
     return {"checks": found, "cycles": cycles, "fifos": fifos}
 
 
-def least(fills: dict[str, int], enough: Callable[[dict[str, int]], bool]) -> dict[str, int]:
-    """Small depths with which `enough` holds, found one after the other from the deepest on; each is within
-    an eighth of the smallest that does, the others being what they are.
+def least(depths: dict[str, int], enough: Callable[[dict[str, int]], bool]) -> dict[str, int]:
+    """Smaller depths with which `enough` holds. Groups of FIFOs become shallow together; where one cannot be,
+    it gets the smallest depth that does, the others being what they are, to an eighth or what a LUT holds.
 
     Args:
-        fills: depths with which it holds.
+        depths: with which it holds.
     """
-    shallow = dict.fromkeys(fills, SHALLOW)
-    if enough(shallow):
-        return shallow
-    depths = {name: max(SHALLOW, fill) for name, fill in fills.items()}
-    for name in sorted(fills, key=lambda one: -fills[one]):
-        low, high = SHALLOW - 1, depths[name]  # high does, low does not
-        middle = SHALLOW
-        while high - low > max(1, high // 8):
-            if enough(depths | {name: middle}):
-                high = middle
-            else:
-                low = middle
-            middle = (low + high) // 2
-        depths[name] = high
+    depths = dict(depths)
+
+    def shrink(group: list[str]) -> None:
+        if not group or enough(depths | dict.fromkeys(group, SHALLOW)):
+            depths.update(dict.fromkeys(group, SHALLOW))
+        elif len(group) > 1:
+            shrink(group[: len(group) // 2])
+            shrink(group[len(group) // 2 :])
+        else:
+            low, high = SHALLOW, depths[group[0]]  # high does, low does not
+            while high - low > max(LUT_DEPTH, high // 8):
+                middle = (low + high) // 2
+                low, high = (low, middle) if enough(depths | {group[0]: middle}) else (middle, high)
+            depths[group[0]] = high
+
+    shrink(sorted((name for name in depths if depths[name] > SHALLOW), key=lambda name: -depths[name]))
     return depths
 
 
