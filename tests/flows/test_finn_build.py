@@ -1,6 +1,8 @@
 """The FINN back end: FINN's steps on a lowered network, its graph equal to ours, the folder for Vivado."""
 
 import shutil
+from importlib.resources import files as resources
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +27,7 @@ from ..refusals import says
 
 start_finn_builder()
 
-from xnorforge.flows.backends.finn import handover, known, nodes, same, steps  # noqa: E402
+from xnorforge.flows.backends.finn import handover, hardware, known, nodes, same, steps  # noqa: E402
 
 RUN = [(net, "ste") for net in ("mnist-tfc", "mnist-cnn", "cifar10-cnv", "cifar10-resnet20_half_8bit")]
 
@@ -56,6 +58,9 @@ def built(chains, tmp_path_factory):
         finn(net, net / "acc")
         found[name] = net
     return found
+
+
+LIBRARY = Path(str(resources("finn") / "finn-rtllib"))
 
 
 def files(folder):
@@ -112,6 +117,41 @@ def test_finn_itself_gives_the_expected_output_for_the_input_that_goes_along(bui
             np.testing.assert_array_equal(expected[number].reshape(-1), wanted[number])
 
 
+def test_windows_borders_thresholds_and_converters_are_finn_s_rtl_and_nothing_else_is(built):
+    rtl = built["small"] / "acc/finn/rtl"
+    theirs = {path.name: path.read_bytes() for path in LIBRARY.rglob("*.*v")}
+    taken = {path.name for path in rtl.iterdir() if theirs.get(path.name) == path.read_bytes()}
+    assert {"swg_pkg.sv", "fmpadding.sv", "thresholding.sv", "dwc_axi.sv"} <= taken
+    assert not taken & {"fifo.sv", "mvu.sv", "add_multi.sv"}
+    listed = [name for name in (rtl / "rtl.f").read_text().split() if name.endswith("v")]
+    assert set(listed) == {path.name for path in rtl.iterdir() if path.suffix in (".v", ".sv")}
+    assert "module finn_design" in (rtl / "finn_design.v").read_text()
+
+
+def test_the_folder_has_the_design_the_build_and_the_estimates(built):
+    for net in built.values():
+        folder = net / "acc/finn"
+        assert {path.name for path in folder.iterdir()} == {
+            "README.md", "build.py", "dataflow_build_config.json", "expected_output.npy", "input.npy",
+            "folding_config.json", "model.onnx", "report", "rtl",
+        }  # fmt: skip
+        estimated = artifacts.read_json(folder / "report/estimate_layer_cycles.json")
+        given = artifacts.read_json(net / "acc/finn.json")["operators"]
+        assert estimated == {one["name"]: one["cycles"] for row in given for one in row["nodes"]}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_depths_of_fifos_are_enough_and_within_an_eighth_or_a_lut_of_the_least(seed):
+    """Of FIFOs that need a depth each, whatever the others have."""
+    rng = np.random.default_rng(seed)
+    needed = {f"fifo{k}": int(depth) for k, depth in enumerate(rng.integers(0, 1000, 5))}
+    fills = {name: depth + int(rng.integers(0, 5000)) for name, depth in needed.items()}
+    found = hardware.least(fills, lambda given: all(given[name] >= needed[name] for name in needed))
+    for name, depth in found.items():
+        assert max(2, needed[name]) <= depth
+        assert depth == 2 or (needed[name] > 2 and depth <= max(needed[name] + 32, needed[name] * 8 / 7))
+
+
 def test_finn_takes_the_configuration_and_has_all_its_steps(built):
     from finn.builder.build_dataflow_config import DataflowBuildConfig
     from finn.builder.build_dataflow_steps import build_dataflow_step_lookup
@@ -123,6 +163,8 @@ def test_finn_takes_the_configuration_and_has_all_its_steps(built):
     assert read.folding_config_file == folder / handover.FOLDING
     assert set(read.steps) <= set(build_dataflow_step_lookup)
     assert "step_minimize_bit_width" not in read.steps  # wrong of matches: test_finn_traps.py
+    front = ("qonnx_to_finn", "tidy_up", "streamline", "convert_to_hw")
+    assert not {f"step_{name}" for name in front} & set(read.steps)
     assert all((folder / name).is_file() for name in (handover.BUILD, handover.CONFIG, handover.MODEL))
 
 
@@ -187,6 +229,36 @@ def test_a_node_that_finn_has_not_is_named_with_the_number_of_others(chains, tmp
     with pytest.raises(UserError) as error:
         known.check_nodes(chain.model())
     says(error, "finn: … clip0 (Clip) … 2 more … (Clip) … BACKEND=rtl … BACKEND=hls4ml")
+
+
+def test_a_window_of_several_dilations_is_refused(chains):
+    chain = chains["Chain"]((6, 6, 2), 1)
+    cut = np.concatenate(
+        [chain.windows((3, 3), (1, 1), (1,) * 4), chain.windows((3, 3), (1, 1), (1,) * 4)], -1
+    )
+    attributes = {"kernel": [3, 3], "rates": [1, 2], "stride": [1, 1], "pads": [1] * 4, "value": 0}
+    chain.put("RatesWindow", "windows", cut, chain.kind, domain=DOMAIN, **attributes)
+    with pytest.raises(UserError) as error:
+        known.check_nodes(chain.model())
+    says(error, "finn: … windows (RatesWindow) … BACKEND=rtl")
+
+
+@pytest.mark.parametrize(("largest", "fits"), [(65_793, True), (65_794, False)])
+def test_numbers_beyond_float32_are_refused(chains, largest, fits):
+    """255 * 65,793 is 2^24 - 1, the largest of those that float32 counts one by one."""
+    chain = chains["Chain"]((1,), 0)
+    kind = DataType["UINT24" if fits else "UINT25"].name
+    chain.put(
+        "MVAU", "fc", chain.x * largest, kind, [("weights", [[largest]], "UINT17")], MW=1, MH=1, SIMD=1, PE=1,
+        inputDataType="UINT8", weightDataType="UINT17", outputDataType=kind, accDataType=kind, noActivation=1,
+        binaryXnorMode=0, numInputVectors=[1],
+    )  # fmt: skip
+    if fits:
+        known.check_nodes(chain.model())
+        return
+    with pytest.raises(UserError) as error:
+        known.check_nodes(chain.model())
+    says(error, "finn: fc … float32 … 1 … BACKEND=rtl")
 
 
 def test_a_border_of_another_value_than_0_is_a_node_of_the_plug_in(chains):
@@ -255,6 +327,8 @@ def test_every_shipped_network_has_finn_s_nodes_or_is_refused_with_one_and_some_
         if (net, method) in RUN:
             fold(net_dir, "pynq-z2", net_dir / "acc")
             record = finn(net_dir, net_dir / "acc")
+            assert [one["images"] for one in record["checks"]] == [10, 20, 3, 20, 20, 1]
+            assert not any(one["mismatches"] for one in record["checks"])
             assert record["cycles"]["interval"] == pytest.approx(record["estimate"]["cycles"], rel=0.01)
     assert all("FINN does not support " in why for why in refused.values())
     assert ("cifar10-cnv_half", "ci_bcnn") in refused and ("cifar10-cnv", "ste") not in refused

@@ -3,6 +3,7 @@ leaves behind.
 """
 
 import os
+import re
 import sys
 from contextlib import redirect_stdout
 from io import StringIO
@@ -21,6 +22,7 @@ from xnorforge.flows.backends.hls4ml import emulate, vitis, write_and_emulate
 from xnorforge.flows.backends.hls4ml.layers import ours
 from xnorforge.flows.backends.hls4ml.model import check_expressible, convert
 from xnorforge.flows.backends.hls4ml.network import convert_operators
+from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import OPS
 from xnorforge.hw import boards, graph
 
@@ -71,12 +73,28 @@ def test_the_emulation_of_a_small_network_gives_the_lowered_integers(small, name
         == {"mlp": 16 * 8 + 8 * 8 + 8 * 4, "cnn": 18 * 4 + 36 * 6 + 54 * 8 + 8 * 3}[name]
     )
     assert artifacts.read_json(tmp_path / "hls.json") == record
-    assert record["synthesised"] == "no (Vitis HLS not found on PATH)"
+    assert record["synthesised"] == "no (Vitis HLS not found on PATH)" and "report" not in record
     project = tmp_path / "hls_project" / io
     assert not list(project.rglob("*.so"))
     assert 'set part "xc7z020clg400-1"' in (project / "project.tcl").read_text()
     assert "set clock_period 10" in (project / "project.tcl").read_text()
     np.testing.assert_array_equal(np.loadtxt(project / "tb_data/tb_output_predictions.dat", int), wanted[:10])
+    assert len(np.loadtxt(project / "tb_data/tb_input_features.dat", int)) == 10
+    assert (project / "build_prj.tcl").is_file()
+
+
+@pytest.mark.parametrize("io", BOTH)
+def test_a_project_has_all_headers_and_its_layers_have_the_names_of_the_rtl_modules(small, io, tmp_path):
+    _, net, _ = written(small["cnn"], tmp_path / "project", io)
+    firmware, rtl = tmp_path / "project/firmware", generate(small["cnn"] / "folded.onnx", tmp_path / "rtl")
+    sources = [path for path in firmware.rglob("*") if path.suffix in (".h", ".cpp")]
+    there = {path.name for path in sources}
+    included = re.compile(r'^ *#include "([^"]+)"', re.MULTILINE)
+    named = {name for path in sources for name in included.findall(path.read_text())}
+    assert named and {Path(name).name for name in named} <= there
+    modules = {layer["module"] for layer in rtl["layers"]}
+    for layer in net.layers[1:]:
+        assert any(f"{layer['name']}_".startswith(f"{module}_") for module in modules), layer["name"]
 
 
 def test_a_score_that_differs_is_traced_to_its_first_layer(small, tmp_path):
