@@ -4,6 +4,7 @@ docs/guide/package.md describes its content. All texts are templates next to thi
 the modules, `streams.py` widens the streams, `vectors.py` writes the stimuli and results of the test bench.
 """
 
+from dataclasses import asdict
 from pathlib import Path
 
 import xnorforge
@@ -16,6 +17,7 @@ from xnorforge.flows.package.streams import frames_in_flight, top_stream
 from xnorforge.flows.templates import render
 from xnorforge.hw import boards, families, graph
 from xnorforge.hw.ops._loadable import Loadable, loadable
+from xnorforge.hw.shells.plain import contract
 
 VIVADO_FAMILIES = {
     "xc7z": "zynq",
@@ -25,23 +27,27 @@ VIVADO_FAMILIES = {
     "xczu": "zynquplus",
     "xck2": "zynquplus",
 }
-TOP, GUARD = "xf_top", "xf_frame_guard"
+TOP = "xf_top"
+AROUND = {"axis": "xf_frame_guard", "plain": "xf_check_timing"}  # by interface, what the top has beside it
 
 
-def write_package(acc: Path, out: Path, prefix: str | None = None) -> dict:
+def write_package(acc: Path, out: Path, prefix: str | None = None, interface: str = "axis") -> dict:
     """Write the package of a generated accelerator.
 
     Args:
         acc: its folder, with `folded.onnx`, `fold.json` and `rtl/`; its parent folder has `golden.npz`.
         out: the folder of the package, replaced when the new one is complete.
         prefix: prefix of its module names, lower case; None takes the name of the network.
+        interface: of the top: "axis", AXI4-Stream, or "plain", see hw/shells/plain.
 
     Returns:
         The record, also in `package.json`: `prefix`, `module`, `border` {`input`, `output`: `width`,
-        `beats`, …}, `files`, and the check that Verilator reads the package without a warning.
+        `beats`, …}, `files`, `timing` of a plain port, and the check that Verilator reads the package without
+        a warning.
 
     Raises:
-        UserError: a prefix that is not a valid module name, or a warning of Verilator.
+        UserError: a prefix that is not a valid module name, a warning of Verilator, or a network that cannot
+            have a plain port.
     """
     ops = graph.operators(acc / "folded.onnx")
     fold = artifacts.read_json(acc / "fold.json")
@@ -49,8 +55,8 @@ def write_package(acc: Path, out: Path, prefix: str | None = None) -> dict:
     prefix = sources.prefix_of(net) if prefix is None else sources.checked_prefix(prefix)
     with artifacts.whole(out) as aside:
         with artifacts.measured("verilator") as run:
-            renamed = sources.renamed(acc / "rtl", [TOP, GUARD], prefix)
-            given = _facts(ops, fold, prefix, renamed)
+            renamed = sources.renamed(acc / "rtl", [TOP, AROUND[interface]], prefix)
+            given = _facts(ops, fold, prefix, renamed, interface)
             texts = {f"rtl/{name}": text for name, text in renamed.texts.items()} | _written(given)
             widths = given["into"].width, given["out"].width
             texts |= vectors.beats(ops, acc.parent / "golden.npz", prefix, *widths)
@@ -69,6 +75,7 @@ def write_package(acc: Path, out: Path, prefix: str | None = None) -> dict:
             "net": fold["net"],
             "board": fold["board"],
             "border": {"input": given["into"].record(), "output": given["out"].record()},
+            **({"timing": asdict(given["timing"])} if given["timing"] else {}),
             "frames_in_flight": given["depth"],
             "files": sorted([*texts, "package.json"]),
         }
@@ -76,11 +83,11 @@ def write_package(acc: Path, out: Path, prefix: str | None = None) -> dict:
     return artifacts.read_json(out / "package.json")
 
 
-def _facts(ops, fold: dict, prefix: str, renamed: sources.Renamed) -> dict:
+def _facts(ops, fold: dict, prefix: str, renamed: sources.Renamed, interface: str) -> dict:
     """The values for the templates."""
-    board = boards.load(fold["board"])
-    into, out = top_stream(ops[0].in_stream()), top_stream(ops[-1].out_stream())
-    module = f"{prefix}_axis"
+    board, timing = boards.load(fold["board"]), contract(ops) if interface == "plain" else None
+    into, out = (top_stream(one, timing is not None) for one in (ops[0].in_stream(), ops[-1].out_stream()))
+    module = f"{prefix}_{interface}"
     version = xnorforge.__version__
     short = ".".join(version.split(".")[:2])
     return {
@@ -89,7 +96,8 @@ def _facts(ops, fold: dict, prefix: str, renamed: sources.Renamed) -> dict:
         "short_version": short, "prefix": prefix, "upper": prefix.upper(), "module": module,
         "camel": "".join(word.capitalize() for word in prefix.split("_")),
         "vlnv": f"xnorforge:bnn:{module}:{version}",
-        "into": into, "out": out, "control": _control_ports(loadable(ops)), "depth": frames_in_flight(ops),
+        "timing": timing, "into": into, "out": out, "control": _control_ports(loadable(ops)),
+        "depth": frames_in_flight(ops),
         "synth": families.load(board.family).synth.removeprefix("synth_").split(),
         "defines": families.load(board.family).defines, "frames": vectors.FRAMES,
         "patience": 1000 + 40 * sum(op.cycles() for op in ops), "headers": renamed.headers,
@@ -107,12 +115,14 @@ def _control_ports(template: Loadable | None) -> dict[str, tuple[str, int]]:
 
 def _written(given: dict) -> dict[str, str]:
     """The files generated for this package, by their paths in it."""
-    prefix, module = given["prefix"], given["module"]
+    prefix, module, plain = given["prefix"], given["module"], "plain_" if given["timing"] else ""
     wanted = {
-        "README.md": "README.md", f"rtl/{module}.v": "wrapper.v", f"rtl/{prefix}_config.svh": "config.svh",
-        f"sim/{prefix}_tb.sv": "tb.sv", f"{module}.core": "core", "Bender.yml": "bender.yml",
-        f"litex/{prefix}.py": "litex.py",
+        "README.md": "README.md", f"rtl/{module}.v": f"{plain}wrapper.v",
+        f"rtl/{prefix}_config.svh": "config.svh", f"sim/{prefix}_tb.sv": f"{plain}tb.sv",
+        f"{module}.core": "core", "Bender.yml": "bender.yml",
     }  # fmt: skip
+    if not plain:
+        wanted[f"litex/{prefix}.py"] = "litex.py"
     if given["vivado_family"]:
         wanted["vivado/package_ip.tcl"] = "package_ip.tcl"
     texts = {path: render(__name__, f"templates/{name}", given) for path, name in wanted.items()}

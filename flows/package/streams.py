@@ -1,4 +1,4 @@
-"""The streams of the top: widths that common IPs have, and the number of frames in flight."""
+"""The streams of the top: their widths, and the number of frames in flight."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ class TopStream:
     Attributes:
         stream: the stream that it carries.
         core: bits of the port of xf_top, whole bytes.
-        width: bits of the port of the top: 8, 16, 32, 64, …; bits above `core` are unused.
+        width: bits of the port of the top; bits above `core` are unused.
     """
 
     stream: Stream
@@ -43,14 +43,14 @@ class TopStream:
         }  # fmt: skip
 
 
-def top_stream(stream: Stream) -> TopStream:
-    """The port for a stream.
+def top_stream(stream: Stream, plain: bool = False) -> TopStream:
+    """The port for a stream: 8, 16, 32, 64, … bits, as common IPs have them, or the bits of a `plain` port.
 
     >>> top_stream(Stream((28, 28, 1), 3, 8)).width
     32
     """
     core = -(-stream.width // 8) * 8
-    return TopStream(stream, core, 1 << (core - 1).bit_length())
+    return TopStream(stream, core, stream.width if plain else 1 << (core - 1).bit_length())
 
 
 def frames_in_flight(ops: list[HwOp]) -> int:

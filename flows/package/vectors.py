@@ -33,4 +33,4 @@ def _hex_words(stream: Stream, values: np.ndarray, width: int) -> str:
     """Frames (N, *shape) as the beats of a stream."""
     words = stream.pack(values)
     numbers = (int.from_bytes(word.astype("<u4").tobytes(), "little") for word in words)
-    return "".join(f"{number:0{width // 4}x}\n" for number in numbers)
+    return "".join(f"{number:0{-(-width // 4)}x}\n" for number in numbers)

@@ -118,24 +118,28 @@ class Accelerator:
         run.run_stages(self.asked, "report", heard=True)
         return Report(self.folder / "report.html", read_json(self.folder / "report.json"))
 
-    def package(self, prefix: str | None = None, folder: str | Path | None = None) -> Path:
+    def package(
+        self, prefix: str | None = None, folder: str | Path | None = None, interface: str = "axis"
+    ) -> Path:
         """Write the RTL as a package for other flows (FuseSoC, Bender, Vivado, LiteX; docs/guide/package.md).
         The RTL is simulated first, and stages that are missing run before that.
 
         Args:
             prefix: first part of all module names; None: the network's name.
             folder: output folder, replaced whole; None: `package` in the accelerator's folder.
+            interface: of the top: "axis", AXI4-Stream, or "plain", without ready.
 
         Returns:
             The output folder.
 
         Raises:
-            UserError: an unusable prefix, a folder with other files, or as of `build`.
+            UserError: an unusable prefix, a network that cannot have a plain port, a folder with other
+                files, or as of `build`.
             MismatchError: as of `build`.
         """
         from xnorforge.pipeline.packaging import package_rtl
 
-        return package_rtl(self.asked, Path(folder) if folder else None, prefix, heard=True)
+        return package_rtl(self.asked, Path(folder) if folder else None, prefix, interface, heard=True)
 
     def scores(self, images: np.ndarray | Mapping[str, np.ndarray]) -> np.ndarray | dict[str, np.ndarray]:
         """The scores of images, before `host_function`, computed by the bit simulator; the build has compared

@@ -64,6 +64,7 @@ CASES = [
         "xf_check_beats", {"In": 4, "Needed": 5},
         "must be 1 <= First <= Needed <= In, Most; got 1, 5, 4, 4",
     ),
+    ("xf_check_timing", {"Interval": 0}, "Latency, Interval must be at least 1; got 1, 0"),
     ("xf_check_order", {"Width": 0}, "Width, InParts, OutParts must be at least 1; got 0, 1, 1"),
     ("xf_check_order", {"InParts": 3}, "Most must hold a beat; got Most=2, InParts=3, OutParts=1"),
     ("xf_clip", {"OutBits": 0}, "Folds, Pe, InBits, OutBits must be at least 1; got 4, 1, 8, 0"),

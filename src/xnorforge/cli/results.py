@@ -69,7 +69,7 @@ def evaluate_verb(asked: Request, as_json: bool) -> None:
         click.echo(evaluate.rows_as_text(rows))
 
 
-def package_verb(asked: Request, prefix, out, as_json: bool) -> None:
+def package_verb(asked: Request, prefix, interface, out, as_json: bool) -> None:
     """Write a network's accelerator as a package for other flows, into the folder `package` of the
     accelerator, after its RTL has been simulated.
     """
@@ -78,7 +78,7 @@ def package_verb(asked: Request, prefix, out, as_json: bool) -> None:
     checks.check_request(asked)
     packaging.check_package(asked, prefix)
     checks.claim_folders(asked)
-    written = packaging.package_rtl(asked, Path(out) if out else None, prefix)
+    written = packaging.package_rtl(asked, Path(out) if out else None, prefix, interface)
     if as_json:
         print_object("package", {"folder": str(written), **read_json(written / "package.json")})
 

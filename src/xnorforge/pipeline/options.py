@@ -282,6 +282,8 @@ ALSO = {  # options of single verbs
         Option("gif", "With VIDEO: write a small GIF as well.", False, kind="flag"),
         Option("port", "Serial device of a BOARD that computes in place of the bit simulator.", example="/dev/ttyUSB0"),
         Option("prefix", "First part of all module names.", usual="the network's name"),
+        Option("interface", "Ports of the top: AXI4-Stream, or plain: data and valid in, result and valid out after a "
+               "fixed number of cycles.", "axis", kind="choice", choices=("axis", "plain")),
         Option("frames", "Frames simulated in RTL.", 20, kind="count", least=2),
         Option("epochs", "Number of epochs.", kind="count", least=1, usual="the network's recipe", example="20"),
         Option("lr", "Largest learning rate.", kind="number", usual="the recipe's", example="0.002"),
@@ -425,7 +427,7 @@ VERBS = (
     ),
     Verb(
         "package", "Use", "The accelerator for other flows: FuseSoC, Bender, Vivado, LiteX.", builds=True,
-        options=(*_also("prefix"),
+        options=(*_also("prefix", "interface"),
                  *_also("out", help="Output folder, which is replaced.", usual="package in the accelerator's folder")),
         module="results",
     ),
