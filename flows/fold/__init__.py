@@ -56,6 +56,7 @@ def fold(
     fps: str | None = None,
     limits: dict[str, str] | None = None,
     spare: str | None = None,
+    clock: str | None = None,
 ) -> dict:
     """Fold a lowered network for a board and write `out_dir/folded.onnx` and `out_dir/fold.json`.
 
@@ -75,6 +76,8 @@ def fold(
         limits: {"lut", "bram", "dsp"}: upper limits, as "60%" of the part or a number, and "latency", in
             cycles or as "500us" per frame, by the cost models.
         spare: "lut", "bram" or "dsp": minimise this resource; None: minimise the share of the whole part.
+        clock: "250MHz" or "4ns", for which registers are placed, and to which times and rates refer; None:
+            the board's.
 
     Returns:
         The record: `operators` in stream order, `interval_bound`, `bottleneck`, `estimate`, `decisions` of
@@ -86,7 +89,7 @@ def fold(
         MismatchError: the folded graph does not compute the lowered integers.
     """
     net_dir, out_dir = Path(net_dir), Path(out_dir)
-    target = boards.load(board)
+    target = boards.planned(boards.load(board), clock)
     if fps and fps != "max":
         interval = interval_of(fps, target.clock_mhz)
     interval = interval or target.interval_for(net_dir.name)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from xnorforge.core import accuracy
 from xnorforge.core.errors import printable
-from xnorforge.flows.report.device import block_ram, formatted
+from xnorforge.flows.report.device import block_ram, duration, formatted
 from xnorforge.history import entries
 
 
@@ -71,7 +71,7 @@ def _counted(record: dict) -> list[str]:
         f"  interval  {formatted(cycles['interval_simulated'])} cycles per frame simulated, "
         f"bound {formatted(cycles['interval_bound'])} ({', '.join(cycles['bottleneck'])})",
         f"  speed     {formatted(record['fps']['value'])} frames/s, "
-        f"latency {formatted(record['latency_us']['value'])} us at {clock['value']:g} MHz ({clock['kind']})",
+        f"latency {duration(record['latency_us']['value'])} at {clock['value']:g} MHz ({clock['kind']})",
     ]
     block, per = block_ram(part["family"])
     for name, title, each in (("lut", "LUT", 1), ("ff", "FF", 1), ("bram36", block, per), ("dsp", "DSP", 1)):
@@ -84,7 +84,7 @@ def _counted(record: dict) -> list[str]:
         mhz, fps = routed["clock_mhz"], routed["fps"]["value"]
         lines.append(
             f"  routed    {mhz['value']:g} MHz ({mhz['kind']}; least {routed['least_mhz']:g}), "
-            f"{formatted(fps)} frames/s at this clock"
+            f"{formatted(fps)} frames/s, latency {duration(routed['latency_us']['value'])} at this clock"
         )
     return [*lines, f"  bitstream {record['bitstream']}"]
 

@@ -143,7 +143,7 @@ def report(acc: Path, routed: bool | None = None) -> dict:
     found = records(acc, routed)
     ops = graph.operators(acc / "folded.onnx")
     fold, sim, synth, export = (found[name] for name in ("fold", "sim", "synth", "export"))
-    board = boards.load(fold["board"])
+    board = boards.of_folding(fold)
     rows, reach = layer_rows(ops, synth, board), reach_rows(sim, found.get("netlist"))
     bound, interval = max(op.cycles() for op in ops), sim["interval"]
     if interval is None:
@@ -182,7 +182,7 @@ def report(acc: Path, routed: bool | None = None) -> dict:
             "value": round(board.clock_mhz * 1e6 / interval, 1),
             "kind": f"cycles simulated, clock {board.clock_kind}",
         },
-        "latency_us": {"value": round(sim["latency"] / board.clock_mhz, 2), "kind": "one image in flight"},
+        "latency_us": {"value": round(sim["latency"] / board.clock_mhz, 5), "kind": "one image in flight"},
         "resources": {
             **{name: total[name] for name in cells.RESOURCES},
             "part": board.part,
@@ -217,7 +217,7 @@ def report(acc: Path, routed: bool | None = None) -> dict:
         "netlist": provenance.netlist(board),
         "bitstream": provenance.bitstream(board, found.get("bitstream")),
         "measured": provenance.board_measurement(acc),
-        "routed": routing_of(found.get("bitstream"), interval),
+        "routed": routing_of(found.get("bitstream"), interval, sim["latency"]),
         "utilization": {
             name: {"used": cells.used(total, name), "available": has} for name, has in board.capacity.items()
         },
@@ -230,12 +230,13 @@ def report(acc: Path, routed: bool | None = None) -> dict:
     return record
 
 
-def routing_of(record: dict | None, interval: int) -> dict | None:
-    """The clock after place and route, and frames/s at it; null where nothing was routed.
+def routing_of(record: dict | None, interval: int, latency: int) -> dict | None:
+    """The clock after place and route, frames/s and latency at it; null where nothing was routed.
 
     Args:
         record: of the stage bitstream.
         interval: cycles per frame, simulated.
+        latency: cycles of one frame, simulated.
     """
     if record is None:
         return None
@@ -250,6 +251,10 @@ def routing_of(record: dict | None, interval: int) -> dict | None:
         "best_mhz": clock["best"],
         "fps": {
             "value": round(clock["median"] * 1e6 / interval, 1),
+            "kind": "cycles simulated, clock routed",
+        },
+        "latency_us": {
+            "value": round(latency / clock["median"], 5),
             "kind": "cycles simulated, clock routed",
         },
     }

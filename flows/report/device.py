@@ -43,6 +43,11 @@ def hierarchy_rows(report: dict) -> list[tuple]:
     return [(instance, module, *(row[key] for key in KEYS)) for instance, module, row in rows]
 
 
+def duration(us: float) -> str:
+    """An amount of microseconds; below one as 61.5 ns."""
+    return f"{formatted(us)} µs" if us >= 1 else f"{us * 1e3:.4g} ns"
+
+
 def formatted(value: float | None) -> str:
     """12,345 or 72.5; from a million on without a fraction; three dashes where nothing is known."""
     if value is None:

@@ -53,7 +53,7 @@ def project_record(acc: Path, stage: str) -> dict:
     _, schema, backend, own = KINDS[stage]
     folders = {"export": "..", "lower": "..", "fold": ".", stage: "."}
     found = collect.read_records({name: acc / folder / f"{name}.json" for name, folder in folders.items()})
-    board = boards.load(found["fold"]["board"])
+    board = boards.of_folding(found["fold"])
     record = {
         "schema": schema,
         **collect.common(found, board, backend),

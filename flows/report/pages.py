@@ -156,6 +156,7 @@ def _environment(kind: str) -> Environment:
     )
     env.filters |= {
         "n": device.formatted,
+        "time": device.duration,
         "pct": percent,
         "signed": signed,
         "factor": factor,

@@ -8,7 +8,7 @@ from pathlib import Path
 from xnorforge.core.artifacts import digest, read_json
 from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import scale_words
-from xnorforge.hw import families, routing
+from xnorforge.hw import boards, families, routing
 
 # Of measured.json, what the report shows.
 MEASURED = (
@@ -36,6 +36,7 @@ def command(export: dict, lower: dict, fold: dict, board, backend: str) -> str:
     usual = aim["fps"] or fold["interval"] == board.interval_for(fold["net"])
     wanted = {"INTERVAL": None if usual else fold["interval"], "FPS": aim["fps"]}
     wanted |= {name.upper(): most for name, most in aim["limits"].items()} | {"SPARE": aim["spare"]}
+    wanted["CLOCK"] = board.clock_mhz != boards.load(board.name).clock_mhz and f"{board.clock_mhz:.9g}MHz"
     aimed = "".join(f" {name}={word}" for name, word in wanted.items() if word)
     through = "" if backend == "rtl" else f" BACKEND={backend}"
     rounded = " APPROXIMATE=1" if lower["approximate"] else ""

@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,20 @@ class Board:
             net: its name, which may be followed by a method or run, and may be unknown here.
         """
         return networks.interval(net) or self.interval
+
+
+def planned(board: Board, clock: str | None) -> Board:
+    """The board at another clock: "250MHz", "250" or "4ns"; None leaves its own."""
+    if not clock:
+        return board
+    mhz = 1e3 / float(clock[:-2]) if clock.endswith("ns") else float(clock.removesuffix("MHz"))
+    return replace(board, clock_mhz=mhz, clock_kind="planned, not routed")
+
+
+def of_folding(record: dict[str, Any]) -> Board:
+    """The board of a fold.json, at the clock that the folding was planned for."""
+    board, mhz = load(record["board"]), record["clock_mhz"]["value"]
+    return planned(board, None if mhz == board.clock_mhz else str(mhz))
 
 
 def load(name: str) -> Board:

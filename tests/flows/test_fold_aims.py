@@ -306,17 +306,22 @@ def test_a_folding_file_says_where_memories_lie(net):
     [
         ({"fps": "max", "limits": {"lut": "30%", "bram": "50"}, "spare": None}, " FPS=max LUT=30% BRAM=50"),
         ({"fps": None, "limits": {}, "spare": "lut"}, " INTERVAL=77 SPARE=lut"),
+        (
+            {"fps": None, "limits": {"latency": "25ns"}, "spare": None},
+            " INTERVAL=77 LATENCY=25ns CLOCK=200MHz",
+        ),
     ],
 )
 def test_the_command_of_a_report_asks_for_the_same(aim, words):
     fold_record = {"net": "mnist-tfc", "interval": 77, "output": "scores", "aim": aim}
     export = {"source": "trained", "net": "mnist-tfc", "method": "ste"}
-    said = provenance.command(export, {"approximate": False}, fold_record, BOARD, "rtl")
+    board = boards.planned(BOARD, "5ns" if "CLOCK" in words else None)
+    said = provenance.command(export, {"approximate": False}, fold_record, board, "rtl")
     assert said == f"make build NET=mnist-tfc METHOD=ste BOARD=pynq-z2{words}"
 
 
 @pytest.mark.parametrize(
-    "given", ["FPS=-1", "FPS=nan", "FPS=fast", "LUT=120%", "LUT=0", "BRAM=1e999", "BRAM=%"]
+    "given", ["FPS=-1", "FPS=nan", "FPS=fast", "LUT=120%", "LUT=0", "BRAM=1e999", "BRAM=%", "CLOCK=0ns"]
 )
 def test_a_rate_or_limit_that_is_none_is_refused_before_anything_is_built(given):
     name, _, value = given.partition("=")

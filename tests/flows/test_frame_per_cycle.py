@@ -61,23 +61,27 @@ def test_a_frame_per_cycle_with_its_index(widths, frames, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "widths, asked, frames",
+    "widths, asked, clock, cycles, frames",
     [
-        ((8, 12, 3), "4", 300),
-        ((8, 12, 3), "30ns", 300),
-        pytest.param((16, 64, 32, 32, 5), "6", 10_000, marks=pytest.mark.full),
+        ((8, 12, 3), "4", None, 4, 300),
+        ((8, 12, 3), "30ns", None, 3, 300),
+        ((8, 12, 3), "30ns", "200MHz", 6, 300),
+        ((8, 12, 3), "30ns", "7.5ns", 4, 300),
+        pytest.param((16, 64, 32, 32, 5), "6", None, 6, 10_000, marks=pytest.mark.full),
     ],
 )
-def test_registers_are_left_out_for_a_latency(widths, asked, frames, tmp_path):
-    """Of any pace of input and output; 30 ns are three cycles of 100 MHz."""
+def test_registers_are_left_out_for_a_latency(widths, asked, clock, cycles, frames, tmp_path):
+    """Of any pace of input and output; the board's clock has 100 MHz."""
     model, rng = mlp(1, *widths)
     integers = lowered(model, lo=-128, hi=127)
     bounds = bind(emit.emitted(integers), *checks.scale_and_bias(integers.output))
     found = Search(
-        bounds, boards.load("pynq-z2"), finish=lambda ops, _most=0: with_fifos(ops, {}), adders=True
+        bounds,
+        boards.planned(boards.load("pynq-z2"), clock),
+        finish=lambda ops, _most=0: with_fifos(ops, {}),
+        adders=True,
     )
     slow = found.chosen(Aim(1))
-    cycles = {"30ns": 3}.get(asked) or int(asked)
     vectors = rng.integers(-128, 128, (frames, widths[0]))
     ops, answer = run_exactly(integers, found.chosen(Aim(1, limits={"latency": asked})), vectors, tmp_path)
     assert answer == frame_latency(ops) <= cycles < frame_latency(slow)

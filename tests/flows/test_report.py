@@ -128,6 +128,7 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
         "fold": {
             "net": "tiny",
             "board": "pynq-z2",
+            "clock_mhz": {"value": 100.0, "kind": "target, not routed"},
             "interval": 32768,
             "backend": "rtl",
             "output": "scores",
@@ -1065,6 +1066,7 @@ def test_a_routed_clock_stands_beside_the_target_with_frames_per_second_and_path
     routed = record["routed"]
     assert routed["clock_mhz"] == {"value": 120.0, "kind": "routed, median of 3 seeds"}
     assert routed["fps"]["value"] == pytest.approx(120e6 / 24)
+    assert routed["latency_us"]["value"] == pytest.approx(61 / 120, abs=1e-5)
     assert record["clock_mhz"]["kind"] == "target, not routed"
     assert record["fmax"] == {"clk": {"achieved": 130.0, "constraint": 100.0}}
     assert (
@@ -1079,8 +1081,9 @@ def test_a_routed_clock_stands_beside_the_target_with_frames_per_second_and_path
     assert "conv3" not in page  # of another seed than the fastest
     assert "126.5 MHz reached" in page
     assert "| routed clock | 120 MHz |" in text and "SLICE_LUTX 321 of 53,200" in page
-    assert "  routed    120 MHz (routed, median of 3 seeds; least 110), 5,000,000 frames/s at this clock" in (
-        brief.as_text(record).splitlines()
+    assert (
+        "  routed    120 MHz (routed, median of 3 seeds; least 110), 5,000,000 frames/s, "
+        "latency 508.3 ns at this clock" in brief.as_text(record).splitlines()
     )
     flat = entries.figures_of(json.loads((acc / "report.json").read_text()))
     assert flat["bitstream__clock__median_mhz"] == 120.0

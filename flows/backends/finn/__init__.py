@@ -51,7 +51,7 @@ def finn(net_dir: Path, acc: Path, simulator) -> dict:
 
     net_dir, acc = Path(net_dir), Path(acc)
     fold, lowered = artifacts.read_json(acc / "fold.json"), ModelWrapper(str(net_dir / "lowered.onnx"))
-    board = boards.load(fold["board"])
+    board = boards.of_folding(fold)
     known.check_board(board)
     nodes.register()
     lowered = nodes.prepared(lowered)

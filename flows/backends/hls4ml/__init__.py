@@ -59,7 +59,7 @@ def write_and_emulate(
         raise ToolMissing("hls: g++, which compiles hls4ml's emulation, is missing; install the package g++.")
     ops, fold = graph.operators(acc / "folded.onnx"), artifacts.read_json(acc / "fold.json")
     check_expressible(ops, io)  # of every form, before one is compiled
-    board = boards.load(fold["board"])
+    board = boards.of_folding(fold)
     with np.load(net_dir / "golden.npz") as golden, np.load(net_dir / "lowered.npz") as lowered:
         pixels, wanted = golden["images"][:images], whole_numbers(lowered["integers"])[:images]
     checks, forms, times = [*before], {}, {}

@@ -43,6 +43,7 @@ def explore_verb(asked: Request, built: int, print_jobs: bool, as_json: bool) ->
         asked.output,
         {name: getattr(asked, name) for name in LIMITS if getattr(asked, name)},
         asked.interval,
+        asked.clock,
     )
     points = study.explore(wanted, builds.command(asked), built, build)
     lines = []

@@ -74,6 +74,7 @@ def fold(
     lut=None,
     bram=None,
     latency=None,
+    clock=None,
     spare=None,
 ) -> None:
     """Parallelism and FIFOs for a board."""
@@ -81,7 +82,7 @@ def fold(
 
     limits = {name: most for name, most in (("lut", lut), ("bram", bram), ("latency", latency)) if most}
     record = fold(
-        net_dir, board, acc, interval, folding and Path(folding), backend, output, fps, limits, spare
+        net_dir, board, acc, interval, folding and Path(folding), backend, output, fps, limits, spare, clock
     )
     if record["not_taken"]:
         say(f"fold        {folding}: not used: {'; '.join(record['not_taken'])}")

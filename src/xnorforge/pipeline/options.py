@@ -199,6 +199,10 @@ class Options:
     latency: str | None = option(
         None, "fold", "Longest latency of a frame, first input beat to last output beat: 50000 (cycles), 500us or 25ns."
     )  # fmt: skip
+    clock: str | None = option(
+        None, "fold", "Clock that registers are placed for and rates and LATENCY in time refer to: 250MHz or 4ns.",
+        usual="the board's",
+    )  # fmt: skip
     spare: str | None = option(
         None, "fold", "The resource to minimise.", choices=("lut", "bram", "dsp"),
         usual="the used share of the part",

@@ -203,7 +203,7 @@ def is_shipped(net: str) -> bool:
 
 
 def aims(asked: Request) -> None:
-    """Rate and limits of a folding.
+    """Rate, clock and limits of a folding.
 
     Raises:
         UserError: one is not a number above 0, a limit is more than 100 %, or both a rate and an interval
@@ -214,8 +214,9 @@ def aims(asked: Request) -> None:
         ("LUT", asked.lut, "LUT=60% or LUT=4500"),
         ("BRAM", asked.bram, "BRAM=50% or BRAM=73"),
         ("LATENCY", asked.latency, "LATENCY=50000, cycles, LATENCY=500us or LATENCY=25ns"),
+        ("CLOCK", asked.clock, "CLOCK=250MHz or CLOCK=4ns"),
     ):
-        units = {"LUT": ["%"], "BRAM": ["%"], "LATENCY": ["us", "ns"]}.get(kind, [])
+        units = {"LUT": ["%"], "BRAM": ["%"], "LATENCY": ["us", "ns"], "CLOCK": ["MHz", "ns"]}.get(kind, [])
         unit = next((one for one in units if str(given).endswith(one)), "")
         number = given and given.removesuffix(unit)
         if number is None or (given == "max" and kind == "FPS"):

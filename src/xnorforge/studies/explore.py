@@ -114,9 +114,9 @@ def _beats(one: Point, other: Point) -> bool:
     return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
 
 
-def search_of(net_dir: Path, board: str, output: str = "scores") -> Search:
-    """The search over the foldings of a lowered network."""
-    bounds, target = bind_folder(net_dir, output), boards.load(board)
+def search_of(net_dir: Path, board: str, output: str = "scores", clock: str | None = None) -> Search:
+    """The search over the foldings of a lowered network, at a clock as `fold` takes it."""
+    bounds, target = bind_folder(net_dir, output), boards.planned(boards.load(board), clock)
     check_storable(bounds, target)
     return Search(bounds, target, finish=lambda ops, most=FIFO_BEATS: with_fifos(ops, {}, most), adders=True)
 
@@ -131,6 +131,7 @@ class Wanted:
         output: "scores" or "labels", as in `fold`.
         limits: {"lut", "bram", "latency"}, as in `fold`.
         interval: an interval to include; None: the default for the network on the board.
+        clock: as in `fold`.
     """
 
     net_dir: Path
@@ -138,6 +139,7 @@ class Wanted:
     output: str = "scores"
     limits: dict[str, str] = field(default_factory=dict)
     interval: int | None = None
+    clock: str | None = None
 
     @property
     def out(self) -> Path:
@@ -160,7 +162,8 @@ def explore(wanted: Wanted, command: str, built: int, build: Callable[[Path, Pat
     """
     out = wanted.out
     asked = wanted.interval or boards.load(wanted.board).interval_for(wanted.net_dir.name)
-    points = points_of(search_of(wanted.net_dir, wanted.board, wanted.output), wanted.limits, asked)
+    search = search_of(wanted.net_dir, wanted.board, wanted.output, wanted.clock)
+    points = points_of(search, wanted.limits, asked)
     out.mkdir(parents=True, exist_ok=True)
     for point in points:
         with whole(out / f"{point.name}.json") as aside:
