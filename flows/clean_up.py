@@ -9,6 +9,7 @@ other readers keeps its Transpose.
 
 from collections import Counter
 from graphlib import TopologicalSorter
+from typing import Any
 
 import numpy as np
 import onnx
@@ -180,21 +181,33 @@ def _one_reader_each(proto: ModelProto, constants: dict) -> None:
 
 
 def _fold(proto: ModelProto) -> bool:
-    """Run the nodes that read only constants, or the shape of a tensor; returns whether there were any."""
+    """Run the nodes that read only constants, or the shape of a tensor; returns whether there were any.
+    Quantised constants stay; a matrix that multiplies another constant, as of a first state, reads them too.
+    """
     graph, runner = proto.graph, Runner(proto)
     constants = {one.name: one for one in graph.initializer}
     index = IndexedModel(_wrapped(proto))
-    values: dict[str, np.ndarray] = {}
+    values: dict[str, Any] = {}
+    quantised: dict[str, Any] = {}
     left = []
     for node in graph.node:
+        if node.op_type in QUANTISERS and constants.keys() >= {*node.input}:
+            quantised[node.output[0]] = node
+        known = [constants, values]
+        if node.op_type in ("Gemm", "MatMul") and any(node.input[0] in some for some in known):
+            known.append(quantised)
         shape = index.get_tensor_shape(node.input[0]) if node.op_type == "Shape" else None
         if node.op_type in KEPT or (
-            shape is None and not all(name in constants or name in values for name in node.input)
+            shape is None and not all(any(name in some for some in known) for name in node.input)
         ):
             left.append(node)
             continue
         given = {name: values[name] for name in node.input if name in values}
-        given |= {name: numpy_helper.to_array(constants[name]) for name in node.input if name in constants}
+        weights = [quantised[name] for name in node.input if name in quantised]
+        read = (name for one in (node, *weights) for name in one.input if name in constants)
+        given |= {name: numpy_helper.to_array(constants[name]) for name in read}
+        for one in weights:
+            runner.run(one, given)
         if shape is not None and node.input[0] not in given:
             kind = index.get_tensor_valueinfo(node.input[0]).type.tensor_type.elem_type
             given[node.input[0]] = np.zeros(shape, helper.tensor_dtype_to_np_dtype(kind or 1))

@@ -1,13 +1,23 @@
 """The operators of a folded graph, and its reference execution with every operator's `execute_node`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from onnx import (
+    GraphProto,
+    NodeProto,
+    StringStringEntryProto,
+    TensorAnnotation,
+    TensorProto,
+    helper,
+    numpy_helper,
+)
 from qonnx.core.modelwrapper import ModelWrapper
 from threadpoolctl import threadpool_limits
 
+from xnorforge.hw.any_width import stored
 from xnorforge.hw.ops.base import DOMAIN, HwOp
 
 
@@ -19,7 +29,7 @@ def operators(folded: ModelWrapper | Path | str) -> list[HwOp]:
             tensor does not have exactly one reader; fold writes no such graph.
     """
     model = ModelWrapper(str(folded)) if isinstance(folded, str | Path) else folded
-    unread, ops = {model.graph.input[0].name}, []
+    unread, ops = {one.name for one in model.graph.input}, []
     for node in model.graph.node:
         if node.domain != DOMAIN:
             raise ValueError(f"{node.name}: {node.op_type} of '{node.domain}' is not an operator of {DOMAIN}")
@@ -30,9 +40,46 @@ def operators(folded: ModelWrapper | Path | str) -> list[HwOp]:
             )
         unread = (unread - set(op.sources)) | set(op.results)
         ops.append(op)
-    if unread != {model.graph.output[0].name}:
+    if unread != {one.name for one in model.graph.output}:
         raise ValueError(f"{model.graph.name}: {sorted(unread)} are produced but never read")
     return ops
+
+
+def graph_of(
+    ops: list[HwOp], name: str, inputs: list[str], outputs: list[str], names: Mapping[str, str] | None = None
+) -> GraphProto:
+    """Connected operators as one graph: constants as initialisers, every tensor with shape and data type.
+
+    Args:
+        inputs, outputs: tensors at its ends; names: other names of tensors.
+    """
+    nodes, constants, streams = [], [], {}
+    names = names or {}
+    for op in ops:
+        node = NodeProto()
+        node.CopyFrom(op.onnx_node)
+        given = [key for key in op.arrays if key in op.arrays_of]
+        del node.input[:], node.output[:]
+        node.input.extend(names.get(tensor, tensor) for tensor in op.sources)
+        streams |= {key: stream for key, stream in zip(node.input, op.in_streams()) if key not in streams}
+        node.input.extend(f"{op.name}_{key}" for key in given)
+        node.output.extend(names.get(tensor, tensor) for tensor in op.results)
+        constants += [numpy_helper.from_array(stored(op.arrays_of[key]), f"{op.name}_{key}") for key in given]
+        nodes.append(node)
+        streams |= zip(node.output, op.out_streams())
+    infos = {
+        key: helper.make_tensor_value_info(key, TensorProto.FLOAT, [1, *stream.shape])
+        for key, stream in streams.items()
+    }
+    inner = [info for key, info in infos.items() if key not in (*inputs, *outputs)]
+    ends = ([infos[key] for key in side] for side in (inputs, outputs))
+    body = helper.make_graph(nodes, name, *ends, initializer=constants, value_info=inner)
+    for key, stream in streams.items():
+        kind = StringStringEntryProto(key="finn_datatype", value=stream.datatype.name)
+        body.quantization_annotation.append(
+            TensorAnnotation(tensor_name=key, quant_parameter_tensor_names=[kind])
+        )
+    return body
 
 
 def in_a_row(ops: list[HwOp]) -> list[HwOp]:

@@ -22,6 +22,7 @@ class Bound:
     Attributes:
         nodes: the lowered nodes that it implements.
         inputs, outputs: names of the tensors between operators; every tensor has one reader.
+        body: the operators that it consists of, whose folding is its own (flows/fold/bodies.py).
     """
 
     op: str
@@ -31,6 +32,7 @@ class Bound:
     nodes: list[str] = field(default_factory=list)
     inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
+    body: list["Bound"] = field(default_factory=list)
 
     def make(self, **folding) -> HwOp:
         """The operator with the given simd, pe, between its tensors."""

@@ -105,7 +105,7 @@ def matrix_at(network: Network, node) -> Matrix:
     length, outputs = weights.shape
     attributes = {
         "mw": length, "mh": outputs, "vectors": prod(network.shape(node.input[0])) // length,
-        "in_shape": _as_it_comes(network, node.input[0], length), "out_shape": network.shape(node.output[0]),
+        "in_shape": as_it_comes(network, node.input[0], length), "out_shape": network.shape(node.output[0]),
     }  # fmt: skip
     steps = steps_behind(network, nodes)
     return Matrix(nodes, weights, steps, bits, signed, bool(get(node, "binaryXnorMode")), attributes)
@@ -130,7 +130,7 @@ def shared_sizes(weights: np.ndarray) -> np.ndarray | None:
     return of_row[::run] if run >= SHORTEST_RUN else None
 
 
-def _as_it_comes(network: Network, tensor: str, length: int) -> list[int]:
+def as_it_comes(network: Network, tensor: str, length: int) -> list[int]:
     """The shape of a unit's input; a dense layer reads the frame as the operator before it streams it."""
     stream, shape = network.stream(tensor), network.shape(tensor)
     return list(stream.shape) if stream is not None and prod(shape) == length else shape

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core import artifacts
@@ -26,13 +26,13 @@ from xnorforge.flows.backends import base
 from xnorforge.flows.bind import OPS, Bound, bind_folder
 from xnorforge.flows.fold import distributed_arithmetic
 from xnorforge.flows.fold.aims import Aim, Search, check_storable, interval_of
+from xnorforge.flows.fold.bodies import with_bodies
 from xnorforge.flows.fold.fifo_sizing import MOST_BEATS, with_fifos
 from xnorforge.flows.fold.finn_folding import is_of_finn, read_finn_folding
 from xnorforge.flows.fold.options import RESOURCES
 from xnorforge.flows.fold.search import Part
 from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, families, graph
-from xnorforge.hw.any_width import stored
 from xnorforge.hw.ops.base import DOMAIN, SITES, HwOp, Stream
 from xnorforge.hw.parts import estimates_of
 
@@ -98,7 +98,9 @@ def fold(
     tools = [] if base.load(backend).matrices == "folded" else ["alkaid"]
     with artifacts.measured("qonnx", "numpy", *tools) as run, estimates_of(target.family):
         lowered = np.load(net_dir / "lowered.npz")
-        bounds = bind_folder(net_dir, output)
+        part = Part(*(target.capacity[name] for name in RESOURCES))
+        adders = "generate" in base.load(backend).stages
+        bounds = _bound(net_dir, output, interval, target) if adders else bind_folder(net_dir, output)
         last = bounds[-1].make()
         shape = last.out_stream().shape
         if output == "scores" and not last.indices and 1 < shape[-1] == prod(shape):
@@ -110,7 +112,6 @@ def fold(
             given, left = taken.folding, taken.left
         _known(given, [one.name for one in bounds])
         check_storable(bounds, target)
-        part = Part(*(target.capacity[name] for name in RESOURCES))
         bounds = _as_adders(bounds, given)
         fixed = {
             name: {key: value for key, value in one.items() if key not in ("depth", "structure")}
@@ -121,7 +122,6 @@ def fold(
             bounds, backend, target.family, part, interval, fixed
         )
         depths = {name: one["depth"] for name, one in given.items() if "depth" in one}
-        adders = "generate" in base.load(backend).stages
 
         def finish(ops: list[HwOp], most_beats: int = MOST_BEATS) -> list[HwOp]:
             return with_fifos(of_family(ops, target), depths, most_beats)
@@ -167,6 +167,16 @@ def fold(
     return record
 
 
+def _bound(net_dir: Path, output: str, interval: int, target: boards.Board) -> list[Bound]:
+    """The operators of a network, equal steps as a loop if that keeps the interval."""
+    bounds = bind_folder(net_dir, output, loops=True)
+    part = Part(*(target.capacity[name] for name in RESOURCES))
+    found = with_bodies(bounds, interval, part, lambda ops: with_fifos(of_family(ops, target), {}), True)
+    if found is None:
+        say(f"fold        a loop cannot keep {interval:,} cycles per frame: its steps are built side by side")
+    return found or bind_folder(net_dir, output)
+
+
 def _warn_of_full(board: boards.Board, estimate: dict[str, float]) -> None:
     """Warn about other resources that may run out: the search considers only `RESOURCES`; `synth` stops
     there.
@@ -192,35 +202,10 @@ def of_family(ops: list[HwOp], target: boards.Board) -> list[HwOp]:
 
 def folded_graph(ops: list[HwOp], name: str) -> onnx.ModelProto:
     """Connected operators as one graph: constants as initialisers, every tensor with shape and data type."""
-    nodes, constants = [], []
     names = {ops[0].sources[0]: "images", ops[-1].results[0]: "scores"}
-    streams = {"images": ops[0].in_stream()}
-    for op in ops:
-        node = onnx.NodeProto()
-        node.CopyFrom(op.onnx_node)
-        given = [key for key in op.arrays if key in op.arrays_of]
-        del node.input[:], node.output[:]
-        node.input.extend(names.get(tensor, tensor) for tensor in op.sources)
-        node.input.extend(f"{op.name}_{key}" for key in given)
-        node.output.extend(names.get(tensor, tensor) for tensor in op.results)
-        constants += [
-            onnx.numpy_helper.from_array(stored(op.arrays_of[key]), f"{op.name}_{key}") for key in given
-        ]
-        nodes.append(node)
-        streams |= zip(node.output, op.out_streams())
-    infos = {
-        key: helper.make_tensor_value_info(key, TensorProto.FLOAT, [1, *stream.shape])
-        for key, stream in streams.items()
-    }
-    inner = [info for key, info in infos.items() if key not in ("images", "scores")]
-    body = helper.make_graph(
-        nodes, name, [infos["images"]], [infos["scores"]], initializer=constants, value_info=inner
-    )
+    body = graph.graph_of(ops, name, ["images"], ["scores"], names)
     opsets = [helper.make_opsetid("", 13), helper.make_opsetid(DOMAIN, 1)]
-    model = ModelWrapper(helper.make_model(body, opset_imports=opsets, producer_name="xnorforge"))
-    for key, stream in streams.items():
-        model.set_tensor_datatype(key, stream.datatype)
-    return model.model
+    return helper.make_model(body, opset_imports=opsets, producer_name="xnorforge")
 
 
 def _given(path: Path | None) -> dict[str, dict[str, int]]:

@@ -4,14 +4,16 @@
             form per tensor)
     tidy    comparisons point upwards, cheap operators come first
     emit    FINN hardware-abstraction nodes, and own nodes (`nodes.py`) where FINN has none
+    roll    equal steps of a recurrent network become a loop (`rolled.onnx`)
     check   against the exact network (`exact.py`, `exactness.py`), golden scores, qonnx execution and FINN
             execution (`checks.py`, `reference.py`)
 
 This package names no operator: the lowering of an operator is in its folder, `hw/ops/<name>/lower.py`, which
 registers itself in `registry.py`; the same holds for folders outside the package (`core/plugins.py`).
 
-Writes `lowered.onnx`, `lowered.npz` (integers (N, outputs) or, for a map, (N, H, W, C), as int64 or, above
-64 bits, as decimal text; scale and bias float64 per output or channel) and `lower.json`.
+Writes `lowered.onnx`, `rolled.onnx` if it has a loop, and `lowered.npz` (integers (N, outputs) or, for a
+map, (N, H, W, C), as int64 or, above 64 bits, as decimal text; scale and bias float64 per output or
+channel) and `lower.json`.
 """
 
 from collections import Counter
@@ -37,6 +39,7 @@ from .complexity import complexity
 from .exactness import is_exact
 from .graph import integer_graph
 from .reference import Reference
+from .registry import MAKERS
 from .tails import host_function, without_tails
 from .tidy import tidied
 from .walk import Lowered
@@ -124,6 +127,12 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         scale, bias = checks.scale_and_bias(graph.output)
         with whole(out_dir / "lowered.onnx") as aside:
             lowered.save(str(aside))
+        (out_dir / "rolled.onnx").unlink(missing_ok=True)
+        if (rolled := MAKERS["rolled"](graph)) is not None:
+            now_at(f"running the loop on {len(images):,} images")
+            rows.append(checks.integers_are_equal(rolled, frames, integers))
+            with whole(out_dir / "rolled.onnx") as aside:
+                emit.emitted(rolled).save(str(aside))
         with whole(out_dir / "lowered.npz") as aside, aside.open("wb") as file:
             np.savez(file, integers=for_npz(integers), scale=scale, bias=bias)
     own = [n for n in lowered.graph.node if n.domain == nodes.DOMAIN]

@@ -44,6 +44,17 @@ def run_all(graph: Lowered, frames: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
+def integers_are_equal(rolled: Lowered, frames: np.ndarray, integers: np.ndarray) -> dict:
+    """Check the graph with a loop against the integers (N, …) of the one without, on all frames."""
+    wrong = run_all(rolled, frames) != integers
+    if wrong.any():
+        raise MismatchError(
+            f"lower: the loop differs from its steps at image {int(np.argwhere(wrong)[0][0])} "
+            f"({int(wrong.sum()):,} of {wrong.size:,} integers)."
+        )
+    return check("loop = its steps", len(frames), 0, int(wrong.size), "scores of rolled.onnx, all images")
+
+
 def scores_are_equal(graph: Lowered, integers: np.ndarray, golden: np.ndarray, judge=None, tails=()) -> dict:
     """Check (a): scale * integers + bias against the golden scores of every image.
 

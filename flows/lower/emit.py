@@ -8,7 +8,7 @@ a pool of bits or sums   ConvolutionInputGenerator (depthwise) -> Pool,   a fork
 A flattening before a dense layer needs no node: the weights are in stream order (y, x, c).
 """
 
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import numpy as np
 from onnx import NodeProto, StringStringEntryProto, TensorAnnotation, TensorProto, helper, numpy_helper
@@ -20,7 +20,7 @@ from xnorforge.hw.any_width import FLOAT32_BITS, stored, width_of
 
 from .nodes import DOMAIN, NODES, IntegerNode
 from .registry import EMISSIONS, emission
-from .values import Node
+from .values import Leaf, Node
 from .walk import Lowered
 
 FINN = "finn.custom_op.fpgadataflow"
@@ -40,7 +40,14 @@ def emitted(graph: Lowered) -> ModelWrapper:
     Constants that float32 cannot represent are int64 tensors, or decimal text if they need more than 64 bits
     (`hw/any_width.py`).
     """
-    return Emission(graph).model()
+    return Emission(graph, [next(iter(graph.leaves))], [graph.output.single[0]]).model()
+
+
+class IntegerGraph(Protocol):
+    """Operators in order, and every integer tensor by name."""
+
+    nodes: list[Node]
+    leaves: dict[str, Leaf]
 
 
 class Emission:
@@ -48,8 +55,8 @@ class Emission:
     take.
     """
 
-    def __init__(self, graph: Lowered):
-        self.graph = graph
+    def __init__(self, graph: IntegerGraph, inputs: list[str], outputs: list[str]):
+        self.graph, self.ends = graph, (inputs, outputs)
         self.nodes: list[NodeProto] = []
         self.shapes: dict[str, list[int]] = {}
         self.types: dict[str, str] = {}
@@ -58,13 +65,15 @@ class Emission:
         for node in graph.nodes:
             for leaf in node.inputs:
                 self.readers[leaf].append(node)
+        for leaf in outputs:
+            self.readers[leaf].append(Node("", "", [leaf], "", {}))
         self.at: dict[str, list[str]] = {}
 
     def model(self) -> ModelWrapper:
         """Emit every operator and wrap the result."""
-        graph = self.graph
-        first, last = next(iter(graph.leaves)), graph.output.single[0]
-        self.place(first, self.tensor(first, self.frame(first), self.type(first)))
+        graph, (firsts, lasts) = self.graph, self.ends
+        for first in firsts:
+            self.place(first, self.tensor(first, self.frame(first), self.type(first)))
         for node in graph.nodes:
             inputs = [self.at[name].pop(0) for name in node.inputs]
             if self._is_no_node(node):
@@ -76,7 +85,7 @@ class Emission:
             else:
                 self.put_own(node.op, node, inputs, out)
             self.place(node.out, out)
-        return self._wrap(first, self.at[last][0])
+        return self._wrap(firsts, [self.at[last].pop() for last in lasts])
 
     def _is_no_node(self, node: Node) -> bool:
         """Whether a flattening only determines in which order dense layers read, which their weights take
@@ -84,19 +93,20 @@ class Emission:
         order.
         """
         readers = self.readers[node.out]
-        return node.op == "Reshape" and all(n.op == "Dense" for n in readers)
+        return node.op == "Reshape" and all(n.op in ("Dense", "") for n in readers)
 
-    def _wrap(self, first: str, last: str) -> ModelWrapper:
+    def _wrap(self, firsts: list[str], lasts: list[str]) -> ModelWrapper:
         info = {
             name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
             for name, shape in self.shapes.items()
         }
-        inner = [value for name, value in info.items() if name not in (first, last)]
+        inner = [value for name, value in info.items() if name not in (*firsts, *lasts)]
         tensors = [numpy_helper.from_array(values, name) for name, values in self.constants.items()]
         inner += [helper.make_tensor_value_info(one.name, one.data_type, list(one.dims)) for one in tensors]
         onnx = helper.make_graph(
-            self.nodes, "lowered", [info[first]], [info[last]], tensors, value_info=inner
-        )
+            self.nodes, "lowered", [info[name] for name in firsts], [info[name] for name in lasts], tensors,
+            value_info=inner,
+        )  # fmt: skip
         for name, kind in self.types.items():
             entry = StringStringEntryProto(key="finn_datatype", value=DataType[kind].name)
             onnx.quantization_annotation.append(

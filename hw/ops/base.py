@@ -233,6 +233,11 @@ class HwOp(CustomOp):
         return [self.out_stream()]
 
     @property
+    def inner(self) -> "list[HwOp]":
+        """The operators that it consists of, if any."""
+        return []
+
+    @property
     def sources(self) -> list[str]:
         """Names of the tensors it reads, without constants."""
         return list(self.onnx_node.input[: self.inputs])

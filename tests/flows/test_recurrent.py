@@ -5,15 +5,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from brevitas.export import export_qonnx
 from onnx import helper
 
 from xnorforge.core.errors import UserError
+from xnorforge.flows.backends.rtl import generate
+from xnorforge.flows.fold import fold
+from xnorforge.flows.importing.stage import import_model
+from xnorforge.flows.lower import lower
+from xnorforge.hw.cycles import CycleModel
+from xnorforge.hw.graph import enter, operators
+from xnorforge.sim import cosim
+from xnorforge.sim.bits import simulate_bits
+from xnorforge.sim.device import network as simulated
 
 sys.path.insert(0, str(Path(__file__).parent))
+import recurrent_networks
 from graphs import Graph, lowered
 from pipeline import proven
 
 STEPS, FEATURES, UNITS = 4, 6, 5
+WIRING = ("Width", "Fifo", "Permute", "Fork", "ArgMax", "TopK")
 
 
 def gated(seed: int):
@@ -61,3 +74,39 @@ def test_a_recurrent_layer_is_named(kind):
     graph.at = "result"
     with pytest.raises(UserError, match=kind):
         lowered(graph.model((UNITS,)))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("kind", [recurrent_networks.GRU, recurrent_networks.LSTM])
+def test_an_unrolled_network_of_brevitas_is_one_cell(kind, tmp_path):
+    """100 sequences, with pauses and a reset in mid-sequence, against the unrolled network in qonnx."""
+    network, length = (
+        recurrent_networks.trained(kind, 0),
+        recurrent_networks.STEPS * recurrent_networks.FEATURES,
+    )
+    export_qonnx(network, torch.zeros(1, length), str(tmp_path / "net.onnx"))
+    sequences = np.random.default_rng(0).integers(0, 256, (100, length), np.uint8)
+    import_model(tmp_path / "net.onnx", sequences, [-1] * 100, tmp_path, input_scale=1.0)
+    lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
+    record = fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=4096)
+    assert [row["op"] for row in record["operators"] if row["op"] not in WIRING] == ["Loop", "ByteMvu"]
+    generate(tmp_path / "acc" / "folded.onnx", tmp_path / "rtl")
+    ops = operators(tmp_path / "acc" / "folded.onnx")
+    device = simulated(tmp_path / "rtl", ops, level="-O0")
+
+    frames, model = enter(ops[0], np.load(tmp_path / "golden.npz")["images"]), CycleModel(ops)
+    wanted = np.load(tmp_path / "lowered.npz")["integers"]
+    flowing = cosim.run(device, frames)
+    paused = cosim.run(device, frames, stall=0.4, seed=1, probe=True)
+    again = cosim.run(device, frames[:10], reset_at=flowing.answer + flowing.interval // 2)
+    for run in (flowing, paused, again):
+        np.testing.assert_array_equal(
+            run.output.reshape(len(run.output), -1)[:, :5], wanted[: len(run.output)]
+        )
+    assert (flowing.interval, flowing.latency) == ((found := model.run(100)).interval, found.latency)
+    np.testing.assert_array_equal(
+        paused.given[0], model.run(100, stall=0.4, seed=1).taken[ops[-1].results[0]]
+    )
+    np.testing.assert_array_equal(
+        simulate_bits(ops, np.load(tmp_path / "golden.npz")["images"]), flowing.output
+    )

@@ -1,0 +1,1 @@
+"""Steps of a recurrent network, one after the other in the same hardware."""

@@ -1,0 +1,23 @@
+"""The node Loop of rolled.onnx is the operator Loop, whose body is bound as a graph of its own."""
+
+from onnx import helper
+from qonnx.core.modelwrapper import ModelWrapper
+
+from xnorforge.flows.bind import bind_nodes
+from xnorforge.flows.bind.network import Bound, Network, get
+from xnorforge.flows.bind.nodes import as_it_comes
+from xnorforge.flows.bind.registry import takes
+from xnorforge.hw.graph import graph_of
+
+
+@takes("Loop")
+def loop(network: Network, node):
+    """The operators of a step become the body when they are folded."""
+    model = ModelWrapper(helper.make_model(get(node, "body"), producer_name="xnorforge"))
+    steps, length = get(node, "steps"), network.shape(node.input[0])[-1]
+    attributes = {"in_shape": as_it_comes(network, node.input[0], length), "steps": steps}
+    start = {"start": network.integers(node.input[1])}
+    body = bind_nodes(model)
+    inputs, outputs = ([one.name for one in side] for side in (model.graph.input, model.graph.output))
+    attributes["body"] = graph_of([one.make() for one in body], node.name, inputs, outputs)
+    return [node], [Bound("Loop", node.name, attributes, start, [node.name], body=body)]

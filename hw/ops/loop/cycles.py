@@ -1,0 +1,13 @@
+"""Row of the cycle model."""
+
+from xnorforge.hw.ops._timing import Buffer, Stop, Timing, Work
+
+
+def timing(op) -> Timing:
+    """A step when its part is there, each as long as the others; then the result, beat by beat."""
+    beats, steps = op.in_stream().beats, op.get_nodeattr("steps")
+    part = beats // steps
+    ends = range(part, beats + 1, part)
+    works = [Work(moves=op.step_cycles, gives=False, needs=end, frees=end) for end in ends]
+    works.append(Work(steps=op.out_stream().beats))
+    return Timing(works, 1, Stop.BEHIND, Buffer(beats, 2 * part))
