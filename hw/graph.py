@@ -1,8 +1,9 @@
 """The operators of a folded graph, and its reference execution with every operator's `execute_node`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from onnx import (
@@ -121,7 +122,8 @@ def execute(folded, images, keep=(), block: int = 8) -> dict[str, np.ndarray]:
     # One thread: the products are small, and several threads spend three times as long, mostly in waiting.
     with threadpool_limits(1, "blas"):
         for start in range(0, len(images), block):
-            for op, results in _walk(ops, enter(ops[0], images[start : start + block])):
+            given = {ops[0].sources[0]: enter(ops[0], images[start : start + block])}
+            for op, results in walk(ops, given):
                 if op.name in kept:
                     kept[op.name].append(results[0])
     return {name: np.concatenate(parts) for name, parts in kept.items()}
@@ -141,17 +143,24 @@ def answers(ops: list[HwOp], lowered) -> np.ndarray:
 
 def tensors(ops: list[HwOp], images) -> dict[str, np.ndarray]:
     """Every tensor of a folded graph on images, {name: int64 (N, *shape)}, including the input."""
-    given = enter(ops[0], images)
-    found = {ops[0].sources[0]: given}
-    for op, results in _walk(ops, given):
+    found = {ops[0].sources[0]: enter(ops[0], images)}
+    for op, results in walk(ops, dict(found)):
         found.update(zip(op.results, results))
     return found
 
 
-def _walk(ops: list[HwOp], given: np.ndarray) -> Iterator[tuple[HwOp, list[np.ndarray]]]:
-    """Each operator with what it gives; a tensor is kept until its one reader has run."""
-    waiting = {ops[0].sources[0]: given}
+def walk(
+    ops: list[HwOp],
+    waiting: dict[str, Any],
+    run: Callable[..., list] = lambda op, *given: op.run_all(*given),
+) -> Iterator[tuple[HwOp, list]]:
+    """Each operator with what it gives.
+
+    Args:
+        waiting: the inputs by tensor, at the end the outputs; a tensor is kept until its one reader has run.
+        run: called with an operator and its inputs; by default its contract.
+    """
     for op in ops:
-        results = op.run_all(*(waiting.pop(tensor) for tensor in op.sources))
+        results = run(op, *(waiting.pop(tensor) for tensor in op.sources))
         waiting.update(zip(op.results, results))
         yield op, results

@@ -27,7 +27,7 @@ def wrapper(op: HwOp, module: str) -> tuple[str, dict[str, str]]:
     sources, sinks = op.in_streams(), op.out_streams()
     name, parameters = op.rtl()
     memories = {key: (f"{module}_{key}.mem", *words) for key, words in op.memories().items()}
-    given = [f".{key}({literal(value)})" for key, value in parameters.items()]
+    given = [f".{key}({verilog_literal(value)})" for key, value in parameters.items()]
     given += [f'.{key}("{file}")' for key, (file, _, _) in memories.items()]
     assigned = ",\n    ".join(given)
     side = op.side_ports()
@@ -61,7 +61,7 @@ endmodule : {module}
     return text, {file: _hex(bits, words) for file, bits, words in memories.values()}
 
 
-def literal(value) -> str:
+def verilog_literal(value) -> str:
     """A parameter: a name, a number, or (bits, number) where it is wider than the 32 bits of a plain one."""
     if isinstance(value, str):
         return value

@@ -36,13 +36,13 @@ ADAPTERS = {
     "bind": "xnorforge.flows.bind",
     "bits": "xnorforge.sim.bits",
     "hls": "xnorforge.flows.backends.hls4ml",
-}  # files beside an operator's op.py, and the engine whose plug-in each is: that one it may import
+}  # first words of files beside an operator's op.py, and the engine that each may import as its plug-in
 
 
 def adapted(path: Path) -> str:
     """The engine that a file of an operator's folder may import, nothing for other files."""
-    parts = path.relative_to(ROOT).parts
-    return ADAPTERS.get(path.stem, "") if parts[:2] == ("hw", "ops") and len(parts) == 4 else ""
+    parts, word = path.relative_to(ROOT).parts, path.stem.partition("_")[0]
+    return ADAPTERS.get(word, "") if parts[:2] == ("hw", "ops") and len(parts) == 4 else ""
 
 
 def crossings(text: str, folder: str, package: str = "") -> list[tuple[int, str]]:

@@ -39,6 +39,7 @@ FORMATS = {  # modules whose docstring describes a file format
     "Rules of a comparison": "history.rules",
     "Folding files of FINN": "flows.fold.finn_folding",
     "Input formats": "core.input_format",
+    "Lowered networks": "flows.lower",
     "Trained weights": "sw.training.weights",
     "Generated RTL": "flows.backends.rtl",
     "Packages": "flows.package",

@@ -100,7 +100,9 @@ def fold(
         lowered = np.load(net_dir / "lowered.npz")
         part = Part(*(target.capacity[name] for name in RESOURCES))
         adders = "generate" in base.load(backend).stages
-        bounds = _bound(net_dir, output, interval, target) if adders else bind_folder(net_dir, output)
+        quick = fps == "max" or "latency" in aim.limits  # then steps side by side
+        loops = None if quick or not adders else _with_loops(net_dir, output, given, interval, target, part)
+        bounds = loops or bind_folder(net_dir, output)
         last = bounds[-1].make()
         shape = last.out_stream().shape
         if output == "scores" and not last.indices and 1 < shape[-1] == prod(shape):
@@ -167,14 +169,19 @@ def fold(
     return record
 
 
-def _bound(net_dir: Path, output: str, interval: int, target: boards.Board) -> list[Bound]:
-    """The operators of a network, equal steps as a loop if that keeps the interval."""
+def _with_loops(
+    net_dir: Path, output: str, given: dict, interval: int, target: boards.Board, part: Part
+) -> list[Bound] | None:
+    """The operators of a network, equal steps as a loop; None if that does not keep the interval, or if the
+    given folding is for the steps.
+    """
     bounds = bind_folder(net_dir, output, loops=True)
-    part = Part(*(target.capacity[name] for name in RESOURCES))
-    found = with_bodies(bounds, interval, part, lambda ops: with_fifos(of_family(ops, target), {}), True)
+    if given.keys() - {one.name for one in bounds}:
+        return None
+    found = with_bodies(bounds, interval, part, lambda ops: with_fifos(of_family(ops, target), {}))
     if found is None:
         say(f"fold        a loop cannot keep {interval:,} cycles per frame: its steps are built side by side")
-    return found or bind_folder(net_dir, output)
+    return found
 
 
 def _warn_of_full(board: boards.Board, estimate: dict[str, float]) -> None:

@@ -17,48 +17,48 @@ SLACK = 0.8  # of the cycles of an operator, in a try after one that is too slow
 
 
 def with_bodies(
-    bounds: list[Bound], interval: int, part: Part, finish: Callable[[list[HwOp]], list[HwOp]], adders: bool
+    bounds: list[Bound], interval: int, part: Part, finish: Callable[[list[HwOp]], list[HwOp]]
 ) -> list[Bound] | None:
-    """The operators, bodies folded for an interval, in cycles per frame.
+    """The operators, bodies folded for an interval, in cycles per frame; None if one cannot be that quick.
 
     Args:
-        finish: adds FIFOs. Others as of `search`.
-
-    Returns:
-        None if a body cannot be that quick.
+        part: the reference for the area; finish: adds FIFOs.
     """
-    found = [_folded(one, interval, part, finish, adders) if one.body else one for one in bounds]
-    kept = [one for one in found if one is not None]
-    return kept if len(kept) == len(found) else None
+    found = [_folded(one, interval, part, finish) if one.body else one for one in bounds]
+    return None if None in found else [one for one in found if one]
 
 
-def _folded(bound: Bound, interval: int, part: Part, finish, adders: bool) -> Bound | None:
-    options = options_of(bound.body, {}, adders)
-    least, _ = fastest(options)
-    limit = interval // bound.attributes["steps"]
+def _folded(bound: Bound, interval: int, part: Part, finish) -> Bound | None:
+    options = options_of(bound.body, {}, True)
+    limit, (least, _) = interval // bound.attributes["steps"], fastest(options)
+    graph = bound.attributes["body"]
+    inputs, outputs = ([one.name for one in side] for side in (graph.input, graph.output))
     while limit >= least:
         choice = cheapest(options, limit, part.weights)
         assert choice is not None
-        graph = bound.attributes["body"]
-        inputs, outputs = ([one.name for one in side] for side in (graph.input, graph.output))
-        ops, outputs = _one_form(choice.operators(), inputs, outputs)
-        body = graph_of(finish(ops), graph.name, inputs, outputs)
-        found = replace(bound, attributes=bound.attributes | {"body": body})
-        if found.make().cycles() <= interval:
-            return found
+        if (body := _one_form(choice.operators(), inputs, outputs)) is not None:
+            ops, ends = body
+            attributes = {"body": graph_of(finish(ops), graph.name, inputs, ends)}
+            found = replace(bound, attributes=bound.attributes | attributes)
+            if found.make().cycles() <= interval:
+                return found
         limit = int(limit * SLACK)
     return None
 
 
-def _one_form(ops: list[HwOp], inputs: list[str], outputs: list[str]) -> tuple[list[HwOp], list[str]]:
-    """The operators, with width converters after states that are read in other beats; and the states."""
+def _one_form(ops: list[HwOp], inputs: list[str], outputs: list[str]) -> tuple[list[HwOp], list[str]] | None:
+    """The operators, with width converters after states that are read in other beats, and the states; None if
+    no converter can join them.
+    """
     taken = {name: stream for op in ops for name, stream in zip(op.sources, op.in_streams())}
     made = {name: stream for op in ops for name, stream in zip(op.results, op.out_streams())}
-    names = []
+    ops, ends = [*ops], []
     for state, name in zip(inputs[1:], outputs, strict=True):
-        last = name
-        for width in converters(f"{name}_again", made[name], taken[state]) or ():
-            width.onnx_node.input[0], last = last, width.onnx_node.output[0]
-            ops = [*ops, width]
-        names.append(last)
-    return ops, names
+        widths = converters(f"{name}_again", made[name], taken[state])
+        if widths is None:
+            return None
+        for width in widths:
+            width.onnx_node.input[0], name = name, width.onnx_node.output[0]
+            ops.append(width)
+        ends.append(name)
+    return ops, ends

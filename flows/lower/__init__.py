@@ -11,9 +11,14 @@
 This package names no operator: the lowering of an operator is in its folder, `hw/ops/<name>/lower.py`, which
 registers itself in `registry.py`; the same holds for folders outside the package (`core/plugins.py`).
 
-Writes `lowered.onnx`, `rolled.onnx` if it has a loop, and `lowered.npz` (integers (N, outputs) or, for a
-map, (N, H, W, C), as int64 or, above 64 bits, as decimal text; scale and bias float64 per output or
-channel) and `lower.json`.
+Writes
+    lowered.onnx   the integer graph; our own nodes are of the domain `xnorforge.flows.lower.nodes`
+    rolled.onnx    only of a network with equal steps: the same with a node of our own in their place. Its
+                   attribute `body` is a step, a graph whose inputs are the step's part of the sequence and
+                   the states, its outputs the states after it; `start` has the elements of the first states
+    lowered.npz    integers (N, outputs) or, for a map, (N, H, W, C), as int64 or, above 64 bits, as decimal
+                   text; scale and bias float64 per output or channel
+    lower.json     the record
 """
 
 from collections import Counter
@@ -26,9 +31,10 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core import extras
 from xnorforge.core.artifacts import measured, read_json, whole, write_json
+from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import of_record
 from xnorforge.core.plugins import parts
-from xnorforge.core.progress import now_at
+from xnorforge.core.progress import now_at, say
 from xnorforge.flows.bind import bind
 from xnorforge.flows.clean_up import cleaned_up
 from xnorforge.flows.indexed_model import IndexedModel
@@ -128,11 +134,11 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         with whole(out_dir / "lowered.onnx") as aside:
             lowered.save(str(aside))
         (out_dir / "rolled.onnx").unlink(missing_ok=True)
-        if (rolled := MAKERS["rolled"](graph)) is not None:
+        if (loop := _loop(graph)) is not None:
             now_at(f"running the loop on {len(images):,} images")
-            rows.append(checks.integers_are_equal(rolled, frames, integers))
+            rows.append(checks.integers_are_equal(loop[0], frames, integers))
             with whole(out_dir / "rolled.onnx") as aside:
-                emit.emitted(rolled).save(str(aside))
+                loop[1].save(str(aside))
         with whole(out_dir / "lowered.npz") as aside, aside.open("wb") as file:
             np.savez(file, integers=for_npz(integers), scale=scale, bias=bias)
     own = [n for n in lowered.graph.node if n.domain == nodes.DOMAIN]
@@ -166,6 +172,22 @@ def complexity_of(network: ModelWrapper, given: dict, writable=()) -> dict:
     """
     graph, lowered = integers_of(without_tails(cleaned_up(network))[0], given, writable)
     return complexity(lowered, bind(lowered, *checks.scale_and_bias(graph.output)))
+
+
+def _loop(graph: Lowered) -> tuple[Lowered, ModelWrapper] | None:
+    """Integer graph and ONNX form with equal steps as a loop; None without, and where its states have other
+    forms when a step ends than when it begins.
+    """
+    rolled = MAKERS["rolled"](graph)
+    if rolled is None:
+        return None
+    model = emit.emitted(rolled)
+    try:
+        bind(model, *checks.scale_and_bias(rolled.output))
+    except UserError as error:
+        say(f"lower       steps are built side by side, not as a loop: {error}")
+        return None
+    return rolled, model
 
 
 def _cleaned(path: Path) -> IndexedModel:

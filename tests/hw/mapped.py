@@ -134,6 +134,11 @@ def write(path: Path, table: dict) -> None:
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
+def own_logic(name: str) -> bool:
+    """Whether an operator is no loop around others, of whose LUTs a count would mostly consist."""
+    return not examples_of(name)[0].inner
+
+
 def count(family: str, name: str) -> dict[str, dict[str, float]]:
     """Counts of some instances of an operator, those of the tests first, of all sizes up to `MOST`."""
 
@@ -195,7 +200,7 @@ def errors(family: str) -> list[tuple[str, int, int, float, dict[str, float]]]:
 
 def main(family: str, *names: str) -> None:
     """Count, fit and print, see the top."""
-    for name in names or plugins.names("hw.ops"):
+    for name in names or filter(own_logic, plugins.names("hw.ops")):
         if name not in (found := recorded(family)):
             found[name] = count(family, name)
             record(family, found)

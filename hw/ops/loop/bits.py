@@ -6,21 +6,10 @@ from xnorforge.sim.bits.packed import as_integers, as_stream
 
 def step(op):
     """The steps of its body, one after the other."""
-    calls = [(one, step_of(one)) for one in op.inner]
-    part, *states = op.body_inputs()
-    source = op.in_stream()
+    calls = {one.name: step_of(one) for one in op.inner}
 
-    def run(x):
-        values = op.starts(len(x))
-        for given in op.parts_of(as_integers(x, source)):
-            found = dict(zip((part, *states), (given, *values)))
-            for one, call in calls:
-                streams = zip(one.sources, one.in_streams())
-                results = call(*(as_stream(found.pop(name), stream) for name, stream in streams))
-                results = results if isinstance(results, list) else [results]
-                for name, value, stream in zip(one.results, results, one.out_streams(), strict=True):
-                    found[name] = as_stream(value, stream)
-            values = [as_integers(found[name], stream) for name, stream in op.state_streams().items()]
-        return as_stream(values[0], op.out_stream())
+    def run(one, *given):
+        results = calls[one.name](*map(as_stream, given, one.in_streams()))
+        return list(map(as_stream, results if isinstance(results, list) else [results], one.out_streams()))
 
-    return run
+    return lambda x: as_stream(op.run_steps(as_integers(x, op.in_stream()), run), op.out_stream())

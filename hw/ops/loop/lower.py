@@ -4,14 +4,18 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from onnx import helper
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
 
 from xnorforge.flows.lower.emit import Emission
+from xnorforge.flows.lower.examples import random_leaf, random_steps, random_weights
 from xnorforge.flows.lower.nodes import IntegerNode
-from xnorforge.flows.lower.registry import MEANINGS, emission, maker, meaning
+from xnorforge.flows.lower.registry import MEANINGS, emission, example, maker, meaning
 from xnorforge.flows.lower.values import Leaf, Node
 from xnorforge.flows.lower.walk import Lowered
 
-from .steps import LEAST_STEPS, Steps, divisions, elements, merged
+from .lower_steps import LEAST_STEPS, PART, Steps, divisions, elements, without_equal_frames
 
 
 @dataclass
@@ -58,6 +62,17 @@ class Loop(IntegerNode):
         body: dict[str, tuple] = {"body": ("g", True, None)}
         return super().get_nodeattr_types() | body
 
+    def execute_node(self, context, _graph):
+        body = ModelWrapper(helper.make_model(self.get_nodeattr("body")))
+        names = [one.name for one in body.graph.input]
+        shapes = [body.get_tensor_shape(name) for name in names]
+        x, start = (context[name] for name in self.onnx_node.input)
+        given = np.split(start, np.cumsum([np.prod(shape) for shape in shapes[1:]])[:-1])
+        for part in x.reshape(self.get_nodeattr("steps"), -1):
+            values = (one.reshape(shape) for one, shape in zip((part, *given), shapes))
+            given = [*execute_onnx(body, dict(zip(names, values))).values()]
+        context[self.onnx_node.output[0]] = given[0]
+
 
 @emission("Loop")
 def _emit(emission, node, inputs, out) -> None:
@@ -69,7 +84,7 @@ def _emit(emission, node, inputs, out) -> None:
 @maker("rolled")
 def rolled(graph: Lowered) -> Lowered | None:
     """The graph with a loop in place of equal steps; None if it has none."""
-    graph = merged(graph)
+    graph = without_equal_frames(graph)
     for source, readers in graph.readers().items():
         read = [elements(node) for node in readers]
         if len(readers) < LEAST_STEPS or not all(map(len, read)):
@@ -79,3 +94,41 @@ def rolled(graph: Lowered) -> Lowered | None:
             if steps.repeat():
                 return steps.replaced(Body(steps.body, steps.leaves, steps.inputs, steps.outputs))
     return None
+
+
+@example("Loop")
+def _example(rng):
+    """h = q(A x + B h); in half of the cases also g = p(B h), and h = q(A x + B h + g)."""
+    size, units, steps = (int(n) for n in rng.integers(1, (6, 5, 6)))
+    leaf = random_leaf(rng, (steps * size,), int(rng.integers(2, 9)))
+    low, high = leaf.lo.reshape(steps, size).min(0), leaf.hi.reshape(steps, size).max(0)
+    leaves, nodes = {PART: Leaf(PART, (size,), low, high)}, []
+
+    def add(name, op, inputs, low, high, at):
+        leaves[name] = Leaf(name, (units,), low, high)
+        nodes.append(Node(name, op, inputs, name, at))
+
+    def matrix(name, given):
+        weights = random_weights(rng, (leaves[given].channels, units))
+        ends = weights.T * leaves[given].lo, weights.T * leaves[given].hi
+        low, high = np.minimum(*ends).sum(1), np.maximum(*ends).sum(1)
+        add(name, "Dense", [given], low, high, {"weights": weights, "xnor": False, "top": 2**20})
+
+    def levels(name, given, like):
+        at = random_steps(rng, leaves[given].lo, leaves[given].hi, int(leaves[like].hi[0]))
+        add(name, "Threshold", [given], leaves[like].lo, leaves[like].hi, at)
+
+    states = ["h", "g"][: rng.integers(1, 3)]
+    for name in states:
+        leaves[name] = Leaf(name, (units,), np.zeros(units, int), np.full(units, rng.integers(2, 16)))
+    matrix("ax", PART)
+    matrix("bh", "h")
+    terms = ["ax", "bh", *states[1:]]
+    low, high = (sum(getattr(leaves[name], end) for name in terms) for end in ("lo", "hi"))
+    add("sum", "Join", terms, low, high, {"multipliers": np.ones((len(terms), units), np.int64)})
+    levels("next_h", "sum", "h")
+    if states[1:]:
+        levels("next_g", "bh", "g")
+    body = Body(nodes, leaves, [PART, *states], [f"next_{name}" for name in states])
+    start = np.concatenate([rng.integers(0, leaves[name].hi + 1) for name in states])
+    return [leaf], [("Loop", {"body": body, "steps": steps, "start": start})]

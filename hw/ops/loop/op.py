@@ -1,6 +1,7 @@
 """A recurrent layer: one step in hardware, whose states go into it again."""
 
 import hashlib
+from collections.abc import Callable
 from functools import cached_property
 from math import prod
 from typing import ClassVar
@@ -95,20 +96,18 @@ class Loop(HwOp):
         cut = np.split(values, np.cumsum([prod(shape) for shape in shapes])[:-1])
         return [np.broadcast_to(one.reshape(shape), (count, *shape)) for one, shape in zip(cut, shapes)]
 
-    def parts_of(self, x: np.ndarray) -> np.ndarray:
-        """Frames as parts, (steps, N, elements)."""
-        return x.reshape(len(x), self.get_nodeattr("steps"), -1).swapaxes(0, 1)
+    def run_steps(self, x: np.ndarray, *run: Callable[..., list]):
+        """The first state after all steps of frames (N, *in_shape); `run` as of `graph.walk`."""
+        states = self.starts(len(x))
+        for part in x.reshape(len(x), self.get_nodeattr("steps"), -1).swapaxes(0, 1):
+            found = dict(zip(self.body_inputs(), (part, *states)))
+            for _ in graph.walk(self.inner, found, *run):
+                pass
+            states = [found[name] for name in self.state_streams()]
+        return states[0]
 
     def execute_node(self, context, _graph):
-        x, names = self.taken(context), self.body_inputs()
-        states = self.starts(len(x))
-        for part in self.parts_of(x):
-            found = dict(zip(names, (part, *states)))
-            for op in self.inner:
-                results = op.run_all(*(found.pop(name) for name in op.sources))
-                found.update(zip(op.results, results))
-            states = [found[name] for name in self.state_streams()]
-        context[self.onnx_node.output[0]] = states[0]
+        context[self.onnx_node.output[0]] = self.run_steps(self.taken(context))
 
     @cached_property
     def step_cycles(self) -> int:
@@ -118,8 +117,7 @@ class Loop(HwOp):
         course = CycleModel(self.inner).run(1)
         if course.stopped:
             return sum(op.cycles() for op in self.inner)
-        last = max(int(course.moved[name][-1]) for name in self.state_streams())
-        return last + 2
+        return 2 + max(int(course.moved[name][-1]) for name in self.state_streams())
 
     def cycles(self) -> int:
         """All steps, and the result."""
@@ -166,7 +164,9 @@ class Loop(HwOp):
         return found
 
     def estimate(self, family: str | None = None, registers: bool = True) -> dict[str, float]:
-        """That of the body and of what is around it."""
+        """That of the body and of what is around it. It has no factors of its own: a count of a loop is
+        mostly that of its body, whose operators have theirs (tests/hw/mapped.py leaves it out).
+        """
         found = cost_of(type(self).__name__, self.parts(), family, registers)
         for op in self.inner:
             found = {name: found[name] + size for name, size in op.estimate(family, registers).items()}

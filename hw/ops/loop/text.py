@@ -1,6 +1,6 @@
 """The module of a loop: its body's operators, connected, and the memories of its states around them."""
 
-from xnorforge.hw.wrap import literal
+from xnorforge.hw.wrap import verilog_literal
 
 
 def written(op) -> str:
@@ -32,7 +32,7 @@ def written(op) -> str:
         value = sum(word << stream.width * place for place, word in enumerate(words))
         lines += [
             f"xf_loop_state #(.Beats({stream.beats}), .Width({stream.width}), "
-            f".Start({literal((stream.beats * stream.width, value))})) u_state_{k} (",
+            f".Start({verilog_literal((stream.beats * stream.width, value))})) u_state_{k} (",
             "  .clk_i, .rst_ni, .start_i(start), .run_i(run), .first_i(first), .second_i(second),",
             f"  .data_o(data_{n}), .valid_o(valid_{n}), .ready_i(ready_{n}), .next_data_i(data_{m}),",
             f"  .next_valid_i(valid_{m}), .held_o(held[{k}]), .pull_i({pull})",
@@ -40,7 +40,7 @@ def written(op) -> str:
         ]  # fmt: skip
     for k, one in enumerate(op.inner):
         module, parameters = one.rtl()
-        given = [f".{key}({literal(value)})" for key, value in parameters.items()]
+        given = [f".{key}({verilog_literal(value)})" for key, value in parameters.items()]
         given += [f".{key}(M{k}{key})" for key in one.memories()]
         sides = [_together(number, names) for names in (one.sources, one.results)]
         (s_data, s_valid, s_ready), (m_data, m_valid, m_ready) = sides

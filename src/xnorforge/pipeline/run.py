@@ -15,7 +15,7 @@ from xnorforge.history import entries
 from xnorforge.pipeline import job, reads, record, settings
 from xnorforge.pipeline.listen import Listener, hear
 from xnorforge.pipeline.request import Request
-from xnorforge.pipeline.stages import STAGES, Stage, no_bitstream, path_of
+from xnorforge.pipeline.stages import OPTIONAL, STAGES, Stage, no_bitstream, path_of
 from xnorforge.sw.training import runs
 
 JOBS = 2
@@ -155,9 +155,10 @@ def _remember(asked: Request) -> None:
 def task(stage: Stage, net_dir: Path, acc: Path, options: dict, earlier: dict[str, Stage]) -> dict:
     """What `job.perform` is given: a stage, folders, options, the files of `earlier` stages that it reads."""
     checked = [
-        (str(path_of(name, net_dir, acc)), writer)
+        (str(path), writer)
         for writer in stage.inputs
         for name in earlier[writer].checked()
+        if (path := path_of(name, net_dir, acc)).exists() or name not in OPTIONAL
     ]
     return {
         "name": stage.name,

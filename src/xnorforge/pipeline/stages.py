@@ -69,7 +69,7 @@ STAGES = (
         (),
         ("net/export.json", "net/model.onnx", "net/golden.npz"),
     ),
-    Stage("lower", ("export",), ("net/lower.json", "net/lowered.onnx", "net/lowered.npz")),
+    Stage("lower", ("export",), ("net/lower.json", "net/lowered.onnx", "net/lowered.npz", "net/rolled.onnx")),
     Stage(
         "fold",
         ("export", "lower"),
@@ -131,7 +131,7 @@ STAGES = (
     ),
 )
 ALWAYS = ("export", "lower", "fold")  # of every back end; what follows, the back end says
-OPTIONAL = ("acc/examples",)  # some networks have none
+OPTIONAL = ("acc/examples", "net/rolled.onnx")  # some networks have none
 NAMES = tuple(stage.name for stage in STAGES)
 
 
@@ -226,5 +226,8 @@ def left_by(acc: Path, *names: str) -> tuple[tuple[Path, str], ...]:
     """What stages left for others in an accelerator's folder and its network's, each with its stage."""
     declared = {stage.name: stage for stage in STAGES}
     return tuple(
-        (path_of(output, acc.parent, acc), name) for name in names for output in declared[name].checked()
+        (path_of(output, acc.parent, acc), name)
+        for name in names
+        for output in declared[name].checked()
+        if output not in OPTIONAL
     )

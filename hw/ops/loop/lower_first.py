@@ -50,7 +50,7 @@ def _form(constant: np.ndarray, factors: dict[str, Any]) -> Form:
 
 
 def first_is_equal(steps, first: list[tuple[Node, Node]], wanted: list[str]) -> bool:
-    """Whether the body of `steps` (steps.Steps) makes the leaves `wanted` of its first states.
+    """Whether the body of `steps` (lower_steps.Steps) makes the leaves `wanted` of its first states.
 
     Args:
         first: operators of step 0, and the same as they would be in a body.

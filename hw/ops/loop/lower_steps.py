@@ -4,7 +4,7 @@ Before:  step 0 -> states -> step 1 -> states -> … -> the last step -> one sta
 After:   a loop, whose body is one step
 Why:     a step reads its own part of a sequence and the states of the step before. Steps are equal if their
          operators are, with the same constants. What the exporter left out of the first step, because zeros
-         contribute nothing, is proved to make no difference (`first.py`).
+         contribute nothing, is proved to make no difference (`lower_first.py`).
 """
 
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ from xnorforge.flows.lower.walk import Lowered
 from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.ops._streams import divisors
 
-from .first import first_is_equal
+from .lower_first import first_is_equal
 
 LEAST_STEPS = 3  # the first, one that the others equal, and the last
 PART = "part"  # the body's leaf of the sequence
 
 
-def merged(graph: Lowered) -> Lowered:
+def without_equal_frames(graph: Lowered) -> Lowered:
     """The graph with equal frames of one tensor only once."""
     known: dict[tuple, str] = {}
     same: dict[str, str] = {}
