@@ -104,6 +104,7 @@ def product_files(acc: Path) -> list[dict]:
         "../model.onnx": "Netron, qonnx",
         "../golden.npz": "numpy",
         "../lowered.onnx": "Netron, qonnx, FINN's Python execution",
+        "../rolled.onnx": "Netron, qonnx",
         "folded.onnx": "Netron, qonnx",
         "timeline.json": "ui.perfetto.dev, chrome://tracing",
         "rtl": "any SystemVerilog tool; file list rtl.f",

@@ -1,25 +1,33 @@
-"""Recurrent layers: refused by name, and built as their message says, step by step."""
+"""Recurrent layers: refused by name, and built as their message says, step by step; as a loop where all steps
+are equal.
+"""
 
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from brevitas.export import export_qonnx
 from onnx import helper
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.rtl import generate
+from xnorforge.flows.bind import bind_folder
 from xnorforge.flows.fold import fold
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
 from xnorforge.hw.cycles import CycleModel
-from xnorforge.hw.graph import enter, operators
+from xnorforge.hw.graph import enter, execute, operators
 from xnorforge.sim import cosim
 from xnorforge.sim.bits import simulate_bits
 from xnorforge.sim.device import network as simulated
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "hw"))
 sys.path.insert(0, str(Path(__file__).parent))
 import recurrent_networks
 from graphs import Graph, lowered
@@ -29,14 +37,14 @@ STEPS, FEATURES, UNITS = 4, 6, 5
 WIRING = ("Width", "Fifo", "Permute", "Fork", "ArgMax", "TopK")
 
 
-def gated(seed: int):
-    """h = h - z h + z n, the gate z of 2 bits, the new state n of signs, h of 4 bits."""
-    graph = Graph((STEPS * FEATURES,), seed)
-    weights = {name: graph.weights(size, UNITS) for name, size in
-               (("xz", FEATURES), ("hz", UNITS), ("xn", FEATURES), ("hn", UNITS))}  # fmt: skip
+def gated(seed: int, steps: int = STEPS, features: int = FEATURES, units: int = UNITS, bits: int = 4):
+    """h = h - z h + z n, the gate z of 2 bits, the new state n of signs, h of `bits`."""
+    graph = Graph((steps * features,), seed)
+    weights = {name: graph.weights(size, units) for name, size in
+               (("xz", features), ("hz", units), ("xn", features), ("hn", units))}  # fmt: skip
     state = None
-    for step in range(STEPS):
-        bounds = (np.array([n], np.int64) for n in (step * FEATURES, (step + 1) * FEATURES, 1))
+    for step in range(steps):
+        bounds = (np.array([n], np.int64) for n in (step * features, (step + 1) * features, 1))
         x = graph.node("Slice", *bounds, inputs=["x"]).at
 
         def of(gate, x=x, state=state):
@@ -52,8 +60,8 @@ def gated(seed: int):
         if state is not None:
             kept = graph.node("Sub", inputs=[state, graph.node("Mul", inputs=[z, state]).at]).at
             graph.node("Add", inputs=[kept, added])
-        state = graph.quant(0.125, 4).at
-    return graph.node("MatMul", graph.weights(UNITS, 3), inputs=[state]).model((3,))
+        state = graph.quant(0.125, bits).at
+    return graph.node("MatMul", graph.weights(units, 3), inputs=[state]).model((3,))
 
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.full)])
@@ -74,6 +82,66 @@ def test_a_recurrent_layer_is_named(kind):
     graph.at = "result"
     with pytest.raises(UserError, match=kind):
         lowered(graph.model((UNITS,)))
+
+
+def lowered_gated(seed: int, folder, **sizes):
+    """A gated unit of these sizes, lowered into a folder, and its sequences."""
+    onnx.save(gated(seed, **sizes).model, folder / "net.onnx")
+    length = sizes["steps"] * sizes["features"]
+    sequences = np.random.default_rng(seed).integers(0, 256, (20, length), np.uint8)
+    import_model(folder / "net.onnx", sequences, [-1] * 20, folder, input_scale=1.0)
+    return lower(folder / "model.onnx", folder / "golden.npz", folder), sequences
+
+
+@pytest.mark.parametrize("draws", [2, pytest.param(30, marks=pytest.mark.full)])
+def test_random_networks_of_equal_steps_are_loops_that_compute_the_same(draws, tmp_path):
+    """In qonnx's execution of the file, and as operators, against the integers of the unrolled graph. What is
+    pruned of a step alone leaves some networks unrolled.
+    """
+    loops = 0
+    for seed in range(draws):
+        rng, folder = np.random.default_rng(seed), tmp_path / str(seed)
+        folder.mkdir()
+        sizes = rng.integers((3, 3, 3, 3), (9, 7, 9, 6)).tolist()
+        lowered_gated(seed, folder, **dict(zip(("steps", "features", "units", "bits"), sizes)))
+        loops += (folder / "rolled.onnx").exists()
+        if (folder / "rolled.onnx").exists():
+            compare_rolled(folder)
+    assert 2 * loops >= draws
+
+
+def compare_rolled(folder) -> None:
+    integers = np.load(folder / "lowered.npz")["integers"]
+    images = np.load(folder / "golden.npz")["images"]
+    bounds = bind_folder(folder, loops=True)
+    assert [one.op for one in bounds].count("Loop") == 1
+    got = next(iter(execute([one.make() for one in bounds], images).values()))
+    np.testing.assert_array_equal(got.reshape(len(got), -1)[:, :3], integers.reshape(len(got), -1))
+    model = ModelWrapper(str(folder / "rolled.onnx"))
+    (source,), (sink,) = model.graph.input, model.graph.output
+    for image, wanted in list(zip(images, integers))[:3]:
+        given = {source.name: np.float32(image).reshape(model.get_tensor_shape(source.name))}
+        np.testing.assert_array_equal(execute_onnx(model, given)[sink.name].ravel(), wanted.ravel())
+
+
+SMALL = {"steps": 4, "features": 3, "units": 4, "bits": 4}
+
+
+def built_as(folder, **more) -> list[str]:
+    """The operators that fold chooses."""
+    record = fold(folder, "pynq-z2", folder / "acc", **more)
+    return [row["op"] for row in record["operators"] if row["op"] not in WIRING]
+
+
+def test_steps_are_built_side_by_side_where_a_loop_is_too_slow_or_the_steps_are_named(tmp_path):
+    lowered_gated(0, tmp_path, **SMALL)
+    assert built_as(tmp_path, interval=2000) == ["Loop", "ByteMvu"]
+    assert len(built_as(tmp_path, interval=30)) > 10
+    step = bind_folder(tmp_path)[3].name
+    assert step not in [one.name for one in bind_folder(tmp_path, loops=True)]
+    (tmp_path / "given.json").write_text(json.dumps({step: {"pe": 1}}))
+    assert len(built_as(tmp_path, interval=2000, folding=tmp_path / "given.json")) > 10
+    assert len(built_as(tmp_path, fps="max")) > 10
 
 
 @pytest.mark.full
