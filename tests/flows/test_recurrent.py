@@ -4,6 +4,7 @@ are equal.
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from xnorforge.flows.bind import bind_folder
 from xnorforge.flows.fold import fold
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
+from xnorforge.flows.lower.registry import MAKERS
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.graph import enter, execute, operators
 from xnorforge.sim import cosim
@@ -31,6 +33,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "hw"))
 sys.path.insert(0, str(Path(__file__).parent))
 import recurrent_networks
 from graphs import Graph, lowered
+from mapped import mapped
 from pipeline import proven
 
 STEPS, FEATURES, UNITS = 4, 6, 5
@@ -142,6 +145,37 @@ def test_steps_are_built_side_by_side_where_a_loop_is_too_slow_or_the_steps_are_
     (tmp_path / "given.json").write_text(json.dumps({step: {"pe": 1}}))
     assert len(built_as(tmp_path, interval=2000, folding=tmp_path / "given.json")) > 10
     assert len(built_as(tmp_path, fps="max")) > 10
+
+
+def test_a_state_that_changes_its_form_in_a_step_is_no_loop(tmp_path, monkeypatch):
+    """The body takes one bit more than it gives."""
+    true = MAKERS["rolled"]
+
+    def wider(graph):
+        loop = true(graph)
+        (node,) = (node for node in loop.nodes if node.op == "Loop")
+        leaves, name = node.at["body"].leaves, node.at["body"].inputs[1]
+        leaves[name] = replace(leaves[name], lo=2 * leaves[name].lo, hi=2 * leaves[name].hi)
+        return loop
+
+    monkeypatch.setitem(MAKERS, "rolled", wider)
+    lowered_gated(0, tmp_path, **SMALL)
+    assert not (tmp_path / "rolled.onnx").exists()
+    assert len(built_as(tmp_path, interval=2000)) > 10
+
+
+def test_the_cells_of_a_loop_compute_what_it_does_and_are_as_many_as_estimated(tmp_path):
+    lowered_gated(0, tmp_path, **SMALL)
+    fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=2000)
+    [loop] = [op for op in operators(tmp_path / "acc" / "folded.onnx") if op.inner]
+    found = mapped([loop], tmp_path / "cells")
+    assert loop.estimate()["lut"] == pytest.approx(found.counted[0]["lut"], rel=0.15, abs=8)
+    assert loop.estimate()["ff"] == pytest.approx(found.counted[0]["ff"], rel=0.1, abs=3)
+    frames = loop.random_inputs(seed=1, frames=5)
+    for pace in (0.0, 0.4):
+        [run] = cosim.attempt(found.device(), [frames], stall=pace, seed=3)
+        np.testing.assert_array_equal(run.output, loop.run(*frames))
+    assert run.output.any()
 
 
 @pytest.mark.full
