@@ -168,6 +168,7 @@ def test_the_cells_of_a_loop_compute_what_it_does_and_are_as_many_as_estimated(t
     lowered_gated(0, tmp_path, **SMALL)
     fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=2000)
     [loop] = [op for op in operators(tmp_path / "acc" / "folded.onnx") if op.inner]
+    (tmp_path / "cells").mkdir()
     found = mapped([loop], tmp_path / "cells")
     assert loop.estimate()["lut"] == pytest.approx(found.counted[0]["lut"], rel=0.15, abs=8)
     assert loop.estimate()["ff"] == pytest.approx(found.counted[0]["ff"], rel=0.1, abs=3)
