@@ -31,13 +31,23 @@ def not_decoded(ops: list[HwOp], rows: list[dict], *also: str) -> list[HwOp]:
     """The layers to try: those of which some bits were not decoded, or, as the row says, `also` reached."""
     ways = ("decoded", *also)
     open_ = {row["layer"] for row in rows if sum(row[way] for way in ways) < row["bits"]}
-    return [op for op in ops if op.name in open_ and not isinstance(op, Loadable) and narrow(op)]
+    return [
+        op
+        for op in ops
+        if any(name in open_ for name, _ in units(op)) and not isinstance(op, Loadable) and narrow(op)
+    ]
+
+
+def units(op: HwOp) -> list[tuple[str, HwOp]]:
+    """An operator and those that it consists of, each with the name of its row."""
+    return [(op.name, op), *((f"{op.name}: {one.name}", one) for one in op.inner)]
 
 
 def narrow(op: HwOp) -> bool:
     """Whether all its numbers are NumPy's."""
     wide = any(stream.bits >= INT64_BITS for stream in (*op.in_streams(), *op.out_streams()))
-    return not wide and all(element_bits(np.asarray(x)) < INT64_BITS for x in op.arrays_of.values())
+    own = all(element_bits(np.asarray(x)) < INT64_BITS for x in op.arrays_of.values())
+    return not wide and own and all(map(narrow, op.inner))
 
 
 def of_channels(op: HwOp) -> bool:
@@ -58,7 +68,10 @@ def try_layers(name: str, device: Device, ops: list[HwOp], rows: list[dict]) -> 
         for got, wanted in zip(run.outputs, op.run_all(*given), strict=True):
             wrong += compare.frames_unequal(got, wanted)
             frames, integers = frames + len(wanted), integers + wanted.size
-        row_of[op.name]["simulated"] = round(share_reached(op, given) * row_of[op.name]["bits"])
+        for number, (unit, _) in enumerate(units(op)):
+            row = row_of.get(unit)
+            if row and not (op.inner and row["decoded"] == row["bits"]):
+                row["simulated"] = round(share_reached(op, given, number) * row["bits"])
     names = ", ".join(op.name for op in ops)
     return artifacts.check(name, frames, wrong, integers, f"{names} alone, at the edges of their constants")
 
@@ -113,14 +126,15 @@ def at_steps(op: HwOp) -> np.ndarray:
     return np.clip(np.concatenate([grid, *near]), low, high)
 
 
-def share_reached(op: HwOp, inputs: list[np.ndarray]) -> float:
-    """The share of the bits of the constants of which each, inverted, changes an output of the contract.
+def share_reached(op: HwOp, inputs: list[np.ndarray], unit: int = 0) -> float:
+    """The share of the bits of the constants, of one of `units`, of which each, inverted, changes an output
+    of the contract.
 
     Of arrays with more than `MOST_FLIPS` bits so many are drawn. Of +1 and -1 the sign is inverted. Bits that
     change nothing at the edges of the other function either, as of thresholds out of reach, do not count.
     """
     right, rng, shares = op.run(*inputs), np.random.default_rng(SEED), []
-    for key, values in constants(op).items():
+    for key, values in constants(units(op)[unit][1]).items():
         signs = set(np.unique(values).tolist()) <= {-1, 1}
         tried = [*product(np.ndindex(values.shape), range(element_bits(values)))]
         seen = []
@@ -128,7 +142,7 @@ def share_reached(op: HwOp, inputs: list[np.ndarray]) -> float:
             place, bit = tried[number]
             other = values.copy()
             other[place] = -other[place] if signs else other[place] ^ (1 << bit)
-            wrong = type(op)(op.onnx_node, arrays_of=op.arrays_of | {key: other})
+            wrong = _changed(op, unit, key, other)
             try:
                 found = bool((wrong.run(*inputs) != right).any())
                 edges = inputs if found else inputs_of(wrong)
@@ -138,6 +152,16 @@ def share_reached(op: HwOp, inputs: list[np.ndarray]) -> float:
                 seen.append(found)
         shares += [(len(tried), np.mean(seen))] if seen else []
     return sum(count * share for count, share in shares) / max(1, sum(count for count, _ in shares))
+
+
+def _changed(op: HwOp, unit: int, key: str, values: np.ndarray) -> HwOp:
+    """The operator with another array in one of `units`."""
+    if not unit:
+        return type(op)(op.onnx_node, arrays_of=op.arrays_of | {key: values})
+    found = type(op)(op.onnx_node, arrays_of=op.arrays_of)
+    found.inner = [*op.inner]
+    found.inner[unit - 1] = _changed(op.inner[unit - 1], 0, key, values)
+    return found
 
 
 def constants(op: HwOp) -> dict[str, np.ndarray]:

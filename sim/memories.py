@@ -15,7 +15,7 @@ import numpy as np
 from xnorforge.core import artifacts
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.words import binary
-from xnorforge.sim.alone import constants, element_bits
+from xnorforge.sim.alone import constants, element_bits, units
 from xnorforge.sim.netlist_memories import Netlist, UnreadError
 
 MOST_BITS = 52  # of elements whose thresholds are decoded, as float64 holds
@@ -35,14 +35,17 @@ def check_memories(rtl: Path, ops: list[HwOp], netlist: Path | None = None) -> t
         netlist: the folder of the mapped netlist, if its contents are to be read in place of the files.
 
     Returns:
-        The check in a list, and a row for each layer with constants: `layer`, `bits` of its weights and
-        thresholds in all, and those of them that were `decoded`, or `compared` with a fresh file; `simulated`
-        is for `alone.try_layers`.
+        The check in a list, and a row for each layer with constants, or operator that it consists of:
+        `layer`, `bits` of its weights and thresholds in all, and those of them that were `decoded`, or
+        `compared` with a fresh file; `simulated` is for `alone.try_layers`.
     """
     instances = {name: file for path in rtl.glob("*.sv") for file, name in _FILE.findall(path.read_text())}
     rows, wrong = [], 0
     for layer, op in zip(artifacts.read_json(rtl / "rtl.json")["layers"], ops, strict=True):
         given, files = instantiated((rtl / layer["file"]).read_text())
+        if op.inner:
+            given |= instantiated_inside((rtl / layer["generated"][0]).read_text())
+        unit = {f"M{k}{name}": k + 1 for k, one in enumerate(op.inner) for name in one.memories()}
         made = op.memories()
         if netlist:
             contents = mapped_contents(
@@ -51,15 +54,17 @@ def check_memories(rtl: Path, ops: list[HwOp], netlist: Path | None = None) -> t
         else:
             texts = {name: (rtl / file).read_text() for name, file in files.items()}
             contents = {name: of_file(text, made.get(name, (0, []))[0]) for name, text in texts.items()}
-        row: dict[str, int] = dict.fromkeys(("decoded", "compared", "simulated"), 0)
+        own: list[dict[str, int]] = [{"decoded": 0, "compared": 0, "simulated": 0} for _ in units(op)]
         for name, found in contents.items():
             way, unequal = wrong_numbers(op, name, made.get(name, (0, [])), found, given, not netlist)
             wrong += unequal
-            row[way] += found.size
+            own[unit.get(name, 0)][way] += found.size
         wrong += sum(width * len(words) for name, (width, words) in made.items() if name not in files)
-        bits = sum(width * len(words) for width, words in made.values())
-        bits = bits or sum(x.size * element_bits(x) for x in constants(op).values())
-        rows += [{"layer": op.name, "bits": bits, **row}] if bits else []
+        for row, (name, one) in zip(own, units(op), strict=True):
+            kept = {} if one.inner else one.memories()
+            bits = sum(width * len(words) for width, words in kept.values())
+            bits = bits or sum(x.size * element_bits(x) for x in constants(one).values())
+            rows += [{"layer": name, "bits": bits, **row}] if bits else []
     decoded, compared = (sum(row[way] for row in rows) for way in ("decoded", "compared"))
     if not any(op.memories() for op in ops):
         return [], rows
@@ -75,7 +80,8 @@ def wrong_numbers(
     wrong; of a `whole` memory also bits that no number has.
     """
     width, words = made
-    decode = op.decoder(name, given) if given.get("InBits", 1) <= MOST_BITS else None
+    widest = max((bits for key, bits in given.items() if key.endswith("InBits")), default=1)
+    decode = op.decoder(name, given) if widest <= MOST_BITS else None
     way = "decoded" if decode else "compared"
     if found.shape != (len(words), width) or (found == UNDEFINED).any():
         return way, max(1, width * len(words))
@@ -105,6 +111,8 @@ def mapped_contents(netlist: Netlist, instances: dict[str, str], made: dict[str,
     found: Contents = {}
     for path, instance in netlist.memories.items():
         file = instances.get(instance, "")
+        inside = [part.replace("u_", "M", 1) + file for part in path.split(".")]
+        file = next((name for name in inside if name in made), file)
         width, words = made.get(file, (0, []))
         if not words:  # filled while it runs, as templates are
             continue
@@ -128,3 +136,12 @@ def instantiated(text: str) -> tuple[Given, dict[str, str]]:
     found: Given = {name: int(value) for name, value in re.findall(r"\.(\w+)\((\d+)\)", given)}
     found |= re.findall(r"\.(\w+)\(xf_pkg::(\w+)\)", given)
     return found, dict(re.findall(r'\.(\w+)\("(.*?)"\)', given))
+
+
+def instantiated_inside(text: str) -> Given:
+    """Parameters of the operators in a module that is generated around them, M<number><name>."""
+    found: Given = {}
+    for given, number in re.findall(r"^ *\w+ #\((.*)\) u_(\d+) \($", text, re.MULTILINE):
+        found |= {f"M{number}{name}": int(x) for name, x in re.findall(r"\.(\w+)\((\d+)\)", given)}
+        found |= {f"M{number}{name}": x for name, x in re.findall(r"\.(\w+)\(xf_pkg::(\w+)\)", given)}
+    return found

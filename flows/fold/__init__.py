@@ -36,7 +36,7 @@ from xnorforge.hw import boards, families, graph
 from xnorforge.hw.ops.base import DOMAIN, SITES, HwOp, Stream
 from xnorforge.hw.parts import estimates_of
 
-GIVEN = ("simd", "pe", "pixels", "depth")
+GIVEN = ("simd", "pe", "pixels", "depth", "interval")
 STYLES: dict[str, tuple[str | int, ...]] = {"structure": ("adders",)}
 STYLES |= {name: values for op in OPS.values() for name, values in op.styles.items()}
 TAKEN = "; ".join(
@@ -100,7 +100,8 @@ def fold(
         lowered = np.load(net_dir / "lowered.npz")
         part = Part(*(target.capacity[name] for name in RESOURCES))
         adders = "generate" in base.load(backend).stages
-        quick = fps == "max" or "latency" in aim.limits  # then steps side by side
+        asked = any("interval" in one for one in given.values())  # for a loop
+        quick = (fps == "max" or "latency" in aim.limits) and not asked  # then steps side by side
         loops = None if quick or not adders else _with_loops(net_dir, output, given, interval, target, part)
         bounds = loops or bind_folder(net_dir, output)
         last = bounds[-1].make()
@@ -178,7 +179,7 @@ def _with_loops(
     bounds = bind_folder(net_dir, output, loops=True)
     if given.keys() - {one.name for one in bounds}:
         return None
-    found = with_bodies(bounds, interval, part, lambda ops: with_fifos(of_family(ops, target), {}))
+    found = with_bodies(bounds, interval, part, lambda ops: with_fifos(of_family(ops, target), {}), given)
     if found is None:
         say(f"fold        a loop cannot keep {interval:,} cycles per frame: its steps are built side by side")
     return found

@@ -4,7 +4,7 @@ The steps of a loop follow each other, so a step takes as long as one frame take
 not as long as the body's slowest operator.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from xnorforge.flows.bind import Bound
@@ -17,14 +17,20 @@ SLACK = 0.8  # of the cycles of an operator, in a try after one that is too slow
 
 
 def with_bodies(
-    bounds: list[Bound], interval: int, part: Part, finish: Callable[[list[HwOp]], list[HwOp]]
+    bounds: list[Bound],
+    interval: int,
+    part: Part,
+    finish: Callable[[list[HwOp]], list[HwOp]],
+    given: Mapping[str, dict] | None = None,
 ) -> list[Bound] | None:
     """The operators, bodies folded for an interval, in cycles per frame; None if one cannot be that quick.
 
     Args:
         part: the reference for the area; finish: adds FIFOs.
+        given: {operator: {"interval": another one}}.
     """
-    found = [_folded(one, interval, part, finish) if one.body else one for one in bounds]
+    own = {name: one.get("interval", interval) for name, one in (given or {}).items()}
+    found = [_folded(one, own.get(one.name, interval), part, finish) if one.body else one for one in bounds]
     return None if None in found else [one for one in found if one]
 
 

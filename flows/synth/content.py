@@ -45,4 +45,4 @@ def library_used(folder: Path, rtl: dict, texts) -> dict[str, str]:
 
 def module_renamed(text: str, module: str, name: str = NAME) -> str:
     """A text in which `module` is renamed to `name`, including as prefix of a memory file's name."""
-    return re.sub(rf"\b{re.escape(module)}(?=_[A-Za-z]+\d?\.mem\b|\b)", name, text)
+    return re.sub(rf"\b{re.escape(module)}(?=_[A-Za-z]\w*\.mem\b|\b)", name, text)

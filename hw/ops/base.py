@@ -9,6 +9,7 @@ stand for -1 and +1.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Any, ClassVar
 
@@ -232,7 +233,7 @@ class HwOp(CustomOp):
         """All output streams."""
         return [self.out_stream()]
 
-    @property
+    @cached_property
     def inner(self) -> "list[HwOp]":
         """The operators that it consists of, if any."""
         return []

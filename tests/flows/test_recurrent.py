@@ -3,6 +3,7 @@ are equal.
 """
 
 import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -23,11 +24,14 @@ from xnorforge.flows.fold import fold
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
 from xnorforge.flows.lower.registry import MAKERS
+from xnorforge.flows.synth.content import layer_files
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.graph import enter, execute, operators
 from xnorforge.sim import cosim
 from xnorforge.sim.bits import simulate_bits
 from xnorforge.sim.device import network as simulated
+from xnorforge.sim.memories import check_memories
+from xnorforge.studies import explore
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "hw"))
 sys.path.insert(0, str(Path(__file__).parent))
@@ -145,6 +149,43 @@ def test_steps_are_built_side_by_side_where_a_loop_is_too_slow_or_the_steps_are_
     (tmp_path / "given.json").write_text(json.dumps({step: {"pe": 1}}))
     assert len(built_as(tmp_path, interval=2000, folding=tmp_path / "given.json")) > 10
     assert len(built_as(tmp_path, fps="max")) > 10
+
+
+def test_every_memory_of_a_loop_is_found_and_a_wrong_bit_in_it_too(tmp_path):
+    lowered_gated(0, tmp_path, **SMALL)
+    fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=2000)
+    record = generate(tmp_path / "acc" / "folded.onnx", tmp_path / "rtl")
+    (layer,) = (one for one in record["layers"] if one["op"] == "Loop")
+    mapped_files = layer_files(tmp_path / "rtl", record, layer)
+    assert {*re.findall(r'"(\w+\.mem)"', "".join(mapped_files.values()))} <= mapped_files.keys()
+    ops = operators(tmp_path / "acc" / "folded.onnx")
+
+    def wrong() -> int:
+        (found,), rows = check_memories(tmp_path / "rtl", ops)
+        (loop,) = (op for op in ops if op.inner)
+        its = [row for row in rows if row["layer"].startswith(f"{loop.name}: ")]
+        assert its and all(row["decoded"] + row["compared"] == row["bits"] for row in its)
+        return found["mismatches"]
+
+    assert not wrong()
+    for name in layer["memories"]:
+        file = tmp_path / "rtl" / name
+        first, *rest = (true := file.read_text()).split()
+        file.write_text("\n".join([f"{int(first, 16) ^ 1:x}", *rest]) + "\n")
+        assert wrong(), name
+        file.write_text(true)
+
+
+def test_explore_prices_loops_and_fold_builds_its_points(tmp_path):
+    lowered_gated(0, tmp_path, **SMALL)
+    points = explore.points_of(list(explore.searches_of(tmp_path, "pynq-z2"))[1:])
+    assert len(points) > 1
+    for point in points:
+        (tmp_path / "given.json").write_text(json.dumps(point.folding))
+        record = fold(tmp_path, "pynq-z2", tmp_path / "acc", folding=tmp_path / "given.json")
+        assert [row["op"] for row in record["operators"] if row["op"] not in WIRING] == ["Loop", "ByteMvu"]
+        assert record["interval_bound"] == point.figures["interval"]
+        assert record["estimate"]["lut"] == point.figures["lut"]
 
 
 def test_a_state_that_changes_its_form_in_a_step_is_no_loop(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """A recurrent layer: one step in hardware, whose states go into it again."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from functools import cached_property
 from math import prod
@@ -40,13 +41,9 @@ class Loop(HwOp):
     def get_nodeattr_types(self):
         return {"in_shape": ("ints", True, []), "steps": ("i", True, 0), "body": ("g", True, None)}
 
-    @property
+    @cached_property
     def inner(self) -> list[HwOp]:
         """The operators of the body."""
-        return self._inner
-
-    @cached_property
-    def _inner(self) -> list[HwOp]:
         opsets = [helper.make_opsetid("", 13), helper.make_opsetid(DOMAIN, 1)]
         body = helper.make_model(self.get_nodeattr("body"), opset_imports=opsets)
         return graph.operators(ModelWrapper(body))
@@ -151,6 +148,14 @@ class Loop(HwOp):
     def memories(self):
         of = enumerate(op.memories() for op in self.inner)
         return {f"M{k}{key}": words for k, memories in of for key, words in memories.items()}
+
+    def decoder(self, name, given):
+        found = re.fullmatch(r"(M(\d+))(\D\w*)", name)
+        assert found is not None, name
+        one = self.inner[int(found[2])]
+        its = {key.removeprefix(found[1]): x for key, x in given.items() if re.match(rf"{found[1]}\D", key)}
+        decode = one.decoder(found[3], its)
+        return decode and (lambda words, _given, _op: decode(words, its, one))
 
     def parts(self):
         """The memories of parts and states, and the control."""

@@ -8,7 +8,7 @@ for some of its points what synthesis counts.
 
 import json
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,7 +16,9 @@ import numpy as np
 
 from xnorforge.core.artifacts import read_json, whole, write_csv
 from xnorforge.flows.bind import bind_folder
+from xnorforge.flows.fold import of_family
 from xnorforge.flows.fold.aims import Search, amounts_of, check_storable
+from xnorforge.flows.fold.bodies import with_bodies
 from xnorforge.flows.fold.fifo_sizing import frame_latency, with_fifos
 from xnorforge.flows.fold.options import RESOURCES
 from xnorforge.flows.fold.quicker import quicker
@@ -29,6 +31,7 @@ from xnorforge.plot.svg import write_svg
 FIFO_BEATS = 20_000_000  # moved to size the FIFOs of a point
 STEP = 2**0.5  # between the intervals that are looked at
 STEPS = 12
+DOUBLINGS = 32  # of a loop's cycles per frame
 WORTH = (2, 6, 14, 30, 60, 150, 400)  # LUTs that one block RAM is valued at; a point for each value
 FOLDED = ("simd", "pe", "pixels")
 
@@ -50,20 +53,39 @@ class Point:
     counted: dict[str, float] = field(default_factory=dict)
 
 
-def points_of(search: Search, asked: dict[str, str] | None = None, extra: int | None = None) -> list[Point]:
+def points_of(
+    searches: Iterable[Search], asked: dict[str, str] | None = None, extra: int | None = None
+) -> list[Point]:
     """The front over frames per second, LUT, BRAM36 and latency.
 
     Args:
-        search: the graph on its board.
+        searches: the graph on its board, and with loops.
         asked: limits as `Search.limits` takes them; foldings are made faster to keep a limit of the latency.
         extra: an interval to include; the others range from the fastest to 64 times as long.
 
     Returns:
         The points by rising interval, then LUT; each keeps the limits, and none is dominated by another.
     """
-    limits = search.limits(asked or {})
-    known = search.intervals()
+    found: list[Point] = []
+    for search in searches:
+        limits = search.limits(asked or {})
+        found += [
+            one
+            for one in _points_of(search, limits, extra)
+            if all(one.figures[name] <= limits[name] + 1e-6 for name in ("latency", *RESOURCES))
+        ]
+    kept = [one for one in found if not any(_beats(other, one) for other in found)]
+    kept.sort(key=lambda one: (one.figures["interval"], one.figures["lut"]))
+    for index, one in enumerate(kept):
+        one.name = f"point_{index:02}"
+    return kept
+
+
+def _points_of(search: Search, limits: dict[str, float], extra: int | None) -> list[Point]:
+    known, loops = search.intervals(), {one.name: one for one in search.options if one.fixed}
     wanted = {search.fastest * STEP**step for step in range(STEPS + 1)} | ({extra} if extra else set())
+    if loops:
+        wanted = {max(one.fastest for one in loops.values())}
     intervals = sorted({max(one for one in known if one <= most) for most in wanted if most >= known[0]})
     found: dict[str, Point] = {}
     for interval in intervals:
@@ -77,20 +99,12 @@ def points_of(search: Search, asked: dict[str, str] | None = None, extra: int | 
 
             best, _ = quicker(choice, search.options, limits, price)
             folding = {option.op.name: _folding(option.op) for option in best.options}
+            folding |= {name: one.fixed for name, one in loops.items()}
             key = json.dumps(folding)
             if key not in found:
                 ops = search.finish(best.operators())
                 found[key] = Point("", _figures(ops, search.board.clock_mhz), folding)
-    fit = [
-        one
-        for one in found.values()
-        if all(one.figures[name] <= limits[name] + 1e-6 for name in ("latency", *RESOURCES))
-    ]
-    kept = [one for one in fit if not any(_beats(other, one) for other in fit)]
-    kept.sort(key=lambda one: (one.figures["interval"], one.figures["lut"]))
-    for index, one in enumerate(kept):
-        one.name = f"point_{index:02}"
-    return kept
+    return [*found.values()]
 
 
 def _folding(op: HwOp) -> dict:
@@ -114,11 +128,31 @@ def _beats(one: Point, other: Point) -> bool:
     return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
 
 
-def search_of(net_dir: Path, board: str, output: str = "scores", clock: str | None = None) -> Search:
-    """The search over the foldings of a lowered network, at a clock as `fold` takes it."""
+def searches_of(
+    net_dir: Path, board: str, output: str = "scores", clock: str | None = None
+) -> Iterator[Search]:
+    """The search over the foldings of a lowered network, at a clock as `fold` takes it; if it has loops, one more
+    for each of their bodies, from the fastest one to that which more cycles do not make smaller.
+    """
     bounds, target = bind_folder(net_dir, output), boards.planned(boards.load(board), clock)
     check_storable(bounds, target)
-    return Search(bounds, target, finish=lambda ops, most=FIFO_BEATS: with_fifos(ops, {}, most), adders=True)
+
+    def finish(ops: list[HwOp], most: int = FIFO_BEATS) -> list[HwOp]:
+        return with_fifos(of_family(ops, target), {}, most)
+
+    search = Search(bounds, target, finish=finish, adders=True)
+    yield search
+    bounds, last = bind_folder(net_dir, output, loops=True), None
+    loops = [one.name for one in bounds if one.body]
+    for doublings in range(DOUBLINGS if loops else 0):
+        interval = 2**doublings
+        found = with_bodies(bounds, interval, search.part, finish)
+        taken = found and [one.attributes for one in found]
+        if found and taken == last:
+            break
+        if found:
+            yield Search(found, target, {name: {"interval": interval} for name in loops}, finish, adders=True)
+        last = taken
 
 
 @dataclass(frozen=True)
@@ -162,8 +196,8 @@ def explore(wanted: Wanted, command: str, built: int, build: Callable[[Path, Pat
     """
     out = wanted.out
     asked = wanted.interval or boards.load(wanted.board).interval_for(wanted.net_dir.name)
-    search = search_of(wanted.net_dir, wanted.board, wanted.output, wanted.clock)
-    points = points_of(search, wanted.limits, asked)
+    searches = searches_of(wanted.net_dir, wanted.board, wanted.output, wanted.clock)
+    points = points_of(searches, wanted.limits, asked)
     out.mkdir(parents=True, exist_ok=True)
     for point in points:
         with whole(out / f"{point.name}.json") as aside:
