@@ -70,7 +70,7 @@ def try_layers(name: str, device: Device, ops: list[HwOp], rows: list[dict]) -> 
             frames, integers = frames + len(wanted), integers + wanted.size
         for number, (unit, _) in enumerate(units(op)):
             row = row_of.get(unit)
-            if row and not (op.inner and row["decoded"] == row["bits"]):
+            if row and not (op.inner and row["decoded"] + row["compared"] == row["bits"]):
                 row["simulated"] = round(share_reached(op, given, number) * row["bits"])
     names = ", ".join(op.name for op in ops)
     return artifacts.check(name, frames, wrong, integers, f"{names} alone, at the edges of their constants")
@@ -134,33 +134,33 @@ def share_reached(op: HwOp, inputs: list[np.ndarray], unit: int = 0) -> float:
     change nothing at the edges of the other function either, as of thresholds out of reach, do not count.
     """
     right, rng, shares = op.run(*inputs), np.random.default_rng(SEED), []
-    for key, values in constants(units(op)[unit][1]).items():
+    one, most = units(op)[unit][1], MOST_FLIPS // (4 if op.inner else 1)
+    for key, values in constants(one).items():
         signs = set(np.unique(values).tolist()) <= {-1, 1}
         tried = [*product(np.ndindex(values.shape), range(element_bits(values)))]
         seen = []
-        for number in rng.permutation(len(tried))[:MOST_FLIPS]:
+        for number in rng.permutation(len(tried))[:most]:
             place, bit = tried[number]
             other = values.copy()
             other[place] = -other[place] if signs else other[place] ^ (1 << bit)
-            wrong = _changed(op, unit, key, other)
+            wrong = type(one)(one.onnx_node, arrays_of=one.arrays_of | {key: other})
             try:
-                found = bool((wrong.run(*inputs) != right).any())
-                edges = inputs if found else inputs_of(wrong)
+                found = bool((_with(op, unit, wrong).run(*inputs) != right).any())
+                edges = [] if found or one.inner else inputs_of(wrong)
             except UserError:  # such an array cannot be
                 continue
-            if found or (wrong.run(*edges) != op.run(*edges)).any():
+            if not edges or (wrong.run(*edges) != one.run(*edges)).any():
                 seen.append(found)
         shares += [(len(tried), np.mean(seen))] if seen else []
     return sum(count * share for count, share in shares) / max(1, sum(count for count, _ in shares))
 
 
-def _changed(op: HwOp, unit: int, key: str, values: np.ndarray) -> HwOp:
-    """The operator with another array in one of `units`."""
+def _with(op: HwOp, unit: int, other: HwOp) -> HwOp:
+    """The operator with another in place of one of `units`."""
     if not unit:
-        return type(op)(op.onnx_node, arrays_of=op.arrays_of | {key: values})
+        return other
     found = type(op)(op.onnx_node, arrays_of=op.arrays_of)
-    found.inner = [*op.inner]
-    found.inner[unit - 1] = _changed(op.inner[unit - 1], 0, key, values)
+    found.inner = [other if k == unit else one for k, one in enumerate(op.inner, 1)]
     return found
 
 

@@ -45,7 +45,6 @@ def check_memories(rtl: Path, ops: list[HwOp], netlist: Path | None = None) -> t
         given, files = instantiated((rtl / layer["file"]).read_text())
         if op.inner:
             given |= instantiated_inside((rtl / layer["generated"][0]).read_text())
-        unit = {f"M{k}{name}": k + 1 for k, one in enumerate(op.inner) for name in one.memories()}
         made = op.memories()
         if netlist:
             contents = mapped_contents(
@@ -54,23 +53,47 @@ def check_memories(rtl: Path, ops: list[HwOp], netlist: Path | None = None) -> t
         else:
             texts = {name: (rtl / file).read_text() for name, file in files.items()}
             contents = {name: of_file(text, made.get(name, (0, []))[0]) for name, text in texts.items()}
-        own: list[dict[str, int]] = [{"decoded": 0, "compared": 0, "simulated": 0} for _ in units(op)]
+        ways: dict[str, str] = {}
         for name, found in contents.items():
-            way, unequal = wrong_numbers(op, name, made.get(name, (0, [])), found, given, not netlist)
+            ways[name], unequal = wrong_numbers(op, name, made.get(name, (0, [])), found, given, not netlist)
             wrong += unequal
-            own[unit.get(name, 0)][way] += found.size
         wrong += sum(width * len(words) for name, (width, words) in made.items() if name not in files)
-        for row, (name, one) in zip(own, units(op), strict=True):
-            kept = {} if one.inner else one.memories()
-            bits = sum(width * len(words) for width, words in kept.values())
-            bits = bits or sum(x.size * element_bits(x) for x in constants(one).values())
-            rows += [{"layer": name, "bits": bits, **row}] if bits else []
+        rows += _rows_of(op, {name: (ways[name], found.size) for name, found in contents.items()})
     decoded, compared = (sum(row[way] for row in rows) for way in ("decoded", "compared"))
     if not any(op.memories() for op in ops):
         return [], rows
     what = f"bits, {decoded:,} of them decoded to weights and thresholds"
     name = "memories of the netlist" if netlist else "memory files"
-    return [artifacts.check(f"{name} = folded.onnx", 0, wrong, decoded + compared, what)], rows
+    found = [artifacts.check(f"{name} = folded.onnx", 0, wrong, decoded + compared, what)]
+    return [*found, *([] if netlist else _texts(rtl, ops, rows))], rows
+
+
+def _texts(rtl: Path, ops: list[HwOp], rows: list[dict]) -> list[dict]:
+    """The check of modules that are generated around operators, whose other constants are in their texts."""
+    texts = {name: text for op in ops if op.inner for name, text in op.generated().items()}
+    names = {name for op in ops if op.inner for name, one in units(op) if one.inner or not one.memories()}
+    wrong = sum((rtl / name).read_text() != text for name, text in texts.items())
+    its = [row for row in rows if row["layer"] in names]
+    for row in its:
+        row["compared"] = 0 if wrong else row["bits"]
+    what = "bits in the texts of modules"
+    bits = sum(row["bits"] for row in its)
+    return [artifacts.check("generated modules = folded.onnx", 0, wrong, bits, what)] if texts else []
+
+
+def _rows_of(op: HwOp, found: dict[str, tuple[str, int]]) -> list[dict]:
+    """A row for each of the operator's units, from how the bits of each file were reached."""
+    unit = {f"M{k}{name}": k + 1 for k, one in enumerate(op.inner) for name in one.memories()}
+    own: list[dict[str, int]] = [{"decoded": 0, "compared": 0, "simulated": 0} for _ in units(op)]
+    for name, (way, size) in found.items():
+        own[unit.get(name, 0)][way] += size
+    rows = []
+    for row, (name, one) in zip(own, units(op), strict=True):
+        kept = {} if one.inner else one.memories()
+        bits = sum(width * len(words) for width, words in kept.values())
+        bits = bits or sum(x.size * element_bits(x) for x in constants(one).values())
+        rows += [{"layer": name, "bits": bits, **row}] if bits else []
+    return rows
 
 
 def wrong_numbers(

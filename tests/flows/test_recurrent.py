@@ -151,7 +151,7 @@ def test_steps_are_built_side_by_side_where_a_loop_is_too_slow_or_the_steps_are_
     assert len(built_as(tmp_path, fps="max")) > 10
 
 
-def test_every_memory_of_a_loop_is_found_and_a_wrong_bit_in_it_too(tmp_path):
+def test_every_constant_of_a_loop_is_found_and_a_wrong_bit_of_it_too(tmp_path):
     lowered_gated(0, tmp_path, **SMALL)
     fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=2000)
     record = generate(tmp_path / "acc" / "folded.onnx", tmp_path / "rtl")
@@ -161,11 +161,11 @@ def test_every_memory_of_a_loop_is_found_and_a_wrong_bit_in_it_too(tmp_path):
     ops = operators(tmp_path / "acc" / "folded.onnx")
 
     def wrong() -> int:
-        (found,), rows = check_memories(tmp_path / "rtl", ops)
+        found, rows = check_memories(tmp_path / "rtl", ops)
         (loop,) = (op for op in ops if op.inner)
-        its = [row for row in rows if row["layer"].startswith(f"{loop.name}: ")]
+        its = [row for row in rows if row["layer"].startswith(loop.name)]
         assert its and all(row["decoded"] + row["compared"] == row["bits"] for row in its)
-        return found["mismatches"]
+        return sum(one["mismatches"] for one in found)
 
     assert not wrong()
     for name in layer["memories"]:
@@ -174,6 +174,11 @@ def test_every_memory_of_a_loop_is_found_and_a_wrong_bit_in_it_too(tmp_path):
         file.write_text("\n".join([f"{int(first, 16) ^ 1:x}", *rest]) + "\n")
         assert wrong(), name
         file.write_text(true)
+    file = tmp_path / "rtl" / layer["generated"][0]
+    file.write_text(
+        re.sub(r"(\.Start\(\d+'d)(\d)", lambda m: f"{m[1]}{(int(m[2]) + 1) % 10}", file.read_text())
+    )
+    assert sum(one["mismatches"] for one in check_memories(tmp_path / "rtl", ops)[0])
 
 
 def test_explore_prices_loops_and_fold_builds_its_points(tmp_path):
