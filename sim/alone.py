@@ -34,11 +34,11 @@ def not_decoded(ops: list[HwOp], rows: list[dict], *also: str) -> list[HwOp]:
     return [
         op
         for op in ops
-        if any(name in open_ for name, _ in units(op)) and not isinstance(op, Loadable) and narrow(op)
+        if any(name in open_ for name, _ in with_inner(op)) and not isinstance(op, Loadable) and narrow(op)
     ]
 
 
-def units(op: HwOp) -> list[tuple[str, HwOp]]:
+def with_inner(op: HwOp) -> list[tuple[str, HwOp]]:
     """An operator and those that it consists of, each with the name of its row."""
     return [(op.name, op), *((f"{op.name}: {one.name}", one) for one in op.inner)]
 
@@ -68,7 +68,7 @@ def try_layers(name: str, device: Device, ops: list[HwOp], rows: list[dict]) -> 
         for got, wanted in zip(run.outputs, op.run_all(*given), strict=True):
             wrong += compare.frames_unequal(got, wanted)
             frames, integers = frames + len(wanted), integers + wanted.size
-        for number, (unit, _) in enumerate(units(op)):
+        for number, (unit, _) in enumerate(with_inner(op)):
             row = row_of.get(unit)
             if row and not (op.inner and row["decoded"] + row["compared"] == row["bits"]):
                 row["simulated"] = round(share_reached(op, given, number) * row["bits"])
@@ -134,7 +134,7 @@ def share_reached(op: HwOp, inputs: list[np.ndarray], unit: int = 0) -> float:
     change nothing at the edges of the other function either, as of thresholds out of reach, do not count.
     """
     right, rng, shares = op.run(*inputs), np.random.default_rng(SEED), []
-    one, most = units(op)[unit][1], MOST_FLIPS // (4 if op.inner else 1)
+    one, most = with_inner(op)[unit][1], MOST_FLIPS // (4 if op.inner else 1)
     for key, values in constants(one).items():
         signs = set(np.unique(values).tolist()) <= {-1, 1}
         tried = [*product(np.ndindex(values.shape), range(element_bits(values)))]

@@ -15,7 +15,7 @@ import numpy as np
 from xnorforge.core import artifacts
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.words import binary
-from xnorforge.sim.alone import constants, element_bits, units
+from xnorforge.sim.alone import constants, element_bits, with_inner
 from xnorforge.sim.netlist_memories import Netlist, UnreadError
 
 MOST_BITS = 52  # of elements whose thresholds are decoded, as float64 holds
@@ -71,7 +71,9 @@ def check_memories(rtl: Path, ops: list[HwOp], netlist: Path | None = None) -> t
 def _texts(rtl: Path, ops: list[HwOp], rows: list[dict]) -> list[dict]:
     """The check of modules that are generated around operators, whose other constants are in their texts."""
     texts = {name: text for op in ops if op.inner for name, text in op.generated().items()}
-    names = {name for op in ops if op.inner for name, one in units(op) if one.inner or not one.memories()}
+    names = {
+        name for op in ops if op.inner for name, one in with_inner(op) if one.inner or not one.memories()
+    }
     wrong = sum((rtl / name).read_text() != text for name, text in texts.items())
     its = [row for row in rows if row["layer"] in names]
     for row in its:
@@ -82,13 +84,13 @@ def _texts(rtl: Path, ops: list[HwOp], rows: list[dict]) -> list[dict]:
 
 
 def _rows_of(op: HwOp, found: dict[str, tuple[str, int]]) -> list[dict]:
-    """A row for each of the operator's units, from how the bits of each file were reached."""
+    """A row for each of the operator and of those inside it, from how the bits of each file were reached."""
     unit = {f"M{k}{name}": k + 1 for k, one in enumerate(op.inner) for name in one.memories()}
-    own: list[dict[str, int]] = [{"decoded": 0, "compared": 0, "simulated": 0} for _ in units(op)]
+    own: list[dict[str, int]] = [{"decoded": 0, "compared": 0, "simulated": 0} for _ in with_inner(op)]
     for name, (way, size) in found.items():
         own[unit.get(name, 0)][way] += size
     rows = []
-    for row, (name, one) in zip(own, units(op), strict=True):
+    for row, (name, one) in zip(own, with_inner(op), strict=True):
         kept = {} if one.inner else one.memories()
         bits = sum(width * len(words) for width, words in kept.values())
         bits = bits or sum(x.size * element_bits(x) for x in constants(one).values())

@@ -89,7 +89,7 @@ def fold(
         MismatchError: the folded graph does not compute the lowered integers.
     """
     net_dir, out_dir = Path(net_dir), Path(out_dir)
-    target = boards.planned(boards.load(board), clock)
+    target = boards.at_clock(boards.load(board), clock)
     if fps and fps != "max":
         interval = interval_of(fps, target.clock_mhz)
     interval = interval or target.interval_for(net_dir.name)

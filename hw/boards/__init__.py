@@ -75,7 +75,7 @@ class Board:
         return networks.interval(net) or self.interval
 
 
-def planned(board: Board, clock: str | None) -> Board:
+def at_clock(board: Board, clock: str | None) -> Board:
     """The board at another clock: "250MHz", "250" or "4ns"; None leaves its own."""
     if not clock:
         return board
@@ -86,7 +86,7 @@ def planned(board: Board, clock: str | None) -> Board:
 def of_folding(record: dict[str, Any]) -> Board:
     """The board of a fold.json, at the clock that the folding was planned for."""
     board, mhz = load(record["board"]), record["clock_mhz"]["value"]
-    return planned(board, None if mhz == board.clock_mhz else str(mhz))
+    return at_clock(board, None if mhz == board.clock_mhz else str(mhz))
 
 
 def load(name: str) -> Board:

@@ -77,7 +77,7 @@ def test_registers_are_left_out_for_a_latency(widths, asked, clock, cycles, fram
     bounds = bind(emit.emitted(integers), *checks.scale_and_bias(integers.output))
     found = Search(
         bounds,
-        boards.planned(boards.load("pynq-z2"), clock),
+        boards.at_clock(boards.load("pynq-z2"), clock),
         finish=lambda ops, _most=0: with_fifos(ops, {}),
         adders=True,
     )

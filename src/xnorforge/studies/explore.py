@@ -131,10 +131,10 @@ def _beats(one: Point, other: Point) -> bool:
 def searches_of(
     net_dir: Path, board: str, output: str = "scores", clock: str | None = None
 ) -> Iterator[Search]:
-    """The search over the foldings of a lowered network, at a clock as `fold` takes it; if it has loops, one more
+    """The search over foldings of a lowered network, at a clock as `fold` takes it; with loops, one more
     for each of their bodies, from the fastest one to that which more cycles do not make smaller.
     """
-    bounds, target = bind_folder(net_dir, output), boards.planned(boards.load(board), clock)
+    bounds, target = bind_folder(net_dir, output), boards.at_clock(boards.load(board), clock)
     check_storable(bounds, target)
 
     def finish(ops: list[HwOp], most: int = FIFO_BEATS) -> list[HwOp]:
