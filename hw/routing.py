@@ -139,6 +139,8 @@ class Routed:
         late: nets with the latest arrival at registers, slowest first; empty if the tool reports none.
         placed: name of the placed netlist there, Verilog of the module `TOP` in cells that the family's
             `placed.v` models (docs/guide/bitstream.md); "" if the family has no such models.
+        kind: what the clock covers: "routed" where every path counts, else what is added or left out.
+        timing: whose delays `mhz` is based on; "" if `Router.timing` says it.
     """
 
     mhz: float
@@ -147,6 +149,8 @@ class Routed:
     bit: str
     late: Sequence[LateNet] = ()
     placed: str = ""
+    kind: str = "routed"
+    timing: str = ""
 
 
 @dataclass(frozen=True)
@@ -215,6 +219,10 @@ class Router(ABC):
             f'hw/boards/{board.name}/board.toml: [shell] kind = "{board.shell_kind}" needs a top with '
             f'a processor, which the family {board.family} does not have; use kind = "uart".'
         )
+
+    def host_sets_clock(self, _board: Board) -> bool:
+        """Whether the processor sets the accelerator's clock, so that it may be lower than the board's."""
+        return False
 
     def constraints(self, _board: Board) -> str:
         """Pins of the ports of `host_top` as Vivado reads them; empty for a family that it does not know."""

@@ -245,7 +245,7 @@ def routing_of(record: dict | None, interval: int, latency: int) -> dict | None:
         **{name: record[name] for name in ROUTED},
         "clock_mhz": {
             "value": clock["median"],
-            "kind": f"routed, {'median of ' if count > 1 else ''}{count} seed{'s' if count > 1 else ''}",
+            "kind": f"{clock['kind']}, {f'median of {count} seeds' if count > 1 else '1 seed'}",
         },
         "least_mhz": clock["least"],
         "best_mhz": clock["best"],

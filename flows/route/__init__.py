@@ -20,6 +20,7 @@ from typing import Any
 from xnorforge.core import artifacts, cache, jobs
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.core.progress import now_at, say
+from xnorforge.flows import vivado
 from xnorforge.flows.route import netlist_job, paths
 from xnorforge.flows.route.shells import RoutedShell, shell_of
 from xnorforge.hw import boards, routing
@@ -111,7 +112,12 @@ def place_and_route(
     nets = [paths.net_row(net, seed, layers) for seed, (_, one) in runs.items() for net in one.late]
     folder, fastest = runs[best]
     if fastest.mhz < board.clock_mhz:
-        raise UserError(missed(board, runs[best][1], list(runs), layers))
+        text = missed(board, fastest, list(runs), layers)
+        if not router.host_sets_clock(board):
+            raise UserError(text)
+        slower = vivado.settable(fastest.mhz)
+        say(f"{text} The bitstream is for {slower:g} MHz, which the driver sets.")
+        chosen = replace(chosen, board=replace(board, clock_mhz=slower))
     counted = Counter[str]()
     for part in (*synth["operators"], synth["top"]):
         counted.update(part["cells"])
@@ -133,11 +139,11 @@ def place_and_route(
         "board": board.name,
         "part": board.part,
         "program": router.program,
-        "timing": router.timing,
+        "timing": fastest.timing or router.timing,
         "shell": shell.about,
         "netlist": artifacts.netlist_digest(acc),
         "placed": fastest.placed and f"bitstream/{fastest.placed}",
-        "clock": {"kind": "routed", **chosen.clocks()},
+        "clock": {"kind": fastest.kind, **chosen.clocks()},
         "search": [one.clocks() for one in tried] if freq == "search" else [],
         "seeds": [
             {"seed": seed, "mhz": round(one.mhz, 2), "ns": round(1e3 / one.mhz, 3)}

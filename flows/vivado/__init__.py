@@ -83,6 +83,15 @@ def project(
     return texts | ({"overlay.xdc": constraints} if constraints else {})
 
 
+def settable(mhz: float) -> float:
+    """The highest clock of at most `mhz` that FCLK0 can have, in kHz steps.
+
+    >>> settable(83.2)
+    76.923
+    """
+    return math.floor(1e3 * IO_PLL / math.prod(clock_dividers(mhz))) / 1e3
+
+
 def clock_dividers(mhz: float) -> tuple[int, int]:
     """The two dividers of FCLK0, up to 63 each, for the highest clock of at most `mhz`.
 

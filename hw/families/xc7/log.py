@@ -1,6 +1,8 @@
-"""What nextpnr-xilinx prints, as it has no JSON report: critical path and clock."""
+"""What nextpnr-xilinx prints, as it has no JSON report: critical path and clock; and where cells are."""
 
+import json
 import re
+from pathlib import Path
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.families._nextpnr_log import claimed_twice, overused, sites_used
@@ -35,7 +37,26 @@ def critical_path(report: str) -> TimingPath:
     hops: list[Hop] = []
     for ns, step, name in STEP.findall(report):
         kind = {"Net": "routing", "Setup": "setup"}.get(step, "logic" if hops else "clk-to-q")
-        # A cell is given with its pin; Yosys' own names have backslashes, which no other tool's have.
-        plain = name.replace("\\", "").removeprefix("$flatten")
-        hops.append(Hop(kind, float(ns), plain if kind == "routing" else plain.rpartition(".")[0]))
+        named = _plain(name)  # of a cell, with its pin
+        hops.append(Hop(kind, float(ns), named if kind == "routing" else named.rpartition(".")[0]))
     return TimingPath(tuple(hops))
+
+
+def cell_places(written: Path) -> dict[str, str]:
+    """The netlist that `--write` leaves: {place: name of its cell}, "SLICE_X0Y0/A6LUT" or a whole site; empty
+    if there is none.
+    """
+    if not written.is_file():
+        return {}
+    found = {}
+    for module in json.loads(written.read_text())["modules"].values():
+        for name, cell in module.get("cells", {}).items():
+            place = str(cell.get("attributes", {}).get("NEXTPNR_BEL", ""))
+            site = place.partition("/")[0]
+            found[place if site.startswith("SLICE") else site] = _plain(name)
+    return found
+
+
+def _plain(name: str) -> str:
+    """A cell's name without the backslashes of Yosys' own names, which no other tool's have."""
+    return name.replace("\\", "").removeprefix("$flatten")

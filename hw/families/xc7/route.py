@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,11 @@ from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr, _nextpnr_log
 from xnorforge.hw.families.xc7 import block_rams, leaves, log
+from xnorforge.hw.families.xc7.routed import timing_graph
+from xnorforge.hw.families.xc7.xray import Database as Xray
 from xnorforge.hw.routing import HostTop, Routed, Router, Tool, ToolFailed, TopPorts
 from xnorforge.hw.shells import uart
+from xnorforge.hw.static_timing import slowest
 
 VARIABLE = "XNORFORGE_OPENXC7"
 SOURCE = (
@@ -36,6 +39,15 @@ PORTS = {
     "gp": ("irq",),
 }  # ports of the top of a Zynq, by the kind of shell
 BIT = f"{routing.TOP}.bit"
+PLACED = "placed_cells.json"  # nextpnr-xilinx's netlist with the place of each cell
+BOUND, COMPLETE = "routed, upper bound", "routed, with block RAM"
+OWN_TIMING = (
+    "static timing of the FASM with Project X-Ray's delays, slow corner of one speed grade: block RAM, DSP, "
+    "LUT, carry, registers, the processor's AXI pins, wires; multiplexers inside a slice and differences "
+    "between branches of the clock are not counted; nextpnr-xilinx, without block RAM, gives {mhz:.1f} MHz; "
+    "not a sign-off by AMD, not measured on silicon"
+)
+PATHS = 5  # of each run
 
 
 @dataclass(frozen=True)
@@ -100,7 +112,8 @@ class Xc7(Router):
     program = log.PROGRAM
     timing = (
         "delays of nextpnr-xilinx for one speed grade, without those of block RAM ports and the processor's "
-        "pins, so an upper bound; not a sign-off by AMD, not measured on silicon"
+        "pins and with 0.1 ns for every register, so an upper bound; not a sign-off by AMD, not measured on "
+        "silicon"
     )
     unsearched = "the processor's boot image or the oscillator sets the clock, not the bitstream"
     synth = f"synth_xilinx -flatten -nosrl -family xc7 -top {routing.TOP}"
@@ -141,6 +154,10 @@ class Xc7(Router):
         text = ps7.ps7_top(routing.TOP, template_bits, with_dma)
         return HostTop(text, ps7.ps7_sources(with_dma), ps7.INSTANCE, about)
 
+    def host_sets_clock(self, board: Board) -> bool:
+        """With a processor: its FCLK0. The serial line's baud rate is made of the board's clock."""
+        return _has_processor(board) and board.shell_kind != "uart"
+
     def constraints(self, board: Board) -> str:
         """Those that nextpnr-xilinx reads."""
         return pins(board)
@@ -164,7 +181,7 @@ class Xc7(Router):
         if absent:
             raise UserError(routing.lacking(absent))
         (folder / "pins.xdc").write_text(pins(board))
-        files = ["--json", "netlist.json", "--xdc", "pins.xdc", "--fasm", "out.fasm"]
+        files = ["--json", "netlist.json", "--xdc", "pins.xdc", "--fasm", "out.fasm", "--write", PLACED]
         wanted = ["--seed", str(seed), "--freq", f"{board.clock_mhz:g}", "--timing-allow-fail"]
         arguments = ["--chipdb", str(chip.path()), *files, *wanted]
         said = _nextpnr_log.call_nextpnr(PLACE, log.PROGRAM, arguments, folder, seed)
@@ -187,7 +204,9 @@ class Xc7(Router):
         block_rams.frames_of(made)
         if f"{part}\0".encode() not in made[:400]:
             raise UserError(routing.other_part(PACK, BIT, board))
-        return Routed(mhz, used, [path], BIT)
+        routed = timed(Routed(mhz, used, [path], BIT), "\n".join(lines) + "\n", folder / PLACED, yaml)
+        (folder / PLACED).unlink(missing_ok=True)
+        return routed
 
     def checks(self, netlist: dict[str, Any], folder: Path, routed: Routed) -> list[dict[str, Any]]:
         """Block RAMs of the bitstream and of the FASM against those of the netlist."""
@@ -211,6 +230,31 @@ class Xc7(Router):
             )
             for name, found in holding.items()
         ]
+
+
+def timed(routed: Routed, fasm: str, placed: Path, part_yaml: Path) -> Routed:
+    """The run with the clock that block RAM and real registers allow; as it is, an upper bound, where the
+    database lacks delays or wires.
+
+    Args:
+        routed: by nextpnr-xilinx.
+        fasm: its FASM.
+        placed: its netlist with places, for the names of cells; may be missing.
+        part_yaml: of the part, in Project X-Ray's database.
+    """
+    part = part_yaml.parent.name
+    try:
+        database = Xray(part_yaml.parents[1], _parsed(part)[0])
+        design = timing_graph(fasm, database, log.cell_places(placed))
+        paths = slowest(design.graph, PATHS)
+        if design.nets.open or not paths:
+            open_wires = len(design.nets.open)
+            raise UserError(f"timing: {open_wires:,} wires of the FASM have no driver in the database")
+    except UserError as lacking:
+        why = f"{Xc7.timing} ({str(lacking).removeprefix('timing: ').rstrip('.')})"
+        return replace(routed, kind=BOUND, timing=why)
+    about = OWN_TIMING.format(mhz=routed.mhz)
+    return replace(routed, mhz=1e3 / paths[0].ns, paths=paths, kind=COMPLETE, timing=about)
 
 
 AGAIN = "install openXC7's tools and databases from one release"

@@ -305,18 +305,21 @@ class PynqBus(Bus):
     Args:
         bitstream: file to load first; None: it is already loaded.
         base: address of the registers; None: that of the overlay.json beside the bitstream.
-        clock_mhz: clock of the accelerator, set after loading; None: leave it.
+        clock_mhz: clock of the accelerator, set after loading; None: that of the overlay.json beside a
+            bitstream that is loaded, which it reaches, else leave it.
         size: as for `LinuxBus`.
     """
 
     def __init__(self, bitstream=None, base: int | None = None, clock_mhz: float | None = None, size=4096):
         import pynq  # on a board only
 
-        about = Path(bitstream or "overlay.bit").with_name("overlay.json")
+        beside = Path(bitstream or "overlay.bit").with_name("overlay.json")
+        about = json.loads(beside.read_text()) if beside.exists() else {}
         if base is None:
-            base = json.loads(about.read_text())["shell"].get("base", BASE) if about.exists() else BASE
+            base = about.get("shell", {}).get("base", BASE)
         if bitstream is not None:
             pynq.Bitstream(str(bitstream)).download()
+            clock_mhz = clock_mhz or about.get("bitstream", {}).get("clock_mhz")
         if clock_mhz is not None:
             pynq.Clocks.fclk0_mhz = clock_mhz
         self.registers, self.pynq = pynq.MMIO(base, size), pynq
