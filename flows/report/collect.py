@@ -41,7 +41,18 @@ STAGES = {
     "netlist": ".",
 }
 # Of the record of the stage bitstream, what the report repeats.
-ROUTED = ("program", "timing", "shell", "seeds", "fastest", "used", "bit", "search", "slowest_nets")
+ROUTED = (
+    "program",
+    "timing",
+    "shell",
+    "counted",
+    "seeds",
+    "fastest",
+    "used",
+    "bit",
+    "search",
+    "slowest_nets",
+)
 # Stages that must have compared images; the others only count and check their counts.
 COMPARING = ("export", "lower", "fold", "sim", "netlist", "placed", "hls", "finn")
 # A simulated interval may differ from the predicted one by this fraction or this number of cycles. All

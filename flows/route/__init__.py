@@ -23,11 +23,13 @@ from xnorforge.core.progress import now_at, say
 from xnorforge.flows import vivado
 from xnorforge.flows.route import netlist_job, paths
 from xnorforge.flows.route.shells import RoutedShell, shell_of
-from xnorforge.hw import boards, routing
+from xnorforge.flows.synth.cells import resources
+from xnorforge.hw import boards, families, routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.routing import Hop, LateNet, Routed, Router, TimingPath
 
-NETLIST, RESULT = "netlist.json", "routed.json"
+NETLIST, RESULT, FAILED = "netlist.json", "routed.json", "failed.txt"
+LOGS = "bitstream-logs"  # folder of what the tools said in runs that failed
 WORST = 5  # paths kept in the record
 TRIES = 4  # clocks that a search tries in addition to the board's
 
@@ -41,6 +43,7 @@ class Attempt:
         shell: around the accelerator, with the top.
         netlist: the placed netlist, Yosys' JSON.
         given: the accelerator's cells in it, by kind.
+        around: the shell's, by kind.
         runs: folder and result of each seed.
     """
 
@@ -48,6 +51,7 @@ class Attempt:
     shell: RoutedShell
     netlist: bytes
     given: Counter[str]
+    around: Counter[str]
     runs: dict[int, tuple[Path, Routed]]
 
     @property
@@ -107,17 +111,24 @@ def place_and_route(
     chosen = max((one for one in tried if one.mhz >= one.board.clock_mhz), key=_asked, default=tried[0])
     board, shell, runs, best = chosen.board, chosen.shell, chosen.runs, chosen.fastest
     layers = {layer["module"]: layer["node"] for layer in rtl["layers"]}
-    slowest = [paths.row(path, seed, layers) for seed, (_, one) in runs.items() for path in one.paths]
+    slowest = [
+        paths.row(path, seed, layers, shell.instance) for seed, (_, one) in runs.items() for path in one.paths
+    ]
     slowest = sorted(slowest, key=lambda row: -row["ns"])[:WORST]
-    nets = [paths.net_row(net, seed, layers) for seed, (_, one) in runs.items() for net in one.late]
+    nets = [
+        paths.net_row(net, seed, layers, shell.instance)
+        for seed, (_, one) in runs.items()
+        for net in one.late
+    ]
     folder, fastest = runs[best]
     if fastest.mhz < board.clock_mhz:
-        text = missed(board, fastest, list(runs), layers)
+        text = missed(board, fastest, list(runs), layers, shell.instance)
         if not router.host_sets_clock(board):
             raise UserError(text)
         slower = vivado.settable(fastest.mhz)
         say(f"{text} The bitstream is for {slower:g} MHz, which the driver sets.")
         chosen = replace(chosen, board=replace(board, clock_mhz=slower))
+    shutil.rmtree(acc / LOGS, ignore_errors=True)
     counted = Counter[str]()
     for part in (*synth["operators"], synth["top"]):
         counted.update(part["cells"])
@@ -141,6 +152,10 @@ def place_and_route(
         "program": router.program,
         "timing": fastest.timing or router.timing,
         "shell": shell.about,
+        "counted": {
+            "accelerator": _resources(chosen.given, board.family),
+            "shell": _resources(chosen.around, board.family),
+        },
         "netlist": artifacts.netlist_digest(acc),
         "placed": fastest.placed and f"bitstream/{fastest.placed}",
         "clock": {"kind": fastest.kind, **chosen.clocks()},
@@ -168,11 +183,11 @@ def _attempt(
     acc: Path, border: Mapping[str, Any], board: Board, router: Router, seeds: Sequence[int], parallel: int
 ) -> Attempt:
     """All seeds at the board's clock."""
-    netlist, shell, given = joined(acc, border, board, router)
+    netlist, shell, given, around = joined(acc, border, board, router)
     lines = [*shell.texts.values(), *router.identity(board)]
     with jobs.pool(parallel) as pool:
-        found = list(pool.map(lambda seed: _kept(netlist, lines, router, board, seed), seeds))
-    return Attempt(board, shell, netlist, given, dict(zip(seeds, found)))
+        found = list(pool.map(lambda seed: _kept(netlist, lines, router, board, seed, acc / LOGS), seeds))
+    return Attempt(board, shell, netlist, given, around, dict(zip(seeds, found)))
 
 
 def _search(first: Attempt, router: Router, attempt: Callable[[Board], Attempt]) -> list[Attempt]:
@@ -198,6 +213,13 @@ def _asked(one: Attempt) -> float:
     return one.board.clock_mhz
 
 
+def _resources(cells: Mapping[str, int], family: str) -> dict[str, float]:
+    """LUTs, registers and block RAMs of cells before packing; pads, clock buffers and processor left out."""
+    known = families.load(family).cells
+    used = resources({kind: count for kind, count in cells.items() if kind in known}, family)
+    return {name: used[name] for name in ("lut", "ff", "bram36")}
+
+
 def _router(board: Board) -> Router:
     router = routing.load(board.family)
     if router is None or not board.shell:
@@ -213,7 +235,7 @@ def _router(board: Board) -> Router:
 
 def joined(
     acc: Path, border: Mapping[str, Any], board: Board, router: Router
-) -> tuple[bytes, RoutedShell, Counter[str]]:
+) -> tuple[bytes, RoutedShell, Counter[str], Counter[str]]:
     """Put the netlist of `acc` into a shell, or take the result from the cache.
 
     Args:
@@ -221,7 +243,7 @@ def joined(
 
     Returns:
         The whole design as Yosys' JSON (bytes), in the form that the router takes; the shell; the
-        accelerator's cells in it by kind, before the router changes the form of any.
+        accelerator's cells in it and the shell's by kind, before the router changes the form of any.
 
     Raises:
         UserError: Yosys cannot read the netlist, or the board's shell cannot serve the accelerator.
@@ -259,9 +281,10 @@ def joined(
     kept = cache.kept(place, make)
     design = json.loads((kept / NETLIST).read_text())
     cells = design["modules"][routing.TOP]["cells"]
-    own = (cell for name, cell in cells.items() if name.startswith(f"{shell.instance}."))
-    given = Counter(cell["type"] for cell in own)
-    return json.dumps(router.adapted(design)).encode(), shell, given
+    given, around = Counter[str](), Counter[str]()
+    for name, cell in cells.items():
+        (given if name.startswith(f"{shell.instance}.") else around)[cell["type"]] += 1
+    return json.dumps(router.adapted(design)).encode(), shell, given, around
 
 
 def _yosys(folder: Path, job: dict[str, Any]) -> None:
@@ -282,23 +305,39 @@ def _makers(board: Board) -> str:
 
 
 def _kept(
-    netlist: bytes, lines: Sequence[str], router: Router, board: Board, seed: int
+    netlist: bytes, lines: Sequence[str], router: Router, board: Board, seed: int, logs: Path
 ) -> tuple[Path, Routed]:
-    """The run of one seed and its output folder, from the cache or from the tools."""
+    """The run of one seed and its output folder, from the cache or from the tools.
+
+    Raises:
+        UserError: the run failed; its logs then are in `logs`.
+    """
     now_at(f"{router.program} on seed {seed}")
+
+    def make(aside: Path) -> None:
+        jobs.carry_out(aside, _route, netlist, board, seed)
+        if (failed := aside / FAILED).exists():
+            text = failed.read_text()
+            for log in sorted(aside.glob("*.log")):
+                logs.mkdir(exist_ok=True)
+                text += f" (log: {shutil.copyfile(log, logs / f'seed{seed}-{log.name}')})"
+            raise UserError(text)
+
     place = cache.place_of("route", [*lines, str(seed), netlist.decode()], [Path(__file__)], [_makers(board)])
-    kept = cache.kept(place, lambda aside: jobs.carry_out(aside, _route, netlist, board, seed))
+    kept = cache.kept(place, make)
     one = _of_json(artifacts.read_json(kept / RESULT))
-    say(f"bitstream   seed {seed}: {one.mhz:.1f} MHz routed by {router.program}")
+    say(f"bitstream   seed {seed}: {one.mhz:.1f} MHz {one.kind} by {router.program}")
     return kept, one
 
 
 def _route(aside: Path, netlist: bytes, board: Board, seed: int) -> None:
+    """One run, wherever jobs run; a failure is left as a file beside the logs."""
     (aside / NETLIST).write_bytes(netlist)
     try:
         routed = _router(board).run(aside, board, seed)
     except UserError as error:
-        raise UserError(f"bitstream: {str(error).removeprefix('bitstream: ')}") from error
+        (aside / FAILED).write_text(f"bitstream: {str(error).removeprefix('bitstream: ')}")
+        return
     (aside / NETLIST).unlink()
     (aside / RESULT).write_text(json.dumps(_as_json(routed)))
 
@@ -323,14 +362,14 @@ def placed_check(given: Mapping[str, int], counted: Mapping[str, int]) -> dict:
     return artifacts.check("placed = counted cells", 0, wrong, sum(counted.values()), what)
 
 
-def missed(board: Board, best: Routed, seeds: Sequence[int], layers: Mapping[str, str]) -> str:
+def missed(board: Board, best: Routed, seeds: Sequence[int], layers: Mapping[str, str], instance: str) -> str:
     """One sentence: by how much the board's clock is missed, where, and what would help."""
     short = 1e3 / best.mhz - 1e3 / board.clock_mhz
     runs = f"the best of {len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]}"
     text = f"bitstream: {runs} reaches {best.mhz:.1f} MHz, but {board.name} runs at {board.clock_mhz:g} MHz"
     if not best.paths:
         return f"{text}, missed by {short:.2f} ns; use more seeds (SEEDS=), or a larger INTERVAL."
-    row = paths.row(best.paths[0], 0, layers)
+    row = paths.row(best.paths[0], 0, layers, instance)
     where = " → ".join(row["operators"])
     text += f", missed by {short:.2f} ns in {where} ({row['routing_ns']:.1f} of {row['ns']:.1f} ns in wires)"
     if len(row["operators"]) > 1:

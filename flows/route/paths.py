@@ -9,32 +9,33 @@ from xnorforge.hw.routing import LateNet, TimingPath
 
 # The instance of a layer in a name of a cell or net; Yosys' own names are preceded by a backslash.
 LAYER = re.compile(r"(?:^|[.\\])u_(layer_\d+_\w+)")
-SHELL = re.compile(r"(?:^|[.\\])u_(?:shell|requests|bridge)\b")
+OWN = re.compile(r"[\\]|^\$flatten")  # what Yosys puts into names that it makes
 
 
-def operator(name: str, layers: Mapping[str, str]) -> str:
-    """The operator that a cell or net belongs to.
+def operator(name: str, layers: Mapping[str, str], instance: str) -> str:
+    """The operator that a cell belongs to.
 
     Args:
         name: from the tool.
         layers: {module of a layer: its operator}.
+        instance: of the accelerator's top, with which the names of all its cells begin.
 
     Returns:
-        The operator's name, "shell", or "top" for connections between operators.
+        The operator's name, "top" for connections between operators, or "shell" for all around them.
     """
     found = LAYER.search(name)
     if found and found[1] in layers:
         return layers[found[1]]
-    return "shell" if SHELL.search(name) else "top"
+    return "top" if OWN.sub("", name).startswith(f"{instance}.") else "shell"
 
 
-def row(path: TimingPath, seed: int, layers: Mapping[str, str]) -> dict[str, Any]:
+def row(path: TimingPath, seed: int, layers: Mapping[str, str], instance: str) -> dict[str, Any]:
     """A path for the record: the operators of its cells, in order, and where the time is spent.
 
     Nets do not count for the operators, because a net between two operators may be named after either.
     """
     cells = [hop for hop in path.hops if hop.kind != "routing"]
-    named = [operator(hop.name, layers) for hop in cells]
+    named = [operator(hop.name, layers, instance) for hop in cells]
     inside = [name for name in named if name != "top"] or named
     return {
         "seed": seed,
@@ -48,11 +49,11 @@ def row(path: TimingPath, seed: int, layers: Mapping[str, str]) -> dict[str, Any
     }
 
 
-def net_row(net: LateNet, seed: int, layers: Mapping[str, str]) -> dict[str, Any]:
+def net_row(net: LateNet, seed: int, layers: Mapping[str, str], instance: str) -> dict[str, Any]:
     """A net that reaches a register late, for the record: the operators of its driver and of that
     register.
     """
-    named = [operator(cell, layers) for cell in (net.driver, net.last)]
+    named = [operator(cell, layers, instance) for cell in (net.driver, net.last)]
     return {
         "seed": seed,
         "ns": round(net.ns, 3),

@@ -10,7 +10,7 @@ PART = "xc7z020clg400-1"
 FRAMES, WORDS = 10008, 101
 
 PLACE = """#!{python}
-import os, signal, sys
+import json, os, signal, sys
 words = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 assert os.path.exists(words["--chipdb"]) and os.path.exists(words["--json"]), words
 assert "PACKAGE_PIN {pin}]" in open(words["--xdc"]).read()
@@ -19,6 +19,9 @@ sys.stdout.flush()
 {then}
 with open(words["--fasm"], "w") as fasm:
     fasm.write(open({fasm!r}).read())
+cell = {{"attributes": {{"NEXTPNR_BEL": "SLICE_X0Y0/BFF"}}}}
+cells = {{"cells": {{"u_accelerator.u_layer_00_parity.q": cell}}}}
+open(words["--write"], "w").write(json.dumps({{"modules": {{"xf_board_top": cells}}}}))
 """
 FRAMES_OF = """#!{python}
 import os, sys

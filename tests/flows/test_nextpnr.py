@@ -57,7 +57,7 @@ def test_of_each_run_the_nets_that_reach_a_register_last_are_kept():
     routed = _nextpnr.read_report(json.dumps(report), 1, "nextpnr", "a.fs")
     assert [(net.ns, net.ends) for net in routed.late] == [(7.5, 2), (4.0, 1), (3.5, 1), (3.0, 1), (2.5, 1)]
     layers = {"layer_01_b": "conv", "layer_02_c": "dense"}
-    assert [paths.net_row(net, 3, layers)["operators"] for net in routed.late[:2]] == [
+    assert [paths.net_row(net, 3, layers, "u_accelerator")["operators"] for net in routed.late[:2]] == [
         ["conv"],
         ["conv", "dense"],
     ]
@@ -202,7 +202,9 @@ def test_a_search_asks_for_the_highest_clock_that_was_reached(reached, asked, mo
 
     def attempt(board):
         seen.append(board.clock_mhz)
-        return route.Attempt(board, "", b"", Counter(), {1: ((), Routed(next(given), {}, [], "a.bit"))})
+        return route.Attempt(
+            board, "", b"", Counter(), Counter(), {1: ((), Routed(next(given), {}, [], "a.bit"))}
+        )
 
     first = attempt(ulx3s)
     tried = route._search(first, router, attempt)

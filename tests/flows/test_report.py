@@ -1044,7 +1044,9 @@ ROUTED = {
     "clock": {"kind": "routed", "asked": 100.0, "least": 110.0, "median": 120.0, "best": 130.0},
     "seeds": [{"seed": n, "mhz": mhz, "ns": 1e3 / mhz} for n, mhz in ((1, 120.0), (2, 130.0), (3, 110.0))],
     "fastest": 2,
-    "used": {"SLICE_LUTX": {"used": 321, "available": 53200}},
+    "used": {"LUT": {"used": 321, "available": 53200}},
+    "counted": {"accelerator": {"lut": 100, "ff": 80, "bram36": 1},
+                "shell": {"lut": 30, "ff": 20, "bram36": 0}},
     "critical_paths": [
         {"seed": 3, "ns": 9.091, "logic_ns": 2.0, "routing_ns": 7.091, "operators": ["dense0", "dense1"],
          "cells": 4, "from": "a", "to": "b"},
@@ -1079,8 +1081,8 @@ def test_a_routed_clock_stands_beside_the_target_with_frames_per_second_and_path
         "8.5 ns from the clock to the last of 77 register inputs, their setup left out: conv1 → conv2" in page
     )
     assert "conv3" not in page  # of another seed than the fastest
-    assert "126.5 MHz reached" in page
-    assert "| routed clock | 120 MHz |" in text and "SLICE_LUTX 321 of 53,200" in page
+    assert "126.5 MHz reached" in page and "30 of 130 LUT, 20 of 100 registers" in page
+    assert "| routed clock | 120 MHz |" in text and "LUT 321 of 53,200" in page
     assert (
         "  routed    120 MHz (routed, median of 3 seeds; least 110), 5,000,000 frames/s, "
         "latency 508.3 ns at this clock" in brief.as_text(record).splitlines()

@@ -91,7 +91,10 @@ def test_a_route_that_succeeds_leaves_a_bitstream_and_its_record(acc, tmp_path, 
     clock |= {"least": 119.7, "median": 119.7, "best": 119.7}
     assert record["clock"] == clock
     assert [row["seed"] for row in record["seeds"]] == [1, 2] and record["fastest"] == 1
-    assert record["used"]["SLICE_LUTX"] == {"used": 4861, "available": 106400}
+    assert record["used"]["slice"] == {"used": 1, "available": 13300}
+    assert record["used"]["RAMB36E1"] == {"used": 6, "available": 140} and "SLICE_LUTX" not in record["used"]
+    assert record["counted"]["accelerator"] == {"lut": 3, "ff": 3, "bram36": 0}
+    assert record["counted"]["shell"]["ff"] > 20 < record["counted"]["shell"]["lut"]
     assert len(record["critical_paths"]) == 2 and "upper bound" in record["timing"]
     assert (acc / record["bit"]["file"]).read_bytes() == openxc7.blank_bit()
     assert "xf_top u_accelerator" in (acc / "bitstream/xf_board_top.v").read_text()
@@ -99,7 +102,7 @@ def test_a_route_that_succeeds_leaves_a_bitstream_and_its_record(acc, tmp_path, 
 
 
 def test_the_design_for_nextpnr_xilinx_is_what_every_version_takes(acc):
-    text, _, _ = joined(acc, BORDER, of_a_serial_line("pynq-z2"), ROUTER)
+    text, *_ = joined(acc, BORDER, of_a_serial_line("pynq-z2"), ROUTER)
     cells = json.loads(text)["modules"]["xf_board_top"]["cells"].values()
     kinds = {cell["type"] for cell in cells}
     assert {"PS7", "BUFG", "IBUF", "OBUF", "RAMB18E1", "LUT6", "FDRE"} <= kinds
@@ -114,7 +117,7 @@ def test_the_dma_shell_of_a_zynq_board_is_routed_around_the_same_netlist(acc, tm
     monkeypatch.setattr(boards, "load", LOAD)
     (acc / "folded.onnx").write_text("a network")
     with_tools(monkeypatch, tmp_path / "tools", pin="R14 [get_ports irq")
-    text, shell, given = joined(acc, BORDER, boards.load("pynq-z2"), ROUTER)
+    text, shell, given, _ = joined(acc, BORDER, boards.load("pynq-z2"), ROUTER)
     module = json.loads(text)["modules"]["xf_board_top"]
     kinds = Counter(cell["type"] for cell in module["cells"].values())
     assert kinds["PS7"] == kinds["BUFG"] == kinds["OBUF"] == 1 and kinds["IBUF"] == 0
@@ -143,13 +146,14 @@ def test_a_database_with_delays_gives_the_clock_with_block_ram(acc, tmp_path, mo
     assert record["clock"]["kind"] == "routed, with block RAM"
     assert record["clock"]["best"] == record["seeds"][0]["mhz"] == round(1e3 / 3.55, 2)
     (path,) = record["critical_paths"]
-    assert (path["ns"], path["routing_ns"], path["to"]) == (3.55, 1.0, "SLICE_X0Y0/BFF")
+    assert (path["ns"], path["routing_ns"]) == (3.55, 1.0) and path["operators"] == ["shell", "parity"]
+    assert path["from"].startswith("RAMB18_X0Y1/") and path["to"] == "u_accelerator.u_layer_00_parity.q"
     says(record["timing"], "static timing … block RAM … nextpnr-xilinx, without block RAM, gives 119.7 MHz")
     (tmp_path / "tools/share/prjxray-db/zynq7/xc7z020/tileconn.json").write_text("[]")
     shutil.rmtree(tmp_path / "cache/route")
     record = place_and_route(acc, acc.parent, (1,))
     assert (record["clock"]["kind"], record["clock"]["best"]) == ("routed, upper bound", 119.7)
-    says(record["timing"], "upper bound … 1 wires … no driver")
+    says(record["timing"], "upper bound … 1 inputs … no driver")
 
 
 def test_a_processor_runs_a_design_that_misses_the_clock_at_a_lower_one(acc, tmp_path, monkeypatch):
@@ -186,7 +190,7 @@ def test_the_shell_without_a_dma_is_joined_to_the_same_netlist(acc):
     """PS7 with the port of the registers alone; every cell of the accelerator."""
     board = replace(LOAD("pynq-z2"), shell=LOAD("pynq-z2").shell | {"kind": "gp"})
     (acc / "folded.onnx").write_text("a network")
-    text, shell, given = joined(acc, BORDER, board, ROUTER)
+    text, shell, given, _ = joined(acc, BORDER, board, ROUTER)
     module = json.loads(text)["modules"]["xf_board_top"]
     kinds = Counter(cell["type"] for cell in module["cells"].values())
     assert kinds["PS7"] == kinds["BUFG"] == kinds["OBUF"] == 1 and kinds["IBUF"] == 0
@@ -216,7 +220,7 @@ def test_a_family_without_a_processor_has_no_shell_that_needs_one(acc, kind):
 
 def test_a_part_without_a_processor_has_its_clock_from_the_pin(acc):
     board = LOAD("arty-a7-35")
-    text, _, _ = joined(acc, BORDER, board, ROUTER)
+    text, *_ = joined(acc, BORDER, board, ROUTER)
     module = json.loads(text)["modules"]["xf_board_top"]
     kinds = Counter(cell["type"] for cell in module["cells"].values())
     assert kinds["PS7"] == 0 and (kinds["BUFG"], kinds["IBUF"], kinds["OBUF"]) == (1, 3, 2)
@@ -256,14 +260,16 @@ def test_a_netlist_that_is_not_the_counted_one_fails_its_check(acc, tmp_path, mo
     assert (check["name"], check["mismatches"], check["integers"]) == ("placed = counted cells", 1, 7)
 
 
-SLOW = openxc7.log().replace("119.70 MHz (PASS", "80.00 MHz (FAIL")
+ROUTED = "Info: Max frequency for clock 'clk': 119.70 MHz (PASS"  # nextpnr warns of a clock that is missed
+SLOW = openxc7.log().replace(ROUTED, "Warning: Max frequency for clock 'clk': 80.00 MHz (FAIL")
+assert "80.00 MHz" in SLOW
 STUCK = openxc7.log()[: openxc7.log().index("Info:     iter=3")]
 SHORT = openxc7.log()[: openxc7.log().index("Info: Critical path report")]
 KILLED = "os.kill(os.getpid(), signal.SIGKILL)"
 FAILURES = {
     "clock missed": (
         {"said": SLOW},
-        "bitstream: the best of 2 seeds … 80.0 MHz … 100 MHz … 2.50 ns … top (7.2 of 8.5 … INTERVAL",
+        "bitstream: the best of 2 seeds … 80.0 MHz … 100 MHz … 2.50 ns … shell (7.1 of 8.4 … INTERVAL",
     ),
     "overuse left": (
         {"said": STUCK, "placed": "print('ERROR: Routing design failed.'); sys.exit(1)"},
@@ -301,16 +307,38 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("how", FAILURES)
-def test_a_failure_is_one_sentence_and_leaves_nothing(how, acc, tmp_path, monkeypatch):
+def test_a_failure_is_one_sentence_and_leaves_only_its_logs(how, acc, tmp_path, monkeypatch):
     tools, text = FAILURES[how]
     with_tools(monkeypatch, tmp_path / "tools", **tools)
-    before = sorted(path.name for path in acc.rglob("*"))
+    before = {path.name for path in acc.rglob("*")}
     with pytest.raises(UserError) as refused:
         place_and_route(acc, acc.parent, (1, 2), parallel=1)
     says(refused, text)
-    assert sorted(path.name for path in acc.rglob("*")) == before
+    left = {path.name for path in acc.rglob("*")} - before - {"bitstream-logs"}
+    assert all(name.startswith("seed") and name.endswith(".log") for name in left)
+    assert ("seed1-nextpnr.log" in left) == (how != "clock missed")
     runs = list((tmp_path / "cache/route").glob("*/routed.json"))
     assert len(runs) == (2 if how == "clock missed" else 0)  # a slow run is a run all the same
+
+
+def test_a_success_takes_the_logs_of_failures_away(acc, tmp_path, monkeypatch):
+    with_tools(monkeypatch, tmp_path / "tools", said=SHORT)
+    with pytest.raises(UserError, match=r"bitstream-logs/seed1-nextpnr\.log"):
+        place_and_route(acc, acc.parent, (1,))
+    assert (acc / "bitstream-logs/seed1-nextpnr.log").read_text() == SHORT
+    with_tools(monkeypatch, tmp_path / "others")
+    place_and_route(acc, acc.parent, (1,))
+    assert not (acc / "bitstream-logs").exists()
+
+
+def test_more_carries_than_can_be_placed_are_refused(acc, tmp_path, monkeypatch):
+    """The shell alone needs some; a part with two CARRY4 has room for one of them."""
+    small = replace(of_a_serial_line("pynq-z2"), capacity={**LOAD("pynq-z2").capacity, "carry4": 2})
+    monkeypatch.setattr(boards, "load", lambda _: small)
+    with_tools(monkeypatch, tmp_path / "tools")
+    with pytest.raises(UserError) as refused:
+        place_and_route(acc, acc.parent, (1,))
+    says(refused, "bitstream: … CARRY4 … place 1 of … 2 … INTERVAL … overlay/build.tcl")
 
 
 def test_missing_tools_databases_and_shells_are_one_sentence(acc, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from xnorforge.hw.families.xc7.carries import Packed, packed_carries
 from xnorforge.hw.families.xc7.leaves import rewritten
 
 
@@ -67,3 +68,112 @@ def test_an_srl16e_is_registers_that_give_the_same_bits(address):
             shift = [data, *shift[:15]]
     assert all(cell["connections"]["R"] == ["0"] and cell["connections"]["C"] == [2]
                for cell in registers.values())  # fmt: skip
+
+
+def carry4(start, choice, data, sums=(), outs=()) -> dict:
+    """A CARRY4 on nets or constants, its unused outputs not connected."""
+    pins = {"CI": [start], "CYINIT": ["0"], "S": choice, "DI": data}
+    pins |= {name: [*bits, *["x"] * (4 - len(bits))] for name, bits in (("O", sums), ("CO", outs)) if bits}
+    directions = {pin: "output" if pin in ("O", "CO") else "input" for pin in pins}
+    return {"type": "CARRY4", "parameters": {}, "port_directions": directions, "connections": pins}
+
+
+def reader(*bits) -> dict:
+    """A LUT6 that reads nets."""
+    pins = {f"I{k}": [bit] for k, bit in enumerate(bits)}
+    directions = {**dict.fromkeys(pins, "input"), "O": "output"}
+    return {"type": "LUT6", "port_directions": directions, "connections": {**pins, "O": [9999]}}
+
+
+def handed_over(*cells: dict) -> dict:
+    """The cells for nextpnr-xilinx."""
+    module = {"cells": {f"cell{k}": cell for k, cell in enumerate(cells)}}
+    return rewritten({"modules": {"top": module}})["modules"]["top"]["cells"]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_used_bits_of_carries_are_their_sums_and_carries(seed):
+    """Random chains of up to three CARRY4, some inputs constant and some outputs not connected (UG953)."""
+    rng = np.random.default_rng(seed)
+    inputs, given, chain, read, start = [], [], [], [], 2
+    for number in range(int(rng.integers(1, 4))):
+        base = 100 * (number + 1)
+        pins = [[str(rng.integers(0, 2)) if rng.random() < 0.2 else base + 10 * row + k for k in range(4)]
+                for row in (0, 1)]  # fmt: skip
+        inputs += [bit for row in pins for bit in row if isinstance(bit, int)]
+        outs = [[base + 20 + 10 * row + k if rng.random() < 0.6 else "x" for k in range(4)] for row in (0, 1)]
+        outs[1][3] = base + 33
+        given.append(carry4(start, *pins, *outs))
+        chain.append((start, pins, outs))
+        read += [bit for row in outs for bit in row if isinstance(bit, int)]
+        start = base + 33
+    cells = [
+        cell
+        for cell in handed_over(*given, *map(reader, read)).values()
+        if cell["type"] in ("MUXCY", "XORCY")
+    ]
+    for _ in range(50):
+        values = {bit: int(rng.integers(0, 2)) for bit in [2, *inputs]} | {"0": 0, "1": 1, "x": 0}
+        expected = dict(values)
+        for first, (choice, data), (sums, outs) in chain:
+            carry = expected[first]
+            for k in range(4):
+                expected[sums[k]] = expected[choice[k]] ^ carry
+                carry = carry if expected[choice[k]] else expected[data[k]]
+                expected[outs[k]] = carry
+            expected["x"] = 0
+        for _ in cells:  # settles in as many rounds at most
+            for cell in cells:
+                pins = {pin: bits[0] for pin, bits in cell["connections"].items()}
+                if pins["CI"] not in values:
+                    continue
+                if cell["type"] == "XORCY":
+                    values[pins["O"]] = values[pins["CI"]] ^ values[pins["LI"]]
+                else:
+                    values[pins["O"]] = values[pins["CI"] if values[pins["S"]] else pins["DI"]]
+        assert all(values[bit] == expected[bit] for bit in read)
+
+
+def test_chains_are_packed_by_nextpnr_xilinx_s_rule():
+    """Counted by hand; every bit has two LUTs in front, as no LUT here drives S or DI."""
+
+    def nets(first):
+        return [first, first + 1, first + 2, first + 3]
+
+    low = carry4("0", nets(10), nets(20), nets(30), ["x", "x", "x", 50])
+    sums = [reader(bit) for bit in (30, 31, 32, 33)]
+    high = carry4(50, nets(60), nets(70), [80, "x", "x", "x"])
+    assert packed_carries(handed_over(low, *sums)) == Packed(1, 1, 8)
+    assert packed_carries(handed_over(low, high, *sums, reader(80))) == Packed(
+        1, 2, 10
+    )  # five bits, not eight
+    compared = carry4("0", nets(10), nets(20), (), ["x", "x", "x", 50])
+    assert packed_carries(handed_over(compared, reader(50))) == Packed(
+        1, 2, 9
+    )  # the carry comes out of a fifth bit
+    cut = carry4("0", nets(10), nets(20), ["x", "x", "x", 33], ["x", 51])
+    assert packed_carries(handed_over(cut, reader(51), reader(33))) == Packed(2, 2, 9)  # 2 + 1 bits, and 2
+
+
+def lut2(*inputs, out) -> dict:
+    pins = {f"I{k}": [bit] for k, bit in enumerate(inputs)} | {"O": [out]}
+    directions = {pin: "output" if pin == "O" else "input" for pin in pins}
+    return {"type": f"LUT{len(inputs)}", "port_directions": directions, "connections": pins}
+
+
+@pytest.mark.parametrize(
+    ("luts", "data", "feeds"),
+    [
+        ([lut2(2, 3, out=10)], 4, 1),  # DI is no LUT's
+        ([lut2(2, 3, out=10), lut2(3, 4, out=20)], 20, 0),
+        ([lut2(2, 3, out=10), lut2(3, 4, out=20), reader(20)], 20, 1),  # DI has another reader
+        ([lut2(2, 3, 4, 5, out=10), lut2(6, 7, out=20)], 20, 1),  # six inputs: DI's LUT goes elsewhere
+        ([lut2(2, 3, 4, 5, 6, out=10), lut2(6, 7, out=20)], 20, 2),  # no room for DI's connection either
+        ([lut2(2, 3, 4, 5, 6, out=10)], 4, 2),
+        ([lut2(2, 3, out=10)], "0", 1),
+        ([{**lut2(2, out=10), "type": "INV"}, lut2(3, out=20)], 20, 0),  # an inverter is a LUT
+    ],
+)
+def test_a_bit_has_its_luts_in_front_or_connections(luts, data, feeds):
+    bit = carry4("0", [10, "0", "0", "0"], [data, "0", "0", "0"], [30])
+    assert packed_carries(handed_over(bit, *luts, reader(30))).feeds == feeds

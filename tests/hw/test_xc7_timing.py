@@ -180,9 +180,11 @@ def test_paths_name_their_cells_and_come_slowest_first(database):
     assert slowest(upper, 1)[0].hops[0].name == "SLICE_X0Y1/AFF"
 
 
-def test_a_wire_that_nothing_drives_is_kept_apart(database):
+def test_inputs_on_a_wire_that_nothing_drives_are_kept_apart(database):
     design = timing_graph(fasm(*AB, "SHARED0>LL_BX"), database)
-    assert [name for _, name in design.nets.open] == ["SHARED0"] and not slowest(design.graph, 1)
+    assert design.nets.open == {("CLBLL_L_X0Y0", "SLICE_X0Y0", "BX")} and not slowest(design.graph, 1)
+    clock = timing_graph(fasm(*AB, "SHARED0>LL_CLK"), database)
+    assert not clock.nets.open
 
 
 def test_a_loop_of_logic_is_refused():

@@ -214,6 +214,20 @@ def test_pynq_s_registers_and_buffers_serve_as_well(acc, open_sim, expected, mon
     assert calls == ["flush", "invalidate"]
 
 
+def test_pynq_runs_a_bitstream_at_the_clock_that_it_reaches(tmp_path, monkeypatch):
+    """The one beside it in overlay.json, unless another is given; a loaded design's clock is left alone."""
+    clocks = types.SimpleNamespace(fclk0_mhz=50.0)
+    loaded = types.SimpleNamespace(download=lambda: None)
+    pynq = types.SimpleNamespace(Clocks=clocks, MMIO=lambda *_: None, Bitstream=lambda _: loaded)
+    monkeypatch.setitem(sys.modules, "pynq", pynq)
+    (tmp_path / "overlay.json").write_text('{"shell": {}, "bitstream": {"clock_mhz": 76.923}}')
+    for given, reached in (({"clock_mhz": 60.0}, 60.0), ({}, 76.923)):
+        Device("pynq", bitstream=tmp_path / "overlay.bit", **given)
+        assert clocks.fclk0_mhz == reached
+    Device("pynq")
+    assert clocks.fclk0_mhz == 76.923
+
+
 def test_linux_maps_registers_and_a_buffer_and_says_what_is_missing(tmp_path, acc):
     registers, about = tmp_path / "dev" / "uio0", tmp_path / "sys/class/u-dma-buf/udmabuf0"
     with pytest.raises(UserError, match=rf"^Device: .*{registers} \(No such file.*udmabuf0.*root"):

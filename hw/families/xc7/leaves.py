@@ -1,18 +1,22 @@
-"""Cells that nextpnr-xilinx did not take before August 2026, written as cells that every version takes.
+"""Cells in the form that every version of nextpnr-xilinx takes and packs well.
 
 LUT6_2 (two outputs) becomes a LUT per output with constant inputs folded into its table; SRL16E becomes 16
-registers, and LUTs where its address is not constant. Newer versions do the first themselves.
+registers, and LUTs where its address is not constant; CARRY4 its used bits (carries.py). Versions since
+August 2026 do the first themselves.
 """
 
 from collections.abc import Sequence
 from typing import Any
+
+from xnorforge.hw.families.xc7 import carries
 
 Cell = dict[str, Any]
 Bit = int | str  # a net's number, or a constant "0", "1", "x"
 
 
 def rewritten(netlist: dict[str, Any]) -> dict[str, Any]:
-    """A netlist (Yosys' JSON) with its LUT6_2 and SRL16E as other cells: the same function, cycle by cycle.
+    """A netlist (Yosys' JSON) with its LUT6_2, SRL16E and CARRY4 as other cells: the same function, cycle by
+    cycle.
 
     The one that is given is changed.
     """
@@ -25,6 +29,8 @@ def rewritten(netlist: dict[str, Any]) -> dict[str, Any]:
             elif cell["type"] == "SRL16E":
                 del module["cells"][name]
                 module["cells"].update(_registers(name, cell, nets))
+        ports = [bit for port in module.get("ports", {}).values() for bit in port["bits"]]
+        module.get("cells", {}).update(carries.used_bits(module.get("cells", {}), ports, nets.new))
     return netlist
 
 

@@ -8,9 +8,9 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.families._nextpnr_log import claimed_twice, overused, sites_used
 from xnorforge.hw.routing import Hop, TimingPath
 
-CLOCK = re.compile(r"^Info: Max frequency for clock '(.+)': ([\d.]+) MHz", re.MULTILINE)
+CLOCK = re.compile(r"^(?:Info|Warning): Max frequency for clock '(.+)': ([\d.]+) MHz", re.MULTILINE)
 REPORT = "Info: Critical path report for clock "
-STEP = re.compile(r"^Info: +([\d.]+) +[\d.]+ +(Source|Net|Setup) (\S+)", re.MULTILINE)
+STEP = re.compile(r"^Info: +[\d.]+ +([\d.]+) +(Source|Net|Setup) (\S+)", re.MULTILINE)  # its sum so far
 PROGRAM = "nextpnr-xilinx"
 
 
@@ -33,12 +33,17 @@ def read(said: str, seed: int) -> tuple[float, dict[str, tuple[int, int]], Timin
 
 
 def critical_path(report: str) -> TimingPath:
-    """The steps of a critical path: Source is a cell's output, Net a wire, Setup the register at the end."""
+    """The steps of a critical path: Source is a cell's output, Net a wire, Setup the register at the end.
+
+    A step takes the time between two sums, as the steps printed with one decimal would not add up.
+    """
     hops: list[Hop] = []
-    for ns, step, name in STEP.findall(report):
+    before = 0.0
+    for total, step, name in STEP.findall(report):
         kind = {"Net": "routing", "Setup": "setup"}.get(step, "logic" if hops else "clk-to-q")
         named = _plain(name)  # of a cell, with its pin
-        hops.append(Hop(kind, float(ns), named if kind == "routing" else named.rpartition(".")[0]))
+        ns, before = round(float(total) - before, 1), float(total)
+        hops.append(Hop(kind, ns, named if kind == "routing" else named.rpartition(".")[0]))
     return TimingPath(tuple(hops))
 
 

@@ -18,7 +18,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr, _nextpnr_log
-from xnorforge.hw.families.xc7 import block_rams, leaves, log
+from xnorforge.hw.families.xc7 import block_rams, carries, leaves, log
 from xnorforge.hw.families.xc7.routed import timing_graph
 from xnorforge.hw.families.xc7.xray import Database as Xray
 from xnorforge.hw.routing import HostTop, Routed, Router, Tool, ToolFailed, TopPorts
@@ -48,6 +48,9 @@ OWN_TIMING = (
     "not a sign-off by AMD, not measured on silicon"
 )
 PATHS = 5  # of each run
+LUT = re.compile(r"^(CLB\w+\.SLICE[LM]_X[01]\.[A-D])LUT\.", re.MULTILINE)
+SLICE = re.compile(r"^(CLB\w+\.SLICE[LM]_X[01])\.", re.MULTILINE)
+HALVES = ("SLICE_LUTX", "PSEUDO_GND", "PSEUDO_VCC")  # in the packer's count
 
 
 @dataclass(frozen=True)
@@ -180,6 +183,7 @@ class Xc7(Router):
         absent = [one for one in (chip, frames) if one.path() is None]
         if absent:
             raise UserError(routing.lacking(absent))
+        _check_carries(json.loads((folder / "netlist.json").read_text()), board)
         (folder / "pins.xdc").write_text(pins(board))
         files = ["--json", "netlist.json", "--xdc", "pins.xdc", "--fasm", "out.fasm", "--write", PLACED]
         wanted = ["--seed", str(seed), "--freq", f"{board.clock_mhz:g}", "--timing-allow-fail"]
@@ -204,7 +208,8 @@ class Xc7(Router):
         block_rams.frames_of(made)
         if f"{part}\0".encode() not in made[:400]:
             raise UserError(routing.other_part(PACK, BIT, board))
-        routed = timed(Routed(mhz, used, [path], BIT), "\n".join(lines) + "\n", folder / PLACED, yaml)
+        text = "\n".join(lines) + "\n"
+        routed = timed(Routed(mhz, _sites(text, used, board), [path], BIT), text, folder / PLACED, yaml)
         (folder / PLACED).unlink(missing_ok=True)
         return routed
 
@@ -232,6 +237,32 @@ class Xc7(Router):
         ]
 
 
+def _check_carries(netlist: dict[str, Any], board: Board) -> None:
+    """A design with more carries than nextpnr-xilinx can place is refused; it would never end.
+
+    Raises:
+        UserError: it has more.
+    """
+    reached = int(board.capacity.get("carry4", board.capacity["lut"] / 4)) // 2
+    count = carries.packed_carries(netlist["modules"][routing.TOP]["cells"])
+    if count.carries > reached:
+        raise UserError(
+            f"nextpnr-xilinx packs the design into {count.carries:,} CARRY4 in {count.chains:,} chains, but "
+            f"can place {reached:,} of {board.part}'s {2 * reached:,} and would never end; allow more cycles "
+            "per frame (INTERVAL=), or run Vivado on overlay/build.tcl."
+        )
+
+
+def _sites(fasm: str, packed: dict[str, tuple[int, int]], board: Board) -> dict[str, tuple[int, int]]:
+    """Sites used: LUTs and slices of the FASM, as the packer counts both halves of a LUT; the rest is its
+    count, without constants.
+    """
+    luts, slices = (set(form.findall(fasm)) for form in (LUT, SLICE))
+    rest = {kind: count for kind, count in packed.items() if kind not in HALVES}
+    known = int(board.capacity["lut"])
+    return {"LUT": (len(luts), known), "slice": (len(slices), known // 4), **rest}
+
+
 def timed(routed: Routed, fasm: str, placed: Path, part_yaml: Path) -> Routed:
     """The run with the clock that block RAM and real registers allow; as it is, an upper bound, where the
     database lacks delays or wires.
@@ -239,22 +270,23 @@ def timed(routed: Routed, fasm: str, placed: Path, part_yaml: Path) -> Routed:
     Args:
         routed: by nextpnr-xilinx.
         fasm: its FASM.
-        placed: its netlist with places, for the names of cells; may be missing.
+        placed: its netlist with places, for the names of cells; without it the path is nextpnr-xilinx's.
         part_yaml: of the part, in Project X-Ray's database.
     """
     part = part_yaml.parent.name
     try:
         database = Xray(part_yaml.parents[1], _parsed(part)[0])
-        design = timing_graph(fasm, database, log.cell_places(placed))
+        names = log.cell_places(placed)
+        design = timing_graph(fasm, database, names)
         paths = slowest(design.graph, PATHS)
         if design.nets.open or not paths:
-            open_wires = len(design.nets.open)
-            raise UserError(f"timing: {open_wires:,} wires of the FASM have no driver in the database")
-    except UserError as lacking:
+            raise UserError(f"timing: {len(design.nets.open):,} inputs have no driver in the database")
+    except (UserError, ValueError, KeyError, TypeError) as lacking:  # a database of another form
         why = f"{Xc7.timing} ({str(lacking).removeprefix('timing: ').rstrip('.')})"
         return replace(routed, kind=BOUND, timing=why)
     about = OWN_TIMING.format(mhz=routed.mhz)
-    return replace(routed, mhz=1e3 / paths[0].ns, paths=paths, kind=COMPLETE, timing=about)
+    named = paths if names else routed.paths
+    return replace(routed, mhz=1e3 / paths[0].ns, paths=named, kind=COMPLETE, timing=about)
 
 
 AGAIN = "install openXC7's tools and databases from one release"

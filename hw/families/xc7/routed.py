@@ -75,7 +75,8 @@ class Nets:
     Attributes:
         pins: {driver: {load: ns}}.
         low: inputs that are tied to 0.
-        open: wires that are used and that nothing drives.
+        open: inputs of slices, block RAMs and DSPs on wires that nothing drives in the database, clocks left
+            out.
     """
 
     def __init__(self, database: Database, switches: Iterable[tuple[str, str, str]]):
@@ -90,13 +91,13 @@ class Nets:
                 driven.add(end)
         self.pins: dict[Pin, dict[Pin, float]] = {}
         self.low = set[Pin]()
-        self.open: list[Wire] = []
+        self.open = set[Pin]()
         for root in [node for node in self.onward if node not in driven]:
             names, drivers = {name for _, name in self.nodes[root]}, list(self._at(root))
             if names & {"GND_WIRE", "VCC_WIRE"}:
                 self.low.update(pin for pin, _ in self._loads(root) if "GND_WIRE" in names)
             elif not drivers:
-                self.open.append(root)
+                self.open.update(pin for pin, _ in self._loads(root) if self._timed(pin))
             else:
                 for pin, known in drivers:
                     self.pins[pin] = dict(self._delays(root, known))
@@ -110,6 +111,9 @@ class Nets:
         for tile, name in self.nodes[node]:
             for pin in self.database.tile(tile).pins.get(name, ()):
                 yield (tile, pin.site, pin.pin), pin
+
+    def _timed(self, pin: Pin) -> bool:
+        return self.database.type_of(pin[0]).startswith(("CLB", "BRAM", "DSP")) and "CLK" not in pin[2]
 
     def _below(self, root: Wire) -> list[Wire]:
         """The nodes of a net, each behind the one that drives it."""
