@@ -24,7 +24,11 @@ _built: dict[str, Device] = {}  # by the file that stands for it
 
 
 def device(
-    top: str, sources: list[Path], streams: dict[str, Stream] | None = None, patience: int = PATIENCE
+    top: str,
+    sources: list[Path],
+    streams: dict[str, Stream] | None = None,
+    patience: int = PATIENCE,
+    level: str = "-O2",
 ) -> Device:
     """Build a module with FINN's ports.
 
@@ -33,6 +37,7 @@ def device(
         sources: Verilog files in reading order; memory files are found from the folder of the top.
         streams: what travels, by port, where it is not raw beats.
         patience: cycles without a transfer that only a hang explains.
+        level: g++ optimisation of the code that runs each cycle.
     """
     own = next(path for path in sources if path.stem == top)
     sides: dict[str, list[Port]] = {"input": [], "output": []}
@@ -45,7 +50,7 @@ def device(
     lanes = [Lane(top, "ap_rst_n", sides["input"], sides["output"], patience)]
     program = verilate.compile_model(
         top, sources, ports_header("ap_clk", lanes), sorted({path.parent for path in sources}),
-        defines=("FINN_SIMULATION", "XF_SIM"),
+        defines=("FINN_SIMULATION", "XF_SIM"), level=level,
     )  # fmt: skip
     return Device(program, lanes, folder=own.parent)
 

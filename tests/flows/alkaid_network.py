@@ -3,7 +3,7 @@ by Verilator and counted by Yosys, without any of our operators.
 """
 
 import re
-import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,12 @@ from alkaid.trace import FVArray, HWConfig, trace
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
-from xnorforge.flows.synth import cells, mapping
 from xnorforge.hw.ops.base import Stream
 from xnorforge.sim import cosim
 from xnorforge.sim import finn as simulator
+
+sys.path.insert(0, str(Path(__file__).parent))
+from yosys_count import mapped
 
 ADDITIONS = 5  # between two registers
 QUICK = {"decompose_dc": -1, "search_all_decompose_dc": False}
@@ -82,16 +84,18 @@ class Design:
 
     def run(self, vectors: np.ndarray) -> np.ndarray:
         """Results of integers (N, inputs) in Verilator."""
-        device = simulator.device("alkaid_design", self.files(), self.streams, 10 * self.latency)
+        device = simulator.device("alkaid_design", self.files(), self.streams, 10 * self.latency, "-O0")
         return cosim.run(device, vectors, seed=1).output
 
-    def count(self, family: str) -> dict[str, float]:
-        """Mapped cells, as `flows.synth` counts them."""
-        folder = self.source / "flat"
-        folder.mkdir()
-        found = [file for file in self.files() if file.stem not in ("net_wrapper", "alkaid_design")]
-        for file in found:
-            shutil.copyfile(file, folder / file.name)
-        job = {"family": family, "top": "net", "modules": ["net"], "stubs": [], "defines": [], "folder": ""}
-        counted, _ = mapping.run_yosys(folder, job | {"sources": [file.name for file in found]}, "net")
-        return cells.resources(counted["net"], family)
+    def count(self) -> dict[str, float]:
+        """Mapped cells on 7 series. Each stage is flat and mapped alone: abc9 walks through all modules of a
+        design for each of them.
+        """
+        stages = sorted(path.stem for path in self.source.glob("logic*.v"))
+        static, read = " ".join(map(str, self.source.glob("static/*.v"))), "read_verilog -sv"
+        boxes = " ".join(f"{one}.v" for one in stages)
+        found = [mapped(self.source, "net", [f"{read} -lib {boxes}", f"{read} net.v"])]
+        for one in stages:
+            flat = [f"{read} {static} {one}.v", f"hierarchy -top {one}", "proc", "flatten", "opt_clean"]
+            found.append(mapped(self.source, one, flat))
+        return {name: sum(part[name] for part in found) for name in found[0]}

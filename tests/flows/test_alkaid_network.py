@@ -55,6 +55,6 @@ def test_a_network_gives_the_integers_of_the_bit_simulator_and_is_counted(networ
     wanted = BitSimulator(ops).run(images, keep=[scores])[scores].reshape(VECTORS, -1)
     design = Design(model, tmp_path / "alkaid")
     np.testing.assert_array_equal(design.run(images.reshape(VECTORS, -1).astype(np.int64)), wanted)
-    used = design.count("xc7")
+    used = design.count()
     print(f"{design.latency} cycles, {used['lut']:,} LUT, {used['ff']:,} FF, {used['dsp']} DSP")
     assert used["bram36"] == used["dsp"] == 0

@@ -20,9 +20,9 @@ from xnorforge.sim import cosim
 from xnorforge.sim import finn as simulator
 
 sys.path.insert(0, str(Path(__file__).parent))
-from finn_count import counted
 from pipeline import built
 from random_graphs import RandomGraph
+from yosys_count import counted
 
 IMAGES, INTERVAL = 8, 600
 
