@@ -92,7 +92,8 @@ class Design:
         design for each of them.
         """
         stages = sorted(path.stem for path in self.source.glob("logic*.v"))
-        static, read = " ".join(map(str, self.source.glob("static/*.v"))), "read_verilog -sv"
+        shared = [*self.source.glob("static/*.v"), *self.source.glob("net_tables.v")]
+        static, read = " ".join(map(str, shared)), "read_verilog -sv"
         boxes = " ".join(f"{one}.v" for one in stages)
         found = [mapped(self.source, "net", [f"{read} -lib {boxes}", f"{read} net.v"])]
         for one in stages:
