@@ -243,6 +243,21 @@ def test_a_window_of_several_dilations_is_refused(chains):
     says(error, "finn: … windows (RatesWindow) … BACKEND=rtl")
 
 
+def test_a_window_of_a_single_row_that_leaves_out_rows_is_refused_by_finn(chains, tmp_path):
+    chain = chains["Chain"]((6, 6, 2), 1)
+    chain.put(
+        "ConvolutionInputGenerator", "window", chain.windows((1, 2), (2, 2)), chain.kind, IFMChannels=2,
+        ConvKernelDim=[1, 2], IFMDim=[6, 6], OFMDim=[3, 3], SIMD=1, Stride=[2, 2], Dilation=[1, 1],
+        inputDataType=chain.kind, outputDataType=chain.kind, depthwise=0,
+    )  # fmt: skip
+    net = saved(chain.matrix("conv", 3, raw=True), tmp_path / "net")
+    fold(net, "pynq-z2", net / "acc", interval=600)
+    with pytest.raises(UserError) as error:
+        finn(net, net / "acc")
+    says(error, "finn: FINN's code generation of ConvolutionInputGenerator … BACKEND=rtl")
+    assert not (net / "acc/finn").exists()
+
+
 @pytest.mark.parametrize(("largest", "fits"), [(65_793, True), (65_794, False)])
 def test_numbers_beyond_float32_are_refused(chains, largest, fits):
     """255 * 65,793 is 2^24 - 1, the largest of those that float32 counts one by one."""
