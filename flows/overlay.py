@@ -6,6 +6,7 @@ The folder contains
     xf_driver.h, xf_driver.c, xf_network.h   the C driver, and the same description for it
     xf_mlperf.h, xf_mlperf.c functions of MLPerf Tiny's harness, based on the C driver
     overlay.ipynb            a notebook; examples.npz: its frames and scores
+    weights.bin              its weights, which both drivers load (LOADABLE=1)
     xnorforge_measure.py     measures frames/s, latency and power on the board
     rtl/                     shell, accelerator, memory files; system.f: the sources in order
     overlay.bit, overlay.bin the bitstream of this accelerator in this shell, if there is one
@@ -13,6 +14,7 @@ The folder contains
     overlay.hwh              for a Zynq-7000: the same description, for `pynq.Overlay`
 """
 
+import json
 import shutil
 from importlib.resources import files
 from pathlib import Path
@@ -23,8 +25,9 @@ from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.core.progress import now_at
 from xnorforge.flows import vivado
-from xnorforge.flows.backends.rtl import lint_folder
+from xnorforge.flows.backends.rtl import WEIGHTS, lint_folder
 from xnorforge.hw import boards, routing
+from xnorforge.hw.ops._loads import recorded_address_bits
 from xnorforge.hw.shells import dma
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import as_bin
 from xnorforge.hw.shells.forms import FORMS, HostShell, form_of
@@ -59,7 +62,8 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> dict:
             raise UserError(f"overlay: {path} is missing; run `make generate` to write it.")
     record = artifacts.read_json(acc / "rtl" / "rtl.json")
     exported = artifacts.read_json(net_dir / "export.json")
-    bits = record["control"]["address_bits"] if "control" in record else 0
+    bits = recorded_address_bits(record)
+    window = {"window": 1 << dma.control_bits(bits)}
     with np.load(net_dir / "lowered.npz") as lowered:
         scores = {name: np.ravel(lowered[name]).astype(float).tolist() for name in ("scale", "bias")}
     values = exported["input"]
@@ -78,7 +82,8 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> dict:
         "output": {**border["output"], **_in_words(form, border["output"])},
         "scores": scores,
         **({"ports": exported["ports"]} if exported.get("ports") else {}),
-        **({"template": {"window": 1 << dma.control_bits(bits), **record["control"]}} if bits else {}),
+        **({"template": window | record["control"]} if "control" in record else {}),
+        **({"loads": window | record["loads"]} if "loads" in record else {}),
         "shell": form.about() | ({"base": processor["base"]} if processor else {}),
     }  # fmt: skip
     project = {}
@@ -90,6 +95,8 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> dict:
         with artifacts.measured("verilator") as run:
             now_at("writing shell and drivers, and linting both with Verilator")
             lines = _write_folder(aside, acc / "rtl", about, system, form.sources(), project)
+            if "loads" in record:
+                (aside / WEIGHTS).write_bytes(with_scores((acc / "rtl" / WEIGHTS).read_bytes(), about))
             now_at("writing examples and bitstream")
             _examples(aside, net_dir / "golden.npz", *(border[side]["shape"] for side in ("input", "output")))
             about["bitstream"] = _bitstream(aside, acc, routed)
@@ -195,6 +202,21 @@ def _template(about: dict | None) -> str:
     return f"{{{sizes}, {{{low}u, {high}u}}, {about['word_bytes']}u}}"
 
 
+def with_scores(weights: bytes, about: dict) -> bytes:
+    """A weights file of `LoadChain.weights_file` with the network's name and scores as text behind it."""
+    text = json.dumps({"net": about["net"], "scores": about["scores"]}).encode()
+    return weights[:20] + len(text).to_bytes(4, "little") + weights[24:] + text
+
+
+def _loads(about: dict | None) -> str:
+    """The initialiser of the C driver's `xf_loads`, all 0 without loadable weights."""
+    if about is None:
+        return "{0u, 0u, 0u, 0u, 0u, 0u}"
+    places = [about["registers"][name] for name in ("open", "id")] + [about["control"]]
+    numbers = [about["window"], *(about["window"] + place for place in places), about["words"]]
+    return f"{{UINT64_C(0x{about['structure']}), {', '.join(f'{number}u' for number in numbers)}}}"
+
+
 def _commented(port: dict) -> str:
     """An input or output in words, for a C comment."""
     shape = "x".join(map(str, port["shape"])) + (", channels last" if port["last"] else "")
@@ -238,7 +260,7 @@ def network_header(about: dict) -> str:
 {places}
 static const xf_network xf_the_network = {{
   UINT64_C(0x{about["hash"]}), {{{sides["in"]}}}, {{{sides["out"]}}},
-  {_template(about.get("template"))}, 0x{about["shell"]["id"]:08x}u
+  {_template(about.get("template"))}, 0x{about["shell"]["id"]:08x}u, {_loads(about.get("loads"))}
 }};
 static const double xf_scale[] = {{{numbers["scale"]}}};
 static const double xf_bias[] = {{{numbers["bias"]}}};

@@ -20,6 +20,7 @@ from xnorforge.hw.words import different_columns
 
 ANY = "any"  # factors of operators without their own
 RATIO = "ratio"  # LUTs of a family's operators to the reference family's, for those it has not counted
+LOAD_DECODE = 4  # LUTs that know the number of a memory that can be written
 WIDE = 200  # bits of a beat
 _FAMILY = ContextVar("family", default=families.REFERENCE)
 
@@ -146,6 +147,22 @@ class Parts:
     def rom(self, depth: int, width: int, registers: int | None = None) -> "Parts":
         """A block RAM that is never written, with its register, or with so many `registers` of its own."""
         return self.memory(depth, width, "rom", registers)
+
+    def loadable(self, depth: int, width: int, block: bool, registers: int | None = None) -> "Parts":
+        """A memory that a host can write (xf_rom with Load), with its register, or with so many `registers`
+        of its own. Each 32 bits have an enable; of block RAM those of 36 lie in one. A single word is
+        registers.
+        """
+        pieces = -(-width // 32)
+        self.gates(table=LOAD_DECODE + pieces)
+        if depth == 1:
+            return self.registers(2 * width if registers is None else width + registers)
+        if block:
+            over = width - 32 * (pieces - 1)
+            return self.memory(depth, 36 * (pieces - 1) + over, "block", registers)
+        for piece in range(pieces):
+            self.memory(depth, min(32, width - 32 * piece), "lut", 0)
+        return self.registers(width if registers is None else registers)
 
     def table(self, words: np.ndarray, luts: float, registers: bool = True) -> "Parts":
         """A table in logic with these words (words, bits) of 0 and 1 and so many LUTs, read into a register:

@@ -28,6 +28,7 @@ def wrapper(op: HwOp, module: str) -> tuple[str, dict[str, str]]:
     name, parameters = op.rtl()
     memories = {key: (f"{module}_{key}.mem", *words) for key, words in op.memories().items()}
     given = [f".{key}({verilog_literal(value)})" for key, value in parameters.items()]
+    given += [f".Load({op.first_load})"] if op.first_load else []
     given += [f'.{key}("{file}")' for key, (file, _, _) in memories.items()]
     assigned = ",\n    ".join(given)
     side = op.side_ports()
@@ -36,6 +37,7 @@ def wrapper(op: HwOp, module: str) -> tuple[str, dict[str, str]]:
         for port, (bits, alone) in side.items()
     )
     passed = "".join(f",\n    .{port}" for port in side)
+    passed += ",\n    .load_i('0)" if op.loads and not op.first_load else ""
     text = f"""{SPDX}//
 // {op.name}: {type(op).__name__}, {_shapes(sources)} to {_shapes(sinks)}, generated.
 

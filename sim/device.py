@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from xnorforge.hw import graph
-from xnorforge.hw.ops._loadable import loadable
+from xnorforge.hw.ops._loads import control_address_bits
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.wrap import headers, library, wrapper
 from xnorforge.sim import verilate
@@ -200,10 +200,9 @@ def network(
     inner = 0 if sources else len(graph.inner_tensors(ops))
     pause = ("pause_i", inner) if inner else None
     lane = Lane("xf_top", "aresetn", [source], [sink], patience(ops), pause=pause)
-    template = loadable(ops)
-    if template:
+    if bits := control_address_bits(ops):
         source = replace(source, more=("s_axis_tuser", 2))
-        sources_in, sinks_out = axi_lite("s_axi_ctrl", template.address_bits)
+        sources_in, sinks_out = axi_lite("s_axi_ctrl", bits)
         lane = replace(lane, sources=[source, *sources_in], sinks=[sink, *sinks_out], control=True)
     lanes = [lane]
     defines = ("XF_SIM", "XF_PAUSE") if inner else ("XF_SIM",)

@@ -10,8 +10,9 @@ from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.hw import families, graph
 from xnorforge.hw.ops._loadable import loadable
+from xnorforge.hw.ops._loads import load_chain
 from xnorforge.sim import activity as switching
-from xnorforge.sim import alone, compare, cosim, memories, templates
+from xnorforge.sim import alone, compare, cosim, loading, memories, templates
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import layers, network
 
@@ -71,6 +72,8 @@ def simulate_netlist(
             changing = templates.check_templates(
                 device, BitSimulator(ops), pictures, TEMPLATE_FRAMES, runs, SEED
             )
+        if load_chain(ops):
+            changing += loading.check_loading(device, ops, pictures, {"netlist with a load": 0.0}, SEED)[0]
     beats = mapped.cycles - mapped.first
     record = {
         "stage": "netlist",

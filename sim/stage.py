@@ -11,7 +11,8 @@ from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.plugins import load
 from xnorforge.hw import graph
 from xnorforge.hw.ops._loadable import loadable
-from xnorforge.sim import alone, compare, cosim, examples, memories, pauses, templates, tracking
+from xnorforge.hw.ops._loads import load_chain
+from xnorforge.sim import alone, compare, cosim, examples, loading, memories, pauses, templates, tracking
 from xnorforge.sim import waves as wave_files
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.cycles import record as cycle_record
@@ -75,11 +76,16 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
         progress("cycle model")
         moves = {"cycles of the RTL": (flowing, 0.0), "cycles of the RTL stalled": (paused, everywhere)}
         model, same_cycles, trace = cycle_record.of_network(ops, moves, SEED)
-        changing = []
+        changing, load_cycles = [], None
         if loadable(ops):
             progress(f"RTL on {TEMPLATE_FRAMES} frames with changing templates, twice")
             runs = {"RTL with templates": 0.0, "RTL stalled with templates": STALL}
             changing = templates.check_templates(device, simulator, pictures, TEMPLATE_FRAMES, runs, SEED)
+        if load_chain(ops):
+            progress(f"RTL on {loading.FRAMES} frames while weights are loaded, twice")
+            runs = {"RTL with a load": 0.0, "RTL stalled with a load": STALL}
+            some, load_cycles = loading.check_loading(device, ops, pictures, runs, SEED)
+            changing += some
         task, rows, drawn = task_of_export(net_dir), [], []
         if task:
             machine = Machine(simulator, lowered["scale"], lowered["bias"], load("sw.tasks", task).Task())
@@ -119,6 +125,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
         ],
         **cycle_figures(ops, flowing),
         "stalls": stalls,
+        "load_cycles": load_cycles,
         "model": model,
         "reach": reach,
         "accuracy": rows + accuracy_rows(golden, lowered, bits, flowing.output, task),

@@ -1,7 +1,10 @@
-"""Extra ports of xf_top for a network with a template that is replaced at run time: flags of every frame next
-to the pixels, and an AXI4-Lite port (docs/guide/how-it-works.md, "Frame flags")."""
+"""The AXI4-Lite port of xf_top for a network with weights that are replaced at run time, or with a template,
+which also has flags of every frame next to the pixels (docs/guide/how-it-works.md, "Frame flags")."""
 
-from xnorforge.hw.ops._loadable import Loadable
+from xnorforge.core.errors import UserError
+from xnorforge.hw.ops._loadable import Loadable, loadable
+from xnorforge.hw.ops._loads import IDENTITY, REGISTERS, LoadChain, load_chain, loaded_memories
+from xnorforge.hw.ops.base import HwOp
 
 CHANNELS = {  # port: (direction, bits; None: of an address)
     "awaddr": ("input", None), "awvalid": ("input", 1), "awready": ("output", 1),
@@ -12,31 +15,78 @@ CHANNELS = {  # port: (direction, bits; None: of an address)
 }  # fmt: skip
 
 
-def port_list(template: Loadable) -> str:
+def controlled(ops: list[HwOp]) -> Loadable | LoadChain | None:
+    """What a host controls in a network: its template, its weights, or nothing.
+
+    Raises:
+        UserError: both.
+    """
+    template, chain = loadable(ops), load_chain(ops)
+    if template and chain:
+        raise UserError(
+            f"{template.name} has a template that is replaced at run time, which does not go with "
+            "LOADABLE=1; build with LOADABLE=0."
+        )
+    return template or chain
+
+
+def header(control: Loadable | LoadChain) -> str:
+    """Comment lines about the ports."""
+    if isinstance(control, LoadChain):
+        return (
+            f"// s_axi_ctrl: AXI4-Lite, loads the weights of {len(control.ops)} operators (xf_load); "
+            "s_axis_tuser is not read.\n"
+        )
+    return (
+        "// s_axis_tuser, with the first beat of a frame: bit 0 selects the template bank, bit 1 "
+        "requests learning\n"
+        f"// into the other bank. s_axi_ctrl: AXI4-Lite, loads a template of {control.name}.\n"
+    )
+
+
+def port_list(control: Loadable | LoadChain) -> str:
     """The ports of xf_top, each preceded by a comma."""
     text = ",\n  input  logic [1:0] s_axis_tuser"
     for name, (direction, bits) in CHANNELS.items():
-        text += f",\n  {direction:6} logic {_size(bits or template.address_bits)}s_axi_ctrl_{name}"
+        text += f",\n  {direction:6} logic {_size(bits or control.address_bits)}s_axi_ctrl_{name}"
     return text
 
 
-def side_connections(template: Loadable) -> str:
-    """The operator's ports other than its streams, connected to the wires of `control_logic`."""
-    return "".join(f",\n    .{port}({_wire(port)})" for port in template.side_ports())
+def side_connections(op: HwOp, suffix: str) -> str:
+    """The operator's ports other than its streams, connected to the wires of `control_logic`.
+
+    Args:
+        suffix: of the layer's wires.
+    """
+    names = {port: f"load{suffix}" if port == "load_i" else _wire(port) for port in op.side_ports()}
+    return "".join(f",\n    .{port}({name})" for port, name in names.items())
 
 
-def control_logic(template: Loadable, beats: int) -> str:
-    """The logic between ports and operator; the stream of frames, of `beats` beats, continues as
+def chain_logic(suffixes: list[str]) -> str:
+    """The registers from xf_load to the layers with these suffixes, one after the other."""
+    text, before = "", "load"
+    for suffix in suffixes:
+        text += f"  xf_pkg::load_t load{suffix};\n  initial load{suffix} = '0;\n"
+        text += f"  always_ff @(posedge aclk) load{suffix} <= {before};\n\n"
+        before = f"load{suffix}"
+    return text
+
+
+def control_logic(control: Loadable | LoadChain, beats: int) -> str:
+    """The logic between ports and operators; the stream of frames, of `beats` beats, continues as
     `frame_valid`, `frame_ready`.
     """
-    wires = "".join(
-        f"  logic {_size(bits)}{_wire(port)};\n" for port, (bits, _) in template.side_ports().items()
-    )
-    values = ", ".join(f"32'h{value:x}" for value in reversed(template.registers))
     channels = ",\n    ".join(
         f".{name}_{'i' if direction == 'input' else 'o'}(s_axi_ctrl_{name})"
         for name, (direction, _) in CHANNELS.items()
     )
+    if isinstance(control, LoadChain):
+        return _load_logic(control, beats, channels)
+    template = control
+    wires = "".join(
+        f"  logic {_size(bits)}{_wire(port)};\n" for port, (bits, _) in template.side_ports().items()
+    )
+    values = ", ".join(f"32'h{value:x}" for value in reversed(template.registers))
     return f"""  logic frame_valid, frame_ready;
 {wires}
   xf_frame_flags #(.Beats({beats})) u_flags (
@@ -46,9 +96,9 @@ def control_logic(template: Loadable, beats: int) -> str:
   );
 
   xf_axi_lite #(
-    .AddrW({template.address_bits}), .Count({len(template.registers)}), .Values({{{values}}})
+    .AddrW({template.address_bits}), .Count({len(template.registers)})
   ) u_control (
-    .clk_i(aclk), .rst_ni(aresetn),
+    .clk_i(aclk), .rst_ni(aresetn), .values_i({{{values}}}),
     {channels},
     .load_addr_o(load_addr), .load_data_o(load_data), .load_valid_o(load_valid),
     .load_ready_i(1'b1), .load_error_i(load_error)
@@ -57,13 +107,54 @@ def control_logic(template: Loadable, beats: int) -> str:
 """
 
 
-def host_record(template: Loadable) -> dict:
-    """What a host needs to know to load a template; in `rtl.json` under `control`."""
+def _load_logic(chain: LoadChain, beats: int, channels: str) -> str:
+    words = len(chain.writes)
+    return f"""  logic frame_valid, frame_ready, network_rst_n, load_valid, load_ready, load_error, load_open;
+  logic [{chain.address_bits - 4}:0] load_addr;
+  logic [31:0] load_data, load_id;
+  xf_pkg::load_t load;
+  logic unused_user;
+  assign unused_user = ^s_axis_tuser;
+
+  xf_load #(
+    .Beats({beats}), .MemoryW({chain.memory_bits}), .PlaceW({chain.place_bits}), .Words({words}),
+    .Stages({len(chain.ops)})
+  ) u_load (
+    .clk_i(aclk), .rst_ni(aresetn),
+    .s_valid_i(s_axis_tvalid), .s_ready_o(s_axis_tready), .m_valid_o(frame_valid), .m_ready_i(frame_ready),
+    .done_i(m_axis_tvalid & m_axis_tready & m_axis_tlast), .rst_no(network_rst_n),
+    .write_addr_i(load_addr), .write_data_i(load_data), .write_valid_i(load_valid),
+    .write_ready_o(load_ready), .write_error_o(load_error), .load_o(load), .open_o(load_open), .id_o(load_id)
+  );
+
+  xf_axi_lite #(.AddrW({chain.address_bits}), .Count({len(REGISTERS)})) u_control (
+    .clk_i(aclk), .rst_ni(aresetn),
+    .values_i({{32'd{words}, load_id, 31'b0, load_open, 32'h{IDENTITY:x}}}),
+    {channels},
+    .load_addr_o(load_addr), .load_data_o(load_data), .load_valid_o(load_valid),
+    .load_ready_i(load_ready), .load_error_i(load_error)
+  );
+
+"""
+
+
+def host_record(control: Loadable | LoadChain) -> dict:
+    """What a host needs to know to load a template (`control` of `rtl.json`) or weights (`loads`)."""
+    if isinstance(control, Loadable):
+        return {
+            "operator": control.name,
+            "address_bits": control.address_bits,
+            "registers": control.registers,
+            **control.layout(),
+        }
     return {
-        "operator": template.name,
-        "address_bits": template.address_bits,
-        "registers": template.registers,
-        **template.layout(),
+        "address_bits": control.address_bits,
+        "registers": {name: 4 * place for place, name in enumerate(REGISTERS)},
+        "control": control.control,
+        "words": len(control.writes),
+        "bits": sum(one.width * len(one.words) for op in control.ops for one in loaded_memories(op)),
+        "operators": [op.name for op in control.ops],
+        "id": control.id,
     }
 
 

@@ -8,6 +8,7 @@ The folder contains
     rtl.f, rtl.json              all files in reading order; a description of every layer
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -21,12 +22,13 @@ from xnorforge.core.progress import now_at
 from xnorforge.flows.backends import _control
 from xnorforge.flows.backends.base import Backend
 from xnorforge.hw import graph
-from xnorforge.hw.ops._loadable import loadable
+from xnorforge.hw.ops._loads import LoadChain, loaded_memories
 from xnorforge.hw.ops.base import HwOp, numbered
 from xnorforge.hw.wrap import SPDX, files_used, headers, library, wrapper
 
 BACKEND = Backend(about="RTL, every layer a folded unit")
 TOP = "xf_top"
+WEIGHTS = "weights.bin"  # of a network whose weights can be loaded
 # DECLFILENAME: top.sv holds xf_top. UNUSEDPARAM: a variant of an operator need not read every parameter.
 WAIVED = ("DECLFILENAME", "UNUSEDPARAM")
 
@@ -40,8 +42,8 @@ def generate(folded: Path, out_dir: Path) -> dict:
 
     Returns:
         The record, also in `rtl.json`: `layers` (module, file, node, op, memories, own generated files),
-        `library`, `headers`, `modules`, `border` (stream in and out of the top), and `control` if a template
-        can be loaded.
+        `library`, `headers`, `modules`, `border` (stream in and out of the top), `control` if a template
+        can be loaded, `loads` if weights can.
 
     Raises:
         UserError: Verilator warns about the design; the text contains the warning.
@@ -74,7 +76,12 @@ def _write(folder: Path, ops: list[HwOp]) -> dict:
     lines = sum(len((folder / name).read_text().splitlines()) for name in order)
     now_at(f"Verilator's lint of {lines:,} lines")
     lint_folder(folder, order, TOP, "generate")
-    template = loadable(ops)
+    control = _control.controlled(ops)
+    host = {"control": _control.host_record(control)} if control else {}
+    if isinstance(control, LoadChain):
+        structure = _structure(folder, order, layers, ops)
+        (folder / WEIGHTS).write_bytes(control.weights_file(structure))
+        host = {"loads": {**host["control"], "structure": f"{structure:016x}"}}
     return {
         "stage": "generate",
         "checks": [
@@ -83,11 +90,21 @@ def _write(folder: Path, ops: list[HwOp]) -> dict:
         "top": "top.sv",
         "modules": [layer["module"] for layer in layers],
         "border": {"input": _border(ops[0].in_stream()), "output": _border(ops[-1].out_stream())},
-        **({"control": _control.host_record(template)} if template else {}),
+        **host,
         "library": shared,
         "headers": [path.name for path in headers()],
         "layers": layers,
     }
+
+
+def _structure(folder: Path, order: list[str], layers: list[dict], ops: list[HwOp]) -> int:
+    """Hash of all that a load of weights does not replace, 64 bits: sources, and memories of constants."""
+    constant = {name for layer in layers for name in layer["memories"]}
+    for layer, op in zip(layers, ops, strict=True):
+        constant -= {f"{layer['module']}_{one.file}.mem" for one in loaded_memories(op)}
+    names = [*order, *sorted(constant)]
+    text = "".join(f"{name} {artifacts.digest(folder / name)}\n" for name in names)
+    return int(hashlib.sha256(text.encode()).hexdigest()[:16], 16)
 
 
 def top(ops: list[HwOp], modules: list[str]) -> str:
@@ -95,8 +112,10 @@ def top(ops: list[HwOp], modules: list[str]) -> str:
     source, sink = ops[0].in_stream(), ops[-1].out_stream()
     bits_in, bits_out = _bytes(source.width) * 8, _bytes(sink.width) * 8
     data_in = "s_axis_tdata" + ("" if bits_in == source.width else f"[{source.width - 1}:0]")
-    wires, cells, template = [], [], loadable(ops)
-    arriving = ("frame_valid", "frame_ready") if template else ("s_axis_tvalid", "s_axis_tready")
+    wires, cells, control = [], [], _control.controlled(ops)
+    reset = "network_rst_n" if isinstance(control, LoadChain) else "aresetn"
+    on_chain = []  # suffixes of its layers
+    arriving = ("frame_valid", "frame_ready") if control else ("s_axis_tvalid", "s_axis_tready")
     read = {ops[0].sources[0]: (data_in, *arriving)}  # data, valid, ready of each tensor at its reader
     given = {}  # the same at its writer
     links = {tensor: bit for bit, tensor in enumerate(graph.inner_tensors(ops))}
@@ -117,9 +136,10 @@ def top(ops: list[HwOp], modules: list[str]) -> str:
             for at, side in ((read, op.sources), (given, op.results))
         )
         (s_data, s_valid, s_ready), (m_data, m_valid, m_ready) = sides
-        side = _control.side_connections(op) if op is template else ""
+        side = _control.side_connections(op, module.removeprefix("layer"))
+        on_chain += [module.removeprefix("layer")] if op.first_load else []
         cells.append(
-            f"  {module} u_{module} (\n    .clk_i(aclk), .rst_ni(aresetn),\n"
+            f"  {module} u_{module} (\n    .clk_i(aclk), .rst_ni({reset}),\n"
             f"    .s_data_i({s_data}), .s_valid_i({s_valid}), .s_ready_o({s_ready}),\n"
             f"    .m_data_o({m_data}), .m_valid_o({m_valid}), .m_ready_i({m_ready}){side}\n  );\n"
         )
@@ -133,14 +153,10 @@ def top(ops: list[HwOp], modules: list[str]) -> str:
             f"  assign unused = ^s_axis_tdata[{bits_in - 1}:{source.width}];\n\n"
         )
     count = max(sink.beats - 1, 1).bit_length()
-    flags, ports, control = "", "", ""
-    if template:
-        flags = (
-            "// s_axis_tuser, with the first beat of a frame: bit 0 selects the template bank, bit 1 "
-            "requests learning\n"
-            f"// into the other bank. s_axi_ctrl: AXI4-Lite, loads a template of {template.name}.\n"
-        )
-        ports, control = _control.port_list(template), _control.control_logic(template, source.beats)
+    flags, ports, logic = "", "", ""
+    if control:
+        flags, ports = _control.header(control), _control.port_list(control)
+        logic = _control.control_logic(control, source.beats) + _control.chain_logic(on_chain)
     pauses = f"\n`ifdef XF_PAUSE\n  , input logic [{len(links) - 1}:0] pause_i\n`endif" if links else ""
     into = (
         f"{list(source.shape)} per frame, last axis fastest, {source.lanes} element(s) of {source.bits} bit "
@@ -173,7 +189,7 @@ module {TOP} (
   output logic m_axis_tlast{ports}{pauses}
 );
 
-{control}{"".join(wires)}
+{logic}{"".join(wires)}
 {"".join(cells)}
 {unused}  logic [{count - 1}:0] beat_q;  // of the frame, at the output
 

@@ -33,6 +33,7 @@ from xnorforge.flows.fold.options import RESOURCES
 from xnorforge.flows.fold.search import Part
 from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, families, graph
+from xnorforge.hw.ops._loads import number_loads
 from xnorforge.hw.ops.base import DOMAIN, SITES, HwOp, Stream
 from xnorforge.hw.parts import estimates_of
 
@@ -57,6 +58,7 @@ def fold(
     limits: dict[str, str] | None = None,
     spare: str | None = None,
     clock: str | None = None,
+    loadable: bool = False,
 ) -> dict:
     """Fold a lowered network for a board and write `out_dir/folded.onnx` and `out_dir/fold.json`.
 
@@ -78,6 +80,7 @@ def fold(
         spare: "lut", "bram" or "dsp": minimise this resource; None: minimise the share of the whole part.
         clock: "250MHz" or "4ns", for which registers are placed, and to which times and rates refer; None:
             the board's.
+        loadable: whether weights, thresholds and tables lie in memories that a host can replace.
 
     Returns:
         The record: `operators` in stream order, `interval_bound`, `bottleneck`, `estimate`, `decisions` of
@@ -102,8 +105,14 @@ def fold(
         adders = "generate" in base.load(backend).stages
         asked = any("interval" in one for one in given.values())  # for a loop
         quick = (fps == "max" or "latency" in aim.limits) and not asked  # then steps side by side
-        loops = None if quick or not adders else _with_loops(net_dir, output, given, interval, target, part)
+        loops = (
+            None
+            if quick or loadable or not adders
+            else _with_loops(net_dir, output, given, interval, target, part)
+        )
         bounds = loops or bind_folder(net_dir, output)
+        if loadable:
+            bounds = as_loadable(bounds, backend, adders)
         last = bounds[-1].make()
         shape = last.out_stream().shape
         if output == "scores" and not last.indices and 1 < shape[-1] == prod(shape):
@@ -156,6 +165,7 @@ def fold(
         "decisions": decisions,
         "not_taken": left,
         "interval": interval if fps != "max" else bound,
+        "loadable": loadable,
         "aim": {"fps": fps, "limits": aim.limits, "spare": spare},
         "interval_bound": bound,
         "bottleneck": [op.name for op in ops if op.cycles() == bound],
@@ -205,7 +215,27 @@ def of_family(ops: list[HwOp], target: boards.Board) -> list[HwOp]:
     for op in ops:
         if "rom_rows" in op.get_nodeattr_types():
             op.set_nodeattr("rom_rows", rows)
+    number_loads(ops)
     return ops
+
+
+def as_loadable(bounds: list[Bound], backend: str, in_rtl: bool) -> list[Bound]:
+    """The graph with `loadable` set where an operator has it.
+
+    Raises:
+        UserError: the back end does not generate our RTL, or no operator has it.
+    """
+    if not in_rtl:
+        raise UserError(f"fold: LOADABLE=1 does not work with BACKEND={backend}; use BACKEND=rtl.")
+    found = [
+        replace(one, attributes=one.attributes | {"loadable": 1})
+        if "loadable" in one.make_alone().get_nodeattr_types()
+        else one
+        for one in bounds
+    ]
+    if all(a is b for a, b in zip(found, bounds)):
+        raise UserError("fold: no operator of this network has weights that can be loaded; use LOADABLE=0.")
+    return found
 
 
 def folded_graph(ops: list[HwOp], name: str) -> onnx.ModelProto:

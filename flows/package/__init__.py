@@ -16,7 +16,7 @@ from xnorforge.flows.package import sources, vectors
 from xnorforge.flows.package.streams import frames_in_flight, top_stream
 from xnorforge.flows.templates import render
 from xnorforge.hw import boards, families, graph
-from xnorforge.hw.ops._loadable import Loadable, loadable
+from xnorforge.hw.ops._loads import control_address_bits
 from xnorforge.hw.shells.plain import contract
 
 VIVADO_FAMILIES = {
@@ -96,8 +96,8 @@ def _facts(ops, fold: dict, prefix: str, renamed: sources.Renamed, interface: st
         "short_version": short, "prefix": prefix, "upper": prefix.upper(), "module": module,
         "camel": "".join(word.capitalize() for word in prefix.split("_")),
         "vlnv": f"xnorforge:bnn:{module}:{version}",
-        "timing": timing, "into": into, "out": out, "control": _control_ports(loadable(ops)),
-        "depth": frames_in_flight(ops),
+        "timing": timing, "into": into, "out": out, "depth": frames_in_flight(ops),
+        "control": _control_ports(control_address_bits(ops)),
         "synth": families.load(board.family).synth.removeprefix("synth_").split(),
         "defines": families.load(board.family).defines, "frames": vectors.FRAMES,
         "patience": 1000 + 40 * sum(op.cycles() for op in ops), "headers": renamed.headers,
@@ -106,11 +106,11 @@ def _facts(ops, fold: dict, prefix: str, renamed: sources.Renamed, interface: st
     }  # fmt: skip
 
 
-def _control_ports(template: Loadable | None) -> dict[str, tuple[str, int]]:
-    """Ports of the AXI4-Lite slave, {name: (direction, bits)}; none without a template."""
-    if not template:
+def _control_ports(address_bits: int) -> dict[str, tuple[str, int]]:
+    """Ports of the AXI4-Lite slave, {name: (direction, bits)}; none without address bits."""
+    if not address_bits:
         return {}
-    return {name: (way, bits or template.address_bits) for name, (way, bits) in _control.CHANNELS.items()}
+    return {name: (way, bits or address_bits) for name, (way, bits) in _control.CHANNELS.items()}
 
 
 def _written(given: dict) -> dict[str, str]:

@@ -115,6 +115,14 @@ def read_records(asked: dict[str, Path]) -> dict[str, dict]:
     return {stage: read_json(path) for stage, path in asked.items()}
 
 
+def loads_of(loads: dict | None, sim: dict, synth: dict) -> dict | None:
+    """The key `loads`; None where weights are constants."""
+    if loads is None:
+        return None
+    kept = {name: loads[name] for name in ("address_bits", "words", "bits", "operators", "structure")}
+    return kept | {"cycles": sim["load_cycles"], "lut": synth["top"]["lut"]}
+
+
 def common(found: dict[str, dict], board, backend: str, more: Iterable[dict] = ()) -> dict:
     """What every back end's report says: network, board, checks, accuracy; `more` are checks of the
     report's own.
@@ -178,6 +186,7 @@ def report(acc: Path, routed: bool | None = None) -> dict:
         "input": border.entry(port["input"], export["input"]),
         "output": output,
         "control": found["generate"].get("control"),
+        "loads": loads_of(found["generate"].get("loads"), sim, synth),
         "examples": [{name: row[name] for name in ("picture", "file", "true")} for row in sim["examples"]],
         "confusion": confused,
         "cycles": {

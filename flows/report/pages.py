@@ -95,8 +95,15 @@ def rounding_effect(found: dict) -> str:
     return f"{words}; top-1 on the labels {before} % before and {after} % after."
 
 
-def loading(control: dict | None) -> str:
-    """How a template is selected, learnt and loaded, as text; empty without templates."""
+def loading(control: dict | None, loads: dict | None) -> str:
+    """How a template is selected, learnt and loaded, or weights are, as text; empty without either."""
+    if loads:
+        return (
+            f"s_axi_ctrl, AXI4-Lite, {loads['address_bits']} address bits: loads the weights of "
+            f"{len(loads['operators'])} operators, {loads['bits']:,} bits, between two frames: "
+            f"{loads['words']:,} writes, {loads['cycles']:,} cycles in simulation. Top level with chain and "
+            f"control: {loads['lut']:,} LUTs. Structure {loads['structure']}."
+        )
     if control is None:
         return ""
     banks = " and ".join(f"0x{address:x}" for address in control["banks"])
@@ -199,7 +206,7 @@ def page(record: dict, acc: Path, form: str, kind: str) -> str:
             "per": per,
             "taken": input_meaning(record["input"]),
             "meaning": output_meaning(record["output"]),
-            "loading": loading(record["control"]),
+            "loading": loading(record["control"], record["loads"]),
             "best_known": max(record["accuracy"], key=lambda row: row["images"], default=None),
         }
         if kind == "html":

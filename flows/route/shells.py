@@ -8,6 +8,7 @@ from typing import Any
 from xnorforge.core import artifacts
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
+from xnorforge.hw.ops._loads import recorded_address_bits
 from xnorforge.hw.routing import Router, TopPorts
 from xnorforge.hw.shells import dma, uart
 from xnorforge.hw.shells.forms import FORMS
@@ -45,8 +46,7 @@ def shell_of(acc: Path, border: Mapping[str, Any], board: Board, router: Router)
         UserError: the family has no top for the board's shell.
     """
     sides = border["input"], border["output"]
-    control = artifacts.read_json(acc / "rtl" / "rtl.json").get("control")
-    bits = control["address_bits"] if control else 0
+    bits = recorded_address_bits(artifacts.read_json(acc / "rtl" / "rtl.json"))
     if board.shell_kind in FORMS:
         form = FORMS[board.shell_kind]
         system = form.text(border, dma.network_hash(acc), bits, acc.parent.name)

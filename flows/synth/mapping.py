@@ -26,6 +26,7 @@ from xnorforge.core.progress import now_at, progress
 from xnorforge.flows import yosys_job
 from xnorforge.flows.synth import content
 from xnorforge.hw import families
+from xnorforge.hw.ops._loads import recorded_address_bits
 
 TOP = "xf_top"
 
@@ -104,7 +105,8 @@ def layer_job(files: dict[str, str], family: str) -> dict[str, Any]:
 def _top_job(rtl: dict, family: str, layers: list[dict], stubs: list[dict]) -> dict[str, Any]:
     sources = [*rtl["library"], *(layer["file"] for layer in layers), rtl["top"]]
     found = [*(layer["module"] for layer in layers), TOP]
-    return {**_job(family, TOP, found, sources, [one["file"] for one in stubs]), "own": "control" in rtl}
+    own = recorded_address_bits(rtl) > 0
+    return {**_job(family, TOP, found, sources, [one["file"] for one in stubs]), "own": own}
 
 
 def _job(family: str, top: str, found: list[str], sources: list[str], stubs: list[str]) -> dict[str, Any]:

@@ -141,11 +141,11 @@ def decode_ahead(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.ndarray
     """A word per beat: of each channel the middle threshold, those that split what is below and above it, and
     whether it is flipped.
     """
-    steps, width, half = given["Steps"], given["InBits"] + 1, 2 ** (given["Bits"] - 2)
+    steps, width, middle = given["Steps"], given["InBits"] + 1, 2 ** (given["Bits"] - 1)
     own = bits.reshape(-1, steps * width + 1)
     found = np.hstack([numbers(own[:, :-1], width), own[:, -1:]])
     _, flipped = asked_levels(given, op)
-    wanted = np.hstack([_asked_at([2 * half, half, 3 * half][:steps], given, op), flipped])
+    wanted = np.hstack([_asked_at([middle, middle // 2, middle * 3 // 2][:steps], given, op), flipped])
     return found, np.tile(wanted, (len(found) // len(wanted), 1))
 
 

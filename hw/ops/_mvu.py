@@ -9,7 +9,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._decode import Decoder, decode_scales, decode_starts, decode_weights
 from xnorforge.hw.ops._streams import divisors
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.base import LOADABLE, HwOp, Stream
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import bits_of
 
@@ -67,6 +67,7 @@ class Mvu(HwOp):
             "rom": ("s", False, "auto", {"auto", "block", "logic"}),
             "starts": ("s", False, "auto", {"auto", "block", "logic"}),
             "rom_rows": ("i", False, 0),
+            **LOADABLE,
         }
 
     @property
@@ -100,6 +101,11 @@ class Mvu(HwOp):
     def offset(self, weights: np.ndarray) -> np.ndarray:
         """S - start - result per row, see above."""
         raise NotImplementedError
+
+    @property
+    def loads(self) -> tuple[str, ...]:
+        """All of its memories."""
+        return ("WeightFile", "StartFile", "ScaleFile")
 
     @property
     def raw(self) -> bool:
@@ -328,7 +334,7 @@ class Mvu(HwOp):
         found.gates(dot_products=pe * dot.lut)
         if self.has_starts() or beats > 1:
             found.chains(acc - self.shift, count=pe).gates(accumulator_bits=pe * acc)
-        if self.has_starts() and not self.equal_starts():
+        if self.has_starts() and not (self.equal_starts() and not self.first_load):
             found.add(self.start_parts())
         return found
 
@@ -340,9 +346,15 @@ class Mvu(HwOp):
     def weight_parts(self) -> Parts:
         """The memory of the weights."""
         mw, mh, simd, _ = self.folding()
+        width, words, loadable = (
+            simd * self.rows * self.weight_bits,
+            mw // simd * (mh // self.rows),
+            self.first_load,
+        )
         if self.in_block()[0]:
-            word = simd * self.rows * self.weight_bits, mw // simd * (mh // self.rows)
-            return cost.weight_memory(*word, self.weight_rows(), self.deep_rows())
+            return cost.weight_memory(width, words, self.weight_rows(), self.deep_rows(), loadable > 0)
+        if loadable:
+            return Parts().loadable(words, width, False)
         table = bits_of(self.weight_lanes(np.asarray(self.arrays_of["weights"], np.int64)), self.weight_bits)
         return Parts().table(table, cost.table_lut(table))
 
@@ -350,6 +362,8 @@ class Mvu(HwOp):
         """The memory of what accumulators start from, one in logic with or without `registers`."""
         passes = self.get_nodeattr("mh") // self.rows
         found = Parts().counters(passes)
+        if self.first_load:
+            return found.loadable(passes, self.rows * self.acc_bits, self.in_block()[1])
         if self.in_block()[1]:
             return found.rom(passes, self.rows * self.acc_bits)
         starts = self.starts(np.asarray(self.arrays_of["weights"], np.int64)).reshape(-1, self.rows)

@@ -249,23 +249,29 @@ def column_choice(columns: int) -> int:
     return groups + (rest > 1) + (columns > 4)
 
 
-def weight_memory(width: int, words: int, registered: int, deep: int) -> Parts:
+def weight_memory(width: int, words: int, registered: int, deep: int, loadable: bool = False) -> Parts:
     """Weights in block RAM.
 
     Args:
         registered: words per column of a memory with registers after its columns (xf_rom_columns), or 0.
         deep: words per column of one without (xf_rom_deep), or 0.
+        loadable: whether a host can write them.
     """
+
+    def block(depth: int, bits: int, registers: int | None = None) -> Parts:
+        made = Parts()
+        return made.loadable(depth, bits, True, registers) if loadable else made.rom(depth, bits, registers)
+
     rows = registered or deep or words
     count, address = -(-words // rows), address_bits(words) - address_bits(rows)
     if deep:
-        return Parts().rom(rows, count * width).registers(address).gates(columns=width * column_choice(count))
+        return block(rows, count * width).registers(address).gates(columns=width * column_choice(count))
     if not registered:
-        return Parts().rom(words, width)
+        return block(words, width)
     kept = (block_choice(rows, count * width, written=False)[-1] - 1).bit_length()
     if count == 1:
-        return Parts().rom(words, width, width + kept)
-    return Parts().rom(words, width, 2 * count * width + kept).delay(address, 3)
+        return block(words, width, width + kept)
+    return block(words, width, 2 * count * width + kept).delay(address, 3)
 
 
 def replay_buffer(width: int, beats: int, passes: int) -> Parts:

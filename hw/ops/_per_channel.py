@@ -48,6 +48,13 @@ class PerChannel(HwOp):
     def out_stream(self) -> Stream:
         return self.stream(self.get_nodeattr("out_bits"), bool(self.get_nodeattr("out_signed")))
 
+    def load_parts(self) -> Parts:
+        """As of every operator, and a memory in place of a table in logic."""
+        found = super().load_parts()
+        for width, words in self.memories().values() if self.first_load else ():
+            found.loadable(len(words), width, False, 0)
+        return found
+
     def constants(self, rules: dict[str, tuple[int, Collection[int] | None]]) -> list[np.ndarray]:
         """The constants by name, integers (C,) each.
 

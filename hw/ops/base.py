@@ -24,6 +24,8 @@ from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.parts import Parts, cost_of
 
 DOMAIN = "xnorforge.hw.ops"
+LOADABLE = {"loadable": ("i", False, 0)}  # attribute, see HwOp.first_load
+LOAD_BITS = 61  # of load_t in xf_pkg.sv
 SITES = ("ff", "carry", "lut_ram")  # resources of HwOp.estimate besides LUTs, block RAM and DSP blocks
 
 
@@ -134,6 +136,7 @@ class HwOp(CustomOp):
                     be combined, and whether they are a last resort
         needs()     for every output beat of a frame, how many input beats must have arrived
         memories(), generated(), side_ports()   what its RTL needs besides parameters
+        loads       which of its memories a host can replace; then it has an attribute `loadable`
         latency(), input_buffer(), capacity(), input_vectors(), paced, keeps_rows   for pauses of width
                     converters and simulation, and the report
         matrix(), instead_of()   for layers that another operator can compute as well
@@ -315,13 +318,30 @@ class HwOp(CustomOp):
         are part of "lut". Without a family it is that of `parts.estimates_of`; without
         `registers` there is no "ff", which takes the longest.
         """
-        return cost_of(type(self).__name__, self.parts(), family, registers)
+        return cost_of(type(self).__name__, self.parts().add(self.load_parts()), family, registers)
+
+    def load_parts(self) -> Parts:
+        """What `loads` take beyond `parts`: the registers of the chain."""
+        return Parts().registers(LOAD_BITS) if self.first_load else Parts()
 
     def memories(self) -> dict:
         """Contents of `$readmemh` files, by the string parameter that names the file: {parameter: (bits per
         word, words)}.
         """
         return {}
+
+    @property
+    def loads(self) -> tuple[str, ...]:
+        """Names of those memories that a host can replace, in the order of their numbers; none of a variant
+        whose constants are logic. Its module has a parameter `Load` and a port `load_i` for them.
+        """
+        return ()
+
+    @property
+    def first_load(self) -> int:
+        """Number of the first of `loads` on the chain of xf_load; 0: they are constants."""
+        number = 0 if type(self).loads is HwOp.loads else self.get_nodeattr("loadable")
+        return number if number and self.loads else 0
 
     def decoder(
         self, _name: str, _given: Mapping[str, Any], /
@@ -339,7 +359,7 @@ class HwOp(CustomOp):
         """Ports besides those of the streams: {name: (bits, value an input is tied to outside a network, or
         None for an output)}.
         """
-        return {}
+        return {"load_i": (LOAD_BITS, 0)} if self.first_load else {}
 
     def latency(self) -> int | None:
         """Cycles from the first input beat to the first output beat, or None if it is not known."""

@@ -2,7 +2,7 @@
 //
 // AXI4-Lite slave of 32 bits: a few words that can be read, and a write port.
 //
-// Lower half of the address space: word k of Values at address 4 * k, which can only be read. Upper
+// Lower half of the address space: word k of values_i at address 4 * k, which can only be read. Upper
 // half: only writes; each leaves on load_*, with the number of its word in that half. Everything
 // else is answered with SLVERR and has no effect: a write of less than four bytes or to the lower
 // half, a read of the upper half or after the last word. A write that load_error_i refuses is also
@@ -19,11 +19,11 @@
 module xf_axi_lite #(
   parameter  int unsigned          AddrW  = 8,   // at least 4
   parameter  int unsigned          Count  = 1,   // words that can be read, at most 2**(AddrW-3)
-  parameter  logic [32*Count-1:0]  Values = '0,  // the first in the lowest bits
   localparam int unsigned          LoadW  = AddrW - 3
 ) (
   input  logic             clk_i,
   input  logic             rst_ni,
+  input  logic [32*Count-1:0] values_i,  // the first in the lowest bits
   input  logic [AddrW-1:0] awaddr_i,
   input  logic             awvalid_i,
   output logic             awready_o,
@@ -81,7 +81,7 @@ module xf_axi_lite #(
       rresp_o <= Slverr;
       for (int unsigned k = 0; k < Count; k++) begin
         if (32'(word) == k) begin
-          rdata_o <= Values[32*k +: 32];
+          rdata_o <= values_i[32*k +: 32];
           rresp_o <= Okay;
         end
       end

@@ -51,11 +51,13 @@ module xf_mvu #(
   parameter                   WeightFile   = "",
   parameter                   StartFile    = "",
   parameter                   ScaleFile    = "",
+  parameter  int unsigned     Load         = 0,  // of xf_rom: weights, starts, scales; 0: constants
   localparam int unsigned     Beats        = Mw / Simd,
   localparam int unsigned     Passes       = Mh / Pe
 ) (
   input  logic                 clk_i,
   input  logic                 rst_ni,
+  input  xf_pkg::load_t        load_i,
   input  logic [Simd*Bits-1:0] s_data_i,
   input  logic                 s_valid_i,
   output logic                 s_ready_o,
@@ -119,7 +121,7 @@ module xf_mvu #(
   localparam bit HoldStart  = 1'b0;
   localparam bit EarlyStart = StartMemory == xf_pkg::Block;
   // Gates and weights in the same LUTs: cheaper than apart up to three bits and 32 words.
-  localparam bit Joined     = Ternary && !InBlock && Bits <= 3 && Depth <= 32;
+  localparam bit Joined     = Ternary && !InBlock && Bits <= 3 && Depth <= 32 && Load == 0;
 `else
   localparam bit Hold       = InBlock && (Chain == 0);
   localparam bit HoldStart  = StartMemory == xf_pkg::Block;
@@ -157,16 +159,18 @@ module xf_mvu #(
     always_ff @(posedge clk_i) if (en) x_late_q <= (Late*Simd*Bits)'({x_late_q, x_read});
     assign x_there = x_late_q[(Late-1)*Simd*Bits +: Simd*Bits];
     xf_rom_columns #(
-      .Width(Pe * Simd * WBits), .Depth(Depth), .Rows(WeightRows), .File(WeightFile)
+      .Width(Pe * Simd * WBits), .Depth(Depth), .Rows(WeightRows), .File(WeightFile),
+      .Load(Load)
     ) u_weights (
-      .clk_i, .en_i(en), .addr_i(addr), .data_o(w_read)
+      .clk_i, .en_i(en), .addr_i(addr), .load_i, .data_o(w_read)
     );
   end else if (WeightMemory == xf_pkg::Deep) begin : gen_deep
     assign x_there = x_read;
     xf_rom_deep #(
-      .Width(Pe * Simd * WBits), .Depth(Depth), .Rows(WeightRows), .File(WeightFile)
+      .Width(Pe * Simd * WBits), .Depth(Depth), .Rows(WeightRows), .File(WeightFile),
+      .Load(Load)
     ) u_weights (
-      .clk_i, .en_i(en), .addr_i(addr), .data_o(w_read)
+      .clk_i, .en_i(en), .addr_i(addr), .load_i, .data_o(w_read)
     );
   end else if (Joined) begin : gen_joined
     logic [AddrW-1:0] addr_q;
@@ -181,9 +185,10 @@ module xf_mvu #(
     assign x_there = x_read;
     xf_rom #(
       .Width(Pe * Simd * WBits), .Depth(Depth), .Kind(InBlock ? 2 : 1),
-      .File(WeightFile)
+      .File(WeightFile),
+      .Load(Load)
     ) u_weights (
-      .clk_i, .en_i(en), .addr_i(addr), .data_o(w_read)
+      .clk_i, .en_i(en), .addr_i(addr), .load_i, .data_o(w_read)
     );
   end
 
@@ -242,9 +247,9 @@ module xf_mvu #(
     end
     xf_rom #(
       .Width(Pe * AccW), .Depth(Passes), .Kind((StartMemory == xf_pkg::Block) ? 2 : EarlyStart ? 1 : 0),
-      .File(StartFile)
+      .File(StartFile), .Load((Load != 0) ? Load + 1 : 0)
     ) u_start (
-      .clk_i, .en_i(en), .addr_i(pass), .data_o(start_read)
+      .clk_i, .en_i(en), .addr_i(pass), .load_i, .data_o(start_read)
     );
     if (HoldStart) begin : gen_hold
       logic [Pe*AccW-1:0] start_q;
@@ -274,8 +279,11 @@ module xf_mvu #(
     end else begin : gen_one_beat
       assign beat = 1'b0;
     end
-    xf_rom #(.Width(Parts * ScaleW), .Depth(Beats), .Kind(1), .File(ScaleFile)) u_scales (
-      .clk_i, .en_i(en), .addr_i(beat), .data_o(scales)
+    xf_rom #(
+      .Width(Parts * ScaleW), .Depth(Beats), .Kind(1), .File(ScaleFile),
+      .Load((Load != 0) ? Load + 2 : 0)
+    ) u_scales (
+      .clk_i, .en_i(en), .addr_i(beat), .load_i, .data_o(scales)
     );
   end else begin : gen_no_scales
     logic unused_scales;

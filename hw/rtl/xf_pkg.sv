@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Names for the values of parameters.
+// Names for the values of parameters, and types.
 
 package xf_pkg;
 
@@ -12,5 +12,14 @@ package xf_pkg;
   // constants, adds planes of weights of several bits, gates elements with -1, 0 and 1, or has
   // multipliers.
   typedef enum logic [2:0] {Signs, Scaled, Planes, Ternary, Multipliers} dot_e;
+
+  // A write of a host's into a memory of weights, thresholds or a table (xf_load): the number of the
+  // memory, and the place of these 32 bits in it, piece by piece and word by word.
+  typedef struct packed {
+    logic        valid;
+    logic [9:0]  memory;
+    logic [17:0] place;
+    logic [31:0] data;
+  } load_t;
 
 endpackage : xf_pkg

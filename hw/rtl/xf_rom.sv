@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Read-only memory with contents from a $readmemh file.
+// Memory with contents from a $readmemh file, read-only for its module. With Load a host can
+// replace its contents (xf_load).
 //
 // Kind 0: logic, no register, data_o follows addr_i in the same cycle.
 // Kind 1: logic, registered.
@@ -14,11 +15,13 @@ module xf_rom #(
   parameter  int unsigned Depth = 16,
   parameter  int unsigned Kind  = 2,
   parameter               File  = "",
+  parameter  int unsigned Load  = 0,   // its number in load_i; 0: constants
   localparam int unsigned AddrW = (Depth > 1) ? $clog2(Depth) : 1
 ) (
   input  logic             clk_i,
   input  logic             en_i,
   input  logic [AddrW-1:0] addr_i,
+  input  xf_pkg::load_t    load_i,
   output logic [Width-1:0] data_o
 );
 
@@ -28,8 +31,25 @@ module xf_rom #(
     $error("xf_rom: Kind must be 0, 1 or 2; got Kind=%0d", Kind);
   end
 
+  if (Load == 0) begin : gen_constant
+    logic unused;
+    assign unused = ^load_i;
+  end
+
   // An attribute takes no parameter, hence three memories of which one is built.
-  if (Kind == 2) begin : gen_block
+  if (Load != 0) begin : gen_loadable
+    localparam int unsigned Pieces = (Width + 31) / 32;
+    localparam int unsigned PieceW = $clog2(Pieces);
+    logic [Pieces-1:0] write;
+    for (genvar p = 0; p < Pieces; p++) begin : gen_piece
+      assign write[p] = load_i.valid && 32'(load_i.memory) == Load
+                        && (32'(load_i.place) & (2**PieceW - 1)) == p;
+    end
+    xf_ram #(.Width(Width), .Depth(Depth), .Kind(Kind), .File(File)) u_ram (
+      .clk_i, .write_i(write), .write_addr_i(AddrW'(load_i.place >> PieceW)),
+      .write_data_i(Width'({Pieces{load_i.data}})), .en_i, .addr_i, .data_o
+    );
+  end else if (Kind == 2) begin : gen_block
     (* rom_style = "block" *) logic [Width-1:0] mem [Depth];
     initial if (File != "") $readmemh(File, mem);
     always_ff @(posedge clk_i) if (en_i) data_o <= mem[addr_i];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Read-only memory in block RAM followed by a register, deeper than one block: words Rows apart
+// Memory in block RAM (xf_rom) followed by a register, deeper than one block: words Rows apart
 // share a row of the memory, and one of them is selected after two registers. Directly after the
 // RAM the selection would not fit into a cycle, since a read takes 5.8 ns on ECP5. The first
 // register becomes the RAM's own; the second divides the route from blocks that are spread over
@@ -16,12 +16,14 @@ module xf_rom_columns #(
   parameter  int unsigned Depth   = 16,
   parameter  int unsigned Rows    = 8,    // a power of two
   parameter               File    = "",
+  parameter  int unsigned Load    = 0,    // of xf_rom
   localparam int unsigned AddrW   = (Depth > 1) ? $clog2(Depth) : 1,
   localparam int unsigned Columns = (Depth + Rows - 1) / Rows
 ) (
   input  logic             clk_i,
   input  logic             en_i,
   input  logic [AddrW-1:0] addr_i,
+  input  xf_pkg::load_t    load_i,
   output logic [Width-1:0] data_o
 );
 
@@ -33,16 +35,13 @@ module xf_rom_columns #(
 
   localparam int unsigned RowW = (Columns > 1) ? $clog2(Rows) : AddrW;
 
-  (* rom_style = "block" *) logic [Columns*Width-1:0] mem [(Columns > 1) ? Rows : Depth];
-  initial if (File != "") $readmemh(File, mem);
-
   logic [Columns*Width-1:0] read, row_q;
-  always_ff @(posedge clk_i) begin
-    if (en_i) begin
-      read  <= mem[addr_i[RowW-1:0]];
-      row_q <= read;
-    end
-  end
+  xf_rom #(
+    .Width(Columns * Width), .Depth((Columns > 1) ? Rows : Depth), .File(File), .Load(Load)
+  ) u_row (
+    .clk_i, .en_i, .addr_i(addr_i[RowW-1:0]), .load_i, .data_o(read)
+  );
+  always_ff @(posedge clk_i) if (en_i) row_q <= read;
 
   if (Columns > 1) begin : gen_columns
     logic [Columns*Width-1:0] near_q;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Read-only memory in block RAM, deeper than its blocks: words Rows apart share a row of the memory,
+// Memory in block RAM (xf_rom), deeper than its blocks: words Rows apart share a row of the memory,
 // and one of them is selected after the RAM, four at a time: one LUT per bit for four columns, two
 // for five, three for nine. Yosys' own choice of columns has the fewest blocks, but needs five LUTs
 // per bit for nine columns.
@@ -15,12 +15,14 @@ module xf_rom_deep #(
   parameter  int unsigned Depth   = 16,
   parameter  int unsigned Rows    = 8,    // a power of two below Depth, at least a sixteenth of it
   parameter               File    = "",
+  parameter  int unsigned Load    = 0,    // of xf_rom
   localparam int unsigned AddrW   = $clog2(Depth),
   localparam int unsigned Columns = (Depth + Rows - 1) / Rows
 ) (
   input  logic             clk_i,
   input  logic             en_i,
   input  logic [AddrW-1:0] addr_i,
+  input  xf_pkg::load_t    load_i,
   output logic [Width-1:0] data_o
 );
 
@@ -32,17 +34,12 @@ module xf_rom_deep #(
   localparam int unsigned RowW   = $clog2(Rows);
   localparam int unsigned Groups = (Columns + 3) / 4;
 
-  (* rom_style = "block" *) logic [Columns*Width-1:0] mem [Rows];
-  initial if (File != "") $readmemh(File, mem);
-
   logic [Columns*Width-1:0] row;
   logic [3:0]               column_q;
-  always_ff @(posedge clk_i) begin
-    if (en_i) begin
-      row      <= mem[addr_i[RowW-1:0]];
-      column_q <= 4'(addr_i >> RowW);
-    end
-  end
+  xf_rom #(.Width(Columns * Width), .Depth(Rows), .File(File), .Load(Load)) u_row (
+    .clk_i, .en_i, .addr_i(addr_i[RowW-1:0]), .load_i, .data_o(row)
+  );
+  always_ff @(posedge clk_i) if (en_i) column_q <= 4'(addr_i >> RowW);
 
   // What is beyond the last column is never asked for, and repeats it.
   logic [4*Groups*Width-1:0] wide;

@@ -52,14 +52,14 @@ class HostShell:
             net: name of the network, for the message.
 
         Raises:
-            UserError: the network has a template, which this shell does not support.
+            UserError: the network has a template or loadable weights, which this shell does not support.
         """
         into, out = self.layout(border["input"]), self.layout(border["output"])
         if self.identity == IDENTITY:
             return dma.system(into, out, network, template_bits=template_bits)
         if template_bits:
             raise UserError(
-                f"{net}: it has templates that are loaded over AXI4-Lite, which the board's [shell] kind = "
+                f"{net}: its template or weights are loaded over AXI4-Lite, which the board's [shell] kind = "
                 '"gp" does not support; use kind = "dma".'
             )
         return gp.gp_system(into, out, network)

@@ -40,9 +40,8 @@ def bench() -> str:
       aw_q <= o{n}_rst_ni ? aw_q + 16'(o{n}_axi_awvalid & o{n}_axi_awready) : '0;
       w_q <= o{n}_rst_ni ? w_q + 16'(o{n}_axi_wvalid & o{n}_axi_wready) : '0;
     end
-    xf_axi_lite #(.AddrW({BITS}), .Count({len(VALUES)}), \
-.Values({{{", ".join(f"32'd{v}" for v in reversed(VALUES))}}})) u (
-      .clk_i, .rst_ni(o{n}_rst_ni),
+    xf_axi_lite #(.AddrW({BITS}), .Count({len(VALUES)})) u (
+      .clk_i, .rst_ni(o{n}_rst_ni), .values_i({{{", ".join(f"32'd{v}" for v in reversed(VALUES))}}}),
       .awaddr_i(o{n}_axi_awaddr), .awvalid_i(o{n}_axi_awvalid & may_aw), .awready_o(awready),
       .wdata_i(o{n}_axi_wdata), .wstrb_i(o{n}_axi_wstrb), .wvalid_i(o{n}_axi_wvalid & may_w), \
 .wready_o(wready),

@@ -270,7 +270,7 @@ def rom(kind, depth, width):
     inside = (
         "  logic [Width-1:0] data;\n"
         "  xf_rom #(.Width(Width), .Depth(Depth), .Kind(Kind), .File(File)) u (\n"
-        "    .clk_i, .en_i(en), .addr_i(s_data_i), .data_o(data));\n"
+        "    .clk_i, .en_i(en), .addr_i(s_data_i), .load_i('0), .data_o(data));\n"
         "  logic [Width-1:0] data_q;\n"
         "  always_ff @(posedge clk_i) if (en) data_q <= data;\n"
         "  assign m_data_o = (Kind == 0) ? data_q : data;"

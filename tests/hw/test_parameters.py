@@ -122,6 +122,9 @@ CASES = [
     ("xf_interact", {"Scale": 3}, "Scale must be 1 or 2; got Scale=3"),
     ("xf_interact", {"OutBits": 2}, "OutBits must be StepW if Raw, else 1; got OutBits=2, StepW=9, Raw=0"),
     ("xf_interact", {"InBits": 10}, "StepW must hold Scale * x; got StepW=9, InBits=10, Scale=1"),
+    ("xf_load", {"Words": 0}, "Beats, Words, Stages must be at least 1; got 4, 0, 1"),
+    ("xf_load", {"MemoryW": 11}, "MemoryW must be 1 .. 10; got MemoryW=11"),
+    ("xf_load", {"PlaceW": 19}, "PlaceW must be 1 .. 18; got PlaceW=19"),
     ("xf_join", {"Folds": 0}, "Inputs, Pe, Folds must be at least 1; got 2, 1, 0"),
     ("xf_join", {"SumBits": 17}, "SumBits must be 1 .. OutBits; got SumBits=17, OutBits=16"),
     ("xf_join", {"InBits": "16'h0800"}, "InBits of stream 0 must be at least 1; got InBits=0"),
@@ -179,8 +182,8 @@ CASES = [
     ("xf_signed_sum", {"Hold": 2}, "Hold must be 0 or 1; got Hold=2"),
     ("xf_signed_sum", {"Bits": 1}, "Bits must be at least 2; got Bits=1"),
     ("xf_skid", {"Width": 0}, "Width must be at least 1; got Width=0"),
-    ("xf_template", {"Width": 0}, "Width must be at least 1; got Width=0"),
-    ("xf_template", {"Depth": 1}, "Depth must be at least 2; got Depth=1"),
+    ("xf_ram", {"Width": 0}, "Width, Depth must be at least 1; got 0, 4"),
+    ("xf_ram", {"Kind": 3}, "Kind must be 0, 1 or 2; got Kind=3"),
     ("xf_ternary_gate", {"Bits": 0}, "Bits must be at least 1; got Bits=0"),
     (
         "xf_ternary_rom", {"Depth": 0},
@@ -190,8 +193,8 @@ CASES = [
     ("xf_ternary_sum", {"Simd": 0}, "Simd must be 1 .. 4095, Bits at least 1; got 0, 2"),
     ("xf_threshold", {"Bits": 0}, "Folds, Pe, InBits, Bits must be at least 1; got 4, 1, 8, 0"),
     ("xf_threshold_ahead", {"Pe": 0}, "Folds, Pe, InBits must be at least 1; got 4, 0, 8"),
-    ("xf_threshold_ahead", {"Steps": 4}, "Steps must be 2 or 3; got Steps=4"),
-    ("xf_threshold_ahead", {"Bits": 9}, "Bits must be 2, or with Pe=1 2 .. 8; got Bits=9, Pe=1"),
+    ("xf_threshold_ahead", {"Steps": 4}, "Steps must be 2 or 3, 1 with Bits=1; got Steps=4, Bits=2"),
+    ("xf_threshold_ahead", {"Bits": 9}, "Bits must be 1, 2, or with Pe=1 3 .. 8; got Bits=9, Pe=1"),
     ("xf_top_1", {"Count": 1}, "Count must be at least 2, InBits and Step at least 1; got 1, 8, 1"),
     (
         "xf_top_1", {"OutBits": 7},
@@ -312,8 +315,9 @@ def test_every_module_guards_its_parameters_and_every_guard_has_a_case(module):
 def test_a_simulator_is_not_built_with_illegal_parameters(tmp_path):
     source = tmp_path / "bad.sv"
     source.write_text(
-        "module bad; xf_rom #(.Kind(5)) u (.clk_i(1'b0), .en_i(1'b0), .addr_i('0), .data_o()); endmodule\n"
+        "module bad; xf_ram #(.Kind(5)) u (.clk_i(1'b0), .write_i('0), .write_addr_i('0),\n"
+        ".write_data_i('0), .en_i(1'b0), .addr_i('0), .data_o()); endmodule\n"
     )
     for call in (verilate.lint, lambda *given: verilate.compile_model(*given[:2], "", given[2])):
-        with pytest.raises(UserError, match="xf_rom: Kind must be 0, 1 or 2; got Kind=5"):
-            call("bad", [HW / "rtl" / "xf_rom.sv", source], [HW / "rtl"])
+        with pytest.raises(UserError, match="xf_ram: Kind must be 0, 1 or 2; got Kind=5"):
+            call("bad", [HW / "rtl" / "xf_ram.sv", source], [HW / "rtl"])

@@ -41,21 +41,27 @@ def small_network(net: Path, chain) -> Path:
         net: empty.
         chain: the fixture.
     """
-    rng, acc = np.random.default_rng(0), net / "acc"
+    rng = np.random.default_rng(0)
     make = {name: plugins.load("hw.ops", name).Op.make for name in ("byte_mvu", "top_k")}
     weights = {"weights": rng.integers(0, 2, (48, 4))}
     sums = make["byte_mvu"](arrays=weights, mw=48, mh=4, simd=3, in_shape=[4, 4, 3], out_shape=[4])
     stream = sums.out_stream()
     largest = make["top_k"](n=4, in_bits=stream.bits, in_signed=int(stream.signed))
+    images = rng.integers(0, 256, (20, 3, 4, 4)).astype(np.uint8)
+    scores = SCALE * sums.run(graph.enter(sums, images))[:, :4] + BIAS
+    return folder_of_network(net, chain, [sums, largest], images, scores)
+
+
+def folder_of_network(net: Path, chain, ops, images, scores, scale=SCALE, bias=BIAS) -> Path:
+    """As `small_network`, of other operators that take bytes, and their scores on images."""
+    acc = net / "acc"
     acc.mkdir()
-    chain([sums, largest]).save(str(acc / "folded.onnx"))
+    chain(ops).save(str(acc / "folded.onnx"))
     generate(acc / "folded.onnx", acc / "rtl")
     values = {"lo": 0, "hi": 255, "scale": 0.5, "offset": -1.0}
     write_json(acc / "fold.json", {"board": "pynq-z2"})
     write_json(net / "export.json", {"net": "small", "input": values})
-    np.savez(net / "lowered.npz", scale=SCALE, bias=BIAS)
-    images = rng.integers(0, 256, (20, 3, 4, 4)).astype(np.uint8)
-    scores = SCALE * sums.run(graph.enter(sums, images))[:, :4] + BIAS
+    np.savez(net / "lowered.npz", scale=scale, bias=bias)
     np.savez(net / "golden.npz", images=images, scores=scores)
     return acc
 

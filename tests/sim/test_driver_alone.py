@@ -17,6 +17,7 @@ DRIVERS = Path(__file__).parents[2] / "hw/shells/dma/drivers"
 ERRORS = [  # of xf_driver.h, in its order
     "OK", "NO_SHELL", "OTHER_NETWORK", "OTHER_FRAMES", "NO_ANSWER", "READ_FAILED", "WRITE_FAILED",
     "FRAME_FAILED", "BAD_DESCRIPTOR", "BAD_TEMPLATE", "NO_ROOM", "NO_WORD",
+    "BAD_WEIGHTS", "OTHER_STRUCTURE", "NO_WEIGHTS",
 ]  # fmt: skip
 OK, NO_SHELL, OTHER_NETWORK, OTHER_FRAMES, NO_ANSWER = range(5)
 BAD_TEMPLATE = ERRORS.index("BAD_TEMPLATE")
@@ -42,6 +43,11 @@ class Template(c.Structure):
     ]
 
 
+class Loads(c.Structure):
+    names = ("window", "open", "id", "control", "words")
+    _fields_ = [("structure", c.c_uint64), *((name, U32) for name in names)]
+
+
 class Network(c.Structure):
     _fields_ = [
         ("hash", c.c_uint64),
@@ -49,6 +55,7 @@ class Network(c.Structure):
         ("output", Frames),
         ("weights", Template),
         ("shell", U32),
+        ("loads", Loads),
     ]
 
 
@@ -170,7 +177,7 @@ def test_a_descriptor_has_both_halves_of_its_addresses(driver):
 def test_each_code_of_the_shell_has_its_error(driver, code):
     """The low four bits, 1 to 6 in the order of xf_driver.h without that of a template."""
     registers = Registers({STATUS: FAILED, ERROR: code, ADDRESS: 0x89ABCDEF, ADDRESS + 4: 0x01234567})
-    names = [name for name in ERRORS[5:] if name != "BAD_TEMPLATE"]
+    names = [name for name in ERRORS[5 : ERRORS.index("BAD_WEIGHTS")] if name != "BAD_TEMPLATE"]
     wanted = dict(enumerate([OK, *map(ERRORS.index, names)])).get(code % 16, NO_SHELL)
     assert driver.xf_start(c.byref(registers.device), 0, 0, 1) == wanted
     assert driver.xf_wait(c.byref(registers.device), 1) == wanted
@@ -389,3 +396,51 @@ def test_mlperf_s_integers_have_their_sign(tmp_path, bits, signed):
     driver.th_results()
     scores = ",".join(f"{0.5 * n + 3:.3f}" for n in integers)
     assert driver.text().decode() == f"m-results-[{scores}]\r\n"
+
+
+LOADS = Loads(0x123456789ABCDEF0, 0x1000, 0x1004, 0x1008, 0x1800, 2)
+
+
+def weights_file(structure=LOADS.structure, writes=((0x840, 7), (0x844, 9)), text=b"{}"):
+    """By docs/guide/board.md: eight words, address and data of each write, a text."""
+    head = [structure & 0xFFFFFFFF, structure >> 32, 0xABCD, len(writes), len(text), 0, 0]
+    return b"XFW1" + np.array([*head, *np.ravel(writes)], "<u4").tobytes() + text
+
+
+def test_a_load_is_its_beginning_the_words_and_its_end(driver):
+    """In this order, once the network is empty; if it never is, no word is written."""
+    network, data = Network(loads=LOADS), weights_file()
+    driver.xf_load.argtypes = [c.c_void_p, c.c_void_p, c.c_char_p, c.c_size_t]
+    registers = Registers({LOADS.open: 1})
+    assert driver.xf_load(c.byref(registers.device), c.byref(network), data, len(data)) == OK
+    assert registers.written == [(0x1800, 0), (0x1840, 7), (0x1844, 9), (0x1800, 0xABCD)]
+    registers = Registers(polls=4)
+    assert driver.xf_load(c.byref(registers.device), c.byref(network), data, len(data)) == NO_ANSWER
+    assert registers.written == [(0x1800, 0)] and registers.pauses == 4
+
+
+def test_a_file_that_is_not_whole_or_of_another_structure_writes_nothing(driver):
+    bad, other = ERRORS.index("BAD_WEIGHTS"), ERRORS.index("OTHER_STRUCTURE")
+    driver.xf_load.argtypes = [c.c_void_p, c.c_void_p, c.c_char_p, c.c_size_t]
+    whole, registers = weights_file(), Registers({LOADS.open: 1})
+    cases = [
+        (b"", bad),
+        (whole[:31], bad),
+        (whole[:-1], bad),
+        (whole + b"\0", bad),
+        (b"XFW2" + whole[4:], bad),
+    ]
+    cases += [(weights_file(1), other), (weights_file(writes=[(0x840, 7)]), other)]
+    for data, wanted in cases:
+        network = Network(loads=LOADS)
+        assert driver.xf_load(c.byref(registers.device), c.byref(network), data, len(data)) == wanted
+    assert driver.xf_load(c.byref(registers.device), c.byref(Network()), whole, len(whole)) == bad
+    assert not registers.written
+
+
+def test_a_device_in_the_middle_of_a_load_says_so_when_it_is_opened(driver):
+    registers = Registers({ID: 5, VERSION: 1 << 16})
+    for number, wanted in ((0, ERRORS.index("NO_WEIGHTS")), (1, OK)):
+        registers[LOADS.id] = number
+        network = Network(shell=5, loads=LOADS)
+        assert driver.xf_open(c.byref(registers.device), c.byref(network)) == wanted

@@ -10,7 +10,7 @@ from xnorforge.hw.any_width import as_width, whole_numbers
 from xnorforge.hw.ops._mvu_cost import logic_rom
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import packed, signed_bits, value_range
-from xnorforge.hw.ops.base import Stream
+from xnorforge.hw.ops.base import LOADABLE, Stream
 from xnorforge.hw.parts import Parts
 
 
@@ -31,7 +31,12 @@ class ArgMax(PerChannel):
     arrays = ("offset",)
 
     def get_nodeattr_types(self):
-        return super().get_nodeattr_types() | {"shift": ("i", False, 0)}
+        return super().get_nodeattr_types() | {"shift": ("i", False, 0), **LOADABLE}
+
+    @property
+    def loads(self) -> tuple[str, ...]:
+        """The offsets."""
+        return ("OffsetFile",)
 
     def offset(self) -> np.ndarray:
         """The offsets, integers (C,).

@@ -23,12 +23,14 @@ module xf_arg_max #(
   parameter  int unsigned Offsets    = 0,  // 1: keys have offsets
   parameter  int unsigned KeyBits    = 9,  // of a key, which is signed
   parameter               OffsetFile = "",
+  parameter  int unsigned Load       = 0,  // of xf_rom
   localparam int unsigned FoldW      = (Folds > 1) ? $clog2(Folds) : 1,
   localparam int unsigned LaneW      = (Pe > 1) ? $clog2(Pe) : 1,
   localparam int unsigned OutBits    = (Folds * Pe > 1) ? $clog2(Folds * Pe) : 1
 ) (
   input  logic                 clk_i,
   input  logic                 rst_ni,
+  input  xf_pkg::load_t        load_i,
   input  logic [Pe*InBits-1:0] s_data_i,
   input  logic                 s_valid_i,
   output logic                 s_ready_o,
@@ -56,10 +58,14 @@ module xf_arg_max #(
   assign s_ready_o = go;
 
   if (Offsets != 0) begin : gen_offsets
-    xf_rom #(.Width(Pe * KeyBits), .Depth(Folds), .Kind(0), .File(OffsetFile)) u_offsets (
-      .clk_i, .en_i(go), .addr_i(fold_q), .data_o(offset)
+    xf_rom #(
+      .Width(Pe * KeyBits), .Depth(Folds), .Kind(0), .File(OffsetFile), .Load(Load)
+    ) u_offsets (
+      .clk_i, .en_i(go), .addr_i(fold_q), .load_i, .data_o(offset)
     );
   end else begin : gen_no_offsets
+    logic unused;
+    assign unused = ^load_i;
     assign offset = '0;
   end
 

@@ -11,6 +11,7 @@ from xnorforge.hw.any_width import as_width
 from xnorforge.hw.fabric import memory_of
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import packed, value_range
+from xnorforge.hw.ops.base import LOADABLE
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import binary
 
@@ -48,7 +49,12 @@ class Border(PerChannel):
             "columns": ("ints", True, []),
             "rom": ("s", False, "auto", {"auto", "block", "logic"}),
         }
-        return super().get_nodeattr_types() | self.widths | own
+        return super().get_nodeattr_types() | self.widths | own | LOADABLE
+
+    @property
+    def loads(self) -> tuple[str, ...]:
+        """The table."""
+        return ("OffsetFile",)
 
     def table(self) -> np.ndarray:
         """The offsets, int64 (classes of rows, classes of columns, C).

@@ -32,12 +32,14 @@ module xf_border #(
   parameter  logic [Width*ColumnW-1:0] Columns = '0,
   parameter  int unsigned Kind       = 1,  // of the table: 1 logic, 2 block RAM
   parameter               OffsetFile = "",
+  parameter  int unsigned Load       = 0,  // of xf_rom
   localparam int unsigned FoldW      = (Folds > 1) ? $clog2(Folds) : 1,
   localparam int unsigned HeightW    = (Height > 1) ? $clog2(Height) : 1,
   localparam int unsigned WidthW     = (Width > 1) ? $clog2(Width) : 1
 ) (
   input  logic                  clk_i,
   input  logic                  rst_ni,
+  input  xf_pkg::load_t         load_i,
   input  logic [Pe*InBits-1:0]  s_data_i,
   input  logic                  s_valid_i,
   output logic                  s_ready_o,
@@ -95,11 +97,13 @@ module xf_border #(
   end
 
   xf_rom #(
-    .Width(WordW), .Depth(1 << (RowW + ColumnW + FoldW)), .Kind(Kind), .File(OffsetFile)
+    .Width(WordW), .Depth(1 << (RowW + ColumnW + FoldW)), .Kind(Kind), .File(OffsetFile),
+    .Load(Load)
   ) u_offsets (
     .clk_i,
     .en_i   (go),
     .addr_i ({row_class, column_class, fold_q}),
+    .load_i,
     .data_o (offsets)
   );
 

@@ -52,6 +52,11 @@ class Correlate(XnorMvu, Loadable):
         kept = {key: kind for key, kind in super().get_nodeattr_types().items() if key not in left_out}
         return kept | {"ram": ("s", False, "auto", {"auto", "block", "lut"})}
 
+    @property
+    def loads(self) -> tuple[str, ...]:
+        """None: its templates have a port of their own."""
+        return ()
+
     def weight_rows(self) -> int:
         """0: the templates lie in a memory of their own."""
         return 0

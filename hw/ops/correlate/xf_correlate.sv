@@ -157,8 +157,8 @@ module xf_correlate #(
     assign write[p] = rst_ni & (learn | (load_valid_i & ~load_error_o & (load_piece == PieceW'(p))));
   end
 
-  xf_template #(
-    .Width(WordBits), .Depth(2 * 2**WordW), .Block(Block), .File(TemplateFile)
+  xf_ram #(
+    .Width(WordBits), .Depth(2 * 2**WordW), .Kind((Block != 0) ? 2 : 1), .File(TemplateFile)
   ) u_template (
     .clk_i, .write_i(write), .write_addr_i(write_addr), .write_data_i(write_data),
     .en_i(en), .addr_i({flags_i[0], addr}), .data_o(w_read)

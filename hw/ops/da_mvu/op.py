@@ -82,7 +82,7 @@ class DaMvu(HwOp):
             UserError: more weights than adders are built for.
         """
         matrix = op.matrix()
-        if matrix is None:
+        if matrix is None or op.first_load:  # adders are made for their weights
             return None
         (mw, mh), source, sink = matrix.weights.shape, op.in_stream(), op.out_stream()
         attributes = {

@@ -11,7 +11,7 @@ from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._decode import decode_starts, decode_taps
 from xnorforge.hw.ops._mvu import accumulator_starts, memory_words, offset_of_signs
 from xnorforge.hw.ops._streams import check_divides, value_range
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.base import LOADABLE, HwOp, Stream
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import binary, different_columns
 
@@ -46,7 +46,13 @@ class Depthwise(HwOp):
             "in_bits": ("i", False, 1),
             "in_signed": ("i", False, 0, {0, 1}),
             "xnor": ("i", False, 0, {0, 1}),
+            **LOADABLE,
         }
+
+    @property
+    def loads(self) -> tuple[str, ...]:
+        """Both memories."""
+        return ("WeightFile", "StartFile")
 
     @property
     def raw(self) -> bool:
@@ -188,7 +194,9 @@ class Depthwise(HwOp):
         found = Parts(input_bits=source.width).counters_of(beat).spare(out).registers(7 + 2 * source.width)
         found.adders(bits, count=source.lanes)
         for (width, words), in_block in zip(self.memories().values(), self.in_block()):
-            if in_block:
+            if self.first_load:
+                found.loadable(len(words), width, in_block)
+            elif in_block:
                 found.rom(len(words), width)
             else:
                 table = binary(words, width)

@@ -29,10 +29,12 @@ module xf_depthwise #(
   parameter  int unsigned StartBlock  = 0,
   parameter               WeightFile  = "",
   parameter               StartFile   = "",
+  parameter  int unsigned Load        = 0,  // of xf_rom: weights, starts
   localparam int unsigned OutW        = (Thresholds != 0) ? 1 : AccW
 ) (
   input  logic               clk_i,
   input  logic               rst_ni,
+  input  xf_pkg::load_t      load_i,
   input  logic [Pe*Bits-1:0] s_data_i,
   input  logic               s_valid_i,
   output logic               s_ready_o,
@@ -65,9 +67,10 @@ module xf_depthwise #(
   assign s_ready_o = en;
 
   xf_rom #(
-    .Width(Pe), .Depth(Beats), .Kind((WeightBlock != 0) ? 2 : 1), .File(WeightFile)
+    .Width(Pe), .Depth(Beats), .Kind((WeightBlock != 0) ? 2 : 1), .File(WeightFile),
+    .Load(Load)
   ) u_weights (
-    .clk_i, .en_i(en), .addr_i(beat_q), .data_o(weight)
+    .clk_i, .en_i(en), .addr_i(beat_q), .load_i, .data_o(weight)
   );
 
   always_ff @(posedge clk_i) begin
@@ -132,9 +135,10 @@ module xf_depthwise #(
   end
 
   xf_rom #(
-    .Width(Pe * AccW), .Depth(Folds), .Kind((StartBlock != 0) ? 2 : 1), .File(StartFile)
+    .Width(Pe * AccW), .Depth(Folds), .Kind((StartBlock != 0) ? 2 : 1), .File(StartFile),
+    .Load((Load != 0) ? Load + 1 : 0)
   ) u_start (
-    .clk_i, .en_i(en), .addr_i(fold), .data_o(start)
+    .clk_i, .en_i(en), .addr_i(fold), .load_i, .data_o(start)
   );
 
   localparam logic [Bits-1:0] SignBit = Bits'(Signed) << (Bits - 1);

@@ -6,7 +6,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import weighted_sum, whole_numbers
 from xnorforge.hw.ops._per_channel import MOST_INSIDE, PerChannel, table_parts
 from xnorforge.hw.ops._streams import packed, signed_bits, value_range, wrapped
-from xnorforge.hw.ops.base import Stream
+from xnorforge.hw.ops.base import LOADABLE, Stream
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import binary
 
@@ -32,7 +32,12 @@ class Join(PerChannel):
 
     def get_nodeattr_types(self):
         per_stream: dict[str, tuple] = {"in_bits": ("ints", True, []), "in_signed": ("ints", True, [])}
-        return super().get_nodeattr_types() | per_stream | self.widths
+        return super().get_nodeattr_types() | per_stream | self.widths | LOADABLE
+
+    @property
+    def loads(self) -> tuple[str, ...]:
+        """The multipliers, where there is a table."""
+        return ("MultiplierFile",) if any(self.word_bits()) else ()
 
     @property
     def inputs(self) -> int:

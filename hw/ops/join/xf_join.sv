@@ -28,6 +28,7 @@ module xf_join #(
   parameter  int unsigned          ConstantBits   = 32,            // of a constant, two's complement
   parameter  logic [ConstantBits*Inputs-1:0] Constants = {Inputs{ConstantBits'(1)}},
   parameter                        MultiplierFile = "",
+  parameter  int unsigned          Load           = 0,  // of xf_rom
   localparam int unsigned          InW            = Pe * xf_sum8(InBits, Inputs),
   localparam int unsigned          LaneW          = xf_sum8(WordBits, Inputs),
   localparam int unsigned          WordW          = (LaneW != 0) ? Pe * LaneW : 1,
@@ -35,6 +36,7 @@ module xf_join #(
 ) (
   input  logic                  clk_i,
   input  logic                  rst_ni,
+  input  xf_pkg::load_t         load_i,
   input  logic [InW-1:0]        s_data_i,
   input  logic [Inputs-1:0]     s_valid_i,
   output logic [Inputs-1:0]     s_ready_o,
@@ -89,11 +91,15 @@ module xf_join #(
       else if (take) fold_q <= (fold_q == FoldW'(Folds - 1)) ? '0 : fold_q + 1'b1;
     end
     // A small table is part of what reads it; of a large one Yosys makes less by itself.
-    if (Folds > MostInside) begin : gen_large
-      xf_rom #(.Width(WordW), .Depth(Folds), .Kind(0), .File(MultiplierFile)) u_table (
-        .clk_i, .en_i(1'b1), .addr_i(fold_q), .data_o(word)
+    if (Folds > MostInside || Load != 0) begin : gen_large
+      xf_rom #(
+        .Width(WordW), .Depth(Folds), .Kind(0), .File(MultiplierFile), .Load(Load)
+      ) u_table (
+        .clk_i, .en_i(1'b1), .addr_i(fold_q), .load_i, .data_o(word)
       );
     end else begin : gen_small
+      logic unused;
+      assign unused = ^load_i;
       (* rom_style = "logic" *) logic [WordW-1:0] words [1 << FoldW];
       initial if (MultiplierFile != "") $readmemh(MultiplierFile, words, 0, Folds - 1);
       assign word = words[fold_q];
@@ -101,7 +107,7 @@ module xf_join #(
   end else begin : gen_no_words
     logic unused;
     assign word   = '0;
-    assign unused = word;
+    assign unused = word ^ (^load_i);
   end
 
   for (genvar p = 0; p < Pe; p++) begin : gen_lane

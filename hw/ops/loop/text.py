@@ -42,12 +42,13 @@ def written(op) -> str:
         module, parameters = one.rtl()
         given = [f".{key}({verilog_literal(value)})" for key, value in parameters.items()]
         given += [f".{key}(M{k}{key})" for key in one.memories()]
+        constants = ", .load_i('0)" if one.loads else ""
         sides = [_together(number, names) for names in (one.sources, one.results)]
         (s_data, s_valid, s_ready), (m_data, m_valid, m_ready) = sides
         lines += [
             f"{module} #({', '.join(given)}) u_{k} (", "  .clk_i, .rst_ni,",
             f"  .s_data_i({s_data}), .s_valid_i({s_valid}), .s_ready_o({s_ready}),",
-            f"  .m_data_o({m_data}), .m_valid_o({m_valid}), .m_ready_i({m_ready})", ");",
+            f"  .m_data_o({m_data}), .m_valid_o({m_valid}), .m_ready_i({m_ready}){constants}", ");",
         ]  # fmt: skip
     names = ", ".join(f'parameter {name} = ""' for name in files)
     head = f"module MODULE {f'#({names}) ' if names else ''}("

@@ -40,7 +40,7 @@ module xf_permute #(
 
   // The table is read a cycle ahead: source belongs to place_q.
   xf_rom #(.Width(PlaceW), .Depth(Beats), .Kind(TableKind), .File(OrderFile)) u_order (
-    .clk_i, .en_i(1'b1), .addr_i(rst_ni ? place_d : '0), .data_o(source)
+    .clk_i, .en_i(1'b1), .addr_i(rst_ni ? place_d : '0), .load_i('0), .data_o(source)
   );
 
   xf_frames #(.Beats(Beats), .Width(Width)) u_frames (

@@ -6,7 +6,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import width_of
 from xnorforge.hw.ops._per_channel import MOST_INSIDE, PerChannel, cut_parts, table_parts
 from xnorforge.hw.ops._streams import value_range
-from xnorforge.hw.ops.base import Stream
+from xnorforge.hw.ops.base import LOADABLE, Stream
 from xnorforge.hw.words import binary, different_columns
 
 SLOPE_BITS = 3  # slopes are multiples of 2**-SLOPE_BITS
@@ -42,7 +42,12 @@ class Requantise(PerChannel):
 
     def get_nodeattr_types(self):
         numbers = {"shift": ("i", True, 0), "levels": ("i", True, 0), "zero": ("i", False, 0)}
-        return super().get_nodeattr_types() | numbers
+        return super().get_nodeattr_types() | numbers | LOADABLE
+
+    @property
+    def loads(self) -> tuple[str, ...]:
+        """The table."""
+        return ("TableFile",)
 
     def tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Offsets, ties, directions and slopes, integers (C,).

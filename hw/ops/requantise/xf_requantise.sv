@@ -26,6 +26,7 @@ module xf_requantise #(
   parameter  int unsigned Zero      = 0,
   parameter  int unsigned Slopes    = 0,   // 0: none; 1: powers of two; 2: any
   parameter               TableFile = "",
+  parameter  int unsigned Load      = 0,  // of xf_rom
   localparam int unsigned OutBits   = $clog2(Levels + 1),
   localparam int unsigned OwnW      = (Slopes == 2) ? 4 : 2,
   localparam int unsigned WordW     = SumBits + 1 + OwnW,
@@ -33,6 +34,7 @@ module xf_requantise #(
 ) (
   input  logic                  clk_i,
   input  logic                  rst_ni,
+  input  xf_pkg::load_t         load_i,
   input  logic [Pe*InBits-1:0]  s_data_i,
   input  logic                  s_valid_i,
   output logic                  s_ready_o,
@@ -71,11 +73,15 @@ module xf_requantise #(
   logic [Pe*OutBits-1:0] levels;
 
   // A small table is part of what reads it; of a large one Yosys makes less by itself.
-  if (Folds > MostInside) begin : gen_large
-    xf_rom #(.Width(Pe * WordW), .Depth(Folds), .Kind(0), .File(TableFile)) u_table (
-      .clk_i, .en_i(1'b1), .addr_i(fold), .data_o(word)
+  if (Folds > MostInside || Load != 0) begin : gen_large
+    xf_rom #(
+      .Width(Pe * WordW), .Depth(Folds), .Kind(0), .File(TableFile), .Load(Load)
+    ) u_table (
+      .clk_i, .en_i(1'b1), .addr_i(fold), .load_i, .data_o(word)
     );
   end else begin : gen_small
+    logic unused;
+    assign unused = ^load_i;
     (* rom_style = "logic" *) logic [Pe*WordW-1:0] words [1 << FoldW];
     initial if (TableFile != "") $readmemh(TableFile, words, 0, Folds - 1);
     assign word = words[fold];

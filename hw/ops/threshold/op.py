@@ -13,7 +13,7 @@ from xnorforge.hw.ops._decode import decode_ahead, decode_step, decode_threshold
 from xnorforge.hw.ops._mvu import memory_words
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import check_divides, value_range
-from xnorforge.hw.ops.base import Stream
+from xnorforge.hw.ops.base import LOADABLE, HwOp, Stream
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import binary, bits_of, different_columns
 
@@ -50,7 +50,7 @@ class Threshold(PerChannel):
 
     def get_nodeattr_types(self):
         tables = ("s", False, "auto", {*SAVED})
-        return super().get_nodeattr_types() | {"pixels": ("i", False, 1), "tables": tables}
+        return super().get_nodeattr_types() | {"pixels": ("i", False, 1), "tables": tables} | LOADABLE
 
     @classmethod
     def sizes(cls, attributes):
@@ -87,6 +87,15 @@ class Threshold(PerChannel):
                 f"{self.name}: pixels={pixels} needs pe={channels} (all channels), got pe={one.lanes}."
             )
         return Stream(one.shape, pixels * one.lanes, bits, signed)
+
+    def load_parts(self) -> Parts:
+        """As of every operator; its memories are in `parts`."""
+        return HwOp.load_parts(self)
+
+    @property
+    def loads(self) -> tuple[str, ...]:
+        """The tables that are read a beat ahead."""
+        return ("ThresholdFile", *(f"StepFile{k}" for k in range(2, self.bits))) if self.ahead() else ()
 
     @property
     def folds(self) -> int:
@@ -160,8 +169,11 @@ class Threshold(PerChannel):
 
     def ahead(self) -> bool:
         """Whether its tables are read a beat ahead: of levels of two bits, unless the table is so short that
-        it costs little to search; of more bits and one channel where block RAM saves LUTs.
+        it costs little to search; of more bits and one channel where block RAM saves LUTs. Of both kinds all
+        that a host can load.
         """
+        if self.get_nodeattr("loadable") and self.get_nodeattr("pixels") == 1:
+            return self.bits <= 2 or self.in_stream().lanes == 1
         if self.bits == 2:
             return self.folds >= AHEAD
         return self.bits > 2 and self.in_stream().lanes == 1 and self.in_block() > 0
@@ -262,15 +274,17 @@ class Threshold(PerChannel):
         found = Parts().counters(folds)
         if self.ahead():
             first, blocks = self._ahead_tables()[0], self.in_block()
-            compared = bits - 2
+            compared = max(bits - 2, 0)
             found.registers(bits + lanes * ((bits - 1) * source.bits + (first[1] // lanes - 1 - word) + 3))
-            found.registers((bits - 2) * (folds - 1).bit_length() + sum(range(3, bits + 1)))
-            found.comparators(word, (2 + compared) * lanes)
+            found.registers(compared * (folds - 1).bit_length() + sum(range(3, bits + 1)))
+            found.comparators(word, min(bits, 2 + compared) * lanes)
             found.gates(ahead=1, ahead_flips=lanes * self._flips(), stages=compared)
             found.gates(**{f"word bits, {first[1] // word // lanes} steps": lanes * word})
             for place, (depth, wide) in self._ahead_tables().items():
                 width, numbers = tables[f"StepFile{place}" if place else "ThresholdFile"]
-                if blocks >> place & 1:
+                if self.first_load:
+                    found.loadable(depth, wide, bool(blocks >> place & 1))
+                elif blocks >> place & 1:
                     found.rom(depth, wide)
                 else:
                     found.table(binary(numbers, width), _logic(depth, wide))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Multi-threshold of two bits or more whose tables are memories, read one beat ahead: in LUTs (64
+// Multi-threshold whose tables are memories, read one beat ahead: in LUTs (64
 // words per bit) or in block RAM. A beat of more than two bits has one channel.
 //
 // The first stage compares with the middle threshold, the second with the middle of the half below
@@ -14,7 +14,8 @@
 // Latency    Bits cycles
 // Reset      synchronous, control state and the first word; other data registers keep their values
 // Memories   ThresholdFile: word fold, per lane from the lowest bits: threshold of the first stage,
-//            both of the second (InBits + 1 bits each; of two thresholds the lower one), 1 where flipped
+//            both of the second (InBits + 1 bits each; of two thresholds the lower one, of one bit none),
+//            1 where flipped
 //            StepFile<k>: word fold * 2**k + the k bits that are known (k = 2 .. Bits - 1)
 // Bit model  op.py, Threshold.execute_node
 
@@ -26,7 +27,7 @@ module xf_threshold_ahead #(
   parameter  int unsigned InBits      = 8,
   parameter  int unsigned Signed      = 0,  // 1: the input is two's complement
   parameter  int unsigned Bits        = 2,  // of a level
-  parameter  int unsigned Steps       = 3,  // thresholds of the first two stages, 2 or 3
+  parameter  int unsigned Steps       = 3,  // thresholds of the first two stages, 1 with one bit, else 2 or 3
   parameter  int unsigned Block       = 0,  // bit 0: the first table in block RAM, bit k: of stage k
   parameter               ThresholdFile = "",
   parameter               StepFile2   = "",
@@ -35,12 +36,14 @@ module xf_threshold_ahead #(
   parameter               StepFile5   = "",
   parameter               StepFile6   = "",
   parameter               StepFile7   = "",
+  parameter  int unsigned Load        = 0,  // of xf_rom: the first, the steps
   localparam int unsigned FoldW       = (Folds > 1) ? $clog2(Folds) : 1,
   localparam int unsigned WordW       = InBits + 1,  // inputs and one more: never reached
   localparam int unsigned LaneW       = Steps * WordW + 1
 ) (
   input  logic                 clk_i,
   input  logic                 rst_ni,
+  input  xf_pkg::load_t        load_i,
   input  logic [Pe*InBits-1:0] s_data_i,
   input  logic                 s_valid_i,
   output logic                 s_ready_o,
@@ -52,10 +55,10 @@ module xf_threshold_ahead #(
   if (Folds < 1 || Pe < 1 || InBits < 1) begin : gen_bad_size
     $error("xf_threshold_ahead: Folds, Pe, InBits must be at least 1; got %0d, %0d, %0d",
            Folds, Pe, InBits);
-  end else if (Steps < 2 || Steps > 3) begin : gen_bad_steps
-    $error("xf_threshold_ahead: Steps must be 2 or 3; got Steps=%0d", Steps);
-  end else if (Bits < 2 || Bits > 8 || (Bits > 2 && Pe > 1)) begin : gen_bad_bits
-    $error("xf_threshold_ahead: Bits must be 2, or with Pe=1 2 .. 8; got Bits=%0d, Pe=%0d", Bits, Pe);
+  end else if (Bits < 1 || Bits > 8 || (Bits > 2 && Pe > 1)) begin : gen_bad_bits
+    $error("xf_threshold_ahead: Bits must be 1, 2, or with Pe=1 3 .. 8; got Bits=%0d, Pe=%0d", Bits, Pe);
+  end else if (Steps < 1 || Steps > 3 || (Steps == 1) != (Bits == 1)) begin : gen_bad_steps
+    $error("xf_threshold_ahead: Steps must be 2 or 3, 1 with Bits=1; got Steps=%0d, Bits=%0d", Steps, Bits);
   end
 
   localparam logic [InBits-1:0] SignBit = InBits'(Signed) << (InBits - 1);
@@ -77,16 +80,18 @@ module xf_threshold_ahead #(
   end
 
   xf_rom #(
-    .Width(Pe * LaneW), .Depth(Folds), .Kind((Block[0]) ? 2 : 1), .File(ThresholdFile)
+    .Width(Pe * LaneW), .Depth(Folds), .Kind((Block[0]) ? 2 : 1), .File(ThresholdFile),
+    .Load(Load)
   ) u_table (
-    .clk_i, .en_i(~rst_ni | take), .addr_i(fold_next), .data_o(table_word)
+    .clk_i, .en_i(~rst_ni | take), .addr_i(fold_next), .load_i, .data_o(table_word)
   );
 
   for (genvar p = 0; p < Pe; p++) begin : gen_lane
     logic [LaneW-1:0]           own;
-    logic [(Steps-1)*WordW-1:0] ends_q;        // thresholds of the second stage
     logic [InBits-1:0]          x;
-    logic [InBits-1:0]          x_q [1:Bits-1];  // of the beat in stage k
+    /* verilator lint_off UNUSEDSIGNAL */  // the last one, which has no stage behind it
+    logic [InBits-1:0]          x_q [1:Bits];  // of the beat in stage k
+    /* verilator lint_on UNUSEDSIGNAL */
     logic                       reached [Bits];
     logic [Bits-1:0]            level_q [Bits+1];
 
@@ -95,20 +100,19 @@ module xf_threshold_ahead #(
     assign reached[0] = {1'b0, x} >= own[WordW-1:0];
     assign level_q[0] = '0;
 
-    if (Steps == 3) begin : gen_two_ends
-      logic [WordW-1:0] there;
-      assign there      = level_q[1][0] ? ends_q[WordW +: WordW] : ends_q[0 +: WordW];
-      assign reached[1] = {1'b0, x_q[1]} >= there;
-    end else begin : gen_lower_end
-      assign reached[1] = ~level_q[1][0] & ({1'b0, x_q[1]} >= ends_q);
-    end
-
-    always_ff @(posedge clk_i) begin
-      if (go) begin
-        x_q[1] <= x;
-        ends_q <= own[LaneW-2:WordW];
+    if (Steps > 1) begin : gen_second
+      logic [(Steps-1)*WordW-1:0] ends_q;  // thresholds of the second stage
+      always_ff @(posedge clk_i) if (go) ends_q <= own[LaneW-2:WordW];
+      if (Steps == 3) begin : gen_two_ends
+        logic [WordW-1:0] there;
+        assign there      = level_q[1][0] ? ends_q[WordW +: WordW] : ends_q[0 +: WordW];
+        assign reached[1] = {1'b0, x_q[1]} >= there;
+      end else begin : gen_lower_end
+        assign reached[1] = ~level_q[1][0] & ({1'b0, x_q[1]} >= ends_q);
       end
     end
+
+    always_ff @(posedge clk_i) if (go) x_q[1] <= x;
 
     for (genvar k = 0; k < Bits; k++) begin : gen_level
       always_ff @(posedge clk_i) if (go) level_q[k+1] <= Bits'({level_q[k], reached[k]});
@@ -122,34 +126,47 @@ module xf_threshold_ahead #(
       for (genvar k = 2; k < Bits; k++) begin : gen_step
         localparam int unsigned Depth = Folds << k;
         localparam int unsigned Kind  = Block[k] ? 2 : 1;
+        localparam int unsigned Number = (Load != 0) ? Load + k - 1 : 0;
         logic [$clog2(Depth)-1:0] known;
         logic [WordW-1:0]         bound;
 
         // The word of stage k is read with the bits that stage k - 1 completes.
         assign known = $bits(known)'({fold_behind_q[k-1], level_q[k-1][k-2:0], reached[k-1]});
         if (k == 2) begin : gen_2
-          xf_rom #(.Width(WordW), .Depth(Depth), .Kind(Kind), .File(StepFile2)) u_step2 (
-            .clk_i, .en_i(go), .addr_i(known), .data_o(bound)
+          xf_rom #(
+            .Width(WordW), .Depth(Depth), .Kind(Kind), .File(StepFile2), .Load(Number)
+          ) u_step2 (
+            .clk_i, .en_i(go), .addr_i(known), .load_i, .data_o(bound)
           );
         end else if (k == 3) begin : gen_3
-          xf_rom #(.Width(WordW), .Depth(Depth), .Kind(Kind), .File(StepFile3)) u_step3 (
-            .clk_i, .en_i(go), .addr_i(known), .data_o(bound)
+          xf_rom #(
+            .Width(WordW), .Depth(Depth), .Kind(Kind), .File(StepFile3), .Load(Number)
+          ) u_step3 (
+            .clk_i, .en_i(go), .addr_i(known), .load_i, .data_o(bound)
           );
         end else if (k == 4) begin : gen_4
-          xf_rom #(.Width(WordW), .Depth(Depth), .Kind(Kind), .File(StepFile4)) u_step4 (
-            .clk_i, .en_i(go), .addr_i(known), .data_o(bound)
+          xf_rom #(
+            .Width(WordW), .Depth(Depth), .Kind(Kind), .File(StepFile4), .Load(Number)
+          ) u_step4 (
+            .clk_i, .en_i(go), .addr_i(known), .load_i, .data_o(bound)
           );
         end else if (k == 5) begin : gen_5
-          xf_rom #(.Width(WordW), .Depth(Depth), .Kind(Kind), .File(StepFile5)) u_step5 (
-            .clk_i, .en_i(go), .addr_i(known), .data_o(bound)
+          xf_rom #(
+            .Width(WordW), .Depth(Depth), .Kind(Kind), .File(StepFile5), .Load(Number)
+          ) u_step5 (
+            .clk_i, .en_i(go), .addr_i(known), .load_i, .data_o(bound)
           );
         end else if (k == 6) begin : gen_6
-          xf_rom #(.Width(WordW), .Depth(Depth), .Kind(Kind), .File(StepFile6)) u_step6 (
-            .clk_i, .en_i(go), .addr_i(known), .data_o(bound)
+          xf_rom #(
+            .Width(WordW), .Depth(Depth), .Kind(Kind), .File(StepFile6), .Load(Number)
+          ) u_step6 (
+            .clk_i, .en_i(go), .addr_i(known), .load_i, .data_o(bound)
           );
         end else if (k == 7) begin : gen_7
-          xf_rom #(.Width(WordW), .Depth(Depth), .Kind(Kind), .File(StepFile7)) u_step7 (
-            .clk_i, .en_i(go), .addr_i(known), .data_o(bound)
+          xf_rom #(
+            .Width(WordW), .Depth(Depth), .Kind(Kind), .File(StepFile7), .Load(Number)
+          ) u_step7 (
+            .clk_i, .en_i(go), .addr_i(known), .load_i, .data_o(bound)
           );
         end
         assign reached[k] = {1'b0, x_q[k]} >= bound;

@@ -135,7 +135,7 @@ class XnorMvu(Mvu):
         mw, mh, simd, pe = self.folding()
         if self.many or (simd, pe) != (mw, mh) or mw * mh < WIRED_FROM:
             return None
-        if self.raw or "weights" not in self.arrays_of:
+        if self.raw or "weights" not in self.arrays_of or self.get_nodeattr("loadable"):
             return None
         weights, thresholds = (np.asarray(self.arrays_of[key]) for key in ("weights", "thresholds"))
         unit = Constant(weights.astype(np.int64), thresholds.astype(np.int64))
@@ -180,6 +180,11 @@ class XnorMvu(Mvu):
             return {}
         name, words = self.constant.module
         return {f"{name}.sv": words}
+
+    @property
+    def loads(self) -> tuple[str, ...]:
+        """None of wired weights."""
+        return () if self.constant else super().loads
 
     def memories(self) -> dict:
         """None of wired weights."""

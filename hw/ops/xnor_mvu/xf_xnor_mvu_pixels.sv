@@ -33,6 +33,7 @@ module xf_xnor_mvu_pixels #(
   parameter  xf_pkg::memory_e StartMemory  = xf_pkg::Logic,  // NoMemory: no thresholds
   parameter               WeightFile  = "",
   parameter               StartFile   = "",
+  parameter  int unsigned Load        = 0,  // of xf_rom: weights, starts
   localparam int unsigned MatchW      = $clog2(Mw + 1),                           // holds 0 .. Mw
   localparam bit          Thresholds  = StartMemory != xf_pkg::NoMemory,
   localparam int unsigned AccW        = Thresholds ? MatchW + 1 : MatchW,
@@ -40,6 +41,7 @@ module xf_xnor_mvu_pixels #(
 ) (
   input  logic               clk_i,
   input  logic               rst_ni,
+  input  xf_pkg::load_t      load_i,
   input  logic [Mw-1:0]      s_data_i,
   input  logic               s_valid_i,
   output logic               s_ready_o,
@@ -156,14 +158,17 @@ module xf_xnor_mvu_pixels #(
 
   logic [Mw-1:0] w_read, w;
   if (WeightMemory == xf_pkg::Columns) begin : gen_columns
-    xf_rom_columns #(.Width(Mw), .Depth(Mh), .Rows(WeightRows), .File(WeightFile)) u_weights (
-      .clk_i, .en_i(en_q), .addr_i(row_q), .data_o(w_read)
+    xf_rom_columns #(
+      .Width(Mw), .Depth(Mh), .Rows(WeightRows), .File(WeightFile), .Load(Load)
+    ) u_weights (
+      .clk_i, .en_i(en_q), .addr_i(row_q), .load_i, .data_o(w_read)
     );
   end else begin : gen_words
     xf_rom #(
-      .Width(Mw), .Depth(Mh), .Kind((WeightMemory == xf_pkg::Block) ? 2 : 1), .File(WeightFile)
+      .Width(Mw), .Depth(Mh), .Kind((WeightMemory == xf_pkg::Block) ? 2 : 1), .File(WeightFile),
+      .Load(Load)
     ) u_weights (
-      .clk_i, .en_i(en_q), .addr_i(row_q), .data_o(w_read)
+      .clk_i, .en_i(en_q), .addr_i(row_q), .load_i, .data_o(w_read)
     );
   end
   if (Hold != 0) begin : gen_hold
@@ -184,9 +189,10 @@ module xf_xnor_mvu_pixels #(
       else if (en_q) ask_q <= (ask_q == RowW'(Mh - 1)) ? '0 : ask_q + 1'b1;
     end
     xf_rom #(
-      .Width(AccW), .Depth(Mh), .Kind((StartMemory == xf_pkg::Block) ? 2 : 1), .File(StartFile)
+      .Width(AccW), .Depth(Mh), .Kind((StartMemory == xf_pkg::Block) ? 2 : 1), .File(StartFile),
+      .Load((Load != 0) ? Load + 1 : 0)
     ) u_start (
-      .clk_i, .en_i(en_q), .addr_i(ask_q), .data_o(start_read)
+      .clk_i, .en_i(en_q), .addr_i(ask_q), .load_i, .data_o(start_read)
     );
     if (HoldStart != 0) begin : gen_hold
       logic [AccW-1:0] start_q;

@@ -76,13 +76,25 @@ def fold(
     latency=None,
     clock=None,
     spare=None,
+    loadable=False,
 ) -> None:
     """Parallelism and FIFOs for a board."""
     from xnorforge.flows.fold import fold
 
     limits = {name: most for name, most in (("lut", lut), ("bram", bram), ("latency", latency)) if most}
     record = fold(
-        net_dir, board, acc, interval, folding and Path(folding), backend, output, fps, limits, spare, clock
+        net_dir,
+        board,
+        acc,
+        interval,
+        folding and Path(folding),
+        backend,
+        output,
+        fps,
+        limits,
+        spare,
+        clock,
+        loadable,
     )
     if record["not_taken"]:
         say(f"fold        {folding}: not used: {'; '.join(record['not_taken'])}")

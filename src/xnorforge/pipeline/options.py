@@ -215,6 +215,11 @@ class Options:
         "scores", "fold", "For a network that returns a map: all scores, or labels (each cell's largest score).",
         choices=("scores", "labels"),
     )  # fmt: skip
+    loadable: bool = option(
+        False,
+        "fold",
+        "Weights, thresholds and tables in memories that a host can replace between two frames.",
+    )
     images: int = option(100, "sim", "Images simulated in RTL at full rate.", kind="count", least=2)
     stalled: int = option(
         20, "sim", "Number of these images that are simulated again, under random back-pressure.", kind="count", least=1

@@ -36,7 +36,9 @@ int xf_open(const xf_device *device, const xf_network *network) {
   if (get(device, IN_BYTES) != network->in.bytes || get(device, IN_BEATS) != network->in.beats ||
       get(device, OUT_BYTES) != network->out.bytes || get(device, OUT_BEATS) != network->out.beats)
     return XF_OTHER_FRAMES;
-  return xf_reset(device);
+  const int error = xf_reset(device);
+  if (error || !network->loads.words) return error;
+  return get(device, network->loads.id) ? XF_OK : XF_NO_WEIGHTS;
 }
 
 int xf_reset(const xf_device *device) {
@@ -88,6 +90,30 @@ int xf_load_template(const xf_device *device, const xf_network *network, const u
         }
         put(device, at + first / 8, piece);
       }
+  return XF_OK;
+}
+
+static uint32_t word_at(const uint8_t *file) {
+  return (uint32_t)file[0] | (uint32_t)file[1] << 8 | (uint32_t)file[2] << 16 | (uint32_t)file[3] << 24;
+}
+
+int xf_load(const xf_device *device, const xf_network *network, const uint8_t *file, size_t size) {
+  enum { HEAD = 32 };
+  const xf_loads *loads = &network->loads;
+  uint32_t left = polls(device);
+  if (!loads->words || size < HEAD || memcmp(file, "XFW1", 4)) return XF_BAD_WEIGHTS;
+  const uint32_t count = word_at(file + 16), text = word_at(file + 20);
+  if (size != HEAD + (uint64_t)8 * count + text) return XF_BAD_WEIGHTS;
+  if (((uint64_t)word_at(file + 8) << 32 | word_at(file + 4)) != loads->structure || count != loads->words)
+    return XF_OTHER_STRUCTURE;
+  put(device, loads->control, 0);
+  while (!get(device, loads->open)) {
+    if (!left--) return XF_NO_ANSWER;
+    rest(device);
+  }
+  for (uint32_t k = 0; k < count; k++)
+    put(device, loads->window + word_at(file + HEAD + (size_t)8 * k), word_at(file + HEAD + 4 + (size_t)8 * k));
+  put(device, loads->control, word_at(file + 12));
   return XF_OK;
 }
 
@@ -151,6 +177,9 @@ const char *xf_error_text(int error) {
       "a template was refused: the network must have one, the bank be 0 or 1, and each weight 0 or 1",
       "a word was written to a full FIFO; let only one program use the registers, and call xf_reset()",
       "a word was read from an empty FIFO; let only one program use the registers, and call xf_reset()",
+      "not a whole weights file, or the weights are constants; use weights.bin of a build with LOADABLE=1",
+      "the weights are of another structure; build their network with LOADABLE=1 and the options of this one",
+      "a load of weights was interrupted; call xf_load() again",
   };
   return error >= 0 && (size_t)error < sizeof texts / sizeof *texts ? texts[error] : "an unknown error";
 }

@@ -27,7 +27,10 @@ enum {
   XF_BAD_DESCRIPTOR,  /* address not a multiple of 8, frames out of range, or queue full */
   XF_BAD_TEMPLATE,    /* the network has no template, or a bank or weight is neither 0 nor 1 */
   XF_NO_ROOM,         /* without a DMA: a word was written to a full FIFO */
-  XF_NO_WORD          /* without a DMA: a word was read from an empty FIFO */
+  XF_NO_WORD,         /* without a DMA: a word was read from an empty FIFO */
+  XF_BAD_WEIGHTS,     /* not a whole weights file, or the network has no weights that can be loaded */
+  XF_OTHER_STRUCTURE, /* the weights are of a network of another structure */
+  XF_NO_WEIGHTS       /* a load was interrupted; only xf_load helps */
 };
 
 #define XF_WITH_DMA 0x58465348u
@@ -45,11 +48,19 @@ typedef struct {
   uint32_t mw, mh, simd, pe, banks[2], word_bytes;
 } xf_template;
 
+/* Weights that can be loaded: hash of the structure, first address of the window, addresses of the registers `open` and `id` and of what begins
+ * and ends a load, words. All 0: they are constants. */
+typedef struct {
+  uint64_t structure;
+  uint32_t window, open, id, control, words;
+} xf_loads;
+
 typedef struct {
   uint64_t hash;
   xf_frames in, out;
   xf_template weights;
   uint32_t shell; /* content of the register at 0: XF_WITH_DMA or XF_WITHOUT_DMA */
+  xf_loads loads;
 } xf_network;
 
 /* Registers: memory-mapped at `registers`, or accessed through `read` and `write` where `read` is set. `pause`,
@@ -80,6 +91,11 @@ void xf_set_flags(const xf_device *device, int bank, int learn);
 /* Write a template into bank 0 or 1: mw rows of mh weights, each 0 or 1; if one is neither, nothing is
  * written. Do not call it while a frame that uses the bank, or that learns, is being processed. */
 int xf_load_template(const xf_device *device, const xf_network *network, const uint8_t *weights, int bank);
+
+/* Replace all weights by those of a weights file (weights.bin of an overlay, `size` bytes in memory) of a network of
+ * the same structure. Frames that have begun keep the old ones; later frames wait and have the new ones. After an
+ * interrupted load, xf_open returns XF_NO_WEIGHTS; call it again. */
+int xf_load(const xf_device *device, const xf_network *network, const uint8_t *file, size_t size);
 
 /* Batches done since the last reset, modulo 2^32. */
 uint32_t xf_batches(const xf_device *device);

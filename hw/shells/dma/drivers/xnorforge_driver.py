@@ -47,6 +47,7 @@ GP_REGISTERS = {**{name: REGISTERS[name] for name in GP_NAMES}, "cycles": 0x60, 
 BUSY, RESETTING, FAILED, ROOM = 1, 2, 4, 8  # bits of `status`
 SOFT_RESET, CLEAR = 1, 2  # bits of `control`
 ANSWERS = {2: "SLVERR", 3: "DECERR"}
+WEIGHTS, HEAD = b"XFW1", 32  # the beginning of a weights file, bytes of its head
 WORD = 8  # bytes; a frame in memory is whole words
 BASE = 0x4000_0000  # of the registers on a Zynq-7000
 
@@ -550,6 +551,50 @@ class Accelerator:
             for piece, value in enumerate(row):
                 self.bus.write(at + 4 * piece, value)
 
+    def load(self, weights) -> None:
+        """Replace all weights, thresholds and tables by those of a weights file of a network of the same
+        structure, and the scales of `predict`. Frames that have begun keep the old ones; later frames wait
+        and have the new ones. An interrupted load is repeated with another call.
+
+        Args:
+            weights: `weights.bin` of that network's overlay.
+
+        Raises:
+            UserError: the network was built without LOADABLE=1, the file is not whole or of another
+                structure, or frames do not leave the device.
+        """
+        about, net = self.about.get("loads"), self.about["net"]
+        if about is None:
+            raise UserError(f"load: the weights of {net} are constants; build it with LOADABLE=1.")
+        data = Path(weights).read_bytes()
+        head = np.frombuffer(data[:HEAD].ljust(HEAD, b"\0"), "<u4").tolist()
+        _, low, high, name, count, text = head[:6]
+        if data[:4] != WEIGHTS or len(data) != HEAD + 8 * count + text:
+            raise UserError(
+                f"load: {weights} is not a whole weights file ({len(data):,} bytes); copy weights.bin of an "
+                "overlay again."
+            )
+        if low | high << 32 != int(about["structure"], 16) or count != about["words"]:
+            raise UserError(
+                f"load: {weights} is of another structure ({low | high << 32:016x}) than {net} "
+                f"({about['structure']}); build its network with LOADABLE=1 and the options of this one."
+            )
+        at = {key: about["window"] + place for key, place in about["registers"].items()}
+        end = about["window"] + about["control"]
+        self.bus.write(end, 0)
+        self._wait(lambda: self.bus.read(at["open"]), "frames did not leave the network")
+        for place, value in np.frombuffer(data, "<u4", 2 * count, HEAD).reshape(-1, 2).tolist():
+            self.bus.write(about["window"] + place, value)
+        self.bus.write(end, name)
+        if text:
+            self.about["scores"] = json.loads(data[-text:])["scores"]
+
+    def _check_loaded(self) -> None:
+        """Refuse frames while a load is not complete."""
+        about = self.about.get("loads")
+        if about and not self.bus.read(about["window"] + about["registers"]["id"]):
+            raise UserError("run: a load of weights was interrupted; call load() again.")
+
     def run(self, integers, bank: int = 0, learn: bool = False) -> np.ndarray:
         """Run integers (N, *shape) through the accelerator: int64 (N, *shape of the output).
 
@@ -562,6 +607,7 @@ class Accelerator:
             UserError: the DMA or the shell stopped with an error, or no answer came.
         """
         answers = np.zeros((len(integers), *self.out.shape), np.int64)
+        self._check_loaded()
         if not self.dma:
             if bank or learn:
                 raise UserError(f"run: {self.about['net']} has no template; omit bank and learn.")

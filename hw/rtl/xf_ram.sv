@@ -2,20 +2,24 @@
 //
 // Memory with one read port and one write port with an enable per 32 bits of a word.
 //
+// Kind 0: LUTs, no register, data_o follows addr_i in the same cycle.
+// Kind 1: LUTs, registered.
+// Kind 2: block RAM, registered.
+//
 // Rate       one read and one write per cycle
-// Latency    1 cycle of clk_i with en_i high
+// Latency    0 or 1 cycles of clk_i with en_i high
 // Reset      none; it starts with the contents of File
 // Collision  the result of reading a word in the cycle in which it is written is unknown
 
-module xf_template #(
+module xf_ram #(
   parameter  int unsigned Width  = 32,
   parameter  int unsigned Depth  = 4,
-  parameter  int unsigned Block  = 0,   // block RAM, else LUTs
+  parameter  int unsigned Kind   = 1,
   parameter               File   = "",
   localparam int unsigned Pieces = (Width + 31) / 32,
   localparam int unsigned Piece  = (Width < 32) ? Width : 32,
   localparam int unsigned Last   = Width - 32 * (Pieces - 1),  // bits of the last piece
-  localparam int unsigned AddrW  = $clog2(Depth)
+  localparam int unsigned AddrW  = (Depth > 1) ? $clog2(Depth) : 1
 ) (
   input  logic              clk_i,
   input  logic [Pieces-1:0] write_i,
@@ -26,14 +30,14 @@ module xf_template #(
   output logic [Width-1:0]  data_o
 );
 
-  if (Width < 1) begin : gen_bad_size
-    $error("xf_template: Width must be at least 1; got Width=%0d", Width);
-  end else if (Depth < 2) begin : gen_bad_depth
-    $error("xf_template: Depth must be at least 2; got Depth=%0d", Depth);
+  if (Width < 1 || Depth < 1) begin : gen_bad_size
+    $error("xf_ram: Width, Depth must be at least 1; got %0d, %0d", Width, Depth);
+  end else if (Kind > 2) begin : gen_bad_kind
+    $error("xf_ram: Kind must be 0, 1 or 2; got Kind=%0d", Kind);
   end
 
-  // An attribute takes no parameter, hence two memories of which one is built.
-  if (Block != 0) begin : gen_block
+  // An attribute takes no parameter, hence memories of which one is built.
+  if (Kind == 2) begin : gen_block
     (* ram_style = "block", no_rw_check *) logic [Width-1:0] mem [Depth];
     initial if (File != "") $readmemh(File, mem);
     always_ff @(posedge clk_i) begin
@@ -51,8 +55,14 @@ module xf_template #(
         if (write_i[p]) mem[write_addr_i][p*Piece +: Piece] <= write_data_i[p*Piece +: Piece];
       end
       if (write_i[Pieces-1]) mem[write_addr_i][Width-1 -: Last] <= write_data_i[Width-1 -: Last];
-      if (en_i) data_o <= mem[addr_i];
+    end
+    if (Kind == 1) begin : gen_register
+      always_ff @(posedge clk_i) if (en_i) data_o <= mem[addr_i];
+    end else begin : gen_direct
+      logic unused;
+      assign data_o = mem[addr_i];
+      assign unused = en_i;
     end
   end
 
-endmodule : xf_template
+endmodule : xf_ram

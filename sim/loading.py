@@ -1,0 +1,83 @@
+"""Weights that a host replaces while frames flow: the traffic of a load, and what frames before and behind it
+return.
+"""
+
+import numpy as np
+
+from xnorforge.core.artifacts import check
+from xnorforge.core.errors import MismatchError
+from xnorforge.hw import graph
+from xnorforge.hw.ops._loads import LoadChain
+from xnorforge.hw.ops.base import HwOp
+from xnorforge.sim import compare, cosim
+from xnorforge.sim.bits import BitSimulator
+from xnorforge.sim.device import Device
+
+FRAMES = 6  # that a check sends
+FULL = 15  # byte enables of a word of 32 bits
+
+
+def rolled(ops: list[HwOp]) -> list[HwOp]:
+    """A network of the same structure with other weights: those of channel c are those of channel c - 1."""
+
+    def moved(op: HwOp) -> HwOp:
+        arrays = {
+            name: np.roll(values, 1, 0 if name == "thresholds" else -1)
+            for name, values in op.arrays_of.items()
+        }
+        return type(op)(op.onnx_node, arrays_of=arrays)
+
+    return [moved(op) if op.first_load else op for op in ops]
+
+
+def writes_of(chain: LoadChain) -> list[tuple[int, int]]:
+    """A load as writes (byte address, 32 bits) on s_axi_ctrl: its beginning, the words, its end."""
+    return [(chain.control, 0), *chain.writes, (chain.control, chain.id)]
+
+
+def load_feed(ops: list[HwOp], frames, writes: list[tuple[int, int]], after: int) -> cosim.Feed:
+    """Frames back to back, and writes that begin when `after` frames have left; the last frame comes when all
+    are answered, so that one has the new weights.
+    """
+    places, words = np.array(writes, np.int64).reshape(-1, 2).T[:, :, None]
+    inputs = [graph.enter(ops[0], frames), places, words, np.zeros((0, 1))]
+    last = (len(frames) - 1) * ops[0].in_stream().beats
+    gates = [(1, 0, 0, after * ops[-1].out_stream().beats), (0, last, 1, len(writes))]
+    return cosim.Feed(inputs, [len(frames), len(writes), 0], {2: np.full(len(writes), FULL)}, gates)
+
+
+def first_new(got: np.ndarray, old: np.ndarray, new: np.ndarray) -> int:
+    """How many frames the old weights answered, the new ones all others.
+
+    Raises:
+        MismatchError: a frame is neither, or frames of both are mixed.
+    """
+    count = next((k for k in range(len(got)) if (got[k] != old[k]).any()), len(got))
+    compare.equal("xf_top", "RTL behind a load", got[count:], new[count:])
+    return count
+
+
+def check_loading(device: Device, ops: list[HwOp], pictures, runs: dict, seed: int) -> tuple[list[dict], int]:
+    """The checks that `xf_top` answers every frame wholly with its old or its new weights, and the cycles of
+    the load in the first run.
+
+    Args:
+        pictures: uint8 (N, C, H, W), of which `FRAMES` are sent in turn.
+        runs: {name: chance of a pause}, a check each.
+
+    Raises:
+        MismatchError: a frame is mixed, or a write is refused.
+    """
+    others, found, pictures = rolled(ops), [], pictures[np.arange(FRAMES) % len(pictures)]
+    old, new = (next(reversed(BitSimulator(some).run(pictures).values())) for some in (ops, others))
+    writes, lasted = writes_of(LoadChain(others)), []
+    for name, stall in runs.items():
+        run = cosim.run(device, load_feed(ops, pictures, writes, len(pictures) // 3), stall, seed)
+        if refused := int(run.outputs[1].astype(bool).sum()):
+            raise MismatchError(f"xf_top: AXI4-Lite refused {refused} of {len(writes)} writes of a load.")
+        count = first_new(run.output, old, new)
+        lasted.append(int(run.given[1][-1] - run.given[1][0]))
+        what = f"{count} frames of the old weights, then {len(pictures) - count} of the new; "
+        what += f"{len(writes):,} writes in {lasted[-1]:,} cycles; pauses {stall or 'none'}"
+        found.append(check(f"{name} = bit simulator", len(pictures), 0, old.size, what))
+    return found, lasted[0]

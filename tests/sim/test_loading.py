@@ -1,0 +1,252 @@
+"""Weights that are replaced while frames flow: every frame is wholly of the old or of the new ones."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xnorforge.core import plugins
+from xnorforge.core.artifacts import read_json
+from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.flows.backends.rtl import generate
+from xnorforge.flows.overlay import write_overlay
+from xnorforge.hw import graph
+from xnorforge.hw.ops._loads import LoadChain, number_loads
+from xnorforge.sim import cosim
+from xnorforge.sim.bits import BitSimulator
+from xnorforge.sim.device import network
+from xnorforge.sim.loading import first_new, load_feed, rolled, writes_of
+from xnorforge.sim.shell import shell_library
+
+sys.path.insert(0, str(Path(__file__).parent))
+from driving import accelerator, c_program, folder_of_network, simulations
+
+MAKE = {name: plugins.load("hw.ops", name).Op.make for name in plugins.names("hw.ops")}
+
+
+def perceptron(seed, simd=(3, 4), pe=(2, 1), **styles):
+    """Bytes 4 x 4 x 3 to 8 bits to 4 sums, with random weights."""
+    rng = np.random.default_rng(seed)
+    first = {"weights": rng.integers(0, 2, (48, 8)), "thresholds": rng.integers(-2000, 2000, 8)}
+    shape = {"mw": 48, "mh": 8, "simd": simd[0], "pe": pe[0], "in_shape": [4, 4, 3], "out_shape": [8]}
+    last = {"weights": rng.integers(0, 2, (8, 4))}
+    return [
+        MAKE["byte_mvu"](arrays=first, **shape, loadable=1, **styles),
+        MAKE["width"](shape=[8], in_lanes=pe[0], out_lanes=simd[1]),
+        MAKE["xnor_mvu"](arrays=last, mw=8, mh=4, simd=simd[1], pe=pe[1], in_shape=[8], out_shape=[4],
+                         loadable=1),
+    ]  # fmt: skip
+
+
+NETS = {
+    "LUT RAM": lambda seed: perceptron(seed),
+    "block RAM": lambda seed: perceptron(seed, rom="block", starts="block"),
+    "columns": lambda seed: perceptron(seed, rom="block", rom_rows=16),
+    "one word each": lambda seed: perceptron(seed, simd=(48, 8), pe=(8, 4)),
+    "wide words": lambda seed: perceptron(seed, simd=(24, 2), pe=(4, 2), rom="block"),
+}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory, chain):
+    """Operators and RTL of a net, built at the first test that asks."""
+    found = {}
+
+    def get(name):
+        if name not in found:
+            folder = tmp_path_factory.mktemp("net")
+            ops = NETS[name](0)
+            number_loads(ops)
+            chain(ops).save(str(folder / "folded.onnx"))
+            generate(folder / "folded.onnx", folder / "rtl")
+            ops = graph.operators(folder / "folded.onnx")
+            found[name] = ops, network(folder / "rtl", ops, level="-O0"), folder
+        return found[name]
+
+    return get
+
+
+def others_of(ops, name, seed):
+    """The same operators with the arrays of another seed."""
+    made = NETS[name](seed)
+    return [type(op)(op.onnx_node, arrays_of=other.arrays_of) for op, other in zip(ops, made, strict=True)]
+
+
+def answers(ops, frames):
+    """Outputs by the contract of the operators."""
+    return next(iter(graph.execute(ops, frames).values()))
+
+
+def pictures(count, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, 3, 4, 4)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("stall", [0.0, 0.4, (0.1, 0.8), (0.8, 0.1)])
+@pytest.mark.parametrize("name", NETS)
+def test_every_frame_is_wholly_of_the_old_or_the_new_weights(built, name, stall):
+    ops, device, _ = built(name)
+    frames, others = pictures(40), others_of(ops, name, 1)
+    old, new = answers(ops, frames), answers(others, frames)
+    assert (old != new).any(1).mean() > 0.9
+    feed = load_feed(ops, frames, writes_of(LoadChain(others)), 7)
+    run = cosim.run(device, feed, stall, seed=3, probe=True)
+    assert not run.outputs[1].any()  # every write is answered OKAY
+    assert 7 <= first_new(run.output, old, new) < 40
+
+
+def test_a_frame_of_both_weights_is_not_accepted():
+    old, new = np.zeros((4, 3)), np.ones((4, 3))
+    mixed = np.array([[0, 0, 0], [1, 1, 1], [0, 1, 1], [1, 1, 1]])
+    with pytest.raises(MismatchError):
+        first_new(mixed, old, new)
+
+
+def test_words_of_another_load_and_an_early_end_are_refused(built):
+    """Outside a load words and ends are refused, in one its end before the last word; all else stays."""
+    ops, device, _ = built("wide words")
+    frames, others = pictures(12), others_of(ops, "wide words", 1)
+    begin, *words, end = writes_of(LoadChain(others))
+    writes = [words[0], end, begin, *words[:-1], end, words[-1], end, words[0]]
+    run = cosim.run(device, load_feed(ops, frames, writes, 3), seed=1)
+    refused = np.flatnonzero(run.outputs[1].ravel()).tolist()
+    assert refused == [0, 1, 3 + len(words) - 1, len(writes) - 1]
+    assert 3 <= first_new(run.output, answers(ops, frames), answers(others, frames)) < 12
+
+
+def test_a_second_beginning_starts_the_count_again(built):
+    ops, device, _ = built("LUT RAM")
+    frames, others = pictures(12), others_of(ops, "LUT RAM", 1)
+    begin, *words, end = writes_of(LoadChain(others))
+    writes = [begin, *words[: len(words) // 2], begin, *words, end]
+    run = cosim.run(device, load_feed(ops, frames, writes, 3), seed=1)
+    assert not run.outputs[1].any()
+    assert 3 <= first_new(run.output, answers(ops, frames), answers(others, frames)) < 12
+
+
+def test_two_words_written_twice_do_not_make_a_whole_load(built):
+    ops, device, _ = built("LUT RAM")
+    frames, others = pictures(12), others_of(ops, "LUT RAM", 1)
+    begin, *words, end = writes_of(LoadChain(others))
+    writes = [begin, *words, words[0], end, begin, *words, end]
+    run = cosim.run(device, load_feed(ops, frames, writes, 3), seed=1)
+    assert np.flatnonzero(run.outputs[1].ravel()).tolist() == [len(words) + 2]
+    assert first_new(run.output, answers(ops, frames), answers(others, frames)) < 12
+
+
+def test_rolled_weights_are_of_the_same_structure(built, tmp_path, chain):
+    """The files that a load does not replace are the same bytes, and so is the hash."""
+    ops, _, folder = built("block RAM")
+    chain(rolled(ops)).save(str(tmp_path / "folded.onnx"))
+    generate(tmp_path / "folded.onnx", tmp_path / "rtl")
+    both = [read_json(one / "rtl" / "rtl.json")["loads"] for one in (folder, tmp_path)]
+    assert both[0]["structure"] == both[1]["structure"] and both[0]["id"] != both[1]["id"]
+    chain(NETS["wide words"](0)).save(str(tmp_path / "folded.onnx"))
+
+
+# The drivers, against the shell.
+SCALES = {"first": (np.array([0.5, 0.25, 1.0, 2.0]), np.zeros(4)), "second": (np.ones(4), np.arange(4.0))}
+
+
+@pytest.fixture(scope="module")
+def overlays(tmp_path_factory, chain):
+    """{name: accelerator's folder} of two trainings, and of a network of another structure."""
+    found = {}
+    for name, seed, net in (("first", 0, "LUT RAM"), ("second", 1, "LUT RAM"), ("other", 2, "wide words")):
+        ops, (scale, bias) = NETS[net](seed), SCALES.get(name, SCALES["first"])
+        number_loads(ops)
+        images, folder = pictures(8), tmp_path_factory.mktemp(name)
+        chain(ops).save(str(folder / "folded.onnx"))
+        scores = scale * answers(graph.operators(folder / "folded.onnx"), images) + bias
+        found[name] = folder_of_network(folder, chain, ops, images, scores, scale, bias)
+        write_overlay(found[name], folder)
+    return found
+
+
+@pytest.fixture(scope="module")
+def library(overlays):
+    return shell_library(overlays["first"], level="-O1")
+
+
+@pytest.fixture
+def open_sim(overlays, library):
+    with simulations(library, overlays["first"] / "rtl", memory=1 << 20) as opener:
+        yield opener
+
+
+def scores_of(acc, images):
+    (scale, bias), simulator = SCALES[acc.parent.name[:-1]], BitSimulator(acc / "folded.onnx")
+    return scale * simulator.run(images)[simulator.ops[-1].name] + bias
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.4])
+def test_the_python_driver_loads_weights_while_a_batch_runs(overlays, open_sim, pause):
+    bus = open_sim(pause=pause)
+    device, images = accelerator(overlays["first"], bus), pictures(48, 5)
+    old, new = (BitSimulator(overlays[name] / "folded.onnx") for name in ("first", "second"))
+    np.testing.assert_array_equal(device.predict(images), scores_of(overlays["first"], images))
+    before = device.get("batches")
+    device._start(device.into.pack(device.integers(images)), *device.buffers[0])
+    bus.pause(600)
+    device.load(overlays["second"] / "overlay" / "weights.bin")
+    device._await_batch(before, 1)
+    got = np.zeros((48, 4), np.int64)
+    device._collect(got, device.buffers[0][1])
+    both = [one.run(images)[one.ops[-1].name].reshape(48, 4) for one in (old, new)]
+    assert 0 < first_new(got, *both) < 48
+    np.testing.assert_array_equal(device.predict(images), scores_of(overlays["second"], images))
+    device.load(overlays["first"] / "overlay" / "weights.bin")
+    np.testing.assert_array_equal(device.predict(images), scores_of(overlays["first"], images))
+
+
+def test_a_reset_within_a_load_needs_another_load(overlays, open_sim):
+    """The old weights are gone with the first word; the state survives resets and another driver."""
+    bus = open_sim()
+    device, images = accelerator(overlays["first"], bus), pictures(6, 6)
+    about = device.about["loads"]
+    device.bus.write(about["window"] + about["control"], 0)  # begun, no word written
+    device.reset()
+    np.testing.assert_array_equal(device.predict(images), scores_of(overlays["first"], images))
+    chain = LoadChain(list(BitSimulator(overlays["second"] / "folded.onnx").ops))
+    device.bus.write(about["window"] + about["control"], 0)
+    device._wait(lambda: bus.read(about["window"] + about["registers"]["open"]), "empty")
+    for place, value in chain.writes[:20]:
+        bus.write(about["window"] + place, value)
+    for _ in range(2):
+        device.reset()
+        with pytest.raises(UserError, match=r"^run: .*load\(\)"):
+            device.predict(images)
+    device = accelerator(overlays["first"], bus)
+    device.load(overlays["second"] / "overlay" / "weights.bin")
+    np.testing.assert_array_equal(device.predict(images), scores_of(overlays["second"], images))
+    device.reset()
+    np.testing.assert_array_equal(device.predict(images), scores_of(overlays["second"], images))
+
+
+def test_files_that_are_no_weights_of_this_structure_are_refused(overlays, open_sim, tmp_path):
+    device, images = accelerator(overlays["first"], open_sim()), pictures(4, 7)
+    whole = (overlays["second"] / "overlay" / "weights.bin").read_bytes()
+    for number, data in enumerate((b"", b"XFW1", whole[:-1], whole + b"\0", b"XFW2" + whole[4:], whole[:40])):
+        (tmp_path / f"{number}.bin").write_bytes(data)
+        with pytest.raises(UserError, match=rf"^load: .*{number}\.bin .*{len(data):,} bytes.*weights\.bin"):
+            device.load(tmp_path / f"{number}.bin")
+    with pytest.raises(UserError, match=r"^load: .*another structure.*LOADABLE=1"):
+        device.load(overlays["other"] / "overlay" / "weights.bin")
+    np.testing.assert_array_equal(device.predict(images), scores_of(overlays["first"], images))
+
+
+def test_the_c_driver_loads_the_same_file(overlays, library, tmp_path):
+    """Frames, a load of a wrong file, frames, a load, frames; what each call returned."""
+    program = c_program("loading_test.c", overlays["first"], library, tmp_path)
+    images = pictures(5, 8)
+    text = " ".join(map(str, images.transpose(0, 2, 3, 1).ravel().tolist()))
+    files = [overlays[name] / "overlay" / "weights.bin" for name in ("other", "second")]
+    given = [program, overlays["first"] / "rtl", str(len(images)), *files]
+    done = subprocess.run(given, input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    *found, codes = done.stdout.splitlines()
+    assert codes == "structure, structure, bad, ok"
+    both = [BitSimulator(overlays[name] / "folded.onnx") for name in ("first", "second")]
+    wanted = [one.run(images)[one.ops[-1].name].ravel().tolist() for one in both]
+    assert [[int(word) for word in line.split()] for line in found] == [wanted[0], wanted[0], wanted[1]]
