@@ -5,10 +5,10 @@
 // One instance is one level; the next level is the same module with the remaining heights. bits_i
 // carries column 0 first. Groups of six with the same index in columns c, c+2, c+4, .. share a
 // carry chain. Hold = 1: registers are placed before the odd levels, since the driver of bits_i
-// has one right after its inputs.
+// has one right after its inputs. Hold = 2: no registers.
 //
 // Rate       one heap per cycle of clk_i with en_i high
-// Latency    heap_latency(Heights) - Hold such cycles for Level = 0
+// Latency    heap_latency(Heights) - Hold such cycles for Level = 0; none with Hold = 2
 // Reset      none: data only
 
 module xf_compress #(
@@ -31,12 +31,12 @@ module xf_compress #(
   end else if (Bits < 1 || Bits != heap_offset(Heights, 24)) begin : gen_bad_bits
     $error("xf_compress: Bits must be the bits of Heights; got Bits=%0d, Heights of %0d",
            Bits, heap_offset(Heights, 24));
-  end else if (Hold > 1) begin : gen_bad_hold
-    $error("xf_compress: Hold must be 0 or 1; got Hold=%0d", Hold);
+  end else if (Hold > 2) begin : gen_bad_hold
+    $error("xf_compress: Hold must be 0 .. 2; got Hold=%0d", Hold);
   end
 
   localparam bit Last   = heap_highest(Heights) <= 3;
-  localparam bit Before = (Hold != 0) ? (Level % 2 == 1) : (Last || Level % 2 == 0);
+  localparam bit Before = (Hold == 2) ? 1'b0 : (Hold == 1) ? (Level % 2 == 1) : (Last || Level % 2 == 0);
 
   logic [Bits-1:0] bits;
 
@@ -53,7 +53,7 @@ module xf_compress #(
     /* verilator lint_off UNUSEDSIGNAL */  // rows above and below the adder
     logic [SumW-1:0] row0, row1, row2;
     /* verilator lint_on UNUSEDSIGNAL */
-    logic [SumW-1:0] sum, sum_q;
+    logic [SumW-1:0] sum;
     for (genvar c = 0; c < SumW; c++) begin : gen_column
       localparam int unsigned Height = heap_height(Heights, c);
       localparam int unsigned Offset = heap_offset(Heights, c);
@@ -90,8 +90,15 @@ module xf_compress #(
     end else if (Low < SumW) begin : gen_binary
       assign sum[SumW-1:Low] = row0[SumW-1:Low] + row1[SumW-1:Low];
     end
-    always_ff @(posedge clk_i) if (en_i) sum_q <= sum;
-    assign sum_o = sum_q;
+    if (Hold == 2) begin : gen_direct
+      logic unused_clk;
+      assign unused_clk = clk_i & en_i;
+      assign sum_o      = sum;
+    end else begin : gen_sum
+      logic [SumW-1:0] sum_q;
+      always_ff @(posedge clk_i) if (en_i) sum_q <= sum;
+      assign sum_o = sum_q;
+    end
   end else begin : gen_level
     localparam logic [864:0] Plan     = heap_level(Heights);
     localparam logic [288:0] Next     = Plan[288:0];

@@ -36,6 +36,11 @@ UNITS = [
     *(seeded(XnorMvu, simd, 3 * simd, 6, simd, 2) for simd in (1, 2, 11, 36)),
     seeded(XnorMvu, 9, 40, 5, 40, 5, 4),  # wired weights
     seeded(XnorMvu, 8, 100, 8, 100, 8, 3),
+    *(  # with registers behind every so many levels of logic
+        sooner
+        for mw, mh in ((9, 15), (23, 10), (40, 5), (100, 8))
+        for sooner in seeded(XnorMvu, mw, mw, mh, mw, mh, 4).sooner(9)
+    ),
     *(  # several vectors at a time
         seeded(XnorMvu, seed, 40, 12, 40, 4, 8, pixels=4, rom=rom, starts=starts)
         for seed, (rom, starts) in enumerate([("logic", "logic"), ("block", "logic"), ("block", "block")])
@@ -278,6 +283,22 @@ def test_wired_weights_are_less_than_a_quarter_of_a_lut_each_and_taken_only_wher
         assert abs(model - lut) <= 0.012 * lut, "as counted by Yosys"
     for other in (seeded(XnorMvu, 1, 576, 64, 576, 32, 1), seeded(XnorMvu, 1, 32, 8, 32, 8, 1, raw=True)):
         assert other.constant is None and other.memories()
+
+
+def test_wired_weights_answer_after_fewer_registers_of_any_number_down_to_one():
+    op = seeded(XnorMvu, 7, 56, 24, 56, 24, 3)
+    others = op.sooner(9)
+    assert [other.latency() for other in others] == [4, 3, 2, 1] and op.latency() == 7
+    x = op.random_input(5, frames=40)
+    runs = cosim.run(device.bench(others), [x] * len(others), seed=3)
+    assert [run.latency for run in runs] == [other.latency() for other in others]
+    for run in runs:
+        np.testing.assert_array_equal(run.output, op.run(x))
+    area = [other.estimate() for other in (op, *others)]
+    assert len({one["lut"] for one in area}) == 1
+    assert sorted((one["ff"] for one in area), reverse=True) == [one["ff"] for one in area]
+    unwired = seeded(XnorMvu, 7, 56, 24, 28, 24, 3)
+    assert unwired.sooner(9) == []
 
 
 def test_rows_of_wired_weights_that_agree_share_all_counts():

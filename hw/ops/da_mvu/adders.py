@@ -15,25 +15,25 @@ from xnorforge.hw.parts import Parts
 LEVELS = 3  # additions and comparisons between two registers, where nothing else is asked for
 
 
-def solve(weights, low: int, high: int, quick: bool = False, shallow: bool = False) -> np.ndarray:
+def solve(weights, low: int, high: int, quick: bool = False, slack: int = -1) -> np.ndarray:
     """Sums that make x @ weights of integers x in low .. high, up to sign and powers of two; int64 (n, 5).
 
     A matrix of +-1 is also tried as 2 (x @ positive) - sum of x, where `positive` is 1 at +1 and 0 at -1:
     half as many terms and one subtraction more per column. The cheaper of the two graphs is used. `quick`
     looks at one graph, in a twentieth of the time for large matrices; it takes up to 1.4 times as much.
-    `shallow` allows no more sums in a row than a tree of all terms has.
+    `slack`: how many more sums in a row it may have than a tree of all terms; -1: any number.
     """
     weights = np.asarray(weights).astype(np.int64)
     graphs = []
     signs = weights.size and (abs(weights) == 1).all()
     if not (quick and signs):
         graphs.append(_Graph(len(weights)))
-        graphs[0].multiply(weights, low, high, 0 if shallow else -1, quick)
+        graphs[0].multiply(weights, low, high, slack, quick)
     if signs:
         graphs.append(_Graph(len(weights)))
         ones = np.ones((len(weights), 1), np.int64)
         *halves, total = graphs[-1].multiply(
-            np.hstack([weights > 0, ones]), low, high, 0 if shallow else 4, quick
+            np.hstack([weights > 0, ones]), low, high, 4 if slack < 0 else slack, quick
         )
         for half in halves:
             graphs[-1].add(half, total, -1, -1)

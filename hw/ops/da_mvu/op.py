@@ -16,7 +16,7 @@ from xnorforge.hw.words import unread
 from . import adders, text
 
 MOST_WEIGHTS = 10_000
-CONTROL = 4  # LUTs of the enable
+SLACKS = (4, 0)  # sums in a row beyond the fewest, of the graphs that are tried for a shorter latency
 
 
 class DaMvu(HwOp):
@@ -60,10 +60,10 @@ class DaMvu(HwOp):
 
     @classmethod
     def with_adders(
-        cls, name: str, arrays: dict, quick: bool = False, shallow: bool = False, **attributes
+        cls, name: str, arrays: dict, quick: bool = False, slack: int = -1, **attributes
     ) -> "DaMvu":
         """The operator of weights, bias and maybe thresholds, with adders found for them, `quick` maybe not
-        the fewest, `shallow` with few in a row.
+        the fewest, with `slack` few in a row, as of `adders.solve`.
 
         Raises:
             UserError: more weights than adders are built for, or results that do not fit.
@@ -71,7 +71,7 @@ class DaMvu(HwOp):
         op = cls.make(name, arrays | {"adders": np.zeros((0, 5), np.int64)}, **attributes)
         live = op.live()
         low, high = op._reach()
-        found = adders.solve(live[:, live.any(axis=0)], low, high, quick, shallow)
+        found = adders.solve(live[:, live.any(axis=0)], low, high, quick, slack)
         return cls.make(name, {**arrays, "adders": found}, **attributes)
 
     @classmethod
@@ -96,8 +96,8 @@ class DaMvu(HwOp):
     def sooner(self, levels):
         """Its adders with fewer registers between them, then other adders with fewer in a row."""
         given = {name: self.get_nodeattr(name) for name in self.get_nodeattr_types()}
-        shallow = self.with_adders(self.name, self.arrays_of, shallow=True, **given)
-        steps, every = range(given["levels"], levels + 1), (self.arrays_of, shallow.arrays_of)
+        fewer = (self.with_adders(self.name, self.arrays_of, slack=n, **given) for n in SLACKS)
+        steps, every = range(given["levels"], levels + 1), (self.arrays_of, *(op.arrays_of for op in fewer))
         return self.falling(self.make(self.name, x, **given | {"levels": n}) for x in every for n in steps)
 
     @property

@@ -7,6 +7,9 @@ k at those of the groups in which it agrees, and elsewhere at what is left of th
     matches[k] = matches[0] - 2 * (counts of the groups in which row k differs) + their bits
 
 The constant goes into the threshold.
+
+With `levels` of 2 or more registers stand only behind every so many levels of logic: a level of a count, a
+sum, the difference, the comparison.
 """
 
 from dataclasses import dataclass
@@ -22,7 +25,8 @@ from xnorforge.hw.words import unread
 
 ROWS = 4  # that share counts
 GROUPS = 2 ** (ROWS - 1)
-BEHIND = 5  # registers behind the counts: three levels of sums, the difference, the comparison
+BEHIND = 5  # levels behind the counts: three levels of sums, the difference, the comparison
+LEVEL_OF_ADDER = (1, 1, 1, 1, 2, 2, 3, 1, 1, 2, 2)  # of those of `_adders`, in order
 
 HEAD = """// SPDX-License-Identifier: Apache-2.0
 //
@@ -49,10 +53,14 @@ def count_latency(bits: int) -> int:
 
 @dataclass(frozen=True)
 class Constant:
-    """The unit of weights (mw, mh), 0 and 1, and thresholds (mh,): matches >= threshold."""
+    """The unit of weights (mw, mh), 0 and 1, and thresholds (mh,): matches >= threshold.
+
+    With `levels` of 2 or more, which are no fewer than those of a count, counts have no registers.
+    """
 
     weights: np.ndarray
     thresholds: np.ndarray
+    levels: int = 1
 
     @cached_property
     def groups(self) -> list[list[np.ndarray]]:
@@ -67,13 +75,19 @@ class Constant:
 
     @cached_property
     def counting(self) -> int:
-        """Cycles of the slowest count."""
+        """Cycles of the slowest count, or its levels where it has no registers."""
         return max(count_latency(len(one)) for groups in self.groups for one in groups if len(one))
+
+    @cached_property
+    def kept(self) -> list[bool]:
+        """Whether registers stand behind the counts, and behind each of the levels that follow."""
+        last = self.counting + BEHIND
+        return [level % self.levels == 0 or level == last for level in range(self.counting, last + 1)]
 
     @property
     def stages(self) -> int:
         """Registers between input and output."""
-        return self.counting + BEHIND
+        return self.counting + BEHIND if self.levels == 1 else sum(self.kept)
 
     @cached_property
     def parts(self) -> Parts:
@@ -87,21 +101,25 @@ class Constant:
             for one, width in zip(groups, widths):
                 if len(one):
                     count = popcount(len(one), registered=True)
-                    found.registers(count.ff).placed(count.carry).gates(counts=popcount(len(one)).lut)
-                    found.delay(width, self.counting - count_latency(len(one)))
+                    found.placed(count.carry).gates(counts=popcount(len(one)).lut)
+                    if self.levels == 1:
+                        found.registers(count.ff).delay(width, self.counting - count_latency(len(one)))
+                    elif self.kept[0]:
+                        found.registers(width)
             adders, waits = _adders(widths, rows, bits)
             luts = sum(map(min, adders)) + (rows - 1) * (bits - 1)
             found.gates(wired_sums=luts, comparisons=rows * comparison_lut(bits + 1))
             first, *others = (_needed(self._cut(row, k, groups), bits + 1) for k in range(rows))
             first = max(0, first - 1)  # it has no sign
             if rows == 1:  # its one count only waits, for sums with nothing
-                found.delay(first, BEHIND - 1).gates(lone_row=1)
+                found.delay(first, sum(self.kept[1:-1])).gates(lone_row=1)
                 continue
-            for pair in adders:
+            for level, pair in zip(LEVEL_OF_ADDER, adders):
                 width = _sum_width(*pair, bits)
-                found.registers(width).chains(width if all(pair) else 0)
-            found.registers(sum(waits)).chains(bits, count=rows - 1)
-            found.registers(first + sum(min(bits, width) for width in others))  # one lowest bit
+                found.registers(width * self.kept[level]).chains(width if all(pair) else 0)
+            found.registers(sum(waits) * self.kept[3]).chains(bits, count=rows - 1)
+            differences = first + sum(min(bits, width) for width in others)  # one lowest bit
+            found.registers(differences * self.kept[4])
         return found
 
     @cached_property
@@ -132,13 +150,14 @@ class Constant:
             if not len(elements):
                 counts.append(f"{width}'d0")
                 continue
-            own, late = len(elements).bit_length(), self.counting - count_latency(len(elements))
+            own, wired = len(elements).bit_length(), self.levels > 1
+            late = int(self.kept[0]) if wired else self.counting - count_latency(len(elements))
             picked = ", ".join(
                 f"{'x' if self.weights[k, row] else 'xn'}[{k}]" for k in map(int, elements[::-1])
             )
             lines += [
                 f"wire [{own - 1}:0] {name}_0;",
-                f"xf_ones #(.Count({len(elements)})) u_{name} (",
+                f"xf_ones #(.Count({len(elements)}){', .Registers(0)' if wired else ''}) u_{name} (",
                 f"  .clk_i, .en_i(go), .bits_i({{{picked}}}), .sum_o({name}_0)",
                 ");",
             ]
@@ -148,31 +167,38 @@ class Constant:
             counts.append(f"{width}'({name}_{late})")
         rows = min(ROWS, self.weights.shape[1] - row)
         sums = _sums(f"s{row}", counts, rows)
-        lines += [f"logic [{width - 1}:0] {name};" for name, _ in sums]
-        moves += [f"{name} <= {value};" for name, value in sums]
+
+        def put(name: str, width: int, value: str, level: int) -> None:
+            kept = self.kept[level]
+            lines.append(
+                f"logic [{width - 1}:0] {name};" if kept else f"wire [{width - 1}:0] {name} = {value};"
+            )
+            moves.extend([f"{name} <= {value};"] * kept)
+
+        for name, value, level in sums:
+            put(name, width, value, level)
         for k in range(rows):
             value = f"{{1'b0, s{row}_all}}" + (f" - {{s{row}_d{k}_2, 1'b0}}" if k else "")
-            lines.append(f"logic [{width}:0] s{row}_m{k};")
-            moves.append(f"s{row}_m{k} <= {value};")
+            put(f"s{row}_m{k}", width + 1, value, 4)
             cut = self._cut(row, k, groups)
             moves.append(f"result_q[{row + k}] <= {_reached(f's{row}_m{k}', width + 1, cut)};")
         return lines, moves
 
 
-def _sums(name: str, counts: list[str], rows: int) -> list[tuple[str, str]]:
-    """Registers and what goes into them: `_all` of all groups, `_d<k>_2` of those in which row k differs,
-    both three levels behind the counts.
+def _sums(name: str, counts: list[str], rows: int) -> list[tuple[str, str, int]]:
+    """Sums, what they add, and their level behind the counts: `_all` of all groups, `_d<k>_2` of those in
+    which row k differs, both of level 3.
     """
-    pairs = [(f"{name}_a{k}", f"{counts[2 * k]} + {counts[2 * k + 1]}") for k in range(4)]
-    found = [*pairs, (f"{name}_lo", f"{name}_a0 + {name}_a1"), (f"{name}_hi", f"{name}_a2 + {name}_a3")]
-    found.append((f"{name}_all", f"{name}_lo + {name}_hi"))
+    pairs = [(f"{name}_a{k}", f"{counts[2 * k]} + {counts[2 * k + 1]}", 1) for k in range(4)]
+    found = [*pairs, (f"{name}_lo", f"{name}_a0 + {name}_a1", 2), (f"{name}_hi", f"{name}_a2 + {name}_a3", 2)]
+    found.append((f"{name}_all", f"{name}_lo + {name}_hi", 3))
     if rows > 1:  # row 1 differs in the odd groups
-        found += [(f"{name}_o{k}", f"{counts[4 * k + 1]} + {counts[4 * k + 3]}") for k in range(2)]
-        found.append((f"{name}_d1_1", f"{name}_o0 + {name}_o1"))
+        found += [(f"{name}_o{k}", f"{counts[4 * k + 1]} + {counts[4 * k + 3]}", 1) for k in range(2)]
+        found.append((f"{name}_d1_1", f"{name}_o0 + {name}_o1", 2))
     if rows > 2:
-        found.append((f"{name}_d2_1", f"{name}_a1 + {name}_a3"))
+        found.append((f"{name}_d2_1", f"{name}_a1 + {name}_a3", 2))
     waiting = {1: "d1_1", 2: "d2_1", 3: "hi"}
-    return found + [(f"{name}_d{k}_2", f"{name}_{waiting[k]}") for k in range(1, rows)]
+    return found + [(f"{name}_d{k}_2", f"{name}_{waiting[k]}", 3) for k in range(1, rows)]
 
 
 def _sum_width(one: int, other: int, bits: int) -> int:

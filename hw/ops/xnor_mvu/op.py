@@ -32,9 +32,9 @@ class XnorMvu(Mvu):
     count. Weights and thresholds lie in logic or block RAM (`rom`, `starts`).
 
     With simd = mw, pe = mh and thresholds the weights are wired, where this is smaller: no memory, and rows
-    share counts (`constant.py`). With `pixels` of 2 or more, that many vectors share each row's weights, at
-    one row per cycle: mh cycles per `pixels` vectors (`pixels.py`); it needs simd = mw, and divides
-    `vectors`.
+    share counts (`constant.py`); with `levels` of 2 or more registers stand only behind every so many levels
+    of logic. With `pixels` of 2 or more, that many vectors share each row's weights, at one row per cycle: mh
+    cycles per `pixels` vectors (`pixels.py`); it needs simd = mw, and divides `vectors`.
 
     Cost: about one LUT per weight bit in a beat (simd * pe), XNOR included, plus accumulators and memories;
     the threshold is part of the accumulator's start value and needs no comparator.
@@ -45,7 +45,11 @@ class XnorMvu(Mvu):
 
     def get_nodeattr_types(self):
         places = {"auto", "block", "logic", "columns"}
-        return super().get_nodeattr_types() | {"pixels": ("i", False, 1), "rom": ("s", False, "auto", places)}
+        return super().get_nodeattr_types() | {
+            "pixels": ("i", False, 1),
+            "rom": ("s", False, "auto", places),
+            "levels": ("i", False, 1),
+        }
 
     @classmethod
     def together(cls, attributes, folding):
@@ -138,12 +142,21 @@ class XnorMvu(Mvu):
         if self.raw or "weights" not in self.arrays_of or self.get_nodeattr("loadable"):
             return None
         weights, thresholds = (np.asarray(self.arrays_of[key]) for key in ("weights", "thresholds"))
-        unit = Constant(weights.astype(np.int64), thresholds.astype(np.int64))
+        levels = self.get_nodeattr("levels")
+        unit = Constant(weights.astype(np.int64), thresholds.astype(np.int64), levels)
         wired, folded = (
             cost_of(type(self).__name__, parts, families.REFERENCE, False)["lut"]
             for parts in (unit.parts, super().parts())
         )
         return unit if wired < folded else None
+
+    def sooner(self, levels):
+        """Wired weights with fewer registers."""
+        if not self.constant:
+            return []
+        given = {name: self.get_nodeattr(name) for name in self.get_nodeattr_types()}
+        steps = range(max(2, self.constant.counting), levels + 1)
+        return self.falling(self.make(self.name, self.arrays_of, **given | {"levels": n}) for n in steps)
 
     def input_buffer(self) -> int | None:
         """None with wired weights: a vector needs to be there for a cycle only. None of several vectors at a
