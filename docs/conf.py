@@ -49,9 +49,9 @@ smartquotes = False  # they would turn -- into a dash
 
 # The guide in reading order; a page that is not named here comes last.
 GUIDE = [
-    "install", "tutorial", "your-network", "python", "training", "tasks", "speed-and-area", "nanoseconds", "report",
-    "backends", "finn", "cluster", "bitstream", "board", "package", "how-it-works", "exactness", "simulation",
-    "synthesis", "operators", "glossary", "style",
+    "install", "tutorial", "your-network", "python", "training", "tasks", "speed-and-area", "nanoseconds",
+    "report", "backends", "finn", "cluster", "bitstream", "board", "package", "how-it-works", "exactness",
+    "simulation", "synthesis", "operators", "glossary", "style",
 ]  # fmt: skip
 
 
