@@ -12,6 +12,8 @@ from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import different_columns
 
+# LUTs of tables that a block RAM has to save: about what 7-series parts have of both, or few.
+SAVED = {"auto": 350, "block": 50}
 MOST_INSIDE = 32  # words of a table up to which it is part of the module that reads it
 
 

@@ -1,10 +1,13 @@
 """Weighted sum of streams: shortcuts, branches, gates."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import weighted_sum, whole_numbers
-from xnorforge.hw.ops._per_channel import MOST_INSIDE, PerChannel, table_parts
+from xnorforge.hw.fabric import memory_of
+from xnorforge.hw.ops._per_channel import MOST_INSIDE, SAVED, PerChannel, table_parts
 from xnorforge.hw.ops._streams import packed, signed_bits, value_range, wrapped
 from xnorforge.hw.ops.base import LOADABLE, Stream
 from xnorforge.hw.parts import Parts
@@ -23,16 +26,25 @@ class Join(PerChannel):
     Rate: one beat of `pe` channels per cycle; a beat is taken from all streams at once. Latency: 2 cycles.
 
     Cost: a stream whose multipliers are all equal needs wires or a constant multiplication; others need a
-    table in LUTs and one DSP block per lane for products of 9 bits or more.
+    table in LUTs, or, as the thresholds' `tables`, in block RAM, and one DSP block per lane for products of 9
+    bits or more.
     """
 
     module = "xf_join"
     arrays = ("multipliers",)
     ready_through = True
+    styles: ClassVar = {"tables": tuple(SAVED)}
 
     def get_nodeattr_types(self):
         per_stream: dict[str, tuple] = {"in_bits": ("ints", True, []), "in_signed": ("ints", True, [])}
-        return super().get_nodeattr_types() | per_stream | self.widths | LOADABLE
+        tables = {"tables": ("s", False, "auto", {*SAVED})}
+        return super().get_nodeattr_types() | per_stream | self.widths | LOADABLE | tables
+
+    @classmethod
+    def together(cls, attributes, folding):
+        """Block RAM is for long tables."""
+        long = attributes["in_shape"][-1] // folding["pe"] > MOST_INSIDE
+        return long or folding.get("tables") != "block"
 
     @property
     def loads(self) -> tuple[str, ...]:
@@ -86,6 +98,14 @@ class Join(PerChannel):
             for row, same in zip(self.table(), self.constant())
         ]
 
+    def in_block(self) -> bool:
+        """Whether the table is in block RAM."""
+        width, words = self.memories()["MultiplierFile"]
+        if not any(self.word_bits()) or len(words) <= MOST_INSIDE:
+            return False
+        saved = SAVED[self.get_nodeattr("tables")] * memory_of(len(words), width, "rom").bram36
+        return width * -(-len(words) // 64) > saved
+
     def sum_bits(self) -> int:
         """Bits of two's complement that hold every sum, `out_bits` at most."""
         ends = [
@@ -106,7 +126,7 @@ class Join(PerChannel):
             "InBits": packed(self.get_nodeattr("in_bits"), 8),
             "Signed": packed(self.get_nodeattr("in_signed"), 1),
             "WordBits": packed(self.word_bits(), 8), "ConstantBits": constant_bits,
-            "Constants": packed(constants, constant_bits),
+            "Constants": packed(constants, constant_bits), "Block": int(self.in_block()),
         }  # fmt: skip
 
     def memories(self):
@@ -160,6 +180,8 @@ class Join(PerChannel):
         if any(self.word_bits()):
             width, words = self.memories()["MultiplierFile"]
             table = binary(words, width)
+            if self.in_block():
+                return found.counters(folds).rom(folds, width, registers=0)
             if folds > MOST_INSIDE:
                 return found.add(table_parts(table))
             found.counters(folds).table(table, 0)

@@ -27,6 +27,7 @@ module xf_join #(
   parameter  logic [8*Inputs-1:0]  WordBits       = '0,            // multiplier, two's complement
   parameter  int unsigned          ConstantBits   = 32,            // of a constant, two's complement
   parameter  logic [ConstantBits*Inputs-1:0] Constants = {Inputs{ConstantBits'(1)}},
+  parameter  int unsigned          Block          = 0,  // 1: the table is in block RAM
   parameter                        MultiplierFile = "",
   parameter  int unsigned          Load           = 0,  // of xf_rom
   localparam int unsigned          InW            = Pe * xf_sum8(InBits, Inputs),
@@ -85,17 +86,19 @@ module xf_join #(
   end
 
   if (LaneW != 0) begin : gen_words
-    logic [FoldW-1:0] fold_q;
-    always_ff @(posedge clk_i) begin
-      if (!rst_ni)   fold_q <= '0;
-      else if (take) fold_q <= (fold_q == FoldW'(Folds - 1)) ? '0 : fold_q + 1'b1;
+    logic [FoldW-1:0] fold_q, next;
+    always_comb begin
+      next = fold_q;
+      if (!rst_ni)   next = '0;
+      else if (take) next = (fold_q == FoldW'(Folds - 1)) ? '0 : fold_q + 1'b1;
     end
+    always_ff @(posedge clk_i) fold_q <= next;
     // A small table is part of what reads it; of a large one Yosys makes less by itself.
     if (Folds > MostInside || Load != 0) begin : gen_large
       xf_rom #(
-        .Width(WordW), .Depth(Folds), .Kind(0), .File(MultiplierFile), .Load(Load)
+        .Width(WordW), .Depth(Folds), .Kind(2 * Block), .File(MultiplierFile), .Load(Load)
       ) u_table (
-        .clk_i, .en_i(1'b1), .addr_i(fold_q), .load_i, .data_o(word)
+        .clk_i, .en_i(1'b1), .addr_i((Block != 0) ? next : fold_q), .load_i, .data_o(word)
       );
     end else begin : gen_small
       logic unused;

@@ -11,7 +11,7 @@ from xnorforge.hw.fabric import address_bits, memory_of
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._decode import decode_ahead, decode_step, decode_thresholds
 from xnorforge.hw.ops._mvu import memory_words
-from xnorforge.hw.ops._per_channel import PerChannel
+from xnorforge.hw.ops._per_channel import SAVED, PerChannel
 from xnorforge.hw.ops._streams import check_divides, value_range
 from xnorforge.hw.ops.base import LOADABLE, HwOp, Stream
 from xnorforge.hw.parts import Parts
@@ -20,8 +20,6 @@ from xnorforge.hw.words import binary, bits_of, different_columns
 SHORT = (0, 0, 1, 1, 1, 1, 1, 2, 3, 2, 2)  # LUTs by Yosys of a comparison with a constant of so many bits
 EACH = {1: (0.28, 0.3), 2: (0.71, 2.4), 3: (0.98, 2.2), 4: (1.25, 2.0)}  # of so many: per bit, less those
 WIDEST_BEAT = 8192  # bits of several pixels: whole images of 1,000 bytes in a cycle, no larger ones
-# LUTs of tables that a block RAM has to save: about what 7-series parts have of both, or few.
-SAVED = {"auto": 350, "block": 50}
 AHEAD = 32  # beats per pixel from which tables of three thresholds are read a beat ahead
 
 
