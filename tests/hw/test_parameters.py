@@ -45,6 +45,8 @@ CASES = [
         "Rows, Pixels, Block, Chunk, Width must be > 0; got 2, 4, 2, 0, 8",
     ),
     ("xf_delay", {"Stages": 0}, "Width, Stages must be at least 1; got 8, 0"),
+    ("xf_loop", {"Steps": 0}, "Steps, PartBeats, PartWidth, States, Beats must be > 0; got 0, 1, 8, 1, 1"),
+    ("xf_loop_state", {"Width": 0}, "Beats, Width must be > 0; got 1, 0"),
     ("xf_permute", {"Beats": 0}, "Beats, Width must be > 0; got 0, 8"),
     ("xf_depth_to_space", {"Kept": 9}, "Kept must be 1 .. Pixels * Chunk; got Kept=9, Pixels=4, Chunk=2"),
     ("xf_depth_to_space", {"LastRows": 3}, "LastRows must be 1 .. Block; got LastRows=3, Block=2"),
