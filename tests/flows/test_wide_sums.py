@@ -313,3 +313,9 @@ def test_a_network_may_end_in_a_sum_of_more_than_64_bits(tmp_path):
     ops = operators.operators(tmp_path / "folded.onnx")
     for got in (operators.execute(ops, images)[ops[-1].name], simulate_bits(ops, images)):
         assert got.reshape(wanted.shape).tolist() == wanted.tolist()
+
+
+@pytest.mark.parametrize("lo, hi, bits", [(-3, 100, 8), (-128, 0, 8), (-129, 5, 9), (0, 2**80, 82)])
+def test_bits_of_a_tensor_hold_both_ends_of_its_range(lo, hi, bits):
+    ends = (any_width.whole_numbers([0, end]) for end in (lo, hi))
+    assert Leaf("n", (2,), *ends).bits == bits
