@@ -338,6 +338,11 @@ class HwOp(CustomOp):
         return ()
 
     @property
+    def has_load_port(self) -> bool:
+        """Whether its module has the port `load_i`."""
+        return bool(self.loads)
+
+    @property
     def first_load(self) -> int:
         """Number of the first of `loads` on the chain of xf_load; 0: they are constants."""
         number = 0 if type(self).loads is HwOp.loads else self.get_nodeattr("loadable")

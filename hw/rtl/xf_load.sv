@@ -133,7 +133,8 @@ module xf_load #(
   end
   assign load_o = load_q;
 
-  `XF_ASSERT(HeldWhileStalled_A, m_valid_o && !m_ready_i |=> m_valid_o || !s_valid_i)
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, 1'b1)
+  `XF_ASSERT_INSIDE(NothingLost_A, move, m_valid_o && m_ready_i, 1'b0)
   `XF_ASSERT_WHEN(LoadedEmpty_A, word, frames_q == '0 && first)
   `XF_ASSERT_WHEN(DoneInTurn_A, done_i, frames_q != '0)
 

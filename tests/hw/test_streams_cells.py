@@ -127,8 +127,9 @@ def counted(tmp_path_factory):
 
 @pytest.mark.parametrize("index", range(len(OPS)), ids=[op.name for op in OPS])
 def test_a_cost_model_stays_within_a_tenth_and_three_luts_of_the_count(counted, index):
+    """One operator's count moves by three LUTs with those beside it in the synthesis."""
     estimate, found = OPS[index].estimate(), counted[index]
-    assert estimate["lut"] == pytest.approx(found["lut"], rel=0.1, abs=3)
+    assert estimate["lut"] == pytest.approx(found["lut"], abs=0.1 * found["lut"] + 3)
     assert estimate["bram36"] == found["bram36"]
 
 

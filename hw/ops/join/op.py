@@ -52,6 +52,11 @@ class Join(PerChannel):
         return ("MultiplierFile",) if any(self.word_bits()) else ()
 
     @property
+    def has_load_port(self) -> bool:
+        """Also without a table."""
+        return True
+
+    @property
     def inputs(self) -> int:
         """Streams in."""
         return len(self.get_nodeattr("in_bits"))

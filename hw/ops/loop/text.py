@@ -42,7 +42,7 @@ def written(op) -> str:
         module, parameters = one.rtl()
         given = [f".{key}({verilog_literal(value)})" for key, value in parameters.items()]
         given += [f".{key}(M{k}{key})" for key in one.memories()]
-        constants = ", .load_i('0)" if one.loads else ""
+        constants = ", .load_i('0)" if one.has_load_port else ""
         sides = [_together(number, names) for names in (one.sources, one.results)]
         (s_data, s_valid, s_ready), (m_data, m_valid, m_ready) = sides
         lines += [
