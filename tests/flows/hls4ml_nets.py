@@ -29,7 +29,7 @@ def folded(model, pixels, folder):
     frames = pixels.transpose(0, 2, 3, 1) if pixels.ndim == 4 else pixels
     np.savez(folder / "lowered.npz", integers=checks.run_all(graph, frames).reshape(len(pixels), -1))
     np.savez(folder / "golden.npz", images=pixels.astype(np.uint8))
-    (folder / "fold.json").write_text(json.dumps({"board": "pynq-z2"}))
+    (folder / "fold.json").write_text(json.dumps({"board": "pynq-z2", "clock_mhz": {"value": 100.0}}))
     return folder
 
 

@@ -163,7 +163,7 @@ def test_no_name_of_one_package_is_in_the_other(nets):
             word for path in (package / "rtl").glob("*.*v*") for word in re.findall(pattern, path.read_text())
         }
 
-    for pattern in (r"(?m)^module (\w+)", r"`define (\w+)", r'`include "(\S+)"', r"(\w+\.mem)"):
+    for pattern in (r"(?m)^module (\w+)", r"`define (\w+)", r'`include "(\S+)"', r"(\w+\.mem)\b"):
         one, two = (words(package, pattern) - {"XF_XC7"} for _, _, package in nets.values())
         assert one and two and not one & two
     names = [{path.name for path in (package / "rtl").iterdir()} for _, _, package in nets.values()]

@@ -18,7 +18,8 @@ from xnorforge.hw.wrap import files_used
 
 HERE = Path(__file__).parent
 HW = HERE.parents[1] / "hw"
-SOURCES = {path.stem: path.read_text() for path in sorted(HW.rglob("*.sv"))}
+IN_ORDER = sorted(HW.rglob("*.sv"), key=lambda path: (path.stem != "xf_pkg", path))  # types come first
+SOURCES = {path.stem: path.read_text() for path in IN_ORDER}
 Fault = tuple[str, str, str]  # module, text, what stands there instead
 MARK = "XF_RUN "
 REACH = 20  # cycles in which a fault must be found where the proof has no bound
