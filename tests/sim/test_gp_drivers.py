@@ -183,7 +183,7 @@ def test_a_network_with_templates_is_refused(acc, monkeypatch):
     """Its rtl.json says that it is given one."""
     record = read_json(acc / "rtl" / "rtl.json")
     border = record["border"]
-    with pytest.raises(UserError, match=r'^tracker: .*templates.*"gp".*kind = "dma"'):
+    with pytest.raises(UserError, match=r'^tracker: .*template.*"gp".*kind = "dma"'):
         FORMS["gp"].text(border, 0, 6, "tracker")
     before = (acc / "overlay" / "overlay.json").read_bytes()
     write_json(acc / "rtl" / "rtl.json", {**record, "control": {"address_bits": 6}})
