@@ -103,7 +103,7 @@ def fold(
         lowered = np.load(net_dir / "lowered.npz")
         part = Part(*(target.capacity[name] for name in RESOURCES))
         adders = "generate" in base.load(backend).stages
-        asked = any("interval" in one for one in given.values())  # for a loop
+        asked = any(isinstance(one, dict) and "interval" in one for one in given.values())  # for a loop
         quick = (fps == "max" or "latency" in aim.limits) and not asked  # then steps side by side
         loops = (
             None
