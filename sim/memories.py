@@ -23,7 +23,7 @@ Memory = tuple[int, list[int]]  # bits of a word, and words
 UNDEFINED = 2  # in place of a bit of a netlist's memory that nothing defines
 Given = dict[str, Any]  # the parameters of a module: numbers, and names such as Signs of xf_pkg.sv
 Contents = dict[str, np.ndarray]  # of each memory file that could be read: bits, uint8 (words, width)
-_FILE = re.compile(r"\.File\((\w+)\)\s*\)\s*(\w+)\s*\(")
+_FILE = re.compile(r"\.File\((\w+)\)(?:,\s*\.Load\((?:[^()]|\([^()]*\))*\))?\s*\)\s*(\w+)\s*\(")
 
 
 def check_memories(rtl: Path, ops: list[HwOp], netlist: Path | None = None) -> tuple[list[dict], list[dict]]:
