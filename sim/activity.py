@@ -5,9 +5,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from xnorforge.core import artifacts
-from xnorforge.hw import graph
 from xnorforge.sim import cosim
-from xnorforge.sim.device import network
+from xnorforge.sim.device import Device
 from xnorforge.sim.netlist_memories import Netlist
 
 # Kinds by the first letters of a cell; all other cells are LUTs, their multiplexers and carries.
@@ -15,25 +14,23 @@ KINDS = {"register": "FD", "memory": "RAM", "lut": ""}
 _NET = re.compile(r"\((\S+) .*\(TC (\d+)\)\)")
 
 
-def activity(acc: Path, ops, cells, pictures, seed: int) -> dict:
+def activity(acc: Path, device: Device, inputs, seed: int) -> tuple[cosim.Run, dict]:
     """Simulate the mapped netlist on images, back to back, and count changes of value.
 
     Args:
         acc: folder with `rtl/` and `netlist/`.
-        ops: its operators.
-        cells: Verilog of the netlist with the models of its cells.
-        pictures: uint8 (N, C, H, W).
+        device: the netlist with models of its cells, able to write SAIF.
+        inputs: integers (images, *shape).
         seed: of the noise that registers start with.
 
     Returns:
-        `images`, `cycles` to the last output beat, and `rows`: per operator with cells its `name` and the
+        The run, and `images`, `cycles` to the last output beat, and `rows`: per operator its `name` and the
         changes of all outputs of its LUTs with carries (`lut`), registers (`register`) and memories
         (`memory`), in the whole run.
     """
-    device = network(acc / "rtl", ops, waves="saif", sources=cells, level="-O1")
     with TemporaryDirectory() as folder:
         file = Path(folder) / "activity.saif"
-        run = cosim.run(device, graph.enter(ops[0], pictures), seed=seed, waves=file)
+        run = cosim.run(device, inputs, seed=seed, waves=file)
         changes = changes_of(file.read_text())
     rows = []
     for record in artifacts.read_json(acc / "rtl" / "rtl.json")["layers"]:
@@ -44,7 +41,7 @@ def activity(acc: Path, ops, cells, pictures, seed: int) -> dict:
             kind = next(kind for kind, start in KINDS.items() if cell.startswith(start))
             counts[kind] += changes[f"u_{module}", net]
         rows.append({"name": record["node"], **counts})
-    return {"images": len(pictures), "cycles": int(run.cycles[-1, -1]), "rows": rows}
+    return run, {"images": len(inputs), "cycles": int(run.cycles[-1, -1]), "rows": rows}
 
 
 def changes_of(saif: str) -> dict[tuple[str, str], int]:

@@ -59,14 +59,14 @@ def simulate_netlist(
         pictures = np.load(net_dir / "golden.npz")["images"][:images]
         inputs = graph.enter(ops[0], pictures)
         progress("building the netlist model")
-        device = network(acc / "rtl", ops, sources=cells, level="-O1")
+        device = network(acc / "rtl", ops, waves="saif" if activity else None, sources=cells, level="-O1")
         progress(f"netlist on {len(pictures):,} images")
-        mapped = cosim.run(device, inputs, seed=SEED)
-        rtl = cosim.run(network(acc / "rtl", ops), inputs, seed=SEED)
-        changes, changing = None, []
         if activity:
-            progress(f"changes of the cells' outputs on {len(pictures):,} images")
-            changes = switching.activity(acc, ops, cells, pictures, SEED)
+            mapped, changes = switching.activity(acc, device, inputs, SEED)
+        else:
+            mapped, changes = cosim.run(device, inputs, seed=SEED), None
+        rtl = cosim.run(network(acc / "rtl", ops), inputs, seed=SEED)
+        changing = []
         if loadable(ops):
             runs = {"netlist with templates": 0.0}
             changing = templates.check_templates(

@@ -3,33 +3,7 @@
  * Usage: <program> <folder of memory files> <frames> <pause, of 2^32> <batches at a reset>; integers on standard input, answers on standard output.
  * Descriptors that cannot be are refused. Last line: what happens to a batch whose target is no memory, then whether the device runs again.
  */
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "xf_network.h"
-
-void *xf_sim_open(const char *folder, uint64_t seed, uint64_t base, uint64_t bytes, uint64_t pause);
-uint8_t *xf_sim_memory(void *system);
-int64_t xf_sim_read(void *system, uint32_t offset);
-int xf_sim_write(void *system, uint32_t offset, uint32_t value);
-void xf_sim_run(void *system, uint64_t cycles);
-const char *xf_sim_broken(void *system);
-
-static uint32_t first_batch; /* where the counter of batches starts */
-static const uint64_t BASE = 0x20000000, TARGET = 0x20800000;
-
-static uint32_t read_register(void *system, uint32_t offset) {
-  return (uint32_t)xf_sim_read(system, offset) + (offset == 0x58 ? first_batch : 0);
-}
-static void write_register(void *system, uint32_t offset, uint32_t value) { xf_sim_write(system, offset, value); }
-static void pass(void *system) { xf_sim_run(system, 64); }
-
-static void check(int error) {
-  if (!error) return;
-  fprintf(stderr, "%s\n", xf_error_text(error));
-  exit(1);
-}
+#include "shell_program.h"
 
 int main(int argc, char **argv) {
   if (argc != 5) return 2;
@@ -37,9 +11,7 @@ int main(int argc, char **argv) {
   const uint32_t frames = (uint32_t)strtoul(argv[2], NULL, 10);
   void *system = xf_sim_open(argv[1], 7, BASE, 1 << 24, strtoull(argv[3], NULL, 10));
   if (!system) return 2;
-  xf_device device = {0};
-  device.read = read_register, device.write = write_register, device.pause = pass;
-  device.context = system, device.polls = 1000000;
+  const xf_device device = device_of(system);
   xf_network other = xf_the_network;
   other.hash ^= 1;
   if (xf_open(&device, &other) != XF_OTHER_NETWORK) return 3;

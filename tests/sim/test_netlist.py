@@ -64,7 +64,8 @@ def accelerator(folder, board):
 
 
 def test_the_cells_give_the_reference_integers_in_the_cycles_of_the_rtl(acc):
-    record = simulate_netlist(acc, acc.parent, images=3)
+    record = simulate_netlist(acc, acc.parent, images=3, activity=True)
+    assert [row["name"] for row in record["activity"]["rows"]] == ["sign", "fifo", "first", "line", "second"]
     checks = record["checks"]
     tried = checks[3].pop("images")
     assert [(check["name"], check.get("images"), check["mismatches"]) for check in checks] == [
@@ -230,8 +231,11 @@ def test_each_further_image_of_equal_ones_adds_the_same_changes(acc):
     ops, cells = graph.operators(acc / "folded.onnx"), sources(acc / "netlist", "xc7")
     image = np.load(acc.parent / "golden.npz")["images"][:1]
 
+    device = network(acc / "rtl", ops, waves="saif", sources=cells, level="-O1")
+
     def counted(frames: int) -> dict[str, np.ndarray]:
-        rows = activity.activity(acc, ops, cells, np.repeat(image, frames, 0), 1)["rows"]
+        inputs = graph.enter(ops[0], np.repeat(image, frames, 0))
+        rows = activity.activity(acc, device, inputs, 1)[1]["rows"]
         return {row["name"]: np.array([row[kind] for kind in activity.KINDS]) for row in rows}
 
     three, four, five = map(counted, (3, 4, 5))
