@@ -38,6 +38,7 @@ module xf_replay #(
 
   localparam int unsigned BeatW = (Beats > 1) ? $clog2(Beats) : 1;
   localparam int unsigned Depth = 2 * 2**BeatW;
+  localparam int unsigned Gap   = 2**BeatW - Beats + 1;  // from the last beat of a half to the next half
 
   logic [BeatW-1:0] write_q, read;     // beat within the vector
   logic             write_half_q, read_half_q;
@@ -63,9 +64,8 @@ module xf_replay #(
       full_q       <= '0;
       addr_q       <= '0;
     end else begin
-      if (push) write_q <= wrote ? '0 : write_q + 1'b1;
+      if (push) {write_half_q, write_q} <= {write_half_q, write_q} + (1 + BeatW)'(wrote ? Gap : 1);
       if (step_o) addr_q <= done ? '0 : addr_q + 1'b1;
-      write_half_q <= write_half_q ^ wrote;
       read_half_q  <= read_half_q ^ done;
       if (wrote != done) full_q <= wrote ? full_q + 2'd1 : full_q - 2'd1;
     end
