@@ -6,11 +6,12 @@ changes nothing in that run. FIFOs are then left out, and the others made smalle
 long as frames that come back to back keep their interval.
 
 This holds for any input and any back-pressure, because no operator's order of reads and writes depends on
-time: a beat moves as soon as the beats and the room that it needs are there. So a network that does not
-deadlock in one run does not deadlock with any pauses; beats that come earlier, or a FIFO with more room,
-delay nothing; and pauses of a number of cycles delay results by no more than that. The last does not hold
-for a buffer that shuts (`Work.shuts`), which a late beat may miss: with one, frames also keep the interval
-if their beats come evenly.
+time: a beat moves as soon as the beats and the room that it needs are there. So beats that come earlier, or a
+FIFO with more room, delay nothing, and pauses of a number of cycles delay results by no more than that. The
+last does not hold for a buffer that shuts (`Work.shuts`), which a late beat may miss: with one, frames also
+keep the interval if their beats come evenly. The stages of an operator have less room where beats come with
+pauses: a second run has the least that there ever is (`Timing.least`), and a network that does not deadlock
+in it does not deadlock with any pauses.
 
 Apart from that, a skid buffer separates two operators whose ready depends combinationally on that of their
 reader (`HwOp.ready_through`), so that no such path runs through more than one operator.
@@ -27,7 +28,7 @@ from xnorforge.flows.fold.options import copied, put_before
 from xnorforge.hw.cycles import Course, CycleModel
 from xnorforge.hw.ops._timing import Timing
 from xnorforge.hw.ops.base import HwOp
-from xnorforge.hw.ops.fifo.op import HALF_BLOCK
+from xnorforge.hw.ops.fifo.op import DEEPEST, HALF_BLOCK
 
 FRAMES = 32  # of a run; frames that repeat others are skipped
 SKID = 2  # depth of a FIFO that is two registers
@@ -125,9 +126,14 @@ class _Network:
             found.append(op)
         return found
 
-    def run(self, depths: dict[Place, int], frames: int, pace=0, watched: Collection[str] = ()) -> Course:
-        """A run with these FIFOs, in which no frame waits for a template."""
-        model = CycleModel(self.operators(depths), bench=True, rows=self.rows)
+    @cached_property
+    def least(self) -> dict[str, Timing]:
+        """`rows` with the least room."""
+        return {name: row.least for name, row in self.rows.items()}
+
+    def run(self, depths: dict[Place, int], frames: int, pace=0, watched: Collection[str] = (), least=False):
+        """The `Course` of a run with these FIFOs, in which no frame waits for a template."""
+        model = CycleModel(self.operators(depths), bench=True, rows=self.least if least else self.rows)
         return model.run(frames, pace=pace, watched=watched)
 
     def price(self, place: Place, depth: int) -> float:
@@ -144,22 +150,29 @@ class _Search:
     """
 
     def __init__(self, network: _Network, most_beats: int):
-        self.network, self.left = network, most_beats
+        self.network, self.left, self.most_beats = network, most_beats, most_beats
         self.known: dict[tuple, tuple[float, int]] = {}  # interval and moved beats of earlier runs
         self.bound = max(op.cycles() for op in network.ops)
         self.depths: dict[Place, int] = {}
         rows = [row.front or row for row in network.rows.values()]
         self.shuts = any(work.shuts for row in rows for work in row.works)
-        if all(self.interval({}, pace) <= self.bound for pace in ((0, self.bound) if self.shuts else (0,))):
-            return
+        self.wanted, self.careful = float(self.bound), False
         meeting = [place for place, op in network.places.items() if op.inputs > 1]
+        if not self.enough({}):
+            self.search(meeting)
+        if meeting and self.stands(self.depths):
+            self.careful = True
+            self.move(meeting)
+
+    def search(self, meeting: list[Place]) -> None:
+        """Find the depths with which the interval is kept."""
         self.depths, self.wanted = self.filled(meeting)
-        self.left = most_beats
+        self.left = self.most_beats
         self.enough({place: depth for place, depth in self.depths.items() if depth > SMALL})
         self.leave_out([place for place in self.by_price() if place not in meeting])
         alike: dict[tuple, list[Place]] = {}
         for place in self.by_price():
-            stream = network.places[place].in_streams()[place[1]]
+            stream = self.network.places[place].in_streams()[place[1]]
             alike.setdefault((self.depths[place], stream.beats, stream.width), []).append(place)
         for places in alike.values():
             self.shrink(places)
@@ -167,13 +180,19 @@ class _Search:
             if [place] not in alike.values():
                 self.shrink([place])
 
+    def name(self, place: Place) -> str:
+        """Of a FIFO."""
+        return _name(self.network.places[place], place[1])
+
     def by_price(self) -> list[Place]:
         """The places of FIFOs, the most expensive first."""
         return sorted(self.depths, key=lambda place: -self.network.price(place, self.depths[place]))
 
-    def run(self, depths: dict[Place, int], pace: int = 0, watched: Collection[str] = ()) -> Course:
+    def run(
+        self, depths: dict[Place, int], pace: int = 0, watched: Collection[str] = (), least: bool = False
+    ) -> Course:
         """A run with FIFOs of these depths."""
-        course = self.network.run(depths, FRAMES, pace, watched)
+        course = self.network.run(depths, FRAMES, pace, watched, least)
         self.left -= (1 if course.stopped else course.simulated) * sum(course.beats.values())
         return course
 
@@ -187,6 +206,21 @@ class _Search:
             gaps = course.gaps[-1:] if isinstance(course.interval, int) else course.gaps[FRAMES // 2 :]
             self.known[key] = inf if course.stopped else sum(gaps) / len(gaps), before - self.left
         return self.known[key][0]
+
+    def stands(self, depths: dict[Place, int]) -> bool:
+        """Whether some pauses lead to a deadlock."""
+        return self.run(depths, least=True).stopped
+
+    def move(self, meeting: list[Place]) -> None:
+        """Make FIFOs deeper until no pauses lead to a deadlock, and no deeper than that."""
+        self.left, self.depths = self.most_beats, dict.fromkeys(meeting, SMALL) | self.depths
+        while waits := self.run(self.depths, least=True).deadlock:
+            full = [place for place in self.depths if waits[self.name(place)] == "readers"]
+            if not full or self.left < 0 or any(self.depths[place] > DEEPEST // 2 for place in full):
+                break  # FIFOs of a given depth are too small
+            self.depths |= {place: 2 * self.depths[place] for place in full}
+        for place in self.by_price():
+            self.shrink([place])
 
     def filled(self, meeting: list[Place]) -> tuple[dict[Place, int], float]:
         """How far FIFOs are filled at most if none is ever full, and the interval with them: those of
@@ -229,7 +263,7 @@ class _Search:
 
     def evenly(self, depths: dict[Place, int], pace: int) -> tuple[Course, dict[Place, int]]:
         """A run whose source offers its beats evenly, and how far its FIFOs are filled at most."""
-        names = {place: _name(self.network.places[place], place[1]) for place in depths}
+        names = {place: self.name(place) for place in depths}
         course = self.run(depths, pace, names.values())
         return course, {place: course.operators[name].fill or 0 for place, name in names.items()}
 
@@ -237,6 +271,7 @@ class _Search:
         """Whether these depths suffice; they are then kept."""
         paces = (0, ceil(self.wanted)) if self.shuts else (0,)
         fits = self.left > 0 and all(self.interval(depths, pace) <= self.wanted for pace in paces)
+        fits = fits and not (self.careful and self.stands(depths))
         if fits:
             self.depths = depths
         return fits

@@ -11,7 +11,7 @@ from the streams directly, and their ready is the enable.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cached_property
 from itertools import pairwise
@@ -133,6 +133,19 @@ class Timing:
     def table(self) -> np.ndarray:
         """The works as a table, int64 (works, 9)."""
         return np.array([work.row() for work in self.works], np.int64)
+
+    @cached_property
+    def least(self) -> "Timing":
+        """The same with room for no more beats than there is whenever they come.
+
+        Stages with one enable hold several beats only if these come one after the other: else they stall with
+        empty stages between them. Rounds that pass without a beat likewise leave no room for others.
+        """
+        latency = min(self.latency, 2 if self.stop in (Stop.RESULT, Stop.BEHIND) else 1)
+        row = replace(self, latency=latency, front=self.front and self.front.least)
+        if self.buffer and self.front and self.front.rounds:
+            row = replace(row, buffer=replace(self.buffer, room=self.buffer.period), front=None)
+        return row
 
     def memory(self, taken: int, given: int) -> int:
         """Number of earlier frames, of these beats in and out, that a step's cycle can depend on."""
