@@ -229,8 +229,16 @@ def test_several_pixels_of_thresholds_are_whole_ones(chains, tmp_path):
     row = folded(net, {"sign0": {"pixels": 2}})["operators"][0]
     assert (row["pixels"], row["pe"], row["in"]["lanes"], row["cycles"]) == (2, 3, 6, 12)
     says(refused(net, {"sign0": {"pixels": 2, "pe": 1}}), "sign0: {'pixels': 2, 'pe': 1} … pe=3.")
-    says(refused(net, {"sign0": {"pixels": 7}}), "sign0: pixels=7 … pixels=24 … [1, 2].")
-    says(refused(net, {"sign0": {"pixels": 3}}), "sign0: pixels=3 … too wide … [1, 2].")
+    says(refused(net, {"sign0": {"pixels": 7}}), "sign0: pixels=7 … pixels=24 … 12, 24].")
+    large = chains["Chain"]((40, 30, 3), 1).sign("sign0").dense("fc0", 4, raw=True).save(tmp_path / "large")
+    says(refused(large, {"sign0": {"pixels": 400}}), "sign0: pixels=400 … too wide … 1, 2, 3")
+
+
+def test_an_image_of_a_thousand_bytes_or_less_enters_in_one_cycle(chains, tmp_path):
+    net = chains["Chain"]((28, 28, 1), 1).sign("sign0").dense("fc0", 8).dense("fc1", 4, raw=True)
+    fold(net.save(tmp_path / "net"), "pynq-z2", tmp_path / "acc", interval=1)
+    rows = json.loads((tmp_path / "acc/fold.json").read_text())["operators"]
+    assert max(row["cycles"] for row in rows) == 1 and rows[0]["in"]["lanes"] == 784
 
 
 def test_beats_divide_the_channels_or_gather_whole_pixels():

@@ -19,7 +19,7 @@ from xnorforge.hw.words import binary, bits_of, different_columns
 
 SHORT = (0, 0, 1, 1, 1, 1, 1, 2, 3, 2, 2)  # LUTs by Yosys of a comparison with a constant of so many bits
 EACH = {1: (0.28, 0.3), 2: (0.71, 2.4), 3: (0.98, 2.2), 4: (1.25, 2.0)}  # of so many: per bit, less those
-WIDEST_BEAT = 64  # bits of several pixels: more than a memory port brings per cycle waits for it
+WIDEST_BEAT = 8192  # bits of several pixels: more than a memory port brings per cycle waits for it
 AHEAD = 32  # beats per pixel from which tables of three thresholds are read a beat ahead
 
 
