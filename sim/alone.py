@@ -13,8 +13,8 @@ import numpy as np
 from xnorforge.core import artifacts
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.hw.any_width import INT64_BITS
-from xnorforge.hw.ops._loadable import Loadable
 from xnorforge.hw.ops._streams import value_range
+from xnorforge.hw.ops._templates import Templated
 from xnorforge.hw.ops.base import HwOp, Matrix
 from xnorforge.sim import compare, cosim
 from xnorforge.sim.device import Device
@@ -34,7 +34,7 @@ def not_decoded(ops: list[HwOp], rows: list[dict], *also: str) -> list[HwOp]:
     return [
         op
         for op in ops
-        if any(name in open_ for name, _ in with_inner(op)) and not isinstance(op, Loadable) and narrow(op)
+        if any(name in open_ for name, _ in with_inner(op)) and not isinstance(op, Templated) and narrow(op)
     ]
 
 

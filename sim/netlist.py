@@ -9,8 +9,8 @@ import numpy as np
 from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.hw import families, graph
-from xnorforge.hw.ops._loadable import loadable
 from xnorforge.hw.ops._loads import load_chain
+from xnorforge.hw.ops._templates import template_in
 from xnorforge.sim import activity as switching
 from xnorforge.sim import alone, compare, cosim, loading, memories, templates
 from xnorforge.sim.bits import BitSimulator
@@ -67,7 +67,7 @@ def simulate_netlist(
             mapped, changes = cosim.run(device, inputs, seed=SEED), None
         rtl = cosim.run(network(acc / "rtl", ops), inputs, seed=SEED)
         changing = []
-        if loadable(ops):
+        if template_in(ops):
             runs = {"netlist with templates": 0.0}
             changing = templates.check_templates(
                 device, BitSimulator(ops), pictures, TEMPLATE_FRAMES, runs, SEED

@@ -15,7 +15,7 @@ from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.hw import boards, families, graph
 from xnorforge.hw.boards import Board
-from xnorforge.hw.ops._loadable import loadable
+from xnorforge.hw.ops._templates import template_in
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.shells import uart
 from xnorforge.sim import compare, cosim, templates, verilate
@@ -65,7 +65,7 @@ def simulate_placed(acc: Path, net_dir: Path, images: int = 2, progress=lambda *
         progress(f"placed netlist on {len(pictures):,} images, through {driven}")
         line, changing = busy <= LINE_CYCLES, list[dict]()
         images_run = run_placed(device, ops, pictures, line)
-        if loadable(ops):
+        if template_in(ops):
             changing.append(check_sequence(device, ops, pictures, line))
     compare.equal("placed netlist", f"what {routed['program']} placed", images_run.output, expected)
     record = {
@@ -125,7 +125,7 @@ def placed_device(netlist: Path, board: Board, ops: list[HwOp], line: bool) -> D
     if models is None:
         raise unmodelled(board)
     source, sink = ops[0].in_stream(), ops[-1].out_stream()
-    template = loadable(ops) is not None
+    template = template_in(ops) is not None
     if line:
         source = sink = BYTE
     widths = [8 * beat_bytes(one) for one in (source, sink)]

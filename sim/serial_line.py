@@ -9,7 +9,7 @@ import numpy as np
 
 from xnorforge.core.errors import MismatchError
 from xnorforge.hw import graph
-from xnorforge.hw.ops._loadable import loadable_of
+from xnorforge.hw.ops._templates import template_of
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.shells import uart
 from xnorforge.sim import cosim
@@ -51,7 +51,7 @@ def conversation(
     found: list[tuple[bytes, int]] = []
     for number in range(len(frames) + 1):
         for load in (load for load in loads if load.frame == number):
-            writes = loadable_of(ops).writes(load.weights, load.bank)
+            writes = template_of(ops).writes(load.weights, load.bank)
             found += [(uart.write_request(*one), 1 + uart.CHECK) for one in writes]
         if number < len(frames):
             bank, learn = (int(flag) for flag in flags[number])

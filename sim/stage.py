@@ -10,8 +10,8 @@ from xnorforge.core.accuracy import of_stage, task_of_export
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.plugins import load
 from xnorforge.hw import graph
-from xnorforge.hw.ops._loadable import loadable
 from xnorforge.hw.ops._loads import load_chain
+from xnorforge.hw.ops._templates import template_in
 from xnorforge.sim import alone, compare, cosim, examples, loading, memories, pauses, templates, tracking
 from xnorforge.sim import waves as wave_files
 from xnorforge.sim.bits import BitSimulator
@@ -77,7 +77,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
         moves = {"cycles of the RTL": (flowing, 0.0), "cycles of the RTL stalled": (paused, everywhere)}
         model, same_cycles, trace = cycle_record.of_network(ops, moves, SEED)
         changing, load_cycles = [], None
-        if loadable(ops):
+        if template_in(ops):
             progress(f"RTL on {TEMPLATE_FRAMES} frames with changing templates, twice")
             runs = {"RTL with templates": 0.0, "RTL stalled with templates": STALL}
             changing = templates.check_templates(device, simulator, pictures, TEMPLATE_FRAMES, runs, SEED)
@@ -89,7 +89,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
         task, rows, drawn = task_of_export(net_dir), [], []
         if task:
             machine = Machine(simulator, lowered["scale"], lowered["bias"], load("sw.tasks", task).Task())
-            if loadable(ops):
+            if template_in(ops):
                 progress("tracker on the test sequences, its first steps also in RTL")
                 rows = tracking.evaluate_sets(machine)
                 changing += [tracking.as_rtl(machine, device, stall) for stall in (0.0, STALL)]

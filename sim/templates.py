@@ -12,7 +12,7 @@ import numpy as np
 
 from xnorforge.core.errors import MismatchError
 from xnorforge.hw import graph
-from xnorforge.hw.ops._loadable import BANKS, loadable_of
+from xnorforge.hw.ops._templates import BANKS, template_of
 from xnorforge.sim import compare, cosim
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import Device
@@ -35,7 +35,7 @@ class Reference:
 
     def load_template(self, weights) -> None:
         """Compare the frames of later runs with another template."""
-        template = loadable_of(self.ops)
+        template = template_of(self.ops)
         self.ops[self.ops.index(template)] = template.holding(weights)
 
     def run(self, images, keep=()) -> dict[str, np.ndarray]:
@@ -56,7 +56,7 @@ def responses(machine, frames, flags, loads=()) -> np.ndarray:
         The last operator's output, int64 (N, *shape).
     """
     machine = machine if isinstance(machine, BitSimulator) else Reference(machine)
-    flags, given = np.asarray(flags), loadable_of(machine.ops).arrays_of["weights"]
+    flags, given = np.asarray(flags), template_of(machine.ops).arrays_of["weights"]
     learning = np.flatnonzero(flags[:, 1])
     templates = dict(zip(learning.tolist(), learnt(machine, frames[learning]) if len(learning) else []))
     banks, seen = [given] * BANKS, []
@@ -82,7 +82,7 @@ def learnt(machine, frames) -> np.ndarray:
         machine: a `BitSimulator` or a `Reference`.
         frames: uint8 (N, C, H, W).
     """
-    template = loadable_of(machine.ops)
+    template = template_of(machine.ops)
     before = [op.name for op in machine.ops if template.sources[0] in op.results]
     found = machine.run(frames, before)[before[0]] if before else graph.enter(template, frames)
     return template.learnt(found)
@@ -95,7 +95,7 @@ def traffic(ops, frames, flags, loads=(), seed=0) -> cosim.Feed:
     It keeps the rule: a bank is written when all earlier frames that use it have come out, and the next frame
     that uses it waits for the answer to the last write. Where no frame starts, tuser is noise.
     """
-    template, flags = loadable_of(ops), np.asarray(flags)
+    template, flags = template_of(ops), np.asarray(flags)
     source, sink = ops[0].in_stream(), ops[-1].out_stream()
     more = np.random.default_rng(seed).integers(0, 4, (len(frames), source.beats))
     more[:, 0] = flags[:, 0] + 2 * flags[:, 1]
@@ -121,7 +121,7 @@ def random_flags(ops, frames: int, seed: int) -> tuple[np.ndarray, list[Load]]:
 
     The second frame sees what the first taught, the third a template that was loaded.
     """
-    rng, shape = np.random.default_rng(seed), loadable_of(ops).arrays_of["weights"].shape
+    rng, shape = np.random.default_rng(seed), template_of(ops).arrays_of["weights"].shape
     flags, loaded = rng.integers(0, 2, (frames, 2)), rng.random(frames) < 0.25
     flags[:2] = [(0, 1), (1, 0)][:frames]
     loaded[:3] = [False, False, True][:frames]
@@ -164,7 +164,7 @@ def run_frames(device: Device, ops, frames, flags, loads=(), stall=0.0, seed=0) 
     """
     run = cosim.run(device, traffic(ops, frames, flags, loads, seed), stall=stall, seed=seed, probe=True)
     _, answers, registers = (output.ravel() for output in run.outputs)
-    wanted = loadable_of(ops).registers
+    wanted = template_of(ops).registers
     if answers.any() or run.more[2].any() or registers.tolist() != wanted:
         raise MismatchError(
             f"xf_top: AXI4-Lite refused {int((answers != 0).sum())} of {len(answers)} writes, and its "

@@ -2,8 +2,8 @@
 which also has flags of every frame next to the pixels (docs/guide/how-it-works.md, "Frame flags")."""
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._loadable import Loadable, loadable
 from xnorforge.hw.ops._loads import IDENTITY, REGISTERS, LoadChain, load_chain, loaded_memories
+from xnorforge.hw.ops._templates import Templated, template_in
 from xnorforge.hw.ops.base import HwOp
 
 CHANNELS = {  # port: (direction, bits; None: of an address)
@@ -15,13 +15,13 @@ CHANNELS = {  # port: (direction, bits; None: of an address)
 }  # fmt: skip
 
 
-def controlled(ops: list[HwOp]) -> Loadable | LoadChain | None:
+def controlled(ops: list[HwOp]) -> Templated | LoadChain | None:
     """What a host controls in a network: its template, its weights, or nothing.
 
     Raises:
         UserError: both.
     """
-    template, chain = loadable(ops), load_chain(ops)
+    template, chain = template_in(ops), load_chain(ops)
     if template and chain:
         raise UserError(
             f"{template.name} has a template that is replaced at run time, which does not go with "
@@ -30,7 +30,7 @@ def controlled(ops: list[HwOp]) -> Loadable | LoadChain | None:
     return template or chain
 
 
-def header(control: Loadable | LoadChain) -> str:
+def header(control: Templated | LoadChain) -> str:
     """Comment lines about the ports."""
     if isinstance(control, LoadChain):
         return (
@@ -44,7 +44,7 @@ def header(control: Loadable | LoadChain) -> str:
     )
 
 
-def port_list(control: Loadable | LoadChain) -> str:
+def port_list(control: Templated | LoadChain) -> str:
     """The ports of xf_top, each preceded by a comma."""
     text = ",\n  input  logic [1:0] s_axis_tuser"
     for name, (direction, bits) in CHANNELS.items():
@@ -72,7 +72,7 @@ def chain_logic(suffixes: list[str]) -> str:
     return text
 
 
-def control_logic(control: Loadable | LoadChain, beats: int) -> str:
+def control_logic(control: Templated | LoadChain, beats: int) -> str:
     """The logic between ports and operators; the stream of frames, of `beats` beats, continues as
     `frame_valid`, `frame_ready`.
     """
@@ -138,9 +138,9 @@ def _load_logic(chain: LoadChain, beats: int, channels: str) -> str:
 """
 
 
-def host_record(control: Loadable | LoadChain) -> dict:
+def host_record(control: Templated | LoadChain) -> dict:
     """What a host needs to know to load a template (`control` of `rtl.json`) or weights (`loads`)."""
-    if isinstance(control, Loadable):
+    if isinstance(control, Templated):
         return {
             "operator": control.name,
             "address_bits": control.address_bits,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._loadable import loadable
+from xnorforge.hw.ops._templates import template_in
 from xnorforge.hw.ops.base import HwOp
 
 MEMORY_BITS, PLACE_BITS = 10, 18  # of load_t in xf_pkg.sv
@@ -111,7 +111,7 @@ def load_chain(ops: list[HwOp]) -> LoadChain | None:
 
 def control_address_bits(ops: list[HwOp]) -> int:
     """Bits of a byte address of s_axi_ctrl of `xf_top`; 0: it has no such port."""
-    control = loadable(ops) or load_chain(ops)
+    control = template_in(ops) or load_chain(ops)
     return control.address_bits if control else 0
 
 

@@ -36,33 +36,22 @@ module xf_ram #(
     $error("xf_ram: Kind must be 0, 1 or 2; got Kind=%0d", Kind);
   end
 
-  // An attribute takes no parameter, hence memories of which one is built.
-  if (Kind == 2) begin : gen_block
-    (* ram_style = "block", no_rw_check *) logic [Width-1:0] mem [Depth];
-    initial if (File != "") $readmemh(File, mem);
-    always_ff @(posedge clk_i) begin
-      for (int unsigned p = 0; p + 1 < Pieces; p++) begin
-        if (write_i[p]) mem[write_addr_i][p*Piece +: Piece] <= write_data_i[p*Piece +: Piece];
-      end
-      if (write_i[Pieces-1]) mem[write_addr_i][Width-1 -: Last] <= write_data_i[Width-1 -: Last];
-      if (en_i) data_o <= mem[addr_i];
+  (* ram_style = (Kind == 2) ? "block" : "distributed", no_rw_check *)
+  logic [Width-1:0] mem [Depth];
+  initial if (File != "") $readmemh(File, mem);
+  always_ff @(posedge clk_i) begin
+    for (int unsigned p = 0; p + 1 < Pieces; p++) begin
+      if (write_i[p]) mem[write_addr_i][p*Piece +: Piece] <= write_data_i[p*Piece +: Piece];
     end
-  end else begin : gen_distributed
-    (* ram_style = "distributed", no_rw_check *) logic [Width-1:0] mem [Depth];
-    initial if (File != "") $readmemh(File, mem);
-    always_ff @(posedge clk_i) begin
-      for (int unsigned p = 0; p + 1 < Pieces; p++) begin
-        if (write_i[p]) mem[write_addr_i][p*Piece +: Piece] <= write_data_i[p*Piece +: Piece];
-      end
-      if (write_i[Pieces-1]) mem[write_addr_i][Width-1 -: Last] <= write_data_i[Width-1 -: Last];
-    end
-    if (Kind == 1) begin : gen_register
-      always_ff @(posedge clk_i) if (en_i) data_o <= mem[addr_i];
-    end else begin : gen_direct
-      logic unused;
-      assign data_o = mem[addr_i];
-      assign unused = en_i;
-    end
+    if (write_i[Pieces-1]) mem[write_addr_i][Width-1 -: Last] <= write_data_i[Width-1 -: Last];
+  end
+
+  if (Kind == 0) begin : gen_direct
+    logic unused;
+    assign data_o = mem[addr_i];
+    assign unused = en_i;
+  end else begin : gen_register
+    always_ff @(posedge clk_i) if (en_i) data_o <= mem[addr_i];
   end
 
 endmodule : xf_ram

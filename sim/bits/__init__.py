@@ -18,7 +18,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.hw.graph import enter, operators
 from xnorforge.hw.ops import part
-from xnorforge.hw.ops._loadable import loadable_of
+from xnorforge.hw.ops._templates import template_of
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim.bits.kernels import interleave_planes
 from xnorforge.sim.bits.matrices import reads_patches
@@ -51,7 +51,7 @@ class BitSimulator:
         Raises:
             ValueError: no operator of the graph has a template.
         """
-        template = loadable_of(self.ops)
+        template = template_of(self.ops)
         self.steps[self.ops.index(template)] = step_of(template.holding(weights))
         self.plans.clear()
 

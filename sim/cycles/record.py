@@ -7,7 +7,7 @@ from typing import Any
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.hw.cycles import Course, CycleModel
-from xnorforge.hw.ops._loadable import loadable
+from xnorforge.hw.ops._templates import template_in
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim.cosim import Run
 from xnorforge.sim.cycles import timeline
@@ -26,7 +26,7 @@ def of_network(ops: list[HwOp], runs: dict[str, tuple[Run, Any]], seed: int) -> 
         `why_not` says so, and the rest is empty.
     """
     try:
-        if template := loadable(ops):
+        if template := template_in(ops):
             raise UserError(
                 f"{template.name}: the cycle model does not cover templates, which bypass the streams."
             )

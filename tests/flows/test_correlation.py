@@ -24,7 +24,7 @@ from xnorforge.flows.fold import fold
 from xnorforge.flows.lower import lower
 from xnorforge.flows.synth import synthesise
 from xnorforge.hw import graph
-from xnorforge.hw.ops._loadable import loadable
+from xnorforge.hw.ops._templates import template_in
 from xnorforge.sim import templates
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import network
@@ -118,7 +118,7 @@ def test_every_stage_gives_the_responses_of_the_module(small):
     lowered = np.load(folder / "lowered.npz")
     assert (lowered["scale"], lowered["bias"]) == (2, -108)
     np.testing.assert_array_equal((2 * lowered["integers"] - 108).transpose(0, 3, 1, 2), wanted)
-    unit = loadable(ops)
+    unit = template_in(ops)
     np.testing.assert_array_equal(unit.arrays_of["weights"], as_weights(module[-1].template))
 
     record = simulate(folder / "acc", folder, stalled=6)
@@ -179,7 +179,7 @@ def test_the_counted_cells_learn_and_load_as_the_rtl_does(small):
 
 def test_the_record_tells_a_host_how_to_load(small):
     folder, _, _, ops = small
-    control, unit = json.loads((folder / "acc" / "rtl" / "rtl.json").read_text())["control"], loadable(ops)
+    control, unit = json.loads((folder / "acc" / "rtl" / "rtl.json").read_text())["control"], template_in(ops)
     simd, weights = control["template"]["simd"], np.random.default_rng(4).integers(0, 2, (108, 1))
     assert (
         control["template"] == {"mw": 108, "mh": 1, "simd": simd, "pe": 1} and control["words"] * simd == 108
@@ -267,14 +267,14 @@ def test_tinytrk_whole(tmp_path):
     module = tracker((32, 32, 64, 64, 128), 8)
     images = np.random.default_rng(2).integers(0, 256, (4, 3, 128, 128), np.uint8)
     ops = laid(tmp_path, module, images, 40960)
-    unit = loadable(ops)
+    unit = template_in(ops)
     assert unit.in_stream().shape == (17, 17, 8192) and unit.cycles() <= 40960
     folding = tmp_path / "folding.json"
     folding.write_text(json.dumps({unit.name: {"simd": 128, "pe": 1}}))
     fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=40960, folding=folding)
     generate(tmp_path / "acc" / "folded.onnx", tmp_path / "acc" / "rtl")
     ops = graph.operators(tmp_path / "acc" / "folded.onnx")
-    assert loadable(ops).cycles() == 18496
+    assert template_in(ops).cycles() == 18496
     record = simulate(tmp_path / "acc", tmp_path, stalled=2)
     assert (
         all(check["mismatches"] == 0 and check["integers"] > 0 for check in record["checks"])

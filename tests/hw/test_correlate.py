@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._loadable import loadable
+from xnorforge.hw.ops._templates import template_in
 from xnorforge.hw.ops.correlate.op import IDENTITY, Correlate
 from xnorforge.hw.ops.window.op import Window
 
@@ -72,9 +72,9 @@ def test_what_a_host_writes_is_what_the_memory_starts_with(simd, pe):
 def test_a_network_has_one_template():
     ops = [seeded(Correlate, 1, 4, 1, 2, 1, raw=True), seeded(Correlate, 2, 4, 1, 2, 1, raw=True)]
     ops[1].onnx_node.name = "other"
-    assert loadable([]) is None and loadable(ops[:1]) is ops[0]
+    assert template_in([]) is None and template_in(ops[:1]) is ops[0]
     with pytest.raises(UserError, match=r"\bdut and other\b.*template.*one"):
-        loadable(ops)
+        template_in(ops)
 
 
 def test_a_template_of_another_shape_is_refused():

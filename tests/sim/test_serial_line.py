@@ -21,7 +21,7 @@ from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.hw import boards, graph
 from xnorforge.hw.families import _nextpnr
-from xnorforge.hw.ops._loadable import loadable, loadable_of
+from xnorforge.hw.ops._templates import template_in, template_of
 from xnorforge.hw.routing import TopPorts
 from xnorforge.hw.shells import uart
 from xnorforge.sim import cosim, verilate
@@ -118,7 +118,7 @@ class Built:
 
 def border_of(ops) -> TopPorts:
     source, sink = ops[0].in_stream(), ops[-1].out_stream()
-    template = loadable(ops)
+    template = template_in(ops)
     return TopPorts(
         beat_bytes(source), source.beats, beat_bytes(sink), template.address_bits if template else 0
     )
@@ -193,9 +193,9 @@ def sequence(ops, count: int, seed: int):
     """
     rng = np.random.default_rng(seed)
     frames = ops[0].random_input(seed, count).transpose(0, 3, 1, 2).astype(np.uint8)
-    if not loadable(ops):
+    if not template_in(ops):
         return frames, np.zeros((count, 2), int), []
-    shape = loadable_of(ops).arrays_of["weights"].shape
+    shape = template_of(ops).arrays_of["weights"].shape
     places = [0, 0, *np.flatnonzero(rng.random(count) < 0.25).tolist(), count]
     banks = [0, 1, *rng.integers(0, 2, len(places) - 2).tolist()]
     loads = [Load(place, bank, rng.integers(0, 2, shape)) for place, bank in zip(places, banks)]
@@ -204,7 +204,7 @@ def sequence(ops, count: int, seed: int):
 
 def responses(ops, frames, flags, loads=()):
     """What the contract says."""
-    if loadable(ops):
+    if template_in(ops):
         return with_templates(ops, frames, flags, loads)
     return graph.execute(ops, frames)[ops[-1].name]
 
@@ -434,7 +434,7 @@ def test_no_wrong_result_is_taken_for_a_right_one_whatever_bit_of_the_line_is_in
 def test_writes_that_are_refused_say_so_and_change_nothing(built):
     """Reading registers, the lower half, and addresses that only their upper bits tell from a word's."""
     net = built("three bytes in, three out")
-    template = loadable_of(net.ops)
+    template = template_of(net.ops)
     frames, flags, _ = sequence(net.ops, 3, SEED)
     inside = template.writes(1 - template.arrays_of["weights"], 0)
     far = [(address | 1 << bit, word) for address, word in inside for bit in (template.address_bits, 31)]
@@ -459,7 +459,7 @@ def test_writes_that_are_refused_say_so_and_change_nothing(built):
 def test_a_write_that_is_refused_stops_a_sequence_in_one_sentence(built, monkeypatch):
     net = built("a byte a beat")
     frames, flags, loads = sequence(net.ops, 2, SEED)
-    monkeypatch.setattr(type(loadable_of(net.ops)), "writes", lambda *_: [(0x10000, 1)])
+    monkeypatch.setattr(type(template_of(net.ops)), "writes", lambda *_: [(0x10000, 1)])
     with pytest.raises(MismatchError, match=rf"^serial line: {len(loads)} writes .*\b0x10000\b.*\b2\.$"):
         run_requests(net.device, net.ops, frames, flags, loads)
 

@@ -12,7 +12,7 @@ from xnorforge.core import plugins
 from xnorforge.core.errors import MismatchError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.hw import graph
-from xnorforge.hw.ops._loadable import loadable
+from xnorforge.hw.ops._templates import template_in
 from xnorforge.hw.ops.correlate.op import Correlate
 from xnorforge.sim import cosim, templates
 from xnorforge.sim.bits import BitSimulator
@@ -236,8 +236,8 @@ def test_a_frame_waits_while_sixteen_are_on_the_way(built):
 def test_places_beside_the_words_of_a_bank_are_refused_and_hold_nothing(built):
     """Three words of one piece: the fourth word and the second piece of each are addresses of nothing."""
     ops, device = built("words of 4")
-    frames, upper = pictures(ops, 5), 2 ** (loadable(ops).address_bits - 1)
-    used = {address for bank in (0, 1) for address, _ in loadable(ops).writes(np.zeros((12, 1)), bank)}
+    frames, upper = pictures(ops, 5), 2 ** (template_in(ops).address_bits - 1)
+    used = {address for bank in (0, 1) for address, _ in template_in(ops).writes(np.zeros((12, 1)), bank)}
     beside = [address for address in range(upper, 2 * upper, 4) if address not in used]
     assert len(used) == 6 and len(beside) == 10
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _mvu_cost as cost
-from xnorforge.hw.ops._loadable import BANKS, Loadable
 from xnorforge.hw.ops._mvu import Mvu
+from xnorforge.hw.ops._templates import BANKS, Templated
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.hw.parts import Parts
 
@@ -18,7 +18,7 @@ IDENTITY = 0x58464331  # "XFC1", what a host reads at address 0
 CONTROL = 47  # LUTs of counters, handshake and addresses, of reading and of writing
 
 
-class Correlate(XnorMvu, Loadable):
+class Correlate(XnorMvu, Templated):
     """Count equal bits of vectors and a template that is replaced at run time: UINT 0 .. mw per row.
 
         y[row] = number of k with x[k] == weights[k, row]    the response of ±1 values is 2 * y - mw

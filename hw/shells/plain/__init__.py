@@ -11,7 +11,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.cycles import CycleModel
-from xnorforge.hw.ops._loadable import loadable
+from xnorforge.hw.ops._templates import template_in
 from xnorforge.hw.ops.base import HwOp
 
 FRAMES = 32  # of a run, as many as to size FIFOs
@@ -51,7 +51,7 @@ def contract(ops: list[HwOp]) -> Contract:
             f"INTERFACE=plain: this folding takes a frame in {beats[0]:,} beats and gives its result in "
             f"{beats[1]:,}, but a plain port has no ready to pace beats; build with INTERVAL=1, or {OTHER}."
         )
-    if template := loadable(ops):
+    if template := template_in(ops):
         raise UserError(f"INTERFACE=plain: the template of {template.name} needs an AXI4-Lite port; {OTHER}.")
     interval, model = max(op.cycles() for op in ops), CycleModel(ops)
     works = [work for row in model.timings for work in (row.front or row).works]

@@ -1,4 +1,4 @@
-"""Operators whose weights a host can replace between frames."""
+"""Operators with a template, which a frame selects and a host or a frame replaces."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from xnorforge.hw.ops.base import HwOp
 BANKS = 2
 
 
-class Loadable(HwOp):
+class Templated(HwOp):
     """An operator whose weights, the template, lie in two banks that can be written at run time.
 
     Every frame carries flags (docs/guide/operators.md): the bank it is compared with, and whether it is
@@ -38,7 +38,7 @@ class Loadable(HwOp):
         """The templates (N, *shape of weights) that are learnt from inputs (N, *shape)."""
         raise NotImplementedError
 
-    def holding(self, weights: np.ndarray) -> "Loadable":
+    def holding(self, weights: np.ndarray) -> "Templated":
         """The same operator with another template."""
         raise NotImplementedError
 
@@ -47,13 +47,13 @@ class Loadable(HwOp):
         raise NotImplementedError
 
 
-def loadable(ops: list[HwOp]) -> Loadable | None:
+def template_in(ops: list[HwOp]) -> Templated | None:
     """The operator of a network whose template can be replaced, or None.
 
     Raises:
         UserError: there are several.
     """
-    found = [op for op in ops if isinstance(op, Loadable)]
+    found = [op for op in ops if isinstance(op, Templated)]
     if len(found) > 1:
         names = " and ".join(op.name for op in found)
         raise UserError(
@@ -62,13 +62,13 @@ def loadable(ops: list[HwOp]) -> Loadable | None:
     return found[0] if found else None
 
 
-def loadable_of(ops: list[HwOp]) -> Loadable:
+def template_of(ops: list[HwOp]) -> Templated:
     """As `loadable`, of a network that has one.
 
     Raises:
         ValueError: it has none.
     """
-    template = loadable(ops)
+    template = template_in(ops)
     if template is None:
-        raise ValueError("this network has no operator with a loadable template")
+        raise ValueError("this network has no operator with a template")
     return template
