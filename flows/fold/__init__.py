@@ -8,6 +8,7 @@ integers on every golden image.
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 from operator import itemgetter
@@ -29,6 +30,7 @@ from xnorforge.flows.fold.aims import Aim, Search, check_storable, interval_of
 from xnorforge.flows.fold.bodies import with_bodies
 from xnorforge.flows.fold.fifo_sizing import MOST_BEATS, with_fifos
 from xnorforge.flows.fold.finn_folding import is_of_finn, read_finn_folding
+from xnorforge.flows.fold.loading import as_loadable, widened
 from xnorforge.flows.fold.options import RESOURCES
 from xnorforge.flows.fold.search import Part
 from xnorforge.flows.synth import cells
@@ -59,6 +61,7 @@ def fold(
     spare: str | None = None,
     clock: str | None = None,
     loadable: bool = False,
+    like: Sequence[str] = (),
 ) -> dict:
     """Fold a lowered network for a board and write `out_dir/folded.onnx` and `out_dir/fold.json`.
 
@@ -81,6 +84,7 @@ def fold(
         clock: "250MHz" or "4ns", for which registers are placed, and to which times and rates refer; None:
             the board's.
         loadable: whether weights, thresholds and tables lie in memories that a host can replace.
+        like: folders of lowered networks, other trainings of this one, whose numbers fit as well.
 
     Returns:
         The record: `operators` in stream order, `interval_bound`, `bottleneck`, `estimate`, `decisions` of
@@ -111,8 +115,10 @@ def fold(
             else _with_loops(net_dir, output, given, interval, target, part)
         )
         bounds = loops or bind_folder(net_dir, output)
+        if like and not loadable:
+            raise UserError("fold: LIKE is for weights that are loaded; add LOADABLE=1, or leave LIKE out.")
         if loadable:
-            bounds = as_loadable(bounds, backend, adders)
+            bounds = as_loadable(widened(bounds, like, output), backend, adders)
         last = bounds[-1].make()
         shape = last.out_stream().shape
         if output == "scores" and not last.indices and 1 < shape[-1] == prod(shape):
@@ -217,25 +223,6 @@ def of_family(ops: list[HwOp], target: boards.Board) -> list[HwOp]:
             op.set_nodeattr("rom_rows", rows)
     number_loads(ops)
     return ops
-
-
-def as_loadable(bounds: list[Bound], backend: str, in_rtl: bool) -> list[Bound]:
-    """The graph with `loadable` set where an operator has it.
-
-    Raises:
-        UserError: the back end does not generate our RTL, or no operator has it.
-    """
-    if not in_rtl:
-        raise UserError(f"fold: LOADABLE=1 does not work with BACKEND={backend}; use BACKEND=rtl.")
-    found = [
-        replace(one, attributes=one.attributes | {"loadable": 1})
-        if "loadable" in one.make_alone().get_nodeattr_types()
-        else one
-        for one in bounds
-    ]
-    if all(a is b for a, b in zip(found, bounds)):
-        raise UserError("fold: no operator of this network has weights that can be loaded; use LOADABLE=0.")
-    return found
 
 
 def folded_graph(ops: list[HwOp], name: str) -> onnx.ModelProto:

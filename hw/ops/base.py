@@ -337,6 +337,10 @@ class HwOp(CustomOp):
         """
         return ()
 
+    def constant_widths(self) -> dict[str, list[int]]:
+        """Attributes of widths that follow from the constants where they are not given."""
+        return {}
+
     @property
     def has_load_port(self) -> bool:
         """Whether its module has the port `load_i`."""

@@ -5,17 +5,20 @@ import pytest
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.rtl import generate
+from xnorforge.flows.export import export
 from xnorforge.flows.fold import fold
+from xnorforge.flows.lower import lower
 from xnorforge.hw import graph
 from xnorforge.hw.ops._loads import LoadChain
 from xnorforge.sim import cosim
 from xnorforge.sim.device import network
 from xnorforge.sim.loading import first_new, load_feed, writes_of
+from xnorforge.sw import zoo
 
 
-def built(chain, folder, board, interval):
+def built(chain, folder, board, interval, like=()):
     acc = chain.save(folder) / "acc"
-    fold(acc.parent, board, acc, interval=interval, loadable=True)
+    fold(acc.parent, board, acc, interval=interval, loadable=True, like=like)
     return (
         graph.operators(acc / "folded.onnx"),
         generate(acc / "folded.onnx", acc / "rtl")["loads"],
@@ -52,6 +55,71 @@ def test_other_foldings_are_other_structures(chains, tmp_path):
         for interval in (330, 9000)
     ]
     assert found[0]["structure"] != found[1]["structure"]
+
+
+def scaled(chains, seed, largest):
+    """Sums times constants up to `largest`, thresholds, a dense layer."""
+    chain = chains["Chain"]((6, 6, 3), seed).conv("conv0", 4).conv("conv1", 6, raw=True)
+    factors = chain.rng.integers(-largest, largest + 1, 6)
+    factors[0] = largest
+    value, bits = chain.x * factors, f"INT{(36 * largest).bit_length() + 1}"
+    chain.put("ElementwiseMul", "scale1", value, bits, [("scale1_factors", factors, "INT16")])
+    steps = chain.rng.integers(value.min() // 2, value.max() // 2, (6, 1))
+    chain.put(
+        "Thresholding", "sign1", (value >= steps[:, 0]).astype(int), "BINARY",
+        [("sign1_steps", steps, "INT32")], NumChannels=6, PE=1, numSteps=1, inputDataType=bits,
+        weightDataType="INT32", outputDataType="BINARY", ActVal=0, numInputVectors=[1, *value.shape[1:-1]],
+    )  # fmt: skip
+    return chain.dense("fc0", 5, raw=True)
+
+
+def test_trainings_whose_numbers_need_other_widths_are_one_hardware_with_like(chains, tmp_path):
+    """Multipliers up to 5 and up to 900; the RTL of each computes with the weights of the other."""
+    pair = [scaled(chains, 1, 5), scaled(chains, 2, 900)]
+    alone = [built(one, tmp_path / str(k), "pynq-z2", 500)[1] for k, one in enumerate(pair)]
+    assert alone[0]["structure"] != alone[1]["structure"]
+    found = [
+        built(one, tmp_path / str(k), "pynq-z2", 500, [str(tmp_path / str(1 - k))])
+        for k, one in enumerate(pair)
+    ]
+    assert found[0][1]["structure"] == found[1][1]["structure"]
+    frames = np.concatenate([np.load(tmp_path / "0" / "golden.npz")["images"]] * 3)
+    answers = [next(iter(graph.execute(some, frames).values())) for some, _, _ in found]
+    for k, (ops, _, rtl) in enumerate(found):
+        feed = load_feed(ops, frames, writes_of(LoadChain(found[1 - k][0])), 5)
+        run = cosim.run(network(rtl, ops, level="-O0"), feed, 0.3, seed=k)
+        assert not run.outputs[1].any() and 5 <= first_new(run.output, answers[k], answers[1 - k]) < len(
+            frames
+        )
+
+
+@pytest.mark.full
+def test_three_methods_of_resnet20_are_one_hardware(tmp_path):
+    """Their constants and widths differ, their operators do not."""
+    net, folders = "cifar10-resnet20_half_8bit", []
+    for method in ("ste", "bonn", "layer_priority"):
+        folders.append(tmp_path / method)
+        folders[-1].mkdir()
+        module, meta = zoo.load(net, method)
+        images, labels, which = zoo.golden(net, 20)
+        export(module, images, labels, folders[-1], {**meta, "images": which})
+        lower(folders[-1] / "model.onnx", folders[-1] / "golden.npz", folders[-1])
+    structures = set()
+    for folder in folders:
+        acc, like = folder / "acc", [str(one) for one in folders if one != folder]
+        fold(folder, "pynq-z2", acc, loadable=True, like=like)
+        structures.add(generate(acc / "folded.onnx", acc / "rtl")["loads"]["structure"])
+    assert len(structures) == 1
+
+
+def test_like_takes_trainings_of_the_same_network_only(chains, tmp_path):
+    net = scaled(chains, 1, 5).save(tmp_path / "net")
+    other = chains["small"](3).save(tmp_path / "other")
+    for like, wanted in ((other, "conv"), (tmp_path / "none", r"lowered\.onnx")):
+        with pytest.raises(UserError, match=rf"^fold: LIKE={like} .*{wanted}"):
+            fold(net, "pynq-z2", net / "acc", loadable=True, like=[str(like)])
+    with pytest.raises(UserError, match="LOADABLE=1"):
+        fold(net, "pynq-z2", net / "acc", like=[str(net)])
 
 
 def test_back_ends_without_our_rtl_are_refused(chains, tmp_path):

@@ -37,8 +37,8 @@ class Join(PerChannel):
 
     def get_nodeattr_types(self):
         per_stream: dict[str, tuple] = {"in_bits": ("ints", True, []), "in_signed": ("ints", True, [])}
-        tables = {"tables": ("s", False, "auto", {*SAVED})}
-        return super().get_nodeattr_types() | per_stream | self.widths | LOADABLE | tables
+        own = {"tables": ("s", False, "auto", {*SAVED}), "word_bits": ("ints", False, [])}
+        return super().get_nodeattr_types() | per_stream | self.widths | LOADABLE | own
 
     @classmethod
     def together(cls, attributes, folding):
@@ -96,9 +96,13 @@ class Join(PerChannel):
         """Per stream, whether all its multipliers are one number."""
         return (self.table() == self.table()[:, :1]).all(1)
 
+    def constant_widths(self):
+        """Of the multipliers."""
+        return {"word_bits": self.word_bits()}
+
     def word_bits(self) -> list[int]:
         """Per stream, bits of a multiplier in the table, two's complement; 0 where it is a constant."""
-        return [
+        return self.get_nodeattr("word_bits") or [
             0 if same else signed_bits(row.min(), row.max())
             for row, same in zip(self.table(), self.constant())
         ]
@@ -112,7 +116,9 @@ class Join(PerChannel):
         return width * -(-len(words) // 64) > saved
 
     def sum_bits(self) -> int:
-        """Bits of two's complement that hold every sum, `out_bits` at most."""
+        """Bits of two's complement that hold every sum, `out_bits` at most; as many of other multipliers."""
+        if self.first_load:
+            return self.get_nodeattr("out_bits")
         ends = [
             [np.minimum(row * low, row * high), np.maximum(row * low, row * high)]
             for row, stream in zip(self.table().astype(object), self.in_streams())
@@ -122,8 +128,8 @@ class Join(PerChannel):
         return min(signed_bits(least.min(), greatest.max()), self.get_nodeattr("out_bits"))
 
     def rtl(self):
-        source, table, same = self.in_stream(), self.table(), self.constant()
-        constants = [int(row[0]) if one else 0 for row, one in zip(table, same)]
+        source = self.in_stream()
+        constants = [0 if bits else int(row[0]) for row, bits in zip(self.table(), self.word_bits())]
         constant_bits = max(32, signed_bits(min(constants), max(constants)))
         return self.module, {
             "Inputs": self.inputs, "Pe": source.lanes, "Folds": source.shape[-1] // source.lanes,

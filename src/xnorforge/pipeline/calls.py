@@ -77,6 +77,7 @@ def fold(
     clock=None,
     spare=None,
     loadable=False,
+    like=(),
 ) -> None:
     """Parallelism and FIFOs for a board."""
     from xnorforge.flows.fold import fold
@@ -95,6 +96,7 @@ def fold(
         spare,
         clock,
         loadable,
+        like,
     )
     if record["not_taken"]:
         say(f"fold        {folding}: not used: {'; '.join(record['not_taken'])}")

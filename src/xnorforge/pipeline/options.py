@@ -220,6 +220,10 @@ class Options:
         "fold",
         "Weights, thresholds and tables in memories that a host can replace between two frames.",
     )
+    like: tuple[str, ...] = option(
+        (), "fold", "With LOADABLE: folders of other trainings of the network, which then fit the same hardware.",
+        kind="words", example="out/mnist-tfc-bonn",
+    )  # fmt: skip
     images: int = option(100, "sim", "Images simulated in RTL at full rate.", kind="count", least=2)
     stalled: int = option(
         20, "sim", "Number of these images that are simulated again, under random back-pressure.", kind="count", least=1

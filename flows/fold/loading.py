@@ -1,0 +1,86 @@
+"""Networks whose weights a host replaces: what can be loaded, and widths that hold several trainings."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from xnorforge.core.errors import UserError
+from xnorforge.flows.bind import Bound, bind_folder
+
+
+def as_loadable(bounds: list[Bound], backend: str, in_rtl: bool) -> list[Bound]:
+    """The graph with `loadable` set where an operator has it.
+
+    Raises:
+        UserError: the back end does not generate our RTL, or no operator has it.
+    """
+    if not in_rtl:
+        raise UserError(f"fold: LOADABLE=1 does not work with BACKEND={backend}; use BACKEND=rtl.")
+    found = [
+        replace(one, attributes=one.attributes | {"loadable": 1})
+        if "loadable" in one.make_alone().get_nodeattr_types()
+        else one
+        for one in bounds
+    ]
+    if all(a is b for a, b in zip(found, bounds)):
+        raise UserError("fold: no operator of this network has weights that can be loaded; use LOADABLE=0.")
+    return found
+
+
+def widened(bounds: list[Bound], like: Sequence[str], output: str) -> list[Bound]:
+    """The graph with the widths that also hold the numbers of other trainings of the network.
+
+    With the same options each of them, widened by the others, becomes the same hardware.
+
+    Args:
+        bounds: of this training.
+        like: folders of the others, with `lowered.onnx`.
+        output: as of `fold`.
+
+    Raises:
+        UserError: a folder has no lowered network, or one that differs in more than numbers and widths.
+    """
+    found = [_with_widths(one) for one in bounds]
+    for folder in like:
+        if not (Path(folder) / "lowered.onnx").exists():
+            raise UserError(
+                f"fold: LIKE={folder} has no lowered.onnx; give the folder of a network, or build that first."
+            )
+        other = [_with_widths(one) for one in bind_folder(Path(folder), output)]
+        differ = next((a.name for a, b in zip(found, other) if not _alike(a, b)), None)
+        if differ or len(found) != len(other):
+            raise UserError(
+                f"fold: LIKE={folder} must be a training of this network, but in its graph "
+                f"{differ or 'the number of operators'} differs in more than numbers; give another folder."
+            )
+        found = [replace(a, attributes=_both(a.attributes, b.attributes)) for a, b in zip(found, other)]
+    return found if like else bounds
+
+
+def _with_widths(one: Bound) -> Bound:
+    """With the widths that follow from its constants as attributes."""
+    return replace(one, attributes=one.attributes | one.make_alone().constant_widths())
+
+
+def _alike(one: Bound, other: Bound) -> bool:
+    """Whether they differ in constants and widths alone."""
+
+    def rest(bound: Bound):
+        return (
+            bound.op,
+            bound.name,
+            {key: value for key, value in bound.attributes.items() if not key.endswith("bits")},
+            {key: values.shape for key, values in bound.arrays.items()},
+        )
+
+    return rest(one) == rest(other)
+
+
+def _both(some: dict, others: dict) -> dict:
+    """The attributes, each width the larger one."""
+    wider = {
+        key: max(value, others[key]) if isinstance(value, int) else [*map(max, value, others[key])]
+        for key, value in some.items()
+        if key.endswith("bits")
+    }
+    return some | wider
