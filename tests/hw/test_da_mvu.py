@@ -84,14 +84,43 @@ def test_the_hardware_answers_every_vector_of_eight_bits_at_every_threshold():
 
 
 def test_an_answer_that_is_always_or_never_takes_no_adder():
-    weights = np.ones((6, 2), int)
-    op = dense(weights, [0, 7])
+    weights = np.ones((7, 2), int)
+    op = dense(weights, [0, 8])
     assert op.arrays_of["adders"].shape == (0, 5) and op.latency() == 1
     np.testing.assert_array_equal(
         cosim.run(op, op.random_input(1)).output, op.random_input(1)[..., :2] * 0 + [1, 0]
     )
-    assert len(dense(weights, [1, 7]).arrays_of["adders"]) == 5
-    assert len(dense(weights, [1, 6]).arrays_of["adders"]) == 5  # equal columns share their sums
+    assert len(dense(weights, [1, 8]).arrays_of["adders"]) == 6
+    assert len(dense(weights, [1, 7]).arrays_of["adders"]) == 6  # equal columns share their sums
+
+
+@pytest.mark.parametrize(
+    ("bits", "signed", "inputs"), [(1, 0, 6), (1, 0, 3), (2, 1, 3), (3, 0, 2), (6, 1, 1)]
+)
+def test_few_bits_are_a_table_that_is_exact_on_all_of_them(bits, signed, inputs):
+    """Beside rows of sums, among inputs that nothing reads."""
+    rng, low = np.random.default_rng(bits + inputs), -signed << bits - 1
+    weights = np.zeros((9, 12), int)
+    for row in range(11):
+        weights[rng.choice(inputs + 1, inputs, False), row] = rng.choice([-3, -1, 1, 2], inputs)
+    weights[:, 11] = 1
+    domain = np.array(list(product(range(low, low + (1 << bits)), repeat=inputs)))
+    x = np.zeros((len(domain) + 9, 9), int)
+    x[: len(domain), :inputs], x[len(domain) :] = domain, rng.integers(low, low + (1 << bits), (9, 9))
+    thresholds = rng.integers(-4, 5, 12)
+    op = dense(weights, thresholds, vectors=len(x), in_bits=bits, in_signed=signed)
+    assert 11 >= len(op.tables) > 3 and 11 not in op.tables
+    np.testing.assert_array_equal(cosim.run(op, x[None]).output[0], x @ weights >= thresholds)
+
+
+def test_weights_of_zero_take_nothing():
+    rng = np.random.default_rng(0)
+    weights = np.zeros((784, 500), int)
+    for column in weights.T:
+        column[rng.choice(784, 6, False)] = rng.choice([-1, 1], 6)
+    op = dense(weights, np.zeros(500, int))
+    assert len(op.arrays_of["adders"]) == 0 and op.latency() == 1
+    assert op.estimate()["lut"] <= 500 + 784  # a LUT per row; the rest takes the place of a waiting beat
 
 
 def test_equal_weights_give_equal_bytes_in_another_process_with_other_threads():

@@ -15,7 +15,8 @@ from xnorforge.hw.words import unread
 
 from . import adders, text
 
-MOST_WEIGHTS = 10_000
+MOST_WEIGHTS = 10_000  # other than 0
+TABLE_BITS = 6  # of the inputs of a row that is one LUT
 SLACKS = (4, 0)  # sums in a row beyond the fewest, of the graphs that are tried for a shorter latency
 
 
@@ -35,7 +36,8 @@ class DaMvu(HwOp):
     Rate: one vector per cycle. Latency: the depth of the graph, which has a register after every `levels`
     additions and comparisons.
 
-    Cost: one adder per sum of the graph. Sums that several rows need are computed once.
+    Cost: one adder per sum of the graph. Sums that several rows need are computed once. A bit that depends on
+    six bits of the vector or fewer is a table, one LUT. Weights of 0 cost nothing.
     """
 
     module = "xf_da_mvu"
@@ -162,10 +164,11 @@ class DaMvu(HwOp):
                 hold.
         """
         mw, mh = (self.get_nodeattr(key) for key in ("mw", "mh"))
-        if mw * mh > MOST_WEIGHTS:
+        count = np.count_nonzero(self.arrays_of["weights"])
+        if count > MOST_WEIGHTS:
             raise UserError(
-                f"{self.name}: {mw} x {mh} = {mw * mh:,} weights are too many for adders, which take at most "
-                f"{MOST_WEIGHTS:,}; use a folded unit for this layer."
+                f"{self.name}: {mw} x {mh} with {count:,} weights other than 0 are too many for adders, "
+                f"which take at most {MOST_WEIGHTS:,}; use a folded unit for this layer."
             )
         check_matrix(self)
         weights, bias = self._integers("weights"), self._integers("bias")
@@ -185,13 +188,32 @@ class DaMvu(HwOp):
 
     def live(self) -> np.ndarray:
         """Columns of the weights whose sums decide something, (mw, rows); zeros in those whose answer is
-        fixed.
+        fixed or a table.
         """
         weights, low, high = self.checked_weights()
         if self.raw:
             return weights
-        thresholds = self._integers("thresholds")
-        return weights * ((low < thresholds) & (thresholds <= high))
+        thresholds, inputs = self._integers("thresholds"), np.count_nonzero(weights, axis=0)
+        summed = inputs * self.in_bits > TABLE_BITS
+        return weights * ((low < thresholds) & (thresholds <= high) & summed)
+
+    @cached_property
+    def tables(self) -> dict[int, tuple[list[int], int]]:
+        """{row: (the inputs it reads, its answers)} of rows that are tables: bit i of the answers is that to
+        the inputs whose bits, those of the first lowest, are the number i.
+        """
+        weights, low, high = self.checked_weights()
+        if self.raw:
+            return {}
+        thresholds, bias, bits = self._integers("thresholds"), self._integers("bias"), self.in_bits
+        live, found = self.live(), {}
+        for row in np.flatnonzero((low < thresholds) & (thresholds <= high) & ~live.any(axis=0)).tolist():
+            read = np.flatnonzero(weights[:, row])
+            x = np.arange(1 << bits * len(read))[:, None] >> bits * np.arange(len(read)) & (1 << bits) - 1
+            x -= (x >> bits - 1 << bits) * self.in_stream().signed
+            reached = x @ weights[read, row] + bias[row] >= thresholds[row]
+            found[row] = read.tolist(), sum(1 << at for at in np.flatnonzero(reached).tolist())
+        return found
 
     @cached_property
     def plan(self) -> tuple[adders.Adders, list, list[int]]:
@@ -220,6 +242,7 @@ class DaMvu(HwOp):
             unread(text.cut_of(graph, *row)) if row[0] and not self.raw else 0 for row in zip(ends, given)
         ]
         found, added = Parts().spare(width).registers(stages), set()
+        found.registers(len(self.tables)).gates(comparisons=len(self.tables))
         for end, value in zip(ends, given):
             if end is None:
                 continue
@@ -233,7 +256,8 @@ class DaMvu(HwOp):
                     added.add(number)
             else:  # equal high bits share a register
                 found.registers(min(graph.width(number), out_bits - power))
-        return found.add(graph.parts(ends, stages, ignored, added))
+        read = text.tables_read(self.tables)
+        return found.add(graph.parts([*ends, *read], stages, [*ignored, *(0 for _ in read)], added))
 
     def rtl(self):
         return self._written[0], {}
@@ -245,7 +269,7 @@ class DaMvu(HwOp):
     @cached_property
     def _written(self) -> tuple[str, str]:
         graph, ends, given = self.plan
-        return text.adder_module(graph, ends, given, self.out_stream().bits, not self.raw)
+        return text.adder_module(graph, ends, given, self.out_stream().bits, not self.raw, self.tables)
 
 
 Op = DaMvu

@@ -9,7 +9,7 @@ from .adders import Adders
 HEAD = """// SPDX-License-Identifier: Apache-2.0
 //
 // A constant matrix as adders, generated: {what}.
-// Names: x<i> input i, n<k> sum k, _<d> after d registers, y<r> row r.
+// Names: x<i> input i, n<k> sum k, _<d> after d registers, y<r> row r, T<r> its answers.
 //
 // Rate       one vector per cycle
 // Latency    {stages} cycles: one enable, a register, moves all stages
@@ -19,7 +19,7 @@ HEAD = """// SPDX-License-Identifier: Apache-2.0
 
 
 def adder_module(
-    graph: Adders, ends: list, given: list[int], out_bits: int, thresholds: bool
+    graph: Adders, ends: list, given: list[int], out_bits: int, thresholds: bool, tables: dict
 ) -> tuple[str, str]:
     """Name and text of a module; equal names mean equal texts.
 
@@ -30,9 +30,10 @@ def adder_module(
             and no sum whether it is always met.
         out_bits: bits of a result.
         thresholds: whether results are bits, sum >= given.
+        tables: of the rows that no sum decides {row: (inputs, answers)}, as of `DaMvu.tables`.
     """
     stages = graph.stages(ends, last(ends, given, thresholds))
-    waits = graph.waits(ends, stages)
+    waits = graph.waits([*ends, *tables_read(tables)], stages)
     sums = sorted(number for number in waits if number >= graph.inputs)
 
     def at(number: int, stage: int) -> str:
@@ -50,7 +51,13 @@ def adder_module(
         lines.append(f"wire {_range(width)} n{number} = {first} {'+' if sign > 0 else '-'} {second};")
     for row, (end, value) in enumerate(zip(ends, given)):
         name = end and at(end[0], stages - 1)
-        if thresholds:
+        if row in tables:
+            read, answers = tables[row]
+            index = ", ".join(at(number, stages - 1) for number in reversed(read))
+            entries = 1 << len(read) * graph.width(0)
+            lines.append(f"localparam logic [{entries - 1}:0] T{row} = {entries}'h{answers:x};")
+            text = f"T{row}[{{{index}}}]"
+        elif thresholds:
             text = _reached(name, graph, end, value) if end else f"1'b{value}"
         else:
             text = _sum(name, graph, end, value, out_bits)
@@ -63,6 +70,11 @@ def adder_module(
     head = HEAD.format(what=what, stages=stages)
     name = f"xf_da_mvu_{sha256((head + ports + body).encode()).hexdigest()[:12]}"
     return name, f"{head}\nmodule {name} (\n{ports}\n{body}\nendmodule : {name}\n"
+
+
+def tables_read(tables: dict) -> list[tuple[int, int, int]]:
+    """The inputs that tables read, as ends."""
+    return [(number, 0, 1) for number in sorted({number for read, _ in tables.values() for number in read})]
 
 
 def last(ends, given, thresholds: bool) -> int:
