@@ -438,17 +438,9 @@ class Method(base.Method):
             if not isinstance(layer, QuantConv2d) or not binary.is_binary(layer) or layer in rates:
                 continue
             if layer.kernel_size != (1, 1):
-                network.set_submodule(name, _few_bits(layer, self.scale_bits))
+                bits, largest = self.scale_bits, 2.0**self.scale_bits - 1
+                network.set_submodule(name, binary.in_place_of(layer, bits, weight_scaling_init=largest))
         return network.eval()
-
-
-def _few_bits(layer: AnyModule, bits: int) -> nn.Conv2d:
-    """Return the same convolution with weights of `bits` bits and a sign."""
-    return QuantConv2d(
-        layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, dilation=layer.dilation,
-        bias=False, weight_quant=binary.EightWeights, weight_bit_width=bits + 1,
-        weight_scaling_init=2.0**bits - 1,
-    )  # fmt: skip
 
 
 def _move(optimiser, loss, parameters=None):

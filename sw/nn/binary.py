@@ -310,6 +310,20 @@ def eight_linear(inputs: int, outputs: int) -> Linear:
     return layer
 
 
+def in_place_of(layer: AnyModule, bits: int = 7, **options) -> AnyModule:
+    """Return a layer of the sizes of `layer`, without bias, whose weights have `bits` bits and a sign;
+    `options` are further ones of Brevitas, such as `weight_scaling_init`, the largest weight, 127 / 128 by
+    default.
+    """
+    options |= {"bias": False, "weight_quant": EightWeights, "weight_bit_width": bits + 1}
+    if isinstance(layer, qnn.QuantLinear):
+        return qnn.QuantLinear(layer.in_features, layer.out_features, **options)
+    return qnn.QuantConv2d(
+        layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, dilation=layer.dilation,
+        groups=layer.groups, **options,
+    )  # fmt: skip
+
+
 def eight_act(limit: float) -> Identity:
     """Rounds real numbers to the nearest of 256 values from -limit on, limit / 128 apart; limit is a power of
     two.

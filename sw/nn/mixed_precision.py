@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 import torch
-from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
+from brevitas.nn import QuantIdentity
 from torch import nn
 
 from xnorforge.core.errors import UserError
@@ -341,13 +341,7 @@ def skeleton(network: nn.Module, shape: tuple[int, int, int], chosen: set[str], 
         if unit.name in chosen:
             continue
         for name, norm in unit.layers:
-            layer, kind = network.get_submodule(name), {"bias": False, "weight_quant": binary.EightWeights}
-            if isinstance(layer, QuantLinear):
-                eight = QuantLinear(layer.in_features, layer.out_features, **kind)
-            else:
-                kind |= {"stride": layer.stride, "dilation": layer.dilation}
-                eight = QuantConv2d(layer.in_channels, layer.out_channels, layer.kernel_size, **kind)
-            network.set_submodule(name, eight)
+            network.set_submodule(name, binary.in_place_of(network.get_submodule(name)))
             if not norm:
                 scores: AnyModule = network.get_submodule(name.removesuffix(".dot"))
                 scores.scale *= GAIN

@@ -1,0 +1,11 @@
+"""Layers of 1,000 and 500 neurons for the method sparse, on a picture binarised at 128."""
+
+from xnorforge.sw.networks.base import FLOAT32, Recipe
+from xnorforge.sw.nn.building_blocks import Bits, Block, Network, Scores
+
+RECIPE = Recipe(epochs=16, batch=256, lr=3e-3, shift=0, arithmetic=FLOAT32)
+
+
+def build() -> Network:
+    """The network."""
+    return Network(Bits(), Block(784, 1000), Block(1000, 500), Scores(500, 10, 2**-3))
