@@ -44,7 +44,7 @@ def bind(model: ModelWrapper, scale=None, bias=None, output: str = "scores") -> 
     Args:
         model: lowered graph, FINN hardware-abstraction nodes, channels last, integers.
         scale, bias: of the logits (`lowered.npz`); None leaves the scores unchanged.
-        output: "labels" ends a network whose output is a map in the channel with the largest score.
+        output: "labels" ends a network in the channel with the largest score, of a map that of each cell.
 
     Raises:
         UserError: a node or a combination that no operator builds; the text names the node and alternatives.

@@ -76,7 +76,7 @@ def fold(
             of its accumulators in "block" RAM or "logic", `structure` "adders" makes a matrix distributed
             arithmetic. Or a folding file of FINN (`finn_folding.py`).
         backend: which matrices become adders instead of folded units, see distributed_arithmetic.py.
-        output: "scores", or "labels": for every cell of a map only the channel with the largest score.
+        output: "scores", or "labels": only the channel with the largest score, of a map in every cell.
         fps: frames per second to reach at the board's clock, instead of `interval`; "max": as many as fit.
         limits: {"lut", "bram", "dsp"}: upper limits, as "60%" of the part or a number, and "latency", in
             cycles or as "500us" per frame, by the cost models.
@@ -122,7 +122,7 @@ def fold(
         last = bounds[-1].make()
         shape = last.out_stream().shape
         if output == "scores" and not last.indices and 1 < shape[-1] == prod(shape):
-            say("fold        no index of the largest score: several scales, or several outputs")
+            say("fold        no index of the largest score: OUTPUT=labels has it if there is one output")
         left: list[str] = []
         if folding and is_of_finn(given):
             model = ModelWrapper(str(net_dir / "lowered.onnx"))

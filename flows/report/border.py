@@ -20,7 +20,7 @@ def entry(border: dict, given: dict) -> dict:
 
 def exit_(border: dict, lowered, output: str) -> dict:
     """The output: `scores` integers, then `indices` places of the largest; score = scale * integer + bias per
-    class, or per channel of a map. Of labels there are indices only, one per cell.
+    class, or per channel of a map. Of labels there are indices only, one per cell or vector.
 
     Args:
         border: `border.output` of rtl.json.

@@ -69,6 +69,8 @@ def output_meaning(output: dict) -> str:
         cells = []  # one pixel of scores is a vector of them
     if cells and output["indices"]:
         return f"{cells[0]} × {cells[1]} cells, row by row, each the index of its largest score"
+    if not output["scores"] and output["indices"]:
+        return "the index of the class with the largest score"
     if cells:
         meaning = f"{cells[0]} × {cells[1]} cells of {count} integers, row by row, one per channel"
     else:

@@ -4,6 +4,7 @@ padding at all, an 8-bit head)."""
 
 import sys
 from fractions import Fraction
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +12,19 @@ import pytest
 import torch
 from brevitas.nn import QuantConv2d, QuantIdentity
 from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
-from qonnx.core.modelwrapper import ModelWrapper
 from torch import nn
 
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.backends.rtl import generate
-from xnorforge.flows.bind import bind
+from xnorforge.flows.bind import Bound
 from xnorforge.flows.export import export
 from xnorforge.flows.fold import fold
 from xnorforge.flows.lower import lower
 from xnorforge.flows.qonnx_execution import qonnx_scores
 from xnorforge.flows.synth import synthesise
 from xnorforge.hw import graph
+from xnorforge.hw.ops.arg_max.bind import arg_max, keys
 from xnorforge.sim import cosim
 from xnorforge.sim.device import network
 from xnorforge.sim.netlist import simulate_netlist
@@ -214,14 +215,50 @@ def test_labels_follow_any_bias(tmp_path, bias):
     assert labels.ravel().tolist() == [row.index(max(row)) for row in shares]
 
 
+@pytest.mark.parametrize(
+    "scale", [[1.0, 1.0, 2.0, 1.0], [-1.0] * 4, [0.1234, -0.2517, 0.0, 0.3371]], ids=["double", "down", "any"]
+)
+def test_labels_follow_any_scales(tmp_path, scale):
+    """As of norms at the end, whose gains have any sign."""
+    bias = [0.7, -3.0, 1.25, 0.0]
+    labels, reference = labels_of(tmp_path, scale, bias)
+    shares = [
+        [int(n) * Fraction(a) + Fraction(b) for n, a, b in zip(row, scale, bias)]
+        for row in reference["integers"].reshape(-1, 4)
+    ]
+    assert labels.ravel().tolist() == [row.index(max(row)) for row in shares]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_keys_have_the_order_and_the_ties_of_scores(seed):
+    """Every pair of scores, of which small multiples of a half have many ties."""
+    rng = np.random.default_rng(seed)
+    low, high, channels = int(rng.integers(-20, 1)), int(rng.integers(1, 30)), int(rng.integers(2, 6))
+    scale, bias = rng.integers(-6, 7, channels) / 2, rng.integers(-30, 30, channels) / 4
+    if seed % 2:
+        scale, bias = (rng.normal(size=channels).astype(np.float32) for _ in range(2))
+    gains, offsets = keys(scale, bias, low, high)
+    n = np.arange(low, high + 1)[:, None]
+    made = (n * gains + offsets).ravel()
+    exact = [Fraction(float(a)) * int(x) + Fraction(float(b)) for x in n.ravel() for a, b in zip(scale, bias)]
+    for (key, score), (other, rival) in combinations(zip(made, exact), 2):
+        assert (key > other) - (key < other) == (score > rival) - (score < rival)
+
+
+def test_a_vector_ends_in_the_class_with_the_largest_score():
+    same = np.tile(np.arange(1, 16), (4, 1))  # thresholds: the level of a number is the number
+    last = Bound(
+        "Threshold", "last", {"in_shape": [4], "in_bits": 4}, {"thresholds": same}, outputs=["scores"]
+    )
+    scale, bias = np.array([1, 2, 0.5, -1]), np.array([0, -9, 3, 12.0])
+    found = x = np.random.default_rng(0).integers(0, 16, (50, 4))
+    for one in (last, *arg_max(last, scale, bias)):
+        found = one.make_alone().run(found)
+    np.testing.assert_array_equal(found[:, 0], (x * scale + bias).argmax(1))
+    assert len(np.unique(found)) == 4
+
+
 def test_labels_of_other_networks_are_refused_with_the_reason(tmp_path):
-    lay(tmp_path, "rates-twice-pooled")
-    model, attempt = ModelWrapper(str(tmp_path / "lowered.onnx")), {"bias": np.zeros(4), "output": "labels"}
-    with pytest.raises(UserError) as error:
-        bind(model, np.array([1, 1, 2, 1.0]), **attempt)
-    says(error, "conv6: … 1 to 2 … OUTPUT=labels … OUTPUT=scores")
-    with pytest.raises(UserError, match="-1 to -1"):
-        bind(model, -np.ones(4), **attempt)
     lay(tmp_path / "one", "one-channel")
     with pytest.raises(UserError) as error:
         fold(tmp_path / "one", "pynq-z2", tmp_path / "acc", output="labels")

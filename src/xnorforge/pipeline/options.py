@@ -212,7 +212,7 @@ class Options:
         "the search chooses the rest.",
     )  # fmt: skip
     output: str = option(
-        "scores", "fold", "For a network that returns a map: all scores, or labels (each cell's largest score).",
+        "scores", "fold", "All scores, or labels: only the class with the largest one, of a map in each cell.",
         choices=("scores", "labels"),
     )  # fmt: skip
     loadable: bool = option(
