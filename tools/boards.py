@@ -15,6 +15,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.plugins import names
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.fold import fold
+from xnorforge.flows.fold.too_large import TooLarge
 from xnorforge.flows.report.provenance import commit
 from xnorforge.flows.route import place_and_route
 from xnorforge.flows.synth import synthesise
@@ -23,19 +24,20 @@ from xnorforge.sim.placed import simulate_placed
 
 ROOT = Path(__file__).parent.parent
 RECORDS = ROOT / "docs/results/boards.jsonl"
-MOST_CYCLES = 1 << 18  # per frame
 
 
-def folded(net_dir: Path, acc: Path, board: boards.Board, interval: int) -> tuple[int, dict]:
-    """Cycles per frame and counted resources at an interval, or at the least of its doubles that fits."""
+def folded(net_dir: Path, acc: Path, name: str, **aim) -> tuple[int, dict]:
+    """Cycles per frame and counted resources: at the network's interval, or of the folding that the refusal
+    of that one advises.
+    """
+    cycles = fold(net_dir, name, acc, **aim)["interval_bound"]
+    generate(acc / "folded.onnx", acc / "rtl")
     try:
-        cycles = fold(net_dir, board.name, acc, interval=interval)["interval_bound"]
-        generate(acc / "folded.onnx", acc / "rtl")
         return cycles, synthesise(acc, net_dir)["total"]
-    except UserError:
-        if interval > MOST_CYCLES:
+    except TooLarge as refused:
+        if aim or not refused.retry:
             raise
-        return folded(net_dir, acc, board, 2 * interval)
+        return folded(net_dir, acc, name, **refused.retry)
 
 
 def built(net: str, name: str) -> dict:
@@ -43,7 +45,7 @@ def built(net: str, name: str) -> dict:
     board, net_dir = boards.load(name), ROOT / "out" / net
     acc, row = net_dir / f"board-{name}", {"net": net, "board": name, "part": board.part}
     try:
-        row["interval"], counted = folded(net_dir, acc, board, board.interval_for(net))
+        row["interval"], counted = folded(net_dir, acc, name)
         row |= {key: counted[key] for key in ("lut", "ff", "bram36", "dsp")}
         router = routing.load(board.family)
         if router is None or not board.shell or router.missing():

@@ -13,12 +13,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from xnorforge.core import artifacts, jobs
-from xnorforge.core.errors import ToolMissing, UserError
+from xnorforge.core.errors import ToolMissing
 from xnorforge.flows import yosys_job
 from xnorforge.flows.backends.rtl import write_layer
 from xnorforge.flows.synth import cells, mapping
 from xnorforge.flows.synth.mapping import TOP, Mapped
-from xnorforge.hw import boards, families
+from xnorforge.hw import boards
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.wrap import headers, library
 
@@ -39,7 +39,7 @@ def synthesise(acc: Path, net_dir: Path, parallel: int = 2) -> dict:
         `total`, `capacity`, `board`, `part`, `family`, `synthesis` (the commands of one layer).
 
     Raises:
-        UserError: the design exceeds the part; the text says which resources.
+        TooLarge: the design exceeds the part; the text says in which resources, and what fits.
         ToolMissing: pyosys is not installed.
     """
     acc = Path(acc)
@@ -77,7 +77,10 @@ def synthesise(acc: Path, net_dir: Path, parallel: int = 2) -> dict:
         "used": {name: cells.used(total, name) for name in board.capacity},
         "run": run,
     }
-    over_capacity(board, total, fold["interval"])
+    if cells.exceeded(total, board.capacity):
+        from xnorforge.flows.fold.too_large import too_large  # folding counts by this package
+
+        raise too_large(net_dir, board, fold, total)
     artifacts.write_json(acc / "synth.json", record)
     return record
 
@@ -141,30 +144,3 @@ def _sum_check(own: dict[str, dict], total: dict[str, float], family: str) -> di
     return artifacts.check(
         "children + own = total", 0, wrong, len(total), "resources over operators and top against all cells"
     )
-
-
-def over_capacity(board: boards.Board, total: dict[str, float], interval: int) -> None:
-    """Stop when a design does not fit the part.
-
-    Args:
-        total: resources as `cells.resources` names them.
-        interval: cycles per frame of the folding, for the advice.
-
-    Raises:
-        UserError: each resource that is over, with both figures, and what to change.
-    """
-    over = [name for name, has in board.capacity.items() if cells.used(total, name) > has]
-    if over:
-        unit = families.load(board.family).units
-        takes = " and ".join(
-            f"{_number(cells.used(total, name) * unit[name][1])} {unit[name][0]}" for name in over
-        )
-        has = " and ".join(f"{_number(board.capacity[name] * unit[name][1])}" for name in over)
-        raise UserError(
-            f"{board.name}: the design needs {takes}, but the part has {has}; "
-            f"use an interval of more than {interval:,} cycles per frame or pick another board."
-        )
-
-
-def _number(value: float) -> str:
-    return f"{value:,.1f}".removesuffix(".0")

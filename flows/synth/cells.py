@@ -54,3 +54,8 @@ def used(total: Mapping[str, float], name: str) -> float:
     if name == "lut_memory":
         return total.get("lut_ram", 0) + total.get("srl", 0)
     return total.get("carry" if name.startswith("carry") else name, 0)
+
+
+def exceeded(total: Mapping[str, float], capacity: Mapping[str, float]) -> list[str]:
+    """Resources of a board's capacity of which there are more than it has."""
+    return [name for name, has in capacity.items() if used(total, name) > has]

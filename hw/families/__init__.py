@@ -58,6 +58,7 @@ class Family:
             module, {block_rams} for `block_rams` without contents, which are added to the cells afterwards.
         block_rams: Yosys' map of block RAMs, in its shared folder.
         fabric: its cells, for estimates.
+        alike: the family whose counted LUTs estimates are fitted to if it has none of its own (`LUTS`).
         level_ns: time of an addition or comparison of a dozen bits with its routing: a plan for where
             registers stand, not a clock.
     """
@@ -74,6 +75,7 @@ class Family:
     steps: tuple[str, ...] = ("{synth}",)
     block_rams: str = ""
     fabric: Fabric = field(default_factory=Fabric)
+    alike: str = REFERENCE
     level_ns: float = 2.0
 
 
@@ -99,8 +101,8 @@ def load(name: str) -> Family:
 
 
 def estimated_by(name: str) -> str:
-    """The family whose counts the estimates of LUTs are fitted to: itself, or the reference family."""
-    return name if (plugins.place(KIND, name) / LUTS).is_file() else REFERENCE
+    """The family whose counts the estimates of LUTs are fitted to: itself, or the one it is most alike."""
+    return name if (plugins.place(KIND, name) / LUTS).is_file() else load(name).alike
 
 
 @cache

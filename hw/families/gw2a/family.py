@@ -49,4 +49,5 @@ FAMILY = Family(
     ),
     renamed={"RAMB18": "BSRAM"},
     rom_rows=2048,
+    alike="ecp5",  # LUTs of four inputs too
 )

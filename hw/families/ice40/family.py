@@ -41,4 +41,5 @@ FAMILY = Family(
         block_rams=(BlockRam(1 << 12, 0.125, 64, (2, 4, 8, 16), 2),),
     ),
     level_ns=5.0,
+    alike="ecp5",  # LUTs of four inputs too
 )
