@@ -23,6 +23,13 @@ from ..refusals import says
 
 ONE = TopPorts(1, 1, 1)  # a byte in, a byte out
 
+PARTS = {
+    "ecp5": "ulx3s",
+    "gw1n": "tangnano9k",
+    "gw2a": "tangnano20k",
+    "ice40": "icebreaker",
+    "nexus": "crosslink-nx-evn",
+}
 PACKED = """Info: Device utilisation:
 Info: \t        TRELLIS_COMB: 90123/ 83640   107%
 Info: \t              DP16KD:     4/   208     1%
@@ -124,13 +131,43 @@ def test_a_family_whose_clocks_cannot_be_searched_says_why():
             assert bool(router.clocks(board)) != bool(router.unsearched)
 
 
+def test_a_chain_of_a_nexus_begins_without_a_carry():
+    """Of two CCU2, the first takes its carry from A1; abc9 has tied its other one to a constant."""
+
+    def cell(kind, bit):
+        return {"type": "CCU2", "parameters": {"INIT1": kind}, "connections": {"CIN": [bit], "COUT": [7]}}
+
+    cells = {"first": cell("0x00AA", 3), "next": cell("0x96AA", 7)}
+    router = routing.load("nexus")
+    assert router is not None
+    made = router.adapted({"modules": {routing.TOP: {"cells": cells}}})["modules"][routing.TOP]["cells"]
+    assert made["first"]["connections"] == {"COUT": [7]}
+    assert made["next"]["connections"] == {"CIN": [7], "COUT": [7]}
+
+
+def test_a_board_of_a_nexus_runs_at_its_oscillators_clock():
+    board, router = boards.load("crosslink-nx-evn"), routing.load("nexus")
+    assert router is not None
+    with pytest.raises(UserError) as refused:
+        router.top(replace(board, clock_mhz=24.0), ONE)
+    says(refused, "hw/boards/crosslink-nx-evn/board.toml: clock.mhz = 24 … 12")
+
+
 def test_the_pll_of_a_gw2a_keeps_to_its_data_sheet():
     for wanted in (27.0, 54.0, 81.0, 108.0, 67.5):
-        reference, fed_back, divided = gw2a.pll(27.0, wanted)
+        reference, fed_back, divided = gw2a.rpll(27.0, wanted)
         assert 27.0 / reference * fed_back == wanted and 27.0 / reference >= 3 and fed_back <= 64
         assert 500 <= wanted * divided <= 1250 and (divided == 2 or divided % 4 == 0)
-    with pytest.raises(UserError, match=r"^bitstream: .* GW2A .*50 MHz .*27 MHz"):
-        gw2a.pll(27.0, 50.0)
+    with pytest.raises(UserError, match=r"^bitstream: .* GW2A-18 .*50 MHz .*27 MHz"):
+        gw2a.rpll(27.0, 50.0)
+
+
+def test_the_pll_of_a_gw1n_has_another_oscillator():
+    """400 to 1,200 MHz: 20.25 MHz need a divisor of 32, by which 54 MHz would be too fast."""
+    (chip,) = (one for one in gw2a.CHIPS if one.pll == "GW1NR-9C")
+    for wanted, divisors in ((54.0, {8, 16}), (20.25, {32, 48})):
+        reference, fed_back, divided = gw2a.rpll(27.0, wanted, chip)
+        assert 27.0 / reference * fed_back == wanted and divided in divisors
 
 
 def test_the_pll_of_an_ice40_keeps_to_its_data_sheet():
@@ -173,9 +210,9 @@ def test_a_port_without_a_pin_is_refused(name, role, all_roles):
     says(refused, f"hw/boards/{name}/board.toml: [shell.pins] … '{role}' … {all_roles}")
 
 
-@pytest.mark.parametrize("family", ["ecp5", "gw2a", "ice40"])
+@pytest.mark.parametrize("family", PARTS)
 def test_a_part_that_no_tool_knows_is_refused(family):
-    name = {"ecp5": "ulx3s", "gw2a": "tangnano20k", "ice40": "icebreaker"}[family]
+    name = PARTS[family]
     router = routing.load(family)
     assert router is not None
     with pytest.raises(UserError, match=rf"^{name}: .*'XYZ-1'"):

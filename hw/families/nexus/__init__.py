@@ -1,0 +1,1 @@
+"""Lattice Nexus: CrossLink-NX."""
