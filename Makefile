@@ -25,7 +25,7 @@ ANY  := PYTHONPATH=src "$$(command -v $(PY) || command -v "$$PYTHON" || command 
 TEST := env -u MAKEFLAGS -u MFLAGS -u ASKED $(PY) -m pytest -n 2 --dist loadscope
 # Limits of lines as in Python; Yosys has no type for a parameter that is a string.
 VERIBLE := line-length=length:110,explicit-parameter-storage-type=exempt_type:string
-OWN  := help doctor clean distclean docs formal lint mutate test test-full $(filter clean_% .venv/%,$(MAKECMDGOALS))
+OWN  := help doctor clean distclean docs formal lint mutate release-bitstreams test test-full $(filter clean_% .venv/%,$(MAKECMDGOALS))
 .PHONY: $(OWN) $(MAKECMDGOALS)
 
 $(filter-out $(OWN),$(MAKECMDGOALS)): | $(VENV)
@@ -41,6 +41,8 @@ docs: | $(VENV)
 	@$(PY) -m sphinx -q -W --keep-going -c docs -d out/.cache/site . out/site
 formal: | $(VENV)
 	@$(PY) tests/formal/proofs.py
+release-bitstreams: | $(VENV)
+	@$(PY) tools/boards.py --release
 mutate: | $(VENV)
 	@$(PY) tests/mutate.py sv 200; sv=$$?; $(PY) tests/mutate.py python 200; py=$$?; $(PY) tests/mutate.py c 60 && exit $$((sv | py))
 lint: | $(VENV)

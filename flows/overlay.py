@@ -143,7 +143,7 @@ def _bitstream(folder: Path, acc: Path, routed: bool | None) -> dict:
         "about": f"overlay.bit and overlay.bin, {len(raw):,} bytes, for {there['part']}",
         "bit": "overlay.bit",
         "bin": "overlay.bin",
-        "sha256": {name: artifacts.digest(folder / name) for name in ("overlay.bit", "overlay.bin")},
+        "sha256": {name: artifacts.sha256(folder / name) for name in ("overlay.bit", "overlay.bin")},
         "part": there["part"],
         "clock_mhz": there["clock"]["asked"],
     }

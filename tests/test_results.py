@@ -7,6 +7,7 @@ import pytest
 from .documents import tool
 
 results = tool("results")
+boards = tool("boards")
 
 
 @pytest.mark.parametrize("path", results.pages(), ids=lambda path: path.name)
@@ -29,3 +30,35 @@ def test_records_hold_no_path_of_a_machine_and_every_build_passed():
     for line in results.builds():
         assert line["verdict"] == "PASS" and line["commit"]
         assert "/" not in line["command"].replace("out/", "")
+
+
+def test_a_release_lists_what_is_there_and_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
+    """Of two boards one is refused; a bitstream that was changed is made again, and nothing else."""
+    made = []
+
+    def built(net, board):
+        made.append(board)
+        row = {"net": net, "board": board, "command": f"make build NET={net} BOARD={board}"}
+        if board == "basys3":
+            return row | {"refused": "no tools here"}
+        (boards.RELEASE / "a-ulx3s.bit").write_bytes(b"bits")
+        # sha256sum of the four bytes
+        digest = "e5e59d10f196504b6e08ac7785f84430a61e1558fd6246075a9566edaab2e814"
+        return row | {"asked": 50.0, "mhz": 127.8, "file": "a-ulx3s.bit", "sha256": digest}
+
+    monkeypatch.setattr(boards, "RELEASE", tmp_path / "release")
+    monkeypatch.setattr(boards, "RECORDS", tmp_path / "boards.jsonl")
+    monkeypatch.setattr(boards, "built", built)
+    monkeypatch.setattr(boards, "commit", lambda: "0123abc")
+    boards.main("a", "basys3", "ulx3s")
+    boards.main("a", "basys3", "ulx3s")
+    assert made == ["basys3", "ulx3s"]
+    listed = (tmp_path / "release/README.md").read_text()
+    assert "e5e59d10f196504b" in listed and "127.8" in listed and "BOARD=ulx3s" in listed
+    assert "basys3" not in listed and len(boards.recorded(tmp_path / "boards.jsonl")) == 2
+    (tmp_path / "release/a-ulx3s.bit").write_bytes(b"bit")
+    boards.main("a", "basys3", "ulx3s")
+    assert made == ["basys3", "ulx3s", "ulx3s"]
+    monkeypatch.setattr(boards, "commit", lambda: "0123abc+")
+    boards.main("a", "ulx3s")
+    assert made == ["basys3", "ulx3s", "ulx3s", "ulx3s"]

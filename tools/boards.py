@@ -1,74 +1,126 @@
-"""Fold, synthesise and route one network for every board, to docs/results/boards.jsonl.
+"""Build networks for boards with the ordinary command; list what it gave, and keep bitstreams.
 
-    python tools/boards.py NET [BOARD …]    other rows stay; finished runs of Yosys and nextpnr are reused
-    python tools/results.py                 makes the table
+    python tools/boards.py NET [BOARD …]    rows of docs/results/boards.jsonl, of all boards if none is named
+    make release-bitstreams                 of every shipped network, for every board that can be routed here
+    python tools/results.py                 makes the tables
 
-A placed netlist of a family with models of its cells is simulated on two images.
+A routed build leaves its bitstream and its report in out/release/, which README.md there lists; rows are in
+boards.jsonl. A row of this commit whose bitstream is there is not made again, and what a build has cached is
+used: a run that was stopped goes on.
 """
 
 import json
+import shutil
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
+from typing import Any
 
-from xnorforge.core.errors import UserError
+from xnorforge.core.artifacts import read_json, sha256
 from xnorforge.core.plugins import names
-from xnorforge.flows.backends.rtl import generate
-from xnorforge.flows.fold import fold
-from xnorforge.flows.fold.too_large import TooLarge
 from xnorforge.flows.report.provenance import commit
-from xnorforge.flows.route import place_and_route
-from xnorforge.flows.synth import synthesise
-from xnorforge.hw import boards, routing
-from xnorforge.sim.placed import simulate_placed
+from xnorforge.hw import boards
+from xnorforge.pipeline.stages import no_bitstream
 
 ROOT = Path(__file__).parent.parent
-RECORDS = ROOT / "docs/results/boards.jsonl"
+RECORDS, RELEASE = ROOT / "docs/results/boards.jsonl", ROOT / "out/release"
+HEAD = """# Bitstreams
+
+Nothing was measured on a board. The clock is that of the bitstream; the routed one is what one seed reaches.
+
+| bitstream | sha256 | MHz | routed, MHz | report | made by |
+|---|---|---:|---:|---|---|
+"""
 
 
-def folded(net_dir: Path, acc: Path, name: str, **aim) -> tuple[int, dict]:
-    """Cycles per frame and counted resources: at the network's interval, or of the folding that the refusal
-    of that one advises.
-    """
-    cycles = fold(net_dir, name, acc, **aim)["interval_bound"]
-    generate(acc / "folded.onnx", acc / "rtl")
-    try:
-        return cycles, synthesise(acc, net_dir)["total"]
-    except TooLarge as refused:
-        if aim or not refused.retry:
-            raise
-        return folded(net_dir, acc, name, **refused.retry)
+def routable(board: str) -> bool:
+    """Whether a build for it makes a bitstream on this machine."""
+    return not no_bitstream("rtl", board, "auto")
 
 
-def built(net: str, name: str) -> dict:
-    """The row of a board; `refused` holds the reason if it is not routed."""
-    board, net_dir = boards.load(name), ROOT / "out" / net
-    acc, row = net_dir / f"board-{name}", {"net": net, "board": name, "part": board.part}
-    try:
-        row["interval"], counted = folded(net_dir, acc, name)
-        row |= {key: counted[key] for key in ("lut", "ff", "bram36", "dsp")}
-        router = routing.load(board.family)
-        if router is None or not board.shell or router.missing():
-            return row | {"refused": "no tools here"}
-        routed = place_and_route(acc, net_dir, seeds=(1,))
-        row |= {"mhz": routed["clock"]["median"], "asked": routed["clock"]["asked"]}
-        if board.simulates_placed:
-            row["placed"] = simulate_placed(acc, net_dir)["images"]
-    except UserError as error:
-        row["refused"] = str(error)
+def built(net: str, name: str) -> dict[str, Any]:
+    """The row of a build; `refused` has the reason if it ended without a bitstream."""
+    verb, more = ("build", ["SEEDS=1"]) if routable(name) else ("synth", [])
+    options = [f"BOARD={name}", *more]
+    row = {"net": net, "board": name, "part": boards.load(name).part}
+    row["command"] = " ".join(["make", verb, f"NET={net}", *options])
+    words = [
+        word for one in options for word in (f"--{one.partition('=')[0].lower()}", one.partition("=")[2])
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "xnorforge", verb, net, *words, "--json"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        return row | {"refused": json.loads(done.stdout)["message"]}
+    acc = ROOT / "out" / net / f"rtl-{name}"
+    counted = read_json(acc / "synth.json")["total"]
+    row["interval"] = read_json(acc / "fold.json")["interval_bound"]
+    row |= {key: counted[key] for key in ("lut", "ff", "bram36", "dsp")}
+    if verb == "synth":
+        return row | {"refused": "no tools here"}
+    routed = read_json(acc / "bitstream.json")
+    row |= {"mhz": routed["clock"]["median"], "asked": routed["clock"]["asked"]}
+    row |= {"file": f"{net}-{name}{Path(routed['bit']['file']).suffix}", "sha256": routed["bit"]["sha256"]}
+    if (acc / "placed.json").exists():
+        row["placed"] = read_json(acc / "placed.json")["images"]
+    shutil.copyfile(acc / routed["bit"]["file"], RELEASE / row["file"])
+    shutil.copyfile(acc / "report.html", RELEASE / f"{net}-{name}.html")
     return row
 
 
-def main(net: str, *asked: str) -> None:
-    """Build for boards, all if none is named, and write each row when it is there."""
-    if not (ROOT / "out" / net / "lowered.npz").exists():
-        subprocess.run([sys.executable, "-m", "xnorforge", "build", net, "--until", "lower"], check=True)
-    made_by = commit()
-    for name in asked or names("hw.boards"):
-        lines = [json.loads(line) for line in RECORDS.read_text().splitlines()] if RECORDS.exists() else []
-        rows = {(line["net"], line["board"]): line for line in lines}
-        rows[net, name] = built(net, name) | {"commit": made_by}
-        RECORDS.write_text("".join(f"{json.dumps(rows[key])}\n" for key in sorted(rows)))
+def kept(row: dict[str, Any]) -> bool:
+    """Whether a row's bitstream is in the folder, or it has none."""
+    path = RELEASE / row.get("file", "")
+    return "file" not in row or (path.is_file() and sha256(path) == row["sha256"])
+
+
+def page(rows: list[dict[str, Any]]) -> str:
+    """The list of the bitstreams in the folder."""
+    lines = [
+        f"| [{row['file']}]({row['file']}) | `{row['sha256']}` | {row['asked']:g} | {row['mhz']:.1f} "
+        f"| [report]({row['net']}-{row['board']}.html) | `{row['command']}`, commit {row['commit']} |\n"
+        for row in rows
+        if "file" in row and kept(row)
+    ]
+    return HEAD + "".join(lines)
+
+
+def recorded(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """Rows by network and board."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return {(line["net"], line["board"]): line for line in lines}
+
+
+def record(path: Path, rows: dict[tuple[str, str], dict[str, Any]]) -> None:
+    """Write what `recorded` reads."""
+    path.write_text("".join(f"{json.dumps(rows[key])}\n" for key in sorted(rows)))
+
+
+def main(*asked: str) -> None:
+    """Build the pairs, and write each row and the list when it is there."""
+    if asked == ("--release",):
+        cards = (ROOT / "sw/shipped").glob("*/card.json")
+        nets = sorted({read_json(card)["net"] for card in cards})
+        pairs = [*product(nets, filter(routable, names("hw.boards")))]
+    else:
+        pairs = [*product(asked[:1], asked[1:] or names("hw.boards"))]
+    RELEASE.mkdir(parents=True, exist_ok=True)
+    made_by, path = commit(), RELEASE / RECORDS.name
+    for pair in pairs:
+        rows = recorded(path)
+        known = rows.get(pair, {})
+        if known.get("commit") != made_by or "+" in str(made_by) or not kept(known):
+            rows[pair] = built(*pair) | {"commit": made_by}
+        record(path, rows)
+        (RELEASE / "README.md").write_text(page([rows[key] for key in sorted(rows)]))
+    if asked != ("--release",):
+        rows = recorded(path)
+        record(RECORDS, recorded(RECORDS) | {pair: rows[pair] for pair in pairs})
 
 
 if __name__ == "__main__":

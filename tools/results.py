@@ -110,7 +110,7 @@ def boards_page() -> str:
         "# Boards", "", MADE, "",
         "Counts are Yosys cells without a shell. The clock is that of one seed, with the shell; see",
         "[reading the clock](../guide/bitstream.md#reading-the-clock). Nothing was measured on a board.",
-        "Made by `tools/boards.py`.", "", table(head, rows), "",
+        "Made by `tools/boards.py NET`.", "", table(head, rows), "",
     ])  # fmt: skip
 
 

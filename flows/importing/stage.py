@@ -1,6 +1,5 @@
 """Import of a foreign network: any QONNX file becomes the same artefacts as an export of our own."""
 
-import hashlib
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,7 @@ import numpy as np
 from onnx import ModelProto
 from qonnx.core.modelwrapper import ModelWrapper
 
-from xnorforge.core.artifacts import measured, whole, write_json
+from xnorforge.core.artifacts import measured, sha256, whole, write_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.input_format import InputFormat
 from xnorforge.core.progress import now_at, say
@@ -121,7 +120,7 @@ def import_network(
         "stage": "export",
         "net": model.stem,
         "method": "imported",
-        "source": {"file": model.name, "sha256": hashlib.sha256(model.read_bytes()).hexdigest()},
+        "source": {"file": model.name, "sha256": sha256(model)},
         "input": {**form.record(), "because": found.why, "rounding": lost},
         "asked": {**wanted.words(), **(asked or {})},
         "images": samples.what if samples.values is not None else f"{len(integers):,} {samples.what}",

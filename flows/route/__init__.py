@@ -171,7 +171,7 @@ def place_and_route(
         "bit": {
             "file": f"bitstream/{fastest.bit}",
             "bytes": (acc / "bitstream" / fastest.bit).stat().st_size,
-            "sha256": artifacts.digest(acc / "bitstream" / fastest.bit),
+            "sha256": artifacts.sha256(acc / "bitstream" / fastest.bit),
         },
         "run": run,
     }

@@ -1,5 +1,6 @@
 """Place and route: a counted netlist through stand-ins of openXC7's tools, and through those of PyPI."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -97,6 +98,7 @@ def test_a_route_that_succeeds_leaves_a_bitstream_and_its_record(acc, tmp_path, 
     assert record["counted"]["shell"]["ff"] > 20 < record["counted"]["shell"]["lut"]
     assert len(record["critical_paths"]) == 2 and "upper bound" in record["timing"]
     assert (acc / record["bit"]["file"]).read_bytes() == openxc7.blank_bit()
+    assert record["bit"]["sha256"] == hashlib.sha256(openxc7.blank_bit()).hexdigest()
     assert "xf_top u_accelerator" in (acc / "bitstream/xf_board_top.v").read_text()
     assert record["netlist"] == netlist_digest(acc)
 

@@ -23,6 +23,7 @@ TARGETS = {
     "distclean": "remove out/, including trained weights",
     "docs": "the documents as a site, out/site",
     "formal": "proofs of the modules that move streams",
+    "release-bitstreams": "the shipped networks for every board that can be routed, in out/release",
     "lint": "ruff, basedpyright, and the checks of documents and code",
     "mutate": "changes of single operators and numbers: which of them proofs and tests find",
     "test": "the quick tests; with CHANGED=1 what a change since the last commit can break",

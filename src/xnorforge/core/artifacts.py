@@ -105,6 +105,11 @@ def intact(path, writer: str) -> None:
         ) from error
 
 
+def sha256(path) -> str:
+    """SHA-256 of a file, as `sha256sum` prints it (hex, 64 characters)."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
 def digest(*paths) -> str:
     """SHA-256 over the contents of files, in the order given (hex, 64 characters)."""
     total = hashlib.sha256()
