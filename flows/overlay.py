@@ -154,7 +154,7 @@ def _why(board: boards.Board) -> str:
     router = routing.load(board.family)
     if router is None or board.shell_kind not in FORMS:
         return f"the bitstream of {board.name} has no shell for a processor"
-    lacking = router.missing()
+    lacking = router.missing(board)
     return routing.lacking(lacking).rstrip(".") if lacking else "`make bitstream` builds it"
 
 

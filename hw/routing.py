@@ -10,13 +10,15 @@ import shutil
 import subprocess
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
+from xnorforge.hw import boards
 from xnorforge.hw.boards import Board
 
 KIND = "hw.families"
@@ -137,6 +139,8 @@ class Routed:
         paths: critical paths of the accelerator's clock, slowest first.
         bit: name of the bitstream in the folder of the run.
         late: nets with the latest arrival at registers, slowest first; empty if the tool reports none.
+        arrivals: register inputs by the tenth of the period of `mhz` in which their data arrives; empty if
+            the tool reports none.
         placed: name of the placed netlist there, Verilog of the module `TOP` in cells that the family's
             `placed.v` models (docs/guide/bitstream.md); "" if the family has no such models.
         kind: what the clock covers: "routed" where every path counts, else what is added or left out.
@@ -148,6 +152,7 @@ class Routed:
     paths: Sequence[TimingPath]
     bit: str
     late: Sequence[LateNet] = ()
+    arrivals: Sequence[int] = ()
     placed: str = ""
     kind: str = "routed"
     timing: str = ""
@@ -189,9 +194,15 @@ class Router(ABC):
     synth: str
     unsearched: str = ""
 
-    def missing(self) -> list[Tool]:
-        """The tools that were not found."""
-        return [tool for tool in self.tools if tool.path() is None]
+    def databases(self, _board: Board) -> tuple[Tool, ...]:
+        """Files for a board's part that are not in the programs' packages."""
+        return ()
+
+    def missing(self, board: Board | None = None) -> list[Tool]:
+        """The programs that were not found; if all were, and with a board, the databases of its part."""
+        absent = [tool for tool in self.tools if tool.path() is None]
+        more = self.databases(board) if board and not absent else ()
+        return absent or [tool for tool in more if tool.path() is None]
 
     @abstractmethod
     def top(self, board: Board, ports: TopPorts) -> str:
@@ -271,6 +282,25 @@ def load(family: str) -> Router | None:
 def routers() -> dict[str, Router]:
     """All routers, by family."""
     return {name: module.ROUTER for name, module in plugins.parts(KIND, PART).items()}
+
+
+def all_tools(family: str, router: Router) -> list[Tool]:
+    """Its programs and, if they were found, the databases of the parts of all boards with a shell."""
+    shown = [] if router.missing() else map(boards.load, plugins.names("hw.boards"))
+    more = [router.databases(board) for board in shown if board.family == family and board.shell]
+    return list(dict.fromkeys([*router.tools, *chain.from_iterable(more)]))
+
+
+def tenths(times: Iterable[float], longest: float) -> list[int]:
+    """How many times fall into each tenth of the longest one, the shortest first; [] of none.
+
+    >>> tenths([0.5, 2.0, 9.7, 10.0, 10.0], 10.0)
+    [1, 0, 1, 0, 0, 0, 0, 0, 0, 3]
+    """
+    found = [0] * 10
+    for time in times:
+        found[min(9, int(10 * time / longest))] += 1
+    return found if any(found) else []
 
 
 def shell_pins(board: Board, roles: Sequence[str]) -> dict[str, str]:

@@ -65,7 +65,7 @@ def bitstream(board, record: dict | None) -> str:
         tool = families.load(board.family).vendor_tool
         other = f", {tool[1]} does" if tool else ""
         return f"not built: xnorforge has no place and route for this part{other}"
-    lacking = router.missing()
+    lacking = router.missing(board)
     if lacking:
         return f"not built: {lacking[0].name} was not found; `make doctor` shows where to get it"
     return "not built: place and route was disabled (PNR=off)"

@@ -227,7 +227,7 @@ def _router(board: Board) -> Router:
             f"bitstream: place and route does not support {board.name} ({board.part}); "
             f"choose a board of one of the families {', '.join(routing.routers())}."
         )
-    lacking = router.missing()
+    lacking = router.missing(board)
     if lacking:
         raise ToolMissing(f"bitstream: {routing.lacking(lacking)}")
     return router

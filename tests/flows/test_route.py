@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from xnorforge.cli import doctor
 from xnorforge.core.artifacts import digest, netlist_digest, read_json
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.flows import synth
@@ -373,6 +374,12 @@ def test_the_stage_is_part_of_a_build_where_its_tools_are_found(tmp_path, monkey
     with_tools(monkeypatch, tmp_path / "tools")
     assert names() == [*without[:-2], "bitstream", "overlay", "report"] and request.Request().routed
     assert names(pnr="off") == without
+    (tmp_path / "tools/chipdb/xc7z020clg400.bin").unlink()
+    assert names() == without
+    says(stages.no_bitstream("rtl", "pynq-z2", "auto"), "xc7z020clg400.bin … openXC7")
+    found = {item.name: item.found for item in doctor.examine(tmp_path)}
+    assert found["chip database xc7z020clg400.bin"] == "not found" != found["nextpnr-xilinx"]
+    with_tools(monkeypatch, tmp_path / "more")
     assert not {"bitstream", "overlay"} & set(names(board="ultra96"))
     says(stages.no_bitstream("hls4ml", "pynq-z2", "auto"), "BACKEND=hls4ml … netlist")
     assert "ultra96 (xczu3eg-sbva484-1-i)" in stages.no_bitstream("rtl", "ultra96", "auto")

@@ -121,6 +121,10 @@ class Xc7(Router):
     unsearched = "the processor's boot image or the oscillator sets the clock, not the bitstream"
     synth = f"synth_xilinx -flatten -nosrl -family xc7 -top {routing.TOP}"
 
+    def databases(self, board: Board) -> tuple[Tool, ...]:
+        """nextpnr-xilinx's and Project X-Ray's."""
+        return chip_database(board.part), frame_database(board.part)
+
     def top(self, board: Board, ports: TopPorts) -> str:
         """The shell of a serial line with the processor's clock FCLK0 and reset, or those of pins.
 
@@ -167,7 +171,7 @@ class Xc7(Router):
 
     def identity(self, board: Board) -> list[str]:
         """The content of the tools and the pins; the databases are known by path and size."""
-        found = [tool.path() for tool in (*self.tools, chip_database(board.part), frame_database(board.part))]
+        found = [tool.path() for tool in (*self.tools, *self.databases(board))]
         paths = [Path(path) for path in found if path]
         programs = [artifacts.digest(path) for path in paths[: len(self.tools)]]
         databases = [f"{path} {path.stat().st_size}" for path in paths[len(self.tools) :]]
@@ -179,10 +183,7 @@ class Xc7(Router):
 
     def run(self, folder: Path, board: Board, seed: int) -> Routed:
         """nextpnr-xilinx, then frames, then the bitstream, which is read back."""
-        chip, frames = chip_database(board.part), frame_database(board.part)
-        absent = [one for one in (chip, frames) if one.path() is None]
-        if absent:
-            raise UserError(routing.lacking(absent))
+        chip, frames = self.databases(board)
         _check_carries(json.loads((folder / "netlist.json").read_text()), board)
         (folder / "pins.xdc").write_text(pins(board))
         files = ["--json", "netlist.json", "--xdc", "pins.xdc", "--fasm", "out.fasm", "--write", PLACED]

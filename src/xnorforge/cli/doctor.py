@@ -96,7 +96,9 @@ def _data() -> list[Item]:
 
 
 def _place_and_route() -> list[Item]:
-    """The tools that make bitstreams, by family of parts; a build without them ends with the netlist."""
+    """The tools that make bitstreams, by family of parts, and where its programs are found, the databases of
+    the parts of its boards; a build without them ends with the netlist.
+    """
     try:
         from xnorforge.hw import routing
     except ImportError:  # an interpreter older than 3.11, which the first line says
@@ -109,7 +111,7 @@ def _place_and_route() -> list[Item]:
             False,
         )
         for family, router in routing.routers().items()
-        for tool, path in ((tool, tool.path()) for tool in router.tools)
+        for tool, path in ((tool, tool.path()) for tool in routing.all_tools(family, router))
     ]
 
 

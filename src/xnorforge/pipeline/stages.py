@@ -212,7 +212,7 @@ def no_bitstream(backend: str, board: str, pnr: str) -> str:
     router = routing.load(where.family)
     if router is None or not where.shell:
         return f"there is no open place and route for {board} ({where.part})"
-    lacking = router.missing()
+    lacking = router.missing(where)
     return routing.lacking(lacking) if lacking else ""
 
 
