@@ -52,6 +52,7 @@ ROUTED = (
     "bit",
     "search",
     "slowest_nets",
+    "arrivals",
 )
 # Stages that must have compared images; the others only count and check their counts.
 COMPARING = ("export", "lower", "fold", "sim", "netlist", "placed", "hls", "finn")

@@ -88,7 +88,8 @@ def place_and_route(
         The record: `clock` (MHz: requested, and the least, median and best of the seeds), `search` (the same
         for every clock that was tried), `seeds` (a row each), `used` (sites of the part, of the fastest),
         `critical_paths` (slowest first, by operator), `slowest_nets` (of each seed, the nets that arrive last
-        at a register), `timing` (source of the delays), `shell`, `bit`, `checks`.
+        at a register), `arrivals` (of the fastest), `timing` (source of the delays), `shell`, `bit`,
+            `checks`.
 
     Raises:
         UserError: the family cannot be routed, a tool fails, or every seed misses the board's clock.
@@ -168,6 +169,7 @@ def place_and_route(
         "used": {kind: {"used": has[0], "available": has[1]} for kind, has in fastest.used.items()},
         "critical_paths": slowest,
         "slowest_nets": nets,
+        "arrivals": list(fastest.arrivals),
         "bit": {
             "file": f"bitstream/{fastest.bit}",
             "bytes": (acc / "bitstream" / fastest.bit).stat().st_size,

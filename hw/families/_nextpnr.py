@@ -159,13 +159,20 @@ def read_report(text: str | bytes, seed: int, program: str, bit: str) -> Routed:
         ]
         sites = {kind: (int(one["used"]), int(one["available"])) for kind, one in used.items()}
         mhz = float(clocks[name]["achieved"])
-        late = _late(report.get("detailed_net_timings", []), f"posedge {name}")
+        late, times = _late(report.get("detailed_net_timings", []), f"posedge {name}")
     except (ValueError, KeyError, TypeError, StopIteration) as error:
         raise UserError(
             f"the report of {program} (seed {seed}) is truncated or has an unknown format ({error!r}); "
             "install the nextpnr version that docs/guide/bitstream.md names."
         ) from error
-    return Routed(mhz, {kind: one for kind, one in sites.items() if one[0]}, paths, bit, late)
+    return Routed(
+        mhz,
+        {kind: one for kind, one in sites.items() if one[0]},
+        paths,
+        bit,
+        late,
+        routing.tenths(times, 1e3 / mhz),
+    )
 
 
 def _hop(one: dict[str, Any]) -> Hop:
@@ -173,15 +180,16 @@ def _hop(one: dict[str, Any]) -> Hop:
     return Hop(one["type"], float(one["delay"]), name)
 
 
-def _late(nets: list[dict[str, Any]], clock: str) -> list[LateNet]:
-    """Those nets that reach a register last, of one clock."""
-    found = []
+def _late(nets: list[dict[str, Any]], clock: str) -> tuple[list[LateNet], list[float]]:
+    """Those nets that reach a register last, of one clock, and the arrivals at all register inputs."""
+    found, times = [], list[float]()
     for net in nets:
         ends = [(_latest(end["delay"]), end["cell"]) for end in net["endpoints"] if end["event"] == clock]
         if net["event"] == clock and ends:
             ns, last = max(ends)
             found.append(LateNet(ns, net["net"], net["driver"], last, len(ends)))
-    return sorted(found, key=lambda one: -one.ns)[:LATE]
+            times += [ns for ns, _ in ends]
+    return sorted(found, key=lambda one: -one.ns)[:LATE], times
 
 
 def _latest(delay: float | list[float]) -> float:

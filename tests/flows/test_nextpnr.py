@@ -63,6 +63,8 @@ def test_of_each_run_the_nets_that_reach_a_register_last_are_kept():
     }
     routed = _nextpnr.read_report(json.dumps(report), 1, "nextpnr", "a.fs")
     assert [(net.ns, net.ends) for net in routed.late] == [(7.5, 2), (4.0, 1), (3.5, 1), (3.0, 1), (2.5, 1)]
+    # Of 8 ns: 3.0 and 7.5 of the first net; 0, 0.5 … 4 of the others.
+    assert routed.arrivals == [2, 2, 1, 3, 1, 1, 0, 0, 0, 1]
     layers = {"layer_01_b": "conv", "layer_02_c": "dense"}
     assert [paths.net_row(net, 3, layers, "u_accelerator")["operators"] for net in routed.late[:2]] == [
         ["conv"],

@@ -1056,6 +1056,7 @@ ROUTED = {
         {"seed": 2, "ns": 8.5, "operators": ["conv1", "conv2"], "ends": 77, "net": "n"},
         {"seed": 3, "ns": 9.0, "operators": ["conv3"], "ends": 55, "net": "n"},
     ],
+    "arrivals": [0, 2, 16, 4, 0, 0, 0, 0, 1, 3],
     "bit": {"file": "bitstream/xf_board_top.bit", "bytes": 4045672, "sha256": "0" * 64},
     "run": {"wall_s": 1.0, "cpu_s": 1.0, "peak_mb": 1, "tools": {}},
 }  # fmt: skip
@@ -1080,6 +1081,7 @@ def test_a_routed_clock_stands_beside_the_target_with_frames_per_second_and_path
     assert (
         "8.5 ns from the clock to the last of 77 register inputs, their setup left out: conv1 → conv2" in page
     )
+    assert " ▁█▂    ▁▂" in page and "26 register inputs" in page and "; 3 have less than a tenth" in page
     assert "conv3" not in page  # of another seed than the fastest
     assert "126.5 MHz reached" in page and "30 of 130 LUT, 20 of 100 registers" in page
     assert "| routed clock | 120 MHz |" in text and "LUT 321 of 53,200" in page

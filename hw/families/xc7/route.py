@@ -279,15 +279,16 @@ def timed(routed: Routed, fasm: str, placed: Path, part_yaml: Path) -> Routed:
         database = Xray(part_yaml.parents[1], _parsed(part)[0])
         names = log.cell_places(placed)
         design = timing_graph(fasm, database, names)
-        paths = slowest(design.graph, PATHS)
+        paths = slowest(design.graph, len(design.graph.ends))
         if design.nets.open or not paths:
             raise UserError(f"timing: {len(design.nets.open):,} inputs have no driver in the database")
     except (UserError, ValueError, KeyError, TypeError) as lacking:  # a database of another form
         why = f"{Xc7.timing} ({str(lacking).removeprefix('timing: ').rstrip('.')})"
         return replace(routed, kind=BOUND, timing=why)
     about = OWN_TIMING.format(mhz=routed.mhz)
-    named = paths if names else routed.paths
-    return replace(routed, mhz=1e3 / paths[0].ns, paths=named, kind=COMPLETE, timing=about)
+    named, times = (paths[:PATHS] if names else routed.paths), [path.ns for path in paths]
+    arrivals = routing.tenths(times, times[0])
+    return replace(routed, mhz=1e3 / times[0], paths=named, kind=COMPLETE, timing=about, arrivals=arrivals)
 
 
 AGAIN = "install openXC7's tools and databases from one release"
