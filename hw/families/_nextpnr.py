@@ -171,7 +171,7 @@ def read_report(text: str | bytes, seed: int, program: str, bit: str) -> Routed:
         paths,
         bit,
         late,
-        routing.tenths(times, 1e3 / mhz),
+        _arrivals(times, paths, 1e3 / mhz),
     )
 
 
@@ -190,6 +190,12 @@ def _late(nets: list[dict[str, Any]], clock: str) -> tuple[list[LateNet], list[f
             found.append(LateNet(ns, net["net"], net["driver"], last, len(ends)))
             times += [ns for ns, _ in ends]
     return sorted(found, key=lambda one: -one.ns)[:LATE], times
+
+
+def _arrivals(times: list[float], paths: Sequence[TimingPath], period: float) -> list[int]:
+    """Arrivals by tenth of the period; the last one is the slowest path's, without the clock's own wire."""
+    wire = max(times) - paths[0].ns + paths[0].hops[-1].ns if times and paths else 0.0
+    return routing.tenths([max(0.0, time - wire) for time in times], period)
 
 
 def _latest(delay: float | list[float]) -> float:

@@ -65,6 +65,12 @@ def test_of_each_run_the_nets_that_reach_a_register_last_are_kept():
     assert [(net.ns, net.ends) for net in routed.late] == [(7.5, 2), (4.0, 1), (3.5, 1), (3.0, 1), (2.5, 1)]
     # Of 8 ns: 3.0 and 7.5 of the first net; 0, 0.5 … 4 of the others.
     assert routed.arrivals == [2, 2, 1, 3, 1, 1, 0, 0, 0, 1]
+    # A slowest path of 7 ns, 0.5 of it setup: the clock's wire has 1 of the 7.5 ns.
+    hops = [("clk-to-q", 0.5), ("routing", 6.0), ("setup", 0.5)]
+    path = [{"type": kind, "delay": ns, "net": "n", "to": {"cell": "c"}} for kind, ns in hops]
+    report["critical_paths"] = [{"from": clk, "to": clk, "path": path}]
+    routed = _nextpnr.read_report(json.dumps(report), 1, "nextpnr", "a.fs")
+    assert routed.arrivals == [4, 2, 2, 2, 0, 0, 0, 0, 1, 0]
     layers = {"layer_01_b": "conv", "layer_02_c": "dense"}
     assert [paths.net_row(net, 3, layers, "u_accelerator")["operators"] for net in routed.late[:2]] == [
         ["conv"],
