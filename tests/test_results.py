@@ -62,3 +62,9 @@ def test_a_release_lists_what_is_there_and_goes_on_where_it_was_stopped(tmp_path
     monkeypatch.setattr(boards, "commit", lambda: "0123abc+")
     boards.main("a", "ulx3s")
     assert made == ["basys3", "ulx3s", "ulx3s", "ulx3s"]
+
+
+def test_the_interval_of_a_share_by_hand():
+    """95 of 100, and none of 10, whose interval begins at 0: z^2 / (n + z^2) = 3.8416 / 13.8416."""
+    assert results.interval(95, 100) == "88.82 to 97.85 %"
+    assert results.interval(0, 10) == "0.00 to 27.75 %"

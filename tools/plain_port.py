@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pyosys import libyosys
 
-from xnorforge.core.artifacts import read_json
+from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, families
 from xnorforge.hw.families import _nextpnr
@@ -45,6 +45,9 @@ endmodule
 """
 
 
+FOUND = "plain_port/found.json"
+
+
 def mapped(package: Path, record: dict, folder: Path) -> dict[str, float]:
     """Map wrapper and accelerator, write the flat netlist of both; resources of the accelerator alone."""
     widths = {"width": record["border"]["input"]["width"], "out": record["border"]["output"]["width"]}
@@ -73,17 +76,26 @@ def mapped(package: Path, record: dict, folder: Path) -> dict[str, float]:
 
 
 def main(package: Path, mhz: float = 100.0) -> None:
-    """Print cells, and of an ECP5 routed clock and latency."""
+    """Print cells, and of an ECP5 routed clock and latency; also as `FOUND` beside the package."""
     record, folder = read_json(package / "package.json"), package.parent / "plain_port"
     folder.mkdir(exist_ok=True)
     found = mapped(package, record, folder)
     print({name: amount for name, amount in found.items() if amount}, record["timing"], flush=True)
-    if boards.load(record["board"]).family != "ecp5":
+    target = boards.load(record["board"])
+    result = {
+        "part": target.part,
+        "latency": record["timing"]["latency"],
+        "lut": found["lut"],
+        "ff": found["ff"],
+    }
+    write_json(package.parent / FOUND, result)
+    if target.family != "ecp5":
         return
     arguments = ["--85k", "--package", "CABGA381", "--speed", "6", "--json", "/run/netlist.json"]
     arguments += ["--freq", f"{mhz:g}", "--timing-allow-fail", "--lpf-allow-unconstrained"]
     call(PLACE, [*arguments, "--report", "/run/report.json"], folder, "nextpnr.log", **_nextpnr.mount(folder))
     clock = min(row["achieved"] for row in read_json(folder / "report.json")["fmax"].values())
+    write_json(package.parent / FOUND, result | {"mhz": clock})
     print(f"{clock:.1f} MHz, {1e3 * record['timing']['latency'] / clock:.1f} ns")
 
 

@@ -2,11 +2,13 @@
 
     python tools/results.py                 write them anew
     python tools/results.py add FOLDER …    add the builds in these folders to the records first
+    python tools/results.py front RUN ACCELERATOR    add a training, and the cells of its network
 
 Records: builds (docs/results/builds.jsonl, lines in the form of out/history.jsonl), boards
 (docs/results/boards.jsonl, lines of tools/boards.py), runs of the small bed
 (docs/results/bed.jsonl, lines of tools/bed.py), cards of the shipped networks (sw/shipped/*/card.json),
-counts of operators (tests/hw/counted) and published figures of other tools (docs/results/peers.toml). Each
+counts of operators (tests/hw/counted), networks with a frame per cycle (docs/results/front.jsonl) and
+published figures of other tools (docs/results/peers.toml, docs/results/nanoseconds.toml). Each
 line of a build holds its date, commit and command; a build replaces an earlier one of the same command.
 """
 
@@ -26,10 +28,12 @@ from xnorforge.studies.paired import paired_difference
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests/hw"))
 import mapped  # noqa: E402
+from plain_port import FOUND  # noqa: E402
 
 RESULTS = ROOT / "docs/results"
 BUILDS, PEERS, BED = RESULTS / "builds.jsonl", RESULTS / "peers.toml", RESULTS / "bed.jsonl"
 BOARDS = RESULTS / "boards.jsonl"
+FRONT, FAST = RESULTS / "front.jsonl", RESULTS / "nanoseconds.toml"
 MADE = "<!-- made by tools/results.py from records; edits are lost -->"
 WIDTHS = (8, 8, 16, 32)  # of the small bed's usual network
 PLAIN = ("NET", "METHOD", "BOARD", "IMAGES", "STALLED")  # options that do not change what is compared
@@ -282,6 +286,68 @@ def comparison() -> str:
     return "\n".join([table(head, rows), "", *sources])
 
 
+def add_front(run: Path, acc: Path) -> None:
+    """Add a training and what was found of its accelerator; the last one of a network and part stays."""
+    card, found = (json.loads(path.read_text()) for path in (run / "card.json", acc / FOUND))
+    row = max(card["accuracy"], key=lambda row: row["images"])
+    line = {key: card[key] for key in ("net", "method", "hyper", "seed", "command")} | found
+    line |= {"epochs": card["recipe"]["epochs"], "images": row["images"], "correct": row["correct"]}
+    same = ("net", "hyper", "seed", "part")
+    kept = [old for old in front() if any(old[key] != line[key] for key in same)]
+    FRONT.write_text("".join(f"{json.dumps(one)}\n" for one in [*kept, line]))
+
+
+def front() -> list[dict]:
+    """The records of networks with a frame per cycle, by part and accuracy."""
+    return sorted(bed_lines(FRONT), key=lambda line: (line["part"], line["correct"]))
+
+
+def interval(correct: int, images: int) -> str:
+    """The 95 % interval of a share (E. B. Wilson, 1927), in percent."""
+    z, share = 1.96, correct / images
+    middle = share + z * z / (2 * images)
+    half = z * (share * (1 - share) / images + (z / (2 * images)) ** 2) ** 0.5
+    low, high = (100 * (middle + sign * half) / (1 + z * z / images) for sign in (-1, 1))
+    return f"{max(low, 0):.2f} to {min(high, 100):.2f} %"
+
+
+FRONT_WORDS = """
+MNIST, all 10,000 test images. The 784 pixels of 8 bits enter in one cycle and the index of the class leaves.
+LUT and FF are Yosys cells of operators mapped alone, with the registers of their handshake, which a plain
+port does without ([a result in nanoseconds](../guide/nanoseconds.md)). The comparison of pixels with 128 is
+part of the network; its LUTs, 2, are estimated. ns is the latency at the routed clock.
+"""
+PUBLISHED_WORDS = """
+Figures of others, collected for comparison and not measured here; links lead to the networks' papers. The
+last column says whether input encoding is counted.
+"""
+
+
+def front_page() -> str:
+    """Networks with a frame per cycle beside published ones."""
+    rows, others = [], []
+    for line in front():
+        clock = line.get("mhz")
+        rows.append([
+            line["net"] + ", drawn" * line["hyper"]["drawn"],
+            f"{100 * line['correct'] / line['images']:.2f} %", interval(line["correct"], line["images"]),
+            line["part"], line["lut"], line["ff"], line["latency"],
+            f"{clock:.1f}" if clock else "not routed",
+            f"{1e3 * line['latency'] / clock:.1f}" if clock else "not known",
+        ])  # fmt: skip
+    for peer in tomllib.loads(FAST.read_text())["peer"]:
+        known = {key: peer.get(key, "not known") for key in ("accuracy", "lut", "ns", "part", "encoder")}
+        name = f"[{peer['name']}]({peer['source']})" if "source" in peer else peer["name"]
+        others.append([name, peer["task"], *(f"{x:,}" if isinstance(x, int) else x for x in known.values())])
+    head = ["network", "accuracy", "95 % interval", "part", "LUT", "FF", "cycles", "MHz, routed", "ns"]
+    made = sorted({f"- `{line['command']}`" for line in front()})
+    return "\n".join([
+        "# A frame per cycle", "", MADE, FRONT_WORDS, table(head, rows), "", "Trainings:", "", *made, "",
+        "## Published", PUBLISHED_WORDS,
+        table(["network", "task", "accuracy, %", "LUT", "ns", "part", "encoder"], others), "",
+    ])  # fmt: skip
+
+
 def readme() -> str:
     """README with its table made anew."""
     text = (ROOT / "README.md").read_text()
@@ -301,6 +367,7 @@ def pages() -> dict[Path, str]:
         RESULTS / "estimates.md": estimates_page(),
         RESULTS / "accuracy.md": accuracy_page(),
         RESULTS / "methods.md": methods_page(),
+        RESULTS / "nanoseconds.md": front_page(),
         ROOT / "README.md": readme(),
     }
 
@@ -309,6 +376,8 @@ def main(words: list[str]) -> None:
     """Write the tables."""
     if words[:1] == ["add"]:
         add(words[1:])
+    if words[:1] == ["front"]:
+        add_front(*map(Path, words[1:]))
     for path, text in pages().items():
         path.write_text(text)
 
