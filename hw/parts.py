@@ -148,12 +148,22 @@ class Parts:
         """A block RAM that is never written, with its register, or with so many `registers` of its own."""
         return self.memory(depth, width, "rom", registers)
 
-    def loadable(self, depth: int, width: int, block: bool, registers: int | None = None) -> "Parts":
-        """A memory that a host can write (xf_rom with Load), with its register, or with so many `registers`
-        of its own. Each 32 bits have an enable; of block RAM those of 36 lie in one. A single word is
-        registers.
+    def loadable(
+        self, depth: int, width: int, block: bool, load: int, registers: int | None = None
+    ) -> "Parts":
+        """A memory with `load` (xf_rom), with its register, or with so many `registers` of its own. Of one
+        that a host can write, each 32 bits have an enable; of block RAM those of 36 lie in one. A single word
+        is registers. One of several pages is only deeper.
         """
         pieces = -(-width // 32)
+        if pages := load >> 10:
+            if depth & (depth - 1) or depth == 1:
+                self.counters_of(address_bits(depth * pages))
+            if block:
+                return self.rom(depth * pages, width, registers)
+            words = -(-depth * pages // 64)
+            self.gates(table=width * (1.4 * words if words > 4 else words))
+            return self.registers(width if registers is None else registers)
         self.gates(table=LOAD_DECODE + pieces)
         if depth == 1:
             return self.registers(2 * width if registers is None else width + registers)

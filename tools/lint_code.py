@@ -20,7 +20,7 @@ LINES, CODE = 82_280, (".py", ".cpp", ".h", ".sv", ".svh", ".v")
 COMPLEX = 20  # radon's grade C ends here
 FOLDERS = ("hw", "sw", "flows", "sim", "src", "tools", "examples")
 # Decorators that call what they decorate.
-REGISTRIES = "rule meaning emission example maker tidying takes arithmetic swap ending finishing"
+REGISTRIES = "rule meaning emission example maker tidying takes arithmetic swap ending finishing looping"
 # Definitions that no code of ours calls by name, {why: names}.
 CALLED_ELSEWHERE = {
     "python, click or jupyter": (

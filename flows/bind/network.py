@@ -23,6 +23,7 @@ class Bound:
         nodes: the lowered nodes that it implements.
         inputs, outputs: names of the tensors between operators; every tensor has one reader.
         body: the operators that it consists of, whose folding is its own (flows/fold/bodies.py).
+        pages: their constants by operator, for each time that the body runs, if they differ.
     """
 
     op: str
@@ -33,6 +34,7 @@ class Bound:
     inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
     body: list["Bound"] = field(default_factory=list)
+    pages: list[dict[str, dict[str, np.ndarray]]] = field(default_factory=list)
 
     def make(self, **folding) -> HwOp:
         """The operator with the given simd, pe, between its tensors."""

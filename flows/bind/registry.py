@@ -3,6 +3,7 @@
 takes      nodes of `lowered.onnx` -> a function that takes such a node, or leaves it to the next operator
 ending     what may follow the last operator, by the requested output
 finishing  a rearrangement of all bound operators
+looping    operators of one form in a chain that one of them can take the place of
 """
 
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from collections.abc import Callable
 TAKERS: dict[str, list[tuple[int, Callable]]] = {}
 ENDINGS: dict[str, Callable] = {}
 FINISHINGS: list[Callable] = []
+LOOPINGS: list[Callable] = []
 
 
 def takes(*kinds: str, rank: int = 0):
@@ -42,4 +44,12 @@ def ending(output: str):
 def finishing(function):
     """Register `function(bounds) -> bounds`, applied when every node is taken."""
     FINISHINGS.append(function)
+    return function
+
+
+def looping(function):
+    """Register `function(bounds)`, which yields operators that take the place of others: a range of places in
+    `bounds`, and the operator.
+    """
+    LOOPINGS.append(function)
     return function

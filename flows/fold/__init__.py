@@ -27,7 +27,7 @@ from xnorforge.flows.backends import base
 from xnorforge.flows.bind import OPS, Bound, bind_folder
 from xnorforge.flows.fold import distributed_arithmetic
 from xnorforge.flows.fold.aims import Aim, Search, check_storable, interval_of
-from xnorforge.flows.fold.bodies import with_bodies
+from xnorforge.flows.fold.bodies import with_bodies, with_layers
 from xnorforge.flows.fold.fifo_sizing import MOST_BEATS, with_fifos
 from xnorforge.flows.fold.finn_folding import is_of_finn, read_finn_folding
 from xnorforge.flows.fold.loading import as_loadable, widened
@@ -62,6 +62,7 @@ def fold(
     clock: str | None = None,
     loadable: bool = False,
     like: Sequence[str] = (),
+    loops: str = "auto",
 ) -> dict:
     """Fold a lowered network for a board and write `out_dir/folded.onnx` and `out_dir/fold.json`.
 
@@ -85,6 +86,8 @@ def fold(
             the board's.
         loadable: whether weights, thresholds and tables lie in memories that a host can replace.
         like: folders of lowered networks, other trainings of this one, whose numbers fit as well.
+        loops: "auto": equal steps, and layers of one form that take less of the part so, become a loop; "on":
+            also those that take more; "off": none.
 
     Returns:
         The record: `operators` in stream order, `interval_bound`, `bottleneck`, `estimate`, `decisions` of
@@ -109,12 +112,10 @@ def fold(
         adders = "generate" in base.load(backend).stages
         asked = any(isinstance(one, dict) and "interval" in one for one in given.values())  # for a loop
         quick = (fps == "max" or "latency" in aim.limits) and not asked  # then steps side by side
-        loops = (
-            None
-            if quick or loadable or not adders
-            else _with_loops(net_dir, output, given, interval, target, part)
-        )
-        bounds = loops or bind_folder(net_dir, output)
+        looped = None
+        if loops != "off" and adders and not (quick or loadable):
+            looped = _with_loops(net_dir, output, given, interval, target, part, loops == "on")
+        bounds = looped or bind_folder(net_dir, output)
         if like and not loadable:
             raise UserError("fold: LIKE is for weights that are loaded; add LOADABLE=1, or leave LIKE out.")
         if loadable:
@@ -187,18 +188,24 @@ def fold(
 
 
 def _with_loops(
-    net_dir: Path, output: str, given: dict, interval: int, target: boards.Board, part: Part
+    net_dir: Path, output: str, given: dict, interval: int, target: boards.Board, part: Part, always: bool
 ) -> list[Bound] | None:
-    """The operators of a network, equal steps as a loop; None if that does not keep the interval, or if the
-    given folding is for the steps.
+    """The operators of a network, equal steps as a loop, and layers of one form (`with_layers`); None if that
+    of steps does not keep the interval, or if the given folding is for operators of its own.
     """
+
+    def finish(ops: list[HwOp]) -> list[HwOp]:
+        return with_fifos(of_family(ops, target), {})
+
     bounds = bind_folder(net_dir, output, loops=True)
     if given.keys() - {one.name for one in bounds}:
         return None
-    found = with_bodies(bounds, interval, part, lambda ops: with_fifos(of_family(ops, target), {}), given)
+    found = with_bodies(bounds, interval, part, finish, given)
     if found is None:
         say(f"fold        a loop cannot keep {interval:,} cycles per frame: its steps are built side by side")
-    return found
+        return None
+    layers = with_layers(found, interval, part, finish, always)
+    return found if given.keys() - {one.name for one in layers} else layers
 
 
 def _warn_of_full(board: boards.Board, estimate: dict[str, float]) -> None:

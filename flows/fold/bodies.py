@@ -6,13 +6,19 @@ not as long as the body's slowest operator.
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
+from math import inf
 
-from xnorforge.flows.bind import Bound
-from xnorforge.flows.fold.options import converters
-from xnorforge.flows.fold.search import Part, cheapest, fastest, options_of
+from xnorforge.core.errors import UserError
+from xnorforge.flows.bind import OPS, Bound
+from xnorforge.flows.bind.registry import LOOPINGS
+from xnorforge.flows.fold.options import Option, converters
+from xnorforge.flows.fold.search import Part, cheapest, options_of
 from xnorforge.hw.graph import graph_of
 from xnorforge.hw.ops.base import HwOp
 
+AT_ENDS = 16  # part of the interval in which a whole frame may be taken, if that is possible
+WORTH = 0.75  # share of what layers take apart from which on a loop, whose frames wait longer, is not taken
 SLACK = 0.8  # of the cycles of an operator, in a try after one that is too slow
 
 
@@ -34,22 +40,83 @@ def with_bodies(
     return None if None in found else [one for one in found if one]
 
 
+def with_layers(
+    bounds: list[Bound],
+    interval: int,
+    part: Part,
+    finish: Callable[[list[HwOp]], list[HwOp]],
+    always: bool = False,
+) -> list[Bound]:
+    """The operators, with loops in place of layers of one form where these keep an interval, in cycles per
+    frame, and take clearly less of the part, or `always`. A loop takes and gives a frame at once, and so may
+    need another one in front of it and behind it.
+
+    Args:
+        part, finish: as of `with_bodies`.
+    """
+    found: list[list[Bound]] = [[one] for one in bounds]
+    for places, loop in (pair for one in LOOPINGS for pair in one(bounds)):
+        try:
+            folded = _folded(loop, interval, part, finish)
+        except UserError:  # an operator is another module with other constants
+            continue
+        if folded is None:
+            continue
+        op = folded.make()
+        if not always:
+            its = part.price(op) + _of_frames(op, part)
+            if its >= WORTH * _apart(bounds[places.start : places.stop], interval, part, finish):
+                continue
+        for place in places:
+            found[place] = [folded] if place == places.start else []
+    return [one for some in found for one in some]
+
+
+def _of_frames(op: HwOp, part: Part) -> float:
+    """Share of the part that a frame in front of an operator and one behind it take."""
+    kinds = (
+        (s, {"shape": list(s.shape), "lanes": s.lanes, "bits": s.bits})
+        for s in (op.in_stream(), op.out_stream())
+    )
+    return sum(part.price(OPS["Fifo"].make(**kind, depth=stream.beats)) for stream, kind in kinds)
+
+
+def _apart(bounds: list[Bound], interval: int, part: Part, finish) -> float:
+    """Share of the part that operators take which are not in a loop; inf if none is quick enough."""
+    choice = cheapest(options_of(bounds, {}, True), interval, part.weights)
+    return inf if choice is None else sum(map(part.price, finish(choice.operators())))
+
+
+def _with_constants(ops: list[HwOp], page: dict[str, dict]) -> list[HwOp]:
+    """The operators with other constants."""
+    return [type(op)(op.onnx_node, arrays_of=page.get(op.name, op.arrays_of)) for op in ops]
+
+
 def _folded(bound: Bound, interval: int, part: Part, finish) -> Bound | None:
     options = options_of(bound.body, {}, True)
-    limit, (least, _) = interval // bound.attributes["steps"], fastest(options)
-    graph = bound.attributes["body"]
+    graph = bound.attributes["bodies"][0]
+    limit, least = interval // bound.attributes["steps"], max(one.fastest for one in options)
     inputs, outputs = ([one.name for one in side] for side in (graph.input, graph.output))
+    most = interval // AT_ENDS if bound.pages else inf
     while limit >= least:
-        choice = cheapest(options, limit, part.weights)
+        choice = cheapest(options, limit, part.weights, extra=partial(_unless_longer, inputs, most))
+        choice = choice or cheapest(options, limit, part.weights)
         assert choice is not None
         if (body := _one_form(choice.operators(), inputs, outputs)) is not None:
             ops, ends = body
-            attributes = {"body": graph_of(finish(ops), graph.name, inputs, ends)}
+            ops = finish(ops)
+            pages = [_with_constants(ops, page) for page in bound.pages or [{}]]
+            attributes = {"bodies": [graph_of(page, graph.name, inputs, ends) for page in pages]}
             found = replace(bound, attributes=bound.attributes | attributes)
             if found.make().cycles() <= interval:
                 return found
         limit = int(limit * SLACK)
     return None
+
+
+def _unless_longer(tensors: list[str], most: float, _place: int, one: Option) -> float:
+    """Forbids an option that takes some of the tensors in more than `most` beats."""
+    return inf if any(one.takes[name].beats > most for name in tensors if name in one.takes) else 0.0
 
 
 def _one_form(ops: list[HwOp], inputs: list[str], outputs: list[str]) -> tuple[list[HwOp], list[str]] | None:
@@ -59,7 +126,7 @@ def _one_form(ops: list[HwOp], inputs: list[str], outputs: list[str]) -> tuple[l
     taken = {name: stream for op in ops for name, stream in zip(op.sources, op.in_streams())}
     made = {name: stream for op in ops for name, stream in zip(op.results, op.out_streams())}
     ops, ends = [*ops], []
-    for state, name in zip(inputs[1:], outputs, strict=True):
+    for state, name in zip(inputs[-len(outputs) :], outputs, strict=True):
         widths = converters(f"{name}_again", made[name], taken[state])
         if widths is None:
             return None

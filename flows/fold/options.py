@@ -16,7 +16,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import OPS, Bound
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.base import PAGE, HwOp, Stream
 from xnorforge.hw.parts import family_in_use
 
 RESOURCES = ("lut", "bram36", "dsp")
@@ -25,6 +25,7 @@ ALL = 32  # foldings of an operator up to which all are priced
 SURE = 2  # narrower foldings that others replace, from which on a folding is taken for replaced too
 FEW = 128  # weights; with fewer, adders save little
 QUICK = 0.5  # lower bound of the adders' size relative to their quick estimate; 0.7 and more was measured
+NEVER = 2**62  # cycles of an operator without a folding
 ROUNDING = 1e-6  # of a sum of estimates
 
 Amounts = tuple[float, ...]  # of RESOURCES
@@ -83,14 +84,16 @@ class Options:
 
     Attributes:
         cycles: of every folding, those with adders excluded.
-        fastest: cycles of the fastest folding.
+        fastest: cycles of the fastest folding; `NEVER` if it needs pages (`HwOp.with_pages`) and none has.
     """
 
     def __init__(self, bound: Bound, fixed: dict, adders: bool = False):
         self.bound, self.fixed = bound, fixed
-        self.foldings = candidates(bound, fixed, adders)
+        found = candidates(bound, fixed, adders)
+        paged = bound.attributes.get("loadable", 0) >= PAGE
+        self.foldings = [op for op in found if op.first_load or not paged]
         self.cycles = [op.cycles() for op in self.foldings]
-        self.fastest = min(self.cycles)
+        self.fastest = min(self.cycles, default=NEVER)
         self._priced: dict[int, dict[tuple, Option]] = {}
         self._adders: list[Option] | None = None if adders and not fixed else []
         self._anyhow: list[Option] | None = self._adders

@@ -7,7 +7,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._templates import template_in
-from xnorforge.hw.ops.base import HwOp
+from xnorforge.hw.ops.base import PAGE, HwOp
 
 MEMORY_BITS, PLACE_BITS = 10, 18  # of load_t in xf_pkg.sv
 IDENTITY = 0x58464C31  # "XFL1", what a host reads at address 0
@@ -40,7 +40,7 @@ def number_loads(ops: list[HwOp]) -> None:
     """Give the memories of the operators that can be loaded their numbers, from 1 on."""
     number = 1
     for op in ops:
-        if op.first_load:
+        if 0 < op.first_load < PAGE:
             op.set_nodeattr("loadable", number)
             number += len(op.loads)
 

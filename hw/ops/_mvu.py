@@ -346,15 +346,12 @@ class Mvu(HwOp):
     def weight_parts(self) -> Parts:
         """The memory of the weights."""
         mw, mh, simd, _ = self.folding()
-        width, words, loadable = (
-            simd * self.rows * self.weight_bits,
-            mw // simd * (mh // self.rows),
-            self.first_load,
-        )
+        width, words = simd * self.rows * self.weight_bits, mw // simd * (mh // self.rows)
+        load = self.first_load
         if self.in_block()[0]:
-            return cost.weight_memory(width, words, self.weight_rows(), self.deep_rows(), loadable > 0)
-        if loadable:
-            return Parts().loadable(words, width, False)
+            return cost.weight_memory(width, words, self.weight_rows(), self.deep_rows(), load)
+        if load:
+            return Parts().loadable(words, width, False, load)
         table = bits_of(self.weight_lanes(np.asarray(self.arrays_of["weights"], np.int64)), self.weight_bits)
         return Parts().table(table, cost.table_lut(table))
 
@@ -363,7 +360,7 @@ class Mvu(HwOp):
         passes = self.get_nodeattr("mh") // self.rows
         found = Parts().counters(passes)
         if self.first_load:
-            return found.loadable(passes, self.rows * self.acc_bits, self.in_block()[1])
+            return found.loadable(passes, self.rows * self.acc_bits, self.in_block()[1], self.first_load)
         if self.in_block()[1]:
             return found.rom(passes, self.rows * self.acc_bits)
         starts = self.starts(np.asarray(self.arrays_of["weights"], np.int64)).reshape(-1, self.rows)

@@ -249,18 +249,18 @@ def column_choice(columns: int) -> int:
     return groups + (rest > 1) + (columns > 4)
 
 
-def weight_memory(width: int, words: int, registered: int, deep: int, loadable: bool = False) -> Parts:
+def weight_memory(width: int, words: int, registered: int, deep: int, load: int = 0) -> Parts:
     """Weights in block RAM.
 
     Args:
         registered: words per column of a memory with registers after its columns (xf_rom_columns), or 0.
         deep: words per column of one without (xf_rom_deep), or 0.
-        loadable: whether a host can write them.
+        load: of xf_rom.
     """
 
     def block(depth: int, bits: int, registers: int | None = None) -> Parts:
         made = Parts()
-        return made.loadable(depth, bits, True, registers) if loadable else made.rom(depth, bits, registers)
+        return made.loadable(depth, bits, True, load, registers) if load else made.rom(depth, bits, registers)
 
     rows = registered or deep or words
     count, address = -(-words // rows), address_bits(words) - address_bits(rows)

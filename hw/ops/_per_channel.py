@@ -54,7 +54,7 @@ class PerChannel(HwOp):
         """As of every operator, and a memory in place of a table in logic."""
         found = super().load_parts()
         for width, words in self.memories().values() if self.first_load else ():
-            found.loadable(len(words), width, False, 0)
+            found.loadable(len(words), width, False, self.first_load, 0)
         return found
 
     def constants(self, rules: dict[str, tuple[int, Collection[int] | None]]) -> list[np.ndarray]:

@@ -26,6 +26,7 @@ from xnorforge.hw.parts import Parts, cost_of
 DOMAIN = "xnorforge.hw.ops"
 LOADABLE = {"loadable": ("i", False, 0)}  # attribute, see HwOp.first_load
 LOAD_BITS = 61  # of load_t in xf_pkg.sv
+PAGE = 1024  # times the pages of a memory, in place of its number (xf_rom)
 SITES = ("ff", "carry", "lut_ram")  # resources of HwOp.estimate besides LUTs, block RAM and DSP blocks
 
 
@@ -322,7 +323,7 @@ class HwOp(CustomOp):
 
     def load_parts(self) -> Parts:
         """What `loads` take beyond `parts`: the registers of the chain."""
-        return Parts().registers(LOAD_BITS) if self.first_load else Parts()
+        return Parts().registers(LOAD_BITS) if 0 < self.first_load < PAGE else Parts()
 
     def memories(self) -> dict:
         """Contents of `$readmemh` files, by the string parameter that names the file: {parameter: (bits per
@@ -351,6 +352,25 @@ class HwOp(CustomOp):
         """Number of the first of `loads` on the chain of xf_load; 0: they are constants."""
         number = 0 if type(self).loads is HwOp.loads else self.get_nodeattr("loadable")
         return number if number and self.loads else 0
+
+    @classmethod
+    def with_pages(
+        cls, attributes: dict[str, Any], pages: list[dict[str, Any]]
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
+        """Attributes with which one module holds several constants, a page of its memories for each, and the
+        constants in one form; None if no memory has pages.
+
+        Args:
+            attributes: of all; pages: the constants of each by name, of equal shapes.
+        """
+        same = all(
+            np.array_equal(one[key], pages[0][key]) for one in pages for key in cls.arrays if key in pages[0]
+        )
+        if same:
+            return attributes, pages
+        if cls.loads is HwOp.loads:
+            return None
+        return attributes | {"loadable": len(pages) * PAGE}, pages
 
     def decoder(
         self, _name: str, _given: Mapping[str, Any], /

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Memory with contents from a $readmemh file, read-only for its module. With Load a host can
-// replace its contents (xf_load).
+// replace its contents (xf_load), or it has as many pages as a loop has bodies, one behind the
+// other, of which load_i.place is read; that must not change while the module runs.
 //
 // Kind 0: logic, no register, data_o follows addr_i in the same cycle.
 // Kind 1: logic, registered.
@@ -15,8 +16,11 @@ module xf_rom #(
   parameter  int unsigned Depth = 16,
   parameter  int unsigned Kind  = 2,
   parameter               File  = "",
-  parameter  int unsigned Load  = 0,   // its number in load_i; 0: constants
-  localparam int unsigned AddrW = (Depth > 1) ? $clog2(Depth) : 1
+  parameter  int unsigned Load  = 0,   // its number in load_i, or 1024 times its pages; 0: constants
+  localparam int unsigned AddrW = (Depth > 1) ? $clog2(Depth) : 1,
+  localparam int unsigned Pages = (Load < 1024) ? 1 : Load >> 10,
+  localparam int unsigned Words = Pages * Depth,
+  localparam int unsigned WordW = (Words > 1) ? $clog2(Words) : 1
 ) (
   input  logic             clk_i,
   input  logic             en_i,
@@ -31,13 +35,24 @@ module xf_rom #(
     $error("xf_rom: Kind must be 0, 1 or 2; got Kind=%0d", Kind);
   end
 
-  if (Load == 0) begin : gen_constant
+  if (Load == 0 || Pages > 1) begin : gen_constant
     logic unused;
     assign unused = ^load_i;
   end
 
+  logic [WordW-1:0] word;
+  if (Pages == 1) begin : gen_page
+    assign word = addr_i;
+  end else if (Depth > 1 && 2**AddrW == Depth) begin : gen_pages
+    assign word = {load_i.place[WordW-AddrW-1:0], addr_i};
+  end else begin : gen_sum
+    logic [WordW-1:0] first_q;
+    always_ff @(posedge clk_i) first_q <= WordW'(32'(load_i.place) * Depth);
+    assign word = first_q + WordW'(addr_i);
+  end
+
   // An attribute takes no parameter, hence three memories of which one is built.
-  if (Load != 0) begin : gen_loadable
+  if (Load != 0 && Pages == 1) begin : gen_loadable
     localparam int unsigned Pieces = (Width + 31) / 32;
     localparam int unsigned PieceW = $clog2(Pieces);
     logic [Pieces-1:0] write;
@@ -50,17 +65,17 @@ module xf_rom #(
       .write_data_i(Width'({Pieces{load_i.data}})), .en_i, .addr_i, .data_o
     );
   end else if (Kind == 2) begin : gen_block
-    (* rom_style = "block" *) logic [Width-1:0] mem [Depth];
+    (* rom_style = "block" *) logic [Width-1:0] mem [Words];
     initial if (File != "") $readmemh(File, mem);
-    always_ff @(posedge clk_i) if (en_i) data_o <= mem[addr_i];
+    always_ff @(posedge clk_i) if (en_i) data_o <= mem[word];
   end else if (Kind == 1) begin : gen_logic
-    (* rom_style = "logic" *) logic [Width-1:0] mem [Depth];
+    (* rom_style = "logic" *) logic [Width-1:0] mem [Words];
     initial if (File != "") $readmemh(File, mem);
-    always_ff @(posedge clk_i) if (en_i) data_o <= mem[addr_i];
+    always_ff @(posedge clk_i) if (en_i) data_o <= mem[word];
   end else begin : gen_direct
-    (* rom_style = "logic" *) logic [Width-1:0] mem [Depth];
+    (* rom_style = "logic" *) logic [Width-1:0] mem [Words];
     initial if (File != "") $readmemh(File, mem);
-    assign data_o = mem[addr_i];
+    assign data_o = mem[word];
     /* verilator lint_off UNUSEDSIGNAL */  // no register here
     logic unused;
     /* verilator lint_on UNUSEDSIGNAL */

@@ -48,8 +48,15 @@ class Border(PerChannel):
             "rows": ("ints", True, []),
             "columns": ("ints", True, []),
             "rom": ("s", False, "auto", {"auto", "block", "logic"}),
+            "offset_bits": ("i", False, 0),
         }
         return super().get_nodeattr_types() | self.widths | own | LOADABLE
+
+    @classmethod
+    def with_pages(cls, attributes, pages):
+        """Offsets have as many bits as those of any page."""
+        found, tables = super().with_pages(attributes, pages), [one["table"] for one in pages]
+        return found and (found[0] | {"offset_bits": max(map(_bits, tables))}, found[1])
 
     @property
     def loads(self) -> tuple[str, ...]:
@@ -114,10 +121,7 @@ class Border(PerChannel):
     @property
     def offset_bits(self) -> int:
         """Bits that hold every offset, at most those of the output."""
-        table = self.table()
-        return min(
-            self.get_nodeattr("out_bits"), max(int(table.max()), -int(table.min()) - 1, 0).bit_length() + 1
-        )
+        return min(self.get_nodeattr("out_bits"), self.get_nodeattr("offset_bits") or _bits(self.table()))
 
     @property
     def factor_bits(self) -> int:
@@ -223,6 +227,11 @@ class Border(PerChannel):
                 columns=rng.integers(0, classes[1], shape[1]).tolist(), rom=rom,
             ))  # fmt: skip
         return found
+
+
+def _bits(table: np.ndarray) -> int:
+    """Bits of two's complement that hold all offsets."""
+    return max(int(table.max()), -int(table.min()) - 1, 0).bit_length() + 1
 
 
 Op = Border

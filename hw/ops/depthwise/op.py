@@ -195,7 +195,7 @@ class Depthwise(HwOp):
         found.adders(bits, count=source.lanes)
         for (width, words), in_block in zip(self.memories().values(), self.in_block()):
             if self.first_load:
-                found.loadable(len(words), width, in_block)
+                found.loadable(len(words), width, in_block, self.first_load)
             elif in_block:
                 found.rom(len(words), width)
             else:

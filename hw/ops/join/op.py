@@ -41,6 +41,17 @@ class Join(PerChannel):
         return super().get_nodeattr_types() | per_stream | self.widths | LOADABLE | own
 
     @classmethod
+    def with_pages(cls, attributes, pages):
+        """A multiplier is as wide as the widest of all pages, and a constant only if it is that of all."""
+        tables = np.stack([whole_numbers(one["multipliers"]) for one in pages])
+        bits = [
+            0 if (row == row.flat[0]).all() else signed_bits(row.min(), row.max())
+            for row in tables.swapaxes(0, 1)
+        ]
+        found = super().with_pages(attributes, pages)
+        return found if not found or not any(bits) else (found[0] | {"word_bits": bits}, pages)
+
+    @classmethod
     def together(cls, attributes, folding):
         """Block RAM is for long tables."""
         long = attributes["in_shape"][-1] // folding["pe"] > MOST_INSIDE
@@ -94,7 +105,8 @@ class Join(PerChannel):
 
     def constant(self) -> np.ndarray:
         """Per stream, whether all its multipliers are one number."""
-        return (self.table() == self.table()[:, :1]).all(1)
+        given = self.get_nodeattr("word_bits")
+        return np.equal(given, 0) if given else (self.table() == self.table()[:, :1]).all(1)
 
     def constant_widths(self):
         """Of the multipliers."""

@@ -1,4 +1,6 @@
-"""The node Loop of rolled.onnx is the operator Loop, whose body is bound as a graph of its own."""
+"""The node Loop of rolled.onnx is the operator Loop, whose body is bound as a graph of its own; layers of one
+form become one as well.
+"""
 
 from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
@@ -6,8 +8,10 @@ from qonnx.core.modelwrapper import ModelWrapper
 from xnorforge.flows.bind import bind_nodes
 from xnorforge.flows.bind.network import Bound, Network, get
 from xnorforge.flows.bind.nodes import as_it_comes
-from xnorforge.flows.bind.registry import takes
+from xnorforge.flows.bind.registry import looping, takes
 from xnorforge.hw.graph import graph_of
+
+from .layers import chains, loop_of
 
 
 @takes("Loop")
@@ -19,5 +23,14 @@ def loop(network: Network, node):
     start = {"start": network.integers(node.input[1])}
     body = bind_nodes(model)
     inputs, outputs = ([one.name for one in side] for side in (model.graph.input, model.graph.output))
-    attributes["body"] = graph_of([one.make() for one in body], node.name, inputs, outputs)
+    attributes["bodies"] = [graph_of([one.make() for one in body], node.name, inputs, outputs)]
     return [node], [Bound("Loop", node.name, attributes, start, [node.name], body=body)]
+
+
+@looping
+def layers_of_one_form(bounds: list[Bound]):
+    """A loop for each chain of them."""
+    for number, (start, layers) in enumerate(chains(bounds)):
+        found = loop_of(layers, f"loop{number}")
+        if found is not None:
+            yield range(start, start + sum(len(one.ops) for one in layers)), found

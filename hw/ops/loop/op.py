@@ -1,9 +1,10 @@
-"""A recurrent layer: one step in hardware, whose states go into it again."""
+"""A body in hardware through which data go several times: a recurrent layer, or layers of one form."""
 
 import hashlib
 import re
 from collections.abc import Callable
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from math import prod
 from typing import ClassVar
 
@@ -15,42 +16,82 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw import graph
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.ops.base import DOMAIN, HwOp, Stream
+from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.parts import Parts, cost_of
 
-from .text import written
+from .text import written, written_whole
+
+REST = 3  # cycles before and after a step on a whole frame (xf_loop_frame)
 
 
 class Loop(HwOp):
-    """Run `body`, a graph of operators, on one part of the sequence after the other.
+    """Run a body, a graph of operators, `steps` times per frame, on one part of a sequence after the other,
 
         states[0] = start;   states[t + 1] = body(x[t], states[t]);   y = states[steps][0]
 
-    Shapes: `in_shape`, whose elements in order are `steps` equal parts, to that of the body's first state.
-    The body's inputs are a part and the states, its outputs the states after it, in equal streams. `start`
-    has the elements of all first states.
+    or, without `start`, on the whole frame, as layers of one form do that differ in their constants:
+
+        states[0] = x;       states[t + 1] = bodies[t](states[t]);    y = states[steps]
+
+    Shapes: `in_shape`, whose elements in order are `steps` equal parts, to that of the body's first state; or
+    that of the only state to itself. The body's inputs are a part, if there are any, and the states, its
+    outputs the states after it, in equal streams. `start` has the elements of all first states. `bodies` is
+    one graph, or one for each step, which then differ only in constants; all of them lie in its memories, a
+    page for each step. Of a whole frame, elements come in `in_bits` and leave in `out_bits` bits; those of
+    the state are as many as the body takes or gives.
 
     Rate: a step after the other, each as long as the body takes for one frame in `step_cycles`, then a beat
-    of the result per cycle.
+    of the result per cycle; a whole frame is also taken before, a beat per cycle.
 
-    Cost: the body's, two parts and two of each state in memory.
+    Cost: the body's; two parts and two of each state in memory, or one frame.
     """
 
     arrays = ("start",)
     extents: ClassVar[dict[str, str]] = {}
 
     def get_nodeattr_types(self):
-        return {"in_shape": ("ints", True, []), "steps": ("i", True, 0), "body": ("g", True, None)}
+        ends = {f"{end}_{kind}": ("i", False, 0) for end in ("in", "out") for kind in ("bits", "signed")}
+        return {
+            "in_shape": ("ints", True, []),
+            "steps": ("i", True, 0),
+            "bodies": ("graphs", True, []),
+            **ends,
+        }
+
+    @cached_property
+    def pages(self) -> list[list[HwOp]]:
+        """The operators of each of the bodies.
+
+        Raises:
+            UserError: two of them are not the same module.
+        """
+        opsets = [helper.make_opsetid("", 13), helper.make_opsetid(DOMAIN, 1)]
+        models = [helper.make_model(one, opset_imports=opsets) for one in self.get_nodeattr("bodies")]
+        found = [graph.operators(ModelWrapper(one)) for one in models]
+        for first, *others in zip(*found, strict=True):
+            if not all(map(partial(_alike, first), others)):
+                raise UserError(
+                    f"{self.name}: {first.name} is not one module in all steps; build it without."
+                )
+        return found
 
     @cached_property
     def inner(self) -> list[HwOp]:
-        """The operators of the body."""
-        opsets = [helper.make_opsetid("", 13), helper.make_opsetid(DOMAIN, 1)]
-        body = helper.make_model(self.get_nodeattr("body"), opset_imports=opsets)
-        return graph.operators(ModelWrapper(body))
+        """The operators of the body, with the constants of the first step."""
+        return self.pages[0]
+
+    @property
+    def whole(self) -> bool:
+        """Whether a step reads the whole frame that the step before made, and nothing else."""
+        return "start" not in self.arrays_of
 
     def body_inputs(self) -> list[str]:
-        """Tensors of the body: a part, and the states."""
-        return [one.name for one in self.get_nodeattr("body").input]
+        """Tensors of the body: a part, if it reads one, and the states."""
+        return [one.name for one in self.get_nodeattr("bodies")[0].input]
+
+    @property
+    def _states(self) -> list[str]:
+        return self.body_inputs()[0 if self.whole else 1 :]
 
     def state_streams(self) -> dict[str, Stream]:
         """The streams of the states that the body gives, by tensor.
@@ -60,15 +101,39 @@ class Loop(HwOp):
         """
         ends = {name: stream for op in self.inner for name, stream in zip(op.sources, op.in_streams())}
         made = {name: stream for op in self.inner for name, stream in zip(op.results, op.out_streams())}
-        found = {one.name: made[one.name] for one in self.get_nodeattr("body").output}
-        for name, stream in zip(self.body_inputs()[1:], found.values(), strict=True):
-            if ends[name] != stream:
+        found = {one.name: made[one.name] for one in self.get_nodeattr("bodies")[0].output}
+        for name, stream in zip(self._states, found.values(), strict=True):
+            bits = stream.bits if self.whole else ends[name].bits
+            if replace(ends[name], shape=stream.shape, bits=bits) != stream:
                 raise UserError(
                     f"{self.name}: its body takes {name} as {ends[name]} and gives {stream}; make them equal."
                 )
         return found
 
+    def state(self) -> Stream:
+        """The frame in the store: as wide as the body takes it or gives it."""
+        (read,), (made,) = self.body_inputs(), self.state_streams().values()
+        taken = next(s for op in self.inner for name, s in zip(op.sources, op.in_streams()) if name == read)
+        return replace(made, bits=max(made.bits, taken.bits))
+
+    def _end(self, end: str) -> Stream:
+        state = self.state()
+        bits, signed = (self.get_nodeattr(f"{end}_{kind}") for kind in ("bits", "signed"))
+        return replace(state, bits=bits, signed=bool(signed)) if bits else state
+
+    @cached_property
+    def store(self) -> HwOp:
+        """The FIFO of a frame, or of two if a step makes a beat before it reads the one in its place."""
+        state = self.state()
+        kind = {"shape": list(state.shape), "lanes": state.lanes, "bits": state.bits}
+        (read,), (wrote,) = self.body_inputs(), self.state_streams()
+        course = CycleModel(self.inner).run(1)
+        behind = not course.stopped and (course.moved[read] < course.moved[wrote]).all()
+        return Fifo.make(f"{self.name}_store", **kind, depth=state.beats * (1 if behind else 2))
+
     def in_stream(self) -> Stream:
+        if self.whole:
+            return self._end("in")
         name, shape = self.body_inputs()[0], tuple(self.get_nodeattr("in_shape"))
         (part,) = (s for op in self.inner for tensor, s in zip(op.sources, op.in_streams()) if tensor == name)
         steps = self.get_nodeattr("steps")
@@ -80,7 +145,7 @@ class Loop(HwOp):
         return Stream(shape, part.lanes, part.bits, part.signed)
 
     def out_stream(self) -> Stream:
-        return next(iter(self.state_streams().values()))
+        return self._end("out") if self.whole else next(iter(self.state_streams().values()))
 
     def starts(self, count: int) -> list[np.ndarray]:
         """The first states of so many frames."""
@@ -95,10 +160,15 @@ class Loop(HwOp):
 
     def run_steps(self, x: np.ndarray, *run: Callable[..., list]):
         """The first state after all steps of frames (N, *in_shape); `run` as of `graph.walk`."""
-        states = self.starts(len(x))
-        for part in x.reshape(len(x), self.get_nodeattr("steps"), -1).swapaxes(0, 1):
-            found = dict(zip(self.body_inputs(), (part, *states)))
-            for _ in graph.walk(self.inner, found, *run):
+        steps = self.get_nodeattr("steps")
+        states, parts = [x], [()] * steps
+        if not self.whole:
+            states = self.starts(len(x))
+            parts = [(part,) for part in x.reshape(len(x), steps, -1).swapaxes(0, 1)]
+        bodies = [self.inner, *self.pages[1:]]
+        for step, part in enumerate(parts):
+            found = dict(zip(self.body_inputs(), (*part, *states)))
+            for _ in graph.walk(bodies[step % len(bodies)], found, *run):
                 pass
             states = [found[name] for name in self.state_streams()]
         return states[0]
@@ -114,11 +184,17 @@ class Loop(HwOp):
         course = CycleModel(self.inner).run(1)
         if course.stopped:
             return sum(op.cycles() for op in self.inner)
-        return 2 + max(int(course.moved[name][-1]) for name in self.state_streams())
+        rest = 1 + REST if self.whole else 2
+        return rest + max(int(course.moved[name][-1]) for name in self.state_streams())
+
+    @property
+    def all_steps(self) -> int:
+        """Cycles between a frame and its result."""
+        return self.get_nodeattr("steps") * self.step_cycles + (REST if self.whole else 0)
 
     def cycles(self) -> int:
-        """All steps, and the result."""
-        return self.get_nodeattr("steps") * self.step_cycles + self.out_stream().beats
+        """All steps, and the result; also a whole frame."""
+        return self.all_steps + (1 + self.whole) * self.out_stream().beats
 
     def needs(self, _port: int = 0) -> np.ndarray:
         """All beats of a frame."""
@@ -126,12 +202,12 @@ class Loop(HwOp):
 
     def latency(self) -> int:
         """The first part, all steps, and a register."""
-        steps = self.get_nodeattr("steps")
-        return self.in_stream().beats // steps + steps * self.step_cycles + 1
+        first = self.in_stream().beats // (1 if self.whole else self.get_nodeattr("steps"))
+        return first + self.all_steps + 1
 
     def _module(self) -> tuple[str, str]:
         """Name and text of the module."""
-        text = written(self)
+        text = written_whole(self) if self.whole else written(self)
         name = f"xf_loop_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
         return name, text.replace("MODULE", name)
 
@@ -146,19 +222,37 @@ class Loop(HwOp):
         return found
 
     def memories(self):
-        of = enumerate(op.memories() for op in self.inner)
-        return {f"M{k}{key}": words for k, memories in of for key, words in memories.items()}
+        found = {}
+        for k, ops in enumerate(zip(*self.pages)):
+            for key, (width, words) in ops[0].memories().items():
+                paged = ops[0].first_load and key in ops[0].loads
+                pages = [words, *(op.memories()[key][1] for op in ops[1:] if paged)]
+                found[f"M{k}{key}"] = width, [word for page in pages for word in page]
+        return found
 
     def decoder(self, name, given):
         found = re.fullmatch(r"(M(\d+))(\D\w*)", name)
         assert found is not None, name
-        one = self.inner[int(found[2])]
+        ones = [ops[int(found[2])] for ops in self.pages]
         its = {key.removeprefix(found[1]): x for key, x in given.items() if re.match(rf"{found[1]}\D", key)}
-        decode = one.decoder(found[3], its)
-        return decode and (lambda words, _given, _op: decode(words, its, one))
+        ones = ones if ones[0].first_load and found[3] in ones[0].loads else ones[:1]
+        decode = ones[0].decoder(found[3], its)
+        if decode is None:
+            return None
+
+        def all_pages(words, _given, _op):
+            decoded = [decode(page, its, one) for page, one in zip(np.split(words, len(ones)), ones)]
+            got, wanted = zip(*decoded)
+            return np.concatenate([*map(np.ravel, got)]), np.concatenate([*map(np.ravel, wanted)])
+
+        return all_pages
 
     def parts(self):
-        """The memories of parts and states, and the control."""
+        """The memories of parts and states, or the frame's is in `estimate`, and the control."""
+        if self.whole:
+            source, sink = self.in_stream(), self.out_stream()
+            found = Parts().counters(sink.beats, sink.beats, self.get_nodeattr("steps"))
+            return found.registers(8 + sink.width).choices(self.store.in_stream().width, 2)
         source, steps = self.in_stream(), self.get_nodeattr("steps")
         part = source.beats // steps
         found = Parts().counters(2 * part, 2 * part, steps).registers(25 + self.out_stream().width)
@@ -173,9 +267,23 @@ class Loop(HwOp):
         mostly that of its body, whose operators have theirs (tests/hw/mapped.py leaves it out).
         """
         found = cost_of(type(self).__name__, self.parts(), family, registers)
-        for op in self.inner:
+        for op in [*self.inner, *([self.store] if self.whole else [])]:
             found = {name: found[name] + size for name, size in op.estimate(family, registers).items()}
         return found
+
+
+def _alike(one: HwOp, other: HwOp) -> bool:
+    """Whether two operators are one module with different pages of its memories."""
+    mine, its = (
+        {key: (width, len(words)) for key, (width, words) in op.memories().items()} for op in (one, other)
+    )
+    fixed = [key for key in mine if not (one.first_load and key in one.loads)]
+    return (
+        mine == its
+        and one.rtl() == other.rtl()
+        and one.generated() == other.generated()
+        and all(list(one.memories()[key][1]) == list(other.memories()[key][1]) for key in fixed)
+    )
 
 
 Op = Loop

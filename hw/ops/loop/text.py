@@ -5,16 +5,10 @@ from xnorforge.hw.wrap import verilog_literal
 
 def written(op) -> str:
     """The text; MODULE is the module's name. A parameter M<k><name> is the file of the body's operator k."""
-    streams, files = op.state_streams(), op.memories()
+    streams = op.state_streams()
     part, *states = op.body_inputs()
     source, sink, steps = op.in_stream(), op.out_stream(), op.get_nodeattr("steps")
-    number: dict[str, int] = {}
-    lines: list[str] = []
-    every = {part: source} | dict(zip(states, streams.values()))
-    every |= {name: stream for one in op.inner for name, stream in zip(one.results, one.out_streams())}
-    for k, (name, stream) in enumerate(every.items()):
-        number[name] = k
-        lines += [f"logic [{stream.width - 1}:0] data_{k};", f"logic valid_{k}, ready_{k};"]
+    number, lines = _wires(op, {part: source} | dict(zip(states, streams.values())))
     count = len(states)
     lines += [
         "logic start, run, first, second, pull;", f"logic [{count - 1}:0] held;",
@@ -38,19 +32,76 @@ def written(op) -> str:
             f"  .next_valid_i(valid_{m}), .held_o(held[{k}]), .pull_i({pull})",
             ");", f"assign ready_{m} = 1'b1;",
         ]  # fmt: skip
+    lines += _body(op, number, "rst_ni", "'0")
+    return _module(op, lines)
+
+
+def written_whole(op) -> str:
+    """As `written`, of a loop over whole frames."""
+    ((made, stream),) = op.state_streams().items()
+    (read,) = op.body_inputs()
+    source, sink, store = op.in_stream(), op.out_stream(), op.store
+    taken = next(s for one in op.inner for name, s in zip(one.sources, one.in_streams()) if name == read)
+    number, lines = _wires(op, {read: taken})
+    n, m = number[read], number[made]
+    kept = op.state()
+    module, parameters = store.rtl()
+    given = ", ".join(f".{key}({value})" for key, value in parameters.items())
+    lines += [
+        f"logic [{kept.width - 1}:0] put_data, got_data;",
+        "logic put_valid, put_ready, got_valid, got_ready, body_rst_n;", "logic [17:0] page;",
+        f"xf_loop_frame #(.Steps({op.get_nodeattr('steps')}), .Beats({kept.beats}), "
+        f".Lanes({kept.lanes}), .Signed({int(kept.signed)}), .InBits({source.bits}), .Bits({kept.bits}), "
+        f".ReadBits({taken.bits}), .MadeBits({stream.bits}), .OutBits({sink.bits})) u_loop (",
+        "  .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i,",
+        "  .body_rst_no(body_rst_n), .page_o(page), "
+        f".body_data_o(data_{n}), .body_valid_o(valid_{n}), .body_ready_i(ready_{n}),",
+        f"  .next_data_i(data_{m}), .next_valid_i(valid_{m}), .put_data_o(put_data),",
+        "  .put_valid_o(put_valid), .put_ready_i(put_ready), .got_data_i(got_data),",
+        "  .got_valid_i(got_valid), .got_ready_o(got_ready)",
+        ");", f"assign ready_{m} = 1'b1;",
+        f"{module} #({given}) u_store (",
+        "  .clk_i, .rst_ni, .s_data_i(put_data), .s_valid_i(put_valid), .s_ready_o(put_ready),",
+        "  .m_data_o(got_data), .m_valid_o(got_valid), .m_ready_i(got_ready)", ");",
+        *_body(op, number, "body_rst_n", "{11'd0, page, 32'd0}"),
+    ]  # fmt: skip
+    if not any(one.has_load_port for one in op.inner):
+        lines += ["logic unused;", "assign unused = ^page;"]
+    return _module(op, lines)
+
+
+def _wires(op, given: dict) -> tuple[dict[str, int], list[str]]:
+    """A number for each tensor of the body, those of `given` first, and its wires."""
+    every = given | {name: stream for one in op.inner for name, stream in zip(one.results, one.out_streams())}
+    lines: list[str] = []
+    for k, stream in enumerate(every.values()):
+        lines += [f"logic [{stream.width - 1}:0] data_{k};", f"logic valid_{k}, ready_{k};"]
+    return {name: k for k, name in enumerate(every)}, lines
+
+
+def _body(op, number: dict[str, int], reset: str, load: str) -> list[str]:
+    """The operators of the body, with a reset and what goes to those that have memories with pages."""
+    lines: list[str] = []
     for k, one in enumerate(op.inner):
         module, parameters = one.rtl()
         given = [f".{key}({verilog_literal(value)})" for key, value in parameters.items()]
+        given += [f".Load({one.first_load})"] if one.first_load else []
         given += [f".{key}(M{k}{key})" for key in one.memories()]
-        constants = ", .load_i('0)" if one.has_load_port else ""
+        constants = f", .load_i({load})" if one.has_load_port else ""
         sides = [_together(number, names) for names in (one.sources, one.results)]
         (s_data, s_valid, s_ready), (m_data, m_valid, m_ready) = sides
         lines += [
-            f"{module} #({', '.join(given)}) u_{k} (", "  .clk_i, .rst_ni,",
+            f"{module} #({', '.join(given)}) u_{k} (", f"  .clk_i, .rst_ni({reset}),",
             f"  .s_data_i({s_data}), .s_valid_i({s_valid}), .s_ready_o({s_ready}),",
             f"  .m_data_o({m_data}), .m_valid_o({m_valid}), .m_ready_i({m_ready}){constants}", ");",
         ]  # fmt: skip
-    names = ", ".join(f'parameter {name} = ""' for name in files)
+    return lines
+
+
+def _module(op, lines: list[str]) -> str:
+    """The module of these lines."""
+    source, sink = op.in_stream(), op.out_stream()
+    names = ", ".join(f'parameter {name} = ""' for name in op.memories())
     head = f"module MODULE {f'#({names}) ' if names else ''}("
     ports = [
         "input  logic clk_i,", "input  logic rst_ni,",

@@ -90,6 +90,13 @@ class Threshold(PerChannel):
         """As of every operator; its memories are in `parts`."""
         return HwOp.load_parts(self)
 
+    @classmethod
+    def with_pages(cls, attributes, pages):
+        """All pages have directions if one has."""
+        if any("direction" in one for one in pages):
+            pages = [{"direction": np.ones(len(one["thresholds"]), np.int64), **one} for one in pages]
+        return super().with_pages(attributes, pages)
+
     @property
     def loads(self) -> tuple[str, ...]:
         """The tables that are read a beat ahead."""
@@ -281,7 +288,7 @@ class Threshold(PerChannel):
             for place, (depth, wide) in self._ahead_tables().items():
                 width, numbers = tables[f"StepFile{place}" if place else "ThresholdFile"]
                 if self.first_load:
-                    found.loadable(depth, wide, bool(blocks >> place & 1))
+                    found.loadable(depth, wide, bool(blocks >> place & 1), self.first_load)
                 elif blocks >> place & 1:
                     found.rom(depth, wide)
                 else:

@@ -78,6 +78,7 @@ def fold(
     spare=None,
     loadable=False,
     like=(),
+    loops="auto",
 ) -> None:
     """Parallelism and FIFOs for a board."""
     from xnorforge.flows.fold import fold
@@ -97,6 +98,7 @@ def fold(
         clock,
         loadable,
         like,
+        loops,
     )
     if record["not_taken"]:
         say(f"fold        {folding}: not used: {'; '.join(record['not_taken'])}")

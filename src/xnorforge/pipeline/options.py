@@ -224,6 +224,10 @@ class Options:
         (), "fold", "With LOADABLE: folders of other trainings of the network, which then fit the same hardware.",
         kind="words", example="out/mnist-tfc-bonn",
     )  # fmt: skip
+    loops: str = option(
+        "auto", "fold", "One body in hardware for equal steps, and for layers of one form where that is smaller, or "
+        "for all of them that keep the interval, or none.", choices=("auto", "on", "off"),
+    )  # fmt: skip
     images: int = option(100, "sim", "Images simulated in RTL at full rate.", kind="count", least=2)
     stalled: int = option(
         20, "sim", "Number of these images that are simulated again, under random back-pressure.", kind="count", least=1
