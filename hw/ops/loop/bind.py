@@ -11,7 +11,7 @@ from xnorforge.flows.bind.nodes import as_it_comes
 from xnorforge.flows.bind.registry import looping, takes
 from xnorforge.hw.graph import graph_of
 
-from .layers import chains, loop_of
+from .bind_layers import chains, loop_of
 
 
 @takes("Loop")

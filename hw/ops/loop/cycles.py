@@ -8,7 +8,7 @@ def timing(op) -> Timing:
     beat.
     """
     beats, steps = op.in_stream().beats, op.get_nodeattr("steps")
-    if op.whole:
+    if op.of_frames:
         frame = Work(steps=beats, gives=False, takes=(0,)), Work(moves=op.all_steps, gives=False)
         return Timing([*frame, Work(steps=beats)], 1, Stop.BEHIND)
     part = beats // steps

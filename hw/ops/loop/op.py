@@ -81,7 +81,7 @@ class Loop(HwOp):
         return self.pages[0]
 
     @property
-    def whole(self) -> bool:
+    def of_frames(self) -> bool:
         """Whether a step reads the whole frame that the step before made, and nothing else."""
         return "start" not in self.arrays_of
 
@@ -91,7 +91,7 @@ class Loop(HwOp):
 
     @property
     def _states(self) -> list[str]:
-        return self.body_inputs()[0 if self.whole else 1 :]
+        return self.body_inputs()[0 if self.of_frames else 1 :]
 
     def state_streams(self) -> dict[str, Stream]:
         """The streams of the states that the body gives, by tensor.
@@ -103,7 +103,7 @@ class Loop(HwOp):
         made = {name: stream for op in self.inner for name, stream in zip(op.results, op.out_streams())}
         found = {one.name: made[one.name] for one in self.get_nodeattr("bodies")[0].output}
         for name, stream in zip(self._states, found.values(), strict=True):
-            bits = stream.bits if self.whole else ends[name].bits
+            bits = stream.bits if self.of_frames else ends[name].bits
             if replace(ends[name], shape=stream.shape, bits=bits) != stream:
                 raise UserError(
                     f"{self.name}: its body takes {name} as {ends[name]} and gives {stream}; make them equal."
@@ -132,7 +132,7 @@ class Loop(HwOp):
         return Fifo.make(f"{self.name}_store", **kind, depth=state.beats * (1 if behind else 2))
 
     def in_stream(self) -> Stream:
-        if self.whole:
+        if self.of_frames:
             return self._end("in")
         name, shape = self.body_inputs()[0], tuple(self.get_nodeattr("in_shape"))
         (part,) = (s for op in self.inner for tensor, s in zip(op.sources, op.in_streams()) if tensor == name)
@@ -145,7 +145,7 @@ class Loop(HwOp):
         return Stream(shape, part.lanes, part.bits, part.signed)
 
     def out_stream(self) -> Stream:
-        return self._end("out") if self.whole else next(iter(self.state_streams().values()))
+        return self._end("out") if self.of_frames else next(iter(self.state_streams().values()))
 
     def starts(self, count: int) -> list[np.ndarray]:
         """The first states of so many frames."""
@@ -162,7 +162,7 @@ class Loop(HwOp):
         """The first state after all steps of frames (N, *in_shape); `run` as of `graph.walk`."""
         steps = self.get_nodeattr("steps")
         states, parts = [x], [()] * steps
-        if not self.whole:
+        if not self.of_frames:
             states = self.starts(len(x))
             parts = [(part,) for part in x.reshape(len(x), steps, -1).swapaxes(0, 1)]
         bodies = [self.inner, *self.pages[1:]]
@@ -184,17 +184,17 @@ class Loop(HwOp):
         course = CycleModel(self.inner).run(1)
         if course.stopped:
             return sum(op.cycles() for op in self.inner)
-        rest = 1 + REST if self.whole else 2
+        rest = 1 + REST if self.of_frames else 2
         return rest + max(int(course.moved[name][-1]) for name in self.state_streams())
 
     @property
     def all_steps(self) -> int:
         """Cycles between a frame and its result."""
-        return self.get_nodeattr("steps") * self.step_cycles + (REST if self.whole else 0)
+        return self.get_nodeattr("steps") * self.step_cycles + (REST if self.of_frames else 0)
 
     def cycles(self) -> int:
         """All steps, and the result; also a whole frame."""
-        return self.all_steps + (1 + self.whole) * self.out_stream().beats
+        return self.all_steps + (1 + self.of_frames) * self.out_stream().beats
 
     def needs(self, _port: int = 0) -> np.ndarray:
         """All beats of a frame."""
@@ -202,12 +202,12 @@ class Loop(HwOp):
 
     def latency(self) -> int:
         """The first part, all steps, and a register."""
-        first = self.in_stream().beats // (1 if self.whole else self.get_nodeattr("steps"))
+        first = self.in_stream().beats // (1 if self.of_frames else self.get_nodeattr("steps"))
         return first + self.all_steps + 1
 
     def _module(self) -> tuple[str, str]:
         """Name and text of the module."""
-        text = written_whole(self) if self.whole else written(self)
+        text = written_whole(self) if self.of_frames else written(self)
         name = f"xf_loop_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
         return name, text.replace("MODULE", name)
 
@@ -249,7 +249,7 @@ class Loop(HwOp):
 
     def parts(self):
         """The memories of parts and states, or the frame's is in `estimate`, and the control."""
-        if self.whole:
+        if self.of_frames:
             source, sink = self.in_stream(), self.out_stream()
             found = Parts().counters(sink.beats, sink.beats, self.get_nodeattr("steps"))
             return found.registers(8 + sink.width).choices(self.store.in_stream().width, 2)
@@ -267,7 +267,7 @@ class Loop(HwOp):
         mostly that of its body, whose operators have theirs (tests/hw/mapped.py leaves it out).
         """
         found = cost_of(type(self).__name__, self.parts(), family, registers)
-        for op in [*self.inner, *([self.store] if self.whole else [])]:
+        for op in [*self.inner, *([self.store] if self.of_frames else [])]:
             found = {name: found[name] + size for name, size in op.estimate(family, registers).items()}
         return found
 
