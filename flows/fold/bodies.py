@@ -18,7 +18,7 @@ from xnorforge.hw.graph import graph_of
 from xnorforge.hw.ops.base import HwOp
 
 AT_ENDS = 16  # part of the interval in which a whole frame may be taken, if that is possible
-WORTH = 0.75  # share of what layers take apart from which on a loop, whose frames wait longer, is not taken
+WORTH = 2 / 3  # of what layers take apart, from which on a loop, whose frames wait longer, is not taken
 SLACK = 0.8  # of the cycles of an operator, in a try after one that is too slow
 
 
