@@ -52,8 +52,8 @@ def narrow(op: HwOp) -> bool:
 
 def of_channels(op: HwOp) -> bool:
     """Whether it is a function of each number with constants per channel."""
-    shape = op.in_stream().shape
-    return shape == op.out_stream().shape and all(len(x) == shape[-1] for x in constants(op).values())
+    shape, own = op.in_stream().shape, constants(op).values()
+    return bool(own) and shape == op.out_stream().shape and all(len(x) == shape[-1] for x in own)
 
 
 def try_layers(name: str, device: Device, ops: list[HwOp], rows: list[dict]) -> dict:

@@ -89,10 +89,10 @@ def _rows_of(op: HwOp, found: dict[str, tuple[str, int]]) -> list[dict]:
     own: list[dict[str, int]] = [{"decoded": 0, "compared": 0, "simulated": 0} for _ in with_inner(op)]
     for name, (way, size) in found.items():
         own[unit.get(name, 0)][way] += size
-    rows = []
-    for row, (name, one) in zip(own, with_inner(op), strict=True):
-        kept = {} if one.inner else one.memories()
-        bits = sum(width * len(words) for width, words in kept.values())
+    rows, kept = [], [0 for _ in own]
+    for name, (width, words) in op.memories().items():
+        kept[unit.get(name, 0)] += width * len(words)
+    for row, bits, (name, one) in zip(own, kept, with_inner(op), strict=True):
         bits = bits or sum(x.size * element_bits(x) for x in constants(one).values())
         rows += [{"layer": name, "bits": bits, **row}] if bits else []
     return rows
