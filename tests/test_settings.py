@@ -22,6 +22,7 @@ ASKED = [
     },
     {"model": "a.onnx", "task": "segment", "approximate": True, "output": "labels", "stalled": "2"},
     {"fps": "max", "lut": "60%", "bram": "50%", "latency": "500us", "spare": "bram"},
+    {"net": "mnist-cnn", "loadable": True, "like": "out/a b,out/c"},
     {"net": "mnist-cnn", "weights": "out/mnist-cnn/train", "folding": "f.json", "backend": "auto"},
 ]
 

@@ -46,6 +46,8 @@ CASES = [
     ),
     ("xf_delay", {"Stages": 0}, "Width, Stages must be at least 1; got 8, 0"),
     ("xf_loop", {"Steps": 0}, "Steps, PartBeats, PartWidth, States, Beats must be > 0; got 0, 1, 8, 1, 1"),
+    ("xf_loop_frame", {"Beats": 0}, "Steps, Beats, Lanes must be > 0; got 2, 0, 1"),
+    ("xf_loop_frame", {"MadeBits": 9}, "all bits must be 1 .. Bits=8; got 8, 8, 9, 8"),
     ("xf_loop_state", {"Width": 0}, "Beats, Width must be > 0; got 1, 0"),
     ("xf_permute", {"Beats": 0}, "Beats, Width must be > 0; got 0, 8"),
     ("xf_depth_to_space", {"Kept": 9}, "Kept must be 1 .. Pixels * Chunk; got Kept=9, Pixels=4, Chunk=2"),
