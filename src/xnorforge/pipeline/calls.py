@@ -77,7 +77,7 @@ def fold(
     clock=None,
     spare=None,
     loadable=False,
-    like=(),
+    like=None,
     loops="auto",
 ) -> None:
     """Parallelism and FIFOs for a board."""
@@ -97,7 +97,7 @@ def fold(
         spare,
         clock,
         loadable,
-        like,
+        like.split(",") if like else (),
         loops,
     )
     if record["not_taken"]:

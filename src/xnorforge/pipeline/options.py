@@ -220,9 +220,9 @@ class Options:
         "fold",
         "Weights, thresholds and tables in memories that a host can replace between two frames.",
     )
-    like: tuple[str, ...] = option(
-        (), "fold", "With LOADABLE: folders of other trainings of the network, which then fit the same hardware.",
-        kind="words", example="out/mnist-tfc-bonn",
+    like: str | None = option(
+        None, "fold", "With LOADABLE: folders of other trainings of the network, separated by commas, which then "
+        "fit the same hardware.",
     )  # fmt: skip
     loops: str = option(
         "auto", "fold", "One body in hardware for equal steps, and for layers of one form where that is smaller, or "

@@ -55,7 +55,8 @@ class Places:
             ("downloads", Path(home).expanduser() / "xnorforge"),
         ]
         self.roots = [(name, os.path.realpath(path)) for name, path in roots]
-        own = (asked.images_from, asked.labels_file, asked.calibration, *asked.like)
+        like = (asked.like or "").split(",")
+        own = (asked.images_from, asked.labels_file, asked.calibration, *like)
         given = (*map(str, plugins.roots()), asked.model, asked.folding, asked.weights, asked.data, *own)
         self.outside = [os.path.realpath(path) for path in given if path]
 
