@@ -223,7 +223,8 @@ class Threshold(PerChannel):
                 "Steps": min(np.shape(self.arrays_of["thresholds"])[1], 3), "Block": self.in_block(),
             }  # fmt: skip
         return self.module, {
-            "Folds": self.folds, "Pe": source.lanes,
+            "Folds": self.folds, "Pe": source.lanes // self.get_nodeattr("pixels"),
+            "Pixels": self.get_nodeattr("pixels"),
             "InBits": source.bits, "Signed": source.signed, "Bits": self.bits,
         }  # fmt: skip
 
@@ -261,8 +262,7 @@ class Threshold(PerChannel):
             tables = {f"StepFile{k}": (word, bounds.ravel().tolist()) for k, bounds in behind.items()}
             return {"ThresholdFile": (source.lanes * wide, beats), **tables}
         channels = np.concatenate([flipped, steps[:, order]], axis=1)
-        channels = np.tile(channels, (self.get_nodeattr("pixels"), 1))
-        lanes, folds = source.lanes, self.folds
+        lanes, folds = source.lanes // self.get_nodeattr("pixels"), self.folds
         lane_span, fold_span = (1 << address_bits(size) for size in (lanes, folds))
         words = np.zeros((lane_span, fold_span, 1 << bits), object)
         words[:lanes, :folds] = channels.reshape(folds, lanes, -1).transpose(1, 0, 2)
@@ -296,7 +296,8 @@ class Threshold(PerChannel):
             return found
         width, numbers = tables["ThresholdFile"]
         words = binary(numbers, width).reshape(-1, 1 << address_bits(folds), 1 << bits, width)
-        words = words[:lanes, : 1 << (folds - 1).bit_length()]
+        pixels = self.get_nodeattr("pixels")
+        words = np.tile(words[: lanes // pixels, : 1 << (folds - 1).bit_length()], (pixels, 1, 1, 1))
         # Lanes have the beat of a pixel in common, but not the levels that choose among thresholds.
         compared = [k for k in range(bits) if not self._few(k)]
         first = words[:, :, 1] if 0 in compared else words[:, :, 1, :0]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Multi-threshold: the number of its channel's thresholds t that an integer reaches, x >= t, or -x
-// >= t where the channel is flipped. Pe channels per beat.
+// >= t where the channel is flipped. Pe channels of Pixels pixels per beat.
 //
 // Thresholds ascend, so the level is found by binary search, one comparison in each of Bits stages,
 // highest bit first. A channel has 2**Bits words: word 0 is 1 where the channel is flipped, word 1
@@ -22,11 +22,13 @@
 
 module xf_threshold #(
   parameter  int unsigned Folds         = 4,  // beats per pixel
-  parameter  int unsigned Pe            = 1,  // channels per beat
+  parameter  int unsigned Pe            = 1,  // channels of a pixel per beat
+  parameter  int unsigned Pixels        = 1,  // per beat, with the same thresholds
   parameter  int unsigned InBits        = 8,
   parameter  int unsigned Signed        = 0,  // 1: the input is two's complement
   parameter  int unsigned Bits          = 1,  // bits of a level
   parameter               ThresholdFile = "",
+  localparam int unsigned Lanes         = Pixels * Pe,
   localparam int unsigned FoldW         = (Folds > 1) ? $clog2(Folds) : 1,
   localparam int unsigned LaneW         = (Pe > 1) ? $clog2(Pe) : 1,
   localparam int unsigned WordW         = InBits + 1,  // inputs and one more: never reached
@@ -34,17 +36,17 @@ module xf_threshold #(
 ) (
   input  logic                 clk_i,
   input  logic                 rst_ni,
-  input  logic [Pe*InBits-1:0] s_data_i,
+  input  logic [Lanes*InBits-1:0] s_data_i,
   input  logic                 s_valid_i,
   output logic                 s_ready_o,
-  output logic [Pe*Bits-1:0]   m_data_o,
+  output logic [Lanes*Bits-1:0] m_data_o,
   output logic                 m_valid_o,
   input  logic                 m_ready_i
 );
 
-  if (Folds < 1 || Pe < 1 || InBits < 1 || Bits < 1) begin : gen_bad_size
-    $error("xf_threshold: Folds, Pe, InBits, Bits must be at least 1; got %0d, %0d, %0d, %0d",
-           Folds, Pe, InBits, Bits);
+  if (Folds < 1 || Lanes < 1 || InBits < 1 || Bits < 1) begin : gen_bad_size
+    $error("xf_threshold: Folds, Pe, Pixels, InBits, Bits must be at least 1; got %0d, %0d, %0d, %0d, %0d",
+           Folds, Pe, Pixels, InBits, Bits);
   end
 
   // Address: lane, fold, word. Every reader has most of it constant, which logic profits from.
@@ -82,13 +84,14 @@ module xf_threshold #(
     always_ff @(posedge clk_i) if (go) fold_q[k] <= fold_q[k-1];
   end
 
-  for (genvar p = 0; p < Pe; p++) begin : gen_lane
+  for (genvar p = 0; p < Lanes; p++) begin : gen_lane
+    localparam logic [LaneW-1:0] Channel = LaneW'(p % Pe);
 
     logic [InBits-1:0] x [Bits+1];
     logic [Bits-1:0]   level [Bits+1];
     logic              flipped;
 
-    assign flipped  = words[{LaneW'(p), fold_q[0], Bits'(0)}][0];
+    assign flipped  = words[{Channel, fold_q[0], Bits'(0)}][0];
     assign x[0]     = s_data_i[p*InBits +: InBits] ^ SignBit ^ {InBits{flipped}};
     assign level[0] = '0;
 
@@ -100,7 +103,7 @@ module xf_threshold #(
         logic [Choice-1:0] each;
         for (genvar c = 0; c < Choice; c++) begin : gen_choice
           logic [WordW-1:0] bound;
-          assign bound = words[{LaneW'(p), FoldW'(c >> k), Bits'((1 << k) | (c & ((1 << k) - 1)))}];
+          assign bound = words[{Channel, FoldW'(c >> k), Bits'((1 << k) | (c & ((1 << k) - 1)))}];
           always_comb begin
             each[c] = 1'b1;
             for (int unsigned b = 0; b < InBits; b++)
@@ -110,7 +113,7 @@ module xf_threshold #(
         end
         assign reached = each[ChoiceW'(AddrW'(fold_q[k]) << k | AddrW'(level[k]))];
       end else begin : gen_in_turn
-        assign reached = {1'b0, x[k]} >= words[{LaneW'(p), fold_q[k], Bits'(1 << k) | level[k]}];
+        assign reached = {1'b0, x[k]} >= words[{Channel, fold_q[k], Bits'(1 << k) | level[k]}];
       end
       always_ff @(posedge clk_i) begin
         if (go) begin
