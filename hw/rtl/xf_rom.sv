@@ -62,7 +62,7 @@ module xf_rom #(
     end
     xf_ram #(.Width(Width), .Depth(Depth), .Kind(Kind), .File(File)) u_ram (
       .clk_i, .write_i(write), .write_addr_i(AddrW'(load_i.place >> PieceW)),
-      .write_data_i(Width'({Pieces{load_i.data}})), .en_i, .addr_i, .data_o
+      .write_data_i(Width'({Pieces{load_i.data}})), .en_i, .addr_i(word), .data_o
     );
   end else if (Kind == 2) begin : gen_block
     (* rom_style = "block" *) logic [Width-1:0] mem [Words];
