@@ -313,9 +313,10 @@ def interval(correct: int, images: int) -> str:
 
 FRONT_WORDS = """
 MNIST, all 10,000 test images. The 784 pixels of 8 bits enter in one cycle and the index of the class leaves.
-LUT and FF are Yosys cells of operators mapped alone, with the registers of their handshake, which a plain
-port does without ([a result in nanoseconds](../guide/nanoseconds.md)). The comparison of pixels with 128 is
-part of the network; its LUTs, 2, are estimated. ns is the latency at the routed clock. The number of inputs
+LUT and FF are Yosys cells: where no clock was routed those of operators mapped alone, with the registers of
+their handshake and an estimate of 2 LUTs for the comparison of pixels with 128; else those of the whole
+network with a plain port ([a result in nanoseconds](../guide/nanoseconds.md)), planned for the clock of its
+board and routed between registers. ns is the latency at the routed clock. The number of inputs
 of a neuron and the sizes were chosen after prototypes had been scored on these images.
 """
 PUBLISHED_WORDS = """
