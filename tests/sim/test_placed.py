@@ -116,7 +116,7 @@ def test_a_netlist_that_nobody_models_is_refused():
 
 
 def test_the_stage_follows_a_bitstream_whose_cells_have_models(monkeypatch):
-    monkeypatch.setattr(routing.Router, "missing", lambda _: [])
+    monkeypatch.setattr(routing.Router, "missing", lambda *_: [])
 
     def names(**asked) -> list[str]:
         return [stage.name for stage in request.Request(**asked).plan()]
