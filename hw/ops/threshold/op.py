@@ -57,9 +57,12 @@ class Threshold(PerChannel):
 
     @classmethod
     def foldings(cls, attributes):
-        """Divisors; of several pixels those that make no wider beat than a memory port has."""
+        """Divisors; of several pixels those that make no wider beat than `WIDEST_BEAT`, or a single one
+        where a host loads thresholds.
+        """
         found = super().foldings(attributes)
         most = WIDEST_BEAT // (attributes["in_shape"][-1] * attributes["in_bits"])
+        most = 1 if attributes.get("loadable") else most
         return found | {"pixels": [pixels for pixels in found["pixels"] if pixels <= max(1, most)]}
 
     @classmethod
