@@ -41,13 +41,12 @@ def routable(board: str) -> bool:
 
 def built(net: str, name: str) -> dict[str, Any]:
     """The row of a build; `refused` has the reason if it ended without a bitstream."""
-    verb, more = ("build", ["SEEDS=1"]) if routable(name) else ("synth", [])
-    options = [f"BOARD={name}", *more]
+    verb, more = ("build", {"seeds": "1"}) if routable(name) else ("synth", {})
+    options = {"board": name, **more}
     row = {"net": net, "board": name, "part": boards.load(name).part}
-    row["command"] = " ".join(["make", verb, f"NET={net}", *options])
-    words = [
-        word for one in options for word in (f"--{one.partition('=')[0].lower()}", one.partition("=")[2])
-    ]
+    given = {"net": net, **options}.items()
+    row["command"] = " ".join(["make", verb, *(f"{key.upper()}={value}" for key, value in given)])
+    words = [word for key, value in options.items() for word in (f"--{key}", value)]
     done = subprocess.run(
         [sys.executable, "-m", "xnorforge", verb, net, *words, "--json"],
         cwd=ROOT,

@@ -51,6 +51,13 @@ class Bound:
         return OPS[self.op].make(self.name, self.arrays, **self.attributes, **folding)
 
 
+def widest(*given: Any) -> Any:
+    """The greatest of each of some numbers or lists of numbers, or the one value of all."""
+    if all(one == given[0] for one in given):
+        return given[0]
+    return np.max(given, 0).tolist()
+
+
 def _operators() -> dict[str, type[HwOp]]:
     classes = (load("hw.ops", name).Op for name in names("hw.ops"))
     return {op.__name__: op for op in classes}

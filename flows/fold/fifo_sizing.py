@@ -131,8 +131,10 @@ class _Network:
         """`rows` with the least room."""
         return {name: row.least for name, row in self.rows.items()}
 
-    def run(self, depths: dict[Place, int], frames: int, pace=0, watched: Collection[str] = (), least=False):
-        """The `Course` of a run with these FIFOs, in which no frame waits for a template."""
+    def run(
+        self, depths: dict[Place, int], frames: int, pace=0, watched: Collection[str] = (), least=False
+    ) -> Course:
+        """A run with these FIFOs, in which no frame waits for a template."""
         model = CycleModel(self.operators(depths), bench=True, rows=self.least if least else self.rows)
         return model.run(frames, pace=pace, watched=watched)
 

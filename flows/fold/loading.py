@@ -6,6 +6,7 @@ from pathlib import Path
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import Bound, bind_folder
+from xnorforge.flows.bind.network import widest
 
 
 def as_loadable(bounds: list[Bound], backend: str, in_rtl: bool) -> list[Bound]:
@@ -78,9 +79,4 @@ def _alike(one: Bound, other: Bound) -> bool:
 
 def _both(some: dict, others: dict) -> dict:
     """The attributes, each width the larger one."""
-    wider = {
-        key: max(value, others[key]) if isinstance(value, int) else [*map(max, value, others[key])]
-        for key, value in some.items()
-        if key.endswith("bits")
-    }
-    return some | wider
+    return some | {key: widest(some[key], others[key]) for key in some if key.endswith("bits")}

@@ -63,7 +63,7 @@ def template_in(ops: list[HwOp]) -> Templated | None:
 
 
 def template_of(ops: list[HwOp]) -> Templated:
-    """As `loadable`, of a network that has one.
+    """As `template_in`, of a network that has one.
 
     Raises:
         ValueError: it has none.

@@ -1,9 +1,12 @@
-"""Lattice Nexus (CrossLink-NX). A block RAM holds 18 kbit and counts as half a BRAM36."""
+"""Lattice Nexus (CrossLink-NX): LUTs, carries and memories as of an ECP5."""
 
-from xnorforge.hw.fabric import BlockRam, Fabric, LutRam
-from xnorforge.hw.families import Family, Site
+from dataclasses import replace
 
-FAMILY = Family(
+from xnorforge.hw.families import Site
+from xnorforge.hw.families.ecp5.family import FAMILY as ECP5
+
+FAMILY = replace(
+    ECP5,
     synth="synth_nexus -noflatten -noiopad",
     cells={
         "VLO": {},
@@ -32,15 +35,6 @@ FAMILY = Family(
         Site("EBR (18 kbit)", ("ramb18",), "bram36", per=2),
         Site("MULT18X18", ("dsp",), "dsp"),
     ),
-    renamed={"RAMB18": "EBR"},
-    rom_rows=2048,
-    fabric=Fabric(
-        carry_bits=2,
-        carry_from=5,
-        compared=(1, 1),
-        shift_from=0,
-        lut_rams=(LutRam(16, 4, 6, 4),),
-        block_rams=(BlockRam(1 << 14, 0.5, 128, (1, 2, 4, 9, 18, 36)),),
-    ),
+    fabric=replace(ECP5.fabric, guarded=False),
     alike="ecp5",  # LUTs of four inputs too
 )

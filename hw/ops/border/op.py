@@ -10,7 +10,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width
 from xnorforge.hw.fabric import memory_of
 from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import packed, value_range
+from xnorforge.hw.ops._streams import packed, signed_bits, value_range
 from xnorforge.hw.ops.base import LOADABLE
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import binary
@@ -56,7 +56,10 @@ class Border(PerChannel):
     def with_pages(cls, attributes, pages):
         """Offsets have as many bits as those of any page."""
         found, tables = super().with_pages(attributes, pages), [one["table"] for one in pages]
-        return found and (found[0] | {"offset_bits": max(map(_bits, tables))}, found[1])
+        return found and (
+            found[0] | {"offset_bits": max(signed_bits(one.min(), one.max()) for one in tables)},
+            found[1],
+        )
 
     @property
     def loads(self) -> tuple[str, ...]:
@@ -121,7 +124,9 @@ class Border(PerChannel):
     @property
     def offset_bits(self) -> int:
         """Bits that hold every offset, at most those of the output."""
-        return min(self.get_nodeattr("out_bits"), self.get_nodeattr("offset_bits") or _bits(self.table()))
+        table = self.table()
+        own = self.get_nodeattr("offset_bits") or signed_bits(table.min(), table.max())
+        return min(self.get_nodeattr("out_bits"), own)
 
     @property
     def factor_bits(self) -> int:
@@ -227,11 +232,6 @@ class Border(PerChannel):
                 columns=rng.integers(0, classes[1], shape[1]).tolist(), rom=rom,
             ))  # fmt: skip
         return found
-
-
-def _bits(table: np.ndarray) -> int:
-    """Bits of two's complement that hold all offsets."""
-    return max(int(table.max()), -int(table.min()) - 1, 0).bit_length() + 1
 
 
 Op = Border

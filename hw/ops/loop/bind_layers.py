@@ -10,11 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
-from typing import Any
 
-import numpy as np
-
-from xnorforge.flows.bind.network import OPS, Bound
+from xnorforge.flows.bind.network import OPS, Bound, widest
 from xnorforge.hw.graph import graph_of
 from xnorforge.hw.ops.base import Stream
 
@@ -65,7 +62,7 @@ def loop_of(layers: list[Layer], name: str) -> Bound | None:
     pages: list[dict[str, dict]] = [{} for _ in layers]
     first = layers[0]
     for alike in zip(*(one.ops for one in layers)):
-        attributes = {key: _widest(*(one.attributes[key] for one in alike)) for key in alike[0].attributes}
+        attributes = {key: widest(*(one.attributes[key] for one in alike)) for key in alike[0].attributes}
         given = OPS[alike[0].op].with_pages(attributes, [one.arrays for one in alike])
         if given is None:
             return None
@@ -107,29 +104,14 @@ def _form(one: Bound) -> tuple:
     return kept, {key: x.shape for key, x in one.arrays.items() if key != "direction"}
 
 
-def _widest(*given: Any) -> Any:
-    """The greatest of each of some numbers or lists of numbers, or the one value of all."""
-    if all(one == given[0] for one in given):
-        return given[0]
-    return np.max(given, 0).tolist()
-
-
 def _reader(layer: Layer) -> Stream:
-    return next(
-        stream
-        for one in layer.ops
-        for name, stream in zip(one.inputs, one.make().in_streams())
-        if name == layer.read
-    )
+    one = next(one for one in layer.ops if layer.read in one.inputs)
+    return one.make().in_streams()[one.inputs.index(layer.read)]
 
 
 def _writer(layer: Layer) -> Stream:
-    return next(
-        stream
-        for one in layer.ops
-        for name, stream in zip(one.outputs, one.make().out_streams())
-        if name == layer.made
-    )
+    one = next(one for one in layer.ops if layer.made in one.outputs)
+    return one.make().out_streams()[one.outputs.index(layer.made)]
 
 
 def _bits(layer: Layer) -> int:

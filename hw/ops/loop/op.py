@@ -89,6 +89,10 @@ class Loop(HwOp):
         """Tensors of the body: a part, if it reads one, and the states."""
         return [one.name for one in self.get_nodeattr("bodies")[0].input]
 
+    def read_as(self) -> dict[str, Stream]:
+        """The streams that operators of the body take, by tensor."""
+        return {name: stream for op in self.inner for name, stream in zip(op.sources, op.in_streams())}
+
     @property
     def _states(self) -> list[str]:
         return self.body_inputs()[0 if self.of_frames else 1 :]
@@ -99,7 +103,7 @@ class Loop(HwOp):
         Raises:
             UserError: it takes a state in another form.
         """
-        ends = {name: stream for op in self.inner for name, stream in zip(op.sources, op.in_streams())}
+        ends = self.read_as()
         made = {name: stream for op in self.inner for name, stream in zip(op.results, op.out_streams())}
         found = {one.name: made[one.name] for one in self.get_nodeattr("bodies")[0].output}
         for name, stream in zip(self._states, found.values(), strict=True):
@@ -113,8 +117,7 @@ class Loop(HwOp):
     def state(self) -> Stream:
         """The frame in the store: as wide as the body takes it or gives it."""
         (read,), (made,) = self.body_inputs(), self.state_streams().values()
-        taken = next(s for op in self.inner for name, s in zip(op.sources, op.in_streams()) if name == read)
-        return replace(made, bits=max(made.bits, taken.bits))
+        return replace(made, bits=max(made.bits, self.read_as()[read].bits))
 
     def _end(self, end: str) -> Stream:
         state = self.state()
@@ -135,7 +138,7 @@ class Loop(HwOp):
         if self.of_frames:
             return self._end("in")
         name, shape = self.body_inputs()[0], tuple(self.get_nodeattr("in_shape"))
-        (part,) = (s for op in self.inner for tensor, s in zip(op.sources, op.in_streams()) if tensor == name)
+        part = self.read_as()[name]
         steps = self.get_nodeattr("steps")
         if prod(shape) != steps * prod(part.shape):
             raise UserError(

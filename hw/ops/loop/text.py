@@ -41,7 +41,7 @@ def written_whole(op) -> str:
     ((made, stream),) = op.state_streams().items()
     (read,) = op.body_inputs()
     source, sink, store = op.in_stream(), op.out_stream(), op.store
-    taken = next(s for one in op.inner for name, s in zip(one.sources, one.in_streams()) if name == read)
+    taken = op.read_as()[read]
     number, lines = _wires(op, {read: taken})
     n, m = number[read], number[made]
     kept = op.state()
