@@ -45,7 +45,10 @@ OTB_FRAMES = {
 
 
 def clips(split: str) -> Split:
-    """Return our own split of "train" and "test", four sequences each: six are of OTB, two of VOT 2015.
+    """Return the sequences of "train" or "test".
+
+    Where the folder has a file test.txt, its words are the sequences to test, and all others train. Without
+    it the split is our own, four sequences each: six are of OTB, two of VOT 2015.
 
     Raises:
         Absent: no folder tracking/ in XNORFORGE_DATA.
@@ -54,6 +57,11 @@ def clips(split: str) -> Split:
     if split not in SPLITS:
         raise unknown("tracking", split, SPLITS)
     folder = located("tracking", ("tracking",), SOURCE)
+    if (listed := folder / "test.txt").exists():
+        tested = read_text(listed).split()
+        if split == "test":
+            return _split([clip(folder / name) for name in tested])
+        return _split([each for each in sequences(folder).items if each.name not in tested])
     if absent := [name for name in SPLITS[split] if not (folder / name).is_dir()]:
         raise incomplete(folder, f"sequence {absent[0]}")
     return _split([clip(folder / name) for name in SPLITS[split]])
