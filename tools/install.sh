@@ -18,6 +18,8 @@ count=$(grep -c '^[A-Za-z]' "$lock")
 say "install   $count packages of $lock into $venv (about 3 GB; torch alone is several hundred MB to download)"
 start=$(date +%s)
 "$python" -m venv --clear "$venv"
+# That of the environment goes before three pips look at what is installed; the lock has its own.
+"$venv/bin/python" -m pip -qq uninstall --yes setuptools
 rm -rf "$venv/lock"; mkdir "$venv/lock"
 grep '^torch==' "$lock" > "$venv/lock/torch"
 grep '^[A-Za-z]' "$lock" | grep -v '^torch==' | awk -v to="$venv/lock/" '{ print > (to (NR % 2 ? "odd" : "even")) }'
@@ -32,7 +34,7 @@ torch & torch=$!
 pip --no-deps --require-hashes -r "$venv/lock/odd" & odd=$!
 pip --no-deps --require-hashes -r "$venv/lock/even" & even=$!
 while sleep 5; do
-  say "install   $(find "$venv/lib" -maxdepth 3 -name '*.dist-info' | wc -l) of $count packages unpacked, $(du -sm "$venv" | cut -f1) MB"
+  say "install   $(find "$venv/lib" -maxdepth 3 -name '*.dist-info' ! -name 'pip-*' | wc -l) of $count packages unpacked, $(du -sm "$venv" | cut -f1) MB"
 done & watch=$!
 trap 'kill $watch $torch $odd $even 2>/dev/null; exit 130' INT TERM
 trap 'kill $watch 2>/dev/null' EXIT
