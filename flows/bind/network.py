@@ -51,6 +51,11 @@ class Bound:
         return OPS[self.op].make(self.name, self.arrays, **self.attributes, **folding)
 
 
+def is_width(attribute: str) -> bool:
+    """Whether an attribute of operators is a width of integers, which a wider one may replace."""
+    return attribute.endswith("bits")
+
+
 def widest(*given: Any) -> Any:
     """The greatest of each of some numbers or lists of numbers, or the one value of all."""
     if all(one == given[0] for one in given):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import Bound, bind_folder
-from xnorforge.flows.bind.network import widest
+from xnorforge.flows.bind.network import is_width, widest
 
 
 def as_loadable(bounds: list[Bound], backend: str, in_rtl: bool) -> list[Bound]:
@@ -70,7 +70,7 @@ def _alike(one: Bound, other: Bound) -> bool:
         return (
             bound.op,
             bound.name,
-            {key: value for key, value in bound.attributes.items() if not key.endswith("bits")},
+            {key: value for key, value in bound.attributes.items() if not is_width(key)},
             {key: values.shape for key, values in bound.arrays.items()},
         )
 
@@ -79,4 +79,4 @@ def _alike(one: Bound, other: Bound) -> bool:
 
 def _both(some: dict, others: dict) -> dict:
     """The attributes, each width the larger one."""
-    return some | {key: widest(some[key], others[key]) for key in some if key.endswith("bits")}
+    return some | {key: widest(some[key], others[key]) for key in some if is_width(key)}

@@ -11,11 +11,9 @@ from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
 
-from xnorforge.flows.bind.network import OPS, Bound, widest
+from xnorforge.flows.bind.network import OPS, Bound, is_width, widest
 from xnorforge.hw.graph import graph_of
 from xnorforge.hw.ops.base import Stream
-
-WIDTHS = ("bits", "in_bits", "out_bits", "w_bits", "scale_bits")
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ def _layer(ops: list[Bound]) -> Layer | None:
 
 def _form(one: Bound) -> tuple:
     """Attributes without widths, and shapes of constants but a direction, which may be left out."""
-    kept = {key: None if key in WIDTHS else value for key, value in one.attributes.items()}
+    kept = {key: None if is_width(key) else value for key, value in one.attributes.items()}
     return kept, {key: x.shape for key, x in one.arrays.items() if key != "direction"}
 
 
