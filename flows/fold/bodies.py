@@ -65,7 +65,7 @@ def with_layers(
         op = folded.make()
         if not always:
             its = part.price(op) + _of_frames(op, part)
-            if its >= WORTH * _apart(bounds[places.start : places.stop], interval, part, finish):
+            if not _clearly_less(its, bounds[places.start : places.stop], interval, part, finish):
                 continue
         for place in places:
             found[place] = [folded] if place == places.start else []
@@ -81,10 +81,16 @@ def _of_frames(op: HwOp, part: Part) -> float:
     return sum(part.price(OPS["Fifo"].make(**kind, depth=stream.beats)) for stream, kind in kinds)
 
 
-def _apart(bounds: list[Bound], interval: int, part: Part, finish) -> float:
-    """Share of the part that operators take which are not in a loop; inf if none is quick enough."""
+def _clearly_less(share: float, bounds: list[Bound], interval: int, part: Part, finish) -> bool:
+    """Whether a share of the part is clearly less than that of operators which are not in a loop.
+
+    FIFOs, whose depths take longer to find than all else, are added only if it is less than without them.
+    """
     choice = cheapest(options_of(bounds, {}, True), interval, part.weights)
-    return inf if choice is None else sum(map(part.price, finish(choice.operators())))
+    if choice is None:
+        return True
+    apart = choice.operators()
+    return share < sum(map(part.price, apart)) and share < WORTH * sum(map(part.price, finish(apart)))
 
 
 def _with_constants(ops: list[HwOp], page: dict[str, dict]) -> list[HwOp]:
