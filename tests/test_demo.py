@@ -364,6 +364,10 @@ def test_a_patch_is_followed_from_a_learn_frame(built, tmp_path):
         found.append([row["box"] for row in record["pictures"]])
         assert record["checks"][0]["integers"] == 3 * 17 * 17 and not record["checks"][0]["mismatches"]
         assert record["files"] == ["clip.gif", "clip.mp4"]
+        sure = [row["confidence"] for row in record["pictures"]]
+        assert sure[0] == 1 and all(0 <= one <= 1 for one in sure) and not record["pictures"][4]["lost"]
+        known = record.get("success AUC")
+        assert known is None if box else known > 0.6
     assert found[0] == found[1] and found[0][0] == clip.boxes[0].tolist()
     centres, wanted = (
         (np.array(boxes)[:, :2] + np.array(boxes)[:, 2:]) / 2 for boxes in (found[0], clip.boxes)

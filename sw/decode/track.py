@@ -5,7 +5,7 @@ ECCV 2016 workshops): learn the object's surroundings once; then look for them i
 place, one smaller and one larger than before; prefer staying; go where the answer is largest. Per frame:
 
     responses = accelerator(windows(frame, state))       integers (3, rows, columns)
-    state = follow(state, responses, frame)              state.box is the answer
+    state = follow(state, responses, frame)              state.box is the answer, state.lost a warning
 """
 
 from dataclasses import dataclass, replace
@@ -27,6 +27,9 @@ class Rules:
         hann: 0 .. 1, weight of a window that prefers the present place.
         rate: 0 .. 1, how fast the size follows the best window.
         least, most: bounds of the side, relative to the first.
+        alike: response where all bits of the template agree.
+        unsure, patience: the object is lost where less than this share of bits agrees in so many frames in a
+            row.
     """
 
     exemplar: int = 64
@@ -39,6 +42,9 @@ class Rules:
     rate: float = 0.4
     least: float = 0.3
     most: float = 3.0
+    alike: int = 8192
+    unsure: float = 0.65
+    patience: int = 5
 
 
 RULES = Rules()
@@ -52,12 +58,18 @@ class State:
         centre, size: float (2,), x and y, pixels of the picture.
         side: of the square that fills the exemplar: the box and half its mean side around it.
         first_side: side in the first frame.
+        confidence: 0 .. 1, share of the template's bits that agree where the object was found; half is chance.
+        unsure: frames in a row in which this share was too small.
+        lost: whether these are so many that the box is likely to be elsewhere.
     """
 
     centre: np.ndarray
     size: np.ndarray
     side: float
     first_side: float
+    confidence: float = 1.0
+    unsure: int = 0
+    lost: bool = False
 
     @property
     def box(self) -> np.ndarray:
@@ -142,8 +154,17 @@ def follow(state: State, responses, picture, rules: Rules = RULES) -> State:
     centre = state.centre + away * state.side * factor / rules.exemplar
     side = state.side * (1 - rules.rate + rules.rate * factor)
     side = float(np.clip(side, rules.least * state.first_side, rules.most * state.first_side))
-    size = state.size * side / state.side
-    return replace(state, centre=np.clip(centre, 0, picture.shape[1::-1]), size=size, side=side)
+    confidence = (1 + float(np.max(responses[best])) / rules.alike) / 2
+    unsure = state.unsure + 1 if confidence < rules.unsure else 0
+    return replace(
+        state,
+        centre=np.clip(centre, 0, picture.shape[1::-1]),
+        size=state.size * side / state.side,
+        side=side,
+        confidence=confidence,
+        unsure=unsure,
+        lost=unsure >= rules.patience,
+    )
 
 
 def _factors(rules: Rules) -> tuple[float, float, float]:

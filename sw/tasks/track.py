@@ -170,9 +170,16 @@ class Task(MapTask):
     def shown(self, run, pictures, _names, box=None):
         frames, again = tee(pictures)
         boxes = []
-        for frame, found in zip(frames, follow_sequence(run, again, box)):
-            boxes.append(found)
-            yield draw.draw_track(frame, boxes), {"box": [round(value, 1) for value in found.tolist()]}
+        for frame, state in zip(frames, follow_sequence(run, again, box)):
+            boxes.append(state.box)
+            yield (
+                draw.draw_track(frame, boxes, state.confidence, state.lost),
+                {
+                    "box": [round(value, 1) for value in state.box.tolist()],
+                    "confidence": round(state.confidence, 3),
+                    "lost": state.lost,
+                },
+            )
 
     def judged(self, run, images, intervals=True):
         """Score whole sequences, in one pass and with resets; for windows, count how often the object is
@@ -196,7 +203,7 @@ class Task(MapTask):
 
         def follow(start: int):
             frames = (clip.frame(at) for at in range(start, len(clip.frames)))
-            return follow_sequence(run, frames, clip.boxes[start])
+            return (state.box for state in follow_sequence(run, frames, clip.boxes[start]))
 
         boxes, seen = np.array(list(follow(0))), clip.visible
         return {
@@ -221,7 +228,7 @@ class Task(MapTask):
 
 
 def follow_sequence(run, frames, box):
-    """Yield the box in each frame, float (4,), the given one first; `run` as for `Task.judged`."""
+    """Yield the state in each frame, that of the given box first; `run` as for `Task.judged`."""
     state = exemplar = None
     for frame in frames:
         if state is None:
@@ -231,7 +238,7 @@ def follow_sequence(run, frames, box):
             windows = channels_first(list(track.search_windows(frame, state)))
             state = track.follow(state, run(windows, exemplar)[:, 0], frame)
             exemplar = None
-        yield state.box
+        yield state
 
 
 def _single_pictures() -> tuple[list[Sighting], list[str]]:

@@ -212,6 +212,17 @@ def test_without_an_answer_the_box_stays_and_the_centre_never_leaves():
     assert state.centre.tolist() == [100, 100]
 
 
+def test_an_object_is_lost_where_too_few_bits_agree_five_frames_in_a_row():
+    """8,192 bits: a response of 8,192 - 2 d has d that differ; at 65 %, 2,867 differ."""
+    frame, state = np.zeros((400, 600, 3), np.uint8), track.start_track([250, 150, 314, 214])
+    seen = []
+    for differ in (0, 2867, 2868, 2868, 2868, 2868, 2868, 4096, 2867):
+        state = track.follow(state, spot(8, 8, height=8192 - 2 * differ), frame)
+        assert state.confidence == 1 - differ / 8192
+        seen.append(state.lost)
+    assert seen == [False] * 6 + [True] * 2 + [False]
+
+
 def test_a_crop_shows_the_square_asked_for_and_the_mean_beyond_the_border():
     y, x = np.mgrid[0:100, 0:200]
     picture = np.stack([x, y, np.full_like(x, 60)], -1).astype(np.uint8)

@@ -13,7 +13,7 @@ import numpy as np
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
-from xnorforge.core.progress import progress
+from xnorforge.core.progress import progress, say
 from xnorforge.demo import outputs
 from xnorforge.demo.inputs import InputFrames
 from xnorforge.hw import boards
@@ -21,6 +21,7 @@ from xnorforge.sim import compare
 from xnorforge.sim.machine import Machine
 from xnorforge.sim.serial_board import SerialBoard
 from xnorforge.sim.templates import Reference, learnt
+from xnorforge.sw.metrics import tracking
 from xnorforge.sw.tasks.base import Task
 
 RECORD = "demo.json"
@@ -55,6 +56,12 @@ def demo(
             names = tuple(exported.get("class_names", ())) or task.names(exported["trained_on"])
             shown = task.shown(machine, given.frames(), names, given.box)
             rows = _drawn(shown, given, aside, gif)
+        figures = {}
+        if given.clip:
+            boxes = np.array([row["box"] for row in rows])
+            overlap = tracking.overlap(boxes, given.clip.boxes, visible=given.clip.visible)
+            figures = {"success AUC": round(tracking.success([overlap]), 3)}
+            say(f"demo      success AUC {figures['success AUC']:.3f}: {given.clip.name} has true boxes")
         record = {
             "stage": "demo",
             **{key: exported[key] for key in ("net", "method", "source", "trained_on")},
@@ -63,6 +70,7 @@ def demo(
             **({"frames_per_s": round(board.frames / board.seconds, 1)} if board and board.seconds else {}),
             "boxes": "x0, y0, x1, y1 in pixels of the picture; its first pixel covers 0 to 1",
             "files": sorted(path.name for path in aside.iterdir()),
+            **figures,
             "pictures": rows,
             "checks": [_walked(machine)],
             "run": run,
