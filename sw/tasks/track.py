@@ -32,6 +32,7 @@ PAIRS = 4096  # of an epoch
 TEMPERATURE, OFFSET = 8.0, -2.0  # of the logistic loss, over the mean product of bits
 NEGATIVES = 0.2  # weight of the answers to other exemplars
 SEEN = 40  # frames of a sequence, the last of which a report shows
+STILL = "success AUC of a box that never moves"
 EVERY = 4  # golden frames: every fourth of each test sequence
 
 
@@ -192,7 +193,8 @@ class Task(MapTask):
         items = [self.followed(run, clip) for clip in images.source]
         frames = sum(len(clip.frames) for clip in images.source)
         each = {
-            clip.name: self.measured_row([item], False)["figures"] for clip, item in zip(images.source, items)
+            clip.name: self.measured_row([item], False)["figures"] | {STILL: round(_still(clip), 5)}
+            for clip, item in zip(images.source, items)
         }
         return {"images": frames, **self.measured_row(items, intervals), "sequences": each}
 
@@ -225,6 +227,11 @@ class Task(MapTask):
             "images": len(images.images),
             "figures": {"found within 2 cells": round(right / len(images.images), 5)},
         }
+
+
+def _still(clip) -> float:
+    boxes = np.repeat(clip.boxes[:1], len(clip.boxes), 0)
+    return metrics.success([metrics.overlap(boxes, clip.boxes, visible=clip.visible)])
 
 
 def follow_sequence(run, frames, box):
