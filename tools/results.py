@@ -24,6 +24,7 @@ from typing import Any
 from xnorforge.history import entries
 from xnorforge.hw import families
 from xnorforge.studies.paired import paired_difference
+from xnorforge.sw.tasks.track import STILL
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests/hw"))
@@ -174,8 +175,28 @@ def accuracy_page() -> str:
         "One run per row, with its seed: a difference of a point or less is within the spread of seeds.",
         "Epochs are those of the last run; `init` in the card says where it started. The cards with all "
         "hyper-parameters are `sw/shipped/*/card.json`.",
-        "", table(head, rows), "",
+        "", table(head, rows), "", *tracks(), "",
     ])  # fmt: skip
+
+
+def tracks() -> list[str]:
+    """Sequences that a tracker has never seen, beside a box that never moves."""
+    runs = [json.loads(path.read_text()) for path in sorted((RESULTS / "runs").glob("track-*/card.json"))]
+    rows = [
+        [
+            name,
+            card["method"],
+            round(figures["success AUC"], 3),
+            round(figures[STILL], 3),
+            card["data"]["trained_on"].split(" and ")[0],
+        ]
+        for card in [*cards(), *runs]
+        for row in card["accuracy"]
+        for name, figures in row.get("sequences", {}).items()
+    ]
+    head = ["sequence", "method", "success AUC", "of a box that never moves", "sequences trained on"]
+    return ["## Tracking, by sequence", "", "No sequence is tested by a network that was trained on it.", "",
+            table(head, rows)]  # fmt: skip
 
 
 def methods_page() -> str:
