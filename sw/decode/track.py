@@ -58,7 +58,7 @@ class State:
         centre, size: float (2,), x and y, pixels of the picture.
         side: of the square that fills the exemplar: the box and half its mean side around it.
         first_side: side in the first frame.
-        confidence: 0 .. 1, share of the template's bits that agree where the object was found; half is chance.
+        confidence: 0 .. 1, share of the template's bits that agree at the place found; half by chance.
         unsure: frames in a row in which this share was too small.
         lost: whether these are so many that the box is likely to be elsewhere.
     """
