@@ -73,6 +73,9 @@ def _counted(record: dict) -> list[str]:
         f"  speed     {formatted(record['fps']['value'])} frames/s, "
         f"latency {duration(record['latency_us']['value'])} at {clock['value']:g} MHz ({clock['kind']})",
     ]
+    if cycles["interval_shell"] > cycles["interval_simulated"]:
+        least = formatted(cycles["interval_shell"])
+        lines.insert(1, f"  shell     sets the rate: it moves a frame in {least} cycles at least")
     block, per = block_ram(part["family"])
     for name, title, each in (("lut", "LUT", 1), ("ff", "FF", 1), ("bram36", block, per), ("dsp", "DSP", 1)):
         used, has = part[name] * each, part["capacity"][name] * each

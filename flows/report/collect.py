@@ -29,6 +29,7 @@ from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, families, graph
 from xnorforge.hw.any_width import FLOAT32_BITS
 from xnorforge.hw.ops.base import SITES
+from xnorforge.hw.shells.forms import cycles_per_frame
 
 SCHEMA = "xnorforge-report-1"
 STAGES = {
@@ -198,6 +199,7 @@ def report(acc: Path, routed: bool | None = None) -> dict:
             "latency_modelled": sim["model"].get("latency"),
             "not_modelled": sim["model"]["why_not"],
             "bottleneck": bottleneck,
+            "interval_shell": cycles_per_frame(board, port),
         },
         "fps": {
             "value": round(board.clock_mhz * 1e6 / interval, 1),

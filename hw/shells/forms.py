@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.shells import dma, gp
+from xnorforge.hw.boards import Board
+from xnorforge.hw.shells import dma, gp, uart
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import (
     GP_IDENTITY,
     GP_REGISTERS,
@@ -74,3 +75,21 @@ FORMS = {
 def form_of(kind: str) -> HostShell:
     """The shell of a board's kind; the one with a DMA for kinds that no processor drives."""
     return FORMS.get(kind, FORMS["dma"])
+
+
+def cycles_per_frame(board: Board, border: Mapping[str, Any]) -> int:
+    """Least clock cycles between two frames behind a board's shell: a word per cycle on the bus, ten bits per
+    byte on a serial line, in the direction that has more to move. 0 for a board without a shell.
+
+    Args:
+        border: `border` of rtl.json, both sides.
+    """
+    sides = border["input"], border["output"]
+    if board.shell_kind in FORMS:
+        layouts = map(FORMS[board.shell_kind].layout, sides)
+        return max(layout.stride // layout.word for layout in layouts)
+    if "baud" not in board.shell:
+        return 0
+    taken, given = (bytes(side["bytes"] * side["beats"]) for side in sides)
+    longest = max(len(uart.frame_request(taken)), len(uart.with_check(given)))
+    return 10 * uart.clocks_per_bit(board) * longest

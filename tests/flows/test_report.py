@@ -1160,6 +1160,14 @@ def test_the_placed_netlist_counts_where_it_is_the_one_that_was_simulated(tmp_pa
     assert "placed" not in collect.records(acc)
 
 
+def test_a_shell_that_is_slower_than_the_network_is_told(built):
+    """A frame of 12 bits is a word, far from 24 cycles; one of 784 bytes is 98 words."""
+    _, record = built
+    assert record["cycles"]["interval_shell"] <= 1 and "shell" not in brief.as_text(record)
+    slow = record | {"cycles": record["cycles"] | {"interval_shell": 98}}
+    assert "sets the rate: it moves a frame in 98 cycles" in brief.as_text(slow)
+
+
 def test_an_operator_is_explained_in_five_lines(built):
     """dense0 has 12 inputs and 8 outputs: pe 2 and simd 2 take 4 x 6 cycles; a step on, 2 x 6 or 4 x 4."""
     acc, record = built

@@ -4,6 +4,7 @@ the near match.
 
 import importlib.util
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from xnorforge.core.errors import UserError
 from xnorforge.core.plugins import names
 from xnorforge.hw import boards, families
+from xnorforge.hw.shells.forms import cycles_per_frame
 
 ALL = names("hw.boards")
 
@@ -49,6 +51,21 @@ def test_pins_are_those_of_the_collection_that_the_board_names(name):
         serial = re.search('UARTResource|Subsignal\\("tx", +Pins\\("[A-Z0-9]+"', text)
         if pin and (role == "clock" or (serial and board.shell_kind == "uart")):
             assert re.search(forms[way].format(pin), text), (role, pin)
+
+
+@pytest.mark.parametrize(
+    "name, kind, cycles",
+    [("pynq-z2", "dma", 98), ("pynq-z2", "gp", 196), ("ulx3s", "uart", 394_500), ("kv260", None, 0)],
+)
+def test_no_frame_passes_a_shell_faster_than_its_words_or_bits(name, kind, cycles):
+    """784 bytes in: 98 words of 8 bytes, 196 of 4, or with flags and check 789 bytes of 10 bits, at 50 cycles
+    of 50 MHz each on a line of a million bauds.
+    """
+    board = boards.load(name)
+    board = replace(board, shell=board.shell | ({"kind": kind} if kind else {}))
+    border = {"input": {"bytes": 784, "beats": 1}, "output": {"bytes": 1, "beats": 1}}
+    assert cycles_per_frame(board, border) == cycles
+    assert cycles_per_frame(board, {"input": border["output"], "output": border["input"]}) <= cycles
 
 
 @pytest.mark.parametrize("name", ALL)
