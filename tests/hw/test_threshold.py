@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xnorforge.hw.ops.threshold.op import Threshold
+from xnorforge.hw.ops.threshold.op import MOST_PIXELS, Threshold
 from xnorforge.sim import cosim, device
 
 BITS, LANES = 7, 3
@@ -22,12 +22,24 @@ def every_input(seed: int, folds: int, steps: int, signed: bool):
     return Threshold.make(f"of {folds} beats, {steps} steps", arrays, **shape), numbers
 
 
+def many_pixels(seed: int, channels: int, steps: int):
+    """A Threshold of more pixels per beat than a part has, and three beats of any numbers."""
+    rng = np.random.default_rng(seed)
+    thresholds = np.sort(rng.integers(-3, (1 << BITS) + 3, (channels, steps)))
+    arrays = {"thresholds": thresholds, "direction": rng.choice([-1, 1], channels)}
+    pixels = MOST_PIXELS * (1 + seed // 2) + seed
+    numbers = rng.integers(0, 1 << BITS, (3, pixels, channels))
+    shape = {"in_shape": list(numbers.shape), "pe": channels, "in_bits": BITS, "pixels": pixels}
+    return Threshold.make(f"of {pixels} pixels, {steps} steps", arrays, **shape), numbers
+
+
 CASES = [
     every_input(seed, folds, steps, bool(seed % 2))
     for seed, (folds, steps) in enumerate(
         (folds, steps) for folds in range(1, 6) for steps in (1, 2, 3, 6, 7)
     )
 ]
+CASES += [many_pixels(1, 1, 1), many_pixels(2, 1, 3)]
 
 
 @pytest.fixture(scope="module", params=[("XF_XC7",), ()], ids=["7-series", "portable"])

@@ -20,6 +20,7 @@ from xnorforge.hw.words import binary, bits_of, different_columns
 SHORT = (0, 0, 1, 1, 1, 1, 1, 2, 3, 2, 2)  # LUTs by Yosys of a comparison with a constant of so many bits
 EACH = {1: (0.28, 0.3), 2: (0.71, 2.4), 3: (0.98, 2.2), 4: (1.25, 2.0)}  # of so many: per bit, less those
 WIDEST_BEAT = 8192  # bits of several pixels: more than a memory port brings per cycle waits for it
+MOST_PIXELS = 64  # of a part of xf_threshold_parts
 AHEAD = 32  # beats per pixel from which tables of three thresholds are read a beat ahead
 
 
@@ -225,9 +226,9 @@ class Threshold(PerChannel):
                 "Signed": source.signed, "Bits": self.bits,
                 "Steps": min(np.shape(self.arrays_of["thresholds"])[1], 3), "Block": self.in_block(),
             }  # fmt: skip
-        return self.module, {
-            "Folds": self.folds, "Pe": source.lanes // self.get_nodeattr("pixels"),
-            "Pixels": self.get_nodeattr("pixels"),
+        pixels = self.get_nodeattr("pixels")
+        return self.module if pixels <= MOST_PIXELS else "xf_threshold_parts", {
+            "Folds": self.folds, "Pe": source.lanes // pixels, "Pixels": pixels,
             "InBits": source.bits, "Signed": source.signed, "Bits": self.bits,
         }  # fmt: skip
 
@@ -309,7 +310,7 @@ class Threshold(PerChannel):
             for lane in words:
                 found.table(lane[:, 1 << k : 2 << k].reshape(-1, width), 0)
         found.comparators(word, lanes * len(compared))
-        found.registers(bits + (folds - 1).bit_length() * (bits - 1))
+        found.registers(bits * -(-pixels // MOST_PIXELS) + (folds - 1).bit_length() * (bits - 1))
         found.registers(lanes * (source.bits * (bits - 1) + bits * (bits + 1) // 2))
         # Of a number that only constants are compared with, low bits that are 0 in all of them are not kept.
         zeros = np.where(words.any(-1), words.argmax(-1), width).clip(max=source.bits)
