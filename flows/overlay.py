@@ -30,7 +30,7 @@ from xnorforge.hw import boards, routing
 from xnorforge.hw.ops._loads import recorded_address_bits
 from xnorforge.hw.shells import dma
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import as_bin
-from xnorforge.hw.shells.forms import FORMS, HostShell, form_of
+from xnorforge.hw.shells.forms import FORMS, HostShell, check_inside, form_of
 from xnorforge.hw.wrap import files_used
 
 EXAMPLES = 16  # frames
@@ -61,6 +61,7 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> dict:
         if not path.exists():
             raise UserError(f"overlay: {path} is missing; run `make generate` to write it.")
     record = artifacts.read_json(acc / "rtl" / "rtl.json")
+    check_inside(record, net_dir.name)
     exported = artifacts.read_json(net_dir / "export.json")
     bits = recorded_address_bits(record)
     window = {"window": 1 << dma.control_bits(bits)}

@@ -19,7 +19,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from threadpoolctl import threadpool_limits
 
 from xnorforge.hw.any_width import stored
-from xnorforge.hw.ops.base import DOMAIN, HwOp
+from xnorforge.hw.ops.base import DOMAIN, HwOp, Stream
 
 
 def operators(folded: ModelWrapper | Path | str) -> list[HwOp]:
@@ -95,6 +95,11 @@ def inner_tensors(ops: list[HwOp]) -> list[str]:
     the bits of `pause_i` in the generated top (hw/rtl/xf_link.svh).
     """
     return [tensor for op in ops for tensor in op.results if tensor != ops[-1].results[0]]
+
+
+def outside(ops: list[HwOp]) -> list[tuple[HwOp, Stream]]:
+    """The operators that read constants from outside with every frame, and these streams."""
+    return [(op, stream) for op in ops if (stream := op.outside)]
 
 
 def enter(op: HwOp, images) -> np.ndarray:

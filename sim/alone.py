@@ -34,7 +34,10 @@ def not_decoded(ops: list[HwOp], rows: list[dict], *also: str) -> list[HwOp]:
     return [
         op
         for op in ops
-        if any(name in open_ for name, _ in with_inner(op)) and not isinstance(op, Templated) and narrow(op)
+        if any(name in open_ for name, _ in with_inner(op))
+        and not isinstance(op, Templated)
+        and not op.outside
+        and narrow(op)
     ]
 
 

@@ -156,13 +156,15 @@ def attempt(
             for number, lane in enumerate(device.lanes):
                 feed, reset, pauses = feeds[number], resets[number], Pauses.of(stalls[number])
                 file.write(_numbers(pauses.patience(lane.patience), NEVER if reset is None else reset))
+                constants = iter(pauses.outside)
                 for index, (port, x) in enumerate(zip(lane.sources, feed.inputs, strict=True)):
                     beats = port.stream.pack(x)
                     if port.more:
                         more = feed.more.get(index, np.zeros(len(beats)))
                         beats = np.column_stack([beats, np.asarray(more, np.uint32)])
                     gates = sorted(gate[1:] for gate in feed.gates if gate[0] == index)
-                    file.write(_numbers(*pauses.source.numbers(generator_start(seed, number, index, "in"))))
+                    pause = pauses.source if port.every is None else next(constants, pauses.source)
+                    file.write(_numbers(*pause.numbers(generator_start(seed, number, index, "in"))))
                     file.write(_numbers(len(beats)) + beats.tobytes())
                     file.write(_numbers(len(gates), *(number for gate in gates for number in gate)))
                 for index, (port, frames) in enumerate(zip(lane.sinks, feed.frames, strict=True)):
@@ -202,8 +204,10 @@ def _feed(lane, given) -> Feed:
         return given
     inputs = given if isinstance(given, list) else [given]
     frames = [len(inputs[0])] * len(lane.sinks)
+    constants = [port.every for port in lane.sources[len(inputs) :] if port.every is not None]
+    inputs = [*inputs, *(np.repeat(words[None], frames[0], 0) for words in constants)]
     if lane.control:
-        inputs = [*inputs, *(np.zeros((0, 1)) for _ in lane.sources[1:])]
+        inputs = [*inputs, *(np.zeros((0, 1)) for _ in lane.sources[len(inputs) :])]
         frames[1:] = [0] * len(frames[1:])
     return Feed(inputs, frames)
 

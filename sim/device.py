@@ -8,6 +8,7 @@ build tests them all.
 import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from xnorforge.hw import graph
 from xnorforge.hw.ops._loads import control_address_bits
@@ -25,6 +26,7 @@ class Port:
         data, valid, ready, last: port names; `last`, of a stream out, may be missing.
         width: bits of the data port, which may be wider than the stream.
         more: name and bits (at most 31) of a port that travels beside the data, such as `tuser`.
+        every: of a stream in, what it carries in every frame, where nothing else is given.
     """
 
     stream: Stream
@@ -34,6 +36,7 @@ class Port:
     width: int
     last: str | None = None
     more: tuple[str, int] | None = None
+    every: Any = None
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,7 @@ def network(
             f"{side}_axis_tdata",
             f"{side}_axis_tvalid",
             f"{side}_axis_tready",
-            -(-stream.width // 8) * 8,
+            stream.port_bits,
             last,
         )
         for stream, side, last in (
@@ -199,11 +202,16 @@ def network(
     )
     inner = 0 if sources else len(graph.inner_tensors(ops))
     pause = ("pause_i", inner) if inner else None
-    lane = Lane("xf_top", "aresetn", [source], [sink], patience(ops), pause=pause)
+    constants = []
+    for number, (op, stream) in enumerate(graph.outside(ops)):
+        data, valid, ready = (f"s_axis_weights{number}_{role}" for role in ("tdata", "tvalid", "tready"))
+        constants.append(Port(stream, data, valid, ready, stream.port_bits, every=op.outside_words()))
+    lane = Lane("xf_top", "aresetn", [source, *constants], [sink], patience(ops), pause=pause)
     if bits := control_address_bits(ops):
         source = replace(source, more=("s_axis_tuser", 2))
         sources_in, sinks_out = axi_lite("s_axi_ctrl", bits)
-        lane = replace(lane, sources=[source, *sources_in], sinks=[sink, *sinks_out], control=True)
+        ins, outs = [source, *constants, *sources_in], [sink, *sinks_out]
+        lane = replace(lane, sources=ins, sinks=outs, control=True)
     lanes = [lane]
     defines = ("XF_SIM", "XF_PAUSE") if inner else ("XF_SIM",)
     options = {"defines": defines, "checked": checked, "waves": waves, "level": level}

@@ -4,7 +4,7 @@ which also has flags of every frame next to the pixels (docs/guide/how-it-works.
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._loads import IDENTITY, REGISTERS, LoadChain, load_chain, loaded_memories
 from xnorforge.hw.ops._templates import Templated, template_in
-from xnorforge.hw.ops.base import HwOp
+from xnorforge.hw.ops.base import HwOp, Stream
 
 CHANNELS = {  # port: (direction, bits; None: of an address)
     "awaddr": ("input", None), "awvalid": ("input", 1), "awready": ("output", 1),
@@ -58,8 +58,32 @@ def side_connections(op: HwOp, suffix: str) -> str:
     Args:
         suffix: of the layer's wires.
     """
-    names = {port: f"load{suffix}" if port == "load_i" else _wire(port) for port in op.side_ports()}
+    names = {
+        port: f"load{suffix}" if port == "load_i" else f"{_wire(port)}{suffix if op.outside else ''}"
+        for port in op.side_ports()
+    }
     return "".join(f",\n    .{port}({name})" for port, name in names.items())
+
+
+def outside_ports(stream: Stream, number: int) -> str:
+    """The ports of xf_top for the constants of an operator from outside, each preceded by a comma."""
+    return (
+        f",\n  input  logic [{stream.port_bits - 1}:0] s_axis_weights{number}_tdata"
+        f",\n  input  logic s_axis_weights{number}_tvalid,\n  output logic s_axis_weights{number}_tready"
+    )
+
+
+def outside_logic(stream: Stream, number: int, suffix: str) -> str:
+    """Those ports at the wires of the operator, whose names end in `suffix`."""
+    width, port = stream.width, f"s_axis_weights{number}"
+    spare = f"  logic unused_weights{suffix};\n  assign unused_weights{suffix} = ^{port}_tdata;\n"
+    return (
+        f"  logic [{width - 1}:0] weights_data{suffix};\n"
+        f"  logic weights_valid{suffix}, weights_ready{suffix};\n"
+        f"  assign weights_data{suffix} = {port}_tdata[{width - 1}:0];\n"
+        f"  assign weights_valid{suffix} = {port}_tvalid;\n"
+        f"  assign {port}_tready = weights_ready{suffix};\n{spare if width % 8 else ''}\n"
+    )
 
 
 def chain_logic(suffixes: list[str]) -> str:

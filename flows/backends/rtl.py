@@ -82,6 +82,12 @@ def _write(folder: Path, ops: list[HwOp]) -> dict:
         structure = _structure(folder, order, layers, ops)
         (folder / WEIGHTS).write_bytes(control.weights_file(structure))
         host = {"loads": {**host["control"], "structure": f"{structure:016x}"}}
+    if outside := graph.outside(ops):
+        host |= {
+            "outside": [
+                {"operator": op.name, "bits": stream.width, "words": stream.beats} for op, stream in outside
+            ]
+        }
     return {
         "stage": "generate",
         "checks": [
@@ -110,7 +116,7 @@ def _structure(folder: Path, order: list[str], layers: list[dict], ops: list[HwO
 def top(ops: list[HwOp], modules: list[str]) -> str:
     """The text of xf_top: the operators, connected by their tensors, between two AXI-Stream ports."""
     source, sink = ops[0].in_stream(), ops[-1].out_stream()
-    bits_in, bits_out = _bytes(source.width) * 8, _bytes(sink.width) * 8
+    bits_in, bits_out = source.port_bits, sink.port_bits
     data_in = "s_axis_tdata" + ("" if bits_in == source.width else f"[{source.width - 1}:0]")
     wires, cells, control = [], [], _control.controlled(ops)
     reset = "network_rst_n" if isinstance(control, LoadChain) else "aresetn"
@@ -154,9 +160,12 @@ def top(ops: list[HwOp], modules: list[str]) -> str:
         )
     count = max(sink.beats - 1, 1).bit_length()
     flags, ports, logic = "", "", ""
+    for number, (op, stream) in enumerate(graph.outside(ops)):
+        ports += _control.outside_ports(stream, number)
+        logic += _control.outside_logic(stream, number, modules[ops.index(op)].removeprefix("layer"))
     if control:
-        flags, ports = _control.header(control), _control.port_list(control)
-        logic = _control.control_logic(control, source.beats) + _control.chain_logic(on_chain)
+        flags, ports = _control.header(control), ports + _control.port_list(control)
+        logic += _control.control_logic(control, source.beats) + _control.chain_logic(on_chain)
     pauses = f"\n`ifdef XF_PAUSE\n  , input logic [{len(links) - 1}:0] pause_i\n`endif" if links else ""
     into = (
         f"{list(source.shape)} per frame, last axis fastest, {source.lanes} element(s) of {source.bits} bit "
@@ -236,13 +245,9 @@ def _border(stream) -> dict:
         "lanes": stream.lanes,
         "bits": stream.bits,
         "signed": stream.signed,
-        "bytes": _bytes(stream.width),
+        "bytes": stream.port_bits // 8,
         "beats": stream.beats,
     }
-
-
-def _bytes(bits: int) -> int:
-    return -(-bits // 8)
 
 
 def lint_folder(folder: Path, order: list[str], top: str, stage: str) -> None:

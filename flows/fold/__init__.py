@@ -30,7 +30,7 @@ from xnorforge.flows.fold.aims import Aim, Search, check_storable, interval_of
 from xnorforge.flows.fold.bodies import with_bodies, with_layers
 from xnorforge.flows.fold.fifo_sizing import MOST_BEATS, with_fifos
 from xnorforge.flows.fold.finn_folding import is_of_finn, read_finn_folding
-from xnorforge.flows.fold.loading import as_loadable, widened
+from xnorforge.flows.fold.loading import as_loadable, from_outside, widened
 from xnorforge.flows.fold.options import RESOURCES
 from xnorforge.flows.fold.search import Part
 from xnorforge.flows.synth import cells
@@ -42,6 +42,7 @@ from xnorforge.hw.parts import estimates_of
 GIVEN = ("simd", "pe", "pixels", "depth", "interval")
 STYLES: dict[str, tuple[str | int, ...]] = {"structure": ("adders",)}
 STYLES |= {name: values for op in OPS.values() for name, values in op.styles.items()}
+STYLES["rom"] += ("outside",)
 TAKEN = "; ".join(
     [f"integers for {', '.join(GIVEN)}"]
     + [f"{name}: {' or '.join(map(str, values))}" for name, values in STYLES.items()]
@@ -130,6 +131,7 @@ def fold(
             taken = read_finn_folding(given, model, bounds, folding, target.part)
             given, left = taken.folding, taken.left
         _known(given, [one.name for one in bounds])
+        bounds, given = from_outside(bounds, given, interval)
         check_storable(bounds, target)
         bounds = _as_adders(bounds, given)
         fixed = {

@@ -11,7 +11,7 @@ from xnorforge.hw.boards import Board
 from xnorforge.hw.ops._loads import recorded_address_bits
 from xnorforge.hw.routing import Router, TopPorts
 from xnorforge.hw.shells import dma, uart
-from xnorforge.hw.shells.forms import FORMS
+from xnorforge.hw.shells.forms import FORMS, check_inside
 
 TOP_FILE = f"{routing.TOP}.v"
 
@@ -46,7 +46,9 @@ def shell_of(acc: Path, border: Mapping[str, Any], board: Board, router: Router)
         UserError: the family has no top for the board's shell.
     """
     sides = border["input"], border["output"]
-    bits = recorded_address_bits(artifacts.read_json(acc / "rtl" / "rtl.json"))
+    record = artifacts.read_json(acc / "rtl" / "rtl.json")
+    check_inside(record, acc.parent.name)
+    bits = recorded_address_bits(record)
     if board.shell_kind in FORMS:
         form = FORMS[board.shell_kind]
         system = form.text(border, dma.network_hash(acc), bits, acc.parent.name)

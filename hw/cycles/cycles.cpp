@@ -379,7 +379,7 @@ class Model {
     Node& reader = *stream.reader;
     if (reader.kind == SINK) {
       stream.take(stream.offer_cycle);
-    } else if (reader.buffered()) {
+    } else if (reader.buffered() && &stream == reader.ins[0]) {
       if (write(reader) && reader.waits == INPUT && reader.written >= reader.needed) wake(reader);
     } else {
       if (reader.in_count == 1 && reader.waits == INPUT) {

@@ -39,12 +39,14 @@ class Pauses:
 
     Attributes:
         source, sink: of every stream in, and out.
+        outside: of each stream of constants from outside, as `graph.outside` has them; () as `source`.
         inner: of each stream between two operators, as `graph.inner_tensors` has them; () none pauses.
     """
 
     source: Pause = Pause()
     sink: Pause = Pause()
     inner: tuple[Pause, ...] = ()
+    outside: tuple[Pause, ...] = ()
 
     @classmethod
     def of(cls, stall) -> "Pauses":
@@ -57,12 +59,15 @@ class Pauses:
     @property
     def any(self) -> bool:
         """Whether anything ever pauses."""
-        return any(pause.any for pause in (self.source, self.sink, *self.inner))
+        return any(pause.any for pause in (self.source, self.sink, *self.inner, *self.outside))
 
     def patience(self, cycles: int) -> int:
         """Cycles without a transfer at the ends that only a hang explains; `cycles` where nothing pauses."""
         every = (self.source, self.sink, *self.inner)
         slack = cycles / ((1 - self.source.chance) * (1 - self.sink.chance))
+        slack *= max(
+            (pause.every / (pause.every - pause.stop) for pause in self.outside if pause.stop), default=1
+        )
         return int(slack) + max(pause.stop for pause in every) + 64 * max(pause.slot - 1 for pause in every)
 
 

@@ -19,6 +19,7 @@ from qonnx.core.datatype import DataType
 from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 
+from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import INT64_BITS, as_width, drawn, limbs, of_limbs, whole_numbers
 from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.parts import Parts, cost_of
@@ -51,6 +52,11 @@ class Stream:
     def width(self) -> int:
         """Bits per beat."""
         return self.lanes * self.bits
+
+    @property
+    def port_bits(self) -> int:
+        """Bits of an AXI-Stream port: whole bytes."""
+        return -(-self.width // 8) * 8
 
     @property
     def beats(self) -> int:
@@ -389,6 +395,24 @@ class HwOp(CustomOp):
         None for an output)}.
         """
         return {"load_i": (LOAD_BITS, 0)} if self.first_load else {}
+
+    def from_outside(self, _interval: int) -> "list[HwOp]":
+        """Operators in a row that compute the same, and read its weights from outside with every frame; with
+        the folding that keeps `_interval` cycles.
+
+        Raises:
+            UserError: it has no such form.
+        """
+        raise UserError(f"{self.name}: {type(self).__name__} has no weights from outside; use another rom.")
+
+    @property
+    def outside(self) -> Stream | None:
+        """The stream of constants that it reads from outside the network with every frame, if any."""
+        return None
+
+    def outside_words(self) -> np.ndarray:
+        """What that stream carries in every frame, integers of its shape."""
+        raise NotImplementedError
 
     def latency(self) -> int | None:
         """Cycles from the first input beat to the first output beat, or None if it is not known."""

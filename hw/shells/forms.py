@@ -66,6 +66,19 @@ class HostShell:
         return gp.gp_system(into, out, network)
 
 
+def check_inside(record: Mapping[str, Any], net: str) -> None:
+    """Check that all constants of a network lie in it (`rtl.json`).
+
+    Raises:
+        UserError: some come from outside with every frame.
+    """
+    if names := [one["operator"] for one in record.get("outside", ())]:
+        raise UserError(
+            f"{net}: the weights of {names[0]} come from outside with every frame, but no shell has a port "
+            'for them; set its "rom" to "block", or connect s_axis_weights0 of xf_top to a DMA of your own.'
+        )
+
+
 FORMS = {
     "dma": HostShell(IDENTITY, REGISTERS, dma.WORD, dma.shell_sources),
     "gp": HostShell(GP_IDENTITY, GP_REGISTERS, gp.WORD, gp.gp_sources, "#define XF_NO_MEMORY\n"),

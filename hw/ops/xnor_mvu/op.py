@@ -187,6 +187,40 @@ class XnorMvu(Mvu):
         parameters = {name: parameters[name] for name in shared}
         return "xf_xnor_mvu_pixels", parameters | {"Pixels": self.many.pixels}
 
+    def from_outside(self, interval):
+        """Counts of held vectors, tile by tile; their order; thresholds."""
+        from xnorforge.hw.ops.permute.op import Permute
+        from xnorforge.hw.ops.threshold.op import Threshold
+        from xnorforge.hw.ops.xnor_matmul.op import XnorMatmul
+
+        mw, mh, vectors = (self.get_nodeattr(key) for key in ("mw", "mh", "vectors"))
+        words = [
+            (simd * pe, pe, simd)
+            for simd in divisors(mw)
+            for pe in divisors(mh)
+            if vectors * (mw // simd) * (mh // pe) <= interval
+        ]
+        if not words:
+            raise UserError(f"{self.name}: no folding keeps {interval:,} cycles; use a longer INTERVAL.")
+        _, pe, simd = min(words)
+        tiles, bits, shape = mh // pe, mw.bit_length(), self.get_nodeattr("out_shape")
+        sizes = {"mw": mw, "mh": mh, "vectors": vectors, "simd": simd, "pe": pe, "outside": 1}
+        order = (np.arange(tiles) * vectors + np.arange(vectors)[:, None]).ravel()
+        found: list = [
+            XnorMatmul.make(self.name, {"weights": self.arrays_of["weights"]}, **sizes),
+            Permute.make(
+                f"{self.name}_order", {"order": order}, in_shape=[tiles, vectors, pe], out_shape=shape,
+                group=pe, pe=pe, bits=bits, signed=0,
+            ),
+        ]  # fmt: skip
+        if not self.raw:
+            steps = np.asarray(self.arrays_of["thresholds"]).astype(np.int64)[:, None]
+            kinds = {"in_bits": bits, "in_signed": 0, "loadable": self.get_nodeattr("loadable")}
+            found.append(
+                Threshold.make(f"{self.name}_threshold", {"thresholds": steps}, in_shape=shape, **kinds)
+            )
+        return found
+
     def generated(self):
         """The module of wired weights."""
         if not self.constant:

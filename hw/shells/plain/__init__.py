@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw import graph
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.ops._templates import template_in
 from xnorforge.hw.ops.base import HwOp
@@ -51,6 +52,8 @@ def contract(ops: list[HwOp]) -> Contract:
             f"INTERFACE=plain: this folding takes a frame in {beats[0]:,} beats and gives its result in "
             f"{beats[1]:,}, but a plain port has no ready to pace beats; build with INTERVAL=1, or {OTHER}."
         )
+    if outside := graph.outside(ops):
+        raise UserError(f"INTERFACE=plain: the weights of {outside[0][0].name} need a port; {OTHER}.")
     if template := template_in(ops):
         raise UserError(f"INTERFACE=plain: the template of {template.name} needs an AXI4-Lite port; {OTHER}.")
     interval, model = max(op.cycles() for op in ops), CycleModel(ops)

@@ -1,0 +1,1 @@
+"""Match counts of the rows of two streams."""

@@ -1,0 +1,150 @@
+"""Binary matrix product of two streams: weights that arrive with every frame."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from xnorforge.core.errors import UserError
+from xnorforge.hw.fabric import address_bits
+from xnorforge.hw.ops import _mvu_cost as cost
+from xnorforge.hw.ops._streams import divisors
+from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.parts import Parts
+
+
+class XnorMatmul(HwOp):
+    """Count the bits that vectors and rows of weights have in common; both are streams.
+
+        matches[tile, vector, row] = number of k with x[vector, k] == weights[pe * tile + row, k]
+
+    Shapes: `vectors` vectors of `mw` bits, and `mh` rows of as many in words: (mh / pe, mw / simd, pe, simd),
+    to UINT 0 .. mw, (mh / pe, vectors, pe). A frame's vectors are held; each word of weights is read once per
+    frame, and counted against all of them.
+
+    Rate: vectors * (mw / simd) * (mh / pe) cycles. Latency: until the beats of the first result are
+    there, plus the pipeline of the count.
+
+    Cost: as `XnorMvu`; two frames of vectors, and an accumulator per row and vector in place of the weights.
+    """
+
+    module = "xf_xnor_matmul"
+    arrays = ("weights",)
+    extents: ClassVar[dict[str, str]] = {"simd": "mw", "pe": "mh"}
+
+    def get_nodeattr_types(self):
+        sizes = dict.fromkeys(("mw", "mh", "vectors"), ("i", True, 0))
+        return sizes | {"simd": ("i", False, 1), "pe": ("i", False, 1), "outside": ("i", False, 0)}
+
+    @property
+    def inputs(self) -> int:
+        """Vectors, and weights unless they come from outside the network."""
+        return 1 if self.get_nodeattr("outside") else 2
+
+    @property
+    def outside(self) -> Stream | None:
+        """The words of weights."""
+        mw, mh, simd, pe, _ = self.folding()
+        return Stream((mh * mw,), pe * simd) if self.get_nodeattr("outside") else None
+
+    def outside_words(self) -> np.ndarray:
+        """Of `weights` (mw, mh) of 0 and 1, tile after tile, int64 (mh * mw,)."""
+        mw, mh, simd, pe, _ = self.folding()
+        weights = np.asarray(self.arrays_of["weights"]).astype(np.int64).T
+        return weights.reshape(mh // pe, pe, mw // simd, simd).transpose(0, 2, 1, 3).ravel()
+
+    def side_ports(self):
+        """The stream of weights from outside."""
+        stream = self.outside
+        given: dict[str, tuple[int, int | None]] = {"weights_data_i": (stream.width if stream else 0, 0)}
+        return given | {"weights_valid_i": (1, 0), "weights_ready_o": (1, None)} if stream else {}
+
+    def folding(self) -> tuple[int, int, int, int, int]:
+        """mw, mh, simd, pe, vectors.
+
+        Raises:
+            UserError: simd does not divide mw, or pe mh.
+        """
+        mw, mh, simd, pe, vectors = map(self.get_nodeattr, ("mw", "mh", "simd", "pe", "vectors"))
+        for key, part, name, total in (("simd", simd, "mw", mw), ("pe", pe, "mh", mh)):
+            if part < 1 or total % part:
+                raise UserError(
+                    f"{self.name}: {key}={part} does not divide {name}={total}; use one of {divisors(total)}."
+                )
+        return mw, mh, simd, pe, vectors
+
+    def in_stream(self) -> Stream:
+        return self.in_streams()[0]
+
+    def in_streams(self) -> list[Stream]:
+        mw, mh, simd, pe, vectors = self.folding()
+        return [Stream((vectors, mw), simd), Stream((mh * mw,), pe * simd)][: self.inputs]
+
+    def out_stream(self) -> Stream:
+        mw, mh, _, pe, vectors = self.folding()
+        return Stream((mh // pe, vectors, pe), pe, mw.bit_length())
+
+    def execute_node(self, context, _graph):
+        mw, mh, simd, pe, vectors = self.folding()
+        x, *words = (self.taken(context, k) for k in range(self.inputs))
+        if not words:
+            self.load_constants(context.__getitem__)
+        words = words[0] if words else self.outside_words()
+        rows = words.reshape(-1, mh // pe, mw // simd, pe, simd).transpose(0, 1, 3, 2, 4)
+        same = x.reshape(-1, 1, vectors, 1, mw) == rows.reshape(-1, mh // pe, 1, pe, mw)
+        context[self.onnx_node.output[0]] = same.sum(-1, dtype=np.int64)
+
+    def cycles(self) -> int:
+        """Every word of weights against every vector."""
+        mw, mh, simd, pe, vectors = self.folding()
+        return vectors * (mw // simd) * (mh // pe)
+
+    def reads(self) -> np.ndarray:
+        """Beat of the vectors for each step of a tile, int64 (mw / simd * vectors,)."""
+        mw, _, simd, _, vectors = self.folding()
+        return np.arange(vectors * (mw // simd)).reshape(vectors, -1).T.ravel()
+
+    def needs(self, port: int = 0) -> np.ndarray:
+        """Of the first tile what was read so far, then the whole frame; of the weights the words so far."""
+        mw, mh, simd, pe, vectors = self.folding()
+        beats, tiles = mw // simd, mh // pe
+        if port:
+            return np.repeat(np.arange(1, tiles + 1) * beats, vectors)
+        found = np.full((tiles, vectors), vectors * beats)
+        found[0] = np.maximum.accumulate(self.reads() + 1)[-vectors:]
+        return found.ravel()
+
+    def latency(self) -> int:
+        """Until the first result has its last beat, then the pipeline."""
+        _, _, _, _, vectors = self.folding()
+        reads = self.reads()[: len(self.reads()) - vectors + 1]
+        behind = np.arange(len(reads), 0, -1) - 1  # steps that follow at once
+        return int((reads + 1 + behind).max()) + self.beat_latency()
+
+    def beat_latency(self) -> int:
+        """Cycles from a read to the offer of its results."""
+        return cost.dot(self.get_nodeattr("simd"), 1).latency + 2
+
+    def input_buffer(self) -> int:
+        """Two frames of vectors."""
+        return 2 * self.in_stream().beats
+
+    def rtl(self):
+        mw, mh, simd, pe, vectors = self.folding()
+        module = "xf_xnor_outside" if self.outside else self.module
+        return module, {"Mw": mw, "Mh": mh, "Vectors": vectors, "Simd": simd, "Pe": pe}
+
+    def parts(self):
+        """Frames, counters, counts, accumulators, output."""
+        mw, mh, simd, pe, vectors = self.folding()
+        dot, beats = cost.dot(simd, 1), mw // simd
+        frame, bits = vectors * beats, mw.bit_length()
+        found = Parts().memory(2 << address_bits(frame), simd)
+        found.counters(frame, frame, vectors, vectors, beats, beats, mh // pe).registers(5 + dot.latency)
+        found.registers(pe * (simd + dot.ff)).placed(pe * dot.carry).gates(dot_products=pe * dot.lut)
+        found.add(cost.result(pe * bits, 1))
+        if beats > 1:
+            found.add(Parts().memory(1 << address_bits(vectors), bits, "lut", 0).adders(bits), count=pe)
+        return found
+
+
+Op = XnorMatmul

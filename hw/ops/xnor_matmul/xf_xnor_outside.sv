@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// xf_xnor_matmul whose weights come from outside the network, from a memory that is read once per frame.
+//
+// Rate       as xf_xnor_matmul, while weights are there
+// Latency    as xf_xnor_matmul
+// Reset      synchronous, control state only
+// Ready      depends on registers only
+// Bit model  op.py, XnorMatmul.execute_node
+
+module xf_xnor_outside #(
+  parameter  int unsigned Mw      = 64,
+  parameter  int unsigned Mh      = 64,
+  parameter  int unsigned Vectors = 4,
+  parameter  int unsigned Simd    = 16,
+  parameter  int unsigned Pe      = 4,
+  localparam int unsigned AccW    = $clog2(Mw + 1)
+) (
+  input  logic               clk_i,
+  input  logic               rst_ni,
+  input  logic [Pe*Simd-1:0] weights_data_i,
+  input  logic               weights_valid_i,
+  output logic               weights_ready_o,
+  input  logic [Simd-1:0]    s_data_i,
+  input  logic               s_valid_i,
+  output logic               s_ready_o,
+  output logic [Pe*AccW-1:0] m_data_o,
+  output logic               m_valid_o,
+  input  logic               m_ready_i
+);
+
+  xf_xnor_matmul #(.Mw(Mw), .Mh(Mh), .Vectors(Vectors), .Simd(Simd), .Pe(Pe)) u_product (
+    .clk_i, .rst_ni, .s_data_i({weights_data_i, s_data_i}), .s_valid_i({weights_valid_i, s_valid_i}),
+    .s_ready_o({weights_ready_o, s_ready_o}), .m_data_o, .m_valid_o, .m_ready_i
+  );
+
+endmodule : xf_xnor_outside

@@ -1,0 +1,47 @@
+"""`rom` "outside": an operator reads its weights from outside with every frame."""
+
+import json
+
+import numpy as np
+import pytest
+
+from xnorforge.core.errors import UserError
+from xnorforge.flows.backends.rtl import generate
+from xnorforge.flows.fold import fold
+from xnorforge.hw import graph
+from xnorforge.hw.shells.forms import check_inside
+from xnorforge.sim import cosim
+from xnorforge.sim.device import network
+
+
+@pytest.mark.parametrize("names", [["conv1"], ["fc0"], ["conv1", "fc0", "fc1"]])
+def test_a_network_is_the_same_with_weights_from_outside(chains, tmp_path, names):
+    """Convolution with padding, dense layers, bits and sums; outputs are the integers of the reference."""
+    chain = chains["small"](5)
+    net = chain.save(tmp_path / "net")
+    given = tmp_path / "folding.json"
+    given.write_text(json.dumps({name: {"rom": "outside"} for name in names}))
+    fold(net, "pynq-z2", net / "acc", interval=700, folding=given)
+    generate(net / "acc" / "folded.onnx", net / "acc" / "rtl")
+    ops = graph.operators(net / "acc" / "folded.onnx")
+    assert [op.name for op in ops if op.outside] == names
+    images = np.load(net / "golden.npz")["images"]
+    device = network(net / "acc" / "rtl", ops, level="-O0")
+    for stall in (0.0, 0.3):
+        run = cosim.run(device, graph.enter(ops[0], images), stall, seed=1)
+        got = run.output.reshape(len(images), -1)[:, : chain.x.shape[-1]]
+        np.testing.assert_array_equal(got, chain.x.reshape(len(images), -1))
+
+
+def test_an_operator_without_such_a_form_is_refused(chains, tmp_path):
+    net, given = chains["small"](5).save(tmp_path / "net"), tmp_path / "folding.json"
+    given.write_text(json.dumps({"conv0": {"rom": "outside"}}))
+    with pytest.raises(UserError, match=r"^conv0: .*outside"):
+        fold(net, "pynq-z2", net / "acc", interval=700, folding=given)
+
+
+def test_shells_refuse_weights_from_outside():
+    record = {"outside": [{"operator": "conv5", "bits": 64, "words": 9}]}
+    with pytest.raises(UserError, match=r"^net: .*conv5.*rom"):
+        check_inside(record, "net")
+    check_inside({}, "net")

@@ -1,0 +1,94 @@
+"""Weights that come from outside the network with every frame: `xf_top` with a stream each."""
+
+import numpy as np
+import pytest
+
+from xnorforge.core import plugins
+from xnorforge.flows.backends.rtl import generate
+from xnorforge.hw import graph
+from xnorforge.hw.cycles import CycleModel
+from xnorforge.hw.cycles.pauses import Pause, Pauses
+from xnorforge.sim import cosim
+from xnorforge.sim.bits import BitSimulator
+from xnorforge.sim.device import network
+from xnorforge.sim.pauses import of_memory
+
+MAKE = {name: plugins.load("hw.ops", name).Op.make for name in ("xnor_matmul", "permute", "threshold")}
+
+
+def layer(rng, vectors, mw, mh, simd, pe):
+    """Match counts of all vectors with weights from outside, in the order of the vectors."""
+    weights, tiles = rng.integers(0, 2, (mw, mh)), mh // pe
+    order = (np.arange(tiles) * vectors + np.arange(vectors)[:, None]).ravel()
+    shape = {"mw": mw, "mh": mh, "vectors": vectors, "simd": simd, "pe": pe}
+    matches = MAKE["xnor_matmul"](arrays={"weights": weights}, outside=1, **shape)
+    ordered = MAKE["permute"](
+        arrays={"order": order}, in_shape=[tiles, vectors, pe], out_shape=[vectors, mh], group=pe, pe=pe,
+        bits=mw.bit_length(), signed=0,
+    )  # fmt: skip
+    return weights, [matches, ordered]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory, chain):
+    """Two layers with thresholds between them: their weights, thresholds, operators and RTL."""
+    rng, folder = np.random.default_rng(4), tmp_path_factory.mktemp("net")
+    first, ops = layer(rng, 9, 24, 8, 8, 4)
+    steps = rng.integers(9, 15, 8)
+    bits = MAKE["threshold"](
+        arrays={"thresholds": steps[:, None]}, in_shape=[9, 8], pe=4, in_bits=5, in_signed=0
+    )
+    second, more = layer(rng, 9, 8, 10, 4, 5)
+    chain([*ops, bits, *more]).save(str(folder / "folded.onnx"))
+    generate(folder / "folded.onnx", folder / "rtl")
+    ops = graph.operators(folder / "folded.onnx")
+    return (first, steps, second), ops, network(folder / "rtl", ops, level="-O0")
+
+
+@pytest.mark.parametrize("stall", [0.0, 0.4, (0.7, 0.1), (0.1, 0.7)])
+def test_frames_are_computed_with_weights_that_pause_at_random(built, stall):
+    (first, steps, second), ops, device = built
+    frames = np.random.default_rng(1).integers(0, 2, (6, 9, 24)).astype(np.uint8)
+    bits = ((frames[..., None] == first).sum(2) >= steps).astype(int)
+    wanted = (bits[..., None] == second).sum(2)
+    np.testing.assert_array_equal(next(reversed(BitSimulator(ops).run(frames).values())), wanted)
+    run = cosim.run(device, frames.astype(int), stall, seed=2, probe=True)
+    np.testing.assert_array_equal(run.output, wanted)
+    if stall == 0.0:
+        course = CycleModel(ops).run(len(frames))
+        for tensor, cycles in ((ops[0].sources[0], run.taken[0]), (ops[-1].results[0], run.given[0])):
+            np.testing.assert_array_equal(course.transfers(tensor), cycles)
+        assert run.interval == max(op.cycles() for op in ops)
+
+
+@pytest.mark.parametrize(("every", "interval"), [(5, 54), (40, 240)])
+def test_what_binds_is_the_matrix_or_the_memory(built, every, interval):
+    """The first layer reads 6 words per frame, each for 9 vectors: 54 cycles, or 6 words' distances."""
+    (first, steps, second), _, device = built
+    frames = np.random.default_rng(2).integers(0, 2, (9, 9, 24)).astype(np.uint8)
+    pauses = Pauses(outside=(Pause(0.0, 1, every - 1, every),) * 2)
+    run = cosim.run(device, frames.astype(int), pauses)
+    bits = ((frames[..., None] == first).sum(2) >= steps).astype(int)
+    np.testing.assert_array_equal(run.output, (bits[..., None] == second).sum(2))
+    assert run.interval == interval
+
+
+def test_streams_share_a_memory_by_their_bytes(built):
+    """6 words of 32 bits and 4 of 20 are 34 bytes: at 1 byte per cycle a frame takes 34 cycles, and 29/30 of
+    the time is without a refresh; the first stream has 6 beats of them, the second 4.
+    """
+    _, ops, _ = built
+    pauses = of_memory(ops, 0.1, 100.0)
+    assert [(one.stop, one.every) for one in pauses.outside] == [(5, 6), (8, 9)]
+    assert not of_memory(ops, 100, 100.0).any
+
+
+@pytest.mark.parametrize("beats", [0.01, 0.3, 0.5, 0.51, 0.7, 0.99, 1.0, 3.0])
+def test_a_pause_is_no_quicker_than_the_rate(built, beats):
+    """One stream with as many bytes as bytes per cycle allow: beats in a long time are at most the rate."""
+    _, ops, _ = built
+    stream = ops[0].outside
+    pause = of_memory(ops[:1], beats * stream.width / 8 / 10 / (1 - 0.26 / 7.8), 100.0).outside[0]
+    moves = sum((cycle + 1) % max(pause.every, 1) >= pause.stop for cycle in range(10000))
+    assert beats >= 1 or 0.6 * beats <= moves / 10000 <= beats
+    assert beats < 1 or moves == 10000
