@@ -17,7 +17,7 @@ import numpy as np
 from xnorforge.core import extras, plugins
 from xnorforge.core.errors import UserError
 from xnorforge.sw.datasets import tracking
-from xnorforge.sw.datasets._records import Clip, pixels, size_of
+from xnorforge.sw.datasets._records import pixels, size_of
 from xnorforge.sw.tasks.base import Task, task_of
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class InputFrames:
         frames: reads them from the start, uint8 (H, W, 3) RGB, upright.
         rate: frames per second; None for single pictures.
         box: float (4,), x0, y0, x1, y1 in the first frame, if one was given or found.
-        clip: the annotated sequence that the frames are of, if the box is from there.
+        truth: of an annotated sequence, the boxes of all frames, (T, 4), and where they count, bool (T,).
     """
 
     name: str
@@ -56,7 +56,7 @@ class InputFrames:
     frames: Callable[[], Iterator[np.ndarray]]
     rate: float | None = None
     box: np.ndarray | None = None
-    clip: Clip | None = None
+    truth: tuple[np.ndarray, np.ndarray] | None = None
 
 
 def network_of(exported: dict) -> str | None:
@@ -142,7 +142,12 @@ def _sequence(folder: Path, needs_box: bool) -> InputFrames:
             )
         names = [frame.name for frame in clip.frames]
         return InputFrames(
-            name, names, lambda: (clip.frame(at) for at in range(len(names))), RATE, clip.boxes[0], clip
+            name,
+            names,
+            lambda: (clip.frame(at) for at in range(len(names))),
+            RATE,
+            clip.boxes[0],
+            (clip.boxes, clip.visible),
         )
     files = next(filter(None, (_files(folder / place) for place in ("img", "color", "."))), None)
     if files is None:

@@ -57,11 +57,11 @@ def demo(
             shown = task.shown(machine, given.frames(), names, given.box)
             rows = _drawn(shown, given, aside, gif)
         figures = {}
-        if given.clip:
+        if given.truth:
             boxes = np.array([row["box"] for row in rows])
-            overlap = tracking.overlap(boxes, given.clip.boxes, visible=given.clip.visible)
+            overlap = tracking.overlap(boxes, given.truth[0], visible=given.truth[1])
             figures = {"success AUC": round(tracking.success([overlap]), 3)}
-            say(f"demo      success AUC {figures['success AUC']:.3f}: {given.clip.name} has true boxes")
+            say(f"demo      success AUC {figures['success AUC']:.3f}: {given.name} has true boxes")
         record = {
             "stage": "demo",
             **{key: exported[key] for key in ("net", "method", "source", "trained_on")},
