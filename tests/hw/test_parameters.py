@@ -18,6 +18,8 @@ MODULES = {path.stem: path for path in SOURCES}
 ANY_VALUE = {
     "xf_dma_bursts": "xf_dma_read and xf_dma_write, which refuse, hand it their own",
     "xf_count3": "it has no parameter",
+    "xf_threshold_parts": "xf_threshold, which refuses, is a part",
+    "xf_xnor_outside": "xf_xnor_matmul, which refuses, is in it",
     "xf_pkg": "it is a package",
 }
 
@@ -197,6 +199,7 @@ CASES = [
     ("xf_ternary_sum", {"Hold": 2}, "Hold must be 0 or 1; got Hold=2"),
     ("xf_ternary_sum", {"Simd": 0}, "Simd must be 1 .. 4095, Bits at least 1; got 0, 2"),
     ("xf_threshold", {"Bits": 0}, "Folds, Pe, Pixels, InBits, Bits must be at least 1; got 4, 1, 1, 8, 0"),
+    ("xf_threshold_parts", {"Bits": 0}, "xf_threshold: Folds, Pe, Pixels, InBits, Bits must be at least 1; got 1, 1, 64, 8, 0"),
     ("xf_threshold_ahead", {"Pe": 0}, "Folds, Pe, InBits must be at least 1; got 4, 0, 8"),
     ("xf_threshold_ahead", {"Steps": 4}, "Steps must be 2 or 3, 1 with Bits=1; got Steps=4, Bits=2"),
     ("xf_threshold_ahead", {"Bits": 9}, "Bits must be 1, 2, or with Pe=1 3 .. 8; got Bits=9, Pe=1"),
@@ -259,6 +262,9 @@ CASES = [
     ("xf_window_whole", {"KernelW": 6}, "the kernel's span must fit the padded width; got 6, 5"),
     ("xf_window_whole", {"Depth": 2}, "Depth must be at least 3; got Depth=2"),
     ("xf_xnor3", {"Gate": 3}, "Gate must be 0, 1 or 2; got Gate=3"),
+    ("xf_xnor_matmul", {"Pe": 0}, "Mw, Mh, Vectors, Simd, Pe must be at least 1; got 64, 64, 4, 16, 0"),
+    ("xf_xnor_matmul", {"Simd": 7}, "Simd must divide Mw, Pe Mh; got 7, 64, 4, 64"),
+    ("xf_xnor_outside", {"Pe": 7}, "xf_xnor_matmul: Simd must divide Mw, Pe Mh; got 16, 64, 7, 64"),
     ("xf_xnor_mvu_pixels", {"Mw": 0}, "Mw, Pe must be at least 1, Mh 2; got 0, 4, 64"),
     ("xf_xnor_mvu_pixels", {"Mh": 1}, "Mw, Pe must be at least 1, Mh 2; got 64, 4, 1"),
     ("xf_xnor_mvu_pixels", {"Pe": 5}, "Pe must divide Mh; got Pe=5, Mh=64"),
