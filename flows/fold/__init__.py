@@ -91,8 +91,9 @@ def fold(
             also those that take more; "off": none.
 
     Returns:
-        The record: `operators` in stream order, `interval_bound`, `bottleneck`, `estimate`, `decisions` of
-        the back end per matrix, `not_taken` parts of a FINN folding file, the check.
+        The record: `operators` in stream order, `interval_bound`, `bottleneck`, `faster` foldings with their
+        price, `estimate`, `decisions` of the back end per matrix, `not_taken` parts of a FINN folding file,
+        the check.
 
     Raises:
         UserError: no operator builds a node, no folding is fast enough, the estimate exceeds the part, or a
@@ -156,6 +157,8 @@ def fold(
         estimate = {name: round(sum(one[name] for one in costs.values()), 1) for name in names}
         _warn_of_full(target, estimate)
         bound = max(op.cycles() for op in ops)
+        now_at("pricing faster foldings")
+        faster = search.faster(bound, aim)
         images = np.load(net_dir / "golden.npz")["images"]
         now_at(f"running the folded graph on {len(images):,} images")
         check = _equal(ops, images, lowered)
@@ -178,6 +181,7 @@ def fold(
         "aim": {"fps": fps, "limits": aim.limits, "spare": spare},
         "interval_bound": bound,
         "bottleneck": [op.name for op in ops if op.cycles() == bound],
+        "faster": faster,
         "estimate": {
             **estimate,
             "kind": f"cost model fitted to {families.estimated_by(target.family)}, not a count",

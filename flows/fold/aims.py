@@ -6,6 +6,7 @@ refuses the request with the binding limit, what could be reached, and what that
 
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
@@ -29,6 +30,7 @@ ROUNDS = 6  # how often FIFOs, which come after the search, may require a smalle
 TRIES = 400  # divided by the number of operators: how often other foldings are tried to save FIFOs
 MOVED = 4_000_000  # divided by the beats of all streams in a frame, likewise
 QUICK = 20_000_000  # beats that are moved to size FIFOs in such a try
+FASTER = 2, 4  # times the frames per second, whose price is given
 AVOIDED = 4  # most expensive FIFOs that are tried to be avoided at a time
 BRAM36_BITS, LUT_BITS = 36 * 1024, 64  # that one block RAM and one LUT can store
 HASTE = (
@@ -137,18 +139,25 @@ class Search:
             UserError: no folding meets the request; the text says which limit binds and what is possible.
         """
         limits = self.limits(aim.limits)
-        roomy = limits | {"lut": min(limits["lut"], ROUTABLE * self.board.capacity["lut"])}
-        tight = roomy == limits
         if aim.fps == "max":
-            near = None if tight else self._bisect(self.intervals(), roomy, aim.spare)
+            roomy = self._roomy(limits)
+            near = None if roomy == limits else self._bisect(self.intervals(), roomy, aim.spare)
             return near[1] if near else self._fastest_within(limits, aim.spare)
         if self.fastest > aim.interval and self.slowest_name:
             raise self._too_fast(aim.interval, limits, aim.spare)
-        found = None if tight else self.within(aim.interval, roomy, aim.spare)
-        found = found or self.within(aim.interval, limits, aim.spare)
+        found = self._best(aim.interval, limits, aim.spare)
         if found is None:
             raise self._too_small(aim.interval, limits, aim.spare)
         return found
+
+    def _roomy(self, limits: dict[str, float]) -> dict[str, float]:
+        return limits | {"lut": min(limits["lut"], ROUTABLE * self.board.capacity["lut"])}
+
+    def _best(self, interval: int, limits: dict[str, float], spare: str) -> list[HwOp] | None:
+        """As `within`, with room for a router if there is a folding that leaves it."""
+        roomy = self._roomy(limits)
+        found = None if roomy == limits else self.within(interval, roomy, spare)
+        return found or self.within(interval, limits, spare)
 
     def within(self, interval: int, limits: dict[str, float], spare: str = "") -> list[HwOp] | None:
         """The best folding within an interval and limits, FIFOs included; None if there is none."""
@@ -257,6 +266,33 @@ class Search:
             if source is not None:
                 place = places[source.name]
                 yield _without(place, partial(_as_wide, choice.options[place]))
+
+    def faster(self, bound: int, aim: Aim) -> list[dict]:
+        """What fewer cycles per frame than `bound` cost: the next interval, and those of `FASTER` times as
+        many frames.
+
+        Returns:
+            Rows {"interval", "lut", "bram36", "dsp", "fits"} by the cost models, each faster than the one
+            before; `fits`: within the limits of the request.
+        """
+        limits, rows = self.limits(aim.limits), list[dict]()
+        for most in (bound - 1, *(bound // times for times in FASTER)):
+            interval = max((one for one in self.intervals() if one <= most), default=bound)
+            if interval >= bound:
+                continue
+            with suppress(UserError):  # no converter joins what is that fast
+                ops = self._best(interval, limits, aim.spare)
+                if fits := ops is not None:
+                    taken, interval = amounts_of(ops), max(op.cycles() for op in ops)
+                elif choice := self.cheapest(interval, NO_LIMIT, aim.spare):
+                    taken, interval = choice.amounts, choice.interval
+                else:
+                    continue
+                if interval < bound:
+                    bound = interval
+                    amounts = {name: round(amount, 1) for name, amount in taken.items()}
+                    rows.append({"interval": bound, **amounts, "fits": fits})
+        return rows
 
     def _fastest_within(self, limits: dict[str, float], spare: str) -> list[HwOp]:
         found = self._bisect(self.intervals(), limits, spare)

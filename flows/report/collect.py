@@ -54,6 +54,7 @@ ROUTED = (
     "search",
     "slowest_nets",
     "arrivals",
+    "floorplan",
 )
 # Stages that must have compared images; the others only count and check their counts.
 COMPARING = ("export", "lower", "fold", "sim", "netlist", "placed", "hls", "finn")
@@ -220,6 +221,7 @@ def report(acc: Path, routed: bool | None = None) -> dict:
                     "op": row["op"],
                     "module": row["module"],
                     **{name: row[name] for name in cells.RESOURCES},
+                    "parts": row["parts"],
                 }
                 for row in synth["operators"]
             ],
@@ -234,7 +236,7 @@ def report(acc: Path, routed: bool | None = None) -> dict:
         "streams": streams(ops, sim, synth),
         "memory": memory(rows),
         "reach": reach,
-        "next_steps": operators.next_steps(ops, total["lut"], board.capacity["lut"], board.clock_mhz),
+        "faster": faster_foldings(fold, total, board.clock_mhz),
         "energy": {"value": None, "why": "not measured: no board was used"},
         "activity": found["netlist"].get("activity") if "netlist" in found else None,
         "netlist": provenance.netlist(board),
@@ -251,6 +253,20 @@ def report(acc: Path, routed: bool | None = None) -> dict:
     record["run"]["backends"] = backends.beside(acc, record)
     record["run"]["builds"] = builds.last_builds(acc, record)
     return record
+
+
+def faster_foldings(fold: dict, total: dict, clock_mhz: float) -> list[dict]:
+    """What faster foldings cost: interval, frames/s at a clock, whether they fit, and the LUT and block RAM
+    of the whole design, as counted plus the difference by the cost model.
+    """
+    return [
+        {
+            **{name: row[name] for name in ("interval", "fits")},
+            "fps": round(clock_mhz * 1e6 / row["interval"], 1),
+            **{n: round(total[n] + row[n] - fold["estimate"][n], 1) for n in ("lut", "bram36")},
+        }
+        for row in fold["faster"]
+    ]
 
 
 def routing_of(record: dict | None, interval: int, latency: int) -> dict | None:

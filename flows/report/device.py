@@ -36,11 +36,17 @@ def columns(family: str) -> tuple[str, ...]:
 
 
 def hierarchy_rows(report: dict) -> list[tuple]:
-    """Rows (Instance, Module, the eight counts): the top, its own cells, then its operators."""
+    """Rows (depth, instance, module, the eight counts): the top, its own cells, then its operators, each with
+    its parts.
+    """
     resources = report["resources"]
-    rows = [("xf_top", "(top)", resources), ("  (xf_top)", "xf_top", resources["top"])]
-    rows += [(f"  {row['name']}", row["module"], row) for row in resources["per_operator"]]
-    return [(instance, module, *(row[key] for key in KEYS)) for instance, module, row in rows]
+    rows = [(0, "xf_top", "(top)", resources), (1, "(xf_top)", "xf_top", resources["top"])]
+    for operator in resources["per_operator"]:
+        rows.append((1, operator["name"], operator["module"], operator))
+        for part in operator["parts"]:
+            count = f"{part['instances']} instances" if part["instances"] > 1 else ""
+            rows.append((2 + part["depth"], part["name"], count, part))
+    return [(*row, *(counts[key] for key in KEYS)) for *row, counts in rows]
 
 
 def duration(us: float) -> str:

@@ -1,5 +1,4 @@
-"""What the folded graph itself says of its operators: shapes, lanes, cycles, memories, and what one step more
-would bring.
+"""What the folded graph itself says of its operators: shapes, lanes, cycles, memories, and its next steps.
 
 Only formulas and attributes are read here; nothing in it was measured, so every figure of this module is
 tagged est.
@@ -116,49 +115,3 @@ def wider(op: HwOp) -> dict[str, HwOp]:
             if step:
                 found[name] = type(op).make(op.name, op.arrays_of, **{**given, name: step})
     return found
-
-
-def next_steps(ops: list[HwOp], lut: float, capacity: float, clock_mhz: float) -> list[dict]:
-    """What it would cost to make the slowest layers faster.
-
-    Args:
-        ops: the operators.
-        lut: of the whole design, synthesised.
-        capacity: LUT of the part.
-        clock_mhz: clock the frames per second are stated for.
-
-    Returns:
-        Rows for each of the slowest operators with its next Pe or Simd alone; where there are several, a last
-        row that widens each by its cheapest step. A row holds the interval of the whole design, its frames/s,
-        the design's LUT (counted, plus the cost model's difference), and whether that fits.
-    """
-    bound = max(op.cycles() for op in ops)
-    slow = [op for op in ops if op.cycles() == bound]
-
-    def row(layer: str, steps: list[tuple[HwOp, HwOp, str]]) -> dict:
-        replaced = {old.name: new for old, new, _ in steps}
-        interval = max(replaced.get(op.name, op).cycles() for op in ops)
-        cost = round(lut + sum(new.estimate()["lut"] - old.estimate()["lut"] for old, new, _ in steps))
-        change = ", ".join(f"{old.name} {text}" if len(steps) > 1 else text for old, _, text in steps)
-        fps = round(clock_mhz * 1e6 / interval, 1)
-        return {
-            "layer": layer,
-            "change": change,
-            "interval": interval,
-            "fps": fps,
-            "lut": cost,
-            "fits": cost <= capacity,
-        }
-
-    options = {
-        op.name: [
-            (op, new, f"{name} {attribute(op, name)} -> {attribute(new, name)}")
-            for name, new in wider(op).items()
-        ]
-        for op in slow
-    }
-    rows = [row(name, [step]) for name, steps in options.items() for step in steps]
-    if len(slow) > 1 and all(options.values()):
-        cheapest = [min(steps, key=lambda step: step[1].estimate()["lut"]) for steps in options.values()]
-        rows.append(row("all of these", cheapest))
-    return rows

@@ -13,6 +13,7 @@ from xnorforge.flows.report import (
     builds,
     device,
     drawing,
+    floorplan,
     layers,
     links,
     reference,
@@ -28,6 +29,7 @@ CHARTS = {
     "chart": chart,
     "curves": curves,
     "drawing": drawing,
+    "floorplan": floorplan,
     "schedule": schedule,
     "svg": svg,
 }

@@ -29,6 +29,7 @@ from xnorforge.hw.boards import Board
 from xnorforge.hw.routing import Hop, LateNet, Routed, Router, TimingPath
 
 NETLIST, RESULT, FAILED = "netlist.json", "routed.json", "failed.txt"
+PLACES = "places.json"  # of the cells of a run
 LOGS = "bitstream-logs"  # folder of what the tools said in runs that failed
 WORST = 5  # paths kept in the record
 TRIES = 4  # clocks that a search tries in addition to the board's
@@ -88,8 +89,8 @@ def place_and_route(
         The record: `clock` (MHz: requested, and the least, median and best of the seeds), `search` (the same
         for every clock that was tried), `seeds` (a row each), `used` (sites of the part, of the fastest),
         `critical_paths` (slowest first, by operator), `slowest_nets` (of each seed, the nets that arrive last
-        at a register), `arrivals` (of the fastest), `timing` (source of the delays), `shell`, `bit`,
-            `checks`.
+        at a register), `arrivals` and `floorplan` (of the fastest), `timing` (source of the delays),
+        `shell`, `bit`, `checks`.
 
     Raises:
         UserError: the family cannot be routed, a tool fails, or every seed misses the board's clock.
@@ -170,6 +171,7 @@ def place_and_route(
         "critical_paths": slowest,
         "slowest_nets": nets,
         "arrivals": list(fastest.arrivals),
+        "floorplan": paths.floorplan(artifacts.read_json(folder / PLACES), layers, shell.instance),
         "bit": {
             "file": f"bitstream/{fastest.bit}",
             "bytes": (acc / "bitstream" / fastest.bit).stat().st_size,
@@ -341,6 +343,10 @@ def _route(aside: Path, netlist: bytes, board: Board, seed: int) -> None:
         (aside / FAILED).write_text(f"bitstream: {str(error).removeprefix('bitstream: ')}")
         return
     (aside / NETLIST).unlink()
+    placed = aside / routing.PLACED
+    places = routing.placed_cells(placed.read_bytes()) if placed.is_file() else []
+    (aside / PLACES).write_text(json.dumps(places))
+    placed.unlink(missing_ok=True)  # ten times as long, by the wires of every net
     (aside / RESULT).write_text(json.dumps(_as_json(routed)))
 
 

@@ -5,7 +5,6 @@ The counted netlist is the one in `netlist/`, which the netlist simulation runs 
 (flows/route) starts. Nothing is estimated here, and no clock is stated.
 """
 
-import re
 import shutil
 import tempfile
 from collections import Counter
@@ -16,14 +15,11 @@ from xnorforge.core import artifacts, jobs
 from xnorforge.core.errors import ToolMissing
 from xnorforge.flows import yosys_job
 from xnorforge.flows.backends.rtl import write_layer
-from xnorforge.flows.synth import cells, mapping
+from xnorforge.flows.synth import cells, hierarchy, mapping
 from xnorforge.flows.synth.mapping import TOP, Mapped
 from xnorforge.hw import boards
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.wrap import headers, library
-
-# A cell in a netlist of `write_verilog -noattr`: its type is indented by two, before parameters or a name.
-_CELL = re.compile(r"^  ([A-Za-z]\w*) (?:#\(|\S+ {1,2}\()$", re.MULTILINE)
 
 
 def synthesise(acc: Path, net_dir: Path, parallel: int = 2) -> dict:
@@ -35,8 +31,8 @@ def synthesise(acc: Path, net_dir: Path, parallel: int = 2) -> dict:
         parallel: number of parallel Yosys processes.
 
     Returns:
-        The record: `operators` (per operator its cells and resources), `top` (the same for the connections),
-        `total`, `capacity`, `board`, `part`, `family`, `synthesis` (the commands of one layer).
+        The record: `operators` (per operator its cells, resources and parts), `top` (the same for the
+        connections), `total`, `capacity`, `board`, `part`, `family`, `synthesis` (the commands of one layer).
 
     Raises:
         TooLarge: the design exceeds the part; the text says in which resources, and what fits.
@@ -54,14 +50,21 @@ def synthesise(acc: Path, net_dir: Path, parallel: int = 2) -> dict:
             for module, one in mapped.items():
                 (aside / f"{module}.v").write_text(one.text)
     own = {module: _own(one.cells, rtl["modules"], board.family) for module, one in mapped.items()}
+    named = {module: list(hierarchy.cells_of(one.text)) for module, one in mapped.items()}
     operators = [
-        {"name": layer["node"], "op": layer["op"], "module": layer["module"], **own[layer["module"]]}
+        {
+            "name": layer["node"],
+            "op": layer["op"],
+            "module": layer["module"],
+            **own[layer["module"]],
+            "parts": hierarchy.instances_inside(named[layer["module"]], board.family),
+        }
         for layer in rtl["layers"]
     ]
     total = cells.add(own.values())
     record = {
         "stage": "synth",
-        "checks": [_netlist_check(mapped), _sum_check(own, total, board.family)],
+        "checks": [_netlist_check(mapped, named), _sum_check(own, total, board.family)],
         "net": Path(net_dir).name,
         "board": board.name,
         "part": board.part,
@@ -122,11 +125,11 @@ def _own(counted: dict[str, int], modules: list[str], family: str) -> dict:
     return {"cells": own, **cells.resources(own, family)}
 
 
-def _netlist_check(mapped: dict[str, Mapped]) -> dict:
+def _netlist_check(mapped: dict[str, Mapped], named: dict[str, list[tuple[str, str]]]) -> dict:
     """The cells in the netlist files against Yosys' count of them, per module and type."""
     wrong = 0
-    for one in mapped.values():
-        present = Counter(_CELL.findall(one.text))
+    for module, one in mapped.items():
+        present = Counter(kind for kind, _ in named[module])
         wrong += sum(present[kind] != one.cells.get(kind, 0) for kind in {*present, *one.cells})
     count = sum(sum(one.cells.values()) for one in mapped.values())
     return artifacts.check(

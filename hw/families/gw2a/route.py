@@ -97,7 +97,7 @@ class Gw2a(Router):
         (folder / "pins.cst").write_text(pins(board))
         routed = _nextpnr.place_and_report(PLACE, self.program, arguments(board, seed), folder, seed, BIT)
         chip = chip_of(board)
-        routing.call(PACK, ["-d", chip.name, "-o", BIT, "routed.json"], folder, "gowin_pack.log")
+        routing.call(PACK, ["-d", chip.name, "-o", BIT, routing.PLACED], folder, "gowin_pack.log")
         made = routing.left(folder / BIT, PACK)
         if chip.named not in made[:HEAD]:
             raise UserError(routing.other_part(PACK, BIT, board))
@@ -137,7 +137,7 @@ def arguments(board: Board, seed: int) -> list[str]:
     Raises:
         UserError: it does not know the part.
     """
-    files = ["--json", "/run/netlist.json", "--write", "/run/routed.json", "--vopt", "cst=/run/pins.cst"]
+    files = ["--json", "/run/netlist.json", "--vopt", "cst=/run/pins.cst"]
     device = ["--device", board.part, "--vopt", f"family={chip_of(board).name}"]
     wanted = ["--freq", f"{board.clock_mhz:g}", "--timing-allow-fail", "--seed", str(seed)]
     return [*device, *files, *wanted, *_nextpnr.reporting()]

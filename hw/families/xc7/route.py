@@ -39,7 +39,6 @@ PORTS = {
     "gp": ("irq",),
 }  # ports of the top of a Zynq, by the kind of shell
 BIT = f"{routing.TOP}.bit"
-PLACED = "placed_cells.json"  # nextpnr-xilinx's netlist with the place of each cell
 BOUND, COMPLETE = "routed, upper bound", "routed, with block RAM"
 OWN_TIMING = (
     "static timing of the FASM with Project X-Ray's delays, slow corner of one speed grade: block RAM, DSP, "
@@ -186,7 +185,8 @@ class Xc7(Router):
         chip, frames = self.databases(board)
         _check_carries(json.loads((folder / "netlist.json").read_text()), board)
         (folder / "pins.xdc").write_text(pins(board))
-        files = ["--json", "netlist.json", "--xdc", "pins.xdc", "--fasm", "out.fasm", "--write", PLACED]
+        files = ["--json", "netlist.json", "--xdc", "pins.xdc", "--fasm", "out.fasm"]
+        files += ["--write", routing.PLACED]
         wanted = ["--seed", str(seed), "--freq", f"{board.clock_mhz:g}", "--timing-allow-fail"]
         arguments = ["--chipdb", str(chip.path()), *files, *wanted]
         said = _nextpnr_log.call_nextpnr(PLACE, log.PROGRAM, arguments, folder, seed)
@@ -210,9 +210,7 @@ class Xc7(Router):
         if f"{part}\0".encode() not in made[:400]:
             raise UserError(routing.other_part(PACK, BIT, board))
         text = "\n".join(lines) + "\n"
-        routed = timed(Routed(mhz, _sites(text, used, board), [path], BIT), text, folder / PLACED, yaml)
-        (folder / PLACED).unlink(missing_ok=True)
-        return routed
+        return timed(Routed(mhz, _sites(text, used, board), [path], BIT), text, folder / routing.PLACED, yaml)
 
     def checks(self, netlist: dict[str, Any], folder: Path, routed: Routed) -> list[dict[str, Any]]:
         """Block RAMs of the bitstream and of the FASM against those of the netlist."""
