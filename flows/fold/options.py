@@ -23,7 +23,6 @@ RESOURCES = ("lut", "bram36", "dsp")
 LEAST = 1 / 16  # LUTs per weight but 0 and input bit of a matrix that is wired or made of adders, at least
 ALL = 32  # foldings of an operator up to which all are priced
 SURE = 2  # narrower foldings that others replace, from which on a folding is taken for replaced too
-FEW = 128  # weights; with fewer, adders save little
 QUICK = 0.5  # lower bound of the adders' size relative to their quick estimate; 0.7 and more was measured
 NEVER = 2**62  # cycles of an operator without a folding
 ROUNDING = 1e-6  # of a sum of estimates
@@ -164,7 +163,7 @@ class Options:
     def _of_adders(self, found: list[Option]) -> list[Option]:
         """Adders instead of a matrix, unless a folding replaces any."""
         matrix = self.foldings[-1].matrix() if self._adders is None else None
-        if self._adders is None and (matrix is None or matrix.weights.size < FEW):
+        if self._adders is None and matrix is None:
             self._adders = []
         if self._adders is None:
             assert matrix is not None

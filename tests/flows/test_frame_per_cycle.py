@@ -8,21 +8,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import with_fifos
-from xnorforge.flows.fold.aims import Aim, Search
+from xnorforge.flows.fold.aims import Aim, Search, amounts_of
+from xnorforge.flows.fold.distributed_arithmetic import alternative
 from xnorforge.flows.fold.fifo_sizing import frame_latency
 from xnorforge.flows.fold.search import search
 from xnorforge.flows.lower import checks, emit
 from xnorforge.flows.synth import mapping
 from xnorforge.flows.synth.cells import resources
 from xnorforge.hw import boards
+from xnorforge.hw.graph import enter
 from xnorforge.sim import cosim, netlist
 from xnorforge.sim.device import network
 
 sys.path.insert(0, str(Path(__file__).parent))
 from graphs import Graph, lowered
 from pipeline import PART, built
+from test_random_chains import RandomNet
 
 
 def mlp(seed: int, *widths: int):
@@ -94,6 +98,49 @@ def test_registers_are_left_out_for_a_latency(widths, asked, clock, cycles, fram
     vectors = rng.integers(-128, 128, (frames, widths[0]))
     ops, answer = run_exactly(integers, found.chosen(Aim(1, limits={"latency": asked})), vectors, tmp_path)
     assert answer == frame_latency(ops) <= cycles < frame_latency(slow)
+
+
+SMALL = (3, 8, 11, 12)  # RTL of these is built in seconds
+
+
+@pytest.mark.parametrize(
+    "seed", [*SMALL, *(pytest.param(n, marks=pytest.mark.full) for n in range(200) if n not in SMALL)]
+)
+def test_random_networks_at_their_smallest_interval_with_and_without_a_latency(seed, tmp_path):
+    """RTL gives the integers of every frame; choosing among both kinds of matrix takes no more LUTs, by
+    estimate, than one kind alone where that is as fast.
+    """
+    net, board = RandomNet(seed), boards.load("pynq-z2")
+    integers = lowered(net.model)
+    bounds = bind(emit.emitted(integers), *checks.scale_and_bias(integers.output))
+
+    def searched(some, adders):
+        return Search(some, board, finish=lambda ops, _most=0: with_fifos(ops, {}), adders=adders)
+
+    found = searched(bounds, True)
+    interval = max(op.cycles() for op in found.chosen(Aim(1, "max")))
+    limits = found.limits({})
+    slow = found.within(interval, limits, "lut")
+    assert slow is not None and max(op.cycles() for op in slow) <= interval
+    kinds = bounds, [with_adders(bound) for bound in bounds]
+    alone = [searched(some, False).within(interval, limits, "lut") for some in kinds]
+    assert all(amounts_of(slow)["lut"] <= amounts_of(one)["lut"] for one in alone if one)
+    quick = found.within(interval, limits | {"latency": frame_latency(slow) - 1}, "lut")
+    wanted = checks.run_all(integers, np.moveaxis(net.pixels, 1, -1))
+    for at, ops in enumerate(filter(None, (slow, quick))):
+        (tmp_path / f"{at}").mkdir()
+        device, ops = built(ops, tmp_path / f"{at}")
+        run = cosim.run(device, enter(ops[0], net.pixels), stall=0.4 * at, seed=seed)
+        got = run.output.reshape(len(wanted), -1)[:, : wanted[0].size]
+        np.testing.assert_array_equal(got, wanted.reshape(len(wanted), -1))
+
+
+def with_adders(bound):
+    """A matrix as adders, where it has such a form."""
+    try:
+        return alternative(bound, "adders") or bound
+    except UserError:
+        return bound
 
 
 @pytest.mark.full
