@@ -158,7 +158,7 @@ def fold(
         _warn_of_full(target, estimate)
         bound = max(op.cycles() for op in ops)
         now_at("pricing faster foldings")
-        faster = search.faster(bound, aim)
+        faster = search.faster(ops, aim)
         images = np.load(net_dir / "golden.npz")["images"]
         now_at(f"running the folded graph on {len(images):,} images")
         check = _equal(ops, images, lowered)

@@ -30,7 +30,6 @@ ROUNDS = 6  # how often FIFOs, which come after the search, may require a smalle
 TRIES = 400  # divided by the number of operators: how often other foldings are tried to save FIFOs
 MOVED = 4_000_000  # divided by the beats of all streams in a frame, likewise
 QUICK = 20_000_000  # beats that are moved to size FIFOs in such a try
-FASTER = 2, 4  # times the frames per second, whose price is given
 AVOIDED = 4  # most expensive FIFOs that are tried to be avoided at a time
 BRAM36_BITS, LUT_BITS = 36 * 1024, 64  # that one block RAM and one LUT can store
 HASTE = (
@@ -267,31 +266,32 @@ class Search:
                 place = places[source.name]
                 yield _without(place, partial(_as_wide, choice.options[place]))
 
-    def faster(self, bound: int, aim: Aim) -> list[dict]:
-        """What fewer cycles per frame than `bound` cost: the next interval, and those of `FASTER` times as
-        many frames.
+    def faster(self, ops: list[HwOp], aim: Aim) -> list[dict]:
+        """What fewer cycles per frame than those of a folding cost: the next interval, and that of twice as
+        many frames. FIFOs, whose depths take long to find, count as they are.
 
         Returns:
             Rows {"interval", "lut", "bram36", "dsp", "fits"} by the cost models, each faster than the one
             before; `fits`: within the limits of the request.
         """
-        limits, rows = self.limits(aim.limits), list[dict]()
-        for most in (bound - 1, *(bound // times for times in FASTER)):
+        bound, now, limits = max(op.cycles() for op in ops), amounts_of(ops), self.limits(aim.limits)
+        rows = list[dict]()
+        if (base := self.cheapest(bound, NO_LIMIT, aim.spare)) is None:
+            return rows  # other operators, such as a state of fewer registers, took the place of these
+        for most in (bound - 1, bound // 2):
             interval = max((one for one in self.intervals() if one <= most), default=bound)
             if interval >= bound:
                 continue
             with suppress(UserError):  # no converter joins what is that fast
-                ops = self._best(interval, limits, aim.spare)
-                if fits := ops is not None:
-                    taken, interval = amounts_of(ops), max(op.cycles() for op in ops)
-                elif choice := self.cheapest(interval, NO_LIMIT, aim.spare):
-                    taken, interval = choice.amounts, choice.interval
-                else:
-                    continue
-                if interval < bound:
-                    bound = interval
-                    amounts = {name: round(amount, 1) for name, amount in taken.items()}
-                    rows.append({"interval": bound, **amounts, "fits": fits})
+                choice = self.cheapest(interval, limits, aim.spare)
+                choice = choice or self.cheapest(interval, NO_LIMIT, aim.spare)
+                if choice and choice.interval < bound:
+                    bound = choice.interval
+                    cost = {name: now[name] + choice.amounts[name] - base.amounts[name] for name in RESOURCES}
+                    fits = all(cost[name] <= limits[name] for name in RESOURCES)
+                    rows.append(
+                        {"interval": bound, **{k: round(v, 1) for k, v in cost.items()}, "fits": fits}
+                    )
         return rows
 
     def _fastest_within(self, limits: dict[str, float], spare: str) -> list[HwOp]:
