@@ -2,12 +2,11 @@
 
 import math
 
-from xnorforge.hw import graph
+from xnorforge.hw import graph, memory
 from xnorforge.hw.cycles.pauses import Pause, Pauses
 from xnorforge.hw.ops.base import HwOp, Stream
 
 CHANCE = 0.3
-REFRESH, BETWEEN = 0.26, 7.8  # microseconds that DDR3 is busy with a refresh, and from one to the next
 BEFORE_STOP = 2  # intervals that pass before the sink stands still, so that there is something to back up
 
 
@@ -41,24 +40,10 @@ def in_every_stream(ops: list[HwOp], frames: int) -> Pauses:
     )
 
 
-def _frame_bytes(ops: list[HwOp]) -> float:
-    """Of all constants that are read from outside with every frame."""
-    return sum(stream.width * stream.beats for _, stream in graph.outside(ops)) / 8
-
-
 def of_memory(ops: list[HwOp], gb_per_s: float, clock_mhz: float) -> Pauses:
     """A memory of so many GB/s, refreshed, that streams of constants share by their bytes."""
-    frame = _frame_bytes(ops) * clock_mhz / (1000 * gb_per_s * (1 - REFRESH / BETWEEN))  # cycles
+    frame = memory.bytes_per_frame(ops) / memory.bytes_per_cycle(gb_per_s, clock_mhz)  # cycles
     return Pauses(outside=tuple(_at_rate(stream.beats / frame) for _, stream in graph.outside(ops)))
-
-
-def memory_figures(ops: list[HwOp], gb_per_s: float, clock_mhz: float, gaps: list[int]) -> dict:
-    """GB/s assumed, and needed at the cycles per frame of the operators alone; cycles per frame of a run with
-    such a memory, None of a single frame.
-    """
-    need = _frame_bytes(ops) * clock_mhz / max(op.cycles() for op in ops) / 1000
-    interval = round(sum(gaps) / len(gaps)) if gaps else None
-    return {"gb_per_s": gb_per_s, "needed_gb_per_s": round(need, 3), "interval": interval}
 
 
 def _at_rate(beats: float) -> Pause:

@@ -21,7 +21,6 @@ from xnorforge.sim.machine import Machine, scored
 
 STALL = (0.3, 0.3)  # chance of a pause per cycle at source and sink, where a template changes
 SEED = 1
-MEMORY_GB_S = 2.0  # of a memory that gives constants from outside
 TEMPLATE_FRAMES = 12
 
 
@@ -77,21 +76,21 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
         progress("cycle model")
         moves = {"cycles of the RTL": (flowing, 0.0), "cycles of the RTL stalled": (paused, everywhere)}
         model, same_cycles, trace = cycle_record.of_network(ops, moves, SEED)
-        changing, load_cycles, memory = [], None, None
+        changing, load_cycles, reads = [], None, None
         if graph.outside(ops):
-            clock_mhz = artifacts.read_json(acc / "fold.json")["clock_mhz"]["value"]
-            progress(f"RTL on {stalled:,} images with a memory of {MEMORY_GB_S} GB/s")
+            folded = artifacts.read_json(acc / "fold.json")
+            reads, clock_mhz = folded["memory"], folded["clock_mhz"]["value"]
+            progress(f"RTL on {stalled:,} images with a memory of {reads['gb_per_s']:g} GB/s")
             slow = run_network(
                 device, acc, ops, pictures[:stalled], expected,
-                stall=pauses.of_memory(ops, MEMORY_GB_S, clock_mhz),
+                stall=pauses.of_memory(ops, reads["gb_per_s"], clock_mhz),
             )  # fmt: skip
-            memory = pauses.memory_figures(ops, MEMORY_GB_S, clock_mhz, slow.gaps)
-            what = "weights from a memory of {gb_per_s} GB/s: {needed_gb_per_s} needed, {interval} cycles"
-            changing.append(
-                compare.compare_arrays(
-                    "RTL with a memory = lowered", slow.output, expected[:stalled], what.format(**memory)
-                )
+            reads["interval"] = round(sum(slow.gaps) / len(slow.gaps)) if slow.gaps else None
+            what = "weights from a memory of {gb_per_s} GB/s, {needed_gb_per_s} needed; {interval} cycles"
+            found = compare.compare_arrays(
+                "RTL with a memory = lowered", slow.output, expected[:stalled], what.format(**reads)
             )
+            changing.append(found)
         if template_in(ops):
             progress(f"RTL on {TEMPLATE_FRAMES} frames with changing templates, twice")
             runs = {"RTL with templates": 0.0, "RTL stalled with templates": STALL}
@@ -141,7 +140,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
         **cycle_figures(ops, flowing),
         "stalls": stalls,
         "load_cycles": load_cycles,
-        "memory": memory,
+        "memory": reads,
         "model": model,
         "reach": reach,
         "accuracy": rows + accuracy_rows(golden, lowered, bits, flowing.output, task),

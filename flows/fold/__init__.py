@@ -8,8 +8,9 @@ integers on every golden image.
 
 import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from operator import itemgetter
 from pathlib import Path
@@ -30,11 +31,12 @@ from xnorforge.flows.fold.aims import Aim, Search, check_storable, interval_of
 from xnorforge.flows.fold.bodies import with_bodies, with_layers
 from xnorforge.flows.fold.fifo_sizing import MOST_BEATS, with_fifos
 from xnorforge.flows.fold.finn_folding import is_of_finn, read_finn_folding
-from xnorforge.flows.fold.loading import as_loadable, from_outside, widened
+from xnorforge.flows.fold.loading import as_loadable, widened
 from xnorforge.flows.fold.options import RESOURCES
+from xnorforge.flows.fold.outside import fewest_outside, from_outside
 from xnorforge.flows.fold.search import Part
 from xnorforge.flows.synth import cells
-from xnorforge.hw import boards, families, graph
+from xnorforge.hw import boards, families, graph, memory
 from xnorforge.hw.ops._loads import number_loads
 from xnorforge.hw.ops.base import DOMAIN, SITES, HwOp, Stream
 from xnorforge.hw.parts import estimates_of
@@ -64,6 +66,7 @@ def fold(
     loadable: bool = False,
     like: Sequence[str] = (),
     loops: str = "auto",
+    gb_per_s: float | None = None,
 ) -> dict:
     """Fold a lowered network for a board and write `out_dir/folded.onnx` and `out_dir/fold.json`.
 
@@ -89,6 +92,8 @@ def fold(
         like: folders of lowered networks, other trainings of this one, whose numbers fit as well.
         loops: "auto": equal steps, and layers of one form that take less of the part so, become a loop; "on":
             also those that take more; "off": none.
+        gb_per_s: of a memory outside the part, from which weights that do not fit are read with every frame;
+            None: of a board's processor, if nothing is limited further than the part limits it.
 
     Returns:
         The record: `operators` in stream order, `interval_bound`, `bottleneck`, `faster` foldings with their
@@ -133,24 +138,56 @@ def fold(
             given, left = taken.folding, taken.left
         _known(given, [one.name for one in bounds])
         bounds, given = from_outside(bounds, given, interval)
-        check_storable(bounds, target)
-        bounds = _as_adders(bounds, given)
-        fixed = {
-            name: {key: value for key, value in one.items() if key not in ("depth", "structure")}
-            for name, one in given.items()
-        }
-        fixed = {name: one for name, one in fixed.items() if one}
-        bounds, decisions = distributed_arithmetic.choose(
-            bounds, backend, target.family, part, interval, fixed
-        )
-        depths = {name: one["depth"] for name, one in given.items() if "depth" in one}
+        if not adders and any(one.attributes.get("outside") for one in bounds):
+            raise UserError(f'fold: "outside" does not work with BACKEND={backend}; use BACKEND=rtl.')
 
-        def finish(ops: list[HwOp], most_beats: int = MOST_BEATS) -> list[HwOp]:
-            return with_fifos(of_family(ops, target), depths, most_beats)
+        def attempt(bounds: list[Bound], given: dict) -> _Attempt:
+            try:
+                check_storable(bounds, target)
+            except UserError as error:
+                return _Attempt(None, bounds, [], lambda error=error: error, True)
+            bounds = _as_adders(bounds, given)
+            fixed = {
+                name: {key: value for key, value in one.items() if key not in ("depth", "structure")}
+                for name, one in given.items()
+            }
+            fixed = {name: one for name, one in fixed.items() if one}
+            bounds, decisions = distributed_arithmetic.choose(
+                bounds, backend, target.family, part, interval, fixed
+            )
+            depths = {name: one["depth"] for name, one in given.items() if "depth" in one}
 
-        search = Search(bounds, target, fixed, finish, adders)
-        now_at(f"searching {search.foldings:,} foldings of {len(bounds)} operators")
-        ops = search.chosen(aim)
+            def finish(ops: list[HwOp], most_beats: int = MOST_BEATS) -> list[HwOp]:
+                return with_fifos(of_family(ops, target), depths, most_beats)
+
+            search = Search(bounds, target, fixed, finish, adders)
+            now_at(f"searching {search.foldings:,} foldings of {len(bounds)} operators")
+            ops = search.meeting(aim)
+            lacks = ops is None and search.lacks_block_ram(aim)
+            return _Attempt(ops, bounds, decisions, partial(search.refusal, aim), lacks)
+
+        found = attempt(bounds, given)
+        if found.ops is None and found.lacks_block_ram and adders and fps != "max":
+            of_board = memory.GB_PER_S if target.shell_kind == "dma" and not aim.limits else 0.0
+            room = interval * memory.bytes_per_cycle(gb_per_s or memory.GB_PER_S, target.clock_mhz)
+            plain = bind_folder(net_dir, output) if looped else bounds
+            other = fewest_outside(plain, given, interval, room, part, attempt)
+            if other and (gb_per_s or of_board):
+                found = other
+            elif other:
+                raise UserError(
+                    f"{str(found.refusal()).rstrip('.')}; or give MEMORY={memory.GB_PER_S:g}, if a memory "
+                    f"outside the part gives {memory.GB_PER_S:g} GB/s for weights."
+                )
+        if found.ops is None:
+            raise found.refusal()
+        ops, bounds, decisions = found.ops, found.bounds, found.decisions
+        if reads := memory.memory_traffic(ops, gb_per_s or memory.GB_PER_S, target.clock_mhz):
+            names = ", ".join(reads["operators"])
+            say(
+                f"fold        weights of {names} are read from a memory with every frame: "
+                f"{reads['needed_gb_per_s']} of {reads['gb_per_s']:g} GB/s"
+            )
         _check_streams(ops)
         costs = {op.name: op.estimate() for op in ops}
         names = (*RESOURCES, *SITES)
@@ -178,6 +215,7 @@ def fold(
         "not_taken": left,
         "interval": interval if fps != "max" else bound,
         "loadable": loadable,
+        "memory": reads,
         "aim": {"fps": fps, "limits": aim.limits, "spare": spare},
         "interval_bound": bound,
         "bottleneck": [op.name for op in ops if op.cycles() == bound],
@@ -191,6 +229,17 @@ def fold(
     }
     artifacts.write_json(out_dir / "fold.json", record)
     return record
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """Operators of a graph with their FIFOs, or None and why no folding meets the request."""
+
+    ops: list[HwOp] | None
+    bounds: list[Bound]
+    decisions: list[dict]
+    refusal: Callable[[], UserError]
+    lacks_block_ram: bool
 
 
 def _with_loops(

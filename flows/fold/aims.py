@@ -137,26 +137,43 @@ class Search:
         Raises:
             UserError: no folding meets the request; the text says which limit binds and what is possible.
         """
-        limits = self.limits(aim.limits)
-        if aim.fps == "max":
-            roomy = self._roomy(limits)
-            near = None if roomy == limits else self._bisect(self.intervals(), roomy, aim.spare)
-            return near[1] if near else self._fastest_within(limits, aim.spare)
-        if self.fastest > aim.interval and self.slowest_name:
-            raise self._too_fast(aim.interval, limits, aim.spare)
-        found = self._best(aim.interval, limits, aim.spare)
+        found = self.meeting(aim)
         if found is None:
-            raise self._too_small(aim.interval, limits, aim.spare)
+            raise self.refusal(aim)
         return found
 
-    def _roomy(self, limits: dict[str, float]) -> dict[str, float]:
-        return limits | {"lut": min(limits["lut"], ROUTABLE * self.board.capacity["lut"])}
+    def meeting(self, aim: Aim) -> list[HwOp] | None:
+        """As `chosen`, but None if no folding meets the request."""
+        limits = self.limits(aim.limits)
+        roomy = limits | {"lut": min(limits["lut"], ROUTABLE * self.board.capacity["lut"])}
+        if aim.fps != "max" and self.fastest > aim.interval and self.slowest_name:
+            return None
+        for most in [limits] if roomy == limits else [roomy, limits]:
+            if aim.fps == "max":
+                near = self._bisect(self.intervals(), most, aim.spare)
+                found = near and near[1]
+            else:
+                found = self.within(aim.interval, most, aim.spare)
+            if found:
+                return found
+        return None
 
-    def _best(self, interval: int, limits: dict[str, float], spare: str) -> list[HwOp] | None:
-        """As `within`, with room for a router if there is a folding that leaves it."""
-        roomy = self._roomy(limits)
-        found = None if roomy == limits else self.within(interval, roomy, spare)
-        return found or self.within(interval, limits, spare)
+    def lacks_block_ram(self, aim: Aim) -> bool:
+        """Whether a folding would meet the request if block RAM had no limit."""
+        limits = self.limits(aim.limits) | {"bram36": inf}
+        return self.fastest <= aim.interval and self.cheapest(aim.interval, limits, aim.spare) is not None
+
+    def refusal(self, aim: Aim) -> UserError:
+        """Why no folding meets the request, and what is possible."""
+        limits = self.limits(aim.limits)
+        if aim.fps == "max":
+            return UserError(
+                f"{self.board.name}: no folding fits into {self.text(limits)}; "
+                f"the smallest one {self._least()}; raise the limit or pick another board."
+            )
+        if self.fastest > aim.interval and self.slowest_name:
+            return self._too_fast(aim.interval, limits, aim.spare)
+        return self._too_small(aim.interval, limits, aim.spare)
 
     def within(self, interval: int, limits: dict[str, float], spare: str = "") -> list[HwOp] | None:
         """The best folding within an interval and limits, FIFOs included; None if there is none."""
@@ -294,15 +311,6 @@ class Search:
                     )
         return rows
 
-    def _fastest_within(self, limits: dict[str, float], spare: str) -> list[HwOp]:
-        found = self._bisect(self.intervals(), limits, spare)
-        if found is None:
-            raise UserError(
-                f"{self.board.name}: no folding fits into {self.text(limits)}; "
-                f"the smallest one {self._least()}; raise the limit or pick another board."
-            )
-        return found[1]
-
     def _bisect(self, intervals, limits, spare) -> tuple[int, list[HwOp]] | None:
         """The smallest of ascending intervals that has a folding within the limits, and that folding."""
         best, low, high = None, 0, len(intervals) - 1
@@ -409,7 +417,8 @@ def check_storable(bounds: list[Bound], board: Board) -> None:
     Raises:
         UserError: they do not fit; the text says what could help.
     """
-    weights = {one.name: np.asarray(one.arrays["weights"]) for one in bounds if "weights" in one.arrays}
+    inside = (one for one in bounds if "weights" in one.arrays and not one.attributes.get("outside"))
+    weights = {one.name: np.asarray(one.arrays["weights"]) for one in inside}
     room = _stored(board)
     bits = {name: _bits(values) * values.size for name, values in weights.items()}
     if sum(bits.values()) <= room:

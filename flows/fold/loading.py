@@ -80,30 +80,3 @@ def _alike(one: Bound, other: Bound) -> bool:
 def _both(some: dict, others: dict) -> dict:
     """The attributes, each width the larger one."""
     return some | {key: widest(some[key], others[key]) for key in some if is_width(key)}
-
-
-def from_outside(
-    bounds: list[Bound], given: dict[str, dict], interval: int
-) -> tuple[list[Bound], dict[str, dict]]:
-    """The graph in which operators that `given` sets `rom` "outside" for read their weights with every frame,
-    and the folding of what takes their place.
-
-    Raises:
-        UserError: an operator has no such form.
-    """
-    found, folding = [], dict(given)
-    for bound in bounds:
-        if given.get(bound.name, {}).get("rom") != "outside":
-            found.append(bound)
-            continue
-        del folding[bound.name]
-        ops = bound.make_alone().from_outside(interval)
-        between = [f"{op.name}_behind" for op in ops[:-1]]
-        for op, into, out in zip(ops, [bound.inputs, *([one] for one in between)], [*between, None]):
-            attributes = {one.name: op.get_nodeattr(one.name) for one in op.onnx_node.attribute}
-            folding[op.name] = {key: attributes.pop(key) for key in ("simd", "pe") if key in attributes}
-            outputs = [out] if out else bound.outputs
-            found.append(
-                Bound(type(op).__name__, op.name, attributes, op.arrays_of, bound.nodes, into, outputs)
-            )
-    return found, folding

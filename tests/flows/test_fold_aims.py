@@ -294,7 +294,7 @@ def test_a_folding_file_says_where_memories_lie(net):
     rows = {row["name"]: row for row in folded(net, folding=file)["operators"]}
     assert (rows["conv1"]["rom"], rows["conv1"]["starts"]) == ("block", "block")
     file.write_text(json.dumps({"conv1": {"rom": "flash"}}))
-    with pytest.raises(UserError, match=r"given\.json: conv1 .*'rom': 'flash'.* or columns; "):
+    with pytest.raises(UserError, match=r"given\.json: conv1 .*'rom': 'flash'.* or outside; "):
         folded(net, folding=file)
     file.write_text(json.dumps({"pool1": {"rom": "logic"}}))
     with pytest.raises(UserError, match=r"^pool1: OrPool .* rom; .* pe\.$"):

@@ -199,7 +199,10 @@ CASES = [
     ("xf_ternary_sum", {"Hold": 2}, "Hold must be 0 or 1; got Hold=2"),
     ("xf_ternary_sum", {"Simd": 0}, "Simd must be 1 .. 4095, Bits at least 1; got 0, 2"),
     ("xf_threshold", {"Bits": 0}, "Folds, Pe, Pixels, InBits, Bits must be at least 1; got 4, 1, 1, 8, 0"),
-    ("xf_threshold_parts", {"Bits": 0}, "xf_threshold: Folds, Pe, Pixels, InBits, Bits must be at least 1; got 1, 1, 64, 8, 0"),
+    (
+        "xf_threshold_parts", {"Bits": 0},
+        "xf_threshold: Folds, Pe, Pixels, InBits, Bits must be at least 1; got 1, 1, 64, 8, 0",
+    ),
     ("xf_threshold_ahead", {"Pe": 0}, "Folds, Pe, InBits must be at least 1; got 4, 0, 8"),
     ("xf_threshold_ahead", {"Steps": 4}, "Steps must be 2 or 3, 1 with Bits=1; got Steps=4, Bits=2"),
     ("xf_threshold_ahead", {"Bits": 9}, "Bits must be 1, 2, or with Pe=1 3 .. 8; got Bits=9, Pe=1"),

@@ -79,6 +79,7 @@ def fold(
     loadable=False,
     like=None,
     loops="auto",
+    memory=None,
 ) -> None:
     """Parallelism and FIFOs for a board."""
     from xnorforge.flows.fold import fold
@@ -99,6 +100,7 @@ def fold(
         loadable,
         like.split(",") if like else (),
         loops,
+        memory,
     )
     if record["not_taken"]:
         say(f"fold        {folding}: not used: {'; '.join(record['not_taken'])}")

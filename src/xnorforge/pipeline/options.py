@@ -224,6 +224,10 @@ class Options:
         None, "fold", "With LOADABLE: folders of other trainings of the network, separated by commas, which then "
         "fit the same hardware.",
     )  # fmt: skip
+    memory: float | None = option(
+        None, "fold", "GB/s of a memory outside the part: weights that do not fit are read from it with every frame.",
+        kind="number", usual="2 where a board's processor has one", example="2",
+    )  # fmt: skip
     loops: str = option(
         "auto", "fold", "One body in hardware for equal steps, and for layers of one form where that is smaller, or "
         "for all of them that keep the interval, or none.", choices=("auto", "on", "off"),

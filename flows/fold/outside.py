@@ -1,0 +1,91 @@
+"""Weights that do not fit the part: which operators read theirs from a memory with every frame."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from xnorforge.core.errors import UserError
+from xnorforge.flows.bind import Bound
+from xnorforge.flows.fold.options import Options
+from xnorforge.flows.fold.search import Part
+
+T = TypeVar("T", bound=Any)
+Graph = tuple[list[Bound], dict[str, dict]]  # operators, and the folding given for some of them
+
+
+def from_outside(bounds: list[Bound], given: dict[str, dict], interval: int) -> Graph:
+    """The graph in which operators that `given` sets `rom` "outside" for read their weights with every frame,
+    and the folding of what takes their place.
+
+    Raises:
+        UserError: an operator has no such form.
+    """
+    found, folding = [], dict(given)
+    for bound in bounds:
+        if given.get(bound.name, {}).get("rom") != "outside":
+            found.append(bound)
+            continue
+        del folding[bound.name]
+        ops = bound.make_alone().from_outside(interval)
+        between = [f"{op.name}_behind" for op in ops[:-1]]
+        for op, into, out in zip(ops, [bound.inputs, *([one] for one in between)], [*between, None]):
+            attributes = {one.name: op.get_nodeattr(one.name) for one in op.onnx_node.attribute}
+            folding[op.name] = {key: attributes.pop(key) for key in ("simd", "pe") if key in attributes}
+            outputs = [out] if out else bound.outputs
+            found.append(
+                Bound(type(op).__name__, op.name, attributes, op.arrays_of, bound.nodes, into, outputs)
+            )
+    return found, folding
+
+
+def fewest_outside(
+    bounds: list[Bound],
+    given: dict[str, dict],
+    interval: int,
+    room: float,
+    part: Part,
+    attempt: Callable[[list[Bound], dict[str, dict]], T],
+) -> T | None:
+    """The attempt with as few weights from outside as it needs to have operators (`ops`), None if none has.
+
+    Those go first that take the largest share of the part for each byte that a memory has to give.
+
+    Args:
+        room: bytes that the memory gives in a frame.
+    """
+    names, taken = [], 0.0
+    for name, size in _by_worth(bounds, given, interval, part):
+        if taken + size <= room:
+            names.append(name)
+            taken += size
+    best, low, high = None, 1, len(names)
+    while low <= high:
+        middle = (low + high) // 2
+        outside = {name: {"rom": "outside"} for name in names[:middle]}
+        found = attempt(*from_outside(bounds, given | outside, interval))
+        if found.ops is None:
+            low = middle + 1
+        else:
+            best, high = found, middle - 1
+    return best
+
+
+def _by_worth(
+    bounds: list[Bound], given: dict[str, dict], interval: int, part: Part
+) -> list[tuple[str, int]]:
+    """Operators whose weights can come from outside and take less of the part then, and the bytes of each."""
+    found = []
+    for bound in bounds:
+        if bound.name in given or bound.body:
+            continue
+        try:
+            ops = bound.make_alone().from_outside(interval)
+        except UserError:
+            continue
+        inside = [one.amounts for one in Options(bound, {}, True).within(interval)]
+        least = min((np.dot(part.weights, amounts) for amounts in inside), default=np.inf)
+        saved, size = least - sum(map(part.price, ops)), -(-np.asarray(bound.arrays["weights"]).size // 8)
+        if saved > 0:
+            found.append((saved / size, bound.name, size))
+    return [(name, size) for _, name, size in sorted(found, reverse=True)]

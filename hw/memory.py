@@ -1,0 +1,28 @@
+"""A memory outside the part, from which a network reads constants with every frame: what it gives, what they
+take.
+"""
+
+from xnorforge.hw import graph
+from xnorforge.hw.ops.base import HwOp
+
+GB_PER_S = 2.0  # that a processor's DDR memory is assumed to give where nobody says
+REFRESH, BETWEEN = 0.26, 7.8  # microseconds that DDR3 is busy with a refresh, and from one to the next
+
+
+def bytes_per_cycle(gb_per_s: float, clock_mhz: float) -> float:
+    """What a memory of so many GB/s gives in a clock cycle, refreshes counted."""
+    return 1000 * gb_per_s / clock_mhz * (1 - REFRESH / BETWEEN)
+
+
+def bytes_per_frame(ops: list[HwOp]) -> float:
+    """Of all constants that operators read from outside with every frame."""
+    return sum(stream.width * stream.beats for _, stream in graph.outside(ops)) / 8
+
+
+def memory_traffic(ops: list[HwOp], gb_per_s: float, clock_mhz: float) -> dict | None:
+    """GB/s assumed, and needed at the cycles per frame of the operators alone; the operators that read; None
+    without any.
+    """
+    need = bytes_per_frame(ops) * clock_mhz / max(op.cycles() for op in ops) / 1000
+    names = [op.name for op, _ in graph.outside(ops)]
+    return {"gb_per_s": gb_per_s, "needed_gb_per_s": round(need, 3), "operators": names} if names else None
