@@ -145,7 +145,7 @@ def fold(
             try:
                 check_storable(bounds, target)
             except UserError as error:
-                return _Attempt(None, bounds, [], lambda error=error: error, True)
+                return _Attempt(None, bounds, [], lambda error=error: error, True, list)
             bounds = _as_adders(bounds, given)
             fixed = {
                 name: {key: value for key, value in one.items() if key not in ("depth", "structure")}
@@ -164,7 +164,14 @@ def fold(
             now_at(f"searching {search.foldings:,} foldings of {len(bounds)} operators")
             ops = search.meeting(aim)
             lacks = ops is None and search.lacks_block_ram(aim)
-            return _Attempt(ops, bounds, decisions, partial(search.refusal, aim), lacks)
+            return _Attempt(
+                ops,
+                bounds,
+                decisions,
+                partial(search.refusal, aim),
+                lacks,
+                partial(search.faster, ops or [], aim),
+            )
 
         found = attempt(bounds, given)
         if found.ops is None and found.lacks_block_ram and adders and fps != "max":
@@ -195,7 +202,7 @@ def fold(
         _warn_of_full(target, estimate)
         bound = max(op.cycles() for op in ops)
         now_at("pricing faster foldings")
-        faster = search.faster(ops, aim)
+        faster = found.faster()
         images = np.load(net_dir / "golden.npz")["images"]
         now_at(f"running the folded graph on {len(images):,} images")
         check = _equal(ops, images, lowered)
@@ -233,13 +240,16 @@ def fold(
 
 @dataclass(frozen=True)
 class _Attempt:
-    """Operators of a graph with their FIFOs, or None and why no folding meets the request."""
+    """Operators of a graph with their FIFOs, or None and why no folding meets the request; the prices of
+    faster ones.
+    """
 
     ops: list[HwOp] | None
     bounds: list[Bound]
     decisions: list[dict]
     refusal: Callable[[], UserError]
     lacks_block_ram: bool
+    faster: Callable[[], list[dict]]
 
 
 def _with_loops(
