@@ -93,7 +93,7 @@ def fold(
         loops: "auto": equal steps, and layers of one form that take less of the part so, become a loop; "on":
             also those that take more; "off": none.
         gb_per_s: of a memory outside the part, from which weights that do not fit are read with every frame;
-            None: of a board's processor, if nothing is limited further than the part limits it.
+            None: there is none.
 
     Returns:
         The record: `operators` in stream order, `interval_bound`, `bottleneck`, `faster` foldings with their
@@ -175,17 +175,15 @@ def fold(
 
         found = attempt(bounds, given)
         if found.ops is None and found.lacks_block_ram and adders and fps != "max":
-            of_board = memory.GB_PER_S if target.shell_kind == "dma" and not aim.limits else 0.0
             room = interval * memory.bytes_per_cycle(gb_per_s or memory.GB_PER_S, target.clock_mhz)
             plain = bind_folder(net_dir, output) if looped else bounds
             other = fewest_outside(plain, given, interval, room, part, attempt)
-            if other and (gb_per_s or of_board):
-                found = other
-            elif other:
+            if other and not gb_per_s:
                 raise UserError(
                     f"{str(found.refusal()).rstrip('.')}; or give MEMORY={memory.GB_PER_S:g}, if a memory "
                     f"outside the part gives {memory.GB_PER_S:g} GB/s for weights."
                 )
+            found = other or found
         if found.ops is None:
             raise found.refusal()
         ops, bounds, decisions = found.ops, found.bounds, found.decisions

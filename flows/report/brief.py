@@ -76,6 +76,12 @@ def _counted(record: dict) -> list[str]:
     if cycles["interval_shell"] > cycles["interval_simulated"]:
         least = formatted(cycles["interval_shell"])
         lines.insert(1, f"  shell     sets the rate: it moves a frame in {least} cycles at least")
+    if outside := record.get("outside"):
+        taken = formatted(outside["interval"] or 0)
+        lines.append(
+            f"  memory    {outside['needed_gb_per_s']} GB/s of weights needed, {outside['gb_per_s']:g} "
+            f"assumed: {taken} cycles per frame simulated, bound by the {outside['binds']}"
+        )
     block, per = block_ram(part["family"])
     for name, title, each in (("lut", "LUT", 1), ("ff", "FF", 1), ("bram36", block, per), ("dsp", "DSP", 1)):
         used, has = part[name] * each, part["capacity"][name] * each

@@ -189,6 +189,7 @@ def report(acc: Path, routed: bool | None = None) -> dict:
         "input": border.entry(port["input"], export["input"]),
         "output": output,
         "control": found["generate"].get("control"),
+        "outside": sim.get("memory"),
         "loads": loads_of(found["generate"].get("loads"), sim, synth),
         "examples": [{name: row[name] for name in ("picture", "file", "true")} for row in sim["examples"]],
         "confusion": confused,

@@ -99,6 +99,18 @@ def rounding_effect(found: dict) -> str:
     return f"{words}; top-1 on the labels {before} % before and {after} % after."
 
 
+def read_outside(outside: dict | None) -> str:
+    """What weights from a memory outside the part need of it, as text; empty without any."""
+    if outside is None:
+        return ""
+    ways = ", ".join(f"s_axis_weights{port} ({name})" for port, name in enumerate(outside["operators"]))
+    return (
+        f"{ways}: weights from a memory outside the part, {outside['needed_gb_per_s']} GB/s needed, "
+        f"{outside['gb_per_s']:g} assumed. Simulated with such a memory, a frame takes "
+        f"{outside['interval'] or 0:,} cycles; what binds is the {outside['binds']}."
+    )
+
+
 def loading(control: dict | None, loads: dict | None) -> str:
     """How a template is selected, learnt and loaded, or weights are, as text; empty without either."""
     if loads:
@@ -203,6 +215,7 @@ def page(record: dict, acc: Path, form: str, kind: str) -> str:
     }
     if "resources" in record:
         block, per = device.block_ram(record["resources"]["family"])
+        sides = loading(record["control"], record["loads"]), read_outside(record.get("outside"))
         given |= {
             "top": record["resources"],
             "fifos": [row for row in record["streams"] if row["kind"] == "FIFO"],
@@ -210,7 +223,7 @@ def page(record: dict, acc: Path, form: str, kind: str) -> str:
             "per": per,
             "taken": input_meaning(record["input"]),
             "meaning": output_meaning(record["output"]),
-            "loading": loading(record["control"], record["loads"]),
+            "loading": " ".join(filter(None, sides)),
             "best_known": max(record["accuracy"], key=lambda row: row["images"], default=None),
         }
         if kind == "html":

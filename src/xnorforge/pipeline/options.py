@@ -226,7 +226,7 @@ class Options:
     )  # fmt: skip
     memory: float | None = option(
         None, "fold", "GB/s of a memory outside the part: weights that do not fit are read from it with every frame.",
-        kind="number", usual="2 where a board's processor has one", example="2",
+        kind="number", usual="none: such weights are refused", example="2",
     )  # fmt: skip
     loops: str = option(
         "auto", "fold", "One body in hardware for equal steps, and for layers of one form where that is smaller, or "
