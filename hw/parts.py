@@ -22,6 +22,7 @@ ANY = "any"  # factors of operators without their own
 RATIO = "ratio"  # LUTs of a family's operators to the reference family's, for those it has not counted
 LOAD_DECODE = 4  # LUTs that know the number of a memory that can be written
 WIDE = 200  # bits of a beat
+LUTS_PER_BLOCK = 350  # that a block RAM has to save: about what 7-series parts have of both
 _FAMILY = ContextVar("family", default=families.REFERENCE)
 
 

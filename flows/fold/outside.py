@@ -49,13 +49,13 @@ def fewest_outside(
 ) -> T | None:
     """The attempt with as few weights from outside as it needs to have operators (`ops`), None if none has.
 
-    Those go first that take the largest share of the part for each byte that a memory has to give.
+    Those go first that save the largest share of the part: many weights, few pixels that are held.
 
     Args:
         room: bytes that the memory gives in a frame.
     """
     names, taken = [], 0.0
-    for name, size in _by_worth(bounds, given, interval, part):
+    for name, size in _by_saving(bounds, given, interval, part):
         if taken + size <= room:
             names.append(name)
             taken += size
@@ -71,10 +71,12 @@ def fewest_outside(
     return best
 
 
-def _by_worth(
+def _by_saving(
     bounds: list[Bound], given: dict[str, dict], interval: int, part: Part
 ) -> list[tuple[str, int]]:
-    """Operators whose weights can come from outside and take less of the part then, and the bytes of each."""
+    """Operators that take less of the part with weights from outside, most saving first, and their bytes of
+    weights.
+    """
     found = []
     for bound in bounds:
         if bound.name in given or bound.body:
@@ -87,5 +89,5 @@ def _by_worth(
         least = min((np.dot(part.weights, amounts) for amounts in inside), default=np.inf)
         saved, size = least - sum(map(part.price, ops)), -(-np.asarray(bound.arrays["weights"]).size // 8)
         if saved > 0:
-            found.append((saved / size, bound.name, size))
+            found.append((saved, bound.name, size))
     return [(name, size) for _, name, size in sorted(found, reverse=True)]

@@ -9,11 +9,11 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.ops._streams import check_divides
 from xnorforge.hw.ops.base import HwOp, Stream
-from xnorforge.hw.parts import Parts
+from xnorforge.hw.parts import LUTS_PER_BLOCK, Parts
 from xnorforge.hw.words import different_columns
 
-# LUTs of tables that a block RAM has to save: about what 7-series parts have of both, or few.
-SAVED = {"auto": 350, "block": 50}
+# LUTs of tables that a block RAM has to save.
+SAVED = {"auto": LUTS_PER_BLOCK, "block": 50}
 MOST_INSIDE = 32  # words of a table up to which it is part of the module that reads it
 
 

@@ -12,12 +12,8 @@ from xnorforge.hw.fabric import memory_of
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import packed, signed_bits, value_range
 from xnorforge.hw.ops.base import LOADABLE
-from xnorforge.hw.parts import Parts
+from xnorforge.hw.parts import LUTS_PER_BLOCK, Parts
 from xnorforge.hw.words import binary
-
-LUTS_PER_BLOCK = (
-    350  # of the table in logic, from which block RAM is taken: about what 7-series parts have of both
-)
 
 
 class Border(PerChannel):

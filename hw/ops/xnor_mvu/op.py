@@ -9,13 +9,14 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw import families
 from xnorforge.hw.ops._mvu import Mvu
 from xnorforge.hw.ops._streams import divisors
-from xnorforge.hw.ops.base import Matrix
-from xnorforge.hw.parts import cost_of
+from xnorforge.hw.ops.base import HwOp, Matrix
+from xnorforge.hw.parts import LUTS_PER_BLOCK, cost_of
 
 from .constant import Constant
 from .pixels import Pixels
 
 DEEP = 1024  # words; no more need no choice behind blocks
+WIDEST_WORD = 2048  # bits of weights from outside at a time
 WIRED_FROM = 128  # weights: fewer share next to nothing
 
 
@@ -188,31 +189,43 @@ class XnorMvu(Mvu):
         return "xf_xnor_mvu_pixels", parameters | {"Pixels": self.many.pixels}
 
     def from_outside(self, interval):
-        """Counts of held vectors, tile by tile; their order; thresholds."""
+        """Counts of held vectors, tile by tile; their order; thresholds. The words of weights are those with
+        the smallest operators that keep the interval.
+        """
+        mw, mh, vectors = (self.get_nodeattr(key) for key in ("mw", "mh", "vectors"))
+        found = [
+            self._with_words(simd, pe)
+            for simd in divisors(mw)
+            for pe in divisors(mh)
+            if vectors * (mw // simd) * (mh // pe) <= interval and simd * pe <= WIDEST_WORD
+        ]
+        if not found:
+            raise UserError(f"{self.name}: no folding keeps {interval:,} cycles; use a longer INTERVAL.")
+
+        def size(ops: list[HwOp]) -> float:
+            costs = [op.estimate(registers=False) for op in ops]
+            return sum(one["lut"] + LUTS_PER_BLOCK * one["bram36"] for one in costs)
+
+        return min(found, key=size)
+
+    def _with_words(self, simd: int, pe: int) -> list[HwOp]:
+        """The operators that read words of `pe` rows, `simd` bits of each."""
         from xnorforge.hw.ops.permute.op import Permute
         from xnorforge.hw.ops.threshold.op import Threshold
         from xnorforge.hw.ops.xnor_matmul.op import XnorMatmul
 
         mw, mh, vectors = (self.get_nodeattr(key) for key in ("mw", "mh", "vectors"))
-        words = [
-            (simd * pe, pe, simd)
-            for simd in divisors(mw)
-            for pe in divisors(mh)
-            if vectors * (mw // simd) * (mh // pe) <= interval
-        ]
-        if not words:
-            raise UserError(f"{self.name}: no folding keeps {interval:,} cycles; use a longer INTERVAL.")
-        _, pe, simd = min(words)
         tiles, bits, shape = mh // pe, mw.bit_length(), self.get_nodeattr("out_shape")
         sizes = {"mw": mw, "mh": mh, "vectors": vectors, "simd": simd, "pe": pe, "outside": 1}
-        order = (np.arange(tiles) * vectors + np.arange(vectors)[:, None]).ravel()
-        found: list = [
-            XnorMatmul.make(self.name, {"weights": self.arrays_of["weights"]}, **sizes),
-            Permute.make(
-                f"{self.name}_order", {"order": order}, in_shape=[tiles, vectors, pe], out_shape=shape,
-                group=pe, pe=pe, bits=bits, signed=0,
-            ),
-        ]  # fmt: skip
+        found: list = [XnorMatmul.make(self.name, {"weights": self.arrays_of["weights"]}, **sizes)]
+        if min(tiles, vectors) > 1:
+            order = (np.arange(tiles) * vectors + np.arange(vectors)[:, None]).ravel()
+            found.append(
+                Permute.make(
+                    f"{self.name}_order", {"order": order}, in_shape=[tiles, vectors, pe], out_shape=shape,
+                    group=pe, pe=pe, bits=bits, signed=0,
+                )
+            )  # fmt: skip
         if not self.raw:
             steps = np.asarray(self.arrays_of["thresholds"]).astype(np.int64)[:, None]
             kinds = {"in_bits": bits, "in_signed": 0, "loadable": self.get_nodeattr("loadable")}
