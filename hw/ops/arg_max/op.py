@@ -7,6 +7,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width, whole_numbers
+from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops._mvu_cost import logic_rom
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import packed, signed_bits, value_range
@@ -22,7 +23,8 @@ class ArgMax(PerChannel):
     Shapes: integers (…, C) to indices (…, 1). `offset` (C,) holds any integers and is 0 by default; `shift`
     is 0 .. 16. Both turn scores with one scale but different biases into keys that can be compared.
 
-    Rate: one beat of `pe` channels per cycle. Latency: C / pe + 1 cycles.
+    Rate: one beat of `pe` channels per cycle. Latency: C / pe + 1 cycles, and one per register
+    in the tree, behind every `levels` levels but the last.
 
     Cost: a tree of comparisons over the `pe` channels of a beat, and one with the best of earlier beats.
     """
@@ -31,7 +33,8 @@ class ArgMax(PerChannel):
     arrays = ("offset",)
 
     def get_nodeattr_types(self):
-        return super().get_nodeattr_types() | {"shift": ("i", False, 0), **LOADABLE}
+        own = {"shift": ("i", False, 0), "levels": ("i", False, 1)}
+        return super().get_nodeattr_types() | own | LOADABLE
 
     @property
     def loads(self) -> tuple[str, ...]:
@@ -86,16 +89,27 @@ class ArgMax(PerChannel):
         source = self.in_stream()
         return source.shape[-1] // source.lanes
 
+    def held(self) -> list[int]:
+        """Levels of the tree, from 1, behind which there are registers."""
+        step, last = self.get_nodeattr("levels"), address_bits(self.get_nodeattr("pe"))
+        return [*range(step, last, step)]
+
     def latency(self) -> int:
-        """A pixel's beats, one more for the keys."""
-        return self.folds + 1
+        """A pixel's beats, one more for the keys, and the registers in the tree."""
+        return self.folds + 1 + len(self.held())
+
+    def sooner(self, levels):
+        """Registers behind every second level or fewer; a comparison counts twice, as a choice follows."""
+        given = {name: self.get_nodeattr(name) for name in self.get_nodeattr_types()}
+        steps = range(2, levels // 2 + 1)
+        return self.falling(self.make(self.name, self.arrays_of, **given | {"levels": n}) for n in steps)
 
     def rtl(self):
         source = self.in_stream()
         return self.module, {
             "Folds": self.folds, "Pe": source.lanes, "InBits": source.bits, "Signed": source.signed,
             "Shift": self.get_nodeattr("shift"), "Offsets": "offset" in self.arrays_of,
-            "KeyBits": self.key_bits,
+            "KeyBits": self.key_bits, "Step": self.get_nodeattr("levels"),
         }  # fmt: skip
 
     def memories(self):
@@ -115,6 +129,7 @@ class ArgMax(PerChannel):
         kept = bits - (not added and not self.in_stream().signed)
         found = Parts().counters(*[folds] * (1 + added)).spare(index).registers(2 + lanes * kept + index)
         found.comparators(bits, lanes - 1)
+        self._tree_registers(found, kept)
         if folds > 1:
             found.registers(kept).gates(best_bits=bits, index_bits=index * (3 if lanes > 1 else 1))
             found.comparators(bits).chains(*([index] if lanes & (lanes - 1) else []))
@@ -123,6 +138,20 @@ class ArgMax(PerChannel):
             found.adders(bits - low, count=lanes).gates(shifted_bits=lanes * low)
             found.gates(table=logic_rom(lanes * int(offset.max() - offset.min()).bit_length(), folds))
         return found
+
+    def _tree_registers(self, found: Parts, kept: int) -> None:
+        """Those of the tree: keys of `kept` bits with the lane so far. The last candidate of a level is only
+        delayed where it has no rival.
+        """
+        lanes, held, width, waits = self.get_nodeattr("pe"), self.held(), kept, 0
+        for level in range(1, address_bits(lanes)):
+            if -(-lanes // 2 ** (level - 1)) % 2 == 0:  # it has a rival
+                found.delay(width, waits)
+                width, waits = kept + level, 0
+            if level in held:
+                found.registers(1 + (-(-lanes // 2**level) - 1) * (kept + level))
+                waits += 1
+        found.delay(width, waits)
 
 
 Op = ArgMax

@@ -4,10 +4,10 @@
 // channels per beat.
 //
 // A key is the element times 2**Shift plus the offset of its channel. The keys of a beat are
-// compared in a tree, and the tree's result with the best of the pixel's earlier beats.
+// compared in a tree, with registers between its levels, and the tree's result with the best of the pixel's earlier beats.
 //
 // Rate       one beat per cycle
-// Latency    Folds + 1 cycles
+// Latency    Folds + 1 cycles, and one per register in the tree, behind every Step levels but the last
 // Reset      synchronous, control state only; data registers keep their values
 // Memories   OffsetFile, words of Pe offsets, two's complement; none where Offsets is 0
 // Bit model  op.py, ArgMax.execute_node
@@ -22,10 +22,13 @@ module xf_arg_max #(
   parameter  int unsigned Shift      = 0,
   parameter  int unsigned Offsets    = 0,  // 1: keys have offsets
   parameter  int unsigned KeyBits    = 9,  // of a key, which is signed
+  parameter  int unsigned Step       = 1,  // levels of the tree between two registers
   parameter               OffsetFile = "",
   parameter  int unsigned Load       = 0,  // of xf_rom
   localparam int unsigned FoldW      = (Folds > 1) ? $clog2(Folds) : 1,
   localparam int unsigned LaneW      = (Pe > 1) ? $clog2(Pe) : 1,
+  localparam int unsigned Levels     = (Pe > 1) ? $clog2(Pe) : 0,
+  localparam int unsigned Held       = (Levels > 1) ? (Levels - 1) / Step : 0,  // registers in the tree
   localparam int unsigned OutBits    = (Folds * Pe > 1) ? $clog2(Folds * Pe) : 1
 ) (
   input  logic                 clk_i,
@@ -39,9 +42,9 @@ module xf_arg_max #(
   input  logic                 m_ready_i
 );
 
-  if (Folds < 1 || Pe < 1 || InBits < 1) begin : gen_bad_size
-    $error("xf_arg_max: Folds, Pe, InBits must be at least 1; got %0d, %0d, %0d",
-           Folds, Pe, InBits);
+  if (Folds < 1 || Pe < 1 || InBits < 1 || Step < 1) begin : gen_bad_size
+    $error("xf_arg_max: Folds, Pe, InBits, Step must be at least 1; got %0d, %0d, %0d, %0d",
+           Folds, Pe, InBits, Step);
   end else if (KeyBits < InBits + Shift) begin : gen_bad_key
     $error("xf_arg_max: KeyBits must hold InBits + Shift; got KeyBits=%0d, InBits=%0d, Shift=%0d",
            KeyBits, InBits, Shift);
@@ -50,10 +53,12 @@ module xf_arg_max #(
   logic                      go, take, first, last, fold_last;
   logic [FoldW-1:0]          fold_q;  // of the beat that comes
   logic [Pe*KeyBits-1:0]     offset;
-  logic                      key_valid_q, valid_q;
+  logic [Held:0]             keys_valid_q;  // the keys', and those of the tree's registers
+  logic                      key_valid, valid_q;
   logic signed [KeyBits-1:0] keys_q [Pe];
 
   assign take      = go & s_valid_i;
+  assign key_valid = keys_valid_q[Held];
   assign fold_last = fold_q == FoldW'(Folds - 1);
   assign s_ready_o = go;
 
@@ -82,22 +87,45 @@ module xf_arg_max #(
   end
 
   // The best of the beat: the lower lane wins where keys are equal.
-  logic signed [KeyBits-1:0] tree [Pe];
-  logic [LaneW-1:0]          lane [Pe];
+  logic signed [KeyBits-1:0] top;
+  logic [LaneW-1:0]          top_lane;
 
-  always_comb begin
-    for (int unsigned p = 0; p < Pe; p++) begin
-      tree[p] = keys_q[p];
-      lane[p] = LaneW'(p);
-    end
-    for (int unsigned step = 1; step < Pe; step = 2 * step) begin
-      for (int unsigned p = 0; p + step < Pe; p = p + 2 * step) begin
-        if (tree[p+step] > tree[p]) begin
-          tree[p] = tree[p+step];
-          lane[p] = lane[p+step];
-        end
+  for (genvar l = 0; l < Levels; l++) begin : gen_level
+    localparam int unsigned From       = (Pe + (1 << l) - 1) >> l;  // candidates
+    localparam bit          Registered = (l + 1) % Step == 0 && l < Levels - 1;
+    logic signed [KeyBits-1:0] key  [(From+1)/2];
+    logic [LaneW-1:0]          lane [(From+1)/2];
+
+    for (genvar p = 0; 2 * p < From; p++) begin : gen_pair
+      localparam int unsigned Other = (2 * p + 1 < From) ? 2 * p + 1 : 2 * p;
+      logic signed [KeyBits-1:0] one_key, other_key, key_d;
+      logic [LaneW-1:0]          one_lane, other_lane, lane_d;
+      if (l == 0) begin : gen_keys
+        assign one_key    = keys_q[2*p];
+        assign other_key  = keys_q[Other];
+        assign one_lane   = LaneW'(2 * p);
+        assign other_lane = LaneW'(Other);
+      end else begin : gen_above
+        assign one_key    = gen_level[l-1].key[2*p];
+        assign other_key  = gen_level[l-1].key[Other];
+        assign one_lane   = gen_level[l-1].lane[2*p];
+        assign other_lane = gen_level[l-1].lane[Other];
+      end
+      assign {key_d, lane_d} = (other_key > one_key) ? {other_key, other_lane} : {one_key, one_lane};
+      if (Registered) begin : gen_held
+        always_ff @(posedge clk_i) if (go) {key[p], lane[p]} <= {key_d, lane_d};
+      end else begin : gen_passed
+        assign {key[p], lane[p]} = {key_d, lane_d};
       end
     end
+  end
+
+  if (Levels > 0) begin : gen_tree
+    assign top      = gen_level[Levels-1].key[0];
+    assign top_lane = gen_level[Levels-1].lane[0];
+  end else begin : gen_single
+    assign top      = keys_q[0];
+    assign top_lane = '0;
   end
 
   logic [FoldW-1:0]          place_q;  // of the beat whose keys are there
@@ -107,24 +135,24 @@ module xf_arg_max #(
 
   assign first  = place_q == '0;
   assign last   = place_q == FoldW'(Folds - 1);
-  assign better = first | (tree[0] > best_q);
-  assign index  = better ? OutBits'(place_q * Pe) + OutBits'(lane[0]) : index_q;
+  assign better = first | (top > best_q);
+  assign index  = better ? OutBits'(place_q * Pe) + OutBits'(top_lane) : index_q;
 
   always_ff @(posedge clk_i) begin
-    if (go && key_valid_q) begin
-      if (better) best_q <= tree[0];
+    if (go && key_valid) begin
+      if (better) best_q <= top;
       index_q <= index;
     end
     if (!rst_ni) begin
-      fold_q      <= '0;
-      place_q     <= '0;
-      key_valid_q <= 1'b0;
-      valid_q     <= 1'b0;
+      fold_q       <= '0;
+      place_q      <= '0;
+      keys_valid_q <= '0;
+      valid_q      <= 1'b0;
     end else if (go) begin
       if (s_valid_i) fold_q <= fold_last ? '0 : fold_q + 1'b1;
-      if (key_valid_q) place_q <= last ? '0 : place_q + 1'b1;
-      key_valid_q <= s_valid_i;
-      valid_q     <= key_valid_q & last;
+      if (key_valid) place_q <= last ? '0 : place_q + 1'b1;
+      keys_valid_q <= (Held + 1)'({keys_valid_q, s_valid_i});
+      valid_q      <= key_valid & last;
     end
   end
 
@@ -135,9 +163,9 @@ module xf_arg_max #(
   );
 
 `ifdef XF_CHECK
-  // A pixel's index when all its beats are there; one more beat waits as keys, or two
-  // while an index is in the spare register.
-  xf_check_beats #(.In(Folds), .First(Folds), .Most(Folds + 2)) u_beats (
+  // A pixel's index when all its beats are there; one more beat waits as keys and in each register of
+  // the tree, and another while an index is in the spare register.
+  xf_check_beats #(.In(Folds), .First(Folds), .Most(Folds + 2 + Held)) u_beats (
     .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
   );
 `endif

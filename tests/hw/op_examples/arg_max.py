@@ -22,5 +22,5 @@ def examples(cls):
         attributes, rng = dict(zip(names, given)), np.random.default_rng(index)
         channels = attributes["in_shape"][-1]
         arrays = {} if largest is None else {"offset": rng.integers(-largest, largest + 1, channels)}
-        found.append(cls.make(f"arg_max_{index}", arrays, **attributes))
+        found.append(cls.make(f"arg_max_{index}", arrays, **attributes, levels=1 + index % 3))
     return found
