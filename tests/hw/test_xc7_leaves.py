@@ -1,9 +1,11 @@
 """Cells in the form that older versions of nextpnr-xilinx take: the function of those they replace."""
 
+from itertools import count
+
 import numpy as np
 import pytest
 
-from xnorforge.hw.families.xc7.carries import Packed, packed_carries
+from xnorforge.hw.families.xc7.carries import Packed, packed_carries, used_bits
 from xnorforge.hw.families.xc7.leaves import rewritten
 
 
@@ -86,9 +88,9 @@ def reader(*bits) -> dict:
 
 
 def handed_over(*cells: dict) -> dict:
-    """The cells for nextpnr-xilinx."""
-    module = {"cells": {f"cell{k}": cell for k, cell in enumerate(cells)}}
-    return rewritten({"modules": {"top": module}})["modules"]["top"]["cells"]
+    """The cells with the used bits of carries, short ones too."""
+    named = {f"cell{k}": cell for k, cell in enumerate(cells)}
+    return named | used_bits(named, (), count(10**6).__next__)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -132,6 +134,57 @@ def test_the_used_bits_of_carries_are_their_sums_and_carries(seed):
                 else:
                     values[pins["O"]] = values[pins["CI"] if values[pins["S"]] else pins["DI"]]
         assert all(values[bit] == expected[bit] for bit in read)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_short_carry_is_luts_of_the_same_function(seed):
+    """Up to two bits of any nets, or four of six nets in all, behind LUTs of random tables or not (UG953)."""
+    rng = np.random.default_rng(seed)
+    bits, pool = (int(rng.integers(1, 3)), range(2, 20)) if seed % 2 else (4, range(2, 8))
+    start = int(rng.choice(pool)) if rng.random() < 0.5 else "0"
+    luts, tables, pins = [], {}, [[], []]
+    for row, number in ((row, number) for row in (0, 1) for number in range(bits)):
+        if rng.random() < 0.2:
+            pins[row].append(str(rng.integers(0, 2)))
+        elif rng.random() < 0.3:
+            pins[row].append(int(rng.choice(pool)))
+        else:
+            inputs, out = rng.choice(pool, int(rng.integers(1, 6)), replace=False), 100 + 10 * row + number
+            tables[out] = [int(bit) for bit in inputs], rng.integers(0, 2, 1 << len(inputs))
+            text = "".join(map(str, tables[out][1][::-1]))
+            luts.append(lut2(*tables[out][0], out=out) | {"parameters": {"INIT": text}})
+            pins[row].append(out)
+    sums, outs = ([50 + 10 * row + k for k in range(bits)] for row in (0, 1))
+    also = [reader(luts[0]["connections"]["O"][0])] if luts and seed % 3 == 0 else []
+    carry = carry4(start, *(row + ["0"] * (4 - bits) for row in pins), sums, outs)
+    given = [carry, *luts, *also, reader(*sums, *outs[:2]), reader(*outs[2:])]
+    module = {"cells": {f"cell{k}": cell for k, cell in enumerate(given)}}
+    cells = rewritten({"modules": {"top": module}})["modules"]["top"]["cells"]
+    made = {name: cell for name, cell in cells.items() if "INIT" in cell.get("parameters", {})}
+    assert not {cell["type"] for cell in cells.values()} & {"CARRY4", "MUXCY", "XORCY"}
+    for _ in range(50):
+        values = {bit: int(rng.integers(0, 2)) for bit in pool} | {"0": 0, "1": 1}
+        found = settle(made, values)
+        for out, (inputs, table) in tables.items():
+            values[out] = int(table[sum(values[bit] << k for k, bit in enumerate(inputs))])
+            assert found.get(out, values[out]) == values[out]
+        now = values[start]
+        for k in range(bits):
+            assert found[sums[k]] == values[pins[0][k]] ^ now
+            now = now if values[pins[0][k]] else values[pins[1][k]]
+            assert found[outs[k]] == now
+    if also:
+        assert also[0]["connections"]["I0"][0] in found
+
+
+def test_a_carry_of_a_chain_stays_one():
+    low = carry4("0", [10, "0", "0", "0"], ["0"] * 4, [30], ["x", "x", "x", 33])
+    high = carry4(33, [11, "0", "0", "0"], ["0"] * 4, [40])
+    module = {"cells": {"low": low, "high": high, "end": reader(30, 40)}}
+    kinds = [
+        cell["type"] for cell in rewritten({"modules": {"top": module}})["modules"]["top"]["cells"].values()
+    ]
+    assert sorted(kinds) == ["LUT6", *["MUXCY"] * 5, "XORCY", "XORCY"]
 
 
 def test_chains_are_packed_by_nextpnr_xilinx_s_rule():

@@ -51,13 +51,18 @@ def used_bits(cells: dict[str, Cell], ports: Iterable[Bit], new: Callable[[], in
     return made
 
 
+def four_bits(pins: Mapping[str, list[Bit]]) -> tuple[Bit, list[Bit], list[Bit], list[Bit], list[Bit]]:
+    """Of the pins of a CARRY4: the carry into it, and S, DI, O, CO of its bits."""
+    starts = [(pins.get(pin) or ["x"])[0] for pin in ("CI", "CYINIT")]
+    choice, data, sums, outs = ([*pins.get(pin, []), *"xxxx"][:4] for pin in ("S", "DI", "O", "CO"))
+    return next((start for start in starts if start not in ("0", "x")), "0"), choice, data, sums, outs
+
+
 def _bits(
     name: str, pins: Mapping[str, list[Bit]], read: set[int], new: Callable[[], int]
 ) -> dict[str, Cell]:
     """Of one CARRY4: up to the last bit that something reads."""
-    choice, data, sums, outs = ([*pins.get(pin, []), *"xxxx"][:4] for pin in ("S", "DI", "O", "CO"))
-    starts = [(pins.get(pin) or ["x"])[0] for pin in ("CI", "CYINIT")]
-    carry = next((start for start in starts if start not in ("0", "x")), "0")
+    carry, choice, data, sums, outs = four_bits(pins)
     used = [k for k in range(4) if sums[k] in read or outs[k] in read]
     made: dict[str, Cell] = {}
     for k in range(1 + max(used, default=-1)):
