@@ -71,7 +71,7 @@ module xf_fifo #(
       end
     end else begin : gen_block
       localparam int unsigned BlockW = $clog2(InBlock);
-      (* ram_style = "block" *) logic [Width-1:0] mem [InBlock];
+      (* ram_style = "block", no_rw_check *) logic [Width-1:0] mem [InBlock];  // NeverBoth_A
       logic [Width-1:0] mem_q, word;
       logic             in_block, word_valid_q;
       if (InBlock == Depth) begin : gen_all
@@ -127,6 +127,7 @@ module xf_fifo #(
     assign m_data_o  = data_q;
 
     `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
+    `XF_ASSERT_WHEN(NeverBoth_A, push && pop, write_q != read_q)
     `XF_ASSERT_WHEN(FullAtDepth_A, 1'b1, full_q == (count_q == CountW'(Depth)))
     `XF_ASSERT_WHEN(EmptyAtZero_A, 1'b1, empty_q == (count_q == '0))
 
