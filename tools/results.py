@@ -334,10 +334,10 @@ def interval(correct: int, images: int) -> str:
 
 FRONT_WORDS = """
 MNIST, all 10,000 test images. The 784 pixels of 8 bits enter in one cycle and the index of the class leaves.
-LUT and FF are Yosys cells: where no clock was routed those of operators mapped alone, with the registers of
-their handshake and an estimate of 2 LUTs for the comparison of pixels with 128; else those of the whole
-network with a plain port ([a result in nanoseconds](../guide/nanoseconds.md)), planned for the clock of its
-board and routed between registers. ns is the latency at the routed clock. The number of inputs
+LUT and FF are Yosys cells of the whole network with a plain port, encoder included, by `tools/plain_port.py`
+([a result in nanoseconds](../guide/nanoseconds.md)), which routes an ECP5 between registers; or the sum of
+operators mapped alone, with the registers of their handshake, without those of the index, and an estimate of
+2 LUTs for the comparison of pixels. ns is the latency at the routed clock. The number of inputs
 of a neuron and the sizes were chosen after prototypes had been scored on these images.
 """
 PUBLISHED_WORDS = """
@@ -352,7 +352,7 @@ def front_page() -> str:
     for line in front():
         clock = line.get("mhz")
         rows.append([
-            line["net"] + ", drawn" * line["hyper"]["drawn"],
+            line["net"] + ", operators mapped alone" * line.get("alone", False),
             f"{100 * line['correct'] / line['images']:.2f} %", interval(line["correct"], line["images"]),
             line["part"], line["lut"], line["ff"], line["latency"],
             f"{clock:.1f}" if clock else "not routed",
