@@ -18,7 +18,6 @@ MODULES = {path.stem: path for path in SOURCES}
 ANY_VALUE = {
     "xf_dma_bursts": "xf_dma_read and xf_dma_write, which refuse, hand it their own",
     "xf_count3": "it has no parameter",
-    "xf_threshold_parts": "xf_threshold, which refuses, is a part",
     "xf_xnor_outside": "xf_xnor_matmul, which refuses, is in it",
     "xf_pkg": "it is a package",
 }
@@ -199,10 +198,7 @@ CASES = [
     ("xf_ternary_sum", {"Hold": 2}, "Hold must be 0 or 1; got Hold=2"),
     ("xf_ternary_sum", {"Simd": 0}, "Simd must be 1 .. 4095, Bits at least 1; got 0, 2"),
     ("xf_threshold", {"Bits": 0}, "Folds, Pe, Pixels, InBits, Bits must be at least 1; got 4, 1, 1, 8, 0"),
-    (
-        "xf_threshold_parts", {"Bits": 0},
-        "xf_threshold: Folds, Pe, Pixels, InBits, Bits must be at least 1; got 1, 1, 64, 8, 0",
-    ),
+    ("xf_threshold_parts", {"Pixels": 0}, "Pixels must be at least 1; got 0"),
     ("xf_threshold_ahead", {"Pe": 0}, "Folds, Pe, InBits must be at least 1; got 4, 0, 8"),
     ("xf_threshold_ahead", {"Steps": 4}, "Steps must be 2 or 3, 1 with Bits=1; got Steps=4, Bits=2"),
     ("xf_threshold_ahead", {"Bits": 9}, "Bits must be 1, 2, or with Pe=1 3 .. 8; got Bits=9, Pe=1"),

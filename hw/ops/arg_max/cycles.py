@@ -7,4 +7,4 @@ from xnorforge.hw.ops._timing import Timing, some_given
 
 def timing(op) -> Timing:
     """With the last beat of a pixel; the keys and the tree's registers are in front."""
-    return some_given(np.arange(op.folds) == op.folds - 1, 2 + len(op.registered()))
+    return some_given(np.arange(op.folds) == op.folds - 1, 2 + len(op.register_levels()))

@@ -89,14 +89,14 @@ class ArgMax(PerChannel):
         source = self.in_stream()
         return source.shape[-1] // source.lanes
 
-    def registered(self) -> list[int]:
+    def register_levels(self) -> list[int]:
         """Levels of the tree, from 1, behind which there are registers."""
         step, last = self.get_nodeattr("levels"), address_bits(self.get_nodeattr("pe"))
         return [*range(step, last, step)]
 
     def latency(self) -> int:
         """A pixel's beats, one more for the keys, and the registers in the tree."""
-        return self.folds + 1 + len(self.registered())
+        return self.folds + 1 + len(self.register_levels())
 
     def sooner(self, levels):
         """Registers behind every second level or fewer; a comparison counts twice, as a choice follows."""
@@ -143,12 +143,12 @@ class ArgMax(PerChannel):
         """Those of the tree: keys of `kept` bits with the lane so far. The last candidate of a level is only
         delayed where it has no rival.
         """
-        lanes, registered, width, waits = self.get_nodeattr("pe"), self.registered(), kept, 0
+        lanes, levels, width, waits = self.get_nodeattr("pe"), self.register_levels(), kept, 0
         for level in range(1, address_bits(lanes)):
             if -(-lanes // 2 ** (level - 1)) % 2 == 0:  # it has a rival
                 found.delay(width, waits)
                 width, waits = kept + level, 0
-            if level in registered:
+            if level in levels:
                 found.registers(1 + (-(-lanes // 2**level) - 1) * (kept + level))
                 waits += 1
         found.delay(width, waits)

@@ -8,6 +8,8 @@
 // Reset      synchronous, control state only; data registers keep their values
 // Bit model  op.py, Threshold.execute_node
 
+`include "xf_assert.svh"
+
 module xf_threshold_parts #(
   parameter  int unsigned Folds         = 1,
   parameter  int unsigned Pe            = 1,
@@ -30,6 +32,10 @@ module xf_threshold_parts #(
   input  logic                 m_ready_i
 );
 
+  if (Pixels < 1) begin : gen_bad_size
+    $error("xf_threshold_parts: Pixels must be at least 1; got %0d", Pixels);
+  end
+
   /* verilator lint_off UNUSEDSIGNAL */  // all parts do the same at the same time
   logic [Parts-1:0] ready, valid;
   /* verilator lint_on UNUSEDSIGNAL */
@@ -49,5 +55,13 @@ module xf_threshold_parts #(
 
   assign s_ready_o = ready[0];
   assign m_valid_o = valid[0];
+
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
+
+`ifdef XF_CHECK
+  xf_check_beats #(.Most(Bits)) u_beats (
+    .clk_i, .rst_ni, .taken_i(s_valid_i & s_ready_o), .given_i(m_valid_o & m_ready_i)
+  );
+`endif
 
 endmodule : xf_threshold_parts
