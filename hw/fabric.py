@@ -50,6 +50,7 @@ class Fabric:
     """The cells of a family; the defaults are those of the reference family.
 
     Attributes:
+        lut_inputs: of a LUT, at most 6.
         carry_bits: bits of a sum per carry cell.
         carry_from: bits from which a sum has carry cells.
         compared: bits that a place of a carry chain compares, of two numbers, and of one with a constant.
@@ -60,6 +61,7 @@ class Fabric:
             two words, an address and two more.
     """
 
+    lut_inputs: int = 6
     carry_bits: int = 4
     carry_from: int = 3
     compared: tuple[int, int] = (3, 6)
@@ -71,6 +73,14 @@ class Fabric:
     )
 
     guarded: bool = False
+
+    def for_words(self, words: int) -> int:
+        """LUTs that do for a table of so many words what one of six inputs does for 64 of them.
+
+        >>> [Fabric(lut_inputs=4).for_words(words) for words in (2, 17, 64, 260)]
+        [1, 2, 4, 4]
+        """
+        return max(1, -(-min(words, 64) >> self.lut_inputs))
 
     def carry(self, bits: int) -> int:
         """Carry cells of a sum or a difference of so many bits.

@@ -43,6 +43,7 @@ class Parts:
         self.rams: list[tuple[int, int, str, int | None]] = []  # words, bits, kind, registers behind it
         self.delays: list[tuple[int, int]] = []  # bits, registers in a row
         self.tables: list[np.ndarray] = []  # words (words, bits), read into registers
+        self.deep: dict[int, float] = defaultdict(float)  # {words of tables in logic: LUTs of six inputs}
         self.own_carry = 0
         self.gates(**logic)
 
@@ -54,6 +55,8 @@ class Parts:
                 self.logic[name] += count * size
             for bits, many in other.carries.items():
                 self.carries[bits] += count * many
+            for words, luts in other.deep.items():
+                self.deep[words] += count * luts
             for comparison, many in other.compared.items():
                 self.compared[comparison] += count * many
             self.own_carry += count * other.own_carry
@@ -176,11 +179,12 @@ class Parts:
         return self.registers(width if registers is None else registers)
 
     def table(self, words: np.ndarray, luts: float, registers: bool = True) -> "Parts":
-        """A table in logic with these words (words, bits) of 0 and 1 and so many LUTs, read into a register:
-        bits that differ.
+        """A table in logic with these words (words, bits) of 0 and 1 and so many LUTs of six inputs, read into
+        a register: bits that differ.
         """
         self.tables += [words] if registers else []
-        return self.gates(table=luts)
+        self.deep[len(words)] += luts
+        return self
 
     def delay(self, bits: int, stages: int) -> "Parts":
         """Registers in a row, of which the last alone is read."""
@@ -221,6 +225,8 @@ class Parts:
         among rows of memories.
         """
         found = {"instance": 1.0, "carry cells": self.carry(fabric), **self.logic}
+        for words, luts in self.deep.items():
+            found["table"] = found.get("table", 0) + luts * fabric.for_words(words)
         for depth, width, kind, _ in self.rams:
             one = memory_of(depth, width, kind, fabric)
             name = "choice of blocks" if one.block else "choice of LUT RAMs"

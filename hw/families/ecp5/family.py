@@ -32,6 +32,7 @@ FAMILY = Family(
     renamed={"RAMB18": "EBR"},
     rom_rows=2048,
     fabric=Fabric(
+        lut_inputs=4,
         carry_bits=2,
         carry_from=5,
         compared=(1, 1),

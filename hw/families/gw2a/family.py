@@ -1,5 +1,6 @@
 """Gowin GW2A, GW2AR and GW2ANR. A block RAM holds 18 kbit and counts as half a BRAM36."""
 
+from xnorforge.hw.fabric import Fabric
 from xnorforge.hw.families import Family, Site
 
 # Flip-flops: rising or falling (N) edge; S, R, P, C: set, reset, preset, clear; E: with clock enable.
@@ -37,6 +38,7 @@ FAMILY = Family(
         "MULT18X18": {"dsp": 1},
         "MULT36X36": {"dsp": 4},
     },
+    fabric=Fabric(lut_inputs=4),
     units={"lut": ("LUT", 1), "ff": ("FF", 1), "bram36": ("BSRAM", 2), "dsp": ("MULT18X18", 1)},
     sites=(
         Site("LUT4", ("lut",), "lut"),

@@ -34,6 +34,7 @@ FAMILY = Family(
     renamed={"RAMB18": "EBR"},
     simulation="ice40/cells_sim.v",
     fabric=Fabric(
+        lut_inputs=4,
         carry_bits=1,
         compared=(1, 1),
         shift_from=0,

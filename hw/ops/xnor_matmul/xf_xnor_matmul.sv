@@ -152,4 +152,17 @@ module xf_xnor_matmul #(
   `XF_ASSERT_WHEN(NotBeforeItIsWritten_A, step && full_q == '0, read_q < write_q)
   `XF_ASSERT_WHEN(TwoFramesAtMost_A, 1'b1, full_q <= 2'd2)
 
+`ifdef XF_CHECK
+  // The first result needs the last word of a tile, and before it all vectors were read up to their last
+  // beat. Two frames are here, and as many as fit between them and the output.
+  xf_check_beats #(
+    .In(Frame),
+    .Out(Vectors * Tiles),
+    .First((Beats > 1) ? Frame - 1 : 1),
+    .Most(Frame * (3 + (Latency + 2) / (Vectors * Tiles)))
+  ) u_beats (
+    .clk_i, .rst_ni, .taken_i(push), .given_i(m_valid_o & m_ready_i)
+  );
+`endif
+
 endmodule : xf_xnor_matmul
