@@ -140,7 +140,8 @@ def block_choice(depth: int, width: int, written: bool = True, fabric: Fabric = 
 @cache
 def memory_of(depth: int, width: int, kind: str = "auto", fabric: Fabric = REFERENCE) -> Memory:
     """How a memory with one write and one read port is mapped: the cheaper one to Yosys, or what `kind` asks
-    for, "lut", "block", or "rom", which is block RAM that is never written.
+    for, "lut", "block", "apart", which is block RAM of which no word is read while it is written, or "rom",
+    which is block RAM that is never written.
     """
     price, bram36, rows = block_choice(depth, width, kind != "rom", fabric)
     if kind == "rom":  # of more than eight rows some LUTs tell them apart
@@ -148,6 +149,8 @@ def memory_of(depth: int, width: int, kind: str = "auto", fabric: Fabric = REFER
         return Memory(True, bram36, 0, rows, width * each + (rows > 8) * min(22, 5 * width // 2))
     guards = (2 * width + address_bits(depth) + 2) * fabric.guarded
     made = [(-(-depth // ram.words), -(-width // ram.bits), ram) for ram in fabric.lut_rams]
+    if kind == "apart":
+        return Memory(True, bram36, 0, rows, width * (rows // 2))
     if kind == "block" or not made:
         return Memory(True, bram36, 0, rows, width * (rows // 2), guards)
     logic = min(ram.price * high * wide + width * (high - 1) / 2 for high, wide, ram in made)

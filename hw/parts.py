@@ -132,7 +132,7 @@ class Parts:
         """
         at = address_bits(depth)
         self.counters_of(at, at, depth.bit_length()).registers(3 + (kind == "block") * (width + 1))
-        self.memory(in_block or depth, width, kind)
+        self.memory(in_block or depth, width, "apart" if kind == "block" else kind)
         if 0 < in_block < depth:
             self.memory(depth - in_block, width, "lut").registers(1).gates(rest=1).choices(width, 2)
         elif kind == "block" and depth < 1 << at:  # addresses return to 0 by themselves from powers of two
@@ -179,8 +179,8 @@ class Parts:
         return self.registers(width if registers is None else registers)
 
     def table(self, words: np.ndarray, luts: float, registers: bool = True) -> "Parts":
-        """A table in logic with these words (words, bits) of 0 and 1 and so many LUTs of six inputs, read into
-        a register: bits that differ.
+        """A table in logic with these words (words, bits) of 0 and 1 and so many LUTs of six inputs, read
+        into a register: bits that differ.
         """
         self.tables += [words] if registers else []
         self.deep[len(words)] += luts
