@@ -32,7 +32,7 @@ class Task(BoxTask):
             return coco.scenes(part)
         except Absent:
             return either(
-                lambda: coco.scenes_128(part), lambda: synthetic.shapes(128, seed=int(part == "val2017"))
+                lambda: coco.scenes_128(part), lambda: synthetic.shapes(128, int(part == "val2017"))
             )
 
     def names(self, trained_on):
