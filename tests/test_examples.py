@@ -54,6 +54,7 @@ def test_a_network_of_ones_own_predicts_as_in_pytorch(output_of):
     assert right > 80 and equal == 100
 
 
+@pytest.mark.full
 def test_two_methods_are_compared_seed_by_seed(output_of):
     """The difference of each pair of runs is that of their accuracies, and finished runs are kept."""
     said = output_of("compare_methods")

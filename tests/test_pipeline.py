@@ -132,6 +132,7 @@ def changed(path: Path) -> None:
     path.write_bytes(path.read_bytes() + mark)
 
 
+@pytest.mark.full
 def test_a_change_of_any_file_runs_the_stages_that_read_it_and_no_other(pipeline):
     """Each source, template, RTL file, cell model, weight file and picture of the package in turn."""
     tops = [pipeline.folder / name for name in ("hw", "sw", "flows", "sim", "src/xnorforge")]

@@ -62,8 +62,7 @@ def test_module_qonnx_integers_and_finn_agree(tmp_path, name):
     "name",
     [
         "convolutions",
-        REACT,
-        *(pytest.param(name, marks=pytest.mark.full) for name in (*RESIDUAL, "dense", BRANCHES)),
+        *(pytest.param(name, marks=pytest.mark.full) for name in (REACT, *RESIDUAL, "dense", BRANCHES)),
     ],
 )
 def test_the_rtl_gives_the_integers_at_the_pace_of_the_slowest_operator(tmp_path, name):

@@ -57,7 +57,10 @@ def test_the_operator_keeps_everything_where_there_is_no_edge():
     np.testing.assert_array_equal(integers.run_operator("Interact", [x], at), x)
 
 
-@pytest.mark.parametrize(("net", "count", "unit"), [("mnist-tfc", 256, 0.0), ("mnist-cnn", 12, 0.05)])
+@pytest.mark.parametrize(
+    ("net", "count", "unit"),
+    [("mnist-tfc", 256, 0.0), pytest.param("mnist-cnn", 12, 0.05, marks=pytest.mark.full)],
+)
 def test_a_network_with_edges_in_every_layer_is_exact_down_to_rtl(net, count, unit, tmp_path):
     record = lowered(net, count, 0.1, tmp_path, ci_bcnn.Method(unit=unit))
     assert [check["mismatches"] for check in record["checks"]] == [0, 0, 0, 0]
