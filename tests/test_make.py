@@ -270,7 +270,7 @@ FAKE = """#!/bin/sh
 # Makes an environment whose Python writes down what it is asked to do.
 case "$*" in
 "-m venv --clear "*) mkdir -p "$4/bin"; cp "$0" "$4/bin/python"; chmod +x "$4/bin/python" ;;
-*) line=$(for word; do printf '%s|' "$word"; done); echo "$line" >> asked ;;  # in one piece: three run at a time
+*) line=$(for word; do printf '%s|' "$word"; done); echo "$line" >> asked ;;  # at once, as three run
 esac
 case "$*" in
 *" download "*) while [ "$1" != -d ]; do shift; done; mkdir "$2"; printf wheel > "$2/torch.whl" ;;
