@@ -8,7 +8,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._decode import Decoder, decode_scales, decode_starts, decode_weights
-from xnorforge.hw.ops._streams import divisors
+from xnorforge.hw.ops._streams import check_divides
 from xnorforge.hw.ops.base import LOADABLE, HwOp, Stream
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import bits_of
@@ -126,11 +126,8 @@ class Mvu(HwOp):
         if "folding" in self._read:
             return self._read["folding"]
         mw, mh, simd, pe = (self.get_nodeattr(key) for key in ("mw", "mh", "simd", "pe"))
-        for key, part, name, total in (("simd", simd, "mw", mw), ("pe", pe, "mh", mh)):
-            if part < 1 or total % part:
-                raise UserError(
-                    f"{self.name}: {key}={part} does not divide {name}={total}; use one of {divisors(total)}."
-                )
+        check_divides(self.name, "simd", simd, "mw", mw)
+        check_divides(self.name, "pe", pe, "mh", mh)
         check_matrix(self)
         self._read["folding"] = mw, mh, simd, pe
         return mw, mh, simd, pe

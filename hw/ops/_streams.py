@@ -1,4 +1,4 @@
-"""What the operators that only move elements check and share."""
+"""What operators check of their streams and folding, and share."""
 
 import numpy as np
 

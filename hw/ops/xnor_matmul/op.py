@@ -4,10 +4,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from xnorforge.core.errors import UserError
 from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _mvu_cost as cost
-from xnorforge.hw.ops._streams import divisors
+from xnorforge.hw.ops._streams import check_divides
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.parts import Parts
 
@@ -52,11 +51,11 @@ class XnorMatmul(HwOp):
         weights = np.asarray(self.arrays_of["weights"]).astype(np.int64).T
         return weights.reshape(mh // pe, pe, mw // simd, simd).transpose(0, 2, 1, 3).ravel()
 
-    def side_ports(self):
+    def side_ports(self) -> dict[str, tuple[int, int | None]]:
         """The stream of weights from outside."""
-        stream = self.outside
-        given: dict[str, tuple[int, int | None]] = {"weights_data_i": (stream.width if stream else 0, 0)}
-        return given | {"weights_valid_i": (1, 0), "weights_ready_o": (1, None)} if stream else {}
+        if (stream := self.outside) is None:
+            return {}
+        return {"weights_data_i": (stream.width, 0), "weights_valid_i": (1, 0), "weights_ready_o": (1, None)}
 
     def folding(self) -> tuple[int, int, int, int, int]:
         """mw, mh, simd, pe, vectors.
@@ -65,11 +64,8 @@ class XnorMatmul(HwOp):
             UserError: simd does not divide mw, or pe mh.
         """
         mw, mh, simd, pe, vectors = map(self.get_nodeattr, ("mw", "mh", "simd", "pe", "vectors"))
-        for key, part, name, total in (("simd", simd, "mw", mw), ("pe", pe, "mh", mh)):
-            if part < 1 or total % part:
-                raise UserError(
-                    f"{self.name}: {key}={part} does not divide {name}={total}; use one of {divisors(total)}."
-                )
+        check_divides(self.name, "simd", simd, "mw", mw)
+        check_divides(self.name, "pe", pe, "mh", mh)
         return mw, mh, simd, pe, vectors
 
     def in_stream(self) -> Stream:

@@ -8,7 +8,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw import families
 from xnorforge.hw.ops._mvu import Mvu
-from xnorforge.hw.ops._streams import divisors
+from xnorforge.hw.ops._streams import check_divides, divisors
 from xnorforge.hw.ops.base import HwOp, Matrix
 from xnorforge.hw.parts import LUTS_PER_BLOCK, cost_of
 
@@ -72,11 +72,7 @@ class XnorMvu(Mvu):
         """
         mw, mh, simd, pe = super().folding()
         pixels, vectors = self.get_nodeattr("pixels"), self.get_nodeattr("vectors")
-        if pixels < 1 or vectors % pixels:
-            raise UserError(
-                f"{self.name}: pixels={pixels} does not divide vectors={vectors}; use one of "
-                f"{divisors(vectors)}."
-            )
+        check_divides(self.name, "pixels", pixels, "vectors", vectors)
         if not self.together({"mw": mw}, {"simd": simd, "pe": pe, "pixels": pixels}):
             raise UserError(
                 f"{self.name}: pixels={pixels} needs simd={mw} (= mw) and pe of {pixels} or more, "
