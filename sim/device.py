@@ -61,6 +61,11 @@ class Lane:
     pause: tuple[str, int] | None = None
 
 
+LONG = (
+    100_000  # lanes times cycles of a frame; at 9,000, g++ takes 6 s instead of 41, ten runs 8 instead of 2
+)
+
+
 @dataclass(frozen=True)
 class Device:
     """A built simulator, its lanes, and where its memory files are: in `folder`, or to be written from
@@ -79,7 +84,7 @@ def patience(ops) -> int:
 
 
 def bench(
-    ops: list[HwOp], defines=("XF_SIM",), extra=(), checked=True, waves: str | None = None, level="-O1"
+    ops: list[HwOp], defines=("XF_SIM",), extra=(), checked=True, waves: str | None = None, level=""
 ) -> Device:
     """Build a top that holds the operators side by side, each on a lane of its own.
 
@@ -88,10 +93,11 @@ def bench(
         extra: files read before all others, such as models of a family's cells.
         checked: assertions on.
         waves: format of the waveforms it can write.
-        level: g++ optimisation; a bench is built more often than it runs long.
+        level: g++ optimisation; by default none, unless frames are so long that it pays.
     """
     with tempfile.TemporaryDirectory() as folder:
         sources, lanes, memories = write_bench(ops, Path(folder))
+        level = level or ("-O1" if len(ops) * max(op.cycles() for op in ops) > LONG else "-O0")
         options = {"defines": defines, "checked": checked, "waves": waves, "level": level}
         header = ports_header("clk_i", lanes)
         program = verilate.compile_model("xf_bench", [*extra, *sources], header, include_folders(), **options)

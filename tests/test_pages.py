@@ -345,7 +345,11 @@ def test_training_commands_are_shortened():
     assert shortened("make build NET=mnist-tfc  # minutes") == "make build NET=mnist-tfc  # minutes"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+SLOW = ("backends", "board", "speed-and-area", "training")  # three quarters of a minute each, and more
+USUAL = [pytest.param(page, marks=[pytest.mark.full] * (page.stem in SLOW), id=name(page)) for page in PAGES]
+
+
+@pytest.mark.parametrize("page", USUAL)
 def test_a_page_runs_from_its_top_to_its_end(page, tmp_path):
     read(page, tmp_path, long=False)
 
