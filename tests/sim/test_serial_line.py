@@ -6,17 +6,22 @@ import os
 import pty
 import re
 import select
+import shutil
+import sys
 import threading
 import tty
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from xnorforge import __main__ as cli
 from xnorforge.core import plugins
+from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.hw import boards, graph
@@ -30,6 +35,7 @@ from xnorforge.sim.serial_board import SerialBoard
 from xnorforge.sim.serial_line import BYTE, beat_bytes, conversation, run_requests
 from xnorforge.sim.templates import Load
 from xnorforge.sim.templates import responses as with_templates
+from xnorforge.sw.tasks.base import task_of
 
 from ..refusals import says
 
@@ -328,35 +334,63 @@ def port_of(device: Device, talk: list[tuple[bytes, int]], damage=lambda sent, c
         os.close(board)
 
 
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory, chain):
+    """An accelerator that scores 8x8 digits with random signs, as a build leaves it; a folder with the last
+    100 of scikit-learn's; and their scores.
+    """
+    folder, rng = tmp_path_factory.mktemp("digits"), np.random.default_rng(SEED)
+    acc, signs = folder / "rtl", rng.choice([-1, 1], (64, 10))
+    sizes = {"mw": 64, "mh": 10, "vectors": 1, "simd": 1, "pe": 1}
+    scores = MAKE["byte_mvu"](
+        arrays={"weights": signs > 0}, in_shape=[1, 1, 64], out_shape=[1, 1, 10], **sizes
+    )
+    chain([MAKE["window"](ifm=[8, 8, 1], kernel=[8, 8], bits=8), scores]).save(str(folder / "folded.onnx"))
+    generate(folder / "folded.onnx", acc / "rtl")
+    (folder / "folded.onnx").rename(acc / "folded.onnx")
+    np.savez(folder / "lowered.npz", scale=np.ones(10), bias=np.zeros(10))
+    known = {"net": "digits-cnn", "method": "ste", "source": "by hand", "trained_on": "nothing"}
+    write_json(folder / "export.json", {"stage": "export", **known})
+    (acc / "build.toml").write_text('net = "digits-cnn"\nboard = "ulx3s"\nbackend = "rtl"\n')
+    (folder / "in").mkdir()
+    images = task_of("digits-cnn").golden().images[-100:]
+    for at, image in enumerate(images):
+        Image.fromarray(image[0]).save(folder / "in" / f"{at}.png")
+    return acc, folder / "in", images.reshape(100, 64).astype(int) @ signs
+
+
 @pytest.mark.parametrize("board", ["ulx3s", "icebreaker", "tangnano20k"])
-def test_a_host_gets_the_results_of_100_frames_and_notices_a_flipped_bit(built, board):
+def test_the_verb_draws_what_the_pins_answer_to_100_pictures_and_notices_a_flipped_bit(
+    digits, board, tmp_path, monkeypatch, capsys
+):
     """Through the pins of each board's top, with its polarities of reset and LED."""
-    net = built("no template")
-    device = device_of(net.rtl, net.ops, line_bench(net.ops, board) + KNOWN.replace(" !lost", " 1'b1"))
-    frames, flags, _ = sequence(net.ops, 100, SEED)
-    talk, wanted = conversation(net.ops, frames, flags), graph.execute(net.ops, frames)
-    with port_of(device, talk) as port:
-        with closing(SerialBoard(net.ops, port, 1_000_000, patience=120)) as machine:
-            found = machine.run(frames)
-        with pytest.raises(OSError, match="Bad file descriptor"):
-            os.fstat(machine.line)
-    np.testing.assert_array_equal(found[net.ops[-1].name], wanted[net.ops[-1].name])
-    assert machine.frames == 100 and machine.seconds > 0
+    monkeypatch.setattr("xnorforge.pipeline.run.run_stages", lambda *_: [])
+    acc, pictures, wanted = digits
+    write_json(acc / "fold.json", {"stage": "fold", "board": board})
+    ops = graph.operators(acc / "folded.onnx")
+    text = line_bench(ops, board) + KNOWN.replace(" !lost", " 1'b1")
+    device = device_of(shutil.copytree(acc / "rtl", tmp_path / "net/rtl"), ops, text)
+    talk = conversation(ops, np.zeros((1, 1, 8, 8), np.uint8), np.zeros((1, 2), int))
 
-    def first(port, patience):
-        with closing(SerialBoard(net.ops, port, 1_000_000, patience)) as machine:
-            machine.run(frames[:1])
+    def demo(*damage):
+        with port_of(device, talk, *damage) as port:
+            words = ["demo", acc, "--image", pictures, "--port", port, "-o", tmp_path / "out"]
+            monkeypatch.setattr(sys, "argv", ["xnorforge", *map(str, words)])
+            return cli.main(), capsys.readouterr().err.splitlines()[-1], port
 
-    def flipped(sent, came):
-        return (sent, inverted(came, 11)) if came else (sent, came)
-
-    with port_of(device, talk, flipped) as port, pytest.raises(UserError) as refused:
-        first(port, 120)
-    says(refused, f"{port}: the check … wrong … reset")
-    with port_of(device, talk, lambda sent, came: (sent if came else inverted(sent, 11), came)) as port:
-        with pytest.raises(UserError) as refused:
-            first(port, 3)
-        says(refused, f"{port}: … of {talk[0][1]} bytes … reset")
+    code, said, port = demo(lambda sent, came: (sent, inverted(came, 11)) if came else (sent, came))
+    assert code == 2 and not (tmp_path / "out").exists()
+    says(said, f"{port}: the check … wrong … reset")
+    code, said, port = demo(lambda sent, came: (sent if came else inverted(sent, 11), came))
+    assert code == 2 and not (tmp_path / "out").exists()
+    says(said, f"{port}: … of {talk[0][1]} bytes … reset")
+    assert demo()[0] == 0
+    record = read_json(tmp_path / "out/demo.json")
+    assert "a board" in record["outputs"] and record["frames_per_s"] > 0
+    assert [row["picture"] for row in record["pictures"]] == [f"{at}.png" for at in range(100)]
+    for row, scores in zip(record["pictures"], wanted):
+        assert all(one["score"] == scores[int(one["class"])] for one in row["likeliest"])
+        assert row["likeliest"][0]["score"] == scores.max()
 
 
 def test_a_port_that_is_no_serial_line_is_refused(built, tmp_path):
