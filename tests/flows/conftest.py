@@ -3,6 +3,8 @@ ours.
 """
 
 import json
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,11 @@ from onnx import TensorProto, helper
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
+
+from xnorforge.flows.package import write_package
+
+sys.path.insert(0, str(Path(__file__).parent))
+from packaged import accelerator
 
 FINN = "finn.custom_op.fpgadataflow"
 
@@ -195,3 +202,15 @@ def flat(seed=0):
 def chains():
     """The builders: `Chain`, `small`, `flat`."""
     return {"Chain": Chain, "small": small, "flat": flat}
+
+
+@pytest.fixture(scope="session")
+def nets(chains, tmp_path_factory):
+    """{network: (its chain, its accelerator, its package)}; both have a layer_00 and much of the library."""
+    found = {}
+    for name, (kind, seed) in {"one": ("small", 7), "two-2": ("flat", 1)}.items():
+        chain = chains[kind](seed)
+        acc = accelerator(chain, tmp_path_factory.mktemp("nets") / name)
+        write_package(acc, acc / "package")
+        found[name] = chain, acc, acc / "package"
+    return found

@@ -1,6 +1,7 @@
 """Small accelerators to package: folded, generated, with images beside them."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,10 @@ import onnx
 
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.fold import fold, folded_graph
+from xnorforge.flows.package import write_package
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from op_examples import examples_of
 
 
 def accelerator(chain, net: Path, board: str = "pynq-z2", interval: int = 4000) -> Path:
@@ -27,3 +32,15 @@ def alone(op, net: Path, board: str = "pynq-z2") -> Path:
     generate(acc / "folded.onnx", acc / "rtl")
     np.savez(net / "golden.npz", images=op.random_input(seed=1, frames=3).reshape(3, -1))
     return acc
+
+
+def with_template(folder: Path) -> Path:
+    """The package of a network that ends in a correlation, whose template is replaced over AXI4-Lite."""
+    acc = alone(examples_of("correlate")[6], folder / "net")
+    write_package(acc, acc / "package")
+    return acc / "package"
+
+
+def listed(package: Path) -> list[Path]:
+    """The files of `rtl.f`."""
+    return [package / line for line in (package / "rtl.f").read_text().split() if not line.startswith("+")]

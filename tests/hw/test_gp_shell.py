@@ -7,9 +7,11 @@ import pytest
 
 from xnorforge.hw.shells import gp
 
+from ..with_cocotb import COCOTB, simulated
+from .test_shell import broken_copy, checked_by_yosys
+
 sys.path.insert(0, str(Path(__file__).parent))
 import gp_shell_bench
-from test_shell import COCOTB, broken_copy, checked_by_yosys, simulated
 
 LANES = range(len(gp_shell_bench.FORMS))
 CASES = [

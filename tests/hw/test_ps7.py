@@ -9,9 +9,10 @@ import pytest
 from xnorforge.hw.shells import ps7
 from xnorforge.sim import verilate
 
+from ..with_cocotb import COCOTB, simulated
+
 sys.path.insert(0, str(Path(__file__).parent))
 import ps7_bench
-from test_shell import COCOTB, simulated
 
 CASES = [
     *(f"{case}/pause={pause}" for pause in (0.0, 0.4)

@@ -1,30 +1,19 @@
 """The shell with its DMA against cocotbext-axi: an AXI memory and an AXI4-Lite host made by others."""
 
-import os
-import re
 import subprocess
 import sys
-import xml.etree.ElementTree as xml
 from pathlib import Path
 
-import cocotb_tools.config
-import find_libpython
 import pytest
 
 from xnorforge.hw.shells import dma
-from xnorforge.sim import verilate
+
+from ..with_cocotb import COCOTB, simulated
 
 sys.path.insert(0, str(Path(__file__).parent))
 import shell_bench
 
 HERE = Path(__file__).parent
-LIBS = Path(cocotb_tools.config.libs_dir)
-COCOTB = verilate.Form(
-    Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.cpp",
-    verilate=("--vpi",),
-    link=(f"-Wl,-rpath,{LIBS}", f"-L{LIBS}", "-lcocotbvpi_verilator"),
-    runtime=("verilated_vpi.cpp",),
-)
 PACES = [f"lane={lane}/pause={pause}" for lane in range(len(shell_bench.FORMS)) for pause in (0.0, 0.4)]
 SIDES = [f"lane={lane}/where={side}" for lane in range(len(shell_bench.FORMS)) for side in ("read", "write")]
 CASES = [
@@ -36,42 +25,6 @@ CASES = [
     "a_frame_that_ends_at_another_beat_stops_the_shell",
     "registers_answer_as_documented",
 ]  # of shell_cocotb.py
-
-
-def simulated(
-    folder: Path, program: Path, failures: int = 0, bench: str = "shell", more: dict[str, str] | None = None
-) -> dict[str, str]:
-    """{cocotb's test: what failed in it, or nothing}, from one run.
-
-    `failures`: after how many it ends; 0: after none. `more`: variables of its environment.
-    `bench`: of the module <bench>_bench and the tests in
-    <bench>_cocotb.py.
-    """
-    environment = (
-        os.environ
-        | (more or {})
-        | {
-            "COCOTB_TEST_MODULES": f"{bench}_cocotb",
-            "COCOTB_TOPLEVEL": f"{bench}_bench",
-            "COCOTB_RESULTS_FILE": str(folder / "results.xml"),
-            "COCOTB_RANDOM_SEED": "1",
-            "COCOTB_MAX_FAILURES": str(failures),
-            "COCOTB_LOG_LEVEL": "WARNING",
-            "TOPLEVEL_LANG": "verilog",
-            "GPI_USERS": f"{find_libpython.find_libpython()};{cocotb_tools.config.pygpi_entry_point()}",
-            "PYGPI_PYTHON_BIN": sys.executable,
-            "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]),
-        }
-    )
-    done = subprocess.run([program], cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    said = re.sub(r"^XF_FILL.*\n", "", done.stdout + done.stderr, flags=re.MULTILINE)
-    assert (folder / "results.xml").exists(), said
-    return {
-        str(case.get("name")): "".join(
-            f"{part.get('message')}\n{said}" for part in case.iter() if part.tag in ("failure", "error")
-        )
-        for case in xml.parse(folder / "results.xml").iter("testcase")
-    }
 
 
 @pytest.fixture(scope="module")
