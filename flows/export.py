@@ -21,6 +21,7 @@ from xnorforge.core.artifacts import check, measured, whole, write_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.networks import is_given
 from xnorforge.core.progress import now_at
+from xnorforge.core.types import Record
 from xnorforge.flows.qonnx_execution import BATCH, qonnx_scores
 
 TEMPLATE = "template"
@@ -28,7 +29,7 @@ ROUNDING = 2.0**-14  # of the largest score of a network with real batch norms a
 PIXELS = {"lo": 0, "hi": 255, "scale": 1.0}  # the integers that a module of ours takes
 
 
-def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, meta: dict) -> dict:
+def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, meta: Record) -> Record:
     """Write a module as QONNX together with its scores, and run the QONNX file on every image.
 
     Args:
@@ -83,7 +84,7 @@ def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, m
     return record
 
 
-def _equal_accuracy(trained: list[dict], exported: list[dict], rounded: bool) -> list[dict]:
+def _equal_accuracy(trained: list[Record], exported: list[Record], rounded: bool) -> list[Record]:
     """Check that training and export state the same figures for the same images, where both do; with
     `rounded`, one image or one figure in a thousand may differ, as training may have rounded elsewhere.
     """
@@ -187,7 +188,7 @@ def module_scores(module: nn.Module, images: np.ndarray) -> np.ndarray:
     return torch.cat([module(part).as_subclass(torch.Tensor) for part in parts]).numpy()
 
 
-def _compared(scores: np.ndarray, found: np.ndarray, rounded: bool) -> dict:
+def _compared(scores: np.ndarray, found: np.ndarray, rounded: bool) -> Record:
     """Compare scores; with `rounded`, batch norms and scales of the user's own may round differently."""
     if scores.shape != found.shape:
         raise MismatchError(f"export: the module has scores {scores.shape}, QONNX {found.shape}.")

@@ -11,6 +11,8 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
+from xnorforge.core.types import Record
+
 
 class IndexedModel(ModelWrapper):
     """The same results as ModelWrapper's, each in constant time; the graph must not change any more.
@@ -92,6 +94,6 @@ def indexed(model: ModelWrapper) -> IndexedModel:
     return model if isinstance(model, IndexedModel) else IndexedModel(model)
 
 
-def attributes(node: NodeProto) -> dict:
+def attributes(node: NodeProto) -> Record:
     """Attributes of a node by name."""
     return {one.name: helper.get_attribute_value(one) for one in node.attribute}

@@ -24,6 +24,7 @@ import numpy as np
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.core.progress import now_at
+from xnorforge.core.types import Record
 from xnorforge.flows import vivado
 from xnorforge.flows.backends.rtl import WEIGHTS, lint_folder
 from xnorforge.hw import boards, routing
@@ -40,7 +41,7 @@ DRIVERS = (
 )  # fmt: skip
 
 
-def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> dict:
+def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> Record:
     """Write the folder `overlay/` of an accelerator; an earlier one is replaced when the new one is complete.
 
     Args:
@@ -118,7 +119,7 @@ def _examples(folder: Path, golden: Path, into: list[int], shape: list[int]) -> 
     np.savez_compressed(folder / "examples.npz", images=images, **({} if labels else {"scores": scores}))
 
 
-def _bitstream(folder: Path, acc: Path, routed: bool | None) -> dict:
+def _bitstream(folder: Path, acc: Path, routed: bool | None) -> Record:
     """Copy the accelerator's bitstream into the folder, as .bit and as the .bin of fpga_manager.
 
     Returns:
@@ -159,13 +160,13 @@ def _why(board: boards.Board) -> str:
     return routing.lacking(lacking).rstrip(".") if lacking else "`make bitstream` builds it"
 
 
-def _in_words(form: HostShell, border: dict) -> dict:
+def _in_words(form: HostShell, border: Record) -> Record:
     layout = form.layout(border)
     return {"slot": layout.slot, "stride": layout.stride}
 
 
 def _write_folder(
-    folder: Path, rtl: Path, about: dict, system: str, sources: list[Path], project: dict[str, str]
+    folder: Path, rtl: Path, about: Record, system: str, sources: list[Path], project: dict[str, str]
 ) -> int:
     """Fill the folder; returns the number of linted lines of Verilog.
 
@@ -194,7 +195,7 @@ def _write_folder(
     return sum(len((own / name).read_text().splitlines()) for name in order)
 
 
-def _template(about: dict | None) -> str:
+def _template(about: Record | None) -> str:
     """The initialiser of the C driver's `xf_template`, all 0 without a template."""
     if about is None:
         return "{0u, 0u, 0u, 0u, {0u, 0u}, 0u}"
@@ -203,13 +204,13 @@ def _template(about: dict | None) -> str:
     return f"{{{sizes}, {{{low}u, {high}u}}, {about['word_bytes']}u}}"
 
 
-def with_scores(weights: bytes, about: dict) -> bytes:
+def with_scores(weights: bytes, about: Record) -> bytes:
     """A weights file of `LoadChain.weights_file` with the network's name and scores as text behind it."""
     text = json.dumps({"net": about["net"], "scores": about["scores"]}).encode()
     return weights[:20] + len(text).to_bytes(4, "little") + weights[24:] + text
 
 
-def _loads(about: dict | None) -> str:
+def _loads(about: Record | None) -> str:
     """The initialiser of the C driver's `xf_loads`, all 0 without loadable weights."""
     if about is None:
         return "{0u, 0u, 0u, 0u, 0u, 0u}"
@@ -218,14 +219,14 @@ def _loads(about: dict | None) -> str:
     return f"{{UINT64_C(0x{about['structure']}), {', '.join(f'{number}u' for number in numbers)}}}"
 
 
-def _commented(port: dict) -> str:
+def _commented(port: Record) -> str:
     """An input or output in words, for a C comment."""
     shape = "x".join(map(str, port["shape"])) + (", channels last" if port["last"] else "")
     name = "".join(one if one.isalnum() or one in "_.-" else "_" for one in port["name"])
     return f"{name}: {shape}, scale {port['scale']!r}, offset {port['offset']!r}"
 
 
-def network_header(about: dict) -> str:
+def network_header(about: Record) -> str:
     """The text of xf_network.h: the description for the C driver."""
     sides = {
         side: ", ".join(str(int(about[name][key])) + "u" for key in

@@ -20,11 +20,12 @@ from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 
+from xnorforge.core.types import Record
 from xnorforge.flows import block_ram_map
 from xnorforge.hw import families
 
 
-def script(job: dict) -> list[str]:
+def script(job: Record) -> list[str]:
     """The Yosys commands of a job.
 
     Parametrised modules are mapped once each and then copied into the requested flat modules: copies take no

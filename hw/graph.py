@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from onnx import (
@@ -18,6 +17,7 @@ from onnx import (
 from qonnx.core.modelwrapper import ModelWrapper
 from threadpoolctl import threadpool_limits
 
+from xnorforge.core.types import Record
 from xnorforge.hw.any_width import stored
 from xnorforge.hw.ops.base import DOMAIN, HwOp, Stream
 
@@ -156,7 +156,7 @@ def tensors(ops: list[HwOp], images) -> dict[str, np.ndarray]:
 
 def walk(
     ops: list[HwOp],
-    waiting: dict[str, Any],
+    waiting: Record,
     run: Callable[..., list] = lambda op, *given: op.run_all(*given),
 ) -> Iterator[tuple[HwOp, list]]:
     """Each operator with what it gives.

@@ -2,6 +2,7 @@
 take.
 """
 
+from xnorforge.core.types import Record
 from xnorforge.hw import graph
 from xnorforge.hw.ops.base import HwOp
 
@@ -19,7 +20,7 @@ def bytes_per_frame(ops: list[HwOp]) -> float:
     return sum(stream.width * stream.beats for _, stream in graph.outside(ops)) / 8
 
 
-def memory_traffic(ops: list[HwOp], gb_per_s: float, clock_mhz: float) -> dict | None:
+def memory_traffic(ops: list[HwOp], gb_per_s: float, clock_mhz: float) -> Record | None:
     """GB/s assumed, and needed at the cycles per frame of the operators alone; the operators that read; None
     without any.
     """

@@ -15,10 +15,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.hw import boards
 from xnorforge.hw.boards import Board
 
@@ -250,11 +250,11 @@ class Router(ABC):
     def identity(self, board: Board) -> list[str]:
         """Everything that a run depends on besides the netlist and the seed: versions, part, arguments."""
 
-    def adapted(self, netlist: dict[str, Any]) -> dict[str, Any]:
+    def adapted(self, netlist: Record) -> Record:
         """The netlist (JSON of Yosys, one flat module) in a form that the tools accept; same function."""
         return netlist
 
-    def checks(self, _netlist: dict[str, Any], _folder: Path, _routed: Routed) -> list[dict[str, Any]]:
+    def checks(self, _netlist: Record, _folder: Path, _routed: Routed) -> list[Record]:
         """Checks of a run besides those of every family (`artifacts.check`): the placed netlist against what
         `run` left in `folder`.
         """

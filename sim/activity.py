@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from xnorforge.core import artifacts
+from xnorforge.core.types import Record
 from xnorforge.sim import cosim
 from xnorforge.sim.device import Device
 from xnorforge.sim.netlist_memories import Netlist
@@ -14,7 +15,7 @@ KINDS = {"register": "FD", "memory": "RAM", "lut": ""}
 _NET = re.compile(r"\((\S+) .*\(TC (\d+)\)\)")
 
 
-def activity(acc: Path, device: Device, inputs, seed: int) -> tuple[cosim.Run, dict]:
+def activity(acc: Path, device: Device, inputs, seed: int) -> tuple[cosim.Run, Record]:
     """Simulate the mapped netlist on images, back to back, and count changes of value.
 
     Args:

@@ -12,6 +12,7 @@ import numpy as np
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.core.types import Record
 from xnorforge.hw.any_width import INT64_BITS
 from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops._templates import Templated
@@ -27,7 +28,7 @@ FRAMES = 64  # of random numbers
 PAIRS = 2  # of vectors per row, and as many mirrored
 
 
-def not_decoded(ops: list[HwOp], rows: list[dict], *also: str) -> list[HwOp]:
+def not_decoded(ops: list[HwOp], rows: list[Record], *also: str) -> list[HwOp]:
     """The layers to try: those of which some bits were not decoded, or, as the row says, `also` reached."""
     ways = ("decoded", *also)
     open_ = {row["layer"] for row in rows if sum(row[way] for way in ways) < row["bits"]}
@@ -59,7 +60,7 @@ def of_channels(op: HwOp) -> bool:
     return bool(own) and shape == op.out_stream().shape and all(len(x) == shape[-1] for x in own)
 
 
-def try_layers(name: str, device: Device, ops: list[HwOp], rows: list[dict]) -> dict:
+def try_layers(name: str, device: Device, ops: list[HwOp], rows: list[Record]) -> Record:
     """The check of layers on a bench of `ops`; `simulated` of their rows (`memories.check_memories`) becomes
     the share of their bits that it reached.
     """

@@ -4,6 +4,7 @@ import numpy as np
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import MismatchError
+from xnorforge.core.types import Record
 
 
 def frames_unequal(got, expected) -> int:
@@ -52,6 +53,6 @@ def equal(where: str, what: str, got, expected) -> None:
         raise MismatchError(describe(where, what, got, expected))
 
 
-def compare_arrays(name: str, got, expected, what: str) -> dict:
+def compare_arrays(name: str, got, expected, what: str) -> Record:
     """The record's line for a comparison (`artifacts.check`)."""
     return artifacts.check(name, len(expected), frames_unequal(got, expected), int(np.size(expected)), what)

@@ -5,12 +5,13 @@ from pathlib import Path
 from PIL import Image
 
 from xnorforge.core import artifacts
+from xnorforge.core.types import Record
 from xnorforge.sim.machine import Machine
 
 QUALITY = 85  # of the JPEG files, which go into the page whole
 
 
-def draw_examples(machine: Machine, trained_on: str, folder: Path) -> list[dict]:
+def draw_examples(machine: Machine, trained_on: str, folder: Path) -> list[Record]:
     """Draw the task's examples into `folder`, 1.jpg and so on, and what is true beside each, 1_true.jpg,
     which replaces an earlier one.
 

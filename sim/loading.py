@@ -6,6 +6,7 @@ import numpy as np
 
 from xnorforge.core.artifacts import check
 from xnorforge.core.errors import MismatchError
+from xnorforge.core.types import Record
 from xnorforge.hw import graph
 from xnorforge.hw.ops._loads import LoadChain
 from xnorforge.hw.ops.base import HwOp
@@ -57,7 +58,9 @@ def first_new(got: np.ndarray, old: np.ndarray, new: np.ndarray) -> int:
     return count
 
 
-def check_loading(device: Device, ops: list[HwOp], pictures, runs: dict, seed: int) -> tuple[list[dict], int]:
+def check_loading(
+    device: Device, ops: list[HwOp], pictures, runs: Record, seed: int
+) -> tuple[list[Record], int]:
     """The checks that `xf_top` answers every frame wholly with its old or its new weights, and the cycles of
     the load in the first run.
 

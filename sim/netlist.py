@@ -8,6 +8,7 @@ import numpy as np
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
+from xnorforge.core.types import Record
 from xnorforge.hw import families, graph
 from xnorforge.hw.ops._loads import load_chain
 from xnorforge.hw.ops._templates import template_in
@@ -22,7 +23,7 @@ TEMPLATE_FRAMES = 3
 
 def simulate_netlist(
     acc: Path, net_dir: Path, images: int = 2, activity=False, progress=lambda *_: None
-) -> dict:
+) -> Record:
     """Check the netlist in `acc/netlist` on the first golden images and write `acc/netlist.json`.
 
     Every cell is an instance with a model: that of the family's `cells.v`, else Yosys' own of the installed

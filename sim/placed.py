@@ -13,6 +13,7 @@ import numpy as np
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.hw import boards, families, graph
 from xnorforge.hw.boards import Board
 from xnorforge.hw.ops._templates import template_in
@@ -29,7 +30,7 @@ LINE_CYCLES = 1_000_000
 TEMPLATE_FRAMES = 3  # with templates that change on the way
 
 
-def simulate_placed(acc: Path, net_dir: Path, images: int = 2, progress=lambda *_: None) -> dict:
+def simulate_placed(acc: Path, net_dir: Path, images: int = 2, progress=lambda *_: None) -> Record:
     """Check the placed netlist of the bitstream in `acc` on the first golden images; write `acc/placed.json`.
 
     Args:
@@ -152,7 +153,7 @@ def placed_device(netlist: Path, board: Board, ops: list[HwOp], line: bool) -> D
     return Device(program, lanes)
 
 
-def check_sequence(device: Device, ops: list[HwOp], pictures: np.ndarray, line: bool) -> dict:
+def check_sequence(device: Device, ops: list[HwOp], pictures: np.ndarray, line: bool) -> Record:
     """The check that frames with flags see the templates that they should; those that a host loads only go
     through the line, as AXI4-Lite shares its wires with the frames behind it.
 

@@ -9,6 +9,7 @@ from xnorforge.core import artifacts
 from xnorforge.core.accuracy import of_stage, task_of_export
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.plugins import load
+from xnorforge.core.types import Record
 from xnorforge.hw import graph
 from xnorforge.hw.ops._loads import load_chain
 from xnorforge.hw.ops._templates import template_in
@@ -25,7 +26,9 @@ STEADY = 1.01  # of the slowest operator's cycles: a frame that takes longer wai
 TEMPLATE_FRAMES = 12
 
 
-def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, progress=lambda _: None) -> dict:
+def simulate(
+    acc: Path, net_dir: Path, images=100, stalled=20, waves=False, progress=lambda _: None
+) -> Record:
     """Check the accelerator in `acc` on the golden images of `net_dir`, count its cycles, and write
     `sim.json` and `timeline.json`.
 
@@ -145,7 +148,7 @@ def simulate(acc: Path, net_dir: Path, images=100, stalled=20, waves=False, prog
     return record
 
 
-def packed_words(simulator: BitSimulator, pictures, expected) -> tuple[np.ndarray, dict]:
+def packed_words(simulator: BitSimulator, pictures, expected) -> tuple[np.ndarray, Record]:
     """The bit simulator's output on pictures, and the check that it is what is expected.
 
     Raises:
@@ -160,7 +163,7 @@ def packed_words(simulator: BitSimulator, pictures, expected) -> tuple[np.ndarra
     return bits, compare.compare_arrays("bit simulator = lowered", bits, expected, what)
 
 
-def bits_alone(acc: Path, net_dir: Path) -> dict:
+def bits_alone(acc: Path, net_dir: Path) -> Record:
     """The check of `packed_words` on all golden images of a folded network, without RTL."""
     golden, lowered = np.load(net_dir / "golden.npz"), np.load(net_dir / "lowered.npz")
     simulator = BitSimulator(acc / "folded.onnx")
@@ -182,7 +185,7 @@ def run_network(device, acc: Path, ops, pictures, expected, **how) -> cosim.Run:
     return result
 
 
-def _with_memory(device, acc: Path, ops, pictures, expected, folded: dict) -> tuple[dict, dict]:
+def _with_memory(device, acc: Path, ops, pictures, expected, folded: Record) -> tuple[Record, Record]:
     """A run with a memory behind the constants from outside, as `fold.json` states it: what it gave and what
     bound the frames; the check of the results.
     """
@@ -233,7 +236,7 @@ def op_title(op) -> str:
     return f"{op.name} ({op.onnx_node.op_type})"
 
 
-def cycle_figures(ops, flowing: cosim.Run) -> dict:
+def cycle_figures(ops, flowing: cosim.Run) -> Record:
     """Cycles and FIFO fills of the run at full rate."""
     bound = max(op.cycles() for op in ops)
     buffers = {index: op for index, op in enumerate(ops) if op.input_buffer()}
@@ -246,7 +249,7 @@ def cycle_figures(ops, flowing: cosim.Run) -> dict:
     }
 
 
-def stall_figures(ops, flowing: cosim.Run, paused: cosim.Run) -> dict:
+def stall_figures(ops, flowing: cosim.Run, paused: cosim.Run) -> Record:
     """How far the pauses of a run reached."""
     buffers = {index: op.input_buffer() for index, op in enumerate(ops) if op.input_buffer()}
     full = [sum(fill(run.fills, k) == depth for k, depth in buffers.items()) for run in (flowing, paused)]
@@ -260,7 +263,7 @@ def stall_figures(ops, flowing: cosim.Run, paused: cosim.Run) -> dict:
     }
 
 
-def in_words(stalls: dict) -> str:
+def in_words(stalls: Record) -> str:
     """The figures of `stall_figures` for a person."""
     each = round(stalls["cycles"] / stalls["frames"])
     return (
@@ -275,7 +278,7 @@ def fill(fills: dict[str, int], index: int) -> int | None:
     return next((entries for path, entries in fills.items() if own.search(path)), None)
 
 
-def accuracy_rows(golden, lowered, bits, rtl, task=None) -> list[dict]:
+def accuracy_rows(golden, lowered, bits, rtl, task=None) -> list[Record]:
     """Rows of the images whose label is known, see `accuracy.of_stage`."""
     stages = [("bit simulator", bits), ("RTL", rtl)]
     if task and len(rtl) < len(bits):

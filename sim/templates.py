@@ -11,6 +11,7 @@ from itertools import groupby
 import numpy as np
 
 from xnorforge.core.errors import MismatchError
+from xnorforge.core.types import Record
 from xnorforge.hw import graph
 from xnorforge.hw.ops._templates import BANKS, template_of
 from xnorforge.sim import compare, cosim
@@ -132,8 +133,8 @@ def random_flags(ops, frames: int, seed: int) -> tuple[np.ndarray, list[Load]]:
 
 
 def check_templates(
-    device: Device, simulator: BitSimulator, pictures, count: int, runs: dict, seed: int
-) -> list[dict]:
+    device: Device, simulator: BitSimulator, pictures, count: int, runs: Record, seed: int
+) -> list[Record]:
     """The checks that `xf_top` follows a sequence of frames, learnt and loaded templates as the bit simulator
     does.
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from xnorforge.core.errors import MismatchError
+from xnorforge.core.types import Record
 from xnorforge.sim import compare, templates
 from xnorforge.sim.device import Device
 from xnorforge.sim.machine import Machine
@@ -12,7 +13,7 @@ from xnorforge.sim.machine import Machine
 STEPS = 5  # of the first sequence, as RTL
 
 
-def evaluate_sets(machine: Machine) -> list[dict]:
+def evaluate_sets(machine: Machine) -> list[Record]:
     """Rows of the task's figures on its test sets; the machine keeps the first steps."""
     machine.keep = 1 + STEPS
     return [

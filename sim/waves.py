@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 from xnorforge.core import artifacts
+from xnorforge.core.types import Record
 from xnorforge.hw import graph
 from xnorforge.sim import cosim, verilate
 from xnorforge.sim.device import Device, network
@@ -45,7 +46,7 @@ def write_waves(acc: Path, ops, pictures, seed: int, clock_mhz: float) -> Path:
     return file
 
 
-def gtkwave_view(dump: str, device: Device, layers: dict, shown: int) -> str:
+def gtkwave_view(dump: str, device: Device, layers: Record, shown: int) -> str:
     """The text of GTKWave's save file.
 
     Args:

@@ -10,6 +10,7 @@ from xnorforge.core import accuracy as rows
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError, unknown
 from xnorforge.core.networks import is_given
+from xnorforge.core.types import Record
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.tasks.base import task_of
@@ -24,7 +25,7 @@ def shipped() -> list[tuple[str, str]]:
     return [pair for pair in every if (_shelf() / "-".join(pair) / weights.FILE).is_file()]
 
 
-def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
+def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, Record]:
     """Return a trained network in Brevitas layers with folded thresholds, in evaluation mode, and a record
     about it.
 
@@ -93,7 +94,7 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, dict]:
     return module, {"net": net, "method": method, **known}
 
 
-def history(card: dict, folder) -> dict:
+def history(card: Record, folder) -> Record:
     """Return how a network was trained: `seed`, `epochs` and `command` of its card (None if not stated), and
     its `curve`: per epoch `epoch`, `phase`, `loss` and `held_out_accuracy`; empty if the folder has no
     curve.csv.

@@ -2,6 +2,7 @@
 which also has flags of every frame next to the pixels (docs/guide/how-it-works.md, "Frame flags")."""
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.hw.ops._loads import IDENTITY, REGISTERS, LoadChain, load_chain, loaded_memories
 from xnorforge.hw.ops._templates import Templated, template_in
 from xnorforge.hw.ops.base import HwOp, Stream
@@ -162,7 +163,7 @@ def _load_logic(chain: LoadChain, beats: int, channels: str) -> str:
 """
 
 
-def host_record(control: Templated | LoadChain) -> dict:
+def host_record(control: Templated | LoadChain) -> Record:
     """What a host needs to know to load a template (`control` of `rtl.json`) or weights (`loads`)."""
     if isinstance(control, Templated):
         return {

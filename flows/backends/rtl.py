@@ -19,6 +19,7 @@ from pathlib import Path
 from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.core.progress import now_at
+from xnorforge.core.types import Record
 from xnorforge.flows.backends import _control
 from xnorforge.flows.backends.base import Backend
 from xnorforge.hw import graph
@@ -33,7 +34,7 @@ WEIGHTS = "weights.bin"  # of a network whose weights can be loaded
 WAIVED = ("DECLFILENAME", "UNUSEDPARAM")
 
 
-def generate(folded: Path, out_dir: Path) -> dict:
+def generate(folded: Path, out_dir: Path) -> Record:
     """Write the folder `out_dir` (called `rtl/`) for a folded network; the same network gives the same bytes.
 
     Args:
@@ -58,7 +59,7 @@ def generate(folded: Path, out_dir: Path) -> dict:
     return artifacts.read_json(Path(out_dir) / "rtl.json")
 
 
-def _write(folder: Path, ops: list[HwOp]) -> dict:
+def _write(folder: Path, ops: list[HwOp]) -> Record:
     """Fill the folder; returns the record without its `run`."""
     now_at(f"writing the modules of {len(ops)} operators")
     layers = [write_layer(folder, index, op) for index, op in enumerate(ops)]
@@ -103,7 +104,7 @@ def _write(folder: Path, ops: list[HwOp]) -> dict:
     }
 
 
-def _structure(folder: Path, order: list[str], layers: list[dict], ops: list[HwOp]) -> int:
+def _structure(folder: Path, order: list[str], layers: list[Record], ops: list[HwOp]) -> int:
     """Hash of all that a load of weights does not replace, 64 bits: sources, and memories of constants."""
     constant = {name for layer in layers for name in layer["memories"]}
     for layer, op in zip(layers, ops, strict=True):
@@ -222,7 +223,7 @@ def _together(streams: list[tuple[str, ...]]) -> list[str]:
     return [column[0] if len(column) == 1 else f"{{{', '.join(column)}}}" for column in columns]
 
 
-def write_layer(folder: Path, index: int, op: HwOp) -> dict:
+def write_layer(folder: Path, index: int, op: HwOp) -> Record:
     """Write the module of one operator with its memories; returns its entry in rtl.json."""
     module = f"layer_{index:02d}_{re.sub(r'[^A-Za-z0-9_]', '_', op.name)}"
     text, memories = wrapper(op, module)
@@ -239,7 +240,7 @@ def write_layer(folder: Path, index: int, op: HwOp) -> dict:
     }
 
 
-def _border(stream) -> dict:
+def _border(stream) -> Record:
     return {
         "shape": list(stream.shape),
         "lanes": stream.lanes,

@@ -10,6 +10,7 @@ from qonnx.custom_op.registry import getCustomOp
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.plugins import load, names
+from xnorforge.core.types import Record
 from xnorforge.flows.indexed_model import indexed
 from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.ops.base import HwOp, Stream
@@ -28,7 +29,7 @@ class Bound:
 
     op: str
     name: str
-    attributes: dict
+    attributes: Record
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     nodes: list[str] = field(default_factory=list)
     inputs: list[str] = field(default_factory=list)

@@ -6,6 +6,7 @@ from math import prod
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.hw.ops._streams import divisors, value_range
 
 from .network import Network, get, ints
@@ -48,7 +49,7 @@ class Levels:
     """
 
     nodes: list
-    attributes: dict
+    attributes: Record
     arrays: dict[str, np.ndarray]
 
 
@@ -88,9 +89,9 @@ class Matrix:
     bits: int
     signed: bool
     xnor: bool
-    attributes: dict
+    attributes: Record
 
-    def arrays(self, weights: np.ndarray, low: int | None = None, high: int | None = None) -> dict:
+    def arrays(self, weights: np.ndarray, low: int | None = None, high: int | None = None) -> Record:
         """Constants of a unit; thresholds clipped to `low` .. `high`, which mean always and never."""
         found = {"weights": weights.astype(np.int64)}
         if self.thresholds is not None:
@@ -152,7 +153,7 @@ def border_at(node) -> tuple[list[int], int]:
     return ints(node, "pads"), get(node, "value")
 
 
-def border_in_front(network: Network, node, sizes: dict):
+def border_in_front(network: Network, node, sizes: Record):
     """The border node that windows of these sizes on a node's input can absorb; None if there is none. The
     border must not be wider than the kernel, and its value must be an element of the stream.
     """
@@ -164,7 +165,7 @@ def border_in_front(network: Network, node, sizes: dict):
     return before if low <= value <= high and all(p <= r for p, r in zip(pads, reach)) else None
 
 
-def around(network: Network, x: str, sizes: dict, pad=None) -> dict:
+def around(network: Network, x: str, sizes: Record, pad=None) -> Record:
     """Attributes of windows of kernel, stride and dilation on a tensor, with the border of a node."""
     bits, signed = network.kind(x)
     pads, value = ([0, 0, 0, 0], 0) if pad is None else border_at(pad)

@@ -24,6 +24,7 @@ from xnorforge.core import artifacts
 from xnorforge.core.errors import MismatchError, UserError, unknown
 from xnorforge.core.limits import most
 from xnorforge.core.progress import now_at, say
+from xnorforge.core.types import Record
 from xnorforge.flows.backends import base
 from xnorforge.flows.bind import OPS, Bound, bind_folder
 from xnorforge.flows.fold import distributed_arithmetic
@@ -67,7 +68,7 @@ def fold(
     like: Sequence[str] = (),
     loops: str = "auto",
     gb_per_s: float | None = None,
-) -> dict:
+) -> Record:
     """Fold a lowered network for a board and write `out_dir/folded.onnx` and `out_dir/fold.json`.
 
     Args:
@@ -244,14 +245,14 @@ class _Attempt:
 
     ops: list[HwOp] | None
     bounds: list[Bound]
-    decisions: list[dict]
+    decisions: list[Record]
     refusal: Callable[[], UserError]
     lacks_block_ram: bool
-    faster: Callable[[], list[dict]]
+    faster: Callable[[], list[Record]]
 
 
 def _with_loops(
-    net_dir: Path, output: str, given: dict, interval: int, target: boards.Board, part: Part, always: bool
+    net_dir: Path, output: str, given: Record, interval: int, target: boards.Board, part: Part, always: bool
 ) -> list[Bound] | None:
     """The operators of a network, equal steps as a loop, and layers of one form (`with_layers`); None if that
     of steps does not keep the interval, or if the given folding is for operators of its own.
@@ -333,7 +334,7 @@ def _given(path: Path | None) -> dict[str, dict[str, int]]:
     return given
 
 
-def _once(pairs: list[tuple[str, object]]) -> dict:
+def _once(pairs: list[tuple[str, object]]) -> Record:
     """A JSON object whose names are all different; of equal names `json` would keep the last."""
     name, count = max(Counter(name for name, _ in pairs).items(), key=itemgetter(1), default=("", 0))
     if count > 1:
@@ -341,13 +342,13 @@ def _once(pairs: list[tuple[str, object]]) -> dict:
     return dict(pairs)
 
 
-def _known(given: dict, known: list[str]) -> None:
+def _known(given: Record, known: list[str]) -> None:
     for name in given:
         if name not in known:
             raise unknown("folding", name, known)
 
 
-def _as_adders(bounds: list[Bound], given: dict) -> list[Bound]:
+def _as_adders(bounds: list[Bound], given: Record) -> list[Bound]:
     """The graph with distributed arithmetic where the folding requests it."""
     found = []
     for bound in bounds:
@@ -376,7 +377,7 @@ def _check_streams(ops: list[HwOp]) -> None:
         streams |= zip(op.results, op.out_streams())
 
 
-def _equal(ops: list[HwOp], images: np.ndarray, lowered) -> dict:
+def _equal(ops: list[HwOp], images: np.ndarray, lowered) -> Record:
     """Check the folded graph against the lowered integers, processed by its last operator, on all images."""
     got = next(iter(graph.execute(ops, images).values())).reshape(len(images), -1)
     want = graph.answers(ops, lowered).reshape(len(images), -1)
@@ -393,7 +394,7 @@ def _equal(ops: list[HwOp], images: np.ndarray, lowered) -> dict:
     )
 
 
-def _row(op: HwOp, nodes: list[str], cost: dict[str, float]) -> dict:
+def _row(op: HwOp, nodes: list[str], cost: dict[str, float]) -> Record:
     """The entry of one operator in fold.json."""
     has, source, sink = op.get_nodeattr_types(), op.in_stream(), op.out_stream()
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.plugins import names
+from xnorforge.core.types import Record
 from xnorforge.flows.bind import Bound
 from xnorforge.flows.fold.fifo_sizing import depth_of, frame_latency
 from xnorforge.flows.fold.options import RESOURCES, ROUNDING, Amounts, Option
@@ -99,7 +100,7 @@ class Search:
         self,
         bounds: list[Bound],
         board: Board,
-        fixed: dict[str, dict] | None = None,
+        fixed: dict[str, Record] | None = None,
         finish: Callable[..., list[HwOp]] = lambda ops, _most=0: ops,
         adders: bool = False,
     ):
@@ -283,7 +284,7 @@ class Search:
                 place = places[source.name]
                 yield _without(place, partial(_as_wide, choice.options[place]))
 
-    def faster(self, ops: list[HwOp], aim: Aim) -> list[dict]:
+    def faster(self, ops: list[HwOp], aim: Aim) -> list[Record]:
         """What fewer cycles per frame than those of a folding cost: the next interval, and that of twice as
         many frames. FIFOs, whose depths take long to find, count as they are.
 

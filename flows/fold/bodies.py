@@ -10,6 +10,7 @@ from functools import partial
 from math import inf
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.flows.bind import OPS, Bound
 from xnorforge.flows.bind.registry import LOOPINGS
 from xnorforge.flows.fold.options import Option, converters
@@ -27,7 +28,7 @@ def with_bodies(
     interval: int,
     part: Part,
     finish: Callable[[list[HwOp]], list[HwOp]],
-    given: Mapping[str, dict] | None = None,
+    given: Mapping[str, Record] | None = None,
 ) -> list[Bound] | None:
     """The operators, bodies folded for an interval, in cycles per frame; None if one cannot be that quick.
 
@@ -93,7 +94,7 @@ def _clearly_less(share: float, bounds: list[Bound], interval: int, part: Part, 
     return share < sum(map(part.price, apart)) and share < WORTH * sum(map(part.price, finish(apart)))
 
 
-def _with_constants(ops: list[HwOp], page: dict[str, dict]) -> list[HwOp]:
+def _with_constants(ops: list[HwOp], page: dict[str, Record]) -> list[HwOp]:
     """The operators with other constants."""
     return [type(op)(op.onnx_node, arrays_of=page.get(op.name, op.arrays_of)) for op in ops]
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.flows import synth
 from xnorforge.flows.backends import base
 from xnorforge.flows.bind import OPS, Bound
@@ -22,8 +23,8 @@ COUNTED = ("lut", "ff", "bram36", "dsp")
 
 
 def choose(
-    bounds: list[Bound], backend: str, family: str, part: Part, interval: int, fixed: dict[str, dict]
-) -> tuple[list[Bound], list[dict[str, Any]]]:
+    bounds: list[Bound], backend: str, family: str, part: Part, interval: int, fixed: dict[str, Record]
+) -> tuple[list[Bound], list[Record]]:
     """Replace layers by adders.
 
     Args:
@@ -98,7 +99,7 @@ def alternative(bound: Bound, structure: str) -> Bound | None:
     return None
 
 
-def cheaper(folded: list[HwOp], other: list[HwOp], family: str, part: Part) -> dict:
+def cheaper(folded: list[HwOp], other: list[HwOp], family: str, part: Part) -> Record:
     """Fields of a row: which of two networks uses less of the part, by the operators that only one has."""
     sides = {"folded": _beyond(folded, other), "da4ml": _beyond(other, folded)}
     guess = {side: sum(map(part.price, ops)) for side, ops in sides.items()}

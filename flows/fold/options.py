@@ -15,6 +15,7 @@ from operator import eq, le
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.flows.bind import OPS, Bound
 from xnorforge.hw.ops.base import PAGE, HwOp, Stream
 from xnorforge.hw.parts import family_in_use
@@ -86,7 +87,7 @@ class Options:
         fastest: cycles of the fastest folding; `NEVER` if it needs pages (`HwOp.with_pages`) and none has.
     """
 
-    def __init__(self, bound: Bound, fixed: dict, adders: bool = False):
+    def __init__(self, bound: Bound, fixed: Record, adders: bool = False):
         self.bound, self.fixed = bound, fixed
         found = candidates(bound, fixed, adders)
         paged = bound.attributes.get("loadable", 0) >= PAGE

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.flows.bind import Bound
 from xnorforge.flows.fold.options import Options
 from xnorforge.flows.fold.search import Part
@@ -14,7 +15,7 @@ T = TypeVar("T", bound=Any)
 Graph = tuple[list[Bound], dict[str, dict]]  # operators, and the folding given for some of them
 
 
-def from_outside(bounds: list[Bound], given: dict[str, dict], interval: int) -> Graph:
+def from_outside(bounds: list[Bound], given: dict[str, Record], interval: int) -> Graph:
     """The graph in which operators that `given` sets `rom` "outside" for read their weights with every frame,
     and the folding of what takes their place.
 
@@ -41,11 +42,11 @@ def from_outside(bounds: list[Bound], given: dict[str, dict], interval: int) -> 
 
 def fewest_outside(
     bounds: list[Bound],
-    given: dict[str, dict],
+    given: dict[str, Record],
     interval: int,
     room: float,
     part: Part,
-    attempt: Callable[[list[Bound], dict[str, dict]], T],
+    attempt: Callable[[list[Bound], dict[str, Record]], T],
 ) -> T | None:
     """The attempt with as few weights from outside as it needs to have operators (`ops`), None if none has.
 
@@ -72,7 +73,7 @@ def fewest_outside(
 
 
 def _by_saving(
-    bounds: list[Bound], given: dict[str, dict], interval: int, part: Part
+    bounds: list[Bound], given: dict[str, Record], interval: int, part: Part
 ) -> list[tuple[str, int]]:
     """Operators that take less of the part with weights from outside, most saving first, and their bytes of
     weights.

@@ -20,6 +20,7 @@ from itertools import product
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.flows.bind import Bound
 from xnorforge.flows.fold.options import (
     RESOURCES,
@@ -103,7 +104,7 @@ def search(
     graph: list[Bound],
     interval: int,
     part: Part,
-    fixed: dict[str, dict] | None = None,
+    fixed: dict[str, Record] | None = None,
     adders: bool = False,
 ) -> list[HwOp]:
     """The folding of a graph with the smallest share of a part, not limited by it.
@@ -133,7 +134,7 @@ def search(
     return found.operators()
 
 
-def options_of(graph: list[Bound], fixed: dict[str, dict], adders: bool) -> list[Options]:
+def options_of(graph: list[Bound], fixed: dict[str, Record], adders: bool) -> list[Options]:
     """The foldings of every operator.
 
     Raises:

@@ -8,6 +8,7 @@ from typing import Any
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.plugins import names
+from xnorforge.core.types import Record
 from xnorforge.flows.fold import fold
 from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, families
@@ -79,7 +80,7 @@ def _larger(
             yield one.name
 
 
-def _folded(net_dir: Path, board: Board, record: Mapping[str, Any], **aim: Any) -> dict[str, Any] | None:
+def _folded(net_dir: Path, board: Board, record: Mapping[str, Any], **aim: Any) -> Record | None:
     """The record of folding for a board in a temporary folder; None if it is refused."""
     with tempfile.TemporaryDirectory() as out_dir:
         given = {name: record[name] for name in ("backend", "output", "loadable")}

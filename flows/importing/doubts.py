@@ -11,6 +11,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from xnorforge.core.accuracy import of_stage
 from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import InputFormat
+from xnorforge.core.types import Record
 from xnorforge.flows.importing.input_range import Found
 from xnorforge.flows.importing.input_wanted import Wanted
 from xnorforge.flows.importing.samples import Samples, sample_integers
@@ -20,7 +21,7 @@ TRIED = 500  # labelled images on which other scales are tried
 SIGMAS = 3
 
 
-def judged(samples: Samples, scores: np.ndarray, where) -> tuple[np.ndarray, list[dict], str | None]:
+def judged(samples: Samples, scores: np.ndarray, where) -> tuple[np.ndarray, list[Record], str | None]:
     """Labels that apply, accuracy rows, and the reason if accuracy cannot be computed.
 
     Raises:
@@ -63,7 +64,13 @@ def judged(samples: Samples, scores: np.ndarray, where) -> tuple[np.ndarray, lis
 
 
 def scale_doubts(
-    network: ModelWrapper, samples: Samples, found: Found, wanted: Wanted, shape, accuracy: list[dict], scores
+    network: ModelWrapper,
+    samples: Samples,
+    found: Found,
+    wanted: Wanted,
+    shape,
+    accuracy: list[Record],
+    scores,
 ) -> list[str]:
     """Warnings about the input's scale: the graph does not state it, accuracy is at chance, or another usual
     scale gives clearly higher accuracy.

@@ -16,6 +16,7 @@ from onnx.parser import parse_node
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.input_format import InputFormat, integer_format
+from xnorforge.core.types import Record
 from xnorforge.flows.clean_up import name_nodes, with_shapes
 from xnorforge.flows.importing.input_range import Found, data_inputs
 from xnorforge.flows.importing.input_wanted import Wanted, chosen_format
@@ -60,7 +61,7 @@ class Ports:
     outputs: list[Port]
     found: Found | None
 
-    def record(self, graph: GraphProto) -> dict:
+    def record(self, graph: GraphProto) -> Record:
         """For export.json, with the names of the file's own graph."""
         constants = {one.name for one in graph.initializer}
         made = {name for node in graph.node for name in node.output}

@@ -8,6 +8,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import InputFormat, fixed_point_format
 from xnorforge.core.limits import most
+from xnorforge.core.types import Record
 
 NOISE = 1000  # number of random samples if none are given, fewer if they are large
 SEED = 1
@@ -113,7 +114,7 @@ def fixed_point_for(values: np.ndarray, bits: int) -> InputFormat:
         whole += 1
 
 
-def rounding_error(form: InputFormat, values: np.ndarray, integers: np.ndarray) -> dict:
+def rounding_error(form: InputFormat, values: np.ndarray, integers: np.ndarray) -> Record:
     """Quantisation error of float samples: `max_error` in the network's own units, and how many values were
     `cut` at the ends of the range.
     """

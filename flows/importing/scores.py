@@ -5,6 +5,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.artifacts import check
 from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.core.types import Record
 from xnorforge.flows.importing.layout import channels_to_front
 from xnorforge.flows.lower import rounding
 from xnorforge.flows.lower.reference import Reference
@@ -21,7 +22,7 @@ QUANTISERS = ("BipolarQuant", "Quant", "Trunc", "MultiThreshold")
 
 def reference_scores(
     network: ModelWrapper, inputs: np.ndarray, images: np.ndarray, graph: Lowered
-) -> tuple[np.ndarray, dict]:
+) -> tuple[np.ndarray, Record]:
     """Scores of all images, in batches, and the check that batching changes them by no more than float32
     rounding (`lower.rounding`). The two runs may round differently, and a few activations whose sums lie
     within that rounding of a threshold may come out on opposite sides of it (`lower.reference`).

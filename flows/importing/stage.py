@@ -12,6 +12,7 @@ from xnorforge.core.artifacts import measured, sha256, whole, write_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.input_format import InputFormat
 from xnorforge.core.progress import now_at, say
+from xnorforge.core.types import Record
 from xnorforge.flows.clean_up import change_batch, cleaned_up
 from xnorforge.flows.importing.doubts import judged, scale_doubts
 from xnorforge.flows.importing.estimators import without_estimators
@@ -41,7 +42,7 @@ def import_model(
     input_scale: float | None = None,
     provenance: str = "images as given",
     **wanted,
-) -> dict:
+) -> Record:
     """Like `import_network`, on images in an array: uint8 pixels, other integers as they are, or floats."""
     images = np.asarray(images)
     samples = Samples(images, np.asarray(labels, np.int64), provenance, pixels=images.dtype == np.uint8)
@@ -49,8 +50,8 @@ def import_model(
 
 
 def import_network(
-    model, samples: Samples, out_dir, wanted: Wanted | None = None, asked: dict | None = None
-) -> dict:
+    model, samples: Samples, out_dir, wanted: Wanted | None = None, asked: Record | None = None
+) -> Record:
     """Clean a QONNX file, run it on samples with qonnx, and write model.onnx, golden.npz and export.json.
 
     Args:
@@ -138,7 +139,7 @@ def import_network(
     return record
 
 
-def _lost_by_rounding(network, samples: Samples, form: InputFormat, integers, scores) -> dict | None:
+def _lost_by_rounding(network, samples: Samples, form: InputFormat, integers, scores) -> Record | None:
     """Effect of rounding float samples to the input's integers; None if the samples are integers."""
     if samples.values is None or samples.values.dtype.kind != "f":
         return None

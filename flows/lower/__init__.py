@@ -35,6 +35,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import of_record
 from xnorforge.core.plugins import parts
 from xnorforge.core.progress import now_at, say
+from xnorforge.core.types import Record
 from xnorforge.flows.bind import bind
 from xnorforge.flows.clean_up import cleaned_up
 from xnorforge.flows.indexed_model import IndexedModel
@@ -55,7 +56,7 @@ FINN_IMAGES = 20
 FINN_RUNS = 20_000  # node executions; larger graphs run on fewer images, as stated in the record
 
 
-def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -> dict:
+def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -> Record:
     """Lower `model.onnx` and verify it on the golden images.
 
     Args:
@@ -164,7 +165,7 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
     return record
 
 
-def complexity_of(network: ModelWrapper, given: dict, writable=()) -> dict:
+def complexity_of(network: ModelWrapper, given: Record, writable=()) -> Record:
     """What an exported network computes and stores, as lower.json states it; arguments of `integers_of`.
 
     Raises:
@@ -203,7 +204,7 @@ def _as_the_output(scores: np.ndarray, graph: Lowered) -> np.ndarray:
 
 
 def integers_of(
-    network: ModelWrapper, given: dict, writable=(), sum_bits: int | None = None
+    network: ModelWrapper, given: Record, writable=(), sum_bits: int | None = None
 ) -> tuple[Lowered, ModelWrapper]:
     """Integer graph and its ONNX form.
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
+from xnorforge.core.types import Record
+
 from . import checks
 from .walk import Lowered
 
@@ -50,7 +52,7 @@ def fewest_bits(make: Callable, exact: Lowered, frames, integers) -> Rounded | N
     return found
 
 
-def effect(rounded: Rounded, exact: Lowered, frames, integers, golden, labels=None) -> dict:
+def effect(rounded: Rounded, exact: Lowered, frames, integers, golden, labels=None) -> Record:
     """How far the rounded graph is from the exact one, and both from the network.
 
     Args:

@@ -7,6 +7,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.artifacts import check
 from xnorforge.core.errors import MismatchError
+from xnorforge.core.types import Record
 from xnorforge.flows import finn_execution
 
 from .exact import UNIT
@@ -44,7 +45,7 @@ def run_all(graph: Lowered, frames: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def integers_are_equal(rolled: Lowered, frames: np.ndarray, integers: np.ndarray) -> dict:
+def integers_are_equal(rolled: Lowered, frames: np.ndarray, integers: np.ndarray) -> Record:
     """Check the graph with a loop against the integers (N, …) of the one without, on all frames."""
     wrong = run_all(rolled, frames) != integers
     if wrong.any():
@@ -55,7 +56,9 @@ def integers_are_equal(rolled: Lowered, frames: np.ndarray, integers: np.ndarray
     return check("loop = its steps", len(frames), 0, int(wrong.size), "scores of rolled.onnx, all images")
 
 
-def scores_are_equal(graph: Lowered, integers: np.ndarray, golden: np.ndarray, judge=None, tails=()) -> dict:
+def scores_are_equal(
+    graph: Lowered, integers: np.ndarray, golden: np.ndarray, judge=None, tails=()
+) -> Record:
     """Check (a): scale * integers + bias against the golden scores of every image.
 
     Where float32 represents the scores exactly they must be equal; where the reference rounds, no image may
@@ -114,7 +117,7 @@ def channels_last(scores: np.ndarray) -> np.ndarray:
 
 def activations_are_equal(
     graph: Lowered, model: ModelWrapper, frames, inputs, reference: Reference | None = None
-) -> dict:
+) -> Record:
     """Every quantised activation against qonnx execution of the network (`reference.py`).
 
     Args:
@@ -138,7 +141,7 @@ def chosen_classes(graph: Lowered, integers: np.ndarray) -> np.ndarray:
     return (scale * integers.astype(np.float64) + bias).argmax(-1)
 
 
-def class_ties(graph: Lowered, integers: np.ndarray, golden: np.ndarray) -> dict | None:
+def class_ties(graph: Lowered, integers: np.ndarray, golden: np.ndarray) -> Record | None:
     """Where the largest float32 score does not determine the largest class; None for a single score.
 
     Args:
@@ -164,7 +167,7 @@ def class_ties(graph: Lowered, integers: np.ndarray, golden: np.ndarray) -> dict
     }
 
 
-def finn_is_equal(graph: Lowered, lowered: ModelWrapper, frames: np.ndarray) -> tuple[dict, list[str]]:
+def finn_is_equal(graph: Lowered, lowered: ModelWrapper, frames: np.ndarray) -> tuple[Record, list[str]]:
     """Check (b): every tensor of lowered.onnx that FINN's Python execution can represent, against the integer
     graph.
 

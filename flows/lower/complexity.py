@@ -21,6 +21,7 @@ import numpy as np
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
+from xnorforge.core.types import Record
 from xnorforge.flows.bind.network import Bound
 from xnorforge.flows.bind.nodes import shared_sizes
 from xnorforge.flows.indexed_model import indexed
@@ -31,7 +32,7 @@ BITS_PER_WORD = 64
 SUMS = ("binary", "multi_bit", "weight_bits", "stored_bits")
 
 
-def complexity(lowered: ModelWrapper, bound: list[Bound]) -> dict:
+def complexity(lowered: ModelWrapper, bound: list[Bound]) -> Record:
     """Count a lowered network and the operators it is bound to.
 
     Returns:
@@ -56,7 +57,7 @@ def complexity(lowered: ModelWrapper, bound: list[Bound]) -> dict:
     return whole | {"operations": _operations(whole), "layers": rows}
 
 
-def _row_of(operator: str, layers: dict[str, dict]) -> dict:
+def _row_of(operator: str, layers: dict[str, Record]) -> Record:
     """The row of an operator's layer, conv1 of conv1_threshold."""
     layer = operator.partition("_")[0]
     return layers.setdefault(
@@ -78,7 +79,7 @@ def _by_output(kind: str, weights: np.ndarray) -> np.ndarray:
     return weights
 
 
-def _add_products(row: dict, weights: np.ndarray, a_bits: int, pixels: int) -> None:
+def _add_products(row: Record, weights: np.ndarray, a_bits: int, pixels: int) -> None:
     """Add weights that are each used once per pixel."""
     w_bits, stored = _width(weights), weights.size * _width(weights)
     if a_bits == 1 < w_bits and weights.ndim == 2 and (factors := shared_sizes(weights)) is not None:
@@ -90,7 +91,7 @@ def _add_products(row: dict, weights: np.ndarray, a_bits: int, pixels: int) -> N
     row["a_bits"], row["w_bits"] = a_bits, w_bits
 
 
-def _operations(row: dict) -> int:
+def _operations(row: Record) -> int:
     return round(row["binary"] / BITS_PER_WORD + row["multi_bit"])
 
 

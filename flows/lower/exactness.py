@@ -18,6 +18,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.artifacts import check
 from xnorforge.core.errors import MismatchError
+from xnorforge.core.types import Record
 from xnorforge.flows.indexed_model import indexed
 from xnorforge.hw.any_width import drawn, times, weighted_sum, whole_numbers
 
@@ -33,7 +34,7 @@ AT_ONCE = 1 << 24  # elements of all tensors of a batch
 CLOSE = 8 * UNIT  # of what qonnx computes in one float32 operation, relative to the largest number
 
 
-def is_exact(graph: Lowered, model: ModelWrapper, frames: np.ndarray, seed: int = 0) -> dict:
+def is_exact(graph: Lowered, model: ModelWrapper, frames: np.ndarray, seed: int = 0) -> Record:
     """Compare a tidied graph with its network.
 
     Args:
@@ -251,13 +252,13 @@ class Links:
         quantisers = [node for node in self.built.nodes if node.quantises is not None]
         return sum(self._check_quantiser(node, links) for node in quantisers)
 
-    def _check_quantiser(self, node: Node, links: dict) -> int:
+    def _check_quantiser(self, node: Node, links: Record) -> int:
         """Levels on both sides of every threshold: the file's operations and the operator."""
         if node.inputs[0] in self.built.narrowed:
             return self._check_sums(node, links)
         return self._check_edges(node, *links[node.inputs[0]])
 
-    def _check_sums(self, node: Node, links: dict) -> int:
+    def _check_sums(self, node: Node, links: Record) -> int:
         """The same behind a narrowed sum, for numbers whose exact sums lie next to the thresholds."""
         levels, name = node.quantises, node.inputs[0]
         assert levels is not None

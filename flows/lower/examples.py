@@ -12,6 +12,8 @@ from math import prod
 import numpy as np
 from numpy.random import Generator
 
+from xnorforge.core.types import Record
+
 from .registry import example
 from .values import Leaf
 
@@ -61,7 +63,7 @@ def random_weights(rng: Generator, shape) -> np.ndarray:
     return weights
 
 
-def random_windows(rng: Generator, least: int = 1) -> dict:
+def random_windows(rng: Generator, least: int = 1) -> Record:
     """Kernel of `least` .. 3 rows and columns, stride and dilation: {name: [rows, columns]}."""
     ends = {"kernel": (least, 4), "stride": (1, 3), "dilation": (1, 4)}
     return {name: [int(n) for n in rng.integers(*given, 2)] for name, given in ends.items()}
@@ -80,7 +82,7 @@ def random_image(rng: Generator, kernel, dilation, pads=(0, 0, 0, 0), bits: int 
     return random_leaf(rng, (*(int(n + rng.integers(4)) for n in least), int(rng.integers(1, 7))), bits)
 
 
-def random_pool(rng: Generator) -> tuple[Leaf, dict]:
+def random_pool(rng: Generator) -> tuple[Leaf, Record]:
     """An image, and kernel and stride of its windows: in half of the cases arbitrary, else windows that do
     not overlap and are larger than a pixel, sometimes the whole image, sometimes with pixels between them
     that are left out.
@@ -97,7 +99,7 @@ def random_pool(rng: Generator) -> tuple[Leaf, dict]:
     return leaf, {"kernel": kernel, "stride": [2, 1] if kernel == [1, 1] else [1, 1] if whole else kernel}
 
 
-def random_conv(rng: Generator, leaf: Leaf, windows: dict) -> dict:
+def random_conv(rng: Generator, leaf: Leaf, windows: Record) -> Record:
     """Constants of a convolution with these windows of an image; in half of the cases in groups, up to one
     kernel per channel.
     """
@@ -108,7 +110,7 @@ def random_conv(rng: Generator, leaf: Leaf, windows: dict) -> dict:
     return sizes | {"groups": groups} | _matrix(leaf, random_weights(rng, shape), groups)
 
 
-def random_steps(rng: Generator, lo, hi, steps: int) -> dict:
+def random_steps(rng: Generator, lo, hi, steps: int) -> Record:
     """Constants of thresholds on integers lo .. hi (channels,): ascending, including "always" and "never"."""
     direction = random_signs(rng, len(lo))
     ends = np.sort([lo * direction, hi * direction], 0)[..., None]
@@ -116,7 +118,7 @@ def random_steps(rng: Generator, lo, hi, steps: int) -> dict:
     return {"thresholds": np.sort(found, 1), "direction": direction}
 
 
-def _matrix(leaf: Leaf, weights: np.ndarray, groups: int = 1) -> dict:
+def _matrix(leaf: Leaf, weights: np.ndarray, groups: int = 1) -> Record:
     """The constants of all matrices: weights, the range of sums, and whether equal bits are counted."""
     top = prod(weights.shape[:-1]) * int(abs(weights).max()) * max(map(abs, leaf.range))
     bits = leaf.range[0] >= 0 and leaf.range[1] <= 1

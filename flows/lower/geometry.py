@@ -2,10 +2,12 @@
 
 import numpy as np
 
+from xnorforge.core.types import Record
+
 from .walk import refuse
 
 
-def in_two_dimensions(at: dict) -> dict:
+def in_two_dimensions(at: Record) -> Record:
     """Attributes of a one-dimensional window, converted to a window of a single row."""
     for key, rest in (("kernel_shape", [1]), ("strides", [1]), ("dilations", [1])):
         if len(at.get(key, [])) == 1:

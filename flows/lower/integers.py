@@ -6,6 +6,8 @@ folder.
 
 import numpy as np
 
+from xnorforge.core.types import Record
+
 from .registry import MEANINGS, meaning
 
 TOP = 2**52  # above this, float64 matrix products and thresholds would round
@@ -54,6 +56,6 @@ def dense(x, at):
     return y + (at["weights"] < 0).sum(0) if at["xnor"] else y
 
 
-def run_operator(op: str, inputs: list[np.ndarray], at: dict) -> np.ndarray:
+def run_operator(op: str, inputs: list[np.ndarray], at: Record) -> np.ndarray:
     """One operator on its input tensors."""
     return MEANINGS[op](*inputs, at)

@@ -18,7 +18,8 @@ The engine's own modules register what needs no operator of ours: constants per 
 """
 
 from collections.abc import Callable
-from typing import Any
+
+from xnorforge.core.types import Record
 
 RULES: dict[str, Callable] = {}
 MEANINGS: dict[str, Callable] = {}
@@ -30,7 +31,7 @@ NEGATABLE: dict[str, str] = {}
 PER_CHANNEL: dict[str, tuple[str, ...]] = {}
 EXAMPLES: dict[str, Callable] = {}
 # Functions after the last layer that the host computes, by the ONNX operator (`tails.py`).
-TAILS: dict[str, Any] = {}
+TAILS: Record = {}
 # ONNX operators whose results are elements of their first input: moves and maxima.
 CHOOSING: set[str] = set()
 ARITHMETIC: dict[str, Callable] = {}

@@ -15,6 +15,7 @@ from math import gcd, isfinite, lcm
 
 import numpy as np
 
+from xnorforge.core.types import Record
 from xnorforge.hw.any_width import width_of
 
 F32 = np.float32
@@ -64,7 +65,7 @@ class Node:
     op: str
     inputs: list[str]
     out: str
-    at: dict
+    at: Record
     quantises: "Levels | None" = None
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import xnorforge
 from xnorforge.core import artifacts
+from xnorforge.core.types import Record
 from xnorforge.flows import vivado
 from xnorforge.flows.backends import _control
 from xnorforge.flows.backends.rtl import lint_folder
@@ -31,7 +32,7 @@ TOP = "xf_top"
 AROUND = {"axis": "xf_frame_guard", "plain": "xf_check_timing"}  # by interface, what the top has beside it
 
 
-def write_package(acc: Path, out: Path, prefix: str | None = None, interface: str = "axis") -> dict:
+def write_package(acc: Path, out: Path, prefix: str | None = None, interface: str = "axis") -> Record:
     """Write the package of a generated accelerator.
 
     Args:
@@ -83,7 +84,7 @@ def write_package(acc: Path, out: Path, prefix: str | None = None, interface: st
     return artifacts.read_json(out / "package.json")
 
 
-def _facts(ops, fold: dict, prefix: str, renamed: sources.Renamed, interface: str) -> dict:
+def _facts(ops, fold: Record, prefix: str, renamed: sources.Renamed, interface: str) -> Record:
     """The values for the templates."""
     board, timing = boards.load(fold["board"]), contract(ops) if interface == "plain" else None
     into, out = (top_stream(one, timing is not None) for one in (ops[0].in_stream(), ops[-1].out_stream()))
@@ -113,7 +114,7 @@ def _control_ports(address_bits: int) -> dict[str, tuple[str, int]]:
     return {name: (way, bits or address_bits) for name, (way, bits) in _control.CHANNELS.items()}
 
 
-def _written(given: dict) -> dict[str, str]:
+def _written(given: Record) -> dict[str, str]:
     """The files generated for this package, by their paths in it."""
     prefix, module, plain = given["prefix"], given["module"], "plain_" if given["timing"] else ""
     wanted = {

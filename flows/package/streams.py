@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from xnorforge.core.types import Record
 from xnorforge.hw.ops.base import HwOp, Stream
 
 
@@ -34,7 +35,7 @@ class TopStream:
             f"{stream.bits} bit{signed} per beat from bit 0 up, {stream.beats} beats"
         )
 
-    def record(self) -> dict:
+    def record(self) -> Record:
         """The entry in package.json."""
         stream = self.stream
         return {

@@ -9,10 +9,11 @@ import jsonschema
 from xnorforge.core.artifacts import whole, write_json
 from xnorforge.core.errors import MismatchError
 from xnorforge.core.progress import now_at
+from xnorforge.core.types import Record
 from xnorforge.flows.report import collect, others, pages
 
 
-def write(acc: Path, routed: bool | None = None) -> dict:
+def write(acc: Path, routed: bool | None = None) -> Record:
     """Write report.html, report.md and, last, report.json into `acc`.
 
     Args:
@@ -47,7 +48,7 @@ def write(acc: Path, routed: bool | None = None) -> dict:
     return record
 
 
-def validate(record: dict) -> None:
+def validate(record: Record) -> None:
     """Hold a record against schema.json.
 
     Raises:

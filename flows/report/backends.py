@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from xnorforge.core.artifacts import read_json
+from xnorforge.core.types import Record
 
 SHARED = ("export", "lower")  # stages that all back ends have in common
 
 
-def beside(acc: Path, own: dict) -> list[dict]:
+def beside(acc: Path, own: Record) -> list[Record]:
     """A row per back end: what its report says, and the seconds from folding on.
 
     Args:
@@ -26,11 +27,11 @@ def beside(acc: Path, own: dict) -> list[dict]:
     return rows
 
 
-def _read(path: Path) -> dict | None:
+def _read(path: Path) -> Record | None:
     return read_json(path) if path.exists() else None
 
 
-def _row(backend: str, record: dict) -> dict:
+def _row(backend: str, record: Record) -> Record:
     resources, cycles = record.get("resources") or record.get("estimate", {}), record.get("cycles", {})
     ran = [row for row in record["run"]["stages"] if row["stage"] not in SHARED]
     return {

@@ -4,10 +4,12 @@ back to scores.
 
 import numpy as np
 
+from xnorforge.core.types import Record
+
 ORDER = "row, column, channel; the channel fastest"
 
 
-def entry(border: dict, given: dict) -> dict:
+def entry(border: Record, given: Record) -> Record:
     """The input: raw integers of one frame.
 
     Args:
@@ -18,7 +20,7 @@ def entry(border: dict, given: dict) -> dict:
     return {**_port("s_axis_tdata", border), "order": ORDER, "scale": given["scale"], **known}
 
 
-def exit_(border: dict, lowered, output: str) -> dict:
+def exit_(border: Record, lowered, output: str) -> Record:
     """The output: `scores` integers, then `indices` places of the largest; score = scale * integer + bias per
     class, or per channel of a map. Of labels there are indices only, one per cell or vector.
 
@@ -37,6 +39,6 @@ def exit_(border: dict, lowered, output: str) -> dict:
     }
 
 
-def _port(name: str, border: dict) -> dict:
+def _port(name: str, border: Record) -> Record:
     kept = {key: border[key] for key in ("shape", "bits", "signed", "lanes", "beats")}
     return {"port": name, "port_bits": 8 * border["bytes"], **kept}

@@ -4,11 +4,12 @@ from pathlib import Path
 
 from xnorforge.core import accuracy
 from xnorforge.core.errors import printable
+from xnorforge.core.types import Record
 from xnorforge.flows.report.device import block_ram, duration, formatted
 from xnorforge.history import entries
 
 
-def as_text(record: dict) -> str:
+def as_text(record: Record) -> str:
     """About twenty lines: verdict, equality of every stage, speed, size, the slowest layer."""
     part = record.get("resources", record)["part"]
     lines = [f"{record['verdict']}  {record['net']} on {record['board_title']}, {part}", ""]
@@ -42,14 +43,14 @@ def _why(said: str | None) -> str:
     return f" ({said})" if said else ""
 
 
-def _project(record: dict) -> list[str]:
+def _project(record: Record) -> list[str]:
     if "make" in record:
         return _handover(record)
     forms = ", ".join(record["layers"])
     return [f"  project   {record['project']} ({forms}), synthesised: {record['synthesised']}"]
 
 
-def _handover(record: dict) -> list[str]:
+def _handover(record: Record) -> list[str]:
     finn, ours = record["estimate"], record["ours"]
     amounts = [
         f"{formatted(one['cycles'])} cycles per frame, {formatted(one['lut'])} LUT, "
@@ -65,7 +66,7 @@ def _handover(record: dict) -> list[str]:
     ]
 
 
-def _counted(record: dict) -> list[str]:
+def _counted(record: Record) -> list[str]:
     cycles, part, clock = record["cycles"], record["resources"], record["clock_mhz"]
     lines = [
         f"  interval  {formatted(cycles['interval_simulated'])} cycles per frame simulated, "
@@ -98,7 +99,7 @@ def _counted(record: dict) -> list[str]:
     return [*lines, f"  bitstream {record['bitstream']}"]
 
 
-def as_record(record: dict, acc: Path) -> dict:
+def as_record(record: Record, acc: Path) -> Record:
     """The object that --json prints: verdict, flat metrics, files, warnings."""
     names = ("report.html", "report.md", "report.json")
     if "resources" in record:

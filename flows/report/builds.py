@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+from xnorforge.core.types import Record
 from xnorforge.history import entries
 from xnorforge.plot.chart import Point, small_line
 
@@ -14,7 +15,7 @@ FIGURES = {
 }
 
 
-def last_builds(acc: Path, record: dict) -> list[dict]:
+def last_builds(acc: Path, record: Record) -> list[Record]:
     """The last builds of the same network, method, board and back end, oldest first; this one is the last.
 
     Args:
@@ -40,7 +41,7 @@ def last_builds(acc: Path, record: dict) -> list[dict]:
     return [*map(_row, before), own]
 
 
-def _row(line: dict) -> dict:
+def _row(line: Record) -> Record:
     figures = line.get("figures") or {}
     return {
         **{name: str(line.get(name) or "---") for name in ("when", "commit", "verdict")},
@@ -50,11 +51,11 @@ def _row(line: dict) -> dict:
     }
 
 
-def _value(accuracy: dict | None) -> float | None:
+def _value(accuracy: Record | None) -> float | None:
     return accuracy["value"] if accuracy else None
 
 
-def trend(rows: list[dict], name: str) -> str:
+def trend(rows: list[Record], name: str) -> str:
     """A small chart of one figure over the builds; a click on a point copies the command of its build."""
     known = [(place, row) for place, row in enumerate(rows) if row[name] is not None]
     if len(known) < 2:

@@ -14,6 +14,7 @@ import numpy as np
 
 from xnorforge.core.artifacts import check, digest, netlist_digest, read_json
 from xnorforge.core.errors import MismatchError
+from xnorforge.core.types import Record
 from xnorforge.flows.report import (
     backends,
     border,
@@ -73,7 +74,7 @@ def paths(acc: Path) -> dict[str, Path]:
     }
 
 
-def records(acc: Path, routed: bool | None = None) -> dict[str, dict]:
+def records(acc: Path, routed: bool | None = None) -> dict[str, Record]:
     """The record of every stage that a build for this board has.
 
     Args:
@@ -104,7 +105,7 @@ def _of_placed(acc: Path, routed: Path) -> bool:
     return netlist != "" and own.exists() and read_json(own)["netlist"] == digest(acc / netlist)
 
 
-def read_records(asked: dict[str, Path]) -> dict[str, dict]:
+def read_records(asked: dict[str, Path]) -> dict[str, Record]:
     """The records of stages.
 
     Raises:
@@ -118,7 +119,7 @@ def read_records(asked: dict[str, Path]) -> dict[str, dict]:
     return {stage: read_json(path) for stage, path in asked.items()}
 
 
-def loads_of(loads: dict | None, sim: dict, synth: dict) -> dict | None:
+def loads_of(loads: Record | None, sim: Record, synth: Record) -> Record | None:
     """The key `loads`; None where weights are constants."""
     if loads is None:
         return None
@@ -126,7 +127,7 @@ def loads_of(loads: dict | None, sim: dict, synth: dict) -> dict | None:
     return kept | {"cycles": sim["load_cycles"], "lut": synth["top"]["lut"]}
 
 
-def common(found: dict[str, dict], board, backend: str, more: Iterable[dict] = ()) -> dict:
+def common(found: dict[str, Record], board, backend: str, more: Iterable[Record] = ()) -> Record:
     """What every back end's report says: network, board, checks, accuracy; `more` are checks of the
     report's own.
     """
@@ -155,7 +156,7 @@ def common(found: dict[str, dict], board, backend: str, more: Iterable[dict] = (
     }
 
 
-def report(acc: Path, routed: bool | None = None) -> dict:
+def report(acc: Path, routed: bool | None = None) -> Record:
     """The whole report of one accelerator; `run` holds all that differs between two builds of the same
     inputs.
 
@@ -256,7 +257,7 @@ def report(acc: Path, routed: bool | None = None) -> dict:
     return record
 
 
-def faster_foldings(fold: dict, total: dict, clock_mhz: float) -> list[dict]:
+def faster_foldings(fold: Record, total: Record, clock_mhz: float) -> list[Record]:
     """What faster foldings cost: interval, frames/s at a clock, whether they fit, and the LUT and block RAM
     of the whole design, as counted plus the difference by the cost model.
     """
@@ -270,7 +271,7 @@ def faster_foldings(fold: dict, total: dict, clock_mhz: float) -> list[dict]:
     ]
 
 
-def routing_of(record: dict | None, interval: int, latency: int) -> dict | None:
+def routing_of(record: Record | None, interval: int, latency: int) -> Record | None:
     """The clock after place and route, frames/s and latency at it; null where nothing was routed.
 
     Args:
@@ -300,7 +301,7 @@ def routing_of(record: dict | None, interval: int, latency: int) -> dict | None:
     }
 
 
-def nextpnr_keys(record: dict | None) -> dict:
+def nextpnr_keys(record: Record | None) -> Record:
     """`fmax` as in nextpnr's own report, and the critical paths by operator; empty where nothing was
     routed.
     """
@@ -311,7 +312,7 @@ def nextpnr_keys(record: dict | None) -> dict:
     return {"fmax": fmax, "critical_paths": record["critical_paths"]}
 
 
-def verdict(rows: list[dict], lower: dict) -> str:
+def verdict(rows: list[Record], lower: Record) -> str:
     """FAIL where a check has mismatches or did not run; APPROXIMATE where sums of the network were rounded,
     as allowed.
     """
@@ -320,7 +321,7 @@ def verdict(rows: list[dict], lower: dict) -> str:
     return "APPROXIMATE" if lower["approximate"] else "PASS"
 
 
-def as_predicted(interval: float, bound: int, slowest: list[str], fold: dict) -> dict:
+def as_predicted(interval: float, bound: int, slowest: list[str], fold: Record) -> Record:
     """The check that the RTL simulation takes as many cycles per frame as the slowest operators were said
     to, and not one more than were requested; of FPS=max the request is the prediction.
     """
@@ -333,7 +334,7 @@ def as_predicted(interval: float, bound: int, slowest: list[str], fold: dict) ->
     return {"stage": "sim", **check("interval = bound", 0, int(far or late), 1, what), "ran": True}
 
 
-def as_modelled(sim: dict) -> list[dict]:
+def as_modelled(sim: Record) -> list[Record]:
     """The check that the RTL simulation takes exactly as many cycles per frame as the cycle model says; none
     where an operator has no row in it.
     """
@@ -346,7 +347,7 @@ def as_modelled(sim: dict) -> list[dict]:
     return [{"stage": "sim", **check("interval = cycle model", 0, wrong, 1, what), "ran": True}]
 
 
-def reach_rows(sim: dict, netlist: dict | None) -> list[dict]:
+def reach_rows(sim: Record, netlist: Record | None) -> list[Record]:
     """A row per layer with constants: the `bits` of these, and how many of them each stage reached, in all
     and by which means; `netlist` is null where that stage did not run.
     """
@@ -363,7 +364,7 @@ def reach_rows(sim: dict, netlist: dict | None) -> list[dict]:
     ]
 
 
-def as_reached(rows: list[dict]) -> list[dict]:
+def as_reached(rows: list[Record]) -> list[Record]:
     """How many bits of weights and thresholds the stages reached; the layers with others are named."""
     found = []
     for stage, where in (("sim", "RTL"), ("netlist", "netlist")):
@@ -378,7 +379,7 @@ def as_reached(rows: list[dict]) -> list[dict]:
     return found
 
 
-def estimate(ops, total: dict, board) -> dict:
+def estimate(ops, total: Record, board) -> Record:
     """The sums of the cost models, FIFOs included, and for all but block RAM the error relative to the count
     (0.1: 10 % too high); `lut_ram` counts all LUT sites used as memory, shift registers included. Carry cells
     and memories in LUTs exist on the 7 series, and are compared only there. `family`: whose counts they are
@@ -401,7 +402,7 @@ def error(guess: float, counted: float) -> float | None:
     return round(guess / counted - 1, 5) if counted else None
 
 
-def compared(found: dict) -> tuple[list[dict], list[dict]]:
+def compared(found: Record) -> tuple[list[Record], list[Record]]:
     """All checks: those on images, and those on counts; a stage that should have compared images and did not
     is a row too.
     """
@@ -428,7 +429,7 @@ def compared(found: dict) -> tuple[list[dict], list[dict]]:
     return stages, audits
 
 
-def accuracy(found: dict, golden: str) -> list[dict]:
+def accuracy(found: Record, golden: str) -> list[Record]:
     """Rows of every record that states an accuracy; `golden` says which the golden images are."""
     rows = [row for record in found.values() for row in record.get("accuracy", [])]
     whole = max((row["images"] for row in rows if row["set"] == "golden images"), default=0)
@@ -444,7 +445,7 @@ def accuracy(found: dict, golden: str) -> list[dict]:
     ]
 
 
-def with_interval(row: dict) -> dict:
+def with_interval(row: Record) -> Record:
     """Add the share of correct images, `top1`, and Wilson's 95 % interval of it (Wilson 1927), `low` to
     `high`; a row of other figures has its own."""
     if "figures" in row:
@@ -460,7 +461,7 @@ def with_interval(row: dict) -> dict:
     }
 
 
-def all_cells(synth: dict) -> dict[str, int]:
+def all_cells(synth: Record) -> dict[str, int]:
     """The mapped cells of the whole design by their type, sorted."""
     counts: Counter[str] = Counter()
     for part in (*synth["operators"], synth["top"]):
@@ -468,7 +469,7 @@ def all_cells(synth: dict) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def layer_rows(ops, synth: dict, board) -> list[dict]:
+def layer_rows(ops, synth: Record, board) -> list[Record]:
     """One row per operator except FIFOs: facts of the graph, cells of the synthesis, and its place among the
     others.
     """
@@ -497,7 +498,7 @@ def layer_rows(ops, synth: dict, board) -> list[dict]:
     return rows
 
 
-def wide_numbers(ops, synth: dict) -> dict:
+def wide_numbers(ops, synth: Record) -> Record:
     """What carries numbers of more than `bits` bits, FIFOs and width converters among it, and its cells.
 
     Returns:
@@ -521,7 +522,7 @@ def wide_numbers(ops, synth: dict) -> dict:
     }
 
 
-def streams(ops, sim: dict, synth: dict) -> list[dict]:
+def streams(ops, sim: Record, synth: Record) -> list[Record]:
     """FIFOs and input buffers with their highest fill in simulation; a FIFO with its cells, a buffer's are
     within its unit's.
     """
@@ -534,7 +535,7 @@ def streams(ops, sim: dict, synth: dict) -> list[dict]:
     return rows
 
 
-def memory(rows: list[dict]) -> list[dict]:
+def memory(rows: list[Record]) -> list[Record]:
     """Constant memories per operator; efficiency is bits over the bits of the block RAMs that were taken.
 
     The bits are those of the layer's largest memory; its small tables are in LUTs.

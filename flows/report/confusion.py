@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from xnorforge.core.types import Record
+
 CLASSES = 32  # with more classes the matrix is too large to read
 
 
-def of_classes(lowered, golden: Path, images: str) -> dict | None:
+def of_classes(lowered, golden: Path, images: str) -> Record | None:
     """Labels against predicted classes; None if the network does not return classes, no image has a label, or
     there are too many classes for a matrix.
 

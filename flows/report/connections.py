@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from xnorforge.core.types import Record
 from xnorforge.flows.report.operators import macs
 from xnorforge.hw.ops.base import HwOp, Stream
 
@@ -11,7 +12,7 @@ def is_fifo(op: HwOp) -> bool:
     return op.identity and bool(op.input_buffer())
 
 
-def connections(ops: Sequence[HwOp], fills: dict[str, int]) -> list[dict]:
+def connections(ops: Sequence[HwOp], fills: dict[str, int]) -> list[Record]:
     """One row per stream between two operators, those of FIFOs joined: `from` and `to` (operators, "input",
     "output"), `width` in bits, `beats` per frame, `fifo` (the name of what stores it on its way: a FIFO, or a
     reader with a buffer, else null), its `depth` in beats and its highest `fill` (null: not observed).
@@ -36,7 +37,7 @@ def connections(ops: Sequence[HwOp], fills: dict[str, int]) -> list[dict]:
     return [*rows, *(_row(left, None, fills) for left in given.values())]
 
 
-def _row(given: tuple[str, Stream, str | None, int | None], reader: HwOp | None, fills: dict) -> dict:
+def _row(given: tuple[str, Stream, str | None, int | None], reader: HwOp | None, fills: Record) -> Record:
     name, wire, fifo, depth = given
     if fifo is None and reader is not None and reader.input_buffer():
         fifo, depth = reader.name, reader.input_buffer()

@@ -4,6 +4,7 @@ Block RAM Tile = RAMB36 + RAMB18 / 2. A module's own cells are listed as `(name)
 they add up to the module's row.
 """
 
+from xnorforge.core.types import Record
 from xnorforge.hw import families
 
 COLUMNS = ("Total LUTs", "Logic LUTs", "LUTRAMs", "SRLs", "FFs", "RAMB36", "RAMB18", "DSP Blocks")
@@ -15,7 +16,7 @@ def block_ram(family: str) -> tuple[str, int]:
     return families.load(family).units["bram36"]
 
 
-def device_rows(resources: dict) -> list[tuple[str, float, float | None]]:
+def device_rows(resources: Record) -> list[tuple[str, float, float | None]]:
     """Rows (Site Type, Used, Available) of the device table, as the family calls its sites.
 
     Available is None where the part's figure is not in board.toml.
@@ -35,7 +36,7 @@ def columns(family: str) -> tuple[str, ...]:
     return tuple(renamed.get(name, name) for name in COLUMNS)
 
 
-def hierarchy_rows(report: dict) -> list[tuple]:
+def hierarchy_rows(report: Record) -> list[tuple]:
     """Rows (depth, instance, module, the eight counts): the top, its own cells, then its operators, each with
     its parts.
     """

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from xnorforge.core.types import Record
 from xnorforge.plot.svg import box, frame, label, polyline
 
 WIDTH = 1180  # of a line of layers
@@ -106,7 +107,7 @@ def lines_of(widths: Sequence[float], most: float) -> list[int]:
         count += 1
 
 
-def accelerator(record: dict) -> str:
+def accelerator(record: Record) -> str:
     """The drawing; a click on an operator leads to its row in the table.
 
     Args:
@@ -186,7 +187,7 @@ def _stream(first: Node, second: Node, tops: list[float], number: int) -> list[s
     return parts
 
 
-def fill_words(wire: dict) -> str:
+def fill_words(wire: Record) -> str:
     """What stores a stream and how full that was at most, as text; nothing where nothing does."""
     if not wire["depth"]:
         return ""
@@ -194,7 +195,7 @@ def fill_words(wire: dict) -> str:
     return f"{fill}{wire['depth']:,}"
 
 
-def _width(first: Node, second: Node, wire: dict) -> list[str]:
+def _width(first: Node, second: Node, wire: Record) -> list[str]:
     x, y = first.exit
     below = second.entry[1] < y  # the line rises: its label goes below it
     parts = [label(x + 3, y + (11 if below else -4), f"{wire['width']:,} b", size=9.5, css="soft halo")]
@@ -204,7 +205,7 @@ def _width(first: Node, second: Node, wire: dict) -> list[str]:
     return parts
 
 
-def _layer(node: Node, rows: list[dict], inside: dict[int, dict]) -> list[str]:
+def _layer(node: Node, rows: list[Record], inside: dict[int, Record]) -> list[str]:
     if not node.operators:
         return [label(node.x + 2, node.y + 13, node.name, size=11)] if node.name else []
     parts = [label(node.x, node.y + 11, node.name, size=11, css="name", room=CHIP)]
@@ -229,6 +230,6 @@ def _layer(node: Node, rows: list[dict], inside: dict[int, dict]) -> list[str]:
     return parts
 
 
-def busy_colour(row: dict) -> str:
+def busy_colour(row: Record) -> str:
     """The class of an operator's colour: b0 to b4 by its busy share, b5 for a bottleneck."""
     return f"b{BUSY if row['bottleneck'] else min(int(BUSY * row['busy']), BUSY - 1)}"

@@ -2,19 +2,20 @@
 
 from collections import defaultdict
 
+from xnorforge.core.types import Record
 from xnorforge.plot.svg import frame, titled
 
 COLOURS = [f"s{number}" for number in range(7)]  # of the largest operators
 WIDTH, HEIGHT = 900, 520  # at most
 
 
-def colours(plan: list[dict]) -> dict[str, str]:
+def colours(plan: list[Record]) -> dict[str, str]:
     """The class of every operator: the largest have a colour each, the others one together."""
     inside = [row["name"] for row in plan if row["name"] != "shell"]
     return dict.fromkeys(inside, "s7") | dict(zip(inside, COLOURS)) | {"shell": "q0"}
 
 
-def drawing(plan: list[dict]) -> str:
+def drawing(plan: list[Record]) -> str:
     """The picture.
 
     Args:

@@ -2,8 +2,10 @@
 
 from itertools import groupby
 
+from xnorforge.core.types import Record
 
-def in_layers(rows: list[dict]) -> list[dict]:
+
+def in_layers(rows: list[Record]) -> list[Record]:
     """The rows of the table of operators, layer by layer.
 
     Args:
@@ -21,7 +23,7 @@ def in_layers(rows: list[dict]) -> list[dict]:
     return found
 
 
-def _whole(name: str, rows: list[dict]) -> dict:
+def _whole(name: str, rows: list[Record]) -> Record:
     unit = next((row for row in rows if row["name"] == name), rows[0])
     cells = {key: sum(row[key] for row in rows) for key in ("lut", "ff", "bram36", "macs")}
     guess = sum(row["lut_estimate"] for row in rows)

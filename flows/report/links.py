@@ -3,6 +3,8 @@
 from pathlib import Path
 from urllib.parse import quote
 
+from xnorforge.core.types import Record
+
 MOST = 250  # files of a folder that are linked one by one
 BESIDE = {"report.md": "a terminal, a pull request", "report.json": "programs: all of this page"}
 ABOVE = ("export.json", "lower.json")  # of the network
@@ -13,7 +15,7 @@ def href(name: str) -> str:
     return quote(name)
 
 
-def listed_files(record: dict, acc: Path) -> list[dict]:
+def listed_files(record: Record, acc: Path) -> list[Record]:
     """Rows of the table of files: products with their hashes, the other forms of the report, the stages'
     records.
 
@@ -37,7 +39,7 @@ def listed_files(record: dict, acc: Path) -> list[dict]:
     return [*rows, {**_plain("", "programs: what each stage found"), "inside": records}]
 
 
-def _plain(name: str, opens: str) -> dict:
+def _plain(name: str, opens: str) -> Record:
     return {"file": name, "bytes": None, "sha256": None, "opens_with": opens, "inside": []}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from xnorforge.core.types import Record
 from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.ops.base import SITES, HwOp, Stream
 
@@ -18,12 +19,12 @@ def attribute(op: HwOp, name: str) -> Any:
     return op.get_nodeattr(name) if name in op.get_nodeattr_types() else None
 
 
-def stream(s: Stream) -> dict:
+def stream(s: Stream) -> Record:
     """A stream as the report lists it."""
     return {"shape": list(s.shape), "lanes": s.lanes, "bits": s.bits, "width": s.width, "beats": s.beats}
 
 
-def bits_of_numbers(op: HwOp) -> dict:
+def bits_of_numbers(op: HwOp) -> Record:
     """Bits of one number: `in_bits` of every stream in, and `out_bits`."""
     return {"in_bits": [one.bits for one in op.in_streams()], "out_bits": op.out_stream().bits}
 
@@ -41,7 +42,7 @@ def lanes(op: HwOp) -> int:
     return (pe or mh if pixels == 1 else pixels) * (simd or mw or 1)
 
 
-def facts(op: HwOp, family: str) -> dict:
+def facts(op: HwOp, family: str) -> Record:
     """One operator's row: everything that follows from its attributes and the part's family alone."""
     pe, simd, mw = (attribute(op, name) for name in ("pe", "simd", "mw"))
     estimate = op.estimate(family)
@@ -70,7 +71,7 @@ def facts(op: HwOp, family: str) -> dict:
     }
 
 
-def buffers(ops: list[HwOp]) -> list[dict]:
+def buffers(ops: list[HwOp]) -> list[Record]:
     """One row per FIFO and per input buffer of a unit: the operators on both sides, its stream and depth in
     beats.
     """

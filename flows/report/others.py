@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+from xnorforge.core.types import Record
 from xnorforge.flows.report import backends, collect, provenance
 from xnorforge.hw import boards
 
 NO_MATRIX = {"weights": None, "reuse_factor": None}
 
 
-def _project(hls: dict) -> dict:
+def _project(hls: Record) -> Record:
     """What the report takes from the record of hls4ml's stage."""
     return {
         "project": hls["project"],
@@ -20,7 +21,7 @@ def _project(hls: dict) -> dict:
     }
 
 
-def _handover(finn: dict) -> dict:
+def _handover(finn: Record) -> Record:
     """What the report takes from the record of FINN's stage: its estimates and ours."""
     guess = finn["estimate"]
     return {
@@ -44,7 +45,7 @@ KINDS = {
 }
 
 
-def project_record(acc: Path, stage: str) -> dict:
+def project_record(acc: Path, stage: str) -> Record:
     """The whole report of a project; `stage` is a key of `KINDS`.
 
     Raises:

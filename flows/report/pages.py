@@ -9,6 +9,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from xnorforge.core.errors import one_line
+from xnorforge.core.types import Record
 from xnorforge.flows.report import (
     builds,
     device,
@@ -50,7 +51,7 @@ def factor(value: float) -> str:
     return f"{value:.9g}".replace("-", "−")
 
 
-def input_meaning(given: dict) -> str:
+def input_meaning(given: Record) -> str:
     """How to fill an input frame, as text, and what its integers lose against the floats they represent."""
     words = f"{given['order']}; the network's input is {factor(given['scale'])} × element"
     if given["offset"]:
@@ -64,7 +65,7 @@ def input_meaning(given: dict) -> str:
     return words
 
 
-def output_meaning(output: dict) -> str:
+def output_meaning(output: Record) -> str:
     """How to read an output frame, as text."""
     (*cells, count), scale, bias = output["shape"], output["scale"], output["bias"]
     if cells == [1, 1] and output["scores"]:
@@ -87,7 +88,7 @@ def output_meaning(output: dict) -> str:
     return meaning if output["indices"] or cells else f"{meaning}; the class is the largest score"
 
 
-def rounding_effect(found: dict) -> str:
+def rounding_effect(found: Record) -> str:
     """What rounded sums change in classes and accuracy, as text; empty where no sum was rounded."""
     if not found["agreement"]:
         return ""
@@ -99,7 +100,7 @@ def rounding_effect(found: dict) -> str:
     return f"{words}; top-1 on the labels {before} % before and {after} % after."
 
 
-def read_outside(outside: dict | None) -> str:
+def read_outside(outside: Record | None) -> str:
     """What weights from a memory outside the part need of it, as text; empty without any."""
     if outside is None:
         return ""
@@ -111,7 +112,7 @@ def read_outside(outside: dict | None) -> str:
     )
 
 
-def loading(control: dict | None, loads: dict | None) -> str:
+def loading(control: Record | None, loads: Record | None) -> str:
     """How a template is selected, learnt and loaded, or weights are, as text; empty without either."""
     if loads:
         return (
@@ -142,7 +143,7 @@ def tag(kind: str) -> Markup:
     return Markup(' <span class="tag {0}">{0}</span>').format(kind)
 
 
-def element(port: dict) -> str:
+def element(port: Record) -> str:
     """One element of a port, as text."""
     kind = "two's complement" if port["signed"] else "unsigned"
     return f"{port['bits']} bit{'s' if port['bits'] > 1 else ''}, {kind}"
@@ -195,7 +196,7 @@ def _template(kind: str, text: str) -> Template:
     return _environment(kind).from_string(text)
 
 
-def page(record: dict, acc: Path, form: str, kind: str) -> str:
+def page(record: Record, acc: Path, form: str, kind: str) -> str:
     """report.html ("html") or report.md ("md"): one file, nothing fetched; all of it is there without the
     page's script, which sorts, folds and filters its tables.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from xnorforge.core.artifacts import digest, read_json
 from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import scale_words
+from xnorforge.core.types import Record
 from xnorforge.hw import boards, families, routing
 
 # Of measured.json, what the report shows.
@@ -16,13 +17,13 @@ MEASURED = (
 )  # fmt: skip
 
 
-def origin(export: dict) -> str:
+def origin(export: Record) -> str:
     """Where the network comes from, in words."""
     source = export["source"]
     return source if isinstance(source, str) else f"{source['file']}, SHA-256 {source['sha256'][:16]}"
 
 
-def command(export: dict, lower: dict, fold: dict, board, backend: str) -> str:
+def command(export: Record, lower: Record, fold: Record, board, backend: str) -> str:
     """The command that repeats the build, in the folder of the Makefile; without its FOLDING file."""
     if isinstance(export["source"], dict):
         given = export["input"]
@@ -51,7 +52,7 @@ def netlist(board) -> str:
     return f"not simulated: there are no models of the {board.family} cells"
 
 
-def bitstream(board, record: dict | None) -> str:
+def bitstream(board, record: Record | None) -> str:
     """One sentence: the bitstream, or why it was not built and what would build it.
 
     Args:
@@ -71,7 +72,7 @@ def bitstream(board, record: dict | None) -> str:
     return "not built: place and route was disabled (PNR=off)"
 
 
-def board_measurement(acc: Path) -> dict | None:
+def board_measurement(acc: Path) -> Record | None:
     """What a user measured on the board (measured.json, docs/guide/board.md); None without it.
 
     Raises:
@@ -97,7 +98,7 @@ def board_measurement(acc: Path) -> dict | None:
     return values
 
 
-def product_files(acc: Path) -> list[dict]:
+def product_files(acc: Path) -> list[Record]:
     """Products that are equal for equal inputs, with size and SHA-256; folders as one."""
     found = []
     for name, opens in {
@@ -126,7 +127,7 @@ def product_files(acc: Path) -> list[dict]:
     return found
 
 
-def run_facts(found: dict) -> dict:
+def run_facts(found: Record) -> Record:
     """What varies: times, memory, tools, machine, commit."""
     ran = {stage: record["run"] for stage, record in found.items() if "run" in record}
     tools = {name: given for one in ran.values() for name, given in one.get("tools", {}).items()}

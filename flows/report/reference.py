@@ -4,12 +4,13 @@ that FINN's float execution cannot represent, what the host computes, and what r
 All of it comes from the records of export and lower; here it becomes one record, and text for the page.
 """
 
+from xnorforge.core.types import Record
 from xnorforge.hw.any_width import FLOAT32_BITS
 
 NAMES = 6  # of operators in a sentence; report.json has all of them
 
 
-def of_records(export: dict, lower: dict) -> dict:
+def of_records(export: Record, lower: Record) -> Record:
     """`reference` of the report, from the records of both stages; records of older builds lack some keys.
 
     Returns:
@@ -53,13 +54,13 @@ def of_records(export: dict, lower: dict) -> dict:
     }
 
 
-def _host_checked(export: dict) -> int:
+def _host_checked(export: Record) -> int:
     """Images on which the file's last function was compared with that of the scores."""
     name = f"{export.get('host_function')} = file"
     return sum(row["images"] for row in export["checks"] if row["name"] == name)
 
 
-def notes(reference: dict) -> list[dict]:
+def notes(reference: Record) -> list[Record]:
     """Rows of text: `subject`, `text`, `stage` that found it, and `warn` where a person should look."""
     rows = [_row("doubt", text, "export", True) for text in reference["doubts"]]
     if why := reference["input_because"]:
@@ -75,7 +76,7 @@ def notes(reference: dict) -> list[dict]:
     return [*rows, *_rounding(reference), *_finn(reference)]
 
 
-def _rounding(reference: dict) -> list[dict]:
+def _rounding(reference: Record) -> list[Record]:
     """What float32 rounds, and which activations and classes depend on it."""
     rows = []
     if names := reference["rounds"]:
@@ -96,7 +97,7 @@ def _rounding(reference: dict) -> list[dict]:
     return rows + _classes(reference["class_ties"])
 
 
-def _classes(found: dict | None) -> list[dict]:
+def _classes(found: Record | None) -> list[Record]:
     """Where float32 does not decide which class has the largest score."""
     rows, what = [], found and found["what"]
     if found and found["shared"]:
@@ -116,7 +117,7 @@ def _classes(found: dict | None) -> list[dict]:
     return rows
 
 
-def _finn(reference: dict) -> list[dict]:
+def _finn(reference: Record) -> list[Record]:
     names = reference["finn_not_run"]
     if not reference["finn_installed"]:
         text = (
@@ -140,6 +141,6 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:NAMES]) + more
 
 
-def _row(subject: str, text: str, stage: str, warn: bool = False) -> dict:
+def _row(subject: str, text: str, stage: str, warn: bool = False) -> Record:
     whole = text if text.endswith((".", "?")) else f"{text}."
     return {"subject": subject, "text": whole[:1].upper() + whole[1:], "stage": stage, "warn": warn}

@@ -1,12 +1,13 @@
 """When every operator works: its first two frames, and what it waits for, from the cycle model."""
 
+from xnorforge.core.types import Record
 from xnorforge.plot.svg import box, frame
 
 SHARES = {"busy": "bar", "starved": "pale", "blocked": "bar over"}  # and the colour of each
 WIDTH, SHARES_WIDTH, HEIGHT, LANE = 420, 110, 15, 6
 
 
-def rows_of(layers: list[dict], model: dict) -> list[dict] | None:
+def rows_of(layers: list[Record], model: Record) -> list[Record] | None:
     """A row per operator of the layer table: {"name", "busy", "starved", "blocked": shares of a frame's
     cycles, "frames": [first cycle, cycle after the last] of each of the first two frames}.
 
@@ -23,12 +24,12 @@ def rows_of(layers: list[dict], model: dict) -> list[dict] | None:
     return [{"name": row["name"], **shares[row["name"]], "frames": frames[row["name"]]} for row in layers]
 
 
-def end(rows: list[dict]) -> int:
+def end(rows: list[Record]) -> int:
     """The cycle after the last of all frames."""
     return max(last for row in rows for _, last in row["frames"])
 
 
-def shares_bar(row: dict) -> str:
+def shares_bar(row: Record) -> str:
     """One bar of three colours: busy, starved, blocked."""
     parts, x = [], 0.0
     for name, css in SHARES.items():
@@ -38,7 +39,7 @@ def shares_bar(row: dict) -> str:
     return frame(SHARES_WIDTH, HEIGHT, words, parts)
 
 
-def frames_bar(row: dict, last: int) -> str:
+def frames_bar(row: Record, last: int) -> str:
     """The frames of an operator between cycle 0 and `last`, each in a lane of its own as they may overlap."""
     parts = [box(0, 0, WIDTH, HEIGHT, "lane")]
     for number, (begin, after) in enumerate(row["frames"]):

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from xnorforge.core.types import Record
+
 TOGETHER = 110_000  # bytes of all example pictures of a page
 SHOWN = 16  # wrong images, the first ones by their place in the set
 
 
-def examples(rows: list[dict], acc: Path) -> dict[str, str]:
+def examples(rows: list[Record], acc: Path) -> dict[str, str]:
     """{file: its JPEG picture in base64}, each as it lies in the folder if it is small, else at a smaller
     size.
 
@@ -36,7 +38,7 @@ def _small(data: bytes, most: int) -> bytes:
     return data
 
 
-def wrong_images(confusion: dict | None, golden: Path) -> list[dict]:
+def wrong_images(confusion: Record | None, golden: Path) -> list[Record]:
     """The first images that the network gets wrong as PNG in base64: {"row", "png"}; none where an image is
     no picture of one or three channels.
 

@@ -20,6 +20,7 @@ from typing import Any
 from xnorforge.core import artifacts, cache, jobs
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.core.progress import now_at, say
+from xnorforge.core.types import Record
 from xnorforge.flows import vivado
 from xnorforge.flows.route import netlist_job, paths
 from xnorforge.flows.route.shells import RoutedShell, shell_of
@@ -74,7 +75,7 @@ class Attempt:
 
 def place_and_route(
     acc: Path, net_dir: Path, seeds: Sequence[int] = (1, 2, 3), freq: str = "board", parallel: int = 2
-) -> dict:
+) -> Record:
     """Route `acc/netlist` once per seed; write `acc/bitstream/` with the fastest, and `acc/bitstream.json`.
 
     Args:
@@ -171,7 +172,7 @@ def place_and_route(
         "critical_paths": slowest,
         "slowest_nets": nets,
         "arrivals": list(fastest.arrivals),
-        "floorplan": paths.floorplan(artifacts.read_json(folder / PLACES), layers, shell.instance),
+        "floorplan": paths.floorplan(json.loads((folder / PLACES).read_text()), layers, shell.instance),
         "bit": {
             "file": f"bitstream/{fastest.bit}",
             "bytes": (acc / "bitstream" / fastest.bit).stat().st_size,
@@ -291,7 +292,7 @@ def joined(
     return json.dumps(router.adapted(design)).encode(), shell, given, around
 
 
-def _yosys(folder: Path, job: dict[str, Any]) -> None:
+def _yosys(folder: Path, job: Record) -> None:
     now_at("Yosys joins shell and netlist")
     (folder / "job.json").write_text(json.dumps(job))
     command = [sys.executable, "-m", "xnorforge.flows.route.netlist_job", "job.json"]
@@ -350,7 +351,7 @@ def _route(aside: Path, netlist: bytes, board: Board, seed: int) -> None:
     (aside / RESULT).write_text(json.dumps(_as_json(routed)))
 
 
-def _as_json(routed: Routed) -> dict[str, Any]:
+def _as_json(routed: Routed) -> Record:
     hops = [[astuple(hop) for hop in path.hops] for path in routed.paths]
     return asdict(routed) | {"paths": hops, "late": [astuple(net) for net in routed.late]}
 
@@ -362,7 +363,7 @@ def _of_json(kept: Mapping[str, Any]) -> Routed:
     return Routed(**{**kept, "paths": found, "used": used, "late": late})
 
 
-def placed_check(given: Mapping[str, int], counted: Mapping[str, int]) -> dict:
+def placed_check(given: Mapping[str, int], counted: Mapping[str, int]) -> Record:
     """The accelerator's cells in the placed design against the cells that synthesis counted, by kind."""
     kinds = sorted({*given, *counted})
     wrong = sum(given.get(kind, 0) != counted.get(kind, 0) for kind in kinds)

@@ -12,11 +12,12 @@ import json
 import sys
 from pathlib import Path
 
+from xnorforge.core.types import Record
 from xnorforge.flows.yosys_job import quoted, run_commands
 from xnorforge.hw import routing
 
 
-def script(job: dict) -> list[str]:
+def script(job: Record) -> list[str]:
     """The Yosys commands of a job."""
     router = routing.load(job["family"])
     assert router is not None

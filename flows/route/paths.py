@@ -4,8 +4,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import groupby
-from typing import Any
 
+from xnorforge.core.types import Record
 from xnorforge.hw.routing import LateNet, TimingPath
 
 # The instance of a layer in a name of a cell or net; Yosys' own names are preceded by a backslash.
@@ -30,7 +30,7 @@ def operator(name: str, layers: Mapping[str, str], instance: str) -> str:
     return "top" if OWN.sub("", name).startswith(f"{instance}.") else "shell"
 
 
-def row(path: TimingPath, seed: int, layers: Mapping[str, str], instance: str) -> dict[str, Any]:
+def row(path: TimingPath, seed: int, layers: Mapping[str, str], instance: str) -> Record:
     """A path for the record: the operators of its cells, in order, and where the time is spent.
 
     Nets do not count for the operators, because a net between two operators may be named after either.
@@ -52,7 +52,7 @@ def row(path: TimingPath, seed: int, layers: Mapping[str, str], instance: str) -
 
 def floorplan(
     places: Iterable[tuple[str, int, int]], layers: Mapping[str, str], instance: str
-) -> list[dict[str, Any]]:
+) -> list[Record]:
     """Per operator, that with most cells first, its tiles: {"name", "tiles": [column, row, cells]}."""
     tiles = defaultdict[str, Counter[tuple[int, int]]](Counter)
     for name, *at in places:
@@ -63,7 +63,7 @@ def floorplan(
     ]
 
 
-def net_row(net: LateNet, seed: int, layers: Mapping[str, str], instance: str) -> dict[str, Any]:
+def net_row(net: LateNet, seed: int, layers: Mapping[str, str], instance: str) -> Record:
     """A net that reaches a register late, for the record: the operators of its driver and of that
     register.
     """

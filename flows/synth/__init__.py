@@ -13,6 +13,7 @@ from pathlib import Path
 
 from xnorforge.core import artifacts, jobs
 from xnorforge.core.errors import ToolMissing
+from xnorforge.core.types import Record
 from xnorforge.flows import yosys_job
 from xnorforge.flows.backends.rtl import write_layer
 from xnorforge.flows.synth import cells, hierarchy, mapping
@@ -22,7 +23,7 @@ from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.wrap import headers, library
 
 
-def synthesise(acc: Path, net_dir: Path, parallel: int = 2) -> dict:
+def synthesise(acc: Path, net_dir: Path, parallel: int = 2) -> Record:
     """Synthesise `acc/rtl` and write `acc/synth.json` and `acc/netlist/`.
 
     Args:
@@ -88,7 +89,7 @@ def synthesise(acc: Path, net_dir: Path, parallel: int = 2) -> dict:
     return record
 
 
-def count(ops: list[HwOp], family: str, parallel: int = 2) -> list[dict]:
+def count(ops: list[HwOp], family: str, parallel: int = 2) -> list[Record]:
     """Resources of operators, each synthesised separately, in the form of a layer in `synth.json`; cached in
     the same way.
 
@@ -100,7 +101,7 @@ def count(ops: list[HwOp], family: str, parallel: int = 2) -> list[dict]:
         return list(pool.map(lambda op: _alone(op, family), ops))
 
 
-def _alone(op: HwOp, family: str) -> dict:
+def _alone(op: HwOp, family: str) -> Record:
     with tempfile.TemporaryDirectory() as name:
         folder, own, common = Path(name), library([op]), headers()
         for path in [*own, *common]:
@@ -119,13 +120,13 @@ def _needs_yosys() -> None:
         )
 
 
-def _own(counted: dict[str, int], modules: list[str], family: str) -> dict:
+def _own(counted: dict[str, int], modules: list[str], family: str) -> Record:
     """Cells and resources of a module without its instantiated layers."""
     own = {kind: count for kind, count in counted.items() if kind not in modules}
     return {"cells": own, **cells.resources(own, family)}
 
 
-def _netlist_check(mapped: dict[str, Mapped], named: dict[str, list[tuple[str, str]]]) -> dict:
+def _netlist_check(mapped: dict[str, Mapped], named: dict[str, list[tuple[str, str]]]) -> Record:
     """The cells in the netlist files against Yosys' count of them, per module and type."""
     wrong = 0
     for module, one in mapped.items():
@@ -137,7 +138,7 @@ def _netlist_check(mapped: dict[str, Mapped], named: dict[str, list[tuple[str, s
     )
 
 
-def _sum_check(own: dict[str, dict], total: dict[str, float], family: str) -> dict:
+def _sum_check(own: dict[str, Record], total: dict[str, float], family: str) -> Record:
     """Resources summed over operators and top against those of all cells together."""
     together: Counter[str] = Counter()
     for one in own.values():

@@ -5,12 +5,13 @@ position in the network. Equal layers of one or two networks share one result.
 import re
 from pathlib import Path
 
+from xnorforge.core.types import Record
 from xnorforge.hw.wrap import bare, files_used
 
 NAME = "xf_layer"  # module name of every layer during mapping and in the cache
 
 
-def layer_files(folder: Path, rtl: dict, layer: dict) -> dict[str, str]:
+def layer_files(folder: Path, rtl: Record, layer: Record) -> dict[str, str]:
     """The files that the synthesis of a layer reads, {name: text} in reading order, its module called `NAME`.
 
     Args:
@@ -25,7 +26,7 @@ def layer_files(folder: Path, rtl: dict, layer: dict) -> dict[str, str]:
     return texts | {name.replace(layer["module"], NAME, 1): text for name, text in memories.items()}
 
 
-def top_files(folder: Path, rtl: dict) -> dict[str, str]:
+def top_files(folder: Path, rtl: Record) -> dict[str, str]:
     """The same for the top, with only the ports of its layers."""
     texts = {rtl["top"]: bare((folder / rtl["top"]).read_text())}
     ports = {
@@ -35,7 +36,7 @@ def top_files(folder: Path, rtl: dict) -> dict[str, str]:
     return library_used(folder, rtl, texts.values()) | texts | ports
 
 
-def library_used(folder: Path, rtl: dict, texts) -> dict[str, str]:
+def library_used(folder: Path, rtl: Record, texts) -> dict[str, str]:
     """The library files, headers included, that texts refer to directly or indirectly: {file: text}, in
     reading order.
     """

@@ -8,6 +8,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
+from xnorforge.core.types import Record
 from xnorforge.flows.synth import cells
 
 # A line of `write_verilog -noattr` with the type of a cell or the name of one, or both.
@@ -26,7 +27,7 @@ def cells_of(text: str) -> Iterator[tuple[str, str]]:
             yield kind, name
 
 
-def instances_inside(named: Iterable[tuple[str, str]], family: str) -> list[dict]:
+def instances_inside(named: Iterable[tuple[str, str]], family: str) -> list[Record]:
     """The parts of a module, each in front of those inside it.
 
     Args:

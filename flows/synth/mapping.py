@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from xnorforge.core import artifacts, cache, jobs
 from xnorforge.core.errors import UserError
 from xnorforge.core.progress import now_at, progress
+from xnorforge.core.types import Record
 from xnorforge.flows import yosys_job
 from xnorforge.flows.synth import content
 from xnorforge.hw import families
@@ -56,7 +56,7 @@ class Mapped:
     text: str
 
 
-def modules(folder: Path, rtl: dict, family: str, layers: list[dict]) -> list[Module]:
+def modules(folder: Path, rtl: Record, family: str, layers: list[Record]) -> list[Module]:
     """The modules of these layers of `rtl/`, and of the top if the record names one."""
     own = [_module(content.layer_files(folder, rtl, layer), layer, family) for layer in layers]
     if "top" not in rtl:
@@ -66,18 +66,18 @@ def modules(folder: Path, rtl: dict, family: str, layers: list[dict]) -> list[Mo
     return [*own, Module(TOP, files, _place(files, job), False)]
 
 
-def _module(files: dict[str, str], layer: dict, family: str) -> Module:
+def _module(files: dict[str, str], layer: Record, family: str) -> Module:
     place = _place(files, layer_job(files, family))
     return Module(layer["module"], files, place, bool(layer["memories"] or layer["generated"]))
 
 
-def _place(files: dict[str, str], job: dict[str, Any]) -> Path:
+def _place(files: dict[str, str], job: Record) -> Path:
     given = [*yosys_job.script(job), version("pyosys"), *(text for one in files.items() for text in one)]
     makers = (yosys_job.__name__, f"{families.__name__}.{job['family']}.family")
     return cache.place_of("yosys", given, [Path(__file__), Path(content.__file__)], makers)
 
 
-def map_all(folder: Path, rtl: dict, family: str, found: list[Module], parallel: int) -> dict[str, Mapped]:
+def map_all(folder: Path, rtl: Record, family: str, found: list[Module], parallel: int) -> dict[str, Mapped]:
     """Results of modules by name, from the cache or from Yosys, in at most `parallel` processes here.
 
     Raises:
@@ -96,20 +96,20 @@ def map_all(folder: Path, rtl: dict, family: str, found: list[Module], parallel:
     return {one.name: _kept(one) for one in found}
 
 
-def layer_job(files: dict[str, str], family: str) -> dict[str, Any]:
+def layer_job(files: dict[str, str], family: str) -> Record:
     """The Yosys job of a separate layer; the caller sets `folder`, the destination of the result."""
     sources = [name for name in files if name.endswith(".sv")]
     return _job(family, content.NAME, [content.NAME], sources, [])
 
 
-def _top_job(rtl: dict, family: str, layers: list[dict], stubs: list[dict]) -> dict[str, Any]:
+def _top_job(rtl: Record, family: str, layers: list[Record], stubs: list[Record]) -> Record:
     sources = [*rtl["library"], *(layer["file"] for layer in layers), rtl["top"]]
     found = [*(layer["module"] for layer in layers), TOP]
     own = recorded_address_bits(rtl) > 0
     return {**_job(family, TOP, found, sources, [one["file"] for one in stubs]), "own": own}
 
 
-def _job(family: str, top: str, found: list[str], sources: list[str], stubs: list[str]) -> dict[str, Any]:
+def _job(family: str, top: str, found: list[str], sources: list[str], stubs: list[str]) -> Record:
     return {
         "family": family,
         "top": top,
@@ -127,13 +127,13 @@ def _map_alone(one: Module, family: str) -> None:
     cache.kept(one.place, lambda aside: jobs.carry_out(aside, _map_one, one.files, job, one.name))
 
 
-def _map_one(aside: Path, files: dict[str, str], job: dict[str, Any], called: str) -> None:
+def _map_one(aside: Path, files: dict[str, str], job: Record, called: str) -> None:
     with _written(files) as folder:
         counted, texts = run_yosys(folder, job, called)
     _write(aside, counted[content.NAME], texts[content.NAME])
 
 
-def _map_shared(folder: Path, rtl: dict, family: str, shared: list[Module]) -> None:
+def _map_shared(folder: Path, rtl: Record, family: str, shared: list[Module]) -> None:
     """The top, whether cached or not, together with layers; the other layers stay black boxes."""
     names = {one.name for one in shared}
     layers = [layer for layer in rtl["layers"] if layer["module"] in names]
@@ -151,7 +151,7 @@ def _copy(there: Path, here: Path) -> None:
     shutil.copytree(there, here, dirs_exist_ok=True)
 
 
-def _map_several(aside: Path, files: dict[str, str], job: dict[str, Any]) -> None:
+def _map_several(aside: Path, files: dict[str, str], job: Record) -> None:
     with _written(files) as folder:
         counted, texts = run_yosys(folder, job, ", ".join(job["modules"]))
     for name in job["modules"]:
@@ -168,9 +168,7 @@ def _written(files: dict[str, str]) -> Iterator[Path]:
         yield Path(name)
 
 
-def run_yosys(
-    folder: Path, job: dict[str, Any], called: str
-) -> tuple[dict[str, dict[str, int]], dict[str, str]]:
+def run_yosys(folder: Path, job: Record, called: str) -> tuple[dict[str, dict[str, int]], dict[str, str]]:
     """One Yosys process in `folder`: cells by type and the netlist's text, of every module of the job.
 
     Raises:

@@ -10,9 +10,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
 
 import xnorforge
+from xnorforge.core.types import Record
 from xnorforge.flows.templates import render
 from xnorforge.hw import families
 from xnorforge.hw.boards import Board
@@ -29,7 +29,7 @@ PROCESSORS = tomllib.loads((files(__name__) / "processors.toml").read_text())
 PROCESSORS["xck2"] = PROCESSORS["xczu"]  # Kria
 
 
-def processor_of(board: Board) -> dict[str, Any] | None:
+def processor_of(board: Board) -> Record | None:
     """The processor of a board's part (processors.toml); None without one, or without Vivado."""
     return PROCESSORS.get(board.part[:4]) if has_vivado(board) else None
 
@@ -55,7 +55,7 @@ def ports_of(system: str) -> list[Port]:
 
 
 def project(
-    board: Board, processor: dict[str, Any], system: str, addresses: Mapping[str, int], constraints: str
+    board: Board, processor: Record, system: str, addresses: Mapping[str, int], constraints: str
 ) -> dict[str, str]:
     """The files of the project, {path in the folder of the overlay: text}.
 

@@ -5,11 +5,11 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from xnorforge.core import networks
 from xnorforge.core.errors import UserError, unknown
 from xnorforge.core.plugins import place
+from xnorforge.core.types import Record
 from xnorforge.hw import families
 
 MOST_BYTES = 1 << 16  # of a board.toml
@@ -49,7 +49,7 @@ class Board:
     interval: int
     capacity: dict[str, float]
     links: dict[str, str]
-    shell: dict[str, Any] = field(default_factory=dict)
+    shell: Record = field(default_factory=dict)
 
     @property
     def simulates_netlists(self) -> bool:
@@ -83,7 +83,7 @@ def at_clock(board: Board, clock: str | None) -> Board:
     return replace(board, clock_mhz=mhz, clock_kind="planned, not routed")
 
 
-def of_folding(record: dict[str, Any]) -> Board:
+def of_folding(record: Record) -> Board:
     """The board of a fold.json, at the clock that the folding was planned for."""
     board, mhz = load(record["board"]), record["clock_mhz"]["value"]
     return at_clock(board, None if mhz == board.clock_mhz else str(mhz))
@@ -122,7 +122,7 @@ def load(name: str) -> Board:
     return Board(name=name, clock_mhz=clock["mhz"], clock_kind=clock["kind"], **data)
 
 
-def _read(path: Path) -> dict:
+def _read(path: Path) -> Record:
     """A TOML file; a pipe, a device or a very long file is not opened."""
     try:
         if path.exists() and not path.is_file():

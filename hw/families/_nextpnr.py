@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr_log
@@ -175,12 +176,12 @@ def read_report(text: str | bytes, seed: int, program: str, bit: str) -> Routed:
     )
 
 
-def _hop(one: dict[str, Any]) -> Hop:
+def _hop(one: Record) -> Hop:
     name = one["net"] if one["type"] == "routing" else one["to"]["cell"]
     return Hop(one["type"], float(one["delay"]), name)
 
 
-def _late(nets: list[dict[str, Any]], clock: str) -> tuple[list[LateNet], list[float]]:
+def _late(nets: list[Record], clock: str) -> tuple[list[LateNet], list[float]]:
     """Those nets that reach a register last, of one clock, and the arrivals at all register inputs."""
     found, times = [], list[float]()
     for net in nets:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.hw.ops._templates import template_in
 from xnorforge.hw.ops.base import PAGE, HwOp
 
@@ -115,6 +116,6 @@ def control_address_bits(ops: list[HwOp]) -> int:
     return control.address_bits if control else 0
 
 
-def recorded_address_bits(record: dict) -> int:
+def recorded_address_bits(record: Record) -> int:
     """Bits of a byte address of s_axi_ctrl in a network with this `rtl.json`; 0: it has no such port."""
     return record.get("control", record.get("loads", {"address_bits": 0}))["address_bits"]

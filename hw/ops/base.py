@@ -20,6 +20,7 @@ from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.hw.any_width import INT64_BITS, as_width, drawn, limbs, of_limbs, whole_numbers
 from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.parts import Parts, cost_of
@@ -360,9 +361,7 @@ class HwOp(CustomOp):
         return number if number and self.loads else 0
 
     @classmethod
-    def with_pages(
-        cls, attributes: dict[str, Any], pages: list[dict[str, Any]]
-    ) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
+    def with_pages(cls, attributes: Record, pages: list[Record]) -> tuple[Record, list[Record]] | None:
         """Attributes with which one module holds several constants, a page of its memories for each, and the
         constants in one form; None if no memory has pages.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.hw.boards import Board
 from xnorforge.hw.shells import dma, gp, uart
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import (
@@ -39,7 +40,7 @@ class HostShell:
         """Layout of a stream's frame in words (`border` of rtl.json, one side)."""
         return dma.FrameLayout(border["bytes"], border["beats"], self.word)
 
-    def about(self) -> dict[str, Any]:
+    def about(self) -> Record:
         """`shell` of an overlay's description."""
         return {"id": self.identity, "version": VERSION, "registers": dict(self.registers)}
 

@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.native import load_compiled
+from xnorforge.core.types import Record
 
 CODE = Path(str(files("xnorforge.sim") / "bits" / "bits.cpp"))
 LANES = 16  # results that lie side by side in the weights
@@ -40,7 +41,7 @@ def aligned(values: np.ndarray) -> np.ndarray:
     return copy
 
 
-def fields(names: str, kinds: dict) -> list[tuple]:
+def fields(names: str, kinds: Record) -> list[tuple]:
     """The fields of a structure: int64, or the address of an array of one of these kinds."""
     return [(name, c_void_p if name in kinds else c_int64) for name in names.split()]
 

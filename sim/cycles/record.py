@@ -6,6 +6,7 @@ from typing import Any
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.hw.cycles import Course, CycleModel
 from xnorforge.hw.ops._templates import template_in
 from xnorforge.hw.ops.base import HwOp
@@ -13,7 +14,9 @@ from xnorforge.sim.cosim import Run
 from xnorforge.sim.cycles import timeline
 
 
-def of_network(ops: list[HwOp], runs: dict[str, tuple[Run, Any]], seed: int) -> tuple[dict, list[dict], dict]:
+def of_network(
+    ops: list[HwOp], runs: dict[str, tuple[Run, Any]], seed: int
+) -> tuple[Record, list[Record], Record]:
     """Run the model as the RTL ran.
 
     Args:
@@ -62,7 +65,7 @@ def deadlock_ring(ops: list[HwOp], frames: int) -> str:
     return f"In the cycle model each of these waits for the next: {' -> '.join([*names, names[0]])}."
 
 
-def course_figures(run: Run | Course) -> dict:
+def course_figures(run: Run | Course) -> Record:
     """Interval and latencies of a run at full rate, of the RTL or the model, as sim.json names them."""
     steady = isinstance(run.interval, int)
     late = run.gaps[len(run.gaps) // 2 :]
@@ -74,7 +77,7 @@ def course_figures(run: Run | Course) -> dict:
     }
 
 
-def same_beats(name: str, course: Course, model: CycleModel, run: Run) -> dict:
+def same_beats(name: str, course: Course, model: CycleModel, run: Run) -> Record:
     """The check that all beats in and out of the network are in the same cycle."""
     expected = [*run.taken[: len(model.sources)], *run.given[: len(model.sinks)]]  # of frames
     got = [course.transfers(tensor) for tensor in (*model.sources, *model.sinks)]
@@ -86,7 +89,7 @@ def same_beats(name: str, course: Course, model: CycleModel, run: Run) -> dict:
     return artifacts.check(name, course.frames, wrong, beats, what)
 
 
-def operators_at_work(ops: list[HwOp], course: Course) -> dict[str, dict]:
+def operators_at_work(ops: list[HwOp], course: Course) -> dict[str, Record]:
     """The keys `operators` and `frames` of the model's record."""
     return {
         "operators": {name: busy_shares(cycles) for name, cycles in course.last.items()},

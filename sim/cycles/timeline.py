@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from xnorforge.core.types import Record
 from xnorforge.hw.cycles import Course, CycleModel
 
 FRAMES = 2
 SAMPLES = 400  # of a buffer's fill, per frame
 
 
-def trace(model: CycleModel, course: Course) -> dict:
+def trace(model: CycleModel, course: Course) -> Record:
     """The first two frames of a course: per operator a row of its frames, from the first beat it takes to the
     last it gives, and per stream a row of its bursts; what waits in every FIFO as a curve.
 
@@ -36,7 +37,7 @@ def trace(model: CycleModel, course: Course) -> dict:
     return {"traceEvents": events, "displayTimeUnit": "ms", "otherData": {"unit": "1 us is one clock cycle"}}
 
 
-def naming_event(what: str, name: str, process: int, thread: int = 0) -> dict:
+def naming_event(what: str, name: str, process: int, thread: int = 0) -> Record:
     """The event that gives a row its name."""
     return {"name": what, "ph": "M", "pid": process, "tid": thread, "args": {"name": name}}
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import InputFormat, of_record
+from xnorforge.core.types import Record
 from xnorforge.history import entries
 from xnorforge.pipeline import run
 from xnorforge.pipeline.request import Request
@@ -28,7 +28,7 @@ class Report:
     """
 
     page: Path
-    record: dict[str, Any]
+    record: Record
 
     def __str__(self) -> str:
         from xnorforge.flows.report import brief
@@ -89,7 +89,7 @@ class Accelerator:
         return self._exported.get("host_function")
 
     @cached_property
-    def _exported(self) -> dict[str, Any]:
+    def _exported(self) -> Record:
         return read_json(self.network_folder / "export.json")
 
     def __str__(self) -> str:
@@ -99,7 +99,7 @@ class Accelerator:
         return "\n".join([*said, *(f"  doubt: {text}" for text in self.doubts)])
 
     @property
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> Record:
         """The figures of the report as one flat dictionary. Before there is a report:
         interval_bound (cycles per frame) and the estimates of fold.json (lut, bram36, dsp).
         """
@@ -178,7 +178,7 @@ class Accelerator:
         return found.argmax(1)
 
     @cached_property
-    def ports(self) -> dict[str, Any]:
+    def ports(self) -> Record:
         """Inputs and outputs of a network that has several of one of them, and their places in the frame that
         the accelerator takes and in the result that it gives (flows/importing/ports.py); else empty.
         """

@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
+from xnorforge.core.types import Record
 from xnorforge.sw.draw.canvas import Canvas, called, colour
 
 SHOWN = 5  # classes, the likeliest ones
@@ -36,7 +37,7 @@ def draw_bars(picture: np.ndarray, scores: np.ndarray, names: tuple[str, ...]) -
     return np.asarray(whole)
 
 
-def describe_bars(scores: np.ndarray, names: tuple[str, ...]) -> dict:
+def describe_bars(scores: np.ndarray, names: tuple[str, ...]) -> Record:
     """Return the same for a record, the most likely first; `score` is exactly the network's own."""
     rows = [
         {"class": called(at, names), "percent": round(100 * share, 1), "score": float(scores[at])}

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from xnorforge.core.types import Record
 from xnorforge.sw.draw.canvas import Canvas, called, colour
 from xnorforge.sw.metrics.boxes import Found, Truth
 
@@ -35,7 +36,7 @@ def _drawn(picture: np.ndarray, boxes: np.ndarray, labels: np.ndarray, words: li
     return canvas.picture
 
 
-def describe_boxes(found: Found, names: tuple[str, ...]) -> dict:
+def describe_boxes(found: Found, names: tuple[str, ...]) -> Record:
     """Return the same for a record, the most certain first."""
     order = np.argsort(-found.scores, kind="stable")
     rows = [

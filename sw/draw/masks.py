@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
+from xnorforge.core.types import Record
 from xnorforge.sw.draw.canvas import Canvas, called, colour
 
 STRENGTH = 0.5  # of the colour over the picture
@@ -32,7 +33,7 @@ def draw_labels(picture: np.ndarray, labels: np.ndarray, names: tuple[str, ...])
     return _over_legend(Canvas(mixed), parts, colours)
 
 
-def describe_labels(labels: np.ndarray, names: tuple[str, ...]) -> dict:
+def describe_labels(labels: np.ndarray, names: tuple[str, ...]) -> Record:
     """Return the same for a record: per cent of the pixels per class."""
     return {
         "percent_of_pixels": {name: round(100 * share, 2) for name, share in shares(labels, names).items()}

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.training import distributed
 
@@ -200,7 +201,7 @@ class Miner:
             proposed[new] = influence_of(drawn.clamp(-1, 1), self.space)
         return proposed.view(layer.shape), surprise
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> Record:
         """Return what the next episode depends on."""
         return {
             "policy": self.policy.state_dict(),
@@ -208,7 +209,7 @@ class Miner:
             "mean": self.mean,
         }
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: Record) -> None:
         """Restore what `state_dict` returned."""
         self.policy.load_state_dict(state["policy"])
         self.optimiser.load_state_dict(state["optimiser"])

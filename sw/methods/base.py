@@ -22,13 +22,14 @@ Everything that a method carries from step to step, apart from network and optim
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import nn
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError, unknown
+from xnorforge.core.types import Record
 from xnorforge.sw import networks
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, branches, building_blocks, rectifiers, threshold_folding
@@ -70,7 +71,7 @@ def optimiser_of(run, parameters: Iterable) -> torch.optim.Optimizer:
     return kind(groups, lr=lr, weight_decay=0, fused=True)
 
 
-def _decaying(run, group) -> list[dict[str, Any]]:
+def _decaying(run, group) -> list[Record]:
     """A group in two, the second of weights that decay: matrices and kernels, latents only where asked."""
     given = group if isinstance(group, dict) else {"params": [group]}
     latent = {id(weight) for weight in run.latents.values()}
@@ -174,11 +175,11 @@ class Method:
     def on_epoch(self, run) -> None:
         """Called after each epoch."""
 
-    def state(self) -> dict:
+    def state(self) -> Record:
         """Return what the method itself must store in a checkpoint."""
         return {}
 
-    def load_state(self, state: dict) -> None:
+    def load_state(self, state: Record) -> None:
         """Restore what `state` returned."""
 
     def scale(self, _dot: nn.Module) -> float:

@@ -3,6 +3,8 @@
 import math
 from dataclasses import asdict, dataclass, fields
 
+from xnorforge.core.types import Record
+
 OPTIMISERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("cosine", "linear", "step")
 FASTEST, FLOAT32, BFLOAT16 = ARITHMETIC = ("fastest", "float32", "bfloat16")
@@ -61,7 +63,7 @@ class Recipe:
             return 1 - part
         return self.drop ** sum(part >= float(place) for place in self.drops.split())
 
-    def stated(self) -> dict:
+    def stated(self) -> Record:
         """Return what cards and checkpoints contain: the first five attributes, and the others if they are
         not defaults.
         """

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from xnorforge.core.progress import say
+from xnorforge.core.types import Record
 from xnorforge.sw.datasets import base as datasets
 from xnorforge.sw.datasets._records import Split
 from xnorforge.sw.metrics import bootstrap
@@ -46,7 +47,7 @@ class MapTask(base.Task):
         items = self.items(scores, labels[: len(scores)])
         return {"images": len(scores), **self.measured_row(items, intervals)}
 
-    def measured_row(self, items: list, intervals: bool, /) -> dict:
+    def measured_row(self, items: list, intervals: bool, /) -> Record:
         """Return `figures` and, if requested, `intervals`: 5 % and 95 % of each over resampled pictures."""
         row: dict[str, dict] = {
             "figures": {name: round(measure(items), 5) for name, measure in self.measures.items()}

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 
 from xnorforge.core import networks, plugins
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.sw.decode.square import fitted
 from xnorforge.sw.draw import bars
 
@@ -149,7 +150,7 @@ class Task:
         """
         return int((np.argmax(scores, 1) == labels).sum())
 
-    def figures(self, scores: np.ndarray, labels: np.ndarray, _intervals: bool = True) -> dict:
+    def figures(self, scores: np.ndarray, labels: np.ndarray, _intervals: bool = True) -> Record:
         """Return a row of a card or report: `images`, and `correct` and `top1` in per cent, or `figures`
         {name: 0..1}.
 
@@ -162,7 +163,7 @@ class Task:
         count, right = int(known.sum()), self.correct(scores[known], labels[: len(scores)][known])
         return {"images": count, "correct": right, "top1": round(100 * right / count, 2)}
 
-    def judged(self, run: Callable, images: Images, intervals: bool = True) -> dict:
+    def judged(self, run: Callable, images: Images, intervals: bool = True) -> Record:
         """Return the same row for a network that is run on a set; `run` maps uint8 images to float (N, …)
         scores.
         """
@@ -182,7 +183,7 @@ class Task:
         """Return the frame, uint8 (C, H, W), from which an accelerator learns the same exemplar."""
         raise NotImplementedError
 
-    def stamp(self) -> dict:
+    def stamp(self) -> Record:
         """Return what a card notes about pictures that are not a published data set, so that weights are not
         mistaken for others; else nothing.
         """
@@ -247,7 +248,7 @@ def unlabelled(count: int, shape: tuple[int, int, int], data: str) -> Images:
     return Images(images, np.full(count, -1), f"{count} random images (seed 0) without labels, {why}")
 
 
-def main_figure(row: dict) -> float:
+def main_figure(row: Record) -> float:
     """Return the main figure of a row, 0 to 1."""
     return row["correct"] / row["images"] if "correct" in row else next(iter(row["figures"].values()))
 

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from xnorforge.core.types import Record
 from xnorforge.sw.datasets import base as datasets
 from xnorforge.sw.datasets import coco, penn_fudan, synthetic, tracking
 from xnorforge.sw.decode import track
@@ -198,7 +199,7 @@ class Task(MapTask):
         }
         return {"images": frames, **self.measured_row(items, intervals), "sequences": each}
 
-    def followed(self, run, clip) -> dict:
+    def followed(self, run, clip) -> Record:
         """Return the figures of a sequence per frame: `overlap` (OTB), `error`, `inside` (overlap as in
         GOT-10k) and `reset` (overlap as in VOT).
         """
@@ -215,7 +216,7 @@ class Task(MapTask):
             "reset": metrics.reset_overlap(lambda at: follow(at) if at else boxes, clip.boxes, seen),
         }
 
-    def _hits(self, run, images) -> dict:
+    def _hits(self, run, images) -> Record:
         right = 0
         for number, exemplar in enumerate(images.source):
             mine = images.labels[:, 2] == number

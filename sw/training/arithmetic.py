@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import torch
 
+from xnorforge.core.types import Record
 from xnorforge.sw.networks.base import BFLOAT16, FASTEST, FLOAT32
 from xnorforge.sw.training import distributed
 from xnorforge.sw.training.summands import Summands
@@ -23,7 +24,7 @@ SECONDS, FEWEST, MOST = 2.0, 3, 50  # of timing, and its steps in each format
 GAIN = 1.05
 
 
-def settle(run, settings: dict, saved: dict | None) -> None:
+def settle(run, settings: Record, saved: Record | None) -> None:
     """Set the run's format, and state it in the settings as `arithmetic`: what the recipe says, or what the
     checkpoint has, or the fastest.
     """
@@ -77,14 +78,14 @@ def step_seconds(run, clock: Callable[[], float]) -> dict[str, float]:
     return {name: distributed.mean(min(times[1:])) for name, times in taken.items()}
 
 
-def stated_settings(settings: dict) -> str:
+def stated_settings(settings: Record) -> str:
     """Return the format of a checkpoint's settings, also of an older one."""
     if "arithmetic" in settings:
         return settings["arithmetic"]
     return BFLOAT16 if settings["recipe"].get("bf16") and has_bfloat16(torch.device("cpu")) else FLOAT32
 
 
-def recipe_of_card(card: dict) -> dict:
+def recipe_of_card(card: Record) -> Record:
     """Return the recipe of a card or checkpoint as `Recipe.stated` has it now; older ones say `bf16`."""
     found = dict(card["recipe"])
     if found.pop("bf16", True):

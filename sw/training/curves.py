@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.plot.curves import curves
 from xnorforge.plot.svg import write_svg
 
@@ -16,7 +17,7 @@ TABLE, PICTURE = "curve.csv", "curve.svg"
 SUMMAND = ("loss ", "share ")
 
 
-def read_curve(path) -> list[dict]:
+def read_curve(path) -> list[Record]:
     """The rows of a curve.csv: `epoch`, `phase`, `loss`, `held_out_accuracy`, `flipped <layer>`, and for the
     terms of a loss `loss <name>` and `share <name> <layer>`, which are NaN in epochs without that term.
 
@@ -42,7 +43,7 @@ def _number(key: str, text: str) -> float:
     return float("nan" if text == "" and key.startswith(SUMMAND) else text)
 
 
-def draw_run(rows: list[dict], card: dict, folder: Path) -> None:
+def draw_run(rows: list[Record], card: Record, folder: Path) -> None:
     """Write the picture of a finished run."""
     write_svg(folder / PICTURE, curves(rows, title(card)))
 
@@ -63,6 +64,6 @@ def picture(folder, out=None) -> Path:
     return out
 
 
-def title(card: dict) -> str:
+def title(card: Record) -> str:
     """The heading of a run's picture."""
     return f"{card['net']}, {card['method']}, seed {card['seed']}"

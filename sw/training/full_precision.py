@@ -15,6 +15,7 @@ from brevitas.nn.quant_layer import QuantWeightBiasInputOutputLayer
 from torch import nn
 
 from xnorforge.core import artifacts
+from xnorforge.core.types import Record
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.nn import binary, rectifiers
@@ -74,7 +75,7 @@ def train_full_precision(
     seed: int = 0,
     threads: int = 1,
     recipe: str = recipes.OURS,
-) -> dict:
+) -> Record:
     """Train the full-precision model of a network, or resume, and write card.json and the curve into
     `out_dir`; return the card.
 

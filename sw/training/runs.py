@@ -3,12 +3,13 @@
 import json
 from pathlib import Path
 
+from xnorforge.core.types import Record
 from xnorforge.sw.datasets.base import MADE_UP
 
 WEIGHTS = "weights.safetensors"
 
 
-def made_up(card: dict) -> bool:
+def made_up(card: Record) -> bool:
     """Return whether a network was trained on pictures that a program drew, according to its card."""
     data = card.get("data", {})
     return "pictures" not in data and MADE_UP in data.get("trained_on", "")  # those are the user's own

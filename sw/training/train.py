@@ -28,6 +28,7 @@ from xnorforge.core.artifacts import whole
 from xnorforge.core.errors import UserError
 from xnorforge.core.networks import folder_name, is_given
 from xnorforge.core.progress import progress, say
+from xnorforge.core.types import Record
 from xnorforge.sw import networks
 from xnorforge.sw.methods.base import Method, Phase, create
 from xnorforge.sw.networks.base import BFLOAT16, FASTEST, FLOAT32, Recipe
@@ -118,7 +119,7 @@ class Run:
         with self.autocast():
             return self.trained(images).float()
 
-    def state(self) -> dict:
+    def state(self) -> Record:
         """Return everything the next step depends on."""
         return {
             "network": binary.state_of(self.network),
@@ -129,7 +130,7 @@ class Run:
             "cuda_rng": torch.cuda.get_rng_state() if self.device.type == "cuda" else None,
         }
 
-    def restore(self, state: dict) -> None:
+    def restore(self, state: Record) -> None:
         """Continue from the result of `state`; the caller restores the optimiser."""
         binary.load_state(self.network, state["network"])
         self.method.load_state(state["method"])
@@ -156,7 +157,7 @@ def train(
     lr: float | None = None,
     recipe: str = recipes.OURS,
     init: str | None = None,
-) -> dict | None:
+) -> Record | None:
     """Train a network, or resume, and write its weights and card into `out_dir`; return the card.
 
     Among the processes that torchrun starts (`sw/training/distributed.py`), the first writes and returns the
@@ -220,7 +221,7 @@ def train(
     return card
 
 
-def fit(run: Run, settings: dict) -> list[dict]:
+def fit(run: Run, settings: Record) -> list[Record]:
     """Train, and update the statistics of batch norms if the task requests it. Return the curve, one row per
     epoch.
 
@@ -239,7 +240,7 @@ def fit(run: Run, settings: dict) -> list[dict]:
     return curve
 
 
-def describe_run(run: Run, network: nn.Module) -> dict:
+def describe_run(run: Run, network: nn.Module) -> Record:
     """Return what a card says about a finished run: the pictures, and the accuracy on the held-out ones."""
     training, held_out = run.sets
     return {
@@ -253,7 +254,7 @@ def describe_run(run: Run, network: nn.Module) -> dict:
     }
 
 
-def _loop(run: Run, settings: dict, saved: dict | None = None) -> list[dict]:
+def _loop(run: Run, settings: Record, saved: Record | None = None) -> list[Record]:
     """Run all phases and epochs, or those after a checkpoint. Return the curve, one row per epoch."""
     training, held_out = run.sets
     start = {name: weight >= 0 for name, weight in run.latents.items()}
@@ -381,7 +382,7 @@ def evaluate_network(network: nn.Module, images: Images, task: Task) -> float:
     return main_figure(stated(network, images, task, intervals=False))
 
 
-def stated(network: nn.Module, images: Images, task: Task, intervals: bool = True) -> dict:
+def stated(network: nn.Module, images: Images, task: Task, intervals: bool = True) -> Record:
     """Return accuracy as a card states it: which images, how many, and the task's figures."""
 
     def run(given, exemplar=None):
@@ -392,7 +393,7 @@ def stated(network: nn.Module, images: Images, task: Task, intervals: bool = Tru
     return {"set": images.what, **task.judged(run, images, intervals)}
 
 
-def _command(settings: dict, data_option: str = "") -> str:
+def _command(settings: Record, data_option: str = "") -> str:
     """Return the command line that makes the same weights where `make build` finds them; the rest of the
     recipe comes from the source.
     """
@@ -432,7 +433,7 @@ def _machine(run: Run) -> str:
     )
 
 
-def _saved(path: Path, device: torch.device) -> dict | None:
+def _saved(path: Path, device: torch.device) -> Record | None:
     """Return the checkpoint, if there is one."""
     if not path.exists():
         return None
@@ -445,7 +446,7 @@ def _saved(path: Path, device: torch.device) -> dict | None:
         ) from error
 
 
-def _refuse_other(path: Path, settings: dict, saved: dict) -> None:
+def _refuse_other(path: Path, settings: Record, saved: Record) -> None:
     """Raise if a checkpoint has other settings than those requested. A run may go on on another device, and
     compiled or not; the settings then name all its devices.
     """
@@ -469,7 +470,7 @@ def _refuse_other(path: Path, settings: dict, saved: dict) -> None:
             )
 
 
-def _write_curve(path: Path, curve: list[dict]) -> None:
+def _write_curve(path: Path, curve: list[Record]) -> None:
     text = io.StringIO()
     columns = dict.fromkeys(key for row in curve for key in row)  # phases may have other summands
     writer = csv.DictWriter(text, list(columns), restval="")

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.sw.methods.base import create
 from xnorforge.sw.nn import binary
 from xnorforge.sw.training import weights
@@ -20,7 +21,7 @@ REAL = "full precision"  # what `train-float` writes as the method of a run
 SIZE = binary.LATENT_START / 2
 
 
-def saved_run(folder, device: torch.device | str = "cpu") -> dict:
+def saved_run(folder, device: torch.device | str = "cpu") -> Record:
     """Return the checkpoint of a run folder.
 
     Raises:
@@ -38,7 +39,7 @@ def saved_run(folder, device: torch.device | str = "cpu") -> dict:
     return saved
 
 
-def _start(folder) -> tuple[dict, bool]:
+def _start(folder) -> tuple[Record, bool]:
     """Return `saved_run`, or the same made from weights without a checkpoint, and whether the size of latents
     says how far they are from changing sign.
     """

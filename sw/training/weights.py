@@ -27,6 +27,7 @@ from torch import nn
 from xnorforge.core import accuracy, artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.core.limits import most
+from xnorforge.core.types import Record
 from xnorforge.sw.nn import binary, building_blocks, threshold_folding
 from xnorforge.sw.training import runs
 
@@ -172,8 +173,8 @@ def unpack(network: nn.Module, tensors: dict[str, np.ndarray], where: str) -> nn
 
 
 def ship(
-    out_dir: Path, network: nn.Module, rows: list[dict], record: dict, tag: str = "image-classification"
-) -> dict:
+    out_dir: Path, network: nn.Module, rows: list[Record], record: Record, tag: str = "image-classification"
+) -> Record:
     """Write weights, card.json and README.md; return the card.
 
     Args:
@@ -187,13 +188,13 @@ def ship(
     return card
 
 
-def write_readme(out_dir: Path, card: dict, tag: str) -> None:
+def write_readme(out_dir: Path, card: Record, tag: str) -> None:
     """Write README.md, the card in words; the arguments are those of `ship`."""
     with artifacts.whole(out_dir / "README.md") as aside:
         aside.write_text(_readme(card, tag))
 
 
-def save_weights(out_dir: Path, network: nn.Module, record: dict) -> dict:
+def save_weights(out_dir: Path, network: nn.Module, record: Record) -> Record:
     """Write weights and card.json, which is all that `zoo.load` needs; return the card.
 
     Args:
@@ -216,7 +217,7 @@ def save_weights(out_dir: Path, network: nn.Module, record: dict) -> dict:
     return card
 
 
-def read_weights(folder) -> tuple[dict, dict[str, np.ndarray]]:
+def read_weights(folder) -> tuple[Record, dict[str, np.ndarray]]:
     """Return the card of a folder and its tensors.
 
     Args:
@@ -258,7 +259,7 @@ def read_weights(folder) -> tuple[dict, dict[str, np.ndarray]]:
         raise UserError(f"{folder}/{FILE}: is not a safetensors file ({error}); train again.") from error
 
 
-def _readme(card: dict, tag: str) -> str:
+def _readme(card: Record, tag: str) -> str:
     recipe, data, file = card["recipe"], card["data"], card["weights"]
     rows = "\n".join(f"| {row['set']} | {accuracy.row_text(row)} |" for row in card["accuracy"])
     seeds = _over_seeds(card)
@@ -302,7 +303,7 @@ These images were not used for any choice.
 """
 
 
-def _complexity(card: dict) -> str:
+def _complexity(card: Record) -> str:
     """Return operations and stored bits in words and per layer with weights, empty if they were not
     counted.
     """
@@ -330,7 +331,7 @@ def _cell(value) -> str:
     return f"{value:,}" if isinstance(value, int) else value
 
 
-def _over_seeds(card: dict) -> str:
+def _over_seeds(card: Record) -> str:
     """Return, per set of images, the mean over all runs of the card and the sample standard deviation."""
     runs, found = card.get("seeds", []), []
     for place, row in enumerate(card["accuracy"] if runs else []):

@@ -15,6 +15,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core import artifacts
 from xnorforge.core.progress import now_at
+from xnorforge.core.types import Record
 from xnorforge.flows.backends.base import Backend
 from xnorforge.flows.finn_execution import start_finn_builder
 from xnorforge.hw import boards, graph
@@ -29,7 +30,7 @@ BACKEND = Backend(
 IMAGES = 20  # golden images that the RTL runs
 
 
-def finn(net_dir: Path, acc: Path, simulator) -> dict:
+def finn(net_dir: Path, acc: Path, simulator) -> Record:
     """Run FINN's steps on a lowered network, generate and simulate its design, and write its build folder.
 
     Args:

@@ -10,12 +10,14 @@ from math import gcd
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
+from xnorforge.core.types import Record
+
 MATRICES = ("MVAU", "VVAU")
 PREFIX = "Xnor"  # of the types of our nodes in the place of FINN's
 CHANNELS = ("IFMChannels", "NumChannels", "Channels")  # what FINN's nodes call the last axis
 
 
-def set_folding(model: ModelWrapper, origin: dict[str, str], fold: dict) -> dict[str, dict[str, int]]:
+def set_folding(model: ModelWrapper, origin: dict[str, str], fold: Record) -> dict[str, dict[str, int]]:
     """Give every node of a specialised FINN graph its PE and SIMD.
 
     Args:

@@ -13,6 +13,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.flows.finn_execution import start_finn
 from xnorforge.hw.boards import Board
 
@@ -43,7 +44,7 @@ THERE = (
 ON_A_BOARD = ("step_synthesize_bitfile", "step_make_driver", "step_deployment_package")
 
 
-def build_config(board: Board) -> dict:
+def build_config(board: Board) -> Record:
     """FINN's configuration for a board: a bitstream if FINN supports the board, else a stitched IP."""
     start_finn()
     from finn.util.basic import pynq_part_map
@@ -74,7 +75,7 @@ def write_build(
     folder: Path,
     net: str,
     model: ModelWrapper,
-    config: dict,
+    config: Record,
     made,
     frames: np.ndarray,
     integers: np.ndarray,
@@ -102,7 +103,7 @@ def write_build(
     (folder / "README.md").write_text(_readme(net, config))
 
 
-def _readme(net: str, config: dict) -> str:
+def _readme(net: str, config: Record) -> str:
     target = config.get("board") or config["fpga_part"]
     return f"""# {net} for {target}: a FINN build
 

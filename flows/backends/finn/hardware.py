@@ -8,7 +8,6 @@ gives its beats at this pace, and less where less does.
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
@@ -17,6 +16,7 @@ from qonnx.custom_op.registry import getCustomOp
 from xnorforge.core.artifacts import check
 from xnorforge.core.errors import MismatchError
 from xnorforge.core.progress import now_at
+from xnorforge.core.types import Record
 from xnorforge.flows.backends.finn import stitch
 from xnorforge.hw.cycles.pauses import Pause, Pauses
 
@@ -26,7 +26,7 @@ LUT_DEPTH = 32  # beats that cost no more LUTs than fewer
 
 def build_and_run(
     model: ModelWrapper, part: str, clock_ns: float, folder: Path, frames, integers, tensors, simulator
-) -> dict:
+) -> Record:
     """Generate, connect and simulate FINN's design.
 
     Args:
@@ -123,7 +123,7 @@ def least(depths: dict[str, int], enough: Callable[[dict[str, int]], bool]) -> d
     return depths
 
 
-def _equal(name: str, got: np.ndarray, wanted: np.ndarray) -> dict:
+def _equal(name: str, got: np.ndarray, wanted: np.ndarray) -> Record:
     """The check of a run.
 
     Raises:
@@ -138,7 +138,7 @@ def _equal(name: str, got: np.ndarray, wanted: np.ndarray) -> dict:
     return check(name, len(got), 0, got.size, "every score, images back to back")
 
 
-def _streams(model: ModelWrapper, streams: dict[str, np.ndarray], tensors: list[dict[str, Any]]) -> dict:
+def _streams(model: ModelWrapper, streams: dict[str, np.ndarray], tensors: list[Record]) -> Record:
     """The check that every stream carries what FINN's graph computes.
 
     Raises:
@@ -170,7 +170,7 @@ def as_streamed(node, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return values.reshape(*image, beats // groups, groups, lanes).swapaxes(-3, -2).reshape(shape)
 
 
-def _through_finn(model: ModelWrapper, frames: np.ndarray, wanted: np.ndarray, simulator) -> dict:
+def _through_finn(model: ModelWrapper, frames: np.ndarray, wanted: np.ndarray, simulator) -> Record:
     """The check of FINN's own execution of the design, by `execute_onnx` and `finn.xsi`."""
     from finn.core.onnx_exec import execute_onnx
 

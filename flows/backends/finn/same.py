@@ -5,6 +5,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.artifacts import check
 from xnorforge.core.errors import MismatchError
+from xnorforge.core.types import Record
 from xnorforge.flows.finn_execution import execute_with_finn
 from xnorforge.flows.indexed_model import indexed
 from xnorforge.hw import graph
@@ -15,7 +16,7 @@ GOLDEN, RANDOM, SEED = 5, 5, 2026  # images
 
 def check_graph(
     model: ModelWrapper, lowered: ModelWrapper, ops: list[HwOp], images: np.ndarray
-) -> tuple[dict, list[dict[str, np.ndarray]]]:
+) -> tuple[Record, list[dict[str, np.ndarray]]]:
     """Execute FINN's graph on golden and on random images, and compare every tensor that ours also has.
 
     Args:

@@ -14,6 +14,7 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.flows.backends.finn import handover
 from xnorforge.flows.backends.finn.folding import set_folding
 from xnorforge.flows.finn_execution import lowered_names
@@ -38,10 +39,10 @@ class Made:
     graph: ModelWrapper
     origin: dict[str, str]
     folding: dict[str, dict[str, int]]
-    estimates: dict[str, dict]
-    between: dict
+    estimates: dict[str, Record]
+    between: Record
 
-    def record(self, fold: dict) -> dict:
+    def record(self, fold: Record) -> Record:
         """The estimates in the stage's record: per operator FINN's nodes and totals next to those of the
         fold, and both overall.
 
@@ -77,7 +78,7 @@ class Made:
         }
 
 
-def run_steps(lowered: ModelWrapper, fold: dict, config: dict, folder: Path) -> Made:
+def run_steps(lowered: ModelWrapper, fold: Record, config: Record, folder: Path) -> Made:
     """Partition, specialise, apply our folding, estimate, and insert width converters and FIFOs.
 
     Args:
@@ -141,7 +142,7 @@ def _but_estimates(_folder: str, names: list[str]) -> list[str]:
     return [name for name in names if not name.startswith(("estimate_", "op_and_param"))]
 
 
-def _estimate(node, part: str) -> dict:
+def _estimate(node, part: str) -> Record:
     inst = getCustomOp(node)
     return {"cycles": int(inst.get_exp_cycles()), **_amounts(inst, part)}
 
@@ -151,7 +152,7 @@ def _amounts(inst, part: str) -> dict[str, int]:
     return {ours: round(found[theirs]) for theirs, ours in AMOUNTS.items()}
 
 
-def _between(model: ModelWrapper, origin: dict[str, str], part: str) -> dict:
+def _between(model: ModelWrapper, origin: dict[str, str], part: str) -> Record:
     """Width converters and FIFOs: their number and their totals."""
     nodes = [node for node in model.graph.node if node.name not in origin]
     counts = [sum(node.op_type.startswith(f"Streaming{kind}") for node in nodes) for kind in ("Data", "FIFO")]
@@ -160,12 +161,12 @@ def _between(model: ModelWrapper, origin: dict[str, str], part: str) -> dict:
     return {"converters": counts[0], "fifos": counts[1], **sums}
 
 
-def _ours(row: dict) -> dict:
+def _ours(row: Record) -> Record:
     names = ("lut", "bram36", "dsp")
     return {"op": row["op"], "cycles": row["cycles"], **{n: row["estimate"].get(n, 0.0) for n in names}}
 
 
-def _together(rows: list[dict]) -> dict:
+def _together(rows: list[Record]) -> Record:
     """Several nodes of one operator work in parallel, so the slowest one counts."""
     sums = {name: sum(row[name] for row in rows) for name in AMOUNTS.values()}
     return {"cycles": max(row["cycles"] for row in rows), **sums}

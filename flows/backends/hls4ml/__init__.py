@@ -17,6 +17,7 @@ import numpy as np
 from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.core.progress import now_at
+from xnorforge.core.types import Record
 from xnorforge.flows.backends.base import Backend
 from xnorforge.flows.backends.hls4ml import emulate, vitis
 from xnorforge.flows.backends.hls4ml.layers import ours
@@ -32,7 +33,7 @@ BENCH = 10  # images in the project's own test bench
 
 def write_and_emulate(
     acc: Path, net_dir: Path, out: Path | None = None, io=IO_TYPES, images: int | None = None, before=()
-) -> dict:
+) -> Record:
     """Convert, write, compile with g++, compare on the golden images, and synthesise if Vitis HLS is on PATH.
 
     Args:
@@ -111,11 +112,11 @@ def _compiled(model, said: StringIO) -> None:
         ) from error
 
 
-def _seconds(spent: dict) -> dict:
+def _seconds(spent: Record) -> Record:
     return {key: spent[key] for key in ("wall_s", "cpu_s")}
 
 
-def _row(layer, net) -> dict:
+def _row(layer, net) -> Record:
     """One hls4ml layer in the record; `node` is the operator whose result it is, None for an inner layer."""
     op, _ = net.results.get(layer.name, (None, None))
     row = {"name": layer.name, "class": layer.class_name, "node": op and op.name}

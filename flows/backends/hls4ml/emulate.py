@@ -10,6 +10,7 @@ from hls4ml.model.graph import ModelGraph
 from xnorforge.core import artifacts
 from xnorforge.core.errors import MismatchError
 from xnorforge.core.progress import progress
+from xnorforge.core.types import Record
 from xnorforge.flows.backends.hls4ml.net import Net
 from xnorforge.hw import graph
 from xnorforge.hw.ops.base import HwOp
@@ -17,7 +18,7 @@ from xnorforge.hw.ops.base import HwOp
 BLOCK = 50  # images between two reports of progress
 
 
-def check_weights(model: ModelGraph, net: Net, folder: Path) -> dict:
+def check_weights(model: ModelGraph, net: Net, folder: Path) -> Record:
     """Read the project's weight files and compare them with the folded graph, number by number.
 
     hls4ml 1.3.0 itself writes files that contain only ones where its pass `quantize_dense_output` runs
@@ -50,7 +51,7 @@ def check_weights(model: ModelGraph, net: Net, folder: Path) -> dict:
 
 def check_scores(
     model: ModelGraph, net: Net, ops: list[HwOp], images: np.ndarray, wanted: np.ndarray
-) -> dict:
+) -> Record:
     """Run the compiled network on images and compare every score with the folded graph's.
 
     Args:

@@ -9,6 +9,7 @@ from math import prod
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.flows.backends.hls4ml.layers import table_values
 from xnorforge.hw.ops.base import HwOp, Stream
 
@@ -61,14 +62,14 @@ class Net:
 
     io: str
     legal: Callable[[int, int], Iterable[int]]
-    layers: list[dict] = field(default_factory=list)
-    config: dict[str, dict] = field(default_factory=dict)
+    layers: list[Record] = field(default_factory=list)
+    config: dict[str, Record] = field(default_factory=dict)
     at: dict[str, Wire] = field(default_factory=dict)
     weights: dict[str, np.ndarray] = field(default_factory=dict)
     results: dict[str, tuple[HwOp, str]] = field(default_factory=dict)
     stem: str = ""
 
-    def layer(self, kind: str, suffix: str, sources, wire: Wire, config: dict, **attributes) -> Wire:
+    def layer(self, kind: str, suffix: str, sources, wire: Wire, config: Record, **attributes) -> Wire:
         """Append a layer of the class `kind`; `wire` is its result, named here."""
         name = f"{self.stem}_{suffix}" if suffix else self.stem
         given = {"class_name": kind, "name": name, "inputs": [source.layer for source in sources]}

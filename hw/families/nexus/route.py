@@ -2,9 +2,9 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr
@@ -44,7 +44,7 @@ class Nexus(Router):
         """The version of the package, the arguments, and the pins."""
         return [f"{PACKAGE} {_nextpnr.installed(PACKAGE)}", *arguments(board, 0), pins(board)]
 
-    def adapted(self, netlist: dict[str, Any]) -> dict[str, Any]:
+    def adapted(self, netlist: Record) -> Record:
         """The netlist without a carry into the first cell of a chain, which takes its carry from input A1
         (Yosys' arith_map_nexus.v) and which nextpnr refuses where abc9 has tied the other to a constant.
         """

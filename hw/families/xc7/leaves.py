@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from xnorforge.core.types import Record
 from xnorforge.hw.families.xc7 import carries
 
 Cell = dict[str, Any]
@@ -17,7 +18,7 @@ MOST = 6  # inputs of a LUT
 LUTS = {"INV", *(f"LUT{inputs}" for inputs in range(1, MOST + 1))}
 
 
-def rewritten(netlist: dict[str, Any]) -> dict[str, Any]:
+def rewritten(netlist: Record) -> Record:
     """A netlist (Yosys' JSON) with its LUT6_2, SRL16E and CARRY4 as other cells: the same function, cycle by
     cycle.
 
@@ -42,7 +43,7 @@ def rewritten(netlist: dict[str, Any]) -> dict[str, Any]:
 class _Nets:
     """New numbers for nets of a module."""
 
-    def __init__(self, module: dict[str, Any]):
+    def __init__(self, module: Record):
         used = [
             bit
             for part in ("cells", "ports", "netnames")

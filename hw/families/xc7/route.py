@@ -15,6 +15,7 @@ from typing import Any
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr, _nextpnr_log
@@ -176,7 +177,7 @@ class Xc7(Router):
         databases = [f"{path} {path.stat().st_size}" for path in paths[len(self.tools) :]]
         return [*programs, *databases, pins(board), f"{board.clock_mhz:g} MHz"]
 
-    def adapted(self, netlist: dict[str, Any]) -> dict[str, Any]:
+    def adapted(self, netlist: Record) -> Record:
         """Without LUT6_2 and SRL16E, for versions that do not take them."""
         return leaves.rewritten(netlist)
 
@@ -212,7 +213,7 @@ class Xc7(Router):
         text = "\n".join(lines) + "\n"
         return timed(Routed(mhz, _sites(text, used, board), [path], BIT), text, folder / routing.PLACED, yaml)
 
-    def checks(self, netlist: dict[str, Any], folder: Path, routed: Routed) -> list[dict[str, Any]]:
+    def checks(self, netlist: Record, folder: Path, routed: Routed) -> list[Record]:
         """Block RAMs of the bitstream and of the FASM against those of the netlist."""
         cells = netlist["modules"][routing.TOP]["cells"].values()
         asked = block_rams.of_netlist(cells)
@@ -236,7 +237,7 @@ class Xc7(Router):
         ]
 
 
-def _check_carries(netlist: dict[str, Any], board: Board) -> None:
+def _check_carries(netlist: Record, board: Board) -> None:
     """A design with more carries than nextpnr-xilinx can place is refused; it would never end.
 
     Raises:

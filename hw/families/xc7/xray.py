@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 
 SLOWEST = slice(2, 4)  # of a delay's four figures: fast least, fast most, slow least, slow most
 CELL = re.compile(r'\(CELLTYPE "(.*)"\)\s*\(INSTANCE (.*)\)')
@@ -74,7 +75,7 @@ class Cell:
 class TileType:
     """Switches, wires and pins of a kind of tile."""
 
-    def __init__(self, data: dict[str, Any]):
+    def __init__(self, data: Record):
         self.switches: dict[tuple[str, str], Switch] = {}
         for pip in data["pips"].values():
             there, back = (pip["src_wire"], pip["dst_wire"]), (pip["dst_wire"], pip["src_wire"])

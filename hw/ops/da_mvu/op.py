@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.hw.ops._compare import comparison_lut
 from xnorforge.hw.ops._mvu import check_matrix
 from xnorforge.hw.ops._streams import value_range
@@ -62,7 +63,7 @@ class DaMvu(HwOp):
 
     @classmethod
     def with_adders(
-        cls, name: str, arrays: dict, quick: bool = False, slack: int = -1, **attributes
+        cls, name: str, arrays: Record, quick: bool = False, slack: int = -1, **attributes
     ) -> "DaMvu":
         """The operator of weights, bias and maybe thresholds, with adders found for them, `quick` maybe not
         the fewest, with `slack` few in a row, as of `adders.solve`.

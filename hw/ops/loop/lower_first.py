@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from math import prod
-from typing import Any
 
 import numpy as np
 
+from xnorforge.core.types import Record
 from xnorforge.flows.lower.registry import MEANINGS
 from xnorforge.flows.lower.values import Leaf, Node
 from xnorforge.hw.any_width import whole_numbers
@@ -45,7 +45,7 @@ class Form:
         return _form(self.constant + other.constant, sums)
 
 
-def _form(constant: np.ndarray, factors: dict[str, Any]) -> Form:
+def _form(constant: np.ndarray, factors: Record) -> Form:
     return Form(constant, {name: one for name, one in factors.items() if np.any(one)})
 
 

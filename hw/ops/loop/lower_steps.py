@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from xnorforge.core.types import Record
 from xnorforge.flows.lower.values import Leaf, Node
 from xnorforge.flows.lower.walk import Lowered
 from xnorforge.hw.any_width import whole_numbers
@@ -62,12 +63,12 @@ def divisions(leaf: Leaf, read: list[np.ndarray]) -> Iterator[np.ndarray]:
                 yield places[::-1]
 
 
-def attributes_of(node: Node, places: np.ndarray) -> dict:
+def attributes_of(node: Node, places: np.ndarray) -> Record:
     """The attributes of a matrix for a part of the sequence."""
     return node.at | {"weights": node.at["weights"][places]}
 
 
-def comparable(at: dict) -> tuple:
+def comparable(at: Record) -> tuple:
     """Attributes that can be compared."""
     arrays = {key: np.asarray(value) for key, value in at.items()}
     return tuple((key, x.shape, tuple(x.reshape(-1).tolist())) for key, x in sorted(arrays.items()))

@@ -11,6 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from xnorforge.core.types import Record
 from xnorforge.flows.lower.emit import type_of
 from xnorforge.flows.lower.evaluation import evaluate
 from xnorforge.flows.lower.examples import random_leaf, random_shape, random_steps
@@ -90,7 +91,7 @@ def levelled(walk, leaf: Leaf, thresholds, direction, name: str) -> Leaf:
     return walk.emit("Threshold", [leaf], leaf.shape, low, high, name, leaf.layer, leaf.order, **at)
 
 
-def _reached(leaf: Leaf, at: dict) -> np.ndarray:
+def _reached(leaf: Leaf, at: Record) -> np.ndarray:
     """Least and greatest level (2, channels) of the integers of a leaf."""
     return np.sort([level(end[None], at)[0] for end in (leaf.lo, leaf.hi)], 0)
 
@@ -278,7 +279,7 @@ def _fold_direction(graph, threshold, source: Node | None, readers) -> None:
     threshold.at = {"thresholds": steps, "direction": np.ones_like(threshold.at["direction"])}
 
 
-def one_threshold(rng, lo: int, hi: int, channels: int) -> list[tuple[str, dict]]:
+def one_threshold(rng, lo: int, hi: int, channels: int) -> list[tuple[str, Record]]:
     """A comparison of sums lo .. hi, which a matrix has inside; half of the time none."""
     low, high = (np.full(channels, end, np.int64) for end in (lo, hi))
     return [("Threshold", random_steps(rng, low, high, 1))] if rng.random() < 0.5 else []

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.flows.bind.network import Bound, Network, get, ints
 from xnorforge.flows.bind.nodes import (
     BORDERS,
@@ -123,7 +124,7 @@ class PoolNodes:
     nodes: list
     function: str
     windows: list[Bound]
-    attributes: dict
+    attributes: Record
     bits: int
     signed: bool
     direction: np.ndarray | None
@@ -191,6 +192,6 @@ def pool_at(network: Network, node) -> PoolNodes | None:
     return PoolNodes(nodes, function, [window], attributes, bits, signed, direction)
 
 
-def pools_itself(sizes: dict) -> bool:
+def pools_itself(sizes: Record) -> bool:
     """Whether the windows of a pool lie side by side."""
     return sizes["kernel"] == sizes["stride"] and sizes["dilation"] == [1, 1]

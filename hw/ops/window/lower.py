@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from xnorforge.core.types import Record
 from xnorforge.flows.lower import integers
 from xnorforge.flows.lower.examples import random_conv, random_image, random_pads, random_windows
 from xnorforge.flows.lower.integers import windows
@@ -267,7 +268,7 @@ def _divide(threshold: Node, factor: np.ndarray, most: np.ndarray) -> None:
     )
 
 
-def _concentric(by_rate: dict) -> bool:
+def _concentric(by_rate: dict[int, tuple[Node, Node]]) -> bool:
     """Whether borders and convolutions differ by their rate only, and are all around the same pixels."""
     largest = max(by_rate)
     wide, last = by_rate[largest]
@@ -310,7 +311,7 @@ def _matches_of_rates(rng):
     return [leaf], [("RatesConv", at | {"weights": weights, "xnor": True, "top": weights[..., 0].size})]
 
 
-def _random_rates(rng, bits: int = 0) -> tuple[Any, dict[str, Any]]:
+def _random_rates(rng, bits: int = 0) -> tuple[Any, Record]:
     """An image, and windows of two or three dilations around the same pixels of it and its border."""
     rates = sorted(map(int, rng.choice([1, 2, 3, 4], int(rng.integers(2, 4)), replace=False)))
     kernel, largest = [int(k) for k in rng.choice([1, 3], 2)], [rates[-1]] * 2

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.pipeline import request, settings
 from xnorforge.pipeline.options import OPTIONS
 from xnorforge.pipeline.request import Request
 
 
-def resolve(given: dict, what: str | None = None) -> Request:
+def resolve(given: Record, what: str | None = None) -> Request:
     """The request that options make; empty values count as not given.
 
     Args:
@@ -55,7 +56,7 @@ def is_folder(what: str) -> bool:
     return os.path.isdir(what) and what not in request.known("net")
 
 
-def _places_of(folder: Path, given: dict) -> dict[str, Any]:
+def _places_of(folder: Path, given: Record) -> Record:
     """The folders of the build in `folder`, which is a network's or an accelerator's."""
     if not (folder / settings.NAME).is_file():
         raise UserError(

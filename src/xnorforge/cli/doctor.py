@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from xnorforge.core.types import Record
+
 PYTHONS = ("python3.11", "python3.12", "python3.13")  # that the lock is for
 SPACE = 4e9  # bytes: the environment (3 GB) and the products of a few builds
 
@@ -141,7 +143,7 @@ def examine(root: Path = Path(".")) -> list[Item]:
     ]
 
 
-def as_record(items: list[Item]) -> dict:
+def as_record(items: list[Item]) -> Record:
     """The diagnosis as `--json` prints it."""
     return {"missing": missing(items), "items": [asdict(item) for item in items]}
 

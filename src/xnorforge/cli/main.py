@@ -19,6 +19,7 @@ import click
 import xnorforge
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.progress import LEVELS, LOG, loudness, set_loudness
+from xnorforge.core.types import Record
 from xnorforge.pipeline import options
 from xnorforge.pipeline.options import Argument, Option, Verb
 
@@ -166,12 +167,12 @@ def _loudness() -> list[click.Parameter]:
 _printed = False
 
 
-def print_object(verb: str, content: dict) -> None:
+def print_object(verb: str, content: Record) -> None:
     """Print what --json of a verb prints: one object that names its form."""
     print_record({"schema": f"xnorforge-{verb}-1", **content})
 
 
-def print_record(content: dict) -> None:
+def print_record(content: Record) -> None:
     """Print an object that has a schema of its own."""
     global _printed
     _printed = True

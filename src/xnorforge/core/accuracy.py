@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from xnorforge.core.artifacts import read_json
+from xnorforge.core.types import Record
 
 CELLS = "cells right"
 
 
-def main(row: dict) -> tuple[str, float]:
+def main(row: Record) -> tuple[str, float]:
     """The figure by which networks are compared: its name, and its value in per cent."""
     if "top1" in row:
         return "top-1", row["top1"]
@@ -29,26 +30,26 @@ def spread(values: Sequence[float]) -> str:
     return f"{statistics.mean(values):.2f} ± {deviation}"
 
 
-def figures(row: dict) -> dict[str, float]:
+def figures(row: Record) -> dict[str, float]:
     """All figures by name: for classes in per cent, others 0 to 1."""
     return {"top-1 in %": row["top1"]} if "top1" in row else row["figures"]
 
 
-def short(row: dict) -> str:
+def short(row: Record) -> str:
     """All figures for a table cell."""
     if "top1" in row:
         return f"{row['top1']:.2f} %"
     return ", ".join(f"{name} {value:.3f}" for name, value in row["figures"].items())
 
 
-def row_text(row: dict) -> str:
+def row_text(row: Record) -> str:
     """All figures of a row."""
     if "correct" in row:
         return f"{row['correct']:,} of {row['images']:,} right, {row['top1']:.2f} %"
     return ", ".join(_figure(row, name) for name in row["figures"])
 
 
-def _figure(row: dict, name: str) -> str:
+def _figure(row: Record, name: str) -> str:
     ends = row.get("intervals", {}).get(name)
     return f"{name} {row['figures'][name]:.3f}" + (f" ({ends[0]:.3f} to {ends[1]:.3f})" if ends else "")
 
@@ -61,7 +62,7 @@ def task_of_export(net_dir: Path) -> str | None:
 
 def of_stage(
     stage: str, scores: np.ndarray, labels: np.ndarray, words: str, task: str | None = None
-) -> list[dict]:
+) -> list[Record]:
     """The row of a stage over the images with a known label (not -1), empty if there are none; see above.
 
     Without a task, a single score or a map of more than one cell does not determine the class of an image:

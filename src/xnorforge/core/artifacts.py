@@ -23,6 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 
 
 def data_folder() -> Path:
@@ -52,13 +53,13 @@ def whole(path):
             aside.unlink(missing_ok=True)
 
 
-def write_json(path, record: dict) -> None:
+def write_json(path, record: Record) -> None:
     """Write a record with its keys in the given order, so that equal records are equal bytes."""
     with whole(path) as aside:
         aside.write_text(json.dumps(record, indent=1) + "\n")
 
 
-def write_csv(path, rows: list[dict]) -> None:
+def write_csv(path, rows: list[Record]) -> None:
     """Write a table; the columns are the keys of its first row."""
     with whole(path) as aside, aside.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
@@ -66,7 +67,7 @@ def write_csv(path, rows: list[dict]) -> None:
         writer.writerows(rows)
 
 
-def read_json(path) -> dict:
+def read_json(path) -> Record:
     """Read a record that `write_json` wrote."""
     return json.loads(Path(path).read_text())
 
@@ -147,7 +148,7 @@ def _cpu() -> float:
     return sum(part.ru_utime + part.ru_stime for part in parts)
 
 
-def check(name: str, images: int, mismatches: int, integers: int, what: str = "") -> dict:
+def check(name: str, images: int, mismatches: int, integers: int, what: str = "") -> Record:
     """One line of a record's `checks`: `images` compared, `integers` values in total, `mismatches` of them
     unequal.
 

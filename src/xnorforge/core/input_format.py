@@ -12,6 +12,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,7 +91,7 @@ class InputFormat:
         kind = f"{'' if self.lo < 0 else 'u'}int{8 if self.bits <= 8 else 16}"
         return integers.astype(kind)
 
-    def record(self) -> dict:
+    def record(self) -> Record:
         """The entry in export.json."""
         return {
             "lo": self.lo,
@@ -103,7 +104,7 @@ class InputFormat:
         }
 
 
-def of_record(given: dict) -> InputFormat:
+def of_record(given: Record) -> InputFormat:
     """The format in export.json's `input`; records of networks trained here have no offset and no name."""
     return InputFormat(
         given["lo"], given["hi"], given["scale"], given.get("offset", 0.0), given.get("format", "uint8")

@@ -16,6 +16,7 @@ import numpy as np
 
 from xnorforge.core import extras, plugins
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.sw.datasets import tracking
 from xnorforge.sw.datasets._records import pixels, size_of
 from xnorforge.sw.tasks.base import Task, task_of
@@ -59,7 +60,7 @@ class InputFrames:
     truth: tuple[np.ndarray, np.ndarray] | None = None
 
 
-def network_of(exported: dict) -> str | None:
+def network_of(exported: Record) -> str | None:
     """The network of a record export.json; None if it was imported from a file."""
     return None if exported["method"] == "imported" else exported["net"]
 

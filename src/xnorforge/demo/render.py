@@ -14,6 +14,7 @@ import numpy as np
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.core.progress import progress, say
+from xnorforge.core.types import Record
 from xnorforge.demo import outputs
 from xnorforge.demo.inputs import InputFrames
 from xnorforge.hw import boards
@@ -30,7 +31,7 @@ CHECKED = 2  # calls of the network, or a frame to learn and a call, that are co
 
 def demo(
     acc: Path, task: Task, given: InputFrames, out: Path, gif: bool = False, port: str | None = None
-) -> dict:
+) -> Record:
     """Draw the results of the accelerator in `acc` into `out`, and write `demo.json` there, all of it at
     once.
 
@@ -88,7 +89,7 @@ def _on_board(acc: Path, port: str) -> SerialBoard:
     return SerialBoard(acc / "folded.onnx", port, board.shell["baud"])
 
 
-def _drawn(shown, given: InputFrames, folder: Path, gif: bool) -> list[dict]:
+def _drawn(shown, given: InputFrames, folder: Path, gif: bool) -> list[Record]:
     """Write the drawings; returns what they show, as numbers, one row each."""
     files = (
         outputs.album(folder, given.names)
@@ -104,7 +105,7 @@ def _drawn(shown, given: InputFrames, folder: Path, gif: bool) -> list[dict]:
     return rows
 
 
-def _walked(machine: Machine) -> dict:
+def _walked(machine: Machine) -> Record:
     """The check that the first results are those of every operator's own `execute_node`, including a learnt
     template.
     """

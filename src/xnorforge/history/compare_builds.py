@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from xnorforge.core.artifacts import digest, read_json
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.history import entries
 from xnorforge.history.rules import Broken, Rule, broken, known_metrics, shipped_rules
 
@@ -27,7 +27,7 @@ class Build:
     """
 
     name: str
-    like: dict[str, Any]
+    like: Record
     figures: dict[str, float]
     operators: dict[str, dict[str, float]]
     report: str
@@ -167,7 +167,7 @@ def diff_markdown(found: Difference) -> str:
     return "\n\n".join(lines)
 
 
-def diff_object(found: Difference) -> dict[str, Any]:
+def diff_object(found: Difference) -> Record:
     """The changes, for a program."""
     return {
         "schema": "xnorforge-diff-1",

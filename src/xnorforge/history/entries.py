@@ -17,9 +17,9 @@ import os
 import shlex
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from xnorforge.core.artifacts import digest, read_json
+from xnorforge.core.types import Record
 
 SCHEMA = "xnorforge-history-1"
 OUT = Path("out")
@@ -27,7 +27,7 @@ FILE = OUT / "history.jsonl"
 SAME = ("network", "method", "board", "backend")  # lines that agree in these are builds of one accelerator
 
 
-def build_line(acc: Path, when: datetime, out: Path = OUT) -> dict[str, Any]:
+def build_line(acc: Path, when: datetime, out: Path = OUT) -> Record:
     """The line of the build whose report is in `acc`; figures that its report lacks are null or empty.
 
     Args:
@@ -53,7 +53,7 @@ def build_line(acc: Path, when: datetime, out: Path = OUT) -> dict[str, Any]:
     }
 
 
-def figures_of(report: dict) -> dict[str, float]:
+def figures_of(report: Record) -> dict[str, float]:
     """The figures of the whole design under flat names, `stage__object__metric`: cells used and their share
     of the part, cycles, frames/s, clocks, accuracies (0 to 1), mismatches. Without counted cells only the
     last two.
@@ -82,7 +82,7 @@ def figures_of(report: dict) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def build_identity(report: dict, acc: Path) -> dict[str, str | None]:
+def build_identity(report: Record, acc: Path) -> dict[str, str | None]:
     """Network, method, task, board and back end of a report; the back end is the folder's first word."""
     net, board = report.get("net") or "", report.get("board")
     known = report.get("method") != "imported" and "-" in net
@@ -95,7 +95,7 @@ def build_identity(report: dict, acc: Path) -> dict[str, str | None]:
     }
 
 
-def main_accuracy(report: dict) -> dict[str, Any] | None:
+def main_accuracy(report: Record) -> Record | None:
     """The main figure, 0 to 1, of the accelerator's integers on the golden images, by the bit simulator;
     if that is missing, the trained network's; None if the labels are not known.
     """
@@ -122,7 +122,7 @@ def without_paths(command: str) -> str:
     return " ".join(words)
 
 
-def append_line(line: dict[str, Any], path: Path = FILE) -> None:
+def append_line(line: Record, path: Path = FILE) -> None:
     """Append a line; several processes may do so at once without corrupting each other's lines.
 
     A partial line left by a full disk is kept, and this line starts after it.
@@ -140,7 +140,7 @@ def append_line(line: dict[str, Any], path: Path = FILE) -> None:
         file.write((b"\n" if cut else b"") + json.dumps(line).encode() + b"\n")
 
 
-def read_lines(path: Path = FILE) -> list[dict[str, Any]]:
+def read_lines(path: Path = FILE) -> list[Record]:
     """All valid lines, oldest first; invalid ones, such as the rest of a partial line, are skipped."""
     found = []
     for text in path.read_text(errors="replace").splitlines() if path.exists() else ():
@@ -153,7 +153,7 @@ def read_lines(path: Path = FILE) -> list[dict[str, Any]]:
     return found
 
 
-def builds_like(lines: list[dict[str, Any]], like: dict[str, Any]) -> list[dict[str, Any]]:
+def builds_like(lines: list[Record], like: Record) -> list[Record]:
     """The lines of builds of the same network, method, board and back end, oldest first."""
     return [line for line in lines if all(line.get(name) == like.get(name) for name in SAME)]
 

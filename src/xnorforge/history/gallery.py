@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import jinja2
 
 from xnorforge.core.artifacts import read_json, whole
 from xnorforge.core.errors import UserError, one_line
+from xnorforge.core.types import Record
 from xnorforge.history.entries import build_identity, main_accuracy
 from xnorforge.plot import svg
 from xnorforge.plot.chart import Chart, Point, inline, per_cent, swatch
@@ -34,7 +34,7 @@ class Card:
     like: dict[str, str | None]
     link: str
     verdict: str
-    accuracy: dict[str, Any] | None
+    accuracy: Record | None
     lut: int | None
     ff: int | None
     bram36: float | None
@@ -81,7 +81,7 @@ def _card(path: Path, out: Path) -> Card:
     )
 
 
-def panels(cards: list[Card], css: dict[str, str], shapes: dict[str, str]) -> list[dict[str, Any]]:
+def panels(cards: list[Card], css: dict[str, str], shapes: dict[str, str]) -> list[Record]:
     """Two charts per task and figure of accuracy; builds without LUT or accuracy are only in the table.
 
     Args:

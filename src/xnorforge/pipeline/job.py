@@ -21,6 +21,7 @@ from xnorforge.core.artifacts import intact, read_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.limits import within_limits
 from xnorforge.core.progress import now_at, say
+from xnorforge.core.types import Record
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 CLOSED = (
@@ -119,7 +120,7 @@ def sweep(folder: Path) -> None:
             shutil.rmtree(part, ignore_errors=True) if part.is_dir() else part.unlink(missing_ok=True)
 
 
-def perform(task: dict) -> None:
+def perform(task: Record) -> None:
     """Run the stage that a task (`run.task`) describes; the errors are those of `stage` and the function."""
     net_dir, acc = Path(task["net_dir"]), Path(task["acc"])
     reads = tuple((Path(path), writer) for path, writer in task["reads"])

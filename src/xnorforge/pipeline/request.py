@@ -15,6 +15,7 @@ from pathlib import Path
 
 from xnorforge.core import extras, networks, plugins
 from xnorforge.core.errors import UserError, unknown
+from xnorforge.core.types import Record
 from xnorforge.pipeline import pictures, stages
 from xnorforge.pipeline.options import OPTIONS, Options, parses
 from xnorforge.sw.training import runs
@@ -98,7 +99,7 @@ class Request(Options):
         """Whether place and route is part of this build."""
         return not stages.no_bitstream(self.backend, self.board, self.pnr)
 
-    def options(self, stage: stages.Stage) -> dict:
+    def options(self, stage: stages.Stage) -> Record:
         """The options that a stage reads."""
         given = {name: getattr(self, name) for name in stage.options}
         if stage.name == "export":

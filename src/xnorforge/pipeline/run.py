@@ -11,6 +11,7 @@ from pathlib import Path
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.limits import broken_limit
 from xnorforge.core.progress import LOG, STEPS, loudness, say
+from xnorforge.core.types import Record
 from xnorforge.history import entries
 from xnorforge.pipeline import job, reads, record, settings
 from xnorforge.pipeline.listen import Listener, hear
@@ -152,7 +153,7 @@ def _remember(asked: Request) -> None:
         say(f"build     not recorded in {entries.FILE}: {error}")
 
 
-def task(stage: Stage, net_dir: Path, acc: Path, options: dict, earlier: dict[str, Stage]) -> dict:
+def task(stage: Stage, net_dir: Path, acc: Path, options: Record, earlier: dict[str, Stage]) -> Record:
     """What `job.perform` is given: a stage, folders, options, the files of `earlier` stages that it reads."""
     checked = [
         (str(path), writer)
@@ -173,13 +174,13 @@ def task(stage: Stage, net_dir: Path, acc: Path, options: dict, earlier: dict[st
     }
 
 
-def _foreign(stage: Stage, net_dir: Path, options: dict) -> str | None:
+def _foreign(stage: Stage, net_dir: Path, options: Record) -> str | None:
     """The file from elsewhere that a stage runs: the given one, or the network, which may be made of it."""
     found = {"export": options.get("model"), "lower": net_dir / "model.onnx"}.get(stage.name)
     return None if found is None else str(found)
 
 
-def _task(stage: Stage, asked: Request) -> dict:
+def _task(stage: Stage, asked: Request) -> Record:
     earlier = {one.name: one for one in (*STAGES, *asked.plan())}
     options = asked.options(stage) | {name: getattr(asked, name) for name in stage.pace}
     return task(stage, asked.net_dir, asked.acc, options, earlier)

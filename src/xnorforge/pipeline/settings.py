@@ -12,10 +12,10 @@ line overrides the file. The network's folder holds a file with the options of t
 import json
 import tomllib
 from pathlib import Path
-from typing import Any
 
 from xnorforge.core.artifacts import whole
 from xnorforge.core.errors import UserError, unknown
+from xnorforge.core.types import Record
 from xnorforge.pipeline.options import OPTIONS
 from xnorforge.pipeline.request import Request
 
@@ -26,7 +26,7 @@ OF_FILE = ("model", "scale", "input", "images_from", "labels", "task")
 OF_EITHER = ("approximate",)
 
 
-def same_options(asked: Request) -> dict[str, Any]:
+def same_options(asked: Request) -> Record:
     """The options that request the same build again, defaults included."""
     left_out = OF_NETWORK if asked.model else [key for key in OF_FILE if key not in OF_NETWORK]
     found = {key: getattr(asked, one.name) for key, one in KEYS.items() if key not in left_out}
@@ -51,7 +51,7 @@ def write_settings(asked: Request) -> None:
                 aside.write_text(text)
 
 
-def read_settings(path: Path) -> dict[str, Any]:
+def read_settings(path: Path) -> Record:
     """The options of a file, as those of a command line.
 
     Raises:
@@ -75,7 +75,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     }
 
 
-def merged(given: dict[str, Any], path: Path) -> dict[str, Any]:
+def merged(given: Record, path: Path) -> Record:
     """The options of a file, overridden by those of the command line; an empty one counts as not given.
 
     A network on the command line replaces the file's, together with all that the file says of that network.

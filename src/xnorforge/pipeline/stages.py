@@ -10,6 +10,7 @@ from pathlib import Path
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError, unknown
+from xnorforge.core.types import Record
 from xnorforge.hw import boards, routing
 from xnorforge.pipeline import options
 
@@ -174,7 +175,7 @@ def following(backend: str) -> tuple[str, ...]:
     return tuple(declaration(backend).get("stages", Backend.stages))
 
 
-def declaration(backend: str) -> dict:
+def declaration(backend: str) -> Record:
     """What a back end states of itself, `Backend` has the rest: {attribute: value}.
 
     It is read from the text of its declaration `BACKEND = Backend(…)`, as its module may load a compiler.

@@ -3,6 +3,7 @@
 from itertools import groupby
 from math import isfinite
 
+from xnorforge.core.types import Record
 from xnorforge.plot.chart import Chart, Line, Span, compose, per_cent
 from xnorforge.plot.svg import wide
 
@@ -11,7 +12,7 @@ NAMED = 8  # with more layers than this, the legend names the first, the middle 
 RAMP = 5  # colours
 
 
-def curves(rows: list[dict], heading: str = "", width: float = 640, height: float = 170) -> str:
+def curves(rows: list[Record], heading: str = "", width: float = 640, height: float = 170) -> str:
     """The picture of a training: a panel for the loss, for the held-out figure and for the flipped signs.
 
     Args:
@@ -59,7 +60,7 @@ def _legend(colours: dict[str, str], width: float) -> list[tuple[str, str, str]]
     return [(text, colours[name], "line") for name, text in texts.items()]
 
 
-def _spans(rows: list[dict]) -> list[Span]:
+def _spans(rows: list[Record]) -> list[Span]:
     """The phases, every second one shaded; a training of one phase has no marks."""
     phases = [(name, list(part)) for name, part in groupby(rows, key=lambda row: row["phase"])]
     if len(phases) == 1:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from xnorforge.core.artifacts import read_json
+from xnorforge.core.types import Record
 from xnorforge.flows.report import collect
 from xnorforge.hw import graph
 from xnorforge.sim import cosim
@@ -18,7 +19,7 @@ RTL = "RTL, Verilator"
 WALKED = 4  # images through the reference walk, which is slow
 
 
-def bench_figures(acc: Path, images: int) -> dict:
+def bench_figures(acc: Path, images: int) -> Record:
     """Time the simulators on an accelerator.
 
     Returns:
@@ -60,7 +61,7 @@ def bench_figures(acc: Path, images: int) -> dict:
     }
 
 
-def table(measured: dict) -> str:
+def table(measured: Record) -> str:
     """The same as text."""
     lines = [cycles_bench.cycles_table(measured["cycle_model"])]
     lines += [bits_bench.speed_table(measured["speed"])]

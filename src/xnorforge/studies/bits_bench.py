@@ -15,6 +15,7 @@ from onnx import helper, numpy_helper
 from threadpoolctl import threadpool_limits
 
 from xnorforge.core.artifacts import whole, write_json
+from xnorforge.core.types import Record
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.bits.kernels import aligned, run_peak_loop
 
@@ -24,7 +25,7 @@ IMAGES = 256
 SINGLY = 8  # images per turn for onnxruntime, one by one, because the file has a batch of one
 
 
-def measure_speed(acc: Path, images: int = IMAGES) -> dict:
+def measure_speed(acc: Path, images: int = IMAGES) -> Record:
     """Measure the accelerator in a folder and write `bench.json` and `bench.md` into it.
 
     Returns:
@@ -114,7 +115,7 @@ def _sessions(options):
         onnxruntime.InferenceSession = made
 
 
-def speed_table(record: dict) -> str:
+def speed_table(record: Record) -> str:
     """The record as a table, the ratio first."""
     other = record["onnxruntime_images_per_s"]
     rows = [

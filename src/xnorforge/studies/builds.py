@@ -9,6 +9,7 @@ from pathlib import Path
 
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.core.types import Record
 from xnorforge.hw import boards
 from xnorforge.pipeline import run
 from xnorforge.pipeline.request import Request
@@ -49,7 +50,7 @@ class Build:
         )
 
 
-def make(build: Build, jobs: int = 1) -> dict:
+def make(build: Build, jobs: int = 1) -> Record:
     """Run the missing stages; returns the result of `build_figures`.
 
     Args:
@@ -68,7 +69,7 @@ def finished(build: Build) -> bool:
     return not run.missing(build.request())
 
 
-def build_figures(build: Build) -> dict:
+def build_figures(build: Build) -> Record:
     """The figures of a finished build, as its stages counted them.
 
     Raises:
@@ -101,7 +102,7 @@ def build_figures(build: Build) -> dict:
     }
 
 
-def line(build: Build, figures: dict) -> str:
+def line(build: Build, figures: Record) -> str:
     """Its cost, in one line."""
     counts = f"{figures['lut']:,} LUT, {figures['bram36']:,} BRAM36"
     return f"{build.board}: {counts}, {figures['interval']:,} cycles per frame"

@@ -11,6 +11,7 @@ import onnx
 from xnorforge.accelerator import Accelerator
 from xnorforge.core.artifacts import check, write_json
 from xnorforge.core.errors import MismatchError
+from xnorforge.core.types import Record
 from xnorforge.flows import cutting
 from xnorforge.flows.importing.model_file import loaded
 from xnorforge.hw import boards
@@ -28,8 +29,8 @@ class Part:
     """
 
     folder: Path
-    figures: dict[str, Any]
-    link: dict[str, Any] | None
+    figures: Record
+    link: Record | None
 
 
 def build_parts(
@@ -83,7 +84,7 @@ def build_parts(
     return found
 
 
-def _row(part: Part) -> dict[str, Any]:
+def _row(part: Part) -> Record:
     return {"folder": part.folder.name, "figures": part.figures, "link": part.link}
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from xnorforge.core import accuracy
 from xnorforge.core.artifacts import whole, write_csv
+from xnorforge.core.types import Record
 from xnorforge.pipeline.request import assignment
 from xnorforge.plot.chart import Chart, Line, Point, compose
 from xnorforge.plot.svg import write_svg
@@ -115,10 +116,10 @@ class Result:
 
     variant: Variant
     seed: int
-    sets: list[dict]
+    sets: list[Record]
     equal: int
     binary_weights: int
-    complexity: dict | None
+    complexity: Record | None
     sha256: str
     seconds: float | None
     cpu_seconds: float | None

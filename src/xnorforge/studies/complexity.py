@@ -9,6 +9,7 @@ from torch import nn
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import UserError
 from xnorforge.core.progress import now_at, say
+from xnorforge.core.types import Record
 from xnorforge.flows.export import PIXELS, as_qonnx, templates
 from xnorforge.flows.lower import complexity_of
 from xnorforge.sw import zoo
@@ -16,7 +17,7 @@ from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import weights
 
 
-def complexity_of_module(module: nn.Module, shape: tuple[int, ...]) -> dict:
+def complexity_of_module(module: nn.Module, shape: tuple[int, ...]) -> Record:
     """The figures of a module in Brevitas layers that takes raw pixels, (N, *shape).
 
     Raises:
@@ -26,7 +27,7 @@ def complexity_of_module(module: nn.Module, shape: tuple[int, ...]) -> dict:
     return complexity_of(network, PIXELS, templates(network))
 
 
-def complete_card(folder: Path, net: str, method: str) -> dict:
+def complete_card(folder: Path, net: str, method: str) -> Record:
     """Write `complexity` into the card of a finished run, and into its README.md; return the card.
 
     A network that cannot be lowered keeps its card.

@@ -9,6 +9,7 @@ from statistics import mean, stdev
 
 from xnorforge.core import accuracy
 from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.core.types import Record
 from xnorforge.studies import builds
 from xnorforge.studies.compare_figures import Request, Result, Variant
 
@@ -28,10 +29,10 @@ class Cost:
     """
 
     variant: Variant
-    accuracy: dict
+    accuracy: Record
     sha256: str
     seeds: dict[int, float]
-    figures: dict = field(default_factory=dict)
+    figures: Record = field(default_factory=dict)
     why: str = ""
 
     @property

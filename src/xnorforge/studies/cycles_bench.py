@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from xnorforge.core.types import Record
 from xnorforge.hw import graph
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.sim import cosim, pauses
@@ -24,7 +25,7 @@ FLOWING = 100  # frames at full rate in the stage `sim`
 SEED = 1
 
 
-def measure_cycles(acc: Path, device: Device, frames: int) -> list[dict]:
+def measure_cycles(acc: Path, device: Device, frames: int) -> list[Record]:
     """Measure the accelerator in a folder, which is `device` in RTL, at full rate and with pauses in every
     stream; `frames` of each, and at full rate also as many as the stage `sim` uses.
 
@@ -41,7 +42,9 @@ def measure_cycles(acc: Path, device: Device, frames: int) -> list[dict]:
     return [_measure(model, device, pictures, *case) for case in cases]
 
 
-def _measure(model: CycleModel, device: Device, pictures: np.ndarray, name: str, frames: int, stall) -> dict:
+def _measure(
+    model: CycleModel, device: Device, pictures: np.ndarray, name: str, frames: int, stall
+) -> Record:
     given = graph.enter(model.ops[0], np.resize(pictures, (frames, *pictures.shape[1:])))
     theirs, ours, want = np.empty(TURNS), np.empty(TURNS), []
     course = model.run(frames, stall, SEED, watched=())  # compiles the kernel
@@ -72,7 +75,7 @@ def _of_children() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def cycles_table(rows: list[dict]) -> str:
+def cycles_table(rows: list[Record]) -> str:
     """The rows as a table, the ratio first."""
     named = ["cycle model over Verilator", "pauses", "frames", "cycles", "Verilator, s", "model, s"]
     named += ["beats in another cycle"]

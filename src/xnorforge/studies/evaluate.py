@@ -6,13 +6,14 @@ import numpy as np
 from torch import nn
 
 from xnorforge.core.accuracy import row_text
+from xnorforge.core.types import Record
 from xnorforge.sim.machine import Machine
 from xnorforge.sw.datasets.base import Absent
 from xnorforge.sw.tasks.base import Images, Task
 from xnorforge.sw.training import train
 
 
-def evaluate_build(module: nn.Module, acc: Path, task: Task) -> list[dict]:
+def evaluate_build(module: nn.Module, acc: Path, task: Task) -> list[Record]:
     """Return a row as on a card per test set, by the bit simulator, with `differ`: the number of images, or
     frames, that the module answers otherwise.
     """
@@ -31,7 +32,7 @@ def test_sets(task: Task) -> list[Images]:
         return [golden]
 
 
-def _evaluated(module: nn.Module, machine: Machine, task: Task, images: Images) -> dict:
+def _evaluated(module: nn.Module, machine: Machine, task: Task, images: Images) -> Record:
     differ = 0
 
     def run(frames, exemplar=None):
@@ -52,6 +53,6 @@ def _answers(scores: np.ndarray, task: Task) -> np.ndarray:
     return scores.argmax(1) if task.classifies else scores.astype(np.float32)
 
 
-def rows_as_text(rows: list[dict]) -> str:
+def rows_as_text(rows: list[Record]) -> str:
     """The rows as in the README.md of weights."""
     return "\n".join(f"| {row['set']} | {row_text(row)} |" for row in rows)

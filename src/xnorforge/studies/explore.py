@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from xnorforge.core.artifacts import read_json, whole, write_csv
+from xnorforge.core.types import Record
 from xnorforge.flows.bind import bind_folder
 from xnorforge.flows.fold import of_family
 from xnorforge.flows.fold.aims import Search, amounts_of, check_storable
@@ -49,7 +50,7 @@ class Point:
 
     name: str
     figures: dict[str, float]
-    folding: dict[str, dict]
+    folding: dict[str, Record]
     counted: dict[str, float] = field(default_factory=dict)
 
 
@@ -107,7 +108,7 @@ def _points_of(search: Search, limits: dict[str, float], extra: int | None) -> l
     return [*found.values()]
 
 
-def _folding(op: HwOp) -> dict:
+def _folding(op: HwOp) -> Record:
     if op.structure == "adders":
         return {"structure": op.structure}
     has = op.get_nodeattr_types()
@@ -185,7 +186,7 @@ class Wanted:
         return self.net_dir / f"{point.name}-{self.board}"
 
 
-def explore(wanted: Wanted, command: str, built: int, build: Callable[[Path, Path], dict]) -> list[Point]:
+def explore(wanted: Wanted, command: str, built: int, build: Callable[[Path, Path], Record]) -> list[Point]:
     """Write the Pareto front of a lowered network, and build some of its points.
 
     Args:
