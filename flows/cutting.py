@@ -63,7 +63,7 @@ class Network:
             )
         self.ends = inputs[0], graph.output[0].name
         self.bits = {name: self._weight_bits(name) for name in self.constant}
-        self.places = list(self._places())
+        self.places: list[Place] = list(self._places())
 
     def _weight_bits(self, name: str) -> int:
         """Bits of an initialiser where it is the weights of a quantiser; biases, scales and norms count 0."""

@@ -29,7 +29,9 @@ ROUNDING = 2.0**-14  # of the largest score of a network with real batch norms a
 PIXELS = {"lo": 0, "hi": 255, "scale": 1.0}  # the integers that a module of ours takes
 
 
-def export(module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir, meta: Record) -> Record:
+def export(
+    module: nn.Module, images: np.ndarray, labels: np.ndarray, out_dir: Path | str, meta: Record
+) -> Record:
     """Write a module as QONNX together with its scores, and run the QONNX file on every image.
 
     Args:

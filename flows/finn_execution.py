@@ -41,7 +41,7 @@ class VivadoSimulator:
     it.
     """
 
-    def __init__(self, *_given, **_named):
+    def __init__(self, *_given: object, **_named: object):
         raise ToolMissing(
             "finn: this step of FINN needs Vivado's simulator; run it where Vivado is installed."
         )

@@ -41,11 +41,11 @@ class IndexedModel(ModelWrapper):
             for name in node.input:
                 self._readers.setdefault(name, []).append(node)
 
-    def get_tensor_valueinfo(self, tensor_name) -> Any:
+    def get_tensor_valueinfo(self, tensor_name: str) -> Any:
         """The declaration of a tensor, None if it has none."""
         return self._infos.get(tensor_name)
 
-    def get_tensor_shape(self, tensor_name, fix_missing_init_shape=False) -> Any:
+    def get_tensor_shape(self, tensor_name: str, fix_missing_init_shape: bool = False) -> Any:
         """Shape of a tensor, None if it is unknown."""
         assert not fix_missing_init_shape
         if tensor_name in self._infos:
@@ -53,7 +53,7 @@ class IndexedModel(ModelWrapper):
         given = self._initializers.get(tensor_name)
         return None if given is None else list(given.dims)
 
-    def get_initializer(self, tensor_name, return_dtype=False) -> Any:
+    def get_initializer(self, tensor_name: str, return_dtype: bool = False) -> Any:
         """The value of a constant, None for any other tensor; with `return_dtype` also its type."""
         given = self._initializers.get(tensor_name)
         if given is None:
@@ -61,7 +61,7 @@ class IndexedModel(ModelWrapper):
         found = numpy_helper.to_array(given)
         return (found, given.data_type) if return_dtype else found
 
-    def get_tensor_datatype(self, tensor_name):
+    def get_tensor_datatype(self, tensor_name: str) -> DataType:
         """The qonnx data type that a tensor is annotated with, else the type of its floats."""
         if tensor_name in self._types:
             return DataType[self._types[tensor_name]]
@@ -69,21 +69,21 @@ class IndexedModel(ModelWrapper):
         kind = info.type.tensor_type.elem_type if info is not None else given.data_type if given else 0
         return DataType["FLOAT16" if kind == TensorProto.FLOAT16 else "FLOAT32"]
 
-    def transform(self, transformation, *args, **kwargs):
+    def transform(self, transformation: Any, *args: Any, **kwargs: Any) -> ModelWrapper:
         """A changed copy, without an index."""
         plain = ModelWrapper(copy.deepcopy(self.model), fix_missing_initializer_valueinfo=False)
         return plain.transform(transformation, *args, **kwargs)
 
-    def find_producer(self, tensor_name):
+    def find_producer(self, tensor_name: str) -> NodeProto | None:
         """The node that produces a tensor, None for an input or constant."""
         place = self._places.get(tensor_name)
         return None if place is None else self._nodes[place]
 
-    def find_consumers(self, tensor_name):
+    def find_consumers(self, tensor_name: str) -> list[NodeProto]:
         """The nodes that read a tensor, in order; a node that reads it twice is listed twice."""
         return list(self._readers.get(tensor_name, []))
 
-    def get_node_index(self, node):
+    def get_node_index(self, node: NodeProto) -> int | None:
         """Index of a node in the graph, by its first output; None if it is not in the graph."""
         place = next((self._places[name] for name in node.output if name in self._places), None)
         return place if place is not None and self._nodes[place] == node else None

@@ -7,6 +7,7 @@ its tensors (`indexed_model.py`), and creates a session for each node (`node_exe
 from math import prod
 
 import numpy as np
+from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import get_sanitize_quant_tensors, sanitize_quant_values
 
@@ -22,7 +23,7 @@ class Execution:
 
     def __init__(self, network: ModelWrapper):
         self.network = indexed(network)
-        self.runner = Runner(self.network.model)
+        self.runner: Runner = Runner(self.network.model)
         graph = self.network.graph
         self.constants = {one.name: self.network.get_initializer(one.name) for one in graph.initializer}
         self.shapes = [node.input[1] for node in graph.node if node.op_type == "Reshape"]
@@ -57,7 +58,7 @@ class Execution:
                         found.pop(name, None)
         return found
 
-    def empty(self, node, images: int) -> dict[str, np.ndarray]:
+    def empty(self, node: NodeProto, images: int) -> dict[str, np.ndarray]:
         """A node's output, still zeros: FINN's operators read its shape there."""
         shapes = {name: self.network.get_tensor_shape(name) for name in node.output}
         return {name: np.zeros([images, *shape[1:]], np.float32) for name, shape in shapes.items() if shape}

@@ -4,16 +4,19 @@
 the known range of a tensor, decide which of the two it is. No float carries a number that it could round.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from xnorforge.core.types import Ints
 
 INT64_BITS = 62  # two's complement; wider integers are Python's
 FLOAT32_BITS = 24  # float32 holds every integer up to 2^24
 LIMB = 32
 
 
-def as_width(numbers, bits: int) -> np.ndarray:
+def as_width(numbers: ArrayLike, bits: int) -> np.ndarray:
     """Whole numbers of any type, also as text, as an array of integers of `bits` bits: int64, or objects."""
     numbers = np.asarray(numbers)
     if bits <= INT64_BITS and numbers.dtype.kind in "biuf":
@@ -21,7 +24,7 @@ def as_width(numbers, bits: int) -> np.ndarray:
     return _python(numbers) if bits > INT64_BITS else _python(numbers).astype(np.int64)
 
 
-def whole_numbers(numbers) -> np.ndarray:
+def whole_numbers(numbers: ArrayLike) -> np.ndarray:
     """Whole numbers of any type, also as text, in the form that the largest of them needs."""
     numbers = np.asarray(numbers)
     if numbers.dtype.kind in "OSU":
@@ -30,7 +33,7 @@ def whole_numbers(numbers) -> np.ndarray:
     return as_width(numbers, bits)
 
 
-def width_of(numbers) -> int:
+def width_of(numbers: ArrayLike) -> int:
     """Bits of two's complement that hold all of the numbers.
 
     >>> width_of(np.array([-8, 7])), width_of(np.array([8]))
@@ -42,13 +45,13 @@ def width_of(numbers) -> int:
     return max(int(numbers.max()), -int(numbers.min()) - 1, 0).bit_length() + 1
 
 
-def times(one: np.ndarray, other) -> np.ndarray:
+def times(one: np.ndarray, other: ArrayLike) -> np.ndarray:
     """Products of integers, element by element, exactly."""
     bits = width_of(one) + width_of(other)
     return as_width(one, bits) * as_width(other, bits)
 
 
-def weighted_sum(terms: Sequence[np.ndarray], factors) -> np.ndarray:
+def weighted_sum(terms: Sequence[np.ndarray], factors: Iterable[np.ndarray]) -> np.ndarray:
     """Sum of integers (…, C), each times factors (terms, C), exactly."""
     factors = [whole_numbers(row) for row in factors]
     reach = sum(_largest(x) * _largest(m) for x, m in zip(terms, factors, strict=True))
@@ -60,7 +63,7 @@ def weighted_sum(terms: Sequence[np.ndarray], factors) -> np.ndarray:
     return total
 
 
-def stored(numbers) -> np.ndarray:
+def stored(numbers: ArrayLike) -> np.ndarray:
     """Integers as a tensor of an ONNX file: int64, or decimal text where one needs more than 64 bits."""
     numbers = np.asarray(numbers)
     if numbers.dtype.kind in "biuf" or width_of(numbers) <= 64:
@@ -68,13 +71,13 @@ def stored(numbers) -> np.ndarray:
     return np.array([str(int(x)).encode() for x in numbers.ravel()], object).reshape(numbers.shape)
 
 
-def for_npz(numbers) -> np.ndarray:
+def for_npz(numbers: ArrayLike) -> np.ndarray:
     """As `stored`, for an npz file: text of one length, which needs no pickle."""
     numbers = stored(numbers)
     return numbers if numbers.dtype != object else numbers.astype(np.bytes_)
 
 
-def limbs(numbers, bits: int) -> list[np.ndarray]:
+def limbs(numbers: ArrayLike, bits: int) -> list[np.ndarray]:
     """Two's complement of `bits` bits in pieces of 32, the lowest first, each int64 0 .. 2^32 - 1."""
     numbers, count = as_width(numbers, bits), -(-bits // LIMB)
     return [((numbers >> LIMB * k) & (2**LIMB - 1)).astype(np.int64) for k in range(count)]
@@ -87,7 +90,7 @@ def of_limbs(pieces: Sequence[np.ndarray], bits: int, signed: bool) -> np.ndarra
     return total - ((total >> (bits - 1)) << bits) if signed else total
 
 
-def drawn(rng: np.random.Generator, low: int, high: int, shape) -> np.ndarray:
+def drawn(rng: np.random.Generator, low: int, high: int, shape: Ints) -> np.ndarray:
     """Random integers low .. high - 1, all about equally likely."""
     if low > -(2**INT64_BITS) and high < 2**INT64_BITS:
         return rng.integers(low, high, shape)

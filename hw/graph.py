@@ -1,10 +1,12 @@
 """The operators of a folded graph, and its reference execution with every operator's `execute_node`."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from onnx import (
     GraphProto,
     NodeProto,
@@ -102,7 +104,7 @@ def outside(ops: list[HwOp]) -> list[tuple[HwOp, Stream]]:
     return [(op, stream) for op in ops if (stream := op.outside)]
 
 
-def enter(op: HwOp, images) -> np.ndarray:
+def enter(op: HwOp, images: ArrayLike) -> np.ndarray:
     """Images uint8 (N, C, H, W) as the first operator's input: integers (N, *shape), channels last."""
     images = np.asarray(images)
     if images.ndim == 4:
@@ -110,7 +112,9 @@ def enter(op: HwOp, images) -> np.ndarray:
     return images.astype(np.int64).reshape(-1, *op.in_stream().shape)
 
 
-def execute(folded, images, keep=(), block: int = 8) -> dict[str, np.ndarray]:
+def execute(
+    folded: ModelWrapper | Path | list[HwOp], images: np.ndarray, keep: Collection[str] = (), block: int = 8
+) -> dict[str, np.ndarray]:
     """Run a folded graph on images, operator by operator.
 
     Args:
@@ -134,7 +138,7 @@ def execute(folded, images, keep=(), block: int = 8) -> dict[str, np.ndarray]:
     return {name: np.concatenate(parts) for name, parts in kept.items()}
 
 
-def answers(ops: list[HwOp], lowered) -> np.ndarray:
+def answers(ops: list[HwOp], lowered: Mapping[str, np.ndarray]) -> np.ndarray:
     """The expected output of a folded graph, from the integers of the lowered graph and not its operators.
 
     Args:
@@ -146,7 +150,7 @@ def answers(ops: list[HwOp], lowered) -> np.ndarray:
     return ops[-1].answers(lowered)
 
 
-def tensors(ops: list[HwOp], images) -> dict[str, np.ndarray]:
+def tensors(ops: list[HwOp], images: np.ndarray) -> dict[str, np.ndarray]:
     """Every tensor of a folded graph on images, {name: int64 (N, *shape)}, including the input."""
     found = {ops[0].sources[0]: enter(ops[0], images)}
     for op, results in walk(ops, dict(found)):
@@ -155,10 +159,8 @@ def tensors(ops: list[HwOp], images) -> dict[str, np.ndarray]:
 
 
 def walk(
-    ops: list[HwOp],
-    waiting: Record,
-    run: Callable[..., list] = lambda op, *given: op.run_all(*given),
-) -> Iterator[tuple[HwOp, list]]:
+    ops: list[HwOp], waiting: Record, run: Callable[..., list[Any]] = lambda op, *given: op.run_all(*given)
+) -> Iterator[tuple[HwOp, list[Any]]]:
     """Each operator with what it gives.
 
     Args:

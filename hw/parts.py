@@ -36,7 +36,8 @@ class Parts:
     """
 
     def __init__(self, dsp: float = 0.0, **logic: float):
-        self.ff, self.dsp = 0, dsp
+        self.ff: int = 0
+        self.dsp: float = dsp
         self.logic: dict[str, float] = defaultdict(float)
         self.carries: dict[int, int] = defaultdict(int)  # {bits of a chain: how many}
         self.compared: dict[tuple[int, bool], int] = defaultdict(int)  # {(bits, with a constant): how many}
@@ -44,7 +45,7 @@ class Parts:
         self.delays: list[tuple[int, int]] = []  # bits, registers in a row
         self.tables: list[np.ndarray] = []  # words (words, bits), read into registers
         self.deep: dict[int, float] = defaultdict(float)  # {words of tables in logic: LUTs of six inputs}
-        self.own_carry = 0
+        self.own_carry: int = 0
         self.gates(**logic)
 
     def add(self, *others: "Parts", count: int = 1) -> "Parts":

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
-from xnorforge.core.types import Record
+from xnorforge.core.types import Ints, Record
 from xnorforge.hw import boards
 from xnorforge.hw.boards import Board
 
@@ -155,7 +155,7 @@ class Routed:
     paths: Sequence[TimingPath]
     bit: str
     late: Sequence[LateNet] = ()
-    arrivals: Sequence[int] = ()
+    arrivals: Ints = ()
     placed: str = ""
     kind: str = "routed"
     timing: str = ""

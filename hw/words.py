@@ -1,8 +1,8 @@
 """Words of memories and tables: rows of their bits, and which of these differ."""
 
-from collections.abc import Sequence
-
 import numpy as np
+
+from xnorforge.core.types import Ints
 
 
 def different_columns(words: np.ndarray, equal: bool = False) -> int:
@@ -33,7 +33,7 @@ def bits_of(values: np.ndarray, bits: int) -> np.ndarray:
     return (values[:, :, None] >> shifts & 1).astype(np.uint8).reshape(len(values), -1)
 
 
-def binary(words: Sequence[int], bits: int) -> np.ndarray:
+def binary(words: Ints, bits: int) -> np.ndarray:
     """Words of `bits` bits as rows of 0 and 1, the lowest first.
 
     >>> binary([1, 6], 3).tolist()

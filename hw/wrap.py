@@ -63,7 +63,7 @@ endmodule : {module}
     return text, {file: _hex(bits, words) for file, bits, words in memories.values()}
 
 
-def verilog_literal(value) -> str:
+def verilog_literal(value: int | str | tuple[int, int]) -> str:
     """A parameter: a name, a number, or (bits, number) where it is wider than the 32 bits of a plain one."""
     if isinstance(value, str):
         return value
@@ -79,7 +79,7 @@ def _shapes(streams) -> str:
     return " and ".join(str(stream.shape) for stream in streams)
 
 
-def library(ops) -> list[Path]:
+def library(ops: Iterable[HwOp]) -> list[Path]:
     """The SystemVerilog files that the operators need, in reading order: packages, shared modules, the ops'
     own.
     """

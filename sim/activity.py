@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from xnorforge.core import artifacts
 from xnorforge.core.types import Record
 from xnorforge.sim import cosim
@@ -15,7 +17,7 @@ KINDS = {"register": "FD", "memory": "RAM", "lut": ""}
 _NET = re.compile(r"\((\S+) .*\(TC (\d+)\)\)")
 
 
-def activity(acc: Path, device: Device, inputs, seed: int) -> tuple[cosim.Run, Record]:
+def activity(acc: Path, device: Device, inputs: np.ndarray, seed: int) -> tuple[cosim.Run, Record]:
     """Simulate the mapped netlist on images, back to back, and count changes of value.
 
     Args:

@@ -7,7 +7,7 @@ from xnorforge.core.errors import MismatchError
 from xnorforge.core.types import Record
 
 
-def frames_unequal(got, expected) -> int:
+def frames_unequal(got: np.ndarray, expected: np.ndarray) -> int:
     """Frames (first axis) in which any integer differs; all of the longer array where the shapes differ."""
     got, expected = np.asarray(got), np.asarray(expected)
     if got.shape != expected.shape:
@@ -15,7 +15,7 @@ def frames_unequal(got, expected) -> int:
     return int((got != expected).reshape(len(expected), -1).any(axis=1).sum())
 
 
-def first_difference(got, expected) -> tuple[int, ...] | None:
+def first_difference(got: np.ndarray, expected: np.ndarray) -> tuple[int, ...] | None:
     """Index of the first unequal integer, frame first and channel last, or None; frame 0 where the shapes
     differ.
     """
@@ -25,7 +25,7 @@ def first_difference(got, expected) -> tuple[int, ...] | None:
     return tuple(places[0].tolist()) if len(places) else None
 
 
-def describe(where: str, what: str, got, expected) -> str:
+def describe(where: str, what: str, got: np.ndarray, expected: np.ndarray) -> str:
     """One sentence on the first difference: image, position, channel, and both values.
 
     >>> describe("conv0 (XnorMvu)", "RTL", [[[1, 0], [0, 1]]], [[[1, 0], [1, 1]]])
@@ -43,7 +43,7 @@ def describe(where: str, what: str, got, expected) -> str:
     return f"{where}: {what} differs in {images}, {place}channel {channel}: {values}."
 
 
-def equal(where: str, what: str, got, expected) -> None:
+def equal(where: str, what: str, got: np.ndarray, expected: np.ndarray) -> None:
     """Do nothing where the arrays (N, …, C) agree.
 
     Raises:
@@ -53,6 +53,6 @@ def equal(where: str, what: str, got, expected) -> None:
         raise MismatchError(describe(where, what, got, expected))
 
 
-def compare_arrays(name: str, got, expected, what: str) -> Record:
+def compare_arrays(name: str, got: np.ndarray, expected: np.ndarray, what: str) -> Record:
     """The record's line for a comparison (`artifacts.check`)."""
     return artifacts.check(name, len(expected), frames_unequal(got, expected), int(np.size(expected)), what)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from xnorforge.core.errors import MismatchError
-from xnorforge.hw.cycles.pauses import Pause, Pauses, generator_start
+from xnorforge.hw.cycles.pauses import Pause, Pauses, Stall, generator_start
 from xnorforge.sim.device import Device, bench
 from xnorforge.sim.verilate import wave_format
 
@@ -109,7 +109,16 @@ class Run:
         return int(self.cycles[0, -1]) - self.first
 
 
-def run(what, inputs, stall=0.0, seed=0, reset_at=None, waves=None, probe=False, clock_mhz=100.0) -> Any:
+def run(
+    what: Any,
+    inputs: Any,
+    stall: Stall | list[Stall] = 0.0,
+    seed: int = 0,
+    reset_at: int | list[int | None] | None = None,
+    waves: Path | None = None,
+    probe: bool = False,
+    clock_mhz: float = 100.0,
+) -> Any:
     """Send frames back to back through a device and collect what comes out.
 
     Args:
@@ -142,8 +151,15 @@ def run(what, inputs, stall=0.0, seed=0, reset_at=None, waves=None, probe=False,
 
 
 def attempt(
-    device: Device, inputs: list, stall=0.0, seed=0, reset_at=None, waves=None, probe=False, clock_mhz=100.0
-) -> list:
+    device: Device,
+    inputs: list[Any],
+    stall: Stall | list[Stall] = 0.0,
+    seed: int = 0,
+    reset_at: int | list[int | None] | None = None,
+    waves: Path | None = None,
+    probe: bool = False,
+    clock_mhz: float = 100.0,
+) -> list[Any]:
     """As `run`, but a lane that hangs or breaks a rule has its error in place of its `Run`; the others are
     whole.
     """

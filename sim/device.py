@@ -6,6 +6,7 @@ build tests them all.
 """
 
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -78,13 +79,18 @@ class Device:
     folder: Path | None = None
 
 
-def patience(ops) -> int:
+def patience(ops: list[HwOp]) -> int:
     """Cycles in which connected operators must move at least one beat at one of its ends."""
     return 1000 + 4 * sum(op.cycles() for op in ops)
 
 
 def bench(
-    ops: list[HwOp], defines=("XF_SIM",), extra=(), checked=True, waves: str | None = None, level=""
+    ops: list[HwOp],
+    defines: Iterable[str] = ("XF_SIM",),
+    extra: Iterable[Path] = (),
+    checked: bool = True,
+    waves: str | None = None,
+    level: str = "",
 ) -> Device:
     """Build a top that holds the operators side by side, each on a lane of its own.
 
@@ -120,7 +126,9 @@ def write_bench(ops: list[HwOp], folder: Path) -> tuple[list[Path], list[Lane], 
     return [*library(ops), *(folder / file for file in texts)], lanes, memories
 
 
-def layers(rtl: Path, ops: list[HwOp], some: list[HwOp] | None = None, sources=None) -> Device:
+def layers(
+    rtl: Path, ops: list[HwOp], some: list[HwOp] | None = None, sources: Iterable[Path] | None = None
+) -> Device:
     """Build a bench of the generated layers of the folder `rtl`, whose operators are `ops`, each on a lane of
     its own, assertions on; of `some` layers only if given, and of other `sources`.
     """
@@ -187,7 +195,12 @@ def include_folders() -> list[Path]:
 
 
 def network(
-    rtl: Path, ops: list[HwOp], checked=True, waves: str | None = None, sources=None, level="-O2"
+    rtl: Path,
+    ops: list[HwOp],
+    checked: bool = True,
+    waves: str | None = None,
+    sources: Iterable[Path] | None = None,
+    level: str = "-O2",
 ) -> Device:
     """Build the accelerator `xf_top` of the folder `rtl`, whose layers are `ops`, so that all its streams can
     pause; of other `sources` if given, whose inner streams cannot.

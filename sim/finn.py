@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from xnorforge.core.types import Record
 from xnorforge.hw.ops.base import Stream
 from xnorforge.sim import cosim, verilate
 from xnorforge.sim.device import Device, Lane, Port, ports_header
@@ -62,7 +63,9 @@ def design(folder: Path, top: str, source: Stream, sink: Stream, patience: int =
     return device(top, [folder / name for name in listed], streams, patience)
 
 
-def compile_sim_obj(top_module_name, source_list, sim_out_dir, *_more, **_named):
+def compile_sim_obj(
+    top_module_name: str, source_list: list[str], sim_out_dir: str, *_more: object, **_named: object
+):
     """Build a module; returns the folder and a file in it that stands for the simulator."""
     folder, inside = Path(sim_out_dir), Path("xsim.dir") / f"{top_module_name}.so"
     sources = [path for path in map(Path, dict.fromkeys(map(str, source_list))) if path.name != "fifo.sv"]
@@ -73,13 +76,18 @@ def compile_sim_obj(top_module_name, source_list, sim_out_dir, *_more, **_named)
     return folder, inside
 
 
-def load_sim_obj(sim_out_dir, out_so_relative_path, *_more, **_named) -> Device:
+def load_sim_obj(sim_out_dir: str, out_so_relative_path: str, *_more: object, **_named: object) -> Device:
     """The built simulator."""
     return _built[str(Path(sim_out_dir) / out_so_relative_path)]
 
 
 def rtlsim_multi_io(
-    sim: Device, io_dict, num_out_values, sname="_V_V", liveness_threshold=PATIENCE, **_named
+    sim: Device,
+    io_dict: Record,
+    num_out_values: int | dict[str, int],
+    sname: str = "_V_V",
+    liveness_threshold=PATIENCE,
+    **_named: object,
 ) -> int:
     """Send beats, whole numbers, into every port and wait for as many out of each; returns the cycles."""
     [lane] = sim.lanes

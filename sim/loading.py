@@ -36,7 +36,7 @@ def writes_of(chain: LoadChain) -> list[tuple[int, int]]:
     return [(chain.control, 0), *chain.writes, (chain.control, chain.id)]
 
 
-def load_feed(ops: list[HwOp], frames, writes: list[tuple[int, int]], after: int) -> cosim.Feed:
+def load_feed(ops: list[HwOp], frames: np.ndarray, writes: list[tuple[int, int]], after: int) -> cosim.Feed:
     """Frames back to back, and writes that begin when `after` frames have left; the last frame comes when all
     are answered, so that one has the new weights.
     """
@@ -59,7 +59,7 @@ def first_new(got: np.ndarray, old: np.ndarray, new: np.ndarray) -> int:
 
 
 def check_loading(
-    device: Device, ops: list[HwOp], pictures, runs: Record, seed: int
+    device: Device, ops: list[HwOp], pictures: np.ndarray, runs: Record, seed: int
 ) -> tuple[list[Record], int]:
     """The checks that `xf_top` answers every frame wholly with its old or its new weights, and the cycles of
     the load in the first run.

@@ -1,6 +1,7 @@
 """A folded network as what a task's host runs: pictures in, scores out, exactly those of the accelerator."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,12 +25,12 @@ class Machine:
 
     keep = 0
 
-    def __init__(self, simulator: BitSimulator, scale, bias, task):
+    def __init__(self, simulator: BitSimulator, scale: np.ndarray, bias: np.ndarray, task: Any):
         self.simulator, self.scale, self.bias, self.task = simulator, scale, bias, task
         self.kept: list[tuple] = []
 
     @classmethod
-    def of(cls, acc: Path, task) -> "Machine":
+    def of(cls, acc: Path, task: Any) -> "Machine":
         """That of the accelerator in a folder."""
         with np.load(acc.parent / "lowered.npz") as lowered:
             return cls(BitSimulator(acc / "folded.onnx"), lowered["scale"], lowered["bias"], task)

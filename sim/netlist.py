@@ -1,5 +1,6 @@
 """The stage `netlist`: the mapped circuit, as Yosys cells, runs the golden images."""
 
+from collections.abc import Callable
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +23,11 @@ TEMPLATE_FRAMES = 3
 
 
 def simulate_netlist(
-    acc: Path, net_dir: Path, images: int = 2, activity=False, progress=lambda *_: None
+    acc: Path,
+    net_dir: Path,
+    images: int = 2,
+    activity: bool = False,
+    progress: Callable[..., object] = lambda *_: None,
 ) -> Record:
     """Check the netlist in `acc/netlist` on the first golden images and write `acc/netlist.json`.
 

@@ -54,7 +54,7 @@ class Netlist:
                 if found := _ENDS.fullmatch(net):
                     own = self._ports.setdefault(found[1], {"en_i": {}, "addr_i": {}, "data_o": {}})
                     own[found[3]][int(found[4] or 0)] = net
-        self.memories = {path: path.rpartition(".")[2] for path in self._ports}
+        self.memories: dict[str, str] = {path: path.rpartition(".")[2] for path in self._ports}
 
     def drivers(self) -> dict[str, str]:
         """{net: kind of the cell that drives it}."""

@@ -6,6 +6,7 @@ without those of the shell. If a template can be written at run time, it changes
 """
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +31,9 @@ LINE_CYCLES = 1_000_000
 TEMPLATE_FRAMES = 3  # with templates that change on the way
 
 
-def simulate_placed(acc: Path, net_dir: Path, images: int = 2, progress=lambda *_: None) -> Record:
+def simulate_placed(
+    acc: Path, net_dir: Path, images: int = 2, progress: Callable[..., object] = lambda *_: None
+) -> Record:
     """Check the placed netlist of the bitstream in `acc` on the first golden images; write `acc/placed.json`.
 
     Args:

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
+from xnorforge.core.types import Ints
 from xnorforge.hw import routing
 
 BENCH = "xf_placed"
 
 
-def bench_text(
-    clocks: int, widths: Sequence[int], template: bool, line: bool, low: Sequence[str] = ()
-) -> str:
+def bench_text(clocks: int, widths: Ints, template: bool, line: bool, low: Sequence[str] = ()) -> str:
     """The text of the module `BENCH`.
 
     Args:

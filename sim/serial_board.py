@@ -5,12 +5,15 @@ import select
 import termios
 import time
 import tty
+from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.shells import uart
 from xnorforge.sim.bits import BLOCK, BitSimulator
 from xnorforge.sim.serial_line import conversation, frame_integers
@@ -34,7 +37,9 @@ class SerialBoard(BitSimulator):
             or its check is wrong.
     """
 
-    def __init__(self, folded, port: str | Path, baud: int, patience: float = 5.0):
+    def __init__(
+        self, folded: ModelWrapper | Path | list[HwOp], port: str | Path, baud: int, patience: float = 5.0
+    ):
         super().__init__(folded)
         self.port, self.patience, self.loads = str(port), patience, list[Load]()
         self.frames, self.seconds = 0, 0.0
@@ -43,7 +48,7 @@ class SerialBoard(BitSimulator):
             raise UserError(f"PORT: this system has no serial line of {baud:,} baud; use another shell.baud.")
         with ExitStack() as opened:
             try:
-                self.line = os.open(self.port, os.O_RDWR | os.O_NOCTTY)
+                self.line: int = os.open(self.port, os.O_RDWR | os.O_NOCTTY)
                 opened.callback(os.close, self.line)
                 tty.setraw(self.line)
                 settings = termios.tcgetattr(self.line)
@@ -57,12 +62,14 @@ class SerialBoard(BitSimulator):
                 ) from error
             self.close = opened.pop_all().close
 
-    def load_template(self, weights) -> None:
+    def load_template(self, weights: np.ndarray) -> None:
         """Written into bank 0 before the next frame."""
         super().load_template(weights)
-        self.loads = [Load(0, 0, weights)]
+        self.loads: list[Load] = [Load(0, 0, weights)]
 
-    def run(self, images, keep=(), block: int = BLOCK, workers: int | None = None) -> dict[str, np.ndarray]:
+    def run(
+        self, images: np.ndarray, keep: Collection[str] = (), block: int = BLOCK, workers: int | None = None
+    ) -> dict[str, np.ndarray]:
         """As of the bit simulator, which computes kept operators itself."""
         if keep:
             return super().run(images, keep, block, workers)

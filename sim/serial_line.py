@@ -9,6 +9,7 @@ import numpy as np
 
 from xnorforge.core.errors import MismatchError
 from xnorforge.hw import graph
+from xnorforge.hw.cycles.pauses import Stall
 from xnorforge.hw.ops._templates import template_of
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.shells import uart
@@ -61,7 +62,15 @@ def conversation(
 
 
 def run_requests(
-    device: Device, ops, frames, flags, loads=(), stall=0.0, seed=0, waits=True, reset_at=None
+    device: Device,
+    ops: list[HwOp],
+    frames: np.ndarray,
+    flags: np.ndarray,
+    loads: Sequence[Load] = (),
+    stall: Stall = 0.0,
+    seed: int = 0,
+    waits: bool = True,
+    reset_at: int | None = None,
 ) -> cosim.Run:
     """Run such a sequence on a device with a stream of bytes in and one out.
 

@@ -1,7 +1,9 @@
 """The stage `sim`: the bit simulator and the RTL against the integers of the lowered graph."""
 
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,11 +15,12 @@ from xnorforge.core.types import Record
 from xnorforge.hw import graph
 from xnorforge.hw.ops._loads import load_chain
 from xnorforge.hw.ops._templates import template_in
+from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim import alone, compare, cosim, examples, loading, memories, pauses, templates, tracking
 from xnorforge.sim import waves as wave_files
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.cycles import record as cycle_record
-from xnorforge.sim.device import layers, network
+from xnorforge.sim.device import Device, layers, network
 from xnorforge.sim.machine import Machine, scored
 
 STALL = (0.3, 0.3)  # chance of a pause per cycle at source and sink, where a template changes
@@ -27,7 +30,12 @@ TEMPLATE_FRAMES = 12
 
 
 def simulate(
-    acc: Path, net_dir: Path, images=100, stalled=20, waves=False, progress=lambda _: None
+    acc: Path,
+    net_dir: Path,
+    images: int = 100,
+    stalled: int = 20,
+    waves: bool = False,
+    progress: Callable[..., object] = lambda _: None,
 ) -> Record:
     """Check the accelerator in `acc` on the golden images of `net_dir`, count its cycles, and write
     `sim.json` and `timeline.json`.
@@ -148,7 +156,9 @@ def simulate(
     return record
 
 
-def packed_words(simulator: BitSimulator, pictures, expected) -> tuple[np.ndarray, Record]:
+def packed_words(
+    simulator: BitSimulator, pictures: np.ndarray, expected: np.ndarray
+) -> tuple[np.ndarray, Record]:
     """The bit simulator's output on pictures, and the check that it is what is expected.
 
     Raises:
@@ -170,7 +180,9 @@ def bits_alone(acc: Path, net_dir: Path) -> Record:
     return packed_words(simulator, golden["images"], graph.answers(simulator.ops, lowered))[1]
 
 
-def run_network(device, acc: Path, ops, pictures, expected, **how) -> cosim.Run:
+def run_network(
+    device: Device, acc: Path, ops: list[HwOp], pictures: np.ndarray, expected: np.ndarray, **how: Any
+) -> cosim.Run:
     """One RTL run of the whole network; an error or a difference is traced to its operator."""
     inputs = graph.enter(ops[0], pictures)
     [result] = cosim.attempt(device, [inputs], seed=SEED, probe=True, **how)
@@ -202,7 +214,7 @@ def _with_memory(device, acc: Path, ops, pictures, expected, folded: Record) -> 
     return found, compare.compare_arrays("RTL with a memory = lowered", slow.output, wanted, what)
 
 
-def locate_rtl(acc: Path, ops, pictures) -> str:
+def locate_rtl(acc: Path, ops: list[HwOp], pictures: np.ndarray) -> str:
     """Feed every generated layer alone with the reference's tensor and describe the first that differs."""
     tensors = graph.tensors(ops, pictures)
     inputs = [[tensors[tensor] for tensor in op.sources] for op in ops]
@@ -217,7 +229,7 @@ def locate_rtl(acc: Path, ops, pictures) -> str:
     return "Every operator agrees on its own, so the fault is in rtl/top.sv or between two operators."
 
 
-def locate_bits(simulator: BitSimulator, pictures, bits, expected) -> str:
+def locate_bits(simulator: BitSimulator, pictures: np.ndarray, bits: np.ndarray, expected: np.ndarray) -> str:
     """Describe where the bit simulator leaves the reference walk, or that the two agree against the lowered
     graph.
     """
@@ -231,12 +243,12 @@ def locate_bits(simulator: BitSimulator, pictures, bits, expected) -> str:
     return f"folded.onnx and lowered.onnx compute different integers: {text}"
 
 
-def op_title(op) -> str:
+def op_title(op: HwOp) -> str:
     """An operator in a message."""
     return f"{op.name} ({op.onnx_node.op_type})"
 
 
-def cycle_figures(ops, flowing: cosim.Run) -> Record:
+def cycle_figures(ops: list[HwOp], flowing: cosim.Run) -> Record:
     """Cycles and FIFO fills of the run at full rate."""
     bound = max(op.cycles() for op in ops)
     buffers = {index: op for index, op in enumerate(ops) if op.input_buffer()}
@@ -249,7 +261,7 @@ def cycle_figures(ops, flowing: cosim.Run) -> Record:
     }
 
 
-def stall_figures(ops, flowing: cosim.Run, paused: cosim.Run) -> Record:
+def stall_figures(ops: list[HwOp], flowing: cosim.Run, paused: cosim.Run) -> Record:
     """How far the pauses of a run reached."""
     buffers = {index: op.input_buffer() for index, op in enumerate(ops) if op.input_buffer()}
     full = [sum(fill(run.fills, k) == depth for k, depth in buffers.items()) for run in (flowing, paused)]
@@ -278,7 +290,13 @@ def fill(fills: dict[str, int], index: int) -> int | None:
     return next((entries for path, entries in fills.items() if own.search(path)), None)
 
 
-def accuracy_rows(golden, lowered, bits, rtl, task=None) -> list[Record]:
+def accuracy_rows(
+    golden: Mapping[str, np.ndarray],
+    lowered: Mapping[str, np.ndarray],
+    bits: np.ndarray,
+    rtl: np.ndarray,
+    task: Any = None,
+) -> list[Record]:
     """Rows of the images whose label is known, see `accuracy.of_stage`."""
     stages = [("bit simulator", bits), ("RTL", rtl)]
     if task and len(rtl) < len(bits):

@@ -5,6 +5,7 @@ it learns, its first window becomes the template of the other bank, for all fram
 template between two frames.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -13,7 +14,9 @@ import numpy as np
 from xnorforge.core.errors import MismatchError
 from xnorforge.core.types import Record
 from xnorforge.hw import graph
+from xnorforge.hw.cycles.pauses import Stall
 from xnorforge.hw.ops._templates import BANKS, template_of
+from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim import compare, cosim
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import Device
@@ -31,20 +34,25 @@ class Load:
 class Reference:
     """The reference walk with a template that can be loaded, as `BitSimulator` has it."""
 
-    def __init__(self, ops):
-        self.ops = list(ops)
+    def __init__(self, ops: list[HwOp]):
+        self.ops: list[HwOp] = list(ops)
 
-    def load_template(self, weights) -> None:
+    def load_template(self, weights: np.ndarray) -> None:
         """Compare the frames of later runs with another template."""
         template = template_of(self.ops)
         self.ops[self.ops.index(template)] = template.holding(weights)
 
-    def run(self, images, keep=()) -> dict[str, np.ndarray]:
+    def run(self, images: np.ndarray, keep: Collection[str] = ()) -> dict[str, np.ndarray]:
         """As `xnorforge.hw.graph.execute`."""
         return graph.execute(self.ops, images, keep)
 
 
-def responses(machine, frames, flags, loads=()) -> np.ndarray:
+def responses(
+    machine: BitSimulator | Reference | list[HwOp],
+    frames: np.ndarray,
+    flags: np.ndarray,
+    loads: Sequence[Load] = (),
+) -> np.ndarray:
     """The outputs of a network for a sequence of frames with flags, starting at power-up.
 
     Args:
@@ -56,7 +64,7 @@ def responses(machine, frames, flags, loads=()) -> np.ndarray:
     Returns:
         The last operator's output, int64 (N, *shape).
     """
-    machine = machine if isinstance(machine, BitSimulator) else Reference(machine)
+    machine = Reference(machine) if isinstance(machine, list) else machine
     flags, given = np.asarray(flags), template_of(machine.ops).arrays_of["weights"]
     learning = np.flatnonzero(flags[:, 1])
     templates = dict(zip(learning.tolist(), learnt(machine, frames[learning]) if len(learning) else []))
@@ -76,7 +84,7 @@ def responses(machine, frames, flags, loads=()) -> np.ndarray:
     return np.concatenate(outputs)
 
 
-def learnt(machine, frames) -> np.ndarray:
+def learnt(machine: BitSimulator | Reference, frames: np.ndarray) -> np.ndarray:
     """The templates (N, mw, mh) that are learnt from frames: the features of their first window.
 
     Args:
@@ -89,7 +97,9 @@ def learnt(machine, frames) -> np.ndarray:
     return template.learnt(found)
 
 
-def traffic(ops, frames, flags, loads=(), seed=0) -> cosim.Feed:
+def traffic(
+    ops: list[HwOp], frames: np.ndarray, flags: np.ndarray, loads: Sequence[Load] = (), seed: int = 0
+) -> cosim.Feed:
     """The same sequence as what goes into `xf_top`: a host that reads the registers, loads templates, and
     sends frames.
 
@@ -117,7 +127,7 @@ def traffic(ops, frames, flags, loads=(), seed=0) -> cosim.Feed:
     return cosim.Feed(inputs, counts, {0: more.ravel(), 2: np.full(len(writes), 15)}, gates)
 
 
-def random_flags(ops, frames: int, seed: int) -> tuple[np.ndarray, list[Load]]:
+def random_flags(ops: list[HwOp], frames: int, seed: int) -> tuple[np.ndarray, list[Load]]:
     """Random flags (frames, 2), and random templates before one frame in four.
 
     The second frame sees what the first taught, the third a template that was loaded.
@@ -133,7 +143,7 @@ def random_flags(ops, frames: int, seed: int) -> tuple[np.ndarray, list[Load]]:
 
 
 def check_templates(
-    device: Device, simulator: BitSimulator, pictures, count: int, runs: Record, seed: int
+    device: Device, simulator: BitSimulator, pictures: np.ndarray, count: int, runs: Record, seed: int
 ) -> list[Record]:
     """The checks that `xf_top` follows a sequence of frames, learnt and loaded templates as the bit simulator
     does.
@@ -157,7 +167,15 @@ def check_templates(
     return found
 
 
-def run_frames(device: Device, ops, frames, flags, loads=(), stall=0.0, seed=0) -> cosim.Run:
+def run_frames(
+    device: Device,
+    ops: list[HwOp],
+    frames: np.ndarray,
+    flags: np.ndarray,
+    loads: Sequence[Load] = (),
+    stall: Stall = 0.0,
+    seed: int = 0,
+) -> cosim.Run:
     """Run such a sequence on `xf_top`; its output as `responses` gives it.
 
     Raises:

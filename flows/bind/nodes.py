@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
+from onnx import NodeProto
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
+from xnorforge.flows.bind.network import Taken
 from xnorforge.hw.ops._streams import divisors, value_range
 
 from .network import Network, get, ints
@@ -17,7 +20,7 @@ SHORTEST_RUN = 2  # inputs that share a constant; with one input per constant, a
 OWN_WINDOWS = ("GroupedConv",)  # nodes that make their windows themselves
 
 
-def integer_thresholds(network: Network, node, channels: int) -> np.ndarray:
+def integer_thresholds(network: Network, node: NodeProto, channels: int) -> np.ndarray:
     """Integer thresholds (channels, steps): x >= t is x >= ceil(t) on integers."""
     if node.op_type == "Thresholding" and get(node, "ActVal"):
         raise UserError(f"{node.name}: levels start at {get(node, 'ActVal')}, but must start at 0.")
@@ -25,19 +28,19 @@ def integer_thresholds(network: Network, node, channels: int) -> np.ndarray:
     return np.ascontiguousarray(np.broadcast_to(steps, (channels, steps.shape[1])))
 
 
-def with_threshold(network: Network, node) -> list:
+def with_threshold(network: Network, node: NodeProto) -> list[Any]:
     """The node, and the one-step threshold after it if there is one."""
     after = network.reader(node)
     fused = after is not None and after.op_type == "Thresholding" and get(after, "numSteps") == 1
     return [node, after] if fused else [node]
 
 
-def is_scale(network: Network, node) -> bool:
+def is_scale(network: Network, node: NodeProto) -> bool:
     """Whether a node is a product with constants."""
     return node.op_type == "ElementwiseMul" and network.constant(node.input[1]) is not None
 
 
-def is_sign(network: Network, node) -> bool:
+def is_sign(network: Network, node: NodeProto) -> bool:
     """Whether a node is a product with -1 and +1."""
     return is_scale(network, node) and bool((abs(network.constant(node.input[1])) == 1).all())
 
@@ -48,12 +51,12 @@ class Levels:
     input's attributes; the arrays `thresholds` and, if some channels compare downwards, `direction`.
     """
 
-    nodes: list
+    nodes: list[NodeProto]
     attributes: Record
     arrays: dict[str, np.ndarray]
 
 
-def levels_at(network: Network, node) -> Levels | None:
+def levels_at(network: Network, node: NodeProto) -> Levels | None:
     """The thresholds that begin at a node, None if there are none."""
     sign = None
     if node.op_type == "ElementwiseMul":
@@ -83,7 +86,7 @@ class Matrix:
         attributes: mw, mh, vectors, in_shape, out_shape.
     """
 
-    nodes: list
+    nodes: list[NodeProto]
     weights: np.ndarray
     thresholds: np.ndarray | None
     bits: int
@@ -99,7 +102,7 @@ class Matrix:
         return found
 
 
-def matrix_at(network: Network, node) -> Matrix:
+def matrix_at(network: Network, node: NodeProto) -> Matrix:
     """The matrix-vector unit of a node."""
     nodes, (bits, signed) = with_threshold(network, node), network.kind(node.input[0])
     weights = network.constant(node.input[1])
@@ -112,7 +115,7 @@ def matrix_at(network: Network, node) -> Matrix:
     return Matrix(nodes, weights, steps, bits, signed, bool(get(node, "binaryXnorMode")), attributes)
 
 
-def steps_behind(network: Network, nodes: list) -> np.ndarray | None:
+def steps_behind(network: Network, nodes: list[NodeProto]) -> np.ndarray | None:
     """The thresholds (outputs,) of the second node of a unit, None for a unit of one node."""
     if len(nodes) == 1:
         return None
@@ -146,14 +149,14 @@ def ungrouped(weights: np.ndarray, groups: int) -> np.ndarray:
     return found.reshape(-1, outputs)
 
 
-def border_at(node) -> tuple[list[int], int]:
+def border_at(node: NodeProto) -> tuple[list[int], int]:
     """Pads and value of a border."""
     if node.op_type == "FMPadding":
         return ints(node, "Padding"), 0
     return ints(node, "pads"), get(node, "value")
 
 
-def border_in_front(network: Network, node, sizes: Record):
+def border_in_front(network: Network, node: NodeProto, sizes: Record) -> NodeProto | None:
     """The border node that windows of these sizes on a node's input can absorb; None if there is none. The
     border must not be wider than the kernel, and its value must be an element of the stream.
     """
@@ -165,7 +168,7 @@ def border_in_front(network: Network, node, sizes: Record):
     return before if low <= value <= high and all(p <= r for p, r in zip(pads, reach)) else None
 
 
-def around(network: Network, x: str, sizes: Record, pad=None) -> Record:
+def around(network: Network, x: str, sizes: Record, pad: NodeProto | None = None) -> Record:
     """Attributes of windows of kernel, stride and dilation on a tensor, with the border of a node."""
     bits, signed = network.kind(x)
     pads, value = ([0, 0, 0, 0], 0) if pad is None else border_at(pad)
@@ -173,13 +176,13 @@ def around(network: Network, x: str, sizes: Record, pad=None) -> Record:
     return {"ifm": ifm, **sizes, "pads": pads, "pad_value": value, "bits": bits, "signed": int(signed)}
 
 
-def own_sizes(network: Network, node) -> dict[str, list[int]]:
+def own_sizes(network: Network, node: NodeProto) -> dict[str, list[int]]:
     """Kernel, stride and dilation of a node that forms its windows itself, of weights (kh, kw, …)."""
     kernel = list(network.constant(node.input[1]).shape[:2])
     return {"kernel": kernel} | {key: ints(node, key) for key in ("stride", "dilation")}
 
 
-def sizes_of(node) -> dict[str, list[int]]:
+def sizes_of(node: NodeProto) -> dict[str, list[int]]:
     """Kernel, stride and dilation of FINN's windows."""
     names = {"kernel": "ConvKernelDim", "stride": "Stride", "dilation": "Dilation"}
     return {ours: ints(node, theirs) for ours, theirs in names.items()}
@@ -191,13 +194,13 @@ def kinds(network: Network, tensors: list[str]) -> dict[str, list[int]]:
     return {"in_bits": [bits for bits, _ in found], "in_signed": [int(signed) for _, signed in found]}
 
 
-def out_width(network: Network, node) -> dict[str, int]:
+def out_width(network: Network, node: NodeProto) -> dict[str, int]:
     """Output width of an operator whose width is set from outside."""
     bits, signed = network.declared(node.output[0])
     return {"out_bits": bits, "out_signed": signed}
 
 
 @takes("Reshape")
-def reshape(_network: Network, node):
+def reshape(_network: Network, node: NodeProto) -> Taken:
     """Another shape of the same stream: no operator."""
     return [node], []

@@ -7,14 +7,17 @@ looping    operators of one form in a chain that one of them can take the place 
 """
 
 from collections.abc import Callable
+from typing import Any
 
-TAKERS: dict[str, list[tuple[int, Callable]]] = {}
-ENDINGS: dict[str, Callable] = {}
-FINISHINGS: list[Callable] = []
-LOOPINGS: list[Callable] = []
+from xnorforge.core.types import F
+
+TAKERS: dict[str, list[tuple[int, Callable[..., Any]]]] = {}
+ENDINGS: dict[str, Callable[..., Any]] = {}
+FINISHINGS: list[Callable[..., Any]] = []
+LOOPINGS: list[Callable[..., Any]] = []
 
 
-def takes(*kinds: str, rank: int = 0):
+def takes(*kinds: str, rank: int = 0) -> Callable[[F], F]:
     """Register `function(network, node)` for lowered nodes of these kinds.
 
     It returns the nodes that it takes and the operators that implement them (`network.Bound`), or None if
@@ -31,7 +34,7 @@ def takes(*kinds: str, rank: int = 0):
     return enter
 
 
-def ending(output: str):
+def ending(output: str) -> Callable[[F], F]:
     """Register `function(last, scale, bias) -> list[Bound]`: the operators after the last one."""
 
     def enter(function):
@@ -41,13 +44,13 @@ def ending(output: str):
     return enter
 
 
-def finishing(function):
+def finishing(function: F) -> F:
     """Register `function(bounds) -> bounds`, applied when every node is taken."""
     FINISHINGS.append(function)
     return function
 
 
-def looping(function):
+def looping(function: F) -> F:
     """Register `function(bounds)`, which yields operators that take the place of others: a range of places in
     `bounds`, and the operator.
     """

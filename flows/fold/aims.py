@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
+from typing import Any
 
 import numpy as np
 
@@ -105,11 +106,11 @@ class Search:
         adders: bool = False,
     ):
         self.board, self.finish = board, finish
-        self.part = Part(*(board.capacity[name] for name in RESOURCES))
+        self.part: Part = Part(*(board.capacity[name] for name in RESOURCES))
         self.options = options_of(bounds, fixed or {}, adders)
         self.fastest, self.slowest_name = fastest(self.options)
-        self.foldings = sum(len(one.foldings) for one in self.options)
-        self.levels = int(1e3 / board.clock_mhz / families.load(board.family).level_ns)
+        self.foldings: int = sum(len(one.foldings) for one in self.options)
+        self.levels: int = int(1e3 / board.clock_mhz / families.load(board.family).level_ns)
 
     def limits(self, asked: dict[str, str]) -> dict[str, float]:
         """The limit of each of `RESOURCES`, in the units of the capacities, by default the part's capacity;
@@ -205,7 +206,9 @@ class Search:
     def _quicker(self, choice: Choice, limits: dict[str, float], spare: str) -> tuple[Choice, float]:
         return quicker(choice, self.options, limits, lambda one: self._cost(one.amounts, spare), self.levels)
 
-    def cheapest(self, interval: int, limits: dict[str, float], spare: str = "", **more) -> Choice | None:
+    def cheapest(
+        self, interval: int, limits: dict[str, float], spare: str = "", **more: Any
+    ) -> Choice | None:
         """The best folding within an interval and limits, without FIFOs; `more` as of `search.cheapest`."""
         return cheapest(self.options, interval, self._weights(spare), limits, **more)
 

@@ -132,7 +132,12 @@ class _Network:
         return {name: row.least for name, row in self.rows.items()}
 
     def run(
-        self, depths: dict[Place, int], frames: int, pace=0, watched: Collection[str] = (), least=False
+        self,
+        depths: dict[Place, int],
+        frames: int,
+        pace: int = 0,
+        watched: Collection[str] = (),
+        least: bool = False,
     ) -> Course:
         """A run with these FIFOs, in which no frame waits for a template."""
         model = CycleModel(self.operators(depths), bench=True, rows=self.least if least else self.rows)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from qonnx.core.modelwrapper import ModelWrapper
 
@@ -47,14 +48,14 @@ class Taken:
     left: list[str]
 
 
-def is_of_finn(given: Mapping) -> bool:
+def is_of_finn(given: Mapping[str, Any]) -> bool:
     """Whether a folding file is FINN's: its attributes are upper case, or it has "Defaults"."""
     rows = [row for row in given.values() if isinstance(row, dict)]
     return "Defaults" in given or any(name in row for row in rows for name in ATTRIBUTES)
 
 
 def read_finn_folding(
-    given: Mapping, model: ModelWrapper, bounds: list[Bound], path: Path, part: str
+    given: Mapping[str, Any], model: ModelWrapper, bounds: list[Bound], path: Path, part: str
 ) -> Taken:
     """The folding of a network in a FINN folding file.
 

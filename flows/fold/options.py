@@ -91,9 +91,9 @@ class Options:
         self.bound, self.fixed = bound, fixed
         found = candidates(bound, fixed, adders)
         paged = bound.attributes.get("loadable", 0) >= PAGE
-        self.foldings = [op for op in found if op.first_load or not paged]
-        self.cycles = [op.cycles() for op in self.foldings]
-        self.fastest = min(self.cycles, default=NEVER)
+        self.foldings: list[HwOp] = [op for op in found if op.first_load or not paged]
+        self.cycles: list[int] = [op.cycles() for op in self.foldings]
+        self.fastest: int = min(self.cycles, default=NEVER)
         self._priced: dict[int, dict[tuple, Option]] = {}
         self._adders: list[Option] | None = None if adders and not fixed else []
         self._anyhow: list[Option] | None = self._adders

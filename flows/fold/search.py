@@ -20,7 +20,7 @@ from itertools import product
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.core.types import Record
+from xnorforge.core.types import Ints, Record
 from xnorforge.flows.bind import Bound
 from xnorforge.flows.fold.options import (
     RESOURCES,
@@ -347,7 +347,7 @@ class _Graph:
 
         steps: list = []
 
-        def add(step, count: float, unknowns: frozenset, gone: Sequence[int]) -> int:
+        def add(step, count: float, unknowns: frozenset, gone: Ints) -> int:
             index = len(self.leaves) + len(steps)
             steps.append(step)
             rows[index], having[index] = count, unknowns

@@ -26,7 +26,7 @@ class TooLarge(UserError):
 
     def __init__(self, text: str, retry: Mapping[str, Any]):
         super().__init__(text)
-        self.retry = dict(retry)
+        self.retry: dict[str, Any] = dict(retry)
 
 
 def too_large(net_dir: Path, board: Board, record: Mapping[str, Any], total: Mapping[str, float]) -> TooLarge:

@@ -4,6 +4,7 @@ of its input where accuracy is at chance level.
 
 from dataclasses import replace
 from math import sqrt
+from pathlib import Path
 
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
@@ -21,7 +22,9 @@ TRIED = 500  # labelled images on which other scales are tried
 SIGMAS = 3
 
 
-def judged(samples: Samples, scores: np.ndarray, where) -> tuple[np.ndarray, list[Record], str | None]:
+def judged(
+    samples: Samples, scores: np.ndarray, where: str | Path
+) -> tuple[np.ndarray, list[Record], str | None]:
     """Labels that apply, accuracy rows, and the reason if accuracy cannot be computed.
 
     Raises:
@@ -68,9 +71,9 @@ def scale_doubts(
     samples: Samples,
     found: Found,
     wanted: Wanted,
-    shape,
+    shape: tuple[int, ...],
     accuracy: list[Record],
-    scores,
+    scores: np.ndarray,
 ) -> list[str]:
     """Warnings about the input's scale: the graph does not state it, accuracy is at chance, or another usual
     scale gives clearly higher accuracy.

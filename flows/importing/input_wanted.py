@@ -1,6 +1,7 @@
 """The format of a network's input, from the request and from what its graph states."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
@@ -35,7 +36,7 @@ class Wanted:
         return found | ({"SCALE": scale_words(self.scale, self.offset)} if self.scale is not None else {})
 
 
-def chosen_format(network: ModelWrapper, samples: Samples, wanted: Wanted, where) -> Found:
+def chosen_format(network: ModelWrapper, samples: Samples, wanted: Wanted, where: str | Path) -> Found:
     """The format of the input.
 
     Args:

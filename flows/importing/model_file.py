@@ -15,6 +15,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.limits import most, whole_number
+from xnorforge.core.types import Ints
 
 AGAIN = "export it again with brevitas export_qonnx"
 PACKED: dict[int, int] = {TensorProto.INT4: 2, TensorProto.UINT4: 2}  # numbers in a byte
@@ -118,7 +119,7 @@ def _counted(path: Path, tensor: TensorProto) -> None:
         raise UserError(f"{path}: {name} of shape {list(tensor.dims)} is empty; {AGAIN}.")
 
 
-def within(path: Path, what: str, shape) -> None:
+def within(path: Path, what: str, shape: Ints) -> None:
     """Check that a tensor is within the size limit.
 
     Raises:

@@ -9,6 +9,7 @@ import copy
 from dataclasses import asdict, dataclass
 from itertools import accumulate
 from math import prod
+from pathlib import Path
 
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
@@ -74,7 +75,7 @@ class Ports:
         }
 
 
-def one_frame(network: ModelWrapper, wanted: Wanted, where) -> tuple[ModelWrapper, Ports | None]:
+def one_frame(network: ModelWrapper, wanted: Wanted, where: str | Path) -> tuple[ModelWrapper, Ports | None]:
     """The network with one input and one output, and its ports; None if it has no more than one of each.
 
     Args:

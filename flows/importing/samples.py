@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from math import ceil, log2
+from pathlib import Path
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def probe_pixels(samples: Samples, shape: tuple[int, ...], count: int) -> np.nda
 
 
 def sample_integers(
-    samples: Samples, form: InputFormat, shape: tuple[int, ...], cut: bool, where
+    samples: Samples, form: InputFormat, shape: tuple[int, ...], cut: bool, where: str | Path
 ) -> np.ndarray:
     """The samples as integers of the input, int64 (N, *shape of the samples).
 

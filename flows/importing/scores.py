@@ -66,8 +66,8 @@ def _few_ties(network: ModelWrapper, inputs: np.ndarray, images: np.ndarray, ima
 
 
 def host_function_check(
-    network: ModelWrapper, tails: list[Tail], inputs, scores: np.ndarray, channels_last: bool
-):
+    network: ModelWrapper, tails: list[Tail], inputs: np.ndarray, scores: np.ndarray, channels_last: bool
+) -> list[Record]:
     """The check that the file's output is what the host computes from the scores, if it ends in such a
     function; `channels_last` says whether the file returns maps channels last.
     """

@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from onnx import ModelProto
@@ -35,13 +36,13 @@ NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "bad allocation")  # mess
 
 
 def import_model(
-    model,
-    images,
-    labels,
-    out_dir,
+    model: Path | str,
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    out_dir: Path | str,
     input_scale: float | None = None,
     provenance: str = "images as given",
-    **wanted,
+    **wanted: Any,
 ) -> Record:
     """Like `import_network`, on images in an array: uint8 pixels, other integers as they are, or floats."""
     images = np.asarray(images)
@@ -50,7 +51,11 @@ def import_model(
 
 
 def import_network(
-    model, samples: Samples, out_dir, wanted: Wanted | None = None, asked: Record | None = None
+    model: Path | str,
+    samples: Samples,
+    out_dir: Path | str,
+    wanted: Wanted | None = None,
+    asked: Record | None = None,
 ) -> Record:
     """Clean a QONNX file, run it on samples with qonnx, and write model.onnx, golden.npz and export.json.
 

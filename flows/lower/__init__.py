@@ -22,6 +22,7 @@ Writes
 """
 
 from collections import Counter
+from collections.abc import Collection
 from math import prod
 from pathlib import Path
 
@@ -165,7 +166,7 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
     return record
 
 
-def complexity_of(network: ModelWrapper, given: Record, writable=()) -> Record:
+def complexity_of(network: ModelWrapper, given: Record, writable: Collection[str] = ()) -> Record:
     """What an exported network computes and stores, as lower.json states it; arguments of `integers_of`.
 
     Raises:
@@ -204,7 +205,7 @@ def _as_the_output(scores: np.ndarray, graph: Lowered) -> np.ndarray:
 
 
 def integers_of(
-    network: ModelWrapper, given: Record, writable=(), sum_bits: int | None = None
+    network: ModelWrapper, given: Record, writable: Collection[str] = (), sum_bits: int | None = None
 ) -> tuple[Lowered, ModelWrapper]:
     """Integer graph and its ONNX form.
 

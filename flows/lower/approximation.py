@@ -31,7 +31,12 @@ class Rounded:
     classes_differ: int
 
 
-def fewest_bits(make: Callable, exact: Lowered, frames, integers) -> Rounded | None:
+def fewest_bits(
+    make: Callable[[int], tuple[Lowered, ModelWrapper]],
+    exact: Lowered,
+    frames: np.ndarray,
+    integers: np.ndarray,
+) -> Rounded | None:
     """The graph with the fewest bits in its sums that changes the class of no image, or else the graph with
     the most bits; None if no sum is wide enough to be rounded.
 
@@ -52,7 +57,14 @@ def fewest_bits(make: Callable, exact: Lowered, frames, integers) -> Rounded | N
     return found
 
 
-def effect(rounded: Rounded, exact: Lowered, frames, integers, golden, labels=None) -> Record:
+def effect(
+    rounded: Rounded,
+    exact: Lowered,
+    frames: np.ndarray,
+    integers: np.ndarray,
+    golden: np.ndarray,
+    labels: np.ndarray | None = None,
+) -> Record:
     """How far the rounded graph is from the exact one, and both from the network.
 
     Args:

@@ -116,7 +116,11 @@ def channels_last(scores: np.ndarray) -> np.ndarray:
 
 
 def activations_are_equal(
-    graph: Lowered, model: ModelWrapper, frames, inputs, reference: Reference | None = None
+    graph: Lowered,
+    model: ModelWrapper,
+    frames: np.ndarray,
+    inputs: np.ndarray,
+    reference: Reference | None = None,
 ) -> Record:
     """Every quantised activation against qonnx execution of the network (`reference.py`).
 

@@ -8,14 +8,16 @@ a pool of bits or sums   ConvolutionInputGenerator (depthwise) -> Pool,   a fork
 A flattening before a dense layer needs no node: the weights are in stream order (y, x, c).
 """
 
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 from onnx import NodeProto, StringStringEntryProto, TensorAnnotation, TensorProto, helper, numpy_helper
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
+from xnorforge.core.types import Ints
 from xnorforge.hw.any_width import FLOAT32_BITS, stored, width_of
 
 from .nodes import DOMAIN, NODES, IntegerNode
@@ -26,7 +28,7 @@ from .walk import Lowered
 FINN = "finn.custom_op.fpgadataflow"
 
 
-def type_of(lo, hi) -> str:
+def type_of(lo: ArrayLike, hi: ArrayLike) -> str:
     """The narrowest qonnx data type that holds lo .. hi."""
     lo, hi = int(np.min(lo)), int(np.max(hi))
     if lo >= 0:
@@ -124,26 +126,34 @@ class Emission:
         """Data type of a leaf."""
         return type_of(*self.graph.leaves[leaf].range)
 
-    def tensor(self, name: str, shape, kind: str) -> str:
+    def tensor(self, name: str, shape: Ints, kind: str) -> str:
         """A new tensor."""
         self.shapes[name], self.types[name] = list(shape), kind
         return name
 
-    def constant(self, name: str, values, kind: str | None = None) -> str:
+    def constant(self, name: str, values: ArrayLike, kind: str | None = None) -> str:
         """A new constant."""
         narrow = width_of(values) <= FLOAT32_BITS + 1
         self.constants[name] = np.asarray(values, np.float32) if narrow else stored(values)
         self.types[name] = kind or type_of(np.min(values), np.max(values))
         return name
 
-    def put(self, op: str, name: str, inputs, out, domain: str = FINN, **attributes) -> None:
+    def put(
+        self,
+        op: str,
+        name: str,
+        inputs: list[str],
+        out: str | list[str],
+        domain: str = FINN,
+        **attributes: Any,
+    ) -> None:
         """A new node."""
         if domain == FINN:
             attributes["backend"] = "fpgadataflow"
         outs = [out] if isinstance(out, str) else out
         self.nodes.append(helper.make_node(op, inputs, outs, name=name, domain=domain, **attributes))
 
-    def put_own(self, op: str, node: Node, inputs, out: str, **attributes) -> None:
+    def put_own(self, op: str, node: Node, inputs: list[str], out: str, **attributes: Any) -> None:
         """A new node of our own domain; its arrays are the operator's attributes of the same name."""
         kind = NODES[op]
         arrays = [self.constant(f"{node.name}_{name}", node.at[name]) for name in kind.arrays]
@@ -165,7 +175,7 @@ class Emission:
         )  # fmt: skip
         self.at[leaf] = list(copies)
 
-    def windows(self, node: Node, x: str, kernel, depthwise: bool) -> str:
+    def windows(self, node: Node, x: str, kernel: Ints, depthwise: bool) -> str:
         """Windows of x as (1, OH, OW, kh kw C); x itself for a window of one pixel."""
         stride, dilation = list(node.at["stride"]), list(node.at.get("dilation", [1, 1]))
         kernel = list(kernel)
@@ -184,7 +194,7 @@ class Emission:
         )  # fmt: skip
         return out
 
-    def matrix(self, node: Node, x: str, out: str, matrix: np.ndarray, vectors) -> None:
+    def matrix(self, node: Node, x: str, out: str, matrix: np.ndarray, vectors: Ints) -> None:
         """MVAU of weights (inputs, outputs) on the vectors of x."""
         xnor = int(node.at["xnor"])
         values, kind = ((matrix + 1) // 2, "BINARY") if xnor else (matrix, weight_type(matrix))
@@ -208,7 +218,7 @@ class Emission:
             OutputDataType=self.types[out], AccumBits=kind.bitwidth(),
         )  # fmt: skip
 
-    def elementwise(self, op: str, name: str, x: str, y: str, out: str, **style) -> None:
+    def elementwise(self, op: str, name: str, x: str, y: str, out: str, **style: Any) -> None:
         """FINN's sum or product of two tensors, or of a tensor and a constant."""
         right = self.shapes.get(y) or list(self.constants[y].shape)
         self.put(
@@ -223,7 +233,7 @@ class GroupedConv(IntegerNode):
 
     op = "Conv"
     numbers: ClassVar[dict[str, str]] = {"stride": "ints", "dilation": "ints", "groups": "i", "top": "i"}
-    arrays = ("weights",)
+    arrays: tuple[str, ...] = ("weights",)
 
 
 @emission("Dense")
@@ -262,6 +272,6 @@ def _reshape(emission: Emission, node: Node, inputs, out: str) -> None:
     emission.put("Reshape", node.name, [inputs[0], shape], out, domain="")
 
 
-def weight_type(values) -> str:
+def weight_type(values: np.ndarray) -> str:
     """The qonnx data type of weights."""
     return "BIPOLAR" if (abs(values) == 1).all() else type_of(values.min(), values.max())

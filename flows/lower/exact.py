@@ -14,7 +14,10 @@ from fractions import Fraction
 from math import lcm, prod
 
 import numpy as np
+from numpy.typing import ArrayLike
+from onnx import NodeProto
 
+from xnorforge.core.types import Ints
 from xnorforge.flows.indexed_model import IndexedModel, attributes
 from xnorforge.flows.qonnx_execution import execution_of
 from xnorforge.hw.any_width import as_width, times, whole_numbers, width_of
@@ -79,7 +82,7 @@ class Exact:
 _floats = np.frompyfunc(float_ratio, 2, 1)
 
 
-def exactly(given) -> Exact:
+def exactly(given: ArrayLike) -> Exact:
     """Floats or integers as they are."""
     x = np.atleast_1d(given)
     x = np.nan_to_num(x) if x.dtype.kind == "f" else x
@@ -150,7 +153,9 @@ def matrix_product(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return plus(as_width(high, bits) << half, low)
 
 
-def convolved(x, weights, stride, dilation, pads, groups: int) -> np.ndarray:
+def convolved(
+    x: np.ndarray, weights: np.ndarray, stride: Ints, dilation: Ints, pads: Ints, groups: int
+) -> np.ndarray:
     """x (N, C, H, W) with weights (O, C / groups, kh, kw); pads of zeros, negative ones cut the image."""
     top, left, bottom, right = pads
     height, width = x.shape[2:]
@@ -223,12 +228,12 @@ class Network:
                 if self.tensors[name] is not x:
                     self.ends.pop(name, None)
 
-    def constant(self, node, index: int) -> Exact:
+    def constant(self, node: NodeProto, index: int) -> Exact:
         """A constant input, exactly; quantised weights before float32 rounds them."""
         name = node.input[index]
         return self.quantised[name] if name in self.quantised else exactly(self.constants[name])
 
-    def read(self, node, index: int) -> Exact:
+    def read(self, node: NodeProto, index: int) -> Exact:
         """An input, an activation or a constant as float32 has it."""
         name = node.input[index]
         return self.tensors[name] if name in self.tensors else exactly(self.constants[name])

@@ -73,7 +73,7 @@ class Comparison:
         self.graph = graph = built.walked or built
         self.makers, self.rng, self.same = graph.makers, rng, built.same
         self.avoiding, self.compared = avoiding, 0
-        self.first = next(iter(graph.leaves))
+        self.first: str = next(iter(graph.leaves))
         self.tensors = {self.first: frames.astype(np.int64)}
         self.levels: dict[str, np.ndarray] = {}
         network = self.network = indexed(model)
@@ -179,7 +179,7 @@ class Links:
         self.pairs: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
         self._activations = {value.single[0] for value in self.walked.activations.values()}
         made = self.walked.makers
-        self.makers = made, built.makers
+        self.makers: tuple[dict[str, Node], dict[str, Node]] = made, built.makers
         self.moved: set[str] = set()  # leaves that have levels where the walk has sums
         for node in built.nodes:
             known = node.out in made and made[node.out].quantises is not None
@@ -313,7 +313,7 @@ class Links:
         return int(tried.sum())
 
 
-def next_to(edges, factors, inputs: list[Leaf], seed: int = 0) -> np.ndarray:
+def next_to(edges: np.ndarray, factors: np.ndarray, inputs: list[Leaf], seed: int = 0) -> np.ndarray:
     """Of random numbers, those whose sums are nearest to each edge: below, at, and above it.
 
     Args:

@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 from numpy.random import Generator
 
-from xnorforge.core.types import Record
+from xnorforge.core.types import Ints, Record
 
 from .registry import example
 from .values import Leaf
@@ -28,7 +28,7 @@ def random_shape(rng: Generator) -> tuple[int, ...]:
     return (channels,) if rng.random() < 0.25 else (*image, channels)
 
 
-def random_leaf(rng: Generator, shape=None, bits: int = 0, signed: bool | None = None) -> Leaf:
+def random_leaf(rng: Generator, shape: Ints | None = None, bits: int = 0, signed: bool | None = None) -> Leaf:
     """An integer tensor of 1 .. 10 bits; channels have different ranges, one of them the full range of its
     type.
 
@@ -50,7 +50,7 @@ def random_signs(rng: Generator, count: int) -> np.ndarray:
     return rng.choice([[1, -1], [1, 1], [-1, -1]][rng.integers(3)], count)
 
 
-def random_weights(rng: Generator, shape) -> np.ndarray:
+def random_weights(rng: Generator, shape: Ints) -> np.ndarray:
     """Weights of -1 and +1 in half of the cases, else of 2 .. 8 bits; some kernels have one size per
     position.
     """
@@ -69,13 +69,15 @@ def random_windows(rng: Generator, least: int = 1) -> Record:
     return {name: [int(n) for n in rng.integers(*given, 2)] for name, given in ends.items()}
 
 
-def random_pads(rng: Generator, kernel, dilation) -> list[int]:
+def random_pads(rng: Generator, kernel: Ints, dilation: Ints) -> list[int]:
     """A border [top, left, bottom, right], on each side at most as wide as the kernel reaches."""
     reach = [(k - 1) * d for k, d in zip(kernel, dilation)]
     return [int(rng.integers(r + 1)) for r in (*reach, *reach)]
 
 
-def random_image(rng: Generator, kernel, dilation, pads=(0, 0, 0, 0), bits: int = 0) -> Leaf:
+def random_image(
+    rng: Generator, kernel: Ints, dilation: Ints, pads: Ints = (0, 0, 0, 0), bits: int = 0
+) -> Leaf:
     """An image of 1 .. 4 windows, its border included, and 1 .. 6 channels; `bits` as for `random_leaf`."""
     borders = (pads[0] + pads[2], pads[1] + pads[3])
     least = [max(1, (k - 1) * d + 1 - border) for k, d, border in zip(kernel, dilation, borders)]
@@ -110,7 +112,7 @@ def random_conv(rng: Generator, leaf: Leaf, windows: Record) -> Record:
     return sizes | {"groups": groups} | _matrix(leaf, random_weights(rng, shape), groups)
 
 
-def random_steps(rng: Generator, lo, hi, steps: int) -> Record:
+def random_steps(rng: Generator, lo: np.ndarray, hi: np.ndarray, steps: int) -> Record:
     """Constants of thresholds on integers lo .. hi (channels,): ascending, including "always" and "never"."""
     direction = random_signs(rng, len(lo))
     ends = np.sort([lo * direction, hi * direction], 0)[..., None]

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnxruntime
-from onnx import TensorProto, helper
+from onnx import NodeProto, TensorProto, helper
+
+from xnorforge.flows.lower.walk import Walk
 
 from .evaluation import evaluate
 from .registry import rule
@@ -46,7 +48,14 @@ class Function:
         return self.compute(x, *constants[:-1]).astype(F32, copy=False)
 
 
-def stepped(node, value: Value, compute, *constants, falls=None, whole=False) -> Value:
+def stepped(
+    node: NodeProto,
+    value: Value,
+    compute: Callable[..., np.ndarray],
+    *constants: np.ndarray,
+    falls: np.ndarray | None = None,
+    whole: bool = False,
+) -> Value:
     """The value after a step function; `value` must have a base.
 
     Args:
@@ -135,7 +144,7 @@ def _cast(walk, node, at):
     return value if _is_whole(value) else stepped(node, value, np.trunc)
 
 
-def reached(walk, value: Value) -> tuple[float, float]:
+def reached(walk: Walk, value: Value) -> tuple[float, float]:
     """Least and greatest float32 number that a value with a base can take."""
     leaf = walk.leaves[value.start[0]]
     ends = evaluate(value, np.stack([leaf.lo, leaf.hi], 1))

@@ -1,8 +1,9 @@
 """Positions of windows: strides, dilations and pads as ONNX states them."""
 
 import numpy as np
+from onnx import NodeProto
 
-from xnorforge.core.types import Record
+from xnorforge.core.types import Ints, Record
 
 from .walk import refuse
 
@@ -17,12 +18,12 @@ def in_two_dimensions(at: Record) -> Record:
     return at
 
 
-def window_shape(shape, kernel, stride, dilation=(1, 1)) -> tuple[int, int]:
+def window_shape(shape: Ints, kernel: Ints, stride: Ints, dilation: Ints = (1, 1)) -> tuple[int, ...]:
     """Rows and columns of windows over (H, W, …)."""
     return tuple((n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(shape, kernel, stride, dilation))
 
 
-def spatial(at, image, kernel):
+def spatial(at: Record, image: Ints, kernel: Ints) -> tuple[list[int], list[int], list[int]]:
     """Stride, dilation and pads [top, left, bottom, right] from the attributes of a 2-D node.
 
     Args:
@@ -38,7 +39,9 @@ def spatial(at, image, kernel):
     return stride, dilation, pads
 
 
-def pool_windows(node, at, shape):
+def pool_windows(
+    node: NodeProto, at: Record, shape: Ints
+) -> tuple[tuple[list[int], list[int], list[int]], tuple[int, ...]]:
     """Windows of a pool's node on an image (H, W, C).
 
     Returns:

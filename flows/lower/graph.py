@@ -1,6 +1,7 @@
 """The walk over the graph: cleaned QONNX becomes a graph of integer operators, or is refused by name."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 from fractions import Fraction
 from math import prod
@@ -49,7 +50,13 @@ CURES |= LAYERS
 
 
 def integer_graph(
-    model: ModelWrapper, lo: int, hi: int, scale: float, sum_bits: int | None = None, writable=(), offset=0.0
+    model: ModelWrapper,
+    lo: int,
+    hi: int,
+    scale: float,
+    sum_bits: int | None = None,
+    writable: Collection[str] = (),
+    offset: float = 0.0,
 ) -> Lowered:
     """Lower a network.
 

@@ -6,14 +6,14 @@ folder.
 
 import numpy as np
 
-from xnorforge.core.types import Record
+from xnorforge.core.types import Ints, Record
 
 from .registry import MEANINGS, meaning
 
 TOP = 2**52  # above this, float64 matrix products and thresholds would round
 
 
-def windows(x: np.ndarray, kernel, stride, dilation=(1, 1)) -> np.ndarray:
+def windows(x: np.ndarray, kernel: Ints, stride: Ints, dilation: Ints = (1, 1)) -> np.ndarray:
     """All windows of (N, H, W, C) as a view (N, OH, OW, kh, kw, C)."""
     n, height, width, channels = x.shape
     (kh, kw), (sh, sw), (dh, dw) = kernel, stride, dilation
@@ -32,7 +32,7 @@ def product(x: np.ndarray, w: np.ndarray, top: int) -> np.ndarray:
 
 
 @meaning("Conv")
-def conv(x, at):
+def conv(x: np.ndarray, at: Record) -> np.ndarray:
     """Windows times weights (kh, kw, C/groups, O); `xnor`: matching bits instead of the sum."""
     w, groups = at["weights"], at["groups"]
     inside, outside = w.shape[2], w.shape[3] // groups
@@ -50,7 +50,7 @@ def conv(x, at):
 
 
 @meaning("Dense")
-def dense(x, at):
+def dense(x: np.ndarray, at: Record) -> np.ndarray:
     """x (N, F) times weights (F, O); `xnor`: matching bits instead of the sum."""
     y = product(x, at["weights"], at["top"])
     return y + (at["weights"] < 0).sum(0) if at["xnor"] else y

@@ -2,12 +2,14 @@
 and step functions become the levels that they take.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from math import gcd
 
 import numpy as np
+from onnx import NodeProto
 
+from xnorforge.flows.lower.walk import Walk
 from xnorforge.hw.any_width import whole_numbers
 
 from .evaluation import along, at_base, evaluate, first_rounded_to, float32_ranks, of_ranks
@@ -22,7 +24,9 @@ FEW_LEVELS = 16
 BLOCK = 2**12  # integers per channel at a time
 
 
-def thresholds(value: Value, leaf, level, steps: int) -> tuple[np.ndarray, np.ndarray]:
+def thresholds(
+    value: Value, leaf: Leaf, level: Callable[[np.ndarray], np.ndarray], steps: int
+) -> tuple[np.ndarray, np.ndarray]:
     """First integer that reaches each level: of the first float32 number at the base of the chain that does.
 
     Args:
@@ -63,7 +67,14 @@ def every_integer(leaf: Leaf) -> Iterator[np.ndarray]:
         yield np.minimum(leaf.lo[:, None] + np.arange(start, start + BLOCK), leaf.hi[:, None])
 
 
-def check_order(node, value: Value, leaf: Leaf, level, found, direction) -> None:
+def check_order(
+    node: NodeProto,
+    value: Value,
+    leaf: Leaf,
+    level: Callable[[np.ndarray], np.ndarray],
+    found: np.ndarray,
+    direction: np.ndarray,
+) -> None:
     """Try every reachable integer on a function that float32 computes only approximately.
 
     Args:
@@ -150,7 +161,7 @@ def _part(value: Value, leaf: Leaf, end: int) -> Value:
     return part
 
 
-def steps_of(walk, value: Value, node) -> Steps:
+def steps_of(walk: Walk, value: Value, node: NodeProto) -> Steps:
     """The part of a chain with step functions after which the numbers lie on a grid.
 
     Returns:

@@ -17,6 +17,11 @@ from fractions import Fraction
 from math import prod
 
 import numpy as np
+from onnx import NodeProto
+
+from xnorforge.core.types import Ints
+from xnorforge.flows.lower.values import Leaf
+from xnorforge.flows.lower.walk import Walk
 
 from .geometry import spatial, window_shape
 from .registry import MAKERS, NEGATABLE, rule
@@ -100,7 +105,9 @@ def _weights(walk, node, transposed: bool = False):
     return weights, np.broadcast_to(scale.reshape(-1), len(weights))
 
 
-def integer_weights(walk, node, name, rows):
+def integer_weights(
+    walk: Walk, node: NodeProto, name: str, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Integers and scales, one per output, of weights without a Quant node.
 
     Args:
@@ -136,16 +143,16 @@ def integer_weights(walk, node, name, rows):
 
 
 def linear_layer(
-    walk,
-    node,
-    value,
-    weights,
-    scale,
-    stride=(1, 1),
-    dilation=(1, 1),
-    pads=(0, 0, 0, 0),
+    walk: Walk,
+    node: NodeProto,
+    value: Value,
+    weights: np.ndarray,
+    scale: np.ndarray,
+    stride: Ints = (1, 1),
+    dilation: list[int] | tuple[int, ...] = (1, 1),
+    pads: Ints = (0, 0, 0, 0),
     border=Fraction(0),
-    groups=1,
+    groups: int = 1,
     beta: int | Fraction = 1,
 ) -> Value:
     """weights (O, C/groups, kh, kw) applied to a value of one leaf with a border; a vector is an image of one
@@ -260,14 +267,14 @@ def linear_layer(
     return append(result, "add", np.broadcast_to(added, outputs))
 
 
-def range_of_sums(low, high, xnor):
+def range_of_sums(low: np.ndarray, high: np.ndarray, xnor: bool) -> tuple[np.ndarray, np.ndarray]:
     """The range of sums, wider where it is that of a bit: a sum has a sign, a count of matches two bits."""
     if low.min() >= 0 and high.max() <= 1:
         return (low, high + 1) if xnor else (low - 1, high)
     return low, high
 
 
-def nearest_border(leaf, wanted, ratio) -> np.ndarray:
+def nearest_border(leaf: Leaf, wanted: np.ndarray, ratio: np.ndarray) -> np.ndarray:
     """The border integers (C,): the wanted ones, if they are integers and need no extra bits or are the same
     in all channels; otherwise an integer that the image has.
     """

@@ -3,6 +3,9 @@
 from math import prod
 
 import numpy as np
+from onnx import NodeProto
+
+from xnorforge.flows.lower.walk import Walk
 
 from .registry import meaning, swap
 from .values import Value
@@ -14,7 +17,7 @@ def _reshaped(x, at):
     return x.reshape(len(x), *at["frame"])
 
 
-def flatten(walk, node, value: Value) -> Value:
+def flatten(walk: Walk, node: NodeProto, value: Value) -> Value:
     """An image as a vector, in the network's order (c, y, x)."""
     return flattened(walk, node, value, usual_view(value.leaf).reshape(-1))
 

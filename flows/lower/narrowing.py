@@ -40,7 +40,9 @@ class Narrowed:
         return f"{self.before} -> {self.after} bits, no reachable sum decides otherwise"
 
 
-def narrowed(factors, lo, hi, thresholds) -> tuple[np.ndarray, np.ndarray] | None:
+def narrowed(
+    factors: np.ndarray, lo: np.ndarray, hi: np.ndarray, thresholds: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
     """Smaller factors and thresholds for which every comparison of every reachable sum has the same answer.
 
     Args:
@@ -57,7 +59,9 @@ def narrowed(factors, lo, hi, thresholds) -> tuple[np.ndarray, np.ndarray] | Non
     return whole_numbers(np.array(small, object).T), whole_numbers(np.array(steps, object))
 
 
-def some_between(factors, lo, hi, first, last) -> np.ndarray:
+def some_between(
+    factors: np.ndarray, lo: np.ndarray, hi: np.ndarray, first: np.ndarray, last: np.ndarray
+) -> np.ndarray:
     """Whether some reachable sum is at least `first` and less than `last`, integers (channels, any); where
     that is not known, it is said to be so. Other arguments as of `narrowed`.
     """

@@ -4,9 +4,11 @@ They run like any qonnx operator, on integers, channels last. Every class of an 
 an `IntegerNode` is a node of this domain.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from onnx import NodeProto
+from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.base import CustomOp
 
 from xnorforge.hw.any_width import FLOAT32_BITS, whole_numbers, width_of
@@ -27,20 +29,20 @@ class IntegerNode(CustomOp):
         tensors: number of input tensors.
     """
 
-    op = ""
+    op: str = ""
     numbers: ClassVar[dict[str, str]] = {}
     arrays: tuple[str, ...] = ()
     tensors = 1
 
-    def __init_subclass__(cls):
+    def __init_subclass__(cls) -> None:
         NODES[cls.__name__] = cls
         cls.op = cls.op or cls.__name__
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         """Attributes in qonnx's format."""
         return {name: (kind, True, 0 if kind == "i" else []) for name, kind in self.numbers.items()}
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: dict[str, np.ndarray], _graph) -> None:
         """Run the operator of the same meaning."""
         node = self.onnx_node
         given = [whole_numbers(_rounded(context[key])) for key in node.input]
@@ -50,14 +52,14 @@ class IntegerNode(CustomOp):
         narrow = width_of(result) <= FLOAT32_BITS + 1
         context[node.output[0]] = result.astype(np.float32) if narrow else result
 
-    def make_shape_compatible_op(self, model, /):
+    def make_shape_compatible_op(self, model: ModelWrapper, /) -> NodeProto:
         """A constant of the annotated shape."""
         return self.make_const_shape_op(model.get_tensor_shape(self.onnx_node.output[0]))
 
-    def infer_node_datatype(self, model):
+    def infer_node_datatype(self, model: ModelWrapper) -> None:
         """Data types are annotated when the node is made."""
 
-    def verify_node(self):
+    def verify_node(self) -> None:
         """Nothing to verify beyond what qonnx checks."""
 
 
@@ -66,7 +68,7 @@ def _rounded(x):
     return np.rint(x) if np.asarray(x).dtype.kind == "f" else x
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     """qonnx asks the domain's module for `custom_op`: type of node -> class."""
     if name == "custom_op":
         return NODES

@@ -3,8 +3,14 @@
 Quantisers of activations become operators (`hw/ops/threshold/lower.py`); quantised weights are computed here.
 """
 
+from collections.abc import Callable
+
 import numpy as np
+from onnx import NodeProto
 from qonnx.custom_op.general.intquant import resolve_rounding_mode
+
+from xnorforge.core.types import Record
+from xnorforge.flows.lower.walk import Walk
 
 from .values import F32, exact
 from .walk import refuse
@@ -28,7 +34,7 @@ def bounds(bits: int, signed: int, narrow: int) -> tuple[int, int]:
     return 0, 2**bits - 1 - narrow
 
 
-def rounding(node, at, default: str):
+def rounding(node: NodeProto, at: Record, default: str) -> Callable[[np.ndarray], np.ndarray]:
     """The rounding function of a quantiser node, qonnx's own."""
     mode = at.get("rounding_mode", default.encode()).decode()
     try:
@@ -39,14 +45,15 @@ def rounding(node, at, default: str):
         ) from None
 
 
-def scalar(walk, node, index: int) -> float:
+def scalar(walk: Walk, node: NodeProto, index: int) -> float:
     given = walk.constant(node, index)
+    assert given is not None
     if given.size != 1:
         raise refuse(node, f"input {index} has {given.size} numbers", "use one for the whole tensor")
     return float(given.reshape(-1)[0])
 
 
-def width(walk, node, index: int) -> int:
+def width(walk: Walk, node: NodeProto, index: int) -> int:
     given = scalar(walk, node, index)
     if not given.is_integer() or given < 1:
         raise refuse(node, f"its width is {given:g} bits", "use a whole number of bits")
@@ -55,19 +62,19 @@ def width(walk, node, index: int) -> int:
     return int(given)
 
 
-def sign(x) -> np.ndarray:
+def sign(x: np.ndarray) -> np.ndarray:
     """Map levels 0 and 1 of a quantiser to -1 and +1."""
     return (x >= 0).astype(np.int64)
 
 
-def checked_scale(node, scale):
+def checked_scale(node: NodeProto, scale):
     """Refuse a scale that is not positive."""
     if (np.asarray(scale) <= 0).any():
         raise refuse(node, f"its scale is {np.min(scale):g}", "use a positive scale")
     return scale
 
 
-def constant_quantiser(walk, node, at):
+def constant_quantiser(walk, node: NodeProto, at: Record) -> None:
     """Quantised weights: integers and their scale per output, kept for the linear operators."""
     x, scale = walk.constants[node.input[0]], checked_scale(node, walk.constant(node, 1).astype(F32))
     if node.op_type == "BipolarQuant":
@@ -84,7 +91,9 @@ def constant_quantiser(walk, node, at):
     walk.constants[node.output[0]] = (integers * scale).astype(F32)
 
 
-def levels(walk, node, at, zero: np.ndarray):
+def levels(
+    walk: Walk, node: NodeProto, at: Record, zero: np.ndarray
+) -> tuple[Callable[[np.ndarray], np.ndarray], int, int, np.ndarray]:
     """What a Quant node does after the division by its scale.
 
     Args:

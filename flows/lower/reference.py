@@ -38,8 +38,8 @@ class Reference:
         self.graph, self.model = graph.walked or graph, indexed(model)
         self.ties: Counter[str] = Counter()
         self.of_image: dict[int, int] = {}
-        self.compared = 0
-        self.bound = rounding.bound(self.graph, len(model.graph.node))
+        self.compared: int = 0
+        self.bound: np.ndarray = rounding.bound(self.graph, len(model.graph.node))
         self._slacks: dict[str, np.ndarray | None] = {}
         self.judged = {value.single[0]: (name, value) for name, value in self.graph.activations.items()}
 
@@ -58,7 +58,7 @@ class Reference:
         self.of_image[image] = self.judge(frame, qonnx_tensors(self.model, x[None]), image)
         return self.of_image[image]
 
-    def judge(self, frame: np.ndarray, context, image: int) -> int:
+    def judge(self, frame: np.ndarray, context: dict[str, np.ndarray], image: int) -> int:
         """Like `compare`, for a run that already exists: `context` has every tensor of the network for this
         image, with a batch of one.
         """
@@ -163,7 +163,9 @@ def _in_our_order(x: np.ndarray, leaf) -> np.ndarray:
     return x if leaf.order is None else x[leaf.order]
 
 
-def report_mismatch(graph: Lowered, leaf: str, got, wanted, image: int, other: str) -> None:
+def report_mismatch(
+    graph: Lowered, leaf: str, got: np.ndarray, wanted: np.ndarray, image: int, other: str
+) -> None:
     """Raise the error for the first difference: operator, channel, position and both values."""
     wrong = np.argwhere(got != wanted)
     if not len(wrong):

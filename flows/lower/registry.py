@@ -18,67 +18,68 @@ The engine's own modules register what needs no operator of ours: constants per 
 """
 
 from collections.abc import Callable
+from typing import Any
 
-from xnorforge.core.types import Record
+from xnorforge.core.types import F, Record
 
-RULES: dict[str, Callable] = {}
-MEANINGS: dict[str, Callable] = {}
-EMISSIONS: dict[str, Callable] = {}
-MAKERS: dict[str, Callable] = {}
-TIDYINGS: list[tuple[int, Callable]] = []
-SWAPS: dict[str, Callable] = {}
+RULES: dict[str, Callable[..., Any]] = {}
+MEANINGS: dict[str, Callable[..., Any]] = {}
+EMISSIONS: dict[str, Callable[..., Any]] = {}
+MAKERS: dict[str, Callable[..., Any]] = {}
+TIDYINGS: list[tuple[int, Callable[..., Any]]] = []
+SWAPS: dict[str, Callable[..., Any]] = {}
 NEGATABLE: dict[str, str] = {}
 PER_CHANNEL: dict[str, tuple[str, ...]] = {}
-EXAMPLES: dict[str, Callable] = {}
+EXAMPLES: dict[str, Callable[..., Any]] = {}
 # Functions after the last layer that the host computes, by the ONNX operator (`tails.py`).
 TAILS: Record = {}
 # ONNX operators whose results are elements of their first input: moves and maxima.
 CHOOSING: set[str] = set()
-ARITHMETIC: dict[str, Callable] = {}
+ARITHMETIC: dict[str, Callable[..., Any]] = {}
 # How to replace a float operator that has no rule, by the operator's name.
 CURES: dict[str, str] = {}
 
 
-def rule(*ops: str):
+def rule(*ops: str) -> Callable[[F], F]:
     """Register `function(walk, node, at) -> Value` for these ONNX operators; `at` holds the attributes."""
     return _entered(RULES, ops)
 
 
-def arithmetic(*ops: str):
+def arithmetic(*ops: str) -> Callable[[F], F]:
     """Register `function(network, node, at) -> Exact` for these ONNX operators; without one, qonnx runs them
     in float32 on exact numbers.
     """
     return _entered(ARITHMETIC, ops)
 
 
-def meaning(*ops: str):
+def meaning(*ops: str) -> Callable[[F], F]:
     """Register `function(input, …, at)` on int64 arrays, channels last, of integer-graph operators."""
     return _entered(MEANINGS, ops)
 
 
-def emission(*ops: str):
+def emission(*ops: str) -> Callable[[F], F]:
     """Register `function(emission, node, inputs, out)`, which adds the nodes that produce `out`."""
     return _entered(EMISSIONS, ops)
 
 
-def maker(task: str):
+def maker(task: str) -> Callable[[F], F]:
     """Register the function that does a task of the engine; `MAKERS[task]` calls it."""
     return _entered(MAKERS, [task])
 
 
-def swap(op: str):
+def swap(op: str) -> Callable[[F], F]:
     """Register `function(graph, node, levels) -> bool`: adapt a node and the levels that are its only reader
     to the other order, levels first; False if the result would not be the same.
     """
     return _entered(SWAPS, [op])
 
 
-def example(op: str):
+def example(op: str) -> Callable[[F], F]:
     """Register `function(rng) -> (leaves, row)`: the operator on random integers (see `examples.py`)."""
     return _entered(EXAMPLES, [op])
 
 
-def tidying(order: int):
+def tidying(order: int) -> Callable[[F], F]:
     """Register `function(graph)`, which rearranges an integer graph in place; low numbers run first."""
 
     def enter(function):
@@ -89,7 +90,7 @@ def tidying(order: int):
     return enter
 
 
-def _entered(table: dict[str, Callable], names):
+def _entered(table: dict[str, Callable[..., Any]], names):
     def enter(function):
         table.update(dict.fromkeys(names, function))
         return function

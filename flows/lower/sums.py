@@ -8,22 +8,24 @@ through the task "rectified".
 from dataclasses import replace
 
 import numpy as np
+from onnx import NodeProto
 
 from xnorforge.core.errors import UserError
+from xnorforge.flows.lower.walk import Walk
 
 from .registry import MAKERS, rule
 from .values import LINEAR, MOST_BITS, Bounds, Value, append, bounds_of, exact, of_leaf
 from .walk import refuse
 
 
-def affine(walk, value: Value, node) -> Value:
+def affine(walk: Walk, value: Value, node: NodeProto) -> Value:
     """The value with its terms known: ReLU and clipping in its chain become integer operators."""
     if value.terms is None and all(op in LINEAR for op, *_ in value.chain):
         raise _too_long(node)
     return value if value.terms is not None else _resolve(walk, value, node)
 
 
-def single(walk, value: Value, node) -> Value:
+def single(walk: Walk, value: Value, node: NodeProto) -> Value:
     """The value with a base: several leaves are added up, a chain over one leaf stays unchanged."""
     if value.base is None and value.terms is None:
         raise _too_long(node)
@@ -36,12 +38,12 @@ def _too_long(node) -> UserError:
     return refuse(node, why, "put a quantiser between them, or merge them into one factor")
 
 
-def one_leaf(walk, value: Value, node) -> Value:
+def one_leaf(walk: Walk, value: Value, node: NodeProto) -> Value:
     """The value over one leaf with its terms known."""
     return single(walk, affine(walk, value, node), node)
 
 
-def same_order(node, values):
+def same_order(node: NodeProto, values) -> None:
     """Refuse values whose shapes or element orders differ."""
     first = values[0].leaf
     for other in (v.leaf for v in values[1:]):
@@ -53,7 +55,7 @@ def same_order(node, values):
             raise refuse(node, "it joins a flattened image and a plain vector", "join before flattening")
 
 
-def sum_of_branches(walk, node, sign: int) -> Value:
+def sum_of_branches(walk: Walk, node: NodeProto, sign: int) -> Value:
     """Sum (sign +1) or difference of the node's two activations."""
     return _total(walk, node, [walk.value(node, k, arrange=False) for k in (0, 1)], (1, sign))
 

@@ -12,6 +12,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from xnorforge.core.types import Ints
+
 from .linear import integer_weights, linear_layer
 from .registry import rule
 from .sums import one_leaf
@@ -62,7 +64,7 @@ class _Axis:
         first, last: pads of the ordinary convolution.
     """
 
-    def __init__(self, side: int, kernel: int, stride: int, dilation: int, pads, more: int):
+    def __init__(self, side: int, kernel: int, stride: int, dilation: int, pads: Ints, more: int):
         self.size = stride * (side - 1) + more + dilation * (kernel - 1) + 1 - sum(pads)
         self.places = min(stride, max(self.size, 1))
         count = -(-self.size // stride)

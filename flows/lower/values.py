@@ -7,18 +7,21 @@ monotone in float32 as well, and the threshold of the quantiser after it can be 
 the reference really computes (`hw/ops/threshold/lower.py`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import islice
 from math import gcd, isfinite, lcm
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from xnorforge.core.types import Record
 from xnorforge.hw.any_width import width_of
 
 F32 = np.float32
+Number: TypeAlias = np.ndarray | Fraction | float  # one, or one per channel
 MOST_BITS = 2048  # of an exact number: some 80 consecutive float32 factors
 LINEAR = {"bn", "mul", "div", "add", "rsub"}
 
@@ -93,7 +96,7 @@ class Bounds:
     reach: np.ndarray
     error: np.ndarray
 
-    def behind(self, op: str | Callable, given) -> "Bounds":
+    def behind(self, op: str | Callable[..., np.ndarray], given: Sequence[np.ndarray]) -> "Bounds":
         """Bounds after one more operation of a chain; no function more than doubles a number and adds 2."""
         if callable(op):
             return Bounds(2 * self.reach + 2, 2 * self.error)
@@ -106,18 +109,18 @@ class Bounds:
     def __add__(self, other: "Bounds") -> "Bounds":
         return Bounds(self.reach + other.reach, self.error + other.error)
 
-    def each(self, change) -> "Bounds":
+    def each(self, change: Callable[[np.ndarray], np.ndarray]) -> "Bounds":
         """Both bounds, changed in the same way."""
         return Bounds(change(self.reach), change(self.error))
 
 
-class Chain(Sequence):
+class Chain(Sequence[Any]):
     """Consecutive operations; chains that extend the same chain share its beginning."""
 
-    def __init__(self, items: list | None = None, count: int = 0):
+    def __init__(self, items: list[Any] | None = None, count: int = 0):
         self._items, self._count = [] if items is None else items, count
 
-    def behind(self, operation: tuple) -> "Chain":
+    def behind(self, operation: tuple[Any, ...]) -> "Chain":
         """The chain with one more operation."""
         items = self._items if len(self._items) == self._count else self._items[: self._count]
         items.append(operation)
@@ -126,10 +129,10 @@ class Chain(Sequence):
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, place):
+    def __getitem__(self, place: Any) -> Any:
         return self._items[: self._count][place]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         return islice(self._items, self._count)
 
 
@@ -194,7 +197,7 @@ class Value:
         return np.where(self.rising < 0, -1, 1)
 
 
-def of_leaf(leaf: Leaf, scale, offset, bounds: Bounds | None = None) -> Value:
+def of_leaf(leaf: Leaf, scale: Number, offset: Number, bounds: Bounds | None = None) -> Value:
     """A n + B over one leaf, with an empty chain; without `bounds` it is exact, and the reference adds
     integers up to n.
     """
@@ -217,7 +220,7 @@ def bounds_of(value: Value) -> Bounds:
     return bounds
 
 
-def append(value: Value, op: str | Callable, *given) -> Value:
+def append(value: Value, op: str | Callable[..., np.ndarray], *given: np.ndarray) -> Value:
     """The value after one more per-channel operation; `given` holds its constants per channel.
 
     bn x * p + q, mul, div, add, rsub p - x, prelu (slope), clip (low, high), or a `Function`
@@ -263,17 +266,17 @@ def replay(value: Value, leaf: Leaf, repeat: int = 1) -> Value:
     return moved
 
 
-def signs_of(numbers) -> np.ndarray:
+def signs_of(numbers: Iterable[Fraction]) -> np.ndarray:
     """+1, 0, -1 per entry of an object array."""
     return np.array([(x > 0) - (x < 0) for x in numbers], np.int64)
 
 
-def exact(numbers) -> np.ndarray:
+def exact(numbers: ArrayLike) -> np.ndarray:
     """Float constants as exact Fractions, flat."""
     return np.array([Fraction(float(x)) for x in np.asarray(numbers, np.float64).ravel()], dtype=object)
 
 
-def common_grid(numbers) -> Fraction:
+def common_grid(numbers: Iterable[Fraction]) -> Fraction:
     """The largest rational that divides all numbers; 0 when all are 0."""
     numbers = [x for x in numbers if x]
     if not numbers:
@@ -282,7 +285,7 @@ def common_grid(numbers) -> Fraction:
     return Fraction(gcd(*{abs(x.numerator) * (below // x.denominator) for x in numbers}), below)
 
 
-def fits_float32(a, b, reach) -> bool:
+def fits_float32(a: np.ndarray, b: np.ndarray, reach: np.ndarray) -> bool:
     """Whether float32 represents A n + B and every number on the way to it exactly; `reach` bounds them all
     (float64 per channel).
     """
@@ -296,7 +299,9 @@ def fits_float32(a, b, reach) -> bool:
     return isfinite(most) and Fraction(most) / grid * odd <= 2**24
 
 
-def batch_norm(gamma, beta, mean, var, eps) -> tuple[np.ndarray, np.ndarray]:
+def batch_norm(
+    gamma: np.ndarray, beta: np.ndarray, mean: np.ndarray, var: np.ndarray, eps: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Multiplier and addend of a batch norm as onnxruntime computes them in float32 before it touches the
     data.
     """

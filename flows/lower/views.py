@@ -19,6 +19,9 @@ from dataclasses import replace
 from math import prod
 
 import numpy as np
+from onnx import NodeProto
+
+from xnorforge.flows.lower.walk import Walk
 
 from .registry import MAKERS, maker, rule
 from .sums import single
@@ -47,7 +50,7 @@ def seen(value: Value, view: np.ndarray) -> Value:
 
 
 @maker("arranged")
-def arranged(walk, node, value: Value) -> Value:
+def arranged(walk: Walk, node: NodeProto, value: Value) -> Value:
     """The value with the view None, so that operators of images and vectors can take it.
 
     Raises:
@@ -83,7 +86,7 @@ def arranged(walk, node, value: Value) -> Value:
     )
 
 
-def flattened(walk, node, value: Value, view: np.ndarray) -> Value:
+def flattened(walk: Walk, node: NodeProto, value: Value, view: np.ndarray) -> Value:
     """An image as a vector: element (y, x, c) of the frame is where the network has it."""
     value = single(walk, replace(value, view=None), node)
     leaf = walk.leaves[value.start[0]]
@@ -103,7 +106,7 @@ def is_order(value: Value, view: np.ndarray) -> bool:
     return view.ndim in (1, 3) and np.array_equal(np.sort(view, None), every)
 
 
-def reordered(walk, node, value: Value, view: np.ndarray) -> Value:
+def reordered(walk: Walk, node: NodeProto, value: Value, view: np.ndarray) -> Value:
     """A frame as one of the view's shape: a Reshape where its elements lie in order, else another order.
 
     Raises:
@@ -207,7 +210,7 @@ def _picked(walk, node, value: Value, view: np.ndarray) -> Value:
     return over(value, bits_again(walk, leaf, out), view)
 
 
-def bits_again(walk, leaf: Leaf, chosen: Leaf) -> Leaf:
+def bits_again(walk: Walk, leaf: Leaf, chosen: Leaf) -> Leaf:
     """Restore the type of a bit: the sum of a selection matrix has two bits."""
     if leaf.range != (0, 1):
         return chosen

@@ -5,23 +5,27 @@ where needed. What no rule can express exactly is refused by name.
 """
 
 from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
-from onnx import numpy_helper
+from numpy.typing import ArrayLike
+from onnx import NodeProto, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Ints
 from xnorforge.hw.any_width import as_width, whole_numbers
 
 from . import integers
 from .narrowing import Narrowed
 from .registry import MAKERS
-from .values import Bounds, Leaf, Node, Value, bounds_of, fits_float32, of_leaf
+from .values import Bounds, Leaf, Node, Number, Value, bounds_of, fits_float32, of_leaf
 
 
-def refuse(node, why: str, instead: str) -> UserError:
+def refuse(node: NodeProto, why: str, instead: str) -> UserError:
     """The error for a node that cannot be lowered: node, reason, nearest form that works."""
     return UserError(f"{node.name} ({node.op_type}): {why}; {instead}.")
 
@@ -112,7 +116,7 @@ class Walk:
     tensor have to add: its value is that of the image without them.
     """
 
-    def __init__(self, model: ModelWrapper, sum_bits: int | None = None, writable=()):
+    def __init__(self, model: ModelWrapper, sum_bits: int | None = None, writable: Collection[str] = ()):
         self.model, self.sum_bits, self.writable = model, sum_bits, writable
         self.own: dict[str, Value] = {}
         self.approximate: dict[str, RoundedSum] = {}
@@ -130,7 +134,7 @@ class Walk:
         self.layers = 0
 
     # Used by the rules.
-    def value(self, node, index: int = 0, arrange: bool = True) -> Value:
+    def value(self, node: NodeProto, index: int = 0, arrange: bool = True) -> Value:
         """The value of an input of the node; its elements in the usual place unless `arrange` is False."""
         name = node.input[index]
         if name not in self.values and name not in self.constants:
@@ -151,7 +155,7 @@ class Walk:
             self.values[name] = found
         return found
 
-    def constant(self, node, index: int) -> np.ndarray | None:
+    def constant(self, node: NodeProto, index: int) -> np.ndarray | None:
         """A constant input of the node, None where it is absent."""
         if index >= len(node.input) or not node.input[index]:
             return None
@@ -159,7 +163,18 @@ class Walk:
             raise refuse(node, f"input {index} is not a constant", "export it as a constant")
         return self.constants[node.input[index]]
 
-    def emit(self, op, inputs, shape, lo, hi, name: str, layer: str = "", order=None, **at) -> Leaf:
+    def emit(
+        self,
+        op: str,
+        inputs: Sequence[Leaf],
+        shape: Ints,
+        lo: ArrayLike,
+        hi: ArrayLike,
+        name: str,
+        layer: str = "",
+        order: np.ndarray | None = None,
+        **at: Any,
+    ) -> Leaf:
         """Add an integer operator and return the leaf of its output. `name` is made unique."""
         unique = name
         while unique in self.leaves:
@@ -172,7 +187,9 @@ class Walk:
         self.counts[op] += 1
         return leaf
 
-    def value_of(self, leaf: Leaf, scale, offset, bounds: Bounds | None = None, parts: int = 1) -> Value:
+    def value_of(
+        self, leaf: Leaf, scale: Number, offset: Number, bounds: Bounds | None = None, parts: int = 1
+    ) -> Value:
         """A n + B over a new leaf; records where the reference, which adds multiples of A / parts, has to
         round.
         """
@@ -183,14 +200,14 @@ class Walk:
             self.rounded[leaf.name] = None
         return value
 
-    def levels_of(self, leaf: Leaf, scale, offset) -> Value:
+    def levels_of(self, leaf: Leaf, scale: Number, offset: Number) -> Value:
         """A n + B over a leaf of numbers that the reference computes exactly, not as sums."""
         value = of_leaf(leaf, scale, offset)
         ends = [(value.single[1] * end + value.offset).astype(np.float64) for end in (leaf.lo, leaf.hi)]
         reach = np.maximum(*map(abs, ends))
         return self.value_of(leaf, scale, offset, Bounds(reach, np.zeros_like(reach)))
 
-    def per_channel(self, node, constant, value: Value) -> np.ndarray:
+    def per_channel(self, node: NodeProto, constant: ArrayLike, value: Value) -> np.ndarray:
         """A constant as ONNX broadcasts it against the value, one number per channel of its leaf; channels
         that the value's view leaves out get the number of the first channel.
         """

@@ -2,6 +2,8 @@
 back to scores.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from xnorforge.core.types import Record
@@ -20,7 +22,7 @@ def entry(border: Record, given: Record) -> Record:
     return {**_port("s_axis_tdata", border), "order": ORDER, "scale": given["scale"], **known}
 
 
-def exit_(border: Record, lowered, output: str) -> Record:
+def exit_(border: Record, lowered: Mapping[str, np.ndarray], output: str) -> Record:
     """The output: `scores` integers, then `indices` places of the largest; score = scale * integer + bias per
     class, or per channel of a map. Of labels there are indices only, one per cell or vector.
 

@@ -29,7 +29,8 @@ from xnorforge.flows.report import (
 from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, families, graph
 from xnorforge.hw.any_width import FLOAT32_BITS
-from xnorforge.hw.ops.base import SITES
+from xnorforge.hw.boards import Board
+from xnorforge.hw.ops.base import SITES, HwOp
 from xnorforge.hw.shells.forms import cycles_per_frame
 
 SCHEMA = "xnorforge-report-1"
@@ -127,7 +128,7 @@ def loads_of(loads: Record | None, sim: Record, synth: Record) -> Record | None:
     return kept | {"cycles": sim["load_cycles"], "lut": synth["top"]["lut"]}
 
 
-def common(found: dict[str, Record], board, backend: str, more: Iterable[Record] = ()) -> Record:
+def common(found: dict[str, Record], board: Board, backend: str, more: Iterable[Record] = ()) -> Record:
     """What every back end's report says: network, board, checks, accuracy; `more` are checks of the
     report's own.
     """
@@ -379,7 +380,7 @@ def as_reached(rows: list[Record]) -> list[Record]:
     return found
 
 
-def estimate(ops, total: Record, board) -> Record:
+def estimate(ops: list[HwOp], total: Record, board: Board) -> Record:
     """The sums of the cost models, FIFOs included, and for all but block RAM the error relative to the count
     (0.1: 10 % too high); `lut_ram` counts all LUT sites used as memory, shift registers included. Carry cells
     and memories in LUTs exist on the 7 series, and are compared only there. `family`: whose counts they are
@@ -469,7 +470,7 @@ def all_cells(synth: Record) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def layer_rows(ops, synth: Record, board) -> list[Record]:
+def layer_rows(ops: list[HwOp], synth: Record, board: Board) -> list[Record]:
     """One row per operator except FIFOs: facts of the graph, cells of the synthesis, and its place among the
     others.
     """
@@ -498,7 +499,7 @@ def layer_rows(ops, synth: Record, board) -> list[Record]:
     return rows
 
 
-def wide_numbers(ops, synth: Record) -> Record:
+def wide_numbers(ops: list[HwOp], synth: Record) -> Record:
     """What carries numbers of more than `bits` bits, FIFOs and width converters among it, and its cells.
 
     Returns:
@@ -522,7 +523,7 @@ def wide_numbers(ops, synth: Record) -> Record:
     }
 
 
-def streams(ops, sim: Record, synth: Record) -> list[Record]:
+def streams(ops: list[HwOp], sim: Record, synth: Record) -> list[Record]:
     """FIFOs and input buffers with their highest fill in simulation; a FIFO with its cells, a buffer's are
     within its unit's.
     """

@@ -2,6 +2,7 @@
 stages produce as well.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from xnorforge.core.types import Record
 CLASSES = 32  # with more classes the matrix is too large to read
 
 
-def of_classes(lowered, golden: Path, images: str) -> Record | None:
+def of_classes(lowered: Mapping[str, np.ndarray], golden: Path, images: str) -> Record | None:
     """Labels against predicted classes; None if the network does not return classes, no image has a label, or
     there are too many classes for a matrix.
 

@@ -36,7 +36,7 @@ def columns(family: str) -> tuple[str, ...]:
     return tuple(renamed.get(name, name) for name in COLUMNS)
 
 
-def hierarchy_rows(report: Record) -> list[tuple]:
+def hierarchy_rows(report: Record) -> list[tuple[object, ...]]:
     """Rows (depth, instance, module, the eight counts): the top, its own cells, then its operators, each with
     its parts.
     """

@@ -4,6 +4,7 @@ import re
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
@@ -149,12 +150,12 @@ def element(port: Record) -> str:
     return f"{port['bits']} bit{'s' if port['bits'] > 1 else ''}, {kind}"
 
 
-def in_html(value):
+def in_html(value: Any) -> Any:
     """A value of the record for the page, a text in one line; Jinja escapes it after that."""
     return one_line(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def in_markdown(value):
+def in_markdown(value: Any) -> Any:
     """A value of the record for the text: in one line, and no name begins HTML, code, a link or a column."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value

@@ -10,6 +10,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import scale_words
 from xnorforge.core.types import Record
 from xnorforge.hw import boards, families, routing
+from xnorforge.hw.boards import Board
 
 # Of measured.json, what the report shows.
 MEASURED = (
@@ -23,7 +24,7 @@ def origin(export: Record) -> str:
     return source if isinstance(source, str) else f"{source['file']}, SHA-256 {source['sha256'][:16]}"
 
 
-def command(export: Record, lower: Record, fold: Record, board, backend: str) -> str:
+def command(export: Record, lower: Record, fold: Record, board: Board, backend: str) -> str:
     """The command that repeats the build, in the folder of the Makefile; without its FOLDING file."""
     if isinstance(export["source"], dict):
         given = export["input"]
@@ -45,14 +46,14 @@ def command(export: Record, lower: Record, fold: Record, board, backend: str) ->
     return f"make build {what} BOARD={board.name}{through}{rounded}{labels}{aimed}"
 
 
-def netlist(board) -> str:
+def netlist(board: Board) -> str:
     """One phrase: whether the netlist was simulated."""
     if board.simulates_netlists:
         return "simulated with the models of its cells"
     return f"not simulated: there are no models of the {board.family} cells"
 
 
-def bitstream(board, record: Record | None) -> str:
+def bitstream(board: Board, record: Record | None) -> str:
     """One sentence: the bitstream, or why it was not built and what would build it.
 
     Args:

@@ -20,7 +20,7 @@ from typing import Any
 from xnorforge.core import artifacts, cache, jobs
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.core.progress import now_at, say
-from xnorforge.core.types import Record
+from xnorforge.core.types import Ints, Record
 from xnorforge.flows import vivado
 from xnorforge.flows.route import netlist_job, paths
 from xnorforge.flows.route.shells import RoutedShell, shell_of
@@ -74,7 +74,7 @@ class Attempt:
 
 
 def place_and_route(
-    acc: Path, net_dir: Path, seeds: Sequence[int] = (1, 2, 3), freq: str = "board", parallel: int = 2
+    acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), freq: str = "board", parallel: int = 2
 ) -> Record:
     """Route `acc/netlist` once per seed; write `acc/bitstream/` with the fastest, and `acc/bitstream.json`.
 
@@ -185,7 +185,7 @@ def place_and_route(
 
 
 def _attempt(
-    acc: Path, border: Mapping[str, Any], board: Board, router: Router, seeds: Sequence[int], parallel: int
+    acc: Path, border: Mapping[str, Any], board: Board, router: Router, seeds: Ints, parallel: int
 ) -> Attempt:
     """All seeds at the board's clock."""
     netlist, shell, given, around = joined(acc, border, board, router)
@@ -371,7 +371,7 @@ def placed_check(given: Mapping[str, int], counted: Mapping[str, int]) -> Record
     return artifacts.check("placed = counted cells", 0, wrong, sum(counted.values()), what)
 
 
-def missed(board: Board, best: Routed, seeds: Sequence[int], layers: Mapping[str, str], instance: str) -> str:
+def missed(board: Board, best: Routed, seeds: Ints, layers: Mapping[str, str], instance: str) -> str:
     """One sentence: by how much the board's clock is missed, where, and what would help."""
     short = 1e3 / best.mhz - 1e3 / board.clock_mhz
     runs = f"the best of {len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]}"

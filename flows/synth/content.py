@@ -3,6 +3,7 @@ position in the network. Equal layers of one or two networks share one result.
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from xnorforge.core.types import Record
@@ -36,7 +37,7 @@ def top_files(folder: Path, rtl: Record) -> dict[str, str]:
     return library_used(folder, rtl, texts.values()) | texts | ports
 
 
-def library_used(folder: Path, rtl: Record, texts) -> dict[str, str]:
+def library_used(folder: Path, rtl: Record, texts: Iterable[str]) -> dict[str, str]:
     """The library files, headers included, that texts refer to directly or indirectly: {file: text}, in
     reading order.
     """

@@ -15,7 +15,7 @@ import networkx as nx
 import numpy as np
 
 from xnorforge.hw.cycles.engine import Engine, with_repeats
-from xnorforge.hw.cycles.pauses import Pauses
+from xnorforge.hw.cycles.pauses import Pauses, Stall
 from xnorforge.hw.ops import _timing, part
 from xnorforge.hw.ops.base import HwOp
 
@@ -168,11 +168,11 @@ class CycleModel:
         made = list(chain.from_iterable(map(zip, (op.results for op in ops), outs)))
         makers, readers = dict(made), dict(given)
         self.streams = readers | makers
-        self.sources = [tensor for tensor, _ in given if tensor not in makers]
-        self.sinks = [tensor for tensor, _ in made if tensor not in readers]
-        self.inner = [tensor for tensor, _ in made if tensor in readers]
+        self.sources: list[str] = [tensor for tensor, _ in given if tensor not in makers]
+        self.sinks: list[str] = [tensor for tensor, _ in made if tensor not in readers]
+        self.inner: list[str] = [tensor for tensor, _ in made if tensor in readers]
         # No cycle depends on those of a frame so many frames before, or earlier.
-        self.memory = 1 + max(
+        self.memory: int = 1 + max(
             row.memory(taken[0].beats, min(stream.beats for stream in left))
             for row, taken, left in zip(self.timings, ins, outs, strict=True)
         )
@@ -180,7 +180,7 @@ class CycleModel:
     def run(
         self,
         frames: int,
-        stall=0.0,
+        stall: Stall = 0.0,
         seed: int = 0,
         lane: int = 0,
         pace: int = 0,

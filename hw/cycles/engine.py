@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from itertools import chain
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -140,23 +140,23 @@ class Engine:
         watched: Collection[str] | None,
     ):
         self.model = model
-        self.watched = {op.name for op in model.ops} if watched is None else set(watched)
-        self.number = {tensor: k for k, tensor in enumerate(model.streams)}
-        self.kept = {*model.sources, *model.sinks}
+        self.watched: set[str] = {op.name for op in model.ops} if watched is None else set(watched)
+        self.number: dict[str, int] = {tensor: k for k, tensor in enumerate(model.streams)}
+        self.kept: set[str] = {*model.sources, *model.sinks}
         self.kept.update(*((*op.sources, *op.results) for op in model.ops if op.name in self.watched))
         self.streams = [StreamRow(one.beats, tensor in self.kept) for tensor, one in model.streams.items()]
         self._pauses(*pauses)
         self.fronts: dict[int, int] = {}  # node of an operator: that of its front
         nodes, links = self._nodes(pace)
         self.functions = functions()
-        self.handle = self.functions.new_model(
+        self.handle: Any = self.functions.new_model(
             (StreamRow * len(self.streams))(*self.streams), len(self.streams),
             (NodeRow * len(nodes))(*nodes), len(nodes), (c_int64 * len(links))(*links),
         )  # fmt: skip
         weakref.finalize(self, self.functions.delete_model, self.handle)
-        self.simulated = self.functions.run(self.handle, frames, pauses[0].any)
+        self.simulated: Any = self.functions.run(self.handle, frames, pauses[0].any)
         row = 3 + len(self.streams) + len(nodes)
-        self.repeats = self.functions.repeats_of(self.handle).copy().reshape(-1, row)
+        self.repeats: Any = self.functions.repeats_of(self.handle).copy().reshape(-1, row)
         self.works = np.zeros((len(nodes), 7), np.int64)
         self.functions.works_of(self.handle, self.works.ctypes.data)
         counts = np.zeros((len(self.streams), 2), np.int64)
@@ -281,7 +281,9 @@ class Engine:
         return cycles, (room[:each] - buffer.room + frames).ravel()
 
 
-def node_row(timing: _timing.Timing, into: list, out: list, keeps_freed: bool, reader: int = 0) -> NodeRow:
+def node_row(
+    timing: _timing.Timing, into: list[int], out: list[int], keeps_freed: bool, reader: int = 0
+) -> NodeRow:
     """Describes a pipeline; `reader` is the node behind one that works in rounds."""
     row = NodeRow(PIPELINE, len(into), len(out), timing.latency, timing.stop, len(timing.table))
     row.works = timing.table.ctypes.data

@@ -1,6 +1,7 @@
 """Seeded pauses of streams, equal in Verilator (sim/stream.cpp) and the cycle model."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 ALWAYS = 2**32  # a chance of 1, as the generator of sim/stream.cpp draws it
 
@@ -49,9 +50,9 @@ class Pauses:
     outside: tuple[Pause, ...] = ()
 
     @classmethod
-    def of(cls, stall) -> "Pauses":
+    def of(cls, stall: "Stall") -> "Pauses":
         """From a chance per cycle at both ends, a pair of them for sources and sinks, or pauses."""
-        if isinstance(stall, cls):
+        if isinstance(stall, Pauses):
             return stall
         into, out = stall if isinstance(stall, tuple) else (stall, stall)
         return cls(Pause(into), Pause(out))
@@ -74,3 +75,6 @@ class Pauses:
 def generator_start(seed: int, lane: int, index: int, side: str) -> int:
     """Of the generator of a stream: "in", "out" or "inner", the `index`-th of its side on a lane."""
     return (seed * 2 + (side == "out") + (lane << 32) + (index << 40) + ((side == "inner") << 63)) % 2**64
+
+
+Stall: TypeAlias = float | tuple[float, float] | Pauses  # see Pauses.of

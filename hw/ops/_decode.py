@@ -5,6 +5,7 @@ and the operator. It returns the numbers found and those that the operator's arr
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import HwOp
 
-Decoder = Callable[[np.ndarray, Mapping, HwOp], tuple[np.ndarray, np.ndarray]]
+Decoder = Callable[[np.ndarray, Mapping[str, Any], HwOp], tuple[np.ndarray, np.ndarray]]
 
 
 def numbers(bits: np.ndarray, width: int) -> np.ndarray:
@@ -21,7 +22,7 @@ def numbers(bits: np.ndarray, width: int) -> np.ndarray:
     return (fields << np.arange(width)).sum(axis=-1)
 
 
-def decode_weights(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.ndarray, np.ndarray]:
+def decode_weights(bits: np.ndarray, given: Mapping[str, Any], op: HwOp) -> tuple[np.ndarray, np.ndarray]:
     """Word by word, as the accumulators read them: pass after pass, beat after beat of the input; words that
     lie in one row of the memory are as many rows apart as the memory has. Of a word the weights of a row of
     the matrix lie side by side.
@@ -43,19 +44,19 @@ def decode_weights(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.ndarr
     return np.append(found, spare), np.append(wanted, 0 * spare)
 
 
-def decode_taps(bits: np.ndarray, _given: Mapping, op: HwOp) -> tuple[np.ndarray, np.ndarray]:
+def decode_taps(bits: np.ndarray, _given: Mapping[str, Any], op: HwOp) -> tuple[np.ndarray, np.ndarray]:
     """Of a depthwise layer: a word per tap and fold, with a bit per channel."""
     wanted = np.asarray(op.arrays_of["weights"]).astype(np.int64)
     return bits.reshape(wanted.shape), wanted
 
 
-def decode_scales(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.ndarray, np.ndarray]:
+def decode_scales(bits: np.ndarray, given: Mapping[str, Any], op: HwOp) -> tuple[np.ndarray, np.ndarray]:
     """Beat by beat, a magnitude for each run of elements, or part of one."""
     found = numbers(bits, given["ScaleW"]).repeat(min(given["Run"], given["Simd"]))
     return found, np.abs(np.asarray(op.arrays_of["weights"]).astype(np.int64))[:, 0]
 
 
-def constants_of(given: Mapping, weights: np.ndarray) -> np.ndarray:
+def constants_of(given: Mapping[str, Any], weights: np.ndarray) -> np.ndarray:
     """What the unit counts beyond the sum of x * weight, per row: the inverted sign bits of elements; the
     inverses that it adds for a negative weight, or for the highest plane of the weights; half the range of
     each chain of multipliers.
@@ -77,7 +78,7 @@ def constants_of(given: Mapping, weights: np.ndarray) -> np.ndarray:
     return found + sign * weights.sum(axis=0)
 
 
-def decode_starts(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.ndarray, np.ndarray]:
+def decode_starts(bits: np.ndarray, given: Mapping[str, Any], op: HwOp) -> tuple[np.ndarray, np.ndarray]:
     """Accumulators answer with their highest bit: the smallest sum that makes it 1, where no sum in reach
     overflows. Without thresholds, what they add to a sum.
     """
@@ -108,7 +109,7 @@ def decode_starts(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.ndarra
     return np.where(right, asked - (found + asked) % 2**width + half, asked - 1), asked
 
 
-def asked_levels(given: Mapping, op: HwOp) -> tuple[np.ndarray, np.ndarray]:
+def asked_levels(given: Mapping[str, Any], op: HwOp) -> tuple[np.ndarray, np.ndarray]:
     """(C, thresholds) counted from the lowest number that is compared, x or -x, and (C, 1) whether it is
     -x.
     """
@@ -119,7 +120,7 @@ def asked_levels(given: Mapping, op: HwOp) -> tuple[np.ndarray, np.ndarray]:
     return np.clip(asked - np.where(flipped, -(low + size - 1), low), 0, size), flipped
 
 
-def decode_thresholds(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.ndarray, np.ndarray]:
+def decode_thresholds(bits: np.ndarray, given: Mapping[str, Any], op: HwOp) -> tuple[np.ndarray, np.ndarray]:
     """The binary search of a channel: word 0 flips the input, word n splits what is left, and words 2n and
     2n + 1 the halves below and above it. Spare lanes and folds are nobody's.
     """
@@ -137,7 +138,7 @@ def decode_thresholds(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.nd
     return found, np.tile(np.hstack([flipped, asked, never]), (len(found) // len(asked), 1))
 
 
-def decode_ahead(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.ndarray, np.ndarray]:
+def decode_ahead(bits: np.ndarray, given: Mapping[str, Any], op: HwOp) -> tuple[np.ndarray, np.ndarray]:
     """A word per beat: of each channel the middle threshold, those that split what is below and above it, and
     whether it is flipped.
     """
@@ -149,7 +150,7 @@ def decode_ahead(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.ndarray
     return found, np.tile(wanted, (len(found) // len(wanted), 1))
 
 
-def decode_step(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.ndarray, np.ndarray]:
+def decode_step(bits: np.ndarray, given: Mapping[str, Any], op: HwOp) -> tuple[np.ndarray, np.ndarray]:
     """A later stage of the same search: of each channel the thresholds that split what is left."""
     parts = len(bits) // given["Folds"]
     span = 2 ** given["Bits"] // parts
@@ -157,7 +158,7 @@ def decode_step(bits: np.ndarray, given: Mapping, op: HwOp) -> tuple[np.ndarray,
     return found, _asked_at([part * span + span // 2 for part in range(parts)], given, op)
 
 
-def _asked_at(places: list[int], given: Mapping, op: HwOp) -> np.ndarray:
+def _asked_at(places: list[int], given: Mapping[str, Any], op: HwOp) -> np.ndarray:
     """Those of `asked_levels` at these places, from 1; the greatest number and 1 beyond the last."""
     asked, _ = asked_levels(given, op)
     never = np.full((len(asked), 2 ** given["Bits"]), 2 ** given["InBits"])

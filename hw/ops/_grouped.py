@@ -13,7 +13,7 @@ class Grouped(HwOp):
 
     extents: ClassVar[dict[str, str]] = {"pe": "group"}
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return {
             "in_shape": ("ints", True, []),
             "out_shape": ("ints", True, []),

@@ -1,7 +1,8 @@
 """Base class of folded matrix-vector units: shapes, memories, cycles and cost."""
 
+from collections.abc import Mapping
 from math import prod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._decode import Decoder, decode_scales, decode_starts, decode_weights
 from xnorforge.hw.ops._streams import check_divides
-from xnorforge.hw.ops.base import LOADABLE, HwOp, Stream
+from xnorforge.hw.ops.base import LOADABLE, HwOp, Memories, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import bits_of
 
@@ -48,13 +49,16 @@ class Mvu(HwOp):
     without threshold.
     """
 
-    arrays = ("weights", "thresholds")
+    arrays: tuple[str, ...] = ("weights", "thresholds")
     extents: ClassVar[dict[str, str]] = {"simd": "mw", "pe": "mh"}
-    styles: ClassVar = {"rom": ("block", "logic"), "starts": ("block", "logic")}
+    styles: ClassVar[dict[str, tuple[str | int, ...]]] = {
+        "rom": ("block", "logic"),
+        "starts": ("block", "logic"),
+    }
     module = "xf_mvu"
     result_signed = False
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return {
             "mw": ("i", True, 0),
             "mh": ("i", True, 0),
@@ -148,7 +152,7 @@ class Mvu(HwOp):
         shape, pe = tuple(self.get_nodeattr("out_shape")), self.get_nodeattr("pe")
         return Stream(shape, pe, self.result_bits, self.result_signed) if self.raw else Stream(shape, pe)
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         """result(x, weights), or result >= thresholds where there are thresholds."""
         x, weights, *thresholds = (np.asarray(context[name]) for name in self.onnx_node.input)
         # Exact: every partial sum is an integer below 2**24, or below 2**53.
@@ -246,7 +250,7 @@ class Mvu(HwOp):
             return 0
         return cost.deep_rows(simd * pe * self.weight_bits, mw // simd * (mh // pe))
 
-    def rtl(self) -> tuple[str, dict]:
+    def rtl(self) -> Rtl:
         """Module and parameters of the folded variant."""
         mw, mh, simd, pe = self.folding()
         weights, starts = self._places()
@@ -264,7 +268,7 @@ class Mvu(HwOp):
             weights = "Columns" if self.weight_rows() else "Deep" if self.deep_rows() else "Block"
         return weights, starts if self.has_starts() else "NoMemory"
 
-    def memories(self) -> dict:
+    def memories(self) -> Memories:
         """Weights, word pass * (mw/simd) + beat; with `weight_rows` or `deep_rows`, words so far apart lie in
         one row. Starts of the accumulators, one word per pass.
         """
@@ -287,14 +291,14 @@ class Mvu(HwOp):
             )
         return files
 
-    def decoder(self, name, _given, /) -> Decoder | None:
+    def decoder(self, name: str, _given: Mapping[str, Any], /) -> Decoder | None:
         return {"WeightFile": decode_weights, "ScaleFile": decode_scales}.get(name, decode_starts)
 
-    def weight_words(self, weights) -> list[int]:
+    def weight_words(self, weights: np.ndarray) -> list[int]:
         """The words of the weight memory for weights (mw, mh)."""
         return memory_words(self.weight_lanes(weights), self.weight_bits)
 
-    def weight_lanes(self, weights) -> np.ndarray:
+    def weight_lanes(self, weights: np.ndarray) -> np.ndarray:
         """Those words, a row of what is stored per weight each."""
         mw, mh, simd, _ = self.folding()
         pe = self.rows
@@ -302,11 +306,11 @@ class Mvu(HwOp):
         lanes = numbers.reshape(mw // simd, simd, mh // pe, pe).transpose(2, 0, 3, 1)
         return lanes.reshape(-1, pe * simd)
 
-    def stored(self, weights) -> np.ndarray:
+    def stored(self, weights: np.ndarray) -> np.ndarray:
         """What the weight memory holds per weight, 0 .. 2**weight_bits - 1."""
         return weights
 
-    def starts(self, weights) -> np.ndarray:
+    def starts(self, weights: np.ndarray) -> np.ndarray:
         """What each row's accumulator starts from, int64 (mh,), 0 .. 2**acc_bits - 1.
 
         Without thresholds: -offset, so that the sum is the result. With thresholds: half the range less the
@@ -317,7 +321,7 @@ class Mvu(HwOp):
             self.offset(weights), self.acc_bits, self.top, self.arrays_of.get("thresholds")
         )
 
-    def parts(self):
+    def parts(self) -> Parts:
         """Input buffer, dot products, accumulators, output register, memories."""
         mw, mh, simd, pe = self.folding()
         dot, late, beats, passes = self.dot(), self.late(), mw // simd, mh // pe
@@ -365,7 +369,9 @@ class Mvu(HwOp):
         return found.table(table, cost.table_lut(table), registers)
 
 
-def accumulator_starts(offset, acc_bits: int, top: int, thresholds=None) -> np.ndarray:
+def accumulator_starts(
+    offset: np.ndarray, acc_bits: int, top: int, thresholds: np.ndarray | None = None
+) -> np.ndarray:
     """What accumulators of `acc_bits` bits start from that count results plus `offset`, 0 .. top; see
     Mvu.starts.
     """
@@ -382,6 +388,6 @@ def offset_of_signs(weights: np.ndarray, bits: int, signed: bool) -> np.ndarray:
     return shift * positive + (2**bits - 1 - shift) * (len(weights) - positive)
 
 
-def memory_words(lanes, bits: int) -> list[int]:
+def memory_words(lanes: np.ndarray, bits: int) -> list[int]:
     """Rows of numbers of `bits` bits, first in the lowest bits, as one integer per row."""
     return [sum(int(value) << (bits * k) for k, value in enumerate(row)) for row in lanes]

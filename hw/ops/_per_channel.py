@@ -24,9 +24,12 @@ class PerChannel(HwOp):
     2**out_bits.
     """
 
-    widths: ClassVar[dict[str, tuple]] = {"out_bits": ("i", True, 0), "out_signed": ("i", False, 0)}
+    widths: ClassVar[dict[str, tuple[object, ...]]] = {
+        "out_bits": ("i", True, 0),
+        "out_signed": ("i", False, 0),
+    }
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return {
             "in_shape": ("ints", True, []),
             "pe": ("i", False, 1),

@@ -9,7 +9,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width
 from xnorforge.hw.fabric import memory_of
 from xnorforge.hw.ops._streams import check_divides
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 
 
@@ -25,7 +25,7 @@ class Pool(HwOp):
     module = "xf_pool"
     extents: ClassVar[dict[str, str]] = {"pe": "ifm"}
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return {
             "ifm": ("ints", True, []),
             "kernel": ("ints", True, []),
@@ -91,7 +91,7 @@ class Pool(HwOp):
         shape = (height, width, channels) if self.in_windows else (height // kh, width // kw, channels)
         return Stream(shape, self.get_nodeattr("pe"), *self.result)
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         self.load_constants(context.__getitem__)
         rows, columns, channels, kh, kw = self.pixels()
         x = as_width(self.taken(context), self.out_stream().bits).reshape(-1, rows, columns, channels)
@@ -115,7 +115,7 @@ class Pool(HwOp):
         """Up to the first channels of the last pixel of the first window."""
         return int(self.needs()[0])
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         source, sink, (height, width, channels, kh, kw) = self.in_stream(), self.out_stream(), self.pixels()
         lanes = source.lanes
         return self.module, {
@@ -130,7 +130,7 @@ class Pool(HwOp):
         """
         raise NotImplementedError
 
-    def parts(self):
+    def parts(self) -> Parts:
         source, sink, (height, width, channels, kh, kw) = self.in_stream(), self.out_stream(), self.pixels()
         beats, rows, windows = channels // source.lanes, height // kh, width // kw
         depth = beats * windows if kh > 1 else beats

@@ -1,5 +1,7 @@
 """What operators check of their streams and folding, and share."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from xnorforge.core.errors import UserError
@@ -53,7 +55,7 @@ def wrapped(values: np.ndarray, bits: int, signed: bool) -> np.ndarray:
     return as_width((values - low) % 2**bits + low, bits)
 
 
-def packed(values, bits: int) -> tuple[int, int]:
+def packed(values: Iterable[int], bits: int) -> tuple[int, int]:
     """Numbers of `bits` bits side by side, the first in the lowest bits, as a parameter: (bits in all,
     number).
 

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
-from onnx import helper
+from numpy.typing import ArrayLike
+from onnx import NodeProto, helper
 from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 
@@ -25,8 +27,12 @@ from xnorforge.hw.any_width import INT64_BITS, as_width, drawn, limbs, of_limbs,
 from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.parts import Parts, cost_of
 
+Attributes: TypeAlias = Mapping[str, Any]  # of a node, or what a folding gives some of them
+Tensors: TypeAlias = dict[str, np.ndarray]  # by name
+Rtl: TypeAlias = tuple[str, dict[str, int | str | tuple[int, int]]]  # see HwOp.rtl
+Memories: TypeAlias = dict[str, tuple[int, list[int]]]  # see HwOp.memories
 DOMAIN = "xnorforge.hw.ops"
-LOADABLE = {"loadable": ("i", False, 0)}  # attribute, see HwOp.first_load
+LOADABLE: dict[str, tuple[object, ...]] = {"loadable": ("i", False, 0)}  # attribute, see HwOp.first_load
 LOAD_BITS = 61  # of load_t in xf_pkg.sv
 PAGE = 1024  # times the pages of a memory, in place of its number (xf_rom)
 SITES = ("ff", "carry", "lut_ram")  # resources of HwOp.estimate besides LUTs, block RAM and DSP blocks
@@ -65,15 +71,15 @@ class Stream:
         return prod(self.shape) // self.lanes
 
     @property
-    def datatype(self) -> DataType:
-        """The qonnx data type of one element."""
+    def datatype(self) -> Any:
+        """The qonnx data type of one element; qonnx states no types."""
         return DataType[
             "BINARY"
             if self.bits == 1 and not self.signed
             else f"{'INT' if self.signed else 'UINT'}{self.bits}"
         ]
 
-    def pack(self, values) -> np.ndarray:
+    def pack(self, values: ArrayLike) -> np.ndarray:
         """Frames (N, *shape) of integers as beats, uint32 (N * beats, words), lowest bits in word 0."""
         values = as_width(values, self.bits).reshape(-1, self.lanes)
         if self.bits > INT64_BITS:
@@ -86,7 +92,7 @@ class Stream:
         bits = np.pad(bits, ((0, 0), (0, words * 32 - self.width)))
         return np.packbits(bits, axis=1, bitorder="little").view("<u4")
 
-    def unpack(self, beats) -> np.ndarray:
+    def unpack(self, beats: np.ndarray) -> np.ndarray:
         """Beats, as `pack` returns them, as integers (N, *shape) in the form of `any_width.as_width`."""
         raw = np.ascontiguousarray(beats, dtype="<u4").view(np.uint8)
         bits = np.unpackbits(raw, axis=1, bitorder="little")[:, : self.width].reshape(
@@ -169,9 +175,9 @@ class HwOp(CustomOp):
     structure: ClassVar[str] = "folded"
     ready_through: ClassVar[bool] = False
 
-    def __init__(self, onnx_node, onnx_opset_version=1, arrays_of=None):
+    def __init__(self, onnx_node: NodeProto, onnx_opset_version: int = 1, arrays_of: Record | None = None):
         super().__init__(onnx_node, onnx_opset_version)
-        self.arrays_of = arrays_of or {}
+        self.arrays_of: Record = arrays_of or {}
         self._read: dict[str, Any] = {}  # attributes, and what follows from them: the search asks often
 
     def get_nodeattr(self, name: str) -> Any:
@@ -202,7 +208,7 @@ class HwOp(CustomOp):
         return op
 
     @classmethod
-    def of(cls, model, node) -> "HwOp":
+    def of(cls, model: ModelWrapper, node: NodeProto) -> "HwOp":
         """The operator of a node of a `ModelWrapper`, with its constants."""
         op = getCustomOp(node)
         op.load_constants(model.get_initializer)
@@ -259,7 +265,7 @@ class HwOp(CustomOp):
         """Names of the tensors it writes."""
         return list(self.onnx_node.output)
 
-    def run_all(self, *inputs) -> list[np.ndarray]:
+    def run_all(self, *inputs: ArrayLike) -> list[np.ndarray]:
         """Execute on integers (N, *shape), one array per input stream, and return integers (N, *shape), one
         array per output stream: int64, or Python integers for wider streams (`any_width.py`).
         """
@@ -271,12 +277,12 @@ class HwOp(CustomOp):
         self.execute_node(context, None)
         return [as_width(context[tensor], sink.bits) for tensor, sink in zip(node.output, self.out_streams())]
 
-    def taken(self, context, stream: int = 0) -> np.ndarray:
+    def taken(self, context: dict[str, np.ndarray], stream: int = 0) -> np.ndarray:
         """The integers of an input stream for `execute_node`, (N, *shape)."""
         source = self.in_streams()[stream]
         return as_width(context[self.sources[stream]], source.bits).reshape(-1, *source.shape)
 
-    def run(self, *inputs) -> np.ndarray:
+    def run(self, *inputs: ArrayLike) -> np.ndarray:
         """The first output of `run_all`."""
         return self.run_all(*inputs)[0]
 
@@ -312,7 +318,7 @@ class HwOp(CustomOp):
         """Clock cycles between two frames in the steady state, without stalls: the initiation interval."""
         raise NotImplementedError
 
-    def rtl(self) -> tuple[str, dict]:
+    def rtl(self) -> Rtl:
         """The module and its parameters, {UpperCamelCase name: int, or (bits, int) beyond 32 bits}."""
         raise NotImplementedError
 
@@ -332,7 +338,7 @@ class HwOp(CustomOp):
         """What `loads` take beyond `parts`: the registers of the chain."""
         return Parts().registers(LOAD_BITS) if 0 < self.first_load < PAGE else Parts()
 
-    def memories(self) -> dict:
+    def memories(self) -> Memories:
         """Contents of `$readmemh` files, by the string parameter that names the file: {parameter: (bits per
         word, words)}.
         """
@@ -466,18 +472,18 @@ class HwOp(CustomOp):
         return found[1:]
 
     @classmethod
-    def sizes(cls, attributes: Mapping[str, Any]) -> dict[str, int]:
+    def sizes(cls, attributes: Attributes) -> dict[str, int]:
         """{"simd" or "pe": the number it has to divide} for these attributes."""
         given = {name: attributes[key] for name, key in cls.extents.items()}
         return {name: value[-1] if isinstance(value, list) else value for name, value in given.items()}
 
     @classmethod
-    def foldings(cls, attributes: Mapping[str, Any]) -> dict[str, list[int]]:
+    def foldings(cls, attributes: Attributes) -> dict[str, list[int]]:
         """{"simd" or "pe": possible values, ascending}; by default the divisors of `sizes`."""
         return {name: divisors(size) for name, size in cls.sizes(attributes).items()}
 
     @classmethod
-    def together(cls, _attributes: Mapping[str, Any], _folding: Mapping[str, Any]) -> bool:
+    def together(cls, _attributes: Attributes, _folding: Attributes) -> bool:
         """Whether the values of a folding, {"simd", "pe", … or a style: value}, can be combined."""
         return True
 
@@ -513,19 +519,19 @@ class HwOp(CustomOp):
         return integers.reshape(len(integers), *self.out_stream().shape)
 
     # What qonnx wants of a custom op.
-    def make_shape_compatible_op(self, model):
+    def make_shape_compatible_op(self, model: ModelWrapper) -> NodeProto:
         """A constant of the output's shape, from which qonnx infers it."""
         self.load_constants(model.get_initializer)
         batch = (model.get_tensor_shape(self.onnx_node.input[0]) or [1])[0]
         return self.make_const_shape_op([batch, *self.out_stream().shape])
 
-    def infer_node_datatype(self, model):
+    def infer_node_datatype(self, model: ModelWrapper) -> None:
         """Annotate the outputs with the data types of their streams."""
         self.load_constants(model.get_initializer)
         for tensor, stream in zip(self.onnx_node.output, self.out_streams()):
             model.set_tensor_datatype(tensor, stream.datatype)
 
-    def verify_node(self):
+    def verify_node(self) -> None:
         """Do nothing; the methods check the attributes themselves."""
 
     def __str__(self) -> str:

@@ -9,20 +9,21 @@ Operators without `bits.py` run `execute_node`; those that only change timing pa
 
 import ctypes
 import os
-from collections.abc import Callable
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.hw.graph import enter, operators
 from xnorforge.hw.ops import part
 from xnorforge.hw.ops._templates import template_of
-from xnorforge.hw.ops.base import HwOp
+from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.sim.bits.kernels import interleave_planes
 from xnorforge.sim.bits.matrices import reads_patches
-from xnorforge.sim.bits.packed import as_integers, as_stream
+from xnorforge.sim.bits.packed import Packed, Step, as_integers, as_stream
 from xnorforge.sim.bits.patches import Patches
 from xnorforge.sim.bits.plans import Call, planned
 
@@ -37,7 +38,7 @@ class BitSimulator:
         plain: names of operators without a packed form, which run `execute_node` (exact, but slow).
     """
 
-    def __init__(self, folded: ModelWrapper | Path | list):
+    def __init__(self, folded: ModelWrapper | Path | list[HwOp]):
         keep_freed_memory()
         self.ops = folded if isinstance(folded, list) else operators(folded)
         self.plain = [op.name for op in self.ops if not op.identity and part(op, "bits") is None]
@@ -45,7 +46,7 @@ class BitSimulator:
         self.entry = self.ops[0].in_stream()
         self.plans: dict[frozenset[str], list[Call]] = {}
 
-    def load_template(self, weights) -> None:
+    def load_template(self, weights: np.ndarray) -> None:
         """Compare the frames of later runs with another template, (mw, mh) of 0/1; see sim/templates.py.
 
         Raises:
@@ -55,7 +56,9 @@ class BitSimulator:
         self.steps[self.ops.index(template)] = step_of(template.holding(weights))
         self.plans.clear()
 
-    def run(self, images, keep=(), block: int = BLOCK, workers: int | None = None) -> dict[str, np.ndarray]:
+    def run(
+        self, images: np.ndarray, keep: Collection[str] = (), block: int = BLOCK, workers: int | None = None
+    ) -> dict[str, np.ndarray]:
         """As `xnorforge.hw.graph.execute`: {operator name: int64 (N, *shape)} of the last and the kept
         operators. Blocks of images run in `workers` threads, as many as `threads()` says if None.
         """
@@ -70,7 +73,7 @@ class BitSimulator:
                 parts = list(pool.map(lambda part: self.walk(part, wanted), blocks))
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def walk(self, images, wanted) -> dict[str, np.ndarray]:
+    def walk(self, images: np.ndarray, wanted: Collection[str]) -> dict[str, np.ndarray]:
         """One block of images: {operator name: integers} of the wanted operators, in their order."""
         found, kept = {self.ops[0].sources[0]: entered(self.ops[0], self.entry, images)}, {}
         for call in self.calls(frozenset(wanted)):
@@ -94,7 +97,7 @@ class BitSimulator:
         return self.plans[wanted]
 
 
-def entered(op: HwOp, stream, images):
+def entered(op: HwOp, stream: Stream, images: ArrayLike) -> Packed | np.ndarray:
     """Images as the first operator takes them from its stream, see `hw.graph.enter`; bytes stay bytes."""
     images = np.asarray(images)
     if images.dtype == np.uint8 and images.ndim == 4 and not stream.signed:
@@ -105,7 +108,7 @@ def entered(op: HwOp, stream, images):
     return as_stream(enter(op, images), stream)
 
 
-def step_of(op: HwOp) -> Callable:
+def step_of(op: HwOp) -> Step:
     """What an operator does to its values, see above."""
     module = part(op, "bits")
     if module is not None:
@@ -131,7 +134,7 @@ def threads() -> int:
     return int(wanted) if wanted.isdigit() and int(wanted) else len(os.sched_getaffinity(0))
 
 
-def simulate_bits(folded: ModelWrapper | Path | list, images) -> np.ndarray:
+def simulate_bits(folded: ModelWrapper | Path | list[HwOp], images: np.ndarray) -> np.ndarray:
     """Run a folded graph on images uint8 (N, C, H, W); returns the last one's output, int64 (N, *shape)."""
     simulator = BitSimulator(folded)
     return simulator.run(images)[simulator.ops[-1].name]

@@ -1,15 +1,14 @@
 """Steps of operators that work element by element, in 32 bits where every number fits."""
 
-from collections.abc import Callable
 from math import prod
 from typing import NamedTuple
 
 import numpy as np
 
 from xnorforge.hw.ops._streams import divisors, value_range
-from xnorforge.hw.ops.base import Stream
+from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.sim.bits.kernels import add_weighted, count_levels, reach, sum_pixels
-from xnorforge.sim.bits.packed import Packed, as_integers
+from xnorforge.sim.bits.packed import Packed, Step, as_integers
 from xnorforge.sim.bits.plans import noted
 
 WIDEST = 30  # bits of numbers, signed or not, that 32 bits compare with any threshold that they can miss
@@ -31,10 +30,10 @@ class Pooling(NamedTuple):
 
     size: tuple[int, int]
     window: tuple[int, int]
-    step: Callable
+    step: Step
 
 
-def as_int32(x, stream) -> np.ndarray:
+def as_int32(x: Packed | np.ndarray, stream: Stream) -> np.ndarray:
     """A value as int32 (N, *shape), modulo 2^32."""
     plain = x.unpack() if isinstance(x, Packed) else x
     return np.ascontiguousarray(plain, np.int32).reshape(-1, *stream.shape)
@@ -45,7 +44,7 @@ def pixels_in_a_row(shape: tuple[int, ...]) -> int:
     return max(count for count in divisors(prod(shape[:-1])) if count == 1 or count * shape[-1] <= ROW)
 
 
-def level_step(op, thresholds: np.ndarray, direction: np.ndarray):
+def level_step(op: HwOp, thresholds: np.ndarray, direction: np.ndarray) -> Step:
     """Levels: how many of its channel's thresholds (C, steps) a number reaches, times direction (C,) of +-1;
     packed bits where there is one step.
     """
@@ -86,7 +85,7 @@ def level_step(op, thresholds: np.ndarray, direction: np.ndarray):
     return step
 
 
-def wide_levels(op, thresholds: np.ndarray, direction: np.ndarray):
+def wide_levels(op: HwOp, thresholds: np.ndarray, direction: np.ndarray) -> Step:
     """As `level_step`, of numbers of any width."""
 
     def step(x):
@@ -99,7 +98,7 @@ def wide_levels(op, thresholds: np.ndarray, direction: np.ndarray):
     return step
 
 
-def weighted(op, factors: np.ndarray):
+def weighted(op: HwOp, factors: np.ndarray) -> Step | None:
     """The sum of the streams, each times its row of factors (streams, C), modulo 2**bits of the result: 32
     bits hold that whatever the terms are. None where the result, or a stream, is too wide.
     """
@@ -123,7 +122,7 @@ def weighted(op, factors: np.ndarray):
     return step
 
 
-def pool_step(op):
+def pool_step(op: HwOp) -> Step:
     """Of pools that state what becomes of the pixels of a window (`Pool.reduced`)."""
     source, sink = op.in_stream(), op.out_stream()
     height, breadth, channels, kh, kw = op.pixels()
@@ -138,7 +137,7 @@ def pool_step(op):
     return step
 
 
-def sum_pool_step(op):
+def sum_pool_step(op: HwOp) -> Step:
     """Of pools that add up the pixels of a window."""
     source, sink = op.in_stream(), op.out_stream()
     if max(source.bits, sink.bits) > WIDEST:

@@ -9,19 +9,19 @@ from ctypes import c_bool, c_int32, c_int64, c_void_p
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from xnorforge.core.native import load_compiled
-from xnorforge.core.types import Record
+from xnorforge.core.types import Ints, Record
 
 CODE = Path(str(files("xnorforge.sim") / "bits" / "bits.cpp"))
 LANES = 16  # results that lie side by side in the weights
 STRIP = 48  # columns of windows whose tables of sums stay in the first-level cache
 
 
-def address(x: np.ndarray, kind=None) -> int:
+def address(x: np.ndarray, kind: type | None = None) -> int:
     """Where an array's elements lie, of that type if any, one behind the other.
 
     Raises:
@@ -41,7 +41,7 @@ def aligned(values: np.ndarray) -> np.ndarray:
     return copy
 
 
-def fields(names: str, kinds: Record) -> list[tuple]:
+def fields(names: str, kinds: Record) -> list[tuple[str, Any]]:
     """The fields of a structure: int64, or the address of an array of one of these kinds."""
     return [(name, c_void_p if name in kinds else c_int64) for name in names.split()]
 
@@ -49,9 +49,9 @@ def fields(names: str, kinds: Record) -> list[tuple]:
 class Described(ctypes.Structure):
     """A structure of bits.cpp, from numbers and arrays by name; it keeps copies of the arrays."""
 
-    KINDS: ClassVar[dict] = {}
+    KINDS: ClassVar[dict[str, type]] = {}
 
-    def __init__(self, **given):
+    def __init__(self, **given: Any):
         self.arrays = {name: aligned(x) for name, x in given.items() if isinstance(x, np.ndarray)}
         super().__init__(**given | {name: address(x, self.KINDS[name]) for name, x in self.arrays.items()})
 
@@ -59,13 +59,11 @@ class Described(ctypes.Structure):
 class Windows(Described):
     """Where windows lie in images; `axes` are three times number, bytes to the next, results to the next."""
 
-    KINDS: ClassVar = {"places": np.int64, "taps": np.int64}
+    KINDS: ClassVar[dict[str, type]] = {"places": np.int64, "taps": np.int64}
     _fields_ = [*fields("places words taps tap_count", KINDS), ("axes", c_int64 * 9)]
 
     @classmethod
-    def of(
-        cls, places: Sequence[int], axes: Sequence[Sequence[int]], taps: Sequence[int] = (0,)
-    ) -> "Windows":
+    def of(cls, places: Ints, axes: Sequence[Ints], taps: Ints = (0,)) -> "Windows":
         """From the distances of words, those of pooled windows, and the axes."""
         flat = (c_int64 * 9)(*(number for axis in axes for number in axis))
         arrays = {"places": np.array(places, np.int64), "taps": np.array(taps, np.int64)}
@@ -75,14 +73,14 @@ class Windows(Described):
 class Matrix(Described):
     """Rows of binary weights, int32 (blocks, words of a window, 2, wide); limits int32 (rows,) or None."""
 
-    KINDS: ClassVar = {"weights": np.int32, "limits": np.int32}
+    KINDS: ClassVar[dict[str, type]] = {"weights": np.int32, "limits": np.int32}
     _fields_ = fields("weights blocks wide length limits", KINDS)
 
 
 class Joining(Described):
     """A sum of equal bits and another stream, all int32 (rows,), and its comparison, uint8 (rows / 8,)."""
 
-    KINDS: ClassVar = dict.fromkeys(("starts", "factors", "others", "least"), np.int32) | {
+    KINDS: ClassVar[dict[str, type]] = dict.fromkeys(("starts", "factors", "others", "least"), np.int32) | {
         "inverted": np.uint8
     }
     _fields_ = fields("starts factors others least inverted low mask", KINDS)
@@ -91,14 +89,14 @@ class Joining(Described):
 class IntMatrix(Described):
     """Rows of integer weights, int32 (blocks, words of a window, wide); limits int32 (rows,) or None."""
 
-    KINDS: ClassVar = dict.fromkeys(("weights", "offsets", "limits"), np.int32)
+    KINDS: ClassVar[dict[str, type]] = dict.fromkeys(("weights", "offsets", "limits"), np.int32)
     _fields_ = fields("weights blocks wide bytes offsets limits", KINDS)
 
 
 class SignTables(Described):
     """Tables of sums, see bits.cpp."""
 
-    KINDS: ClassVar = {"signs": np.int8, "offsets": np.int64, "places": np.int64}
+    KINDS: ClassVar[dict[str, type]] = {"signs": np.int8, "offsets": np.int64, "places": np.int64}
     KINDS |= dict.fromkeys(("indices", "limits", "starts"), np.int16)
     _fields_ = fields(
         "signs offsets kinds indices blocks tables limits starts places depth images image_bytes rows "
@@ -166,7 +164,15 @@ def count_windows(matrix: Matrix, windows: Windows, image: np.ndarray, out: np.n
     )
 
 
-def join_windows(matrix: Matrix, windows: Windows, joining: Joining, image, other, sums, bits) -> None:
+def join_windows(
+    matrix: Matrix,
+    windows: Windows,
+    joining: Joining,
+    image: np.ndarray,
+    other: np.ndarray,
+    sums: np.ndarray,
+    bits: np.ndarray,
+) -> None:
     """As `count_windows`, the numbers of equal bits joined with another stream, int32, to sums, int32, and
     bits of their comparison, uint64 (…, words); both are overwritten.
     """
@@ -206,7 +212,9 @@ def count_levels(x: np.ndarray, thresholds: np.ndarray, inverted: np.ndarray, ou
     functions().count_levels(address(x, np.int32), *x.shape, *given, address(out, np.uint8))
 
 
-def add_weighted(streams: list, factors: list, low: int, mask: int, out: np.ndarray) -> None:
+def add_weighted(
+    streams: list[np.ndarray], factors: list[np.ndarray], low: int, mask: int, out: np.ndarray
+) -> None:
     """The sum of streams int32 (rows, K), each times its factors int32 (K,), modulo mask + 1, a power of two,
     to low .. low + mask; int32 (rows, K), overwritten.
     """
@@ -252,7 +260,9 @@ def interleave_planes(planes: np.ndarray, out: np.ndarray) -> None:
     functions().interleave_planes(address(planes, np.uint8), *planes.shape, address(out, np.uint8))
 
 
-def merge_pixels(image: np.ndarray, top: int, left: int, fill: int, bits: int, many: int, out) -> None:
+def merge_pixels(
+    image: np.ndarray, top: int, left: int, fill: int, bits: int, many: int, out: np.ndarray
+) -> None:
     """Of padded images the bits of `many` pixels side by side, one behind the other.
 
     Args:

@@ -1,11 +1,14 @@
 """Steps of matrix-vector units, shared by the operators that are ones. Windows are read where they lie."""
 
+from collections.abc import Callable
 from functools import partial
 from math import prod
+from typing import Any
 
 import numpy as np
 
 from xnorforge.hw.ops._streams import value_range
+from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim.bits.elements import Ending, Pooling, as_int32
 from xnorforge.sim.bits.kernels import (
     LANES,
@@ -18,7 +21,7 @@ from xnorforge.sim.bits.kernels import (
     join_windows,
     sum_windows,
 )
-from xnorforge.sim.bits.packed import Packed, pack
+from xnorforge.sim.bits.packed import Packed, Step, pack
 from xnorforge.sim.bits.patches import Patches, adjacent_rows
 from xnorforge.sim.bits.plans import noted
 from xnorforge.sim.bits.sign_tables import look_up_step
@@ -27,7 +30,7 @@ SHORT = 2**15
 LONGEST = 2**31 - 1
 
 
-def reads_patches(step):
+def reads_patches(step: Any) -> Step:
     """Mark a step that takes `Patches` as they are; others get them cut out."""
     step.reads_patches = True
     return step
@@ -48,7 +51,14 @@ def bits_out(frames: int, vectors: int, mh: int) -> Packed:
     return Packed(np.zeros((frames, vectors, -(-mh // 64)), np.uint64), mh)
 
 
-def kernel_results(kernel, frames: int, shape: tuple[int, ...], mh: int, rows: int, as_bits: bool):
+def kernel_results(
+    kernel: Callable[[np.ndarray], object],
+    frames: int,
+    shape: tuple[int, ...],
+    mh: int,
+    rows: int,
+    as_bits: bool,
+) -> Packed | np.ndarray:
     """What `kernel(out)` writes for all vectors of mh results: bits, or int32 of which the first mh of `rows`
     count, of that shape for each frame.
     """
@@ -62,7 +72,7 @@ def kernel_results(kernel, frames: int, shape: tuple[int, ...], mh: int, rows: i
     return out[..., :mh].reshape(frames, *shape)
 
 
-def matches(op):
+def matches(op: HwOp) -> Step:
     """Of units that count equal bits of vectors and columns of weights, maybe against thresholds: matches =
     mw - unequal bits.
     """
@@ -170,7 +180,7 @@ class Columns:
     def __init__(self, short: bool, weights: np.ndarray, runs: list[int]):
         mh = weights.shape[1]
         rows = rounded_up(mh, LANES)
-        self.wide = next(wide for wide in (64, 32, 16) if rows % wide == 0)
+        self.wide: int = next(wide for wide in (64, 32, 16) if rows % wide == 0)
         per_word = 2 if short else 4
         parts, at = [], 0
         for length in runs:
@@ -179,16 +189,16 @@ class Columns:
             parts.append(part)
             at += length
         words = np.concatenate(parts).reshape(-1, per_word, rows // self.wide, self.wide)
-        self.words = np.ascontiguousarray(words.transpose(2, 0, 3, 1)).view(np.int32)[..., 0]
+        self.words: np.ndarray = np.ascontiguousarray(words.transpose(2, 0, 3, 1)).view(np.int32)[..., 0]
 
 
-def of_matrix(op):
+def of_matrix(op) -> Step:
     """`products` of units that state themselves as a matrix."""
     matrix = op.matrix()
     return products(op, matrix.weights, matrix.bias)
 
 
-def products(op, weights, bias):
+def products(op: HwOp, weights: np.ndarray, bias: np.ndarray) -> Step:
     """Of units that compute x @ weights + bias, of integers x (…, mw), weights (mw, mh) and bias (mh,), maybe
     against thresholds.
     """
@@ -252,7 +262,7 @@ def products(op, weights, bias):
     return step
 
 
-def with_room(x: np.ndarray, kind, more: bool) -> np.ndarray:
+def with_room(x: np.ndarray, kind: type, more: bool) -> np.ndarray:
     """Integers as bytes of numbers of that type, one behind the other; with `more`, 8 bytes behind the
     last.
     """
@@ -263,7 +273,13 @@ def with_room(x: np.ndarray, kind, more: bool) -> np.ndarray:
     return room.view(np.uint8)
 
 
-def wide_products(weights: np.ndarray, bias: np.ndarray, thresholds, shape: tuple[int, ...], exact):
+def wide_products(
+    weights: np.ndarray,
+    bias: np.ndarray,
+    thresholds: np.ndarray | None,
+    shape: tuple[int, ...],
+    exact: type | None,
+):
     """As `products`, for numbers or sums too wide for the kernel, in a type that holds every sum."""
     weights, bias = weights.astype(exact), bias.astype(exact)
 

@@ -1,10 +1,16 @@
 """Packed bit tensors: 64 bits of a segment per word."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from xnorforge.hw.any_width import as_width
+from xnorforge.hw.ops.base import Stream
+
+Step: TypeAlias = Callable[..., Any]  # of a value per stream, `Packed` or integers; maybe with notes
 
 
 @dataclass  # not frozen: that takes five times as long to make
@@ -37,7 +43,7 @@ class Packed:
         return np.unpackbits(raw, axis=-1, bitorder="little")[..., : self.bits]
 
 
-def pack(bits) -> Packed:
+def pack(bits: ArrayLike) -> Packed:
     """Bits (N, …, C) of any integer type; the last axis becomes the segment."""
     bits = np.asarray(bits)
     bits = np.ascontiguousarray(bits.reshape(len(bits), -1, bits.shape[-1]), np.uint8)
@@ -47,7 +53,7 @@ def pack(bits) -> Packed:
     return Packed(raw.view("<u8"), bits.shape[-1])
 
 
-def joined_segments(parts) -> Packed:
+def joined_segments(parts: Sequence[Packed]) -> Packed:
     """Segments of several tensors (N, segments) joined to one segment each."""
     total = sum(part.bits for part in parts)
     at, words = 0, -(-total // 64)
@@ -62,7 +68,7 @@ def joined_segments(parts) -> Packed:
     return Packed(out, total)
 
 
-def as_stream(x, stream):
+def as_stream(x: Any, stream: Stream) -> Any:
     """A value in the form its stream asks for: `Packed` of single unsigned bits, else integers of any type
     that holds them. Windows that are not cut out stay so.
     """
@@ -73,7 +79,7 @@ def as_stream(x, stream):
     return x if isinstance(x, Packed) else pack(x.reshape(-1, *stream.shape))
 
 
-def as_integers(x, stream) -> np.ndarray:
+def as_integers(x: Any, stream: Stream) -> np.ndarray:
     """A value as integers (N, *shape), packed or not, in the form of their width (`hw/any_width.py`)."""
     x = x.cut() if hasattr(x, "cut") else x
     plain = x.unpack() if isinstance(x, Packed) else x

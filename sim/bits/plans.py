@@ -1,10 +1,9 @@
 """Which calls a block of images takes through a graph, and which operators of it are done in one."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from xnorforge.hw.ops.base import Stream
-from xnorforge.sim.bits.packed import as_integers, as_stream
+from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.sim.bits.packed import Step, as_integers, as_stream
 
 
 class Call(NamedTuple):
@@ -14,17 +13,17 @@ class Call(NamedTuple):
     reads_patches: bool
     sources: list[str]
     results: list[list[str]]
-    streams: list
+    streams: list[Stream]
     kept: str  # under this name, if any
 
 
-def noted(step: Callable, **notes) -> Callable:
+def noted(step: Step, **notes: Any) -> Step:
     """A step with what others may know of it, as attributes."""
     vars(step).update(notes)
     return step
 
 
-def planned(ops: list, steps: list[Callable], wanted: frozenset[str]) -> list[Call]:
+def planned(ops: list[HwOp], steps: list[Step], wanted: frozenset[str]) -> list[Call]:
     """The calls of a graph; the results of the wanted operators, by name, are to be seen.
 
     An operator that passes its input on is none: who comes before it gives its value to those behind it.
@@ -53,7 +52,7 @@ def planned(ops: list, steps: list[Callable], wanted: frozenset[str]) -> list[Ca
     return in_one_call(pooled_at_once(calls))
 
 
-def of_shapes(step: Callable, given: list[Stream], sinks: list[Stream]) -> Callable:
+def of_shapes(step: Step, given: list[Stream], sinks: list[Stream]) -> Step:
     """A step of values whose frames have another shape than it takes, their elements in the same order."""
 
     def reshaped(*values):

@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 
 from xnorforge.sim.bits.kernels import STRIP, SignTables, look_up_windows, short_lookups
-from xnorforge.sim.bits.packed import Packed
+from xnorforge.sim.bits.packed import Packed, Step
 from xnorforge.sim.bits.patches import Patches
 
 GROUP = 5  # bytes of a table
@@ -18,7 +18,9 @@ WIDE = 64  # rows of weights have to be a multiple: of fewer, to make the tables
 LARGEST = 2**15 - 2  # of a sum, so that a limit of 2^15 - 1 is not reached
 
 
-def look_up_step(weights: np.ndarray, bias: np.ndarray, limits: np.ndarray, shape: tuple[int, ...]):
+def look_up_step(
+    weights: np.ndarray, bias: np.ndarray, limits: np.ndarray, shape: tuple[int, ...]
+) -> Step | None:
     """A step of `Patches` of unsigned bytes to bits, whether x @ weights + bias reach the limits; weights
     (mw, mh), bias and limits (mh,), results of `shape`. It gives None where windows do not lie in rows of
     their image; None in place of it: not these weights, or not on this processor.

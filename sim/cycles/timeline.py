@@ -4,6 +4,7 @@ import numpy as np
 
 from xnorforge.core.types import Record
 from xnorforge.hw.cycles import Course, CycleModel
+from xnorforge.hw.ops.base import HwOp
 
 FRAMES = 2
 SAMPLES = 400  # of a buffer's fill, per frame
@@ -49,7 +50,7 @@ def shown(course: Course, tensor: str) -> np.ndarray:
     return cycles[: len(cycles) // beats * beats].reshape(-1, beats)
 
 
-def spans_of_frames(course: Course, op) -> list[tuple[str, int, int]]:
+def spans_of_frames(course: Course, op: HwOp) -> list[tuple[str, int, int]]:
     """(name, first cycle, cycle after the last) of every frame in an operator."""
     begins = np.min([shown(course, tensor)[:, 0] for tensor in op.sources], axis=0).tolist()
     ends = np.max([shown(course, tensor)[:, -1] for tensor in op.results], axis=0).tolist()
@@ -69,7 +70,7 @@ def bursts(course: Course, tensor: str) -> list[tuple[str, int, int]]:
     return found
 
 
-def held_beats(course: Course, op) -> list[tuple[int, int]]:
+def held_beats(course: Course, op: HwOp) -> list[tuple[int, int]]:
     """(cycle, beats) of what an operator that changes nothing has taken and not given before that cycle."""
     written, given = (shown(course, tensor).ravel() for tensor in (op.sources[0], op.results[0]))
     if not len(given):

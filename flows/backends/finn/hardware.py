@@ -8,6 +8,7 @@ gives its beats at this pace, and less where less does.
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
@@ -25,7 +26,14 @@ LUT_DEPTH = 32  # beats that cost no more LUTs than fewer
 
 
 def build_and_run(
-    model: ModelWrapper, part: str, clock_ns: float, folder: Path, frames, integers, tensors, simulator
+    model: ModelWrapper,
+    part: str,
+    clock_ns: float,
+    folder: Path,
+    frames: np.ndarray,
+    integers: np.ndarray,
+    tensors,
+    simulator,
 ) -> Record:
     """Generate, connect and simulate FINN's design.
 
@@ -160,7 +168,7 @@ def _streams(model: ModelWrapper, streams: dict[str, np.ndarray], tensors: list[
     return check("FINN's RTL = FINN's execution", LOGGED, 0, compared, "every stream between two nodes")
 
 
-def as_streamed(node, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def as_streamed(node: Any, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """A tensor in the order of its stream: depthwise windows come by groups of channels, not by pixel."""
     windows = node is not None and node.op_type.startswith("ConvolutionInputGenerator")
     if not windows or not getCustomOp(node).get_nodeattr("depthwise"):

@@ -19,7 +19,7 @@ from finn.custom_op.fpgadataflow.rtlbackend import RTLBackend
 from finn.transformation.fpgadataflow import specialize_layers
 from finn.transformation.fpgadataflow.set_folding import SetFolding
 from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
-from onnx import TensorProto, helper
+from onnx import NodeProto, TensorProto, helper
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
@@ -28,6 +28,7 @@ from qonnx.util.basic import qonnx_make_model
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.flows.backends.finn.folding import PREFIX
 from xnorforge.flows.bind import OPS, bind_nodes
 from xnorforge.flows.lower.emit import FINN
@@ -107,7 +108,7 @@ class Ours(RTLBackend):
         """Name of FINN's abstraction of the node."""
         return self.onnx_node.op_type.removeprefix(PREFIX).removesuffix("_rtl")
 
-    def execute_node(self, context, graph):
+    def execute_node(self, context: dict[str, np.ndarray], graph) -> None:
         """FINN's own execution; with exec_mode "rtlsim" that of the RTL, which streams no constants."""
         if self.get_nodeattr("exec_mode") != "rtlsim":
             super(RTLBackend, self).execute_node(context, graph)
@@ -119,7 +120,7 @@ class Ours(RTLBackend):
         finally:
             self.onnx_node.input[:] = names
 
-    def generate_hdl(self, model, fpgapart, clk):  # noqa: ARG002
+    def generate_hdl(self, model: ModelWrapper, fpgapart: str, clk: float) -> None:  # noqa: ARG002
         """Write the node's module with FINN's ports, the operator's wrapper and memories, and the library."""
         folder, name = Path(self.get_nodeattr("code_gen_dir_ipgen")), self.get_verilog_top_module_name()
         op, shared = self.operator(model), folder.parent / "xnorforge_rtl"
@@ -187,11 +188,11 @@ module {name} (
 endmodule
 """
 
-    def get_rtl_file_list(self, abspath=False):  # noqa: ARG002
+    def get_rtl_file_list(self, abspath: bool = False) -> list[str]:  # noqa: ARG002
         """The files that `generate_hdl` wrote, in reading order."""
         return (Path(self.get_nodeattr("ipgen_path")) / "rtl.f").read_text().split()
 
-    def code_generation_ipi(self):
+    def code_generation_ipi(self) -> list[str]:
         """The Tcl with which Vivado's IP Integrator places the node."""
         files = self.get_rtl_file_list()
         included = sorted(str(path) for path in Path(files[0]).parent.glob("*.svh"))
@@ -202,7 +203,7 @@ endmodule
             f"create_bd_cell -type module -reference {self.get_nodeattr('gen_top_module')} {name}",
         ]
 
-    def node_res_estimation(self, fpgapart):
+    def node_res_estimation(self, fpgapart: str) -> Record:
         """Resources by the cost model of the operator, as Yosys counts, in FINN's terms."""
         # The family whose name begins like the part; of equally near ones the later.
         near = {name: len(commonprefix([name, fpgapart])) for name in plugins.names("hw.families")}  # noqa: RUF071
@@ -225,7 +226,7 @@ def _resized(data: str, stream: Stream, lane: int, bits: int) -> str:
 class MatrixNode(Ours):
     """MVAU with weights in the node: matches of bits, sums of integers, and one threshold per row."""
 
-    def alone(self, model):
+    def alone(self, model: ModelWrapper):
         """The matrix and its thresholds as two nodes; products of -1 and +1 are matches, in FINN's streams as
         in its execution.
         """
@@ -269,11 +270,11 @@ class MatrixNode(Ours):
         """Weights, or thresholds in the middle."""
         return super().random(index) if index < 2 else np.full((self.get_nodeattr("MH"), 1), 1.0)
 
-    def get_instream_width(self, ind=0):
+    def get_instream_width(self, ind: int = 0) -> int:
         """Only the vectors are streamed."""
         return super().get_instream_width(ind) if ind == 0 else 0
 
-    def minimize_accumulator_width(self, model, datatype_only=False):
+    def minimize_accumulator_width(self, model: ModelWrapper, datatype_only: bool = False):
         """Exact widths: FINN takes the number of matches for a sum of -1 and +1, which has a bit less."""
         kind = self.operator(model).out_stream().datatype if self.get_nodeattr("noActivation") else None
         if kind is None:
@@ -286,7 +287,7 @@ class MatrixNode(Ours):
 class PoolNode(Ours):
     """Pool, of windows as FINN's depthwise generator streams them: by groups of PE channels."""
 
-    def alone(self, model):
+    def alone(self, model: ModelWrapper):
         """The windows as a column of pixels of PE channels, and the pool of each window in it."""
         node, pe = self.onnx_node, self.get_nodeattr("PE")
         rows = int(np.prod(self.get_nodeattr("KernelSize")))
@@ -303,7 +304,7 @@ class PoolNode(Ours):
 class FifoNode(Ours):
     """StreamingFIFO of FINN's depth."""
 
-    def operator(self, model=None):  # noqa: ARG002
+    def operator(self, model: ModelWrapper | None = None):  # noqa: ARG002
         """A FIFO of whole beats."""
         (*beats, lanes), width = self.get_folded_input_shape(), self.get_instream_width()
         shape = [int(np.prod(beats)) * int(lanes)]
@@ -322,11 +323,11 @@ PADDING = f"{PREFIX}FMPadding"
 class Padding(abstractions["FMPadding"]):
     """FMPadding with a border of `Value`, which FINN's own fills with 0."""
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         """FINN's, and the value."""
         return super().get_nodeattr_types() | {"Value": ("i", True, 0)}
 
-    def execute_node(self, context, graph):
+    def execute_node(self, context: dict[str, np.ndarray], graph) -> None:
         """By FINN's own, around the distance from the value."""
         (source,), value = self.onnx_node.input, self.get_nodeattr("Value")
         super().execute_node(inside := context | {source: context[source] - value}, graph)
@@ -336,7 +337,7 @@ class Padding(abstractions["FMPadding"]):
 class PaddingNode(Ours):
     """XnorFMPadding."""
 
-    def alone(self, model):
+    def alone(self, model: ModelWrapper):
         """A graph of our own border, which binding knows."""
         node = self.onnx_node
         pads, value = self.get_nodeattr("Padding"), self.get_nodeattr("Value")
@@ -373,14 +374,14 @@ def _class(name: str) -> type:
     return type(f"{PREFIX}{name.removeprefix(PREFIX)}_rtl", bases, about)
 
 
-def retarget(node, name: str, domain: str) -> None:
+def retarget(node: NodeProto, name: str, domain: str) -> None:
     """Give a node another type, and what it does not know no more."""
     node.op_type, node.domain = name, domain
     for attribute in [one for one in node.attribute if one.name == "preferred_impl_style"]:
         node.attribute.remove(attribute)
 
 
-def chosen(model: ModelWrapper, node, part: str) -> bool:
+def chosen(model: ModelWrapper, node: NodeProto, part: str) -> bool:
     """Whether one of our nodes takes the place of an abstraction: FINN has HLS alone for it, the user did not
     ask for HLS, and an operator implements it.
     """
@@ -392,7 +393,7 @@ def chosen(model: ModelWrapper, node, part: str) -> bool:
     return implemented(model, node)
 
 
-def implemented(model: ModelWrapper, node) -> bool:
+def implemented(model: ModelWrapper, node: NodeProto) -> bool:
     """Whether an operator implements an abstraction."""
     like = type(node)()
     like.CopyFrom(node)

@@ -19,6 +19,7 @@ from hls4ml.model.layers import Layer, layer_map, register_layer
 from hls4ml.model.optimizer import OptimizerPass
 from hls4ml.model.optimizer.optimizer import optimizer_map
 from hls4ml.model.types import IntegerPrecisionType, Source, XnorPrecisionType
+from numpy.typing import ArrayLike
 
 HEADERS = sorted(Path(__file__).parent.glob("xf_*.h"))
 IM2COL = "vivado:generate_conv_im2col"
@@ -56,7 +57,7 @@ class XfConfig(LayerConfigTemplate):
     def __init__(self):
         super().__init__(XfLayer)
 
-    def format(self, node):
+    def format(self, node: Layer):
         weights = list(node.get_weights())
         # Signed: an unsigned one would make negative products unsigned.
         lines = [
@@ -82,7 +83,7 @@ class XfCall(FunctionCallTemplate):
     def __init__(self):
         super().__init__(XfLayer, include_header=[f"nnet_utils/{path.name}" for path in HEADERS])
 
-    def format(self, node):
+    def format(self, node: Layer):
         sources = [node.get_input_variable(name) for name in node.inputs]
         types = [
             *(source.type.name for source in sources),
@@ -102,10 +103,10 @@ class LoopIm2col(OptimizerPass):
     Why:     one layer of cifar10-cnv_half has 28 x 28 windows of 288 elements: 225,792 statements
     """
 
-    def match(self, node):
+    def match(self, node: Layer):
         return node.class_name in ("Conv2D", "PointwiseConv2D") and _io(node) == "io_parallel"
 
-    def transform(self, _model, node):
+    def transform(self, _model, node: Layer):
         node.set_attr("line_buffer_codegen", Source(_FILL.format(index=node.index)))
         return False
 
@@ -168,6 +169,6 @@ def ours():
             items[:] = kept
 
 
-def table_values(values) -> np.ndarray:
+def table_values(values: ArrayLike) -> np.ndarray:
     """Values in the form that hls4ml requires for a table: float64, exact up to 2^53."""
     return np.asarray(values).astype(np.float64).ravel()

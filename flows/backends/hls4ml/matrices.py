@@ -15,7 +15,9 @@ from xnorforge.hw.ops._streams import signed_bits
 from xnorforge.hw.ops.base import HwOp
 
 
-def dot_products(net: Net, source: Wire, weights, w_bits: int, span, cycles: int) -> Wire:
+def dot_products(
+    net: Net, source: Wire, weights: np.ndarray, w_bits: int, span: tuple[int, int], cycles: int
+) -> Wire:
     """Dot products within `span` of weights (n_in, n_out): ±1 if `w_bits` is 1, else integers of `w_bits`
     bits.
     """

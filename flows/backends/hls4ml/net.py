@@ -5,11 +5,13 @@ graph.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from math import prod
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from xnorforge.core.errors import UserError
-from xnorforge.core.types import Record
+from xnorforge.core.types import Ints, Record
 from xnorforge.flows.backends.hls4ml.layers import table_values
 from xnorforge.hw.ops.base import HwOp, Stream
 
@@ -69,7 +71,9 @@ class Net:
     results: dict[str, tuple[HwOp, str]] = field(default_factory=dict)
     stem: str = ""
 
-    def layer(self, kind: str, suffix: str, sources, wire: Wire, config: Record, **attributes) -> Wire:
+    def layer(
+        self, kind: str, suffix: str, sources: list[Wire], wire: Wire, config: Record, **attributes: Any
+    ) -> Wire:
         """Append a layer of the class `kind`; `wire` is its result, named here."""
         name = f"{self.stem}_{suffix}" if suffix else self.stem
         given = {"class_name": kind, "name": name, "inputs": [source.layer for source in sources]}
@@ -83,7 +87,7 @@ class Net:
         config = {"Precision": {"result": integer(stream.bits, stream.signed)}}
         return self.layer("InputLayer", "", [], wire, config, input_shape=list(stream.shape))
 
-    def shaped(self, source: Wire, shape) -> Wire:
+    def shaped(self, source: Wire, shape: Ints) -> Wire:
         """The same elements in another shape: flattened, or with the same channels."""
         if source.shape == tuple(shape):
             return source
@@ -91,11 +95,22 @@ class Net:
             wire = replace(source, shape=tuple(shape))
             return self.layer("Reshape", "shape", [source], wire, {"Trace": False}, target_shape=list(shape))
         # hls4ml's Repack, which other shapes become in io_stream, gives wrong bits.
-        sizes = {"n_pixels": prod(shape[:-1]), "n_chan": shape[-1]}
+        sizes: Record = {"n_pixels": prod(shape[:-1]), "n_chan": shape[-1]}
         kind = source.bits, source.signed, np.ones(shape[-1]), "xf_scale"
         return self.xf("shape", "xf_pixels", [source], shape, *kind, **sizes)
 
-    def xf(self, suffix, function, sources, shape, bits, signed, table=None, op=None, **numbers) -> Wire:
+    def xf(
+        self,
+        suffix: str,
+        function: str,
+        sources: list[Wire],
+        shape: Ints,
+        bits: int,
+        signed: bool,
+        table: ArrayLike | None = None,
+        op: str | None = None,
+        **numbers: int,
+    ) -> Wire:
         """Append a layer of ours."""
         wire = Wire("", tuple(shape), bits, signed)
         kind = {"out_shape": wire.shape, "bits": bits, "signed": signed}
@@ -103,29 +118,47 @@ class Net:
         given["table_data"] = None if table is None else table_values(table)
         return self.layer("XfLayer", suffix, sources, wire, {"Trace": True}, **kind, **given)
 
-    def pixels(self, suffix, op, source, bits, signed, table, **numbers) -> Wire:
+    def pixels(
+        self,
+        suffix: str,
+        op: str,
+        source: Wire,
+        bits: int,
+        signed: bool,
+        table: ArrayLike | None,
+        **numbers: int,
+    ) -> Wire:
         """Append a layer of ours that works pixel by pixel."""
-        sizes = {"n_pixels": prod(source.shape[:-1]), "n_chan": source.shape[-1]}
+        sizes: Record = {"n_pixels": prod(source.shape[:-1]), "n_chan": source.shape[-1]}
         return self.xf(
             suffix, "xf_pixels", [source], source.shape, bits, signed, table, op, **sizes, **numbers
         )
 
-    def scaled(self, suffix, source: Wire, bits, signed, factors=1) -> Wire:
+    def scaled(self, suffix: str, source: Wire, bits: int, signed: bool, factors: ArrayLike = 1) -> Wire:
         """Append products with a factor, or one per channel, modulo 2^bits."""
         return self.pixels(
             suffix, "xf_scale", source, bits, signed, np.broadcast_to(factors, source.shape[-1])
         )
 
-    def thresholds(self, suffix, source: Wire, thresholds, direction=1) -> Wire:
+    def thresholds(self, suffix: str, source: Wire, thresholds: np.ndarray, direction: ArrayLike = 1) -> Wire:
         """Append comparisons: thresholds (C, steps), directions (C,)."""
         channels, steps = np.shape(thresholds)
         table = np.vstack([np.broadcast_to(direction, channels), np.transpose(thresholds)])
         return self.pixels(suffix, "xf_levels", source, steps.bit_length(), False, table, steps=steps)
 
-    def pool(self, suffix, source: Wire, kernel, stride, direction, bits, signed) -> Wire:
+    def pool(
+        self,
+        suffix: str,
+        source: Wire,
+        kernel: Ints,
+        stride: Ints,
+        direction: ArrayLike,
+        bits: int,
+        signed: bool,
+    ) -> Wire:
         """Append maxima (direction +1), minima (-1) or sums (0) of windows, the kernel at most the stride."""
         (height, width, channels), (kh, kw), (sh, sw) = source.shape, kernel, stride
-        sizes = {
+        sizes: Record = {
             "height": height,
             "width": width,
             "n_chan": channels,
@@ -183,7 +216,9 @@ def pool_source(net: Net, op: HwOp, source: Wire) -> tuple[Wire, list[int], list
     return net.shaped(without_window(op, source), op.get_nodeattr("ifm")), kernel, stride
 
 
-def per_element(net: Net, op: HwOp, sources: list[Wire], function: str, table, **numbers) -> Wire:
+def per_element(
+    net: Net, op: HwOp, sources: list[Wire], function: str, table: ArrayLike | None, **numbers: int
+) -> Wire:
     """Append the layer of an operator that works on each element separately; `function` does one pixel."""
     sink = op.out_stream()
     return net.pixels("", function, without_window(op, sources[0]), sink.bits, sink.signed, table, **numbers)

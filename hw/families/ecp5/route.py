@@ -28,13 +28,13 @@ OSCILLATOR, COMPARED = (400.0, 800.0), 3.125
 class Ecp5(Router):
     """nextpnr-ecp5, its JSON report, and ecppack."""
 
-    tools = (PLACE, PACK)
+    tools: tuple[routing.Tool, ...] = (PLACE, PACK)
     program = "nextpnr-ecp5"
     timing = (
         "delays of nextpnr-ecp5 (Project Trellis) for the part's speed grade; "
         "not a sign-off by Lattice, not measured on silicon"
     )
-    synth = f"synth_ecp5 -top {routing.TOP}"
+    synth: str = f"synth_ecp5 -top {routing.TOP}"
 
     def top(self, board: Board, ports: TopPorts) -> str:
         """The clock of the board through a PLL, and the shell of a serial line."""

@@ -63,7 +63,7 @@ class Gw2a(Router):
         lines_known: whether block_rams.py knows the lines of a bitstream.
     """
 
-    tools = (PLACE, PACK)
+    tools: tuple[routing.Tool, ...] = (PLACE, PACK)
     program = "nextpnr-himbaechel-gowin"
     timing = (
         "delays of nextpnr-himbaechel-gowin (Project Apicula), which has none for block RAMs and "
@@ -72,7 +72,7 @@ class Gw2a(Router):
     )
     unsearched = "nextpnr-himbaechel-gowin has no delays for block RAMs, so it does not know the slowest path"
     lines_known = True
-    synth = f"synth_gowin -family gw2a -top {routing.TOP}"
+    synth: str = f"synth_gowin -family gw2a -top {routing.TOP}"
 
     def top(self, board: Board, ports: TopPorts) -> str:
         """The clock of the board through a PLL, and the shell of a serial line."""

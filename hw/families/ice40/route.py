@@ -22,10 +22,10 @@ FILTERS = (17.0, 26.0, 44.0, 66.0, 101.0)  # MHz of its comparison from which th
 class Ice40(Router):
     """nextpnr-ice40, its JSON report, and icepack."""
 
-    tools = (PLACE, PACK)
+    tools: tuple[routing.Tool, ...] = (PLACE, PACK)
     program = "nextpnr-ice40"
     timing = "delays of nextpnr-ice40 (Project IceStorm); not a sign-off by Lattice, not measured on silicon"
-    synth = f"synth_ice40 -device u -top {routing.TOP}"
+    synth: str = f"synth_ice40 -device u -top {routing.TOP}"
 
     def top(self, board: Board, ports: TopPorts) -> str:
         """The clock of the board through the PLL, and the shell of a serial line."""

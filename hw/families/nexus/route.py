@@ -22,14 +22,14 @@ FEED_IN = "0x00AA"  # INIT1 of a CCU2 whose carry out is A1
 class Nexus(Router):
     """nextpnr-nexus, its JSON report, and prjoxide."""
 
-    tools = (PLACE, PACK)
+    tools: tuple[routing.Tool, ...] = (PLACE, PACK)
     program = "nextpnr-nexus"
     timing = (
         "delays of nextpnr-nexus (Project Oxide) for the part's speed grade; "
         "not a sign-off by Lattice, not measured on silicon"
     )
     unsearched = "the accelerator runs at the oscillator's clock"
-    synth = f"synth_nexus -top {routing.TOP}"
+    synth: str = f"synth_nexus -top {routing.TOP}"
 
     def top(self, board: Board, ports: TopPorts) -> str:
         """The board's oscillator as the clock, and the shell of a serial line."""

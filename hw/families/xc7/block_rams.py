@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Ints
 
 DATA, PARITY = 16384, 2048  # bits
 Block = tuple[int, int]  # data, parity; the bit of address 0 is the lowest
@@ -150,7 +151,7 @@ def _column(frames: Sequence[bytes]) -> list[Block]:
     return found
 
 
-def _block(frames: Sequence[int]) -> Block:
+def _block(frames: Ints) -> Block:
     """One block out of its 128 frames, bit 0 of each its own first."""
     data = parity = 0
     if not any(frame & (1 << 144) - 1 for frame in frames):

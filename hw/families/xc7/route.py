@@ -111,7 +111,7 @@ PACK = Tool("xc7frames2bit", SOURCE, VARIABLE)
 class Xc7(Router):
     """nextpnr-xilinx, fasm2frames and xc7frames2bit of openXC7."""
 
-    tools = (PLACE, FRAMES, PACK)
+    tools: tuple[routing.Tool, ...] = (PLACE, FRAMES, PACK)
     program = log.PROGRAM
     timing = (
         "delays of nextpnr-xilinx for one speed grade, without those of block RAM ports and the processor's "
@@ -119,7 +119,7 @@ class Xc7(Router):
         "silicon"
     )
     unsearched = "the processor's boot image or the oscillator sets the clock, not the bitstream"
-    synth = f"synth_xilinx -flatten -nosrl -family xc7 -top {routing.TOP}"
+    synth: str = f"synth_xilinx -flatten -nosrl -family xc7 -top {routing.TOP}"
 
     def databases(self, board: Board) -> tuple[Tool, ...]:
         """nextpnr-xilinx's and Project X-Ray's."""

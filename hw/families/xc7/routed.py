@@ -90,8 +90,8 @@ class Nets:
                 self.onward[start].append((end, database.tile(tile).switches[source, sink]))
                 driven.add(end)
         self.pins: dict[Pin, dict[Pin, float]] = {}
-        self.low = set[Pin]()
-        self.open = set[Pin]()
+        self.low: set[Pin] = set[Pin]()
+        self.open: set[Pin] = set[Pin]()
         for root in [node for node in self.onward if node not in driven]:
             names, drivers = {name for _, name in self.nodes[root]}, list(self._at(root))
             if names & {"GND_WIRE", "VCC_WIRE"}:
@@ -175,8 +175,8 @@ class Design:
 
     def __init__(self, database: Database, fasm: Fasm, nets: Nets, names: Mapping[str, str]):
         self.database, self.fasm, self.nets, self.names = database, fasm, nets, names
-        self.graph = Graph()
-        self.loads = {pin for loads in nets.pins.values() for pin in loads}
+        self.graph: Graph = Graph()
+        self.loads: set[Pin] = {pin for loads in nets.pins.values() for pin in loads}
         self.of_tile: dict[str, set[Pin]] = defaultdict(set)
         for pin in {*self.loads, *nets.pins}:
             self.of_tile[pin[0]].add(pin)

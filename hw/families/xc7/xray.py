@@ -82,7 +82,7 @@ class TileType:
             self.switches[there] = _switch(pip, pip.get("src_to_dst"))
             if pip["is_directional"] == "0":
                 self.switches[back] = _switch(pip, pip.get("dst_to_src"))
-        self.wires = {
+        self.wires: dict[Any, tuple[float, float]] = {
             name: (float(load["res"]), float(load["cap"])) if load else (0.0, 0.0)
             for name, load in data["wires"].items()
         }
@@ -119,7 +119,7 @@ class Database:
         alike = folder / "mapping" / "devices.yaml"  # xc7a35t is an xc7a50t of which less is sold
         named = rf"^['\"]?{device}['\"]?:\s+fabric: ['\"]?(\w+)"
         known = re.search(named, alike.read_text(), re.MULTILINE) if alike.is_file() else None
-        self.device = known[1] if known else device
+        self.device: str | Any = known[1] if known else device
         self.tiles: dict[str, dict[str, Any]] = self._json(f"{self.device}/tilegrid.json")
         self.at = {(tile["grid_x"], tile["grid_y"]): name for name, tile in self.tiles.items()}
         self._types: dict[str, TileType] = {}

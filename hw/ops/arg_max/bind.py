@@ -6,7 +6,7 @@ from math import lcm, prod
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.bind.network import OPS, Bound, Network, get
+from xnorforge.flows.bind.network import OPS, Bound, Network, NodeProto, Taken, get
 from xnorforge.flows.bind.registry import ending, takes
 from xnorforge.hw.ops._streams import signed_bits, value_range
 
@@ -15,7 +15,7 @@ MOST = 1 << 16  # scores of all channels that are put into order
 
 
 @takes("LabelSelect")
-def label(network: Network, node):
+def label(network: Network, node: NodeProto) -> Taken:
     """FINN's LabelSelect of the largest score; the first of equal ones."""
     if get(node, "K") != 1:
         return None
@@ -25,7 +25,7 @@ def label(network: Network, node):
 
 
 @ending("labels")
-def arg_max(last: Bound, scale, bias) -> list[Bound]:
+def arg_max(last: Bound, scale: np.ndarray | None, bias: np.ndarray) -> list[Bound]:
     """The channel with the largest scale * n + bias of every cell, or of a vector.
 
     With one scale s that is the largest n + b / s. Whole parts of b / s are offsets; of the rest only the
@@ -56,7 +56,7 @@ def arg_max(last: Bound, scale, bias) -> list[Bound]:
     ]
 
 
-def keys(scale, bias, low: int, high: int) -> tuple[np.ndarray, np.ndarray] | None:
+def keys(scale: np.ndarray, bias: np.ndarray, low: int, high: int) -> tuple[np.ndarray, np.ndarray] | None:
     """Small integers (gains, offsets) whose gain * n + offset have, over all channels and all integers n in
     low .. high, the order and the ties of scale * n + bias; None if they would have more than `WIDEST` bits.
     """

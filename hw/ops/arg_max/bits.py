@@ -3,10 +3,11 @@
 import numpy as np
 
 from xnorforge.hw.any_width import as_width
-from xnorforge.sim.bits.packed import as_integers
+from xnorforge.hw.ops.arg_max.op import ArgMax
+from xnorforge.sim.bits.packed import Step, as_integers
 
 
-def step(op):
+def step(op: ArgMax) -> Step:
     """The largest key is the last of those sorted by key, and then from the last channel to the
     first.
     """

@@ -1,5 +1,6 @@
 """Index of the channel with the largest score, per pixel."""
 
+from collections.abc import Mapping
 from fractions import Fraction
 from math import lcm
 
@@ -11,7 +12,7 @@ from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops._mvu_cost import logic_rom
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import packed, signed_bits, value_range
-from xnorforge.hw.ops.base import LOADABLE, Stream
+from xnorforge.hw.ops.base import LOADABLE, HwOp, Memories, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 
 
@@ -30,9 +31,9 @@ class ArgMax(PerChannel):
     """
 
     module = "xf_arg_max"
-    arrays = ("offset",)
+    arrays: tuple[str, ...] = ("offset",)
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         own = {"shift": ("i", False, 0), "levels": ("i", False, 1)}
         return super().get_nodeattr_types() | own | LOADABLE
 
@@ -62,12 +63,12 @@ class ArgMax(PerChannel):
         *image, channels = self.in_stream().shape
         return Stream((*image, 1), 1, max(1, (channels - 1).bit_length()))
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         self.load_constants(context.get)
         keys = (as_width(self.taken(context), self.key_bits) << self.get_nodeattr("shift")) + self.offset()
         context[self.onnx_node.output[0]] = np.argmax(keys, -1)[..., None].astype(np.float32)
 
-    def answers(self, lowered):
+    def answers(self, lowered: Mapping[str, np.ndarray]) -> np.ndarray:
         """Of every cell the channel of the largest score = scale * integer + bias, (N, H, W, 1); the first of
         equal ones.
         """
@@ -98,13 +99,13 @@ class ArgMax(PerChannel):
         """A pixel's beats, one more for the keys, and the registers in the tree."""
         return self.folds + 1 + len(self.register_levels())
 
-    def sooner(self, levels):
+    def sooner(self, levels: int) -> list[HwOp]:
         """Registers behind every second level or fewer; a comparison counts twice, as a choice follows."""
         given = {name: self.get_nodeattr(name) for name in self.get_nodeattr_types()}
         steps = range(2, levels // 2 + 1)
         return self.falling(self.make(self.name, self.arrays_of, **given | {"levels": n}) for n in steps)
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         source = self.in_stream()
         return self.module, {
             "Folds": self.folds, "Pe": source.lanes, "InBits": source.bits, "Signed": source.signed,
@@ -112,7 +113,7 @@ class ArgMax(PerChannel):
             "KeyBits": self.key_bits, "Step": self.get_nodeattr("levels"),
         }  # fmt: skip
 
-    def memories(self):
+    def memories(self) -> Memories:
         if "offset" not in self.arrays_of:
             return {}
         lanes, bits = self.get_nodeattr("pe"), self.key_bits
@@ -120,7 +121,7 @@ class ArgMax(PerChannel):
             "OffsetFile": (lanes * bits, [packed(beat, bits)[1] for beat in self.offset().reshape(-1, lanes)])
         }
 
-    def parts(self):
+    def parts(self) -> Parts:
         """Keys, the best of them and its index: the place times the lanes, a chain where these are no power
         of two, and the lane. Without offsets the sign of unsigned keys is no bit.
         """

@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from xnorforge.flows.bind.network import Bound, Network, get, ints
+from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken, get, ints
 from xnorforge.flows.bind.nodes import around, out_width, own_sizes, ungrouped
 from xnorforge.flows.bind.registry import takes
 from xnorforge.hw.ops.border.offsets import offsets
@@ -14,7 +14,7 @@ from xnorforge.hw.ops.int_mvu.bind import dense_unit
 
 
 @takes("SignedConv")
-def signed_conv(network: Network, node):
+def signed_conv(network: Network, node: NodeProto) -> Taken:
     """Windows that pad with -1, match counts or sums, and the border's share taken out."""
     weights, pads, sizes = network.constant(node.input[1]), ints(node, "pads"), own_sizes(network, node)
     surroundings = around(network, node.input[0], sizes) | {"pads": pads}
@@ -49,7 +49,7 @@ def signed_conv(network: Network, node):
 
 
 @takes("ByPlace")
-def by_place(network: Network, node):
+def by_place(network: Network, node: NodeProto) -> Taken:
     """Our own node."""
     bits, signed = network.kind(node.input[0])
     factors, table = (network.integers(name) for name in node.input[1:])

@@ -11,7 +11,9 @@ from math import gcd, lcm
 from typing import ClassVar
 
 import numpy as np
+from onnx import NodeProto
 
+from xnorforge.core.types import Ints, Record
 from xnorforge.flows.lower.emit import GroupedConv
 from xnorforge.flows.lower.examples import (
     random_conv,
@@ -24,13 +26,13 @@ from xnorforge.flows.lower.integers import conv
 from xnorforge.flows.lower.nodes import IntegerNode
 from xnorforge.flows.lower.registry import NEGATABLE, example, maker, meaning
 from xnorforge.flows.lower.values import Leaf
-from xnorforge.flows.lower.walk import refuse
+from xnorforge.flows.lower.walk import Walk, refuse
 from xnorforge.hw.any_width import INT64_BITS
 from xnorforge.hw.ops.border.offsets import offsets
 
 
 @meaning("SignedConv")
-def signed_conv(x, at):
+def signed_conv(x: np.ndarray, at: Record) -> np.ndarray:
     """Bits read as -1 and +1, zeros around them: the taps beyond the border add nothing."""
     top, left, bottom, right = at["pads"]
     return conv(np.pad(2 * x - 1, ((0, 0), (top, bottom), (left, right), (0, 0))), at)
@@ -60,17 +62,25 @@ class ByPlace(IntegerNode):
     """
 
     numbers: ClassVar[dict[str, str]] = {"rows": "ints", "columns": "ints"}
-    arrays = ("factors", "table")
+    arrays: tuple[str, ...] = ("factors", "table")
 
 
-def everywhere(leaf: Leaf, factor: int):
+def everywhere(leaf: Leaf, factor: int) -> tuple[list[int], list[int], np.ndarray, np.ndarray]:
     """Rows, columns, factors and table of a factor that is the same at every place."""
     height, width, channels = leaf.shape
     return [0] * height, [0] * width, np.array([[factor]], object), np.zeros((1, 1, channels), object)
 
 
 @maker("by place")
-def by_place(walk, node, leaf: Leaf, rows, columns, factors, table) -> Leaf:
+def by_place(
+    walk: Walk,
+    node: NodeProto,
+    leaf: Leaf,
+    rows: list[int],
+    columns: list[int],
+    factors: np.ndarray,
+    table: np.ndarray,
+) -> Leaf:
     """Emit factors (classes of rows, classes of columns) > 0 and a table (…, …, C) of whole numbers by place.
 
     Raises:
@@ -96,7 +106,16 @@ def by_place(walk, node, leaf: Leaf, rows, columns, factors, table) -> Leaf:
 
 
 @maker("beyond")
-def beyond(walk, node, leaf: Leaf, taps, image, stride, dilation, pads) -> tuple[Leaf, int]:
+def beyond(
+    walk: Walk,
+    node: NodeProto,
+    leaf: Leaf,
+    taps: np.ndarray,
+    image: Ints,
+    stride: Ints,
+    dilation: Ints,
+    pads: Ints,
+) -> tuple[Leaf, int]:
     """Add what taps beyond the image lack.
 
     Args:

@@ -3,9 +3,14 @@
 from math import prod
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from xnorforge.core.types import Ints
 
 
-def offsets(weights, ifm, kernel, stride, dilation, pads) -> tuple[list[int], list[int], np.ndarray]:
+def offsets(
+    weights: ArrayLike, ifm: Ints, kernel: Ints, stride: Ints, dilation: Ints, pads: Ints
+) -> tuple[list[int], list[int], np.ndarray]:
     """Rows, columns and table of the `Border` behind a convolution of bits whose padding taps add nothing.
 
     With +1 and -1 for bits 1 and 0, a padding tap of bit 0 adds -w where it should add nothing, so that

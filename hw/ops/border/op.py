@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.hw.any_width import as_width
 from xnorforge.hw.fabric import memory_of
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import packed, signed_bits, value_range
-from xnorforge.hw.ops.base import LOADABLE
+from xnorforge.hw.ops.base import LOADABLE, Memories, Rtl, Tensors
 from xnorforge.hw.parts import LUTS_PER_BLOCK, Parts
 from xnorforge.hw.words import binary
 
@@ -35,10 +36,10 @@ class Border(PerChannel):
     """
 
     module = "xf_border"
-    arrays = ("table", "factors")
+    arrays: tuple[str, ...] = ("table", "factors")
     styles: ClassVar[dict[str, tuple[str | int, ...]]] = {"rom": ("block", "logic")}
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         own: dict[str, tuple] = {
             "mul": ("i", False, 1),
             "rows": ("ints", True, []),
@@ -49,7 +50,7 @@ class Border(PerChannel):
         return super().get_nodeattr_types() | self.widths | own | LOADABLE
 
     @classmethod
-    def with_pages(cls, attributes, pages):
+    def with_pages(cls, attributes: Record, pages: list[Record]) -> tuple[Record, list[Record]] | None:
         """Offsets have as many bits as those of any page."""
         found, tables = super().with_pages(attributes, pages), [one["table"] for one in pages]
         return found and (
@@ -103,7 +104,7 @@ class Border(PerChannel):
             )
         return found
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         self.load_constants(context.__getitem__)
         sink, rows, columns = self.out_stream(), self.get_nodeattr("rows"), self.get_nodeattr("columns")
         x = as_width(self.taken(context), sink.bits)
@@ -160,7 +161,7 @@ class Border(PerChannel):
         rom = self.get_nodeattr("rom")
         return rom == "block" or (rom == "auto" and self.table_cost() > LUTS_PER_BLOCK * self.blocks())
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         source, (row_bits, column_bits, _) = self.in_stream(), self.spans()
         height, width, channels = source.shape
         return self.module, {
@@ -172,7 +173,7 @@ class Border(PerChannel):
             "Columns": packed(self.get_nodeattr("columns"), column_bits), "Kind": 1 + self.in_block(),
         }  # fmt: skip
 
-    def memories(self):
+    def memories(self) -> Memories:
         """Words by class of rows, class of columns and beat, each a power of two; the last class fills what
         is over.
         """
@@ -186,7 +187,7 @@ class Border(PerChannel):
             beats = [beat | of_place[index >> spans[2]] << (lanes * bits) for index, beat in enumerate(beats)]
         return {"OffsetFile": (lanes * bits + self.factor_bits, beats)}
 
-    def parts(self):
+    def parts(self) -> Parts:
         """One chain for all terms of a sum; of a power of two times x from the first bit of that on."""
         source, sink, mul = self.in_stream(), self.out_stream(), self.get_nodeattr("mul")
         found = Parts().counters(*source.shape[:2], source.shape[2] // source.lanes).spare(sink.width)

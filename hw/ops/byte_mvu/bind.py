@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from xnorforge.flows.bind.network import Bound, Network
+from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken
 from xnorforge.flows.bind.nodes import matrix_at
 from xnorforge.flows.bind.registry import takes
 from xnorforge.hw.ops.byte_mvu.op import MOST_INPUT_BITS
 
 
 @takes("MVAU", rank=20)
-def byte_mvu(network: Network, node):
+def byte_mvu(network: Network, node: NodeProto) -> Taken:
     """MVAU on integers of several bits with weights of -1 and +1, thresholds inside."""
     unit = matrix_at(network, node)
     if unit.xnor or not 2 <= unit.bits <= MOST_INPUT_BITS or not np.isin(unit.weights, (-1, 1)).all():

@@ -28,7 +28,7 @@ class ByteMvu(Mvu):
 
     result_signed = True
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return super().get_nodeattr_types() | {
             "in_bits": ("i", False, 8),
             "in_signed": ("i", False, 0, {0, 1}),
@@ -54,7 +54,7 @@ class ByteMvu(Mvu):
         """Bits of a signed sum."""
         return self.result_range()[1].bit_length() + 1
 
-    def result(self, x, weights):
+    def result(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Sum of x where the weight is 1 less the sum of x where it is 0, of x (vectors, mw) and weights (mw,
         mh).
         """
@@ -71,7 +71,7 @@ class ByteMvu(Mvu):
         weights = 2 * np.asarray(self.arrays_of["weights"]).astype(np.int64) - 1
         return Matrix(weights, np.zeros(weights.shape[1], np.int64), 1)
 
-    def offset(self, weights):
+    def offset(self, weights: np.ndarray) -> np.ndarray:
         """Of inverses and signs."""
         return offset_of_signs(weights, self.in_bits, self.in_signed)
 

@@ -1,12 +1,12 @@
 """One bound per channel."""
 
-from xnorforge.flows.bind.network import Bound, Network, get
+from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken, get
 from xnorforge.flows.bind.nodes import out_width
 from xnorforge.flows.bind.registry import takes
 
 
 @takes("Clip")
-def clip(network: Network, node):
+def clip(network: Network, node: NodeProto) -> Taken:
     """Our own node."""
     bits, signed = network.kind(node.input[0])
     attributes = {

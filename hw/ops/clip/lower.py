@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from xnorforge.core.types import Record
 from xnorforge.flows.lower.exact import exactly, on_one_unit
 from xnorforge.flows.lower.examples import random_leaf, random_shape, random_signs
 from xnorforge.flows.lower.nodes import IntegerNode
@@ -18,7 +19,7 @@ from xnorforge.hw.ops.clip.op import clipped
 
 
 @meaning("Clip")
-def clip(x, at):
+def clip(x: np.ndarray, at: Record) -> np.ndarray:
     """mul * x, not below `at` where direction is +1, not above it where direction is -1."""
     return clipped(x * at["mul"], at["at"], at["direction"])
 
@@ -27,7 +28,7 @@ class Clip(IntegerNode):
     """mul * x, not below `at` (C,) where direction (C,) is +1, not above it where it is -1."""
 
     numbers: ClassVar[dict[str, str]] = {"mul": "i"}
-    arrays = ("at", "direction")
+    arrays: tuple[str, ...] = ("at", "direction")
 
 
 @rule("Relu", "PRelu", "LeakyRelu")

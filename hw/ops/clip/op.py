@@ -7,6 +7,7 @@ from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import value_range, wrapped
+from xnorforge.hw.ops.base import Memories, Rtl, Tensors
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import binary
 
@@ -30,9 +31,9 @@ class Clip(PerChannel):
     """
 
     module = "xf_clip"
-    arrays = ("at", "direction")
+    arrays: tuple[str, ...] = ("at", "direction")
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return super().get_nodeattr_types() | {"mul": ("i", False, 1, {1, 2})} | self.widths
 
     def tables(self) -> tuple[np.ndarray, np.ndarray]:
@@ -55,7 +56,7 @@ class Clip(PerChannel):
             )
         return at, direction
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         self.load_constants(context.__getitem__)
         (at, direction), sink = self.tables(), self.out_stream()
         y = clipped(self.taken(context) * self.get_nodeattr("mul"), at, direction)
@@ -65,7 +66,7 @@ class Clip(PerChannel):
         """One comparison."""
         return 1
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         source = self.in_stream()
         return self.module, {
             "Folds": source.shape[-1] // source.lanes, "Pe": source.lanes, "InBits": source.bits,
@@ -78,7 +79,7 @@ class Clip(PerChannel):
         at, direction = (table.reshape(-1, self.get_nodeattr("pe")) for table in self.tables())
         return bool((at == at[:1]).all() and (direction == direction[:1]).all())
 
-    def memories(self):
+    def memories(self) -> Memories:
         """Words by lane and fold, each a power of two; see the module."""
         (at, direction), source, bits = self.tables(), self.in_stream(), self.get_nodeattr("out_bits")
         at = at.astype(object)
@@ -98,7 +99,7 @@ class Clip(PerChannel):
             words[index % lanes * fold_span + index // lanes] = word
         return {"BoundFile": (source.bits + 2 + bits, words)}
 
-    def parts(self):
+    def parts(self) -> Parts:
         """Of a lane's results, bits that choose between the same two have one register."""
         source, sink, (width, words) = self.in_stream(), self.out_stream(), self.memories()["BoundFile"]
         folds, top = source.shape[-1] // source.lanes, source.bits - 1

@@ -1,6 +1,6 @@
 """Channels side by side."""
 
-from xnorforge.flows.bind.network import Bound, Network
+from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken
 from xnorforge.flows.bind.nodes import kinds
 from xnorforge.flows.bind.registry import takes
 
@@ -13,7 +13,7 @@ def _out_width(network: Network, node) -> dict[str, int]:
 
 
 @takes("StreamingConcat")
-def concat(network: Network, node):
+def concat(network: Network, node: NodeProto) -> Taken:
     """FINN's StreamingConcat."""
     inputs = list(node.input)
     attributes = {

@@ -3,11 +3,12 @@
 import numpy as np
 
 from xnorforge.hw.ops._streams import value_range, wrapped
+from xnorforge.hw.ops.concat.op import Concat
 from xnorforge.sim.bits.kernels import place_channels
-from xnorforge.sim.bits.packed import Packed, as_integers, joined_segments
+from xnorforge.sim.bits.packed import Packed, Step, as_integers, joined_segments
 
 
-def step(op):
+def step(op: Concat) -> Step:
     """Segments moved word by word, or integers, cut to the width of the result where one may exceed it."""
     streams, sink = op.in_streams(), op.out_stream()
     low, high = value_range(sink.bits, sink.signed)

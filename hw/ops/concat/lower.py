@@ -15,7 +15,7 @@ from xnorforge.flows.lower.walk import refuse
 
 
 @meaning("Concat")
-def concat(*given):
+def concat(*given: np.ndarray) -> np.ndarray:
     """One after the other along the channels."""
     *inputs, _at = given
     return np.concatenate(inputs, -1)

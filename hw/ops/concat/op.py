@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.hw.ops._streams import check_divides, packed, wrapped
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.base import Attributes, HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 
 
@@ -28,7 +28,7 @@ class Concat(HwOp):
     module = "xf_concat"
     extents: ClassVar[dict[str, str]] = {"pe": "channels"}
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return {
             "out_shape": ("ints", True, []),
             "channels": ("ints", True, []),
@@ -40,7 +40,7 @@ class Concat(HwOp):
         }
 
     @classmethod
-    def sizes(cls, attributes):
+    def sizes(cls, attributes: Attributes) -> dict[str, int]:
         """Pe divides the channels of every stream."""
         return {"pe": gcd(*attributes["channels"])}
 
@@ -70,7 +70,7 @@ class Concat(HwOp):
             bool(self.get_nodeattr("out_signed")),
         )
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         sink, parts = self.out_stream(), [self.taken(context, k) for k in range(self.inputs)]
         context[self.onnx_node.output[0]] = wrapped(np.concatenate(parts, -1), sink.bits, sink.signed)
 
@@ -90,7 +90,7 @@ class Concat(HwOp):
         """The register."""
         return 1
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         pe = self.get_nodeattr("pe")
         return self.module, {
             "Inputs": self.inputs, "Pe": pe, "OutBits": self.get_nodeattr("out_bits"),
@@ -99,7 +99,7 @@ class Concat(HwOp):
             "Beats": packed([channels // pe for channels in self.get_nodeattr("channels")], 16),
         }  # fmt: skip
 
-    def parts(self):
+    def parts(self) -> Parts:
         """A beat counter of 16 bits. Bits that are the sign in all streams have one register, bits that are 0
         none.
         """

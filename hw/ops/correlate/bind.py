@@ -1,13 +1,13 @@
 """Match counts against weights that are replaced at run time."""
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.bind.network import Bound, Network, get
+from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken, get
 from xnorforge.flows.bind.nodes import matrix_at
 from xnorforge.flows.bind.registry import takes
 
 
 @takes("MVAU")
-def correlate(network: Network, node):
+def correlate(network: Network, node: NodeProto) -> Taken:
     """MVAU whose weights are writable, on bits."""
     if not get(node, "runtime_writeable_weights", 0):
         return None

@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 from xnorforge.hw.ops._timing import Timing, Work, folded_vectors
+from xnorforge.hw.ops.correlate.op import Correlate
 
 FLAGS = 16  # frames whose flags are kept, Depth of xf_frame_flags.sv
 
 
-def timing(op) -> Timing:
+def timing(op: Correlate) -> Timing:
     """A vector is read once per pass; behind a frame of one beat a move passes without a step. The flags of a
     frame are there before its first beat is.
     """

@@ -1,15 +1,18 @@
 """Binary matrix-vector unit whose weights, a template in two banks, can be replaced between frames."""
 
 import copy
+from collections.abc import Mapping
 from math import lcm
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _mvu_cost as cost
+from xnorforge.hw.ops._decode import Decoder
 from xnorforge.hw.ops._mvu import Mvu
 from xnorforge.hw.ops._templates import BANKS, Templated
+from xnorforge.hw.ops.base import Memories, Rtl
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.hw.parts import Parts
 
@@ -43,11 +46,11 @@ class Correlate(XnorMvu, Templated):
     """
 
     module = "xf_correlate"
-    arrays = ("weights",)
+    arrays: tuple[str, ...] = ("weights",)
     extents: ClassVar[dict[str, str]] = Mvu.extents  # one vector at a time
     styles: ClassVar[dict[str, tuple[str | int, ...]]] = {}
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         left_out = {*XnorMvu.styles, "rom_rows"}
         kept = {key: kind for key, kind in super().get_nodeattr_types().items() if key not in left_out}
         return kept | {"ram": ("s", False, "auto", {"auto", "block", "lut"})}
@@ -113,7 +116,7 @@ class Correlate(XnorMvu, Templated):
         """What a host reads from address 0 on, 32 bits each: identity, words of a bank, bits of a word."""
         return [IDENTITY, self.bank_words, self.word_bits]
 
-    def writes(self, weights, bank: int) -> list[tuple[int, int]]:
+    def writes(self, weights: np.ndarray, bank: int) -> list[tuple[int, int]]:
         """The writes that load a template: (byte address, 32 bits), in any order.
 
         Args:
@@ -132,21 +135,21 @@ class Correlate(XnorMvu, Templated):
             ((2 + bank) << address_bits(self.bank_words) | word) << address_bits(self.pieces) | piece
         ) << 2
 
-    def learnt(self, x) -> np.ndarray:
+    def learnt(self, x: np.ndarray) -> np.ndarray:
         """The templates (N, mw, mh) that a bank holds after it learnt from inputs (N, *shape): the first
         vector for all rows.
         """
         mw, mh, *_ = self.folding()
         return np.repeat(np.asarray(x).reshape(len(x), -1, mw)[:, 0, :, None], mh, axis=2).astype(np.int64)
 
-    def holding(self, weights) -> "Correlate":
+    def holding(self, weights: np.ndarray) -> "Correlate":
         """The same operator with another template (mw, mh)."""
         found = copy.copy(self)
         found.arrays_of = self.arrays_of | {"weights": np.asarray(weights).astype(np.int64)}
         found.folding()
         return found
 
-    def matrix(self):
+    def matrix(self) -> None:
         """None: its weights change."""
         return None
 
@@ -169,21 +172,21 @@ class Correlate(XnorMvu, Templated):
         """
         return max(2, super().cycles())
 
-    def rtl(self) -> tuple[str, dict]:
+    def rtl(self) -> Rtl:
         mw, mh, simd, pe = self.folding()
         shape = {"Mw": mw, "Mh": mh, "Simd": simd, "Pe": pe, "Vectors": self.get_nodeattr("vectors")}
         return self.module, shape | {"Block": int(self.blocks)}
 
-    def decoder(self, _name, _given, /):
+    def decoder(self, _name: str, _given: Mapping[str, Any], /) -> Decoder | None:
         return None  # its weights are loaded
 
-    def memories(self) -> dict:
+    def memories(self) -> Memories:
         """Both banks, the second from the next power of two on."""
         bank = self.weight_words(self.arrays_of["weights"])
         gap = [0] * (self._rows() - len(bank))
         return {"TemplateFile": (self.word_bits, (bank + gap) * BANKS)}
 
-    def parts(self):
+    def parts(self) -> Parts:
         mw, mh, simd, pe = self.folding()
         beats, passes, vectors, dot = mw // simd, mh // pe, self.get_nodeattr("vectors"), self.dot()
         acc, depth = self.result_bits if beats > 1 else 0, BANKS * self._rows()

@@ -2,12 +2,12 @@
 
 from math import gcd
 
-from xnorforge.flows.bind.network import Bound, Network, ints
+from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken, ints
 from xnorforge.flows.bind.registry import takes
 
 
 @takes("Crop")
-def crop(network: Network, node):
+def crop(network: Network, node: NodeProto) -> Taken:
     """Our own node."""
     before, behind, first = (ints(node, key) for key in ("before", "behind", "first"))
     bits, signed = network.kind(node.input[0])

@@ -8,6 +8,7 @@ from xnorforge.flows.lower.examples import random_leaf, random_shape
 from xnorforge.flows.lower.nodes import IntegerNode
 from xnorforge.flows.lower.registry import example, maker, meaning
 from xnorforge.flows.lower.values import Leaf
+from xnorforge.flows.lower.walk import Walk
 
 
 @meaning("Crop")
@@ -23,7 +24,7 @@ class Crop(IntegerNode):
 
 
 @maker("cropped")
-def cropped(walk, leaf: Leaf, view: np.ndarray) -> Leaf | None:
+def cropped(walk: Walk, leaf: Leaf, view: np.ndarray) -> Leaf | None:
     """The leaf's elements of a view (C, H, W) with all channels, or (F,), that is a window of the frame, else
     None.
     """

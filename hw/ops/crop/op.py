@@ -5,6 +5,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._grouped import Grouped
 from xnorforge.hw.ops._streams import check_divides
+from xnorforge.hw.ops.base import Rtl, Tensors
 from xnorforge.hw.parts import Parts
 
 
@@ -24,7 +25,7 @@ class Crop(Grouped):
 
     module = "xf_crop"
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return super().get_nodeattr_types() | {"first": ("ints", True, [])}
 
     def window(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
@@ -57,7 +58,7 @@ class Crop(Grouped):
         elements = found.repeat(source.shape[-1], 1) if len(source.shape) == 3 else found
         return elements.reshape(-1, source.lanes)[:, 0]
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         x = self.taken(context)
         beats = x.reshape(len(x), -1, self.in_stream().lanes)
         context[self.onnx_node.output[0]] = beats[:, self.passed()].reshape(len(x), *self.out_stream().shape)
@@ -82,10 +83,10 @@ class Crop(Grouped):
         names = ("Rows", "Beats", "FirstRow", "FirstBeat", "KeptRows", "KeptBeats")
         return dict(zip(names, (rows, beats[0], top, beats[1], tall, beats[2])))
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         return self.module, {**self._beats(), "Width": self.in_stream().width}
 
-    def parts(self):
+    def parts(self) -> Parts:
         """Counters of beats and rows where a part of them is kept."""
         sizes, width = self._beats(), self.in_stream().width
         found = Parts().registers(width + 1).spare(width)

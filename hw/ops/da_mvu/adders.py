@@ -6,16 +6,19 @@ matrix' height are the inputs x, the others the sums in order; a sum reads earli
 """
 
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from xnorforge.hw.fabric import REFERENCE
 from xnorforge.hw.parts import Parts
 
+End: TypeAlias = tuple[int, int, int] | None  # (number, power, sign): sign number 2^power; None: 0
 LEVELS = 3  # additions and comparisons between two registers, where nothing else is asked for
 
 
-def solve(weights, low: int, high: int, quick: bool = False, slack: int = -1) -> np.ndarray:
+def solve(weights: ArrayLike, low: int, high: int, quick: bool = False, slack: int = -1) -> np.ndarray:
     """Sums that make x @ weights of integers x in low .. high, up to sign and powers of two; int64 (n, 5).
 
     A matrix of +-1 is also tried as 2 (x @ positive) - sum of x, where `positive` is 1 at +1 and 0 at -1:
@@ -52,7 +55,7 @@ class _Graph:
         """The rows."""
         return np.array(list(self.rows), np.int64).reshape(-1, 5)
 
-    def multiply(self, weights, low: int, high: int, slack: int, quick: bool) -> list:
+    def multiply(self, weights: np.ndarray, low: int, high: int, slack: int, quick: bool) -> list:
         """The columns of x @ weights, by alkaid; `slack` levels of sums beyond the least number are allowed,
         -1: any; `quick`: only the first of the ways in which it splits a matrix.
         """
@@ -115,12 +118,12 @@ class Adders:
         levels: additions and comparisons between two registers.
     """
 
-    def __init__(self, rows, inputs: int, low: int, high: int, levels: int = LEVELS):
+    def __init__(self, rows: ArrayLike, inputs: int, low: int, high: int, levels: int = LEVELS):
         self.levels = levels
         self.rows, self.inputs = np.asarray(rows).astype(np.int64), inputs
         self.weights = np.zeros((inputs + len(self.rows), inputs), np.int64)
         self.weights[:inputs] = np.eye(inputs)
-        self.level = [0] * inputs
+        self.level: list[int] = [0] * inputs
         for number, (a, i, b, j, sign) in enumerate(self.rows.tolist(), inputs):
             self.weights[number] = (self.weights[a] << i) + sign * (self.weights[b] << j)
             self.level.append(max(self.level[a], self.level[b]) + 1)
@@ -136,7 +139,7 @@ class Adders:
                 found.setdefault(key, (number, power, sign))
         return found
 
-    def find(self, column) -> tuple[int, int, int] | None:
+    def find(self, column: np.ndarray) -> tuple[int, int, int] | None:
         """(number, power, sign) with column @ x = sign number 2^power; None for a column of zeros.
 
         Raises:
@@ -163,11 +166,11 @@ class Adders:
         """Registers between the inputs and where a number is computed, or what is `more` levels behind it."""
         return max(self.level[number] + more - 1, 0) // self.levels
 
-    def stages(self, ends, last: int) -> int:
+    def stages(self, ends: list[End], last: int) -> int:
         """Registers from inputs to outputs; `last` levels follow behind the ends."""
         return 1 + max((self.stage(end[0], last) for end in ends if end), default=0)
 
-    def waits(self, ends, stages: int) -> dict[int, int]:
+    def waits(self, ends: list[End], stages: int) -> dict[int, int]:
         """{number: registers in a row behind it}, of all numbers that the ends need."""
         found: dict[int, int] = {}
         for end in filter(None, ends):
@@ -178,7 +181,7 @@ class Adders:
                     found[read] = max(found.get(read, 0), self.stage(number) - self.stage(read))
         return found
 
-    def parts(self, ends, stages: int, unread: list[int], added: set[int]) -> Parts:
+    def parts(self, ends: list[End], stages: int, unread: list[int], added: set[int]) -> Parts:
         """The sums, a LUT per bit in which both terms have one, and the registers between them.
 
         Args:
@@ -260,7 +263,7 @@ class Adders:
             count, bits = -(-count >> size - bits) + 1, size
         return bits + (count - 1).bit_length() <= self.width(number)
 
-    def lut(self, ends, last: int = 1) -> int:
+    def lut(self, ends: list[End], last: int = 1) -> int:
         """LUTs of the sums and of shift registers between them."""
         waits, least = self.waits(ends, self.stages(ends, last)), REFERENCE.shift_from
         kept = sum(self.width(number) for number, registers in waits.items() if registers >= least)

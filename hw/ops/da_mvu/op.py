@@ -1,7 +1,7 @@
 """A constant matrix as a graph of adders (distributed arithmetic): one vector per cycle, no weight memory."""
 
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from xnorforge.core.types import Record
 from xnorforge.hw.ops._compare import comparison_lut
 from xnorforge.hw.ops._mvu import check_matrix
 from xnorforge.hw.ops._streams import value_range
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import unread
 
@@ -42,11 +42,11 @@ class DaMvu(HwOp):
     """
 
     module = "xf_da_mvu"
-    arrays = ("weights", "bias", "adders", "thresholds")
+    arrays: tuple[str, ...] = ("weights", "bias", "adders", "thresholds")
     extents: ClassVar[dict[str, str]] = {}
     structure = "adders"
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return {
             "mw": ("i", True, 0),
             "mh": ("i", True, 0),
@@ -63,7 +63,7 @@ class DaMvu(HwOp):
 
     @classmethod
     def with_adders(
-        cls, name: str, arrays: Record, quick: bool = False, slack: int = -1, **attributes
+        cls, name: str, arrays: Record, quick: bool = False, slack: int = -1, **attributes: Any
     ) -> "DaMvu":
         """The operator of weights, bias and maybe thresholds, with adders found for them, `quick` maybe not
         the fewest, with `slack` few in a row, as of `adders.solve`.
@@ -96,7 +96,7 @@ class DaMvu(HwOp):
         arrays = op.arrays_of | {"weights": matrix.weights, "bias": matrix.bias}
         return cls.with_adders(op.name, arrays, quick, **attributes)
 
-    def sooner(self, levels):
+    def sooner(self, levels: int) -> list[HwOp]:
         """Its adders with fewer registers between them, then other adders with fewer in a row."""
         given = {name: self.get_nodeattr(name) for name in self.get_nodeattr_types()}
         fewer = (self.with_adders(self.name, self.arrays_of, slack=n, **given) for n in SLACKS)
@@ -128,11 +128,11 @@ class DaMvu(HwOp):
         shape, mh = tuple(self.get_nodeattr("out_shape")), self.get_nodeattr("mh")
         return Stream(shape, mh, self.get_nodeattr("out_bits"), bool(self.get_nodeattr("out_signed")))
 
-    def result(self, x, weights):
+    def result(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """x (vectors, mw) times weights (mw, mh), bias added."""
         return x @ weights + np.asarray(self.arrays_of["bias"]).astype(x.dtype)
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         self.load_constants(context.__getitem__)
         # Exact in floating point: all integers lie below 2**53.
         x, weights = (
@@ -217,7 +217,7 @@ class DaMvu(HwOp):
         return found
 
     @cached_property
-    def plan(self) -> tuple[adders.Adders, list, list[int]]:
+    def plan(self) -> tuple[adders.Adders, list[adders.End], list[int]]:
         """The graph, and per row its end and what it has to reach or what is added to it, as
         text.adder_module wants them.
         """
@@ -234,7 +234,7 @@ class DaMvu(HwOp):
     def _reach(self) -> tuple[int, int]:
         return value_range(self.in_bits, self.in_stream().signed)
 
-    def parts(self):
+    def parts(self) -> Parts:
         """Sums with the registers between them, results, and the spare register."""
         graph, ends, given = self.plan
         width, out_bits = self.out_stream().width, self.out_stream().bits
@@ -260,10 +260,10 @@ class DaMvu(HwOp):
         read = text.tables_read(self.tables)
         return found.add(graph.parts([*ends, *read], stages, [*ignored, *(0 for _ in read)], added))
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         return self._written[0], {}
 
-    def generated(self):
+    def generated(self) -> dict[str, str]:
         name, words = self._written
         return {f"{name}.sv": words}
 

@@ -1,7 +1,9 @@
 """The SystemVerilog of one instance: sums, registers between them, comparisons or constants at the end."""
 
 from hashlib import sha256
+from typing import Any
 
+from xnorforge.core.types import Ints
 from xnorforge.hw.ops._compare import above
 
 from .adders import Adders
@@ -19,7 +21,7 @@ HEAD = """// SPDX-License-Identifier: Apache-2.0
 
 
 def adder_module(
-    graph: Adders, ends: list, given: list[int], out_bits: int, thresholds: bool, tables: dict
+    graph: Adders, ends: list[Any], given: list[int], out_bits: int, thresholds: bool, tables: dict
 ) -> tuple[str, str]:
     """Name and text of a module; equal names mean equal texts.
 
@@ -72,12 +74,12 @@ def adder_module(
     return name, f"{head}\nmodule {name} (\n{ports}\n{body}\nendmodule : {name}\n"
 
 
-def tables_read(tables: dict) -> list[tuple[int, int, int]]:
+def tables_read(tables: dict[int, tuple[Any, Any]]) -> list[tuple[int, int, int]]:
     """The inputs that tables read, as ends."""
     return [(number, 0, 1) for number in sorted({number for read, _ in tables.values() for number in read})]
 
 
-def last(ends, given, thresholds: bool) -> int:
+def last(ends: list[Any], given: Ints, thresholds: bool) -> int:
     """Levels behind the sums: a comparison, or the addition of a constant or a change of sign somewhere."""
     return int(thresholds or any(value or (end and end[2] < 0) for end, value in zip(ends, given)))
 

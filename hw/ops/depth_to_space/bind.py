@@ -1,11 +1,11 @@
 """Channels become the pixels of a block."""
 
-from xnorforge.flows.bind.network import Bound, Network, ints
+from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken, ints
 from xnorforge.flows.bind.registry import takes
 
 
 @takes("DepthToSpace")
-def depth_to_space(network: Network, node):
+def depth_to_space(network: Network, node: NodeProto) -> Taken:
     """Our own node."""
     ifm, shape, block = network.shape(node.input[0]), network.shape(node.output[0]), ints(node, "block")
     bits, signed = network.kind(node.input[0])

@@ -12,6 +12,7 @@ from math import lcm
 from typing import ClassVar
 
 import numpy as np
+from onnx import NodeProto
 
 from xnorforge.flows.lower.examples import random_leaf
 from xnorforge.flows.lower.nodes import IntegerNode
@@ -19,7 +20,7 @@ from xnorforge.flows.lower.registry import CHOOSING, MAKERS, example, maker, mea
 from xnorforge.flows.lower.sums import one_leaf, single
 from xnorforge.flows.lower.values import Value, bounds_of, of_leaf
 from xnorforge.flows.lower.views import over, seen, usual_view, view_of
-from xnorforge.flows.lower.walk import refuse
+from xnorforge.flows.lower.walk import Walk, refuse
 from xnorforge.hw.ops.border.lower import everywhere
 from xnorforge.hw.ops.depth_to_space.op import pixels_of_blocks
 
@@ -72,7 +73,7 @@ def _blocks(view: np.ndarray, shape) -> tuple[list[int], np.ndarray] | None:
 
 
 @maker("blocks")
-def blocks(walk, node, value: Value, view: np.ndarray) -> Value | None:
+def blocks(walk: Walk, node: NodeProto, value: Value, view: np.ndarray) -> Value | None:
     """The image that a view spreads over blocks of pixels, None where it does something else."""
     found = _blocks(view, value.shape)
     if found is None or value.shape[:2] != tuple(-(-n // b) for n, b in zip(view.shape[1:], found[0])):

@@ -5,12 +5,13 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Ints
 from xnorforge.hw.ops._streams import check_divides
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 
 
-def pixels_of_blocks(x: np.ndarray, block, size) -> np.ndarray:
+def pixels_of_blocks(x: np.ndarray, block: Ints, size: Ints) -> np.ndarray:
     """x (N, H, W, rows * columns * C) to (N, *size, C), where `block` is (rows, columns).
 
     Output pixel (y, x) channel c is channel ((y % rows) * columns + x % columns) * C + c of input pixel
@@ -38,7 +39,7 @@ class DepthToSpace(HwOp):
     module = "xf_depth_to_space"
     extents: ClassVar[dict[str, str]] = {"pe": "out_shape"}
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return {
             "ifm": ("ints", True, []),
             "block": ("ints", True, []),
@@ -81,7 +82,7 @@ class DepthToSpace(HwOp):
             raise UserError(f"{self.name}: block={block} is not valid; use two numbers of 1 or more.")
         return block
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         size = self.out_stream().shape[:2]
         context[self.onnx_node.output[0]] = pixels_of_blocks(self.taken(context), self.block(), size)
 
@@ -111,7 +112,7 @@ class DepthToSpace(HwOp):
         channels = self.in_stream().shape[2] // self.block()[0]
         return channels // self.get_nodeattr("pe")
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         source, (tall, wide, channels) = self.in_stream(), self.out_stream().shape
         (height, width, _), rows = source.shape, self.block()[0]
         return self.module, {
@@ -119,7 +120,7 @@ class DepthToSpace(HwOp):
             "Kept": wide * channels // source.lanes, "LastRows": tall - (height - 1) * rows,
         }  # fmt: skip
 
-    def parts(self):
+    def parts(self) -> Parts:
         source, (tall, wide, channels) = self.in_stream(), self.out_stream().shape
         (height, width, _), (rows, columns) = source.shape, self.block()
         depth, cut = 2 * source.beats // height, tall < height * rows

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from xnorforge.flows.bind.network import Bound, Network
+from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken
 from xnorforge.flows.bind.nodes import steps_behind, with_threshold
 from xnorforge.flows.bind.registry import takes
 from xnorforge.hw.ops.depthwise.op import MOST_INPUT_BITS
 
 
 @takes("VVAU", rank=10)
-def depthwise(network: Network, node):
+def depthwise(network: Network, node: NodeProto) -> Taken:
     """VVAU with weights of -1 and +1, thresholds inside."""
     nodes, (bits, signed) = with_threshold(network, node), network.kind(node.input[0])
     weights = network.constant(node.input[1])[:, 0].transpose(1, 2, 0)  # (kh, kw, C)

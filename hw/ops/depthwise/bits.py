@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from xnorforge.sim.bits.packed import Packed, pack
+from xnorforge.hw.ops.depthwise.op import Depthwise
+from xnorforge.sim.bits.packed import Packed, Step, pack
 
 
-def step(op):
+def step(op: Depthwise) -> Step:
     """Tap by tap."""
     signs = 2 * np.asarray(op.arrays_of["weights"]).astype(np.int32) - 1
     thresholds, shape = op.arrays_of.get("thresholds"), op.out_stream().shape

@@ -1,17 +1,18 @@
 """Depthwise convolution: one kernel of +1 and -1 per channel."""
 
+from collections.abc import Mapping
 from math import prod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _mvu_cost as cost
-from xnorforge.hw.ops._decode import decode_starts, decode_taps
+from xnorforge.hw.ops._decode import Decoder, decode_starts, decode_taps
 from xnorforge.hw.ops._mvu import accumulator_starts, memory_words, offset_of_signs
 from xnorforge.hw.ops._streams import check_divides, value_range
-from xnorforge.hw.ops.base import LOADABLE, HwOp, Stream
+from xnorforge.hw.ops.base import LOADABLE, HwOp, Memories, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import binary, different_columns
 
@@ -35,10 +36,10 @@ class Depthwise(HwOp):
     """
 
     module = "xf_depthwise"
-    arrays = ("weights", "thresholds")
+    arrays: tuple[str, ...] = ("weights", "thresholds")
     extents: ClassVar[dict[str, str]] = {"pe": "ofm"}
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return {
             "ofm": ("ints", True, []),
             "kernel": ("ints", True, []),
@@ -119,7 +120,7 @@ class Depthwise(HwOp):
         low, high = self.result_range()
         return high.bit_length() + (low < 0)
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         """Tap by tap, in integers."""
         x, weights, *thresholds = (
             np.asarray(context[name]).astype(np.int32) for name in self.onnx_node.input
@@ -168,7 +169,7 @@ class Depthwise(HwOp):
         large = cost.logic_rom(self.get_nodeattr("pe"), words) > cost.LARGEST_LOGIC_ROM
         return words > cost.SHALLOW and large, self.folds >= cost.BLOCK_STARTS
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         source, (weights, begins) = self.in_stream(), self.in_block()
         return self.module, {
             "Taps": self.taps, "Folds": self.folds, "Pe": source.lanes, "Bits": source.bits,
@@ -176,7 +177,7 @@ class Depthwise(HwOp):
             "AccW": self.acc_bits, "Thresholds": not self.raw, "WeightBlock": weights, "StartBlock": begins,
         }  # fmt: skip
 
-    def memories(self):
+    def memories(self) -> Memories:
         """Weights, word tap * folds + fold; starts, one word per fold."""
         pe, weights = self.in_stream().lanes, np.asarray(self.arrays_of["weights"]).astype(np.int64)
         begin = accumulator_starts(self.offset(), self.acc_bits, self.top, self.arrays_of.get("thresholds"))
@@ -185,10 +186,10 @@ class Depthwise(HwOp):
             "StartFile": (pe * self.acc_bits, memory_words(begin.reshape(-1, pe), self.acc_bits)),
         }
 
-    def decoder(self, name, _given, /):
+    def decoder(self, name: str, _given: Mapping[str, Any], /) -> Decoder | None:
         return decode_taps if name == "WeightFile" else decode_starts
 
-    def parts(self):
+    def parts(self) -> Parts:
         source, out, folds, bits = self.in_stream(), self.out_stream().width, self.folds, self.acc_bits
         beat, fold, sums = address_bits(folds * self.taps), address_bits(folds), source.lanes * bits
         found = Parts(input_bits=source.width).counters_of(beat).spare(out).registers(7 + 2 * source.width)

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.fabric import block_choice, memory_of
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 
 MEMORIES = {"lut": 1, "block": 2}
@@ -28,7 +28,7 @@ class Fifo(HwOp):
     identity = True
     extents: ClassVar[dict[str, str]] = {}
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return {
             "shape": ("ints", True, []),
             "lanes": ("i", False, 1),
@@ -71,7 +71,7 @@ class Fifo(HwOp):
         lut = cut.choice + rest.luts + rest.choice + width + 3  # with a multiplexer in front of the rest
         return part if 2 * HALF_BLOCK * (whole.bram36 - cut.bram36) > lut else depth
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         context[self.onnx_node.output[0]] = context[self.onnx_node.input[0]]
 
     def cycles(self) -> int:
@@ -86,13 +86,13 @@ class Fifo(HwOp):
         """Through the memory and the registers behind it, or the skid's register."""
         return 1 if self.get_nodeattr("depth") <= 2 else 1 + MEMORIES[self.memory]
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         width, depth = self.in_stream().width, self.get_nodeattr("depth")
         return self.module, {
             "Width": width, "Depth": depth, "Kind": MEMORIES[self.memory], "InBlock": self.in_block()
         }  # fmt: skip
 
-    def parts(self):
+    def parts(self) -> Parts:
         width, depth = self.in_stream().width, self.get_nodeattr("depth")
         if depth <= 2:
             return Parts().skid(width)

@@ -1,11 +1,11 @@
 """One output per reader."""
 
-from xnorforge.flows.bind.network import Bound, Network
+from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken
 from xnorforge.flows.bind.registry import takes
 
 
 @takes("DuplicateStreams")
-def fork(network: Network, node):
+def fork(network: Network, node: NodeProto) -> Taken:
     """FINN's DuplicateStreams."""
     bits, signed = network.kind(node.input[0])
     attributes = {

@@ -1,7 +1,7 @@
 """One stream to several readers."""
 
 from xnorforge.hw.ops._streams import check_divides
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 
 
@@ -20,7 +20,7 @@ class Fork(HwOp):
     ready_through = True
     identity = True
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return {
             "in_shape": ("ints", True, []),
             "readers": ("i", True, 2),
@@ -45,7 +45,7 @@ class Fork(HwOp):
     def out_streams(self) -> list[Stream]:
         return [self.in_stream()] * self.outputs
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         for tensor in self.onnx_node.output:
             context[tensor] = context[self.onnx_node.input[0]]
 
@@ -57,10 +57,10 @@ class Fork(HwOp):
         """The register."""
         return 1
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         return self.module, {"Width": self.in_stream().width, "Outputs": self.outputs}
 
-    def parts(self):
+    def parts(self) -> Parts:
         return Parts(outputs=self.outputs).registers(self.in_stream().width + self.outputs)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.bind.network import Bound, Network, get
+from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken, get
 from xnorforge.flows.bind.nodes import (
     around,
     border_in_front,
@@ -18,7 +18,7 @@ from xnorforge.hw.ops._streams import value_range
 
 
 @takes("MVAU", rank=30)
-def int_mvu(network: Network, node):
+def int_mvu(network: Network, node: NodeProto) -> Taken:
     """MVAU, thresholds inside."""
     unit = matrix_at(network, node)
     if unit.xnor:
@@ -29,7 +29,7 @@ def int_mvu(network: Network, node):
 
 
 @takes("VVAU", rank=30)
-def vvau(network: Network, node):
+def vvau(network: Network, node: NodeProto) -> Taken:
     """One kernel per channel, as a matrix that is 0 between channels."""
     weights = network.constant(node.input[1])[:, 0].transpose(1, 2, 0)  # (kh, kw, C)
     channels = weights.shape[2]
@@ -38,7 +38,7 @@ def vvau(network: Network, node):
 
 
 @takes("GroupedConv")
-def grouped_conv(network: Network, node):
+def grouped_conv(network: Network, node: NodeProto) -> Taken:
     """A convolution in groups and its border: windows, and a matrix that is 0 between groups."""
     weights, sizes = network.constant(node.input[1]), own_sizes(network, node)
     pad = border_in_front(network, node, sizes)
@@ -60,7 +60,9 @@ def _with_thresholds(network: Network, node, unit: Bound):
     return nodes, [unit]
 
 
-def dense_unit(network: Network, node, weights, bits: int, signed: bool, bipolar: int = 0) -> Bound:
+def dense_unit(
+    network: Network, node: NodeProto, weights: np.ndarray, bits: int, signed: bool, bipolar: int = 0
+) -> Bound:
     """IntMvu of weights (length of a window, outputs) that ends in the node's output; `bipolar` reads bits as
     -1 and +1.
     """
@@ -72,7 +74,7 @@ def dense_unit(network: Network, node, weights, bits: int, signed: bool, bipolar
     return Bound("IntMvu", node.name, attributes, {"weights": np.rint(weights).astype(np.int64)})
 
 
-def widths(name: str, weights, bits: int, signed: bool, bipolar: int = 0) -> dict[str, int]:
+def widths(name: str, weights: np.ndarray, bits: int, signed: bool, bipolar: int = 0) -> dict[str, int]:
     """Widths of an IntMvu; its sums hold whatever the bits of its input can be, though lowered sums may reach
     less far.
 

@@ -1,6 +1,7 @@
 """Matrix-vector unit of small integers and small integer weights: sums, or bits after a threshold."""
 
 from math import inf
+from typing import ClassVar
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from xnorforge.hw.fabric import address_bits, memory_of
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import Mvu
 from xnorforge.hw.ops._streams import value_range
-from xnorforge.hw.ops.base import Matrix
+from xnorforge.hw.ops.base import Attributes, Matrix, Rtl
 from xnorforge.hw.parts import Parts, family_in_use
 
 FACTOR = 25  # bits of the wider factor of a DSP48
@@ -35,18 +36,18 @@ class IntMvu(Mvu):
     multiplies in DSP blocks, two rows per block, where products have 9 bits or more (`xf_dsp_sum`).
     """
 
-    styles = Mvu.styles | {"dsp": (0, 1)}
+    styles: ClassVar[dict[str, tuple[str | int, ...]]] = Mvu.styles | {"dsp": (0, 1)}
     result_signed = True
 
     @classmethod
-    def together(cls, attributes, folding):
+    def together(cls, attributes: Attributes, folding: Attributes) -> bool:
         """DSP blocks of Xilinx's for products of integers that are wide enough, or for two rows."""
         bits, signed = attributes.get("in_bits", 8), attributes.get("in_signed", 0)
         wide = bits + (not signed) + attributes.get("w_bits", 8) >= NARROWEST_PRODUCT
         able = bits > 1 and family_in_use().startswith("xc")
         return not folding.get("dsp", 0) or (able and (wide or folding["pe"] % 2 == 0))
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return super().get_nodeattr_types() | {
             "in_bits": ("i", False, 8),
             "in_signed": ("i", False, 0, {0, 1}),
@@ -136,7 +137,7 @@ class IntMvu(Mvu):
         """
         return self.result_bits if self.raw or self.bipolar else self.result_bits + 1
 
-    def result(self, x, weights):
+    def result(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """x (vectors, mw) times weights (mw, mh)."""
         return (2 * x - 1 if self.bipolar else x) @ weights
 
@@ -230,11 +231,11 @@ class IntMvu(Mvu):
         return cost.ternary(simd, bits, 0) if self.ternary() else cost.planes(simd, bits, self.weight_bits)
 
     # Memories.
-    def stored(self, weights) -> np.ndarray:
+    def stored(self, weights: np.ndarray) -> np.ndarray:
         """Two's complement; packed for two rows per multiplier."""
         return (self._borrowed(weights) if self.chain()[0] == 2 else weights) % 2**self.weight_bits
 
-    def offset(self, weights):
+    def offset(self, weights: np.ndarray) -> np.ndarray:
         """What a row counts beyond the sum of x times weight, bits as 0 and 1: constants of the dot product,
         sign bits.
         """
@@ -252,7 +253,7 @@ class IntMvu(Mvu):
         plain = self.chain()[1] > 0 or not (self.in_signed or self.ternary())
         return self.raw and not self.bipolar and plain
 
-    def starts(self, weights) -> np.ndarray:
+    def starts(self, weights: np.ndarray) -> np.ndarray:
         """As of every unit. A bipolar sum is 2 * (sum of the weights at bits 1) - total."""
         offset, total = self.offset(weights), weights.sum(axis=0) if self.bipolar else 0
         if self.raw:
@@ -268,14 +269,14 @@ class IntMvu(Mvu):
         """Twice the sum of the bits is the bipolar one."""
         return int(self.bipolar and self.raw)
 
-    def weight_parts(self):
+    def weight_parts(self) -> Parts:
         """Where ternary gates share LUTs with the weights, only the number of the word is kept."""
         if not (self.ternary() and self._joined()):
             return super().weight_parts()
         mw, mh, simd, pe = self.folding()
         return Parts(table=self._joint_luts()).registers(address_bits(mw // simd * (mh // pe)))
 
-    def rtl(self) -> tuple[str, dict]:
+    def rtl(self) -> Rtl:
         """Module and parameters of the folded variant.
 
         Raises:
@@ -294,7 +295,7 @@ class IntMvu(Mvu):
             "Shift": self.shift,
         }  # fmt: skip
 
-    def parts(self):
+    def parts(self) -> Parts:
         """As of every unit, gates of ternary weights, inverters in front of the input buffer, DSP blocks."""
         rows, chain = self.chain()
         _, _, simd, pe = self.folding()
@@ -304,7 +305,7 @@ class IntMvu(Mvu):
         found.dsp = simd * pe // rows if chain else 0
         return found
 
-    def estimate(self, family=None, registers=True) -> dict[str, float]:
+    def estimate(self, family: str | None = None, registers: bool = True) -> dict[str, float]:
         """As of every unit; no number of LUTs makes adders wider."""
         if self.dot().bits > WIDEST_SUM:
             return dict.fromkeys(("lut", "ff", "carry", "lut_ram", "bram36", "dsp"), inf)

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from xnorforge.flows.bind.network import Bound, Network, get
+from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken, get
 from xnorforge.flows.bind.nodes import integer_thresholds, is_sign, with_threshold
 from xnorforge.flows.bind.registry import takes
 
 
 @takes("Interact")
-def interact(network: Network, node):
+def interact(network: Network, node: NodeProto) -> Taken:
     """With thresholds, also of channels that compare downwards, where they follow."""
     shape, (bits, _) = network.shape(node.input[0]), network.kind(node.input[0])
     attributes = {"in_shape": shape, "in_bits": bits} | {

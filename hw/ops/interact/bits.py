@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from xnorforge.sim.bits.packed import as_integers, pack
+from xnorforge.hw.ops.interact.op import Interact
+from xnorforge.sim.bits.packed import Step, as_integers, pack
 
 
-def step(op):
+def step(op: Interact) -> Step:
     """How many steps of each stair a sum passed, times a matrix of the edges of that stair."""
     influence, thresholds, direction = op.tables()
     shape, g = op.in_stream().shape, influence.shape[1]

@@ -1,6 +1,7 @@
 """LUTs of an instance as Yosys counts them."""
 
 from itertools import pairwise
+from typing import Any
 
 from xnorforge.hw.parts import Parts
 
@@ -11,7 +12,7 @@ MUX = (0.0, 0.5, 1.0, 2.5, 6.0)
 STEER = 1.6  # LUTs per 64 words and bit of a table of more than 64 that steers a multiplexer
 
 
-def parts_of(plan: Plan, bits: int, steps: list[list[tuple]]) -> Parts:
+def parts_of(plan: Plan, bits: int, steps: list[list[tuple[Any, ...]]]) -> Parts:
     """The codes of teachers, and the sums and steps of students, without the memory of a group.
 
     Codes wait for the end of their group in a chain of registers, read where the next code comes.
@@ -61,7 +62,7 @@ def _pick(slot: Slot, plan: Plan) -> float:
     return wide * MUX[min(index, 4)] * max(1, sources / 16) + steer * table
 
 
-def _tables(steps: list[list[tuple]]) -> float:
+def _tables(steps: list[list[tuple[Any, ...]]]) -> float:
     """A LUT per different bit of a table and 64 words that differ from others; multiplexers of the slice join
     them.
     """

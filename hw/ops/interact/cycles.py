@@ -1,9 +1,10 @@
 """Row of the cycle model."""
 
 from xnorforge.hw.ops._timing import Buffer, Stop, Timing, Work
+from xnorforge.hw.ops.interact.op import Interact
 
 
-def timing(op) -> Timing:
+def timing(op: Interact) -> Timing:
     """A whole group is there, then it is given; each beat that is read makes room for one in the same
     cycle.
     """

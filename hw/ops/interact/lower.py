@@ -4,8 +4,9 @@ from fractions import Fraction
 from typing import ClassVar
 
 import numpy as np
-from onnx import helper
+from onnx import NodeProto, helper
 
+from xnorforge.core.types import Record
 from xnorforge.flows.lower.examples import random_shape
 from xnorforge.flows.lower.nodes import IntegerNode
 from xnorforge.flows.lower.registry import example, meaning, rule
@@ -16,7 +17,7 @@ from xnorforge.hw.ops.threshold.lower import one_threshold
 
 
 @meaning("Interact")
-def interact(x, at):
+def interact(x: np.ndarray, at: Record) -> np.ndarray:
     """p + sum over edges t -> s of delta_ts(p_t), p = 2 x - n0 where x counts matches, else x (CI-BCNN,
     equations 2 and 3).
 
@@ -43,13 +44,13 @@ class Interact(IntegerNode):
     """
 
     numbers: ClassVar[dict[str, str]] = {"n0": "i", "unit": "i", "matches": "i", "axis": "i", "extent": "i"}
-    arrays = ("influence",)
+    arrays: tuple[str, ...] = ("influence",)
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         """A node without `extent` has that of equation 3."""
         return super().get_nodeattr_types() | {"extent": ("i", False, 0)}
 
-    def execute_node(self, context, graph):
+    def execute_node(self, context: dict[str, np.ndarray], graph: object) -> None:
         """Channels go last and back."""
         axis, (x, _) = self.get_nodeattr("axis"), self.onnx_node.input
         moved = context | {x: np.moveaxis(context[x], axis, -1)}
@@ -57,7 +58,7 @@ class Interact(IntegerNode):
         out = self.onnx_node.output[0]
         context[out] = np.ascontiguousarray(np.moveaxis(moved[out], -1, axis))
 
-    def make_shape_compatible_op(self, _model):
+    def make_shape_compatible_op(self, _model) -> NodeProto:
         """Input and output have one shape."""
         return helper.make_node("Identity", self.onnx_node.input[:1], self.onnx_node.output)
 

@@ -5,7 +5,8 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import value_range
-from xnorforge.hw.ops.base import Stream
+from xnorforge.hw.ops.base import Rtl, Stream, Tensors
+from xnorforge.hw.parts import Parts
 
 from . import cost, text
 from .plan import Plan, cuts, plan
@@ -32,9 +33,9 @@ class Interact(PerChannel):
     """
 
     module = "xf_interact"
-    arrays = ("influence", "thresholds", "direction")
+    arrays: tuple[str, ...] = ("influence", "thresholds", "direction")
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         given = super().get_nodeattr_types()
         del given["in_signed"]  # `matches` says it
         return given | {
@@ -135,7 +136,7 @@ class Interact(PerChannel):
         low, high = self.result_range()
         return self.stream(1 + max(high, -low - 1).bit_length(), True)
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         self.load_constants(context.__getitem__)
         influence, thresholds, direction = self.tables()
         x = np.asarray(context[self.onnx_node.input[0]]).astype(np.int64).reshape(-1, *self.in_stream().shape)
@@ -173,7 +174,7 @@ class Interact(PerChannel):
         stairs = {int(size): self.cuts(int(size)) for size in np.unique(abs(influence)) if size > 1}
         return plan(influence, source.lanes, stairs, low)
 
-    def parts(self):
+    def parts(self) -> Parts:
         """Above one beat a group has a memory in place of a register; Yosys repeats the address of it."""
         source, sink, made, direction = self.in_stream(), self.out_stream(), self.plan(), self.tables()[2]
         if self.raw:
@@ -196,10 +197,10 @@ class Interact(PerChannel):
             3 + source.width + source.lanes * (wide + int((direction < 0).any())) + sink.width
         )
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         return self._written()[0], {}
 
-    def generated(self):
+    def generated(self) -> dict[str, str]:
         name, words = self._written()
         return {f"{name}.sv": words}
 

@@ -3,6 +3,7 @@ xf_interact.
 """
 
 from hashlib import sha256
+from typing import Any
 
 from .plan import Plan, Slot, bits_for, code
 
@@ -34,7 +35,9 @@ module {name} (
     return name, HEAD.format(what=what) + ports + body + f"\nendmodule : {name}\n"
 
 
-def body(plan: Plan, shell: dict[str, int], steps: list[list[tuple]], turns: list[list[int]]) -> str:
+def body(
+    plan: Plan, shell: dict[str, int], steps: list[list[tuple[Any, ...]]], turns: list[list[int]]
+) -> str:
     """The text between ports and end.
 
     Args:

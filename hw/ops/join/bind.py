@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from xnorforge.flows.bind.network import Bound, Network
+from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken
 from xnorforge.flows.bind.nodes import is_scale, kinds, out_width
 from xnorforge.flows.bind.registry import takes
 from xnorforge.hw.any_width import whole_numbers
 
 
 @takes("ElementwiseMul", "ElementwiseAdd", rank=30)
-def join(network: Network, root):
+def join(network: Network, root: NodeProto) -> Taken:
     """Any tree of ElementwiseMul and ElementwiseAdd, bound at its root."""
     after = network.reader(root)
     if after is not None and after.op_type == "ElementwiseAdd":

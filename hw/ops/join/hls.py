@@ -4,6 +4,7 @@ from math import prod
 
 import numpy as np
 
+from xnorforge.core.types import Record
 from xnorforge.flows.backends.hls4ml.net import Net, Wire, without_window
 from xnorforge.hw.ops.base import HwOp
 
@@ -14,7 +15,7 @@ def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     wire, factors = wires[0], table[0]
     if len(wires) == 1:
         return [net.scaled("", wire, sink.bits, sink.signed, factors)]
-    sizes = {"n_pixels": prod(sink.shape[:-1]), "n_chan": sink.shape[-1]}
+    sizes: Record = {"n_pixels": prod(sink.shape[:-1]), "n_chan": sink.shape[-1]}
     for index, (other, row) in enumerate(zip(wires[1:], table[1:]), 2):
         suffix, given = "" if index == len(wires) else f"sum{index}", np.stack([factors, row])
         wire = net.xf(suffix, "xf_join", [wire, other], sink.shape, sink.bits, sink.signed, given, **sizes)

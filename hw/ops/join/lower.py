@@ -25,7 +25,7 @@ SLOP = 1 + 1e-9  # bounds are summed in float64
 
 
 @meaning("Join")
-def join(*given):
+def join(*given: np.ndarray) -> np.ndarray:
     """Sum of the inputs, each times its integers per channel."""
     *inputs, at = given
     return weighted_sum(inputs, at["multipliers"])

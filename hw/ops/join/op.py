@@ -5,11 +5,12 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.hw.any_width import weighted_sum, whole_numbers
 from xnorforge.hw.fabric import memory_of
 from xnorforge.hw.ops._per_channel import MOST_INSIDE, SAVED, PerChannel, table_parts
 from xnorforge.hw.ops._streams import packed, signed_bits, value_range, wrapped
-from xnorforge.hw.ops.base import LOADABLE, Stream
+from xnorforge.hw.ops.base import LOADABLE, Attributes, Memories, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import binary
 
@@ -31,17 +32,17 @@ class Join(PerChannel):
     """
 
     module = "xf_join"
-    arrays = ("multipliers",)
+    arrays: tuple[str, ...] = ("multipliers",)
     ready_through = True
-    styles: ClassVar = {"tables": tuple(SAVED)}
+    styles: ClassVar[dict[str, tuple[str | int, ...]]] = {"tables": tuple(SAVED)}
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         per_stream: dict[str, tuple] = {"in_bits": ("ints", True, []), "in_signed": ("ints", True, [])}
         own = {"tables": ("s", False, "auto", {*SAVED}), "word_bits": ("ints", False, [])}
         return super().get_nodeattr_types() | per_stream | self.widths | LOADABLE | own
 
     @classmethod
-    def with_pages(cls, attributes, pages):
+    def with_pages(cls, attributes: Record, pages: list[Record]) -> tuple[Record, list[Record]] | None:
         """A multiplier is as wide as the widest of all pages, and a constant only if it is that of all."""
         tables = np.stack([whole_numbers(one["multipliers"]) for one in pages])
         bits = [
@@ -52,7 +53,7 @@ class Join(PerChannel):
         return found if not found or not any(bits) else (found[0] | {"word_bits": bits}, pages)
 
     @classmethod
-    def together(cls, attributes, folding):
+    def together(cls, attributes: Attributes, folding: Attributes) -> bool:
         """Block RAM is for long tables."""
         long = attributes["in_shape"][-1] // folding["pe"] > MOST_INSIDE
         return long or folding.get("tables") != "block"
@@ -93,7 +94,7 @@ class Join(PerChannel):
         kinds = zip(self.get_nodeattr("in_bits"), self.get_nodeattr("in_signed"))
         return [self.stream(bits, bool(signed)) for bits, signed in kinds]
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         self.load_constants(context.__getitem__)
         sink = self.out_stream()
         total = weighted_sum([self.taken(context, k) for k in range(self.inputs)], self.table())
@@ -139,7 +140,7 @@ class Join(PerChannel):
         least, greatest = np.sum(ends, 0)
         return min(signed_bits(least.min(), greatest.max()), self.get_nodeattr("out_bits"))
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         source = self.in_stream()
         constants = [0 if bits else int(row[0]) for row, bits in zip(self.table(), self.word_bits())]
         constant_bits = max(32, signed_bits(min(constants), max(constants)))
@@ -152,7 +153,7 @@ class Join(PerChannel):
             "Constants": packed(constants, constant_bits), "Block": int(self.in_block()),
         }  # fmt: skip
 
-    def memories(self):
+    def memories(self) -> Memories:
         """A word per fold: per lane the multipliers of all streams that have no constant."""
         bits, source = self.word_bits(), self.in_stream()
         folds = source.shape[-1] // source.lanes
@@ -166,7 +167,7 @@ class Join(PerChannel):
                 at += width
         return {"MultiplierFile": (at, words)}
 
-    def parts(self):
+    def parts(self) -> Parts:
         """A product of 9 bits or more takes a DSP block, which also adds one other term, or another product;
         several where a factor is wider than the block's. The block has the registers of its product; a sum of
         products alone, or of one and another term, is in the blocks with all its registers.

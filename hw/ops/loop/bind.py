@@ -2,11 +2,13 @@
 form become one as well.
 """
 
-from onnx import helper
+from collections.abc import Iterator
+
+from onnx import NodeProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.flows.bind import bind_nodes
-from xnorforge.flows.bind.network import Bound, Network, get
+from xnorforge.flows.bind.network import Bound, Network, Taken, get
 from xnorforge.flows.bind.nodes import as_it_comes
 from xnorforge.flows.bind.registry import looping, takes
 from xnorforge.hw.graph import graph_of
@@ -15,7 +17,7 @@ from .bind_layers import chains, loop_of
 
 
 @takes("Loop")
-def loop(network: Network, node):
+def loop(network: Network, node: NodeProto) -> Taken:
     """The operators of a step become the body when they are folded."""
     model = ModelWrapper(helper.make_model(get(node, "body"), producer_name="xnorforge"))
     steps, length = get(node, "steps"), network.shape(node.input[0])[-1]
@@ -28,7 +30,7 @@ def loop(network: Network, node):
 
 
 @looping
-def layers_of_one_form(bounds: list[Bound]):
+def layers_of_one_form(bounds: list[Bound]) -> Iterator[tuple[range, Bound]]:
     """A loop for each chain of them."""
     for number, (start, layers) in enumerate(chains(bounds)):
         found = loop_of(layers, f"loop{number}")

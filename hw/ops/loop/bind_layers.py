@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
+from typing import Any
 
 from xnorforge.flows.bind.network import OPS, Bound, is_width, widest
 from xnorforge.hw.graph import graph_of
@@ -23,7 +24,7 @@ class Layer:
     ops: list[Bound]
     read: str
     made: str
-    form: tuple
+    form: tuple[Any, ...]
 
 
 def chains(bounds: list[Bound]) -> Iterator[tuple[int, list[Layer]]]:

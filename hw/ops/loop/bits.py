@@ -1,10 +1,11 @@
 """The operator on packed bits, for the bit simulator."""
 
+from xnorforge.hw.ops.loop.op import Loop
 from xnorforge.sim.bits import step_of
-from xnorforge.sim.bits.packed import as_integers, as_stream
+from xnorforge.sim.bits.packed import Step, as_integers, as_stream
 
 
-def step(op):
+def step(op: Loop) -> Step:
     """The steps of its body, one after the other."""
     calls = {id(one): step_of(one) for ops in op.pages for one in ops}
 

@@ -1,9 +1,10 @@
 """Row of the cycle model."""
 
 from xnorforge.hw.ops._timing import Buffer, Stop, Timing, Work
+from xnorforge.hw.ops.loop.op import Loop
 
 
-def timing(op) -> Timing:
+def timing(op: Loop) -> Timing:
     """A step when its part or the whole frame is there, each as long as the others; then the result, beat by
     beat.
     """

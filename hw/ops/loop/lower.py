@@ -8,6 +8,7 @@ from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
+from xnorforge.core.types import Record
 from xnorforge.flows.lower.emit import Emission
 from xnorforge.flows.lower.examples import random_leaf, random_steps, random_weights
 from xnorforge.flows.lower.nodes import IntegerNode
@@ -42,7 +43,7 @@ class Body:
 
 
 @meaning("Loop")
-def loop(x, at):
+def loop(x: np.ndarray, at: Record) -> np.ndarray:
     """The first state (N, elements) after all steps, each of which reads the next part of x (N, …)."""
     body: Body = at["body"]
     ends = np.cumsum([body.leaves[name].channels for name in body.inputs[1:]])
@@ -56,13 +57,13 @@ class Loop(IntegerNode):
     """`body` on each of `steps` parts and the states, from `start` on; its result is the first state."""
 
     numbers: ClassVar[dict[str, str]] = {"steps": "i"}
-    arrays = ("start",)
+    arrays: tuple[str, ...] = ("start",)
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         body: dict[str, tuple] = {"body": ("g", True, None)}
         return super().get_nodeattr_types() | body
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: dict[str, np.ndarray], _graph: object) -> None:
         body = ModelWrapper(helper.make_model(self.get_nodeattr("body")))
         names = [one.name for one in body.graph.input]
         shapes = [body.get_tensor_shape(name) for name in names]

@@ -68,7 +68,7 @@ def attributes_of(node: Node, places: np.ndarray) -> Record:
     return node.at | {"weights": node.at["weights"][places]}
 
 
-def comparable(at: Record) -> tuple:
+def comparable(at: Record) -> tuple[Any, ...]:
     """Attributes that can be compared."""
     arrays = {key: np.asarray(value) for key, value in at.items()}
     return tuple((key, x.shape, tuple(x.reshape(-1).tolist())) for key, x in sorted(arrays.items()))
@@ -88,7 +88,7 @@ class Steps:
 
     def __init__(self, graph: Lowered, source: str, places: np.ndarray):
         self.graph, self.source, self.places, self.count = graph, source, places, len(places)
-        self.step = dict.fromkeys(graph.leaves, -1)
+        self.step: dict[str, int] = dict.fromkeys(graph.leaves, -1)
         self.signatures: dict[str, Any] = {source: PART}
         self.of: list[dict[Any, Node]] = [{} for _ in places]
         self.odd: set[str] = set()  # leaves of operators that are part of no step
@@ -98,7 +98,7 @@ class Steps:
         self.outputs: list[str] = []
         self.start: list[np.ndarray] = []
         self.inside: set[str] = set()  # leaves of all steps
-        self.result = ""
+        self.result: str = ""
         for node in graph.nodes:
             self.step[node.out] = self._earliest(node)
         self._move_on()

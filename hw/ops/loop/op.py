@@ -2,11 +2,11 @@
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property, partial
 from math import prod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from onnx import helper
@@ -15,7 +15,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 from xnorforge.core.errors import UserError
 from xnorforge.hw import graph
 from xnorforge.hw.cycles import CycleModel
-from xnorforge.hw.ops.base import DOMAIN, HwOp, Stream
+from xnorforge.hw.ops._decode import Decoder
+from xnorforge.hw.ops.base import DOMAIN, HwOp, Memories, Rtl, Stream, Tensors
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.parts import Parts, cost_of
 
@@ -46,10 +47,10 @@ class Loop(HwOp):
     Cost: the body's; two parts and two of each state in memory, or one frame.
     """
 
-    arrays = ("start",)
+    arrays: tuple[str, ...] = ("start",)
     extents: ClassVar[dict[str, str]] = {}
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         ends = {f"{end}_{kind}": ("i", False, 0) for end in ("in", "out") for kind in ("bits", "signed")}
         return {
             "in_shape": ("ints", True, []),
@@ -161,7 +162,7 @@ class Loop(HwOp):
         cut = np.split(values, np.cumsum([prod(shape) for shape in shapes])[:-1])
         return [np.broadcast_to(one.reshape(shape), (count, *shape)) for one, shape in zip(cut, shapes)]
 
-    def run_steps(self, x: np.ndarray, *run: Callable[..., list]):
+    def run_steps(self, x: np.ndarray, *run: Callable[..., list[Any]]) -> np.ndarray:
         """The first state after all steps of frames (N, *in_shape); `run` as of `graph.walk`."""
         steps = self.get_nodeattr("steps")
         states, parts = [x], [()] * steps
@@ -176,7 +177,7 @@ class Loop(HwOp):
             states = [found[name] for name in self.state_streams()]
         return states[0]
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         context[self.onnx_node.output[0]] = self.run_steps(self.taken(context))
 
     @cached_property
@@ -214,17 +215,17 @@ class Loop(HwOp):
         name = f"xf_loop_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
         return name, text.replace("MODULE", name)
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         return self._module()[0], {}
 
-    def generated(self):
+    def generated(self) -> dict[str, str]:
         name, text = self._module()
         found = {f"{name}.sv": text}
         for op in self.inner:
             found |= op.generated()
         return found
 
-    def memories(self):
+    def memories(self) -> Memories:
         found = {}
         for k, ops in enumerate(zip(*self.pages)):
             for key, (width, words) in ops[0].memories().items():
@@ -233,7 +234,7 @@ class Loop(HwOp):
                 found[f"M{k}{key}"] = width, [word for page in pages for word in page]
         return found
 
-    def decoder(self, name, given):
+    def decoder(self, name: str, given: Mapping[str, Any]) -> Decoder | None:
         found = re.fullmatch(r"(M(\d+))(\D\w*)", name)
         assert found is not None, name
         ones = [ops[int(found[2])] for ops in self.pages]
@@ -250,7 +251,7 @@ class Loop(HwOp):
 
         return all_pages
 
-    def parts(self):
+    def parts(self) -> Parts:
         """The memories of parts and states, or the frame's is in `estimate`, and the control."""
         if self.of_frames:
             source, sink = self.in_stream(), self.out_stream()

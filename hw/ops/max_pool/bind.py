@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from xnorforge.flows.bind.network import Network
+from xnorforge.flows.bind.network import Network, NodeProto, Taken
 from xnorforge.flows.bind.registry import takes
 from xnorforge.hw.ops.window.bind import pool_at
 
 
 @takes("ConvolutionInputGenerator", "DirectedPool", rank=20)
-def max_pool(network: Network, node):
+def max_pool(network: Network, node: NodeProto) -> Taken:
     """FINN's Pool of maxima, and our own node of maxima and minima."""
     found = pool_at(network, node)
     if found is None or found.function not in ("MaxPool", "DirectedPool"):

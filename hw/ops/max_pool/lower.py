@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from xnorforge.core.types import Record
 from xnorforge.flows.lower.examples import random_image, random_pool, random_signs, random_windows
 from xnorforge.flows.lower.geometry import pool_windows
 from xnorforge.flows.lower.integers import windows
@@ -29,7 +30,7 @@ NONE = [0, 0, 0, 0]
 
 
 @meaning("MaxPool")
-def max_pool(x, at):
+def max_pool(x: np.ndarray, at: Record) -> np.ndarray:
     """Maximum where the channel's direction is +1, minimum where it is -1; a border never wins."""
     x = x * at["direction"]
     x = surrounded(x, at.get("pads", NONE), x.min() - 1)
@@ -43,7 +44,7 @@ class DirectedPool(IntegerNode):
 
     op = "MaxPool"
     numbers: ClassVar[dict[str, str]] = {"kernel": "ints", "stride": "ints", "dilation": "ints"}
-    arrays = ("direction",)
+    arrays: tuple[str, ...] = ("direction",)
 
 
 @emission("MaxPool")

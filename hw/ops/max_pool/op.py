@@ -7,6 +7,8 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._pool import Pool
 from xnorforge.hw.ops._streams import packed
+from xnorforge.hw.ops.base import Rtl
+from xnorforge.hw.parts import Parts
 
 
 class MaxPool(Pool):
@@ -22,9 +24,9 @@ class MaxPool(Pool):
     Cost: one comparison and one multiplexer per lane, and a line buffer of partial results.
     """
 
-    arrays = ("direction",)
+    arrays: tuple[str, ...] = ("direction",)
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return super().get_nodeattr_types() | {"in_bits": ("i", True, 0), "in_signed": ("i", False, 0)}
 
     def minima(self) -> np.ndarray:
@@ -44,17 +46,17 @@ class MaxPool(Pool):
             )
         return direction < 0
 
-    def reduced(self, taps):
+    def reduced(self, taps: list[np.ndarray]) -> np.ndarray:
         flipped = self.minima()
         if not flipped.any():
             return reduce(np.maximum, taps)
         return np.where(flipped, reduce(np.minimum, taps), reduce(np.maximum, taps))
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         module, parameters = super().rtl()
         return module, parameters | {"Minimum": packed(self.minima(), 1)}
 
-    def join(self, parts, where, /):
+    def join(self, parts: Parts, where: str, /) -> None:
         bits, lanes = self.element[0], self.get_nodeattr("pe")
         parts.comparators(bits, lanes).gates(**{f"bits with a {where}": bits * lanes if bits > 1 else 0})
         parts.gates(minima=len(set(self.minima())) > 1)

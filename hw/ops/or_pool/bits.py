@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from xnorforge.hw.ops.or_pool.op import OrPool
 from xnorforge.sim.bits.elements import Pooling
 from xnorforge.sim.bits.kernels import pool_words
-from xnorforge.sim.bits.packed import Packed, pack
+from xnorforge.sim.bits.packed import Packed, Step, pack
 from xnorforge.sim.bits.plans import noted
 
 
-def step(op):
+def step(op: OrPool) -> Step:
     """OR (AND) of whole words."""
     height, width, channels, kh, kw = op.pixels()
     every = bool(op.get_nodeattr("all"))

@@ -6,6 +6,8 @@ import numpy as np
 
 from xnorforge.hw.ops._pool import Pool
 from xnorforge.hw.ops._streams import packed
+from xnorforge.hw.ops.base import Rtl
+from xnorforge.hw.parts import Parts
 
 
 class OrPool(Pool):
@@ -22,22 +24,22 @@ class OrPool(Pool):
     """
 
     @property
-    def element(self):
+    def element(self) -> tuple[int, bool]:
         return 1, False
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return super().get_nodeattr_types() | {"all": ("i", False, 0)}
 
-    def reduced(self, taps):
+    def reduced(self, taps: list[np.ndarray]) -> np.ndarray:
         return reduce(np.minimum if self.get_nodeattr("all") else np.maximum, taps)
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         module, parameters = super().rtl()
         return module, parameters | {
             "Minimum": packed([self.get_nodeattr("all")] * self.get_nodeattr("ifm")[2], 1)
         }
 
-    def join(self, parts, _where, /):
+    def join(self, parts: Parts, _where: str, /) -> None:
         parts.gates(joined_bits=self.get_nodeattr("pe"))
 
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from xnorforge.flows.bind.network import Bound, Network, ints
+from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken, ints
 from xnorforge.flows.bind.registry import takes
 
 
 @takes("Permute")
-def permute(network: Network, node):
+def permute(network: Network, node: NodeProto) -> Taken:
     """Our own node; neighbours that stay together are one group."""
     order = network.integers(node.input[1]).astype(np.int64)
     before, behind = ints(node, "before"), ints(node, "behind")

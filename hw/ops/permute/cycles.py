@@ -1,9 +1,10 @@
 """Row of the cycle model."""
 
 from xnorforge.hw.ops._timing import Buffer, Stop, Timing, Work
+from xnorforge.hw.ops.permute.op import Permute
 
 
-def timing(op) -> Timing:
+def timing(op: Permute) -> Timing:
     """A beat is read as soon as it is there; a frame is left as a whole."""
     addresses = op.addresses()
     depth = len(addresses)

@@ -3,11 +3,14 @@
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from xnorforge.core.types import Ints
 from xnorforge.flows.lower.examples import random_leaf, random_shape
 from xnorforge.flows.lower.nodes import IntegerNode
 from xnorforge.flows.lower.registry import example, maker, meaning
 from xnorforge.flows.lower.values import Leaf
+from xnorforge.flows.lower.walk import Walk
 
 
 @meaning("Permute")
@@ -19,11 +22,11 @@ class Permute(IntegerNode):
     """Element i of the frame `behind` is element places[i] of the frame `before`."""
 
     numbers: ClassVar[dict[str, str]] = {"before": "ints", "behind": "ints"}
-    arrays = ("places",)
+    arrays: tuple[str, ...] = ("places",)
 
 
 @maker("permuted")
-def permuted(walk, leaf: Leaf, order: np.ndarray, shape, lo, hi) -> Leaf:
+def permuted(walk: Walk, leaf: Leaf, order: np.ndarray, shape: Ints, lo: ArrayLike, hi: ArrayLike) -> Leaf:
     """A leaf of this shape whose element i is element order[i] of the given leaf's frame."""
     at = {"before": list(leaf.shape), "behind": list(shape), "places": order}
     return walk.emit("Permute", [leaf], shape, lo, hi, f"{leaf.layer}_permuted", leaf.layer, **at)

@@ -8,6 +8,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._grouped import Grouped
+from xnorforge.hw.ops.base import Memories, Rtl, Tensors
 from xnorforge.hw.parts import Parts
 
 BLOCK = 2048  # bits of the table of addresses from which it lies in block RAM
@@ -26,7 +27,7 @@ class Permute(Grouped):
     """
 
     module = "xf_permute"
-    arrays = ("order",)
+    arrays: tuple[str, ...] = ("order",)
 
     def order(self) -> np.ndarray:
         """The place in the input of each group of the output, int64.
@@ -47,7 +48,7 @@ class Permute(Grouped):
         beats = self.get_nodeattr("group") // self.get_nodeattr("pe")
         return (self.order()[:, None] * beats + np.arange(beats)).ravel()
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         x = self.taken(context)
         groups = x.reshape(len(x), -1, self.get_nodeattr("group"))
         context[self.onnx_node.output[0]] = groups[:, self.order()].reshape(len(x), *self.out_stream().shape)
@@ -66,7 +67,7 @@ class Permute(Grouped):
         """Into the memory and out of it."""
         return int(self.needs()[0]) + 1
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         source = self.in_stream()
         block = self._table_bits() > BLOCK
         return self.module, {"Beats": source.beats, "Width": source.width, "TableKind": 2 if block else 1}
@@ -75,11 +76,11 @@ class Permute(Grouped):
         beats = self.in_stream().beats
         return beats * address_bits(beats)
 
-    def memories(self):
+    def memories(self) -> Memories:
         width = address_bits(self.in_stream().beats)
         return {"OrderFile": (width, self.addresses().tolist())}
 
-    def parts(self):
+    def parts(self) -> Parts:
         """Two frames, the table, and the counters of writer and reader."""
         source = self.in_stream()
         width = address_bits(source.beats)

@@ -1,12 +1,12 @@
 """Products of two streams."""
 
-from xnorforge.flows.bind.network import Bound, Network
+from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken
 from xnorforge.flows.bind.nodes import is_scale, kinds, out_width
 from xnorforge.flows.bind.registry import takes
 
 
 @takes("ElementwiseMul", "ElementwiseEqual", rank=20)
-def product(network: Network, node):
+def product(network: Network, node: NodeProto) -> Taken:
     """FINN's product of two tensors, and of two bits for -1 and +1, which is their equality."""
     inputs = list(node.input)
     if is_scale(network, node):

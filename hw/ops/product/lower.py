@@ -6,6 +6,7 @@ sum. Bits for -1 and +1 have no other terms where they are 1 if both are equal.
 
 import numpy as np
 
+from xnorforge.core.types import Record
 from xnorforge.flows.lower.examples import random_leaf, random_shape
 from xnorforge.flows.lower.registry import MAKERS, emission, example, maker, meaning
 from xnorforge.flows.lower.sums import one_leaf, same_order
@@ -15,7 +16,7 @@ from xnorforge.hw.any_width import times
 
 
 @meaning("Product")
-def product(a, b, at):
+def product(a: np.ndarray, b: np.ndarray, at: Record) -> np.ndarray:
     """Integers multiplied, or bits compared."""
     return (a == b).astype(np.int64) if at["xnor"] else times(a, b)
 

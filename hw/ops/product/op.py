@@ -5,7 +5,7 @@ import numpy as np
 from xnorforge.hw.any_width import times
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import packed, wrapped
-from xnorforge.hw.ops.base import Stream
+from xnorforge.hw.ops.base import Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 
 
@@ -30,7 +30,7 @@ class Product(PerChannel):
         """Two."""
         return 2
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         per_stream: dict[str, tuple] = {"in_bits": ("ints", True, []), "in_signed": ("ints", True, [])}
         return super().get_nodeattr_types() | per_stream | self.widths | {"xnor": ("i", False, 0, {0, 1})}
 
@@ -41,7 +41,7 @@ class Product(PerChannel):
         kinds = zip(self.get_nodeattr("in_bits"), self.get_nodeattr("in_signed"))
         return [self.stream(bits, bool(signed)) for bits, signed in kinds]
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         sink, (a, b) = self.out_stream(), [self.taken(context, k) for k in (0, 1)]
         found = (a == b).astype(np.int64) if self.get_nodeattr("xnor") else times(a, b)
         context[self.onnx_node.output[0]] = wrapped(found, sink.bits, sink.signed)
@@ -50,14 +50,14 @@ class Product(PerChannel):
         """The register."""
         return 1
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         return self.module, {
             "Pe": self.get_nodeattr("pe"), "InBits": packed(self.get_nodeattr("in_bits"), 8),
             "Signed": packed(self.get_nodeattr("in_signed"), 1), "OutBits": self.get_nodeattr("out_bits"),
             "Xnor": self.get_nodeattr("xnor"),
         }  # fmt: skip
 
-    def parts(self):
+    def parts(self) -> Parts:
         """A product of 9 bits or more takes DSP blocks, which have its register; several are added up."""
         sink, kinds = self.out_stream(), [*zip(self.get_nodeattr("in_bits"), self.get_nodeattr("in_signed"))]
         (one, _), (other, _) = kinds

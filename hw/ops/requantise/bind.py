@@ -1,6 +1,6 @@
 """Thresholds at even distances of a power of two, and a PReLU with a rounding."""
 
-from xnorforge.flows.bind.network import Bound, Network, get
+from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken, get
 from xnorforge.flows.bind.nodes import levels_at
 from xnorforge.flows.bind.registry import takes
 from xnorforge.hw.ops.requantise.op import evenly
@@ -9,7 +9,7 @@ SMALLER = 7  # thresholds from which a shift is smaller than a search
 
 
 @takes("Thresholding", "ElementwiseMul", rank=10)
-def requantise(network: Network, node):
+def requantise(network: Network, node: NodeProto) -> Taken:
     """Thresholding of many even steps, with a product by -1 and +1 in front of it if there is one."""
     found = levels_at(network, node)
     if found is None or (count := found.arrays["thresholds"].shape[1]) < SMALLER:
@@ -25,7 +25,7 @@ def requantise(network: Network, node):
 
 
 @takes("Rectify")
-def rectify(network: Network, node):
+def rectify(network: Network, node: NodeProto) -> Taken:
     """Our own node."""
     bits, signed = network.kind(node.input[0])
     attributes = {"in_shape": network.shape(node.input[0]), "in_bits": bits, "in_signed": int(signed)}

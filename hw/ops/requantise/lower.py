@@ -11,10 +11,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from xnorforge.core.types import Record
 from xnorforge.flows.lower.examples import random_leaf, random_shape, random_signs
 from xnorforge.flows.lower.nodes import IntegerNode
 from xnorforge.flows.lower.registry import example, maker, meaning
 from xnorforge.flows.lower.values import Leaf, Value, append, of_leaf, signs_of
+from xnorforge.flows.lower.walk import Walk
 from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.ops.requantise.op import SLOPE_BITS, bent
 
@@ -22,7 +24,7 @@ FEWEST = 8  # levels; fewer are cheaper as comparisons
 
 
 @meaning("Rectify")
-def rectify(x, at):
+def rectify(x: np.ndarray, at: Record) -> np.ndarray:
     """PReLU of direction * x - offset, rounded down to steps of 2**shift, from -zero to levels - zero."""
     u = x * at["direction"] - at["offset"]
     return np.clip(bent(u, at["slope"], at["shift"]) + at["zero"], 0, at["levels"])
@@ -32,11 +34,13 @@ class Rectify(IntegerNode):
     """offset, slope (eighths) and direction, (C,) each."""
 
     numbers: ClassVar[dict[str, str]] = dict.fromkeys(("shift", "levels", "zero"), "i")
-    arrays = ("offset", "slope", "direction")
+    arrays: tuple[str, ...] = ("offset", "slope", "direction")
 
 
 @maker("bent levels")
-def bent_levels(walk, value: Value, leaf: Leaf, found, direction, scale, low, name: str) -> Leaf | None:
+def bent_levels(
+    walk: Walk, value: Value, leaf: Leaf, found: np.ndarray, direction: np.ndarray, scale, low, name: str
+) -> Leaf | None:
     """The levels of a leaf, scale * (level + low), as a Rectify, or None if they do not have this form.
 
     Args:

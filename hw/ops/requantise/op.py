@@ -6,7 +6,8 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import width_of
 from xnorforge.hw.ops._per_channel import MOST_INSIDE, PerChannel, cut_parts, table_parts
 from xnorforge.hw.ops._streams import value_range
-from xnorforge.hw.ops.base import LOADABLE, Stream
+from xnorforge.hw.ops.base import LOADABLE, Memories, Rtl, Stream, Tensors
+from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import binary, different_columns
 
 SLOPE_BITS = 3  # slopes are multiples of 2**-SLOPE_BITS
@@ -38,9 +39,9 @@ class Requantise(PerChannel):
     """
 
     module = "xf_requantise"
-    arrays = ("offset", "ties", "direction", "slope")
+    arrays: tuple[str, ...] = ("offset", "ties", "direction", "slope")
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         numbers = {"shift": ("i", True, 0), "levels": ("i", True, 0), "zero": ("i", False, 0)}
         return super().get_nodeattr_types() | numbers | LOADABLE
 
@@ -71,7 +72,7 @@ class Requantise(PerChannel):
     def out_stream(self) -> Stream:
         return self.stream(self.get_nodeattr("levels").bit_length(), False)
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         self.load_constants(context.__getitem__)
         offset, ties, direction, slope = self.tables()
         u, shift = self.taken(context) * direction - offset, self.get_nodeattr("shift")
@@ -97,7 +98,7 @@ class Requantise(PerChannel):
             return NO_SLOPES
         return SHIFTS if np.isin(self.tables()[3], (1, 2, 4, 8)).all() else SUMS
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         source = self.in_stream()
         return self.module, {
             "Folds": source.shape[-1] // source.lanes, "Pe": source.lanes, "InBits": source.bits,
@@ -105,7 +106,7 @@ class Requantise(PerChannel):
             "Levels": self.get_nodeattr("levels"), "Zero": self.get_nodeattr("zero"), "Slopes": self.slopes(),
         }  # fmt: skip
 
-    def memories(self):
+    def memories(self) -> Memories:
         """A word per fold: lane after lane -offset (less 1 where the direction is -1), direction -1, and tie
         at even, tie at odd; or the places to shift below 0; or the slope.
         """
@@ -120,7 +121,7 @@ class Requantise(PerChannel):
         width, folds = bits + (5 if kind == SUMS else 3), words.reshape(-1, lanes).tolist()
         return {"TableFile": (lanes * width, [sum(w << width * p for p, w in enumerate(f)) for f in folds])}
 
-    def parts(self):
+    def parts(self) -> Parts:
         """A sum whose lowest bits are kept where a tie or a slope needs them. Of a table that is a module of
         its own, Yosys knows none of its words.
         """

@@ -1,13 +1,13 @@
 """Counts of equal bits, each times a constant of its place."""
 
-from xnorforge.flows.bind.network import Bound, Network
+from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken
 from xnorforge.flows.bind.nodes import matrix_at, shared_sizes
 from xnorforge.flows.bind.registry import takes
 from xnorforge.hw.ops.spatial_mvu.op import MOST_BITS
 
 
 @takes("MVAU", rank=25)
-def spatial_mvu(network: Network, node):
+def spatial_mvu(network: Network, node: NodeProto) -> Taken:
     """MVAU on bits that count as 0 and 1 whose weights are signs times a constant of their place, the same in
     all rows and several times in a row; thresholds inside.
     """

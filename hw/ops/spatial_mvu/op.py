@@ -6,7 +6,8 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import Mvu, memory_words
-from xnorforge.hw.ops.base import Matrix
+from xnorforge.hw.ops.base import Attributes, Matrix, Memories, Rtl
+from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import bits_of
 
 MOST_BITS = 8  # of a constant
@@ -30,14 +31,14 @@ class SpatialMvu(Mvu):
 
     result_signed = True
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return super().get_nodeattr_types() | {
             "run": ("i", True, 0),
             "scale_bits": ("i", False, 3),
         }
 
     @classmethod
-    def together(cls, attributes, folding):
+    def together(cls, attributes: Attributes, folding: Attributes) -> bool:
         """A beat has one constant, or whole runs."""
         simd, run = folding["simd"], attributes["run"]
         return run % simd == 0 or simd % run == 0
@@ -96,7 +97,7 @@ class SpatialMvu(Mvu):
         ends = np.minimum(weights, 0).sum(axis=0), np.maximum(weights, 0).sum(axis=0)
         return int(ends[0].min()), int(ends[1].max())
 
-    def result(self, x, weights):
+    def result(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """x (vectors, mw) times weights (mw, mh)."""
         return x @ weights
 
@@ -105,11 +106,11 @@ class SpatialMvu(Mvu):
         weights = self._weights()
         return Matrix(weights, np.zeros(weights.shape[1], np.int64), self.get_nodeattr("scale_bits") + 1)
 
-    def stored(self, weights) -> np.ndarray:
+    def stored(self, weights: np.ndarray) -> np.ndarray:
         """The sign."""
         return (weights > 0).astype(np.int64)
 
-    def offset(self, weights):
+    def offset(self, weights: np.ndarray) -> np.ndarray:
         """A bit 0 equals the sign of a negative weight."""
         return -np.minimum(weights, 0).sum(axis=0)
 
@@ -119,13 +120,13 @@ class SpatialMvu(Mvu):
         sizes, step = np.abs(self._weights()[:, 0]), min(simd, self.get_nodeattr("run"))
         return sizes[::step].reshape(-1, simd // step)
 
-    def rtl(self) -> tuple[str, dict]:
+    def rtl(self) -> Rtl:
         """Module and parameters."""
         module, parameters = super().rtl()
         run, bits = (self.get_nodeattr(key) for key in ("run", "scale_bits"))
         return module, parameters | {"Dot": "xf_pkg::Scaled", "Run": run, "ScaleW": bits}
 
-    def memories(self) -> dict:
+    def memories(self) -> Memories:
         """As of every unit, and the constants."""
         scales, bits = self.scales(), self.get_nodeattr("scale_bits")
         table = scales.shape[1] * bits, memory_words(scales, bits)
@@ -137,7 +138,7 @@ class SpatialMvu(Mvu):
         lanes = min(simd, run)
         return cost.scaled(lanes, simd // lanes, self.get_nodeattr("scale_bits"))
 
-    def parts(self):
+    def parts(self) -> Parts:
         """As of every unit, and the table of constants with its counter."""
         scales, bits = self.scales(), self.get_nodeattr("scale_bits")
         table = cost.logic_rom(scales.shape[1] * bits, len(scales))

@@ -3,9 +3,10 @@
 import numpy as np
 
 from xnorforge.hw.ops._timing import Timing, some_given
+from xnorforge.hw.ops.sum_pool.op import SumPool
 
 
-def timing(op) -> Timing:
+def timing(op: SumPool) -> Timing:
     """The last beats of every whole window leave."""
     given = np.zeros(op.in_stream().beats, bool)
     given[op.needs() - 1] = True

@@ -4,6 +4,7 @@ from math import lcm, prod
 
 import numpy as np
 
+from xnorforge.core.types import Record
 from xnorforge.flows.lower.examples import random_pool
 from xnorforge.flows.lower.geometry import pool_windows, spatial, window_shape
 from xnorforge.flows.lower.integers import windows
@@ -18,7 +19,7 @@ from xnorforge.hw.any_width import as_width, width_of
 
 
 @meaning("SumPool")
-def sum_pool(x, at):
+def sum_pool(x: np.ndarray, at: Record) -> np.ndarray:
     """Sum over each window."""
     x = as_width(x, width_of(x) + prod(at["kernel"]).bit_length())
     return windows(np.ascontiguousarray(x), at["kernel"], at["stride"]).sum((3, 4))

@@ -2,8 +2,12 @@
 
 from math import prod
 
+import numpy as np
+
 from xnorforge.hw.ops._pool import Pool
 from xnorforge.hw.ops._streams import value_range
+from xnorforge.hw.ops.base import Rtl
+from xnorforge.hw.parts import Parts
 
 
 class SumPool(Pool):
@@ -20,25 +24,25 @@ class SumPool(Pool):
     Cost: one addition per lane, and a line buffer of partial sums.
     """
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return super().get_nodeattr_types() | {"in_bits": ("i", False, 1), "in_signed": ("i", False, 0)}
 
     @property
-    def result(self):
+    def result(self) -> tuple[int, bool]:
         """Bits and sign of a sum."""
         bits, signed = self.element
         low, high = value_range(bits, signed)
         taps = prod(self.get_nodeattr("kernel"))
         return (taps * (-low if signed else high) - signed).bit_length() + signed, signed
 
-    def reduced(self, taps):
+    def reduced(self, taps: list[np.ndarray]) -> np.ndarray:
         return sum(taps[1:], taps[0])
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         module, parameters = super().rtl()
         return module, parameters | {"Sum": 1}
 
-    def join(self, parts, _where, /):
+    def join(self, parts: Parts, _where: str, /) -> None:
         sink = self.out_stream()
         parts.adders(sink.bits, count=sink.lanes)
 

@@ -2,20 +2,20 @@
 
 import numpy as np
 
-from xnorforge.flows.bind.network import Bound, Network, ints
+from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken, ints
 from xnorforge.flows.bind.nodes import BORDERS, border_at
 from xnorforge.flows.bind.registry import takes
 
 
 @takes(*BORDERS, rank=30)
-def surround(network: Network, node):
+def surround(network: Network, node: NodeProto) -> Taken:
     """FMPadding or Pad: one value."""
     pads, value = border_at(node)
     return _bound(network, node, pads, np.full(network.shape(node.input[0])[-1], value))
 
 
 @takes("Surround")
-def surround_by_channel(network: Network, node):
+def surround_by_channel(network: Network, node: NodeProto) -> Taken:
     """Our own node."""
     return _bound(
         network, node, ints(node, "pads"), np.rint(network.constant(node.input[1])).astype(np.int64)

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from xnorforge.sim.bits.packed import Packed, pack
+from xnorforge.hw.ops.surround.op import Surround
+from xnorforge.sim.bits.packed import Packed, Step, pack
 
 
-def step(op):
+def step(op: Surround) -> Step:
     """The image copied into one that is all border; bits that stay bits are not unpacked."""
     (height, width, _), (top, left, *_) = op.in_stream().shape, op.pads()
     shape, values = op.out_stream().shape, op.values()

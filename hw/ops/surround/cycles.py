@@ -5,9 +5,10 @@ from itertools import groupby
 import numpy as np
 
 from xnorforge.hw.ops._timing import Stop, Timing, Work
+from xnorforge.hw.ops.surround.op import Surround
 
 
-def timing(op) -> Timing:
+def timing(op: Surround) -> Timing:
     """A beat of the border leaves without input, once a beat of the frame has been offered."""
     (height, width, channels), (top, left, _, _) = op.in_stream().shape, op.pads()
     inside = np.zeros(op.out_stream().shape[:2], bool)

@@ -3,13 +3,15 @@
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from xnorforge.core.types import Ints
 from xnorforge.flows.lower.examples import random_leaf
 from xnorforge.flows.lower.nodes import IntegerNode
 from xnorforge.flows.lower.registry import example, meaning
 
 
-def surrounded(x: np.ndarray, pads, values) -> np.ndarray:
+def surrounded(x: np.ndarray, pads: Ints, values: ArrayLike) -> np.ndarray:
     """x (N, H, W, C) inside a border of `values`, one or (C,); `pads` are top, left, bottom, right."""
     (count, height, width, channels), (top, left, bottom, right) = x.shape, pads
     found = np.empty((count, top + height + bottom, left + width + right, channels), x.dtype)
@@ -27,7 +29,7 @@ class Surround(IntegerNode):
     """A border of `values` (C,) around (H, W, C); `pads` are top, left, bottom, right."""
 
     numbers: ClassVar[dict[str, str]] = {"pads": "ints"}
-    arrays = ("values",)
+    arrays: tuple[str, ...] = ("values",)
 
 
 @example("Surround")

@@ -7,7 +7,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width
 from xnorforge.hw.ops._streams import check_divides, packed, value_range
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import bits_of, different_columns
 
@@ -29,10 +29,10 @@ class Surround(HwOp):
     """
 
     module = "xf_surround"
-    arrays = ("values",)
+    arrays: tuple[str, ...] = ("values",)
     extents: ClassVar[dict[str, str]] = {"pe": "ifm"}
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return {
             "ifm": ("ints", True, []),
             "pads": ("ints", True, []),
@@ -95,7 +95,7 @@ class Surround(HwOp):
             )
         return values
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         self.load_constants(context.__getitem__)
         top, left, *_ = self.pads()
         height, width, _ = self.in_stream().shape
@@ -123,7 +123,7 @@ class Surround(HwOp):
         """One cycle; none with a border above or left, whose first beats leave before one is taken."""
         return None if any(self.pads()[:2]) else 1
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         source, sink, (top, left, bottom, right) = self.in_stream(), self.out_stream(), self.pads()
         height, width, channels = source.shape
         return self.module, {
@@ -133,7 +133,7 @@ class Surround(HwOp):
             "Values": packed(self.values(), sink.bits),
         }  # fmt: skip
 
-    def parts(self):
+    def parts(self) -> Parts:
         """A bit of the border is the set or reset of its register where no beat of a pixel has another, else
         a choice by beat.
         """

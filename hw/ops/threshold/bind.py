@@ -1,12 +1,12 @@
 """Any thresholds per channel."""
 
-from xnorforge.flows.bind.network import Bound, Network
+from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken
 from xnorforge.flows.bind.nodes import levels_at
 from xnorforge.flows.bind.registry import takes
 
 
 @takes("Thresholding", "ElementwiseMul", rank=20)
-def threshold(network: Network, node):
+def threshold(network: Network, node: NodeProto) -> Taken:
     """Thresholding, with a product by -1 and +1 in front of it where some channels compare downwards."""
     found = levels_at(network, node)
     if found is None:

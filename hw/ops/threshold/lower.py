@@ -6,10 +6,12 @@ Why:     the chain is monotone in float32, so the first n that reaches a level i
          reachable integers. Thresholds lie in lo .. hi + 1: "always" and "never" stay exact.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
+from onnx import NodeProto
 
 from xnorforge.core.types import Record
 from xnorforge.flows.lower.emit import type_of
@@ -41,13 +43,13 @@ from xnorforge.flows.lower.registry import (
 )
 from xnorforge.flows.lower.sums import single
 from xnorforge.flows.lower.values import F32, Leaf, Levels, Node, Value, exact
-from xnorforge.flows.lower.walk import Lowered, refuse
+from xnorforge.flows.lower.walk import Lowered, Walk, refuse
 
 PER_CHANNEL["Threshold"] = "thresholds", "direction"
 
 
 @meaning("Threshold")
-def level(x, at):
+def level(x: np.ndarray, at: Record) -> np.ndarray:
     """Number of thresholds t of the channel with direction * x >= t."""
     x, steps = x * at["direction"], at["thresholds"]
     if steps.shape[1] == 1:
@@ -81,7 +83,7 @@ def _emit(emission, node, inputs, out) -> None:
 
 
 @maker("levels")
-def levelled(walk, leaf: Leaf, thresholds, direction, name: str) -> Leaf:
+def levelled(walk: Walk, leaf: Leaf, thresholds: np.ndarray, direction: np.ndarray, name: str) -> Leaf:
     """The levels of a leaf: thresholds (channels, steps) and direction (channels,), as `level` reads them.
     Steps that no channel reaches are left out.
     """
@@ -96,7 +98,9 @@ def _reached(leaf: Leaf, at: Record) -> np.ndarray:
     return np.sort([level(end[None], at)[0] for end in (leaf.lo, leaf.hi)], 0)
 
 
-def quantised(walk, node, level, steps: int, scale, low) -> Value:
+def quantised(
+    walk: Walk, node: NodeProto, level: Callable[[np.ndarray], np.ndarray], steps: int, scale, low
+) -> Value:
     """Emit the Threshold of a quantiser node whose output is scale * (level + low)."""
     if steps >= 2**16:
         raise refuse(
@@ -279,7 +283,7 @@ def _fold_direction(graph, threshold, source: Node | None, readers) -> None:
     threshold.at = {"thresholds": steps, "direction": np.ones_like(threshold.at["direction"])}
 
 
-def one_threshold(rng, lo: int, hi: int, channels: int) -> list[tuple[str, Record]]:
+def one_threshold(rng: np.random.Generator, lo: int, hi: int, channels: int) -> list[tuple[str, Record]]:
     """A comparison of sums lo .. hi, which a matrix has inside; half of the time none."""
     low, high = (np.full(channels, end, np.int64) for end in (lo, hi))
     return [("Threshold", random_steps(rng, low, high, 1))] if rng.random() < 0.5 else []

@@ -1,19 +1,21 @@
 """Multi-threshold quantisation: the level of an integer is the number of thresholds it reaches."""
 
+from collections.abc import Mapping
 from math import prod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.fabric import address_bits, memory_of
 from xnorforge.hw.ops import _mvu_cost as cost
-from xnorforge.hw.ops._decode import decode_ahead, decode_step, decode_thresholds
+from xnorforge.hw.ops._decode import Decoder, decode_ahead, decode_step, decode_thresholds
 from xnorforge.hw.ops._mvu import memory_words
 from xnorforge.hw.ops._per_channel import SAVED, PerChannel
 from xnorforge.hw.ops._streams import check_divides, value_range
-from xnorforge.hw.ops.base import LOADABLE, HwOp, Stream
+from xnorforge.hw.ops.base import LOADABLE, Attributes, HwOp, Memories, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import binary, bits_of, different_columns
 
@@ -43,21 +45,21 @@ class Threshold(PerChannel):
 
     module = "xf_threshold"
     ready_through = True
-    arrays = ("thresholds", "direction")
+    arrays: tuple[str, ...] = ("thresholds", "direction")
     extents: ClassVar[dict[str, str]] = PerChannel.extents | {"pixels": "in_shape"}
-    styles: ClassVar = {"tables": tuple(SAVED)}
+    styles: ClassVar[dict[str, tuple[str | int, ...]]] = {"tables": tuple(SAVED)}
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         tables = ("s", False, "auto", {*SAVED})
         return super().get_nodeattr_types() | {"pixels": ("i", False, 1), "tables": tables} | LOADABLE
 
     @classmethod
-    def sizes(cls, attributes):
+    def sizes(cls, attributes: Attributes) -> dict[str, int]:
         *places, channels = attributes["in_shape"]
         return {"pe": channels, "pixels": prod(places)}
 
     @classmethod
-    def foldings(cls, attributes):
+    def foldings(cls, attributes: Attributes) -> dict[str, list[int]]:
         """Divisors; of several pixels those that make no wider beat than `WIDEST_BEAT`, or a single one
         where a host loads thresholds.
         """
@@ -67,7 +69,7 @@ class Threshold(PerChannel):
         return found | {"pixels": [pixels for pixels in found["pixels"] if pixels <= max(1, most)]}
 
     @classmethod
-    def together(cls, attributes, folding):
+    def together(cls, attributes: Attributes, folding: Attributes) -> bool:
         """Several pixels are whole ones; block RAM is for the tables of a long search."""
         channels, pe = attributes["in_shape"][-1], folding["pe"]
         if folding.get("tables") == "block" and channels // pe < AHEAD:
@@ -95,7 +97,7 @@ class Threshold(PerChannel):
         return HwOp.load_parts(self)
 
     @classmethod
-    def with_pages(cls, attributes, pages):
+    def with_pages(cls, attributes: Record, pages: list[Record]) -> tuple[Record, list[Record]] | None:
         """All pages have directions if one has."""
         if any("direction" in one for one in pages):
             pages = [{"direction": np.ones(len(one["thresholds"]), np.int64), **one} for one in pages]
@@ -149,7 +151,7 @@ class Threshold(PerChannel):
     def out_stream(self) -> Stream:
         return self.stream(self.bits, False)
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         self.load_constants(context.__getitem__)
         thresholds, direction = self.tables()
         reached = (self.taken(context) * direction)[..., None] >= thresholds
@@ -218,7 +220,7 @@ class Threshold(PerChannel):
         flipped = "direction" in self.arrays_of and (self.tables()[1] < 0).any()
         return self.in_stream().bits if flipped else 0
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         source = self.in_stream()
         if self.ahead():
             return "xf_threshold_ahead", {
@@ -246,7 +248,7 @@ class Threshold(PerChannel):
         steps[:, : thresholds.shape[1]] = np.clip(thresholds + shift[:, None], 0, top + 1)
         return steps
 
-    def memories(self):
+    def memories(self) -> Memories:
         """Words by lane, fold and place in the search, each a power of two, or by fold; see the modules."""
         thresholds, direction = self.tables()
         source, bits, steps = self.in_stream(), self.bits, self._bounds()
@@ -272,12 +274,12 @@ class Threshold(PerChannel):
         words[:lanes, :folds] = channels.reshape(folds, lanes, -1).transpose(1, 0, 2)
         return {"ThresholdFile": (source.bits + 1, words.ravel().tolist())}
 
-    def decoder(self, name, _given, /):
+    def decoder(self, name: str, _given: Mapping[str, Any], /) -> Decoder | None:
         if not self.ahead():
             return decode_thresholds
         return decode_ahead if name == "ThresholdFile" else decode_step
 
-    def parts(self):
+    def parts(self) -> Parts:
         source, folds, bits = self.in_stream(), self.folds, self.bits
         lanes, word, tables = source.lanes, source.bits + 1, self.memories()
         found = Parts().counters(folds)

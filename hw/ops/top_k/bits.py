@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from xnorforge.sim.bits.packed import as_integers
+from xnorforge.hw.ops.top_k.op import TopK
+from xnorforge.sim.bits.packed import Step, as_integers
 
 
-def step(op):
+def step(op: TopK) -> Step:
     """The scores, then the indices of the largest, first on ties."""
     n, k, stream = op.get_nodeattr("n"), op.get_nodeattr("k"), op.in_stream()
 

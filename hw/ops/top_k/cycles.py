@@ -1,9 +1,10 @@
 """Row of the cycle model."""
 
 from xnorforge.hw.ops._timing import Buffer, Stop, Timing, Work, beat_for_beat
+from xnorforge.hw.ops.top_k.op import TopK
 
 
-def timing(op) -> Timing:
+def timing(op: TopK) -> Timing:
     """The scores go through a skid, then the indices leave; the next frame waits for the last of them. A
     whole frame per beat goes through the registers of a tree.
     """

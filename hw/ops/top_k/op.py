@@ -1,5 +1,6 @@
 """The scores, followed by the indices of the largest ones."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.fabric import address_bits
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.base import Attributes, HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 
 
@@ -26,7 +27,7 @@ class TopK(HwOp):
     module = "xf_top_k"
     extents: ClassVar[dict[str, str]] = {"pe": "n"}
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return {
             "n": ("i", True, 0),
             "k": ("i", False, 1),
@@ -38,7 +39,7 @@ class TopK(HwOp):
         }
 
     @classmethod
-    def foldings(cls, attributes):
+    def foldings(cls, attributes: Attributes) -> dict[str, list[int]]:
         """One score at a time, or all of them."""
         n = attributes["n"]
         return {"pe": [1, n] if n > 1 and attributes.get("k", 1) == 1 else [1]}
@@ -64,7 +65,7 @@ class TopK(HwOp):
         """Whether a beat is a whole frame."""
         return self.get_nodeattr("pe") > 1
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         scores = self.taken(context).reshape(-1, self.get_nodeattr("n"))
         best = np.argsort(-scores, axis=1, kind="stable")[:, : self.get_nodeattr("k")]
         context[self.onnx_node.output[0]] = np.concatenate([scores, best], axis=1)
@@ -74,7 +75,7 @@ class TopK(HwOp):
         """k of them."""
         return self.get_nodeattr("k")
 
-    def answers(self, lowered):
+    def answers(self, lowered: Mapping[str, np.ndarray]) -> np.ndarray:
         """The scores, and behind them the indices of the largest, the first of equal ones first."""
         integers = whole_numbers(lowered["integers"])
         integers = integers.reshape(len(integers), -1)
@@ -94,20 +95,20 @@ class TopK(HwOp):
         last, step = address_bits(self.get_nodeattr("n")), self.get_nodeattr("levels")
         return [*range(step, last, step), last]
 
-    def sooner(self, levels):
+    def sooner(self, levels: int) -> list[HwOp]:
         """Registers behind every second level or fewer; a comparison counts twice, as a choice follows."""
         given = {name: self.get_nodeattr(name) for name in self.get_nodeattr_types()}
         steps = range(2, levels // 2 + 1) if self.tree else ()
         return self.falling(self.make(self.name, {}, **given | {"levels": step}) for step in steps)
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         source, sink = self.in_stream(), self.out_stream()
         given = {"InBits": source.bits, "Signed": source.signed, "OutBits": sink.bits}
         if self.tree:
             return "xf_top_1", {"Count": self.get_nodeattr("n"), "Step": self.get_nodeattr("levels")} | given
         return self.module, {"Count": self.get_nodeattr("n"), "Best": self.get_nodeattr("k")} | given
 
-    def parts(self):
+    def parts(self) -> Parts:
         n, k, bits = (self.get_nodeattr(name) for name in ("n", "k", "in_bits"))
         if self.tree:
             levels, index = self.latency(), address_bits(n)

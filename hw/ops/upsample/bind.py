@@ -1,11 +1,11 @@
 """Every pixel repeated."""
 
-from xnorforge.flows.bind.network import Bound, Network
+from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken
 from xnorforge.flows.bind.registry import takes
 
 
 @takes("UpsampleNearestNeighbour")
-def upsample(network: Network, node):
+def upsample(network: Network, node: NodeProto) -> Taken:
     """FINN's UpsampleNearestNeighbour."""
     bits, signed = network.kind(node.input[0])
     (height, width, _), (tall, wide, _) = network.shape(node.input[0]), network.shape(node.output[0])

@@ -1,9 +1,10 @@
 """The operator on packed bits, for the bit simulator."""
 
-from xnorforge.sim.bits.packed import Packed
+from xnorforge.hw.ops.upsample.op import Upsample
+from xnorforge.sim.bits.packed import Packed, Step
 
 
-def step(op):
+def step(op: Upsample) -> Step:
     """Pixels and rows repeated, packed or not."""
     height, width, _ = op.get_nodeattr("ifm")
     fy, fx = op.get_nodeattr("factor")

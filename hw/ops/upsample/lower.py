@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from xnorforge.core.types import Record
 from xnorforge.flows.lower.examples import random_leaf
 from xnorforge.flows.lower.registry import CHOOSING, emission, example, maker, meaning, rule
 from xnorforge.flows.lower.sums import single
@@ -15,7 +16,7 @@ CHOOSING |= {"Resize", "Upsample"}
 
 
 @meaning("Upsample")
-def upsample(x, at):
+def upsample(x: np.ndarray, at: Record) -> np.ndarray:
     """Rows and columns repeated."""
     return repeated(x, *at["factors"])
 

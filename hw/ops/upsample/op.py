@@ -6,7 +6,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._streams import check_divides
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 
 
@@ -33,7 +33,7 @@ class Upsample(HwOp):
     module = "xf_upsample"
     extents: ClassVar[dict[str, str]] = {"pe": "ifm"}
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return {
             "ifm": ("ints", True, []),
             "factor": ("ints", True, []),
@@ -59,7 +59,7 @@ class Upsample(HwOp):
         height, width, channels = source.shape
         return Stream((height * fy, width * fx, channels), source.lanes, source.bits, source.signed)
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         fy, fx = self.get_nodeattr("factor")
         context[self.onnx_node.output[0]] = repeated(self.taken(context), fy, fx)
 
@@ -86,14 +86,14 @@ class Upsample(HwOp):
         beats = source.shape[2] // source.lanes
         return (source.shape[1], beats, fy, fx) if fy > 1 else (1, beats, fx, 1)
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         pixels, beats, passes, copies = self.loops()
         return self.module, {
             "Pixels": pixels, "Beats": beats, "Width": self.in_stream().width, "FactorH": passes,
             "FactorW": copies,
         }  # fmt: skip
 
-    def parts(self):
+    def parts(self) -> Parts:
         (pixels, beats, passes, copies), width = self.loops(), self.in_stream().width
         depth = max(2, pixels * beats)
         address = (depth - 1).bit_length()

@@ -1,9 +1,10 @@
 """Row of the cycle model."""
 
 from xnorforge.hw.ops._timing import SKID, Buffer, Stop, Timing, Work
+from xnorforge.hw.ops.width.op import Width
 
 
-def timing(op) -> Timing:
+def timing(op: Width) -> Timing:
     """Up: the first part of a beat waits beside the beat before, the others for that one to leave. Down: room
     for the next beat from the last part but one on. With `gap` all parts wait, and room is there after the
     last.

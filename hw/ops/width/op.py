@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 
 
@@ -25,7 +25,7 @@ class Width(HwOp):
     identity = True
     extents: ClassVar[dict[str, str]] = {}
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return {
             "shape": ("ints", True, []),
             "in_lanes": ("i", True, 0),
@@ -62,7 +62,7 @@ class Width(HwOp):
     def out_stream(self) -> Stream:
         return self._stream("out_lanes")
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         context[self.onnx_node.output[0]] = context[self.onnx_node.input[0]]
 
     def cycles(self) -> int:
@@ -80,11 +80,11 @@ class Width(HwOp):
         into, out = self.in_stream().lanes, self.out_stream().lanes
         return out // into if out > into else 2 if out < into else 1
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         widths = {"InWidth": self.in_stream().width, "OutWidth": self.out_stream().width}
         return self.module, widths | {"Gap": self.get_nodeattr("gap")}
 
-    def parts(self):
+    def parts(self) -> Parts:
         into, out = self.in_stream().width, self.out_stream().width
         if into == out:
             return Parts().skid(into)

@@ -5,12 +5,13 @@ kind that read the same fork become one window in front of it.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
-from xnorforge.flows.bind.network import Bound, Network, get, ints
+from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken, get, ints
 from xnorforge.flows.bind.nodes import (
     BORDERS,
     OWN_WINDOWS,
@@ -23,7 +24,7 @@ from xnorforge.flows.bind.registry import finishing, takes
 
 
 @takes(*BORDERS)
-def bordered_window(network: Network, node):
+def bordered_window(network: Network, node: NodeProto) -> Taken:
     """FMPadding or Pad, and the ConvolutionInputGenerator behind it; what makes windows itself takes its
     border with them.
     """
@@ -45,7 +46,7 @@ def bordered_window(network: Network, node):
 
 
 @takes("ConvolutionInputGenerator", rank=30)
-def window(network: Network, node):
+def window(network: Network, node: NodeProto) -> Taken:
     """ConvolutionInputGenerator; with FINN's Pool behind it only of single pixels: it leaves pixels out."""
     one, depthwise = _window(network, node), bool(get(node, "depthwise"))
     if depthwise and _pools(network, node):
@@ -60,20 +61,20 @@ def window(network: Network, node):
 
 
 @takes("Pool")
-def pool_of_one_pixel(_network: Network, node):
+def pool_of_one_pixel(_network: Network, node: NodeProto) -> Taken:
     """A pool without windows in front of it."""
     return [node], []
 
 
 @takes("DirectedPool", rank=30)
-def pixels_left_out(network: Network, node):
+def pixels_left_out(network: Network, node: NodeProto) -> Taken:
     """A pool of single pixels."""
     sizes = {name: ints(node, name) for name in ("kernel", "stride", "dilation")}
     return [node], [Bound("Window", node.name, around(network, node.input[0], sizes), {}, [node.name])]
 
 
 @takes("RatesWindow")
-def rates_window(network: Network, node):
+def rates_window(network: Network, node: NodeProto) -> Taken:
     """Windows of several dilations with their border."""
     sizes = {name: ints(node, name) for name in ("kernel", "stride", "rates")}
     border = {"pads": ints(node, "pads"), "pad_value": get(node, "value")}
@@ -121,7 +122,7 @@ class PoolNodes:
     element, and the directions of maxima and minima.
     """
 
-    nodes: list
+    nodes: list[NodeProto]
     function: str
     windows: list[Bound]
     attributes: Record
@@ -134,14 +135,14 @@ class PoolNodes:
         """The name of the operator."""
         return self.nodes[-1].name
 
-    def bound(self, op: str, **more) -> list[Bound]:
+    def bound(self, op: str, **more: Any) -> list[Bound]:
         """The windows, and the operator of this name."""
         arrays = more.pop("arrays", {})
         names = [one.name for one in self.nodes]
         return [*self.windows, Bound(op, self.name, self.attributes | more, arrays, names)]
 
 
-def pool_sizes(network: Network, node) -> dict[str, list[int]] | None:
+def pool_sizes(network: Network, node: NodeProto) -> dict[str, list[int]] | None:
     """Kernel, stride and dilation of the pool that begins at a node, None where none does, or one of single
     pixels. A pool of the whole image has its kernel as stride.
     """
@@ -161,7 +162,7 @@ def pool_sizes(network: Network, node) -> dict[str, list[int]] | None:
     return sizes
 
 
-def pool_at(network: Network, node) -> PoolNodes | None:
+def pool_at(network: Network, node: NodeProto) -> PoolNodes | None:
     """The pool that begins at a node, None where there is none, or one of single pixels.
 
     Windows that overlap, have a dilation or leave pixels out stand in front of it, in the border that they

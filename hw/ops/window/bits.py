@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from xnorforge.hw.ops.window.op import Window
 from xnorforge.sim.bits.kernels import merge_pixels
-from xnorforge.sim.bits.packed import Packed, pack
+from xnorforge.sim.bits.packed import Packed, Step, pack
 from xnorforge.sim.bits.patches import Patches
 
 
-def step(op):
+def step(op: Window) -> Step:
     """The padded image, and where its windows lie: who reads them may do so in place."""
     (height, width, channels), (top, left, bottom, right) = op.get_nodeattr("ifm"), op.get_nodeattr("pads")
     rows, columns = op.axes()

@@ -6,9 +6,10 @@ from itertools import groupby
 import numpy as np
 
 from xnorforge.hw.ops._timing import SKID, Buffer, Stop, Timing, Work, fifo
+from xnorforge.hw.ops.window.op import Window
 
 
-def timing(op) -> Timing:
+def timing(op: Window) -> Timing:
     """The reader of the ring waits for the beats that it needs, the writer for whole rows of room; a register
     behind the ring, then the one at the output. Whole windows have rows of their own.
     """

@@ -22,27 +22,27 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from xnorforge.core.types import Record
+from xnorforge.core.types import Ints, Record
 from xnorforge.flows.lower import integers
 from xnorforge.flows.lower.examples import random_conv, random_image, random_pads, random_windows
 from xnorforge.flows.lower.integers import windows
 from xnorforge.flows.lower.nodes import IntegerNode
 from xnorforge.flows.lower.registry import MAKERS, NEGATABLE, emission, example, maker, meaning, rule, tidying
 from xnorforge.flows.lower.sums import one_leaf
-from xnorforge.flows.lower.values import Node, bounds_of, exact, of_leaf
+from xnorforge.flows.lower.values import Leaf, Node, bounds_of, exact, of_leaf
 from xnorforge.flows.lower.views import MOST_BITS, bits_again
-from xnorforge.flows.lower.walk import Lowered, refuse
+from xnorforge.flows.lower.walk import Lowered, Walk, refuse
 from xnorforge.hw.ops.border.lower import everywhere
 from xnorforge.hw.ops.surround.lower import surrounded
 
 
 @meaning("Pad")
-def pad(x, at):
+def pad(x: np.ndarray, at: Record) -> np.ndarray:
     """A border of one integer."""
     return surrounded(x, at["pads"], at["value"])
 
 
-def concentric(x, at, kernel):
+def concentric(x: np.ndarray, at: Record, kernel: Ints):
     """(rate, image) for kernels of several dilations around the same pixels; `pads` are the largest's."""
     x = pad(x, at)
     for rate in at["rates"]:
@@ -51,7 +51,7 @@ def concentric(x, at, kernel):
 
 
 @meaning("RatesWindow")
-def rates_window(x, at):
+def rates_window(x: np.ndarray, at: Record) -> np.ndarray:
     """Pixels under those kernels, (N, OH, OW, rates kh kw C)."""
     kernel = at["kernel"]
     parts = [windows(image, kernel, at["stride"], (rate, rate)) for rate, image in concentric(x, at, kernel)]
@@ -59,7 +59,7 @@ def rates_window(x, at):
 
 
 @meaning("RatesConv")
-def rates_conv(x, at):
+def rates_conv(x: np.ndarray, at: Record):
     """Sum of convolutions of several dilations, weights (rates, kh, kw, C, O)."""
     images = concentric(x, at, at["weights"].shape[1:3])
     return sum(
@@ -189,7 +189,7 @@ def _left_to_convolutions(walk, node, border) -> bool:
 
 
 @maker("border")
-def bordered(walk, leaf, values, pads, layer: str):
+def bordered(walk: Walk, leaf: Leaf, values: np.ndarray, pads: Ints, layer: str):
     """Emit a border of integers, `values` (C,), around a leaf; `pads` are top, left, bottom, right."""
     top, left, bottom, right = pads
     h, w, c = leaf.shape

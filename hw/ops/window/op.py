@@ -8,7 +8,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.fabric import memory_of
 from xnorforge.hw.ops._streams import check_divides, packed, value_range
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.base import Attributes, HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.ops.window.abreast import row_elements
 from xnorforge.hw.ops.window.schedule import Rows, ring
 from xnorforge.hw.ops.window.several import Beats, groups, offered
@@ -99,7 +99,7 @@ class Window(HwOp):
     module = "xf_window"
     extents: ClassVar[dict[str, str]] = {"simd": "ifm", "pixels": "ifm"}
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return {
             "ifm": ("ints", True, []),
             "kernel": ("ints", True, []),
@@ -216,19 +216,19 @@ class Window(HwOp):
         return self.whole_pixels
 
     @classmethod
-    def foldings(cls, attributes):
+    def foldings(cls, attributes: Attributes) -> dict[str, list[int]]:
         """Divisors of the channels, a row of a kernel, and the whole window."""
         simd, elements = super().foldings(attributes)["simd"], whole_elements(attributes)
         more = [size for size in (row_elements(attributes), elements) if size is not None]
         return {"simd": [*simd, *more], "pixels": [1] if elements is None else offered(attributes)}
 
     @classmethod
-    def sizes(cls, attributes):
+    def sizes(cls, attributes: Attributes) -> dict[str, int]:
         _, columns, channels = attributes["ifm"]
         return {"simd": channels, "pixels": columns}
 
     @classmethod
-    def together(cls, attributes, folding):
+    def together(cls, attributes: Attributes, folding: Attributes) -> bool:
         """Several pixels make whole windows."""
         pixels = folding.get("pixels", 1)
         whole = folding["simd"] == whole_elements(attributes)
@@ -252,7 +252,7 @@ class Window(HwOp):
         elements = self.taps * self.get_nodeattr("ifm")[2]
         return self._stream((y.out, x.out, elements), self.get_nodeattr("simd"))
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         y, x = self.axes()
         images = self.taken(context)
         pads = ((0, 0), (y.before, y.behind), (x.before, x.behind), (0, 0))
@@ -376,7 +376,7 @@ class Window(HwOp):
         rows = self.rows()
         return max(1, (rows.need[0] - self.follows()) * rows.write * self.beats) + 2
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         y, x = self.axes()
         source = self.in_stream()
         rates = [rate for rate, _ in self.dilations()]
@@ -398,7 +398,7 @@ class Window(HwOp):
             "AddrW": 1 if self.passes_through() else self.address_bits(), "Abreast": self.abreast,
         }  # fmt: skip
 
-    def parts(self):
+    def parts(self) -> Parts:
         if self.whole:
             return self._parts_whole()
         width, address, (y, x) = self.in_stream().width, self.address_bits(), self.axes()

@@ -1,9 +1,10 @@
 """Row of the cycle model."""
 
 from xnorforge.hw.ops._timing import Buffer, Stop, Timing, Work
+from xnorforge.hw.ops.xnor_matmul.op import XnorMatmul
 
 
-def timing(op) -> Timing:
+def timing(op: XnorMatmul) -> Timing:
     """A word of weights is taken with the first vector of each round over all of them; those from outside are
     always there. A frame of vectors is read once per tile.
     """

@@ -7,7 +7,7 @@ import numpy as np
 from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._streams import check_divides
-from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 
 
@@ -27,11 +27,11 @@ class XnorMatmul(HwOp):
     """
 
     module = "xf_xnor_matmul"
-    arrays = ("weights",)
+    arrays: tuple[str, ...] = ("weights",)
     extents: ClassVar[dict[str, str]] = {"simd": "mw", "pe": "mh"}
 
-    def get_nodeattr_types(self):
-        sizes = dict.fromkeys(("mw", "mh", "vectors"), ("i", True, 0))
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
+        sizes: dict[str, tuple[object, ...]] = dict.fromkeys(("mw", "mh", "vectors"), ("i", True, 0))
         return sizes | {"simd": ("i", False, 1), "pe": ("i", False, 1), "outside": ("i", False, 0)}
 
     @property
@@ -79,7 +79,7 @@ class XnorMatmul(HwOp):
         mw, mh, _, pe, vectors = self.folding()
         return Stream((mh // pe, vectors, pe), pe, mw.bit_length())
 
-    def execute_node(self, context, _graph):
+    def execute_node(self, context: Tensors, _graph: object) -> None:
         mw, mh, simd, pe, vectors = self.folding()
         x, *words = (self.taken(context, k) for k in range(self.inputs))
         if not words:
@@ -124,12 +124,12 @@ class XnorMatmul(HwOp):
         """Two frames of vectors."""
         return 2 * self.in_stream().beats
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         mw, mh, simd, pe, vectors = self.folding()
         module = "xf_xnor_outside" if self.outside else self.module
         return module, {"Mw": mw, "Mh": mh, "Vectors": vectors, "Simd": simd, "Pe": pe}
 
-    def parts(self):
+    def parts(self) -> Parts:
         """Frames, counters, counts, accumulators, output."""
         mw, mh, simd, pe, vectors = self.folding()
         dot, beats = cost.dot(simd, 1), mw // simd

@@ -1,12 +1,12 @@
 """Match counts of bits."""
 
-from xnorforge.flows.bind.network import Bound, Network
+from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken
 from xnorforge.flows.bind.nodes import matrix_at
 from xnorforge.flows.bind.registry import takes
 
 
 @takes("MVAU", rank=10)
-def xnor_mvu(network: Network, node):
+def xnor_mvu(network: Network, node: NodeProto) -> Taken:
     """MVAU on bits with weights of -1 and +1, thresholds inside."""
     unit = matrix_at(network, node)
     if not unit.xnor:

@@ -1,11 +1,12 @@
 """Row of the cycle model."""
 
 from xnorforge.hw.ops._timing import Buffer, Rounds, Stop, Timing, Work, beat_for_beat, folded_vectors
+from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 
 from .pixels import Pixels
 
 
-def timing(op) -> Timing:
+def timing(op: XnorMvu) -> Timing:
     """A vector is read once per pass; with wired weights it passes the registers of the longest path."""
     if op.many:
         return together(op.many)

@@ -9,8 +9,8 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw import families
 from xnorforge.hw.ops._mvu import Mvu
 from xnorforge.hw.ops._streams import check_divides, divisors
-from xnorforge.hw.ops.base import HwOp, Matrix
-from xnorforge.hw.parts import LUTS_PER_BLOCK, cost_of
+from xnorforge.hw.ops.base import Attributes, HwOp, Matrix, Memories, Rtl
+from xnorforge.hw.parts import LUTS_PER_BLOCK, Parts, cost_of
 
 from .constant import Constant
 from .pixels import Pixels
@@ -44,7 +44,7 @@ class XnorMvu(Mvu):
     extents: ClassVar[dict[str, str]] = Mvu.extents | {"pixels": "vectors"}
     styles: ClassVar[dict[str, tuple[str | int, ...]]] = Mvu.styles | {"rom": ("block", "logic", "columns")}
 
-    def get_nodeattr_types(self):
+    def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         places = {"auto", "block", "logic", "columns"}
         return super().get_nodeattr_types() | {
             "pixels": ("i", False, 1),
@@ -53,7 +53,7 @@ class XnorMvu(Mvu):
         }
 
     @classmethod
-    def together(cls, attributes, folding):
+    def together(cls, attributes: Attributes, folding: Attributes) -> bool:
         """Several vectors at a time are whole ones, and leave no slower than they are made. Columns are of
         words that are deep and no power of two.
         """
@@ -105,7 +105,7 @@ class XnorMvu(Mvu):
         """Bits of a count."""
         return self.get_nodeattr("mw").bit_length()
 
-    def result(self, x, weights):
+    def result(self, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """matches = (signed dot product + mw) / 2, of x (vectors, mw) and weights (mw, mh) of 0 and 1.
 
         A one of x meets a one where the weight is 1; where the weight is 0, it takes one of the matches of
@@ -117,7 +117,7 @@ class XnorMvu(Mvu):
         """No bit equal .. all equal."""
         return 0, self.get_nodeattr("mw")
 
-    def offset(self, weights):
+    def offset(self, weights: np.ndarray) -> np.ndarray:
         """The unit counts matches themselves."""
         return 0 * weights.sum(axis=0)
 
@@ -147,7 +147,7 @@ class XnorMvu(Mvu):
         )
         return unit if wired < folded else None
 
-    def sooner(self, levels):
+    def sooner(self, levels: int) -> list[HwOp]:
         """Wired weights with fewer registers."""
         if not self.constant:
             return []
@@ -173,7 +173,7 @@ class XnorMvu(Mvu):
             return self.many.latency
         return self.constant.stages if self.constant else super().latency()
 
-    def rtl(self):
+    def rtl(self) -> Rtl:
         """The generated module, that of several vectors at a time, or the folded one."""
         if self.constant:
             return self.constant.module[0], {}
@@ -184,7 +184,7 @@ class XnorMvu(Mvu):
         parameters = {name: parameters[name] for name in shared}
         return "xf_xnor_mvu_pixels", parameters | {"Pixels": self.many.pixels}
 
-    def from_outside(self, interval):
+    def from_outside(self, interval: int) -> list[HwOp]:
         """Counts of held vectors, tile by tile; their order; thresholds. The words of weights are those with
         the smallest operators that keep the interval.
         """
@@ -230,7 +230,7 @@ class XnorMvu(Mvu):
             )
         return found
 
-    def generated(self):
+    def generated(self) -> dict[str, str]:
         """The module of wired weights."""
         if not self.constant:
             return {}
@@ -242,11 +242,11 @@ class XnorMvu(Mvu):
         """None of wired weights."""
         return () if self.constant else super().loads
 
-    def memories(self) -> dict:
+    def memories(self) -> Memories:
         """None of wired weights."""
         return {} if self.constant else super().memories()
 
-    def parts(self):
+    def parts(self) -> Parts:
         """Of the unit that is built."""
         if self.many:
             found = self.many.parts().add(self.weight_parts())
