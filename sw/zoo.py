@@ -2,6 +2,7 @@
 
 from importlib.resources import files
 from math import isfinite
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -25,7 +26,7 @@ def shipped() -> list[tuple[str, str]]:
     return [pair for pair in every if (_shelf() / "-".join(pair) / weights.FILE).is_file()]
 
 
-def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, Record]:
+def load(net: str, method: str = "ste", folder: Any = None) -> tuple[nn.Module, Record]:
     """Return a trained network in Brevitas layers with folded thresholds, in evaluation mode, and a record
     about it.
 
@@ -94,7 +95,7 @@ def load(net: str, method: str = "ste", folder=None) -> tuple[nn.Module, Record]
     return module, {"net": net, "method": method, **known}
 
 
-def history(card: Record, folder) -> Record:
+def history(card: Record, folder: Any) -> Record:
     """Return how a network was trained: `seed`, `epochs` and `command` of its card (None if not stated), and
     its `curve`: per epoch `epoch`, `phase`, `loss` and `held_out_accuracy`; empty if the folder has no
     curve.csv.

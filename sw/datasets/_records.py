@@ -176,7 +176,7 @@ def pixels(
             raise _damaged(source) from error
 
 
-def boxes_in(boxes, size: tuple[int, int], where: str, partly: bool = False) -> np.ndarray:
+def boxes_in(boxes: np.ndarray, size: tuple[int, int], where: str, partly: bool = False) -> np.ndarray:
     """Return the boxes, (N, 4), float64, after checking that each is in the picture; up to a pixel beyond is
     cut off.
 

@@ -7,6 +7,7 @@ with a published hash before it is read. docs/guide/training.md and docs/guide/t
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 from xnorforge.core.artifacts import data_folder
 from xnorforge.core.errors import UserError
@@ -18,7 +19,7 @@ class Absent(UserError):
     """The images are in no known folder and cannot be downloaded."""
 
 
-def download(url: str, md5: str, processor):
+def download(url: str, md5: str, processor: Any) -> Any:
     """Return the result of pooch's processor for a file that is downloaded once.
 
     Raises:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -53,7 +54,7 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, at) -> "Pictures":
+    def __getitem__(self, at: Any) -> "Pictures":
         return Pictures(self.files[at], self.starts[at], self.sizes[at])
 
     def copy(self) -> np.ndarray:

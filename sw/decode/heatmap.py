@@ -13,7 +13,7 @@ UNIT = 16.0  # pixels of a distance whose head value is 0
 REACH = 3.0  # head values of distances are cut at -REACH and REACH: 0.8 to 321 pixels
 
 
-def least_score(probability: float, scale, bias) -> np.ndarray:
+def least_score(probability: float, scale: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """Return the smallest whole q with sigmoid(q * scale + bias) >= probability, so that no cell needs a
     sigmoid.
 
@@ -25,7 +25,13 @@ def least_score(probability: float, scale, bias) -> np.ndarray:
 
 
 def boxes(
-    maps, scale, bias, stride: int, least: float = 0.02, overlap: float = 0.45, most: int = 30
+    maps: np.ndarray,
+    scale: np.ndarray | float,
+    bias: np.ndarray | float,
+    stride: int,
+    least: float = 0.02,
+    overlap: float = 0.45,
+    most: int = 30,
 ) -> Found:
     """Decode the maps of one picture.
 
@@ -58,7 +64,7 @@ def boxes(
     return Found(*(np.concatenate(column) for column in zip(*kept)))
 
 
-def nms(found, scores, overlap: float) -> np.ndarray:
+def nms(found: np.ndarray, scores: np.ndarray, overlap: float) -> np.ndarray:
     """Return the indices of the boxes kept by non-maximum suppression, the most certain first, the earlier of
     equal ones.
 

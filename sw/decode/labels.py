@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def bilinear(scores, factor: int) -> np.ndarray:
+def bilinear(scores: np.ndarray, factor: int) -> np.ndarray:
     """Return the class with the largest score after bilinear interpolation, the first of equal ones.
 
     Pixel i is at (i + 0.5) / factor - 0.5 cells, clamped at the border (torch: `align_corners=False`). All
@@ -23,7 +23,7 @@ def bilinear(scores, factor: int) -> np.ndarray:
     return np.argmax(down @ scores @ across.T, 0).astype(np.uint8)
 
 
-def nearest(scores, factor: int) -> np.ndarray:
+def nearest(scores: np.ndarray, factor: int) -> np.ndarray:
     """The class with the largest score in each cell, the first of equal ones, repeated; arguments as
     `bilinear`.
     """

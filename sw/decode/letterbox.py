@@ -21,16 +21,16 @@ class Fit(NamedTuple):
     offset: tuple[int, int]
     size: tuple[int, int]
 
-    def into(self, boxes) -> np.ndarray:
+    def into(self, boxes: np.ndarray) -> np.ndarray:
         """Boxes (N, 4) of the picture as boxes of the input."""
         return boxes * np.tile(self.scale, 2) + np.tile(self.offset, 2)
 
-    def back(self, boxes) -> np.ndarray:
+    def back(self, boxes: np.ndarray) -> np.ndarray:
         """Boxes (N, 4) of the input as boxes of the picture, cut at its borders."""
         return np.clip((boxes - np.tile(self.offset, 2)) / np.tile(self.scale, 2), 0, np.tile(self.size, 2))
 
 
-def letterbox(picture, width: int, height: int, fill: int = GREY) -> tuple[np.ndarray, Fit]:
+def letterbox(picture: np.ndarray, width: int, height: int, fill: int = GREY) -> tuple[np.ndarray, Fit]:
     """Scale a picture with its proportions until it just fits, centre it, and fill the rest.
 
     Args:

@@ -8,6 +8,7 @@ place, one smaller and one larger than before; prefer staying; go where the answ
     state = follow(state, responses, frame)              state.box is the answer, state.lost a warning
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -77,7 +78,7 @@ class State:
         return np.concatenate([self.centre - self.size / 2, self.centre + self.size / 2])
 
 
-def start_track(box) -> State:
+def start_track(box: Sequence[float] | np.ndarray) -> State:
     """The state in the first frame, from the box given there: (4,), x0, y0, x1, y1."""
     box = np.asarray(box, float)
     size = box[2:] - box[:2]
@@ -85,7 +86,7 @@ def start_track(box) -> State:
     return State((box[:2] + box[2:]) / 2, size, side, side)
 
 
-def crop(picture, centre, side: float, pixels: int) -> np.ndarray:
+def crop(picture: np.ndarray, centre: Sequence[float] | np.ndarray, side: float, pixels: int) -> np.ndarray:
     """Return a square of the picture, scaled; beyond the border it has the picture's mean colour.
 
     Args:
@@ -109,14 +110,14 @@ def crop(picture, centre, side: float, pixels: int) -> np.ndarray:
     )
 
 
-def exemplar(picture, state: State, rules: Rules = RULES) -> np.ndarray:
+def exemplar(picture: np.ndarray, state: State, rules: Rules = RULES) -> np.ndarray:
     """Return the input from which the template is made: uint8 (exemplar, exemplar, 3), the object with its
     surroundings.
     """
     return crop(picture, state.centre, state.side, rules.exemplar)
 
 
-def search_windows(picture, state: State, rules: Rules = RULES) -> np.ndarray:
+def search_windows(picture: np.ndarray, state: State, rules: Rules = RULES) -> np.ndarray:
     """Return the windows to search: uint8 (3, search, search, 3), a smaller, an equal, and a larger
     square.
     """
@@ -124,7 +125,7 @@ def search_windows(picture, state: State, rules: Rules = RULES) -> np.ndarray:
     return np.stack([crop(picture, state.centre, side * factor, rules.search) for factor in _factors(rules)])
 
 
-def peak(responses, rules: Rules = RULES) -> tuple[int, np.ndarray]:
+def peak(responses: np.ndarray, rules: Rules = RULES) -> tuple[int, np.ndarray]:
     """Return the best window, and the offset of the object from its centre.
 
     Args:
@@ -147,7 +148,7 @@ def peak(responses, rules: Rules = RULES) -> tuple[int, np.ndarray]:
     return best, (np.array([column, row]) - len(answer) // 2) * rules.stride / rules.finer
 
 
-def follow(state: State, responses, picture, rules: Rules = RULES) -> State:
+def follow(state: State, responses: np.ndarray, picture: np.ndarray, rules: Rules = RULES) -> State:
     """The next state from the responses to `windows(picture, state)`; the centre stays in the picture."""
     best, away = peak(responses, rules)
     factor = _factors(rules)[best]

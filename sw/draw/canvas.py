@@ -1,5 +1,7 @@
 """A picture to draw on, with lines and text sized to the picture."""
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -35,14 +37,14 @@ class Canvas:
         longer = max(picture.shape[:2])
         self.zoom = -(-LEGIBLE // longer) if longer < LEGIBLE else 1
         size = picture.shape[1] * self.zoom, picture.shape[0] * self.zoom
-        self.image = Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC)
-        self.draw = ImageDraw.Draw(self.image)
-        self.line = max(2, round(max(size) / 320))
+        self.image: Image.Image = Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC)
+        self.draw: ImageDraw.ImageDraw = ImageDraw.Draw(self.image)
+        self.line: int = max(2, round(max(size) / 320))
         font = ImageFont.load_default(max(12, round(max(size) / 36)))
         assert isinstance(font, ImageFont.FreeTypeFont)  # a size makes it one
         self.font = font
 
-    def box(self, box, ink) -> None:
+    def box(self, box: Sequence[float] | np.ndarray, ink: tuple[int, int, int]) -> None:
         """Draw a frame around a box x0, y0, x1, y1: the line is on its border, with a dark outline that is
         visible on a light background.
         """
@@ -52,13 +54,13 @@ class Canvas:
             corners = x0 - out, y0 - out, max(x1, x0 + 1) - 1 + out, max(y1, y0 + 1) - 1 + out
             self.draw.rectangle(corners, outline=line, width=self.line + 2 * more)
 
-    def path(self, points, ink) -> None:
+    def path(self, points: Iterable[np.ndarray], ink: tuple[int, int, int]) -> None:
         """A line through points (N, 2), x and y."""
         places = [tuple(point) for point in np.asarray(points, float) * self.zoom]
         if len(places) > 1:
             self.draw.line(places, fill=ink, width=self.line, joint="curve")
 
-    def label(self, box, text: str, ink) -> None:
+    def label(self, box: Sequence[float] | np.ndarray, text: str, ink: tuple[int, int, int]) -> None:
         """Draw text on a plate of the ink's colour, above a box, or inside if there is no room above."""
         pad = self.line
         left, top, right, bottom = self.draw.textbbox((0, 0), text, font=self.font)
@@ -75,6 +77,6 @@ class Canvas:
         return np.asarray(self.image)
 
 
-def on(ink) -> tuple[int, int, int]:
+def on(ink: tuple[int, int, int]) -> tuple[int, int, int]:
     """Return black or white, whichever is readable on a colour (its luma by ITU-R BT.601)."""
     return (0, 0, 0) if np.dot(ink, [0.299, 0.587, 0.114]) > 128 else (255, 255, 255)

@@ -175,7 +175,9 @@ class Miner:
             self.mean = MEMORY * self.mean + (1 - MEMORY) * rewards
         return kept
 
-    def act(self, layer, create, weights, most, rng) -> tuple[torch.Tensor, torch.Tensor]:
+    def act(
+        self, layer: AnyModule, create, weights, most, rng: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return one action: the proposed K of a layer, and -log of its probability.
 
         An edge drawn from W_et is created if it is absent, its tile holds fewer than `most` and the layer

@@ -22,7 +22,7 @@ Everything that a method carries from step to step, apart from network and optim
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -54,7 +54,7 @@ def total(summands: Iterable[torch.Tensor]) -> torch.Tensor:
     return first
 
 
-def optimiser_of(run, parameters: Iterable) -> torch.optim.Optimizer:
+def optimiser_of(run, parameters: Iterable[Any]) -> torch.optim.Optimizer:
     """Return the optimiser of the recipe for the phase that begins.
 
     Args:
@@ -229,7 +229,7 @@ def create(name: str, hyper: Mapping[str, object] | None = None) -> Method:
     return kind(**values)
 
 
-def value_of(where: str, given, kind: type):
+def value_of(where: str, given: Any, kind: type) -> Any:
     """Convert `given` to a type.
 
     Raises:

@@ -25,7 +25,9 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
+from xnorforge.core.types import Record
 from xnorforge.sw.methods import base
+from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, building_blocks, tracing
 from xnorforge.sw.nn.binary import AnyModule, signs
 from xnorforge.sw.nn.eight_bit import EightScores
@@ -61,12 +63,12 @@ class Binarise(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x, w):
+    def forward(ctx: Any, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(x, w)
         return signs(x)
 
     @staticmethod
-    def backward(ctx, *gradients):
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[Any, ...]:
         x, w = ctx.saved_tensors
         passed = torch.where((w * x).abs() <= 1, gradients[0], 0)
         return passed * w, (passed * x).sum(0) if ctx.needs_input_grad[1] else None
@@ -82,7 +84,9 @@ class KernelLoss(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x, w, mu, sigma, nu):
+    def forward(
+        ctx: Any, x: torch.Tensor, w: torch.Tensor, mu: torch.Tensor, sigma: torch.Tensor, nu: float
+    ) -> torch.Tensor:
         ctx.save_for_backward(x, w, mu, sigma)
         ctx.nu = nu
         mu, sigma = mu[:, None], sigma[:, None]
@@ -90,7 +94,7 @@ class KernelLoss(torch.autograd.Function):
         return 0.5 * (error.square() + nu * off.square() + nu * sigma.square().log()).sum()
 
     @staticmethod
-    def backward(ctx, *gradients):
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[Any, ...]:
         x, w, mu, sigma = ctx.saved_tensors
         mu, sigma = mu[:, None], sigma[:, None]
         bits, distance = signs(x), x.abs() - mu
@@ -152,13 +156,13 @@ class Modulated(binary.Weights):
         found = {"log_w": REACH / size.mean(0), "log_mu": mu, "log_sigma": sigma}
         return {name: value.log() for name, value in found.items()}
 
-    def values(self, x):
+    def values(self, x: torch.Tensor) -> torch.Tensor:
         return Binarise.apply(x, self.log_w.exp().view(x.shape[1:]))
 
-    def quantised(self, x):
+    def quantised(self, x: torch.Tensor) -> torch.Tensor:
         return self.values(x) * self.scale(x)
 
-    def scale(self, x):
+    def scale(self, x: torch.Tensor) -> torch.Tensor:
         return self.factor() if self.scaling_impl is None else self.factor() * self.scaling_impl(x)
 
     def level(self) -> torch.Tensor:
@@ -215,7 +219,7 @@ class Method(base.Method):
     """Training with the kernel loss in every epoch and the feature loss in the last ones."""
 
     RECIPES: ClassVar = {"paper": {"*": WRN_RECIPE}}
-    COMPILES = False
+    COMPILES: ClassVar[bool] = False
 
     # lambda, weight of the kernel loss; with 0, w stays 1 and each step is that of plain training
     kernel: float = KERNEL
@@ -230,11 +234,11 @@ class Method(base.Method):
         True  # keep latents where |w X| <= 1; false: in [-1, 1], where the task's gradient may not pass
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.pull = self.pull if self.kernel else 0.0  # nothing moves w, mu and sigma
         self._forget()
-        self.reads = False  # whether a classifier reads what the feature loss is of
-        self.last = ""  # the classifier of a network of the user's own
+        self.reads: bool = False  # whether a classifier reads what the feature loss is of
+        self.last: str = ""  # the classifier of a network of the user's own
 
     def _forget(self) -> None:
         """Drop the stored activations and class statistics; they are tensors only during fine-tuning."""
@@ -243,15 +247,15 @@ class Method(base.Method):
         self.centres: Any = None
         self.variances: Any = None
 
-    def weights(self, layer):
+    def weights(self, layer: AnyModule) -> binary.Weights:
         return Modulated(layer)
 
-    def adapted(self, network, shape):
+    def adapted(self, network: AnyModule, shape: tuple[int, ...]) -> nn.Module:
         last = tracing.classifier(network, shape)
         self.reads, self.last = (self.anywhere or not last.bits) and last.layer.weight.dim() == 2, last.name
         return network
 
-    def prepared(self, network):
+    def prepared(self, network: AnyModule) -> nn.Module:
         network = super().prepared(network)
         scores: list[AnyModule] = [part for part in network.modules() if isinstance(part, CLASSIFIERS)]
         self.reads |= any(self.anywhere or isinstance(part, EightScores) for part in scores)
@@ -266,19 +270,19 @@ class Method(base.Method):
         return network
 
     @torch.no_grad()
-    def warm_started(self, network):
+    def warm_started(self, network: AnyModule) -> None:
         """Start w, mu and sigma from the present latent weights."""
         for layer in modulated(network) if self.kernel else ():
             for name, value in layer.starts().items():
                 getattr(layer, name).copy_(value)
             layer.start_at_one()
 
-    def phases(self, recipe):
+    def phases(self, recipe: Recipe) -> list[base.Phase]:
         fine = recipe.epochs // FINE if self.feature and self.reads else 0
         main = [base.Phase("kernel", recipe.epochs - fine, recipe.lr)]
         return main + ([base.Phase("fine", fine, recipe.lr / 10)] if fine else [])
 
-    def begin(self, run):
+    def begin(self, run) -> None:
         """During fine-tuning, record the input of the classifier, or, where that is bits, the input of the
         last sign.
         """
@@ -307,7 +311,7 @@ class Method(base.Method):
         kept = maps.flatten(1) if maps[0].numel() == channels else maps.flatten(2).mean(2)
         self.features = kept if layer.training else None
 
-    def optimiser(self, run):
+    def optimiser(self, run) -> torch.optim.Optimizer:
         """Return the optimiser of the recipe. The gradients of mu and sigma have the size lambda nu / n,
         which Adam's usual eps would suppress.
         """
@@ -324,7 +328,7 @@ class Method(base.Method):
         ]
         return base.optimiser_of(run, groups)
 
-    def losses(self, run, scores, labels):
+    def losses(self, run, scores: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
         losses = super().losses(run, scores, labels)
         if self.kernel:
             losses["kernel"] = self.kernel * base.total(
@@ -337,7 +341,7 @@ class Method(base.Method):
         return losses
 
     @torch.no_grad()
-    def step(self, run, images, labels):
+    def step(self, run, images: torch.Tensor, labels: torch.Tensor) -> float:
         before = [layer.weight.clone() for layer in modulated(run.network)] if self.pull else []
         with torch.enable_grad():
             loss = super().step(run, images, labels)
@@ -378,11 +382,11 @@ class Method(base.Method):
         self.variances += share * torch.zeros_like(self.variances).index_add_(0, labels, surplus)
         self.variances.clamp_(min=VARIANCE_FLOOR)
 
-    def state(self):
+    def state(self) -> Record:
         return {"centres": self.centres, "variances": self.variances}
 
-    def load_state(self, state):
+    def load_state(self, state: Record) -> None:
         self.centres, self.variances = state["centres"], state["variances"]
 
-    def scale(self, dot):
+    def scale(self, dot: nn.Module) -> float:
         return binary.quantiser(dot).factor().item()

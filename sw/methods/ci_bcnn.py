@@ -28,9 +28,11 @@ from torch import nn
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.progress import progress, say
+from xnorforge.core.types import Record
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.methods._mining import TILE, Judge, Miner, estimate_again
+from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, building_blocks, tracing
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.eight_bit import Features
@@ -65,7 +67,7 @@ class _Interaction(torch.autograd.Function):
     """[Eq. 2]; the gradient passes to p_s and not to p_t. Exported as one node."""
 
     @staticmethod
-    def forward(_ctx, p, _influence, _n0, plan):
+    def forward(_ctx: Any, p, _influence, _n0, plan) -> torch.Tensor:
         mixed = p
         for k, matrix in plan.signs:
             steps = level(p, plan.extent, k).to(p.dtype).movedim(1, -1) @ matrix.to(p.dtype)
@@ -73,7 +75,7 @@ class _Interaction(torch.autograd.Function):
         return mixed
 
     @staticmethod
-    def backward(ctx, *gradients):  # noqa: ARG004
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # noqa: ARG004
         return *gradients, None, None, None
 
     @staticmethod
@@ -114,7 +116,7 @@ class Interact(nn.Module):
 
     def __init__(self, channels: int, n0: int, ratio: float = 0.0):
         super().__init__()
-        self.size = max(size for size in range(1, TILE + 1) if channels % size == 0)
+        self.size: int = max(size for size in range(1, TILE + 1) if channels % size == 0)
         self.n0, stair = n0, torch.tensor([float(n0), unit_of(ratio, n0)])
         self.register_buffer("influence", torch.zeros(channels // self.size, self.size, self.size))
         self.register_buffer("stair", stair, persistent=not ratio)
@@ -155,7 +157,7 @@ class Interact(nn.Module):
             self._plan = parts, mark, Plan(extent, unit, signs)
         return self._plan[2]
 
-    def forward(self, p):
+    def forward(self, p) -> torch.Tensor:
         plan = self.plan()
         return _Interaction.apply(p, self.influence, self.n0, plan) if plan.signs else p
 
@@ -234,9 +236,9 @@ class Interacting(nn.Module):
         super().__init__()
         self.layer, self.bits = layer, bits
         binary.quantiser(layer).applied = False
-        self.mix = Interact(len(layer.weight), layer.weight[0].numel(), ratio)
+        self.mix: Interact = Interact(len(layer.weight), layer.weight[0].numel(), ratio)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         p = self.mix(self.layer(torch.as_tensor(getattr(x, "value", x)) / self.bits))
         scaling = binary.quantiser(self.layer).scaling_impl
         if scaling is None:
@@ -248,7 +250,7 @@ class Interacting(nn.Module):
 class Method(base.Method):
     """Training of weights and graph in turns, then only of batch norms."""
 
-    COMPILES = False  # the graph is read at each step
+    COMPILES: ClassVar[bool] = False  # the graph is read at each step
     RECIPES: ClassVar = {
         "paper": {
             "cifar10-*": {
@@ -273,7 +275,7 @@ class Method(base.Method):
     rate: float = 1e-3  # alpha: learning rate of the policy
     uniform: bool = False  # propose edges at random instead of by the policy, for comparison
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 <= self.mining <= 1:
             raise UserError(
                 f"ci_bcnn: mining={self.mining} must be a share of the epochs; give a number from 0 to 1."
@@ -285,7 +287,7 @@ class Method(base.Method):
                     "trains without edges."
                 )
 
-    def build(self, net):
+    def build(self, net: str) -> nn.Module:
         network: AnyModule = super().build(net)
         if networks.is_ordinary(net):
             for use in tracing.uses(network, task_of(net).shape):
@@ -302,12 +304,12 @@ class Method(base.Method):
         else:
             with_interactions(network, self.unit)
         shapes: list[Any] = [tuple(mix.influence.shape) for mix in interactions(network)]
-        self.miner = Miner(
+        self.miner: Miner = Miner(
             shapes, self.space, self.density, self.edges, self.discount, self.rate, self.uniform
         )
         return network
 
-    def phases(self, recipe):
+    def phases(self, recipe: Recipe) -> list[base.Phase]:
         if recipe.epochs < 2:
             raise UserError(
                 f"ci_bcnn: epochs={recipe.epochs} is too few, because weights and batch norms need one epoch "
@@ -315,18 +317,18 @@ class Method(base.Method):
             )
         return [base.Phase(WEIGHTS, recipe.epochs - 1, recipe.lr), base.Phase(NORMS, 1, recipe.lr / 10)]
 
-    def begin(self, run):
+    def begin(self, run) -> None:
         if run.phase.name == NORMS and not networks.is_ordinary(run.net):
             for latent in run.latents.values():
                 latent.data.copy_(binary.signs(latent.detach()))
 
-    def optimiser(self, run):
+    def optimiser(self, run) -> torch.optim.Optimizer:
         """Return the optimiser of all parameters; in the last epoch, of batch norms only."""
         resting = {id(latent) for latent in run.latents.values()} if run.phase.name == NORMS else ()
         moving = [parameter for parameter in run.network.parameters() if id(parameter) not in resting]
         return base.optimiser_of(run, moving)
 
-    def on_epoch(self, run):
+    def on_epoch(self, run) -> None:
         if not (self.density and self.batches and self.steps):
             return
         done, epochs = run.epoch + 1, run.phase.epochs
@@ -367,17 +369,17 @@ class Method(base.Method):
         edges = [int((mix.influence != 0).sum()) for mix in mixes]
         say(f"{run.net} mining: {kept} changes kept, edges per layer {edges}")
 
-    def state(self):
+    def state(self) -> Record:
         return self.miner.state_dict()
 
-    def load_state(self, state):
+    def load_state(self, state: Record) -> None:
         self.miner.load_state_dict(state)
 
-    def skeleton(self, net):
+    def skeleton(self, net: str) -> nn.Module:
         return with_interactions(super().skeleton(net), self.unit)
 
     @torch.no_grad()
-    def deploy(self, net, network):
+    def deploy(self, net: str, network: AnyModule) -> nn.Module:
         """Find thresholds on every value that p~ can take, and copy K and the stair."""
         deployed = super().deploy(net, network)
         for trained, found in zip(interactions(network), interactions(deployed), strict=True):

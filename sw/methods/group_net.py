@@ -26,6 +26,7 @@ from torch import nn
 from xnorforge.core.errors import UserError, unknown
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
+from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, branches, splitting, threshold_folding, tracing
 from xnorforge.sw.nn.binary import AnyModule, TriangularSign
 from xnorforge.sw.nn.scaled import Scaled
@@ -48,7 +49,7 @@ class Sign(binary.Sign):
     def __init__(self):
         super().__init__(TriangularSign)
 
-    def values(self, x):
+    def values(self, x: torch.Tensor) -> torch.Tensor:
         return x.tanh() if self.real else super().values(x)
 
 
@@ -80,7 +81,7 @@ class Method(base.Method):
     weight_scale: str = "tensor"  # alpha per tensor, or per channel
     warmup: float = 0.2  # share of the epochs with real weights
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise unknown(f"group_net, {name}", getattr(self, name), choices)
@@ -111,10 +112,10 @@ class Method(base.Method):
             self.bases, self.decomposition, learned, self.gate, self.relu, rates, self.atrous
         )
 
-    def structured(self, network):
+    def structured(self, network: AnyModule) -> nn.Module:
         return splitting.structured(network, self.shape(), trained=True)
 
-    def adapted(self, network, shape):
+    def adapted(self, network: AnyModule, shape: tuple[int, ...]) -> nn.Module:
         """Replace each binary layer that reads bits by a sum of K, whatever `decomposition`: groups of an
         unknown network are unknown.
         """
@@ -132,14 +133,14 @@ class Method(base.Method):
             network.set_submodule(name, branches.Sum(copies, self.aggregate == "learned", trained=True))
         return network
 
-    def weights(self, _layer):
+    def weights(self, _layer: AnyModule) -> binary.Weights:
         return Scaled(self.weight_scale == "channel")
 
-    def sign(self, _act):
+    def sign(self, _act: AnyModule) -> binary.Sign:
         return Sign()
 
     @torch.no_grad()
-    def warm_started(self, network):
+    def warm_started(self, network: AnyModule) -> None:
         """Move latents of branches that started from the same layer apart, by -1 to +1 of their deviation (X.
         Lin, C. Zhao, W. Pan, "Towards Accurate Binary Convolutional Neural Network", NIPS 2017, equation 4).
         """
@@ -152,20 +153,20 @@ class Method(base.Method):
                     for latent, step in zip((first, *others), steps.tolist()):
                         latent.add_(step).clamp_(-1, 1)
 
-    def phases(self, recipe):
+    def phases(self, recipe: Recipe) -> list[base.Phase]:
         real = int(recipe.epochs * self.warmup)
         stages = [base.Phase(REAL, real, recipe.lr), base.Phase(BINARY, recipe.epochs - real, recipe.lr)]
         return [stage for stage in stages if stage.epochs]
 
-    def begin(self, run):
+    def begin(self, run) -> None:
         make_real(run.network, run.phase.name == REAL)
 
-    def skeleton(self, net):
+    def skeleton(self, net: str) -> nn.Module:
         if networks.is_ordinary(net):
             return super().skeleton(net)
         return splitting.structured(networks.build(net), self.shape(), trained=False).eval()
 
-    def deploy(self, net, network):
+    def deploy(self, net: str, network: AnyModule) -> nn.Module:
         make_real(network, False)
         if networks.is_ordinary(net):
             return super().deploy(net, network)

@@ -22,7 +22,7 @@ import copy
 import csv
 import io
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -30,9 +30,11 @@ from torch import nn
 
 from xnorforge.core.artifacts import whole
 from xnorforge.core.errors import UserError, unknown
+from xnorforge.core.types import Record
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
-from xnorforge.sw.nn import mixed_precision
+from xnorforge.sw.networks.base import Recipe
+from xnorforge.sw.nn import binary, mixed_precision
 from xnorforge.sw.nn.binary import AnyModule, submodules
 from xnorforge.sw.nn.mixed_precision import Form, Unit
 from xnorforge.sw.tasks.base import main_figure, task_of
@@ -111,7 +113,7 @@ def shared_out(
 class Method(base.Method):
     """Training in float, then while one layer after another is binarised, then of the binary network."""
 
-    COMPILES = False
+    COMPILES: ClassVar[bool] = False
 
     mode: str = "w1a1"  # binary layers read bits (w1a1) or 8-bit activations (w1a8)
     order: str = (
@@ -129,25 +131,25 @@ class Method(base.Method):
     polish_share: float = 0.8  # share of the epochs after the last layer is binarised
     step_rate: float = 0.4  # learning rate of the steps, as a multiple of the recipe's
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, given, there in (("mode", self.mode, MODES), ("order", self.order, ORDERS)):
             if given not in there:
                 raise unknown(f"layer_priority, {name}", given, there)
         self.units: list[Unit] = []
         self.ranked: list[str] = []  # the candidates in the order of their turn
-        self.done = 0  # how many of them are binary
-        self.stopped = False  # a budget is met
+        self.done: int = 0  # how many of them are binary
+        self.stopped: bool = False  # a budget is met
         self.rows: list[dict] = []  # of tradeoff.csv
         self.kept: Any = None  # the last network within max_loss
-        self.rest = Form.EIGHT  # the form of the weights outside S
+        self.rest: Form = Form.EIGHT  # the form of the weights outside S
 
-    def weights(self, layer):
+    def weights(self, layer: AnyModule) -> binary.Weights:
         return mixed_precision.Formed(layer)
 
-    def sign(self, _act):
+    def sign(self, _act: AnyModule) -> binary.Sign:
         return mixed_precision.Activation()
 
-    def build(self, net):
+    def build(self, net: str) -> nn.Module:
         network = super().build(net)
         self.units = mixed_precision.units(network, task_of(net).shape)
         self.ranked = self._ranked(self.units)
@@ -199,13 +201,13 @@ class Method(base.Method):
     def _set_forms(self) -> None:
         mixed_precision.set_forms(self.network, self.units, self.chosen, self.mode == "w1a8", self.rest)
 
-    def phases(self, recipe):
+    def phases(self, recipe: Recipe) -> list[base.Phase]:
         begin, each, polish, _ = shared_out(recipe.epochs, self.float_share, self.polish_share, self.steps)
         planned = [("float", begin, recipe.lr)]
         planned += [(f"step {at + 1}", epochs, recipe.lr * self.step_rate) for at, epochs in enumerate(each)]
         return [base.Phase(*phase) for phase in [*planned, ("polish", polish, recipe.lr)] if phase[1]]
 
-    def begin(self, run):
+    def begin(self, run) -> None:
         """Start from real numbers, or let the next layers join S."""
         self.rest = Form.REAL if run.phase.name == "float" else Form.EIGHT
         if run.phase.name in ("float", "step 1"):
@@ -253,14 +255,14 @@ class Method(base.Method):
         self.done = 0
         return sorted(ranked, key=lambda name: cost[name])
 
-    def losses(self, run, scores, labels):
+    def losses(self, run, scores: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
         losses = super().losses(run, scores, labels)
         if self.rho and self.done and run.phase.name != "float":
             apart = [discrepancy(latents) for latents, _ in self._sums(self.chosen)]
             losses["discrepancy"] = self.rho / 2 * base.total(apart)
         return losses
 
-    def on_epoch(self, run):
+    def on_epoch(self, run) -> None:
         """At the end of a phase: update statistics and `tradeoff.csv`, write the prefix, and check the
         budgets.
         """
@@ -352,16 +354,16 @@ class Method(base.Method):
             for running, taken in zip((norm.running_mean, norm.running_var), zip(*pairs)):
                 running.copy_(torch.stack(taken).mean(0))
 
-    def state(self):
+    def state(self) -> Record:
         names = ("ranked", "done", "stopped", "rows", "kept")
         return {"rest": self.rest.value} | {name: getattr(self, name) for name in names}
 
-    def load_state(self, state):
+    def load_state(self, state: Record) -> None:
         for name, value in state.items():
             setattr(self, name, Form(value) if name == "rest" else value)
         self._set_forms()
 
-    def skeleton(self, net):
+    def skeleton(self, net: str) -> nn.Module:
         if networks.is_ordinary(net):
             return super().skeleton(net)
         network, shape = networks.build(net).eval(), task_of(net).shape
@@ -369,7 +371,7 @@ class Method(base.Method):
         chosen = set(ranked[: len(ranked) if self.binarise < 0 else self.binarise])
         return mixed_precision.skeleton(network, shape, chosen, self.mode == "w1a8")
 
-    def deploy(self, net, network):
+    def deploy(self, net: str, network: AnyModule) -> nn.Module:
         """Return the deployed network. If training stopped early or measured the order, the hyper-parameters
         are updated to say so.
         """

@@ -31,8 +31,10 @@ from brevitas.nn import QuantConv2d
 from torch import nn
 
 from xnorforge.core.errors import UserError, unknown
+from xnorforge.core.types import Record
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base, bonn
+from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, building_blocks, rectifiers, tracing
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.rectifiers import InPlaceOf
@@ -67,10 +69,10 @@ class Rectified(binary.Weights):
 
     def __init__(self, layer: AnyModule, granularity: str, scale_bits: int = 3):
         super().__init__()
-        self.layer = [layer]  # in a list, so that it is not a submodule here
+        self.layer: list[AnyModule] = [layer]  # in a list, so that it is not a submodule here
         self.most = 2**scale_bits - 1 if granularity == "spatial" and layer.weight.dim() > 2 else 0
         self.granularity = granularity
-        self.c = nn.Parameter(best_scale(layer.weight.detach(), granularity))
+        self.c: nn.Parameter = nn.Parameter(best_scale(layer.weight.detach(), granularity))
         self.register_buffer("start", torch.ones(()))
 
     @property
@@ -78,7 +80,7 @@ class Rectified(binary.Weights):
         """W."""
         return self.layer[0].weight
 
-    def values(self, x):
+    def values(self, x: torch.Tensor) -> torch.Tensor:
         return sign(x)
 
     def rectified(self, x: torch.Tensor) -> torch.Tensor:
@@ -93,15 +95,15 @@ class Rectified(binary.Weights):
         sums = bits * InPlaceOf.apply(scale / unit, integers)
         return sums if self.whole else sums * unit
 
-    def quantised(self, x):
+    def quantised(self, x: torch.Tensor) -> torch.Tensor:
         found = self.rectified(x)
         return found if self.scaling_impl is None else found * self.scaling_impl(x)
 
-    def scale(self, x):
+    def scale(self, x: torch.Tensor) -> torch.Tensor:
         own = self.unit() if self.scaled and not self.whole else torch.ones(())
         return own if self.scaling_impl is None else own * self.scaling_impl(x)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         found, scale, zero, bits = super().forward(x)
         return found, scale, zero, bits + self.most.bit_length() if self.stepped else bits
 
@@ -171,7 +173,7 @@ class Discriminator(nn.Sequential):
             nn.Linear(WIDTH, 1),
         )  # fmt: skip
 
-    def forward(self, input):
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
         return super().forward(input.float().movedim(1, -1).flatten(0, -2))
 
 
@@ -210,7 +212,7 @@ def rectified(network: nn.Module) -> list[Rectified]:
 class HardTanh(binary.Quantiser):
     """The hard tanh in place of the sign."""
 
-    def values(self, x):
+    def values(self, x: torch.Tensor) -> torch.Tensor:
         return F.hardtanh(x if self.scaling_impl is None else x / self.scaling_impl(x))
 
 
@@ -225,7 +227,7 @@ class RealWeights(binary.Quantiser):
         super().__init__()
         self.register_buffer("size", layer.weight.detach().abs().mean())
 
-    def values(self, x):
+    def values(self, x: torch.Tensor) -> torch.Tensor:
         return x / self.size
 
 
@@ -242,7 +244,7 @@ class Method(base.Method):
 
     # The text has no recipe; this is BONN's, from the same laboratory and year.
     RECIPES: ClassVar = {"paper": {"*": bonn.WRN_RECIPE}}
-    COMPILES = False
+    COMPILES: ClassVar[bool] = False
 
     granularity: str = "spatial"  # one C per kernel position; layer: one per layer
     lambda1: float = 1e-4  # weight of the kernel loss
@@ -253,7 +255,7 @@ class Method(base.Method):
     guide: str = "none"  # folder of a train-float run of this network; none: a fifth of the epochs trains one
     scale_bits: int = 3  # bits of the integers that replace C per kernel position
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.granularity not in GRANULARITIES:
             raise unknown("rbcn, granularity", self.granularity, GRANULARITIES)
         if not 1 <= self.scale_bits <= MOST_BITS:
@@ -261,15 +263,15 @@ class Method(base.Method):
                 f"rbcn: scale_bits={self.scale_bits} is out of range; give 1 to {MOST_BITS} (1 makes all "
                 "scales equal)."
             )
-        self.initialised = False  # whether the run starts from another (INIT), not from the guide
+        self.initialised: bool = False  # whether the run starts from another (INIT), not from the guide
 
-    def weights(self, layer):
+    def weights(self, layer: AnyModule) -> binary.Weights:
         return Rectified(layer, self.granularity, self.scale_bits)
 
-    def sign(self, _act):
+    def sign(self, _act: AnyModule) -> binary.Sign:
         return binary.Sign(binary.TriangularSign)
 
-    def prepared(self, network):
+    def prepared(self, network: AnyModule) -> nn.Module:
         network = super().prepared(network)
         for part in network.modules():
             if isinstance(part, building_blocks.Scores):
@@ -287,7 +289,7 @@ class Method(base.Method):
                 holder.norm.limit /= found.most  # of the gain, as sums are so much larger at the most
         return network
 
-    def build(self, net):
+    def build(self, net: str) -> nn.Module:
         """Return the network. The guide, the discriminators and two optimisers are stored in the checkpoint
         only.
         """
@@ -295,7 +297,7 @@ class Method(base.Method):
         given = self.guide != "none"
         teacher: AnyModule = guide_of(net, self.guide) if given else real(networks.build(net))
         self.teacher_network = teacher
-        self.ends = tracing.stage_ends(network, task_of(net).shape)
+        self.ends: list[tuple[str, int]] = tracing.stage_ends(network, task_of(net).shape)
         self.discriminators = nn.ModuleList(Discriminator(channels) for _, channels in self.ends)
         self.scales = torch.optim.Adam([part.c for part in rectified(network)])
         self.guess = torch.optim.Adam(
@@ -305,13 +307,13 @@ class Method(base.Method):
         self.batches: deque = deque(maxlen=self.kept)
         return network
 
-    def warm_started(self, network):
+    def warm_started(self, network: AnyModule) -> None:
         """Start C where L_Kernel is smallest for the present latent weights."""
         self.initialised = True
         for part in rectified(network):
             part.start_here()
 
-    def phases(self, recipe):
+    def phases(self, recipe: Recipe) -> list[base.Phase]:
         if recipe.epochs < 2 and self.guide == "none":
             raise UserError(
                 f"rbcn: epochs={recipe.epochs} is too few, because the guide and the network need one epoch "
@@ -322,7 +324,7 @@ class Method(base.Method):
         guide = max(1, recipe.epochs // 5)
         return [base.Phase(GUIDE, guide, recipe.lr), base.Phase(RECTIFY, recipe.epochs - guide, recipe.lr)]
 
-    def begin(self, run):
+    def begin(self, run) -> None:
         """Let the guide train, or rest and pass its numbers to the network."""
         self.teacher = replace(run, network=self.teacher_network)
         self.discriminators.to(run.device)
@@ -333,13 +335,13 @@ class Method(base.Method):
             for part in rectified(run.network):
                 part.start_here()
 
-    def optimiser(self, run):
+    def optimiser(self, run) -> torch.optim.Optimizer:
         """Return the optimiser of the guide, and later of W and everything else except C."""
         moving = self.teacher_network if run.phase.name == GUIDE else run.network
         named = moving.named_parameters()
         return base.optimiser_of(run, [p for name, p in named if not name.endswith(".tensor_quant.c")])
 
-    def losses(self, run, scores, labels):
+    def losses(self, run, scores: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
         kernels = (kernel_loss(part.weight, sign(part.weight), part.c) for part in rectified(run.network))
         fooled = (generator_loss(tell(maps)) for tell, maps in zip(self.discriminators, self.fake))
         return super().losses(run, scores, labels) | {
@@ -347,7 +349,7 @@ class Method(base.Method):
             "adversarial": self.adversarial * base.total(fooled),
         }
 
-    def step(self, run, images, labels):
+    def step(self, run, images: torch.Tensor, labels: torch.Tensor) -> float:
         if run.phase.name == GUIDE:
             loss = run.task.loss(self.teacher.forward(images), labels)
             _move(run.optimiser, loss)
@@ -396,7 +398,7 @@ class Method(base.Method):
                 loss = sum(self.losses(run, run.forward(images), labels).values())
         _move(self.scales, loss)
 
-    def on_epoch(self, run):
+    def on_epoch(self, run) -> None:
         """The update strategy: W and C are fixed, and batch norms see the last batches of the epoch once
         more.
         """
@@ -405,11 +407,11 @@ class Method(base.Method):
             _move(run.optimiser, run.task.loss(run.forward(images), labels), moving)
         self.batches.clear()
 
-    def state(self):
+    def state(self) -> Record:
         guide = binary.state_of(self.teacher_network)
         return {"guide": guide, **{name: part.state_dict() for name, part in self._parts().items()}}
 
-    def load_state(self, state):
+    def load_state(self, state: Record) -> None:
         binary.load_state(self.teacher_network, state["guide"])
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
@@ -421,13 +423,13 @@ class Method(base.Method):
             "guess": self.guess,
         }
 
-    def scale(self, dot):
+    def scale(self, dot: nn.Module) -> float:
         found = binary.quantiser(dot)
         if not getattr(found, "scaled", False) or found.whole:
             return 1.0
         return (found.integers()[1] if found.stepped else found.unit()).item()
 
-    def skeleton(self, net):
+    def skeleton(self, net: str) -> nn.Module:
         """With a C per kernel position, give convolutions of several positions weights of a few bits."""
         network = super().skeleton(net)
         if self.granularity != "spatial" or networks.is_ordinary(net):
@@ -460,7 +462,7 @@ class _Keep:
     channels: int
     training: bool
 
-    def __call__(self, act, inputs):
+    def __call__(self, act: AnyModule, inputs):
         x = torch.as_tensor(getattr(inputs[0], "value", inputs[0]))
         if (act.training or not self.training) and x.shape[1] == self.channels:
             self.maps[self.stage] = x  # an activation may have many uses

@@ -64,18 +64,18 @@ class Method(base.Method):
 
     guide: str = "none"  # folder of a train-float run of this network; its scores replace the labels
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.teacher: nn.Module | None = None
 
-    def build(self, net):
+    def build(self, net: str) -> nn.Module:
         if self.guide != "none":
             self.teacher = guide_of(net, self.guide)
         return super().build(net)
 
-    def structured(self, network):
+    def structured(self, network: AnyModule) -> nn.Module:
         return reshaped(network, TrainedRectifier, TrainedShifted)
 
-    def adapted(self, network, shape):
+    def adapted(self, network: AnyModule, shape: tuple[int, ...]) -> nn.Module:
         found = tracing.uses(network, shape)
         widths: dict[str, set[int]] = {}  # channels by activation, which may be called several times
         before = shape
@@ -95,13 +95,13 @@ class Method(base.Method):
                 network.set_submodule(place, Bent(part, TrainedRectifier(use.gives[0])))
         return network
 
-    def weights(self, _layer):
+    def weights(self, _layer: AnyModule) -> binary.Weights:
         return Scaled(per_channel=True)
 
-    def sign(self, _act):
+    def sign(self, _act: AnyModule) -> binary.Sign:
         return binary.Sign(binary.TriangularSign)
 
-    def begin(self, run):
+    def begin(self, run) -> None:
         if self.teacher is not None:
             if not run.task.classifies:
                 raise UserError(
@@ -110,11 +110,11 @@ class Method(base.Method):
                 )
             self.teacher.to(run.device)
 
-    def step(self, run, images, labels):
+    def step(self, run, images: torch.Tensor, labels: torch.Tensor) -> float:
         self.images = images
         return super().step(run, images, labels)
 
-    def losses(self, run, scores, labels):
+    def losses(self, run, scores: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
         if self.teacher is None:
             return super().losses(run, scores, labels)
         pictures = self.images.to(run.device, torch.float32)
@@ -125,7 +125,7 @@ class Method(base.Method):
         run.summands.in_place("distribution", loss, lambda: run.task.loss(scores, labels), latents)
         return {"distribution": loss}
 
-    def skeleton(self, net):
+    def skeleton(self, net: str) -> nn.Module:
         if networks.is_ordinary(net):
             return super().skeleton(net)
         return reshaped(networks.build(net), Rectifier, Shifted).eval()

@@ -13,12 +13,15 @@ papers.
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from xnorforge.core.errors import UserError
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.methods.base import Phase
+from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, building_blocks
+from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.rectifiers import InPlaceOf
 
 
@@ -43,7 +46,7 @@ class Sparse(binary.Weights):
         best = rows.topk(min(self.fan_in, rows.shape[1])).indices
         return torch.zeros_like(rows).scatter_(1, best, 1.0).view_as(sizes)
 
-    def values(self, x, /):
+    def values(self, x: torch.Tensor, /) -> torch.Tensor:
         if self.mask.any():
             return binary.SignThrough.apply(x) * self.mask
         return InPlaceOf.apply(x, binary.signs(x.detach()) * self.largest(x.abs()))
@@ -67,7 +70,7 @@ class Method(base.Method):
     drawn: bool = False  # choose inputs by chance instead of by training
     search_share: float = 0.5  # share of the epochs before the inputs are settled
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         least = {"fan_in": (self.fan_in, 1), "scores_fan_in": (self.scores_fan_in, 1)}
         for name, (given, low) in least.items():
             if given < low:
@@ -78,7 +81,7 @@ class Method(base.Method):
                 "more, below 1."
             )
 
-    def build(self, net):
+    def build(self, net: str) -> nn.Module:
         if networks.is_ordinary(net):
             raise UserError(
                 f"sparse: {net} is not made of the parts of sw/nn/building_blocks.py, whose weights may be "
@@ -93,21 +96,21 @@ class Method(base.Method):
             quantiser.mask.copy_(quantiser.largest(torch.rand_like(quantiser.mask)))
         return network
 
-    def weights(self, layer):
+    def weights(self, layer: AnyModule) -> binary.Weights:
         return Sparse(layer, self.fan_in)
 
-    def phases(self, recipe):
+    def phases(self, recipe: Recipe) -> list[base.Phase]:
         search = 0 if self.drawn else min(round(recipe.epochs * self.search_share), recipe.epochs - 1)
         settled = Phase("train", recipe.epochs - search, recipe.lr)
         return [Phase("search", search, recipe.lr), settled] if search else [settled]
 
-    def begin(self, run):
+    def begin(self, run) -> None:
         """Settle the inputs when the second phase begins."""
         for quantiser in _sparse(run.network) if run.phase.name == "train" else ():
             if not quantiser.mask.any():
                 quantiser.mask.copy_(quantiser.largest(quantiser.layer[0].weight.abs()))
 
-    def skeleton(self, net):
+    def skeleton(self, net: str) -> nn.Module:
         """Give binary layers weights that may be 0."""
         network = super().skeleton(net)
         for name, layer in binary.binary_layers(network).items():

@@ -1,10 +1,17 @@
 """How much a figure would vary with other pictures of the same kind."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 
 def confidence_interval(
-    items: list, statistic, draws: int = 1000, seed: int = 0, share: float = 0.9
+    items: list[Any],
+    statistic: Callable[[list[Any]], float],
+    draws: int = 1000,
+    seed: int = 0,
+    share: float = 0.9,
 ) -> tuple[float, float]:
     """Return the percentile interval of a figure over pictures or sequences (B. Efron, 1979).
 

@@ -54,39 +54,39 @@ class Outcome(NamedTuple):
     positives: int
 
 
-def area(boxes) -> np.ndarray:
+def area(boxes: np.ndarray) -> np.ndarray:
     """(N,), square pixels; 0 where a side is negative."""
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
     return sides[:, 0] * sides[:, 1]
 
 
-def intersection(a, b) -> np.ndarray:
+def intersection(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """(N, M): the square pixels that each of N boxes shares with each of M."""
     sides = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
     return np.maximum(sides, 0).prod(2)
 
 
-def iou(a, b) -> np.ndarray:
+def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """(N, M): intersection over union, 0 to 1; 0 for two boxes without area."""
     shared = intersection(a, b)
     union = area(a)[:, None] + area(b)[None] - shared
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
 
 
-def inside(a, b) -> np.ndarray:
+def inside(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """(N, M): the part of each of N boxes that is inside each of M, 0 to 1; 0 for a box without area."""
     shared, whole = intersection(a, b), np.broadcast_to(area(a)[:, None], (len(a), len(b)))
     return np.divide(shared, whole, out=np.zeros_like(shared), where=whole > 0)
 
 
-def overlaps(boxes, truth, absorbs) -> np.ndarray:
+def overlaps(boxes: np.ndarray, truth: np.ndarray, absorbs: np.ndarray) -> np.ndarray:
     """(N, M): intersection over union; for true boxes that absorb detections, the part of the detection
     inside.
     """
     return np.where(absorbs[None], inside(boxes, truth), iou(boxes, truth))
 
 
-def assign(overlap, ignore, absorbs, threshold) -> np.ndarray:
+def assign(overlap: np.ndarray, ignore: np.ndarray, absorbs: np.ndarray, threshold) -> np.ndarray:
     """Assign detections to true boxes, greedily, as the Caltech toolbox (`bbGt`) and COCO do.
 
     The most certain detection chooses first: the free box it overlaps most, the later one of equals. If there
@@ -130,7 +130,7 @@ def match(found: Found, truth: Truth, threshold: float = 0.5) -> Outcome:
     return outcome(found.scores[order], state, int((~truth.ignore).sum()))
 
 
-def outcome(scores, state, positives: int) -> Outcome:
+def outcome(scores: np.ndarray, state: np.ndarray, positives: int) -> Outcome:
     """An Outcome from scores (N,), falling, and what `assign` says about each."""
     kept = state != LEFT_OUT
     return Outcome(np.asarray(scores)[kept], state[kept] == HIT, positives)

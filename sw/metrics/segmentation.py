@@ -8,7 +8,7 @@ import numpy as np
 VOID = 255  # true label of a pixel that counts for nothing
 
 
-def confusion(predicted, truth, classes: int) -> np.ndarray:
+def confusion(predicted: np.ndarray, truth: np.ndarray, classes: int) -> np.ndarray:
     """Return int64 (classes, classes): pixels by true class (row) and predicted class (column), without VOID
     truth.
 
@@ -32,7 +32,7 @@ def confusion(predicted, truth, classes: int) -> np.ndarray:
     return np.bincount(rows * classes + columns, minlength=classes**2).reshape(classes, classes)
 
 
-def class_iou(matrix) -> np.ndarray:
+def class_iou(matrix: np.ndarray) -> np.ndarray:
     """Return, per class (classes,), TP / (TP + FP + FN), 0 to 1; nan for a class that is neither true nor
     predicted anywhere.
     """
@@ -41,7 +41,7 @@ def class_iou(matrix) -> np.ndarray:
     return np.divide(hits, union, out=np.full(len(hits), np.nan), where=union > 0)
 
 
-def mean_iou(matrix, absent: str = "left out") -> float:
+def mean_iou(matrix: np.ndarray, absent: str = "left out") -> float:
     """Return the mean over classes, 0 to 1; nan if no pixel counts.
 
     Args:
@@ -56,6 +56,6 @@ def mean_iou(matrix, absent: str = "left out") -> float:
     return float(values[~np.isnan(values)].mean()) if matrix.any() else float("nan")
 
 
-def pixel_accuracy(matrix) -> float:
+def pixel_accuracy(matrix: np.ndarray) -> float:
     """Return the share of pixels with the right class, 0 to 1; nan if no pixel counts."""
     return float(np.diag(matrix).sum() / (matrix.sum() or np.nan))

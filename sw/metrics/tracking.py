@@ -6,7 +6,7 @@ Boxes are float (T, 4): x0, y0, x1, y1 in pixels. The first frame, whose box the
 OTB's figures and not in the others, as in their tools.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -17,7 +17,12 @@ BURN_IN = 10  # frames from a start on whose overlap does not count
 SPAN = 100  # frames, of `reliability`
 
 
-def overlap(predicted, truth, size=None, visible=None) -> np.ndarray:
+def overlap(
+    predicted: np.ndarray,
+    truth: np.ndarray,
+    size: tuple[int, int] | None = None,
+    visible: np.ndarray | None = None,
+) -> np.ndarray:
     """Return intersection over union per frame, (T,), 0 to 1.
 
     Args:
@@ -36,14 +41,14 @@ def overlap(predicted, truth, size=None, visible=None) -> np.ndarray:
     return found if visible is None else np.where(visible, found, np.nan)
 
 
-def centre_error(predicted, truth, visible=None) -> np.ndarray:
+def centre_error(predicted: np.ndarray, truth: np.ndarray, visible: np.ndarray | None = None) -> np.ndarray:
     """Distance of the boxes' centres per frame, (T,), pixels; `visible` as in `overlap`."""
     away = (predicted[:, :2] + predicted[:, 2:] - truth[:, :2] - truth[:, 2:]) / 2
     found = np.hypot(away[:, 0], away[:, 1])
     return found if visible is None else np.where(visible, found, np.nan)
 
 
-def success_curve(sequences) -> np.ndarray:
+def success_curve(sequences: Sequence[np.ndarray]) -> np.ndarray:
     """Return the share of frames with an overlap above 0, 0.05 … 1, (21,), the mean over sequences.
 
     Y. Wu, J. Lim, M.-H. Yang, "Object Tracking Benchmark", TPAMI 2015. No overlap is above 1, so the last
@@ -52,24 +57,24 @@ def success_curve(sequences) -> np.ndarray:
     return np.mean([(_kept(one)[:, None] > OVERLAPS).mean(0) for one in sequences], 0)
 
 
-def success(sequences) -> float:
+def success(sequences: Sequence[np.ndarray]) -> float:
     """Return the area under the success curve, its mean: 0 to 20/21, the value of a perfect tracker."""
     return float(success_curve(sequences).mean())
 
 
-def precision_curve(sequences) -> np.ndarray:
+def precision_curve(sequences: Sequence[np.ndarray]) -> np.ndarray:
     """Share of frames with a centre error of at most 0, 1 … 50 pixels, (51,), mean over sequences (same
     source).
     """
     return np.mean([(_kept(one)[:, None] <= ERRORS).mean(0) for one in sequences], 0)
 
 
-def precision(sequences, within: int = 20) -> float:
+def precision(sequences: Sequence[np.ndarray], within: int = 20) -> float:
     """Share of frames with a centre error of at most `within` pixels, mean over sequences, 0 to 1."""
     return float(precision_curve(sequences)[within])
 
 
-def average_overlap(sequences) -> float:
+def average_overlap(sequences: Sequence[np.ndarray]) -> float:
     """Return AO: the mean overlap over the frames of all sequences together, without first frames, 0 to 1.
 
     L. Huang, X. Zhao, K. Huang, "GOT-10k", TPAMI 2021, as in its toolkit; its server averages over classes.
@@ -77,12 +82,14 @@ def average_overlap(sequences) -> float:
     return float(_later(sequences).mean())
 
 
-def success_rate(sequences, above: float = 0.5) -> float:
+def success_rate(sequences: Sequence[np.ndarray], above: float = 0.5) -> float:
     """SR: share of frames with an overlap above `above`, pooled as in `average_overlap`, 0 to 1."""
     return float((_later(sequences) > above).mean())
 
 
-def reset_overlap(follow: Callable[[int], Iterable], truth, visible) -> np.ndarray:
+def reset_overlap(
+    follow: Callable[[int], Iterable[np.ndarray]], truth: np.ndarray, visible: np.ndarray
+) -> np.ndarray:
     """Return the overlap per frame, (T,), of a tracker that is restarted when it has lost the object.
 
     The value is 0 where the object is lost (no overlap at all). It is nan in the first 10 frames after each
@@ -111,7 +118,7 @@ def reset_overlap(follow: Callable[[int], Iterable], truth, visible) -> np.ndarr
     return found
 
 
-def accuracy_with_resets(sequences) -> float:
+def accuracy_with_resets(sequences: Sequence[np.ndarray]) -> float:
     """Return VOT's accuracy: the mean of `reset_overlap` over all frames of all sequences in which it counts
     and the object is not lost, 0 to 1; 0 if there are none.
     """
@@ -119,7 +126,7 @@ def accuracy_with_resets(sequences) -> float:
     return float(frames[frames > 0].mean()) if (frames > 0).any() else 0.0
 
 
-def reliability(sequences) -> float:
+def reliability(sequences: Sequence[np.ndarray]) -> float:
     """Return VOT's reliability: exp(-100 losses / frames) of `reset_overlap`, the chance that an object is
     still followed after 100 frames at this rate of losses, 0 to 1.
     """

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import torch
 from torch import nn
 
 from xnorforge.core.errors import UserError, as_one_sentence
@@ -31,7 +32,7 @@ class Given(nn.Module):
         super().__init__()
         self.module, self.scale = module, scale
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.module(x * self.scale)
 
 

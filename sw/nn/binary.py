@@ -51,12 +51,12 @@ class HardTanhSign(torch.autograd.Function):
     """sign; the gradient passes where |x| < 1."""
 
     @staticmethod
-    def forward(ctx, x):
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(x)
         return signs(x)
 
     @staticmethod
-    def backward(ctx, *gradients):
+    def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
         return torch.ops.aten.hardtanh_backward(*gradients, *ctx.saved_tensors, -1.0, 1.0)
 
 
@@ -66,7 +66,7 @@ class TriangularSign(HardTanhSign):
     """
 
     @staticmethod
-    def backward(ctx, *gradients):
+    def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
         (x,) = ctx.saved_tensors
         return gradients[0] * x.abs().mul_(-2).add_(2).clamp_(min=0)
 
@@ -75,11 +75,11 @@ class SignThrough(torch.autograd.Function):
     """sign with the gradient of the identity."""
 
     @staticmethod
-    def forward(_ctx, x):
+    def forward(_ctx: Any, x: torch.Tensor) -> torch.Tensor:
         return signs(x)
 
     @staticmethod
-    def backward(ctx, *gradients):  # noqa: ARG004
+    def backward(ctx: Any, *gradients: torch.Tensor) -> Any:  # noqa: ARG004
         return gradients[0]
 
 
@@ -89,14 +89,14 @@ class Levelled(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x, limit, count, down):
+    def forward(ctx: Any, x: torch.Tensor, limit: float, count: int, down: bool) -> torch.Tensor:
         ctx.save_for_backward(x)
         ctx.limit, half = limit, count // 2
         level = x.mul(half / limit)
         return (level.floor_() if down else level.round_()).clamp_(-half, half - 1).mul_(limit / half)
 
     @staticmethod
-    def backward(ctx, *gradients):
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[Any, ...]:
         (x,) = ctx.saved_tensors
         return torch.ops.aten.hardtanh_backward(*gradients, x, -ctx.limit, ctx.limit), None, None, None
 
@@ -114,7 +114,7 @@ class Quantiser(nn.Module):
         applied: whether the values are multiplied by the scale here, and not behind the layer.
     """
 
-    bits = 1.0
+    bits: float = 1.0
     applied = True
 
     def __init__(self):
@@ -143,7 +143,7 @@ class Weights(Quantiser):
     others.
     """
 
-    def values(self, x, /):
+    def values(self, x: torch.Tensor, /) -> torch.Tensor:
         return SignThrough.apply(x)
 
 
@@ -154,7 +154,7 @@ class Sign(Quantiser):
         super().__init__()
         self.function = function
 
-    def values(self, x):
+    def values(self, x: torch.Tensor) -> torch.Tensor:
         return self.function.apply(x if self.scaling_impl is None else x / self.scaling_impl(x))
 
 
@@ -167,10 +167,10 @@ class Levels(Quantiser):
         super().__init__()
         self.limit, self.bits, self.count, self.down = limit, float(bits), 2**bits, down
 
-    def values(self, x):
+    def values(self, x: torch.Tensor) -> torch.Tensor:
         return Levelled.apply(x.float(), self.limit, self.count, self.down)
 
-    def scale(self, _x):
+    def scale(self, _x: torch.Tensor) -> torch.Tensor:
         return torch.tensor(2 * self.limit / self.count)
 
 
@@ -183,12 +183,12 @@ class Real(Quantiser):
         super().__init__()
         self.rounded, self.limit, self.bits = rounded, limit, 8.0 if rounded else 32.0
 
-    def values(self, x):
+    def values(self, x: torch.Tensor) -> torch.Tensor:
         if not self.rounded:
             return x
         return (x + (x * 128).round().div(128).sub(x).detach()).clamp(-self.limit, self.limit)
 
-    def scale(self, _x):
+    def scale(self, _x: torch.Tensor) -> torch.Tensor:
         return torch.tensor(1 / 128 if self.rounded else 1.0)
 
 
@@ -207,14 +207,14 @@ def _forward(layer: AnyModule, x, usual: Callable):
 class Conv(qnn.QuantConv2d):
     """Convolution."""
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return _forward(self, x, super().forward)
 
 
 class Linear(qnn.QuantLinear):
     """Dense layer."""
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return _forward(self, x, super().forward)
 
 
@@ -223,7 +223,7 @@ class Identity(qnn.QuantIdentity):
 
     function: Any = HardTanhSign
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         quantiser = self.act_quant.fused_activation_quant_proxy.tensor_quant
         short = isinstance(quantiser, Quantiser) and not self.act_quant.export_mode
         return quantiser.quantised(x) if short else super().forward(x)
@@ -268,7 +268,7 @@ class EightActivations(Int8ActPerTensorFixedPoint):
     narrow_range = False
 
 
-def conv(inputs: int, outputs: int, kernel: int, **options) -> Conv:
+def conv(inputs: int, outputs: int, kernel: int, **options: Any) -> Conv:
     """A square binary convolution without padding and bias; `options` are stride, groups and dilation."""
     return _started(Conv(inputs, outputs, kernel, bias=False, weight_quant=BinaryWeights, **options))
 
@@ -310,7 +310,7 @@ def eight_linear(inputs: int, outputs: int) -> Linear:
     return layer
 
 
-def in_place_of(layer: AnyModule, bits: int = 7, **options) -> AnyModule:
+def in_place_of(layer: AnyModule, bits: int = 7, **options: Any) -> AnyModule:
     """Return a layer of the sizes of `layer`, without bias, whose weights have `bits` bits and a sign;
     `options` are further ones of Brevitas, such as `weight_scaling_init`, the largest weight, 127 / 128 by
     default.
@@ -427,7 +427,11 @@ def function_of(act: AnyModule) -> Any:
     return getattr(act, "function", HardTanhSign)
 
 
-def prepare(network: nn.Module, weights: Callable | None = None, sign: Callable | None = None) -> nn.Module:
+def prepare(
+    network: nn.Module,
+    weights: Callable[[AnyModule], Any] | None = None,
+    sign: Callable[[AnyModule], Any] | None = None,
+) -> nn.Module:
     """Replace the quantisers of a fresh network by those that train; return the network.
 
     Args:

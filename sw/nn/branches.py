@@ -16,6 +16,7 @@ the norms contain the factor 1 / K (`MeanAffine2d`). A shortcut therefore passes
 weight 1 and without rounding.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -34,14 +35,14 @@ class Rectified2d(nn.BatchNorm2d):
     norm.
     """
 
-    def forward(self, input):
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
         return super().forward(F.relu(input))
 
 
 class Rectified1d(nn.BatchNorm1d):
     """The same for (N, C)."""
 
-    def forward(self, input):
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
         return super().forward(F.relu(input))
 
 
@@ -51,7 +52,7 @@ class Affine1d(Affine2d):
     def _check_input_dim(self, input):
         assert input.dim() == 2, "(N, C)"
 
-    def forward(self, input):
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
         return _constant(self, input) if self.on_grid else super().forward(input)
 
 
@@ -65,11 +66,11 @@ class MeanAffine2d(Affine2d):
         self.bases = bases
         self.step *= bases  # so that the K-th part lies on the grid
 
-    def constants(self, scale=1.0):
+    def constants(self, scale: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
         gain, shift = super().constants(scale)
         return gain / self.bases, shift / self.bases
 
-    def forward(self, input):
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
         if self.on_grid:
             return _constant(self, input)
         weight, bias = self.weight / self.bases, self.bias / self.bases
@@ -97,7 +98,7 @@ class Numbers(nn.Module):
     def __init__(self, start: list[float], step: float, gate: bool, trained: bool):
         super().__init__()
         starts = torch.tensor(start).logit() if gate and trained else torch.tensor(start)
-        self.raw = nn.ParameterList(nn.Parameter(x, requires_grad=trained) for x in starts)
+        self.raw: nn.ParameterList = nn.ParameterList(nn.Parameter(x, requires_grad=trained) for x in starts)
         self.step, self.sigmoid = step, gate and trained
 
     def forward(self) -> list[torch.Tensor]:
@@ -124,7 +125,7 @@ class Sum(nn.Module):
     def __init__(self, dots: list[AnyModule], learned: bool, trained: bool):
         super().__init__()
         self.dots, channels = nn.ModuleList(dots), len(dots[0].weight)
-        self.shape = (channels,) + (1,) * (dots[0].weight.dim() - 2)
+        self.shape: Any = (channels,) + (1,) * (dots[0].weight.dim() - 2)
         self.lambdas = Numbers([1.0] * len(dots), 2**-30, False, trained) if learned and trained else None
         if not trained:
             for at in range(len(dots)):
@@ -151,7 +152,7 @@ class Sum(nn.Module):
         sizes = torch.stack([factor.abs() for factor in self.factors()])
         return first.weight[0].numel() * sum(sizes[1:], sizes[0]).max().item()
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor):
         return sum(dot(x) * factor for dot, factor in zip(self.dots, self.factors()))
 
 
@@ -175,7 +176,7 @@ class SumBlock(nn.Module):
     def __init__(self, block: Block, dot: Sum):
         super().__init__()
         self.pad, self.dot, self.mix, self.norm, self.sign = block.pad, dot, block.mix, block.norm, block.sign
-        self.pool = block.pool
+        self.pool: int = block.pool
 
 
 class Summand(nn.Module):
@@ -185,7 +186,7 @@ class Summand(nn.Module):
         super().__init__()
         self.pad, self.dot, self.mix, self.norm = pad, dot, nn.ReLU() if relu else nn.Identity(), norm
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.norm(self.mix(self.dot(self.pad(x))))
 
 
@@ -196,12 +197,19 @@ class Group(nn.Module):
     sign(pool(m)). With gates there are K tensors of bits, the i-th is sign(pool(s_i * y_i + (1 - s_i) * m)).
     """
 
-    def __init__(self, branches, shares: Numbers | None, gates: Numbers | None, pool: int, sign: nn.Module):
+    def __init__(
+        self,
+        branches: Iterable[nn.Module],
+        shares: Numbers | None,
+        gates: Numbers | None,
+        pool: int,
+        sign: nn.Module,
+    ):
         super().__init__()
         self.branches, self.shares, self.gates = nn.ModuleList(branches), shares, gates
         self.pool, self.sign = pool, sign
 
-    def forward(self, bits):
+    def forward(self, bits: torch.Tensor | list[torch.Tensor]) -> torch.Tensor | list[torch.Tensor]:
         inputs = bits if isinstance(bits, list) else [bits] * len(self.branches)
         outputs = [branch(x) for branch, x in zip(self.branches, inputs)]
         mean = added(outputs, self.shares)
@@ -227,7 +235,14 @@ class Residual(nn.Module):
     shortcut.
     """
 
-    def __init__(self, branches, shortcuts, shares: Numbers | None, gates: Numbers | None, sign: nn.Module):
+    def __init__(
+        self,
+        branches: Iterable[nn.Module],
+        shortcuts: Iterable[nn.Module],
+        shares: Numbers | None,
+        gates: Numbers | None,
+        sign: nn.Module,
+    ):
         super().__init__()
         self.branches, self.shortcuts = nn.ModuleList(branches), nn.ModuleList(shortcuts)
         self.shares, self.gates, self.sign = shares, gates, sign
@@ -252,7 +267,13 @@ class Residual(nn.Module):
             away = [self.carried(old, new) for old, new in zip(apart, away)]
         return self.carried(x, mean), [own * gate for own, gate in zip(away, gates)]
 
-    def run(self, branch, x, bits=None, first=None) -> tuple[Any, Any]:
+    def run(
+        self,
+        branch,
+        x: torch.Tensor | None,
+        bits: torch.Tensor | None = None,
+        first: torch.Tensor | None = None,
+    ) -> tuple[Any, Any]:
         """Return the stream of a branch at its end, and what it added, divided by K; `bits` and `first` are
         given if other branches need them too.
         """
@@ -270,7 +291,7 @@ class Residual(nn.Module):
             x, bits, first = new if x is None else new + x, None, None
         return x, gained
 
-    def carried(self, x, new):
+    def carried(self, x: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
         """Return `new` added to a stream that took the shortcuts."""
         for shortcut in self.shortcuts:
             if isinstance(shortcut, Projected):

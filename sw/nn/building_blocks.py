@@ -34,11 +34,11 @@ class _Round(torch.autograd.Function):
     """Nearest multiple of `step`, with the gradient of the identity."""
 
     @staticmethod
-    def forward(_ctx, x, step):
+    def forward(_ctx: Any, x: torch.Tensor, step) -> torch.Tensor:
         return torch.round(x / step) * step
 
     @staticmethod
-    def backward(ctx, *gradients):  # noqa: ARG004
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # noqa: ARG004
         return *gradients, None
 
 
@@ -63,7 +63,7 @@ class Affine2d(nn.BatchNorm2d):
         super().__init__(channels)
         self.limit, self.step, self.never_flat = GAIN_LIMIT / reach, 2.0**-fraction, never_flat
 
-    def constants(self, scale=1.0) -> tuple[torch.Tensor, torch.Tensor]:
+    def constants(self, scale: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
         """Return gain and shift, (C,), on the grid: those of gamma * (scale * x - mean) / sqrt(var + eps) +
         beta.
         """
@@ -74,7 +74,7 @@ class Affine2d(nn.BatchNorm2d):
             gain = torch.where(gain == 0, self.step, gain)
         return gain, _Round.apply(shift.clamp(-SHIFT_LIMIT, SHIFT_LIMIT), self.step)
 
-    def forward(self, input):
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
         if not self.on_grid:
             return super().forward(input)
         gain, shift = (constant[:, None, None] for constant in self.constants())
@@ -123,11 +123,11 @@ class MultiRate(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, kernel: int, pad: int, rates: Sequence[int]):
         super().__init__()
-        self.pads = nn.ModuleList(nn.ConstantPad2d(pad * rate, -1.0) for rate in rates)
+        self.pads: nn.ModuleList = nn.ModuleList(nn.ConstantPad2d(pad * rate, -1.0) for rate in rates)
         self.dots = nn.ModuleList(binary.conv(inputs, outputs, kernel, dilation=rate) for rate in rates)
         self.rates = rates
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor):
         return sum(dot(pad(x)) for pad, dot in zip(self.pads, self.dots))
 
 
@@ -194,10 +194,10 @@ class Block(nn.Module):
             self.dot = binary.conv(inputs, outputs, kernel, stride=stride, dilation=rates[0])
         self.mix: nn.Module = nn.Identity()
         self.norm = nn.BatchNorm1d(outputs) if kernel is None else nn.BatchNorm2d(outputs)
-        self.sign = binary.sign_layer()
+        self.sign: binary.Identity = binary.sign_layer()
         self.pool, self.pixels = pool, pixels
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return binarised(self, self.norm(self.mix(self.dot(self.pad(x)))))
 
 
@@ -220,12 +220,12 @@ class BiReal(nn.Module):
         prelu: bool = False,
     ):
         super().__init__()
-        self.sign = binary.sign_layer()
-        self.pad = nn.ConstantPad2d(1, -1.0)
-        self.dot = binary.conv(inputs, outputs, 3, stride=stride)
+        self.sign: binary.Identity = binary.sign_layer()
+        self.pad: nn.ConstantPad2d = nn.ConstantPad2d(1, -1.0)
+        self.dot: binary.Conv = binary.conv(inputs, outputs, 3, stride=stride)
         self.mix: nn.Module = nn.Identity()
         self.rectifier: nn.Module = nn.Identity()
-        self.norm = Affine2d(outputs, 9 * inputs)
+        self.norm: Affine2d = Affine2d(outputs, 9 * inputs)
         if prelu:
             self.bend(rectifiers.Rectifier(outputs))
         self.shortcut = None
@@ -238,7 +238,7 @@ class BiReal(nn.Module):
         self.rectifier = rectifier
         self.norm = Affine2d(self.norm.num_features, self.dot.weight[0].numel(), rectifiers.FRACTION, True)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         bits = self.sign(x)
         return self.rectifier(self.norm(self.mix(self.dot(self.pad(bits))))) + (
             self.shortcut(x, bits) if self.shortcut else x
@@ -250,10 +250,10 @@ class Projected(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int):
         super().__init__()
-        self.dot = binary.conv(inputs, outputs, 1, stride=stride)
-        self.norm = Affine2d(outputs, inputs)
+        self.dot: binary.Conv = binary.conv(inputs, outputs, 1, stride=stride)
+        self.norm: Affine2d = Affine2d(outputs, inputs)
 
-    def forward(self, _, bits):
+    def forward(self, _: object, bits: torch.Tensor) -> torch.Tensor:
         return self.norm(self.dot(bits))
 
 
@@ -264,14 +264,14 @@ class Copied(nn.Module):
         super().__init__()
         self.times, self.stride = outputs // inputs, stride
 
-    def forward(self, x, _):
+    def forward(self, x: torch.Tensor, _: object) -> torch.Tensor:
         return torch.cat([F.max_pool2d(x, 1, self.stride)] * self.times, 1)
 
 
 class MapMean(nn.AvgPool2d):
     """The mean over a whole map of any size; an export states the size."""
 
-    def forward(self, input):
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
         return super().forward(input) if torch.jit.is_tracing() else F.avg_pool2d(input, input.shape[-2:])
 
 
@@ -280,10 +280,10 @@ class Scores(nn.Module):
 
     def __init__(self, inputs: int, classes: int, scale: float):
         super().__init__()
-        self.dot = binary.linear(inputs, classes)
+        self.dot: binary.Linear = binary.linear(inputs, classes)
         self.scale = scale
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.dot(x) * self.scale
 
 
@@ -296,12 +296,12 @@ class Head(nn.Module):
 
     def __init__(self, inputs: int, starts: list[float]):
         super().__init__()
-        self.dot = binary.head(inputs, len(starts))
+        self.dot: binary.Conv = binary.head(inputs, len(starts))
         assert self.dot.bias is not None
         with torch.no_grad():
             self.dot.bias.copy_(torch.tensor(starts))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.dot(x)
 
 
@@ -330,7 +330,7 @@ class Correlation(nn.Module):
         size = self.template.shape[-1]
         self.template.copy_(features[:, :, :size, :size])
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training:
             return F.conv2d(x, self.template)
         size = self.template.shape[-1]
@@ -358,5 +358,5 @@ class Bits(nn.Sequential):
 class Network(nn.Sequential):
     """A sequence of parts after the scaling of the pixels."""
 
-    def forward(self, input):
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
         return super().forward(input / 128 - 1)

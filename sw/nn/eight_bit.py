@@ -46,9 +46,9 @@ class EightConv(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, kernel: int, pad: int = 0, stride: int = 1):
         super().__init__()
-        self.pad = nn.ConstantPad2d(pad, 0.0) if pad else nn.Identity()
+        self.pad: nn.ConstantPad2d | nn.Identity = nn.ConstantPad2d(pad, 0.0) if pad else nn.Identity()
         self.dot: AnyModule = binary.eight_conv(inputs, outputs, kernel, stride)
-        self.norm = Folded2d(outputs)
+        self.norm: Folded2d = Folded2d(outputs)
 
     def constants(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return integers q as q / 128, shaped like the weights, the power of two 2^k, and the shift (C,); no
@@ -68,7 +68,7 @@ class EightConv(nn.Module):
         gain = self.norm.weight * (self.norm.running_var + self.norm.eps).rsqrt()
         return self.dot.weight * gain[:, None, None, None], self.norm.bias - self.norm.running_mean * gain
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.on_grid:
             return self.norm(self.dot(self.pad(x)))
         (wanted, moved), (weights, unit, shift) = self.wanted(), self.constants()
@@ -98,7 +98,7 @@ class EightBlock(EightConv):
         super().__init__(inputs, outputs, kernel, pad)
         self.sign, self.pool = binary.sign_layer(), pool
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return binarised(self, super().forward(x))
 
 
@@ -107,10 +107,10 @@ class EightShortcut(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int):
         super().__init__()
-        self.act = binary.eight_act(LIMIT)
-        self.conv = EightConv(inputs, outputs, 1, stride=stride)
+        self.act: binary.Identity = binary.eight_act(LIMIT)
+        self.conv: EightConv = EightConv(inputs, outputs, 1, stride=stride)
 
-    def forward(self, x, _):
+    def forward(self, x: torch.Tensor, _: object) -> torch.Tensor:
         return self.conv(self.act(x))
 
 
@@ -122,7 +122,7 @@ class Features(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, kernel: int | None = None, pad: int = 0, pool: int = 1):
         super().__init__()
-        self.pad = nn.ConstantPad2d(pad, -1.0) if pad else nn.Identity()
+        self.pad: nn.ConstantPad2d | nn.Identity = nn.ConstantPad2d(pad, -1.0) if pad else nn.Identity()
         self.dot: AnyModule
         self.norm: Affine2d
         if kernel is None:
@@ -133,7 +133,7 @@ class Features(nn.Module):
         self.mix: nn.Module = nn.Identity()
         self.act, self.pool = binary.eight_act(LIMIT), pool
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.norm(self.mix(self.dot(self.pad(x))))
         return self.act(F.max_pool2d(x, self.pool) if self.pool > 1 else x)
 
@@ -143,10 +143,10 @@ class EightPooled(nn.Module):
 
     def __init__(self, size: int):
         super().__init__()
-        self.act = binary.eight_act(LIMIT)
-        self.mean = MapMean(size)
+        self.act: binary.Identity = binary.eight_act(LIMIT)
+        self.mean: MapMean = MapMean(size)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.mean(self.act(x)).flatten(1)
 
 
@@ -170,7 +170,7 @@ class EightScores(nn.Module):
         most = torch.floor(MOST / step) * step
         return ((weights / step).round() * step).clamp(-most, most)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.on_grid:
             return self.dot(x)
         with torch.autocast(x.device.type, enabled=False):

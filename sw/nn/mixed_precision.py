@@ -20,6 +20,7 @@ exact in float32: trained module, deployed module, ONNX and integers agree with 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import torch
 from brevitas.nn import QuantIdentity
@@ -150,7 +151,7 @@ class Activation(binary.Sign):
 
     eight = False
 
-    def values(self, x):
+    def values(self, x: torch.Tensor) -> torch.Tensor:
         return binary.Levelled.apply(x, 1.0, 256, False) if self.eight else super().values(x)
 
 
@@ -171,7 +172,7 @@ class Formed(binary.Weights):
 
     def __init__(self, layer: AnyModule):
         super().__init__()
-        self.layer = [layer]
+        self.layer: list[AnyModule] = [layer]
 
     @property
     def weight(self) -> torch.Tensor:
@@ -190,7 +191,7 @@ class Formed(binary.Weights):
         """The number of products in a sum that batch norm reads."""
         return sum(layer.weight[0].numel() for layer in self.added)
 
-    def values(self, _x):
+    def values(self, _x: torch.Tensor) -> torch.Tensor:
         """The weights of the forward pass."""
         if self.form is Form.REAL:
             return self.weight if self.norms else self.weight * GAIN
@@ -212,7 +213,9 @@ class Formed(binary.Weights):
         # come back.
         return torch.where(own.abs() > 1e-12, weights * _columns(gain, weights) / own, self.weight)
 
-    def in_place_of_norm(self, _norm: nn.Module, inputs: tuple, output: torch.Tensor) -> torch.Tensor | None:
+    def in_place_of_norm(
+        self, _norm: nn.Module, inputs: tuple[Any, ...], output: torch.Tensor
+    ) -> torch.Tensor | None:
         """Forward hook of batch norm: in evaluation, gain * sum + shift as deployed."""
         if self.training or not self.affine:
             return None

@@ -11,6 +11,8 @@ At the end of training, and deployed, slopes are eighths in [0, 1] (a decreasing
 and shifts are multiples of 2^-11. A sum with 11 fraction bits at the input then has exactly 14 at the output.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -29,11 +31,11 @@ class InPlaceOf(torch.autograd.Function):
     """`other` in place of x, with the gradient of the identity."""
 
     @staticmethod
-    def forward(_ctx, _x, other):
+    def forward(_ctx: Any, _x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
         return other.view_as(other)
 
     @staticmethod
-    def backward(ctx, *gradients):  # noqa: ARG004
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[Any, ...]:  # noqa: ARG004
         return *gradients, None
 
 
@@ -62,7 +64,7 @@ class Rectifier(nn.Module):
         """Return slope, gamma and zeta of the forward pass, (C,) each."""
         return self.slope, self.before, self.after
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         slope, before, after = self.numbers()
         return F.prelu(x.float() - _columns(before, x), slope) + _columns(after, x)
 
@@ -95,7 +97,7 @@ class TrainedRectifier(Rectifier):
         self.before.requires_grad_(shifted)
         self.after.requires_grad_(shifted)
 
-    def numbers(self):
+    def numbers(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         if self.on_grid:
             found = self.rounded()
             return tuple(map(InPlaceOf.apply, (self.slope, self.before, self.after), found))
@@ -137,7 +139,7 @@ class Shifted(nn.Module):
         """Return alpha of the forward pass."""
         return self.alpha
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.sign(x.float() - _columns(self.number(), x))
 
     @torch.no_grad()
@@ -151,7 +153,7 @@ class TrainedShifted(Shifted):
 
     on_grid = False
 
-    def number(self):
+    def number(self) -> torch.Tensor:
         if not self.on_grid:
             return self.alpha
         return InPlaceOf.apply(

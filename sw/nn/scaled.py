@@ -4,6 +4,8 @@ alpha > 0 cancels in the batch norm that follows, so sums are in units of alpha:
 the gradient is divided by alpha.
 """
 
+from typing import Any
+
 import torch
 
 from xnorforge.sw.nn.binary import Weights, signs
@@ -15,12 +17,12 @@ class WeightSign(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, weight, alpha):
+    def forward(ctx: Any, weight: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(alpha)
         return signs(weight)
 
     @staticmethod
-    def backward(ctx, *gradients):
+    def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
         (alpha,) = ctx.saved_tensors
         return gradients[0] / alpha, None
 
@@ -44,5 +46,5 @@ class Scaled(Weights):
         found = size.flatten(1).mean(1) if self.per_channel else size.mean().view(1)
         return found.clamp(min=1e-6).view(-1, *[1] * (weight.dim() - 1))
 
-    def values(self, x):
+    def values(self, x: torch.Tensor) -> torch.Tensor:
         return x / self.alpha(x) if self.real else WeightSign.apply(x, self.alpha(x))

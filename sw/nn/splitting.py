@@ -5,7 +5,7 @@ A group is a run of consecutive modules that are replaced by K branches; `Shape`
 replacements are in `sw/nn/branches.py`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -251,7 +251,7 @@ class Splitter:
         part.dot, part.mix = dot, nn.ReLU() if self.relu else nn.Identity()
         return part
 
-    def sum_of(self, layers) -> AnyModule:
+    def sum_of(self, layers: Sequence[AnyModule]) -> AnyModule:
         """Return K layers as one."""
         return Sum(list(layers), self.shape.learned, self.trained)
 

@@ -61,7 +61,7 @@ class Slopes(nn.PReLU):
         doubled = ((self.weight.detach() > 2.0 ** (e + 0.5)) * 2.0**e for e in (-3, -2, -1))
         return sum(doubled, torch.full_like(self.weight, 2.0**-3))
 
-    def forward(self, input):
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
         return F.prelu(input, InPlaceOf.apply(self.weight, self.rounded()))
 
     def write_to(self, deployed: nn.PReLU) -> None:
@@ -77,15 +77,15 @@ class Stem(nn.Module):
     def __init__(self, inputs: int, outputs: int, large: bool = False):
         super().__init__()
         edge, stride = (7, 2) if large else (3, 1)
-        self.conv = binary.Conv(
+        self.conv: binary.Conv = binary.Conv(
             inputs, outputs, edge, stride, edge // 2, bias=False, weight_quant=binary.HeadWeights
         )
         self.slopes, self.stream = Slopes(outputs), binary.Identity(act_quant=RoundedDown)
-        self.pool = nn.MaxPool2d(3, 2, 1) if large else nn.Identity()
+        self.pool: nn.MaxPool2d | nn.Identity = nn.MaxPool2d(3, 2, 1) if large else nn.Identity()
         # Pixels in [-1, 1) of natural pictures have a root mean square near a half; the stream starts near 1.
         nn.init.normal_(self.conv.weight, std=min(0.4, 2 * (edge * edge * inputs) ** -0.5))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.pool(self.stream(self.slopes(self.conv(x))))
 
 
@@ -97,15 +97,15 @@ class Added(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int = 1):
         super().__init__()
         self.norm, self.sign = nn.BatchNorm2d(inputs), binary.sign_layer(TriangularSign)
-        self.pad = nn.ConstantPad2d(1, -1.0)
+        self.pad: nn.ConstantPad2d = nn.ConstantPad2d(1, -1.0)
         k = round(math.log2(9 * inputs) / 2) + 1
-        self.conv = binary.Conv(
+        self.conv: binary.Conv = binary.Conv(
             inputs, outputs, 3, stride=stride, bias=False,
             weight_quant=binary.ShiftedWeights, weight_scaling_init=2.0**-k,
         )  # fmt: skip
         nn.init.uniform_(self.conv.weight, -LATENT_START, LATENT_START)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.conv(self.pad(self.sign(self.norm(x))))
 
 
@@ -114,12 +114,12 @@ class Convolved(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int):
         super().__init__()
-        self.mean = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
-        self.eight = binary.eight_act(LIMIT)
-        self.conv = binary.Conv(inputs, outputs, 1, bias=False, weight_quant=binary.HeadWeights)
+        self.mean: nn.AvgPool2d | nn.Identity = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
+        self.eight: binary.Identity = binary.eight_act(LIMIT)
+        self.conv: binary.Conv = binary.Conv(inputs, outputs, 1, bias=False, weight_quant=binary.HeadWeights)
         nn.init.normal_(self.conv.weight, std=min(0.4, inputs**-0.5))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.conv(self.eight(self.mean(x)))
 
 
@@ -130,7 +130,7 @@ class Repeated(nn.Module):
         super().__init__()
         self.mean, self.times = nn.AvgPool2d(stride), outputs // inputs
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.cat([self.mean(x)] * self.times, 1)
 
 
@@ -141,12 +141,12 @@ class Residual(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, wider: Wider = Convolved):
         super().__init__()
-        self.added = Added(inputs, outputs, stride)
+        self.added: Added = Added(inputs, outputs, stride)
         same = (inputs, stride) == (outputs, 1)
-        self.shortcut = nn.Identity() if same else wider(inputs, outputs, stride)
+        self.shortcut: nn.Module = nn.Identity() if same else wider(inputs, outputs, stride)
         self.slopes, self.stream = Slopes(outputs), binary.Identity(act_quant=RoundedDown)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.stream(self.slopes(self.shortcut(x) + self.added(x)))
 
 
@@ -158,9 +158,9 @@ class Plain(nn.Module):
     def __init__(self, inputs: int, outputs: int, pool: int = 1):
         super().__init__()
         self.added, self.slopes = Added(inputs, outputs), Slopes(outputs)
-        self.pool = nn.MaxPool2d(pool) if pool > 1 else nn.Identity()
+        self.pool: nn.MaxPool2d | nn.Identity = nn.MaxPool2d(pool) if pool > 1 else nn.Identity()
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.slopes(self.pool(self.added(x)))
 
 
@@ -169,19 +169,19 @@ class Classifier(nn.Module):
 
     def __init__(self, inputs: int, classes: int, size: int):
         super().__init__()
-        self.mean = MapMean(size)
-        self.eight = binary.eight_act(LIMIT)
-        self.dot = binary.Linear(inputs, classes, bias=False, weight_quant=binary.HeadWeights)
+        self.mean: MapMean = MapMean(size)
+        self.eight: binary.Identity = binary.eight_act(LIMIT)
+        self.dot: binary.Linear = binary.Linear(inputs, classes, bias=False, weight_quant=binary.HeadWeights)
         nn.init.normal_(self.dot.weight, std=inputs**-0.5)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.dot(self.eight(self.mean(x)).flatten(1))
 
 
 class Pixels(nn.Module):
     """Pixels 0 .. 255 to [-1, 1)."""
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x / 128 - 1
 
 

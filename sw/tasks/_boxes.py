@@ -6,6 +6,9 @@ Targets and loss: a Gaussian around each centre with the focal loss of that pape
 the Gaussian.
 """
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
 import numpy as np
 import torch
 from PIL import Image
@@ -30,7 +33,7 @@ _CENTRES = (np.mgrid[: HEIGHT // STRIDE, : WIDTH // STRIDE] + 0.5)[::-1] * STRID
 class BoxTask(MapTask):
     """Pictures with boxes; a subclass states data, classes and figures."""
 
-    shape = (3, HEIGHT, WIDTH)
+    shape: tuple[int, int, int] = (3, HEIGHT, WIDTH)
     pipeline_tag = "object-detection"
     recipe_words = (
         "each cut to 0.55 to 1.15 of its size, mirrored half of the time, relit seven times out of ten"
@@ -51,13 +54,13 @@ class BoxTask(MapTask):
             places[: len(row)] = row
         return Images(channels_first(pictures), labels, what, [_bordered(scene) for scene in split.items])
 
-    def golden(self, count=None):
+    def golden(self, count: int | None = None) -> Images:
         split = self.tested()
         images = self.images(split, split.what)
         first = "" if count is None else f"the first {count} of "
         return Images(images.images[:count], images.labels[:count], first + images.what)
 
-    def calibration_images(self, training):
+    def calibration_images(self, training: Images):
         """Return whole pictures and their mirror images: cuts show larger objects, and their statistics would
         lower the figures.
         """
@@ -68,24 +71,30 @@ class BoxTask(MapTask):
         kept = [rows[~np.isnan(rows[:, 0])].astype(float) for rows in labels]
         return [Truth(rows[:, :4], rows[:, 4].astype(int), rows[:, 5] > 0) for rows in kept]
 
-    def found(self, scores: np.ndarray, **how) -> list:
+    def found(self, scores: np.ndarray, **how) -> list[Any]:
         """Return the detections in the maps of each picture, in input pixels; `how` is passed to the
         decoder.
         """
         return [boxes(maps, 1.0, 0.0, STRIDE, **how) for maps in scores.astype(float)]
 
-    def shown(self, run, pictures, names, _box=None):
+    def shown(
+        self,
+        run: Callable[[Any], np.ndarray],
+        pictures: Iterable[np.ndarray],
+        names: tuple[str, ...],
+        _box: Sequence[float] | np.ndarray | None = None,
+    ) -> Iterator[tuple[Any, Any]]:
         for picture in pictures:
             image, fit = letterbox(picture, WIDTH, HEIGHT)
             [found] = self.found(run(channels_first([image])), least=SHOWN)
             found = in_picture(found, fit)
             yield draw.draw_boxes(picture, found, names), draw.describe_boxes(found, names)
 
-    def true_examples(self, names):
+    def true_examples(self, names: tuple[str, ...]) -> list[np.ndarray]:
         known = [Truth(one.boxes, one.labels, one.ignore) for one in self.chosen()]
         return [draw.draw_truth(one.image, truth, names) for one, truth in zip(self.chosen(), known)]
 
-    def sample(self, source, rng, at):
+    def sample(self, source, rng: np.random.Generator, at) -> tuple[np.ndarray, np.ndarray]:
         picture, known, labels, (left, width, height) = source[at]
         scale = max(width / WIDTH, height / HEIGHT) * np.exp(rng.uniform(*np.log(SCALES)))
         scale = min(scale, picture.width / WIDTH, picture.height / HEIGHT)
@@ -105,7 +114,7 @@ class BoxTask(MapTask):
             image = tinted(image, rng)
         return image, target(known, labels, self.classes)
 
-    def loss(self, scores, labels):
+    def loss(self, scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         heat, truth, weight = labels.split((self.classes, 4, 1), 1)
         p = scores[:, : self.classes].sigmoid().clamp(1e-4, 1 - 1e-4)
         centre = (heat == 1).float()

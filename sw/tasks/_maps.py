@@ -1,7 +1,7 @@
 """What tasks share whose networks produce maps: pictures are cut out and varied for each step."""
 
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from xnorforge.sw.datasets import base as datasets
 from xnorforge.sw.datasets._records import Split
 from xnorforge.sw.metrics import bootstrap
 from xnorforge.sw.tasks import base
+from xnorforge.sw.tasks.base import Images
 
 EXAMPLES = 4  # pictures in a report, at most
 
@@ -22,32 +23,32 @@ class MapTask(base.Task):
 
     classifies = False
     pipeline_tag = "other"
-    measures: ClassVar[dict[str, Callable[[list], float]]]
+    measures: ClassVar[dict[str, Callable[[list[Any]], float]]]
 
     def tested(self) -> Split:
         """Return the test set, or its replacement."""
         raise NotImplementedError
 
-    def test_sets(self):
+    def test_sets(self) -> list[Images]:
         return [self.golden()]
 
-    def chosen(self) -> list:
+    def chosen(self) -> list[Any]:
         """Return the items of the test set that a report shows."""
         found = self.tested().items
         return found[:: -(-len(found) // EXAMPLES)]
 
-    def examples(self) -> list[tuple]:
+    def examples(self) -> list[tuple[Any, ...]]:
         return [(one.name, [one.image], None) for one in self.chosen()]
 
-    def items(self, scores: np.ndarray, labels: np.ndarray) -> list:
+    def items(self, scores: np.ndarray, labels: np.ndarray) -> list[Any]:
         """Return the input of the figures: one entry per picture."""
         raise NotImplementedError
 
-    def figures(self, scores, labels, intervals=True):
+    def figures(self, scores: np.ndarray, labels: np.ndarray, intervals: bool = True) -> Record:
         items = self.items(scores, labels[: len(scores)])
         return {"images": len(scores), **self.measured_row(items, intervals)}
 
-    def measured_row(self, items: list, intervals: bool, /) -> Record:
+    def measured_row(self, items: list[Any], intervals: bool, /) -> Record:
         """Return `figures` and, if requested, `intervals`: 5 % and 95 % of each over resampled pictures."""
         row: dict[str, dict] = {
             "figures": {name: round(measure(items), 5) for name, measure in self.measures.items()}
@@ -65,7 +66,7 @@ class MapTask(base.Task):
         """
         raise NotImplementedError
 
-    def sampler(self, training, device):
+    def sampler(self, training: Images, device: torch.device):
         def batch(at, generator):
             rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator).item()))
             pairs = [self.sample(training.source, rng, index) for index in at.tolist()]
@@ -97,7 +98,13 @@ def tinted(picture: np.ndarray, rng: np.random.Generator, gain=(0.7, 1.3)) -> np
     return np.clip(light, 0, 255).astype(np.uint8)
 
 
-def cut(picture: Image.Image, box, width: int, height: int, how=Image.Resampling.BILINEAR) -> np.ndarray:
+def cut(
+    picture: Image.Image,
+    box: Sequence[float] | np.ndarray,
+    width: int,
+    height: int,
+    how=Image.Resampling.BILINEAR,
+) -> np.ndarray:
     """Return a part of a picture, x0, y0, x1, y1 in pixels, at another size."""
     left, top, right, bottom = map(float, box)
     return np.asarray(picture.resize((width, height), how, box=(left, top, right, bottom)))

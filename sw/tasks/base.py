@@ -4,7 +4,7 @@ A task is one file `sw/tasks/<name>.py` that defines a class named `Task` and th
 network that the task's name alone stands for. Its networks are the files `sw/networks/<task>_<network>.py`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -66,9 +66,9 @@ class Ahead:
             returns the Future of that share.
     """
 
-    ahead: Callable[..., Future]
+    ahead: Callable[..., Future[Any]]
 
-    def __call__(self, at: torch.Tensor, rng: torch.Generator) -> tuple:
+    def __call__(self, at: torch.Tensor, rng: torch.Generator) -> tuple[Any, ...]:
         return self.ahead(at, rng, lambda *given: given).result()
 
 
@@ -88,7 +88,7 @@ class Task:
     """
 
     shape: tuple[int, int, int]
-    recipe_words = ""
+    recipe_words: str = ""
     main = "top1"
     classifies = True
     pipeline_tag = "image-classification"
@@ -131,7 +131,9 @@ class Task:
         """Return varied copies of training images, uint8 (N, C, H, W)."""
         return images
 
-    def sampler(self, training: Images, device) -> Callable[[torch.Tensor, torch.Generator], tuple]:
+    def sampler(
+        self, training: Images, device: torch.device
+    ) -> Callable[[torch.Tensor, torch.Generator], tuple[Any, ...]]:
         """Return a function that makes a batch of the training images at some indices: uint8 (N, C, H, W),
         and what `loss` compares with.
         """
@@ -163,7 +165,7 @@ class Task:
         count, right = int(known.sum()), self.correct(scores[known], labels[: len(scores)][known])
         return {"images": count, "correct": right, "top1": round(100 * right / count, 2)}
 
-    def judged(self, run: Callable, images: Images, intervals: bool = True) -> Record:
+    def judged(self, run: Callable[[Any], np.ndarray], images: Images, intervals: bool = True) -> Record:
         """Return the same row for a network that is run on a set; `run` maps uint8 images to float (N, …)
         scores.
         """
@@ -201,12 +203,12 @@ class Task:
 
     def shown(
         self,
-        run: Callable,
+        run: Callable[[Any], np.ndarray],
         pictures: Iterable[np.ndarray],
         names: tuple[str, ...],
-        _box=None,
+        _box: Sequence[float] | np.ndarray | None = None,
         /,
-    ) -> Iterator[tuple]:
+    ) -> Iterator[tuple[Any, Any]]:
         """Draw what a network finds in pictures of any size; for classes, bars of the most likely ones below
         the picture.
 
@@ -224,7 +226,7 @@ class Task:
             scores = scores.ravel()
             yield bars.draw_bars(picture, scores, names), bars.describe_bars(scores, names)
 
-    def examples(self) -> list[tuple]:
+    def examples(self) -> list[tuple[Any, ...]]:
         """Return what a report shows of the test set: (name, pictures, box) each, as for `shown`; the drawing
         of the last picture is shown. They are chosen by their place in the set, never by the result.
         """

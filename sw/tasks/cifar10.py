@@ -2,6 +2,8 @@
 Images", 2009).
 """
 
+import torch
+
 from xnorforge.sw.datasets import base as datasets
 from xnorforge.sw.datasets import cifar10 as cifar10_images
 from xnorforge.sw.tasks import base
@@ -20,12 +22,12 @@ class Task(base.Task):
     these are different images.
     """
 
-    shape = (3, 32, 32)
+    shape: tuple[int, int, int] = (3, 32, 32)
     reach = 2
     moved_words = "each image moved by up to {} pixels each way and mirrored half of the time"
-    recipe_words = moved_words.format(reach)
+    recipe_words: str = moved_words.format(reach)
 
-    def train_sets(self):
+    def train_sets(self) -> tuple[Images, Images]:
         images, labels, pixels = cifar10_images.images("train")
         return (
             Images(
@@ -40,11 +42,11 @@ class Task(base.Task):
             ),
         )
 
-    def test_sets(self):
+    def test_sets(self) -> list[Images]:
         images, labels, pixels = cifar10_images.images("test")
         return [Images(images, labels, f"10,000 test images of CIFAR-10, {_PIXELS[pixels]}"), self._first()]
 
-    def golden(self, count=None):
+    def golden(self, count: int | None = None) -> Images:
         """Return the first 1,000 test images with exact pixels; without CIFAR-10, 100 random ones without
         labels.
         """
@@ -53,10 +55,10 @@ class Task(base.Task):
         except datasets.Absent:
             return base.unlabelled(min(count or 100, 100), self.shape, "CIFAR-10")
 
-    def names(self, _trained_on) -> tuple[str, ...]:
+    def names(self, _trained_on: str) -> tuple[str, ...]:
         return CLASSES
 
-    def augment(self, images, rng):
+    def augment(self, images: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         return base.shifted(images, reach=self.reach, mirrored=True, fill=128, rng=rng)
 
     def _first(self, count=None):

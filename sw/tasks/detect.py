@@ -1,5 +1,10 @@
 """Object detection with the 80 classes of COCO, scored on pictures that training has not seen."""
 
+from typing import Any
+
+import numpy as np
+
+from xnorforge.core.types import Record
 from xnorforge.sw.datasets import coco, synthetic
 from xnorforge.sw.datasets._records import Split
 from xnorforge.sw.datasets.base import MADE_UP, Absent
@@ -17,14 +22,14 @@ class Task(BoxTask):
     main = "AP50"
     classes = 80
 
-    def train_sets(self):
+    def train_sets(self) -> tuple[Images, Images]:
         split = self._of("train2017")
         images = self.images(split, split.what)
         return images, Images(
             images.images[:128], images.labels[:128], "the first 128 of the training pictures, whole"
         )
 
-    def tested(self):
+    def tested(self) -> Split:
         return self._of("val2017")
 
     def _of(self, part: str) -> Split:
@@ -35,14 +40,14 @@ class Task(BoxTask):
                 lambda: coco.scenes_128(part), lambda: synthetic.shapes(128, int(part == "val2017"))
             )
 
-    def names(self, trained_on):
+    def names(self, trained_on: str) -> tuple[str, ...]:
         return synthetic.SHAPES if MADE_UP in trained_on else coco.CLASSES
 
-    def measured_row(self, items, _intervals):
+    def measured_row(self, items: list[Any], _intervals: bool) -> Record:
         """Add no intervals: a thousand draws take hours."""
         found, truths = map(list, zip(*items))
         figures = detection.coco(found, truths, self.classes)
         return {"figures": {name: round(figures[name], 5) for name in ("AP50", "AP")}}
 
-    def items(self, scores, labels):
+    def items(self, scores: np.ndarray, labels: np.ndarray) -> list[Any]:
         return list(zip(self.found(scores), self.truths(labels)))

@@ -1,5 +1,8 @@
 """Handwritten digits for a first training without a download: 10 classes, 8x8 grey."""
 
+import numpy as np
+import torch
+
 from xnorforge.sw.datasets import digits
 from xnorforge.sw.decode.square import bright_on_dark
 from xnorforge.sw.tasks import base
@@ -12,12 +15,12 @@ TRAINING, WATCHED = 1297, 100
 class Task(base.Task):
     """1,297 images to train on; the next 100 are held out; the last 400 are the test set."""
 
-    shape = (1, 8, 8)
+    shape: tuple[int, int, int] = (1, 8, 8)
     reach = 1
     moved_words = "each image moved by up to {} pixels each way"
     recipe_words = "each image moved by up to 1 pixel each way"
 
-    def train_sets(self):
+    def train_sets(self) -> tuple[Images, Images]:
         images, labels = digits.images()
         held_out = slice(TRAINING, TRAINING + WATCHED)
         return (
@@ -25,20 +28,20 @@ class Task(base.Task):
             Images(images[held_out], labels[held_out], "the next 100 of scikit-learn's digits"),
         )
 
-    def test_sets(self):
+    def test_sets(self) -> list[Images]:
         return [self.golden()]
 
-    def golden(self, count=None):
+    def golden(self, count: int | None = None) -> Images:
         images, labels = (part[TRAINING + WATCHED :] for part in digits.images())
         first = "" if count is None else f"the first {len(images[:count])} of "
         return Images(images[:count], labels[:count], f"{first}the last 400 of scikit-learn's digits")
 
-    def augment(self, images, rng):
+    def augment(self, images: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         return base.shifted(images, reach=self.reach, mirrored=False, fill=0, rng=rng)
 
-    def names(self, _trained_on):
+    def names(self, _trained_on: str) -> tuple[str, ...]:
         return tuple("0123456789")
 
-    def as_input(self, picture):
+    def as_input(self, picture: np.ndarray) -> np.ndarray:
         """Dark digits on light paper are inverted."""
         return bright_on_dark(super().as_input(picture))

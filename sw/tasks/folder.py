@@ -3,6 +3,9 @@
 import shlex
 from functools import cached_property
 
+import torch
+
+from xnorforge.core.types import Record
 from xnorforge.sw.datasets import folder
 from xnorforge.sw.tasks import base
 from xnorforge.sw.tasks.base import Images
@@ -17,10 +20,10 @@ class Task(base.Task):
     Without a folder, made-up shapes are used.
     """
 
-    shape = (3, 32, 32)
+    shape: tuple[int, int, int] = (3, 32, 32)
     reach = 3
     moved_words = "each picture moved by up to {} pixels each way"
-    recipe_words = moved_words.format(reach)
+    recipe_words: str = moved_words.format(reach)
 
     @property
     def data_option(self) -> str:
@@ -41,24 +44,24 @@ class Task(base.Task):
     def _tested(self) -> Images:
         return self._part("test")
 
-    def train_sets(self):
+    def train_sets(self) -> tuple[Images, Images]:
         return self._part("training"), self._part("watched")
 
-    def test_sets(self):
+    def test_sets(self) -> list[Images]:
         return [self._tested]
 
-    def golden(self, count=None):
+    def golden(self, count: int | None = None) -> Images:
         """Return test pictures in the order of their hashes, which mixes the classes."""
         most, whole = min(count or GOLDEN, GOLDEN), self._tested
         if len(whole.images) <= most:
             return whole
         return Images(whole.images[:most], whole.labels[:most], f"the first {most:,} of {whole.what}")
 
-    def augment(self, images, rng):
+    def augment(self, images: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         return base.shifted(images, reach=self.reach, mirrored=False, fill=128, rng=rng)
 
-    def names(self, _trained_on):
+    def names(self, _trained_on: str) -> tuple[str, ...]:
         return folder.class_names()
 
-    def stamp(self):
+    def stamp(self) -> Record:
         return {"classes": list(self._own.classes), "pictures": self._own.digest} if self._own else {}

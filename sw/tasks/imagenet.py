@@ -21,10 +21,10 @@ GOLDEN = 8
 class Task(base.Task):
     """All training pictures but 5,000, which are held out; less than a tenth of a smaller set."""
 
-    shape = (3, imagenet.SIZE, imagenet.SIZE)
+    shape: tuple[int, int, int] = (3, imagenet.SIZE, imagenet.SIZE)
     recipe_words = "a part of 8 to 100 % of each picture, mirrored half of the time"
 
-    def train_sets(self):
+    def train_sets(self) -> tuple[Images, Images]:
         pictures, labels = imagenet.pictures("train")
         order = np.random.default_rng(0).permutation(len(labels))
         held_out = min(HELD_OUT, len(labels) // 10)
@@ -37,11 +37,11 @@ class Task(base.Task):
             np.sort(order[:held_out]), "drawn by seed 0"
         )
 
-    def test_sets(self):
+    def test_sets(self) -> list[Images]:
         pictures, labels = imagenet.pictures("val")
         return [Images(pictures, labels, f"{len(labels):,} validation pictures of ImageNet")]
 
-    def golden(self, count=None):
+    def golden(self, count: int | None = None) -> Images:
         """Return the first 8 validation pictures; without ImageNet, random ones without labels."""
         try:
             pictures, labels = imagenet.pictures("val")
@@ -51,11 +51,11 @@ class Task(base.Task):
         pixels, labels = pictures[:first].copy(), labels[:first]
         return Images(pixels, labels, f"the first {len(labels)} validation pictures of ImageNet")
 
-    def augment(self, images, rng):
+    def augment(self, images: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         """Return the images, half of them mirrored; `sampler` also draws parts of them, before it decodes."""
         return base.shifted(images, reach=0, mirrored=True, fill=0, rng=rng)
 
-    def sampler(self, training, device):
+    def sampler(self, training: Images, device: torch.device):
         """As of every task, but a batch is decoded while another one trains."""
         thread = ThreadPoolExecutor(1)
         pictures, labels = training.images, torch.from_numpy(training.labels)

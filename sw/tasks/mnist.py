@@ -1,5 +1,8 @@
 """Handwritten digits: 10 classes, 28x28 grey (LeCun, Cortes, Burges, "The MNIST database", 1998)."""
 
+import numpy as np
+import torch
+
 from xnorforge.sw.datasets import mnist as mnist_images
 from xnorforge.sw.decode.square import bright_on_dark
 from xnorforge.sw.tasks import base
@@ -14,32 +17,32 @@ class Task(base.Task):
     are bundled.
     """
 
-    shape = (1, 28, 28)
+    shape: tuple[int, int, int] = (1, 28, 28)
     reach = 1
     moved_words = "each image moved by up to {} pixels each way"
     recipe_words = "each image moved by up to 1 pixel each way"
 
-    def train_sets(self):
+    def train_sets(self) -> tuple[Images, Images]:
         images, labels = mnist_images.images("train")
         return (
             Images(images[:-HELD_OUT], labels[:-HELD_OUT], "the first 55,000 training images of MNIST"),
             Images(images[-HELD_OUT:], labels[-HELD_OUT:], "the last 5,000 training images of MNIST"),
         )
 
-    def test_sets(self):
+    def test_sets(self) -> list[Images]:
         return [Images(*mnist_images.images("test"), "10,000 test images of MNIST"), self.golden()]
 
-    def golden(self, count=None):
+    def golden(self, count: int | None = None) -> Images:
         images, labels = mnist_images.shipped()
         images, labels = images[:count], labels[:count]
         return Images(images, labels, f"the first {len(images):,} test images of MNIST")
 
-    def names(self, _trained_on):
+    def names(self, _trained_on: str) -> tuple[str, ...]:
         return tuple("0123456789")
 
-    def as_input(self, picture):
+    def as_input(self, picture: np.ndarray) -> np.ndarray:
         """Dark digits on light paper are inverted."""
         return bright_on_dark(super().as_input(picture))
 
-    def augment(self, images, rng):
+    def augment(self, images: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         return base.shifted(images, reach=self.reach, mirrored=False, fill=0, rng=rng)

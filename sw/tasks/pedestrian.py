@@ -1,10 +1,12 @@
 """Pedestrian detection in street pictures (Penn-Fudan; without it, made-up figures)."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
+from xnorforge.core.types import Record
 from xnorforge.sw.datasets import penn_fudan, synthetic
+from xnorforge.sw.datasets._records import Split
 from xnorforge.sw.metrics.boxes import Found, Outcome, Truth, match
 from xnorforge.sw.metrics.detection import ap_area
 from xnorforge.sw.metrics.pedestrian import lamr
@@ -27,7 +29,7 @@ class Task(BoxTask):
     main = "AP"
     measures: ClassVar = {"AP": ap_area, "LAMR": lamr}
 
-    def train_sets(self):
+    def train_sets(self) -> tuple[Images, Images]:
         split = either(lambda: penn_fudan.scenes("train"), lambda: synthetic.pedestrians(200, seed=1))
         images = self.images(split, split.what)
         watched = Images(
@@ -35,19 +37,19 @@ class Task(BoxTask):
         )
         return images, watched
 
-    def tested(self):
+    def tested(self) -> Split:
         return either(lambda: penn_fudan.scenes("test"), lambda: synthetic.pedestrians(40))
 
-    def names(self, _trained_on):
+    def names(self, _trained_on: str) -> tuple[str, ...]:
         return ("person",)
 
-    def items(self, scores, labels):
+    def items(self, scores: np.ndarray, labels: np.ndarray) -> list[Any]:
         return [
             [match(found, truth), *(of_size(found, truth, *size) for size in SIZES.values())]
             for found, truth in zip(self.found(scores), self.truths(labels))
         ]
 
-    def measured_row(self, items, intervals):
+    def measured_row(self, items: list[Any], intervals: bool) -> Record:
         """Add the miss rates by size, without intervals: some draws have no person of a size."""
         everyone, *sizes = map(list, zip(*items))
         row = super().measured_row(everyone, intervals)

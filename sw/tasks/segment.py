@@ -1,6 +1,7 @@
 """Segmentation of road scenes, 11 classes (CamVid; without it, made-up shapes)."""
 
-from typing import ClassVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -32,23 +33,23 @@ class Task(MapTask):
     x 360.
     """
 
-    shape = (3, HEIGHT, WIDTH)
+    shape: tuple[int, int, int] = (3, HEIGHT, WIDTH)
     pipeline_tag = "image-segmentation"
     recipe_words = "each cut to 0.5 to 1 of its size, mirrored half of the time, and relit"
     main = "mean IoU"
     measures: ClassVar = {
-        "mean IoU": lambda those: mean_iou(sum(those)),
-        "pixel accuracy": lambda those: pixel_accuracy(sum(those)),
+        "mean IoU": lambda those: mean_iou(np.sum(those, 0)),
+        "pixel accuracy": lambda those: pixel_accuracy(np.sum(those, 0)),
     }
 
-    def images(self, split, count=None) -> Images:
+    def images(self, split, count: int | None = None) -> Images:
         """Return frames at the size of the input, and labels uint8 (N, H, W) at their own size."""
         items = split.items[:count]
         pictures = [_whole(one.image) for one in items]
         first = "" if count is None else f"the first {len(items)} of "
         return Images(channels_first(pictures), np.stack([one.labels for one in items]), first + split.what)
 
-    def train_sets(self):
+    def train_sets(self) -> tuple[Images, Images]:
         split = either(lambda: camvid.frames("train"), lambda: synthetic.segments(300, 1, 480, 360))
         watched = either(lambda: camvid.frames("val"), lambda: synthetic.segments(60, 2, 480, 360))
         images, few = (
@@ -59,13 +60,13 @@ class Task(MapTask):
             images.images, images.labels, images.what, [_small(one) for one in split.items]
         ), self.images(few)
 
-    def tested(self):
+    def tested(self) -> Split:
         return either(lambda: camvid.frames("test"), lambda: synthetic.segments(100, 0, 480, 360))
 
-    def golden(self, count=None):
+    def golden(self, count: int | None = None) -> Images:
         return self.images(self.tested(), count)
 
-    def sample(self, source, rng, at):
+    def sample(self, source, rng: np.random.Generator, at: int) -> tuple[np.ndarray, np.ndarray]:
         picture, truth = source[at]
         sizes = np.array(TRAINING) * np.exp(rng.uniform(np.log(0.5), 0))
         corner = rng.uniform(0, TRAINING - sizes)
@@ -76,19 +77,25 @@ class Task(MapTask):
             image, labels = image[:, ::-1], labels[:, ::-1]
         return tinted(image, rng), labels.astype(np.int64)
 
-    def loss(self, scores, labels):
+    def loss(self, scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the cross entropy at half the size of the input; void pixels are ignored."""
         fine = F.interpolate(scores, scale_factor=2, mode="bilinear", align_corners=False)
         return F.cross_entropy(fine, labels, weight=WEIGHTS.to(scores.device), ignore_index=VOID)
 
-    def items(self, scores, labels):
+    def items(self, scores: np.ndarray, labels: np.ndarray) -> list[Any]:
         factor = labels.shape[-1] // scores.shape[-1]
         return [confusion(_classes(one, factor), truth, CLASSES) for one, truth in zip(scores, labels)]
 
-    def names(self, trained_on):
+    def names(self, trained_on: str) -> tuple[str, ...]:
         return synthetic.SEGMENTS if MADE_UP in trained_on else camvid.CLASSES
 
-    def shown(self, run, pictures, names, _box=None):
+    def shown(
+        self,
+        run: Callable[[Any], np.ndarray],
+        pictures: Iterable[np.ndarray],
+        names: tuple[str, ...],
+        _box: Sequence[float] | np.ndarray | None = None,
+    ) -> Iterator[tuple[Any, Any]]:
         """Draw the whole picture, stretched if it is not 4 to 3, because training had no border around its
         frames.
         """
@@ -100,7 +107,7 @@ class Task(MapTask):
             labels = np.asarray(found.resize((wide, tall), Image.Resampling.NEAREST))
             yield draw.draw_labels(picture, labels, names), draw.describe_labels(labels, names)
 
-    def true_examples(self, names):
+    def true_examples(self, names: tuple[str, ...]) -> list[np.ndarray]:
         drawn = []
         for one in self.chosen():
             labels, known = one.labels, names

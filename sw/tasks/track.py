@@ -6,6 +6,7 @@ off. Half of the pairs are from two frames of a sequence, half from single pictu
 groups of five, see `Correlation` in sw/nn/building_blocks.py.
 """
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import tee
 from typing import Any, ClassVar
@@ -18,9 +19,11 @@ from torch import nn
 from xnorforge.core.types import Record
 from xnorforge.sw.datasets import base as datasets
 from xnorforge.sw.datasets import coco, penn_fudan, synthetic, tracking
+from xnorforge.sw.datasets._records import Split
 from xnorforge.sw.decode import track
 from xnorforge.sw.draw import tracks as draw
 from xnorforge.sw.metrics import tracking as metrics
+from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.tasks._maps import MapTask, channels_first, either, tinted
 from xnorforge.sw.tasks.base import Images
 
@@ -50,7 +53,7 @@ class Task(MapTask):
     Penn-Fudan.
     """
 
-    shape = (3, SEARCH, SEARCH)
+    shape: tuple[int, int, int] = (3, SEARCH, SEARCH)
     recipe_words = "each pair up to 26 pixels off, at 0.9 to 1.1 of its size, mirrored half the time, relit"
     main = "success AUC"
     together = 5
@@ -64,7 +67,7 @@ class Task(MapTask):
         "reliability": lambda those: metrics.reliability([one["reset"] for one in those]),
     }
 
-    def train_sets(self):
+    def train_sets(self) -> tuple[Images, Images]:
         clips = either(lambda: tracking.clips("train"), lambda: synthetic.clips(8, seed=1))
         moving = [
             Sighting([clip.frame(at) for at in range(len(clip.frames))], clip.boxes) for clip in clips.items
@@ -74,15 +77,15 @@ class Task(MapTask):
         watched = self._windows(clips.items, f"windows of {clips.what}, also used for training")
         return Images(np.empty((PAIRS * 5 // 4, 0)), np.empty(0), what, (moving, single)), watched
 
-    def tested(self):
+    def tested(self) -> Split:
         return either(lambda: tracking.clips("test"), lambda: synthetic.clips(4))
 
-    def examples(self):
+    def examples(self) -> list[tuple[Any, ...]]:
         """Return the box after some frames of each test sequence."""
         clips = self.tested().items
         return [(f"{clip.name}, frame {SEEN}", map(clip.frame, range(SEEN)), clip.boxes[0]) for clip in clips]
 
-    def true_examples(self, _names):
+    def true_examples(self, _names: tuple[str, ...]) -> list[np.ndarray]:
         return [
             draw.draw_track(clip.frame(SEEN - 1), list(clip.boxes[:SEEN]))
             if clip.visible[SEEN - 1]
@@ -90,11 +93,11 @@ class Task(MapTask):
             for clip in self.tested().items
         ]
 
-    def test_sets(self):
+    def test_sets(self) -> list[Images]:
         clips = self.tested()
         return [Images(np.empty(0), np.empty(0), clips.what, clips.items)]
 
-    def golden(self, count=None):
+    def golden(self, count: int | None = None) -> Images:
         """Return windows around the object, at its size, of every fourth frame of the test sequences; without
         labels, because one template is compared with all of them.
         """
@@ -117,7 +120,7 @@ class Task(MapTask):
                 labels.append([*(away * EXEMPLAR / before.side), len(exemplars) - 1])
         return Images(channels_first(frames), np.array(labels), what, exemplars)
 
-    def sampler(self, training, device):
+    def sampler(self, training: Images, device: torch.device):
         moving, single = training.source
 
         def batch(at, generator):
@@ -135,7 +138,7 @@ class Task(MapTask):
 
         return batch
 
-    def loss(self, scores, labels):
+    def loss(self, scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the balanced logistic loss of the response to the own exemplar; the other three should find
         nothing.
         """
@@ -147,7 +150,7 @@ class Task(MapTask):
         own = F.binary_cross_entropy_with_logits(logits[:, 0], labels, weight, reduction="sum") / len(labels)
         return own + NEGATIVES * F.softplus(logits[:, 1:]).mean()
 
-    def prepared(self, network):
+    def prepared(self, network: AnyModule) -> nn.Module:
         """Set the template of the first test sequence, until another is learnt."""
         [clips] = self.test_sets()
         first = clips.source[0]
@@ -155,13 +158,13 @@ class Task(MapTask):
         return network
 
     @torch.no_grad()
-    def learn(self, network: Any, exemplar):
+    def learn(self, network: Any, exemplar: np.ndarray) -> None:
         mode, device = network.training, next(network.parameters()).device
         frame = torch.from_numpy(self.as_frame(exemplar)[None].astype(np.float32)).to(device)
         network.eval()[-1].learn(nn.Sequential(*list(network)[:-1])(frame / 128 - 1))
         network.train(mode)
 
-    def as_frame(self, exemplar):
+    def as_frame(self, exemplar: np.ndarray) -> np.ndarray:
         """Put the exemplar into the upper left corner, uint8 (3, 128, 128). Without padding, the first
         features are the exemplar's.
         """
@@ -169,7 +172,13 @@ class Task(MapTask):
         frame[:, :EXEMPLAR, :EXEMPLAR] = exemplar.transpose(2, 0, 1)
         return frame
 
-    def shown(self, run, pictures, _names, box=None):
+    def shown(
+        self,
+        run: Callable[..., np.ndarray],
+        pictures: Iterable[np.ndarray],
+        _names: tuple[str, ...],
+        box: Sequence[float] | np.ndarray | None = None,
+    ) -> Iterator[tuple[Any, Any]]:
         frames, again = tee(pictures)
         boxes = []
         for frame, state in zip(frames, follow_sequence(run, again, box)):
@@ -183,7 +192,7 @@ class Task(MapTask):
                 },
             )
 
-    def judged(self, run, images, intervals=True):
+    def judged(self, run: Callable[..., np.ndarray], images: Images, intervals: bool = True) -> Record:
         """Score whole sequences, in one pass and with resets; for windows, count how often the object is
         found within two cells.
 
@@ -199,7 +208,7 @@ class Task(MapTask):
         }
         return {"images": frames, **self.measured_row(items, intervals), "sequences": each}
 
-    def followed(self, run, clip) -> Record:
+    def followed(self, run: Callable[..., np.ndarray], clip) -> Record:
         """Return the figures of a sequence per frame: `overlap` (OTB), `error`, `inside` (overlap as in
         GOT-10k) and `reset` (overlap as in VOT).
         """
@@ -235,7 +244,7 @@ def _still(clip) -> float:
     return metrics.success([metrics.overlap(boxes, clip.boxes, visible=clip.visible)])
 
 
-def follow_sequence(run, frames, box):
+def follow_sequence(run: Callable[..., np.ndarray], frames, box):
     """Yield the state in each frame, that of the given box first; `run` as for `Task.judged`."""
     state = exemplar = None
     for frame in frames:

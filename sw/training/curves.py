@@ -17,7 +17,7 @@ TABLE, PICTURE = "curve.csv", "curve.svg"
 SUMMAND = ("loss ", "share ")
 
 
-def read_curve(path) -> list[Record]:
+def read_curve(path: Path | str) -> list[Record]:
     """The rows of a curve.csv: `epoch`, `phase`, `loss`, `held_out_accuracy`, `flipped <layer>`, and for the
     terms of a loss `loss <name>` and `share <name> <layer>`, which are NaN in epochs without that term.
 
@@ -48,7 +48,7 @@ def draw_run(rows: list[Record], card: Record, folder: Path) -> None:
     write_svg(folder / PICTURE, curves(rows, title(card)))
 
 
-def picture(folder, out=None) -> Path:
+def picture(folder: Path | str, out: Path | str | None = None) -> Path:
     """Draw the curve.csv of a run folder into `out`, else into its curve.svg; returns the picture's path.
 
     Raises:

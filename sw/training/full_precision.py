@@ -60,7 +60,7 @@ class FullPrecision(base.Method):
         }
     }  # fmt: skip
 
-    def build(self, net):
+    def build(self, net: str) -> nn.Module:
         network = real(networks.build(net))
         if isinstance(network, Network) and isinstance(network[-1], Correlation):
             network[-2].sign = nn.Identity()  # what is correlated has both signs, as bits have
@@ -69,7 +69,7 @@ class FullPrecision(base.Method):
 
 def train_full_precision(
     net: str,
-    out_dir,
+    out_dir: Path | str,
     epochs: int | None = None,
     lr: float | None = None,
     seed: int = 0,

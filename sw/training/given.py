@@ -1,6 +1,7 @@
 """Training of a module that is an object of this process, on images that are arrays."""
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -33,16 +34,16 @@ class ArrayTask(Task):
         apart = np.arange(len(images)) % HELD_OUT == HELD_OUT - 1
         apart[-1] = True
         parts = [(images[at], labels[at].astype(np.int64)) for at in (~apart, apart)]
-        self.training = Images(*parts[0], f"{len(parts[0][1]):,} given images")
-        self.held_out = Images(*parts[1], f"{len(parts[1][1]):,} other given images, held out")
+        self.training: Images = Images(*parts[0], f"{len(parts[0][1]):,} given images")
+        self.held_out: Images = Images(*parts[1], f"{len(parts[1][1]):,} other given images, held out")
 
-    def train_sets(self):
+    def train_sets(self) -> tuple[Images, Images]:
         return self.training, self.held_out
 
-    def test_sets(self):
+    def test_sets(self) -> list[Images]:
         return [self.held_out]
 
-    def golden(self, count=None):
+    def golden(self, count: int | None = None) -> Images:
         return self.held_out.first(min(count or 0, len(self.held_out.images)))
 
 
@@ -52,13 +53,13 @@ def train(
     task: Task,
     method: str,
     folder: Path,
-    epochs,
-    lr,
-    seed,
-    scale,
-    threads,
-    recipe,
-    hyper,
+    epochs: int | None,
+    lr: float | None,
+    seed: int,
+    scale: float,
+    threads: int,
+    recipe: str,
+    hyper: Mapping[str, object] | None,
 ) -> nn.Module:
     """Train a copy of a module, or resume; return it without the scaling of pixels, in evaluation mode."""
     net, given = f"{MEMORY}-{name}", _given.Given(module, scale)

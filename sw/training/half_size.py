@@ -4,6 +4,7 @@
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,7 @@ import torch.nn.functional as F
 from xnorforge.core.errors import UserError
 
 
-def halved(sample: Callable) -> Callable:
+def halved(sample: Callable[..., Any]) -> Callable[..., Any]:
     """Return a sampler (`Task.sampler`) whose pictures are the means of 2x2 pixels, rounded."""
 
     def smaller(at, rng):

@@ -26,7 +26,7 @@ class Summands:
     def __init__(self) -> None:
         self.totals: dict[str, torch.Tensor] = {}
         self.shares: dict[str, float] = {}
-        self.steps = 0
+        self.steps: int = 0
 
     def add(self, losses: Mapping[str, torch.Tensor], latents: Mapping[str, torch.Tensor]) -> None:
         """Record the summands of a step, before its backward pass. A single summand is the loss itself and is

@@ -75,7 +75,7 @@ class Run:
     summands: Summands = field(default_factory=Summands)  # of the epoch
     arithmetic: str = ""  # float32 or bfloat16; by default the recipe's, and float32 until it is settled
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         asked = self.recipe.arithmetic
         self.arithmetic = self.arithmetic or (FLOAT32 if asked == FASTEST else asked)
         network: AnyModule = self.network
@@ -149,7 +149,7 @@ def sets_of(task: Task, recipe: Recipe) -> tuple[Images, Images]:
 def train(
     net: str,
     method: str,
-    out_dir,
+    out_dir: Path | str,
     epochs: int | None = None,
     seed: int = 0,
     threads: int = 1,

@@ -21,7 +21,7 @@ REAL = "full precision"  # what `train-float` writes as the method of a run
 SIZE = binary.LATENT_START / 2
 
 
-def saved_run(folder, device: torch.device | str = "cpu") -> Record:
+def saved_run(folder: Path | str, device: torch.device | str = "cpu") -> Record:
     """Return the checkpoint of a run folder.
 
     Raises:
@@ -90,7 +90,7 @@ def copy_numbers(network: nn.Module, numbers: Mapping[str, torch.Tensor], sized:
         tensor.copy_(found.clamp(-1, 1) if name in latents else found)
 
 
-def warm_start(network: nn.Module, folder) -> str:
+def warm_start(network: nn.Module, folder: Path | str) -> str:
     """Copy the numbers of a run with the same names and shapes into a fresh network (`copy_numbers`), also
     where a method has put its own modules in the place of layers; all latents must be present. Those of the
     full-precision model (`train-float`) and signs are scaled.

@@ -15,6 +15,7 @@ import json
 import os
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -217,7 +218,7 @@ def save_weights(out_dir: Path, network: nn.Module, record: Record) -> Record:
     return card
 
 
-def read_weights(folder) -> tuple[Record, dict[str, np.ndarray]]:
+def read_weights(folder: Any) -> tuple[Record, dict[str, np.ndarray]]:
     """Return the card of a folder and its tensors.
 
     Args:
