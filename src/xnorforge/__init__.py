@@ -1,12 +1,13 @@
 """xnorforge: compiles binary neural networks to SystemVerilog that is checked bit for bit in simulation."""
 
 import os
+from typing import Any
 
 __version__ = "0.2.0"  # pyproject.toml reads it; CITATION.cff and CHANGELOG.md are tested equal
 PUBLIC = ("build", "train", "train_network", "networks", "boards", "Accelerator")  # of xnorforge/api.py
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     """`xnorforge.build` and its like; imported on first use, because they import numpy and more."""
     if name in PUBLIC:
         from xnorforge import api

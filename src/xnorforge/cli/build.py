@@ -9,7 +9,13 @@ from xnorforge.pipeline.request import Request
 
 
 def build_verb(
-    asked: Request, until: str, dry_run: bool, as_json: bool, show: bool = False, base=None, rules=None
+    asked: Request,
+    until: str,
+    dry_run: bool,
+    as_json: bool,
+    show: bool = False,
+    base: str | None = None,
+    rules: str | None = None,
 ) -> None:
     """Build a network for a board, into out/<network>/<back end>-<board>/, up to its report.
 

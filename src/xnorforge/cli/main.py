@@ -100,7 +100,7 @@ def command_of(verb: Verb) -> click.Command:
     return command
 
 
-def function_of(verb: Verb) -> Callable:
+def function_of(verb: Verb) -> Callable[..., Any]:
     """The function of a verb, in its module."""
     module = import_module(f"xnorforge.cli.{verb.module}")
     name = "build" if verb.stage else verb.name.replace("-", "_")
@@ -133,7 +133,7 @@ def _option(one: Option) -> click.Parameter:
     return found
 
 
-def _complete(kind: str) -> Callable:
+def _complete(kind: str) -> Callable[..., Any]:
     """What a shell offers: the names of a kind, as `request.known` has them."""
 
     def names(_ctx: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:

@@ -32,7 +32,7 @@ def data_folder() -> Path:
 
 
 @contextmanager
-def whole(path):
+def whole(path: Path | str):
     """Write to a temporary path, then rename: yields that path; `path` appears only if the block succeeds.
 
     Works for a file and for a folder (create the yielded path as a folder); an existing folder is replaced.
@@ -53,13 +53,13 @@ def whole(path):
             aside.unlink(missing_ok=True)
 
 
-def write_json(path, record: Record) -> None:
+def write_json(path: Path | str, record: Record) -> None:
     """Write a record with its keys in the given order, so that equal records are equal bytes."""
     with whole(path) as aside:
         aside.write_text(json.dumps(record, indent=1) + "\n")
 
 
-def write_csv(path, rows: list[Record]) -> None:
+def write_csv(path: Path | str, rows: list[Record]) -> None:
     """Write a table; the columns are the keys of its first row."""
     with whole(path) as aside, aside.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
@@ -67,12 +67,12 @@ def write_csv(path, rows: list[Record]) -> None:
         writer.writerows(rows)
 
 
-def read_json(path) -> Record:
+def read_json(path: Path | str) -> Record:
     """Read a record that `write_json` wrote."""
     return json.loads(Path(path).read_text())
 
 
-def intact(path, writer: str) -> None:
+def intact(path: Path | str, writer: str) -> None:
     """Check that a file of an earlier stage exists and is complete, as far as JSON, npz or ONNX can tell.
 
     Raises:
@@ -106,12 +106,12 @@ def intact(path, writer: str) -> None:
         ) from error
 
 
-def sha256(path) -> str:
+def sha256(path: Path | str) -> str:
     """SHA-256 of a file, as `sha256sum` prints it (hex, 64 characters)."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def digest(*paths) -> str:
+def digest(*paths: Path | str) -> str:
     """SHA-256 over the contents of files, in the order given (hex, 64 characters)."""
     total = hashlib.sha256()
     for path in paths:

@@ -71,7 +71,7 @@ def all_slips(looks: Iterable[Callable[[], object]]) -> None:
         raise UserError(" ".join(slips))
 
 
-def unknown(where: str, given: str, names) -> UserError:
+def unknown(where: str, given: str, names: Iterable[str]) -> UserError:
     """The error for a name that does not exist, with the nearest match.
 
     >>> str(unknown("sw.methods", "bon", ["bonn", "ste"]))

@@ -110,7 +110,7 @@ def pool(least: int) -> Iterator[ThreadPoolExecutor]:
             raise
 
 
-def carry_out(folder: Path, job: Callable, *given) -> None:
+def carry_out(folder: Path, job: Callable[..., object], *given: Any) -> None:
     """Call `job(folder, *given)` where jobs run, and wait for it. A job whose worker is lost runs again.
 
     Raises:
@@ -125,7 +125,7 @@ def carry_out(folder: Path, job: Callable, *given) -> None:
     extract(client.submit(_on_worker, job, given, sent, package_digest(), pure=False).result(), folder)
 
 
-def _on_worker(job: Callable, given: tuple, sent: bytes, theirs: str) -> bytes:
+def _on_worker(job: Callable[..., object], given: tuple, sent: bytes, theirs: str) -> bytes:
     if theirs != package_digest():
         raise UserError(
             "--scheduler: a worker has another xnorforge than this process; install the same one there."

@@ -11,7 +11,7 @@ import shutil
 import signal
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
 from pathlib import Path
@@ -135,7 +135,7 @@ def perform(task: Record) -> None:
         getattr(import_module(module), function)(net_dir, acc, **task["options"])
 
 
-def answered(action) -> int:
+def answered(action: Callable[[], object]) -> int:
     """Call `action`; turn what went wrong into one sentence and an exit code."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of libraries, about themselves; -W default shows them

@@ -54,11 +54,11 @@ class Places:
             ("data", data_folder()),
             ("downloads", Path(home).expanduser() / "xnorforge"),
         ]
-        self.roots = [(name, os.path.realpath(path)) for name, path in roots]
+        self.roots: list[tuple[str, str]] = [(name, os.path.realpath(path)) for name, path in roots]
         like = (asked.like or "").split(",")
         own = (asked.images_from, asked.labels_file, asked.calibration, *like)
         given = (*map(str, plugins.roots()), asked.model, asked.folding, asked.weights, asked.data, *own)
-        self.outside = [os.path.realpath(path) for path in given if path]
+        self.outside: list[str] = [os.path.realpath(path) for path in given if path]
 
     def name(self, path: str, module: bool = False) -> str | None:
         """The name of a path, or None where it does not count; a `module` counts wherever it lies."""

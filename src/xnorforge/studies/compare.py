@@ -17,10 +17,11 @@ import os
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import as_completed
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -44,7 +45,7 @@ def compare_request(
     seeds: str = "0 1 2",
     epochs: int | None = None,
     board: str | None = None,
-    **others,
+    **others: Any,
 ) -> Request:
     """The request of a command line, with each name checked.
 
@@ -95,7 +96,7 @@ def variant(word: str) -> Variant:
     return found
 
 
-def compare(asked: Request, jobs: int = 1, say=print) -> list[Result]:
+def compare(asked: Request, jobs: int = 1, say: Callable[[str], object] = print) -> list[Result]:
     """Make every missing run and build, and write the tables after each; returns all results in the requested
     order.
 

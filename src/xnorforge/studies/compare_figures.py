@@ -47,7 +47,7 @@ class Variant:
     def _pairs(self) -> dict[str, str]:
         return dict(map(assignment, self.settings))
 
-    def __str__(self):
+    def __str__(self) -> str:
         return ",".join((self.method, *self.settings))
 
 

@@ -4,6 +4,7 @@ board and initiation interval.
 It is built (`builds.py`) in the folder of the variant's run with the first seed.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import mean, stdev
 
@@ -51,7 +52,7 @@ def of(asked: Request, variant: Variant) -> builds.Build:
     return builds.Build(asked.run_folder(variant, asked.seeds[0]), asked.net, asked.built_for)
 
 
-def build_variant(asked: Request, variant: Variant, jobs: int, say) -> None:
+def build_variant(asked: Request, variant: Variant, jobs: int, say: Callable[[str], object]) -> None:
     """Build what is missing, and say what the accelerator costs; the errors are those of `builds.make`."""
     one = of(asked, variant)
     say(f"compare   {variant} on {builds.line(one, builds.make(one, jobs))}")

@@ -30,7 +30,7 @@ class Difference:
             return 0
         return int(self.low > 0) - int(self.high < 0)
 
-    def __str__(self):
+    def __str__(self) -> str:
         interval = "-" if self.low is None else f"{self.low:+.2f}, {self.high:+.2f}"
         return f"{self.mean:+.2f} [{interval}]"
 
