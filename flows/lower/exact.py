@@ -213,7 +213,7 @@ class Network:
             outputs, one = [name for name in node.output if name], not self.ends.keys() & set(node.input)
             rule = ARITHMETIC.get(node.op_type) if one else None
             made = rule(self, node, in_two_dimensions(attributes(node))) if rule else None
-            if one and node.op_type in CHOOSING:
+            if one and node.op_type in CHOOSING and node.input[0] in self.tensors:
                 found, known = self._choose(node, outputs), True
             elif made is not None and made.bits <= 2 * MOST_BITS:
                 found, known = {outputs[0]: made}, True
@@ -415,6 +415,16 @@ def _dense(net, node, at):
 def _image(x: np.ndarray) -> np.ndarray:
     """A row of pixels as an image of one row."""
     return x[:, :, None] if x.ndim == 3 else x
+
+
+@arithmetic("Gather")
+def _looked_up(net, node, at):
+    """Entries of a constant table; elements of an activation are chosen like those of other moves."""
+    if node.input[0] in net.tensors:
+        return None
+    index, table = net.read(node, 1), net.constant(node, 0)
+    whole = index.numbers * index.unit.numerator // index.unit.denominator
+    return table.shaped(table.numbers.take(whole.astype(np.int64), at.get("axis", 0)))
 
 
 @arithmetic("Conv")

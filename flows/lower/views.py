@@ -280,9 +280,9 @@ def _slice(walk, node, at):
 
 @rule("Gather")
 def _gather(walk, node, at):
-    """Elements of an activation with constant indices."""
+    """Elements of an activation with constant indices, or of a constant table."""
     if node.input[0] in walk.constants:
-        raise refuse(node, "it is a table lookup", "use a quantiser with the same number of levels")
+        return MAKERS["looked up"](walk, node, walk.constants[node.input[0]], at.get("axis", 0))
     value = walk.value(node, arrange=False)
     view, chosen = view_of(value), walk.constant(node, 1)
     axis = _axis(at.get("axis", 0), view, node)

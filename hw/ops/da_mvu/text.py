@@ -67,10 +67,25 @@ def adder_module(
     moves = [f"{_name(graph, number, d)} <= {_name(graph, number, d - 1)};" for number, d in delayed]
     bits = graph.width(0)
     what = f"{graph.inputs} inputs of {bits} bit{'s' * (bits > 1)}, {len(ends)} rows, {len(sums)} sums"
-    body = _body(lines, moves, len(ends), out_bits, stages)
-    ports = _ports(graph.inputs * bits, len(ends) * out_bits)
     head = HEAD.format(what=what, stages=stages)
-    name = f"xf_da_mvu_{sha256((head + ports + body).encode()).hexdigest()[:12]}"
+    return generated_module(
+        "xf_da_mvu", head, (graph.inputs * bits, out_bits), lines, moves, len(ends), stages
+    )
+
+
+def generated_module(
+    kind: str, head: str, bits: tuple[int, int], lines: list[str], moves: list[str], rows: int, stages: int
+) -> tuple[str, str]:
+    """Name, which begins with `kind`, and text of a module whose registers an enable moves; equal names mean
+    equal texts.
+
+    Args:
+        bits: of a beat, and of each of the `rows` results y0, y1, …
+        lines: what computes these; moves: assignments of registers on the way.
+    """
+    wide_in, out_bits = bits
+    ports, body = _ports(wide_in, rows * out_bits), _body(lines, moves, rows, out_bits, stages)
+    name = f"{kind}_{sha256((head + ports + body).encode()).hexdigest()[:12]}"
     return name, f"{head}\nmodule {name} (\n{ports}\n{body}\nendmodule : {name}\n"
 
 

@@ -1,0 +1,1 @@
+"""Neurons that are tables of bits."""

@@ -1,0 +1,128 @@
+"""Neurons that are tables of a few bits each: one LUT per neuron of six."""
+
+from functools import cached_property
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+
+from xnorforge.core.errors import UserError
+from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.ops.da_mvu.text import generated_module
+from xnorforge.hw.parts import Parts
+
+MOST = 8  # bits that a table reads
+HEAD = """// SPDX-License-Identifier: Apache-2.0
+//
+// {what}, generated. Names: x the frame, T<n> the table of neuron n, y<n> its answer.
+//
+// Rate       a frame per cycle
+// Latency    1 cycle
+// Reset      synchronous, control state only; data registers keep what they had
+// Bit model  op.py, Lookup.execute_node
+"""
+
+
+class Lookup(HwOp):
+    """Look up the answer of every neuron in its own table.
+
+        y[n] = tables[n, sum over j of 2**j * x[places[n, j]]]
+
+    Shapes: a frame of bits of `in_shape` to bits (neurons,). `places` (neurons, k), k = 1 .. 8, are elements
+    of the frame, last axis fastest; `tables` (neurons, 2**k) holds 0 and 1.
+
+    Rate: a frame per cycle, in one beat. Latency: 1 cycle.
+
+    Cost: one LUT per neuron of six bits or fewer, and a register for its answer. Bits that no table reads
+    cost nothing.
+    """
+
+    module = "xf_lookup"
+    arrays = ("places", "tables")
+    extents: ClassVar[dict[str, str]] = {}
+
+    def get_nodeattr_types(self):
+        return {"in_shape": ("ints", True, []), "neurons": ("i", True, 0)}
+
+    def in_stream(self) -> Stream:
+        """The whole frame in a beat."""
+        shape = tuple(self.get_nodeattr("in_shape"))
+        return Stream(shape, prod(shape))
+
+    def out_stream(self) -> Stream:
+        """All answers in a beat."""
+        return Stream((self.get_nodeattr("neurons"),), self.get_nodeattr("neurons"))
+
+    @cached_property
+    def checked(self) -> tuple[np.ndarray, np.ndarray]:
+        """Places and tables, int64.
+
+        Raises:
+            UserError: they do not fit each other, the neurons or the frame, or an entry is no bit.
+        """
+        places, tables = (np.asarray(self.arrays_of[key]).astype(np.int64) for key in self.arrays)
+        bits, elements, neurons = places.shape[-1], prod(self.in_stream().shape), self.get_nodeattr("neurons")
+        if places.shape != (neurons, bits) or not 1 <= bits <= MOST:
+            raise UserError(
+                f"{self.name}: places has shape {places.shape}; use ({neurons}, k) with k in 1 .. {MOST}."
+            )
+        if tables.shape != (neurons, 1 << bits) or not np.isin(tables, (0, 1)).all():
+            raise UserError(
+                f"{self.name}: tables has shape {tables.shape}; use ({neurons}, {1 << bits}) with values 0 "
+                "and 1 only."
+            )
+        if places.min() < 0 or places.max() >= elements:
+            raise UserError(
+                f"{self.name}: places has elements {places.min()} .. {places.max()}, but the frame has 0 .. "
+                f"{elements - 1}; use these."
+            )
+        return places, tables
+
+    def execute_node(self, context, _graph):
+        self.load_constants(context.__getitem__)
+        context[self.onnx_node.output[0]] = looked_up(self.taken(context), *self.checked).astype(np.float32)
+
+    def cycles(self) -> int:
+        """A frame per cycle."""
+        return 1
+
+    def latency(self) -> int:
+        """One register."""
+        return 1
+
+    def parts(self):
+        """Tables, of two LUTs or four above six bits, the answers and the spare register."""
+        _, tables = self.checked
+        width = len(tables)
+        found = Parts().spare(width).registers(width + 1)
+        return found.table(tables.T, width * max(1, tables.shape[1] >> 6), False)
+
+    def rtl(self):
+        return self._written[0], {}
+
+    def generated(self):
+        name, text = self._written
+        return {f"{name}.sv": text}
+
+    @cached_property
+    def _written(self) -> tuple[str, str]:
+        """Name and text of the module; equal names mean equal texts."""
+        places, tables = self.checked
+        width, entries = prod(self.in_stream().shape), tables.shape[1]
+        lines = [f"wire [{width - 1}:0] x = s_data_i;"]
+        for n, (read, answers) in enumerate(zip(places[:, ::-1].tolist(), tables[:, ::-1])):
+            index = ", ".join(f"x[{place}]" for place in read)
+            answer = int("".join(map(str, answers)), 2)
+            lines.append(f"localparam logic [{entries - 1}:0] T{n} = {entries}'h{answer:x};")
+            lines.append(f"wire y{n} = T{n}[{{{index}}}];")
+        head = HEAD.format(what=f"{len(places)} tables of {places.shape[1]} bits")
+        return generated_module("xf_lookup", head, (width, 1), lines, [], len(places), 1)
+
+
+def looked_up(x: np.ndarray, places: np.ndarray, tables: np.ndarray) -> np.ndarray:
+    """The answers to frames of bits (N, …): the one place that states the meaning."""
+    at = x.reshape(len(x), -1)[:, places] @ (1 << np.arange(places.shape[1]))
+    return np.take_along_axis(tables, at.T, 1).T
+
+
+Op = Lookup
