@@ -28,7 +28,7 @@ from xnorforge.core.types import Record
 from xnorforge.flows.backends import base
 from xnorforge.flows.bind import OPS, Bound, bind_folder
 from xnorforge.flows.fold import distributed_arithmetic
-from xnorforge.flows.fold.aims import Aim, Search, check_storable, interval_of
+from xnorforge.flows.fold.aims import FEW, Aim, Search, check_storable, interval_of, levels_of
 from xnorforge.flows.fold.bodies import with_bodies, with_layers
 from xnorforge.flows.fold.fifo_sizing import MOST_BEATS, with_fifos
 from xnorforge.flows.fold.finn_folding import is_of_finn, read_finn_folding
@@ -112,6 +112,7 @@ def fold(
         interval = interval_of(fps, target.clock_mhz)
     interval = interval or target.interval_for(net_dir.name)
     aim = Aim(interval, "max" if fps == "max" else "", limits or {}, spare or "")
+    cut = levels_of(target) <= FEW and "latency" not in aim.limits
     given = _given(folding)
     tools = [] if base.load(backend).matrices == "folded" else ["alkaid"]
     with artifacts.measured("qonnx", "numpy", *tools) as run, estimates_of(target.family):
@@ -159,7 +160,7 @@ def fold(
             depths = {name: one["depth"] for name, one in given.items() if "depth" in one}
 
             def finish(ops: list[HwOp], most_beats: int = MOST_BEATS) -> list[HwOp]:
-                return with_fifos(of_family(ops, target), depths, most_beats)
+                return with_fifos(of_family(ops, target), depths, most_beats, cut)
 
             search = Search(bounds, target, fixed, finish, adders)
             now_at(f"searching {search.foldings:,} foldings of {len(bounds)} operators")

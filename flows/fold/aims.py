@@ -39,6 +39,7 @@ HASTE = (
     0.1,
     0.3,
 )  # of the cost of all FIFOs: what an operator that takes the whole interval seems to cost
+FEW = 4  # levels between registers into which the handshake of one operator fits, but not that of two
 TIE = 1e-4  # weight of the share of the part if a resource is to be spared
 
 
@@ -59,6 +60,11 @@ class Aim:
     fps: str = ""
     limits: dict[str, str] = field(default_factory=dict)
     spare: str = ""
+
+
+def levels_of(board: Board) -> int:
+    """Additions or comparisons that fit between two registers."""
+    return int(1e3 / board.clock_mhz / families.load(board.family).level_ns)
 
 
 def interval_of(fps: str, clock_mhz: float) -> int:
@@ -110,7 +116,7 @@ class Search:
         self.options = options_of(bounds, fixed or {}, adders)
         self.fastest, self.slowest_name = fastest(self.options)
         self.foldings: int = sum(len(one.foldings) for one in self.options)
-        self.levels: int = int(1e3 / board.clock_mhz / families.load(board.family).level_ns)
+        self.levels: int = levels_of(board)
 
     def limits(self, asked: dict[str, str]) -> dict[str, float]:
         """The limit of each of `RESOURCES`, in the units of the capacities, by default the part's capacity;

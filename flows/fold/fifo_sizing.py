@@ -49,15 +49,18 @@ def fifo_before(op: HwOp, port: int, depth: int) -> HwOp:
     return put_before(_fifo(op, port, depth), op, port)
 
 
-def with_fifos(ops: list[HwOp], given: Mapping[str, int], most_beats: int = MOST_BEATS) -> list[HwOp]:
+def with_fifos(
+    ops: list[HwOp], given: Mapping[str, int], most_beats: int = MOST_BEATS, cut: bool = False
+) -> list[HwOp]:
     """The operators with the FIFOs that they need.
 
     Args:
         ops: in order.
         given: {operator: depth} of FIFOs before all of its inputs, whatever they need.
         most_beats: that are moved in runs of the model; FIFOs may be larger than necessary with fewer.
+        cut: a skid buffer on every stream, for a clock in which one handshake fits and not two.
     """
-    network = _Network(with_gaps(ops), given)
+    network = _Network(with_gaps(ops), given, cut)
     try:
         depths = _Search(network, most_beats).depths
     except UserError:  # the cycle model does not cover an operator: no stream has to hold more than a frame
@@ -85,13 +88,13 @@ def frame_latency(ops: list[HwOp]) -> int:
 
 
 class _Network:
-    """Operators, FIFOs of a given depth, skid buffers where ready needs them, and any others.
+    """Operators, FIFOs of a given depth, skid buffers where ready needs them or everywhere, and any others.
 
     Attributes:
         places: inputs before which FIFOs can be put, in order, and the operator there.
     """
 
-    def __init__(self, ops: list[HwOp], given: Mapping[str, int]):
+    def __init__(self, ops: list[HwOp], given: Mapping[str, int], cut: bool = False):
         self.ops = ops
         before = {tensor: op for op in ops for tensor in op.results}
         inputs = [(op, port) for op in ops for port in range(op.inputs)]
@@ -106,7 +109,7 @@ class _Network:
         self.skids = {
             (op.name, port): SKID
             for (_, port), op in self.places.items()
-            if op.ready_through and before[op.sources[port]].ready_through
+            if cut or (op.ready_through and before[op.sources[port]].ready_through)
         }
 
     @cached_property

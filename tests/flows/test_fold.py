@@ -109,6 +109,24 @@ def test_beats_of_neighbours_match_and_width_converters_stand_between_unequal_on
     ]
 
 
+def test_a_clock_that_leaves_room_for_one_handshake_gets_a_buffer_on_every_stream(net):
+    """Of a 7-series part, where 1.25 ns are planned per level: 250 MHz are three levels, 100 MHz eight."""
+
+    def bare(name, **options):
+        """Streams between two operators that no FIFO cuts, and all of them."""
+        folded(net, name=name, interval=3000, **options)
+        ops = graph.operators(net / name / "folded.onnx")
+        before = {tensor: op for op in ops for tensor in op.results}
+        ends = [(before[one], op) for op in ops for one in op.sources if one in before]
+        return sum(not {"depth"} & {*a.get_nodeattr_types(), *b.get_nodeattr_types()} for a, b in ends), len(
+            ends
+        )
+
+    assert bare("fast", clock="250MHz")[0] == 0
+    streams = bare("slow", clock="100MHz")
+    assert streams[0] > 2 and bare("soon", clock="250MHz", limits={"latency": "100000"}) == streams
+
+
 def test_equal_inputs_give_equal_bytes(net):
     for name in ("a", "b"):
         folded(net, name=name)

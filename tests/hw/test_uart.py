@@ -104,8 +104,8 @@ def test_every_byte_goes_through_the_line_in_its_order(tmp_path, stall):
 
 
 def test_the_first_byte_that_finds_no_room_is_said_to_be_lost(tmp_path):
-    run = cosim.run(device(tmp_path, 8, STUCK), np.zeros((1, 8), int), seed=3)
-    assert run.output.tolist() == [[0, 0, 0, 0, 0, 0, 1, 1]]  # four wait in memory, two behind it
+    run = cosim.run(device(tmp_path, 10, STUCK), np.zeros((1, 10), int), seed=3)
+    assert run.output.tolist() == [[0] * 8 + [1, 1]]  # four wait in memory, two behind it and two in a skid
 
 
 @pytest.mark.parametrize(("mhz", "baud", "clocks"), [(50.0, 1_000_000, 50), (33.3, 9600, 3469)])

@@ -176,11 +176,10 @@ module xf_uart_requests #(
   logic [OutCountW-1:0]  left_q;        // bytes of the beat that have not left
   logic [2:0]            check_left_q;  // of the check behind the beat
   logic [31:0]           out_crc_q;
-  logic                  out_empty, byte_leaves, check_leaves, answer_left;
+  logic                  out_empty_q, byte_leaves, check_leaves, answer_left;
 
-  assign out_empty     = left_q == '0 && check_left_q == '0;
-  assign s_axis_tready = out_empty;
-  assign answers       = state_q == Answer && out_empty;
+  assign s_axis_tready = out_empty_q;
+  assign answers       = state_q == Answer && out_empty_q;
   assign m_valid_o     = left_q != '0 || (check_left_q != '0 && (given_q || requests_q != 4'd1));
   assign m_data_o      = (left_q != '0) ? result_q[7:0] : ~out_crc_q[7:0];
   assign byte_leaves   = left_q != '0 && m_ready_i;
@@ -191,17 +190,20 @@ module xf_uart_requests #(
     if (!rst_ni) begin
       left_q       <= '0;
       check_left_q <= '0;
+      out_empty_q    <= 1'b1;
       out_crc_q    <= '1;
     end else begin
+      if (out_empty_q) out_empty_q <= ~answers & ~s_axis_tvalid;
+      else out_empty_q <= answer_left | (byte_leaves && left_q == OutCountW'(1) && check_left_q == '0);
       if (answers) left_q <= OutCountW'(1);
-      else if (out_empty) left_q <= s_axis_tvalid ? OutCountW'(OutBytes) : '0;
+      else if (out_empty_q) left_q <= s_axis_tvalid ? OutCountW'(OutBytes) : '0;
       else if (byte_leaves) left_q <= left_q - 1'b1;
-      if (out_empty) check_left_q <= (answers || (s_axis_tvalid && s_axis_tlast)) ? 3'd4 : '0;
+      if (out_empty_q) check_left_q <= (answers || (s_axis_tvalid && s_axis_tlast)) ? 3'd4 : '0;
       else if (check_leaves) check_left_q <= check_left_q - 1'b1;
       if (byte_leaves) out_crc_q <= crc(out_crc_q, result_q[7:0]);
       else if (check_leaves) out_crc_q <= answer_left ? '1 : out_crc_q >> 8;
     end
-    if (out_empty) result_q <= answers ? (8*OutBytes)'(resp_q) : s_axis_tdata;
+    if (out_empty_q) result_q <= answers ? (8*OutBytes)'(resp_q) : s_axis_tdata;
     else if (byte_leaves) result_q <= result_q >> 8;
   end
 
@@ -210,7 +212,8 @@ module xf_uart_requests #(
   `XF_ASSERT_STABLE(ByteHeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
   `XF_ASSERT_STABLE(AddressHeldWhileStalled_A, awvalid_o, awready_i, awaddr_o)
   `XF_ASSERT_STABLE(WordHeldWhileStalled_A, wvalid_o, wready_i, wdata_o)
-  `XF_ASSERT_WHEN(AnswersAreDue_A, !out_empty, requests_q != '0)
+  `XF_ASSERT_WHEN(EmptyOfBoth_A, 1'b1, out_empty_q == (left_q == '0 && check_left_q == '0))
+  `XF_ASSERT_WHEN(AnswersAreDue_A, !out_empty_q, requests_q != '0)
   `XF_ASSERT_WHEN(AnsweredOnceWritten_A, bvalid_i & bready_o, addr_sent_q & data_sent_q)
 
 `ifdef XF_CHECK
@@ -222,7 +225,7 @@ module xf_uart_requests #(
     .clk_i, .rst_ni, .taken_i(take && state_q == Write), .given_i(answers)
   );
   logic wrote_q;
-  always_ff @(posedge clk_i) if (out_empty) wrote_q <= answers;
+  always_ff @(posedge clk_i) if (out_empty_q) wrote_q <= answers;
   xf_check_beats #(.Out(OutBytes)) u_results (
     .clk_i, .rst_ni, .taken_i(s_axis_tvalid & s_axis_tready), .given_i(byte_leaves & ~wrote_q)
   );

@@ -31,15 +31,22 @@ module xf_uart_shell #(
     $error("xf_uart_shell: Depth must be at least 1; got Depth=%0d", Depth);
   end
 
-  logic [7:0] data;
-  logic       valid, ready, lost_q;
+  logic [7:0] data, waiting;
+  logic       valid, ready, waiting_valid, waiting_ready, lost_q;
 
   xf_uart_rx #(.Clocks(Clocks)) u_rx (
     .clk_i, .rst_ni, .line_i(rxd_i), .data_o(data), .valid_o(valid)
   );
 
   xf_fifo #(.Width(8), .Depth(Depth), .Kind(2)) u_waiting (
-    .clk_i, .rst_ni, .s_data_i(data), .s_valid_i(valid), .s_ready_o(ready), .m_data_o, .m_valid_o, .m_ready_i
+    .clk_i, .rst_ni, .s_data_i(data), .s_valid_i(valid), .s_ready_o(ready),
+    .m_data_o(waiting), .m_valid_o(waiting_valid), .m_ready_i(waiting_ready)
+  );
+
+  // What reads the bytes decides late whether it does: not also what the FIFO counts in that cycle.
+  xf_skid #(.Width(8)) u_next (
+    .clk_i, .rst_ni, .s_data_i(waiting), .s_valid_i(waiting_valid), .s_ready_o(waiting_ready),
+    .m_data_o, .m_valid_o, .m_ready_i
   );
 
   always_ff @(posedge clk_i) begin
