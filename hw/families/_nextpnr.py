@@ -38,6 +38,20 @@ def board_top(board: Board, pll: str, ports: TopPorts) -> str:
     return head + uart.top_body(board, ports, f"{pressed} | ~locked", lit)
 
 
+def unmultiplied_top(board: Board, ports: TopPorts) -> str:
+    """`board_top` at the oscillator's clock.
+
+    Raises:
+        UserError: the board's file wants another clock.
+    """
+    if board.clock_mhz != board.shell["clock_mhz"]:
+        raise UserError(
+            f"hw/boards/{board.name}/board.toml: clock.mhz = {board.clock_mhz:g}, but no PLL is "
+            f"used here; give the oscillator's {board.shell['clock_mhz']:g}."
+        )
+    return board_top(board, "  assign clk = clock;\n  assign locked = 1'b1;\n", ports)
+
+
 def pins(board: Board) -> Iterable[tuple[str, str, str]]:
     """Port, pin and pull ("UP", "DOWN", "NONE") of every port of that top.
 

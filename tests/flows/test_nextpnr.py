@@ -27,6 +27,7 @@ PARTS = {
     "ecp5": "ulx3s",
     "gw1n": "tangnano9k",
     "gw2a": "tangnano20k",
+    "gw5a": "tangprimer25k",
     "ice40": "icebreaker",
     "nexus": "crosslink-nx-evn",
 }

@@ -34,6 +34,7 @@ class Chip:
         pll: parameter of the PLL that names it.
         code: IDCODE.
         oscillator: of the PLL, least and most MHz (those of Project Apicula's gowin_pll).
+        freed: groups of configuration pins that a design may use, as options of gowin_pack name them.
     """
 
     part: str
@@ -41,6 +42,7 @@ class Chip:
     pll: str
     code: int
     oscillator: tuple[float, float]
+    freed: tuple[str, ...] = ()
 
     @property
     def named(self) -> bytes:
@@ -53,6 +55,7 @@ CHIPS = (
     Chip(f"GW2A-LV18{ENDING}", "GW2A-18", "GW2A-18", 0x0000081B, (500.0, 1250.0)),
     Chip(f"GW2AR-LV18{ENDING}", "GW2A-18C", "GW2AR-18", 0x0000081B, (500.0, 1250.0)),
     Chip(f"GW1NR-LV9{ENDING}", "GW1N-9C", "GW1NR-9C", 0x1100481B, (400.0, 1200.0)),
+    Chip(f"GW5A-LV25{ENDING}", "GW5A-25A", "", 0x0001281B, (0.0, 0.0), ("sspi", "cpu", "ready")),
 )
 
 
@@ -97,7 +100,8 @@ class Gw2a(Router):
         (folder / "pins.cst").write_text(pins(board))
         routed = _nextpnr.place_and_report(PLACE, self.program, arguments(board, seed), folder, seed, BIT)
         chip = chip_of(board)
-        routing.call(PACK, ["-d", chip.name, "-o", BIT, routing.PLACED], folder, "gowin_pack.log")
+        freed = [f"--{group}_as_gpio" for group in chip.freed]
+        routing.call(PACK, ["-d", chip.name, *freed, "-o", BIT, routing.PLACED], folder, "gowin_pack.log")
         made = routing.left(folder / BIT, PACK)
         if chip.named not in made[:HEAD]:
             raise UserError(routing.other_part(PACK, BIT, board))
@@ -138,7 +142,9 @@ def arguments(board: Board, seed: int) -> list[str]:
         UserError: it does not know the part.
     """
     files = ["--json", "/run/netlist.json", "--vopt", "cst=/run/pins.cst"]
-    device = ["--device", board.part, "--vopt", f"family={chip_of(board).name}"]
+    chip = chip_of(board)
+    device = ["--device", board.part, "--vopt", f"family={chip.name}"]
+    device += ["--vopt", "sspi_as_gpio"] if "sspi" in chip.freed else []  # it asks for no other group
     wanted = ["--freq", f"{board.clock_mhz:g}", "--timing-allow-fail", "--seed", str(seed)]
     return [*device, *files, *wanted, *_nextpnr.reporting()]
 

@@ -33,12 +33,7 @@ class Nexus(Router):
 
     def top(self, board: Board, ports: TopPorts) -> str:
         """The board's oscillator as the clock, and the shell of a serial line."""
-        if board.clock_mhz != board.shell["clock_mhz"]:
-            raise UserError(
-                f"hw/boards/{board.name}/board.toml: clock.mhz = {board.clock_mhz:g}, but no PLL is "
-                f"used here; give the oscillator's {board.shell['clock_mhz']:g}."
-            )
-        return _nextpnr.board_top(board, "  assign clk = clock;\n  assign locked = 1'b1;\n", ports)
+        return _nextpnr.unmultiplied_top(board, ports)
 
     def identity(self, board: Board) -> list[str]:
         """The version of the package, the arguments, and the pins."""
