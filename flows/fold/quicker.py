@@ -71,14 +71,14 @@ def sooner(some: Options, now: Option, levels: int) -> list[Option]:
     """Options with an option's streams and cycles that answer earlier: other structures, and fewer
     registers.
     """
-    if some.fixed or now.op.latency() is None:
+    if some.fixed or (latency := now.op.latency()) is None:
         return []
     found = [one for one in some.as_adders() if one.lanes == now.lanes and one.cycles <= now.cycles]
     for one in (now, *found):
         if one not in some.sooner:
             some.sooner[one] = [Option.of(some.bound.connected(op)) for op in one.op.sooner(levels)]
         found = [*found, *some.sooner[one]]
-    return [one for one in found if (one.op.latency() or inf) < now.op.latency()]
+    return [one for one in found if (one.op.latency() or inf) < latency]
 
 
 def with_option(choice: Choice, place: int, option: Option) -> Choice | None:

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.custom_op.base import CustomOp
 
 from xnorforge.hw.any_width import FLOAT32_BITS, whole_numbers, width_of
+from xnorforge.hw.ops.base import CustomOp
 
 from . import integers
 

@@ -11,14 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 from onnx import NodeProto, helper
 from qonnx.core.datatype import DataType
-from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.custom_op.base import CustomOp
 from qonnx.custom_op.registry import getCustomOp
 
 from xnorforge.core.errors import UserError
@@ -26,6 +24,27 @@ from xnorforge.core.types import Record
 from xnorforge.hw.any_width import INT64_BITS, as_width, drawn, limbs, of_limbs, whole_numbers
 from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.parts import Parts, cost_of
+
+if TYPE_CHECKING:
+
+    class CustomOp:
+        """What we use of qonnx's class, which states no types; what an operator adds is found by its name."""
+
+        onnx_node: NodeProto
+
+        def __init__(self, onnx_node: NodeProto, onnx_opset_version: int = 1): ...
+        def get_nodeattr(self, name: str) -> Any: ...
+        def set_nodeattr(self, name: str, value: Any) -> None: ...
+        def make_const_shape_op(self, shape: list[int]) -> NodeProto: ...
+        def __getattr__(self, name: str) -> Any: ...
+
+    class ModelWrapper:
+        """A graph, likewise."""
+
+        def __getattr__(self, name: str) -> Any: ...
+
+else:
+    from qonnx.custom_op.base import CustomOp
 
 Attributes: TypeAlias = Mapping[str, Any]  # of a node, or what a folding gives some of them
 Tensors: TypeAlias = dict[str, np.ndarray]  # by name
@@ -193,7 +212,7 @@ class HwOp(CustomOp):
         self._read.clear()
 
     @classmethod
-    def make(cls, name: str = "dut", arrays: Mapping[str, Any] | None = None, **attributes: Any) -> "HwOp":
+    def make(cls, name: str = "dut", arrays: Mapping[str, Any] | None = None, **attributes: Any) -> Self:
         """Make an operator outside a graph, with tensors `<name>_in`, `<name>_out` (numbered if there are
         several) and constants `<name>_<array>`.
         """
@@ -208,7 +227,7 @@ class HwOp(CustomOp):
         return op
 
     @classmethod
-    def of(cls, model: ModelWrapper, node: NodeProto) -> "HwOp":
+    def of(cls, model: "ModelWrapper", node: NodeProto) -> "HwOp":
         """The operator of a node of a `ModelWrapper`, with its constants."""
         op = getCustomOp(node)
         op.load_constants(model.get_initializer)
@@ -519,13 +538,13 @@ class HwOp(CustomOp):
         return integers.reshape(len(integers), *self.out_stream().shape)
 
     # What qonnx wants of a custom op.
-    def make_shape_compatible_op(self, model: ModelWrapper) -> NodeProto:
+    def make_shape_compatible_op(self, model: "ModelWrapper") -> NodeProto:
         """A constant of the output's shape, from which qonnx infers it."""
         self.load_constants(model.get_initializer)
         batch = (model.get_tensor_shape(self.onnx_node.input[0]) or [1])[0]
         return self.make_const_shape_op([batch, *self.out_stream().shape])
 
-    def infer_node_datatype(self, model: ModelWrapper) -> None:
+    def infer_node_datatype(self, model: "ModelWrapper") -> None:
         """Annotate the outputs with the data types of their streams."""
         self.load_constants(model.get_initializer)
         for tensor, stream in zip(self.onnx_node.output, self.out_streams()):

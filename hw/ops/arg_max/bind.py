@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from math import lcm, prod
+from typing import Any
 
 import numpy as np
 
@@ -106,5 +107,6 @@ def _keys(last: Bound, scale, bias) -> Bound:
         "out_bits": signed_bits(least, most) - (least >= 0),
     }  # fmt: skip
     gains, offsets = (x.astype(np.int64) for x in found)
-    op = OPS["DaMvu"].with_adders("keys", {"weights": np.diag(gains), "bias": offsets}, **attributes)
+    adders: Any = OPS["DaMvu"]
+    op = adders.with_adders("keys", {"weights": np.diag(gains), "bias": offsets}, **attributes)
     return Bound("DaMvu", "keys", attributes, op.arrays_of, inputs=last.outputs, outputs=["keys_out"])

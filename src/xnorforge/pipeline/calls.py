@@ -129,28 +129,28 @@ def finn(net_dir: Path, acc: Path) -> None:
     finn.finn(net_dir, acc, simulator)
 
 
-def sim(net_dir: Path, acc: Path, images, stalled, waves) -> None:
+def sim(net_dir: Path, acc: Path, images: int, stalled: int, waves: bool) -> None:
     """Bit simulator and RTL against the golden scores; cycles."""
     from xnorforge.sim.stage import simulate
 
     simulate(acc, net_dir, images, stalled, waves, lambda text: say(f"sim         {text}"))
 
 
-def synth(net_dir: Path, acc: Path, jobs=2) -> None:
+def synth(net_dir: Path, acc: Path, jobs: int = 2) -> None:
     """Yosys cells per operator."""
     from xnorforge.flows.synth import synthesise
 
     synthesise(acc, net_dir, jobs)
 
 
-def netlist(net_dir: Path, acc: Path, activity) -> None:
+def netlist(net_dir: Path, acc: Path, activity: bool) -> None:
     """The synthesised netlist against the golden scores."""
     from xnorforge.sim.netlist import simulate_netlist
 
     simulate_netlist(acc, net_dir, activity=activity, progress=lambda text: say(f"netlist     {text}"))
 
 
-def bitstream(net_dir: Path, acc: Path, seeds, freq, jobs=2) -> None:
+def bitstream(net_dir: Path, acc: Path, seeds, freq, jobs: int = 2) -> None:
     """Place and route: a bitstream and its clock."""
     from xnorforge.flows.route import place_and_route
 
@@ -166,7 +166,7 @@ def overlay(net_dir: Path, acc: Path, routed=None) -> None:
     say(f"overlay     bitstream {about['bitstream']['about']}")
 
 
-def placed(net_dir: Path, acc: Path, placed_images=2) -> None:
+def placed(net_dir: Path, acc: Path, placed_images: int = 2) -> None:
     """The placed netlist against the golden scores."""
     from xnorforge.sim.placed import simulate_placed
 
