@@ -1,5 +1,6 @@
 """Tables that are read at sums of bits, as ONNX has them, become neurons that are tables."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from xnorforge.flows.fold import with_fifos
 from xnorforge.flows.fold.search import search
 from xnorforge.flows.lower import checks, emit
 from xnorforge.flows.lower.exactness import is_exact
-from xnorforge.sim import cosim
+from xnorforge.flows.synth import mapping
+from xnorforge.sim import cosim, netlist
+from xnorforge.sim.device import network
 
 sys.path.insert(0, str(Path(__file__).parent))
 from graphs import Graph, compare, lowered
@@ -71,6 +74,24 @@ def test_rtl_looks_up_a_frame_per_cycle_at_any_pace(tmp_path):
         run = cosim.run(device, frames, stall=stall, seed=2)
         np.testing.assert_array_equal(run.output.reshape(len(frames), -1)[:, :3], wanted)
         assert stall or (np.diff(run.cycles[:, 0]) == 1).all()
+
+
+@pytest.mark.full
+def test_the_netlist_looks_up_what_the_rtl_does(tmp_path):
+    integers = lowered(neurons(0, (24,), 12, 6))
+    bounds = bind(emit.emitted(integers), *checks.scale_and_bias(integers.output))
+    _, ops = built(with_fifos(search(bounds, 1, PART, {}), {}), tmp_path)
+    rtl = json.loads((tmp_path / "rtl/rtl.json").read_text())
+    modules = mapping.modules(tmp_path / "rtl", rtl, "xc7", rtl["layers"])
+    (tmp_path / "netlist").mkdir()
+    for module, one in mapping.map_all(tmp_path / "rtl", rtl, "xc7", modules, 1).items():
+        (tmp_path / "netlist" / f"{module}.v").write_text(one.text)
+    cells = netlist.sources(tmp_path / "netlist", "xc7")
+    device = network(tmp_path / "rtl", ops, sources=cells, level="-O1")
+    frames = np.random.default_rng(2).integers(0, 256, (2000, 24))
+    run = cosim.run(device, frames, stall=0.4, seed=2)
+    wanted = checks.run_all(integers, frames).reshape(len(frames), -1)
+    np.testing.assert_array_equal(run.output.reshape(len(frames), -1)[:, :3], wanted)
 
 
 def test_tables_of_any_two_numbers_and_negative_indices_keep_their_values():

@@ -37,7 +37,7 @@ def test_a_module_with_a_handshake_asserts_stability_and_order_or_count(name):
     assert "$stable" not in text, "it copies the data in every cycle; use XF_ASSERT_STABLE"
 
 
-@pytest.mark.parametrize("name", ["da_mvu", "interact", "xnor_mvu"])
+@pytest.mark.parametrize("name", ["da_mvu", "interact", "lookup", "xnor_mvu"])
 def test_a_generated_module_asserts_stability_and_count_or_is_a_body_that_does(name):
     for op in examples_of(name):
         for text in op.generated().values():
