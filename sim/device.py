@@ -62,9 +62,8 @@ class Lane:
     pause: tuple[str, int] | None = None
 
 
-LONG = (
-    100_000  # lanes times cycles of a frame; at 9,000, g++ takes 6 s instead of 41, ten runs 8 instead of 2
-)
+# Lanes times cycles of a frame; at 9,000, g++ takes 6 s instead of 41, and ten runs 8 instead of 2.
+LONG = 50_000
 
 
 @dataclass(frozen=True)
