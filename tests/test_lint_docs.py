@@ -1,7 +1,6 @@
 """tools/lint_docs.py: every rule fires, and passes what it should pass."""
 
 import sys
-import time
 
 import pytest
 
@@ -125,10 +124,8 @@ def test_the_command_prints_places_and_fails(project, tmp_path, capsys):
     assert lint.main(tmp_path) == 0 and capsys.readouterr().out == ""
 
 
-def test_the_project_is_clean_and_checked_in_seconds():
-    began = time.process_time()
+def test_the_project_is_clean():
     found = [f"{path.relative_to(ROOT)}:{line}: {what}" for path, line, what in lint.findings()]
-    assert time.process_time() - began < 3
     assert not found, "\n".join(found)
 
 
