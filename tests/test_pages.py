@@ -345,7 +345,17 @@ def test_training_commands_are_shortened():
     assert shortened("make build NET=mnist-tfc  # minutes") == "make build NET=mnist-tfc  # minutes"
 
 
-SLOW = ("backends", "board", "speed-and-area", "training")  # three quarters of a minute each, and more
+# Half a minute each, and more.
+SLOW = (
+    "backends",
+    "board",
+    "cluster",
+    "simulation",
+    "speed-and-area",
+    "synthesis",
+    "training",
+    "your-network",
+)
 USUAL = [pytest.param(page, marks=[pytest.mark.full] * (page.stem in SLOW), id=name(page)) for page in PAGES]
 
 

@@ -24,7 +24,7 @@ from brevitas_networks import EXPORTERS, drawn
 
 IMAGES = 24
 RTL_IMAGES = 2
-QUICK, EVERY, CHUNK = 20, 300, 25
+QUICK, EVERY, CHUNK = 12, 300, 25
 QCDQ = "QuantizeLinear" in RULES  # drawn as soon as there are rules for its nodes
 
 

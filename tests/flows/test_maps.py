@@ -201,7 +201,12 @@ def test_labels_are_the_largest_scores_of_the_module(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "bias", [[0.0] * 4, [-3.0, 0.5, 0.75, 0.5], [0.1, 0.2, 0.3, -0.4]], ids=["none", "quarters", "any"]
+    "bias",
+    [
+        pytest.param([0.0] * 4, id="none"),
+        pytest.param([-3.0, 0.5, 0.75, 0.5], id="quarters", marks=pytest.mark.full),
+        pytest.param([0.1, 0.2, 0.3, -0.4], id="any"),
+    ],
 )
 def test_labels_follow_any_bias(tmp_path, bias):
     """Sums times 1/4: equal scores, whole and broken multiples of the scale, numbers that float64 only comes
@@ -216,7 +221,12 @@ def test_labels_follow_any_bias(tmp_path, bias):
 
 
 @pytest.mark.parametrize(
-    "scale", [[1.0, 1.0, 2.0, 1.0], [-1.0] * 4, [0.1234, -0.2517, 0.0, 0.3371]], ids=["double", "down", "any"]
+    "scale",
+    [
+        pytest.param([1.0, 1.0, 2.0, 1.0], id="double", marks=pytest.mark.full),
+        pytest.param([-1.0] * 4, id="down", marks=pytest.mark.full),
+        pytest.param([0.1234, -0.2517, 0.0, 0.3371], id="any"),
+    ],
 )
 def test_labels_follow_any_scales(tmp_path, scale):
     """As of norms at the end, whose gains have any sign."""

@@ -14,19 +14,16 @@ import shapes
 from pipeline import IMAGES, proven, raced, seeds
 from random_graphs import NestedSums, Products, RandomGraph
 
-# Seeds where the FIFO before a width converter was once too short, or two converters had one name.
-FAILED_ONCE = [38, 90, 115, 69]
 
-
-@pytest.mark.parametrize("seed", [*FAILED_ONCE, *(seed for seed in seeds(9, 250) if seed not in FAILED_ONCE)])
+# With seeds 38, 69, 90 and 115 a converter's FIFO was once too short, or two converters had one name.
+@pytest.mark.parametrize("seed", seeds(5, 250))
 def test_rtl_of_a_random_graph_gives_the_scores_of_qonnx(tmp_path, seed):
     net = RandomGraph(seed)
     proven(net.model, net.pixels, seed, tmp_path)
 
 
-@pytest.mark.parametrize(
-    "seed", [1, *(pytest.param(seed, marks=pytest.mark.full) for seed in (0, *range(2, 20)))]
-)
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(20))
 def test_rtl_of_branches_within_branches_gives_the_scores_of_qonnx(tmp_path, seed):
     net = NestedSums(seed)
     proven(net.model, net.pixels, seed, tmp_path)

@@ -13,7 +13,14 @@ from prove import prove
 PAGE = Path(__file__).parents[2] / "docs/guide/exactness.md"
 
 
-@pytest.mark.parametrize("proof", PROOFS, ids=str)
+SLOW = "xf_window_whole ImageH=2 ImageW=2"  # three quarters of a minute
+EACH = [
+    pytest.param(proof, marks=[pytest.mark.full] * str(proof).startswith(SLOW), id=str(proof))
+    for proof in PROOFS
+]
+
+
+@pytest.mark.parametrize("proof", EACH)
 def test_a_module_is_proved_and_each_of_its_faults_is_found(proof):
     found, faults, _ = prove(proof)
     assert found == proof.claim

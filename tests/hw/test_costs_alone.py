@@ -66,6 +66,9 @@ OPS = [
 ]
 
 
+pytestmark = pytest.mark.full  # a minute of syntheses
+
+
 @pytest.fixture(scope="module")
 def counted():
     return dict(zip((op.name for op in OPS), synth.count(OPS, "xc7"), strict=True))

@@ -27,6 +27,7 @@ from xnorforge.hw.ops.window.op import Window
 sys.path.insert(0, str(Path(__file__).parent))
 from mapped import compare_sites, mapped
 
+pytestmark = pytest.mark.full  # one synthesis of all takes more than two minutes
 THRESHOLDS = np.random.default_rng(1).integers(-128, 128, (64, 1))
 OF_BYTES = np.sort(np.random.default_rng(1).integers(0, 256, (3, 3)), axis=1)
 LEVELS = {"thresholds": np.sort(np.random.default_rng(3).integers(-900, 900, (64, 3)))}
