@@ -19,7 +19,7 @@ from torch import nn
 from xnorforge.core.errors import UserError
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
-from xnorforge.sw.methods.base import Phase
+from xnorforge.sw.methods._search import check_share, search_and_train
 from xnorforge.sw.nn import binary, building_blocks
 
 MOST = 8  # bits that a table reads
@@ -159,11 +159,7 @@ class Method(base.Method):
             raise UserError(
                 f"dwn: fan_in={self.fan_in} is not a size of a table that is built; give 1 to {MOST}."
             )
-        if not 0 <= self.search_share < 1:
-            raise UserError(
-                f"dwn: search_share={self.search_share} leaves no epoch with settled inputs; give 0 or more, "
-                "below 1."
-            )
+        check_share("dwn", self.search_share)
 
     def build(self, net):
         if networks.is_ordinary(net):
@@ -188,9 +184,7 @@ class Method(base.Method):
         return Lookup(dot.in_features, dot.out_features, self.fan_in, learned and self.search_share > 0)
 
     def phases(self, recipe):
-        search = min(round(recipe.epochs * self.search_share), recipe.epochs - 1)
-        settled = Phase("train", recipe.epochs - search, recipe.lr)
-        return [Phase("search", search, recipe.lr), settled] if search else [settled]
+        return search_and_train(recipe, self.search_share)
 
     def begin(self, run):
         """Settle the inputs when the second phase begins."""

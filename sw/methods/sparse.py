@@ -18,7 +18,7 @@ from torch import nn
 from xnorforge.core.errors import UserError
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
-from xnorforge.sw.methods.base import Phase
+from xnorforge.sw.methods._search import check_share, search_and_train
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.binary import AnyModule
@@ -75,11 +75,7 @@ class Method(base.Method):
         for name, (given, low) in least.items():
             if given < low:
                 raise UserError(f"sparse: {name}={given} leaves a neuron without inputs; give {low} or more.")
-        if not 0 <= self.search_share < 1:
-            raise UserError(
-                f"sparse: search_share={self.search_share} leaves no epoch with settled inputs; give 0 or "
-                "more, below 1."
-            )
+        check_share("sparse", self.search_share)
 
     def build(self, net: str) -> nn.Module:
         if networks.is_ordinary(net):
@@ -100,9 +96,7 @@ class Method(base.Method):
         return Sparse(layer, self.fan_in)
 
     def phases(self, recipe: Recipe) -> list[base.Phase]:
-        search = 0 if self.drawn else min(round(recipe.epochs * self.search_share), recipe.epochs - 1)
-        settled = Phase("train", recipe.epochs - search, recipe.lr)
-        return [Phase("search", search, recipe.lr), settled] if search else [settled]
+        return search_and_train(recipe, 0 if self.drawn else self.search_share)
 
     def begin(self, run) -> None:
         """Settle the inputs when the second phase begins."""
