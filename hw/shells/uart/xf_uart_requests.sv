@@ -190,7 +190,7 @@ module xf_uart_requests #(
     if (!rst_ni) begin
       left_q       <= '0;
       check_left_q <= '0;
-      out_empty_q    <= 1'b1;
+      out_empty_q  <= 1'b1;
       out_crc_q    <= '1;
     end else begin
       if (out_empty_q) out_empty_q <= ~answers & ~s_axis_tvalid;

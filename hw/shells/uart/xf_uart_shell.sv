@@ -43,7 +43,7 @@ module xf_uart_shell #(
     .m_data_o(waiting), .m_valid_o(waiting_valid), .m_ready_i(waiting_ready)
   );
 
-  // What reads the bytes decides late whether it does: not also what the FIFO counts in that cycle.
+  // Ready of the requests comes late in a cycle: this register keeps it out of the FIFO's counter.
   xf_skid #(.Width(8)) u_next (
     .clk_i, .rst_ni, .s_data_i(waiting), .s_valid_i(waiting_valid), .s_ready_o(waiting_ready),
     .m_data_o, .m_valid_o, .m_ready_i
