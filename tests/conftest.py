@@ -21,6 +21,17 @@ for variable in ("CI", "XNORFORGE_LOG"):
 PROGRESS = ("export    ", "lower     ", "fold      ", "generate  ", "demo      ")
 
 
+LONG = frozenset(Path(__file__).with_name("long.txt").read_text().splitlines())
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses by markers
+def pytest_collection_modifyitems(items):
+    """Leave to `make test-full` what long.txt names: long seeds and forms of tests with a shorter one."""
+    for item in items:
+        if item.nodeid in LONG:
+            item.add_marker("full")
+
+
 @pytest.fixture(autouse=True)
 def without_a_clock(monkeypatch):
     """No result of a test in this process depends on which number format is faster here."""
