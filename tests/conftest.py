@@ -20,15 +20,15 @@ for variable in ("CI", "XNORFORGE_LOG"):
 
 PROGRESS = ("export    ", "lower     ", "fold      ", "generate  ", "demo      ")
 
-
-LONG = frozenset(Path(__file__).with_name("long.txt").read_text().splitlines())
+LONG = Path(__file__).with_name("long.txt").read_text().splitlines()
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest chooses by markers
 def pytest_collection_modifyitems(items):
-    """Leave to `make test-full` what long.txt names: long seeds and forms of tests with a shorter one."""
+    """Leave to `make test-full` what long.txt names: seeds and forms whose own call is long."""
+    long = set(LONG)
     for item in items:
-        if item.nodeid in LONG:
+        if item.nodeid in long:
             item.add_marker("full")
 
 

@@ -83,8 +83,8 @@ class Run:
 
     @cached_property
     def layout(self) -> torch.memory_format:
-        """Channels last, which is faster, but for a network that oneDNN cannot train so: on processors with
-        AVX2 it writes past the gradient of a strided 1x1 convolution of fewer than 8 channels.
+        """Channels last, which is faster, but for a network that oneDNN cannot train so: with AVX2 and no
+        AVX-512 it writes past the gradient of a strided 1x1 convolution of fewer than 8 channels.
         """
         unsafe = any(
             isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1) and max(layer.stride) > 1
