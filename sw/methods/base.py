@@ -90,10 +90,13 @@ class Method:
         RECIPES: recipes by name, in addition to those of the networks. Each maps patterns of network names to
             the attributes of `Recipe` that differ (`sw/training/recipes.py`).
         COMPILES: whether a compiled network (`Recipe.compiled`) trains the same; not if hooks read from it.
+        CAPTURES: whether the steps of a phase are the same operations on other numbers, all in `update`, so
+            that a GPU may replay them (`sw/training/captured.py`).
     """
 
     RECIPES: ClassVar[Mapping[str, Mapping[str, Mapping[str, object]]]] = {}
     COMPILES: ClassVar[bool] = True
+    CAPTURES: ClassVar[bool] = False
 
     def build(self, net: str) -> nn.Module:
         """Return the network to train; it takes raw pixels and returns scores.
@@ -161,6 +164,10 @@ class Method:
 
     def step(self, run, images: torch.Tensor, labels: torch.Tensor) -> float:
         """Make one update from one batch (uint8 images, int64 labels) and return the loss."""
+        return self.update(run, images, labels).item()
+
+    def update(self, run, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Make the update of `step`; return the loss on its device."""
         losses = self.losses(run, run.forward(images), labels)
         run.summands.add(losses, run.latents)
         loss = total(losses.values())
@@ -170,7 +177,7 @@ class Method:
         with torch.no_grad():
             for latent in run.latents.values():
                 latent.clamp_(-1, 1)
-        return loss.item()
+        return loss.detach()
 
     def on_epoch(self, run) -> None:
         """Called after each epoch."""

@@ -163,7 +163,7 @@ class Modulated(binary.Weights):
         return self.values(x) * self.scale(x)
 
     def scale(self, x: torch.Tensor) -> torch.Tensor:
-        return self.factor() if self.scaling_impl is None else self.factor() * self.scaling_impl(x)
+        return self.factor() if self.scaling_impl is None else self.factor() * self.given(x)
 
     def level(self) -> torch.Tensor:
         """Return log2 of wbar."""
@@ -220,6 +220,7 @@ class Method(base.Method):
 
     RECIPES: ClassVar = {"paper": {"*": WRN_RECIPE}}
     COMPILES: ClassVar[bool] = False
+    CAPTURES: ClassVar[bool] = True
 
     # lambda, weight of the kernel loss; with 0, w stays 1 and each step is that of plain training
     kernel: float = KERNEL
@@ -341,10 +342,10 @@ class Method(base.Method):
         return losses
 
     @torch.no_grad()
-    def step(self, run, images: torch.Tensor, labels: torch.Tensor) -> float:
+    def update(self, run, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         before = [layer.weight.clone() for layer in modulated(run.network)] if self.pull else []
         with torch.enable_grad():
-            loss = super().step(run, images, labels)
+            loss = super().update(run, images, labels)
         self.pull_latents(run, before)
         for layer in modulated(run.network):
             if self.band:
@@ -366,7 +367,7 @@ class Method(base.Method):
         rate = self.pull * run.optimiser.param_groups[0]["lr"]
         for layer, old in zip(modulated(run.network) if before else (), before):
             way = rate * layer.way_to_modes(self.nu)
-            if run.summands.steps < 2:
+            if run.summands.first:
                 moved = (layer.weight - old).norm().item()
                 run.summands.figure(SHARE, names[id(layer.weight)], way.norm().item() / max(moved, 1e-30))
             layer.weight.sub_(way)
@@ -375,7 +376,8 @@ class Method(base.Method):
         """Move class means and variances towards a batch: c -= rate * sum(c - f) / (1 + count), as the center
         loss does.
         """
-        share = CENTRE_RATE / (1 + torch.bincount(labels, minlength=len(self.centres)).float()[:, None])
+        count = torch.zeros_like(self.centres).index_add_(0, labels, torch.ones_like(features))
+        share = CENTRE_RATE / (1 + count)
         away = features - self.centres[labels]
         surplus = away.square() - self.variances[labels]
         self.centres += share * torch.zeros_like(self.centres).index_add_(0, labels, away)

@@ -69,6 +69,8 @@ class Method(base.Method):
         "paper": {"*": {"epochs": 80, "batch": 256, "lr": 5e-4, "schedule": "step", "drops": "0.5 0.75"}}
     }
 
+    CAPTURES: ClassVar[bool] = True
+
     bases: int = 3  # K: branches of a group, or weights of a sum
     decomposition: str = "v1"  # groups of one block (v1), two (v2) or all (v3); lbd: each layer is a sum
     aggregate: str = "mean"  # how branches are combined: mean, or learned weights

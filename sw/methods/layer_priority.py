@@ -114,6 +114,7 @@ class Method(base.Method):
     """Training in float, then while one layer after another is binarised, then of the binary network."""
 
     COMPILES: ClassVar[bool] = False
+    CAPTURES: ClassVar[bool] = True
 
     mode: str = "w1a1"  # binary layers read bits (w1a1) or 8-bit activations (w1a8)
     order: str = (

@@ -91,17 +91,17 @@ class Rectified(binary.Weights):
         scale = self.relative()
         if not self.stepped:
             return InPlaceOf.apply(bits * scale, bits * self.unit())
-        integers, unit = self.integers()
+        integers, unit = self.multiples()
         sums = bits * InPlaceOf.apply(scale / unit, integers)
         return sums if self.whole else sums * unit
 
     def quantised(self, x: torch.Tensor) -> torch.Tensor:
         found = self.rectified(x)
-        return found if self.scaling_impl is None else found * self.scaling_impl(x)
+        return found if self.scaling_impl is None else found * self.given(x)
 
     def scale(self, x: torch.Tensor) -> torch.Tensor:
         own = self.unit() if self.scaled and not self.whole else torch.ones(())
-        return own if self.scaling_impl is None else own * self.scaling_impl(x)
+        return own if self.scaling_impl is None else own * self.given(x)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         found, scale, zero, bits = super().forward(x)
@@ -140,12 +140,16 @@ class Rectified(binary.Weights):
         return (scale.max().clamp(min=1e-6) / self.most).log2().ceil().exp2()
 
     @torch.no_grad()
-    def integers(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the integers that replace C, and their unit. A common divisor is removed, except for `whole`
-        sums.
-        """
+    def multiples(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return C as whole multiples of a unit, and the unit."""
         unit = self.unit()
-        found = (self.relative() / unit).round().clamp(1, self.most)
+        return (self.relative() / unit).round().clamp(1, self.most), unit
+
+    def integers(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the integers that replace C, and their unit: those of `multiples` without a common divisor,
+        except for `whole` sums.
+        """
+        found, unit = self.multiples()
         divisor = 1 if self.whole else int(np.gcd.reduce(found.int().flatten().tolist()))
         return found / divisor, unit * divisor
 
@@ -213,7 +217,7 @@ class HardTanh(binary.Quantiser):
     """The hard tanh in place of the sign."""
 
     def values(self, x: torch.Tensor) -> torch.Tensor:
-        return F.hardtanh(x if self.scaling_impl is None else x / self.scaling_impl(x))
+        return F.hardtanh(x if self.scaling_impl is None else x / self.given(x))
 
 
 class RealWeights(binary.Quantiser):

@@ -62,6 +62,8 @@ class Method(base.Method):
     # For ImageNet: 256 epochs in each of two steps, the first with real weights; this is the second step.
     RECIPES: ClassVar = {"paper": {"*": {"epochs": 256, "batch": 256, "lr": 5e-4, "schedule": "linear"}}}
 
+    CAPTURES: ClassVar[bool] = True
+
     guide: str = "none"  # folder of a train-float run of this network; its scores replace the labels
 
     def __post_init__(self) -> None:
@@ -110,9 +112,9 @@ class Method(base.Method):
                 )
             self.teacher.to(run.device)
 
-    def step(self, run, images: torch.Tensor, labels: torch.Tensor) -> float:
+    def update(self, run, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         self.images = images
-        return super().step(run, images, labels)
+        return super().update(run, images, labels)
 
     def losses(self, run, scores: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
         if self.teacher is None:

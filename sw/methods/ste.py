@@ -5,8 +5,12 @@ Differences from the paper: no dropout, no shift-based batch norm, and cross ent
 hinge loss.
 """
 
+from typing import ClassVar
+
 from xnorforge.sw.methods import base
 
 
 class Method(base.Method):
     """The baseline has no hyper-parameters of its own."""
+
+    CAPTURES: ClassVar[bool] = True

@@ -119,7 +119,13 @@ class Quantiser(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.scaling_impl: nn.Module | None = None
+        self.scaling_impl: AnyModule = None
+
+    def given(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the scale of `scaling_impl`. Its threshold of 1 is made on the device of x: Brevitas would
+        copy it there.
+        """
+        return self.scaling_impl(x, x.new_ones(1))
 
     def values(self, x: torch.Tensor, /) -> torch.Tensor:
         """Return the values in units of the scale, with the gradient of the method."""
@@ -127,11 +133,11 @@ class Quantiser(nn.Module):
 
     def quantised(self, x: torch.Tensor) -> torch.Tensor:
         """Return the values times the scale."""
-        return self.values(x) * self.scaling_impl(x) if self.scaling_impl and self.applied else self.values(x)
+        return self.values(x) * self.given(x) if self.scaling_impl and self.applied else self.values(x)
 
     def scale(self, x: torch.Tensor, /) -> torch.Tensor:
         """Return the scale, of which the quantised tensor is a multiple."""
-        return self.scaling_impl(x) if self.scaling_impl and self.applied else torch.ones(())
+        return self.given(x) if self.scaling_impl and self.applied else torch.ones(())
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return what Brevitas' quantisers do: the quantised tensor, scale, zero point and bit width."""
@@ -155,7 +161,7 @@ class Sign(Quantiser):
         self.function = function
 
     def values(self, x: torch.Tensor) -> torch.Tensor:
-        return self.function.apply(x if self.scaling_impl is None else x / self.scaling_impl(x))
+        return self.function.apply(x if self.scaling_impl is None else x / self.given(x))
 
 
 class Levels(Quantiser):

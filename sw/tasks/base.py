@@ -267,8 +267,8 @@ def shifted(
     rows, columns = torch.arange(height) + dy, torch.arange(width).expand(count, width)
     if mirrored:
         columns = torch.where(torch.rand(count, 1, generator=rng) < 0.5, width - 1 - columns, columns)
-    at = ((rows * padded.shape[3])[:, :, None] + (columns + dx)[:, None, :]).reshape(count, 1, -1)
-    at = at.to(images.device)
+    rows, columns = (part.to(images.device) for part in (rows * padded.shape[3], columns + dx))
+    at = (rows[:, :, None] + columns[:, None, :]).reshape(count, 1, -1)
     return padded.flatten(2).gather(2, at.expand(-1, channels, -1)).reshape(images.shape)
 
 

@@ -32,6 +32,8 @@ def watched(run):
 
     def look(optimiser, *_):
         moving = [p for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
+        if moving and moving[0].is_cuda and torch.cuda.is_current_stream_capturing():
+            return  # the loss of the next step shows it
         if (
             moving
             and not torch.stack(torch._foreach_norm([p.grad for p in moving], float("inf"))).isfinite().all()

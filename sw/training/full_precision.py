@@ -50,6 +50,8 @@ def real(network: nn.Module) -> AnyModule:
 class FullPrecision(base.Method):
     """Plain training of real layers."""
 
+    CAPTURES: ClassVar[bool] = True
+
     # S. Zagoruyko, N. Komodakis, "Wide Residual Networks", BMVC 2016, on CIFAR.
     RECIPES: ClassVar[Mapping[str, Mapping[str, Mapping[str, object]]]] = {
         "paper": {

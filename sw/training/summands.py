@@ -23,7 +23,8 @@ MOVED, MOVE = "moved", "move"  # begin the names of columns
 class Summands:
     """The losses recorded in an epoch."""
 
-    def __init__(self) -> None:
+    def __init__(self, begun: bool = False) -> None:
+        self.begun, self.first = begun, False  # whether a step is recorded; whether it was the latest one
         self.totals: dict[str, torch.Tensor] = {}
         self.shares: dict[str, float] = {}
         self.steps: int = 0
@@ -32,14 +33,18 @@ class Summands:
         """Record the summands of a step, before its backward pass. A single summand is the loss itself and is
         not recorded.
         """
+        self.first, self.begun = not self.begun, True
         if len(losses) < 2:
             return
-        if not self.steps:
+        if self.first:
             self.shares |= shares_of(losses, latents)
-        for name, loss in losses.items():
-            value = torch.as_tensor(loss).detach().double()
+        self.count({name: torch.as_tensor(loss).detach().double() for name, loss in losses.items()})
+
+    def count(self, losses: Mapping[str, torch.Tensor]) -> None:
+        """Add the values of a step."""
+        for name, value in losses.items():
             self.totals[name] = self.totals[name] + value if name in self.totals else value
-        self.steps += 1
+        self.steps += bool(losses)
 
     def in_place(
         self,
@@ -51,7 +56,7 @@ class Summands:
         """Record, at the first step of an epoch, the share of a loss that replaces the task's; `task` returns
         the replaced loss.
         """
-        if not self.shares:
+        if not (self.begun or self.shares):
             self.shares |= shares_of({"task": task(), name: loss}, latents)
 
     def figure(self, column: str, layer: str, value: float) -> None:

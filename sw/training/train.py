@@ -15,8 +15,9 @@ import math
 import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.tasks.base import Ahead, Images, Task, main_figure, task_of
 from xnorforge.sw.training import (
     arithmetic,
+    captured,
     curves,
     distributed,
     divergence,
@@ -245,7 +247,9 @@ def fit(run: Run, settings: Record) -> list[Record]:
     arithmetic.settle(run, settings, saved)
     if saved:
         _refuse_other(run.out_dir / "checkpoint.pt", settings, saved["settings"])
-    with divergence.watched(run):
+    # a graph is captured in a stream of its own
+    own = torch.cuda.stream(torch.cuda.Stream()) if run.device.type == "cuda" else nullcontext()
+    with divergence.watched(run), own:
         curve = _loop(run, settings, saved)
     if (pictures := run.task.calibration_images(run.sets[0])) is not None:
         calibrate(run.network, pictures, run.recipe.batch)
@@ -272,6 +276,7 @@ def _loop(run: Run, settings: Record, saved: Record | None = None) -> list[Recor
     start = {name: weight >= 0 for name, weight in run.latents.items()}
     sample, count = run.task.sampler(training, run.device), len(training.images)
     curve, seconds, cpu_seconds = [], 0.0, 0.0
+    steps = captured.Steps(run)
     if saved:
         curve, seconds, cpu_seconds = saved["curve"], saved.get("seconds", 0.0), saved.get("cpu_seconds", 0.0)
         run.restore(saved)
@@ -284,10 +289,14 @@ def _loop(run: Run, settings: Record, saved: Record | None = None) -> list[Recor
             if saved and run.epoch:
                 run.restore(saved)
                 run.optimiser.load_state_dict(saved["optimiser"])
-        building_blocks.set_on_grid(run.network, len(curve) >= len(plan) - max(1, len(plan) // ON_GRID))
+                for group in run.optimiser.param_groups:  # of a run that went on from a GPU
+                    group |= {"lr": phase.lr, "capturable": False} if "capturable" in group else {}
+        on_grid = len(curve) >= len(plan) - max(1, len(plan) // ON_GRID)
+        building_blocks.set_on_grid(run.network, on_grid)
         began, cpu_began, run.summands = time.perf_counter(), time.process_time(), Summands()
         small = len(curve) < round(run.recipe.half * len(plan))
-        loss = distributed.mean(_epoch(run, half_size.halved(sample) if small else sample, count))
+        step = partial(steps, key=(phase, on_grid))
+        loss = distributed.mean(_epoch(run, step, half_size.halved(sample) if small else sample, count))
         distributed.agree(run)
         run.method.on_epoch(run)
         distributed.agree(run)
@@ -311,7 +320,7 @@ def _loop(run: Run, settings: Record, saved: Record | None = None) -> list[Recor
     return curve
 
 
-def _epoch(run: Run, sample: Callable, count: int) -> float:
+def _epoch(run: Run, step: Callable[..., float], sample: Callable, count: int) -> float:
     """Make the recipe's passes over `count` images in a new order, without the last incomplete batch. Return
     the mean loss.
     """
@@ -320,18 +329,18 @@ def _epoch(run: Run, sample: Callable, count: int) -> float:
     order, total = torch.randperm(count, generator=run.rng) % (count // run.recipe.passes), 0.0
     title = f"{run.net} {run.phase.name} {run.epoch + 1}/{run.phase.epochs}"
     with progress(title, steps, "batches") as advance:
-        for step, given in enumerate(_batches(sample, order[: steps * batch].split(batch), run.rng)):
-            now = run.epoch * steps + step
+        for at, given in enumerate(_batches(sample, order[: steps * batch].split(batch), run.rng)):
+            now = run.epoch * steps + at
             rate = run.phase.lr * min(1, (now + 1) / run.recipe.warmup)
             for group in run.optimiser.param_groups:
                 part = now / (run.phase.epochs * steps)
-                group["lr"] = rate * run.recipe.rate_at(part) * group.get("rate", 1)
+                captured.set_rate(group, rate * run.recipe.rate_at(part) * group.get("rate", 1))
             try:
-                loss = run.method.step(run, *given)
+                loss = step(*given)
                 if not math.isfinite(loss):
                     raise divergence.NotFinite
             except divergence.NotFinite as error:
-                raise divergence.diverged(run, f"step {step + 1} of {steps}", given[0], error) from None
+                raise divergence.diverged(run, f"step {at + 1} of {steps}", given[0], error) from None
             total += loss
             advance()
     return total / steps

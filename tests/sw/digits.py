@@ -85,7 +85,8 @@ def trained(method, seed: int, network=narrow, epochs: int = 20) -> train.Run:
 
 def epoch(run: train.Run) -> float:
     """An epoch of a run on its training images; returns the mean loss."""
-    return train._epoch(run, run.task.sampler(run.sets[0], run.device), len(run.sets[0].images))
+    sample = run.task.sampler(run.sets[0], run.device)
+    return train._epoch(run, partial(run.method.step, run), sample, len(run.sets[0].images))
 
 
 def held_out(run: train.Run) -> float:
