@@ -52,11 +52,7 @@ class BoxTask(MapTask):
         labels = np.full((len(rows), max(1, *map(len, rows)), 6), np.nan, np.float32)
         for places, row in zip(labels, rows):
             places[: len(row)] = row
-        return Images(channels_first(pictures), labels, what, self.sources(split))
-
-    def sources(self, split) -> list[tuple]:
-        """Return the pictures as `sample` cuts them."""
-        return [_bordered(scene) for scene in split.items]
+        return Images(channels_first(pictures), labels, what, [_bordered(scene) for scene in split.items])
 
     def golden(self, count: int | None = None) -> Images:
         split = self.tested()
@@ -64,7 +60,7 @@ class BoxTask(MapTask):
         first = "" if count is None else f"the first {count} of "
         return Images(images.images[:count], images.labels[:count], first + images.what)
 
-    def calibration_images(self, training: Images) -> np.ndarray:
+    def calibration_images(self, training: Images):
         """Return whole pictures and their mirror images: cuts show larger objects, and their statistics would
         lower the figures.
         """

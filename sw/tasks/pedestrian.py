@@ -1,16 +1,12 @@
-"""Pedestrian detection in street pictures (Penn-Fudan; without it, made-up figures), trained on crops of
-persons too where they are at hand.
-"""
+"""Pedestrian detection in street pictures (Penn-Fudan; without it, made-up figures)."""
 
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from xnorforge.core.types import Record
-from xnorforge.sw.datasets import penn_fudan, person_crops, synthetic
+from xnorforge.sw.datasets import penn_fudan, synthetic
 from xnorforge.sw.datasets._records import Split
-from xnorforge.sw.datasets.base import Absent
 from xnorforge.sw.metrics.boxes import Found, Outcome, Truth, match
 from xnorforge.sw.metrics.detection import ap_area
 from xnorforge.sw.metrics.pedestrian import lamr
@@ -20,15 +16,14 @@ from xnorforge.sw.tasks.base import Images
 
 USUAL = "tinyped"
 WATCHED = 34
-TIMES = 8  # each picture of a street in an epoch, and each scene of crops once
 # Heights of persons, pixels of the input of 128, for which the miss rate is also stated.
 SIZES = {"below 64 px": (0, 64), "64 to 96 px": (64, 96), "above 96 px": (96, np.inf)}
 SLACK = 1.25  # a detection counts for a range if its height is at most so many times outside (`bbEval`)
 
 
 class Task(BoxTask):
-    """136 pictures to train on, and scenes of crops; the last 34 by name are the test set. The first 34
-    training pictures, letterboxed, monitor the training.
+    """136 pictures to train on; the last 34 by name are the test set. The first 34 training pictures,
+    letterboxed, monitor the training.
     """
 
     main = "AP"
@@ -36,23 +31,11 @@ class Task(BoxTask):
 
     def train_sets(self) -> tuple[Images, Images]:
         split = either(lambda: penn_fudan.scenes("train"), lambda: synthetic.pedestrians(200, seed=1))
-        streets = self.images(split, split.what)
+        images = self.images(split, split.what)
         watched = Images(
-            streets.images[:WATCHED], streets.labels[:WATCHED], f"{WATCHED} of the training pictures, whole"
+            images.images[:WATCHED], images.labels[:WATCHED], f"{WATCHED} of the training pictures, whole"
         )
-        try:
-            crops = person_crops.scenes()
-        except Absent:
-            crops = Split([], split.classes, "")
-        source = streets.source * TIMES + self.sources(crops)
-        what = " and ".join(filter(None, (split.what, crops.what)))
-        # All are drawn from `source`; whole pictures of streets give the statistics at the end.
-        images = np.resize(streets.images, (len(source), *self.shape))
-        return replace(streets, images=images, what=what, source=source), watched
-
-    def calibration_images(self, training: Images) -> np.ndarray:
-        streets = len(training.labels)
-        return super().calibration_images(replace(training, images=training.images[:streets]))
+        return images, watched
 
     def tested(self) -> Split:
         return either(lambda: penn_fudan.scenes("test"), lambda: synthetic.pedestrians(40))
