@@ -3,27 +3,34 @@
     python tools/results.py                 write them anew
     python tools/results.py add FOLDER …    add the builds in these folders to the records first
     python tools/results.py front RUN ACCELERATOR    add a training, and the cells of its network
+    python tools/results.py warm RUN …      add trainings that start from one float network
 
 Records: builds (docs/results/builds.jsonl, lines in the form of out/history.jsonl), boards
 (docs/results/boards.jsonl, lines of tools/boards.py), runs of the small bed
-(docs/results/bed.jsonl, lines of tools/bed.py), cards of the shipped networks (sw/shipped/*/card.json),
-counts of operators (tests/hw/counted), networks with a frame per cycle (docs/results/front.jsonl) and
-published figures of other tools (docs/results/peers.toml, docs/results/nanoseconds.toml). Each
-line of a build holds its date, commit and command; a build replaces an earlier one of the same command.
+(docs/results/bed.jsonl, lines of tools/bed.py), trainings from one float network (docs/results/warm.jsonl),
+cards of the shipped networks (sw/shipped/*/card.json), counts of operators (tests/hw/counted), networks with
+a frame per cycle (docs/results/front.jsonl) and published figures of other tools (docs/results/peers.toml,
+docs/results/nanoseconds.toml). Each line of a build holds its date, commit and command; a build replaces an
+earlier one of the same command.
 """
 
+import csv
 import json
 import re
 import statistics
 import sys
 import tomllib
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from scipy.special import stdtrit
+
 from xnorforge.history import entries
 from xnorforge.hw import families
-from xnorforge.studies.paired import paired_difference
+from xnorforge.studies.paired import LEVEL, Difference, paired_difference
+from xnorforge.sw.methods.base import create
 from xnorforge.sw.tasks.track import STILL
 
 ROOT = Path(__file__).parent.parent
@@ -33,6 +40,7 @@ from plain_port import FOUND  # noqa: E402
 
 RESULTS = ROOT / "docs/results"
 BUILDS, PEERS, BED = RESULTS / "builds.jsonl", RESULTS / "peers.toml", RESULTS / "bed.jsonl"
+WARM = RESULTS / "warm.jsonl"
 BOARDS = RESULTS / "boards.jsonl"
 FRONT, FAST = RESULTS / "front.jsonl", RESULTS / "nanoseconds.toml"
 MADE = "<!-- made by tools/results.py from records; edits are lost -->"
@@ -219,10 +227,11 @@ def methods_page() -> str:
         parts += [f"## {net}", "", table(head, rows), ""]
     return "\n".join([
         "# Methods on one network", "", MADE, "",
-        "One seed each, the same recipe within a network. Cells are counted by Yosys on pynq-z2, see "
+        "One seed each; recipes and starts are on the cards. Cells are counted by Yosys on pynq-z2, see "
         "[builds](builds.md).",
         "Differences of a point or less are within the spread of seeds.",
         "", *parts,
+        "## From one float network", "", *warm_table(),
         "## Small bed", "",
         "16x16 pictures (means of 2x2 pixels of CIFAR-10's JPEG copies), 10,000 to train on; held out are "
         "12,500 other training",
@@ -271,6 +280,69 @@ def bed_table(lines: list[dict]) -> str:
         ])  # fmt: skip
     head = ["network", "epochs", "method", "seeds", "held out, %", "above `ste`", "own terms", "cpu seconds"]
     return table(head, rows)
+
+
+def add_warm(runs: list[str]) -> None:
+    """Add trainings to the records: the card without what is the same in all, and the held-out curve."""
+    lines = {
+        (line["net"], line["method"], str(line["hyper"]), line["seed"]): line for line in bed_lines(WARM)
+    }
+    for run in map(Path, runs):
+        card = json.loads((run / "card.json").read_text())
+        line = {
+            key: card[key] for key in ("net", "method", "hyper", "seed", "recipe", "init", "command", "tools")
+        }
+        line |= {
+            "device": card.get("device", "cpu"),
+            "test": card["accuracy"],
+            "binary_weights": card["weights"]["binary_weights"],
+        }
+        with (run / "curve.csv").open(newline="") as file:
+            line["held_out"] = [float(row["held_out_accuracy"]) for row in csv.DictReader(file)]
+        lines[line["net"], line["method"], str(line["hyper"]), line["seed"]] = line
+    WARM.write_text("".join(f"{json.dumps(line)}\n" for line in lines.values()))
+
+
+def warm_table() -> list[str]:
+    """The trainings that start from one float network, and their differences from `ste` by seed. A method has
+    few seeds, so the deviation of its differences is pooled over all methods.
+    """
+    groups: dict[tuple, dict[int, float]] = {}
+    weights: dict[tuple, int] = {}
+    for line in bed_lines(WARM):
+        usual = asdict(create(line["method"])) | {"guide": line["hyper"].get("guide")}
+        named = [f"{key}={value}" for key, value in line["hyper"].items() if value != usual[key]]
+        key = line["net"], " ".join([line["method"], *named])
+        groups.setdefault(key, {})[line["seed"]] = line["test"][0]["top1"]
+        weights[key] = line["binary_weights"]
+    base = groups[next(key for key in groups if key[1] == "ste")]
+    gaps = {
+        key: [runs[seed] - base[seed] for seed in runs] for key, runs in groups.items() if runs is not base
+    }
+    spread = [gap for gap in gaps.values() if len(gap) > 1]
+    freedom = sum(len(one) - 1 for one in spread)
+    deviation = (sum(statistics.variance(one) * (len(one) - 1) for one in spread) / freedom) ** 0.5
+    rows: list[list[Any]] = []
+    for (net, method), runs in groups.items():
+        cells: list[Any] = ["", ""]
+        if gap := gaps.get((net, method)):
+            mean = statistics.mean(gap)
+            reach = stdtrit(freedom, (1 + LEVEL) / 2) * deviation / len(gap) ** 0.5
+            found = Difference(mean, mean - reach, mean + reach, len(gap))
+            nothing = f"nothing seen, more than {max(mean + reach, 0):.1f} points is excluded"
+            cells = [str(found), {1: "gains", 0: nothing, -1: "costs"}[found.sign]]
+        mean = statistics.mean(runs.values())
+        rows.append([net, method, weights[net, method], len(runs), f"{mean:.2f}", *cells])
+    line = bed_lines(WARM)[0]
+    recipe = ", ".join(f"{key} {value}" for key, value in line["recipe"].items())
+    tested = f"{line['test'][0]['set']}, %"
+    head = ["network", "method", "binary weights", "seeds", tested, "above `ste`", "so it"]
+    return [
+        "Every method starts from one float network of the same shape. Recipe: " + recipe + ".",
+        f"Above `ste`: mean difference of runs with the same seed, and its {LEVEL:.0%} interval, by the",
+        f"deviation of such differences pooled over all methods, {deviation:.2f} points.",
+        "", table(head, rows), "",
+    ]  # fmt: skip
 
 
 def comparison() -> str:
@@ -409,6 +481,8 @@ def main(words: list[str]) -> None:
     """Write the tables."""
     if words[:1] == ["add"]:
         add(words[1:])
+    if words[:1] == ["warm"]:
+        add_warm(words[1:])
     if words[:1] == ["front"]:
         add_front(*map(Path, words[1:]))
     for path, text in pages().items():
