@@ -106,10 +106,9 @@ def test_a_broken_data_set_is_one_sentence(call, root, tmp_path, verb, net, make
 
 
 def test_objects_of_a_class_that_the_set_does_not_have(call, root, tmp_path):
-    """Detection has no shipped weights to export; what a tracker also trains on is looked at as well."""
+    """What a tracker also trains on is looked at as well."""
     objects_of_an_unknown_class(root)
     wanted = r"000000000009\.txt: line 1 .*'7 0\.5 0\.5 0\.25 0\.2'.*"
-    answered(call, tmp_path, ["train", "detect-tinydet"], wanted)
     sequences(root)
     answered(call, tmp_path, ["train", "track-tinytrk"], wanted)
 
@@ -123,7 +122,7 @@ def test_a_folder_of_data_that_is_none(call, root, tmp_path, monkeypatch):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("task", ["pedestrian", "segment", "track", "detect"])
+@pytest.mark.parametrize("task", ["pedestrian", "segment", "track"])
 def test_made_up_pictures_take_the_place_of_an_absent_set(root, capsys, task):
     """And what the card and the report say of them is that they are no real data."""
     from xnorforge.core.plugins import load

@@ -123,7 +123,6 @@ def test_a_damaged_checkpoint_says_how_to_start_again(call, tmp_path):
         ("cifar10", "", "cifar10-cnv"),
         ("mnist", "", "mnist-cnn"),
         ("track", "", "track-tinytrk"),
-        ("detect", "", "detect-tinydet"),
         ("", "", "mnist-cnn"),
     ],
 )

@@ -62,7 +62,7 @@ class Scene(Picture):
     """A picture with boxes.
 
     Attributes:
-        boxes, labels, ignore, areas: as in `metrics.boxes.Truth`.
+        boxes, labels, ignore: as in `metrics.boxes.Truth`.
         masks: picture of numbers, 0 for background and k for object k of `boxes` (from 1); None if the data
             set has none.
     """
@@ -70,12 +70,11 @@ class Scene(Picture):
     boxes: np.ndarray
     labels: np.ndarray
     ignore: np.ndarray
-    areas: np.ndarray | None = None
     masks: Path | np.ndarray | None = None
 
     @property
     def truth(self) -> Truth:
-        return Truth(self.boxes, self.labels, self.ignore, self.areas)
+        return Truth(self.boxes, self.labels, self.ignore)
 
     @property
     def mask(self) -> np.ndarray:

@@ -31,13 +31,11 @@ class Truth(NamedTuple):
         boxes: float (M, 4), pixels.
         labels: int (M,), the class.
         ignore: bool (M,), boxes whose detection is optional (VOC: difficult, COCO: crowd, Caltech: ignore).
-        areas: float (M,), square pixels, which decide COCO's sizes; None: the areas of the boxes.
     """
 
     boxes: np.ndarray
     labels: np.ndarray
     ignore: np.ndarray
-    areas: np.ndarray | None = None
 
 
 class Outcome(NamedTuple):

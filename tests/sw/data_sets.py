@@ -69,20 +69,6 @@ def sequence(folder, annotation, lines, frames=3, place="img", size=(40, 30)):
     return folder
 
 
-def coco(root, *boxes, crowd=0):
-    """val2017 with two pictures, the second without objects; `boxes` are x, y, width, height of class 90."""
-    annotations = [
-        {"id": k, "image_id": 7, "category_id": 90, "bbox": list(box), "area": 33.5, "iscrowd": crowd}
-        for k, box in enumerate(boxes)
-    ]
-    images = [{"id": i, "file_name": f"{i:012}.jpg", "width": 40, "height": 30} for i in (7, 8)]
-    categories = [{"id": 90, "name": "toothbrush"}, {"id": 1, "name": "person"}]
-    known = {"images": images, "annotations": annotations, "categories": categories}
-    write(root / "coco/annotations/instances_val2017.json", json.dumps(known))
-    for i in (7, 8):
-        picture(root / f"coco/val2017/{i:012}.jpg", grey=i)
-
-
 def coco128(root, line="1 0.5 0.5 0.25 0.2", layout="{split}/{kind}"):
     for name in ("000000000009", "000000000025"):
         picture(root / "coco128" / layout.format(split="train2017", kind="images") / f"{name}.jpg")

@@ -5,10 +5,10 @@ import torch
 from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.tasks.segment import CLASSES, VOID
 
-NETS = ["pedestrian-tinyped", "segment-tinyseg", "track-tinytrk", "detect-tinydet"]
+NETS = ["pedestrian-tinyped", "segment-tinyseg", "track-tinytrk"]
 # Networks that give maps take pictures of any size: 4 x 4 or 8 x 8 cells, and 12 x 12, on which a template of
 # 8 x 8 has 25 places.
-SIDES = {"pedestrian": 32, "segment": 32, "track": 80, "detect": 32}
+SIDES = {"pedestrian": 32, "segment": 32, "track": 80}
 
 
 def shape_of(net: str) -> tuple[int, int, int]:
@@ -28,7 +28,7 @@ def pictures(net: str, count: int, seed: int = 1) -> torch.Tensor:
 def targets(net: str, count: int, seed: int = 1) -> torch.Tensor:
     """What the task's loss compares the scores of so many `pictures` with."""
     rng, task = torch.Generator().manual_seed(seed), net.partition("-")[0]
-    if task in ("pedestrian", "detect"):
+    if task == "pedestrian":
         classes = task_of(net).classes
         heat = torch.rand(count, classes, 4, 4, generator=rng)
         heat[:, 0, 1, 2] = 1

@@ -13,7 +13,7 @@ from xnorforge.sw.datasets._records import Scene, Split
 from xnorforge.sw.decode import track as decode
 from xnorforge.sw.decode.heatmap import UNIT
 from xnorforge.sw.metrics.boxes import Found, Truth
-from xnorforge.sw.tasks import _boxes, detect, pedestrian, segment, track
+from xnorforge.sw.tasks import _boxes, pedestrian, segment, track
 from xnorforge.sw.tasks._boxes import target
 
 
@@ -98,15 +98,6 @@ def test_whole_pictures_settle_the_statistics_of_detectors():
     images = task.images(synthetic.pedestrians(3), "three")
     whole = task.calibration_images(images)
     assert len(whole) == 6 and np.array_equal(whole[3:, :, :, ::-1], images.images)
-
-
-def test_detection_scores_every_class_on_its_own():
-    known = np.array([[10.0, 20.0, 40.0, 100.0], [90.0, 8.0, 130.0, 120.0]])
-    labels = np.array([[[*known[0], 3, 0], [*known[1], 79, 0]]], np.float32)
-    right = as_scores(target(known, np.array([3, 79]), 80))
-    wrong = as_scores(target(known, np.array([3, 78]), 80))
-    assert detect.Task().figures(right[None], labels, False)["figures"] == {"AP50": 1.0, "AP": 1.0}
-    assert detect.Task().figures(wrong[None], labels, False)["figures"]["AP50"] == 0.5
 
 
 def test_without_data_pictures_are_made_up_and_said_to_be(capsys):

@@ -16,7 +16,6 @@ from .zoo import NETS
 TASKS = {name: plugins.load("sw.tasks", name).Task() for name in plugins.names("sw.tasks")}
 MAPS = {
     "pedestrian-tinyped": (5, 16, 20),
-    "detect-tinydet": (84, 16, 20),
     "segment-tinyseg": (11, 30, 40),
     "track-tinytrk": (1, 17, 17),
 }
