@@ -434,8 +434,10 @@ class Method(base.Method):
         return (found.integers()[1] if found.stepped else found.unit()).item()
 
     def skeleton(self, net: str) -> nn.Module:
-        """With a C per kernel position, give convolutions of several positions weights of a few bits."""
-        network = super().skeleton(net)
+        """With a C per kernel position, give convolutions of several positions weights of a few bits. The
+        guide is not read: only training needs it.
+        """
+        network = base.Method.skeleton(replace(self, guide="none"), net)
         if self.granularity != "spatial" or networks.is_ordinary(net):
             return network
         several = [part for part in network.modules() if isinstance(part, building_blocks.MultiRate)]

@@ -11,7 +11,7 @@ RPReLU is between a batch norm and the sum. After the sum, as in the authors' co
 fraction bits to the stream. docs/methods/react.md describes the other differences.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -129,5 +129,5 @@ class Method(base.Method):
 
     def skeleton(self, net: str) -> nn.Module:
         if networks.is_ordinary(net):
-            return super().skeleton(net)
+            return base.Method.skeleton(replace(self, guide="none"), net)  # which only training needs
         return reshaped(networks.build(net), Rectifier, Shifted).eval()

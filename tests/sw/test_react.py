@@ -121,3 +121,10 @@ def test_the_building_blocks_know_no_rectifier_by_themselves():
     assert (
         isinstance(bent.rectifier, TrainedRectifier) and bent.norm.step == 2.0**-11 and bent.norm.never_flat
     )
+
+
+@pytest.mark.parametrize("method", ["react", "rbcn"])
+def test_a_deployed_network_needs_no_guide(method):
+    """Weights are shipped without the run that was their guide."""
+    network = create(method, {"guide": "nowhere"}).skeleton("cifar10-resnet20_half")
+    assert network.state_dict().keys() == create(method).skeleton("cifar10-resnet20_half").state_dict().keys()
