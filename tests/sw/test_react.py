@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from xnorforge.sw.methods import react
+from xnorforge.sw.methods.base import create
 from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.rectifiers import Rectifier, Shifted, TrainedRectifier, TrainedShifted
 from xnorforge.sw.training import full_precision, train
