@@ -28,4 +28,3 @@ def ap_area(outcomes: list[Outcome]) -> float:
 
 def _envelope(precision) -> np.ndarray:
     return np.maximum.accumulate(precision[::-1])[::-1]
-

@@ -48,7 +48,7 @@ class Steps:
             return run.method.step(run, images, labels)
         if self.graph is None:
             try:
-                self._capture(images, labels)
+                self.graph = self._capture(images, labels)
             except RuntimeError as error:  # CUDA's, of an operation that waits; nothing was computed
                 why = str(error).partition("\n")[0]
                 say(f"{run.net}: its steps cannot be one CUDA graph, so they are slower ({why})")
@@ -60,16 +60,17 @@ class Steps:
         run.summands.count(self.own.totals)
         return self.loss.item()
 
-    def _capture(self, images: torch.Tensor, labels: torch.Tensor) -> None:
-        """Record a step; nothing is computed."""
+    def _capture(self, images: torch.Tensor, labels: torch.Tensor) -> Any:
+        """Return the graph of a step; nothing is computed."""
         run, self.batch = self.run, (images.clone(), labels.clone())
         summands, run.summands, graph = run.summands, Summands(begun=True), torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
                 self.loss = run.method.update(run, *self.batch)
-            self.own, self.graph = run.summands, graph
+            self.own = run.summands
         finally:
             run.summands = summands
+        return graph
 
 
 def set_rate(group: Record, rate: float) -> None:

@@ -30,7 +30,7 @@ class Replayed(captured.Steps):
         state = [value for one in run.optimiser.state.values() for value in one.values()]
         tensors = [*run.network.state_dict(keep_vars=True).values(), *state]
         before = [tensor.detach().clone() for tensor in tensors]
-        super()._capture(images, labels)
+        graph = super()._capture(images, labels)
         for tensor, old in zip(tensors, before):  # a GPU computes nothing while it records
             tensor.data.copy_(old)
         self.loss = self.loss.clone()
@@ -43,7 +43,8 @@ class Replayed(captured.Steps):
             run.summands = kept
             self.replays += 1
 
-        self.graph.replay = replay
+        graph.replay = replay
+        return graph
 
 
 @pytest.fixture
