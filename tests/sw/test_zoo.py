@@ -9,6 +9,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.sw import networks, zoo
 from xnorforge.sw.nn.building_blocks import Head, Scores
 from xnorforge.sw.nn.eight_bit import EightScores
+from xnorforge.sw.nn.stream import Classifier
 from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import train
 
@@ -65,6 +66,8 @@ def test_scores_are_whole_so_that_classes_and_maps_are_exact(net):
         step, most = 1 / 128, 127 * last.dot.weight.shape[1] + 128 * last.dot.bias.abs().max().item()
     elif isinstance(last, EightScores):  # 8-bit weights times means of 8-bit numbers in [-8, 8)
         step, most = 8 / 128 / module[-2].mean.kernel_size ** 2 / 128, 2**24
+    elif isinstance(last, Classifier):  # the same of a mean that is rounded to 8 bits
+        step, most = 8 / 128 / 128, 2**24
     else:
         step, most = 1, last.template.numel()
     images = zoo.golden(net, 20)[0] if net.startswith("mnist") else pictures(net, 20).numpy()
