@@ -163,7 +163,7 @@ PROOFS = (
     ), bounded=True),
     Proof(REQUESTS, {"Template": 0, "InBeats": 2}, 15, (
         (REQUESTS, "s_data_i != ~in_crc_q[7:0]", "s_data_i == in_crc_q[7:0]"),
-        (REQUESTS, "(given_q || requests_q != 4'd1)", "1'b1"),
+        (REQUESTS, "given_q || requests_q != 4'd1", "1'b1"),
         (REQUESTS, "last_beat ? Check : Offer", "last_beat ? Offer : Check"),
     ), bounded=True),
 )  # fmt: skip

@@ -30,5 +30,5 @@ end
 // The last beat of a frame is given behind a right check, and the check of its answer leaves behind that.
 `XF_INVARIANT(!m_axis_tvalid || (offered_q + 1) / InBeats <= right_q)
 `XF_INVARIANT(!m_valid_o || out_byte_q < OutBytes || answered_q < offered_q / InBeats)
-`XF_SERVED(taken, 1, s_valid_i && m_axis_tready && requests_q != '1, s_ready_o)
-`XF_SERVED(given, 1, m_ready_i && answered_q < results_q && answered_q < offered_q / InBeats, m_valid_o)
+`XF_SERVED(taken, 2, s_valid_i && m_axis_tready && requests_q != '1, s_ready_o)
+`XF_SERVED(given, 2, m_ready_i && answered_q < results_q && answered_q < offered_q / InBeats, m_valid_o)

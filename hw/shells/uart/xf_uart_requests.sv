@@ -18,8 +18,9 @@
 // it have left, and the next request waits until its answer is on its way. So no frame in flight uses
 // a template that is being written. Frames follow each other without waiting.
 //
-// Rate       one byte per cycle in, with one idle cycle between two beats of a frame; out, a beat of
+// Rate       one byte per cycle in, with two idle cycles between two beats of a frame; out, a beat of
 //            OutBytes bytes in OutBytes + 1 cycles, a check in 4
+// Ready      of the accelerator ends at one register, so that its path and the shell's are apart
 // Reset      synchronous, control state only; the next byte is the first of a request
 
 `include "xf_assert.svh"
@@ -90,12 +91,14 @@ module xf_uart_requests #(
   logic [1:0]         flags_q, resp_q;
   logic [31:0]        in_crc_q;
   logic [3:0]         requests_q;  // whose answers are due
+  logic               room_q;      // for another, as of the cycle before
+  logic               accepted_q;  // the beat that is offered was taken in the cycle before
   logic               given_q;     // the last frame has been given in full
   logic               write_q, addr_sent_q, data_sent_q;
   logic               take, beat_whole, last_beat, frame_starts, answers, alone, far;
   logic [31:0]        addr;
 
-  assign s_ready_o = (state_q == Idle && requests_q != '1) || state_q == Frame || state_q == Write
+  assign s_ready_o = (state_q == Idle && room_q) || state_q == Frame || state_q == Write
                      || state_q == Check || state_q == Stop;
   assign take         = s_valid_i & s_ready_o;
   assign beat_whole   = byte_q == ByteW'(InBytes - 1);
@@ -110,29 +113,34 @@ module xf_uart_requests #(
       beat_q     <= '0;
       requests_q <= '0;
       given_q    <= 1'b1;
+      accepted_q <= 1'b0;
+      room_q     <= 1'b1;
+      in_crc_q   <= '1;
     end else begin
-      requests_q <= requests_q + 4'(frame_starts | answers) - 4'(answer_left);
-      unique case (state_q)
+      requests_q <= requests_q + 4'(frame_starts | answers) - 4'(left_all_q);
+      room_q     <= requests_q != '1;
+      accepted_q <= m_axis_tvalid & m_axis_tready;
+      unique case (state_q)  // in Frame, Write and Check what is valid is taken
         Idle: begin
           if (frame_starts) state_q <= Frame;
           else if (take) state_q <= (Template != 0 && s_data_i == WriteByte) ? Write : Stop;
           if (frame_starts) given_q <= 1'b0;
         end
         Frame: begin
-          if (take) byte_q <= beat_whole ? '0 : byte_q + 1'b1;
-          if (take && beat_whole) state_q <= last_beat ? Check : Offer;
+          if (s_valid_i) byte_q <= beat_whole ? '0 : byte_q + 1'b1;
+          if (s_valid_i && beat_whole) state_q <= last_beat ? Check : Offer;
         end
         Write: begin
-          if (take) byte_q <= (byte_q == ByteW'(7)) ? '0 : byte_q + 1'b1;
-          if (take && byte_q == ByteW'(7)) state_q <= Check;
+          if (s_valid_i) byte_q <= (byte_q == ByteW'(7)) ? '0 : byte_q + 1'b1;
+          if (s_valid_i && byte_q == ByteW'(7)) state_q <= Check;
         end
         Check: begin
-          if (take) byte_q <= (byte_q == ByteW'(3)) ? '0 : byte_q + 1'b1;
-          if (take && s_data_i != ~in_crc_q[7:0]) state_q <= Stop;
-          else if (take && byte_q == ByteW'(3)) state_q <= write_q ? Issue : Offer;
+          if (s_valid_i) byte_q <= (byte_q == ByteW'(3)) ? '0 : byte_q + 1'b1;
+          if (s_valid_i && s_data_i != ~in_crc_q[7:0]) state_q <= Stop;
+          else if (s_valid_i && byte_q == ByteW'(3)) state_q <= write_q ? Issue : Offer;
         end
         Offer: begin
-          if (m_axis_tready) begin
+          if (accepted_q) begin
             beat_q  <= last_beat ? '0 : beat_q + 1'b1;
             state_q <= last_beat ? Idle : Frame;
             if (last_beat) given_q <= 1'b1;
@@ -142,13 +150,13 @@ module xf_uart_requests #(
         Answer: if (answers) state_q <= Idle;
         default: ;
       endcase
+      // Behind the last byte of a check it is all ones, as it begins.
+      if (take) in_crc_q <= (state_q == Check) ? {8'hFF, in_crc_q[31:8]} : crc(in_crc_q, s_data_i);
     end
-    if (take) begin
-      if (state_q == Check) in_crc_q <= in_crc_q >> 8;
-      else in_crc_q <= crc((state_q == Idle) ? '1 : in_crc_q, s_data_i);
-      if (state_q != Check) bytes_q <= (8*Bytes)'({s_data_i, bytes_q} >> 8);
-      if (state_q == Idle) {write_q, flags_q} <= {s_data_i[7], s_data_i[1:0]};
+    if (s_valid_i && (state_q == Frame || state_q == Write)) begin
+      bytes_q <= (8*Bytes)'({s_data_i, bytes_q} >> 8);
     end
+    if (take && state_q == Idle) {write_q, flags_q} <= {s_data_i[7], s_data_i[1:0]};
     if (alone) resp_q <= far ? Slverr : bresp_i;
     addr_sent_q <= alone & (addr_sent_q | (awvalid_o & awready_i));
     data_sent_q <= alone & (data_sent_q | (wvalid_o & wready_i));
@@ -156,7 +164,7 @@ module xf_uart_requests #(
 
   assign m_axis_tdata  = bytes_q[8*Bytes-1 -: 8*InBytes];
   assign m_axis_tuser  = flags_q;
-  assign m_axis_tvalid = state_q == Offer;
+  assign m_axis_tvalid = state_q == Offer && !accepted_q;
   assign stopped_o     = state_q == Stop;
 
   if (Template != 0) begin : gen_write
@@ -177,10 +185,12 @@ module xf_uart_requests #(
   logic [2:0]            check_left_q;  // of the check behind the beat
   logic [31:0]           out_crc_q;
   logic                  out_empty_q, byte_leaves, check_leaves, answer_left;
+  logic                  left_all_q;    // answer_left, a cycle later
+  logic                  may_check_q;   // the check of an answer may leave, as of the cycle before
 
   assign s_axis_tready = out_empty_q;
   assign answers       = state_q == Answer && out_empty_q;
-  assign m_valid_o     = left_q != '0 || (check_left_q != '0 && (given_q || requests_q != 4'd1));
+  assign m_valid_o     = left_q != '0 || (check_left_q != '0 && may_check_q);
   assign m_data_o      = (left_q != '0) ? result_q[7:0] : ~out_crc_q[7:0];
   assign byte_leaves   = left_q != '0 && m_ready_i;
   assign check_leaves  = left_q == '0 && m_valid_o && m_ready_i;
@@ -192,6 +202,8 @@ module xf_uart_requests #(
       check_left_q <= '0;
       out_empty_q  <= 1'b1;
       out_crc_q    <= '1;
+      left_all_q   <= 1'b0;
+      may_check_q  <= 1'b0;
     end else begin
       if (out_empty_q) out_empty_q <= ~answers & ~s_axis_tvalid;
       else out_empty_q <= answer_left | (byte_leaves && left_q == OutCountW'(1) && check_left_q == '0);
@@ -201,7 +213,9 @@ module xf_uart_requests #(
       if (out_empty_q) check_left_q <= (answers || (s_axis_tvalid && s_axis_tlast)) ? 3'd4 : '0;
       else if (check_leaves) check_left_q <= check_left_q - 1'b1;
       if (byte_leaves) out_crc_q <= crc(out_crc_q, result_q[7:0]);
-      else if (check_leaves) out_crc_q <= answer_left ? '1 : out_crc_q >> 8;
+      else if (check_leaves) out_crc_q <= {8'hFF, out_crc_q[31:8]};
+      left_all_q  <= answer_left;
+      may_check_q <= given_q || requests_q != 4'd1;
     end
     if (out_empty_q) result_q <= answers ? (8*OutBytes)'(resp_q) : s_axis_tdata;
     else if (byte_leaves) result_q <= result_q >> 8;

@@ -26,18 +26,21 @@ module xf_uart_tx #(
 
   logic [CountW-1:0] count_q;
   logic [3:0]        left_q;  // bits left, stop bit included
+  logic              idle_q;
   logic [8:0]        bits_q;  // what follows the bit that is on the line
   logic              line_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       left_q <= 4'd0;
+      idle_q <= 1'b1;
       line_q <= 1'b1;
-    end else if (left_q == 4'd0) begin
+    end else if (idle_q) begin
       count_q <= CountW'(Clocks - 1);
       bits_q  <= {1'b1, s_data_i};
       if (s_valid_i) begin
         left_q <= 4'd10;
+        idle_q <= 1'b0;
         line_q <= 1'b0;
       end
     end else if (count_q != '0) begin
@@ -45,15 +48,16 @@ module xf_uart_tx #(
     end else begin
       count_q <= CountW'(Clocks - 1);
       left_q  <= left_q - 1'b1;
+      idle_q  <= left_q == 4'd1;
       line_q  <= bits_q[0];
       bits_q  <= {1'b1, bits_q[8:1]};
     end
   end
 
-  assign s_ready_o = left_q == 4'd0;
+  assign s_ready_o = idle_q;
   assign line_o    = line_q;
 
-  `XF_ASSERT_WHEN(IdleIsHigh_A, left_q == 4'd0, line_o)
+  `XF_ASSERT_WHEN(IdleIsHigh_A, idle_q, line_o && left_q == 4'd0)
   `XF_ASSERT_STABLE(HeldWhileStalled_A, s_valid_i, s_ready_o, s_data_i)
 `ifdef XF_CHECK
   xf_check_beats u_check (
