@@ -5,7 +5,8 @@
 // One instance is one level; the next level is the same module with the remaining heights. bits_i
 // carries column 0 first. Groups of six with the same index in columns c, c+2, c+4, .. share a
 // carry chain. Hold = 1: registers are placed before the odd levels, since the driver of bits_i
-// has one right after its inputs. Hold = 2: no registers.
+// has one right after its inputs. Hold = 0: before the even levels and the adder on 7-series; as
+// many before the odd levels, the last of them and the adder elsewhere. Hold = 2: none.
 //
 // Rate       one heap per cycle of clk_i with en_i high
 // Latency    heap_latency(Heights) - Hold such cycles for Level = 0; none with Hold = 2
@@ -36,7 +37,14 @@ module xf_compress #(
   end
 
   localparam bit Last   = heap_highest(Heights) <= 3;
-  localparam bit Before = (Hold == 2) ? 1'b0 : (Hold == 1) ? (Level % 2 == 1) : (Last || Level % 2 == 0);
+`ifdef XF_XC7
+  localparam bit First  = Level % 2 == 0;
+`else
+  // A count of six takes several LUT4 one behind the other, two such levels in one cycle too many: here
+  // one shares its cycle with the gates before it. Fewer bits are left there to be registered, too.
+  localparam bit First  = Level % 2 == 1 || heap_highest(289'(heap_level(Heights))) <= 3;
+`endif
+  localparam bit Before = (Hold == 2) ? 1'b0 : (Hold == 1) ? (Level % 2 == 1) : (Last || First);
 
   logic [Bits-1:0] bits;
 
