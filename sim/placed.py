@@ -53,7 +53,7 @@ def simulate_placed(
     acc, net_dir = Path(acc), Path(net_dir)
     with artifacts.measured("verilator") as run:
         routed = artifacts.read_json(acc / "bitstream.json")
-        board = boards.load(routed["board"])
+        board = replace(boards.load(routed["board"]), clock_mhz=routed["clock"]["asked"])
         ops = graph.operators(acc / "folded.onnx")
         expected = graph.answers(ops, np.load(net_dir / "lowered.npz"))[:images]
         pictures = np.load(net_dir / "golden.npz")["images"][:images]

@@ -82,8 +82,9 @@ def place_and_route(
         acc: folder of one board's accelerator, with `synth.json`, `netlist/` and `rtl/rtl.json`.
         net_dir: folder of the network; named in the record.
         seeds: of the placement, each a run.
-        freq: "board": the bitstream runs at the clock of the board's file; "search": at the highest clock
-            that its PLL can make and that the fastest seed reaches.
+        freq: "board": the bitstream runs at the clock that the folding was planned for, if the board's PLL
+            can make it, else at that of the board's file; "search": at the highest clock that its PLL can
+            make and that the fastest seed reaches.
         parallel: number of parallel runs here.
 
     Returns:
@@ -101,6 +102,9 @@ def place_and_route(
     synth, rtl = (artifacts.read_json(acc / name) for name in ("synth.json", "rtl/rtl.json"))
     board = boards.load(synth["board"])
     router = _router(board)
+    planned = artifacts.read_json(acc / "fold.json").get("clock_mhz", {}).get("value")
+    if planned in router.clocks(board):
+        board = replace(board, clock_mhz=planned)
     if freq == "search" and router.unsearched:
         raise UserError(
             f"FREQ=search: not available for {board.name}, because {router.unsearched}; leave FREQ out."

@@ -135,12 +135,14 @@ def test_the_whole_stage_on_what_nextpnr_ecp5_makes_now(tmp_path, monkeypatch):
     acc = tmp_path / "rtl-ulx3s"
     acc.mkdir()
     onnx.save(folded_graph(graph.in_a_row(operators()), "count"), acc / "folded.onnx")
-    (acc / "fold.json").write_text(json.dumps({"board": "ulx3s", "interval": 1000}))
+    planned = {"clock_mhz": {"value": 62.5, "kind": "planned, not routed"}}
+    (acc / "fold.json").write_text(json.dumps({"board": "ulx3s", "interval": 1000} | planned))
     np.savez(tmp_path / "golden.npz", images=IMAGES)
     np.savez(tmp_path / "lowered.npz", integers=COUNTS.astype(np.int64))
     generate(acc / "folded.onnx", acc / "rtl")
     synthesise(acc, tmp_path)
-    place_and_route(acc, tmp_path, (1,), jobs=1)
+    place_and_route(acc, tmp_path, (1,), parallel=1)
+    assert read_json(acc / "bitstream.json")["clock"]["asked"] == 62.5
     record = placed.simulate_placed(acc, tmp_path, images=3)
     (check,) = record["checks"]
     assert (check["name"], check["images"], check["mismatches"]) == ("placed netlist = lowered", 3, 0)
@@ -179,7 +181,7 @@ def test_templates_change_in_the_placed_netlist_as_in_the_bit_simulator(tmp_path
     np.savez(tmp_path / "lowered.npz", integers=answers)
     generate(acc / "folded.onnx", acc / "rtl")
     synthesise(acc, tmp_path)
-    place_and_route(acc, tmp_path, (1,), jobs=1)
+    place_and_route(acc, tmp_path, (1,), parallel=1)
     for cycles, driven in (placed.LINE_CYCLES, "the serial line at"), (0, "the accelerator's streams, as"):
         monkeypatch.setattr(placed, "LINE_CYCLES", cycles)
         record = placed.simulate_placed(acc, tmp_path)

@@ -247,7 +247,7 @@ class Options:
         SEEDS, "bitstream", "Seeds of place and route, one run for each.", kind="seeds"
     )  # fmt: skip
     freq: str = option(
-        "board", "bitstream", "Clock of the bitstream: the board's, or search for the highest that routes.",
+        "board", "bitstream", "Clock of the bitstream: the board's (or CLOCK), or search for the highest that routes.",
         choices=("board", "search"),
     )  # fmt: skip
     placed_images: int = option(
