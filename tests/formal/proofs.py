@@ -104,7 +104,7 @@ PROOFS = (
     Proof("xf_threshold", THRESHOLD, 4, (
         ("xf_threshold", "fold_q[0] == FoldW'(Folds - 1)", "fold_q[0] != FoldW'(Folds - 1)"),
         ("xf_threshold", "m_ready_i | ~valid_q[Bits-1]", "m_ready_i"),
-        ("xf_threshold", "{1'b0, x[k]} >= words", "{1'b0, x[k]} > words"),
+        ("xf_threshold", "} >= words", "} > words"),
     )),
     Proof("xf_top_k", {"Count": 3, "Best": 2, "InBits": 2, "OutBits": 2}, 13, (
         ("xf_top_k", "(key > key_q[k])", "(key >= key_q[k])"),

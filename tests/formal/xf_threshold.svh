@@ -14,8 +14,8 @@ always_ff @(posedge clk_i) begin
     {second_q, fold_second_q} <= {first_q, fold_first_q};
   end
 end
-`XF_SEEN(levels, 2 * 3, "gen_lane[0]", "level")
-`XF_SEEN(inputs, 2 * 3, "gen_lane[0]", "x")
+`XF_SEEN(levels, 2 * 3, "gen_channel[0]", "level")
+`XF_SEEN(inputs, 2 * 3, "gen_channel[0]", "x")
 `XF_SEEN(folds, 2, "", "fold_q")
 `XF_INVARIANT(folds[0] == fold_in_q)
 `XF_INVARIANT(!valid_q[0] || folds[1] == fold_first_q)

@@ -84,47 +84,77 @@ module xf_threshold #(
     always_ff @(posedge clk_i) if (go) fold_q[k] <= fold_q[k-1];
   end
 
-  for (genvar p = 0; p < Lanes; p++) begin : gen_lane
-    localparam logic [LaneW-1:0] Channel = LaneW'(p % Pe);
+  // Loops over pixels stay loops in simulators, where statements for each of a picture would take minutes
+  // to compile. Channels are generated: Yosys takes a time that grows with the square of a block.
+  for (genvar q = 0; q < Pe; q++) begin : gen_channel
+    localparam logic [LaneW-1:0] Channel = LaneW'(q);
 
-    logic [InBits-1:0] x [Bits+1];
-    logic [Bits-1:0]   level [Bits+1];
-    logic              flipped;
+    logic [Pixels*InBits-1:0] entering, x [Bits+1];
+    logic [Pixels*Bits-1:0]   level [Bits+1];
+    logic                     flipped;
 
     assign flipped  = words[{Channel, fold_q[0], Bits'(0)}][0];
-    assign x[0]     = s_data_i[p*InBits +: InBits] ^ SignBit ^ {InBits{flipped}};
+    assign x[0]     = entering;
     assign level[0] = '0;
+
+    always_comb begin
+      /* verilator unroll_disable */
+      for (int unsigned p = 0; p < Pixels; p++)
+        entering[p*InBits +: InBits] = s_data_i[(p*Pe + q)*InBits +: InBits] ^ SignBit ^ {InBits{flipped}};
+    end
 
     for (genvar k = 0; k < Bits; k++) begin : gen_stage
       localparam int unsigned Choice  = Folds << k;
       localparam int unsigned ChoiceW = (Choice > 1) ? $clog2(Choice) : 1;
-      logic reached;
+      logic [Pixels-1:0]      reached;
+      logic [Pixels*Bits-1:0] found;
       if (Choice <= MostBySide && InBits <= MostBits) begin : gen_by_side
-        logic [Choice-1:0] each;
+        logic [Pixels-1:0] each [Choice];
         for (genvar c = 0; c < Choice; c++) begin : gen_choice
-          logic [WordW-1:0] bound;
-          assign bound = words[{Channel, FoldW'(c >> k), Bits'((1 << k) | (c & ((1 << k) - 1)))}];
+          logic [WordW-1:0]  bound;
+          logic [Pixels-1:0] above;
+          assign bound   = words[{Channel, FoldW'(c >> k), Bits'((1 << k) | (c & ((1 << k) - 1)))}];
+          assign each[c] = above;
           always_comb begin
-            each[c] = 1'b1;
-            for (int unsigned b = 0; b < InBits; b++)
-              each[c] = bound[b] ? x[k][b] & each[c] : x[k][b] | each[c];
-            each[c] &= ~bound[InBits];
+            /* verilator unroll_disable */
+            for (int unsigned p = 0; p < Pixels; p++) begin
+              above[p] = 1'b1;
+              for (int unsigned b = 0; b < InBits; b++)
+                above[p] = bound[b] ? x[k][p*InBits + b] & above[p] : x[k][p*InBits + b] | above[p];
+              above[p] &= ~bound[InBits];
+            end
           end
         end
-        assign reached = each[ChoiceW'(AddrW'(fold_q[k]) << k | AddrW'(level[k]))];
+        for (genvar p = 0; p < Pixels; p++) begin : gen_pixel
+          logic [Choice-1:0] own;
+          for (genvar c = 0; c < Choice; c++) begin : gen_own
+            assign own[c] = each[c][p];
+          end
+          assign reached[p] = own[ChoiceW'(AddrW'(fold_q[k]) << k | AddrW'(level[k][p*Bits +: Bits]))];
+        end
       end else begin : gen_in_turn
-        assign reached = {1'b0, x[k]} >= words[{Channel, fold_q[k], Bits'(1 << k) | level[k]}];
+        for (genvar p = 0; p < Pixels; p++) begin : gen_pixel
+          logic [AddrW-1:0] address;
+          assign address    = {Channel, fold_q[k], Bits'(1 << k) | level[k][p*Bits +: Bits]};
+          assign reached[p] = {1'b0, x[k][p*InBits +: InBits]} >= words[address];
+        end
+      end
+      always_comb begin
+        /* verilator unroll_disable */
+        for (int unsigned p = 0; p < Pixels; p++)
+          found[p*Bits +: Bits] = Bits'({level[k][p*Bits +: Bits], reached[p]});
       end
       always_ff @(posedge clk_i) begin
         if (go) begin
           x[k+1]     <= x[k];
-          level[k+1] <= Bits'({level[k], reached});
+          level[k+1] <= found;
         end
       end
     end
 
-    assign m_data_o[p*Bits +: Bits] = level[Bits];
-
+    for (genvar p = 0; p < Pixels; p++) begin : gen_pixel
+      assign m_data_o[(p*Pe + q)*Bits +: Bits] = level[Bits][p*Bits +: Bits];
+    end
   end
 
   assign s_ready_o = go;
