@@ -27,7 +27,7 @@ _FILE = re.compile(r"\.File\((\w+)\)(?:,\s*\.Load\((?:[^()]|\([^()]*\))*\))?\s*\
 
 
 def check_memories(rtl: Path, ops: list[HwOp], netlist: Path | None = None) -> tuple[list[dict], list[dict]]:
-    """The check of all memories, none where no operator has one; and how many bits of each layer it reached.
+    """The check of all memories, none where there is no memory; and how many bits of each layer it reached.
 
     Args:
         rtl: the folder, with `rtl.json`.
@@ -60,7 +60,7 @@ def check_memories(rtl: Path, ops: list[HwOp], netlist: Path | None = None) -> t
         wrong += sum(width * len(words) for name, (width, words) in made.items() if name not in files)
         rows += _rows_of(op, {name: (ways[name], found.size) for name, found in contents.items()})
     decoded, compared = (sum(row[way] for row in rows) for way in ("decoded", "compared"))
-    if not any(op.memories() for op in ops):
+    if not decoded + compared + wrong:
         return [], rows
     what = f"bits, {decoded:,} of them decoded to weights and thresholds"
     name = "memories of the netlist" if netlist else "memory files"

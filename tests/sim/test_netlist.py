@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import onnx
@@ -80,6 +81,16 @@ def test_the_cells_give_the_reference_integers_in_the_cycles_of_the_rtl(acc):
     assert reach["sign"]["simulated"] == reach["sign"]["bits"] and not reach["sign"]["decoded"]
     assert reach["first"] == {"bits": 64 * 32 + 32 * 8, "decoded": 2304, "compared": 0, "simulated": 0}
     assert reach["second"] == {"bits": 288 * 5, "decoded": 1440, "compared": 0, "simulated": 0}
+
+
+def test_thresholds_that_became_logic_are_no_memories_to_compare(acc, tmp_path):
+    ops = graph.operators(acc / "folded.onnx")
+    shutil.copytree(acc / "rtl", tmp_path / "rtl")
+    layers = json.loads((acc / "rtl/rtl.json").read_text())["layers"]
+    (place,) = (n for n, layer in enumerate(layers) if layer["node"] == "sign")
+    (tmp_path / "rtl/rtl.json").write_text(json.dumps({"layers": [layers[place]]}))
+    checks, [row] = memories.check_memories(tmp_path / "rtl", [ops[place]], acc / "netlist")
+    assert not checks and row["bits"] and not row["decoded"] + row["compared"]
 
 
 def faults_of(text: str) -> list[tuple[int, str]]:
