@@ -1,10 +1,13 @@
 """Thresholds in hardware, side by side and in turn, against counting for every input."""
 
+from importlib.resources import files
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from xnorforge.hw.ops.threshold.op import MOST_PIXELS, Threshold
-from xnorforge.sim import cosim, device
+from xnorforge.sim import cosim, device, verilate
 
 BITS, LANES = 7, 3
 
@@ -55,3 +58,18 @@ def test_a_level_is_the_number_of_thresholds_reached(runs, index):
     thresholds, direction = op.tables()
     reached = (direction * numbers)[..., None] >= thresholds
     np.testing.assert_array_equal(runs[index].output[0], reached.sum(-1))
+
+
+def lines_of_cpp(folder: Path, pixels: int) -> int:
+    """Of what Verilator makes of an xf_threshold."""
+    source = Path(str(files("xnorforge.hw") / "ops/threshold/xf_threshold.sv"))
+    flags = ["--cc", "--output-split", "0", f"-GPixels={pixels}", "-GFolds=1", "--Mdir", str(folder)]
+    flags += [f"-I{path}" for path in device.include_folders()]
+    verilate._verilator(*flags, "--top-module", "xf_threshold", str(source), what="xf_threshold")
+    return sum(len(path.read_text().splitlines()) for path in folder.glob("*.cpp"))
+
+
+def test_simulators_walk_over_the_pixels_of_a_picture_in_a_loop(tmp_path):
+    """A chain of gates for each pixel took 198 lines; what remains is copying bits."""
+    few, many = (lines_of_cpp(tmp_path / f"{pixels}", pixels) for pixels in (70, 700))
+    assert many - few < 50 * 630
