@@ -18,7 +18,7 @@ from xnorforge.sw.datasets._records import (
     unreadable,
 )
 
-SOURCE_128 = "https://github.com/lightly-ai/coco128_yolo"
+SOURCE = "https://github.com/lightly-ai/coco128_yolo"
 
 
 def scenes_128(split: str) -> Split:
@@ -29,7 +29,7 @@ def scenes_128(split: str) -> Split:
         Absent: no folder coco128/ in XNORFORGE_DATA.
         UserError: a line is not a box, a class is unknown, or a box is outside its picture.
     """
-    folder = located("COCO128", ("coco128",), SOURCE_128)
+    folder = located("COCO128", ("coco128",), SOURCE)
     places = (
         (folder / split / "images", folder / split / "labels"),
         (folder / "images" / split, folder / "labels" / split),
