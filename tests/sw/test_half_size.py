@@ -58,11 +58,11 @@ def test_the_first_half_of_the_epochs_trains_on_small_pictures_also_when_resumed
     give_network(monkeypatch, "digits-cnn", residual)
     seen, sample = [], train._epoch
 
-    def watched(run, sampler, count):
+    def watched(run, step, sampler, count):
         seen.append(tuple(sampler(torch.arange(2), torch.Generator())[0].shape[1:]))
         if len(seen) == killed:
             raise KeyboardInterrupt
-        return sample(run, sampler, count)
+        return sample(run, step, sampler, count)
 
     monkeypatch.setattr(train, "_epoch", watched)
     killed = 0
