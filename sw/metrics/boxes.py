@@ -77,23 +77,15 @@ def inside(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.divide(shared, whole, out=np.zeros_like(shared), where=whole > 0)
 
 
-def overlaps(boxes: np.ndarray, truth: np.ndarray, absorbs: np.ndarray) -> np.ndarray:
-    """(N, M): intersection over union; for true boxes that absorb detections, the part of the detection
-    inside.
-    """
-    return np.where(absorbs[None], inside(boxes, truth), iou(boxes, truth))
-
-
-def assign(overlap: np.ndarray, ignore: np.ndarray, absorbs: np.ndarray, threshold) -> np.ndarray:
-    """Assign detections to true boxes, greedily, as the Caltech toolbox (`bbGt`) and COCO do.
+def assign(overlap: np.ndarray, ignore: np.ndarray, threshold: float) -> np.ndarray:
+    """Assign detections to true boxes, greedily, as the Caltech toolbox (`bbGt`) does.
 
     The most certain detection chooses first: the free box it overlaps most, the later one of equals. If there
     is none, it takes one of the boxes to ignore and is then excluded from all counts.
 
     Args:
-        overlap: float (N, M), rows by descending score; see `overlaps`.
-        ignore: bool (M,).
-        absorbs: bool (M,), the boxes to ignore that take any number of detections. Others take one.
+        overlap: float (N, M), rows by descending score.
+        ignore: bool (M,), boxes that take any number of detections. Others take one.
         threshold: minimum overlap, 0 to 1.
 
     Returns:
@@ -109,7 +101,7 @@ def assign(overlap: np.ndarray, ignore: np.ndarray, absorbs: np.ndarray, thresho
             candidates = np.flatnonzero(near[row] & those & free)
             if len(candidates):
                 best = candidates[::-1][np.argmax(overlap[row, candidates[::-1]])]
-                free[best], state[row] = absorbs[best], value
+                free[best], state[row] = ignore[best], value
                 break
     return state
 
@@ -123,15 +115,11 @@ def match(found: Found, truth: Truth, threshold: float = 0.5) -> Outcome:
     An Evaluation of the State of the Art", TPAMI 2012, section 3.1).
     """
     order = np.argsort(-np.asarray(found.scores, float), kind="stable")
-    overlap = overlaps(found.boxes[order], truth.boxes, truth.ignore)
-    state = assign(overlap, truth.ignore, truth.ignore, threshold)
-    return outcome(found.scores[order], state, int((~truth.ignore).sum()))
-
-
-def outcome(scores: np.ndarray, state: np.ndarray, positives: int) -> Outcome:
-    """An Outcome from scores (N,), falling, and what `assign` says about each."""
+    boxes, scores = found.boxes[order], np.asarray(found.scores[order])
+    overlap = np.where(truth.ignore, inside(boxes, truth.boxes), iou(boxes, truth.boxes))
+    state = assign(overlap, truth.ignore, threshold)
     kept = state != LEFT_OUT
-    return Outcome(np.asarray(scores)[kept], state[kept] == HIT, positives)
+    return Outcome(scores[kept], state[kept] == HIT, int((~truth.ignore).sum()))
 
 
 def pooled(outcomes: list[Outcome]) -> tuple[np.ndarray, int]:

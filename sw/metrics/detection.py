@@ -23,8 +23,5 @@ def ap_area(outcomes: list[Outcome]) -> float:
     precision, recall = precision_recall(outcomes)
     if not sum(one.positives for one in outcomes):
         return float("nan")
-    return float((_envelope(precision) * np.diff(recall, prepend=0)).sum())
-
-
-def _envelope(precision) -> np.ndarray:
-    return np.maximum.accumulate(precision[::-1])[::-1]
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    return float((envelope * np.diff(recall, prepend=0)).sum())
