@@ -27,7 +27,7 @@ _FILE = re.compile(r"\.File\((\w+)\)(?:,\s*\.Load\((?:[^()]|\([^()]*\))*\))?\s*\
 
 
 def check_memories(rtl: Path, ops: list[HwOp], netlist: Path | None = None) -> tuple[list[dict], list[dict]]:
-    """The check of all memories, none where there is no memory; and how many bits of each layer it reached.
+    """The check of all memories, or no check if none is to be read; and the bits read of each layer.
 
     Args:
         rtl: the folder, with `rtl.json`.

@@ -43,7 +43,7 @@ def test_a_run_is_made_once_and_its_pictures_are_means(tmp_path, monkeypatch):
     found = bed.run(*words)
     assert found["images"] == 50 and 0 <= found["right"] <= 50 and set(found["terms"]) == {"kernel"}
     monkeypatch.setattr(bed, "pictures", None)
-    assert bed.run(*words) == found and [found] == results.bed_lines(tmp_path / "bed.jsonl")
+    assert bed.run(*words) == found and [found] == results.lines_of(tmp_path / "bed.jsonl")
 
 
 @pytest.mark.full
@@ -52,7 +52,7 @@ def test_the_frame_is_two_points_above_the_one_of_before(tmp_path):
         cifar10.images("train", "jpeg")
     except base.Absent:
         pytest.skip("the JPEG copies are not in XNORFORGE_DATA")
-    before = {one["seed"]: one for one in results.bed_lines(results.BED) if "3c053e7" in one["network"]}
+    before = {one["seed"]: one for one in results.lines_of(results.BED) if "3c053e7" in one["network"]}
     assert len(before) == 3
     gaps = []
     for seed, old in before.items():

@@ -43,7 +43,7 @@ def pictures() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndar
 def run(widths, method: str, hyper: dict, recipe: str, epochs: int, seed: int, out: Path) -> dict:
     """Train and judge a network, or read the line of a run that is finished; return its line."""
     line = dict(zip(SAME, ("-".join(map(str, widths)), method, hyper, recipe, epochs, seed)))
-    for old in results.bed_lines(out):
+    for old in results.lines_of(out):
         if all(old[key] == line[key] for key in SAME):
             return old
     (images, labels), (others, classes) = pictures()
@@ -84,7 +84,7 @@ def main(words: list[str] | None = None) -> None:
         for seed in () if given.table else given.seeds:
             line = run(given.widths, given.method, hyper, given.recipe, given.epochs, seed, given.out)
             say(json.dumps(line))
-        print(results.bed_table(results.bed_lines(given.out)))
+        print(results.bed_table(results.lines_of(given.out)))
     except UserError as error:
         parser.exit(2, f"{error}\n")
 

@@ -115,7 +115,7 @@ def boards_page() -> str:
             round(line["mhz"] * 1e6 / line["interval"]) if "mhz" in line else "",
             line.get("placed", ""),
         ]
-        for line in bed_lines(BOARDS)
+        for line in lines_of(BOARDS)
     ]  # fmt: skip
     head = ["board", "part", "network", "cycles per frame", "LUT", "FF", "BRAM36", "DSP", "routed, MHz",
             "frames/s", "images through the placed netlist"]  # fmt: skip
@@ -242,12 +242,12 @@ def methods_page() -> str:
         "share of each term of the method in the task's gradient, over layers and epochs, or of sums that "
         "edges move",
         "(`moved`), by how many deviations (`move`). Made by `tools/bed.py`.",
-        "", bed_table(bed_lines(BED)), "",
+        "", bed_table(lines_of(BED)), "",
     ])  # fmt: skip
 
 
-def bed_lines(path: Path) -> list[dict]:
-    """The finished runs of the small bed."""
+def lines_of(path: Path) -> list[dict]:
+    """The records of a file, one JSON object a line; none if there is no file."""
     return [json.loads(text) for text in path.read_text().splitlines()] if path.exists() else []
 
 
@@ -284,9 +284,7 @@ def bed_table(lines: list[dict]) -> str:
 
 def add_warm(runs: list[str]) -> None:
     """Add trainings to the records: the card without what is the same in all, and the held-out curve."""
-    lines = {
-        (line["net"], line["method"], str(line["hyper"]), line["seed"]): line for line in bed_lines(WARM)
-    }
+    lines = {(line["net"], line["method"], str(line["hyper"]), line["seed"]): line for line in lines_of(WARM)}
     for run in map(Path, runs):
         card = json.loads((run / "card.json").read_text())
         line = {
@@ -309,7 +307,7 @@ def warm_table() -> list[str]:
     """
     groups: dict[tuple, dict[int, float]] = {}
     weights: dict[tuple, int] = {}
-    for line in bed_lines(WARM):
+    for line in lines_of(WARM):
         usual = asdict(create(line["method"])) | {"guide": line["hyper"].get("guide")}
         named = [f"{key}={value}" for key, value in line["hyper"].items() if value != usual[key]]
         key = line["net"], " ".join([line["method"], *named])
@@ -333,7 +331,7 @@ def warm_table() -> list[str]:
             cells = [str(found), {1: "gains", 0: nothing, -1: "costs"}[found.sign]]
         mean = statistics.mean(runs.values())
         rows.append([net, method, weights[net, method], len(runs), f"{mean:.2f}", *cells])
-    line = bed_lines(WARM)[0]
+    line = lines_of(WARM)[0]
     recipe = ", ".join(f"{key} {value}" for key, value in line["recipe"].items())
     tested = f"{line['test'][0]['set']}, %"
     head = ["network", "method", "binary weights", "seeds", tested, "above `ste`", "so it"]
@@ -392,7 +390,7 @@ def add_front(run: Path, acc: Path) -> None:
 
 def front() -> list[dict]:
     """The records of networks with a frame per cycle, by part and accuracy."""
-    return sorted(bed_lines(FRONT), key=lambda line: (line["part"], line["correct"]))
+    return sorted(lines_of(FRONT), key=lambda line: (line["part"], line["correct"]))
 
 
 def interval(correct: int, images: int) -> str:

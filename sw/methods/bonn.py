@@ -163,7 +163,7 @@ class Modulated(binary.Weights):
         return self.values(x) * self.scale(x)
 
     def scale(self, x: torch.Tensor) -> torch.Tensor:
-        return self.factor() if self.scaling_impl is None else self.factor() * self.given(x)
+        return self.factor() if self.scaling_impl is None else self.factor() * self.own_scale(x)
 
     def level(self) -> torch.Tensor:
         """Return log2 of wbar."""

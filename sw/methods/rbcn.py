@@ -97,11 +97,11 @@ class Rectified(binary.Weights):
 
     def quantised(self, x: torch.Tensor) -> torch.Tensor:
         found = self.rectified(x)
-        return found if self.scaling_impl is None else found * self.given(x)
+        return found if self.scaling_impl is None else found * self.own_scale(x)
 
     def scale(self, x: torch.Tensor) -> torch.Tensor:
         own = self.unit() if self.scaled and not self.whole else torch.ones(())
-        return own if self.scaling_impl is None else own * self.given(x)
+        return own if self.scaling_impl is None else own * self.own_scale(x)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         found, scale, zero, bits = super().forward(x)
@@ -146,8 +146,8 @@ class Rectified(binary.Weights):
         return (self.relative() / unit).round().clamp(1, self.most), unit
 
     def integers(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the integers that replace C, and their unit: those of `multiples` without a common divisor,
-        except for `whole` sums.
+        """Return the integers that replace C, and their unit. They are `multiples` divided by their greatest
+        common divisor, but for `whole` sums.
         """
         found, unit = self.multiples()
         divisor = 1 if self.whole else int(np.gcd.reduce(found.int().flatten().tolist()))
@@ -217,7 +217,7 @@ class HardTanh(binary.Quantiser):
     """The hard tanh in place of the sign."""
 
     def values(self, x: torch.Tensor) -> torch.Tensor:
-        return F.hardtanh(x if self.scaling_impl is None else x / self.given(x))
+        return F.hardtanh(x if self.scaling_impl is None else x / self.own_scale(x))
 
 
 class RealWeights(binary.Quantiser):

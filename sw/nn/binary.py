@@ -121,9 +121,9 @@ class Quantiser(nn.Module):
         super().__init__()
         self.scaling_impl: AnyModule = None
 
-    def given(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the scale of `scaling_impl`. Its threshold of 1 is made on the device of x: Brevitas would
-        copy it there.
+    def own_scale(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the scale by Brevitas' module. Its threshold of 1 is made on the device of x: by default
+        Brevitas copies it there, for which a GPU waits.
         """
         return self.scaling_impl(x, x.new_ones(1))
 
@@ -133,11 +133,11 @@ class Quantiser(nn.Module):
 
     def quantised(self, x: torch.Tensor) -> torch.Tensor:
         """Return the values times the scale."""
-        return self.values(x) * self.given(x) if self.scaling_impl and self.applied else self.values(x)
+        return self.values(x) * self.own_scale(x) if self.scaling_impl and self.applied else self.values(x)
 
     def scale(self, x: torch.Tensor, /) -> torch.Tensor:
         """Return the scale, of which the quantised tensor is a multiple."""
-        return self.given(x) if self.scaling_impl and self.applied else torch.ones(())
+        return self.own_scale(x) if self.scaling_impl and self.applied else torch.ones(())
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return what Brevitas' quantisers do: the quantised tensor, scale, zero point and bit width."""
@@ -161,7 +161,7 @@ class Sign(Quantiser):
         self.function = function
 
     def values(self, x: torch.Tensor) -> torch.Tensor:
-        return self.function.apply(x if self.scaling_impl is None else x / self.given(x))
+        return self.function.apply(x if self.scaling_impl is None else x / self.own_scale(x))
 
 
 class Levels(Quantiser):
