@@ -89,13 +89,11 @@ class Method:
     Attributes:
         RECIPES: recipes by name, in addition to those of the networks. Each maps patterns of network names to
             the attributes of `Recipe` that differ (`sw/training/recipes.py`).
-        COMPILES: whether a compiled network (`Recipe.compiled`) trains the same; not if hooks read from it.
         CAPTURES: whether the steps of a phase are the same operations on other numbers, all in `update`, so
             that a GPU may replay them (`sw/training/captured.py`).
     """
 
     RECIPES: ClassVar[Mapping[str, Mapping[str, Mapping[str, object]]]] = {}
-    COMPILES: ClassVar[bool] = True
     CAPTURES: ClassVar[bool] = False
 
     def build(self, net: str) -> nn.Module:

@@ -219,7 +219,6 @@ class Method(base.Method):
     """Training with the kernel loss in every epoch and the feature loss in the last ones."""
 
     RECIPES: ClassVar = {"paper": {"*": WRN_RECIPE}}
-    COMPILES: ClassVar[bool] = False
     CAPTURES: ClassVar[bool] = True
 
     # lambda, weight of the kernel loss; with 0, w stays 1 and each step is that of plain training

@@ -250,7 +250,6 @@ class Interacting(nn.Module):
 class Method(base.Method):
     """Training of weights and graph in turns, then only of batch norms."""
 
-    COMPILES: ClassVar[bool] = False  # the graph is read at each step
     RECIPES: ClassVar = {
         "paper": {
             "cifar10-*": {

@@ -113,7 +113,6 @@ def shared_out(
 class Method(base.Method):
     """Training in float, then while one layer after another is binarised, then of the binary network."""
 
-    COMPILES: ClassVar[bool] = False
     CAPTURES: ClassVar[bool] = True
 
     mode: str = "w1a1"  # binary layers read bits (w1a1) or 8-bit activations (w1a8)

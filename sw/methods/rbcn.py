@@ -248,7 +248,6 @@ class Method(base.Method):
 
     # The text has no recipe; this is BONN's, from the same laboratory and year.
     RECIPES: ClassVar = {"paper": {"*": bonn.WRN_RECIPE}}
-    COMPILES: ClassVar[bool] = False
 
     granularity: str = "spatial"  # one C per kernel position; layer: one per layer
     lambda1: float = 1e-4  # weight of the kernel loss

@@ -33,8 +33,6 @@ class Recipe:
         arithmetic: number format that training multiplies in: float32, bfloat16, or the fastest of the two on
             this machine (`sw/training/arithmetic.py`). All figures are evaluated in float32.
         half: share of the epochs, from the first on, that train on pictures averaged 2x2.
-        compiled: train through torch.compile, which joins operations: more images per second after a minute
-            or two of compilation, and other last bits.
     """
 
     epochs: int
@@ -53,7 +51,6 @@ class Recipe:
     images: int = 0
     arithmetic: str = FASTEST
     half: float = 0.0
-    compiled: bool = False
 
     def rate_at(self, part: float) -> float:
         """Return the factor of the largest learning rate after `part` of a phase, 0 to 1."""

@@ -100,22 +100,6 @@ class Run:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.arithmetic == BFLOAT16)
 
     @cached_property
-    def trained(self) -> Callable[[torch.Tensor], torch.Tensor]:
-        """The network as it computes in training: itself, or compiled (`Recipe.compiled`).
-
-        Raises:
-            UserError: the method would not see what it reads within a compiled network.
-        """
-        if not self.recipe.compiled:
-            return self.network
-        if not self.method.COMPILES:
-            raise UserError(
-                "RECIPE: compiled=true, but this method reads numbers within the network, which a compiled "
-                "one does not pass on; leave compiled out."
-            )
-        return torch.compile(self.network, dynamic=False)
-
-    @cached_property
     def sets(self) -> tuple[Images, Images]:
         """The images to train on, and the held-out images."""
         return sets_of(self.task, self.recipe)
@@ -131,7 +115,7 @@ class Run:
         if images.dim() == 4:
             images = images.contiguous(memory_format=self.layout)
         with self.autocast():
-            return self.trained(images).float()
+            return self.network(images).float()
 
     def state(self) -> Record:
         """Return everything the next step depends on."""
@@ -468,20 +452,18 @@ def _saved(path: Path, device: torch.device) -> Record | None:
 
 
 def _refuse_other(path: Path, settings: Record, saved: Record) -> None:
-    """Raise if a checkpoint has other settings than those requested. A run may go on on another device, and
-    compiled or not; the settings then name all its devices.
+    """Raise if a checkpoint has other settings than those requested. A run may go on on another device; the
+    settings then name all its devices.
     """
     devices = saved.get("device", USUAL["device"]).split(", ")
     now = settings.get("device", USUAL["device"])
     if [*devices, now] != ["cpu", "cpu"]:
         settings["device"] = ", ".join(dict.fromkeys([*devices, now]))
-    compiled = {"compiled": settings["recipe"].get("compiled", False)}
     saved = saved | {
-        "recipe": arithmetic.recipe_of_card(saved) | compiled,
+        "recipe": arithmetic.recipe_of_card(saved),
         "arithmetic": arithmetic.stated_settings(saved),
     }
     saved |= {key: settings[key] for key in ("device", "recipe_name") if key in settings}
-    settings = settings | {"recipe": settings["recipe"] | compiled}
     for key in dict.fromkeys([*settings, *saved]):
         value, there = (which.get(key, USUAL.get(key)) for which in (settings, saved))
         if there != value:

@@ -2,9 +2,6 @@
 
 import hashlib
 import math
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -239,37 +236,6 @@ def test_layers_within_the_modules_of_a_method_start_from_those_they_replace(kin
             torch.testing.assert_close(
                 high - low, torch.full_like(low, 2 * source.std()), atol=0.01, rtol=0.5
             )
-
-
-TRAIN = """
-import sys
-from pathlib import Path
-import pytest
-from tests.sw import digits
-from xnorforge.sw.training import train
-digits.in_place_of_mnist(pytest.MonkeyPatch(), (0, 256), (256, 384), epochs=2)
-for words in ("false", "true"):
-    recipe = f"ours,arithmetic=float32,compiled={words}"
-    train.train("mnist-tfc", "ste", Path(sys.argv[1]) / words, recipe=recipe)
-"""  # in a process of its own, as what is compiled brings its own threads
-
-
-@pytest.mark.full
-def test_a_compiled_network_trains_as_the_plain_one(tmp_path):
-    subprocess.run([sys.executable, "-c", TRAIN, tmp_path], check=True, cwd=Path(__file__).parents[2])
-    losses = []
-    for compiled in ("false", "true"):
-        curve = (tmp_path / compiled / "curve.csv").read_text().splitlines()
-        losses.append([float(row.split(",")[2]) for row in curve[1:]])
-    # A sum of bits may equal the mean of its channel: which sign the difference has is a matter of rounding.
-    assert losses[1] == pytest.approx(losses[0], rel=0.05)
-    assert losses[0][1] < 0.85 * losses[0][0]
-
-
-@pytest.mark.usefixtures("few")
-def test_a_method_that_reads_within_the_network_is_not_compiled(tmp_path):
-    words = "ours,batch=32,arithmetic=float32,compiled=true"
-    refused(lambda: train.train(NET, "bonn", tmp_path, recipe=words), "RECIPE: ", "compiled")
 
 
 def test_weights_without_a_checkpoint_give_their_signs_and_directions(few, tmp_path):
