@@ -39,7 +39,7 @@ def test_a_run_is_made_once_and_its_pictures_are_means(tmp_path, monkeypatch):
     assert (given[:, :, 3, 2] == 3).all() and given.sum() == 3 * given.shape[0] * 3
     monkeypatch.setattr(bed, "GIVEN", 80)
     monkeypatch.setattr(bed, "HELD_OUT", 50)
-    words = (4, 4), "bonn", {}, "ours", 1, 0, tmp_path / "bed.jsonl"
+    words = (4, 4), "bonn", {}, "ours", 1, 0, 1, tmp_path / "bed.jsonl"
     found = bed.run(*words)
     assert found["images"] == 50 and 0 <= found["right"] <= 50 and set(found["terms"]) == {"kernel"}
     monkeypatch.setattr(bed, "pictures", None)
@@ -56,7 +56,7 @@ def test_the_frame_is_two_points_above_the_one_of_before(tmp_path):
     assert len(before) == 3
     gaps = []
     for seed, old in before.items():
-        new = bed.run(results.WIDTHS, "ste", {}, "ours", 10, seed, tmp_path / "bed.jsonl")
+        new = bed.run(results.WIDTHS, "ste", {}, "ours", 10, seed, 0, tmp_path / "bed.jsonl")
         assert new["images"] == old["images"]
         gaps.append(100 * (new["right"] - old["right"]) / new["images"])
     assert np.mean(gaps) >= 2, gaps

@@ -1,10 +1,12 @@
 """The small bed: methods compared in minutes, on CIFAR-10's pictures averaged to 16x16.
 
     python tools/bed.py --method bonn --set lam=1e-4 --recipe ours,optimiser=sgd --seeds 0 1 2
+    python tools/bed.py --method bonn --warm 10 --epochs 5
     python tools/bed.py --table
 
 A run is one call of `xnorforge.train` on 10,000 pictures, on one thread in float32. It is judged by the
-following 12,500 training pictures, which it does not see; no test image is used. Every finished run is a line
+following 12,500 training pictures, which it does not see; no test image is used. With `--warm`, all runs
+start from one network that has trained in full precision for so many epochs. Every finished run is a line
 of JSON in the results file, and is not repeated. An interrupted run resumes.
 """
 
@@ -24,11 +26,11 @@ from xnorforge.core.progress import say
 from xnorforge.pipeline.request import assignment
 from xnorforge.sw.datasets import cifar10
 from xnorforge.sw.nn import stream
-from xnorforge.sw.training import train
+from xnorforge.sw.training import full_precision, given, train
 
 GIVEN = 11_112  # `train` holds out every tenth and the last: it trains on 10,000
 HELD_OUT = 12_500
-SAME = ("network", "method", "hyper", "recipe", "epochs", "seed")  # what tells runs apart
+SAME = ("network", "method", "hyper", "recipe", "epochs", "seed", "warm")  # what tells runs apart
 
 
 def pictures() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
@@ -40,11 +42,11 @@ def pictures() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndar
     return (small[:GIVEN], labels[:GIVEN]), (small[GIVEN:], labels[GIVEN:])
 
 
-def run(widths, method: str, hyper: dict, recipe: str, epochs: int, seed: int, out: Path) -> dict:
+def run(widths, method: str, hyper: dict, recipe: str, epochs: int, seed: int, warm: int, out: Path) -> dict:
     """Train and judge a network, or read the line of a run that is finished; return its line."""
-    line = dict(zip(SAME, ("-".join(map(str, widths)), method, hyper, recipe, epochs, seed)))
+    line = dict(zip(SAME, ("-".join(map(str, widths)), method, hyper, recipe, epochs, seed, warm)))
     for old in results.lines_of(out):
-        if all(old[key] == line[key] for key in SAME):
+        if all(old.get(key, 0) == line[key] for key in SAME):
             return old
     (images, labels), (others, classes) = pictures()
     settings = [f"{key}={value}" for key, value in hyper.items()]
@@ -52,8 +54,14 @@ def run(widths, method: str, hyper: dict, recipe: str, epochs: int, seed: int, o
         map(str, (line["network"], method, *settings, recipe, epochs, seed))
     )
     torch.manual_seed(seed)
-    module = stream.residual_stream(widths, size=16)
+    module, start = stream.residual_stream(widths, size=16), None
+    if warm:
+        start = out.with_suffix("") / f"{line['network']}_float_{warm}"
+        task = given.ArrayTask(images, labels)
+        net = given.named_network(module, "start", task, 1.0)
+        full_precision.train_full_precision(net, start, warm, recipe="ours,arithmetic=float32")
     words = {"method": method, "out": folder, "epochs": epochs, "seed": seed, "scale": 1.0, **hyper}
+    words |= {"init": str(start)} if start else {}
     trained = xnorforge.train(module, images, labels, recipe=f"{recipe},arithmetic=float32", **words)
     right = (train.scores(trained, others).argmax(1) == classes).sum()
     line |= {"right": int(right), "images": len(classes)}
@@ -73,18 +81,21 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE")
     parser.add_argument("--recipe", default="ours", help='such as "ours,optimiser=sgd,lr=0.05"')
     parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--warm", type=int, default=0, metavar="EPOCHS")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("out/bed.jsonl"))
     parser.add_argument("--table", action="store_true")
-    given = parser.parse_args(words)
+    asked = parser.parse_args(words)
     try:
-        hyper = dict(map(assignment, given.set))
-        if not given.table:
-            given.out.parent.mkdir(parents=True, exist_ok=True)
-        for seed in () if given.table else given.seeds:
-            line = run(given.widths, given.method, hyper, given.recipe, given.epochs, seed, given.out)
+        hyper = dict(map(assignment, asked.set))
+        if not asked.table:
+            asked.out.parent.mkdir(parents=True, exist_ok=True)
+        for seed in () if asked.table else asked.seeds:
+            line = run(
+                asked.widths, asked.method, hyper, asked.recipe, asked.epochs, seed, asked.warm, asked.out
+            )
             say(json.dumps(line))
-        print(results.bed_table(results.lines_of(given.out)))
+        print(results.bed_table(results.lines_of(asked.out)))
     except UserError as error:
         parser.exit(2, f"{error}\n")
 

@@ -259,7 +259,8 @@ def bed_table(lines: list[dict]) -> str:
     for line in lines:
         settings = [f"{key}={value}" for key, value in line["hyper"].items()]
         settings += [line["recipe"]] * (line["recipe"] != "ours")
-        key = line["network"], line["epochs"], " ".join([line["method"], *settings])
+        epochs = f"{line['warm']} real, {line['epochs']}" if line.get("warm") else line["epochs"]
+        key = line["network"], epochs, " ".join([line["method"], *settings])
         groups.setdefault(key, {})[line["seed"]] = line
     right = {
         key: {seed: 100 * line["right"] / line["images"] for seed, line in runs.items()}

@@ -76,6 +76,7 @@ def train(
     scale: float = 1 / 255,
     threads: int = 1,
     recipe: str = "ours",
+    init: str | None = None,
     **hyper: Any,
 ) -> Any:
     """Train a module of Brevitas layers with a published method and return it, in evaluation mode.
@@ -94,6 +95,7 @@ def train(
         seed: of the order of images.
         threads: of torch.
         recipe: name of the recipe, and what differs from it, as on the command line: "ours,optimiser=sgd".
+        init: the folder of another run, whose weights this one starts from.
         hyper: hyper-parameters of the method.
 
     Raises:
@@ -104,7 +106,8 @@ def train(
     kind = type(module).__name__
     folder = Path(out) if out else Path("out") / (kind + f"-{method}" * (method != "ste")) / "train"
     task = given.ArrayTask(np.asarray(images), np.asarray(labels))
-    return given.train(module, kind, task, method, folder, epochs, lr, seed, scale, threads, recipe, hyper)
+    words = method, folder, epochs, lr, seed, scale, threads, recipe, hyper, init
+    return given.train(module, kind, task, *words)
 
 
 def build(

@@ -47,6 +47,13 @@ class ArrayTask(Task):
         return self.held_out.first(min(count or 0, len(self.held_out.images)))
 
 
+def named_network(module: nn.Module, name: str, task: Task, scale: float) -> str:
+    """Give a module a name as a network, which all trainings take, and return it."""
+    net, given = f"{MEMORY}-{name}", _given.Given(module, scale)
+    _given.MEMORY[net] = lambda: copy.deepcopy(given), task
+    return net
+
+
 def train(
     module: nn.Module,
     name: str,
@@ -60,11 +67,11 @@ def train(
     threads: int,
     recipe: str,
     hyper: Mapping[str, object] | None,
+    init: str | None = None,
 ) -> nn.Module:
     """Train a copy of a module, or resume; return it without the scaling of pixels, in evaluation mode."""
-    net, given = f"{MEMORY}-{name}", _given.Given(module, scale)
-    _given.MEMORY[net] = lambda: copy.deepcopy(given), task
-    training.train(net, method, folder, epochs, seed, threads, hyper, lr, recipe)
+    net = named_network(module, name, task, scale)
+    training.train(net, method, folder, epochs, seed, threads, hyper, lr, recipe, init)
     card, tensors = weights.read_weights(folder)
     skeleton = training.create(method, card["hyper"]).skeleton(net)
     return weights.unpack(skeleton, tensors, f"{folder}/{weights.FILE}").get_submodule("module")
