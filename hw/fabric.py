@@ -46,6 +46,27 @@ class LutRam:
 
 
 @dataclass(frozen=True)
+class UltraRam:
+    """A kind of large memory that a configuration cannot fill: words of a block, their bits, of which those
+    of a `lane` are written together.
+    """
+
+    words: int
+    bits: int
+    lane: int
+
+    def count(self, depth: int, width: int) -> int:
+        """Blocks of a memory that is written 32 bits at a time; a word may hold several narrow ones.
+
+        >>> [UltraRam(4096, 72, 8).count(*size) for size in ((4096, 576), (5000, 33), (5000, 32))]
+        [8, 2, 1]
+        """
+        lanes = width // 32 * -(-32 // self.lane) + -(-(width % 32) // self.lane)
+        most = self.bits // self.lane
+        return min(-(-depth // (self.words << k)) * -(-(lanes << k) // most) for k in range(4))
+
+
+@dataclass(frozen=True)
 class Fabric:
     """The cells of a family; the defaults are those of the reference family.
 
@@ -57,6 +78,7 @@ class Fabric:
         shift_from: registers in a row from which LUTs replace them; 0: never.
         lut_rams: memories of LUTs, smallest first.
         block_rams: kinds of block RAM.
+        ultra_ram: None where the family has none.
         guarded: whether registers watch a written block RAM for reads of the word that is written: those of
             two words, an address and two more.
     """
@@ -71,7 +93,7 @@ class Fabric:
         BlockRam(1 << 14, 0.5, 129, (1, 2, 4, 9, 18, 36)),
         BlockRam(1 << 15, 1.0, 257, (1, 2, 4, 9, 18, 36, 72)),
     )
-
+    ultra_ram: UltraRam | None = None
     guarded: bool = False
 
     def for_words(self, words: int) -> int:
@@ -100,12 +122,13 @@ class Memory:
     """A memory as it is mapped.
 
     Attributes:
-        block: whether it lies in block RAM.
+        block: whether it lies in block RAM or UltraRAM.
         bram36: block RAMs.
         luts: LUT sites that hold its words.
         rows: memories among which a read chooses.
         choice: LUTs of the reference family that choose.
         guards: registers that guard it.
+        uram: UltraRAMs.
     """
 
     block: bool
@@ -114,6 +137,7 @@ class Memory:
     rows: int
     choice: float
     guards: int = 0
+    uram: int = 0
 
 
 @cache
@@ -140,9 +164,13 @@ def block_choice(depth: int, width: int, written: bool = True, fabric: Fabric = 
 @cache
 def memory_of(depth: int, width: int, kind: str = "auto", fabric: Fabric = REFERENCE) -> Memory:
     """How a memory with one write and one read port is mapped: the cheaper one to Yosys, or what `kind` asks
-    for, "lut", "block", "apart", which is block RAM of which no word is read while it is written, or "rom",
-    which is block RAM that is never written.
+    for, "lut", "block", "apart", which is block RAM of which no word is read while it is written, "rom",
+    which is block RAM that is never written, or "ultra", where the family has it.
     """
+    if kind == "ultra" and fabric.ultra_ram:
+        rows = -(-depth // fabric.ultra_ram.words)
+        choice = width * -(-(rows - 1) // 3)  # a LUT has two data inputs, or four
+        return Memory(True, 0.0, 0, rows, choice, uram=fabric.ultra_ram.count(depth, width))
     price, bram36, rows = block_choice(depth, width, kind != "rom", fabric)
     if kind == "rom":  # of more than eight rows some LUTs tell them apart
         each = -(-(rows - 1) // 3) if rows <= 8 else rows // 2

@@ -154,11 +154,17 @@ class Parts:
         return self.memory(depth, width, "rom", registers)
 
     def loadable(
-        self, depth: int, width: int, block: bool, load: int, registers: int | None = None
+        self,
+        depth: int,
+        width: int,
+        block: bool,
+        load: int,
+        registers: int | None = None,
+        ultra: bool = False,
     ) -> "Parts":
         """A memory with `load` (xf_rom), with its register, or with so many `registers` of its own. Of one
-        that a host can write, each 32 bits have an enable; of block RAM those of 36 lie in one. A single word
-        is registers. One of several pages is only deeper.
+        that a host can write, each 32 bits have an enable; of block RAM those of 36 lie in one; `ultra` puts
+        it into UltraRAM. A single word is registers. One of several pages is only deeper.
         """
         pieces = -(-width // 32)
         if pages := load >> 10:
@@ -172,6 +178,8 @@ class Parts:
         self.gates(table=LOAD_DECODE + pieces)
         if depth == 1:
             return self.registers(2 * width if registers is None else width + registers)
+        if ultra:
+            return self.memory(depth, width, "ultra", registers)
         if block:
             over = width - 32 * (pieces - 1)
             return self.memory(depth, 36 * (pieces - 1) + over, "block", registers)
@@ -202,12 +210,16 @@ class Parts:
         return int(found)
 
     def cells(self, fabric: Fabric) -> dict[str, int | float]:
-        """Carry cells, LUTs as memory, BRAM36 and DSP blocks."""
+        """Carry cells, LUTs as memory, BRAM36, DSP blocks and UltraRAM."""
         shifts = [one for one in self.delays if 0 < fabric.shift_from <= one[1]]
         rams = [memory_of(*ram[:3], fabric) for ram in self.rams]
         luts = sum(bits * -(-stages // SHIFT) for bits, stages in shifts) + sum(one.luts for one in rams)
         found = {"carry": self.carry(fabric), "lut_ram": int(luts)}
-        return found | {"bram36": float(sum(one.bram36 for one in rams)), "dsp": float(self.dsp)}
+        return found | {
+            "bram36": float(sum(one.bram36 for one in rams)),
+            "dsp": float(self.dsp),
+            "uram": float(sum(one.uram for one in rams)),
+        }
 
     def flip_flops(self, fabric: Fabric) -> int:
         """Flip-flops."""
@@ -253,8 +265,8 @@ def family_in_use() -> str:
 
 
 def cost_of(kind: str, parts: Parts, family: str | None = None, registers: bool = True) -> dict[str, float]:
-    """What the parts of an operator of this kind take: {"lut", "ff", "carry", "lut_ram", "bram36", "dsp"};
-    "ff", which takes the longest, only with `registers`.
+    """What the parts of an operator of this kind take: {"lut", "ff", "carry", "lut_ram", "bram36", "dsp",
+    "uram"}; "ff", which takes the longest, only with `registers`.
     """
     family = family or _FAMILY.get()
     fabric = _fabric(family)
@@ -263,6 +275,11 @@ def cost_of(kind: str, parts: Parts, family: str | None = None, registers: bool 
     lut = sum(factors[name] * amount for name, amount in parts.amounts(fabric).items())
     more = {"ff": parts.flip_flops(fabric)} if registers else {}
     return {"lut": float(found["lut_ram"] + lut), **more, **found}
+
+
+def has_ultra_ram() -> bool:
+    """Whether the family of estimates that name none has UltraRAM."""
+    return _fabric(_FAMILY.get()).ultra_ram is not None
 
 
 @cache

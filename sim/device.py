@@ -103,10 +103,15 @@ def bench(
     with tempfile.TemporaryDirectory() as folder:
         sources, lanes, memories = write_bench(ops, Path(folder))
         level = level or ("-O1" if len(ops) * max(op.cycles() for op in ops) > LONG else "-O0")
-        options = {"defines": defines, "checked": checked, "waves": waves, "level": level}
+        options = {"defines": (*defines, *filled(ops)), "checked": checked, "waves": waves, "level": level}
         header = ports_header("clk_i", lanes)
         program = verilate.compile_model("xf_bench", [*extra, *sources], header, include_folders(), **options)
     return Device(program, lanes, memories)
+
+
+def filled(ops: list[HwOp]) -> tuple[str, ...]:
+    """The macro with which memories that begin empty have their contents (xf_ram), where there are any."""
+    return ("XF_LOADED",) * any(op.begins_empty for op in ops if op.first_load)
 
 
 def write_bench(ops: list[HwOp], folder: Path) -> tuple[list[Path], list[Lane], dict[str, str]]:
@@ -139,7 +144,12 @@ def layers(
         sources.append(Path(folder) / "xf_bench.sv")
         sources[-1].write_text(text)
         program = verilate.compile_model(
-            "xf_bench", sources, ports_header("clk_i", lanes), [rtl], checked=True
+            "xf_bench",
+            sources,
+            ports_header("clk_i", lanes),
+            [rtl],
+            defines=("XF_SIM", *filled(ops)),
+            checked=True,
         )
     return Device(program, lanes, folder=rtl)
 
@@ -200,9 +210,11 @@ def network(
     waves: str | None = None,
     sources: Iterable[Path] | None = None,
     level: str = "-O2",
+    loaded: bool = True,
 ) -> Device:
     """Build the accelerator `xf_top` of the folder `rtl`, whose layers are `ops`, so that all its streams can
-    pause; of other `sources` if given, whose inner streams cannot.
+    pause; of other `sources` if given, whose inner streams cannot. Memories that begin empty are as behind a
+    first load, unless not `loaded`.
     """
     source, sink = (
         Port(
@@ -231,7 +243,7 @@ def network(
         ins, outs = [source, *constants, *sources_in], [sink, *sinks_out]
         lane = replace(lane, sources=ins, sinks=outs, control=True)
     lanes = [lane]
-    defines = ("XF_SIM", "XF_PAUSE") if inner else ("XF_SIM",)
+    defines = ("XF_SIM", *(("XF_PAUSE",) if inner else ()), *(filled(ops) if loaded else ()))
     options = {"defines": defines, "checked": checked, "waves": waves, "level": level}
     program = verilate.compile_model(
         "xf_top", sources or _listed(rtl), ports_header("aclk", lanes), [rtl], **options

@@ -36,14 +36,22 @@ def writes_of(chain: LoadChain) -> list[tuple[int, int]]:
     return [(chain.control, 0), *chain.writes, (chain.control, chain.id)]
 
 
+def first_load(ops: list[HwOp]) -> list[tuple[int, int]]:
+    """The writes without which a network takes no frame: none, or a whole load."""
+    chain = LoadChain(ops)
+    return writes_of(chain) if chain.begins_empty else []
+
+
 def load_feed(ops: list[HwOp], frames: np.ndarray, writes: list[tuple[int, int]], after: int) -> cosim.Feed:
-    """Frames back to back, and writes that begin when `after` frames have left; the last frame comes when all
-    are answered, so that one has the new weights.
+    """Frames back to back, and writes that begin when `after` frames have left, those of `first_load`
+    at once; the last frame comes when all are answered, so that one has the new weights.
     """
+    begin = first_load(ops)
+    writes = [*begin, *writes]
     places, words = np.array(writes, np.int64).reshape(-1, 2).T[:, :, None]
     inputs = [graph.enter(ops[0], frames), places, words, np.zeros((0, 1))]
     last = (len(frames) - 1) * ops[0].in_stream().beats
-    gates = [(1, 0, 0, after * ops[-1].out_stream().beats), (0, last, 1, len(writes))]
+    gates = [(1, len(begin), 0, after * ops[-1].out_stream().beats), (0, last, 1, len(writes))]
     return cosim.Feed(inputs, [len(frames), len(writes), 0], {2: np.full(len(writes), FULL)}, gates)
 
 
@@ -73,13 +81,13 @@ def check_loading(
     """
     others, found, pictures = rolled(ops), [], pictures[np.arange(FRAMES) % len(pictures)]
     old, new = (next(reversed(BitSimulator(some).run(pictures).values())) for some in (ops, others))
-    writes, lasted = writes_of(LoadChain(others)), []
+    writes, lasted, begin = writes_of(LoadChain(others)), [], len(first_load(ops))
     for name, stall in runs.items():
         run = cosim.run(device, load_feed(ops, pictures, writes, len(pictures) // 3), stall, seed)
         if refused := int(run.outputs[1].astype(bool).sum()):
-            raise MismatchError(f"xf_top: AXI4-Lite refused {refused} of {len(writes)} writes of a load.")
+            raise MismatchError(f"xf_top: AXI4-Lite refused {refused} of {begin + len(writes)} writes.")
         count = first_new(run.output, old, new)
-        lasted.append(int(run.given[1][-1] - run.given[1][0]))
+        lasted.append(int(run.given[1][-1] - run.given[1][begin]))
         what = f"{count} frames of the old weights, then {len(pictures) - count} of the new; "
         what += f"{len(writes):,} writes in {lasted[-1]:,} cycles; pauses {stall or 'none'}"
         found.append(check(f"{name} = bit simulator", len(pictures), 0, old.size, what))

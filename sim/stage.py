@@ -101,7 +101,8 @@ def simulate(
         if load_chain(ops):
             progress(f"RTL on {loading.FRAMES} frames while weights are loaded, twice")
             runs = {"RTL with a load": 0.0, "RTL stalled with a load": STALL}
-            some, load_cycles = loading.check_loading(device, ops, pictures, runs, SEED)
+            begins = device if not loading.first_load(ops) else network(acc / "rtl", ops, loaded=False)
+            some, load_cycles = loading.check_loading(begins, ops, pictures, runs, SEED)
             changing += some
         task, rows, drawn = task_of_export(net_dir), [], []
         if task:

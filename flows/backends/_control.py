@@ -143,7 +143,7 @@ def _load_logic(chain: LoadChain, beats: int, channels: str) -> str:
 
   xf_load #(
     .Beats({beats}), .MemoryW({chain.memory_bits}), .PlaceW({chain.place_bits}), .Words({words}),
-    .Stages({len(chain.ops)})
+    .Stages({len(chain.ops)}), .BuiltIn({int(not chain.begins_empty)})
   ) u_load (
     .clk_i(aclk), .rst_ni(aresetn),
     .s_valid_i(s_axis_tvalid), .s_ready_o(s_axis_tready), .m_valid_o(frame_valid), .m_ready_i(frame_ready),

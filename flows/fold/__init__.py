@@ -117,7 +117,7 @@ def fold(
     tools = [] if base.load(backend).matrices == "folded" else ["alkaid"]
     with artifacts.measured("qonnx", "numpy", *tools) as run, estimates_of(target.family):
         lowered = np.load(net_dir / "lowered.npz")
-        part = Part(*(target.capacity[name] for name in RESOURCES))
+        part = Part.of(target.capacity)
         adders = "generate" in base.load(backend).stages
         asked = any(isinstance(one, dict) and "interval" in one for one in given.values())  # for a loop
         quick = (fps == "max" or "latency" in aim.limits) and not asked  # then steps side by side

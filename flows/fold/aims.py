@@ -33,7 +33,7 @@ TRIES = 400  # divided by the number of operators: how often other foldings are 
 MOVED = 4_000_000  # divided by the beats of all streams in a frame, likewise
 QUICK = 20_000_000  # beats that are moved to size FIFOs in such a try
 AVOIDED = 4  # most expensive FIFOs that are tried to be avoided at a time
-BRAM36_BITS, LUT_BITS = 36 * 1024, 64  # that one block RAM and one LUT can store
+BRAM36_BITS, LUT_BITS, URAM_BITS = 36 * 1024, 64, 72 * 4096  # that one block RAM, LUT, UltraRAM can store
 HASTE = (
     0.03,
     0.1,
@@ -112,7 +112,7 @@ class Search:
         adders: bool = False,
     ):
         self.board, self.finish = board, finish
-        self.part: Part = Part(*(board.capacity[name] for name in RESOURCES))
+        self.part: Part = Part.of(board.capacity)
         self.options = options_of(bounds, fixed or {}, adders)
         self.fastest, self.slowest_name = fastest(self.options)
         self.foldings: int = sum(len(one.foldings) for one in self.options)
@@ -122,7 +122,7 @@ class Search:
         """The limit of each of `RESOURCES`, in the units of the capacities, by default the part's capacity;
         and of "latency", in cycles.
         """
-        found = {name: float(self.board.capacity[name]) for name in RESOURCES}
+        found = {name: float(self.board.capacity.get(name, 0)) for name in RESOURCES}
         found["latency"] = cycles_of(asked.get("latency", "inf"), self.board.clock_mhz)
         for word, text in asked.items():
             if word == "latency":
@@ -390,10 +390,10 @@ class Search:
         return f"{interval:,} cycles per frame ({fps:,.0f} frames per second)"
 
     def text(self, amounts: dict[str, float]) -> str:
-        """Amounts of LUT and BRAM36, and of DSP where the part has fewer, in the units of the family."""
-        units, said, most = self._units(), [], self.board.capacity["dsp"]
+        """Amounts of LUT and BRAM36, and of others where the part has fewer, in the units of the family."""
+        units, said, has = self._units(), [], self.board.capacity
         for name in RESOURCES:
-            if name in amounts and (name != "dsp" or most < amounts[name] < inf):
+            if name in amounts and (name in ("lut", "bram36") or has.get(name, 0) < amounts[name] < inf):
                 count = f"{amounts[name] * units[name][1]:,.1f}".removesuffix(".0")
                 said.append(f"{count} {units[name][0]}")
         return ", ".join(said[:-1]) + " and " * (len(said) > 1) + said[-1]
@@ -429,7 +429,8 @@ def check_storable(bounds: list[Bound], board: Board) -> None:
     """
     inside = (one for one in bounds if "weights" in one.arrays and not one.attributes.get("outside"))
     weights = {one.name: np.asarray(one.arrays["weights"]) for one in inside}
-    room = _stored(board)
+    loaded = any(one.attributes.get("loadable") for one in bounds)
+    room = _stored(board, loaded)
     bits = {name: _bits(values) * values.size for name, values in weights.items()}
     if sum(bits.values()) <= room:
         return
@@ -441,7 +442,9 @@ def check_storable(bounds: list[Bound], board: Board) -> None:
     else:
         return
     largest = max(bits, key=lambda name: bits[name])
-    larger = [one.name for one in map(boards.load, names("hw.boards")) if _stored(one) >= sum(bits.values())]
+    larger = [
+        one.name for one in map(boards.load, names("hw.boards")) if _stored(one, loaded) >= sum(bits.values())
+    ]
     other = f"a larger board ({', '.join(larger)})" if larger else "a larger board than any here"
     raise UserError(
         f"{board.name}: the weights have {sum(bits.values()) / 1e6:,.1f} Mbit, but block RAM and LUTs "
@@ -450,9 +453,10 @@ def check_storable(bounds: list[Bound], board: Board) -> None:
     )
 
 
-def _stored(board: Board) -> int:
-    """Bits that a part's block RAM and LUTs can store at most."""
-    return int(board.capacity["bram36"] * BRAM36_BITS + board.capacity["lut"] * LUT_BITS)
+def _stored(board: Board, loaded: bool) -> int:
+    """Bits that a part's block RAM and LUTs can store at most, and its UltraRAM where a host fills it."""
+    ultra = loaded * board.capacity.get("uram", 0) * URAM_BITS
+    return int(board.capacity["bram36"] * BRAM36_BITS + board.capacity["lut"] * LUT_BITS + ultra)
 
 
 def _bits(values: np.ndarray) -> int:

@@ -20,7 +20,8 @@ from xnorforge.flows.bind import OPS, Bound
 from xnorforge.hw.ops.base import PAGE, HwOp, Stream
 from xnorforge.hw.parts import family_in_use
 
-RESOURCES = ("lut", "bram36", "dsp")
+RESOURCES = ("lut", "bram36", "dsp", "uram")
+NOTHING = (0.0,) * len(RESOURCES)
 LEAST = 1 / 16  # LUTs per weight but 0 and input bit of a matrix that is wired or made of adders, at least
 ALL = 32  # foldings of an operator up to which all are priced
 SURE = 2  # narrower foldings that others replace, from which on a folding is taken for replaced too
@@ -221,7 +222,7 @@ def _at_least(op: HwOp, weights: int) -> Option:
     """An operator with a lower bound of the LUTs that it takes for all of its weights at a time."""
     lut = LEAST * weights * op.in_stream().bits
     takes, gives = dict(zip(op.sources, op.in_streams())), dict(zip(op.results, op.out_streams()))
-    return Option(op, 0, (lut, 0.0, 0.0), takes, gives)
+    return Option(op, 0, (lut, *NOTHING[1:]), takes, gives)
 
 
 def _replaced(one: Option, others: Iterable[Option]) -> bool:
@@ -244,7 +245,7 @@ def between(source: Stream, sink: Stream) -> Amounts | None:
     if steps is None:
         return None
     costs = [_converter(*pair, source.bits, family_in_use()) for pair in pairwise(steps)]
-    return tuple(map(sum, zip((0.0, 0.0, 0.0), *costs)))
+    return tuple(map(sum, zip(NOTHING, *costs)))
 
 
 def skid_buffer(stream: Stream) -> Amounts:
@@ -327,18 +328,26 @@ def candidates(bound: Bound, fixed: dict[str, int], several: bool = False) -> li
             known.add(pixels)
     if found:
         return found
+    raise UserError(f"{bound.name}: {fixed} {_uncombined(bound, fixed)}.")
+
+
+def _uncombined(bound: Bound, fixed: dict[str, int]) -> str:
+    """Why no folding of an operator has the settings given by the user, and what would."""
     if "pixels" in fixed:
-        raise UserError(
-            f"{bound.name}: {fixed} cannot be combined; pixels of 2 or more need {_whole(bound)}."
+        return f"cannot be combined; pixels of 2 or more need {_whole(bound)}"
+    if fixed.get("rom") == "ultra":
+        return (
+            "cannot be combined; rom=ultra needs a part with UltraRAM, LOADABLE=1, since a bitstream cannot "
+            "fill it, and one vector at a time"
         )
     if fixed.get("rom") == "columns":
-        raise UserError(
-            f"{bound.name}: {fixed} cannot be combined; rom=columns needs one vector at a time, more than "
-            "1,024 words, and a number of words that is not a power of two."
+        return (
+            "cannot be combined; rom=columns needs one vector at a time, more than 1,024 words, and a number "
+            "of words that is not a power of two"
         )
-    raise UserError(
-        f"{bound.name}: {fixed} produces beats that do not divide a frame; remove it to let the search "
-        "choose, or use divisors of the channels."
+    return (
+        "produces beats that do not divide a frame; remove it to let the search choose, or use divisors of "
+        "the channels"
     )
 
 

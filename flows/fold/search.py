@@ -13,7 +13,7 @@ block RAM and DSP at once, except rows that, even with the best of everything el
 than a folding already found.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -38,31 +38,38 @@ from xnorforge.hw.ops.base import HwOp, Stream
 
 MOST_ROWS = 300_000  # of a table; of more, those that may be best are kept
 MIXED = 2, 4, 8, 16, 64  # times the weight of a resource whose limit was broken, to find a folding within
+NONE = 1e-6  # of a resource that a part does not have, so that its share is more than anything else's
 NO_LIMIT: dict[str, float] = dict.fromkeys(RESOURCES, float("inf"))
 
 
 @dataclass(frozen=True)
 class Part:
-    """Capacity of a part, in LUTs, block RAMs of 36 kbit and DSPs.
+    """Capacity of a part, in LUTs, block RAMs of 36 kbit, DSPs and UltraRAMs.
 
-    A design's share of the part is the sum of the fractions of the three that it uses.
+    A design's share of the part is the sum of the fractions of these that it uses.
     """
 
     lut: float
     bram36: float
     dsp: float
+    uram: float = NONE
+
+    @classmethod
+    def of(cls, capacity: Mapping[str, float]) -> "Part":
+        """The part of a board's capacity."""
+        return cls(*(capacity.get(name, NONE) for name in RESOURCES))
 
     @property
     def weights(self) -> Amounts:
-        """Share of one LUT, one block RAM, one DSP."""
-        return 1 / self.lut, 1 / self.bram36, 1 / self.dsp
+        """Share of one of each of `RESOURCES`."""
+        return tuple(1 / getattr(self, name) for name in RESOURCES)
 
     def price(self, op: HwOp) -> float:
         """Share of one operator, from its own cost model."""
         return self.utilisation(op.estimate(registers=False))
 
     def utilisation(self, amounts: dict[str, float]) -> float:
-        """Share of `amounts`, {"lut", "bram36", "dsp"} of a cost model or a synthesis."""
+        """Share of `amounts`, {name: amount} of a cost model or a synthesis."""
         return sum(amounts.get(name, 0) / getattr(self, name) for name in RESOURCES)
 
 
@@ -198,6 +205,8 @@ def _cheapest(
     some: list[list[Option]], extra: list[list[float]], weights: np.ndarray, limits: np.ndarray
 ) -> list[Option] | None:
     """One option per operator; None if none keeps the limits."""
+    taken = np.max([one.amounts for ones in some for one in ones], axis=0)
+    limits = np.where(taken > 0, limits, np.inf)  # what nothing takes bounds nothing
     graph = _Graph(some, extra)
 
     def solve(weights, more: float = 0.0) -> list[_Table]:
@@ -214,7 +223,7 @@ def _cheapest(
     if within(found):
         return found
     # Bounds: what the weighted sum and each limited resource come to at least.
-    criteria = [weights, *np.eye(3)[np.isfinite(limits)]]
+    criteria = [weights, *np.eye(len(limits))[np.isfinite(limits)]]
     most = [np.inf, *limits[np.isfinite(limits)]]
     solved = [solve(one) for one in criteria]
     if any(tables[-1].amounts[0, 0] > limit + ROUNDING for tables, limit in zip(solved[1:], most[1:])):
@@ -222,10 +231,12 @@ def _cheapest(
     known = [graph.options(tables) for tables in solved[1:]]
     for resource in np.flatnonzero(np.isfinite(limits)):
         for factor in MIXED:
-            known.append(graph.options(solve(weights * np.where(np.arange(3) == resource, factor, 1))))
+            known.append(
+                graph.options(solve(weights * np.where(np.arange(len(limits)) == resource, factor, 1)))
+            )
     most[0] = min((_total(one) @ weights for one in known if within(one)), default=np.inf)
     bounds = [_Bound(one, limit, graph.rests(tables)) for one, limit, tables in zip(criteria, most, solved)]
-    last = graph.solve(np.eye(4, 3), weights, bounds)
+    last = graph.solve(np.eye(len(limits) + 1, len(limits)), weights, bounds)
     return graph.options(last, int(np.argmin(last[-1].amounts @ weights))) if len(last[-1].amounts) else None
 
 
@@ -240,7 +251,7 @@ def _joint(source: Stream, sink: Stream, passes_ready: bool) -> Amounts | None:
 
 def _total(options: list[Option]) -> np.ndarray:
     choice = Choice.of(options)
-    return np.array([np.inf] * 3 if choice is None else list(choice.amounts.values()))
+    return np.array([np.inf] * len(RESOURCES) if choice is None else list(choice.amounts.values()))
 
 
 @dataclass
@@ -320,7 +331,8 @@ class _Graph:
             if more is not None:
                 places.append((i, j))
                 rows.append((*more, 0.0))
-        return _Table(unknowns, np.array(places, np.int64).reshape(-1, 2), np.array(rows).reshape(-1, 4))
+        amounts = np.array(rows).reshape(-1, len(RESOURCES) + 1)
+        return _Table(unknowns, np.array(places, np.int64).reshape(-1, 2), amounts)
 
     def _plan(self) -> list[tuple[int, int] | tuple[int, tuple]]:
         """Pairs of tables to join, and tables with the unknown that is settled there; each makes a table. The
@@ -467,17 +479,22 @@ class _Graph:
 
 def _undominated(amounts: np.ndarray) -> np.ndarray:
     """Pareto-optimal rows of amounts (rows, RESOURCES); of equal rows one is kept."""
-    order = np.lexsort(amounts.T)  # by dsp, then bram36, then lut
-    lut, bram, dsp = amounts[order].T
+    order = np.lexsort(amounts.T)  # by uram, then dsp, then bram36, then lut
+    lut, bram, *rest = amounts[order].T
     places, place = np.unique(bram, return_inverse=True)
-    least = np.full(len(places), np.inf)  # of LUT, at this many BRAM36 or fewer and fewer DSP
+    levels, level = np.unique(rest[0], return_inverse=True)
+    # Of LUT, at this many DSP or fewer, this many BRAM36 or fewer, and fewer UltraRAM.
+    below = np.full((len(levels), len(places)), np.inf)
     kept = np.zeros(len(order), bool)
-    for level in np.unique(dsp):
-        of = np.flatnonzero(dsp == level)
-        before = np.concatenate([[np.inf], np.minimum.accumulate(lut[of])[:-1]])
-        kept[of] = (lut[of] < before) & (lut[of] < least[place[of]])
-        np.minimum.at(least, place[of], lut[of])
-        least = np.minimum.accumulate(least)
+    for of_uram in (rest[1] == one for one in np.unique(rest[1])):
+        least = np.full(len(places), np.inf)  # at this many UltraRAM and fewer DSP
+        for dsp in range(len(levels)):
+            of = np.flatnonzero(of_uram & (level == dsp))
+            before = np.concatenate([[np.inf], np.minimum.accumulate(lut[of])[:-1]])
+            kept[of] = (lut[of] < before) & (lut[of] < np.minimum(least, below[dsp])[place[of]])
+            np.minimum.at(least, place[of], lut[of])
+            least = np.minimum.accumulate(least)
+            below[dsp] = np.minimum(below[dsp], least)
     return order[kept]
 
 

@@ -84,7 +84,9 @@ def _counted(record: Record) -> list[str]:
             f"assumed: {taken} cycles per frame simulated, bound by the {outside['binds']}"
         )
     block, per = block_ram(part["family"])
-    for name, title, each in (("lut", "LUT", 1), ("ff", "FF", 1), ("bram36", block, per), ("dsp", "DSP", 1)):
+    rows = [("lut", "LUT", 1), ("ff", "FF", 1), ("bram36", block, per), ("dsp", "DSP", 1)]
+    rows += [("uram", "UltraRAM", 1)] * (part.get("uram", 0) > 0)
+    for name, title, each in rows:
         used, has = part[name] * each, part["capacity"][name] * each
         lines.append(
             f"  {title:<9} {formatted(used):>7} of {formatted(has)} ({100 * part['share'][name]:.1f} %), "

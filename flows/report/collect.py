@@ -537,14 +537,15 @@ def streams(ops: list[HwOp], sim: Record, synth: Record) -> list[Record]:
 
 
 def memory(rows: list[Record]) -> list[Record]:
-    """Constant memories per operator; efficiency is bits over the bits of the block RAMs that were taken.
+    """Constant memories per operator; efficiency is bits over the bits of the block RAMs that were taken, of
+    UltraRAMs too.
 
     The bits are those of the layer's largest memory; its small tables are in LUTs.
     """
     found = []
     for row in rows:
         bits = sum(one["bits"] for one in row["memories"])
-        blocks = 36864 * row["ramb36"] + 18432 * row["ramb18"]
+        blocks = 36864 * row["ramb36"] + 18432 * row["ramb18"] + 294912 * row["uram"]
         if bits:
             shapes = [f"{one['what']} {one['depth']}x{one['width']}" for one in row["memories"]]
             found.append(

@@ -24,7 +24,7 @@ def device_rows(resources: Record) -> list[tuple[str, float, float | None]]:
     rows: list[tuple[str, float, float | None]] = []
     for site in families.load(resources["family"]).sites:
         has = resources["capacity"].get(site.capacity)
-        used = sum(resources[name] for name in site.resources)
+        used = sum(resources.get(name, 0) for name in site.resources)  # older records lack UltraRAM
         used += sum(resources["cells"].get(cell, 0) for cell in site.cells)
         rows.append((site.name, used, has if has is None else site.per * has))
     return rows

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping
 from xnorforge.hw import families
 
 # Resources of one operator, in the order of the report. `lut` is the sum of the three kinds below it.
-RESOURCES = ("lut", "lut_logic", "lut_ram", "srl", "ff", "carry", "muxf", "ramb36", "ramb18", "bram36", "dsp")
+RESOURCES = (
+    "lut", "lut_logic", "lut_ram", "srl", "ff", "carry", "muxf", "ramb36", "ramb18", "bram36", "dsp", "uram",
+)  # fmt: skip
 
 
 def resources(cells: Mapping[str, int], family: str) -> dict[str, float]:

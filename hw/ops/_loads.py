@@ -60,11 +60,13 @@ class LoadChain:
         ops: the operators on the chain, in its order.
         writes: (byte address, 32 bits) of all words, in any order; `address` of xf_axi_lite, upper half.
         address_bits: of a byte address on AXI4-Lite.
+        begins_empty: whether the network takes no frame before a first load.
         id: of these weights, neither 0 nor `BUILT_IN`.
     """
 
     def __init__(self, ops: list[HwOp]):
         self.ops = [op for op in ops if op.first_load]
+        self.begins_empty = any(op.begins_empty for op in self.ops)
         memories = [one for op in self.ops for one in loaded_memories(op)]
         last = max(one.number for one in memories)
         self.memory_bits = last.bit_length()

@@ -10,8 +10,8 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._decode import Decoder, decode_scales, decode_starts, decode_weights
 from xnorforge.hw.ops._streams import check_divides
-from xnorforge.hw.ops.base import LOADABLE, HwOp, Memories, Rtl, Stream, Tensors
-from xnorforge.hw.parts import Parts
+from xnorforge.hw.ops.base import LOADABLE, PAGE, Attributes, HwOp, Memories, Rtl, Stream, Tensors
+from xnorforge.hw.parts import Parts, has_ultra_ram
 from xnorforge.hw.words import bits_of
 
 
@@ -52,7 +52,7 @@ class Mvu(HwOp):
     arrays: tuple[str, ...] = ("weights", "thresholds")
     extents: ClassVar[dict[str, str]] = {"simd": "mw", "pe": "mh"}
     styles: ClassVar[dict[str, tuple[str | int, ...]]] = {
-        "rom": ("block", "logic"),
+        "rom": ("block", "logic", "ultra"),
         "starts": ("block", "logic"),
     }
     module = "xf_mvu"
@@ -68,11 +68,16 @@ class Mvu(HwOp):
             "in_shape": ("ints", True, []),
             "out_shape": ("ints", True, []),
             "variant": ("s", False, "folded", {"folded"}),
-            "rom": ("s", False, "auto", {"auto", "block", "logic"}),
+            "rom": ("s", False, "auto", {"auto", *self.styles.get("rom", ())}),
             "starts": ("s", False, "auto", {"auto", "block", "logic"}),
             "rom_rows": ("i", False, 0),
             **LOADABLE,
         }
+
+    @classmethod
+    def together(cls, attributes: Attributes, folding: Attributes) -> bool:
+        """UltraRAM, which a bitstream cannot fill, is for weights that are loaded."""
+        return folding.get("rom") != "ultra" or (0 < attributes.get("loadable", 0) < PAGE and has_ultra_ram())
 
     @property
     def in_bits(self) -> int:
@@ -231,15 +236,20 @@ class Mvu(HwOp):
             words > cost.SHALLOW
             and cost.logic_rom(simd * self.rows * self.weight_bits, words) > cost.LARGEST_LOGIC_ROM
         )
-        weights = rom in ("block", "columns") or (rom == "auto" and deep)
+        weights = rom in ("block", "columns", "ultra") or (rom == "auto" and deep)
         begin = starts == "block" or (starts == "auto" and passes >= cost.BLOCK_STARTS)
         return weights and words > 1, begin and passes > 1
+
+    @property
+    def begins_empty(self) -> bool:
+        """Whether the weights lie in UltraRAM."""
+        return self.get_nodeattr("rom") == "ultra" and self.in_block()[0]
 
     def weight_rows(self) -> int:
         """Words in a column of weights in block RAM, with registers behind them; 0 of weights in logic, and
         where the part's family does not ask for it (`rom_rows`).
         """
-        return self.get_nodeattr("rom_rows") if self.in_block()[0] else 0
+        return self.get_nodeattr("rom_rows") if self.in_block()[0] and not self.begins_empty else 0
 
     def deep_rows(self) -> int:
         """Words in a column of weights in block RAM that are chosen from right behind it (`rom` "columns"); 0
@@ -264,7 +274,9 @@ class Mvu(HwOp):
     def _places(self) -> tuple[str, str]:
         """Where weights and starts lie, as xf_pkg.sv calls it."""
         weights, starts = ("Block" if block else "Logic" for block in self.in_block())
-        if weights == "Block":
+        if self.begins_empty:
+            weights = "Ultra"
+        elif weights == "Block":
             weights = "Columns" if self.weight_rows() else "Deep" if self.deep_rows() else "Block"
         return weights, starts if self.has_starts() else "NoMemory"
 
@@ -349,6 +361,8 @@ class Mvu(HwOp):
         mw, mh, simd, _ = self.folding()
         width, words = simd * self.rows * self.weight_bits, mw // simd * (mh // self.rows)
         load = self.first_load
+        if self.begins_empty:
+            return Parts().loadable(words, width, True, load, ultra=True)
         if self.in_block()[0]:
             return cost.weight_memory(width, words, self.weight_rows(), self.deep_rows(), load)
         if load:

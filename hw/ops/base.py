@@ -347,9 +347,9 @@ class HwOp(CustomOp):
 
     def estimate(self, family: str | None = None, registers: bool = True) -> dict[str, float]:
         """Estimated cost on a part of a family, as Yosys counts before packing: {"lut", "ff", "carry",
-        "lut_ram", "bram36", "dsp"}. "lut_ram" counts the LUT sites used as memory or shift registers, which
-        are part of "lut". Without a family it is that of `parts.estimates_of`; without
-        `registers` there is no "ff", which takes the longest.
+        "lut_ram", "bram36", "dsp", "uram"}. "lut_ram" counts the LUT sites used as memory or shift registers,
+        which are part of "lut". Without a family it is that of `parts.estimates_of`; without `registers`
+        there is no "ff", which takes the longest.
         """
         return cost_of(type(self).__name__, self.parts().add(self.load_parts()), family, registers)
 
@@ -384,6 +384,11 @@ class HwOp(CustomOp):
         """Number of the first of `loads` on the chain of xf_load; 0: they are constants."""
         number = 0 if type(self).loads is HwOp.loads else self.get_nodeattr("loadable")
         return number if number and self.loads else 0
+
+    @property
+    def begins_empty(self) -> bool:
+        """Whether one of `loads` has no contents at power-up, and so needs a load before the first frame."""
+        return False
 
     @classmethod
     def with_pages(cls, attributes: Record, pages: list[Record]) -> tuple[Record, list[Record]] | None:

@@ -11,7 +11,8 @@
 //
 // The id is 0 from the first word to the end. Reset keeps it, as it keeps the memories: with an id,
 // a load in which no word was written is forgotten; without one, the network stays in reset, and
-// frames wait, until a load begins and ends. The contents at power-up have the id 1.
+// frames wait, until a load begins and ends. The contents at power-up have the id 1; without them
+// (BuiltIn = 0) the id begins with 0, unless XF_LOADED lets a simulation begin behind a load.
 //
 // load_o passes up to Stages registers; as many cycles after the end the network starts.
 //
@@ -28,6 +29,7 @@ module xf_load #(
   parameter  int unsigned PlaceW   = 1,
   parameter  int unsigned Words    = 1,       // of all memories, 32 bits each
   parameter  int unsigned Stages   = 1,
+  parameter  int unsigned BuiltIn  = 1,       // 1: all memories have contents at power-up
   localparam int unsigned AddrW    = MemoryW + PlaceW
 ) (
   input  logic             clk_i,
@@ -58,6 +60,8 @@ module xf_load #(
     $error("xf_load: MemoryW must be 1 .. 10; got MemoryW=%0d", MemoryW);
   end else if (PlaceW < 1 || PlaceW > PlaceMost) begin : gen_bad_place
     $error("xf_load: PlaceW must be 1 .. 18; got PlaceW=%0d", PlaceW);
+  end else if (BuiltIn > 1) begin : gen_bad_built_in
+    $error("xf_load: BuiltIn must be 0 or 1; got BuiltIn=%0d", BuiltIn);
   end
 
   localparam int unsigned BeatW  = (Beats > 1) ? $clog2(Beats) : 1;
@@ -67,7 +71,7 @@ module xf_load #(
   typedef enum logic [1:0] {Run, Drain, Load, Start} state_e;
 
   state_e            state_q;
-  logic [31:0]       id_q;      // its lowest bit inverted, so that all begin with 0
+  logic [31:0]       id_q;      // its lowest bit inverted, so that the id 1 is 0 here
   logic [15:0]       frames_q;  // in the network
   logic [BeatW-1:0]  beat_q;    // of the frame that enters
   logic [CountW-1:0] count_q;   // words since the beginning
@@ -76,7 +80,12 @@ module xf_load #(
   logic              first, open, move, control, begins, ends, word, whole;
   xf_pkg::load_t     load_q;
 
-  initial id_q = '0;
+`ifdef XF_LOADED
+  localparam bit Begins = 1'b1;
+`else
+  localparam bit Begins = BuiltIn != 0;
+`endif
+  initial id_q = Begins ? 32'd0 : 32'd1;
   initial load_q = '0;
 
   assign id_o    = id_q ^ 32'd1;

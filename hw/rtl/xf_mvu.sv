@@ -184,7 +184,7 @@ module xf_mvu #(
   end else begin : gen_words
     assign x_there = x_read;
     xf_rom #(
-      .Width(Pe * Simd * WBits), .Depth(Depth), .Kind(InBlock ? 2 : 1),
+      .Width(Pe * Simd * WBits), .Depth(Depth), .Kind((WeightMemory == xf_pkg::Ultra) ? 3 : InBlock ? 2 : 1),
       .File(WeightFile),
       .Load(Load)
     ) u_weights (

@@ -5,8 +5,9 @@
 package xf_pkg;
 
   // Where a table lies: nowhere, in logic, in block RAM, in block RAM whose words lie in columns of
-  // which one is chosen right behind it (xf_rom_deep) or behind registers (xf_rom_columns).
-  typedef enum logic [2:0] {NoMemory, Logic, Block, Deep, Columns} memory_e;
+  // which one is chosen right behind it (xf_rom_deep) or behind registers (xf_rom_columns), in
+  // UltraRAM.
+  typedef enum logic [2:0] {NoMemory, Logic, Block, Deep, Columns, Ultra} memory_e;
 
   // How a row multiplies: counts equal bits or adds elements or their inverses, multiplies counts by
   // constants, adds planes of weights of several bits, gates elements with -1, 0 and 1, or has

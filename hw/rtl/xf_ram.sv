@@ -5,10 +5,12 @@
 // Kind 0: LUTs, no register, data_o follows addr_i in the same cycle.
 // Kind 1: LUTs, registered.
 // Kind 2: block RAM, registered.
+// Kind 3: UltraRAM, registered, without contents at the beginning. XF_LOADED, for simulating a module
+//         alone, gives it those of File, as if they had been loaded.
 //
 // Rate       one read and one write per cycle
 // Latency    0 or 1 cycles of clk_i with en_i high
-// Reset      none; it starts with the contents of File
+// Reset      none; Kinds 0 to 2 start with the contents of File
 // Collision  the result of reading a word in the cycle in which it is written is unknown
 
 module xf_ram #(
@@ -32,13 +34,19 @@ module xf_ram #(
 
   if (Width < 1 || Depth < 1) begin : gen_bad_size
     $error("xf_ram: Width, Depth must be at least 1; got %0d, %0d", Width, Depth);
-  end else if (Kind > 2) begin : gen_bad_kind
-    $error("xf_ram: Kind must be 0, 1 or 2; got Kind=%0d", Kind);
+  end else if (Kind > 3) begin : gen_bad_kind
+    $error("xf_ram: Kind must be 0, 1, 2 or 3; got Kind=%0d", Kind);
   end
 
-  (* ram_style = (Kind == 2) ? "block" : "distributed", no_rw_check *)
+`ifdef XF_LOADED
+  localparam bit Filled = 1'b1;
+`else
+  localparam bit Filled = Kind != 3;
+`endif
+
+  (* ram_style = (Kind == 3) ? "ultra" : (Kind == 2) ? "block" : "distributed", no_rw_check *)
   logic [Width-1:0] mem [Depth];
-  initial if (File != "") $readmemh(File, mem);
+  initial if (Filled && File != "") $readmemh(File, mem);
   always_ff @(posedge clk_i) begin
     for (int unsigned p = 0; p + 1 < Pieces; p++) begin
       if (write_i[p]) mem[write_addr_i][p*Piece +: Piece] <= write_data_i[p*Piece +: Piece];

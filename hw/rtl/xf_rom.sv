@@ -7,6 +7,7 @@
 // Kind 0: logic, no register, data_o follows addr_i in the same cycle.
 // Kind 1: logic, registered.
 // Kind 2: block RAM, registered.
+// Kind 3: UltraRAM, registered; it begins without contents and has to be loaded (xf_ram).
 //
 // Latency    0 or 1 cycles of clk_i with en_i high
 // Reset      none; data_o is unknown until the first read
@@ -31,8 +32,10 @@ module xf_rom #(
 
   if (Width < 1 || Depth < 1) begin : gen_bad_size
     $error("xf_rom: Width, Depth must be at least 1; got %0d, %0d", Width, Depth);
-  end else if (Kind > 2) begin : gen_bad_kind
-    $error("xf_rom: Kind must be 0, 1 or 2; got Kind=%0d", Kind);
+  end else if (Kind > 3) begin : gen_bad_kind
+    $error("xf_rom: Kind must be 0, 1, 2 or 3; got Kind=%0d", Kind);
+  end else if (Kind == 3 && (Load == 0 || Pages > 1)) begin : gen_bad_load
+    $error("xf_rom: Kind=3 has no contents unless a host loads them; got Load=%0d", Load);
   end
 
   if (Load == 0 || Pages > 1) begin : gen_constant

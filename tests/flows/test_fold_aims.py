@@ -18,11 +18,13 @@ from xnorforge.flows.bind import OPS, bind
 from xnorforge.flows.fold import fold
 from xnorforge.flows.fold.aims import Aim, Search, amounts_of, check_storable, interval_of
 from xnorforge.flows.fold.fifo_sizing import depth_of, fifo_before, frame_latency
+from xnorforge.flows.fold.loading import as_loadable
 from xnorforge.flows.fold.options import RESOURCES, Options, candidates, converters, extents
 from xnorforge.flows.fold.search import NO_LIMIT, Part, cheapest, options_of
 from xnorforge.flows.lower import checks, emit
 from xnorforge.flows.report import provenance
 from xnorforge.hw import boards
+from xnorforge.hw.parts import estimates_of
 from xnorforge.pipeline import request
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -33,7 +35,7 @@ from random_graphs import RandomGraph
 from ..refusals import says
 
 BOARD = boards.load("pynq-z2")
-BOARD_PART = Part(*(BOARD.capacity[name] for name in RESOURCES))
+BOARD_PART = Part.of(BOARD.capacity)
 
 
 def test_a_part_with_too_few_multipliers_is_named_by_them():
@@ -92,25 +94,33 @@ def everything(bounds, interval):
             yield tuple(map(sum, zip(*parts)))
 
 
-@pytest.mark.parametrize(("seed", "interval"), [(0, 24), (1, 12), (2, 6), (3, 2), (4, 4)])
+@pytest.mark.parametrize(("seed", "interval"), [(0, 24), (1, 12), (2, 6), (3, 2), (4, 4), (8, 4)])
 def test_no_folding_at_all_is_better_than_the_one_found_within_limits(chains, seed, interval):
-    bounds = tiny(chains, seed)
-    options, every = options_of(bounds, {}, False), np.array([*everything(bounds, interval)])
-    rng, met, prices = np.random.default_rng(seed), 0, [(1, 0, 0), (0, 1, 0), BOARD_PART.weights]
-    for price in [*prices, *rng.exponential(BOARD_PART.weights, (4, 3))]:
-        for shares in [(np.inf, np.inf), *rng.random((6, 2))]:
-            lut, bram = (
-                np.quantile(every[:, k], share) if share < 1 else share for k, share in enumerate(shares)
-            )
-            fit = every[(every[:, 0] <= lut) & (every[:, 1] <= bram)]
-            found = cheapest(options, interval, price, NO_LIMIT | {"lut": lut, "bram36": bram})
-            assert (found is None) == (len(fit) == 0)
-            if found:
-                taken, ops = np.array([found.amounts[name] for name in RESOURCES]), found.operators()
-                assert taken @ price == pytest.approx((fit @ price).min(), rel=1e-6, abs=1e-4)
-                assert taken[0] <= lut + 1e-5 and taken[1] <= bram + 1e-5
-                assert amounts(ops) == pytest.approx(tuple(taken)) and found.interval <= interval
-                met += 1
+    """The last one has loaded weights, for a part that has UltraRAM."""
+    bounds, board = tiny(chains, seed), BOARD
+    if seed == 8:
+        bounds, board = as_loadable(bounds, "rtl", True), boards.load("kv260")
+    with estimates_of(board.family):
+        options, every = options_of(bounds, {}, False), np.array([*everything(bounds, interval)])
+        weights, eye = Part.of(board.capacity).weights, np.eye(len(RESOURCES))
+        rng, met, most = np.random.default_rng(seed), 0, every.max(axis=0)
+        assert (most[3] > 1) == (seed == 8)
+        for price in [eye[0], eye[1], weights, *rng.exponential(weights, (4, len(weights)))]:
+            for shares in [(np.inf, np.inf), *rng.random((6, 2))]:
+                lut, bram = (
+                    np.quantile(every[:, k], share) if share < 1 else share for k, share in enumerate(shares)
+                )
+                uram = rng.integers(0, most[3] + 1)
+                fit = every[(every[:, 0] <= lut) & (every[:, 1] <= bram) & (every[:, 3] <= uram)]
+                limits = {"lut": lut, "bram36": bram, "uram": uram}
+                found = cheapest(options, interval, price, NO_LIMIT | limits)
+                assert (found is None) == (len(fit) == 0)
+                if found:
+                    taken, ops = np.array([found.amounts[name] for name in RESOURCES]), found.operators()
+                    assert taken @ price == pytest.approx((fit @ price).min(), rel=1e-6, abs=1e-4)
+                    assert all(taken[[0, 1, 3]] <= np.array([lut, bram, uram]) + 1e-5)
+                    assert amounts(ops) == pytest.approx(tuple(taken)) and found.interval <= interval
+                    met += 1
     assert met > 20
 
 

@@ -91,7 +91,7 @@ def counted(seed: int) -> dict:
         "carry": carry,
         "muxf": 0,
     }
-    return whole | {"ramb36": ramb36, "ramb18": ramb18, "bram36": ramb36 + ramb18 / 2, "dsp": 0}
+    return whole | {"ramb36": ramb36, "ramb18": ramb18, "bram36": ramb36 + ramb18 / 2, "dsp": 0, "uram": 0}
 
 
 def at_work(ops) -> dict[str, dict]:

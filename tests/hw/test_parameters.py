@@ -131,6 +131,7 @@ CASES = [
     ("xf_load", {"Words": 0}, "Beats, Words, Stages must be at least 1; got 4, 0, 1"),
     ("xf_load", {"MemoryW": 11}, "MemoryW must be 1 .. 10; got MemoryW=11"),
     ("xf_load", {"PlaceW": 19}, "PlaceW must be 1 .. 18; got PlaceW=19"),
+    ("xf_load", {"BuiltIn": 2}, "BuiltIn must be 0 or 1; got BuiltIn=2"),
     ("xf_join", {"Folds": 0}, "Inputs, Pe, Folds must be at least 1; got 2, 1, 0"),
     ("xf_join", {"SumBits": 17}, "SumBits must be 1 .. OutBits; got SumBits=17, OutBits=16"),
     ("xf_join", {"InBits": "16'h0800"}, "InBits of stream 0 must be at least 1; got InBits=0"),
@@ -174,7 +175,8 @@ CASES = [
     ("xf_rom_deep", {"Rows": 16}, "Rows must be a power of two, a sixteenth of Depth or more; got 16, 16"),
     ("xf_rom_columns", {"Rows": 6}, "Rows must be a power of two, 2 or more; got Rows=6"),
     ("xf_rom", {"Depth": 0}, "Width, Depth must be at least 1; got 8, 0"),
-    ("xf_rom", {"Kind": 3}, "Kind must be 0, 1 or 2; got Kind=3"),
+    ("xf_rom", {"Kind": 4}, "Kind must be 0, 1, 2 or 3; got Kind=4"),
+    ("xf_rom", {"Kind": 3}, "Kind=3 has no contents unless a host loads them; got Load=0"),
     ("xf_scaled_count", {"ScaleW": 0}, "Simd, Lanes, ScaleW must be at least 1; got 8, 4, 0"),
     ("xf_scaled_count", {"Lanes": 3}, "Lanes must divide Simd; got Lanes=3, Simd=8"),
     ("xf_scaled_count", {"Hold": 2}, "Hold must be 0 or 1; got Hold=2"),
@@ -189,7 +191,7 @@ CASES = [
     ("xf_signed_sum", {"Bits": 1}, "Bits must be at least 2; got Bits=1"),
     ("xf_skid", {"Width": 0}, "Width must be at least 1; got Width=0"),
     ("xf_ram", {"Width": 0}, "Width, Depth must be at least 1; got 0, 4"),
-    ("xf_ram", {"Kind": 3}, "Kind must be 0, 1 or 2; got Kind=3"),
+    ("xf_ram", {"Kind": 4}, "Kind must be 0, 1, 2 or 3; got Kind=4"),
     ("xf_ternary_gate", {"Bits": 0}, "Bits must be at least 1; got Bits=0"),
     (
         "xf_ternary_rom", {"Depth": 0},
@@ -329,5 +331,5 @@ def test_a_simulator_is_not_built_with_illegal_parameters(tmp_path):
         ".write_data_i('0), .en_i(1'b0), .addr_i('0), .data_o()); endmodule\n"
     )
     for call in (verilate.lint, lambda *given: verilate.compile_model(*given[:2], "", given[2])):
-        with pytest.raises(UserError, match="xf_ram: Kind must be 0, 1 or 2; got Kind=5"):
+        with pytest.raises(UserError, match="xf_ram: Kind must be 0, 1, 2 or 3; got Kind=5"):
             call("bad", [HW / "rtl" / "xf_ram.sv", source], [HW / "rtl"])

@@ -12,12 +12,15 @@ from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.overlay import write_overlay
+from xnorforge.flows.synth import synthesise
 from xnorforge.hw import graph
 from xnorforge.hw.ops._loads import LoadChain, number_loads
+from xnorforge.hw.parts import estimates_of
 from xnorforge.sim import cosim
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import network
 from xnorforge.sim.loading import first_new, load_feed, rolled, writes_of
+from xnorforge.sim.netlist import sources
 from xnorforge.sim.shell import shell_library
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -45,6 +48,7 @@ NETS = {
     "block RAM": lambda seed: perceptron(seed, rom="block", starts="block"),
     "columns": lambda seed: perceptron(seed, rom="block", rom_rows=16),
     "one word each": lambda seed: perceptron(seed, simd=(48, 8), pe=(8, 4)),
+    "UltraRAM": lambda seed: perceptron(seed, rom="ultra"),
     "wide words": lambda seed: perceptron(seed, simd=(24, 2), pe=(4, 2), rom="block"),
 }
 
@@ -62,7 +66,7 @@ def built(tmp_path_factory, chain):
             chain(ops).save(str(folder / "folded.onnx"))
             generate(folder / "folded.onnx", folder / "rtl")
             ops = graph.operators(folder / "folded.onnx")
-            found[name] = ops, network(folder / "rtl", ops, level="-O0"), folder
+            found[name] = ops, network(folder / "rtl", ops, level="-O0", loaded=False), folder
         return found[name]
 
     return get
@@ -94,6 +98,33 @@ def test_every_frame_is_wholly_of_the_old_or_the_new_weights(built, name, stall)
     run = cosim.run(device, feed, stall, seed=3, probe=True)
     assert not run.outputs[1].any()  # every write is answered OKAY
     assert 7 <= first_new(run.output, old, new) < 40
+
+
+def test_weights_that_begin_empty_take_no_frame_before_a_load(built):
+    ops, device, _ = built("UltraRAM")
+    assert [op.begins_empty for op in ops] == [True, False, False]
+    with pytest.raises(cosim.Hang, match=r": 0 of 4 output beats .* 0 of \d+ input beats"):
+        cosim.run(device, graph.enter(ops[0], pictures(1)), seed=1)
+
+
+def test_the_netlist_with_ultra_ram_computes_as_the_rtl_behind_two_loads(built):
+    """UltraRAM that begins with noise, a load, a load of other weights; beats in the cycles of the RTL."""
+    ops, device, acc = built("UltraRAM")
+    (acc / "fold.json").write_text('{"board": "kv260", "interval": 10000}')
+    total = synthesise(acc, acc)["total"]
+    with estimates_of("xcup"):
+        assert total["uram"] == 1 == sum(op.estimate()["uram"] for op in ops)
+    cells = [
+        Path(__file__).parent / "ultra_ram.v",
+        *sources(acc / "netlist", "xc7"),
+    ]  # else of the same cells
+    mapped = network(acc / "rtl", ops, sources=cells, level="-O0", loaded=False)
+    frames, others = pictures(20), others_of(ops, "UltraRAM", 1)
+    feed = load_feed(ops, frames, writes_of(LoadChain(others)), 7)
+    runs = [cosim.run(one, feed, seed=3) for one in (mapped, device)]
+    assert 7 <= first_new(runs[0].output, answers(ops, frames), answers(others, frames)) < 20
+    assert not runs[0].outputs[1].any()
+    np.testing.assert_array_equal(runs[0].cycles, runs[1].cycles)
 
 
 def test_a_frame_of_both_weights_is_not_accepted():

@@ -1,6 +1,7 @@
 """AMD/Xilinx UltraScale+."""
 
-from xnorforge.hw.families import Family, _xilinx
+from xnorforge.hw.fabric import Fabric, UltraRam
+from xnorforge.hw.families import Family, Site, _xilinx
 
 FAMILY = Family(
     synth="synth_xilinx -family xcup -noiopad -noclkbuf",
@@ -12,9 +13,18 @@ FAMILY = Family(
         "RAMB36E2": {"ramb36": 1},
         "RAMB18E2": {"ramb18": 1},
         "DSP48E2": {"dsp": 1},
+        "URAM288": {"uram": 1},
     },
-    units={**_xilinx.UNITS, "carry8": ("CARRY8", 1)},
-    sites=_xilinx.sites("CARRY8", ("F7", "F8", "F9")),
+    units={**_xilinx.UNITS, "carry8": ("CARRY8", 1), "uram": ("UltraRAM", 1)},
+    sites=(*_xilinx.sites("CARRY8", ("F7", "F8", "F9")), Site("URAM", ("uram",), "uram")),
+    steps=(
+        "{synth} -run begin:map_memory",
+        # Only memories that ask for it: with -uram Yosys would also put large buffers there.
+        "memory_libmap -lib +/xilinx/urams.txt a:ram_style=ultra",
+        "techmap -map +/xilinx/urams_map.v",
+        "{synth} -run map_memory:",
+    ),
+    fabric=Fabric(ultra_ram=UltraRam(4096, 72, 8)),  # Xilinx UG573, chapter 2
     vendor_tool=("vivado", "Vivado"),
     level_ns=0.8,
 )

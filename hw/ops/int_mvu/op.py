@@ -41,10 +41,12 @@ class IntMvu(Mvu):
 
     @classmethod
     def together(cls, attributes: Attributes, folding: Attributes) -> bool:
-        """DSP blocks of Xilinx's for products of integers that are wide enough, or for two rows."""
+        """As of every unit; DSP blocks of Xilinx's for wide products of integers, or for two rows."""
         bits, signed = attributes.get("in_bits", 8), attributes.get("in_signed", 0)
         wide = bits + (not signed) + attributes.get("w_bits", 8) >= NARROWEST_PRODUCT
         able = bits > 1 and family_in_use().startswith("xc")
+        if not super().together(attributes, folding):
+            return False
         return not folding.get("dsp", 0) or (able and (wide or folding["pe"] % 2 == 0))
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
@@ -308,7 +310,7 @@ class IntMvu(Mvu):
     def estimate(self, family: str | None = None, registers: bool = True) -> dict[str, float]:
         """As of every unit; no number of LUTs makes adders wider."""
         if self.dot().bits > WIDEST_SUM:
-            return dict.fromkeys(("lut", "ff", "carry", "lut_ram", "bram36", "dsp"), inf)
+            return dict.fromkeys(("lut", "ff", "carry", "lut_ram", "bram36", "dsp", "uram"), inf)
         return super().estimate(family, registers)
 
 

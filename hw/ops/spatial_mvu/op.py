@@ -41,7 +41,7 @@ class SpatialMvu(Mvu):
     def together(cls, attributes: Attributes, folding: Attributes) -> bool:
         """A beat has one constant, or whole runs."""
         simd, run = folding["simd"], attributes["run"]
-        return run % simd == 0 or simd % run == 0
+        return super().together(attributes, folding) and (run % simd == 0 or simd % run == 0)
 
     def folding(self) -> tuple[int, int, int, int]:
         """As of every unit; also checks the constants.

@@ -42,13 +42,11 @@ class XnorMvu(Mvu):
     """
 
     extents: ClassVar[dict[str, str]] = Mvu.extents | {"pixels": "vectors"}
-    styles: ClassVar[dict[str, tuple[str | int, ...]]] = Mvu.styles | {"rom": ("block", "logic", "columns")}
+    styles: ClassVar[dict[str, tuple[str | int, ...]]] = Mvu.styles | {"rom": (*Mvu.styles["rom"], "columns")}
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        places = {"auto", "block", "logic", "columns"}
         return super().get_nodeattr_types() | {
             "pixels": ("i", False, 1),
-            "rom": ("s", False, "auto", places),
             "levels": ("i", False, 1),
         }
 
@@ -58,6 +56,8 @@ class XnorMvu(Mvu):
         words that are deep and no power of two.
         """
         simd, pe, pixels = folding["simd"], folding["pe"], folding.get("pixels", 1)
+        if not super().together(attributes, folding) or (folding.get("rom") == "ultra" and pixels > 1):
+            return False
         if folding.get("rom") == "columns":
             words = attributes["mw"] // simd * (attributes["mh"] // pe)
             return pixels == 1 and words > DEEP and words & (words - 1) > 0
