@@ -36,11 +36,7 @@ def output_of(tmp_path):
 
 def test_every_example_is_short_and_on_the_page():
     programs = sorted(EXAMPLES.glob("*.py"))
-    assert [path.name for path in programs] == [
-        "compare_methods.py",
-        "drive_accelerator.py",
-        "own_network.py",
-    ]
+    assert [path.name for path in programs] == ["drive_accelerator.py", "own_network.py"]
     page = (EXAMPLES / "README.md").read_text()
     for path in programs:
         assert len(path.read_text().splitlines()) <= MOST_LINES, path.name
@@ -52,20 +48,6 @@ def test_a_network_of_ones_own_predicts_as_in_pytorch(output_of):
     assert "accelerator of Stripes in out/Stripes/rtl-pynq-z2" in said
     right, equal = map(float, re.search(r"accuracy ([\d.]+)%, as PyTorch ([\d.]+)%", said).groups())
     assert right > 80 and equal == 100
-
-
-@pytest.mark.full
-def test_two_methods_are_compared_seed_by_seed(output_of):
-    """The difference of each pair of runs is that of their accuracies, and finished runs are kept."""
-    said = output_of("compare_methods")
-    rows = {
-        name: [float(word) for word in row.split()]
-        for name, row in re.findall(r"^(\w+) +([\d. ]+)$", said, re.M)
-    }
-    assert set(rows) == {"ste", "bonn"} and all(len(row) == 5 for row in rows.values())
-    assert min(rows["ste"][:3] + rows["bonn"][:3]) > 30  # a guess is right in 10 of 100
-    differences = [float(word) for word in re.findall(r"[+-]\d+\.\d\d", said.splitlines()[-1])]
-    assert differences == pytest.approx([b - a for a, b in zip(rows["ste"][:3], rows["bonn"][:3])], abs=0.011)
 
 
 def test_the_driver_gets_the_scores_of_the_bit_simulator_from_the_simulated_rtl(output_of):

@@ -190,7 +190,7 @@ def test_an_unknown_operator_in_a_folding_is_answered_with_the_nearest(net):
 
 
 def test_a_folding_of_the_wrong_form_is_one_sentence(net):
-    words = "simd, pe, pixels, depth … structure: adders … rom: block or logic or columns … starts: block or"
+    words = "simd, pe, pixels, depth … structure: adders … logic or ultra or columns … starts: block or"
     for wrong in ({"lanes": 3}, {"rom": "lut"}, {"structure": "wires"}, {"pe": "2"}):
         (key, value), *_ = wrong.items()
         said = refused(net, {"conv1": wrong}, name="folding")

@@ -43,9 +43,16 @@ def test_parts_take_what_the_cells_of_a_family_hold():
     in four LUTs, a TRELLIS_DPR16X4 with its write port 16 x 4 bits in six.
     """
     parts = Parts().registers(5).adders(9, count=2).delay(4, 40).memory(32, 12, "lut", 0)
-    assert cells(parts, "xc7") == {"ff": 5, "carry": 6, "lut_ram": 8 + 8, "bram36": 0, "dsp": 0}
-    assert cells(parts, "ecp5") == {"ff": 165, "carry": 10, "lut_ram": 36, "bram36": 0, "dsp": 0}
-    assert cells(parts, "ice40") == {"ff": 165, "carry": 18, "lut_ram": 0, "bram36": 0.125, "dsp": 0}
+    assert cells(parts, "xc7") == {"ff": 5, "carry": 6, "lut_ram": 8 + 8, "bram36": 0, "dsp": 0, "uram": 0}
+    assert cells(parts, "ecp5") == {"ff": 165, "carry": 10, "lut_ram": 36, "bram36": 0, "dsp": 0, "uram": 0}
+    assert cells(parts, "ice40") == {
+        "ff": 165,
+        "carry": 18,
+        "lut_ram": 0,
+        "bram36": 0.125,
+        "dsp": 0,
+        "uram": 0,
+    }
 
 
 def test_a_list_added_three_times_is_three_lists():
