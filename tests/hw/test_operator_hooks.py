@@ -29,7 +29,7 @@ def those(condition) -> list:
 @pytest.mark.parametrize("op", those(lambda op: True))
 def test_whole_numbers_of_sites_are_estimated_and_no_more_memory_than_luts(op):
     found = op.estimate()
-    assert set(found) == {"lut", "bram36", "dsp", *SITES}
+    assert set(found) == {"lut", "bram36", "dsp", "uram", *SITES}
     assert all(found[name] == int(found[name]) and found[name] >= 0 for name in SITES)
     assert found["lut_ram"] <= found["lut"]
 
