@@ -91,7 +91,8 @@ def _points_of(search: Search, limits: dict[str, float], extra: int | None) -> l
     found: dict[str, Point] = {}
     for interval in intervals:
         for worth in WORTH:
-            choice = cheapest(search.options, interval, (1.0, worth, 0.0), limits)
+            weights = tuple({"lut": 1.0, "bram36": worth}.get(name, 0.0) for name in RESOURCES)
+            choice = cheapest(search.options, interval, weights, limits)
             if choice is None:
                 break
 
