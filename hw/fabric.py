@@ -6,6 +6,8 @@ The figures are those of Yosys' mapping, so that an estimate chooses memories as
 from dataclasses import dataclass
 from functools import cache
 
+BRAM36_BITS, URAM_BITS = 36 * 1024, 72 * 4096  # of a block, parity included
+
 
 def address_bits(places: int) -> int:
     """Bits of an address of so many places, at least one."""

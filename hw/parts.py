@@ -162,9 +162,9 @@ class Parts:
         registers: int | None = None,
         ultra: bool = False,
     ) -> "Parts":
-        """A memory with `load` (xf_rom), with its register, or with so many `registers` of its own. Of one
-        that a host can write, each 32 bits have an enable; of block RAM those of 36 lie in one; `ultra` puts
-        it into UltraRAM. A single word is registers. One of several pages is only deeper.
+        """A memory with `load` (xf_rom), with its register, or with so many `registers` of its own. A host
+        writes 32 bits at a time, each with a write enable; a column of block RAM, 36 bits wide, holds 32 of
+        them. `ultra` puts the memory into UltraRAM. A single word is registers. Pages only make it deeper.
         """
         pieces = -(-width // 32)
         if pages := load >> 10:

@@ -143,14 +143,8 @@ def layers(
     with tempfile.TemporaryDirectory() as folder:
         sources.append(Path(folder) / "xf_bench.sv")
         sources[-1].write_text(text)
-        program = verilate.compile_model(
-            "xf_bench",
-            sources,
-            ports_header("clk_i", lanes),
-            [rtl],
-            defines=("XF_SIM", *filled(ops)),
-            checked=True,
-        )
+        options: dict[str, Any] = {"defines": ("XF_SIM", *filled(ops)), "checked": True}
+        program = verilate.compile_model("xf_bench", sources, ports_header("clk_i", lanes), [rtl], **options)
     return Device(program, lanes, folder=rtl)
 
 

@@ -43,8 +43,8 @@ def first_load(ops: list[HwOp]) -> list[tuple[int, int]]:
 
 
 def load_feed(ops: list[HwOp], frames: np.ndarray, writes: list[tuple[int, int]], after: int) -> cosim.Feed:
-    """Frames back to back, and writes that begin when `after` frames have left, those of `first_load`
-    at once; the last frame comes when all are answered, so that one has the new weights.
+    """Frames back to back, and two loads: `first_load` at once, `writes` when `after` frames have left. The
+    last frame enters when all writes are answered, so that at least one frame has the new weights.
     """
     begin = first_load(ops)
     writes = [*begin, *writes]

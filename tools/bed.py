@@ -5,8 +5,8 @@
     python tools/bed.py --table
 
 A run is one call of `xnorforge.train` on 10,000 pictures, on one thread in float32. It is judged by the
-following 12,500 training pictures, which it does not see; no test image is used. With `--warm`, all runs
-start from one network that has trained in full precision for so many epochs. Every finished run is a line
+following 12,500 training pictures, which it does not see; no test image is used. With `--warm N`, all runs
+start from one network, trained for N epochs in full precision. Every finished run is a line
 of JSON in the results file, and is not repeated. An interrupted run resumes.
 """
 
@@ -57,9 +57,9 @@ def run(widths, method: str, hyper: dict, recipe: str, epochs: int, seed: int, w
     module, start = stream.residual_stream(widths, size=16), None
     if warm:
         start = out.with_suffix("") / f"{line['network']}_float_{warm}"
-        task = given.ArrayTask(images, labels)
-        net = given.named_network(module, "start", task, 1.0)
-        full_precision.train_full_precision(net, start, warm, recipe="ours,arithmetic=float32")
+        if not (start / "card.json").exists():
+            net = given.named_network(module, "start", given.ArrayTask(images, labels), 1.0)
+            full_precision.train_full_precision(net, start, warm, recipe="ours,arithmetic=float32")
     words = {"method": method, "out": folder, "epochs": epochs, "seed": seed, "scale": 1.0, **hyper}
     words |= {"init": str(start)} if start else {}
     trained = xnorforge.train(module, images, labels, recipe=f"{recipe},arithmetic=float32", **words)

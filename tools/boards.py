@@ -17,6 +17,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import results
+
 from xnorforge.core.artifacts import read_json, sha256
 from xnorforge.core.plugins import names
 from xnorforge.flows.report.provenance import commit
@@ -91,8 +93,7 @@ def page(rows: list[dict[str, Any]]) -> str:
 
 def recorded(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
     """Rows by network and board."""
-    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    return {(line["net"], line["board"]): line for line in lines}
+    return {(line["net"], line["board"]): line for line in results.lines_of(path)}
 
 
 def record(path: Path, rows: dict[tuple[str, str], dict[str, Any]]) -> None:

@@ -24,6 +24,7 @@ from xnorforge.flows.fold.quicker import quicker
 from xnorforge.flows.fold.search import NO_LIMIT, Choice, Part, cheapest, fastest, options_of
 from xnorforge.hw import boards, families
 from xnorforge.hw.boards import Board
+from xnorforge.hw.fabric import BRAM36_BITS, URAM_BITS
 from xnorforge.hw.ops.base import HwOp
 
 SPARE = {"lut": "lut", "bram": "bram36", "dsp": "dsp"}  # {name in a request: name of the capacity}
@@ -33,7 +34,7 @@ TRIES = 400  # divided by the number of operators: how often other foldings are 
 MOVED = 4_000_000  # divided by the beats of all streams in a frame, likewise
 QUICK = 20_000_000  # beats that are moved to size FIFOs in such a try
 AVOIDED = 4  # most expensive FIFOs that are tried to be avoided at a time
-BRAM36_BITS, LUT_BITS, URAM_BITS = 36 * 1024, 64, 72 * 4096  # that one block RAM, LUT, UltraRAM can store
+LUT_BITS = 64  # that one LUT can store
 HASTE = (
     0.03,
     0.1,

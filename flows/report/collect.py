@@ -30,6 +30,7 @@ from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, families, graph
 from xnorforge.hw.any_width import FLOAT32_BITS
 from xnorforge.hw.boards import Board
+from xnorforge.hw.fabric import BRAM36_BITS, URAM_BITS
 from xnorforge.hw.ops.base import SITES, HwOp
 from xnorforge.hw.shells.forms import cycles_per_frame
 
@@ -545,7 +546,7 @@ def memory(rows: list[Record]) -> list[Record]:
     found = []
     for row in rows:
         bits = sum(one["bits"] for one in row["memories"])
-        blocks = 36864 * row["ramb36"] + 18432 * row["ramb18"] + 294912 * row["uram"]
+        blocks = BRAM36_BITS * (row["ramb36"] + row["ramb18"] / 2) + URAM_BITS * row["uram"]
         if bits:
             shapes = [f"{one['what']} {one['depth']}x{one['width']}" for one in row["memories"]]
             found.append(

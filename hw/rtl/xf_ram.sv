@@ -5,8 +5,8 @@
 // Kind 0: LUTs, no register, data_o follows addr_i in the same cycle.
 // Kind 1: LUTs, registered.
 // Kind 2: block RAM, registered.
-// Kind 3: UltraRAM, registered, without contents at the beginning. XF_LOADED, for simulating a module
-//         alone, gives it those of File, as if they had been loaded.
+// Kind 3: UltraRAM, registered, empty at power-up. With XF_LOADED it starts with the contents of File,
+//         for simulations that begin after a load.
 //
 // Rate       one read and one write per cycle
 // Latency    0 or 1 cycles of clk_i with en_i high

@@ -45,9 +45,8 @@ class IntMvu(Mvu):
         bits, signed = attributes.get("in_bits", 8), attributes.get("in_signed", 0)
         wide = bits + (not signed) + attributes.get("w_bits", 8) >= NARROWEST_PRODUCT
         able = bits > 1 and family_in_use().startswith("xc")
-        if not super().together(attributes, folding):
-            return False
-        return not folding.get("dsp", 0) or (able and (wide or folding["pe"] % 2 == 0))
+        fits = not folding.get("dsp", 0) or (able and (wide or folding["pe"] % 2 == 0))
+        return fits and super().together(attributes, folding)
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         return super().get_nodeattr_types() | {
