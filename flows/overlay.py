@@ -6,7 +6,7 @@ The folder contains
     xf_driver.h, xf_driver.c, xf_network.h   the C driver, and the same description for it
     xf_mlperf.h, xf_mlperf.c functions of MLPerf Tiny's harness, based on the C driver
     overlay.ipynb            a notebook; examples.npz: its frames and scores
-    weights.bin              its weights, which both drivers load (LOADABLE=1)
+    weights.bin              its weights, which both drivers load (LOADABLE=1, or weights from memory)
     xnorforge_measure.py     measures frames/s, latency and power on the board
     rtl/                     shell, accelerator, memory files; system.f: the sources in order
     overlay.bit, overlay.bin the bitstream of this accelerator in this shell, if there is one
@@ -31,7 +31,7 @@ from xnorforge.hw import boards, routing
 from xnorforge.hw.ops._loads import recorded_address_bits
 from xnorforge.hw.shells import dma
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import as_bin
-from xnorforge.hw.shells.forms import FORMS, HostShell, check_inside, form_of
+from xnorforge.hw.shells.forms import FORMS, HostShell, form_of
 from xnorforge.hw.wrap import files_used
 
 EXAMPLES = 16  # frames
@@ -62,7 +62,6 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> Recor
         if not path.exists():
             raise UserError(f"overlay: {path} is missing; run `make generate` to write it.")
     record = artifacts.read_json(acc / "rtl" / "rtl.json")
-    check_inside(record, net_dir.name)
     exported = artifacts.read_json(net_dir / "export.json")
     bits = recorded_address_bits(record)
     window = {"window": 1 << dma.control_bits(bits)}
@@ -72,7 +71,7 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> Recor
     board = boards.load(artifacts.read_json(acc / "fold.json")["board"])
     form, processor = form_of(board.shell_kind), vivado.processor_of(board)
     border, network = record["border"], dma.network_hash(acc)
-    system = form.text(border, network, bits, exported["net"])
+    system = form.text(record, network, exported["net"])
     about = {
         "stage": "overlay",
         "net": exported["net"],
@@ -86,6 +85,7 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> Recor
         **({"ports": exported["ports"]} if exported.get("ports") else {}),
         **({"template": window | record["control"]} if "control" in record else {}),
         **({"loads": window | record["loads"]} if "loads" in record else {}),
+        **({"weights": record["weights"]} if "weights" in record else {}),
         "shell": form.about() | ({"base": processor["base"]} if processor else {}),
     }  # fmt: skip
     project = {}
@@ -97,7 +97,7 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> Recor
         with artifacts.measured("verilator") as run:
             now_at("writing shell and drivers, and linting both with Verilator")
             lines = _write_folder(aside, acc / "rtl", about, system, form.sources(), project)
-            if "loads" in record:
+            if {"loads", "weights"} & record.keys():
                 (aside / WEIGHTS).write_bytes(with_scores((acc / "rtl" / WEIGHTS).read_bytes(), about))
             now_at("writing examples and bitstream")
             _examples(aside, net_dir / "golden.npz", *(border[side]["shape"] for side in ("input", "output")))
@@ -205,7 +205,7 @@ def _template(about: Record | None) -> str:
 
 
 def with_scores(weights: bytes, about: Record) -> bytes:
-    """A weights file of `LoadChain.weights_file` with the network's name and scores as text behind it."""
+    """A file of `hw.ops._loads.weights_file` with the network's name and scores as text behind it."""
     text = json.dumps({"net": about["net"], "scores": about["scores"]}).encode()
     return weights[:20] + len(text).to_bytes(4, "little") + weights[24:] + text
 
@@ -241,7 +241,7 @@ def network_header(about: Record) -> str:
         for k, one in enumerate(about.get("ports", {}).get(f"{side.lower()}s", ()))
     )
     counts = [int(np.prod(about[name]["shape"])) for name in ("input", "output")]
-    base = about["shell"].get("base")
+    base, outside = about["shell"].get("base"), about.get("weights", {"structure": "0", "bytes": 0})
     where = f"\n#define XF_BASE {base:#x}u  /* of the registers */" if base else ""
     return f"""/* SPDX-License-Identifier: Apache-2.0
  *
@@ -262,7 +262,8 @@ def network_header(about: Record) -> str:
 {places}
 static const xf_network xf_the_network = {{
   UINT64_C(0x{about["hash"]}), {{{sides["in"]}}}, {{{sides["out"]}}},
-  {_template(about.get("template"))}, 0x{about["shell"]["id"]:08x}u, {_loads(about.get("loads"))}
+  {_template(about.get("template"))}, 0x{about["shell"]["id"]:08x}u, {_loads(about.get("loads"))},
+  {{UINT64_C(0x{outside["structure"]}), {outside["bytes"]}u}}
 }};
 static const double xf_scale[] = {{{numbers["scale"]}}};
 static const double xf_bias[] = {{{numbers["bias"]}}};

@@ -5,19 +5,21 @@ take.
 from xnorforge.core.types import Record
 from xnorforge.hw import graph
 from xnorforge.hw.ops.base import HwOp
+from xnorforge.hw.shells import dma
 
 GB_PER_S = 2.0  # that a processor's DDR memory is assumed to give where nobody says
 REFRESH, BETWEEN = 0.26, 7.8  # microseconds that DDR3 is busy with a refresh, and from one to the next
 
 
 def bytes_per_cycle(gb_per_s: float, clock_mhz: float) -> float:
-    """What a memory of so many GB/s gives in a clock cycle, refreshes counted."""
-    return 1000 * gb_per_s / clock_mhz * (1 - REFRESH / BETWEEN)
+    """What a memory of so many GB/s gives in a clock cycle through the shell's port, refreshes counted."""
+    return min(1000 * gb_per_s / clock_mhz, dma.WORD) * (1 - REFRESH / BETWEEN)
 
 
-def bytes_per_frame(ops: list[HwOp]) -> float:
-    """Of all constants that operators read from outside with every frame."""
-    return sum(stream.width * stream.beats for _, stream in graph.outside(ops)) / 8
+def bytes_per_frame(ops: list[HwOp]) -> int:
+    """Of all constants that operators read from outside with every frame, as they lie in memory."""
+    streams = [stream for _, stream in graph.outside(ops)]
+    return sum(dma.FrameLayout(stream.port_bits // 8, stream.beats).stride for stream in streams)
 
 
 def memory_traffic(ops: list[HwOp], gb_per_s: float, clock_mhz: float) -> Record | None:

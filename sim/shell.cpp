@@ -9,6 +9,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -27,6 +28,14 @@ namespace {
 struct Burst {
   uint64_t address;
   unsigned beats;
+  uint64_t taken;  // in this cycle
+};
+
+// Of a memory, in clock cycles; as it is here, it answers in the next cycle, a word per cycle.
+struct Timing {
+  uint64_t latency = 1;                   // from a burst's address to its first word
+  uint64_t every = 0, busy = 0;           // a refresh begins every so many cycles, 0: never, and lasts so long
+  uint64_t words = 4 << 20;               // 64-bit words in 2^20 cycles, reads and writes together
 };
 
 class System {
@@ -103,7 +112,8 @@ class System {
   }
 
   std::vector<uint8_t> memory;
-  uint64_t cycles = 0, bad_from = 0, bad_to = 0;
+  uint64_t cycles = 0, bad_from = 0, bad_to = 0, words_read = 0;
+  Timing timing;
   unsigned bad_answer = 0;
   std::string broken;
 
@@ -129,10 +139,14 @@ class System {
 
   // What the memory offers in this cycle; once offered, it stays.
   void offer() {
+    const bool refresh = timing.every && cycles % timing.every < timing.busy;
+    budget_ = std::min<uint64_t>(budget_ + (refresh ? 0 : timing.words), 16 << 20);  // what a burst may take at once
     top_->m_axi_arready = reads_.size() < 8 && !pauses();
     top_->m_axi_awready = writes_.size() < 8 && !pauses();
-    top_->m_axi_wready = !pauses();
-    if (!r_valid_ && !reads_.empty() && !pauses()) r_valid_ = true;
+    top_->m_axi_wready = !refresh && budget_ >= 1 << 20 && !pauses();
+    if (!r_valid_ && !reads_.empty() && cycles >= reads_.front().taken + timing.latency && !refresh &&
+        budget_ >= 1 << 20 && !pauses())
+      r_valid_ = true;
     if (!b_valid_ && !answers_.empty() && !pauses()) b_valid_ = true;
     top_->m_axi_rvalid = r_valid_;
     top_->m_axi_rdata = random_.next();
@@ -152,7 +166,7 @@ class System {
   Burst taken(uint64_t address, unsigned length, unsigned size, unsigned kind) {
     if (length > 15 || size != 3 || kind != 1) wrong("a burst is not of at most 16 words, upwards");
     if (address % 8 || address / 4096 != (address + 8 * length) / 4096) wrong("a burst leaves its 4 KiB");
-    return {address, length + 1};
+    return {address, length + 1, cycles};
   }
 
   void transfer() {
@@ -170,6 +184,8 @@ class System {
 
     if (r_valid_ && top_->m_axi_rready) {
       r_valid_ = false;
+      budget_ -= std::min<uint64_t>(budget_, 1 << 20);
+      words_read++;
       reads_.front().address += 8;
       if (!--reads_.front().beats) reads_.pop_front();
     }
@@ -181,8 +197,10 @@ class System {
       reads_.push_back(taken(top_->m_axi_araddr, top_->m_axi_arlen, top_->m_axi_arsize, top_->m_axi_arburst));
     if (top_->m_axi_awvalid && top_->m_axi_awready)
       writes_.push_back(taken(top_->m_axi_awaddr, top_->m_axi_awlen, top_->m_axi_awsize, top_->m_axi_awburst));
-    if (top_->m_axi_wvalid && top_->m_axi_wready)
+    if (top_->m_axi_wvalid && top_->m_axi_wready) {
+      budget_ -= std::min<uint64_t>(budget_, 1 << 20);
       words_.push_back({top_->m_axi_wdata, top_->m_axi_wstrb, uint64_t(top_->m_axi_wlast)});
+    }
     while (!writes_.empty() && !words_.empty()) {
       Burst& burst = writes_.front();
       const std::vector<uint64_t> word = words_.front();
@@ -204,7 +222,7 @@ class System {
   std::unique_ptr<VerilatedContext> context_;
   std::unique_ptr<Vtop> top_;
   Random random_;
-  uint64_t base_, pause_;
+  uint64_t base_, pause_, budget_ = 0;
   std::deque<Burst> reads_, writes_;
   std::deque<std::vector<uint64_t>> words_;
   std::deque<unsigned> answers_;
@@ -235,6 +253,11 @@ void xf_sim_run(void* system, uint64_t cycles) {
   while (cycles--) of(system).cycle();
 }
 uint64_t xf_sim_cycles(void* system) { return of(system).cycles; }
+// How the memory answers from now on: see Timing.
+void xf_sim_timing(void* system, uint64_t latency, uint64_t every, uint64_t busy, uint64_t words) {
+  of(system).timing = {latency, every, busy, words};
+}
+uint64_t xf_sim_words_read(void* system) { return of(system).words_read; }
 int xf_sim_interrupt(void* system) { return of(system).interrupt(); }
 // Addresses from .. to answer with `answer` (2: SLVERR, 3: DECERR) from now on.
 void xf_sim_fail(void* system, uint64_t from, uint64_t to, unsigned answer) {

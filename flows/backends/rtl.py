@@ -16,6 +16,8 @@ import subprocess
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
+
 from xnorforge.core import artifacts
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.core.progress import now_at
@@ -23,13 +25,15 @@ from xnorforge.core.types import Record
 from xnorforge.flows.backends import _control
 from xnorforge.flows.backends.base import Backend
 from xnorforge.hw import graph
-from xnorforge.hw.ops._loads import LoadChain, loaded_memories
-from xnorforge.hw.ops.base import HwOp, numbered
+from xnorforge.hw.ops._loads import LoadChain, loaded_memories, weights_file
+from xnorforge.hw.ops.base import HwOp, Stream, numbered
+from xnorforge.hw.shells import dma
+from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Frames
 from xnorforge.hw.wrap import SPDX, files_used, headers, library, wrapper
 
 BACKEND = Backend(about="RTL, every layer a folded unit")
 TOP = "xf_top"
-WEIGHTS = "weights.bin"  # of a network whose weights can be loaded
+WEIGHTS = "weights.bin"  # of a network whose weights can be loaded, or come from memory
 # DECLFILENAME: top.sv holds xf_top. UNUSEDPARAM: a variant of an operator need not read every parameter.
 WAIVED = ("DECLFILENAME", "UNUSEDPARAM")
 
@@ -44,7 +48,8 @@ def generate(folded: Path, out_dir: Path) -> Record:
     Returns:
         The record, also in `rtl.json`: `layers` (module, file, node, op, memories, own generated files),
         `library`, `headers`, `modules`, `border` (stream in and out of the top), `control` if a template
-        can be loaded, `loads` if weights can.
+        can be loaded, `loads` if weights can, `outside` and `weights` if some come from memory with every
+        frame.
 
     Raises:
         UserError: Verilator warns about the design; the text contains the warning.
@@ -77,18 +82,6 @@ def _write(folder: Path, ops: list[HwOp]) -> Record:
     lines = sum(len((folder / name).read_text().splitlines()) for name in order)
     now_at(f"Verilator's lint of {lines:,} lines")
     lint_folder(folder, order, TOP, "generate")
-    control = _control.controlled(ops)
-    host = {"control": _control.host_record(control)} if control else {}
-    if isinstance(control, LoadChain):
-        structure = _structure(folder, order, layers, ops)
-        (folder / WEIGHTS).write_bytes(control.weights_file(structure))
-        host = {"loads": {**host["control"], "structure": f"{structure:016x}"}}
-    if outside := graph.outside(ops):
-        host |= {
-            "outside": [
-                {"operator": op.name, "bits": stream.width, "words": stream.beats} for op, stream in outside
-            ]
-        }
     return {
         "stage": "generate",
         "checks": [
@@ -97,11 +90,28 @@ def _write(folder: Path, ops: list[HwOp]) -> Record:
         "top": "top.sv",
         "modules": [layer["module"] for layer in layers],
         "border": {"input": _border(ops[0].in_stream()), "output": _border(ops[-1].out_stream())},
-        **host,
+        **_from_host(folder, order, layers, ops),
         "library": shared,
         "headers": [path.name for path in headers()],
         "layers": layers,
     }
+
+
+def _from_host(folder: Path, order: list[str], layers: list[Record], ops: list[HwOp]) -> Record:
+    """What the record says of templates and weights that a host gives; the weights file is written."""
+    control, outside = _control.controlled(ops), graph.outside(ops)
+    found: Record = {"control": _control.host_record(control)} if control else {}
+    chain = control if isinstance(control, LoadChain) else None
+    if chain or outside:
+        structure = _structure(folder, order, layers, ops)
+        in_memory = b"".join(in_slots(op.outside_words(), stream) for op, stream in outside)
+        (folder / WEIGHTS).write_bytes(weights_file(structure, chain, in_memory))
+        named = {"structure": f"{structure:016x}"}
+        found = {"loads": {**found["control"], **named}} if chain else found
+        if outside:
+            found["outside"] = [{"operator": op.name, **_border(stream)} for op, stream in outside]
+            found["weights"] = {"bytes": len(in_memory), **named}
+    return found
 
 
 def _structure(folder: Path, order: list[str], layers: list[Record], ops: list[HwOp]) -> int:
@@ -249,6 +259,14 @@ def _border(stream) -> Record:
         "bytes": stream.port_bits // 8,
         "beats": stream.beats,
     }
+
+
+def in_slots(values: np.ndarray, stream: Stream) -> bytes:
+    """The values of a stream in one frame, as they lie in memory for the shell."""
+    about = _border(stream)
+    layout = dma.FrameLayout(about["bytes"], about["beats"])
+    form = Frames(about | {"slot": layout.slot, "stride": layout.stride})
+    return form.pack(np.asarray(values)[None]).tobytes()
 
 
 def lint_folder(folder: Path, order: list[str], top: str, stage: str) -> None:

@@ -47,11 +47,10 @@ def shell_of(acc: Path, border: Mapping[str, Any], board: Board, router: Router)
     """
     sides = border["input"], border["output"]
     record = artifacts.read_json(acc / "rtl" / "rtl.json")
-    check_inside(record, acc.parent.name)
     bits = recorded_address_bits(record)
     if board.shell_kind in FORMS:
         form = FORMS[board.shell_kind]
-        system = form.text(border, dma.network_hash(acc), bits, acc.parent.name)
+        system = form.text(record, dma.network_hash(acc), acc.parent.name)
         top = router.host_top(board, bits)
         return RoutedShell(
             sources=tuple(path for path in top.sources if not path.stem.startswith("xf_check")),
@@ -60,6 +59,7 @@ def shell_of(acc: Path, border: Mapping[str, Any], board: Board, router: Router)
             instance=top.instance,
             about=top.about,
         )
+    check_inside(record, acc.parent.name)
     joined = TopPorts(sides[0]["bytes"], sides[0]["beats"], sides[1]["bytes"], bits)
     return RoutedShell(
         sources=tuple(uart.uart_sources()),

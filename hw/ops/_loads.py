@@ -1,12 +1,13 @@
 """Weights, thresholds and tables that a host replaces at run time (`loadable`), on the chain of xf_load."""
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.core.types import Record
 from xnorforge.hw.ops._templates import template_in
 from xnorforge.hw.ops.base import PAGE, HwOp
 
@@ -96,20 +97,25 @@ class LoadChain:
         place = word << one.piece_bits | piece
         return ((1 << self.memory_bits | one.number) << self.place_bits | place) << 2
 
-    def weights_file(self, structure: int) -> bytes:
-        """The file that both drivers load: a head of eight words of 32 bits (magic, structure low and high,
-        id, writes, bytes of the text behind them, 0, 0), then address and data of each write.
-
-        Args:
-            structure: 64-bit hash of all that a load does not replace.
-        """
-        head = [structure & 0xFFFFFFFF, structure >> 32, self.id, len(self.writes), 0, 0, 0]
-        return MAGIC + np.array(head, "<u4").tobytes() + np.array(self.writes, "<u4").tobytes()
-
 
 def load_chain(ops: list[HwOp]) -> LoadChain | None:
     """The chain of a network whose weights can be loaded, or None."""
     return LoadChain(ops) if any(op.first_load for op in ops) else None
+
+
+def weights_file(structure: int, chain: LoadChain | None, outside: bytes) -> bytes:
+    """The file that both drivers load: a head of eight words of 32 bits (magic, structure low and high, id,
+    writes, bytes of the text at the end, bytes of weights in memory, 0), then address and data of each write,
+    then the weights that operators read from memory with every frame.
+
+    Args:
+        structure: 64-bit hash of all that the file does not replace.
+        chain: of memories that can be loaded, if there are any.
+        outside: weights in memory, whole words of the shell.
+    """
+    writes, name = (chain.writes, chain.id) if chain else ([], max(zlib.crc32(outside), BUILT_IN + 1))
+    head = [structure & 0xFFFFFFFF, structure >> 32, name, len(writes), 0, len(outside), 0]
+    return MAGIC + np.array(head, "<u4").tobytes() + np.array(writes, "<u4").tobytes() + outside
 
 
 def control_address_bits(ops: list[HwOp]) -> int:
@@ -118,6 +124,6 @@ def control_address_bits(ops: list[HwOp]) -> int:
     return control.address_bits if control else 0
 
 
-def recorded_address_bits(record: Record) -> int:
+def recorded_address_bits(record: Mapping[str, Any]) -> int:
     """Bits of a byte address of s_axi_ctrl in a network with this `rtl.json`; 0: it has no such port."""
     return record.get("control", record.get("loads", {"address_bits": 0}))["address_bits"]

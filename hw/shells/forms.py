@@ -8,6 +8,7 @@ from typing import Any
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
 from xnorforge.hw.boards import Board
+from xnorforge.hw.ops._loads import recorded_address_bits
 from xnorforge.hw.shells import dma, gp, uart
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import (
     GP_IDENTITY,
@@ -44,21 +45,24 @@ class HostShell:
         """`shell` of an overlay's description."""
         return {"id": self.identity, "version": VERSION, "registers": dict(self.registers)}
 
-    def text(self, border: Mapping[str, Any], network: int, template_bits: int, net: str) -> str:
+    def text(self, record: Mapping[str, Any], network: int, net: str) -> str:
         """The text of `xf_system` around the accelerator of a network.
 
         Args:
-            border: `border` of rtl.json, both sides.
+            record: rtl.json.
             network: as for `dma.system`.
-            template_bits: as for `dma.system`.
             net: name of the network, for the message.
 
         Raises:
-            UserError: the network has a template or loadable weights, which this shell does not support.
+            UserError: the network has a template, loadable weights or weights from memory, which this shell
+                does not support.
         """
+        border, template_bits = record["border"], recorded_address_bits(record)
         into, out = self.layout(border["input"]), self.layout(border["output"])
         if self.identity == IDENTITY:
-            return dma.system(into, out, network, template_bits=template_bits)
+            weights = [self.layout(one) for one in record.get("outside", ())]
+            return dma.system(into, out, network, template_bits=template_bits, weights=weights)
+        check_inside(record, net)
         if template_bits:
             raise UserError(
                 f"{net}: its template or weights are loaded over AXI4-Lite, which the board's [shell] kind = "
@@ -68,15 +72,15 @@ class HostShell:
 
 
 def check_inside(record: Mapping[str, Any], net: str) -> None:
-    """Check that all constants of a network lie in it (`rtl.json`).
+    """Check that all constants of a network lie in it (`rtl.json`), for a shell without a port to memory.
 
     Raises:
         UserError: some come from outside with every frame.
     """
     if names := [one["operator"] for one in record.get("outside", ())]:
         raise UserError(
-            f"{net}: the weights of {names[0]} come from outside with every frame, but no shell has a port "
-            'for them; set its "rom" to "block", or connect s_axis_weights0 of xf_top to a DMA of your own.'
+            f"{net}: the weights of {names[0]} come from memory with every frame, but the board's shell has "
+            'no port to one; set its "rom" to "block", or build for a board with [shell] kind = "dma".'
         )
 
 

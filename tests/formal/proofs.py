@@ -161,6 +161,16 @@ PROOFS = (
         ("xf_dma_bursts", "frame_end ? LeftW'(Words)", "frame_end ? LeftW'(Words - 1)"),
         ("xf_dma_bursts", "frame_end && frames_q == FramesW'(1)", "frame_end"),
     ), bounded=True),
+    Proof("xf_dma_bursts", {"AddrW": 13, "FramesW": 2, "Words": 20, "Again": 1}, 10, (
+        ("xf_dma_bursts", "(Again != 0 && frame_end)", "(Again != 0 && all_end)"),
+        ("xf_dma_bursts", "start_q  <= s_place_i;", "start_q  <= s_place_i + 1'b1;"),
+        ("xf_dma_bursts", "frame_end ? LeftW'(Words)", "frame_end ? LeftW'(Words - 1)"),
+    ), bounded=True),
+    Proof("xf_dma_share", {"AddrW": 4, "Readers": 2, "Depth": 3}, 6, (
+        ("xf_dma_share", "(~valid_q | m_arready_i) & room", "room"),
+        ("xf_dma_share", "arlen_i[r] & {8{first[r]}}", "arlen_i[r] & {8{arvalid_i[r]}}"),
+        ("xf_dma_share", "m_rvalid_i & m_rlast_i)", "m_rvalid_i)"),
+    ), bounded=True),
     Proof(REQUESTS, {"Template": 0, "InBeats": 2}, 15, (
         (REQUESTS, "s_data_i != ~in_crc_q[7:0]", "s_data_i == in_crc_q[7:0]"),
         (REQUESTS, "given_q || requests_q != 4'd1", "1'b1"),

@@ -1,6 +1,6 @@
 `include "formal.svh"
 // The place of the next word, and how many are left of the frame and of the descriptor, counted here anew.
-logic [PlaceW-1:0] next_q;
+logic [PlaceW-1:0] next_q, begin_q;
 logic [7:0]        frame_left_q, frames_left_q;
 wire descriptor = s_valid_i & s_ready_o;
 wire [9:0] border = 10'd512 - 10'(next_q[8:0]);
@@ -12,10 +12,11 @@ always_ff @(posedge clk_i) begin
     frames_left_q <= 8'd0;
   end else if (descriptor) begin
     next_q        <= s_place_i;
+    begin_q       <= s_place_i;
     frame_left_q  <= 8'(Words);
     frames_left_q <= 8'(s_frames_i);
   end else if (ask_o) begin
-    next_q        <= next_q + PlaceW'(size);
+    next_q        <= (Again != 0 && ends) ? begin_q : next_q + PlaceW'(size);
     frame_left_q  <= ends ? 8'(Words) : frame_left_q - 8'(size);
     frames_left_q <= frames_left_q - 8'(ends);
   end else if (stop_i) begin

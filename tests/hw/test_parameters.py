@@ -92,6 +92,8 @@ CASES = [
     ("xf_dma_read", {"AddrW": 12}, "AddrW must be 13 .. 64; got AddrW=12"),
     ("xf_dma_read", {"Words": 0}, "Words, FramesW must be at least 1; got 0, 16"),
     ("xf_dma_read", {"Depth": 15}, "Depth must hold a burst of 16; got Depth=15"),
+    ("xf_dma_share", {"Readers": 0}, "Readers must be at least 1; got Readers=0"),
+    ("xf_dma_weights", {"Beats": 0}, "Bytes, Beats must be at least 1; got 1, 0"),
     ("xf_dma_write", {"AddrW": 65}, "AddrW must be 13 .. 64; got AddrW=65"),
     ("xf_dma_write", {"FramesW": 0}, "Words, FramesW must be at least 1; got 1, 0"),
     ("xf_dma_write", {"Depth": 8}, "Depth must hold a burst of 16; got Depth=8"),

@@ -1,5 +1,6 @@
 """What tests of the drivers share: a small network, the Python driver on its overlay, C programs."""
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -30,6 +31,23 @@ def simulations(library: Path, rtl: Path, **always):
     yield opener
     for bus in opened:
         bus.close()
+
+
+def as_ddr(bus, gb_per_s: float, clock_mhz: float, latency_ns: float = 200.0) -> None:
+    """The memory of a simulation answers like a DDR3 memory from now on: so many GB/s, reads and writes
+    together, the first word of a burst after `latency_ns`, a refresh of 260 ns every 7.8 us.
+    """
+    latency, every, busy = (round(time * clock_mhz / 1e3) for time in (latency_ns, 7800, 260))
+    words = min(4.0, 1e3 * gb_per_s / clock_mhz / 8)
+    numbers = [ctypes.c_uint64(one) for one in (latency, every, busy, round(words * 2**20))]
+    bus.library.xf_sim_timing(ctypes.c_void_p(bus.system), *numbers)
+
+
+def words_read(bus) -> int:
+    """Words of 8 bytes that an accelerator has read from the memory of a simulation."""
+    call = bus.library.xf_sim_words_read
+    call.restype = ctypes.c_uint64
+    return call(ctypes.c_void_p(bus.system))
 
 
 def small_network(net: Path, chain) -> Path:

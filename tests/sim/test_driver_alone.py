@@ -17,7 +17,7 @@ DRIVERS = Path(__file__).parents[2] / "hw/shells/dma/drivers"
 ERRORS = [  # of xf_driver.h, in its order
     "OK", "NO_SHELL", "OTHER_NETWORK", "OTHER_FRAMES", "NO_ANSWER", "READ_FAILED", "WRITE_FAILED",
     "FRAME_FAILED", "BAD_DESCRIPTOR", "BAD_TEMPLATE", "NO_ROOM", "NO_WORD",
-    "BAD_WEIGHTS", "OTHER_STRUCTURE", "NO_WEIGHTS",
+    "BAD_WEIGHTS", "OTHER_STRUCTURE", "NO_WEIGHTS", "WEIGHTS_FAILED",
 ]  # fmt: skip
 OK, NO_SHELL, OTHER_NETWORK, OTHER_FRAMES, NO_ANSWER = range(5)
 BAD_TEMPLATE = ERRORS.index("BAD_TEMPLATE")
@@ -48,6 +48,10 @@ class Loads(c.Structure):
     _fields_ = [("structure", c.c_uint64), *((name, U32) for name in names)]
 
 
+class InMemory(c.Structure):
+    _fields_ = [("structure", c.c_uint64), ("bytes", U32)]
+
+
 class Network(c.Structure):
     _fields_ = [
         ("hash", c.c_uint64),
@@ -56,6 +60,7 @@ class Network(c.Structure):
         ("weights", Template),
         ("shell", U32),
         ("loads", Loads),
+        ("in_memory", InMemory),
     ]
 
 
@@ -175,10 +180,10 @@ def test_a_descriptor_has_both_halves_of_its_addresses(driver):
 
 @pytest.mark.parametrize("code", range(18))
 def test_each_code_of_the_shell_has_its_error(driver, code):
-    """The low four bits, 1 to 6 in the order of xf_driver.h without that of a template."""
+    """The low four bits, 1 to 6 in the order of xf_driver.h without that of a template; 7 of weights."""
     registers = Registers({STATUS: FAILED, ERROR: code, ADDRESS: 0x89ABCDEF, ADDRESS + 4: 0x01234567})
     names = [name for name in ERRORS[5 : ERRORS.index("BAD_WEIGHTS")] if name != "BAD_TEMPLATE"]
-    wanted = dict(enumerate([OK, *map(ERRORS.index, names)])).get(code % 16, NO_SHELL)
+    wanted = dict(enumerate([OK, *map(ERRORS.index, [*names, "WEIGHTS_FAILED"])])).get(code % 16, NO_SHELL)
     assert driver.xf_start(c.byref(registers.device), 0, 0, 1) == wanted
     assert driver.xf_wait(c.byref(registers.device), 1) == wanted
     assert driver.xf_exchange(c.byref(registers.device), c.byref(NETWORK), bytes(48), bytes(32), 1) == wanted
@@ -401,10 +406,35 @@ def test_mlperf_s_integers_have_their_sign(tmp_path, bits, signed):
 LOADS = Loads(0x123456789ABCDEF0, 0x1000, 0x1004, 0x1008, 0x1800, 2)
 
 
-def weights_file(structure=LOADS.structure, writes=((0x840, 7), (0x844, 9)), text=b"{}"):
-    """By docs/guide/board.md: eight words, address and data of each write, a text."""
-    head = [structure & 0xFFFFFFFF, structure >> 32, 0xABCD, len(writes), len(text), 0, 0]
-    return b"XFW1" + np.array([*head, *np.ravel(writes)], "<u4").tobytes() + text
+def weights_file(structure=LOADS.structure, writes=((0x840, 7), (0x844, 9)), text=b"{}", memory=b""):
+    """By docs/guide/board.md: eight words, address and data of each write, weights in memory, a text."""
+    head = [structure & 0xFFFFFFFF, structure >> 32, 0xABCD, len(writes), len(text), len(memory), 0]
+    return b"XFW1" + np.array([*head, *np.ravel(writes)], "<u4").tobytes() + memory + text
+
+
+@pytest.mark.parametrize("loads", [None, LOADS])
+def test_weights_in_memory_are_copied_and_their_address_is_given(driver, loads):
+    """0x7C and 0x80 are the registers of the address; a file that does not fit changes nothing."""
+    place, weights = driver.xf_place_weights, bytes(range(24))
+    place.argtypes = [c.c_void_p, c.c_void_p, c.c_char_p, c.c_size_t, c.c_void_p, c.c_uint64]
+    network = Network(in_memory=InMemory(LOADS.structure, 24), **({"loads": loads} if loads else {}))
+    writes = {} if loads else {"writes": ()}
+    registers, memory = Registers(), c.create_string_buffer(b"?" * 24, 25)
+
+    def placed(network, data: bytes) -> int:
+        at = 0x9_1000_0008
+        return place(c.byref(registers.device), c.byref(network), data, len(data), memory, at)
+
+    for other, wanted in (
+        (weights_file(memory=weights[:16], **writes), "OTHER_STRUCTURE"),
+        (weights_file(5, memory=weights, **writes), "OTHER_STRUCTURE"),
+        (weights_file(memory=weights, **writes)[:-1], "BAD_WEIGHTS"),
+    ):
+        assert placed(network, other) == ERRORS.index(wanted)
+    assert placed(Network(loads=LOADS), weights_file()) == ERRORS.index("BAD_WEIGHTS")
+    assert memory.value == b"?" * 24 and not registers.written
+    assert placed(network, weights_file(memory=weights, **writes)) == OK
+    assert memory.raw[:24] == weights and registers.written == [(0x7C, 0x1000_0008), (0x80, 9)]
 
 
 def test_a_load_is_its_beginning_the_words_and_its_end(driver):

@@ -74,12 +74,12 @@ def test_what_binds_is_the_matrix_or_the_memory(built, every, interval):
 
 
 def test_streams_share_a_memory_by_their_bytes(built):
-    """6 words of 32 bits and 4 of 20 are 34 bytes: at 1 byte per cycle a frame takes 34 cycles, and 29/30 of
-    the time is without a refresh; the first stream has 6 beats of them, the second 4.
+    """6 words of 32 bits and 4 of 20 are 10 slots of 4 bytes: at 1 byte per cycle a frame takes 40 cycles;
+    29/30 of the time is without a refresh. The first stream has 6 of the beats, the second 4.
     """
     _, ops, _ = built
     pauses = of_memory(ops, 0.1, 100.0)
-    assert [(one.stop, one.every) for one in pauses.outside] == [(5, 6), (8, 9)]
+    assert [(one.stop, one.every) for one in pauses.outside] == [(6, 7), (10, 11)]
     assert not of_memory(ops, 100, 100.0).any
 
 

@@ -1,6 +1,7 @@
 """The shell with a DMA master: registers on AXI4-Lite, frames in memory on AXI (docs/guide/board.md)."""
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -60,8 +61,9 @@ def control_bits(template_bits: int) -> int:
 
 
 def system(
-    into: FrameLayout, out: FrameLayout, network: int, address_bits: int = 32, template_bits: int = 0
-) -> str:
+    into: FrameLayout, out: FrameLayout, network: int, address_bits: int = 32, template_bits: int = 0,
+    weights: Sequence[FrameLayout] = (),
+) -> str:  # fmt: skip
     """The text of `xf_system`: the shell around `xf_top`, with the ports of both buses.
 
     Args:
@@ -70,20 +72,47 @@ def system(
         address_bits: of a byte in memory, 13 .. 64.
         template_bits: address bits of the AXI4-Lite port through which `xf_top` takes a template; 0: it has
             none.
+        weights: of each operator that reads its weights from memory with every frame; in memory they follow
+            each other.
     """
     control = control_bits(template_bits)
     size = control if template_bits else control - 1  # highest bit: with a window there is one bit more
-    given = {"AddrW": address_bits, "CtrlW": control}
+    given = {"AddrW": address_bits, "CtrlW": control, "Weights": int(bool(weights))}
     template = TEMPLATE_PORT.format(high=template_bits - 1) if template_bits else ""
-    text = system_text("dma/xf_shell", given, into, out, network, bool(template_bits), template)
+    readers, ports, shell = weight_readers(address_bits, weights)
+    text = system_text(
+        "dma/xf_shell", given, into, out, network, bool(template_bits), template + ports, shell, bool(weights)
+    )
     text = text.replace("[AddrW-1:0]", f"[{address_bits - 1}:0]").replace("[CtrlW-1:0]", f"[{size}:0]")
     window = WINDOW.format(bits=control + 1, high=control - 1) if template_bits else ""
-    return text.replace("  xf_shell #(", f"{window}  xf_shell #(")
+    return text.replace("  xf_shell #(", f"{window}{readers}  xf_shell #(")
+
+
+def weight_readers(address_bits: int, weights: Sequence[FrameLayout]) -> tuple[str, str, str]:
+    """Wires and readers of weights from memory, their connections to `xf_top`, and to the shell."""
+    count, offset, cells, ports = len(weights), 0, "", ""
+    for k, layout in enumerate(weights):
+        names = {"k": k, "reader": k + 1, "bytes": layout.bytes, "high": 8 * layout.bytes - 1}
+        cells += READER.format(beats=layout.beats, offset=offset // WORD, bits=address_bits, **names)
+        ports += "".join(
+            f"\n    .s_axis_weights{k}_{role}(weights{k}_{role})," for role in ("tdata", "tvalid", "tready")
+        )
+        offset += layout.stride
+    if not weights:
+        return NO_WEIGHTS.format(place=address_bits - 4), "", f"{SHELL_WEIGHTS}, {TIED}"
+    where = " | ".join(
+        f"(weights_where[{k}] & {{{address_bits}{{weights_errors[{k}]}}}})" for k in range(count)
+    )
+    wires = WEIGHTS.format(
+        last=count - 1, all=count, readers=count + 1, high=address_bits - 1, place=address_bits - 4,
+        bits=address_bits, where=where,
+    )  # fmt: skip
+    return wires + cells, ports, f"{SHELL_WEIGHTS},\n    {JOINED}"
 
 
 def system_text(
     shell: str, given: dict[str, int], into: FrameLayout, out: FrameLayout, network: int,
-    window: bool = False, template: str = "",
+    window: bool = False, template: str = "", weights: str = "", shared: bool = False,
 ) -> str:  # fmt: skip
     """The text of `xf_system`: a shell around `xf_top`.
 
@@ -94,6 +123,8 @@ def system_text(
         into, out, network: as for `system`.
         window: whether the shell sees the wires `own_…` in place of the ports of the registers.
         template: further connections of `xf_top`.
+        weights: connections of the shell to the readers of weights.
+        shared: whether these share its port to memory.
     """
     ports = (files("xnorforge.hw") / "shells" / f"{shell}.sv").read_text().split(") (\n", 1)[1]
     lines = [
@@ -103,9 +134,11 @@ def system_text(
     names = [line.split()[-1].rstrip(",") for line in lines]
     wires = {name: f"own_{name[11:]}" for name in names if window and name.startswith("s_axi_ctrl_")}
     wires |= {f"s_axi_ctrl_{name}": f"s_axi_ctrl_{name}" for name in ("wdata", "wstrb")}  # both see these
+    wires |= {f"m_axi_{name}": f"frames_{name}" for name in SHARED if shared}
     connected = ", ".join(f".{name}({wires.get(name, name)})" for name in names)
     parameters = "".join(f".{name}({value}), " for name, value in given.items())
-    user = "acc_in_tuser" if template else "acc_in_tuser_unused"
+    flagged = "s_axi_ctrl" in template
+    user = "acc_in_tuser" if flagged else "acc_in_tuser_unused"
     flags = f"\n    .acc_in_tuser({user})," if "acc_in_tuser" in ports else ""
     return f"""{SPDX}//
 // Generated: the accelerator in its shell, {Path(shell).name}.
@@ -124,11 +157,11 @@ module {TOP} (
   ) u_shell (
     {connected},
     .acc_aresetn, .acc_in_tdata, .acc_in_tvalid, .acc_in_tready,{flags}
-    .acc_out_tdata, .acc_out_tvalid, .acc_out_tready, .acc_out_tlast
+    .acc_out_tdata, .acc_out_tvalid, .acc_out_tready, .acc_out_tlast{weights}
   );
 
   xf_top u_top (
-    .aclk, .aresetn(acc_aresetn),{" .s_axis_tuser(acc_in_tuser)," if template else ""}{template}
+    .aclk, .aresetn(acc_aresetn),{" .s_axis_tuser(acc_in_tuser)," if flagged else ""}{template}
     .s_axis_tdata(acc_in_tdata), .s_axis_tvalid(acc_in_tvalid), .s_axis_tready(acc_in_tready),
     .m_axis_tdata(acc_out_tdata), .m_axis_tvalid(acc_out_tvalid), .m_axis_tready(acc_out_tready),
     .m_axis_tlast(acc_out_tlast)
@@ -180,3 +213,72 @@ TEMPLATE_PORT = """
     .s_axi_ctrl_araddr(both_araddr[{high}:0]), .s_axi_ctrl_arvalid(its_arvalid),
     .s_axi_ctrl_arready(its_arready), .s_axi_ctrl_rdata(its_rdata), .s_axi_ctrl_rresp(its_rresp),
     .s_axi_ctrl_rvalid(its_rvalid), .s_axi_ctrl_rready(its_rready),"""
+
+# Readers of weights beside the reader of frames, at one port to memory.
+SHARED = ("araddr", "arlen", "arvalid", "arready", "rvalid")
+SHELL_WEIGHTS = """,
+    .stop_o(stop), .weights_place_o(weights_place), .weights_frames_o(weights_frames),
+    .weights_valid_o(weights_valid)"""
+TIED = (
+    ".weights_ready_i(1'b1), .weights_idle_i(1'b1), .weights_error_i(1'b0), .weights_error_resp_i('0),\n"
+    "    .weights_error_addr_i('0)"
+)
+JOINED = (
+    ".weights_ready_i(&weights_ready), .weights_idle_i(&weights_idle),\n"
+    "    .weights_error_i(|weights_errors), .weights_error_resp_i(m_axi_rresp),\n"
+    "    .weights_error_addr_i(weights_error_addr)"
+)
+NO_WEIGHTS = """\
+  logic stop, weights_valid, unused_weights;
+  logic [{place}:0] weights_place;
+  logic [15:0] weights_frames;
+  assign unused_weights = ^{{stop, weights_valid, weights_place, weights_frames}};
+
+"""
+WEIGHTS = """\
+  logic stop, weights_valid;
+  logic [{place}:0] weights_place;
+  logic [15:0] weights_frames;
+  logic [{last}:0] weights_ready, weights_idle, weights_errors;
+  logic [{last}:0][{high}:0] weights_where;
+  logic [{last}:0][1:0] unused_resp;
+  logic [{high}:0] weights_error_addr, frames_araddr;
+  logic [7:0] frames_arlen;
+  logic frames_arvalid, frames_arready, frames_rvalid;
+  logic [{all}:0][{high}:0] read_araddr;
+  logic [{all}:0][7:0] read_arlen;
+  logic [{all}:0] read_arvalid, read_arready, read_rvalid;
+
+  assign read_araddr[0]     = frames_araddr;
+  assign read_arlen[0]      = frames_arlen;
+  assign read_arvalid[0]    = frames_arvalid;
+  assign frames_arready     = read_arready[0];
+  assign frames_rvalid      = read_rvalid[0];
+  assign weights_error_addr = {where};
+
+  xf_dma_share #(.AddrW({bits}), .Readers({readers})) u_share (
+    .clk_i(aclk), .rst_ni(acc_aresetn),
+    .araddr_i(read_araddr), .arlen_i(read_arlen), .arvalid_i(read_arvalid), .arready_o(read_arready),
+    .rvalid_o(read_rvalid),
+    .m_araddr_o(m_axi_araddr), .m_arlen_o(m_axi_arlen), .m_arvalid_o(m_axi_arvalid),
+    .m_arready_i(m_axi_arready), .m_rlast_i(m_axi_rlast), .m_rvalid_i(m_axi_rvalid)
+  );
+
+"""
+READER = """\
+  logic [{high}:0] weights{k}_tdata;
+  logic weights{k}_tvalid, weights{k}_tready;
+  xf_dma_weights #(
+    .AddrW({bits}), .Bytes({bytes}), .Beats({beats}), .Offset({offset})
+  ) u_weights{k} (
+    .clk_i(aclk), .rst_ni(acc_aresetn), .stop_i(stop), .idle_o(weights_idle[{k}]),
+    .s_place_i(weights_place), .s_frames_i(weights_frames), .s_valid_i(weights_valid),
+    .s_ready_o(weights_ready[{k}]),
+    .araddr_o(read_araddr[{reader}]), .arlen_o(read_arlen[{reader}]), .arvalid_o(read_arvalid[{reader}]),
+    .arready_i(read_arready[{reader}]), .rdata_i(m_axi_rdata), .rresp_i(m_axi_rresp),
+    .rlast_i(m_axi_rlast), .rvalid_i(read_rvalid[{reader}]),
+    .m_data_o(weights{k}_tdata), .m_valid_o(weights{k}_tvalid), .m_ready_i(weights{k}_tready),
+    .error_o(weights_errors[{k}]), .error_resp_o(unused_resp[{k}]), .error_addr_o(weights_where[{k}])
+  );
+
+"""

@@ -3,7 +3,7 @@
 // Plans the bursts of a DMA: descriptors in, an AXI address channel out.
 //
 // A frame is Words words of 64 bits at a word-aligned address; the frames of a descriptor follow
-// each other. Bursts have at most 16 beats (the limit of AXI3 on Zynq's HP ports), stay within a
+// each other, or are the same words again (Again = 1). Bursts have at most 16 beats (the limit of AXI3 on Zynq's HP ports), stay within a
 // frame, and never cross 4 KiB. A burst of len_o words is requested, with a pulse of ask_o, when
 // enough_i says that the words, or the room for them, are available. Waits = 1: the next burst is
 // planned after sent_i, when the words of this one have been sent.
@@ -20,6 +20,7 @@ module xf_dma_bursts #(
   parameter  int unsigned FramesW = 16,  // bits of a number of frames
   parameter  int unsigned Words   = 1,   // per frame
   parameter  int unsigned Waits   = 0,
+  parameter  int unsigned Again   = 0,   // 1: all frames of a descriptor are at its address
   localparam int unsigned PlaceW  = AddrW - 3
 ) (
   input  logic               clk_i,
@@ -56,6 +57,7 @@ module xf_dma_bursts #(
 
   state_e             state_q;
   logic [PlaceW-1:0]  place_q;   // of the next burst
+  logic [PlaceW-1:0]  start_q;   // of the descriptor
   logic [FramesW-1:0] frames_q;  // not yet asked for in full
   logic [LeftW-1:0]   left_q;    // words of the frame not yet asked for
   logic [4:0]         len_q;     // of this burst, 1 .. 16
@@ -89,10 +91,11 @@ module xf_dma_bursts #(
     end
     if (state_q == Idle) begin
       place_q  <= s_place_i;
+      start_q  <= s_place_i;
       frames_q <= s_frames_i;
       left_q   <= LeftW'(Words);
     end else if (ask) begin
-      place_q  <= place_q + PlaceW'(len_q);
+      place_q  <= (Again != 0 && frame_end) ? start_q : place_q + PlaceW'(len_q);
       left_q   <= frame_end ? LeftW'(Words) : left_q - LeftW'(len_q);
       frames_q <= frames_q - FramesW'(frame_end);
     end

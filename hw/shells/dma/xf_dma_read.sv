@@ -18,6 +18,7 @@ module xf_dma_read #(
   parameter  int unsigned FramesW = 16,  // bits of a number of frames
   parameter  int unsigned Words   = 1,   // per frame
   parameter  int unsigned Depth   = 64,  // words of the FIFO; at least a burst
+  parameter  int unsigned Again   = 0,   // as of xf_dma_bursts
   localparam int unsigned PlaceW  = AddrW - 3
 ) (
   input  logic               clk_i,
@@ -64,7 +65,9 @@ module xf_dma_read #(
   logic [4:0]       len;
   logic [AddrW+1:0] oldest;
 
-  xf_dma_bursts #(.AddrW(AddrW), .FramesW(FramesW), .Words(Words)) u_bursts (
+  xf_dma_bursts #(
+    .AddrW(AddrW), .FramesW(FramesW), .Words(Words), .Again(Again)
+  ) u_bursts (
     .clk_i, .rst_ni, .stop_i, .idle_o, .s_place_i, .s_frames_i, .s_valid_i, .s_ready_o,
     .len_o(len), .enough_i(room_q >= RoomW'(len)), .ask_o(ask), .sending_o(sending), .sent_i(1'b0),
     .axaddr_o(araddr_o), .axlen_o(arlen_o), .axvalid_o(arvalid_o), .axready_i(arready_i),

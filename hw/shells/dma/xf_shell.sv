@@ -21,6 +21,7 @@ module xf_shell #(
   parameter int unsigned InBeats  = 1,   // of a frame
   parameter int unsigned OutBytes = 1,   // the same, out
   parameter int unsigned OutBeats = 1,
+  parameter int unsigned Weights  = 0,   // 1: weights come from memory with every frame
   parameter logic [63:0] Hash     = '0   // of the network
 ) (
   input  logic                  aclk,
@@ -85,7 +86,17 @@ module xf_shell #(
   input  logic [8*OutBytes-1:0] acc_out_tdata,
   input  logic                  acc_out_tvalid,
   output logic                  acc_out_tready,
-  input  logic                  acc_out_tlast
+  input  logic                  acc_out_tlast,
+  // Its weights from memory, with Weights = 1 (xf_dma_weights): a descriptor for all readers, what they say
+  output logic                  stop_o,
+  output logic [AddrW-4:0]      weights_place_o,
+  output logic [FramesW-1:0]    weights_frames_o,
+  output logic                  weights_valid_o,  // for one cycle
+  input  logic                  weights_ready_i,
+  input  logic                  weights_idle_i,
+  input  logic                  weights_error_i,
+  input  logic [1:0]            weights_error_resp_i,
+  input  logic [AddrW-1:0]      weights_error_addr_i
 );
 
   if (InBytes < 1 || InBeats < 1) begin : gen_bad_in
@@ -144,19 +155,21 @@ module xf_shell #(
 
   xf_shell_control #(
     .AddrW(AddrW), .FramesW(FramesW), .InBytes(InBytes), .InBeats(InBeats),
-    .OutBytes(OutBytes), .OutBeats(OutBeats), .Hash(Hash)
+    .OutBytes(OutBytes), .OutBeats(OutBeats), .Weights(Weights), .Hash(Hash)
   ) u_control (
     .clk_i, .rst_ni(aresetn), .core_rst_no(rst_ni),
     .write_addr_i(write_addr[5:0]), .write_data_i(write_data), .write_valid_i(write_valid),
     .write_known_o(write_known),
     .read_addr_i(read_addr[5:0]), .read_data_o(read_data), .read_known_o(read_known),
     .read_place_o(source), .read_frames_o(source_frames), .read_flags_o(source_flags),
+    .read_weights_o(weights_place_o),
     .read_valid_o(source_valid), .read_ready_i(source_ready & ~wait_q),
     .write_place_o(target), .write_frames_o(target_frames),
     .write_valid_o(target_valid), .write_ready_i(target_ready),
-    .stop_o(stop), .read_idle_i(read_idle), .write_idle_i(write_idle),
+    .stop_o(stop), .read_idle_i(read_idle & weights_idle_i), .write_idle_i(write_idle),
     .read_error_i(read_error), .read_error_resp_i(read_resp), .read_error_addr_i(read_where),
     .write_error_i(write_error), .write_error_resp_i(write_resp), .write_error_addr_i(write_where),
+    .weights_error_i, .weights_error_resp_i, .weights_error_addr_i,
     .last_error_i(last_error), .frame_done_i(frame_done), .batch_done_i(batch_done),
     .in_valid_i(acc_in_tvalid), .in_ready_i(acc_in_tready),
     .out_valid_i(acc_out_tvalid), .out_ready_i(acc_out_tready), .irq_o(irq)
@@ -200,6 +213,10 @@ module xf_shell #(
   logic [InBeatW-1:0] in_beat_q;
   logic               accept, entered, in_last;
 
+  assign stop_o           = stop;
+  assign weights_frames_o = source_frames;
+  assign weights_valid_o  = accept;
+
   assign accept       = source_valid & source_ready & ~wait_q;
   assign in_last      = in_beat_q == InBeatW'(InBeats - 1);
   assign entered      = acc_in_tvalid & acc_in_tready;
@@ -216,7 +233,8 @@ module xf_shell #(
       if (entered) in_beat_q <= in_last ? '0 : in_beat_q + 1'b1;
       inside_q <= inside_q + (accept ? (FramesW+8)'(source_frames) : '0)
                   - (FramesW+8)'(entered & in_last);
-      wait_q   <= accept | ~source_valid | (source_flags != flags_q && inside_q != '0);
+      wait_q   <= accept | ~source_valid | ~weights_ready_i
+                  | (source_flags != flags_q && inside_q != '0);
     end
   end
 

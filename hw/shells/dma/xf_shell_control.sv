@@ -20,6 +20,7 @@ module xf_shell_control #(
   parameter  int unsigned InBeats  = 1,
   parameter  int unsigned OutBytes = 1,      // the same, out
   parameter  int unsigned OutBeats = 1,
+  parameter  int unsigned Weights  = 0,      // 1: weights come from memory with every frame
   parameter  logic [63:0] Hash     = '0,     // of the network
   localparam int unsigned PlaceW   = AddrW - 3
 ) (
@@ -38,6 +39,7 @@ module xf_shell_control #(
   output logic [PlaceW-1:0]  read_place_o,
   output logic [FramesW-1:0] read_frames_o,
   output logic [1:0]         read_flags_o,   // of these frames, see xf_frame_flags
+  output logic [PlaceW-1:0]  read_weights_o, // the place of their weights
   output logic               read_valid_o,
   input  logic               read_ready_i,
   output logic [PlaceW-1:0]  write_place_o,
@@ -54,6 +56,9 @@ module xf_shell_control #(
   input  logic               write_error_i,
   input  logic [1:0]         write_error_resp_i,
   input  logic [AddrW-1:0]   write_error_addr_i,
+  input  logic               weights_error_i,
+  input  logic [1:0]         weights_error_resp_i,
+  input  logic [AddrW-1:0]   weights_error_addr_i,
   input  logic               last_error_i,   // tlast was not where a frame ends
   input  logic               frame_done_i,
   input  logic               batch_done_i,
@@ -79,10 +84,11 @@ module xf_shell_control #(
       SourceHigh = 17, TargetLow = 18, TargetHigh = 19, Frames = 20, Start = 21, Batches = 22,
       FramesDone = 23,
       CyclesLow = 24, CyclesHigh = 25, BeatsIn = 26, BeatsOut = 27, StallsIn = 28, StallsOut = 29,
-      Flags = 30;
+      Flags = 30, WeightsLow = 31, WeightsHigh = 32;
   localparam logic [31:0] Identity = 32'h58465348, VersionIs = 32'h00010000;  // "XFSH", 1.0
   // What went wrong first.
-  localparam logic [3:0] NoError = 0, OnRead = 1, OnWrite = 2, OnLast = 3, OnDescriptor = 4;
+  localparam logic [3:0] NoError = 0, OnRead = 1, OnWrite = 2, OnLast = 3, OnDescriptor = 4,
+      OnWeights = 7;  // 5 and 6 are of the shell without a DMA
   localparam int unsigned Held = 16;  // cycles of a soft reset
 
   logic [63:0] source_q, target_q;
@@ -149,12 +155,32 @@ module xf_shell_control #(
     assign many = 1'b0;
   end
 
-  logic [3:0] error_q;
-  logic       bad;
+  logic [3:0]  error_q;
+  logic        bad, bad_weights;
+  logic [63:0] weights_q;
+
+  if (Weights != 0) begin : gen_weights
+    logic [1:0] unused;
+    assign bad_weights = |{weights_q[2:0], weights_q >> AddrW};
+
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) weights_q <= '0;
+      else if (write && write_addr_i == WeightsLow) weights_q[31:0] <= write_data_i;
+      else if (write && write_addr_i == WeightsHigh) weights_q[63:32] <= write_data_i;
+    end
+
+    // In step with u_reads.
+    xf_fifo #(.Width(PlaceW), .Depth(Queue), .Kind(1)) u_weights (
+      .clk_i, .rst_ni(core_rst_nq), .s_data_i(weights_q[AddrW-1:3]), .s_valid_i(push),
+      .s_ready_o(unused[0]), .m_data_o(read_weights_o), .m_valid_o(unused[1]), .m_ready_i(read_ready_i)
+    );
+  end else begin : gen_no_weights
+    assign {weights_q, read_weights_o, bad_weights} = '0;
+  end
 
   assign unaligned = |{source_q[2:0], target_q[2:0]};
   assign bad  = start & ~stop_o
-                & (~fits | unaligned | many | (frames_q == '0) | ~read_room | ~write_room);
+                & (~fits | unaligned | bad_weights | many | (frames_q == '0) | ~read_room | ~write_room);
   assign push = start & ~stop_o & ~bad;
 
   xf_fifo #(.Width(2 + PlaceW + FramesW), .Depth(Queue), .Kind(1)) u_reads (
@@ -191,6 +217,10 @@ module xf_shell_control #(
         error_q <= OnWrite;
         resp_q  <= write_error_resp_i;
         where_q <= 64'(write_error_addr_i);
+      end else if (weights_error_i) begin
+        error_q <= OnWeights;
+        resp_q  <= weights_error_resp_i;
+        where_q <= 64'(weights_error_addr_i);
       end else if (last_error_i) begin
         error_q <= OnLast;
       end else if (bad) begin
@@ -260,9 +290,10 @@ module xf_shell_control #(
       Control, IrqEnable, IrqStatus, SourceLow, SourceHigh, TargetLow, TargetHigh, Frames, Start,
       Flags:
         write_known_o = 1'b1;
+      WeightsLow, WeightsHigh: write_known_o = Weights != 0;
       default: write_known_o = 1'b0;
     endcase
-    read_known_o = read_addr_i <= Flags;
+    read_known_o = read_addr_i <= ((Weights != 0) ? WeightsHigh : Flags);
     unique case (read_addr_i)
       Id: read_data_o = Identity;
       Version: read_data_o = VersionIs;
@@ -294,6 +325,8 @@ module xf_shell_control #(
       StallsIn: read_data_o = stalls_in_q;
       StallsOut: read_data_o = stalls_out_q;
       Flags: read_data_o = 32'(flags_q);
+      WeightsLow: read_data_o = weights_q[31:0];
+      WeightsHigh: read_data_o = weights_q[63:32];
       default: read_data_o = '0;
     endcase
   end

@@ -7,7 +7,7 @@ enum {
   ID = 0x00, VERSION = 0x04, HASH_LOW = 0x08, HASH_HIGH = 0x0C, IN_BYTES = 0x10, IN_BEATS = 0x14, OUT_BYTES = 0x18,
   OUT_BEATS = 0x1C, CONTROL = 0x24, STATUS = 0x28, ERROR = 0x2C, ERROR_LOW = 0x30, ERROR_HIGH = 0x34,
   SOURCE_LOW = 0x40, SOURCE_HIGH = 0x44, TARGET_LOW = 0x48, TARGET_HIGH = 0x4C, FRAMES = 0x50, START = 0x54,
-  BATCHES = 0x58, FLAGS = 0x78, DATA = 0x80
+  BATCHES = 0x58, FLAGS = 0x78, WEIGHTS_LOW = 0x7C, WEIGHTS_HIGH = 0x80, DATA = 0x80
 };
 enum { RESETTING = 2, FAILED = 4, SOFT_RESET = 1 };
 
@@ -54,7 +54,7 @@ int xf_reset(const xf_device *device) {
 /* The error that stopped the shell. */
 static int failure(const xf_device *device) {
   static const int errors[] = {XF_OK, XF_READ_FAILED, XF_WRITE_FAILED, XF_FRAME_FAILED, XF_BAD_DESCRIPTOR,
-                               XF_NO_ROOM, XF_NO_WORD};
+                               XF_NO_ROOM, XF_NO_WORD, XF_WEIGHTS_FAILED};
   const uint32_t code = get(device, ERROR) & 15;
   return code < sizeof errors / sizeof *errors ? errors[code] : XF_NO_SHELL;
 }
@@ -97,15 +97,37 @@ static uint32_t word_at(const uint8_t *file) {
   return (uint32_t)file[0] | (uint32_t)file[1] << 8 | (uint32_t)file[2] << 16 | (uint32_t)file[3] << 24;
 }
 
-int xf_load(const xf_device *device, const xf_network *network, const uint8_t *file, size_t size) {
-  enum { HEAD = 32 };
+enum { HEAD = 32 };
+
+/* Whether a weights file is whole and fits. */
+static int look_at(const xf_network *network, const uint8_t *file, size_t size) {
   const xf_loads *loads = &network->loads;
-  uint32_t left = polls(device);
-  if (!loads->words || size < HEAD || memcmp(file, "XFW1", 4)) return XF_BAD_WEIGHTS;
-  const uint32_t count = word_at(file + 16), text = word_at(file + 20);
-  if (size != HEAD + (uint64_t)8 * count + text) return XF_BAD_WEIGHTS;
-  if (((uint64_t)word_at(file + 8) << 32 | word_at(file + 4)) != loads->structure || count != loads->words)
+  const xf_in_memory *in_memory = &network->in_memory;
+  if (size < HEAD || memcmp(file, "XFW1", 4)) return XF_BAD_WEIGHTS;
+  const uint32_t count = word_at(file + 16), text = word_at(file + 20), bytes = word_at(file + 24);
+  if (size != HEAD + (uint64_t)8 * count + bytes + text) return XF_BAD_WEIGHTS;
+  if (((uint64_t)word_at(file + 8) << 32 | word_at(file + 4)) != (loads->words ? loads->structure : in_memory->structure) ||
+      count != loads->words || bytes != in_memory->bytes)
     return XF_OTHER_STRUCTURE;
+  return XF_OK;
+}
+
+int xf_place_weights(const xf_device *device, const xf_network *network, const uint8_t *file, size_t size,
+                     uint8_t *memory, uint64_t address) {
+  const int error = network->in_memory.bytes ? look_at(network, file, size) : XF_BAD_WEIGHTS;
+  if (error) return error;
+  memcpy(memory, file + HEAD + (size_t)8 * network->loads.words, network->in_memory.bytes);
+  put(device, WEIGHTS_LOW, (uint32_t)address);
+  put(device, WEIGHTS_HIGH, (uint32_t)(address >> 32));
+  return XF_OK;
+}
+
+int xf_load(const xf_device *device, const xf_network *network, const uint8_t *file, size_t size) {
+  const xf_loads *loads = &network->loads;
+  const int error = loads->words ? look_at(network, file, size) : XF_BAD_WEIGHTS;
+  uint32_t left = polls(device);
+  if (error) return error;
+  const uint32_t count = word_at(file + 16);
   put(device, loads->control, 0);
   while (!get(device, loads->open)) {
     if (!left--) return XF_NO_ANSWER;
@@ -180,6 +202,7 @@ const char *xf_error_text(int error) {
       "not a whole weights file, or the weights are constants; use weights.bin of a build with LOADABLE=1",
       "the weights are of another structure; build their network with LOADABLE=1 and the options of this one",
       "a load of weights was interrupted; call xf_load() again",
+      "the memory refused a read of weights at xf_error_address(); give xf_place_weights() an address that the device can reach",
   };
   return error >= 0 && (size_t)error < sizeof texts / sizeof *texts ? texts[error] : "an unknown error";
 }

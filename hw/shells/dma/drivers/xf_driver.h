@@ -30,7 +30,8 @@ enum {
   XF_NO_WORD,         /* without a DMA: a word was read from an empty FIFO */
   XF_BAD_WEIGHTS,     /* not a whole weights file, or the network has no weights that can be loaded */
   XF_OTHER_STRUCTURE, /* the weights are of a network of another structure */
-  XF_NO_WEIGHTS       /* a load was interrupted; only xf_load helps */
+  XF_NO_WEIGHTS,      /* a load was interrupted; only xf_load helps */
+  XF_WEIGHTS_FAILED   /* the memory answered SLVERR or DECERR to a read of weights */
 };
 
 #define XF_WITH_DMA 0x58465348u
@@ -55,12 +56,19 @@ typedef struct {
   uint32_t window, open, id, control, words;
 } xf_loads;
 
+/* Weights that lie in memory and are read with every frame: hash of the structure, bytes. All 0: there are none. */
+typedef struct {
+  uint64_t structure;
+  uint32_t bytes;
+} xf_in_memory;
+
 typedef struct {
   uint64_t hash;
   xf_frames in, out;
   xf_template weights;
   uint32_t shell; /* content of the register at 0: XF_WITH_DMA or XF_WITHOUT_DMA */
   xf_loads loads;
+  xf_in_memory in_memory;
 } xf_network;
 
 /* Registers: memory-mapped at `registers`, or accessed through `read` and `write` where `read` is set. `pause`,
@@ -96,6 +104,13 @@ int xf_load_template(const xf_device *device, const xf_network *network, const u
  * the same structure. Frames that have begun keep the old ones; later frames wait and have the new ones. After an
  * interrupted load, xf_open returns XF_NO_WEIGHTS; call it again. */
 int xf_load(const xf_device *device, const xf_network *network, const uint8_t *file, size_t size);
+
+/* Weights in memory of a network that reads them with every frame, before the first xf_start: copy those of a weights
+ * file to `memory`, in_memory.bytes bytes at physical address `address`, a multiple of 8. Batches started later read
+ * them; those started before keep their own, so leave these in place until they are done. If the network also has
+ * weights to load, wait for all batches before this and xf_load. */
+int xf_place_weights(const xf_device *device, const xf_network *network, const uint8_t *file, size_t size,
+                     uint8_t *memory, uint64_t address);
 
 /* Batches done since the last reset, modulo 2^32. */
 uint32_t xf_batches(const xf_device *device);

@@ -37,7 +37,7 @@ REGISTERS = {
     "source_high": 0x44, "target_low": 0x48, "target_high": 0x4C, "frames": 0x50, "start": 0x54,
     "batches": 0x58, "frames_done": 0x5C, "cycles_low": 0x60, "cycles_high": 0x64, "beats_in": 0x68,
     "beats_out": 0x6C, "stalls_in": 0x70, "stalls_out": 0x74,
-    "flags": 0x78,
+    "flags": 0x78, "weights_low": 0x7C, "weights_high": 0x80,
 }  # fmt: skip
 # Of the shell without a bus master: words of frames and of answers go through the register `data`.
 GP_IDENTITY = 0x58464750
@@ -47,6 +47,7 @@ GP_REGISTERS = {**{name: REGISTERS[name] for name in GP_NAMES}, "cycles": 0x60, 
 BUSY, RESETTING, FAILED, ROOM = 1, 2, 4, 8  # bits of `status`
 SOFT_RESET, CLEAR = 1, 2  # bits of `control`
 ANSWERS = {2: "SLVERR", 3: "DECERR"}
+TRANSFERS = {1: "reading frames", 2: "writing answers", 7: "reading weights"}  # by code of `error`
 WEIGHTS, HEAD = b"XFW1", 32  # the beginning of a weights file, bytes of its head
 WORD = 8  # bytes; a frame in memory is whole words
 BASE = 0x4000_0000  # of the registers on a Zynq-7000
@@ -430,13 +431,15 @@ class Accelerator:
         batch: frames per descriptor; two batches are in memory at a time. Without a DMA: frames packed at a
             time.
         patience: timeout in seconds.
+        weights: `weights.bin`, of a network whose weights come from memory; by default beside `description`.
 
     Raises:
-        UserError: no shell was found, or it holds another network.
+        UserError: no shell was found, it holds another network, or the weights are not there.
     """
 
-    def __init__(self, description, bus: Bus, batch: int = 64, patience: float = 10.0):
+    def __init__(self, description, bus: Bus, batch: int = 64, patience: float = 10.0, weights=None):
         if not isinstance(description, dict):
+            weights = weights or Path(description).with_name("weights.bin")
             description = json.loads(Path(description).read_text())
         self.about, self.bus, self.patience = description, bus, patience
         self.into, self.out = Frames(description["input"]), Frames(description["output"])
@@ -450,6 +453,13 @@ class Accelerator:
             for _ in range(2 if self.dma else 0)
         ]
         self.reset()
+        self.weights: list[Buffer] = []  # the one in use last
+        if "weights" in description:
+            if weights is None:
+                net = description["net"]
+                raise UserError(f"Accelerator: {net} reads weights from memory; give weights=….")
+            self.weights = [bus.allocate(description["weights"]["bytes"]) for _ in range(2)]
+            self._place(self._weights_of(weights)[1])
 
     def get(self, name: str) -> int:
         """Read a register by its name in REGISTERS (GP_REGISTERS for a shell without a DMA)."""
@@ -486,6 +496,7 @@ class Accelerator:
         """Stop the accelerator, wait until the bus is idle, and clear errors and counters."""
         self.put("control", SOFT_RESET)
         self._wait(lambda: not self.get("status") & RESETTING, "the soft reset did not finish")
+        self.started = self.switched = 0  # batches, and of these before the last change of weights in memory
         self.torn = False  # words of frames that nobody waits for any more may be in the device
 
     def integers(self, images) -> np.ndarray:
@@ -554,40 +565,68 @@ class Accelerator:
     def load(self, weights) -> None:
         """Replace all weights, thresholds and tables by those of a weights file of a network of the same
         structure, and the scales of `predict`. Frames that have begun keep the old ones; later frames wait
-        and have the new ones. An interrupted load is repeated with another call.
+        and have the new ones. Weights in memory change with the batch: each frame of a batch that was started
+        has the old ones. An interrupted load is repeated with another call.
 
         Args:
             weights: `weights.bin` of that network's overlay.
 
         Raises:
-            UserError: the network was built without LOADABLE=1, the file is not whole or of another
+            UserError: all weights of the network are constants, the file is not whole or of another
                 structure, or frames do not leave the device.
         """
-        about, net = self.about.get("loads"), self.about["net"]
-        if about is None:
+        writes, outside, name, scores = self._weights_of(weights)
+        if self.weights:
+            free = (lambda: False) if "loads" in self.about else self._other_is_free
+            self._wait(lambda: free() or not self.get("status") & BUSY, "batches did not end")
+            self._place(outside)
+        if about := self.about.get("loads"):
+            at = {key: about["window"] + place for key, place in about["registers"].items()}
+            end = about["window"] + about["control"]
+            self.bus.write(end, 0)
+            self._wait(lambda: self.bus.read(at["open"]), "frames did not leave the network")
+            for place, value in writes.tolist():
+                self.bus.write(about["window"] + place, value)
+            self.bus.write(end, name)
+        self.about["scores"] = scores or self.about["scores"]
+
+    def _weights_of(self, weights) -> tuple[np.ndarray, np.ndarray, int, dict | None]:
+        """Of a weights file that fits: writes (N, 2), bytes for the memory, name, scores."""
+        loads, outside, net = self.about.get("loads"), self.about.get("weights"), self.about["net"]
+        if not loads and not outside:
             raise UserError(f"load: the weights of {net} are constants; build it with LOADABLE=1.")
         data = Path(weights).read_bytes()
         head = np.frombuffer(data[:HEAD].ljust(HEAD, b"\0"), "<u4").tolist()
-        _, low, high, name, count, text = head[:6]
-        if data[:4] != WEIGHTS or len(data) != HEAD + 8 * count + text:
+        _, low, high, name, count, text, in_memory = head[:7]
+        if data[:4] != WEIGHTS or len(data) != HEAD + 8 * count + in_memory + text:
             raise UserError(
                 f"load: {weights} is not a whole weights file ({len(data):,} bytes); copy weights.bin of an "
                 "overlay again."
             )
-        if low | high << 32 != int(about["structure"], 16) or count != about["words"]:
+        structure = (loads or outside)["structure"]
+        sizes = loads["words"] if loads else 0, outside["bytes"] if outside else 0
+        if low | high << 32 != int(structure, 16) or (count, in_memory) != sizes:
             raise UserError(
                 f"load: {weights} is of another structure ({low | high << 32:016x}) than {net} "
-                f"({about['structure']}); build its network with LOADABLE=1 and the options of this one."
+                f"({structure}); build its network with LOADABLE=1 and the options of this one."
             )
-        at = {key: about["window"] + place for key, place in about["registers"].items()}
-        end = about["window"] + about["control"]
-        self.bus.write(end, 0)
-        self._wait(lambda: self.bus.read(at["open"]), "frames did not leave the network")
-        for place, value in np.frombuffer(data, "<u4", 2 * count, HEAD).reshape(-1, 2).tolist():
-            self.bus.write(about["window"] + place, value)
-        self.bus.write(end, name)
-        if text:
-            self.about["scores"] = json.loads(data[-text:])["scores"]
+        writes = np.frombuffer(data, "<u4", 2 * count, HEAD).reshape(-1, 2)
+        bytes_of = np.frombuffer(data, np.uint8, in_memory, HEAD + 8 * count)
+        return writes, bytes_of, name, json.loads(data[-text:])["scores"] if text else None
+
+    def _other_is_free(self) -> bool:
+        """Whether all batches are done that began before the last change of weights in memory."""
+        return (self.get("batches") - self.switched) & 0xFFFF_FFFF < 1 << 31
+
+    def _place(self, weights: np.ndarray) -> None:
+        """Bytes of weights into the buffer not in use, for all batches that are started later."""
+        self.switched = self.started
+        self.weights.reverse()
+        buffer = self.weights[-1]
+        buffer.data[:] = weights
+        buffer.flush()
+        self.put("weights_low", buffer.address & 0xFFFF_FFFF)
+        self.put("weights_high", buffer.address >> 32)
 
     def _check_loaded(self) -> None:
         """Refuse frames while a load is not complete."""
@@ -664,6 +703,7 @@ class Accelerator:
             self.put(f"{name}_high", value >> 32)
         self.put("frames", len(packed))
         self.put("start", 1)
+        self.started += 1
 
     def _await_batch(self, before: int, count: int) -> None:
         def done() -> bool:
@@ -679,9 +719,9 @@ class Accelerator:
         code, answer = error & 15, ANSWERS.get(error >> 4 & 3, "an unknown answer")
         where = self.get("error_low") | self.get("error_high") << 32 if self.dma else 0
         done = f"after {self.get('frames_done')} frames"
-        if code in (1, 2):
-            what = ("reading frames", "writing answers")[code - 1]
-            return f"DMA: {what} stopped {done}: the memory answered {answer} to the burst at {where:#x}"
+        if code in TRANSFERS:
+            seen = f"the memory answered {answer} to the burst at {where:#x}"
+            return f"DMA: {TRANSFERS[code]} stopped {done}: {seen}"
         if code == 3:
             return f"Accelerator: {done}, a frame did not end at beat {self.out.beats}"
         if code in (5, 6):
