@@ -18,8 +18,7 @@ def bytes_per_cycle(gb_per_s: float, clock_mhz: float) -> float:
 
 def bytes_per_frame(ops: list[HwOp]) -> int:
     """Of all constants that operators read from outside with every frame, as they lie in memory."""
-    streams = [stream for _, stream in graph.outside(ops)]
-    return sum(dma.FrameLayout(stream.port_bits // 8, stream.beats).stride for stream in streams)
+    return sum(dma.layout_of(stream).stride for _, stream in graph.outside(ops))
 
 
 def memory_traffic(ops: list[HwOp], gb_per_s: float, clock_mhz: float) -> Record | None:

@@ -264,7 +264,7 @@ def _border(stream) -> Record:
 def in_slots(values: np.ndarray, stream: Stream) -> bytes:
     """The values of a stream in one frame, as they lie in memory for the shell."""
     about = _border(stream)
-    layout = dma.FrameLayout(about["bytes"], about["beats"])
+    layout = dma.layout_of(stream)
     form = Frames(about | {"slot": layout.slot, "stride": layout.stride})
     return form.pack(np.asarray(values)[None]).tobytes()
 

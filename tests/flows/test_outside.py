@@ -5,10 +5,12 @@ import json
 import numpy as np
 import pytest
 
+from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.fold import fold
 from xnorforge.hw import graph
+from xnorforge.hw.memory import bytes_per_frame
 from xnorforge.hw.shells.forms import check_inside
 from xnorforge.sim import cosim
 from xnorforge.sim.device import network
@@ -64,3 +66,27 @@ def test_weights_that_do_not_fit_come_from_a_memory_that_is_quick_enough(chains,
     assert record["estimate"]["bram36"] <= 4 and record["interval_bound"] <= 40_000
     assert record["memory"]["needed_gb_per_s"] == round(32_768 / record["interval_bound"] / 10, 3)
     assert record["checks"][0]["mismatches"] == 0
+
+
+@pytest.mark.parametrize(("mw", "mh", "vectors", "interval"), [
+    (576, 64, 100, 32_400), (288, 48, 36, 5_000), (1152, 256, 4, 40_000), (512, 10, 1, 700), (72, 6, 36, 600),
+])  # fmt: skip
+def test_words_of_weights_fill_their_slots_in_memory(mw, mh, vectors, interval):
+    """At least 7 of 8 bits, if simd dividing mw and pe dividing mh allow it within the cycles."""
+    rng = np.random.default_rng(0)
+    make = plugins.load("hw.ops", "xnor_mvu").Op.make
+    arrays = {"weights": rng.integers(0, 2, (mw, mh)), "thresholds": rng.integers(0, mw, mh)}
+    shape = {"in_shape": [vectors, mw], "out_shape": [vectors, mh]}
+    op = make("fc", arrays, mw=mw, mh=mh, simd=1, pe=1, vectors=vectors, **shape)
+    [(_, stream)] = graph.outside(ops := op.from_outside(interval))
+    assert max(one.cycles() for one in ops) <= interval
+    words = [
+        simd * pe
+        for simd in range(1, mw + 1)
+        for pe in range(1, mh + 1)
+        if mw % simd == 0 == mh % pe and vectors * mw * mh <= interval * simd * pe and simd * pe <= 2048
+    ]
+    small = 7, 8, 14, 15, 16, 28, 29, 30, 31, 32
+    fills = [bits for bits in words if bits in small or -bits % 64 <= bits / 7]
+    assert stream.width in (fills or words)
+    assert bytes_per_frame(ops) * 8 <= mw * mh * (8 / 7 if fills else 8) + 63

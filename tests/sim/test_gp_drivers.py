@@ -182,9 +182,8 @@ def test_the_measurement_counts_cycles_of_its_frames_alone(acc, open_sim, expect
 def test_a_network_with_templates_is_refused(acc, monkeypatch):
     """Its rtl.json says that it is given one."""
     record = read_json(acc / "rtl" / "rtl.json")
-    border = record["border"]
     with pytest.raises(UserError, match=r'^tracker: .*template.*"gp".*kind = "dma"'):
-        FORMS["gp"].text(border, 0, 6, "tracker")
+        FORMS["gp"].text({**record, "control": {"address_bits": 6}}, 0, "tracker")
     before = (acc / "overlay" / "overlay.json").read_bytes()
     write_json(acc / "rtl" / "rtl.json", {**record, "control": {"address_bits": 6}})
     board = boards.load("pynq-z2")

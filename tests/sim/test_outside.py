@@ -80,7 +80,8 @@ def test_streams_share_a_memory_by_their_bytes(built):
     _, ops, _ = built
     pauses = of_memory(ops, 0.1, 100.0)
     assert [(one.stop, one.every) for one in pauses.outside] == [(6, 7), (10, 11)]
-    assert not of_memory(ops, 100, 100.0).any
+    quick = of_memory(ops, 100, 100.0)  # the shell's port: 8 bytes per cycle, 5.2 cycles
+    assert [(one.stop, one.every) for one in quick.outside] == [(0, 0), (1, 4)]
 
 
 @pytest.mark.parametrize("beats", [0.01, 0.3, 0.5, 0.51, 0.7, 0.99, 1.0, 3.0])

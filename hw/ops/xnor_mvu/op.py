@@ -1,6 +1,7 @@
 """Binary matrix-vector unit: counts of equal bits (XNOR-popcount), or bits after a threshold."""
 
 from functools import cached_property
+from math import prod
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +10,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw import families
 from xnorforge.hw.ops._mvu import Mvu
 from xnorforge.hw.ops._streams import check_divides, divisors
-from xnorforge.hw.ops.base import Attributes, HwOp, Matrix, Memories, Rtl
+from xnorforge.hw.ops.base import Attributes, HwOp, Matrix, Memories, Rtl, Stream
 from xnorforge.hw.parts import LUTS_PER_BLOCK, Parts, cost_of
 
 from .constant import Constant
@@ -17,6 +18,7 @@ from .pixels import Pixels
 
 DEEP = 1024  # words; no more need no choice behind blocks
 WIDEST_WORD = 2048  # bits of weights from outside at a time
+FILLED = 7 / 8  # of their slots in memory, see `from_outside`
 WIRED_FROM = 128  # weights: fewer share next to nothing
 
 
@@ -186,8 +188,11 @@ class XnorMvu(Mvu):
 
     def from_outside(self, interval: int) -> list[HwOp]:
         """Counts of held vectors, tile by tile; their order; thresholds. The words of weights are those with
-        the smallest operators that keep the interval.
+        the smallest operators that keep the interval, if there are any among those that fill their slots in
+        memory.
         """
+        from xnorforge.hw.shells.dma import layout_of
+
         mw, mh, vectors = (self.get_nodeattr(key) for key in ("mw", "mh", "vectors"))
         found = [
             self._with_words(simd, pe)
@@ -198,9 +203,11 @@ class XnorMvu(Mvu):
         if not found:
             raise UserError(f"{self.name}: no folding keeps {interval:,} cycles; use a longer INTERVAL.")
 
-        def size(ops: list[HwOp]) -> float:
+        def size(ops: list[HwOp]) -> tuple[bool, float]:
             costs = [op.estimate(registers=False) for op in ops]
-            return sum(one["lut"] + LUTS_PER_BLOCK * one["bram36"] for one in costs)
+            luts = sum(one["lut"] + LUTS_PER_BLOCK * one["bram36"] for one in costs)
+            stream = Stream((mh * mw,), prod(ops[0].get_nodeattr(name) for name in ("simd", "pe")))
+            return stream.width * stream.beats < FILLED * 8 * layout_of(stream).stride, luts
 
         return min(found, key=size)
 

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from xnorforge.core import artifacts
+from xnorforge.hw.ops.base import Stream
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.width.op import Width
 from xnorforge.hw.wrap import SPDX, library
@@ -40,6 +41,11 @@ class FrameLayout:
     def stride(self) -> int:
         """Bytes from one frame to the next, whole words."""
         return -(-self.slot * self.beats // self.word) * self.word
+
+
+def layout_of(stream: Stream) -> FrameLayout:
+    """The layout in memory of a stream's frame."""
+    return FrameLayout(stream.port_bits // 8, stream.beats)
 
 
 def shell_sources() -> list[Path]:
