@@ -161,5 +161,7 @@ def test_files_that_do_not_fit_are_refused(acc, open_sim, other, tmp_path):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(UserError, match=rf"^load: .*{name} .*{wanted}"):
             device.load(tmp_path / name)
+    with pytest.raises(UserError, match=r"^load: .*absent .*whole"):
+        device.load(tmp_path / "absent")
     with pytest.raises(UserError, match=r"^Accelerator: .*weights"):
         Accelerator(read_json(acc / "overlay" / "overlay.json"), open_sim())

@@ -595,7 +595,7 @@ class Accelerator:
         loads, outside, net = self.about.get("loads"), self.about.get("weights"), self.about["net"]
         if not loads and not outside:
             raise UserError(f"load: the weights of {net} are constants; build it with LOADABLE=1.")
-        data = Path(weights).read_bytes()
+        data = Path(weights).read_bytes() if Path(weights).is_file() else b""
         head = np.frombuffer(data[:HEAD].ljust(HEAD, b"\0"), "<u4").tolist()
         _, low, high, name, count, text, in_memory = head[:7]
         if data[:4] != WEIGHTS or len(data) != HEAD + 8 * count + in_memory + text:
