@@ -13,17 +13,19 @@ from xnorforge.sim.device import Device
 from xnorforge.sim.netlist_memories import Netlist
 
 # Kinds by the first letters of a cell; all other cells are LUTs, their multiplexers and carries.
-KINDS = {"register": "FD", "memory": "RAM", "lut": ""}
+KINDS = {"register": "FD", "memory": ("RAM", "URAM"), "lut": ""}
 _NET = re.compile(r"\((\S+) .*\(TC (\d+)\)\)")
 
 
-def activity(acc: Path, device: Device, inputs: np.ndarray, seed: int) -> tuple[cosim.Run, Record]:
+def activity(
+    acc: Path, device: Device, inputs: np.ndarray | cosim.Feed, seed: int
+) -> tuple[cosim.Run, Record]:
     """Simulate the mapped netlist on images, back to back, and count changes of value.
 
     Args:
         acc: folder with `rtl/` and `netlist/`.
         device: the netlist with models of its cells, able to write SAIF.
-        inputs: integers (images, *shape).
+        inputs: integers (images, *shape), or what else `cosim.run` takes.
         seed: of the noise that registers start with.
 
     Returns:
@@ -44,7 +46,7 @@ def activity(acc: Path, device: Device, inputs: np.ndarray, seed: int) -> tuple[
             kind = next(kind for kind, start in KINDS.items() if cell.startswith(start))
             counts[kind] += changes[f"u_{module}", net]
         rows.append({"name": record["node"], **counts})
-    return run, {"images": len(inputs), "cycles": int(run.cycles[-1, -1]), "rows": rows}
+    return run, {"images": len(run.output), "cycles": int(run.cycles[-1, -1]), "rows": rows}
 
 
 def changes_of(saif: str) -> dict[tuple[str, str], int]:

@@ -39,6 +39,9 @@ class Fault(MismatchError):
     """The device broke a handshake rule or returned too many beats; the text names the lane and the cycle."""
 
 
+Gate = tuple[int, int, int, int]  # see Feed
+
+
 @dataclass(frozen=True)
 class Feed:
     """What goes into a lane where that is more than frames, and what it should give.
@@ -54,7 +57,7 @@ class Feed:
     inputs: list[np.ndarray]
     frames: list[int]
     more: dict[int, np.ndarray] = field(default_factory=dict)
-    gates: list[tuple[int, int, int, int]] = field(default_factory=list)
+    gates: list[Gate] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

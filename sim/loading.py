@@ -2,13 +2,15 @@
 return.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from xnorforge.core.artifacts import check
 from xnorforge.core.errors import MismatchError
 from xnorforge.core.types import Record
 from xnorforge.hw import graph
-from xnorforge.hw.ops._loads import LoadChain
+from xnorforge.hw.ops._loads import LoadChain, load_chain
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim import compare, cosim
 from xnorforge.sim.bits import BitSimulator
@@ -38,8 +40,14 @@ def writes_of(chain: LoadChain) -> list[tuple[int, int]]:
 
 def first_load(ops: list[HwOp]) -> list[tuple[int, int]]:
     """The writes without which a network takes no frame: none, or a whole load."""
-    chain = LoadChain(ops)
-    return writes_of(chain) if chain.begins_empty else []
+    chain = load_chain(ops)
+    return writes_of(chain) if chain and chain.begins_empty else []
+
+
+def behind_first_load(ops: list[HwOp], frames: np.ndarray) -> np.ndarray | cosim.Feed:
+    """Frames (N, *shape) back to back, with `first_load` before them where there is one."""
+    writes = first_load(ops)
+    return _feed(frames, writes) if writes else frames
 
 
 def load_feed(ops: list[HwOp], frames: np.ndarray, writes: list[tuple[int, int]], after: int) -> cosim.Feed:
@@ -48,11 +56,16 @@ def load_feed(ops: list[HwOp], frames: np.ndarray, writes: list[tuple[int, int]]
     """
     begin = first_load(ops)
     writes = [*begin, *writes]
-    places, words = np.array(writes, np.int64).reshape(-1, 2).T[:, :, None]
-    inputs = [graph.enter(ops[0], frames), places, words, np.zeros((0, 1))]
     last = (len(frames) - 1) * ops[0].in_stream().beats
     gates = [(1, len(begin), 0, after * ops[-1].out_stream().beats), (0, last, 1, len(writes))]
-    return cosim.Feed(inputs, [len(frames), len(writes), 0], {2: np.full(len(writes), FULL)}, gates)
+    return _feed(graph.enter(ops[0], frames), writes, gates)
+
+
+def _feed(frames: np.ndarray, writes: list[tuple[int, int]], gates: Iterable[cosim.Gate] = ()) -> cosim.Feed:
+    """Frames as the first operator takes them, and writes on s_axi_ctrl."""
+    places, words = np.array(writes, np.int64).reshape(-1, 2).T[:, :, None]
+    inputs = [frames, places, words, np.zeros((0, 1))]
+    return cosim.Feed(inputs, [len(frames), len(writes), 0], {2: np.full(len(writes), FULL)}, [*gates])
 
 
 def first_new(got: np.ndarray, old: np.ndarray, new: np.ndarray) -> int:

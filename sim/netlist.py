@@ -1,5 +1,6 @@
 """The stage `netlist`: the mapped circuit, as Yosys cells, runs the golden images."""
 
+import re
 from collections.abc import Callable
 from importlib.resources import files
 from importlib.util import find_spec
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from xnorforge.core import artifacts
+from xnorforge.core import cache as results
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.core.types import Record
 from xnorforge.hw import families, graph
@@ -20,6 +22,7 @@ from xnorforge.sim.device import layers, network
 
 SEED = 1
 TEMPLATE_FRAMES = 3
+DECLARED, INITIAL = re.compile(r"\breg (\[\S+\] )?(\w+) = (INIT\w*);"), r"reg \1\2; initial \2 = \3;"
 
 
 def simulate_netlist(
@@ -57,13 +60,14 @@ def simulate_netlist(
         progress("memories")
         contents, reach = memories.check_memories(acc / "rtl", ops, acc / "netlist")
         cells = sources(acc / "netlist", synth["family"])
-        if some := alone.not_decoded(ops, reach, "compared"):
+        filled = [op for op in ops if not op.begins_empty]  # a layer alone has no host that fills it
+        if some := alone.not_decoded(filled, reach, "compared"):
             progress(f"{len(some)} layers alone in the netlist")
             bench = layers(acc / "rtl", ops, some, cells)
             contents.append(alone.try_layers("netlist of layers = folded.onnx", bench, some, reach))
         expected = graph.answers(ops, np.load(net_dir / "lowered.npz"))
         pictures = np.load(net_dir / "golden.npz")["images"][:images]
-        inputs = graph.enter(ops[0], pictures)
+        inputs = loading.behind_first_load(ops, graph.enter(ops[0], pictures))
         progress("building the netlist model")
         device = network(acc / "rtl", ops, waves="saif" if activity else None, sources=cells, level="-O1")
         progress(f"netlist on {len(pictures):,} images")
@@ -71,7 +75,7 @@ def simulate_netlist(
             mapped, changes = switching.activity(acc, device, inputs, SEED)
         else:
             mapped, changes = cosim.run(device, inputs, seed=SEED), None
-        rtl = cosim.run(network(acc / "rtl", ops), inputs, seed=SEED)
+        rtl = cosim.run(network(acc / "rtl", ops, loaded=False), inputs, seed=SEED)
         changing = []
         if template_in(ops):
             runs = {"netlist with templates": 0.0}
@@ -124,4 +128,15 @@ def sources(netlist: Path, family: str) -> list[Path]:
             "run `make build`, which installs it, or reinstall xnorforge with pip."
         )
     rest = Path(str(files("pyosys"))) / "share" / families.load(family).simulation
-    return [*families.models(family), *sorted(Path(netlist).glob("*.v")), rest]
+    return [*families.models(family), *sorted(Path(netlist).glob("*.v")), _with_contents(rest)]
+
+
+def _with_contents(models: Path) -> Path:
+    """Yosys' models, with first contents in an `initial` block: Verilator gives a declaration its value
+    before it draws the bits that a netlist leaves undefined, and all others of that value would be lost.
+    """
+
+    def make(aside: Path) -> None:
+        (aside / models.name).write_text(DECLARED.sub(INITIAL, models.read_text()))
+
+    return results.kept(results.place_of("cells", (DECLARED.pattern, INITIAL), [models]), make) / models.name

@@ -19,6 +19,13 @@ _BITS = re.compile(r"(\d+)'s?([bhd])([0-9a-fxz]+)|\\(\S+) |(\w+)(?:\[(\d+)(?::(\
 _ENDS = re.compile(r"(.*\.(\w+))\.(en_i|addr_i|data_o)(?:\[(\d+)\])?")
 _LUT = re.compile(r"LUT(\d)(_2)?$")
 _RAM = re.compile(r"RAMB(18|36)E\d$")
+# Outputs of both generations, such as DOPBDOP and DOUTPBDOUTP: (of port B, parity).
+_RAM_OUTPUTS = {
+    f"{do}{p}{port}{do}{p}": (port == "B", p == "P")
+    for do in ("DO", "DOUT")
+    for p in ("", "P")
+    for port in "AB"
+}
 # The input that a register or a shift register gives, and what forces it to 0 or to 1.
 _REGISTERS = {
     "FDRE": ("D", "R", ""), "FDCE": ("D", "CLR", ""), "FDSE": ("D", "", "S"), "FDPE": ("D", "", "PRE"),
@@ -45,7 +52,7 @@ class Netlist:
         self._driver: dict[str, tuple[str, dict[str, str], dict[str, str], str, int]] = {}
         for kind, *written in _CELL.findall(text):
             given, ports = (dict(_GIVEN.findall(part)) for part in written)
-            for port in ("O", "O5", "O6", "Q", "Q31", "DOADO", "DOBDO", "DOPADOP", "DOPBDOP"):
+            for port in ("O", "O5", "O6", "Q", "Q31", "DOUT_A", "DOUT_B", *_RAM_OUTPUTS):
                 for place, net in enumerate(self._bits(ports.get(port, ""))):
                     self._driver[net] = kind, given, ports, port, place
         self._ports: dict[str, dict[str, dict[int, str]]] = {}  # of each memory, {port: {bit: net}}
@@ -148,11 +155,12 @@ class Netlist:
 
     def _ram(self, kind, given, ports, port, place, known) -> np.ndarray:
         """One output bit of a block RAM: words of 9 bits and their multiples have every ninth in INITP."""
-        second = "B" in port[2:] and "SDP" not in given["RAM_MODE"]
-        width = int(given[f"READ_WIDTH_{'AB'[second]}"].rpartition("d")[2])
+        pins_of_b, parity = _RAM_OUTPUTS[port]
+        widths = [int(given[f"READ_WIDTH_{one}"].rpartition("d")[2]) for one in "AB"]
+        second = pins_of_b and widths[1] > 0
+        width = widths[second]
         size = width if width < 9 else width // 9 * 8  # in INIT; a word's other bits are in INITP
-        parity = "P" in port[2:]
-        if "B" in port[2:] and not second:  # the upper half of a word that both ports give
+        if pins_of_b and not second:  # the upper half of a word that both ports give
             place += (4 if parity else 32) if "36" in kind else (2 if parity else 16)
         step = width - size if parity else size
         if place >= step:

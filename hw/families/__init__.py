@@ -51,6 +51,7 @@ class Family:
         defines: macros for reading the RTL.
         simulation: Yosys' models of the mapped cells, in its shared folder, with which netlists can be
             simulated; models in the family's own `cells.v` take precedence. Empty: Yosys has none.
+        models: files of models that it shares with other families; they come before its `cells.v`.
         vendor_tool: command and name of the tool that makes a bitstream; None if it is an open one.
         rom_rows: words in a column of weights in block RAM, a power of two, with a register after them;
             deeper memories have several columns and one more register. 0: Yosys chooses the blocks.
@@ -70,6 +71,7 @@ class Family:
     renamed: dict[str, str] = field(default_factory=dict)
     defines: tuple[str, ...] = ()
     simulation: str = ""
+    models: tuple[Path, ...] = ()
     vendor_tool: tuple[str, str] | None = None
     rom_rows: int = 0
     steps: tuple[str, ...] = ("{synth}",)
@@ -112,8 +114,9 @@ def luts(name: str) -> Mapping[str, Mapping[str, float]]:
 
 
 def models(name: str) -> list[Path]:
-    """The file of the family's own models of its mapped cells, if there is one."""
-    return [path for path in [plugins.place(KIND, name) / MODELS] if path.is_file()]
+    """The files of models of its mapped cells, the shared ones first and the family's own last."""
+    own = plugins.place(KIND, name) / MODELS
+    return [*load(name).models, *([own] if own.is_file() else [])]
 
 
 def placed_models(name: str) -> Path | None:

@@ -48,11 +48,20 @@ def write_sources(folder):
     (folder / "top.sv").write_text(text + "endmodule\n")
 
 
-def test_memories_are_mapped_as_by_yosys_own_command(tmp_path):
+@pytest.mark.parametrize(
+    "family, cells",
+    [
+        ("xc7", ("RAMB36E1 #(", "RAMB18E1 #(", "RAM64M #(", 'RAM_EXTENSION_A("LOWER")', "INITP_00")),
+        pytest.param(
+            "xcup", ("RAMB36E2 #(", "RAMB18E2 #(", "RAM64M8 #(", "INITP_00"), marks=pytest.mark.full
+        ),
+    ],
+)
+def test_memories_are_mapped_as_by_yosys_own_command(tmp_path, family, cells):
     write_sources(tmp_path)
-    ours, text = mapped_twice(tmp_path)
+    ours, text = mapped_twice(tmp_path, family)
     assert numbered(ours) == numbered(text)
-    for cell in ("RAMB36E1 #(", "RAMB18E1 #(", "RAM64M #(", 'RAM_EXTENSION_A("LOWER")', "INITP_00"):
+    for cell in cells:
         assert cell in text
 
 
@@ -106,21 +115,22 @@ def random_hierarchy(rng) -> str:
     return text
 
 
-def mapped_twice(folder) -> tuple[str, str]:
-    """The netlists of `top.sv` by our commands and by Yosys' own command."""
-    ours = mapped(folder)
+def mapped_twice(folder, name: str = "xc7") -> tuple[str, str]:
+    """The netlists of `top.sv` by our commands for a family and by Yosys' own command."""
+    ours = mapped(folder, name)
     (folder / "own").mkdir()
-    commands, family = yosys_job.script({**JOB, "folder": "own"}), families.load("xc7")
-    start = commands.index(family.steps[0])
-    commands[start : start + len(family.steps)] = [f"{family.synth} -top top"]
+    commands, family = yosys_job.script({**JOB, "family": name, "folder": "own"}), families.load(name)
+    own = f"{family.synth} -top top"
+    start = commands.index(family.steps[0].replace("{synth}", own))
+    commands[start : start + len(family.steps)] = [own]
     run(folder, "-c", f"from {yosys_job.__name__} import run_commands; run_commands({commands!r})")
     return ours, (folder / "own" / "top.v").read_text()
 
 
-def mapped(folder) -> str:
-    """The netlist of `top.sv` by our commands."""
+def mapped(folder, family: str = "xc7") -> str:
+    """The netlist of `top.sv` by our commands for a family."""
     (folder / "ours").mkdir()
-    (folder / "job.json").write_text(json.dumps({**JOB, "folder": "ours"}))
+    (folder / "job.json").write_text(json.dumps({**JOB, "family": family, "folder": "ours"}))
     run(folder, "-m", yosys_job.__name__, "job.json")
     return (folder / "ours" / "top.v").read_text()
 

@@ -47,19 +47,20 @@ EXACT, NEAR = 8, 0.15  # LUTs, and part of the count, within which an estimate h
 
 @dataclass(frozen=True)
 class Mapped:
-    """A synthesis: resources per operator; the folder of the netlist, its lanes and memory files."""
+    """A synthesis for a family: resources per operator; the netlist's folder, its lanes and memory files."""
 
     counted: list[dict]
     folder: Path
     lanes: list
     memories: dict[str, str]
+    family: str
 
     def device(self, models=None) -> device.Device:
-        """The cells as a simulator, of a 7-series part; `models` takes the place of our models of cells."""
-        ours, *files, theirs = netlist.sources(self.folder, "xc7")
+        """The cells as a simulator, of a part by AMD; `models` replaces our models of its blocks."""
+        shared, ours, *files = netlist.sources(self.folder, self.family)
         header = device.ports_header("clk_i", self.lanes)
         program = verilate.compile_model(
-            "xf_bench", [models or ours, *files, theirs], header, defines=(), level="-O0"
+            "xf_bench", [shared, models or ours, *files], header, defines=(), level="-O0"
         )
         return device.Device(program, self.lanes, self.memories)
 
@@ -98,7 +99,7 @@ def mapped(ops, folder: Path, family: str = "xc7") -> Mapped:
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     modules = json.loads((folder / "netlist" / "cells.json").read_text())["modules"]
     counted = [cells.resources(modules[f"\\{name}"]["num_cells_by_type"], family) for name in names]
-    return Mapped(counted, folder / "netlist", lanes, memories)
+    return Mapped(counted, folder / "netlist", lanes, memories, family)
 
 
 def instances(name: str) -> dict[str, HwOp]:

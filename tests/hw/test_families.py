@@ -74,7 +74,7 @@ def test_a_familys_table_and_names_speak_of_known_resources(name):
 
 
 def test_a_family_with_models_names_those_of_yosys_for_the_other_cells():
-    assert {"ice40", "xc7"} <= set(families.modelled())
+    assert {"ice40", "xc7", "xcup"} <= set(families.modelled())
     assert all(families.load(name).simulation for name in NAMES if families.models(name))
 
 

@@ -130,6 +130,15 @@ def test_cells_of_a_family_without_memory_in_luts_do_the_same_by_the_models_of_y
     assert total["lut_ram"] == 0 < total["bram36"]
 
 
+def test_cells_of_ultrascale_do_the_same_and_their_block_rams_are_read(tmp_path):
+    """The block RAMs hold 2,304 and 1,440 bits of weights and starts, as on 7-series parts."""
+    acc = accelerator(tmp_path, "kv260")
+    record = simulate_netlist(acc, acc.parent, images=3)
+    assert {check["mismatches"] for check in record["checks"]} == {0} and len(record["checks"]) == 4
+    assert [row["decoded"] for row in record["reach"] if row["layer"] != "sign"] == [2304, 1440]
+    assert json.loads((acc / "synth.json").read_text())["total"]["bram36"] >= 1.5
+
+
 def test_the_memories_are_really_there(acc):
     synth = json.loads((acc / "synth.json").read_text())
     rows = {row["name"]: row for row in synth["operators"]}

@@ -40,7 +40,7 @@ FAMILY = Family(
     units={**_xilinx.UNITS, "carry4": ("CARRY4", 1)},
     sites=_xilinx.sites("CARRY4", ("F7", "F8")),
     defines=("XF_XC7",),
-    simulation="xilinx/cells_sim.v",
+    **_xilinx.SIMULATED,
     vendor_tool=("vivado", "Vivado"),
     level_ns=1.25,
 )

@@ -22,9 +22,15 @@ FAMILY = Family(
         # Only memories that ask for it: with -uram Yosys would also put large buffers there.
         "memory_libmap -lib +/xilinx/urams.txt a:ram_style=ultra",
         "techmap -map +/xilinx/urams_map.v",
-        "{synth} -run map_memory:",
+        "memory_libmap -logic-cost-rom 0.015625 -lib +/xilinx/lutrams_xcu.txt -lib +/xilinx/brams_xc4v.txt "
+        "-D HAS_SIZE_36 -D HAS_MIXWIDTH_SDP -D HAS_ADDRCE",
+        "techmap -map +/xilinx/lutrams_xc5v_map.v",
+        "techmap -map {block_rams}",
+        "{synth} -run map_ffram:",
     ),
+    block_rams="xilinx/brams_xcu_map.v",
     fabric=Fabric(ultra_ram=UltraRam(4096, 72, 8)),  # Xilinx UG573, chapter 2
+    **_xilinx.SIMULATED,
     vendor_tool=("vivado", "Vivado"),
     level_ns=0.8,
 )
