@@ -241,7 +241,7 @@ def methods_page() -> str:
         "Own terms: largest",
         "share of each term of the method in the task's gradient, over layers and epochs, or of sums that "
         "edges move",
-        "(`moved`), by how many deviations (`move`). Made by `tools/bed.py`.",
+        "(`moved`), by how many deviations (`move`). 10 real, 5: behind 10 epochs of one float start.",
         "", bed_table(lines_of(BED)), "",
     ])  # fmt: skip
 
