@@ -85,7 +85,7 @@ def test_the_shell_reads_weights_with_every_frame(acc, open_sim, other, pause, b
 
 
 def test_a_slow_memory_binds(acc, open_sim, other):
-    """At 0.04 GB/s and 100 MHz a word takes 20 cycles, those of refreshes apart."""
+    """At 0.04 GB/s and 100 MHz a word takes 20 cycles, and refreshes 1 of 30."""
     _, frames, (answers, _) = other
     bus = open_sim()
     as_ddr(bus, 0.04, 100.0)

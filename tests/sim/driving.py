@@ -13,7 +13,7 @@ import pytest
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import write_json
 from xnorforge.flows.backends.rtl import generate
-from xnorforge.hw import graph
+from xnorforge.hw import graph, memory
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Accelerator, Device
 
 SCALE, BIAS = np.array([0.5, 0.25, 1.0, 2.0]), np.array([1.0, -1.0, 0.0, 8.0])
@@ -34,10 +34,11 @@ def simulations(library: Path, rtl: Path, **always):
 
 
 def as_ddr(bus, gb_per_s: float, clock_mhz: float, latency_ns: float = 200.0) -> None:
-    """The memory of a simulation answers like a DDR3 memory from now on: so many GB/s, reads and writes
-    together, the first word of a burst after `latency_ns`, a refresh of 260 ns every 7.8 us.
+    """Let a simulated memory behave like DDR3: so many GB/s shared by reads and writes, `latency_ns` to the
+    first word of a burst, and refreshes as the memory model has them.
     """
-    latency, every, busy = (round(time * clock_mhz / 1e3) for time in (latency_ns, 7800, 260))
+    times = latency_ns / 1e3, memory.BETWEEN, memory.REFRESH
+    latency, every, busy = (round(time * clock_mhz) for time in times)
     words = min(4.0, 1e3 * gb_per_s / clock_mhz / 8)
     numbers = [ctypes.c_uint64(one) for one in (latency, every, busy, round(words * 2**20))]
     bus.library.xf_sim_timing(ctypes.c_void_p(bus.system), *numbers)

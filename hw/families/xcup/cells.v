@@ -3,6 +3,16 @@
 // Block RAMs, DSP blocks and UltraRAM of UltraScale+; what is behind the pins of the first two is in
 // _xilinx.v.
 
+// What is in a block RAM: the checks of its mode, and the memory at its pins.
+`define XF_RAMB_E2(Given) \
+  initial \
+    if (CASCADE_ORDER_A != "NONE" || CASCADE_ORDER_B != "NONE") $fatal(1, "%m: cascades are not modelled"); \
+  always @* if (SLEEP) $fatal(1, "%m: sleep is not modelled"); \
+  xf_ramb #(Given) ram ( \
+    .addr_a(ADDRARDADDR), .di_a(DINADIN), .dip_a(DINPADINP), .we_a(WEA), .do_a(DOUTADOUT), .dop_a(DOUTPADOUTP), \
+    .addr_b(ADDRBWRADDR), .di_b(DINBDIN), .dip_b(DINPBDINP), .we_b(WEBWE), .do_b(DOUTBDOUT), .dop_b(DOUTPBDOUTP), .* \
+  );
+
 module RAMB36E2 #(
   `XF_RAMB36_PARAMETERS, parameter CASCADE_ORDER_A = "NONE", parameter CASCADE_ORDER_B = "NONE"
 ) (
@@ -14,14 +24,7 @@ module RAMB36E2 #(
   output [31:0] DOUTADOUT, DOUTBDOUT,
   output [3:0] DOUTPADOUTP, DOUTPBDOUTP
 );
-  initial
-    if (CASCADE_ORDER_A != "NONE" || CASCADE_ORDER_B != "NONE") $fatal(1, "%m: cascades are not modelled");
-  always @* if (SLEEP) $fatal(1, "%m: sleep is not modelled");
-
-  xf_ramb #(`XF_RAMB36_GIVEN) ram (
-    .addr_a(ADDRARDADDR), .di_a(DINADIN), .dip_a(DINPADINP), .we_a(WEA), .do_a(DOUTADOUT), .dop_a(DOUTPADOUTP),
-    .addr_b(ADDRBWRADDR), .di_b(DINBDIN), .dip_b(DINPBDINP), .we_b(WEBWE), .do_b(DOUTBDOUT), .dop_b(DOUTPBDOUTP), .*
-  );
+  `XF_RAMB_E2(`XF_RAMB36_GIVEN)
 endmodule
 
 module RAMB18E2 #(
@@ -35,14 +38,7 @@ module RAMB18E2 #(
   output [15:0] DOUTADOUT, DOUTBDOUT,
   output [1:0] DOUTPADOUTP, DOUTPBDOUTP
 );
-  initial
-    if (CASCADE_ORDER_A != "NONE" || CASCADE_ORDER_B != "NONE") $fatal(1, "%m: cascades are not modelled");
-  always @* if (SLEEP) $fatal(1, "%m: sleep is not modelled");
-
-  xf_ramb #(`XF_RAMB18_GIVEN) ram (
-    .addr_a(ADDRARDADDR), .di_a(DINADIN), .dip_a(DINPADINP), .we_a(WEA), .do_a(DOUTADOUT), .dop_a(DOUTPADOUTP),
-    .addr_b(ADDRBWRADDR), .di_b(DINBDIN), .dip_b(DINPBDINP), .we_b(WEBWE), .do_b(DOUTBDOUT), .dop_b(DOUTPBDOUTP), .*
-  );
+  `XF_RAMB_E2(`XF_RAMB18_GIVEN)
 endmodule
 
 module DSP48E2 #(`XF_DSP_PARAMETERS, parameter AMULTSEL = "A", parameter BMULTSEL = "B") (

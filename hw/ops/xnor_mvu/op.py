@@ -188,8 +188,7 @@ class XnorMvu(Mvu):
 
     def from_outside(self, interval: int) -> list[HwOp]:
         """Counts of held vectors, tile by tile; their order; thresholds. The words of weights are those with
-        the smallest operators that keep the interval, if there are any among those that fill their slots in
-        memory.
+        the smallest operators that keep the interval; words that fill their slots in memory are preferred.
         """
         from xnorforge.hw.shells.dma import layout_of
 
@@ -203,13 +202,13 @@ class XnorMvu(Mvu):
         if not found:
             raise UserError(f"{self.name}: no folding keeps {interval:,} cycles; use a longer INTERVAL.")
 
-        def size(ops: list[HwOp]) -> tuple[bool, float]:
+        def rank(ops: list[HwOp]) -> tuple[bool, float]:
             costs = [op.estimate(registers=False) for op in ops]
             luts = sum(one["lut"] + LUTS_PER_BLOCK * one["bram36"] for one in costs)
             stream = Stream((mh * mw,), prod(ops[0].get_nodeattr(name) for name in ("simd", "pe")))
             return stream.width * stream.beats < FILLED * 8 * layout_of(stream).stride, luts
 
-        return min(found, key=size)
+        return min(found, key=rank)
 
     def _with_words(self, simd: int, pe: int) -> list[HwOp]:
         """The operators that read words of `pe` rows, `simd` bits of each."""

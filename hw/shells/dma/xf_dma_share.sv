@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Several readers at one AXI read port. Of those that ask, the first in order goes first: the reader of
-// frames, whose FIFO fills soon, then the weights. Answers come in the order of the bursts.
+// Several readers share one AXI read port, by fixed priority: reader 0, that of frames, whose FIFO
+// soon is full, before the readers of weights. Answers come in the order of the bursts.
 //
 // A reader takes every word of its bursts at once (xf_dma_read), so rready of the port is always high.
 //

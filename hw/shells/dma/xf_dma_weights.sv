@@ -2,8 +2,8 @@
 //
 // Weights of one operator, read from memory once for every frame: descriptors in, AXI bursts out, a stream.
 //
-// In memory they are slots of beats like those of a frame (xf_unpack), `Offset` words behind the weights of
-// a descriptor. Every frame of a descriptor reads the weights of that descriptor, so no frame mixes two.
+// In memory they have the layout of a frame (xf_unpack) and begin `Offset` words behind the address that the
+// descriptor gives. All frames of a descriptor read from that address, so no frame mixes two sets.
 //
 // Rate       one beat per cycle, limited by 8 bytes per cycle
 // Reset      synchronous, control state only; only while idle_o

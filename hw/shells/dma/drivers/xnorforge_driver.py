@@ -577,8 +577,7 @@ class Accelerator:
         """
         writes, outside, name, scores = self._weights_of(weights)
         if self.weights:
-            free = (lambda: False) if "loads" in self.about else self._other_is_free
-            self._wait(lambda: free() or not self.get("status") & BUSY, "batches did not end")
+            self._wait(self._other_is_free, "batches did not end")
             self._place(outside)
         if about := self.about.get("loads"):
             at = {key: about["window"] + place for key, place in about["registers"].items()}
@@ -615,8 +614,12 @@ class Accelerator:
         return writes, bytes_of, name, json.loads(data[-text:])["scores"] if text else None
 
     def _other_is_free(self) -> bool:
-        """Whether all batches are done that began before the last change of weights in memory."""
-        return (self.get("batches") - self.switched) & 0xFFFF_FFFF < 1 << 31
+        """Whether no batch reads the buffer not in use. With loadable thresholds no batch may be under way,
+        else it would mix old and new.
+        """
+        if not self.get("status") & BUSY:
+            return True
+        return "loads" not in self.about and (self.get("batches") - self.switched) & 0xFFFF_FFFF < 1 << 31
 
     def _place(self, weights: np.ndarray) -> None:
         """Bytes of weights into the buffer not in use, for all batches that are started later."""
