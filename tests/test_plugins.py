@@ -1,10 +1,13 @@
 """Plug-ins from outside the package: a folder of XNORFORGE_PLUGINS, or a distribution with an entry point."""
 
+import ast
 import csv
+import gc
 import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -199,3 +202,27 @@ def test_a_value_that_is_no_literal_is_named(tmp_path):
     (tmp_path / "net.py").write_text("INTERVAL = cycles()\n")
     with pytest.raises(networks.UserError, match=r"net\.py: INTERVAL "):
         networks.literal(tmp_path / "net.py", "INTERVAL")
+
+
+def test_files_are_parsed_by_many_threads():
+    class Slow:  # collected while a tree is made, which lets another thread run there
+        def __init__(self):
+            self.own = self
+
+        def __del__(self):
+            sum(range(200))
+
+    def parse(path):
+        [Slow() for _ in range(5)]
+        return plugins.parsed(path)
+
+    least, interval = gc.get_threshold(), sys.getswitchinterval()
+    gc.set_threshold(50)
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            trees = list(pool.map(parse, 400 * [Path(plugins.__file__)]))
+    finally:
+        gc.set_threshold(*least)
+        sys.setswitchinterval(interval)
+    assert len({ast.dump(tree) for tree in trees}) == 1

@@ -443,9 +443,11 @@ def check_storable(bounds: list[Bound], board: Board) -> None:
     else:
         return
     largest = max(bits, key=lambda name: bits[name])
-    larger = [
-        one.name for one in map(boards.load, names("hw.boards")) if _stored(one, loaded) >= sum(bits.values())
-    ]
+    larger = []
+    for one in map(boards.load, names("hw.boards")):
+        if _stored(one, True) >= sum(bits.values()):
+            within = loaded or _stored(one, False) >= sum(bits.values())
+            larger.append(one.name if within else f"{one.name} with LOADABLE=1")
     other = f"a larger board ({', '.join(larger)})" if larger else "a larger board than any here"
     raise UserError(
         f"{board.name}: the weights have {sum(bits.values()) / 1e6:,.1f} Mbit, but block RAM and LUTs "

@@ -1,7 +1,6 @@
 """The float32 arithmetic of the network on an integer tensor, operation by operation."""
 
-from fractions import Fraction
-from math import ceil, floor, inf, lcm, nextafter
+from math import inf, lcm
 
 import numpy as np
 
@@ -67,37 +66,6 @@ def of_ranks(places: np.ndarray) -> np.ndarray:
     return np.where(places < 0, -1, 1).astype(F32) * abs(places).astype(np.int32).view(F32)
 
 
-def first_rounded_to(value: Value, up: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """The first integers whose number at the base is not below one of float32.
-
-    Args:
-        up: +1, or -1 per channel where all numbers are negated.
-        places: ranks of the float32 numbers, (channels, any).
-
-    Returns:
-        Whole multiples |A| n, counted in the direction in which up * (A n + B) rises, (channels, any).
-    """
-    _, a, b = value.start
-    last = int(float32_ranks(np.array(inf, F32)))
-    number, before = (of_ranks(np.clip(one, -last, last)).astype(np.float64) for one in (places, places - 1))
-    number, before = (np.clip(one, -(2.0**128), 2.0**128) for one in (number, before))
-    middle = (number + before) / 2  # exactly
-    with np.errstate(over="ignore"):
-        number = np.where(middle.astype(F32) >= number, middle, np.nextafter(middle, inf))
-    even = number.view(np.int64) % 2 == 0  # halfway to the number before is rounded to it
-    found = [
-        [_first(abs(scale), offset, *one) if scale else 0 for one in zip(row.tolist(), ties.tolist())]
-        for scale, offset, row, ties in zip(a, up * b, number, even)
-    ]
-    return np.array(found, object).reshape(places.shape)
-
-
-def _first(scale: Fraction, offset: Fraction, number: float, tie: bool) -> int:
-    """The first n for which scale n + offset, rounded to float64, is not below a number."""
-    n = ((Fraction(number) + Fraction(nextafter(number, -inf))) / 2 - offset) / scale
-    return ceil(n) if tie else floor(n) + 1
-
-
 def _affine(n: np.ndarray, a, b) -> np.ndarray:
     """A n + B per row of n, float64, rounded once."""
     below = [lcm(x.denominator, y.denominator) for x, y in zip(a, b)]
@@ -105,10 +73,9 @@ def _affine(n: np.ndarray, a, b) -> np.ndarray:
     plus = [y.numerator * (d // y.denominator) for y, d in zip(b, below)]
     most = 2 ** (width_of(n) - 1)
     powers = all(not d & (d - 1) and d < 2**1000 for d in below)
-    if powers and all(abs(t) * most + abs(p) < 2**53 for t, p in zip(times, plus)):
-        columns = (np.array(x, np.float64)[:, None] for x in (times, plus, below))
-        t, p, d = columns
-        return (n * t + p) / d
+    if powers and all(abs(t) * most + abs(p) < 2**63 for t, p in zip(times, plus)):
+        t, p = (np.array(x, np.int64)[:, None] for x in (times, plus))
+        return (n.astype(np.int64) * t + p).astype(np.float64) / np.array(below, np.float64)[:, None]
     t, p, d = (np.array(x, object)[:, None] for x in (times, plus, below))
     return np.asarray(_ratio(n.astype(object) * t + p, np.broadcast_to(d, n.shape)), np.float64)
 

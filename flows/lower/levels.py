@@ -12,7 +12,7 @@ from onnx import NodeProto
 from xnorforge.flows.lower.walk import Walk
 from xnorforge.hw.any_width import whole_numbers
 
-from .evaluation import along, at_base, evaluate, first_rounded_to, float32_ranks, of_ranks
+from .evaluation import along, at_base, evaluate, float32_ranks, of_ranks
 from .functions import Function
 from .narrowing import some_between
 from .values import F32, LINEAR, Leaf, Value, append, common_grid, exact, of_leaf, signs_of
@@ -27,7 +27,7 @@ BLOCK = 2**12  # integers per channel at a time
 def thresholds(
     value: Value, leaf: Leaf, level: Callable[[np.ndarray], np.ndarray], steps: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """First integer that reaches each level: of the first float32 number at the base of the chain that does.
+    """First integer that reaches each level: that reaches the first float32 number at the base that does.
 
     Args:
         value: over one leaf; leaf: that leaf.
@@ -43,17 +43,23 @@ def thresholds(
     low, high = np.where(direction > 0, leaf.lo, -leaf.hi), np.where(direction > 0, leaf.hi, -leaf.lo)
     ends = np.stack([low, high], 1) * direction[:, None]
     lowest, highest = float32_ranks(at_base(value, ends) * sign).T
-    first, last = (np.repeat(end[:, None], steps, 1) for end in (lowest, highest + 1))
     wanted = np.arange(1, steps + 1)[None, :]
-    while (first < last).any():
+    number = _first(lowest, highest, steps, lambda rank: level(along(value, of_ranks(rank) * sign)) >= wanted)
+    found = _first(
+        low, high, steps, lambda n: float32_ranks(at_base(value, n * direction[:, None]) * sign) >= number
+    )
+    return whole_numbers(found), direction
+
+
+def _first(low: np.ndarray, high: np.ndarray, steps: int, reached) -> np.ndarray:
+    """Per channel and step, (channels, steps): the least of low .. high that has reached it, or high + 1."""
+    first, last = (np.repeat(end[:, None], steps, 1) for end in (low, high + 1))
+    while (wide := first < last).any():
         middle = (first + last) // 2
-        reached = level(along(value, of_ranks(middle) * sign)) >= wanted
-        open_ = first < last
-        last = np.where(open_ & reached, middle, last)
-        first = np.where(open_ & ~reached, middle + 1, first)
-    found = first_rounded_to(value, up, first)
-    found = np.where(first > lowest[:, None], found, low[:, None])
-    return whole_numbers(np.where(first > highest[:, None], high[:, None] + 1, found)), direction
+        there = reached(middle)
+        last = np.where(wide & there, middle, last)
+        first = np.where(wide & ~there, middle + 1, first)
+    return first
 
 
 def functions_of(value: Value) -> list[Function]:

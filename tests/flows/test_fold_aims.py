@@ -205,6 +205,16 @@ def test_weights_that_no_block_ram_and_no_lut_could_store_are_refused_at_once(ch
     )  # rows repeat
 
 
+def test_a_board_whose_ultra_ram_holds_the_weights_is_advised_with_loads(chains):
+    matrix = next(one for one in tiny(chains, 0) if one.name == "fc0")
+    weights = np.random.default_rng(0).integers(0, 2, (4096, 4096))  # 16.8 Mbit; UltraRAM of 18.9 in one part
+    with pytest.raises(UserError) as error:
+        check_storable([replace(matrix, arrays={"weights": weights})], BOARD)
+    says(error, "pynq-z2: … 16.8 Mbit … kv260 with LOADABLE=1")
+    loaded = matrix.attributes | {"loadable": 1}
+    check_storable([replace(matrix, attributes=loaded, arrays={"weights": weights})], boards.load("kv260"))
+
+
 def test_what_stands_behind_a_dear_fifo_is_made_faster_where_that_costs_less(chains):
     """A FIFO of 200,000 beats comes in front of fc1 unless it has cycles to spare."""
     bounds = tiny(chains, 0)

@@ -26,6 +26,7 @@ from typing import Any
 from xnorforge.core import jobs
 from xnorforge.core.artifacts import digest, whole
 from xnorforge.core.errors import UserError
+from xnorforge.core.plugins import parsed
 from xnorforge.core.progress import say
 
 SUMS = "digests.json"
@@ -211,7 +212,7 @@ def _closure(maker: str) -> frozenset[Path]:
             waiting.append(name.rpartition(".")[0] or name)  # its package, which runs first
             inside = name if spec.submodule_search_locations else spec.parent
             if path.suffix == ".py":
-                for one in imported_names(ast.walk(ast.parse(path.read_text())), inside or ""):
+                for one in imported_names(ast.walk(parsed(path)), inside or ""):
                     waiting += one, one.rpartition(".")[0]
     return frozenset(filter(None, found.values()))
 

@@ -90,7 +90,7 @@ def literal(path: Path, name: str):
         UserError: it assigns something else, or the file is not valid Python.
     """
     try:
-        for node in ast.parse(path.read_text()).body:
+        for node in plugins.parsed(path).body:
             if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [name]:
                 return ast.literal_eval(node.value)
     except (SyntaxError, ValueError) as error:

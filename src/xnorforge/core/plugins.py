@@ -10,12 +10,14 @@ joins the search path of the package `xnorforge.hw.ops`, and its module is calle
 `xnorforge.hw.ops.<name>.op`.
 """
 
+import ast
 import os
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from types import ModuleType
 
 from xnorforge.core.errors import UserError, unknown
@@ -33,6 +35,7 @@ KINDS = {
     "view": "flows.report.views",
 }
 ENDINGS = {"flows.report.views": ".j2"}  # file suffixes; .py for all other kinds
+PARSER = Lock()
 
 
 def plural(kind: str) -> str:
@@ -42,6 +45,18 @@ def plural(kind: str) -> str:
     ('nets', 'families')
     """
     return f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+
+
+def parsed(path: Path) -> ast.Module:
+    """The syntax tree of a Python file, from any thread.
+
+    Two threads of Python 3.11 that parse at a time may get a SystemError (python/cpython issue 106905).
+
+    Raises:
+        SyntaxError: not valid Python.
+    """
+    with PARSER:
+        return ast.parse(path.read_text())
 
 
 @cache

@@ -187,7 +187,7 @@ def declaration(backend: str) -> Record:
         raise unknown("BACKEND", backend, plugins.names("flows.backends"))
     path = plugins.place("flows.backends", backend)
     path = path / "__init__.py" if path.is_dir() else path
-    for line in ast.parse(path.read_text()).body:
+    for line in plugins.parsed(path).body:
         if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "BACKEND":
             try:
                 return {word.arg: ast.literal_eval(word.value) for word in line.value.keywords}  # type: ignore[attr-defined]
