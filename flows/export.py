@@ -6,13 +6,15 @@ module, images  ->  model.onnx, golden.npz, export.json
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from onnx import numpy_helper
+from onnx import NodeProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
 from qonnx.util.cleanup import cleanup_model
 from torch import nn
 
@@ -116,15 +118,8 @@ def as_qonnx(module: nn.Module, shape: tuple[int, ...]) -> ModelWrapper:
     A convolution whose weights are a buffer called `template` has `TEMPLATE` as its doc_string: its weights
     are replaced at run time.
     """
-    from brevitas.export import export_qonnx
-
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        # torch's tracer warns that it is not the new one; the new one writes other graphs
-        # (docs/guide/training.md).
-        warnings.simplefilter("ignore")
-        path = Path(folder) / "raw.onnx"
-        export_qonnx(module, args=torch.zeros(1, *shape), export_path=str(path), dynamo=False)
-        raw = ModelWrapper(str(path))
+    with tempfile.TemporaryDirectory() as folder:
+        raw = by_brevitas(module, shape, Path(folder) / "raw.onnx")
         _mark_templates(raw, module)
         network = cleanup_model(_folded(raw))
     # Where a node has equal inputs, qonnx' clean-up renames only the first and leaves the others without a
@@ -140,6 +135,54 @@ def as_qonnx(module: nn.Module, shape: tuple[int, ...]) -> ModelWrapper:
     network.graph.input.extend([pixels, *(tensor for tensor in others if tensor.name in read)])
     network.set_tensor_datatype(pixels.name, DataType["UINT8"])
     return network
+
+
+def by_brevitas(module: nn.Module, shape: tuple[int, ...], path: Path) -> ModelWrapper:
+    """Write the graph of a module as Brevitas exports it, for an input (1, *shape), and return it.
+
+    Brevitas writes the weights of a layer, and a Quant node that rounds them. A quantiser that does more than
+    round them, such as that of `rbcn`, has other values; the file holds these instead.
+
+    Raises:
+        MismatchError: the Quant node changes such a value.
+    """
+    from brevitas.export import export_qonnx
+
+    with warnings.catch_warnings():
+        # torch's tracer warns that it is not the new one; the new one writes other graphs
+        # (docs/guide/training.md).
+        warnings.simplefilter("ignore")
+        export_qonnx(module, args=torch.zeros(1, *shape), export_path=str(path), dynamo=False)
+    graph = ModelWrapper(str(path))
+    known = {one.name: numpy_helper.to_array(one) for one in graph.graph.initializer}
+    known |= {
+        node.output[0]: numpy_helper.to_array(node.attribute[0].t)
+        for node in graph.graph.node
+        if node.op_type == "Constant"
+    }
+    layers = dict(module.named_modules())
+    for node in graph.graph.node:
+        layer: Any = layers.get(node.input[0].removesuffix(".weight")) if node.input else None
+        if (
+            node.op_type in ("Quant", "BipolarQuant")
+            and node.input[0] in known
+            and hasattr(layer, "quant_weight")
+        ):
+            values = layer.quant_weight().value.detach().numpy()
+            if not _rounded_to(node, known, values):
+                known[node.input[0]] = values
+                graph.set_initializer(node.input[0], values)
+                if not _rounded_to(node, known, values):
+                    raise MismatchError(f"export: QONNX has no node for the weights of {node.input[0]}.")
+    graph.save(str(path))
+    return graph
+
+
+def _rounded_to(node: NodeProto, known: dict[str, np.ndarray], values: np.ndarray) -> bool:
+    """Whether a quantiser of constants gives these values."""
+    context: dict[str, Any] = {name: known[name] for name in node.input} | {node.output[0]: None}
+    getCustomOp(node).execute_node(context, None)
+    return bool(np.allclose(context[node.output[0]], values, rtol=2.0**-20, atol=0))
 
 
 def templates(network: ModelWrapper) -> list[str]:

@@ -109,6 +109,10 @@ def trained_and_built(module, method: str, folder, monkeypatch) -> nn.Module:
     file = folder / f"{type(module).__name__}.onnx"
     export_module(trained, module.shape, file)
     import_model(file, images[:20], labels[:20], folder / "build", scale_of(module))
+    scores = np.load(folder / "build/golden.npz")["scores"]
+    np.testing.assert_allclose(
+        scores.reshape(20, -1), found[:20].reshape(20, -1), atol=1e-4 * np.abs(found).max()
+    )
     record = lower(folder / "build/model.onnx", folder / "build/golden.npz", folder / "build")
     assert record["checks"] and not any(check["mismatches"] for check in record["checks"])
     return trained

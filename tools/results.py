@@ -20,15 +20,18 @@ import re
 import statistics
 import sys
 import tomllib
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from scipy.special import stdtrit
 
 from xnorforge.history import entries
 from xnorforge.hw import families
+from xnorforge.plot.chart import Chart, Point, compose
+from xnorforge.plot.svg import alone
 from xnorforge.studies.paired import LEVEL, Difference, paired_difference
 from xnorforge.sw.methods.base import create
 from xnorforge.sw.tasks.track import STILL
@@ -44,6 +47,7 @@ WARM = RESULTS / "warm.jsonl"
 BOARDS = RESULTS / "boards.jsonl"
 FRONT, FAST = RESULTS / "front.jsonl", RESULTS / "nanoseconds.toml"
 MADE = "<!-- made by tools/results.py from records; edits are lost -->"
+COSTED = {"board": "pynq-z2", "interval": 32768}  # for which trainings are folded
 WIDTHS = (8, 8, 16, 32)  # of the small bed's usual network
 PLAIN = ("NET", "METHOD", "BOARD", "IMAGES", "STALLED")  # options that do not change what is compared
 
@@ -213,7 +217,7 @@ def methods_page() -> str:
     found = [card for card in cards() if "top1" in card["accuracy"][0]]
     several = [card for card in found if sum(other["net"] == card["net"] for other in found) > 1]
     parts = []
-    for net in dict.fromkeys(card["net"] for card in several):
+    for net in dict.fromkeys(card["net"] for card in several if (card["net"], card["method"]) in costs):
         mine = [card for card in several if card["net"] == net]
         sets = [row["set"] for row in mine[0]["accuracy"]]
         rows = []
@@ -295,6 +299,7 @@ def add_warm(runs: list[str]) -> None:
             "device": card.get("device", "cpu"),
             "test": card["accuracy"],
             "binary_weights": card["weights"]["binary_weights"],
+            **cost_of(run, card),
         }
         with (run / "curve.csv").open(newline="") as file:
             line["held_out"] = [float(row["held_out_accuracy"]) for row in csv.DictReader(file)]
@@ -302,46 +307,97 @@ def add_warm(runs: list[str]) -> None:
     WARM.write_text("".join(f"{json.dumps(line)}\n" for line in lines.values()))
 
 
-def warm_table() -> list[str]:
-    """The trainings that start from one float network, and their differences from `ste` by seed. A method has
-    few seeds, so the deviation of its differences is pooled over all methods.
+def cost_of(run: Path, card: dict) -> dict:
+    """Operations of a training's network, and its LUT and BRAM36 by the cost model, on COSTED."""
+    from xnorforge.flows.export import export  # torch and qonnx take seconds, and no page needs them
+    from xnorforge.flows.fold import fold
+    from xnorforge.flows.lower import lower
+    from xnorforge.sw import zoo
+
+    with TemporaryDirectory() as place:
+        net = Path(place)
+        module, about = zoo.load(card["net"], card["method"], run)
+        images, labels, which = zoo.golden(card["net"], 2)
+        export(module, images, labels, net, about | {"images": which})
+        operations = lower(net / "model.onnx", net / "golden.npz", net)["complexity"]["operations"]
+        estimate = fold(net, **COSTED, out_dir=net / "acc")["estimate"]
+    return {"operations": operations, "estimate": {name: estimate[name] for name in ("lut", "bram36")}}
+
+
+@dataclass
+class Warm:
+    """Trainings with one method: the record of the first, percentages by seed, what they are above `ste`."""
+
+    name: str
+    line: dict
+    runs: dict[int, float]
+    above: Difference | None = None
+
+
+def warm() -> tuple[list[Warm], float]:
+    """The trainings that start from one float network, and the deviation of their differences from `ste` by
+    seed. A method has few seeds, so it is pooled over all methods.
     """
-    groups: dict[tuple, dict[int, float]] = {}
-    weights: dict[tuple, int] = {}
+    groups: dict[tuple, Warm] = {}
     for line in lines_of(WARM):
         usual = asdict(create(line["method"])) | {"guide": line["hyper"].get("guide")}
         named = [f"{key}={value}" for key, value in line["hyper"].items() if value != usual[key]]
-        key = line["net"], " ".join([line["method"], *named])
-        groups.setdefault(key, {})[line["seed"]] = line["test"][0]["top1"]
-        weights[key] = line["binary_weights"]
-    base = groups[next(key for key in groups if key[1] == "ste")]
-    gaps = {
-        key: [runs[seed] - base[seed] for seed in runs] for key, runs in groups.items() if runs is not base
-    }
-    spread = [gap for gap in gaps.values() if len(gap) > 1]
-    freedom = sum(len(one) - 1 for one in spread)
-    deviation = (sum(statistics.variance(one) * (len(one) - 1) for one in spread) / freedom) ** 0.5
+        name = " ".join([line["method"] + " wide" * line["net"].endswith("wide"), *named])
+        groups.setdefault((line["net"], name), Warm(name, line, {})).runs[line["seed"]] = line["test"][0][
+            "top1"
+        ]
+    base, *others = groups.values()
+    gaps = [[one.runs[seed] - base.runs[seed] for seed in one.runs] for one in others]
+    spread = [gap for gap in gaps if len(gap) > 1]
+    freedom = sum(len(gap) - 1 for gap in spread)
+    deviation = (sum(statistics.variance(gap) * (len(gap) - 1) for gap in spread) / freedom) ** 0.5
+    for one, gap in zip(others, gaps):
+        mean = statistics.mean(gap)
+        reach = stdtrit(freedom, (1 + LEVEL) / 2) * deviation / len(gap) ** 0.5
+        one.above = Difference(mean, mean - reach, mean + reach, len(gap))
+    return [base, *others], deviation
+
+
+def warm_table() -> list[str]:
+    """What the methods reach and cost."""
+    found, deviation = warm()
     rows: list[list[Any]] = []
-    for (net, method), runs in groups.items():
+    for one in found:
         cells: list[Any] = ["", ""]
-        if gap := gaps.get((net, method)):
-            mean = statistics.mean(gap)
-            reach = stdtrit(freedom, (1 + LEVEL) / 2) * deviation / len(gap) ** 0.5
-            found = Difference(mean, mean - reach, mean + reach, len(gap))
-            nothing = f"nothing seen, more than {max(mean + reach, 0):.1f} points is excluded"
-            cells = [str(found), {1: "gains", 0: nothing, -1: "costs"}[found.sign]]
-        mean = statistics.mean(runs.values())
-        rows.append([net, method, weights[net, method], len(runs), f"{mean:.2f}", *cells])
-    line = lines_of(WARM)[0]
+        if one.above and one.above.high is not None:
+            nothing = f"nothing seen, more than {max(one.above.high, 0):.1f} points is excluded"
+            cells = [str(one.above), {1: "gains", 0: nothing, -1: "costs"}[one.above.sign]]
+        costs = one.line["binary_weights"], one.line["operations"], round(one.line["estimate"]["lut"])
+        rows.append([one.name, *costs, len(one.runs), f"{statistics.mean(one.runs.values()):.2f}", *cells])
+    line = found[0].line
     recipe = ", ".join(f"{key} {value}" for key, value in line["recipe"].items())
-    tested = f"{line['test'][0]['set']}, %"
-    head = ["network", "method", "binary weights", "seeds", tested, "above `ste`", "so it"]
+    head = ["method", "binary weights", "operations", "LUT", "seeds", f"{line['test'][0]['set']}, %"]
     return [
-        "Every method starts from one float network of the same shape. Recipe: " + recipe + ".",
+        f"Every method starts from one float network of the shape of {line['net']}.",
+        f"Recipe: {recipe}.",
         f"Above `ste`: mean difference of runs with the same seed, and its {LEVEL:.0%} interval, by the",
-        f"deviation of such differences pooled over all methods, {deviation:.2f} points.",
-        "", table(head, rows), "",
+        f"deviation of such differences pooled over all methods, {deviation:.2f} points. A binary operation "
+        "counts as a 64th.",
+        f"LUT: by the cost model, not counted; {COSTED['board']}, {COSTED['interval']:,} cycles per frame.",
+        "", table([*head, "above `ste`", "so it"], rows), "",
+        "![Accuracy over operations and over LUT; bars: the intervals above](costs.svg)", "",
     ]  # fmt: skip
+
+
+def warm_plot() -> str:
+    """Accuracy over operations and over LUT; the interval of the difference from `ste` as error bar."""
+    ways = {
+        "operations (a binary one counts as a 64th)": lambda line: line["operations"],
+        "LUT (cost model)": lambda line: line["estimate"]["lut"],
+    }
+    charts = [Chart(x_title=title, y_title="test images, %", width=680, height=360) for title in ways]
+    for one in (found := warm()[0]):
+        mean, low, high = statistics.mean(one.runs.values()), None, None
+        if one.above and one.above.low is not None and one.above.high is not None:
+            low, high = (mean - one.above.mean + end for end in (one.above.low, one.above.high))
+        for chart, cost in zip(charts, ways.values()):
+            chart.points.append(Point(cost(one.line), mean, label=one.name, needed=True, low=low, high=high))
+    return alone(compose(charts, "accuracy over costs", f"{found[0].line['net']}, from one float network"))
 
 
 def comparison() -> str:
@@ -471,6 +527,7 @@ def pages() -> dict[Path, str]:
         RESULTS / "estimates.md": estimates_page(),
         RESULTS / "accuracy.md": accuracy_page(),
         RESULTS / "methods.md": methods_page(),
+        RESULTS / "costs.svg": warm_plot(),
         RESULTS / "nanoseconds.md": front_page(),
         ROOT / "README.md": readme(),
     }

@@ -1,6 +1,5 @@
 """PyTorch and Brevitas modules as QONNX files."""
 
-import warnings
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -9,6 +8,7 @@ from torch import nn
 
 from xnorforge.core.artifacts import whole
 from xnorforge.core.errors import UserError, as_one_sentence
+from xnorforge.flows.export import by_brevitas
 
 KEYS = 3  # names of weights that a message lists
 
@@ -77,8 +77,6 @@ def export_module(module: nn.Module, shape: tuple[int, ...], path: Path) -> None
     Raises:
         UserError: the module does not accept such an input, or has a layer that Brevitas cannot export.
     """
-    from brevitas.export import export_qonnx
-
     module = module.cpu().eval()
     name, example = type(module).__name__, torch.zeros(1, *shape)
     try:
@@ -90,8 +88,7 @@ def export_module(module: nn.Module, shape: tuple[int, ...], path: Path) -> None
             f"{name}: it does not accept an input of {_times(shape)} ({said}); give the shape of one "
             "image without the batch, such as 3x32x32."
         ) from error
-    with warnings.catch_warnings(), as_one_sentence(f"{name}: its export by Brevitas raised"):
-        warnings.simplefilter("ignore")  # torch's tracer warns that it is not the new one
+    with as_one_sentence(f"{name}: its export by Brevitas raised"):
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as aside:
-            export_qonnx(module, args=example, export_path=str(aside), dynamo=False)
+            by_brevitas(module, shape, aside)

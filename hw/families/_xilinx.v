@@ -118,67 +118,34 @@ module FDSE #(parameter [0:0] INIT = 1'bx) (output reg Q, input C, CE, D, S);
     else if (CE) Q <= D;
 endmodule
 
-module RAM32M #(
-  parameter [63:0] INIT_A = 0, parameter [63:0] INIT_B = 0,
-  parameter [63:0] INIT_C = 0, parameter [63:0] INIT_D = 0,
-  parameter [0:0] IS_WCLK_INVERTED = 0
-) (
-  output [1:0] DOA, DOB, DOC, DOD,
-  input [4:0] ADDRA, ADDRB, ADDRC, ADDRD,
-  input [1:0] DIA, DIB, DIC, DID,
-  input WCLK, WE
-);
-  reg [63:0] a, b, c, d;
-  initial begin
-    a = INIT_A;
-    b = INIT_B;
-    c = INIT_C;
-    d = INIT_D;
-    if (IS_WCLK_INVERTED) $fatal(1, "%m: an inverted clock is not modelled");
-  end
-  always @(posedge WCLK)
-    if (WE) begin
-      a[{ADDRD, 1'b0} +: 2] <= DIA;
-      b[{ADDRD, 1'b0} +: 2] <= DIB;
-      c[{ADDRD, 1'b0} +: 2] <= DIC;
-      d[{ADDRD, 1'b0} +: 2] <= DID;
-    end
-  assign DOA = a[{ADDRA, 1'b0} +: 2];
-  assign DOB = b[{ADDRB, 1'b0} +: 2];
-  assign DOC = c[{ADDRC, 1'b0} +: 2];
-  assign DOD = d[{ADDRD, 1'b0} +: 2];
+// Four memories in LUTs, of one written address.
+`define XF_LUT_RAM(NAME, AddrW, Width) module NAME #( \
+  parameter [63:0] INIT_A = 0, INIT_B = 0, INIT_C = 0, INIT_D = 0, parameter [0:0] IS_WCLK_INVERTED = 0 \
+) ( \
+  output [Width-1:0] DOA, DOB, DOC, DOD, \
+  input [AddrW-1:0] ADDRA, ADDRB, ADDRC, ADDRD, \
+  input [Width-1:0] DIA, DIB, DIC, DID, \
+  input WCLK, WE \
+); \
+  reg [63:0] a, b, c, d; \
+  initial begin \
+    {a, b, c, d} = {INIT_A, INIT_B, INIT_C, INIT_D}; \
+    if (IS_WCLK_INVERTED) $fatal(1, "%m: an inverted clock is not modelled"); \
+  end \
+  always @(posedge WCLK) \
+    if (WE) begin \
+      a[6'(ADDRD) * Width +: Width] <= DIA; \
+      b[6'(ADDRD) * Width +: Width] <= DIB; \
+      c[6'(ADDRD) * Width +: Width] <= DIC; \
+      d[6'(ADDRD) * Width +: Width] <= DID; \
+    end \
+  assign DOA = a[6'(ADDRA) * Width +: Width]; \
+  assign DOB = b[6'(ADDRB) * Width +: Width]; \
+  assign DOC = c[6'(ADDRC) * Width +: Width]; \
+  assign DOD = d[6'(ADDRD) * Width +: Width]; \
 endmodule
-
-module RAM64M #(
-  parameter [63:0] INIT_A = 0, parameter [63:0] INIT_B = 0,
-  parameter [63:0] INIT_C = 0, parameter [63:0] INIT_D = 0,
-  parameter [0:0] IS_WCLK_INVERTED = 0
-) (
-  output DOA, DOB, DOC, DOD,
-  input [5:0] ADDRA, ADDRB, ADDRC, ADDRD,
-  input DIA, DIB, DIC, DID,
-  input WCLK, WE
-);
-  reg [63:0] a, b, c, d;
-  initial begin
-    a = INIT_A;
-    b = INIT_B;
-    c = INIT_C;
-    d = INIT_D;
-    if (IS_WCLK_INVERTED) $fatal(1, "%m: an inverted clock is not modelled");
-  end
-  always @(posedge WCLK)
-    if (WE) begin
-      a[ADDRD] <= DIA;
-      b[ADDRD] <= DIB;
-      c[ADDRD] <= DIC;
-      d[ADDRD] <= DID;
-    end
-  assign DOA = a[ADDRA];
-  assign DOB = b[ADDRB];
-  assign DOC = c[ADDRC];
-  assign DOD = d[ADDRD];
-endmodule
+`XF_LUT_RAM(RAM32M, 5, 6'd2)
+`XF_LUT_RAM(RAM64M, 6, 6'd1)
 
 module xf_ramb #(
   parameter integer Words = 512,  // of 64 data bits and 8 parity bits
@@ -236,33 +203,21 @@ module xf_ramb #(
     .data(data[addr_b[AddrW-1:6]]), .parity(parity[addr_b[AddrW-1:6]]), .q(q_b), .p(p_b)
   );
 
-  generate if (WriteA != 0) begin : gen_write_a
-    localparam integer Bits = WriteA >= 9 ? WriteA / 9 * 8 : WriteA;
-    localparam integer Lane = Bits < 8 ? Bits : 8;
-    wire [5:0] first = addr_a[5:0] & ~6'(Bits - 1);
-    integer i;
-    always @(posedge CLKARDCLK)
-      if (ENARDEN)
-        for (i = 0; i < Bits / Lane; i = i + 1)
-          if (we_a[i]) begin
-            data[addr_a[AddrW-1:6]][first + 6'(i * Lane) +: Lane] <= di_a[i*Lane +: Lane];
-            if (WriteA >= 9) parity[addr_a[AddrW-1:6]][3'(first / 8) + 3'(i)] <= dip_a[i];
-          end
-  end endgenerate
-
-  generate if (WriteB != 0) begin : gen_write_b
-    localparam integer Bits = WriteB >= 9 ? WriteB / 9 * 8 : WriteB;
-    localparam integer Lane = Bits < 8 ? Bits : 8;
-    wire [5:0] first = addr_b[5:0] & ~6'(Bits - 1);
-    integer i;
-    always @(posedge CLKBWRCLK)
-      if (ENBWREN)
-        for (i = 0; i < Bits / Lane; i = i + 1)
-          if (we_b[i]) begin
-            data[addr_b[AddrW-1:6]][first + 6'(i * Lane) +: Lane] <= d_b[i*Lane +: Lane];
-            if (WriteB >= 9) parity[addr_b[AddrW-1:6]][3'(first / 8) + 3'(i)] <= dp_b[i];
-          end
-  end endgenerate
+`define XF_RAMB_WRITE(Width, CLK, EN, WE, ADDR, DI, DIP) if (Width != 0) begin \
+    localparam integer Bits = Width >= 9 ? Width / 9 * 8 : Width; \
+    localparam integer Lane = Bits < 8 ? Bits : 8; \
+    wire [5:0] first = ADDR[5:0] & ~6'(Bits - 1); \
+    integer i; \
+    always @(posedge CLK) \
+      if (EN) \
+        for (i = 0; i < Bits / Lane; i = i + 1) \
+          if (WE[i]) begin \
+            data[ADDR[AddrW-1:6]][first + 6'(i * Lane) +: Lane] <= DI[i*Lane +: Lane]; \
+            if (Width >= 9) parity[ADDR[AddrW-1:6]][3'(first / 8) + 3'(i)] <= DIP[i]; \
+          end \
+  end
+  generate `XF_RAMB_WRITE(WriteA, CLKARDCLK, ENARDEN, we_a, addr_a, di_a, dip_a) endgenerate
+  generate `XF_RAMB_WRITE(WriteB, CLKBWRCLK, ENBWREN, we_b, addr_b, d_b, dp_b) endgenerate
 endmodule
 
 module xf_ramb_read #(

@@ -35,7 +35,6 @@ from xnorforge.sw.methods._mining import TILE, Judge, Miner, estimate_again
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, building_blocks, tracing
 from xnorforge.sw.nn.binary import AnyModule
-from xnorforge.sw.nn.eight_bit import Features
 from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import distributed
 from xnorforge.sw.training.summands import MOVE, MOVED
@@ -215,8 +214,8 @@ def with_interactions(network: nn.Module, ratio: float) -> nn.Module:
     Sums of pixels, scores and projected shortcuts are left unchanged.
     """
     for part in network.modules():
-        if isinstance(part, (building_blocks.BiReal, Features)) or (
-            isinstance(part, building_blocks.Block) and not part.pixels
+        if isinstance(part, (building_blocks.BiReal, building_blocks.Block)) and not getattr(
+            part, "pixels", False
         ):
             norm: AnyModule = part.norm
             part.mix = Interact(norm.num_features, building_blocks.length_of(part.dot), ratio)

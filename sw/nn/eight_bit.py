@@ -19,8 +19,7 @@ from torch import nn
 
 from xnorforge.sw.nn import binary
 from xnorforge.sw.nn.binary import AnyModule
-from xnorforge.sw.nn.branches import Affine1d
-from xnorforge.sw.nn.building_blocks import FRACTION, SHIFT_LIMIT, Affine2d, MapMean, binarised
+from xnorforge.sw.nn.building_blocks import FRACTION, SHIFT_LIMIT, MapMean
 from xnorforge.sw.nn.rectifiers import InPlaceOf, on_steps
 
 STEP, MOST = 2.0**-7, 127 * 2.0**-7  # of weights
@@ -91,17 +90,6 @@ class EightConv(nn.Module):
         norm.eps = 1e-30  # 1 + eps is 1
 
 
-class EightBlock(EightConv):
-    """The first part of a chain: convolution of pixels with 8-bit weights, batch norm, pool, sign."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, pad: int = 0, pool: int = 1):
-        super().__init__(inputs, outputs, kernel, pad)
-        self.sign, self.pool = binary.sign_layer(), pool
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return binarised(self, super().forward(x))
-
-
 class EightShortcut(nn.Module):
     """The shortcut norm(conv1x1(x)) with 8-bit weights, x rounded to 8 bits."""
 
@@ -112,30 +100,6 @@ class EightShortcut(nn.Module):
 
     def forward(self, x: torch.Tensor, _: object) -> torch.Tensor:
         return self.conv(self.act(x))
-
-
-class Features(nn.Module):
-    """A binary layer whose sums the classifier reads as 8-bit numbers: batch norm, pool, 8 bits.
-
-    It is a convolution, or a dense layer if `kernel` is None.
-    """
-
-    def __init__(self, inputs: int, outputs: int, kernel: int | None = None, pad: int = 0, pool: int = 1):
-        super().__init__()
-        self.pad: nn.ConstantPad2d | nn.Identity = nn.ConstantPad2d(pad, -1.0) if pad else nn.Identity()
-        self.dot: AnyModule
-        self.norm: Affine2d
-        if kernel is None:
-            self.dot, self.norm = binary.linear(inputs, outputs), Affine1d(outputs, inputs)
-        else:
-            self.dot = binary.conv(inputs, outputs, kernel)
-            self.norm = Affine2d(outputs, inputs * kernel * kernel)
-        self.mix: nn.Module = nn.Identity()
-        self.act, self.pool = binary.eight_act(LIMIT), pool
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.norm(self.mix(self.dot(self.pad(x))))
-        return self.act(F.max_pool2d(x, self.pool) if self.pool > 1 else x)
 
 
 class EightPooled(nn.Module):

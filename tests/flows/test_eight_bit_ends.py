@@ -17,7 +17,7 @@ from xnorforge.sw.nn import branches, splitting
 from xnorforge.sw.nn.rectifiers import Rectifier, Shifted, TrainedRectifier, TrainedShifted
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "sw"))
-from eight_bit_nets import EVERY, RESIDUAL, deployed, drawn
+from eight_bit_nets import RESIDUAL, deployed, drawn
 
 REACT, BRANCHES = "react", "group_net, K = 3"
 
@@ -37,7 +37,7 @@ def module_of(name: str):
     if name == BRANCHES:
         trained = drawn(branched(True), group_net.Method().prepared)
         return branches.finish(trained, deployed(trained, branched(False)))
-    return deployed(drawn(EVERY[name]), EVERY[name])
+    return deployed(drawn(RESIDUAL[name]), RESIDUAL[name])
 
 
 def lowered(name: str, folder: Path) -> dict:
@@ -51,7 +51,7 @@ def lowered(name: str, folder: Path) -> dict:
     return read_json(folder / "lower.json")
 
 
-@pytest.mark.parametrize("name", [*EVERY, REACT, BRANCHES])
+@pytest.mark.parametrize("name", [*RESIDUAL, REACT, BRANCHES])
 def test_module_qonnx_integers_and_finn_agree(tmp_path, name):
     record = lowered(name, tmp_path)
     assert [check["mismatches"] for check in record["checks"]] == [0, 0, 0, 0]
@@ -61,8 +61,8 @@ def test_module_qonnx_integers_and_finn_agree(tmp_path, name):
 @pytest.mark.parametrize(
     "name",
     [
-        "convolutions",
-        *(pytest.param(name, marks=pytest.mark.full) for name in (REACT, *RESIDUAL, "dense", BRANCHES)),
+        "copied",
+        *(pytest.param(name, marks=pytest.mark.full) for name in (REACT, "projected", "prelu", BRANCHES)),
     ],
 )
 def test_the_rtl_gives_the_integers_at_the_pace_of_the_slowest_operator(tmp_path, name):

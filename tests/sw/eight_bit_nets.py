@@ -5,14 +5,12 @@ from torch import nn
 
 from xnorforge.sw.methods import base
 from xnorforge.sw.nn import building_blocks, threshold_folding
-from xnorforge.sw.nn.building_blocks import BiReal, Block, Copied, Network
+from xnorforge.sw.nn.building_blocks import BiReal, Copied, Network
 from xnorforge.sw.nn.eight_bit import (
-    EightBlock,
     EightConv,
     EightPooled,
     EightScores,
     EightShortcut,
-    Features,
 )
 from xnorforge.sw.nn.rectifiers import Rectifier, Shifted
 
@@ -31,27 +29,10 @@ def residual(wider, prelu: bool):
     return build
 
 
-def convolutions() -> Network:
-    """As VGG-small ends: the classifier reads a pooled map."""
-    return Network(
-        EightBlock(3, 8, 3, pad=1, pool=2), Block(8, 8, kernel=3, pad=1),
-        Features(8, 16, kernel=3, pad=1, pool=2), nn.Flatten(), EightScores(64, 10),
-    )  # fmt: skip
-
-
-def dense() -> Network:
-    """As CNV ends: the classifier reads a dense layer."""
-    return Network(
-        EightBlock(3, 8, 3), Block(8, 8, kernel=3, pool=2), nn.Flatten(),
-        Block(32, 16), Features(16, 16), EightScores(16, 10),
-    )  # fmt: skip
-
-
 RESIDUAL = {
     "copied": residual(Copied, False), "projected": residual(EightShortcut, False),
     "prelu": residual(EightShortcut, True),
 }  # fmt: skip
-EVERY = RESIDUAL | {"convolutions": convolutions, "dense": dense}
 
 
 def drawn(build, prepared=None, seed: int = 0) -> Network:

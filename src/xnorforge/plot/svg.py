@@ -97,10 +97,15 @@ def copy_script() -> str:
 
 
 def write_svg(path: Path, picture: str) -> None:
-    """Write a picture of `frame` as a file of its own, with style and background."""
+    """Write a picture of `frame` as a file of its own."""
+    with whole(path) as aside:
+        aside.write_text(alone(picture))
+
+
+def alone(picture: str) -> str:
+    """A picture of `frame` as a document of its own, with style and background."""
     head, _, rest = picture.partition(">")
     head = head.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
     head = head.replace('font-family="inherit"', f'font-family="{FONT}"')
     back = '<rect width="100%" height="100%" class="back"/>'
-    with whole(path) as aside:
-        aside.write_text(f"{head}><style>\n{style()}</style>{back}{rest}\n")
+    return f"{head}><style>\n{style()}</style>{back}{rest}\n"
