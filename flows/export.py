@@ -144,7 +144,7 @@ def by_brevitas(module: nn.Module, shape: tuple[int, ...], path: Path) -> ModelW
     round them, such as that of `rbcn`, has other values; the file holds these instead.
 
     Raises:
-        MismatchError: the Quant node changes such a value.
+        UserError: the Quant node changes such a value.
     """
     from brevitas.export import export_qonnx
 
@@ -160,20 +160,20 @@ def by_brevitas(module: nn.Module, shape: tuple[int, ...], path: Path) -> ModelW
         for node in graph.graph.node
         if node.op_type == "Constant"
     }
-    layers = dict(module.named_modules())
+    layers = {f"{name}.weight".lstrip("."): part for name, part in module.named_modules()}
     for node in graph.graph.node:
-        layer: Any = layers.get(node.input[0].removesuffix(".weight")) if node.input else None
-        if (
-            node.op_type in ("Quant", "BipolarQuant")
-            and node.input[0] in known
-            and hasattr(layer, "quant_weight")
-        ):
-            values = layer.quant_weight().value.detach().numpy()
+        layer: Any = layers.get(node.input[0]) if node.op_type in ("Quant", "BipolarQuant") else None
+        if not hasattr(layer, "quant_weight") or not known.keys() >= {*node.input}:
+            continue
+        values = layer.quant_weight().value.detach().numpy()
+        if not _rounded_to(node, known, values):
+            known[node.input[0]] = values
+            graph.set_initializer(node.input[0], values)
             if not _rounded_to(node, known, values):
-                known[node.input[0]] = values
-                graph.set_initializer(node.input[0], values)
-                if not _rounded_to(node, known, values):
-                    raise MismatchError(f"export: QONNX has no node for the weights of {node.input[0]}.")
+                raise UserError(
+                    f"export: the quantiser of {node.input[0]} gives values that are no whole multiples of "
+                    "its scale, which QONNX cannot hold; use one that rounds to such multiples."
+                )
     graph.save(str(path))
     return graph
 

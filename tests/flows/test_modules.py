@@ -1,8 +1,11 @@
 """Networks from a Python file: which class is meant, which weights fit, which shapes run."""
 
+import brevitas.nn as qnn
 import numpy as np
 import pytest
 import torch
+from qonnx.core.modelwrapper import ModelWrapper
+from torch import nn
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.importing.modules import export_module, load_weights
@@ -153,3 +156,35 @@ def test_refused_a_shape_that_does_not_run(nets, tmp_path):
     with pytest.raises(UserError, match=r"^Net: .*3x4x4 .*give the shape of one"):
         export_module(module_of(f"{nets}:Net"), (3, 4, 4), tmp_path / "net.onnx")
     assert not (tmp_path / "net.onnx").exists()
+
+
+class Twice(nn.Module):
+    """Signs, and twice the sign from 0.5 on, in steps of 1; `step`: all of them times 0.3."""
+
+    def __init__(self, step: float):
+        super().__init__()
+        self.step = step
+
+    def forward(self, x):
+        return (
+            x.sign() * (1.0 + (x.abs() >= 0.5)) * self.step,
+            torch.ones(()),
+            torch.zeros(()),
+            torch.tensor(3.0),
+        )
+
+
+@pytest.mark.parametrize("step", [1.0, 0.3])
+def test_weights_are_those_of_a_quantiser_that_does_not_round_or_refused(step, tmp_path):
+    layer = qnn.QuantLinear(4, 2, bias=False, weight_bit_width=3).eval()
+    layer.weight_quant.tensor_quant = Twice(step)
+    weights = torch.tensor([[0.1, -0.2, 0.6, -0.7], [0.9, 0.4, -0.5, -0.1]])
+    layer.weight.data.copy_(weights)
+    if step != 1.0:
+        with pytest.raises(UserError, match=r"weight.* multiples"):
+            export_module(layer, (4,), tmp_path / "net.onnx")
+        return
+    export_module(layer, (4,), tmp_path / "net.onnx")
+    x = np.arange(4, dtype=np.float32)[None]
+    found = qonnx_scores(ModelWrapper(str(tmp_path / "net.onnx")), x)
+    assert found.tolist() == [[-1 + 4 - 6, 1 - 4 - 3]]
