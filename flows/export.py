@@ -171,7 +171,7 @@ def by_brevitas(module: nn.Module, shape: tuple[int, ...], path: Path) -> ModelW
             graph.set_initializer(node.input[0], values)
             if not _rounded_to(node, known, values):
                 raise UserError(
-                    f"export: the quantiser of {node.input[0]} gives values that are no whole multiples of "
+                    f"export: the quantiser of {node.input[0]} gives values between whole multiples of "
                     "its scale, which QONNX cannot hold; use one that rounds to such multiples."
                 )
     graph.save(str(path))
