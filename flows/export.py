@@ -14,7 +14,6 @@ from onnx import NodeProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.custom_op.registry import getCustomOp
 from qonnx.util.cleanup import cleanup_model
 from torch import nn
 
@@ -24,6 +23,7 @@ from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.networks import is_given
 from xnorforge.core.progress import now_at
 from xnorforge.core.types import Record
+from xnorforge.flows.node_execution import Runner
 from xnorforge.flows.qonnx_execution import BATCH, qonnx_scores
 
 TEMPLATE = "template"
@@ -118,10 +118,9 @@ def as_qonnx(module: nn.Module, shape: tuple[int, ...]) -> ModelWrapper:
     A convolution whose weights are a buffer called `template` has `TEMPLATE` as its doc_string: its weights
     are replaced at run time.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        raw = by_brevitas(module, shape, Path(folder) / "raw.onnx")
-        _mark_templates(raw, module)
-        network = cleanup_model(_folded(raw))
+    raw = by_brevitas(module, shape)
+    _mark_templates(raw, module)
+    network = cleanup_model(_folded(raw))
     # Where a node has equal inputs, qonnx' clean-up renames only the first and leaves the others without a
     # producer.
     known = {"", *(tensor.name for tensor in (*network.graph.input, *network.graph.initializer))}
@@ -137,52 +136,53 @@ def as_qonnx(module: nn.Module, shape: tuple[int, ...]) -> ModelWrapper:
     return network
 
 
-def by_brevitas(module: nn.Module, shape: tuple[int, ...], path: Path) -> ModelWrapper:
-    """Write the graph of a module as Brevitas exports it, for an input (1, *shape), and return it.
+def by_brevitas(module: nn.Module, shape: tuple[int, ...]) -> ModelWrapper:
+    """The graph of a module as Brevitas exports it, for an input (1, *shape).
 
     Brevitas writes the weights of a layer, and a Quant node that rounds them. A quantiser that does more than
-    round them, such as that of `rbcn`, has other values; the file holds these instead.
+    round them, such as that of `rbcn`, has other values; the graph holds these instead.
 
     Raises:
         UserError: the Quant node changes such a value.
     """
     from brevitas.export import export_qonnx
 
-    with warnings.catch_warnings():
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # torch's tracer warns that it is not the new one; the new one writes other graphs
         # (docs/guide/training.md).
         warnings.simplefilter("ignore")
-        export_qonnx(module, args=torch.zeros(1, *shape), export_path=str(path), dynamo=False)
-    graph = ModelWrapper(str(path))
+        path = str(Path(folder) / "raw.onnx")
+        export_qonnx(module, args=torch.zeros(1, *shape), export_path=path, dynamo=False)
+        graph = ModelWrapper(path)
     known = {one.name: numpy_helper.to_array(one) for one in graph.graph.initializer}
     known |= {
         node.output[0]: numpy_helper.to_array(node.attribute[0].t)
         for node in graph.graph.node
         if node.op_type == "Constant"
     }
+    runner = Runner(graph.model)
     layers = {f"{name}.weight".lstrip("."): part for name, part in module.named_modules()}
     for node in graph.graph.node:
         layer: Any = layers.get(node.input[0]) if node.op_type in ("Quant", "BipolarQuant") else None
         if not hasattr(layer, "quant_weight") or not known.keys() >= {*node.input}:
             continue
         values = layer.quant_weight().value.detach().numpy()
-        if not _rounded_to(node, known, values):
+        if not _rounded_to(runner, node, known, values):
             known[node.input[0]] = values
             graph.set_initializer(node.input[0], values)
-            if not _rounded_to(node, known, values):
+            if not _rounded_to(runner, node, known, values):
                 raise UserError(
                     f"export: the quantiser of {node.input[0]} gives values between whole multiples of "
                     "its scale, which QONNX cannot hold; use one that rounds to such multiples."
                 )
-    graph.save(str(path))
     return graph
 
 
-def _rounded_to(node: NodeProto, known: dict[str, np.ndarray], values: np.ndarray) -> bool:
+def _rounded_to(runner: Runner, node: NodeProto, known: dict[str, np.ndarray], values: np.ndarray) -> bool:
     """Whether a quantiser of constants gives these values."""
-    context: dict[str, Any] = {name: known[name] for name in node.input} | {node.output[0]: None}
-    getCustomOp(node).execute_node(context, None)
-    return bool(np.allclose(context[node.output[0]], values, rtol=2.0**-20, atol=0))
+    found = {name: known[name] for name in node.input}
+    runner.run(node, found)
+    return bool(np.allclose(found[node.output[0]], values, rtol=2.0**-20, atol=0))
 
 
 def templates(network: ModelWrapper) -> list[str]:

@@ -12,9 +12,7 @@ REFRESH, BETWEEN = 0.26, 7.8  # microseconds that DDR3 is busy with a refresh, a
 
 
 def bytes_per_cycle(gb_per_s: float, clock_mhz: float) -> float:
-    """Bytes per clock cycle that a memory of so many GB/s delivers through the shell's port, on average
-    over refreshes.
-    """
+    """Bytes per clock cycle from a memory through the shell's port, on average over refreshes."""
     return min(1000 * gb_per_s / clock_mhz, dma.WORD) * (1 - REFRESH / BETWEEN)
 
 

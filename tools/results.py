@@ -338,14 +338,13 @@ def warm() -> tuple[list[Warm], float]:
     """The trainings that start from one float network, and the deviation of their differences from `ste` by
     seed. A method has few seeds, so it is pooled over all methods.
     """
-    groups: dict[tuple, Warm] = {}
+    groups: dict[str, Warm] = {}
     for line in lines_of(WARM):
         usual = asdict(create(line["method"])) | {"guide": line["hyper"].get("guide")}
         named = [f"{key}={value}" for key, value in line["hyper"].items() if value != usual[key]]
         name = " ".join([line["method"] + " wide" * line["net"].endswith("wide"), *named])
-        groups.setdefault((line["net"], name), Warm(name, line, {})).runs[line["seed"]] = line["test"][0][
-            "top1"
-        ]
+        runs = groups.setdefault(name, Warm(name, line, {})).runs
+        runs[line["seed"]] = line["test"][0]["top1"]
     base, *others = groups.values()
     gaps = [[one.runs[seed] - base.runs[seed] for seed in one.runs] for one in others]
     spread = [gap for gap in gaps if len(gap) > 1]

@@ -91,4 +91,4 @@ def export_module(module: nn.Module, shape: tuple[int, ...], path: Path) -> None
     with as_one_sentence(f"{name}: its export by Brevitas raised"):
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as aside:
-            by_brevitas(module, shape, aside)
+            by_brevitas(module, shape).save(str(aside))

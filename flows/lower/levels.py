@@ -54,11 +54,11 @@ def thresholds(
 def _first(low: np.ndarray, high: np.ndarray, steps: int, reached) -> np.ndarray:
     """Per channel and step, (channels, steps): the least of low .. high that has reached it, or high + 1."""
     first, last = (np.repeat(end[:, None], steps, 1) for end in (low, high + 1))
-    while (wide := first < last).any():
+    while (apart := first < last).any():
         middle = (first + last) // 2
         there = reached(middle)
-        last = np.where(wide & there, middle, last)
-        first = np.where(wide & ~there, middle + 1, first)
+        last = np.where(apart & there, middle, last)
+        first = np.where(apart & ~there, middle + 1, first)
     return first
 
 

@@ -213,10 +213,9 @@ def with_interactions(network: nn.Module, ratio: float) -> nn.Module:
 
     Sums of pixels, scores and projected shortcuts are left unchanged.
     """
+    kinds = building_blocks.BiReal, building_blocks.Block
     for part in network.modules():
-        if isinstance(part, (building_blocks.BiReal, building_blocks.Block)) and not getattr(
-            part, "pixels", False
-        ):
+        if isinstance(part, kinds) and not getattr(part, "pixels", False):
             norm: AnyModule = part.norm
             part.mix = Interact(norm.num_features, building_blocks.length_of(part.dot), ratio)
     return network

@@ -34,7 +34,7 @@ def simulations(library: Path, rtl: Path, **always):
 
 
 def as_ddr(bus, gb_per_s: float, clock_mhz: float, latency_ns: float = 200.0) -> None:
-    """Let a simulated memory behave like DDR3: so many GB/s shared by reads and writes, `latency_ns` to the
+    """Let a simulated memory behave like DDR3: `gb_per_s` shared by reads and writes, `latency_ns` to the
     first word of a burst, and refreshes as the memory model has them.
     """
     times = latency_ns / 1e3, memory.BETWEEN, memory.REFRESH

@@ -6,12 +6,7 @@ from torch import nn
 from xnorforge.sw.methods import base
 from xnorforge.sw.nn import building_blocks, threshold_folding
 from xnorforge.sw.nn.building_blocks import BiReal, Copied, Network
-from xnorforge.sw.nn.eight_bit import (
-    EightConv,
-    EightPooled,
-    EightScores,
-    EightShortcut,
-)
+from xnorforge.sw.nn.eight_bit import EightConv, EightPooled, EightScores, EightShortcut
 from xnorforge.sw.nn.rectifiers import Rectifier, Shifted
 
 
