@@ -366,55 +366,6 @@ def test_the_last_layer_keeps_its_power_of_two():
         assert binary.quantiser(last.dot).effective().unique().tolist() == [-1, 1]
 
 
-# The paper's ablation (Table 2) on scikit-learn's digits, five seeds. A theta of 0 would leave fine-tuning
-# out; with 1e-12 all trainings have the same epochs and rates and differ in the losses alone.
-
-OFF = 1e-12
-LOSSES = {
-    "none": (0.0, OFF),
-    "kernel": (bonn.KERNEL, OFF),
-    "feature": (0.0, bonn.FEATURE),
-    "both": (bonn.KERNEL, bonn.FEATURE),
-    "feature, ten times": (0.0, 10 * bonn.FEATURE),
-}
-
-
-@pytest.fixture(scope="module")
-def ablated():
-    """Per variant the means over seeds: accuracy, kurtosis of the layers, share of the features' variance
-    within classes.
-    """
-    torch.set_num_threads(1)
-    watched, found = digits.small()[1], {}
-    for name, (kernel, feature) in LOSSES.items():
-        rows = []
-        for seed in range(5):
-            run = digits.trained(
-                bonn.Method(kernel=kernel, feature=feature, anywhere=True), seed, digits.wide
-            )
-            accuracy = digits.held_out(run)
-            peaked = np.mean([kurtosis(latent.detach()) for latent in binary.latents(run.network).values()])
-            with torch.no_grad():
-                run.forward(torch.from_numpy(watched.images.copy()))
-            features = run.method.features
-            share = (
-                within_classes(features, watched.labels)
-                / (features - features.mean(0)).square().mean().item()
-            )
-            rows.append([accuracy, peaked, share])
-        print(f"{name}: {' '.join(f'{row[0]:.1f}' for row in rows)}, means {np.round(np.mean(rows, 0), 3)}")
-        found[name] = np.mean(rows, 0)
-    return found
-
-
-@pytest.mark.full
-def test_the_kernel_loss_draws_latents_to_two_modes_and_the_feature_loss_classes_together(ablated):
-    """What each loss is for. Kurtosis is 1 for two sharp modes and 3 for a Gaussian."""
-    kurtoses, shares = ({name: row[at] for name, row in ablated.items()} for at in (1, 2))
-    assert max(kurtoses["kernel"], kurtoses["both"]) < min(kurtoses["none"], kurtoses["feature"]) - 1
-    assert shares["feature, ten times"] < shares["none"] - 0.005
-
-
 @pytest.mark.full
 def test_with_shortcuts_and_8_bit_ends_no_direction_is_shown():
     """Published: bonn above plain training, by three points. Here five seeds differ by -4 to +6."""
