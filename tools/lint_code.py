@@ -16,7 +16,7 @@ from vulture.core import Vulture
 
 ROOT = Path(__file__).parent.parent
 # Non-empty and empty lines of Python, C++ and SystemVerilog outside tests; to be lowered, never raised.
-LINES, CODE = 86_061, (".py", ".cpp", ".h", ".sv", ".svh", ".v")
+LINES, CODE = 86_026, (".py", ".cpp", ".h", ".sv", ".svh", ".v")
 COMPLEX = 20  # radon's grade C ends here
 FOLDERS = ("hw", "sw", "flows", "sim", "src", "tools", "examples")
 # Decorators that call what they decorate.

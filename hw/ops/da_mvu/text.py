@@ -1,10 +1,10 @@
 """The SystemVerilog of one instance: sums, registers between them, comparisons or constants at the end."""
 
-from hashlib import sha256
 from typing import Any
 
 from xnorforge.core.types import Ints
 from xnorforge.hw.ops._compare import above
+from xnorforge.hw.ops._generated import bits_of, generated_module
 
 from .adders import Adders
 
@@ -42,15 +42,15 @@ def adder_module(
         return _name(graph, number, stage - graph.stage(number))
 
     delayed = [(number, d) for number in sorted(waits) for d in range(1, waits[number] + 1)]
-    lines = [f"logic {_range(graph.width(number))} {_name(graph, number, d)};" for number, d in delayed]
+    lines = [f"logic {bits_of(graph.width(number))} {_name(graph, number, d)};" for number, d in delayed]
     for number in range(graph.inputs):
         width = graph.width(number)
-        lines.append(f"wire {_range(width)} x{number} = s_data_i[{number * width} +: {width}];")
+        lines.append(f"wire {bits_of(width)} x{number} = s_data_i[{number * width} +: {width}];")
     for number in sums:
         a, i, b, j, sign = graph.rows[number - graph.inputs].tolist()
         width, stage = graph.width(number), graph.stage(number)
         first, second = (_cut(at(n, stage), graph, n, power, width) for n, power in ((a, i), (b, j)))
-        lines.append(f"wire {_range(width)} n{number} = {first} {'+' if sign > 0 else '-'} {second};")
+        lines.append(f"wire {bits_of(width)} n{number} = {first} {'+' if sign > 0 else '-'} {second};")
     for row, (end, value) in enumerate(zip(ends, given)):
         name = end and at(end[0], stages - 1)
         if row in tables:
@@ -63,7 +63,7 @@ def adder_module(
             text = _reached(name, graph, end, value) if end else f"1'b{value}"
         else:
             text = _sum(name, graph, end, value, out_bits)
-        lines.append(f"wire {_range(out_bits)} y{row} = {text};")
+        lines.append(f"wire {bits_of(out_bits)} y{row} = {text};")
     moves = [f"{_name(graph, number, d)} <= {_name(graph, number, d - 1)};" for number, d in delayed]
     bits = graph.width(0)
     what = f"{graph.inputs} inputs of {bits} bit{'s' * (bits > 1)}, {len(ends)} rows, {len(sums)} sums"
@@ -71,22 +71,6 @@ def adder_module(
     return generated_module(
         "xf_da_mvu", head, (graph.inputs * bits, out_bits), lines, moves, len(ends), stages
     )
-
-
-def generated_module(
-    kind: str, head: str, bits: tuple[int, int], lines: list[str], moves: list[str], rows: int, stages: int
-) -> tuple[str, str]:
-    """Name, which begins with `kind`, and text of a module whose registers an enable moves; equal names mean
-    equal texts.
-
-    Args:
-        bits: of a beat, and of each of the `rows` results y0, y1, …
-        lines: what computes these; moves: assignments of registers on the way.
-    """
-    wide_in, out_bits = bits
-    ports, body = _ports(wide_in, rows * out_bits), _body(lines, moves, rows, out_bits, stages)
-    name = f"{kind}_{sha256((head + ports + body).encode()).hexdigest()[:12]}"
-    return name, f"{head}\nmodule {name} (\n{ports}\n{body}\nendmodule : {name}\n"
 
 
 def tables_read(tables: dict[int, tuple[Any, Any]]) -> list[tuple[int, int, int]]:
@@ -99,56 +83,9 @@ def last(ends: list[Any], given: Ints, thresholds: bool) -> int:
     return int(thresholds or any(value or (end and end[2] < 0) for end, value in zip(ends, given)))
 
 
-def _ports(wide_in: int, wide_out: int) -> str:
-    return f"""  input  logic clk_i,
-  input  logic rst_ni,
-  input  logic {_range(wide_in)} s_data_i,
-  input  logic s_valid_i,
-  output logic s_ready_o,
-  output logic {_range(wide_out)} m_data_o,
-  output logic m_valid_o,
-  input  logic m_ready_i
-);
-"""
-
-
-def _body(lines: list[str], moves: list[str], rows: int, out_bits: int, stages: int) -> str:
-    """The text between ports and end."""
-    return "\n".join(
-        [
-            f"  logic {_range(rows * out_bits)} result_q;",
-            "  logic go, unused_fold;",
-            "",
-            "  /* verilator lint_off UNUSEDSIGNAL */"
-            "  // a comparison may not need low bits, nor any row an input",
-            *(f"  {line}" for line in lines),
-            "  /* verilator lint_on UNUSEDSIGNAL */",
-            "",
-            "  always_ff @(posedge clk_i) begin",
-            "    if (go) begin",
-            *(f"      {move}" for move in moves),
-            *(f"      result_q[{row * out_bits} +: {out_bits}] <= y{row};" for row in range(rows)),
-            "    end",
-            "  end",
-            "",
-            "  assign s_ready_o = go;",
-            "",
-            f"  xf_stages #(.Width({rows * out_bits}), .Stages({stages})) u_stages (",
-            "    .clk_i, .rst_ni, .s_valid_i, .go_o(go), .fold_o(unused_fold), .data_i(result_q),",
-            "    .m_data_o, .m_valid_o, .m_ready_i",
-            "  );",
-            "",
-        ]
-    )
-
-
 def _name(graph: Adders, number: int, registers: int) -> str:
     kind = "x" if number < graph.inputs else "n"
     return f"{kind}{number}" + (f"_{registers}" if registers else "")
-
-
-def _range(width: int) -> str:
-    return f"[{width - 1}:0]"
 
 
 def _cut(name: str, graph: Adders, number: int, power: int, width: int) -> str:

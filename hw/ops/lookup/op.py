@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.ops._generated import generated_module
 from xnorforge.hw.ops.base import HwOp, Stream
-from xnorforge.hw.ops.da_mvu.text import generated_module
 from xnorforge.hw.parts import Parts
 
 MOST = 8  # bits that a table reads

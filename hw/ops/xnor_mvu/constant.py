@@ -14,12 +14,12 @@ sum, the difference, the comparison.
 
 from dataclasses import dataclass
 from functools import cache, cached_property
-from hashlib import sha256
 
 import numpy as np
 
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._compare import above, comparison_lut
+from xnorforge.hw.ops._generated import generated_module
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import unread
 
@@ -126,15 +126,14 @@ class Constant:
     def module(self) -> tuple[str, str]:
         """Name and text; equal names mean equal texts."""
         mw, mh = self.weights.shape
-        lines, moves = [], []
+        lines = [f"wire [{mw - 1}:0] x = s_data_i;", f"wire [{mw - 1}:0] xn = ~s_data_i;"]
+        moves = []
         for number, groups in enumerate(self.groups):
             more, moved = self._four_rows(ROWS * number, groups)
             lines += more
             moves += moved
         head = HEAD.format(mw=mw, mh=mh, stages=self.stages)
-        body = "\n".join(_body(mw, mh, self.stages, lines, moves))
-        name = f"xf_xnor_constant_{sha256((head + body).encode()).hexdigest()[:12]}"
-        return name, f"{head}\nmodule {name} (\n{body}\nendmodule : {name}\n"
+        return generated_module("xf_xnor_constant", head, (mw, 1), lines, moves, mh, self.stages)
 
     def _cut(self, row: int, k: int, groups: list[np.ndarray]) -> int:
         """What the difference of row + k lies above where the row answers 1, its sign as highest bit."""
@@ -181,7 +180,7 @@ class Constant:
             value = f"{{1'b0, s{row}_all}}" + (f" - {{s{row}_d{k}_2, 1'b0}}" if k else "")
             put(f"s{row}_m{k}", width + 1, value, 4)
             cut = self._cut(row, k, groups)
-            moves.append(f"result_q[{row + k}] <= {_reached(f's{row}_m{k}', width + 1, cut)};")
+            lines.append(f"wire y{row + k} = {_reached(f's{row}_m{k}', width + 1, cut)};")
         return lines, moves
 
 
@@ -238,41 +237,3 @@ def _reached(name: str, width: int, cut: int) -> str:
     if cut < 0:
         return "1'b1"
     return above(name, width, cut, True) if cut < (1 << width) - 1 else "1'b0"
-
-
-def _body(mw: int, mh: int, stages: int, lines: list[str], moves: list[str]) -> list[str]:
-    """The text between the name and the end."""
-    return [
-        "  input  logic clk_i,",
-        "  input  logic rst_ni,",
-        f"  input  logic [{mw - 1}:0] s_data_i,",
-        "  input  logic s_valid_i,",
-        "  output logic s_ready_o,",
-        f"  output logic [{mh - 1}:0] m_data_o,",
-        "  output logic m_valid_o,",
-        "  input  logic m_ready_i",
-        ");",
-        "",
-        f"  logic [{mh - 1}:0] result_q;",
-        "  logic go, unused_fold;",
-        "",
-        "  /* verilator lint_off UNUSEDSIGNAL */  // a comparison may not need low bits, nor any row a sum",
-        f"  wire [{mw - 1}:0] x = s_data_i;",
-        f"  wire [{mw - 1}:0] xn = ~s_data_i;",
-        *(f"  {line}" for line in lines),
-        "  /* verilator lint_on UNUSEDSIGNAL */",
-        "",
-        "  always_ff @(posedge clk_i) begin",
-        "    if (go) begin",
-        *(f"      {move}" for move in moves),
-        "    end",
-        "  end",
-        "",
-        "  assign s_ready_o = go;",
-        "",
-        f"  xf_stages #(.Width({mh}), .Stages({stages})) u_stages (",
-        "    .clk_i, .rst_ni, .s_valid_i, .go_o(go), .fold_o(unused_fold), .data_i(result_q),",
-        "    .m_data_o, .m_valid_o, .m_ready_i",
-        "  );",
-        "",
-    ]
