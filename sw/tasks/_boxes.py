@@ -6,7 +6,6 @@ Targets and loss: a Gaussian around each centre with the focal loss of that pape
 the Gaussian.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from xnorforge.sw.decode.letterbox import GREY, letterbox
 from xnorforge.sw.draw import boxes as draw
 from xnorforge.sw.metrics.boxes import Truth
 from xnorforge.sw.tasks._maps import MapTask, channels_first, cut, tinted
-from xnorforge.sw.tasks.base import Images
+from xnorforge.sw.tasks.base import Box, Images, Names, Pictures, Run, Shown
 
 WIDTH, HEIGHT, STRIDE = 160, 128, 8
 SIDE = 320  # longer side of a training picture, without its border
@@ -77,13 +76,7 @@ class BoxTask(MapTask):
         """
         return [boxes(maps, 1.0, 0.0, STRIDE, **how) for maps in scores.astype(float)]
 
-    def shown(
-        self,
-        run: Callable[[Any], np.ndarray],
-        pictures: Iterable[np.ndarray],
-        names: tuple[str, ...],
-        _box: Sequence[float] | np.ndarray | None = None,
-    ) -> Iterator[tuple[Any, Any]]:
+    def shown(self, run: Run, pictures: Pictures, names: Names, _box: Box = None) -> Shown:
         for picture in pictures:
             image, fit = letterbox(picture, WIDTH, HEIGHT)
             [found] = self.found(run(channels_first([image])), least=SHOWN)

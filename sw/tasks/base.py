@@ -7,7 +7,7 @@ network that the task's name alone stands for. Its networks are the files `sw/ne
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -18,6 +18,12 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
 from xnorforge.sw.decode.square import fitted
 from xnorforge.sw.draw import bars
+
+Run: TypeAlias = Callable[..., np.ndarray]  # images to scores
+Pictures: TypeAlias = Iterable[np.ndarray]  # of any size, uint8 (H, W, 3)
+Names: TypeAlias = tuple[str, ...]  # of classes
+Box: TypeAlias = Sequence[float] | np.ndarray | None  # x0, y0, x1, y1: what to follow
+Shown: TypeAlias = Iterator[tuple[Any, Any]]  # a drawn picture, and what was found in it
 
 
 @dataclass(frozen=True)
@@ -165,7 +171,7 @@ class Task:
         count, right = int(known.sum()), self.correct(scores[known], labels[: len(scores)][known])
         return {"images": count, "correct": right, "top1": round(100 * right / count, 2)}
 
-    def judged(self, run: Callable[[Any], np.ndarray], images: Images, intervals: bool = True) -> Record:
+    def judged(self, run: Run, images: Images, intervals: bool = True) -> Record:
         """Return the same row for a network that is run on a set; `run` maps uint8 images to float (N, …)
         scores.
         """
@@ -201,14 +207,7 @@ class Task:
         """Convert a picture of any size, uint8 (H, W, 3), to the input of the network, uint8 `shape`."""
         return fitted(picture, self.shape)
 
-    def shown(
-        self,
-        run: Callable[[Any], np.ndarray],
-        pictures: Iterable[np.ndarray],
-        names: tuple[str, ...],
-        _box: Sequence[float] | np.ndarray | None = None,
-        /,
-    ) -> Iterator[tuple[Any, Any]]:
+    def shown(self, run: Run, pictures: Pictures, names: Names, _box: Box = None, /) -> Shown:
         """Draw what a network finds in pictures of any size; for classes, bars of the most likely ones below
         the picture.
 

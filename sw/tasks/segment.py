@@ -1,6 +1,5 @@
 """Segmentation of road scenes, 11 classes (CamVid; without it, made-up shapes)."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,7 +14,7 @@ from xnorforge.sw.decode.labels import bilinear
 from xnorforge.sw.draw import masks as draw
 from xnorforge.sw.metrics.segmentation import VOID, confusion, mean_iou, pixel_accuracy
 from xnorforge.sw.tasks._maps import MapTask, channels_first, cut, either, tinted
-from xnorforge.sw.tasks.base import Images
+from xnorforge.sw.tasks.base import Box, Images, Names, Pictures, Run, Shown
 
 USUAL = "tinyseg"
 WIDTH, HEIGHT = 160, 120
@@ -89,13 +88,7 @@ class Task(MapTask):
     def names(self, trained_on: str) -> tuple[str, ...]:
         return synthetic.SEGMENTS if MADE_UP in trained_on else camvid.CLASSES
 
-    def shown(
-        self,
-        run: Callable[[Any], np.ndarray],
-        pictures: Iterable[np.ndarray],
-        names: tuple[str, ...],
-        _box: Sequence[float] | np.ndarray | None = None,
-    ) -> Iterator[tuple[Any, Any]]:
+    def shown(self, run: Run, pictures: Pictures, names: Names, _box: Box = None) -> Shown:
         """Draw the whole picture, stretched if it is not 4 to 3, because training had no border around its
         frames.
         """

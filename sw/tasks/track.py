@@ -6,7 +6,6 @@ off. Half of the pairs are from two frames of a sequence, half from single pictu
 groups of five, see `Correlation` in sw/nn/building_blocks.py.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import tee
 from typing import Any, ClassVar
@@ -25,7 +24,7 @@ from xnorforge.sw.draw import tracks as draw
 from xnorforge.sw.metrics import tracking as metrics
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.tasks._maps import MapTask, channels_first, either, tinted
-from xnorforge.sw.tasks.base import Images
+from xnorforge.sw.tasks.base import Box, Images, Names, Pictures, Run, Shown
 
 USUAL = "tinytrk"
 EXEMPLAR, SEARCH, CELLS, STRIDE = track.RULES.exemplar, track.RULES.search, 17, track.RULES.stride
@@ -172,13 +171,7 @@ class Task(MapTask):
         frame[:, :EXEMPLAR, :EXEMPLAR] = exemplar.transpose(2, 0, 1)
         return frame
 
-    def shown(
-        self,
-        run: Callable[..., np.ndarray],
-        pictures: Iterable[np.ndarray],
-        _names: tuple[str, ...],
-        box: Sequence[float] | np.ndarray | None = None,
-    ) -> Iterator[tuple[Any, Any]]:
+    def shown(self, run: Run, pictures: Pictures, _names: Names, box: Box = None) -> Shown:
         frames, again = tee(pictures)
         boxes = []
         for frame, state in zip(frames, follow_sequence(run, again, box)):
@@ -192,7 +185,7 @@ class Task(MapTask):
                 },
             )
 
-    def judged(self, run: Callable[..., np.ndarray], images: Images, intervals: bool = True) -> Record:
+    def judged(self, run: Run, images: Images, intervals: bool = True) -> Record:
         """Score whole sequences, in one pass and with resets; for windows, count how often the object is
         found within two cells.
 
@@ -208,7 +201,7 @@ class Task(MapTask):
         }
         return {"images": frames, **self.measured_row(items, intervals), "sequences": each}
 
-    def followed(self, run: Callable[..., np.ndarray], clip) -> Record:
+    def followed(self, run: Run, clip) -> Record:
         """Return the figures of a sequence per frame: `overlap` (OTB), `error`, `inside` (overlap as in
         GOT-10k) and `reset` (overlap as in VOT).
         """
@@ -244,7 +237,7 @@ def _still(clip) -> float:
     return metrics.success([metrics.overlap(boxes, clip.boxes, visible=clip.visible)])
 
 
-def follow_sequence(run: Callable[..., np.ndarray], frames, box):
+def follow_sequence(run: Run, frames, box):
     """Yield the state in each frame, that of the given box first; `run` as for `Task.judged`."""
     state = exemplar = None
     for frame in frames:
