@@ -22,10 +22,10 @@ def generated_module(
 def _ports(wide_in: int, wide_out: int) -> str:
     return f"""  input  logic clk_i,
   input  logic rst_ni,
-  input  logic {bits_of(wide_in)} s_data_i,
+  input  logic {vector(wide_in)} s_data_i,
   input  logic s_valid_i,
   output logic s_ready_o,
-  output logic {bits_of(wide_out)} m_data_o,
+  output logic {vector(wide_out)} m_data_o,
   output logic m_valid_o,
   input  logic m_ready_i
 );
@@ -36,7 +36,7 @@ def _body(lines: list[str], moves: list[str], rows: int, out_bits: int, stages: 
     """The text between ports and end."""
     return "\n".join(
         [
-            f"  logic {bits_of(rows * out_bits)} result_q;",
+            f"  logic {vector(rows * out_bits)} result_q;",
             "  logic go, unused_fold;",
             "",
             "  /* verilator lint_off UNUSEDSIGNAL */"
@@ -62,6 +62,6 @@ def _body(lines: list[str], moves: list[str], rows: int, out_bits: int, stages: 
     )
 
 
-def bits_of(width: int) -> str:
-    """The range of a vector of so many bits."""
+def vector(width: int) -> str:
+    """The range of so many bits."""
     return f"[{width - 1}:0]"
