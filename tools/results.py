@@ -4,10 +4,12 @@
     python tools/results.py add FOLDER …    add the builds in these folders to the records first
     python tools/results.py front RUN ACCELERATOR    add a training, and the cells of its network
     python tools/results.py warm RUN …      add trainings that start from one float network
+    python tools/results.py trial RUN …     add trainings on few images, each with another change of a recipe
 
 Records: builds (docs/results/builds.jsonl, lines in the form of out/history.jsonl), boards
 (docs/results/boards.jsonl, lines of tools/boards.py), runs of the small bed
 (docs/results/bed.jsonl, lines of tools/bed.py), trainings from one float network (docs/results/warm.jsonl),
+changes of a recipe tried on few images (docs/results/trials.jsonl; the first line is without a change),
 cards of the shipped networks (sw/shipped/*/card.json), counts of operators (tests/hw/counted), networks with
 a frame per cycle (docs/results/front.jsonl) and published figures of other tools (docs/results/peers.toml,
 docs/results/nanoseconds.toml). Each line of a build holds its date, commit and command; a build replaces an
@@ -43,7 +45,7 @@ from plain_port import FOUND  # noqa: E402
 
 RESULTS = ROOT / "docs/results"
 BUILDS, PEERS, BED = RESULTS / "builds.jsonl", RESULTS / "peers.toml", RESULTS / "bed.jsonl"
-WARM = RESULTS / "warm.jsonl"
+WARM, TRIALS = RESULTS / "warm.jsonl", RESULTS / "trials.jsonl"
 BOARDS = RESULTS / "boards.jsonl"
 FRONT, FAST = RESULTS / "front.jsonl", RESULTS / "nanoseconds.toml"
 MADE = "<!-- made by tools/results.py from records; edits are lost -->"
@@ -172,22 +174,13 @@ def accuracy_page() -> str:
                 card["net"], card["method"], row["set"], row["images"], text, card["recipe"]["epochs"],
                 card["seed"], card["weights"]["bytes"],
             ])  # fmt: skip
-    head = [
-        "network",
-        "method",
-        "images",
-        "number",
-        "result",
-        "epochs",
-        "seed",
-        "weights, bytes",
-    ]
+    head = ["network", "method", "images", "number", "result", "epochs", "seed", "weights, bytes"]
     return "\n".join([
         "# Accuracy of the shipped networks", "", MADE, "",
         "One run per row, with its seed: a difference of a point or less is within the spread of seeds.",
         "Epochs are those of the last run; `init` in the card says where it started. The cards with all "
         "hyper-parameters are `sw/shipped/*/card.json`.",
-        "", table(head, rows), "", *tracks(), "",
+        "", table(head, rows), "", *trials(), *tracks(), "",
     ])  # fmt: skip
 
 
@@ -287,24 +280,25 @@ def bed_table(lines: list[dict]) -> str:
     return table(head, rows)
 
 
-def add_warm(runs: list[str]) -> None:
-    """Add trainings to the records: the card without what is the same in all, and the held-out curve."""
-    lines = {(line["net"], line["method"], str(line["hyper"]), line["seed"]): line for line in lines_of(WARM)}
+def add_trainings(runs: list[str], path: Path) -> None:
+    """Add trainings, each with its held-out curve; one replaces an earlier one of the same command."""
+    lines = {line["command"]: line for line in lines_of(path)}
     for run in map(Path, runs):
         card = json.loads((run / "card.json").read_text())
-        line = {
-            key: card[key] for key in ("net", "method", "hyper", "seed", "recipe", "init", "command", "tools")
-        }
+        line = {key: card[key] for key in ("net", "method", "hyper", "seed", "recipe", "command", "tools")}
         line |= {
+            "init": card.get("init"),
             "device": card.get("device", "cpu"),
             "test": card["accuracy"],
             "binary_weights": card["weights"]["binary_weights"],
-            **cost_of(run, card),
         }
+        shape = ("net", "method", "hyper")
+        if path == WARM and not any(all(old[key] == line[key] for key in shape) for old in lines.values()):
+            line |= cost_of(run, card)  # of the first: a table needs one of each shape
         with (run / "curve.csv").open(newline="") as file:
             line["held_out"] = [float(row["held_out_accuracy"]) for row in csv.DictReader(file)]
-        lines[line["net"], line["method"], str(line["hyper"]), line["seed"]] = line
-    WARM.write_text("".join(f"{json.dumps(line)}\n" for line in lines.values()))
+        lines[line["command"]] = line
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines.values()))
 
 
 def cost_of(run: Path, card: dict) -> dict:
@@ -368,6 +362,9 @@ def warm_table() -> list[str]:
             cells = [str(one.above), {1: "gains", 0: nothing, -1: "costs"}[one.above.sign]]
         costs = one.line["binary_weights"], one.line["operations"], round(one.line["estimate"]["lut"])
         rows.append([one.name, *costs, len(one.runs), f"{statistics.mean(one.runs.values()):.2f}", *cells])
+    gaps = [one.above for one in found if one.above]
+    seen = {gap.count: gap.high - gap.mean for gap in gaps if gap.high is not None}
+    least = ", ".join(f"{gap:.2f} points by {n} seed{'s' * (n > 1)}" for n, gap in seen.items())
     line = found[0].line
     recipe = ", ".join(f"{key} {value}" for key, value in line["recipe"].items())
     head = ["method", "binary weights", "operations", "LUT", "seeds", f"{line['test'][0]['set']}, %"]
@@ -375,11 +372,34 @@ def warm_table() -> list[str]:
         f"Every method starts from one float network of the shape of {line['net']}.",
         f"Recipe: {recipe}.",
         f"Above `ste`: mean difference of runs with the same seed, and its {LEVEL:.0%} interval, by the",
-        f"deviation of such differences pooled over all methods, {deviation:.2f} points. A binary operation "
-        "counts as a 64th.",
+        f"deviation of such differences pooled over all methods, {deviation:.2f} points.",
+        f"Smallest difference that can be seen: {least}. A binary operation counts as a 64th.",
         f"LUT: by the cost model, not counted; {COSTED['board']}, {COSTED['interval']:,} cycles per frame.",
         "", table([*head, "above `ste`", "so it"], rows), "",
         "![Accuracy over operations and over LUT; bars: the intervals above](costs.svg)", "",
+    ]  # fmt: skip
+
+
+def trials() -> list[str]:
+    """Changes of a network's recipe, tried on few of the training images, beside the recipe itself."""
+    usual, *_ = lines = lines_of(TRIALS)
+    rows = []
+    for line in lines:
+        new = {key: value for key, value in line["recipe"].items() if usual["recipe"].get(key) != value}
+        changes = [f"{key}={value}" for key, value in new.items()]
+        changes += [line["method"]] * (line["method"] != usual["method"])
+        starts = {"guided by": line["hyper"].get("guide"), "starts from": line["init"]}
+        changes += [f"{how} {Path(run.split(':')[0]).name}" for how, run in starts.items() if run]
+        right, before = (100 * one["held_out"][-1] for one in (line, usual))
+        gap = "" if line is usual else f"{right - before:+.1f}"
+        tested = f"{line['test'][0]['top1']:.2f}"
+        rows.append([", ".join(changes) or "none (usual)", f"{right:.1f}", gap, tested])
+    head = ["change", "held out, %", "above no change", f"{usual['test'][0]['set']}, %"]
+    return [
+        f"## Changes of the recipe of {usual['net']}", "",
+        f"{usual['recipe']['images']:,} of the training images, {len(usual['held_out'])} epochs, one seed; "
+        "held-out images decide. Float networks, at the start or as a guide, have seen all images.", "",
+        table(head, rows), "",
     ]  # fmt: skip
 
 
@@ -537,7 +557,9 @@ def main(words: list[str]) -> None:
     if words[:1] == ["add"]:
         add(words[1:])
     if words[:1] == ["warm"]:
-        add_warm(words[1:])
+        add_trainings(words[1:], WARM)
+    if words[:1] == ["trial"]:
+        add_trainings(words[1:], TRIALS)
     if words[:1] == ["front"]:
         add_front(*map(Path, words[1:]))
     for path, text in pages().items():
