@@ -292,9 +292,8 @@ def add_trainings(runs: list[str], path: Path) -> None:
             "test": card["accuracy"],
             "binary_weights": card["weights"]["binary_weights"],
         }
-        shape = ("net", "method", "hyper")
-        if path == WARM and not any(all(old[key] == line[key] for key in shape) for old in lines.values()):
-            line |= cost_of(run, card)  # of the first: a table needs one of each shape
+        if path == WARM:
+            line |= cost_of(run, card)
         with (run / "curve.csv").open(newline="") as file:
             line["held_out"] = [float(row["held_out_accuracy"]) for row in csv.DictReader(file)]
         lines[line["command"]] = line
