@@ -22,10 +22,10 @@ def generated_module(
 def _ports(wide_in: int, wide_out: int) -> str:
     return f"""  input  logic clk_i,
   input  logic rst_ni,
-  input  logic {vector(wide_in)} s_data_i,
+  input  logic {dimension(wide_in)} s_data_i,
   input  logic s_valid_i,
   output logic s_ready_o,
-  output logic {vector(wide_out)} m_data_o,
+  output logic {dimension(wide_out)} m_data_o,
   output logic m_valid_o,
   input  logic m_ready_i
 );
@@ -36,7 +36,7 @@ def _body(lines: list[str], moves: list[str], rows: int, out_bits: int, stages: 
     """The text between ports and end."""
     return "\n".join(
         [
-            f"  logic {vector(rows * out_bits)} result_q;",
+            f"  logic {dimension(rows * out_bits)} result_q;",
             "  logic go, unused_fold;",
             "",
             "  /* verilator lint_off UNUSEDSIGNAL */"
@@ -62,6 +62,6 @@ def _body(lines: list[str], moves: list[str], rows: int, out_bits: int, stages: 
     )
 
 
-def vector(width: int) -> str:
-    """The range of so many bits."""
+def dimension(width: int) -> str:
+    """The packed dimension of a vector, such as [7:0] of 8 bits."""
     return f"[{width - 1}:0]"

@@ -4,7 +4,7 @@ from typing import Any
 
 from xnorforge.core.types import Ints
 from xnorforge.hw.ops._compare import above
-from xnorforge.hw.ops._generated import generated_module, vector
+from xnorforge.hw.ops._generated import dimension, generated_module
 
 from .adders import Adders
 
@@ -42,15 +42,15 @@ def adder_module(
         return _name(graph, number, stage - graph.stage(number))
 
     delayed = [(number, d) for number in sorted(waits) for d in range(1, waits[number] + 1)]
-    lines = [f"logic {vector(graph.width(number))} {_name(graph, number, d)};" for number, d in delayed]
+    lines = [f"logic {dimension(graph.width(number))} {_name(graph, number, d)};" for number, d in delayed]
     for number in range(graph.inputs):
         width = graph.width(number)
-        lines.append(f"wire {vector(width)} x{number} = s_data_i[{number * width} +: {width}];")
+        lines.append(f"wire {dimension(width)} x{number} = s_data_i[{number * width} +: {width}];")
     for number in sums:
         a, i, b, j, sign = graph.rows[number - graph.inputs].tolist()
         width, stage = graph.width(number), graph.stage(number)
         first, second = (_cut(at(n, stage), graph, n, power, width) for n, power in ((a, i), (b, j)))
-        lines.append(f"wire {vector(width)} n{number} = {first} {'+' if sign > 0 else '-'} {second};")
+        lines.append(f"wire {dimension(width)} n{number} = {first} {'+' if sign > 0 else '-'} {second};")
     for row, (end, value) in enumerate(zip(ends, given)):
         name = end and at(end[0], stages - 1)
         if row in tables:
@@ -63,7 +63,7 @@ def adder_module(
             text = _reached(name, graph, end, value) if end else f"1'b{value}"
         else:
             text = _sum(name, graph, end, value, out_bits)
-        lines.append(f"wire {vector(out_bits)} y{row} = {text};")
+        lines.append(f"wire {dimension(out_bits)} y{row} = {text};")
     moves = [f"{_name(graph, number, d)} <= {_name(graph, number, d - 1)};" for number, d in delayed]
     bits = graph.width(0)
     what = f"{graph.inputs} inputs of {bits} bit{'s' * (bits > 1)}, {len(ends)} rows, {len(sums)} sums"
