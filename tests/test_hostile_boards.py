@@ -174,7 +174,7 @@ def test_what_is_no_file_of_a_board(mine, call, tmp_path, how):
 
 FAMILIES = {
     "no Python": ("def f(:", "SyntaxError"),
-    "zeros": ("\0", "SyntaxError"),
+    "zeros": ("\0", "null bytes"),
     "an error": ("1 / 0", "ZeroDivisionError"),
     "a module that is not there": ("import nothing_of_this_name", "ModuleNotFoundError"),
     "no family": ("x = 3", "NoneType"),

@@ -1,11 +1,13 @@
 """Jobs on a Dask cluster give the bytes that they give here, and a store gives back what was put there."""
 
 import csv
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from pathlib import Path
@@ -63,6 +65,29 @@ def test_a_worker_with_other_code_is_refused(remote, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="another xnorforge"):
         jobs.carry_out(tmp_path, add_squares, 4)
     assert not (tmp_path / "deep").exists()
+
+
+def test_an_archive_keeps_folders_and_rights_and_nothing_of_it_leads_out(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name / "empty").mkdir(parents=True)
+    (tmp_path / "a/run").write_text("x")
+    (tmp_path / "a/run").chmod(0o755)
+    (tmp_path / "a/link").symlink_to("run")
+    jobs.extract(jobs.archive_of(tmp_path / "a"), tmp_path / "b")
+    assert {path.name for path in (tmp_path / "b").iterdir()} == {"empty", "run", "link"}
+    assert os.access(tmp_path / "b/run", os.X_OK) and not (tmp_path / "b/link").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["../out", "{}/out", "inner/../../out", "link"])
+def test_an_archive_that_leads_out_is_refused(tmp_path, name):
+    member, stream = tarfile.TarInfo(name.format(tmp_path)), io.BytesIO()
+    if name == "link":
+        member.type, member.linkname = tarfile.SYMTYPE, "/etc"
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        archive.addfile(member)
+    with pytest.raises(ValueError, match="not a file or folder inside"):
+        jobs.extract(stream.getvalue(), tmp_path / "folder")
+    assert not list(tmp_path.iterdir())
 
 
 def test_there_are_as_many_threads_as_the_cluster_has(remote):
