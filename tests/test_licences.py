@@ -51,7 +51,7 @@ def test_what_is_said_of_the_wheel_of_av_is_so():
 
 
 def test_every_optional_package_stands_in_the_extra_that_its_sentence_names():
-    names = {"finn": "finn-plus", "sklearn": "scikit-learn", "dask_jobqueue": "dask-jobqueue"}
+    names = {"finn": "finn-plus", "sklearn": "scikit-learn"}
     for package, extra in EXTRA_OF.items():
         declared = [Requirement(text).name for text in PROJECT["optional-dependencies"][extra]]
         assert names.get(package, package) in declared

@@ -116,6 +116,7 @@ class Store:
     """
 
     url: str
+    key: bytes
     files: Any  # of fsspec
     top: str
 
@@ -124,18 +125,24 @@ class Store:
         """The store of $XNORFORGE_STORE, if that is set.
 
         Raises:
-            UserError: fsspec cannot open it.
+            UserError: there is no key, or fsspec cannot open the store.
         """
         if not (url := os.environ.get("XNORFORGE_STORE")):
             return None
+        if not (key := os.environ.get("XNORFORGE_STORE_KEY", "").encode()):
+            raise UserError(
+                f"XNORFORGE_STORE: results of {url} are sealed with a key, and XNORFORGE_STORE_KEY is not "
+                "set or empty; set it to a secret of those who may write results, or unset XNORFORGE_STORE."
+            )
         from fsspec.core import url_to_fs
 
         try:
-            return cls(url, *url_to_fs(url, auto_mkdir=True) if url.startswith("file:") else url_to_fs(url))
+            options = {"auto_mkdir": True} if url.startswith("file:") else {}
+            return cls(url, key, *url_to_fs(url, **options))
         except (ImportError, ValueError) as error:
             raise UserError(
-                f"XNORFORGE_STORE: cannot open {url} ({error}); give a URL such as file:///srv/xnorforge, or "
-                "s3://bucket/folder with the extra `cluster` installed."
+                f"XNORFORGE_STORE: cannot open {url} ({error}); give a folder such as file:///srv/xnorforge, "
+                "or a URL whose package fsspec finds."
             ) from error
 
     def fetch(self, place: Path) -> bytes | None:
@@ -165,8 +172,7 @@ class Store:
         return f"{self.top}/{place.parent.name}/{place.name}"
 
     def _seal(self, place: Path, content: bytes) -> bytes:
-        key = os.environ.get("XNORFORGE_STORE_KEY", "").encode()
-        return hmac.new(key, place.name.encode() + content, "sha256").hexdigest().encode()
+        return hmac.new(self.key, place.name.encode() + content, "sha256").hexdigest().encode()
 
     def _unreachable(self, error: OSError) -> UserError:
         return UserError(

@@ -11,7 +11,6 @@ from xnorforge.core.errors import ToolMissing
 EXTRA_OF = {
     "av": "demo",
     "distributed": "cluster",
-    "dask_jobqueue": "cluster",
     "hls4ml": "hls4ml",
     "alkaid": "da4ml",
     "finn": "finn",

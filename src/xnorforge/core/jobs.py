@@ -7,8 +7,6 @@ lies in the folder and sends back what lies there at the end, so it needs the sa
 import hashlib
 import io
 import os
-import shlex
-import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
@@ -27,46 +25,23 @@ from xnorforge.core.progress import say
 VARIABLE = "XNORFORGE_SCHEDULER"  # what the processes of a build inherit
 LOCAL = "local"
 SECONDS = 30  # to reach a scheduler
-# Where Dask's configuration says nothing (~/.config/dask/jobqueue.yaml).
-SLURM = {"cores": 4, "memory": "8GB", "walltime": "04:00:00"}
 
 
 def use(scheduler: str) -> None:
     """Choose where the jobs of this process and of those that it starts run.
 
     Args:
-        scheduler: `local`, the address of a Dask scheduler (tcp://host:port), or `slurm`, which starts a
-            scheduler here and workers as SLURM jobs.
+        scheduler: `local`, or the address of a Dask scheduler (tcp://host:port).
 
     Raises:
         ToolMissing: the extra `cluster` is not installed.
         UserError: there is no such scheduler.
     """
-    os.environ[VARIABLE] = slurm().scheduler_address if scheduler == "slurm" else scheduler
+    os.environ[VARIABLE] = scheduler
     if client := _client():
         workers = client.scheduler_info(n_workers=-1)["workers"]
         threads = sum(one["nthreads"] for one in workers.values())
         say(f"jobs      run on {len(workers)} workers with {threads} threads; all at {client.dashboard_link}")
-
-
-@cache
-def slurm():
-    """A Dask cluster of SLURM jobs, which grows and shrinks with the work; `job_script()` shows the job.
-
-    Raises:
-        ToolMissing: the extra `cluster` is not installed.
-    """
-    require("dask_jobqueue", "--scheduler slurm")
-    import dask
-    from dask_jobqueue import SLURMCluster
-
-    stated = dask.config.get("jobqueue.slurm", {})
-    usual = {key: value for key, value in SLURM.items() if not stated.get(key)}
-    # A job in SLURM starts in the folder where the command was given.
-    entered = [f"cd {shlex.quote(os.getcwd())}", *stated.get("job-script-prologue", [])]
-    cluster = SLURMCluster(python=sys.executable, job_script_prologue=entered, **usual)
-    cluster.adapt(maximum_jobs=stated.get("maximum-jobs", 16))
-    return cluster
 
 
 @cache
@@ -83,7 +58,7 @@ def _client() -> Any:
     except (OSError, ValueError) as error:
         raise UserError(
             f"--scheduler: no Dask scheduler answers at {address} ({error or type(error).__name__}); start "
-            "one with `dask scheduler`, or choose local or slurm."
+            "one with `dask scheduler`, or choose local."
         ) from error
 
 

@@ -284,7 +284,7 @@ ALSO = {  # options of single verbs
         Option("config", "TOML file of options, such as build.toml of an earlier build; the command line overrides it."),
         Option("until", "The last stage to run.", "report"),
         Option(
-            "scheduler", "Where trainings, Yosys and place and route run: local, slurm, or the address of a Dask scheduler, tcp://HOST:PORT.",
+            "scheduler", "Where trainings, Yosys and place and route run: local, or the address of a Dask scheduler, tcp://HOST:PORT.",
             metavar="WHERE", usual="$XNORFORGE_SCHEDULER, or local",
         ),
         Option("show", "Print the report at the end, even if it was already up to date.", False, kind="flag"),
