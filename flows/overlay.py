@@ -4,7 +4,6 @@ The folder contains
     overlay.json             hash, frames in memory, scales, registers: what a driver needs to know
     xnorforge_driver.py      the Python driver
     xf_driver.h, xf_driver.c, xf_network.h   the C driver, and the same description for it
-    xf_mlperf.h, xf_mlperf.c functions of MLPerf Tiny's harness, based on the C driver
     overlay.ipynb            a notebook; examples.npz: its frames and scores
     weights.bin              its weights, which both drivers load (LOADABLE=1, or weights from memory)
     xnorforge_measure.py     measures frames/s, latency and power on the board
@@ -37,7 +36,6 @@ from xnorforge.hw.wrap import files_used
 EXAMPLES = 16  # frames
 DRIVERS = (
     "xnorforge_driver.py", "xnorforge_measure.py", "overlay.ipynb", "xf_driver.h", "xf_driver.c",
-    "xf_mlperf.h", "xf_mlperf.c",
 )  # fmt: skip
 
 
@@ -255,7 +253,6 @@ def network_header(about: Record) -> str:
 
 #define XF_IN_COUNT {counts[0]}u   /* integers of a frame, {about["input"]["lo"]} .. {about["input"]["hi"]} */
 #define XF_OUT_COUNT {counts[1]}u
-#define XF_IN_BITS {about["input"]["bits"]}u
 #define XF_IN_STRIDE {about["input"]["stride"]}u  /* bytes of a frame in memory */
 #define XF_OUT_STRIDE {about["output"]["stride"]}u
 #define XF_CLASSES {len(about["scores"]["scale"])}u{where}

@@ -90,27 +90,15 @@ def accelerator(acc: Path, bus, **options) -> Accelerator:
     return Accelerator(acc / "overlay" / "overlay.json", bus, **options)
 
 
-def c_program(name: str, acc: Path, library: Path, folder: Path, *more: str, standard="c99") -> Path:
-    """A file beside this one with the C driver, every warning an error, and the verilated shell.
-
-    Args:
-        more: further files of the overlay.
-        standard: of the file and of `more`; the driver itself is C99.
-    """
+def c_program(name: str, acc: Path, library: Path, folder: Path) -> Path:
+    """A file beside this one with the C driver, C99, every warning an error, and the verilated shell."""
     compiler = os.environ.get("CC") or "gcc"
     if shutil.which(compiler) is None:
         pytest.skip(f"no C compiler {compiler}")
-    own, flags = acc / "overlay", ["-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-O1"]
-    flags += [f"-I{own}", "-c"]
-    language = "c++" if "++" in standard else "c"
-    parts = {"xf_driver.c": (own, "c", "c99"), name: (Path(__file__).parent, language, standard)}
-    parts |= dict.fromkeys(more, (own, language, standard))
-    for file, (place, kind, form) in parts.items():
-        command = [compiler, "-x", kind, f"-std={form}", *flags, place / file, "-o", folder / f"{file}.o"]
-        subprocess.run(command, check=True)
-    objects = [folder / f"{file}.o" for file in parts]
-    command = [compiler, *objects, library, f"-Wl,-rpath,{library.parent}", "-o", folder / "program"]
-    subprocess.run(command, check=True)
+    own, flags = acc / "overlay", ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
+    sources = [own / "xf_driver.c", Path(__file__).parent / name]
+    linked = [library, f"-Wl,-rpath,{library.parent}", "-o", folder / "program"]
+    subprocess.run([compiler, *flags, "-O1", f"-I{own}", *sources, *linked], check=True)
     return folder / "program"
 
 

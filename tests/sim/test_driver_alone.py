@@ -11,8 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xnorforge.flows.overlay import network_header
-
 DRIVERS = Path(__file__).parents[2] / "hw/shells/dma/drivers"
 ERRORS = [  # of xf_driver.h, in its order
     "OK", "NO_SHELL", "OTHER_NETWORK", "OTHER_FRAMES", "NO_ANSWER", "READ_FAILED", "WRITE_FAILED",
@@ -339,68 +337,12 @@ def test_registers_in_memory_are_words(driver):
     assert {k: word for k, word in enumerate(words) if word} == {16: 24, 18: 32, 20: 5, 21: 1, 22: 9}
 
 
-HARNESS = """
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-#include "xf_mlperf.h"
-#include "xf_network.h"
-static const uint8_t *sent; static size_t length; static char said[4096]; static size_t used;
-size_t ee_get_buffer(uint8_t *b, size_t n) { if (n > length) n = length; memcpy(b, sent, n); return n; }
-void th_printf(const char *form, ...) {
-  va_list given;
-  va_start(given, form);
-  used += vsnprintf(said + used, sizeof said - used, form, given);
-  va_end(given);
-}
-unsigned long xf_microseconds(void) { return 1234567; }
-void begin(const uint8_t *bytes, size_t n) { sent = bytes; length = n; used = 0; said[0] = 0; }
-const char *text(void) { return said; }
-"""
-
-
-@pytest.mark.parametrize(
-    ("bits", "signed"), [(3, 1), (8, 1), (8, 0), (12, 1), (16, 1), (17, 1), (24, 1), (32, 1)]
-)
-def test_mlperf_s_integers_have_their_sign(tmp_path, bits, signed):
-    """A shell that gives back what it is given; a score is half of the integer, and 3."""
-    side = {"bytes": 20, "beats": 5, "lanes": 1, "bits": bits, "signed": signed, "slot": 4, "stride": 20}
-    about = {
-        "input": side | {"shape": [5], "lo": 0, "hi": 1}, "output": side | {"shape": [5]},
-        "hash": f"{5:016x}", "scores": {"scale": [0.5] * 5, "bias": [3.0] * 5}, "shell": {"id": 0x58464750},
-    }  # fmt: skip
-    (tmp_path / "xf_network.h").write_text(network_header(about))
-    (tmp_path / "harness.c").write_text(HARNESS)
-    driver = compiled(tmp_path, DRIVERS / "xf_driver.c", DRIVERS / "xf_mlperf.c", tmp_path / "harness.c")
-    driver.text.restype, driver.begin.argtypes = c.c_char_p, [c.c_char_p, c.c_size_t]
-    driver.xf_mlperf_open.argtypes = [c.c_void_p, c.c_void_p, c.c_uint64]
-    low = -(2 ** (bits - 1)) if signed else 0
-    integers = [low, low + 1, low + 2**bits - 1, 0, min(1, low + 2**bits - 1)]
-    sent = b"".join((n % 2**32).to_bytes(4, "little")[: -(-bits // 8)] for n in integers)
-
-    registers = Registers({ID: 0x58464750, VERSION: 0x10000, HASH: 5, 0x10: 20, 0x14: 5, 0x18: 20, 0x1C: 5})
-    memory, words, answer = (c.c_uint8 * 40)(), [], registers.read
-
-    def read(at):
-        return words.pop(0) if at == DATA else len(words) << 16 | 16 << 4 if at == STATUS else answer(at)
-
-    registers.read = read
-    registers.write = lambda at, word: words.append(word) if at == DATA else None
-    driver.begin(b"", 0)
-    driver.th_results()
-    assert driver.text().startswith(b"e-[")
-    assert driver.xf_mlperf_open(c.byref(registers.device), memory, 0) == OK
-    for given in (sent[:-1], sent):
-        driver.begin(given, len(given))
-        driver.th_load_tensor()
-        assert driver.text().startswith(b"e-[") == (given != sent)
-    driver.th_timestamp()
-    assert driver.text().strip() == b"m-lap-us-1234567"
-    driver.begin(b"", 0)
-    driver.th_infer()
-    driver.th_results()
-    scores = ",".join(f"{0.5 * n + 3:.3f}" for n in integers)
-    assert driver.text().decode() == f"m-results-[{scores}]\r\n"
+def test_a_program_in_cpp_calls_the_driver(tmp_path):
+    source = '#include "xf_driver.h"\nextern "C" const char *said() { return xf_error_text(XF_OK); }\n'
+    (tmp_path / "user.cpp").write_text(source)
+    user = compiled(tmp_path, DRIVERS / "xf_driver.c", tmp_path / "user.cpp")
+    user.said.restype = c.c_char_p
+    assert user.said() == user.xf_error_text(OK)
 
 
 LOADS = Loads(0x123456789ABCDEF0, 0x1000, 0x1004, 0x1008, 0x1800, 2)

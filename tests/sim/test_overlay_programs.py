@@ -1,4 +1,4 @@
-"""Programs next to the drivers, on the verilated shell: notebook, MLPerf Tiny's functions, measurement."""
+"""Programs next to the drivers, on the verilated shell: notebook, measurement."""
 
 import json
 import os
@@ -155,27 +155,6 @@ def test_the_notebook_says_so_where_a_score_is_another(acc, library, tmp_path):
     program = "\n".join(cells).replace("examples.npz", str(tmp_path / "other.npz"))
     done = in_overlay(acc, library, "-c", program)
     assert done.returncode == 1 and re.search(r"RuntimeError: .*scores.*trained network", done.stderr)
-
-
-@pytest.mark.parametrize("language", ["c99", "c++11"])
-def test_mlperf_tiny_s_functions_give_the_scores(acc, library, tmp_path, language):
-    """Without a device, of a frame that is too short, and of six frames; the stamps are 10 ns per cycle."""
-    program = c_program("mlperf_test.c", acc, library, tmp_path, "xf_mlperf.c", standard=language)
-    ops = graph.operators(acc / "folded.onnx")
-    images = np.random.default_rng(1).integers(0, 256, (6, 3, 4, 4)).astype(np.uint8)
-    sent = bytes(5) + images.transpose(0, 2, 3, 1).tobytes()
-    done = subprocess.run([program, acc / "rtl", "6"], input=sent, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
-    said = done.stdout.decode().split("\r\n")
-    assert re.fullmatch(r"e-\[.*\bno shell\b.*bitstream.*\]", said[0])
-    assert re.fullmatch(r"e-\[.*\b5 bytes\b.*\b48\b.*\]", said[1]) and said[-1] == ""
-    answers = graph.execute(ops, images)[ops[-1].name][:, :4]
-    stamps = [int(line.removeprefix("m-lap-us-")) for line in said[2:-1] if line.startswith("m-lap")]
-    results = [line for line in said[2:-1] if line.startswith("m-results")]
-    assert len(said) == 3 + 3 * 6 and len(stamps) == 12 and stamps == sorted(stamps)
-    assert results == [
-        f"m-results-[{','.join(f'{score:0.3f}' for score in row)}]" for row in SCALE * answers + BIAS
-    ]
 
 
 def test_a_measurement_of_a_simulation_has_cycles_and_no_time(acc, library, tmp_path):
