@@ -153,7 +153,8 @@ def test_a_build_is_as_loud_as_asked_and_prints_one_object(stubbed, tmp_path):
         "ran": ["export", "lower", "fold"],
         "files": [f"{ACC}/fold.json"],
     }
-    assert "fold: a word\n" in (tmp_path / ACC / "log/fold.log").read_text()
+    logs = {path.name: path.read_text() for path in (tmp_path / ACC).glob("log/*.log")}
+    assert set(logs) == {"export.log", "lower.log", "fold.log"} and "fold: a word\n" in logs["fold.log"]
     (tmp_path / ACC / ".fold.reads.json").unlink()
     code, out, err = stubbed("-v", "--json")
     assert code == 0 and json.loads(out)["ran"] == ["fold"]

@@ -18,7 +18,7 @@ _loudness = os.environ.get(LOG) if os.environ.get(LOG) in LEVELS else "usual"
 
 def set_loudness(loudness: str) -> None:
     """Set how much this process prints on standard error: one of LEVELS. Quiet is only what went wrong; plain
-    leaves out bars, counts, and lines that only say that a stage is still running.
+    leaves out bars and counts.
     """
     global _loudness
     assert loudness in LEVELS
@@ -46,8 +46,8 @@ def say(text: str) -> None:
 
 
 def now_at(what: str) -> None:
-    """Name what a stage does now: the build that runs it shows that where the stage stays silent, and with -v
-    at once (`pipeline/listen.py`). Outside of a build nothing is said.
+    """Name what a stage does now: the build that runs it shows that on a terminal, and with -v as a line
+    (`pipeline/listen.py`). Outside of a build nothing is said.
     """
     if os.environ.get(STEPS):
         say(f"{what}{STEP}")

@@ -1,121 +1,62 @@
-"""Passes on what the stages of a build say, keeps it in their logs, and speaks where they are silent.
-
-While a stage runs no terminal stays without a line for longer than `core.progress.SILENCE` seconds, and that
-line names the stage's present step (`core.progress.now_at`).
+"""Passes on what the stages of a build say, keeps it in their logs, and shows on a terminal what they are at:
+below the lines, a row for each stage that runs, with its present step (`core.progress.now_at`) and its time.
 """
 
-import os
-import select
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO, TYPE_CHECKING, TextIO
 
-from xnorforge.core.progress import SILENCE, STEP, loudness
+from xnorforge.core.progress import STEP, loudness, say
 
-TICK = 0.5  # seconds between two looks at the clock
-QUIET = SILENCE - 4 * TICK  # a line is due after as many seconds: in time even where the machine is busy
-
-
-def at_work(name: str, seconds: float, last: str = "") -> str:
-    """The line of a stage that runs and says nothing: how long it has run, and what it said last.
-
-    >>> at_work("synth", 65.2, "mapping")
-    'synth       running for 65 s: mapping'
-    """
-    return f"{name:<9}   running for {seconds:.0f} s{f': {last}' if last else ''}"
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
-class Listener:
-    """What one or several stages side by side say, on one terminal.
+@contextmanager
+def rows() -> Iterator["Progress | None"]:
+    """The rows of the stages that run; None where standard error is no terminal, or none are wanted."""
+    if loudness() in ("quiet", "plain") or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    Args:
-        out: the terminal; None: standard error.
-        now: a clock, in seconds.
-    """
-
-    def __init__(self, out: TextIO | None = None, now: Callable[[], float] = time.monotonic):
-        self._out, self._now, self._lock = out, now, threading.Lock()
-        self._spoke = now()
-        self._stages: dict[str, tuple[float, str]] = {}  # when it began, what it said last
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """While a stage runs."""
-        with self._lock:
-            self._stages[name] = (self._now(), "starting")
-        try:
-            yield
-        finally:
-            with self._lock:
-                del self._stages[name]
-
-    def pass_on(self, name: str, line: str) -> None:
-        """A line that a stage says, with its end; a step is kept for the next silence."""
-        with self._lock:
-            text = line.strip().removeprefix(name).lstrip(": ")
-            self._stages[name] = (self._stages[name][0], text.removesuffix(STEP))
-            if not text.endswith(STEP):
-                self._write(line)
-            elif loudness() == "verbose":
-                self._write(f"{name:<9}   {text}\n")
-
-    def look(self) -> None:
-        """Say what the stages are at, if it is time."""
-        with self._lock:
-            now = self._now()
-            if now - self._spoke >= QUIET and loudness() != "plain":
-                for name, (began, last) in self._stages.items():
-                    self._write(at_work(name, now - began, last) + "\n")
-
-    def _write(self, text: str) -> None:
-        if loudness() == "quiet":
-            return
-        out = self._out or sys.stderr
-        out.write(text)
-        out.flush()
-        self._spoke = self._now()
+    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        yield shown
 
 
-def _ready(pipe: IO[bytes], seconds: float) -> bool:
-    return bool(select.select([pipe], [], [], seconds)[0])
-
-
-def hear(
-    pipe: IO[bytes],
-    name: str,
-    listener: Listener,
-    log: Path | None = None,
-    ready: Callable[[IO[bytes], float], bool] = _ready,
-) -> str:
+def hear(pipe: IO[bytes], name: str, shown: "Progress | None" = None, log: Path | None = None) -> str:
     """Listen to a stage until it closes its end; returns its last line.
 
     Args:
         pipe: what it writes to its standard error.
+        name: of the stage.
+        shown: the rows, which get one for this stage while it runs.
         log: a file that gets all of it; where none can be written there is none.
-        ready: waits for the pipe, at most so many seconds, and says whether there is something to read.
     """
-    said, rest = "", b""
-    with _opened(log) as kept, listener.stage(name):
-        while True:
-            if not ready(pipe, TICK):
-                listener.look()
-                continue
-            chunk = os.read(pipe.fileno(), 1 << 16)
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in [*lines, *([rest] if rest and not chunk else [])]:
-                text = line.decode(errors="replace")
-                said = text.strip() or said
-                if kept:
-                    with suppress(OSError):  # of a full disk the stage itself tells
-                        kept.write(text + "\n")
-                        kept.flush()
-                listener.pass_on(name, text + "\n")
-            if not chunk:
-                return said
+    said = ""
+    row = shown.add_task(f"{name:<9} starting", total=None) if shown else None
+    with _opened(log) as kept:
+        for line in pipe:
+            text = line.decode(errors="replace").removesuffix("\n")
+            said = text.strip() or said
+            if kept:
+                with suppress(OSError):  # of a full disk the stage itself tells
+                    kept.write(text + "\n")
+                    kept.flush()
+            step = text.strip().removeprefix(name).lstrip(": ")
+            if shown and row is not None:
+                shown.update(row, description=f"{name:<9} {step.removesuffix(STEP)}")
+            if not step.endswith(STEP):
+                say(text)
+            elif loudness() == "verbose":
+                say(f"{name:<9}   {step}")
+    if shown and row is not None:
+        shown.remove_task(row)
+    return said
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.limits import broken_limit
@@ -14,10 +15,13 @@ from xnorforge.core.progress import LOG, STEPS, loudness, say
 from xnorforge.core.types import Record
 from xnorforge.history import entries
 from xnorforge.pipeline import job, reads, record, settings
-from xnorforge.pipeline.listen import Listener, hear
+from xnorforge.pipeline.listen import hear, rows
 from xnorforge.pipeline.request import Request
 from xnorforge.pipeline.stages import OPTIONAL, STAGES, Stage, no_bitstream, path_of
 from xnorforge.sw.training import runs
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 JOBS = 2
 
@@ -81,11 +85,10 @@ def train_by(words: list[str], heard: bool) -> None:
     command = [sys.executable, "-m", "xnorforge", "train", *words]
     with subprocess.Popen(
         command,
-        env=os.environ | ({"XNORFORGE_LINES": "1"} if heard else {}),
         stdout=subprocess.DEVNULL if heard else None,
         stderr=subprocess.PIPE if heard else None,
     ) as child:
-        said = hear(child.stderr, "train", Listener()) if child.stderr else ""
+        said = hear(child.stderr, "train") if child.stderr else ""
     code = child.returncode
     if code and heard:
         raise _error("train", said, code)
@@ -110,9 +113,8 @@ def run_stages(asked: Request, until: str = "report", heard: bool = False) -> li
         train_first(asked, heard)
     planned = {stage.name for stage in waiting}
     running: dict[Future, Stage] = {}
-    listener = Listener()
     failed: BaseException | None = None
-    with ThreadPoolExecutor(JOBS) as pool:
+    with rows() as shown, ThreadPoolExecutor(JOBS) as pool:
         while (waiting and not failed) or running:
             ready = [stage for stage in waiting if not failed and done >= planned.intersection(stage.inputs)]
             for stage in ready:
@@ -121,7 +123,7 @@ def run_stages(asked: Request, until: str = "report", heard: bool = False) -> li
                     if loudness() == "verbose":
                         say(f"{stage.name:<9} runs: {why}")
                     ran.append(stage.name)
-                    running[pool.submit(process, stage, asked, heard, listener)] = stage
+                    running[pool.submit(process, stage, asked, heard, shown)] = stage
                 else:
                     done.add(stage.name)
             if not running:
@@ -191,7 +193,7 @@ def log_path(stage: Stage, net_dir: Path, acc: Path) -> Path:
     return path_of(stage.outputs[0].partition("/")[0] + f"/log/{stage.name}.log", net_dir, acc)
 
 
-def process(stage: Stage, asked: Request, heard: bool, listener: Listener) -> None:
+def process(stage: Stage, asked: Request, heard: bool, shown: "Progress | None") -> None:
     """One stage in a process; its record of what it read is written when it has ended well, and its log
     stays, unless the request was refused.
     """
@@ -210,7 +212,7 @@ def process(stage: Stage, asked: Request, heard: bool, listener: Listener) -> No
             stderr=subprocess.PIPE,
         ) as child:
             assert child.stderr is not None
-            said = hear(child.stderr, stage.name, listener, log)
+            said = hear(child.stderr, stage.name, shown, log)
         code = child.returncode
         broken = broken_limit(code, given["limited"]) if given["limited"] else ""
         if broken:
