@@ -149,7 +149,7 @@ class Store:
         """The archive of a result, if the store has it whole and sealed."""
         name = self._name(place)
         try:
-            content, seal = (self.files.cat_file(name + end) for end in (".tar.gz", ".seal"))
+            content, seal = (self.files.cat_file(name + end) for end in (".zip", ".seal"))
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -163,7 +163,7 @@ class Store:
         """Store a result; the seal comes last, as only sealed results count."""
         name, content = self._name(place), jobs.archive_of(place)
         try:
-            self.files.pipe_file(f"{name}.tar.gz", content)
+            self.files.pipe_file(f"{name}.zip", content)
             self.files.pipe_file(f"{name}.seal", self._seal(place, content))
         except OSError as error:
             raise self._unreachable(error) from error

@@ -7,8 +7,8 @@ lies in the folder and sends back what lies there at the end, so it needs the sa
 import hashlib
 import io
 import os
-import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -112,29 +112,21 @@ def _on_worker(job: Callable[..., object], given: tuple, sent: bytes, theirs: st
 
 
 def archive_of(folder: Path) -> bytes:
-    """All files of a folder as one archive."""
+    """All files and folders in a folder as one archive."""
     stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=1, dereference=True) as archive:
+    with zipfile.ZipFile(
+        stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1, strict_timestamps=False
+    ) as archive:
         for path in sorted(folder.rglob("*")):
-            archive.add(path, str(path.relative_to(folder)), recursive=False)
+            archive.write(path, path.relative_to(folder))
     return stream.getvalue()
 
 
 def extract(content: bytes, folder: Path) -> None:
-    """Write the files and folders of an archive into a folder.
-
-    Raises:
-        ValueError: the archive has something else, or a path that leads out of the folder.
-    """
-    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        for member in archive:  # the filters of `extractall` came with Python 3.11.4
-            path, file = folder / member.name, archive.extractfile(member) if member.isfile() else None
-            if ".." in path.parts or not path.is_relative_to(folder) or not (file or member.isdir()):
-                raise ValueError(f"{member.name} in an archive is not a file or folder inside it")
-            (path.parent if file else path).mkdir(parents=True, exist_ok=True)
-            if file:
-                path.write_bytes(file.read())
-                path.chmod(member.mode & 0o755)
+    """Write the files of an archive, with their rights, into a folder and nowhere else."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for one in archive.infolist():
+            Path(archive.extract(one, folder)).chmod(one.external_attr >> 16 & 0o755)
 
 
 @cache
