@@ -251,7 +251,6 @@ def test_help_names_targets_variables_and_what_is_on_disk():
         "report",
         "test",
         "test-full",
-        "bench",
         "clean",
     ):
         assert re.search(rf"^ +make {target} +\S", said, re.MULTILINE), target

@@ -599,19 +599,4 @@ void merge_pixels(const Merge* of, const uint64_t* image, uint64_t* out) {
   }
 }
 
-// The machine's limit for binary products: 8 vectors of xor, population count and sum per round, the weights from the
-// first-level cache; 2 * 512 * 8 operations. The sum of all of them.
-int64_t run_peak_loop(const uint32_t* words, const Words* weights, int64_t rounds) {  // [512], [8][8]
-  Words totals[8] = {};
-  for (int64_t turn = 0; turn < rounds; ++turn) {
-    const Words bits = in_every_lane(words[turn & 511]);
-    const Words* row = weights + 8 * (turn & 7);
-    for (int k = 0; k < 8; ++k) totals[k] += ones(bits ^ row[k]);
-  }
-  int64_t total = 0;
-  for (const Words& one : totals)
-    for (int k = 0; k < LANES; ++k) total += one[k];
-  return total;
-}
-
 }  // extern "C"

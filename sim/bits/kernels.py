@@ -131,7 +131,6 @@ def functions() -> ctypes.CDLL:
     found.pool_words.argtypes = [at, at, c_bool, at]
     found.place_pixels.argtypes = [at, number, number, number, at, number, at, number]
     found.interleave_planes.argtypes = [at, number, number, number, at]
-    found.run_peak_loop.argtypes, found.run_peak_loop.restype = [at, at, number], c_int64
     found.has_byte_products.restype = found.has_short_lookups.restype = c_bool
     return found
 
@@ -276,10 +275,3 @@ def merge_pixels(
     )
     merge = Merge(**sizes, top=top, left=left, fill=fill, bits=bits, many=many)
     functions().merge_pixels(ctypes.byref(merge), address(image, np.uint64), address(out, np.uint64))
-
-
-def run_peak_loop(words: np.ndarray, weights: np.ndarray, rounds: int) -> int:
-    """The machine's limit for binary products, 2 * 512 * 8 operations per round, on uint32 (512,) and
-    (8, 8, 16), 64-byte aligned; the number of unequal bits.
-    """
-    return functions().run_peak_loop(address(words, np.uint32), address(weights, np.uint32), rounds)

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from xnorforge.core import plugins
-from xnorforge.studies import train_bench
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.networks.base import Recipe
@@ -128,11 +127,3 @@ def test_checkpoints_of_older_versions_resume(monkeypatch, tmp_path, bf16, asked
         assert train.train(NET, "ste", tmp_path, recipe=asked) == card
     else:
         refused(lambda: train.train(NET, "ste", tmp_path, recipe=asked), "checkpoint.pt: ", "float32")
-
-
-def test_bench_measures_both_formats_without_training_images(monkeypatch):
-    monkeypatch.setattr(arithmetic, "SECONDS", 0.0)
-    found = train_bench.training_speed(NET, "ste")
-    text = train_bench.training_table(NET, "ste", {"float32": 1234.5, "bfloat16": 6.7})
-    assert set(found) == {"float32", "bfloat16"} and all(speed > 0 for speed in found.values())
-    assert "float32 | 1,234 images/s" in text and "bfloat16 | 7 images/s" in text

@@ -1,11 +1,11 @@
-"""Verbs on builds: demo, evaluate, package, bench. They build what they need first."""
+"""Verbs on builds: demo, evaluate, package. They build what they need first."""
 
 from pathlib import Path
 
 import click
 
 from xnorforge.cli.main import print_object
-from xnorforge.core.artifacts import intact, read_json
+from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.pipeline import checks, job, run, stages
 from xnorforge.pipeline.request import Request
@@ -102,19 +102,3 @@ def print_report(acc: Path, as_json: bool = False) -> None:
         main.print_record(brief.as_record(record, acc))
     else:
         click.echo(brief.as_text(record))
-
-
-def bench_verb(asked: Request, frames: int, as_json: bool) -> None:
-    """Measure the speed of the simulators on an accelerator; stage times come from its records."""
-    checks.check_request(asked)
-    checks.claim_folders(asked)
-    run.run_stages(asked)
-    from xnorforge.studies.bench import bench_figures, table  # whose kernels make a cache below out/
-
-    for path, writer in stages.left_by(asked.acc, "export", "lower", "fold", "sim", "synth"):
-        intact(path, writer)
-    measured = bench_figures(asked.acc, frames)
-    if as_json:
-        print_object("bench", measured)
-    else:
-        click.echo(table(measured))

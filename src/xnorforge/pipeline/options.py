@@ -305,7 +305,6 @@ ALSO = {  # options of single verbs
         Option("prefix", "First part of all module names.", usual="the network's name"),
         Option("interface", "Ports of the top: AXI4-Stream, or plain: data and valid in, result and valid out after a "
                "fixed number of cycles.", "axis", kind="choice", choices=("axis", "plain")),
-        Option("frames", "Frames simulated in RTL.", 20, kind="count", least=2),
         Option("epochs", "Number of epochs.", kind="count", least=1, usual="the network's recipe", example="20"),
         Option("lr", "Largest learning rate.", kind="number", usual="the recipe's", example="0.002"),
         Option("seed", "Seed of the training.", 0, kind="count"),
@@ -456,7 +455,6 @@ VERBS = (
         "evaluate", "Use", "Accuracy on each test set, by the bit simulator and by the module.", builds=True,
         module="results",
     ),
-    Verb("bench", "Use", "Measure the speed of the simulators.", builds=True, options=_also("frames"), module="results"),
     Verb(
         "train", "Train", "Train a network, or continue the run in the same folder.", module="training",
         arguments=(TRAINABLE,),
