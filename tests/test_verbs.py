@@ -248,7 +248,6 @@ def test_every_verb_prints_one_object_when_it_succeeds(tmp_path):
         "build": [ACC, "--dry-run"],
         "explain": ["dense0", ACC],
         "package": [ACC],
-        "evaluate": ["mnist-tfc"],
         "explore": ["mnist-tfc"],
         "import": ["net.py:Net", "--input", "16", "--until", "fold"],
         "train": ["digits-cnn", "--epochs", "1"],

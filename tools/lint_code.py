@@ -33,7 +33,7 @@ CALLED_ELSEWHERE = {
     "nodes by the names of their types": "SignedConv ByPlace DirectedPool Pad RatesWindow Rectify",
     "verbs and pages by name": (
         "explore_verb cut_verb diff_verb gallery_verb explain_verb list_verb doctor_verb import_verb "
-        "demo_verb evaluate_verb package_verb train_verb train_float_verb compare_verb "
+        "demo_verb package_verb train_verb train_float_verb compare_verb "
         "curves_verb formats python"
     ),
     "stages by name": "overlay",

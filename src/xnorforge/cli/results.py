@@ -1,4 +1,4 @@
-"""Verbs on builds: demo, evaluate, package. They build what they need first."""
+"""Verbs on builds: demo, package. They build what they need first."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import click
 
 from xnorforge.cli.main import print_object
 from xnorforge.core.artifacts import read_json
-from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.core.errors import UserError
 from xnorforge.pipeline import checks, job, run, stages
 from xnorforge.pipeline.request import Request
 
@@ -34,39 +34,6 @@ def demo_verb(asked: Request, image, video, box, gif: bool, port, out, as_json: 
         record = render.demo(acc, task, given, folder, gif, port)
     if as_json:
         print_object("demo", {"folder": str(folder), **record})
-
-
-def evaluate_verb(asked: Request, as_json: bool) -> None:
-    """Print the accuracy of a trained network on each of its test sets, as on its card; the bit simulator and
-    the Brevitas module must agree.
-    """
-    if asked.model:
-        raise UserError(
-            f"evaluate: {asked.model} has no test sets; give a network, or build the file with IMAGES_FROM "
-            "and LABELS."
-        )
-    checks.check_request(asked)
-    checks.claim_folders(asked)
-    run.run_stages(asked, "fold")
-    from xnorforge.pipeline.pictures import hand_over
-    from xnorforge.studies import evaluate  # whose kernels make a cache below out/
-    from xnorforge.sw import zoo
-    from xnorforge.sw.tasks.base import task_of
-
-    hand_over(asked.data)
-    weights = asked.options(next(one for one in stages.STAGES if one.name == "export"))["weights"]
-    module, _ = zoo.load(asked.net, asked.method, weights and Path(weights))
-    rows = evaluate.evaluate_build(module, asked.acc, task_of(asked.net))
-    if differ := sum(row["differ"] for row in rows):
-        count = sum(row["images"] for row in rows)
-        raise MismatchError(
-            f"evaluate: the bit simulator and the Brevitas module of {asked.net} answer {differ:,} of "
-            f"{count:,} images differently."
-        )
-    if as_json:
-        print_object("evaluate", {"net": asked.net, "method": asked.method, "accuracy": rows})
-    else:
-        click.echo(evaluate.rows_as_text(rows))
 
 
 def package_verb(asked: Request, prefix, interface, out, as_json: bool) -> None:

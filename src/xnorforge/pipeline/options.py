@@ -452,10 +452,6 @@ VERBS = (
         module="results",
     ),
     Verb(
-        "evaluate", "Use", "Accuracy on each test set, by the bit simulator and by the module.", builds=True,
-        module="results",
-    ),
-    Verb(
         "train", "Train", "Train a network, or continue the run in the same folder.", module="training",
         arguments=(TRAINABLE,),
         options=(
