@@ -33,21 +33,15 @@ def test_every_verb_can_be_quiet_or_verbose_and_says_so_once(verb):
     assert all(names.count(name) == 1 for name in ("-q", "--quiet", "-v", "--verbose", "--json"))
 
 
-CURVE = "epoch,phase,loss,held_out_accuracy\n1,train,0.5,0.9\n2,train,0.25,0.95\n"
-
-
 @pytest.mark.parametrize(
     ("words", "schema", "key", "value"),
     [
         (["build", "mnist-tfc", "--dry-run"], "plan", "folder", "out/mnist-tfc/rtl-pynq-z2"),
         (["list"], "list", "boards", plugins.names("hw.boards")),
-        (["curves", "run"], "curves", "files", ["run/curve.svg"]),
         (["doctor"], "doctor", "missing", []),
     ],
 )
 def test_a_quiet_verb_prints_one_object_that_names_its_form(tmp_path, words, schema, key, value):
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run/curve.csv").write_text(CURVE)
     code, out, err = run(*words, "-q", "--json", cwd=tmp_path)
     found = json.loads(out)
     assert (code, err, found["schema"], found[key]) == (0, "", f"xnorforge-{schema}-1", value)
@@ -252,7 +246,6 @@ def test_every_verb_prints_one_object_when_it_succeeds(tmp_path):
         "import": ["net.py:Net", "--input", "16", "--until", "fold"],
         "train": ["digits-cnn", "--epochs", "1"],
         "train-float": ["digits-cnn", "--epochs", "1"],
-        "curves": ["digits-cnn"],
         "compare": ["digits-cnn", "--methods", "ste", "--seeds", "0", "--epochs", "1"],
         "diff": [ACC, ACC],
         "gallery": [],

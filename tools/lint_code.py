@@ -34,7 +34,7 @@ CALLED_ELSEWHERE = {
     "verbs and pages by name": (
         "explore_verb cut_verb diff_verb gallery_verb explain_verb list_verb doctor_verb import_verb "
         "demo_verb package_verb train_verb train_float_verb compare_verb "
-        "curves_verb formats python"
+        "formats python"
     ),
     "stages by name": "overlay",
     "templates of the report": ("trend shares_bar frames_bar percent_bar device_rows hierarchy_rows"),

@@ -5,7 +5,6 @@ a layer whose line stays at 0 keeps the random signs it started with. Equal tabl
 """
 
 import csv
-import json
 from pathlib import Path
 
 from xnorforge.core.errors import UserError
@@ -46,22 +45,6 @@ def _number(key: str, text: str) -> float:
 def draw_run(rows: list[Record], card: Record, folder: Path) -> None:
     """Write the picture of a finished run."""
     write_svg(folder / PICTURE, curves(rows, title(card)))
-
-
-def picture(folder: Path | str, out: Path | str | None = None) -> Path:
-    """Draw the curve.csv of a run folder into `out`, else into its curve.svg; returns the picture's path.
-
-    Raises:
-        UserError: the folder has no curve, or `out` is not an .svg file.
-    """
-    folder = Path(folder)
-    out = Path(out or folder / PICTURE)
-    if out.suffix != ".svg":
-        raise UserError(f"{out}: a curve is drawn as SVG; give a file that ends in .svg.")
-    card = folder / "card.json"
-    heading = title(json.loads(card.read_text())) if card.is_file() else folder.resolve().name
-    write_svg(out, curves(read_curve(folder / TABLE), heading))
-    return out
 
 
 def title(card: Record) -> str:

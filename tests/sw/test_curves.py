@@ -1,11 +1,9 @@
 """The picture of a training shows all of its table, and equal tables give equal pictures."""
 
 import re
-import sys
 
 import pytest
 
-from xnorforge import __main__ as cli
 from xnorforge.core.errors import UserError
 from xnorforge.sw.training import curves
 
@@ -23,9 +21,15 @@ def run(tmp_path):
     return tmp_path
 
 
+def drawn(run) -> str:
+    """The picture of the run."""
+    card = {"net": "mnist-tfc", "method": "rbcn", "seed": 4}
+    curves.draw_run(curves.read_curve(run / curves.TABLE), card, run)
+    return (run / curves.PICTURE).read_text()
+
+
 def test_phases_layers_and_the_run_are_named(run):
-    (run / "card.json").write_text('{"net": "mnist-tfc", "method": "rbcn", "seed": 4}')
-    text = curves.picture(run).read_text()
+    text = drawn(run)
     for words in (
         "mnist-tfc, rbcn, seed 4",
         "guide",
@@ -41,7 +45,7 @@ def test_phases_layers_and_the_run_are_named(run):
 
 def test_a_training_of_one_phase_has_no_marks(run):
     (run / "curve.csv").write_text(TABLE.replace("guide", "train").replace("rectify", "train"))
-    assert ">train</text>" not in curves.picture(run).read_text()
+    assert ">train</text>" not in drawn(run)
 
 
 def test_every_layer_has_a_line_also_where_a_legend_cannot_name_all(run):
@@ -49,14 +53,13 @@ def test_every_layer_has_a_line_also_where_a_legend_cannot_name_all(run):
     head = ",".join(["epoch,phase,loss,held_out_accuracy", *(f"flipped {layer}" for layer in layers)])
     lines = [",".join([f"{epoch},train,1,0.5", *["0.1"] * 30]) for epoch in (1, 2)]
     (run / "curve.csv").write_text("\n".join([head, *lines, ""]))
-    text = curves.picture(run).read_text()
+    text = drawn(run)
     assert len(re.findall(r'<polyline [^>]*class="line q', text)) >= 30
     assert ">30 layers: 0.dot</text>" in text and ">29.dot</text>" in text
 
 
 def test_equal_tables_give_equal_bytes(run):
-    first = curves.picture(run).read_bytes()
-    assert curves.picture(run).read_bytes() == first
+    assert drawn(run) == drawn(run)
 
 
 @pytest.mark.parametrize(
@@ -66,16 +69,5 @@ def test_equal_tables_give_equal_bytes(run):
 def test_a_curve_that_cannot_be_read_is_one_sentence(run, text):
     (run / "curve.csv").write_text(text)
     with pytest.raises(UserError) as error:
-        curves.picture(run)
+        drawn(run)
     assert str(error.value).startswith(f"{run}/curve.csv: ") and "make train" in str(error.value)
-
-
-def test_the_command_draws_a_curve_and_refuses_other_kinds_of_files(run, monkeypatch, capsys):
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["xnorforge", "curves", *map(str, words)])
-        return cli.main(), capsys.readouterr().err
-
-    assert call(run, "-o", run / "a.svg") == (0, f"curves    {run}/a.svg\n")
-    assert (run / "a.svg").read_bytes() == curves.picture(run).read_bytes()
-    code, said = call(run, "-o", run / "a.png")
-    assert code == 2 and f"{run}/a.png" in said and ".svg" in said and not (run / "a.png").exists()

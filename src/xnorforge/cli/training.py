@@ -1,4 +1,4 @@
-"""Verbs that train and compare: train, train-float, compare, curves."""
+"""Verbs that train and compare: train, train-float, compare."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -114,18 +114,3 @@ def compare_verb(
     if as_json:
         rows = [asdict(result) | {"variant": str(result.variant)} for result in results]
         print_object("compare", {"folder": str(wanted.folder), "runs": rows})
-
-
-def curves_verb(what, out, as_json) -> None:
-    """Draw the training curve of a run: loss, accuracy, share of flipped signs."""
-    from xnorforge.sw.training.curves import picture
-
-    run = (
-        Path(what)
-        if asked.is_folder(what)
-        else request.Request(net=asked.network_of(what, None, None)).trained
-    )
-    path = picture(run, Path(out) if out else None)
-    say(f"curves    {path}")
-    if as_json:
-        print_object("curves", {"files": [str(path)]})

@@ -479,11 +479,6 @@ VERBS = (
         module="training",
     ),
     Verb(
-        "curves", "Train", "Draw a training curve: loss, accuracy, share of flipped signs.", module="training",
-        arguments=(Argument("what", "The run's folder, or its network.", True),),
-        options=_also("out", help="The picture, an .svg file.", usual="curve.svg in the run's folder", metavar="FILE"),
-    ),
-    Verb(
         "diff", "Results", "Compare two builds: what changed, and whether it breaks a rule.", module="history",
         arguments=(
             Argument("before", "A network, the folder of a build, its report.json, or last.", True),
