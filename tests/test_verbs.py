@@ -248,7 +248,6 @@ def test_every_verb_prints_one_object_when_it_succeeds(tmp_path):
         "train-float": ["digits-cnn", "--epochs", "1"],
         "compare": ["digits-cnn", "--methods", "ste", "--seeds", "0", "--epochs", "1"],
         "diff": [ACC, ACC],
-        "gallery": [],
     }
     for verb, words in lines.items():
         code, out, err = run(verb, *words, "--json", "-q", cwd=tmp_path)

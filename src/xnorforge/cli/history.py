@@ -1,13 +1,13 @@
-"""Verbs on several builds: diff, gallery."""
+"""The verb on two builds: diff."""
 
 from pathlib import Path
 
 import click
 
 from xnorforge.cli import asked
-from xnorforge.cli.main import print_object, print_record
+from xnorforge.cli.main import print_record
 from xnorforge.core.errors import MismatchError, UserError
-from xnorforge.history import compare_builds, entries
+from xnorforge.history import compare_builds
 from xnorforge.history.compare_builds import Build
 from xnorforge.history.rules import Rule, read_rules
 
@@ -77,16 +77,3 @@ def diff_verb(before: str, now: str, rules: str | None, markdown: bool, as_json:
     new = compare_builds.load_build(asked.accelerator_of(now))
     form = "json" if as_json else "markdown" if markdown else "text"
     show_difference(compare_builds.load_build(asked.accelerator_of(before), new), new, kept, form)
-
-
-def gallery_verb(what: str | None, out: str | None, as_json: bool) -> None:
-    """Write one page over all builds below a folder; each dot links to a report."""
-    from xnorforge.history.gallery import write_gallery
-
-    folder = Path(what or entries.OUT)
-    path = Path(out) if out else folder / "gallery.html"
-    count = write_gallery(folder, path)
-    if as_json:
-        print_object("gallery", {"files": [str(path)], "builds": count})
-    else:
-        click.echo(f"gallery   {path} ({count} build{'s' if count > 1 else ''})")

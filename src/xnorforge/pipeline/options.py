@@ -486,11 +486,6 @@ VERBS = (
         ),
         options=_also("rules", "markdown"),
     ),
-    Verb(
-        "gallery", "Results", "All builds on one page: accuracy, LUT, frames/s.", module="history",
-        arguments=(Argument("what", "Folder of builds; by default out."),),
-        options=_also("out", help="Name of the page in that folder.", usual="gallery.html", metavar="FILE"),
-    ),
     Verb("list", "About", "Networks and plug-ins of every kind.", arguments=(), module="inquire"),
     Verb(
         "doctor", "About", "Check this machine: what a build needs, and how to install what is missing.", arguments=(),
