@@ -67,7 +67,6 @@ NAVIGATION = {
     "Methods": pages("docs/methods"),
     "Reference": [f"docs/reference/{name}" for name in reference.PAGES],
     "Results": pages("docs/results"),
-    "Upstream issues": pages("docs/upstream"),
     "Project": ["examples/README", "CONTRIBUTING", "CHANGELOG", "SECURITY", "CODE_OF_CONDUCT"],
 }
 TITLES = {"CODE_OF_CONDUCT": "Code of conduct"}  # of pages whose own heading is long

@@ -23,7 +23,7 @@ from xnorforge.pipeline import options
 
 from .documents import ROOT, Block, checkout, fences, marker, write
 
-FOLDERS = ("README.md", "docs/guide/*.md", "docs/methods/*.md", "docs/upstream/*.md")
+FOLDERS = ("README.md", "docs/guide/*.md", "docs/methods/*.md")
 PAGES = [path for of in FOLDERS for path in sorted(ROOT.glob(of))]
 PARSED = [*PAGES, ROOT / "CONTRIBUTING.md"]  # tests/test_contributing.py runs its recipes
 HEADS = re.findall(r"^([a-z][^:=\n]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)

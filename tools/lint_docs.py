@@ -19,7 +19,6 @@ PAGES = (
     "docs/guide/*.md",
     "docs/methods/*.md",
     "docs/results/*.md",
-    "docs/upstream/*.md",
     "examples/*.md",
     ".github/**/*.md",
 )

@@ -162,7 +162,7 @@ def test_finn_takes_the_configuration_and_has_all_its_steps(built):
     assert read.synth_clk_period_ns == 10.0
     assert read.folding_config_file == folder / handover.FOLDING
     assert set(read.steps) <= set(build_dataflow_step_lookup)
-    assert "step_minimize_bit_width" not in read.steps  # wrong of matches: test_finn_traps.py
+    assert "step_minimize_bit_width" not in read.steps  # wrong of matches: test_other_projects.py
     front = ("qonnx_to_finn", "tidy_up", "streamline", "convert_to_hw")
     assert not {f"step_{name}" for name in front} & set(read.steps)
     assert all((folder / name).is_file() for name in (handover.BUILD, handover.CONFIG, handover.MODEL))

@@ -261,7 +261,7 @@ def test_set_folding_gives_our_nodes_what_it_gives_finn_s_own(cycles):
 
 
 def test_widths_of_matches_hold_all_of_them():
-    """FINN's own pass takes matches for sums of -1 and +1: tests/flows/test_finn_traps.py, trap 1."""
+    """FINN's own pass takes matches for sums of -1 and +1: tests/flows/test_other_projects.py."""
     model = alone("matches").transform(SpecializeLayers(PART))
     inst = getCustomOp(model.graph.node[0])
     assert inst.minimize_accumulator_width(model) == DataType["UINT4"]  # 0 .. 12

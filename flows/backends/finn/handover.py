@@ -3,7 +3,7 @@ checking.
 
 The steps begin at the partition, because the lowered network already consists of FINN's nodes. FINN's passes
 that narrow accumulators are left out: they mistake match counts for sums of -1 and +1, and the widths are
-already exact (tests/flows/test_finn_traps.py).
+already exact (tests/flows/test_other_projects.py).
 """
 
 from pathlib import Path
