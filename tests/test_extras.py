@@ -27,7 +27,6 @@ sys.exit(main())
     [
         ("hls4ml", "hls4ml", ["build", "mnist-tfc", "--backend", "hls4ml"]),
         ("finn", "finn", ["build", "mnist-tfc", "--backend", "finn"]),
-        ("alkaid", "da4ml", ["build", "mnist-tfc", "--backend", "auto"]),
         ("av", "demo", ["demo", "--task", "track", "--video", "clip.mp4", "--box", "1,1,4,4"]),
     ],
 )

@@ -179,7 +179,7 @@ def filled(out: Path) -> None:
         "mnist-tfc/rtl-pynq-z2/fold.json",
         "mnist-tfc/rtl-pynq-z2/rtl/top.sv",
         "mnist-tfc/rtl-pynq-z2/sim.json",
-        "mnist-tfc/da4ml-pynq-z2/fold.json",
+        "mnist-tfc/finn-pynq-z2/fold.json",
         "mnist-tfc/demo/demo.json",
         "mnist-cnn-float/checkpoint.pt",
         "compare/mnist-tfc/3/ste-0/weights.safetensors",
@@ -226,8 +226,8 @@ def test_clean_follows_no_link_out_of_the_folder(tree, tmp_path):
         ("sim", {"mnist-tfc/rtl-pynq-z2/sim.json"}),
         ("generate", {"mnist-tfc/rtl-pynq-z2/sim.json", "mnist-tfc/rtl-pynq-z2/rtl/top.sv"}),
         ("fold", {"rtl-pynq-z2"}),
-        ("lower", {"rtl-pynq-z2", "da4ml-pynq-z2"}),
-        ("export", {"rtl-pynq-z2", "da4ml-pynq-z2", "mnist-tfc/export.json", "mnist-tfc/.export.reads.json"}),
+        ("lower", {"rtl-pynq-z2", "finn-pynq-z2"}),
+        ("export", {"rtl-pynq-z2", "finn-pynq-z2", "mnist-tfc/export.json", "mnist-tfc/.export.reads.json"}),
     ],
 )
 def test_cleaning_a_stage_removes_what_it_left_and_all_that_follows(tree, stage, gone):

@@ -273,10 +273,8 @@ def backends():
     found = {name: replace(base.Backend(about=""), **stages_of.declaration(name)) for name in base.names()}
     rows = []
     for name, one in found.items():
-        rows.append(
-            (code(name), escaped(one.about), one.matrices, code(one.stages), code(one.needs), one.report)
-        )
-    yield table("back end | makes | matrices | stages after fold | extra | report", rows)
+        rows.append((code(name), escaped(one.about), code(one.stages), code(one.needs), one.report))
+    yield table("back end | makes | stages after fold | extra | report", rows)
     yield "## What a back end declares\n\n" + prose(base.Backend.__doc__)
 
 

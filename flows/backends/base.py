@@ -1,15 +1,12 @@
-"""What a back end defines: how fold treats matrices, which stages follow, and which report is written.
+"""What a back end defines: which stages follow fold, and which report is written.
 
 A back end is a file or folder `flows/backends/<name>` whose module binds a `Backend` to the name `BACKEND`.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import unknown
-
-Matrices = Literal["folded", "adders", "cheaper"]
 
 
 @dataclass(frozen=True)
@@ -18,8 +15,6 @@ class Backend:
 
     Attributes:
         about: what it produces, in one line.
-        matrices: how fold implements a matrix: as a "folded" unit, as "adders" wherever da4ml supports it
-            (distributed arithmetic), or as the "cheaper" of the two.
         stages: stages after fold, in order; stages that compare integers verify the design. The pipeline
             skips a stage that the part's family cannot run (netlist, without models of its cells).
         needs: optional package that it imports, one of core/extras.py, empty for most; checked before a build
@@ -29,7 +24,6 @@ class Backend:
     """
 
     about: str
-    matrices: Matrices = "folded"
     stages: tuple[str, ...] = ("generate", "sim", "synth", "netlist")
     report: str = "design"
     needs: str = ""

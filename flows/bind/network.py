@@ -1,6 +1,6 @@
 """What the binding rules see: the lowered graph, and the operators that already produce its tensors."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -50,6 +50,11 @@ class Bound:
     def make_alone(self, **folding: Any) -> HwOp:
         """The same operator before it has its tensors."""
         return OPS[self.op].make(self.name, self.arrays, **self.attributes, **folding)
+
+    def by(self, op: HwOp) -> "Bound":
+        """The same nodes as another, unconnected operator, between the same tensors."""
+        attributes = {one.name: op.get_nodeattr(one.name) for one in op.onnx_node.attribute}
+        return replace(self, op=type(op).__name__, name=op.name, attributes=attributes, arrays=op.arrays_of)
 
 
 Taken: TypeAlias = tuple[list[Any], list[Bound]] | None  # see registry.takes

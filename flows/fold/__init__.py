@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.metadata import version
 from math import prod
 from operator import itemgetter
 from pathlib import Path
@@ -27,13 +28,12 @@ from xnorforge.core.progress import now_at, say
 from xnorforge.core.types import Record
 from xnorforge.flows.backends import base
 from xnorforge.flows.bind import OPS, Bound, bind_folder
-from xnorforge.flows.fold import distributed_arithmetic
 from xnorforge.flows.fold.aims import FEW, Aim, Search, check_storable, interval_of, levels_of
 from xnorforge.flows.fold.bodies import with_bodies, with_layers
 from xnorforge.flows.fold.fifo_sizing import MOST_BEATS, with_fifos
 from xnorforge.flows.fold.finn_folding import is_of_finn, read_finn_folding
 from xnorforge.flows.fold.loading import as_loadable, widened
-from xnorforge.flows.fold.options import RESOURCES
+from xnorforge.flows.fold.options import RESOURCES, adders_of
 from xnorforge.flows.fold.outside import fewest_outside, from_outside
 from xnorforge.flows.fold.search import Part
 from xnorforge.flows.synth import cells
@@ -81,7 +81,7 @@ def fold(
             that many beats before the operator, `rom` and `starts` place its weights and the initial values
             of its accumulators in "block" RAM or "logic", `structure` "adders" makes a matrix distributed
             arithmetic. Or a folding file of FINN (`finn_folding.py`).
-        backend: which matrices become adders instead of folded units, see distributed_arithmetic.py.
+        backend: for which the network is folded, one of flows/backends.
         output: "scores", or "labels": only the channel with the largest score, of a map in every cell.
         fps: frames per second to reach at the board's clock, instead of `interval`; "max": as many as fit.
         limits: {"lut", "bram", "dsp"}: upper limits, as "60%" of the part or a number, and "latency", in
@@ -98,8 +98,7 @@ def fold(
 
     Returns:
         The record: `operators` in stream order, `interval_bound`, `bottleneck`, `faster` foldings with their
-        price, `estimate`, `decisions` of the back end per matrix, `not_taken` parts of a FINN folding file,
-        the check.
+        price, `estimate`, `not_taken` parts of a FINN folding file, the check.
 
     Raises:
         UserError: no operator builds a node, no folding is fast enough, the estimate exceeds the part, or a
@@ -114,8 +113,7 @@ def fold(
     aim = Aim(interval, "max" if fps == "max" else "", limits or {}, spare or "")
     cut = levels_of(target) <= FEW and "latency" not in aim.limits
     given = _given(folding)
-    tools = [] if base.load(backend).matrices == "folded" else ["alkaid"]
-    with artifacts.measured("qonnx", "numpy", *tools) as run, estimates_of(target.family):
+    with artifacts.measured("qonnx", "numpy") as run, estimates_of(target.family):
         lowered = np.load(net_dir / "lowered.npz")
         part = Part.of(target.capacity)
         adders = "generate" in base.load(backend).stages
@@ -147,16 +145,13 @@ def fold(
             try:
                 check_storable(bounds, target)
             except UserError as error:
-                return _Attempt(None, bounds, [], lambda error=error: error, True, list)
+                return _Attempt(None, bounds, lambda error=error: error, True, list)
             bounds = _as_adders(bounds, given)
             fixed = {
                 name: {key: value for key, value in one.items() if key not in ("depth", "structure")}
                 for name, one in given.items()
             }
             fixed = {name: one for name, one in fixed.items() if one}
-            bounds, decisions = distributed_arithmetic.choose(
-                bounds, backend, target.family, part, interval, fixed
-            )
             depths = {name: one["depth"] for name, one in given.items() if "depth" in one}
 
             def finish(ops: list[HwOp], most_beats: int = MOST_BEATS) -> list[HwOp]:
@@ -169,7 +164,6 @@ def fold(
             return _Attempt(
                 ops,
                 bounds,
-                decisions,
                 partial(search.refusal, aim),
                 lacks,
                 partial(search.faster, ops or [], aim),
@@ -188,7 +182,7 @@ def fold(
             found = other or found
         if found.ops is None:
             raise found.refusal()
-        ops, bounds, decisions = found.ops, found.bounds, found.decisions
+        ops, bounds = found.ops, found.bounds
         if reads := memory.memory_traffic(ops, gb_per_s or memory.GB_PER_S, target.clock_mhz):
             names = ", ".join(reads["operators"])
             say(
@@ -209,6 +203,8 @@ def fold(
         with artifacts.whole(out_dir / "folded.onnx") as aside:
             onnx.save(folded_graph(ops, net_dir.name), aside)
     nodes = {one.name: one.nodes for one in bounds}
+    if any(op.structure == "adders" for op in ops):
+        run["tools"]["alkaid"] = version("alkaid")
     record = {
         "stage": "fold",
         "checks": [check],
@@ -218,7 +214,6 @@ def fold(
         "clock_mhz": {"value": target.clock_mhz, "kind": target.clock_kind},
         "backend": backend,
         "output": output,
-        "decisions": decisions,
         "not_taken": left,
         "interval": interval if fps != "max" else bound,
         "loadable": loadable,
@@ -246,7 +241,6 @@ class _Attempt:
 
     ops: list[HwOp] | None
     bounds: list[Bound]
-    decisions: list[Record]
     refusal: Callable[[], UserError]
     lacks_block_ram: bool
     faster: Callable[[], list[Record]]
@@ -354,13 +348,13 @@ def _as_adders(bounds: list[Bound], given: Record) -> list[Bound]:
     found = []
     for bound in bounds:
         if "structure" in given.get(bound.name, {}):
-            other = distributed_arithmetic.alternative(bound, "adders")
-            if other is None:
+            op = adders_of(bound.make_alone())
+            if op is None:
                 raise UserError(
                     f"{bound.name}: structure=adders does not apply to {bound.op}; "
                     "only matrices can use distributed arithmetic."
                 )
-            bound = other
+            bound = bound.by(op)
         found.append(bound)
     return found
 

@@ -191,25 +191,32 @@ class Options:
 
 
 def _with_adders(bound: Bound, op: HwOp) -> list[Option]:
-    """The operators of adders that can replace a matrix, with a lower bound of their cost."""
-    found = []
-    for kind in OPS.values():
-        if kind.structure == "adders":
-            try:
-                quick = kind.instead_of(op, True)
-            except UserError:
-                continue
-            if quick is not None:
-                one = Option.of(bound.connected(quick))
-                least = tuple(QUICK * amount for amount in one.amounts)
-                found.append(replace(one, amounts=least, exactly=partial(_exactly, kind, bound, op)))
-    return found
+    """Adders that can replace a matrix, if any, with a lower bound of their cost."""
+    try:
+        quick = adders_of(op, True)
+    except UserError:
+        return []
+    if quick is None:
+        return []
+    one = Option.of(bound.connected(quick))
+    least = tuple(QUICK * amount for amount in one.amounts)
+    return [replace(one, amounts=least, exactly=partial(_exactly, bound, op))]
 
 
-def _exactly(kind: type[HwOp], bound: Bound, op: HwOp) -> Option:
-    found = kind.instead_of(op)
+def _exactly(bound: Bound, op: HwOp) -> Option:
+    found = adders_of(op)
     assert found is not None, "a quick look found one"
     return Option.of(bound.connected(found))
+
+
+def adders_of(op: HwOp, quick: bool = False) -> HwOp | None:
+    """Adders in place of a matrix (`HwOp.instead_of`), `quick` maybe not the fewest; None if there are none.
+
+    Raises:
+        UserError: it has too many weights.
+    """
+    found = (kind.instead_of(op, quick) for kind in OPS.values() if kind.structure == "adders")
+    return next((one for one in found if one is not None), None)
 
 
 def _settings(op: HwOp) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 """Weights that do not fit the part: which operators read theirs from a memory with every frame."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -31,12 +32,10 @@ def from_outside(bounds: list[Bound], given: dict[str, Record], interval: int) -
         ops = bound.make_alone().from_outside(interval)
         between = [f"{op.name}_behind" for op in ops[:-1]]
         for op, into, out in zip(ops, [bound.inputs, *([one] for one in between)], [*between, None]):
-            attributes = {one.name: op.get_nodeattr(one.name) for one in op.onnx_node.attribute}
-            folding[op.name] = {key: attributes.pop(key) for key in ("simd", "pe") if key in attributes}
-            outputs = [out] if out else bound.outputs
-            found.append(
-                Bound(type(op).__name__, op.name, attributes, op.arrays_of, bound.nodes, into, outputs)
-            )
+            made = replace(bound.by(op), inputs=into, outputs=[out] if out else bound.outputs)
+            own = made.attributes
+            folding[op.name] = {key: own.pop(key) for key in ("simd", "pe") if key in own}
+            found.append(made)
     return found, folding
 
 

@@ -236,7 +236,6 @@ def report(acc: Path, routed: bool | None = None) -> Record:
         "schedule": schedule.rows_of(rows, sim["model"]),
         "connections": connections.connections(ops, sim.get("fifos", {})),
         "wide": wide_numbers(ops, synth),
-        "decisions": fold["decisions"],
         "streams": streams(ops, sim, synth),
         "memory": memory(rows),
         "reach": reach,

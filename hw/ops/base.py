@@ -154,7 +154,7 @@ class HwOp(CustomOp):
         styles      other choices of a folding, {attribute: values}, such as where a memory is placed
         identity    True if the values pass unchanged, and only their timing or beats change
         structure   how it computes a matrix: "folded", or "adders" (distributed arithmetic), which replaces
-                    folded units where a back end asks for it, see `instead_of`
+                    folded units where that is cheaper or asked for, see `instead_of`
         ready_through   True if its ready depends on its reader's ready in the same cycle; fold never puts two
                     such operators in a row (flows/fold/fifo_sizing.py)
     and implements

@@ -9,11 +9,12 @@ import torch
 from graphs import lowered
 from qonnx.core import onnx_exec
 
+from xnorforge.core.errors import UserError
 from xnorforge.flows import export
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import folded_graph, with_fifos
-from xnorforge.flows.fold.options import candidates
+from xnorforge.flows.fold.options import adders_of, candidates
 from xnorforge.flows.fold.search import Part, search
 from xnorforge.flows.lower import checks, emit, lower
 from xnorforge.hw import graph as operators
@@ -110,6 +111,15 @@ def proven(model, pixels, seed: int, folder):
     if got.shape[-1] > len(scale):
         np.testing.assert_array_equal(got[:, -1], wanted.reshape(len(wanted), -1).argmax(1))
     return ops, flowing
+
+
+def with_adders(bound):
+    """A matrix as adders, where it has such a form."""
+    try:
+        op = adders_of(bound.make_alone())
+    except UserError:
+        return bound
+    return bound.by(op) if op else bound
 
 
 def seeds(quick: int, every: int) -> list:

@@ -1,7 +1,5 @@
 """Back ends are found by file name; each declares what fold, the stages behind it and the report go by."""
 
-from typing import get_args
-
 import pytest
 
 from xnorforge.core import plugins
@@ -13,15 +11,14 @@ from ..refusals import says
 STAGES = {"generate", "sim", "synth", "netlist", "hls"}
 
 
-def test_the_five_back_ends_exist():
-    assert base.names() == ["auto", "da4ml", "finn", "hls4ml", "rtl"]
+def test_the_back_ends_are_these():
+    assert base.names() == ["finn", "hls4ml", "rtl"]
 
 
 @pytest.mark.parametrize("name", base.names())
 def test_a_back_end_declares_what_the_others_go_by(name):
     backend = base.load(name)
     assert backend.about and backend.report in {"design", "project", "handover"}
-    assert backend.matrices in get_args(base.Matrices)
     assert backend.stages
     for stage in set(backend.stages) - STAGES:  # its own: the function that the pipeline calls
         assert callable(getattr(plugins.load("flows.backends", name), stage))
@@ -30,4 +27,4 @@ def test_a_back_end_declares_what_the_others_go_by(name):
 def test_an_unknown_back_end_names_those_that_exist_and_the_nearest():
     with pytest.raises(UserError) as error:
         base.load("hls4m")
-    says(error, "backend: … 'hls4m' … auto, da4ml, finn, hls4ml, rtl … 'hls4ml'")
+    says(error, "backend: … 'hls4m' … finn, hls4ml, rtl … 'hls4ml'")

@@ -8,11 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import with_fifos
 from xnorforge.flows.fold.aims import Aim, Search, amounts_of
-from xnorforge.flows.fold.distributed_arithmetic import alternative
 from xnorforge.flows.fold.fifo_sizing import frame_latency
 from xnorforge.flows.fold.search import search
 from xnorforge.flows.lower import checks, emit
@@ -25,7 +23,7 @@ from xnorforge.sim.device import network
 
 sys.path.insert(0, str(Path(__file__).parent))
 from graphs import Graph, lowered
-from pipeline import PART, built
+from pipeline import PART, built, with_adders
 from test_random_chains import RandomNet
 
 
@@ -133,14 +131,6 @@ def test_random_networks_at_their_smallest_interval_with_and_without_a_latency(s
         run = cosim.run(device, enter(ops[0], net.pixels), stall=0.4 * at, seed=seed)
         got = run.output.reshape(len(wanted), -1)[:, : wanted[0].size]
         np.testing.assert_array_equal(got, wanted.reshape(len(wanted), -1))
-
-
-def with_adders(bound):
-    """A matrix as adders, where it has such a form."""
-    try:
-        return alternative(bound, "adders") or bound
-    except UserError:
-        return bound
 
 
 @pytest.mark.full

@@ -1,7 +1,8 @@
-"""Networks from elsewhere in the other back ends: adders of da4ml and the C++ of hls4ml give the lowered
+"""Networks from elsewhere in the other back ends: adders and the C++ of hls4ml give the lowered
 integers, or the network is refused in one sentence before anything is compiled.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.hls4ml import write_and_emulate
 from xnorforge.flows.backends.hls4ml.model import IO_TYPES, check_expressible
+from xnorforge.flows.bind import bind_folder
 from xnorforge.flows.fold import fold
 from xnorforge.flows.importing.input_wanted import Wanted
 from xnorforge.flows.importing.samples import Samples
@@ -21,6 +23,7 @@ from xnorforge.sim.stage import bits_alone
 
 sys.path.insert(0, str(Path(__file__).parent))
 from brevitas_networks import drawn
+from pipeline import with_adders
 from random_geometry import RandomGeometry
 
 from ..refusals import says
@@ -30,8 +33,9 @@ SLOW = 2_000_000  # cycles per frame: no bound for networks of this size
 STEPS = {"geometry": (1.0, 1.0), "brevitas": (1 / 255, 1 / 128)}  # of pixels, of signed bytes
 
 
-def folded_for(backend: str, kind: str, seed: int, folder: Path) -> Path:
-    """A random network with pixels, signed bytes or fixed point at its input, folded; its folder.
+def folded_for(backend: str, kind: str, seed: int, folder: Path, adders: bool = False) -> Path:
+    """A random network with pixels, signed bytes or fixed point at its input, folded, with `adders` for
+    every matrix that can become some; its folder.
 
     Raises:
         UserError: import, lower or fold refuses it.
@@ -54,7 +58,10 @@ def folded_for(backend: str, kind: str, seed: int, folder: Path) -> Path:
     samples = Samples(images, np.full(IMAGES, -1), "random", pixels=images.dtype == np.uint8)
     import_network(folder / "net.onnx", samples, folder, wanted)
     lower(folder / "model.onnx", folder / "golden.npz", folder)
-    fold(folder, "pynq-z2", folder / "acc", SLOW, backend=backend)
+    folding = folder / "folding.json"
+    names = [one.name for one in bind_folder(folder) if adders and with_adders(one) is not one]
+    folding.write_text(json.dumps({name: {"structure": "adders"} for name in names}))
+    fold(folder, "pynq-z2", folder / "acc", SLOW, folding, backend)
     return folder / "acc"
 
 
@@ -68,7 +75,7 @@ def folded_for(backend: str, kind: str, seed: int, folder: Path) -> Path:
     ],
 )
 def test_adders_give_the_integers_of_an_imported_network(kind, seed, tmp_path):
-    acc = folded_for("da4ml", kind, seed, tmp_path)
+    acc = folded_for("rtl", kind, seed, tmp_path, adders=True)
     assert "DaMvu" in {type(op).__name__ for op in graph.operators(acc / "folded.onnx")}
     found = bits_alone(acc, tmp_path)
     assert found["images"] == IMAGES and found["mismatches"] == 0

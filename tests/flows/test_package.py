@@ -244,7 +244,7 @@ def test_generated_rtl_is_packaged_without_a_build(nets, tmp_path):
     [
         (
             ("mnist-tfc", "--backend", "hls4ml"),
-            "package: BACKEND=hls4ml … BACKEND=rtl, da4ml or auto",
+            "package: BACKEND=hls4ml … BACKEND=rtl",
         ),
         (
             ("mnist-tfc", "--prefix", "Top"),

@@ -145,7 +145,6 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
             "interval": 32768,
             "backend": "rtl",
             "output": "scores",
-            "decisions": [],
             "estimate": {"lut": 100.0, "bram36": 2.0},
             "faster": [
                 {"interval": 16, "lut": 130.5, "bram36": 1.5, "dsp": 0, "fits": True},
@@ -534,34 +533,6 @@ def test_the_layer_table_has_the_bits_of_weights_and_of_numbers(built):
     assert rows["dense0"] == (1, [1], 1) and rows["dense1"] == (1, [1], 4) and rows["top_k"] == (None, [4], 4)
     assert "<td>1 / 1 → 4</td>" in (acc / "report.html").read_text()
     assert "| **dense0** | XnorMvu | 1 | 1 |" in (acc / "report.md").read_text()
-
-
-def test_counts_that_chose_a_layer_stand_in_the_page(tmp_path):
-    given = records()
-    counts = {
-        "folded": {"lut": 321, "ff": 5, "bram36": 0, "dsp": 0},
-        "da4ml": {"lut": 123, "ff": 6, "bram36": 0, "dsp": 0},
-    }
-    chosen = {
-        "layer": "dense0",
-        "chosen": "da4ml",
-        "why": "counted: 0.23% of the part as adders, 0.60% folded",
-        **counts,
-    }
-    far = {"layer": "dense1", "chosen": "folded", "why": "too many weights.", "folded": None, "da4ml": None}
-    given["fold"] |= {"backend": "auto", "decisions": [chosen, far]}
-    acc = lay(tmp_path, given)
-    record = report.write(acc)
-    assert " BACKEND=auto" in record["command"]
-    rows = re.findall(
-        r"<td class=\"l\">(dense\d)</td><td class=\"l\">(\w+)</td><td class=\"l\">(.+?)</td>",
-        pages.page(record, acc, "design", "html"),
-    )
-    assert ("dense0", "da4ml", "321 LUT, 5 FF, 0 BRAM36, 0 DSP") in rows and (
-        "dense1",
-        "folded",
-        "not counted",
-    ) in rows
 
 
 def test_back_ends_of_the_same_weights_stand_side_by_side(tmp_path):

@@ -31,8 +31,9 @@ class DaMvu(HwOp):
     network is part of weights and bias. Without thresholds results have `out_bits` bits, which must hold
     every sum.
 
-    It replaces an XnorMvu, ByteMvu or IntMvu where a back end asks for it. `adders` (n, 5) is the graph of
-    sums; `with_adders` finds it with alkaid, and the RTL generator checks it against the weights.
+    It replaces an XnorMvu, ByteMvu or IntMvu where that is cheaper or a folding asks for it. `adders` (n, 5)
+    is the graph of sums; `with_adders` finds it with alkaid, and the RTL generator checks it against the
+    weights.
 
     Rate: one vector per cycle. Latency: the depth of the graph, which has a register after every `levels`
     additions and comparisons.

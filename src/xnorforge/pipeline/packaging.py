@@ -36,7 +36,7 @@ def check_package(asked: Request, prefix: str | None) -> None:
     if "generate" not in stages.following(asked.backend):
         raise UserError(
             f"package: BACKEND={asked.backend} writes a project for another tool instead of RTL; give "
-            "BACKEND=rtl, da4ml or auto."
+            "BACKEND=rtl."
         )
 
 
