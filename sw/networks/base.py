@@ -32,7 +32,6 @@ class Recipe:
         images: train on the first images only, this many; 0: all.
         arithmetic: number format that training multiplies in: float32, bfloat16, or the fastest of the two on
             this machine (`sw/training/arithmetic.py`). All figures are evaluated in float32.
-        half: share of the epochs, from the first on, that train on pictures averaged 2x2.
     """
 
     epochs: int
@@ -50,7 +49,6 @@ class Recipe:
     shift: int = -1
     images: int = 0
     arithmetic: str = FASTEST
-    half: float = 0.0
 
     def rate_at(self, part: float) -> float:
         """Return the factor of the largest learning rate after `part` of a phase, 0 to 1."""

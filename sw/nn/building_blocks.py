@@ -268,13 +268,6 @@ class Copied(nn.Module):
         return torch.cat([F.max_pool2d(x, 1, self.stride)] * self.times, 1)
 
 
-class MapMean(nn.AvgPool2d):
-    """The mean over a whole map of any size; an export states the size."""
-
-    def forward(self, input: torch.Tensor) -> torch.Tensor:
-        return super().forward(input) if torch.jit.is_tracing() else F.avg_pool2d(input, input.shape[-2:])
-
-
 class Scores(nn.Module):
     """The last dense layer; `scale` is a power of two that brings the sums into the range of a softmax."""
 

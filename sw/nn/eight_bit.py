@@ -19,7 +19,7 @@ from torch import nn
 
 from xnorforge.sw.nn import binary
 from xnorforge.sw.nn.binary import AnyModule
-from xnorforge.sw.nn.building_blocks import FRACTION, SHIFT_LIMIT, MapMean
+from xnorforge.sw.nn.building_blocks import FRACTION, SHIFT_LIMIT
 from xnorforge.sw.nn.rectifiers import InPlaceOf, on_steps
 
 STEP, MOST = 2.0**-7, 127 * 2.0**-7  # of weights
@@ -108,7 +108,7 @@ class EightPooled(nn.Module):
     def __init__(self, size: int):
         super().__init__()
         self.act: binary.Identity = binary.eight_act(LIMIT)
-        self.mean: MapMean = MapMean(size)
+        self.mean = nn.AvgPool2d(size)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.mean(self.act(x)).flatten(1)

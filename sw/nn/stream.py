@@ -30,7 +30,6 @@ from torch import nn
 
 from xnorforge.sw.nn import binary
 from xnorforge.sw.nn.binary import LATENT_START, TriangularSign
-from xnorforge.sw.nn.building_blocks import MapMean
 from xnorforge.sw.nn.rectifiers import InPlaceOf
 
 LIMIT, BITS = 8.0, 12  # of the stream
@@ -169,7 +168,7 @@ class Classifier(nn.Module):
 
     def __init__(self, inputs: int, classes: int, size: int):
         super().__init__()
-        self.mean: MapMean = MapMean(size)
+        self.mean = nn.AvgPool2d(size)
         self.eight: binary.Identity = binary.eight_act(LIMIT)
         self.dot: binary.Linear = binary.Linear(inputs, classes, bias=False, weight_quant=binary.HeadWeights)
         nn.init.normal_(self.dot.weight, std=inputs**-0.5)

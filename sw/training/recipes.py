@@ -60,11 +60,6 @@ def _checked(recipe: Recipe) -> Recipe:
             f"RECIPE: drops='{recipe.drops}' must be numbers between 0 and 1, the parts of a phase at which "
             "the learning rate drops, such as drops=0.5 0.9."
         )
-    if not 0 <= recipe.half < 1:
-        raise UserError(
-            f"RECIPE: half={recipe.half} must be a share of the epochs below 1, such as half=0.33; the last "
-            "ones train on whole pictures."
-        )
     least = {"epochs": 1, "batch": 1, "warmup": 1, "passes": 1, "shift": -1, "images": 0}
     least |= {"weight_decay": 0, "momentum": 0}
     low = [key for key, value in least.items() if not getattr(recipe, key) >= value]

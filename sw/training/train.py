@@ -42,7 +42,6 @@ from xnorforge.sw.training import (
     curves,
     distributed,
     divergence,
-    half_size,
     recipes,
     warm_start,
     weights,
@@ -227,7 +226,6 @@ def fit(run: Run, settings: Record) -> list[Record]:
         UserError: the loss is not finite, or the folder contains a run with other settings.
     """
     saved = _saved(run.out_dir / "checkpoint.pt", run.device)
-    half_size.check_half_size(run)
     arithmetic.settle(run, settings, saved)
     if saved:
         _refuse_other(run.out_dir / "checkpoint.pt", settings, saved["settings"])
@@ -278,9 +276,8 @@ def _loop(run: Run, settings: Record, saved: Record | None = None) -> list[Recor
         on_grid = len(curve) >= len(plan) - max(1, len(plan) // ON_GRID)
         building_blocks.set_on_grid(run.network, on_grid)
         began, cpu_began, run.summands = time.perf_counter(), time.process_time(), Summands()
-        small = len(curve) < round(run.recipe.half * len(plan))
         step = partial(steps, key=(phase, on_grid))
-        loss = distributed.mean(_epoch(run, step, half_size.halved(sample) if small else sample, count))
+        loss = distributed.mean(_epoch(run, step, sample, count))
         distributed.agree(run)
         run.method.on_epoch(run)
         distributed.agree(run)

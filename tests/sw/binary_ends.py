@@ -3,7 +3,7 @@
 from torch import nn
 
 from xnorforge.sw.nn import binary
-from xnorforge.sw.nn.building_blocks import Affine2d, MapMean
+from xnorforge.sw.nn.building_blocks import Affine2d
 
 # Of gain and shift: sums of pixels are multiples of 2^-7, so the stream has 12 fraction bits.
 FRACTION = 5
@@ -30,7 +30,7 @@ class Pooled(nn.Module):
     def __init__(self, size: int):
         super().__init__()
         self.sign = binary.sign_layer()
-        self.mean = MapMean(size)
+        self.mean = nn.AvgPool2d(size)
 
     def forward(self, x):
         return self.mean(self.sign(x)).flatten(1)

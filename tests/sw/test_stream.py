@@ -33,6 +33,15 @@ def least_share(net: nn.Module, images) -> float:
     return float(min(found))
 
 
+def on_small_pictures(name: str) -> nn.Module:
+    """A network for 32x32 pixels whose last mean is over the map of 16x16."""
+    net = networks.build(name)
+    for part in net.modules():
+        if isinstance(part, stream.Classifier):
+            part.mean = nn.AvgPool2d(part.mean.kernel_size // 2)
+    return net
+
+
 ZOO = [net for net in networks.names() if networks.is_ordinary(net) and task_of(net).shape[1] == 32]
 SMALL = {
     "residual": lambda: stream.residual_stream((8, 8, 16), 2, size=8, classes=2),
@@ -44,13 +53,13 @@ SMALL = {
 @pytest.mark.parametrize("net", ZOO)
 def test_at_least_four_in_ten_activations_of_a_fresh_network_pass_a_gradient(net):
     torch.manual_seed(0)
-    assert least_share(networks.build(net), pictures(32, 16)[0]) > 0.4
+    assert least_share(on_small_pictures(net), pictures(32, 16)[0]) > 0.4
 
 
 @pytest.mark.parametrize("net", [*SMALL, *(pytest.param(net, marks=pytest.mark.full) for net in ZOO)])
 def test_they_still_do_after_ten_epochs_and_every_weight_has_a_gradient_that_teaches(net):
     torch.manual_seed(0)
-    net, size = (SMALL[net](), 8) if net in SMALL else (networks.build(net), 16)
+    net, size = (SMALL[net](), 8) if net in SMALL else (on_small_pictures(net), 16)
     binary.prepare(net)
     images, labels = pictures(256, size)
     optimiser = torch.optim.Adam(net.parameters(), 5e-3)
