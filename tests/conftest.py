@@ -33,13 +33,6 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(autouse=True)
-def without_a_clock(monkeypatch):
-    """No result of a test in this process depends on which number format is faster here."""
-    if arithmetic := sys.modules.get("xnorforge.sw.training.arithmetic"):
-        monkeypatch.setattr(arithmetic, "fastest_format", lambda _run: "float32")
-
-
-@pytest.fixture(autouse=True)
 def usual_log():
     """A command line in this process sets how loud it is; the next test starts as usual."""
     yield

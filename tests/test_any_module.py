@@ -23,7 +23,6 @@ from xnorforge.flows.lower import lower
 from xnorforge.sw import zoo
 from xnorforge.sw.methods import base, bonn
 from xnorforge.sw.networks import _given
-from xnorforge.sw.networks.base import FLOAT32
 from xnorforge.sw.nn import binary, building_blocks, stream
 from xnorforge.sw.training import given, train
 
@@ -132,12 +131,6 @@ QUICK_FRAMES = [("ste", "vgg_small"), ("bonn", "wrn22"), ("rbcn", "resnet20"), (
 
 # No layer has sums that edges can change: the only one that reads bits has a bias.
 REFUSED = [("ci_bcnn", 35)]
-
-
-@pytest.fixture(autouse=True)
-def one_format(monkeypatch):
-    """Training does not time which number format is faster."""
-    monkeypatch.setattr(_given, "RECIPE", replace(_given.RECIPE, arithmetic=FLOAT32))
 
 
 @pytest.mark.parametrize(("method", "seed"), QUICK)

@@ -7,7 +7,7 @@ from xnorforge.core.types import Record
 
 OPTIMISERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("cosine", "linear", "step")
-FASTEST, FLOAT32, BFLOAT16 = ARITHMETIC = ("fastest", "float32", "bfloat16")
+BY_DEVICE, FLOAT32, BFLOAT16 = ARITHMETIC = ("device", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Recipe:
         drop: factor of the learning rate at a drop.
         shift: largest shift of a training image in pixels; -1 is the task's default.
         images: train on the first images only, this many; 0: all.
-        arithmetic: number format that training multiplies in: float32, bfloat16, or the fastest of the two on
-            this machine (`sw/training/arithmetic.py`). All figures are evaluated in float32.
+        arithmetic: number format that training multiplies in: float32, bfloat16, or that of the device,
+            bfloat16 on a GPU and float32 on a CPU. All figures are evaluated in float32.
     """
 
     epochs: int
@@ -48,7 +48,7 @@ class Recipe:
     drop: float = 0.1
     shift: int = -1
     images: int = 0
-    arithmetic: str = FASTEST
+    arithmetic: str = BY_DEVICE
 
     def rate_at(self, part: float) -> float:
         """Return the factor of the largest learning rate after `part` of a phase, 0 to 1."""

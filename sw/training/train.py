@@ -32,12 +32,11 @@ from xnorforge.core.progress import progress, say
 from xnorforge.core.types import Record
 from xnorforge.sw import networks
 from xnorforge.sw.methods.base import Method, Phase, create
-from xnorforge.sw.networks.base import BFLOAT16, FASTEST, FLOAT32, Recipe
+from xnorforge.sw.networks.base import BFLOAT16, BY_DEVICE, FLOAT32, Recipe
 from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.tasks.base import Ahead, Images, Task, main_figure, task_of
 from xnorforge.sw.training import (
-    arithmetic,
     captured,
     curves,
     distributed,
@@ -74,11 +73,11 @@ class Run:
     optimiser: Any = None  # of the phase
     epoch: int = 0
     summands: Summands = field(default_factory=Summands)  # of the epoch
-    arithmetic: str = ""  # float32 or bfloat16; by default the recipe's, and float32 until it is settled
+    arithmetic: str = ""  # float32 or bfloat16; by default the recipe's, or that of the device
 
     def __post_init__(self) -> None:
         asked = self.recipe.arithmetic
-        self.arithmetic = self.arithmetic or (FLOAT32 if asked == FASTEST else asked)
+        self.arithmetic = self.arithmetic or (format_of(self.device) if asked == BY_DEVICE else asked)
         network: AnyModule = self.network
         network.to(self.device, memory_format=self.layout)  # of all overloads torch states but this
 
@@ -135,6 +134,11 @@ class Run:
         torch.set_rng_state(state["torch_rng"])
         if self.device.type == "cuda":
             torch.cuda.set_rng_state(state["cuda_rng"].cpu())
+
+
+def format_of(device: torch.device) -> str:
+    """Return the number format in which a device multiplies where the recipe leaves it open."""
+    return BFLOAT16 if device.type == "cuda" else FLOAT32
 
 
 def sets_of(task: Task, recipe: Recipe) -> tuple[Images, Images]:
@@ -226,7 +230,9 @@ def fit(run: Run, settings: Record) -> list[Record]:
         UserError: the loss is not finite, or the folder contains a run with other settings.
     """
     saved = _saved(run.out_dir / "checkpoint.pt", run.device)
-    arithmetic.settle(run, settings, saved)
+    if saved and run.recipe.arithmetic == BY_DEVICE:  # a resumed run keeps its format
+        run.arithmetic = saved["settings"].get("arithmetic", run.arithmetic)
+    settings["arithmetic"] = run.arithmetic
     if saved:
         _refuse_other(run.out_dir / "checkpoint.pt", settings, saved["settings"])
     # a graph is captured in a stream of its own
@@ -411,7 +417,7 @@ def _command(settings: Record, data_option: str = "") -> str:
     lr = settings["recipe"]["lr"]
     command += f" --lr {lr}" if lr != networks.recipe(net).lr else ""
     recipe = settings.get("recipe_name", recipes.OURS)
-    if "arithmetic" in settings and "arithmetic" not in settings["recipe"]:  # it was found by timing
+    if "arithmetic" in settings and "arithmetic" not in settings["recipe"]:  # the device decided it
         recipe += f",arithmetic={settings['arithmetic']}"
     command += f" --recipe {shlex.quote(recipe)}" if recipe != recipes.OURS else ""
     command += f" --init {shlex.quote(settings['init'].partition(': ')[0])}" if "init" in settings else ""
@@ -456,11 +462,7 @@ def _refuse_other(path: Path, settings: Record, saved: Record) -> None:
     now = settings.get("device", USUAL["device"])
     if [*devices, now] != ["cpu", "cpu"]:
         settings["device"] = ", ".join(dict.fromkeys([*devices, now]))
-    saved = saved | {
-        "recipe": arithmetic.recipe_of_card(saved),
-        "arithmetic": arithmetic.stated_settings(saved),
-    }
-    saved |= {key: settings[key] for key in ("device", "recipe_name") if key in settings}
+    saved = saved | {key: settings[key] for key in ("device", "recipe_name") if key in settings}
     for key in dict.fromkeys([*settings, *saved]):
         value, there = (which.get(key, USUAL.get(key)) for which in (settings, saved))
         if there != value:

@@ -141,7 +141,7 @@ def test_recipes_of_papers_by_method_and_network():
     [
         ("papre", ["RECIPE: ", "'papre'", "group_net", "ours"]),
         ("ours,optimizer=sgd", ["RECIPE, attribute: ", "'optimizer'", "'optimiser'"]),
-        ("ours,arithmetic=bf16", ["RECIPE, arithmetic: ", "'bf16'", "bfloat16, fastest, float32"]),
+        ("ours,arithmetic=bf16", ["RECIPE, arithmetic: ", "'bf16'", "bfloat16, device, float32"]),
         ("ours,optimiser=lion", ["RECIPE, optimiser: ", "'lion'", "adam, adamw, sgd"]),
         ("ours,schedule=step", ["RECIPE: drops='' ", "drops=0.5 0.9"]),
         ("ours,drops=0.5 x", ["RECIPE: drops='0.5 x' ", "drops=0.5 0.9"]),

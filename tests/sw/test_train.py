@@ -233,6 +233,30 @@ def test_a_group_of_the_optimiser_may_have_its_own_rate(tmp_path):
     assert not moved[0] and all(moved[1:])
 
 
+def test_a_resumed_run_keeps_its_number_format(tmp_path, monkeypatch):
+    """Also where the device decides otherwise by now; the command on the card fixes it."""
+
+    def killed(_self, run):
+        if run.epoch == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(networks, "recipe", lambda _: Recipe(epochs=2, batch=64, lr=5e-3, warmup=4))
+    with monkeypatch.context() as once, pytest.raises(KeyboardInterrupt):
+        once.setattr(train, "format_of", lambda _: "bfloat16")
+        once.setattr(ste.Method, "on_epoch", killed)
+        train.train("mnist-tfc", "ste", tmp_path / "parts")
+    card = train.train("mnist-tfc", "ste", tmp_path / "parts")
+    assert card["arithmetic"] == "bfloat16" and "ours,arithmetic=bfloat16" in card["command"]
+    assert "multiplied in bfloat16" in (tmp_path / "parts/README.md").read_text()
+    asked = train.train("mnist-tfc", "ste", tmp_path / "asked", recipe="ours,arithmetic=bfloat16")
+    other = train.train("mnist-tfc", "ste", tmp_path / "other")
+    assert asked["weights"] == card["weights"] != other["weights"] and other["arithmetic"] == "float32"
+
+
+def test_a_gpu_multiplies_in_bfloat16():
+    assert train.format_of(torch.device("cuda")) == "bfloat16"
+
+
 @pytest.mark.parametrize("net", ["mnist-cnn", "mnist-tfc"])
 def test_bfloat16_is_for_training_only(net):
     torch.manual_seed(0)

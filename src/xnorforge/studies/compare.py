@@ -36,7 +36,7 @@ from xnorforge.studies.complexity import complete_card
 from xnorforge.sw import networks, zoo
 from xnorforge.sw.methods import base
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.training import arithmetic, distributed, recipes, train
+from xnorforge.sw.training import distributed, recipes, train
 
 
 def compare_request(
@@ -176,8 +176,7 @@ def run_finished(asked: Request, variant: Variant, seed: int) -> bool:
     folder = asked.run_folder(variant, seed)
     try:
         card, exported = read_json(folder / "card.json"), read_json(folder / "export.json")
-        found = [card[key] for key in ("net", "method", "seed", "threads")]
-        found.append(arithmetic.recipe_of_card(card))
+        found = [card[key] for key in ("net", "method", "seed", "threads", "recipe")]
         found.append(card.get("init", "").partition(": ")[0])
         source = exported["source"]
     except (OSError, ValueError, KeyError):
