@@ -36,15 +36,7 @@ from xnorforge.sw.networks.base import BFLOAT16, BY_DEVICE, FLOAT32, Recipe
 from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.tasks.base import Ahead, Images, Task, main_figure, task_of
-from xnorforge.sw.training import (
-    captured,
-    curves,
-    distributed,
-    divergence,
-    recipes,
-    warm_start,
-    weights,
-)
+from xnorforge.sw.training import captured, curves, distributed, recipes, warm_start, weights
 from xnorforge.sw.training.summands import Summands
 
 # settings that a card leaves out
@@ -237,7 +229,7 @@ def fit(run: Run, settings: Record) -> list[Record]:
         _refuse_other(run.out_dir / "checkpoint.pt", settings, saved["settings"])
     # a graph is captured in a stream of its own
     own = torch.cuda.stream(torch.cuda.Stream()) if run.device.type == "cuda" else nullcontext()
-    with divergence.watched(run), own:
+    with own:
         curve = _loop(run, settings, saved)
     if (pictures := run.task.calibration_images(run.sets[0])) is not None:
         calibrate(run.network, pictures, run.recipe.batch)
@@ -287,6 +279,8 @@ def _loop(run: Run, settings: Record, saved: Record | None = None) -> list[Recor
         distributed.agree(run)
         run.method.on_epoch(run)
         distributed.agree(run)
+        if not all(part.isfinite().all() for part in run.network.parameters()):
+            raise _diverged(run, "a weight is not finite after the steps")
         row = {"epoch": len(curve) + 1, "phase": phase.name, "loss": round(loss, 5)}
         row["held_out_accuracy"] = round(evaluate_network(run.network, held_out, run.task), 5)
         for name, weight in run.latents.items():
@@ -322,15 +316,20 @@ def _epoch(run: Run, step: Callable[..., float], sample: Callable, count: int) -
             for group in run.optimiser.param_groups:
                 part = now / (run.phase.epochs * steps)
                 captured.set_rate(group, rate * run.recipe.rate_at(part) * group.get("rate", 1))
-            try:
-                loss = step(*given)
-                if not math.isfinite(loss):
-                    raise divergence.NotFinite
-            except divergence.NotFinite as error:
-                raise divergence.diverged(run, f"step {at + 1} of {steps}", given[0], error) from None
+            loss = step(*given)
+            if not math.isfinite(loss):
+                raise _diverged(run, f"the loss is not finite in step {at + 1} of {steps}")
             total += loss
             advance()
     return total / steps
+
+
+def _diverged(run: Run, what: str) -> UserError:
+    kind = type(run.method).__module__.rpartition(".")[2]
+    return UserError(
+        f"{run.net}, {kind}: {what} of epoch {run.epoch + 1} of phase {run.phase.name}; the "
+        f"checkpoint of the epoch before is kept, so try a learning rate below {run.recipe.lr:g} (--lr)."
+    )
 
 
 def _batches(sample: Callable, order: Iterable[torch.Tensor], rng: torch.Generator) -> Iterator[tuple]:

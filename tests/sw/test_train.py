@@ -233,6 +233,37 @@ def test_a_group_of_the_optimiser_may_have_its_own_rate(tmp_path):
     assert not moved[0] and all(moved[1:])
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, None])
+def test_a_run_that_leaves_the_numbers_stops_and_goes_on_from_its_last_epoch(tmp_path, monkeypatch, value):
+    """None: the loss stays a number, and what a method does after the epoch spoils a weight."""
+    steps = []
+
+    def losses(self, run, scores, labels):
+        steps.append(run)
+        found = base.Method.losses(self, run, scores, labels)
+        return found | {"own": value * run.network[1].dot.weight.sum()} if len(steps) == 10 else found
+
+    def on_epoch(_self, run):
+        if run.epoch == 1:
+            run.network[1].dot.weight.data[0] = torch.nan
+
+    with monkeypatch.context() as once:
+        name, spoil = ("losses", losses) if value else ("on_epoch", on_epoch)
+        once.setattr(ste.Method, name, spoil, raising=False)
+        refused(
+            lambda: train.train("mnist-tfc", "ste", tmp_path / "cut", epochs=2),
+            "mnist-tfc, ste: ",
+            "the loss is not finite in step 2 of 8 of"
+            if value
+            else "a weight is not finite after the steps of",
+            "epoch 2 of phase train",
+            "below 0.005 (--lr)",
+        )
+    for name in ("cut", "whole"):
+        train.train("mnist-tfc", "ste", tmp_path / name, epochs=2)
+    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
+
+
 def test_a_resumed_run_keeps_its_number_format(tmp_path, monkeypatch):
     """Also where the device decides otherwise by now; the command on the card fixes it."""
 
