@@ -2,23 +2,24 @@
 batch.
 
 All processes (ranks) draw the same order of images and vary each whole batch alike; then each takes its
-slice. Before an optimiser steps, the gradients of its parameters are averaged over the ranks, so all ranks
-make the same step. After an epoch, running statistics and the state of the method are averaged, and
-everything else is checked to be equal. Only rank 0 writes files and messages.
+slice. Gradients are averaged over the ranks before an optimiser steps, running statistics and the state of
+the method after an epoch, and everything else is then checked to be equal. Only rank 0 writes files and
+messages.
 
-DistributedDataParallel is not used. It averages in hooks of one backward pass that starts from one wrapped
-forward pass and reaches all parameters. Methods here step several optimisers, each after a backward pass to
-its own parameters (`loss.backward(inputs=…)`), so gradients are averaged before the step of each optimiser.
+DistributedDataParallel is not used: it averages in one backward pass that reaches all parameters, but methods
+here step several optimisers, each after a backward pass to its own ones (`loss.backward(inputs=…)`).
 """
 
 import atexit
 import hashlib
 import os
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch.optim.optimizer import register_optimizer_step_pre_hook
+from torch.utils import _pytree
 
 from xnorforge.core.errors import UserError
 
@@ -56,12 +57,10 @@ def group(batch: int, together: int = 1):
     if ranks() == 1:
         yield
         return
-    if (
-        not dist.is_initialized()
-    ):  # once per process: torchrun's store still holds the addresses of an earlier group
+    if not dist.is_initialized():  # once per process: torchrun's store still holds the addresses of a group
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        dist.init_process_group()  # gloo between CPUs, NCCL between GPUs
         atexit.register(dist.destroy_process_group)
     hook = register_optimizer_step_pre_hook(_average_gradients)
     try:
@@ -83,10 +82,7 @@ def mean(value: float) -> float:
     """
     if ranks() == 1:
         return value
-    own = torch.tensor([value], dtype=torch.float64, device=_wire())
-    every = [torch.empty_like(own) for _ in range(ranks())]
-    dist.all_gather(every, own)
-    values = torch.cat(every).tolist()
+    values = _gathered(value)
     return value if len(set(values)) == 1 else sum(values) / len(values)
 
 
@@ -100,17 +96,17 @@ def agree(run) -> None:
     if ranks() == 1:
         return
     for buffer in run.network.buffers():
-        if buffer.is_floating_point():
-            buffer.copy_(_average(buffer))
-    run.method.load_state(_averaged(run.method.state()))
+        buffer.copy_(_average(buffer))
+    run.method.load_state(_pytree.tree_map(_average, run.method.state()))
     found = dict(run.network.state_dict())
     found |= {"order of images": run.rng.get_state(), "torch's generator": torch.get_rng_state()}
-    marks = torch.tensor([_mark(tensor) for tensor in found.values()], device=_wire())
-    low, high = marks.clone(), marks.clone()
-    dist.all_reduce(low, dist.ReduceOp.MIN)
-    dist.all_reduce(high, dist.ReduceOp.MAX)
-    differ = [name for name, same in zip(found, (low == high).tolist(), strict=True) if not same]
-    if differ:
+    every = _gathered(
+        {
+            name: hashlib.sha256(tensor.detach().cpu().contiguous().numpy().tobytes()).digest()
+            for name, tensor in found.items()
+        }
+    )
+    if differ := [name for name in found if len({marks[name] for marks in every}) > 1]:
         kind = type(run.method).__module__.rpartition(".")[2]
         raise UserError(
             f"torchrun: {differ[0]} differs between the processes after an epoch, because {kind} changes it "
@@ -127,33 +123,16 @@ def _average_gradients(optimiser, *_) -> None:
         gradient.copy_(part.view(gradient.shape))
 
 
-def _average(tensor: torch.Tensor) -> torch.Tensor:
-    total = tensor.detach().clone(memory_format=torch.contiguous_format).to(_wire())
-    dist.all_reduce(total)
-    return (total / ranks()).to(tensor.device)
-
-
-def _wire() -> str:
-    """The device from which the ranks send."""
-    return "cuda" if dist.get_backend() == "nccl" else "cpu"
-
-
-def _averaged(value):
-    """Return a state of nested dicts and lists with every real number averaged; everything else is this
-    rank's.
-    """
+def _average(value: Any) -> Any:
+    """The mean over the ranks of a real number or tensor; everything else is this rank's."""
     if isinstance(value, torch.Tensor) and value.is_floating_point():
-        return _average(value)
-    if isinstance(value, float):
-        return mean(value)
-    if isinstance(value, dict):
-        return {key: _averaged(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_averaged(part) for part in value)
-    return value
+        total = value.detach().clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total / ranks()
+    return mean(value) if isinstance(value, float) else value
 
 
-def _mark(tensor: torch.Tensor) -> int:
-    """63 bits of the SHA-256 of a tensor's values."""
-    content = tensor.detach().cpu().contiguous().numpy().tobytes()
-    return int.from_bytes(hashlib.sha256(content).digest()[:8], "big") >> 1
+def _gathered(value: Any) -> list[Any]:
+    every: list[Any] = [None] * ranks()
+    dist.all_gather_object(every, value)
+    return every
