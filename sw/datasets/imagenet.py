@@ -2,16 +2,13 @@
 while a network trains.
 
     imagenet/train/n01440764/*.JPEG, imagenet/val/n01440764/*.JPEG    class k is the k-th folder
-    imagenet/*train*.tar, imagenet/*val*.tar                          WebDataset: KEY.jpg beside KEY.cls
 """
 
 import os
-import tarfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +35,10 @@ class Pictures:
     """Pictures in files. An index, a slice or an array of indices gives others of the same kind.
 
     Attributes:
-        files: path of the file of each, (N,).
-        starts, sizes: where each lies in its file, in bytes, int64 (N,).
+        files: path of each, (N,).
     """
 
     files: np.ndarray
-    starts: np.ndarray
-    sizes: np.ndarray
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -55,7 +49,7 @@ class Pictures:
         return len(self.files)
 
     def __getitem__(self, at: Any) -> "Pictures":
-        return Pictures(self.files[at], self.starts[at], self.sizes[at])
+        return Pictures(self.files[at])
 
     def copy(self) -> np.ndarray:
         """Return pixels uint8 (N, 3, 224, 224): the middle 7/8 of the shorter edge, as a square."""
@@ -76,7 +70,7 @@ class Pictures:
         found = np.empty(self.shape, np.uint8)
 
         def decode(at: int) -> None:
-            found[at] = _square(self.files[at], self.starts[at], self.sizes[at], lambda size: box(at, size))
+            found[at] = _square(self.files[at], lambda size: box(at, size))
 
         list(decoders().map(decode, range(len(self))))
         return found
@@ -103,13 +97,10 @@ def drawn_part(
     return left, top, left + width, top + height
 
 
-def _square(file: str, start: int, size: int, box: Callable) -> np.ndarray:
+def _square(file: Path, box: Callable) -> np.ndarray:
     """uint8 (3, 224, 224) of a box of a picture."""
-    with open(file, "rb") as opened:
-        opened.seek(start)
-        content = opened.read(size)
     try:
-        with Image.open(BytesIO(content), formats=("JPEG", "PNG")) as picture:  # ILSVRC has one PNG
+        with Image.open(file, formats=("JPEG", "PNG")) as picture:  # ILSVRC has one PNG
             wanted, whole = box(picture.size), picture.size
             # A JPEG decoder leaves out frequencies that the smaller picture does not show.
             least = SIZE / min(wanted[2] - wanted[0], wanted[3] - wanted[1])
@@ -118,9 +109,7 @@ def _square(file: str, start: int, size: int, box: Callable) -> np.ndarray:
             cut = tuple(edge * by for edge, by in zip(wanted, scale))
             found = picture.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BILINEAR, cut)
     except OSError as error:
-        raise UserError(
-            f"{file}: the picture at byte {start} cannot be read ({error}); copy the file again."
-        ) from error
+        raise UserError(f"{file}: the picture cannot be read ({error}); copy the file again.") from error
     return np.asarray(found).transpose(2, 0, 1)
 
 
@@ -130,48 +119,19 @@ def pictures(split: str) -> tuple[Pictures, np.ndarray]:
 
     Raises:
         Absent: XNORFORGE_DATA has no such pictures.
-        UserError: a shard cannot be read, or a picture in it has no class.
     """
-    folder = folder_of("imagenet")
-    if folder and (folder / split).is_dir():
-        rows = _of_folders(folder / split)
-    elif folder and (shards := sorted(folder.glob(f"*{split}*.tar"))):
-        rows = [row for shard in shards for row in _of_shard(shard)]
-    else:
-        rows = []
-    if not rows:
-        raise Absent(
-            f"imagenet: no pictures of {split} in {where()}; put them into imagenet/{split}/CLASS/ or "
-            f"shards into imagenet/; {SOURCE} gives them to those with an account."
-        )
-    files, starts, sizes, labels = zip(*rows)
-    return Pictures(np.array(files, object), np.array(starts), np.array(sizes)), np.array(labels, np.int64)
-
-
-def _of_folders(folder: Path) -> list[tuple[str, int, int, int]]:
-    classes = sorted(path for path in folder.iterdir() if path.is_dir())
-    return [
-        (str(path), 0, -1, label)
+    folder = folder_of(f"imagenet/{split}")
+    classes = sorted(path for path in folder.iterdir() if path.is_dir()) if folder else []
+    rows = [
+        (path, label)
         for label, inside in enumerate(classes)
         for path in sorted(inside.iterdir())
         if path.suffix.lower() in ENDS
     ]
-
-
-def _of_shard(shard: Path) -> list[tuple[str, int, int, int]]:
-    places, classes = dict[str, tuple[int, int]](), dict[str, int]()
-    try:
-        with tarfile.open(shard, "r:") as archive:
-            for member in archive:
-                key, dot, kind = member.name.partition(".")
-                if dot + kind.lower() in ENDS:
-                    places[key] = (member.offset_data, member.size)
-                elif kind == "cls" and (opened := archive.extractfile(member)):
-                    classes[key] = int(opened.read())
-    except (OSError, ValueError, tarfile.TarError) as error:
-        raise UserError(f"{shard}: cannot be read as a shard ({error}); copy it again.") from error
-    if lost := sorted(places.keys() - classes.keys()):
-        raise UserError(
-            f"{shard}: {lost[0]} has no .cls file, of {len(lost):,} pictures; write the shard with classes."
+    if not rows:
+        raise Absent(
+            f"imagenet: no pictures of {split} in {where()}; put them into "
+            f"imagenet/{split}/CLASS/; {SOURCE} gives them to those with an account."
         )
-    return [(str(shard), *place, classes[key]) for key, place in places.items()]
+    files, labels = zip(*rows)
+    return Pictures(np.array(files, object)), np.array(labels, np.int64)

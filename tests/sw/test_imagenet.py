@@ -1,8 +1,6 @@
-"""Pictures that are decoded while a network trains: two layouts, parts of pictures, batches made ahead."""
+"""Pictures that are decoded while a network trains: parts of pictures, batches made ahead."""
 
 import io
-import tarfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,24 +25,16 @@ def jpeg(rng: np.random.Generator) -> bytes:
     return stream.getvalue()
 
 
-@pytest.fixture(params=["folders", "shards"])
-def data(request, tmp_path, monkeypatch):
-    """Both splits in one of the layouts; {split: content of the pictures with their classes}."""
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    """Both splits; {split: content of the pictures with their classes}."""
     rng, found, top = np.random.default_rng(1), {}, tmp_path / "imagenet"
     for split in ("train", "val"):
         found[split] = [(jpeg(rng), label) for label in range(len(CLASSES)) for _ in range(EACH)]
         for at, (content, label) in enumerate(found[split]):
-            if request.param == "folders":
-                path = top / split / CLASSES[label] / f"{at:03}.JPEG"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
-                continue
-            top.mkdir(exist_ok=True)
-            with tarfile.open(top / f"in-{split}-{at // 8:04}.tar", "a") as shard:
-                for name, part in (("jpg", content), ("cls", str(label).encode()), ("json", b"{}")):
-                    member = tarfile.TarInfo(f"{at:06}.{name}")
-                    member.size = len(part)
-                    shard.addfile(member, io.BytesIO(part))
+            path = top / split / CLASSES[label] / f"{at:03}.JPEG"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
     monkeypatch.setenv("XNORFORGE_DATA", str(tmp_path))
     imagenet.pictures.cache_clear()
     yield found
@@ -124,17 +114,9 @@ def test_a_rank_decodes_its_share(data):
     assert torch.equal(half.result()[0], whole[0][3:])
 
 
-def test_a_damaged_picture_and_a_shard_without_classes_are_one_sentence(data, tmp_path):
+def test_a_damaged_picture_is_one_sentence(data):
     pictures, _ = imagenet.pictures("val")
-    path, start = pictures.files[3], pictures.starts[3]
-    content = bytearray(Path(path).read_bytes())
-    content[start : start + 100] = bytes(100)
-    Path(path).write_bytes(content)
+    path = pictures.files[3]
+    path.write_bytes(bytes(100) + path.read_bytes()[100:])
     with pytest.raises(UserError, match=str(path)):
         pictures.copy()
-    shard = tmp_path / "imagenet/in-more-train-0009.tar"
-    with tarfile.open(shard, "w") as archive:
-        member = tarfile.TarInfo("000000.jpg")
-        archive.addfile(member, io.BytesIO())
-    with pytest.raises(UserError, match=r"000000 has no \.cls"):
-        imagenet._of_shard(shard)
