@@ -15,6 +15,7 @@ from importlib.metadata import version
 from math import prod
 from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -169,11 +170,15 @@ def fold(
                 partial(search.faster, ops or [], aim),
             )
 
+        def fitting(*graph: Any) -> _Attempt | None:
+            found = attempt(*graph)
+            return found if found.ops else None
+
         found = attempt(bounds, given)
         if found.ops is None and found.lacks_block_ram and adders and fps != "max":
             room = interval * memory.bytes_per_cycle(gb_per_s or memory.GB_PER_S, target.clock_mhz)
             plain = bind_folder(net_dir, output) if looped else bounds
-            other = fewest_outside(plain, given, interval, room, part, attempt)
+            other = fewest_outside(plain, given, interval, room, part, fitting)
             if other and not gb_per_s:
                 raise UserError(
                     f"{str(found.refusal()).rstrip('.')}; or give MEMORY={memory.GB_PER_S:g}, if a memory "

@@ -21,7 +21,7 @@ from xnorforge.flows.bind import Bound
 from xnorforge.flows.fold.fifo_sizing import depth_of, frame_latency
 from xnorforge.flows.fold.options import RESOURCES, ROUNDING, Amounts, Option
 from xnorforge.flows.fold.quicker import quicker
-from xnorforge.flows.fold.search import NO_LIMIT, Choice, Part, cheapest, fastest, options_of
+from xnorforge.flows.fold.search import NO_LIMIT, Choice, Part, cheapest, excess, fastest, first, options_of
 from xnorforge.hw import boards, families
 from xnorforge.hw.boards import Board
 from xnorforge.hw.fabric import BRAM36_BITS, URAM_BITS
@@ -197,12 +197,7 @@ class Search:
             ops = self._finished(choice, interval, most, spare)
             # FIFOs were added meanwhile.
             late = max(0.0, frame_latency(ops) - limits["latency"]) if limits["latency"] < inf else 0.0
-            taken = amounts_of(ops)
-            over = {
-                name: taken[name] - limits[name]
-                for name in RESOURCES
-                if taken[name] > limits[name] + ROUNDING
-            }
+            over = excess(amounts_of(ops), limits)
             if not over and not late:
                 return ops
             most = {name: most[name] - over.get(name, 0) for name in RESOURCES} | {
@@ -316,23 +311,18 @@ class Search:
                 if choice and choice.interval < bound:
                     bound = choice.interval
                     cost = {name: now[name] + choice.amounts[name] - base.amounts[name] for name in RESOURCES}
-                    fits = all(cost[name] <= limits[name] for name in RESOURCES)
-                    rows.append(
-                        {"interval": bound, **{k: round(v, 1) for k, v in cost.items()}, "fits": fits}
-                    )
+                    figures = {name: round(amount, 1) for name, amount in cost.items()}
+                    rows.append({"interval": bound, **figures, "fits": not excess(cost, limits)})
         return rows
 
     def _bisect(self, intervals, limits, spare) -> tuple[int, list[HwOp]] | None:
         """The smallest of ascending intervals that has a folding within the limits, and that folding."""
-        best, low, high = None, 0, len(intervals) - 1
-        while low <= high:
-            middle = (low + high) // 2
-            ops = self.within(intervals[middle], limits, spare)
-            if ops is None:
-                low = middle + 1
-            else:
-                best, high = (intervals[middle], ops), middle - 1
-        return best
+
+        def attempt(place: int) -> tuple[int, list[HwOp]] | None:
+            ops = self.within(intervals[place], limits, spare)
+            return (intervals[place], ops) if ops else None
+
+        return first(len(intervals), attempt)
 
     def _too_fast(self, interval: int, limits: dict[str, float], spare: str) -> UserError:
         near = self._bisect(self.intervals(), limits, spare)

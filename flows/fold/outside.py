@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -10,9 +10,9 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
 from xnorforge.flows.bind import Bound
 from xnorforge.flows.fold.options import Options
-from xnorforge.flows.fold.search import Part
+from xnorforge.flows.fold.search import Part, first
 
-T = TypeVar("T", bound=Any)
+T = TypeVar("T")
 Graph = tuple[list[Bound], dict[str, dict]]  # operators, and the folding given for some of them
 
 
@@ -45,9 +45,9 @@ def fewest_outside(
     interval: int,
     room: float,
     part: Part,
-    attempt: Callable[[list[Bound], dict[str, Record]], T],
+    attempt: Callable[[list[Bound], dict[str, Record]], T | None],
 ) -> T | None:
-    """The attempt with as few weights from outside as it needs to have operators (`ops`), None if none has.
+    """The attempt with as few weights from outside as it needs to succeed; None if none does.
 
     Those go first that save the largest share of the part: many weights, few pixels that are held.
 
@@ -59,16 +59,12 @@ def fewest_outside(
         if taken + size <= room:
             names.append(name)
             taken += size
-    best, low, high = None, 1, len(names)
-    while low <= high:
-        middle = (low + high) // 2
-        outside = {name: {"rom": "outside"} for name in names[:middle]}
-        found = attempt(*from_outside(bounds, given | outside, interval))
-        if found.ops is None:
-            low = middle + 1
-        else:
-            best, high = found, middle - 1
-    return best
+
+    def with_fewest(place: int) -> T | None:
+        outside = {name: {"rom": "outside"} for name in names[: place + 1]}
+        return attempt(*from_outside(bounds, given | outside, interval))
+
+    return first(len(names), with_fewest)
 
 
 def _by_saving(

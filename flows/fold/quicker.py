@@ -6,8 +6,8 @@ from collections.abc import Callable
 from math import inf
 
 from xnorforge.flows.fold.fifo_sizing import frame_latency
-from xnorforge.flows.fold.options import RESOURCES, ROUNDING, Option, Options
-from xnorforge.flows.fold.search import Choice
+from xnorforge.flows.fold.options import RESOURCES, Option, Options
+from xnorforge.flows.fold.search import Choice, excess
 
 LEVELS = 2  # next smaller cycle counts that are considered for each operator and step
 
@@ -42,7 +42,7 @@ def quicker(
             now = choice.options[place]
             for option in (*faster(some, now), *sooner(some, now, levels)):
                 found = with_option(choice, place, option)
-                if found is None or any(found.amounts[n] > limits[n] + ROUNDING for n in RESOURCES):
+                if found is None or excess(found.amounts, limits):
                     continue
                 saved = latency - frame_latency(found.operators())
                 if saved > 0:

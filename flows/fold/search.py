@@ -16,6 +16,7 @@ than a folding already found.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import TypeVar
 
 import numpy as np
 
@@ -36,6 +37,7 @@ from xnorforge.flows.fold.options import (
 )
 from xnorforge.hw.ops.base import HwOp, Stream
 
+T = TypeVar("T")
 MOST_ROWS = 300_000  # of a table; of more, those that may be best are kept
 MIXED = 2, 4, 8, 16, 64  # times the weight of a resource whose limit was broken, to find a folding within
 NONE = 1e-6  # of a resource that a part does not have, so that its share is more than anything else's
@@ -107,38 +109,22 @@ class Choice:
         return with_width_converters([copied(option.op) for option in self.options])
 
 
-def search(
-    graph: list[Bound],
-    interval: int,
-    part: Part,
-    fixed: dict[str, Record] | None = None,
-    adders: bool = False,
-) -> list[HwOp]:
-    """The folding of a graph with the smallest share of a part, not limited by it.
+def excess(taken: Mapping[str, float], limits: Mapping[str, float]) -> dict[str, float]:
+    """What does not fit: {name: by how much}, of all amounts taken that have a limit."""
+    return {name: own - limits[name] for name, own in taken.items() if own > limits.get(name, own) + ROUNDING}
 
-    Args:
-        graph: operators as returned by `bind`.
-        interval: cycles per frame that no operator may exceed; an operator with a given folding may.
-        part: the reference for the area.
-        fixed: {operator name: {"simd", "pe", "pixels" or a style}} given by the user.
-        adders: as of `Options`.
 
-    Returns:
-        The operators in order, with width converters where beats differ.
-
-    Raises:
-        UserError: no folding is fast enough, or a given value does not divide.
-    """
-    options = options_of(graph, fixed or {}, adders)
-    limit, name = fastest(options)
-    if limit > interval:
-        raise UserError(
-            f"{name}: cannot reach {interval:,} cycles per frame, because it needs {limit:,} at its widest "
-            f"folding; request {limit:,} or more."
-        )
-    found = cheapest(options, interval, part.weights)
-    assert found is not None
-    return found.operators()
+def first(count: int, attempt: Callable[[int], T | None]) -> T | None:
+    """What the first of some attempts that succeeds gives, by bisection; None if none of those tried does."""
+    best, low, high = None, 0, count - 1
+    while low <= high:
+        middle = (low + high) // 2
+        found = attempt(middle)
+        if found is None:
+            low = middle + 1
+        else:
+            best, high = found, middle - 1
+    return best
 
 
 def options_of(graph: list[Bound], fixed: dict[str, Record], adders: bool) -> list[Options]:

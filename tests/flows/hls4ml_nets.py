@@ -4,15 +4,12 @@ import json
 
 import numpy as np
 import onnx
+import pipeline
 from graphs import QONNX, Graph, lowered
 
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import folded_graph, with_fifos
-from xnorforge.flows.fold.search import Part, search
 from xnorforge.flows.lower import checks, emit
-
-PART = Part(lut=53200, bram36=140, dsp=220)
-SLOW = 200000  # cycles per frame that the search may not exceed: no bound for networks of this size
 
 
 def folded(model, pixels, folder):
@@ -23,7 +20,7 @@ def folded(model, pixels, folder):
     """
     graph = lowered(model)
     scale, bias = checks.scale_and_bias(graph.output)
-    ops = with_fifos(search(bind(emit.emitted(graph), scale, bias), SLOW, PART), {})
+    ops = with_fifos(pipeline.smallest(bind(emit.emitted(graph), scale, bias)), {})
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(folded_graph(ops, "net"), folder / "folded.onnx")
     frames = pixels.transpose(0, 2, 3, 1) if pixels.ndim == 4 else pixels

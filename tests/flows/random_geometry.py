@@ -15,13 +15,12 @@ from pathlib import Path
 
 import numpy as np
 from graphs import Graph
-from pipeline import PART, SLOW, raced, random_foldings
+from pipeline import SLOW, raced, random_foldings, smallest
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import with_fifos
-from xnorforge.flows.fold.search import search
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
 from xnorforge.hw import graph as operators
@@ -353,7 +352,7 @@ def _folded_and_run(net: RandomGeometry, seed: int, folder: Path, rtl: bool) -> 
         got = run.output
     else:
         rng = np.random.default_rng(seed)
-        ops = with_fifos(search(bounds, SLOW * 20, PART, random_foldings(bounds, rng)), {})
+        ops = with_fifos(smallest(bounds, SLOW * 20, random_foldings(bounds, rng)), {})
         got = simulate_bits(ops, net.pixels)
         np.testing.assert_array_equal(operators.execute(ops, net.pixels)[ops[-1].name], got)
     np.testing.assert_array_equal(got, operators.answers(ops, found))

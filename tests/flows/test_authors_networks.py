@@ -12,7 +12,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.flows.bind import bind, bind_folder
 from xnorforge.flows.fold import with_fifos
-from xnorforge.flows.fold.search import Part, search
+from xnorforge.flows.fold.search import Part
 from xnorforge.flows.importing.modules import export_module
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import checks, integers_of, lower
@@ -24,7 +24,7 @@ from xnorforge.sim.bits import simulate_bits
 
 sys.path.insert(0, str(Path(__file__).parent))
 from authors_networks import bi_real_18, drawn, react_net_a
-from pipeline import built
+from pipeline import built, smallest
 
 pytestmark = pytest.mark.full
 NETWORKS = {"Bi-Real Net-18": lambda: bi_real_18(True), "ReActNet-A": react_net_a}
@@ -48,7 +48,7 @@ def test_the_rtl_gives_the_scores_of_the_authors_network(name, tmp_path):
     assert not any(check["mismatches"] for check in record["checks"])
     assert all(int(text.split()[2]) <= 48 for text in record["narrowed"].values())
     with estimates_of("xc7"):
-        ops = with_fifos(search(bind_folder(tmp_path), 200_000, VAST), {})
+        ops = with_fifos(smallest(bind_folder(tmp_path), part=VAST), {})
     device, ops = built(ops, tmp_path)
     with np.load(tmp_path / "lowered.npz") as lowered:
         integers, scale, bias = (lowered[key] for key in ("integers", "scale", "bias"))
@@ -68,7 +68,7 @@ def test_at_224_pixels_and_a_million_cycles_it_has_a_size(name, tmp_path):
     model, _ = without_tails(ModelWrapper(str(tmp_path / "model.onnx")))
     found, onnx_model = integers_of(model, {"lo": 0, "hi": 255, "scale": 1 / 255})
     with estimates_of("xc7"):
-        ops = search(bind(onnx_model, *checks.scale_and_bias(found.output)), 10**6, VAST)
+        ops = smallest(bind(onnx_model, *checks.scale_and_bias(found.output)), 10**6, part=VAST)
         luts = sum(op.estimate()["lut"] for op in ops)
     print(f"{name}: {luts:,.0f} LUT")
     assert max(op.cycles() for op in ops) <= 10**6 and luts <= LUTS[name]

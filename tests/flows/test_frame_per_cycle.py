@@ -12,7 +12,6 @@ from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import with_fifos
 from xnorforge.flows.fold.aims import Aim, Search, amounts_of
 from xnorforge.flows.fold.fifo_sizing import frame_latency
-from xnorforge.flows.fold.search import search
 from xnorforge.flows.lower import checks, emit
 from xnorforge.flows.synth import mapping
 from xnorforge.flows.synth.cells import resources
@@ -23,7 +22,7 @@ from xnorforge.sim.device import network
 
 sys.path.insert(0, str(Path(__file__).parent))
 from graphs import Graph, lowered
-from pipeline import PART, built, with_adders
+from pipeline import built, smallest, with_adders
 from test_random_chains import RandomNet
 
 
@@ -68,7 +67,7 @@ def test_a_frame_per_cycle_with_its_index(widths, frames, tmp_path):
     model, rng = mlp(1, *widths)
     integers = lowered(model, lo=-128, hi=127)
     bounds = bind(emit.emitted(integers), *checks.scale_and_bias(integers.output))
-    ops, vectors = search(bounds, 1, PART, {}), rng.integers(-128, 128, (frames, widths[0]))
+    ops, vectors = smallest(bounds, 1), rng.integers(-128, 128, (frames, widths[0]))
     run_exactly(integers, with_fifos(ops, {}), vectors, tmp_path)
 
 

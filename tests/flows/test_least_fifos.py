@@ -12,7 +12,6 @@ from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import OPS, bind
 from xnorforge.flows.fold.fifo_sizing import SKID, depth_of, fifo_before, with_fifos
 from xnorforge.flows.fold.options import candidates
-from xnorforge.flows.fold.search import search
 from xnorforge.flows.lower import checks, emit
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.cycles.pauses import Pause, Pauses
@@ -22,7 +21,7 @@ from xnorforge.hw.ops.base import HwOp
 sys.path.insert(0, str(Path(__file__).parent))
 from graphs import lowered
 from op_examples.drawn import seeded
-from pipeline import PART, random_foldings, seeds
+from pipeline import random_foldings, seeds, smallest
 from random_graphs import NestedSums, RandomGraph
 
 FRAMES = 64
@@ -34,7 +33,7 @@ def folded(seed: int, kind: type[RandomGraph] = RandomGraph) -> list[HwOp]:
     bounds = bind(emit.emitted(integers), *checks.scale_and_bias(integers.output))
     rng = np.random.default_rng(seed)
     widest = max(min(op.cycles() for op in candidates(bound, {})) for bound in bounds)
-    return search(bounds, widest, PART, random_foldings(bounds, rng))
+    return smallest(bounds, widest, random_foldings(bounds, rng))
 
 
 def interval(ops: list[HwOp], frames: int = FRAMES) -> int | None:

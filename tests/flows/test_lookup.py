@@ -10,7 +10,6 @@ import pytest
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import with_fifos
-from xnorforge.flows.fold.search import search
 from xnorforge.flows.lower import checks, emit
 from xnorforge.flows.lower.exactness import is_exact
 from xnorforge.flows.synth import mapping
@@ -20,7 +19,7 @@ from xnorforge.sim.device import network
 sys.path.insert(0, str(Path(__file__).parent))
 from graphs import Graph, compare, lowered
 from onnx import TensorProto
-from pipeline import PART, built
+from pipeline import built, smallest
 
 from ..refusals import says
 
@@ -66,7 +65,7 @@ def test_tables_are_lowered_exactly_and_addresses_are_not_built(shape, many, bit
 def test_rtl_looks_up_a_frame_per_cycle_at_any_pace(tmp_path):
     integers = lowered(neurons(0, (24,), 12, 6))
     bounds = bind(emit.emitted(integers), *checks.scale_and_bias(integers.output))
-    device, ops = built(with_fifos(search(bounds, 1, PART, {}), {}), tmp_path)
+    device, ops = built(with_fifos(smallest(bounds, 1), {}), tmp_path)
     assert [type(op).__name__ for op in ops].count("Lookup") == 2
     frames = np.random.default_rng(1).integers(0, 256, (200, 24))
     wanted = checks.run_all(integers, frames).reshape(len(frames), -1)
@@ -80,7 +79,7 @@ def test_rtl_looks_up_a_frame_per_cycle_at_any_pace(tmp_path):
 def test_the_netlist_looks_up_what_the_rtl_does(tmp_path):
     integers = lowered(neurons(0, (24,), 12, 6))
     bounds = bind(emit.emitted(integers), *checks.scale_and_bias(integers.output))
-    _, ops = built(with_fifos(search(bounds, 1, PART, {}), {}), tmp_path)
+    _, ops = built(with_fifos(smallest(bounds, 1), {}), tmp_path)
     rtl = json.loads((tmp_path / "rtl/rtl.json").read_text())
     modules = mapping.modules(tmp_path / "rtl", rtl, "xc7", rtl["layers"])
     (tmp_path / "netlist").mkdir()

@@ -11,7 +11,6 @@ from qonnx.core.onnx_exec import execute_onnx
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import with_fifos
-from xnorforge.flows.fold.search import search
 from xnorforge.flows.lower import checks, emit
 from xnorforge.hw import graph as operators
 from xnorforge.hw.ops.depth_to_space.op import pixels_of_blocks
@@ -19,7 +18,7 @@ from xnorforge.sim.bits import simulate_bits
 
 sys.path.insert(0, str(Path(__file__).parent))
 from graphs import Graph, compare, lowered
-from pipeline import PART, SLOW, proven, random_foldings
+from pipeline import proven, random_foldings, smallest
 
 from ..refusals import says
 
@@ -80,7 +79,7 @@ def in_the_bit_simulator(model, pixels, seed: int):
     wanted = checks.run_all(graph, pixels.transpose(0, 2, 3, 1).astype(np.int64))
     emitted, ends = emit.emitted(graph), checks.scale_and_bias(graph.output)
     bounds = bind(emitted, *ends)
-    ops = search(bounds, SLOW, PART, random_foldings(bounds, np.random.default_rng(seed)))
+    ops = smallest(bounds, given=random_foldings(bounds, np.random.default_rng(seed)))
     ops = with_fifos(ops, {})
     answers = {"integers": wanted, "scale": ends[0], "bias": ends[1]}
     np.testing.assert_array_equal(simulate_bits(ops, pixels), operators.answers(ops, answers))

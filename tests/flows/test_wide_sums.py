@@ -15,7 +15,6 @@ from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.bind import OPS, bind
 from xnorforge.flows.fold import folded_graph, with_fifos
-from xnorforge.flows.fold.search import search
 from xnorforge.flows.importing import scores
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import checks, integers_of, lower
@@ -32,7 +31,7 @@ from xnorforge.sim.bits import simulate_bits
 
 sys.path.insert(0, str(Path(__file__).parent))
 from graphs import Graph, lowered
-from pipeline import PART, SLOW, built
+from pipeline import SLOW, built, smallest
 
 from ..refusals import says
 
@@ -94,7 +93,7 @@ def every_machine_gives_the_same(net: BiReal, images_of_rtl: int, folder, interv
     checks.activations_are_equal(graph, model, frames[:3], net.pixels[:3].astype(np.float32))
     wanted = checks.run_all(graph, frames)
     bounds = bind(onnx_model, *checks.scale_and_bias(graph.output))
-    device, ops = built(with_fifos(search(bounds, interval or SLOW, PART), {}), folder)
+    device, ops = built(with_fifos(smallest(bounds, interval or SLOW), {}), folder)
     executed = operators.execute(ops, net.pixels)[ops[-1].name]
     np.testing.assert_array_equal(executed.reshape(20, -1)[:, :5], wanted)
     np.testing.assert_array_equal(simulate_bits(ops, net.pixels), executed)

@@ -23,7 +23,7 @@ from xnorforge.flows.fold.bodies import with_bodies
 from xnorforge.flows.fold.fifo_sizing import frame_latency, with_fifos
 from xnorforge.flows.fold.options import RESOURCES
 from xnorforge.flows.fold.quicker import quicker
-from xnorforge.flows.fold.search import Choice, cheapest
+from xnorforge.flows.fold.search import Choice, cheapest, excess
 from xnorforge.hw import boards
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.plot import chart as plot
@@ -70,11 +70,7 @@ def points_of(
     found: list[Point] = []
     for search in searches:
         limits = search.limits(asked or {})
-        found += [
-            one
-            for one in _points_of(search, limits, extra)
-            if all(one.figures[name] <= limits[name] + 1e-6 for name in ("latency", *RESOURCES))
-        ]
+        found += [one for one in _points_of(search, limits, extra) if not excess(one.figures, limits)]
     kept = [one for one in found if not any(_beats(other, one) for other in found)]
     kept.sort(key=lambda one: (one.figures["interval"], one.figures["lut"]))
     for index, one in enumerate(kept):
