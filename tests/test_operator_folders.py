@@ -20,7 +20,6 @@ INSERTED = {"fifo", "width", "fork"}  # no meaning of their own: engines put the
 CHECKS = (
     "lowered = qonnx",
     "lowered = exact network",
-    "activations = qonnx",
     "lowered = FINN execution",
     "folded = lowered",
     "netlist = lowered",

@@ -1,4 +1,4 @@
-"""Verification of a lowering: its integers against the scores, qonnx and FINN, image by image."""
+"""Verification of a lowering: its integers against the scores and FINN, image by image."""
 
 from math import prod
 
@@ -11,13 +11,13 @@ from xnorforge.core.types import Record
 from xnorforge.flows import finn_execution
 
 from .exact import UNIT
-from .reference import Reference, report_mismatch, scale_and_bias
+from .reference import report_mismatch, scale_and_bias
 from .tails import differences, host_function
 from .values import bounds_of, fits_float32
 from .walk import Lowered
 
 __all__ = [
-    "activations_are_equal", "chosen_classes", "class_ties", "finn_is_equal", "run_all", "scale_and_bias",
+    "chosen_classes", "class_ties", "finn_is_equal", "run_all", "scale_and_bias",
     "scores_are_equal",
 ]  # fmt: skip
 
@@ -65,10 +65,10 @@ def scores_are_equal(
     be off by more than `TIMES` the largest error that float32 makes on the judged images, or its resolution.
 
     Args:
-        judge: (bound, judged, explains): the largest possible float32 error per score, indices of images
-            whose activations are equal, and a function of an image's index that tells whether ties before
-            the scores explain their difference (`reference.py`). Without it no difference is explained, and
-            scores that float32 rounds agree to `RELATIVE`.
+        judge: (bound, judged, explains): the largest possible float32 error per score, a function that
+            returns indices of images whose activations are equal, and one of an image's index that tells
+            whether ties before the scores explain their difference (`reference.py`). Without it no difference
+            is explained, and scores that float32 rounds agree to `RELATIVE`.
         tails: the functions after the network's scores. If they return numbers, the golden scores are those
             numbers; if they return indices, the golden scores are the inputs of those functions.
     """
@@ -92,7 +92,8 @@ def scores_are_equal(
         off, largest = abs(scores - given), max(abs(given).max(initial=0), 1e-30)
         most = RELATIVE * largest
         if judge:
-            real = max(off[judge[1]].max(initial=0), UNIT * largest) if judge[1] else np.inf
+            alike = judge[1]()
+            real = max(off[alike].max(initial=0), UNIT * largest) if alike else np.inf
             most = np.minimum(judge[0], TIMES * real)
         wrong, what = off > most, f"scores to {np.max(most):.2g}, the rounding of float32 sums"
     tied = 0
@@ -113,26 +114,6 @@ def scores_are_equal(
 def channels_last(scores: np.ndarray) -> np.ndarray:
     """Scores of the network, (N, outputs) or (N, C, H, W), in the layout of the integer graph."""
     return np.moveaxis(scores, 1, -1)
-
-
-def activations_are_equal(
-    graph: Lowered,
-    model: ModelWrapper,
-    frames: np.ndarray,
-    inputs: np.ndarray,
-    reference: Reference | None = None,
-) -> Record:
-    """Every quantised activation against qonnx execution of the network (`reference.py`).
-
-    Args:
-        frames: integers (N, H, W, C); inputs: the same images as the network takes them, float32 (N, C, H, W)
-            or (N, F).
-    """
-    reference = reference or Reference(graph, model)
-    ties = sum(reference.compare(*pair, image) for image, pair in enumerate(zip(frames, inputs)))
-    what = f"{len(graph.activations)} quantisers, every element"
-    what += f", {ties:,} of them ties that float32 rounds the other way" if ties else ""
-    return check("activations = qonnx", len(inputs), 0, reference.compared, what)
 
 
 def chosen_classes(graph: Lowered, integers: np.ndarray) -> np.ndarray:

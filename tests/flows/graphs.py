@@ -9,6 +9,7 @@ from qonnx.util.cleanup import cleanup_model
 
 from xnorforge.flows.lower import checks
 from xnorforge.flows.lower.graph import integer_graph
+from xnorforge.flows.lower.reference import Reference
 from xnorforge.flows.lower.tidy import tidied
 
 QONNX = "qonnx.custom_op.general"
@@ -94,6 +95,19 @@ def lowered(model, lo=0, hi=255, scale=1.0):
     return tidied(integer_graph(model, lo, hi, scale))
 
 
+def activations_are_equal(graph, model, frames, inputs) -> Reference:
+    """Hold every quantised activation of some images against qonnx; what was compared.
+
+    Args:
+        frames: integers (N, H, W, C); inputs: the same images as the network takes them, float32 (N, C, H, W)
+            or (N, F).
+    """
+    reference = Reference(graph, model)
+    for image, pair in enumerate(zip(frames, inputs)):
+        reference.compare(*pair, image)
+    return reference
+
+
 def compare(model, pixels, lo=0, hi=255, scale=1.0):
     """Lower, and hold every quantised activation and the scores against qonnx on integers (N, C, H, W) or (N,
     F).
@@ -103,7 +117,7 @@ def compare(model, pixels, lo=0, hi=255, scale=1.0):
     graph = lowered(model, lo, hi, scale)
     frames = pixels.transpose(0, 2, 3, 1) if pixels.ndim == 4 else pixels
     inputs = pixels.astype(np.float32) * np.float32(scale)
-    assert checks.activations_are_equal(graph, model, frames, inputs)["integers"]
+    assert activations_are_equal(graph, model, frames, inputs).compared
     name, out = model.graph.input[0].name, model.graph.output[0].name
     wanted = np.concatenate([onnx_exec.execute_onnx(model, {name: x[None]})[out] for x in inputs])
     integers = checks.run_all(graph, frames)

@@ -16,7 +16,7 @@ from xnorforge.flows.lower.evaluation import evaluate
 from xnorforge.flows.lower.graph import integer_graph
 
 sys.path.insert(0, str(Path(__file__).parent))
-from graphs import QONNX, Graph, compare, lowered
+from graphs import QONNX, Graph, activations_are_equal, compare, lowered
 
 from ..refusals import says
 
@@ -413,7 +413,7 @@ def test_a_wrong_threshold_is_named_with_channel_position_and_values():
     threshold.at["thresholds"][2] = 40  # never
     image, y, x = np.argwhere(np.stack([reference(model, one)[2] for one in pixels]) > 0)[0]
     with pytest.raises(MismatchError) as raised:
-        checks.activations_are_equal(graph, model, frames, pixels.astype(np.float32))
+        activations_are_equal(graph, model, frames, pixels.astype(np.float32))
     says(
         raised,
         f"lower: conv0_threshold, channel 2, position (y {y}, x {x}), image {image}: … "

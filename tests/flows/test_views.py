@@ -12,7 +12,7 @@ from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import checks, emit, lower
 
 sys.path.insert(0, str(Path(__file__).parent))
-from graphs import Graph, compare, lowered
+from graphs import Graph, activations_are_equal, compare, lowered
 from pipeline import proven
 
 SHAPE = (3, 8, 8)
@@ -272,7 +272,7 @@ def test_a_convolution_of_one_dimension_is_one_of_a_single_row(seed):
 def compare_rows(model, graph, pixels):
     """Scores of qonnx, to which those of the integer graph are equal."""
     frames = pixels.transpose(0, 2, 1)[:, None]
-    assert checks.activations_are_equal(graph, model, frames, pixels.astype(np.float32))["integers"]
+    assert activations_are_equal(graph, model, frames, pixels.astype(np.float32)).compared
     name, out = model.graph.input[0].name, model.graph.output[0].name
     wanted = [execute_onnx(model, {name: x[None].astype(np.float32)})[out][0] for x in pixels]
     checks.scores_are_equal(graph, checks.run_all(graph, frames), np.stack(wanted))
