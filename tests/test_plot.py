@@ -10,11 +10,16 @@ from xml.etree import ElementTree
 import pytest
 
 from xnorforge.plot import axes, labels, svg
-from xnorforge.plot.chart import Chart, Limit, Line, Point, Span, compose, front, inline, ramp, small_line
+from xnorforge.plot.chart import Chart, Limit, Line, Point, Span, compose, front, ramp
 from xnorforge.plot.curves import curves
 
 sys.path.insert(0, str(Path(__file__).parent))
 import chromium
+
+
+def inline(chart, about):
+    """One chart alone."""
+    return svg.frame(chart.width, chart.height, about, chart.parts())
 
 
 def markers(chart):
@@ -140,16 +145,6 @@ def test_phases_have_their_names_above_and_every_second_one_is_shaded():
     assert {"guide", "polish"} <= set(texts(chart)) and inline(chart, "").count('class="shade"') == 1
 
 
-def test_a_point_copies_its_command_or_leads_to_its_link():
-    chart = Chart(
-        points=[Point(0, 0, copies='make build NET="a<b"'), Point(1, 1, link="a.html", hint="a & b")]
-    )
-    text = inline(chart, "")
-    assert '<g data-copy="make build NET=&quot;a&lt;b&quot;">' in text
-    assert '<a href="a.html">' in text and "<title>a &amp; b</title>" in text
-    assert "[data-copy]" in svg.copy_script()
-
-
 def test_a_file_of_its_own_is_whole_and_follows_the_scheme(tmp_path):
     charts = [Chart("one <b>", points=[Point(0, 1, label="&")]), Chart("two", points=[Point(0, 1)])]
     for name in ("a.svg", "b.svg"):
@@ -164,18 +159,14 @@ def test_a_file_of_its_own_is_whole_and_follows_the_scheme(tmp_path):
 
 @pytest.mark.full
 @pytest.mark.skipif(chromium.program() is None, reason="no Chromium: set CHROMIUM or put one on PATH")
-def test_a_click_on_a_point_copies_its_command(tmp_path):
-    chart = Chart(points=[Point(0, 0), Point(1, 1, copies="make build NET=a")])
+def test_a_chart_in_a_page_fits_it_and_follows_the_scheme(tmp_path):
+    chart = Chart(points=[Point(0, 0), Point(1, 1, hint="a & b")])
+    assert "<title>a &amp; b</title>" in inline(chart, "")
     (tmp_path / "page.html").write_text(
         f"<!DOCTYPE html><style>{svg.style()} body {{ background: var(--card); }}"
-        f" svg {{ max-width: 100%; }}</style>{inline(chart, '')}<script>{svg.copy_script()}</script>"
+        f" svg {{ max-width: 100%; }}</style>{inline(chart, '')}"
     )
     with chromium.Browser(chromium.program()) as browser:
-        browser.open(tmp_path / "page.html", 800)
-        point = "document.querySelector('[data-copy] path')"
-        browser.evaluate(f"{point}.dispatchEvent(new MouseEvent('click', {{bubbles: true}}))")
-        said = browser.evaluate("document.querySelector('output.copied').textContent")
-        assert said == "copied: make build NET=a"
         for width, dark in ((500, False), (1280, True)):
             browser.open(tmp_path / "page.html", width, dark)
             assert browser.evaluate("document.documentElement.scrollWidth") <= width
@@ -195,12 +186,6 @@ def test_every_colour_of_a_chart_is_one_of_the_style():
 
 def test_a_ramp_gives_equal_values_equal_colours_in_their_order():
     assert ramp([5, 1, 5, 3]) == ["q3", "q0", "q3", "q1"]
-
-
-def test_a_small_line_marks_its_last_point():
-    text = small_line([Point(k, value, copies=f"make {k}") for k, value in enumerate([3, 3, 8])])
-    assert text.count("data-copy") == 3 and text.count('class="dot s1"') == 1 and "3 to 8" in text
-    assert "nan" not in small_line([Point(0, 5), Point(1, 5)])
 
 
 def test_a_training_that_diverged_is_drawn_as_far_as_it_went():

@@ -18,7 +18,6 @@ from xnorforge.core.types import Record
 from xnorforge.flows.report import (
     backends,
     border,
-    builds,
     confusion,
     connections,
     operators,
@@ -254,7 +253,6 @@ def report(acc: Path, routed: bool | None = None) -> Record:
         "run": provenance.run_facts(found),
     }
     record["run"]["backends"] = backends.beside(acc, record)
-    record["run"]["builds"] = builds.last_builds(acc, record)
     return record
 
 

@@ -12,7 +12,6 @@ from markupsafe import Markup
 from xnorforge.core.errors import one_line
 from xnorforge.core.types import Record
 from xnorforge.flows.report import (
-    builds,
     device,
     drawing,
     floorplan,
@@ -27,7 +26,6 @@ from xnorforge.plot import chart, curves, svg
 
 OWN = files("xnorforge.flows.report")
 CHARTS = {
-    "builds": builds,
     "chart": chart,
     "curves": curves,
     "drawing": drawing,
@@ -251,6 +249,6 @@ def page(record: Record, acc: Path, form: str, kind: str) -> str:
         else:
             parts.append(text)
         half = text if beside and not half else ""
-    script = (OWN / "script.js").read_text() + svg.copy_script()
+    script = (OWN / "script.js").read_text()
     given |= {"views": Markup("\n\n".join(parts)), "css": Markup(css), "nav": nav, "script": Markup(script)}
     return env.get_template(f"{form}.{kind}.j2").render(given)

@@ -904,41 +904,6 @@ def test_a_bar_of_a_share_of_the_part_has_its_mark_at_80_percent():
     assert "mark" not in svg.percent_bar(0.5, 100, mark=False)
 
 
-def history_line(number, **change):
-    figures = {"synth__lut__used": 700 - number, "synth__bram36__used": 1.5, "sim__interval__cycles": 24}
-    line = {"schema": entries.SCHEMA, "when": f"2026-01-{number:02}T10:00:00+00:00", "commit": f"c{number}"}
-    line |= {
-        "command": f"make build N={number}",
-        "verdict": "PASS",
-        "figures": figures,
-        "accuracy": {"value": 0.5},
-    }
-    like = {"network": "tiny", "method": "ste", "board": "pynq-z2", "backend": "rtl"}
-    return line | like | {"figures": figures} | change
-
-
-def test_the_last_ten_builds_of_this_accelerator_are_listed_and_no_others(tmp_path):
-    acc = lay(tmp_path, records())
-    lines = [history_line(number) for number in range(1, 13)] + [history_line(20, board="pynq-z1")]
-    (tmp_path / "out/history.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    record = report.write(acc)
-    *before, own = record["run"]["builds"]
-    assert [row["commit"] for row in before] == [f"c{number}" for number in range(4, 13)]
-    assert [row["lut"] for row in before] == [700 - number for number in range(4, 13)]
-    assert own["lut"] == record["resources"]["lut"] and own["interval"] == 24
-    text = (acc / "report.html").read_text()
-    section = text.partition('<section id="builds">')[2].partition("</section>")[0]
-    assert section.count('<tr data-copy="make build N=') == 9 and section.count("<svg") == 4
-    assert "<td>688</td>" in section and "pynq-z1" not in section
-    assert "| 2026-01-12 10:00 | c12 | PASS | 24 | 688 | 1.5 | 50.00 |" in (acc / "report.md").read_text()
-
-
-def test_a_first_build_has_no_list_of_builds(built):
-    acc, record = built
-    assert len(record["run"]["builds"]) == 1
-    assert 'id="builds"' not in (acc / "report.html").read_text()
-
-
 def test_a_line_of_the_history_is_nothing_that_a_report_is_made_anew_for():
     asked = Request(net="mnist-tfc")
     assert Places(asked).name(str(asked.net_dir.parent / entries.FILE.name)) is None

@@ -9,5 +9,5 @@ A file opens with a comment: what it shows, then lines that give its place:
 
 It has a block `html`, a block `md`, or both, and a block `css` for styles of its own. A view that renders to
 nothing is left out. Templates may use the functions and filters of flows/report/pages.py, and for charts
-`chart` and `svg` (src/xnorforge/plot). An element with `data-copy` copies that text on a click.
+`chart` and `svg` (src/xnorforge/plot).
 """

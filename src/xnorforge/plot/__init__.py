@@ -7,5 +7,5 @@
     curves.py  the curve of a training
 
 Colours are classes of style.css, which every page and every file holds, so that a chart follows the reader's
-light or dark scheme. In a page, copy.js lets a click on a point copy the command that makes it.
+light or dark scheme.
 """

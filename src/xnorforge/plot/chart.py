@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from itertools import chain, pairwise
 from math import radians, sin
 from textwrap import wrap
@@ -34,8 +33,6 @@ class Point:
         size: radius in pixels.
         label: text next to it; `needed`: also where it covers something.
         hint: shown where the pointer rests on it.
-        copies: command that a click copies, in a page; link: where a click leads.
-        data: attributes of the page's own, as 'data-of="…"'.
         low, high: ends of its error bar.
     """
 
@@ -47,9 +44,6 @@ class Point:
     label: str = ""
     needed: bool = False
     hint: str = ""
-    copies: str = ""
-    link: str = ""
-    data: str = ""
     low: float | None = None
     high: float | None = None
 
@@ -319,7 +313,7 @@ class _Drawn:
     def _point(self, point: Point) -> str:
         x, y = self.at(point.x, point.y)
         self.taken.append((x - point.size, y - point.size, x + point.size, y + point.size))
-        return _active(point, _marker(x, y, point.css, point.shape, point.size, point.hint))
+        return _marker(x, y, point.css, point.shape, point.size, point.hint)
 
     def _labels(self) -> list[str]:
         named = [point for point in self.chart.points if point.label]
@@ -349,19 +343,6 @@ def _marker(x: float, y: float, css: str, shape: str, size: float, hint: str = "
     scale = f" scale({size / RADIUS:.3g})" if size != RADIUS else ""
     place = f"translate({x:.1f},{y:.1f}){scale}"
     return f'<path class="{kind}" transform="{place}" d="{SHAPES[shape]}">{titled(hint)}</path>'
-
-
-def _active(point: Point, drawn: str) -> str:
-    """A marker with what a click on it does."""
-    given = f" {point.data}" if point.data else ""
-    if point.copies:
-        return f'<g data-copy="{escape(point.copies)}"{given}>{drawn}</g>'
-    return f'<a href="{escape(point.link)}"{given}>{drawn}</a>' if point.link else drawn
-
-
-def swatch(css: str, shape: str = "circle") -> str:
-    """A marker alone, for the key of a page."""
-    return f'<svg viewBox="-7 -7 14 14" aria-hidden="true">{_marker(0, 0, css, shape, RADIUS)}</svg>'
 
 
 def compose(
@@ -395,27 +376,6 @@ def compose(
         down += max(chart.height for chart in charts[row : row + columns]) + 10
     text(caption, SMALL, "soft")
     return frame(width, round(down + 8), about, parts)
-
-
-def inline(chart: Chart, about: str) -> str:
-    """One chart for a page."""
-    return frame(chart.width, chart.height, about, chart.parts())
-
-
-def small_line(points: Sequence[Point], width: float = 120, height: float = 30) -> str:
-    """A small line through points without axes, the last one marked."""
-    xs, ys = ([getattr(point, name) for point in points] for name in ("x", "y"))
-
-    def at(value: float, values: list[float], room: float) -> float:
-        low, high = min(values), max(values)
-        return 6 + (room - 12) * ((value - low) / (high - low) if high > low else 0.5)
-
-    places = [(at(x, xs, width), height - at(y, ys, height)) for x, y in zip(xs, ys)]
-    parts = [polyline(places, "line s0")]
-    for point, (x, y) in zip(points, places):
-        css, size = ("s1", 4) if point is points[-1] else ("s0", 2.6)
-        parts.append(_active(point, _marker(x, y, css, "circle", size, point.hint)))
-    return frame(width, height, f"{number(min(ys))} to {number(max(ys))}", parts)
 
 
 def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

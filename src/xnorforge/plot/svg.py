@@ -90,12 +90,6 @@ def style() -> str:
     return (files("xnorforge.plot") / "style.css").read_text()
 
 
-@cache
-def copy_script() -> str:
-    """What copies a point's command, for the `<script>` of a page."""
-    return (files("xnorforge.plot") / "copy.js").read_text()
-
-
 def write_svg(path: Path, picture: str) -> None:
     """Write a picture of `frame` as a file of its own."""
     with whole(path) as aside:
