@@ -1,7 +1,6 @@
 """The available trained networks, and the images that accompany them."""
 
 from importlib.resources import files
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -77,15 +76,16 @@ def load(net: str, method: str = "ste", folder: Any = None) -> tuple[nn.Module, 
         accuracy = [{"stage": "trained", **row, "images": int(row["images"])} for row in card["accuracy"]]
         for row in accuracy:
             _ = rows.row_text(row), rows.main(row), str(row["set"])
+        trained = history(card)
         trained_on = str(card.get("data", {}).get("trained_on", "unknown"))
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, StopIteration) as error:
         raise UserError(
-            f"{folder}/card.json: accuracy or data cannot be read ({error}), so training did not write this "
-            "file; train the network again."
+            f"{folder}/card.json: accuracy, data or curve cannot be read ({error}), so training did not "
+            "write this file; train the network again."
         ) from error
     source += f", weights SHA-256 {card['weights']['sha256'][:16]}"
     known = {
-        "training": history(card, folder),
+        "training": trained,
         "source": source,
         "trained_on": trained_on,
         "accuracy": accuracy,
@@ -95,29 +95,23 @@ def load(net: str, method: str = "ste", folder: Any = None) -> tuple[nn.Module, 
     return module, {"net": net, "method": method, **known}
 
 
-def history(card: Record, folder: Any) -> Record:
+def history(card: Record) -> Record:
     """Return how a network was trained: `seed`, `epochs` and `command` of its card (None if not stated), and
-    its `curve`: per epoch `epoch`, `phase`, `loss` and `held_out_accuracy`; empty if the folder has no
-    curve.csv.
+    its `curve`: per epoch `epoch`, `phase`, `loss` and `held_out_accuracy`; empty if the card has none.
 
     Raises:
-        UserError: the curve cannot be read.
+        KeyError, TypeError, ValueError: the curve is no such table.
     """
-    recipe, table = card.get("recipe"), folder / curves.TABLE
-    rows = curves.read_curve(table) if table.is_file() else []
+    recipe, curve = card.get("recipe"), card.get("curve", dict.fromkeys(curves.POINTS, ()))
     epochs = recipe.get("epochs") if isinstance(recipe, dict) else None
+    rows = zip(*(curve[name] for name in curves.POINTS), strict=True)
     return {
         **{name: card[name] if type(card.get(name)) is kind else None for name, kind in STATED},
         "epochs": epochs if type(epochs) is int else None,
         "curve": [
-            {
-                "epoch": int(row["epoch"]),
-                "phase": row["phase"],
-                "loss": row["loss"],
-                "held_out_accuracy": row["held_out_accuracy"],
-            }
-            for row in rows
-            if isfinite(row["loss"]) and isfinite(row["held_out_accuracy"])
+            {"epoch": epoch, "phase": str(phase), "loss": float(loss), "held_out_accuracy": float(right)}
+            for epoch, (phase, loss, right) in enumerate(rows, 1)
+            if loss is not None and right is not None
         ],
     }
 

@@ -98,7 +98,6 @@ def test_a_task_and_its_network_train_ship_export_and_fold_from_outside(folder, 
     assert "only `make build NET=halves-tiny METHOD=ste WEIGHTS=" in said
     card = json.loads((tmp_path / out / "train/card.json").read_text())
     assert card["data"]["trained_on"] == "64 made-up halves (seed 1)"
-    assert "pipeline_tag: image-classification" in (tmp_path / out / "train/README.md").read_text()
     done("export", "halves-tiny", "--weights", str(out / "train"), "-o", str(out))
     done("lower", str(out))
     done("fold", str(out), "--board", "pynq-z2")

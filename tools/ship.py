@@ -2,7 +2,7 @@
 
     python tools/ship.py out/compare/cifar10-cnv_half/60/ste-{0,1,2} -o sw/shipped
 
-The first run's weights go into `<net>-<method>/`; card.json and README.md state all runs.
+The first run's weights go into `<net>-<method>/`; card.json states all runs.
 """
 
 import argparse
@@ -12,7 +12,6 @@ from pathlib import Path
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
-from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import curves, weights
 from xnorforge.sw.training.summands import MOVE, MOVED
 
@@ -49,10 +48,8 @@ def ship_run(runs: list[Path], shelf: Path) -> Path:
     folder = shelf / f"{card['net']}-{card['method']}"
     with artifacts.whole(folder) as aside:
         aside.mkdir(parents=True)
-        for name in (weights.FILE, curves.TABLE):
-            shutil.copyfile(runs[0] / name, aside / name)
+        shutil.copyfile(runs[0] / weights.FILE, aside / weights.FILE)
         artifacts.write_json(aside / "card.json", card)
-        weights.write_readme(aside, card, task_of(card["net"]).pipeline_tag)
     return folder
 
 

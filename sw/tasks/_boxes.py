@@ -33,7 +33,6 @@ class BoxTask(MapTask):
     """Pictures with boxes; a subclass states data, classes and figures."""
 
     shape: tuple[int, int, int] = (3, HEIGHT, WIDTH)
-    pipeline_tag = "object-detection"
     recipe_words = (
         "each cut to 0.55 to 1.15 of its size, mirrored half of the time, relit seven times out of ten"
     )

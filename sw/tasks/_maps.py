@@ -22,7 +22,6 @@ class MapTask(base.Task):
     """A task whose labels are not classes of whole pictures."""
 
     classifies = False
-    pipeline_tag = "other"
     measures: ClassVar[dict[str, Callable[[list[Any]], float]]]
 
     def tested(self) -> Split:

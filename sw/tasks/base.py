@@ -86,7 +86,6 @@ class Task:
         main: name of the figure by which networks are compared.
         classifies: labels are classes; the rest of the pipeline then computes `figures` by itself.
         together: number of consecutive pictures of a batch that belong together.
-        pipeline_tag: kind of the task as named in Hugging Face's model cards.
         follows: pictures are consecutive frames, and a box in the first one shows what to follow.
         reach: largest number of pixels by which `augment` shifts an image; None if it does not shift.
         moved_words: `recipe_words` with {} in place of that number.
@@ -97,7 +96,6 @@ class Task:
     recipe_words: str = ""
     main = "top1"
     classifies = True
-    pipeline_tag = "image-classification"
     together = 1
     follows = False
     reach: Any = None

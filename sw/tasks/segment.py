@@ -33,7 +33,6 @@ class Task(MapTask):
     """
 
     shape: tuple[int, int, int] = (3, HEIGHT, WIDTH)
-    pipeline_tag = "image-segmentation"
     recipe_words = "each cut to 0.5 to 1 of its size, mirrored half of the time, and relit"
     main = "mean IoU"
     measures: ClassVar = {

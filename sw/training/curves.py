@@ -5,6 +5,7 @@ a layer whose line stays at 0 keeps the random signs it started with. Equal tabl
 """
 
 import csv
+from math import isfinite
 from pathlib import Path
 
 from xnorforge.core.errors import UserError
@@ -13,6 +14,7 @@ from xnorforge.plot.curves import curves
 from xnorforge.plot.svg import write_svg
 
 TABLE, PICTURE = "curve.csv", "curve.svg"
+POINTS = "phase", "loss", "held_out_accuracy"
 SUMMAND = ("loss ", "share ")
 
 
@@ -40,6 +42,17 @@ def read_curve(path: Path | str) -> list[Record]:
 def _number(key: str, text: str) -> float:
     """A cell; only cells of the terms of a loss may be empty."""
     return float("nan" if text == "" and key.startswith(SUMMAND) else text)
+
+
+def points(rows: list[Record]) -> Record:
+    """What a card keeps of a curve, {column: a value per epoch}: the phase, the loss and the accuracy on
+    held-out images; None for what is no finite number.
+    """
+    return {name: [_finite(row[name]) for row in rows] for name in POINTS}
+
+
+def _finite(value: float | str) -> float | str | None:
+    return value if isinstance(value, str) or isfinite(value) else None
 
 
 def draw_run(rows: list[Record], card: Record, folder: Path) -> None:

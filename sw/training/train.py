@@ -5,7 +5,7 @@ A run folder contains
     curve.csv       per epoch: loss, accuracy on held-out images, share of weight signs that differ from the
                     start, and the summands of the loss if it has several (`sw/training/summands.py`)
     curve.svg       the same as a plot (`sw/training/curves.py`), at the end
-    weights.safetensors, card.json, README.md   at the end (`sw/training/weights.py`): the network with
+    weights.safetensors, card.json   at the end (`sw/training/weights.py`): the network with
                     folded thresholds, and its card
 """
 
@@ -206,10 +206,11 @@ def train(
     record = settings | {
         "hyper": asdict(chosen),
         "command": _command(settings, task.data_option),
+        "curve": curves.points(curve),
         **describe_run(run, network),
     }
-    rows = [stated(network, images, task) for images in task.test_sets()]
-    card = weights.ship(run.out_dir, network, rows, record, task.pipeline_tag)
+    record["accuracy"] = [stated(network, images, task) for images in task.test_sets()]
+    card = weights.save_weights(run.out_dir, network, record)
     curves.draw_run(curve, card, run.out_dir)
     return card
 

@@ -6,8 +6,7 @@ A folder contains
                          bit i % 8 of byte i // 8, 1 for +1). Every other number is an integer under its own
                          name, times 2^-`<name>.fraction` if that exists. One integer stands for a tensor of
                          equal values.
-    card.json            data, recipe, seed, accuracy per set, versions, hash of the weights; README.md has
-                         the same in words
+    card.json            data, recipe, seed, accuracy per set, versions, hash of the weights, and the curve
 """
 
 import hashlib
@@ -25,7 +24,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 from torch import nn
 
-from xnorforge.core import accuracy, artifacts
+from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.core.limits import most
 from xnorforge.core.types import Record
@@ -173,28 +172,6 @@ def unpack(network: nn.Module, tensors: dict[str, np.ndarray], where: str) -> nn
     return network.eval()
 
 
-def ship(
-    out_dir: Path, network: nn.Module, rows: list[Record], record: Record, tag: str = "image-classification"
-) -> Record:
-    """Write weights, card.json and README.md; return the card.
-
-    Args:
-        network: with folded thresholds.
-        rows: per set, `set` and the task's figures of this network, see `xnorforge.core.accuracy`.
-        record: further content of the card: data, recipe, seed, command (docs/guide/training.md).
-        tag: kind of the task as named in Hugging Face's model cards.
-    """
-    card = save_weights(out_dir, network, record | {"accuracy": rows})
-    write_readme(out_dir, card, tag)
-    return card
-
-
-def write_readme(out_dir: Path, card: Record, tag: str) -> None:
-    """Write README.md, the card in words; the arguments are those of `ship`."""
-    with artifacts.whole(out_dir / "README.md") as aside:
-        aside.write_text(_readme(card, tag))
-
-
 def save_weights(out_dir: Path, network: nn.Module, record: Record) -> Record:
     """Write weights and card.json, which is all that `zoo.load` needs; return the card.
 
@@ -258,87 +235,3 @@ def read_weights(folder: Any) -> tuple[Record, dict[str, np.ndarray]]:
         return card, load_tensors(content)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:  # the last three: an unknown type
         raise UserError(f"{folder}/{FILE}: is not a safetensors file ({error}); train again.") from error
-
-
-def _readme(card: Record, tag: str) -> str:
-    recipe, data, file = card["recipe"], card["data"], card["weights"]
-    rows = "\n".join(f"| {row['set']} | {accuracy.row_text(row)} |" for row in card["accuracy"])
-    seeds = _over_seeds(card)
-    ranges = any("intervals" in row for row in card["accuracy"])
-    brackets = (
-        " Brackets contain 5 % to 95 % of 1,000 bootstrap samples of the images; they say nothing about "
-        "other trainings." * ranges
-    )
-    phases = ", ".join(f"{key} {value}" for key, value in recipe.items())
-    hyper = ", ".join(f"{key} {value}" for key, value in card["hyper"].items()) or "none"
-    arithmetic = f"; multiplied in {card['arithmetic']}" if "arithmetic" in card else ""
-    kinds = (
-        f"{file['binary_weights']:,} binary weights, one bit each,"
-        if file["binary_weights"]
-        else "Small integers as weights, in no layer binary,"
-    )
-    return f"""---
-license: apache-2.0
-library_name: xnorforge
-pipeline_tag: {tag}
-tags: [binary-neural-network, fpga]
----
-# {card["net"]}, method {card["method"]}
-
-{kinds} in {file["bytes"]:,} bytes (`{FILE}`, SHA-256 `{file["sha256"]}`).
-
-| images | accuracy |
-|---|---|
-{rows}
-
-The accuracy is that of the network in this folder, in float32 and with batch norms folded into thresholds. \
-It is from {"the" if seeds else "one"} run with seed {card["seed"]}.{brackets}
-These images were not used for any choice.
-{_complexity(card)}
-{seeds}- training images: {data["trained_on"]}; {data["varied"]}
-- monitored during training: {data["held_out"]} ({card["held_out_accuracy"]:.2%})
-- recipe: {phases}; threads {card["threads"]}{arithmetic}
-- hyper-parameters: {hyper}
-- command: `{card["command"]}`
-- made with {", ".join(f"{name} {number}" for name, number in card["tools"].items())}
-"""
-
-
-def _complexity(card: Record) -> str:
-    """Return operations and stored bits in words and per layer with weights, empty if they were not
-    counted.
-    """
-    if "complexity" not in card:
-        return ""
-    whole = card["complexity"]
-    rows = [row for row in whole["layers"] if row["w_bits"]]
-    between = whole["stored_bits"] - sum(row["stored_bits"] for row in rows)
-    rows += [{"layer": "between layers", "stored_bits": between}] * (between > 0)
-    rows += [whole | {"layer": "network"}]
-    keys = ("layer", "a_bits", "w_bits", "binary", "multi_bit", "operations", "stored_bits")
-    table = "\n".join(f"| {' | '.join(_cell(row.get(key, '')) for key in keys)} |" for row in rows)
-    return f"""
-An image takes {whole["operations"]:,} operations: {whole["binary"]:,} binary ones, of which 64 count as \
-one, and {whole["multi_bit"]:,} with an operand of several bits. The accelerator stores \
-{whole["stored_bits"]:,} bits, {whole["weight_bits"]:,} of them weights.
-
-| layer | activation bits | weight bits | binary | multi-bit | operations | stored bits |
-|---|---:|---:|---:|---:|---:|---:|
-{table}
-"""
-
-
-def _cell(value) -> str:
-    return f"{value:,}" if isinstance(value, int) else value
-
-
-def _over_seeds(card: Record) -> str:
-    """Return, per set of images, the mean over all runs of the card and the sample standard deviation."""
-    runs, found = card.get("seeds", []), []
-    for place, row in enumerate(card["accuracy"] if runs else []):
-        name, _ = accuracy.main(row)
-        values = [accuracy.main(run["accuracy"][place])[1] for run in runs]
-        found.append(f"{name} {accuracy.spread(values)} of {row['set']}")
-    seeds = ", ".join(str(run["seed"]) for run in runs)
-    line = f"- {len(runs)} runs that differ only in the seed ({seeds}), mean ± sample standard deviation: "
-    return line + "; ".join(found) + "\n" if found else ""

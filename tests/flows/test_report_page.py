@@ -31,6 +31,7 @@ from xnorforge.flows.report import (
 from xnorforge.hw.graph import in_a_row
 from xnorforge.plot import svg
 from xnorforge.sw import zoo
+from xnorforge.sw.training import curves
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -401,12 +402,14 @@ def test_wrong_images_are_shown_as_they_are(tmp_path):
     np.testing.assert_array_equal(shown, pixels[2].transpose(1, 2, 0))
 
 
-def test_what_is_known_of_a_training_comes_from_card_and_curve(tmp_path):
-    assert zoo.history({}, tmp_path) == {"seed": None, "command": None, "epochs": None, "curve": []}
-    (tmp_path / "curve.csv").write_text(
-        "epoch,phase,loss,held_out_accuracy\n1,real,2.5,0.5\n2,train,nan,0.5\n3,train,0.5,0.75\n"
-    )
-    found = zoo.history({"seed": 4, "recipe": {"epochs": 3}, "command": "c"}, tmp_path)
+def test_what_is_known_of_a_training_comes_from_its_card():
+    assert zoo.history({}) == {"seed": None, "command": None, "epochs": None, "curve": []}
+    rows = [
+        {"phase": phase, "loss": loss, "held_out_accuracy": right, "flipped 0": 0.1}
+        for phase, loss, right in (("real", 2.5, 0.5), ("train", float("nan"), 0.5), ("train", 0.5, 0.75))
+    ]
+    curve = json.loads(json.dumps(curves.points(rows), allow_nan=False))
+    found = zoo.history({"seed": 4, "recipe": {"epochs": 3}, "command": "c", "curve": curve})
     assert (found["seed"], found["epochs"], found["command"]) == (4, 3, "c")
     assert [(row["epoch"], row["phase"], row["loss"]) for row in found["curve"]] == [
         (1, "real", 2.5), (3, "train", 0.5),

@@ -14,7 +14,6 @@ from xnorforge.flows.export import PIXELS, as_qonnx, templates
 from xnorforge.flows.lower import complexity_of
 from xnorforge.sw import zoo
 from xnorforge.sw.tasks.base import task_of
-from xnorforge.sw.training import weights
 
 
 def complexity_of_module(module: nn.Module, shape: tuple[int, ...]) -> Record:
@@ -28,17 +27,16 @@ def complexity_of_module(module: nn.Module, shape: tuple[int, ...]) -> Record:
 
 
 def complete_card(folder: Path, net: str, method: str) -> Record:
-    """Write `complexity` into the card of a finished run, and into its README.md; return the card.
+    """Write `complexity` into the card of a finished run; return the card.
 
     A network that cannot be lowered keeps its card.
     """
     now_at("counting operations and stored bits")
-    task, card = task_of(net), read_json(folder / "card.json")
+    card = read_json(folder / "card.json")
     try:
-        card["complexity"] = complexity_of_module(zoo.load(net, method, folder)[0], task.shape)
+        card["complexity"] = complexity_of_module(zoo.load(net, method, folder)[0], task_of(net).shape)
     except UserError as error:
         say(f"card      no operations and stored bits: {error}")
         return card
     write_json(folder / "card.json", card)
-    weights.write_readme(folder, card, task.pipeline_tag)
     return card
