@@ -44,7 +44,7 @@ formal: | $(VENV)
 release-bitstreams: | $(VENV)
 	@$(PY) tools/boards.py --release
 mutate: | $(VENV)
-	@$(PY) tests/mutate.py sv 200; sv=$$?; $(PY) tests/mutate.py python 200; py=$$?; $(PY) tests/mutate.py c 60 && exit $$((sv | py))
+	@$(PY) tests/mutate.py --whole
 lint: | $(VENV)
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m basedpyright && $(PY) tools/lint_docs.py && $(PY) tools/lint_code.py
 	@.venv/bin/hadolint Dockerfile

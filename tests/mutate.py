@@ -1,12 +1,13 @@
 """Change the code at one place and see which check fails: `make mutate`.
 
-    python tests/mutate.py sv 200 [--seed 0] [--at 1/2]     or python 200, or c 60
+    python tests/mutate.py [60] [--seed 0] [--seconds 120] [--whole] [--before COMMIT]
 
-A mutant swaps one operator, number or condition. Of SystemVerilog the proofs of tests/formal judge first.
-Then, for all kinds, tests judge: the `NEAREST` files that reach the changed one over the fewest imports or
-mentions. out/mutants/ has a file with the result of each, so an interrupted run goes on; `--at 1/2` does
-every second mutant, for two runs at once. Tests run in a copy of the checkout; one that fails there without
-a mutant judges none. Exit code 1: fewer than 95 % of the mutants were killed, without those of `EQUIVALENT`.
+A mutant swaps one operator, number or condition, anywhere in hw, sw, flows, sim and src. Of SystemVerilog the
+proofs of tests/formal judge first; then the tests that `tools/imports.py` names for its line, the nearest
+first, until one fails or they took as many seconds of processor time; with `--whole` then all of `make test`,
+and with `--before` at last the suite of another commit. out/mutants.jsonl keeps each result, so that an
+interrupted run goes on. Tests run in a copy of the checkout; one that fails there without a mutant judges
+none. Exit code 1: fewer than 85 % of the mutants were found, without those of `EQUIVALENT`.
 """
 
 import argparse
@@ -15,11 +16,12 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import subprocess
 import sys
-import time
 import tokenize
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -34,14 +36,11 @@ from proofs import PROOFS  # noqa: E402
 
 del sys.path[: len(PLACES)]
 
-NEAREST = 6
+SUFFIXES = {".py", ".sv", ".svh", ".c", ".h", ".cpp"}
+DURATIONS = ROOT / "tests/durations.json"  # processor seconds of test modules
+BATCH = 20  # seconds that the tests of one call of pytest should take
 HANGS = 900  # seconds after which a test counts as failed
-KINDS = {
-    "sv": ["hw/rtl/*.sv", "hw/ops/*/*.sv", "hw/shells/*/*.sv"],
-    "python": ["flows/lower/*.py", "flows/fold/*.py", "flows/bind/*.py", "flows/backends/rtl.py",
-               "hw/wrap.py", "hw/graph.py", "hw/routing.py", "sim/*.py", "sim/bits/*.py", "sim/cycles/*.py"],
-    "c": ["hw/shells/dma/drivers/*.[ch]"],
-}  # fmt: skip
+RECORD = ROOT / "out/mutants.jsonl"
 SWAPS = {
     "==": "!=", "!=": "==", "<": "<=", "<=": "<", ">": ">=", ">=": ">", "+": "-", "-": "+", "*": "+",
     "//": "*", "%": "*", "&": "|", "|": "&", "^": "|", "&&": "||", "||": "&&", "and": "or", "or": "and",
@@ -78,13 +77,23 @@ class Mutant:
     old: str
     new: str
     line: str = ""  # as changed
+    number: int = 0  # of the line
     killer: str = ""  # what failed; "" if nothing did
-    seconds: float = 0.0
+    judges: tuple[str, ...] = ()  # who looked; the last one saw it, if any did
+    seconds: float = 0.0  # of processor time
 
     def applied(self) -> str:
         """The file's text with the change."""
         text = (ROOT / self.file).read_text()
         return text[: self.start] + self.new + text[self.start + len(self.old) :]
+
+    def applied_to(self, text: str) -> str:
+        """Another version of the file with the change: where the line is there once, else as it is."""
+        before, after = (
+            whole.splitlines(keepends=True)[self.number - 1]
+            for whole in ((ROOT / self.file).read_text(), self.applied())
+        )
+        return text.replace(before, after) if text.count(before) == 1 else text
 
 
 def changed(old: str) -> str:
@@ -116,21 +125,23 @@ def places(file: str) -> Iterator[tuple[int, str]]:
             yield starts[token.start[0] - 1] + token.start[1], token.string
 
 
-def draw(kind: str, count: int, seed: int) -> list[Mutant]:
+def draw(count: int, seed: int) -> list[Mutant]:
     """`count` mutants, each place as likely as every other; Python that does not compile is none."""
-    files = sorted({str(path.relative_to(ROOT)) for glob in KINDS[kind] for path in ROOT.glob(glob)})
+    listed = subprocess.run(["git", "ls-files", *imports.FOLDERS], cwd=ROOT, capture_output=True, text=True)
+    files = [file for file in listed.stdout.splitlines() if Path(file).suffix in SUFFIXES]
     found = [(file, *place) for file in files if "/xf_check_" not in file for place in places(file)]
     mutants = []
     for file, start, old in random.Random(seed).sample(found, len(found)):
         mutant = Mutant(file, start, old, changed(old))
         text = mutant.applied()
         try:
-            if kind == "python":
+            if file.endswith(".py"):
                 compile(text, file, "exec")
         except SyntaxError:
             continue
-        line = text[text.rfind("\n", 0, start) + 1 :].split("\n", 1)[0].strip()
-        mutants.append(replace(mutant, line=line))
+        before, line = text[:start].rpartition("\n")[::2]
+        line = (line + text[start:]).partition("\n")[0].strip()
+        mutants.append(replace(mutant, line=line, number=before.count("\n") + bool(before) + 1))
         if len(mutants) == count:
             break
     return mutants
@@ -150,36 +161,30 @@ def proved_wrong(mutant: Mutant) -> str:
     return ""
 
 
-def nearest(file: str) -> list[list[str]]:
-    """Arguments of pytest, one call after the other: tests one step away from a file, two steps away, …"""
-    needs, texts = imports.project()
-    seen, last, calls = {file}, {file}, []
-
-    def near(test: str) -> tuple[float, int, str]:
-        """First those that are named after the file or its folders, then those that import little."""
-        named = re.findall(r"[a-z0-9]+", Path(test).stem)
-        shared = set(re.findall(r"[a-z0-9]+", file)) & set(named)
-        return -len(shared) / len(named), len(needs.get(test, ())), test
-
-    operator = re.match(r"hw/ops/(\w+)/", file)
-    if operator:
-        calls.append(["tests/hw/test_ops.py", "tests/sim/test_bits.py", "-k", operator[1]])
-    for _ in range(4):
-        users = {one for one, those in needs.items() if those & last}
-        for one in last:
-            if said := imports._mention(one):
-                users |= {other for other, text in texts.items() if said.search(text)}
-        last, seen = users - seen, seen | users
-        tests = sorted((one for one in last if imports.TEST.match(one)), key=near)
-        operators = sorted({found[1] for one in last if (found := re.match(r"hw/ops/([a-z]\w*)/", one))})
-        if operators and file.startswith("hw/rtl"):
-            calls.append(["tests/hw/test_ops.py", "-k", " or ".join(operators[:4])])
-        calls += [[one] for one in tests if not one.startswith(("tests/formal/", "tests/test_mutate"))]
-    return calls
+def batches(file: str, number: int) -> Iterator[list[str]]:
+    """Arguments of pytest, one call after the other, for a change of one line: the nearest modules first, of
+    those as near the quickest.
+    """
+    chosen = imports.choose(imports.checkout().definitions(file, range(number, number + 1)))
+    spent = json.loads(DURATIONS.read_text()) if DURATIONS.exists() else {}
+    steps = dict[str, int]()
+    for test, count in (chosen.partly | chosen.whole).items():
+        if not test.startswith(("tests/formal/", "tests/test_mutate.py")):
+            module = test.partition("::")[0]
+            steps[module] = min(count, steps.get(module, count))
+    batch, seconds = set[str](), 0.0
+    for module in sorted(steps, key=lambda module: (steps[module], spent.get(module, 0), module)):
+        batch.add(module)
+        seconds += spent.get(module, 0) + 1
+        if seconds > BATCH:
+            yield chosen.within(batch).arguments()
+            batch, seconds = set(), 0.0
+    if batch:
+        yield chosen.within(batch).arguments()
 
 
 def failed(words: list[str], copy: Path, without: Iterable[str]) -> str:
-    """The first test that fails in `copy`, or all `words` if pytest names none, or ""."""
+    """The first test that fails in `copy`, or "pytest" and all `words` if pytest names none, or ""."""
     environment = os.environ | {"PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     # fmt: off
     pytest = ["timeout", str(HANGS), sys.executable, "-m", "pytest", "-x", "-q", "-n0",
@@ -189,91 +194,116 @@ def failed(words: list[str], copy: Path, without: Iterable[str]) -> str:
     if done.returncode in (0, 4, 5):  # 4, 5: there are no such tests
         return ""
     found = re.search(r"^(?:FAILED|ERROR) (.*?)(?: - |$)", done.stdout, re.MULTILINE)
-    return found[1] if found else " ".join(words)
+    return found[1] if found else " ".join(["pytest", *words])
 
 
-def tested_wrong(mutant: Mutant, copy: Path, fails: dict[str, bool]) -> str:
-    """The first of the nearest tests that fails in a copy of the checkout, or "".
+def tested_wrong(
+    mutant: Mutant, folder: Path, calls: Iterable[list[str]], fails: dict, seconds: float = float("inf")
+) -> str:
+    """The first test that fails in a copy of the checkout, or "", also when the seconds are spent.
 
     `fails` collects which tests fail in the copy as it is: they judge nothing.
     """
-    path = copy / mutant.file
-    before = path.read_text()
-    try:
-        for words in nearest(mutant.file)[:NEAREST]:
-            while True:
-                path.write_text(mutant.applied())
-                found = failed(words, copy, [one for one, wrong in fails.items() if wrong])
-                if not found:
-                    break
+    path, end = folder / mutant.file, processor_seconds() + seconds
+    before = path.read_text() if path.exists() else ""
+    wrong = mutant.applied() if before == (ROOT / mutant.file).read_text() else mutant.applied_to(before)
+    for words in calls if wrong != before else ():
+        while processor_seconds() < end:
+            path.write_text(wrong)
+            try:
+                found = failed(
+                    words, folder, [test for at, test in fails if at == folder and fails[at, test]]
+                )
+            finally:
                 path.write_text(before)
-                if found not in fails:
-                    fails[found] = bool(failed([found] if "::" in found else words, copy, ()))
-                if not fails[found]:
-                    return found
-                if "::" not in found:
-                    break
-    finally:
-        path.write_text(before)
+            if found and (folder, found) not in fails:
+                fails[folder, found] = bool(failed([found] if "::" in found else words, folder, ()))
+            if found and not fails[folder, found]:
+                return found
+            if "::" not in found:
+                break
     return ""
 
 
-def copied(folder: Path) -> Path:
-    """A copy of the checkout, as git has it, that uses this environment."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    for file in filter(
-        lambda file: (ROOT / file).is_file() or (ROOT / file).is_symlink(), listed.stdout.splitlines()
-    ):
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / file, folder / file, follow_symlinks=False)
+def processor_seconds() -> float:
+    """What ended processes that this one started have taken so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def copied(folder: Path, commit: str = "") -> Path:
+    """A copy of the checkout, or of a commit, that uses this environment."""
+    subprocess.run(["git", "clone", "-q", "--shared", ROOT, folder], check=True)
+    if commit:
+        subprocess.run(["git", "checkout", "-q", commit], cwd=folder, check=True)
+    listed = [["diff", "--name-only", "HEAD"], ["ls-files", "-o", "--exclude-standard"]]
+    for words in [] if commit else listed:
+        done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True)
+        for file in done.stdout.splitlines():
+            (folder / file).unlink(missing_ok=True)
+            if (ROOT / file).exists():
+                (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / file, folder / file, follow_symlinks=False)
     (folder / ".venv").symlink_to(Path(sys.prefix))
     return folder
 
 
-def judged(mutants: list[Mutant], record: Path) -> Iterator[Mutant]:
-    """The mutants with what killed them; those that the file `record` has are taken from it."""
-    record.parent.mkdir(parents=True, exist_ok=True)
+def judged(mutants: list[Mutant], seconds: float, whole: bool, commit: str) -> Iterator[Mutant]:
+    """The mutants with what found them; what the record has is taken from it."""
+    RECORD.parent.mkdir(parents=True, exist_ok=True)
     known, fails = {}, {}
-    for line in record.read_text().splitlines() if record.exists() else ():
-        one = Mutant(**json.loads(line))
+    for line in RECORD.read_text().splitlines() if RECORD.exists() else ():
+        one = json.loads(line)
+        one = Mutant(**one | {"judges": tuple(one["judges"])})
         known[one.file, one.line, one.old, one.new] = one
-    with TemporaryDirectory() as folder:
-        copy = copied(Path(folder))
+    with TemporaryDirectory() as top:
+        copies = {name: copied(Path(top) / f"at-{name}", name) for name in {"", commit}}
+        everything = [["-n2", "--dist", "loadscope"]]
+        judges = {
+            "selection": lambda one: (
+                proved_wrong(one)
+                or tested_wrong(one, copies[""], batches(one.file, one.number), fails, seconds)
+            ),
+            **({"make test": lambda one: tested_wrong(one, copies[""], everything, fails)} if whole else {}),
+            **({commit: lambda one: tested_wrong(one, copies[commit], everything, fails)} if commit else {}),
+        }
         for mutant in mutants:
-            key = (mutant.file, mutant.line, mutant.old, mutant.new)
-            if key not in known:
-                begin = time.monotonic()
-                killer = proved_wrong(mutant) or tested_wrong(mutant, copy, fails)
-                known[key] = replace(mutant, killer=killer, seconds=round(time.monotonic() - begin, 1))
-                with record.open("a") as file:
-                    file.write(json.dumps(asdict(known[key])) + "\n")
-            yield known[key]
-    for test in (test for test, wrong in fails.items() if wrong):
+            one = known.get((mutant.file, mutant.line, mutant.old, mutant.new), mutant)
+            for name, judge in judges.items():
+                if one.killer or name in one.judges:
+                    continue
+                begin = processor_seconds()
+                killer, took = judge(one), one.seconds + processor_seconds() - begin
+                one = replace(one, killer=killer, judges=(*one.judges, name), seconds=round(took, 1))
+                with RECORD.open("a") as file:
+                    file.write(json.dumps(asdict(one)) + "\n")
+            yield replace(one, start=mutant.start, number=mutant.number)
+    for _, test in (at for at, wrong in fails.items() if wrong):
         print(f"{test} fails without a mutant and judged none")
 
 
 def main() -> None:
-    """Print each survivor and the count."""
+    """Print each mutant that was not found, and the count."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("kind", choices=KINDS)
-    parser.add_argument("count", type=int)
+    parser.add_argument("count", type=int, nargs="?", default=60)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--at", default="1/1", help="which part of how many")
+    parser.add_argument("--seconds", type=float, default=120, help="of processor time for the selected tests")
+    parser.add_argument("--whole", action="store_true", help="try survivors with all of make test")
+    parser.add_argument("--before", default="", metavar="COMMIT", help="and with the suite of a commit")
     asked = parser.parse_args()
-    part, parts = map(int, asked.at.split("/"))
-    record = ROOT / "out/mutants" / f"{asked.kind}.jsonl"
-    total, killed, equal, seconds = 0, 0, 0, 0.0
-    for mutant in judged(draw(asked.kind, asked.count, asked.seed)[part - 1 :: parts], record):
+    found, equal = Counter[str](), 0
+    mutants = draw(asked.count, asked.seed)
+    for mutant in judged(mutants, asked.seconds, asked.whole, asked.before):
         reason = next((why for line, why in EQUIVALENT.items() if re.search(line, mutant.line)), "")
-        total, killed, seconds = total + 1, killed + bool(mutant.killer), seconds + mutant.seconds
+        if mutant.killer:
+            found[mutant.judges[-1]] += 1
+        if not mutant.killer or mutant.judges[-1] != "selection":
+            seen = mutant.killer or reason or "not found"
+            print(f"{mutant.file}:{mutant.number}: {mutant.line}  ({seen})", flush=True)
         equal += bool(reason and not mutant.killer)
-        if not mutant.killer:
-            number = mutant.applied()[: mutant.start].count("\n") + 1
-            print(f"{mutant.file}:{number}: {mutant.line}  ({reason or 'not found'})", flush=True)
-    print(f"{asked.kind}: {killed} of {total} killed, {equal} equivalent, {seconds:.0f} s")
-    sys.exit(killed < 0.95 * (total - equal))
+    own = found.total() - found[asked.before]
+    print(f"{own} of {len(mutants)} found, {equal} change nothing; by {dict(found)}")
+    sys.exit(own < 0.85 * (len(mutants) - equal))
 
 
 if __name__ == "__main__":

@@ -129,10 +129,48 @@ def test_a_cycle_of_imports_is_seen():
         list(TopologicalSorter(needs).static_order())
 
 
-def test_a_change_selects_the_tests_that_can_see_it_and_a_plug_in_those_with_its_name():
-    assert "tests/test_plot.py" in imports.selection({"src/xnorforge/plot/labels.py"})
-    assert imports.selection({"tests/sw/test_bonn.py"}) == ["tests/sw/test_bonn.py"]
-    *files, option, names = imports.selection({"hw/ops/top_k/xf_top_k.sv"})
-    assert {"tests/hw/test_ops.py", "tests/flows/test_meanings.py"} <= set(files)
-    assert (option, names) == ("-k", "top_k or topk") and "tests/sw/test_bonn.py" not in files
-    assert len(imports.selection({"hw/ops/base.py"})) > 100
+def test_nothing_in_core_reaches_the_interface_or_another_part():
+    needs = imports.graph(imports.modules(), late=True)
+    reached = waiting = {name for name in needs if name.startswith("xnorforge.core.")}
+    while waiting:
+        waiting = set().union(*map(needs.get, waiting)) - reached
+        reached = reached | waiting
+    assert len(reached) > 10 and {name for name in reached if not name.startswith("xnorforge.core.")} == set()
+
+
+def test_a_change_selects_the_tests_that_can_see_it_and_a_plug_in_the_cases_with_its_name():
+    labels = imports.choose({"src/xnorforge/plot/labels.py"})
+    assert any(test.startswith("tests/test_plot.py::") for test in labels.whole) and not labels.partly
+    assert imports.choose({"tests/sw/test_bonn.py"}).arguments() == ["tests/sw/test_bonn.py"]
+    top_k = imports.choose({"hw/ops/top_k/xf_top_k.sv"})
+    ops = "tests/hw/test_ops.py::test_"
+    assert {"tests/hw/test_ops.py", "tests/flows/test_meanings.py"} <= set(map(file_of, top_k.partly))
+    assert "top_k" in top_k.words and "topk" in top_k.words
+    assert any(map(top_k.has, (f"{one}[top_k-1]" for one in top_k.partly if one.startswith(ops))))
+    assert not any(map(top_k.has, (f"{one}[fork-1]" for one in top_k.partly if one.startswith(ops))))
+    assert "tests/sw/test_bonn.py" not in set(map(file_of, top_k.whole | top_k.partly))
+    assert len(set(map(file_of, imports.choose({"hw/ops/base.py"}).whole))) > 60
+
+
+def test_only_who_uses_a_definition_needs_it():
+    """An import alone is no use; a fixture, what a decorator enters and a name in a text are."""
+    needs, chain = imports.checkout().needs, "flows/lower/chain.py"
+    assert "src/xnorforge/core/jobs.py::extract" in needs["src/xnorforge/core/cache.py::there"]
+    assert "src/xnorforge/core/jobs.py::extract" not in needs["src/xnorforge/core/cache.py::undamaged"]
+    assert "tests/conftest.py::built" in needs["tests/conftest.py::place"]
+    assert chain in needs["flows/lower/graph.py::"] and f"{chain}::_batch_norm" in needs[f"{chain}::"]
+    assert "hw/rtl/xf_skid.sv" in needs["tests/test_mutate.py::test_a_proof_judges_a_mutant_of_what_it_reads"]
+
+
+def test_changed_lines_are_those_definitions_or_the_whole_file():
+    checkout = imports.checkout()
+    lines = (ROOT / "tools/imports.py").read_text().splitlines()
+    at = lines.index("class Module(NamedTuple):") + 2
+    assert checkout.definitions("tools/imports.py", range(at, at + 1)) == {"tools/imports.py::Module"}
+    assert {"tools/imports.py", "tools/imports.py::choose"} <= checkout.definitions("tools/imports.py")
+    assert checkout.definitions("README.md", range(3, 4)) == {"README.md"}
+
+
+def file_of(test: str) -> str:
+    """The module of a test."""
+    return test.partition("::")[0]

@@ -1,29 +1,42 @@
 """What needs what, read from the files: the imports of the package, and the tests that a change can break.
 
-    python tools/imports.py REF     arguments of pytest, one per line, for what changed since a commit
+    python tools/imports.py REF        arguments of pytest, one per line, for what changed since a commit
+    python tools/imports.py --table    what each of 30 files, drawn by chance, would select
 
-A Python file needs what it imports, also inside functions; any other file is needed by those that mention its
-name, a page only by tests. Plug-ins are loaded by name: where only a plug-in changed, the tests with its name
-are meant, also in the files that go through all of its kind. `make test CHANGED=REF` runs what is printed.
+A definition (a function, class or constant at the top of a Python file) needs those that it names, and a test
+its fixtures; any other file is needed by what says its name, a page only by tests. Plug-ins are loaded by
+name: tests that say one are meant, and of those that go through all of its kind the cases with its name. What
+a build runs in processes of its own is not followed. `make test CHANGED=REF` runs what is printed.
 """
 
 import ast
+import json
+import random
 import re
+import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
+from xnorforge.core import networks, plugins
 from xnorforge.core.cache import imported_names
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("hw", "sw", "flows", "sim", "src")
-MENTIONING = {".py", ".sv", ".svh", ".cpp", ".j2"}
-TEST = re.compile(r"tests/(.*/)?test_\w+\.py$")
-PLUGIN = re.compile(
-    r"(hw/ops|hw/boards|hw/families|sw/methods|sw/tasks|sw/datasets|flows/backends)/([a-z]\w*|[a-z][\w-]*)"
-)
+CODE = {".py", ".c", ".h", ".cpp", ".sv", ".svh", ".v", ".j2", ".tcl", ".js", ".css", ".sh"}
+TEST = re.compile(r"tests/(?:.*/)?test_\w+\.py::test\w+")
+# Kinds of plug-ins, and what else lists all of a kind, as what is lowered to operators.
+KINDS = dict.fromkeys(plugins.KINDS.values(), "") | {
+    "hw.ops": "flows/lower/registry.py::EXAMPLES",
+    "hw.families": "hw/families/__init__.py::names",
+    networks.KIND: "src/xnorforge/core/networks.py::names",
+}
+PLUGIN = re.compile(rf"({'|'.join(KINDS).replace('.', '/')})/(?!base\b)([a-z][\w-]*)")
+WORD = re.compile(r"\w[\w./-]*\w")
 
 
 def modules(*folders: str) -> dict[str, Path]:
@@ -37,15 +50,17 @@ def modules(*folders: str) -> dict[str, Path]:
     return found
 
 
-def at_import(body: list[ast.stmt]) -> Iterator[ast.AST]:
+def at_import(body: list[ast.stmt], classes: bool = True) -> Iterator[ast.stmt]:
     """Statements that run when a module is imported: those of conditions and attempts, of functions none."""
     for node in body:
+        if isinstance(node, ast.If) and "__main__" in ast.unparse(node.test):
+            continue
         yield node
-        if isinstance(node, ast.If | ast.Try | ast.With | ast.ClassDef):
+        if isinstance(node, ast.If | ast.Try | ast.With) or (classes and isinstance(node, ast.ClassDef)):
             for part in ("body", "orelse", "finalbody"):
-                yield from at_import(getattr(node, part, []))
+                yield from at_import(getattr(node, part, []), classes)
             for handler in getattr(node, "handlers", []):
-                yield from at_import(handler.body)
+                yield from at_import(handler.body, classes)
 
 
 def imported(text: str, module: str, is_package: bool, known: set[str], late: bool = False) -> set[str]:
@@ -72,40 +87,278 @@ def graph(paths: dict[str, Path], late: bool = False) -> dict[str, set[str]]:
     }
 
 
-@cache
-def project() -> tuple[dict[str, set[str]], dict[str, str]]:
-    """{file: files that it imports} of Python files, and {file: its text} of files that mention others."""
-    paths = modules(*FOLDERS, "tests", "tools", "examples")
-    paths |= {path.stem: path for name, path in paths.items() if name.startswith(("tests.", "tools."))}
-    files = {name: str(path.relative_to(ROOT)) for name, path in paths.items()}
-    needs = {files[name]: {files[one] for one in found} for name, found in graph(paths, late=True).items()}
-    listed = map(ROOT.joinpath, _git("ls-files", "-co", "--exclude-standard").splitlines())
-    mentioning = [path for path in listed if path.suffix in MENTIONING and path.is_file()]
-    return needs, {str(path.relative_to(ROOT)): path.read_text(errors="ignore") for path in mentioning}
+class Module(NamedTuple):
+    """A Python file, its package, what the names of its imports mean, and the statements that define each of
+    the other names at its top, "" those that only run.
+    """
+
+    file: str
+    package: str
+    bound: dict[str, str]
+    defined: dict[str, list[ast.stmt]]
 
 
-def readers(changed: set[str]) -> set[str]:
-    """The files that need one of some files, at any number of steps, and those files themselves."""
-    (needs, texts), found, left = project(), set(changed), list(changed)
-    while left:
-        file = left.pop()
-        new = {one for one, those in needs.items() if file in those}
-        if said := _mention(file):
-            tests = "tests/" if file.endswith(".md") else ""
-            new |= {one for one, text in texts.items() if one.startswith(tests) and said.search(text)}
-        left += new - found
-        found |= new
+def read_module(name: str, path: Path) -> Module:
+    """What a file imports and defines."""
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    module = Module(str(path.relative_to(ROOT)), package, {}, defaultdict(list, {"": []}))
+    for node in at_import(ast.parse(path.read_text()).body, classes=False):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            module.bound.update(meanings([node], package))
+        elif not isinstance(node, ast.If | ast.Try | ast.With):
+            assigns = isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign)
+            stored = (one for one in ast.walk(node) if assigns and isinstance(one, ast.Name))
+            names = {one.id for one in stored if isinstance(one.ctx, ast.Store)}
+            for one in names or {getattr(node, "name", "")}:
+                module.defined[one].append(node)
+    return module
+
+
+def meanings(nodes: Iterable[ast.AST], package: str) -> dict[str, str]:
+    """{name: what it means, with dots} of the statements among some that import."""
+    found = {}
+    for node in nodes:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for alias, name in zip(node.names, imported_names([node], package), strict=True):
+                top = isinstance(node, ast.Import) and not alias.asname
+                found[alias.asname or alias.name.partition(".")[0]] = name.partition(".")[0] if top else name
     return found
 
 
-def _mention(file: str) -> re.Pattern | None:
-    """How others mention a file that they do not import."""
-    path = Path(file)
-    if path.suffix == ".py":
-        return re.compile(rf'\btool\("{path.stem}"\)') if path.parts[0] == "tools" else None
-    return re.compile(
-        rf"(?<![\w.]){re.escape(path.stem if path.suffix in ('.sv', '.svh') else path.name)}(?!\w)"
-    )
+def dotted(node: ast.AST) -> list[str]:
+    """The parts of a name with dots; the first is "" where it is no name that has the attributes."""
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return [node.id, *reversed(parts)] if isinstance(node, ast.Name) else ["", *reversed(parts)]
+
+
+class Checkout:
+    """What definitions, files and plug-ins need: `needs`, and `users`, the same the other way round.
+
+    A definition is called as pytest calls a test, FILE::NAME; FILE:: is what only runs at import.
+    """
+
+    def __init__(self):
+        paths = modules(*FOLDERS, "tests", "tools", "examples")
+        self.known = {name: read_module(name, path) for name, path in paths.items()}
+        apart = {
+            path.stem: self.known[name] for name, path in paths.items() if name[:6] in ("tests.", "tools.")
+        }
+        self.known = apart | self.known
+        self.files = {module.file: module for module in self.known.values()}
+        self.needs, self.users = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
+        self.named, self.plugins = defaultdict[str, set[str]](set), set[str]()
+        listed = _git("ls-files", "-co", "--exclude-standard").splitlines()
+        texts = [file for file in listed if (ROOT / file).is_file()]
+        for file in texts:
+            self._name(file, Path(file))
+        for file in texts:
+            if Path(file).suffix in CODE - {".py"}:
+                text = re.sub(r"//.*", "", (ROOT / file).read_text(errors="ignore"))
+                self.needs[file] |= self.said(text, file)
+        for module in self.files.values():
+            self._enter(module)
+        for user, found in self.needs.items():
+            for one in found - {user}:
+                self.users[one].add(user)
+
+    def _name(self, file: str, path: Path) -> None:
+        """Note what texts call a file and its plug-in; in quotes, strings that say this and no more."""
+        names = {file, path.stem if path.suffix in (".sv", ".svh") else file}
+        if path.suffix != ".py":
+            names.add(path.name)
+        if path.suffix == ".j2" or file.startswith("tools/"):
+            names.add(f"'{path.name.partition('.')[0]}'")
+        for name in names:
+            self.named[name].add(file)
+        if plugin := PLUGIN.match(file):
+            self.plugins.add(plugin[0])
+            self.needs[plugin[0]] |= self.definitions(file)
+            self.named[f"'{plugin[2].replace('_', '-')}'"].add(plugin[0])
+
+    def _enter(self, module: Module) -> None:
+        """Note what the definitions of a module need."""
+        used, body, tests = set[str](), f"{module.file}::", module.file.startswith("tests/")
+        for name, nodes in module.defined.items():
+            self.needs[body + name] |= self.uses(module, nodes)
+            self.needs[module.file].add(body + name)
+            used |= {one.id for node in nodes for one in ast.walk(node) if isinstance(one, ast.Name)}
+        for name, node in ((name, nodes[-1]) for name, nodes in module.defined.items() if name):
+            if tests and isinstance(node, ast.FunctionDef):
+                self.needs[body + name] |= self._fixtures(module, node)
+            elif name not in used:  # what a decorator of the project enters somewhere
+                heads = [dotted(getattr(one, "func", one))[:1] for one in getattr(node, "decorator_list", ())]
+                if any(one in module.defined or self.meant(module.bound.get(one, "")) for [one] in heads):
+                    self.needs[body].add(body + name)
+        # what is imported so that it enters itself somewhere
+        entered = (meant for name, meant in module.bound.items() if name not in used)
+        self.needs[body] |= {self.known[meant].file for meant in entered if meant in self.known}
+
+    def _fixtures(self, module: Module, test: ast.FunctionDef) -> set[str]:
+        """The fixtures of a test or of a fixture, and what its module runs."""
+        found = {f"{module.file}::"} if test.name.startswith("test") else set()
+        marks = [one for one in test.decorator_list if "usefixtures" in ast.unparse(one)]
+        names = [one.value for mark in marks for one in ast.walk(mark) if isinstance(one, ast.Constant)]
+        for name in [*names, *(one.arg for one in test.args.args)]:
+            if name in module.bound:
+                found |= self.meant(module.bound[name])
+            elif name in module.defined:
+                found.add(f"{module.file}::{name}")
+            else:
+                above = (self.files.get(f"{folder}/conftest.py") for folder in Path(module.file).parents)
+                found |= {f"{one.file}::{name}" for one in above if one and name in one.defined}
+        return found
+
+    def said(self, text: str, user: str) -> set[str]:
+        """What a text in a file names: pages, plug-ins and files of tests only in tests, no test module, and
+        as a whole also a template beside the file.
+        """
+        words = {form for word in WORD.findall(text) for form in (word, word.rpartition("/")[2])}
+        found = set().union(*(self.named[word] for word in words if word in self.named))
+        whole = self.named.get(f"'{text.replace('_', '-')}'", set())
+        if user.startswith("tests/"):
+            return {one for one in found | whole if not re.search(r"/test_\w+\.py$", one)}
+        beside = {one for one in whole if one.endswith(".j2") and Path(one).parent == Path(user).parent}
+        return beside | {one for one in found if not one.startswith("tests/") and not one.endswith(".md")}
+
+    def meant(self, name: str) -> set[str]:
+        """The definitions that a name with dots means; of a module, all of them."""
+        parts = name.split(".")
+        for size in range(len(parts), 0, -1):
+            module, rest = self.known.get(".".join(parts[:size])), parts[size:]
+            if module is None:
+                continue
+            if not rest:
+                return {module.file}
+            if rest[0] in module.defined:
+                return {f"{module.file}::{rest[0]}", f"{module.file}::"}
+            if module.bound.get(rest[0], name) != name:
+                return self.meant(".".join([module.bound[rest[0]], *rest[1:]]))
+            late = "__getattr__" in module.defined and not rest[0].startswith("__")
+            return {f"{module.file}::{'__getattr__' if late else ''}"}
+        return set()
+
+    def uses(self, module: Module, nodes: list[ast.stmt]) -> set[str]:
+        """What statements of a module need."""
+        walked = [one for node in nodes for one in ast.walk(node)]
+        bound = module.bound | meanings(walked, module.package)
+        # Docstrings, and parts of names with dots.
+        within = {id(one.value) for one in walked if isinstance(one, ast.Expr)}
+        within |= {id(one.value) for one in walked if isinstance(one, ast.Attribute) and dotted(one)[0]}
+        found = set[str]()
+        for one in (one for one in walked if id(one) not in within):
+            if isinstance(one, ast.Attribute | ast.Name):
+                head, *rest = dotted(one)
+                own = {f"{module.file}::{head}"} if head and head in module.defined else set()
+                found |= self.meant(".".join([bound[head], *rest])) if head in bound else own
+            elif isinstance(one, ast.Constant) and isinstance(one.value, str):
+                found |= self.said(one.value, module.file)
+            elif isinstance(one, ast.Call) and dotted(one.func)[-1] in ("names", "parts", "places"):
+                found |= KINDS.keys() & {getattr(given, "value", "") for given in one.args}
+        return found
+
+    def reach(self, changed: Iterable[str], within: str = "") -> dict[str, int]:
+        """{what needs one of some at any number of steps: the least number}, and those themselves."""
+        steps = dict.fromkeys(changed, 0)
+        waiting = list(steps)
+        for one in waiting:
+            new = [user for user in self.users[one] if user not in steps and user.startswith(within)]
+            steps |= dict.fromkeys(new, steps[one] + 1)
+            waiting += new
+        return steps
+
+    def has_cases(self, test: str) -> bool:
+        """Whether a test is parametrised."""
+        file, _, name = test.partition("::")
+        return "parametrize" in " ".join(map(ast.unparse, self.files[file].defined[name][-1].decorator_list))
+
+    def definitions(self, file: str, lines: range | None = None) -> set[str]:
+        """What a change of some lines of a file changes; without lines, or between definitions, all of it."""
+        module = self.files.get(file, Module(file, "", {}, {}))
+        every = {f"{file}::{name}": nodes for name, nodes in module.defined.items()}
+        within = set()
+        for key, nodes in every.items() if lines else ():
+            for node in nodes:
+                first = min(one.lineno for one in (node, *getattr(node, "decorator_list", ())))
+                if first < lines.stop and lines.start <= (node.end_lineno or first):
+                    within.add(key)
+        return within or {file, *every}
+
+
+class Chosen(NamedTuple):
+    """Tests with the number of steps from each to what changed: those that run as a whole, and those of which
+    the cases run whose names have one of some words.
+    """
+
+    whole: dict[str, int]
+    partly: dict[str, int]
+    words: set[str]
+
+    def arguments(self) -> list[str]:
+        """What pytest is given, the nearest first: files where all of their tests are meant, else tests."""
+        steps, every = self.partly | self.whole, defaultdict[str, set[str]](set)
+        for test in filter(TEST.fullmatch, checkout().needs):
+            every[test.partition("::")[0]].add(test)
+        files = sorted({test.partition("::")[0] for test in steps})
+        files.sort(key=lambda file: min(steps[test] for test in every[file] if test in steps))
+        chosen = {
+            file: sorted(every[file] & steps.keys(), key=lambda test: (steps[test], test)) for file in files
+        }
+        words = [
+            one
+            for file in files
+            for one in ([file] if len(chosen[file]) == len(every[file]) else chosen[file])
+        ]
+        if not self.partly:
+            return words
+        names = {test.rpartition(":")[2] for test in self.partly}
+        alike = {one.rpartition(":")[2] for one in self.whole if any(name in one for name in names)}
+        return [
+            *words,
+            "-k",
+            f"not ({' or '.join(sorted(names))}) or {' or '.join(sorted(self.words | alike))}",
+        ]
+
+    def within(self, files: set[str]) -> "Chosen":
+        """Those of some files."""
+        whole, partly = (
+            {one: at for one, at in tests.items() if one.partition("::")[0] in files} for tests in self[:2]
+        )
+        return Chosen(whole, partly, self.words)
+
+    def has(self, case: str) -> bool:
+        """Whether a case runs, by its name in pytest."""
+        test = case.partition("[")[0]
+        return test in self.whole or (
+            test in self.partly and any(word in case.lower() for word in self.words)
+        )
+
+
+def choose(changed: Iterable[str]) -> Chosen:
+    """The tests that a change of these definitions, or of files as a whole, can break."""
+    needs = checkout()
+    steps = needs.reach({one for file in changed for one in needs.definitions(file)})
+    whole, partly, words = {one: count for one, count in steps.items() if TEST.fullmatch(one)}, {}, set()
+    for kind, listing in KINDS.items():
+        every = {one for one in needs.plugins if one.startswith(f"{kind.replace('.', '/')}/")}
+        if not (reached := every & steps.keys()):
+            continue
+        least = min(steps[one] for one in reached)
+        for test, count in needs.reach({kind, listing}, within="tests/").items():
+            if TEST.fullmatch(test):
+                cases = reached != every and (kind not in needs.needs[test] or needs.has_cases(test))
+                (partly if cases else whole).setdefault(test, least + count)
+        names = {one.rpartition("/")[2] for one in reached}
+        words |= {form for name in names for form in (name, name.replace("_", ""), name.replace("_", "-"))}
+    return Chosen(whole, {test: count for test, count in partly.items() if test not in whole}, words)
+
+
+@cache
+def checkout() -> Checkout:
+    """The graph of this checkout, read once."""
+    return Checkout()
 
 
 def _git(*words: str) -> str:
@@ -117,20 +370,52 @@ def _git(*words: str) -> str:
     )
 
 
-def selection(changed: set[str]) -> list[str]:
-    """Arguments of pytest that run the tests which a change of these files can break."""
-    reached, whole = readers(changed), readers({file for file in changed if not PLUGIN.match(file)})
-    plugins = {found.groups() for found in map(PLUGIN.match, reached) if found}
-    marks = {f'names("{kind.replace("/", ".")}")' for kind, _ in plugins}
-    marks |= {"registry import EXAMPLES"} if 'names("hw.ops")' in marks else set()  # of what lowering makes
-    tests = {file: text for file, text in project()[1].items() if TEST.match(file)}
-    files = {file for file, text in tests.items() if file in reached or any(mark in text for mark in marks)}
-    words = {form for _, name in plugins for form in (name, name.replace("_", ""))}
-    words |= {Path(file).name for file in whole if TEST.match(file)}
-    return [*sorted(files), *(["-k", " or ".join(sorted(words))] if plugins else [])]
+def changed_since(commit: str) -> set[str]:
+    """Definitions that changed since a commit, and files that have none or are new."""
+    found, file = set(_git("ls-files", "-o", "--exclude-standard").splitlines()), ""
+    for line in _git("diff", "-U0", "--no-color", "--no-ext-diff", commit).splitlines():
+        if named := re.match(r"(?:---|\+\+\+) [ab]/(.*)", line):
+            file = named[1]
+        elif hunk := re.match(r"@@ -\S+ \+(\d+)(?:,(\d+))? @@", line):
+            first, count = int(hunk[1]), int(hunk[2] or 1)
+            found |= checkout().definitions(file, range(first, first + max(count, 1)))
+    return found
+
+
+def table(count: int = 30, seed: int = 64) -> Iterator[str]:
+    """What each of some files would select, and the medians: test modules, cases, processor seconds."""
+    asked = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--collect-only",
+        "-q",
+        "-m",
+        "not full",
+        "-p",
+        "no:cacheprovider",
+    ]
+    listed = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    cases = [line for line in listed if "::" in line]
+    of = Counter(case.partition("::")[0] for case in cases)
+    spent = json.loads((ROOT / "tests/durations.json").read_text())
+    files = [file for file in _git("ls-files", *FOLDERS).splitlines() if Path(file).suffix in CODE]
+    rows = []
+    yield f"{'file':48} modules  cases  share  seconds"
+    for file in sorted(random.Random(seed).sample(files, count)):
+        chosen = choose({file})
+        found = Counter(case.partition("::")[0] for case in cases if chosen.has(case))
+        seconds = sum(spent.get(one, 0) * number / of[one] for one, number in found.items())
+        rows.append((len(found), found.total(), found.total() / len(cases), seconds))
+        yield f"{file:48} {rows[-1][0]:7} {rows[-1][1]:6} {rows[-1][2]:6.1%} {rows[-1][3]:8.0f}"
+    median = [statistics.median(column) for column in zip(*rows, strict=True)]
+    yield f"{'median':48} {median[0]:7.0f} {median[1]:6.0f} {median[2]:6.1%} {median[3]:8.0f}"
 
 
 if __name__ == "__main__":
-    since = "HEAD" if sys.argv[1] == "1" else sys.argv[1]
-    new = _git("ls-files", "-o", "--exclude-standard").splitlines()
-    print(*selection({*_git("diff", "--name-only", since).splitlines(), *new}), sep="\n")
+    if sys.argv[1] == "--table":
+        for line in table():
+            print(line, flush=True)
+    else:
+        since = "HEAD" if sys.argv[1] == "1" else sys.argv[1]
+        print(*choose(changed_since(since)).arguments(), sep="\n")

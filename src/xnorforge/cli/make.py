@@ -25,7 +25,7 @@ TARGETS = {
     "formal": "proofs of the modules that move streams",
     "release-bitstreams": "the shipped networks for every board that can be routed, in out/release",
     "lint": "ruff, basedpyright, and the checks of documents and code",
-    "mutate": "changes of single operators and numbers: which of them proofs and tests find",
+    "mutate": "60 changes of single operators and numbers: which of them proofs and tests find",
     "test": "the quick tests; with CHANGED=1 what a change since the last commit can break",
     "test-full": "the quick tests and those of whole networks",
 }

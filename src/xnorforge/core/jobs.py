@@ -16,7 +16,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import xnorforge
 from xnorforge.core.artifacts import digest
 from xnorforge.core.errors import UserError
 from xnorforge.core.extras import require
@@ -132,7 +131,7 @@ def extract(content: bytes, folder: Path) -> None:
 @cache
 def package_digest() -> str:
     """A digest of this package: equal on machines that make the same of the same."""
-    top = Path(xnorforge.__file__).parent
+    top = Path(__file__).parents[1]
     found = hashlib.sha256()
     for part in sorted(path for path in top.iterdir() if path.name != "__pycache__"):
         files = sorted(part.resolve().rglob("*")) if part.is_dir() else [part]
