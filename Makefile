@@ -16,6 +16,8 @@ MAKEFLAGS += --no-print-directory
 ASKED := $(filter-out -% MAKE%,$(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $v))),$v)))
 $(foreach v,$(ASKED),$(eval override $v := $$(value $v)))
 export ASKED PYTHON XNORFORGE_DATA $(ASKED)
+# Without byte code every process compiles torch anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # A .venv that is a link is an environment made elsewhere, and is used as it is.
 VENV := $(if $(shell test -L .venv && echo linked),,.venv/installed)

@@ -30,6 +30,7 @@ HEADS = re.findall(r"^([a-z][^:=\n]*):", (ROOT / "Makefile").read_text(), re.MUL
 TARGETS = {word for head in HEADS for word in head.split() if re.fullmatch(r"[a-z-]+", word)}
 TARGETS |= {f"clean_{verb.stage}" for verb in options.VERBS if verb.stage}
 LEAVES = ("MAKE", "MFLAGS", "XNORFORGE", "XDG_", "PYTHON", "VIRTUAL_ENV")
+TESTS = re.compile(r"make test\b")  # which these are part of
 TRAINS = re.compile(r"(?:make|xnorforge) (?:train|train-float|compare)\b")
 # A program that runs the Python blocks of a page one after the other, with their names in common.
 DRIVER = """
@@ -169,7 +170,7 @@ class Reader:
 
     def type(self, block: Block) -> None:
         """The commands of a block, in one shell."""
-        lines = [line for line in block.commands() if self.runs(marker(line))]
+        lines = [line for line in block.commands() if self.runs(marker(line)) and not TESTS.match(line)]
         lines = [shortened(line) if self.long else line for line in lines]
         script = "\n".join(f"printf '%s\\n' {shlex.quote(f'@@ {line}')}\n{line}" for line in lines)
         words = ["bash", "-euo", "pipefail", "-c", script]

@@ -94,10 +94,27 @@ def test_a_workflow_limits_its_jobs_and_calls_what_is_there(path):
         assert not any("${{" in step.get("run", "") for step in steps)
 
 
+def steps(name: str, job: str) -> list[dict]:
+    return read_yaml(ROOT / f".github/workflows/{name}.yml")["jobs"][job]["steps"]
+
+
 def test_continuous_integration_runs_the_tests_and_builds_the_site():
-    jobs = read_yaml(ROOT / ".github/workflows/ci.yml")["jobs"]
-    said = [step.get("run") for job in jobs.values() for step in job.get("steps", [])]
-    assert ".ci/run" in said and os.access(ROOT / ".ci/run", os.X_OK) and "make docs" in said
+    assert "make docs" in [step.get("run") for step in steps("ci", "docs")]
+    assert os.access(ROOT / ".ci/run", os.X_OK)
+    said = (ROOT / ".ci/run").read_text()
+    made = re.findall(r"^(?:exec )?(make .*)$", said, re.MULTILINE)
+    assert made == ["make lint", "make build NET=mnist-tfc BOARD=pynq-z2", "make test"]
+    assert not re.search(r"\b(apt|pip|curl)\b", said), "nothing that is not declared is needed"
+    assert "schedule" in read_yaml(ROOT / ".github/workflows/nightly.yml")["on"]
+
+
+@pytest.mark.parametrize(("name", "command"), [("ci", ".ci/run"), ("nightly", "make test-full")])
+def test_tests_run_on_the_newest_python_that_is_allowed_with_the_whole_history(name, command):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    newest = f"3.{int(project['requires-python'].rpartition('.')[2]) - 1}"
+    fetched, python, tested = steps(name, "test")
+    assert fetched["with"]["fetch-depth"] == 0 and python["with"]["python-version"] == newest
+    assert (tested["run"], tested["env"]["PYTHON"]) == (command, f"python{newest}")
 
 
 def test_the_inputs_of_the_difference_are_those_that_its_script_reads():
