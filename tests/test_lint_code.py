@@ -1,4 +1,9 @@
-"""tools/lint_code.py: what nobody names, what branches too much, and too many lines are found."""
+"""tools/lint_code.py: dead definitions, branching, what is above a cap, and raised caps are found."""
+
+import json
+import subprocess
+
+import pytest
 
 from .documents import ROOT, tool
 
@@ -12,16 +17,79 @@ def test_a_dead_definition_and_a_complex_function_are_found(tmp_path, monkeypatc
     monkeypatch.setattr(lint, "ROOT", tmp_path)
     monkeypatch.setattr(lint, "CALLED_ELSEWHERE", {"templates": "drawn"})
     monkeypatch.setattr(lint, "BRANCHING", {"one.py": "gone"})
-    monkeypatch.setattr(lint, "LINES", len(text.splitlines()) - 1)
     paths = [tmp_path / "one.py"]
     unused, stale = lint.dead(paths)
     assert "one.py:1" in unused and "drawn" in stale
     complex_one, simple = lint.branching(paths)
     assert "many" in complex_one and "26" in complex_one and "gone" in simple
-    assert len(list(lint.total(paths))) == 1
 
 
-def test_the_sources_are_the_code_outside_tests():
+def test_the_sources_are_the_python_outside_tests():
     paths = {str(path.relative_to(ROOT)) for path in lint.sources()}
-    assert {"hw/ops/base.py", "src/xnorforge/api.py", "sim/stream.cpp", "tools/lint_code.py"} <= paths
+    assert {"hw/ops/base.py", "src/xnorforge/api.py", "tools/lint_code.py"} <= paths
     assert not any(path.startswith(("tests/", ".venv/", "src/xnorforge/hw/")) for path in paths)
+
+
+CAPS = {"code": 3, "tests": 2, "wide": 0, "suffixes": [".py", ".c"]}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A repository whose first commit is `START`; `commit(caps, files)` adds one."""
+    monkeypatch.setattr(lint, "ROOT", tmp_path)
+    monkeypatch.setattr(lint, "FIRST", {name: CAPS[name] for name in ("code", "tests", "wide")})
+
+    def git(*words):
+        settings = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+        done = subprocess.run(
+            ["git", *settings, *words], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    def commit(caps=None, **files):
+        for folder in ("tools", "tests"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+        for name, value in (({lint.CAPS: json.dumps(caps)} if caps else {}) | files).items():
+            (tmp_path / name).write_text(value)
+        git("add", "-A")
+        git("commit", "-q", "--allow-empty", "-m", "one")
+        return git("rev-parse", "HEAD")
+
+    git("init", "-q")
+    monkeypatch.setattr(lint, "START", commit())
+    return commit
+
+
+def test_caps_only_go_down_and_a_raised_one_stays_red(project):
+    project(CAPS)
+    project(CAPS | {"code": 2, "suffixes": [".py", ".c", ".sv"]})
+    assert list(lint.history()) == []
+    for change in ({"code": 3}, {"suffixes": [".py", ".c"]}, {"wide": 1}):
+        project(CAPS | {"code": 2, "suffixes": [".py", ".c", ".sv"]} | change)
+        project(CAPS | {"code": 2, "suffixes": [".py", ".c", ".sv"]})
+    assert [line.split()[2] for line in lint.history()] == ["wide", "suffixes", "code"]
+
+
+def test_the_first_caps_and_those_not_yet_in_a_commit_are_held_too(project, tmp_path):
+    project(CAPS | {"tests": 3})
+    [line] = lint.history()
+    assert "tests is raised from 2 to 3" in line
+    (tmp_path / lint.CAPS).write_text(json.dumps(CAPS | {"tests": 4}))
+    assert any("now" in line for line in lint.history())
+
+
+def test_without_history_ci_is_red(project, monkeypatch):
+    project(CAPS)
+    monkeypatch.setattr(lint, "START", "0" * 40)
+    monkeypatch.setenv("CI", "true")
+    assert len(list(lint.history())) == 1
+    monkeypatch.delenv("CI")
+    assert list(lint.history()) == []
+
+
+def test_lines_and_wide_lines_above_their_caps_are_found(project, tmp_path):
+    files = {"a.py": "x\n" * 4, "tests/b.c": "y\n\ny\n", "tests/c.py": "#" * 111, "d.txt": "z\n" * 99}
+    project(CAPS, **files)
+    said = {line.split(": ")[1]: line for line in lint.above(CAPS, lint.tracked())}
+    assert set(said) == {"code", "tests", "wide"}
+    assert "4" in said["code"]
