@@ -203,7 +203,7 @@ def network(
     checked: bool = True,
     waves: str | None = None,
     sources: Iterable[Path] | None = None,
-    level: str = "-O2",
+    level: str = "",
     loaded: bool = True,
 ) -> Device:
     """Build the accelerator `xf_top` of the folder `rtl`, whose layers are `ops`, so that all its streams can

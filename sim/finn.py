@@ -29,7 +29,7 @@ def device(
     sources: list[Path],
     streams: dict[str, Stream] | None = None,
     patience: int = PATIENCE,
-    level: str = "-O2",
+    level: str = "",
 ) -> Device:
     """Build a module with FINN's ports.
 

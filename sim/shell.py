@@ -14,7 +14,7 @@ LIBRARY = verilate.Form(
 )
 
 
-def shell_library(acc: Path, checked: bool = True, level: str = "-O2") -> Path:
+def shell_library(acc: Path, checked: bool = True, level: str = "") -> Path:
     """Build the library of an accelerator in its shell; `Device("sim", library, acc / "rtl")` opens it.
 
     Args:

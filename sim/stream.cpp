@@ -15,6 +15,7 @@
 // A cycle is one rising edge; a beat's cycle is the edge that transfers it, 0 the first edge after reset.
 // While a source pauses, its data is noise: the top must not look at it.
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -294,28 +295,26 @@ class Driver {
     }
   }
 
-  // Ready may not depend on valid of its own stream, nor valid on any ready or valid. Leaves the inputs as they were.
-  template <class Settle>
-  void probe(uint64_t cycle, Settle settle) {
-    if (reset_left_ > 0) return;
-    std::vector<bool> valid;
-    for (auto& sink : sinks_) valid.push_back(sink.valid());
-    for (auto& source : sources_) {
-      const bool ready = source.ready();
-      source.turn(true);
-      settle();
-      if (source.ready() != ready) fault(4, cycle);
-      compare(valid, 5, cycle);
-      source.turn(false);
-      settle();
-    }
-    for (auto& sink : sinks_) {
-      sink.turn(true);
-      settle();
-      compare(valid, 6, cycle);
-      sink.turn(false);
-      settle();
-    }
+  // Ready may not depend on valid of its own stream, nor valid on any ready or valid: what both are as long as no input is turned,
+  // then one input after the other is turned and the outputs are compared. A lane outside a reset only.
+  size_t inputs() const { return sources_.size() + sinks_.size(); }
+  void look() {
+    ready_.clear(), valid_.clear();
+    for (auto& source : sources_) ready_.push_back(source.ready());
+    for (auto& sink : sinks_) valid_.push_back(sink.valid());
+  }
+  void turn(size_t input, bool other) {
+    if (input < sources_.size())
+      sources_[input].turn(other);
+    else if (input < inputs())
+      sinks_[input - sources_.size()].turn(other);
+  }
+  void compare(size_t input, uint64_t cycle) {
+    if (reset_left_ > 0 || input >= inputs()) return;
+    const bool source = input < sources_.size();
+    if (source && sources_[input].ready() != ready_[input]) fault(4, cycle);
+    for (size_t k = 0; k < sinks_.size(); k++)
+      if (sinks_[k].valid() != valid_[k]) fault(source ? 5 : 6, cycle);
   }
 
   void write(FILE* file) const {
@@ -325,11 +324,6 @@ class Driver {
   }
 
  private:
-  void compare(const std::vector<bool>& valid, uint64_t kind, uint64_t cycle) {
-    for (size_t k = 0; k < sinks_.size(); k++)
-      if (sinks_[k].valid() != valid[k]) fault(kind, cycle);
-  }
-
   void fault(uint64_t kind, uint64_t cycle) {
     if (!kind || result_.fault) return;
     result_.fault = kind;
@@ -343,6 +337,7 @@ class Driver {
   std::vector<Sink> sinks_;
   std::vector<Valve> inner_;
   std::vector<uint32_t> closed_;
+  std::vector<bool> ready_, valid_;
   uint64_t moved_ = 0;
   int reset_left_ = 0;
   bool started_ = false, done_ = false;
@@ -371,7 +366,11 @@ int main(int argc, char** argv) {
   if (!file) return 3;
   std::vector<Driver> drivers;
   const auto ports = lanes(*top);
-  for (size_t i = 0; i < ports.size(); i++) drivers.emplace_back(ports[i], file, seed, i);
+  size_t inputs = 0;
+  for (size_t i = 0; i < ports.size(); i++) {
+    drivers.emplace_back(ports[i], file, seed, i);
+    inputs = std::max(inputs, drivers.back().inputs());
+  }
   fclose(file);
 
   auto settle = [&] { top->eval(); };
@@ -406,7 +405,14 @@ int main(int argc, char** argv) {
     for (auto& driver : drivers) driver.set(cycle);
     settle();
     if (probe) {
-      for (auto& driver : drivers) driver.probe(cycle, settle);
+      for (auto& driver : drivers) driver.look();
+      for (size_t input = 0; input < inputs; input++) {  // of all lanes at once, since none depends on another
+        for (auto& driver : drivers) driver.turn(input, true);
+        settle();
+        for (auto& driver : drivers) driver.compare(input, cycle);
+        for (auto& driver : drivers) driver.turn(input, false);
+      }
+      settle();
     }
     bool all = true;
     for (auto& driver : drivers) {

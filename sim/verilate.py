@@ -26,6 +26,7 @@ WAIVED = (
 )  # wrappers of a bench share a file; defaults of string parameters
 
 MODEL = "model"
+LEVEL = "-O2"  # g++ optimisation of models whose makers ask for none
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def compile_model(
     defines: Iterable[str] = ("XF_SIM",),
     checked: bool = False,
     waves: str | None = None,
-    level: str = "-O2",
+    level: str = "",
     form: Form = STREAMS,
 ) -> Path:
     """Build the simulator of `top`, or find it in the cache.
@@ -88,7 +89,8 @@ def compile_model(
         ports: text of `ports.h`, which ties the top's ports to the driver.
         checked: assertions (XF_CHECK) on.
         waves: format of the waveforms it can write, `vcd`, `fst` or `saif` (slower, so a build of its own).
-        level: g++ optimisation of the code that runs each cycle.
+        level: g++ optimisation of the code that runs each cycle, by default `LEVEL`; without any, Verilator
+            unrolls no loops either.
         form: what is made of it.
 
     Returns:
@@ -98,6 +100,7 @@ def compile_model(
         ToolMissing: no C++ compiler.
         UserError: Verilator or the compiler rejects the design; the text holds their first message.
     """
+    level = level or LEVEL
     flags = [
         "--cc",
         "-O3",
@@ -117,6 +120,7 @@ def compile_model(
         "--no-timing",
         "--assert" if checked else "--no-assert",
     ]
+    flags += ["--unroll-count", "1"] if level == "-O0" else []
     flags += [f"--trace-{waves}"] if waves else []
     flags += ["--trace-underscore", "--trace-depth", "3"] if waves == "saif" else []  # nets of the layers
     flags += form.verilate

@@ -4,7 +4,9 @@ import json
 import os
 import shutil
 import sys
+from collections import Counter
 from contextlib import nullcontext
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,19 @@ import pytest
 from xnorforge import __main__ as cli
 from xnorforge.core.progress import set_loudness
 from xnorforge.pipeline import job, run, stages
+from xnorforge.sim import verilate
 
+from .seconds import (  # noqa: F401
+    SECONDS,
+    pytest_addoption,
+    pytest_runtest_protocol,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+    pytest_testnodedown,
+    recorded,
+)
+
+verilate.LEVEL = "-O0"  # models of tests run for less time than their compiler
 # What the tests read is the usual output, also where a CI service asks for plain lines.
 for variable in ("CI", "XNORFORGE_LOG"):
     os.environ.pop(variable, None)
@@ -23,13 +37,33 @@ PROGRESS = ("export    ", "lower     ", "fold      ", "generate  ", "demo      "
 LONG = Path(__file__).with_name("long.txt").read_text().splitlines()
 
 
+def runs_quickly(name: str, place: int, which: tuple) -> bool:
+    """Whether `make test` runs the parameters of an id, which come as number `place` of a test."""
+    if isinstance(which[0], int):
+        return place < which[0]
+    never = [one[1:] for one in which if one.startswith("!")]
+    return not any(fnmatchcase(name, one) for one in never) and (
+        len(never) == len(which) or any(fnmatchcase(name, one) for one in which)
+    )
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest chooses by markers
 def pytest_collection_modifyitems(items):
-    """Leave to `make test-full` what long.txt names: seeds and forms whose own call is long."""
-    long = set(LONG)
+    """`quick` at a test says which of its parameters `make test` runs: the first so many, or those whose ids
+    match a pattern, or none that begins with `!`. The others are `full`, and so is what long.txt names.
+    Modules that take long start first, so that no worker ends alone.
+    """
+    seen, taken, long = Counter(), recorded(), set(LONG)
     for item in items:
+        SECONDS[item.nodeid.split("::")[0]] += 0
+        if mark := item.get_closest_marker("quick"):
+            test = item.nodeid.split("[")[0]
+            if not runs_quickly(item.callspec.id, seen[test], mark.args):
+                item.add_marker("full")
+            seen[test] += 1
         if item.nodeid in long:
             item.add_marker("full")
+    items.sort(key=lambda item: -taken.get(item.nodeid.split("::")[0], 0))
 
 
 @pytest.fixture(autouse=True)
