@@ -1,11 +1,9 @@
 """CIFAR-100: small photographs of 100 classes, 32x32 RGB, in the published order."""
 
-import pickle
-from pathlib import Path
-
 import numpy as np
 
-from xnorforge.sw.datasets.base import checked, download, first_with, folder_of
+from xnorforge.sw.datasets.base import first_with, folder_of
+from xnorforge.sw.datasets.cifar10 import read_batches, unpacked
 
 SOURCE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 _URL = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
@@ -21,13 +19,5 @@ def images(split: str) -> tuple[np.ndarray, np.ndarray]:
         UserError: a file is not the published one, or cannot be read.
     """
     places = "cifar100", "cifar-100-python", "cifar100/cifar-100-python"
-    folder = first_with(split, *map(folder_of, places)) or _downloaded()
-    # The pickle is opened only after its hash was found to be the published one.
-    found = pickle.loads(checked(folder / split, _MD5[split]), encoding="latin1")
-    return found["data"].reshape(-1, 3, 32, 32), np.array(found["fine_labels"], np.int64)
-
-
-def _downloaded() -> Path:
-    from pooch import Untar
-
-    return Path(next(path for path in download(_URL, _ARCHIVE, Untar()) if path.endswith("train"))).parent
+    folder = first_with(split, *map(folder_of, places)) or unpacked(_URL, _ARCHIVE, "train")
+    return read_batches(folder, {split: _MD5[split]}, "fine_labels")

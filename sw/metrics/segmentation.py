@@ -41,18 +41,9 @@ def class_iou(matrix: np.ndarray) -> np.ndarray:
     return np.divide(hits, union, out=np.full(len(hits), np.nan), where=union > 0)
 
 
-def mean_iou(matrix: np.ndarray, absent: str = "left out") -> float:
-    """Return the mean over classes, 0 to 1; nan if no pixel counts.
-
-    Args:
-        absent: a class that is neither true nor predicted is "left out" of the mean, or counts as "zero", as
-            in the PyTorch-Encoding tool used for Group-Net's VOC figures.
-    """
+def mean_iou(matrix: np.ndarray) -> float:
+    """Return the mean over the classes that are true or predicted, 0 to 1; nan if no pixel counts."""
     values = class_iou(matrix)
-    if absent == "zero":
-        return float(np.nan_to_num(values).mean())
-    if absent != "left out":
-        raise ValueError(f"mean_iou: absent is {absent!r}; give 'left out' or 'zero'")
     return float(values[~np.isnan(values)].mean()) if matrix.any() else float("nan")
 
 
