@@ -18,7 +18,7 @@ from xnorforge.sw.nn import building_blocks
 from xnorforge.sw.nn.building_blocks import BiReal, Block, Network, Scores
 from xnorforge.sw.nn.eight_bit import EightConv, EightPooled, EightScores, EightShortcut
 from xnorforge.sw.tasks import base, mnist
-from xnorforge.sw.tasks.base import Images
+from xnorforge.sw.tasks.base import Images, task_of
 from xnorforge.sw.training import train
 
 from .given_networks import give_network
@@ -59,6 +59,23 @@ def small() -> tuple[Images, Images]:
     return Images(images[:1297], labels[:1297], "1,297 digits"), Images(
         images[1297:], labels[1297:], "500 digits"
     )
+
+
+def started(
+    method, net="mnist-tfc", epochs=2, phase: int | str = 0, seed=0, arithmetic="float32", batch=64, lr=5e-3,
+    task=None,
+) -> train.Run:  # fmt: skip
+    """A run at the begin of a phase: one by its number, alone, or one by its name, behind those before it."""
+    torch.manual_seed(seed)
+    recipe = Recipe(epochs, batch, lr, arithmetic=arithmetic)
+    rng = torch.Generator().manual_seed(seed)
+    run = train.Run(net, task or task_of(net), recipe, method, method.build(net), rng)
+    phases = method.phases(recipe)
+    last = phases[phase] if isinstance(phase, int) else next(one for one in phases if one.name == phase)
+    for run.phase in [last] if isinstance(phase, int) else phases[: phases.index(last) + 1]:
+        method.begin(run)
+    run.optimiser = method.optimiser(run)
+    return run
 
 
 def trained(method, seed: int, network=narrow, epochs: int = 20) -> train.Run:

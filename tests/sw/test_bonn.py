@@ -7,31 +7,19 @@ import pytest
 import torch
 from torch import nn
 
-from xnorforge.studies.paired import paired_difference
 from xnorforge.sw import networks
 from xnorforge.sw.datasets import mnist as mnist_images
 from xnorforge.sw.methods import bonn, ste
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, building_blocks, stream, threshold_folding
-from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import train, weights
 
-from . import digits
-from .digits import steps
+from .digits import started, steps
 from .maps import pictures
 from .test_threshold_folding import threshold_of
 
 HAND = torch.tensor([[0.5, -0.25, 1.0, -0.75]])
 CHAINS = ["mnist-tfc", "mnist-cnn", "cifar10-cnv"]
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small steps: a second thread costs more than it gives."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def kernel_loss(x, w, mu, sigma, nu):
@@ -49,17 +37,6 @@ def random_case(seed=0):
     x = torch.randn(3, 5, generator=rng, dtype=torch.float64)
     w, mu, sigma = (torch.rand(n, generator=rng, dtype=torch.float64) + 0.5 for n in (5, 3, 3))
     return x, w, mu, sigma, 0.3
-
-
-def started(method, net="mnist-tfc", epochs=2, phase=0, arithmetic="float32", seed=0):
-    """A run at the begin of a phase."""
-    torch.manual_seed(seed)
-    recipe = Recipe(epochs=epochs, batch=64, lr=5e-3, arithmetic=arithmetic)
-    run = train.Run(net, task_of(net), recipe, method, method.build(net), torch.Generator().manual_seed(seed))
-    run.phase = method.phases(recipe)[phase]
-    method.begin(run)
-    run.optimiser = method.optimiser(run)
-    return run
 
 
 def kurtosis(x):
@@ -153,17 +130,6 @@ def test_the_gradient_passes_where_w_keeps_a_latent_in_reach():
     assert torch.equal(bits.detach(), torch.tensor([[1.0, -1.0, 1.0, 1.0], [-1.0, 1.0, -1.0, 1.0]]))
     torch.testing.assert_close(x.grad, torch.tensor([[2.0, 4.0, 0.0, 12.0], [10.0, 0.0, 0.0, 24.0]]))
     torch.testing.assert_close(w.grad, torch.tensor([0.4 - 2.5, -0.8, 0.0, 0.8]))
-
-
-@pytest.mark.parametrize(("net", "arithmetic"), [("mnist-tfc", "float32"), ("mnist-cnn", "bfloat16")])
-def test_without_its_losses_each_step_is_the_baseline_s_bit_for_bit(net, arithmetic):
-    runs = [
-        steps(started(method, net, arithmetic=arithmetic), 4)
-        for method in (ste.Method(), bonn.Method(kernel=0.0, feature=0.0))
-    ]
-    expected, found = (run.network.state_dict() for run in runs)
-    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
-    assert all(layer.log_w.abs().max() == 0 for layer in bonn.modulated(runs[1].network))
 
 
 def test_the_kernel_loss_makes_latents_bimodal():
@@ -325,58 +291,12 @@ def test_a_folded_layer_is_an_integer_comparison():
         assert {-1, 1} <= set(direction)
 
 
-@pytest.mark.parametrize("after", [2, 6, 7])
-def test_a_killed_run_ends_with_the_same_bytes(tmp_path, monkeypatch, after):
-    digits.in_place_of_mnist(monkeypatch, (0, 512), (512, 640), (800, 1000), epochs=8)
-    monkeypatch.setattr(bonn, "FINE", 4)
-    features = {"anywhere": True}
-    train.train("mnist-tfc", "bonn", tmp_path / "whole", hyper=features)
-
-    def killed(_self, run):
-        if run.epoch + 6 * (run.phase.name == "fine") == after:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as once:
-        once.setattr(bonn.Method, "on_epoch", killed)
-        with pytest.raises(KeyboardInterrupt):
-            train.train("mnist-tfc", "bonn", tmp_path / "parts", hyper=features)
-    train.train("mnist-tfc", "bonn", tmp_path / "parts", hyper=features)
-    for file in ("curve.csv", "weights.safetensors", "card.json"):
-        assert (tmp_path / "parts" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes(), file
-
-
-def test_a_checkpoint_holds_the_classes(tmp_path):
-    run = steps(started(bonn.Method(anywhere=True), epochs=10, phase=1), 3)
-    torch.save(run.state(), tmp_path / "state.pt")
-    fresh = started(bonn.Method(anywhere=True), epochs=10, phase=1, seed=1)
-    fresh.restore(torch.load(tmp_path / "state.pt", weights_only=True))
-    assert torch.equal(fresh.method.centres, run.method.centres) and run.method.centres.abs().max() > 0
-    assert torch.equal(fresh.method.variances, run.method.variances)
-    assert all(
-        torch.equal(a.log_w, b.log_w)
-        for a, b in zip(bonn.modulated(fresh.network), bonn.modulated(run.network), strict=True)
-    )
-
-
 def test_the_last_layer_keeps_its_power_of_two():
     for net in CHAINS:
         last = next(
             part for part in bonn.Method().build(net).modules() if isinstance(part, building_blocks.Scores)
         )
         assert binary.quantiser(last.dot).effective().unique().tolist() == [-1, 1]
-
-
-@pytest.mark.full
-def test_with_shortcuts_and_8_bit_ends_no_direction_is_shown():
-    """Published: bonn above plain training, by three points. Here five seeds differ by -4 to +6."""
-    torch.set_num_threads(1)
-    accuracies = [
-        {seed: digits.held_out(digits.trained(kind(), seed, digits.residual)) for seed in range(5)}
-        for kind in (bonn.Method, ste.Method)
-    ]
-    difference = paired_difference(*accuracies)
-    print(accuracies, difference)
-    assert difference.sign == 0
 
 
 def one_layer(latents, w, mu=0.5, sigma=0.5):

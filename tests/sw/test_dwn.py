@@ -1,9 +1,7 @@
 """Neurons that are tables: what they answer, how their entries and inputs learn, what is deployed."""
 
-import pytest
 import torch
 
-from xnorforge.core.errors import UserError
 from xnorforge.sw.methods import base, dwn
 from xnorforge.sw.nn import binary
 
@@ -99,22 +97,3 @@ def test_dense_layers_become_tables_and_convolutions_stay():
     assert parts.count("Lookup") == 1 and parts.count("Votes") == 1 and parts.count("Block") == 3
     wires = {name: given for name, given in method.skeleton(NET).state_dict().items() if "wires" in name}
     assert {tuple(given.shape) for given in wires.values()} == {(64, 4)}
-
-
-def test_networks_of_papers_are_refused():
-    with pytest.raises(UserError, match=r"^dwn: cifar10-resnet20 .*mnist-lut_large"):
-        base.create("dwn").build("cifar10-resnet20")
-
-
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ({"fan_in": "9"}, ("fan_in=9", "1 to 8")),
-        ({"fan_in": "0"}, ("fan_in=0", "1 to 8")),
-        ({"search_share": "1"}, ("search_share=1", "below 1")),
-    ],
-)
-def test_impossible_settings_are_refused(given, words):
-    with pytest.raises(UserError, match=r"^dwn: ") as refused:
-        base.create("dwn", given)
-    assert all(word in str(refused.value) for word in words)

@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from xnorforge.core.errors import UserError
 from xnorforge.flows import export
 from xnorforge.flows.lower import checks, graph
 from xnorforge.flows.qonnx_execution import qonnx_scores
@@ -25,7 +24,7 @@ from xnorforge.sw.nn.branches import Group, Numbers, Residual, Sum, SumBlock, Su
 from xnorforge.sw.nn.building_blocks import Affine2d, BiReal, Bits, Block, Head, Network, Scores
 from xnorforge.sw.nn.splitting import Shape, structured
 from xnorforge.sw.tasks import base
-from xnorforge.sw.training import train, weights
+from xnorforge.sw.training import weights
 
 from . import digits
 from .binary_ends import Pooled, Stem
@@ -53,13 +52,7 @@ def _residual(copied, count=6):
 
 def dense():
     """Bits and dense layers only."""
-    return Network(
-        Bits(),
-        Block(64, 32),
-        Block(32, 32),
-        Block(32, 32),
-        Scores(32, 10, 2**-3),
-    )
+    return Network(Bits(), Block(64, 32), Block(32, 32), Block(32, 32), Scores(32, 10, 2**-3))
 
 
 def atrous():
@@ -90,13 +83,9 @@ SHORT = {"short": _residual(True, 4), "atrous": atrous}
 
 @pytest.fixture(autouse=True)
 def small_networks(monkeypatch):
-    """Networks of seconds in the table; one thread, as a second costs more than it gives."""
+    """Networks of seconds in the table."""
     for name, network in (SMALL | SHORT).items():
         give_network(monkeypatch, name, network)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def pictures(count, seed=0):
@@ -105,14 +94,8 @@ def pictures(count, seed=0):
     )
 
 
-def started(method, net="chain", epochs=5, seed=0, arithmetic="float32", batch=50):
-    torch.manual_seed(seed)
-    recipe = Recipe(epochs=epochs, batch=batch, lr=1e-2, warmup=10, arithmetic=arithmetic)
-    run = train.Run(net, base.Task(), recipe, method, method.build(net), torch.Generator().manual_seed(seed))
-    run.phase = method.phases(recipe)[-1]
-    method.begin(run)
-    run.optimiser = method.optimiser(run)
-    return run
+def started(method, net="chain", epochs=5):
+    return digits.started(method, net, epochs, -1, batch=50, lr=1e-2, task=base.Task())
 
 
 def steps(run, count):
@@ -413,18 +396,6 @@ def test_borders_of_parallel_branches_keep_the_size_of_the_map(atrous):
 # 5. Gradients.
 
 
-def test_gradient_of_an_activation_is_the_printed_one():
-    x = torch.tensor([-1.5, -0.5, 0.0, 0.5, 1.5], requires_grad=True)
-    out = binary.TriangularSign.apply(x)
-    out.sum().backward()
-    assert out.tolist() == [-1, -1, 1, 1, 1] and x.grad.tolist() == [0, 1, 2, 1, 0]
-    x = torch.linspace(-2, 2, 401, dtype=torch.float64, requires_grad=True)
-    binary.TriangularSign.apply(x).sum().backward()
-    at = x.detach()
-    printed = torch.where((at >= -1) & (at < 0), 2 + 2 * at, torch.where((at >= 0) & (at < 1), 2 - 2 * at, 0))
-    torch.testing.assert_close(x.grad, printed)
-
-
 @pytest.mark.parametrize("per_channel", [False, True])
 def test_gradient_of_a_weight_is_that_of_alpha_times_its_sign(per_channel):
     """dL/dW = dL/dWb for y = norm(conv(x, Wb)), Wb = alpha sign(W): our sums are y / alpha, the norm takes
@@ -673,53 +644,6 @@ def test_only_the_first_stage_is_real():
         run.phase = phase
         run.method.begin(run)
         assert {part.real for part in of_kind(run.network, (group_net.Sign, scaled.Scaled))} == {real}
-
-
-@pytest.mark.parametrize("after", [0, 1, 2])
-def test_a_killed_run_ends_with_the_same_bytes(tmp_path, monkeypatch, after):
-    digits.in_place_of_mnist(monkeypatch, (0, 256), (512, 640), (800, 1000), epochs=4)
-    hyper = {"warmup": 0.5, "aggregate": "learned", "bases": 2}
-    train.train("mnist-tfc", "group_net", tmp_path / "whole", hyper=hyper)
-
-    def killed(_self, run):
-        if run.epoch + 2 * (run.phase.name == "binary") == after:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as once:
-        once.setattr(Method, "on_epoch", killed)
-        with pytest.raises(KeyboardInterrupt):
-            train.train("mnist-tfc", "group_net", tmp_path / "parts", hyper=hyper)
-    train.train("mnist-tfc", "group_net", tmp_path / "parts", hyper=hyper)
-    for file in ("curve.csv", "weights.safetensors", "card.json"):
-        assert (tmp_path / "parts" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes(), file
-
-
-# What cannot be.
-
-
-@pytest.mark.parametrize(
-    ("hyper", "net", "text"),
-    [
-        ({"decomposition": "v4"}, "chain", ["group_net, decomposition: ", "'v4'", "lbd, v1, v2, v3"]),
-        ({"bases": 0}, "chain", ["group_net: ", "bases=0", "bases 1 or more"]),
-        (
-            {"decomposition": "lbd", "gate": "scalar"},
-            "chain",
-            ["group_net: ", "gate=scalar", "decomposition=lbd", "gate=none"],
-        ),
-        ({"dilations": "1;2"}, "chain", ["group_net: ", "dilations=1;2", "1,2,3", "none"]),
-        ({"dilations": "1,2"}, "chain", ["group_net: 2 dilations ", "bases=3", "one per base"]),
-        (
-            {"dilations": "1,2,3"},
-            "cifar10-cnv_half",
-            ["group_net: dilation 2 ", "padding", "segment-tinyseg", "dilations=none"],
-        ),
-    ],
-)
-def test_what_cannot_be_is_one_sentence(hyper, net, text):
-    with pytest.raises(UserError) as error:
-        Method(**hyper).build(net)
-    assert all(part in str(error.value) for part in text), str(error.value)
 
 
 # Directions the paper claims, on the digits of scikit-learn: 1,297 to train on, 500 held out. Of two methods

@@ -4,6 +4,7 @@ network.
 
 import csv
 from dataclasses import asdict, replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,14 +12,13 @@ import torch
 import torch.nn.functional as F
 from brevitas.nn import QuantConv2d, QuantLinear
 
-from xnorforge.core.errors import UserError
 from xnorforge.flows import export
 from xnorforge.flows.lower import lower
 from xnorforge.sw import networks, zoo
 from xnorforge.sw.datasets import base as datasets
 from xnorforge.sw.datasets import cifar10 as cifar10_images
 from xnorforge.sw.datasets import mnist as mnist_images
-from xnorforge.sw.methods import base, layer_priority, ste
+from xnorforge.sw.methods import base, layer_priority
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, mixed_precision
 from xnorforge.sw.nn.building_blocks import BiReal, Network, Projected, Scores
@@ -28,6 +28,7 @@ from xnorforge.sw.training import train, weights
 
 from .binary_ends import Pooled, Stem
 from .digits import epoch, in_place_of_mnist, steps
+from .digits import started as started_at
 
 SHARES = {
     "float_share": 0.2,
@@ -62,17 +63,7 @@ def rates(layers, bits=32):
     ]
 
 
-def started(chosen, net="mnist-tfc", epochs=10, phase="polish", arithmetic="float32", seed=0):
-    """A run at the begin of a phase, the phases before it begun."""
-    torch.manual_seed(seed)
-    recipe = Recipe(epochs=epochs, batch=64, lr=5e-3, arithmetic=arithmetic)
-    run = train.Run(net, task_of(net), recipe, chosen, chosen.build(net), torch.Generator().manual_seed(seed))
-    for run.phase in chosen.phases(recipe):
-        chosen.begin(run)
-        if run.phase.name == phase:
-            break
-    run.optimiser = chosen.optimiser(run)
-    return run
+started = partial(started_at, epochs=10, phase="polish")
 
 
 def shaken(net, seed, shape=None, **hyper):
@@ -337,18 +328,8 @@ def test_gains_keep_their_significant_bits():
         assert ((kept / step).abs() <= 2**bits).all()
 
 
-@pytest.mark.parametrize(("net", "arithmetic"), [("mnist-tfc", "float32"), ("mnist-cnn", "bfloat16")])
-def test_all_binary_and_without_penalty_each_step_is_the_baseline_s_bit_for_bit(net, arithmetic):
-    runs = [
-        steps(started(chosen, net, epochs=1, phase=phase, arithmetic=arithmetic), 4)
-        for chosen, phase in ((ste.Method(), "train"), (method(rho=0.0, step_rate=1.0), "step 1"))
-    ]
-    expected, found = (run.network.state_dict() for run in runs)
-    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
-
-
 def test_gradients_reach_every_layer_in_every_form():
-    for phase in ("float", "step 2", "polish"):
+    for phase in ("float", "step 1", "polish"):
         for mode in layer_priority.MODES:
             run = started(method(mode=mode, rho=1e-4), phase=phase)
             images, labels = mnist_images.shipped()
@@ -377,50 +358,46 @@ def test_binary_throughout_it_is_the_plain_network(net):
     }
 
 
+SMALL = (3, 32, 32)  # maps of 4 x 4 and 8 x 8
+# Network, settings, pictures and their size.
+PREFIXES = [
+    ("mnist-tfc", {"order": "forward_depth", "binarise": 2, "mode": "w1a1"}, 24, None),
+    ("pedestrian-tinyped", {"binarise": 4}, 3, SMALL),
+]
+MORE = [
+    ("mnist-tfc", {"binarise": 2}, 256, None),
+    ("mnist-tfc", {"binarise": 0}, 24, None),
+    ("mnist-tfc", {"mode": "w1a8"}, 24, None),
+    *(
+        (net, hyper, 256 if net == "mnist-cnn" and "mode" not in hyper else 4, None)
+        for net in ("mnist-cnn", "cifar10-cnv_half")
+        for hyper in ({"binarise": 3}, {"mode": "w1a8", "binarise": 4}, {"exclude_heads": True})
+    ),
+    *(("pedestrian-tinyped", {"binarise": at}, 3, None) for at in range(8)),
+]
+
+
 @pytest.mark.parametrize(
-    "hyper",
-    [
-        {"binarise": 2},
-        {"binarise": 0},
-        {"mode": "w1a8"},
-        {"order": "forward_depth", "binarise": 2, "mode": "w1a1"},
-    ],
-    ids=lambda hyper: " ".join(f"{key}={value}" for key, value in hyper.items()),
+    ("net", "hyper", "count", "shape"),
+    [*PREFIXES, *(pytest.param(*one, marks=pytest.mark.full) for one in MORE)],
 )
-def test_a_prefix_is_shipped_exported_and_lowered_exactly(hyper, tmp_path):
-    count = 256 if hyper == {"binarise": 2} else 24
-    is_the_same_everywhere("mnist-tfc", hyper, count, tmp_path)
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("net", ["mnist-cnn", "cifar10-cnv_half"])
-@pytest.mark.parametrize(
-    "hyper", [{"binarise": 3}, {"mode": "w1a8", "binarise": 4}, {"exclude_heads": True}], ids=str
-)
-def test_a_prefix_of_a_convolutional_network_is_shipped_exported_and_lowered_exactly(net, hyper, tmp_path):
-    is_the_same_everywhere(net, hyper, 256 if net == "mnist-cnn" and "mode" not in hyper else 4, tmp_path)
-
-
-def is_the_same_everywhere(net, hyper, count, folder, shape=None):
+def test_a_prefix_is_shipped_exported_and_lowered_exactly(net, hyper, count, shape, tmp_path):
     """Module = loaded module = QONNX = integers = FINN's execution, with saturated pictures among them."""
     chosen, network = shaken(net, seed=2, shape=shape, **hyper)
     deployed = chosen.deploy(net, network)
     card = {"net": net, "method": "layer_priority", "hyper": asdict(chosen), "accuracy": []}
-    weights.save_weights(folder, deployed, card)
-    back, _ = zoo.load(net, "layer_priority", folder)
+    weights.save_weights(tmp_path, deployed, card)
+    back, _ = zoo.load(net, "layer_priority", tmp_path)
     pictures = noise(net, count, shape=shape)
     scores = train.scores(deployed, pictures)
     assert len(np.unique(scores)) > 10
     np.testing.assert_array_equal(train.scores(network, pictures), scores)
     np.testing.assert_array_equal(train.scores(back, pictures), scores)
     words = {"net": net, "method": "layer_priority", "source": "", "images": "noise"}
-    checks = export.export(back, pictures, np.full(count, -1), folder, words)["checks"]
-    lowered = lower(folder / "model.onnx", folder / "golden.npz", folder)
+    checks = export.export(back, pictures, np.full(count, -1), tmp_path, words)["checks"]
+    lowered = lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
     assert [check["images"] for check in checks] == [count] and not lowered["reference_rounds"]
     assert lowered["checks"][0]["what"].startswith("scores ==")
-
-
-SMALL = (3, 32, 32)  # maps of 4 x 4 and 8 x 8
 
 
 @pytest.mark.parametrize("hyper", [*({"binarise": at} for at in range(8)), {"mode": "w1a8"}], ids=str)
@@ -463,16 +440,6 @@ def test_batch_norm_absorbs_one_alpha_of_all_rates():
     torch.testing.assert_close(norm.running_mean, before / latents.abs().mean(1))
     [(found, behind)] = chosen._sums(["5"])
     assert torch.equal(found, latents) and behind is norm
-
-
-def test_a_prefix_of_the_pedestrian_detector_is_exported_and_lowered_exactly(tmp_path):
-    is_the_same_everywhere("pedestrian-tinyped", {"binarise": 4}, 3, tmp_path, SMALL)
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("binarise", range(8))
-def test_every_prefix_of_the_pedestrian_detector_is_exported_and_lowered_exactly(binarise, tmp_path):
-    is_the_same_everywhere("pedestrian-tinyped", {"binarise": binarise}, 3, tmp_path)
 
 
 def test_layers_outside_s_have_eight_bits_and_there_is_one_boundary():
@@ -563,33 +530,6 @@ def test_statistics_are_taken_again_from_standing_weights():
     )
 
 
-@pytest.mark.parametrize(
-    ("after", "hyper"), [(2, {}), (5, {"order": "sensitivity", "binarise": 3, "max_loss": 0.5})]
-)
-@pytest.mark.usefixtures("digits")
-def test_a_killed_run_ends_with_the_same_bytes(tmp_path, monkeypatch, after, hyper):
-    train.train("mnist-tfc", "layer_priority", tmp_path / "whole", epochs=10, hyper=SHARES | hyper)
-    called = []
-    usual = layer_priority.Method.on_epoch
-
-    def killed(self, run):
-        if len(called) == after:
-            raise KeyboardInterrupt
-        called.append(0)
-        usual(self, run)
-
-    with monkeypatch.context() as once:
-        once.setattr(layer_priority.Method, "on_epoch", killed)
-        with pytest.raises(KeyboardInterrupt):
-            train.train("mnist-tfc", "layer_priority", tmp_path / "parts", epochs=10, hyper=SHARES | hyper)
-    train.train("mnist-tfc", "layer_priority", tmp_path / "parts", epochs=10, hyper=SHARES | hyper)
-    files = [path.relative_to(tmp_path / "whole") for path in sorted((tmp_path / "whole").rglob("*.*"))]
-    assert len(files) > 10
-    for file in files:
-        if file.name != "checkpoint.pt":
-            assert (tmp_path / "parts" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes(), file
-
-
 @pytest.mark.usefixtures("digits")
 def test_training_stops_at_the_target_ratio_and_the_card_says_where(tmp_path):
     card = train.train(
@@ -619,30 +559,6 @@ def test_what_sensitivity_measured_is_on_the_card(tmp_path):
     assert tradeoff(tmp_path)[-1]["names"] == first
     network, _ = zoo.load("mnist-tfc", "layer_priority", tmp_path)
     assert network.get_submodule(f"{first}.dot").weight_quant.bit_width() == 1
-
-
-REFUSED = [
-    ("mode=w1a2", "mnist-tfc", ["layer_priority, mode: ", "'w1a2'", "w1a1, w1a8"]),
-    (
-        "order=inverse_dept",
-        "mnist-tfc",
-        ["layer_priority, order: ", "'inverse_dept'", "mean 'inverse_depth'"],
-    ),
-    ("binarise=5", "mnist-tfc", ["layer_priority: ", "binarise=5", "4 layers", "0 to 4", "-1 for all"]),
-    ("ranking=1 2", "mnist-tfc", ["layer_priority: ", "'1 2'", "1 2 3 4"]),
-    (
-        "binarise=3",
-        "cifar10-resnet20_half_8bit",
-        ["layer_priority: ", "shortcuts", "mode=w1a1", "binarise=-1"],
-    ),
-]
-
-
-@pytest.mark.parametrize(("given", "net", "text"), REFUSED, ids=[given for given, _, _ in REFUSED])
-def test_what_cannot_be_is_refused_in_a_sentence(given, net, text):
-    with pytest.raises(UserError) as error:
-        method(**dict([given.split("=")])).build(net)
-    assert all(part in str(error.value) for part in text), str(error.value)
 
 
 # Against the paper's direction

@@ -7,17 +7,16 @@ import torch
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
 from xnorforge.flows.export import export
-from xnorforge.sw import networks
-from xnorforge.sw.datasets import mnist as mnist_images
+from xnorforge.sw.methods import base, bonn
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, building_blocks
-from xnorforge.sw.tasks import mnist
-from xnorforge.sw.tasks.base import Images, task_of
+from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import train, weights
 
-from . import maps
+from . import digits, maps
 from .binary_ends import Pooled, Stem
 from .given_networks import give_network
+from .refusals import refused
 
 METHODS = plugins.names("sw.methods")
 NET = "mnist-tfc"
@@ -105,52 +104,48 @@ def deployed_exactly(run):
     return deployed
 
 
-def test_what_is_deployed_is_binary_and_computes_the_trained_function(run):
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_deployed_and_exported_is_binary_and_computes_the_trained_function(run, tmp_path):
     for seed in (1, 2, 3):
         run.method.step(run, *batch(seed))
     building_blocks.set_on_grid(run.network, True)
-    deployed_exactly(run)
+    deployed = deployed_exactly(run)
+    images = torch.cat([batch(seed)[0] for seed in range(8)]).numpy()
+    meta = {"net": NET, "method": "one of them", "source": "a test", "images": "256 random pictures"}
+    (same,) = export(deployed, images, np.full(256, -1), tmp_path, meta)["checks"]
+    assert (same["images"], same["integers"], same["mismatches"]) == (256, 2560, 0)
 
 
-@pytest.mark.parametrize("net", maps.NETS)
-@pytest.mark.parametrize("name", METHODS)
-def test_networks_that_give_maps_train_and_deploy_with_every_method(name, net):
+PAIRS = [(name, net, net == QUICK.get(name, "segment-tinyseg")) for name in METHODS for net in maps.NETS]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("name", "net", "exported"),
+    [
+        *PAIRS,
+        *(pytest.param(name, net, True, marks=pytest.mark.full) for name, net, quick in PAIRS if not quick),
+    ],
+)
+def test_networks_that_give_maps_train_deploy_and_export_with_every_method(name, net, exported, tmp_path):
     run = in_its_last_phase(name, net)
     loss = run.method.step(run, *batch(1, net))
     assert np.isfinite(loss)
     for layer, latent in binary.latents(run.network).items():
         assert latent.grad is None or torch.isfinite(latent.grad).all(), layer
     building_blocks.set_on_grid(run.network, True)
-    deployed_exactly(run)
-
-
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(
-    ("name", "net"),
-    [
-        pytest.param(name, net, marks=() if net == QUICK.get(name, "segment-tinyseg") else pytest.mark.full)
-        for name in METHODS
-        for net in maps.NETS
-    ],
-)
-def test_exported_maps_are_those_of_the_module_with_every_method(name, net, tmp_path):
-    run = in_its_last_phase(name, net)
-    building_blocks.set_on_grid(run.network, True)
-    deployed, images = deployed_exactly(run), batch(5, net)[0].numpy()
-    meta = {"net": net, "method": name, "source": "a test", "images": "5 random pictures"}
-    (same,) = export(deployed, images, np.full(5, -1), tmp_path, meta)["checks"]
-    assert same["images"] == 5 and same["integers"] > 100 and same["mismatches"] == 0
+    deployed = deployed_exactly(run)
+    if exported:
+        meta = {"net": net, "method": name, "source": "a test", "images": "5 random pictures"}
+        images = batch(5, net)[0].numpy()
+        (same,) = export(deployed, images, np.full(5, -1), tmp_path, meta)["checks"]
+        assert same["images"] == 5 and same["integers"] > 100 and same["mismatches"] == 0
 
 
 def small_residual():
     convolutions = [(4, 8, 2), (8, 8, 1), (8, 16, 2), (16, 16, 1)]
     body = [building_blocks.BiReal(*sizes) for sizes in convolutions]
-    return building_blocks.Network(
-        Stem(3, 4),
-        *body,
-        Pooled(8),
-        building_blocks.Scores(16, 10, 0.25),
-    )
+    return building_blocks.Network(Stem(3, 4), *body, Pooled(8), building_blocks.Scores(16, 10, 0.25))
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -170,49 +165,95 @@ def test_with_shortcuts_what_trains_last_is_what_is_deployed(name, monkeypatch):
     assert torch.equal(trained, deployed.as_subclass(torch.Tensor)) and len(trained.unique()) > 10
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_the_exported_file_scores_256_pictures_as_the_module_does(run, tmp_path):
-    for seed in (1, 2, 3):
-        run.method.step(run, *batch(seed))
-    building_blocks.set_on_grid(run.network, True)
-    deployed = run.method.deploy(NET, run.network)
-    images = torch.cat([batch(seed)[0] for seed in range(8)]).numpy()
-    meta = {"net": NET, "method": "one of them", "source": "a test", "images": "256 random pictures"}
-    (same,) = export(deployed, images, np.full(256, -1), tmp_path, meta)["checks"]
-    assert (same["images"], same["integers"], same["mismatches"]) == (256, 2560, 0)
+@pytest.mark.parametrize(
+    ("method", "hyper", "net", "said"),
+    [
+        ("bonn", "kernel=x", NET, "'x' is not a number"),
+        ("ci_bcnn", "dead=0", NET, "dead=0.0 positive density=0"),
+        ("ci_bcnn", "height=-1", NET, "height=-1.0 positive density=0"),
+        ("ci_bcnn", "dead=nan", NET, "dead=nan positive density=0"),
+        ("dwn", "fan_in=9", NET, "fan_in=9 1|to|8"),
+        ("dwn", "fan_in=0", NET, "fan_in=0 1|to|8"),
+        ("dwn", "search_share=1", NET, "search_share=1 below|1"),
+        ("dwn", "", "cifar10-resnet20", "cifar10-resnet20 mnist-lut_large"),
+        ("group_net", "decomposition=v4", NET, "decomposition: 'v4' lbd,|v1,|v2,|v3"),
+        ("group_net", "bases=0", NET, "bases=0 bases|1|or|more"),
+        ("group_net", "decomposition=lbd gate=scalar", NET, "gate=scalar decomposition=lbd gate=none"),
+        ("group_net", "dilations=1;2", NET, "dilations=1;2 1,2,3 none"),
+        ("group_net", "dilations=1,2", NET, "2|dilations bases=3 one|per|base"),
+        (
+            "group_net",
+            "dilations=1,2,3",
+            "cifar10-cnv_half",
+            "dilation|2 padding segment-tinyseg dilations=none",
+        ),
+        ("layer_priority", "mode=w1a2", NET, "mode: 'w1a2' w1a1,|w1a8"),
+        ("layer_priority", "order=inverse_dept", NET, "order: 'inverse_dept' mean|'inverse_depth'"),
+        ("layer_priority", "binarise=5", NET, "binarise=5 4|layers 0|to|4 -1|for|all"),
+        ("layer_priority", "ranking=1|2", NET, "'1|2' 1|2|3|4"),
+        ("layer_priority", "binarise=3", "cifar10-resnet20_half_8bit", "shortcuts mode=w1a1 binarise=-1"),
+        ("rbcn", "scale_bits=5", NET, "scale_bits=5 1|to|4"),
+        ("rbcn", "granularity=spacial", NET, "granularity: 'spacial' layer,|spatial"),
+    ],
+)
+def test_what_a_method_cannot_be_is_said_in_a_sentence(method, hyper, net, said):
+    """Words of the sentence, with | for a blank."""
+    given = dict(one.replace("|", " ").split("=") for one in hyper.split())
+    text = refused(
+        lambda: base.create(method, given).build(net), *(one.replace("|", " ") for one in said.split())
+    )
+    assert text.startswith(method)
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("after", [1, 3])
-def test_a_killed_run_ends_with_the_same_bytes(method, after, tmp_path, monkeypatch):
-    images, labels = mnist_images.shipped()
-    sets = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in ((0, 256), (256, 320), (900, 1000))]
-    monkeypatch.setattr(mnist.Task, "train_sets", lambda _self: tuple(sets[:2]))
-    monkeypatch.setattr(mnist.Task, "test_sets", lambda _self: sets[2:])
-    recipe = Recipe(epochs=4, batch=64, lr=5e-3, warmup=2)
-    monkeypatch.setattr(networks, "recipe", lambda _: recipe)
-    ended, real = [], train._write_curve
+@pytest.mark.parametrize("method", ["ci_bcnn", "rbcn"])
+def test_one_epoch_is_too_few_for_two_phases(method):
+    refused(lambda: base.create(method).phases(Recipe(1, 16, 1e-3)), f"{method}: ", "epochs=1", "2 or more")
 
-    def killed(path, curve):
-        real(path, curve)
-        ended.append(len(curve))
-        if len(curve) == after and len(ended) == after:
+
+SHARES = {"float_share": 0.2, "polish_share": 0.4}
+# The settings and epochs in which all phases of a method and its own numbers appear in a short run.
+RUNS = {
+    "bonn": ({"anywhere": True}, 4),
+    "ci_bcnn": ({"batches": 4, "steps": 16, "images": 128}, 5),
+    "group_net": ({"warmup": 0.5, "aggregate": "learned", "bases": 2}, 4),
+    "layer_priority": (SHARES, 10),
+}
+SENSITIVE = SHARES | {"order": "sensitivity", "binarise": 3, "max_loss": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("method", "hyper", "epochs"),
+    [
+        *((method, *RUNS.get(method, ({}, 4))) for method in METHODS),
+        pytest.param("layer_priority", SENSITIVE, 10, marks=pytest.mark.full),
+    ],
+)
+def test_a_run_killed_behind_every_epoch_ends_with_the_same_bytes(
+    method, hyper, epochs, tmp_path, monkeypatch
+):
+    digits.in_place_of_mnist(monkeypatch, (0, 256), (256, 320), (900, 1000), epochs=epochs)
+    monkeypatch.setattr(bonn, "FINE", 2)  # half of the epochs, not a tenth
+    monkeypatch.setattr(train.curves, "draw_run", lambda *_: None)
+    real, begun = train._epoch, []
+
+    def once(*given):
+        if begun:
             raise KeyboardInterrupt
+        begun.append(given)
+        return real(*given)
 
-    train.train(NET, method, tmp_path / "whole")
-    monkeypatch.setattr(train, "_write_curve", killed)
-    with pytest.raises(KeyboardInterrupt):
-        train.train(NET, method, tmp_path / "parts")
-    train.train(NET, method, tmp_path / "parts")
-    assert ended == [*range(1, after + 1), *range(after + 1, 5)]
-    for file in ("curve.csv", "weights.safetensors", "card.json"):
-        assert (tmp_path / "parts" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes(), file
-
-
-def test_state_survives_a_checkpoint(run, tmp_path):
-    run.method.step(run, *batch(1))
-    torch.save(run.state(), tmp_path / "state.pt")
-    run.restore(torch.load(tmp_path / "state.pt", weights_only=True))
+    train.train(NET, method, tmp_path / "whole", hyper=hyper)
+    monkeypatch.setattr(train, "_epoch", once)
+    for _ in range(epochs - 1):
+        with pytest.raises(KeyboardInterrupt):
+            train.train(NET, method, tmp_path / "parts", hyper=hyper)
+        begun.clear()
+    train.train(NET, method, tmp_path / "parts", hyper=hyper)
+    files = [path.relative_to(tmp_path / "whole") for path in (tmp_path / "whole").rglob("*.*")]
+    assert len(files) > 3
+    for file in files:
+        same = (tmp_path / "parts" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+        assert same or file.name == "checkpoint.pt", file
 
 
 def test_an_unknown_method_is_answered_with_the_nearest():

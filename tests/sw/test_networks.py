@@ -8,15 +8,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.nn import binary, stream
-from xnorforge.sw.nn.building_blocks import (
-    Affine2d,
-    BiReal,
-    Block,
-    Head,
-    Network,
-    Scores,
-    set_on_grid,
-)
+from xnorforge.sw.nn.building_blocks import Affine2d, BiReal, Block, Head, Network, Scores, set_on_grid
 from xnorforge.sw.tasks.base import task_of
 
 from ..refusals import says

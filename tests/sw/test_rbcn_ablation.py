@@ -58,12 +58,7 @@ def test_a_learned_scale_and_the_kernel_loss_bring_latents_to_plus_and_minus_c(a
 
 # Published: Bi < R < R+G < R+G+B, by 1.6, 2.6 and 2.5 points. The sign that five seeds show here: +1 where
 # the whole interval of the paired differences lies above 0, 0 where it holds 0.
-SEEN = {
-    ("R", "Bi"): 0,
-    ("R+G", "R"): 0,
-    ("R+G+B", "R+G"): 0,
-    ("R", "R, a hundred times"): 1,
-}
+SEEN = {("R", "Bi"): 0, ("R+G", "R"): 0, ("R+G+B", "R+G"): 0, ("R", "R, a hundred times"): 1}
 
 
 @pytest.mark.full

@@ -123,22 +123,6 @@ def layers_of(row) -> list[str]:
     return [key.removeprefix("flipped ") for key in row if key.startswith("flipped ")]
 
 
-ZERO = {"bonn": {"kernel": 0, "feature": 0}, "rbcn": {"lambda1": 0, "adversarial": 0},
-        "layer_priority": {"rho": 0}}  # fmt: skip
-
-
-@pytest.mark.parametrize("method", ZERO)
-def test_with_the_weights_of_its_losses_at_0_a_method_trains_as_with_the_tasks_loss_alone(
-    method, tmp_path, monkeypatch
-):
-    """Phases, estimators and steps are its own."""
-    train.train(NET, method, tmp_path / "zero", hyper=ZERO[method])
-    kind = plugins.load("sw.methods", method).Method
-    monkeypatch.setattr(kind, "losses", base.Method.losses)
-    train.train(NET, method, tmp_path / "task", hyper=ZERO[method])
-    equal_numbers(numbers_of(tmp_path / "zero"), numbers_of(tmp_path / "task"))
-
-
 @pytest.mark.parametrize("method", sorted({*plugins.names("sw.methods")} - {*LOSSES}))
 def test_a_method_without_a_loss_of_its_own_has_the_tasks_alone(method):
     chosen = base.create(method)
@@ -219,6 +203,22 @@ def test_without_what_it_adds_a_method_gives_the_numbers_of_the_baseline_in_its_
     equal_numbers(found, expected)
     # The graph of ci_bcnn and its stair are shipped where it has no edge, too.
     assert not any(found[name].any() for name in found.keys() - expected.keys() if "stair" not in name)
+
+
+@pytest.mark.parametrize(
+    ("method", "hyper", "epochs", "phase"),
+    [
+        ("bonn", {"kernel": 0, "feature": 0}, 1, 0),
+        ("ci_bcnn", {"density": 0}, 2, 0),
+        ("layer_priority", {"rho": 0, "step_rate": 1}, 1, "step 1"),
+    ],
+)
+def test_convolutions_in_bfloat16_step_as_those_of_the_baseline(method, hyper, epochs, phase):
+    runs = [
+        digits.steps(digits.started(chosen, "mnist-cnn", epochs, at, arithmetic="bfloat16"), 2)
+        for chosen, at in ((base.create(method, hyper), phase), (ste.Method(), 0))
+    ]
+    equal_numbers(*(run.network.state_dict() for run in runs))
 
 
 def test_layer_priority_at_once_and_without_rho_is_the_baseline_but_for_its_statistics(tmp_path):

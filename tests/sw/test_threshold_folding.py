@@ -6,12 +6,8 @@ import torch
 from torch import nn
 
 from xnorforge.sw import networks
-from xnorforge.sw.nn import building_blocks, threshold_folding
+from xnorforge.sw.nn import threshold_folding
 from xnorforge.sw.nn.threshold_folding import Grid, grid_of
-
-from .maps import pictures
-from .test_binary import shaken
-from .zoo import NETS
 
 GRIDS = [(1, False), (9, False), (64, False), (784, False), (2304, False), (9, True), (27, True)]
 
@@ -112,12 +108,3 @@ def test_pixels_end_at_the_first_sign():
 
 def test_what_moves_a_sum_makes_its_grid_finer_and_wider():
     assert grid_of(9, False, moved=4).values().tolist() == list(range(-13, 14))
-
-
-@pytest.mark.parametrize("net", NETS)
-def test_a_network_with_folded_thresholds_scores_every_picture_the_same(net):
-    """Sums for shortcuts are on their grid before: there rounding changes the function."""
-    network, x = shaken(net), pictures(net, 8)
-    building_blocks.set_on_grid(network, True)
-    with torch.no_grad():
-        assert torch.equal(threshold_folding.fold_thresholds(network)(x), network(x))

@@ -85,11 +85,7 @@ def test_cards_name_data_recipe_seed_and_command(net):
 @pytest.mark.parametrize(
     ("net", "method", "text"),
     [
-        (
-            "mnist-cn",
-            "ste",
-            r"NET: 'mnist-cn' .*cifar10-cnv, .*, mnist-cnn, .*mnist-tfc, .*'mnist-cnn'",
-        ),
+        ("mnist-cn", "ste", r"NET: 'mnist-cn' .*cifar10-cnv, .*, mnist-cnn, .*mnist-tfc, .*'mnist-cnn'"),
         ("mnist-cnn", "stee", r"METHOD: 'stee' .*ste.*'ste'"),
     ],
 )
