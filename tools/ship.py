@@ -1,12 +1,9 @@
-"""Ship a run, with the figures of other runs that differ from it only in the seed:
+"""Ship a run: its weights and its card go into `<net>-<method>/`.
 
-    python tools/ship.py out/compare/cifar10-cnv_half/60/ste-{0,1,2} -o sw/shipped
-
-The first run's weights go into `<net>-<method>/`; card.json states all runs.
+python tools/ship.py out/compare/cifar10-cnv_half/60/ste-0 -o sw/shipped
 """
 
 import argparse
-import json
 import shutil
 from pathlib import Path
 
@@ -16,39 +13,24 @@ from xnorforge.sw.training import curves, weights
 from xnorforge.sw.training.summands import MOVE, MOVED
 
 LEAST = 1e-3  # share of a method's own term in the task's gradient, in at least one layer
-SAME = ("net", "method", "hyper", "recipe", "arithmetic", "threads", "init", "data", "tools")
 
 
-def ship_run(runs: list[Path], shelf: Path) -> Path:
+def ship_run(run: Path, shelf: Path) -> Path:
     """Write a shipped network; returns its folder.
 
     Args:
-        runs: folders of training runs, the one whose weights are shipped first.
+        run: folder of the training.
         shelf: the folder of shipped networks.
 
     Raises:
-        UserError: a folder has no weights, two runs differ in more than the seed, or not in the seed, or a
-            term of the method did nothing.
+        UserError: the folder has no weights, or a term of the method did nothing.
     """
-    cards = [weights.read_weights(run)[0] for run in runs]
-    for run, card in zip(runs, cards, strict=True):
-        _see_that_it_acts(run, card["method"])
-    for run, card in zip(runs[1:], cards[1:], strict=True):
-        if other := [key for key in SAME if card.get(key) != cards[0].get(key)]:
-            raise UserError(
-                f"{run}: its {other[0]} is {json.dumps(card.get(other[0]))}, but that of {runs[0]} is "
-                f"{json.dumps(cards[0].get(other[0]))}; give runs that differ only in the seed."
-            )
-    seeds = [card["seed"] for card in cards]
-    if len(set(seeds)) < len(seeds):
-        raise UserError(f"{shelf}: runs of the seeds {seeds} were given; give each seed once.")
-    card = dict(cards[0])
-    if len(cards) > 1:
-        card["seeds"] = [{key: one[key] for key in ("seed", "accuracy")} for one in cards]
+    card = weights.read_weights(run)[0]
+    _see_that_it_acts(run, card["method"])
     folder = shelf / f"{card['net']}-{card['method']}"
     with artifacts.whole(folder) as aside:
         aside.mkdir(parents=True)
-        shutil.copyfile(runs[0] / weights.FILE, aside / weights.FILE)
+        shutil.copyfile(run / weights.FILE, aside / weights.FILE)
         artifacts.write_json(aside / "card.json", card)
     return folder
 
@@ -89,11 +71,11 @@ def largest_terms(run: Path) -> dict[str, tuple[float, str]]:
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="tools/ship.py", description=__doc__)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    parser.add_argument("run", type=Path)
     parser.add_argument("-o", "--out", type=Path, required=True)
     given = parser.parse_args()
     try:
-        print(ship_run(given.runs, given.out))
+        print(ship_run(given.run, given.out))
     except UserError as error:
         parser.exit(2, f"{error}\n")
 
