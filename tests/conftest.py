@@ -34,8 +34,6 @@ for variable in ("CI", "XNORFORGE_LOG"):
 
 PROGRESS = ("export    ", "lower     ", "fold      ", "generate  ", "demo      ")
 
-LONG = Path(__file__).with_name("long.txt").read_text().splitlines()
-
 
 def runs_quickly(name: str, place: int, which: tuple) -> bool:
     """Whether `make test` runs the parameters of an id, which come as number `place` of a test."""
@@ -50,10 +48,10 @@ def runs_quickly(name: str, place: int, which: tuple) -> bool:
 @pytest.hookimpl(tryfirst=True)  # before pytest chooses by markers
 def pytest_collection_modifyitems(items):
     """`quick` at a test says which of its parameters `make test` runs: the first so many, or those whose ids
-    match a pattern, or none that begins with `!`. The others are `full`, and so is what long.txt names.
+    match a pattern, or none that begins with `!`. The others are `full`.
     Modules that take long start first, so that no worker ends alone.
     """
-    seen, taken, long = Counter(), recorded(), set(LONG)
+    seen, taken = Counter(), recorded()
     for item in items:
         SECONDS[item.nodeid.split("::")[0]] += 0
         if mark := item.get_closest_marker("quick"):
@@ -61,8 +59,6 @@ def pytest_collection_modifyitems(items):
             if not runs_quickly(item.callspec.id, seen[test], mark.args):
                 item.add_marker("full")
             seen[test] += 1
-        if item.nodeid in long:
-            item.add_marker("full")
     items.sort(key=lambda item: -taken.get(item.nodeid.split("::")[0], 0))
 
 

@@ -133,11 +133,13 @@ QUICK_FRAMES = [("ste", "vgg_small"), ("bonn", "wrn22"), ("rbcn", "resnet20"), (
 REFUSED = [("ci_bcnn", 35)]
 
 
+@pytest.mark.quick("!layer_priority-4", "!react-1")
 @pytest.mark.parametrize(("method", "seed"), QUICK)
 def test_a_module_trains_resumes_and_is_built(method, seed, tmp_path, monkeypatch):
     trained_and_built(random_module(seed), method, tmp_path, monkeypatch)
 
 
+@pytest.mark.quick("ste-vgg_small")
 @pytest.mark.parametrize(
     ("method", "frame"),
     [
@@ -152,6 +154,7 @@ def test_networks_of_the_papers_train_resume_and_are_built(method, frame, tmp_pa
     trained_and_built(module, method, tmp_path, monkeypatch)
 
 
+@pytest.mark.quick("!rbcn")
 @pytest.mark.parametrize("method", ["bonn", "rbcn"])
 def test_scales_that_moved_since_their_start_are_built(method, tmp_path, monkeypatch):
     """In a stream, where a scale changes what is added; the rates of w and C are such that all move."""

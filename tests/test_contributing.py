@@ -71,6 +71,7 @@ def test_the_page_names_every_file_of_the_operator():
     assert len(there) == 6 and all(f"`{name}`" in text for name in there)
 
 
+@pytest.mark.quick("A board")
 @pytest.mark.parametrize("plugged", RECIPES, indirect=True)
 def test_the_tests_of_a_recipe_run_on_what_it_adds(plugged):
     title, environment = plugged

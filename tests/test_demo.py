@@ -290,6 +290,7 @@ def test_true_boxes_stand_where_they_are_and_those_that_count_for_nothing_are_le
     assert not drawn[:, 110:].any()
 
 
+@pytest.mark.quick("!segment-tinyseg")
 @pytest.mark.parametrize("net", ["pedestrian-tinyped", "segment-tinyseg", "track-tinytrk"])
 def test_what_is_true_is_drawn_over_the_same_pictures(net, tmp_path, monkeypatch):
     """Far from boxes, and everywhere below a tint of one half, the picture is that of the example."""
@@ -307,6 +308,7 @@ def test_what_is_true_is_drawn_over_the_same_pictures(net, tmp_path, monkeypatch
         assert away.any() and (away <= 140).mean() > 0.9
 
 
+@pytest.mark.quick("!segment-tinyseg")
 @pytest.mark.parametrize("net", ["pedestrian-tinyped", "segment-tinyseg", "track-tinytrk"])
 def test_examples_are_taken_by_their_place_in_the_test_set(net, tmp_path, monkeypatch):
     monkeypatch.setenv("XNORFORGE_DATA", str(tmp_path))

@@ -22,6 +22,7 @@ sys.exit(main())
 """  # a name that stands for None there cannot be imported, as if it were not installed
 
 
+@pytest.mark.quick("!av-demo-words3")
 @pytest.mark.parametrize(
     ("package", "extra", "words"),
     [

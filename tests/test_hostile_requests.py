@@ -151,6 +151,7 @@ def test_a_model_whose_name_no_folder_of_out_can_have(place, call, name):
     assert listing(place / "out") == {path for path in listing(place / "out") if path.startswith("n")}
 
 
+@pytest.mark.full
 def test_folders_of_any_name_are_built_in(place, call):
     odd = "out/a b'\"`id`$HOME;ü*"
     assert call("generate", "net.onnx", "--scale", "1", "-o", odd) == (0, [])

@@ -281,6 +281,7 @@ esac
 """
 
 
+@pytest.mark.quick("!False")
 @pytest.mark.parametrize("whole", [True, False])
 def test_the_environment_is_made_in_a_path_with_a_space_and_a_dollar_sign(tmp_path, whole):
     """Of torch a file is taken whose hash the lock has, and no other."""

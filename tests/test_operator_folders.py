@@ -113,6 +113,7 @@ def outside(request, tmp_path):
     return request.param, run
 
 
+@pytest.mark.quick("absolute")
 def test_an_operator_outside_the_package_goes_from_onnx_to_its_netlist(outside, tmp_path):
     name, run = outside
     done = run(EXAMPLES / "pipeline.py", name, tmp_path / "net")
@@ -131,6 +132,7 @@ def test_what_an_operator_outside_the_package_does_not_know_is_refused_by_it(out
     assert {"absolute": "after sums without a bias", "maximum": "quantise both"}[name] in done.stderr
 
 
+@pytest.mark.quick("absolute")
 def test_an_operator_outside_the_package_passes_the_conformance_tests(outside):
     name, run = outside
     files = ("tests/hw/test_ops.py", "tests/flows/test_meanings.py")

@@ -85,6 +85,7 @@ def run(cwd: Path, *words: str, **environment: str) -> subprocess.CompletedProce
     )
 
 
+@pytest.mark.full
 def test_a_task_and_its_network_train_ship_export_and_fold_from_outside(folder, tmp_path):
     plugged = {"XNORFORGE_PLUGINS": str(folder)}
     out = Path("out/halves-tiny")

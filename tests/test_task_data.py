@@ -122,6 +122,7 @@ def test_a_folder_of_data_that_is_none(call, root, tmp_path, monkeypatch):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.quick("!segment")
 @pytest.mark.parametrize("task", ["pedestrian", "segment", "track"])
 def test_made_up_pictures_take_the_place_of_an_absent_set(root, capsys, task):
     """And what the card and the report say of them is that they are no real data."""

@@ -361,6 +361,7 @@ def test_cocotb_drives_two_networks_in_verilator(project, tmp_path):
     answered(project, tmp_path, [program])
 
 
+@pytest.mark.full
 def test_two_networks_in_one_project_become_a_netlist_that_icarus_simulates(project, tmp_path):
     """FuseSoC resolves the cores, edalize writes the script of Yosys, the cells are simulated."""
     icarus = shutil.which("iverilog")

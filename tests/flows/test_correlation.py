@@ -156,6 +156,7 @@ def test_a_learnt_template_is_what_torch_makes_of_the_exemplar_alone(small):
     np.testing.assert_array_equal(simulator.run(search)[ops[-1].name], found[1:])
 
 
+@pytest.mark.full
 def test_the_counted_cells_learn_and_load_as_the_rtl_does(small):
     folder = small[0]
     acc = folder / "acc"

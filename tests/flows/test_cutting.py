@@ -75,6 +75,7 @@ def exported(net: str, folder) -> Request:
     return Request(net=net, folder=folder, images=10, stalled=2, pnr="off")
 
 
+@pytest.mark.quick("!2")
 @pytest.mark.parametrize("devices", [2, pytest.param(3, marks=pytest.mark.full)])
 def test_a_chain_computes_what_the_network_does(devices, tmp_path):
     asked = Request(net="mnist-tfc", folder=tmp_path / "net", images=10)

@@ -58,6 +58,7 @@ def test_module_qonnx_integers_and_finn_agree(tmp_path, name):
     assert not record["reference_rounds"] and not record.get("ties")
 
 
+@pytest.mark.quick("!copied")
 @pytest.mark.parametrize(
     "name",
     [

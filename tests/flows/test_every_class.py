@@ -38,6 +38,7 @@ def refusal(name: str, seed: int, folder: Path) -> str:
     return ""
 
 
+@pytest.mark.quick("!torch, dynamo")
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_network_of_a_class_is_built(name, tmp_path):
     assert not refusal(name, 0, tmp_path / "net")

@@ -99,6 +99,7 @@ def every_fault_is_found(seed: int, folder: Path, monkeypatch) -> int:
     return sum(spoiled_and_lowered(folder, place, seed, monkeypatch) for place in places(found[0][0]))
 
 
+@pytest.mark.quick("!20000", "!20005")
 @pytest.mark.parametrize("seed", range(20_000, 20_000 + SEEDS))
 def test_every_wrong_number_of_a_float_network_is_found(seed, tmp_path, monkeypatch):
     assert every_fault_is_found(seed, tmp_path, monkeypatch) >= 2
@@ -130,6 +131,7 @@ def head_of_8_bits(folder: Path, images: int = 60) -> None:
     import_model(folder / "net.onnx", pixels, [-1] * images, folder, 1.0)
 
 
+@pytest.mark.quick("!0", "!1000")
 @pytest.mark.parametrize("count", [0, 1, 1000])
 def test_wrong_weights_of_a_last_layer_of_8_bits_are_found(count, tmp_path, monkeypatch):
     """So few steps are far below the largest error that float32 sums of this length could have."""
@@ -154,6 +156,7 @@ def test_wrong_weights_of_a_last_layer_of_8_bits_are_found(count, tmp_path, monk
     assert record["reference_rounds"] and record["class_ties"]["differ"] == 0
 
 
+@pytest.mark.quick("!NestedSums")
 @pytest.mark.parametrize("kind", [RandomGeometry, NestedSums])
 def test_random_networks_are_exact(kind):
     """Every geometry of ONNX, and sums of sums."""

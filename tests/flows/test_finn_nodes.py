@@ -157,6 +157,7 @@ def streamed(node, frame):
     return {"in0": np.stack(groups, 1).reshape(frame["in0"].shape)}
 
 
+@pytest.mark.quick("product", "maxima of bits", "label")
 @pytest.mark.parametrize("case", CASES)
 def test_the_rtl_under_finn_s_own_simulation_is_finn_s_execution_of_the_abstraction(case):
     model = alone(case)

@@ -38,6 +38,7 @@ def test_finn_starts_without_vivado_and_writes_nothing(tmp_path):
     assert not os.path.exists(done.stdout.strip())  # its temporary folder is gone with it
 
 
+@pytest.mark.quick("!settings1")
 @pytest.mark.parametrize("settings", [{}, {"FINN_BUILD_DIR": "of/another/start"}])
 def test_the_plugin_makes_finns_build_importable_without_vivado(settings, tmp_path):
     code = "import xnorforge.finn_plugin, finn.builder.build_dataflow"

@@ -100,6 +100,7 @@ def test_registers_are_left_out_for_a_latency(widths, asked, clock, cycles, fram
 SMALL = (3, 8, 11, 12)  # RTL of these is built in seconds
 
 
+@pytest.mark.quick("3")
 @pytest.mark.parametrize(
     "seed", [*SMALL, *(pytest.param(n, marks=pytest.mark.full) for n in range(200) if n not in SMALL)]
 )

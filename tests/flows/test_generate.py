@@ -36,6 +36,7 @@ def built(chain, folder, given=None, interval=4000):
     return net / "acc", record
 
 
+@pytest.mark.quick("!searched", "!wide-with-fifos")
 @pytest.mark.parametrize("name", FOLDINGS)
 def test_rtl_gives_the_reference_integers_at_any_folding_and_pace_and_keeps_the_bound(chains, tmp_path, name):
     chain = chains["small"](7)

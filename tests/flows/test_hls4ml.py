@@ -61,6 +61,7 @@ def files(folder):
     }
 
 
+@pytest.mark.quick("mlp-io_stream")
 @pytest.mark.parametrize("io", BOTH)
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
 def test_the_emulation_of_a_small_network_gives_the_lowered_integers(small, name, io, tmp_path):
@@ -97,6 +98,7 @@ def test_a_project_has_all_headers_and_its_layers_have_the_names_of_the_rtl_modu
         assert any(f"{layer['name']}_".startswith(f"{module}_") for module in modules), layer["name"]
 
 
+@pytest.mark.full
 def test_a_score_that_differs_is_traced_to_its_first_layer(small, tmp_path):
     acc = small["mlp"]
     ops = graph.operators(acc / "folded.onnx")

@@ -264,6 +264,7 @@ NETS = {
 IN_RTL = ("-1..1", "int8 by its quantiser", "q4.12")
 
 
+@pytest.mark.quick("!-1..1", "!int8 by its quantiser")
 @pytest.mark.parametrize("name", NETS)
 def test_every_kind_of_input_reaches_the_bit_simulator_without_a_difference(tmp_path, name):
     make, values, wanted, stated = NETS[name]

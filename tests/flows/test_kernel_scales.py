@@ -27,6 +27,7 @@ def lowered(net, count, folder):
     return lowered_at_random(rbcn.Method(granularity="spatial"), net, count, folder, with_scales)
 
 
+@pytest.mark.quick("!mnist-cnn-12-8192-2")
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     ("net", "count", "interval", "layers"),

@@ -133,6 +133,7 @@ def factors(number: int) -> list[int]:
     return found
 
 
+@pytest.mark.quick("3")
 @pytest.mark.parametrize("seed", seeds(12, 120))
 def test_a_network_with_its_elements_in_any_order_is_built_exactly(seed, tmp_path):
     """RTL and bit simulator, at any pace, against the scores of qonnx."""

@@ -26,6 +26,7 @@ def built(chain, folder, board, interval, like=()):
     )
 
 
+@pytest.mark.quick("flat-pynq-z2-30")
 @pytest.mark.parametrize(("kind", "board", "interval"), [
     ("small", "pynq-z2", 330), ("small", "pynq-z2", 9000), ("small", "ulx3s", 3000), ("flat", "pynq-z2", 30),
     ("flat", "pynq-z2", 2000),

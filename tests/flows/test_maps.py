@@ -140,6 +140,7 @@ def lay(folder, name):
     return module, images
 
 
+@pytest.mark.quick("ends-in-bits")
 @pytest.mark.parametrize("name", NETS)
 def test_every_stage_gives_the_map_of_the_module(tmp_path, name):
     module, images = lay(tmp_path, name)
@@ -200,6 +201,7 @@ def test_labels_are_the_largest_scores_of_the_module(tmp_path):
     assert len(np.unique(labels)) == 4
 
 
+@pytest.mark.quick("none")
 @pytest.mark.parametrize(
     "bias",
     [
@@ -220,6 +222,7 @@ def test_labels_follow_any_bias(tmp_path, bias):
     assert labels.ravel().tolist() == [row.index(max(row)) for row in shares]
 
 
+@pytest.mark.quick("!any")
 @pytest.mark.parametrize(
     "scale",
     [

@@ -107,6 +107,7 @@ class Several:
         return x.astype(np.float32) * np.float32(0.25 if x.min() < 0 else 1)
 
 
+@pytest.mark.quick("1")
 @pytest.mark.parametrize("seed", seeds(6, 60))
 def test_every_output_is_that_of_qonnx(seed, tmp_path):
     """RTL and bit simulator, at any pace."""

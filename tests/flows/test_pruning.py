@@ -77,7 +77,7 @@ def test_unread_and_equal_channels_are_gone(seed):
     assert is_exact(graph, model, frames[::50])["integers"]
 
 
-@pytest.mark.parametrize("seed", seeds(2, 20))
+@pytest.mark.parametrize("seed", seeds(1, 20))
 def test_images_keep_their_scores_in_rtl(seed, tmp_path):
     """Convolutions, a pool and dense layers; the channels of the last convolution are rows of the image."""
     rng = np.random.default_rng(seed)

@@ -159,6 +159,7 @@ class RandomNet:
         return self.graph.model(self.shape)
 
 
+@pytest.mark.quick("3")
 @pytest.mark.parametrize("seed", seeds(12, 72))
 def test_rtl_of_a_random_chain_gives_the_scores_of_qonnx_at_the_stated_interval(tmp_path, seed):
     net = RandomNet(seed)

@@ -26,6 +26,7 @@ def tally(seeds) -> Counter:
     return found
 
 
+@pytest.mark.full
 def test_nearly_all_random_geometries_are_built_and_none_is_wrong():
     assert tally(range(QUICK))["built"] >= SHARE * QUICK
 
@@ -35,6 +36,7 @@ def test_nearly_all_of_many_random_geometries_are_built_and_none_is_wrong():
     assert tally(range(QUICK, ALL))["built"] >= SHARE * (ALL - QUICK)
 
 
+@pytest.mark.quick("!140")
 @pytest.mark.parametrize(
     "seed",
     # 140: a fork within a branch, whose FIFO counted in beats of the outer fork was too short.

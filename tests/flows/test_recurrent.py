@@ -71,6 +71,7 @@ def gated(seed: int, steps: int = STEPS, features: int = FEATURES, units: int = 
     return graph.node("MatMul", graph.weights(units, 3), inputs=[state]).model((3,))
 
 
+@pytest.mark.quick("0")
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.full)])
 def test_an_unrolled_gated_unit_is_built_exactly(seed, tmp_path):
     model = gated(seed)
@@ -140,6 +141,7 @@ def built_as(folder, **more) -> list[str]:
     return [row["op"] for row in record["operators"] if row["op"] not in WIRING]
 
 
+@pytest.mark.full
 def test_steps_are_built_side_by_side_where_a_loop_is_too_slow_or_the_steps_are_named(tmp_path):
     lowered_gated(0, tmp_path, **SMALL)
     assert built_as(tmp_path, interval=2000) == ["Loop", "ByteMvu"]

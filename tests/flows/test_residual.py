@@ -50,6 +50,7 @@ def test_module_qonnx_integers_and_finn_agree(tmp_path, copied):
     assert not record["reference_rounds"] and len(np.unique(np.load(tmp_path / "golden.npz")["scores"])) > 20
 
 
+@pytest.mark.quick("!copied shortcut", "!projected shortcut")
 @pytest.mark.parametrize("copied", [True, False], ids=["copied shortcut", "projected shortcut"])
 def test_the_rtl_gives_the_integers_at_the_pace_of_the_slowest_operator(tmp_path, copied):
     lowered(copied, tmp_path)

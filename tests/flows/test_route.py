@@ -116,6 +116,7 @@ def test_the_design_for_nextpnr_xilinx_is_what_every_version_takes(acc):
             assert all(isinstance(bit, int) for bits in cell["connections"].values() for bit in bits)
 
 
+@pytest.mark.full
 def test_the_dma_shell_of_a_zynq_board_is_routed_around_the_same_netlist(acc, tmp_path, monkeypatch):
     """PS7 and every cell of the accelerator; no pin but the interrupt's; the record says where frames are."""
     monkeypatch.setattr(boards, "load", LOAD)
@@ -160,6 +161,7 @@ def test_a_database_with_delays_gives_the_clock_with_block_ram(acc, tmp_path, mo
     says(record["timing"], "upper bound … 1 inputs … no driver")
 
 
+@pytest.mark.full
 def test_a_processor_runs_a_design_that_misses_the_clock_at_a_lower_one(acc, tmp_path, monkeypatch):
     """80 MHz were routed; 1,000 MHz / 13 is the highest clock that a Zynq has below it."""
     monkeypatch.setattr(boards, "load", LOAD)
@@ -190,6 +192,7 @@ def test_a_network_with_a_template_has_its_ports_and_others_have_nothing_of_them
         assert f".Template({template}), .AddrW({bits})" in text
 
 
+@pytest.mark.full
 def test_the_shell_without_a_dma_is_joined_to_the_same_netlist(acc):
     """PS7 with the port of the registers alone; every cell of the accelerator."""
     board = replace(LOAD("pynq-z2"), shell=LOAD("pynq-z2").shell | {"kind": "gp"})
@@ -222,6 +225,7 @@ def test_a_family_without_a_processor_has_no_shell_that_needs_one(acc, kind):
     )
 
 
+@pytest.mark.full
 def test_a_part_without_a_processor_has_its_clock_from_the_pin(acc):
     board = LOAD("arty-a7-35")
     text, *_ = joined(acc, BORDER, board, ROUTER)

@@ -73,6 +73,7 @@ def is_built(folder) -> None:
     assert not any(check["mismatches"] for check in proven["checks"])
 
 
+@pytest.mark.quick("!2")
 @pytest.mark.parametrize("seed", [2, *(pytest.param(seed, marks=pytest.mark.full) for seed in (0, 1))])
 def test_a_random_network_is_exact_down_to_rtl_and_has_no_multiplier(tmp_path, seed):
     is_exact(seed, tmp_path)

@@ -110,6 +110,7 @@ def test_many_random_transposed_convolutions_are_torchs_in_every_machine():
         same_everywhere(seed)
 
 
+@pytest.mark.quick("1")
 @pytest.mark.parametrize("seed", [0, 1, *(pytest.param(k, marks=pytest.mark.full) for k in range(2, 20))])
 def test_the_rtl_of_a_random_transposed_convolution_gives_its_scores(tmp_path, seed):
     net = Drawn(seed)

@@ -215,6 +215,7 @@ def test_elements_that_lie_elsewhere_give_the_same_scores(name):
     assert checks.finn_is_equal(found, emitted, pixels[:1].transpose(0, 2, 3, 1))[0]["integers"]
 
 
+@pytest.mark.quick("half of a vector")
 @pytest.mark.parametrize("name", ["channels last", "split", "focus", "levels cropped", "half of a vector"])
 def test_the_rtl_gives_the_scores_of_qonnx(tmp_path, name):
     make, output, _ = BUILT[name]

@@ -48,6 +48,7 @@ def write_sources(folder):
     (folder / "top.sv").write_text(text + "endmodule\n")
 
 
+@pytest.mark.quick("!xc7-cells0")
 @pytest.mark.parametrize(
     "family, cells",
     [
@@ -65,6 +66,7 @@ def test_memories_are_mapped_as_by_yosys_own_command(tmp_path, family, cells):
         assert cell in text
 
 
+@pytest.mark.quick("2")
 @pytest.mark.parametrize("seed", range(4))
 def test_modules_within_modules_are_mapped_as_by_yosys_own_command(seed, tmp_path):
     (tmp_path / "top.sv").write_text(random_hierarchy(np.random.default_rng(seed)))

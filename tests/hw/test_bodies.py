@@ -480,6 +480,7 @@ def bench(request):
     return device.bench(ALL, request.param, level="-O0")
 
 
+@pytest.mark.quick("!as built-(0.1, 0.7)")
 @pytest.mark.parametrize("stall", [0.0, (0.5, 0.3), (0.1, 0.7)], ids=str)
 def test_every_body_is_its_equation_at_any_pace(bench, stall):
     runs = cosim.run(bench, [op.frames for op in ALL], stall=stall, seed=11)

@@ -34,6 +34,7 @@ def operators() -> list[base.HwOp]:
     return [next(iter(examples_of("xnor_mvu"))), lines]
 
 
+@pytest.mark.quick("!nexus", "!xcup")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_family_maps_operators_and_counts_their_cells(name, operators, tmp_path, monkeypatch):
     monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path))

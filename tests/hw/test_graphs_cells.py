@@ -44,6 +44,7 @@ def synthesis(tmp_path_factory):
     return mapped(OPS, tmp_path_factory.mktemp("synthesis"))
 
 
+@pytest.mark.quick("0.4")
 @pytest.mark.parametrize("stall", [0.0, 0.4])
 def test_the_cells_give_the_contracts_integers(synthesis, stall):
     frames = [op.random_inputs(seed=index, frames=4) for index, op in enumerate(OPS)]

@@ -276,6 +276,7 @@ def test_the_bit_simulator_gives_the_same_integers(index):
     np.testing.assert_array_equal(as_integers(found, op.out_stream()), op.run(x))
 
 
+@pytest.mark.full
 def test_the_cost_model_stays_within_an_eighth_of_a_synthesis(tmp_path):
     ops = [
         seeded_interact(Interact, 1, [32], 16, 4, 288, 0.05, (3, 5)),

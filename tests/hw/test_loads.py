@@ -91,6 +91,7 @@ def bench(ops: list[HwOp], defines) -> Device:
     return Device(program, lanes, memories)
 
 
+@pytest.mark.quick("!generic")
 @pytest.mark.parametrize("defines", [("XF_SIM",), ("XF_SIM", "XF_XC7")], ids=["generic", "xc7"])
 def test_behind_a_load_an_operator_has_the_written_constants(defines):
     """Frames, all words of the same operator with other constants, frames."""

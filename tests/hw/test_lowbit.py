@@ -254,6 +254,7 @@ def test_dsp_blocks_and_block_rams_of_ultrascale_give_the_contract_s_integers(tm
     np.testing.assert_array_equal(run.output, unit.run(x))
 
 
+@pytest.mark.quick("ours")
 @pytest.mark.parametrize("models", ["ours", "Yosys'"])
 def test_the_mapped_cells_give_the_contract_s_integers(synthesis, tmp_path, models):
     text = netlist.sources(synthesis.folder, "xc7")[1].read_text()

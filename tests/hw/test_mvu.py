@@ -134,6 +134,7 @@ def test_words_deeper_than_a_block_lie_in_columns_side_by_side():
     assert alone == logic == (12, words)  # one column, and no block RAM
 
 
+@pytest.mark.quick("768*")
 @pytest.mark.parametrize(("mw", "mh", "simd", "pe"), [(1152, 32, 32, 1), (768, 96, 16, 2), (2304, 72, 64, 1)])
 def test_columns_behind_one_another_are_chosen_from_with_the_luts_of_the_model(mw, mh, simd, pe):
     """1,152, 2,304 and 2,592 words."""
@@ -204,6 +205,7 @@ for line in sys.argv[1:]:
 """
 
 
+@pytest.mark.quick("ByteMvu*")
 @pytest.mark.parametrize(
     "unit",
     [

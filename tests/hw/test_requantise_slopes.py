@@ -73,6 +73,7 @@ def stream(name, slopes, most_offset=0, **given):
     return sloped(name, offset, rng.choice(slopes, 16), **(STREAM | given))
 
 
+@pytest.mark.full
 def test_the_cells_compute_the_same_without_multipliers_at_about_the_predicted_cost(tmp_path):
     ops = [
         stream("shifts", (1, 2, 4, 8), pe=1, shift=0), stream("shifts of four", (1, 2, 4, 8), pe=4, shift=0),

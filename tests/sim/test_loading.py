@@ -87,6 +87,7 @@ def pictures(count, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (count, 3, 4, 4)).astype(np.uint8)
 
 
+@pytest.mark.quick("!one word each-0.0")
 @pytest.mark.parametrize("stall", [0.0, 0.4, (0.1, 0.8), (0.8, 0.1)])
 @pytest.mark.parametrize("name", NETS)
 def test_every_frame_is_wholly_of_the_old_or_the_new_weights(built, name, stall):
@@ -107,6 +108,7 @@ def test_weights_that_begin_empty_take_no_frame_before_a_load(built):
         cosim.run(device, graph.enter(ops[0], pictures(1)), seed=1)
 
 
+@pytest.mark.full
 def test_the_netlist_with_ultra_ram_computes_as_the_rtl_behind_two_loads(built):
     """UltraRAM that begins with noise, a load, a load of other weights; beats in the cycles of the RTL."""
     ops, _, acc = built("UltraRAM")

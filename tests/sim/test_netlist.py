@@ -246,6 +246,7 @@ def test_changes_of_nets_are_read_by_instance():
     assert activity.changes_of(text) == {("TOP", "aclk"): 10, ("u_a", "_000_"): 3, ("u_a", "u_op.q[1]"): 4}
 
 
+@pytest.mark.full
 def test_each_further_image_of_equal_ones_adds_the_same_changes(acc):
     """From the second on, the accelerator does the same for each;"""
     ops, cells = graph.operators(acc / "folded.onnx"), sources(acc / "netlist", "xc7")

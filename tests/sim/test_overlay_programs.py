@@ -75,6 +75,7 @@ def in_overlay(acc, library, *command: str) -> subprocess.CompletedProcess:
     )  # fmt: skip
 
 
+@pytest.mark.full
 def test_a_network_of_two_inputs_and_two_outputs_has_their_names_in_both_drivers(tmp_path):
     """Behind the simulated shell: the Python driver and the notebook by names, the C driver by places."""
     counts = {k: Several(k) for k in range(99)}

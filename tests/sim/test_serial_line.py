@@ -223,6 +223,7 @@ def test_requests_by_hand():
     assert uart.write_request(0x0C04, 0x11223344)[:-4] == bytes.fromhex("80 040c0000 44332211")
 
 
+@pytest.mark.quick("no template")
 @pytest.mark.parametrize("name", NETS)
 def test_answers_come_in_the_order_of_the_requests_though_the_host_never_waits(built, name):
     """Templates that are learnt and loaded: every answer is the contract's, at every pace."""
@@ -234,6 +235,7 @@ def test_answers_come_in_the_order_of_the_requests_though_the_host_never_waits(b
         np.testing.assert_array_equal(run.output, wanted)
 
 
+@pytest.mark.quick("three bytes in, three out")
 @pytest.mark.parametrize("name", NETS)
 def test_frames_and_templates_go_through_the_line_at_the_pins(built, name):
     net = built(name, line_bench)
@@ -286,6 +288,7 @@ def inverted(sent: bytes, bit: int) -> bytes:
     return (int.from_bytes(sent, "little") ^ 1 << bit).to_bytes(len(sent), "little")
 
 
+@pytest.mark.quick("a frame of one beat")
 @pytest.mark.parametrize("name", ["a frame of one beat", "no template"])
 def test_a_request_with_a_wrong_bit_and_all_behind_it_get_no_answer(tmp_path, built, name):
     """A bit of a frame, or of a write, behind a right frame. Bytes of a result may come, but no check."""
@@ -359,6 +362,7 @@ def digits(tmp_path_factory, chain):
     return acc, folder / "in", images.reshape(100, 64).astype(int) @ signs
 
 
+@pytest.mark.quick("ulx3s")
 @pytest.mark.parametrize("board", ["ulx3s", "icebreaker", "tangnano20k"])
 def test_the_verb_draws_what_the_pins_answer_to_100_pictures_and_notices_a_flipped_bit(
     digits, board, tmp_path, monkeypatch, capsys

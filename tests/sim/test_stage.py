@@ -99,6 +99,7 @@ def test_equal_inputs_give_an_equal_record_outside_run(net):
     assert first == second
 
 
+@pytest.mark.quick("layer_06*")
 @pytest.mark.parametrize(
     "layer, operator",
     [("layer_01_bytemvu_1", "bytemvu_1 (ByteMvu)"), ("layer_06_xnormvu_6", "xnormvu_6 (XnorMvu)")],

@@ -129,6 +129,7 @@ def test_by_hand(chain, tmp_path):
         np.testing.assert_array_equal(found.reshape(5, 4), wanted)
 
 
+@pytest.mark.quick("short")
 @pytest.mark.parametrize("name", NETS)
 def test_frames_with_flags_give_the_same_in_both_simulators_and_the_rtl(built, name):
     ops, device = built(name)

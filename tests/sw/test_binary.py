@@ -71,6 +71,7 @@ def gradients(network: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor | N
     return {name: parameter.grad for name, parameter in network.named_parameters()}
 
 
+@pytest.mark.quick("!cifar10-resnet18", "!cifar100-wrn22")
 @pytest.mark.parametrize("net", NETS)
 def test_quantisers_that_train_are_brevitas_own_bit_for_bit(net):
     """Scores and every gradient. 8-bit weights are real in training, so here they lie on their grid. The

@@ -209,6 +209,7 @@ def test_a_discriminator_finds_that_optimum_on_equal_maps():
 # Forward
 
 
+@pytest.mark.quick("!*-cifar10-resnet18", "!*-cifar100-wrn22")
 @pytest.mark.parametrize("net", NETS)
 def test_with_unit_scales_the_forward_pass_is_the_baselines(net):
     network, plain = rbcn.Method(granularity="layer").build(net), ste.Method().build(net)
@@ -241,6 +242,7 @@ def test_equal_scales_of_kernel_positions_are_a_scale_per_layer():
     assert nine_c.c.shape == (1, 1, 3, 3) and torch.equal(one(x), nine(x))
 
 
+@pytest.mark.full
 def test_stages_end_at_the_last_sign_of_each_size_of_map():
     channels = {
         net: [count for _, count in tracing.stage_ends(networks.build(net), task_of(net).shape)]

@@ -37,6 +37,7 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.quick("!cifar10-resnet18")
 @pytest.mark.parametrize("net", NETS)
 def test_a_network_is_deployed_and_comes_back_bit_for_bit(net):
     """Sums for shortcuts are on their grid before: there rounding changes the function."""

@@ -16,7 +16,16 @@ from xnorforge.core.errors import UserError
 from xnorforge.pipeline import options, request
 from xnorforge.pipeline.options import Argument, Option, Verb
 
-OTHERS = ("CXX", "PYTHON", "VENV", "MAKEFLAGS", "SHELL", "GIVEN", "CHANGED")  # read by make and by tools
+OTHERS = (
+    "CXX",
+    "PYTHON",
+    "VENV",
+    "MAKEFLAGS",
+    "SHELL",
+    "GIVEN",
+    "CHANGED",
+    "RECORD",
+)  # read by make and by tools
 TARGETS = {
     "clean": "remove what builds left in out/; trained weights, the history and the cache stay",
     "clean_STAGE": "remove the output of a stage and of all later stages",

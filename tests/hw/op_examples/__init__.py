@@ -1,5 +1,6 @@
 """Instances of every operator, at least 20 seeded ones that cover its parameters."""
 
+from functools import cache
 from importlib import import_module, util
 from pathlib import Path
 
@@ -13,7 +14,12 @@ def examples_of(kind: str | type) -> list[HwOp]:
     """The examples of an operator, by its folder or class; of one outside the package, those of the file
     `examples.py` beside its `op.py`.
     """
-    cls = plugins.load("hw.ops", kind).Op if isinstance(kind, str) else kind
+    return list(_made(plugins.load("hw.ops", kind).Op if isinstance(kind, str) else kind))
+
+
+@cache
+def _made(cls: type) -> list[HwOp]:
+    """All modules of a run share them: those with adders take seconds to solve."""
     name = cls.__module__.split(".")[-2]
     if (HERE / f"{name}.py").exists():
         return import_module(f".{name}", __name__).examples(cls)
