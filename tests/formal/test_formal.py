@@ -15,7 +15,7 @@ PAGE = Path(__file__).parents[2] / "docs/guide/exactness.md"
 
 # `make test-full` alone proves the parameters that begin so, in six seconds to many minutes each.
 LONG = (
-# make test-full alone proves the parameters that begin so, in six seconds to many minutes each.
+    "xf_axi", "xf_dma_bursts", "xf_fifo Width=1", "xf_fork Width=2", "xf_frame_guard", "xf_pack Bytes=2",
     "xf_pool", "xf_top_k", "xf_uart_requests", "xf_width InWidth=1", "xf_window Lanes=1 Bits=1 ImageH=1",
     "xf_window Lanes=1 Bits=1 ImageH=3", "xf_window_whole ImageH",
 )  # fmt: skip
