@@ -458,28 +458,22 @@ def _move(optimiser, loss, parameters=None):
     optimiser.step()
 
 
-@dataclass
-class _Keep:
-    """A hook that keeps what the activation of a stage reads; copied with its network (a function is not)."""
-
-    maps: list[Any]
-    stage: int
-    channels: int
-    training: bool
-
-    def __call__(self, act: AnyModule, inputs):
-        x = torch.as_tensor(getattr(inputs[0], "value", inputs[0]))
-        if (act.training or not self.training) and x.shape[1] == self.channels:
-            self.maps[self.stage] = x  # an activation may have many uses
-
-
 def _maps(network: nn.Module, ends: list[tuple[str, int]], training: bool = False) -> list[Any]:
     """Return what the activations of `tracing.stage_ends` read at the last forward pass; if requested, of
     passes in training mode only.
     """
     maps: list[Any] = [None] * len(ends)
+
+    def keep(stage: int, channels: int):
+        def hook(act, inputs):
+            x = torch.as_tensor(getattr(inputs[0], "value", inputs[0]))
+            if (act.training or not training) and x.shape[1] == channels:
+                maps[stage] = x  # an activation may have many uses
+
+        return hook
+
     for stage, (name, channels) in enumerate(ends):
-        network.get_submodule(name).register_forward_pre_hook(_Keep(maps, stage, channels, training))
+        network.get_submodule(name).register_forward_pre_hook(keep(stage, channels))
     return maps
 
 
