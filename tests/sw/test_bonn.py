@@ -16,7 +16,6 @@ from xnorforge.sw.training import train, weights
 
 from .digits import started, steps
 from .maps import pictures
-from .test_threshold_folding import threshold_of
 
 HAND = torch.tensor([[0.5, -0.25, 1.0, -0.75]])
 CHAINS = ["mnist-tfc", "mnist-cnn", "cifar10-cnv"]
@@ -271,24 +270,6 @@ def test_the_deployed_network_computes_the_same_scores(net):
     back = weights.unpack(networks.build(net), weights.packed_weights(deployed), "here")
     for found in (deployed, back):
         np.testing.assert_array_equal(train.scores(found, images), expected)
-
-
-def test_a_folded_layer_is_an_integer_comparison():
-    network = shaken("mnist-tfc", seed=2)
-    deployed = bonn.Method().deploy("mnist-tfc", network)
-    for (name, block, grid), (_, plain, _) in zip(
-        threshold_folding.thresholds_in(network), threshold_folding.thresholds_in(deployed), strict=True
-    ):
-        rng = np.random.default_rng(3)
-        bits = rng.integers(0, 2, (256, block.dot.weight.shape[1])) * 2 - 1
-        sums = bits @ np.where(block.dot.weight.detach().numpy() >= 0, 1, -1).T
-        halves, direction = threshold_of(plain.norm, grid)
-        with torch.no_grad():
-            trained = block(torch.from_numpy(bits).float()).numpy()
-        np.testing.assert_array_equal(
-            np.where(direction * (sums - halves) >= 0, 1, -1), trained, err_msg=name
-        )
-        assert {-1, 1} <= set(direction)
 
 
 def test_the_last_layer_keeps_its_power_of_two():

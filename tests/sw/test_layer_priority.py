@@ -473,17 +473,6 @@ def test_in_front_of_the_boundary_saturated_activations_are_clipped():
     assert torch.equal(skeleton.get_submodule("3.sign")(x).as_subclass(torch.Tensor), layer_priority.sign(x))
 
 
-@pytest.mark.parametrize(
-    "hyper", [{"binarise": 2}, {"mode": "w1a8"}, {"order": "forward_depth", "binarise": 1}], ids=str
-)
-def test_a_trained_prefix_evaluates_to_the_scores_of_the_deployed_one(hyper):
-    run = steps(started(method(**hyper)), 40)
-    images, _ = mnist_images.shipped()
-    before = train.scores(run.network, images)
-    deployed = run.method.deploy("mnist-tfc", run.network)
-    np.testing.assert_array_equal(train.scores(deployed, images), before)
-
-
 def test_in_training_the_weights_are_those_of_hardware_but_for_a_factor_batch_norm_takes_out():
     run = steps(started(method(binarise=1, mode="w1a8")), 20)
     for name in ("2", "4"):

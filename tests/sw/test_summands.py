@@ -1,7 +1,6 @@
 """Summands of losses in the curve, and that a loss of weight 0 leaves no trace."""
 
 import csv
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -121,13 +120,6 @@ def test_every_loss_of_a_method_has_the_share_of_its_gradient_in_the_curve(metho
 
 def layers_of(row) -> list[str]:
     return [key.removeprefix("flipped ") for key in row if key.startswith("flipped ")]
-
-
-@pytest.mark.parametrize("method", sorted({*plugins.names("sw.methods")} - {*LOSSES}))
-def test_a_method_without_a_loss_of_its_own_has_the_tasks_alone(method):
-    chosen = base.create(method)
-    run = SimpleNamespace(task=SimpleNamespace(loss=lambda scores, labels: (scores, labels)))
-    assert chosen.losses(run, "scores", "labels") == {"task": ("scores", "labels")}
 
 
 def numbers_of(folder) -> dict[str, torch.Tensor]:

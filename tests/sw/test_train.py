@@ -13,10 +13,9 @@ from xnorforge.sw.datasets import mnist as mnist_images
 from xnorforge.sw.methods import base, bonn, ste
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.tasks import mnist
-from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import train, weights
 
-from .digits import in_place_of_mnist
+from .digits import in_place_of_mnist, started
 from .refusals import refused
 
 
@@ -172,17 +171,8 @@ def test_a_group_of_the_optimiser_may_have_its_own_rate(tmp_path):
             first, *others = run.network.parameters()
             return torch.optim.Adam([{"params": others}, {"params": [first], "rate": 0.0}], lr=run.phase.lr)
 
-    torch.manual_seed(0)
-    method = Grouped()
-    run = train.Run(
-        "mnist-tfc",
-        task_of("mnist-tfc"),
-        Recipe(1, 64, 5e-3),
-        method,
-        method.build("mnist-tfc"),
-        torch.Generator(),
-        tmp_path,
-    )
+    run = started(Grouped(), epochs=1)
+    run.out_dir = tmp_path
     before = [parameter.detach().clone() for parameter in run.network.parameters()]
     train._loop(run, {})
     moved = [not torch.equal(now, then) for now, then in zip(run.network.parameters(), before, strict=True)]
@@ -245,15 +235,7 @@ def test_a_gpu_multiplies_in_bfloat16():
 
 @pytest.mark.parametrize("net", ["mnist-cnn", "mnist-tfc"])
 def test_bfloat16_is_for_training_only(net):
-    torch.manual_seed(0)
-    run = train.Run(
-        net,
-        task_of(net),
-        Recipe(1, 4, 1e-3, arithmetic="bfloat16"),
-        (method := ste.Method()),
-        method.build(net),
-        torch.Generator(),
-    )
+    run = started(ste.Method(), net, arithmetic="bfloat16")
     x = torch.randint(0, 256, (4, 1, 28, 28), dtype=torch.uint8)
     assert run.forward(x).dtype == torch.float32
     scores = train.scores(run.network, x.numpy())
