@@ -374,7 +374,6 @@ USUAL = [pytest.param(page, marks=[pytest.mark.full] * (page.stem in SLOW), id=n
     "!docs/methods/group_net.md",
     "!docs/methods/layer_priority.md",
     "!docs/methods/rbcn.md",
-    "!docs/methods/sparse.md",
     "!docs/upstream/finn.md",
 )
 @pytest.mark.parametrize("page", USUAL)
