@@ -58,7 +58,7 @@ def same(integers, device, vectors) -> int:
     "widths, frames",
     [
         ((8, 12, 3), 300),
-        ((16, 8, 10), 300),
+        pytest.param((16, 8, 10), 300, marks=pytest.mark.full),
         pytest.param((16, 64, 32, 32, 5), 10_000, marks=pytest.mark.full),
         pytest.param((784, 16, 16, 10), 10_000, marks=pytest.mark.full),
     ],
@@ -75,9 +75,9 @@ def test_a_frame_per_cycle_with_its_index(widths, frames, tmp_path):
     "widths, asked, clock, cycles, frames",
     [
         ((8, 12, 3), "4", None, 4, 300),
-        ((8, 12, 3), "30ns", None, 3, 300),
+        pytest.param((8, 12, 3), "30ns", None, 3, 300, marks=pytest.mark.full),
         ((8, 12, 3), "30ns", "200MHz", 6, 300),
-        ((8, 12, 3), "30ns", "7.5ns", 4, 300),
+        pytest.param((8, 12, 3), "30ns", "7.5ns", 4, 300, marks=pytest.mark.full),
     ],
 )
 def test_registers_are_left_out_for_a_latency(widths, asked, clock, cycles, frames, tmp_path):

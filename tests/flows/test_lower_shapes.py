@@ -32,6 +32,7 @@ def lowered(name, seed=1):
     return given, before, after
 
 
+@pytest.mark.quick("*-1")
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("name", shapes.SHAPES)
 def test_no_activation_and_no_score_differs(name, seed):
