@@ -1,23 +1,26 @@
-"""The process that runs a foreign file ends at its limits; long graphs are refused before it starts."""
+"""Processes that read foreign files end at their limits of time and memory; what takes long is refused before
+it starts; and names in a file are no commands to anybody.
+"""
 
 import json
 import os
 import re
 import subprocess
 import sys
-from itertools import pairwise
+from hashlib import sha256
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+from hostile_files import chain, one, plain, quant, residual, stored
+from hostile_tables import DEEP, headed, npz, raw
+
 from xnorforge.core import limits
 from xnorforge.core.errors import UserError
 from xnorforge.flows.importing.stage import looked_at
-
-sys.path.insert(0, str(Path(__file__).parent))
-from hostile_files import numpy_helper, one, plain, stored
-from onnx import helper
 
 HOG = """
 import ctypes, numpy, os, signal, sys
@@ -32,88 +35,42 @@ def works(*_): print("a word", file=sys.stderr)
 """
 
 
-@pytest.fixture
-def hog(tmp_path, monkeypatch):
-    """A stage with limits that calls a function of a module: its exit code, and its last line."""
-    (tmp_path / "hog.py").write_text(HOG)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-
-    def run_stage(function, options):
-        folders = dict.fromkeys(("net_dir", "acc", "folder"), str(tmp_path / "net"))
-        task = {"name": "hog", "call": f"hog:{function}", "result": None, "reads": [], "limited": "net.onnx"}
-        command = [sys.executable, "-m", "xnorforge.pipeline.job", str(os.getpid())]
-        done = subprocess.run(
-            [*command, json.dumps(task | folders | {"options": options})],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        return done.returncode, done.stderr.splitlines()[-1]
-
-    return run_stage
-
-
 @pytest.mark.parametrize(
-    ("function", "arguments", "words"),
+    ("function", "options", "words"),
     [
-        (
-            "memory",
-            {},
-            r"^net\.onnx: .*500 MB .*XNORFORGE_MAX_MEMORY_MB",
-        ),
+        ("memory", {}, r"^net\.onnx: .*500 MB .*XNORFORGE_MAX_MEMORY_MB"),
         ("spins", {}, r"^net\.onnx: .*2 s .*XNORFORGE_MAX_SECONDS"),
-        (
-            "ends",
-            {"number": 8},
-            r"^net\.onnx: .*SIGFPE",
-        ),
-        ("ends", {"number": 11}, "SIGSEGV"),
-        ("ends", {"number": 9}, "500 MB"),
-        ("refuses", {}, r"^m: no; yes\.$"),
+        ("ends", {"number": 8}, r"^net\.onnx: .*SIGFPE"), ("ends", {"number": 11}, "SIGSEGV"),
+        ("ends", {"number": 9}, "500 MB"), ("refuses", {}, r"^m: no; yes\.$"), ("works", {}, "^a word$"),
     ],
-)
-def test_a_process_that_needs_too_much_ends_in_one_sentence(hog, monkeypatch, function, arguments, words):
-    monkeypatch.setenv("XNORFORGE_MAX_MEMORY_MB", "500")
-    monkeypatch.setenv("XNORFORGE_MAX_SECONDS", "2")
-    code, last = hog(function, arguments)
-    assert re.search(words, limits.broken_limit(code, "net.onnx") or last)
-
-
-def test_a_process_that_needs_little_says_what_it_says(hog):
-    assert hog("works", {}) == (0, "a word") and limits.broken_limit(0, "net.onnx") == ""
-
-
-def chain(op: str, length: int, constant: float | None = None):
-    """A network with so many operators in a row behind its first sign."""
-    extra = [] if constant is None else [numpy_helper.from_array(np.float32(constant), "c")]
-    more = [] if constant is None else ["c"]
-    names = ["t1", *(f"k{at}" for at in range(length - 1)), "t2"]
-    nodes = [helper.make_node(op, [a, *more], [b], f"{op}{at}") for at, (a, b) in enumerate(pairwise(names))]
-    return plain(between=nodes, extra=extra)
-
-
-def residual(length: int):
-    """So many blocks of a sign and a sum."""
-    nodes, at = [], "t1"
-    for block in range(length):
-        out = "t2" if block == length - 1 else f"s{block}"
-        nodes += [
-            helper.make_node("BipolarQuant", [at, "one"], [f"b{block}"], domain="qonnx.custom_op.general"),
-            helper.make_node("Add", [at, f"b{block}"], [out]),
-        ]
-        at = out
-    return plain(between=nodes)
+)  # fmt: skip
+def test_a_process_that_needs_too_much_ends_in_one_sentence(tmp_path, monkeypatch, function, options, words):
+    (tmp_path / "hog.py").write_text(HOG)
+    for name, value in {
+        "PYTHONPATH": tmp_path,
+        "XNORFORGE_MAX_MEMORY_MB": 500,
+        "XNORFORGE_MAX_SECONDS": 2,
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    task = dict.fromkeys(("net_dir", "acc", "folder"), str(tmp_path / "net")) | {
+        "name": "hog", "call": f"hog:{function}", "result": None, "reads": [], "limited": "net.onnx",
+        "options": options,
+    }  # fmt: skip
+    command = [sys.executable, "-m", "xnorforge.pipeline.job", str(os.getpid()), json.dumps(task)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    broken = limits.broken_limit(done.returncode, "net.onnx")
+    assert re.search(words, broken or done.stderr.splitlines()[-1])
+    assert (done.returncode, broken) == (0, "") or function != "works"
 
 
 @pytest.mark.parametrize(
     ("make", "count"),
     [
-        (lambda: chain("Mul", 20_000, 1.1), 20_004),
-        (lambda: chain("Add", 20_000, 0.5), 20_004),
-        (lambda: chain("Relu", 20_000), 20_004),
-        (lambda: residual(12_000), 24_004),
-        (lambda: chain("Relu", 60_000), 60_004),
+        (lambda: chain("Mul", 20_000, 1.1), 20_004), (lambda: chain("Add", 20_000, 0.5), 20_004),
+        (lambda: chain("Relu", 20_000), 20_004), (lambda: residual(12_000), 24_004),
         (lambda: chain("Relu", 90_000), 90_004),
     ],
-)
+)  # fmt: skip
 def test_long_graphs_are_refused_before_a_quadratic_step(tmp_path, make, count):
     (tmp_path / "m.onnx").write_bytes(stored(make()))
     with pytest.raises(UserError, match=rf"has {count:,} operators, .* or raise XNORFORGE_MAX_NODES\.$"):
@@ -123,35 +80,135 @@ def test_long_graphs_are_refused_before_a_quadratic_step(tmp_path, make, count):
 @pytest.mark.parametrize("op", ["Identity", "Dropout"])
 def test_operators_that_change_nothing_are_passed_by(tmp_path, op):
     (tmp_path / "m.onnx").write_bytes(stored(chain(op, 20_000)))
-    assert [node.op_type for node in looked_at(tmp_path / "m.onnx").graph.node] == [
-        "BipolarQuant", "BipolarQuant", "Conv", "BipolarQuant",
-    ]  # fmt: skip
+    left = [node.op_type for node in looked_at(tmp_path / "m.onnx").graph.node]
+    assert left == ["BipolarQuant", "BipolarQuant", "Conv", "BipolarQuant"]
+
+
+def run(folder: Path, *words: str, **environment: str):
+    """A command line: (exit code, standard error, processor seconds, MB of the largest process)."""
+    with (folder.parent / "said").open("w+") as said:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "xnorforge", *words], cwd=folder, stdout=subprocess.DEVNULL, stderr=said,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"} | environment,
+        )  # fmt: skip
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        text = said.read()
+    return child.returncode, text, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def bomb(folder: Path) -> None:
+    """A packed file of 600 KB that holds 600 MB of zeros."""
+    (folder / "i.npz").write_bytes(
+        npz({"images.npy": headed("(4166666, 4, 6, 6)", "|u1", bytes(600_000_000))})
+    )
+
+
+def claimed(folder: Path) -> None:
+    """Labels of which the head says that there are 2^60."""
+    (folder / "l.npy").write_bytes(headed(f"({1 << 60},)"))
+    (folder / "i.csv").write_text(("1," * 143 + "1\n") * 3)
+
+
+def sparse(folder: Path) -> None:
+    """Weights of 2^40 bytes, of which the disk holds none."""
+    (folder / "w").mkdir()
+    (folder / "w/card.json").write_text(json.dumps({"weights": {"sha256": sha256(b"").hexdigest()}}))
+    (folder / "w/weights.safetensors").touch()
+    os.truncate(folder / "w/weights.safetensors", 1 << 40)
+
+
+def deep_board(folder: Path) -> None:
+    (folder / "mine/hw/boards/mine").mkdir(parents=True)
+    (folder / "mine/hw/boards/mine/board.toml").write_bytes(b"a = " + DEEP[:60_000])
+
+
+def left(name: str, content: bytes):
+    return lambda folder: (folder / name).write_bytes(content)
+
+
+EXPORT = "export --model m.onnx --scale 1 -o out/m"
+# {what is wrong: (what lies there, command line, words of the sentence)}
+CASES = {
+    "a bomb of images": (bomb, f"{EXPORT} --images-from i.npz", "572 MB"),
+    "2^60 labels": (claimed, f"{EXPORT} --images-from i.csv --labels l.npy", "LABELS: 'l.npy' "),
+    "weights of a terabyte": (sparse, "export mnist-tfc --weights w -o out/m", "512 MB"),
+    "a large video": (
+        left("v.y4m", raw("W8000 H5000 F25:1", b"FRAME\n" + bytes(1000))),
+        "demo --task track --video v.y4m --box 1,1,2,2", "8000 x 5000 pixels",
+    ),
+    "a large picture": (
+        left("p.ppm", b"P6 60000 60000 255\n" + bytes(1000)), "demo --task pedestrian --image p.ppm", "p.ppm"
+    ),
+    "a deep board": (deep_board, "build --net mnist-tfc --board mine", "board.toml: "),
+    **{f"a model that has {words}": (left("m.onnx", stored(model)), EXPORT, words) for model, words in (
+        (one("MaxPool", kernel_shape=[2, 2], strides=[0, 1]), "strides = [0, 1]"),
+        (one("Expand", ("s", np.int64([1 << 30, 4, 6, 6]))), "more than 134,217,728 numbers"),
+        (quant(bits=1e9), "16 bits or fewer"))},
+}  # fmt: skip
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(
-    ("model", "words"),
-    [
-        (lambda: one("MaxPool", kernel_shape=[2, 2], strides=[0, 1]), "has strides = [0, 1]"),
-        (lambda: one("Expand", ("s", np.int64([1 << 30, 4, 6, 6]))), "has more than 134,217,728 numbers"),
-        (lambda: one("Quant", ("s", np.float32(1)), ("z", np.float32(0)), ("b", np.float32(1e9)),
-                     domain="qonnx.custom_op.general"), "16 bits or fewer"),
-        (lambda: plain(names={"x": "x\x1b[2J\nTraceback", "n3": "</script>"}), None),
-    ],
-)  # fmt: skip
-def test_the_whole_command_line_under_a_limit_of_memory(tmp_path, model, words):
-    (tmp_path / "m.onnx").write_bytes(stored(model()))
-    line = f"ulimit -v 4000000; exec {sys.executable} -m xnorforge export --model m.onnx --scale 1 -o out/m"
-    done = subprocess.run(
-        ["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-    )  # fmt: skip
-    said = done.stderr.splitlines()
-    assert "Traceback" not in done.stderr
-    if words is None:
-        assert done.returncode == 0, done.stderr
-        return
-    assert done.returncode == 2, done.stderr
-    assert words in said[-1]
-    assert len(said) == 2  # which stage has begun, and the sentence
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["m.onnx"]
+@pytest.mark.parametrize("case", CASES)
+def test_a_refusal_takes_little_time_and_memory(tmp_path, case):
+    make, words, sentence = CASES[case]
+    folder = tmp_path / "here"
+    folder.mkdir()
+    (folder / "m.onnx").write_bytes(stored(plain()))
+    make(folder)
+    before = {*tmp_path.rglob("*"), tmp_path / "said"}
+    plugged = {"XNORFORGE_PLUGINS": "mine"} if (folder / "mine").is_dir() else {}
+    code, said, seconds, megabytes = run(folder, *words.split(), **plugged)
+    *begun, last = said.splitlines()
+    assert code == 2 and sentence in last and len(begun) < 2, said  # which stage has begun, and the sentence
+    assert {*tmp_path.rglob("*")} == before
+    assert seconds < 10 and megabytes < 2048, (seconds, megabytes)
+
+
+class Scripts(HTMLParser):
+    """What a page would fetch or run."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attrs):
+        if tag in ("script", "iframe", "link") or any(name.startswith("on") for name, _ in attrs):
+            self.found.append((tag, attrs))
+
+
+ODD_FOLDER = "a'\" b;`id`$(touch x)#ü"
+ODD = {
+    "x": '"><script>alert(1)</script>', "t1": "$(touch x)", "t2": "`id`", "t3": "*/ // (* keep *)",
+    "y": "endmodule", "w": "a b;rm -rf", "one": "module", "n0": "a\nb\x1b[2J\nTraceback", "n2": "\u202eevil",
+    "n3": "../../x", "n4": "n" * 5000,
+}  # fmt: skip
+
+
+@pytest.mark.full
+def test_a_network_of_hostile_names_is_built_to_its_report_in_a_hostile_folder(tmp_path):
+    """Names of tensors and nodes are in no product; the folder's own name is no command to a tool."""
+    folder = tmp_path / ODD_FOLDER
+    folder.mkdir()
+    (folder / "m.onnx").write_bytes(stored(plain(names=ODD)))
+    words = ("--model", "m.onnx", "--scale", "1", "--images", "2", "--stalled", "1", "--waves")
+    code, said, _, _ = run(folder, "build", *words)
+    assert code == 0 and "Traceback" not in said, said
+    assert {path.name for path in tmp_path.iterdir()} == {ODD_FOLDER, "said"}
+    assert {path.name for path in folder.iterdir()} == {"m.onnx", "out"}
+    acc = folder / "out/m/rtl-pynq-z2"
+    record = json.loads((acc / "report.json").read_text())
+    assert record["verdict"] == "PASS" and "netlist" in {row["stage"] for row in record["stages"]}
+    page = Scripts()
+    page.feed((acc / "report.html").read_text())
+    assert page.found == [("script", [])]  # its own
+    long = [name for name in ODD.values() if len(name) > 9 and name not in ODD_FOLDER]
+    for path in (folder / "out/m").rglob("*"):
+        if path.is_file() and path.suffix != ".npz":
+            content = path.read_bytes().decode(errors="replace")
+            assert not [name for name in long if name in content], path
+    modules = r"^\s*module\s+(?:automatic\s+)?(\S+?)[\s(#;]"
+    for path in (acc / "rtl").glob("*.sv"):
+        for name in re.findall(modules, path.read_text(), re.MULTILINE):
+            assert re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*", name), (path, name)

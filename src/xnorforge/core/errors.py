@@ -14,9 +14,8 @@ def printable(text: str) -> str:
     >>> printable("a\nb")
     'a\\nb'
     """
-    if len(text) > LONGEST:
-        text = f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
-    return one_line(text)
+    text = one_line(text)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
 
 
 def one_line(text: str) -> str:
