@@ -46,7 +46,7 @@ CALLED_ELSEWHERE = {
         "formats python"
     ),
     "stages by name": "overlay",
-    "templates of the report": ("shares_bar frames_bar percent_bar device_rows hierarchy_rows"),
+    "templates of the report": "percent_bar device_rows hierarchy_rows",
     "users of the Python API and of boards": "train_network load_bitstream interrupt fail",
     "authors of operators, networks and tasks": (
         "in_a_row random_input only_for_speed simulate_bits lint fold_thresholds effective"

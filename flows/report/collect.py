@@ -16,14 +16,12 @@ from xnorforge.core.artifacts import check, digest, netlist_digest, read_json
 from xnorforge.core.errors import MismatchError
 from xnorforge.core.types import Record
 from xnorforge.flows.report import (
-    backends,
     border,
     confusion,
     connections,
     operators,
     provenance,
     reference,
-    schedule,
 )
 from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, families, graph
@@ -180,7 +178,7 @@ def report(acc: Path, routed: bool | None = None) -> Record:
     with np.load(acc.parent / "lowered.npz") as lowered:
         output = border.exit_(port["output"], lowered, fold["output"])
         confused = confusion.of_classes(lowered, acc.parent / "golden.npz", export["images"])
-    record = {
+    return {
         "schema": SCHEMA,
         **common(
             found,
@@ -232,7 +230,6 @@ def report(acc: Path, routed: bool | None = None) -> Record:
             "cells": all_cells(synth),
         },
         "layers": rows,
-        "schedule": schedule.rows_of(rows, sim["model"]),
         "connections": connections.connections(ops, sim.get("fifos", {})),
         "wide": wide_numbers(ops, synth),
         "streams": streams(ops, sim, synth),
@@ -252,8 +249,6 @@ def report(acc: Path, routed: bool | None = None) -> Record:
         "files": provenance.product_files(acc),
         "run": provenance.run_facts(found),
     }
-    record["run"]["backends"] = backends.beside(acc, record)
-    return record
 
 
 def faster_foldings(fold: Record, total: Record, clock_mhz: float) -> list[Record]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from xnorforge.core.types import Record
-from xnorforge.flows.report import backends, collect, provenance
+from xnorforge.flows.report import collect, provenance
 from xnorforge.hw import boards
 
 NO_MATRIX = {"weights": None, "reuse_factor": None}
@@ -55,7 +55,7 @@ def project_record(acc: Path, stage: str) -> Record:
     folders = {"export": "..", "lower": "..", "fold": ".", stage: "."}
     found = collect.read_records({name: acc / folder / f"{name}.json" for name, folder in folders.items()})
     board = boards.of_folding(found["fold"])
-    record = {
+    return {
         "schema": schema,
         **collect.common(found, board, backend),
         "part": board.part,
@@ -63,5 +63,3 @@ def project_record(acc: Path, stage: str) -> Record:
         "files": provenance.product_files(acc),
         "run": provenance.run_facts(found),
     }
-    record["run"]["backends"] = backends.beside(acc, record)
-    return record

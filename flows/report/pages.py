@@ -18,9 +18,7 @@ from xnorforge.flows.report import (
     layers,
     links,
     reference,
-    schedule,
     sections,
-    thumbnails,
 )
 from xnorforge.plot import chart, curves, svg
 
@@ -30,7 +28,6 @@ CHARTS = {
     "curves": curves,
     "drawing": drawing,
     "floorplan": floorplan,
-    "schedule": schedule,
     "svg": svg,
 }
 
@@ -226,9 +223,6 @@ def page(record: Record, acc: Path, form: str, kind: str) -> str:
             "loading": " ".join(filter(None, sides)),
             "best_known": max(record["accuracy"], key=lambda row: row["images"], default=None),
         }
-        if kind == "html":
-            given["pictures"] = thumbnails.examples(record["examples"], acc)
-            given["wrong"] = thumbnails.wrong_images(record["confusion"], acc.parent / "golden.npz")
     if kind == "html":
         given["listed"] = links.listed_files(record, acc)
     parts: list[str] = []

@@ -73,7 +73,6 @@ class Course:
         given: tensor of the first input stream.
         operators: {name: Work} in all frames.
         waiting: {operator: operators it is blocked on at the end}.
-        last: {name: (busy, starved, blocked) cycles of the last simulated frame}, without pauses.
     """
 
     moved: dict[str, np.ndarray]
@@ -86,7 +85,6 @@ class Course:
     result: str
     operators: dict[str, Work]
     waiting: dict[str, list[str]]
-    last: dict[str, tuple[int, int, int]]
 
     @cached_property
     def taken(self) -> dict[str, np.ndarray]:
@@ -201,11 +199,10 @@ class CycleModel:
         ran = Engine(self, frames, (Pauses.of(stall), seed, lane), pace, watched)
         moved = ran.transfers()
         fills, waits = ran.fills(moved), ran.waits()
-        operators, last = {}, {}
-        for op, row, wait in zip(self.ops, ran.spent(), waits):
-            busy, starved, blocked, *in_last, _ = row
-            operators[op.name] = Work(busy, starved, blocked, fills.get(op.name), wait)
-            last[op.name] = (in_last[0], in_last[1], in_last[2])
+        operators = {
+            op.name: Work(busy, starved, blocked, fills.get(op.name), wait)
+            for op, (busy, starved, blocked, _), wait in zip(self.ops, ran.spent(), waits)
+        }
         repeats = [
             Repeat(after, skipped, together, dict(zip(self.streams, periods)))
             for after, skipped, together, *periods in ran.repeats.tolist()
@@ -214,4 +211,4 @@ class CycleModel:
         first = (self.sources[0], self.sinks[0])
         total = ran.simulated + sum(repeat.frames for repeat in repeats)
         state = (moved, ran.stopped, ran.simulated, total, repeats)
-        return Course(*state, beats, *first, operators, ran.waited_for(), last)
+        return Course(*state, beats, *first, operators, ran.waited_for())

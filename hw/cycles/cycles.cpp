@@ -227,7 +227,7 @@ class Model {
  public:
   vector<Stream> streams;
   vector<Node> nodes;
-  vector<Spent> total, last;     // per node
+  vector<Spent> total;           // per node
   vector<int64_t> repeats;       // rows: frames before, frames skipped, together, periods of streams and nodes
   int64_t simulated = 0;         // frames
 
@@ -282,12 +282,8 @@ class Model {
       left -= many;
       if (!all) skip(simulated, many, found);
     }
-    total = last = spent_after.back();
-    const auto& before = spent_after[paused || !simulated ? simulated : simulated - 1];
-    for (size_t n = 0; n < nodes.size(); ++n) {
-      last[n].add(before[n], -1);
-      total[n].add(skipped[n], 1);
-    }
+    total = spent_after.back();
+    for (size_t n = 0; n < nodes.size(); ++n) total[n].add(skipped[n], 1);
   }
 
  private:
@@ -769,11 +765,11 @@ void counts_of(Model* model, int64_t* counts) {
   }
 }
 
-// Per node: busy, starved, blocked, of them in the last frame, and what it waits for.
+// Per node: busy, starved, blocked, and what it waits for.
 void works_of(Model* model, int64_t* works) {
   for (size_t n = 0; n < model->nodes.size(); ++n) {
-    for (const Spent& spent : {model->total[n], model->last[n]})
-      for (const int64_t cycles : {spent.busy, spent.starved, spent.blocked}) *works++ = cycles;
+    const Spent& spent = model->total[n];
+    for (const int64_t cycles : {spent.busy, spent.starved, spent.blocked}) *works++ = cycles;
     *works++ = model->nodes[n].waits;
   }
 }

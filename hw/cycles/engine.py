@@ -127,7 +127,7 @@ class Engine:
         simulated: number of frames whose beats were moved.
         repeats: skipped frames: number of frames moved before, skipped, and of a group that repeats; then the
             cycles from a group to the next, int64 of each stream, and of each node.
-        works: int64 (nodes, 7): cycles busy, starved and blocked, those of the last frame, index of `WAITS`.
+        works: int64 (nodes, 4): cycles busy, starved and blocked, index of `WAITS`.
         offered, taken: beats of each stream, int64 (streams,).
     """
 
@@ -157,7 +157,7 @@ class Engine:
         self.simulated: Any = self.functions.run(self.handle, frames, pauses[0].any)
         row = 3 + len(self.streams) + len(nodes)
         self.repeats: Any = self.functions.repeats_of(self.handle).copy().reshape(-1, row)
-        self.works = np.zeros((len(nodes), 7), np.int64)
+        self.works = np.zeros((len(nodes), 4), np.int64)
         self.functions.works_of(self.handle, self.works.ctypes.data)
         counts = np.zeros((len(self.streams), 2), np.int64)
         self.functions.counts_of(self.handle, counts.ctypes.data)
@@ -225,7 +225,7 @@ class Engine:
 
     def waits(self) -> list[str]:
         """What the operators wait for."""
-        return [WAITS[wait] for wait in self.works[: len(self.model.ops), 6]]
+        return [WAITS[wait] for wait in self.works[: len(self.model.ops), 3]]
 
     def waited_for(self) -> dict[str, list[str]]:
         """{operator: those that have not taken what it offers, or have not offered what it needs}."""

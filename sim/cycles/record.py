@@ -46,7 +46,6 @@ def of_network(
     figures = {
         "why_not": None,
         **course_figures(course),
-        **operators_at_work(ops, course),
         "fifos": {op.name: course.operators[op.name].fill for op in ops if op.input_buffer()},
     }
     return figures, checks, timeline.trace(model, course)
@@ -87,17 +86,3 @@ def same_beats(name: str, course: Course, model: CycleModel, run: Run) -> Record
     )
     what = "cycle of every beat into and out of the network"
     return artifacts.check(name, course.frames, wrong, beats, what)
-
-
-def operators_at_work(ops: list[HwOp], course: Course) -> dict[str, Record]:
-    """The keys `operators` and `frames` of the model's record."""
-    return {
-        "operators": {name: busy_shares(cycles) for name, cycles in course.last.items()},
-        "frames": {op.name: [list(span[1:]) for span in timeline.spans_of_frames(course, op)] for op in ops},
-    }
-
-
-def busy_shares(cycles: tuple[int, int, int]) -> dict[str, float]:
-    """Of the cycles between the last steps of two frames."""
-    names = ("busy", "starved", "blocked")
-    return {name: round(part / max(sum(cycles), 1), 5) for name, part in zip(names, cycles)}

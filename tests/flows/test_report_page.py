@@ -1,20 +1,17 @@
 """The page of a report: structure, links and colours, for five kinds of reports; and what its charts say."""
 
-import base64
 import json
 import re
 import sys
 from collections import Counter
 from html.parser import HTMLParser
 from importlib.resources import files
-from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
 import onnx
 import pytest
-from PIL import Image
 
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import check, write_json
@@ -25,8 +22,6 @@ from xnorforge.flows.report import (
     connections,
     drawing,
     layers,
-    schedule,
-    thumbnails,
 )
 from xnorforge.hw.graph import in_a_row
 from xnorforge.plot import svg
@@ -36,7 +31,7 @@ from xnorforge.sw.training import curves
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import chromium
-from test_report import BIAS, IMAGES, ROUTED, SCALE, at_work, chain, counted, lay, records, scores_of
+from test_report import BIAS, IMAGES, ROUTED, SCALE, chain, counted, lay, records, scores_of
 
 CURVE = [
     {"epoch": one, "phase": "train", "loss": 1 / one, "held_out_accuracy": one / 4} for one in range(1, 4)
@@ -104,23 +99,21 @@ def write_kind(kind: str, folder: Path) -> Path:
         bound = max(op.cycles() for op in ops)
         given["export"]["method"] = "group_net"
         given["sim"] |= {"interval": bound, "fifos": {"fifo_join0": 3}}
-        given["sim"]["model"] |= {"interval": bound, "fifos": {}, **at_work(ops)}
+        given["sim"]["model"] |= {"interval": bound, "fifos": {}}
         given["synth"] = cells_of(ops)
     acc = lay(folder, given)
     if kind == "group_net":
         onnx.save(folded_graph(branched(), "tiny"), acc / "folded.onnx")
     if kind in ("maps", "tracker"):
         (acc / "examples").mkdir()
-        noise = np.random.default_rng(0).integers(0, 256, (600, 800, 3)).astype(np.uint8)
         for row in given["sim"]["examples"]:
-            Image.fromarray(noise).save(acc / row["file"], quality=95)
-            Image.fromarray(255 - noise).save(acc / row["true"], quality=95)
+            (acc / row["file"]).touch()
+            (acc / row["true"]).touch()
     if kind == "classes":
-        pixels = np.random.default_rng(1).integers(0, 256, (len(IMAGES), 1, 8, 8)).astype(np.uint8)
         labels = scores_of(IMAGES).argmax(1)
         labels[[2, 5]] = (labels[[2, 5]] + 1) % 3
         labels[7] = -1
-        np.savez(acc.parent / "golden.npz", images=pixels, labels=labels)
+        np.savez(acc.parent / "golden.npz", labels=labels)
         write_json(acc / "bitstream.json", ROUTED)
         (acc / "rtl/odd name #1.sv").write_text("module x; endmodule\n")
     if kind == "hls4ml":
@@ -216,11 +209,6 @@ def test_a_failed_report_does_not_link_the_record_that_is_not_written(tmp_path):
     with pytest.raises(report.MismatchError):
         report.write(acc)
     assert "report.json" not in Read(acc / "report.html").links
-
-
-def test_large_pictures_are_made_small_for_the_page(pages_of):
-    found = re.findall(r"data:image/jpeg;base64,([^\"]+)", pages_of["maps"].read_text())
-    assert len(found) == 8 and len(set(found)) == 2 and sum(map(len, found)) < 160_000
 
 
 # ---- colours
@@ -348,35 +336,6 @@ def test_the_drawing_has_every_operator_once_with_a_link_to_its_row(kind, pages_
     assert len(set(places)) == len(places) == len(record["layers"])
 
 
-def test_the_schedule_is_that_of_the_cycle_model(pages_of):
-    """Shares fill the bar, and both frames of the slowest operator end an interval apart."""
-    page = pages_of["classes"]
-    record = json.loads((page.parent / "report.json").read_text())
-    rows = {row["name"]: row for row in record["schedule"]}
-    assert list(rows) == [row["name"] for row in record["layers"]]
-    for row in rows.values():
-        assert row["busy"] + row["starved"] + row["blocked"] == pytest.approx(1, abs=3e-5)
-        assert sum(map(float, re.findall(r'width="([\d.]+)" height="11', schedule.shares_bar(row)))) == (
-            pytest.approx(schedule.SHARES_WIDTH, abs=0.2)
-        )
-    slowest = rows[record["cycles"]["bottleneck"][0]]
-    (begin, end), (again, later) = slowest["frames"]
-    assert slowest["busy"] == 1 and later - end == record["cycles"]["interval_bound"]
-    bars = re.findall(r'<rect x="([\d.]+)"[^>]*width="([\d.]+)"', schedule.frames_bar(slowest, later))
-    found = [float(number) / schedule.WIDTH * later for bar in bars[1:] for number in bar]
-    np.testing.assert_allclose(found, [begin, end - begin, again, later - again], atol=0.02 * later)
-    assert page.read_text().count('class="second"') == len(rows)
-
-
-def test_without_a_cycle_model_there_is_no_schedule(tmp_path):
-    given = records()
-    given["sim"]["model"] = {"why_not": "no row"}
-    assert schedule.rows_of([{"name": "dense0"}], given["sim"]["model"]) is None
-    acc = lay(tmp_path, given)
-    report.write(acc)
-    assert 'id="schedule"' not in (acc / "report.html").read_text()
-
-
 def test_confusion_counts_labels_against_classes_and_leaves_unknown_labels_out(pages_of):
     found = json.loads((pages_of["classes"].parent / "report.json").read_text())["confusion"]
     assert found["images"] == 19 and sum(map(sum, found["matrix"])) == 19
@@ -386,20 +345,14 @@ def test_confusion_counts_labels_against_classes_and_leaves_unknown_labels_out(p
     assert sum(found["matrix"][k][k] for k in range(3)) == 17
 
 
-@pytest.mark.parametrize("labels", [np.full(4, -1), np.zeros((4, 6), np.float32), np.array([0, 1, 2, 9])])
-def test_no_confusion_without_labels_of_its_classes(labels, tmp_path):
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [(np.full(4, -1), 3), (np.zeros((4, 6), np.float32), 3), ([0, 1, 2, 9], 3), ([0, 1, 2, 9], 11)],
+)
+def test_no_confusion_without_labels_of_its_classes_or_of_more_than_ten(labels, classes, tmp_path):
     np.savez(tmp_path / "golden.npz", labels=labels)
-    lowered = {"integers": np.eye(4, 3, dtype=np.int64), "scale": np.ones(3), "bias": np.zeros(3)}
+    lowered = {"integers": np.eye(4, classes, dtype=np.int64), "scale": 1, "bias": np.zeros(classes)}
     assert confusion.of_classes(lowered, tmp_path / "golden.npz", "four") is None
-
-
-def test_wrong_images_are_shown_as_they_are(tmp_path):
-    pixels = np.random.default_rng(0).integers(0, 256, (3, 3, 5, 4)).astype(np.uint8)
-    np.savez(tmp_path / "golden.npz", images=pixels)
-    given = {"wrong": [{"image": 2, "label": 0, "found": 1}]}
-    (one,) = thumbnails.wrong_images(given, tmp_path / "golden.npz")
-    shown = np.asarray(Image.open(BytesIO(base64.b64decode(one["png"]))))
-    np.testing.assert_array_equal(shown, pixels[2].transpose(1, 2, 0))
 
 
 def test_what_is_known_of_a_training_comes_from_its_card():

@@ -76,10 +76,6 @@ def test_a_sound_accelerator_is_proven_and_counted(net):
     for name in ("interval", "interval_constant", "latency", "first_beat"):
         assert modelled[name] == record[name]
     assert modelled["fifos"] == record["fifos"]
-    assert modelled["operators"]["bytemvu_1"] == {"busy": 1.0, "starved": 0.0, "blocked": 0.0}
-    (_, end), (_, later) = modelled["frames"]["bytemvu_1"]
-    assert modelled["frames"]["window_0"][0][0] == 0 and later - end == record["interval"]
-    assert modelled["frames"]["topk_7"][0][1] == record["latency"] + 1
     assert record["checks"][1]["integers"] == 10 * 5
     assert record["interval"] == record["interval_bound"] == 36 * 9 * 4 and record["interval_constant"]
     assert record["bound_by"] == ["bytemvu_1"]
