@@ -36,6 +36,7 @@ KINDS = dict.fromkeys(plugins.KINDS.values(), "") | {
     networks.KIND: "src/xnorforge/core/networks.py::names",
 }
 PLUGIN = re.compile(rf"({'|'.join(KINDS).replace('.', '/')})/(?!base\b)([a-z][\w-]*)")
+STAGES = "src/xnorforge/pipeline/calls.py"  # functions that are called by the names of stages
 WORD = re.compile(r"\w[\w./-]*\w")
 
 
@@ -134,6 +135,11 @@ def dotted(node: ast.AST) -> list[str]:
     return [node.id, *reversed(parts)] if isinstance(node, ast.Name) else ["", *reversed(parts)]
 
 
+def quoted(name: str) -> str:
+    """How a name is noted that counts only where it is all of a string."""
+    return f"'{name.replace('_', '-')}'"
+
+
 class Checkout:
     """What definitions, files and plug-ins need: `needs`, and `users`, the same the other way round.
 
@@ -169,14 +175,16 @@ class Checkout:
         names = {file, path.stem if path.suffix in (".sv", ".svh") else file}
         if path.suffix != ".py":
             names.add(path.name)
-        if path.suffix == ".j2" or file.startswith("tools/"):
-            names.add(f"'{path.name.partition('.')[0]}'")
+        if path.suffix == ".j2" or file.startswith(("tools/", "src/xnorforge/cli/")):
+            names |= {path.stem} if "." in path.stem else {quoted(path.stem)}
         for name in names:
             self.named[name].add(file)
+        for stage in self.files[file].defined if file == STAGES else ():
+            self.named[quoted(stage)].add(f"{file}::{stage}")
         if plugin := PLUGIN.match(file):
             self.plugins.add(plugin[0])
             self.needs[plugin[0]] |= self.definitions(file)
-            self.named[f"'{plugin[2].replace('_', '-')}'"].add(plugin[0])
+            self.named[quoted(plugin[2])].add(plugin[0])
 
     def _enter(self, module: Module) -> None:
         """Note what the definitions of a module need."""
@@ -217,7 +225,7 @@ class Checkout:
         """
         words = {form for word in WORD.findall(text) for form in (word, word.rpartition("/")[2])}
         found = set().union(*(self.named[word] for word in words if word in self.named))
-        whole = self.named.get(f"'{text.replace('_', '-')}'", set())
+        whole = self.named.get(quoted(text), set())
         if user.startswith("tests/"):
             return {one for one in found | whole if not re.search(r"/test_\w+\.py$", one)}
         beside = {one for one in whole if one.endswith(".j2") and Path(one).parent == Path(user).parent}
@@ -298,28 +306,18 @@ class Chosen(NamedTuple):
 
     def arguments(self) -> list[str]:
         """What pytest is given, the nearest first: files where all of their tests are meant, else tests."""
-        steps, every = self.partly | self.whole, defaultdict[str, set[str]](set)
-        for test in filter(TEST.fullmatch, checkout().needs):
-            every[test.partition("::")[0]].add(test)
-        files = sorted({test.partition("::")[0] for test in steps})
-        files.sort(key=lambda file: min(steps[test] for test in every[file] if test in steps))
-        chosen = {
-            file: sorted(every[file] & steps.keys(), key=lambda test: (steps[test], test)) for file in files
-        }
-        words = [
-            one
-            for file in files
-            for one in ([file] if len(chosen[file]) == len(every[file]) else chosen[file])
-        ]
+        steps, words = self.partly | self.whole, []
+        nearest = sorted(steps, key=lambda test: (steps[test], test))
+        for file in dict.fromkeys(test.partition("::")[0] for test in nearest):
+            own = [test for test in nearest if test.startswith(f"{file}::")]
+            every = [name for name in checkout().files[file].defined if name.startswith("test_")]
+            words += own if len(own) < len(every) else [file]
         if not self.partly:
             return words
         names = {test.rpartition(":")[2] for test in self.partly}
         alike = {one.rpartition(":")[2] for one in self.whole if any(name in one for name in names)}
-        return [
-            *words,
-            "-k",
-            f"not ({' or '.join(sorted(names))}) or {' or '.join(sorted(self.words | alike))}",
-        ]
+        cases = f"not ({' or '.join(sorted(names))}) or {' or '.join(sorted(self.words | alike))}"
+        return [*words, "-k", cases]
 
     def within(self, files: set[str]) -> "Chosen":
         """Those of some files."""
@@ -371,30 +369,22 @@ def _git(*words: str) -> str:
 
 
 def changed_since(commit: str) -> set[str]:
-    """Definitions that changed since a commit, and files that have none or are new."""
-    found, file = set(_git("ls-files", "-o", "--exclude-standard").splitlines()), ""
-    for line in _git("diff", "-U0", "--no-color", "--no-ext-diff", commit).splitlines():
-        if named := re.match(r"(?:---|\+\+\+) [ab]/(.*)", line):
-            file = named[1]
+    """Definitions that changed since a commit, and files that are new, gone or not Python."""
+    files = _git("ls-files", "-o", "--exclude-standard").splitlines()
+    changed = _git("diff", "--name-only", commit).splitlines()
+    found, file = {*files, *(one for one in changed if one not in checkout().files)}, ""
+    for line in _git("diff", "-U0", "--no-color", "--no-ext-diff", commit, "--", "*.py").splitlines():
+        if line.startswith("+++ "):
+            file = line[6:]
         elif hunk := re.match(r"@@ -\S+ \+(\d+)(?:,(\d+))? @@", line):
-            first, count = int(hunk[1]), int(hunk[2] or 1)
-            found |= checkout().definitions(file, range(first, first + max(count, 1)))
+            first, count = int(hunk[1]), max(int(hunk[2] or 1), 1)
+            found |= checkout().definitions(file, range(first, first + count)) if file in changed else set()
     return found
 
 
 def table(count: int = 30, seed: int = 64) -> Iterator[str]:
     """What each of some files would select, and the medians: test modules, cases, processor seconds."""
-    asked = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "--collect-only",
-        "-q",
-        "-m",
-        "not full",
-        "-p",
-        "no:cacheprovider",
-    ]
+    asked = [sys.executable, "-m", "pytest", "--collect-only", "-m", "not full", "-p", "no:cacheprovider"]
     listed = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     cases = [line for line in listed if "::" in line]
     of = Counter(case.partition("::")[0] for case in cases)
