@@ -159,6 +159,7 @@ def test_only_who_uses_a_definition_needs_it():
     assert "src/xnorforge/core/jobs.py::extract" not in needs["src/xnorforge/core/cache.py::undamaged"]
     assert "tests/conftest.py::built" in needs["tests/conftest.py::place"]
     assert chain in needs["flows/lower/graph.py::"] and f"{chain}::_batch_norm" in needs[f"{chain}::"]
+    assert "src/xnorforge/finn_plugin.py" in needs["tests/flows/test_finn_nodes.py::"]
     assert "hw/rtl/xf_skid.sv" in needs["tests/test_mutate.py::test_a_proof_judges_a_mutant_of_what_it_reads"]
 
 

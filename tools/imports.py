@@ -106,6 +106,7 @@ def read_module(name: str, path: Path) -> Module:
     for node in at_import(ast.parse(path.read_text()).body, classes=False):
         if isinstance(node, ast.Import | ast.ImportFrom):
             module.bound.update(meanings([node], package))
+            module.defined[""].append(node)  # `uses` takes what enters itself on import, `import a.b`
         elif not isinstance(node, ast.If | ast.Try | ast.With):
             assigns = isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign)
             stored = (one for one in ast.walk(node) if assigns and isinstance(one, ast.Name))
@@ -176,7 +177,7 @@ class Checkout:
         if path.suffix != ".py":
             names.add(path.name)
         if path.suffix == ".j2" or file.startswith(("tools/", "src/xnorforge/cli/")):
-            names |= {path.stem} if "." in path.stem else {quoted(path.stem)}
+            names |= {quoted(path.name.partition(".")[0]), path.stem if "." in path.stem else file}
         for name in names:
             self.named[name].add(file)
         for stage in self.files[file].defined if file == STAGES else ():
@@ -255,17 +256,22 @@ class Checkout:
         # Docstrings, and parts of names with dots.
         within = {id(one.value) for one in walked if isinstance(one, ast.Expr)}
         within |= {id(one.value) for one in walked if isinstance(one, ast.Attribute) and dotted(one)[0]}
-        found = set[str]()
-        for one in (one for one in walked if id(one) not in within):
-            if isinstance(one, ast.Attribute | ast.Name):
-                head, *rest = dotted(one)
-                own = {f"{module.file}::{head}"} if head and head in module.defined else set()
-                found |= self.meant(".".join([bound[head], *rest])) if head in bound else own
-            elif isinstance(one, ast.Constant) and isinstance(one.value, str):
-                found |= self.said(one.value, module.file)
-            elif isinstance(one, ast.Call) and dotted(one.func)[-1] in ("names", "parts", "places"):
-                found |= KINDS.keys() & {getattr(given, "value", "") for given in one.args}
-        return found
+        return set().union(*(self._use(module, bound, one) for one in walked if id(one) not in within))
+
+    def _use(self, module: Module, bound: dict[str, str], node: ast.AST) -> set[str]:
+        """What a part of a statement needs, where names have the meanings `bound`."""
+        if isinstance(node, ast.Attribute | ast.Name):
+            head, *rest = dotted(node)
+            if head in bound:
+                return self.meant(".".join([bound[head], *rest]))
+            return {f"{module.file}::{head}"} if head and head in module.defined else set()
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return self.said(node.value, module.file)
+        if isinstance(node, ast.Import):
+            return set().union(*(self.meant(one.name) for one in node.names if "." in one.name))
+        if isinstance(node, ast.Call) and dotted(node.func)[-1] in ("names", "parts", "places"):
+            return KINDS.keys() & {getattr(given, "value", "") for given in node.args}
+        return set()
 
     def reach(self, changed: Iterable[str], within: str = "") -> dict[str, int]:
         """{what needs one of some at any number of steps: the least number}, and those themselves."""
