@@ -151,7 +151,7 @@ def unpack(network: nn.Module, tensors: dict[str, np.ndarray], where: str) -> nn
                 f"{where}: {key} is {tensor.max()}, but a number has at most {FRACTION} fraction bits; train "
                 "it again."
             )
-        return tensor
+        return tensor.ravel()
 
     binary_weights = {f"{name}.weight" for name in binary.latents(network)}
     for name, tensor in _numbers(network).items():
