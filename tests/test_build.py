@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from xnorforge.core import networks, plugins
+from xnorforge.core import cache, networks, plugins
 
 from .refusals import says
 
@@ -61,13 +61,15 @@ def make(folder: Path, *words: str, target: bool = True) -> tuple[list[str], flo
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Ours, without what an outer make left, with one cache of synthesised layers for all copies, and with
-    the copy's own sources in front of those that the environment has installed.
+    """Ours, without what an outer make left, with the cache of all tests under a name that a shell would
+    read, and with the copy's own sources in front of those that the environment has installed.
     """
+    if not (own := folder.parent / "a $cache").exists():
+        own.symlink_to(cache.cache_dir(), target_is_directory=True)
     clean = {
         key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"
     }
-    return clean | {"XNORFORGE_CACHE": str(folder.parent / "a $cache"), "PYTHONPATH": str(folder / "src")}
+    return clean | {"XNORFORGE_CACHE": str(own), "PYTHONPATH": str(folder / "src")}
 
 
 @pytest.fixture(scope="module")
