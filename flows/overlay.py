@@ -5,7 +5,7 @@ The folder contains
     xnorforge_driver.py      the Python driver
     xf_driver.h, xf_driver.c, xf_network.h   the C driver, and the same description for it
     overlay.ipynb            a notebook; examples.npz: its frames and scores
-    weights.bin              its weights, which both drivers load (LOADABLE=1, or weights from memory)
+    weights.bin              its weights, which both drivers load (LOADABLE=1, templates, weights from memory)
     xnorforge_measure.py     measures frames/s, latency and power on the board
     rtl/                     shell, accelerator, memory files; system.f: the sources in order
     overlay.bit, overlay.bin the bitstream of this accelerator in this shell, if there is one
@@ -81,7 +81,6 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> Recor
         "output": {**border["output"], **_in_words(form, border["output"])},
         "scores": scores,
         **({"ports": exported["ports"]} if exported.get("ports") else {}),
-        **({"template": window | record["control"]} if "control" in record else {}),
         **({"loads": window | record["loads"]} if "loads" in record else {}),
         **({"weights": record["weights"]} if "weights" in record else {}),
         "shell": form.about() | ({"base": processor["base"]} if processor else {}),
@@ -193,15 +192,6 @@ def _write_folder(
     return sum(len((own / name).read_text().splitlines()) for name in order)
 
 
-def _template(about: Record | None) -> str:
-    """The initialiser of the C driver's `xf_template`, all 0 without a template."""
-    if about is None:
-        return "{0u, 0u, 0u, 0u, {0u, 0u}, 0u}"
-    sizes = ", ".join(f"{about['template'][name]}u" for name in ("mw", "mh", "simd", "pe"))
-    low, high = (about["window"] + bank for bank in about["banks"])
-    return f"{{{sizes}, {{{low}u, {high}u}}, {about['word_bytes']}u}}"
-
-
 def with_scores(weights: bytes, about: Record) -> bytes:
     """A file of `hw.ops._loads.weights_file` with the network's name and scores as text behind it."""
     text = json.dumps({"net": about["net"], "scores": about["scores"]}).encode()
@@ -259,7 +249,7 @@ def network_header(about: Record) -> str:
 {places}
 static const xf_network xf_the_network = {{
   UINT64_C(0x{about["hash"]}), {{{sides["in"]}}}, {{{sides["out"]}}},
-  {_template(about.get("template"))}, 0x{about["shell"]["id"]:08x}u, {_loads(about.get("loads"))},
+  0x{about["shell"]["id"]:08x}u, {_loads(about.get("loads"))},
   {{UINT64_C(0x{outside["structure"]}), {outside["bytes"]}u}}
 }};
 static const double xf_scale[] = {{{numbers["scale"]}}};

@@ -29,8 +29,7 @@ TOP = "xf_board_top"  # the module around shell and accelerator, of every family
 PLACED = "placed.json"  # the netlist with places that nextpnr's --write leaves in the folder of a run
 PLACE = re.compile(r"^(?:SLICE_)?X(\d+)/?Y(\d+)")  # of a cell: column and row of its tile, or slice
 ACCELERATOR = "u_accelerator"  # the instance of xf_top in it: the first part of the names of its cells
-# Signals of the accelerator that a placed netlist has `cut_` ports for, and whether it reads them; flags are
-# there where it has a template.
+# Signals of the accelerator that a placed netlist has `cut_` ports for, and whether it reads them.
 CUT = {
     "s_axis_tdata": True,
     "s_axis_tvalid": True,
@@ -38,7 +37,6 @@ CUT = {
     "m_axis_tdata": False,
     "m_axis_tvalid": False,
     "m_axis_tready": True,
-    "s_axis_tuser": True,
 }
 
 
@@ -50,13 +48,13 @@ class TopPorts:
         in_bytes: bytes of an input beat.
         in_beats: beats of an input frame.
         out_bytes: bytes of an output beat.
-        template_bits: address bits of the AXI4-Lite port for a template; 0 if there is no template.
+        load_bits: address bits of the AXI4-Lite port for loads of weights; 0 if there are none.
     """
 
     in_bytes: int
     in_beats: int
     out_bytes: int
-    template_bits: int = 0
+    load_bits: int = 0
 
 
 @dataclass(frozen=True)
@@ -219,12 +217,12 @@ class Router(ABC):
             UserError: the board's file lacks something that the shell needs.
         """
 
-    def host_top(self, board: Board, _template_bits: int) -> HostTop:
+    def host_top(self, board: Board, _load_bits: int) -> HostTop:
         """The same for a board whose `[shell]` is of the kind "dma" or "gp".
 
         Args:
             board: the board.
-            _template_bits: as for `hw.shells.dma.system`.
+            _load_bits: as for `hw.shells.dma.system`.
 
         Raises:
             UserError: the family has no processor that could drive the shell.

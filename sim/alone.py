@@ -15,7 +15,6 @@ from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.types import Record
 from xnorforge.hw.any_width import INT64_BITS
 from xnorforge.hw.ops._streams import value_range
-from xnorforge.hw.ops._templates import Templated
 from xnorforge.hw.ops.base import HwOp, Matrix
 from xnorforge.sim import compare, cosim
 from xnorforge.sim.device import Device
@@ -33,12 +32,7 @@ def not_decoded(ops: list[HwOp], rows: list[Record], *also: str) -> list[HwOp]:
     ways = ("decoded", *also)
     open_ = {row["layer"] for row in rows if sum(row[way] for way in ways) < row["bits"]}
     return [
-        op
-        for op in ops
-        if any(name in open_ for name, _ in with_inner(op))
-        and not isinstance(op, Templated)
-        and not op.outside
-        and narrow(op)
+        op for op in ops if any(name in open_ for name, _ in with_inner(op)) and not op.outside and narrow(op)
     ]
 
 

@@ -232,7 +232,6 @@ def network(
         constants.append(Port(stream, data, valid, ready, stream.port_bits, every=op.outside_words()))
     lane = Lane("xf_top", "aresetn", [source, *constants], [sink], patience(ops), pause=pause)
     if bits := control_address_bits(ops):
-        source = replace(source, more=("s_axis_tuser", 2))
         sources_in, sinks_out = axi_lite("s_axi_ctrl", bits)
         ins, outs = [source, *constants, *sources_in], [sink, *sinks_out]
         lane = replace(lane, sources=ins, sinks=outs, control=True)

@@ -2,7 +2,9 @@
 return.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from xnorforge.core.artifacts import check
 from xnorforge.core.errors import MismatchError
 from xnorforge.core.types import Record
 from xnorforge.hw import graph
-from xnorforge.hw.ops._loads import LoadChain, load_chain
+from xnorforge.hw.ops._loads import LoadChain, load_chain, weights_file
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim import compare, cosim
 from xnorforge.sim.bits import BitSimulator
@@ -18,19 +20,48 @@ from xnorforge.sim.device import Device
 
 FRAMES = 6  # that a check sends
 FULL = 15  # byte enables of a word of 32 bits
+Loads: TypeAlias = Sequence[tuple[int, list[HwOp]]]  # before which frame, the operators with other weights
 
 
 def rolled(ops: list[HwOp]) -> list[HwOp]:
-    """A network of the same structure with other weights: those of channel c are those of channel c - 1."""
+    """A network of the same structure with other weights: those of channel c are those of channel c - 1;
+    those of a single channel move by an element.
+    """
 
     def moved(op: HwOp) -> HwOp:
         arrays = {
-            name: np.roll(values, 1, 0 if name == "thresholds" else -1)
+            name: np.roll(values, 1, 0 if name == "thresholds" or values.shape[-1] == 1 else -1)
             for name, values in op.arrays_of.items()
         }
         return type(op)(op.onnx_node, arrays_of=arrays)
 
     return [moved(op) if op.first_load else op for op in ops]
+
+
+def learnt(ops: list[HwOp], run: Callable[..., dict[str, np.ndarray]], frame: np.ndarray) -> list[HwOp]:
+    """The network with another template, the weights that are last on the chain: the features of a frame's
+    first window, for all rows.
+
+    Args:
+        run: as `BitSimulator.run` of this network.
+        frame: uint8 (1, C, H, W).
+    """
+    template = [op for op in ops if op.first_load][-1]
+    before = next(op.name for op in ops if template.sources[0] in op.results)
+    mw, mh = template.arrays_of["weights"].shape
+    features = run(frame, [before])[before].reshape(-1, mw)[0]
+    arrays = template.arrays_of | {"weights": np.repeat(features[:, None], mh, axis=1)}
+    return [type(op)(op.onnx_node, arrays_of=arrays) if op is template else op for op in ops]
+
+
+def template_file(acc: Path, frame: np.ndarray) -> bytes:
+    """The weights file of the accelerator in `acc` with the template of a frame's first window, for `load` of
+    the drivers; `frame` as of `learnt`.
+    """
+    simulator, own = BitSimulator(acc / "folded.onnx"), (acc / "rtl" / "weights.bin").read_bytes()
+    _, low, high, _, count, *_ = np.frombuffer(own, "<u4", 8).tolist()
+    chain = LoadChain(learnt(simulator.ops, simulator.run, frame))
+    return weights_file(low | high << 32, chain, own[32 + 8 * count :])
 
 
 def writes_of(chain: LoadChain) -> list[tuple[int, int]]:
@@ -59,6 +90,18 @@ def load_feed(ops: list[HwOp], frames: np.ndarray, writes: list[tuple[int, int]]
     last = (len(frames) - 1) * ops[0].in_stream().beats
     gates = [(1, len(begin), 0, after * ops[-1].out_stream().beats), (0, last, 1, len(writes))]
     return _feed(graph.enter(ops[0], frames), writes, gates)
+
+
+def feed_in_turn(ops: list[HwOp], frames: np.ndarray, loads: Loads) -> cosim.Feed:
+    """Frames (N, *shape), and loads between them: each begins when the frames before it have left, and the
+    next ones wait for its end.
+    """
+    writes, gates = first_load(ops), list[cosim.Gate]()
+    for frame, others in loads:
+        gates.append((1, len(writes), 0, frame * ops[-1].out_stream().beats))
+        writes = [*writes, *writes_of(LoadChain(others))]
+        gates.append((0, frame * ops[0].in_stream().beats, 1, len(writes)))
+    return _feed(frames, writes, gates)
 
 
 def _feed(frames: np.ndarray, writes: list[tuple[int, int]], gates: Iterable[cosim.Gate] = ()) -> cosim.Feed:

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from xnorforge.sim import templates
 from xnorforge.sim.bits import BitSimulator
+from xnorforge.sim.loading import learnt
 
 
 class Machine:
@@ -39,7 +39,7 @@ class Machine:
         """Scores, float64 (N, C, H, W), of frames uint8 (N, C, H, W); an exemplar is learnt first."""
         if exemplar is not None:
             frame = self.task.as_frame(exemplar)[None]
-            self.simulator.load_template(templates.learnt(self.simulator, frame)[0])
+            self.simulator.load(learnt(self.simulator.ops, self.simulator.run, frame))
             self._keep(frame, None)
         answers = self.simulator.run(frames)[self.simulator.ops[-1].name]
         self._keep(frames, answers)

@@ -14,14 +14,11 @@ from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.core.types import Record
 from xnorforge.hw import families, graph
 from xnorforge.hw.ops._loads import load_chain
-from xnorforge.hw.ops._templates import template_in
 from xnorforge.sim import activity as switching
-from xnorforge.sim import alone, compare, cosim, loading, memories, templates
-from xnorforge.sim.bits import BitSimulator
+from xnorforge.sim import alone, compare, cosim, loading, memories
 from xnorforge.sim.device import layers, network
 
 SEED = 1
-TEMPLATE_FRAMES = 3
 DECLARED, INITIAL = re.compile(r"\breg (\[\S+\] )?(\w+) = (INIT\w*);"), r"reg \1\2; initial \2 = \3;"
 
 
@@ -77,13 +74,8 @@ def simulate_netlist(
             mapped, changes = cosim.run(device, inputs, seed=SEED), None
         rtl = cosim.run(network(acc / "rtl", ops, loaded=False), inputs, seed=SEED)
         changing = []
-        if template_in(ops):
-            runs = {"netlist with templates": 0.0}
-            changing = templates.check_templates(
-                device, BitSimulator(ops), pictures, TEMPLATE_FRAMES, runs, SEED
-            )
         if load_chain(ops):
-            changing += loading.check_loading(device, ops, pictures, {"netlist with a load": 0.0}, SEED)[0]
+            changing = loading.check_loading(device, ops, pictures, {"netlist with a load": 0.0}, SEED)[0]
     beats = mapped.cycles - mapped.first
     record = {
         "stage": "netlist",

@@ -2,7 +2,7 @@
 
 It is driven through the serial line at its pins, as on the board. If the images would take longer than
 `LINE_CYCLES` on the line, the streams between shell and accelerator are driven instead: the same cells
-without those of the shell. If a template can be written at run time, it changes between frames.
+without those of the shell.
 """
 
 import tempfile
@@ -17,18 +17,15 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
 from xnorforge.hw import boards, families, graph
 from xnorforge.hw.boards import Board
-from xnorforge.hw.ops._templates import template_in
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.shells import uart
-from xnorforge.sim import compare, cosim, templates, verilate
-from xnorforge.sim.bits import BitSimulator
+from xnorforge.sim import compare, cosim, verilate
 from xnorforge.sim.device import Device, Lane, Port, include_folders, patience, ports_header
 from xnorforge.sim.placed_bench import BENCH, bench_text
 from xnorforge.sim.serial_line import BYTE, beat_bytes, run_requests
 
 SEED = 1
 LINE_CYCLES = 1_000_000
-TEMPLATE_FRAMES = 3  # with templates that change on the way
 
 
 def simulate_placed(
@@ -67,10 +64,7 @@ def simulate_placed(
         progress("building the model of the placed netlist")
         device = placed_device(netlist, board, ops, busy <= LINE_CYCLES)
         progress(f"placed netlist on {len(pictures):,} images, through {driven}")
-        line, changing = busy <= LINE_CYCLES, list[dict]()
-        images_run = run_placed(device, ops, pictures, line)
-        if template_in(ops):
-            changing.append(check_sequence(device, ops, pictures, line))
+        images_run = run_placed(device, ops, pictures, busy <= LINE_CYCLES)
     compare.equal("placed netlist", f"what {routed['program']} placed", images_run.output, expected)
     record = {
         "stage": "placed",
@@ -81,7 +75,6 @@ def simulate_placed(
                 expected,
                 f"every output integer, through {driven}",
             ),
-            *changing,
         ],
         "driven": driven,
         "images": len(pictures),
@@ -129,7 +122,6 @@ def placed_device(netlist: Path, board: Board, ops: list[HwOp], line: bool) -> D
     if models is None:
         raise unmodelled(board)
     source, sink = ops[0].in_stream(), ops[-1].out_stream()
-    template = template_in(ops) is not None
     if line:
         source = sink = BYTE
     widths = [8 * beat_bytes(one) for one in (source, sink)]
@@ -137,14 +129,11 @@ def placed_device(netlist: Path, board: Board, ops: list[HwOp], line: bool) -> D
         Port(one, f"{side}_data_{way}", f"{side}_valid_{way}", f"{side}_ready_{back}", width)
         for one, width, side, way, back in zip((source, sink), widths, "sm", "io", "oi")
     ]
-    sources = ports[:1]
-    if template and not line:
-        sources = [replace(ports[0], more=("s_user_i", 2))]
     clocks = uart.clocks_per_bit(board)
-    lanes = [Lane("the placed netlist", "rst_ni", sources, ports[1:], patience(ops) + 100 * clocks)]
+    lanes = [Lane("the placed netlist", "rst_ni", ports[:1], ports[1:], patience(ops) + 100 * clocks)]
     with tempfile.TemporaryDirectory() as name:
         bench = Path(name) / f"{BENCH}.sv"
-        bench.write_text(bench_text(clocks, widths, template, line, board.shell.get("low", ())))
+        bench.write_text(bench_text(clocks, widths, line, board.shell.get("low", ())))
         program = verilate.compile_model(
             BENCH,
             [*uart.uart_sources(), models, netlist, bench],
@@ -156,28 +145,6 @@ def placed_device(netlist: Path, board: Board, ops: list[HwOp], line: bool) -> D
     return Device(program, lanes)
 
 
-def check_sequence(device: Device, ops: list[HwOp], pictures: np.ndarray, line: bool) -> Record:
-    """The check that frames with flags see the templates that they should; those that a host loads only go
-    through the line, as AXI4-Lite shares its wires with the frames behind it.
-
-    Raises:
-        MismatchError: they do not; the text names the first frame, position and both values.
-    """
-    frames = pictures[np.arange(TEMPLATE_FRAMES) % len(pictures)]
-    flags, loads = templates.random_flags(ops, TEMPLATE_FRAMES, SEED)
-    if line:
-        run = run_requests(device, ops, frames, flags, loads, seed=SEED)
-    else:
-        loads, more = [], np.zeros((TEMPLATE_FRAMES, ops[0].in_stream().beats), int)
-        more[:, 0] = flags[:, 0] + 2 * flags[:, 1]
-        feed = cosim.Feed([graph.enter(ops[0], frames)], [TEMPLATE_FRAMES], {0: more.ravel()})
-        run = cosim.run(device, feed, seed=SEED)
-    wanted = templates.responses(BitSimulator(ops), frames, flags, loads)
-    compare.equal("placed netlist", "a sequence with templates", run.output, wanted)
-    what = f"{flags[:, 1].sum()} templates learnt, {len(loads)} loaded between frames"
-    return compare.compare_arrays("placed netlist with templates = bit simulator", run.output, wanted, what)
-
-
 def run_placed(device: Device, ops: list[HwOp], images: np.ndarray, line: bool) -> cosim.Run:
     """The run of images (N, C, H, W) on a bench of `placed_device`.
 
@@ -185,5 +152,5 @@ def run_placed(device: Device, ops: list[HwOp], images: np.ndarray, line: bool) 
         MismatchError: less or more comes out than is due, a check is wrong, or a byte is lost.
     """
     if line:
-        return run_requests(device, ops, images, np.zeros((len(images), 2), int), seed=SEED)
+        return run_requests(device, ops, images, seed=SEED)
     return cosim.run(device, graph.enter(ops[0], images), seed=SEED)

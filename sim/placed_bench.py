@@ -8,28 +8,22 @@ from xnorforge.hw import routing
 BENCH = "xf_placed"
 
 
-def bench_text(clocks: int, widths: Ints, template: bool, line: bool, low: Sequence[str] = ()) -> str:
+def bench_text(clocks: int, widths: Ints, line: bool, low: Sequence[str] = ()) -> str:
     """The text of the module `BENCH`.
 
     Args:
         clocks: cycles per bit on the serial line.
         widths: bits of a beat in and out; of the line both are 8.
-        template: the accelerator has one, so that flags travel beside its frames.
         line: driven through the serial line; else through the accelerator's streams.
         low: those of the board's pins `reset` and `lost` that are low when they say yes.
     """
-    ports = cut = ""
-    if template:
-        ports = "" if line else "  input  logic [1:0] s_user_i,\n"
-        cut = f", .cut_s_axis_tuser({LEVEL if line else 's_user_i'})"
     high = [width - 1 for width in widths]
     return HEAD + (LINE if line else STREAMS).format(
-        top=routing.TOP, clocks=clocks, high=high, ports=ports, cut=cut,
+        top=routing.TOP, clocks=clocks, high=high,
         reset="~" * ("reset" in low), lit="~" * ("lost" in low)
     )  # fmt: skip
 
 
-LEVEL = "'0"  # of a port that the line takes the place of
 # The design is reset as it wakes, by its pin and until the PLL has locked; it is given nothing before.
 HEAD = """module xf_placed (
   input  logic clk_i,
@@ -63,7 +57,7 @@ LINE = (
   {top} u_placed (
     .clock(clk_i), .reset({reset}(~rst_ni | cycle_q < 7'd32)), .rxd(to_board), .txd(from_board), .lost,
     .cut_s_axis_tdata('0), .cut_s_axis_tvalid('0), .cut_s_axis_tready(),
-    .cut_m_axis_tdata(), .cut_m_axis_tvalid(), .cut_m_axis_tready('0){cut}
+    .cut_m_axis_tdata(), .cut_m_axis_tvalid(), .cut_m_axis_tready('0)
   );
   xf_uart_rx #(.Clocks({clocks})) u_host_rx (
     .clk_i, .rst_ni(started), .line_i(from_board), .data_o(got), .valid_o(came)
@@ -78,7 +72,7 @@ endmodule
 """
 )
 STREAMS = (
-    """{ports}  input  logic [{high[0]}:0] s_data_i,
+    """  input  logic [{high[0]}:0] s_data_i,
   input  logic s_valid_i,
   output logic s_ready_o,
   output logic [{high[1]}:0] m_data_o,
@@ -92,7 +86,7 @@ STREAMS = (
   {top} #(.CUT(1)) u_placed (
     .clock(clk_i), .reset({reset}(~rst_ni | cycle_q < 7'd32)), .rxd(1'b1), .txd(), .lost(),
     .cut_s_axis_tdata(s_data_i), .cut_s_axis_tvalid(s_valid_i & started), .cut_s_axis_tready(ready),
-    .cut_m_axis_tdata(m_data_o), .cut_m_axis_tvalid(valid), .cut_m_axis_tready(m_ready_i & started){cut}
+    .cut_m_axis_tdata(m_data_o), .cut_m_axis_tvalid(valid), .cut_m_axis_tready(m_ready_i & started)
   );
   assign s_ready_o = ready & started;
   assign m_valid_o = valid & started;

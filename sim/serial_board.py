@@ -16,8 +16,8 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.shells import uart
 from xnorforge.sim.bits import BLOCK, BitSimulator
+from xnorforge.sim.loading import Loads
 from xnorforge.sim.serial_line import conversation, frame_integers
-from xnorforge.sim.templates import Load
 
 
 class SerialBoard(BitSimulator):
@@ -41,7 +41,8 @@ class SerialBoard(BitSimulator):
         self, folded: ModelWrapper | Path | list[HwOp], port: str | Path, baud: int, patience: float = 5.0
     ):
         super().__init__(folded)
-        self.port, self.patience, self.loads = str(port), patience, list[Load]()
+        self.port, self.patience = str(port), patience
+        self.loads: Loads = ()
         self.frames, self.seconds = 0, 0.0
         speed = getattr(termios, f"B{baud}", None)
         if speed is None:
@@ -62,10 +63,10 @@ class SerialBoard(BitSimulator):
                 ) from error
             self.close = opened.pop_all().close
 
-    def load_template(self, weights: np.ndarray) -> None:
-        """Written into bank 0 before the next frame."""
-        super().load_template(weights)
-        self.loads: list[Load] = [Load(0, 0, weights)]
+    def load(self, ops: list[HwOp]) -> None:
+        """Written before the next frame."""
+        super().load(ops)
+        self.loads = [(0, ops)]
 
     def run(
         self, images: np.ndarray, keep: Collection[str] = (), block: int = BLOCK, workers: int | None = None
@@ -74,13 +75,13 @@ class SerialBoard(BitSimulator):
         if keep:
             return super().run(images, keep, block, workers)
         start, results = time.monotonic(), []
-        for request, size in conversation(self.ops, images, np.zeros((len(images), 2), int), self.loads):
+        for request, size in conversation(self.ops, images, self.loads):
             answer = self._asked(request, size)
             if request[0] != uart.WRITE:
                 results.append(answer)
             elif answer[0] != uart.DONE:
-                raise UserError(f"{self.port}: the board refused to load a template; reset it, try again.")
-        self.loads = []
+                raise UserError(f"{self.port}: the board refused a load of weights; reset it, try again.")
+        self.loads = ()
         self.frames, self.seconds = self.frames + len(images), self.seconds + time.monotonic() - start
         data = np.frombuffer(b"".join(results), np.uint8)
         return {self.ops[-1].name: frame_integers(self.ops[-1].out_stream(), data)}

@@ -2,7 +2,6 @@
 (hw/shells/uart/xf_uart_requests.sv).
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,12 +9,12 @@ import numpy as np
 from xnorforge.core.errors import MismatchError
 from xnorforge.hw import graph
 from xnorforge.hw.cycles.pauses import Stall
-from xnorforge.hw.ops._templates import template_of
+from xnorforge.hw.ops._loads import LoadChain
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.shells import uart
 from xnorforge.sim import cosim
 from xnorforge.sim.device import Device
-from xnorforge.sim.templates import Load
+from xnorforge.sim.loading import Loads, writes_of
 
 BYTE = Stream((1,), 1, 8)  # one byte per frame: a sequence of requests has no other unit
 
@@ -37,26 +36,22 @@ def frame_integers(stream: Stream, data: np.ndarray) -> np.ndarray:
     return stream.unpack(padded.view("<u4"))
 
 
-def conversation(
-    ops: list[HwOp], frames: np.ndarray, flags: np.ndarray, loads: Sequence[Load] = ()
-) -> list[tuple[bytes, int]]:
+def conversation(ops: list[HwOp], frames: np.ndarray, loads: Loads = ()) -> list[tuple[bytes, int]]:
     """What a host sends for a sequence of frames, and of how many bytes each answer is.
 
     Args:
         frames: uint8 (N, C, H, W).
-        flags: (N, 2) of bank, learn.
-        loads: templates that are written before a frame, or behind the last.
+        loads: weights that are written before a frame, or behind the last.
     """
     sink = ops[-1].out_stream()
     sent = frame_bytes(ops[0].in_stream(), graph.enter(ops[0], frames))
     found: list[tuple[bytes, int]] = []
     for number in range(len(frames) + 1):
-        for load in (load for load in loads if load.frame == number):
-            writes = template_of(ops).writes(load.weights, load.bank)
+        for others in (others for place, others in loads if place == number):
+            writes = writes_of(LoadChain(others))
             found += [(uart.write_request(*one), 1 + uart.CHECK) for one in writes]
         if number < len(frames):
-            bank, learn = (int(flag) for flag in flags[number])
-            request = uart.frame_request(sent[number].tobytes(), bank, bool(learn))
+            request = uart.frame_request(sent[number].tobytes())
             found.append((request, sink.beats * beat_bytes(sink) + uart.CHECK))
     return found
 
@@ -65,8 +60,7 @@ def run_requests(
     device: Device,
     ops: list[HwOp],
     frames: np.ndarray,
-    flags: np.ndarray,
-    loads: Sequence[Load] = (),
+    loads: Loads = (),
     stall: Stall = 0.0,
     seed: int = 0,
     waits: bool = True,
@@ -80,12 +74,12 @@ def run_requests(
         reset_at: cycle of a reset, after which everything is sent again.
 
     Returns:
-        The run; its output as `sim.templates.responses` gives it.
+        The run.
 
     Raises:
         MismatchError: a write is refused, a check is wrong, or the RTL hangs or breaks a rule.
     """
-    talk = conversation(ops, frames, flags, loads)
+    talk = conversation(ops, frames, loads)
     sent = np.frombuffer(b"".join(request for request, _ in talk), np.uint8)[:, None]
     starts, answers = (np.cumsum([0, *sizes]) for sizes in zip(*((len(one), size) for one, size in talk)))
     behind = [n for n, (request, _) in enumerate(talk[:-1], 1) if request[0] != uart.WRITE]

@@ -14,19 +14,17 @@ from xnorforge.core.plugins import load
 from xnorforge.core.types import Record
 from xnorforge.hw import graph
 from xnorforge.hw.ops._loads import load_chain
-from xnorforge.hw.ops._templates import template_in
 from xnorforge.hw.ops.base import HwOp
-from xnorforge.sim import alone, compare, cosim, examples, loading, memories, pauses, templates, tracking
+from xnorforge.sim import alone, compare, cosim, examples, loading, memories, pauses, tracking
 from xnorforge.sim import waves as wave_files
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.cycles import record as cycle_record
 from xnorforge.sim.device import Device, layers, network
 from xnorforge.sim.machine import Machine, scored
 
-STALL = (0.3, 0.3)  # chance of a pause per cycle at source and sink, where a template changes
+STALL = (0.3, 0.3)  # chance of a pause per cycle at source and sink, where weights change
 SEED = 1
 STEADY = 1.01  # of the slowest operator's cycles: a frame that takes longer waits for the memory
-TEMPLATE_FRAMES = 12
 
 
 def simulate(
@@ -94,10 +92,6 @@ def simulate(
             progress(f"RTL on {stalled:,} images with a memory of {folded['memory']['gb_per_s']:g} GB/s")
             reads, equal_slow = _with_memory(device, acc, ops, pictures[:stalled], expected, folded)
             changing.append(equal_slow)
-        if template_in(ops):
-            progress(f"RTL on {TEMPLATE_FRAMES} frames with changing templates, twice")
-            runs = {"RTL with templates": 0.0, "RTL stalled with templates": STALL}
-            changing += templates.check_templates(device, simulator, pictures, TEMPLATE_FRAMES, runs, SEED)
         if load_chain(ops):
             progress(f"RTL on {loading.FRAMES} frames while weights are loaded, twice")
             runs = {"RTL with a load": 0.0, "RTL stalled with a load": STALL}
@@ -107,7 +101,7 @@ def simulate(
         task, rows, drawn = task_of_export(net_dir), [], []
         if task:
             machine = Machine(simulator, lowered["scale"], lowered["bias"], load("sw.tasks", task).Task())
-            if template_in(ops):
+            if machine.task.follows:
                 progress("tracker on the test sequences, its first steps also in RTL")
                 rows = tracking.evaluate_sets(machine)
                 changing += [tracking.as_rtl(machine, device, stall) for stall in (0.0, STALL)]

@@ -6,7 +6,9 @@ import numpy as np
 
 from xnorforge.core.errors import MismatchError
 from xnorforge.core.types import Record
-from xnorforge.sim import compare, templates
+from xnorforge.hw import graph
+from xnorforge.hw.ops.base import HwOp
+from xnorforge.sim import compare, cosim, loading
 from xnorforge.sim.device import Device
 from xnorforge.sim.machine import Machine
 
@@ -25,22 +27,25 @@ def evaluate_sets(machine: Machine) -> list[Record]:
 def as_rtl(machine: Machine, device: Device, stall: Any = 0.0) -> dict:
     """The check that the RTL answers the first steps as the bit simulator did, and so goes the same way.
 
-    The exemplar is a frame to learn from, the windows follow it without a pause and use the other bank.
+    A template is learnt from the exemplar on the host, which loads it; then the windows come without a pause.
 
     Raises:
-        MismatchError: it does not.
+        MismatchError: it does not, or a write is refused.
     """
-    frames = np.concatenate([frames for frames, _ in machine.kept])
-    learnt = np.concatenate([np.full(len(frames), answers is None) for frames, answers in machine.kept])
-    flags = np.stack([~learnt, learnt], 1).astype(int)
-    expected = np.concatenate([answers for _, answers in machine.kept if answers is not None])
-    run = templates.run_frames(device, machine.simulator.ops, frames, flags, stall=stall)
-    found = run.output[~learnt]
-    if compare.frames_unequal(found, expected):
-        raise MismatchError(compare.describe("tracker", "RTL", found, expected))
-    steps = sum(answers is not None for _, answers in machine.kept)
-    what = f"{steps} steps of the first test sequence, template learnt from a frame; "
+    simulator, loads, count = machine.simulator, list[tuple[int, list[HwOp]]](), 0
+    for frames, answers in machine.kept:
+        if answers is None:
+            loads.append((count, loading.learnt(simulator.ops, simulator.run, frames)))
+        else:
+            count += len(frames)
+    steps = [(frames, answers) for frames, answers in machine.kept if answers is not None]
+    frames, expected = map(np.concatenate, zip(*steps))
+    feed = loading.feed_in_turn(simulator.ops, graph.enter(simulator.ops[0], frames), loads)
+    run = cosim.run(device, feed, stall)
+    if run.outputs[1].any() or compare.frames_unequal(run.output, expected):
+        raise MismatchError(compare.describe("tracker", "RTL", run.output, expected))
+    what = f"{len(steps)} steps of the first test sequence, template of an exemplar loaded; "
     what += f"pauses {stall or 'none'}"
     return compare.compare_arrays(
-        f"RTL tracker{' stalled' if stall else ''} = bit simulator", found, expected, what
+        f"RTL tracker{' stalled' if stall else ''} = bit simulator", run.output, expected, what
     )

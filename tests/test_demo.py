@@ -78,7 +78,8 @@ def block_signs():
     wider, around = windows([32, 32, 16], 9, 1)
     features = matrix("xnor_mvu", halves(rng, 1296), around, thresholds=np.full(16, 648))
     again, windows_of_8 = windows([24, 24, 16], 8, 1)
-    correlation = matrix("correlate", np.ones((1024, 1), int), windows_of_8)
+    correlation = matrix("xnor_mvu", np.ones((1024, 1), int), windows_of_8)
+    correlation.set_nodeattr("loadable", 1)
     return [window, cells, wider, features, again, correlation], [2.0], [-1024]
 
 
@@ -350,7 +351,7 @@ def test_masks_of_an_accelerator_that_gives_labels_alone(built, tmp_path):
     assert parts["sky"] == pytest.approx(50, abs=3) and parts["building"] == pytest.approx(50, abs=3)
 
 
-def test_a_patch_is_followed_from_a_learn_frame(built, tmp_path):
+def test_a_patch_is_followed_from_a_learnt_template(built, tmp_path):
     """A made-up sequence, with the box of its annotation and with BOX: the same track, on the object."""
     [clip] = synthetic.clips(1, seed=3, frames=12).items
     x0, y0, x1, y1 = clip.boxes[0]

@@ -1,10 +1,7 @@
-"""The AXI4-Lite port of xf_top for a network with weights that are replaced at run time, or with a template,
-which also has flags of every frame next to the pixels (docs/guide/how-it-works.md, "Frame flags")."""
+"""The AXI4-Lite port of xf_top for a network with weights that are replaced at run time."""
 
-from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
-from xnorforge.hw.ops._loads import IDENTITY, REGISTERS, LoadChain, load_chain, loaded_memories
-from xnorforge.hw.ops._templates import Templated, template_in
+from xnorforge.hw.ops._loads import IDENTITY, REGISTERS, LoadChain, loaded_memories
 from xnorforge.hw.ops.base import HwOp, Stream
 
 CHANNELS = {  # port: (direction, bits; None: of an address)
@@ -16,41 +13,17 @@ CHANNELS = {  # port: (direction, bits; None: of an address)
 }  # fmt: skip
 
 
-def controlled(ops: list[HwOp]) -> Templated | LoadChain | None:
-    """What a host controls in a network: its template, its weights, or nothing.
-
-    Raises:
-        UserError: both.
-    """
-    template, chain = template_in(ops), load_chain(ops)
-    if template and chain:
-        raise UserError(
-            f"{template.name} has a template that is replaced at run time, which does not go with "
-            "LOADABLE=1; build with LOADABLE=0."
-        )
-    return template or chain
+def header(chain: LoadChain) -> str:
+    """A comment line about the ports."""
+    return f"// s_axi_ctrl: AXI4-Lite, loads the weights of {len(chain.ops)} operators (xf_load).\n"
 
 
-def header(control: Templated | LoadChain) -> str:
-    """Comment lines about the ports."""
-    if isinstance(control, LoadChain):
-        return (
-            f"// s_axi_ctrl: AXI4-Lite, loads the weights of {len(control.ops)} operators (xf_load); "
-            "s_axis_tuser is not read.\n"
-        )
-    return (
-        "// s_axis_tuser, with the first beat of a frame: bit 0 selects the template bank, bit 1 "
-        "requests learning\n"
-        f"// into the other bank. s_axi_ctrl: AXI4-Lite, loads a template of {control.name}.\n"
-    )
-
-
-def port_list(control: Templated | LoadChain) -> str:
+def port_list(chain: LoadChain) -> str:
     """The ports of xf_top, each preceded by a comma."""
-    text = ",\n  input  logic [1:0] s_axis_tuser"
-    for name, (direction, bits) in CHANNELS.items():
-        text += f",\n  {direction:6} logic {_size(bits or control.address_bits)}s_axi_ctrl_{name}"
-    return text
+    return "".join(
+        f",\n  {direction:6} logic {_size(bits or chain.address_bits)}s_axi_ctrl_{name}"
+        for name, (direction, bits) in CHANNELS.items()
+    )
 
 
 def side_connections(op: HwOp, suffix: str) -> str:
@@ -60,8 +33,7 @@ def side_connections(op: HwOp, suffix: str) -> str:
         suffix: of the layer's wires.
     """
     names = {
-        port: f"load{suffix}" if port == "load_i" else f"{_wire(port)}{suffix if op.outside else ''}"
-        for port in op.side_ports()
+        port: f"load{suffix}" if port == "load_i" else f"{port[:-2]}{suffix}" for port in op.side_ports()
     }
     return "".join(f",\n    .{port}({name})" for port, name in names.items())
 
@@ -97,7 +69,7 @@ def chain_logic(suffixes: list[str]) -> str:
     return text
 
 
-def control_logic(control: Templated | LoadChain, beats: int) -> str:
+def control_logic(chain: LoadChain, beats: int) -> str:
     """The logic between ports and operators; the stream of frames, of `beats` beats, continues as
     `frame_valid`, `frame_ready`.
     """
@@ -105,41 +77,11 @@ def control_logic(control: Templated | LoadChain, beats: int) -> str:
         f".{name}_{'i' if direction == 'input' else 'o'}(s_axi_ctrl_{name})"
         for name, (direction, _) in CHANNELS.items()
     )
-    if isinstance(control, LoadChain):
-        return _load_logic(control, beats, channels)
-    template = control
-    wires = "".join(
-        f"  logic {_size(bits)}{_wire(port)};\n" for port, (bits, _) in template.side_ports().items()
-    )
-    values = ", ".join(f"32'h{value:x}" for value in reversed(template.registers))
-    return f"""  logic frame_valid, frame_ready;
-{wires}
-  xf_frame_flags #(.Beats({beats})) u_flags (
-    .clk_i(aclk), .rst_ni(aresetn), .user_i(s_axis_tuser),
-    .s_valid_i(s_axis_tvalid), .s_ready_o(s_axis_tready), .m_valid_o(frame_valid), .m_ready_i(frame_ready),
-    .flags_o(flags), .flags_valid_o(flags_valid), .done_i(frame_done)
-  );
-
-  xf_axi_lite #(
-    .AddrW({template.address_bits}), .Count({len(template.registers)})
-  ) u_control (
-    .clk_i(aclk), .rst_ni(aresetn), .values_i({{{values}}}),
-    {channels},
-    .load_addr_o(load_addr), .load_data_o(load_data), .load_valid_o(load_valid),
-    .load_ready_i(1'b1), .load_error_i(load_error)
-  );
-
-"""
-
-
-def _load_logic(chain: LoadChain, beats: int, channels: str) -> str:
     words = len(chain.writes)
     return f"""  logic frame_valid, frame_ready, network_rst_n, load_valid, load_ready, load_error, load_open;
   logic [{chain.address_bits - 4}:0] load_addr;
   logic [31:0] load_data, load_id;
   xf_pkg::load_t load;
-  logic unused_user;
-  assign unused_user = ^s_axis_tuser;
 
   xf_load #(
     .Beats({beats}), .MemoryW({chain.memory_bits}), .PlaceW({chain.place_bits}), .Words({words}),
@@ -163,28 +105,17 @@ def _load_logic(chain: LoadChain, beats: int, channels: str) -> str:
 """
 
 
-def host_record(control: Templated | LoadChain) -> Record:
-    """What a host needs to know to load a template (`control` of `rtl.json`) or weights (`loads`)."""
-    if isinstance(control, Templated):
-        return {
-            "operator": control.name,
-            "address_bits": control.address_bits,
-            "registers": control.registers,
-            **control.layout(),
-        }
+def host_record(chain: LoadChain) -> Record:
+    """What a host needs to know to load weights (`loads` of `rtl.json`)."""
     return {
-        "address_bits": control.address_bits,
+        "address_bits": chain.address_bits,
         "registers": {name: 4 * place for place, name in enumerate(REGISTERS)},
-        "control": control.control,
-        "words": len(control.writes),
-        "bits": sum(one.width * len(one.words) for op in control.ops for one in loaded_memories(op)),
-        "operators": [op.name for op in control.ops],
-        "id": control.id,
+        "control": chain.control,
+        "words": len(chain.writes),
+        "bits": sum(one.width * len(one.words) for op in chain.ops for one in loaded_memories(op)),
+        "operators": [op.name for op in chain.ops],
+        "id": chain.id,
     }
-
-
-def _wire(port: str) -> str:
-    return port[:-2]
 
 
 def _size(bits: int) -> str:

@@ -25,7 +25,7 @@ from xnorforge.core.types import Record
 from xnorforge.flows.backends import _control
 from xnorforge.flows.backends.base import Backend
 from xnorforge.hw import graph
-from xnorforge.hw.ops._loads import LoadChain, loaded_memories, weights_file
+from xnorforge.hw.ops._loads import load_chain, loaded_memories, weights_file
 from xnorforge.hw.ops.base import HwOp, Stream, numbered
 from xnorforge.hw.shells import dma
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Frames
@@ -47,8 +47,8 @@ def generate(folded: Path, out_dir: Path) -> Record:
 
     Returns:
         The record, also in `rtl.json`: `layers` (module, file, node, op, memories, own generated files),
-        `library`, `headers`, `modules`, `border` (stream in and out of the top), `control` if a template
-        can be loaded, `loads` if weights can, `outside` and `weights` if some come from memory with every
+        `library`, `headers`, `modules`, `border` (stream in and out of the top), `loads` if weights can
+        be loaded, `outside` and `weights` if some come from memory with every
         frame.
 
     Raises:
@@ -98,16 +98,14 @@ def _write(folder: Path, ops: list[HwOp]) -> Record:
 
 
 def _from_host(folder: Path, order: list[str], layers: list[Record], ops: list[HwOp]) -> Record:
-    """What the record says of templates and weights that a host gives; the weights file is written."""
-    control, outside = _control.controlled(ops), graph.outside(ops)
-    found: Record = {"control": _control.host_record(control)} if control else {}
-    chain = control if isinstance(control, LoadChain) else None
+    """What the record says of weights that a host gives; the weights file is written."""
+    chain, outside, found = load_chain(ops), graph.outside(ops), Record()
     if chain or outside:
         structure = _structure(folder, order, layers, ops)
         in_memory = b"".join(in_slots(op.outside_words(), stream) for op, stream in outside)
         (folder / WEIGHTS).write_bytes(weights_file(structure, chain, in_memory))
         named = {"structure": f"{structure:016x}"}
-        found = {"loads": {**found["control"], **named}} if chain else found
+        found |= {"loads": {**_control.host_record(chain), **named}} if chain else {}
         if outside:
             found["outside"] = [{"operator": op.name, **_border(stream)} for op, stream in outside]
             found["weights"] = {"bytes": len(in_memory), **named}
@@ -129,10 +127,10 @@ def top(ops: list[HwOp], modules: list[str]) -> str:
     source, sink = ops[0].in_stream(), ops[-1].out_stream()
     bits_in, bits_out = source.port_bits, sink.port_bits
     data_in = "s_axis_tdata" + ("" if bits_in == source.width else f"[{source.width - 1}:0]")
-    wires, cells, control = [], [], _control.controlled(ops)
-    reset = "network_rst_n" if isinstance(control, LoadChain) else "aresetn"
+    wires, cells, chain = [], [], load_chain(ops)
+    reset = "network_rst_n" if chain else "aresetn"
     on_chain = []  # suffixes of its layers
-    arriving = ("frame_valid", "frame_ready") if control else ("s_axis_tvalid", "s_axis_tready")
+    arriving = ("frame_valid", "frame_ready") if chain else ("s_axis_tvalid", "s_axis_tready")
     read = {ops[0].sources[0]: (data_in, *arriving)}  # data, valid, ready of each tensor at its reader
     given = {}  # the same at its writer
     links = {tensor: bit for bit, tensor in enumerate(graph.inner_tensors(ops))}
@@ -170,13 +168,13 @@ def top(ops: list[HwOp], modules: list[str]) -> str:
             f"  assign unused = ^s_axis_tdata[{bits_in - 1}:{source.width}];\n\n"
         )
     count = max(sink.beats - 1, 1).bit_length()
-    flags, ports, logic = "", "", ""
+    loads, ports, logic = "", "", ""
     for number, (op, stream) in enumerate(graph.outside(ops)):
         ports += _control.outside_ports(stream, number)
         logic += _control.outside_logic(stream, number, modules[ops.index(op)].removeprefix("layer"))
-    if control:
-        flags, ports = _control.header(control), ports + _control.port_list(control)
-        logic += _control.control_logic(control, source.beats) + _control.chain_logic(on_chain)
+    if chain:
+        loads, ports = _control.header(chain), ports + _control.port_list(chain)
+        logic += _control.control_logic(chain, source.beats) + _control.chain_logic(on_chain)
     pauses = f"\n`ifdef XF_PAUSE\n  , input logic [{len(links) - 1}:0] pause_i\n`endif" if links else ""
     into = (
         f"{list(source.shape)} per frame, last axis fastest, {source.lanes} element(s) of {source.bits} bit "
@@ -192,7 +190,7 @@ def top(ops: list[HwOp], modules: list[str]) -> str:
 //
 // In:  {into}
 // Out: {out_of}
-{flags}//
+{loads}//
 // Reset  synchronous, low; frames may follow each other without a pause
 
 `include "xf_link.svh"

@@ -127,7 +127,11 @@ def fold(
         if like and not loadable:
             raise UserError("fold: LIKE is for weights that are loaded; add LOADABLE=1, or leave LIKE out.")
         if loadable:
-            bounds = as_loadable(widened(bounds, like, output), backend, adders)
+            bounds = as_loadable(widened(bounds, like, output))
+        if not adders and any(one.attributes.get("loadable") for one in bounds):
+            raise UserError(
+                f"fold: weights that a host loads do not work with BACKEND={backend}; use BACKEND=rtl."
+            )
         last = bounds[-1].make()
         shape = last.out_stream().shape
         if output == "scores" and not last.indices and 1 < shape[-1] == prod(shape):

@@ -9,14 +9,12 @@ from xnorforge.flows.bind import Bound, bind_folder
 from xnorforge.flows.bind.network import is_width, widest
 
 
-def as_loadable(bounds: list[Bound], backend: str, in_rtl: bool) -> list[Bound]:
+def as_loadable(bounds: list[Bound]) -> list[Bound]:
     """The graph with `loadable` set where an operator has it.
 
     Raises:
-        UserError: the back end does not generate our RTL, or no operator has it.
+        UserError: no operator has it.
     """
-    if not in_rtl:
-        raise UserError(f"fold: LOADABLE=1 does not work with BACKEND={backend}; use BACKEND=rtl.")
     found = [
         replace(one, attributes=one.attributes | {"loadable": 1})
         if "loadable" in one.make_alone().get_nodeattr_types()

@@ -188,7 +188,6 @@ def report(acc: Path, routed: bool | None = None) -> Record:
         ),
         "input": border.entry(port["input"], export["input"]),
         "output": output,
-        "control": found["generate"].get("control"),
         "outside": sim.get("memory"),
         "loads": loads_of(found["generate"].get("loads"), sim, synth),
         "examples": [{name: row[name] for name in ("picture", "file", "true")} for row in sim["examples"]],

@@ -108,24 +108,16 @@ def read_outside(outside: Record | None) -> str:
     )
 
 
-def loading(control: Record | None, loads: Record | None) -> str:
-    """How a template is selected, learnt and loaded, or weights are, as text; empty without either."""
-    if loads:
-        return (
-            f"s_axi_ctrl, AXI4-Lite, {loads['address_bits']} address bits: loads the weights of "
-            f"{len(loads['operators'])} operators, {loads['bits']:,} bits, between two frames: "
-            f"{loads['words']:,} writes, {loads['cycles']:,} cycles in simulation. Top level with chain and "
-            f"control: {loads['lut']:,} LUTs. Structure {loads['structure']}."
-        )
-    if control is None:
+def loading(loads: Record | None) -> str:
+    """How weights are loaded, as text; empty where they are constants."""
+    if not loads:
         return ""
-    banks = " and ".join(f"0x{address:x}" for address in control["banks"])
+    first, *others = loads["operators"]
     return (
-        "s_axis_tuser at a frame's first beat: bit 0 selects the bank of its template; bit 1 stores its "
-        "first window in the other bank. "
-        f"s_axi_ctrl, AXI4-Lite, {control['address_bits']} address bits: a template of {control['operator']} "
-        f"is {control['words']:,} words of {control['word_bits']} bits, {control['word_bytes']} bytes apart "
-        f"from {banks}; write a bank only while no frame in flight uses it."
+        f"s_axi_ctrl, AXI4-Lite, {loads['address_bits']} address bits: loads the weights of "
+        f"{f'{len(others) + 1} operators' if others else first}, {loads['bits']:,} bits, between two frames: "
+        f"{loads['words']:,} writes, {loads['cycles']:,} cycles in simulation. Top level with chain and "
+        f"control: {loads['lut']:,} LUTs. Structure {loads['structure']}."
     )
 
 
@@ -212,7 +204,7 @@ def page(record: Record, acc: Path, form: str, kind: str) -> str:
     }
     if "resources" in record:
         block, per = device.block_ram(record["resources"]["family"])
-        sides = loading(record["control"], record["loads"]), read_outside(record.get("outside"))
+        sides = loading(record["loads"]), read_outside(record.get("outside"))
         given |= {
             "top": record["resources"],
             "fifos": [row for row in record["streams"] if row["kind"] == "FIFO"],

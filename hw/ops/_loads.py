@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._templates import template_in
 from xnorforge.hw.ops.base import PAGE, HwOp
 
 MEMORY_BITS, PLACE_BITS = 10, 18  # of load_t in xf_pkg.sv
@@ -120,10 +119,10 @@ def weights_file(structure: int, chain: LoadChain | None, outside: bytes) -> byt
 
 def control_address_bits(ops: list[HwOp]) -> int:
     """Bits of a byte address of s_axi_ctrl of `xf_top`; 0: it has no such port."""
-    control = template_in(ops) or load_chain(ops)
-    return control.address_bits if control else 0
+    chain = load_chain(ops)
+    return chain.address_bits if chain else 0
 
 
 def recorded_address_bits(record: Mapping[str, Any]) -> int:
     """Bits of a byte address of s_axi_ctrl in a network with this `rtl.json`; 0: it has no such port."""
-    return record.get("control", record.get("loads", {"address_bits": 0}))["address_bits"]
+    return record.get("loads", {"address_bits": 0})["address_bits"]

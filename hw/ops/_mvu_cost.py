@@ -285,7 +285,7 @@ def replay_buffer(width: int, beats: int, passes: int) -> Parts:
 
 
 def delay_line(latency: int, beats: int) -> Parts:
-    """What goes along with the stages of a dot product (xf_mvu, xf_correlate): which has a beat, which ends a
+    """What goes along with the stages of a dot product (xf_mvu): which has a beat, which ends a
     pass. After them whether a pass ends, or begins.
     """
     return Parts().delay(1, latency).registers(latency + 2 + (beats > 1))

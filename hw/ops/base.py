@@ -462,9 +462,7 @@ class HwOp(CustomOp):
         return 0
 
     def matrix(self) -> Matrix | None:
-        """The matrix that it multiplies by, without thresholds; None for other operators, and if the weights
-        can change.
-        """
+        """The matrix that it multiplies by, without thresholds; None for other operators."""
         return None
 
     @classmethod

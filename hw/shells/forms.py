@@ -54,18 +54,18 @@ class HostShell:
             net: name of the network, for the message.
 
         Raises:
-            UserError: the network has a template, loadable weights or weights from memory, which this shell
-                does not support.
+            UserError: the network has loadable weights or weights from memory, which this shell does not
+                support.
         """
-        border, template_bits = record["border"], recorded_address_bits(record)
+        border, load_bits = record["border"], recorded_address_bits(record)
         into, out = self.layout(border["input"]), self.layout(border["output"])
         if self.identity == IDENTITY:
             weights = [self.layout(one) for one in record.get("outside", ())]
-            return dma.system(into, out, network, template_bits=template_bits, weights=weights)
+            return dma.system(into, out, network, load_bits=load_bits, weights=weights)
         check_inside(record, net)
-        if template_bits:
+        if load_bits:
             raise UserError(
-                f"{net}: its template or weights are loaded over AXI4-Lite, which the board's [shell] kind = "
+                f"{net}: its weights are loaded over AXI4-Lite, which the board's [shell] kind = "
                 '"gp" does not support; use kind = "dma".'
             )
         return gp.gp_system(into, out, network)

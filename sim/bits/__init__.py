@@ -19,7 +19,6 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.hw.graph import enter, operators
 from xnorforge.hw.ops import part
-from xnorforge.hw.ops._templates import template_of
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.sim.bits.kernels import interleave_planes
 from xnorforge.sim.bits.matrices import reads_patches
@@ -46,15 +45,9 @@ class BitSimulator:
         self.entry = self.ops[0].in_stream()
         self.plans: dict[frozenset[str], list[Call]] = {}
 
-    def load_template(self, weights: np.ndarray) -> None:
-        """Compare the frames of later runs with another template, (mw, mh) of 0/1; see sim/templates.py.
-
-        Raises:
-            ValueError: no operator of the graph has a template.
-        """
-        template = template_of(self.ops)
-        self.steps[self.ops.index(template)] = step_of(template.holding(weights))
-        self.plans.clear()
+    def load(self, ops: list[HwOp]) -> None:
+        """Run later frames with the constants of these operators, which are otherwise those of the graph."""
+        self.ops, self.steps, self.plans = ops, [step_of(op) for op in ops], {}
 
     def run(
         self, images: np.ndarray, keep: Collection[str] = (), block: int = BLOCK, workers: int | None = None

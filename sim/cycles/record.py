@@ -8,7 +8,6 @@ from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
 from xnorforge.hw.cycles import Course, CycleModel
-from xnorforge.hw.ops._templates import template_in
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim.cosim import Run
 from xnorforge.sim.cycles import timeline
@@ -29,10 +28,6 @@ def of_network(
         `why_not` says so, and the rest is empty.
     """
     try:
-        if template := template_in(ops):
-            raise UserError(
-                f"{template.name}: the cycle model does not cover templates, which bypass the streams."
-            )
         model = CycleModel(ops)
     except UserError as error:
         return {"why_not": str(error)}, [], {"traceEvents": [], "otherData": {"why_not": str(error)}}

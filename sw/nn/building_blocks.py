@@ -302,8 +302,8 @@ class Correlation(nn.Module):
     """Finds a template in a map: the sums of products of `template`, bits (1, C, k, k), with each window of
     bits.
 
-    The template is not a weight: `learn` takes it from the features of an exemplar. Hardware does so at run
-    time (by AXI-Lite, or by a frame marked as exemplar).
+    The template is not a weight: `learn` takes it from the features of an exemplar, which a host does at run
+    time, and loads it.
 
     In training, frames come in groups of five: four searches, and one frame whose quarters are their
     exemplars. Without padding, the features in each corner of the fifth are those of that exemplar alone.

@@ -10,9 +10,10 @@ import onnx
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.fold import fold, folded_graph
 from xnorforge.flows.package import write_package
+from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from op_examples import examples_of
+from op_examples.drawn import seeded
 
 
 def accelerator(chain, net: Path, board: str = "pynq-z2", interval: int = 4000) -> Path:
@@ -34,9 +35,14 @@ def alone(op, net: Path, board: str = "pynq-z2") -> Path:
     return acc
 
 
-def with_template(folder: Path) -> Path:
-    """The package of a network that ends in a correlation, whose template is replaced over AXI4-Lite."""
-    acc = alone(examples_of("correlate")[6], folder / "net")
+def loaded_sums() -> XnorMvu:
+    """Sums of a beat in and a beat out, whose weights are replaced over AXI4-Lite."""
+    return seeded(XnorMvu, 1, 8, 4, 8, 4, 1, raw=True, loadable=1)
+
+
+def with_loads(folder: Path) -> Path:
+    """Its package."""
+    acc = alone(loaded_sums(), folder / "net")
     write_package(acc, acc / "package")
     return acc / "package"
 

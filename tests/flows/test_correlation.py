@@ -3,6 +3,7 @@ template out.
 """
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -24,10 +25,11 @@ from xnorforge.flows.fold import fold
 from xnorforge.flows.lower import lower
 from xnorforge.flows.synth import synthesise
 from xnorforge.hw import graph
-from xnorforge.hw.ops._templates import template_in
-from xnorforge.sim import templates
+from xnorforge.hw.ops._loads import LoadChain
+from xnorforge.sim import cosim
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import network
+from xnorforge.sim.loading import feed_in_turn, learnt, template_file
 from xnorforge.sim.netlist import simulate_netlist
 from xnorforge.sim.stage import simulate
 
@@ -118,18 +120,16 @@ def test_every_stage_gives_the_responses_of_the_module(small):
     lowered = np.load(folder / "lowered.npz")
     assert (lowered["scale"], lowered["bias"]) == (2, -108)
     np.testing.assert_array_equal((2 * lowered["integers"] - 108).transpose(0, 3, 1, 2), wanted)
-    unit = template_in(ops)
+    [unit] = LoadChain(ops).ops
     np.testing.assert_array_equal(unit.arrays_of["weights"], as_weights(module[-1].template))
 
     record = simulate(folder / "acc", folder, stalled=6)
-    assert len(record["checks"]) == 7
     for check in [*read_json(folder / "lower.json")["checks"], *record["checks"]]:
         assert check["mismatches"] == 0 and check["integers"] > 0, check
-    assert [check["name"].partition(" = ")[0] for check in record["checks"][4:6]] == [
-        "RTL with templates",
-        "RTL stalled with templates",
-    ]
-    assert [check["integers"] for check in record["checks"][4:6]] == [12 * 16] * 2
+    named = {check["name"].partition(" = ")[0]: check for check in record["checks"]}
+    for name in ("RTL with a load", "RTL stalled with a load"):
+        assert named[name]["integers"] == 6 * 16
+    assert {"cycles of the RTL", "cycles of the RTL stalled"} <= named.keys()
     assert record["interval"] == record["interval_bound"] and record["interval_constant"]
     assert record["unpacked"] == []
 
@@ -144,20 +144,24 @@ def test_a_learnt_template_is_what_torch_makes_of_the_exemplar_alone(small):
         features = module[:-1](torch.from_numpy(exemplar).float())
         assert features.shape == (1, 12, 3, 3)
         wanted = F.conv2d(module[:-1](torch.from_numpy(search).float()), features).numpy()
-    frames, flags = np.concatenate([corner, search]), [(0, 1), (1, 0), (1, 0)]
+    simulator, before = BitSimulator(ops), BitSimulator(ops).run(search)[ops[-1].name]
+    others = learnt(ops, simulator.run, corner)
+    for one in (others, learnt(ops, partial(graph.execute, ops), corner)):
+        np.testing.assert_array_equal(LoadChain(one).ops[0].arrays_of["weights"], as_weights(features))
     device = network(folder / "acc" / "rtl", ops, level="-O0")
-    for found in (
-        templates.responses(BitSimulator(ops), frames, flags),
-        templates.run_frames(device, ops, frames, flags, stall=0.3).output,
-    ):
-        np.testing.assert_array_equal((2 * found[1:] - 108).transpose(0, 3, 1, 2), wanted)
-    simulator = BitSimulator(ops)
-    simulator.load_template(as_weights(features))
-    np.testing.assert_array_equal(simulator.run(search)[ops[-1].name], found[1:])
+    feed = feed_in_turn(ops, graph.enter(ops[0], np.concatenate([search, search])), [(2, others)])
+    run = cosim.run(device, feed, stall=0.3)
+    assert not run.outputs[1].any()
+    np.testing.assert_array_equal(run.output[:2], before)
+    simulator.load(others)
+    for found in (run.output[2:], simulator.run(search)[ops[-1].name]):
+        np.testing.assert_array_equal((2 * found - 108).transpose(0, 3, 1, 2), wanted)
+    simulator.load(ops)
+    np.testing.assert_array_equal(simulator.run(search)[ops[-1].name], before)
 
 
 @pytest.mark.full
-def test_the_counted_cells_learn_and_load_as_the_rtl_does(small):
+def test_the_counted_cells_load_as_the_rtl_does(small):
     folder = small[0]
     acc = folder / "acc"
     synth = synthesise(acc, folder)
@@ -165,39 +169,43 @@ def test_the_counted_cells_learn_and_load_as_the_rtl_does(small):
     assert [check["name"] for check in record["checks"][:3]] == [
         "netlist = lowered",
         "netlist cycles = RTL cycles",
-        "netlist with templates = bit simulator",
+        "netlist with a load = bit simulator",
     ]
     assert {check["mismatches"] for check in record["checks"]} == {0}
-    [row] = [row for row in synth["operators"] if row["op"] == "Correlate"]
-    assert row["lut_ram"] > 0 and synth["top"]["ff"] > 100  # two banks in LUTs; AXI4-Lite
+    row = synth["operators"][-1]
+    assert row["name"] == "conv4" and row["lut_ram"] > 0 and synth["top"]["ff"] > 100  # AXI4-Lite
 
     simulate(acc, folder)
-    reported, control = report.write(acc), read_json(acc / "rtl" / "rtl.json")["control"]
-    assert reported["verdict"] == "PASS" and reported["control"] == control
-    sentence = f"a template of conv4 is {control['words']} words of {control['word_bits']} bits"
+    reported, loads = report.write(acc), read_json(acc / "rtl" / "rtl.json")["loads"]
+    assert reported["verdict"] == "PASS" and loads["operators"] == ["conv4"]
+    sentence = f"loads the weights of conv4, 108 bits, between two frames: {loads['words']} writes"
     assert all(sentence in (acc / name).read_text() for name in ("report.md", "report.html"))
 
 
-def test_the_record_tells_a_host_how_to_load(small):
-    folder, _, _, ops = small
-    control, unit = json.loads((folder / "acc" / "rtl" / "rtl.json").read_text())["control"], template_in(ops)
-    simd, weights = control["template"]["simd"], np.random.default_rng(4).integers(0, 2, (108, 1))
-    assert (
-        control["template"] == {"mw": 108, "mh": 1, "simd": simd, "pe": 1} and control["words"] * simd == 108
+def test_a_weights_file_with_a_learnt_template_differs_in_it_alone(small):
+    """As bits in words of `simd`, behind the head, whose id is another."""
+    folder, _, images, ops = small
+    own, made = (
+        (folder / "acc" / "rtl" / "weights.bin").read_bytes(),
+        template_file(folder / "acc", images[:1]),
     )
-    written = []
-    for word in range(control["words"]):
-        value = sum(
-            int(bit) << place for place, bit in enumerate(weights[word * simd : (word + 1) * simd, 0])
-        )
-        for piece in range(-(-control["word_bits"] // 32)):
-            written.append(
-                (
-                    control["banks"][1] + word * control["word_bytes"] + 4 * piece,
-                    value >> 32 * piece & 0xFFFFFFFF,
-                )
-            )
-    assert unit.writes(weights, 1) == written
+    [unit] = LoadChain(learnt(ops, BitSimulator(ops).run, images[:1])).ops
+    simd, loads = unit.get_nodeattr("simd"), read_json(folder / "acc" / "rtl" / "rtl.json")["loads"]
+    assert (
+        len(own) == len(made) == 32 + 8 * loads["words"] and own[:12] + own[16:32] == made[:12] + made[16:32]
+    )
+    assert own[12:16] != made[12:16]
+    head, words = np.frombuffer(own, "<u4")[8::2], np.frombuffer(made, "<u4")[9::2]
+    np.testing.assert_array_equal(head, np.frombuffer(made, "<u4")[8::2])
+    pieces = words.reshape(108 // simd, -1).astype("<u4").view(np.uint8)
+    bits = np.unpackbits(pieces, axis=1, bitorder="little")[:, :simd]
+    np.testing.assert_array_equal(bits.reshape(-1, 1), unit.arrays_of["weights"])
+
+
+def test_a_back_end_without_loads_is_refused(small):
+    folder = small[0]
+    with pytest.raises(UserError, match=r"^fold: weights that a host loads .*BACKEND=hls4ml.*BACKEND=rtl"):
+        fold(folder, "pynq-z2", folder / "hls", backend="hls4ml")
 
 
 def refused(tmp_path, *parts, writable=None):
@@ -253,7 +261,8 @@ def test_a_lowered_node_with_a_threshold_behind_writable_weights_is_refused(chai
         model = chain.model()
         getCustomOp(model.get_node_from_name(name)).set_nodeattr("runtime_writeable_weights", 1)
         if name == "conv1":
-            assert [one.op for one in bind(model)][-1] == "Correlate"
+            last = bind(model)[-1]
+            assert last.op == "XnorMvu" and last.attributes["loadable"] == 1
             continue
         with pytest.raises(UserError) as error:
             bind(model)
@@ -268,14 +277,14 @@ def test_tinytrk_whole(tmp_path):
     module = tracker((32, 32, 64, 64, 128), 8)
     images = np.random.default_rng(2).integers(0, 256, (4, 3, 128, 128), np.uint8)
     ops = laid(tmp_path, module, images, 40960)
-    unit = template_in(ops)
+    [unit] = LoadChain(ops).ops
     assert unit.in_stream().shape == (17, 17, 8192) and unit.cycles() <= 40960
     folding = tmp_path / "folding.json"
     folding.write_text(json.dumps({unit.name: {"simd": 128, "pe": 1}}))
     fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=40960, folding=folding)
     generate(tmp_path / "acc" / "folded.onnx", tmp_path / "acc" / "rtl")
     ops = graph.operators(tmp_path / "acc" / "folded.onnx")
-    assert template_in(ops).cycles() == 18496
+    assert LoadChain(ops).ops[0].cycles() == 18496
     record = simulate(tmp_path / "acc", tmp_path, stalled=2)
     assert (
         all(check["mismatches"] == 0 and check["integers"] > 0 for check in record["checks"])

@@ -99,7 +99,7 @@ def test_no_folding_at_all_is_better_than_the_one_found_within_limits(chains, se
     """The last one has loaded weights, for a part that has UltraRAM."""
     bounds, board = tiny(chains, seed), BOARD
     if seed == 8:
-        bounds, board = as_loadable(bounds, "rtl", True), boards.load("kv260")
+        bounds, board = as_loadable(bounds), boards.load("kv260")
     with estimates_of(board.family):
         options, every = options_of(bounds, {}, False), np.array([*everything(bounds, interval)])
         weights, eye = Part.of(board.capacity).weights, np.eye(len(RESOURCES))

@@ -125,5 +125,5 @@ def test_like_takes_trainings_of_the_same_network_only(chains, tmp_path):
 
 def test_back_ends_without_our_rtl_are_refused(chains, tmp_path):
     net = chains["small"](3).save(tmp_path / "small")
-    with pytest.raises(UserError, match=r"^fold: LOADABLE=1 .*BACKEND=hls4ml.*BACKEND=rtl"):
+    with pytest.raises(UserError, match=r"^fold: weights that a host loads .*BACKEND=hls4ml.*BACKEND=rtl"):
         fold(net, "pynq-z2", net / "acc", backend="hls4ml", loadable=True)

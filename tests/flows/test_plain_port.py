@@ -21,8 +21,7 @@ from xnorforge.sim import cosim, device, verilate
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from op_examples import examples_of
-from packaged import accelerator, alone, listed
+from packaged import accelerator, alone, listed, loaded_sums
 
 from ..refusals import says
 from .test_clients import fusesoc
@@ -140,12 +139,12 @@ def test_fusesoc_simulates_it_with_its_own_test_bench(packages, interval, tmp_pa
     assert "PASS  net_plain: 300 frames correct, each after" in said
 
 
-def test_frames_of_several_beats_and_templates_are_refused(chains, tmp_path):
+def test_frames_of_several_beats_and_loads_are_refused(chains, tmp_path):
     folded = accelerator(chains["flat"](1), tmp_path / "folded")
-    loaded = alone(examples_of("correlate")[6], tmp_path / "loaded")
+    loaded = alone(loaded_sums(), tmp_path / "loaded")
     for acc, said in (
         (folded, "INTERFACE=plain: … beats … INTERVAL=1"),
-        (loaded, "INTERFACE=plain: … INTERFACE=axis"),
+        (loaded, "INTERFACE=plain: … loads of … INTERFACE=axis"),
     ):
         with pytest.raises(UserError) as refused:
             write_package(acc, acc / "package", interface="plain")

@@ -90,10 +90,8 @@ def write_kind(kind: str, folder: Path) -> Path:
             for n in range(4)
         ]
     if kind == "tracker":
-        given["generate"]["control"] = {
-            "operator": "dense1", "address_bits": 8, "registers": [0], "words": 4, "word_bits": 8,
-            "template": {"mw": 8, "mh": 3, "simd": 4, "pe": 1}, "banks": [64, 128], "word_bytes": 4,
-        }  # fmt: skip
+        loads = {"address_bits": 8, "words": 4, "bits": 32, "operators": ["dense1"], "structure": "0" * 16}
+        given["generate"]["loads"], given["sim"]["load_cycles"] = loads, 20
     if kind == "group_net":
         ops = branched()
         bound = max(op.cycles() for op in ops)

@@ -175,21 +175,21 @@ def test_a_processor_runs_a_design_that_misses_the_clock_at_a_lower_one(acc, tmp
 
 
 @pytest.mark.parametrize("name", ["icebreaker", "ulx3s", "tangnano20k", "pynq-z2"])
-def test_a_network_with_a_template_has_its_ports_and_others_have_nothing_of_them(name, acc):
-    """Ports of AXI4-Lite and flags at the accelerator; 12 bits of an address, as `control` says."""
+def test_a_network_with_loads_has_its_ports_and_others_have_nothing_of_them(name, acc):
+    """Ports of AXI4-Lite at the accelerator; 12 bits of an address, as `loads` says."""
     board = of_a_serial_line(name)
     router = routing.load(board.family)
     plain = shell_of(acc, BORDER, board, router)
     rtl = read_json(acc / "rtl/rtl.json")
-    (acc / "rtl/rtl.json").write_text(json.dumps(rtl | {"control": {"address_bits": 12}}))
+    (acc / "rtl/rtl.json").write_text(json.dumps(rtl | {"loads": {"address_bits": 12}}))
     asked = shell_of(acc, BORDER, board, router)
     assert asked.sources == plain.sources and asked.about == plain.about
     texts = [shell.texts["xf_board_top.v"] for shell in (plain, asked)]
-    for word in ("s_axis_tuser", "s_axi_ctrl_awaddr"):
-        assert f".{word}(" not in texts[0].split("xf_top ")[1] and f".{word}(" in texts[1]
-    for text, template, bits in zip(texts, (0, 1), (1, 12)):
+    word = ".s_axi_ctrl_awaddr("
+    assert word not in texts[0].split("xf_top ")[1] and word in texts[1]
+    for text, loads, bits in zip(texts, (0, 1), (1, 12)):
         assert ".InBytes(1), .InBeats(3), .OutBytes(1)" in text
-        assert f".Template({template}), .AddrW({bits})" in text
+        assert f".Loads({loads}), .AddrW({bits})" in text
 
 
 @pytest.mark.full

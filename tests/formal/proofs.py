@@ -171,7 +171,7 @@ PROOFS = (
         ("xf_dma_share", "arlen_i[r] & {8{first[r]}}", "arlen_i[r] & {8{arvalid_i[r]}}"),
         ("xf_dma_share", "m_rvalid_i & m_rlast_i)", "m_rvalid_i)"),
     ), bounded=True),
-    Proof(REQUESTS, {"Template": 0, "InBeats": 2}, 15, (
+    Proof(REQUESTS, {"Loads": 0, "InBeats": 2}, 15, (
         (REQUESTS, "s_data_i != ~in_crc_q[7:0]", "s_data_i == in_crc_q[7:0]"),
         (REQUESTS, "given_q || requests_q != 4'd1", "1'b1"),
         (REQUESTS, "last_beat ? Check : Offer", "last_beat ? Offer : Check"),

@@ -5,7 +5,7 @@ localparam int unsigned Length = 1 + InBytes * InBeats + 4;
 logic [7:0] place_q, offered_q, right_q, answered_q, out_byte_q;
 logic       stopped_q;
 wire given = m_valid_o & m_ready_i;
-wire wrong = (place_q == 0) ? s_data_i > 8'd3 : place_q >= Length - 4 && s_data_i != ~in_crc_q[7:0];
+wire wrong = (place_q == 0) ? s_data_i != 8'd0 : place_q >= Length - 4 && s_data_i != ~in_crc_q[7:0];
 always_ff @(posedge clk_i) begin
   if (!rst_ni) begin
     {place_q, offered_q, right_q, answered_q, out_byte_q} <= '0;

@@ -81,10 +81,6 @@ CASES = [
     ("xf_concat", {"Pe": 0}, "Inputs, Pe must be at least 1; got 2, 0"),
     ("xf_concat", {"OutBits": 7}, "InBits of stream 1 must be 1 .. OutBits; got InBits=8, OutBits=7"),
     ("xf_concat", {"Beats": "32'h1"}, "Beats of stream 1 must be at least 1; got Beats=0"),
-    ("xf_correlate", {"Mh": 0}, "Mw, Mh, Simd, Pe must be at least 1; got 64, 0, 16, 1"),
-    ("xf_correlate", {"Vectors": 0}, "Vectors must be at least 1; got Vectors=0"),
-    ("xf_correlate", {"Simd": 10}, "Simd must divide Mw; got Simd=10, Mw=64"),
-    ("xf_correlate", {"Pe": 2}, "Pe must divide Mh; got Pe=2, Mh=1"),
     ("xf_count6", {"Groups": 0}, "Groups must be at least 1; got Groups=0"),
     ("xf_count6", {"Seventh": 2}, "Seventh must be 0 or 1; got Seventh=2"),
     ("xf_depthwise", {"Taps": 0}, "Taps, Folds, Pe, Bits must be at least 1; got 0, 4, 1, 1"),
@@ -113,7 +109,6 @@ CASES = [
         "InBlock must be Depth, or of Kind 2 the power of two below; got 4, 16",
     ),
     ("xf_fork", {"Outputs": 0}, "Width, Outputs must be at least 1; got 8, 0"),
-    ("xf_frame_flags", {"Depth": 0}, "Beats, Depth must be at least 1; got 4, 0"),
     (
         "xf_frame_guard", {"Depth": 0},
         "Width, Beats, OutWidth, Depth must be at least 1; got 8, 4, 8, 0",

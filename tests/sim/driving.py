@@ -102,17 +102,6 @@ def c_program(name: str, acc: Path, library: Path, folder: Path) -> Path:
     return folder / "program"
 
 
-def script_of(frames, flags, loads) -> str:
-    """Frames (N, C, H, W), flags (N, 2) and `sim.templates.Load`s as tracker_test.c reads them."""
-    loaded, words = {load.frame: load for load in loads}, []
-    for number, (bank, learn) in enumerate(flags.tolist()):
-        load = loaded.get(number)
-        words += [bank, learn, -1 if load is None else load.bank]
-        words += [] if load is None else load.weights.ravel().tolist()
-        words += frames[number].transpose(1, 2, 0).ravel().tolist()
-    return " ".join(map(str, words))
-
-
 def bit_file(data: bytes) -> bytes:
     """A .bit by its format: 13 bytes, fields a to d with 16-bit lengths, e with a 32-bit one."""
     fields = b"".join(key + len(text).to_bytes(2, "big") + text for key, text in (

@@ -14,14 +14,13 @@ import pytest
 DRIVERS = Path(__file__).parents[2] / "hw/shells/dma/drivers"
 ERRORS = [  # of xf_driver.h, in its order
     "OK", "NO_SHELL", "OTHER_NETWORK", "OTHER_FRAMES", "NO_ANSWER", "READ_FAILED", "WRITE_FAILED",
-    "FRAME_FAILED", "BAD_DESCRIPTOR", "BAD_TEMPLATE", "NO_ROOM", "NO_WORD",
+    "FRAME_FAILED", "BAD_DESCRIPTOR", "NO_ROOM", "NO_WORD",
     "BAD_WEIGHTS", "OTHER_STRUCTURE", "NO_WEIGHTS", "WEIGHTS_FAILED",
 ]  # fmt: skip
 OK, NO_SHELL, OTHER_NETWORK, OTHER_FRAMES, NO_ANSWER = range(5)
-BAD_TEMPLATE = ERRORS.index("BAD_TEMPLATE")
 # docs/guide/board.md
 ID, VERSION, HASH, CONTROL, STATUS, ERROR, ADDRESS = 0x00, 0x04, 0x08, 0x24, 0x28, 0x2C, 0x30
-SOURCE, TARGET, COUNT, START, BATCHES, FLAGS, DATA = 0x40, 0x48, 0x50, 0x54, 0x58, 0x78, 0x80
+SOURCE, TARGET, COUNT, START, BATCHES, DATA = 0x40, 0x48, 0x50, 0x54, 0x58, 0x80
 RESETTING, FAILED = 2, 4
 READ = c.CFUNCTYPE(c.c_uint32, c.c_void_p, c.c_uint32)
 WRITE = c.CFUNCTYPE(None, c.c_void_p, c.c_uint32, c.c_uint32)
@@ -31,14 +30,6 @@ U32 = c.c_uint32
 
 class Frames(c.Structure):
     _fields_ = [(name, U32) for name in ("bytes", "beats", "lanes", "bits", "is_signed", "slot", "stride")]
-
-
-class Template(c.Structure):
-    _fields_ = [
-        *((name, U32) for name in ("mw", "mh", "simd", "pe")),
-        ("banks", U32 * 2),
-        ("word_bytes", U32),
-    ]
 
 
 class Loads(c.Structure):
@@ -55,7 +46,6 @@ class Network(c.Structure):
         ("hash", c.c_uint64),
         ("input", Frames),
         ("output", Frames),
-        ("weights", Template),
         ("shell", U32),
         ("loads", Loads),
         ("in_memory", InMemory),
@@ -140,7 +130,7 @@ def test_frames_lie_bit_by_bit_in_their_slots(driver, bits, signed):
 
 
 SIDES = Frames(48, 16, 3, 8, 0, 3, 48), Frames(32, 4, 1, 14, 1, 8, 32)
-NETWORK = Network(0x123456789ABCDEF0, *SIDES, Template(), 0x58465348)
+NETWORK = Network(0x123456789ABCDEF0, *SIDES, 0x58465348)
 SHELL = {
     ID: 0x58465348, VERSION: 0x1_0007, HASH: 0x9ABCDEF0, HASH + 4: 0x12345678,
     0x10: 48, 0x14: 16, 0x18: 32, 0x1C: 4,
@@ -180,7 +170,7 @@ def test_a_descriptor_has_both_halves_of_its_addresses(driver):
 def test_each_code_of_the_shell_has_its_error(driver, code):
     """The low four bits, 1 to 6 in the order of xf_driver.h without that of a template; 7 of weights."""
     registers = Registers({STATUS: FAILED, ERROR: code, ADDRESS: 0x89ABCDEF, ADDRESS + 4: 0x01234567})
-    names = [name for name in ERRORS[5 : ERRORS.index("BAD_WEIGHTS")] if name != "BAD_TEMPLATE"]
+    names = ERRORS[5 : ERRORS.index("BAD_WEIGHTS")]
     wanted = dict(enumerate([OK, *map(ERRORS.index, [*names, "WEIGHTS_FAILED"])])).get(code % 16, NO_SHELL)
     assert driver.xf_start(c.byref(registers.device), 0, 0, 1) == wanted
     assert driver.xf_wait(c.byref(registers.device), 1) == wanted
@@ -211,49 +201,6 @@ def test_a_run_ends_with_its_batch_wherever_the_counter_is(driver, first):
     assert driver.xf_wait(c.byref(registers.device), (first - 2**31 + 2) % 2**32) == OK
     assert driver.xf_wait(c.byref(registers.device), (first + 2) % 2**32) == NO_ANSWER
     assert registers.pauses == 4 + 10
-
-
-def test_flags_are_the_bank_and_what_learns(driver):
-    registers = Registers()
-    for bank, learn in ((0, 0), (1, 0), (0, 1), (7, 9)):
-        driver.xf_set_flags(c.byref(registers.device), bank, learn)
-    assert registers.written == [(FLAGS, 0), (FLAGS, 1), (FLAGS, 2), (FLAGS, 3)]
-
-
-@pytest.mark.parametrize(
-    ("mw", "mh", "simd", "pe"), [(6, 4, 3, 2), (40, 2, 40, 1), (24, 6, 12, 3), (64, 2, 32, 2)]
-)
-@pytest.mark.parametrize("bank", [0, 1])
-def test_words_of_a_template_have_pe_rows_of_simd_weights(driver, mw, mh, simd, pe, bank):
-    weights = np.random.default_rng(mw).integers(0, 2, (mw, mh)).astype(np.uint8)
-    word = -(-simd * pe // 32) * 4
-    network = Network(0, *SIDES, Template(mw, mh, simd, pe, (U32 * 2)(0x1000, 0x8000), word), 0)
-    registers = Registers()
-    assert driver.xf_load_template(c.byref(registers.device), c.byref(network), weights.tobytes(), bank) == OK
-    found, written = np.full((mw, mh), 2), dict(registers.written)
-    assert len(written) == len(registers.written) == mw // simd * (mh // pe) * word // 4
-    for number in range(mw // simd * (mh // pe)):
-        at = (0x1000, 0x8000)[bank] + number * word
-        bits = sum(written[at + 4 * piece] << 32 * piece for piece in range(word // 4))
-        assert bits >> simd * pe == 0
-        row, column = number // (mw // simd) * pe, number % (mw // simd) * simd
-        for p in range(pe):
-            for k in range(simd):
-                found[column + k, row + p] = bits >> p * simd + k & 1
-    np.testing.assert_array_equal(found, weights)
-
-
-@pytest.mark.parametrize(
-    ("mw", "bank", "wrong"), [(0, 0, None), (6, -1, None), (6, 2, None), (6, 1, 0), (6, 1, 11)]
-)
-def test_a_wrong_template_is_refused_before_anything_is_written(driver, mw, bank, wrong):
-    weights = bytearray(12)
-    if wrong is not None:
-        weights[wrong] = 2
-    network = Network(0, *SIDES, Template(mw, 2, 3, 1, (U32 * 2)(0, 64), 4), 0)
-    registers = Registers()
-    given = c.byref(registers.device), c.byref(network), bytes(weights), bank
-    assert driver.xf_load_template(*given) == BAD_TEMPLATE and registers.written == []
 
 
 class Queues(Registers):
@@ -294,7 +241,7 @@ def test_words_are_exchanged_as_there_is_room_and_none_is_lost(driver, seed):
     rng = np.random.default_rng(seed)
     beats, frames = int(rng.integers(1, 9)), int(rng.integers(1, 6))
     side = Frames(4 * beats, beats, 1, 32, 0, 4, 4 * beats)
-    network = Network(0, side, side, Template(), 0x58464750)
+    network = Network(0, side, side, 0x58464750)
     queues = Queues(rng, int(rng.integers(1, 9)), beats * frames, silent=4)
     sent, answers = rng.bytes(4 * beats * frames), c.create_string_buffer(4 * beats * frames + 1)
     assert driver.xf_exchange(c.byref(queues.device), c.byref(network), sent, answers, frames) == OK
@@ -306,7 +253,7 @@ def test_words_are_exchanged_as_there_is_room_and_none_is_lost(driver, seed):
 def test_an_exchange_waits_for_as_many_polls_as_allowed(driver, silent, wanted):
     side = Frames(4, 1, 1, 32, 0, 4, 4)
     queues = Queues(np.random.default_rng(0), 4, 2, silent, polls=5)
-    given = c.byref(Network(0, side, side, Template(), 0)), bytes(8), c.create_string_buffer(8), 2
+    given = c.byref(Network(0, side, side, 0)), bytes(8), c.create_string_buffer(8), 2
     assert driver.xf_exchange(c.byref(queues.device), *given) == wanted
 
 
@@ -323,7 +270,7 @@ def test_patience_begins_anew_with_every_word(driver):
 
     registers.read = read
     answers = c.create_string_buffer(4 * 6)
-    given = c.byref(Network(0, side, side, Template(), 0)), bytes(24), answers, 6
+    given = c.byref(Network(0, side, side, 0)), bytes(24), answers, 6
     assert driver.xf_exchange(c.byref(registers.device), *given) == OK
     assert bytes(answers) == bytes([7, 0, 0, 0]) * 6 and len(patient) == 24
 

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from xnorforge.core import cache
-from xnorforge.core.artifacts import read_json
 from xnorforge.hw import graph
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Device
-from xnorforge.sim import cosim, templates
+from xnorforge.sim import cosim
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import network as network_of
+from xnorforge.sim.loading import learnt, template_file
 from xnorforge.sim.shell import shell_library
 
 sys.path.insert(0, str(Path(__file__).parent))
-from driving import accelerator, c_program, script_of
+from driving import accelerator, c_program
 
 pytestmark = pytest.mark.full
 NETWORKS = {"mnist-cnn": 1000, "cifar10-cnv": 50}  # images of each
@@ -71,15 +71,6 @@ def network(request, tmp_path_factory):
     found = build(tmp_path_factory.mktemp("network"), request.param, NETWORKS[request.param])
     assert len(found.images) == NETWORKS[request.param]
     return found
-
-
-@pytest.fixture(scope="module")
-def tracker(tmp_path_factory):
-    """The tracker, and what the bit simulator makes of 100 frames with flags and loaded templates."""
-    found = build(tmp_path_factory.mktemp("tracker"), "track-tinytrk", 100)
-    found.images = found.images[np.arange(100) % len(found.images)]
-    flags, loads = templates.random_flags(found.simulator.ops, 100, seed=1)
-    return found, flags, loads, templates.responses(found.simulator, found.images, flags, loads)
 
 
 def rate(device, interval: int, frames: int) -> float:
@@ -135,40 +126,21 @@ def test_the_c_driver_gives_every_answer(network, tmp_path):
 
 
 @pytest.mark.parametrize("pause", [0.0, PAUSED])
-def test_frames_of_the_tracker_with_templates_through_the_python_driver(tracker, pause):
-    built, flags, loads, wanted = tracker
+def test_the_tracker_follows_with_a_template_that_the_host_learnt_and_loaded(tmp_path, pause):
+    """100 frames at its own rate behind each of two templates; resets leave the template as it is."""
+    built = build(tmp_path, "track-tinytrk", 100)
+    images, own = built.images[np.arange(100) % len(built.images)], built.simulator.ops
     bus = Device("sim", built.library, built.acc / "rtl", pause=pause)
-    device, found = accelerator(built.acc, bus), []
-    for number, (bank, learn) in enumerate(flags.tolist()):
-        for load in (load for load in loads if load.frame == number):
-            device.load_template(load.weights, load.bank)
-        frame = device.integers(built.images[number : number + 1])
-        found.append(device.run(frame, bank, learn))
-    np.testing.assert_array_equal(np.concatenate(found), wanted)
-    assert len(loads) > 10 and len(np.unique(wanted)) > 5
-    bus.close()
-
-
-def test_frames_of_the_tracker_with_templates_through_the_c_driver(tracker, tmp_path):
-    built, flags, loads, wanted = tracker
-    program = c_program("tracker_test.c", built.acc, built.library, tmp_path)
-    given = [program, built.acc / "rtl", "100", "0"]
-    done = subprocess.run(given, input=script_of(built.images, flags, loads), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert [int(word) for word in done.stdout.split()] == wanted.ravel().tolist()
-
-
-def test_a_sequence_of_the_tracker_at_its_own_rate(tracker):
-    """100 frames behind one template that was loaded; then resets, which leave the template as it is."""
-    built = tracker[0]
-    sizes = read_json(built.acc / "overlay" / "overlay.json")["template"]["template"]
-    template = np.random.default_rng(4).integers(0, 2, (sizes["mw"], sizes["mh"]))
-    flags = np.zeros((100, 2), int)
-    wanted = templates.responses(built.simulator, built.images, flags, [templates.Load(0, 0, template)])
-    bus = Device("sim", built.library, built.acc / "rtl")
-    device = accelerator(built.acc, bus)
-    device.load_template(template, 0)
-    np.testing.assert_array_equal(device.run(device.integers(built.images)), wanted)
-    assert rate(device, built.interval(), 100) >= 0.95
-    resets(device, bus, built.images, wanted)
+    device, seen = accelerator(built.acc, bus), []
+    for number in (1, 3):
+        frame = images[number : number + 1]
+        (tmp_path / "template.bin").write_bytes(template_file(built.acc, frame))
+        device.load(tmp_path / "template.bin")
+        built.simulator.load(learnt(own, built.simulator.run, frame))
+        seen.append(built.simulator.run(images)[own[-1].name])
+        device.reset()
+        np.testing.assert_array_equal(device.run(device.integers(images)), seen[-1])
+        assert rate(device, built.interval(), 100) >= (0 if pause else 0.95)
+        resets(device, bus, images, seen[-1])
+    assert (seen[0] != seen[1]).any() and len(np.unique(seen)) > 5
     bus.close()

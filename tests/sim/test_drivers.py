@@ -1,7 +1,6 @@
 """Drivers against the verilated shell: the answers of a network, every refusal, resets; Python and C."""
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -11,21 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xnorforge.core import plugins
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import UserError
-from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.overlay import write_overlay
 from xnorforge.hw.ops.base import Stream
 from xnorforge.hw.shells.dma import FrameLayout
 from xnorforge.hw.shells.dma.drivers import xnorforge_driver as driver
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Accelerator, Device, Frames
-from xnorforge.sim import templates
-from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.shell import shell_library
 
 sys.path.insert(0, str(Path(__file__).parent))
-from driving import BIAS, SCALE, accelerator, bit_file, c_program, script_of, simulations, small_network
+from driving import BIAS, SCALE, accelerator, bit_file, c_program, simulations, small_network
 
 FRAMES = 4  # in most tests: the simulation is the price
 
@@ -396,135 +391,3 @@ def test_an_overlay_of_another_network_is_not_simulated(acc, tmp_path):
     write_json(about, {**read_json(about), "hash": "0" * 16})
     with pytest.raises(UserError, match=rf"^{about}: .*folded\.onnx.*xnorforge overlay {net / 'acc'}\b"):
         shell_library(net / "acc")
-
-
-def correlator():
-    """Bits of 5 x 6 x 2 bytes, windows of 2 x 3, four elements per beat, one row of the template."""
-    rng, out = np.random.default_rng(0), [4, 4, 12]
-    make = {
-        name: plugins.load("hw.ops", name).Op.make for name in ("threshold", "window", "width", "correlate")
-    }
-    return [
-        make["threshold"](arrays={"thresholds": np.full((2, 1), 128)}, in_shape=[5, 6, 2], in_bits=8),
-        make["window"](ifm=[5, 6, 2], kernel=[2, 3]),
-        make["width"](shape=out, in_lanes=1, out_lanes=4),
-        make["correlate"](
-            arrays={"weights": rng.integers(0, 2, (12, 1))}, mw=12, mh=1, simd=4, pe=1, vectors=16,
-            in_shape=out, out_shape=[4, 4, 1],
-        ),
-    ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def tracker(tmp_path_factory, chain):
-    """A network with a template and its simulation."""
-    net = tmp_path_factory.mktemp("tracker")
-    (net / "acc").mkdir()
-    chain(correlator()).save(str(net / "acc" / "folded.onnx"))
-    generate(net / "acc" / "folded.onnx", net / "acc" / "rtl")
-    write_json(net / "acc" / "fold.json", {"board": "pynq-z2"})
-    write_json(net / "export.json", {"net": "tracker", "input": {"lo": 0, "hi": 255, "scale": 1.0}})
-    np.savez(net / "lowered.npz", scale=[2.0], bias=[-12.0])
-    np.savez(net / "golden.npz", images=np.zeros((1, 2, 5, 6), np.uint8), scores=np.zeros((1, 1, 4, 4)))
-    write_overlay(net / "acc", net)
-    return net / "acc", shell_library(net / "acc", level="-O1")
-
-
-@pytest.mark.parametrize(("seed", "pause"), [(0, 0.0), (1, 0.5)])
-def test_templates_are_learnt_and_loaded_as_in_the_bit_simulator(tracker, seed, pause):
-    """100 frames with random flags, and random templates loaded before one in four."""
-    acc, library = tracker
-    bus, simulator = Device("sim", library, acc / "rtl", pause=pause), BitSimulator(acc / "folded.onnx")
-    flags, loads = templates.random_flags(simulator.ops, 100, seed)
-    frames = np.random.default_rng(seed).integers(0, 256, (100, 2, 5, 6)).astype(np.uint8)
-    wanted = templates.responses(simulator, frames, flags, loads)
-    device, found = accelerator(acc, bus), []
-    for number, (bank, learn) in enumerate(flags.tolist()):
-        for load in (load for load in loads if load.frame == number):
-            device.load_template(load.weights, load.bank)
-        found.append(device.run(device.integers(frames[number : number + 1]), bank, learn))
-    np.testing.assert_array_equal(np.concatenate(found), wanted)
-    assert len(loads) > 10 and len(np.unique(wanted)) > 5
-    scores = device.predict(frames[:1], *flags[0].tolist())
-    assert scores.shape == (1, 1, 4, 4)
-    assert [bus.read(about := device.about["template"]["window"]), bus.read(about + 4)] == [0x58464331, 3]
-    bus.close()
-
-
-@pytest.mark.parametrize(("seed", "pause"), [(0, 0.0), (1, 0.4)])
-def test_templates_of_the_c_driver_are_those_of_the_bit_simulator(tracker, tmp_path, seed, pause):
-    """100 frames as above, weights packed in C; what is no template is refused there."""
-    acc, library = tracker
-    program = c_program("tracker_test.c", acc, library, tmp_path)
-    simulator = BitSimulator(acc / "folded.onnx")
-    flags, loads = templates.random_flags(simulator.ops, 100, seed)
-    frames = np.random.default_rng(seed).integers(0, 256, (100, 2, 5, 6)).astype(np.uint8)
-    wanted = templates.responses(simulator, frames, flags, loads)
-    given = [program, acc / "rtl", "100", str(int(pause * 2**32))]
-    done = subprocess.run(given, input=script_of(frames, flags, loads), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert [int(word) for word in done.stdout.split()] == wanted.ravel().tolist()
-
-
-def test_a_c_program_of_a_network_without_a_template_is_refused_one(acc, library, tmp_path):
-    program = c_program("tracker_test.c", acc, library, tmp_path)
-    script = "0 0 0 " + "0 " * 48
-    done = subprocess.run([program, acc / "rtl", "1", "0"], input=script, capture_output=True, text=True)
-    assert done.returncode == 1 and re.fullmatch(r".*template.*\bbank\b.*0 or 1.*\n", done.stderr)
-
-
-def test_fifty_resets_within_frames_that_learn_leave_no_frame_and_no_template_behind(tracker):
-    """Templates loaded behind each reset, and one learnt from a frame, are what the next frames see."""
-    acc, library = tracker
-    bus, simulator = Device("sim", library, acc / "rtl", pause=0.3), BitSimulator(acc / "folded.onnx")
-    device, rng = accelerator(acc, bus, batch=8), np.random.default_rng(6)
-    for turn in range(50):
-        frames = rng.integers(0, 256, (11, 2, 5, 6)).astype(np.uint8)
-        device.put("flags", turn % 2 + 2)
-        device._start(device.into.pack(device.integers(frames[3:])), *device.buffers[turn % 2])
-        bus.pause(int(rng.integers(1, 1500)))
-        device.reset()
-        assert device.counters() == dict.fromkeys(device.counters(), 0)
-        loads = [templates.Load(0, bank, rng.integers(0, 2, (12, 1))) for bank in (0, 1)]
-        for load in loads:
-            device.load_template(load.weights, load.bank)
-        flags = rng.permutation([(0, 1), (1, 0), (0, 0)])
-        wanted = templates.responses(simulator, frames[:3], flags, loads)
-        for number, (bank, learn) in enumerate(flags.tolist()):
-            answer = device.run(device.integers(frames[number : number + 1]), bank, learn)
-            np.testing.assert_array_equal(answer[0], wanted[number])
-    bus.close()
-
-
-def test_batches_with_other_flags_in_a_queue_keep_their_own(tracker):
-    """Four descriptors, bank 0 and 1 in turn, handed over before the first is done."""
-    acc, library = tracker
-    bus, simulator = Device("sim", library, acc / "rtl", pause=0.3), BitSimulator(acc / "folded.onnx")
-    device, rng = accelerator(acc, bus), np.random.default_rng(2)
-    frames = rng.integers(0, 256, (8, 2, 5, 6)).astype(np.uint8)
-    template = rng.integers(0, 2, (12, 1))
-    device.load_template(template, 1)
-    flags = np.array([[0, 0], [0, 0], [1, 0], [1, 0]] * 2)
-    wanted = templates.responses(simulator, frames, flags, [templates.Load(0, 1, template)])
-    source, target = bus.allocate(8 * device.into.stride), bus.allocate(8 * device.out.stride)
-    for part in range(0, 8, 2):
-        device.put("flags", int(flags[part, 0]))
-        packed = device.into.pack(device.integers(frames[part : part + 2]))
-        places = (source, device.into.stride), (target, device.out.stride)
-        device._start(packed, *(driver.Buffer(memory.data[part * step :], memory.address + part * step)
-                                for memory, step in places))  # fmt: skip
-    device._await_batch(0, 4)
-    np.testing.assert_array_equal(device.out.unpack(target.data), wanted)
-    bus.close()
-
-
-def test_templates_that_are_none_are_refused(tracker, acc, open_sim):
-    folder, library = tracker
-    device = accelerator(folder, Device("sim", library, folder / "rtl"))
-    with pytest.raises(
-        UserError, match=r"^load_template: tracker .*12 x 1\b.*bank 0 or 1\b.*3 x 4 for bank 2\b"
-    ):
-        device.load_template(np.zeros((3, 4), int), 2)
-    device.bus.close()
-    with pytest.raises(UserError, match=r"^load_template: small has no template\b"):
-        accelerator(acc, open_sim()).load_template(np.zeros((3, 4), int))

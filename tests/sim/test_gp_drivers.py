@@ -124,8 +124,6 @@ def test_a_driver_refuses_the_other_form_and_another_network(acc, open_sim):
         Accelerator({**about, "shell": FORMS["dma"].about()}, bus)
     with pytest.raises(UserError, match=r"^Accelerator: .*another network.*0123456789abcdef"):
         Accelerator({**about, "hash": "0123456789abcdef"}, bus)
-    with pytest.raises(UserError, match=r"^run: small has no template\b.*bank"):
-        Accelerator(about, bus).run(np.zeros((1, 4, 4, 3), int), bank=1)
 
 
 def test_no_answer_is_told(acc, open_sim):
@@ -166,13 +164,13 @@ def test_the_measurement_counts_cycles_of_its_frames_alone(acc, open_sim, expect
     assert 2 * 19 < found["cycles_per_frame"] < 1000
 
 
-def test_a_network_with_templates_is_refused(acc, monkeypatch):
-    """Its rtl.json says that it is given one."""
+def test_a_network_with_loads_is_refused(acc, monkeypatch):
+    """Its rtl.json says that it has some."""
     record = read_json(acc / "rtl" / "rtl.json")
-    with pytest.raises(UserError, match=r'^tracker: .*template.*"gp".*kind = "dma"'):
-        FORMS["gp"].text({**record, "control": {"address_bits": 6}}, 0, "tracker")
+    with pytest.raises(UserError, match=r'^tracker: .*weights.*"gp".*kind = "dma"'):
+        FORMS["gp"].text({**record, "loads": {"address_bits": 6}}, 0, "tracker")
     before = (acc / "overlay" / "overlay.json").read_bytes()
-    write_json(acc / "rtl" / "rtl.json", {**record, "control": {"address_bits": 6}})
+    write_json(acc / "rtl" / "rtl.json", {**record, "loads": {"address_bits": 6}})
     board = boards.load("pynq-z2")
     monkeypatch.setattr(boards, "load", lambda _name: replace(board, shell=board.shell | {"kind": "gp"}))
     with pytest.raises(UserError, match=r"^small: .*\[shell\] kind = "):

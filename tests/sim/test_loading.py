@@ -43,7 +43,20 @@ def perceptron(seed, simd=(3, 4), pe=(2, 1), **styles):
     ]  # fmt: skip
 
 
+def correlator(seed):
+    """Bits of 5 x 6 x 2 bytes, windows of 2 x 3; alone the sums of each with a template can be loaded."""
+    out, template = [4, 4, 12], np.random.default_rng(seed).integers(0, 2, (12, 1))
+    return [
+        MAKE["threshold"](arrays={"thresholds": np.full((2, 1), 128)}, in_shape=[5, 6, 2], in_bits=8),
+        MAKE["window"](ifm=[5, 6, 2], kernel=[2, 3]),
+        MAKE["width"](shape=out, in_lanes=1, out_lanes=4),
+        MAKE["xnor_mvu"](arrays={"weights": template}, mw=12, mh=1, simd=4, pe=1, vectors=16, in_shape=out,
+                         out_shape=[4, 4, 1], loadable=1),
+    ]  # fmt: skip
+
+
 NETS = {
+    "template": correlator,
     "LUT RAM": lambda seed: perceptron(seed),
     "block RAM": lambda seed: perceptron(seed, rom="block", starts="block"),
     "columns": lambda seed: perceptron(seed, rom="block", rom_rows=16),
@@ -83,8 +96,8 @@ def answers(ops, frames):
     return next(iter(graph.execute(ops, frames).values()))
 
 
-def pictures(count, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (count, 3, 4, 4)).astype(np.uint8)
+def pictures(count, seed=0, shape=(3, 4, 4)):
+    return np.random.default_rng(seed).integers(0, 256, (count, *shape)).astype(np.uint8)
 
 
 @pytest.mark.quick("!one word each-0.0")
@@ -92,13 +105,14 @@ def pictures(count, seed=0):
 @pytest.mark.parametrize("name", NETS)
 def test_every_frame_is_wholly_of_the_old_or_the_new_weights(built, name, stall):
     ops, device, _ = built(name)
-    frames, others = pictures(40), others_of(ops, name, 1)
-    old, new = answers(ops, frames), answers(others, frames)
+    frames = pictures(40, shape=(2, 5, 6) if name == "template" else (3, 4, 4))
+    others = others_of(ops, name, 1)
+    old, new = (answers(one, frames).reshape(40, -1) for one in (ops, others))
     assert (old != new).any(1).mean() > 0.9
     feed = load_feed(ops, frames, writes_of(LoadChain(others)), 7)
     run = cosim.run(device, feed, stall, seed=3, probe=True)
     assert not run.outputs[1].any()  # every write is answered OKAY
-    assert 7 <= first_new(run.output, old, new) < 40
+    assert 7 <= first_new(run.output.reshape(40, -1), old, new) < 40
 
 
 def test_weights_that_begin_empty_take_no_frame_before_a_load(built):

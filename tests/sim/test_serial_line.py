@@ -1,4 +1,4 @@
-"""Requests over a serial line: frames with flags and writes of templates, served in their order whatever the
+"""Requests over a serial line: frames and writes of weights, served in their order whatever the
 host's pace, and nothing of them left behind a reset.
 """
 
@@ -26,15 +26,13 @@ from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.hw import boards, graph
 from xnorforge.hw.families import _nextpnr
-from xnorforge.hw.ops._templates import template_in, template_of
+from xnorforge.hw.ops._loads import LoadChain, control_address_bits, load_chain
 from xnorforge.hw.routing import TopPorts
 from xnorforge.hw.shells import uart
-from xnorforge.sim import cosim, verilate
+from xnorforge.sim import cosim, serial_line, verilate
 from xnorforge.sim.device import Device, Lane, Port, include_folders, patience, ports_header
 from xnorforge.sim.serial_board import SerialBoard
 from xnorforge.sim.serial_line import BYTE, beat_bytes, conversation, run_requests
-from xnorforge.sim.templates import Load
-from xnorforge.sim.templates import responses as with_templates
 from xnorforge.sw.tasks.base import task_of
 
 from ..refusals import says
@@ -97,9 +95,9 @@ def correlator(image, kernel, rows, simd, pe, lanes):
         in_bits=8, pe=lanes),
         MAKE["window"](ifm=list(image), kernel=list(kernel), simd=lanes),
         MAKE["width"](shape=[*out, length], in_lanes=lanes, out_lanes=simd),
-        MAKE["correlate"](
+        MAKE["xnor_mvu"](
             arrays={"weights": rng.integers(0, 2, (length, rows))}, in_shape=[*out, length],
-            out_shape=[*out, rows], **sizes
+            out_shape=[*out, rows], loadable=1, **sizes
         ),
     ]  # fmt: skip
 
@@ -109,7 +107,7 @@ NETS = {
     "three bytes in, three out": lambda: correlator((4, 5, 3), (3, 3), rows=3, simd=9, pe=3, lanes=3),
     "ten bytes in": lambda: correlator((3, 3, 10), (2, 2), rows=1, simd=40, pe=1, lanes=10),
     "a frame of one beat": lambda: correlator((1, 1, 5), (1, 1), rows=2, simd=5, pe=1, lanes=5),
-    "no template": lambda: correlator((4, 5, 3), (3, 3), rows=3, simd=9, pe=3, lanes=3)[:-1],
+    "no loads": lambda: correlator((4, 5, 3), (3, 3), rows=3, simd=9, pe=3, lanes=3)[:-1],
 }
 
 
@@ -124,10 +122,7 @@ class Built:
 
 def border_of(ops) -> TopPorts:
     source, sink = ops[0].in_stream(), ops[-1].out_stream()
-    template = template_in(ops)
-    return TopPorts(
-        beat_bytes(source), source.beats, beat_bytes(sink), template.address_bits if template else 0
-    )
+    return TopPorts(beat_bytes(source), source.beats, beat_bytes(sink), control_address_bits(ops))
 
 
 def requests_bench(ops) -> str:
@@ -194,66 +189,68 @@ def built(tmp_path_factory, chain):
 
 
 def sequence(ops, count: int, seed: int):
-    """Random frames and flags; both banks are loaded before the first frame, others before one in four and
-    behind the last.
+    """Random frames; random weights are loaded before the first frame, before one in four and behind the
+    last.
     """
     rng = np.random.default_rng(seed)
     frames = ops[0].random_input(seed, count).transpose(0, 3, 1, 2).astype(np.uint8)
-    if not template_in(ops):
-        return frames, np.zeros((count, 2), int), []
-    shape = template_of(ops).arrays_of["weights"].shape
-    places = [0, 0, *np.flatnonzero(rng.random(count) < 0.25).tolist(), count]
-    banks = [0, 1, *rng.integers(0, 2, len(places) - 2).tolist()]
-    loads = [Load(place, bank, rng.integers(0, 2, shape)) for place, bank in zip(places, banks)]
-    return frames, rng.integers(0, 2, (count, 2)), loads
+    places = [0, *np.flatnonzero(rng.random(count) < 0.25).tolist(), count] if load_chain(ops) else []
+    return frames, [(place, others_of(ops, rng)) for place in places]
 
 
-def responses(ops, frames, flags, loads=()):
+def others_of(ops, rng):
+    """The operators with random weights in the last one."""
+    arrays = {"weights": rng.integers(0, 2, ops[-1].arrays_of["weights"].shape)}
+    return [*ops[:-1], type(ops[-1])(ops[-1].onnx_node, arrays_of=arrays)]
+
+
+def responses(ops, frames, loads=()):
     """What the contract says."""
-    if template_in(ops):
-        return with_templates(ops, frames, flags, loads)
-    return graph.execute(ops, frames)[ops[-1].name]
+    places, networks = zip(*[(0, ops), *loads, (len(frames), ops)])
+    parts = zip(networks, places, places[1:])
+    return np.concatenate(
+        [graph.execute(one, frames[at:end])[one[-1].name] for one, at, end in parts if at < end]
+    )
 
 
 def test_requests_by_hand():
     """CRC-32 of the text 123456789 is 0xcbf43926 in every list of them."""
     assert uart.with_check(b"123456789") == b"123456789" + bytes.fromhex("2639f4cb")
-    assert uart.frame_request(b"\x11\x22", bank=1, learn=True)[:-4] == b"\x03\x11\x22"
-    assert uart.frame_request(b"\x11", bank=1)[:-4] == b"\x01\x11" and uart.frame_request(b"")[:-4] == b"\x00"
+    assert uart.frame_request(b"\x11\x22")[:-4] == b"\x00\x11\x22"
     assert uart.write_request(0x0C04, 0x11223344)[:-4] == bytes.fromhex("80 040c0000 44332211")
 
 
-@pytest.mark.quick("no template")
+@pytest.mark.quick("no loads")
 @pytest.mark.parametrize("name", NETS)
 def test_answers_come_in_the_order_of_the_requests_though_the_host_never_waits(built, name):
-    """Templates that are learnt and loaded: every answer is the contract's, at every pace."""
+    """Weights that are loaded: every answer is the contract's, at every pace."""
     net = built(name)
     for seed, stall in enumerate(PACES):
-        frames, flags, loads = sequence(net.ops, 30, seed)
-        wanted = responses(net.ops, frames, flags, loads)
-        run = run_requests(net.device, net.ops, frames, flags, loads, stall, seed, waits=False)
+        frames, loads = sequence(net.ops, 30, seed)
+        wanted = responses(net.ops, frames, loads)
+        run = run_requests(net.device, net.ops, frames, loads, stall, seed, waits=False)
         np.testing.assert_array_equal(run.output, wanted)
 
 
 @pytest.mark.quick("three bytes in, three out")
 @pytest.mark.parametrize("name", NETS)
-def test_frames_and_templates_go_through_the_line_at_the_pins(built, name):
+def test_frames_and_weights_go_through_the_line_at_the_pins(built, name):
     net = built(name, line_bench)
-    frames, flags, loads = sequence(net.ops, 6, SEED)
-    run = run_requests(net.device, net.ops, frames, flags, loads, seed=SEED)
-    np.testing.assert_array_equal(run.output, responses(net.ops, frames, flags, loads))
+    frames, loads = sequence(net.ops, 6, SEED)
+    run = run_requests(net.device, net.ops, frames, loads, seed=SEED)
+    np.testing.assert_array_equal(run.output, responses(net.ops, frames, loads))
 
 
-def resets(net: Built, count: int, frames: int, stall=0.0, cycles_per_byte=1) -> None:
-    """Cut a sequence at random cycles, half of them while the first templates are written, half behind,
+def resets(net: Built, count: int, length: int, stall=0.0, cycles_per_byte=1) -> None:
+    """Cut a sequence at random cycles, half of them while the first weights are written, half behind,
     mostly within frames, and send it again; each answer behind the reset must be right.
     """
     rng = np.random.default_rng(SEED)
-    frames, flags, loads = sequence(net.ops, frames, SEED)
-    wanted = responses(net.ops, frames, flags, loads)
-    talk = conversation(net.ops, frames, flags, loads)
+    frames, loads = sequence(net.ops, length, SEED)
+    wanted = responses(net.ops, frames, loads)
+    talk = conversation(net.ops, frames, loads)
     writes = sum(len(request) for request, _ in takewhile(lambda one: one[0][0] == uart.WRITE, talk))
-    whole = run_requests(net.device, net.ops, frames, flags, loads, stall, SEED, waits=cycles_per_byte > 1)
+    whole = run_requests(net.device, net.ops, frames, loads, stall, SEED, waits=cycles_per_byte > 1)
     last = int(whole.cycles.max())
     cuts = [
         *rng.integers(2, writes * cycles_per_byte, count // 2),
@@ -261,7 +258,7 @@ def resets(net: Built, count: int, frames: int, stall=0.0, cycles_per_byte=1) ->
     ]
     for cut in cuts:
         run = run_requests(
-            net.device, net.ops, frames, flags, loads, stall, SEED, cycles_per_byte > 1, reset_at=int(cut)
+            net.device, net.ops, frames, loads, stall, SEED, cycles_per_byte > 1, reset_at=int(cut)
         )
         np.testing.assert_array_equal(run.output, wanted)
 
@@ -289,13 +286,13 @@ def inverted(sent: bytes, bit: int) -> bytes:
 
 
 @pytest.mark.quick("a frame of one beat")
-@pytest.mark.parametrize("name", ["a frame of one beat", "no template"])
+@pytest.mark.parametrize("name", ["a frame of one beat", "no loads"])
 def test_a_request_with_a_wrong_bit_and_all_behind_it_get_no_answer(tmp_path, built, name):
     """A bit of a frame, or of a write, behind a right frame. Bytes of a result may come, but no check."""
     net = built(name)
     device = device_of(net.rtl, net.ops, requests_bench(net.ops) + "\nendmodule\n")
-    frames, flags, _ = sequence(net.ops, 1, SEED)
-    [(frame, size)] = conversation(net.ops, frames, flags)
+    frames, _ = sequence(net.ops, 1, SEED)
+    [(frame, size)] = conversation(net.ops, frames)
     assert answer(device, frame, size) and not answer(device, frame, size + 1)
     assert answer(device, frame + frame, 2 * size)
     for request, own in (frame, size), (uart.write_request(8, 3), 1 + uart.CHECK):
@@ -374,7 +371,7 @@ def test_the_verb_draws_what_the_pins_answer_to_100_pictures_and_notices_a_flipp
     ops = graph.operators(acc / "folded.onnx")
     text = line_bench(ops, board) + KNOWN.replace(" !lost", " 1'b1")
     device = device_of(shutil.copytree(acc / "rtl", tmp_path / "net/rtl"), ops, text)
-    talk = conversation(ops, np.zeros((1, 1, 8, 8), np.uint8), np.zeros((1, 2), int))
+    talk = conversation(ops, np.zeros((1, 1, 8, 8), np.uint8))
 
     def demo(*damage):
         with port_of(device, talk, *damage) as port:
@@ -398,7 +395,7 @@ def test_the_verb_draws_what_the_pins_answer_to_100_pictures_and_notices_a_flipp
 
 
 def test_a_port_that_is_no_serial_line_is_refused(built, tmp_path):
-    net = built("no template")
+    net = built("no loads")
     (tmp_path / "file").write_text("")
     before = os.listdir("/proc/self/fd")
     for port in (tmp_path / "none", tmp_path / "file"):
@@ -456,8 +453,8 @@ def test_no_wrong_result_is_taken_for_a_right_one_whatever_bit_of_the_line_is_in
     """Start, data and stop bits of a frame and of its answer, one after the other."""
     net = built("a frame of one beat")
     device = device_of(net.rtl, net.ops, disturbed_bench(net.ops) + "\nendmodule\n")
-    frames, flags, _ = sequence(net.ops, 1, SEED)
-    [(frame, size)] = conversation(net.ops, frames, flags * 0)
+    frames, _ = sequence(net.ops, 1, SEED)
+    [(frame, size)] = conversation(net.ops, frames)
     right = answer(device, b"\0\xff" + frame, size)
     assert right and right == uart.with_check(right[: -uart.CHECK])
     for direction, count in enumerate((len(frame), size)):
@@ -470,14 +467,18 @@ def test_no_wrong_result_is_taken_for_a_right_one_whatever_bit_of_the_line_is_in
 
 
 def test_writes_that_are_refused_say_so_and_change_nothing(built):
-    """Reading registers, the lower half, and addresses that only their upper bits tell from a word's."""
+    """Reading registers, the lower half, addresses that only their upper bits tell from a word's, and words
+    outside a load.
+    """
     net = built("three bytes in, three out")
-    template = template_of(net.ops)
-    frames, flags, _ = sequence(net.ops, 3, SEED)
-    inside = template.writes(1 - template.arrays_of["weights"], 0)
-    far = [(address | 1 << bit, word) for address, word in inside for bit in (template.address_bits, 31)]
-    sent = [uart.write_request(*one) for one in (*far, (0, 1), (4, 1))]
-    talk = conversation(net.ops, frames, flags * [0, 0])
+    chain, (frames, _) = (
+        LoadChain(others_of(net.ops, np.random.default_rng(SEED))),
+        sequence(net.ops, 3, SEED),
+    )
+    far = [(address | 1 << bit, word) for address, word in chain.writes for bit in (chain.address_bits, 31)]
+    far += [(chain.control | 1 << bit, 0) for bit in (chain.address_bits, 31)]
+    sent = [uart.write_request(*one) for one in (*far, (0, 1), (4, 1), *chain.writes)]
+    talk = conversation(net.ops, frames)
     feed = b"".join([*sent, *(request for request, _ in talk)])
     size = sum(answer for _, answer in talk)
     refused = uart.with_check(b"\2") * len(sent)
@@ -486,8 +487,8 @@ def test_writes_that_are_refused_say_so_and_change_nothing(built):
     )
     found = run.output.ravel()
     assert found[: len(refused)].astype(np.uint8).tobytes() == refused
-    plain = run_requests(net.device, net.ops, frames, flags * [0, 0], seed=SEED)
-    np.testing.assert_array_equal(plain.output, responses(net.ops, frames, flags * [0, 0]))
+    plain = run_requests(net.device, net.ops, frames, seed=SEED)
+    np.testing.assert_array_equal(plain.output, responses(net.ops, frames))
     again = cosim.run(
         net.device, cosim.Feed([np.frombuffer(feed[len(b"".join(sent)) :], np.uint8)[:, None]], [size])
     )
@@ -496,16 +497,15 @@ def test_writes_that_are_refused_say_so_and_change_nothing(built):
 
 def test_a_write_that_is_refused_stops_a_sequence_in_one_sentence(built, monkeypatch):
     net = built("a byte a beat")
-    frames, flags, loads = sequence(net.ops, 2, SEED)
-    monkeypatch.setattr(type(template_of(net.ops)), "writes", lambda *_: [(0x10000, 1)])
+    frames, loads = sequence(net.ops, 2, SEED)
+    monkeypatch.setattr(serial_line, "writes_of", lambda _: [(0x10000, 1)])
     with pytest.raises(MismatchError, match=rf"^serial line: {len(loads)} writes .*\b0x10000\b.*\b2\.$"):
-        run_requests(net.device, net.ops, frames, flags, loads)
+        run_requests(net.device, net.ops, frames, loads)
 
 
 WRONG = {
     "a write does not wait": ("state_q == Issue && requests_q == '0", "state_q == Issue"),
     "nobody waits for the answer": ("Answer: if (answers) state_q", "Answer: state_q"),
-    "flags swapped": ("s_data_i[7], s_data_i[1:0]}", "s_data_i[7], s_data_i[0], s_data_i[1]}"),
     "a byte survives a reset": ("      byte_q     <= '0;\n", ""),
     "a beat survives a reset": ("      beat_q     <= '0;\n", ""),
     "requests survive a reset": ("      requests_q <= '0;\n", ""),

@@ -142,7 +142,7 @@ class Xc7(Router):
         head = HEAD.format(top=routing.TOP, mhz=f"{board.clock_mhz:g}")
         return head + uart.top_body(board, ports, "~resets[0]")
 
-    def host_top(self, board: Board, template_bits: int) -> HostTop:
+    def host_top(self, board: Board, load_bits: int) -> HostTop:
         """The processor PS7 in front of the registers, and the DMA's bursts, if any, to its memory.
 
         Raises:
@@ -158,7 +158,7 @@ class Xc7(Router):
         with_dma = board.shell_kind == "dma"
         frames = "DMA: frames in memory through S_AXI_HP0" if with_dma else "no DMA: frames word by word"
         about = f"{frames}, registers at {ps7.BASE:#x} through M_AXI_GP0 (docs/guide/board.md)"
-        text = ps7.ps7_top(routing.TOP, template_bits, with_dma)
+        text = ps7.ps7_top(routing.TOP, load_bits, with_dma)
         return HostTop(text, ps7.ps7_sources(with_dma), ps7.INSTANCE, about)
 
     def host_sets_clock(self, board: Board) -> bool:

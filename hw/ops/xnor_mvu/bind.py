@@ -1,8 +1,24 @@
 """Match counts of bits."""
 
-from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken
+from xnorforge.core.errors import UserError
+from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken, get
 from xnorforge.flows.bind.nodes import matrix_at
 from xnorforge.flows.bind.registry import takes
+
+
+@takes("MVAU")
+def template(network: Network, node: NodeProto) -> Taken:
+    """MVAU whose weights are replaced at run time, on bits: they can be loaded, whatever LOADABLE is."""
+    if not get(node, "runtime_writeable_weights", 0):
+        return None
+    unit = matrix_at(network, node)
+    if not unit.xnor or len(unit.nodes) > 1:
+        raise UserError(
+            f"{node.name}: its weights are replaced at run time, which works only for sums of +-1 by +-1 "
+            "without a threshold after them; end the network at this layer."
+        )
+    attributes = unit.attributes | {"loadable": 1}
+    return [node], [Bound("XnorMvu", node.name, attributes, unit.arrays(unit.weights > 0), [node.name])]
 
 
 @takes("MVAU", rank=10)

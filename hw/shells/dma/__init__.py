@@ -61,13 +61,13 @@ def network_hash(acc: Path) -> int:
     return int(artifacts.digest(acc / "folded.onnx")[:16], 16)
 
 
-def control_bits(template_bits: int) -> int:
-    """Bits of a register's address in the lower half, the shell's own, beside a template's window."""
-    return max(CONTROL_BITS, template_bits)
+def control_bits(load_bits: int) -> int:
+    """Bits of a register's address in the lower half, the shell's own, beside the window of loads."""
+    return max(CONTROL_BITS, load_bits)
 
 
 def system(
-    into: FrameLayout, out: FrameLayout, network: int, address_bits: int = 32, template_bits: int = 0,
+    into: FrameLayout, out: FrameLayout, network: int, address_bits: int = 32, load_bits: int = 0,
     weights: Sequence[FrameLayout] = (),
 ) -> str:  # fmt: skip
     """The text of `xf_system`: the shell around `xf_top`, with the ports of both buses.
@@ -76,21 +76,21 @@ def system(
         into, out: the frames of both streams.
         network: 64-bit hash of the network, which the drivers look at.
         address_bits: of a byte in memory, 13 .. 64.
-        template_bits: address bits of the AXI4-Lite port through which `xf_top` takes a template; 0: it has
-            none.
+        load_bits: address bits of the AXI4-Lite port through which `xf_top` takes loads of weights;
+            0: it has none.
         weights: of each operator that reads its weights from memory with every frame; in memory they follow
             each other.
     """
-    control = control_bits(template_bits)
-    size = control if template_bits else control - 1  # highest bit: with a window there is one bit more
+    control = control_bits(load_bits)
+    size = control if load_bits else control - 1  # highest bit: with a window there is one bit more
     given = {"AddrW": address_bits, "CtrlW": control, "Weights": int(bool(weights))}
-    template = TEMPLATE_PORT.format(high=template_bits - 1) if template_bits else ""
+    loads = LOAD_PORT.format(high=load_bits - 1) if load_bits else ""
     readers, ports, shell = weight_readers(address_bits, weights)
     text = system_text(
-        "dma/xf_shell", given, into, out, network, bool(template_bits), template + ports, shell, bool(weights)
+        "dma/xf_shell", given, into, out, network, bool(load_bits), loads + ports, shell, bool(weights)
     )
     text = text.replace("[AddrW-1:0]", f"[{address_bits - 1}:0]").replace("[CtrlW-1:0]", f"[{size}:0]")
-    window = WINDOW.format(bits=control + 1, high=control - 1) if template_bits else ""
+    window = WINDOW.format(bits=control + 1, high=control - 1) if load_bits else ""
     return text.replace("  xf_shell #(", f"{window}{readers}  xf_shell #(")
 
 
@@ -118,7 +118,7 @@ def weight_readers(address_bits: int, weights: Sequence[FrameLayout]) -> tuple[s
 
 def system_text(
     shell: str, given: dict[str, int], into: FrameLayout, out: FrameLayout, network: int,
-    window: bool = False, template: str = "", weights: str = "", shared: bool = False,
+    window: bool = False, loads: str = "", weights: str = "", shared: bool = False,
 ) -> str:  # fmt: skip
     """The text of `xf_system`: a shell around `xf_top`.
 
@@ -128,7 +128,7 @@ def system_text(
         given: parameters of the shell beside frames and hash.
         into, out, network: as for `system`.
         window: whether the shell sees the wires `own_…` in place of the ports of the registers.
-        template: further connections of `xf_top`.
+        loads: further connections of `xf_top`.
         weights: connections of the shell to the readers of weights.
         shared: whether these share its port to memory.
     """
@@ -143,9 +143,6 @@ def system_text(
     wires |= {f"m_axi_{name}": f"frames_{name}" for name in SHARED if shared}
     connected = ", ".join(f".{name}({wires.get(name, name)})" for name in names)
     parameters = "".join(f".{name}({value}), " for name, value in given.items())
-    flagged = "s_axi_ctrl" in template
-    user = "acc_in_tuser" if flagged else "acc_in_tuser_unused"
-    flags = f"\n    .acc_in_tuser({user})," if "acc_in_tuser" in ports else ""
     return f"""{SPDX}//
 // Generated: the accelerator in its shell, {Path(shell).name}.
 
@@ -156,18 +153,18 @@ module {TOP} (
   logic acc_aresetn, acc_in_tvalid, acc_in_tready, acc_out_tvalid, acc_out_tready, acc_out_tlast;
   logic [{8 * into.bytes - 1}:0] acc_in_tdata;
   logic [{8 * out.bytes - 1}:0] acc_out_tdata;
-{f"  logic [1:0] {user};{chr(10)}" if flags else ""}
+
   {Path(shell).name} #(
     {parameters}.InBytes({into.bytes}), .InBeats({into.beats}),
     .OutBytes({out.bytes}), .OutBeats({out.beats}), .Hash(64'h{network:016x})
   ) u_shell (
     {connected},
-    .acc_aresetn, .acc_in_tdata, .acc_in_tvalid, .acc_in_tready,{flags}
+    .acc_aresetn, .acc_in_tdata, .acc_in_tvalid, .acc_in_tready,
     .acc_out_tdata, .acc_out_tvalid, .acc_out_tready, .acc_out_tlast{weights}
   );
 
   xf_top u_top (
-    .aclk, .aresetn(acc_aresetn),{" .s_axis_tuser(acc_in_tuser)," if flagged else ""}{template}
+    .aclk, .aresetn(acc_aresetn),{loads}
     .s_axis_tdata(acc_in_tdata), .s_axis_tvalid(acc_in_tvalid), .s_axis_tready(acc_in_tready),
     .m_axis_tdata(acc_out_tdata), .m_axis_tvalid(acc_out_tvalid), .m_axis_tready(acc_out_tready),
     .m_axis_tlast(acc_out_tlast)
@@ -177,7 +174,7 @@ endmodule : {TOP}
 """
 
 
-# The registers' addresses cut in two: the shell's below, those of xf_top's template above. While the
+# The registers' addresses cut in two: the shell's below, those of xf_top's loads above. While the
 # accelerator is reset nothing goes there.
 WINDOW = """\
   logic [{high}:0] both_awaddr, both_araddr;
@@ -211,7 +208,7 @@ WINDOW = """\
   );
 
 """
-TEMPLATE_PORT = """
+LOAD_PORT = """
     .s_axi_ctrl_awaddr(both_awaddr[{high}:0]), .s_axi_ctrl_awvalid(its_awvalid),
     .s_axi_ctrl_awready(its_awready), .s_axi_ctrl_wdata, .s_axi_ctrl_wstrb,
     .s_axi_ctrl_wvalid(its_wvalid), .s_axi_ctrl_wready(its_wready),

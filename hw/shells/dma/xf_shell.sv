@@ -80,7 +80,6 @@ module xf_shell #(
   // The accelerator
   output logic                  acc_aresetn,
   output logic [8*InBytes-1:0]  acc_in_tdata,
-  output logic [1:0]            acc_in_tuser,  // of all frames of a descriptor
   output logic                  acc_in_tvalid,
   input  logic                  acc_in_tready,
   input  logic [8*OutBytes-1:0] acc_out_tdata,
@@ -146,7 +145,6 @@ module xf_shell #(
   logic [PlaceW-1:0]  source, target;
   logic [FramesW-1:0] source_frames, target_frames;
   logic               source_valid, source_ready, target_valid, target_ready;
-  logic [1:0]         source_flags;
   logic               wait_q;  // the descriptor that is offered waits
   logic               stop, read_idle, write_idle, read_error, write_error, last_error;
   logic [1:0]         read_resp, write_resp;
@@ -161,7 +159,7 @@ module xf_shell #(
     .write_addr_i(write_addr[5:0]), .write_data_i(write_data), .write_valid_i(write_valid),
     .write_known_o(write_known),
     .read_addr_i(read_addr[5:0]), .read_data_o(read_data), .read_known_o(read_known),
-    .read_place_o(source), .read_frames_o(source_frames), .read_flags_o(source_flags),
+    .read_place_o(source), .read_frames_o(source_frames),
     .read_weights_o(weights_place_o),
     .read_valid_o(source_valid), .read_ready_i(source_ready & ~wait_q),
     .write_place_o(target), .write_frames_o(target_frames),
@@ -205,37 +203,17 @@ module xf_shell #(
     .m_data_o(acc_in_tdata), .m_valid_o(acc_in_tvalid), .m_ready_i(acc_in_tready)
   );
 
-  // Flags of a descriptor: one with others waits until all frames before it are in the accelerator.
-  localparam int unsigned InBeatW = (InBeats > 1) ? $clog2(InBeats) : 1;
-
-  logic [1:0]         flags_q;
-  logic [FramesW+7:0] inside_q;  // frames asked for that are not in the accelerator
-  logic [InBeatW-1:0] in_beat_q;
-  logic               accept, entered, in_last;
+  // A descriptor goes to all readers at once.
+  logic accept;
 
   assign stop_o           = stop;
   assign weights_frames_o = source_frames;
   assign weights_valid_o  = accept;
-
-  assign accept       = source_valid & source_ready & ~wait_q;
-  assign in_last      = in_beat_q == InBeatW'(InBeats - 1);
-  assign entered      = acc_in_tvalid & acc_in_tready;
-  assign acc_in_tuser = flags_q;
+  assign accept           = source_valid & source_ready & ~wait_q;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      flags_q   <= '0;
-      inside_q  <= '0;
-      in_beat_q <= '0;
-      wait_q    <= 1'b1;
-    end else begin
-      if (accept) flags_q <= source_flags;
-      if (entered) in_beat_q <= in_last ? '0 : in_beat_q + 1'b1;
-      inside_q <= inside_q + (accept ? (FramesW+8)'(source_frames) : '0)
-                  - (FramesW+8)'(entered & in_last);
-      wait_q   <= accept | ~source_valid | ~weights_ready_i
-                  | (source_flags != flags_q && inside_q != '0);
-    end
+    if (!rst_ni) wait_q <= 1'b1;
+    else wait_q <= accept | ~source_valid | ~weights_ready_i;
   end
 
   // Accelerator to memory.

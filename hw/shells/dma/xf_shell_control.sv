@@ -7,8 +7,7 @@
 // soft reset, which waits until the bus is idle and then holds core_rst_no low.
 //
 // Rate       a register access in two or three cycles
-// Reset      synchronous; a soft reset leaves addresses, FRAMES, FLAGS and IRQ_ENABLE as they
-//            are
+// Reset      synchronous; a soft reset leaves addresses, FRAMES and IRQ_ENABLE as they are
 
 `include "xf_assert.svh"
 
@@ -38,7 +37,6 @@ module xf_shell_control #(
   // Descriptors for the engine that reads and for the one that writes
   output logic [PlaceW-1:0]  read_place_o,
   output logic [FramesW-1:0] read_frames_o,
-  output logic [1:0]         read_flags_o,   // of these frames, see xf_frame_flags
   output logic [PlaceW-1:0]  read_weights_o, // the place of their weights
   output logic               read_valid_o,
   input  logic               read_ready_i,
@@ -84,7 +82,7 @@ module xf_shell_control #(
       SourceHigh = 17, TargetLow = 18, TargetHigh = 19, Frames = 20, Start = 21, Batches = 22,
       FramesDone = 23,
       CyclesLow = 24, CyclesHigh = 25, BeatsIn = 26, BeatsOut = 27, StallsIn = 28, StallsOut = 29,
-      Flags = 30, WeightsLow = 31, WeightsHigh = 32;
+      WeightsLow = 31, WeightsHigh = 32;
   localparam logic [31:0] Identity = 32'h58465348, VersionIs = 32'h00010000;  // "XFSH", 1.0
   // What went wrong first.
   localparam logic [3:0] NoError = 0, OnRead = 1, OnWrite = 2, OnLast = 3, OnDescriptor = 4,
@@ -93,7 +91,6 @@ module xf_shell_control #(
 
   logic [63:0] source_q, target_q;
   logic [31:0] frames_q;
-  logic [1:0]  flags_q;
   logic        write, start, clear, restart;
 
   assign write   = write_valid_i;
@@ -106,14 +103,12 @@ module xf_shell_control #(
       source_q <= '0;
       target_q <= '0;
       frames_q <= '0;
-      flags_q  <= '0;
     end else if (write) begin
       if (write_addr_i == SourceLow) source_q[31:0] <= write_data_i;
       if (write_addr_i == SourceHigh) source_q[63:32] <= write_data_i;
       if (write_addr_i == TargetLow) target_q[31:0] <= write_data_i;
       if (write_addr_i == TargetHigh) target_q[63:32] <= write_data_i;
       if (write_addr_i == Frames) frames_q <= write_data_i;
-      if (write_addr_i == Flags) flags_q <= write_data_i[1:0];
     end
   end
 
@@ -183,12 +178,10 @@ module xf_shell_control #(
                 & (~fits | unaligned | bad_weights | many | (frames_q == '0) | ~read_room | ~write_room);
   assign push = start & ~stop_o & ~bad;
 
-  xf_fifo #(.Width(2 + PlaceW + FramesW), .Depth(Queue), .Kind(1)) u_reads (
-    .clk_i, .rst_ni(core_rst_nq),
-    .s_data_i({flags_q, source_q[AddrW-1:3], frames_q[FramesW-1:0]}),
+  xf_fifo #(.Width(PlaceW + FramesW), .Depth(Queue), .Kind(1)) u_reads (
+    .clk_i, .rst_ni(core_rst_nq), .s_data_i({source_q[AddrW-1:3], frames_q[FramesW-1:0]}),
     .s_valid_i(push), .s_ready_o(read_room),
-    .m_data_o({read_flags_o, read_place_o, read_frames_o}),
-    .m_valid_o(read_valid_o), .m_ready_i(read_ready_i)
+    .m_data_o({read_place_o, read_frames_o}), .m_valid_o(read_valid_o), .m_ready_i(read_ready_i)
   );
 
   xf_fifo #(.Width(PlaceW + FramesW), .Depth(Queue), .Kind(1)) u_writes (
@@ -287,13 +280,12 @@ module xf_shell_control #(
 
   always_comb begin
     unique case (write_addr_i)
-      Control, IrqEnable, IrqStatus, SourceLow, SourceHigh, TargetLow, TargetHigh, Frames, Start,
-      Flags:
+      Control, IrqEnable, IrqStatus, SourceLow, SourceHigh, TargetLow, TargetHigh, Frames, Start:
         write_known_o = 1'b1;
       WeightsLow, WeightsHigh: write_known_o = Weights != 0;
       default: write_known_o = 1'b0;
     endcase
-    read_known_o = read_addr_i <= ((Weights != 0) ? WeightsHigh : Flags);
+    read_known_o = read_addr_i <= ((Weights != 0) ? WeightsHigh : StallsOut);
     unique case (read_addr_i)
       Id: read_data_o = Identity;
       Version: read_data_o = VersionIs;
@@ -324,7 +316,6 @@ module xf_shell_control #(
       BeatsOut: read_data_o = beats_out_q;
       StallsIn: read_data_o = stalls_in_q;
       StallsOut: read_data_o = stalls_out_q;
-      Flags: read_data_o = 32'(flags_q);
       WeightsLow: read_data_o = weights_q[31:0];
       WeightsHigh: read_data_o = weights_q[63:32];
       default: read_data_o = '0;

@@ -12,7 +12,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw import graph
 from xnorforge.hw.cycles import CycleModel
-from xnorforge.hw.ops._templates import template_in
+from xnorforge.hw.ops._loads import load_chain
 from xnorforge.hw.ops.base import HwOp
 
 FRAMES = 32  # of a run, as many as to size FIFOs
@@ -43,7 +43,7 @@ def contract(ops: list[HwOp]) -> Contract:
         ops: of the folded network with its FIFOs, in order.
 
     Raises:
-        UserError: a frame or a result has several beats, a template can be loaded, or the latency depends on
+        UserError: a frame or a result has several beats, weights can be loaded, or the latency depends on
             the frames before.
     """
     beats = ops[0].in_stream().beats, ops[-1].out_stream().beats
@@ -54,8 +54,8 @@ def contract(ops: list[HwOp]) -> Contract:
         )
     if outside := graph.outside(ops):
         raise UserError(f"INTERFACE=plain: the weights of {outside[0][0].name} need a port; {OTHER}.")
-    if template := template_in(ops):
-        raise UserError(f"INTERFACE=plain: the template of {template.name} needs an AXI4-Lite port; {OTHER}.")
+    if chain := load_chain(ops):
+        raise UserError(f"INTERFACE=plain: loads of {chain.ops[-1].name} need an AXI4-Lite port; {OTHER}.")
     interval, model = max(op.cycles() for op in ops), CycleModel(ops)
     works = [work for row in model.timings for work in (row.front or row).works]
     course = model.run(FRAMES, pace=interval)

@@ -20,15 +20,15 @@ def ps7_sources(with_dma: bool = True) -> list[Path]:
     return [*(dma.shell_sources() if with_dma else gp.gp_sources()), *sorted(own.glob("*.sv"))]
 
 
-def ps7_top(name: str, template_bits: int = 0, with_dma: bool = True) -> str:
+def ps7_top(name: str, load_bits: int = 0, with_dma: bool = True) -> str:
     """The Verilog of a bitstream's top: PS7, its clock, and `xf_system` (`dma.system`, `gp.gp_system`).
 
     Args:
         name: of the module. Its one port `irq` is the interrupt, for an LED.
-        template_bits: as of `dma.system`.
+        load_bits: as of `dma.system`.
         with_dma: whether `xf_system` has a bus master, which S_AXI_HP0 serves.
     """
-    bits = dma.control_bits(template_bits) + bool(template_bits)
+    bits = dma.control_bits(load_bits) + bool(load_bits)
     parts = MEMORY if with_dma else dict.fromkeys(MEMORY, "")
     return TEXT.format(name=name, bits=bits, high=bits - 1, **parts)
 

@@ -1,8 +1,8 @@
 """A serial line around an accelerator: a shell that needs two pins, so that every board can have it.
 
 An accelerator's streams are wider than most boards have pins, and a clock can only be measured between
-registers; a shell solves both. The host sends requests (xf_uart_requests.sv): frames with their flags, and
-writes of a template.
+registers; a shell solves both. The host sends requests (xf_uart_requests.sv): frames, and writes
+of weights.
 """
 
 import zlib
@@ -12,7 +12,7 @@ from pathlib import Path
 from xnorforge.hw.boards import Board
 from xnorforge.hw.routing import ACCELERATOR, TopPorts
 
-WRITE = 0x80  # first byte of a write; of a frame it is its flags
+WRITE = 0x80  # first byte of a write; of a frame it is 0
 DONE = 0  # answer to a write that was done
 CHECK = 4  # bytes behind a request and behind an answer
 
@@ -34,15 +34,13 @@ def with_check(message: bytes) -> bytes:
     return message + zlib.crc32(message).to_bytes(CHECK, "little")
 
 
-def frame_request(frame: bytes, bank: int = 0, learn: bool = False) -> bytes:
+def frame_request(frame: bytes) -> bytes:
     """What a host sends for a frame; the answer is `with_check` of the bytes of the result.
 
     Args:
         frame: its beats, each least significant byte first.
-        bank: 0 or 1, of the template that it is compared with.
-        learn: whether its first window becomes the template of the other bank.
     """
-    return with_check(bytes([bank | learn << 1]) + frame)
+    return with_check(b"\0" + frame)
 
 
 def write_request(address: int, word: int) -> bytes:
@@ -92,9 +90,9 @@ def shell_text(ports: TopPorts, clocks: int, lost: str) -> str:
         out_bytes=ports.out_bytes,
         in_high=8 * ports.in_bytes - 1,
         out_high=8 * ports.out_bytes - 1,
-        template=int(ports.template_bits > 0),
-        address_bits=max(ports.template_bits, 1),
-        address_high=max(ports.template_bits, 1) - 1,
+        loads=int(ports.load_bits > 0),
+        address_bits=max(ports.load_bits, 1),
+        address_high=max(ports.load_bits, 1) - 1,
         clocks=clocks,
         lost=lost,
         declared="" if lost == "lost" else f", {lost}",
@@ -103,9 +101,9 @@ def shell_text(ports: TopPorts, clocks: int, lost: str) -> str:
 
 def accelerator_text(ports: TopPorts, name: str) -> str:
     """`xf_top` as the instance `name`, at the wires of `shell_text`."""
-    if not ports.template_bits:
-        return INSTANCE.format(name=name, more="") + NO_TEMPLATE
-    return INSTANCE.format(name=name, more=TEMPLATE_PORTS.format(bits=ports.template_bits))
+    if not ports.load_bits:
+        return INSTANCE.format(name=name, more="") + NO_LOADS
+    return INSTANCE.format(name=name, more=LOAD_PORTS.format(bits=ports.load_bits))
 
 
 BODY = """\
@@ -129,7 +127,7 @@ SHELL = """  wire [7:0] request, answer;
 
   wire [{in_high}:0] in_data;
   wire [{out_high}:0] out_data;
-  wire [1:0] in_user, bresp;
+  wire [1:0] bresp;
   wire in_valid, in_ready, out_valid, out_ready, out_last;
   wire [{address_high}:0] awaddr;
   wire [31:0] wdata;
@@ -137,12 +135,12 @@ SHELL = """  wire [7:0] request, answer;
 
   xf_uart_requests #(
     .InBytes({in_bytes}), .InBeats({in_beats}), .OutBytes({out_bytes}),
-    .Template({template}), .AddrW({address_bits})
+    .Loads({loads}), .AddrW({address_bits})
   ) u_requests (
     .clk_i(clk), .rst_ni(rst_n), .stopped_o(stopped),
     .s_data_i(request), .s_valid_i(request_valid), .s_ready_o(request_ready),
     .m_data_o(answer), .m_valid_o(answer_valid), .m_ready_i(answer_ready),
-    .m_axis_tdata(in_data), .m_axis_tuser(in_user), .m_axis_tvalid(in_valid), .m_axis_tready(in_ready),
+    .m_axis_tdata(in_data), .m_axis_tvalid(in_valid), .m_axis_tready(in_ready),
     .s_axis_tdata(out_data), .s_axis_tvalid(out_valid), .s_axis_tready(out_ready), .s_axis_tlast(out_last),
     .awaddr_o(awaddr), .awvalid_o(awvalid), .awready_i(awready),
     .wdata_o(wdata), .wvalid_o(wvalid), .wready_i(wready),
@@ -156,12 +154,11 @@ INSTANCE = """  xf_top {name} (
   );
 """
 # Nobody reads through the line.
-TEMPLATE_PORTS = """
-    .s_axis_tuser(in_user),
+LOAD_PORTS = """
     .s_axi_ctrl_awaddr(awaddr), .s_axi_ctrl_awvalid(awvalid), .s_axi_ctrl_awready(awready),
     .s_axi_ctrl_wdata(wdata), .s_axi_ctrl_wstrb(4'b1111), .s_axi_ctrl_wvalid(wvalid),
     .s_axi_ctrl_wready(wready),
     .s_axi_ctrl_bresp(bresp), .s_axi_ctrl_bvalid(bvalid), .s_axi_ctrl_bready(bready),
     .s_axi_ctrl_araddr({bits}'b0), .s_axi_ctrl_arvalid(1'b0), .s_axi_ctrl_arready(),
     .s_axi_ctrl_rdata(), .s_axi_ctrl_rresp(), .s_axi_ctrl_rvalid(), .s_axi_ctrl_rready(1'b1),"""
-NO_TEMPLATE = "  assign {awready, wready, bvalid, bresp} = 5'b0;\n"
+NO_LOADS = "  assign {awready, wready, bvalid, bresp} = 5'b0;\n"

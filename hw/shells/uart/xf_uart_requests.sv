@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Requests from the host on a serial line to an accelerator: frames, and writes of a template over
+// Requests from the host on a serial line to an accelerator: frames, and writes of weights over
 // AXI4-Lite, in any order.
 //
 // The first byte of a request is its kind, its last four bytes are its check:
-//   0x00 .. 0x03  a frame: bit 0 the bank of its template, bit 1 whether it is learnt; its beats
-//                 follow, each least significant byte first. Answer: the bytes of its result.
-//   0x80          a write: four bytes of address, four of the word, each least significant first.
-//                 Answer: one byte, 0 if it was done, 2 (SLVERR) if it was refused, which includes
-//                 addresses of more than AddrW bits. Only where Template is 1.
+//   0x00  a frame: its beats follow, each least significant byte first. Answer: the bytes of its
+//         result.
+//   0x80  a write: four bytes of address, four of the word, each least significant first.
+//         Answer: one byte, 0 if it was done, 2 (SLVERR) if it was refused, which includes
+//         addresses of more than AddrW bits. Only where Loads is 1.
 // The check of a request or an answer, which ends with one too, is the CRC-32 of IEEE 802.3 over its
 // other bytes, least significant byte first. A request of another kind or with a wrong check stops
 // all: stopped_o stays high until reset, and no answer to it or to a later request gets its check.
 // The last beat of a frame is not given, and a write not made, before the check has come.
 //
 // Requests are served and answered in order: a write waits until the answers to all requests before
-// it have left, and the next request waits until its answer is on its way. So no frame in flight uses
-// a template that is being written. Frames follow each other without waiting.
+// it have left, and the next request waits until its answer is on its way. Frames follow each
+// other without waiting.
 //
 // Rate       one byte per cycle in, with two idle cycles between two beats of a frame; out, a beat of
 //            OutBytes bytes in OutBytes + 1 cycles, a check in 4
@@ -29,9 +29,9 @@ module xf_uart_requests #(
   parameter  int unsigned InBytes  = 1,   // of a beat of a frame
   parameter  int unsigned InBeats  = 1,   // of a frame
   parameter  int unsigned OutBytes = 1,   // of a beat of a result
-  parameter  int unsigned Template = 1,   // 1: the accelerator has one; 0: no writes
+  parameter  int unsigned Loads    = 1,   // 1: the accelerator takes writes
   parameter  int unsigned AddrW    = 12,  // bits of an address
-  localparam int unsigned Bytes     = (Template == 0 || InBytes > 8) ? InBytes : 8,
+  localparam int unsigned Bytes     = (Loads == 0 || InBytes > 8) ? InBytes : 8,
   localparam int unsigned ByteW     = (Bytes > 4) ? $clog2(Bytes) : 2,
   localparam int unsigned BeatW     = (InBeats > 1) ? $clog2(InBeats) : 1,
   localparam int unsigned OutCountW = $clog2(OutBytes + 1)
@@ -46,7 +46,6 @@ module xf_uart_requests #(
   input  logic                  m_ready_i,
   output logic                  stopped_o,
   output logic [8*InBytes-1:0]  m_axis_tdata,   // to the accelerator
-  output logic [1:0]            m_axis_tuser,
   output logic                  m_axis_tvalid,
   input  logic                  m_axis_tready,
   input  logic [8*OutBytes-1:0] s_axis_tdata,   // from the accelerator
@@ -88,7 +87,7 @@ module xf_uart_requests #(
   logic [8*Bytes-1:0] bytes_q;     // of the beat or the write, the last that came at the top
   logic [ByteW-1:0]   byte_q;      // how many of them, or of the check, have come
   logic [BeatW-1:0]   beat_q;      // of the frame
-  logic [1:0]         flags_q, resp_q;
+  logic [1:0]         resp_q;
   logic [31:0]        in_crc_q;
   logic [3:0]         requests_q;  // whose answers are due
   logic               room_q;      // for another, as of the cycle before
@@ -103,7 +102,7 @@ module xf_uart_requests #(
   assign take         = s_valid_i & s_ready_o;
   assign beat_whole   = byte_q == ByteW'(InBytes - 1);
   assign last_beat    = beat_q == BeatW'(InBeats - 1);
-  assign frame_starts = take && state_q == Idle && s_data_i[7:2] == '0;
+  assign frame_starts = take && state_q == Idle && s_data_i == '0;
   assign alone        = state_q == Issue && requests_q == '0;
 
   always_ff @(posedge clk_i) begin
@@ -123,7 +122,7 @@ module xf_uart_requests #(
       unique case (state_q)  // in Frame, Write and Check what is valid is taken
         Idle: begin
           if (frame_starts) state_q <= Frame;
-          else if (take) state_q <= (Template != 0 && s_data_i == WriteByte) ? Write : Stop;
+          else if (take) state_q <= (Loads != 0 && s_data_i == WriteByte) ? Write : Stop;
           if (frame_starts) given_q <= 1'b0;
         end
         Frame: begin
@@ -156,18 +155,17 @@ module xf_uart_requests #(
     if (s_valid_i && (state_q == Frame || state_q == Write)) begin
       bytes_q <= (8*Bytes)'({s_data_i, bytes_q} >> 8);
     end
-    if (take && state_q == Idle) {write_q, flags_q} <= {s_data_i[7], s_data_i[1:0]};
+    if (take && state_q == Idle) write_q <= s_data_i[7];
     if (alone) resp_q <= far ? Slverr : bresp_i;
     addr_sent_q <= alone & (addr_sent_q | (awvalid_o & awready_i));
     data_sent_q <= alone & (data_sent_q | (wvalid_o & wready_i));
   end
 
   assign m_axis_tdata  = bytes_q[8*Bytes-1 -: 8*InBytes];
-  assign m_axis_tuser  = flags_q;
   assign m_axis_tvalid = state_q == Offer && !accepted_q;
   assign stopped_o     = state_q == Stop;
 
-  if (Template != 0) begin : gen_write
+  if (Loads != 0) begin : gen_write
     assign {wdata_o, addr} = bytes_q[8*Bytes-1 -: 64];
   end else begin : gen_no_write
     assign {wdata_o, addr} = '0;
@@ -221,8 +219,7 @@ module xf_uart_requests #(
     else if (byte_leaves) result_q <= result_q >> 8;
   end
 
-  `XF_ASSERT_STABLE(BeatHeldWhileStalled_A, m_axis_tvalid, m_axis_tready,
-                    {m_axis_tuser, m_axis_tdata})
+  `XF_ASSERT_STABLE(BeatHeldWhileStalled_A, m_axis_tvalid, m_axis_tready, m_axis_tdata)
   `XF_ASSERT_STABLE(ByteHeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)
   `XF_ASSERT_STABLE(AddressHeldWhileStalled_A, awvalid_o, awready_i, awaddr_o)
   `XF_ASSERT_STABLE(WordHeldWhileStalled_A, wvalid_o, wready_i, wdata_o)

@@ -7,6 +7,7 @@ turn them into boxes, classes and tracks; the task defines how these are drawn.
 """
 
 from contextlib import closing, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,11 @@ from xnorforge.core.progress import progress, say
 from xnorforge.core.types import Record
 from xnorforge.demo import outputs
 from xnorforge.demo.inputs import InputFrames
-from xnorforge.hw import boards
+from xnorforge.hw import boards, graph
 from xnorforge.sim import compare
+from xnorforge.sim.loading import learnt
 from xnorforge.sim.machine import Machine
 from xnorforge.sim.serial_board import SerialBoard
-from xnorforge.sim.templates import Reference, learnt
 from xnorforge.sw.metrics import tracking
 from xnorforge.sw.tasks.base import Task
 
@@ -109,13 +110,13 @@ def _walked(machine: Machine) -> Record:
     """The check that the first results are those of every operator's own `execute_node`, including a learnt
     template.
     """
-    reference, found, wanted = Reference(machine.simulator.ops), [], []
+    ops, found, wanted = machine.simulator.ops, [], []
     for frames, answers in machine.kept:
         if answers is None:
-            reference.load_template(learnt(reference, frames)[0])
+            ops = learnt(ops, partial(graph.execute, ops), frames)
         else:
             found.append(answers)
-            wanted.append(reference.run(frames)[reference.ops[-1].name])
+            wanted.append(graph.execute(ops, frames)[ops[-1].name])
     what = "every integer of the first inputs"
     return compare.compare_arrays(
         "bit simulator = reference walk", np.concatenate(found), np.concatenate(wanted), what

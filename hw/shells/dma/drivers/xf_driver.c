@@ -7,7 +7,7 @@ enum {
   ID = 0x00, VERSION = 0x04, HASH_LOW = 0x08, HASH_HIGH = 0x0C, IN_BYTES = 0x10, IN_BEATS = 0x14, OUT_BYTES = 0x18,
   OUT_BEATS = 0x1C, CONTROL = 0x24, STATUS = 0x28, ERROR = 0x2C, ERROR_LOW = 0x30, ERROR_HIGH = 0x34,
   SOURCE_LOW = 0x40, SOURCE_HIGH = 0x44, TARGET_LOW = 0x48, TARGET_HIGH = 0x4C, FRAMES = 0x50, START = 0x54,
-  BATCHES = 0x58, FLAGS = 0x78, WEIGHTS_LOW = 0x7C, WEIGHTS_HIGH = 0x80, DATA = 0x80
+  BATCHES = 0x58, WEIGHTS_LOW = 0x7C, WEIGHTS_HIGH = 0x80, DATA = 0x80
 };
 enum { RESETTING = 2, FAILED = 4, SOFT_RESET = 1 };
 
@@ -67,30 +67,6 @@ int xf_start(const xf_device *device, uint64_t source, uint64_t target, uint32_t
   put(device, FRAMES, frames);
   put(device, START, 1);
   return get(device, STATUS) & FAILED ? failure(device) : XF_OK;
-}
-
-void xf_set_flags(const xf_device *device, int bank, int learn) {
-  put(device, FLAGS, (bank ? 1u : 0u) | (learn ? 2u : 0u));
-}
-
-int xf_load_template(const xf_device *device, const xf_network *network, const uint8_t *weights, int bank) {
-  const xf_template *form = &network->weights;
-  const uint32_t bits = form->simd * form->pe;
-  if (!form->mw || bank < 0 || bank > 1) return XF_BAD_TEMPLATE;
-  for (size_t k = 0; k < (size_t)form->mw * form->mh; k++)
-    if (weights[k] > 1) return XF_BAD_TEMPLATE;
-  uint32_t at = form->banks[bank];
-  for (uint32_t row = 0; row < form->mh; row += form->pe)
-    for (uint32_t column = 0; column < form->mw; column += form->simd, at += form->word_bytes)
-      for (uint32_t first = 0; first < bits; first += 32) {
-        uint32_t piece = 0;
-        for (uint32_t bit = first; bit < bits && bit < first + 32; bit++) {
-          const size_t k = column + bit % form->simd, p = row + bit / form->simd;
-          piece |= (uint32_t)weights[k * form->mh + p] << (bit - first);
-        }
-        put(device, at + first / 8, piece);
-      }
-  return XF_OK;
 }
 
 static uint32_t word_at(const uint8_t *file) {
@@ -196,7 +172,6 @@ const char *xf_error_text(int error) {
       "the memory refused a write of answers at xf_error_address(); use addresses that the device can reach",
       "a frame did not end at its last beat; call xf_reset() before the next run",
       "a descriptor was refused: addresses must be multiples of 8, frames 1 .. 65535, batches waiting at most four",
-      "a template was refused: the network must have one, the bank be 0 or 1, and each weight 0 or 1",
       "a word was written to a full FIFO; let only one program use the registers, and call xf_reset()",
       "a word was read from an empty FIFO; let only one program use the registers, and call xf_reset()",
       "not a whole weights file, or the weights are constants; use weights.bin of a build with LOADABLE=1",

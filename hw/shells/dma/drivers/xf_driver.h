@@ -25,7 +25,6 @@ enum {
   XF_WRITE_FAILED,    /* the same, to a write */
   XF_FRAME_FAILED,    /* a frame did not end at its last beat */
   XF_BAD_DESCRIPTOR,  /* address not a multiple of 8, frames out of range, or queue full */
-  XF_BAD_TEMPLATE,    /* the network has no template, or a bank or weight is neither 0 nor 1 */
   XF_NO_ROOM,         /* without a DMA: a word was written to a full FIFO */
   XF_NO_WORD,         /* without a DMA: a word was read from an empty FIFO */
   XF_BAD_WEIGHTS,     /* not a whole weights file, or the network has no weights that can be loaded */
@@ -43,12 +42,6 @@ typedef struct {
   uint32_t bytes, beats, lanes, bits, is_signed, slot, stride;
 } xf_frames;
 
-/* A template: `mw` x `mh` weights, folded into words of `simd` x `pe` bits; the first word of bank b is at the
- * register address `banks[b]`, the next one `word_bytes` further. All 0: the network has no template. */
-typedef struct {
-  uint32_t mw, mh, simd, pe, banks[2], word_bytes;
-} xf_template;
-
 /* Weights that can be loaded: hash of the structure, first address of the window, addresses of the registers `open` and `id` and of what begins
  * and ends a load, words. All 0: they are constants. */
 typedef struct {
@@ -65,7 +58,6 @@ typedef struct {
 typedef struct {
   uint64_t hash;
   xf_frames in, out;
-  xf_template weights;
   uint32_t shell; /* content of the register at 0: XF_WITH_DMA or XF_WITHOUT_DMA */
   xf_loads loads;
   xf_in_memory in_memory;
@@ -91,14 +83,6 @@ int xf_reset(const xf_device *device);
 /* Start a batch: `frames` frames at physical address `source`, answers to `target`; both are multiples of 8. Up
  * to four batches can wait. */
 int xf_start(const xf_device *device, uint64_t source, uint64_t target, uint32_t frames);
-
-/* For a network with a template: the bank that the frames of later xf_start calls are compared with, and whether
- * each frame becomes the template of the other bank. */
-void xf_set_flags(const xf_device *device, int bank, int learn);
-
-/* Write a template into bank 0 or 1: mw rows of mh weights, each 0 or 1; if one is neither, nothing is
- * written. Do not call it while a frame that uses the bank, or that learns, is being processed. */
-int xf_load_template(const xf_device *device, const xf_network *network, const uint8_t *weights, int bank);
 
 /* Replace all weights by those of a weights file (weights.bin of an overlay, `size` bytes in memory) of a network of
  * the same structure. Frames that have begun keep the old ones; later frames wait and have the new ones. After an

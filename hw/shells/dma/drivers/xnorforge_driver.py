@@ -37,7 +37,7 @@ REGISTERS = {
     "source_high": 0x44, "target_low": 0x48, "target_high": 0x4C, "frames": 0x50, "start": 0x54,
     "batches": 0x58, "frames_done": 0x5C, "cycles_low": 0x60, "cycles_high": 0x64, "beats_in": 0x68,
     "beats_out": 0x6C, "stalls_in": 0x70, "stalls_out": 0x74,
-    "flags": 0x78, "weights_low": 0x7C, "weights_high": 0x80,
+    "weights_low": 0x7C, "weights_high": 0x80,
 }  # fmt: skip
 # Of the shell without a bus master: words of frames and of answers go through the register `data`.
 GP_IDENTITY = 0x58464750
@@ -252,7 +252,7 @@ class LinuxBus(Bus):
     Args:
         registers: a UIO device such as /dev/uio0, or /dev/mem.
         base: address of the registers; 0 for a UIO device.
-        size: bytes of the registers; for a network with a template twice the `window` of its description.
+        size: bytes of the registers; with loadable weights twice the `window` of its description.
         memory: name of the u-dma-buf device, opened with O_SYNC, so that nothing is cached; None for a shell
             without a DMA.
         root: folder that contains dev/ and sys/.
@@ -535,33 +535,6 @@ class Accelerator:
             )
         return images
 
-    def load_template(self, weights, bank: int = 0) -> None:
-        """Write a template into a bank of a network that has one.
-
-        Args:
-            weights: (mw, mh) of 0/1; `template` of the description states these sizes.
-            bank: 0 or 1.
-
-        Raises:
-            UserError: the network has no template, or the shape is wrong.
-        """
-        weights, about = np.asarray(weights), self.about.get("template")
-        if about is None:
-            raise UserError(f"load_template: {self.about['net']} has no template; its weights are fixed.")
-        mw, mh, simd, pe = (about["template"][name] for name in ("mw", "mh", "simd", "pe"))
-        if weights.shape != (mw, mh) or bank not in (0, 1) or not np.isin(weights, (0, 1)).all():
-            raise UserError(
-                f"load_template: {self.about['net']} takes {mw} x {mh} weights of 0 and 1 for bank 0 or 1, "
-                f"got {' x '.join(map(str, weights.shape))} for bank {bank}."
-            )
-        folds = weights.astype(np.uint8).reshape(mw // simd, simd, mh // pe, pe).transpose(2, 0, 3, 1)
-        bits = folds.reshape(about["words"], about["word_bits"])
-        pieces = np.packbits(np.pad(bits, ((0, 0), (0, -bits.shape[1] % 32))), axis=1, bitorder="little")
-        for word, row in enumerate(np.ascontiguousarray(pieces).view("<u4").tolist()):
-            at = about["window"] + about["banks"][bank] + word * about["word_bytes"]
-            for piece, value in enumerate(row):
-                self.bus.write(at + 4 * piece, value)
-
     def load(self, weights) -> None:
         """Replace all weights, thresholds and tables by those of a weights file of a network of the same
         structure, and the scales of `predict`. Frames that have begun keep the old ones; later frames wait
@@ -637,13 +610,11 @@ class Accelerator:
         if about and not self.bus.read(about["window"] + about["registers"]["id"]):
             raise UserError("run: a load of weights was interrupted; call load() again.")
 
-    def run(self, integers, bank: int = 0, learn: bool = False) -> np.ndarray:
+    def run(self, integers) -> np.ndarray:
         """Run integers (N, *shape) through the accelerator: int64 (N, *shape of the output).
 
         Args:
             integers: frames.
-            bank: for a network with a template, the bank that frames are compared with.
-            learn: store each frame's first window as the template of the other bank, for the frames after it.
 
         Raises:
             UserError: the DMA or the shell stopped with an error, or no answer came.
@@ -651,13 +622,10 @@ class Accelerator:
         answers = np.zeros((len(integers), *self.out.shape), np.int64)
         self._check_loaded()
         if not self.dma:
-            if bank or learn:
-                raise UserError(f"run: {self.about['net']} has no template; omit bank and learn.")
             for start in range(0, len(integers), self.batch):
                 part = self.into.pack(integers[start:][: self.batch])
                 answers[start:][: self.batch] = self.out.unpack(self._through_data(part))
             return answers
-        self.put("flags", int(bank) + 2 * int(learn))
         before, starts = self.get("batches"), range(0, len(integers), self.batch)
         for turn in range(len(starts) + 2 if len(starts) else 0):  # a batch runs while the next is packed
             if turn >= 2:
@@ -744,15 +712,14 @@ class Accelerator:
                 raise UserError(text)
             self.bus.pause()
 
-    def predict(self, images, bank: int = 0, learn: bool = False) -> np.ndarray | dict[str, np.ndarray]:
+    def predict(self, images) -> np.ndarray | dict[str, np.ndarray]:
         """Scores of images as the trained network computes them, float64 (N, classes), maps (N, C, H, W); for
         a network of several outputs {name: (N, *its shape)}.
 
         Args:
             images: as in `integers`.
-            bank, learn: as in `run`.
         """
-        answers = self.run(self.integers(images), bank, learn)
+        answers = self.run(self.integers(images))
         scale, bias = (np.array(self.about["scores"][name]) for name in ("scale", "bias"))
         if len(self.out.shape) < 3:
             found = scale * answers.reshape(len(answers), -1)[:, : len(scale)] + bias
