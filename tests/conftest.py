@@ -1,7 +1,6 @@
 """What tests of hostile requests share: a command line in this process, and a small network that is built."""
 
 import json
-import os
 import shutil
 import sys
 from collections import Counter
@@ -26,11 +25,10 @@ from .seconds import (  # noqa: F401
     pytest_testnodedown,
     recorded,
 )
+from .surroundings import apart, nothing_is_left, usual_environment  # noqa: F401
 
 verilate.LEVEL = "-O0"  # models of tests run for less time than their compiler
-# What the tests read is the usual output, also where a CI service asks for plain lines.
-for variable in ("CI", "XNORFORGE_LOG"):
-    os.environ.pop(variable, None)
+usual_environment()
 
 PROGRESS = ("export    ", "lower     ", "fold      ", "generate  ", "demo      ")
 
