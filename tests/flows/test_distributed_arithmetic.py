@@ -3,14 +3,13 @@ chooses them (also test_frame_per_cycle.py).
 """
 
 import json
-import sys
 
 import numpy as np
 import pytest
 from op_examples import examples_of
 
 from xnorforge.core import plugins
-from xnorforge.core.errors import ToolMissing, UserError
+from xnorforge.core.errors import UserError
 from xnorforge.flows import synth
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import Bound, bind
@@ -67,13 +66,6 @@ def folded_as_adders(net, *names, **options):
     """The record of a network with adders where a folding file asks for them."""
     (net / "adders.json").write_text(json.dumps({name: {"structure": "adders"} for name in names}))
     return fold(net, "pynq-z2", net / "acc", folding=net / "adders.json", **options)
-
-
-def test_without_alkaid_adders_are_refused_in_one_sentence(monkeypatch):
-    monkeypatch.setitem(sys.modules, "alkaid", None)
-    with pytest.raises(ToolMissing) as refused:
-        adders_of(next(op for op in SMALL if np.count_nonzero(op.matrix().weights)))
-    says(refused, "alkaid: is not installed … a matrix of adders … pip install 'xnorforge[adders]'")
 
 
 def through_gates(chain, folder, names, interval):

@@ -11,7 +11,6 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xnorforge.core.extras import require
 from xnorforge.hw.fabric import REFERENCE
 from xnorforge.hw.parts import Parts
 
@@ -60,7 +59,6 @@ class _Graph:
         """The columns of x @ weights, by alkaid; `slack` levels of sums beyond the least number are allowed,
         -1: any; `quick`: only the first of the ways in which it splits a matrix.
         """
-        require("alkaid", "a matrix of adders")
         from alkaid.cmvm import cmvm_solve  # here, for the stages behind the folding do without it
 
         ends: list = [(number, 0, 1) for number in range(self.inputs)]

@@ -12,7 +12,6 @@ EXTRA_OF = {
     "av": "demo",
     "distributed": "cluster",
     "hls4ml": "hls4ml",
-    "alkaid": "adders",
     "finn": "finn",
     "sklearn": "digits",
 }  # {name in an import: extra}
