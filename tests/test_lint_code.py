@@ -30,14 +30,14 @@ def test_the_sources_are_the_python_outside_tests():
     assert not any(path.startswith(("tests/", ".venv/", "src/xnorforge/hw/")) for path in paths)
 
 
-CAPS = {"code": 3, "tests": 2, "wide": 0, "suffixes": [".py", ".c"]}
+CAPS = {"code": 3, "tests": 2, "wide": 0, "seconds": 9, "suffixes": [".py", ".c"]}
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A repository whose first commit is `START`; `commit(caps, files)` adds one."""
     monkeypatch.setattr(lint, "ROOT", tmp_path)
-    monkeypatch.setattr(lint, "FIRST", {name: CAPS[name] for name in ("code", "tests", "wide")})
+    monkeypatch.setattr(lint, "FIRST", {name: CAPS[name] for name in ("code", "tests", "wide", "seconds")})
 
     def git(*words):
         settings = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
@@ -87,9 +87,10 @@ def test_without_history_ci_is_red(project, monkeypatch):
     assert list(lint.history()) == []
 
 
-def test_lines_and_wide_lines_above_their_caps_are_found(project, tmp_path):
-    files = {"a.py": "x\n" * 4, "tests/b.c": "y\n\ny\n", "tests/c.py": "#" * 111, "d.txt": "z\n" * 99}
-    project(CAPS, **files)
+def test_lines_wide_lines_and_seconds_above_their_caps_are_found(project, tmp_path):
+    files = {"a.py": "x\n" * 4, "tests/b.c": "y\n\ny\n", "tests/test_d.py": "#" * 111, "d.txt": "z\n" * 99}
+    seconds = {lint.DURATIONS: json.dumps({"tests/test_c.py": 9.2, "tests/test_b.py": 0.4})}
+    project(CAPS, **files, **seconds)
     said = {line.split(": ")[1]: line for line in lint.above(CAPS, lint.tracked())}
-    assert set(said) == {"code", "tests", "wide"}
-    assert "4" in said["code"]
+    assert set(said) == {"code", "tests", "wide", "seconds", "no seconds of tests/test_d.py"}
+    assert "4" in said["code"] and "10" in said["seconds"]

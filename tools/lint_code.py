@@ -5,12 +5,14 @@
 Prints every finding, and exits with 1 if there is one: also what the lists below allow in vain.
 
 The caps in tools/caps.json only go down, at every commit since `START`: lines of code outside tests/ and
-below it, and lines of more than 110 characters.
+below it, lines of more than 110 characters, and the processor seconds that `make test` took when
+tests/durations.json was recorded.
 All that git tracks counts, empty lines too; `suffixes` says what is code, and only gets longer.
 """
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -21,10 +23,10 @@ from radon.complexity import cc_visit
 from vulture.core import Vulture
 
 ROOT = Path(__file__).parent.parent
-CAPS = "tools/caps.json"
+CAPS, DURATIONS = "tools/caps.json", "tests/durations.json"
 # The commit before the first caps, and what they were at most.
 START = "c0952f5cfee137f55b68a31324fd32fe8bbaa894"
-FIRST = {"code": 88_808, "tests": 58_068, "wide": 506}
+FIRST = {"code": 88_808, "tests": 58_068, "wide": 506, "seconds": 1_140}
 WIDE = 110  # characters
 COMPLEX = 20  # radon's grade C ends here
 FOLDERS = ("hw", "sw", "flows", "sim", "src", "tools", "examples")
@@ -126,6 +128,12 @@ def above(caps: dict, paths: list[Path]) -> Iterator[str]:
             lines = path.read_text().splitlines()
             found["tests" if path.relative_to(ROOT).parts[0] == "tests" else "code"] += len(lines)
             found["wide"] += sum(len(line) > WIDE for line in lines)
+    seconds = json.loads((ROOT / DURATIONS).read_text())
+    found["seconds"] = round(sum(seconds.values()))
+    names = (str(path.relative_to(ROOT)) for path in paths)
+    modules = {name for name in names if re.match(r"tests/(.*/)?test_\w+\.py$", name)}
+    if missing := modules - set(seconds):
+        yield f"{DURATIONS}: no seconds of {', '.join(sorted(missing))}: run make test RECORD=1"
     for name, count in found.items():
         if count > caps[name]:
             yield f"{CAPS}: {name}: {count:,}, and {caps[name]:,} are allowed: remove as much as you add"
