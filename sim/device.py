@@ -64,6 +64,9 @@ class Lane:
 
 # Lanes times cycles of a frame; at 9,000, g++ takes 6 s instead of 41, and four runs 0.8 s instead of 0.2.
 LONG = 50_000
+# Frames that a build runs, and the cycles of a run for which g++ has nothing to gain: at -O2 it takes 25 s for
+# eight operators, without 4 s, and their 120 frames of 1,024 cycles take 0.02 and 0.16 s.
+FRAMES, BRIEF = 120, 2_000_000
 
 
 @dataclass(frozen=True)
@@ -195,6 +198,11 @@ def _together(ports: list[Port], role: str) -> str:
 def include_folders() -> list[Path]:
     """Where the library's included files are."""
     return sorted({path.parent for path in headers()})
+
+
+def optimisation(ops: list[HwOp], frames: int = FRAMES) -> str:
+    """The level of g++ for the model of a network that runs so many frames."""
+    return "-O0" if frames * max(op.cycles() for op in ops) < BRIEF else verilate.LEVEL
 
 
 def network(

@@ -16,7 +16,7 @@ from xnorforge.hw import families, graph
 from xnorforge.hw.ops._loads import load_chain
 from xnorforge.sim import activity as switching
 from xnorforge.sim import alone, compare, cosim, loading, memories
-from xnorforge.sim.device import layers, network
+from xnorforge.sim.device import layers, network, optimisation
 
 SEED = 1
 DECLARED, INITIAL = re.compile(r"\breg (\[\S+\] )?(\w+) = (INIT\w*);"), r"reg \1\2; initial \2 = \3;"
@@ -66,13 +66,20 @@ def simulate_netlist(
         pictures = np.load(net_dir / "golden.npz")["images"][:images]
         inputs = loading.behind_first_load(ops, graph.enter(ops[0], pictures))
         progress("building the netlist model")
-        device = network(acc / "rtl", ops, waves="saif" if activity else None, sources=cells, level="-O1")
+        device = network(
+            acc / "rtl",
+            ops,
+            waves="saif" if activity else None,
+            sources=cells,
+            level=optimisation(ops, len(pictures)),
+        )
         progress(f"netlist on {len(pictures):,} images")
         if activity:
             mapped, changes = switching.activity(acc, device, inputs, SEED)
         else:
             mapped, changes = cosim.run(device, inputs, seed=SEED), None
-        rtl = cosim.run(network(acc / "rtl", ops, loaded=False), inputs, seed=SEED)
+        device_rtl = network(acc / "rtl", ops, loaded=False, level=optimisation(ops))
+        rtl = cosim.run(device_rtl, inputs, seed=SEED)
         changing = []
         if load_chain(ops):
             changing = loading.check_loading(device, ops, pictures, {"netlist with a load": 0.0}, SEED)[0]

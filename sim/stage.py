@@ -19,7 +19,7 @@ from xnorforge.sim import alone, compare, cosim, examples, loading, memories, pa
 from xnorforge.sim import waves as wave_files
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.cycles import record as cycle_record
-from xnorforge.sim.device import Device, layers, network
+from xnorforge.sim.device import FRAMES, Device, layers, network, optimisation
 from xnorforge.sim.machine import Machine, scored
 
 STALL = (0.3, 0.3)  # chance of a pause per cycle at source and sink, where weights change
@@ -76,7 +76,8 @@ def simulate(
         bits, equal = packed_words(simulator, pictures, expected)
 
         progress(f"building the RTL model of {len(ops)} operators")
-        device = network(acc / "rtl", ops)
+        level = optimisation(ops, max(images + stalled, FRAMES))
+        device = network(acc / "rtl", ops, level=level)
         everywhere = pauses.in_every_stream(ops, stalled)
         progress(f"RTL on {images:,} images at full rate, then {stalled:,} under stalls")
         flowing = run_network(device, acc, ops, pictures[:images], expected)
@@ -95,7 +96,11 @@ def simulate(
         if load_chain(ops):
             progress(f"RTL on {loading.FRAMES} frames while weights are loaded, twice")
             runs = {"RTL with a load": 0.0, "RTL stalled with a load": STALL}
-            begins = device if not loading.first_load(ops) else network(acc / "rtl", ops, loaded=False)
+            begins = (
+                device
+                if not loading.first_load(ops)
+                else network(acc / "rtl", ops, loaded=False, level=level)
+            )
             some, load_cycles = loading.check_loading(begins, ops, pictures, runs, SEED)
             changing += some
         task, rows, drawn = task_of_export(net_dir), [], []

@@ -169,6 +169,12 @@ def test_a_folder_that_is_none_is_named(tmp_path):
     assert ended.returncode == 2 and ended.stderr.startswith("XNORFORGE_PLUGINS: 'nowhere' ")
 
 
+def test_a_folder_of_which_git_left_byte_code_alone_is_no_plug_in(folder, tmp_path):
+    (folder / "hw/ops/gone/__pycache__").mkdir(parents=True)
+    found = json.loads(run(tmp_path, "list", "--json", XNORFORGE_PLUGINS=str(folder)).stdout)
+    assert found["operators"] and "gone" not in found["operators"]
+
+
 def test_two_plug_ins_of_one_name_are_refused(folder, tmp_path):
     (folder / "sw/methods").mkdir()
     (folder / "sw/methods/ste.py").write_text(METHOD)

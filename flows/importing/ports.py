@@ -129,7 +129,8 @@ def _alone(network: ModelWrapper, name: str) -> ModelWrapper:
     del proto.graph.node[:], proto.graph.output[:]
     proto.graph.node.extend(nodes)
     proto.graph.output.append(helper.make_tensor_value_info(last, TensorProto.FLOAT, shape))
-    for entry in [one for one in proto.graph.input if one.name in data_inputs(network) and one.name != name]:
+    others = set(data_inputs(network)) - {name}
+    for entry in [one for one in proto.graph.input if one.name in others]:
         proto.graph.input.remove(entry)
     return _wrapped(proto)
 
