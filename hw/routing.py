@@ -29,15 +29,6 @@ TOP = "xf_board_top"  # the module around shell and accelerator, of every family
 PLACED = "placed.json"  # the netlist with places that nextpnr's --write leaves in the folder of a run
 PLACE = re.compile(r"^(?:SLICE_)?X(\d+)/?Y(\d+)")  # of a cell: column and row of its tile, or slice
 ACCELERATOR = "u_accelerator"  # the instance of xf_top in it: the first part of the names of its cells
-# Signals of the accelerator that a placed netlist has `cut_` ports for, and whether it reads them.
-CUT = {
-    "s_axis_tdata": True,
-    "s_axis_tvalid": True,
-    "s_axis_tready": False,
-    "m_axis_tdata": False,
-    "m_axis_tvalid": False,
-    "m_axis_tready": True,
-}
 
 
 @dataclass(frozen=True)
@@ -142,8 +133,6 @@ class Routed:
         late: nets with the latest arrival at registers, slowest first; empty if the tool reports none.
         arrivals: register inputs by the tenth of the period of `mhz` in which their data arrives; empty if
             the tool reports none.
-        placed: name of the placed netlist there, Verilog of the module `TOP` in cells that the family's
-            `placed.v` models (docs/guide/bitstream.md); "" if the family has no such models.
         kind: what the clock covers: "routed" where every path counts, else what is added or left out.
         timing: whose delays `mhz` is based on; "" if `Router.timing` says it.
     """
@@ -154,7 +143,6 @@ class Routed:
     bit: str
     late: Sequence[LateNet] = ()
     arrivals: Ints = ()
-    placed: str = ""
     kind: str = "routed"
     timing: str = ""
 

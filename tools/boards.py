@@ -67,8 +67,6 @@ def built(net: str, name: str) -> dict[str, Any]:
     routed = read_json(acc / "bitstream.json")
     row |= {"mhz": routed["clock"]["median"], "asked": routed["clock"]["asked"]}
     row |= {"file": f"{net}-{name}{Path(routed['bit']['file']).suffix}", "sha256": routed["bit"]["sha256"]}
-    if (acc / "placed.json").exists():
-        row["placed"] = read_json(acc / "placed.json")["images"]
     shutil.copyfile(acc / routed["bit"]["file"], RELEASE / row["file"])
     shutil.copyfile(acc / "report.html", RELEASE / f"{net}-{name}.html")
     return row

@@ -66,7 +66,6 @@ BRANCHING = {
     "flows/lower/linear.py": "linear_layer",
     "flows/report/drawing.py": "in_columns",
     "flows/route/__init__.py": "place_and_route",
-    "hw/families/ecp5/placed.py": "placed_verilog",
     "hw/ops/interact/text.py": "_slot",
     "hw/ops/window/lower.py": "_pad fused",
     "sim/bits/plans.py": "in_one_call",

@@ -202,7 +202,6 @@ def families():
             Yosys_command=code(one.synth),
             netlist_simulation="yes" if one.simulation else "no",
             place_and_route=first(type(router).__doc__) if router else (one.vendor_tool or ("", "none"))[1],
-            placed_netlist_simulation="yes" if known.placed_models(name) else "no",
             resources=", ".join(f"`{key}` ({escaped(unit)})" for key, (unit, _) in one.units.items()),
         )
 

@@ -119,12 +119,11 @@ def boards_page() -> str:
             *(line.get(key, "") for key in ("interval", "lut", "ff", "bram36", "dsp")),
             f"{line['mhz']:.1f}" if "mhz" in line else line["refused"],
             round(line["mhz"] * 1e6 / line["interval"]) if "mhz" in line else "",
-            line.get("placed", ""),
         ]
         for line in lines_of(BOARDS)
     ]  # fmt: skip
     head = ["board", "part", "network", "cycles per frame", "LUT", "FF", "BRAM36", "DSP", "routed, MHz",
-            "frames/s", "images through the placed netlist"]  # fmt: skip
+            "frames/s"]  # fmt: skip
     return "\n".join([
         "# Boards", "", MADE, "",
         "Counts are Yosys cells without a shell. The clock is that of one seed, with the shell; see",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xnorforge.core.artifacts import check, digest, netlist_digest, read_json
+from xnorforge.core.artifacts import check, netlist_digest, read_json
 from xnorforge.core.errors import MismatchError
 from xnorforge.core.types import Record
 from xnorforge.flows.report import (
@@ -57,7 +57,7 @@ ROUTED = (
     "floorplan",
 )
 # Stages that must have compared images; the others only count and check their counts.
-COMPARING = ("export", "lower", "fold", "sim", "netlist", "placed", "hls", "finn")
+COMPARING = ("export", "lower", "fold", "sim", "netlist", "hls", "finn")
 # A simulated interval may differ from the predicted one by this fraction or this number of cycles. All
 # shipped networks and nearly all random graphs equal the prediction; where branches of very different length
 # meet, full FIFOs cost a few cycles per frame (at most 4.4 % was seen). A larger difference means that the
@@ -87,21 +87,12 @@ def records(acc: Path, routed: bool | None = None) -> dict[str, Record]:
     fold = asked["fold"]
     if fold.exists() and not boards.load(read_json(fold)["board"]).simulates_netlists:
         del asked["netlist"]
-    there, of_build = acc / "bitstream.json", routed
+    there = acc / "bitstream.json"
     if routed is None:
         routed = there.exists() and read_json(there)["netlist"] == netlist_digest(acc)
     if routed:
         asked["bitstream"] = there
-        board = read_json(fold)["board"] if fold.exists() else None
-        if board and boards.load(board).simulates_placed and (of_build or _of_placed(acc, there)):
-            asked["placed"] = acc / "placed.json"
     return read_records(asked)
-
-
-def _of_placed(acc: Path, routed: Path) -> bool:
-    """Whether a simulation of the placed netlist lies there, and was of the netlist that lies there."""
-    own, netlist = acc / "placed.json", read_json(routed).get("placed") or ""
-    return netlist != "" and own.exists() and read_json(own)["netlist"] == digest(acc / netlist)
 
 
 def read_records(asked: dict[str, Path]) -> dict[str, Record]:

@@ -141,8 +141,7 @@ def place_and_route(
         counted.update(part["cells"])
     with artifacts.whole(acc / "bitstream") as aside:
         aside.mkdir()
-        for name in filter(None, (fastest.bit, fastest.placed)):
-            shutil.copyfile(folder / name, aside / name)
+        shutil.copyfile(folder / fastest.bit, aside / fastest.bit)
         for name, text in shell.texts.items():
             (aside / name).write_text(text)
         for path in shell.sources:
@@ -164,7 +163,6 @@ def place_and_route(
             "shell": _resources(chosen.around, board.family),
         },
         "netlist": artifacts.netlist_digest(acc),
-        "placed": fastest.placed and f"bitstream/{fastest.placed}",
         "clock": {"kind": fastest.kind, **chosen.clocks()},
         "search": [one.clocks() for one in tried] if freq == "search" else [],
         "seeds": [

@@ -61,11 +61,6 @@ class Board:
         """The shell around the accelerator in a bitstream: "uart", "dma" or "gp", a folder in hw/shells."""
         return self.shell.get("kind", SHELL_KINDS[0])
 
-    @property
-    def simulates_placed(self) -> bool:
-        """Whether the placed cells of the part have models, so that a placed netlist can be simulated."""
-        return families.placed_models(self.family) is not None
-
     def interval_for(self, net: str) -> int:
         """The target in cycles per frame for a network: its own, or the board's if its file states none.
 

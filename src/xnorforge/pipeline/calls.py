@@ -166,13 +166,6 @@ def overlay(net_dir: Path, acc: Path, routed=None) -> None:
     say(f"overlay     bitstream {about['bitstream']['about']}")
 
 
-def placed(net_dir: Path, acc: Path, placed_images: int = 2) -> None:
-    """The placed netlist against the golden scores."""
-    from xnorforge.sim.placed import simulate_placed
-
-    simulate_placed(acc, net_dir, placed_images, lambda text: say(f"placed      {text}"))
-
-
 def report(_net_dir: Path, acc: Path, routed) -> None:
     """report.html, report.md, report.json."""
     from xnorforge.flows.report import write

@@ -250,9 +250,6 @@ class Options:
         "board", "bitstream", "Clock of the bitstream: the board's (or CLOCK), or search for the highest that routes.",
         choices=("board", "search"),
     )  # fmt: skip
-    placed_images: int = option(
-        2, "placed", "Images simulated in the placed netlist.", kind="count", least=1
-    )  # fmt: skip
     jobs: int = option(2, "synth", "Parallel processes.", kind="count", least=1)
 
 
@@ -392,7 +389,6 @@ STAGE_HELP = {
     "synth": "Yosys cells per operator.",
     "netlist": "The synthesised netlist against the golden scores.",
     "bitstream": "Place and route: bitstream and routed clock.",
-    "placed": "The placed netlist against the golden scores.",
     "overlay": "Shell, description and drivers for a board.",
     "hls": "With BACKEND=hls4ml: the Vitis HLS project, emulated on all golden images.",
     "finn": "With BACKEND=finn: FINN's design in RTL, simulated, and its build folder.",

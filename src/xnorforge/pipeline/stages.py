@@ -100,12 +100,6 @@ STAGES = (
         pace=("jobs",),
     ),
     Stage(
-        "placed",
-        ("export", "lower", "fold", "bitstream"),
-        ("acc/placed.json",),
-        environment=_COMPILER,
-    ),
-    Stage(
         "overlay",
         ("export", "lower", "fold", "generate"),  # and bitstream where there is one, see `stages_of`
         ("acc/overlay/overlay.json", "acc/overlay"),
@@ -153,8 +147,6 @@ def stages_of(backend: str, board: str, pnr: str = "auto") -> list[Stage]:
         found.append(declared.get(name) or _own(backend, name, tuple(stage.name for stage in found)))
     if not no_bitstream(backend, board, pnr):
         found.append(declared["bitstream"])
-        if boards.load(board).simulates_placed:
-            found.append(declared["placed"])
     if "generate" in following(backend) and boards.load(board).shell_kind != "uart":
         routed = tuple(stage.name for stage in found if stage.name == "bitstream")
         found.append(replace(declared["overlay"], inputs=(*declared["overlay"].inputs, *routed)))
