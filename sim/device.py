@@ -64,7 +64,7 @@ class Lane:
 
 # Lanes times cycles of a frame; at 9,000, g++ takes 6 s instead of 41, and four runs 0.8 s instead of 0.2.
 LONG = 50_000
-# Frames that a build runs, and the cycles of a run for which g++ has nothing to gain: at -O2 it takes 25 s for
+# Frames of a build, and the cycles of a run for which g++ has nothing to gain: at -O2 it takes 25 s for
 # eight operators, without 4 s, and their 120 frames of 1,024 cycles take 0.02 and 0.16 s.
 FRAMES, BRIEF = 120, 2_000_000
 
