@@ -14,7 +14,6 @@ from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.core.types import Record
 from xnorforge.hw import families, graph
 from xnorforge.hw.ops._loads import load_chain
-from xnorforge.sim import activity as switching
 from xnorforge.sim import alone, compare, cosim, loading, memories
 from xnorforge.sim.device import layers, network, optimisation
 
@@ -26,7 +25,6 @@ def simulate_netlist(
     acc: Path,
     net_dir: Path,
     images: int = 2,
-    activity: bool = False,
     progress: Callable[..., object] = lambda *_: None,
 ) -> Record:
     """Check the netlist in `acc/netlist` on the first golden images and write `acc/netlist.json`.
@@ -38,12 +36,10 @@ def simulate_netlist(
         acc: folder with `folded.onnx`, `rtl/`, `netlist/` and `synth.json`.
         net_dir: folder with `golden.npz` and `lowered.npz`.
         images: how many images, back to back without pauses.
-        activity: whether to count how often the outputs of cells change.
         progress: called with a line for a person before each long step.
 
     Returns:
-        The record: the checks, `cells` simulated, `cycles` of the last output beat, `activity` of activity.py
-        or None.
+        The record: the checks, `cells` simulated, `cycles` of the last output beat.
 
     Raises:
         UserError: the netlist is of a family without cell models.
@@ -66,18 +62,9 @@ def simulate_netlist(
         pictures = np.load(net_dir / "golden.npz")["images"][:images]
         inputs = loading.behind_first_load(ops, graph.enter(ops[0], pictures))
         progress("building the netlist model")
-        device = network(
-            acc / "rtl",
-            ops,
-            waves="saif" if activity else None,
-            sources=cells,
-            level=optimisation(ops, len(pictures)),
-        )
+        device = network(acc / "rtl", ops, sources=cells, level=optimisation(ops, len(pictures)))
         progress(f"netlist on {len(pictures):,} images")
-        if activity:
-            mapped, changes = switching.activity(acc, device, inputs, SEED)
-        else:
-            mapped, changes = cosim.run(device, inputs, seed=SEED), None
+        mapped = cosim.run(device, inputs, seed=SEED)
         device_rtl = network(acc / "rtl", ops, loaded=False, level=optimisation(ops))
         rtl = cosim.run(device_rtl, inputs, seed=SEED)
         changing = []
@@ -102,7 +89,6 @@ def simulate_netlist(
         "reach": reach,
         "cells": sum(sum(one["cells"].values()) for one in [*synth["operators"], synth["top"]]),
         "cycles": int(beats.max()),
-        "activity": changes,
         "run": run,
     }
     artifacts.write_json(acc / "netlist.json", record)

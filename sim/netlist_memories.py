@@ -63,10 +63,6 @@ class Netlist:
                     own[found[3]][int(found[4] or 0)] = net
         self.memories: dict[str, str] = {path: path.rpartition(".")[2] for path in self._ports}
 
-    def drivers(self) -> dict[str, str]:
-        """{net: kind of the cell that drives it}."""
-        return {net: kind for net, (kind, *_) in self._driver.items()}
-
     def width(self, path: str) -> int:
         """Bits of a word of a memory."""
         return len(self._ports[path]["data_o"])

@@ -64,9 +64,6 @@ using Waves = VerilatedFstC;
 #elif VM_TRACE_VCD
 #include "verilated_vcd_c.h"
 using Waves = VerilatedVcdC;
-#elif VM_TRACE_SAIF
-#include "verilated_saif_c.h"
-using Waves = VerilatedSaifC;
 #endif
 #include "seeded.h"
 #include "ports.h"  // generated: class Top, clock(Top&), lanes(Top&)

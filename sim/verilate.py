@@ -88,7 +88,7 @@ def compile_model(
         sources: SystemVerilog files in reading order; include folders in `includes`.
         ports: text of `ports.h`, which ties the top's ports to the driver.
         checked: assertions (XF_CHECK) on.
-        waves: format of the waveforms it can write, `vcd`, `fst` or `saif` (slower, so a build of its own).
+        waves: format of the waveforms it can write, `vcd` or `fst` (slower, so a build of its own).
         level: g++ optimisation of the code that runs each cycle, by default `LEVEL`; without any, Verilator
             unrolls no loops either.
         form: what is made of it.
@@ -122,7 +122,6 @@ def compile_model(
     ]
     flags += ["--unroll-count", "1"] if level == "-O0" else []
     flags += [f"--trace-{waves}"] if waves else []
-    flags += ["--trace-underscore", "--trace-depth", "3"] if waves == "saif" else []  # nets of the layers
     flags += form.verilate
     defines = (*defines, "XF_CHECK") if checked else defines
     included = [path for folder in includes for path in sorted(Path(folder).glob("*.svh"))]
@@ -199,7 +198,7 @@ def _included(folder: Path, path: Path) -> str:
 
 
 def _flags(level: str, kind: str | None, form: Form) -> list[str]:
-    traced = [f"-DVM_TRACE_{name.upper()}={int(name == kind)}" for name in ("vcd", "fst", "saif")]
+    traced = [f"-DVM_TRACE_{name.upper()}={int(name == kind)}" for name in ("vcd", "fst")]
     include = _root() / "include"
     folders = [f"-I{path}" for path in (include, include / "vltstd")]
     return [level, *FLAGS, *traced, f"-DVM_TRACE={int(kind is not None)}", *folders, *form.compile]

@@ -227,7 +227,6 @@ def report(acc: Path, routed: bool | None = None) -> Record:
         "reach": reach,
         "faster": faster_foldings(fold, total, board.clock_mhz),
         "energy": {"value": None, "why": "not measured: no board was used"},
-        "activity": found["netlist"].get("activity") if "netlist" in found else None,
         "netlist": provenance.netlist(board),
         "bitstream": provenance.bitstream(board, found.get("bitstream")),
         "measured": provenance.board_measurement(acc),

@@ -143,11 +143,11 @@ def synth(net_dir: Path, acc: Path, jobs: int = 2) -> None:
     synthesise(acc, net_dir, jobs)
 
 
-def netlist(net_dir: Path, acc: Path, activity: bool) -> None:
+def netlist(net_dir: Path, acc: Path) -> None:
     """The synthesised netlist against the golden scores."""
     from xnorforge.sim.netlist import simulate_netlist
 
-    simulate_netlist(acc, net_dir, activity=activity, progress=lambda text: say(f"netlist     {text}"))
+    simulate_netlist(acc, net_dir, progress=lambda text: say(f"netlist     {text}"))
 
 
 def bitstream(net_dir: Path, acc: Path, seeds, freq, jobs: int = 2) -> None:

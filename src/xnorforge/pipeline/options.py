@@ -237,9 +237,6 @@ class Options:
         20, "sim", "Number of these images that are simulated again, under random back-pressure.", kind="count", least=1
     )  # fmt: skip
     waves: bool = option(False, "sim", "Write the waveforms of the first frames, with a GTKWave view.")
-    activity: bool = option(
-        False, "netlist", "Count how often the outputs of each operator's cells change, per image."
-    )  # fmt: skip
     pnr: str = option(
         "auto", "bitstream", "Place and route if its tools are found, or not at all.", choices=("auto", "off")
     )  # fmt: skip
