@@ -173,15 +173,12 @@ class Router(ABC):
         program: the one that places and routes, for messages.
         timing: whose delay model the clock figure is based on, and what it leaves out; one sentence.
         synth: the Yosys command for the shell, which keeps `xf_top` as a black box.
-        unsearched: why a bitstream cannot be made for the highest routed clock, as the end of a sentence
-            "…, as …"; empty if it can.
     """
 
     tools: tuple[Tool, ...]
     program: str
     timing: str
     synth: str
-    unsearched: str = ""
 
     def databases(self, _board: Board) -> tuple[Tool, ...]:
         """Files for a board's part that are not in the programs' packages."""
@@ -229,7 +226,7 @@ class Router(ABC):
         return ""
 
     def clocks(self, _board: Board) -> list[float]:
-        """The clocks in MHz, ascending, that a bitstream can provide; empty if `unsearched` says why."""
+        """The clocks in MHz, ascending, that a PLL in the bitstream can make; empty without one."""
         return []
 
     @abstractmethod

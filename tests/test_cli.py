@@ -42,7 +42,6 @@ def call(monkeypatch, capsys):
         ("--output", "label", "labels"),
         ("--spare", "luts", "lut"),
         ("--pnr", "on", "off"),
-        ("--freq", "boards", "board"),
     ],
 )
 def test_an_unknown_name_is_answered_with_those_that_exist(call, option, given, near):

@@ -12,7 +12,7 @@ from xnorforge.pipeline.request import Request
 ASKED = [
     {},
     {"net": "mnist-tfc", "method": "bonn", "board": "ulx3s", "interval": "4096", "seeds": "4,5"},
-    {"task": "cifar10", "waves": True, "pnr": "off", "freq": "search", "images": "7"},
+    {"task": "cifar10", "waves": True, "pnr": "off", "images": "7"},
     {
         "model": 'a "b"\\ü.onnx',
         "scale": "2/255-1",

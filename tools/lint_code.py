@@ -65,7 +65,6 @@ BRANCHING = {
     "flows/importing/modules.py": "load_weights",
     "flows/lower/linear.py": "linear_layer",
     "flows/report/drawing.py": "in_columns",
-    "flows/route/__init__.py": "place_and_route",
     "hw/ops/interact/text.py": "_slot",
     "hw/ops/window/lower.py": "_pad fused",
     "sim/bits/plans.py": "in_one_call",

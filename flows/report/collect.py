@@ -51,7 +51,6 @@ ROUTED = (
     "fastest",
     "used",
     "bit",
-    "search",
     "slowest_nets",
     "arrivals",
     "floorplan",

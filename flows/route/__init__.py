@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -33,15 +33,14 @@ NETLIST, RESULT, FAILED = "netlist.json", "routed.json", "failed.txt"
 PLACES = "places.json"  # of the cells of a run
 LOGS = "bitstream-logs"  # folder of what the tools said in runs that failed
 WORST = 5  # paths kept in the record
-TRIES = 4  # clocks that a search tries in addition to the board's
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """The runs of all seeds for one clock.
+    """The runs of all seeds.
 
     Attributes:
-        board: with that clock.
+        board: with the clock that is asked.
         shell: around the accelerator, with the top.
         netlist: the placed netlist, Yosys' JSON.
         given: the accelerator's cells in it, by kind.
@@ -73,26 +72,23 @@ class Attempt:
         return {"asked": self.board.clock_mhz, **{name: round(mhz, 2) for name, mhz in found.items()}}
 
 
-def place_and_route(
-    acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), freq: str = "board", parallel: int = 2
-) -> Record:
+def place_and_route(acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), parallel: int = 2) -> Record:
     """Route `acc/netlist` once per seed; write `acc/bitstream/` with the fastest, and `acc/bitstream.json`.
+
+    The bitstream runs at the clock that the folding was planned for, if the board's PLL can make it, else at
+    that of the board's file.
 
     Args:
         acc: folder of one board's accelerator, with `synth.json`, `netlist/` and `rtl/rtl.json`.
         net_dir: folder of the network; named in the record.
         seeds: of the placement, each a run.
-        freq: "board": the bitstream runs at the clock that the folding was planned for, if the board's PLL
-            can make it, else at that of the board's file; "search": at the highest clock that its PLL can
-            make and that the fastest seed reaches.
         parallel: number of parallel runs here.
 
     Returns:
-        The record: `clock` (MHz: requested, and the least, median and best of the seeds), `search` (the same
-        for every clock that was tried), `seeds` (a row each), `used` (sites of the part, of the fastest),
-        `critical_paths` (slowest first, by operator), `slowest_nets` (of each seed, the nets that arrive last
-        at a register), `arrivals` and `floorplan` (of the fastest), `timing` (source of the delays),
-        `shell`, `bit`, `checks`.
+        The record: `clock` (MHz: requested, and the least, median and best of the seeds), `seeds` (a row
+        each), `used` (sites of the part, of the fastest), `critical_paths` (slowest first, by operator),
+        `slowest_nets` (of each seed, the nets that arrive last at a register), `arrivals` and `floorplan`
+        (of the fastest), `timing` (source of the delays), `shell`, `bit`, `checks`.
 
     Raises:
         UserError: the family cannot be routed, a tool fails, or every seed misses the board's clock.
@@ -105,18 +101,9 @@ def place_and_route(
     planned = artifacts.read_json(acc / "fold.json").get("clock_mhz", {}).get("value")
     if planned in router.clocks(board):
         board = replace(board, clock_mhz=planned)
-    if freq == "search" and router.unsearched:
-        raise UserError(
-            f"FREQ=search: not available for {board.name}, because {router.unsearched}; leave FREQ out."
-        )
     with artifacts.measured("pyosys") as run:
-        tried = [_attempt(acc, rtl["border"], board, router, seeds, parallel)]
-        if freq == "search":
-            tried += _search(
-                tried[0], router, lambda one: _attempt(acc, rtl["border"], one, router, seeds, parallel)
-            )
-    chosen = max((one for one in tried if one.mhz >= one.board.clock_mhz), key=_asked, default=tried[0])
-    board, shell, runs, best = chosen.board, chosen.shell, chosen.runs, chosen.fastest
+        chosen = _attempt(acc, rtl["border"], board, router, seeds, parallel)
+    shell, runs, best = chosen.shell, chosen.runs, chosen.fastest
     layers = {layer["module"]: layer["node"] for layer in rtl["layers"]}
     slowest = [
         paths.row(path, seed, layers, shell.instance) for seed, (_, one) in runs.items() for path in one.paths
@@ -164,7 +151,6 @@ def place_and_route(
         },
         "netlist": artifacts.netlist_digest(acc),
         "clock": {"kind": fastest.kind, **chosen.clocks()},
-        "search": [one.clocks() for one in tried] if freq == "search" else [],
         "seeds": [
             {"seed": seed, "mhz": round(one.mhz, 2), "ns": round(1e3 / one.mhz, 3)}
             for seed, (_, one) in runs.items()
@@ -195,29 +181,6 @@ def _attempt(
     with jobs.pool(parallel) as pool:
         found = list(pool.map(lambda seed: _kept(netlist, lines, router, board, seed, acc / LOGS), seeds))
     return Attempt(board, shell, netlist, given, around, dict(zip(seeds, found)))
-
-
-def _search(first: Attempt, router: Router, attempt: Callable[[Board], Attempt]) -> list[Attempt]:
-    """Attempts at the highest clock that was reached, then at lower ones, until a seed reaches the requested
-    clock; empty if that is the board's own.
-    """
-    tried, reached = list[Attempt](), first.mhz
-    least = first.board.clock_mhz if first.mhz >= first.board.clock_mhz else 0.0
-    while len(tried) < TRIES:
-        steps = [mhz for mhz in router.clocks(first.board) if mhz <= reached]
-        if not steps or steps[-1] <= least:
-            break
-        one = attempt(replace(first.board, clock_mhz=steps[-1]))
-        say(f"bitstream   requested {steps[-1]:g} MHz, reached {one.mhz:.1f} MHz")
-        tried.append(one)
-        if one.mhz >= steps[-1]:
-            break
-        reached = one.mhz
-    return tried
-
-
-def _asked(one: Attempt) -> float:
-    return one.board.clock_mhz
 
 
 def _resources(cells: Mapping[str, int], family: str) -> dict[str, float]:

@@ -1,23 +1,18 @@
-"""What the families that nextpnr routes have in common: reports, failures, pins, PLLs, and the search of a
-clock.
-"""
+"""What the families that nextpnr routes have in common: reports, failures, pins, PLLs."""
 
 import json
-from collections import Counter
 from dataclasses import replace
 
 import pytest
 
-from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
-from xnorforge.flows import route
 from xnorforge.flows.route import paths
 from xnorforge.hw import boards, routing
 from xnorforge.hw.families import _nextpnr, _nextpnr_log
 from xnorforge.hw.families.gw2a import block_rams
 from xnorforge.hw.families.gw2a import route as gw2a
 from xnorforge.hw.families.ice40 import route as ice40
-from xnorforge.hw.routing import Routed, TopPorts
+from xnorforge.hw.routing import TopPorts
 
 from ..refusals import says
 
@@ -121,23 +116,15 @@ def test_an_exception_of_a_tool_in_python_is_its_reason():
     says(failed, "gowin_pack: KeyError: 'top'; … yowasp-nextpnr-")
 
 
-def test_the_clocks_of_a_search_are_made_by_the_pll_and_keep_the_baud_rate():
+def test_the_clocks_are_made_by_the_pll_and_keep_the_baud_rate():
     board, router = boards.load("ulx3s"), routing.load("ecp5")
-    assert router is not None and not router.unsearched
+    assert router is not None
     clocks = router.clocks(board)
     assert clocks == sorted(set(clocks)) and {25.0, 50.0, 75.0, 100.0, 103.125} <= set(clocks)
     for mhz in clocks:
         cycles = round(mhz * 1e6 / board.shell["baud"])
         assert abs(mhz * 1e6 / cycles / board.shell["baud"] - 1) < 0.02 and cycles >= 4
         assert "u_pll" in router.top(replace(board, clock_mhz=mhz), ONE)
-
-
-def test_a_family_whose_clocks_cannot_be_searched_says_why():
-    for family, router in routing.routers().items():
-        shown = [board for board in map(boards.load, plugins.names("hw.boards")) if board.family == family]
-        assert shown
-        for board in shown:
-            assert bool(router.clocks(board)) != bool(router.unsearched)
 
 
 def test_a_chain_of_a_nexus_begins_without_a_carry():
@@ -226,35 +213,6 @@ def test_a_part_that_no_tool_knows_is_refused(family):
     assert router is not None
     with pytest.raises(UserError, match=rf"^{name}: .*'XYZ-1'"):
         router.identity(replace(boards.load(name), part="XYZ-1"))
-
-
-@pytest.mark.parametrize(
-    ("reached", "asked"),
-    [
-        ([103.0, 104.0], [50.0, 100.0]),  # what was asked is reached
-        ([103.0, 98.0, 99.0], [50.0, 100.0, 96.875]),  # missed, and a lower one is reached
-        ([50.5], [50.0]),  # no step between the board's clock and what was reached
-        ([40.0, 41.0], [50.0, 37.5]),  # the board's is missed: a lower one is found
-    ],
-)
-def test_a_search_asks_for_the_highest_clock_that_was_reached(reached, asked, monkeypatch):
-    """Clocks of a PLL in steps of an eighth of 25 MHz."""
-    monkeypatch.setattr(route, "say", lambda text: None)
-    ulx3s = boards.load("ulx3s")
-    router = routing.load("ecp5")
-    assert router is not None
-    given = iter(reached)
-    seen = []
-
-    def attempt(board):
-        seen.append(board.clock_mhz)
-        return route.Attempt(
-            board, "", b"", Counter(), Counter(), {1: ((), Routed(next(given), {}, [], "a.bit"))}
-        )
-
-    first = attempt(ulx3s)
-    tried = route._search(first, router, attempt)
-    assert seen == asked == [one.clocks()["asked"] for one in (first, *tried)]
 
 
 def test_block_rams_of_a_gw2a_are_found_by_the_bits_that_are_set_in_a_bitstream():

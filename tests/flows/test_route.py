@@ -390,15 +390,6 @@ def test_the_stage_is_part_of_a_build_where_its_tools_are_found(tmp_path, monkey
     assert "ultra96 (xczu3eg-sbva484-1-i)" in stages.no_bitstream("rtl", "ultra96", "auto")
 
 
-def test_a_clock_that_nobody_can_know_is_not_searched(acc, tmp_path, monkeypatch):
-    with_tools(monkeypatch, tmp_path / "tools")
-    with pytest.raises(UserError) as refused:
-        place_and_route(acc, acc.parent, (1,), "search")
-    says(refused, "FREQ=search: … pynq-z2 … leave FREQ out")
-    with pytest.raises(UserError, match=r"^FREQ: .*'serch' .*board, search.* 'search'"):
-        request.names(request.Request(freq="serch"))
-
-
 @pytest.mark.parametrize("given", [",", "1,,x", "1 2 1", "-1", "2147483648"])
 def test_seeds_are_different_whole_numbers(given):
     seeds = options.named("seeds")
@@ -441,18 +432,3 @@ def test_the_tools_of_pypi_route_the_counted_netlist_into_a_bitstream(board, tmp
     for seed in (1, 2):  # an arrival lacks the setup time of the path's end, and may have the clock's wire
         (path,) = (path["ns"] for path in record["critical_paths"] if path["seed"] == seed)
         assert 0.5 * path < max(net["ns"] for net in late if net["seed"] == seed) <= path + 1.0
-
-
-@pytest.mark.full
-def test_a_search_gives_a_bitstream_for_a_clock_that_was_reached(tmp_path, monkeypatch):
-    router, board = routing.load("ecp5"), boards.load("ulx3s")
-    assert router is not None
-    if router.missing():
-        pytest.skip(routing.lacking(router.missing()))
-    monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path / "cache"))
-    acc = accelerator(tmp_path, "ulx3s")
-    record = place_and_route(acc, acc.parent, (1,), "search", parallel=1)
-    assert len(record["search"]) >= 2 and record["search"][0]["asked"] == board.clock_mhz
-    asked = record["clock"]["asked"]
-    assert asked in router.clocks(board) and board.clock_mhz < asked <= record["clock"]["best"]
-    assert f"{asked:g} MHz" in (acc / "bitstream/xf_board_top.v").read_text()

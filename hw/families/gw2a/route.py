@@ -73,7 +73,6 @@ class Gw2a(Router):
         "multipliers, so paths that begin or end there are not counted; not a sign-off by Gowin, not "
         "measured on silicon"
     )
-    unsearched = "nextpnr-himbaechel-gowin has no delays for block RAMs, so it does not know the slowest path"
     lines_known = True
     synth: str = f"synth_gowin -family gw2a -top {routing.TOP}"
 

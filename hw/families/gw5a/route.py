@@ -11,7 +11,6 @@ class Gw5a(Gw2a):
     """The same, without a PLL; the lines of its bitstreams are not known."""
 
     lines_known = False
-    unsearched = "the accelerator runs at the oscillator's clock"
     synth = f"synth_gowin -family gw5a -nolutram -top {routing.TOP}"
 
     def top(self, board: Board, ports: TopPorts) -> str:

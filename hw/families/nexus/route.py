@@ -28,7 +28,6 @@ class Nexus(Router):
         "delays of nextpnr-nexus (Project Oxide) for the part's speed grade; "
         "not a sign-off by Lattice, not measured on silicon"
     )
-    unsearched = "the accelerator runs at the oscillator's clock"
     synth: str = f"synth_nexus -top {routing.TOP}"
 
     def top(self, board: Board, ports: TopPorts) -> str:

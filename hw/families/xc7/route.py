@@ -118,7 +118,6 @@ class Xc7(Router):
         "pins and with 0.1 ns for every register, so an upper bound; not a sign-off by AMD, not measured on "
         "silicon"
     )
-    unsearched = "the processor's boot image or the oscillator sets the clock, not the bitstream"
     synth: str = f"synth_xilinx -flatten -nosrl -family xc7 -top {routing.TOP}"
 
     def databases(self, board: Board) -> tuple[Tool, ...]:

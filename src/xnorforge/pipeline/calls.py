@@ -150,11 +150,11 @@ def netlist(net_dir: Path, acc: Path) -> None:
     simulate_netlist(acc, net_dir, progress=lambda text: say(f"netlist     {text}"))
 
 
-def bitstream(net_dir: Path, acc: Path, seeds, freq, jobs: int = 2) -> None:
+def bitstream(net_dir: Path, acc: Path, seeds, jobs: int = 2) -> None:
     """Place and route: a bitstream and its clock."""
     from xnorforge.flows.route import place_and_route
 
-    place_and_route(acc, net_dir, seeds, freq, jobs)
+    place_and_route(acc, net_dir, seeds, jobs)
 
 
 def overlay(net_dir: Path, acc: Path, routed=None) -> None:

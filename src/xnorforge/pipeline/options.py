@@ -243,10 +243,6 @@ class Options:
     seeds: tuple[int, ...] = option(
         SEEDS, "bitstream", "Seeds of place and route, one run for each.", kind="seeds"
     )  # fmt: skip
-    freq: str = option(
-        "board", "bitstream", "Clock of the bitstream: the board's (or CLOCK), or search for the highest that routes.",
-        choices=("board", "search"),
-    )  # fmt: skip
     jobs: int = option(2, "synth", "Parallel processes.", kind="count", least=1)
 
 
