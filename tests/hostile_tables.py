@@ -43,7 +43,7 @@ ASKED = ("build", "--net", "mnist-tfc", "--dry-run", "--board", "mine")
 DEEP = b"[" * 100_000
 NET, ACC = "out/n", "out/n/acc"
 FOLD = {"board": "pynq-z2", "backend": "rtl", "interval": None, "folding": None, "output": "scores"}
-STAGES = {"lower": {"approximate": False}, "fold": FOLD, "generate": {}}
+STAGES = {"lower": {}, "fold": FOLD, "generate": {}}
 
 
 class Harm:

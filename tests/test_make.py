@@ -140,7 +140,7 @@ def test_every_option_of_every_verb_is_handed_over():
 
 def test_arguments_follow_the_options_and_cannot_be_taken_for_one():
     assert words("diff", BEFORE="last", NOW="-x") == ["diff", "--", "last", "-x"]
-    assert words("build", APPROXIMATE="0", WAVES="1") == ["build", "--waves"]
+    assert words("build", LOADABLE="0", WAVES="1") == ["build", "--waves"]
     with pytest.raises(UserError, match="LAYER"):
         words("explain")
 

@@ -267,8 +267,7 @@ def test_options_reach_the_stages_that_are_told_them(pipeline):
     pipeline.build()
     assert pipeline.build(images=7) == ["sim"]
     assert pipeline.build(images=7, interval=500) == ["fold"]
-    assert pipeline.build(images=7, interval=500, approximate=True) == ["lower"]
-    assert pipeline.build(images=7, interval=500, approximate=True, jobs=1) == []
+    assert pipeline.build(images=7, interval=500, jobs=1) == []
     other = pipeline.build(board="ulx3s", pnr="off")  # no models of its family's cells, no DMA
     assert other == sorted(set(STAGES) - {"netlist", "overlay"})
 

@@ -20,7 +20,7 @@ ASKED = [
         "labels": "last",
         "images_from": "x",
     },
-    {"model": "a.onnx", "task": "segment", "approximate": True, "output": "labels", "stalled": "2"},
+    {"model": "a.onnx", "task": "segment", "output": "labels", "stalled": "2"},
     {"fps": "max", "lut": "60%", "bram": "50%", "latency": "500us", "spare": "bram"},
     {"net": "mnist-cnn", "loadable": True, "like": "out/a b,out/c"},
     {"net": "mnist-cnn", "weights": "out/mnist-cnn/train", "folding": "f.json", "backend": "auto"},

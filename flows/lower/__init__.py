@@ -42,7 +42,7 @@ from xnorforge.flows.clean_up import cleaned_up
 from xnorforge.flows.indexed_model import IndexedModel
 from xnorforge.hw.any_width import for_npz
 
-from . import approximation, checks, emit, nodes
+from . import checks, emit, nodes
 from .complexity import complexity
 from .exactness import is_exact
 from .graph import integer_graph
@@ -57,7 +57,7 @@ FINN_IMAGES = 20
 FINN_RUNS = 20_000  # node executions; larger graphs run on fewer images, as stated in the record
 
 
-def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -> Record:
+def lower(model: Path, golden: Path, out_dir: Path) -> Record:
     """Lower `model.onnx` and verify it on the golden images.
 
     Args:
@@ -66,11 +66,9 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         golden: npz with images, integers (N, C, H, W), scores float32 (N, outputs) or (N, C, H, W), and
             labels (N,) where they are known.
         out_dir: folder of the three files.
-        approximate: round sums of more than 24 bits; all later stages are compared with the rounded network.
 
     Returns:
-        The record written to lower.json; `approximate` states how far a rounded network is from the given
-        one, None if the network is exact; `narrowed` {sum: its bits before and after} where smaller factors
+        The record written to lower.json; `narrowed` {sum: its bits before and after} where smaller factors
         decide alike.
 
     Raises:
@@ -97,7 +95,7 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         inputs = of_record(given).values(images)
         inputs = inputs.reshape(len(inputs), *network.get_tensor_shape(network.graph.input[0].name)[1:])
         reference = Reference(graph, network)
-        few, apart = frames[:EXACT_IMAGES], None
+        few = frames[:EXACT_IMAGES]
         now_at(f"comparing every tensor with the exact network, {len(few)} images and random levels")
         exact = is_exact(graph, network, few)
 
@@ -113,15 +111,6 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
             exact,
         ]
         tied = checks.class_ties(graph, integers, scores)
-        if approximate:
-            now_at("rounding sums")
-            labels = data.get("labels")
-            rounded = approximation.fewest_bits(
-                lambda bits: integers_of(network, given, writable, bits), graph, frames, integers
-            )
-            if rounded is not None:
-                apart = approximation.effect(rounded, graph, frames, integers, scores, labels)
-                graph, lowered, integers = rounded.graph, rounded.lowered, rounded.integers
         finn_images = min(FINN_IMAGES, max(1, FINN_RUNS // len(lowered.graph.node)))
         finn_not_run = [node.name for node in lowered.graph.node]
         if finn_installed:
@@ -155,7 +144,6 @@ def lower(model: Path, golden: Path, out_dir: Path, approximate: bool = False) -
         "ties": dict(reference.ties),
         "judged": {"images": len(reference.of_image), "activations": reference.compared},
         "class_ties": tied,
-        "approximate": apart,
         "narrowed": {sum_: str(one) for sum_, one in graph.narrowed.items()},
         "run": run,
     }
@@ -202,17 +190,16 @@ def _as_the_output(scores: np.ndarray, graph: Lowered) -> np.ndarray:
 
 
 def integers_of(
-    network: ModelWrapper, given: Record, writable: Collection[str] = (), sum_bits: int | None = None
+    network: ModelWrapper, given: Record, writable: Collection[str] = ()
 ) -> tuple[Lowered, ModelWrapper]:
     """Integer graph and its ONNX form.
 
     Args:
         given: `lo`, `hi`, `scale` and optionally `offset` of the network's input.
         writable: names of convolutions whose weights are replaced at run time.
-        sum_bits: round sums of more than 24 bits to about this many bits; None keeps all exact.
     """
     ends, origin = (given["lo"], given["hi"], given["scale"]), given.get("offset", 0.0)
-    graph = tidied(integer_graph(network, *ends, sum_bits, writable, origin))
+    graph = tidied(integer_graph(network, *ends, writable, origin))
     return graph, emit.emitted(graph)
 
 

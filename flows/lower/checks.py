@@ -13,7 +13,7 @@ from xnorforge.flows import finn_execution
 from .exact import UNIT
 from .reference import report_mismatch, scale_and_bias
 from .tails import differences, host_function
-from .values import bounds_of, fits_float32
+from .values import fits_float32, reach_of
 from .walk import Lowered
 
 __all__ = [
@@ -86,7 +86,7 @@ def scores_are_equal(
         return check("lowered = qonnx", len(golden), 0, int(golden.size), what)
     given = channels_last(golden).astype(np.float64)
     terms = graph.output.single[1], graph.output.offset
-    if leaf.name not in graph.rounded and fits_float32(*terms, bounds_of(graph.output).reach):
+    if leaf.name not in graph.rounded and fits_float32(*terms, reach_of(graph.output)):
         wrong, what = scores != given, "scores =="
     else:
         off, largest = abs(scores - given), max(abs(given).max(initial=0), 1e-30)

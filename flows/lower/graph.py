@@ -54,7 +54,6 @@ def integer_graph(
     lo: int,
     hi: int,
     scale: float,
-    sum_bits: int | None = None,
     writable: Collection[str] = (),
     offset: float = 0.0,
 ) -> Lowered:
@@ -63,7 +62,6 @@ def integer_graph(
     Args:
         model: cleaned QONNX, one float input (1, C, H, W) or (1, F), one output.
         lo, hi, scale, offset: the input's integers; value = integer * scale + offset.
-        sum_bits: round wide sums of branches (hw/ops/join/lower.py); None keeps every sum exact.
         writable: names of convolutions whose weights are replaced at run time.
 
     Raises:
@@ -71,7 +69,7 @@ def integer_graph(
             that works.
     """
     model = indexed(model)
-    walk = Walk(model, sum_bits, writable)
+    walk = Walk(model, writable)
     graph = model.graph
     inputs = [i for i in graph.input if i.name not in walk.constants]
     if len(inputs) != 1 or len(graph.output) != 1:
@@ -117,7 +115,6 @@ def integer_graph(
         walk.activations,
         list(walk.rounded),
         walk.own,
-        walk.approximate,
         walk.values,
     )
 

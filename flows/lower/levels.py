@@ -161,7 +161,7 @@ def _step_taken(walk, value: Value, leaf: Leaf, least: int, steps: int) -> int:
 
 def _part(value: Value, leaf: Leaf, end: int) -> Value:
     """The value with its chain up to and with operation `end`."""
-    part = of_leaf(leaf, *value.start[1:], value.bounds)
+    part = of_leaf(leaf, *value.start[1:], value.reach)
     for op, *given in value.chain[: end + 1]:
         part = append(part, op, *given)
     return part

@@ -26,7 +26,7 @@ from xnorforge.flows.lower.walk import Walk
 from .geometry import spatial, window_shape
 from .registry import MAKERS, NEGATABLE, rule
 from .sums import one_leaf
-from .values import F32, Value, append, bounds_of, common_grid, exact
+from .values import F32, Value, append, common_grid, exact, reach_of
 from .views import channels_chosen, flattened, seen, usual_view, view_of
 from .walk import refuse
 
@@ -252,13 +252,13 @@ def linear_layer(
     if xnor:
         rest = rest - step * _whole((folded < 0).sum((0, 1, 2)))
     factor = abs(scale.astype(np.float64))
-    bounds = bounds_of(value).each(lambda x: (abs(taps) * x[source]).sum((0, 1, 2)) * factor)
+    reach = (abs(taps) * reach_of(value)[source]).sum((0, 1, 2)) * factor
     if len(digits) == 1:
-        result = walk.value_of(out, terms[out.name], scale * rest, bounds, 2 if xnor else 1)
+        result = walk.value_of(out, terms[out.name], scale * rest, reach, 2 if xnor else 1)
     else:
         for name, a in terms.items():  # the reference rounds on its way to each
-            walk.value_of(walk.leaves[name], a, 0 * a, bounds)
-        result = Value(out, terms, scale * rest, bounds=bounds)
+            walk.value_of(walk.leaves[name], a, 0 * a, reach)
+        result = Value(out, terms, scale * rest, reach=reach)
     bias = walk.constant(node, 2) if len(node.input) > 2 else None
     if bias is None:
         return result

@@ -13,7 +13,7 @@ from math import ceil, prod
 import numpy as np
 
 from .exact import UNIT
-from .values import Node, Value, bounds_of
+from .values import Node, Value, reach_of
 from .walk import Lowered
 
 
@@ -25,7 +25,7 @@ def bound(graph: Lowered, operations: int) -> np.ndarray:
     """
     value = graph.output
     name = value.single[0]
-    found = (_terms(graph, name) + operations) * UNIT * bounds_of(value).reach
+    found = (_terms(graph, name) + operations) * UNIT * reach_of(value)
     order = graph.leaves[name].order
     return found if order is None else found[np.argsort(order)]
 
@@ -37,8 +37,8 @@ def slack(graph: Lowered, value: Value, operations: int) -> np.ndarray | None:
     name, a, _ = value.start
     if not _rounds(graph, name, graph.makers):
         return None
-    assert value.bounds is not None
-    error = (_terms(graph, name) + operations) * UNIT * value.bounds.reach
+    assert value.reach is not None
+    error = (_terms(graph, name) + operations) * UNIT * value.reach
     leaf = graph.leaves[name]
     most = leaf.hi.astype(object) - leaf.lo + 1
     far = np.isinf(error)

@@ -14,7 +14,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.flows.lower.walk import Walk
 
 from .registry import MAKERS, rule
-from .values import LINEAR, MOST_BITS, Bounds, Value, append, bounds_of, exact, of_leaf
+from .values import LINEAR, MOST_BITS, Value, append, exact, of_leaf, reach_of
 from .walk import refuse
 
 
@@ -29,7 +29,7 @@ def single(walk: Walk, value: Value, node: NodeProto) -> Value:
     """The value with a base: several leaves are added up, a chain over one leaf stays unchanged."""
     if value.base is None and value.terms is None:
         raise _too_long(node)
-    return value if value.base else replace(MAKERS["sum"](walk, value, node), view=value.view)
+    return value if value.base else replace(MAKERS["sum"](walk, value), view=value.view)
 
 
 def _too_long(node) -> UserError:
@@ -75,16 +75,16 @@ def _total(walk, node, values, factors) -> Value:
     view = values[0].view
     terms: dict[str, np.ndarray] = {}
     none = np.zeros(values[0].channels)
-    offset, bounds = exact(none), Bounds(none, none)
+    offset, reach = exact(none), none
     for value, factor in zip(values, factors):
         value = affine(walk, value, node)
-        offset, bounds = offset + value.offset * factor, bounds + bounds_of(value)
+        offset, reach = offset + value.offset * factor, reach + reach_of(value)
         for leaf, a in value.coefficients.items():
             terms[leaf] = terms.get(leaf, 0) + a * factor
     if len(terms) == 1:
         ((leaf, a),) = terms.items()
-        return replace(walk.value_of(walk.leaves[leaf], a, offset, bounds), view=view)
-    return Value(values[0].leaf, terms, offset, bounds=bounds, view=view)
+        return replace(walk.value_of(walk.leaves[leaf], a, offset, reach), view=view)
+    return Value(values[0].leaf, terms, offset, reach=reach, view=view)
 
 
 def _same_view(one: Value, other: Value) -> bool:
@@ -99,7 +99,7 @@ def _resolve(walk, value: Value, node) -> Value:
     """
     rectified = MAKERS["rectified"]
     name, a, b = value.start
-    done, chain = of_leaf(walk.leaves[name], a, b, value.bounds), value.chain
+    done, chain = of_leaf(walk.leaves[name], a, b, value.reach), value.chain
     if any(callable(op) for op, *_ in chain):
         done, chain = MAKERS["steps"](walk, value, node)
     for op, *given in chain:
@@ -107,7 +107,7 @@ def _resolve(walk, value: Value, node) -> Value:
             done = append(done, op, *given)
             continue
         done = one_leaf(walk, done, node)
-        (leaf, a), bounds = done.single, bounds_of(done)
+        (leaf, a), reach = done.single, reach_of(done)
         if op == "prelu":  # max(y, 0) (1 - s) + s y
             slope = exact(given[0])
             terms, offset = rectified(walk, node, leaf, a, done.offset)
@@ -126,9 +126,9 @@ def _resolve(walk, value: Value, node) -> Value:
                 for key, x in above.items():
                     terms[key] = terms.get(key, 0) - x
                 offset = offset - rest
-        done = Value(done.leaf, terms, offset, bounds=bounds)
+        done = Value(done.leaf, terms, offset, reach=reach)
         if len(terms) == 1:
-            done = walk.value_of(walk.leaves[next(iter(terms))], *terms.values(), offset, bounds)
+            done = walk.value_of(walk.leaves[next(iter(terms))], *terms.values(), offset, reach)
     done = replace(done, view=value.view)
     _remember(walk, value, done)
     return done

@@ -84,36 +84,6 @@ class Levels:
     direction: np.ndarray
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """What is known of a value beyond its affine form, float64 per channel.
-
-    Attributes:
-        reach: the largest magnitude that the reference computes on the way to it, partial sums included.
-        error: largest distance from the exact network where sums are rounded on request, else 0.
-    """
-
-    reach: np.ndarray
-    error: np.ndarray
-
-    def behind(self, op: str | Callable[..., np.ndarray], given: Sequence[np.ndarray]) -> "Bounds":
-        """Bounds after one more operation of a chain; no function more than doubles a number and adds 2."""
-        if callable(op):
-            return Bounds(2 * self.reach + 2, 2 * self.error)
-        first = abs(np.asarray(given[0], np.float64))
-        times = {"bn": first, "mul": first, "div": 1 / first if op == "div" else 1}.get(op, 1.0)
-        times = np.maximum(first, 1) if op == "prelu" else times
-        plus = {"bn": abs(np.asarray(given[-1], np.float64)), "add": first, "rsub": first}.get(op, 0.0)
-        return Bounds(self.reach * times + plus, self.error * times)
-
-    def __add__(self, other: "Bounds") -> "Bounds":
-        return Bounds(self.reach + other.reach, self.error + other.error)
-
-    def each(self, change: Callable[[np.ndarray], np.ndarray]) -> "Bounds":
-        """Both bounds, changed in the same way."""
-        return Bounds(change(self.reach), change(self.error))
-
-
 class Chain(Sequence[Any]):
     """Consecutive operations; chains that extend the same chain share its beginning."""
 
@@ -148,7 +118,8 @@ class Value:
         chain: [(operation, constants…)] applied to the base value in float32; an operation is a name of
             `append` or a `Function`.
         rising: +1, 0, -1 per channel, the direction from the base leaf to the value.
-        bounds: of the base, or, for a value of several leaves, of the value.
+        reach: the largest magnitude that the reference computes on the way to the base, partial sums
+            included, float64 per channel; for a value of several leaves, to the value.
         leaf: any of the leaves; shape and order are common to all of them.
         view: positions of the network's elements in the frame (`views.py`), None for the usual positions.
     """
@@ -159,7 +130,7 @@ class Value:
     base: tuple[str, np.ndarray, np.ndarray] | None = None
     chain: Chain = field(default_factory=Chain)
     rising: np.ndarray | None = None
-    bounds: Bounds | None = None
+    reach: np.ndarray | None = None
     view: np.ndarray | None = None
 
     @property
@@ -197,27 +168,39 @@ class Value:
         return np.where(self.rising < 0, -1, 1)
 
 
-def of_leaf(leaf: Leaf, scale: Number, offset: Number, bounds: Bounds | None = None) -> Value:
-    """A n + B over one leaf, with an empty chain; without `bounds` it is exact, and the reference adds
+def of_leaf(leaf: Leaf, scale: Number, offset: Number, reach: np.ndarray | None = None) -> Value:
+    """A n + B over one leaf, with an empty chain; without `reach` it is exact, and the reference adds
     integers up to n.
     """
     a = np.broadcast_to(np.asarray(scale, object), (leaf.channels,))
     b = np.broadcast_to(np.asarray(offset, object), (leaf.channels,))
-    if bounds is None:
+    if reach is None:
         lo, hi = leaf.lo.astype(np.float64), leaf.hi.astype(np.float64)
         most = hi - lo + np.maximum(abs(lo), abs(hi))
         reach = abs(a.astype(np.float64)) * most + abs(b.astype(np.float64))
-        bounds = Bounds(reach, np.zeros_like(reach))
-    return Value(leaf, {leaf.name: a}, b, (leaf.name, a, b), Chain(), signs_of(a), bounds)
+    return Value(leaf, {leaf.name: a}, b, (leaf.name, a, b), Chain(), signs_of(a), reach)
 
 
-def bounds_of(value: Value) -> Bounds:
-    """The bounds of a value, its chain included."""
-    bounds = value.bounds
-    assert bounds is not None
+def reach_of(value: Value) -> np.ndarray:
+    """The reach of a value, its chain included."""
+    reach = value.reach
+    assert reach is not None
     for op, *given in value.chain:
-        bounds = bounds.behind(op, given)
-    return bounds
+        reach = _behind(reach, op, given)
+    return reach
+
+
+def _behind(
+    reach: np.ndarray, op: str | Callable[..., np.ndarray], given: Sequence[np.ndarray]
+) -> np.ndarray:
+    """The reach after one more operation of a chain; no function more than doubles a number and adds 2."""
+    if callable(op):
+        return 2 * reach + 2
+    first = abs(np.asarray(given[0], np.float64))
+    times = {"bn": first, "mul": first, "div": 1 / first if op == "div" else 1}.get(op, 1.0)
+    times = np.maximum(first, 1) if op == "prelu" else times
+    plus = {"bn": abs(np.asarray(given[-1], np.float64)), "add": first, "rsub": first}.get(op, 0.0)
+    return reach * times + plus
 
 
 def append(value: Value, op: str | Callable[..., np.ndarray], *given: np.ndarray) -> Value:
@@ -227,13 +210,13 @@ def append(value: Value, op: str | Callable[..., np.ndarray], *given: np.ndarray
     (`functions.py`) whose last constant is its direction; the last three only on values with a base.
     """
     chain = value.chain.behind((op, *given)) if value.base else Chain()
-    bounds = value.bounds
+    reach = value.reach
     if not value.base:
-        assert bounds is not None
-        bounds = bounds.behind(op, given)
+        assert reach is not None
+        reach = _behind(reach, op, given)
     if op not in LINEAR:
         rising = value.rising if isinstance(op, str) or value.rising is None else value.rising * given[-1]
-        return replace(value, terms=None, chain=chain, bounds=bounds, rising=rising)
+        return replace(value, terms=None, chain=chain, reach=reach, rising=rising)
     numbers, one = exact(given[0]), exact(np.ones(value.channels))
     if op in ("bn", "mul", "div"):
         times = one / numbers if op == "div" else numbers
@@ -245,7 +228,7 @@ def append(value: Value, op: str | Callable[..., np.ndarray], *given: np.ndarray
     if terms and any(_bits(row) > MOST_BITS for row in (offset, *terms.values())):
         terms = None
     rising = None if value.rising is None else value.rising * signs_of(times)
-    return replace(value, terms=terms, offset=offset, chain=chain, rising=rising, bounds=bounds)
+    return replace(value, terms=terms, offset=offset, chain=chain, rising=rising, reach=reach)
 
 
 def _bits(numbers) -> int:
@@ -258,9 +241,8 @@ def replay(value: Value, leaf: Leaf, repeat: int = 1) -> Value:
     a move on a value.
     """
     _, a, b = value.start
-    assert value.bounds is not None
-    bounds = value.bounds.each(lambda x: np.tile(x, repeat))
-    moved = of_leaf(leaf, np.tile(a, repeat), np.tile(b, repeat), bounds)
+    assert value.reach is not None
+    moved = of_leaf(leaf, np.tile(a, repeat), np.tile(b, repeat), np.tile(value.reach, repeat))
     for op, *given in value.chain:
         moved = append(moved, op, *(np.tile(c, repeat) for c in given))
     return moved

@@ -131,8 +131,8 @@ def reordered(walk: Walk, node: NodeProto, value: Value, view: np.ndarray) -> Va
 def over(value: Value, leaf: Leaf, channels: np.ndarray) -> Value:
     """The same chain over another leaf whose channel k has the constants of channel channels[k]."""
     _, a, b = value.start
-    bounds = None if value.bounds is None else value.bounds.each(lambda x: x[channels])
-    moved = of_leaf(leaf, a[channels], b[channels], bounds)
+    reach = None if value.reach is None else value.reach[channels]
+    moved = of_leaf(leaf, a[channels], b[channels], reach)
     for op, *given in value.chain:
         moved = append(moved, op, *(np.asarray(c)[channels] for c in given))
     return moved

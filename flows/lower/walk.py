@@ -22,27 +22,12 @@ from xnorforge.hw.any_width import as_width, whole_numbers
 from . import integers
 from .narrowing import Narrowed
 from .registry import MAKERS
-from .values import Bounds, Leaf, Node, Number, Value, bounds_of, fits_float32, of_leaf
+from .values import Leaf, Node, Number, Value, fits_float32, of_leaf, reach_of
 
 
 def refuse(node: NodeProto, why: str, instead: str) -> UserError:
     """The error for a node that cannot be lowered: node, reason, nearest form that works."""
     return UserError(f"{node.name} ({node.op_type}): {why}; {instead}.")
-
-
-@dataclass
-class RoundedSum:
-    """A sum of branches whose multipliers are rounded.
-
-    Attributes:
-        node: of the network. bits: of the rounded sum; exact_bits: of the exact one.
-        bound: largest distance from the exact sum, in units of the network's value, float64 per channel.
-    """
-
-    node: str
-    bits: int
-    exact_bits: int
-    bound: np.ndarray
 
 
 @dataclass
@@ -56,7 +41,6 @@ class Lowered:
         own: {leaf: the value that it was made for}.
         rounded: names of operators whose sums the reference rounds in float32, so that equality is verified
             by comparison and does not follow by construction.
-        approximate: {leaf: RoundedSum} of the sums that are not exact; empty unless rounding was requested.
         values: {tensor of the QONNX graph: Value}.
         narrowed: {leaf: Narrowed} of the sums that `narrowing.py` gave smaller factors.
         walked: the graph before it was rearranged, None if it was not.
@@ -70,7 +54,6 @@ class Lowered:
     activations: dict[str, Value]
     rounded: list[str]
     own: dict[str, Value] = field(default_factory=dict)
-    approximate: dict[str, "RoundedSum"] = field(default_factory=dict)
     values: dict[str, Value] = field(default_factory=dict)
     narrowed: dict[str, Narrowed] = field(default_factory=dict)
     walked: "Lowered | None" = None
@@ -110,16 +93,14 @@ class Lowered:
 class Walk:
     """Constants, quantised weights, values by tensor name, and the integer graph so far.
 
-    `own` is {leaf: the value that it was made for}; `sum_bits` sets the precision of sums of branches that
-    are wider than `join.lower.EXACT_BITS`, None keeps them exact. `writable` names the nodes whose weights
+    `own` is {leaf: the value that it was made for}. `writable` names the nodes whose weights
     are replaced at run time. `borders` is {tensor: (pads, value)} of borders that the convolutions reading a
     tensor have to add: its value is that of the image without them.
     """
 
-    def __init__(self, model: ModelWrapper, sum_bits: int | None = None, writable: Collection[str] = ()):
-        self.model, self.sum_bits, self.writable = model, sum_bits, writable
+    def __init__(self, model: ModelWrapper, writable: Collection[str] = ()):
+        self.model, self.writable = model, writable
         self.own: dict[str, Value] = {}
-        self.approximate: dict[str, RoundedSum] = {}
         self.constants = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
         self.weights: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.values: dict[str, Value] = {}
@@ -188,15 +169,15 @@ class Walk:
         return leaf
 
     def value_of(
-        self, leaf: Leaf, scale: Number, offset: Number, bounds: Bounds | None = None, parts: int = 1
+        self, leaf: Leaf, scale: Number, offset: Number, reach: np.ndarray | None = None, parts: int = 1
     ) -> Value:
         """A n + B over a new leaf; records where the reference, which adds multiples of A / parts, has to
         round.
         """
-        value = of_leaf(leaf, scale, offset, bounds)
+        value = of_leaf(leaf, scale, offset, reach)
         _, a, b = value.start
         self.own.setdefault(leaf.name, value)
-        if leaf.name not in self.rounded and not fits_float32(a / parts, b, bounds_of(value).reach):
+        if leaf.name not in self.rounded and not fits_float32(a / parts, b, reach_of(value)):
             self.rounded[leaf.name] = None
         return value
 
@@ -205,7 +186,7 @@ class Walk:
         value = of_leaf(leaf, scale, offset)
         ends = [(value.single[1] * end + value.offset).astype(np.float64) for end in (leaf.lo, leaf.hi)]
         reach = np.maximum(*map(abs, ends))
-        return self.value_of(leaf, scale, offset, Bounds(reach, np.zeros_like(reach)))
+        return self.value_of(leaf, scale, offset, reach)
 
     def per_channel(self, node: NodeProto, constant: ArrayLike, value: Value) -> np.ndarray:
         """A constant as ONNX broadcasts it against the value, one number per channel of its leaf; channels

@@ -18,8 +18,6 @@ def as_text(record: Record) -> str:
         lines.append(f"  {row['stage']:<9} {row['name']:<44} {row['images']:>6,} images  {verdict}")
     if all(row["stage"] != "netlist" for row in record["stages"]):
         lines.append(f"  netlist: {record['netlist']}")
-    if record["approximate"]:
-        lines.append(f"  sums of branches are rounded: {record['approximate']}")
     lines += [f"  sum {name}: {text}" for name, text in record.get("narrowed", {}).items()]
     found = record["reference"]
     if found["host_function"]:

@@ -124,8 +124,7 @@ def common(found: dict[str, Record], board: Board, backend: str, more: Iterable[
     stages, audits = compared(found)
     audits += more
     return {
-        "verdict": verdict(stages + audits, lower),
-        "approximate": (lower["approximate"] or {}).get("summary"),
+        "verdict": verdict(stages + audits),
         "narrowed": lower.get("narrowed", {}),
         "net": export["net"],
         "method": export["method"],
@@ -134,7 +133,7 @@ def common(found: dict[str, Record], board: Board, backend: str, more: Iterable[
         "source": provenance.origin(export),
         "board": board.name,
         "board_title": board.title,
-        "command": provenance.command(export, lower, found["fold"], board, backend),
+        "command": provenance.command(export, found["fold"], board, backend),
         "stages": stages,
         "audits": audits,
         "accuracy": [with_interval(row) for row in accuracy(found, export["images"])],
@@ -294,13 +293,9 @@ def nextpnr_keys(record: Record | None) -> Record:
     return {"fmax": fmax, "critical_paths": record["critical_paths"]}
 
 
-def verdict(rows: list[Record], lower: Record) -> str:
-    """FAIL where a check has mismatches or did not run; APPROXIMATE where sums of the network were rounded,
-    as allowed.
-    """
-    if any(row["mismatches"] or not row["ran"] for row in rows):
-        return "FAIL"
-    return "APPROXIMATE" if lower["approximate"] else "PASS"
+def verdict(rows: list[Record]) -> str:
+    """FAIL where a check has mismatches or did not run."""
+    return "FAIL" if any(row["mismatches"] or not row["ran"] for row in rows) else "PASS"
 
 
 def as_predicted(interval: float, bound: int, slowest: list[str], fold: Record) -> Record:

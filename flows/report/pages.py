@@ -84,18 +84,6 @@ def output_meaning(output: Record) -> str:
     return meaning if output["indices"] or cells else f"{meaning}; the class is the largest score"
 
 
-def rounding_effect(found: Record) -> str:
-    """What rounded sums change in classes and accuracy, as text; empty where no sum was rounded."""
-    if not found["agreement"]:
-        return ""
-    before, after = (percent(share, 2) for share in found["agreement"])
-    words = f"Classes as in the network: {before} % with exact sums, {after} % with rounded ones"
-    if not found["top1"]:
-        return f"{words}; top-1 is not known, the images have no labels."
-    before, after = (percent(share, 2) for share in found["top1"])
-    return f"{words}; top-1 on the labels {before} % before and {after} % after."
-
-
 def read_outside(outside: Record | None) -> str:
     """What weights from a memory outside the part need of it, as text; empty without any."""
     if outside is None:
@@ -200,7 +188,6 @@ def page(record: Record, acc: Path, form: str, kind: str) -> str:
         "mismatches": sum(row["mismatches"] for row in record["stages"]),
         "integers": sum(row["integers"] for row in record["stages"]),
         "notes": reference.notes(record["reference"]),
-        "changed": rounding_effect(record["reference"]),
     }
     if "resources" in record:
         block, per = device.block_ram(record["resources"]["family"])

@@ -24,7 +24,7 @@ def origin(export: Record) -> str:
     return source if isinstance(source, str) else f"{source['file']}, SHA-256 {source['sha256'][:16]}"
 
 
-def command(export: Record, lower: Record, fold: Record, board: Board, backend: str) -> str:
+def command(export: Record, fold: Record, board: Board, backend: str) -> str:
     """The command that repeats the build, in the folder of the Makefile; without its FOLDING file."""
     if isinstance(export["source"], dict):
         given = export["input"]
@@ -41,9 +41,8 @@ def command(export: Record, lower: Record, fold: Record, board: Board, backend: 
     wanted["CLOCK"] = board.clock_mhz != boards.load(board.name).clock_mhz and f"{board.clock_mhz:.9g}MHz"
     aimed = "".join(f" {name}={word}" for name, word in wanted.items() if word)
     through = "" if backend == "rtl" else f" BACKEND={backend}"
-    rounded = " APPROXIMATE=1" if lower["approximate"] else ""
     labels = " OUTPUT=labels" if fold["output"] == "labels" else ""
-    return f"make build {what} BOARD={board.name}{through}{rounded}{labels}{aimed}"
+    return f"make build {what} BOARD={board.name}{through}{labels}{aimed}"
 
 
 def netlist(board: Board) -> str:

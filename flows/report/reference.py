@@ -19,12 +19,8 @@ def of_records(export: Record, lower: Record) -> Record:
         `rounds`: tensors that the float32 reference rounds; `ties`: rows `operator`, `activations`; `judged`:
         how many `activations` of how many `images` were compared for that; `class_ties`: as lower.json has
         it; `finn_not_run`: the nodes of lowered.onnx left out of FINN's execution, of `nodes` in all, which
-        are all where FINN is not `finn_installed`; `sums`: rows of sums that
-        were rounded on request, `node`, `bits`, `exact_bits`, `largest_error`; `agreement`,
-        `top1`: shares before and after that rounding, None where nothing was rounded or no label is known.
+        are all where FINN is not `finn_installed`.
     """
-    apart = lower.get("approximate") or {}
-    top1 = apart.get("top1")
     return {
         "doubts": export.get("doubts", []),
         "input_because": export["input"].get("because"),
@@ -40,17 +36,6 @@ def of_records(export: Record, lower: Record) -> Record:
         "finn_installed": lower.get("finn_installed", True),
         "finn_not_run": lower.get("finn_not_run", []),
         "nodes": sum(lower.get("nodes", {}).values()),
-        "sums": [
-            {
-                "node": name,
-                "bits": one["bits"],
-                "exact_bits": one["exact_bits"],
-                "largest_error": max(one["bound"], default=0.0),
-            }
-            for name, one in apart.get("sums", {}).items()
-        ],
-        "agreement": apart.get("agreement"),
-        "top1": top1 if top1 and None not in top1 else None,
     }
 
 

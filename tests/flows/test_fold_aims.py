@@ -336,7 +336,7 @@ def test_the_command_of_a_report_asks_for_the_same(aim, words):
     fold_record = {"net": "mnist-tfc", "interval": 77, "output": "scores", "aim": aim}
     export = {"source": "trained", "net": "mnist-tfc", "method": "ste"}
     board = boards.at_clock(BOARD, "5ns" if "CLOCK" in words else None)
-    said = provenance.command(export, {"approximate": False}, fold_record, board, "rtl")
+    said = provenance.command(export, fold_record, board, "rtl")
     assert said == f"make build NET=mnist-tfc METHOD=ste BOARD=pynq-z2{words}"
 
 

@@ -78,21 +78,9 @@ def saved(name, folder):
 
 
 @pytest.mark.parametrize("name", sorted(WIDE))
-def test_wide_sums_are_exact_and_rounded_only_where_that_is_asked_for(tmp_path, name):
-    asked = saved(name, tmp_path)
-    record = lower(*asked)
-    assert record["approximate"] is None and "join0" in [*record["finn_not_run"], *record["narrowed"]]
-    exact = np.load(tmp_path / "lowered.npz")["integers"]
-    apart = lower(*asked, approximate=True)["approximate"]
-    assert apart["sums"] and apart["activations"] > 40000
-    assert apart["activations_differ"] < 1e-3 * apart["activations"] and apart["classes_differ"] == 0
-    rounded = np.load(tmp_path / "lowered.npz")["integers"]
-    assert rounded.shape == exact.shape and (rounded.argmax(1) == exact.argmax(1)).all()
-
-
-def test_a_network_that_is_exact_is_never_rounded(tmp_path):
-    record = lower(*saved("residual_shared_quantiser", tmp_path), approximate=True)
-    assert record["approximate"] is None and len(record["checks"]) == 4
+def test_wide_sums_are_exact(tmp_path, name):
+    record = lower(*saved(name, tmp_path))
+    assert "join0" in [*record["finn_not_run"], *record["narrowed"]]
 
 
 def test_equal_networks_give_equal_bytes():

@@ -14,14 +14,13 @@ from brevitas.nn import QuantConv2d, QuantIdentity
 from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
 from torch import nn
 
-from xnorforge.core.artifacts import read_json, write_json
+from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import Bound
 from xnorforge.flows.export import export
 from xnorforge.flows.fold import fold
 from xnorforge.flows.lower import lower
-from xnorforge.flows.qonnx_execution import qonnx_scores
 from xnorforge.flows.synth import synthesise
 from xnorforge.hw import graph
 from xnorforge.hw.ops.arg_max.bind import arg_max, keys
@@ -32,7 +31,6 @@ from xnorforge.sim.stage import simulate
 from xnorforge.sw.nn.binary import EightWeights
 
 sys.path.insert(0, str(Path(__file__).parent))
-from graphs import Graph
 
 from ..refusals import says
 
@@ -285,28 +283,6 @@ def test_a_map_that_differs_in_one_place_is_found_at_its_place(tmp_path):
     np.savez(tmp_path / "golden.npz", **golden)
     with pytest.raises(MismatchError, match=r"lower: score 0 at \(y 4, x 7\) of image 3 is "):
         lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
-
-
-def test_rounded_sums_in_front_of_a_map_are_reported_per_cell(tmp_path):
-    net = Graph((2, 6, 6), 1).real("Sub", 127.5).sign()
-    start, ends = net.at, []
-    for scale in (0.7345123, 0.3127891):
-        net.real("Conv", net.weights(4, 2, 3, 3), inputs=[start]).real("Mul", scale)
-        ends.append(net.at)
-    net.real("Add", inputs=ends).norm(4).sign()
-    model = net.real("Conv", net.rng.integers(-9, 10, (3, 4, 1, 1)) / 128).model((3, 4, 4))
-    images = np.random.default_rng(3).integers(0, 256, (IMAGES, 2, 6, 6), np.uint8)
-    scores = qonnx_scores(model, images.astype(np.float32))
-    assert scores.shape == (IMAGES, 3, 4, 4)
-    model.save(str(tmp_path / "model.onnx"))
-    np.savez(tmp_path / "golden.npz", images=images, scores=scores)
-    write_json(tmp_path / "export.json", {"net": "map", "input": {"lo": 0, "hi": 255, "scale": 1.0}})
-    asked = tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path
-    assert lower(*asked)["approximate"] is None
-    apart = lower(*asked, approximate=True)["approximate"]
-    assert (apart["classes"], apart["activations"]) == (IMAGES * 16, IMAGES * (72 + 64))
-    assert apart["classes_differ"] == 0
-    assert apart["summary"].endswith(f"the class of 0 of {IMAGES * 16} cells")
 
 
 def test_a_flattened_map_is_a_vector_of_scores_in_the_networks_order(tmp_path):

@@ -130,7 +130,7 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
             "images": "20 seeded images",
             "accuracy": [{"stage": "trained", "set": "held out", "images": 100, "correct": 50, "top1": 0.5}],
         },
-        "lower": {"approximate": None, "complexity": COMPLEXITY},
+        "lower": {"complexity": COMPLEXITY},
         "fold": {
             "net": "tiny",
             "board": "pynq-z2",
@@ -303,7 +303,7 @@ def test_the_estimate_stands_beside_the_count_with_its_error(built):
 def test_the_command_builds_the_same_again(source, interval, words):
     given = records()
     export, fold = {**given["export"], "source": source}, {**given["fold"], "interval": interval}
-    assert provenance.command(export, given["lower"], fold, BOARD, "rtl") == f"make build {words}"
+    assert provenance.command(export, fold, BOARD, "rtl") == f"make build {words}"
 
 
 def test_speed_is_clock_over_simulated_cycles(built):
@@ -397,18 +397,8 @@ def test_equal_builds_give_equal_bytes_apart_from_the_run(tmp_path):
     assert texts[0] == texts[1]
 
 
-def test_rounded_sums_are_no_pass_and_stand_in_every_form(tmp_path):
-    given, summary = records(), "3 of 80 activations differ on 2 images, and the class of 1 of 20 images"
-    given["lower"]["approximate"] = {"summary": summary}
-    acc = lay(tmp_path, given)
-    record = report.write(acc)
-    assert record["verdict"] == "APPROXIMATE" and " APPROXIMATE=1" in record["command"]
-    for text in ((acc / "report.html").read_text(), (acc / "report.md").read_text(), brief.as_text(record)):
-        assert "APPROXIMATE" in text and summary in text
-
-
 def given_network() -> dict[str, dict]:
-    """Records of a network from elsewhere that leaves much open, and whose sums were rounded on request."""
+    """Records of a network from elsewhere that leaves much open."""
     given = records()
     given["export"] |= {
         "input": {"lo": 0, "hi": 1, "scale": 0.5, "because": "nothing in the graph says it"},
@@ -418,7 +408,6 @@ def given_network() -> dict[str, dict]:
         "not_measured": "accuracy of the imported network: the images have no labels",
         "checks": [*given["export"]["checks"], check("softmax = file", 7, 0, 21)],
     }
-    bound = {"bits": 9, "exact_bits": 57, "bound": [0.25, 0.125]}
     given["lower"] |= {
         "reference_rounds": ["join0"],
         "ties": {"join0_threshold": 3, "conv0_threshold": 0, "join1_threshold": 1},
@@ -426,10 +415,7 @@ def given_network() -> dict[str, dict]:
         "class_ties": {"classes": 20, "what": "images", "shared": 2, "differ": 1, "first": [13]},
         "finn_not_run": [f"join{i}" for i in range(8)],
         "nodes": {"MVAU": 5, "ElementwiseAdd": 8},
-        "approximate": {
-            "summary": "rounded", "sums": {"Add_0": bound}, "agreement": [1.0, 0.95], "top1": [0.9, 0.85],
-        },
-    }  # fmt: skip
+    }
     return given
 
 
@@ -449,12 +435,10 @@ def test_what_the_given_network_leaves_open_stands_in_every_form(tmp_path):
         "numbers: 13)",
         "did not run 8 of 13 nodes, whose numbers have more than 24 bits: join0, join1, join2, join3, join4, "
         "join5 and 2 more.",
-        "Classes as in the network: 100.00 % with exact sums, 95.00 % with rounded ones; top-1 on the labels "
-        "90.00 % before and 85.00 % after.",
         "Not measured: the images have no labels.",
     ):
         assert text.replace("'", "&#39;") in html and text in md, text
-    assert "| **doubt** |" in md and "| Add_0 | 9 | 57 | 0.25 |" in md
+    assert "| **doubt** |" in md
     assert re.search(r'<tr class="bad"><td class="l">doubt</td>', html) and "results on 7 images" in html
     short = brief.as_text(record)
     assert "  left to the host: softmax of the scores\n  doubt: accuracy is at chance" in short
@@ -754,7 +738,7 @@ def test_a_shell_reads_the_command_as_it_was_given(case):
     odd = ODD_NAMES[case]
     export = {"source": {"file": odd}, "input": {"scale": 1.0}, "asked": {"IMAGES_FROM": odd}}
     fold = {"interval": 1, "net": "x", "output": "scores"}
-    words = shlex.split(provenance.command(export, {"approximate": None}, fold, BOARD, "rtl"))
+    words = shlex.split(provenance.command(export, fold, BOARD, "rtl"))
     assert words[:4] == ["make", "build", f"MODEL={odd}", f"IMAGES_FROM={odd}"]
 
 

@@ -19,7 +19,6 @@ from xnorforge.flows.importing import scores
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import checks, integers_of, lower
 from xnorforge.flows.lower.evaluation import evaluate
-from xnorforge.flows.lower.graph import integer_graph
 from xnorforge.flows.lower.values import of_leaf
 from xnorforge.flows.lower.walk import Leaf
 from xnorforge.hw import any_width
@@ -160,64 +159,6 @@ def test_classes_that_float32_does_not_tell_apart_are_counted(monkeypatch):
     assert checks.class_ties(SimpleNamespace(output=None), integers[:, :1], golden[:, :1]) is None
 
 
-def values_of_sums(graph, levels) -> dict[str, np.ndarray]:
-    """Every sum of branches on given quantised activations, as the number that it stands for, exactly."""
-    tensors, found = dict(levels), {}
-    for node in graph.nodes:
-        tensors.setdefault(node.out, graph.run_node(node, tensors) if node.out not in levels else None)
-        if node.op == "Join":
-            _, scale, offset = graph.own[node.out].start
-            found[node.out] = tensors[node.out].astype(object) * scale + offset
-    return found
-
-
-@pytest.mark.parametrize("seed", [0, 1])
-def test_rounded_sums_keep_their_bound_and_more_bits_are_never_further_off(seed):
-    model = BiReal(3, 2, 4, halving=[1], seed=seed).model
-    rng, before = np.random.default_rng(seed), {}
-    exact = integer_graph(model, *BYTES.values())
-    levels = {"input": rng.integers(0, 256, (40, 4, 4, 3))}
-    for node in exact.nodes:
-        if "thresholds" in node.at:
-            levels[node.out] = rng.integers(0, 2, (40, *exact.leaves[node.out].shape))
-    wanted = values_of_sums(exact, levels)
-    assert len(wanted) == 3
-    for bits in (8, 12, 16, 20, 24):
-        graph = integer_graph(model, *BYTES.values(), bits)
-        got = values_of_sums(graph, levels)
-        assert set(graph.approximate) == set(wanted) and got.keys() == wanted.keys()
-        for name, one in graph.approximate.items():
-            off = abs(got[name] - wanted[name]).reshape(-1, len(one.bound)).max(0)
-            assert (off <= one.bound).all() and (one.bound <= before.get(name, np.inf)).all()
-            assert one.bits < one.exact_bits and (off > 0).any()
-            before[name] = one.bound
-            node = next(n for n in graph.nodes if n.out == name)
-            reference = next(n for n in exact.nodes if n.out == name)
-            assert ((node.at["multipliers"] == 0) == (reference.at["multipliers"] == 0)).all()
-
-
-def test_the_fewest_bits_that_change_no_class_are_taken_and_their_errors_stated(tmp_path):
-    net = BiReal(2, 2, 4, seed=3)
-    images, model = net.pixels.astype(np.uint8), net.model
-    ends = [onnx_exec.execute_onnx(model, {"global_in": x[None].astype(np.float32)}) for x in images]
-    scores = np.concatenate([one["global_out"] for one in ends])
-    model.save(str(tmp_path / "model.onnx"))
-    write_json(tmp_path / "export.json", {"net": "rounded", "input": BYTES})
-    labels = scores.argmax(1)
-    labels[0] = -1
-    np.savez(tmp_path / "golden.npz", images=images, scores=scores, labels=labels)
-    apart = lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path, approximate=True)["approximate"]
-    assert (
-        apart["classes_differ"] == 0 and apart["bits"] <= 24 and apart["top1"] == apart["agreement"] == [1, 1]
-    )
-    for one in apart["sums"].values():
-        assert one["bits"] < one["exact_bits"] and min(one["bound"]) >= 0 < max(one["bound"])
-    wanted = np.load(tmp_path / "lowered.npz")["integers"].argmax(1)
-    for bits in range(8, apart["bits"], 2):
-        graph, _ = integers_of(model, BYTES, sum_bits=bits)
-        assert (checks.run_all(graph, images.transpose(0, 2, 3, 1)).argmax(1) != wanted).any()
-
-
 def test_a_base_is_rounded_once_however_wide_its_integers_are():
     """Exact ratios against float64, at integers of 80 bits whose sum with the offset all but cancels."""
     scale, offset = Fraction(3, 2**90), -Fraction(3 * 2**79, 2**90)
@@ -281,7 +222,7 @@ def test_hls4ml_refuses_numbers_that_float64_does_not_hold(tmp_path):
     join = OPS["Join"].make("join0", {"multipliers": np.ones((2, 4), np.int64)}, **given)
     with pytest.raises(UserError) as raised:
         convert([join], "io_stream", boards.load("pynq-z2"), tmp_path)
-    says(raised, "hls4ml: join0 (Join) … 61 bits … 53 … BACKEND=rtl … APPROXIMATE=1")
+    says(raised, "hls4ml: join0 (Join) … 61 bits … 53 … BACKEND=rtl")
     given |= {"in_bits": [4, 4], "out_bits": 50}
     wide = {"multipliers": np.array([[1, 1, 1, 1], [2**60, 1, 1, 1]])}
     with pytest.raises(UserError, match=r"^hls4ml: join1 \(Join\) .*62 bits"):

@@ -65,7 +65,7 @@ def check_expressible(ops: list[HwOp], forms) -> None:
                 f"has numbers of {bits} bits, but the float64 of hls4ml's tables and emulation holds "
                 f"{FLOAT64_BITS}"
             )
-            raise refused(op, why, "build it with BACKEND=rtl, or with APPROXIMATE=1")
+            raise refused(op, why, "build it with BACKEND=rtl")
     for io in forms:
         convert_operators(ops, io, lambda *_: [1])
 

@@ -9,7 +9,7 @@ from xnorforge.flows.lower.examples import random_leaf, random_shape
 from xnorforge.flows.lower.narrowing import FEWEST
 from xnorforge.flows.lower.registry import MAKERS, arithmetic, emission, example, meaning, rule, tidying
 from xnorforge.flows.lower.sums import one_leaf
-from xnorforge.flows.lower.values import F32, Bounds, Leaf, Levels, Node, append, bounds_of, of_leaf
+from xnorforge.flows.lower.values import F32, Leaf, Levels, Node, append, of_leaf, reach_of
 from xnorforge.flows.lower.views import seen, usual_view, view_of
 from xnorforge.flows.lower.walk import refuse
 
@@ -51,9 +51,7 @@ def _concat(walk, node, at):
     name = f"concat{walk.counts['Concat']}"
     out = walk.emit("Concat", leaves, (*first.shape[:-1], len(lo)), lo, hi, name, order=_order(leaves))
     scale, offset = (np.concatenate(x) for x in zip(*((v.single[1], v.offset) for v in values)))
-    found = [bounds_of(value) for value in values]
-    bounds = Bounds(*(np.concatenate([getattr(one, key) for one in found]) for key in ("reach", "error")))
-    value = walk.value_of(out, scale, offset, bounds)
+    value = walk.value_of(out, scale, offset, np.concatenate([reach_of(value) for value in values]))
     return seen(value, np.moveaxis(usual_view(out), 0, -1)) if last else value
 
 
@@ -88,7 +86,7 @@ def _levels_first(graph) -> None:
 def _of_channels(levels: Levels, leaf: Leaf, of: slice) -> Levels:
     """The quantiser of some channels, which are a leaf of their own."""
     whole, (_, a, b) = levels.value, levels.value.start
-    value = of_leaf(leaf, a[of], b[of], bounds_of(whole).each(lambda x: x[of]))
+    value = of_leaf(leaf, a[of], b[of], reach_of(whole)[of])
     for op, *given in whole.chain:
         value = append(value, op, *(np.asarray(row)[of] for row in given))
 

@@ -18,7 +18,7 @@ from xnorforge.flows.lower.examples import random_leaf
 from xnorforge.flows.lower.nodes import IntegerNode
 from xnorforge.flows.lower.registry import CHOOSING, MAKERS, example, maker, meaning, rule
 from xnorforge.flows.lower.sums import one_leaf, single
-from xnorforge.flows.lower.values import Value, bounds_of, of_leaf
+from xnorforge.flows.lower.values import Value, of_leaf, reach_of
 from xnorforge.flows.lower.views import over, seen, usual_view, view_of
 from xnorforge.flows.lower.walk import Walk, refuse
 from xnorforge.hw.ops.border.lower import everywhere
@@ -90,9 +90,9 @@ def blocks(walk: Walk, node: NodeProto, value: Value, view: np.ndarray) -> Value
         "DepthToSpace", [leaf], (*view.shape[1:], channels), low.min(0), high.max(0), f"{leaf.layer}_space",
         leaf.layer, block=block, size=list(view.shape[1:]),
     )  # fmt: skip
-    assert value.bounds is not None
-    widest = value.bounds.each(lambda x: np.tile(x.reshape(-1, channels).max(0), len(x) // channels))
-    return over(replace(value, bounds=widest), out, np.arange(channels))
+    assert value.reach is not None
+    widest = np.tile(value.reach.reshape(-1, channels).max(0), len(value.reach) // channels)
+    return over(replace(value, reach=widest), out, np.arange(channels))
 
 
 def _alike(value: Value, table: np.ndarray) -> bool:
@@ -120,7 +120,7 @@ def _with_one_offset(walk, node, value: Value, table: np.ndarray) -> Value:
     rows, columns, factors, shift = everywhere(walk.leaves[name], times)
     shift[0, 0] = [int(x * times) for x in apart]
     out = MAKERS["by place"](walk, node, walk.leaves[name], rows, columns, factors, shift)
-    return of_leaf(out, a / times, offset, bounds_of(value))
+    return of_leaf(out, a / times, offset, reach_of(value))
 
 
 @example("DepthToSpace")

@@ -4,8 +4,7 @@ The rational grid common to the coefficients A_k of all tensors gives integer mu
 sum_k A_k n_k = grid * sum_k (A_k / grid) n_k  exactly. A shared quantiser gives multipliers 1, 1, which cost
 nothing; scales on a power-of-two grid give shifts. Arbitrary float scales give sums of 30 to 80 bits. What
 reads them are mostly comparisons, so that a shortcut is brought to the grid of the last sum that it reaches:
-there and on the way it is added as it is. Sums of more than EXACT_BITS are rounded where that was asked for
-(`Walk.sum_bits`).
+there and on the way it is added as it is.
 """
 
 from fractions import Fraction
@@ -16,12 +15,8 @@ from xnorforge.flows.lower.emit import type_of
 from xnorforge.flows.lower.examples import random_leaf, random_shape
 from xnorforge.flows.lower.narrowing import FEWEST, Narrowed, narrowed
 from xnorforge.flows.lower.registry import NEGATABLE, emission, example, maker, meaning, tidying
-from xnorforge.flows.lower.values import Bounds, Value, bounds_of, common_grid
-from xnorforge.flows.lower.walk import RoundedSum
+from xnorforge.flows.lower.values import Value, common_grid, reach_of
 from xnorforge.hw.any_width import weighted_sum, whole_numbers, width_of
-
-EXACT_BITS = 24  # sums of so many bits are never rounded
-SLOP = 1 + 1e-9  # bounds are summed in float64
 
 
 @meaning("Join")
@@ -32,7 +27,7 @@ def join(*given: np.ndarray) -> np.ndarray:
 
 
 @maker("sum")
-def _add_up(walk, value: Value, node) -> Value:
+def _add_up(walk, value: Value) -> Value:
     """Several leaves become one: a Join with integer multipliers on the coarsest common grid."""
     leaves = [walk.leaves[name] for name in value.coefficients]
     rows = np.array([*value.coefficients.values()], dtype=object)
@@ -40,81 +35,24 @@ def _add_up(walk, value: Value, node) -> Value:
     grids = [common_grid(a for column in columns for a in column) or Fraction(1)] * len(columns)
     if _widest(columns, grids) >= 2**16:  # one grid per channel needs fewer bits
         grids = [common_grid(column) or Fraction(1) for column in columns]
-    grid, offset, bounds = np.array(grids, object), value.offset, bounds_of(value)
-    out = f"join{walk.counts['Join']}"
-    reach = _reach(_on(rows, grid), leaves)
-    if walk.sum_bits and width_of(reach) > EXACT_BITS:
-        exact_bits = width_of(reach)
-        grid = np.array(
-            [_coarser(*given, walk.sum_bits) for given in zip(columns, grid, _spans(rows, leaves))]
-        )
-        offset, error = _errors(walk, rows, grid, leaves, offset)
-        reach, bounds = _reach(_on(rows, grid), leaves), Bounds(bounds.reach, (bounds.error + error) * SLOP)
-        walk.approximate[out] = RoundedSum(node.name, width_of(reach), exact_bits, bounds.error)
+    grid = np.array(grids, object)
     multipliers = whole_numbers(_on(rows, grid))
-    order = value.leaf.order
-    leaf = walk.emit("Join", leaves, value.shape, *reach, out, order=order, multipliers=multipliers)
-    return walk.value_of(leaf, grid, offset, bounds)
+    name, order = f"join{walk.counts['Join']}", value.leaf.order
+    leaf = walk.emit(
+        "Join", leaves, value.shape, *_reach(multipliers, leaves), name, order=order, multipliers=multipliers
+    )
+    return walk.value_of(leaf, grid, value.offset, reach_of(value))
 
 
 def _on(rows, grid) -> np.ndarray:
-    """The coefficients in steps of the grid, to the nearest."""
-    return np.array([[round(a) for a in row / grid] for row in rows], object)
+    """The coefficients in steps of the grid, which divides them: integers."""
+    return np.array([[int(a) for a in row / grid] for row in rows], object)
 
 
 def _reach(multipliers, leaves) -> np.ndarray:
     """Least and greatest sum, (2, channels)."""
     ends = [(m * leaf.lo.astype(object), m * leaf.hi.astype(object)) for m, leaf in zip(multipliers, leaves)]
     return np.array([sum(np.minimum(*pair) for pair in ends), sum(np.maximum(*pair) for pair in ends)])
-
-
-def _spans(rows, leaves) -> np.ndarray:
-    """Largest magnitude of the sum per channel, rational."""
-    spans = (abs(row) * np.maximum(abs(leaf.lo), abs(leaf.hi)) for row, leaf in zip(rows, leaves))
-    return np.asarray(sum(spans))
-
-
-def _coarser(column, exact: Fraction, span: Fraction, bits: int) -> Fraction:
-    """The grid of one channel of a rounded sum: the power of two on which the sum has `bits` bits, or a finer
-    one, so that no coefficient but 0 becomes 0 and those of an earlier rounded sum, powers of two themselves,
-    stay exact. Never finer than the exact grid.
-
-    The grids of fewer bits are multiples of those of more, so that more bits are never further off.
-    """
-    least = min((abs(a) for a in column if a), default=Fraction(0))
-    if not least:
-        return exact
-    return max(exact, min(_power(span) * 4 / 2**bits, _power(least)))
-
-
-def _power(number: Fraction) -> Fraction:
-    """The largest power of two that is not above a positive number."""
-    exponent = number.numerator.bit_length() - number.denominator.bit_length()
-    found = Fraction(2) ** exponent
-    return found if found <= number else found / 2
-
-
-def _errors(walk, rows, grid, leaves, offset) -> tuple[np.ndarray, np.ndarray]:
-    """Offset of a rounded sum, and how far its rounded coefficients may lead.
-
-    What a multiplier leaves out is set right at the integer for which the leaf's own value is zero, or at the
-    nearest one it reaches, so that zeros of a branch stay zeros.
-    """
-    error = np.zeros(len(grid), object)
-    for row, m, leaf in zip(rows, _on(rows, grid), leaves):
-        lost, lo, hi = row - grid * m, leaf.lo.astype(object), leaf.hi.astype(object)
-        zero = np.clip(_zero(walk.own.get(leaf.name), leaf), lo, hi)
-        offset = offset + lost * zero
-        error = error + abs(lost) * np.maximum(hi - zero, zero - lo)
-    return offset, np.nextafter(np.array([float(x) for x in error]), np.inf)
-
-
-def _zero(own: Value | None, leaf) -> np.ndarray:
-    """Where the value that a leaf was made for is zero, rational."""
-    if own is None:
-        return np.zeros(leaf.channels, object)
-    _, a, b = own.start
-    return np.array([-y / x if x else 0 for x, y in zip(a, b)], object)
 
 
 def _widest(columns, grid) -> int:

@@ -10,7 +10,7 @@ from xnorforge.core.types import Record
 from xnorforge.flows.lower.examples import random_leaf, random_shape
 from xnorforge.flows.lower.registry import MAKERS, emission, example, maker, meaning
 from xnorforge.flows.lower.sums import one_leaf, same_order
-from xnorforge.flows.lower.values import Bounds, Value, bounds_of
+from xnorforge.flows.lower.values import Value, reach_of
 from xnorforge.flows.lower.walk import refuse
 from xnorforge.hw.any_width import times
 
@@ -29,19 +29,18 @@ def _multiply(walk, node) -> Value:
     if one is other:
         raise refuse(node, "both factors come from one tensor", "quantise one of them")
     (a, c), (b, d) = zip(*((value.single[1], value.offset) for value in values))
-    reach, error = (np.stack(given) for given in zip(*((x.reach, x.error) for x in map(bounds_of, values))))
-    bounds = Bounds(reach.prod(0), error[0] * reach[1] + error[1] * reach[0] + error.prod(0))
+    reach = np.prod([reach_of(value) for value in values], axis=0)
     xnor = all(_signs(walk, value) for value in values)
     low, high = _range(one, other, xnor)
     name = f"product{walk.counts['Product']}"
     out = walk.emit("Product", leaves, one.shape, low, high, name, order=one.order, xnor=xnor)
     if xnor:
-        return walk.value_of(out, a * c / 2, -a * c / 4, bounds)
+        return walk.value_of(out, a * c / 2, -a * c / 4, reach)
     terms = {out.name: a * c, one.name: a * d, other.name: b * c}
     terms = {leaf: factors for leaf, factors in terms.items() if any(factors)}
     if [*terms] == [out.name]:
-        return walk.value_of(out, a * c, b * d, bounds)
-    return Value(out, terms, b * d, bounds=bounds)
+        return walk.value_of(out, a * c, b * d, reach)
+    return Value(out, terms, b * d, reach=reach)
 
 
 def _of_one_shape(walk, node) -> list[Value]:

@@ -63,7 +63,7 @@ def _shifts(value: Value, leaf: Leaf, levels: int, scale, low) -> dict | None:
     if not len(value.chain) or value.chain[-1][0] != "prelu" or levels < FEWEST:
         return None
     *before, (_, slopes) = value.chain
-    part = of_leaf(leaf, *value.start[1:], value.bounds)
+    part = of_leaf(leaf, *value.start[1:], value.reach)
     for op, *given in before:
         part = append(part, op, *given)
     if part.terms is None:

@@ -12,7 +12,7 @@ from xnorforge.flows.lower.linear import nearest_border
 from xnorforge.flows.lower.moves import flatten
 from xnorforge.flows.lower.registry import MAKERS, emission, example, meaning, rule
 from xnorforge.flows.lower.sums import one_leaf
-from xnorforge.flows.lower.values import Bounds, bounds_of
+from xnorforge.flows.lower.values import reach_of
 from xnorforge.flows.lower.views import seen, view_of
 from xnorforge.flows.lower.walk import refuse
 from xnorforge.hw.any_width import as_width, width_of
@@ -42,8 +42,7 @@ def _sums(walk, leaf, kernel, stride):
 
 def _average(walk, value, sums, kernel, scale):
     """The value of sums over windows, whose numbers the reference adds up before it divides."""
-    bounds = bounds_of(value)
-    return walk.value_of(sums, scale, value.offset, Bounds(bounds.reach * prod(kernel), bounds.error))
+    return walk.value_of(sums, scale, value.offset, reach_of(value) * prod(kernel))
 
 
 def _image(walk, node, value):

@@ -29,7 +29,7 @@ from xnorforge.flows.lower.integers import windows
 from xnorforge.flows.lower.nodes import IntegerNode
 from xnorforge.flows.lower.registry import MAKERS, NEGATABLE, emission, example, maker, meaning, rule, tidying
 from xnorforge.flows.lower.sums import one_leaf
-from xnorforge.flows.lower.values import Leaf, Node, bounds_of, exact, of_leaf
+from xnorforge.flows.lower.values import Leaf, Node, exact, of_leaf, reach_of
 from xnorforge.flows.lower.views import MOST_BITS, bits_again
 from xnorforge.flows.lower.walk import Lowered, Walk, refuse
 from xnorforge.hw.ops.border.lower import everywhere
@@ -143,7 +143,7 @@ def _pad(walk, node, at):
     if times > 1:
         leaf = MAKERS["by place"](walk, node, leaf, *everywhere(leaf, times))
     out = bordered(walk, leaf, np.array([int(share * times) for share in wanted]), pads, layer)
-    found = of_leaf(out, a / times, value.offset, bounds_of(value))
+    found = of_leaf(out, a / times, value.offset, reach_of(value))
     return _more_channels(walk, node, found, before, after, border)
 
 
@@ -168,10 +168,9 @@ def _more_channels(walk, node, value, before: int, after: int, border: Fraction)
         leaf.layer, weights=np.pad(np.eye(many, dtype=np.int64), ((0, 0), (before, after)))[None, None],
         xnor=False, top=max(map(abs, leaf.range)), stride=[1, 1], dilation=[1, 1], groups=1,
     )  # fmt: skip
-    bounds = bounds_of(value)
-    bounds = replace(bounds, reach=beside(bounds.reach, abs(float(border))), error=beside(bounds.error, 0.0))
+    reach = beside(reach_of(value), abs(float(border)))
     out = bits_again(walk, leaf, out)
-    return of_leaf(out, beside(a, a[0]), beside(value.offset, border), bounds)
+    return of_leaf(out, beside(a, a[0]), beside(value.offset, border), reach)
 
 
 def _left_to_convolutions(walk, node, border) -> bool:

@@ -55,11 +55,11 @@ def _import_file(net_dir: Path, model: Path, scale, offset, input_format, task, 
     import_network(model, samples, net_dir, Wanted(input_format, scale, offset, rows), words)
 
 
-def lower(net_dir: Path, _acc: Path, approximate) -> None:
+def lower(net_dir: Path, _acc: Path) -> None:
     """The same function on integers only."""
     from xnorforge.flows.lower import lower
 
-    lower(net_dir / "model.onnx", net_dir / "golden.npz", net_dir, approximate)
+    lower(net_dir / "model.onnx", net_dir / "golden.npz", net_dir)
 
 
 def fold(

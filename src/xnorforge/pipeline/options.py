@@ -180,9 +180,6 @@ class Options:
     labels: str | None = option(
         None, "export", "With IMAGES_FROM: a file of labels, or `last` for the last column of a .csv file."
     )  # fmt: skip
-    approximate: bool = option(
-        False, "lower", "Round sums of branches of more than 24 bits; the report states the effect."
-    )  # fmt: skip
     board: str = option("pynq-z2", "fold", "Board.", known="board")
     backend: str = option(
         "rtl", "fold", "Back end: how the folded network becomes hardware.", known="backend"

@@ -23,7 +23,6 @@ NAME = "build.toml"
 KEYS = {one.key: one for one in OPTIONS if one.name != "jobs"}
 OF_NETWORK = ("net", "method", "weights", "data")
 OF_FILE = ("model", "scale", "input", "images_from", "labels", "task")
-OF_EITHER = ("approximate",)
 
 
 def same_options(asked: Request) -> Record:
@@ -41,7 +40,7 @@ def same_options(asked: Request) -> Record:
 def write_settings(asked: Request) -> None:
     """Write them into the network's folder and the accelerator's, where they are not there already."""
     found = same_options(asked)
-    own = {name: value for name, value in found.items() if name in (*OF_NETWORK, *OF_FILE, *OF_EITHER)}
+    own = {name: value for name, value in found.items() if name in (*OF_NETWORK, *OF_FILE)}
     for folder, given in ((asked.net_dir, own), (asked.acc, found)):
         lines = [f"{name} = {json.dumps(value)}" for name, value in given.items()]
         text = "\n".join(["# `xnorforge build --config` with this file repeats the build", *lines, ""])
