@@ -1,4 +1,4 @@
-"""An accelerator as a package for other flows: a top in Verilog-2001, FuseSoC, Bender, Vivado, LiteX.
+"""An accelerator as a package for other flows: a top in Verilog-2001, FuseSoC, Vivado, LiteX.
 
 docs/guide/package.md describes its content. All texts are templates next to this file; `sources.py` renames
 the modules, `streams.py` widens the streams, `vectors.py` writes the stimuli and results of the test bench.
@@ -120,7 +120,7 @@ def _written(given: Record) -> dict[str, str]:
     wanted = {
         "README.md": "README.md", f"rtl/{module}.v": f"{plain}wrapper.v",
         f"rtl/{prefix}_config.svh": "config.svh", f"sim/{prefix}_tb.sv": f"{plain}tb.sv",
-        f"{module}.core": "core", "Bender.yml": "bender.yml",
+        f"{module}.core": "core",
     }  # fmt: skip
     if not plain:
         wanted[f"litex/{prefix}.py"] = "litex.py"
@@ -128,6 +128,4 @@ def _written(given: Record) -> dict[str, str]:
         wanted["vivado/package_ip.tcl"] = "package_ip.tcl"
     texts = {path: render(__name__, f"templates/{name}", given) for path, name in wanted.items()}
     names = [*given["sources"], f"{module}.v"]
-    for file, folder in (("rtl.f", ""), ("rtl_env.f", f"${{{given['upper']}_PACKAGE}}/")):
-        texts[file] = f"+incdir+{folder}rtl\n" + "".join(f"{folder}rtl/{name}\n" for name in names)
-    return texts
+    return texts | {"rtl.f": "+incdir+rtl\n" + "".join(f"rtl/{name}\n" for name in names)}

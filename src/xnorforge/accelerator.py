@@ -121,7 +121,7 @@ class Accelerator:
     def package(
         self, prefix: str | None = None, folder: str | Path | None = None, interface: str = "axis"
     ) -> Path:
-        """Write the RTL as a package for other flows (FuseSoC, Bender, Vivado, LiteX; docs/guide/package.md).
+        """Write the RTL as a package for other flows (FuseSoC, Vivado, LiteX; docs/guide/package.md).
         The RTL is simulated first, and stages that are missing run before that.
 
         Args:

@@ -432,7 +432,7 @@ VERBS = (
                  *_also("out", help="Output folder, which is replaced.", usual="demo in the network's folder")),
     ),
     Verb(
-        "package", "Use", "The accelerator for other flows: FuseSoC, Bender, Vivado, LiteX.", builds=True,
+        "package", "Use", "The accelerator for other flows: FuseSoC, Vivado, LiteX.", builds=True,
         options=(*_also("prefix", "interface"),
                  *_also("out", help="Output folder, which is replaced.", usual="package in the accelerator's folder")),
         module="results",
