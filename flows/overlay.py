@@ -6,7 +6,6 @@ The folder contains
     xf_driver.h, xf_driver.c, xf_network.h   the C driver, and the same description for it
     overlay.ipynb            a notebook; examples.npz: its frames and scores
     weights.bin              its weights, which both drivers load (LOADABLE=1, templates, weights from memory)
-    xnorforge_measure.py     measures frames/s, latency and power on the board
     rtl/                     shell, accelerator, memory files; system.f: the sources in order
     overlay.bit, overlay.bin the bitstream of this accelerator in this shell, if there is one
     build.tcl, overlay.xdc   for a Zynq: makes a bitstream and its overlay.hwh with Vivado
@@ -34,9 +33,7 @@ from xnorforge.hw.shells.forms import FORMS, HostShell, form_of
 from xnorforge.hw.wrap import files_used
 
 EXAMPLES = 16  # frames
-DRIVERS = (
-    "xnorforge_driver.py", "xnorforge_measure.py", "overlay.ipynb", "xf_driver.h", "xf_driver.c",
-)  # fmt: skip
+DRIVERS = ("xnorforge_driver.py", "overlay.ipynb", "xf_driver.h", "xf_driver.c")
 
 
 def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> Record:

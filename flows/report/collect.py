@@ -227,7 +227,6 @@ def report(acc: Path, routed: bool | None = None) -> Record:
         "energy": {"value": None, "why": "not measured: no board was used"},
         "netlist": provenance.netlist(board),
         "bitstream": provenance.bitstream(board, found.get("bitstream")),
-        "measured": provenance.board_measurement(acc),
         "routed": routing_of(found.get("bitstream"), interval, sim["latency"]),
         "utilization": {
             name: {"used": cells.used(total, name), "available": has} for name, has in board.capacity.items()

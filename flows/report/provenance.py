@@ -5,17 +5,11 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from xnorforge.core.artifacts import digest, read_json
-from xnorforge.core.errors import UserError
+from xnorforge.core.artifacts import digest
 from xnorforge.core.input_format import scale_words
 from xnorforge.core.types import Record
 from xnorforge.hw import boards, families, routing
 from xnorforge.hw.boards import Board
-
-# Of measured.json, what the report shows.
-MEASURED = (
-    "kind", "device", "frames", "batch", "cycles_per_frame", "frames_per_s", "latency_us", "power_w",
-)  # fmt: skip
 
 
 def origin(export: Record) -> str:
@@ -70,32 +64,6 @@ def bitstream(board: Board, record: Record | None) -> str:
     if lacking:
         return f"not built: {lacking[0].name} was not found; `make doctor` shows where to get it"
     return "not built: place and route was disabled (PNR=off)"
-
-
-def board_measurement(acc: Path) -> Record | None:
-    """What a user measured on the board (measured.json, docs/guide/board.md); None without it.
-
-    Raises:
-        UserError: the file cannot be read, or belongs to another network.
-    """
-    path = acc / "measured.json"
-    try:
-        found = read_json(path)  # tried, not asked for, so that the report is made again once it is there
-        of_network, values = found["hash"], {name: found[name] for name in MEASURED}
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"report: {path} cannot be read as a measurement; remove it, or copy the file that "
-            "xnorforge_measure.py wrote."
-        ) from error
-    own = digest(acc / "folded.onnx")[:16]
-    if of_network != own:
-        raise UserError(
-            f"report: {path} was measured with another network (hash {of_network}) than this accelerator's "
-            f"({own}); remove it, or measure with this build's overlay."
-        )
-    return values
 
 
 def product_files(acc: Path) -> list[Record]:

@@ -15,7 +15,7 @@ import onnx
 import pytest
 
 from xnorforge.core import plugins
-from xnorforge.core.artifacts import check, digest, netlist_digest, write_json
+from xnorforge.core.artifacts import check, netlist_digest, write_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows import report
 from xnorforge.flows.bind import OPS
@@ -982,44 +982,6 @@ def test_a_routed_clock_stands_beside_the_target_with_frames_per_second_and_path
     )
     flat = entries.figures_of(json.loads((acc / "report.json").read_text()))
     assert flat["bitstream__clock__median_mhz"] == 120.0
-
-
-MEASURED = {
-    "net": "small", "kind": "measured", "device": "pynq", "frames": 1000, "batch": 64,
-    "cycles_per_frame": 8206.0, "frames_per_s": 11500.2, "power_w": {"ina PL": {"idle": 0.25, "busy": 0.75}},
-    "latency_us": {"median": 410.0, "least": 400.0, "most": 900.5},
-}  # fmt: skip
-
-
-def test_what_was_measured_on_the_board_stands_in_the_report(tmp_path):
-    acc = lay(tmp_path, records())
-    assert report.write(acc)["measured"] is None and "on the board" not in (acc / "report.html").read_text()
-    own = digest(acc / "folded.onnx")[:16]
-    write_json(acc / "measured.json", MEASURED | {"hash": own})
-    record = report.write(acc)
-    assert record["measured"] == {name: MEASURED[name] for name in MEASURED if name != "net"}
-    page = (acc / "report.html").read_text()
-    assert "11,500.2 frames/s, host included, 8,206 cycles per frame, one frame 410 us (median)" in page
-    assert "ina PL 0.75 W (0.25 W idle)" in page and '<span class="tag board">board</span>' in page
-    write_json(acc / "measured.json", MEASURED | {"hash": own, "kind": "simulated", "frames_per_s": None,
-                                                  "latency_us": None, "power_w": {}})  # fmt: skip
-    assert report.write(acc)["measured"]["kind"] == "simulated"
-    page = (acc / "report.html").read_text()
-    assert re.search('<td class="l">8,206 cycles per frame *<span class="tag sim">', page)
-
-
-@pytest.mark.parametrize("given", [{"hash": "0" * 16}, {"frames": None}, []])
-def test_a_measurement_of_another_network_and_what_is_none_are_refused(tmp_path, given):
-    acc = lay(tmp_path, records())
-    own = digest(acc / "folded.onnx")[:16]
-    found = {name: value for name, value in (MEASURED | {"hash": own} | dict(given)).items() if value}
-    write_json(acc / "measured.json", found if given else given)
-    with pytest.raises(UserError) as refused:
-        report.write(acc)
-    said = str(refused.value)
-    assert said.startswith(f"report: {acc}/measured.json ") and "remove it" in said
-    for word in ("0" * 16, own) if "hash" in given else ("xnorforge_measure.py",):
-        assert word in said
 
 
 def test_a_bitstream_of_another_netlist_and_one_left_out_are_not_shown(tmp_path):

@@ -17,7 +17,6 @@ from xnorforge.flows.overlay import write_overlay
 from xnorforge.hw import boards
 from xnorforge.hw.shells.dma.drivers import xnorforge_driver as driver
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Accelerator, Device
-from xnorforge.hw.shells.dma.drivers.xnorforge_measure import measure
 from xnorforge.hw.shells.forms import FORMS
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.shell import shell_library
@@ -154,14 +153,6 @@ def test_the_c_driver_gives_the_same_integers(acc, library, expected, tmp_path, 
     done = subprocess.run(given, input=text, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert [int(word) for word in done.stdout.split()] == answers.ravel().tolist()
-
-
-def test_the_measurement_counts_cycles_of_its_frames_alone(acc, open_sim, expected):
-    """A frame is 16 words in and 3 out, each at least two cycles of the bus."""
-    device, (images, _) = accelerator(acc, open_sim()), expected
-    found = measure(device, images, 10, 2)
-    assert (found["kind"], found["frames"], found["frames_per_s"]) == ("simulated", 10, None)
-    assert 2 * 19 < found["cycles_per_frame"] < 1000
 
 
 def test_a_network_with_loads_is_refused(acc, monkeypatch):

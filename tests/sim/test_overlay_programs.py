@@ -1,4 +1,4 @@
-"""Programs next to the drivers, on the verilated shell: notebook, measurement."""
+"""Programs next to the drivers, on the verilated shell: the notebook."""
 
 import json
 import os
@@ -20,7 +20,6 @@ from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
 from xnorforge.flows.overlay import write_overlay
 from xnorforge.hw import graph
-from xnorforge.hw.shells.dma.drivers import xnorforge_measure
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Device
 from xnorforge.sim.shell import shell_library
 
@@ -156,70 +155,3 @@ def test_the_notebook_says_so_where_a_score_is_another(acc, library, tmp_path):
     program = "\n".join(cells).replace("examples.npz", str(tmp_path / "other.npz"))
     done = in_overlay(acc, library, "-c", program)
     assert done.returncode == 1 and re.search(r"RuntimeError: .*scores.*trained network", done.stderr)
-
-
-def test_a_measurement_of_a_simulation_has_cycles_and_no_time(acc, library, tmp_path):
-    out = tmp_path / "measured.json"
-    words = ["--device", "sim", "--library", str(library), "--frames", "20", "--singles", "2", "-o", str(out)]
-    done = in_overlay(acc, library, "xnorforge_measure.py", *words)
-    assert done.returncode == 0, done.stderr
-    found = read_json(out)
-    assert json.loads(done.stdout) == found
-    assert (found["kind"], found["net"], found["frames"], found["device"]) == (
-        "simulated",
-        "small",
-        20,
-        "sim",
-    )
-    assert found["hash"] == read_json(acc / "overlay/overlay.json")["hash"]
-    assert found["frames_per_s"] is None and found["latency_us"] is None
-    assert 16 <= found["cycles_per_frame"] < 100  # 16 beats in
-    done = in_overlay(acc, library, "xnorforge_measure.py", *words[:4], "--frames", "0")
-    assert (done.returncode, done.stdout) == (
-        2, "measure: --frames must be at least 1, --singles at least 0.\n"
-    )  # fmt: skip
-
-
-class Board:
-    """Another class around the simulation: to the measurement it is a board."""
-
-    def __init__(self, bus):
-        self.bus = bus
-
-    def __getattr__(self, name):
-        return getattr(self.bus, name)
-
-
-def test_a_measurement_on_a_board_has_rate_latency_and_the_mean_of_each_sensor(acc, library, tmp_path):
-    chips = tmp_path / "sys/class/hwmon"
-    for chip, values in (("hwmon0", {"power1_input": "2500000\n"}), ("hwmon1", {"temp1_input": "40000\n"}),
-                         ("hwmon2", {"power2_input": "750000\n", "power2_label": "PL\n"})):  # fmt: skip
-        (chips / chip).mkdir(parents=True)
-        (chips / chip / "name").write_text(f"ina{chip[-1]}\n")
-        for name, text in values.items():
-            (chips / chip / name).write_text(text)
-    bus = Device("sim", library, acc / "rtl")
-    network = accelerator(acc, Board(bus), batch=4)
-    with np.load(acc / "overlay/examples.npz") as given:
-        found = xnorforge_measure.measure(network, given["images"], 10, 3, tmp_path)
-    bus.close()
-    assert found["power_w"] == {"ina0": {"idle": 2.5, "busy": 2.5}, "ina2 PL": {"idle": 0.75, "busy": 0.75}}
-    assert (found["kind"], found["frames"], found["batch"]) == ("measured", 10, 4)
-    assert found["frames_per_s"] > 0
-    latency = found["latency_us"]
-    assert 0 < latency["least"] <= latency["median"] <= latency["most"]
-
-
-def test_another_network_s_bitstream_ends_a_measurement_with_a_sentence(
-    acc, library, monkeypatch, tmp_path, capsys
-):
-    about = read_json(acc / "overlay/overlay.json")
-    (tmp_path / "overlay.json").write_text(json.dumps({**about, "hash": "0123456789abcdef"}))
-    monkeypatch.chdir(tmp_path)
-    bus = Device("sim", library, acc / "rtl")
-    monkeypatch.setattr(xnorforge_measure, "_device", lambda _asked: bus)
-    assert xnorforge_measure.main(["--device", "sim"]) == 2
-    line = rf"Accelerator: .*{about['hash']}.*0123456789abcdef.*bitstream.*\.\n"
-    assert re.fullmatch(line, capsys.readouterr().out)
-    assert not (tmp_path / "measured.json").exists()
-    bus.close()
