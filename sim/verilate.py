@@ -152,7 +152,9 @@ def compile_model(
             ]
             cycle = [path for path in written if path not in once] + [form.driver]
             now_at(f"C++ compiler on the model of {top}")
-            units = (("cycle", cycle, level), ("once", once, "-O0"))
+            units = [("cycle", cycle, level), ("once", once, "-O0")]
+            if level == "-O0":
+                units = [("all", cycle + once, level)]  # one start of the compiler
             objects = [_object(folder, name, parts, flag, waves, form) for name, parts, flag in units]
             _compile("-o", aside / MODEL, *objects, _runtime(waves, form), *_libraries(waves), *form.link)
 

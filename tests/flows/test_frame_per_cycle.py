@@ -153,5 +153,5 @@ def test_rtl_and_netlist_of_a_jet_tagger_answer_ten_thousand_frames_in_six_cycle
         counted.update({kind: n for kind, n in one.cells.items() if kind not in rtl["modules"]})
     assert resources(counted, "xc7")["lut"] <= 3_200
     cells = netlist.sources(tmp_path / "netlist", "xc7")
-    device = network(tmp_path / "rtl", ops, sources=cells, level="-O1")
+    device = network(tmp_path / "rtl", ops, sources=cells)
     assert same(integers, device, vectors) == answer == 6

@@ -86,7 +86,7 @@ def test_the_netlist_looks_up_what_the_rtl_does(tmp_path):
     for module, one in mapping.map_all(tmp_path / "rtl", rtl, "xc7", modules, 1).items():
         (tmp_path / "netlist" / f"{module}.v").write_text(one.text)
     cells = netlist.sources(tmp_path / "netlist", "xc7")
-    device = network(tmp_path / "rtl", ops, sources=cells, level="-O1")
+    device = network(tmp_path / "rtl", ops, sources=cells)
     frames = np.random.default_rng(2).integers(0, 256, (2000, 24))
     run = cosim.run(device, frames, stall=0.4, seed=2)
     wanted = checks.run_all(integers, frames).reshape(len(frames), -1)

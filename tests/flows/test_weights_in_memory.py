@@ -43,7 +43,7 @@ def acc(chains, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def library(acc):
-    return shell_library(acc, level="-O1")
+    return shell_library(acc)
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_weights_in_memory_and_loadable_thresholds_change_together(chains, tmp_p
     structures = {read_json(acc / "overlay" / "overlay.json")["weights"]["structure"] for acc in accs}
     assert len(structures) == 1
     frames = np.load(nets[0] / "golden.npz")["images"]
-    with simulations(shell_library(accs[0], level="-O1"), accs[0] / "rtl", pause=0.1) as opener:
+    with simulations(shell_library(accs[0]), accs[0] / "rtl", pause=0.1) as opener:
         device = accelerator(accs[0], opener(memory=1 << 24), batch=3)
         for acc in (*accs, *accs):
             device.load(acc / "overlay" / "weights.bin")

@@ -143,7 +143,7 @@ def chain_fixture():
 @pytest.fixture(scope="module")
 def library(acc):
     """The verilated shell of the network `acc` of a module, assertions on."""
-    return shell_library(acc, level="-O1")
+    return shell_library(acc)
 
 
 @pytest.fixture(scope="module")

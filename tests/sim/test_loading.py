@@ -210,7 +210,7 @@ def overlays(tmp_path_factory, chain):
 
 @pytest.fixture(scope="module")
 def library(overlays):
-    return shell_library(overlays["first"], level="-O1")
+    return shell_library(overlays["first"])
 
 
 @pytest.fixture

@@ -175,7 +175,7 @@ def test_yosys_own_models_of_the_small_cells_run_alike(acc, tmp_path):
     ops = graph.operators(acc / "folded.onnx")
     frames = graph.enter(ops[0], np.load(acc.parent / "golden.npz")["images"])
     runs = [
-        cosim.run(network(acc / "rtl", ops, sources=files, level="-O1"), frames, stall=0.3, seed=5)
+        cosim.run(network(acc / "rtl", ops, sources=files), frames, stall=0.3, seed=5)
         for files in ([ours, *netlist, theirs], [kept, *netlist, theirs])
     ]
     np.testing.assert_array_equal(runs[0].output, runs[1].output)
