@@ -78,8 +78,9 @@ def test_networks_of_brevitas_are_built_to_the_rtl(first, tmp_path):
     assert len(refused) <= 1, "\n".join(refused)
 
 
+@pytest.mark.full
 def test_the_networks_have_every_quantiser_layer_and_end():
-    """300 seeds draw each part at least three times."""
+    """Of `make test-full`: 300 seeds draw each part at least three times."""
     from brevitas_quantisers import ACTIVATIONS, WEIGHTS
 
     parts = Counter(part for seed in range(EVERY) for part in drawn(seed, settle=False).parts)
