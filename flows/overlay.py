@@ -28,8 +28,7 @@ from xnorforge.flows.backends.rtl import WEIGHTS, lint_folder
 from xnorforge.hw import boards, routing
 from xnorforge.hw.ops._loads import recorded_address_bits
 from xnorforge.hw.shells import dma
-from xnorforge.hw.shells.dma.drivers.xnorforge_driver import as_bin
-from xnorforge.hw.shells.forms import FORMS, HostShell, form_of
+from xnorforge.hw.shells.dma.drivers.xnorforge_driver import IDENTITY, REGISTERS, VERSION, as_bin
 from xnorforge.hw.wrap import files_used
 
 EXAMPLES = 16  # frames
@@ -48,8 +47,7 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> Recor
         The description, also in `overlay/overlay.json`; see docs/guide/board.md.
 
     Raises:
-        UserError: a file of an earlier stage is missing, the board's shell cannot serve the network, or
-            Verilator warns about the design.
+        UserError: a file of an earlier stage is missing, or Verilator warns about the design.
     """
     own, of_net = ("fold.json", "rtl/rtl.json"), ("export.json", "golden.npz", "lowered.npz")
     needed = [*(acc / name for name in own), *(net_dir / name for name in of_net)]
@@ -64,33 +62,34 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> Recor
         scores = {name: np.ravel(lowered[name]).astype(float).tolist() for name in ("scale", "bias")}
     values = exported["input"]
     board = boards.load(artifacts.read_json(acc / "fold.json")["board"])
-    form, processor = form_of(board.shell_kind), vivado.processor_of(board)
+    processor = vivado.processor_of(board)
     border, network = record["border"], dma.network_hash(acc)
-    system = form.text(record, network, exported["net"])
+    system = dma.recorded_system(record, network)
     about = {
         "stage": "overlay",
         "net": exported["net"],
         "hash": f"{network:016x}",
         "input": {
-            **border["input"], **_in_words(form, border["input"]), "lo": values["lo"],
+            **border["input"], **_in_words(border["input"]), "lo": values["lo"],
             "hi": values["hi"], "scale": values["scale"], "offset": values.get("offset", 0.0),
         },
-        "output": {**border["output"], **_in_words(form, border["output"])},
+        "output": {**border["output"], **_in_words(border["output"])},
         "scores": scores,
         **({"ports": exported["ports"]} if exported.get("ports") else {}),
         **({"loads": window | record["loads"]} if "loads" in record else {}),
         **({"weights": record["weights"]} if "weights" in record else {}),
-        "shell": form.about() | ({"base": processor["base"]} if processor else {}),
+        "shell": {"id": IDENTITY, "version": VERSION, "registers": dict(REGISTERS)}
+        | ({"base": processor["base"]} if processor else {}),
     }  # fmt: skip
     project = {}
     if processor:
         router = routing.load(board.family)
-        constraints = router.constraints(board) if router and board.shell_kind in FORMS else ""
-        project = vivado.project(board, processor, system, form.registers, constraints)
+        constraints = router.constraints(board) if router and board.shell_kind == "dma" else ""
+        project = vivado.project(board, processor, system, REGISTERS, constraints)
     with artifacts.whole(acc / "overlay") as aside:
         with artifacts.measured("verilator") as run:
             now_at("writing shell and drivers, and linting both with Verilator")
-            lines = _write_folder(aside, acc / "rtl", about, system, form.sources(), project)
+            lines = _write_folder(aside, acc / "rtl", about, system, dma.shell_sources(), project)
             if {"loads", "weights"} & record.keys():
                 (aside / WEIGHTS).write_bytes(with_scores((acc / "rtl" / WEIGHTS).read_bytes(), about))
             now_at("writing examples and bitstream")
@@ -148,14 +147,14 @@ def _bitstream(folder: Path, acc: Path, routed: bool | None) -> Record:
 def _why(board: boards.Board) -> str:
     """Why a board has no bitstream, and how to get one."""
     router = routing.load(board.family)
-    if router is None or board.shell_kind not in FORMS:
+    if router is None or board.shell_kind != "dma":
         return f"the bitstream of {board.name} has no shell for a processor"
     lacking = router.missing(board)
     return routing.lacking(lacking).rstrip(".") if lacking else "`make bitstream` builds it"
 
 
-def _in_words(form: HostShell, border: Record) -> Record:
-    layout = form.layout(border)
+def _in_words(border: Record) -> Record:
+    layout = dma.recorded_layout(border)
     return {"slot": layout.slot, "stride": layout.stride}
 
 
@@ -246,7 +245,7 @@ def network_header(about: Record) -> str:
 {places}
 static const xf_network xf_the_network = {{
   UINT64_C(0x{about["hash"]}), {{{sides["in"]}}}, {{{sides["out"]}}},
-  0x{about["shell"]["id"]:08x}u, {_loads(about.get("loads"))},
+  {_loads(about.get("loads"))},
   {{UINT64_C(0x{outside["structure"]}), {outside["bytes"]}u}}
 }};
 static const double xf_scale[] = {{{numbers["scale"]}}};

@@ -150,7 +150,7 @@ class Routed:
 @dataclass(frozen=True)
 class HostTop:
     """The module `TOP` of a board around `xf_system`, the accelerator in a shell that a processor drives
-    (hw/shells/forms.py).
+    (hw/shells/dma).
 
     Attributes:
         text: its Verilog.
@@ -203,7 +203,7 @@ class Router(ABC):
         """
 
     def host_top(self, board: Board, _load_bits: int) -> HostTop:
-        """The same for a board whose `[shell]` is of the kind "dma" or "gp".
+        """The same for a board whose `[shell]` is of the kind "dma".
 
         Args:
             board: the board.

@@ -5,7 +5,6 @@
 // Time passes in register accesses and in xf_sim_run. The memory answers every burst in its order; it may pause on
 // each channel at random, and answer a range of addresses with an error. It checks what an AXI3 memory relies on:
 // bursts of at most 16 beats of 8 bytes, upwards, within 4 KiB, WLAST where it belongs, offers that stay.
-// With XF_NO_MEMORY (of ports.h) the shell is one without a bus master: the pauses are then in front of the host's accesses.
 
 #include <unistd.h>
 
@@ -19,7 +18,6 @@
 #include <vector>
 
 #include "Vtop.h"
-#include "ports.h"
 #include "seeded.h"
 #include "verilated.h"
 
@@ -61,7 +59,6 @@ class System {
 
   // -1: no answer, or an error; the register's value otherwise.
   int64_t read(uint32_t offset) {
-    rest();
     top_->s_axi_ctrl_araddr = offset;
     top_->s_axi_ctrl_arvalid = 1;
     for (int i = 0; i < 64; i++) {
@@ -77,7 +74,6 @@ class System {
   }
 
   bool write(uint32_t offset, uint32_t value) {
-    rest();
     top_->s_axi_ctrl_awaddr = offset;
     top_->s_axi_ctrl_wdata = value;
     top_->s_axi_ctrl_wstrb = 15;
@@ -127,15 +123,6 @@ class System {
     if (bad_from <= address && address < bad_to) return bad_answer;
     return address >= base_ && address + 8 <= base_ + memory.size() ? 0 : 3;
   }
-
-#ifdef XF_NO_MEMORY
-  void rest() {
-    while (pauses()) cycle();
-  }
-  void offer() {}
-  void transfer() {}
-#else
-  void rest() {}
 
   // What the memory offers in this cycle; once offered, it stays.
   void offer() {
@@ -217,7 +204,6 @@ class System {
       worst_ = 0;
     }
   }
-#endif
 
   std::unique_ptr<VerilatedContext> context_;
   std::unique_ptr<Vtop> top_;

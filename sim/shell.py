@@ -6,7 +6,6 @@ from pathlib import Path
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.hw.shells import dma
-from xnorforge.hw.shells.forms import FORMS
 from xnorforge.sim import verilate
 
 LIBRARY = verilate.Form(
@@ -30,9 +29,5 @@ def shell_library(acc: Path, checked: bool = True, level: str = "") -> Path:
     about = acc / "overlay" / "overlay.json"
     if not about.exists() or int(artifacts.read_json(about)["hash"], 16) != dma.network_hash(acc):
         raise UserError(f"{about}: missing, or from another folded.onnx; run `xnorforge overlay {acc}`.")
-    identity = artifacts.read_json(about)["shell"]["id"]
-    shell = next(form for form in FORMS.values() if form.identity == identity)
     sources = [own / line for line in (own / "system.f").read_text().split() if line.endswith(".sv")]
-    return verilate.compile_model(
-        dma.TOP, sources, shell.header, [own], checked=checked, level=level, form=LIBRARY
-    )
+    return verilate.compile_model(dma.TOP, sources, "", [own], checked=checked, level=level, form=LIBRARY)

@@ -355,7 +355,7 @@ FIELDS = {
     "a field twice": (instead("title = ", 'title = "x"\ntitle = '), "title"),
     **{f"low = {value}": (shell(f'baud = 9\nlow = {value}\n[shell.pins]\nrxd = "A1"'), "shell = ")
        for value in ('"rxd"', '["txd"]', '[3]', '[["rxd"]]')},
-    **{f"a shell of {text}": (shell(text), "shell = … kind (uart, dma or gp)")
+    **{f"a shell of {text}": (shell(text), "shell = … kind (uart or dma)")
        for text in (
            "pins = {}", 'kind = "uart"\npins = {}', 'kind = "pcie"\nbaud = 9600\npins = {}',
            'kind = ["dma"]\npins = {}', 'kind = "dma"\nbaud = 0\npins = {}', 'kind = "dma"',

@@ -267,8 +267,7 @@ def test_the_network_of_the_table_builds(place):
 
 @pytest.mark.parametrize(
     ("text", "kind"),
-    [("baud = 9600", "uart"), ('kind = "uart"\nbaud = 9600', "uart"), ('kind = "dma"', "dma"),
-     ('kind = "gp"', "gp")],
+    [("baud = 9600", "uart"), ('kind = "uart"\nbaud = 9600', "uart"), ('kind = "dma"', "dma")],
 )  # fmt: skip
 def test_the_kind_of_a_board_s_shell(place, text, kind):
     spoil(place / "mine/hw/boards/mine/board.toml", tables.shell(f'{text}\npins = {{irq = "R14"}}'))

@@ -11,7 +11,7 @@ from xnorforge.hw.boards import Board
 from xnorforge.hw.ops._loads import recorded_address_bits
 from xnorforge.hw.routing import Router, TopPorts
 from xnorforge.hw.shells import dma, uart
-from xnorforge.hw.shells.forms import FORMS, check_inside
+from xnorforge.hw.shells.forms import check_inside
 
 TOP_FILE = f"{routing.TOP}.v"
 
@@ -48,9 +48,8 @@ def shell_of(acc: Path, border: Mapping[str, Any], board: Board, router: Router)
     sides = border["input"], border["output"]
     record = artifacts.read_json(acc / "rtl" / "rtl.json")
     bits = recorded_address_bits(record)
-    if board.shell_kind in FORMS:
-        form = FORMS[board.shell_kind]
-        system = form.text(record, dma.network_hash(acc), acc.parent.name)
+    if board.shell_kind == "dma":
+        system = dma.recorded_system(record, dma.network_hash(acc))
         top = router.host_top(board, bits)
         return RoutedShell(
             sources=tuple(path for path in top.sources if not path.stem.startswith("xf_check")),

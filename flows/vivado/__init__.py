@@ -65,15 +65,15 @@ def project(
         constraints: of the ports of `routing.Router.host_top`, for Vivado; empty without any.
     """
     ports = ports_of(system)
-    with_memory = any(port.name.startswith(MEMORY) for port in ports)
     address = next(port.bits for port in ports if port.name == f"{REGISTERS}_awaddr")
-    settings = processor["settings"] | (processor["with_memory"] if with_memory else {})
     given = {
-        "board": board, "processor": processor, "ports": ports, "with_memory": with_memory,
+        "board": board, "processor": processor, "ports": ports,
         "address": address, "range_bits": max(LEAST_BITS, address), "system": dma.TOP, "top": TOP,
         "cell": CELL, "registers": REGISTERS, "memory": MEMORY, "version": xnorforge.__version__,
         "title": " ".join(board.title.split()), "defines": families.load(board.family).defines,
-        "settings": {key: value.format(mhz=f"{board.clock_mhz:g}") for key, value in settings.items()},
+        "settings": {
+            key: value.format(mhz=f"{board.clock_mhz:g}") for key, value in processor["settings"].items()
+        },
         "constraints": bool(constraints),
         "dividers": clock_dividers(board.clock_mhz), "addresses": addresses,
         "device": board.part.removeprefix("xc").partition("clg")[0],

@@ -14,7 +14,7 @@ from xnorforge.hw import families
 
 MOST_BYTES = 1 << 16  # of a board.toml
 NEEDED = ("lut", "ff", "bram36", "dsp")  # of every capacity
-SHELL_KINDS = ("uart", "dma", "gp")  # the first where a board names none
+SHELL_KINDS = ("uart", "dma")  # the first where a board names none
 PART = re.compile(r"[A-Za-z0-9][\w./+-]*", re.ASCII)
 PIN = re.compile(r"[A-Za-z0-9_]{1,40}", re.ASCII)
 ADDRESS = re.compile(r"https?://[^\s\"'<>`\\]+")
@@ -58,7 +58,7 @@ class Board:
 
     @property
     def shell_kind(self) -> str:
-        """The shell around the accelerator in a bitstream: "uart", "dma" or "gp", a folder in hw/shells."""
+        """The shell around the accelerator in a bitstream: "uart" or "dma", a folder in hw/shells."""
         return self.shell.get("kind", SHELL_KINDS[0])
 
     def interval_for(self, net: str) -> int:
@@ -190,8 +190,8 @@ FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
         ),
     ),
     "shell": (
-        "a table: kind (uart, dma or gp), pins (by role), low (roles that are active low), baud (of a "
-        "serial line) and clock_mhz (where the clock comes from a pin)",
+        "a table: kind (uart or dma), pins (by role), low (roles that are active low), baud (of a serial "
+        "line) and clock_mhz (where the clock comes from a pin)",
         _shell,
     ),
 }

@@ -192,36 +192,19 @@ def test_a_network_with_loads_has_its_ports_and_others_have_nothing_of_them(name
         assert f".Loads({loads}), .AddrW({bits})" in text
 
 
-@pytest.mark.full
-def test_the_shell_without_a_dma_is_joined_to_the_same_netlist(acc):
-    """PS7 with the port of the registers alone; every cell of the accelerator."""
-    board = replace(LOAD("pynq-z2"), shell=LOAD("pynq-z2").shell | {"kind": "gp"})
-    (acc / "folded.onnx").write_text("a network")
-    text, shell, given, _ = joined(acc, BORDER, board, ROUTER)
-    module = json.loads(text)["modules"]["xf_board_top"]
-    kinds = Counter(cell["type"] for cell in module["cells"].values())
-    assert kinds["PS7"] == kinds["BUFG"] == kinds["OBUF"] == 1 and kinds["IBUF"] == 0
-    assert list(module["ports"]) == ["irq"] and sum(given.values()) == 6
-    ps7 = next(cell["connections"] for cell in module["cells"].values() if cell["type"] == "PS7")
-    assert len(ps7["MAXIGP0RDATA"]) == 32 and not any(name.startswith("SAXIHP0") for name in ps7)
-    assert shell.instance == "u_system.u_top"
-    says(shell.about, "no DMA: … 0x40000000 … M_AXI_GP0")
-
-
-@pytest.mark.parametrize("kind", ["dma", "gp"])
-def test_a_family_without_a_processor_has_no_shell_that_needs_one(acc, kind):
+def test_a_family_without_a_processor_has_no_shell_that_needs_one(acc):
     def asked(name):
-        return replace(LOAD(name), shell=LOAD(name).shell | {"kind": kind})
+        return replace(LOAD(name), shell=LOAD(name).shell | {"kind": "dma"})
 
     (acc / "folded.onnx").write_text("a network")
     with pytest.raises(UserError) as refused:
         joined(acc, BORDER, asked("ulx3s"), routing.load("ecp5"))
-    says(refused, f'hw/boards/ulx3s/board.toml: [shell] kind = "{kind}" … ecp5 … kind = "uart"')
+    says(refused, 'hw/boards/ulx3s/board.toml: [shell] kind = "dma" … ecp5 … kind = "uart"')
     with pytest.raises(UserError) as refused:
         joined(acc, BORDER, replace(asked("pynq-z2"), part="xc7a35tcpg236-1"), ROUTER)
     says(
         refused,
-        f'hw/boards/pynq-z2/board.toml: [shell] kind = "{kind}" … Zynq … xc7a35tcpg236-1 … kind = "uart"',
+        'hw/boards/pynq-z2/board.toml: [shell] kind = "dma" … Zynq … xc7a35tcpg236-1 … kind = "uart"',
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import shell_bench
 
-from xnorforge.hw.shells import dma, gp, ps7
+from xnorforge.hw.shells import dma, ps7
 from xnorforge.sim import verilate
 
 FORM = 1  # of shell_bench
@@ -30,9 +30,9 @@ def library_ports() -> dict[str, tuple[str, int]]:
     return {name: (way, int(high or 0) + 1) for way, high, name in found}
 
 
-def used_ports(with_dma=True) -> list[str]:
+def used_ports() -> list[str]:
     """The ports of PS7 that the top connects."""
-    cell = ps7.ps7_top("xf_board_top", with_dma=with_dma).split("PS7 u_ps7 (")[1]
+    cell = ps7.ps7_top("xf_board_top").split("PS7 u_ps7 (")[1]
     return re.findall(r"\.(\w+)\(", cell)
 
 
@@ -40,10 +40,10 @@ def _range(bits: int) -> str:
     return f"[{bits - 1}:0] " if bits > 1 else ""
 
 
-def bench(with_dma=True) -> str:
+def bench() -> str:
     """Verilog of `ps7_bench`: FCLK0 as aclk, gp_* and hp_*: the processor's two ports, irq, irqf2p."""
     library, ports, wires, stub = library_ports(), [], [], []
-    for name in used_ports(with_dma):
+    for name in used_ports():
         way, bits = library[name]
         stub.append(f"  {way} logic {_range(bits)}{name}")
         group = next((own for own, prefix in GROUPS.items() if name.startswith(prefix)), None)
@@ -79,16 +79,16 @@ endmodule
 """
 
 
-def sources(folder: Path, with_dma=True) -> list[Path]:
+def sources(folder: Path) -> list[Path]:
     """All files of the bench, with a stand-in for the accelerator."""
     into, out = shell_bench.FORMS[FORM]
-    system = (dma.system if with_dma else gp.gp_system)(into, out, HASH)
+    system = dma.system(into, out, HASH)
     system = system.replace("xf_top ", f"stand_in_{FORM} ")
     (folder / "xf_system.sv").write_text(shell_bench.stand_in(FORM) + system)
-    (folder / "xf_board_top.v").write_text(ps7.ps7_top("xf_board_top", with_dma=with_dma))
-    (folder / "ps7_bench.sv").write_text(bench(with_dma))
+    (folder / "xf_board_top.v").write_text(ps7.ps7_top("xf_board_top"))
+    (folder / "ps7_bench.sv").write_text(bench())
     own = ["xf_system.sv", "xf_board_top.v", "ps7_bench.sv"]
-    return [*ps7.ps7_sources(with_dma), *(folder / name for name in own)]
+    return [*ps7.ps7_sources(), *(folder / name for name in own)]
 
 
 def build(folder: Path, form: verilate.Form, instead: dict[str, Path], checked: bool) -> Path:

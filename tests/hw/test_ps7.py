@@ -20,7 +20,6 @@ CASES = [
     "what_is_no_register_is_an_error_of_the_bus",
     "a_reset_of_the_fabric_and_a_soft_one_bring_it_back",
 ]  # fmt: skip
-WITH_DMA = pytest.mark.parametrize("with_dma", [True, False], ids=["dma", "gp"])
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +46,13 @@ def test_ports_of_the_processor_are_those_of_the_cell_library():
     driven = {name for name, (way, _) in library.items()
               if way == "input" and name.startswith(("MAXIGP0", "SAXIHP0"))}  # fmt: skip
     assert driven <= set(used)
-    assert {name for name in used if not name.startswith("SAXIHP0")} == set(ps7_bench.used_ports(False))
     assert library["SAXIHP0AWLEN"] == ("input", 4) and library["SAXIHP0AWSIZE"] == ("input", 2)
     assert library["MAXIGP0AWID"] == ("output", 12) and library["SAXIHP0WID"] == ("input", 6)
 
 
-@WITH_DMA
-def test_verilator_has_no_warning_about_the_top(tmp_path, with_dma):
+def test_verilator_has_no_warning_about_the_top(tmp_path):
     """Widths of all ports included, as the stand-in has those of the cell library."""
-    files = ps7_bench.sources(tmp_path, with_dma)
+    files = ps7_bench.sources(tmp_path)
     waived = tmp_path / "waived.vlt"
     waived.write_text("`verilator_config\n" + "".join(
         f'lint_off -rule {rule} -file "*/{name}"\n'
@@ -66,10 +63,9 @@ def test_verilator_has_no_warning_about_the_top(tmp_path, with_dma):
     verilate.lint("ps7_bench", [waived, *files], includes)
 
 
-@WITH_DMA
-def test_yosys_reads_bridge_and_top(tmp_path, with_dma):
+def test_yosys_reads_bridge_and_top(tmp_path):
     """No latch, no loop: `check -assert` with Yosys' own PS7 and BUFG."""
-    given = ps7_bench.sources(tmp_path, with_dma)
+    given = ps7_bench.sources(tmp_path)
     files = [str(path) for path in given if not path.stem.startswith(("xf_check", "ps7_"))]
     script = [
         f"read_verilog -lib {ps7_bench.LIBRARY} {ps7_bench.LIBRARY.with_name('cells_sim.v')}",

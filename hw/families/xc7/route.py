@@ -37,7 +37,6 @@ DEPTH = 6  # folders below XNORFORGE_OPENXC7 in which databases are looked for
 PORTS = {
     "uart": ("rxd", "txd", "lost"),
     "dma": ("irq",),
-    "gp": ("irq",),
 }  # ports of the top of a Zynq, by the kind of shell
 BIT = f"{routing.TOP}.bit"
 BOUND, COMPLETE = "routed, upper bound", "routed, with block RAM"
@@ -142,7 +141,7 @@ class Xc7(Router):
         return head + uart.top_body(board, ports, "~resets[0]")
 
     def host_top(self, board: Board, load_bits: int) -> HostTop:
-        """The processor PS7 in front of the registers, and the DMA's bursts, if any, to its memory.
+        """The processor PS7 in front of the registers, and the DMA's bursts to its memory.
 
         Raises:
             UserError: the part has no processor.
@@ -154,11 +153,11 @@ class Xc7(Router):
             )
         from xnorforge.hw.shells import ps7  # it loads operators, which a build with nothing to do must not
 
-        with_dma = board.shell_kind == "dma"
-        frames = "DMA: frames in memory through S_AXI_HP0" if with_dma else "no DMA: frames word by word"
-        about = f"{frames}, registers at {ps7.BASE:#x} through M_AXI_GP0 (docs/guide/board.md)"
-        text = ps7.ps7_top(routing.TOP, load_bits, with_dma)
-        return HostTop(text, ps7.ps7_sources(with_dma), ps7.INSTANCE, about)
+        about = (
+            f"DMA: frames in memory through S_AXI_HP0, registers at {ps7.BASE:#x} through M_AXI_GP0 "
+            "(docs/guide/board.md)"
+        )
+        return HostTop(ps7.ps7_top(routing.TOP, load_bits), ps7.ps7_sources(), ps7.INSTANCE, about)
 
     def host_sets_clock(self, board: Board) -> bool:
         """With a processor: its FCLK0. The serial line's baud rate is made of the board's clock."""

@@ -1,12 +1,14 @@
 """The shell with a DMA master: registers on AXI4-Lite, frames in memory on AXI (docs/guide/board.md)."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from xnorforge.core import artifacts
+from xnorforge.hw.ops._loads import recorded_address_bits
 from xnorforge.hw.ops.base import Stream
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.width.op import Width
@@ -24,28 +26,31 @@ class FrameLayout:
     Attributes:
         bytes: bytes of a beat of the stream.
         beats: beats of a frame.
-        word: bytes of a word: 8, or 4 without a memory in between (hw/shells/gp).
     """
 
     bytes: int
     beats: int
-    word: int = WORD
 
     @property
     def slot(self) -> int:
         """Bytes from one beat to the next: 1, 2, 4 or whole words, the smallest that holds a beat."""
-        whole = -(-self.bytes // self.word) * self.word
+        whole = -(-self.bytes // WORD) * WORD
         return next((size for size in (1, 2, 4) if self.bytes <= size), whole)
 
     @property
     def stride(self) -> int:
         """Bytes from one frame to the next, whole words."""
-        return -(-self.slot * self.beats // self.word) * self.word
+        return -(-self.slot * self.beats // WORD) * WORD
 
 
 def layout_of(stream: Stream) -> FrameLayout:
     """The layout in memory of a stream's frame."""
     return FrameLayout(stream.port_bits // 8, stream.beats)
+
+
+def recorded_layout(border: Mapping[str, Any]) -> FrameLayout:
+    """The same by one side of `border` of rtl.json."""
+    return FrameLayout(border["bytes"], border["beats"])
 
 
 def shell_sources() -> list[Path]:
@@ -83,15 +88,58 @@ def system(
     """
     control = control_bits(load_bits)
     size = control if load_bits else control - 1  # highest bit: with a window there is one bit more
-    given = {"AddrW": address_bits, "CtrlW": control, "Weights": int(bool(weights))}
     loads = LOAD_PORT.format(high=load_bits - 1) if load_bits else ""
-    readers, ports, shell = weight_readers(address_bits, weights)
-    text = system_text(
-        "dma/xf_shell", given, into, out, network, bool(load_bits), loads + ports, shell, bool(weights)
-    )
-    text = text.replace("[AddrW-1:0]", f"[{address_bits - 1}:0]").replace("[CtrlW-1:0]", f"[{size}:0]")
+    readers, read_ports, of_shell = weight_readers(address_bits, weights)
+    ports = (files("xnorforge.hw") / "shells/dma/xf_shell.sv").read_text().split(") (\n", 1)[1]
+    lines = [
+        line.partition("//")[0].rstrip() for line in ports.split("  // The accelerator\n")[0].splitlines()
+    ]
+    head = "\n".join(lines).removesuffix(",")
+    head = head.replace("[AddrW-1:0]", f"[{address_bits - 1}:0]").replace("[CtrlW-1:0]", f"[{size}:0]")
+    names = [line.split()[-1].rstrip(",") for line in lines]
+    both = ("s_axi_ctrl_wdata", "s_axi_ctrl_wstrb")  # shell and loads see these
+    own = [name for name in names if name.startswith("s_axi_ctrl_") and name not in both and load_bits]
+    wires = {name: f"own_{name[11:]}" for name in own}
+    wires |= {f"m_axi_{name}": f"frames_{name}" for name in SHARED if weights}
+    connected = ", ".join(f".{name}({wires.get(name, name)})" for name in names)
     window = WINDOW.format(bits=control + 1, high=control - 1) if load_bits else ""
-    return text.replace("  xf_shell #(", f"{window}{readers}  xf_shell #(")
+    return f"""{SPDX}//
+// Generated: the accelerator in its shell, xf_shell.
+
+module {TOP} (
+{head}
+);
+
+  logic acc_aresetn, acc_in_tvalid, acc_in_tready, acc_out_tvalid, acc_out_tready, acc_out_tlast;
+  logic [{8 * into.bytes - 1}:0] acc_in_tdata;
+  logic [{8 * out.bytes - 1}:0] acc_out_tdata;
+
+{window}{readers}  xf_shell #(
+    .AddrW({address_bits}), .CtrlW({control}), .Weights({int(bool(weights))}),
+    .InBytes({into.bytes}), .InBeats({into.beats}), .OutBytes({out.bytes}), .OutBeats({out.beats}),
+    .Hash(64'h{network:016x})
+  ) u_shell (
+    {connected},
+    .acc_aresetn, .acc_in_tdata, .acc_in_tvalid, .acc_in_tready,
+    .acc_out_tdata, .acc_out_tvalid, .acc_out_tready, .acc_out_tlast{of_shell}
+  );
+
+  xf_top u_top (
+    .aclk, .aresetn(acc_aresetn),{loads}{read_ports}
+    .s_axis_tdata(acc_in_tdata), .s_axis_tvalid(acc_in_tvalid), .s_axis_tready(acc_in_tready),
+    .m_axis_tdata(acc_out_tdata), .m_axis_tvalid(acc_out_tvalid), .m_axis_tready(acc_out_tready),
+    .m_axis_tlast(acc_out_tlast)
+  );
+
+endmodule : {TOP}
+"""
+
+
+def recorded_system(record: Mapping[str, Any], network: int) -> str:
+    """The text of `xf_system` around the accelerator of an rtl.json; `network` as for `system`."""
+    into, out = (recorded_layout(record["border"][side]) for side in ("input", "output"))
+    weights = [recorded_layout(one) for one in record.get("outside", ())]
+    return system(into, out, network, load_bits=recorded_address_bits(record), weights=weights)
 
 
 def weight_readers(address_bits: int, weights: Sequence[FrameLayout]) -> tuple[str, str, str]:
@@ -114,64 +162,6 @@ def weight_readers(address_bits: int, weights: Sequence[FrameLayout]) -> tuple[s
         bits=address_bits, where=where,
     )  # fmt: skip
     return wires + cells, ports, f"{SHELL_WEIGHTS},\n    {JOINED}"
-
-
-def system_text(
-    shell: str, given: dict[str, int], into: FrameLayout, out: FrameLayout, network: int,
-    window: bool = False, loads: str = "", weights: str = "", shared: bool = False,
-) -> str:  # fmt: skip
-    """The text of `xf_system`: a shell around `xf_top`.
-
-    Args:
-        shell: its file in hw/shells without `.sv`; its ports up to "// The accelerator" become those of
-            `xf_system`.
-        given: parameters of the shell beside frames and hash.
-        into, out, network: as for `system`.
-        window: whether the shell sees the wires `own_…` in place of the ports of the registers.
-        loads: further connections of `xf_top`.
-        weights: connections of the shell to the readers of weights.
-        shared: whether these share its port to memory.
-    """
-    ports = (files("xnorforge.hw") / "shells" / f"{shell}.sv").read_text().split(") (\n", 1)[1]
-    lines = [
-        line.partition("//")[0].rstrip() for line in ports.split("  // The accelerator\n")[0].splitlines()
-    ]
-    head = "\n".join(lines).removesuffix(",")
-    names = [line.split()[-1].rstrip(",") for line in lines]
-    wires = {name: f"own_{name[11:]}" for name in names if window and name.startswith("s_axi_ctrl_")}
-    wires |= {f"s_axi_ctrl_{name}": f"s_axi_ctrl_{name}" for name in ("wdata", "wstrb")}  # both see these
-    wires |= {f"m_axi_{name}": f"frames_{name}" for name in SHARED if shared}
-    connected = ", ".join(f".{name}({wires.get(name, name)})" for name in names)
-    parameters = "".join(f".{name}({value}), " for name, value in given.items())
-    return f"""{SPDX}//
-// Generated: the accelerator in its shell, {Path(shell).name}.
-
-module {TOP} (
-{head}
-);
-
-  logic acc_aresetn, acc_in_tvalid, acc_in_tready, acc_out_tvalid, acc_out_tready, acc_out_tlast;
-  logic [{8 * into.bytes - 1}:0] acc_in_tdata;
-  logic [{8 * out.bytes - 1}:0] acc_out_tdata;
-
-  {Path(shell).name} #(
-    {parameters}.InBytes({into.bytes}), .InBeats({into.beats}),
-    .OutBytes({out.bytes}), .OutBeats({out.beats}), .Hash(64'h{network:016x})
-  ) u_shell (
-    {connected},
-    .acc_aresetn, .acc_in_tdata, .acc_in_tvalid, .acc_in_tready,
-    .acc_out_tdata, .acc_out_tvalid, .acc_out_tready, .acc_out_tlast{weights}
-  );
-
-  xf_top u_top (
-    .aclk, .aresetn(acc_aresetn),{loads}
-    .s_axis_tdata(acc_in_tdata), .s_axis_tvalid(acc_in_tvalid), .s_axis_tready(acc_in_tready),
-    .m_axis_tdata(acc_out_tdata), .m_axis_tvalid(acc_out_tvalid), .m_axis_tready(acc_out_tready),
-    .m_axis_tlast(acc_out_tlast)
-  );
-
-endmodule : {TOP}
-"""
 
 
 # The registers' addresses cut in two: the shell's below, those of xf_top's loads above. While the

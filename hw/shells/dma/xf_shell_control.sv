@@ -86,7 +86,7 @@ module xf_shell_control #(
   localparam logic [31:0] Identity = 32'h58465348, VersionIs = 32'h00010000;  // "XFSH", 1.0
   // What went wrong first.
   localparam logic [3:0] NoError = 0, OnRead = 1, OnWrite = 2, OnLast = 3, OnDescriptor = 4,
-      OnWeights = 7;  // 5 and 6 are of the shell without a DMA
+      OnWeights = 7;
   localparam int unsigned Held = 16;  // cycles of a soft reset
 
   logic [63:0] source_q, target_q;

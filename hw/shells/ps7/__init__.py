@@ -1,36 +1,34 @@
 """A shell with registers on a Zynq-7000, connected to its processor PS7.
 
 M_AXI_GP0 (AXI3, 32 bits) reaches the registers through xf_axi3_lite; S_AXI_HP0 (AXI3, 64 bits) takes the
-bursts of the DMA, if any; FCLK0 is the clock, FCLK_RESET0 the reset, IRQF2P[0] the interrupt.
+bursts of the DMA; FCLK0 is the clock, FCLK_RESET0 the reset, IRQF2P[0] the interrupt.
 """
 
 from importlib.resources import files
 from pathlib import Path
 
-from xnorforge.hw.shells import dma, gp
+from xnorforge.hw.shells import dma
 from xnorforge.hw.shells.dma.drivers import xnorforge_driver
 
 BASE = xnorforge_driver.BASE  # of M_AXI_GP0
 INSTANCE = "u_system.u_top"  # of xf_top below the top
 
 
-def ps7_sources(with_dma: bool = True) -> list[Path]:
+def ps7_sources() -> list[Path]:
     """The SystemVerilog files of the shell behind PS7, in reading order, without the generated ones."""
     own = Path(str(files("xnorforge.hw") / "shells" / "ps7"))
-    return [*(dma.shell_sources() if with_dma else gp.gp_sources()), *sorted(own.glob("*.sv"))]
+    return [*dma.shell_sources(), *sorted(own.glob("*.sv"))]
 
 
-def ps7_top(name: str, load_bits: int = 0, with_dma: bool = True) -> str:
-    """The Verilog of a bitstream's top: PS7, its clock, and `xf_system` (`dma.system`, `gp.gp_system`).
+def ps7_top(name: str, load_bits: int = 0) -> str:
+    """The Verilog of a bitstream's top: PS7, its clock, and `xf_system` (`dma.system`).
 
     Args:
         name: of the module. Its one port `irq` is the interrupt, for an LED.
         load_bits: as of `dma.system`.
-        with_dma: whether `xf_system` has a bus master, which S_AXI_HP0 serves.
     """
     bits = dma.control_bits(load_bits) + bool(load_bits)
-    parts = MEMORY if with_dma else dict.fromkeys(MEMORY, "")
-    return TEXT.format(name=name, bits=bits, high=bits - 1, **parts)
+    return TEXT.format(name=name, bits=bits, high=bits - 1)
 
 
 TEXT = """\
@@ -82,7 +80,19 @@ module {name} (
     .m_rdata_i(rdata), .m_rresp_i(rresp), .m_rvalid_i(rvalid), .m_rready_o(rready)
   );
 
-{wires}  xf_system u_system (
+  // The DMA to S_AXI_HP0. Its bursts have at most 16 words, so that the low four bits are the length.
+  wire hp_awid, hp_arid;
+  wire [31:0] hp_awaddr, hp_araddr;
+  wire [7:0] hp_awlen, hp_arlen, hp_wstrb;
+  wire [2:0] hp_awsize, hp_arsize, hp_awprot, hp_arprot;
+  wire [1:0] hp_awburst, hp_arburst, hp_bresp, hp_rresp;
+  wire [3:0] hp_awcache, hp_arcache;
+  wire [63:0] hp_wdata, hp_rdata;
+  wire [5:0] hp_bid, hp_rid;
+  wire hp_awvalid, hp_awready, hp_wlast, hp_wvalid, hp_wready, hp_bvalid, hp_bready;
+  wire hp_arvalid, hp_arready, hp_rlast, hp_rvalid, hp_rready;
+
+  xf_system u_system (
     .aclk(clk), .aresetn(rst_n),
     .s_axi_ctrl_awaddr(awaddr), .s_axi_ctrl_awvalid(awvalid), .s_axi_ctrl_awready(awready),
     .s_axi_ctrl_wdata(wdata), .s_axi_ctrl_wstrb(wstrb), .s_axi_ctrl_wvalid(wvalid),
@@ -91,10 +101,22 @@ module {name} (
     .s_axi_ctrl_araddr(araddr), .s_axi_ctrl_arvalid(arvalid), .s_axi_ctrl_arready(arready),
     .s_axi_ctrl_rdata(rdata), .s_axi_ctrl_rresp(rresp), .s_axi_ctrl_rvalid(rvalid),
     .s_axi_ctrl_rready(rready),
-{to_memory}    .irq(irq)
+    .m_axi_awid(hp_awid), .m_axi_awaddr(hp_awaddr), .m_axi_awlen(hp_awlen),
+    .m_axi_awsize(hp_awsize), .m_axi_awburst(hp_awburst), .m_axi_awcache(hp_awcache),
+    .m_axi_awprot(hp_awprot), .m_axi_awvalid(hp_awvalid), .m_axi_awready(hp_awready),
+    .m_axi_wdata(hp_wdata), .m_axi_wstrb(hp_wstrb), .m_axi_wlast(hp_wlast),
+    .m_axi_wvalid(hp_wvalid), .m_axi_wready(hp_wready),
+    .m_axi_bid(hp_bid[0]), .m_axi_bresp(hp_bresp), .m_axi_bvalid(hp_bvalid), .m_axi_bready(hp_bready),
+    .m_axi_arid(hp_arid), .m_axi_araddr(hp_araddr), .m_axi_arlen(hp_arlen),
+    .m_axi_arsize(hp_arsize), .m_axi_arburst(hp_arburst), .m_axi_arcache(hp_arcache),
+    .m_axi_arprot(hp_arprot), .m_axi_arvalid(hp_arvalid), .m_axi_arready(hp_arready),
+    .m_axi_rid(hp_rid[0]), .m_axi_rdata(hp_rdata), .m_axi_rresp(hp_rresp), .m_axi_rlast(hp_rlast),
+    .m_axi_rvalid(hp_rvalid), .m_axi_rready(hp_rready),
+    .irq(irq)
   );
 
-  wire unused = ^{{clocks[3:1], resets[3:1]{unused}}};
+  wire unused = ^{{clocks[3:1], resets[3:1], hp_awlen[7:4], hp_arlen[7:4], hp_awsize[2], hp_arsize[2],
+                  hp_bid[5:1], hp_rid[5:1]}};
 
   PS7 u_ps7 (
     .FCLKCLK(clocks), .FCLKRESETN(resets), .FCLKCLKTRIGN(4'b0), .FPGAIDLEN(1'b1), .IRQF2P({{19'b0, irq}}),
@@ -110,59 +132,23 @@ module {name} (
     .MAXIGP0ARSIZE(gp_arsize), .MAXIGP0ARBURST(gp_arburst), .MAXIGP0ARVALID(gp_arvalid),
     .MAXIGP0ARREADY(gp_arready),
     .MAXIGP0RID(gp_rid), .MAXIGP0RDATA(gp_rdata), .MAXIGP0RRESP(gp_rresp), .MAXIGP0RLAST(gp_rlast),
-    .MAXIGP0RVALID(gp_rvalid), .MAXIGP0RREADY(gp_rready){ports}
-  );
-
-endmodule
-"""
-
-# Between a DMA and S_AXI_HP0: {place in TEXT: Verilog}.
-MEMORY = {
-    "wires": """\
-  // The DMA to S_AXI_HP0. Its bursts have at most 16 words, so that the low four bits are the length.
-  wire hp_awid, hp_arid;
-  wire [31:0] hp_awaddr, hp_araddr;
-  wire [7:0] hp_awlen, hp_arlen, hp_wstrb;
-  wire [2:0] hp_awsize, hp_arsize, hp_awprot, hp_arprot;
-  wire [1:0] hp_awburst, hp_arburst, hp_bresp, hp_rresp;
-  wire [3:0] hp_awcache, hp_arcache;
-  wire [63:0] hp_wdata, hp_rdata;
-  wire [5:0] hp_bid, hp_rid;
-  wire hp_awvalid, hp_awready, hp_wlast, hp_wvalid, hp_wready, hp_bvalid, hp_bready;
-  wire hp_arvalid, hp_arready, hp_rlast, hp_rvalid, hp_rready;
-
-""",
-    "to_memory": """\
-    .m_axi_awid(hp_awid), .m_axi_awaddr(hp_awaddr), .m_axi_awlen(hp_awlen),
-    .m_axi_awsize(hp_awsize), .m_axi_awburst(hp_awburst), .m_axi_awcache(hp_awcache),
-    .m_axi_awprot(hp_awprot), .m_axi_awvalid(hp_awvalid), .m_axi_awready(hp_awready),
-    .m_axi_wdata(hp_wdata), .m_axi_wstrb(hp_wstrb), .m_axi_wlast(hp_wlast),
-    .m_axi_wvalid(hp_wvalid), .m_axi_wready(hp_wready),
-    .m_axi_bid(hp_bid[0]), .m_axi_bresp(hp_bresp), .m_axi_bvalid(hp_bvalid), .m_axi_bready(hp_bready),
-    .m_axi_arid(hp_arid), .m_axi_araddr(hp_araddr), .m_axi_arlen(hp_arlen),
-    .m_axi_arsize(hp_arsize), .m_axi_arburst(hp_arburst), .m_axi_arcache(hp_arcache),
-    .m_axi_arprot(hp_arprot), .m_axi_arvalid(hp_arvalid), .m_axi_arready(hp_arready),
-    .m_axi_rid(hp_rid[0]), .m_axi_rdata(hp_rdata), .m_axi_rresp(hp_rresp), .m_axi_rlast(hp_rlast),
-    .m_axi_rvalid(hp_rvalid), .m_axi_rready(hp_rready),
-""",
-    "unused": """\
-, hp_awlen[7:4], hp_arlen[7:4], hp_awsize[2], hp_arsize[2],
-                  hp_bid[5:1], hp_rid[5:1]""",
-    "ports": """\
-,
+    .MAXIGP0RVALID(gp_rvalid), .MAXIGP0RREADY(gp_rready),
     .SAXIHP0ACLK(clk), .SAXIHP0RDISSUECAP1EN(1'b0), .SAXIHP0WRISSUECAP1EN(1'b0),
-    .SAXIHP0AWID({5'b0, hp_awid}), .SAXIHP0AWADDR(hp_awaddr), .SAXIHP0AWLEN(hp_awlen[3:0]),
+    .SAXIHP0AWID({{5'b0, hp_awid}}), .SAXIHP0AWADDR(hp_awaddr), .SAXIHP0AWLEN(hp_awlen[3:0]),
     .SAXIHP0AWSIZE(hp_awsize[1:0]), .SAXIHP0AWBURST(hp_awburst), .SAXIHP0AWLOCK(2'b0),
     .SAXIHP0AWCACHE(hp_awcache), .SAXIHP0AWPROT(hp_awprot), .SAXIHP0AWQOS(4'b0),
     .SAXIHP0AWVALID(hp_awvalid), .SAXIHP0AWREADY(hp_awready),
-    .SAXIHP0WID({5'b0, hp_awid}), .SAXIHP0WDATA(hp_wdata), .SAXIHP0WSTRB(hp_wstrb),
+    .SAXIHP0WID({{5'b0, hp_awid}}), .SAXIHP0WDATA(hp_wdata), .SAXIHP0WSTRB(hp_wstrb),
     .SAXIHP0WLAST(hp_wlast), .SAXIHP0WVALID(hp_wvalid), .SAXIHP0WREADY(hp_wready),
     .SAXIHP0BID(hp_bid), .SAXIHP0BRESP(hp_bresp), .SAXIHP0BVALID(hp_bvalid),
     .SAXIHP0BREADY(hp_bready),
-    .SAXIHP0ARID({5'b0, hp_arid}), .SAXIHP0ARADDR(hp_araddr), .SAXIHP0ARLEN(hp_arlen[3:0]),
+    .SAXIHP0ARID({{5'b0, hp_arid}}), .SAXIHP0ARADDR(hp_araddr), .SAXIHP0ARLEN(hp_arlen[3:0]),
     .SAXIHP0ARSIZE(hp_arsize[1:0]), .SAXIHP0ARBURST(hp_arburst), .SAXIHP0ARLOCK(2'b0),
     .SAXIHP0ARCACHE(hp_arcache), .SAXIHP0ARPROT(hp_arprot), .SAXIHP0ARQOS(4'b0),
     .SAXIHP0ARVALID(hp_arvalid), .SAXIHP0ARREADY(hp_arready),
     .SAXIHP0RID(hp_rid), .SAXIHP0RDATA(hp_rdata), .SAXIHP0RRESP(hp_rresp), .SAXIHP0RLAST(hp_rlast),
-    .SAXIHP0RVALID(hp_rvalid), .SAXIHP0RREADY(hp_rready)""",
-}
+    .SAXIHP0RVALID(hp_rvalid), .SAXIHP0RREADY(hp_rready)
+  );
+
+endmodule
+"""

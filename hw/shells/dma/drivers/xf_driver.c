@@ -7,11 +7,11 @@ enum {
   ID = 0x00, VERSION = 0x04, HASH_LOW = 0x08, HASH_HIGH = 0x0C, IN_BYTES = 0x10, IN_BEATS = 0x14, OUT_BYTES = 0x18,
   OUT_BEATS = 0x1C, CONTROL = 0x24, STATUS = 0x28, ERROR = 0x2C, ERROR_LOW = 0x30, ERROR_HIGH = 0x34,
   SOURCE_LOW = 0x40, SOURCE_HIGH = 0x44, TARGET_LOW = 0x48, TARGET_HIGH = 0x4C, FRAMES = 0x50, START = 0x54,
-  BATCHES = 0x58, WEIGHTS_LOW = 0x7C, WEIGHTS_HIGH = 0x80, DATA = 0x80
+  BATCHES = 0x58, WEIGHTS_LOW = 0x7C, WEIGHTS_HIGH = 0x80
 };
 enum { RESETTING = 2, FAILED = 4, SOFT_RESET = 1 };
 
-static const uint32_t MAJOR = 1, POLLS = 100000000;
+static const uint32_t SHELL = 0x58465348, MAJOR = 1, POLLS = 100000000;
 
 static uint32_t get(const xf_device *device, uint32_t offset) {
   return device->read ? device->read(device->context, offset) : device->registers[offset / 4];
@@ -31,7 +31,7 @@ static void rest(const xf_device *device) {
 static uint32_t polls(const xf_device *device) { return device->polls ? device->polls : POLLS; }
 
 int xf_open(const xf_device *device, const xf_network *network) {
-  if (get(device, ID) != network->shell || get(device, VERSION) >> 16 != MAJOR) return XF_NO_SHELL;
+  if (get(device, ID) != SHELL || get(device, VERSION) >> 16 != MAJOR) return XF_NO_SHELL;
   if (((uint64_t)get(device, HASH_HIGH) << 32 | get(device, HASH_LOW)) != network->hash) return XF_OTHER_NETWORK;
   if (get(device, IN_BYTES) != network->in.bytes || get(device, IN_BEATS) != network->in.beats ||
       get(device, OUT_BYTES) != network->out.bytes || get(device, OUT_BEATS) != network->out.beats)
@@ -54,7 +54,7 @@ int xf_reset(const xf_device *device) {
 /* The error that stopped the shell. */
 static int failure(const xf_device *device) {
   static const int errors[] = {XF_OK, XF_READ_FAILED, XF_WRITE_FAILED, XF_FRAME_FAILED, XF_BAD_DESCRIPTOR,
-                               XF_NO_ROOM, XF_NO_WORD, XF_WEIGHTS_FAILED};
+                               XF_NO_SHELL, XF_NO_SHELL, XF_WEIGHTS_FAILED};
   const uint32_t code = get(device, ERROR) & 15;
   return code < sizeof errors / sizeof *errors ? errors[code] : XF_NO_SHELL;
 }
@@ -133,30 +133,6 @@ int xf_run(const xf_device *device, uint64_t source, uint64_t target, uint32_t f
   return error ? error : xf_wait(device, before + 1);
 }
 
-int xf_exchange(const xf_device *device, const xf_network *network, const uint8_t *packed, uint8_t *answers,
-                uint32_t frames) {
-  uint64_t to_send = (uint64_t)network->in.stride / 4 * frames, to_find = (uint64_t)network->out.stride / 4 * frames;
-  uint32_t left = polls(device);
-  while (to_find) {
-    const uint32_t status = get(device, STATUS);
-    uint32_t room = status >> 4 & 0xFFF, ready = status >> 16;
-    if (status & FAILED) return failure(device);
-    if (ready || (room && to_send))
-      left = polls(device);
-    else if (!left--)
-      return XF_NO_ANSWER;
-    else
-      rest(device);
-    for (; ready && to_find; ready--, to_find--, answers += 4) {
-      const uint32_t word = get(device, DATA);
-      for (int byte = 0; byte < 4; byte++) answers[byte] = (uint8_t)(word >> 8 * byte);
-    }
-    for (; room && to_send; room--, to_send--, packed += 4)
-      put(device, DATA, (uint32_t)packed[0] | (uint32_t)packed[1] << 8 | (uint32_t)packed[2] << 16 | (uint32_t)packed[3] << 24);
-  }
-  return XF_OK;
-}
-
 uint64_t xf_error_address(const xf_device *device) {
   return (uint64_t)get(device, ERROR_HIGH) << 32 | get(device, ERROR_LOW);
 }
@@ -172,8 +148,6 @@ const char *xf_error_text(int error) {
       "the memory refused a write of answers at xf_error_address(); use addresses that the device can reach",
       "a frame did not end at its last beat; call xf_reset() before the next run",
       "a descriptor was refused: addresses must be multiples of 8, frames 1 .. 65535, batches waiting at most four",
-      "a word was written to a full FIFO; let only one program use the registers, and call xf_reset()",
-      "a word was read from an empty FIFO; let only one program use the registers, and call xf_reset()",
       "not a whole weights file, or the weights are constants; use weights.bin of a build with LOADABLE=1",
       "the weights are of another structure; build their network with LOADABLE=1 and the options of this one",
       "a load of weights was interrupted; call xf_load() again",

@@ -25,19 +25,14 @@ enum {
   XF_WRITE_FAILED,    /* the same, to a write */
   XF_FRAME_FAILED,    /* a frame did not end at its last beat */
   XF_BAD_DESCRIPTOR,  /* address not a multiple of 8, frames out of range, or queue full */
-  XF_NO_ROOM,         /* without a DMA: a word was written to a full FIFO */
-  XF_NO_WORD,         /* without a DMA: a word was read from an empty FIFO */
   XF_BAD_WEIGHTS,     /* not a whole weights file, or the network has no weights that can be loaded */
   XF_OTHER_STRUCTURE, /* the weights are of a network of another structure */
   XF_NO_WEIGHTS,      /* a load was interrupted; only xf_load helps */
   XF_WEIGHTS_FAILED   /* the memory answered SLVERR or DECERR to a read of weights */
 };
 
-#define XF_WITH_DMA 0x58465348u
-#define XF_WITHOUT_DMA 0x58464750u
-
 /* A frame: `beats` beats of `lanes` elements of `bits` bits, element 0 in the lowest; a beat occupies `slot`
- * bytes, a frame `stride` bytes, a multiple of 8 (of 4 without a DMA). */
+ * bytes, a frame `stride` bytes, a multiple of 8. */
 typedef struct {
   uint32_t bytes, beats, lanes, bits, is_signed, slot, stride;
 } xf_frames;
@@ -58,7 +53,6 @@ typedef struct {
 typedef struct {
   uint64_t hash;
   xf_frames in, out;
-  uint32_t shell; /* content of the register at 0: XF_WITH_DMA or XF_WITHOUT_DMA */
   xf_loads loads;
   xf_in_memory in_memory;
 } xf_network;
@@ -104,11 +98,6 @@ int xf_wait(const xf_device *device, uint32_t count);
 
 /* Run a batch to completion on an idle device. */
 int xf_run(const xf_device *device, uint64_t source, uint64_t target, uint32_t frames);
-
-/* For a shell without a DMA, instead of the four above: pass `frames` packed frames one after the other, word by
- * word through a register; the answers go to `answers`. After an error call xf_reset first. */
-int xf_exchange(const xf_device *device, const xf_network *network, const uint8_t *packed, uint8_t *answers,
-                uint32_t frames);
 
 /* The address of the burst of a failed read or write. */
 uint64_t xf_error_address(const xf_device *device);

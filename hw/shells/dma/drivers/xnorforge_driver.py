@@ -39,11 +39,6 @@ REGISTERS = {
     "beats_out": 0x6C, "stalls_in": 0x70, "stalls_out": 0x74,
     "weights_low": 0x7C, "weights_high": 0x80,
 }  # fmt: skip
-# Of the shell without a bus master: words of frames and of answers go through the register `data`.
-GP_IDENTITY = 0x58464750
-GP_NAMES = ("id", "version", "hash_low", "hash_high", "in_bytes", "in_beats", "out_bytes", "out_beats",
-            "control", "status", "error", "frames_done")  # fmt: skip
-GP_REGISTERS = {**{name: REGISTERS[name] for name in GP_NAMES}, "cycles": 0x60, "data": 0x80}
 BUSY, RESETTING, FAILED, ROOM = 1, 2, 4, 8  # bits of `status`
 SOFT_RESET, CLEAR = 1, 2  # bits of `control`
 ANSWERS = {2: "SLVERR", 3: "DECERR"}
@@ -253,8 +248,7 @@ class LinuxBus(Bus):
         registers: a UIO device such as /dev/uio0, or /dev/mem.
         base: address of the registers; 0 for a UIO device.
         size: bytes of the registers; with loadable weights twice the `window` of its description.
-        memory: name of the u-dma-buf device, opened with O_SYNC, so that nothing is cached; None for a shell
-            without a DMA.
+        memory: name of the u-dma-buf device, opened with O_SYNC, so that nothing is cached.
         root: folder that contains dev/ and sys/.
     """
 
@@ -262,26 +256,22 @@ class LinuxBus(Bus):
         self,
         registers="/dev/mem",
         base: int = BASE,
-        memory: str | None = "udmabuf0",
+        memory: str = "udmabuf0",
         size: int = 4096,
         root="/",
     ):
         try:
             self.file = os.open(registers, os.O_RDWR | os.O_SYNC)
             self.words = np.frombuffer(mmap.mmap(self.file, size, offset=base), "<u4")
-            self.used, self.size = 0, 0
-            if memory is None:
-                return
             about = Path(root) / "sys/class/u-dma-buf" / memory
             self.address = int((about / "phys_addr").read_text(), 16)
-            self.size = int((about / "size").read_text())
+            self.used, self.size = 0, int((about / "size").read_text())
             buffer = os.open(Path(root) / "dev" / memory, os.O_RDWR | os.O_SYNC)
             self.memory = np.frombuffer(mmap.mmap(buffer, self.size), np.uint8)
         except OSError as error:
-            load = f"load u-dma-buf with {memory}, and " if memory else ""
             raise UserError(
-                f"Device: cannot open {error.filename or registers} ({error.strerror}); "
-                f"{load}run as root or with access to the device files."
+                f"Device: cannot open {error.filename or registers} ({error.strerror}); load u-dma-buf with "
+                f"{memory}, and run as root or with access to the device files."
             ) from error
 
     def read(self, offset: int) -> int:
@@ -428,8 +418,7 @@ class Accelerator:
     Args:
         description: `overlay.json`, or its content.
         bus: the bus that `Device` opened.
-        batch: frames per descriptor; two batches are in memory at a time. Without a DMA: frames packed at a
-            time.
+        batch: frames per descriptor; two batches are in memory at a time.
         patience: timeout in seconds.
         weights: `weights.bin`, of a network whose weights come from memory; by default beside `description`.
 
@@ -443,14 +432,11 @@ class Accelerator:
             description = json.loads(Path(description).read_text())
         self.about, self.bus, self.patience = description, bus, patience
         self.into, self.out = Frames(description["input"]), Frames(description["output"])
-        self.dma = description["shell"]["id"] != GP_IDENTITY
-        self.registers = REGISTERS if self.dma else GP_REGISTERS
         self._look()
-        most = (1 << (self.get("limits") >> 16 & 0xFF)) - 1 if self.dma else batch
-        self.batch = min(batch, most)
+        self.batch = min(batch, (1 << (self.get("limits") >> 16 & 0xFF)) - 1)
         self.buffers = [
             (bus.allocate(self.batch * self.into.stride), bus.allocate(self.batch * self.out.stride))
-            for _ in range(2 if self.dma else 0)
+            for _ in range(2)
         ]
         self.reset()
         self.weights: list[Buffer] = []  # the one in use last
@@ -462,20 +448,20 @@ class Accelerator:
             self._place(self._weights_of(weights)[1])
 
     def get(self, name: str) -> int:
-        """Read a register by its name in REGISTERS (GP_REGISTERS for a shell without a DMA)."""
-        return self.bus.read(self.registers[name])
+        """Read a register by its name in REGISTERS."""
+        return self.bus.read(REGISTERS[name])
 
     def put(self, name: str, value: int) -> None:
         """Write a register by its name, as in `get`."""
-        self.bus.write(self.registers[name], value)
+        self.bus.write(REGISTERS[name], value)
 
     def _look(self) -> None:
         """Refuse a device that is not this network's."""
-        found, own = self.get("id"), IDENTITY if self.dma else GP_IDENTITY
-        if found != own or self.get("version") >> 16 != VERSION >> 16:
+        found = self.get("id")
+        if found != IDENTITY or self.get("version") >> 16 != VERSION >> 16:
             raise UserError(
                 f"Accelerator: no shell of version {VERSION >> 16} found at the device's registers "
-                f"(identity {found:#010x}, expected {own:#010x}); load this overlay's bitstream first."
+                f"(identity {found:#010x}, expected {IDENTITY:#010x}); load this overlay's bitstream first."
             )
         name, wanted = self.about["net"], int(self.about["hash"], 16)
         loaded = self.get("hash_low") | self.get("hash_high") << 32
@@ -497,7 +483,6 @@ class Accelerator:
         self.put("control", SOFT_RESET)
         self._wait(lambda: not self.get("status") & RESETTING, "the soft reset did not finish")
         self.started = self.switched = 0  # batches, and of these before the last change of weights in memory
-        self.torn = False  # words of frames that nobody waits for any more may be in the device
 
     def integers(self, images) -> np.ndarray:
         """Convert images to the integers that the accelerator takes, (N, *shape), channels last.
@@ -621,11 +606,6 @@ class Accelerator:
         """
         answers = np.zeros((len(integers), *self.out.shape), np.int64)
         self._check_loaded()
-        if not self.dma:
-            for start in range(0, len(integers), self.batch):
-                part = self.into.pack(integers[start:][: self.batch])
-                answers[start:][: self.batch] = self.out.unpack(self._through_data(part))
-            return answers
         before, starts = self.get("batches"), range(0, len(integers), self.batch)
         for turn in range(len(starts) + 2 if len(starts) else 0):  # a batch runs while the next is packed
             if turn >= 2:
@@ -635,32 +615,6 @@ class Accelerator:
                 part = integers[starts[turn] :][: self.batch]
                 self._start(self.into.pack(part), *self.buffers[turn % 2])
         return answers
-
-    def _through_data(self, packed: np.ndarray) -> np.ndarray:
-        """The answers to packed frames, packed, word by word through the register `data`."""
-        if self.torn:
-            self.reset()
-        self.torn = True  # until all words are read
-        words = packed.reshape(-1).view("<u4").tolist()
-        found, sent, count = list[int](), 0, len(packed) * self.out.stride // 4
-
-        def moved() -> bool:
-            nonlocal sent
-            status = self.get("status")
-            if status & FAILED:
-                raise UserError(f"{self.failure()}; call reset() before the next run.")
-            ready, room = min(status >> 16, count - len(found)), status >> 4 & 0xFFF
-            found.extend(self.get("data") for _ in range(ready))
-            part = words[sent : sent + room]
-            for word in part:
-                self.put("data", word)
-            sent += len(part)
-            return bool(ready or part)
-
-        while len(found) < count:
-            self._wait(moved, "no answer came")
-        self.torn = False
-        return np.array(found, "<u4").view(np.uint8).reshape(len(packed), self.out.stride)
 
     def _collect(self, part: np.ndarray, buffer: Buffer) -> None:
         buffer.invalidate()
@@ -688,16 +642,13 @@ class Accelerator:
         """What stopped the shell, as a sentence without a full stop."""
         error = self.get("error")
         code, answer = error & 15, ANSWERS.get(error >> 4 & 3, "an unknown answer")
-        where = self.get("error_low") | self.get("error_high") << 32 if self.dma else 0
+        where = self.get("error_low") | self.get("error_high") << 32
         done = f"after {self.get('frames_done')} frames"
         if code in TRANSFERS:
             seen = f"the memory answered {answer} to the burst at {where:#x}"
             return f"DMA: {TRANSFERS[code]} stopped {done}: {seen}"
         if code == 3:
             return f"Accelerator: {done}, a frame did not end at beat {self.out.beats}"
-        if code in (5, 6):
-            what = ("a word was written to a full FIFO", "a word was read from an empty FIFO")[code - 5]
-            return f"Accelerator: {done}, {what}; another program seems to use the registers"
         why = "an address is not a multiple of 8, frames are out of range, or the queue is full"
         return f"DMA: a descriptor was refused {done}: {why}"
 
@@ -705,11 +656,12 @@ class Accelerator:
         limit = self.bus.now() + self.patience
         while not ready():
             if self.bus.now() > limit:
-                names = ("status", "beats_in", "beats_out") if self.dma else ("status", "frames_done")
+                names = ("status", "beats_in", "beats_out")
                 seen = ", ".join(f"{name} {self.get(name)}" for name in names)
-                port = "its clock and memory port run" if self.dma else "its clock runs"
-                text = f"Accelerator: {what} within {self.patience:g} s ({seen}); check that {port}."
-                raise UserError(text)
+                raise UserError(
+                    f"Accelerator: {what} within {self.patience:g} s ({seen}); check that its clock and "
+                    "memory port run."
+                )
             self.bus.pause()
 
     def predict(self, images) -> np.ndarray | dict[str, np.ndarray]:
@@ -730,11 +682,7 @@ class Accelerator:
         return np.moveaxis(scale * answers + bias, -1, 1)
 
     def counters(self) -> dict[str, int]:
-        """Cycles (modulo 2^64), beats and stalls (modulo 2^32) since the last reset; without a DMA cycles and
-        frames (modulo 2^32).
-        """
-        if not self.dma:
-            return {name: self.get(name) for name in ("cycles", "frames_done")}
+        """Cycles (modulo 2^64), beats and stalls (modulo 2^32) since the last reset."""
         names = ("batches", "frames_done", "beats_in", "beats_out", "stalls_in", "stalls_out")
         high, low, after = (self.get(f"cycles_{part}") for part in ("high", "low", "high"))
         if high != after:  # the low half wrapped between the reads, so it is small now
