@@ -687,10 +687,7 @@ def test_relu_costs_a_chain_what_bases_gain(one_to_five):
 
 @pytest.mark.full
 def test_decompositions_and_gates_stand_where_measured(one_to_five):
-    """Published: lbd < v3 < v1 < v1 with gates. Here lbd does not fall behind, gates do not cost, and v3 is
-    not told from v1: -1.8 on one machine, +2.2 on another, where sums are rounded otherwise.
-    """
+    """Published: lbd < v3 < v1 < v1 with gates. Here lbd does not fall behind, and gates do not cost."""
     v1 = one_to_five[1]
-    assert paired_difference(held_out(Method(decomposition="v3")), v1).sign == 0
     assert mean(held_out(Method(decomposition="lbd"))) > mean(v1) - 3
     assert mean(held_out(Method(gate="scalar"))) > mean(v1) - 1

@@ -56,14 +56,9 @@ def test_a_learned_scale_and_the_kernel_loss_bring_latents_to_plus_and_minus_c(a
     assert rests["R, a hundred times"] < rests["R"] - 0.07
 
 
-# Published: Bi < R < R+G < R+G+B, by 1.6, 2.6 and 2.5 points. The sign that five seeds show here: +1 where
-# the whole interval of the paired differences lies above 0, 0 where it holds 0.
-SEEN = {("R", "Bi"): 0, ("R+G", "R"): 0, ("R+G+B", "R+G"): 0, ("R", "R, a hundred times"): 1}
-
-
 @pytest.mark.full
-@pytest.mark.parametrize(("better", "worse"), SEEN)
-def test_the_sign_of_each_part(ablated, better, worse):
-    difference = paired_difference(ablated[better][0], ablated[worse][0])
-    print(better, "over", worse, difference)
-    assert difference.sign == SEEN[better, worse]
+def test_a_hundred_times_the_kernel_loss_costs_accuracy(ablated):
+    """The whole interval of the paired differences lies above 0. Of the book's Bi < R < R+G < R+G+B five seeds
+    decide nothing here.
+    """
+    assert paired_difference(ablated["R"][0], ablated["R, a hundred times"][0]).sign == 1
