@@ -58,7 +58,7 @@ def test_a_learned_scale_and_the_kernel_loss_bring_latents_to_plus_and_minus_c(a
 
 @pytest.mark.full
 def test_a_hundred_times_the_kernel_loss_costs_accuracy(ablated):
-    """The whole interval of the paired differences lies above 0. Five seeds decide nothing of the book's order,
-    Bi < R < R+G < R+G+B.
+    """The whole interval of the paired differences lies above 0. Of the book's order, Bi < R < R+G < R+G+B,
+    five seeds decide nothing.
     """
     assert paired_difference(ablated["R"][0], ablated["R, a hundred times"][0]).sign == 1
