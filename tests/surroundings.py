@@ -15,8 +15,8 @@ from xnorforge.pipeline import options
 
 # Variables of whoever runs the tests: of their shell, of an outer make, of a git hook, of a CI service.
 THEIRS = re.compile(
-    "XNORFORGE_(?!DATA$|MODELS$)|XDG_|PYTHON|LANG|LC_|GIT_|MAKE|MFLAGS$|ASKED$|CI$|COLUMNS$|NO_COLOR$|FORCE_COLOR$"
-    "|FINN_|XILINX_|XF_|CHIPDB$|PRJXRAY_|OMP_|SOURCE_DATE_EPOCH$"
+    "XNORFORGE_(?!DATA$|MODELS$|PLUGINS$)|XDG_|PYTHON(?!PATH$|DONTWRITEBYTECODE$)|LANG|LC_|GIT_|MAKE|MFLAGS$"
+    "|ASKED$|CI$|COLUMNS$|NO_COLOR$|FORCE_COLOR$|FINN_|XILINX_|CHIPDB$|PRJXRAY_|OMP_|SOURCE_DATE_EPOCH$"
 )
 VENDORS = ("vivado", "vitis-run", "vitis_hls", "nextpnr-xilinx")  # programs that builds would call
 
@@ -39,9 +39,9 @@ def usual_environment() -> None:
         "GIT_CONFIG_KEY_0": "safe.directory",
         "GIT_CONFIG_VALUE_0": "*",
     }
-    for name in ("XNORFORGE_DATA", "XNORFORGE_MODELS"):
+    for name in ("XNORFORGE_DATA", "XNORFORGE_MODELS", "XNORFORGE_PLUGINS"):
         if given := os.environ.pop(name, ""):
-            own[name] = str(Path(given).absolute())
+            own[name] = os.pathsep.join(map(os.path.abspath, given.split(os.pathsep)))
     for name in filter(lambda name: THEIRS.match(name) or name in options.variables(), list(os.environ)):
         del os.environ[name]
     os.environ.update(own)
