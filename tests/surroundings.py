@@ -15,7 +15,7 @@ from xnorforge.pipeline import options
 
 # Variables of whoever runs the tests: of their shell, of an outer make, of a git hook, of a CI service.
 THEIRS = re.compile(
-    "XNORFORGE_(?!DATA$|MODELS$|PLUGINS$)|XDG_|PYTHON(?!PATH$|DONTWRITEBYTECODE$)|LANG|LC_|GIT_|MAKE|MFLAGS$"
+    "XNORFORGE_(?!DATA$|MODELS$|PLUGINS$|SEED$)|XDG_|PYTHON(?!PATH$|DONTWRITEBYTECODE$)|LANG|LC_|GIT_|MAKE|MFLAGS$"
     "|ASKED$|CI$|COLUMNS$|NO_COLOR$|FORCE_COLOR$|FINN_|XILINX_|CHIPDB$|PRJXRAY_|OMP_|SOURCE_DATE_EPOCH$"
 )
 VENDORS = ("vivado", "vitis-run", "vitis_hls", "nextpnr-xilinx")  # programs that builds would call
