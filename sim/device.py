@@ -62,8 +62,6 @@ class Lane:
     pause: tuple[str, int] | None = None
 
 
-# Lanes times cycles of a frame; at 9,000, g++ takes 6 s instead of 41, and four runs 0.8 s instead of 0.2.
-LONG = 50_000
 # Frames of a build, and the cycles of a run for which g++ has nothing to gain: at -O2 it takes 25 s for
 # eight operators, without 4 s, and their 120 frames of 1,024 cycles take 0.02 and 0.16 s.
 FRAMES, BRIEF = 120, 2_000_000
@@ -92,7 +90,7 @@ def bench(
     extra: Iterable[Path] = (),
     checked: bool = True,
     waves: str | None = None,
-    level: str = "",
+    level: str = "-O0",
 ) -> Device:
     """Build a top that holds the operators side by side, each on a lane of its own.
 
@@ -101,11 +99,10 @@ def bench(
         extra: files read before all others, such as models of a family's cells.
         checked: assertions on.
         waves: format of the waveforms it can write.
-        level: g++ optimisation; by default none, unless frames are so long that it pays.
+        level: g++ optimisation; none pays for the few frames of a test.
     """
     with tempfile.TemporaryDirectory() as folder:
         sources, lanes, memories = write_bench(ops, Path(folder))
-        level = level or ("-O1" if len(ops) * max(op.cycles() for op in ops) > LONG else "-O0")
         options = {"defines": (*defines, *filled(ops)), "checked": checked, "waves": waves, "level": level}
         header = ports_header("clk_i", lanes)
         program = verilate.compile_model("xf_bench", [*extra, *sources], header, include_folders(), **options)

@@ -41,7 +41,7 @@ def bench():
     def get(name, pace, reset=False):
         ops = EXAMPLES[name]
         if name not in devices:
-            devices[name] = device.bench(ops, level="-O0")  # models run for less than their compiler
+            devices[name] = device.bench(ops)
         if (name, pace, reset) not in runs:
             frames = [op.random_inputs(seed=index, frames=FRAMES) for index, op in enumerate(ops)]
             at = [op.cycles() * 3 // 2 + index for index, op in enumerate(ops)] if reset else None
