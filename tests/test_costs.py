@@ -42,6 +42,12 @@ def few_images(monkeypatch):
     monkeypatch.setattr(networks, "recipe", lambda _: recipe)
 
 
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """Records are kept beside where a build runs."""
+    monkeypatch.chdir(tmp_path)
+
+
 def asked(out, methods="ste bonn", board=BOARD):
     return compare.compare_request(NET, methods, seeds="3 0", epochs=1, board=board, out=out)
 

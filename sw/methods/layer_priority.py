@@ -276,7 +276,7 @@ class Method(base.Method):
         ):
             row["deployed_accuracy"] = self._ship(run, held_out)
         self.rows.append(row)
-        if distributed.first():
+        if distributed.is_first():
             text = io.StringIO()
             writer = csv.DictWriter(text, self.rows[0])
             writer.writeheader()
@@ -324,7 +324,7 @@ class Method(base.Method):
         stated = train.stated(network, held_out, run.task)
         card = {"net": run.net, "method": "layer_priority", "hyper": asdict(method), "accuracy": [stated]}
         card["data"] = {"trained_on": run.sets[0].what}
-        if distributed.first():
+        if distributed.is_first():
             weights.save_weights(run.out_dir / f"prefix_{self.done:02}", run.task.prepared(network), card)
         return round(main_figure(stated), 5)
 

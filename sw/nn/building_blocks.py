@@ -141,7 +141,7 @@ def length_of(dot: nn.Module) -> int:
     return sum(layer.weight[0].numel() for layer in added_in(dot))
 
 
-def reach_of(dot: nn.Module) -> int:
+def largest_sum(dot: nn.Module) -> int:
     """Return the largest sum that a layer can make of bits: its number of products, or what a layer with
     weights other than -1 and +1, or their quantiser, states.
     """

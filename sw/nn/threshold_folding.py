@@ -25,7 +25,7 @@ from torch import nn
 
 from xnorforge.sw.nn import binary
 from xnorforge.sw.nn.binary import AnyModule
-from xnorforge.sw.nn.building_blocks import Affine2d, Block, Correlation, Head, added_in, reach_of, summed
+from xnorforge.sw.nn.building_blocks import Affine2d, Block, Correlation, Head, added_in, largest_sum, summed
 
 EPS = 1e-30
 
@@ -59,7 +59,7 @@ def grid_of(reach: int, pixels: bool, moved: int = 0) -> Grid:
 def thresholds_in(network: nn.Module) -> list[tuple[str, Block, Grid]]:
     """Return every block of a network with its name and the grid of its batch norm's input."""
     return [
-        (name, part, grid_of(reach_of(part.dot), part.pixels, getattr(part.mix, "reach", 0)))
+        (name, part, grid_of(largest_sum(part.dot), part.pixels, getattr(part.mix, "reach", 0)))
         for name, part in network.named_modules()
         if isinstance(part, Block)
     ]

@@ -29,7 +29,7 @@ def ranks() -> int:
     return int(os.environ["WORLD_SIZE"]) if dist.is_torchelastic_launched() else 1
 
 
-def first() -> bool:
+def is_first() -> bool:
     """Return whether this process is the one that writes files and messages."""
     return not dist.is_torchelastic_launched() or os.environ["RANK"] == "0"
 

@@ -200,7 +200,7 @@ def train(
         if run.device.type == "cuda":
             settings["device"] = "cuda"
         curve = fit(run, settings)
-    if not distributed.first():
+    if not distributed.is_first():
         return None
     network = task.prepared(chosen.deploy(net, run.network.cpu()))
     record = settings | {
@@ -289,7 +289,7 @@ def _loop(run: Run, settings: Record, saved: Record | None = None) -> list[Recor
         curve.append(row | run.summands.row())
         seconds += time.perf_counter() - began
         cpu_seconds += distributed.ranks() * distributed.mean(time.process_time() - cpu_began)
-        if not distributed.first():
+        if not distributed.is_first():
             continue
         with whole(run.out_dir / "checkpoint.pt") as aside:
             times = {"seconds": seconds, "cpu_seconds": cpu_seconds, "machine": _machine(run)}

@@ -54,7 +54,7 @@ def lowered(name: str, folder: Path) -> dict:
 @pytest.mark.parametrize("name", [*RESIDUAL, REACT, BRANCHES])
 def test_module_qonnx_integers_and_finn_agree(tmp_path, name):
     record = lowered(name, tmp_path)
-    assert [check["mismatches"] for check in record["checks"]] == [0, 0, 0, 0]
+    assert [check["mismatches"] for check in record["checks"]] == [0, 0, 0]
     assert not record["reference_rounds"] and not record.get("ties")
 
 

@@ -107,7 +107,7 @@ def test_frames_that_belong_together_are_not_torn_apart(monkeypatch):
 
 
 def test_without_torchrun_nothing_is_shared():
-    assert distributed.ranks() == 1 and distributed.first()
+    assert distributed.ranks() == 1 and distributed.is_first()
     assert distributed.local_slice("images", "labels") == ("images", "labels")
     with distributed.group(7):
         pass

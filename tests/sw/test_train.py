@@ -67,7 +67,7 @@ def test_a_run_killed_in_every_epoch_and_at_the_end_ends_with_the_same_bytes(tmp
         left = [None] * survived
         with monkeypatch.context() as once, pytest.raises(KeyboardInterrupt):
             once.setattr(TwoPhases, "on_epoch", killed, raising=False)
-            once.setattr(weights, "ship", killed)
+            once.setattr(weights, "save_weights", killed)
             train.train("mnist-tfc", "ste", tmp_path / "parts")
     train.train("mnist-tfc", "ste", tmp_path / "parts")
     assert contents(tmp_path / "parts") == contents(tmp_path / "whole")

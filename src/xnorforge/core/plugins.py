@@ -108,7 +108,7 @@ def places(kind: str) -> dict[str, Path]:
         stem = entry.name.removesuffix(ending)
         if stem.startswith(("_", ".")) or stem == "base" or (entry.is_file() and entry.suffix != ending):
             continue
-        if entry.is_dir() and {one.name for one in entry.iterdir()} <= {"__pycache__"}:
+        if entry.is_dir() and {one.name for one in entry.iterdir()} == {"__pycache__"}:
             continue  # what git leaves of a plug-in that is gone
         if stem in found:
             raise UserError(f"{kind}: {found[stem]} and {entry} have the same name; rename one of them.")
