@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import shutil
 import struct
 import sys
 import wave
@@ -365,7 +366,7 @@ FIELDS = {
 }  # fmt: skip
 FAMILIES = {
     "no Python": ("def f(:", "SyntaxError"), "a zero": ("\0", "null bytes"),
-    "no file": (Path.unlink, "own"),  # not found, or no plug-in where byte code is left
+    "no file": (lambda path: shutil.rmtree(path.parent) or path.parent.mkdir(), "ModuleNotFoundError"),
     "an error": ("1 / 0", "ZeroDivisionError"),
     "a module that is not there": ("import nothing_of_this_name", "ModuleNotFoundError"),
     "no family": ("x = 3", "NoneType"), "a number": ("FAMILY = 3", "int"),
