@@ -3,7 +3,6 @@
 import json
 import shutil
 import sys
-from collections import Counter
 from contextlib import nullcontext
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -33,10 +32,8 @@ usual_environment()
 PROGRESS = ("export    ", "lower     ", "fold      ", "generate  ", "demo      ")
 
 
-def runs_quickly(name: str, place: int, which: tuple) -> bool:
-    """Whether `make test` runs the parameters of an id, which come as number `place` of a test."""
-    if isinstance(which[0], int):
-        return place < which[0]
+def runs_quickly(name: str, which: tuple[str, ...]) -> bool:
+    """Whether `make test` runs the parameters of an id."""
     never = [one[1:] for one in which if one.startswith("!")]
     return not any(fnmatchcase(name, one) for one in never) and (
         len(never) == len(which) or any(fnmatchcase(name, one) for one in which)
@@ -45,18 +42,16 @@ def runs_quickly(name: str, place: int, which: tuple) -> bool:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest chooses by markers
 def pytest_collection_modifyitems(items):
-    """`quick` at a test says which of its parameters `make test` runs: the first so many, or those whose ids
-    match a pattern, or none that begins with `!`. The others are `full`.
+    """`quick` at a test says which of its parameters `make test` runs: those whose ids match a pattern,
+    and none of those behind a `!`. The others are `full`.
     Modules that take long start first, so that no worker ends alone.
     """
-    seen, taken = Counter(), recorded()
+    taken = recorded()
     for item in items:
         SECONDS[item.nodeid.split("::")[0]] += 0
-        if mark := item.get_closest_marker("quick"):
-            test = item.nodeid.split("[")[0]
-            if not runs_quickly(item.callspec.id, seen[test], mark.args):
-                item.add_marker("full")
-            seen[test] += 1
+        mark = item.get_closest_marker("quick")
+        if mark and not runs_quickly(item.callspec.id, mark.args):
+            item.add_marker("full")
     items.sort(key=lambda item: -taken.get(item.nodeid.split("::")[0], 0))
 
 

@@ -38,14 +38,14 @@ def pytest_runtest_protocol(item):
 
 def pytest_sessionfinish(session):
     """Workers send what they spent; where there are some, this process only waited for them."""
-    if hasattr(session.config, "workeroutput"):
-        SECONDS[START] += spent() - SECONDS.total()
-        session.config.workeroutput["seconds"] = dict(SECONDS)
-    elif session.config.getoption("numprocesses", None):
+    worker = getattr(session.config, "workeroutput", None)
+    if worker is None and session.config.getoption("numprocesses", None):
         own = resource.getrusage(resource.RUSAGE_SELF)
         SECONDS[START] += own.ru_utime + own.ru_stime
     else:
         SECONDS[START] += spent() - SECONDS.total()
+    if worker is not None:
+        worker["seconds"] = dict(SECONDS)
 
 
 @pytest.hookimpl(optionalhook=True)
