@@ -96,11 +96,8 @@ def simulate(
         if load_chain(ops):
             progress(f"RTL on {loading.FRAMES} frames while weights are loaded, twice")
             runs = {"RTL with a load": 0.0, "RTL stalled with a load": STALL}
-            begins = (
-                device
-                if not loading.first_load(ops)
-                else network(acc / "rtl", ops, loaded=False, level=level)
-            )
+            empty = loading.first_load(ops)
+            begins = network(acc / "rtl", ops, loaded=False, level=level) if empty else device
             some, load_cycles = loading.check_loading(begins, ops, pictures, runs, SEED)
             changing += some
         task, rows, drawn = task_of_export(net_dir), [], []

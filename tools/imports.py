@@ -27,7 +27,7 @@ from xnorforge.core.cache import imported_names
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("hw", "sw", "flows", "sim", "src")
-CODE = {".py", ".c", ".h", ".cpp", ".sv", ".svh", ".v", ".j2", ".tcl", ".js", ".css", ".sh"}
+CODE = set(json.loads((ROOT / "tools/caps.json").read_text())["suffixes"])
 TEST = re.compile(r"tests/(?:.*/)?test_\w+\.py::test\w+")
 # Kinds of plug-ins, and what else lists all of a kind, as what is lowered to operators.
 KINDS = dict.fromkeys(plugins.KINDS.values(), "") | {
@@ -390,11 +390,13 @@ def changed_since(commit: str) -> set[str]:
 
 def table(count: int = 30, seed: int = 64) -> Iterator[str]:
     """What each of some files would select, and the medians: test modules, cases, processor seconds."""
+    if not (durations := ROOT / "tests/durations.json").exists():
+        sys.exit(f"{durations}: it is missing; `make test RECORD=1` writes it.")
     asked = [sys.executable, "-m", "pytest", "--collect-only", "-m", "not full", "-p", "no:cacheprovider"]
     listed = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     cases = [line for line in listed if "::" in line]
     of = Counter(case.partition("::")[0] for case in cases)
-    spent = json.loads((ROOT / "tests/durations.json").read_text())
+    spent = json.loads(durations.read_text())
     files = [file for file in _git("ls-files", *FOLDERS).splitlines() if Path(file).suffix in CODE]
     rows = []
     yield f"{'file':48} modules  cases  share  seconds"
