@@ -9,11 +9,12 @@ The folder contains
     rtl/                     shell, accelerator, memory files; system.f: the sources in order
     overlay.bit, overlay.bin the bitstream of this accelerator in this shell, if there is one
     build.tcl, overlay.xdc   for a Zynq: makes a bitstream and its overlay.hwh with Vivado
-    overlay.hwh              for a Zynq-7000: the same description, for `pynq.Overlay`
+    overlay.hwh              for a Zynq-7000 whose clock is met: the same description, for `pynq.Overlay`
 """
 
 import json
 import shutil
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -65,6 +66,8 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> Recor
     processor = vivado.processor_of(board)
     border, network = record["border"], dma.network_hash(acc)
     system = dma.recorded_system(record, network)
+    made, why = _routed(acc, board, system, routed)
+    clock = made["clock"] if made else {"mhz": board.clock_mhz, "met": True}
     about = {
         "stage": "overlay",
         "net": exported["net"],
@@ -80,12 +83,27 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> Recor
         **({"weights": record["weights"]} if "weights" in record else {}),
         "shell": {"id": IDENTITY, "version": VERSION, "registers": dict(REGISTERS)}
         | ({"base": processor["base"]} if processor else {}),
+        "bitstream": {"about": why},
     }  # fmt: skip
+    raw = b""
+    if made:
+        raw = (acc / made["bit"]["file"]).read_bytes()
+        about["bitstream"] = {
+            "about": f"overlay.bit and overlay.bin, {len(raw):,} bytes, for {made['part']}",
+            "bit": "overlay.bit",
+            "bin": "overlay.bin",
+            "part": made["part"],
+            "clock_mhz": clock["mhz"],
+            "clock_met": clock["met"],
+        }
     project = {}
     if processor:
         router = routing.load(board.family)
         constraints = router.constraints(board) if router and board.shell_kind == "dma" else ""
+        board = replace(board, clock_mhz=clock["mhz"])
         project = vivado.project(board, processor, system, REGISTERS, constraints)
+        if not clock["met"]:
+            project.pop("overlay.hwh", None)  # pynq would set its clock
     with artifacts.whole(acc / "overlay") as aside:
         with artifacts.measured("verilator") as run:
             now_at("writing shell and drivers, and linting both with Verilator")
@@ -94,7 +112,11 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> Recor
                 (aside / WEIGHTS).write_bytes(with_scores((acc / "rtl" / WEIGHTS).read_bytes(), about))
             now_at("writing examples and bitstream")
             _examples(aside, net_dir / "golden.npz", *(border[side]["shape"] for side in ("input", "output")))
-            about["bitstream"] = _bitstream(aside, acc, routed)
+            if made:
+                (aside / "overlay.bit").write_bytes(raw)
+                (aside / "overlay.bin").write_bytes(as_bin(raw, f"overlay: {made['bit']['file']}"))
+                sums = {name: artifacts.sha256(aside / name) for name in ("overlay.bit", "overlay.bin")}
+                about["bitstream"]["sha256"] = sums
         what = "lines of SystemVerilog under verilator -Wall"
         about["checks"] = [artifacts.check("lint = no warning", 0, 0, lines, what)]
         artifacts.write_json(aside / "overlay.json", {**about, "run": run})
@@ -112,36 +134,16 @@ def _examples(folder: Path, golden: Path, into: list[int], shape: list[int]) -> 
     np.savez_compressed(folder / "examples.npz", images=images, **({} if labels else {"scores": scores}))
 
 
-def _bitstream(folder: Path, acc: Path, routed: bool | None) -> Record:
-    """Copy the accelerator's bitstream into the folder, as .bit and as the .bin of fpga_manager.
-
-    Returns:
-        `about`: one sentence; with a bitstream also `bit`, `bin`, their `sha256`, `part` and `clock_mhz`.
-    """
+def _routed(acc: Path, board: boards.Board, system: str, routed: bool | None) -> tuple[Record | None, str]:
+    """The record of the accelerator's bitstream in this shell; if there is none, None and why."""
     record = acc / "bitstream.json"
-    there = artifacts.read_json(record) if record.exists() and routed is not False else None
-    if there and routed is None:
-        shell, own = acc / "bitstream" / f"{dma.TOP}.sv", folder / "rtl" / f"{dma.TOP}.sv"
-        of_netlist = there["netlist"] == artifacts.netlist_digest(acc)
-        if not (of_netlist and shell.exists() and shell.read_text() == own.read_text()):
-            return {
-                "about": "not included: bitstream/ has another netlist or shell; `make bitstream` builds it"
-            }
-    if not there:
-        return {
-            "about": f"not included: {_why(boards.load(artifacts.read_json(acc / 'fold.json')['board']))}"
-        }
-    raw = (acc / there["bit"]["file"]).read_bytes()
-    (folder / "overlay.bit").write_bytes(raw)
-    (folder / "overlay.bin").write_bytes(as_bin(raw, f"overlay: {there['bit']['file']}"))
-    return {
-        "about": f"overlay.bit and overlay.bin, {len(raw):,} bytes, for {there['part']}",
-        "bit": "overlay.bit",
-        "bin": "overlay.bin",
-        "sha256": {name: artifacts.sha256(folder / name) for name in ("overlay.bit", "overlay.bin")},
-        "part": there["part"],
-        "clock_mhz": there["clock"]["asked"],
-    }
+    if routed is False or not record.exists():
+        return None, f"not included: {_why(board)}"
+    there, shell = artifacts.read_json(record), acc / "bitstream" / f"{dma.TOP}.sv"
+    of_netlist = there["netlist"] == artifacts.netlist_digest(acc)
+    if routed or (of_netlist and shell.exists() and shell.read_text() == system):
+        return there, ""
+    return None, "not included: bitstream/ has another netlist or shell; `make bitstream` builds it"
 
 
 def _why(board: boards.Board) -> str:
@@ -246,7 +248,8 @@ def network_header(about: Record) -> str:
 static const xf_network xf_the_network = {{
   UINT64_C(0x{about["hash"]}), {{{sides["in"]}}}, {{{sides["out"]}}},
   {_loads(about.get("loads"))},
-  {{UINT64_C(0x{outside["structure"]}), {outside["bytes"]}u}}
+  {{UINT64_C(0x{outside["structure"]}), {outside["bytes"]}u}},
+  {round(1e3 * about["bitstream"].get("clock_mhz", 0))}u
 }};
 static const double xf_scale[] = {{{numbers["scale"]}}};
 static const double xf_bias[] = {{{numbers["bias"]}}};

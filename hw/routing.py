@@ -25,6 +25,7 @@ from xnorforge.hw.boards import Board
 KIND = "hw.families"
 PART = "route"
 RAISED = re.compile(r"^\w+(?:Error|Exception|Interrupt)\b.*$", re.MULTILINE)
+BOUND = "routed, upper bound"  # kind of a clock without the delays of some cells
 TOP = "xf_board_top"  # the module around shell and accelerator, of every family
 PLACED = "placed.json"  # the netlist with places that nextpnr's --write leaves in the folder of a run
 PLACE = re.compile(r"^(?:SLICE_)?X(\d+)/?Y(\d+)")  # of a cell: column and row of its tile, or slice
@@ -145,6 +146,11 @@ class Routed:
     arrivals: Ints = ()
     kind: str = "routed"
     timing: str = ""
+
+    @property
+    def bound(self) -> bool:
+        """Whether the real clock may be lower, so that `mhz` meets no other one."""
+        return self.kind == BOUND
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def built(net: str, name: str) -> dict[str, Any]:
     if verb == "synth":
         return row | {"refused": "no tools here"}
     routed = read_json(acc / "bitstream.json")
-    row |= {"mhz": routed["clock"]["median"], "asked": routed["clock"]["asked"]}
+    row |= {"mhz": routed["clock"]["median"], "asked": routed["clock"]["mhz"]}
     row |= {"file": f"{net}-{name}{Path(routed['bit']['file']).suffix}", "sha256": routed["bit"]["sha256"]}
     shutil.copyfile(acc / routed["bit"]["file"], RELEASE / row["file"])
     shutil.copyfile(acc / "report.html", RELEASE / f"{net}-{name}.html")

@@ -91,11 +91,8 @@ def _counted(record: Record) -> list[str]:
             f"{part['kind']}"
         )
     if routed := record["routed"]:
-        mhz, fps = routed["clock_mhz"], routed["fps"]["value"]
-        lines.append(
-            f"  routed    {mhz['value']:g} MHz ({mhz['kind']}; least {routed['least_mhz']:g}), "
-            f"{formatted(fps)} frames/s, latency {duration(routed['latency_us']['value'])} at this clock"
-        )
+        mhz = routed["clock_mhz"]
+        lines.append(f"  routed    {mhz['value']:g} MHz ({mhz['kind']}; least {routed['least_mhz']:g})")
     return [*lines, f"  bitstream {record['bitstream']}"]
 
 

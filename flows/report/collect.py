@@ -157,6 +157,9 @@ def report(acc: Path, routed: bool | None = None) -> Record:
     board = boards.of_folding(fold)
     rows, reach = layer_rows(ops, synth, board), reach_rows(sim, found.get("netlist"))
     bound, interval = max(op.cycles() for op in ops), sim["interval"]
+    clock = {"mhz": board.clock_mhz, "kind": board.clock_kind}
+    if "bitstream" in found:
+        clock = found["bitstream"]["clock"]
     if interval is None:
         raise MismatchError(
             "report: sim ran with one image, and an interval needs two; run `make sim IMAGES=2`, or more "
@@ -175,6 +178,7 @@ def report(acc: Path, routed: bool | None = None) -> Record:
             fold["backend"],
             [as_predicted(interval, bound, bottleneck, fold), *as_modelled(sim), *as_reached(reach)],
         ),
+        "clock_mhz": {"value": clock["mhz"], "kind": clock["kind"]},
         "input": border.entry(port["input"], export["input"]),
         "output": output,
         "outside": sim.get("memory"),
@@ -192,10 +196,10 @@ def report(acc: Path, routed: bool | None = None) -> Record:
             "interval_shell": cycles_per_frame(board, port),
         },
         "fps": {
-            "value": round(board.clock_mhz * 1e6 / interval, 1),
-            "kind": f"cycles simulated, clock {board.clock_kind}",
+            "value": round(clock["mhz"] * 1e6 / interval, 1),
+            "kind": f"cycles simulated, clock {clock['kind']}",
         },
-        "latency_us": {"value": round(sim["latency"] / board.clock_mhz, 5), "kind": "one image in flight"},
+        "latency_us": {"value": round(sim["latency"] / clock["mhz"], 5), "kind": "one image in flight"},
         "resources": {
             **{name: total[name] for name in cells.RESOURCES},
             "part": board.part,
@@ -223,11 +227,11 @@ def report(acc: Path, routed: bool | None = None) -> Record:
         "streams": streams(ops, sim, synth),
         "memory": memory(rows),
         "reach": reach,
-        "faster": faster_foldings(fold, total, board.clock_mhz),
+        "faster": faster_foldings(fold, total, clock["mhz"]),
         "energy": {"value": None, "why": "not measured: no board was used"},
         "netlist": provenance.netlist(board),
         "bitstream": provenance.bitstream(board, found.get("bitstream")),
-        "routed": routing_of(found.get("bitstream"), interval, sim["latency"]),
+        "routed": routing_of(found.get("bitstream")),
         "utilization": {
             name: {"used": cells.used(total, name), "available": has} for name, has in board.capacity.items()
         },
@@ -251,14 +255,8 @@ def faster_foldings(fold: Record, total: Record, clock_mhz: float) -> list[Recor
     ]
 
 
-def routing_of(record: Record | None, interval: int, latency: int) -> Record | None:
-    """The clock after place and route, frames/s and latency at it; null where nothing was routed.
-
-    Args:
-        record: of the stage bitstream.
-        interval: cycles per frame, simulated.
-        latency: cycles of one frame, simulated.
-    """
+def routing_of(record: Record | None) -> Record | None:
+    """The clocks after place and route, of the record of the stage bitstream; null without one."""
     if record is None:
         return None
     clock, count = record["clock"], len(record["seeds"])
@@ -270,14 +268,6 @@ def routing_of(record: Record | None, interval: int, latency: int) -> Record | N
         },
         "least_mhz": clock["least"],
         "best_mhz": clock["best"],
-        "fps": {
-            "value": round(clock["median"] * 1e6 / interval, 1),
-            "kind": "cycles simulated, clock routed",
-        },
-        "latency_us": {
-            "value": round(latency / clock["median"], 5),
-            "kind": "cycles simulated, clock routed",
-        },
     }
 
 

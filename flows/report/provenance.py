@@ -53,7 +53,7 @@ def bitstream(board: Board, record: Record | None) -> str:
         record: of the stage bitstream; None where it did not run.
     """
     if record:
-        bit, mhz = record["bit"], record["clock"]["asked"]
+        bit, mhz = record["bit"], record["clock"]["mhz"]
         return f"{bit['file']}, {bit['bytes']:,} bytes, for {record['part']} at {mhz:g} MHz"
     router = routing.load(board.family)
     if router is None or not board.shell:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, astuple, replace
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -35,41 +35,9 @@ LOGS = "bitstream-logs"  # folder of what the tools said in runs that failed
 WORST = 5  # paths kept in the record
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """The runs of all seeds.
-
-    Attributes:
-        board: with the clock that is asked.
-        shell: around the accelerator, with the top.
-        netlist: the placed netlist, Yosys' JSON.
-        given: the accelerator's cells in it, by kind.
-        around: the shell's, by kind.
-        runs: folder and result of each seed.
-    """
-
-    board: Board
-    shell: RoutedShell
-    netlist: bytes
-    given: Counter[str]
-    around: Counter[str]
-    runs: dict[int, tuple[Path, Routed]]
-
-    @property
-    def fastest(self) -> int:
-        """The seed with the highest clock."""
-        return max(self.runs, key=lambda seed: self.runs[seed][1].mhz)
-
-    @property
-    def mhz(self) -> float:
-        """The highest clock of all seeds."""
-        return self.runs[self.fastest][1].mhz
-
-    def clocks(self) -> dict[str, float]:
-        """MHz: requested, and the least, median and best of the seeds."""
-        clocks = [one.mhz for _, one in self.runs.values()]
-        found = {"least": min(clocks), "median": median(clocks), "best": self.mhz}
-        return {"asked": self.board.clock_mhz, **{name: round(mhz, 2) for name, mhz in found.items()}}
+def fastest_of(runs: Mapping[int, tuple[Path, Routed]]) -> int:
+    """The seed with the highest clock, upper bounds last; `runs` has folder and result of each."""
+    return max(runs, key=lambda seed: (not runs[seed][1].bound, runs[seed][1].mhz))
 
 
 def place_and_route(acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), parallel: int = 2) -> Record:
@@ -85,10 +53,11 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), parallel:
         parallel: number of parallel runs here.
 
     Returns:
-        The record: `clock` (MHz: requested, and the least, median and best of the seeds), `seeds` (a row
-        each), `used` (sites of the part, of the fastest), `critical_paths` (slowest first, by operator),
-        `slowest_nets` (of each seed, the nets that arrive last at a register), `arrivals` and `floorplan`
-        (of the fastest), `timing` (source of the delays), `shell`, `bit`, `checks`.
+        The record: `clock` (MHz: of the bitstream, whether routes met it, requested, and the least, median
+        and best of the seeds), `seeds` (a row each), `used` (sites of the part, of the fastest),
+        `critical_paths` (slowest first, by operator), `slowest_nets` (of each seed, the nets that arrive last
+        at a register), `arrivals` and `floorplan` (of the fastest), `timing` (source of the delays), `shell`,
+        `bit`, `checks`.
 
     Raises:
         UserError: the family cannot be routed, a tool fails, or every seed misses the board's clock.
@@ -102,8 +71,12 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), parallel:
     if planned in router.clocks(board):
         board = replace(board, clock_mhz=planned)
     with artifacts.measured("pyosys") as run:
-        chosen = _attempt(acc, rtl["border"], board, router, seeds, parallel)
-    shell, runs, best = chosen.shell, chosen.runs, chosen.fastest
+        netlist, shell, given, around = joined(acc, rtl["border"], board, router)
+        lines = [*shell.texts.values(), *router.identity(board)]
+        with jobs.pool(parallel) as pool:
+            found = pool.map(lambda seed: _kept(netlist, lines, router, board, seed, acc / LOGS), seeds)
+            runs = dict(zip(seeds, found))
+    best = fastest_of(runs)
     layers = {layer["module"]: layer["node"] for layer in rtl["layers"]}
     slowest = [
         paths.row(path, seed, layers, shell.instance) for seed, (_, one) in runs.items() for path in one.paths
@@ -115,13 +88,22 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), parallel:
         for net in one.late
     ]
     folder, fastest = runs[best]
+    mhz = board.clock_mhz
+    if router.host_sets_clock(board):
+        mhz = vivado.settable(min(fastest.mhz, mhz))
     if fastest.mhz < board.clock_mhz:
         text = missed(board, fastest, list(runs), layers, shell.instance)
-        if not router.host_sets_clock(board):
+        if fastest.mhz < mhz:
             raise UserError(text)
-        slower = vivado.settable(fastest.mhz)
-        say(f"{text} The bitstream is for {slower:g} MHz, which the driver sets.")
-        chosen = replace(chosen, board=replace(board, clock_mhz=slower))
+        say(f"{text} The bitstream is for {mhz:g} MHz, which the driver sets.")
+    if fastest.bound:
+        say(
+            f"bitstream: {fastest.mhz:.1f} MHz is an upper bound, so {mhz:g} MHz may not be met; "
+            "docs/guide/bitstream.md says which delays are left out."
+        )
+    clock = {"kind": fastest.kind, "mhz": mhz, "met": not fastest.bound, "asked": board.clock_mhz}
+    for name, pick in (("least", min), ("median", median), ("best", max)):
+        clock[name] = round(pick(one.mhz for _, one in runs.values()), 2)
     shutil.rmtree(acc / LOGS, ignore_errors=True)
     counted = Counter[str]()
     for part in (*synth["operators"], synth["top"]):
@@ -136,8 +118,8 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), parallel:
     record = {
         "stage": "bitstream",
         "checks": [
-            placed_check(chosen.given, counted),
-            *router.checks(json.loads(chosen.netlist), folder, fastest),
+            placed_check(given, counted),
+            *router.checks(json.loads(netlist), folder, fastest),
         ],
         "net": Path(net_dir).name,
         "board": board.name,
@@ -146,11 +128,11 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), parallel:
         "timing": fastest.timing or router.timing,
         "shell": shell.about,
         "counted": {
-            "accelerator": _resources(chosen.given, board.family),
-            "shell": _resources(chosen.around, board.family),
+            "accelerator": _resources(given, board.family),
+            "shell": _resources(around, board.family),
         },
         "netlist": artifacts.netlist_digest(acc),
-        "clock": {"kind": fastest.kind, **chosen.clocks()},
+        "clock": clock,
         "seeds": [
             {"seed": seed, "mhz": round(one.mhz, 2), "ns": round(1e3 / one.mhz, 3)}
             for seed, (_, one) in runs.items()
@@ -170,17 +152,6 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), parallel:
     }
     artifacts.write_json(acc / "bitstream.json", record)
     return record
-
-
-def _attempt(
-    acc: Path, border: Mapping[str, Any], board: Board, router: Router, seeds: Ints, parallel: int
-) -> Attempt:
-    """All seeds at the board's clock."""
-    netlist, shell, given, around = joined(acc, border, board, router)
-    lines = [*shell.texts.values(), *router.identity(board)]
-    with jobs.pool(parallel) as pool:
-        found = list(pool.map(lambda seed: _kept(netlist, lines, router, board, seed, acc / LOGS), seeds))
-    return Attempt(board, shell, netlist, given, around, dict(zip(seeds, found)))
 
 
 def _resources(cells: Mapping[str, int], family: str) -> dict[str, float]:

@@ -89,15 +89,16 @@ def settable(mhz: float) -> float:
     >>> settable(83.2)
     76.923
     """
-    return math.floor(1e3 * IO_PLL / math.prod(clock_dividers(mhz))) / 1e3
+    return math.floor(1e3 * IO_PLL / math.prod(clock_dividers(mhz, 0.0))) / 1e3
 
 
-def clock_dividers(mhz: float) -> tuple[int, int]:
-    """The two dividers of FCLK0, up to 63 each, for the highest clock of at most `mhz`.
+def clock_dividers(mhz: float, slack: float = 1e-3) -> tuple[int, int]:
+    """The two dividers of FCLK0, up to 63 each, for the highest clock of at most `mhz`, which is stated in
+    whole kHz.
 
-    >>> clock_dividers(100.0)
-    (1, 10)
+    >>> clock_dividers(83.333)
+    (1, 12)
     """
     pairs = [(one, two) for one in range(1, 64) for two in range(one, 64)]
-    fitting = [pair for pair in pairs if IO_PLL / math.prod(pair) <= mhz]
+    fitting = [pair for pair in pairs if IO_PLL / math.prod(pair) <= mhz + slack]
     return min(fitting, key=math.prod, default=(63, 63))

@@ -15,7 +15,7 @@ DRIVERS = Path(__file__).parents[2] / "hw/shells/dma/drivers"
 ERRORS = [  # of xf_driver.h, in its order
     "OK", "NO_SHELL", "OTHER_NETWORK", "OTHER_FRAMES", "NO_ANSWER", "READ_FAILED", "WRITE_FAILED",
     "FRAME_FAILED", "BAD_DESCRIPTOR", "BAD_WEIGHTS",
-    "OTHER_STRUCTURE", "NO_WEIGHTS", "WEIGHTS_FAILED",
+    "OTHER_STRUCTURE", "NO_WEIGHTS", "WEIGHTS_FAILED", "TOO_FAST",
 ]  # fmt: skip
 OK, NO_SHELL, OTHER_NETWORK, OTHER_FRAMES, NO_ANSWER = range(5)
 # docs/guide/board.md
@@ -48,13 +48,14 @@ class Network(c.Structure):
         ("output", Frames),
         ("loads", Loads),
         ("in_memory", InMemory),
+        ("clock_khz", U32),
     ]
 
 
 class Device(c.Structure):
     _fields_ = [
         ("registers", c.POINTER(U32)), ("read", READ), ("write", WRITE), ("pause", PAUSE),
-        ("context", c.c_void_p), ("polls", U32),
+        ("context", c.c_void_p), ("polls", U32), ("clock_khz", U32),
     ]  # fmt: skip
 
 
@@ -144,6 +145,13 @@ def test_a_device_is_opened_where_all_that_it_says_of_itself_is_right(driver, at
     wanted = {None: OK, ID: NO_SHELL, VERSION: NO_SHELL, HASH: OTHER_NETWORK, HASH + 4: OTHER_NETWORK}
     assert driver.xf_open(c.byref(registers.device), c.byref(NETWORK)) == wanted.get(at, OTHER_FRAMES)
     assert registers.written == ([(CONTROL, 1)] if at is None else [])
+
+
+def test_a_clock_above_the_bitstream_s_is_refused(driver):
+    for most, now, wanted in ((0, 9, OK), (83333, 0, OK), (83333, 83333, OK), (83333, 83334, 13)):
+        registers, network = Registers(SHELL), Network(NETWORK.hash, *SIDES, clock_khz=most)
+        registers.device.clock_khz = now
+        assert driver.xf_open(c.byref(registers.device), c.byref(network)) == wanted
 
 
 @pytest.mark.parametrize(("busy", "polls", "wanted"), [(0, 0, OK), (3, 3, OK), (4, 3, NO_ANSWER)])

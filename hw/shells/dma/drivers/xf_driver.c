@@ -36,6 +36,7 @@ int xf_open(const xf_device *device, const xf_network *network) {
   if (get(device, IN_BYTES) != network->in.bytes || get(device, IN_BEATS) != network->in.beats ||
       get(device, OUT_BYTES) != network->out.bytes || get(device, OUT_BEATS) != network->out.beats)
     return XF_OTHER_FRAMES;
+  if (network->clock_khz && device->clock_khz > network->clock_khz) return XF_TOO_FAST;
   const int error = xf_reset(device);
   if (error || !network->loads.words) return error;
   return get(device, network->loads.id) ? XF_OK : XF_NO_WEIGHTS;
@@ -152,6 +153,7 @@ const char *xf_error_text(int error) {
       "the weights are of another structure; build their network with LOADABLE=1 and the options of this one",
       "a load of weights was interrupted; call xf_load() again",
       "the memory refused a read of weights at xf_error_address(); give xf_place_weights() an address that the device can reach",
+      "the clock of the device is above that of its bitstream; set clock_khz of xf_network.h or less",
   };
   return error >= 0 && (size_t)error < sizeof texts / sizeof *texts ? texts[error] : "an unknown error";
 }

@@ -28,7 +28,8 @@ enum {
   XF_BAD_WEIGHTS,     /* not a whole weights file, or the network has no weights that can be loaded */
   XF_OTHER_STRUCTURE, /* the weights are of a network of another structure */
   XF_NO_WEIGHTS,      /* a load was interrupted; only xf_load helps */
-  XF_WEIGHTS_FAILED   /* the memory answered SLVERR or DECERR to a read of weights */
+  XF_WEIGHTS_FAILED,  /* the memory answered SLVERR or DECERR to a read of weights */
+  XF_TOO_FAST         /* the device's clock is above that of xf_network.h */
 };
 
 /* A frame: `beats` beats of `lanes` elements of `bits` bits, element 0 in the lowest; a beat occupies `slot`
@@ -55,6 +56,7 @@ typedef struct {
   xf_frames in, out;
   xf_loads loads;
   xf_in_memory in_memory;
+  uint32_t clock_khz; /* the highest that the bitstream was made for; 0: not known */
 } xf_network;
 
 /* Registers: memory-mapped at `registers`, or accessed through `read` and `write` where `read` is set. `pause`,
@@ -66,6 +68,7 @@ typedef struct {
   void (*pause)(void *context);
   void *context;
   uint32_t polls; /* polls of a register before XF_NO_ANSWER; 0: 100,000,000 */
+  uint32_t clock_khz; /* of the accelerator, as you set it, which xf_open compares; 0: not known */
 } xf_device;
 
 /* Check that the device holds this network, and reset it. */

@@ -46,6 +46,7 @@ TRANSFERS = {1: "reading frames", 2: "writing answers", 7: "reading weights"}  #
 WEIGHTS, HEAD = b"XFW1", 32  # the beginning of a weights file, bytes of its head
 WORD = 8  # bytes; a frame in memory is whole words
 BASE = 0x4000_0000  # of the registers on a Zynq-7000
+KHZ = 1e-3  # MHz; clocks are stated in whole ones
 
 
 class Buffer:
@@ -68,7 +69,13 @@ class Buffer:
 
 
 class Bus:
-    """Access to registers and memory; `Device` opens one."""
+    """Access to registers and memory; `Device` opens one.
+
+    Attributes:
+        clock_mhz: of the accelerator; None: not known.
+    """
+
+    clock_mhz: float | None = None
 
     def read(self, offset: int) -> int:
         """A register of 32 bits."""
@@ -102,6 +109,13 @@ def Device(kind: str, *given, **options) -> Bus:
     if kind not in kinds:
         raise UserError(f"Device: unknown kind '{kind}'; use {', '.join(kinds)}.")
     return kinds[kind](*given, **options)
+
+
+def check_clock(who: str, mhz: float | None, about: Mapping) -> None:
+    """Refuse a clock above that of the bitstream in a description; `who` names it."""
+    most = about.get("bitstream", {}).get("clock_mhz")
+    if mhz and most and mhz > most + KHZ:
+        raise UserError(f"{who} is for a clock of {most:g} MHz, not {mhz:g}; set clock_mhz={most:g} or less.")
 
 
 def as_bin(bit: bytes, name: str = "this file") -> bytes:
@@ -297,9 +311,12 @@ class PynqBus(Bus):
     Args:
         bitstream: file to load first; None: it is already loaded.
         base: address of the registers; None: that of the overlay.json beside the bitstream.
-        clock_mhz: clock of the accelerator, set after loading; None: that of the overlay.json beside a
-            bitstream that is loaded, which it reaches, else leave it.
+        clock_mhz: clock of the accelerator, set before loading, at most that of the overlay.json beside the
+            bitstream; None: that clock where a bitstream is loaded, else leave it.
         size: as for `LinuxBus`.
+
+    Raises:
+        UserError: the bitstream does not reach this clock, or no clock is known that it reaches.
     """
 
     def __init__(self, bitstream=None, base: int | None = None, clock_mhz: float | None = None, size=4096):
@@ -309,12 +326,20 @@ class PynqBus(Bus):
         about = json.loads(beside.read_text()) if beside.exists() else {}
         if base is None:
             base = about.get("shell", {}).get("base", BASE)
+        made = about.get("bitstream", {})
+        if bitstream is not None and clock_mhz is None:
+            clock_mhz = made.get("clock_mhz")
+            if not made.get("clock_met", True):
+                raise UserError(
+                    f"Device: the clock in {beside}, {clock_mhz:g} MHz, comes from an upper bound and may be "
+                    "missed; give a lower clock_mhz=…, and compare scores with examples.npz."
+                )
+        if clock_mhz is not None:
+            check_clock(f"Device: {beside}", clock_mhz, about)
+            pynq.Clocks.fclk0_mhz = clock_mhz
         if bitstream is not None:
             pynq.Bitstream(str(bitstream)).download()
-            clock_mhz = clock_mhz or about.get("bitstream", {}).get("clock_mhz")
-        if clock_mhz is not None:
-            pynq.Clocks.fclk0_mhz = clock_mhz
-        self.registers, self.pynq = pynq.MMIO(base, size), pynq
+        self.registers, self.pynq, self.clock_mhz = pynq.MMIO(base, size), pynq, pynq.Clocks.fclk0_mhz
 
     def read(self, offset: int) -> int:
         return self.registers.read(offset)
@@ -470,6 +495,7 @@ class Accelerator:
                 f"Accelerator: the device holds another network (hash {loaded:016x}) than {name} "
                 f"({wanted:016x}); load the bitstream next to its description."
             )
+        check_clock(f"Accelerator: the bitstream of {name}", self.bus.clock_mhz, self.about)
         sizes = [self.get(name) for name in ("in_bytes", "in_beats", "out_bytes", "out_beats")]
         expected = [self.into.bytes, self.into.beats, self.out.bytes, self.out.beats]
         if sizes != expected:
