@@ -249,6 +249,13 @@ class Links:
         wanted, found = zip(*self.pairs[self.built.output.single[0]])
         if any((one != other).any() for one, other in zip(wanted, found)):
             raise MismatchError("lower: the scores changed when the graph was rearranged.")
+        for node in self.built.nodes:  # a search passes by numbers that lie behind a larger one
+            steps = node.at.get("thresholds", np.zeros((1, 1)))
+            for channel, at in np.argwhere(steps[:, 1:] < steps[:, :-1])[:1]:
+                raise MismatchError(
+                    f"lower: {node.name}, channel {channel}: threshold {at + 1} is {steps[channel, at + 1]}, "
+                    f"less than the one before it, {steps[channel, at]}."
+                )
         quantisers = [node for node in self.built.nodes if node.quantises is not None]
         return sum(self._check_quantiser(node, links) for node in quantisers)
 

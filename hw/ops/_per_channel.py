@@ -60,6 +60,18 @@ class PerChannel(HwOp):
             found.loadable(len(words), width, False, self.first_load, 0)
         return found
 
+    def directions(self) -> np.ndarray:
+        """`direction`, int64 (C,), 1 where it is not given.
+
+        Raises:
+            UserError: one is not 1 or -1.
+        """
+        channels, given = self.get_nodeattr("in_shape")[-1], self.arrays_of.get("direction")
+        found = np.ones(channels, np.int64) if given is None else np.asarray(given).astype(np.int64)
+        if (wrong := abs(found) != 1).any():
+            raise UserError(f"{self.name}: the direction of channel {wrong.argmax()} is not 1 or -1.")
+        return found
+
     def constants(self, rules: dict[str, tuple[int, Collection[int] | None]]) -> list[np.ndarray]:
         """The constants by name, integers (C,) each.
 
@@ -80,10 +92,6 @@ class PerChannel(HwOp):
                 raise UserError(f"{self.name}: {key} has shape {values.shape}; use ({channels},){what}.")
             found.append(values)
         return found
-
-    def cycles(self) -> int:
-        """One beat per cycle."""
-        return self.in_stream().beats
 
 
 def table_parts(words: np.ndarray) -> Parts:

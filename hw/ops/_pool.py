@@ -99,10 +99,6 @@ class Pool(HwOp):
         taps = [x[:, y : ends[0] : kh, c : ends[1] : kw] for y in range(kh) for c in range(kw)]
         context[self.onnx_node.output[0]] = self.reduced(taps).reshape(-1, *self.out_stream().shape)
 
-    def cycles(self) -> int:
-        """One input beat per cycle."""
-        return self.in_stream().beats
-
     def needs(self, _port: int = 0) -> np.ndarray:
         """The last pixel of the beat's window, up to the beat's channels."""
         rows, columns, channels, kh, kw = self.pixels()

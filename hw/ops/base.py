@@ -334,8 +334,8 @@ class HwOp(CustomOp):
         return (np.arange(sink.beats) // (sink.beats // pixels) + 1) * (source.beats // pixels)
 
     def cycles(self) -> int:
-        """Clock cycles between two frames in the steady state, without stalls: the initiation interval."""
-        raise NotImplementedError
+        """Clock cycles between two frames in the steady state, without stalls; by default one per beat."""
+        return self.in_stream().beats
 
     def rtl(self) -> Rtl:
         """The module and its parameters, {UpperCamelCase name: int, or (bits, int) beyond 32 bits}."""

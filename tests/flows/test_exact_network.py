@@ -199,3 +199,18 @@ def test_floats_are_integers_times_a_unit():
     numbers = np.float32([0.1, -3, 2.0**-100, 0, 1e30])
     given = exactly(numbers)
     assert [n * given.unit for n in given.numbers] == [Fraction(float(x)) for x in numbers]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_table_that_falls_is_found_where_a_search_passes_it_by(seed):
+    """The last of some thresholds that no byte reaches is less than those before it: levels are as before."""
+    rng = np.random.default_rng(seed)
+    net, steps = Graph((2, 2, 2), seed), np.sort(rng.integers(1, 256, (2, rng.choice([3, 7, 15]))))
+    steps[1, steps.shape[1] // 2 :] = 256
+    net.node("MultiThreshold", np.float32(steps), domain=QONNX, out_dtype="UINT4")
+    model, frames = net.model((2, 2, 2)), rng.integers(0, 256, (2, 2, 2, 2))
+    built, _ = integers_of(model, BYTES)
+    assert is_exact(built, model, frames)["mismatches"] == 0
+    built.nodes[0].at["thresholds"][1, -1] = rng.integers(256)
+    with pytest.raises(MismatchError, match=r"^lower: input_threshold, channel 1: .*, 256\.$"):
+        is_exact(built, model, frames)

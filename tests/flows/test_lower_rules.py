@@ -508,16 +508,7 @@ def test_channels_of_unlike_scales_become_matrices_of_digits(pads):
 def test_every_channel_of_a_depthwise_convolution_may_have_its_own_scale():
     graph = Graph((4, 6, 6))
     scales = np.float32(per_channel([0.3, 0.07, 0.11, 1.9]))
-    graph.real("Mul", 1 / 255).node(
-        "Quant",
-        scales / 16,
-        np.float32(0),
-        np.float32(4),
-        domain=QONNX,
-        signed=0,
-        narrow=0,
-        rounding_mode="ROUND",
-    )
+    graph.real("Mul", 1 / 255).quant(scales / 16, 4, signed=0)
     model = graph.node("Conv", graph.weights(4, 1, 3, 3), group=4).norm(4).sign().model((4, 4, 4))
     (matrix,) = [node for node in compare(model, bytes_of((6, 4, 6, 6))).nodes if node.op == "Conv"]
     assert (abs(matrix.at["weights"]) == 1).all()
@@ -525,11 +516,7 @@ def test_every_channel_of_a_depthwise_convolution_may_have_its_own_scale():
 
 def test_every_channel_may_have_its_own_zero_point():
     graph = Graph((CHANNELS, 1, 256))
-    zero = per_channel(np.arange(CHANNELS) % 8)
-    graph.node(
-        "Quant", np.float32(31.0), np.float32(zero), np.float32(4), domain=QONNX, signed=0, narrow=0,
-        rounding_mode="ROUND",
-    )  # fmt: skip
+    graph.quant(31.0, 4, per_channel(np.arange(CHANNELS) % 8), signed=0)
     compare(graph.model((CHANNELS, 1, 256)), EVERY_BYTE)
 
 
@@ -537,17 +524,7 @@ def test_quantised_weights_may_have_a_zero_point_per_output():
     graph = Graph((4, 6, 6)).real("Sub", 128.0).sign()
     before, graph.at = graph.at, "raw"
     graph.constants["raw"] = np.float32(graph.rng.uniform(-1, 1, (5, 4, 3, 3)))
-    zero = np.float32([0, 3, 7, 12, 15]).reshape(5, 1, 1, 1)
-    graph.node(
-        "Quant",
-        np.float32(0.125),
-        zero,
-        np.float32(4),
-        domain=QONNX,
-        signed=0,
-        narrow=0,
-        rounding_mode="ROUND",
-    )
+    graph.quant(0.125, 4, np.reshape([0, 3, 7, 12, 15], (5, 1, 1, 1)), signed=0)
     model = graph.node("Conv", inputs=[before, graph.at]).norm(5).sign().model((5, 4, 4))
     compare(model, bytes_of((6, 4, 6, 6)))
 

@@ -93,13 +93,19 @@ def test_other_branches_stay_a_sum(given):
     assert "RatesConv" not in ops and "Join" in ops
 
 
-def test_a_branch_that_somebody_else_reads_stays():
+def two_rates() -> tuple[Graph, list[str]]:
+    """Two convolutions of bits, and their sums."""
     graph = Graph((2, 6, 6)).real("Sub", 127.5).sign()
     start, ends = graph.at, []
     for rate in (1, 2):
         graph.node("Pad", np.array([0, 0, rate, rate] * 2), np.float32(-1), inputs=[start])
         graph.node("Conv", graph.weights(3, 2, 3, 3), dilations=[rate, rate])
         ends.append(graph.at)
+    return graph, ends
+
+
+def test_a_branch_that_somebody_else_reads_stays():
+    graph, ends = two_rates()
     graph.real("Add", inputs=ends).norm(3).sign()
     both = graph.at
     graph.real("Sub", 1.5, inputs=[ends[0]]).sign()
@@ -110,11 +116,6 @@ def test_a_branch_that_somebody_else_reads_stays():
 
 
 def test_sums_of_several_rates_at_the_end_are_one_product_too():
-    graph = Graph((2, 6, 6)).real("Sub", 127.5).sign()
-    start, ends = graph.at, []
-    for rate in (1, 2):
-        graph.node("Pad", np.array([0, 0, rate, rate] * 2), np.float32(-1), inputs=[start])
-        graph.node("Conv", graph.weights(3, 2, 3, 3), dilations=[rate, rate])
-        ends.append(graph.at)
+    graph, ends = two_rates()
     _, ops = lowered(graph.real("Add", inputs=ends).model((3, 6, 6)), (2, 6, 6))
     assert ops == ["Threshold", "RatesConv"]

@@ -13,11 +13,7 @@ from xnorforge.sim import cosim, device
 def unit(weights, thresholds=None, **attributes):
     """A unit on one window, all taps in a column."""
     weights = np.array(weights)
-    arrays = (
-        {"weights": weights}
-        if thresholds is None
-        else {"weights": weights, "thresholds": np.array(thresholds)}
-    )
+    arrays = {"weights": weights} | ({} if thresholds is None else {"thresholds": np.array(thresholds)})
     taps, channels = weights.shape
     return Depthwise.make("unit", arrays, ofm=(1, 1, channels), kernel=(taps, 1), **attributes)
 

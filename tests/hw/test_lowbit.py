@@ -58,11 +58,7 @@ def test_the_portable_form_equals_the_contract_in_the_same_cycles(portable, stal
 def unit(weights, thresholds=None, **attributes):
     """A unit of one vector per frame, one element and one row per beat unless said otherwise."""
     weights = np.array(weights)
-    arrays = (
-        {"weights": weights}
-        if thresholds is None
-        else {"weights": weights, "thresholds": np.array(thresholds)}
-    )
+    arrays = {"weights": weights} | ({} if thresholds is None else {"thresholds": np.array(thresholds)})
     mw, mh = weights.shape
     return IntMvu.make("unit", arrays, mw=mw, mh=mh, vectors=1, in_shape=[mw], out_shape=[mh], **attributes)
 

@@ -42,17 +42,12 @@ class Clip(PerChannel):
         Raises:
             UserError: they are not one per channel, or a direction is not 1 or -1.
         """
-        channels, given = self.get_nodeattr("in_shape")[-1], self.arrays_of.get("direction")
+        channels, direction = self.get_nodeattr("in_shape")[-1], self.directions()
         at = whole_numbers(self.arrays_of["at"])
-        direction = np.ones(channels, np.int64) if given is None else np.asarray(given).astype(np.int64)
         if at.shape != (channels,) or direction.shape != (channels,):
             raise UserError(
                 f"{self.name}: at has shape {at.shape} and direction {direction.shape}, but there are "
                 f"{channels} channels; use ({channels},) for both."
-            )
-        if (abs(direction) != 1).any():
-            raise UserError(
-                f"{self.name}: the direction of channel {(abs(direction) != 1).argmax()} is not 1 or -1."
             )
         return at, direction
 

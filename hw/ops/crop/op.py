@@ -63,10 +63,6 @@ class Crop(Grouped):
         beats = x.reshape(len(x), -1, self.in_stream().lanes)
         context[self.onnx_node.output[0]] = beats[:, self.passed()].reshape(len(x), *self.out_stream().shape)
 
-    def cycles(self) -> int:
-        """One input beat per cycle."""
-        return self.in_stream().beats
-
     def needs(self, _port: int = 0) -> np.ndarray:
         """Every beat itself; the last one, of the frame, follows it."""
         return np.flatnonzero(self.passed()) + 1

@@ -86,10 +86,6 @@ class DepthToSpace(HwOp):
         size = self.out_stream().shape[:2]
         context[self.onnx_node.output[0]] = pixels_of_blocks(self.taken(context), self.block(), size)
 
-    def cycles(self) -> int:
-        """One input beat per cycle."""
-        return self.in_stream().beats
-
     def needs(self, _port: int = 0) -> np.ndarray:
         """The beat itself, in the place where it comes; the last beat of an input row that leaves waits for
         all of that row.

@@ -133,10 +133,6 @@ class Depthwise(HwOp):
             result = result >= thresholds[0]
         context[self.onnx_node.output[0]] = result.astype(np.float32).reshape(-1, *self.get_nodeattr("ofm"))
 
-    def cycles(self) -> int:
-        """One input beat per cycle."""
-        return self.in_stream().beats
-
     def needs(self, _port: int = 0) -> np.ndarray:
         """The last tap of its channels."""
         pixel, fold = np.divmod(np.arange(self.out_stream().beats), self.folds)

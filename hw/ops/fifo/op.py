@@ -74,10 +74,6 @@ class Fifo(HwOp):
     def execute_node(self, context: Tensors, _graph: object) -> None:
         context[self.onnx_node.output[0]] = context[self.onnx_node.input[0]]
 
-    def cycles(self) -> int:
-        """One beat per cycle."""
-        return self.in_stream().beats
-
     def input_buffer(self) -> int:
         """Beats in its memory, not those in the registers behind it."""
         return self.get_nodeattr("depth")

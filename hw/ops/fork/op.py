@@ -49,10 +49,6 @@ class Fork(HwOp):
         for tensor in self.onnx_node.output:
             context[tensor] = context[self.onnx_node.input[0]]
 
-    def cycles(self) -> int:
-        """One beat per cycle."""
-        return self.in_stream().beats
-
     def latency(self) -> int:
         """The register."""
         return 1

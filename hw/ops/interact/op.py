@@ -87,20 +87,14 @@ class Interact(PerChannel):
                 f"n0={n0}; use "
                 f"{n0.bit_length() + (not counts)} or more."
             )
-        direction = np.ones(channels, np.int64)
+        direction = self.directions()
         if self.raw:
             return influence, None, direction
         thresholds = np.asarray(self.arrays_of["thresholds"]).astype(np.int64)
-        if self.arrays_of.get("direction") is not None:
-            direction = np.asarray(self.arrays_of["direction"]).astype(np.int64)
         if not thresholds.shape == direction.shape == (channels,):
             raise UserError(
                 f"{self.name}: thresholds have shape {thresholds.shape} and direction {direction.shape}, "
                 f"but there are {channels} channels; use ({channels},) for both."
-            )
-        if (abs(direction) != 1).any():
-            raise UserError(
-                f"{self.name}: the direction of channel {(abs(direction) != 1).argmax()} is not 1 or -1."
             )
         return influence, thresholds, direction
 

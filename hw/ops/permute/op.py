@@ -53,10 +53,6 @@ class Permute(Grouped):
         groups = x.reshape(len(x), -1, self.get_nodeattr("group"))
         context[self.onnx_node.output[0]] = groups[:, self.order()].reshape(len(x), *self.out_stream().shape)
 
-    def cycles(self) -> int:
-        """One beat per cycle."""
-        return self.in_stream().beats
-
     def needs(self, _port: int = 0) -> np.ndarray:
         """All beats up to the last that is read until then; the last one waits for the whole frame."""
         found = np.maximum.accumulate(self.addresses() + 1)

@@ -121,8 +121,7 @@ class Threshold(PerChannel):
         """
         channels = self.get_nodeattr("in_shape")[-1]
         thresholds = whole_numbers(self.arrays_of["thresholds"])
-        given = self.arrays_of.get("direction")
-        direction = np.ones(channels, np.int64) if given is None else np.asarray(given).astype(np.int64)
+        direction = self.directions()
         if thresholds.ndim != 2 or len(thresholds) != channels or direction.shape != (channels,):
             raise UserError(
                 f"{self.name}: thresholds have shape {thresholds.shape} and direction {direction.shape}, "
@@ -136,10 +135,6 @@ class Threshold(PerChannel):
         if falls.any():
             raise UserError(
                 f"{self.name}: the thresholds of channel {falls.argmax()} do not ascend; sort them."
-            )
-        if (abs(direction) != 1).any():
-            raise UserError(
-                f"{self.name}: the direction of channel {(abs(direction) != 1).argmax()} is not 1 or -1."
             )
         return thresholds, direction
 
