@@ -1,6 +1,5 @@
 """The available trained networks, and the images that accompany them."""
 
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from xnorforge.core.types import Record
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.tasks.base import task_of
-from xnorforge.sw.training import curves, weights
+from xnorforge.sw.training import curves, runs, weights
 
 STATED = (("seed", int), ("command", str))  # of a card, by the kind of value
 
@@ -22,7 +21,7 @@ STATED = (("seed", int), ("command", str))  # of a card, by the kind of value
 def shipped() -> list[tuple[str, str]]:
     """Return the shipped networks with their methods."""
     every = ((net, method) for net in networks.names() for method in plugins.names("sw.methods"))
-    return [pair for pair in every if (_shelf() / "-".join(pair) / weights.FILE).is_file()]
+    return [pair for pair in every if "-".join(pair) in runs.shipped()]
 
 
 def load(net: str, method: str = "ste", folder: Any = None) -> tuple[nn.Module, Record]:
@@ -44,16 +43,8 @@ def load(net: str, method: str = "ste", folder: Any = None) -> tuple[nn.Module, 
     """
     _named(net, method)
     name = f"{net}-{method}"
-    if folder is None:
-        folder, source = _shelf() / name, f"sw/shipped/{name}"
-        if (net, method) not in shipped():
-            have = ", ".join("-".join(pair) for pair in shipped())
-            raise UserError(
-                f"sw/shipped: there are no weights of {name}, only of {have}; train them with "
-                f"`make train NET={net} METHOD={method}`."
-            )
-    else:
-        source = "own training"
+    source = "own training" if folder else f"sw/shipped/{name}"
+    folder = runs.weights_of(net, method, folder)
     card, tensors = weights.read_weights(folder)
     if (card["net"], card["method"]) != (net, method):
         raise UserError(
@@ -131,7 +122,3 @@ def _named(net: str, method: str) -> None:
     ):
         if given not in there:
             raise unknown(kind, given, there)
-
-
-def _shelf():
-    return files("xnorforge.sw") / "shipped"

@@ -1,9 +1,7 @@
 """Demonstrations: networks of one or two layers whose answers can be said by hand, on pictures drawn for it;
 and what is said of pictures, videos and boxes that cannot be used."""
 
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -568,17 +566,3 @@ def test_a_network_from_a_file_is_refused_as_nobody_says_what_its_scores_mean(wr
     with pytest.raises(UserError) as caught:
         inputs.demo_request(net, str(wrong / "ok.png"), None, None)
     says(caught, f"demo: … TASK= … {', '.join(plugins.names('sw.tasks'))}")
-
-
-def test_make_looks_at_the_pictures_before_it_builds(tmp_path):
-    for name in ("hw", "sw", "Makefile"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    (tmp_path / ".venv").symlink_to(sys.prefix)
-    clean = {
-        key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"
-    }
-    command = ["make", "demo", "TASK=pedestrian", "IMAGE=no such.png"]
-    done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True, check=False)
-    answer = "IMAGE: 'no such.png' does not exist; give the path of a file or a folder."
-    assert (done.returncode, done.stderr.splitlines()[0]) == (2, answer)
-    assert not (tmp_path / "out").exists()

@@ -1,8 +1,11 @@
 """Which training run a build takes its weights from; read from the card, so that torch is not needed."""
 
 import json
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
+from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
 from xnorforge.sw.datasets.base import MADE_UP
 
@@ -27,3 +30,28 @@ def own(folder: Path) -> Path | None:
     except (OSError, ValueError):
         card = {}
     return folder if (folder / WEIGHTS).is_file() and not made_up(card) else None
+
+
+def shipped() -> list[str]:
+    """Return the folders of shipped weights, `<network>-<method>`, sorted."""
+    return sorted(
+        one.name for one in (files("xnorforge.sw") / "shipped").iterdir() if (one / WEIGHTS).is_file()
+    )
+
+
+def weights_of(net: str, method: str, folder: Any = None) -> Any:
+    """Return the run folder, or the folder of the shipped weights if it is None.
+
+    Raises:
+        UserError: there are no weights.
+    """
+    name = f"{net}-{method}"
+    for file in ("card.json", WEIGHTS) if folder else ():
+        if not (folder / file).exists():
+            raise UserError(f"WEIGHTS: '{folder}' has no file {file}; give the folder of a training run.")
+    if folder is None and name not in shipped():
+        raise UserError(
+            f"sw/shipped: there are no weights of {name}, only of {', '.join(shipped())}; train them with "
+            f"`make train NET={net} METHOD={method}`."
+        )
+    return folder or files("xnorforge.sw") / "shipped" / name

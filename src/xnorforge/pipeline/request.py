@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 from xnorforge.core import extras, networks, plugins
@@ -161,7 +160,7 @@ def names(asked: Request) -> None:
     if asked.model is None:
         kinds |= {"method": asked.method, "net": asked.net}
     for kind, name in kinds.items():
-        if not (kind == "net" and is_shipped(name)) and name not in known(kind):
+        if name not in known(kind):
             raise unknown(kind.upper(), name, known(kind))
     if needed := stages.declaration(asked.backend).get("needs"):
         extras.require(needed, f"BACKEND={asked.backend}")
@@ -191,16 +190,6 @@ def plain(asked: Request) -> None:
                 f"{kind}: '{name}' names a folder of out/, and such a name begins with a letter or digit and "
                 "consists of letters, digits and . _ + -; rename it."
             )
-
-
-def shipped_names() -> list[str]:
-    """Networks whose weights are shipped, for any method; costs no import of torch."""
-    return [entry.name.rpartition("-")[0] for entry in (files("xnorforge.sw") / "shipped").iterdir()]
-
-
-def is_shipped(net: str) -> bool:
-    """Whether weights of a network are shipped, for any method."""
-    return net in shipped_names()
 
 
 def aims(asked: Request) -> None:
