@@ -2,8 +2,12 @@
 are used for a network from elsewhere.
 """
 
+import hashlib
+from pathlib import Path
+
 import numpy as np
 import onnx
+import pooch
 import pytest
 from onnx import TensorProto, helper
 from PIL import Image
@@ -14,6 +18,7 @@ from xnorforge.pipeline import checks
 from xnorforge.pipeline.model_images import for_model
 from xnorforge.pipeline.own_data import calibration_rows, own_samples
 from xnorforge.pipeline.request import Request
+from xnorforge.sw.datasets import cifar10
 
 from .refusals import says
 
@@ -78,12 +83,8 @@ def net(path, shape, outputs=10):
     """A file that takes `shape`."""
     ends = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, *shape])]
     ends.append(helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, outputs]))
-    onnx.save(
-        helper.make_model(
-            helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", ends[:1], ends[1:])
-        ),
-        path,
-    )
+    node = helper.make_node("Identity", ["x"], ["y"])
+    onnx.save(helper.make_model(helper.make_graph([node], "g", ends[:1], ends[1:])), path)
     return path
 
 
@@ -107,6 +108,23 @@ def test_images_that_fit_nothing_are_left_to_be_made_up(tmp_path):
     assert (
         found.values is None and found.what == "random images, seed 1: no set of images fits the input (5, 7)"
     )
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_set_that_fits_is_downloaded_only_if_its_task_is_named(tmp_path, monkeypatch, there):
+    tried, archive = [], tmp_path / "xnorforge" / pooch.utils.unique_file_name(cifar10._URL)
+    monkeypatch.delenv("XNORFORGE_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(
+        pooch, "retrieve", lambda *given, **_: tried.append(given) or Path("none").read_text()
+    )
+    monkeypatch.setattr(cifar10, "_ARCHIVE", hashlib.md5(b"").hexdigest())
+    path = net(tmp_path / "net.onnx", (3, 32, 32))
+    archive.parent.mkdir()
+    if there:
+        archive.touch()
+    assert for_model(path).what.startswith("100 random images") and len(tried) == there
+    assert for_model(path, task="cifar10").what.startswith("100 random images") and len(tried) == there + 1
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ with a published hash before it is read. docs/guide/training.md and docs/guide/t
 
 import hashlib
 import os
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +15,41 @@ from xnorforge.core.artifacts import data_folder
 from xnorforge.core.errors import UserError
 
 MADE_UP = "made-up"  # in the words of a set, and of a card: a program drew these pictures
+_ASKED = ContextVar("downloads were asked for", default=True)
 
 
 class Absent(UserError):
     """The images are in no known folder and cannot be downloaded."""
 
 
+@contextmanager
+def without_downloads():
+    """Downloads within raise `Absent`, unless the file was downloaded before."""
+    before = _ASKED.set(False)
+    try:
+        yield
+    finally:
+        _ASKED.reset(before)
+
+
 def download(url: str, md5: str, processor: Any) -> Any:
     """Return the result of pooch's processor for a file that is downloaded once.
 
     Raises:
-        Absent: the download failed.
+        Absent: the download failed, or nobody asked for it.
         UserError: it is not the published file.
     """
     import pooch
     from requests.exceptions import RequestException
 
-    name = url.rsplit("/", 1)[1]
+    name, place = url.rsplit("/", 1)[1], Path(pooch.os_cache("xnorforge"))
     try:
-        return pooch.retrieve(url, f"md5:{md5}", path=pooch.os_cache("xnorforge"), processor=processor)
+        if not _ASKED.get():
+            checked(place / pooch.utils.unique_file_name(url), md5)
+    except UserError as error:
+        raise Absent(f"{name}: not found in {where()}, and a download was not asked for.") from error
+    try:
+        return pooch.retrieve(url, f"md5:{md5}", path=place, processor=processor)
     except (RequestException, OSError) as error:
         raise Absent(
             f"{name}: not found in {where()} and the download failed ({type(error).__name__}); set "

@@ -14,6 +14,7 @@ from xnorforge.flows.importing.model_file import loaded
 from xnorforge.flows.importing.samples import SEED, Samples
 from xnorforge.pipeline.own_data import own_samples
 from xnorforge.sw import zoo
+from xnorforge.sw.datasets.base import without_downloads
 from xnorforge.sw.tasks.base import task_of
 
 SETS = {(1, 28, 28): "mnist", (784,): "mnist", (3, 32, 32): "cifar10", (3072,): "cifar10"}
@@ -69,7 +70,8 @@ def for_model(
     why = f"no set of images fits the input {shape}"
     if found:
         try:
-            images, known, which = zoo.golden(networks.usual(found))
+            with without_downloads():
+                images, known, which = zoo.golden(networks.usual(found))
         except UserError as error:
             why = str(error).rstrip(".")
         else:
