@@ -241,6 +241,10 @@ MODELS: dict[str, tuple[ModelProto, str]] = {
     "two constants of one name": (
         changed(lambda m: m.graph.initializer.append(weights(m))), "'w' is the name of 2 tensors"
     ),
+    **{f"1,000 more {what}s": (
+        changed(lambda m, what=what: [getattr(m.graph, what).add(name=f"more{k}") for k in range(1000)]),
+        f"has 1,001 {what}s … 100 … XNORFORGE_MAX_PORTS",
+       ) for what in ("input", "output")},
     "a tensor made twice": (appended(node("Relu", ["t1"], ["y"])), "'y' is the name of 2 tensors"),
     "a constant made again": (appended(node("Relu", ["t1"], ["w"])), "'w' is an operator's output"),
     "an input made again": (appended(node("Relu", ["t1"], ["x"])), "'x' is an operator's output"),

@@ -383,7 +383,7 @@ def test_folders_of_any_name_are_built_in(place, call):
     assert made <= {path.removesuffix(".json") for path in state(place / odd / "rtl-pynq-z2")}
 
 
-@pytest.mark.parametrize("name", ["FILE_MB", "NODES", "ELEMENTS", "MEMORY_MB", "SECONDS"])
+@pytest.mark.parametrize("name", ["FILE_MB", "NODES", "PORTS", "ELEMENTS", "MEMORY_MB", "SECONDS"])
 @pytest.mark.parametrize("given", ["0", "-1", "1.5", "x", "9" * 30, "²"])
 def test_a_limit_that_is_no_number(monkeypatch, name, given):
     monkeypatch.setenv(f"XNORFORGE_MAX_{name}", given)

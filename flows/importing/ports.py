@@ -6,6 +6,7 @@ result holds those of all outputs, flattened as the network has them. `Ports` sa
 """
 
 import copy
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import accumulate
 from math import prod
@@ -88,7 +89,8 @@ def one_frame(network: ModelWrapper, wanted: Wanted, where: str | Path) -> tuple
     proto = copy.deepcopy(network.model)
     inputs, found = [_port(network, names[0], 0, InputFormat())], None
     if len(names) > 1:
-        every = [chosen_format(_alone(network, name), _nothing(), wanted, where) for name in names]
+        nothing = Samples(None, np.zeros(0, np.int64), "no images")
+        every = [chosen_format(part, nothing, wanted, where) for part in _alone(network, names)]
         sizes = [prod(network.get_tensor_shape(name)[1:]) for name in names]
         firsts = accumulate(sizes[:-1], initial=0)
         inputs = [_port(network, *given) for given in zip(names, firsts, (one.form for one in every))]
@@ -109,30 +111,29 @@ def _port(network: ModelWrapper, name: str, first: int, form: InputFormat) -> Po
     return Port(name, shape, first, last, form.lo, form.hi, form.scale, form.offset)
 
 
-def _nothing() -> Samples:
-    return Samples(None, np.zeros(0, np.int64), "no images")
-
-
-def _alone(network: ModelWrapper, name: str) -> ModelWrapper:
-    """The part of the network that depends on one input and on no other."""
-    proto = copy.deepcopy(network.model)
-    known = {name, "", *(one.name for one in proto.graph.initializer)}
-    nodes = []
-    for node in list(proto.graph.node):
-        if known.issuperset(node.input):
-            nodes.append(node)
-            known.update(node.output)
-    if not any(name in node.input for node in nodes):
-        nodes.append(helper.make_node("Identity", [name], [f"{name}_alone"]))
-    last = nodes[-1].output[0]
-    shape = network.get_tensor_shape(last) or network.get_tensor_shape(name)
-    del proto.graph.node[:], proto.graph.output[:]
-    proto.graph.node.extend(nodes)
-    proto.graph.output.append(helper.make_tensor_value_info(last, TensorProto.FLOAT, shape))
-    others = set(data_inputs(network)) - {name}
-    for entry in [one for one in proto.graph.input if one.name in others]:
-        proto.graph.input.remove(entry)
-    return _wrapped(proto)
+def _alone(network: ModelWrapper, names: list[str]) -> Iterator[ModelWrapper]:
+    """Per input, the part of the network that depends on it and on no other."""
+    graph, parts = network.graph, {name: [] for name in names}
+    constants = {one.name: one for one in graph.initializer}
+    owners = {**dict.fromkeys(constants, ""), "": "", **{name: name for name in names}}
+    for node in graph.node:
+        own = {owners.get(one) for one in node.input} - {""}
+        if len(own) == 1 and (name := own.pop()) is not None:
+            parts[name].append(node)
+            owners.update(dict.fromkeys(node.output, name))
+    kinds = {one.tensor_name: one for one in graph.quantization_annotation}
+    inputs = {one.name: one for one in graph.input}
+    for name, nodes in parts.items():
+        nodes = nodes or [helper.make_node("Identity", [name], [f"{name}_alone"])]
+        last = nodes[-1].output[0]
+        shape = network.get_tensor_shape(last) or network.get_tensor_shape(name)
+        end = helper.make_tensor_value_info(last, TensorProto.FLOAT, shape)
+        read = dict.fromkeys(one for node in nodes for one in (*node.input, *node.output))
+        part = helper.make_graph(
+            nodes, name, [inputs[name]], [end], [constants[one] for one in read if one in constants]
+        )
+        part.quantization_annotation.extend(kinds[one] for one in read if one in kinds)
+        yield _wrapped(helper.make_model(part, opset_imports=network.model.opset_import))
 
 
 def _common(every: list[Found]) -> Found:
@@ -153,7 +154,13 @@ def _join_inputs(proto: ModelProto, inputs: list[Port], form: InputFormat) -> No
     """
     names = {one.name for one in inputs}
     entries = [one for one in proto.graph.input if one.name in names]
-    total, nodes = sum(one.size for one in inputs), []
+    total, nodes, source = sum(one.size for one in inputs), [], FRAME
+    if any((port.scale, port.offset) != (form.scale, form.offset) for port in inputs):
+        steps, source = [], f"{FRAME}_values"
+        for op, key in (("Mul", "scale"), ("Add", "offset")):
+            every = np.repeat([getattr(port, key) for port in inputs], [port.size for port in inputs])
+            steps.append((op, [_constant(proto, f"{FRAME}_{key}", every, np.float32)], {}))
+        nodes = _chain(FRAME, source, steps)
     for port in inputs:
         bounds = [_constant(proto, f"{port.name}_{key}", [n]) for key, n in
                   (("first", port.first), ("end", port.first + port.size), ("axis", 1))]  # fmt: skip
@@ -163,21 +170,14 @@ def _join_inputs(proto: ModelProto, inputs: list[Port], form: InputFormat) -> No
             steps.append(("Reshape", [_constant(proto, f"{port.name}_shape", [1, *shape])], {}))
         if port.last:
             steps.append(("Transpose", [], {"perm": [0, len(shape), *range(1, len(shape))]}))
-        if (port.scale, port.offset) != (form.scale, form.offset):
-            steps.append(("Mul", [_constant(proto, f"{port.name}_scale", port.scale, np.float32)], {}))
-            steps.append(("Add", [_constant(proto, f"{port.name}_offset", port.offset, np.float32)], {}))
-        nodes += _chain(FRAME, port.name, steps)
+        nodes += _chain(source, port.name, steps)
     for entry in entries:
         proto.graph.input.remove(entry)
         proto.graph.value_info.append(entry)
     proto.graph.input.insert(0, helper.make_tensor_value_info(FRAME, TensorProto.FLOAT, [1, total]))
-    _put_first(proto, nodes)
-
-
-def _put_first(proto: ModelProto, nodes: list[NodeProto]) -> None:
-    rest = list(proto.graph.node)
+    nodes += proto.graph.node
     del proto.graph.node[:]
-    proto.graph.node.extend([*nodes, *rest])
+    proto.graph.node.extend(nodes)
 
 
 def _chain(source: str, target: str, steps) -> list[NodeProto]:

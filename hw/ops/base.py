@@ -335,7 +335,7 @@ class HwOp(CustomOp):
 
     def cycles(self) -> int:
         """Clock cycles between two frames in the steady state, without stalls; by default one per beat."""
-        return self.in_stream().beats
+        return max(self.in_stream().beats, self.out_stream().beats)
 
     def rtl(self) -> Rtl:
         """The module and its parameters, {UpperCamelCase name: int, or (bits, int) beyond 32 bits}."""

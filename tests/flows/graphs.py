@@ -1,7 +1,7 @@
 """Small QONNX graphs written by hand, run by qonnx, and lowered."""
 
 import numpy as np
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from qonnx.core import onnx_exec
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
@@ -74,20 +74,18 @@ class Graph:
         return self.rng.choice([-1.0, 1.0], shape).astype(np.float32)
 
     def onnx(self, output):
-        """The model proto without clean-up; `output` is the shape behind the batch."""
+        """The model proto without clean-up, with its constants; `output` is the shape behind the batch."""
         ends = [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)]
         outs = [helper.make_tensor_value_info(self.at, self.kind, [1, *output])]
-        graph = helper.make_graph(self.nodes, "net", ends, outs)
+        constants = [numpy_helper.from_array(values, name) for name, values in self.constants.items()]
+        graph = helper.make_graph(self.nodes, "net", ends, outs, constants)
         return qonnx_make_model(
             graph, opset_imports=[helper.make_opsetid("", 13), helper.make_opsetid(QONNX, 1)]
         )
 
     def model(self, output) -> ModelWrapper:
         """The cleaned model."""
-        model = ModelWrapper(self.onnx(output))
-        for name, values in self.constants.items():
-            model.set_initializer(name, values)
-        return cleanup_model(model)
+        return cleanup_model(ModelWrapper(self.onnx(output)))
 
 
 def lowered(model, lo=0, hi=255, scale=1.0):

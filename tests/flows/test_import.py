@@ -143,8 +143,6 @@ def test_networks_that_end_in_an_image_count_classes_only_where_there_are_some(t
     kernel, output, channels = ENDS[end]
     graph = Graph((4, 6, 6)).real("Sub", 0.5).sign()
     proto = graph.node("Conv", graph.weights(channels, 4, kernel, kernel)).onnx(output)
-    values = (numpy_helper.from_array(value, name) for name, value in graph.constants.items())
-    proto.graph.initializer.extend(values)
     onnx.save(proto, tmp_path / "net.onnx")
     labels = np.random.default_rng(0).integers(0, 5, 30)
     record = import_model(tmp_path / "net.onnx", images(30, (4, 6, 6)), labels, tmp_path / "out")
@@ -172,9 +170,6 @@ def test_an_integer_input_needs_no_scale(tmp_path):
 def built(tmp_path, graph, output, pixels, change=None):
     """Import and lower a hand-written graph; returns the record."""
     proto = graph.onnx(output)
-    proto.graph.initializer.extend(
-        numpy_helper.from_array(value, name) for name, value in graph.constants.items()
-    )
     if change:
         change(proto)
     onnx.save(proto, tmp_path / "net.onnx")
@@ -432,16 +427,9 @@ def test_an_estimator_that_training_left_is_read_as_what_it_gives(tmp_path, clip
         net.real("MatMul", net.weights(8, 3))
         (tmp_path / folder).mkdir()
         path = tmp_path / folder / "net.onnx"
-        onnx.save(with_constants(net, (3,)), path)
+        onnx.save(net.onnx((3,)), path)
         images = np.random.default_rng(0).integers(0, 256, (9, 12)).astype(np.uint8)
         import_model(path, images, np.full(9, -1), path.parent, 1.0)
         scores.append(np.load(path.parent / "golden.npz")["scores"])
     np.testing.assert_array_equal(*scores)
     assert "1 straight-through" in capfd.readouterr().err
-
-
-def with_constants(net, output):
-    """The model as its exporter wrote it."""
-    proto = net.onnx(output)
-    proto.graph.initializer.extend(onnx.numpy_helper.from_array(v, k) for k, v in net.constants.items())
-    return proto

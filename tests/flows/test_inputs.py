@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from onnx import numpy_helper
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from torch.nn.functional import conv2d
@@ -37,11 +36,7 @@ RNG = np.random.default_rng
 
 def saved(graph, output, path, annotation=None):
     """A graph as a file, its constants in it, its input annotated."""
-    proto = graph.onnx(output)
-    proto.graph.initializer.extend(
-        numpy_helper.from_array(value, name) for name, value in graph.constants.items()
-    )
-    model = ModelWrapper(proto)
+    model = ModelWrapper(graph.onnx(output))
     if annotation:
         model.set_tensor_datatype("x", DataType[annotation])
     model.save(str(path))

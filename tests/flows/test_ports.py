@@ -3,6 +3,8 @@ result, and each output is that of qonnx on the inputs by themselves.
 """
 
 import copy
+import cProfile
+import pstats
 import sys
 from math import prod
 from pathlib import Path
@@ -88,8 +90,6 @@ class Several:
         del model.graph.input[:], model.graph.output[:]
         model.graph.input.extend(self.graph.inputs)
         model.graph.output.extend(ends)
-        for name, values in self.graph.constants.items():
-            model.graph.initializer.append(onnx.numpy_helper.from_array(values, name))
         return model
 
     def wanted(self) -> dict[str, np.ndarray]:
@@ -129,6 +129,21 @@ def frames_of(net: Several) -> np.ndarray:
         return next(iter(net.given.values()))
     parts = [np.moveaxis(x, 1, -1) if x.ndim > 2 else x for x in net.given.values()]
     return np.concatenate([x.reshape(FRAMES, -1) for x in parts], 1)
+
+
+def test_the_work_of_an_import_grows_with_the_number_of_inputs(tmp_path):
+    """By the calls of Python for n, 2n and 4n inputs, of which one is read; they were cubic."""
+    calls = {}
+    for count in (25, 25, 50, 100):  # the first fills what is kept for the next
+        net = Graph((4,)).sign()
+        model = net.node("MatMul", net.weights(4, 3)).model((3,)).model
+        for k in range(1, count):
+            model.graph.input.append(helper.make_tensor_value_info(f"x{k}", TensorProto.FLOAT, [1, 4]))
+        onnx.save(model, tmp_path / "net.onnx")
+        with cProfile.Profile() as profile:
+            import_model(tmp_path / "net.onnx", np.ones((3, 4 * count), np.uint8), [], tmp_path)
+        calls[count] = pstats.Stats(profile).total_calls
+    assert calls[100] - calls[50] < 2.2 * (calls[50] - calls[25]), calls
 
 
 def test_an_accelerator_takes_inputs_and_gives_outputs_by_their_names(tmp_path):

@@ -74,10 +74,6 @@ class Concat(HwOp):
         sink, parts = self.out_stream(), [self.taken(context, k) for k in range(self.inputs)]
         context[self.onnx_node.output[0]] = wrapped(np.concatenate(parts, -1), sink.bits, sink.signed)
 
-    def cycles(self) -> int:
-        """One beat per cycle."""
-        return self.out_stream().beats
-
     def needs(self, port: int = 0) -> np.ndarray:
         """Nothing of a stream whose turn in the pixel has not come, beat for beat while it has, all of it
         afterwards.

@@ -82,10 +82,6 @@ class Lookup(HwOp):
         self.load_constants(context.__getitem__)
         context[self.onnx_node.output[0]] = looked_up(self.taken(context), *self.checked).astype(np.float32)
 
-    def cycles(self) -> int:
-        """A frame per cycle."""
-        return 1
-
     def latency(self) -> int:
         """One register."""
         return 1

@@ -105,10 +105,6 @@ class Surround(HwOp):
         y[:, top : top + height, left : left + width] = x
         context[self.onnx_node.output[0]] = y
 
-    def cycles(self) -> int:
-        """One output beat per cycle."""
-        return self.out_stream().beats
-
     def needs(self, _port: int = 0) -> np.ndarray:
         """Its own beat where it lies in the image; the border waits for the first beat of the frame, and for
         those in front of it.

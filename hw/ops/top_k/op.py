@@ -82,10 +82,6 @@ class TopK(HwOp):
         order = np.argsort(-integers, axis=1, kind="stable")
         return np.concatenate([integers, order[:, : self.indices]], axis=1)
 
-    def cycles(self) -> int:
-        """One output beat per cycle."""
-        return self.out_stream().beats
-
     def latency(self) -> int:
         """The first score goes straight through; the levels of a tree."""
         return len(self._held()) if self.tree else 1

@@ -63,10 +63,6 @@ class Upsample(HwOp):
         fy, fx = self.get_nodeattr("factor")
         context[self.onnx_node.output[0]] = repeated(self.taken(context), fy, fx)
 
-    def cycles(self) -> int:
-        """One output beat per cycle."""
-        return self.out_stream().beats
-
     def latency(self) -> int:
         """Into the memory and out of it."""
         return 2

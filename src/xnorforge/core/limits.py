@@ -2,6 +2,7 @@
 
 XNORFORGE_MAX_FILE_MB      a file with its external data, in MB (2^20 bytes)
 XNORFORGE_MAX_NODES        operators of a network after constant folding
+XNORFORGE_MAX_PORTS        inputs, and outputs, of a network
 XNORFORGE_MAX_ELEMENTS     elements of a tensor, and of all tensors of one frame together
 XNORFORGE_MAX_MEMORY_MB    memory of the stage that runs the file, in MB
 XNORFORGE_MAX_SECONDS      processor time of that stage
@@ -22,7 +23,14 @@ from xnorforge.core.errors import UserError
 NO_MEMORY = 3  # exit code of a process whose memory ran out
 
 # {name after XNORFORGE_MAX_: the limit if the variable is not set}
-USUAL = {"FILE_MB": 512, "NODES": 20_000, "ELEMENTS": 1 << 27, "MEMORY_MB": 2048, "SECONDS": 3600}
+USUAL = {
+    "FILE_MB": 512,
+    "NODES": 20_000,
+    "PORTS": 100,
+    "ELEMENTS": 1 << 27,
+    "MEMORY_MB": 2048,
+    "SECONDS": 3600,
+}
 
 
 def most(name: str) -> int:
