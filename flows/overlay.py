@@ -14,6 +14,7 @@ The folder contains
 
 import json
 import shutil
+import zlib
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -63,10 +64,10 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> Recor
         scores = {name: np.ravel(lowered[name]).astype(float).tolist() for name in ("scale", "bias")}
     values = exported["input"]
     board = boards.load(artifacts.read_json(acc / "fold.json")["board"])
-    processor = vivado.processor_of(board)
+    processor = vivado.PROCESSORS.get(board.part[:4])
     border, network = record["border"], dma.network_hash(acc)
     system = dma.recorded_system(record, network)
-    made, why = _routed(acc, board, system, routed)
+    made, included = _routed(acc, board, system, routed)
     clock = made["clock"] if made else {"mhz": board.clock_mhz, "met": True}
     about = {
         "stage": "overlay",
@@ -83,19 +84,8 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> Recor
         **({"weights": record["weights"]} if "weights" in record else {}),
         "shell": {"id": IDENTITY, "version": VERSION, "registers": dict(REGISTERS)}
         | ({"base": processor["base"]} if processor else {}),
-        "bitstream": {"about": why},
+        "bitstream": included,
     }  # fmt: skip
-    raw = b""
-    if made:
-        raw = (acc / made["bit"]["file"]).read_bytes()
-        about["bitstream"] = {
-            "about": f"overlay.bit and overlay.bin, {len(raw):,} bytes, for {made['part']}",
-            "bit": "overlay.bit",
-            "bin": "overlay.bin",
-            "part": made["part"],
-            "clock_mhz": clock["mhz"],
-            "clock_met": clock["met"],
-        }
     project = {}
     if processor:
         router = routing.load(board.family)
@@ -109,14 +99,20 @@ def write_overlay(acc: Path, net_dir: Path, routed: bool | None = None) -> Recor
             now_at("writing shell and drivers, and linting both with Verilator")
             lines = _write_folder(aside, acc / "rtl", about, system, dma.shell_sources(), project)
             if {"loads", "weights"} & record.keys():
-                (aside / WEIGHTS).write_bytes(with_scores((acc / "rtl" / WEIGHTS).read_bytes(), about))
+                text = json.dumps({"net": about["net"], "scores": scores}).encode()
+                size, crc = (number.to_bytes(4, "little") for number in (len(text), zlib.crc32(text)))
+                data = (acc / "rtl" / WEIGHTS).read_bytes()
+                data = data[:20] + size + data[24:28] + crc + data[32:] + text
+                (aside / WEIGHTS).write_bytes(data)
             now_at("writing examples and bitstream")
             _examples(aside, net_dir / "golden.npz", *(border[side]["shape"] for side in ("input", "output")))
             if made:
+                raw = (acc / made["bit"]["file"]).read_bytes()
                 (aside / "overlay.bit").write_bytes(raw)
                 (aside / "overlay.bin").write_bytes(as_bin(raw, f"overlay: {made['bit']['file']}"))
-                sums = {name: artifacts.sha256(aside / name) for name in ("overlay.bit", "overlay.bin")}
-                about["bitstream"]["sha256"] = sums
+                included["sha256"] = {
+                    name: artifacts.sha256(aside / name) for name in (included["bit"], included["bin"])
+                }
         what = "lines of SystemVerilog under verilator -Wall"
         about["checks"] = [artifacts.check("lint = no warning", 0, 0, lines, what)]
         artifacts.write_json(aside / "overlay.json", {**about, "run": run})
@@ -134,16 +130,20 @@ def _examples(folder: Path, golden: Path, into: list[int], shape: list[int]) -> 
     np.savez_compressed(folder / "examples.npz", images=images, **({} if labels else {"scores": scores}))
 
 
-def _routed(acc: Path, board: boards.Board, system: str, routed: bool | None) -> tuple[Record | None, str]:
-    """The record of the accelerator's bitstream in this shell; if there is none, None and why."""
+def _routed(acc: Path, board: boards.Board, system: str, routed: bool | None) -> tuple[Record | None, Record]:
+    """The record of the accelerator's bitstream in this shell, if there is one, and what the overlay has."""
     record = acc / "bitstream.json"
     if routed is False or not record.exists():
-        return None, f"not included: {_why(board)}"
+        return None, {"about": f"not included: {_why(board)}"}
     there, shell = artifacts.read_json(record), acc / "bitstream" / f"{dma.TOP}.sv"
     of_netlist = there["netlist"] == artifacts.netlist_digest(acc)
-    if routed or (of_netlist and shell.exists() and shell.read_text() == system):
-        return there, ""
-    return None, "not included: bitstream/ has another netlist or shell; `make bitstream` builds it"
+    if not routed and not (of_netlist and shell.exists() and shell.read_text() == system):
+        why = "bitstream/ has another netlist or shell; `make bitstream` builds it"
+        return None, {"about": f"not included: {why}"}
+    size, part, clock = (acc / there["bit"]["file"]).stat().st_size, there["part"], there["clock"]
+    said = f"overlay.bit and overlay.bin, {size:,} bytes, for {part}"
+    files = {"bit": "overlay.bit", "bin": "overlay.bin", "part": part}
+    return there, {"about": said, **files, "clock_mhz": clock["mhz"], "clock_met": clock["met"]}
 
 
 def _why(board: boards.Board) -> str:
@@ -188,12 +188,6 @@ def _write_folder(
     lint_folder(own, order, top, "overlay")
     (own / "system.f").write_text("\n".join(["+incdir+.", *order, ""]))
     return sum(len((own / name).read_text().splitlines()) for name in order)
-
-
-def with_scores(weights: bytes, about: Record) -> bytes:
-    """A file of `hw.ops._loads.weights_file` with the network's name and scores as text behind it."""
-    text = json.dumps({"net": about["net"], "scores": about["scores"]}).encode()
-    return weights[:20] + len(text).to_bytes(4, "little") + weights[24:] + text
 
 
 def _loads(about: Record | None) -> str:

@@ -16,11 +16,6 @@ def beat_bytes(stream: Stream) -> int:
     return -(-stream.width // 8)
 
 
-def frame_bytes(stream: Stream, frames: np.ndarray) -> np.ndarray:
-    """Integers (N, *shape) as they go over the line: uint8 (N, bytes of a frame)."""
-    return stream.pack(frames).view(np.uint8)[:, : beat_bytes(stream)].reshape(len(frames), -1)
-
-
 def frame_integers(stream: Stream, data: np.ndarray) -> np.ndarray:
     """Bytes of whole frames, as they come over the line, as integers (N, *shape)."""
     beats = data.astype(np.uint8).reshape(-1, beat_bytes(stream))
@@ -35,8 +30,9 @@ def conversation(ops: list[HwOp], frames: np.ndarray, loads: Loads = ()) -> list
         frames: uint8 (N, C, H, W).
         loads: weights that are written before a frame, or behind the last.
     """
-    sink = ops[-1].out_stream()
-    sent = frame_bytes(ops[0].in_stream(), graph.enter(ops[0], frames))
+    source, sink = ops[0].in_stream(), ops[-1].out_stream()
+    sent = source.pack(graph.enter(ops[0], frames)).view(np.uint8)[:, : beat_bytes(source)]
+    sent = sent.reshape(len(frames), -1)  # bytes of each frame
     found: list[tuple[bytes, int]] = []
     for number in range(len(frames) + 1):
         for others in (others for place, others in loads if place == number):

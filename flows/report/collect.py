@@ -5,7 +5,6 @@ before packing and routing), `routed` (after them), `target` (the requested cloc
 null, with the reason next to it.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 from math import sqrt
 from pathlib import Path
@@ -108,14 +107,6 @@ def read_records(asked: dict[str, Path]) -> dict[str, Record]:
     return {stage: read_json(path) for stage, path in asked.items()}
 
 
-def loads_of(loads: Record | None, sim: Record, synth: Record) -> Record | None:
-    """The key `loads`; None where weights are constants."""
-    if loads is None:
-        return None
-    kept = {name: loads[name] for name in ("address_bits", "words", "bits", "operators", "structure")}
-    return kept | {"cycles": sim["load_cycles"], "lut": synth["top"]["lut"]}
-
-
 def common(found: dict[str, Record], board: Board, backend: str, more: Iterable[Record] = ()) -> Record:
     """What every back end's report says: network, board, checks, accuracy; `more` are checks of the
     report's own.
@@ -157,9 +148,11 @@ def report(acc: Path, routed: bool | None = None) -> Record:
     board = boards.of_folding(fold)
     rows, reach = layer_rows(ops, synth, board), reach_rows(sim, found.get("netlist"))
     bound, interval = max(op.cycles() for op in ops), sim["interval"]
-    clock = {"mhz": board.clock_mhz, "kind": board.clock_kind}
-    if "bitstream" in found:
-        clock = found["bitstream"]["clock"]
+    if loads := found["generate"].get("loads"):
+        loads = {name: loads[name] for name in ("address_bits", "words", "bits", "operators", "structure")}
+        loads |= {"cycles": sim["load_cycles"], "lut": synth["top"]["lut"]}
+    made = found.get("bitstream")
+    clock = made["clock"] if made else {"mhz": board.clock_mhz, "kind": board.clock_kind}
     if interval is None:
         raise MismatchError(
             "report: sim ran with one image, and an interval needs two; run `make sim IMAGES=2`, or more "
@@ -182,7 +175,7 @@ def report(acc: Path, routed: bool | None = None) -> Record:
         "input": border.entry(port["input"], export["input"]),
         "output": output,
         "outside": sim.get("memory"),
-        "loads": loads_of(found["generate"].get("loads"), sim, synth),
+        "loads": loads,  # None where weights are constants
         "examples": [{name: row[name] for name in ("picture", "file", "true")} for row in sim["examples"]],
         "confusion": confused,
         "cycles": {
@@ -219,7 +212,7 @@ def report(acc: Path, routed: bool | None = None) -> Record:
                 for row in synth["operators"]
             ],
             "top": {name: synth["top"][name] for name in cells.RESOURCES},
-            "cells": all_cells(synth),
+            "cells": cells.of_design(synth),
         },
         "layers": rows,
         "connections": connections.connections(ops, sim.get("fifos", {})),
@@ -230,12 +223,13 @@ def report(acc: Path, routed: bool | None = None) -> Record:
         "faster": faster_foldings(fold, total, clock["mhz"]),
         "energy": {"value": None, "why": "not measured: no board was used"},
         "netlist": provenance.netlist(board),
-        "bitstream": provenance.bitstream(board, found.get("bitstream")),
-        "routed": routing_of(found.get("bitstream")),
+        "bitstream": provenance.bitstream(board, made),
+        "routed": routing_of(made),
         "utilization": {
             name: {"used": cells.used(total, name), "available": has} for name, has in board.capacity.items()
         },
-        **nextpnr_keys(found.get("bitstream")),
+        "fmax": {"clk": {"achieved": clock["best"], "constraint": clock["asked"]}} if made else {},
+        "critical_paths": made["critical_paths"] if made else [],
         "files": provenance.product_files(acc),
         "run": provenance.run_facts(found),
     }
@@ -269,17 +263,6 @@ def routing_of(record: Record | None) -> Record | None:
         "least_mhz": clock["least"],
         "best_mhz": clock["best"],
     }
-
-
-def nextpnr_keys(record: Record | None) -> Record:
-    """`fmax` as in nextpnr's own report, and the critical paths by operator; empty where nothing was
-    routed.
-    """
-    if record is None:
-        return {"fmax": {}, "critical_paths": []}
-    clock = record["clock"]
-    fmax = {"clk": {"achieved": clock["best"], "constraint": clock["asked"]}}
-    return {"fmax": fmax, "critical_paths": record["critical_paths"]}
 
 
 def verdict(rows: list[Record]) -> str:
@@ -425,14 +408,6 @@ def with_interval(row: Record) -> Record:
         "low": round(max(centre - half, 0), 5),
         "high": round(min(centre + half, 1), 5),
     }
-
-
-def all_cells(synth: Record) -> dict[str, int]:
-    """The mapped cells of the whole design by their type, sorted."""
-    counts: Counter[str] = Counter()
-    for part in (*synth["operators"], synth["top"]):
-        counts.update(part.get("cells", {}))
-    return dict(sorted(counts.items()))
 
 
 def layer_rows(ops: list[HwOp], synth: Record, board: Board) -> list[Record]:

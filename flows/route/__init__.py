@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -24,7 +24,7 @@ from xnorforge.core.types import Ints, Record
 from xnorforge.flows import vivado
 from xnorforge.flows.route import netlist_job, paths
 from xnorforge.flows.route.shells import RoutedShell, shell_of
-from xnorforge.flows.synth.cells import resources
+from xnorforge.flows.synth.cells import of_design, resources
 from xnorforge.hw import boards, families, routing
 from xnorforge.hw.boards import Board
 from xnorforge.hw.routing import Hop, LateNet, Routed, Router, TimingPath
@@ -78,10 +78,8 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), parallel:
             runs = dict(zip(seeds, found))
     best = fastest_of(runs)
     layers = {layer["module"]: layer["node"] for layer in rtl["layers"]}
-    slowest = [
-        paths.row(path, seed, layers, shell.instance) for seed, (_, one) in runs.items() for path in one.paths
-    ]
-    slowest = sorted(slowest, key=lambda row: -row["ns"])[:WORST]
+    shown = [(path, seed, layers, shell.instance) for seed, (_, one) in runs.items() for path in one.paths]
+    slowest = sorted((paths.row(*one) for one in shown), key=lambda row: -row["ns"])[:WORST]
     nets = [
         paths.net_row(net, seed, layers, shell.instance)
         for seed, (_, one) in runs.items()
@@ -105,9 +103,9 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), parallel:
     for name, pick in (("least", min), ("median", median), ("best", max)):
         clock[name] = round(pick(one.mhz for _, one in runs.values()), 2)
     shutil.rmtree(acc / LOGS, ignore_errors=True)
-    counted = Counter[str]()
-    for part in (*synth["operators"], synth["top"]):
-        counted.update(part["cells"])
+    counted = Counter(of_design(synth))
+    wrong = len(dict(given.items() ^ counted.items()))  # kinds
+    what = "cells handed to place and route against the counted cells"
     with artifacts.whole(acc / "bitstream") as aside:
         aside.mkdir()
         shutil.copyfile(folder / fastest.bit, aside / fastest.bit)
@@ -118,7 +116,7 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), parallel:
     record = {
         "stage": "bitstream",
         "checks": [
-            placed_check(given, counted),
+            artifacts.check("placed = counted cells", 0, wrong, counted.total(), what),
             *router.checks(json.loads(netlist), folder, fastest),
         ],
         "net": Path(net_dir).name,
@@ -266,7 +264,10 @@ def _kept(
 
     place = cache.place_of("route", [*lines, str(seed), netlist.decode()], [Path(__file__)], [_makers(board)])
     kept = cache.kept(place, make)
-    one = _of_json(artifacts.read_json(kept / RESULT))
+    found = artifacts.read_json(kept / RESULT)
+    made = [TimingPath(tuple(Hop(**hop) for hop in path["hops"])) for path in found["paths"]]
+    late = [LateNet(**net) for net in found["late"]]
+    one = Routed(**found | {"paths": made, "late": late})
     say(f"bitstream   seed {seed}: {one.mhz:.1f} MHz {one.kind} by {router.program}")
     return kept, one
 
@@ -284,27 +285,7 @@ def _route(aside: Path, netlist: bytes, board: Board, seed: int) -> None:
     places = routing.placed_cells(placed.read_bytes()) if placed.is_file() else []
     (aside / PLACES).write_text(json.dumps(places))
     placed.unlink(missing_ok=True)  # ten times as long, by the wires of every net
-    (aside / RESULT).write_text(json.dumps(_as_json(routed)))
-
-
-def _as_json(routed: Routed) -> Record:
-    hops = [[astuple(hop) for hop in path.hops] for path in routed.paths]
-    return asdict(routed) | {"paths": hops, "late": [astuple(net) for net in routed.late]}
-
-
-def _of_json(kept: Mapping[str, Any]) -> Routed:
-    found = [TimingPath(tuple(Hop(*hop) for hop in path)) for path in kept["paths"]]
-    used = {kind: (has[0], has[1]) for kind, has in kept["used"].items()}
-    late = [LateNet(*net) for net in kept["late"]]
-    return Routed(**{**kept, "paths": found, "used": used, "late": late})
-
-
-def placed_check(given: Mapping[str, int], counted: Mapping[str, int]) -> Record:
-    """The accelerator's cells in the placed design against the cells that synthesis counted, by kind."""
-    kinds = sorted({*given, *counted})
-    wrong = sum(given.get(kind, 0) != counted.get(kind, 0) for kind in kinds)
-    what = "cells handed to place and route against the counted cells"
-    return artifacts.check("placed = counted cells", 0, wrong, sum(counted.values()), what)
+    (aside / RESULT).write_text(json.dumps(asdict(routed)))
 
 
 def missed(board: Board, best: Routed, seeds: Ints, layers: Mapping[str, str], instance: str) -> str:

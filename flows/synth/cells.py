@@ -5,8 +5,10 @@ one LUT, and a memory in LUTs counts as the LUT sites that it occupies. A cell t
 the build.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from xnorforge.core.types import Record
 from xnorforge.hw import families
 
 # Resources of one operator, in the order of the report. `lut` is the sum of the three kinds below it.
@@ -61,3 +63,11 @@ def used(total: Mapping[str, float], name: str) -> float:
 def exceeded(total: Mapping[str, float], capacity: Mapping[str, float]) -> list[str]:
     """Resources of a board's capacity of which there are more than it has."""
     return [name for name, has in capacity.items() if used(total, name) > has]
+
+
+def of_design(synth: Record) -> dict[str, int]:
+    """The mapped cells of the whole design of a `synth.json` by their type, sorted."""
+    counts: Counter[str] = Counter()
+    for part in (*synth["operators"], synth["top"]):
+        counts.update(part.get("cells", {}))
+    return dict(sorted(counts.items()))

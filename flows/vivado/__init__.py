@@ -8,7 +8,6 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.resources import files
 
 import xnorforge
@@ -25,33 +24,14 @@ IO_PLL = 1000.0  # MHz, of a Zynq-7000 as PYNQ's images set it: FCLK0 is a whole
 PORT = re.compile(r"^\s*(input|output)\s+logic\s+(?:\[(\d+):0\]\s+)?(\w+),?$", re.MULTILINE)
 
 
+# By the beginning of the name of their board's part.
 PROCESSORS = tomllib.loads((files(__name__) / "processors.toml").read_text())
 PROCESSORS["xck2"] = PROCESSORS["xczu"]  # Kria
-
-
-def processor_of(board: Board) -> Record | None:
-    """The processor of a board's part (processors.toml); None without one, or without Vivado."""
-    return PROCESSORS.get(board.part[:4]) if has_vivado(board) else None
 
 
 def has_vivado(board: Board) -> bool:
     """Whether Vivado makes bitstreams for the board's part."""
     return families.load(board.family).vendor_tool == ("vivado", "Vivado")
-
-
-@dataclass(frozen=True)
-class Port:
-    """A port of `xf_system`: direction ("input", "output"), bits, name."""
-
-    way: str
-    bits: int
-    name: str
-
-
-def ports_of(system: str) -> list[Port]:
-    """The ports in the text of `xf_system`."""
-    head = system.split(f"module {dma.TOP} (\n", 1)[1].split("\n);", 1)[0]
-    return [Port(way, int(high or 0) + 1, name) for way, high, name in PORT.findall(head)]
 
 
 def project(
@@ -64,8 +44,9 @@ def project(
         addresses: of the registers, {name: address}.
         constraints: of the ports of `routing.Router.host_top`, for Vivado; empty without any.
     """
-    ports = ports_of(system)
-    address = next(port.bits for port in ports if port.name == f"{REGISTERS}_awaddr")
+    head = system.split(f"module {dma.TOP} (\n", 1)[1].split("\n);", 1)[0]
+    ports = [{"way": way, "bits": int(high or 0) + 1, "name": name} for way, high, name in PORT.findall(head)]
+    address = next(port["bits"] for port in ports if port["name"] == f"{REGISTERS}_awaddr")
     given = {
         "board": board, "processor": processor, "ports": ports,
         "address": address, "range_bits": max(LEAST_BITS, address), "system": dma.TOP, "top": TOP,

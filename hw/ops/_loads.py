@@ -104,17 +104,19 @@ def load_chain(ops: list[HwOp]) -> LoadChain | None:
 
 def weights_file(structure: int, chain: LoadChain | None, outside: bytes) -> bytes:
     """The file that both drivers load: a head of eight words of 32 bits (magic, structure low and high, id,
-    writes, bytes of the text at the end, bytes of weights in memory, 0), then address and data of each write,
-    then the weights that operators read from memory with every frame.
+    writes, bytes of the text at the end, bytes of weights in memory, CRC of the text), then address and data
+    of each write, then the weights that operators read from memory with every frame; the id is their CRC.
 
     Args:
         structure: 64-bit hash of all that the file does not replace.
         chain: of memories that can be loaded, if there are any.
         outside: weights in memory, whole words of the shell.
     """
-    writes, name = (chain.writes, chain.id) if chain else ([], max(zlib.crc32(outside), BUILT_IN + 1))
+    writes = chain.writes if chain else []
+    content = np.array(writes, "<u4").tobytes() + outside
+    name = max(zlib.crc32(content), BUILT_IN + 1)
     head = [structure & 0xFFFFFFFF, structure >> 32, name, len(writes), 0, len(outside), 0]
-    return MAGIC + np.array(head, "<u4").tobytes() + np.array(writes, "<u4").tobytes() + outside
+    return MAGIC + np.array(head, "<u4").tobytes() + content
 
 
 def control_address_bits(ops: list[HwOp]) -> int:

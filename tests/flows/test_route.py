@@ -81,8 +81,7 @@ def with_tools(monkeypatch, folder: Path, **how) -> None:
 def test_a_route_that_succeeds_leaves_a_bitstream_and_its_record(acc, tmp_path, monkeypatch, capsys):
     with_tools(monkeypatch, tmp_path / "tools")
     record = place_and_route(acc, acc.parent, (1, 2))
-    said = capsys.readouterr().err.splitlines()[-1]
-    says(said, "bitstream: 119.7 MHz … upper bound … 100 MHz … docs/guide/bitstream.md")
+    says(capsys.readouterr().err.splitlines()[-1], "bitstream: 119.7 MHz … upper bound … 100 MHz … docs/")
     assert record == read_json(acc / "bitstream.json")
     assert [(check["name"], check["mismatches"]) for check in record["checks"]] == [
         ("placed = counted cells", 0),

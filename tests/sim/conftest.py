@@ -2,15 +2,22 @@
 And what tests of the drivers share.
 """
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
+from xnorforge.flows.overlay import write_overlay
 from xnorforge.hw import graph
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.sim.shell import shell_library
+
+sys.path.insert(0, str(Path(__file__).parent))
+from driving import small_network
 
 SOURCE = """// SPDX-License-Identifier: Apache-2.0
 module test_add #(
@@ -72,17 +79,14 @@ class Add(HwOp):
         }
 
     def in_stream(self):
-        return Stream(
-            tuple(self.get_nodeattr("shape")), self.get_nodeattr("lanes"), self.get_nodeattr("bits")
-        )
+        shape, lanes, bits = map(self.get_nodeattr, ("shape", "lanes", "bits"))
+        return Stream(tuple(shape), lanes, bits)
 
     out_stream = in_stream
 
     def execute_node(self, context, _graph):
-        node = self.onnx_node
-        context[node.output[0]] = (context[node.input[0]] + context[node.input[1]]) % 2 ** self.get_nodeattr(
-            "bits"
-        )
+        node, size = self.onnx_node, 2 ** self.get_nodeattr("bits")
+        context[node.output[0]] = (context[node.input[0]] + context[node.input[1]]) % size
 
     def cycles(self):
         return self.in_stream().beats
@@ -138,6 +142,14 @@ def chain(ops):
 def chain_fixture():
     """Make a folded graph of operators."""
     return chain
+
+
+@pytest.fixture(scope="module")
+def acc(tmp_path_factory):
+    """A network's folder with rtl/ and overlay/, as the stages leave it."""
+    acc = small_network(tmp_path_factory.mktemp("net"), chain)
+    write_overlay(acc, acc.parent)
+    return acc
 
 
 @pytest.fixture(scope="module")

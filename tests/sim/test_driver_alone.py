@@ -1,23 +1,29 @@
-"""The C driver alone, against registers that a test plays: every word that it writes, every answer that it
-gives.
-"""
+"""Drivers alone, against registers that a test plays: every word that they write, all that they answer."""
 
 import ctypes as c
 import os
+import random
 import shutil
 import subprocess
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from xnorforge.core.errors import UserError
+from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Accelerator, Buffer, Bus
+
+from ..refusals import says
+
 DRIVERS = Path(__file__).parents[2] / "hw/shells/dma/drivers"
 ERRORS = [  # of xf_driver.h, in its order
     "OK", "NO_SHELL", "OTHER_NETWORK", "OTHER_FRAMES", "NO_ANSWER", "READ_FAILED", "WRITE_FAILED",
     "FRAME_FAILED", "BAD_DESCRIPTOR", "BAD_WEIGHTS",
-    "OTHER_STRUCTURE", "NO_WEIGHTS", "WEIGHTS_FAILED", "TOO_FAST",
+    "OTHER_STRUCTURE", "NO_WEIGHTS", "WEIGHTS_FAILED", "TOO_FAST", "LOST",
 ]  # fmt: skip
 OK, NO_SHELL, OTHER_NETWORK, OTHER_FRAMES, NO_ANSWER = range(5)
+BAD, OTHER, LOST = map(ERRORS.index, ("BAD_WEIGHTS", "OTHER_STRUCTURE", "LOST"))
 # docs/guide/board.md
 ID, VERSION, HASH, CONTROL, STATUS, ERROR, ADDRESS = 0x00, 0x04, 0x08, 0x24, 0x28, 0x2C, 0x30
 SOURCE, TARGET, COUNT, START, BATCHES = 0x40, 0x48, 0x50, 0x54, 0x58
@@ -93,6 +99,7 @@ def compiled(folder: Path, *sources: Path) -> c.CDLL:
     found.xf_batches.restype = U32
     found.xf_start.argtypes = found.xf_run.argtypes = [c.c_void_p, c.c_uint64, c.c_uint64, U32]
     found.xf_wait.argtypes = [c.c_void_p, U32]
+    found.xf_load.argtypes = [c.c_void_p, c.c_void_p, c.c_char_p, c.c_size_t]
     return found
 
 
@@ -177,7 +184,7 @@ def test_a_descriptor_has_both_halves_of_its_addresses(driver):
 def test_each_code_of_the_shell_has_its_error(driver, code):
     """The low four bits, 1 to 4 in the order of xf_driver.h; 7 of weights."""
     registers = Registers({STATUS: FAILED, ERROR: code, ADDRESS: 0x89ABCDEF, ADDRESS + 4: 0x01234567})
-    codes = {0: OK, 1: 5, 2: 6, 3: 7, 4: ERRORS.index("BAD_DESCRIPTOR"), 7: ERRORS.index("WEIGHTS_FAILED")}
+    codes = {1: 5, 2: 6, 3: 7, 4: ERRORS.index("BAD_DESCRIPTOR"), 7: ERRORS.index("WEIGHTS_FAILED")}
     wanted = codes.get(code % 16, NO_SHELL)
     assert driver.xf_start(c.byref(registers.device), 0, 0, 1) == wanted
     assert driver.xf_wait(c.byref(registers.device), 1) == wanted
@@ -191,22 +198,13 @@ def test_each_error_has_a_text_of_its_own(driver):
 
 
 @pytest.mark.parametrize("first", [0, 2**31 - 1, 2**32 - 2, 2**32 - 1])
-def test_a_run_ends_with_its_batch_wherever_the_counter_is(driver, first):
-    """The batches behind it are not done before, and those ahead of it not awaited."""
+def test_a_wait_ends_with_its_batch_wherever_the_counter_is(driver, first):
+    """Batches ahead are not awaited; those that cannot be under way are of another program."""
     registers = Registers({BATCHES: first, STATUS: ~FAILED & 0xFFFFFFFF}, polls=10)
-
-    def done(_):
-        registers.pauses += 1
-        if registers.pauses == 4:
-            registers[BATCHES] = (first + 1) % 2**32
-
-    registers.pause = done
-    registers.device.pause = PAUSE(done)
-    assert driver.xf_run(c.byref(registers.device), 8, 16, 3) == OK and registers.pauses == 4
-    assert driver.xf_batches(c.byref(registers.device)) == (first + 1) % 2**32
-    assert driver.xf_wait(c.byref(registers.device), (first - 2**31 + 2) % 2**32) == OK
-    assert driver.xf_wait(c.byref(registers.device), (first + 2) % 2**32) == NO_ANSWER
-    assert registers.pauses == 4 + 10
+    waits = {0: OK, -4: OK, 1: NO_ANSWER, 5: NO_ANSWER, -5: LOST, 6: LOST, 2**31: LOST}
+    found = {n: driver.xf_wait(c.byref(registers.device), (first + n) % 2**32) for n in waits}
+    assert found == waits and registers.pauses == 2 * 10
+    assert driver.xf_batches(c.byref(registers.device)) == first
 
 
 def test_registers_in_memory_are_words(driver):
@@ -231,8 +229,9 @@ LOADS = Loads(0x123456789ABCDEF0, 0x1000, 0x1004, 0x1008, 0x1800, 2)
 
 def weights_file(structure=LOADS.structure, writes=((0x840, 7), (0x844, 9)), text=b"{}", memory=b""):
     """By docs/guide/board.md: eight words, address and data of each write, weights in memory, a text."""
-    head = [structure & 0xFFFFFFFF, structure >> 32, 0xABCD, len(writes), len(text), len(memory), 0]
-    return b"XFW1" + np.array([*head, *np.ravel(writes)], "<u4").tobytes() + memory + text
+    content, sizes = np.array(writes, "<u4").tobytes() + memory, (len(writes), len(text), len(memory))
+    head = [structure & 0xFFFFFFFF, structure >> 32, zlib.crc32(content), *sizes, zlib.crc32(text)]
+    return b"XFW1" + np.array(head, "<u4").tobytes() + content + text
 
 
 @pytest.mark.parametrize("loads", [None, LOADS])
@@ -263,32 +262,13 @@ def test_weights_in_memory_are_copied_and_their_address_is_given(driver, loads):
 def test_a_load_is_its_beginning_the_words_and_its_end(driver):
     """In this order, once the network is empty; if it never is, no word is written."""
     network, data = Network(loads=LOADS), weights_file()
-    driver.xf_load.argtypes = [c.c_void_p, c.c_void_p, c.c_char_p, c.c_size_t]
-    registers = Registers({LOADS.open: 1})
+    name = int.from_bytes(data[12:16], "little")
+    registers = Registers({LOADS.open: 1, LOADS.id: name})
     assert driver.xf_load(c.byref(registers.device), c.byref(network), data, len(data)) == OK
-    assert registers.written == [(0x1800, 0), (0x1840, 7), (0x1844, 9), (0x1800, 0xABCD)]
+    assert registers.written == [(0x1800, 0), (0x1840, 7), (0x1844, 9), (0x1800, name)]
     registers = Registers(polls=4)
     assert driver.xf_load(c.byref(registers.device), c.byref(network), data, len(data)) == NO_ANSWER
     assert registers.written == [(0x1800, 0)] and registers.pauses == 4
-
-
-def test_a_file_that_is_not_whole_or_of_another_structure_writes_nothing(driver):
-    bad, other = ERRORS.index("BAD_WEIGHTS"), ERRORS.index("OTHER_STRUCTURE")
-    driver.xf_load.argtypes = [c.c_void_p, c.c_void_p, c.c_char_p, c.c_size_t]
-    whole, registers = weights_file(), Registers({LOADS.open: 1})
-    cases = [
-        (b"", bad),
-        (whole[:31], bad),
-        (whole[:-1], bad),
-        (whole + b"\0", bad),
-        (b"XFW2" + whole[4:], bad),
-    ]
-    cases += [(weights_file(1), other), (weights_file(writes=[(0x840, 7)]), other)]
-    for data, wanted in cases:
-        network = Network(loads=LOADS)
-        assert driver.xf_load(c.byref(registers.device), c.byref(network), data, len(data)) == wanted
-    assert driver.xf_load(c.byref(registers.device), c.byref(Network()), whole, len(whole)) == bad
-    assert not registers.written
 
 
 def test_a_device_in_the_middle_of_a_load_says_so_when_it_is_opened(driver):
@@ -297,3 +277,131 @@ def test_a_device_in_the_middle_of_a_load_says_so_when_it_is_opened(driver):
         registers[LOADS.id] = number
         network = Network(loads=LOADS)
         assert driver.xf_open(c.byref(registers.device), c.byref(network)) == wanted
+
+
+BYTES = {"shape": [4], "lanes": 1, "bits": 8, "signed": 0, "bytes": 1, "beats": 4, "slot": 1, "stride": 8}
+ABOUT = {
+    "net": "false", "hash": f"{NETWORK.hash:016x}", "output": BYTES,
+    "input": {**BYTES, "lo": 0, "hi": 255, "scale": 1, "offset": 0},
+    "scores": {"scale": [1.0] * 4, "bias": [0.0] * 4},
+    "loads": {"structure": f"{LOADS.structure:016x}", "window": 0x1000, "words": 2, "control": 0x800,
+              "registers": {"open": 4, "id": 8}},
+}  # fmt: skip
+FORM, BASE = Frames(1, 4, 1, 8, 0, 1, 8), 0x1000
+SAME = Network(NETWORK.hash, FORM, FORM, LOADS)
+
+
+class Drawn(Registers, Bus):
+    """A device whose network inverts bytes, with a fault that comes at a drawn access; both drivers' bus."""
+
+    def __init__(self, fault: str, rng: random.Random):
+        limits = rng.choice([0, 32 << 24, 16 << 16, 2**32 - 1]) if fault == "limits" else 0x20100004
+        forms = {0x10: 1, 0x14: 4, 0x18: 1, 0x1C: 4, 0x20: limits, LOADS.open: 1, LOADS.id: 1}
+        super().__init__({**SHELL, **forms}, polls=30)
+        self.fault, self.rng, self.left = fault, rng, rng.randrange(5, 90)
+        self.first = rng.choice([0, 1, 2**31 - 2, 2**31 + 7, 2**32 - 2, 2**32 - 1])
+        self.queue, self.memory, self.time = [], np.zeros(4096, np.uint8), 0
+        if fault == "identity":
+            self[rng.choice([*SHELL])] ^= 1 << rng.randrange(16, 32)
+
+    def allocate(self, count):
+        part = self.part(count, 8, "")
+        return Buffer(self.memory[part], BASE + part.start)
+
+    def now(self):
+        return self.time
+
+    def read(self, at):
+        self.left -= 1
+        if self.left < 0 and self.fault in ("ones", "zeros"):
+            return 0xFFFFFFFF * (self.fault == "ones")
+        return self.get(at, 0)
+
+    def write(self, at, word):
+        self.written.append((at, word))
+        self[at] = word
+        if at == CONTROL:
+            self.queue, self[BATCHES], self[BATCHES + 4] = [], self.first, self.first
+            self[STATUS] = RESETTING * (self.fault == "resetting")
+        elif at == LOADS.control and self.fault != "deaf":
+            self[LOADS.id] = word
+        elif at == START:
+            self.queue.append((self[SOURCE], self[TARGET], self[COUNT]))
+
+    def pause(self, _=None):
+        self.time += 1
+        self.left -= 1
+        if self.left < 0 and self.fault in ("reset", "another"):
+            self.queue, self[BATCHES], self[BATCHES + 4], self.left = [], 0, 0, 10**6
+            if self.fault == "another":
+                self[TARGET], self[BATCHES], self[BATCHES + 4] = BASE + 2048, 1, self.rng.randrange(5)
+        elif self.left < 0 and self.fault == "ahead":
+            self[BATCHES] = self.rng.randrange(2**32)
+        elif self.left < 0 and self.fault == "code":
+            self[STATUS], self[ERROR] = FAILED, self.rng.randrange(64)
+        elif self.left < 0 and self.fault == "load":
+            self[LOADS.id] = self.rng.randrange(3)
+        elif self.queue and self.fault != "stuck":
+            source, target, count = self.queue.pop(0)
+            part = slice(source - BASE, source - BASE + 8 * count)
+            self.memory[target - BASE :][: 8 * count] = ~self.memory[part]
+            self[BATCHES] = (self[BATCHES] + 1) % 2**32
+            self[BATCHES + 4] = (self[BATCHES + 4] + count * (self.fault != "short")) % 2**32
+
+
+FAULTS = ["none", "identity", "limits", "resetting", "ones", "zeros", "reset", "another", "ahead", "code"]
+FAULTS += ["load", "stuck", "short"]
+FACTS = {"stuck": "no answer came … 20 s (status 0, beats_in 0", 1: "DMA: reading frames stopped … ; ",
+         3: "Accelerator: after … frames, a frame did not end at beat 4; call reset()"}  # fmt: skip
+
+
+def test_a_thousand_false_devices_give_the_right_scores_or_a_sentence(driver):
+    """Each at both drivers: three batches of 2, 2 and 1 frames."""
+    ends = set()
+    for seed in range(1000):
+        fault = FAULTS[seed % len(FAULTS)]
+        images = np.random.default_rng(seed).integers(0, 256, (5, 4)).astype(np.uint8)
+        try:
+            fake = Drawn(fault, random.Random(seed))
+            device = Accelerator({**ABOUT}, fake, batch=2, patience=20)
+            np.testing.assert_array_equal(device.predict(images), 255 - images, f"{seed} {fault}")
+            ends.add((fault, True))
+        except UserError as refused:
+            error = fake.get(ERROR, 0)
+            says(refused, FACTS.get(fault, FACTS.get(error % 16, "; ")))
+            ends.add((fault, False))
+        fake = Drawn(fault, random.Random(seed))
+        fake.memory[:40].reshape(5, 8)[:, :4] = images
+        error = driver.xf_open(c.byref(fake.device), c.byref(SAME))
+        for n, count in ((0, 2), (2, 2), (4, 1)):
+            given = BASE + 8 * n, BASE + 1024 + 8 * n, count
+            error = error or driver.xf_run(c.byref(fake.device), *given)
+        found = fake.memory[1024:1064].reshape(5, 8)[:, :4]
+        right = error == OK and (found == 255 - images).all()
+        assert right or (fault != "none" and 0 < error < len(ERRORS)), f"{seed} {fault}"
+    assert ends >= {("none", True), *((fault, False) for fault in FAULTS[1:])} and ("none", False) not in ends
+
+
+def damaged(rng: random.Random, how: int) -> bytes:
+    """A weights file, whole, with a bit flipped, cut short, too long, of another structure, or addresses."""
+    whole = weights_file(text=b'{"scores": null}')
+    at, bit = rng.randrange(len(whole)), 1 << rng.randrange(8)
+    flipped = whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1 :]
+    place = rng.choice([0x1000, 0x01000000, 0x841, 4, 8, 0x800, rng.randrange(0x1000, 2**32)])
+    other = weights_file(rng.getrandbits(64)), weights_file(writes=rng.sample([(place, 7), (0x844, 9)], 2))
+    return [whole, flipped, whole[:at], whole + bytes(bit), *other][how]
+
+
+def test_of_a_thousand_damaged_packages_nothing_is_written(driver, tmp_path):
+    """Of a whole one everything; a device that does not take it is told."""
+    for seed in range(1000):
+        data, fake = damaged(random.Random(seed), seed % 6), Drawn("deaf", random.Random(seed))
+        device = Accelerator({**ABOUT}, fake)
+        (tmp_path / "weights.bin").write_bytes(data)
+        fake.written.clear()
+        with pytest.raises(UserError) as refused:
+            device.load(tmp_path / "weights.bin")
+        says(refused, f"load: {tmp_path}/weights.bin … ; " if seed % 6 else "run: … another program … load()")
+        wanted = (BAD, OTHER) if seed % 6 else (ERRORS.index("NO_WEIGHTS"),)
+        assert driver.xf_load(c.byref(fake.device), c.byref(SAME), data, len(data)) in wanted, seed
+        assert bool(fake.written) == (seed % 6 == 0)

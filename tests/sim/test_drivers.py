@@ -12,7 +12,6 @@ import pytest
 
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import UserError
-from xnorforge.flows.overlay import write_overlay
 from xnorforge.hw.ops.base import Stream
 from xnorforge.hw.shells.dma import FrameLayout
 from xnorforge.hw.shells.dma.drivers import xnorforge_driver as driver
@@ -20,17 +19,9 @@ from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Accelerator, Device
 from xnorforge.sim.shell import shell_library
 
 sys.path.insert(0, str(Path(__file__).parent))
-from driving import BIAS, SCALE, accelerator, bit_file, c_program, simulations, small_network
+from driving import BIAS, SCALE, accelerator, bit_file, c_program, simulations
 
 FRAMES = 4  # in most tests: the simulation is the price
-
-
-@pytest.fixture(scope="module")
-def acc(tmp_path_factory, chain):
-    """A network's folder with rtl/ and overlay/, as the stages leave it."""
-    acc = small_network(tmp_path_factory.mktemp("net"), chain)
-    write_overlay(acc, acc.parent)
-    return acc
 
 
 @pytest.fixture
@@ -62,19 +53,17 @@ def test_floats_are_values_and_integers_may_be_channels_last(acc, open_sim, expe
 
 def test_images_that_are_no_frames_are_refused(acc, open_sim):
     device = accelerator(acc, open_sim())
-    with pytest.raises(
-        UserError, match=r"^predict: .*\(2, 4, 4\).*\bsmall\b.*\(N, 3, 4, 4\).*\(N, 4, 4, 3\)"
-    ):
+    with pytest.raises(UserError, match=r"^predict: .*\(2, 4, 4\).* small.*\(N, 3, 4, 4\).*\(N, 4, 4, 3\)"):
         device.predict(np.zeros((2, 4, 4), np.uint8))
     with pytest.raises(UserError, match=r"^predict: .*256 \.\. 256.*0 \.\. 255.*floats"):
         device.predict(np.full((2, 3, 4, 4), 256))
+    with pytest.raises(UserError, match=r"^predict: .*float64.*NaN; "):
+        device.predict(np.full((2, 3, 4, 4), np.nan))
 
 
 def test_a_driver_refuses_another_network_and_other_frames(acc, open_sim):
     about = read_json(acc / "overlay" / "overlay.json")
-    with pytest.raises(
-        UserError, match=rf"^Accelerator: .*{about['hash']}.*small \(0123456789abcdef\).*bitstream"
-    ):
+    with pytest.raises(UserError, match=rf"^Accelerator: .*{about['hash']}.*small \(0123456789abcdef\).*bit"):
         Accelerator({**about, "hash": "0123456789abcdef"}, open_sim())
     with pytest.raises(UserError, match=r"\bsmall\b.*\[3, 16, 2, 9\].*device.*\[3, 16, 2, 5\].*description"):
         Accelerator({**about, "output": {**about["output"], "beats": 9}}, open_sim())
@@ -112,15 +101,6 @@ def test_a_descriptor_that_cannot_be_is_one_sentence_and_a_reset_helps(acc, open
     np.testing.assert_array_equal(device.run(device.integers(images)), answers)
 
 
-def test_a_frame_that_ends_at_another_beat_is_one_sentence(acc, open_sim):
-    """The accelerator here does not: what the shell says of one that does is in tests/hw/test_shell.py."""
-    device = accelerator(acc, open_sim())
-    said = {"status": driver.FAILED, "error": 3, "frames_done": 7}
-    device.get = lambda name: said.get(name, 0)
-    with pytest.raises(UserError, match=r"^Accelerator: after 7 frames.*beat 5\b.*reset\(\)"):
-        device.run(np.zeros((1, 4, 4, 3), int))
-
-
 def test_twenty_resets_in_mid_transfer_leave_nothing_behind(acc, open_sim, expected):
     bus, rng = open_sim(pause=0.3), np.random.default_rng(5)
     device = accelerator(acc, bus, batch=8)
@@ -133,13 +113,6 @@ def test_twenty_resets_in_mid_transfer_leave_nothing_behind(acc, open_sim, expec
         assert device.counters() == dict.fromkeys(device.counters(), 0)
         part = rng.permutation(40)[:2]
         np.testing.assert_array_equal(device.run(device.integers(images[part])), answers[part])
-
-
-def test_a_memory_that_never_answers_is_said_after_the_patience(acc, open_sim):
-    bus = open_sim(pause=0.999999)
-    device = accelerator(acc, bus, patience=0.02)
-    with pytest.raises(UserError, match=r"answer.*0\.02 s \(status 9, beats_in 0, beats_out 0\)"):
-        device.run(np.zeros((2, 4, 4, 3), int))
 
 
 def test_addresses_and_registers_that_do_not_exist(acc, open_sim):
@@ -316,44 +289,6 @@ def test_the_python_driver_needs_nothing_of_this_package(acc):
     assert (done.returncode, done.stdout) == (0, "xnorforge_driver\n"), done.stderr
 
 
-class Shifted:
-    """A shell whose counters start elsewhere than at 0."""
-
-    def __init__(self, bus, first: int, **bits: int):
-        self.bus, self.now, self.first = bus, bus.now, first
-        self.bits = {driver.REGISTERS[name]: count for name, count in bits.items()}
-
-    def __getattr__(self, name):
-        return getattr(self.bus, name)
-
-    def read(self, offset):
-        if offset in self.bits:
-            return (self.bus.read(offset) + self.first) % 2 ** self.bits[offset]
-        low, high = driver.REGISTERS["cycles_low"], driver.REGISTERS["cycles_high"]
-        if offset not in (low, high):
-            return self.bus.read(offset)
-        self.bus.pause(1)  # a read takes a while
-        cycles = (self.bus.read(low) | self.bus.read(high) << 32) + self.first
-        return cycles >> (32 if offset == high else 0) & 0xFFFF_FFFF
-
-
-COUNTERS = dict.fromkeys(("batches", "frames_done", "beats_in", "beats_out", "stalls_in", "stalls_out"), 32)
-
-
-@pytest.mark.parametrize("left", [1, 2, 3])
-def test_counters_that_wrap_lose_no_batch(acc, open_sim, expected, left):
-    """Every counter of the shell starts `left` before its end; batches are of 3 frames."""
-    device = accelerator(acc, open_sim(), batch=3)
-    images, answers = (part[:10] for part in expected)
-    device.bus = Shifted(device.bus, 2**32 - left, **COUNTERS)
-    before = device.counters()
-    np.testing.assert_array_equal(device.run(device.integers(images)), answers)
-    after = device.counters()
-    done = {name: (after[name] - before[name]) % 2**32 for name in COUNTERS}
-    assert (done["batches"], done["frames_done"], done["beats_out"]) == (4, 10, 50)
-    assert 10 * 16 <= after["cycles"] - before["cycles"] < 10**5
-
-
 def test_the_two_halves_of_the_cycles_are_of_one_moment(acc, open_sim):
     """While they are read the shell runs, and the low one wraps."""
     device, cycles = accelerator(acc, open_sim()), iter(range(2**32 - 2, 2**32 + 20))
@@ -367,18 +302,13 @@ def test_the_two_halves_of_the_cycles_are_of_one_moment(acc, open_sim):
         assert least <= found < 2**32 + 20, hex(found)
 
 
-@pytest.mark.parametrize(("pause", "first"), [(0.0, 0), (0.4, 0), (0.4, 2**32 - 1)])
-def test_the_c_driver_gives_the_same_integers(acc, library, expected, tmp_path, pause, first):
-    """Also where the counter of batches wraps at the first of them."""
+@pytest.mark.parametrize("pause", [0.0, 0.4])
+def test_the_c_driver_gives_the_same_integers(acc, library, expected, tmp_path, pause):
     program = c_program("driver_test.c", acc, library, tmp_path)
     images, answers = (part[:FRAMES] for part in expected)
     text = " ".join(map(str, images.transpose(0, 2, 3, 1).ravel().tolist()))
-    done = subprocess.run(
-        [program, acc / "rtl", str(FRAMES), str(int(pause * 2**32)), str(first)],
-        input=text,
-        capture_output=True,
-        text=True,
-    )
+    given = [program, acc / "rtl", str(FRAMES), str(int(pause * 2**32))]
+    done = subprocess.run(given, input=text, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found, last = done.stdout.splitlines()
     assert [int(word) for word in found.split()] == answers.ravel().tolist()

@@ -186,7 +186,6 @@ def test_rolled_weights_are_of_the_same_structure(built, tmp_path, chain):
     generate(tmp_path / "folded.onnx", tmp_path / "rtl")
     both = [read_json(one / "rtl" / "rtl.json")["loads"] for one in (folder, tmp_path)]
     assert both[0]["structure"] == both[1]["structure"] and both[0]["id"] != both[1]["id"]
-    chain(NETS["wide words"](0)).save(str(tmp_path / "folded.onnx"))
 
 
 # The drivers, against the shell.
@@ -268,18 +267,6 @@ def test_a_reset_within_a_load_needs_another_load(overlays, open_sim):
     np.testing.assert_array_equal(device.predict(images), scores_of(overlays["second"], images))
 
 
-def test_files_that_are_no_weights_of_this_structure_are_refused(overlays, open_sim, tmp_path):
-    device, images = accelerator(overlays["first"], open_sim()), pictures(4, 7)
-    whole = (overlays["second"] / "overlay" / "weights.bin").read_bytes()
-    for number, data in enumerate((b"", b"XFW1", whole[:-1], whole + b"\0", b"XFW2" + whole[4:], whole[:40])):
-        (tmp_path / f"{number}.bin").write_bytes(data)
-        with pytest.raises(UserError, match=rf"^load: .*{number}\.bin .*{len(data):,} bytes.*weights\.bin"):
-            device.load(tmp_path / f"{number}.bin")
-    with pytest.raises(UserError, match=r"^load: .*another structure.*LOADABLE=1"):
-        device.load(overlays["other"] / "overlay" / "weights.bin")
-    np.testing.assert_array_equal(device.predict(images), scores_of(overlays["first"], images))
-
-
 def test_the_c_driver_loads_the_same_file(overlays, library, tmp_path):
     """Frames, a load of a wrong file, frames, a load, frames; what each call returned."""
     program = c_program("loading_test.c", overlays["first"], library, tmp_path)
@@ -290,7 +277,7 @@ def test_the_c_driver_loads_the_same_file(overlays, library, tmp_path):
     done = subprocess.run(given, input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     *found, codes = done.stdout.splitlines()
-    assert codes == "structure, structure, bad, ok"
+    assert codes == "10, 10, 9, 0"  # another structure, twice; a part; a whole file
     both = [BitSimulator(overlays[name] / "folded.onnx") for name in ("first", "second")]
     wanted = [one.run(images)[one.ops[-1].name].ravel().tolist() for one in both]
     assert [[int(word) for word in line.split()] for line in found] == [wanted[0], wanted[0], wanted[1]]

@@ -25,15 +25,8 @@ from xnorforge.sim.shell import shell_library
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "flows"))
-from driving import BIAS, SCALE, accelerator, c_program, small_network
+from driving import BIAS, SCALE, accelerator, c_program
 from test_ports import Several, frames_of
-
-
-@pytest.fixture(scope="module")
-def acc(tmp_path_factory, chain):
-    acc = small_network(tmp_path_factory.mktemp("net"), chain)
-    write_overlay(acc, acc.parent)
-    return acc
 
 
 def in_overlay(acc, library, *command: str) -> subprocess.CompletedProcess:
@@ -80,7 +73,7 @@ def test_a_network_of_two_inputs_and_two_outputs_has_their_names_in_both_drivers
     places = {key: int(at) for key, at in re.findall(r"#define (XF_\w+_(?:FIRST|COUNT)) (\d+)u", header)}
     program = c_program("driver_test.c", acc, library, tmp_path)
     text = " ".join(map(str, frames.ravel().tolist()))
-    done = subprocess.run([program, acc / "rtl", "4", "0", "0"], input=text, capture_output=True, text=True)
+    done = subprocess.run([program, acc / "rtl", "4", "0"], input=text, capture_output=True, text=True)
     answers = np.array(done.stdout.splitlines()[0].split(), float).reshape(len(frames), -1)
     with np.load(tmp_path / "lowered.npz") as lowered:
         answers = answers[:, : lowered["scale"].size] * lowered["scale"].ravel() + lowered["bias"].ravel()

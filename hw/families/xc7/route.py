@@ -75,12 +75,6 @@ class Database(Tool):
             yield from sorted(root.glob("/".join(["*"] * depth + [self.file])))
 
 
-def chip_database(part: str) -> Database:
-    """nextpnr-xilinx's own of a part, without speed grade: xc7z020clg400.bin."""
-    name = f"{_parsed(part)[0]}{_parsed(part)[2]}.bin"
-    return Database(f"chip database {name}", SOURCE, VARIABLE, file=name, variable="CHIPDB")
-
-
 def frame_database(part: str) -> Database:
     """Project X-Ray's of a part: part.yaml, in the folder of the part."""
     file = f"{FABRICS[_parsed(part)[1]]}/{part}/part.yaml"
@@ -121,8 +115,10 @@ class Xc7(Router):
     synth: str = f"synth_xilinx -flatten -nosrl -family xc7 -top {routing.TOP}"
 
     def databases(self, board: Board) -> tuple[Tool, ...]:
-        """nextpnr-xilinx's and Project X-Ray's."""
-        return chip_database(board.part), frame_database(board.part)
+        """nextpnr-xilinx's, without speed grade (xc7z020clg400.bin), and Project X-Ray's."""
+        name = "{0}{2}.bin".format(*_parsed(board.part))
+        chip = Database(f"chip database {name}", SOURCE, VARIABLE, file=name, variable="CHIPDB")
+        return chip, frame_database(board.part)
 
     def top(self, board: Board, ports: TopPorts) -> str:
         """The shell of a serial line with the processor's clock FCLK0 and reset, or those of pins.
@@ -224,16 +220,11 @@ class Xc7(Router):
         memories = sum(cell["type"] in ("RAMB18E1", "RAMB36E1") for cell in cells)
         if not memories:
             return []
-        return [
-            artifacts.check(
-                f"{name}'s block RAMs = netlist's",
-                0,
-                sum(((found - asked) + (asked - found)).values()),
-                memories,
-                "block RAMs, compared by content",
-            )
-            for name, found in holding.items()
-        ]
+        rows, what = list[Record](), "block RAMs, compared by content"
+        for name, found in holding.items():
+            wrong = ((found - asked) + (asked - found)).total()
+            rows.append(artifacts.check(f"{name}'s block RAMs = netlist's", 0, wrong, memories, what))
+        return rows
 
 
 def _check_carries(netlist: Record, board: Board) -> None:

@@ -7,9 +7,9 @@ enum {
   ID = 0x00, VERSION = 0x04, HASH_LOW = 0x08, HASH_HIGH = 0x0C, IN_BYTES = 0x10, IN_BEATS = 0x14, OUT_BYTES = 0x18,
   OUT_BEATS = 0x1C, CONTROL = 0x24, STATUS = 0x28, ERROR = 0x2C, ERROR_LOW = 0x30, ERROR_HIGH = 0x34,
   SOURCE_LOW = 0x40, SOURCE_HIGH = 0x44, TARGET_LOW = 0x48, TARGET_HIGH = 0x4C, FRAMES = 0x50, START = 0x54,
-  BATCHES = 0x58, WEIGHTS_LOW = 0x7C, WEIGHTS_HIGH = 0x80
+  BATCHES = 0x58, FRAMES_DONE = 0x5C, WEIGHTS_LOW = 0x7C, WEIGHTS_HIGH = 0x80
 };
-enum { RESETTING = 2, FAILED = 4, SOFT_RESET = 1 };
+enum { RESETTING = 2, FAILED = 4, SOFT_RESET = 1, MOST_FRAMES = 65535 };
 
 static const uint32_t SHELL = 0x58465348, MAJOR = 1, POLLS = 100000000;
 
@@ -54,13 +54,14 @@ int xf_reset(const xf_device *device) {
 
 /* The error that stopped the shell. */
 static int failure(const xf_device *device) {
-  static const int errors[] = {XF_OK, XF_READ_FAILED, XF_WRITE_FAILED, XF_FRAME_FAILED, XF_BAD_DESCRIPTOR,
+  static const int errors[] = {XF_NO_SHELL, XF_READ_FAILED, XF_WRITE_FAILED, XF_FRAME_FAILED, XF_BAD_DESCRIPTOR,
                                XF_NO_SHELL, XF_NO_SHELL, XF_WEIGHTS_FAILED};
   const uint32_t code = get(device, ERROR) & 15;
   return code < sizeof errors / sizeof *errors ? errors[code] : XF_NO_SHELL;
 }
 
 int xf_start(const xf_device *device, uint64_t source, uint64_t target, uint32_t frames) {
+  if ((source | target) % 8 || !frames || frames > MOST_FRAMES) return XF_BAD_DESCRIPTOR;
   put(device, SOURCE_LOW, (uint32_t)source);
   put(device, SOURCE_HIGH, (uint32_t)(source >> 32));
   put(device, TARGET_LOW, (uint32_t)target);
@@ -76,6 +77,15 @@ static uint32_t word_at(const uint8_t *file) {
 
 enum { HEAD = 32 };
 
+static uint32_t crc_of(const uint8_t *data, size_t size) {
+  uint32_t crc = UINT32_MAX;
+  while (size--) {
+    crc ^= *data++;
+    for (int bit = 0; bit < 8; bit++) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320u : 0);
+  }
+  return ~crc;
+}
+
 /* Whether a weights file is whole and fits. */
 static int look_at(const xf_network *network, const uint8_t *file, size_t size) {
   const xf_loads *loads = &network->loads;
@@ -83,9 +93,17 @@ static int look_at(const xf_network *network, const uint8_t *file, size_t size) 
   if (size < HEAD || memcmp(file, "XFW1", 4)) return XF_BAD_WEIGHTS;
   const uint32_t count = word_at(file + 16), text = word_at(file + 20), bytes = word_at(file + 24);
   if (size != HEAD + (uint64_t)8 * count + bytes + text) return XF_BAD_WEIGHTS;
+  const uint32_t crc = crc_of(file + HEAD, size - HEAD - text);
+  if ((crc < 2 ? 2 : crc) != word_at(file + 12) || crc_of(file + size - text, text) != word_at(file + 28))
+    return XF_BAD_WEIGHTS;
   if (((uint64_t)word_at(file + 8) << 32 | word_at(file + 4)) != (loads->words ? loads->structure : in_memory->structure) ||
       count != loads->words || bytes != in_memory->bytes)
     return XF_OTHER_STRUCTURE;
+  for (uint32_t k = 0; k < count; k++) {
+    const uint32_t place = word_at(file + HEAD + (size_t)8 * k), at = loads->window + place;
+    if (place % 4 || place >= loads->window || at == loads->open || at == loads->id || at == loads->control)
+      return XF_OTHER_STRUCTURE;
+  }
   return XF_OK;
 }
 
@@ -93,6 +111,7 @@ int xf_place_weights(const xf_device *device, const xf_network *network, const u
                      uint8_t *memory, uint64_t address) {
   const int error = network->in_memory.bytes ? look_at(network, file, size) : XF_BAD_WEIGHTS;
   if (error) return error;
+  if (address % 8) return XF_BAD_DESCRIPTOR;
   memcpy(memory, file + HEAD + (size_t)8 * network->loads.words, network->in_memory.bytes);
   put(device, WEIGHTS_LOW, (uint32_t)address);
   put(device, WEIGHTS_HIGH, (uint32_t)(address >> 32));
@@ -113,25 +132,32 @@ int xf_load(const xf_device *device, const xf_network *network, const uint8_t *f
   for (uint32_t k = 0; k < count; k++)
     put(device, loads->window + word_at(file + HEAD + (size_t)8 * k), word_at(file + HEAD + 4 + (size_t)8 * k));
   put(device, loads->control, word_at(file + 12));
-  return XF_OK;
+  return get(device, loads->id) == word_at(file + 12) ? XF_OK : XF_NO_WEIGHTS;
 }
 
 uint32_t xf_batches(const xf_device *device) { return get(device, BATCHES); }
 
-int xf_wait(const xf_device *device, uint32_t count) {
-  uint32_t left = polls(device);
-  while (xf_batches(device) - count > UINT32_MAX / 2) { /* modulo 2^32: behind count, not ahead of it */
+/* Wait until `count` batches are done; up to `below` fewer and `above` more are those of this program. */
+static int await(const xf_device *device, uint32_t count, uint32_t below, uint32_t above) {
+  uint32_t left = polls(device), ahead;
+  while ((ahead = xf_batches(device) - count) > above) { /* modulo 2^32 */
     if (get(device, STATUS) & FAILED) return failure(device);
+    if (ahead < 0 - below) return XF_LOST;
     if (!left--) return XF_NO_ANSWER;
     rest(device);
   }
   return XF_OK;
 }
 
+int xf_wait(const xf_device *device, uint32_t count) { return await(device, count, 5, 4); } /* one runs, four wait */
+
 int xf_run(const xf_device *device, uint64_t source, uint64_t target, uint32_t frames) {
-  const uint32_t before = xf_batches(device);
-  const int error = xf_start(device, source, target, frames);
-  return error ? error : xf_wait(device, before + 1);
+  const uint32_t before = xf_batches(device), done = get(device, FRAMES_DONE);
+  int error = xf_start(device, source, target, frames);
+  if (!error) error = await(device, before + 1, 1, 0);
+  if (error) return error;
+  const uint64_t last = (uint64_t)get(device, TARGET_HIGH) << 32 | get(device, TARGET_LOW);
+  return last == target && get(device, FRAMES_DONE) - done == frames ? XF_OK : XF_LOST;
 }
 
 uint64_t xf_error_address(const xf_device *device) {
@@ -154,6 +180,7 @@ const char *xf_error_text(int error) {
       "a load of weights was interrupted; call xf_load() again",
       "the memory refused a read of weights at xf_error_address(); give xf_place_weights() an address that the device can reach",
       "the clock of the device is above that of its bitstream; set clock_khz of xf_network.h or less",
+      "another program has used or reset the device; let one alone open it, and call xf_reset()",
   };
   return error >= 0 && (size_t)error < sizeof texts / sizeof *texts ? texts[error] : "an unknown error";
 }

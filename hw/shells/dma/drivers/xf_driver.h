@@ -29,7 +29,8 @@ enum {
   XF_OTHER_STRUCTURE, /* the weights are of a network of another structure */
   XF_NO_WEIGHTS,      /* a load was interrupted; only xf_load helps */
   XF_WEIGHTS_FAILED,  /* the memory answered SLVERR or DECERR to a read of weights */
-  XF_TOO_FAST         /* the device's clock is above that of xf_network.h */
+  XF_TOO_FAST,        /* the device's clock is above that of xf_network.h */
+  XF_LOST             /* the counters are those of another program's batches, or of a reset */
 };
 
 /* A frame: `beats` beats of `lanes` elements of `bits` bits, element 0 in the lowest; a beat occupies `slot`
@@ -96,7 +97,8 @@ int xf_place_weights(const xf_device *device, const xf_network *network, const u
 /* Batches done since the last reset, modulo 2^32. */
 uint32_t xf_batches(const xf_device *device);
 
-/* Wait until `count` batches are done since the last reset, modulo 2^32; fewer than 2^31 may be outstanding. */
+/* Wait until `count` batches are done since the last reset, modulo 2^32, of those that are under way, up to five;
+ * XF_LOST where the counter is neither up to five below it nor up to four above. */
 int xf_wait(const xf_device *device, uint32_t count);
 
 /* Run a batch to completion on an idle device. */

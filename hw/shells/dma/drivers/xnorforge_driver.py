@@ -14,10 +14,10 @@ import json
 import mmap
 import os
 import time
+import zlib
 from collections.abc import Mapping
 from math import prod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -55,17 +55,13 @@ class Buffer:
     Attributes:
         data: uint8, what the host sees.
         address: of its first byte, as the accelerator sees it; 8 divides it.
+        flush, invalidate: make what the host wrote visible to the accelerator, and the reverse.
     """
 
     def __init__(self, data: np.ndarray, address: int):
-        self.data: Any = data
-        self.address = address
-
-    def flush(self) -> None:
-        """Make what the host wrote visible to the accelerator."""
-
-    def invalidate(self) -> None:
-        """Make what the accelerator wrote visible to the host."""
+        self.data, self.address = data, address
+        self.flush = getattr(data, "flush", lambda: None)
+        self.invalidate = getattr(data, "invalidate", lambda: None)
 
 
 class Bus:
@@ -73,9 +69,12 @@ class Bus:
 
     Attributes:
         clock_mhz: of the accelerator; None: not known.
+        memory: that `part` shares out, of which so many bytes are `used`.
     """
 
     clock_mhz: float | None = None
+    memory = np.zeros(0, np.uint8)
+    used = 0
 
     def read(self, offset: int) -> int:
         """A register of 32 bits."""
@@ -95,6 +94,16 @@ class Bus:
     def now(self) -> float:
         """Seconds, for timeouts."""
         return time.monotonic()
+
+    def part(self, count: int, whole: int, more: str) -> slice:
+        """The next `count` bytes of the memory, in units of `whole`; `more` says how to get more of it."""
+        start, self.used = self.used, self.used + -(-count // whole) * whole
+        if self.used > len(self.memory):
+            raise UserError(
+                f"Device: {count:,} bytes do not fit into the remaining {len(self.memory) - start:,} of the "
+                f"memory; {more}, or run smaller batches."
+            )
+        return slice(start, start + count)
 
 
 def Device(kind: str, *given, **options) -> Bus:
@@ -200,7 +209,6 @@ class SimBus(Bus):
             raise UserError(f"Device: {place.decode()} is not a folder; give the one with the memory files.")
         start = self.library.xf_sim_memory(self.system)
         self.memory = np.ctypeslib.as_array(ctypes.cast(start, ctypes.POINTER(ctypes.c_uint8)), (memory,))
-        self.used = 0
 
     def read(self, offset: int) -> int:
         value = self.library.xf_sim_read(self.system, offset)
@@ -216,14 +224,8 @@ class SimBus(Bus):
             raise UserError(f"Device: register {offset:#x} cannot be written; docs/guide/board.md lists all.")
 
     def allocate(self, count: int) -> Buffer:
-        start = self.used
-        self.used += -(-count // WORD) * WORD
-        if self.used > len(self.memory):
-            raise UserError(
-                f"Device: {count:,} bytes do not fit into the remaining {len(self.memory) - start:,} of the "
-                "memory; open the device with a larger memory=…, or run smaller batches."
-            )
-        return Buffer(self.memory[start : start + count], self.BASE + start)
+        part = self.part(count, WORD, "open the device with a larger memory=…")
+        return Buffer(self.memory[part], self.BASE + part.start)
 
     def pause(self, cycles: int = 64) -> None:
         self.library.xf_sim_run(self.system, cycles)
@@ -279,9 +281,8 @@ class LinuxBus(Bus):
             self.words = np.frombuffer(mmap.mmap(self.file, size, offset=base), "<u4")
             about = Path(root) / "sys/class/u-dma-buf" / memory
             self.address = int((about / "phys_addr").read_text(), 16)
-            self.used, self.size = 0, int((about / "size").read_text())
             buffer = os.open(Path(root) / "dev" / memory, os.O_RDWR | os.O_SYNC)
-            self.memory = np.frombuffer(mmap.mmap(buffer, self.size), np.uint8)
+            self.memory = np.frombuffer(mmap.mmap(buffer, int((about / "size").read_text())), np.uint8)
         except OSError as error:
             raise UserError(
                 f"Device: cannot open {error.filename or registers} ({error.strerror}); load u-dma-buf with "
@@ -295,14 +296,8 @@ class LinuxBus(Bus):
         self.words[offset // 4] = value
 
     def allocate(self, count: int) -> Buffer:
-        start = self.used
-        self.used += -(-count // 64) * 64
-        if self.used > self.size:
-            raise UserError(
-                f"Device: {count:,} bytes do not fit into the remaining {self.size - start:,} of the buffer; "
-                "load u-dma-buf with a larger buffer, or run smaller batches."
-            )
-        return Buffer(self.memory[start : start + count], self.address + start)
+        part = self.part(count, 64, "load u-dma-buf with a larger buffer")
+        return Buffer(self.memory[part], self.address + part.start)
 
 
 class PynqBus(Bus):
@@ -348,18 +343,8 @@ class PynqBus(Bus):
         self.registers.write(offset, value)
 
     def allocate(self, count: int) -> Buffer:
-        return _PynqBuffer(self.pynq.allocate((count,), np.uint8))
-
-
-class _PynqBuffer(Buffer):
-    def __init__(self, memory):
-        super().__init__(memory, memory.device_address)
-
-    def flush(self) -> None:
-        self.data.flush()
-
-    def invalidate(self) -> None:
-        self.data.invalidate()
+        memory = self.pynq.allocate((count,), np.uint8)
+        return Buffer(memory, memory.device_address)
 
 
 class Frames:
@@ -458,18 +443,23 @@ class Accelerator:
         self.about, self.bus, self.patience = description, bus, patience
         self.into, self.out = Frames(description["input"]), Frames(description["output"])
         self._look()
-        self.batch = min(batch, (1 << (self.get("limits") >> 16 & 0xFF)) - 1)
-        self.buffers = [
-            (bus.allocate(self.batch * self.into.stride), bus.allocate(self.batch * self.out.stride))
-            for _ in range(2)
-        ]
+        limits = self.get("limits")
+        self.batch, self.addresses = min(batch, (1 << (limits >> 16 & 0xFF)) - 1), 1 << (limits >> 24)
+        if self.batch < 1:
+            raise UserError(
+                f"Accelerator: batches of {batch} frames, of which the device takes {self.batch} (limits "
+                f"{limits:#010x}), hold none; give batch=64, or load this overlay's bitstream again."
+            )
+        sizes = [self.batch * form.stride for form in (self.into, self.out)]
+        self.buffers = [(self._allocate(sizes[0]), self._allocate(sizes[1])) for _ in range(2)]
+        self.loaded = 1  # id of the weights at power-up
         self.reset()
         self.weights: list[Buffer] = []  # the one in use last
         if "weights" in description:
             if weights is None:
                 net = description["net"]
                 raise UserError(f"Accelerator: {net} reads weights from memory; give weights=….")
-            self.weights = [bus.allocate(description["weights"]["bytes"]) for _ in range(2)]
+            self.weights = [self._allocate(description["weights"]["bytes"]) for _ in range(2)]
             self._place(self._weights_of(weights)[1])
 
     def get(self, name: str) -> int:
@@ -480,6 +470,24 @@ class Accelerator:
         """Write a register by its name, as in `get`."""
         self.bus.write(REGISTERS[name], value)
 
+    def _address(self, name: str) -> int:
+        """A register of 64 bits, by its name without the half."""
+        return self.get(f"{name}_low") | self.get(f"{name}_high") << 32
+
+    def _put_address(self, name: str, value: int) -> None:
+        self.put(f"{name}_low", value & 0xFFFF_FFFF)
+        self.put(f"{name}_high", value >> 32)
+
+    def _allocate(self, count: int) -> Buffer:
+        """Memory that the device can reach."""
+        buffer = self.bus.allocate(count)
+        if buffer.address % WORD or buffer.address + count > self.addresses:
+            raise UserError(
+                f"Accelerator: {count:,} bytes at {buffer.address:#x} are not whole words below "
+                f"{self.addresses:#x}, which the device can reach; open it with other memory."
+            )
+        return buffer
+
     def _look(self) -> None:
         """Refuse a device that is not this network's."""
         found = self.get("id")
@@ -489,7 +497,7 @@ class Accelerator:
                 f"(identity {found:#010x}, expected {IDENTITY:#010x}); load this overlay's bitstream first."
             )
         name, wanted = self.about["net"], int(self.about["hash"], 16)
-        loaded = self.get("hash_low") | self.get("hash_high") << 32
+        loaded = self._address("hash")
         if loaded != wanted:
             raise UserError(
                 f"Accelerator: the device holds another network (hash {loaded:016x}) than {name} "
@@ -509,6 +517,7 @@ class Accelerator:
         self.put("control", SOFT_RESET)
         self._wait(lambda: not self.get("status") & RESETTING, "the soft reset did not finish")
         self.started = self.switched = 0  # batches, and of these before the last change of weights in memory
+        self.target: int | None = None  # of the batch started last
 
     def integers(self, images) -> np.ndarray:
         """Convert images to the integers that the accelerator takes, (N, *shape), channels last.
@@ -526,6 +535,10 @@ class Accelerator:
         if isinstance(images, Mapping):
             return joined_inputs(self.about.get("ports", {}), images).reshape(-1, *self.into.shape)
         images = np.asarray(images)
+        if images.dtype.kind not in "iubf" or (images != images).any():
+            raise UserError(
+                f"predict: images of {images.dtype} must be numbers and not NaN; give floats or integers."
+            )
         shape, form = self.into.shape, self.about["input"]
         planes = (shape[-1], *shape[:-1])
         fits = images.shape[1:]
@@ -571,6 +584,8 @@ class Accelerator:
             for place, value in writes.tolist():
                 self.bus.write(about["window"] + place, value)
             self.bus.write(end, name)
+            self.loaded = name
+            self._check_loaded()
         self.about["scores"] = scores or self.about["scores"]
 
     def _weights_of(self, weights) -> tuple[np.ndarray, np.ndarray, int, dict | None]:
@@ -581,10 +596,13 @@ class Accelerator:
         data = Path(weights).read_bytes() if Path(weights).is_file() else b""
         head = np.frombuffer(data[:HEAD].ljust(HEAD, b"\0"), "<u4").tolist()
         _, low, high, name, count, text, in_memory = head[:7]
-        if data[:4] != WEIGHTS or len(data) != HEAD + 8 * count + in_memory + text:
+        content, end = data[HEAD : len(data) - text], data[len(data) - text :]
+        sums = max(zlib.crc32(content), 2), zlib.crc32(end)
+        whole = data[:4] == WEIGHTS and len(data) == HEAD + 8 * count + in_memory + text
+        if not whole or sums != (name, head[7]):
             raise UserError(
-                f"load: {weights} is not a whole weights file ({len(data):,} bytes); copy weights.bin of an "
-                "overlay again."
+                f"load: {weights} is not a whole weights file ({len(data):,} bytes, or another CRC); copy "
+                "weights.bin of an overlay again."
             )
         structure = (loads or outside)["structure"]
         sizes = loads["words"] if loads else 0, outside["bytes"] if outside else 0
@@ -594,8 +612,15 @@ class Accelerator:
                 f"({structure}); build its network with LOADABLE=1 and the options of this one."
             )
         writes = np.frombuffer(data, "<u4", 2 * count, HEAD).reshape(-1, 2)
+        registers = {*loads["registers"].values(), loads["control"]} if loads else {}
+        for place in writes[:, 0].tolist():
+            if place in registers or place not in range(0, loads["window"], 4):
+                raise UserError(
+                    f"load: {weights} writes to {place:#x}, no weight in a window of {loads['window']:#x}; "
+                    "build its network with LOADABLE=1 and the options of this one."
+                )
         bytes_of = np.frombuffer(data, np.uint8, in_memory, HEAD + 8 * count)
-        return writes, bytes_of, name, json.loads(data[-text:])["scores"] if text else None
+        return writes, bytes_of, name, json.loads(end)["scores"] if text else None
 
     def _other_is_free(self) -> bool:
         """Whether no batch reads the buffer not in use. With loadable thresholds no batch may be under way,
@@ -612,14 +637,25 @@ class Accelerator:
         buffer = self.weights[-1]
         buffer.data[:] = weights
         buffer.flush()
-        self.put("weights_low", buffer.address & 0xFFFF_FFFF)
-        self.put("weights_high", buffer.address >> 32)
+        self._put_address("weights", buffer.address)
 
     def _check_loaded(self) -> None:
-        """Refuse frames while a load is not complete."""
+        """Refuse frames while a load is not complete, or behind that of another program."""
         about = self.about.get("loads")
-        if about and not self.bus.read(about["window"] + about["registers"]["id"]):
-            raise UserError("run: a load of weights was interrupted; call load() again.")
+        found = self.bus.read(about["window"] + about["registers"]["id"]) if about else self.loaded
+        if found != self.loaded:
+            how = "weights of another program" if found else "no weights, as a load was interrupted"
+            raise UserError(f"run: the device has {how} (id {found:#x}); call load() again.")
+
+    def _check_own(self, good: bool = True) -> None:
+        """Refuse what another program may have changed."""
+        addresses = [("target", self.target)] if self.target is not None else []
+        addresses += [("weights", one.address) for one in self.weights[-1:]]
+        if not good or any(self._address(name) != address for name, address in addresses):
+            raise UserError(
+                f"Accelerator: another program used or reset the device (batches {self.get('batches'):,}, "
+                f"frames_done {self.get('frames_done'):,}); let one alone open it, and call reset()."
+            )
 
     def run(self, integers) -> np.ndarray:
         """Run integers (N, *shape) through the accelerator: int64 (N, *shape of the output).
@@ -632,14 +668,17 @@ class Accelerator:
         """
         answers = np.zeros((len(integers), *self.out.shape), np.int64)
         self._check_loaded()
+        self.target, frames = None, self.get("frames_done")
         before, starts = self.get("batches"), range(0, len(integers), self.batch)
         for turn in range(len(starts) + 2 if len(starts) else 0):  # a batch runs while the next is packed
             if turn >= 2:
-                self._await_batch(before, turn - 1)
+                self._await_batch(before, turn - 1, min(turn, len(starts)))
                 self._collect(answers[starts[turn - 2] :][: self.batch], self.buffers[turn % 2][1])
             if turn < len(starts):
                 part = integers[starts[turn] :][: self.batch]
                 self._start(self.into.pack(part), *self.buffers[turn % 2])
+        self._check_own((self.get("frames_done") - frames) & 0xFFFF_FFFF == len(integers))
+        self._check_loaded()
         return answers
 
     def _collect(self, part: np.ndarray, buffer: Buffer) -> None:
@@ -647,20 +686,26 @@ class Accelerator:
         part[:] = self.out.unpack(buffer.data[: len(part) * self.out.stride])
 
     def _start(self, packed: np.ndarray, source: Buffer, target: Buffer) -> None:
+        self._check_own()
         source.data[: packed.size] = packed.ravel()
         source.flush()
-        for name, value in (("source", source.address), ("target", target.address)):
-            self.put(f"{name}_low", value & 0xFFFF_FFFF)
-            self.put(f"{name}_high", value >> 32)
+        self._put_address("source", source.address)
+        self._put_address("target", target.address)
+        self.target = target.address
         self.put("frames", len(packed))
         self.put("start", 1)
         self.started += 1
 
-    def _await_batch(self, before: int, count: int) -> None:
+    def _await_batch(self, before: int, count: int, started: int = 0) -> None:
+        """Wait for `count` of the batches that were `started` behind the first `before`."""
+
         def done() -> bool:
             if self.get("status") & FAILED:
                 raise UserError(f"{self.failure()}; call reset() before the next run.")
-            return (self.get("batches") - before) & 0xFFFF_FFFF >= count
+            found = (self.get("batches") - before) & 0xFFFF_FFFF
+            if found >= count:
+                self._check_own(found <= max(count, started))
+            return found >= count
 
         self._wait(done, "no answer came")
 
@@ -668,7 +713,7 @@ class Accelerator:
         """What stopped the shell, as a sentence without a full stop."""
         error = self.get("error")
         code, answer = error & 15, ANSWERS.get(error >> 4 & 3, "an unknown answer")
-        where = self.get("error_low") | self.get("error_high") << 32
+        where = self._address("error")
         done = f"after {self.get('frames_done')} frames"
         if code in TRANSFERS:
             seen = f"the memory answered {answer} to the burst at {where:#x}"
@@ -676,7 +721,8 @@ class Accelerator:
         if code == 3:
             return f"Accelerator: {done}, a frame did not end at beat {self.out.beats}"
         why = "an address is not a multiple of 8, frames are out of range, or the queue is full"
-        return f"DMA: a descriptor was refused {done}: {why}"
+        named = f"a descriptor was refused {done}: {why}"
+        return f"DMA: {named if code == 4 else f'the unknown error {error:#x} {done}'}"
 
     def _wait(self, ready, what: str) -> None:
         limit = self.bus.now() + self.patience
