@@ -20,7 +20,7 @@ STAGES = ["export", "lower", "fold", "generate", "sim", "synth", "netlist", "ove
 
 STUB = '''
 """Stages that read what plan.json says and leave a record that is always the same."""
-import json, os, subprocess, sys
+import json, os, subprocess, sys, tempfile
 from importlib import import_module
 from pathlib import Path
 
@@ -44,6 +44,10 @@ def stage(name, acc):
         subprocess.run(before, shell=True, check=True)
         Path(path).read_bytes()
         subprocess.run(after, shell=True, check=True)
+    for word in PLAN.get("makes", {}).get(name, []):
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(f"echo {word} > {folder}/given", shell=True, check=True)
+            Path(folder, "given").read_bytes()
     for path in PLAN.get("tries", {}).get(name, []):
         try:
             open(path).close()
@@ -83,7 +87,8 @@ class Pipeline:
     """Builds with stubs in a copy of the package, by a process of its own."""
 
     def __init__(self, folder: Path, **environment: str):
-        self.folder, self.plan = folder, folder / "plan.json"
+        self.folder, self.plan = folder, folder / "cache/plan.json"  # where nothing counts
+        self.plan.parent.mkdir(exist_ok=True)
         for name in ("hw", "sw", "flows", "sim", "src"):
             if not (folder / name).exists():
                 shutil.copytree(ROOT / name, folder / name, ignore=AWAY, symlinks=True)
@@ -91,6 +96,7 @@ class Pipeline:
         (folder / "driver.py").write_text(DRIVER)
         clean = {key: value for key, value in os.environ.items() if not key.startswith("XNORFORGE")}
         paths = {"PYTHONPATH": f"{folder}/src:{folder}", "STUB_PLAN": str(self.plan)}
+        paths["XNORFORGE_CACHE"] = str(self.plan.parent)
         self.process = subprocess.Popen(
             [sys.executable, "driver.py"],
             cwd=folder,
@@ -217,6 +223,29 @@ def test_what_a_file_held_while_a_stage_ran_counts(pipeline, tmp_path, how, size
     assert pipeline.build() == []
 
 
+def test_a_file_counts_by_the_name_it_was_opened_by_wherever_it_lies(pipeline, tmp_path):
+    """External data, a link to a model, a data set that is a link; not what programs write for the stage."""
+    away, link, folder = (tmp_path / name for name in ("away.bin", "link.onnx", "cifar10"))
+    one, two = (tmp_path / name / "images" for name in ("one", "two"))
+    for path in (one, two):
+        path.parent.mkdir()
+        path.write_text(str(path))
+    away.write_text("1"), link.symlink_to(one), folder.symlink_to(one.parent)
+    opens = {"export": [str(away)], "lower": [str(link)], "fold": [str(folder / "images")]}
+    pipeline.reads(opens=opens, makes={"generate": ["1"]})
+    assert pipeline.build() == sorted(STAGES) and pipeline.build() == []
+    away.write_text("2")
+    assert pipeline.build() == ["export"]
+    link.unlink(), link.symlink_to(two)
+    assert pipeline.build() == ["lower"]
+    folder.unlink(), folder.symlink_to(two.parent)
+    assert pipeline.build() == ["fold"]
+    two.write_text("3")
+    assert pipeline.build() == ["fold", "lower"]
+    away.rename(tmp_path / "other"), away.symlink_to(tmp_path / "other")
+    assert pipeline.build() == []
+
+
 def test_a_module_beside_a_plug_in_counts_wherever_it_lies(tmp_path):
     away, tree = tmp_path / "away", tmp_path / "tree"
     away.mkdir(), tree.mkdir()
@@ -283,17 +312,15 @@ def test_times_of_earlier_stages_matter_to_the_report_alone(pipeline, tmp_path):
     assert pipeline.build() == ["lower", "report"]  # lower leaves again what fold had read
 
 
-def test_another_folder_of_plug_ins_is_seen(tmp_path):
+def test_another_folder_of_plug_ins_is_seen_and_so_are_flags_of_the_compiler(tmp_path):
     more, tree = tmp_path / "more", tmp_path / "tree"
-    (more / "sw/methods").mkdir(parents=True)
-    tree.mkdir()
-    first = Pipeline(tree)
-    first.reads()
-    assert first.build() == sorted(STAGES)
-    first.close()
-    second = Pipeline(tree, XNORFORGE_PLUGINS=str(more))
-    assert second.build() == sorted(STAGES)
-    second.close()
+    (more / "sw/methods").mkdir(parents=True), tree.mkdir()
+    flags, compiled = {"XNORFORGE_CXXFLAGS": "-g"}, ["fold", "netlist", "sim"]
+    for given, ran in (({}, STAGES), (flags, compiled), ({"XNORFORGE_PLUGINS": str(more)}, STAGES)):
+        one = Pipeline(tree, **given)
+        one.reads()
+        assert one.build() == sorted(ran)
+        one.close()
 
 
 def test_the_declaration_of_a_back_end_is_read_without_loading_it():

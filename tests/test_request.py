@@ -41,9 +41,7 @@ def test_make_answers_a_slip_with_one_sentence_and_writes_nothing(tmp_path, word
     for name in ("hw", "sw", "Makefile"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / ".venv").symlink_to(sys.prefix)
-    clean = {
-        key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"
-    }
+    clean = {key: os.environ[key] for key in os.environ if not key.startswith("MAKE") and key != "MFLAGS"}
     command = ["make", *(["demo", "TASK=pedestrian"] if word.startswith("IMAGE=") else ["build"]), word]
     done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True, check=False)
     said = done.stderr.splitlines()[0]

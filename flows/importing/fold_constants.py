@@ -37,7 +37,7 @@ def fold_constants(path: Path, model: ModelProto) -> None:
     sizes = _Sizes(path, model)
     rest = sum(not sizes.expected_constant(node) for node in model.graph.node)
     if rest > most("NODES"):
-        raise too_many(path, rest, most("NODES"), "after constant folding, it has")
+        raise too_many(path, f"after constant folding, it has {rest:,} operators", most("NODES"))
     left = [node for node in model.graph.node if not sizes.folded(node)]
     ends = {entry.name for entry in model.graph.output}
     if len(left) == len(model.graph.node) or ends & sizes.constants:

@@ -45,7 +45,7 @@ def check_form(path: Path, model: ModelProto) -> None:
     """
     graph = model.graph
     if len(graph.node) > UNFOLDED * most("NODES"):
-        raise too_many(path, len(graph.node), UNFOLDED * most("NODES"), "has")
+        raise too_many(path, f"has {len(graph.node):,} operators", UNFOLDED * most("NODES"))
     constants = {one.name for one in graph.initializer}
     inputs = [one for one in graph.input if one.name not in constants]
     for what, ports in (
@@ -53,7 +53,7 @@ def check_form(path: Path, model: ModelProto) -> None:
         ("outputs", graph.output),
     ):  # cut out of one frame, or joined to one
         if len(ports) > most("PORTS"):
-            raise too_many(path, len(ports), most("PORTS"), "has", what, "PORTS")
+            raise too_many(path, f"has {len(ports):,} {what}", most("PORTS"), "PORTS")
     versions = _opsets(path, model)
     _names(path, graph)
     _ends(path, graph)
@@ -75,13 +75,10 @@ def check_form(path: Path, model: ModelProto) -> None:
     _types(path, model, versions[""])
 
 
-def too_many(
-    path: Path, count: int, limit: int, verb: str, what: str = "operators", name: str = "NODES"
-) -> UserError:
-    """The error for a graph with more of something than the limit of that name."""
+def too_many(path: Path, has: str, limit: int, name: str = "NODES") -> UserError:
+    """The error for a graph that has more of something than the limit of that name."""
     return UserError(
-        f"{path}: {verb} {count:,} {what}, but the limit is {limit:,}; use a smaller network, "
-        f"or raise XNORFORGE_MAX_{name}."
+        f"{path}: {has}, but the limit is {limit:,}; use a smaller network, or raise XNORFORGE_MAX_{name}."
     )
 
 

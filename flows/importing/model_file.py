@@ -136,7 +136,7 @@ def _fetched(path: Path, tensor: TensorProto, room: int) -> int:
     """Read a constant from a file in the model's folder; returns the bytes that remain for others."""
     given = {entry.key: entry.value for entry in tensor.external_data}
     home, location = path.parent.resolve(), given.get("location", "")
-    place = home / location
+    place = path.parent / location  # as the model was given, so that a link on the way counts as read
     if not location or "\0" in location or not place.resolve().is_relative_to(home):
         raise UserError(
             f"{path}: constant '{tensor.name}' is stored in '{location}', outside the model's folder; keep "

@@ -94,6 +94,16 @@ class PerChannel(HwOp):
         return found
 
 
+class Combining(PerChannel):
+    """Several streams of one shape become one; `in_bits` and `in_signed` have an entry each."""
+
+    in_stream = HwOp.in_stream
+
+    def in_streams(self) -> list[Stream]:
+        kinds = zip(self.get_nodeattr("in_bits"), self.get_nodeattr("in_signed"))
+        return [self.stream(bits, bool(signed)) for bits, signed in kinds]
+
+
 def table_parts(words: np.ndarray) -> Parts:
     """A counter, and a table of constants (words, bits) of 0 and 1. Of a table of more than `MOST_INSIDE`
     words, which is a module of its own, no LUT becomes part of another one.

@@ -254,12 +254,12 @@ class HwOp(CustomOp):
         return self.onnx_node.name
 
     def in_stream(self) -> Stream:
-        """The first input stream."""
-        raise NotImplementedError
+        """The first input stream; an operator states it or all of them."""
+        return self.in_streams()[0]
 
     def out_stream(self) -> Stream:
-        """The first output stream."""
-        raise NotImplementedError
+        """The first output stream; likewise."""
+        return self.out_streams()[0]
 
     def in_streams(self) -> list[Stream]:
         """All input streams."""

@@ -106,14 +106,20 @@ def activations_are_equal(graph, model, frames, inputs) -> Reference:
     return reference
 
 
+def frames_of(pixels):
+    """Images, rows or vectors as frames; a row is an image of one."""
+    frames = np.moveaxis(pixels, 1, -1)
+    return frames[:, None] if pixels.ndim == 3 else frames
+
+
 def compare(model, pixels, lo=0, hi=255, scale=1.0):
-    """Lower, and hold every quantised activation and the scores against qonnx on integers (N, C, H, W) or (N,
-    F).
+    """Lower, and hold every quantised activation and the scores against qonnx on integers (N, C, H, W), (N,
+    C, L) or (N, F).
 
     Returns the integer graph.
     """
     graph = lowered(model, lo, hi, scale)
-    frames = pixels.transpose(0, 2, 3, 1) if pixels.ndim == 4 else pixels
+    frames = frames_of(pixels)
     inputs = pixels.astype(np.float32) * np.float32(scale)
     assert activations_are_equal(graph, model, frames, inputs).compared
     name, out = model.graph.input[0].name, model.graph.output[0].name

@@ -24,11 +24,21 @@ from xnorforge.hw import graph as operators
 from xnorforge.sim import cosim
 from xnorforge.sim.bits import simulate_bits
 from xnorforge.sim.device import network
+from xnorforge.sim.stage import run_network
 from xnorforge.sw.tasks.base import task_of
 
 IMAGES = 6
 PART = Part(lut=53200, bram36=140, dsp=220)
 SLOW = 200000  # cycles per frame that the search may not exceed: no bound for networks of this size
+
+
+def runs_as_rtl(folder) -> None:
+    """The accelerator of a folder in RTL, on two images."""
+    generate(folder / "acc/folded.onnx", folder / "acc/rtl")
+    ops = operators.operators(folder / "acc/folded.onnx")
+    golden, found = np.load(folder / "golden.npz"), np.load(folder / "lowered.npz")
+    device = network(folder / "acc/rtl", ops, level="-O0")
+    run_network(device, folder / "acc", ops, golden["images"][:2], operators.answers(ops, found))
 
 
 def random_foldings(chain, rng) -> dict[str, dict[str, int]]:

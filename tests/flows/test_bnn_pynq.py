@@ -3,6 +3,7 @@ they are at hand: built as they are.
 """
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,14 @@ import torch
 from brevitas_examples.bnn_pynq import models
 from torch import nn
 
-from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.fold import fold
 from xnorforge.flows.importing.modules import export_module
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
-from xnorforge.hw import graph
-from xnorforge.sim.device import network
-from xnorforge.sim.stage import bits_alone, run_network
+from xnorforge.sim.stage import bits_alone
+
+sys.path.insert(0, str(Path(__file__).parent))
+from pipeline import runs_as_rtl
 
 IMAGES = 20
 NETS = [f"{body}_{bits}" for body in ("tfc", "sfc", "cnv") for bits in ("1w1a", "1w2a", "2w2a")]
@@ -51,11 +52,7 @@ def built(file: Path, shape, folder: Path, rtl: bool) -> None:
     fold(folder, "ultra96" if "lfc" in file.stem else "pynq-z2", folder / "acc")
     assert bits_alone(folder / "acc", folder)["images"] == IMAGES
     if rtl:
-        generate(folder / "acc/folded.onnx", folder / "acc/rtl")
-        ops = graph.operators(folder / "acc/folded.onnx")
-        golden, lowered = np.load(folder / "golden.npz"), np.load(folder / "lowered.npz")
-        device = network(folder / "acc/rtl", ops, level="-O0")
-        run_network(device, folder / "acc", ops, golden["images"][:2], graph.answers(ops, lowered))
+        runs_as_rtl(folder)
 
 
 @pytest.mark.full

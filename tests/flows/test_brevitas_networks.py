@@ -10,20 +10,17 @@ import numpy as np
 import pytest
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.fold import fold
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
 from xnorforge.flows.lower.registry import RULES
-from xnorforge.hw import graph
-from xnorforge.sim.device import network
-from xnorforge.sim.stage import bits_alone, run_network
+from xnorforge.sim.stage import bits_alone
 
 sys.path.insert(0, str(Path(__file__).parent))
 from brevitas_networks import EXPORTERS, drawn
+from pipeline import runs_as_rtl
 
 IMAGES = 24
-RTL_IMAGES = 2
 QUICK, EVERY, CHUNK = 12, 300, 25
 QCDQ = "QuantizeLinear" in RULES  # drawn as soon as there are rules for its nodes
 
@@ -46,11 +43,7 @@ def outcome(seed: int, folder: Path, rtl: bool, exporters) -> str:
     assert all(check["integers"] and not check["mismatches"] for check in record["checks"])
     assert bits_alone(folder / "acc", folder)["images"] == IMAGES
     if rtl:
-        generate(folder / "acc/folded.onnx", folder / "acc/rtl")
-        ops = graph.operators(folder / "acc/folded.onnx")
-        golden, lowered = np.load(folder / "golden.npz"), np.load(folder / "lowered.npz")
-        device = network(folder / "acc/rtl", ops, level="-O0")
-        run_network(device, folder / "acc", ops, golden["images"][:RTL_IMAGES], graph.answers(ops, lowered))
+        runs_as_rtl(folder)
     return "built"
 
 

@@ -47,7 +47,7 @@ class Net(Graph):
 
     def raw(self, output) -> ModelWrapper:
         """The model as it was written."""
-        return ModelWrapper(self.onnx(output))
+        return ModelWrapper(self.onnx(output), fix_missing_initializer_valueinfo=False)
 
 
 def random_net(seed: int) -> Net:
@@ -78,7 +78,7 @@ def random_net(seed: int) -> Net:
 @pytest.mark.parametrize("seed", range(12))
 def test_the_clean_up_is_that_of_qonnx(seed):
     net = random_net(seed)
-    wanted, found = cleanup_model(net.raw((net.width,))), cleaned_up(net.raw((net.width,)))
+    wanted, found = (clean(ModelWrapper(net.onnx((net.width,)))) for clean in (cleanup_model, cleaned_up))
     for field in ("node", "initializer", "input", "output", "value_info", "quantization_annotation"):
         one, other = (
             [entry.SerializeToString(deterministic=True) for entry in getattr(model.graph, field)]
@@ -143,8 +143,7 @@ def built(folder, net: Net, images: int = 3) -> dict:
 def test_nodes_of_one_kind_share_a_session():
     """Mul, Add, Relu, MatMul: four sessions for 2,000 nodes, and no others for the next images."""
     net = chain(2_000)
-    proto = net.onnx((4,))
-    model = cleaned_up(ModelWrapper(proto, fix_missing_initializer_valueinfo=False))
+    model = cleaned_up(net.raw((4,)))
     assert len(model.graph.node) == 2_003
     for _ in range(3):
         qonnx_tensors(model, np.ones((2, 8), np.float32))
@@ -191,7 +190,5 @@ def test_a_node_may_read_one_tensor_twice(tmp_path):
 @pytest.mark.parametrize("make", [lambda: chain(19_990), lambda: layers(4_990)])
 def test_graphs_of_20_000_nodes_are_lowered(tmp_path, make):
     net = make()
-    proto = net.onnx((net.width,))
-    net.raw = lambda output: ModelWrapper(proto, fix_missing_initializer_valueinfo=False)
-    assert len(proto.graph.node) > 19_000
+    assert len(net.nodes) > 19_000
     assert not any(check["mismatches"] for check in built(tmp_path, net)["checks"])

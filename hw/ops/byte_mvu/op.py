@@ -45,11 +45,6 @@ class ByteMvu(Mvu):
         return bits
 
     @property
-    def in_signed(self) -> bool:
-        """Whether inputs are two's complement."""
-        return bool(self.get_nodeattr("in_signed"))
-
-    @property
     def result_bits(self) -> int:
         """Bits of a signed sum."""
         return self.result_range()[1].bit_length() + 1

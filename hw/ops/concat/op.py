@@ -49,9 +49,6 @@ class Concat(HwOp):
         """Streams in."""
         return len(self.get_nodeattr("channels"))
 
-    def in_stream(self) -> Stream:
-        return self.in_streams()[0]
-
     def in_streams(self) -> list[Stream]:
         pixels, pe = self.get_nodeattr("out_shape")[:-1], self.get_nodeattr("pe")
         kinds = zip(*(self.get_nodeattr(name) for name in ("channels", "in_bits", "in_signed")))

@@ -39,9 +39,6 @@ class Fork(HwOp):
         check_divides(self.name, "pe", pe, "channels", shape[-1])
         return Stream(shape, pe, self.get_nodeattr("bits"), bool(self.get_nodeattr("signed")))
 
-    def out_stream(self) -> Stream:
-        return self.in_stream()
-
     def out_streams(self) -> list[Stream]:
         return [self.in_stream()] * self.outputs
 

@@ -75,11 +75,6 @@ class IntMvu(Mvu):
         return bits
 
     @property
-    def in_signed(self) -> bool:
-        """Whether inputs are two's complement."""
-        return bool(self.get_nodeattr("in_signed"))
-
-    @property
     def bipolar(self) -> bool:
         """Whether input bits stand for -1 and +1."""
         return bool(self.get_nodeattr("bipolar"))

@@ -8,14 +8,14 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
 from xnorforge.hw.any_width import weighted_sum, whole_numbers
 from xnorforge.hw.fabric import memory_of
-from xnorforge.hw.ops._per_channel import MOST_INSIDE, SAVED, PerChannel, table_parts
+from xnorforge.hw.ops._per_channel import MOST_INSIDE, SAVED, Combining, table_parts
 from xnorforge.hw.ops._streams import packed, signed_bits, value_range, wrapped
-from xnorforge.hw.ops.base import LOADABLE, Attributes, Memories, Rtl, Stream, Tensors
+from xnorforge.hw.ops.base import LOADABLE, Attributes, Memories, Rtl, Tensors
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import binary
 
 
-class Join(PerChannel):
+class Join(Combining):
     """Add streams, each multiplied by a constant per channel.
 
         y[…, c] = Σ_k multipliers[k, c] * x_k[…, c]    modulo 2**out_bits
@@ -86,13 +86,6 @@ class Join(PerChannel):
                 f"{shape[-1]} channels need ({self.inputs}, {shape[-1]})."
             )
         return table
-
-    def in_stream(self) -> Stream:
-        return self.in_streams()[0]
-
-    def in_streams(self) -> list[Stream]:
-        kinds = zip(self.get_nodeattr("in_bits"), self.get_nodeattr("in_signed"))
-        return [self.stream(bits, bool(signed)) for bits, signed in kinds]
 
     def execute_node(self, context: Tensors, _graph: object) -> None:
         self.load_constants(context.__getitem__)

@@ -3,13 +3,13 @@
 import numpy as np
 
 from xnorforge.hw.any_width import times
-from xnorforge.hw.ops._per_channel import PerChannel
+from xnorforge.hw.ops._per_channel import Combining
 from xnorforge.hw.ops._streams import packed, wrapped
-from xnorforge.hw.ops.base import Rtl, Stream, Tensors
+from xnorforge.hw.ops.base import Rtl, Tensors
 from xnorforge.hw.parts import Parts
 
 
-class Product(PerChannel):
+class Product(Combining):
     """Multiply two streams element by element.
 
         y = a * b    modulo 2**out_bits;  with xnor=1:  y = 1 where a = b, else 0
@@ -33,13 +33,6 @@ class Product(PerChannel):
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         per_stream: dict[str, tuple] = {"in_bits": ("ints", True, []), "in_signed": ("ints", True, [])}
         return super().get_nodeattr_types() | per_stream | self.widths | {"xnor": ("i", False, 0, {0, 1})}
-
-    def in_stream(self) -> Stream:
-        return self.in_streams()[0]
-
-    def in_streams(self) -> list[Stream]:
-        kinds = zip(self.get_nodeattr("in_bits"), self.get_nodeattr("in_signed"))
-        return [self.stream(bits, bool(signed)) for bits, signed in kinds]
 
     def execute_node(self, context: Tensors, _graph: object) -> None:
         sink, (a, b) = self.out_stream(), [self.taken(context, k) for k in (0, 1)]

@@ -68,9 +68,6 @@ class XnorMatmul(HwOp):
         check_divides(self.name, "pe", pe, "mh", mh)
         return mw, mh, simd, pe, vectors
 
-    def in_stream(self) -> Stream:
-        return self.in_streams()[0]
-
     def in_streams(self) -> list[Stream]:
         mw, mh, simd, pe, vectors = self.folding()
         return [Stream((vectors, mw), simd), Stream((mh * mw,), pe * simd)][: self.inputs]

@@ -24,8 +24,8 @@ TICK = 20_000_000
 
 
 class Noted(NamedTuple):
-    """A line: a kind (read, module for a file that runs, write, list, program, library) and what. Files that
-    are read also have a digest and a look, both empty if the file does not exist.
+    """A line: a kind (read, module for a file that runs, write, made of a folder, list, program, library) and
+    what. Files that are read also have a digest and a look, both empty if the file does not exist.
     """
 
     kind: str
@@ -94,6 +94,9 @@ def start_recording(path: str) -> None:
             importing = sys._getframe(2).f_code.co_filename.startswith("<frozen importlib")
             if not importing and not isinstance(given[0], int):
                 note("list", absolute(given[0]))
+        elif event == "os.mkdir":  # what programs put into it was not there before
+            if not os.path.exists(given[0]):
+                note("made", absolute(given[0]))
         elif event == "os.rename":
             note("write", absolute(given[1]))
         elif event == "subprocess.Popen":

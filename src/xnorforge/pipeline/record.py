@@ -3,8 +3,8 @@
 The record holds the function and its options, the relevant environment variables, and the versions of Python
 and of the loaded libraries. It also holds the SHA-256 of every file that was opened (sources, templates and
 models of the package, plug-ins and modules beside them, data, files of earlier stages) at that moment, of the
-programs that were started, and of the outputs. A stage runs again exactly when one of these differs. File
-dates have no effect.
+programs that were started, and of the outputs. Files outside libraries count wherever they lie, by the name
+they were opened by. A stage runs again exactly when one of these differs. File dates have no effect.
 
 In the records of earlier stages, the part `run` is ignored (times and memory vary from run to run), except by
 the report, which shows it.
@@ -16,7 +16,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -24,12 +24,14 @@ import xnorforge
 from xnorforge.core import cache as results
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import data_folder, read_json, write_json
+from xnorforge.history import entries
 from xnorforge.pipeline.reads import Noted, digest_of
 from xnorforge.pipeline.request import Request
 from xnorforge.pipeline.stages import NAMES, OPTIONAL, Stage, path_of
 
 RECORDS = {"rtl.json", *(f"{name}.json" for name in NAMES)}
 CHANGED = "changed while the stage ran"
+SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/proc", "/sys", "/dev", "/run")  # libraries
 
 
 def record_path(stage: Stage, asked: Request) -> Path:
@@ -54,29 +56,37 @@ class Places:
             ("data", data_folder()),
             ("downloads", Path(home).expanduser() / "xnorforge"),
         ]
-        self.roots: list[tuple[str, str]] = [(name, os.path.realpath(path)) for name, path in roots]
+        self.roots = [(name, *_both(path)) for name, path in roots]
         like = (asked.like or "").split(",")
         own = (asked.images_from, asked.labels_file, asked.calibration, *like)
         given = (*map(str, plugins.roots()), asked.model, asked.folding, asked.weights, asked.data, *own)
-        self.outside: list[str] = [os.path.realpath(path) for path in given if path]
+        self.outside = [root for path in given if path for root in _both(path)]
+        prefixes = (*SYSTEM, sys.prefix, sys.base_prefix, results.cache_dir(), entries.FILE)
+        self.libraries = [root for path in prefixes for root in _both(path)]
 
-    def name(self, path: str, module: bool = False) -> str | None:
-        """The name of a path, or None where it does not count; a `module` counts wherever it lies."""
-        path = os.path.realpath(path)
-        for name, root in self.roots:
-            if path == root or path.startswith(root + os.sep):
+    def name(self, path: str, kind: str) -> str | None:
+        """The name of a path that was opened, or None where it does not count: a module counts wherever it
+        lies, any other file outside libraries, a folder in what belongs to the build. Links are not resolved.
+        """
+        path = os.path.abspath(path)
+        for name, *places in self.roots:
+            for root in filter(partial(_under, path), places):
                 inside = os.path.relpath(path, root)
                 if _passing(inside) or (name == "net" and self._other(inside)):
                     return None
                 return name if inside == "." else f"{name}/{inside}"
-        for root in self.outside:
-            if path == root or path.startswith(root + os.sep):
-                return None if _passing(os.path.relpath(path, root)) else path
-        return path if module else None
+        for root in filter(partial(_under, path), self.outside):
+            return None if _passing(os.path.relpath(path, root)) else path
+        library = any(map(partial(_under, path), self.libraries))
+        return path if kind == "module" or (kind != "list" and not library) else None
+
+    def apart(self, path: str) -> bool:
+        """Whether a folder is not one of the build's, inside one or around one."""
+        return not any(_under(path, one) or _under(one, path) for _, *places in self.roots for one in places)
 
     def path(self, name: str) -> str:
         """The path of a name."""
-        for root, path in self.roots:
+        for root, path, _ in self.roots:
             if name == root or name.startswith(root + "/"):
                 return path + name[len(root) :]
         return name
@@ -85,6 +95,15 @@ class Places:
         """Whether a file belongs to another accelerator of the network, which a report only mentions."""
         first = inside.partition(os.sep)[0]
         return first != inside and os.path.exists(os.path.join(self.path("net"), first, "fold.json"))
+
+
+def _both(path: str | Path) -> tuple[str, str]:
+    """A path as it is given, absolute, and without links."""
+    return os.path.abspath(path), os.path.realpath(path)
+
+
+def _under(path: str, root: str) -> bool:
+    return path == root or path.startswith(root + os.sep)
 
 
 def _passing(inside: str) -> bool:
@@ -214,22 +233,19 @@ def write_record(stage: Stage, asked: Request, noted: list[Noted], files: dict[s
     found: dict[str, set[str]] = {}
     folders, programs, libraries, written = {}, {}, set(), set()
     for one in noted:
-        if one.kind == "write":
+        if one.kind == "write" or (one.kind == "made" and places.apart(one.what)):
             written.add(os.path.realpath(one.what))
         elif one.kind == "library":
             libraries.add(one.what)
         elif one.kind == "program":
             if not _own_program(one.what):
                 programs[one.what] = _program(one.what, contents)
-        elif (name := places.name(one.what, one.kind == "module")) is None:
+        elif (name := places.name(one.what, one.kind)) is None:
             continue
         elif one.kind == "list" and not name.startswith(("net", "acc")):
             folders[name] = listing(places.path(name))
         elif one.kind in ("read", "module") and not (
-            _left(name, stage)
-            or _within(os.path.realpath(one.what), written)
-            or os.path.isdir(places.path(name))
-            or (one.kind == "module" and not os.path.exists(one.what))  # a library made it, and ran it
+            _left(name, stage) or _within(os.path.realpath(one.what), written) or _no_file(one)
         ):
             found.setdefault(name, set()).add(one.digest)
             if one.look:
@@ -260,6 +276,11 @@ def _left(name: str, stage: Stage) -> bool:
 
 def _within(path: str, written: set[str]) -> bool:
     return path in written or any(str(parent) in written for parent in Path(path).parents)
+
+
+def _no_file(one: Noted) -> bool:
+    """A folder, or a module that a library made and ran."""
+    return os.path.isdir(one.what) or (one.kind == "module" and not os.path.exists(one.what))
 
 
 def _own_program(name: str) -> bool:

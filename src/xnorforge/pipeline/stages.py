@@ -63,7 +63,7 @@ class Stage:
         )
 
 
-_COMPILER = ("CXX",)
+_COMPILER = ("CXX", "XNORFORGE_CXXFLAGS")
 STAGES = (
     Stage(
         "export",
@@ -75,6 +75,7 @@ STAGES = (
         "fold",
         ("export", "lower"),
         ("acc/fold.json", "acc/folded.onnx"),
+        environment=_COMPILER,
     ),
     Stage("generate", ("fold",), ("acc/rtl/rtl.json", "acc/rtl")),
     Stage(
