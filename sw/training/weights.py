@@ -176,14 +176,16 @@ def save_weights(out_dir: Path, network: nn.Module, record: Record) -> Record:
     """Write weights and card.json, which is all that `zoo.load` needs; return the card.
 
     Args:
-        network: with folded thresholds.
+        network: with folded thresholds, or as it trained; the card says how its batch norms are stored.
         record: `net`, `method`, `hyper`, `accuracy`, and further content of the card.
     """
-    content = save_tensors(packed_weights(network))
+    tensors = packed_weights(network)
+    content = save_tensors(tensors)
     bits = sum(latent.numel() for latent in binary.latents(network).values())
     file = {
         "name": FILE,
         "binary_weights": bits,
+        "batch_norms": sorted({str(x.dtype) for name, x in tensors.items() if name.endswith("running_mean")}),
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
     }

@@ -1,6 +1,5 @@
 """The shipped networks are what their cards say."""
 
-import json
 from importlib.resources import files
 
 import pytest
@@ -11,7 +10,7 @@ from xnorforge.sw.nn.building_blocks import Head, Scores
 from xnorforge.sw.nn.eight_bit import EightScores
 from xnorforge.sw.nn.stream import Classifier
 from xnorforge.sw.tasks.base import task_of
-from xnorforge.sw.training import train
+from xnorforge.sw.training import train, weights
 
 from .maps import pictures
 from .refusals import refused
@@ -77,7 +76,9 @@ def test_scores_are_whole_so_that_classes_and_maps_are_exact(net):
 
 @pytest.mark.parametrize("net", NETS)
 def test_cards_name_data_recipe_seed_and_command(net):
-    card = json.loads((files("xnorforge.sw") / "shipped" / f"{net}-ste" / "card.json").read_text())
+    card, tensors = weights.read_weights(files("xnorforge.sw") / "shipped" / f"{net}-ste")
+    real = any("norm" in name and tensor.dtype.kind == "f" for name, tensor in tensors.items())
+    assert (card["weights"]["batch_norms"] == ["float32"]) == real
     assert card["data"]["trained_on"] and card["recipe"]["epochs"] > 0 and isinstance(card["seed"], int)
     assert f"train {net} " in card["command"] and f"--epochs {card['recipe']['epochs']} " in card["command"]
 
