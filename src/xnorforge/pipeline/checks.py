@@ -2,21 +2,19 @@
 
 import functools
 import os
-from pathlib import Path
 
 from xnorforge.core import cache
 from xnorforge.core.errors import all_slips
 from xnorforge.pipeline import job, model_request, pictures, request, run
 from xnorforge.pipeline.request import Request
-from xnorforge.sw.training import runs
 
 
 def check_request(asked: Request) -> None:
     """Check the options of a build before anything is built.
 
     Raises:
-        UserError: an unknown name, a missing file, all of them, a sentence each; else no weights, or a folder
-            that cannot be written.
+        UserError: an unknown name, a missing file, or a folder that cannot be written; all of it, a sentence
+            each.
     """
     looks = [
         lambda: request.names(asked),
@@ -29,9 +27,6 @@ def check_request(asked: Request) -> None:
         if given := getattr(asked, kind):
             looks.append(functools.partial(request.file, kind, given))
     all_slips(looks)
-    if asked.begin == "export" and not asked.model and not run.untrained(asked):
-        given = Path(asked.weights) if asked.weights else runs.own(asked.trained)
-        runs.weights_of(asked.net, asked.method, given)
     request.folder(asked.net_dir, job.NO_ROOM)
 
 

@@ -73,11 +73,16 @@ def untrained(asked: Request) -> bool:
     return bool(asked.data and not asked.weights and asked.begin == "export" and not runs.own(asked.trained))
 
 
-def train_first(asked: Request, heard: bool = False) -> None:
-    """Train a network of the user's own pictures, by its recipe; `heard` and errors as of `run_stages`."""
-    train_by(
-        [asked.net, "--method", asked.method, "--data", str(asked.data), "-o", str(asked.trained)], heard
-    )
+def weights_first(asked: Request, heard: bool) -> None:
+    """Train a network of the user's own pictures that has no weights, by its recipe, and refuse any other
+    before a stage loads torch to say so; `heard` and errors as of `run_stages`.
+    """
+    if untrained(asked):
+        given = "--method", asked.method, "--data", str(asked.data), "-o", str(asked.trained)
+        train_by([asked.net, *given], heard)
+    elif asked.begin == "export" and not asked.model:
+        folder = Path(asked.weights) if asked.weights else runs.own(asked.trained)
+        runs.weights_of(asked.net, asked.method, folder)
 
 
 def train_by(words: list[str], heard: bool) -> None:
@@ -105,12 +110,11 @@ def run_stages(asked: Request, until: str = "report", heard: bool = False) -> li
 
     Raises:
         StageFailed: a stage failed, unless `heard`.
-        UserError: what a stage read or left changed while the build ran.
+        UserError: there are no weights, or what a stage read or left changed while the build ran.
         UserError, MismatchError: with `heard`: the stage's sentence.
     """
     waiting, done, ran = wanted(asked, until), set[str](), list[str]()
-    if untrained(asked):
-        train_first(asked, heard)
+    weights_first(asked, heard)
     planned = {stage.name for stage in waiting}
     running: dict[Future, Stage] = {}
     failed: BaseException | None = None
