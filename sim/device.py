@@ -270,18 +270,18 @@ def _listed(rtl: Path) -> list[Path]:
 
 
 def ports_header(clock: str, lanes: list[Lane]) -> str:
-    """The text of ports.h: where stream.cpp finds the ports."""
+    """The text of ports.h: where model.cpp finds the ports."""
     rows = []
     for lane in lanes:
-        sides = [f"{{{', '.join(map(_stream, ports))}}}" for ports in (lane.sources, lane.sinks)]
-        pause = _port(*lane.pause) if lane.pause else "{}"
-        rows.append(f"      {{{_port(lane.reset_n, 1)}, {', '.join(sides)}, {pause}}},\n")
+        rows.append(f"  to.lane({_port(lane.reset_n, 1)}, {_port(*lane.pause) if lane.pause else '{}'});\n")
+        rows += [f"  to.source({_stream(port)});\n" for port in lane.sources]
+        rows += [f"  to.sink({_stream(port)});\n" for port in lane.sinks]
     return (
         '#include "Vtop.h"\n'
         "#define PORT(name, bits) Port{&top.name, sizeof(top.name), bits}\n"
         "using Top = Vtop;\n"
-        f"static Port clock(Top& top) {{ return {_port(clock, 1)}; }}\n"
-        f"static std::vector<Lane> lanes(Top& top) {{\n  return {{\n{''.join(rows)}  }};\n}}\n"
+        f"static Port clock_of(Top& top) {{ return {_port(clock, 1)}; }}\n"
+        f"static void lanes_of(Top& top, Lanes& to) {{\n{''.join(rows)}}}\n"
     )
 
 

@@ -1,6 +1,5 @@
 """The verilated shell with its accelerator as a library, for the drivers of hw/shells/dma/drivers."""
 
-from importlib.resources import files
 from pathlib import Path
 
 from xnorforge.core import artifacts
@@ -8,9 +7,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.shells import dma
 from xnorforge.sim import verilate
 
-LIBRARY = verilate.Form(
-    Path(str(files("xnorforge.sim") / "shell.cpp")), compile=("-fPIC",), link=("-shared",)
-)
+LIBRARY = verilate.Form(verilate.SIM / "shell.cpp", link=("-shared",))
 
 
 def shell_library(acc: Path, checked: bool = True, level: str = "") -> Path:

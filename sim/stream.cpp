@@ -16,57 +16,16 @@
 // While a source pauses, its data is noise: the top must not look at it.
 
 #include <algorithm>
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
-#include <vector>
 
-struct Port {
-  void* at;     // Verilator's storage: little endian, unused high bits must be zero
-  size_t bytes;
-  size_t bits;
-  size_t words() const { return (bits + 31) / 32; }
-  uint8_t get() const { return *static_cast<uint8_t*>(at); }
-  void set(uint8_t bit) const { *static_cast<uint8_t*>(at) = bit; }
-  void put(const uint32_t* words) const { memcpy(at, words, bytes < 4 * this->words() ? bytes : 4 * this->words()); }
-  void read(uint32_t* words) const { memcpy(words, at, bytes < 4 * this->words() ? bytes : 4 * this->words()); }
-};
-
-struct Stream {
-  Port data, valid, ready;
-  Port last = {};  // of a stream out; null where the device has none
-  Port more = {};  // travels beside the data, the last word of a beat; null likewise
-  size_t words() const { return data.words() + (more.at ? 1 : 0); }
-  void put(const uint32_t* words) const {
-    data.put(words);
-    if (more.at) more.put(words + data.words());
-  }
-  void read(uint32_t* words) const {
-    data.read(words);
-    if (!more.at) return;
-    words[data.words()] = 0;
-    more.read(words + data.words());
-  }
-};
-
-struct Lane {
-  Port reset_n;
-  std::vector<Stream> sources, sinks;
-  Port pause = {};  // a bit per inner stream; null where the top has none
-};
-
-#include "verilated.h"
-#if VM_TRACE_FST
-#include "verilated_fst_c.h"
-using Waves = VerilatedFstC;
-#elif VM_TRACE_VCD
-#include "verilated_vcd_c.h"
-using Waves = VerilatedVcdC;
-#endif
 #include "seeded.h"
-#include "ports.h"  // generated: class Top, clock(Top&), lanes(Top&)
+#include "streams.h"
+
+void Lanes::lane(Port reset_n, Port pause) { all.push_back({reset_n, pause, {}, {}}); }
+void Lanes::source(Stream stream) { all.back().sources.push_back(stream); }
+void Lanes::sink(Stream stream) { all.back().sinks.push_back(stream); }
 
 struct Job {
   uint64_t patience;               // cycles without any transfer after which the lane hangs
@@ -350,11 +309,11 @@ int main(int argc, char** argv) {
   context->errorLimit(1000);
   if (argc > 5) context->traceEverOn(true);
   const uint64_t half = argc > 6 ? strtoull(argv[6], nullptr, 10) : 1;
-  auto top = std::make_unique<Top>(context.get());
+  start(context.get());
 #if VM_TRACE
   Waves waves;
   if (argc > 5) {
-    top->trace(&waves, 99);
+    trace(waves);
     waves.open(argv[5]);
   }
 #endif
@@ -362,7 +321,9 @@ int main(int argc, char** argv) {
   FILE* file = fopen(argv[1], "rb");
   if (!file) return 3;
   std::vector<Driver> drivers;
-  const auto ports = lanes(*top);
+  Lanes found;
+  lanes(found);
+  const auto& ports = found.all;
   size_t inputs = 0;
   for (size_t i = 0; i < ports.size(); i++) {
     drivers.emplace_back(ports[i], file, seed, i);
@@ -370,29 +331,28 @@ int main(int argc, char** argv) {
   }
   fclose(file);
 
-  auto settle = [&] { top->eval(); };
   auto edge = [&] {
 #if VM_TRACE
     if (argc > 5) waves.dump(context->time());
 #endif
     context->timeInc(half);
-    clock(*top).set(1);
-    top->eval();
+    clock_port().set(1);
+    evaluate();
 #if VM_TRACE
     if (argc > 5) waves.dump(context->time());
 #endif
     context->timeInc(half);
-    clock(*top).set(0);
+    clock_port().set(0);
   };
 
-  clock(*top).set(0);
+  clock_port().set(0);
   for (const auto& lane : ports) {
     lane.reset_n.set(0);
     for (const auto& source : lane.sources) source.valid.set(0);
     for (const auto& sink : lane.sinks) sink.ready.set(0);
   }
   for (int i = 0; i < 4; i++) {
-    settle();
+    evaluate();
     edge();
   }
 
@@ -400,16 +360,16 @@ int main(int argc, char** argv) {
   uint64_t after = 0;
   for (uint64_t cycle = 0; after < 32; cycle++) {
     for (auto& driver : drivers) driver.set(cycle);
-    settle();
+    evaluate();
     if (probe) {
       for (auto& driver : drivers) driver.look();
       for (size_t input = 0; input < inputs; input++) {  // of all lanes at once, since none depends on another
         for (auto& driver : drivers) driver.turn(input, true);
-        settle();
+        evaluate();
         for (auto& driver : drivers) driver.compare(input, cycle);
         for (auto& driver : drivers) driver.turn(input, false);
       }
-      settle();
+      evaluate();
     }
     bool all = true;
     for (auto& driver : drivers) {
@@ -422,7 +382,7 @@ int main(int argc, char** argv) {
 #if VM_TRACE
   if (argc > 5) waves.close();
 #endif
-  top->final();
+  finish();
   file = fopen(argv[2], "wb");
   if (!file) return 3;
   for (auto& driver : drivers) driver.write(file);

@@ -19,7 +19,7 @@ from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.core.native import compiler, compiler_version
 from xnorforge.core.progress import now_at
 
-FLAGS = ("-std=c++20", "-w", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0")
+FLAGS = ("-std=c++20", "-w", "-fPIC", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0")
 WAIVED = (
     "-Wno-DECLFILENAME",
     "-Wno-UNUSEDPARAM",
@@ -36,17 +36,18 @@ class Form:
     Attributes:
         driver: the C++ file that drives the model; it may include "ports.h", and headers beside it.
         verilate, compile, link: flags of Verilator and of both steps of the C++ compiler, beyond the usual.
-        runtime: files of Verilator's runtime beyond the usual.
+        runtime: C++ that is the same for all models, beyond Verilator's usual files.
     """
 
     driver: Path
     verilate: tuple[str, ...] = ()
     compile: tuple[str, ...] = ()
     link: tuple[str, ...] = ()
-    runtime: tuple[str, ...] = ()
+    runtime: tuple[Path, ...] = ()
 
 
-STREAMS = Form(Path(str(files("xnorforge.sim") / "stream.cpp")))
+SIM = Path(str(files("xnorforge.sim")))
+STREAMS = Form(SIM / "model.cpp", runtime=(SIM / "stream.cpp",))
 
 
 @cache
@@ -135,7 +136,7 @@ def compile_model(
         *(Path(path).name for path in sources),
         *_own(form),
     )
-    driver = (form.driver, *sorted(form.driver.parent.glob("*.h")))
+    driver = (form.driver, *sorted(form.driver.parent.glob("*.h")), *form.runtime)
     place = results.place_of("verilator", given, [*driver, *map(Path, sources), *included], [__name__])
 
     def make(aside: Path) -> None:
@@ -156,28 +157,33 @@ def compile_model(
             if level == "-O0":
                 units = [("all", cycle + once, level)]  # one start of the compiler
             objects = [_object(folder, name, parts, flag, waves, form) for name, parts, flag in units]
-            _compile("-o", aside / MODEL, *objects, _runtime(waves, form), *_libraries(waves), *form.link)
+            _compile("-o", aside / MODEL, *objects, *_runtime(waves, form), *_libraries(waves), *form.link)
 
     return results.kept(place, make) / MODEL
 
 
 def _own(form: Form) -> tuple[str, ...]:
-    return (*form.compile, "", *form.link, "", *form.runtime)
+    return (*form.compile, "", *form.link, "", *(path.name for path in form.runtime))
 
 
-def _runtime(kind: str | None, form: Form) -> Path:
-    """Verilator's own C++, which every model needs, compiled once."""
-    place = results.place_of("verilator-runtime", (*_tools(), kind, *_own(form)), [], [__name__])
+def _runtime(kind: str | None, form: Form) -> list[Path]:
+    """What every model needs, each file compiled once."""
+    include = _root() / "include"
+    found = [_part(include / f"verilated{name}.cpp", None, form) for name in ("", "_threads")]
+    waves = [include / f"verilated_{kind}_c.cpp"] if kind else []
+    return found + [_part(path, kind, form) for path in (*waves, *form.runtime)]
+
+
+def _part(path: Path, kind: str | None, form: Form) -> Path:
+    headers = sorted(path.parent.glob("*.h")) if path in form.runtime else []
+    place = results.place_of(
+        "verilator-runtime", (*_tools(), kind, *form.compile), [path, *headers], [__name__]
+    )
 
     def make(aside: Path) -> None:
-        names = ["verilated.cpp", "verilated_threads.cpp"] + ([f"verilated_{kind}_c.cpp"] if kind else [])
-        names += form.runtime
-        sources = [_root() / "include" / name for name in names]
-        with tempfile.TemporaryDirectory(dir=aside) as name:
-            parts = [_object(Path(name), source.stem, [source], "-O2", kind, form) for source in sources]
-            _compile("-r", "-nostdlib", "-o", aside / "runtime.o", *parts)
+        _compile("-c", *_flags("-O2", kind, form), "-o", aside / "part.o", path)
 
-    return results.kept(place, make) / "runtime.o"
+    return results.kept(place, make) / "part.o"
 
 
 def _object(folder: Path, name: str, parts, level: str, kind: str | None, form: Form) -> Path:

