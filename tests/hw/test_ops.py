@@ -8,6 +8,7 @@ import pytest
 from op_examples import examples_of
 
 from xnorforge.core import plugins
+from xnorforge.hw.cycles import CycleModel
 from xnorforge.sim import cosim, device, verilate
 
 FRAMES = 5
@@ -30,7 +31,8 @@ each = pytest.mark.parametrize(
     [pytest.param(name, i, id=f"{name}-{i}") for name in OPS for i in range(len(EXAMPLES[name]))],
 )
 every = pytest.mark.parametrize("name", OPS)
-PACES = {"flowing": 0.0, "both sides pause half the time": 0.5, "slow sink": (0.1, 0.7)}
+PACES = {"flowing": (0.0, 0.0), "both sides pause half the time": (0.5, 0.5), "slow sink": (0.1, 0.7)}
+MORE = {"source pauses": (0.5, 0.0), "sink pauses": (0.0, 0.5), "both": (0.3, 0.3), "slow source": (0.7, 0.1)}
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +49,7 @@ def bench():
             at = [op.cycles() * 3 // 2 + index for index, op in enumerate(ops)] if reset else None
             probe = pace == "both sides pause half the time"
             runs[name, pace, reset] = cosim.attempt(
-                devices[name], frames, stall=PACES[pace], seed=7, reset_at=at, probe=probe
+                devices[name], frames, stall=(PACES | MORE)[pace], seed=7, reset_at=at, probe=probe
             )
         return runs[name, pace, reset]
 
@@ -83,6 +85,24 @@ def test_frames_back_to_back_come_in_the_predicted_cycles(bench, name, index):
     assert run.interval == EXAMPLES[name][index].cycles(), run.gaps
     latency = EXAMPLES[name][index].latency()
     assert latency is None or run.latency == latency
+
+
+@every
+@pytest.mark.parametrize("pace", [*PACES, *(pytest.param(pace, marks=pytest.mark.full) for pace in MORE)])
+def test_every_beat_of_an_operator_is_in_the_cycle_of_the_model(bench, name, pace):
+    beats, runs = 0, bench(name, pace)
+    for lane, op in enumerate(EXAMPLES[name]):
+        run = taken(runs, lane)
+        course = CycleModel([op], bench=True).run(FRAMES, (PACES | MORE)[pace], 7, lane)
+        assert not course.deadlock
+        for tensor, cycles in zip([*op.sources, *op.results], [*run.taken, *run.given], strict=True):
+            np.testing.assert_array_equal(course.taken[tensor], cycles, err_msg=tensor)
+            beats += len(cycles)
+        if op.get_nodeattr_types().get("bodies"):
+            continue  # buffers of a body are not in the model
+        for path, fill in run.fills.items():
+            assert "u_stamps" in path or course.operators[op.name].fill == fill
+    assert beats >= 2 * FRAMES * len(EXAMPLES[name])
 
 
 @each
