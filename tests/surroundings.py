@@ -29,6 +29,9 @@ def usual_environment() -> None:
         "PYTHON": sys.executable,
         "LANG": "C.UTF-8",
         "TZ": "UTC",
+        # A worker a core: threads that wait for one another spin.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
         "PATH": os.pathsep.join(
             folder
             for folder in os.environ["PATH"].split(os.pathsep)
