@@ -26,7 +26,7 @@ def scale_and_bias(value: Value) -> tuple[np.ndarray, np.ndarray]:
 
 
 def evaluate(value: Value, integers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of a value of one leaf, float64, and by how much its four roundings may put each of them off."""
+    """Numbers of a value of one leaf, float64, and how far its four roundings may put each off."""
     scale, offset = scale_and_bias(value)
     product = scale * integers.astype(np.float64)
     return product + offset, 2.0**-51 * (abs(product) + abs(offset))

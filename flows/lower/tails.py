@@ -98,10 +98,17 @@ def without_tails(network: ModelWrapper) -> tuple[ModelWrapper, list[Tail]]:
     nodes.reverse()
     if not nodes:
         return network, []
-    tails = [TAILS[node.op_type] for node in nodes if node.op_type in TAILS]
+    tails = [_tail(network, node) for node in nodes if node.op_type in TAILS]
     for node in nodes:
         _check(network, node)
     return _ending_at(network, nodes), tails
+
+
+def _tail(network: ModelWrapper, node) -> Tail:
+    """The entry of a node; one whose second output alone is used may have an entry of its own."""
+    ends = {one.name for one in network.graph.output}
+    used = [place for place, x in enumerate(node.output) if x in ends or network.find_consumers(x)]
+    return TAILS.get(f"{node.op_type}.{used[0]}" if len(used) == 1 else "", TAILS[node.op_type])
 
 
 def _read_elsewhere(network: ModelWrapper, node, behind: set[str]) -> bool:

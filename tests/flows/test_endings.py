@@ -56,6 +56,19 @@ def head(outputs=CLASSES):
     return net.node("Conv", net.weights(outputs, 6, 1, 1))
 
 
+def dead():
+    """As `bits`, but levels of two bits, of which no channel ever leaves the first."""
+    net = Graph(SHAPE)
+    return net.node("Conv", net.weights(6, 3, 5, 5)).real("Sub", 1e6).quant(0.5, 2, signed=0)
+
+
+def places(count):
+    """The places of the largest scores, without them."""
+    net = dense().node("TopK", whole(count), outputs=2)
+    net.at, net.kind = f"{net.at}_1", TensorProto.INT64
+    return net
+
+
 def averaged():
     return head().node("GlobalAveragePool")
 
@@ -103,6 +116,20 @@ BUILT = {  # name: network, shape of its scores
         lambda: weighted(bits().node("GlobalAveragePool").node("Flatten"), 6),
         (CLASSES,),
     ),
+    "average of a dead layer, dense": (
+        lambda: weighted(dead().node("GlobalAveragePool").node("Flatten"), 6),
+        (CLASSES,),
+    ),
+    "averages of a dead layer, dense": (
+        lambda: weighted(dead().node("AveragePool", **POOL).node("Flatten"), 24),
+        (CLASSES,),
+    ),
+    "maxima of a dead layer, dense of 0.1": (
+        lambda: (net := dead().node("MaxPool", **POOL).node("Flatten")).node(
+            "MatMul", net.weights(24, CLASSES) * np.float32(0.1)
+        ),
+        (CLASSES,),
+    ),
     "maximum of all pixels": (lambda: head().node("GlobalMaxPool"), CELL),
     "map": (head, MAP),
     "map of bits": (bits, (6, 4, 4)),
@@ -144,6 +171,8 @@ TAILS = {  # name: network, shape of its scores, the ending in front of the func
         lambda: dense().node("Softmax").index("ArgMax", axis=1), (1,), "dense", "arg_max of softmax",
     ),
     "argmax of a map": (lambda: head().index("ArgMax", axis=1), (1, 4, 4), "map", "arg_max"),
+    "place of the largest": (lambda: places(1), (1,), "dense", "top_k"),
+    "places of the largest two": (lambda: places(2), (2,), "dense", "top_k"),
     "largest two": (lambda: dense().node("TopK", whole(2), outputs=2), (2,), "dense", "top_k"),
 }  # fmt: skip
 REFUSED = {  # name: network, shape of its scores, the cure in the message, the ending that the cure leads to
