@@ -2,7 +2,6 @@
 
     python tools/results.py                 write them anew
     python tools/results.py add FOLDER …    add the builds in these folders to the records first
-    python tools/results.py front RUN ACCELERATOR    add a training, and the cells of its network
     python tools/results.py warm RUN …      add trainings that start from one float network
     python tools/results.py trial RUN …     add trainings on few images, each with another change of a recipe
 
@@ -41,7 +40,6 @@ from xnorforge.sw.tasks.track import STILL
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests/hw"))
 import mapped  # noqa: E402
-from plain_port import FOUND  # noqa: E402
 
 RESULTS = ROOT / "docs/results"
 BUILDS, PEERS, BED = RESULTS / "builds.jsonl", RESULTS / "peers.toml", RESULTS / "bed.jsonl"
@@ -451,17 +449,6 @@ def comparison() -> str:
     return "\n".join([table(head, rows), "", *sources])
 
 
-def add_front(run: Path, acc: Path) -> None:
-    """Add a training and what was found of its accelerator; the last one of a network and part stays."""
-    card, found = (json.loads(path.read_text()) for path in (run / "card.json", acc / FOUND))
-    row = max(card["accuracy"], key=lambda row: row["images"])
-    line = {key: card[key] for key in ("net", "method", "hyper", "seed", "command")} | found
-    line |= {"epochs": card["recipe"]["epochs"], "images": row["images"], "correct": row["correct"]}
-    same = ("net", "hyper", "seed", "part")
-    kept = [old for old in front() if any(old[key] != line[key] for key in same)]
-    FRONT.write_text("".join(f"{json.dumps(one)}\n" for one in [*kept, line]))
-
-
 def front() -> list[dict]:
     """The records of networks with a frame per cycle, by part and accuracy."""
     return sorted(lines_of(FRONT), key=lambda line: (line["part"], line["correct"]))
@@ -478,8 +465,8 @@ def interval(correct: int, images: int) -> str:
 
 FRONT_WORDS = """
 MNIST, all 10,000 test images. The 784 pixels of 8 bits enter in one cycle and the index of the class leaves.
-LUT and FF are Yosys cells of the whole network with a plain port, encoder included, by `tools/plain_port.py`
-([a result in nanoseconds](../guide/nanoseconds.md)), which routes an ECP5 between registers. ns is the
+LUT and FF are Yosys cells of the whole network with a plain port, encoder included, mapped flat
+([a result in nanoseconds](../guide/nanoseconds.md)); an ECP5 was routed between registers. ns is the
 latency at the routed clock. Networks of `dwn` were scored on these images once, at the end; one of 100
 neurons, left out here, had 89.24 %.
 """
@@ -557,8 +544,6 @@ def main(words: list[str]) -> None:
         add_trainings(words[1:], WARM)
     if words[:1] == ["trial"]:
         add_trainings(words[1:], TRIALS)
-    if words[:1] == ["front"]:
-        add_front(*map(Path, words[1:]))
     for path, text in pages().items():
         path.write_text(text)
 

@@ -90,6 +90,7 @@ def _facts(ops, fold: Record, prefix: str, renamed: sources.Renamed, interface: 
     into, out = (top_stream(one, timing is not None) for one in (ops[0].in_stream(), ops[-1].out_stream()))
     module = f"{prefix}_{interface}"
     version = xnorforge.__version__
+    synth = families.load(board.family).synth.removeprefix("synth_")  # flat, logic that waits disappears
     short = ".".join(version.split(".")[:2])
     return {
         "net": fold["net"], "title": " ".join(board.title.split()), "part": board.part,
@@ -99,7 +100,7 @@ def _facts(ops, fold: Record, prefix: str, renamed: sources.Renamed, interface: 
         "vlnv": f"xnorforge:bnn:{module}:{version}",
         "timing": timing, "into": into, "out": out, "depth": frames_in_flight(ops),
         "control": _control_ports(control_address_bits(ops)),
-        "synth": families.load(board.family).synth.removeprefix("synth_").split(),
+        "synth": (synth.replace(" -noflatten", "") if timing else synth).split(),
         "defines": families.load(board.family).defines, "frames": vectors.FRAMES,
         "patience": 1000 + 40 * sum(op.cycles() for op in ops), "headers": renamed.headers,
         "sources": renamed.sources, "memories": renamed.memories,

@@ -43,20 +43,19 @@ def saved(graph, output, path, annotation=None):
     return path
 
 
+def norm_and_sign(graph, channels, shift, mean, variance):
+    """A batch norm of random parameters, and bits."""
+    many = (graph.rng.normal(0, spread, channels) for spread in (shift, mean))
+    graph.real("BatchNormalization", graph.rng.uniform(0.5, 2, channels), *many, np.full(channels, variance))
+    return graph.sign()
+
+
 def picture_net(head, channels=3, size=6):
     """Constants at the input (`head`), a binary convolution, a batch norm, bits, ten scores."""
     graph = Graph((channels, size, size), seed=3)
     head(graph)
     graph.node("Conv", graph.weights(4, channels, 3, 3))
-    rng = graph.rng
-    graph.real(
-        "BatchNormalization",
-        rng.uniform(0.5, 2, 4),
-        rng.normal(0, 0.3, 4),
-        rng.normal(0, 3, 4),
-        np.full(4, 9.0),
-    )
-    graph.sign().node("Flatten")
+    norm_and_sign(graph, 4, 0.3, 3, 9.0).node("Flatten")
     return graph.node("MatMul", graph.weights(4 * (size - 2) ** 2, 10))
 
 
@@ -65,15 +64,7 @@ def vector_net(head=lambda graph: None, features=16, outputs=3):
     graph = Graph((features,), seed=5)
     head(graph)
     graph.node("MatMul", graph.weights(features, 24))
-    rng = graph.rng
-    graph.real(
-        "BatchNormalization",
-        rng.uniform(0.5, 2, 24),
-        rng.normal(0, 1, 24),
-        rng.normal(0, 1, 24),
-        np.full(24, 16.0),
-    )
-    graph.sign()
+    norm_and_sign(graph, 24, 1, 1, 16.0)
     return graph.node("MatMul", graph.weights(24, outputs))
 
 

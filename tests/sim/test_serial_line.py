@@ -38,6 +38,7 @@ from xnorforge.sim.serial_board import SerialBoard
 from xnorforge.sim.serial_line import beat_bytes, conversation, frame_integers
 from xnorforge.sw.tasks.base import task_of
 
+from ..hw.test_uart import HEAD
 from ..refusals import says
 
 BYTE = Stream((1,), 1, 8)  # one byte per frame: a sequence of requests has no other unit
@@ -45,18 +46,6 @@ CLOCKS, SEED, RESETS, MOST_BITS = 5, 3, 50, 120
 MAKE = {name: plugins.load("hw.ops", name).Op.make for name in plugins.names("hw.ops")}
 PACES = [0.0, 0.4, (0.1, 0.8), (0.8, 0.1)]
 
-HEAD = """module xf_line (
-  input  logic       clk_i,
-  input  logic       rst_ni,
-  input  logic [7:0] s_data_i,
-  input  logic       s_valid_i,
-  output logic       s_ready_o,
-  output logic [7:0] m_data_o,
-  output logic       m_valid_o,
-  input  logic       m_ready_i
-);
-  logic lost;
-"""
 # What the generated top has behind its line, driven byte by byte.
 BYTES = """
   logic clk, rst_n;
@@ -185,7 +174,11 @@ def requests_bench(ops) -> str:
     shell, removed = re.subn(r"  xf_uart_shell #.*?\);\n", "", shell, flags=re.DOTALL)
     assert removed == 1
     named = uart.accelerator_text(border_of(ops), "u_accelerator")
-    return HEAD + BYTES.format(shell=shell, accelerator=named) + "  assign lost = was_lost;\n"
+    return (
+        f"{HEAD}  logic lost;\n"
+        + BYTES.format(shell=shell, accelerator=named)
+        + "  assign lost = was_lost;\n"
+    )
 
 
 def line_bench(ops, name="ulx3s") -> str:
@@ -200,7 +193,7 @@ def line_bench(ops, name="ulx3s") -> str:
         if "lost" in low
         else line
     )
-    return _nextpnr.board_top(board, clock, border_of(ops)) + HEAD + line
+    return _nextpnr.board_top(board, clock, border_of(ops)) + f"{HEAD}  logic lost;\n{line}"
 
 
 def device_of(rtl: Path, ops, text: str, changed=None) -> Device:
