@@ -27,23 +27,6 @@ def test_a_record_changes_the_table_and_a_build_replaces_the_one_of_its_command(
     assert "123,456" in results.builds_page() and len(results.builds()) == 1
 
 
-def test_a_trial_is_compared_with_the_recipe_itself(tmp_path, monkeypatch):
-    usual = {
-        "net": "a-net", "method": "ste", "hyper": {}, "recipe": {"images": 50, "lr": 0.1}, "init": None,
-        "held_out": [0.1, 0.5], "test": [{"set": "ten images", "top1": 40.0}],
-    }  # fmt: skip
-    other = usual | {"recipe": {"images": 50, "lr": 0.2}, "held_out": [0.1, 0.56]}
-    warm = usual | {"init": "runs/a-net-float: a-net, full precision", "held_out": [0.1, 0.49]}
-    monkeypatch.setattr(results, "TRIALS", tmp_path / "trials.jsonl")
-    results.TRIALS.write_text("".join(f"{json.dumps(line)}\n" for line in (usual, other, warm)))
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in results.trials()[4].splitlines()]
-    assert rows[2:] == [
-        ["none (usual)", "50.0", "", "40.00"],
-        ["lr=0.2", "56.0", "+6.0", "40.00"],
-        ["starts from a-net-float", "49.0", "-1.0", "40.00"],
-    ]
-
-
 def test_records_hold_no_path_of_a_machine_and_every_build_passed():
     records = [*results.RESULTS.rglob("*.json*"), *(results.ROOT / "sw/shipped").rglob("card.json")]
     assert len(records) > 20

@@ -2,39 +2,27 @@
 
     python tools/results.py                 write them anew
     python tools/results.py add FOLDER …    add the builds in these folders to the records first
-    python tools/results.py warm RUN …      add trainings that start from one float network
-    python tools/results.py trial RUN …     add trainings on few images, each with another change of a recipe
 
 Records: builds (docs/results/builds.jsonl, lines in the form of out/history.jsonl), boards
 (docs/results/boards.jsonl, lines of tools/boards.py), runs of the small bed
-(docs/results/bed.jsonl, lines of tools/bed.py), trainings from one float network (docs/results/warm.jsonl),
-changes of a recipe tried on few images (docs/results/trials.jsonl; the first line is without a change),
-cards of the shipped networks (sw/shipped/*/card.json), counts of operators (tests/hw/counted), networks with
-a frame per cycle (docs/results/front.jsonl) and published figures of other tools (docs/results/peers.toml,
-docs/results/nanoseconds.toml). Each line of a build holds its date, commit and command; a build replaces an
-earlier one of the same command.
+(docs/results/bed.jsonl, lines of tools/bed.py), cards of the shipped networks (sw/shipped/*/card.json),
+counts of operators (tests/hw/counted), networks with a frame per cycle (docs/results/front.jsonl) and
+published figures of other tools (docs/results/peers.toml, docs/results/nanoseconds.toml). Each line of a
+build holds its date, commit and command; a build replaces an earlier one of the same command.
 """
 
-import csv
 import json
 import re
 import statistics
 import sys
 import tomllib
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
-
-from scipy.special import stdtrit
 
 from xnorforge.history import entries
 from xnorforge.hw import families
-from xnorforge.plot.chart import Chart, Point, compose
-from xnorforge.plot.svg import alone
-from xnorforge.studies.paired import LEVEL, Difference, paired_difference
-from xnorforge.sw.methods.base import create
+from xnorforge.studies.paired import paired_difference
 from xnorforge.sw.tasks.track import STILL
 
 ROOT = Path(__file__).parent.parent
@@ -43,11 +31,9 @@ import mapped  # noqa: E402
 
 RESULTS = ROOT / "docs/results"
 BUILDS, PEERS, BED = RESULTS / "builds.jsonl", RESULTS / "peers.toml", RESULTS / "bed.jsonl"
-WARM, TRIALS = RESULTS / "warm.jsonl", RESULTS / "trials.jsonl"
 BOARDS = RESULTS / "boards.jsonl"
 FRONT, FAST = RESULTS / "front.jsonl", RESULTS / "nanoseconds.toml"
 MADE = "<!-- made by tools/results.py from records; edits are lost -->"
-COSTED = {"board": "pynq-z2", "interval": 32768}  # for which trainings are folded
 WIDTHS = (8, 8, 16, 32)  # of the small bed's usual network
 PLAIN = ("NET", "METHOD", "BOARD", "IMAGES", "STALLED")  # options that do not change what is compared
 
@@ -177,7 +163,7 @@ def accuracy_page() -> str:
         "One run per row, with its seed: a difference of a point or less is within the spread of seeds.",
         "Epochs are those of the last run; `init` in the card says where it started. The cards with all "
         "hyper-parameters are `sw/shipped/*/card.json`.",
-        "", table(head, rows), "", *trials(), *tracks(), "",
+        "", table(head, rows), "", *tracks(), "",
     ])  # fmt: skip
 
 
@@ -224,8 +210,8 @@ def methods_page() -> str:
         "One seed each; recipes and starts are on the cards. Cells are counted by Yosys on pynq-z2, see "
         "[builds](builds.md).",
         "Differences of a point or less are within the spread of seeds.",
+        "[Experiments](experiments.md) start all methods from one float network.",
         "", *parts,
-        "## From one float network", "", *warm_table(),
         "## Small bed", "",
         "16x16 pictures (means of 2x2 pixels of CIFAR-10's JPEG copies), 10,000 to train on; held out are "
         "12,500 other training",
@@ -275,144 +261,6 @@ def bed_table(lines: list[dict]) -> str:
         ])  # fmt: skip
     head = ["network", "epochs", "method", "seeds", "held out, %", "above `ste`", "own terms", "cpu seconds"]
     return table(head, rows)
-
-
-def add_trainings(runs: list[str], path: Path) -> None:
-    """Add trainings, each with its held-out curve; one replaces an earlier one of the same command."""
-    lines = {line["command"]: line for line in lines_of(path)}
-    for run in map(Path, runs):
-        card = json.loads((run / "card.json").read_text())
-        line = {key: card[key] for key in ("net", "method", "hyper", "seed", "recipe", "command", "tools")}
-        line |= {
-            "init": card.get("init"),
-            "device": card.get("device", "cpu"),
-            "test": card["accuracy"],
-            "binary_weights": card["weights"]["binary_weights"],
-        }
-        if path == WARM:
-            line |= cost_of(run, card)
-        with (run / "curve.csv").open(newline="") as file:
-            line["held_out"] = [float(row["held_out_accuracy"]) for row in csv.DictReader(file)]
-        lines[line["command"]] = line
-    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines.values()))
-
-
-def cost_of(run: Path, card: dict) -> dict:
-    """Operations of a training's network, and its LUT and BRAM36 by the cost model, on COSTED."""
-    from xnorforge.flows.export import export  # torch and qonnx take seconds, and no page needs them
-    from xnorforge.flows.fold import fold
-    from xnorforge.flows.lower import lower
-    from xnorforge.sw import zoo
-
-    with TemporaryDirectory() as place:
-        net = Path(place)
-        module, about = zoo.load(card["net"], card["method"], run)
-        images, labels, which = zoo.golden(card["net"], 2)
-        export(module, images, labels, net, about | {"images": which})
-        operations = lower(net / "model.onnx", net / "golden.npz", net)["complexity"]["operations"]
-        estimate = fold(net, **COSTED, out_dir=net / "acc")["estimate"]
-    return {"operations": operations, "estimate": {name: estimate[name] for name in ("lut", "bram36")}}
-
-
-@dataclass
-class Warm:
-    """Trainings with one method: the record of the first, percentages by seed, what they are above `ste`."""
-
-    name: str
-    line: dict
-    runs: dict[int, float]
-    above: Difference | None = None
-
-
-def warm() -> tuple[list[Warm], float]:
-    """The trainings that start from one float network, and the deviation of their differences from `ste` by
-    seed. A method has few seeds, so it is pooled over all methods.
-    """
-    groups: dict[str, Warm] = {}
-    for line in lines_of(WARM):
-        usual = asdict(create(line["method"])) | {"guide": line["hyper"].get("guide")}
-        named = [f"{key}={value}" for key, value in line["hyper"].items() if value != usual[key]]
-        name = " ".join([line["method"] + " wide" * line["net"].endswith("wide"), *named])
-        runs = groups.setdefault(name, Warm(name, line, {})).runs
-        runs[line["seed"]] = line["test"][0]["top1"]
-    base, *others = groups.values()
-    gaps = [[one.runs[seed] - base.runs[seed] for seed in one.runs] for one in others]
-    spread = [gap for gap in gaps if len(gap) > 1]
-    freedom = sum(len(gap) - 1 for gap in spread)
-    deviation = (sum(statistics.variance(gap) * (len(gap) - 1) for gap in spread) / freedom) ** 0.5
-    for one, gap in zip(others, gaps):
-        mean = statistics.mean(gap)
-        reach = stdtrit(freedom, (1 + LEVEL) / 2) * deviation / len(gap) ** 0.5
-        one.above = Difference(mean, mean - reach, mean + reach, len(gap))
-    return [base, *others], deviation
-
-
-def warm_table() -> list[str]:
-    """What the methods reach and cost."""
-    found, deviation = warm()
-    rows: list[list[Any]] = []
-    for one in found:
-        cells: list[Any] = ["", ""]
-        if one.above and one.above.high is not None:
-            nothing = f"nothing seen, more than {max(one.above.high, 0):.1f} points is excluded"
-            cells = [str(one.above), {1: "gains", 0: nothing, -1: "costs"}[one.above.sign]]
-        costs = one.line["binary_weights"], one.line["operations"], round(one.line["estimate"]["lut"])
-        rows.append([one.name, *costs, len(one.runs), f"{statistics.mean(one.runs.values()):.2f}", *cells])
-    gaps = [one.above for one in found if one.above]
-    seen = {gap.count: gap.high - gap.mean for gap in gaps if gap.high is not None}
-    least = ", ".join(f"{gap:.2f} points by {n} seed{'s' * (n > 1)}" for n, gap in seen.items())
-    line = found[0].line
-    recipe = ", ".join(f"{key} {value}" for key, value in line["recipe"].items())
-    head = ["method", "binary weights", "operations", "LUT", "seeds", f"{line['test'][0]['set']}, %"]
-    return [
-        f"Every method starts from one float network of the shape of {line['net']}.",
-        f"Recipe: {recipe}.",
-        f"Above `ste`: mean difference of runs with the same seed, and its {LEVEL:.0%} interval, by the",
-        f"deviation of such differences pooled over all methods, {deviation:.2f} points.",
-        f"Smallest difference that can be seen: {least}. A binary operation counts as a 64th.",
-        f"LUT: by the cost model, not counted; {COSTED['board']}, {COSTED['interval']:,} cycles per frame.",
-        "", table([*head, "above `ste`", "so it"], rows), "",
-        "![Accuracy over operations and over LUT; bars: the intervals above](costs.svg)", "",
-    ]  # fmt: skip
-
-
-def trials() -> list[str]:
-    """Changes of a network's recipe, tried on few of the training images, beside the recipe itself."""
-    usual, *_ = lines = lines_of(TRIALS)
-    rows = []
-    for line in lines:
-        new = {key: value for key, value in line["recipe"].items() if usual["recipe"].get(key) != value}
-        changes = [f"{key}={value}" for key, value in new.items()]
-        changes += [line["method"]] * (line["method"] != usual["method"])
-        starts = {"guided by": line["hyper"].get("guide"), "starts from": line["init"]}
-        changes += [f"{how} {Path(run.split(':')[0]).name}" for how, run in starts.items() if run]
-        right, before = (100 * one["held_out"][-1] for one in (line, usual))
-        gap = "" if line is usual else f"{right - before:+.1f}"
-        tested = f"{line['test'][0]['top1']:.2f}"
-        rows.append([", ".join(changes) or "none (usual)", f"{right:.1f}", gap, tested])
-    head = ["change", "held out, %", "above no change", f"{usual['test'][0]['set']}, %"]
-    return [
-        f"## Changes of the recipe of {usual['net']}", "",
-        f"{usual['recipe']['images']:,} of the training images, {len(usual['held_out'])} epochs, one seed; "
-        "held-out images decide. Float networks, at the start or as a guide, have seen all images.", "",
-        table(head, rows), "",
-    ]  # fmt: skip
-
-
-def warm_plot() -> str:
-    """Accuracy over operations and over LUT; the interval of the difference from `ste` as error bar."""
-    ways = {
-        "operations (a binary one counts as a 64th)": lambda line: line["operations"],
-        "LUT (cost model)": lambda line: line["estimate"]["lut"],
-    }
-    charts = [Chart(x_title=title, y_title="test images, %", width=680, height=360) for title in ways]
-    for one in (found := warm()[0]):
-        mean, low, high = statistics.mean(one.runs.values()), None, None
-        if one.above and one.above.low is not None and one.above.high is not None:
-            low, high = (mean - one.above.mean + end for end in (one.above.low, one.above.high))
-        for chart, cost in zip(charts, ways.values()):
-            chart.points.append(Point(cost(one.line), mean, label=one.name, needed=True, low=low, high=high))
-    return alone(compose(charts, "accuracy over costs", f"{found[0].line['net']}, from one float network"))
 
 
 def comparison() -> str:
@@ -530,7 +378,6 @@ def pages() -> dict[Path, str]:
         RESULTS / "estimates.md": estimates_page(),
         RESULTS / "accuracy.md": accuracy_page(),
         RESULTS / "methods.md": methods_page(),
-        RESULTS / "costs.svg": warm_plot(),
         RESULTS / "nanoseconds.md": front_page(),
         ROOT / "README.md": readme(),
     }
@@ -540,10 +387,6 @@ def main(words: list[str]) -> None:
     """Write the tables."""
     if words[:1] == ["add"]:
         add(words[1:])
-    if words[:1] == ["warm"]:
-        add_trainings(words[1:], WARM)
-    if words[:1] == ["trial"]:
-        add_trainings(words[1:], TRIALS)
     for path, text in pages().items():
         path.write_text(text)
 
