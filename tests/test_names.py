@@ -98,14 +98,6 @@ def test_what_is_let_through_has_several_meanings_still(name):
     assert name in SEVERAL, f"{name} has one meaning now: take it off the list"
 
 
-def test_the_same_parameters_are_one_meaning_and_other_ones_are_two():
-    text = "def one(a, *b, c=1, **d): ...\ndef _two(): ...\nclass Three:\n    def four(self): ...\n"
-    text += "@meaning('Five')\ndef five(x): ...\n"
-    assert public_functions(text) == [("one", ("a", "c", "*b", "**d"))]
-    kinds = MEANINGS["rule"]
-    assert len(kinds["net", "op", "sources"]) > 10  # of all operators with a form in hls4ml
-
-
 def test_no_name_is_a_word_whose_meaning_only_its_author_knew():
     wrong = [
         f"{path.relative_to(ROOT)}:{line}: {name}: {PUZZLING[name]}"
@@ -115,12 +107,3 @@ def test_no_name_is_a_word_whose_meaning_only_its_author_knew():
         if name in PUZZLING
     ]
     assert not wrong, "\n".join(wrong)
-
-
-def test_identifiers_are_names_of_every_kind_and_no_words_of_texts():
-    text = "import one as two\ndef three(four, *five, six=0):\n    'held'\n    seven = four.eight(six=1)\n"
-    text += "class Nine: ten: int\n"
-    assert set(identifiers(text)) - {"one"} == {
-        *("two", "three", "four", "five", "six", "seven", "eight", "Nine", "ten", "int")
-    }
-    assert identifiers(text)["seven"] == 4

@@ -82,23 +82,6 @@ def test_no_engine_names_an_operator():
     assert {path: names for path, names in found.items() if names} == {}
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "from xnorforge.hw.ops.join.op import Join",
-        "import xnorforge.hw.ops.join.lower",
-        "cls = OPS['Join']",
-        "load('hw.ops', 'join')",
-        "isinstance(op, ops.Join)",
-        "text = f'xf_join #({parameters})'",
-    ],
-)
-def test_a_named_operator_is_seen_in_every_form(text):
-    assert named(text, {"join": "Join", "top_k": "TopK"}) == {"join"}
-    assert named("'''Join'''\njoin = ' '.join(x)  # Join\nname = 'Join them'", {"join": "Join"}) == set()
-    assert named("kind = 'top_k'", {"top_k": "TopK"}) == {"top_k"}
-
-
 @pytest.fixture(params=["absolute", "maximum"])
 def outside(request, tmp_path):
     """An operator's folder outside the package, and what a process needs to find it."""

@@ -18,7 +18,6 @@ import pytest
 
 from xnorforge.cli.main import cli
 from xnorforge.core import cache
-from xnorforge.core.errors import UserError
 from xnorforge.pipeline import options
 
 from .documents import ROOT, Block, checkout, fences, marker, write
@@ -246,104 +245,6 @@ def read(page: Path, folder: Path, long: bool) -> None:
         used = after.children_user + after.children_system - before.children_user - before.children_system
         print(f"{name(page)}: {time.monotonic() - began:.0f} s wall time, {used:.0f} s of processor time")
     shutil.rmtree(reader.folder)
-
-
-PAGE = """
-# A page
-
-```sh
-export WORD=known
-echo $WORD  # a remark
-touch never  # needs a board
-touch later  # minutes
-```
-
-```python made.py
-SEVEN = 7
-```
-
-```python
-import made
-eight = made.SEVEN + 1
-```
-
-```sh
-cat \\
-  made.py
-```
-
-```python
-assert eight == 8
-```
-"""
-
-
-@pytest.fixture
-def reader(tmp_path):
-    """Makes a reader of a page of this text."""
-
-    def of(text, long=False):
-        (tmp_path / "page.md").write_text(text)
-        (tmp_path / "place/.venv/bin").mkdir(parents=True, exist_ok=True)
-        if not (python := tmp_path / "place/.venv/bin/python").exists():
-            python.symlink_to(sys.executable)
-        return Reader(tmp_path / "page.md", tmp_path / "place", tmp_path / "home", long)
-
-    return of
-
-
-@pytest.mark.parametrize("long", [False, True])
-def test_a_page_is_followed_in_order_and_marked_commands_are_left_out(reader, long):
-    one = reader(PAGE, long)
-    follow(one.page, one)
-    assert (one.folder / "made.py").exists() and (one.folder / "later").exists() == long
-    assert not (one.folder / "never").exists()
-
-
-@pytest.mark.parametrize(
-    "old, new, line, says",
-    [
-        ("touch later  # minutes", "ls missing", 4, "ls missing"),
-        ("assert eight == 8", "print(eight)\nassert eight == 9", 25, "AssertionError"),
-        ("cat \\\n", "false | cat \\\n", 20, "exit code 1"),
-        ("# minutes", "\nexit 3", 4, "exit code 3"),
-    ],
-)
-def test_a_failure_names_page_line_and_output(reader, old, new, line, says):
-    assert old in PAGE
-    one = reader(PAGE.replace(old, new))
-    with pytest.raises(pytest.fail.Exception) as failed:
-        follow(one.page, one)
-    assert str(failed.value).startswith(f"page.md:{line}: ") and says in str(failed.value)
-
-
-@pytest.mark.parametrize(
-    "line, fits",
-    [
-        ("make build NET=mnist-tfc IMAGES=20", True),
-        ("OUT=1 make build NETT=mnist-tfc", False),
-        ("make biuld", False),
-        ("make build IMAGES=many", False),
-        ("make lint && make clean_sim", True),
-        ("xnorforge build mnist-tfc --images 20 --json > out.json", True),
-        ("xnorforge build mnist-tfc --imagse 20", False),
-        (".venv/bin/python -m xnorforge diff last", False),
-        ("xnorforge --help", True),
-        ("docker run -it image", True),
-    ],
-)
-def test_what_is_only_parsed_must_still_be_right(line, fits):
-    if fits:
-        parse(line)
-    else:
-        with pytest.raises((AssertionError, click.ClickException, UserError)):
-            parse(line)
-
-
-def test_training_commands_are_shortened():
-    assert shortened("make train TASK=digits EPOCHS=30  # minutes") == "make train TASK=digits EPOCHS=1"
-    assert shortened("xnorforge train mnist-tfc  # minutes") == "xnorforge train mnist-tfc --epochs 1"
-    assert shortened("make build NET=mnist-tfc  # minutes") == "make build NET=mnist-tfc  # minutes"
 
 
 # Half a minute each, and more.
