@@ -4,7 +4,6 @@ The stage `bitstream` (flows/route) uses nothing else of a family; a family with
 `bitstream`.
 """
 
-import json
 import os
 import re
 import shutil
@@ -28,7 +27,6 @@ RAISED = re.compile(r"^\w+(?:Error|Exception|Interrupt)\b.*$", re.MULTILINE)
 BOUND = "routed, upper bound"  # kind of a clock without the delays of some cells
 TOP = "xf_board_top"  # the module around shell and accelerator, of every family
 PLACED = "placed.json"  # the netlist with places that nextpnr's --write leaves in the folder of a run
-PLACE = re.compile(r"^(?:SLICE_)?X(\d+)/?Y(\d+)")  # of a cell: column and row of its tile, or slice
 ACCELERATOR = "u_accelerator"  # the instance of xf_top in it: the first part of the names of its cells
 
 
@@ -293,17 +291,6 @@ def tenths(times: Iterable[float], longest: float) -> list[int]:
     for time in times:
         found[min(9, int(10 * time / longest))] += 1
     return found if any(found) else []
-
-
-def placed_cells(placed: bytes) -> list[tuple[str, int, int]]:
-    """Name, column and row of every placed cell of the JSON that nextpnr writes, those of
-    Xilinx of slices."""
-    found = list[tuple[str, int, int]]()
-    cells = [one for module in json.loads(placed)["modules"].values() for one in module["cells"].items()]
-    for name, cell in cells:
-        if at := PLACE.match(str(cell.get("attributes", {}).get("NEXTPNR_BEL", ""))):
-            found.append((name, int(at[1]), int(at[2])))
-    return found
 
 
 def shell_pins(board: Board, roles: Sequence[str]) -> dict[str, str]:

@@ -52,7 +52,6 @@ ROUTED = (
     "bit",
     "slowest_nets",
     "arrivals",
-    "floorplan",
 )
 # Stages that must have compared images; the others only count and check their counts.
 COMPARING = ("export", "lower", "fold", "sim", "netlist", "hls", "finn")
@@ -207,7 +206,6 @@ def report(acc: Path, routed: bool | None = None) -> Record:
                     "op": row["op"],
                     "module": row["module"],
                     **{name: row[name] for name in cells.RESOURCES},
-                    "parts": row["parts"],
                 }
                 for row in synth["operators"]
             ],

@@ -1,14 +1,7 @@
-"""Cells of a design by the sites of its part, and by its operators.
-
-Block RAM Tile = RAMB36 + RAMB18 / 2. A module's own cells are listed as `(name)`; with those of its children
-they add up to the module's row.
-"""
+"""Cells of a design by the sites of its part; Block RAM Tile = RAMB36 + RAMB18 / 2."""
 
 from xnorforge.core.types import Record
 from xnorforge.hw import families
-
-COLUMNS = ("Total LUTs", "Logic LUTs", "LUTRAMs", "SRLs", "FFs", "RAMB36", "RAMB18", "DSP Blocks")
-KEYS = ("lut", "lut_logic", "lut_ram", "srl", "ff", "ramb36", "ramb18", "dsp")
 
 
 def block_ram(family: str) -> tuple[str, int]:
@@ -28,26 +21,6 @@ def device_rows(resources: Record) -> list[tuple[str, float, float | None]]:
         used += sum(resources["cells"].get(cell, 0) for cell in site.cells)
         rows.append((site.name, used, has if has is None else site.per * has))
     return rows
-
-
-def columns(family: str) -> tuple[str, ...]:
-    """Heads of the eight counts of the hierarchy; what a family does not have stays 0."""
-    renamed = families.load(family).renamed
-    return tuple(renamed.get(name, name) for name in COLUMNS)
-
-
-def hierarchy_rows(report: Record) -> list[tuple[object, ...]]:
-    """Rows (depth, instance, module, the eight counts): the top, its own cells, then its operators, each with
-    its parts.
-    """
-    resources = report["resources"]
-    rows = [(0, "xf_top", "(top)", resources), (1, "(xf_top)", "xf_top", resources["top"])]
-    for operator in resources["per_operator"]:
-        rows.append((1, operator["name"], operator["module"], operator))
-        for part in operator["parts"]:
-            count = f"{part['instances']} instances" if part["instances"] > 1 else ""
-            rows.append((2 + part["depth"], part["name"], count, part))
-    return [(*row, *(counts[key] for key in KEYS)) for *row, counts in rows]
 
 
 def duration(us: float) -> str:

@@ -14,7 +14,6 @@ from xnorforge.core.types import Record
 from xnorforge.flows.report import (
     device,
     drawing,
-    floorplan,
     layers,
     links,
     reference,
@@ -27,7 +26,6 @@ CHARTS = {
     "chart": chart,
     "curves": curves,
     "drawing": drawing,
-    "floorplan": floorplan,
     "svg": svg,
 }
 

@@ -44,35 +44,6 @@ every("table.layers").forEach((table) => {
   table.parentElement.before(tools);
 });
 
-// A row of a tree folds the deeper rows behind it; at first those below the second level.
-every("table.tree").forEach((table) => {
-  const rows = every("tbody tr", table);
-  const depth = (row) => Number(row.dataset.depth);
-  const inside = (row) => {
-    const behind = rows.slice(rows.indexOf(row) + 1);
-    const end = behind.findIndex((one) => depth(one) <= depth(row));
-    return end < 0 ? behind : behind.slice(0, end);
-  };
-  const set = (row, closed) => {
-    const button = row.querySelector("button");
-    if (!button) return;
-    button.textContent = closed ? "▸" : "▾";
-    button.setAttribute("aria-expanded", String(!closed));
-    inside(row).forEach((one) => {
-      if (!closed && depth(one) > depth(row) + 1) return;
-      one.hidden = closed;
-      set(one, true);
-    });
-  };
-  rows.filter((row) => inside(row).length).reverse().forEach((row) => {
-    const button = made("button", "");
-    button.setAttribute("aria-label", "fold what is inside");
-    button.addEventListener("click", () => set(row, button.getAttribute("aria-expanded") === "true"));
-    row.cells[0].prepend(button);
-    set(row, depth(row) > 0);
-  });
-});
-
 // A click on a head sorts by that column, a second one the other way round; a layer stays together.
 every("table.sorts").forEach((table) => every("thead th", table).forEach((head, column) => {
   const button = made("button", "");

@@ -30,7 +30,6 @@ from xnorforge.hw.boards import Board
 from xnorforge.hw.routing import Hop, LateNet, Routed, Router, TimingPath
 
 NETLIST, RESULT, FAILED = "netlist.json", "routed.json", "failed.txt"
-PLACES = "places.json"  # of the cells of a run
 LOGS = "bitstream-logs"  # folder of what the tools said in runs that failed
 WORST = 5  # paths kept in the record
 
@@ -56,7 +55,7 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), parallel:
         The record: `clock` (MHz: of the bitstream, whether routes met it, requested, and the least, median
         and best of the seeds), `seeds` (a row each), `used` (sites of the part, of the fastest),
         `critical_paths` (slowest first, by operator), `slowest_nets` (of each seed, the nets that arrive last
-        at a register), `arrivals` and `floorplan` (of the fastest), `timing` (source of the delays), `shell`,
+        at a register), `arrivals` (of the fastest), `timing` (source of the delays), `shell`,
         `bit`, `checks`.
 
     Raises:
@@ -140,7 +139,6 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), parallel:
         "critical_paths": slowest,
         "slowest_nets": nets,
         "arrivals": list(fastest.arrivals),
-        "floorplan": paths.floorplan(json.loads((folder / PLACES).read_text()), layers, shell.instance),
         "bit": {
             "file": f"bitstream/{fastest.bit}",
             "bytes": (acc / "bitstream" / fastest.bit).stat().st_size,
@@ -281,10 +279,7 @@ def _route(aside: Path, netlist: bytes, board: Board, seed: int) -> None:
         (aside / FAILED).write_text(f"bitstream: {str(error).removeprefix('bitstream: ')}")
         return
     (aside / NETLIST).unlink()
-    placed = aside / routing.PLACED
-    places = routing.placed_cells(placed.read_bytes()) if placed.is_file() else []
-    (aside / PLACES).write_text(json.dumps(places))
-    placed.unlink(missing_ok=True)  # ten times as long, by the wires of every net
+    (aside / routing.PLACED).unlink(missing_ok=True)  # long, by the wires of every net
     (aside / RESULT).write_text(json.dumps(asdict(routed)))
 
 

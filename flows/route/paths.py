@@ -1,8 +1,7 @@
 """Critical paths by operator: cell names survive synthesis, and their first parts name the layer."""
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import groupby
 
 from xnorforge.core.types import Record
@@ -48,19 +47,6 @@ def row(path: TimingPath, seed: int, layers: Mapping[str, str], instance: str) -
         "from": cells[0].name if cells else "",
         "to": cells[-1].name if cells else "",
     }
-
-
-def floorplan(
-    places: Iterable[tuple[str, int, int]], layers: Mapping[str, str], instance: str
-) -> list[Record]:
-    """Per operator, that with most cells first, its tiles: {"name", "tiles": [column, row, cells]}."""
-    tiles = defaultdict[str, Counter[tuple[int, int]]](Counter)
-    for name, *at in places:
-        tiles[operator(name, layers, instance)][at[0], at[1]] += 1
-    found = sorted(tiles.items(), key=lambda one: (-one[1].total(), one[0]))
-    return [
-        {"name": name, "tiles": [[*at, count] for at, count in sorted(own.items())]} for name, own in found
-    ]
 
 
 def net_row(net: LateNet, seed: int, layers: Mapping[str, str], instance: str) -> Record:

@@ -5,6 +5,7 @@ The counted netlist is the one in `netlist/`, which the netlist simulation runs 
 (flows/route) starts. Nothing is estimated here, and no clock is stated.
 """
 
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -16,11 +17,13 @@ from xnorforge.core.errors import ToolMissing
 from xnorforge.core.types import Record
 from xnorforge.flows import yosys_job
 from xnorforge.flows.backends.rtl import write_layer
-from xnorforge.flows.synth import cells, hierarchy, mapping
+from xnorforge.flows.synth import cells, mapping
 from xnorforge.flows.synth.mapping import TOP, Mapped
 from xnorforge.hw import boards
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.wrap import headers, library
+
+CELL = re.compile(r"^  ([A-Za-z]\w*) (?:#|\S+ {1,2})\($", re.MULTILINE)  # in a netlist file: its type
 
 
 def synthesise(acc: Path, net_dir: Path, parallel: int = 2) -> Record:
@@ -32,7 +35,7 @@ def synthesise(acc: Path, net_dir: Path, parallel: int = 2) -> Record:
         parallel: number of parallel Yosys processes.
 
     Returns:
-        The record: `operators` (per operator its cells, resources and parts), `top` (the same for the
+        The record: `operators` (per operator its cells and resources), `top` (the same for the
         connections), `total`, `capacity`, `board`, `part`, `family`, `synthesis` (the commands of one layer).
 
     Raises:
@@ -51,21 +54,19 @@ def synthesise(acc: Path, net_dir: Path, parallel: int = 2) -> Record:
             for module, one in mapped.items():
                 (aside / f"{module}.v").write_text(one.text)
     own = {module: _own(one.cells, rtl["modules"], board.family) for module, one in mapped.items()}
-    named = {module: list(hierarchy.cells_of(one.text)) for module, one in mapped.items()}
     operators = [
         {
             "name": layer["node"],
             "op": layer["op"],
             "module": layer["module"],
             **own[layer["module"]],
-            "parts": hierarchy.instances_inside(named[layer["module"]], board.family),
         }
         for layer in rtl["layers"]
     ]
     total = cells.add(own.values())
     record = {
         "stage": "synth",
-        "checks": [_netlist_check(mapped, named), _sum_check(own, total, board.family)],
+        "checks": [_netlist_check(mapped), _sum_check(own, total, board.family)],
         "net": Path(net_dir).name,
         "board": board.name,
         "part": board.part,
@@ -126,11 +127,11 @@ def _own(counted: dict[str, int], modules: list[str], family: str) -> Record:
     return {"cells": own, **cells.resources(own, family)}
 
 
-def _netlist_check(mapped: dict[str, Mapped], named: dict[str, list[tuple[str, str]]]) -> Record:
+def _netlist_check(mapped: dict[str, Mapped]) -> Record:
     """The cells in the netlist files against Yosys' count of them, per module and type."""
     wrong = 0
-    for module, one in mapped.items():
-        present = Counter(kind for kind, _ in named[module])
+    for one in mapped.values():
+        present = Counter(CELL.findall(one.text))
         wrong += sum(present[kind] != one.cells.get(kind, 0) for kind in {*present, *one.cells})
     count = sum(sum(one.cells.values()) for one in mapped.values())
     return artifacts.check(

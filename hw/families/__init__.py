@@ -46,7 +46,6 @@ class Family:
         cells: resources of each mapped cell, {cell: {resource: amount}}, as in flows/synth/cells.py.
         units: names of the resources in a board's capacity, {key: (name, number that makes one unit)}.
         sites: rows of the utilisation table.
-        renamed: column heads of the table of instances that have another name in this family.
         defines: macros for reading the RTL.
         simulation: Yosys' models of the mapped cells, in its shared folder, with which netlists can be
             simulated; models in the family's own `cells.v` take precedence. Empty: Yosys has none.
@@ -67,7 +66,6 @@ class Family:
     cells: dict[str, dict[str, float]]
     units: dict[str, tuple[str, int]]
     sites: tuple[Site, ...]
-    renamed: dict[str, str] = field(default_factory=dict)
     defines: tuple[str, ...] = ()
     simulation: str = ""
     models: tuple[Path, ...] = ()

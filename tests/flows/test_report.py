@@ -24,7 +24,6 @@ from xnorforge.flows.report import (
     border,
     brief,
     collect,
-    device,
     operators,
     pages,
     provenance,
@@ -53,9 +52,6 @@ COMPLEXITY = {
          "stored_bits": 24, "operations": 0},
     ],
 }  # fmt: skip
-
-
-PARTS = [("gen_dot[*]", 0, 2), ("u_sum", 1, 2), ("u_replay", 0, 1)]
 
 
 def chain():
@@ -109,11 +105,6 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
                 "op": type(op).__name__,
                 "module": f"layer_{op.name}",
                 **one,
-                "parts": [
-                    {"name": part, "depth": depth, "instances": count, **counted(depth)}
-                    for part, depth, count in PARTS
-                    if op.name == "dense0"
-                ],
             }
             for op, one in zip(ops, cells)
         ],
@@ -330,15 +321,6 @@ def test_operations_are_counted_from_the_matrices(built):
         "dense0": 96,
         "dense1": 24,
     }
-
-
-def test_children_and_own_cells_make_the_parent(built):
-    _, record = built
-    parent, *rows = device.hierarchy_rows(record)
-    children = [row[3:] for row in rows if row[0] == 1]
-    assert [sum(column) for column in zip(*children)] == list(parent[3:])
-    inside = [row[:3] for row in rows if row[0] > 1]
-    assert inside == [(2, "gen_dot[*]", "2 instances"), (3, "u_sum", "2 instances"), (2, "u_replay", "")]
 
 
 def test_a_buffer_names_its_ends_and_its_highest_fill(built):
@@ -869,10 +851,6 @@ ROUTED = {
         {"seed": 2, "ns": 8.5, "operators": ["conv1", "conv2"], "ends": 77, "net": "n"},
         {"seed": 3, "ns": 9.0, "operators": ["conv3"], "ends": 55, "net": "n"},
     ],
-    "floorplan": [
-        {"name": "dense0", "tiles": [[3, 7, 5], [4, 7, 1]]},
-        {"name": "shell", "tiles": [[4, 7, 2], [9, 0, 1]]},
-    ],
     "arrivals": [0, 2, 16, 4, 0, 0, 0, 0, 1, 3],
     "bit": {"file": "bitstream/xf_board_top.bit", "bytes": 4045672, "sha256": "0" * 64},
     "run": {"wall_s": 1.0, "cpu_s": 1.0, "peak_mb": 1, "tools": {}},
@@ -897,9 +875,6 @@ def test_a_routed_clock_stands_beside_the_target_with_frames_per_second_and_path
     assert (
         "8.5 ns from the clock to the last of 77 register inputs, their setup left out: conv1 → conv2" in page
     )
-    squares = re.findall(r'<path d="([^"]+)" class="tile (\w+)"><title>(\w+)', page)
-    assert squares == [("M3,7h.9v.9h-.9z", "s0", "dense0"), ("M4,7h.9v.9h-.9zM9,0h.9v.9h-.9z", "q0", "shell")]
-    assert "dense0 6</span>" in page and "shell 3</span>" in page
     assert "·▁█▂····▁▂" in page and "26 register inputs" in page and "; 3 have less than a tenth" in page
     assert "conv3" not in page  # of another seed than the fastest
     assert "30 of 130 LUT, 20 of 100 registers" in page

@@ -66,9 +66,7 @@ def branched():
 def cells_of(ops) -> dict:
     """A record of the stage synth with seeded cells."""
     own = [counted(seed) for seed in range(len(ops) + 1)]
-    named = [
-        {"name": op.name, "op": type(op).__name__, "module": f"layer_{op.name}", "parts": []} for op in ops
-    ]
+    named = [{"name": op.name, "op": type(op).__name__, "module": f"layer_{op.name}"} for op in ops]
     return {
         **records()["synth"],
         "operators": [{**name, **cells} for name, cells in zip(named, own)],

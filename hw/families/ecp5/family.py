@@ -29,7 +29,6 @@ FAMILY = Family(
         Site("EBR (18 kbit)", ("ramb18",), "bram36", per=2),
         Site("MULT18X18D", ("dsp",), "dsp"),
     ),
-    renamed={"RAMB18": "EBR"},
     rom_rows=2048,
     fabric=Fabric(
         lut_inputs=4,

@@ -49,7 +49,6 @@ FAMILY = Family(
         Site("BSRAM (18 kbit)", ("ramb18",), "bram36", per=2),
         Site("MULT18X18", ("dsp",), "dsp"),
     ),
-    renamed={"RAMB18": "BSRAM"},
     rom_rows=2048,
     alike="ecp5",  # LUTs of four inputs too
 )

@@ -31,7 +31,6 @@ FAMILY = Family(
         Site("EBR (4 kbit)", ("ramb18",), "bram36", per=8),
         Site("SB_MAC16", ("dsp",), "dsp"),
     ),
-    renamed={"RAMB18": "EBR"},
     simulation="ice40/cells_sim.v",
     fabric=Fabric(
         lut_inputs=4,
