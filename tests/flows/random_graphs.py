@@ -299,3 +299,57 @@ class Products(RandomGraph):
         factors = [this, self.graph.at][:: int(self.rng.choice([-1, 1]))]
         self.graph.node("Mul", inputs=factors)
         self.bits, self.shape = bits, before
+
+
+class Chain(RandomGraph):
+    """Layers behind one another: convolutions, also of several dilations added up, dense ones; scores or a
+    map at the end.
+    """
+
+    def draw(self):
+        if len(self.shape) == 1 or self.chance(0.25):
+            return self.dense()
+        (self.rates if self.bits == 1 and self.chance(0.3) else self.layer)()
+        return self.pool() if self.chance(0.5) else None
+
+    def rates(self):
+        """Convolutions of the same bits at several dilations, each with its own border of -1, added up."""
+        start, ends, channels, outputs = self.graph.at, [], self.shape[0], int(self.rng.choice([1, 3, 7]))
+        for rate in self.rng.choice([1, 2, 3, 4, 8], int(self.rng.integers(2, 4)), replace=False).tolist():
+            self.graph.node("Pad", np.array([0, 0, rate, rate] * 2), np.float32(-1), inputs=[start])
+            self.graph.node("Conv", self.graph.weights(outputs, channels, 3, 3), dilations=[rate, rate])
+            ends.append(self.graph.at)
+        self.add_up(ends)
+        self.shape[0] = outputs
+        self.quantise()
+
+    def dense(self):
+        length, self.shape = self.flat(), [int(self.rng.choice([1, 4, 5, 12]))]
+        self.graph.node("MatMul", self.graph.weights(length, *self.shape))
+        self.quantise()
+
+    def flat(self) -> int:
+        if len(self.shape) > 1:
+            self.graph.node("Flatten", axis=1)
+        return prod(self.shape)
+
+    def scores(self):
+        """Sums of a dense layer, with a scale for all or for each; or a map: of 8-bit weights, sums, bits."""
+        outputs, kind = int(self.rng.integers(2, 12)), int(self.rng.integers(3))
+        if len(self.shape) == 1 or self.chance(0.6):
+            length, self.shape = self.flat(), [outputs]
+            self.graph.node("MatMul", self.graph.weights(length, outputs))
+            if kind:
+                count = (1, outputs)[kind - 1]
+                self.graph.real(
+                    "Mul", self.rng.choice([-1, 1], count) * 2.0 ** self.rng.integers(-4, 2, count)
+                )
+            return
+        weights, bias = self.graph.weights(outputs, self.shape[0], 1, 1), []
+        if kind == 0:
+            weights = self.rng.integers(-127, 128, weights.shape) / 128
+            bias = [self.rng.integers(-300, 300, outputs) / 128]
+        self.graph.real("Conv", weights, *bias, kernel_shape=[1, 1])
+        self.shape = [outputs, *self.shape[1:]]
+        if kind == 1:
+            self.quantise()
