@@ -1,5 +1,6 @@
 """What tests of hostile requests share: a command line in this process, and a small network that is built."""
 
+import gc
 import json
 import shutil
 import sys
@@ -28,6 +29,7 @@ from .surroundings import apart, nothing_is_left, usual_environment  # noqa: F40
 
 verilate.LEVEL = "-O0"  # models of tests run for less time than their compiler
 usual_environment()
+gc.set_threshold(200_000, 50, 100)  # tests and torch are millions of objects that stay
 
 PROGRESS = ("export    ", "lower     ", "fold      ", "generate  ", "demo      ")
 
@@ -53,6 +55,11 @@ def pytest_collection_modifyitems(items):
         if mark and not runs_quickly(item.callspec.id, mark.args):
             item.add_marker("full")
     items.sort(key=lambda item: -taken.get(item.nodeid.split("::")[0], 0))
+
+
+def pytest_collection_finish():
+    """What is there now is not looked through again."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

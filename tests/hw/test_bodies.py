@@ -480,7 +480,7 @@ def bench(request):
     return device.bench(ALL, request.param, level="-O0")
 
 
-@pytest.mark.quick("!as built-(0.1, 0.7)")
+@pytest.mark.quick("as built-*", "!as built-(0.1, 0.7)")  # test_ops has them in operators, as simulated
 @pytest.mark.parametrize("stall", [0.0, (0.5, 0.3), (0.1, 0.7)], ids=str)
 def test_every_body_is_its_equation_at_any_pace(bench, stall):
     runs = cosim.run(bench, [op.frames for op in ALL], stall=stall, seed=11)

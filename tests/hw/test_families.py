@@ -46,16 +46,16 @@ def test_a_family_maps_operators_and_counts_their_cells(name, operators, tmp_pat
     assert counted["lut_ram"] + counted["bram36"] > 0 and counted["ff"] < 30 * 8  # no memory of registers
 
 
-def test_weights_in_ultra_ram_take_the_blocks_that_are_estimated(tmp_path, monkeypatch):
+@pytest.mark.quick("128-*")
+@pytest.mark.parametrize(("mw", "mh", "simd", "blocks"), [(40, 12, 40, 1), (128, 12, 128, 2), (64, 80, 1, 1)])
+def test_weights_in_ultra_ram_take_the_blocks_that_are_estimated(mw, mh, simd, blocks, tmp_path, monkeypatch):
     """Blocks have 4,096 words of nine bytes: words of 40 and 128 bits have 5 and 16, a bit one."""
     monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path))
-    make, rng, ops = plugins.load("hw.ops", "xnor_mvu").Op.make, np.random.default_rng(0), []
-    for mw, mh, simd in ((40, 12, 40), (128, 12, 128), (64, 80, 1)):
-        arrays = {"weights": rng.integers(0, 2, (mw, mh))}
-        given = {"mw": mw, "mh": mh, "in_shape": [mw], "out_shape": [mh], "loadable": 1, "rom": "ultra"}
-        ops.append(make(f"unit{mw}", arrays, simd=simd, pe=1, **given))
-    counted = [one["uram"] for one in synth.count(ops, "xcup")]
-    assert counted == [1, 2, 1] == [op.estimate("xcup")["uram"] for op in ops]
+    arrays = {"weights": np.random.default_rng(mw).integers(0, 2, (mw, mh))}
+    given = {"mw": mw, "mh": mh, "in_shape": [mw], "out_shape": [mh], "loadable": 1, "rom": "ultra"}
+    op = plugins.load("hw.ops", "xnor_mvu").Op.make("unit", arrays, simd=simd, pe=1, **given)
+    [counted] = synth.count([op], "xcup")
+    assert counted["uram"] == blocks == op.estimate("xcup")["uram"]
 
 
 @pytest.mark.parametrize("name", NAMES)
