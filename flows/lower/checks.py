@@ -11,7 +11,7 @@ from xnorforge.core.types import Record
 from xnorforge.flows import finn_execution
 
 from .exact import UNIT
-from .reference import evaluate, report_mismatch, scale_and_bias
+from .reference import dequantise, report_mismatch, scale_and_bias
 from .tails import differences, host_function
 from .values import fits_float32, reach_of
 from .walk import Lowered
@@ -73,7 +73,7 @@ def scores_are_equal(
             numbers; if they return indices, the golden scores are the inputs of those functions.
     """
     leaf = graph.leaves[graph.output.single[0]]
-    scores, ours = evaluate(graph.output, integers)
+    scores, ours = dequantise(graph.output, integers)
     if tails and tails[-1].compute:
         wrong = differences(list(tails), np.moveaxis(scores, -1, 1), golden)
         name = host_function(list(tails))
@@ -122,7 +122,7 @@ def chosen_classes(graph: Lowered, integers: np.ndarray) -> np.ndarray:
     scale, bias = scale_and_bias(graph.output)
     if len(set(scale)) == len(set(bias)) == 1 and scale[0] > 0:
         return integers.argmax(-1)  # exact where float64 would round wide integers
-    return evaluate(graph.output, integers)[0].argmax(-1)
+    return dequantise(graph.output, integers)[0].argmax(-1)
 
 
 def class_ties(graph: Lowered, integers: np.ndarray, golden: np.ndarray) -> Record | None:

@@ -25,7 +25,7 @@ def scale_and_bias(value: Value) -> tuple[np.ndarray, np.ndarray]:
     return value.single[1].astype(np.float64), value.offset.astype(np.float64)
 
 
-def evaluate(value: Value, integers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def dequantise(value: Value, integers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of a value of one leaf, float64, and how far its four roundings may put each off."""
     scale, offset = scale_and_bias(value)
     product = scale * integers.astype(np.float64)
@@ -149,7 +149,7 @@ class Reference:
     def _check_scores(self, tensors, given: np.ndarray, image: int) -> None:
         leaf = self.graph.output.single[0]
         order = self.graph.leaves[leaf].order
-        exact, off = evaluate(self.graph.output, tensors[leaf][0])
+        exact, off = dequantise(self.graph.output, tensors[leaf][0])
         given = _in_our_order(given.astype(np.float64), self.graph.leaves[leaf])
         bound = (self.bound if order is None else self.bound[order]) + off
         wrong = np.argwhere(abs(exact - given) > bound)
