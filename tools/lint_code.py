@@ -64,7 +64,6 @@ BRANCHING = {
     "flows/importing/graph_checks.py": "_in_order",
     "flows/importing/modules.py": "load_weights",
     "flows/lower/linear.py": "linear_layer",
-    "flows/report/drawing.py": "in_columns",
     "hw/ops/interact/text.py": "_slot",
     "hw/ops/window/lower.py": "_pad fused",
     "sim/bits/plans.py": "in_one_call",

@@ -17,14 +17,13 @@ from xnorforge.core.types import Record
 from xnorforge.flows.report import (
     border,
     confusion,
-    connections,
+    layers,
     operators,
     provenance,
     reference,
 )
 from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, families, graph
-from xnorforge.hw.any_width import FLOAT32_BITS
 from xnorforge.hw.boards import Board
 from xnorforge.hw.fabric import BRAM36_BITS, URAM_BITS
 from xnorforge.hw.ops.base import SITES, HwOp
@@ -213,8 +212,6 @@ def report(acc: Path, routed: bool | None = None) -> Record:
             "cells": cells.of_design(synth),
         },
         "layers": rows,
-        "connections": connections.connections(ops, sim.get("fifos", {})),
-        "wide": wide_numbers(ops, synth),
         "streams": streams(ops, sim, synth),
         "memory": memory(rows),
         "reach": reach,
@@ -413,10 +410,10 @@ def layer_rows(ops: list[HwOp], synth: Record, board: Board) -> list[Record]:
     others.
     """
     bound = max(op.cycles() for op in ops)
-    mapped, layers = {row["name"]: row for row in synth["operators"]}, connections.layer_groups(ops)
+    mapped, named = {row["name"]: row for row in synth["operators"]}, layers.layer_groups(ops)
     rows = []
     for op in ops:
-        if connections.is_fifo(op):
+        if layers.is_fifo(op):
             continue
         row = operators.facts(op, board.family)
         counted = {name: mapped[op.name][name] for name in cells.RESOURCES}
@@ -424,7 +421,7 @@ def layer_rows(ops: list[HwOp], synth: Record, board: Board) -> list[Record]:
         rows.append(
             {
                 **row,
-                "layer": layers[op.name],
+                "layer": named[op.name],
                 "bottleneck": row["cycles"] == bound,
                 "busy": round(busy, 5),
                 "efficiency": round(row["macs"] / (row["lanes"] * bound), 5) if row["lanes"] else None,
@@ -435,30 +432,6 @@ def layer_rows(ops: list[HwOp], synth: Record, board: Board) -> list[Record]:
             }
         )
     return rows
-
-
-def wide_numbers(ops: list[HwOp], synth: Record) -> Record:
-    """What carries numbers of more than `bits` bits, FIFOs and width converters among it, and its cells.
-
-    Returns:
-        `rows` with `in_bits`, one per stream, and `out_bits` of one number; the sums of their cells.
-    """
-    mapped, names = {row["name"]: row for row in synth["operators"]}, ("lut", "ff", "bram36", "dsp")
-    rows = [
-        {
-            "name": op.name,
-            "op": type(op).__name__,
-            **operators.bits_of_numbers(op),
-            **{name: mapped[op.name][name] for name in names},
-        }
-        for op in ops
-        if max(one.bits for one in (*op.in_streams(), *op.out_streams())) > FLOAT32_BITS
-    ]
-    return {
-        "bits": FLOAT32_BITS,
-        "rows": rows,
-        **{name: sum(row[name] for row in rows) for name in names},
-    }
 
 
 def streams(ops: list[HwOp], sim: Record, synth: Record) -> list[Record]:

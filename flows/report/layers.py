@@ -1,8 +1,11 @@
 """The operators of a design as layers: a unit with the operators around it."""
 
+from collections.abc import Sequence
 from itertools import groupby
 
 from xnorforge.core.types import Record
+from xnorforge.flows.report.operators import macs
+from xnorforge.hw.ops.base import HwOp
 
 
 def in_layers(rows: list[Record]) -> list[Record]:
@@ -41,3 +44,50 @@ def _whole(name: str, rows: list[Record]) -> Record:
         "lut_error": round(guess / cells["lut"] - 1, 5) if cells["lut"] else None,
         "lut_per_lane": round(cells["lut"] / unit["lanes"], 2) if unit["lanes"] else None,
     }
+
+
+def is_fifo(op: HwOp) -> bool:
+    """Whether an operator is a FIFO, and not a unit with a buffer at its input."""
+    return op.identity and bool(op.input_buffer())
+
+
+def layer_groups(ops: Sequence[HwOp]) -> dict[str, str]:
+    """The layer of every operator, as the name of its unit: {operator: unit}.
+
+    Units are the matrices, and operators with several inputs or outputs. A window and converters before a
+    unit belong to it, and so do later operators that carry its name: thresholds, a pool. Any other operator
+    is a layer of its own. The operators of a layer are consecutive.
+    """
+    found: dict[str, str] = {}
+    for chain in _chains(ops):
+        units = [op.name for op in chain if macs(op) or op.inputs > 1 or op.outputs > 1]
+        behind = ""  # the unit that was last, as long as what follows is its own
+        for op in chain:
+            if op.name in units:
+                behind = found[op.name] = units.pop(0)
+            elif op.identity:
+                continue  # see below: it goes with what reads it
+            elif behind and op.name.startswith(f"{behind}_"):
+                found[op.name] = behind
+            else:
+                behind = ""
+                found[op.name] = units[0] if units else op.name
+        after = next((found[op.name] for op in reversed(chain) if op.name in found), chain[-1].name)
+        for op in reversed(chain):
+            after = found.setdefault(op.name, after)
+    return found
+
+
+def _chains(ops: Sequence[HwOp]) -> list[list[HwOp]]:
+    """The operators in rows without a branch: each but the last has one reader, which reads nothing else."""
+    makers = {tensor: op.name for op in ops for tensor in op.results}
+    rows: dict[str, list[HwOp]] = {}
+    chains: list[list[HwOp]] = []
+    for op in ops:
+        before = makers.get(op.sources[0])
+        row = rows.get(before, []) if before else []
+        if op.inputs > 1 or not row or row[-1].outputs > 1:
+            chains.append(row := [])
+        row.append(op)
+        rows[op.name] = row
+    return chains

@@ -13,7 +13,6 @@ from xnorforge.core.errors import one_line
 from xnorforge.core.types import Record
 from xnorforge.flows.report import (
     device,
-    drawing,
     layers,
     links,
     reference,
@@ -25,7 +24,6 @@ OWN = files("xnorforge.flows.report")
 CHARTS = {
     "chart": chart,
     "curves": curves,
-    "drawing": drawing,
     "svg": svg,
 }
 

@@ -61,14 +61,3 @@ every("table.sorts").forEach((table) => every("thead th", table).forEach((head, 
     units.sort((a, b) => down ? order(a, b) : order(b, a)).forEach((unit) => unit.parentElement.insertBefore(unit, end));
   });
 }));
-
-function reveal() {
-  const row = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (row && row.matches("tr.part")) {
-    row.parentElement.hidden = false;
-    fold(row.parentElement, false);
-    row.scrollIntoView({ block: "center" });
-  }
-}
-window.addEventListener("hashchange", reveal);
-reveal();

@@ -457,23 +457,6 @@ def test_a_network_that_leaves_nothing_open_has_no_such_section(built):
         assert "The network as given" not in text and "Numbers of more than" not in text
 
 
-def test_wide_numbers_are_listed_with_their_cells():
-    op = {name: plugins.load("hw.ops", name).Op for name in ("fork", "fifo", "join")}
-    wires = {"in_bits": [24, 40], "in_signed": [1, 1], "out_bits": 41, "out_signed": 1}
-    ops = [
-        op["fork"].make("fork0", in_shape=[2], readers=2, bits=24, signed=1),
-        op["fifo"].make("fifo_join0", shape=[2], lanes=1, bits=40, signed=1, depth=4),
-        op["join"].make("join0", {"multipliers": np.ones((2, 2), np.int64)}, in_shape=[2], **wires),
-    ]
-    synth = {"operators": [{"name": one.name, **counted(seed)} for seed, one in enumerate(ops)]}
-    found = collect.wide_numbers(ops, synth)
-    assert [(row["name"], row["in_bits"], row["out_bits"]) for row in found["rows"]] == [
-        ("fifo_join0", [40], 40),
-        ("join0", [24, 40], 41),
-    ]
-    assert found["lut"] == counted(1)["lut"] + counted(2)["lut"]
-
-
 def test_the_layer_table_has_the_bits_of_weights_and_of_numbers(built):
     acc, record = built
     rows = {row["name"]: (row["w_bits"], row["in_bits"], row["out_bits"]) for row in record["layers"]}
@@ -642,11 +625,8 @@ def test_a_stage_that_left_no_record_is_named(tmp_path, stage):
 
 def rename(record, new) -> None:
     """Give every operator of a record another name, `new` of its own; ends of the stream stay."""
-    names = {row["name"] for row in record["resources"]["per_operator"]}
     for row in record["layers"]:
         row |= {key: new(row[key]) for key in ("name", "layer")}
-    for row in record["connections"]:
-        row |= {key: new(row[key]) for key in ("from", "to", "fifo") if row[key] in names}
     for row in record["resources"]["per_operator"]:
         row["name"] = new(row["name"])
 
