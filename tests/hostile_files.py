@@ -267,7 +267,7 @@ MODELS: dict[str, tuple[ModelProto, str]] = {
     "an operator set twice": (
         changed(lambda m: m.opset_import.append(helper.make_opsetid("", 11))), "its operator sets are"
     ),
-    **{f"domain {domain!r}": (one("Relu", domain=domain), f"domain {domain}")
+    **{f"domain {domain!r}": (one("Relu", domain=domain), f"domain {domain} … operators of ONNX")
        for domain in ("this", "os", "antigravity", "tests", "xnorforge.__main__", "finn.util", "../x",
                       "some.vendor")},
     "an operator that ONNX does not know": (one("Warp"), "not valid ONNX"),

@@ -42,6 +42,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (3, *INPUT[1:])).astype(np.ui
 SHAPE = (1, 2, 2)
 ASKED = ("build", "--net", "mnist-tfc", "--dry-run", "--board", "mine")
 DEEP = b"[" * 100_000
+AGAIN = "export it again with brevitas export_qonnx"
 NET, ACC = "out/n", "out/n/acc"
 FOLD = {"board": "pynq-z2", "backend": "rtl", "interval": None, "folding": None, "output": "scores"}
 STAGES = {"lower": {}, "fold": FOLD, "generate": {}}
@@ -535,7 +536,7 @@ def own(images_from: str, labels: str | None = None) -> Callable:
 # {a file, or the folder of files that its cases name: who reads it and what is wrong with it}
 ENTRANCES = {
     "m/m.onnx": Entrance(inside(lambda file: import_model(file, IMAGES, np.full(3, -1), "new")), "", {
-        what: (content, "not an ONNX model") for what, content in BYTES.items()
+        what: (content, f"m.onnx: not an ONNX model … {AGAIN}") for what, content in BYTES.items()
     } | {what: (stored(model), words) for what, (model, words) in MODELS.items()}),
     **{f"out/n/{file}": Entrance(stage(name), f"out/n/{file}", {"another record": b'{"stage": "x"}'})
        for name, read in {"lower": ("export.json", "model.onnx", "golden.npz"),

@@ -5,15 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
 
 from xnorforge.core.artifacts import intact, write_json
 from xnorforge.core.errors import UserError
-from xnorforge.flows.fold import _given
-from xnorforge.flows.importing.stage import import_model
 from xnorforge.pipeline import job, request
 
 from .refusals import says
@@ -107,32 +102,3 @@ def test_a_refused_stage_leaves_no_empty_folder(tmp_path):
     with pytest.raises(UserError), job.stage("fold", tmp_path / "a/b"):
         raise UserError("where: why.")
     assert not (tmp_path / "a").exists()
-
-
-@pytest.mark.parametrize(
-    "text", ["[1]", "3", '{"conv0": {"pe": true}}', '{"conv0": {"pe": 2.5}}', '{"conv0": 4}', "{"]
-)
-def test_a_folding_of_another_form_is_refused(tmp_path, text):
-    (tmp_path / "f.json").write_text(text)
-    with pytest.raises(UserError, match=r"f\.json: "):
-        _given(tmp_path / "f.json")
-
-
-@pytest.mark.parametrize(
-    ("kind", "opset", "reads"),
-    [(TensorProto.INT64, 13, "x"), (TensorProto.FLOAT, 99, "x"), (TensorProto.FLOAT, 13, "lost")],
-)
-def test_what_other_libraries_cannot_run_is_one_sentence(tmp_path, kind, opset, reads):
-    ends = [
-        helper.make_tensor_value_info("x", kind, [1, 4]),
-        helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4]),
-    ]
-    half = onnx.numpy_helper.from_array(np.full(4, 0.5, np.float32), "half")
-    body = helper.make_graph(
-        [helper.make_node("Sub", [reads, "half"], ["y"])], "g", ends[:1], ends[1:], [half]
-    )
-    onnx.save(helper.make_model(body, opset_imports=[helper.make_opsetid("", opset)]), tmp_path / "m.onnx")
-    images = np.zeros((3, 4), np.uint8)
-    with pytest.raises(UserError, match=r"m\.onnx: "):
-        import_model(tmp_path / "m.onnx", images, np.zeros(3), tmp_path / "out")
-    assert not (tmp_path / "out").exists()

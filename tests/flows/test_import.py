@@ -186,33 +186,10 @@ def refusal(tmp_path, graph, output, shape=(4, 6, 6), change=None):
     return str(raised.value).replace(f"{tmp_path}/", "")
 
 
-def binary(seed=0, **attributes):
+def binary(graph=None, **attributes):
     """Bits and a binary convolution."""
-    graph = Graph((4, 6, 6), seed).real("Sub", 0.5).sign()
+    graph = (graph or Graph((4, 6, 6))).real("Sub", 0.5).sign()
     return graph.node("Conv", graph.weights(5, 4, 3, 3), **attributes)
-
-
-def test_refused_a_file_that_is_missing(tmp_path):
-    with pytest.raises(UserError) as raised:
-        import_model("no/such.onnx", images(), [-1] * 60, tmp_path)
-    says(raised, "no/such.onnx: … QONNX … folder/net.onnx")
-
-
-@pytest.mark.parametrize("kept", [0.3, 0.9, 0.999])
-def test_refused_a_file_that_is_cut_short(tmp_path, kept):
-    whole = stranger(np.random.default_rng(0)).SerializeToString()
-    (tmp_path / "cut.onnx").write_bytes(whole[: int(len(whole) * kept)])
-    with pytest.raises(UserError) as raised:
-        import_model(tmp_path / "cut.onnx", images(), [-1] * 60, tmp_path / "out")
-    says(raised, f"{tmp_path}/cut.onnx: … ONNX model … brevitas export_qonnx")
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("content", [b"", b"a text, not a network\n" * 9])
-def test_refused_a_file_that_is_no_network(tmp_path, content):
-    (tmp_path / "no.onnx").write_bytes(content)
-    with pytest.raises(UserError, match=r"no\.onnx: .*ONNX model.*; export it again"):
-        import_model(tmp_path / "no.onnx", images(), [-1] * 60, tmp_path / "out")
 
 
 def test_refused_a_dynamic_shape(tmp_path):
@@ -264,22 +241,6 @@ def test_zeros_around_bits_are_lowered_exactly(tmp_path):
     graph.node("MatMul", graph.weights(180, 3))
     record = built(tmp_path, graph, (3,), images(25, (4, 6, 6)))
     assert record["own_nodes"] == {"conv0": "SignedConv"}
-
-
-def test_refused_a_float_operator_is_named_with_the_nearest_form(tmp_path):
-    graph = binary().sign().node("Flatten")
-    graph.node("MatMul", graph.weights(80, 3)).node("Abs")
-    says(refusal(tmp_path, graph, (3,)), "Abs_0 (Abs): … Relu, or Clip, and a quantiser")
-
-
-def test_refused_an_operator_of_an_unknown_domain(tmp_path):
-    text = refusal(tmp_path, binary().node("Warp", domain="some.vendor").sign(), (5, 4, 4))
-    says(text, "net.onnx: … Warp … some.vendor … Add, AveragePool, ")
-
-
-def test_refused_an_operator_nobody_thought_of(tmp_path):
-    text = refusal(tmp_path, binary().node("Cos").sign(), (5, 4, 4))
-    says(text, "Cos_0 (Cos): … Add, AveragePool, BatchNormalization, BipolarQuant, ")
 
 
 REFUSED = {
@@ -358,10 +319,31 @@ REFUSED = {
         lambda g: g.node("Conv", inputs=["x", half(g)]),
         "Quant_0 (Quant): … 0.5 … whole",
     ),
+    "no quantiser's function": (
+        lambda g: binary(g).sign().node("Flatten").node("MatMul", g.weights(80, 3)).node("Abs"),
+        "Abs_0 (Abs): … Relu, or Clip, and a quantiser",
+    ),
+    "operator of an unknown domain": (
+        lambda g: binary(g).node("Warp", domain="some.vendor").sign(),
+        "net.onnx: … Warp … some.vendor … Add, AveragePool, ",
+    ),
+    "operator nobody thought of": (
+        lambda g: binary(g).node("Cos").sign(),
+        "Cos_0 (Cos): … Add, AveragePool, BatchNormalization, BipolarQuant, ",
+    ),
     "unknown rounding": (
         lambda g: g.quant(1.0, 4, mode="STOCHASTIC").sign(),
         "Quant_0 (Quant): … STOCHASTIC … ROUND, CEIL, FLOOR, UP, DOWN, HALF_UP, HALF_DOWN",
     ),
+}  # fmt: skip
+
+
+SIZES = {  # of what comes out, where it is not that of what goes in
+    "average beyond its border": (4, 2, 2), "linear resize": (4, 12, 12), "float convolution": (5, 4, 4),
+    "channels of unrelated scales": (5, 4, 4), "smooth function at the end": (5, 4, 4),
+    "weights with half a zero point": (5, 4, 4), "constant first": (144,),
+    "pool beyond the border": (4, 2, 2), "no quantiser's function": (3,),
+    "operator nobody thought of": (5, 4, 4), "operator of an unknown domain": (5, 4, 4),
 }  # fmt: skip
 
 
@@ -382,19 +364,8 @@ def test_refused_with_node_reason_and_what_works(tmp_path, case):
     make, text = REFUSED[case]
     graph = Graph((4, 6, 6))
     make(graph)
-    size = {
-        "average beyond its border": (4, 2, 2),
-        "linear resize": (4, 12, 12),
-    }
-    size |= {
-        "float convolution": (5, 4, 4),
-        "channels of unrelated scales": (5, 4, 4),
-        "smooth function at the end": (5, 4, 4),
-    }
-    size |= {"weights with half a zero point": (5, 4, 4)}
-    size |= {"constant first": (144,)}
-    size |= {"pool beyond the border": (4, 2, 2)}
-    says(refusal(tmp_path, graph, size.get(case, (4, 6, 6))), text)
+    size = dict.fromkeys(REFUSED, (4, 6, 6)) | SIZES
+    says(refusal(tmp_path, graph, size[case]), text)
 
 
 def straight_through(net, clips: int):

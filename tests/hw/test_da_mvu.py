@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xnorforge.core.errors import UserError
 from xnorforge.hw.ops.da_mvu.adders import Adders, solve
 from xnorforge.hw.ops.da_mvu.op import DaMvu
 from xnorforge.sim import cosim
@@ -145,27 +144,6 @@ def test_half_the_terms_are_left_of_a_matrix_of_plus_and_minus_one():
     weights = np.random.default_rng(0).choice([-1, 1], (64, 16))
     graph = Adders(solve(weights, 0, 1), 64, 0, 1)
     assert len(graph.rows) < 64 * 16 / 3 and max(graph.level) <= 10
-
-
-@pytest.mark.parametrize(
-    ("change", "values"),
-    [
-        ({"weights": np.ones((101, 100), int)}, ("101 x 100", "10,100", "10,000", "folded")),
-        ({"vectors": 2, "in_shape": [3]}, ("in_shape=[3]", "vectors=2", "6")),
-        ({"thresholds": np.zeros(3, int)}, ("thresholds", "(3,)", "(2,)")),
-        ({"bias": np.zeros(1, int)}, ("bias", "(1,)", "(2,)")),
-        ({"out_bits": 2}, ("0 .. 21", "out_bits=2", "0 .. 3")),
-    ],
-)
-def test_what_cannot_be_is_refused_in_one_sentence(change, values):
-    arrays = {"weights": np.ones((3, 2), int), "bias": np.zeros(2, int)}
-    arrays |= {key: change[key] for key in ("weights", "bias", "thresholds") if key in change}
-    (mw, mh), given = arrays["weights"].shape, {"in_bits": 3, "out_bits": 5}
-    given |= {"mw": mw, "mh": mh, "in_shape": [mw], "out_shape": [mh]}
-    given |= {key: value for key, value in change.items() if key not in arrays and key != "thresholds"}
-    with pytest.raises(UserError, match=r"^layer: ") as refused:
-        DaMvu.with_adders("layer", arrays, **given)
-    assert all(value in str(refused.value) for value in values)
 
 
 def test_adders_of_other_weights_are_not_taken():

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from xnorforge.core.errors import UserError
 from xnorforge.flows.lower import integers
 from xnorforge.hw.ops.depthwise.op import Depthwise
 from xnorforge.hw.ops.window.op import Window
@@ -77,21 +76,3 @@ def test_thresholds_out_of_reach_are_always_and_never():
         ]
         assert [start >= half for start in starts[:2]] == [True, True]
         assert [start + op.top < half for start in starts[2:]] == [True, True]
-
-
-@pytest.mark.parametrize(
-    "more, values",
-    [
-        ({"pe": 2}, ("pe=2", "channels=3", "[1, 3]")),
-        ({"in_bits": 13}, ("in_bits=13", "1 .. 12")),
-        ({"in_bits": 2, "xnor": 1}, ("xnor=1", "in_bits=2", "in_bits=1")),
-        ({"in_signed": 1}, ("in_signed=1", "in_bits=1", "2 or more")),
-        ({"kernel": (3, 3)}, ("weights", "(2, 3)", "(9, 3)")),
-    ],
-)
-def test_a_slip_is_answered_with_what_would_work(more, values):
-    with pytest.raises(UserError, match=r"^unit: ") as error:
-        Depthwise.make(
-            "unit", {"weights": np.ones((2, 3))}, **{"ofm": (1, 1, 3), "kernel": (2, 1)} | more
-        ).cycles()
-    assert all(value in str(error.value) for value in values)

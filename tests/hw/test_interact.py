@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xnorforge.core.errors import UserError
 from xnorforge.flows.lower import integers
 from xnorforge.hw.ops.interact.op import Interact
 from xnorforge.hw.ops.interact.plan import cuts, plan
@@ -237,35 +236,6 @@ def test_another_threshold_is_another_module():
         arrays = {"influence": np.eye(4)[None, ::-1] * 3, "thresholds": [0, 1, 2, last]}
         names += Interact.make(arrays=arrays, in_shape=[4], in_bits=6, n0=40, unit=1).generated()
     assert len(set(names)) == 2
-
-
-@pytest.mark.parametrize(
-    ("change", "values"),
-    [
-        ({"influence": np.zeros((2, 3, 3))}, ("influence", "(2, 3, 3)", "8 channels")),
-        ({"influence": np.zeros((2, 4, 2))}, ("(2, 4, 2)", "(groups, g, g)", "8")),
-        ({"influence": np.full((2, 4, 4), 4)}, ("influence", "4", "odd")),
-        ({"thresholds": np.zeros(7)}, ("thresholds", "(7,)", "direction", "(8,)", "8 channels")),
-        ({"direction": np.full(8, 2)}, ("direction", "channel 0", "1 or -1")),
-        ({"n0": 0}, ("n0=0", "unit=1", "positive")),
-        ({"unit": 0}, ("n0=20", "unit=0", "positive")),
-        ({"extent": 21}, ("extent=21", "n0=20")),
-        ({"extent": -3}, ("extent=-3", "n0=20")),
-        ({"in_bits": 4}, ("in_bits=4", "n0=20", "5 or more")),
-        ({"matches": 0}, ("in_bits=5", "-n0", "n0=20", "6 or more")),
-        ({"pe": 3}, ("pe=3", "channels=8", "[1, 2, 4, 8]")),
-    ],
-)
-def test_what_cannot_be_is_refused_in_one_sentence(change, values):
-    arrays = {"influence": np.zeros((2, 4, 4)), "thresholds": np.zeros(8), "direction": np.ones(8)}
-    attributes = {"in_shape": [8], "in_bits": 5, "n0": 20, "unit": 1}
-    arrays |= {key: value for key, value in change.items() if key in arrays}
-    attributes |= {key: value for key, value in change.items() if key not in arrays}
-    op = Interact.make("mix", arrays, **attributes)
-    with pytest.raises(UserError, match=r"^mix: ") as error:
-        op.in_stream()
-        op.tables()
-    assert all(value in str(error.value) for value in values)
 
 
 @pytest.mark.parametrize("index", range(len(examples_of(Interact))))

@@ -146,24 +146,6 @@ def test_two_rows_share_a_multiplier_where_their_factor_fits():
     assert unit(weights, dsp=1, simd=4, pe=2).estimate()["dsp"] == 8
 
 
-@pytest.mark.parametrize(
-    "changes, values",
-    [
-        ({"w_bits": 17}, ("w_bits=17", "2 .. 16")),
-        ({"in_bits": 17}, ("in_bits=17", "1 .. 16")),
-        ({"bipolar": 1}, ("bipolar=1", "in_bits=8", "in_bits=1")),
-        ({"dsp": 1, "in_bits": 1}, ("dsp=1", "in_bits=1", "2 or more")),
-        ({"in_signed": 1, "in_bits": 1}, ("in_signed=1", "in_bits=1", "2 or more")),
-        ({"w_bits": 3}, ("weights", "-7 .. 6", "w_bits=3", "-4 .. 3")),
-        ({"out_bits": 11}, ("-1785 .. 1530", "out_bits=11", "-1024 .. 1023", "0")),
-    ],
-)
-def test_a_slip_is_answered_with_what_would_work(changes, values):
-    with pytest.raises(UserError, match=r"^unit: ") as error:
-        unit([[-7, 6]], **changes).cycles()
-    assert all(value in str(error.value) for value in values)
-
-
 def spatial(weights, **attributes):
     """A unit of bits with a constant per place."""
     mw, mh = np.shape(weights)
@@ -185,23 +167,6 @@ def test_a_constant_per_place_costs_less_than_weights_of_several_bits():
         folding = {"simd": simd, "pe": pe, "rom": "block"}
         ours = spatial(weights, run=16, **folding).estimate()
         assert ours["lut"] < unit(weights, in_bits=1, w_bits=4, **folding).estimate()["lut"]
-
-
-@pytest.mark.parametrize(
-    ("weights", "changes", "values"),
-    [
-        ([[1], [2]], {"run": 2}, ("run=2", "IntMvu")),
-        ([[1, 2]], {"run": 1}, ("run=1", "IntMvu")),
-        ([[0], [2]], {"run": 1}, ("0 .. 2", "scale_bits=3", "1 .. 7", "IntMvu")),
-        ([[1], [8]], {"run": 1}, ("1 .. 8", "scale_bits=3", "1 .. 7")),
-        ([[1], [1]], {"run": 3}, ("run=3", "mw=2")),
-        ([[1]] * 12, {"run": 4, "simd": 6}, ("simd=6", "run=4")),
-    ],
-)
-def test_weights_without_a_constant_per_place_are_refused(weights, changes, values):
-    with pytest.raises(UserError, match=r"^unit: ") as error:
-        spatial(weights, **changes).cycles()
-    assert all(value in str(error.value) for value in values)
 
 
 def test_sums_wider_than_the_adders_are_refused():

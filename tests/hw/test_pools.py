@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from xnorforge.core.errors import UserError
 from xnorforge.flows.lower import integers
 from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.border.offsets import offsets
@@ -293,78 +292,3 @@ def test_a_sum_beyond_its_type_keeps_its_lowest_bits():
         columns=[0],
     )
     np.testing.assert_array_equal(op.run([[[[7]], [[6]]]]), [[[[-2]], [[3]]]])  # 7 - 9; 6 + 5 - 8
-
-
-POOL = {"ifm": [8, 8, 6], "kernel": [2, 2], "stride": [2, 2], "in_bits": 4}
-CLIP = {"in_shape": (4, 2), "in_bits": 8, "out_bits": 8}
-PLACES = {"in_shape": (2, 3, 2), "in_bits": 4, "out_bits": 5, "rows": [0, 1], "columns": [0, 0, 0]}
-TABLE = {"table": np.zeros((2, 1, 2))}
-AROUND = {"ifm": (2, 3, 2), "pads": [1, 1, 0, 0], "in_bits": 4, "out_bits": 4}
-
-
-@pytest.mark.parametrize(
-    "op, values",
-    [
-        (
-            SumPool.make("pool", **POOL | {"stride": [1, 1]}),
-            ("stride=[1, 1]", "kernel=[2, 2]", "windows=1"),
-        ),
-        (
-            MaxPool.make("pool", {"direction": np.array([1, -1])}, **POOL),
-            ("direction", "(2,)", "(6,)"),
-        ),
-        (
-            MaxPool.make("pool", **POOL | {"pe": 4}),
-            ("pe=4", "channels=6", "[1, 2, 3, 6]"),
-        ),
-        (
-            Upsample.make("up", ifm=(4, 4, 2), factor=(2, 0)),
-            ("factor=[2, 0]", "1 or more"),
-        ),
-        (
-            Clip.make("relu", {"at": np.zeros(3)}, **CLIP),
-            ("at", "(3,)", "direction", "(2,)", "2 channels"),
-        ),
-        (
-            Clip.make("relu", {"at": np.zeros(2), "direction": np.array([1, 2])}, **CLIP),
-            ("direction", "channel 1", "1 or -1"),
-        ),
-        (
-            Border.make("edge", {"table": np.zeros((2, 2))}, **PLACES),
-            ("table", "(2, 2)", "2 channels"),
-        ),
-        (
-            Border.make("edge", TABLE, **PLACES | {"rows": [0, 2]}),
-            ("rows=[0, 2]", "2 rows", "0 .. 1"),
-        ),
-        (
-            Border.make("edge", TABLE, **PLACES | {"columns": [0, 0]}),
-            ("columns=[0, 0]", "3 columns", "0 .. 0"),
-        ),
-        (
-            Border.make("edge", TABLE | {"factors": np.ones((1, 2))}, **PLACES),
-            ("factors", "(1, 2)", "(2, 1)"),
-        ),
-        (
-            Border.make("edge", TABLE, **PLACES | {"mul": 0}),
-            ("mul=0", "1 or more"),
-        ),
-        (
-            Surround.make("edge", {"values": np.zeros(2)}, **AROUND | {"pads": [1, 1, -1, 0]}),
-            ("pads=[1, 1, -1, 0]", "0 or more"),
-        ),
-        (
-            Surround.make("edge", {"values": np.zeros(2)}, **AROUND | {"out_bits": 4, "out_signed": 1}),
-            ("out_bits=4", "out_signed=1", "-8 .. 7", "0 .. 15"),
-        ),
-        (
-            Surround.make("edge", {"values": np.array([3, -1])}, **AROUND),
-            ("values", "-1 .. 3", "0 .. 15", "(2,)"),
-        ),
-    ],
-    ids=lambda value: value.name if hasattr(value, "name") else "",
-)
-def test_what_cannot_be_is_refused(op, values):
-    with pytest.raises(UserError, match=f"^{op.name}: ") as error:
-        op.rtl(), op.out_stream(), op.cycles(), op.memories()
-    assert all(value in str(error.value) for value in values)

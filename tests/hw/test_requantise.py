@@ -5,7 +5,6 @@ that do not.
 import numpy as np
 import pytest
 
-from xnorforge.core.errors import UserError
 from xnorforge.hw.ops.requantise.op import Requantise, evenly
 from xnorforge.hw.ops.threshold.op import Threshold
 
@@ -64,18 +63,3 @@ def test_thresholds_at_even_distances_are_found_and_give_the_same_levels(seed):
 )
 def test_other_thresholds_are_left_to_comparisons(thresholds):
     assert evenly(np.array(thresholds)) is None
-
-
-@pytest.mark.parametrize(
-    "given, arrays, words",
-    [
-        ({"shift": 0}, {}, "^q: shift=0, levels=3.*1 .. 255"),
-        ({"levels": 0}, {}, "^q: shift=2, levels=0.*1 .. 65,535"),
-        ({}, {"offset": [1, 2]}, r"^q: offset .*\(2,\).*\(1,\)"),
-        ({}, {"ties": [3]}, r"^q: ties .*\(1,\).*0 and 1 and 2"),
-    ],
-)
-def test_what_it_is_not_made_for_is_said(given, arrays, words):
-    attributes = {"in_shape": [1, 1], "in_bits": 8, "shift": 2, "levels": 3} | given
-    with pytest.raises(UserError, match=words):
-        Requantise.make("q", {"offset": [0]} | arrays, **attributes).run(np.zeros((1, 1, 1), int))
