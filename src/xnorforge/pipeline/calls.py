@@ -8,24 +8,10 @@ from pathlib import Path
 from xnorforge.core.progress import now_at, say
 
 
-def export(
-    net_dir: Path,
-    _acc: Path,
-    net,
-    method,
-    weights,
-    model,
-    scale,
-    offset=0.0,
-    input_format=None,
-    images_from=None,
-    labels=None,
-    task=None,
-    data=None,
-) -> None:
+def export(net_dir: Path, _acc: Path, net, method, weights, model, data=None, **of_model) -> None:
     """The trained network as QONNX, with golden scores."""
     if model:
-        _import_file(net_dir, Path(model), scale, offset, input_format, task, images_from, labels)
+        _import_file(net_dir, Path(model), **of_model)
     else:
         from xnorforge.flows.export import export
         from xnorforge.pipeline.pictures import hand_over
@@ -38,7 +24,9 @@ def export(
         export(module, images, labels, net_dir, {**meta, "images": which})
 
 
-def _import_file(net_dir: Path, model: Path, scale, offset, input_format, task, images_from, labels) -> None:
+def _import_file(
+    net_dir: Path, model: Path, scale, offset=0.0, input_format=None, images_from=None, labels=None, task=None
+) -> None:
     """A file from elsewhere as QONNX, with golden scores."""
     from xnorforge.flows.importing.input_wanted import Wanted
     from xnorforge.flows.importing.stage import import_network, looked_at
@@ -62,46 +50,13 @@ def lower(net_dir: Path, _acc: Path) -> None:
     lower(net_dir / "model.onnx", net_dir / "golden.npz", net_dir)
 
 
-def fold(
-    net_dir: Path,
-    acc: Path,
-    board,
-    backend,
-    interval,
-    folding,
-    output,
-    fps=None,
-    lut=None,
-    bram=None,
-    latency=None,
-    clock=None,
-    spare=None,
-    loadable=False,
-    like=None,
-    loops="auto",
-    memory=None,
-) -> None:
+def fold(net_dir: Path, acc: Path, board, folding=None, like=None, memory=None, **aim) -> None:
     """Parallelism and FIFOs for a board."""
     from xnorforge.flows.fold import fold
 
-    limits = {name: most for name, most in (("lut", lut), ("bram", bram), ("latency", latency)) if most}
-    record = fold(
-        net_dir,
-        board,
-        acc,
-        interval,
-        folding and Path(folding),
-        backend,
-        output,
-        fps,
-        limits,
-        spare,
-        clock,
-        loadable,
-        like.split(",") if like else (),
-        loops,
-        memory,
-    )
+    limits = {name: most for name in ("lut", "bram", "latency") if (most := aim.pop(name, None))}
+    aim |= {"limits": limits, "like": like.split(",") if like else (), "gb_per_s": memory}
+    record = fold(net_dir, board, acc, folding=folding and Path(folding), **aim)
     if record["not_taken"]:
         say(f"fold        {folding}: not used: {'; '.join(record['not_taken'])}")
 
