@@ -1,19 +1,14 @@
 """`xnorforge.build` from Python: what it gives says what a person should know of the network."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from graphs import Graph
 
 import xnorforge
 from xnorforge import accelerator
 from xnorforge.core.errors import UserError
 
 from .sw.test_folder import photos
-
-sys.path.insert(0, str(Path(__file__).parent / "flows"))
-from graphs import Graph
 
 
 def test_what_is_left_to_the_host_and_what_is_doubted_comes_with_the_accelerator(tmp_path, capfd):

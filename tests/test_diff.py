@@ -1,18 +1,14 @@
 """Two builds side by side: a planted change is found, named, and ends with exit code 1."""
 
 import copy
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
+from reports import report
 
 from xnorforge.core.errors import UserError
 from xnorforge.history import compare_builds, entries
 from xnorforge.history.rules import Rule, broken, read_rules
-
-sys.path.insert(0, str(Path(__file__).parent))
-from reports import report
 
 from .refusals import says
 

@@ -2,11 +2,10 @@
 
 import csv
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from op_examples.drawn import seeded
 
 from xnorforge.core.artifacts import read_json
 from xnorforge.flows.fold import fold
@@ -14,9 +13,7 @@ from xnorforge.flows.fold.fifo_sizing import frame_latency
 from xnorforge.hw.graph import in_a_row
 from xnorforge.studies import explore as study
 
-sys.path.insert(0, str(Path(__file__).parent / "flows"))
-from conftest import flat, small
-from op_examples.drawn import seeded
+from .flows.conftest import flat, small
 
 COMMAND = "make build MODEL=small.onnx BOARD=pynq-z2"
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +9,6 @@ import pytest
 from xnorforge.core import extras
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import ToolMissing
-
-sys.path.insert(0, str(Path(__file__).parent))  # of the small network in conftest.py
 
 WITHOUT = """
 import sys

@@ -6,20 +6,17 @@ import io
 import re
 import shutil
 import stat
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import hostile_tables as tables
 import numpy as np
 import pytest
+from hostile_files import ELEMENTS, ODD_NAMES, plain, stored
+from hostile_tables import ACC, ENTRANCES, NO_FILE, WAYS, Entrance, npy, npz, plugged, raw, spoil
 from onnx import ModelProto
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
-
-sys.path.insert(0, str(Path(__file__).parent))
-import hostile_tables as tables
-from hostile_files import ELEMENTS, ODD_NAMES, plain, stored
-from hostile_tables import ACC, ENTRANCES, NO_FILE, WAYS, Entrance, npy, npz, plugged, raw, spoil
 
 from xnorforge.core import limits
 from xnorforge.core.errors import UserError

@@ -13,8 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 from hostile_files import chain, one, plain, quant, residual, stored
 from hostile_tables import DEEP, headed, npz, raw
 

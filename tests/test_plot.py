@@ -2,19 +2,15 @@
 
 import itertools
 import re
-import sys
 from math import log10
-from pathlib import Path
 from xml.etree import ElementTree
 
+import chromium
 import pytest
 
 from xnorforge.plot import axes, labels, svg
 from xnorforge.plot.chart import Chart, Limit, Line, Point, Span, compose, front, ramp
 from xnorforge.plot.curves import curves
-
-sys.path.insert(0, str(Path(__file__).parent))
-import chromium
 
 
 def inline(chart, about):

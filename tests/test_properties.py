@@ -1,12 +1,11 @@
 """Laws that hold for whatever comes in; hypothesis draws the cases, the same in every run."""
 
-import sys
 from fractions import Fraction
 from math import gcd, prod
-from pathlib import Path
 
 import numpy as np
 import pytest
+from graphs import Graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -18,9 +17,6 @@ from xnorforge.hw.ops.base import Stream
 from xnorforge.pipeline.request import assignment
 from xnorforge.sw.decode.letterbox import letterbox
 from xnorforge.sw.metrics.boxes import iou
-
-sys.path.insert(0, str(Path(__file__).parent / "flows"))
-from graphs import Graph
 
 always = settings(derandomize=True, deadline=None, max_examples=60)
 

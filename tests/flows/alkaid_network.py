@@ -3,7 +3,6 @@ by Verilator and counted by Yosys, without any of our operators.
 """
 
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +10,11 @@ from alkaid.codegen import RTLModel
 from alkaid.trace import FVArray, HWConfig, trace
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
+from yosys_count import mapped
 
 from xnorforge.hw.ops.base import Stream
 from xnorforge.sim import cosim
 from xnorforge.sim import finn as simulator
-
-sys.path.insert(0, str(Path(__file__).parent))
-from yosys_count import mapped
 
 ADDITIONS = 5  # between two registers
 QUICK = {"decompose_dc": -1, "search_all_decompose_dc": False}

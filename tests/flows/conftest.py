@@ -3,20 +3,16 @@ ours.
 """
 
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
+from packaged import accelerator
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
 from xnorforge.flows.package import write_package
-
-sys.path.insert(0, str(Path(__file__).parent))
-from packaged import accelerator
 
 FINN = "finn.custom_op.fpgadataflow"
 

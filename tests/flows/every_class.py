@@ -1,26 +1,23 @@
 """Networks of every class that builds, drawn from seeds and written as files."""
 
 import logging
-import sys
 import warnings
 from functools import partial
 from pathlib import Path
 
 import brevitas.nn as qnn
+import brevitas_networks
 import numpy as np
 import onnx
 import torch
-from onnx import helper
-from qonnx.transformation.channels_last import ConvertToChannelsLastAndClean
-from torch import nn
-
-sys.path.insert(0, str(Path(__file__).parent))
-import brevitas_networks
 from authors_networks import BiRealBlock, ReActBlock, drawn, eight_bits
 from graphs import Graph
+from onnx import helper
+from qonnx.transformation.channels_last import ConvertToChannelsLastAndClean
 from random_graphs import Products, RandomGraph
 from test_layouts import Drawn
 from test_ports import Several, frames_of
+from torch import nn
 
 
 class Signs(RandomGraph):

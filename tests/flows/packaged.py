@@ -1,19 +1,16 @@
 """Small accelerators to package: folded, generated, with images beside them."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import onnx
+from op_examples.drawn import seeded
 
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.fold import fold, folded_graph
 from xnorforge.flows.package import write_package
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
-from op_examples.drawn import seeded
 
 
 def accelerator(chain, net: Path, board: str = "pynq-z2", interval: int = 4000) -> Path:

@@ -2,12 +2,11 @@
 the cost model at the pace of a video.
 """
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from authors_networks import bi_real_18, drawn, react_net_a
+from pipeline import built, smallest
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.flows.bind import bind, bind_folder
@@ -21,10 +20,6 @@ from xnorforge.hw import graph
 from xnorforge.hw.parts import estimates_of
 from xnorforge.sim import cosim
 from xnorforge.sim.bits import simulate_bits
-
-sys.path.insert(0, str(Path(__file__).parent))
-from authors_networks import bi_real_18, drawn, react_net_a
-from pipeline import built, smallest
 
 pytestmark = pytest.mark.full
 NETWORKS = {"Bi-Real Net-18": lambda: bi_real_18(True), "ReActNet-A": react_net_a}

@@ -3,13 +3,13 @@ they are at hand: built as they are.
 """
 
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from brevitas_examples.bnn_pynq import models
+from pipeline import runs_as_rtl
 from torch import nn
 
 from xnorforge.flows.fold import fold
@@ -17,9 +17,6 @@ from xnorforge.flows.importing.modules import export_module
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
 from xnorforge.sim.stage import bits_alone
-
-sys.path.insert(0, str(Path(__file__).parent))
-from pipeline import runs_as_rtl
 
 IMAGES = 20
 NETS = [f"{body}_{bits}" for body in ("tfc", "sfc", "cnv") for bits in ("1w1a", "1w2a", "2w2a")]

@@ -2,12 +2,13 @@
 wrong, and what is refused is refused in one sentence.
 """
 
-import sys
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from brevitas_networks import EXPORTERS, drawn
+from pipeline import runs_as_rtl
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.fold import fold
@@ -15,10 +16,6 @@ from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
 from xnorforge.flows.lower.registry import RULES
 from xnorforge.sim.stage import bits_alone
-
-sys.path.insert(0, str(Path(__file__).parent))
-from brevitas_networks import EXPORTERS, drawn
-from pipeline import runs_as_rtl
 
 IMAGES = 24
 QUICK, EVERY, CHUNK = 12, 300, 25

@@ -1,20 +1,15 @@
 """Transposed convolutions of Brevitas, exported as QONNX and as QCDQ, are built."""
 
-import sys
-from pathlib import Path
-
 import brevitas.nn as qnn
 import numpy as np
 import pytest
 import torch
 from brevitas.quant import Int8WeightPerChannelFloat
+from brevitas_networks import Network
 from torch import nn
 
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
-
-sys.path.insert(0, str(Path(__file__).parent))
-from brevitas_networks import Network
 
 PER_CHANNEL = {"weight_quant": Int8WeightPerChannelFloat}
 

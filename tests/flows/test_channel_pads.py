@@ -1,17 +1,12 @@
 """Channels of a constant beside those of an image, as the shortcuts of CIFAR's ResNets have (option A)."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from graphs import Graph, compare, lowered
+from pipeline import proven
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.lower import checks
-
-sys.path.insert(0, str(Path(__file__).parent))
-from graphs import Graph, compare, lowered
-from pipeline import proven
 
 
 def option_a(kind: str, seed: int):

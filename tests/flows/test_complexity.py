@@ -1,12 +1,12 @@
 """Operations and stored bits equal what shapes give by hand, and qonnx's count of the exported network."""
 
-import sys
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from graphs import Graph
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.inference_cost import inference_cost
 
@@ -17,9 +17,6 @@ from xnorforge.flows.lower import complexity_of
 from xnorforge.studies import complexity
 from xnorforge.sw import zoo
 from xnorforge.sw.tasks.base import task_of
-
-sys.path.insert(0, str(Path(__file__).parent))
-from graphs import Graph
 
 SUMS = ("binary", "multi_bit", "weight_bits", "stored_bits")
 QUICK = [("mnist-tfc", "ste"), ("mnist-cnn", "ste"), ("cifar10-cnv_half", "ci_bcnn")]

@@ -1,10 +1,10 @@
 """Networks with 8-bit ends go exactly through export, lowering, folding, the bit simulator and RTL."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from eight_bit_nets import RESIDUAL, deployed, drawn
 
 from xnorforge.core.artifacts import read_json
 from xnorforge.flows.backends.rtl import generate
@@ -15,9 +15,6 @@ from xnorforge.sim.stage import simulate
 from xnorforge.sw.methods import group_net, react
 from xnorforge.sw.nn import branches, splitting
 from xnorforge.sw.nn.rectifiers import Rectifier, Shifted, TrainedRectifier, TrainedShifted
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "sw"))
-from eight_bit_nets import RESIDUAL, deployed, drawn
 
 REACT, BRANCHES = "react", "group_net, K = 3"
 

@@ -2,12 +2,11 @@
 cure that works. No ending gets through `lower` and is refused by a later stage.
 """
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from graphs import Graph
 from onnx import TensorProto
+from pipeline import proven
 from qonnx.core import onnx_exec
 
 from xnorforge.core.accuracy import of_stage
@@ -18,10 +17,6 @@ from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
 from xnorforge.hw import graph
 from xnorforge.sim.bits import BitSimulator
-
-sys.path.insert(0, str(Path(__file__).parent))
-from graphs import Graph
-from pipeline import proven
 
 from ..refusals import says
 

@@ -2,19 +2,16 @@
 refused in a sentence.
 """
 
-import sys
 from pathlib import Path
 
 import pytest
+from every_class import CLASSES
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.fold import fold
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
 from xnorforge.sim.stage import bits_alone
-
-sys.path.insert(0, str(Path(__file__).parent))
-from every_class import CLASSES
 
 EACH, SHARE = 36, 0.97
 

@@ -1,12 +1,15 @@
 """One wrong weight, threshold or bias of the integer graph, in any layer of a float network, is found."""
 
-import sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+from brevitas_networks import drawn
+from graphs import QONNX, Graph
+from random_geometry import RandomGeometry
+from random_graphs import NestedSums
 
 import xnorforge.flows.lower as lowering
 from xnorforge.core.artifacts import read_json
@@ -15,12 +18,6 @@ from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import emit, integers_of, lower
 from xnorforge.flows.lower.exact import exactly, matrix_product
 from xnorforge.flows.lower.exactness import is_exact
-
-sys.path.insert(0, str(Path(__file__).parent))
-from brevitas_networks import drawn
-from graphs import QONNX, Graph
-from random_geometry import RandomGeometry
-from random_graphs import NestedSums
 
 BYTES = {"lo": 0, "hi": 255, "scale": 1.0}
 CONSTANTS = ("weights", "thresholds", "multipliers", "table", "offset")

@@ -3,13 +3,14 @@ graph, and Yosys counts both.
 """
 
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from pipeline import built
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
+from random_graphs import RandomGraph
+from yosys_count import counted
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
@@ -21,11 +22,6 @@ from xnorforge.flows.synth import count
 from xnorforge.hw import graph
 from xnorforge.sim import cosim
 from xnorforge.sim import finn as simulator
-
-sys.path.insert(0, str(Path(__file__).parent))
-from pipeline import built
-from random_graphs import RandomGraph
-from yosys_count import counted
 
 IMAGES, INTERVAL = 8, 600
 

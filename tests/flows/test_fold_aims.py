@@ -4,14 +4,15 @@ given keeps what was asked, and what cannot be had is refused with figures that 
 
 import json
 import re
-import sys
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise, product
-from pathlib import Path
 
 import numpy as np
 import pytest
+from graphs import Graph, lowered
+from pipeline import seeds
+from random_graphs import RandomGraph
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import OPS, bind
@@ -26,11 +27,6 @@ from xnorforge.flows.report import provenance
 from xnorforge.hw import boards
 from xnorforge.hw.parts import estimates_of
 from xnorforge.pipeline import request
-
-sys.path.insert(0, str(Path(__file__).parent))
-from graphs import Graph, lowered
-from pipeline import seeds
-from random_graphs import RandomGraph
 
 from ..refusals import says
 

@@ -1,12 +1,13 @@
 """Dense networks that take a vector and give scores and index in every cycle."""
 
 import json
-import sys
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
+from graphs import Graph, lowered
+from pipeline import built, smallest, with_adders
+from random_graphs import Chain
 
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import with_fifos
@@ -19,11 +20,6 @@ from xnorforge.hw import boards
 from xnorforge.hw.graph import enter
 from xnorforge.sim import cosim, netlist
 from xnorforge.sim.device import network
-
-sys.path.insert(0, str(Path(__file__).parent))
-from graphs import Graph, lowered
-from pipeline import built, smallest, with_adders
-from test_random_chains import RandomNet
 
 
 def mlp(seed: int, *widths: int):
@@ -108,7 +104,7 @@ def test_random_networks_at_their_smallest_interval_with_and_without_a_latency(s
     """RTL gives the integers of every frame; choosing among both kinds of matrix takes no more LUTs, by
     estimate, than one kind alone where that is as fast.
     """
-    net, board = RandomNet(seed), boards.load("pynq-z2")
+    net, board = Chain(seed), boards.load("pynq-z2")
     integers = lowered(net.model)
     bounds = bind(emit.emitted(integers), *checks.scale_and_bias(integers.output))
 

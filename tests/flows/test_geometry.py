@@ -1,18 +1,13 @@
 """Borders and pools of every kind: against qonnx, against numbers counted by hand, and in hardware."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from graphs import Graph, compare, lowered
+from pipeline import proven
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import bind
 from xnorforge.flows.lower import checks, emit
-
-sys.path.insert(0, str(Path(__file__).parent))
-from graphs import Graph, compare, lowered
-from pipeline import proven
 
 PIXELS = np.random.default_rng(5).integers(0, 256, (4, 3, 6, 5))
 

@@ -4,7 +4,6 @@ leaves behind.
 
 import os
 import re
-import sys
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -15,6 +14,8 @@ import pytest
 from hls4ml.model.flow.flow import flow_map
 from hls4ml.model.layers import layer_map
 from hls4ml.model.optimizer.optimizer import optimizer_map
+from hls4ml_nets import cnn, folded, mlp
+from random_graphs import RandomGraph
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import MismatchError, ToolMissing, UserError
@@ -25,10 +26,6 @@ from xnorforge.flows.backends.hls4ml.network import convert_operators
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import OPS
 from xnorforge.hw import boards, graph
-
-sys.path.insert(0, str(Path(__file__).parent))
-from hls4ml_nets import cnn, folded, mlp
-from random_graphs import RandomGraph
 
 from ..refusals import says
 

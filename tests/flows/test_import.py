@@ -1,20 +1,15 @@
 """A stranger's QONNX file: built where it can be exact, refused in one sentence where not."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import onnx
 import pytest
+from graphs import QONNX, Graph
 from onnx import TensorProto, helper, numpy_helper
 
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
-
-sys.path.insert(0, str(Path(__file__).parent))
-from graphs import QONNX, Graph
 
 from ..refusals import says
 

@@ -2,9 +2,6 @@
 worse for it.
 """
 
-import sys
-from pathlib import Path
-
 import brevitas.nn as qnn
 import numpy as np
 import onnx
@@ -14,6 +11,7 @@ from brevitas.export import export_qonnx
 from brevitas.inject.enum import StatsOp
 from brevitas.quant import Int8WeightPerTensorFloat
 from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
+from graphs import Graph
 from onnx import helper
 from torch import nn
 
@@ -21,9 +19,6 @@ from xnorforge.core.errors import UserError
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower, rounding
 from xnorforge.flows.lower.graph import integer_graph
-
-sys.path.insert(0, str(Path(__file__).parent))
-from graphs import Graph
 
 from ..refusals import says
 

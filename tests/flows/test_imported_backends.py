@@ -3,11 +3,13 @@ integers, or the network is refused in one sentence before anything is compiled.
 """
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from brevitas_networks import drawn
+from pipeline import with_adders
+from random_geometry import RandomGeometry
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.hls4ml import write_and_emulate
@@ -20,11 +22,6 @@ from xnorforge.flows.importing.stage import import_network
 from xnorforge.flows.lower import lower
 from xnorforge.hw import graph
 from xnorforge.sim.stage import bits_alone
-
-sys.path.insert(0, str(Path(__file__).parent))
-from brevitas_networks import drawn
-from pipeline import with_adders
-from random_geometry import RandomGeometry
 
 from ..refusals import says
 

@@ -2,12 +2,10 @@
 and every stage computes with them.
 """
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from graphs import Graph
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from torch.nn.functional import conv2d
@@ -25,9 +23,6 @@ from xnorforge.hw import graph as operators
 from xnorforge.sim import cosim
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import network
-
-sys.path.insert(0, str(Path(__file__).parent))
-from graphs import Graph
 
 from ..refusals import says
 

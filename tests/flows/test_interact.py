@@ -2,13 +2,11 @@
 refused.
 """
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from onnx import TensorProto, helper
+from pipeline import lowered_at_random
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
@@ -18,9 +16,6 @@ from xnorforge.flows.backends import rtl
 from xnorforge.flows.lower import graph, integers
 from xnorforge.sim import stage
 from xnorforge.sw.methods import ci_bcnn, ste
-
-sys.path.insert(0, str(Path(__file__).parent))
-from pipeline import lowered_at_random
 
 from ..refusals import says
 

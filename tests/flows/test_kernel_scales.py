@@ -1,18 +1,13 @@
 """Integers in place of a scale per kernel position: exact from the trained network down to RTL."""
 
-import sys
-from pathlib import Path
-
 import pytest
+from pipeline import lowered_at_random
 from torch import nn
 
 from xnorforge.flows import fold
 from xnorforge.flows.backends import rtl
 from xnorforge.sim import stage
 from xnorforge.sw.methods import rbcn
-
-sys.path.insert(0, str(Path(__file__).parent))
-from pipeline import lowered_at_random
 
 
 def lowered(net, count, folder):

@@ -1,11 +1,9 @@
 """Graphs of thousands of nodes: clean-up and numbers are qonnx's, and the work grows with the graph."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import onnx
 import pytest
+from graphs import QONNX, Graph
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.change_batchsize import ChangeBatchSize
@@ -17,9 +15,6 @@ from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.indexed_model import indexed
 from xnorforge.flows.lower import lower
 from xnorforge.flows.qonnx_execution import execution_of, qonnx_tensors
-
-sys.path.insert(0, str(Path(__file__).parent))
-from graphs import QONNX, Graph
 
 
 def dense(graph, outputs: int) -> Graph:

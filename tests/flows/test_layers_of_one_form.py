@@ -1,11 +1,11 @@
 """Layers of one form that share hardware (LOOPS), against the same network without loops."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import onnx
 import pytest
+from graphs import Graph
+from mapped import mapped
+from pipeline import seeds
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.flows.backends.rtl import generate
@@ -18,12 +18,6 @@ from xnorforge.sim import cosim
 from xnorforge.sim.bits import simulate_bits
 from xnorforge.sim.device import network as simulated
 from xnorforge.sim.memories import check_memories
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "hw"))
-sys.path.insert(0, str(Path(__file__).parent))
-from graphs import Graph
-from mapped import mapped
-from pipeline import seeds
 
 KINDS = ("plain", "residual", "depthwise", "one axis")
 IMAGES = 6

@@ -2,22 +2,18 @@
 axes exchanged. Drawn at random, imported, lowered and simulated, against qonnx.
 """
 
-import sys
 from math import prod
-from pathlib import Path
 
 import numpy as np
 import pytest
+from graphs import Graph
+from pipeline import raced, seeds
 
 import xnorforge
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import bind_folder
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
-
-sys.path.insert(0, str(Path(__file__).parent))
-from graphs import Graph
-from pipeline import raced, seeds
 
 IMAGES = 4
 

@@ -1,12 +1,14 @@
 """The smallest FIFOs: nothing is lost with these, and something with the next smaller ones."""
 
-import sys
 from copy import deepcopy
 from itertools import cycle
-from pathlib import Path
 
 import numpy as np
 import pytest
+from graphs import lowered
+from op_examples.drawn import seeded
+from pipeline import random_foldings, seeds, smallest
+from random_graphs import NestedSums, RandomGraph
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import OPS, bind
@@ -17,12 +19,6 @@ from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.cycles.pauses import Pause, Pauses
 from xnorforge.hw.ops import _timing
 from xnorforge.hw.ops.base import HwOp
-
-sys.path.insert(0, str(Path(__file__).parent))
-from graphs import lowered
-from op_examples.drawn import seeded
-from pipeline import random_foldings, seeds, smallest
-from random_graphs import NestedSums, RandomGraph
 
 FRAMES = 64
 

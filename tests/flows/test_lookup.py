@@ -1,11 +1,12 @@
 """Tables that are read at sums of bits, as ONNX has them, become neurons that are tables."""
 
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from graphs import Graph, compare, lowered
+from onnx import TensorProto
+from pipeline import built, smallest
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import bind
@@ -15,11 +16,6 @@ from xnorforge.flows.lower.exactness import is_exact
 from xnorforge.flows.synth import mapping
 from xnorforge.sim import cosim, netlist
 from xnorforge.sim.device import network
-
-sys.path.insert(0, str(Path(__file__).parent))
-from graphs import Graph, compare, lowered
-from onnx import TensorProto
-from pipeline import built, smallest
 
 from ..refusals import says
 

@@ -2,13 +2,13 @@
 reachable integer.
 """
 
-import sys
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
+from graphs import Graph, compare, lowered
 from onnx import TensorProto
+from pipeline import proven
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.lower import checks, emit
@@ -16,10 +16,6 @@ from xnorforge.flows.lower.evaluation import evaluate
 from xnorforge.flows.lower.levels import thresholds
 from xnorforge.flows.lower.values import Leaf, append, exact, of_leaf
 from xnorforge.hw.any_width import whole_numbers
-
-sys.path.insert(0, str(Path(__file__).parent))
-from graphs import Graph, compare, lowered
-from pipeline import proven
 
 from ..refusals import says
 

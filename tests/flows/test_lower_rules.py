@@ -2,21 +2,17 @@
 reachable integer.
 """
 
-import sys
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
+from graphs import QONNX, Graph, activations_are_equal, compare, lowered
 from qonnx.core import onnx_exec
 
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.lower import checks, emit, quantisers, values
 from xnorforge.flows.lower.evaluation import evaluate
 from xnorforge.flows.lower.graph import integer_graph
-
-sys.path.insert(0, str(Path(__file__).parent))
-from graphs import QONNX, Graph, activations_are_equal, compare, lowered
 
 from ..refusals import says
 

@@ -1,19 +1,14 @@
 """Every shape of network that FINN's rewrites were tried on lowers to integers that equal the network."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+import shapes
+from graphs import activations_are_equal
 
 from xnorforge.core.artifacts import write_json
 from xnorforge.flows.lower import checks, emit, lower
 from xnorforge.flows.lower.graph import integer_graph
 from xnorforge.flows.lower.tidy import tidied
-
-sys.path.insert(0, str(Path(__file__).parent))
-import shapes
-from graphs import activations_are_equal
 
 OWN_NODES = {
     "residual_zero_padded": {"SignedConv"},

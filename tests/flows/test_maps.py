@@ -2,10 +2,8 @@
 segmentation and tracking have (stride 2 on bytes, -1 padding at any dilation, pools that drop a row, no
 padding at all, an 8-bit head)."""
 
-import sys
 from fractions import Fraction
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,8 +27,6 @@ from xnorforge.sim.device import network
 from xnorforge.sim.netlist import simulate_netlist
 from xnorforge.sim.stage import simulate
 from xnorforge.sw.nn.binary import EightWeights
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 from ..refusals import says
 

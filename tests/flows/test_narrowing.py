@@ -1,12 +1,11 @@
 """Narrowed sums: every comparison of every reachable sum has the answer that it had before."""
 
 import itertools
-import sys
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
+from graphs import Graph, compare, lowered
 
 from xnorforge.core.errors import MismatchError
 from xnorforge.flows.bind import bind
@@ -18,9 +17,6 @@ from xnorforge.flows.synth import count
 from xnorforge.hw.any_width import width_of
 from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.sim import cosim, device
-
-sys.path.insert(0, str(Path(__file__).parent))
-from graphs import Graph, compare, lowered
 
 
 def drawn_sum(seed: int):

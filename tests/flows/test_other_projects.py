@@ -3,13 +3,13 @@
 A canary that fails says that its project is mended; then what goes around the fault may go.
 """
 
-import sys
 from contextlib import redirect_stdout
 from io import StringIO
-from pathlib import Path
 
 import hls4ml
 import numpy as np
+from graphs import QONNX, Graph, compare
+from hls4ml_nets import mlp
 from onnx import TensorProto, helper
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
@@ -21,10 +21,6 @@ from qonnx.util.basic import qonnx_make_model
 
 from xnorforge.flows import finn_execution
 from xnorforge.flows.lower import emit
-
-sys.path.insert(0, str(Path(__file__).parent))
-from graphs import QONNX, Graph, compare
-from hls4ml_nets import mlp
 
 
 def pixels(*shape):

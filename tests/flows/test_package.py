@@ -10,6 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from damaged_streams import damaged, whole_packets
+from op_examples import examples_of
+from packaged import alone, listed, with_loads
 
 from xnorforge import __main__ as cli
 from xnorforge.core.artifacts import read_json
@@ -20,12 +23,6 @@ from xnorforge.hw import graph
 from xnorforge.hw.ops.base import Stream
 from xnorforge.pipeline import packaging
 from xnorforge.sim import cosim, device, verilate
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parent.parent))
-from damaged_streams import damaged, whole_packets
-from op_examples import examples_of
-from packaged import alone, listed, with_loads
 
 from ..refusals import says
 

@@ -1,16 +1,12 @@
 """The Tcl of a package: its names are those of the package's files."""
 
 import re
-import sys
-from pathlib import Path
 
 import pytest
+from packaged import accelerator
 
 from xnorforge.core.artifacts import read_json
 from xnorforge.flows.package import write_package
-
-sys.path.insert(0, str(Path(__file__).parent))
-from packaged import accelerator
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ what breaks the contract is seen, and networks that cannot keep one are refused.
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from packaged import accelerator, alone, listed, loaded_sums
 
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import MismatchError, UserError
@@ -19,10 +19,6 @@ from xnorforge.hw import graph
 from xnorforge.hw.cycles.pauses import Pause, Pauses
 from xnorforge.hw.ops.base import Stream
 from xnorforge.sim import cosim, device, verilate
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parent.parent))
-from packaged import accelerator, alone, listed, loaded_sums
 
 from ..refusals import says
 from .test_clients import fusesoc

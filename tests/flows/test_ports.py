@@ -5,14 +5,14 @@ result, and each output is that of qonnx on the inputs by themselves.
 import copy
 import cProfile
 import pstats
-import sys
 from math import prod
-from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from graphs import Graph
 from onnx import TensorProto, helper
+from pipeline import raced, seeds
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.util.cleanup import cleanup_model
@@ -24,10 +24,6 @@ from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import results_of
 from xnorforge.sim.machine import scored
-
-sys.path.insert(0, str(Path(__file__).parent))
-from graphs import Graph
-from pipeline import raced, seeds
 
 FRAMES = 4
 

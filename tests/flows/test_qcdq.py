@@ -1,8 +1,5 @@
 """QuantizeLinear, Clip, DequantizeLinear, as Brevitas's export_onnx_qcdq has them, against qonnx."""
 
-import sys
-from pathlib import Path
-
 import brevitas.nn as qnn
 import numpy as np
 import onnx
@@ -10,14 +7,12 @@ import pytest
 import torch
 from brevitas.export import export_onnx_qcdq
 from brevitas.quant import Int8Bias
+from graphs import Graph, compare, lowered
+from pipeline import proven
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 
 from xnorforge.core.errors import UserError
-
-sys.path.insert(0, str(Path(__file__).parent))
-from graphs import Graph, compare, lowered
-from pipeline import proven
 
 CHANNELS = 4
 SHAPE = (CHANNELS, 1, 256)

@@ -4,20 +4,15 @@ execution.
 A network is a function of its seed, and the seed is in the name of a failing test.
 """
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from pipeline import built, proven, seeds
+from random_graphs import Chain
 
 from xnorforge.flows.bind import OPS
 from xnorforge.flows.fold.fifo_sizing import depth_of, with_fifos
 from xnorforge.hw import graph as operators
 from xnorforge.sim import cosim
-
-sys.path.insert(0, str(Path(__file__).parent))
-from pipeline import built, proven, seeds
-from random_graphs import Chain
 
 
 @pytest.mark.quick("3")

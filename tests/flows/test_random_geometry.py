@@ -1,12 +1,8 @@
 """Random networks of every geometry (`random_geometry.py`): built exactly, or refused in one sentence."""
 
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 from random_geometry import RandomGeometry, build, outcome
 
 QUICK, ALL = 20, 400

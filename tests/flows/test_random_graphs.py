@@ -1,18 +1,13 @@
 """The whole pipeline on random graphs, and on the shapes of network that FINN's rewrites were tried on."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-from xnorforge.flows.bind import bind
-from xnorforge.flows.lower import checks, integers_of
-
-sys.path.insert(0, str(Path(__file__).parent))
 import shapes
 from pipeline import IMAGES, proven, raced, seeds
 from random_graphs import NestedSums, Products, RandomGraph
+
+from xnorforge.flows.bind import bind
+from xnorforge.flows.lower import checks, integers_of
 
 
 # With seeds 38, 69, 90 and 115 a converter's FIFO was once too short, or two converters had one name.

@@ -1,12 +1,7 @@
 """Convolutions of the same bits at several dilations, added up: one product, exactly, or left as they are."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 from graphs import Graph, compare
 
 BRANCH = {"rate": 1, "kernel": (3, 3), "stride": 1, "pads": None, "value": -1.0, "scale": 1.0}

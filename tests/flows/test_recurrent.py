@@ -4,16 +4,18 @@ are equal.
 
 import json
 import re
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import recurrent_networks
 import torch
 from brevitas.export import export_qonnx
+from graphs import Graph, lowered
+from mapped import mapped
 from onnx import helper
+from pipeline import proven
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
@@ -32,13 +34,6 @@ from xnorforge.sim.bits import simulate_bits
 from xnorforge.sim.device import network as simulated
 from xnorforge.sim.memories import check_memories
 from xnorforge.studies import explore
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "hw"))
-sys.path.insert(0, str(Path(__file__).parent))
-import recurrent_networks
-from graphs import Graph, lowered
-from mapped import mapped
-from pipeline import proven
 
 STEPS, FEATURES, UNITS = 4, 6, 5
 WIRING = ("Width", "Fifo", "Permute", "Fork", "ArgMax", "TopK")

@@ -5,7 +5,6 @@ import importlib
 import json
 import re
 import shlex
-import sys
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from hostile_files import ODD_NAMES
+from op_examples import examples_of
 
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import check, netlist_digest, write_json
@@ -35,11 +36,6 @@ from xnorforge.hw.graph import in_a_row
 from xnorforge.pipeline.record import Places
 from xnorforge.pipeline.request import Request
 from xnorforge.studies.explain import explain
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-sys.path.insert(0, str(Path(__file__).parent))
-from hostile_files import ODD_NAMES
-from op_examples import examples_of
 
 BOARD = boards.load("pynq-z2")
 # Of `chain`: 12 x 8 and 8 x 3 binary weights, each used once.

@@ -2,16 +2,17 @@
 
 import json
 import re
-import sys
 from collections import Counter
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import unquote
 
+import chromium
 import numpy as np
 import onnx
 import pytest
+from test_report import BIAS, IMAGES, ROUTED, SCALE, chain, counted, lay, records, scores_of
 
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import check, write_json
@@ -25,11 +26,6 @@ from xnorforge.hw.graph import in_a_row
 from xnorforge.plot import svg
 from xnorforge.sw import zoo
 from xnorforge.sw.training import curves
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1]))
-import chromium
-from test_report import BIAS, IMAGES, ROUTED, SCALE, chain, counted, lay, records, scores_of
 
 CURVE = [
     {"epoch": one, "phase": "train", "loss": 1 / one, "held_out_accuracy": one / 4} for one in range(1, 4)

@@ -4,12 +4,13 @@ import hashlib
 import json
 import re
 import shutil
-import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import openxc7
 import pytest
+import xray_database
 
 from xnorforge.cli import doctor
 from xnorforge.core.artifacts import digest, netlist_digest, read_json
@@ -22,10 +23,6 @@ from xnorforge.hw.families.xc7 import route
 from xnorforge.hw.families.xc7.route import ROUTER, pins
 from xnorforge.hw.routing import Routed
 from xnorforge.pipeline import options, request, stages
-
-sys.path.insert(0, str(Path(__file__).parent))
-import openxc7
-import xray_database
 
 from ..refusals import says
 from .test_synth import PARITY, RTL, TOP

@@ -1,11 +1,10 @@
 """Transposed convolutions and shuffles of pixels: the same numbers as torch and qonnx, in every machine."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from graphs import Graph, compare, lowered
+from pipeline import proven, random_foldings, smallest
 from qonnx.core.onnx_exec import execute_onnx
 
 from xnorforge.core.errors import UserError
@@ -15,10 +14,6 @@ from xnorforge.flows.lower import checks, emit
 from xnorforge.hw import graph as operators
 from xnorforge.hw.ops.depth_to_space.op import pixels_of_blocks
 from xnorforge.sim.bits import simulate_bits
-
-sys.path.insert(0, str(Path(__file__).parent))
-from graphs import Graph, compare, lowered
-from pipeline import proven, random_foldings, smallest
 
 from ..refusals import says
 

@@ -1,19 +1,14 @@
 """Transposes, reshapes, slices, splits and shuffles: elements elsewhere, the same scores as qonnx."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from graphs import Graph, compare, frames_of, lowered
+from pipeline import proven
 from qonnx.core.onnx_exec import execute_onnx
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import checks, emit, lower
-
-sys.path.insert(0, str(Path(__file__).parent))
-from graphs import Graph, compare, frames_of, lowered
-from pipeline import proven
 
 SHAPE = (3, 8, 8)
 TO_LAST, TO_FIRST = {"perm": [0, 2, 3, 1]}, {"perm": [0, 3, 1, 2]}

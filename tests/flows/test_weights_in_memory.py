@@ -1,11 +1,11 @@
 """Weights that lie in memory, read by the shell with every frame, and replaced while frames flow."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from driving import as_ddr, simulations, words_read
 
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import UserError
@@ -16,9 +16,6 @@ from xnorforge.hw import graph
 from xnorforge.hw.ops._loads import weights_file
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Accelerator
 from xnorforge.sim.shell import shell_library
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "sim"))
-from driving import as_ddr, simulations, words_read
 
 OUTSIDE = {name: {"rom": "outside"} for name in ("conv1", "fc0", "fc1")}
 

@@ -1,13 +1,13 @@
 """Residual networks with float batch norms and scales: sums of 30 to 80 bits, exact in every machine."""
 
-import sys
 from fractions import Fraction
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import onnx
 import pytest
+from graphs import Graph, activations_are_equal, lowered
+from pipeline import SLOW, built, smallest
 from qonnx.core import onnx_exec
 from qonnx.core.modelwrapper import ModelWrapper
 
@@ -26,10 +26,6 @@ from xnorforge.hw import graph as operators
 from xnorforge.hw.ops.base import Stream
 from xnorforge.sim import cosim
 from xnorforge.sim.bits import simulate_bits
-
-sys.path.insert(0, str(Path(__file__).parent))
-from graphs import Graph, activations_are_equal, lowered
-from pipeline import SLOW, built, smallest
 
 from ..refusals import says
 

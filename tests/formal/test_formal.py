@@ -1,12 +1,9 @@
 """Every proof of the table holds, finds its faults, and stands in the documents."""
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 from proofs import PROOFS
 from prove import prove
 

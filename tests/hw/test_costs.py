@@ -1,9 +1,7 @@
 """Estimates against recorded counts of Yosys (`counted/`, by mapped.py), and parts computed by hand."""
 
-import sys
-from pathlib import Path
-
 import pytest
+from mapped import COUNTED, HERE, errors, fitted
 from op_examples.drawn import seeded
 
 from xnorforge.hw import families
@@ -11,9 +9,6 @@ from xnorforge.hw.fabric import memory_of
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.hw.parts import Parts, estimates_of
-
-sys.path.insert(0, str(Path(__file__).parent))
-from mapped import COUNTED, HERE, errors, fitted
 
 FAMILIES = sorted(path.stem for path in (HERE / "counted").glob("*.json"))
 

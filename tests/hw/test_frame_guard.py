@@ -4,19 +4,15 @@ right, and what was wrong is flagged.
 What the guard has to do is stated on packets here: split at the marks, one answer per packet.
 """
 
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
+from damaged_streams import damaged, whole_packets
 
 from xnorforge.hw.ops.base import Stream
 from xnorforge.hw.wrap import library
 from xnorforge.sim import cosim, device, verilate
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
-from damaged_streams import damaged, whole_packets
 
 # A core that knows no packets. Late: one number of all beats of a frame, plus 0, 1, …; else the first Out
 # beats of a frame as they come, so that an answer ends before its frame where Out < Beats.

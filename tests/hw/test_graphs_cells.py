@@ -2,20 +2,15 @@
 the model says.
 """
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from mapped import compare_sites, mapped
+from op_examples import examples_of
 
 from xnorforge.hw.ops.concat.op import Concat
 from xnorforge.hw.ops.fork.op import Fork
 from xnorforge.hw.ops.join.op import Join
 from xnorforge.sim import cosim
-
-sys.path.insert(0, str(Path(__file__).parent))
-from mapped import compare_sites, mapped
-from op_examples import examples_of
 
 
 def shortcut(pe: int) -> Join:

@@ -1,10 +1,12 @@
 """Channel interaction: the paper's stair, the formula of the lowered node, every form of the hardware."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mapped import compare_sites, mapped
+from op_examples import examples_of
+from op_examples.interact import seeded as seeded_interact
 
 from xnorforge.flows.lower import integers
 from xnorforge.hw.ops.interact.op import Interact
@@ -13,11 +15,6 @@ from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.sim import cosim, device
 from xnorforge.sim.bits import step_of
 from xnorforge.sim.bits.packed import as_integers, as_stream
-
-sys.path.insert(0, str(Path(__file__).parent))
-from mapped import compare_sites, mapped
-from op_examples import examples_of
-from op_examples.interact import seeded as seeded_interact
 
 GATES = Path(__file__).with_name("xc7_gates.sv")
 SIZES = (3, -3, 5, -5, 11, -11)

@@ -3,11 +3,14 @@ become.
 """
 
 import re
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from mapped import compare_sites, mapped
+from op_examples.da_mvu import seeded as seeded_da_mvu
+from op_examples.depthwise import seeded as seeded_depthwise
+from op_examples.drawn import seeded
+from op_examples.int_mvu import TERNARY
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops.da_mvu.op import DaMvu
@@ -15,13 +18,6 @@ from xnorforge.hw.ops.depthwise.op import Depthwise
 from xnorforge.hw.ops.int_mvu.op import IntMvu
 from xnorforge.hw.ops.spatial_mvu.op import SpatialMvu
 from xnorforge.sim import cosim, device, netlist
-
-sys.path.insert(0, str(Path(__file__).parent))
-from mapped import compare_sites, mapped
-from op_examples.da_mvu import seeded as seeded_da_mvu
-from op_examples.depthwise import seeded as seeded_depthwise
-from op_examples.drawn import seeded
-from op_examples.int_mvu import TERNARY
 
 # Odd and even lanes, all kinds of gates in the highest plane, chains that are not full.
 UNITS = [

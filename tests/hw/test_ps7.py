@@ -4,15 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import ps7_bench
 import pytest
 
 from xnorforge.hw.shells import ps7
 from xnorforge.sim import verilate
 
 from ..with_cocotb import COCOTB, simulated
-
-sys.path.insert(0, str(Path(__file__).parent))
-import ps7_bench
 
 CASES = [
     *(f"{case}/pause={pause}" for pause in (0.0, 0.4)

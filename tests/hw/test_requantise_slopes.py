@@ -2,18 +2,13 @@
 what synthesis makes of it.
 """
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from mapped import compare_sites, mapped
 
 from xnorforge.hw.ops.requantise.op import SHIFTS, Requantise
 from xnorforge.sim import cosim
-
-sys.path.insert(0, str(Path(__file__).parent))
-from mapped import compare_sites, mapped
 
 STREAM = {"in_shape": (4, 16), "in_bits": 14, "in_signed": 1, "levels": 4095, "zero": 2048}
 

@@ -5,13 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import shell_bench
 
 from xnorforge.hw.shells import dma
 
 from ..with_cocotb import COCOTB, simulated
-
-sys.path.insert(0, str(Path(__file__).parent))
-import shell_bench
 
 HERE = Path(__file__).parent
 PACES = [f"lane={lane}/pause={pause}" for lane in range(len(shell_bench.FORMS)) for pause in (0.0, 0.4)]

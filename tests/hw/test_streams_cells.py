@@ -1,10 +1,8 @@
 """The cost models of the stream operators against a synthesis."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from mapped import compare_sites, mapped
 
 from xnorforge.hw.ops.arg_max.op import ArgMax
 from xnorforge.hw.ops.border.offsets import offsets
@@ -23,9 +21,6 @@ from xnorforge.hw.ops.top_k.op import TopK
 from xnorforge.hw.ops.upsample.op import Upsample
 from xnorforge.hw.ops.width.op import Width
 from xnorforge.hw.ops.window.op import Window
-
-sys.path.insert(0, str(Path(__file__).parent))
-from mapped import compare_sites, mapped
 
 pytestmark = pytest.mark.full  # one synthesis of all takes more than two minutes
 THRESHOLDS = np.random.default_rng(1).integers(-128, 128, (64, 1))

@@ -6,19 +6,15 @@ import sys
 from collections import Counter
 from itertools import count
 from math import isqrt
-from pathlib import Path
 
 import numpy as np
 import pytest
+from mapped import mapped
 
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import read_json
 from xnorforge.hw.families.xc7.carries import Packed, packed_carries, used_bits
 from xnorforge.hw.families.xc7.leaves import rewritten
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parent.parent))
-from mapped import mapped
 
 
 def design(kind: str, pins: dict, parameters: dict) -> dict:

@@ -2,11 +2,9 @@
 And what tests of the drivers share.
 """
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from driving import small_network
 from onnx import TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
@@ -15,9 +13,6 @@ from xnorforge.flows.overlay import write_overlay
 from xnorforge.hw import graph
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.sim.shell import shell_library
-
-sys.path.insert(0, str(Path(__file__).parent))
-from driving import small_network
 
 SOURCE = """// SPDX-License-Identifier: Apache-2.0
 module test_add #(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from driving import accelerator, c_program
 
 from xnorforge.core import cache
 from xnorforge.hw import graph
@@ -17,9 +18,6 @@ from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import network as network_of
 from xnorforge.sim.loading import learnt, template_file
 from xnorforge.sim.shell import shell_library
-
-sys.path.insert(0, str(Path(__file__).parent))
-from driving import accelerator, c_program
 
 pytestmark = pytest.mark.full
 NETWORKS = {"mnist-cnn": 1000, "cifar10-cnv": 50}  # images of each

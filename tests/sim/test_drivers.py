@@ -5,10 +5,10 @@ import shutil
 import subprocess
 import sys
 import types
-from pathlib import Path
 
 import numpy as np
 import pytest
+from driving import BIAS, SCALE, accelerator, bit_file, c_program, simulations
 
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import UserError
@@ -17,9 +17,6 @@ from xnorforge.hw.shells.dma import FrameLayout
 from xnorforge.hw.shells.dma.drivers import xnorforge_driver as driver
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Accelerator, Device, Frames
 from xnorforge.sim.shell import shell_library
-
-sys.path.insert(0, str(Path(__file__).parent))
-from driving import BIAS, SCALE, accelerator, bit_file, c_program, simulations
 
 FRAMES = 4  # in most tests: the simulation is the price
 

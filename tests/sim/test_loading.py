@@ -1,11 +1,10 @@
 """Weights that are replaced while frames flow: every frame is wholly of the old or of the new ones."""
 
 import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from driving import accelerator, c_program, folder_of_network, simulations
 
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import read_json
@@ -22,9 +21,6 @@ from xnorforge.sim.device import network
 from xnorforge.sim.loading import first_new, load_feed, rolled, writes_of
 from xnorforge.sim.netlist import simulate_netlist
 from xnorforge.sim.shell import shell_library
-
-sys.path.insert(0, str(Path(__file__).parent))
-from driving import accelerator, c_program, folder_of_network, simulations
 
 MAKE = {name: plugins.load("hw.ops", name).Op.make for name in plugins.names("hw.ops")}
 

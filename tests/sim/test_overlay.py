@@ -3,18 +3,14 @@
 import hashlib
 import os
 import re
-import sys
 from math import prod
-from pathlib import Path
 
 import pytest
+from driving import bit_file, small_network
 
 from xnorforge.core.artifacts import digest, read_json, write_json
 from xnorforge.core.errors import UserError
 from xnorforge.flows.overlay import write_overlay
-
-sys.path.insert(0, str(Path(__file__).parent))
-from driving import bit_file, small_network
 
 OUTDATED = "not included: bitstream/ has another netlist or shell; `make bitstream` builds it"
 PART, DATA = "xc7z020clg400-1", bytes.fromhex("ffffffff aa995566 20000000 30008001")

@@ -5,12 +5,13 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import numpy as np
 import onnx
 import pytest
+from driving import BIAS, SCALE, accelerator, c_program
+from test_ports import Several, frames_of
 
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
@@ -22,11 +23,6 @@ from xnorforge.flows.overlay import write_overlay
 from xnorforge.hw import graph
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Device
 from xnorforge.sim.shell import shell_library
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parent.parent / "flows"))
-from driving import BIAS, SCALE, accelerator, c_program
-from test_ports import Several, frames_of
 
 
 def in_overlay(acc, library, *command: str) -> subprocess.CompletedProcess:

@@ -6,12 +6,12 @@ import json
 import math
 import re
 import shutil
-import sys
 import tomllib
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from driving import small_network
 
 from xnorforge.core.artifacts import write_json
 from xnorforge.flows.overlay import write_overlay
@@ -19,9 +19,6 @@ from xnorforge.flows.vivado import clock_dividers, settable
 from xnorforge.hw import boards
 from xnorforge.hw.shells import ps7
 from xnorforge.hw.shells.dma.drivers import xnorforge_driver as driver
-
-sys.path.insert(0, str(Path(__file__).parent))
-from driving import small_network
 
 CASES = ("pynq-z2", "ultra96")
 BASES = {"pynq-z2": 0x4000_0000, "ultra96": 0xA000_0000}  # AMD UG585, UG1085
