@@ -36,7 +36,7 @@ def simulate(
     progress: Callable[..., object] = lambda _: None,
 ) -> Record:
     """Check the accelerator in `acc` on the golden images of `net_dir`, count its cycles, and write
-    `sim.json` and `timeline.json`.
+    `sim.json`.
 
     Args:
         acc: folder with `folded.onnx` and `rtl/`.
@@ -86,7 +86,7 @@ def simulate(
         again = run_network(device, acc, ops, pictures[: min(3, images)], expected, reset_at=middle)
         progress("cycle model")
         moves = {"cycles of the RTL": (flowing, 0.0), "cycles of the RTL stalled": (paused, everywhere)}
-        model, same_cycles, trace = cycle_record.of_network(ops, moves, SEED)
+        model, same_cycles = cycle_record.of_network(ops, moves, SEED)
         changing, load_cycles, reads = [], None, None
         if graph.outside(ops):
             folded = artifacts.read_json(acc / "fold.json")
@@ -148,7 +148,6 @@ def simulate(
         "unpacked": simulator.plain,
         "run": run,
     }
-    artifacts.write_json(acc / "timeline.json", trace)
     artifacts.write_json(acc / "sim.json", record)
     return record
 

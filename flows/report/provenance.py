@@ -75,7 +75,6 @@ def product_files(acc: Path) -> list[Record]:
         "../lowered.onnx": "Netron, qonnx, FINN's Python execution",
         "../rolled.onnx": "Netron, qonnx",
         "folded.onnx": "Netron, qonnx",
-        "timeline.json": "ui.perfetto.dev, chrome://tracing",
         "rtl": "any SystemVerilog tool; file list rtl.f",
         "hls_project": "Vitis HLS",
         "finn": "FINN+ and Vivado: its README.md",

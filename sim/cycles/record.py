@@ -10,12 +10,9 @@ from xnorforge.core.types import Record
 from xnorforge.hw.cycles import Course, CycleModel
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim.cosim import Run
-from xnorforge.sim.cycles import timeline
 
 
-def of_network(
-    ops: list[HwOp], runs: dict[str, tuple[Run, Any]], seed: int
-) -> tuple[Record, list[Record], Record]:
+def of_network(ops: list[HwOp], runs: dict[str, tuple[Run, Any]], seed: int) -> tuple[Record, list[Record]]:
     """Run the model as the RTL ran.
 
     Args:
@@ -24,13 +21,13 @@ def of_network(
         seed: of the runs.
 
     Returns:
-        The key `model` of sim.json; its checks; the timeline. Where the model does not cover an operator,
+        The key `model` of sim.json; its checks. Where the model does not cover an operator,
         `why_not` says so, and the rest is empty.
     """
     try:
         model = CycleModel(ops)
     except UserError as error:
-        return {"why_not": str(error)}, [], {"traceEvents": [], "otherData": {"why_not": str(error)}}
+        return {"why_not": str(error)}, []
     checks: list[dict] = []
     courses: list[Course] = []
     for name, (run, stall) in runs.items():
@@ -43,7 +40,7 @@ def of_network(
         **course_figures(course),
         "fifos": {op.name: course.operators[op.name].fill for op in ops if op.input_buffer()},
     }
-    return figures, checks, timeline.trace(model, course)
+    return figures, checks
 
 
 def deadlock_ring(ops: list[HwOp], frames: int) -> str:

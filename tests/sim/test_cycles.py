@@ -19,7 +19,6 @@ from xnorforge.hw.ops.width.op import Width
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.hw.wrap import headers, library
 from xnorforge.sim import cosim, device
-from xnorforge.sim.cycles import timeline
 from xnorforge.sim.cycles.record import deadlock_ring
 
 from .random_networks import watched
@@ -153,21 +152,6 @@ def test_parts_of_a_network_that_repeat_themselves_at_different_rates_are_known_
 
 def test_a_bypass_is_a_deadlock_below_the_depth_that_its_branch_waits_for():
     assert CycleModel(bypass(5)).run(8).stopped and not CycleModel(bypass(6)).run(8).stopped
-
-
-def test_a_timeline_by_hand():
-    """The widths of above: parts in cycles 0 .. 7 and 8 .. 15, beats in cycles 4, 8 and 12, 16."""
-    op = Width.make("dut", shape=[8], in_lanes=1, out_lanes=4)
-    model = CycleModel([op])
-    events = timeline.trace(model, model.run(2))["traceEvents"]
-    rows = {one["tid"]: one["args"]["name"] for one in events if one["name"] == "thread_name"}
-    assert rows == {0: "dut", 1: "to dut", 2: "dut_out"}
-    slices = [(one["tid"], one["name"], one["ts"], one["dur"]) for one in events if one["ph"] == "X"]
-    assert slices == [
-        (0, "frame 0", 0, 9), (0, "frame 1", 8, 9),
-        (1, "frame 0, 8 beats", 0, 8), (1, "frame 1, 8 beats", 8, 8),
-        (2, "frame 0, 2 beats", 4, 5), (2, "frame 1, 2 beats", 12, 5),
-    ]  # fmt: skip
 
 
 def test_a_paced_source_offers_its_beats_evenly():

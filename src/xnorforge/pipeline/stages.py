@@ -81,7 +81,7 @@ STAGES = (
     Stage(
         "sim",
         ("export", "lower", "fold", "generate"),
-        ("acc/sim.json", "acc/timeline.json", "acc/examples"),
+        ("acc/sim.json", "acc/examples"),
         environment=_COMPILER,
         handed=("acc/rtl",),
     ),
