@@ -44,10 +44,14 @@ def call(monkeypatch, capsys):
         ("--pnr", "on", "off"),
     ],
 )
-def test_an_unknown_name_is_answered_with_those_that_exist(call, option, given, near):
+def test_an_unknown_name_is_answered_with_those_that_exist_and_the_nearest(call, option, given, near):
     code, out, err = call("build", "--dry-run", option, given)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith(f"{option.strip('-').upper()}: ") and f"'{given}'" in err and near in err
+    kinds = {"--backend": "flows.backends", "--board": "hw.boards", "--method": "sw.methods"}
+    known = plugins.names(kinds[option]) if option in kinds else []
+    assert [name for name in known if name not in err] == []
+    assert f"'{near}'?" in err or given in ("zzz", "on")
 
 
 def test_known_names_pass_without_a_word(call):

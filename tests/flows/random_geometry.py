@@ -2,14 +2,9 @@
 values, groups, pools of all kinds, shortcuts within shortcuts, concatenations; and what becomes of them.
 
 A network is a function of its seed.
-
-    python tests/flows/random_geometry.py 0 400        draws these seeds and counts what was built, refused,
-    wrong
 """
 
-import sys
 import tempfile
-from collections import Counter
 from math import prod
 from pathlib import Path
 
@@ -369,18 +364,3 @@ def outcome(seed: int, rtl: bool = False) -> tuple[str, str]:
         except Exception as error:  # anything else is a fault of ours
             return "wrong", f"{type(error).__name__}: {error}"
     return "built", ""
-
-
-def main() -> None:
-    """Count the outcomes of a range of seeds."""
-    found: Counter = Counter()
-    for seed in range(int(sys.argv[1]), int(sys.argv[2])):
-        kind, said = outcome(seed, "rtl" in sys.argv)
-        found[kind] += 1
-        if kind != "built":
-            print(seed, kind, " ".join(said.split())[:230], flush=True)
-    print(dict(found))
-
-
-if __name__ == "__main__":
-    main()

@@ -3,10 +3,7 @@
 import pytest
 
 from xnorforge.core import plugins
-from xnorforge.core.errors import UserError
 from xnorforge.flows.backends import base
-
-from ..refusals import says
 
 STAGES = {"generate", "sim", "synth", "netlist", "hls"}
 
@@ -22,9 +19,3 @@ def test_a_back_end_declares_what_the_others_go_by(name):
     assert backend.stages
     for stage in set(backend.stages) - STAGES:  # its own: the function that the pipeline calls
         assert callable(getattr(plugins.load("flows.backends", name), stage))
-
-
-def test_an_unknown_back_end_names_those_that_exist_and_the_nearest():
-    with pytest.raises(UserError) as error:
-        base.load("hls4m")
-    says(error, "backend: … 'hls4m' … finn, hls4ml, rtl … 'hls4ml'")

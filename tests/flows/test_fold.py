@@ -127,14 +127,6 @@ def test_a_clock_that_leaves_room_for_one_handshake_gets_a_buffer_on_every_strea
     assert streams[0] > 2 and bare("soon", clock="250MHz", limits={"latency": "100000"}) == streams
 
 
-def test_equal_inputs_give_equal_bytes(net):
-    for name in ("a", "b"):
-        folded(net, name=name)
-    assert (net / "a" / "folded.onnx").read_bytes() == (net / "b" / "folded.onnx").read_bytes()
-    first, second = (json.loads((net / name / "fold.json").read_text()) for name in ("a", "b"))
-    assert {**first, "run": 0} == {**second, "run": 0}
-
-
 def test_the_network_s_interval_comes_from_the_board(net, tmp_path):
     assert folded(net)["interval"] == 32768
     named = net.rename(tmp_path / "mnist-tfc")
@@ -209,11 +201,6 @@ def test_an_interval_out_of_reach_names_the_operator_and_what_it_needs(net):
     )
     record = folded(net, fps="max")
     assert said.endswith(f"{record['estimate']['lut']:,} LUT and {record['estimate']['bram36']:g} BRAM36.")
-
-
-def test_an_unknown_board_names_the_nearest(net):
-    with pytest.raises(UserError, match=r"'pynq-z2'"):
-        fold(net, "pynq-z3", net / "acc")
 
 
 def windows(record):

@@ -15,7 +15,6 @@ from hls4ml.model.flow.flow import flow_map
 from hls4ml.model.layers import layer_map
 from hls4ml.model.optimizer.optimizer import optimizer_map
 from hls4ml_nets import cnn, folded, mlp
-from random_graphs import RandomGraph
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import MismatchError, ToolMissing, UserError
@@ -391,15 +390,3 @@ def expressible(acc):
     except UserError as error:
         return str(error)
     return None
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("seed", range(16))
-def test_a_random_graph_is_exact_or_refused(seed, tmp_path):
-    drawn = RandomGraph(seed)
-    acc = folded(drawn.model, drawn.pixels, tmp_path / "net")
-    if reason := expressible(acc):
-        assert "dilation" in reason
-        return
-    record = write_and_emulate(acc, acc, tmp_path)
-    assert [check["mismatches"] for check in record["checks"]] == [0] * 4

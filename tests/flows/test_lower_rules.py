@@ -369,30 +369,6 @@ def test_one_threshold_for_all_pixels_stands_before_the_flattening():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_random_networks(seed):
-    rng = np.random.default_rng(seed)
-    graph, channels, size = Graph((3, 12, 12), seed), 3, 12
-    for _ in range(rng.integers(2, 5)):
-        outputs, kernel = int(rng.integers(2, 9)), int(rng.integers(1, 4))
-        if rng.random() < 0.4 and channels != 3:
-            graph.node("Pad", np.array([0, 0, 1, 1, 0, 0, 1, 1]), np.float32(-1))
-            size += 2
-        graph.node("Conv", graph.weights(outputs, channels, kernel, kernel))
-        channels, size = outputs, size - kernel + 1
-        pool = rng.random() < 0.5 and size >= 4
-        graph.norm(channels)
-        graph.sign()
-        if pool:
-            graph.node("MaxPool", kernel_shape=[2, 2], strides=[2, 2])
-            size //= 2
-    graph.node("Flatten", axis=1).node("MatMul", graph.weights(channels * size * size, 10))
-    found = compare(graph.model((10,)), bytes_of((3, 3, 12, 12), seed))
-    checks.finn_is_equal(found, emit.emitted(found), bytes_of((1, 12, 12, 3), seed))
-    assert all(n.op not in ("Pad", "Threshold", "MaxPool") or n.at.get("value", 0) == 0 for n in found.nodes)
-    assert (np.concatenate([n.at["direction"] for n in found.nodes if "direction" in n.at]) == 1).all()
-
-
 def small():
     """A binary convolution with thresholds, and two images."""
     graph = bits(Graph((4, 5, 5)), 4).node("Conv", Graph((1,)).weights(6, 4, 3, 3)).norm(6).sign()

@@ -130,28 +130,6 @@ def test_refused_weights_saved_before_brevitas_has_measured_its_scales(tmp_path)
     says(raised, "scaling_impl.value; … 300 steps")
 
 
-@pytest.mark.parametrize("content", [b"", b"no weights at all"])
-def test_refused_a_file_without_weights(nets, tmp_path, content):
-    (tmp_path / "w.pt").write_bytes(content)
-    with pytest.raises(UserError, match=r"w\.pt: .*torch\.save .*write it with torch\.save"):
-        load_weights(module_of(f"{nets}:Net"), tmp_path / "w.pt")
-
-
-def test_weights_are_read_as_data_and_never_run(nets, tmp_path):
-    """A pickle that would write a file."""
-    import os
-    import pickle
-
-    class Harm:
-        def __reduce__(self):
-            return os.system, (f"touch {tmp_path}/harmed",)
-
-    (tmp_path / "w.pt").write_bytes(pickle.dumps({"norm.bias": Harm()}))
-    with pytest.raises(UserError, match=r"w\.pt: .*torch\.save"):
-        load_weights(module_of(f"{nets}:Net"), tmp_path / "w.pt")
-    assert not (tmp_path / "harmed").exists()
-
-
 def test_refused_a_shape_that_does_not_run(nets, tmp_path):
     with pytest.raises(UserError, match=r"^Net: .*3x4x4 .*give the shape of one"):
         export_module(module_of(f"{nets}:Net"), (3, 4, 4), tmp_path / "net.onnx")

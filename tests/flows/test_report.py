@@ -358,22 +358,6 @@ def test_a_wider_operator_is_one_that_can_be_built_and_no_slower(kind):
         assert ("simd", 24, 72) in found and ("simd", 24, 36) not in found
 
 
-def test_equal_builds_give_equal_bytes_apart_from_the_run(tmp_path):
-    folders = [lay(tmp_path / name, records(seconds)) for name, seconds in (("one", 1.0), ("two", 2.5))]
-    texts = []
-    for acc in folders:
-        report.write(acc)
-        page = re.sub(
-            r'<section id="run">.*?</section>', "", (acc / "report.html").read_text(), flags=re.DOTALL
-        )
-        prose = (acc / "report.md").read_text().split("## Run")[0]
-        data = {
-            key: value for key, value in json.loads((acc / "report.json").read_text()).items() if key != "run"
-        }
-        texts.append((page, prose, data))
-    assert texts[0] == texts[1]
-
-
 def given_network() -> dict[str, dict]:
     """Records of a network from elsewhere that leaves much open."""
     given = records()

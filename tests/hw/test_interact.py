@@ -20,60 +20,6 @@ GATES = Path(__file__).with_name("xc7_gates.sv")
 SIZES = (3, -3, 5, -5, 11, -11)
 
 
-def pair(k, n0, unit, **attributes):
-    """Channel 0 moves channel 1; sums as input."""
-    influence = np.zeros((1, 2, 2), int)
-    influence[0, 0, 1] = k
-    attributes = {"matches": 0, "in_bits": n0.bit_length() + 1} | attributes
-    return Interact.make(arrays={"influence": influence}, in_shape=[2], n0=n0, unit=unit, **attributes)
-
-
-def delta(k, n0, unit, p):
-    """What a teacher's sums p add to a student at 0."""
-    p = np.asarray(p)
-    mixed = pair(k, n0, unit).run(np.stack([p, 0 * p], 1))
-    np.testing.assert_array_equal(mixed[:, 0], p)
-    return mixed[:, 1]
-
-
-@pytest.mark.parametrize(
-    ("k", "unit", "p", "moved"),
-    [
-        (3, 1, [-96, -95, 96, 97], [-1, 0, 0, 1]),
-        (-3, 1, [-96, -95, 96, 97], [1, 0, 0, -1]),
-        (11, 1, [288, -288], [5, -5]),
-        (5, 1, [57, 58, 174], [0, 1, 2]),
-        (5, 3, [-288, -172, -58, -57, 58, 172, 174, 288], [-6, -3, -3, 0, 3, 3, 6, 6]),
-    ],
-)
-def test_the_stair_of_the_paper(k, unit, p, moved):
-    np.testing.assert_array_equal(delta(k, 288, unit, p), moved)
-
-
-@pytest.mark.parametrize("k", SIZES)
-@pytest.mark.parametrize("n0", [27, 144, 288, 576])
-def test_the_stair_rises_is_odd_but_on_its_edges_and_zero_at_zero(k, n0):
-    p = np.arange(-n0, n0 + 1)
-    moved = delta(k, n0, 2, p)
-    assert (np.diff(moved) * np.sign(k) >= 0).all()
-    assert moved[n0] == 0
-    off = (p + n0) * abs(k) % (2 * n0) != 0
-    np.testing.assert_array_equal(moved[off], -moved[::-1][off])
-
-
-@pytest.mark.parametrize(
-    ("k", "p", "moved"),
-    [
-        (3, [-720, -201, -200, -199, 200, 201, 720], [-100, -100, -100, 0, 0, 100, 100]),
-        (-3, [-720, -201, -200, -199, 200, 201, 720], [100, 100, 100, 0, 0, -100, -100]),
-        (5, [-361, -360, -359, -120, -119, 120, 121, 361], [-200, -200, -100, -100, 0, 0, 100, 200]),
-    ],
-)
-def test_a_stair_that_ends_at_600_of_720_acts_beyond_200(k, p, moved):
-    op = pair(k, 720, 100, extent=600)
-    np.testing.assert_array_equal(op.run(np.stack([p, np.zeros_like(p)], 1))[:, 1], moved)
-
-
 @pytest.mark.parametrize("share", [0, 0.3, 0.05])
 @pytest.mark.parametrize("n0", [1, 27, 144, 288, 576])
 @pytest.mark.parametrize("matches", [0, 1])

@@ -36,13 +36,6 @@ class Mean(SignedBinaryWeightPerTensorConst):
     scaling_stats_permute_dims = None
 
 
-class MeanOfFilter(Mean):
-    """The mean |w| of each filter."""
-
-    scaling_per_output_channel = True
-    scaling_stats_permute_dims = (0, 1, 2, 3)
-
-
 class Bits(SignedBinaryActPerTensorConst):
     scaling_const = 1.0
 

@@ -599,17 +599,6 @@ def test_qonnx_and_integers_give_the_same_scores(net, setting):
     assert lowered.rounded == []
 
 
-def test_the_networks_of_the_table_deploy():
-    for net in ("mnist-tfc", "cifar10-cnv_half"):
-        run, shape = started(Method(bases=2), net), (1, 28, 28) if "mnist" in net else (3, 32, 32)
-        images = torch.randint(0, 256, (4, *shape), dtype=torch.uint8)
-        run.network.train()
-        run.forward(images)
-        building_blocks.set_on_grid(run.network, True)
-        deployed = run.method.deploy(net, run.network)
-        assert torch.equal(scores(deployed, images), scores(run.network, images))
-
-
 # Training.
 
 

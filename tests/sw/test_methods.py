@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from xnorforge.core import plugins
-from xnorforge.core.errors import UserError
 from xnorforge.flows.export import export
 from xnorforge.sw.methods import base, bonn
 from xnorforge.sw.networks.base import Recipe
@@ -245,8 +244,3 @@ def test_a_run_killed_behind_every_epoch_ends_with_the_same_bytes(
     for file in files:
         same = (tmp_path / "parts" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
         assert same or file.name == "checkpoint.pt", file
-
-
-def test_an_unknown_method_is_answered_with_the_nearest():
-    with pytest.raises(UserError, match=rf"^sw.methods: .*'stee'.*{', '.join(METHODS)}.*'ste'"):
-        plugins.load("sw.methods", "stee")

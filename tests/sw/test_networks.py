@@ -4,14 +4,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from xnorforge.core.errors import UserError
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.nn import binary, stream
 from xnorforge.sw.nn.building_blocks import Affine2d, BiReal, Block, Head, Network, Scores, set_on_grid
 from xnorforge.sw.tasks.base import task_of
 
-from ..refusals import says
 from .zoo import NETS
 
 
@@ -43,12 +41,6 @@ from .zoo import NETS
 )
 def test_weights_are_those_of_the_topology(net, weights):
     assert sum(latent.numel() for latent in binary.latents(networks.build(net)).values()) == weights
-
-
-def test_an_unknown_network_is_answered_with_the_nearest():
-    with pytest.raises(UserError) as error:
-        networks.build("mnist-cnm")
-    says(error, f"NET: … 'mnist-cnm' … {', '.join(networks.names())} … 'mnist-cnn'")
 
 
 def test_pixels_enter_as_whole_128ths():

@@ -194,18 +194,6 @@ def test_a_discriminator_that_cannot_tell_is_best_at_one_half():
         assert rbcn.discriminator_value(logits + shift, logits + shift) < value
 
 
-def test_a_discriminator_finds_that_optimum_on_equal_maps():
-    torch.manual_seed(0)
-    tell, maps = rbcn.Discriminator(6), torch.randn(64, 6, 3, 3)
-    ascent = torch.optim.Adam(tell.parameters(), lr=1e-2)
-    for _ in range(60):
-        rbcn._move(ascent, -rbcn.discriminator_value(tell(maps), tell(maps)))
-    with torch.no_grad():
-        assert rbcn.discriminator_value(tell(maps), tell(maps)).item() == pytest.approx(
-            -math.log(4), abs=1e-3
-        )
-
-
 # Forward
 
 
@@ -223,13 +211,6 @@ def test_with_unit_scales_the_forward_pass_is_the_baselines(net):
         network.train(training), plain.train(training)
         with torch.no_grad():
             assert torch.equal(network(images), plain(images))
-
-
-def test_without_weights_of_its_own_losses_only_the_task_is_left():
-    run = begun(lambda1=0.0, adversarial=0.0)
-    images, labels = batch()
-    losses = run.method.losses(run, scores := looked_at(run, images), labels)
-    assert losses["kernel"] == 0 == losses["adversarial"] and losses["task"] == run.task.loss(scores, labels)
 
 
 def test_equal_scales_of_kernel_positions_are_a_scale_per_layer():

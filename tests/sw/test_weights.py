@@ -81,11 +81,6 @@ def test_weights_that_are_not_the_cards_are_refused(folder):
     )
 
 
-def test_a_truncated_file_is_refused(folder):
-    (folder / weights.FILE).write_bytes((folder / weights.FILE).read_bytes()[:-1])
-    refused(lambda: weights.read_weights(folder), "/weights.safetensors: SHA-256 is ", "card.json has ")
-
-
 def test_an_absent_file_is_refused(folder):
     (folder / weights.FILE).unlink()
     refused(lambda: weights.read_weights(folder), f"{folder}: ", "No such file", "train the network again")
