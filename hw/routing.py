@@ -229,9 +229,9 @@ class Router(ABC):
         """Pins of the ports of `host_top` as Vivado reads them; empty for a family that it does not know."""
         return ""
 
-    def clocks(self, _board: Board) -> list[float]:
-        """The clocks in MHz, ascending, that a PLL in the bitstream can make; empty without one."""
-        return []
+    def makes(self, _board: Board, _mhz: float) -> bool:
+        """Whether a PLL in the bitstream can make this clock."""
+        return False
 
     @abstractmethod
     def identity(self, board: Board) -> list[str]:

@@ -32,7 +32,6 @@ TYPES = {
     "out_bias": AttributeProto.FLOAT,
 }
 LEAST = {"strides": 1, "kernel_shape": 1, "dilations": 1, "group": 1, "pads": 0, "output_padding": 0}
-FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
 NO_NUMBERS = (TensorProto.STRING, TensorProto.COMPLEX64, TensorProto.COMPLEX128)
 

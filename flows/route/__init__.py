@@ -66,8 +66,8 @@ def place_and_route(acc: Path, net_dir: Path, seeds: Ints = (1, 2, 3), parallel:
     synth, rtl = (artifacts.read_json(acc / name) for name in ("synth.json", "rtl/rtl.json"))
     board = boards.load(synth["board"])
     router = _router(board)
-    planned = artifacts.read_json(acc / "fold.json").get("clock_mhz", {}).get("value")
-    if planned in router.clocks(board):
+    planned = artifacts.read_json(acc / "fold.json").get("clock_mhz", {}).get("value", board.clock_mhz)
+    if router.makes(board, planned):
         board = replace(board, clock_mhz=planned)
     with artifacts.measured("pyosys") as run:
         netlist, shell, given, around = joined(acc, rtl["border"], board, router)

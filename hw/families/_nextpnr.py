@@ -20,7 +20,7 @@ from xnorforge.hw.shells import uart
 
 PORTS = ("clock", "reset", "rxd", "txd", "lost")  # of the board's top
 REPORT = "nextpnr.json"
-MOST_MHZ, STEPS = 400, 8  # highest clock that is tried, and parts of the oscillator between two
+MOST_MHZ, STEPS = 400, 8  # highest clock that is made, and parts of the oscillator between two
 LATE = 5  # nets of a run that are kept
 
 
@@ -97,25 +97,20 @@ def dividers(
     )
 
 
-def clocks(board: Board, pll: Callable[[float, float], object]) -> list[float]:
-    """The clocks (MHz, rising) that a PLL makes exactly of the board's oscillator, in steps of it / 8, and
-    of which the baud rate is a whole part but for 2 %.
+def makes(board: Board, mhz: float, pll: Callable[[float, float], object]) -> bool:
+    """Whether a PLL makes exactly this clock of the board's oscillator, a multiple of an eighth of it, of
+    which the baud rate is a whole part but for 2 %.
 
     Args:
         pll: dividers for source and wanted MHz; raises UserError where there are none.
     """
-    source, found = board.shell["clock_mhz"], list[float]()
-    for step in range(1, STEPS * MOST_MHZ):
-        mhz = source * step / STEPS
-        cycles = mhz * 1e6 / board.shell["baud"]
-        if mhz > MOST_MHZ:
-            break
-        if cycles < 4 or abs(round(cycles) / cycles - 1) > 0.02:
-            continue
-        with suppress(UserError):
-            pll(source, mhz)
-            found.append(mhz)
-    return found
+    source, cycles = board.shell["clock_mhz"], mhz * 1e6 / board.shell["baud"]
+    if mhz > MOST_MHZ or STEPS * mhz % source or cycles < 4 or abs(round(cycles) / cycles - 1) > 0.02:
+        return False
+    with suppress(UserError):
+        pll(source, mhz)
+        return True
+    return False
 
 
 def installed(package: str) -> str:

@@ -40,9 +40,9 @@ class Ecp5(Router):
         made = PLL.format(reference=reference, fed_back=fed_back, divided=divided, phase=divided // 2 - 1)
         return _nextpnr.board_top(board, made, ports)
 
-    def clocks(self, board: Board) -> list[float]:
-        """Frequencies that the PLL makes exactly."""
-        return _nextpnr.clocks(board, pll)
+    def makes(self, board: Board, mhz: float) -> bool:
+        """Whether the PLL makes this frequency exactly."""
+        return _nextpnr.makes(board, mhz, pll)
 
     def identity(self, board: Board) -> list[str]:
         """The version of the package, the arguments, the pins, and what is done to the netlist before."""

@@ -35,9 +35,9 @@ class Ice40(Router):
         made = PLL.format(fed_back=fed_back - 1, power=power, filtered=filtered)
         return _nextpnr.board_top(board, made, ports)
 
-    def clocks(self, board: Board) -> list[float]:
-        """Frequencies that the PLL makes exactly."""
-        return _nextpnr.clocks(board, pll)
+    def makes(self, board: Board, mhz: float) -> bool:
+        """Whether the PLL makes this frequency exactly."""
+        return _nextpnr.makes(board, mhz, pll)
 
     def identity(self, board: Board) -> list[str]:
         """The version of the package, the arguments, and the pins."""

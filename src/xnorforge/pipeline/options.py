@@ -390,7 +390,6 @@ _NET = (
 )
 _DATA = (*_NET, _like("data"))
 _TRAIN = (*_DATA, *_also("epochs", "lr", "seed", "threads", "recipe"))
-_RUN = ("out",)
 VERBS = (
     Verb(
         "build", "Build", "Everything up to the report; only stages that are out of date run.", builds=True,

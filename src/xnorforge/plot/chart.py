@@ -12,11 +12,6 @@ from xnorforge.plot.svg import LETTER, box, frame, label, polyline, titled, wide
 
 SHAPES = {
     "circle": "M-5,0a5,5 0 1,0 10,0a5,5 0 1,0 -10,0z",
-    "square": "M-4.5,-4.5h9v9h-9z",
-    "up": "M0,-6l5.5,9.5h-11z",
-    "diamond": "M0,-6.5l5,6.5l-5,6.5l-5,-6.5z",
-    "down": "M-5.5,-4h11l-5.5,9.5z",
-    "plus": "M-2,-6h4v4h4v4h-4v4h-4v-4h-4v-4h4z",
     "cross": "M-4,-4l8,8M4,-4l-8,8",
 }
 RADIUS = 5.0  # of these shapes
@@ -98,7 +93,7 @@ class Chart:
     """What one chart shows.
 
     Attributes:
-        x_kind, y_kind: "linear", "log", "whole" (linear with whole ticks); "tight": x ends at its values.
+        x_kind, y_kind: "linear", "log"; "tight": x has whole ticks and ends at its values.
         names: of the places 0, 1, … on the x axis, in place of numbers.
         x_more, y_more: further values that the axes include.
         right: least room on the right.
@@ -180,8 +175,7 @@ class Chart:
 def _axis(kind: str, values: Sequence[float]) -> Axis:
     if kind == "log":
         return log_axis(values)
-    axis = linear_axis(values, whole=kind in ("whole", "tight"))
-    return tight(axis, values) if kind == "tight" else axis
+    return tight(linear_axis(values, whole=True), values) if kind == "tight" else linear_axis(values)
 
 
 def _legend_width(legend: list[tuple[str, str, str]]) -> float:
