@@ -54,6 +54,12 @@ def test_an_unknown_name_is_answered_with_those_that_exist_and_the_nearest(call,
     assert f"'{near}'?" in err or given in ("zzz", "on")
 
 
+def test_a_stage_of_another_back_end_is_answered_with_those_of_this_one(call):
+    code, out, err = call("build", "mnist-tfc", "--until", "hls")
+    assert (code, out, err.count("\n")) == (2, "", 1) and err.startswith("hls: ")
+    assert "BACKEND=rtl" in err and "export, lower, fold" in err
+
+
 def test_known_names_pass_without_a_word(call):
     code, out, err = call("build", "--dry-run", "--net", "mnist-cnn", "--method", "ste", "--board", "pynq-z2")
     assert (code, err) == (0, "") and out

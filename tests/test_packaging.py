@@ -127,23 +127,6 @@ def test_an_installed_wheel_lists_its_plug_ins_from_another_folder(installed, tm
     assert "xnor_mvu" in listed["operators"].split()
 
 
-@pytest.mark.parametrize(
-    ("words", "answer"),
-    [
-        (["--board", "pynq-z3"], ("BOARD: ", "'pynq-z3'", "pynq-z2")),
-        (["--images", "1"], ("IMAGES: ", "'1'", "IMAGES=100")),
-        (["--backend", "hls4m"], ("BACKEND: ", "'hls4m'", "'hls4ml'")),
-        (["--until", "hls"], ("hls: ", "BACKEND=rtl", "export, lower, fold")),
-    ],
-)
-def test_a_slip_is_one_sentence_and_writes_nothing(installed, tmp_path, words, answer):
-    done = installed(tmp_path, "-m", "xnorforge", "build", "mnist-tfc", *words)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(answer[0]) and done.stderr.count("\n") == 1
-    assert all(part in done.stderr for part in answer[1:])
-    assert not (tmp_path / "out").exists()
-
-
 def test_code_of_another_place_is_refused_in_a_checkout(installed, tmp_path):
     """Whether it is a wheel or a second checkout that is installed: what runs is not what lies here."""
     (tmp_path / "src/xnorforge").mkdir(parents=True)

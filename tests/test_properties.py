@@ -5,13 +5,11 @@ from math import gcd, prod
 
 import numpy as np
 import pytest
-from graphs import Graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.lower.graph import integer_graph
 from xnorforge.flows.lower.values import common_grid, fits_float32
 from xnorforge.hw.ops.base import Stream
 from xnorforge.pipeline.request import assignment
@@ -73,32 +71,6 @@ def test_where_float32_is_said_to_hold_scores_it_holds_them(a, b, ends):
         for n in range(lo, hi + 1):
             product = np.float32(float(a)) * np.float32(n)
             assert Fraction(float(product + np.float32(float(b)))) == a * n + b
-
-
-@settings(always, max_examples=25)
-@given(
-    slope=st.floats(1 / 64, 3, width=32),
-    offset=st.floats(-200, 200, width=32, allow_subnormal=False),
-    scale=st.floats(1 / 16, 4, width=32),
-    bits=st.integers(2, 5),
-    falls=st.booleans(),
-)
-def test_thresholds_give_the_levels_of_the_reference_for_every_integer(slope, offset, scale, bits, falls):
-    """All 256 pixels, through x * slope + offset, a division and a rounding, each in float32 as the
-    network has it.
-    """
-    slope = np.float32(-slope if falls else slope)
-    graph = Graph((2,)).real("Mul", slope).real("Add", offset).quant(scale, bits)
-    lowered = integer_graph(graph.model((2,)), 0, 255, 1.0)
-    pixels = np.arange(256)
-    leaf, _ = lowered.output.single
-    found = lowered.run(np.stack([pixels, pixels], 1))[leaf]
-    x = pixels.astype(np.float32) * slope + np.float32(offset)
-    levels = np.clip(np.round(x / np.float32(scale)), -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-    step, shift = (np.float64(part[0]) for part in (lowered.output.single[1], lowered.output.offset))
-    np.testing.assert_array_equal(
-        np.rint((step * found + shift) / np.float64(np.float32(scale))).T, [levels] * 2
-    )
 
 
 corners = arrays.arrays(np.int64, st.tuples(st.integers(1, 4), st.just(4)), elements=st.integers(0, 12))

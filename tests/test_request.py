@@ -9,7 +9,7 @@ import pytest
 
 from xnorforge.core.artifacts import intact, write_json
 from xnorforge.core.errors import UserError
-from xnorforge.pipeline import job, request
+from xnorforge.pipeline import request
 
 from .refusals import says
 
@@ -96,9 +96,3 @@ def test_a_damaged_or_missing_file_of_an_earlier_stage_is_named_with_its_cure(tm
     (tmp_path / name).write_bytes(b'{"stage": "lo')
     with pytest.raises(UserError, match=f"{name}: .*{tmp_path}/lower.json"):
         intact(tmp_path / name, "lower")
-
-
-def test_a_refused_stage_leaves_no_empty_folder(tmp_path):
-    with pytest.raises(UserError), job.stage("fold", tmp_path / "a/b"):
-        raise UserError("where: why.")
-    assert not (tmp_path / "a").exists()

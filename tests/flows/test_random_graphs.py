@@ -1,13 +1,8 @@
 """The whole pipeline on random graphs, and on the shapes of network that FINN's rewrites were tried on."""
 
-import numpy as np
 import pytest
-import shapes
-from pipeline import IMAGES, proven, raced, seeds
+from pipeline import proven, seeds
 from random_graphs import NestedSums, Products, RandomGraph
-
-from xnorforge.flows.bind import bind
-from xnorforge.flows.lower import checks, integers_of
 
 
 # With seeds 38, 69, 90 and 115 a converter's FIFO was once too short, or two converters had one name.
@@ -30,16 +25,6 @@ def test_rtl_of_branches_within_branches_gives_the_scores_of_qonnx(tmp_path, see
 def test_rtl_of_products_gives_the_scores_of_qonnx(tmp_path, seed):
     net = Products(seed)
     proven(net.model, net.pixels, seed, tmp_path)
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("name", shapes.SHAPES)
-def test_rtl_of_a_shape_that_finn_was_tried_on_gives_its_integers(tmp_path, name):
-    given = shapes.exported(name)
-    graph, model = integers_of(given.model, {"lo": given.lo, "hi": given.hi, "scale": given.scale})
-    _, flowing = raced(bind(model, *checks.scale_and_bias(graph.output)), given.pixels[:IMAGES], 1, tmp_path)
-    wanted = checks.run_all(graph, given.frames[:IMAGES])
-    np.testing.assert_array_equal(flowing.output.reshape(IMAGES, -1)[:, : wanted.shape[1]], wanted)
 
 
 def test_the_random_graphs_of_the_quick_suite_have_every_part_among_them():

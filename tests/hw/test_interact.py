@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mapped import compare_sites, mapped
-from op_examples import examples_of
 from op_examples.interact import seeded as seeded_interact
 
 from xnorforge.flows.lower import integers
@@ -13,8 +12,6 @@ from xnorforge.hw.ops.interact.op import Interact
 from xnorforge.hw.ops.interact.plan import cuts, plan
 from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.sim import cosim, device
-from xnorforge.sim.bits import step_of
-from xnorforge.sim.bits.packed import as_integers, as_stream
 
 GATES = Path(__file__).with_name("xc7_gates.sv")
 SIZES = (3, -3, 5, -5, 11, -11)
@@ -179,14 +176,6 @@ def test_another_threshold_is_another_module():
         arrays = {"influence": np.eye(4)[None, ::-1] * 3, "thresholds": [0, 1, 2, last]}
         names += Interact.make(arrays=arrays, in_shape=[4], in_bits=6, n0=40, unit=1).generated()
     assert len(set(names)) == 2
-
-
-@pytest.mark.parametrize("index", range(len(examples_of(Interact))))
-def test_the_bit_simulator_gives_the_same_integers(index):
-    op = examples_of(Interact)[index]
-    x = op.random_input(index, frames=3)
-    found = step_of(op)(as_stream(x, op.in_stream()))
-    np.testing.assert_array_equal(as_integers(found, op.out_stream()), op.run(x))
 
 
 @pytest.mark.full

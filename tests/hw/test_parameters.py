@@ -23,249 +23,216 @@ ANY_VALUE = {
 }
 
 
-# (module, parameters in place of its defaults, what it says)
+# Module, parameters in place of its defaults: what it says.
+TABLE = """
+xf_add2 Width=0: Width must be at least 1; got Width=0
+xf_add2 Gate=4: Gate must be 0 .. 3; got Gate=4
+xf_add3 Width=0 SumW=1: Width must be at least 1; got Width=0
+xf_add3 SumW=3: SumW must be Width .. Width + 2; got SumW=3, Width=4
+xf_add3 SumW=7: SumW must be Width .. Width + 2; got SumW=7, Width=4
+xf_arg_max Folds=0: Folds, Pe, InBits, Step must be at least 1; got 0, 1, 8, 1
+xf_arg_max Step=0: Folds, Pe, InBits, Step must be at least 1; got 4, 1, 8, 0
+xf_arg_max Shift=2: KeyBits must hold InBits + Shift; got KeyBits=9, InBits=8, Shift=2
+xf_at_least Width=0: Width must be at least 1; got Width=0
+xf_axi3_lite AddrW=30: AddrW must be 2 .. 29; got AddrW=30
+xf_axi_lite AddrW=3: AddrW must be at least 4; got AddrW=3
+xf_axi_lite AddrW=4 Count=3: Count must be 1 .. 2**(AddrW-3); got Count=3, AddrW=4
+xf_axi_write AddrW=2: AddrW must be at least 3; got AddrW=2
+xf_axi_split AddrW=1: AddrW must be at least 2; got AddrW=1
+xf_axi_regs AddrW=2: AddrW must be at least 3; got AddrW=2
+xf_depth_to_space Chunk=0: Rows, Pixels, Block, Chunk, Width must be > 0; got 2, 4, 2, 0, 8
+xf_delay Stages=0: Width, Stages must be at least 1; got 8, 0
+xf_loop Steps=0: Steps, PartBeats, PartWidth, States, Beats must be > 0; got 0, 1, 8, 1, 1
+xf_loop_frame Beats=0: Steps, Beats, Lanes must be > 0; got 2, 0, 1
+xf_loop_frame MadeBits=9: all bits must be 1 .. Bits=8; got 8, 8, 9, 8
+xf_loop_state Width=0: Beats, Width must be > 0; got 1, 0
+xf_permute Beats=0: Beats, Width must be > 0; got 0, 8
+xf_depth_to_space Kept=9: Kept must be 1 .. Pixels * Chunk; got Kept=9, Pixels=4, Chunk=2
+xf_depth_to_space LastRows=3: LastRows must be 1 .. Block; got LastRows=3, Block=2
+xf_spare Width=0: Width must be at least 1; got Width=0
+xf_stages Folds=0: Width, Stages, Folds must be at least 1; got 8, 1, 0
+xf_surround ImageH=0: ImageH, ImageW must be at least 1; got 0, 4
+xf_surround Pe=0: Beats, Pe, InBits must be at least 1; got 1, 0, 1
+xf_surround InBits=2: OutBits must be at least InBits; got OutBits=1, InBits=2
+xf_border Width=0: Height, Width, RowW, ColumnW must be at least 1; got 4, 0, 1, 1
+xf_border Folds=0: Folds, Pe, InBits must be at least 1; got 0, 1, 8
+xf_border Mul=0: Mul must be at least 1; got Mul=0
+xf_border OffsetBits=9: OffsetBits must be 1 .. OutBits; got OffsetBits=9, OutBits=8
+xf_border Kind=0: Kind must be 1 or 2; got Kind=0
+xf_carry Width=0: Width must be at least 1; got Width=0
+xf_check_beats Out=0: In, Out must be at least 1; got 1, 0
+xf_check_beats In=4 Needed=5: must be 1 <= First <= Needed <= In, Most; got 1, 5, 4, 4
+xf_check_timing Interval=0: Latency, Interval must be at least 1; got 1, 0
+xf_check_order Width=0: Width, InParts, OutParts must be at least 1; got 0, 1, 1
+xf_check_order InParts=3: Most must hold a beat; got Most=2, InParts=3, OutParts=1
+xf_clip OutBits=0: Folds, Pe, InBits, OutBits must be at least 1; got 4, 1, 8, 0
+xf_clip Mul=0: Mul must be 1 or 2; got Mul=0
+xf_compress SumW=25: SumW must be 1 .. 24; got SumW=25
+xf_compress Hold=3: Hold must be 0 .. 2; got Hold=3
+xf_ones Registers=2: Registers must be 0 or 1; got Registers=2
+xf_compress Bits=2: Bits must be the bits of Heights; got Bits=2, Heights of 1
+xf_concat Pe=0: Inputs, Pe must be at least 1; got 2, 0
+xf_concat OutBits=7: InBits of stream 1 must be 1 .. OutBits; got InBits=8, OutBits=7
+xf_concat Beats=32'h1: Beats of stream 1 must be at least 1; got Beats=0
+xf_count6 Groups=0: Groups must be at least 1; got Groups=0
+xf_count6 Seventh=2: Seventh must be 0 or 1; got Seventh=2
+xf_depthwise Taps=0: Taps, Folds, Pe, Bits must be at least 1; got 0, 4, 1, 1
+xf_depthwise Bits=6: AccW must be at least Bits; got AccW=5, Bits=6
+xf_dma_read AddrW=12: AddrW must be 13 .. 64; got AddrW=12
+xf_dma_read Words=0: Words, FramesW must be at least 1; got 0, 16
+xf_dma_read Depth=15: Depth must hold a burst of 16; got Depth=15
+xf_dma_share Readers=0: Readers must be at least 1; got Readers=0
+xf_dma_weights Beats=0: Bytes, Beats must be at least 1; got 1, 0
+xf_dma_write AddrW=65: AddrW must be 13 .. 64; got AddrW=65
+xf_dma_write FramesW=0: Words, FramesW must be at least 1; got 1, 0
+xf_dma_write Depth=8: Depth must hold a burst of 16; got Depth=8
+xf_dsp_sum Chain=0: Simd, Bits, WBits, Chain must be at least 1; got 4, 8, 8, 0
+xf_dsp_sum Rows=3: Rows must be 1 or 2; got Rows=3
+xf_dsp_sum FieldW=16: FieldW must hold a chain's sum; got FieldW=16 of 17 bits
+xf_crop Width=0: Width, KeptRows, KeptBeats must be > 0; got 0, 2, 2
+xf_crop FirstBeat=3: the window must be inside the frame; got rows 1 + 2 of 4, beats 3 + 2 of 4
+xf_frames Beats=0: Beats, Width must be > 0; got 0, 8
+xf_fifo Depth=0: Width, Depth must be at least 1; got 8, 0
+xf_fifo Kind=3: Kind must be 1 or 2; got Kind=3
+xf_fifo Kind=2 InBlock=4: InBlock must be Depth, or of Kind 2 the power of two below; got 4, 16
+xf_fork Outputs=0: Width, Outputs must be at least 1; got 8, 0
+xf_frame_guard Depth=0: Width, Beats, OutWidth, Depth must be at least 1; got 8, 4, 8, 0
+xf_int_dot Simd=0: Simd, Bits, SumW must be at least 1; got 0, 8, 18
+xf_int_dot WBits=1: WBits must be at least 2; got WBits=1
+xf_int_dot Rows=3: Rows must be 1 or 2; got Rows=3
+xf_int_dot Hold=2: Hold must be 0, or 1 with Chain=0; got Hold=2, Chain=0
+xf_int_dot Rows=2: Signed and Rows=2 need Chain > 0; got Signed=0, Rows=2, Chain=0
+xf_interact Span=0: Groups, Span, Pe, InBits must be at least 1; got 1, 0, 1, 8
+xf_interact Scale=3: Scale must be 1 or 2; got Scale=3
+xf_interact OutBits=2: OutBits must be StepW if Raw, else 1; got OutBits=2, StepW=9, Raw=0
+xf_interact InBits=10: StepW must hold Scale * x; got StepW=9, InBits=10, Scale=1
+xf_load Words=0: Beats, Words, Stages must be at least 1; got 4, 0, 1
+xf_load MemoryW=11: MemoryW must be 1 .. 10; got MemoryW=11
+xf_load PlaceW=19: PlaceW must be 1 .. 18; got PlaceW=19
+xf_load BuiltIn=2: BuiltIn must be 0 or 1; got BuiltIn=2
+xf_join Folds=0: Inputs, Pe, Folds must be at least 1; got 2, 1, 0
+xf_join SumBits=17: SumBits must be 1 .. OutBits; got SumBits=17, OutBits=16
+xf_join InBits=16'h0800: InBits of stream 0 must be at least 1; got InBits=0
+xf_mvu Pe=0: Mw, Mh, Simd, Pe must be at least 1; got 64, 64, 16, 0
+xf_mvu Bits=0: Bits, WBits must be at least 1; got 0, 1
+xf_mvu Simd=7: Simd must divide Mw; got Simd=7, Mw=64
+xf_mvu Pe=7: Pe must divide Mh; got Pe=7, Mh=64
+xf_mvu Rows=2: Rows must be 1 or 2 and divide Pe; got Rows=2, Pe=1
+xf_mvu Rows=2 Pe=2: Dot=Multipliers needs Chain > 0, else Chain=0, Rows=1; got Chain=0, Rows=2
+xf_mvu WBits=3: WBits must be 1 of Signs and Scaled, 2 of Ternary, else more; got WBits=3
+xf_mvu OutW=9: OutW must be 1 .. AccW; got OutW=9, AccW=8
+xf_mvu Dot=1 Bits=2: Scaled needs Bits=1, ScaleW > 0; got Bits=2, ScaleW=0
+xf_mvu Dot=1 ScaleW=3 Run=24: Run must divide Simd or be a multiple of it; got Run=24, Simd=16
+xf_pack Beats=0: Bytes, Beats must be at least 1; got 1, 0
+xf_pack Word=2: Word must be 4 or 8; got Word=2
+xf_plane_sum Bits=0: Simd, Bits, SumW must be at least 1; got 4, 0, 18
+xf_plane_sum Hold=2: Hold must be 0 or 1; got Hold=2
+xf_plane_sum Planes=1: Planes must be at least 2; got Planes=1
+xf_pool Pe=0: Beats, Pe, InBits must be at least 1; got 1, 0, 1
+xf_pool KernelH=5: KernelH must be 1 .. ImageH; got KernelH=5, ImageH=4
+xf_pool KernelW=0: KernelW must be 1 .. ImageW; got KernelW=0, ImageW=4
+xf_pool OutBits=2: OutBits must be InBits of maxima; got OutBits=2, InBits=1
+xf_pool Sum=1 OutBits=2: OutBits must hold every sum; got OutBits=2 of 3 bits
+xf_ones Count=0: Count must be 1 .. 4095; got Count=0
+xf_popcount Hold=2: Hold must be 0 or 1; got Hold=2
+xf_popcount Simd=0: Simd must be 1 .. 12285; got Simd=0
+xf_replay Passes=0: Width, Beats, Passes must be at least 1; got 8, 4, 0
+xf_requantise Pe=0: Folds, Pe, InBits must be at least 1; got 4, 0, 12
+xf_requantise Shift=0: Shift must be at least 1 without Slopes, 0 .. 2; got 0, 0
+xf_requantise Zero=256: Levels must be at least 1 and Zero at most Levels; got 255, 256
+xf_requantise Shift=14: SumBits must be more than Shift; got SumBits=14, Shift=14
+xf_result Width=0: Width must be at least 1; got Width=0
+xf_result Apart=2: Apart must be 0 or 1; got Apart=2
+xf_rom_columns Width=0: Width, Depth must be at least 1; got 0, 16
+xf_rom_deep Rows=16: Rows must be a power of two, a sixteenth of Depth or more; got 16, 16
+xf_rom_columns Rows=6: Rows must be a power of two, 2 or more; got Rows=6
+xf_rom Depth=0: Width, Depth must be at least 1; got 8, 0
+xf_rom Kind=4: Kind must be 0, 1, 2 or 3; got Kind=4
+xf_rom Kind=3: Kind=3 has no contents unless a host loads them; got Load=0
+xf_scaled_count ScaleW=0: Simd, Lanes, ScaleW must be at least 1; got 8, 4, 0
+xf_scaled_count Lanes=3: Lanes must divide Simd; got Lanes=3, Simd=8
+xf_scaled_count Hold=2: Hold must be 0 or 1; got Hold=2
+xf_shell InBeats=0: InBytes, InBeats must be at least 1; got 1, 0
+xf_shell OutBeats=0: OutBytes, OutBeats must be at least 1; got 1, 0
+xf_shell CtrlW=7: CtrlW must be at least 8; got CtrlW=7
+xf_shell_control AddrW=12: AddrW must be 13 .. 64; got AddrW=12
+xf_shell_control FramesW=33: FramesW must be 1 .. 32; got FramesW=33
+xf_shell_control Queue=2: Queue must be 3 .. 64; got Queue=2
+xf_signed_sum Simd=0: Simd must be 1 .. 8191; got Simd=0
+xf_signed_sum Hold=2: Hold must be 0 or 1; got Hold=2
+xf_signed_sum Bits=1: Bits must be at least 2; got Bits=1
+xf_skid Width=0: Width must be at least 1; got Width=0
+xf_ram Width=0: Width, Depth must be at least 1; got 0, 4
+xf_ram Kind=4: Kind must be 0, 1, 2 or 3; got Kind=4
+xf_ternary_gate Bits=0: Bits must be at least 1; got Bits=0
+xf_ternary_rom Depth=0: Simd, Bits, Pe, Depth must be at least 1; got 4, 2, 1, 0
+xf_ternary_sum Hold=2: Hold must be 0 or 1; got Hold=2
+xf_ternary_sum Simd=0: Simd must be 1 .. 4095, Bits at least 1; got 0, 2
+xf_threshold Bits=0: Folds, Pe, Pixels, InBits, Bits must be at least 1; got 4, 1, 1, 8, 0
+xf_threshold_parts Pixels=0: Pixels must be at least 1; got 0
+xf_threshold_ahead Pe=0: Folds, Pe, InBits must be at least 1; got 4, 0, 8
+xf_threshold_ahead Steps=4: Steps must be 2 or 3, 1 with Bits=1; got Steps=4, Bits=2
+xf_threshold_ahead Bits=9: Bits must be 1, 2, or with Pe=1 3 .. 8; got Bits=9, Pe=1
+xf_top_1 Count=1: Count must be at least 2, InBits and Step at least 1; got 1, 8, 1
+xf_top_1 OutBits=7: OutBits must hold a score and an index; got OutBits=7, InBits=8, Count=10
+xf_product Pe=0: Pe, OutBits, InBits must be at least 1; got 0, 16, {8, 8}
+xf_product Xnor=1: with Xnor, InBits and OutBits must be 1; got {8, 8}, 16
+xf_top_k Count=0: Count, InBits must be at least 1; got 0, 8
+xf_top_k Best=11: Best must be 1 .. Count; got Best=11, Count=10
+xf_top_k OutBits=7: OutBits must hold a score; got OutBits=7, InBits=8
+xf_top_k Count=300: OutBits must hold an index; got OutBits=8, Count=300, Signed=0
+xf_unpack Bytes=0: Bytes, Beats must be at least 1; got 0, 1
+xf_unpack Word=16: Word must be 4 or 8; got Word=16
+xf_uart_rx Clocks=3: Clocks must be at least 4; got Clocks=3
+xf_uart_requests InBeats=0: InBytes, InBeats, OutBytes must be at least 1; got 1, 0, 1
+xf_uart_requests AddrW=33: AddrW must be 1 .. 32; got AddrW=33
+xf_uart_shell Depth=0: Depth must be at least 1; got Depth=0
+xf_uart_tx Clocks=3: Clocks must be at least 4; got Clocks=3
+xf_upsample Beats=0: Pixels, Beats, Width must be at least 1; got 4, 0, 8
+xf_upsample FactorW=0: FactorH, FactorW must be at least 1; got 2, 0
+xf_width InWidth=0: InWidth, OutWidth must be at least 1; got 0, 32
+xf_width InWidth=32 Gap=1: Gap must be 0, or 1 where widths differ; got Gap=1, 32 to 32
+xf_width InWidth=12: one width must divide the other; got InWidth=12, OutWidth=32
+xf_window ImageW=0: ImageH, ImageW must be at least 1; got 5, 0
+xf_window Bits=0: Beats, Lanes, Bits, AddrW must be at least 1; got 1, 8, 0, 5
+xf_window KernelH=0: KernelH, KernelW must be at least 1; got 0, 3
+xf_window StrideW=0: StrideH, StrideW must be at least 1; got 1, 0
+xf_window DilationH=0: DilationH, DilationW must be at least 1; got 0, 1
+xf_window PadTop=3: PadTop, PadBottom must be below the kernel's span; got 3, 0, span 3
+xf_window PadRight=3: PadLeft, PadRight must be below the kernel's span; got 0, 3, span 3
+xf_window DilationH=3: the kernel's span must fit the padded height; got 7, 5
+xf_window KernelW=6: the kernel's span must fit the padded width; got 6, 5
+xf_window Rates=0: Rates must be at least 1; got Rates=0
+xf_window Rates=2 RateList=16'h0201 DilationW=2: the last rate must be both \
+dilations; got 2, DilationH=1, DilationW=2
+xf_window Abreast=2: Abreast must be 1 or KernelW with one beat per pixel; got 2, 3, 1
+xf_window AddrW=3: the ring must hold the first window's 3 rows; got AddrW=3, 1 rows
+xf_window_whole Pixels=3: Pixels must be at least 1 and divide ImageW=5; got Pixels=3
+xf_window_whole Pixels=5 StrideW=3: Pixels must divide StrideW=3 or be its multiple; got Pixels=5
+xf_window_whole Bits=0: image, Lanes and Bits must be at least 1; got 5, 5, 8, 0
+xf_window_whole StrideW=0: kernel and stride must be at least 1; got 3, 3, 1, 0
+xf_window_whole DilationH=0: DilationH, DilationW must be at least 1; got 0, 1
+xf_window_whole PadTop=3: PadTop, PadBottom must be at most the reach 2; got 3, 0
+xf_window_whole PadRight=3: PadLeft, PadRight must be at most the reach 2; got 0, 3
+xf_window_whole DilationH=3: the kernel's span must fit the padded height; got 7, 5
+xf_window_whole KernelW=6: the kernel's span must fit the padded width; got 6, 5
+xf_window_whole Depth=2: Depth must be at least 3; got Depth=2
+xf_xnor3 Gate=3: Gate must be 0, 1 or 2; got Gate=3
+xf_xnor_matmul Pe=0: Mw, Mh, Vectors, Simd, Pe must be at least 1; got 64, 64, 4, 16, 0
+xf_xnor_matmul Simd=7: Simd must divide Mw, Pe Mh; got 7, 64, 4, 64
+xf_xnor_outside Pe=7: xf_xnor_matmul: Simd must divide Mw, Pe Mh; got 16, 64, 7, 64
+xf_xnor_mvu_pixels Mw=0: Mw, Pe must be at least 1, Mh 2; got 0, 4, 64
+xf_xnor_mvu_pixels Mh=1: Mw, Pe must be at least 1, Mh 2; got 64, 4, 1
+xf_xnor_mvu_pixels Pe=5: Pe must divide Mh; got Pe=5, Mh=64
+xf_xnor_mvu_pixels Pixels=1: Pixels must be 2 .. Pe; got Pixels=1, Pe=4
+xf_xnor_mvu_pixels Pixels=5: Pixels must be 2 .. Pe; got Pixels=5, Pe=4
+"""
 CASES = [
-    ("xf_add2", {"Width": 0}, "Width must be at least 1; got Width=0"),
-    ("xf_add2", {"Gate": 4}, "Gate must be 0 .. 3; got Gate=4"),
-    ("xf_add3", {"Width": 0, "SumW": 1}, "Width must be at least 1; got Width=0"),
-    ("xf_add3", {"SumW": 3}, "SumW must be Width .. Width + 2; got SumW=3, Width=4"),
-    ("xf_add3", {"SumW": 7}, "SumW must be Width .. Width + 2; got SumW=7, Width=4"),
-    ("xf_arg_max", {"Folds": 0}, "Folds, Pe, InBits, Step must be at least 1; got 0, 1, 8, 1"),
-    ("xf_arg_max", {"Step": 0}, "Folds, Pe, InBits, Step must be at least 1; got 4, 1, 8, 0"),
-    ("xf_arg_max", {"Shift": 2}, "KeyBits must hold InBits + Shift; got KeyBits=9, InBits=8, Shift=2"),
-    ("xf_at_least", {"Width": 0}, "Width must be at least 1; got Width=0"),
-    ("xf_axi3_lite", {"AddrW": 30}, "AddrW must be 2 .. 29; got AddrW=30"),
-    ("xf_axi_lite", {"AddrW": 3}, "AddrW must be at least 4; got AddrW=3"),
-    ("xf_axi_lite", {"AddrW": 4, "Count": 3}, "Count must be 1 .. 2**(AddrW-3); got Count=3, AddrW=4"),
-    ("xf_axi_write", {"AddrW": 2}, "AddrW must be at least 3; got AddrW=2"),
-    ("xf_axi_split", {"AddrW": 1}, "AddrW must be at least 2; got AddrW=1"),
-    ("xf_axi_regs", {"AddrW": 2}, "AddrW must be at least 3; got AddrW=2"),
-    (
-        "xf_depth_to_space",
-        {"Chunk": 0},
-        "Rows, Pixels, Block, Chunk, Width must be > 0; got 2, 4, 2, 0, 8",
-    ),
-    ("xf_delay", {"Stages": 0}, "Width, Stages must be at least 1; got 8, 0"),
-    ("xf_loop", {"Steps": 0}, "Steps, PartBeats, PartWidth, States, Beats must be > 0; got 0, 1, 8, 1, 1"),
-    ("xf_loop_frame", {"Beats": 0}, "Steps, Beats, Lanes must be > 0; got 2, 0, 1"),
-    ("xf_loop_frame", {"MadeBits": 9}, "all bits must be 1 .. Bits=8; got 8, 8, 9, 8"),
-    ("xf_loop_state", {"Width": 0}, "Beats, Width must be > 0; got 1, 0"),
-    ("xf_permute", {"Beats": 0}, "Beats, Width must be > 0; got 0, 8"),
-    ("xf_depth_to_space", {"Kept": 9}, "Kept must be 1 .. Pixels * Chunk; got Kept=9, Pixels=4, Chunk=2"),
-    ("xf_depth_to_space", {"LastRows": 3}, "LastRows must be 1 .. Block; got LastRows=3, Block=2"),
-    ("xf_spare", {"Width": 0}, "Width must be at least 1; got Width=0"),
-    ("xf_stages", {"Folds": 0}, "Width, Stages, Folds must be at least 1; got 8, 1, 0"),
-    ("xf_surround", {"ImageH": 0}, "ImageH, ImageW must be at least 1; got 0, 4"),
-    ("xf_surround", {"Pe": 0}, "Beats, Pe, InBits must be at least 1; got 1, 0, 1"),
-    ("xf_surround", {"InBits": 2}, "OutBits must be at least InBits; got OutBits=1, InBits=2"),
-    ("xf_border", {"Width": 0}, "Height, Width, RowW, ColumnW must be at least 1; got 4, 0, 1, 1"),
-    ("xf_border", {"Folds": 0}, "Folds, Pe, InBits must be at least 1; got 0, 1, 8"),
-    ("xf_border", {"Mul": 0}, "Mul must be at least 1; got Mul=0"),
-    ("xf_border", {"OffsetBits": 9}, "OffsetBits must be 1 .. OutBits; got OffsetBits=9, OutBits=8"),
-    ("xf_border", {"Kind": 0}, "Kind must be 1 or 2; got Kind=0"),
-    ("xf_carry", {"Width": 0}, "Width must be at least 1; got Width=0"),
-    ("xf_check_beats", {"Out": 0}, "In, Out must be at least 1; got 1, 0"),
-    (
-        "xf_check_beats", {"In": 4, "Needed": 5},
-        "must be 1 <= First <= Needed <= In, Most; got 1, 5, 4, 4",
-    ),
-    ("xf_check_timing", {"Interval": 0}, "Latency, Interval must be at least 1; got 1, 0"),
-    ("xf_check_order", {"Width": 0}, "Width, InParts, OutParts must be at least 1; got 0, 1, 1"),
-    ("xf_check_order", {"InParts": 3}, "Most must hold a beat; got Most=2, InParts=3, OutParts=1"),
-    ("xf_clip", {"OutBits": 0}, "Folds, Pe, InBits, OutBits must be at least 1; got 4, 1, 8, 0"),
-    ("xf_clip", {"Mul": 0}, "Mul must be 1 or 2; got Mul=0"),
-    ("xf_compress", {"SumW": 25}, "SumW must be 1 .. 24; got SumW=25"),
-    ("xf_compress", {"Hold": 3}, "Hold must be 0 .. 2; got Hold=3"),
-    ("xf_ones", {"Registers": 2}, "Registers must be 0 or 1; got Registers=2"),
-    ("xf_compress", {"Bits": 2}, "Bits must be the bits of Heights; got Bits=2, Heights of 1"),
-    ("xf_concat", {"Pe": 0}, "Inputs, Pe must be at least 1; got 2, 0"),
-    ("xf_concat", {"OutBits": 7}, "InBits of stream 1 must be 1 .. OutBits; got InBits=8, OutBits=7"),
-    ("xf_concat", {"Beats": "32'h1"}, "Beats of stream 1 must be at least 1; got Beats=0"),
-    ("xf_count6", {"Groups": 0}, "Groups must be at least 1; got Groups=0"),
-    ("xf_count6", {"Seventh": 2}, "Seventh must be 0 or 1; got Seventh=2"),
-    ("xf_depthwise", {"Taps": 0}, "Taps, Folds, Pe, Bits must be at least 1; got 0, 4, 1, 1"),
-    ("xf_depthwise", {"Bits": 6}, "AccW must be at least Bits; got AccW=5, Bits=6"),
-    ("xf_dma_read", {"AddrW": 12}, "AddrW must be 13 .. 64; got AddrW=12"),
-    ("xf_dma_read", {"Words": 0}, "Words, FramesW must be at least 1; got 0, 16"),
-    ("xf_dma_read", {"Depth": 15}, "Depth must hold a burst of 16; got Depth=15"),
-    ("xf_dma_share", {"Readers": 0}, "Readers must be at least 1; got Readers=0"),
-    ("xf_dma_weights", {"Beats": 0}, "Bytes, Beats must be at least 1; got 1, 0"),
-    ("xf_dma_write", {"AddrW": 65}, "AddrW must be 13 .. 64; got AddrW=65"),
-    ("xf_dma_write", {"FramesW": 0}, "Words, FramesW must be at least 1; got 1, 0"),
-    ("xf_dma_write", {"Depth": 8}, "Depth must hold a burst of 16; got Depth=8"),
-    ("xf_dsp_sum", {"Chain": 0}, "Simd, Bits, WBits, Chain must be at least 1; got 4, 8, 8, 0"),
-    ("xf_dsp_sum", {"Rows": 3}, "Rows must be 1 or 2; got Rows=3"),
-    ("xf_dsp_sum", {"FieldW": 16}, "FieldW must hold a chain's sum; got FieldW=16 of 17 bits"),
-    ("xf_crop", {"Width": 0}, "Width, KeptRows, KeptBeats must be > 0; got 0, 2, 2"),
-    (
-        "xf_crop", {"FirstBeat": 3},
-        "the window must be inside the frame; got rows 1 + 2 of 4, beats 3 + 2 of 4",
-    ),
-    ("xf_frames", {"Beats": 0}, "Beats, Width must be > 0; got 0, 8"),
-    ("xf_fifo", {"Depth": 0}, "Width, Depth must be at least 1; got 8, 0"),
-    ("xf_fifo", {"Kind": 3}, "Kind must be 1 or 2; got Kind=3"),
-    (
-        "xf_fifo", {"Kind": 2, "InBlock": 4},
-        "InBlock must be Depth, or of Kind 2 the power of two below; got 4, 16",
-    ),
-    ("xf_fork", {"Outputs": 0}, "Width, Outputs must be at least 1; got 8, 0"),
-    (
-        "xf_frame_guard", {"Depth": 0},
-        "Width, Beats, OutWidth, Depth must be at least 1; got 8, 4, 8, 0",
-    ),
-    ("xf_int_dot", {"Simd": 0}, "Simd, Bits, SumW must be at least 1; got 0, 8, 18"),
-    ("xf_int_dot", {"WBits": 1}, "WBits must be at least 2; got WBits=1"),
-    ("xf_int_dot", {"Rows": 3}, "Rows must be 1 or 2; got Rows=3"),
-    ("xf_int_dot", {"Hold": 2}, "Hold must be 0, or 1 with Chain=0; got Hold=2, Chain=0"),
-    ("xf_int_dot", {"Rows": 2}, "Signed and Rows=2 need Chain > 0; got Signed=0, Rows=2, Chain=0"),
-    ("xf_interact", {"Span": 0}, "Groups, Span, Pe, InBits must be at least 1; got 1, 0, 1, 8"),
-    ("xf_interact", {"Scale": 3}, "Scale must be 1 or 2; got Scale=3"),
-    ("xf_interact", {"OutBits": 2}, "OutBits must be StepW if Raw, else 1; got OutBits=2, StepW=9, Raw=0"),
-    ("xf_interact", {"InBits": 10}, "StepW must hold Scale * x; got StepW=9, InBits=10, Scale=1"),
-    ("xf_load", {"Words": 0}, "Beats, Words, Stages must be at least 1; got 4, 0, 1"),
-    ("xf_load", {"MemoryW": 11}, "MemoryW must be 1 .. 10; got MemoryW=11"),
-    ("xf_load", {"PlaceW": 19}, "PlaceW must be 1 .. 18; got PlaceW=19"),
-    ("xf_load", {"BuiltIn": 2}, "BuiltIn must be 0 or 1; got BuiltIn=2"),
-    ("xf_join", {"Folds": 0}, "Inputs, Pe, Folds must be at least 1; got 2, 1, 0"),
-    ("xf_join", {"SumBits": 17}, "SumBits must be 1 .. OutBits; got SumBits=17, OutBits=16"),
-    ("xf_join", {"InBits": "16'h0800"}, "InBits of stream 0 must be at least 1; got InBits=0"),
-    ("xf_mvu", {"Pe": 0}, "Mw, Mh, Simd, Pe must be at least 1; got 64, 64, 16, 0"),
-    ("xf_mvu", {"Bits": 0}, "Bits, WBits must be at least 1; got 0, 1"),
-    ("xf_mvu", {"Simd": 7}, "Simd must divide Mw; got Simd=7, Mw=64"),
-    ("xf_mvu", {"Pe": 7}, "Pe must divide Mh; got Pe=7, Mh=64"),
-    ("xf_mvu", {"Rows": 2}, "Rows must be 1 or 2 and divide Pe; got Rows=2, Pe=1"),
-    (
-        "xf_mvu", {"Rows": 2, "Pe": 2},
-        "Dot=Multipliers needs Chain > 0, else Chain=0, Rows=1; got Chain=0, Rows=2",
-    ),
-    ("xf_mvu", {"WBits": 3}, "WBits must be 1 of Signs and Scaled, 2 of Ternary, else more; got WBits=3"),
-    ("xf_mvu", {"OutW": 9}, "OutW must be 1 .. AccW; got OutW=9, AccW=8"),
-    ("xf_mvu", {"Dot": 1, "Bits": 2}, "Scaled needs Bits=1, ScaleW > 0; got Bits=2, ScaleW=0"),
-    (
-        "xf_mvu", {"Dot": 1, "ScaleW": 3, "Run": 24},
-        "Run must divide Simd or be a multiple of it; got Run=24, Simd=16",
-    ),
-    ("xf_pack", {"Beats": 0}, "Bytes, Beats must be at least 1; got 1, 0"),
-    ("xf_pack", {"Word": 2}, "Word must be 4 or 8; got Word=2"),
-    ("xf_plane_sum", {"Bits": 0}, "Simd, Bits, SumW must be at least 1; got 4, 0, 18"),
-    ("xf_plane_sum", {"Hold": 2}, "Hold must be 0 or 1; got Hold=2"),
-    ("xf_plane_sum", {"Planes": 1}, "Planes must be at least 2; got Planes=1"),
-    ("xf_pool", {"Pe": 0}, "Beats, Pe, InBits must be at least 1; got 1, 0, 1"),
-    ("xf_pool", {"KernelH": 5}, "KernelH must be 1 .. ImageH; got KernelH=5, ImageH=4"),
-    ("xf_pool", {"KernelW": 0}, "KernelW must be 1 .. ImageW; got KernelW=0, ImageW=4"),
-    ("xf_pool", {"OutBits": 2}, "OutBits must be InBits of maxima; got OutBits=2, InBits=1"),
-    ("xf_pool", {"Sum": 1, "OutBits": 2}, "OutBits must hold every sum; got OutBits=2 of 3 bits"),
-    ("xf_ones", {"Count": 0}, "Count must be 1 .. 4095; got Count=0"),
-    ("xf_popcount", {"Hold": 2}, "Hold must be 0 or 1; got Hold=2"),
-    ("xf_popcount", {"Simd": 0}, "Simd must be 1 .. 12285; got Simd=0"),
-    ("xf_replay", {"Passes": 0}, "Width, Beats, Passes must be at least 1; got 8, 4, 0"),
-    ("xf_requantise", {"Pe": 0}, "Folds, Pe, InBits must be at least 1; got 4, 0, 12"),
-    ("xf_requantise", {"Shift": 0}, "Shift must be at least 1 without Slopes, 0 .. 2; got 0, 0"),
-    ("xf_requantise", {"Zero": 256}, "Levels must be at least 1 and Zero at most Levels; got 255, 256"),
-    ("xf_requantise", {"Shift": 14}, "SumBits must be more than Shift; got SumBits=14, Shift=14"),
-    ("xf_result", {"Width": 0}, "Width must be at least 1; got Width=0"),
-    ("xf_result", {"Apart": 2}, "Apart must be 0 or 1; got Apart=2"),
-    ("xf_rom_columns", {"Width": 0}, "Width, Depth must be at least 1; got 0, 16"),
-    ("xf_rom_deep", {"Rows": 16}, "Rows must be a power of two, a sixteenth of Depth or more; got 16, 16"),
-    ("xf_rom_columns", {"Rows": 6}, "Rows must be a power of two, 2 or more; got Rows=6"),
-    ("xf_rom", {"Depth": 0}, "Width, Depth must be at least 1; got 8, 0"),
-    ("xf_rom", {"Kind": 4}, "Kind must be 0, 1, 2 or 3; got Kind=4"),
-    ("xf_rom", {"Kind": 3}, "Kind=3 has no contents unless a host loads them; got Load=0"),
-    ("xf_scaled_count", {"ScaleW": 0}, "Simd, Lanes, ScaleW must be at least 1; got 8, 4, 0"),
-    ("xf_scaled_count", {"Lanes": 3}, "Lanes must divide Simd; got Lanes=3, Simd=8"),
-    ("xf_scaled_count", {"Hold": 2}, "Hold must be 0 or 1; got Hold=2"),
-    ("xf_shell", {"InBeats": 0}, "InBytes, InBeats must be at least 1; got 1, 0"),
-    ("xf_shell", {"OutBeats": 0}, "OutBytes, OutBeats must be at least 1; got 1, 0"),
-    ("xf_shell", {"CtrlW": 7}, "CtrlW must be at least 8; got CtrlW=7"),
-    ("xf_shell_control", {"AddrW": 12}, "AddrW must be 13 .. 64; got AddrW=12"),
-    ("xf_shell_control", {"FramesW": 33}, "FramesW must be 1 .. 32; got FramesW=33"),
-    ("xf_shell_control", {"Queue": 2}, "Queue must be 3 .. 64; got Queue=2"),
-    ("xf_signed_sum", {"Simd": 0}, "Simd must be 1 .. 8191; got Simd=0"),
-    ("xf_signed_sum", {"Hold": 2}, "Hold must be 0 or 1; got Hold=2"),
-    ("xf_signed_sum", {"Bits": 1}, "Bits must be at least 2; got Bits=1"),
-    ("xf_skid", {"Width": 0}, "Width must be at least 1; got Width=0"),
-    ("xf_ram", {"Width": 0}, "Width, Depth must be at least 1; got 0, 4"),
-    ("xf_ram", {"Kind": 4}, "Kind must be 0, 1, 2 or 3; got Kind=4"),
-    ("xf_ternary_gate", {"Bits": 0}, "Bits must be at least 1; got Bits=0"),
-    (
-        "xf_ternary_rom", {"Depth": 0},
-        "Simd, Bits, Pe, Depth must be at least 1; got 4, 2, 1, 0",
-    ),
-    ("xf_ternary_sum", {"Hold": 2}, "Hold must be 0 or 1; got Hold=2"),
-    ("xf_ternary_sum", {"Simd": 0}, "Simd must be 1 .. 4095, Bits at least 1; got 0, 2"),
-    ("xf_threshold", {"Bits": 0}, "Folds, Pe, Pixels, InBits, Bits must be at least 1; got 4, 1, 1, 8, 0"),
-    ("xf_threshold_parts", {"Pixels": 0}, "Pixels must be at least 1; got 0"),
-    ("xf_threshold_ahead", {"Pe": 0}, "Folds, Pe, InBits must be at least 1; got 4, 0, 8"),
-    ("xf_threshold_ahead", {"Steps": 4}, "Steps must be 2 or 3, 1 with Bits=1; got Steps=4, Bits=2"),
-    ("xf_threshold_ahead", {"Bits": 9}, "Bits must be 1, 2, or with Pe=1 3 .. 8; got Bits=9, Pe=1"),
-    ("xf_top_1", {"Count": 1}, "Count must be at least 2, InBits and Step at least 1; got 1, 8, 1"),
-    (
-        "xf_top_1", {"OutBits": 7},
-        "OutBits must hold a score and an index; got OutBits=7, InBits=8, Count=10",
-    ),
-    ("xf_product", {"Pe": 0}, "Pe, OutBits, InBits must be at least 1; got 0, 16, {8, 8}"),
-    ("xf_product", {"Xnor": 1}, "with Xnor, InBits and OutBits must be 1; got {8, 8}, 16"),
-    ("xf_top_k", {"Count": 0}, "Count, InBits must be at least 1; got 0, 8"),
-    ("xf_top_k", {"Best": 11}, "Best must be 1 .. Count; got Best=11, Count=10"),
-    ("xf_top_k", {"OutBits": 7}, "OutBits must hold a score; got OutBits=7, InBits=8"),
-    ("xf_top_k", {"Count": 300}, "OutBits must hold an index; got OutBits=8, Count=300, Signed=0"),
-    ("xf_unpack", {"Bytes": 0}, "Bytes, Beats must be at least 1; got 0, 1"),
-    ("xf_unpack", {"Word": 16}, "Word must be 4 or 8; got Word=16"),
-    ("xf_uart_rx", {"Clocks": 3}, "Clocks must be at least 4; got Clocks=3"),
-    (
-        "xf_uart_requests", {"InBeats": 0},
-        "InBytes, InBeats, OutBytes must be at least 1; got 1, 0, 1",
-    ),
-    ("xf_uart_requests", {"AddrW": 33}, "AddrW must be 1 .. 32; got AddrW=33"),
-    ("xf_uart_shell", {"Depth": 0}, "Depth must be at least 1; got Depth=0"),
-    ("xf_uart_tx", {"Clocks": 3}, "Clocks must be at least 4; got Clocks=3"),
-    ("xf_upsample", {"Beats": 0}, "Pixels, Beats, Width must be at least 1; got 4, 0, 8"),
-    ("xf_upsample", {"FactorW": 0}, "FactorH, FactorW must be at least 1; got 2, 0"),
-    ("xf_width", {"InWidth": 0}, "InWidth, OutWidth must be at least 1; got 0, 32"),
-    ("xf_width", {"InWidth": 32, "Gap": 1}, "Gap must be 0, or 1 where widths differ; got Gap=1, 32 to 32"),
-    ("xf_width", {"InWidth": 12}, "one width must divide the other; got InWidth=12, OutWidth=32"),
-    ("xf_window", {"ImageW": 0}, "ImageH, ImageW must be at least 1; got 5, 0"),
-    ("xf_window", {"Bits": 0}, "Beats, Lanes, Bits, AddrW must be at least 1; got 1, 8, 0, 5"),
-    ("xf_window", {"KernelH": 0}, "KernelH, KernelW must be at least 1; got 0, 3"),
-    ("xf_window", {"StrideW": 0}, "StrideH, StrideW must be at least 1; got 1, 0"),
-    ("xf_window", {"DilationH": 0}, "DilationH, DilationW must be at least 1; got 0, 1"),
-    ("xf_window", {"PadTop": 3}, "PadTop, PadBottom must be below the kernel's span; got 3, 0, span 3"),
-    ("xf_window", {"PadRight": 3}, "PadLeft, PadRight must be below the kernel's span; got 0, 3, span 3"),
-    ("xf_window", {"DilationH": 3}, "the kernel's span must fit the padded height; got 7, 5"),
-    ("xf_window", {"KernelW": 6}, "the kernel's span must fit the padded width; got 6, 5"),
-    ("xf_window", {"Rates": 0}, "Rates must be at least 1; got Rates=0"),
-    (
-        "xf_window", {"Rates": 2, "RateList": "16'h0201", "DilationW": 2},
-        "the last rate must be both dilations; got 2, DilationH=1, DilationW=2",
-    ),
-    (
-        "xf_window", {"Abreast": 2},
-        "Abreast must be 1 or KernelW with one beat per pixel; got 2, 3, 1",
-    ),
-    ("xf_window", {"AddrW": 3}, "the ring must hold the first window's 3 rows; got AddrW=3, 1 rows"),
-    ("xf_window_whole", {"Pixels": 3}, "Pixels must be at least 1 and divide ImageW=5; got Pixels=3"),
-    (
-        "xf_window_whole", {"Pixels": 5, "StrideW": 3},
-        "Pixels must divide StrideW=3 or be its multiple; got Pixels=5",
-    ),
-    ("xf_window_whole", {"Bits": 0}, "image, Lanes and Bits must be at least 1; got 5, 5, 8, 0"),
-    ("xf_window_whole", {"StrideW": 0}, "kernel and stride must be at least 1; got 3, 3, 1, 0"),
-    ("xf_window_whole", {"DilationH": 0}, "DilationH, DilationW must be at least 1; got 0, 1"),
-    ("xf_window_whole", {"PadTop": 3}, "PadTop, PadBottom must be at most the reach 2; got 3, 0"),
-    ("xf_window_whole", {"PadRight": 3}, "PadLeft, PadRight must be at most the reach 2; got 0, 3"),
-    ("xf_window_whole", {"DilationH": 3}, "the kernel's span must fit the padded height; got 7, 5"),
-    ("xf_window_whole", {"KernelW": 6}, "the kernel's span must fit the padded width; got 6, 5"),
-    ("xf_window_whole", {"Depth": 2}, "Depth must be at least 3; got Depth=2"),
-    ("xf_xnor3", {"Gate": 3}, "Gate must be 0, 1 or 2; got Gate=3"),
-    ("xf_xnor_matmul", {"Pe": 0}, "Mw, Mh, Vectors, Simd, Pe must be at least 1; got 64, 64, 4, 16, 0"),
-    ("xf_xnor_matmul", {"Simd": 7}, "Simd must divide Mw, Pe Mh; got 7, 64, 4, 64"),
-    ("xf_xnor_outside", {"Pe": 7}, "xf_xnor_matmul: Simd must divide Mw, Pe Mh; got 16, 64, 7, 64"),
-    ("xf_xnor_mvu_pixels", {"Mw": 0}, "Mw, Pe must be at least 1, Mh 2; got 0, 4, 64"),
-    ("xf_xnor_mvu_pixels", {"Mh": 1}, "Mw, Pe must be at least 1, Mh 2; got 64, 4, 1"),
-    ("xf_xnor_mvu_pixels", {"Pe": 5}, "Pe must divide Mh; got Pe=5, Mh=64"),
-    ("xf_xnor_mvu_pixels", {"Pixels": 1}, "Pixels must be 2 .. Pe; got Pixels=1, Pe=4"),
-    ("xf_xnor_mvu_pixels", {"Pixels": 5}, "Pixels must be 2 .. Pe; got Pixels=5, Pe=4"),
-]  # fmt: skip
+    (module, dict(pair.split("=") for pair in given), text)
+    for module, *given, text in (
+        [*head.split(), text] for head, _, text in (line.partition(": ") for line in TABLE.split("\n")[1:-1])
+    )
+]
 
 
 def said(case) -> tuple[int, str]:

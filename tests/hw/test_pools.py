@@ -19,8 +19,6 @@ from xnorforge.hw.ops.surround.op import Surround
 from xnorforge.hw.ops.upsample.op import Upsample
 from xnorforge.hw.ops.window.op import Window
 from xnorforge.sim import cosim, device
-from xnorforge.sim.bits import step_of
-from xnorforge.sim.bits.packed import as_integers, as_stream
 
 SHAPES = [((7, 11, 5), (2, 2)), ((7, 11, 5), (3, 4)), ((6, 6, 5), (6, 6)), ((9, 4, 5), (1, 3))]
 
@@ -129,14 +127,6 @@ def test_upsampling_is_torch_s_nearest(factor):
     x = op.random_input(4)
     expected = pooled(x, lambda t: F.interpolate(t, scale_factor=factor, mode="nearest"))
     np.testing.assert_array_equal(op.run(x), expected)
-
-
-@pytest.mark.parametrize("bits", [1, 4])
-def test_upsampling_of_packed_bits_and_of_integers_is_the_contract(bits):
-    op = Upsample.make(ifm=(3, 4, 70), factor=(2, 3), bits=bits)
-    x = op.random_input(5, frames=3)
-    got = step_of(op)(as_stream(x, op.in_stream()))
-    np.testing.assert_array_equal(as_integers(got, op.out_stream()), op.run(x))
 
 
 @pytest.mark.parametrize(

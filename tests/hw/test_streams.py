@@ -16,7 +16,6 @@ from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.or_pool.op import OrPool
 from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.hw.ops.top_k.op import TopK
-from xnorforge.hw.ops.width.op import Width
 from xnorforge.hw.ops.window.op import Window
 from xnorforge.hw.ops.window.schedule import ring
 from xnorforge.sim import cosim, device
@@ -298,20 +297,6 @@ def test_the_best_come_first_and_the_first_of_equals_wins():
 )
 def test_an_element_of_top_k_holds_scores_and_indices(n, bits, signed, wide):
     assert TopK.make(n=n, in_bits=bits, in_signed=signed).out_stream().bits == wide
-
-
-@pytest.mark.parametrize(
-    "op",
-    [
-        Fifo.make(shape=(3, 4), lanes=2, bits=5, signed=1, depth=7),
-        Width.make(shape=(3, 4), in_lanes=2, out_lanes=12, bits=5, signed=1),
-        Width.make(shape=(3, 4), in_lanes=4, out_lanes=1, bits=5, signed=1),
-    ],
-    ids=str,
-)
-def test_fifos_and_width_converters_change_no_value(op):
-    x = op.random_input(5, frames=3)
-    np.testing.assert_array_equal(op.run(x), x)
 
 
 def test_a_fifo_reports_the_depth_that_a_slow_reader_makes_it_need():

@@ -284,8 +284,9 @@ def test_answers_come_in_the_order_of_the_requests_though_the_host_never_waits(b
 def test_frames_and_weights_go_through_the_line_at_the_pins(built, name):
     net = built(name, line_bench)
     frames, loads = sequence(net.ops, 6, SEED)
-    run = run_requests(net.device, net.ops, frames, loads, seed=SEED)
-    np.testing.assert_array_equal(run.output, responses(net.ops, frames, loads))
+    for stall in (0.0, (0.9, 0.5)):
+        run = run_requests(net.device, net.ops, frames, loads, stall, SEED)
+        np.testing.assert_array_equal(run.output, responses(net.ops, frames, loads))
 
 
 def resets(net: Built, count: int, length: int, stall=0.0, cycles_per_byte=1) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import read_json, write_json
-from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.core.errors import MismatchError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.hw import graph
 from xnorforge.sim import stage
@@ -143,12 +143,6 @@ def test_waveforms_are_written_on_request(net):
     stage.simulate(net, net, images=2, stalled=1, waves=True)
     [file] = set(net.glob("waves.*")) - {net / "waves.gtkw"}
     assert file.stat().st_size > 10_000 and "-bytemvu_1 (ByteMvu)" in (net / "waves.gtkw").read_text()
-
-
-def test_a_missing_file_of_an_earlier_stage_is_named(net):
-    (net / "lowered.npz").unlink()
-    with pytest.raises(UserError, match=rf"^sim: {net / 'lowered.npz'} .*make sim"):
-        stage.simulate(net, net)
 
 
 def test_labels_are_judged_as_maps_of_a_one_each():
