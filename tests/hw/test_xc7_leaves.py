@@ -204,40 +204,20 @@ def test_chains_are_packed_by_nextpnr_xilinx_s_rule():
     low = carry4("0", nets(10), nets(20), nets(30), ["x", "x", "x", 50])
     sums = [reader(bit) for bit in (30, 31, 32, 33)]
     high = carry4(50, nets(60), nets(70), [80, "x", "x", "x"])
-    assert packed_carries(handed_over(low, *sums)) == Packed(1, 1, 8)
-    assert packed_carries(handed_over(low, high, *sums, reader(80))) == Packed(
-        1, 2, 10
-    )  # five bits, not eight
+    assert packed_carries(handed_over(low, *sums)) == Packed(1, 1)
+    assert packed_carries(handed_over(low, high, *sums, reader(80))) == Packed(1, 2)  # five bits, not eight
     compared = carry4("0", nets(10), nets(20), (), ["x", "x", "x", 50])
     assert packed_carries(handed_over(compared, reader(50))) == Packed(
-        1, 2, 9
+        1, 2
     )  # the carry comes out of a fifth bit
     cut = carry4("0", nets(10), nets(20), ["x", "x", "x", 33], ["x", 51])
-    assert packed_carries(handed_over(cut, reader(51), reader(33))) == Packed(2, 2, 9)  # 2 + 1 bits, and 2
+    assert packed_carries(handed_over(cut, reader(51), reader(33))) == Packed(2, 2)  # 2 + 1 bits, and 2
 
 
 def lut2(*inputs, out) -> dict:
     pins = {f"I{k}": [bit] for k, bit in enumerate(inputs)} | {"O": [out]}
     directions = {pin: "output" if pin == "O" else "input" for pin in pins}
     return {"type": f"LUT{len(inputs)}", "port_directions": directions, "connections": pins}
-
-
-@pytest.mark.parametrize(
-    ("luts", "data", "feeds"),
-    [
-        ([lut2(2, 3, out=10)], 4, 1),  # DI is no LUT's
-        ([lut2(2, 3, out=10), lut2(3, 4, out=20)], 20, 0),
-        ([lut2(2, 3, out=10), lut2(3, 4, out=20), reader(20)], 20, 1),  # DI has another reader
-        ([lut2(2, 3, 4, 5, out=10), lut2(6, 7, out=20)], 20, 1),  # six inputs: DI's LUT goes elsewhere
-        ([lut2(2, 3, 4, 5, 6, out=10), lut2(6, 7, out=20)], 20, 2),  # no room for DI's connection either
-        ([lut2(2, 3, 4, 5, 6, out=10)], 4, 2),
-        ([lut2(2, 3, out=10)], "0", 1),
-        ([{**lut2(2, out=10), "type": "INV"}, lut2(3, out=20)], 20, 0),  # an inverter is a LUT
-    ],
-)
-def test_a_bit_has_its_luts_in_front_or_connections(luts, data, feeds):
-    bit = carry4("0", [10, "0", "0", "0"], [data, "0", "0", "0"], [30])
-    assert packed_carries(handed_over(bit, *luts, reader(30))).feeds == feeds
 
 
 # Outputs of cells that are logic.

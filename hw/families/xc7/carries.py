@@ -12,9 +12,6 @@ from typing import Any
 
 Cell = dict[str, Any]
 Bit = int | str  # a net's number, or a constant
-Users = Mapping[Bit, list[tuple[Cell, str]]]
-LUTS = {"INV", *(f"LUT{size}" for size in range(1, 6))}  # an INV becomes a LUT1
-MOST = 5  # inputs of both LUTs in front of a bit
 
 
 @dataclass(frozen=True)
@@ -24,12 +21,10 @@ class Packed:
     Attributes:
         chains: of carries.
         carries: CARRY4.
-        feeds: LUTs that it puts in front of carries as connections.
     """
 
     chains: int
     carries: int
-    feeds: int
 
 
 def used_bits(cells: dict[str, Cell], ports: Iterable[Bit], new: Callable[[], int]) -> dict[str, Cell]:
@@ -101,7 +96,7 @@ def packed_carries(cells: Mapping[str, Cell]) -> Packed:
                     drivers[bit] = cell
                 elif isinstance(bit, int):
                     users[bit].append((cell, pin))
-    chains, carries, feeds = 0, 0, 0
+    chains, carries = 0, 0
     for cell in cells.values():
         if cell["type"] != "MUXCY":
             continue
@@ -112,17 +107,14 @@ def packed_carries(cells: Mapping[str, Cell]) -> Packed:
         bits, out, bit = 0, start, cell
         while True:
             bits += 1
-            feeds += _feeds(bit, users, drivers)
             out = bit["connections"]["O"][0]
             follow = [one for one, _ in users[out] if one["type"] == "MUXCY"]
             if not _legal(users[out]) or not follow:
                 break
             bit = follow[0]
-        if users[out]:
-            bits += 1
-            feeds += [(one["type"], pin) for one, pin in users[out]] != [("XORCY", "CI")]  # 0 in front of it
+        bits += bool(users[out])
         carries += -(-bits // 4)
-    return Packed(chains, carries, feeds)
+    return Packed(chains, carries)
 
 
 def _legal(users: list[tuple[Cell, str]]) -> bool:
@@ -132,24 +124,3 @@ def _legal(users: list[tuple[Cell, str]]) -> bool:
         return False
     chosen = {cell["connections"]["S" if cell["type"] == "MUXCY" else "LI"][0] for cell, _ in users}
     return len(chosen) < 2
-
-
-def _feeds(bit: Cell, users: Users, drivers: Mapping[Bit, Cell]) -> int:
-    """LUTs put in front of a bit: S and DI each need a LUT of up to five inputs of their own, five in all."""
-    carry = bit["connections"]["CI"][0]
-    luts: dict[str, Cell | None] = {}
-    for pin in ("S", "DI"):
-        net = bit["connections"][pin][0]
-        others = [
-            cell
-            for cell, at in users.get(net, ())
-            if cell is not bit and not (at == "LI" and cell["connections"]["CI"][0] == carry)
-        ]
-        driver = drivers.get(net)
-        luts[pin] = driver if driver and driver["type"] in LUTS and not others else None
-    inputs = {pin: {bits[0] for name, bits in lut["connections"].items() if name.startswith("I")}
-              for pin, lut in luts.items() if lut}  # fmt: skip
-    lacking = {pin for pin in luts if pin not in inputs}
-    if len(set().union(*inputs.values())) + len(lacking) > MOST:
-        lacking |= {pin for pin in inputs if pin == "DI" or len(inputs["S"]) > MOST - 1}
-    return sum(bit["connections"][pin][0] != "x" for pin in lacking)

@@ -100,7 +100,7 @@ class XnorMvu(Mvu):
             return None
         mw, mh, _, pe = self.folding()
         shape = mw, mh, pe, pixels, self.late(), self.acc_bits, self.out_stream().bits
-        return Pixels(*shape, self.has_starts(), *self.in_block())
+        return Pixels(*shape, self.has_starts())
 
     @property
     def result_bits(self) -> int:

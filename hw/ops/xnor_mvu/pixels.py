@@ -25,7 +25,6 @@ class Pixels:
         late: cycles that weights in columns of a memory take longer.
         acc_bits, out_bits: of a sum with its start, of a result.
         starts: whether sums start from something.
-        weight_block, start_block: whether they lie in block RAM.
     """
 
     mw: int
@@ -36,8 +35,6 @@ class Pixels:
     acc_bits: int
     out_bits: int
     starts: bool
-    weight_block: bool
-    start_block: bool
 
     @property
     def dot(self) -> cost.Dot:
