@@ -2,11 +2,9 @@
 absent one is replaced by made-up pictures, and that is said."""
 
 import re
-import sys
 
 import pytest
 
-from xnorforge import __main__ as cli
 from xnorforge.sw.datasets import tracking
 
 from .sw import data_sets as write
@@ -17,18 +15,6 @@ def root(tmp_path, monkeypatch):
     monkeypatch.setenv("XNORFORGE_DATA", str(tmp_path / "data"))
     (tmp_path / "data").mkdir()
     return tmp_path / "data"
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """Run a command line in this process: (exit code, standard error)."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["xnorforge", *map(str, words)])
-        code = cli.main()
-        return code, capsys.readouterr().err
-
-    return run
 
 
 def sequences(root, frames=3, lines=("2,3,10,5",) * 3):
@@ -93,8 +79,7 @@ BROKEN = [
 
 def answered(call, tmp_path, words, wanted):
     code, said = call(*words, "-o", tmp_path / "out")
-    assert code == 2 and "Traceback" not in said
-    assert re.search(rf"^/.*{wanted}$", said, re.MULTILINE), said
+    assert code == 2 and [line for line in said if re.search(rf"^/.*{wanted}$", line)], said
     assert not (tmp_path / "out").exists()
 
 
@@ -116,9 +101,7 @@ def test_objects_of_a_class_that_the_set_does_not_have(call, root, tmp_path):
 def test_a_folder_of_data_that_is_none(call, root, tmp_path, monkeypatch):
     monkeypatch.setenv("XNORFORGE_DATA", str(root / "nowhere"))
     code, said = call("export", "pedestrian-tinyped", "-o", tmp_path / "out")
-    assert code == 2 and said.splitlines()[-1].startswith(
-        f"XNORFORGE_DATA: '{root}/nowhere' is not a folder;"
-    )
+    assert code == 2 and said[-1].startswith(f"XNORFORGE_DATA: '{root}/nowhere' is not a folder;")
     assert not (tmp_path / "out").exists()
 
 

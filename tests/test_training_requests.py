@@ -1,11 +1,8 @@
 """A wrong request for a training: one sentence, exit code 2, and nothing is written."""
 
-import sys
-
 import pooch
 import pytest
 
-from xnorforge import __main__ as cli
 from xnorforge.core.errors import UserError
 from xnorforge.pipeline import request
 from xnorforge.sw import networks
@@ -27,16 +24,14 @@ def few(monkeypatch):
 
 
 @pytest.fixture
-def call(monkeypatch, capsys):
+def call(call, monkeypatch):
     """Run a command line in this process: (exit code, the last line of standard error)."""
     monkeypatch.setenv("XNORFORGE_LOG", "plain")
 
     def run(*words):
-        monkeypatch.setattr(sys, "argv", ["xnorforge", *map(str, words)])
-        code = cli.main()
-        said = capsys.readouterr().err
-        assert "Traceback" not in said
-        return code, said.splitlines()[-1]
+        code, said = call(*words)
+        assert not any("Traceback" in line for line in said)
+        return code, said[-1]
 
     return run
 

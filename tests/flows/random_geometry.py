@@ -30,11 +30,10 @@ class Unfit(Exception):
 
 
 class RandomGeometry:
-    """A network drawn from a seed: `graph` in QONNX, `pixels` uint8 (N, C, H, W); `drawn` names its parts."""
+    """A network drawn from a seed: `graph` in QONNX, `pixels` uint8 (N, C, H, W)."""
 
     def __init__(self, seed: int):
         self.rng = np.random.default_rng([seed, 7])
-        self.drawn: set[str] = set()
         self.shape = [
             self.channels(),
             *(int(side) for side in self.rng.integers(1, 12, 2) + 2 * self.chance(0.7)),
@@ -84,7 +83,6 @@ class RandomGeometry:
     def begin(self):
         """The picture as it is, around zero, as bits or as levels."""
         kind = self.pick("pixels", "pixels", "middle", "means", "bits", "levels")
-        self.drawn.add(f"input: {kind}")
         size = (1, self.shape[0], 1, 1)
         if kind == "middle":
             self.graph.real("Sub", 127.5).real(self.pick("Div", "Mul"), self.pick(127.5, 128.0, 0.5))
@@ -107,7 +105,6 @@ class RandomGeometry:
 
     def shortcut(self):
         """A sum passes by a layer and is added to what it gives, once or twice, or one within another."""
-        self.drawn.add("shortcut")
         if self.chance(0.5):
             self.same_conv(self.shape[0])
             self.grid()
@@ -117,7 +114,6 @@ class RandomGeometry:
             self.same_conv(self.shape[0])
             self.grid()
             if self.chance(0.3):
-                self.drawn.add("shortcut within another")
                 inner = self.graph.at
                 self.quantise(norm=False)
                 self.same_conv(self.shape[0])
@@ -130,7 +126,6 @@ class RandomGeometry:
         """Two or three branches of the same elements, their channels concatenated; each with its own
         quantiser.
         """
-        self.drawn.add("concatenation")
         start, before, ends = self.graph.at, list(self.shape), []
         for _ in range(self.rng.integers(2, 4)):
             self.graph.at, self.shape = start, list(before)
@@ -144,7 +139,6 @@ class RandomGeometry:
 
     def larger(self):
         """Every pixel several times."""
-        self.drawn.add("upsampling")
         factors = [self.pick(1, 2, 2, 3), self.pick(1, 2, 2, 3)]
         self.become([self.shape[0], *(side * f for side, f in zip(self.shape[1:], factors))])
         given = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
@@ -156,20 +150,10 @@ class RandomGeometry:
         if kind.startswith("Global"):
             self.graph.node(kind)
             self.become([self.shape[0], 1, 1])
-            self.drawn.add(kind)
             return
         given, sides = self.windows(kind)
         self.graph.node(kind, **given)
         self.become([self.shape[0], *sides])
-        self.drawn.add(kind)
-        if any(s < k for s, k in zip(given["strides"], given["kernel_shape"])):
-            self.drawn.add(f"{kind} overlapping")
-        if any(given["pads"]):
-            self.drawn.add(f"{kind} padded")
-            if given.get("count_include_pad"):
-                self.drawn.add("average that counts its border")
-        if "ceil_mode" in given:
-            self.drawn.add(f"{kind} rounded up")
 
     def windows(self, kind):
         """Attributes of a pool of which every window sees a pixel of the image, and its rows and columns."""
@@ -201,7 +185,6 @@ class RandomGeometry:
     def end(self):
         """A dense layer, a map, or a mean of a map."""
         kind = self.pick("dense", "dense", "dense", "map", "bits", "mean")
-        self.drawn.add(f"ends in: {kind}")
         if kind == "dense":
             length, self.shape = prod(self.shape), [int(self.rng.integers(2, 9))]
             self.graph.node("Flatten", axis=1)
@@ -245,13 +228,10 @@ class RandomGeometry:
         if channels > 1 and self.chance(0.3):
             groups = int(self.rng.choice([g for g in range(2, channels + 1) if channels % g == 0]))
             outputs = groups * self.pick(1, 1, 2)
-            self.drawn.add("depthwise" if groups == channels else "groups")
         given = {"kernel_shape": kernel, "strides": stride, "dilations": dilation, "group": groups}
         self.border(pads, given)
         self.weighted(outputs, channels // groups, kernel, given)
         self.become([outputs, *((span - 1) // s + 1 for span, s in zip(spans, stride))])
-        found = {"dilation": max(dilation) > 1, "stride": max(stride) > 1, "large kernel": max(kernel) > 3}
-        self.drawn |= {name for name, there in found.items() if there}
 
     def same_conv(self, outputs: int):
         """A convolution that keeps the size."""
@@ -267,17 +247,14 @@ class RandomGeometry:
         if not any(pads):
             return
         value = self.pick(0, 0, 0, 0, 0, -1, 1)
-        self.drawn.add(f"border of {value}")
         if value or self.chance(0.15):
             self.graph.node("Pad", np.array([0, 0, *pads[:2], 0, 0, *pads[2:]]), np.float32(value))
-            self.drawn.add("Pad")
         else:
             given["pads"] = pads
 
     def weighted(self, outputs, inside, kernel, given):
         """The convolution with weights of 1 to 4 bits."""
         bits, shape = self.pick(1, 1, 1, 2, 3, 4), (outputs, inside, *kernel)
-        self.drawn.add(f"weights of {bits} bits")
         top = 2 ** (bits - 1)
         weights = self.graph.weights(*shape) if bits == 1 else self.rng.integers(-top + 1, top, shape)
         bias = [self.rng.integers(-8, 9, outputs)] if self.chance(0.2) else []
@@ -307,7 +284,6 @@ class RandomGeometry:
             "bits" if bits else self.pick("bits", "bits", "bits", "levels", "signed", "ternary", "zero-point")
         )
         kind = self.pick("levels", "signed") if bits is False else kind
-        self.drawn.add(f"elements: {kind}")
         scale = self.pick(0.5, 1.0, 0.25)
         if kind == "bits":
             self.graph.sign()

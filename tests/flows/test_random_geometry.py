@@ -37,17 +37,3 @@ def test_rtl_of_a_random_geometry_gives_its_integers(tmp_path, seed):
     kind, _ = outcome(seed)
     if kind == "built":
         build(RandomGeometry(seed), seed, tmp_path, rtl=True)
-
-
-def test_the_random_geometries_of_the_quick_suite_have_every_part_among_them():
-    parts = set().union(*(RandomGeometry(seed).drawn for seed in range(QUICK)))
-    assert parts >= {
-        "shortcut", "shortcut within another", "concatenation", "upsampling", "depthwise", "groups",
-        "dilation", "stride", "large kernel", "Pad", "border of 0", "border of -1", "border of 1",
-        "MaxPool padded",
-        "MaxPool overlapping", "MaxPool rounded up", "AveragePool padded", "AveragePool overlapping",
-        "AveragePool rounded up", "average that counts its border", "GlobalMaxPool", "GlobalAveragePool",
-        "elements: bits", "elements: levels", "elements: signed", "elements: ternary", "elements: zero-point",
-        "input: means", "input: middle", "weights of 1 bits", "weights of 2 bits", "weights of 4 bits",
-        "ends in: dense", "ends in: map", "ends in: bits", "ends in: mean",
-    }  # fmt: skip

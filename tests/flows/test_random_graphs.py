@@ -25,14 +25,3 @@ def test_rtl_of_branches_within_branches_gives_the_scores_of_qonnx(tmp_path, see
 def test_rtl_of_products_gives_the_scores_of_qonnx(tmp_path, seed):
     net = Products(seed)
     proven(net.model, net.pixels, seed, tmp_path)
-
-
-def test_the_random_graphs_of_the_quick_suite_have_every_part_among_them():
-    parts = set().union(*(RandomGraph(seed).drawn for seed in range(20)))
-    assert parts >= {
-        "shortcut", "branches", "relu", "concatenation", "maximum of bits", "maximum of levels", "upsampling",
-        "average",
-        "depthwise", "dilation", "zero padding", "weights of several bits", "levels",
-    }  # fmt: skip
-    products = set().union(*(Products(seed).drawn for seed in range(6)))
-    assert products >= {"bits times bits", "bits times levels", "levels times levels", "map times vector"}

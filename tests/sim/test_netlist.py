@@ -187,16 +187,6 @@ def test_a_family_without_models_is_refused(tmp_path):
         sources(tmp_path, "ecp5")
 
 
-def test_graph_of_the_fixture_is_a_chain(acc):
-    assert [op.name for op in graph.operators(acc / "folded.onnx")] == [
-        "sign",
-        "fifo",
-        "first",
-        "line",
-        "second",
-    ]
-
-
 def test_padding_that_yosys_takes_for_the_reset_of_a_block_ram(tmp_path):
     """A padded window's ring in block RAM: the pad value becomes SRVAL, the border the reset
     of the output.

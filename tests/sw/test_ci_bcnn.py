@@ -126,17 +126,6 @@ def test_level_is_the_stair_and_the_comparators_for_every_sum(n0, extent):
         assert [stair(at, n0, k, 1) for at in some] == comparators[[at + n0 for at in some]].tolist()
 
 
-@pytest.mark.parametrize("k", SIZES)
-def test_delta_is_monotone_odd_but_for_cut_points_and_zero_at_zero(k):
-    for n0 in (27, 144, 288, 512):
-        p = np.arange(-n0, n0 + 1)
-        found = np.array(delta(p, n0, k, 0.01))
-        assert (np.diff(found) * np.sign(k) >= 0).all() and found[n0] == 0
-        cuts = {Fraction(n0 * (2 * j - abs(k)), abs(k)) for j in range(1, abs(k))}
-        clear = np.array([Fraction(int(at)) not in cuts and Fraction(-int(at)) not in cuts for at in p])
-        assert (found == -found[::-1])[clear].all() and clear.mean() > 0.9
-
-
 def test_levels_do_not_depend_on_the_type_of_the_sums():
     n0 = 288
     p = torch.arange(-256, 257, 2)
@@ -218,11 +207,6 @@ def test_reach_is_attained_by_no_more_than_all_teachers_at_their_ends():
     p[0, 1], p[0, 2] = 288, -288
     assert mix(p)[0, 0] == 9
     assert Interact(16, 288, 0.01).reach == 0
-
-
-def test_an_empty_graph_gives_the_sums_themselves():
-    p = torch.randn(3, 32, 4, 4)
-    assert Interact(32, 288, 0.01)(p) is p
 
 
 @pytest.mark.parametrize("net", ["mnist-tfc", "mnist-cnn", "cifar10-resnet20_half_8bit"])
