@@ -165,8 +165,7 @@ class HwOp(CustomOp):
         rtl()       -> (module, {UpperCamelCase parameter: int or (bits, int)}) of the chosen variant
         parts()     what the RTL is made of, for the cost model
     and overrides, where the default does not fit,
-        foldings(), together(), only_for_speed   values of simd, pe, pixels beyond divisors, which of them can
-                    be combined, and whether they are a last resort
+        foldings(), together()   values of simd, pe, pixels beyond divisors, and which can be combined
         needs()     for every output beat of a frame, how many input beats must have arrived
         memories(), generated(), side_ports()   what its RTL needs besides parameters
         loads       which of its memories a host can replace; then it has an attribute `loadable`
@@ -508,11 +507,6 @@ class HwOp(CustomOp):
     def together(cls, _attributes: Attributes, _folding: Attributes) -> bool:
         """Whether the values of a folding, {"simd", "pe", … or a style: value}, can be combined."""
         return True
-
-    @property
-    def only_for_speed(self) -> bool:
-        """Whether this folding is used only where all others of the operator are too slow."""
-        return False
 
     @property
     def keeps_rows(self) -> bool:

@@ -75,12 +75,10 @@ def test_pixels_side_by_side_are_those_one_after_the_other(rates, kernel):
     assert row.latency() == one.latency()
 
 
-def test_pixels_side_by_side_are_for_speed_and_of_several_rates():
+def test_pixels_side_by_side_are_of_several_rates():
     sizes = {"ifm": [9, 8, 4], "kernel": [3, 3]}
     assert Window.foldings(sizes | {"rates": (1, 2)}) == {"simd": [1, 2, 4, 12], "pixels": [1]}
     assert Window.foldings(sizes) == {"simd": [1, 2, 4, 36], "pixels": [1]}
-    row, pixel = (Window.make(rates=(1, 2), simd=simd, **sizes) for simd in (12, 4))
-    assert row.only_for_speed and not pixel.only_for_speed
     with pytest.raises(UserError, match=r"simd=12 does not divide channels=4"):
         Window.make(simd=12, **sizes).axes()
 

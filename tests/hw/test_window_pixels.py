@@ -64,6 +64,5 @@ def test_a_folding_looks_at_up_to_four_strides_per_beat_where_several_are_asked_
     found = [(op.get_nodeattr("simd"), op.get_nodeattr("pixels")) for op in candidates(bound, {}, True)]
     assert found == [(1, 1), (3, 1), (27, 1), (27, 2), (27, 4), (27, 6), (27, 8)]
     assert all(op.get_nodeattr("pixels") == 1 for op in candidates(bound, {}))
-    assert all(op.only_for_speed == op.whole for op in candidates(bound, {}, True))
     with pytest.raises(UserError, match=r"w: .* simd=27\.$"):
         candidates(bound, {"simd": 3, "pixels": 4})

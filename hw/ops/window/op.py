@@ -211,10 +211,6 @@ class Window(HwOp):
         """Whether a whole pixel is taken per beat, and more than one leave."""
         return self.whole or self.abreast > 1
 
-    @property
-    def only_for_speed(self) -> bool:
-        return self.whole_pixels
-
     @classmethod
     def foldings(cls, attributes: Attributes) -> dict[str, list[int]]:
         """Divisors of the channels, a row of a kernel, and the whole window."""
