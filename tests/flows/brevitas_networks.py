@@ -6,7 +6,7 @@ a few batches, moved, with weights of both signs.
 
 import logging
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import brevitas.nn as qnn
@@ -31,12 +31,11 @@ CALIBRATION = 3  # batches
 
 @dataclass
 class Network:
-    """One network: `module` takes float32 (N, *shape) of 0 to 1; `parts` names what was drawn."""
+    """One network: `module` takes float32 (N, *shape) of 0 to 1."""
 
     module: nn.Module
     shape: tuple[int, ...]
     exporter: str
-    parts: set[str] = field(default_factory=set)
 
     def export(self, path: Path) -> None:
         """Write the ONNX file."""
@@ -47,18 +46,15 @@ class Network:
             EXPORTERS[self.exporter](self.module, **given)
 
 
-def drawn(seed: int, exporters=tuple(EXPORTERS), settle: bool = True) -> Network:
-    """The network of a seed; of another exporter than those given, it is written by the first of them.
-
-    Without `settle` it has no statistics and scales, for those who look at its parts alone.
-    """
-    return Draw(seed, exporters, settle).network
+def drawn(seed: int, exporters=tuple(EXPORTERS)) -> Network:
+    """The network of a seed; of another exporter than those given, it is written by the first of them."""
+    return Draw(seed, exporters).network
 
 
 class Draw:
     """Appends layers to a network and keeps the shape (C, H, W) or (F,) of what they give."""
 
-    def __init__(self, seed: int, exporters, settle: bool):
+    def __init__(self, seed: int, exporters):
         self.rng = np.random.default_rng(seed)
         torch.manual_seed(seed)
         exporter = str(self.rng.choice(list(EXPORTERS), p=SHARES))
@@ -66,7 +62,6 @@ class Draw:
         exporter = exporter if exporter in exporters else exporters[0]
         self.weights = [name for name, (_, bits) in WEIGHTS.items() if one_bit or bits != 1]
         self.activations = [name for name, (_, bits, _) in ACTIVATIONS.items() if one_bit or bits != 1]
-        self.parts = {exporter}
         self.hidden = str(self.rng.choice(self.weights)), int(self.rng.integers(2, 9))
         self.usual = str(self.rng.choice(self.activations)), int(self.rng.integers(2, 6))
         images = self.chance(0.8)
@@ -80,9 +75,8 @@ class Draw:
             self.part() if images else self.dense(int(self.rng.integers(4, 33)))
         self.head()
         module = nn.Sequential(*self.layers)
-        if settle:
-            _settled(module, shape, self.rng)
-        self.network = Network(module, shape, exporter, self.parts)
+        _settled(module, shape, self.rng)
+        self.network = Network(module, shape, exporter)
 
     # What is drawn.
     def chance(self, share: float) -> bool:
@@ -95,15 +89,12 @@ class Draw:
         """One part of the body."""
         parts = [self.block, self.block, self.block, self.residual, self.separable, self.grouped]
         parts += [self.pool, self.side_by_side, self.larger, self.real_shortcut]
-        part = self.one_of(parts)
-        self.parts.add(f"part {part.__name__}")
-        part()
+        self.one_of(parts)()
 
     def entrance(self):
         """What becomes of pixels from 0 to 1 before the first layer."""
         centres = {"pixels": (0.0, 1.0), "centred": (0.5, 1.0), "-1 to 1": (0.5, 0.5)}
         kind = self.one_of([*centres, "standardised"] if len(self.shape) == 3 else list(centres))
-        self.parts.add(f"input {kind}")
         if kind == "standardised":
             values = (self.rng.uniform(0.4, 0.6, self.shape[0]), self.rng.uniform(0.2, 0.3, self.shape[0]))
             self.layers.append(
@@ -123,14 +114,11 @@ class Draw:
 
     def quantiser(self, name: str | None = None, bits: int | None = None, per_channel=True) -> nn.Module:
         name = name or self.usual[0]
-        self.parts.add(f"activations {name}")
         quantiser = activation_quantiser(name, bits or self.usual[1])
         kind = qnn.QuantIdentity if ACTIVATIONS[name][2] else qnn.QuantReLU
         if ACTIVATIONS[name][2] and name.startswith("signed") and self.chance(0.2):
-            self.parts.add("hard tanh")
             return qnn.QuantHardTanh(act_quant=quantiser, max_val=1.0, min_val=-1.0, return_quant_tensor=True)
         if ACTIVATIONS[name][1] is None and len(self.shape) == 3 and per_channel and self.chance(0.1):
-            self.parts.add("a scale per channel of activations")
             broadcast = (1, self.shape[0], 1, 1)
             given = {"per_channel_broadcastable_shape": broadcast, "scaling_per_output_channel": True}
             quantiser = quantiser.let(**given, scaling_stats_permute_dims=(1, 0, 2, 3))
@@ -153,7 +141,6 @@ class Draw:
             name, bits = str(self.rng.choice(self.weights)), int(self.rng.integers(2, 9))
         if "accumulator" in name and not self.reads_quantised():  # it wants the width of its input
             name = "integers, weight norm"
-        self.parts.add(f"weights {name}")
         return weight_quantiser(name, bits)
 
     def conv(self, outputs: int, kernel: int, stride=1, pad=0, groups=1, bias=False) -> nn.Module:
@@ -268,7 +255,6 @@ class Draw:
         end = self.one_of(
             [*ends, "average, dense", "map", "convolution, average"] if len(self.shape) == 3 else ends
         )
-        self.parts.add(f"head {end}")
         classes = int(self.rng.integers(2, 8))
         if end == "quantiser":
             return
@@ -293,13 +279,11 @@ class Draw:
         """The last layer, and what may stand behind it."""
         # A quantised bias has the scale of what is multiplied.
         kind = self.one_of(["none", *BIASES] if self.reads_quantised() else ["none", "float"])
-        self.parts.add(f"bias {kind}")
         given = {"bias": kind != "none", "bias_quant": BIASES.get(kind)}
         quantiser = self.named_weights(0.4)
         self.layers.append(qnn.QuantLinear(self.shape[0], classes, weight_quant=quantiser, **given))
         self.shape = (classes,)
         behind = self.one_of(["nothing", "nothing", "batch norm", "TensorNorm", "ScaleBias"])
-        self.parts.add(f"behind the scores {behind}")
         if behind == "batch norm":
             self.norm()
         elif behind == "TensorNorm":

@@ -2,7 +2,6 @@
 wrong, and what is refused is refused in one sentence.
 """
 
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -66,20 +65,3 @@ def test_networks_of_brevitas_are_built_to_the_rtl(first, tmp_path):
         refused += [f"seed {seed}: {said}"] * (said != "built")
     print(f"seeds {first} .. {first + CHUNK - 1}: {len(refused)} refused")
     assert len(refused) <= 1, "\n".join(refused)
-
-
-@pytest.mark.full
-def test_the_networks_have_every_quantiser_layer_and_end():
-    """Of `make test-full`: 300 seeds draw each part at least three times."""
-    from brevitas_quantisers import ACTIVATIONS, WEIGHTS
-
-    parts = Counter(part for seed in range(EVERY) for part in drawn(seed, settle=False).parts)
-    wanted = [f"weights {name}" for name in WEIGHTS] + [f"activations {name}" for name in ACTIVATIONS]
-    wanted += [*EXPORTERS, "part residual", "part separable", "part grouped", "part real_shortcut"]
-    wanted += ["head map", "head average, dense", "head quantiser", "bias 8 bits", "bias 32 bits"]
-    wanted += [
-        "behind the scores TensorNorm",
-        "behind the scores batch norm",
-        "a scale per channel of activations",
-    ]
-    assert {name: parts[name] for name in wanted if parts[name] < 3} == {}

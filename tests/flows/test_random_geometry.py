@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from random_geometry import RandomGeometry, build, outcome
 
-QUICK, ALL = 20, 400
+ALL = 400
 SHARE = 0.95  # of the drawn networks that have to be built
 
 

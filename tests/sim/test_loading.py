@@ -143,36 +143,27 @@ def test_a_frame_of_both_weights_is_not_accepted():
         first_new(mixed, old, new)
 
 
-def test_words_of_another_load_and_an_early_end_are_refused(built):
-    """Outside a load words and ends are refused, in one its end before the last word; all else stays."""
-    ops, device, _ = built("wide words")
-    frames, others = pictures(12), others_of(ops, "wide words", 1)
+# Network, what is written of a load (beginning, words, end), and which writes of n words are refused: outside
+# a load words and ends, in one its end before the last word; a second beginning starts the count again.
+ORDERS = {
+    "words of another load, an early end": (
+        "wide words", lambda b, w, e: [w[0], e, b, *w[:-1], e, w[-1], e, w[0]],
+        lambda n: [0, 1, n + 2, n + 5],
+    ),
+    "a second beginning": ("LUT RAM", lambda b, w, e: [b, *w[: len(w) // 2], b, *w, e], lambda n: []),
+    "a word twice": ("LUT RAM", lambda b, w, e: [b, *w, w[0], e, b, *w, e], lambda n: [n + 2]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ORDERS)
+def test_what_is_no_whole_load_is_refused_and_all_else_stays(built, case):
+    name, order, refused = ORDERS[case]
+    ops, device, _ = built(name)
+    frames, others = pictures(12), others_of(ops, name, 1)
     begin, *words, end = writes_of(LoadChain(others))
-    writes = [words[0], end, begin, *words[:-1], end, words[-1], end, words[0]]
-    run = cosim.run(device, load_feed(ops, frames, writes, 3), seed=1)
-    refused = np.flatnonzero(run.outputs[1].ravel()).tolist()
-    assert refused == [0, 1, 3 + len(words) - 1, len(writes) - 1]
+    run = cosim.run(device, load_feed(ops, frames, order(begin, words, end), 3), seed=1)
+    assert np.flatnonzero(run.outputs[1].ravel()).tolist() == refused(len(words))
     assert 3 <= first_new(run.output, answers(ops, frames), answers(others, frames)) < 12
-
-
-def test_a_second_beginning_starts_the_count_again(built):
-    ops, device, _ = built("LUT RAM")
-    frames, others = pictures(12), others_of(ops, "LUT RAM", 1)
-    begin, *words, end = writes_of(LoadChain(others))
-    writes = [begin, *words[: len(words) // 2], begin, *words, end]
-    run = cosim.run(device, load_feed(ops, frames, writes, 3), seed=1)
-    assert not run.outputs[1].any()
-    assert 3 <= first_new(run.output, answers(ops, frames), answers(others, frames)) < 12
-
-
-def test_two_words_written_twice_do_not_make_a_whole_load(built):
-    ops, device, _ = built("LUT RAM")
-    frames, others = pictures(12), others_of(ops, "LUT RAM", 1)
-    begin, *words, end = writes_of(LoadChain(others))
-    writes = [begin, *words, words[0], end, begin, *words, end]
-    run = cosim.run(device, load_feed(ops, frames, writes, 3), seed=1)
-    assert np.flatnonzero(run.outputs[1].ravel()).tolist() == [len(words) + 2]
-    assert first_new(run.output, answers(ops, frames), answers(others, frames)) < 12
 
 
 def test_rolled_weights_are_of_the_same_structure(built, tmp_path, chain):
