@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from brevitas.nn import QuantConv2d, QuantIdentity
-from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
+from brevitas.quant.binary import SignedBinaryActPerTensorConst
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 from torch import nn
@@ -34,16 +34,9 @@ from xnorforge.sim.netlist import simulate_netlist
 from xnorforge.sim.stage import simulate
 
 from ..refusals import says
+from .test_maps import BINARY, Pixels
 
 META = {"net": "tracker", "method": "ste", "source": "a test", "images": "random images"}
-BINARY = {"weight_quant": SignedBinaryWeightPerTensorConst, "weight_scaling_const": 1.0, "bias": False}
-
-
-class Pixels(nn.Module):
-    """Bytes to -1 .. 127/128."""
-
-    def forward(self, x):
-        return x / 128 - 1
 
 
 class Template(nn.Module):
