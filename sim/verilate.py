@@ -91,7 +91,7 @@ def compile_model(
         checked: assertions (XF_CHECK) on.
         waves: format of the waveforms it can write, `vcd` or `fst` (slower, so a build of its own).
         level: g++ optimisation of the code that runs each cycle, by default `LEVEL`; without any, Verilator
-            unrolls no loops either.
+            optimises less and unrolls no loops either.
         form: what is made of it.
 
     Returns:
@@ -104,7 +104,7 @@ def compile_model(
     level = level or LEVEL
     flags = [
         "--cc",
-        "-O3",
+        "-O1" if level == "-O0" else "-O3",
         "--x-assign",
         "unique",
         "--x-initial",
