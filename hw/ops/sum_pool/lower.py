@@ -35,8 +35,6 @@ def _sums(walk, leaf, kernel, stride):
     """The leaf of the sums over all windows."""
     shape, area = (*window_shape(leaf.shape, kernel, stride), leaf.channels), prod(kernel)
     low, high = (end.astype(object) * area for end in (leaf.lo, leaf.hi))
-    if area > 1 and low.min() >= 0 and high.max() <= 1:
-        high = high + 2  # a sum has no range of a bit, also where every bit is 0
     at = {"kernel": list(kernel), "stride": list(stride)}
     return walk.emit("SumPool", [leaf], shape, low, high, f"{leaf.layer}_pool", leaf.layer, **at)
 
