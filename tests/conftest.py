@@ -55,11 +55,7 @@ def pytest_collection_modifyitems(items):
         if mark and not runs_quickly(item.callspec.id, mark.args):
             item.add_marker("full")
     items.sort(key=lambda item: -taken.get(item.nodeid.split("::")[0], 0))
-
-
-def pytest_collection_finish():
-    """What is there now is not looked through again."""
-    gc.freeze()
+    gc.freeze()  # what is there now is not looked through again
 
 
 @pytest.fixture(autouse=True)

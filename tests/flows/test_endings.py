@@ -68,8 +68,8 @@ def averaged():
     return head().node("GlobalAveragePool")
 
 
-def weighted(net, inputs):
-    return net.node("MatMul", net.weights(inputs, CLASSES))
+def weighted(net, inputs, scale=1.0):
+    return net.node("MatMul", net.weights(inputs, CLASSES) * np.float32(scale))
 
 
 def concatenated():
@@ -120,9 +120,7 @@ BUILT = {  # name: network, shape of its scores
         (CLASSES,),
     ),
     "maxima of a dead layer, dense of 0.1": (
-        lambda: (net := dead().node("MaxPool", **POOL).node("Flatten")).node(
-            "MatMul", net.weights(24, CLASSES) * np.float32(0.1)
-        ),
+        lambda: weighted(dead().node("MaxPool", **POOL).node("Flatten"), 24, 0.1),
         (CLASSES,),
     ),
     "maximum of all pixels": (lambda: head().node("GlobalMaxPool"), CELL),
