@@ -104,7 +104,6 @@ def compile_model(
     level = level or LEVEL
     flags = [
         "--cc",
-        "-O1" if level == "-O0" else "-O3",
         "--x-assign",
         "unique",
         "--x-initial",
@@ -121,7 +120,7 @@ def compile_model(
         "--no-timing",
         "--assert" if checked else "--no-assert",
     ]
-    flags += ["--unroll-count", "1"] if level == "-O0" else []
+    flags += ["-O1", "--unroll-count", "1"] if level == "-O0" else ["-O3"]
     flags += [f"--trace-{waves}"] if waves else []
     flags += form.verilate
     defines = (*defines, "XF_CHECK") if checked else defines
@@ -163,7 +162,7 @@ def compile_model(
 
 
 def _own(form: Form) -> tuple[str, ...]:
-    return (*form.compile, "", *form.link, "", *(path.name for path in form.runtime))
+    return (*form.compile, "", *form.link)
 
 
 def _runtime(kind: str | None, form: Form) -> list[Path]:

@@ -87,7 +87,7 @@ def run(folder: Path, *words: str, **environment: str):
     with (folder.parent / "said").open("w+") as said:
         child = subprocess.Popen(
             [sys.executable, "-m", "xnorforge", *words], cwd=folder, stdout=subprocess.DEVNULL, stderr=said,
-            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"} | environment,
+            env=os.environ | environment,
         )  # fmt: skip
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)

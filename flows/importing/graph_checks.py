@@ -47,10 +47,7 @@ def check_form(path: Path, model: ModelProto) -> None:
         raise too_many(path, f"has {len(graph.node):,} operators", UNFOLDED * most("NODES"))
     constants = {one.name for one in graph.initializer}
     inputs = [one for one in graph.input if one.name not in constants]
-    for what, ports in (
-        ("inputs", inputs),
-        ("outputs", graph.output),
-    ):  # cut out of one frame, or joined to one
+    for what, ports in (("inputs", inputs), ("outputs", graph.output)):  # parts of one frame, of one result
         if len(ports) > most("PORTS"):
             raise too_many(path, f"has {len(ports):,} {what}", most("PORTS"), "PORTS")
     versions = _opsets(path, model)

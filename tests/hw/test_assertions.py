@@ -171,7 +171,7 @@ def runs():
     """Every broken operator, side by side, with pauses."""
     ops = [broken(index) for index in range(len(BROKEN))]
     inputs = [op.random_inputs(seed=index, frames=6) for index, op in enumerate(ops)]
-    return cosim.attempt(device.bench(ops, level="-O0"), inputs, stall=0.4, seed=5)
+    return cosim.attempt(device.bench(ops), inputs, stall=0.4, seed=5)
 
 
 @pytest.mark.parametrize("index", range(len(BROKEN)), ids=list(BROKEN))

@@ -477,7 +477,7 @@ ALL = [*HEAPS, *SUMS, *MEMORIES, *UNITS]
 @pytest.fixture(scope="module", params=[(), ("XF_SIM",)], ids=["as built", "as simulated"])
 def bench(request):
     """All bodies side by side; XF_SIM puts plain counts in place of the counters."""
-    return device.bench(ALL, request.param, level="-O0")
+    return device.bench(ALL, request.param)
 
 
 @pytest.mark.quick("as built-*", "!as built-(0.1, 0.7)")  # test_ops has them in operators, as simulated

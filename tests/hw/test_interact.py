@@ -88,9 +88,7 @@ CASES = [
 @pytest.fixture(scope="module", params=[("XF_XC7",), ()], ids=["7-series cells", "portable"])
 def runs(request):
     """Every case on the hardware, with pauses."""
-    bench = device.bench(
-        [op for op, _ in CASES], request.param, extra=[GATES] if request.param else [], level="-O0"
-    )
+    bench = device.bench([op for op, _ in CASES], request.param, extra=[GATES] if request.param else [])
     return cosim.run(bench, [x for _, x in CASES], stall=0.2, seed=5)
 
 

@@ -32,9 +32,7 @@ def test_a_table_is_in_block_ram_where_that_saves_as_much_as_asked():
 @pytest.mark.parametrize("pace", [0.0, 0.4])
 def test_the_rtl_adds_as_the_contract_does(pace):
     inputs = [op.random_inputs(seed=2, frames=4) for op in OPS]
-    for op, given, run in zip(
-        OPS, inputs, cosim.attempt(device.bench([*OPS], level="-O0"), inputs, stall=pace, seed=1)
-    ):
+    for op, given, run in zip(OPS, inputs, cosim.attempt(device.bench([*OPS]), inputs, stall=pace, seed=1)):
         np.testing.assert_array_equal(run.output, op.run(*given))
 
 

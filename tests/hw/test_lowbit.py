@@ -39,7 +39,7 @@ UNITS = [
 @pytest.fixture(scope="module")
 def portable():
     """The units built without XF_SIM, with what every tool reads; 7-series cells run in the netlist below."""
-    return device.bench(UNITS, (), level="-O0")
+    return device.bench(UNITS, ())
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.4])

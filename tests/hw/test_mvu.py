@@ -64,7 +64,7 @@ def forms(request):
     """
     xc7, few = request.param.startswith("7"), request.param.endswith("few")
     units = UNITS[::3] if few else UNITS
-    return device.bench(units, ["XF_XC7"] if xc7 else (), extra=[GATES] if xc7 else [], level="-O0"), units
+    return device.bench(units, ["XF_XC7"] if xc7 else (), extra=[GATES] if xc7 else []), units
 
 
 @pytest.mark.quick("*few*")

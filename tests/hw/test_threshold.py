@@ -48,7 +48,7 @@ CASES += [many_pixels(1, 1, 1), many_pixels(2, 1, 3)]
 @pytest.fixture(scope="module", params=[("XF_XC7",), ()], ids=["7-series", "portable"])
 def runs(request):
     """Every case on the hardware, with pauses."""
-    bench = device.bench([op for op, _ in CASES], request.param, level="-O0")
+    bench = device.bench([op for op, _ in CASES], request.param)
     return cosim.run(bench, [x[None] for _, x in CASES], stall=0.2, seed=5)
 
 

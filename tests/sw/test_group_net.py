@@ -653,7 +653,6 @@ def mean(found: dict[int, float]) -> float:
 @pytest.fixture(scope="module")
 def one_to_five():
     """Accuracy with one, three and five bases."""
-    torch.set_num_threads(1)
     return [held_out(Method(bases=bases)) for bases in (1, 3, 5)]
 
 

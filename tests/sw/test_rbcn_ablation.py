@@ -4,7 +4,6 @@ and ste beside.
 
 import numpy as np
 import pytest
-import torch
 
 from xnorforge.studies.paired import paired_difference
 from xnorforge.sw.methods import rbcn, ste
@@ -38,7 +37,6 @@ def rest(run) -> float:
 @pytest.fixture(scope="module")
 def ablated():
     """Per variant the accuracies by seed, in per cent, and of those with a C the mean of `rest`."""
-    torch.set_num_threads(1)
     found = {"ste": (trained(ste.Method, {})[1], None)}
     for name, hyper in PARTS.items():
         runs, accuracies = trained(rbcn.Method, hyper)

@@ -69,7 +69,7 @@ class Bus:
 
     Attributes:
         clock_mhz: of the accelerator; None: not known.
-        memory: that `part` shares out, of which so many bytes are `used`.
+        memory, used: what `part` hands out, and how many bytes of it are taken.
     """
 
     clock_mhz: float | None = None
