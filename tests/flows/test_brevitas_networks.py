@@ -47,7 +47,7 @@ def usual_exporters() -> tuple[str, ...]:
     return ("qonnx", "qcdq") if QCDQ else ("qonnx",)
 
 
-@pytest.mark.quick("3", "5")
+@pytest.mark.quick("3", "5", "8", "10", "11")
 @pytest.mark.parametrize("seed", range(QUICK))
 def test_a_network_of_brevitas_is_built_exactly(seed, tmp_path):
     assert outcome(seed, tmp_path, seed < 3, usual_exporters()) == "built"

@@ -1,4 +1,4 @@
-"""The whole pipeline on random graphs, and on the shapes of network that FINN's rewrites were tried on."""
+"""The whole pipeline on random graphs."""
 
 import pytest
 from pipeline import proven, seeds
