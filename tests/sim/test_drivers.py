@@ -12,6 +12,7 @@ from driving import BIAS, SCALE, accelerator, bit_file, c_program, simulations
 
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import UserError
+from xnorforge.hw import graph
 from xnorforge.hw.ops.base import Stream
 from xnorforge.hw.shells.dma import FrameLayout
 from xnorforge.hw.shells.dma.drivers import xnorforge_driver as driver
@@ -37,6 +38,14 @@ def test_answers_and_scores_are_those_of_the_contract(acc, open_sim, expected, b
     assert found["frames_done"] == 2 * count and found["batches"] == 2 * -(-count // batch)
     assert found["beats_in"] == 2 * count * 16 and found["beats_out"] == 2 * count * 5
     assert device.run(np.zeros((0, 4, 4, 3), int)).shape == (0, 5)
+
+
+def test_a_batch_runs_at_the_accelerator_s_own_rate(acc, open_sim, expected):
+    """The shell costs less than 5 % of it, its start included."""
+    device, (images, answers) = accelerator(acc, open_sim()), expected
+    np.testing.assert_array_equal(device.run(device.integers(images)), answers)
+    interval = max(op.cycles() for op in graph.operators(acc / "folded.onnx"))
+    assert interval * len(images) >= 0.95 * device.counters()["cycles"]
 
 
 def test_floats_are_values_and_integers_may_be_channels_last(acc, open_sim, expected):
