@@ -4,6 +4,7 @@ nothing in a file is run, and nothing is left behind.
 
 import io
 import re
+import resource
 import shutil
 import stat
 from pathlib import Path
@@ -28,6 +29,7 @@ from xnorforge.pipeline.own_data import own_samples
 
 from .refusals import says
 
+SECONDS, MEGABYTES = 10, 512  # that an answer may take
 DRAWS = 8  # of the fuzzer, for each file and seed
 FILES = [key for key in ENTRANCES if not key.endswith("/")]
 FILES += [
@@ -88,8 +90,10 @@ def tools(call, perform):
 def answer(entrance: Entrance, file: str, tools) -> str:
     """The sentence that refuses a file, after which all is as before; "" where the file is taken."""
     entrance.sign()
-    before = state(Path())
+    before, usage = state(Path()), resource.getrusage(resource.RUSAGE_SELF)
     code, said = entrance.read(file, tools)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    assert used.ru_utime - usage.ru_utime < SECONDS and used.ru_maxrss - usage.ru_maxrss < MEGABYTES << 10
     if code == 0:
         return ""
     assert (code, len(said)) == (2, 1), said

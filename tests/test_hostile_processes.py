@@ -1,5 +1,5 @@
-"""Processes that read foreign files end at their limits of time and memory; what takes long is refused before
-it starts; and names in a file are no commands to anybody.
+"""Processes that read foreign files end at their limits of time and memory, long graphs are refused before
+they take time, and names in a file are no commands to anybody.
 """
 
 import json
@@ -7,14 +7,10 @@ import os
 import re
 import subprocess
 import sys
-from hashlib import sha256
 from html.parser import HTMLParser
-from pathlib import Path
 
-import numpy as np
 import pytest
-from hostile_files import chain, one, plain, quant, residual, stored
-from hostile_tables import DEEP, headed, npz, raw
+from hostile_files import chain, plain, residual, stored
 
 from xnorforge.core import limits
 from xnorforge.core.errors import UserError
@@ -82,88 +78,6 @@ def test_operators_that_change_nothing_are_passed_by(tmp_path, op):
     assert left == ["BipolarQuant", "BipolarQuant", "Conv", "BipolarQuant"]
 
 
-def run(folder: Path, *words: str, **environment: str):
-    """A command line: (exit code, standard error, processor seconds, MB of the largest process)."""
-    with (folder.parent / "said").open("w+") as said:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "xnorforge", *words], cwd=folder, stdout=subprocess.DEVNULL, stderr=said,
-            env=os.environ | environment,
-        )  # fmt: skip
-        _, status, used = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        text = said.read()
-    return child.returncode, text, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
-
-
-def bomb(folder: Path) -> None:
-    """A packed file of 600 KB that holds 600 MB of zeros."""
-    (folder / "i.npz").write_bytes(
-        npz({"images.npy": headed("(4166666, 4, 6, 6)", "|u1", bytes(600_000_000))})
-    )
-
-
-def claimed(folder: Path) -> None:
-    """Labels of which the head says that there are 2^60."""
-    (folder / "l.npy").write_bytes(headed(f"({1 << 60},)"))
-    (folder / "i.csv").write_text(("1," * 143 + "1\n") * 3)
-
-
-def sparse(folder: Path) -> None:
-    """Weights of 2^40 bytes, of which the disk holds none."""
-    (folder / "w").mkdir()
-    (folder / "w/card.json").write_text(json.dumps({"weights": {"sha256": sha256(b"").hexdigest()}}))
-    (folder / "w/weights.safetensors").touch()
-    os.truncate(folder / "w/weights.safetensors", 1 << 40)
-
-
-def deep_board(folder: Path) -> None:
-    (folder / "mine/hw/boards/mine").mkdir(parents=True)
-    (folder / "mine/hw/boards/mine/board.toml").write_bytes(b"a = " + DEEP[:60_000])
-
-
-def left(name: str, content: bytes):
-    return lambda folder: (folder / name).write_bytes(content)
-
-
-EXPORT = "export --model m.onnx --scale 1 -o out/m"
-# {what is wrong: (what lies there, command line, words of the sentence)}
-CASES = {
-    "a bomb of images": (bomb, f"{EXPORT} --images-from i.npz", "572 MB"),
-    "2^60 labels": (claimed, f"{EXPORT} --images-from i.csv --labels l.npy", "LABELS: 'l.npy' "),
-    "weights of a terabyte": (sparse, "export mnist-tfc --weights w -o out/m", "512 MB"),
-    "a large video": (
-        left("v.y4m", raw("W8000 H5000 F25:1", b"FRAME\n" + bytes(1000))),
-        "demo --task track --video v.y4m --box 1,1,2,2", "8000 x 5000 pixels",
-    ),
-    "a large picture": (
-        left("p.ppm", b"P6 60000 60000 255\n" + bytes(1000)), "demo --task pedestrian --image p.ppm", "p.ppm"
-    ),
-    "a deep board": (deep_board, "build --net mnist-tfc --board mine", "board.toml: "),
-    **{f"a model that has {words}": (left("m.onnx", stored(model)), EXPORT, words) for model, words in (
-        (one("MaxPool", kernel_shape=[2, 2], strides=[0, 1]), "strides = [0, 1]"),
-        (one("Expand", ("s", np.int64([1 << 30, 4, 6, 6]))), "more than 134,217,728 numbers"),
-        (quant(bits=1e9), "16 bits or fewer"))},
-}  # fmt: skip
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("case", CASES)
-def test_a_refusal_takes_little_time_and_memory(tmp_path, case):
-    make, words, sentence = CASES[case]
-    folder = tmp_path / "here"
-    folder.mkdir()
-    (folder / "m.onnx").write_bytes(stored(plain()))
-    make(folder)
-    before = {*tmp_path.rglob("*"), tmp_path / "said"}
-    plugged = {"XNORFORGE_PLUGINS": "mine"} if (folder / "mine").is_dir() else {}
-    code, said, seconds, megabytes = run(folder, *words.split(), **plugged)
-    *begun, last = said.splitlines()
-    assert code == 2 and sentence in last and len(begun) < 2, said  # which stage has begun, and the sentence
-    assert {*tmp_path.rglob("*")} == before
-    assert seconds < 10 and megabytes < 2048, (seconds, megabytes)
-
-
 class Scripts(HTMLParser):
     """What a page would fetch or run."""
 
@@ -191,9 +105,10 @@ def test_a_network_of_hostile_names_is_built_to_its_report_in_a_hostile_folder(t
     folder.mkdir()
     (folder / "m.onnx").write_bytes(stored(plain(names=ODD)))
     words = ("--model", "m.onnx", "--scale", "1", "--images", "2", "--stalled", "1", "--waves")
-    code, said, _, _ = run(folder, "build", *words)
-    assert code == 0 and "Traceback" not in said, said
-    assert {path.name for path in tmp_path.iterdir()} == {ODD_FOLDER, "said"}
+    build = [sys.executable, "-m", "xnorforge", "build", *words]
+    done = subprocess.run(build, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {ODD_FOLDER}
     assert {path.name for path in folder.iterdir()} == {"m.onnx", "out"}
     acc = folder / "out/m/rtl-pynq-z2"
     record = json.loads((acc / "report.json").read_text())
