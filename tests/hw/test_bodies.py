@@ -1,4 +1,5 @@
-"""Shared bodies that no operator's test names, each on a lane of a bench against numpy, with random stalls.
+"""Shared bodies that neither an operator's test nor a proof (tests/formal) names, each on a lane of a bench
+against numpy, with random stalls.
 
 A body that has no handshake of its own stands in a small shell that gives it one: its enable is "the output
 is free".
@@ -320,68 +321,12 @@ def ternary_rom(depth, simd, bits, rows):
     )  # fmt: skip
 
 
-REPLAY = """// SPDX-License-Identifier: Apache-2.0
-module replay_shell #(
-  parameter int unsigned Width = 8, parameter int unsigned Beats = 4, parameter int unsigned Passes = 4,
-  parameter int unsigned AddrW = 1
-) (
-  input  logic clk_i,
-  input  logic rst_ni,
-  input  logic [Width-1:0] s_data_i,
-  input  logic s_valid_i,
-  output logic s_ready_o,
-  output logic [AddrW+Width:0] m_data_o,
-  output logic m_valid_o,
-  input  logic m_ready_i
-);
-  logic en, step, last, last_q;
-  logic [AddrW-1:0] addr, addr_q;
-  logic [Width-1:0] data;
-  assign en = m_ready_i | ~m_valid_o;
-  xf_replay #(.Width(Width), .Beats(Beats), .Passes(Passes)) u (
-    .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o,
-    .en_i(en), .step_o(step), .last_o(last), .addr_o(addr), .data_o(data)
-  );
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) m_valid_o <= 1'b0;
-    else if (en) m_valid_o <= step;
-    if (en) {last_q, addr_q} <= {last, addr};
-  end
-  assign m_data_o = {last_q, addr_q, data};
-endmodule : replay_shell
-"""
-
-
-def replay(beats, passes, width):
-    """xf_replay: each vector's beats `passes` times, with the number of the read and the end of a pass."""
-    reads = beats * passes
-    address = max(1, (reads - 1).bit_length())
-
-    def meaning(x):
-        numbers = np.arange(reads)
-        ends = (numbers % beats == beats - 1).astype(int)
-        return np.tile(x, (1, passes)) + (numbers << width) + (ends << width + address)
-
-    return body(
-        f"replay {beats}x{width}, {passes} times", "replay_shell",
-        {"Width": width, "Beats": beats, "Passes": passes, "AddrW": address},
-        Stream((beats,), 1, width), Stream((reads,), 1, width + address + 1), meaning, REPLAY,
-    )  # fmt: skip
-
-
 MEMORIES = [
     *(rom(kind, depth, width) for kind in (0, 1, 2) for depth, width in ((1, 3), (5, 9), (64, 40))),
     ternary_rom(1, 3, 2, 2), ternary_rom(2, 4, 3, 1), ternary_rom(13, 3, 2, 2), ternary_rom(32, 5, 2, 3),
-    replay(1, 1, 8), replay(1, 5, 3), replay(3, 1, 8), replay(3, 4, 5), replay(4, 3, 8), replay(5, 2, 40),
-    replay(8, 1, 1), replay(80, 2, 4),
 ]  # fmt: skip
 
 # Bodies with streams of their own
-
-
-def skid(lanes, bits):
-    stream = Stream((4 * lanes,), lanes, bits)
-    return body(f"skid of {lanes}x{bits}", "xf_skid", {"Width": lanes * bits}, stream, stream, lambda x: x)
 
 
 def mvu(mw, mh, simd, pe, bits=1, weight=1, raw=False, start=True, shift=0, blocks=(1, 0)):
@@ -426,36 +371,7 @@ def mvu(mw, mh, simd, pe, bits=1, weight=1, raw=False, start=True, shift=0, bloc
     )  # fmt: skip
 
 
-def pool(height, width, channels, pe, bits, signed, kernel, total, flipped=0):
-    """xf_pool: sums, maxima, or of flipped channels minima over windows side by side."""
-    kh, kw = kernel
-    rows, columns = height // kh, width // kw
-    most = kh * kw * (2 ** (bits - 1) if signed else 2**bits - 1)
-    out = (
-        (most.bit_length() + (0 if most & (most - 1) or not signed else -1) + bool(signed)) if total else bits
-    )
-    minima = np.array([flipped >> c & 1 for c in range(channels)], bool)
-
-    def meaning(x):
-        windows = x[:, : rows * kh, : columns * kw].reshape(len(x), rows, kh, columns, kw, channels)
-        if total:
-            return windows.sum((2, 4))
-        return np.where(minima, windows.min((2, 4)), windows.max((2, 4)))
-
-    parameters = {
-        "ImageH": height, "ImageW": width, "Beats": channels // pe, "Pe": pe, "InBits": bits,
-        "Signed": signed, "OutBits": out, "KernelH": kh, "KernelW": kw, "Sum": int(total),
-        "Minimum": (channels, flipped),
-    }  # fmt: skip
-    return body(
-        f"pool {height}x{width}x{channels} by {kernel}{' sum' * total}", "xf_pool", parameters,
-        Stream((height, width, channels), pe, bits, bool(signed)),
-        Stream((rows, columns, channels), pe, out, bool(signed)), meaning,
-    )  # fmt: skip
-
-
 UNITS = [
-    skid(1, 1), skid(1, 8), skid(35, 2),
     mvu(12, 6, 4, 3), mvu(9, 4, 3, 2, raw=True, start=False), mvu(8, 8, 8, 8, blocks=(0, 1)),
     mvu(10, 4, 2, 1, bits=3), mvu(6, 2, 3, 1, bits=2, weight=3, raw=True),
     mvu(5, 3, 1, 1, bits=1, weight=2, shift=1),
@@ -465,10 +381,6 @@ UNITS = [
     mvu(12, 12, 4, 2, blocks=(1, 1)), mvu(8, 12, 8, 1, raw=True, blocks=(1, 1)),
     mvu(9, 6, 3, 2, blocks=(0, 1)),
     mvu(14, 2, 7, 1, bits=3), mvu(16, 2, 8, 1, bits=4, raw=True), mvu(10, 2, 5, 1, bits=3, weight=3),
-    pool(4, 4, 4, 2, 1, 0, (2, 2), False), pool(5, 7, 3, 1, 4, 1, (2, 3), False, 0b101),
-    pool(5, 7, 3, 3, 4, 1, (2, 3), True), pool(3, 3, 2, 1, 5, 0, (1, 2), True),
-    pool(4, 1, 2, 2, 8, 0, (4, 1), True),
-    pool(2, 5, 1, 1, 3, 0, (2, 2), False, 1),
 ]  # fmt: skip
 
 ALL = [*HEAPS, *SUMS, *MEMORIES, *UNITS]
@@ -488,7 +400,8 @@ def test_every_body_is_its_equation_at_any_pace(bench, stall):
         np.testing.assert_array_equal(run.output, op.run(op.frames).reshape(run.output.shape), op.name)
 
 
-def test_every_shared_module_is_named_by_a_bench():
-    tests = "".join(path.read_text() for path in sorted(Path(__file__).parent.glob("test_*.py")))
+def test_every_shared_module_is_named_by_a_bench_or_a_proof():
+    proofs = Path(__file__).parents[1] / "formal/proofs.py"
+    tests = "".join(path.read_text() for path in (*Path(__file__).parent.glob("test_*.py"), proofs))
     missing = [path.stem for path in sorted(RTL.glob("*.sv")) if not re.search(rf"\b{path.stem}\b", tests)]
     assert missing == []
