@@ -7,15 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from xnorforge.sw import networks
 from xnorforge.sw.datasets import mnist as mnist_images
 from xnorforge.sw.methods import bonn, ste
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn import binary, building_blocks, stream, threshold_folding
-from xnorforge.sw.training import train, weights
+from xnorforge.sw.nn import binary, building_blocks, stream
 
 from .digits import started, steps
-from .maps import pictures
 
 HAND = torch.tensor([[0.5, -0.25, 1.0, -0.75]])
 CHAINS = ["mnist-tfc", "mnist-cnn", "cifar10-cnv"]
@@ -77,23 +74,6 @@ def test_printed_gradients_are_those_of_the_loss_and_one_nth_for_mu_and_sigma():
     assert loss == pytest.approx(plain.item())
     for name, part, factor in zip(printed, parts, (1, 1, 1 / x.shape[1], 1 / x.shape[1]), strict=True):
         torch.testing.assert_close(printed[name], part.grad * factor, msg=name)
-
-
-def test_printed_gradients_are_finite_differences_of_the_loss():
-    x, w, mu, sigma, nu = random_case(1)
-    assert torch.autograd.gradcheck(
-        lambda x, w: bonn.KernelLoss.apply(x, w, mu, sigma, nu), (x.requires_grad_(), w.requires_grad_())
-    )
-    _, gradients = kernel_loss(x.detach(), w.detach(), mu, sigma, nu)
-    h, n = 1e-6, x.shape[1]
-    for at in range(3):
-        up = torch.eye(3, dtype=torch.float64)[at] * h
-        for name, change in (("mu", (up, 0)), ("sigma", (0, up))):
-            low, high = (
-                bonn.KernelLoss.apply(x, w, mu + sign * change[0], sigma + sign * change[1], nu)
-                for sign in (-1, 1)
-            )
-            assert gradients[name][at].item() == pytest.approx((high - low).item() / (2 * h) / n, rel=1e-6)
 
 
 def test_kernel_loss_does_not_see_the_sign_of_the_latents():
@@ -241,35 +221,6 @@ def test_the_scale_rounds_nothing_in_bfloat16():
         expected = layer(bits)
         with torch.autocast("cpu", torch.bfloat16):
             assert torch.equal(layer(bits).float(), expected)
-
-
-def shaken(net, seed):
-    """A network whose batch norms and w are random, a third of the gammas negative and one in ten zero."""
-    torch.manual_seed(seed)
-    network = bonn.Method().build(net).eval()
-    with torch.no_grad():
-        for layer in bonn.modulated(network):
-            layer.log_w.normal_(1, 1)
-        for _, block, grid in threshold_folding.thresholds_in(network):
-            norm, dot = block.norm, building_blocks.added_in(block.dot)[0]
-            scale = binary.quantiser(dot).factor()
-            norm.weight.normal_(0.4, 1).masked_fill_(torch.rand(norm.num_features) < 0.1, 0)
-            norm.bias.normal_(0, 0.5)
-            norm.running_var.uniform_(0.5, 2).mul_(grid.reach * scale.square())
-            norm.running_mean.normal_().mul_(grid.reach**0.5 * scale)
-    return network
-
-
-@pytest.mark.parametrize("net", [*CHAINS, "segment-tinyseg"])
-def test_the_deployed_network_computes_the_same_scores(net):
-    network = shaken(net, seed=1)
-    deployed = bonn.Method().deploy(net, network)
-    images = pictures(net, 4 if net == "cifar10-cnv" else 64).numpy().astype(np.uint8)
-    expected = train.scores(network, images)
-    assert len(np.unique(expected)) > 10
-    back = weights.unpack(networks.build(net), weights.packed_weights(deployed), "here")
-    for found in (deployed, back):
-        np.testing.assert_array_equal(train.scores(found, images), expected)
 
 
 def test_the_last_layer_keeps_its_power_of_two():

@@ -209,18 +209,6 @@ def test_reach_is_attained_by_no_more_than_all_teachers_at_their_ends():
     assert Interact(16, 288, 0.01).reach == 0
 
 
-@pytest.mark.parametrize("net", ["mnist-tfc", "mnist-cnn", "cifar10-resnet20_half_8bit"])
-def test_an_empty_graph_is_the_plain_network_bit_for_bit(net):
-    torch.manual_seed(0)
-    plain = binary.prepare(networks.build(net))
-    torch.manual_seed(0)
-    empty = ci_bcnn.Method().build(net)
-    images = torch.randint(
-        0, 256, (8, *task_of(net).shape), generator=torch.Generator().manual_seed(1)
-    ).float()
-    assert torch.equal(plain(images), empty(images))
-
-
 def test_a_changed_graph_is_seen_at_once():
     mix, p = Interact(16, 288, 0.01), torch.full((1, 16), 288.0)
     mix.influence[0, 0, 1] = 3
@@ -532,16 +520,6 @@ def test_mining_on_pairs_takes_them_in_whole_fives_and_no_more_than_its_pixels()
 
 
 # The training.
-
-
-def test_gradients_reach_every_latent_through_the_graph(digits):
-    run = started(ci_bcnn.Method(unit=0.05))
-    for mix in interactions(run.network):
-        random_graph(mix, 0.1, torch.Generator().manual_seed(0))
-    images, labels = torch.from_numpy(digits[0].images[:64].copy()), torch.from_numpy(digits[0].labels[:64])
-    sum(run.method.losses(run, run.forward(images), labels).values()).backward()
-    for name, latent in binary.latents(run.network).items():
-        assert latent.grad.abs().sum() > 0, name
 
 
 def test_the_last_epoch_moves_batch_norms_alone_and_weights_are_signs():

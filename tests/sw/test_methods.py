@@ -79,9 +79,13 @@ def test_training_moves_every_latent_and_keeps_them_in_reach(name):
 
 
 def deployed_exactly(run):
-    """The deployed network of a trained one: the same scores, and again from its file; weights are -1 and
-    +1.
+    """The deployed network of a trained one, some gammas below zero, some zero: the same scores, and again
+    from its file; weights are -1 and +1.
     """
+    for norm in run.network.modules():
+        if isinstance(norm, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)):
+            torch.nn.init.normal_(norm.weight, 0.4, 1).data[::10] = 0
+            torch.nn.init.normal_(norm.bias, 0, 0.5)
     deployed = run.method.deploy(run.net, run.network)
     back = weights.unpack(run.method.skeleton(run.net), weights.packed_weights(deployed), "here")
     images, _ = batch(4, run.net)
