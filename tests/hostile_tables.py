@@ -457,14 +457,16 @@ PICTURES = {
 }  # fmt: skip
 SHOWN = {
     "wide.png": png(100_000, 100_000), "widest.png": png(2**31 - 1, 2**31 - 1), "no_rows.png": png(5, 0),
-    "cut.png": png(64, 64), "head.png": png(8, 8)[:20], "g.gif": b"GIF89a" + bytes(20),
+    "cut.png": (png(64, 64), "PNG, JPEG, BMP, … again"), "none.png": (b"", "empty … again"),
+    "head.png": png(8, 8)[:20], "g.gif": b"GIF89a" + bytes(20),
     "t.tif": b"II*\0" + bytes(50), "s.png": b"<svg/>", "w.webp": b"RIFF" + bytes(40),
     "b.bmp": b"BM" + bytes(60), "p.ppm": b"P6 999999 999999 255\n", "q.ppm": b"P6 10 10 255\nabc",
     "j.jpg": b"\xff\xd8\xff\xe0" + bytes(99),
 }  # fmt: skip
 PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:v.y4m\n#EXT-X-ENDLIST\n"
 VIDEOS = {
-    "text.txt": b"hello\n" * 200, "ones.mkv": b"\xff" * 5000, "shell.mp4": b"#!/bin/sh\ntouch owned\n",
+    "text.txt": b"hello\n" * 200, "ones.mkv": (b"\xff" * 5000, "invalid data … frames as a folder"),
+    "shell.mp4": b"#!/bin/sh\ntouch owned\n",
     "sound.wav": sound(), "list.m3u8": PLAYLIST, "list.mp4": PLAYLIST, "short.gif": b"GIF89a",
     "subtitles.srt": b"1\n00:00:00,000 --> 00:00:01,000\n<script>alert(1)</script>\n",
     "list.ffconcat": b"ffconcat version 1.0\nfile v.y4m\n",
@@ -480,14 +482,17 @@ VIDEOS = {
         "W8192 H8192 F25:1", "W4 H4 F2000000:1", "W4 H4 F1:100000")},
 }  # fmt: skip
 BOXES = {
-    "words": "a,b,c,d\n1,1,2,2", "three numbers": "1,1,2\n1,1,2", "too few": "1,1,2,2",
-    "too many": "1,1,2,2\n" * 3, "ragged": "1,1,2,2\n1,1,2", "5,000 digits": "9" * 5000 + ",1,2,2\n1,1,2,2",
+    "words": "a,b,c,d\n1,1,2,2", "three numbers": "1,1,2\n1,1,2", "too few": ("1,1,2,2", "1 box … 2 frames"),
+    "too many": "1,1,2,2\n" * 3, "hidden": ("nan,nan,nan,nan\n1,1,2,2", "first frame … BOX="),
+    "outside": ("1,1,2,2\n90,90,2,2.5", "groundtruth.txt: box 2 of 2, x 90 to 92 and y 90 to 92.5"),
+    "ragged": "1,1,2,2\n1,1,2", "5,000 digits": "9" * 5000 + ",1,2,2\n1,1,2,2",
     **{first: f"{first}\n1,1,2,2" for first in (
         "1,1,0,2", "1,1,-2,2", "90,90,2,2", "1,1,inf,2", "-inf,1,2,2", "nan,nan,nan,nan",
         "1e300,1e300,1e300,1e300")},
 }  # fmt: skip
 FRAMES = {
-    "0.png": b"hello", "00.png": b"", "3.png": b"\x89PNG\r\n\x1a\n", "3.bmp": picture("BMP", "RGB", (9, 9)),
+    "0.png": (b"hello", "PNG, JPEG, BMP, … again"), "00.png": (b"", "empty … again"),
+    "3.png": b"\x89PNG\r\n\x1a\n", "3.bmp": (picture("BMP", "RGB", (9, 9)), "3.bmp: … 9 x 9 … 8 x 8 … set"),
     "000.png": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 2 2\n",
 }  # fmt: skip
 FIGURES = {"set": "x", "images": 3, "correct": 1, "top1": 1.0}

@@ -128,17 +128,6 @@ def test_a_date_changes_nothing_and_a_line_of_rtl_restarts_at_generation(built):
     assert [line.split()[0] for line in due] == [*STAGES[4:]]
 
 
-@pytest.mark.full
-def test_a_line_of_rtl_and_back_ends_with_the_same_files(built):
-    folder, _ = built
-    before, file = products(folder), folder / "hw/rtl/xf_mvu.sv"
-    text = file.read_bytes()
-    for given in (text + b"// a line\n", text):
-        file.write_bytes(given)
-        assert sorted(make(folder)[0]) == sorted(STAGES[3:])
-    assert products(folder) == before
-
-
 def test_a_build_killed_at_several_points_ends_with_the_same_files(built):
     folder, _ = built
     again = tree(folder.parent / "again, in a $place")

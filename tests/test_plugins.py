@@ -85,27 +85,6 @@ def run(cwd: Path, *words: str, **environment: str) -> subprocess.CompletedProce
     )
 
 
-@pytest.mark.full
-def test_a_task_and_its_network_train_ship_export_and_fold_from_outside(folder, tmp_path):
-    plugged = {"XNORFORGE_PLUGINS": str(folder)}
-    out = Path("out/halves-tiny")
-
-    def done(*words: str) -> str:
-        ended = run(tmp_path, *words, **plugged)
-        assert ended.returncode == 0, ended.stderr
-        return ended.stderr
-
-    said = done("train", "halves-tiny", "-o", str(out / "train"), "--epochs", "1")
-    assert "only `make build NET=halves-tiny METHOD=ste WEIGHTS=" in said
-    card = json.loads((tmp_path / out / "train/card.json").read_text())
-    assert card["data"]["trained_on"] == "64 made-up halves (seed 1)"
-    done("export", "halves-tiny", "--weights", str(out / "train"), "-o", str(out))
-    done("lower", str(out))
-    done("fold", str(out), "--board", "pynq-z2")
-    fold = json.loads((tmp_path / out / "rtl-pynq-z2/fold.json").read_text())
-    assert fold["interval"] == 64 and fold["checks"][0]["mismatches"] == 0
-
-
 @pytest.mark.parametrize("until", ["fold", pytest.param("report", marks=pytest.mark.full)])
 def test_a_method_from_outside_is_compared_with_the_baseline_and_built(folder, tmp_path, until):
     """That of CONTRIBUTING, on a network from outside too."""
@@ -132,9 +111,11 @@ def test_a_method_from_outside_is_compared_with_the_baseline_and_built(folder, t
     (fold,) = tmp_path.glob("out/*/rtl-pynq-z2/fold.json")
     card = json.loads((compared / f"{variant}-0/card.json").read_text())
     assert card["method"] == "bipolar_pull" and card["hyper"] == {"strength": 1e-6}
+    assert card["data"]["trained_on"] == "64 made-up halves (seed 1)"
     exported = json.loads((fold.parent.parent / "export.json").read_text())
     assert exported["source"].endswith(card["weights"]["sha256"][:16])
-    assert json.loads(fold.read_text())["checks"][0]["mismatches"] == 0
+    folded = json.loads(fold.read_text())
+    assert folded["interval"] == 64 and folded["checks"][0]["mismatches"] == 0
     if until == "report":
         report = json.loads((fold.parent / "report.json").read_text())
         assert {row["mismatches"] for row in report["stages"] + report["audits"]} == {0}

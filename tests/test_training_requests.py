@@ -10,6 +10,7 @@ from xnorforge.sw.datasets import mnist as mnist_images
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.tasks import mnist
 from xnorforge.sw.tasks.base import Images
+from xnorforge.sw.training import runs
 
 
 @pytest.fixture(autouse=True)
@@ -94,8 +95,11 @@ def test_a_checkpoint_of_another_run_is_refused(call, tmp_path, others, key, the
     assert all(word in said for word in (key, there, asked))
 
 
-def test_weights_of_another_network_are_not_exported(call, tmp_path):
-    assert call("train", "mnist-tfc", "-o", tmp_path)[0] == 0
+def test_weights_of_another_network_are_not_exported(call, tmp_path, monkeypatch):
+    """And those of made-up pictures are said to be used only by their name."""
+    monkeypatch.setattr(runs, "own", lambda _: None)
+    code, said = call("train", "mnist-tfc", "-o", tmp_path)
+    assert code == 0 and f"only `make build NET=mnist-tfc METHOD=ste WEIGHTS={tmp_path}`" in said
     code, said = call("export", "mnist-cnn", "--weights", tmp_path, "-o", tmp_path / "out")
     assert (
         code == 2 and said.startswith(f"{tmp_path}: ") and "mnist-tfc-ste" in said and "mnist-cnn-ste" in said

@@ -195,39 +195,19 @@ def test_labels_are_the_largest_scores_of_the_module(tmp_path):
     assert len(np.unique(labels)) == 4
 
 
+ODD = [0.7, -3.0, 1.25, 0.0]
+LABELS = {  # the scales and the bias of scores; gains of any sign are as of norms at the end
+    "none": ([0.25] * 4, [0.0] * 4), "quarters": ([0.25] * 4, [-3.0, 0.5, 0.75, 0.5]),
+    "any": ([0.25] * 4, [0.1, 0.2, 0.3, -0.4]), "double": ([1.0, 1.0, 2.0, 1.0], ODD),
+    "down": ([-1.0] * 4, ODD), "any scale": ([0.1234, -0.2517, 0.0, 0.3371], ODD),
+}  # fmt: skip
+
+
 @pytest.mark.quick("none")
-@pytest.mark.parametrize(
-    "bias",
-    [
-        pytest.param([0.0] * 4, id="none"),
-        pytest.param([-3.0, 0.5, 0.75, 0.5], id="quarters", marks=pytest.mark.full),
-        pytest.param([0.1, 0.2, 0.3, -0.4], id="any"),
-    ],
-)
-def test_labels_follow_any_bias(tmp_path, bias):
-    """Sums times 1/4: equal scores, whole and broken multiples of the scale, numbers that float64 only comes
-    near to.
-    """
-    labels, reference = labels_of(tmp_path, [0.25] * 4, bias)
-    shares = [
-        [int(n) * Fraction(1, 4) + Fraction(b) for n, b in zip(row, bias)]
-        for row in reference["integers"].reshape(-1, 4)
-    ]
-    assert labels.ravel().tolist() == [row.index(max(row)) for row in shares]
-
-
-@pytest.mark.quick("!any")
-@pytest.mark.parametrize(
-    "scale",
-    [
-        pytest.param([1.0, 1.0, 2.0, 1.0], id="double", marks=pytest.mark.full),
-        pytest.param([-1.0] * 4, id="down", marks=pytest.mark.full),
-        pytest.param([0.1234, -0.2517, 0.0, 0.3371], id="any"),
-    ],
-)
-def test_labels_follow_any_scales(tmp_path, scale):
-    """As of norms at the end, whose gains have any sign."""
-    bias = [0.7, -3.0, 1.25, 0.0]
+@pytest.mark.parametrize("case", LABELS)
+def test_labels_follow_any_scales_and_bias(tmp_path, case):
+    """Equal scores, whole and broken multiples of the scale, numbers that float64 only comes near to."""
+    scale, bias = LABELS[case]
     labels, reference = labels_of(tmp_path, scale, bias)
     shares = [
         [int(n) * Fraction(a) + Fraction(b) for n, a, b in zip(row, scale, bias)]

@@ -2,10 +2,6 @@
 give one by one.
 """
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -141,11 +137,3 @@ def test_kept_operators_are_the_same_whatever_is_kept_with_them():
         assert set(got) == (set(expected) if keep == "all" else {*keep, "end"})
         for name in got:
             np.testing.assert_array_equal(got[name], expected[name], err_msg=f"{keep}: {name}")
-
-
-@pytest.mark.full
-def test_a_processor_without_vector_extensions_adds_up_the_same():
-    code = f"import runpy; print(runpy.run_path({__file__!r})['wrong']())"
-    environment = {**os.environ, "XNORFORGE_CXXFLAGS": "-march=x86-64"}
-    run = [sys.executable, "-c", code]
-    assert subprocess.run(run, env=environment, capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,13 +156,16 @@ def test_a_table_holds_the_sum_of_every_choice_of_signs(size):
 @pytest.mark.full
 @pytest.mark.parametrize("kind", ["x86-64", "haswell"])
 def test_processors_with_fewer_extensions_give_the_same(kind):
-    """Compiled for one without AVX and population counts, and for one with AVX2."""
+    """Compiled for one without AVX and population counts, and for one with AVX2; what is done in one call
+    too.
+    """
     code = (
         f"import runpy; run = runpy.run_path({__file__!r}); from xnorforge.sim.bits import kernels; "
-        "print(kernels.byte_products(), kernels.short_lookups(), run['wrong']())"
+        "print(kernels.byte_products(), kernels.short_lookups(), run['wrong'](), "
+        f"runpy.run_path({str(Path(__file__).with_name('test_bits_fused.py'))!r})['wrong']())"
     )
     environment = {**os.environ, "XNORFORGE_CXXFLAGS": f"-march={kind}"}
     found = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
-    assert found.stdout == "False False []\n"
+    assert found.stdout == "False False [] []\n"
