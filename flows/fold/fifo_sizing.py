@@ -142,8 +142,8 @@ class _Network:
         watched: Collection[str] = (),
         least: bool = False,
     ) -> Course:
-        """A run with these FIFOs, in which no frame waits for a template."""
-        model = CycleModel(self.operators(depths), bench=True, rows=self.least if least else self.rows)
+        """A run with these FIFOs."""
+        model = CycleModel(self.operators(depths), rows=self.least if least else self.rows)
         return model.run(frames, pace=pace, watched=watched)
 
     def price(self, place: Place, depth: int) -> float:

@@ -7,7 +7,7 @@ as every part of the network repeats itself, and skips the frames that would rep
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 
@@ -149,18 +149,16 @@ class CycleModel:
 
     Args:
         ops: operators in stream order.
-        bench: whether they are on the operator bench, where no frame waits for flags.
         rows: {operator: its row}, of those whose rows are known.
 
     Raises:
         UserError: the model does not cover an operator; the text names it.
     """
 
-    def __init__(self, ops: list[HwOp], bench: bool = False, rows: dict[str, _timing.Timing] | None = None):
+    def __init__(self, ops: list[HwOp], rows: dict[str, _timing.Timing] | None = None):
         self.ops = ops
         known = rows or {}
-        timings = [known.get(op.name) or _timing.row_of(op, part(op, "cycles")) for op in ops]
-        self.timings = [replace(row, ahead=None) if bench and row.ahead else row for row in timings]
+        self.timings = [known.get(op.name) or _timing.row_of(op, part(op, "cycles")) for op in ops]
         ins, outs = [op.in_streams() for op in ops], [op.out_streams() for op in ops]
         given = list(chain.from_iterable(map(zip, (op.sources for op in ops), ins)))
         made = list(chain.from_iterable(map(zip, (op.results for op in ops), outs)))

@@ -57,8 +57,8 @@ struct NodeRow {
   int64_t period, room, seen, free;  // of the buffer; period 0: there is none
   int64_t keeps_freed;               // whether the cycles in which the buffer's room is freed are kept
   int64_t places, round, turns;      // of rounds
-  int64_t reader;                    // of a source with `ahead` and of rounds: the node whose progress they wait for
-  int64_t ahead, pace;               // of a source
+  int64_t reader;                    // of rounds: the node whose progress they wait for
+  int64_t pace;                      // of a source
   const Work* works;
 };
 
@@ -175,7 +175,6 @@ struct Node : NodeRow {
 
   RoundClock taking, passing;  // of rounds: when beats are taken, and when they are passed on
   int64_t beats = 0, frame_beats = 0;  // of a source: to be sent in all, and per frame
-  int64_t frees_per_frame = 0;         // of a buffer
 
   bool moves() const { return kind == PIPELINE || kind == ROUNDS; }
   bool buffered() const { return period > 0; }
@@ -249,7 +248,7 @@ class Model {
     }
     for (Node& n : nodes) prepare(n);
     for (Node& n : nodes)
-      if (n.kind == ROUNDS || n.ahead) nodes[n.reader].wakes = &n;
+      if (n.kind == ROUNDS) nodes[n.reader].wakes = &n;
   }
 
   // With pauses no frame repeats another, so that all of them are moved at once.
@@ -307,7 +306,6 @@ class Model {
     }
     n.held.make(n.room + n.period + 1);
     n.freed.make((n.room / n.period + 2) * frees + 1);
-    n.frees_per_frame = n.ins[0]->frame_beats / n.period * frees;
   }
 
   // ---- Moving beats ----------------------------------------------------------------------------------------
@@ -348,29 +346,20 @@ class Model {
     return true;
   }
 
-  // A source offers a beat as soon as it can, and a frame's first beat is seen when the frame may begin. Whether
-  // there was one to offer.
+  // A source offers a beat as soon as it can. Whether there was one to offer.
   bool send_beat(Node& n) {
     Stream& out = *n.outs[0];
     if (out.pending() || out.taken == n.beats) return false;
-    int64_t begins = 0;
-    const int64_t frame = out.taken / n.frame_beats;
-    if (n.ahead && frame >= n.ahead && out.taken % n.frame_beats == 0) {
-      const Node& reader = nodes[n.reader];
-      const int64_t entry = (frame - n.ahead + 1) * reader.frees_per_frame - 1;
-      if (reader.freed_made <= entry) return false;
-      begins = reader.freed_log[entry].cycle;
-    }
     int64_t cycle = out.taken ? out.take_cycle + 1 : 0;
     if (n.pace) cycle = max(cycle, out.taken * n.pace / n.frame_beats);
-    offer(out, cycle, begins);
+    offer(out, cycle);
     return true;
   }
 
-  // A beat is offered in the first cycle from `cycle` on in which the stream does not pause, and seen from `begins`
-  // on. If its reader has room, or does nothing but wait for it, it is taken here: a visit less.
-  void offer(Stream& stream, int64_t cycle, int64_t begins) {
-    stream.offer_cycle = max(stream.open(cycle), begins);
+  // A beat is offered in the first cycle from `cycle` on in which the stream does not pause. If its reader has room,
+  // or does nothing but wait for it, it is taken here: a visit less.
+  void offer(Stream& stream, int64_t cycle) {
+    stream.offer_cycle = stream.open(cycle);
     ++stream.offered;
     Node& reader = *stream.reader;
     if (reader.kind == SINK) {
@@ -533,7 +522,7 @@ class Model {
           stall = max<int64_t>(0, taken + (n.stop == RESULT ? 2 : 1) - cycle);
           cycle += stall;
         }
-        for (Stream* out : n.outs) offer(*out, cycle, 0);
+        for (Stream* out : n.outs) offer(*out, cycle);
         n.offered = !at_once;
         if (n.offered) continue;
       } else {
@@ -582,7 +571,7 @@ class Model {
         const int64_t move = next_round_move(n, n.passing, n.held[n.resolved] + n.latency, -1);
         if (move >= 0) {
           ++n.resolved;
-          offer(out, move + n.passing.stalled, 0);
+          offer(out, move + n.passing.stalled);
           moved = true;
         }
       }
@@ -640,8 +629,6 @@ class Model {
       found.first.push_back(found.marks.size());
       if (n.kind == PIPELINE) note_pipeline(n, found);
       if (n.kind == ROUNDS) note_rounds(n, found);
-      for (int64_t k = 0; k < min(frames, n.ahead); ++k)
-        found.add(1, nodes[n.reader].freed_log[(frames - k) * nodes[n.reader].frees_per_frame - 1].cycle);
     }
     found.first.push_back(found.marks.size());
     return found;
@@ -678,9 +665,9 @@ class Model {
     std::set<int64_t> all(found.streams.begin(), found.streams.end());
     bool limited = found.together > 1;
     for (size_t k = 0; k < nodes.size(); ++k) {
-      if (nodes[k].moves() || nodes[k].ahead) all.insert(found.nodes[k]);
+      if (nodes[k].moves()) all.insert(found.nodes[k]);
       if (nodes[k].pace) all.insert(found.together * nodes[k].pace);
-      limited |= nodes[k].pace || nodes[k].ahead;
+      limited |= nodes[k].pace != 0;
     }
     if (all.size() == 1) return UNLIMITED;
     if (limited) return 0;

@@ -38,7 +38,7 @@ class NodeRow(ctypes.Structure):
     _fields_ = [
         *((name, c_int64) for name in ("kind", "in_count", "out_count", "latency", "stop", "work_count")),
         *((name, c_int64) for name in ("period", "room", "seen", "free", "keeps_freed")),
-        *((name, c_int64) for name in ("places", "round", "turns", "reader", "ahead", "pace")),
+        *((name, c_int64) for name in ("places", "round", "turns", "reader", "pace")),
         ("works", c_void_p),
     ]
 
@@ -195,10 +195,8 @@ class Engine:
                 fronts.append(node_row(timing.front, into, between, kept, node))
                 front_links.append([*into, *between])
                 self.fronts[node], into = first + len(front_links) - 1, between
-            nodes.append(node_row(timing, into, out, kept or bool(timing.ahead)))
+            nodes.append(node_row(timing, into, out, kept))
             links.append([*into, *out])
-            if timing.ahead:
-                sources[0].ahead, sources[0].reader = timing.ahead, node
         nodes += [*sources, *(NodeRow(SINK, 1, 0) for _ in model.sinks), *fronts]
         links += [[number[tensor]] for tensor in (*model.sources, *model.sinks)] + front_links
         return nodes, list(chain.from_iterable(links))

@@ -115,8 +115,6 @@ class Timing:
         stop: when the pipeline stalls.
         buffer: the buffer of its only input stream, if any.
         front: a pipeline before the buffer, if any; it returns as many beats as it takes.
-        ahead: number of frames that may have entered the network before their last step here is done; None:
-            any number.
         rounds: for a front that works in rounds: a beat that it takes occupies a place, and counts as read
             when the steps for it are done.
     """
@@ -126,7 +124,6 @@ class Timing:
     stop: Stop
     buffer: Buffer | None = None
     front: "Timing | None" = None
-    ahead: int | None = None
     rounds: Rounds | None = None
 
     @cached_property
@@ -151,7 +148,7 @@ class Timing:
         """Number of earlier frames, of these beats in and out, that a step's cycle can depend on."""
         buffered = self.buffer.room + self.buffer.period if self.buffer else 0
         before = self.front.memory(taken, taken) if self.front else 0
-        return max(-(-buffered // taken), -(-(self.latency + RUNNING) // given), before, self.ahead or 0)
+        return max(-(-buffered // taken), -(-(self.latency + RUNNING) // given), before)
 
 
 SKID = Timing([Work(needs=1, frees=1)], 1, Stop.READER, Buffer(1, 1, seen=0))

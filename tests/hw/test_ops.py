@@ -96,7 +96,7 @@ def test_every_beat_of_an_operator_is_in_the_cycle_of_the_model(bench, name, pac
     beats, runs = 0, bench(name, pace)
     for lane, op in enumerate(EXAMPLES[name]):
         run = taken(runs, lane)
-        course = CycleModel([op], bench=True).run(FRAMES, (PACES | MORE)[pace], 7, lane)
+        course = CycleModel([op]).run(FRAMES, (PACES | MORE)[pace], 7, lane)
         assert not course.deadlock
         for tensor, cycles in zip([*op.sources, *op.results], [*run.taken, *run.given], strict=True):
             np.testing.assert_array_equal(course.taken[tensor], cycles, err_msg=tensor)

@@ -32,7 +32,7 @@ OPS = {name: examples_of(name) for name in plugins.names("hw.ops")}
 @pytest.mark.parametrize("name", sorted(OPS))
 def test_the_interval_is_the_one_that_the_operator_states(name):
     for op in OPS[name]:
-        course = CycleModel([op], bench=True).run(FRAMES)
+        course = CycleModel([op]).run(FRAMES)
         assert course.interval == op.cycles()
         assert op.latency() in (course.latency, None)
         work = course.operators[op.name]
@@ -96,7 +96,7 @@ def test_a_bypass_that_is_too_small_is_a_deadlock():
 @pytest.mark.parametrize("name", sorted(OPS))
 def test_frames_that_repeat_each_other_are_known_without_moving_their_beats(name):
     """The same run with pauses that never come moves all beats of all frames."""
-    for model in [CycleModel([op], bench=True) for op in OPS[name][:6]]:
+    for model in [CycleModel([op]) for op in OPS[name][:6]]:
         known, moved = model.run(40), model.run(40, NEVER)
         assert known.simulated < moved.simulated == 40
         assert_alike(known, moved)
