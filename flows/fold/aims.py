@@ -19,7 +19,7 @@ from xnorforge.core.plugins import names
 from xnorforge.core.types import Record
 from xnorforge.flows.bind import Bound
 from xnorforge.flows.fold.fifo_sizing import depth_of, frame_latency
-from xnorforge.flows.fold.options import RESOURCES, ROUNDING, Amounts, Option
+from xnorforge.flows.fold.options import RESOURCES, ROUNDING, SPARE, Option
 from xnorforge.flows.fold.quicker import quicker
 from xnorforge.flows.fold.search import NO_LIMIT, Choice, Part, cheapest, excess, fastest, first, options_of
 from xnorforge.hw import boards, families
@@ -27,7 +27,6 @@ from xnorforge.hw.boards import Board
 from xnorforge.hw.fabric import BRAM36_BITS, URAM_BITS
 from xnorforge.hw.ops.base import HwOp
 
-SPARE = {"lut": "lut", "bram": "bram36", "dsp": "dsp"}  # {name in a request: name of the capacity}
 ROUTABLE = 0.85  # of the LUTs: leaves a router room; more is used only if nothing else is fast enough
 ROUNDS = 6  # how often FIFOs, which come after the search, may require a smaller design
 TRIES = 400  # divided by the number of operators: how often other foldings are tried to save FIFOs
@@ -35,13 +34,8 @@ MOVED = 4_000_000  # divided by the beats of all streams in a frame, likewise
 QUICK = 20_000_000  # beats that are moved to size FIFOs in such a try
 AVOIDED = 4  # most expensive FIFOs that are tried to be avoided at a time
 LUT_BITS = 64  # that one LUT can store
-HASTE = (
-    0.03,
-    0.1,
-    0.3,
-)  # of the cost of all FIFOs: what an operator that takes the whole interval seems to cost
+HASTE = 0.03, 0.1, 0.3  # of the cost of all FIFOs: what one that takes the whole interval seems to cost
 FEW = 4  # levels between registers into which the handshake of one operator fits, but not that of two
-TIE = 1e-4  # weight of the share of the part if a resource is to be spared
 
 
 @dataclass(frozen=True)
@@ -53,8 +47,7 @@ class Aim:
         fps: "max": the smallest interval within the limits; else "".
         limits: {"lut", "bram", "dsp": "60%" of the part or a number in the part's own units; "latency":
             cycles, or "500us", or "25ns"}.
-        spare: the resource to minimise, "lut", "bram" or "dsp"; "": minimise the sum of the shares of the
-            part.
+        spare: the resource to minimise, "lut", "bram" or "dsp"; "": minimise `Part.price`.
     """
 
     interval: int
@@ -212,17 +205,10 @@ class Search:
         self, interval: int, limits: dict[str, float], spare: str = "", **more: Any
     ) -> Choice | None:
         """The best folding within an interval and limits, without FIFOs; `more` as of `search.cheapest`."""
-        return cheapest(self.options, interval, self._weights(spare), limits, **more)
-
-    def _weights(self, spare: str) -> Amounts:
-        """Of each of `RESOURCES` in the quantity to minimise."""
-        share = self.part.weights
-        if not spare:
-            return share
-        return tuple(float(name == SPARE[spare]) + TIE * one for name, one in zip(RESOURCES, share))
+        return cheapest(self.options, interval, self.part.price(spare), limits, **more)
 
     def _cost(self, amounts: dict[str, float], spare: str) -> float:
-        return sum(one * amounts[name] for name, one in zip(RESOURCES, self._weights(spare)))
+        return self.part.price(spare).of(amounts)
 
     def _finished(self, choice: Choice, interval: int, limits: dict[str, float], spare: str) -> list[HwOp]:
         """The operators of a choice with their FIFOs. If these cost something, it is tried whether the whole

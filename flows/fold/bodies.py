@@ -65,7 +65,7 @@ def with_layers(
             continue
         op = folded.make()
         if not always:
-            its = part.price(op) + _of_frames(op, part)
+            its = part.cost([op, *_frames(op)])
             if not _clearly_less(its, bounds[places.start : places.stop], interval, part, finish):
                 continue
         for place in places:
@@ -73,25 +73,24 @@ def with_layers(
     return [one for some in found for one in some]
 
 
-def _of_frames(op: HwOp, part: Part) -> float:
-    """Share of the part that a frame in front of an operator and one behind it take."""
-    kinds = (
-        (s, {"shape": list(s.shape), "lanes": s.lanes, "bits": s.bits})
+def _frames(op: HwOp) -> list[HwOp]:
+    """What holds a frame in front of an operator and one behind it."""
+    return [
+        OPS["Fifo"].make(shape=list(s.shape), lanes=s.lanes, bits=s.bits, depth=s.beats)
         for s in (op.in_stream(), op.out_stream())
-    )
-    return sum(part.price(OPS["Fifo"].make(**kind, depth=stream.beats)) for stream, kind in kinds)
+    ]
 
 
-def _clearly_less(share: float, bounds: list[Bound], interval: int, part: Part, finish) -> bool:
-    """Whether a share of the part is clearly less than that of operators which are not in a loop.
+def _clearly_less(cost: float, bounds: list[Bound], interval: int, part: Part, finish) -> bool:
+    """Whether a cost is clearly less than that of operators which are not in a loop.
 
     FIFOs, whose depths take longer to find than all else, are added only if it is less than without them.
     """
-    choice = cheapest(options_of(bounds, {}, True), interval, part.weights)
+    choice = cheapest(options_of(bounds, {}, True), interval, part.price())
     if choice is None:
         return True
     apart = choice.operators()
-    return share < sum(map(part.price, apart)) and share < WORTH * sum(map(part.price, finish(apart)))
+    return cost < part.cost(apart) and cost < WORTH * part.cost(finish(apart))
 
 
 def _with_constants(ops: list[HwOp], page: dict[str, Record]) -> list[HwOp]:
@@ -106,8 +105,8 @@ def _folded(bound: Bound, interval: int, part: Part, finish) -> Bound | None:
     inputs, outputs = ([one.name for one in side] for side in (graph.input, graph.output))
     most = interval // AT_ENDS if bound.pages else inf
     while limit >= least:
-        choice = cheapest(options, limit, part.weights, extra=partial(_unless_longer, inputs, most))
-        choice = choice or cheapest(options, limit, part.weights)
+        choice = cheapest(options, limit, part.price(), extra=partial(_unless_longer, inputs, most))
+        choice = choice or cheapest(options, limit, part.price())
         assert choice is not None
         if (body := _one_form(choice.operators(), inputs, outputs)) is not None:
             ops, ends = body

@@ -21,6 +21,7 @@ from xnorforge.hw.ops.base import PAGE, HwOp, Stream
 from xnorforge.hw.parts import family_in_use
 
 RESOURCES = ("lut", "bram36", "dsp", "uram")
+SPARE = {"lut": "lut", "bram": "bram36", "dsp": "dsp"}  # {name in a request: one of RESOURCES}
 NOTHING = (0.0,) * len(RESOURCES)
 LEAST = 1 / 16  # LUTs per weight but 0 and input bit of a matrix that is wired or made of adders, at least
 ALL = 32  # foldings of an operator up to which all are priced

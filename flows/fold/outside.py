@@ -49,7 +49,7 @@ def fewest_outside(
 ) -> T | None:
     """The attempt with as few weights from outside as it needs to succeed; None if none does.
 
-    Those go first that save the largest share of the part: many weights, few pixels that are held.
+    Those go first that save the most of the price: many weights, few pixels that are held.
 
     Args:
         room: bytes that the memory gives in a frame.
@@ -70,9 +70,7 @@ def fewest_outside(
 def _by_saving(
     bounds: list[Bound], given: dict[str, Record], interval: int, part: Part
 ) -> list[tuple[str, int]]:
-    """Operators that take less of the part with weights from outside, most saving first, and their bytes of
-    weights.
-    """
+    """Operators that cost less with weights from outside, most saving first, and their bytes of weights."""
     found = []
     for bound in bounds:
         if bound.name in given or bound.body:
@@ -82,8 +80,8 @@ def _by_saving(
         except UserError:
             continue
         inside = [one.amounts for one in Options(bound, {}, True).within(interval)]
-        least = min((np.dot(part.weights, amounts) for amounts in inside), default=np.inf)
-        saved, size = least - sum(map(part.price, ops)), -(-np.asarray(bound.arrays["weights"]).size // 8)
+        least = min((part.price().sums(np.array(one)).max() for one in inside), default=np.inf)
+        saved, size = least - part.cost(ops), -(-np.asarray(bound.arrays["weights"]).size // 8)
         if saved > 0:
             found.append((saved, bound.name, size))
     return [(name, size) for _, name, size in sorted(found, reverse=True)]

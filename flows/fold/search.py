@@ -1,5 +1,5 @@
-"""The folding search: of all foldings of a network within an interval and limits, the one whose resources,
-weighted and added up, are least, width converters and skid buffers included.
+"""The folding search: of all foldings of a network within an interval and limits, the one of least price, a
+convex function of the sums of its resources, width converters and skid buffers included.
 
 Operators are connected by streams, and a width converter is needed between two operators whose beats differ.
 So every stream has two unknowns, the beats of the operator that writes it and those of the one that reads it.
@@ -8,9 +8,9 @@ The search joins the tables that have an unknown in common and keeps, for each c
 that are left, the best row; this unknown is then settled. That is exact for any graph, and quick as long as
 few streams are open at a time, also in networks with branches (variable elimination).
 
-If the best folding breaks a limit, the tables are joined again with all rows that no other row beats in LUT,
-block RAM and DSP at once, except rows that, even with the best of everything else, break a limit or are worse
-than a folding already found.
+If the best folding by one sum of the price breaks a limit or has a larger sum, the tables are joined again
+with all rows that no other row beats in LUT, block RAM and DSP at once, except rows that, even with the best
+of everything else, break a limit or are worse than a folding already found.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +26,7 @@ from xnorforge.flows.bind import Bound
 from xnorforge.flows.fold.options import (
     RESOURCES,
     ROUNDING,
+    SPARE,
     Amounts,
     Option,
     Options,
@@ -40,16 +41,36 @@ from xnorforge.hw.ops.base import HwOp, Stream
 T = TypeVar("T")
 MOST_ROWS = 300_000  # of a table; of more, those that may be best are kept
 MIXED = 2, 4, 8, 16, 64  # times the weight of a resource whose limit was broken, to find a folding within
+IDLE, CHEAP = 1 / 2, 1 / 4  # this part of the block RAMs counts this part of its share
+TIE = 1e-4  # weight of the share of the part if a resource is to be spared
 NONE = 1e-6  # of a resource that a part does not have, so that its share is more than anything else's
 NO_LIMIT: dict[str, float] = dict.fromkeys(RESOURCES, float("inf"))
 
 
 @dataclass(frozen=True)
-class Part:
-    """Capacity of a part, in LUTs, block RAMs of 36 kbit, DSPs and UltraRAMs.
+class Price:
+    """What a search minimises: the largest of some weighted sums of amounts.
 
-    A design's share of the part is the sum of the fractions of these that it uses.
+    Attributes:
+        weights: (sums, RESOURCES).
+        less: (sums,), what is subtracted from each.
     """
+
+    weights: np.ndarray
+    less: np.ndarray
+
+    def sums(self, amounts: np.ndarray) -> np.ndarray:
+        """The sums (…, sums) of amounts (…, RESOURCES)."""
+        return amounts @ self.weights.T - self.less
+
+    def of(self, amounts: Mapping[str, float]) -> float:
+        """The price of amounts of `RESOURCES`; others do not count."""
+        return float(self.sums(np.array([amounts.get(name, 0) for name in RESOURCES])).max())
+
+
+@dataclass(frozen=True)
+class Part:
+    """Capacity of a part, in LUTs, block RAMs of 36 kbit, DSPs and UltraRAMs."""
 
     lut: float
     bram36: float
@@ -61,18 +82,20 @@ class Part:
         """The part of a board's capacity."""
         return cls(*(capacity.get(name, NONE) for name in RESOURCES))
 
-    @property
-    def weights(self) -> Amounts:
-        """Share of one of each of `RESOURCES`."""
-        return tuple(1 / getattr(self, name) for name in RESOURCES)
+    def price(self, spare: str = "") -> Price:
+        """The shares of all resources, added up, where block RAMs that would be idle count little, because
+        LUTs take time to synthesise and route; or the resource to spare.
+        """
+        share, names = np.array([1 / getattr(self, name) for name in RESOURCES]), np.array(RESOURCES)
+        if spare:
+            return Price(np.array([(names == SPARE[spare]) + TIE * share]), np.zeros(1))
+        idle = np.where(names == "bram36", CHEAP, 1.0) * share
+        return Price(np.array([idle, share]), np.array([0.0, (1 - CHEAP) * IDLE]))
 
-    def price(self, op: HwOp) -> float:
-        """Share of one operator, from its own cost model."""
-        return self.utilisation(op.estimate(registers=False))
-
-    def utilisation(self, amounts: dict[str, float]) -> float:
-        """Share of `amounts`, {name: amount} of a cost model or a synthesis."""
-        return sum(amounts.get(name, 0) / getattr(self, name) for name in RESOURCES)
+    def cost(self, ops: Sequence[HwOp]) -> float:
+        """The price of operators, from their own cost models."""
+        costs = [op.estimate(registers=False) for op in ops]
+        return self.price().of({name: sum(one.get(name, 0) for one in costs) for name in RESOURCES})
 
 
 @dataclass(frozen=True)
@@ -148,18 +171,17 @@ def fastest(options: list[Options]) -> tuple[int, str]:
 def cheapest(
     options: list[Options],
     interval: int,
-    weights: Sequence[float],
+    price: Price,
     limits: dict[str, float] = NO_LIMIT,
     extra: Callable[[int, Option], float] | None = None,
 ) -> Choice | None:
-    """The best choice within an interval and limits: the one of least weighted sum of `RESOURCES`.
+    """The best choice within an interval and limits: the one of least price.
 
     Args:
         options: of every operator in order.
         interval: cycles per frame that no operator may exceed, except those with a given folding.
-        weights: of each of `RESOURCES`.
         limits: of each of `RESOURCES`.
-        extra: added to the sum for an option of the operator at a place; inf forbids it.
+        extra: added to the price for an option of the operator at a place; inf forbids it.
 
     Returns:
         The choice; None if there is none.
@@ -175,7 +197,7 @@ def cheapest(
             return None
         more = [[its for its in row if its < np.inf] for row in more]
         try:
-            found = _cheapest(some, more, np.array(weights), np.array([limits[name] for name in RESOURCES]))
+            found = _cheapest(some, more, price, np.array([limits[name] for name in RESOURCES]))
         except UserError:
             if extra is None:
                 raise
@@ -188,7 +210,7 @@ def cheapest(
 
 
 def _cheapest(
-    some: list[list[Option]], extra: list[list[float]], weights: np.ndarray, limits: np.ndarray
+    some: list[list[Option]], extra: list[list[float]], price: Price, limits: np.ndarray
 ) -> list[Option] | None:
     """One option per operator; None if none keeps the limits."""
     taken = np.max([one.amounts for ones in some for one in ones], axis=0)
@@ -198,32 +220,34 @@ def _cheapest(
     def solve(weights, more: float = 0.0) -> list[_Table]:
         return graph.solve(np.append(weights, more)[:, None], np.ones(1))
 
-    best = solve(weights, 1.0)
-    if not len(best[-1].amounts):
-        raise UserError(_apart(some))
-
     def within(options: list[Option]) -> bool:
         return bool((_total(options) <= limits + ROUNDING).all())
 
-    found = graph.options(best)
-    if within(found):
-        return found
-    # Bounds: what the weighted sum and each limited resource come to at least.
-    criteria = [weights, *np.eye(len(limits))[np.isfinite(limits)]]
-    most = [np.inf, *limits[np.isfinite(limits)]]
+    for place, weights in enumerate(price.weights):
+        best = solve(weights, 1.0)
+        if not len(best[-1].amounts):
+            raise UserError(_apart(some))
+        found = graph.options(best)
+        sums = price.sums(_total(found))
+        if sums[place] >= sums.max() and within(found):  # no price is below one of its sums
+            return found
+    # Bounds: what the weighted sums and each limited resource come to at least.
+    count, finite = len(price.weights), np.isfinite(limits)
+    criteria = [*price.weights, *np.eye(len(limits))[finite]]
     solved = [solve(one) for one in criteria]
-    if any(tables[-1].amounts[0, 0] > limit + ROUNDING for tables, limit in zip(solved[1:], most[1:])):
+    least = [tables[-1].amounts[0, 0] for tables in solved]
+    if (np.array(least[count:]) > limits[finite] + ROUNDING).any():
         return None
-    known = [graph.options(tables) for tables in solved[1:]]
-    for resource in np.flatnonzero(np.isfinite(limits)):
-        for factor in MIXED:
-            known.append(
-                graph.options(solve(weights * np.where(np.arange(len(limits)) == resource, factor, 1)))
-            )
-    most[0] = min((_total(one) @ weights for one in known if within(one)), default=np.inf)
+    known = [graph.options(tables) for tables in solved]
+    for resource, factor in product(np.flatnonzero(finite), MIXED):
+        dear = np.where(np.arange(len(limits)) == resource, factor, 1)
+        known.append(graph.options(solve(price.weights[-1] * dear)))
+    lowest = min((price.sums(_total(one)).max() for one in known if within(one)), default=np.inf)
+    most = [*(lowest + price.less), *limits[finite]]
     bounds = [_Bound(one, limit, graph.rests(tables)) for one, limit, tables in zip(criteria, most, solved)]
-    last = graph.solve(np.eye(len(limits) + 1, len(limits)), weights, bounds)
-    return graph.options(last, int(np.argmin(last[-1].amounts @ weights))) if len(last[-1].amounts) else None
+    last = graph.solve(np.eye(len(limits) + 1, len(limits)), price.weights[-1], bounds)
+    prices = price.sums(last[-1].amounts).max(axis=1)
+    return graph.options(last, int(np.argmin(prices))) if len(prices) else None
 
 
 def _passes_ready(writer: Option, reader: Option) -> bool:

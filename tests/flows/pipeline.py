@@ -83,7 +83,7 @@ def lowered_at_random(method, net: str, count: int, folder, prepare) -> dict:
 
 def smallest(bounds, interval=SLOW, given=None, part=PART):
     """The operators of the folding with the smallest share of a part, without adders, limits and FIFOs."""
-    found = cheapest(options_of(bounds, given or {}, False), interval, part.weights)
+    found = cheapest(options_of(bounds, given or {}, False), interval, part.price())
     assert found is not None, interval
     return found.operators()
 

@@ -113,4 +113,4 @@ def test_where_a_pixel_comes_in_every_cycle_adders_are_smaller_by_real_counts(ch
     plain, chosen = (Search(bounds, board, adders=adders).chosen(Aim(16)) for adders in (False, True))
     assert "conv0" in {op.name for op in chosen if type(op).__name__ == "DaMvu"}
     taken = [cells.add(synth.count(ops, "xc7")) for ops in (plain, chosen)]
-    assert Part.of(board.capacity).utilisation(taken[1]) < Part.of(board.capacity).utilisation(taken[0])
+    assert Part.of(board.capacity).price().of(taken[1]) < Part.of(board.capacity).price().of(taken[0])

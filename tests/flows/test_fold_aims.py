@@ -21,7 +21,7 @@ from xnorforge.flows.fold.aims import Aim, Search, amounts_of, check_storable, i
 from xnorforge.flows.fold.fifo_sizing import depth_of, fifo_before, frame_latency
 from xnorforge.flows.fold.loading import as_loadable
 from xnorforge.flows.fold.options import RESOURCES, Options, candidates, converters, extents
-from xnorforge.flows.fold.search import NO_LIMIT, Part, cheapest, options_of
+from xnorforge.flows.fold.search import NO_LIMIT, Part, Price, cheapest, options_of
 from xnorforge.flows.lower import checks, emit
 from xnorforge.flows.report import provenance
 from xnorforge.hw import boards
@@ -29,6 +29,7 @@ from xnorforge.hw.parts import estimates_of
 from xnorforge.pipeline import request
 
 from ..refusals import says
+from .test_finn_folding import cnv
 
 BOARD = boards.load("pynq-z2")
 BOARD_PART = Part.of(BOARD.capacity)
@@ -98,10 +99,13 @@ def test_no_folding_at_all_is_better_than_the_one_found_within_limits(chains, se
         bounds, board = as_loadable(bounds), boards.load("kv260")
     with estimates_of(board.family):
         options, every = options_of(bounds, {}, False), np.array([*everything(bounds, interval)])
-        weights, eye = Part.of(board.capacity).weights, np.eye(len(RESOURCES))
+        part = Part.of(board.capacity)
+        share, small = part.price().weights[1], [replace(part, lut=300, bram36=one) for one in (1, 2)]
         rng, met, most = np.random.default_rng(seed), 0, every.max(axis=0)
         assert (most[3] > 1) == (seed == 8)
-        for price in [eye[0], eye[1], weights, *rng.exponential(weights, (4, len(weights)))]:
+        rows = [*np.eye(2, len(RESOURCES)), share, *rng.exponential(share, (4, len(share)))]
+        linear = [Price(np.array([row]), np.zeros(1)) for row in rows]
+        for price in [*linear, *(one.price() for one in small)]:
             for shares in [(np.inf, np.inf), *rng.random((6, 2))]:
                 lut, bram = (
                     np.quantile(every[:, k], share) if share < 1 else share for k, share in enumerate(shares)
@@ -113,7 +117,8 @@ def test_no_folding_at_all_is_better_than_the_one_found_within_limits(chains, se
                 assert (found is None) == (len(fit) == 0)
                 if found:
                     taken, ops = np.array([found.amounts[name] for name in RESOURCES]), found.operators()
-                    assert taken @ price == pytest.approx((fit @ price).min(), rel=1e-6, abs=1e-4)
+                    least = price.sums(fit).max(axis=1).min()
+                    assert price.sums(taken).max() == pytest.approx(least, rel=1e-6, abs=1e-4)
                     assert all(taken[[0, 1, 3]] <= np.array([lut, bram, uram]) + 1e-5)
                     assert amounts(ops) == pytest.approx(tuple(taken)) and found.interval <= interval
                     met += 1
@@ -122,17 +127,17 @@ def test_no_folding_at_all_is_better_than_the_one_found_within_limits(chains, se
 
 @pytest.mark.parametrize("seed", seeds(4, 200))
 def test_foldings_that_are_not_priced_would_not_be_chosen(seed, monkeypatch):
-    """The share of the part is the same if all foldings of all operators are priced."""
+    """The price is the same if all foldings of all operators are priced."""
     bounds = bind(emit.emitted(lowered(RandomGraph(seed).model)))
     options = options_of(bounds, {}, True)
     interval = max(one.fastest for one in options) * int(np.random.default_rng(seed).choice([1, 4, 30]))
-    found = cheapest(options, interval, BOARD_PART.weights)
+    found = cheapest(options, interval, BOARD_PART.price())
     monkeypatch.setattr(
         Options, "_narrow", lambda self, places: [o for k in places for o in self._price(k).values()]
     )
-    every = cheapest(options_of(bounds, {}, True), interval, BOARD_PART.weights)
-    shares = [BOARD_PART.utilisation(one.amounts) for one in (found, every)]
-    assert shares[0] == pytest.approx(shares[1], rel=1e-9)
+    every = cheapest(options_of(bounds, {}, True), interval, BOARD_PART.price())
+    prices = [BOARD_PART.cost(one.operators()) for one in (found, every)]
+    assert prices[0] == pytest.approx(prices[1], rel=1e-9)
 
 
 def of_skid_buffers(ops):
@@ -161,7 +166,7 @@ def test_foldings_of_random_graphs_with_branches_keep_their_limits(seed):
         taken = amounts_of(ops)
         taken["lut"] += of_skid_buffers(ops)
         assert taken == pytest.approx(found.amounts) and taken["lut"] <= limit + 1e-5
-        assert search.part.utilisation(taken) >= search.part.utilisation(plain.amounts) - 1e-9
+        assert search._cost(taken, "") >= search._cost(plain.amounts, "") - 1e-9
     assert search.cheapest(interval, NO_LIMIT | {"lut": least - 1}) is None
 
 
@@ -174,17 +179,27 @@ def test_adders_that_a_quick_look_leaves_out_would_not_be_chosen(chains, interva
         one.within(1)
         one.improve()
     limits = NO_LIMIT
-    shares = [
-        BOARD_PART.utilisation(cheapest(some, interval, BOARD_PART.weights, limits).amounts)
+    prices = [
+        BOARD_PART.cost(cheapest(some, interval, BOARD_PART.price(), limits).operators())
         for some in (quick, exact)
     ]
-    assert shares[0] == pytest.approx(shares[1])
+    assert prices[0] == pytest.approx(prices[1])
+
+
+def test_weights_lie_in_block_ram_while_the_part_has_it_to_spare(chains):
+    """CNV: 55 of the part's 140 block RAMs take what would be more than 3,000 LUT."""
+    search = Search(bind(cnv(chains["Chain"]((32, 32, 3), images=1)).model()), BOARD, adders=True)
+    found = search.within(32400, search.limits({}))
+    assert amounts_of(found)["lut"] <= 5500 and amounts_of(found)["bram36"] <= 55
 
 
 def test_limits_that_limit_nothing_change_nothing(net):
-    plain = folded(net, interval=1000)
-    for limits in ({"lut": "100%"}, {"bram": "100%"}, {"latency": "1000000"}):
-        assert folded(net, interval=1000, limits=limits)["operators"] == plain["operators"]
+    """The shorter interval makes adders of a matrix."""
+    for interval, adders in ((1000, False), (64, True)):
+        plain = folded(net, interval=interval)["operators"]
+        assert adders == any(one["op"] == "DaMvu" for one in plain)
+        for limits in ({"lut": "100%"}, {"bram": "100%"}, {"latency": "1000000"}):
+            assert folded(net, interval=interval, limits=limits)["operators"] == plain
 
 
 def test_weights_that_no_block_ram_and_no_lut_could_store_are_refused_at_once(chains):
@@ -261,12 +276,6 @@ def test_a_rate_is_an_interval_at_the_board_s_clock(net):
         interval_of("2e8", 100.0)
 
 
-def test_an_interval_that_makes_adders_of_a_matrix_is_searched_as_all_limits_are(net):
-    alone, limited = folded(net, interval=64), folded(net, interval=64, limits={"lut": "100%"})
-    assert any(one["op"] == "DaMvu" for one in alone["operators"])
-    assert alone["operators"] == limited["operators"]
-
-
 def test_the_most_frames_are_those_of_the_widest_folding_or_of_the_limit(net):
     free = folded(net, fps="max")
     assert free["interval_bound"] == 64  # conv0_window: a pixel of 8 x 8 per cycle
@@ -291,17 +300,6 @@ def test_a_refusal_names_figures_that_can_be_had(net):
     assert record["estimate"]["lut"] == float(lut.replace(",", ""))
     least = re.search(r"with 140 BRAM36 it needs at least ([\d,.]+) LUT", text)[1]
     assert spared == float(least.replace(",", ""))
-
-
-def test_a_network_that_fits_by_another_memory_style_alone_is_folded(net, monkeypatch):
-    """The smallest sum of shares lies in logic; on a part with fewer LUTs, some of it lies in block RAM."""
-    first = folded(net, interval=3000)["estimate"]
-    least = folded(net, interval=3000, spare="lut")["estimate"]
-    assert first["bram36"] < least["bram36"] and first["lut"] > least["lut"] + 1
-    capacity = {**BOARD.capacity, "lut": int(least["lut"]) + 1}
-    small = boards.Board(**{**vars(BOARD), "capacity": capacity})
-    monkeypatch.setattr(boards, "load", lambda name: small)
-    assert folded(net, "small", interval=3000)["estimate"]["lut"] <= capacity["lut"]
 
 
 def test_a_folding_file_says_where_memories_lie(net):

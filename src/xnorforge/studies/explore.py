@@ -23,7 +23,7 @@ from xnorforge.flows.fold.bodies import with_bodies
 from xnorforge.flows.fold.fifo_sizing import frame_latency, with_fifos
 from xnorforge.flows.fold.options import RESOURCES
 from xnorforge.flows.fold.quicker import quicker
-from xnorforge.flows.fold.search import Choice, cheapest, excess
+from xnorforge.flows.fold.search import Price, cheapest, excess
 from xnorforge.hw import boards
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.plot import chart as plot
@@ -87,15 +87,12 @@ def _points_of(search: Search, limits: dict[str, float], extra: int | None) -> l
     found: dict[str, Point] = {}
     for interval in intervals:
         for worth in WORTH:
-            weights = tuple({"lut": 1.0, "bram36": worth}.get(name, 0.0) for name in RESOURCES)
-            choice = cheapest(search.options, interval, weights, limits)
+            weights = [{"lut": 1.0, "bram36": worth}.get(name, 0.0) for name in RESOURCES]
+            price = Price(np.array([weights]), np.zeros(1))
+            choice = cheapest(search.options, interval, price, limits)
             if choice is None:
                 break
-
-            def price(one: Choice, worth: float = worth) -> float:
-                return one.amounts["lut"] + worth * one.amounts["bram36"]
-
-            best, _ = quicker(choice, search.options, limits, price)
+            best, _ = quicker(choice, search.options, limits, lambda one, its=price: its.of(one.amounts))
             folding = {option.op.name: _folding(option.op) for option in best.options}
             folding |= {name: one.fixed for name, one in loops.items()}
             key = json.dumps(folding)
