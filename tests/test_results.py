@@ -19,12 +19,17 @@ def test_a_table_is_the_one_that_its_records_make(path):
 def test_a_record_changes_the_table_and_a_build_replaces_the_one_of_its_command(tmp_path, monkeypatch):
     line = results.builds()[0]
     changed = {**line, "figures": {**line["figures"], "synth__lut__used": 123456}}
-    monkeypatch.setattr(results, "BUILDS", tmp_path / "builds.jsonl")
-    (tmp_path / "builds.jsonl").write_text(json.dumps(line) + "\n")
+    for name in ("BUILDS", "BOARDS"):
+        monkeypatch.setattr(results, name, tmp_path / name)
+    (tmp_path / "BUILDS").write_text(json.dumps(line) + "\n")
     assert "123,456" not in results.builds_page()
-    monkeypatch.setattr(results.entries, "build_line", lambda *_: {**changed, "operators": {}})
-    results.add(["anywhere"])
-    assert "123,456" in results.builds_page() and len(results.builds()) == 1
+    ran = list[str]()
+    monkeypatch.setattr(results, "last", lambda _: changed | {"commit": "0123abc"})
+    monkeypatch.setattr(results.subprocess, "run", lambda words, **_: ran.append(" ".join(words)))
+    for at in ("0123abd", "0123abc"):
+        monkeypatch.setattr(results, "commit", lambda at=at: at)
+        results.renew(line["command"])
+    assert ran == [line["command"]] and "123,456" in results.builds_page() and len(results.builds()) == 1
 
 
 def test_records_hold_no_path_of_a_machine_and_every_build_passed():

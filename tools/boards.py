@@ -49,13 +49,8 @@ def built(net: str, name: str) -> dict[str, Any]:
     given = {"net": net, **options}.items()
     row["command"] = " ".join(["make", verb, *(f"{key.upper()}={value}" for key, value in given)])
     words = [word for key, value in options.items() for word in (f"--{key}", value)]
-    done = subprocess.run(
-        [sys.executable, "-m", "xnorforge", verb, net, *words, "--json"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
+    called = [sys.executable, "-m", "xnorforge", verb, net, *words, "--json"]
+    done = subprocess.run(called, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         return row | {"refused": json.loads(done.stdout)["message"]}
     acc = ROOT / "out" / net / f"rtl-{name}"

@@ -1,4 +1,4 @@
-"""Check the documents and every text a user reads: length, links, fixed phrases. Part of `make lint`.
+"""Check the documents and every text a user reads: length, links, figures, phrases. Part of `make lint`.
 
     python tools/lint_docs.py [FOLDER]
 
@@ -6,7 +6,9 @@ Prints `file:line: what` for every finding, and exits with 1 if there is one; do
 """
 
 import ast
+import json
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 WORDS, README_WORDS, MAKEFILE_LINES, VERSION_LINES, LINE = 30_000, 900, 60, 60, 160
 COUNTED = ("README.md", "CONTRIBUTING.md", "docs/guide/*.md", "docs/methods/*.md", "examples/README.md")
-PAGES = (
-    "*.md",
-    "docs/guide/*.md",
-    "docs/methods/*.md",
-    "docs/results/*.md",
-    "examples/*.md",
-    ".github/**/*.md",
-)
+PAGES = ("*.md", *(f"docs/{of}/*.md" for of in ("guide", "methods", "results")), "examples/*.md",
+         ".github/**/*.md")  # fmt: skip
 GENERATED = ("docs/results/", "docs/reference/")  # their tables may be wide
 CODE = ("src/xnorforge", "hw", "sw", "flows", "sim", "examples", "tools")
 LITERALS = {".sv", ".svh", ".v", ".c", ".h", ".cpp", ".tcl"}
@@ -33,14 +29,15 @@ PHRASES = {  # {what is refused: how to say it}
     r"\bthose\s+that\b": "name the thing",
     r"\bdear(?:er|est)?\b": "write 'expensive'",
 }
-ALLOWED: dict[str, tuple[str, ...]] = {  # {file: texts in which a phrase is fine}
-}
 FENCE = re.compile(r"^(`{3,}|~{3,}).*?^\1`*[ ]*$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`[^`\n]*`")
 LINK = re.compile(
     r"\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)|(?:src|srcset|href)=\"([^\"]+)\"|^\[[^\]]+\]:\s*(\S+)",
     re.MULTILINE,
 )
+RECORDS = ("builds.jsonl",)  # in docs/results
+TABLE = re.compile(r"^\|.*$", re.MULTILINE)
+FIGURE = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s+(?:LUT|FF|BRAM36|RAMB36|DSP|cycles|frames/s)\b")
 # What a file must contain before it is worth parsing; a phrase may be cut by the quotes of joined literals.
 CUT = r"[\s\"']*f?[\"']?"
 SUSPECT = re.compile(
@@ -78,11 +75,8 @@ def budgets(root: Path) -> Iterator[Finding]:
             f"{path.relative_to(root)} {count:,}"
             for path, count in sorted(counts.items(), key=lambda one: -one[1])[:5]
         )
-        yield (
-            root / "docs",
-            1,
-            f"{sum(counts.values()):,} hand-written words, {WORDS:,} are allowed; the longest: {longest}",
-        )
+        text = f"{sum(counts.values()):,} hand-written words, {WORDS:,} are allowed; the longest: {longest}"
+        yield root / "docs", 1, text
     if counts.get(root / "README.md", 0) > README_WORDS:
         yield root / "README.md", 1, f"{counts[root / 'README.md']:,} words, {README_WORDS} are allowed"
     makefile, changelog = root / "Makefile", root / "CHANGELOG.md"
@@ -93,11 +87,8 @@ def budgets(root: Path) -> Iterator[Finding]:
         heads = [found.start() for found in re.finditer(r"^## ", text, re.MULTILINE)]
         for head, after in zip(heads, [*heads[1:], len(text)], strict=True):
             if (lines := len(text[head:after].rstrip().splitlines())) > VERSION_LINES:
-                yield (
-                    changelog,
-                    line_of(text, head),
-                    f"{lines} lines for one version, {VERSION_LINES} are allowed",
-                )
+                what = f"{lines} lines for one version, {VERSION_LINES} are allowed"
+                yield changelog, line_of(text, head), what
 
 
 def long_lines(root: Path, page: Path, text: str) -> Iterator[Finding]:
@@ -138,34 +129,38 @@ def dead_links(root: Path, page: Path, text: str, made: set[str]) -> Iterator[Fi
         if re.match(r"[a-z][a-z+.-]*:", link) or not target.is_relative_to(root):
             continue
         name = str(target.relative_to(root))
+        heads = anchors(target.read_text()) if target.suffix == ".md" and target.exists() else {anchor}
         if not target.exists() and name not in made:
             yield page, line_of(text, found.start()), f"dead link: {link}"
-        elif (
-            anchor
-            and target.suffix == ".md"
-            and target.exists()
-            and anchor not in anchors(target.read_text())
-        ):
-            yield (
-                page,
-                line_of(text, found.start()),
-                f"dead link: {path or page.name} has no heading #{anchor}",
-            )
+        elif anchor and anchor not in heads:
+            what = f"dead link: {path or page.name} has no heading #{anchor}"
+            yield page, line_of(text, found.start()), what
 
 
-def phrases(path: Path, texts: list[tuple[int, str]], allowed: tuple[str, ...]) -> Iterator[Finding]:
+def unfounded(root: Path) -> Iterator[Finding]:
+    """Records of a commit that is not in the history, and figures of README that no record has."""
+    listed = subprocess.run(["git", "rev-list", "HEAD"], cwd=root, capture_output=True, text=True).stdout
+    figures = set[str]()
+    for path in filter(Path.exists, (root / "docs/results" / name for name in RECORDS)):
+        for number, line in enumerate(map(json.loads, path.read_text().splitlines()), 1):
+            values = line.get("figures", line).values()
+            figures |= {f"{value:,.10g}" for value in values if isinstance(value, int | float)}
+            if f"\n{line['commit']}" not in f"\n{listed}":
+                yield path, number, f"commit {line['commit']} is not in the history: `results.py renew`"
+    text = blanked(blanked((root / "README.md").read_text(), FENCE), TABLE)
+    for found in FIGURE.finditer(text):
+        if found[1] not in figures:
+            yield root / "README.md", line_of(text, found.start()), f"no record has {found[0]}"
+
+
+def phrases(path: Path, texts: list[tuple[int, str]]) -> Iterator[Finding]:
     """Refused phrases in (line, text) pairs."""
     for line, text in texts:
-        for fine in allowed:
-            text = text.replace(fine, " " * len(fine))
         for pattern, instead in PHRASES.items():
             for found in re.finditer(pattern, text, re.IGNORECASE):
                 around = " ".join(text[max(0, found.start() - 30) : found.end() + 30].split())
-                yield (
-                    path,
-                    line + text.count("\n", 0, found.start()),
-                    f"'{found[0]}' in '{around}': {instead}",
-                )
+                at = line + text.count("\n", 0, found.start())
+                yield path, at, f"'{found[0]}' in '{around}': {instead}"
 
 
 def literals(path: Path, text: str) -> list[tuple[int, str]]:
@@ -201,26 +196,22 @@ def texts_of_code(root: Path) -> Iterator[Finding]:
     """Refused phrases in what programs and templates say."""
     for folder in CODE:
         for path in sorted((root / folder).rglob("*")):
-            if (
-                path.suffix not in {".py", ".j2", *LITERALS}
-                or path.name == Path(__file__).name
-                or "shipped" in path.parts
-            ):
+            skipped = path.name == Path(__file__).name or "shipped" in path.parts
+            if path.suffix not in {".py", ".j2", *LITERALS} or skipped:
                 continue
-            text = path.read_text()
-            if SUSPECT.search(text):
-                yield from phrases(path, literals(path, text), ALLOWED.get(str(path.relative_to(root)), ()))
+            if SUSPECT.search(text := path.read_text()):
+                yield from phrases(path, literals(path, text))
 
 
 def findings(root: Path = ROOT) -> list[Finding]:
     """Everything that is wrong."""
     root, made = root.resolve(), generated_pages()
-    found = [*budgets(root)]
+    found = [*budgets(root), *unfounded(root)]
     for page in pages(root):
         text = page.read_text()
         found += [*long_lines(root, page, text), *dead_links(root, page, text, made)]
         shown = blanked(blanked(text, FENCE), SPAN)
-        found += phrases(page, [(1, shown)], ALLOWED.get(str(page.relative_to(root)), ()))
+        found += phrases(page, [(1, shown)])
     return [*found, *texts_of_code(root)]
 
 

@@ -1,38 +1,44 @@
 """The tables of docs/results and of README, made from records.
 
-    python tools/results.py                 write them anew
-    python tools/results.py add FOLDER …    add the builds in these folders to the records first
+    python tools/results.py                    write them anew
+    python tools/results.py renew [PATTERN]    first run the commands of builds and boards, those with PATTERN
+
+`renew` also takes README's picture, with Chromium. What out/ has of this commit is not made again: a run that
+was stopped goes on.
 
 Records: builds (docs/results/builds.jsonl, lines in the form of out/history.jsonl), boards
 (docs/results/boards.jsonl, lines of tools/boards.py), runs of the small bed
 (docs/results/bed.jsonl, lines of tools/bed.py), cards of the shipped networks (sw/shipped/*/card.json),
 counts of operators (tests/hw/counted), networks with a frame per cycle (docs/results/front.jsonl) and
-published figures of other tools (docs/results/peers.toml, docs/results/nanoseconds.toml). Each line of a
-build holds its date, commit and command; a build replaces an earlier one of the same command.
+published figures of other tools (docs/results/peers.toml, docs/results/nanoseconds.toml).
 """
 
 import json
 import re
 import statistics
+import subprocess
 import sys
 import tomllib
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from xnorforge.core.artifacts import digest
+from xnorforge.flows.report.provenance import commit
 from xnorforge.history import entries
 from xnorforge.hw import families
 from xnorforge.studies.paired import paired_difference
 from xnorforge.sw.tasks.track import STILL
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tests/hw"))
+sys.path[:0] = [str(ROOT / "tests/hw"), str(ROOT / "tests")]
+import chromium  # noqa: E402
 import mapped  # noqa: E402
 
 RESULTS = ROOT / "docs/results"
 BUILDS, PEERS, BED = RESULTS / "builds.jsonl", RESULTS / "peers.toml", RESULTS / "bed.jsonl"
 BOARDS = RESULTS / "boards.jsonl"
 FRONT, FAST = RESULTS / "front.jsonl", RESULTS / "nanoseconds.toml"
+PICTURE, PICTURED = ROOT / "docs/report.png", "mnist-cnn"  # the report of this network
 MADE = "<!-- made by tools/results.py from records; edits are lost -->"
 WIDTHS = (8, 8, 16, 32)  # of the small bed's usual network
 PLAIN = ("NET", "METHOD", "BOARD", "IMAGES", "STALLED")  # options that do not change what is compared
@@ -51,14 +57,42 @@ def builds() -> list[dict]:
     return sorted(entries.read_lines(BUILDS), key=lambda line: line["command"])
 
 
-def add(folders: list[str]) -> None:
-    """Add builds to the records; the last one of a command stays."""
-    lines = {line["command"]: line for line in builds()}
-    for folder in folders:
-        line = entries.build_line(Path(folder), datetime.now(UTC))
-        line.pop("operators")
-        lines[line["command"]] = line
+def renew(pattern: str = "") -> None:
+    """Build what the commands with a pattern build, and record what it takes now."""
+    import boards
+
+    at, lines = str(commit()), {line["command"]: line for line in builds()}
+    if "+" in at:
+        sys.exit("renew: tracked files differ from their commit, which a record names; commit them first.")
+    asked = [command for command in lines if pattern in command]
+    for command in asked:
+        if last(command).get("commit") != at:
+            subprocess.run(command.split(), cwd=ROOT, check=True)
+    for net in sorted({line["net"] for line in lines_of(BOARDS)}):
+        names = [line["board"] for line in lines_of(BOARDS) if pattern in f"NET={net} BOARD={line['board']}"]
+        if names:
+            boards.main(net, *names)
+    for command in asked:  # only now, because a changed file is no longer that of the commit
+        lines[command] |= last(command)
+        if lines[command]["network"] == PICTURED:
+            take_picture(ROOT / "out" / lines[command]["folder"] / "report.html")
+            lines[command]["picture"] = digest(PICTURE)
     BUILDS.write_text("".join(f"{json.dumps(lines[command])}\n" for command in sorted(lines)))
+
+
+def last(command: str) -> dict:
+    """The last build of a command here, without its operators; empty if there is none."""
+    found = [line for line in entries.read_lines(ROOT / entries.FILE) if line["command"] == command]
+    return {name: value for name, value in found[-1].items() if name != "operators"} if found else {}
+
+
+def take_picture(report: Path) -> None:
+    """Take README's picture: the top of a report."""
+    if (browser := chromium.program()) is None:
+        sys.exit("renew: there is no Chromium for README's picture: set CHROMIUM or put one on PATH.")
+    with chromium.Browser(browser) as opened:
+        opened.open(report, 1100)
+        PICTURE.write_bytes(opened.picture(1100, 690))
 
 
 def percent(accuracy: dict | None) -> str:
@@ -171,17 +205,12 @@ def tracks() -> list[str]:
     """Sequences that a tracker has never seen, beside a box that never moves."""
     runs = [json.loads(path.read_text()) for path in sorted((RESULTS / "runs").glob("track-*/card.json"))]
     rows = [
-        [
-            name,
-            card["method"],
-            round(figures["success AUC"], 3),
-            round(figures[STILL], 3),
-            card["data"]["trained_on"].split(" and ")[0],
-        ]
+        [name, card["method"], round(figures["success AUC"], 3), round(figures[STILL], 3),
+         card["data"]["trained_on"].split(" and ")[0]]
         for card in [*cards(), *runs]
         for row in card["accuracy"]
         for name, figures in row.get("sequences", {}).items()
-    ]
+    ]  # fmt: skip
     head = ["sequence", "method", "success AUC", "of a box that never moves", "sequences trained on"]
     return ["## Tracking, by sequence", "", "No sequence is tested by a network that was trained on it.", "",
             table(head, rows)]  # fmt: skip
@@ -285,15 +314,8 @@ def comparison() -> str:
             f"{peer['shell']}, {peer['part']}", f"[{peer['cited']}]",
         ])  # fmt: skip
         sources.append(f"[{peer['cited']}]: {peer['source']}")
-    head = [
-        "CNV-W1A1 for CIFAR-10",
-        "LUT",
-        "block RAM",
-        "cycles per frame",
-        "tool, stage",
-        "shell, part",
-        "source",
-    ]
+    head = ["CNV-W1A1 for CIFAR-10", "LUT", "block RAM", "cycles per frame", "tool, stage", "shell, part",
+            "source"]  # fmt: skip
     return "\n".join([table(head, rows), "", *sources])
 
 
@@ -385,8 +407,8 @@ def pages() -> dict[Path, str]:
 
 def main(words: list[str]) -> None:
     """Write the tables."""
-    if words[:1] == ["add"]:
-        add(words[1:])
+    if words[:1] == ["renew"]:
+        renew(*words[1:])
     for path, text in pages().items():
         path.write_text(text)
 
