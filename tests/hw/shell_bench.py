@@ -113,18 +113,13 @@ def systems(name: str, forms=FORMS, system=dma.system) -> str:
     return f"{''.join(texts)}\nmodule {name} (\n{head}\n);\n{''.join(cells)}endmodule\n"
 
 
-def build(folder: Path, form: verilate.Form, instead: dict[str, Path], checked: bool) -> Path:
-    """The bench as a simulator of a form; files of the shell by name that are read instead of its own."""
-    files = [instead.get(path.name, path) for path in dma.shell_sources()]
-    return build_text(folder, form, "shell_bench", systems("shell_bench"), files, checked)
-
-
-def build_text(folder: Path, form: verilate.Form, name: str, text: str, files: list[Path], checked: bool):
-    """The module `name` of a text as a simulator of a form, behind files that it needs."""
-    file = folder / f"{name}.sv"
-    file.write_text(text)
+def build(folder: Path, form: verilate.Form) -> Path:
+    """The bench as a simulator of a form, assertions on."""
+    file = folder / "shell_bench.sv"
+    file.write_text(systems("shell_bench"))
     seen = folder / "ports.vlt"  # what VPI reaches: the ports of the bench
-    seen.write_text(f'`verilator_config\npublic_flat_rw -module "{name}" -var "*"\n')
-    includes = sorted({path.parent for path in dma.shell_sources() if path.parent.name == "rtl"})
+    seen.write_text('`verilator_config\npublic_flat_rw -module "shell_bench" -var "*"\n')
+    files = dma.shell_sources()
+    includes = sorted({path.parent for path in files if path.parent.name == "rtl"})
     sources = [seen, *files, file]
-    return verilate.compile_model(name, sources, "", includes, checked=checked, level="-O0", form=form)
+    return verilate.compile_model("shell_bench", sources, "", includes, checked=True, level="-O0", form=form)

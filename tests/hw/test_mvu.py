@@ -2,8 +2,6 @@
 model.
 """
 
-import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,8 +10,6 @@ import pytest
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.synth import count
-from xnorforge.flows.synth.cells import resources
-from xnorforge.hw import wrap
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops.base import LOAD_BITS
 from xnorforge.hw.ops.byte_mvu.op import ByteMvu
@@ -196,15 +192,6 @@ def test_bits_outside_the_range_are_refused():
         seeded(ByteMvu, 1, 4, 4, 2, 2, in_bits=1)
 
 
-SYNTHESIS = """
-import sys
-from pyosys import libyosys as ys
-design = ys.Design()
-for line in sys.argv[1:]:
-    ys.run_pass(line, design)
-"""
-
-
 @pytest.mark.quick("ByteMvu*")
 @pytest.mark.parametrize(
     "unit",
@@ -219,24 +206,8 @@ for line in sys.argv[1:]:
     ],
     ids=str,
 )
-def test_cost_model_is_what_yosys_counts(tmp_path, unit):
-    text, memories = wrap.wrapper(unit, "layer")
-    for name, content in {"layer.sv": text, **memories}.items():
-        (tmp_path / name).write_text(content)
-    sources = " ".join(str(path) for path in wrap.library([unit]))
-    includes = " ".join(f"-I{folder}" for folder in device.include_folders())
-    script = [
-        f"read_verilog -defer -sv -DXF_XC7 {includes} {sources} layer.sv",
-        "synth_xilinx -family xc7 -noiopad -noclkbuf -top layer",
-        "flatten -noscopeinfo layer",
-        "tee -q -o cells.json stat -json",
-    ]
-    subprocess.run(
-        [sys.executable, "-c", SYNTHESIS, *script], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL
-    )
-    counted = json.loads((tmp_path / "cells.json").read_text())["design"]["num_cells_by_type"]
-    counted = {cell: count if isinstance(count, int) else count["count"] for cell, count in counted.items()}
-    found, model = resources(counted, "xc7"), unit.estimate()
+def test_cost_model_is_what_yosys_counts(unit):
+    [found], model = count([unit], "xc7"), unit.estimate()
     found["ff"] += LOAD_BITS * bool(unit.first_load)  # in front of it, in the chain
     assert found["bram36"] == model["bram36"]
     assert abs(found["lut"] - model["lut"]) <= max(10, 0.04 * found["lut"]), (found, model)

@@ -22,13 +22,7 @@ module register (CLK, EN, D, Q);
   assign Q = D;
 endmodule
 """
-JOB = """
-import sys
-from pyosys import libyosys as ys
-design = ys.Design()
-for line in sys.argv[1:]:
-    ys.run_pass(line, design)
-"""
+JOB = "import sys; from xnorforge.flows.yosys_job import run_commands; run_commands(sys.argv[1:])"
 
 
 def proved(folder, inputs: str, width: int, gold: str, gate: str, defines="-D XF_XC7") -> bool:
