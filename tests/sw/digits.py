@@ -85,9 +85,9 @@ def trained(method, seed: int, network=narrow, epochs: int = 20) -> train.Run:
     recipe = Recipe(epochs=epochs, batch=64, lr=1e-2, warmup=20, arithmetic="float32")
     torch.manual_seed(seed)
     with pytest.MonkeyPatch.context() as once:
-        give_network(once, "digits", network)
-        built = method.build("digits")
-    run = train.Run("digits", base.Task(), recipe, method, built, torch.Generator().manual_seed(seed))
+        give_network(once, "digits-cnn", network)  # of that size
+        built = method.build("digits-cnn")
+    run = train.Run("digits-cnn", base.Task(), recipe, method, built, torch.Generator().manual_seed(seed))
     run.sets = small()
     plan = [(phase, epoch) for phase in method.phases(recipe) for epoch in range(phase.epochs)]
     for at, (run.phase, run.epoch) in enumerate(plan, start=1):

@@ -18,7 +18,6 @@ from xnorforge.studies.paired import paired_difference
 from xnorforge.sw import networks
 from xnorforge.sw.methods import group_net, ste
 from xnorforge.sw.methods.group_net import Method
-from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, branches, building_blocks, scaled
 from xnorforge.sw.nn.branches import Group, Numbers, Residual, Sum, SumBlock, Summand
 from xnorforge.sw.nn.building_blocks import Affine2d, BiReal, Bits, Block, Head, Network, Scores
@@ -619,12 +618,6 @@ def test_gradients_reach_everything_learned_and_latents_stay_in_reach(net, setti
 def test_latents_start_small():
     for latent in binary.latents(Method().build("projected")).values():
         assert 0.05 < latent.abs().max() <= 0.1
-
-
-def test_stages_share_out_the_epochs():
-    recipe = Recipe(epochs=10, batch=8, lr=5e-3)
-    assert [(p.name, p.epochs) for p in Method(warmup=0.2).phases(recipe)] == [("real", 2), ("binary", 8)]
-    assert [(p.name, p.epochs) for p in Method(warmup=0.0).phases(recipe)] == [("binary", 10)]
 
 
 def test_only_the_first_stage_is_real():

@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from xnorforge.studies.paired import paired_difference
 from xnorforge.sw import networks
 from xnorforge.sw.methods import rbcn, ste
 from xnorforge.sw.networks.base import Recipe
@@ -665,16 +664,13 @@ def rest(run) -> float:
 
 
 @pytest.mark.full
-def test_the_kernel_loss_brings_latents_to_plus_and_minus_c_and_a_hundred_times_of_it_costs_accuracy():
-    """The whole interval of the paired differences lies above 0. Of the order of the book's Table 3.3, Bi < R
-    < R+G < R+G+B, five seeds decide nothing.
+def test_the_kernel_loss_brings_latents_to_plus_and_minus_c():
+    """Of the order of the book's Table 3.3, Bi < R < R+G < R+G+B, five seeds decide nothing, nor whether a
+    hundred times of it costs accuracy: +1.3 points, -0.9 to +3.4.
     """
-    rests, right = {}, {}
+    rests = {}
     for name, hyper in PARTS.items():
         method = partial(rbcn.Method, granularity="layer", **hyper)
-        runs = [digits.trained(method(), seed, digits.wide) for seed in range(5)]
-        rests[name] = np.mean([rest(run) for run in runs])
-        right[name] = {seed: digits.held_out(run) for seed, run in enumerate(runs)}
+        rests[name] = np.mean([rest(digits.trained(method(), seed, digits.wide)) for seed in range(5)])
     assert max(rests["R"], rests["R+G"], rests["R+G+B"]) < rests["Bi"] - 0.07
     assert rests["R, a hundred times"] < rests["R"] - 0.07
-    assert paired_difference(right["R"], right["R, a hundred times"]).sign == 1
