@@ -374,16 +374,6 @@ def test_requests_that_cannot_be_met(place, tools, words):
     refused(lambda file, tools: tools.call(*words), "", tools)
 
 
-@pytest.mark.full
-def test_folders_of_any_name_are_built_in(place, call):
-    odd = "out/a b'\"`id`$HOME;ü*"
-    assert call("generate", "net.onnx", "--scale", "1", "-o", odd) == (0, [])
-    assert call("fold", odd, "--scale", "1", "--interval", "4000") == (0, [])
-    assert call("generate", f"{odd}/rtl-pynq-z2") == (0, [])
-    made = {path.removesuffix(".json") for path in state(place / ACC) if path.startswith("rtl/")}
-    assert made <= {path.removesuffix(".json") for path in state(place / odd / "rtl-pynq-z2")}
-
-
 @pytest.mark.parametrize("name", ["FILE_MB", "NODES", "PORTS", "ELEMENTS", "MEMORY_MB", "SECONDS"])
 @pytest.mark.parametrize("given", ["0", "-1", "1.5", "x", "9" * 30, "²"])
 def test_a_limit_that_is_no_number(monkeypatch, name, given):

@@ -78,7 +78,7 @@ def test_operators_that_change_nothing_are_passed_by(tmp_path, op):
     assert left == ["BipolarQuant", "BipolarQuant", "Conv", "BipolarQuant"]
 
 
-ODD_FOLDER = "a'\" b;`id`$(touch x)#ü"
+ODD_FOLDER, ODD_OUT = "a'\" b;`id`$(touch x)#ü", "out/a b'\"`id`$HOME;ü*"
 ODD = {
     "x": '"><script>alert(1)</script>', "t1": "$(touch x)", "t2": "`id`", "t3": "*/ // (* keep *)",
     "y": "endmodule", "w": "a b;rm -rf", "one": "module", "n0": "a\nb\x1b[2J\nTraceback", "n2": "\u202eevil",
@@ -92,19 +92,19 @@ def test_a_network_of_hostile_names_is_built_to_its_report_in_a_hostile_folder(t
     folder = tmp_path / ODD_FOLDER
     folder.mkdir()
     (folder / "m.onnx").write_bytes(stored(plain(names=ODD)))
-    words = ("--model", "m.onnx", "--scale", "1", "--images", "2", "--stalled", "1", "--waves")
+    words = ("--model", "m.onnx", "--scale", "1", "--images", "2", "--stalled", "1", "--waves", "-o", ODD_OUT)
     build = [sys.executable, "-m", "xnorforge", "build", *words]
     done = subprocess.run(build, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {ODD_FOLDER}
     assert {path.name for path in folder.iterdir()} == {"m.onnx", "out"}
-    acc = folder / "out/m/rtl-pynq-z2"
+    acc = folder / ODD_OUT / "rtl-pynq-z2"
     record = json.loads((acc / "report.json").read_text())
     assert record["verdict"] == "PASS" and "netlist" in {row["stage"] for row in record["stages"]}
     Read(acc / "report.html")  # refuses links, frames and attributes that run
     assert re.findall("<script[^>]*>", (acc / "report.html").read_text()) == ["<script>"]  # its own
     long = [name for name in ODD.values() if len(name) > 9 and name not in ODD_FOLDER]
-    for path in (folder / "out/m").rglob("*"):
+    for path in (folder / "out").rglob("*"):
         if path.is_file() and path.suffix != ".npz":
             content = path.read_bytes().decode(errors="replace")
             assert not [name for name in long if name in content], path

@@ -3,29 +3,29 @@ execution.
 """
 
 import os
+from collections import Counter
 from datetime import date
 
 import numpy as np
 import onnx
 import pytest
-import torch
 from graphs import lowered
 from qonnx.core import onnx_exec
 
+from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
-from xnorforge.flows import export
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import folded_graph, with_fifos
 from xnorforge.flows.fold.options import adders_of, candidates
 from xnorforge.flows.fold.search import Part, cheapest, options_of
-from xnorforge.flows.lower import checks, emit, lower
+from xnorforge.flows.lower import checks, emit
+from xnorforge.flows.synth import mapping
 from xnorforge.hw import graph as operators
-from xnorforge.sim import cosim
+from xnorforge.sim import cosim, netlist
 from xnorforge.sim.bits import simulate_bits
 from xnorforge.sim.device import network
 from xnorforge.sim.stage import run_network
-from xnorforge.sw.tasks.base import task_of
 
 IMAGES = 6
 PART = Part(lut=53200, bram36=140, dsp=220)
@@ -61,26 +61,6 @@ def random_foldings(chain, rng) -> dict[str, dict[str, int]]:
     return found
 
 
-def lowered_at_random(method, net: str, count: int, folder, prepare) -> dict:
-    """The record of lowering a method's network of random weights and thresholds, on `count` random images;
-    writes all files into `folder`. `prepare` draws what else the network has.
-    """
-    torch.manual_seed(0)
-    module = method.build(net).eval()
-    with torch.no_grad():
-        prepare(module)
-        torch.manual_seed(1)
-        for part in module:
-            if hasattr(part, "norm"):
-                part.norm.weight.normal_(0.4, 1)
-                part.norm.running_mean.normal_(0, 8)
-    images = np.random.default_rng(0).integers(0, 256, (count, *task_of(net).shape), np.uint8)
-    name = type(method).__module__.rpartition(".")[2]
-    meta = {"net": net, "method": name, "source": "here", "images": "random"}
-    export.export(method.deploy(net, module), images, np.full(count, -1), folder, meta)
-    return lower(folder / "model.onnx", folder / "golden.npz", folder)
-
-
 def smallest(bounds, interval=SLOW, given=None, part=PART):
     """The operators of the folding with the smallest share of a part, without adders, limits and FIFOs."""
     found = cheapest(options_of(bounds, given or {}, False), interval, part.price())
@@ -94,6 +74,17 @@ def built(ops, folder):
     generate(folder / "folded.onnx", folder / "rtl")
     ops = operators.operators(folder / "folded.onnx")
     return network(folder / "rtl", ops, level="-O0"), ops
+
+
+def mapped_cells(folder, ops):
+    """The simulator of what `built` built in cells of the 7 series, and how many of each kind."""
+    rtl, counted = read_json(folder / "rtl/rtl.json"), Counter()
+    modules = mapping.modules(folder / "rtl", rtl, "xc7", rtl["layers"])
+    (folder / "netlist").mkdir()
+    for module, one in mapping.map_all(folder / "rtl", rtl, "xc7", modules, 1).items():
+        (folder / "netlist" / f"{module}.v").write_text(one.text)
+        counted.update({kind: n for kind, n in one.cells.items() if kind not in rtl["modules"]})
+    return network(folder / "rtl", ops, sources=netlist.sources(folder / "netlist", "xc7")), counted
 
 
 def raced(bounds, pixels, seed: int, folder):

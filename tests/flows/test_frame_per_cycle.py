@@ -1,12 +1,9 @@
 """Dense networks that take a vector and give scores and index in every cycle."""
 
-import json
-from collections import Counter
-
 import numpy as np
 import pytest
 from graphs import Graph, lowered
-from pipeline import built, smallest, with_adders
+from pipeline import built, mapped_cells, smallest, with_adders
 from random_graphs import Chain
 
 from xnorforge.flows.bind import bind
@@ -14,12 +11,10 @@ from xnorforge.flows.fold import with_fifos
 from xnorforge.flows.fold.aims import Aim, Search, amounts_of
 from xnorforge.flows.fold.fifo_sizing import frame_latency
 from xnorforge.flows.lower import checks, emit
-from xnorforge.flows.synth import mapping
 from xnorforge.flows.synth.cells import resources
 from xnorforge.hw import boards
 from xnorforge.hw.graph import enter
-from xnorforge.sim import cosim, netlist
-from xnorforge.sim.device import network
+from xnorforge.sim import cosim
 
 
 def mlp(seed: int, *widths: int):
@@ -140,14 +135,6 @@ def test_rtl_and_netlist_of_a_jet_tagger_answer_ten_thousand_frames_in_six_cycle
     )
     vectors = rng.integers(-128, 128, (10_000, 16))
     ops, answer = run_exactly(integers, found.chosen(Aim(1, limits={"latency": "6"})), vectors, tmp_path)
-    rtl = json.loads((tmp_path / "rtl/rtl.json").read_text())
-    modules = mapping.modules(tmp_path / "rtl", rtl, "xc7", rtl["layers"])
-    counted = Counter()
-    (tmp_path / "netlist").mkdir()
-    for module, one in mapping.map_all(tmp_path / "rtl", rtl, "xc7", modules, 1).items():
-        (tmp_path / "netlist" / f"{module}.v").write_text(one.text)
-        counted.update({kind: n for kind, n in one.cells.items() if kind not in rtl["modules"]})
+    device, counted = mapped_cells(tmp_path, ops)
     assert resources(counted, "xc7")["lut"] <= 3_200
-    cells = netlist.sources(tmp_path / "netlist", "xc7")
-    device = network(tmp_path / "rtl", ops, sources=cells)
     assert same(integers, device, vectors) == answer == 6

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 from onnx import TensorProto, helper
-from pipeline import lowered_at_random
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows import fold
+from xnorforge.flows import export, fold
 from xnorforge.flows.backends import rtl
-from xnorforge.flows.lower import graph, integers
+from xnorforge.flows.lower import graph, integers, lower
 from xnorforge.sim import stage
 from xnorforge.sw.methods import ci_bcnn, ste
+from xnorforge.sw.tasks.base import task_of
 
 from ..refusals import says
 
@@ -83,18 +83,26 @@ def test_an_empty_graph_gives_the_plain_network_cell_for_cell(tmp_path):
 
 
 def lowered(net, count, share, folder, method=None):
-    """The record of lowering a network of random weights, and edges if it is CI-BCNN's; writes all files into
-    `folder`.
+    """The record of lowering a network of random weights and thresholds, and edges if it is CI-BCNN's, on
+    random images; writes all files into `folder`.
     """
-
-    def with_edges(network):
-        for seed, mix in enumerate(ci_bcnn.interactions(network)):
+    chosen = method or ci_bcnn.Method()
+    torch.manual_seed(0)
+    module = chosen.build(net).eval()
+    with torch.no_grad():
+        for seed, mix in enumerate(ci_bcnn.interactions(module)):
             mix.influence.copy_(torch.from_numpy(edges(mix.influence[:, 0].numel(), share, seed)))
             if not chosen.unit:
                 mix.fit(mix.n0**0.5, 1.5, 1.0)
-
-    chosen = method or ci_bcnn.Method()
-    return lowered_at_random(chosen, net, count, folder, with_edges)
+        torch.manual_seed(1)
+        for part in module:
+            if hasattr(part, "norm"):
+                part.norm.weight.normal_(0.4, 1)
+                part.norm.running_mean.normal_(0, 8)
+    images = np.random.default_rng(0).integers(0, 256, (count, *task_of(net).shape), np.uint8)
+    meta = {"net": net, "method": "ci_bcnn", "source": "here", "images": "random"}
+    export.export(chosen.deploy(net, module), images, np.full(count, -1), folder, meta)
+    return lower(folder / "model.onnx", folder / "golden.npz", folder)
 
 
 def refused(weights, scale, influence):

@@ -1,21 +1,17 @@
 """Tables that are read at sums of bits, as ONNX has them, become neurons that are tables."""
 
-import json
-
 import numpy as np
 import pytest
 from graphs import Graph, compare, lowered
 from onnx import TensorProto
-from pipeline import built, smallest
+from pipeline import built, mapped_cells, smallest
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import with_fifos
 from xnorforge.flows.lower import checks, emit
 from xnorforge.flows.lower.exactness import is_exact
-from xnorforge.flows.synth import mapping
-from xnorforge.sim import cosim, netlist
-from xnorforge.sim.device import network
+from xnorforge.sim import cosim
 
 from ..refusals import says
 
@@ -76,13 +72,7 @@ def test_the_netlist_looks_up_what_the_rtl_does(tmp_path):
     integers = lowered(neurons(0, (24,), 12, 6))
     bounds = bind(emit.emitted(integers), *checks.scale_and_bias(integers.output))
     _, ops = built(with_fifos(smallest(bounds, 1), {}), tmp_path)
-    rtl = json.loads((tmp_path / "rtl/rtl.json").read_text())
-    modules = mapping.modules(tmp_path / "rtl", rtl, "xc7", rtl["layers"])
-    (tmp_path / "netlist").mkdir()
-    for module, one in mapping.map_all(tmp_path / "rtl", rtl, "xc7", modules, 1).items():
-        (tmp_path / "netlist" / f"{module}.v").write_text(one.text)
-    cells = netlist.sources(tmp_path / "netlist", "xc7")
-    device = network(tmp_path / "rtl", ops, sources=cells)
+    device, _ = mapped_cells(tmp_path, ops)
     frames = np.random.default_rng(2).integers(0, 256, (2000, 24))
     run = cosim.run(device, frames, stall=0.4, seed=2)
     wanted = checks.run_all(integers, frames).reshape(len(frames), -1)

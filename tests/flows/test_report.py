@@ -407,14 +407,6 @@ def test_what_the_given_network_leaves_open_stands_in_every_form(tmp_path):
     assert brief.as_record(record, acc)["warnings"][-1] == "are the labels right?"
 
 
-def test_operations_and_stored_bits_are_listed_per_layer_and_in_all(tmp_path):
-    acc = lay(tmp_path, records())
-    report.write(acc)
-    html, md = ((acc / f"report.{kind}").read_text() for kind in ("html", "md"))
-    assert "| dense0 | 1 | 1 | 96 | 0 | 2 | 128 |" in md and "| network | | | 120 | 0 | 2 | 152 |" in md
-    assert '<td class="l">dense1</td><td>1</td><td>1</td><td>24</td><td>0</td><td>0</td><td>24</td>' in html
-
-
 def test_a_build_without_finn_says_so(tmp_path):
     given = records()
     given["lower"] |= {
@@ -666,16 +658,6 @@ def test_figures_stand_with_their_interval_or_without(tmp_path, intervals, shown
     page = (acc / "report.html").read_text()
     assert f"<td>0.500</td><td>{shown}</td>" in page and (f"5 to 95 %: {shown}" in page) == bool(intervals)
     assert f"| streets | 20 | 0.500 | {shown} |" in (acc / "report.md").read_text()
-
-
-def test_example_pictures_are_linked(tmp_path):
-    given = records()
-    given["sim"]["examples"] = [{"picture": "street 7", "file": "examples/1.jpg", "true": None, "found": []}]
-    acc = lay(tmp_path, given)
-    record = report.write(acc)
-    assert record["examples"] == [{"picture": "street 7", "file": "examples/1.jpg", "true": None}]
-    assert '<a href="examples/1.jpg">street 7</a></p>' in (acc / "report.html").read_text()
-    assert "![street 7](examples/1.jpg)" in (acc / "report.md").read_text()
 
 
 def test_every_table_of_the_text_has_even_rows(built):
