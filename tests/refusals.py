@@ -1,5 +1,11 @@
 """What tests check of an error: that it names the place, the value and the remedy; not its wording."""
 
+from collections.abc import Callable
+
+import pytest
+
+from xnorforge.core.errors import UserError
+
 
 def says(error, facts: str) -> None:
     """Check that an error is one printable line that names all facts, in their order.
@@ -16,3 +22,18 @@ def says(error, facts: str) -> None:
         found = text.find(fact, start)
         assert found >= 0, f"{fact!r} is missing, or out of order, in: {text}"
         start = found + len(fact)
+
+
+def contains(text: str, *parts: object) -> str:
+    """The text, once it is found to be one line, a whole sentence, that contains all parts in any order."""
+    assert "\n" not in text and text[-1] in ".?"
+    absent = [part for part in map(str, parts) if part not in text]
+    assert not absent, f"{absent} not in: {text}"
+    return text
+
+
+def refused(call: Callable[[], object], *parts: object, kind: type[Exception] = UserError) -> str:
+    """The text of the refusal that a call raises; see `contains`."""
+    with pytest.raises(kind) as error:
+        call()
+    return contains(str(error.value), *parts)

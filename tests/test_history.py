@@ -34,6 +34,7 @@ def test_a_line_says_when_what_and_with_which_figures(tmp_path):
     line = entries.build_line(built(tmp_path), WHEN, tmp_path)
     assert line.pop("report")
     figures = line.pop("figures")
+    assert all(name.count("__") == 2 and isinstance(value, int | float) for name, value in figures.items())
     assert (figures["synth__lut__used"], figures["sim__latency__cycles"]) == (1212, 22074)
     assert figures["bit_simulator__accuracy__top1"] == 0.875 and figures["sim__equality__mismatches"] == 0
     assert line == {

@@ -10,6 +10,7 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.custom_op.registry import getCustomOp
+from random_graphs import RandomGraph
 
 from xnorforge.core import artifacts
 from xnorforge.core.errors import MismatchError, UserError
@@ -17,6 +18,7 @@ from xnorforge.flows.backends.finn import finn as build
 from xnorforge.flows.export import export
 from xnorforge.flows.finn_execution import start_finn_builder
 from xnorforge.flows.fold import fold
+from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
 from xnorforge.flows.lower.nodes import DOMAIN
 from xnorforge.hw import boards, graph
@@ -347,3 +349,49 @@ def test_every_shipped_network_has_finn_s_nodes_or_is_refused_with_one_and_some_
             assert record["cycles"]["interval"] == pytest.approx(record["estimate"]["cycles"], rel=0.01)
     assert all("FINN does not support " in why for why in refused.values())
     assert ("cifar10-cnv_half", "ci_bcnn") in refused and ("cifar10-cnv", "ste") not in refused
+
+
+class Binary(RandomGraph):
+    """Chains, pools and residual blocks of -1 and +1 behind 8-bit pixels, with borders of -1 or +1."""
+
+    def draw(self):
+        parts = [self.layer, self.pool, self.shortcut]
+        parts[self.rng.integers(len(parts))]()
+
+    def chance(self, share):
+        return share != 0.3 and super().chance(share)  # no groups, no Relu
+
+    def weights(self, *shape, one_bit=True):
+        return self.graph.weights(*shape)
+
+    def padded(self, pads, given, zero):
+        super().padded(pads, given, zero=False)
+
+    def quantise(self, norm=True):
+        if norm:
+            self.norm()
+        self.graph.sign()
+        self.bits = 1
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(40))
+def test_finn_s_design_gives_the_integers_of_a_random_binary_network(seed, tmp_path):
+    """Or FINN refuses a window of a single row that leaves out pixels."""
+    net = Binary(seed)
+    net.model.save(str(tmp_path / "net.onnx"))
+    images = np.random.default_rng(seed).integers(0, 256, (8, *net.pixels.shape[1:]), np.uint8)
+    import_model(tmp_path / "net.onnx", images, np.full(8, -1), tmp_path, 1.0)
+    lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
+    fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=600)
+    try:
+        checks = finn(tmp_path, tmp_path / "acc")["checks"]
+    except UserError as error:
+        assert "FINN's code generation of ConvolutionInputGenerator" in str(error)
+        lowered = ModelWrapper(str(tmp_path / "lowered.onnx"))
+        windows = lowered.get_nodes_by_op_type("ConvolutionInputGenerator")
+        names = ("ConvKernelDim", "Stride")
+        sizes = [[np.array(getCustomOp(one).get_nodeattr(name)) for name in names] for one in windows]
+        assert any(kernel[0] == 1 < kernel[1] and (stride > kernel).any() for kernel, stride in sizes)
+        return
+    assert len(checks) > 1 and not any(check["mismatches"] for check in checks)

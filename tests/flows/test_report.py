@@ -680,15 +680,6 @@ def test_wilson_interval_by_hand_stays_inside_zero_and_one(images, correct, top1
     assert (row["top1"], row["low"], row["high"]) == pytest.approx((top1, low, high), abs=1e-4)
 
 
-def test_metrics_are_flat_figures(built):
-    _, record = built
-    flat = entries.figures_of(record)
-    assert all(isinstance(value, int | float) for value in flat.values())
-    assert all(len(name.split("__")) == 3 for name in flat)
-    assert flat["synth__lut__used"] == record["resources"]["lut"]
-    assert flat["sim__equality__mismatches"] == 0
-
-
 def test_the_short_form_holds_verdict_speed_and_size(built):
     acc, record = built
     lines = brief.as_text(record).splitlines()

@@ -64,18 +64,18 @@ endmodule
 """
 
 
-def stand_in(n: int, forms=FORMS) -> str:
+def stand_in(n: int) -> str:
     """The accelerator of form n, module stand_in_<n>."""
-    into, out = forms[n]
+    into, out = FORMS[n]
     return STAND_IN.format(
         n=n, bits_in=8 * into.bytes, bits_out=8 * out.bytes, chunks=-(-into.bytes // 8),
         beats_in=into.beats, beats_out=out.beats, mix=MIX, step=STEP,
     )  # fmt: skip
 
 
-def answer(n: int, frame: bytes, forms=FORMS) -> bytes:
+def answer(n: int, frame: bytes) -> bytes:
     """What form n makes of a frame in memory: the slots of its answer, without what fills the last word."""
-    into, out = forms[n]
+    into, out = FORMS[n]
     total = 0
     for start in range(0, into.beats * into.slot, into.slot):
         beat = frame[start : start + into.bytes]
@@ -90,14 +90,11 @@ def answer(n: int, frame: bytes, forms=FORMS) -> bytes:
     return b"".join(slots)
 
 
-def systems(name: str, forms=FORMS, system=dma.system) -> str:
-    """A bench of all forms, each in its shell, the module `name`; the ports of form n begin with n<n>_.
-
-    `system`: text of a form in its shell.
-    """
+def systems() -> str:
+    """A bench of all forms, each in its shell; the ports of form n begin with n<n>_."""
     texts, ports, cells = [], ["  input logic aclk", "  input logic aresetn"], []
-    for n, (into, out) in enumerate(forms):
-        text = system(into, out, HASH + n).replace("xf_system", f"system_{n}")
+    for n, (into, out) in enumerate(FORMS):
+        text = dma.system(into, out, HASH + n).replace("xf_system", f"system_{n}")
         text = text.replace("xf_top ", f"stand_in_{n} ")
         head = text.split(f"module system_{n} (\n")[1].split("\n);")[0]
         names = re.findall(r"(\w+),?$", head, re.MULTILINE)
@@ -107,16 +104,16 @@ def systems(name: str, forms=FORMS, system=dma.system) -> str:
             if name not in ("aclk", "aresetn")
         ]
         wired = ", ".join(f".{name}(n{n}_{name})" for name in names if name not in ("aclk", "aresetn"))
-        texts += [stand_in(n, forms), text]
+        texts += [stand_in(n), text]
         cells.append(f"  system_{n} u_{n} (.aclk, .aresetn, {wired});\n")
     head = ",\n".join(ports)
-    return f"{''.join(texts)}\nmodule {name} (\n{head}\n);\n{''.join(cells)}endmodule\n"
+    return f"{''.join(texts)}\nmodule shell_bench (\n{head}\n);\n{''.join(cells)}endmodule\n"
 
 
 def build(folder: Path, form: verilate.Form) -> Path:
     """The bench as a simulator of a form, assertions on."""
     file = folder / "shell_bench.sv"
-    file.write_text(systems("shell_bench"))
+    file.write_text(systems())
     seen = folder / "ports.vlt"  # what VPI reaches: the ports of the bench
     seen.write_text('`verilator_config\npublic_flat_rw -module "shell_bench" -var "*"\n')
     files = dma.shell_sources()

@@ -16,7 +16,7 @@ from xnorforge.sw.datasets import cifar10 as cifar10_images
 from xnorforge.sw.datasets import mnist as mnist_images
 from xnorforge.sw.tasks.base import task_of
 
-from .refusals import refused
+from ..refusals import refused
 
 
 @pytest.fixture

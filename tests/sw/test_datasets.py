@@ -17,8 +17,8 @@ from xnorforge.sw.datasets._records import pixels
 from xnorforge.sw.datasets.base import Absent
 from xnorforge.sw.metrics.segmentation import VOID
 
+from ..refusals import contains, refused
 from . import data_sets as write
-from .refusals import refused, says
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ SETS = {
 def test_an_absent_set_is_named_with_its_source_and_place(root, beginning, read):
     with pytest.raises(Absent) as error:
         read()
-    says(str(error.value), beginning, f"XNORFORGE_DATA ({root})", " from http", "docs/guide/tasks.md")
+    contains(str(error.value), beginning, f"XNORFORGE_DATA ({root})", " from http", "docs/guide/tasks.md")
 
 
 def test_without_a_place_for_data_this_is_said(monkeypatch):

@@ -16,7 +16,7 @@ from xnorforge.sw.datasets import folder
 from xnorforge.sw.decode.square import fitted
 from xnorforge.sw.tasks.base import task_of
 
-from .refusals import refused, says
+from ..refusals import contains, refused
 
 ENDINGS = [
     "png", "jpg", "webp", "bmp", "gif", "tif", "ppm", "avif", "dds", "ico", "jp2", "pcx", "qoi", "sgi", "tga",
@@ -190,7 +190,7 @@ def test_what_is_no_folder_of_classes_is_one_sentence_and_leaves_nothing(
     assert cli.main() == 2
     said = capsys.readouterr().err.splitlines()[-1]
     first, *others = (part.format(root=own) for part in answer)
-    assert says(said, *others).startswith(first)
+    assert contains(said, *others).startswith(first)
     assert not (tmp_path / "out").exists()
 
 
@@ -211,7 +211,7 @@ def test_a_folder_belongs_to_the_task_that_takes_one(tmp_path, monkeypatch, caps
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["xnorforge", *words])
     assert cli.main() == 2
-    says(capsys.readouterr().err.splitlines()[-1], *answer)
+    contains(capsys.readouterr().err.splitlines()[-1], *answer)
     assert not (tmp_path / "out").exists()
 
 

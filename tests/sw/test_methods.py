@@ -12,10 +12,10 @@ from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import train, weights
 
+from ..refusals import refused
 from . import digits, maps
 from .binary_ends import Pooled, Stem
 from .given_networks import give_network
-from .refusals import refused
 
 METHODS = plugins.names("sw.methods")
 NET = "mnist-tfc"

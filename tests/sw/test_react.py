@@ -10,9 +10,9 @@ from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.rectifiers import Rectifier, Shifted, TrainedRectifier, TrainedShifted
 from xnorforge.sw.training import full_precision, train
 
+from ..refusals import refused
 from . import digits
 from .eight_bit_nets import RESIDUAL, deployed, drawn
-from .refusals import refused
 
 
 def rectifier(slope, before, after, on_grid=False) -> TrainedRectifier:

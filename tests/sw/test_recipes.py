@@ -15,8 +15,8 @@ from xnorforge.sw.tasks import cifar10, mnist
 from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import full_precision, recipes, train, warm_start
 
+from ..refusals import refused
 from . import digits
-from .refusals import refused
 
 NET = "mnist-tfc"
 

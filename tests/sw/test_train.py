@@ -15,8 +15,8 @@ from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.tasks import mnist
 from xnorforge.sw.training import train, weights
 
+from ..refusals import refused
 from .digits import in_place_of_mnist, started
-from .refusals import refused
 
 
 @pytest.fixture(autouse=True)

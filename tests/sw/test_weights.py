@@ -11,8 +11,8 @@ from xnorforge.sw.methods import base
 from xnorforge.sw.nn import building_blocks, threshold_folding
 from xnorforge.sw.training import weights
 
+from ..refusals import refused
 from .maps import pictures
-from .refusals import refused
 from .test_binary import shaken
 from .zoo import NETS
 

@@ -12,8 +12,8 @@ from xnorforge.sw.nn.stream import Classifier
 from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import train, weights
 
+from ..refusals import refused
 from .maps import pictures
-from .refusals import refused
 
 NETS = [net for net, method in zoo.shipped() if method == "ste"]
 

@@ -4,10 +4,4 @@ import pytest
 
 from xnorforge.sw import networks
 
-
-def marked(names: list[str]) -> list:
-    """Names as parameters of a test."""
-    return [pytest.param(net, marks=pytest.mark.full) if net.startswith("imagenet") else net for net in names]
-
-
-NETS = marked(networks.names())
+NETS = [pytest.param(net, marks=[pytest.mark.full] * net.startswith("imagenet")) for net in networks.names()]
