@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from xnorforge.core import cache, networks, plugins
+from xnorforge.history import entries
 
 from .refusals import says
 
@@ -104,6 +105,17 @@ def test_a_build_runs_every_stage_once_and_passes(built):
     folder, started = built
     assert sorted(started) == sorted(STAGES)
     assert json.loads((folder / ACC / "report.json").read_text())["verdict"] == "PASS"
+
+
+def test_the_recorded_row_of_this_network_is_what_its_build_takes(built):
+    """Of this command all but accuracies, which are those of more images."""
+    figures = entries.figures_of(json.loads((built[0] / ACC / "report.json").read_text()))
+    lines = entries.read_lines(ROOT / "docs/results/builds.jsonl")
+    (row,) = [line["figures"] for line in lines if line["folder"] == f"{ACC.relative_to('out')}"]
+    names = {name for name in row if "__accuracy__" not in name}
+    assert {name: figures[name] for name in names} == {name: row[name] for name in names}
+    *said, _ = make(built[0], "explain", "LAYER=dense0", target=False)[2].splitlines()
+    assert "\n".join(said) in (ROOT / "docs/guide/speed-and-area.md").read_text()
 
 
 def test_a_second_build_does_nothing_in_under_a_second(built):

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -37,9 +39,23 @@ def test_records_hold_no_path_of_a_machine_and_every_build_passed():
     assert len(records) > 20
     for path in records:
         assert not re.search(r"(?<![\w.])/(home|root|tmp|usr|work)/", path.read_text()), path
+    pictures = {line["picture"] for line in results.builds() if line.get("picture")}
+    assert pictures == {results.digest(results.PICTURE)}
     for line in results.builds():
-        assert line["verdict"] == "PASS" and line["commit"]
+        assert line["verdict"] == "PASS"
         assert "/" not in line["command"].replace("out/", "")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("line", results.builds(), ids=lambda line: line["command"])
+def test_a_row_is_what_its_command_takes(line, tmp_path):
+    """Folded and counted; tests/test_build.py has the whole of a small one."""
+    words = ["--method", line["method"], "--board", line["board"], "--out", str(tmp_path)]
+    subprocess.run([sys.executable, "-m", "xnorforge", "synth", line["network"], *words], check=True)
+    ((fold, synth),) = zip(*(tmp_path.rglob(f"{name}.json") for name in ("fold", "synth")))
+    assert json.loads(fold.read_text())["interval_bound"] == line["figures"]["sim__interval__cycles"]
+    for name, count in json.loads(synth.read_text())["total"].items():
+        assert line["figures"].get(f"synth__{name}__used", count) == count, name
 
 
 def test_a_release_lists_what_is_there_and_goes_on_where_it_was_stopped(tmp_path, monkeypatch):

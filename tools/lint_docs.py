@@ -35,7 +35,7 @@ LINK = re.compile(
     r"\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)|(?:src|srcset|href)=\"([^\"]+)\"|^\[[^\]]+\]:\s*(\S+)",
     re.MULTILINE,
 )
-RECORDS = ("builds.jsonl",)  # in docs/results
+RECORDS = ("builds.jsonl", "boards.jsonl")  # in docs/results
 TABLE = re.compile(r"^\|.*$", re.MULTILINE)
 FIGURE = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s+(?:LUT|FF|BRAM36|RAMB36|DSP|cycles|frames/s)\b")
 # What a file must contain before it is worth parsing; a phrase may be cut by the quotes of joined literals.
