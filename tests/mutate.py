@@ -156,7 +156,7 @@ def proved_wrong(mutant: Mutant) -> str:
                 [found] = prove.results(proof, [(name, text, mutant.applied())])
             except RuntimeError:
                 continue
-            if found == "fails":
+            if found != proof.claim:
                 return f"make formal, {proof}"
     return ""
 

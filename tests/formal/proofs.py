@@ -111,6 +111,11 @@ PROOFS = (
         ("xf_top_k", "~tail_q & ~spare_valid_q;", "~spare_valid_q;"),
         ("xf_top_k", "spare_valid_q <= ~move & (take | spare_valid_q)", "spare_valid_q <= ~move & take"),
     ), bounded=True),
+    Proof("xf_top_k", {"Count": 3, "Best": 2, "InBits": 2, "Signed": 1, "OutBits": 3}, 13, (
+        ("xf_top_k", "s_data_i ^ (InBits'(1) << (InBits - 1))", "s_data_i"),
+        ("xf_top_k", "OutBits'($signed(passed))", "OutBits'(passed)"),
+        ("xf_top_k", "(key > key_q[k])", "(key < key_q[k])"),
+    ), bounded=True),
     Proof("xf_frames", {"Width": 1, "Beats": 2}, 12, (
         ("xf_frames", "s_ready_o = full_q != 2", "s_ready_o = full_q != 3"),
         ("xf_frames", "full_q != 0 || (write_q", "full_q != 0 || 1'b1 || (write_q"),
@@ -156,19 +161,19 @@ PROOFS = (
         ("xf_frame_guard", "feed_data    = fill_q ? '0 : s_data_i", "feed_data    = s_data_i"),
         ("xf_frame_guard", "error_q[IndexW'(count_q - 1'b1)]", "error_q[0]"),
     ), bounded=True),
-    Proof("xf_dma_bursts", {"AddrW": 13, "FramesW": 2, "Words": 20}, 10, (
+    Proof("xf_dma_bursts", {"AddrW": 13, "FramesW": 2, "Words": 20}, 4, (
         ("xf_dma_bursts", "else if (to_border < 10'(Burst))", "else if (to_border < 10'(Burst - 1))"),
         ("xf_dma_bursts", "frame_end ? LeftW'(Words)", "frame_end ? LeftW'(Words - 1)"),
         ("xf_dma_bursts", "frame_end && frames_q == FramesW'(1)", "frame_end"),
-    ), bounded=True),
-    Proof("xf_dma_bursts", {"AddrW": 13, "FramesW": 2, "Words": 20, "Again": 1}, 10, (
+    )),
+    Proof("xf_dma_bursts", {"AddrW": 13, "FramesW": 2, "Words": 20, "Waits": 1, "Again": 1}, 4, (
         ("xf_dma_bursts", "(Again != 0 && frame_end)", "(Again != 0 && all_end)"),
         ("xf_dma_bursts", "start_q  <= s_place_i;", "start_q  <= s_place_i + 1'b1;"),
-        ("xf_dma_bursts", "frame_end ? LeftW'(Words)", "frame_end ? LeftW'(Words - 1)"),
-    ), bounded=True),
+        ("xf_dma_bursts", "Most  = 8;", "Most  = 9;"),
+    )),
     Proof("xf_dma_share", {"AddrW": 4, "Readers": 2, "Depth": 3}, 6, (
+        ("xf_dma_share", "arvalid_i & ~served_q", "arvalid_i"),
         ("xf_dma_share", "(~valid_q | m_arready_i) & room", "room"),
-        ("xf_dma_share", "arlen_i[r] & {8{first[r]}}", "arlen_i[r] & {8{arvalid_i[r]}}"),
         ("xf_dma_share", "m_rvalid_i & m_rlast_i)", "m_rvalid_i)"),
     ), bounded=True),
     Proof(REQUESTS, {"Loads": 0, "InBeats": 2}, 15, (

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Several readers share one AXI read port, by fixed priority: reader 0, that of frames, whose FIFO
-// soon is full, before the readers of weights. Answers come in the order of the bursts.
+// Several readers share one AXI read port, a burst each in turn: who asks waits for at most one burst
+// of every other reader. Answers come in the order of the bursts.
 //
 // A reader takes every word of its bursts at once (xf_dma_read), so rready of the port is always high.
 //
@@ -37,11 +37,14 @@ module xf_dma_share #(
   end
 
   logic [Readers-1:0] first, owner;  // one-hot: who goes next, whose the next word is
+  logic [Readers-1:0] served_q, behind, among;  // who was served last and before; who asks
   logic               room, take, valid_q, owned;
   logic [AddrW-1:0]   addr_q, addr;
   logic [7:0]         len_q, len;
 
-  assign first     = arvalid_i & (~arvalid_i + 1'b1);
+  assign behind    = arvalid_i & ~served_q;
+  assign among     = (behind != '0) ? behind : arvalid_i;
+  assign first     = among & (~among + 1'b1);
   assign take      = (~valid_q | m_arready_i) & room & (|arvalid_i);
   assign arready_o = first & {Readers{take}};
 
@@ -54,8 +57,8 @@ module xf_dma_share #(
   end
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) valid_q <= 1'b0;
-    else if (take) valid_q <= 1'b1;
+    if (!rst_ni) {valid_q, served_q} <= '0;
+    else if (take) {valid_q, served_q} <= {1'b1, first | (first - 1'b1)};
     else if (m_arready_i) valid_q <= 1'b0;
     if (take) {addr_q, len_q} <= {addr, len};
   end
