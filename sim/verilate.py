@@ -20,10 +20,8 @@ from xnorforge.core.native import compiler, compiler_version
 from xnorforge.core.progress import now_at
 
 FLAGS = ("-std=c++20", "-w", "-fPIC", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0")
-WAIVED = (
-    "-Wno-DECLFILENAME",
-    "-Wno-UNUSEDPARAM",
-)  # wrappers of a bench share a file; defaults of string parameters
+# Wrappers of a bench share a file; parameters that are strings have defaults.
+WAIVED = ("-Wno-DECLFILENAME", "-Wno-UNUSEDPARAM")
 
 MODEL = "model"
 LEVEL = "-O2"  # g++ optimisation of models whose makers ask for none
@@ -102,24 +100,9 @@ def compile_model(
         UserError: Verilator or the compiler rejects the design; the text holds their first message.
     """
     level = level or LEVEL
-    flags = [
-        "--cc",
-        "--x-assign",
-        "unique",
-        "--x-initial",
-        "unique",
-        "--prefix",
-        "Vtop",
-        "--output-split",
-        "0",
-    ]
-    flags += [
-        *WAIVED,
-        "-Wno-fatal",
-        "-Werror-USERERROR",
-        "--no-timing",
-        "--assert" if checked else "--no-assert",
-    ]
+    flags = ["--cc", "--prefix", "Vtop", "--output-split", "0", "--no-timing", *WAIVED, "-Wno-fatal"]
+    flags += ["--x-assign", "unique", "--x-initial", "unique", "-Werror-USERERROR"]
+    flags += ["--assert" if checked else "--no-assert"]
     flags += ["-O1", "--unroll-count", "1"] if level == "-O0" else ["-O3"]
     flags += [f"--trace-{waves}"] if waves else []
     flags += form.verilate
@@ -133,7 +116,9 @@ def compile_model(
         *defines,
         *_tools(),
         *(Path(path).name for path in sources),
-        *_own(form),
+        *form.compile,
+        "",
+        *form.link,
     )
     driver = (form.driver, *sorted(form.driver.parent.glob("*.h")), *form.runtime)
     place = results.place_of("verilator", given, [*driver, *map(Path, sources), *included], [__name__])
@@ -161,10 +146,6 @@ def compile_model(
     return results.kept(place, make) / MODEL
 
 
-def _own(form: Form) -> tuple[str, ...]:
-    return (*form.compile, "", *form.link)
-
-
 def _runtime(kind: str | None, form: Form) -> list[Path]:
     """What every model needs, each file compiled once."""
     include = _root() / "include"
@@ -189,8 +170,8 @@ def _object(folder: Path, name: str, parts, level: str, kind: str | None, form: 
     unit = folder / f"unit_{name}.cc"
     unit.write_text("".join(f'#include "{_included(folder, path)}"\n' for path in parts))
     folders = [f"-I{folder}", f"-I{form.driver.parent}"]
-    flags = [*_flags(level, kind, form), *folders, "-include", _header(level, kind, form)]
-    _compile("-c", *flags, "-o", unit.with_suffix(".o"), unit)
+    header = [] if kind else ["-include", _header(level, kind, form)]  # few models write waves
+    _compile("-c", *_flags(level, kind, form), *folders, *header, "-o", unit.with_suffix(".o"), unit)
     return unit.with_suffix(".o")
 
 
