@@ -133,7 +133,7 @@ QUICK_FRAMES = [("ste", "vgg_small"), ("bonn", "wrn22"), ("rbcn", "resnet20"), (
 REFUSED = [("ci_bcnn", 35)]
 
 
-@pytest.mark.quick("!layer_priority-4", "!react-1")
+@pytest.mark.quick("ste-0", "bonn-2", "rbcn-3", "ci_bcnn-0", "group_net-9")
 @pytest.mark.parametrize(("method", "seed"), QUICK)
 def test_a_module_trains_resumes_and_is_built(method, seed, tmp_path, monkeypatch):
     trained_and_built(random_module(seed), method, tmp_path, monkeypatch)

@@ -198,6 +198,7 @@ def test_children_modules_and_folders_count_as_read(pipeline, tmp_path):
     assert pipeline.build() == []
 
 
+@pytest.mark.quick("*-100")
 @pytest.mark.parametrize("size", [100, 3 << 20])
 @pytest.mark.parametrize(
     "how", ["moved into place with an old date", "altered and restored", "altered, same date"]

@@ -14,6 +14,7 @@ from xnorforge.flows.lower import lower
 PER_CHANNEL = {"weight_quant": Int8WeightPerChannelFloat}
 
 
+@pytest.mark.quick("*qonnx-2")
 @pytest.mark.parametrize("exporter, groups", [("qonnx", 2), ("qonnx", 1), ("qcdq", 1)])
 @pytest.mark.parametrize("shape", [(3, 6, 6), (3, 12)], ids=["2 dimensions", "1 dimension"])
 def test_transposed_convolutions_of_brevitas_give_its_scores(tmp_path, shape, exporter, groups):

@@ -293,6 +293,7 @@ def test_an_ending_that_cannot_be_built_is_refused_by_lower_with_a_cure(tmp_path
     assert not (tmp_path / "lowered.onnx").exists()
 
 
+@pytest.mark.quick("average-1", "map, pool-0")
 @pytest.mark.parametrize(
     "name, indices",
     [

@@ -64,7 +64,7 @@ def test_a_network_with_edges_in_every_layer_is_exact_down_to_rtl(net, count, un
     folded = fold.fold(tmp_path, "pynq-z2", acc, interval=8192)
     assert [one["op"] for one in folded["operators"]].count("Interact") == 3
     rtl.generate(acc / "folded.onnx", acc / "rtl")
-    proven = stage.simulate(acc, tmp_path, images=10, stalled=3)
+    proven = stage.simulate(acc, tmp_path, images=4, stalled=2)
     assert len(proven["checks"]) >= 4 and not any(check["mismatches"] for check in proven["checks"])
     assert proven["interval"] == folded["interval_bound"]
 

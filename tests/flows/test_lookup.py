@@ -42,6 +42,7 @@ def neurons(seed: int, shape, many: int, bits: int):
     return graph.real("MatMul", graph.rng.integers(-1, 2, (many, 3))).model((3,))
 
 
+@pytest.mark.quick("*-shape1")
 @pytest.mark.parametrize("shape", [(9,), (2, 3, 4)])
 @pytest.mark.parametrize(("many", "bits"), [(7, 1), (5, 3), (12, 6), (9, 8)])
 def test_tables_are_lowered_exactly_and_addresses_are_not_built(shape, many, bits):

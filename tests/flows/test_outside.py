@@ -16,6 +16,7 @@ from xnorforge.sim import cosim
 from xnorforge.sim.device import network
 
 
+@pytest.mark.quick("names2")
 @pytest.mark.parametrize("names", [["conv1"], ["fc0"], ["conv1", "fc0", "fc1"]])
 def test_a_network_is_the_same_with_weights_from_outside(chains, tmp_path, names):
     """Convolution with padding, dense layers, bits and sums; outputs are the integers of the reference."""

@@ -80,6 +80,7 @@ def numbers(stream: Stream, values) -> np.ndarray:
     return np.array([[int.from_bytes(word.tobytes(), "little")] for word in words], object)
 
 
+@pytest.mark.quick("2")
 @pytest.mark.parametrize("interval", FOLDINGS)
 def test_every_result_comes_after_the_stated_cycles_whatever_the_gaps(packages, interval, tmp_path):
     chain, ops, package = packages[interval]
@@ -102,6 +103,7 @@ def test_frames_that_come_too_soon_break_the_contract(packages, tmp_path):
         cosim.run(simulator(package, tmp_path), [sent(chain, ops, 20)[0]])
 
 
+@pytest.mark.quick("1")
 @pytest.mark.parametrize("cycles", [-1, 1])
 def test_another_latency_than_stated_breaks_the_contract(packages, cycles, tmp_path):
     chain, ops, package = packages[1]

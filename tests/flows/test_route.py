@@ -307,6 +307,7 @@ FAILURES = {
 }  # fmt: skip
 
 
+@pytest.mark.quick("clock missed", "FASM empty", "another part", "frames refused")
 @pytest.mark.parametrize("how", FAILURES)
 def test_a_failure_is_one_sentence_and_leaves_only_its_logs(how, acc, tmp_path, monkeypatch):
     tools, text = FAILURES[how]

@@ -94,6 +94,7 @@ def same_everywhere(seed: int):
     in_the_bit_simulator(model, net.pixels, seed)
 
 
+@pytest.mark.quick("[0-9]")
 @pytest.mark.parametrize("seed", range(25))
 def test_a_random_transposed_convolution_is_torchs_in_every_machine(seed):
     same_everywhere(seed)

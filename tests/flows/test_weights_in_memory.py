@@ -71,6 +71,7 @@ def accelerator(acc, bus, **options):
     return Accelerator(acc / "overlay" / "overlay.json", bus, **options)
 
 
+@pytest.mark.quick("0.3-*")
 @pytest.mark.parametrize(("pause", "batch"), [(0.0, 64), (0.3, 1), (0.6, 3)])
 def test_the_shell_reads_weights_with_every_frame(acc, open_sim, other, pause, batch):
     _, frames, (answers, _) = other

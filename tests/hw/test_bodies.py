@@ -326,77 +326,25 @@ MEMORIES = [
     ternary_rom(1, 3, 2, 2), ternary_rom(2, 4, 3, 1), ternary_rom(13, 3, 2, 2), ternary_rom(32, 5, 2, 3),
 ]  # fmt: skip
 
-# Bodies with streams of their own
+ALL = [*HEAPS, *SUMS, *MEMORIES]  # xf_mvu: test_mvu and test_lowbit, in both forms
 
 
-def mvu(mw, mh, simd, pe, bits=1, weight=1, raw=False, start=True, shift=0, blocks=(1, 0)):
-    """xf_mvu by its header: start + sum of x where the weight is 1, else of its inverse; or 2**shift times
-    the product and the constant of the planes."""
-    rng = np.random.default_rng(mw * mh + bits)
-    top, beats, passes = 2**bits - 1, mw // simd, mh // pe
-    weights = rng.integers(0, 2**weight, (mh, mw))
-    width = (mw * top * 2**weight * 2**shift).bit_length() + 1
-    starts = rng.integers(0, 2**width, mh) if start else np.zeros(mh, int)
-
-    def meaning(x):
-        x = x.reshape(-1, 1, mw)
-        if weight == 1:
-            sums = np.where(weights == 1, x, top - x).sum(-1)
-        else:
-            signed = np.where(weights >= 2 ** (weight - 1), weights - 2**weight, weights)
-            sums = (x * signed).sum(-1) + beats * cost.plane_offset(simd, bits, weight) << shift
-        sums = (sums + starts) % 2**width
-        return sums if raw else sums >> width - 1
-
-    words = [
-        sum(
-            int(weights[n * pe + p, b * simd + s]) << (p * simd + s) * weight
-            for p in range(pe) for s in range(simd)
-        )
-        for n in range(passes) for b in range(beats)
-    ]  # fmt: skip
-    begins = [sum(int(starts[n * pe + p]) << p * width for p in range(pe)) for n in range(passes)]
-    places = "Logic", "Block"
-    parameters = {
-        "Mw": mw, "Mh": mh, "Simd": simd, "Pe": pe, "Bits": bits, "WBits": weight, "Shift": shift,
-        "AccW": width, "OutW": width if raw else 1, "Dot": f"xf_pkg::{'Planes' if weight > 1 else 'Signs'}",
-        "WeightMemory": f"xf_pkg::{places[blocks[0]]}",
-        "StartMemory": f"xf_pkg::{places[blocks[1]] if start else 'NoMemory'}",
-    }  # fmt: skip
-    memories = {"WeightFile": (pe * simd * weight, words)}
-    memories |= {"StartFile": (pe * width, begins)} if start else {}
-    return body(
-        f"mvu {mw}x{mh}, {simd}, {pe}, {bits} bits, weights {weight}", "xf_mvu", parameters,
-        Stream((mw,), simd, bits), Stream((mh,), pe, width if raw else 1), meaning, memories=memories,
-    )  # fmt: skip
+FORMS = {"few": (3, ()), "as built": (1, ()), "as simulated": (1, ("XF_SIM",))}
 
 
-UNITS = [
-    mvu(12, 6, 4, 3), mvu(9, 4, 3, 2, raw=True, start=False), mvu(8, 8, 8, 8, blocks=(0, 1)),
-    mvu(10, 4, 2, 1, bits=3), mvu(6, 2, 3, 1, bits=2, weight=3, raw=True),
-    mvu(5, 3, 1, 1, bits=1, weight=2, shift=1),
-    # Weights in block RAM have a register in front of the gates: heaps of one to four levels, odd elements.
-    mvu(26, 2, 13, 1), mvu(72, 2, 36, 2), mvu(288, 2, 144, 1, raw=True), mvu(600, 2, 300, 1),
-    # Starts in block RAM, with passes of one beat and of several.
-    mvu(12, 12, 4, 2, blocks=(1, 1)), mvu(8, 12, 8, 1, raw=True, blocks=(1, 1)),
-    mvu(9, 6, 3, 2, blocks=(0, 1)),
-    mvu(14, 2, 7, 1, bits=3), mvu(16, 2, 8, 1, bits=4, raw=True), mvu(10, 2, 5, 1, bits=3, weight=3),
-]  # fmt: skip
-
-ALL = [*HEAPS, *SUMS, *MEMORIES, *UNITS]
-
-
-@pytest.fixture(scope="module", params=[(), ("XF_SIM",)], ids=["as built", "as simulated"])
+@pytest.fixture(scope="module", params=FORMS)
 def bench(request):
-    """All bodies side by side; XF_SIM puts plain counts in place of the counters."""
-    return device.bench(ALL, request.param)
+    """Bodies side by side, and their device; XF_SIM puts plain counts in place of the counters."""
+    step, defines = FORMS[request.param]
+    return ALL[::step], device.bench(ALL[::step], defines)
 
 
-@pytest.mark.quick("as built-*", "!as built-(0.1, 0.7)")  # test_ops has them in operators, as simulated
+@pytest.mark.quick("few-*", "!few-(0.1, 0.7)")  # test_ops has all in operators
 @pytest.mark.parametrize("stall", [0.0, (0.5, 0.3), (0.1, 0.7)], ids=str)
 def test_every_body_is_its_equation_at_any_pace(bench, stall):
-    runs = cosim.run(bench, [op.frames for op in ALL], stall=stall, seed=11)
-    for op, run in zip(ALL, runs, strict=True):
+    ops, built = bench
+    runs = cosim.run(built, [op.frames for op in ops], stall=stall, seed=11)
+    for op, run in zip(ops, runs, strict=True):
         np.testing.assert_array_equal(run.output, op.run(op.frames).reshape(run.output.shape), op.name)
 
 

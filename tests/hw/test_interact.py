@@ -92,6 +92,7 @@ def runs(request):
     return cosim.run(bench, [x for _, x in CASES], stall=0.2, seed=5)
 
 
+@pytest.mark.quick("7-series*")
 @pytest.mark.parametrize("index", range(len(CASES)))
 def test_every_form_of_the_hardware_is_the_formula_for_every_input(runs, index):
     op, x = CASES[index]

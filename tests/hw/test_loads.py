@@ -96,14 +96,8 @@ def bench(ops: list[HwOp], defines) -> Device:
 def test_behind_a_load_an_operator_has_the_written_constants(defines):
     """Frames, all words of the same operator with other constants, frames."""
     ops = loadables()
-    assert {type(op).__name__ for op in ops} > {
-        "XnorMvu",
-        "IntMvu",
-        "Requantise",
-        "Join",
-        "Threshold",
-        "Depthwise",
-    }
+    kinds = {"XnorMvu", "IntMvu", "Requantise", "Join", "Threshold", "Depthwise"}
+    assert {type(op).__name__ for op in ops} > kinds
     feeds, wanted = [], []
     for op in ops:
         other, frames = rolled([op])[0], op.random_inputs(1, FRAMES)
@@ -116,8 +110,7 @@ def test_behind_a_load_an_operator_has_the_written_constants(defines):
         gates = [(last, 0, sink, FRAMES * stream.beats) for sink, stream in enumerate(op.out_streams())]
         gates += [(k, first, len(old), len(words)) for k, first in enumerate(beats)]
         feeds.append(cosim.Feed(inputs, [*[2 * FRAMES] * len(old), len(words)], {}, gates))
-    for op, run, outputs in zip(
-        ops, cosim.run(bench(ops, defines), feeds, stall=0.2, seed=1), wanted, strict=True
-    ):
+    runs = cosim.run(bench(ops, defines), feeds, stall=0.2, seed=1)
+    for op, run, outputs in zip(ops, runs, wanted, strict=True):
         for got, output in zip(run.outputs, outputs):
             np.testing.assert_array_equal(got, output, err_msg=str(op))

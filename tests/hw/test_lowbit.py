@@ -185,22 +185,20 @@ MAPPED = [
 ]
 
 
-@pytest.fixture(scope="module")
-def synthesis(tmp_path_factory):
-    """A synthesis of a few units side by side."""
-    return mapped(MAPPED, tmp_path_factory.mktemp("synthesis"))
+@pytest.fixture(scope="module", params=[3, 1], ids=["some", "all"])
+def synthesis(request, tmp_path_factory):
+    """Units, and their synthesis side by side."""
+    units = MAPPED[:: request.param]
+    return units, mapped(units, tmp_path_factory.mktemp("synthesis"))
 
 
-@pytest.mark.parametrize("index", range(len(MAPPED)), ids=map(str, MAPPED))
-def test_the_cost_model_is_what_yosys_counts(synthesis, index):
-    found, model = synthesis.counted[index], MAPPED[index].estimate()
-    assert found["lut"] == pytest.approx(model["lut"], rel=0.08, abs=10)
-    assert (found["bram36"], found["dsp"]) == (model["bram36"], model.get("dsp", 0))
-
-
-@pytest.mark.parametrize("index", range(len(MAPPED)), ids=map(str, MAPPED))
-def test_flip_flops_carry_cells_and_lut_memory_are_what_yosys_counts(synthesis, index):
-    compare_sites(MAPPED[index], synthesis.counted[index])
+@pytest.mark.quick("some")
+def test_the_cost_model_is_what_yosys_counts(synthesis):
+    for unit, found in zip(synthesis[0], synthesis[1].counted, strict=True):
+        model = unit.estimate()
+        assert found["lut"] == pytest.approx(model["lut"], rel=0.08, abs=10), unit
+        assert (found["bram36"], found["dsp"]) == (model["bram36"], model.get("dsp", 0)), unit
+        compare_sites(unit, found)  # flip-flops, carry cells, memory in LUTs
 
 
 def test_dsp_blocks_and_block_rams_of_ultrascale_give_the_contract_s_integers(tmp_path):
@@ -211,15 +209,16 @@ def test_dsp_blocks_and_block_rams_of_ultrascale_give_the_contract_s_integers(tm
     np.testing.assert_array_equal(run.output, unit.run(x))
 
 
-@pytest.mark.quick("ours")
+@pytest.mark.quick("some-ours")
 @pytest.mark.parametrize("models", ["ours", "Yosys'"])
 def test_the_mapped_cells_give_the_contract_s_integers(synthesis, tmp_path, models):
-    text = netlist.sources(synthesis.folder, "xc7")[1].read_text()
+    units, synthesised = synthesis
+    text = netlist.sources(synthesised.folder, "xc7")[1].read_text()
     if models != "ours":
         text = re.sub(r"^module DSP48E1\b.*?^endmodule\n", "", text, flags=re.MULTILINE | re.DOTALL)
     kept = tmp_path / "cells.v"
     kept.write_text(text)
-    frames = [unit.random_input(seed=index, frames=5) for index, unit in enumerate(MAPPED)]
-    runs = cosim.run(synthesis.device(kept), frames, stall=0.3, seed=2)
-    for op, x, run in zip(MAPPED, frames, runs, strict=True):
+    frames = [unit.random_input(seed=index, frames=5) for index, unit in enumerate(units)]
+    runs = cosim.run(synthesised.device(kept), frames, stall=0.3, seed=2)
+    for op, x, run in zip(units, frames, runs, strict=True):
         np.testing.assert_array_equal(run.output, op.run(x), str(op))

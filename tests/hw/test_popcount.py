@@ -22,40 +22,58 @@ module register (CLK, EN, D, Q);
   assign Q = D;
 endmodule
 """
-JOB = "import sys; from xnorforge.flows.yosys_job import run_commands; run_commands(sys.argv[1:])"
+# One process proves all: it reads the modules once in each form, and answers a line of commands with a line.
+ANSWERS = """
+import sys
+from pyosys import libyosys as ys
+design = ys.Design()
+for line in sys.stdin:
+    for command in line.split(";"):
+        design.run_pass(command)
+    print("\\nanswered", flush=True)
+"""
+FORMS = {"primitives": "-D XF_XC7", "portable": ""}
 
 
-def proved(folder, inputs: str, width: int, gold: str, gate: str, defines="-D XF_XC7") -> bool:
+@pytest.fixture(scope="module")
+def proved(tmp_path_factory):
     """Whether `gold` (statements that assign `gold`) and `gate` (an instance that drives `gate`) agree for
     all inputs.
     """
-    text = f"""
-module miter ({inputs}, output logic differs);
-  logic [{width - 1}:0] gold, gate;
-  {gold}
-  {gate}
-  assign differs = gold != gate;
-endmodule
-"""
-    (folder / "miter.sv").write_text(text)
+    folder = tmp_path_factory.mktemp("proofs")
     (folder / "wires.v").write_text(WIRES)
     known = sorted(str(path) for path in RTL.iterdir() if path.name.endswith(".sv"))
     sources = " ".join(sorted(known, key=lambda path: not path.endswith("_pkg.sv")))  # packages first
-    script = [
-        f"read_verilog -defer -sv {defines} -I {RTL} {sources} {folder}/miter.sv",
-        "read_verilog +/xilinx/cells_sim.v",
-        "hierarchy -check -top miter",
-        "proc",
-        "flatten",
-        "opt_clean",
-        f"techmap -map {folder}/wires.v",
-        "opt -full",
-        "sat -verify -prove differs 0 miter",
-    ]
-    done = subprocess.run([sys.executable, "-c", JOB, *script], capture_output=True, text=True, check=False)
-    said = done.stdout + done.stderr
-    assert "SAT proof finished" in said, said[-2000:]
-    return done.returncode == 0
+    process = subprocess.Popen(
+        [sys.executable, "-c", ANSWERS], cwd=folder, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+
+    def answered(*commands: str) -> None:
+        print(*commands, sep=";", file=process.stdin, flush=True)
+        assert "answered\n" in iter(process.stdout.readline, "")
+
+    for form, defines in FORMS.items():
+        answered(
+            "design -reset", f"read_verilog -defer -sv {defines} -I {RTL} {sources}",
+            "read_verilog -defer +/xilinx/cells_sim.v", f"design -save {form}",
+        )  # fmt: skip
+
+    def prove(inputs: str, width: int, gold: str, gate: str, form="primitives") -> bool:
+        ports, wires = f"({inputs}, output logic differs)", f"logic [{width - 1}:0] gold, gate;"
+        text = f"module miter {ports};\n{wires}\n{gold}\n{gate}\nassign differs = gold != gate;\nendmodule\n"
+        (folder / "miter.sv").write_text(text)
+        answered(
+            f"design -load {form}", "read_verilog -sv miter.sv", "hierarchy -check -top miter", "proc",
+            "flatten", "opt_clean", "techmap -map wires.v", "opt -full",
+            "tee -q -o said.txt sat -prove differs 0 miter",
+        )  # fmt: skip
+        said = (folder / "said.txt").read_text()
+        assert ("no model found: SUCCESS" in said) != ("model found: FAIL" in said), said
+        return "SUCCESS" in said
+
+    with process:
+        yield prove
+        process.stdin.close()
 
 
 def ones(vector: str, bits: int, weight="1") -> str:
@@ -142,9 +160,9 @@ LEAVES = {
 
 
 @pytest.mark.parametrize("leaf", LEAVES)
-@pytest.mark.parametrize("defines", ["-D XF_XC7", ""], ids=["primitives", "portable"])
-def test_leaves_count_right_for_all_inputs(tmp_path, leaf, defines):
-    assert proved(tmp_path, *LEAVES[leaf], defines)
+@pytest.mark.parametrize("form", FORMS)
+def test_leaves_count_right_for_all_inputs(proved, leaf, form):
+    assert proved(*LEAVES[leaf], form)
 
 
 def popcount(simd):
@@ -154,42 +172,35 @@ def popcount(simd):
 
 
 @pytest.mark.parametrize("simd", [*range(1, 19), 24, 27, 32])
-def test_popcount_is_the_number_of_equal_bits(tmp_path, simd):
-    assert proved(tmp_path, *popcount(simd))
+def test_popcount_is_the_number_of_equal_bits(proved, simd):
+    assert proved(*popcount(simd))
 
 
 @pytest.mark.parametrize("count", [*range(1, 14), 24, 36])
-def test_ones_are_counted(tmp_path, count):
+def test_ones_are_counted(proved, count):
     gate = f"xf_ones #(.Count({count})) u (.clk_i(1'b0), .en_i(1'b1), .bits_i(x), .sum_o(gate));"
-    assert proved(tmp_path, f"input [{count - 1}:0] x", count.bit_length(), ones("x", count), gate)
+    assert proved(f"input [{count - 1}:0] x", count.bit_length(), ones("x", count), gate)
 
 
 @pytest.mark.parametrize("simd, bits", [(1, 8), (2, 8), (3, 8), (4, 4), (5, 4), (7, 2), (10, 2)])
-def test_signed_sum_adds_elements_or_their_inverses(tmp_path, simd, bits):
+def test_signed_sum_adds_elements_or_their_inverses(proved, simd, bits):
     top = 2**bits - 1
     body = f"gold = gold + (w[k] ? (x >> k * {bits} & {top}) : {top} - (x >> k * {bits} & {top}));"
     gold = f"always_comb begin gold = 0; for (int k = 0; k < {simd}; k++) {body} end"
-    gate = (
-        f"xf_signed_sum #(.Simd({simd}), .Bits({bits})) u (.clk_i(1'b0), .en_i(1'b1), .x_i(x), .w_i(w), "
-        ".sum_o(gate));"
-    )
-    assert proved(
-        tmp_path,
-        f"input [{simd * bits - 1}:0] x, input [{simd - 1}:0] w",
-        (simd * top).bit_length(),
-        gold,
-        gate,
-    )
+    gate = f"xf_signed_sum #(.Simd({simd}), .Bits({bits})) u "
+    gate += "(.clk_i(1'b0), .en_i(1'b1), .x_i(x), .w_i(w), .sum_o(gate));"
+    inputs = f"input [{simd * bits - 1}:0] x, input [{simd - 1}:0] w"
+    assert proved(inputs, (simd * top).bit_length(), gold, gate)
 
 
-def test_the_proof_notices_one_wrong_count(tmp_path):
+def test_the_proof_notices_one_wrong_count(proved):
     inputs, width, gold, gate = popcount(12)
     wrong = gold.replace("gold = 0;", "gold = x == 5 && w == 9;")
-    assert not proved(tmp_path, inputs, width, wrong, gate)
+    assert not proved(inputs, width, wrong, gate)
 
 
 @pytest.mark.parametrize("simd, bits, weight", [(1, 3, 2), (2, 3, 3), (3, 2, 3), (5, 1, 3), (4, 1, 2)])
-def test_plane_sum_multiplies_by_integers(tmp_path, simd, bits, weight):
+def test_plane_sum_multiplies_by_integers(proved, simd, bits, weight):
     """gold = constant + sum of x * w, w two's complement."""
     offset = cost.plane_offset(simd, bits, weight)
     width = cost.planes(simd, bits, weight).bits
@@ -198,13 +209,11 @@ def test_plane_sum_multiplies_by_integers(tmp_path, simd, bits, weight):
     gold = f"always_comb begin gold = {offset}; for (int k = 0; k < {simd}; k++) {body} end"
     gate = f"xf_plane_sum #(.Simd({simd}), .Bits({bits}), .Planes({weight}), .SumW({width})) u "
     gate += "(.clk_i(1'b0), .en_i(1'b1), .x_i(x), .w_i(w), .sum_o(gate));"
-    assert proved(
-        tmp_path, f"input [{simd * bits - 1}:0] x, input [{simd * weight - 1}:0] w", width, gold, gate
-    )
+    assert proved(f"input [{simd * bits - 1}:0] x, input [{simd * weight - 1}:0] w", width, gold, gate)
 
 
 @pytest.mark.parametrize("simd, bits", [(1, 2), (2, 3), (3, 2), (7, 2), (5, 1)])
-def test_ternary_sum_is_the_product_and_a_constant_of_the_weights(tmp_path, simd, bits):
+def test_ternary_sum_is_the_product_and_a_constant_of_the_weights(proved, simd, bits):
     """gold = sum of x * w + (2**bits - 1) times the weights of -1; a weight is 0, 1 or 3 in its two bits."""
     top = 2**bits - 1
     width = (simd * top).bit_length()
@@ -216,4 +225,4 @@ def test_ternary_sum_is_the_product_and_a_constant_of_the_weights(tmp_path, simd
     gate += f" xf_ternary_sum #(.Simd({simd}), .Bits({bits})) u (.clk_i(1'b0), .en_i(1'b1), .x_i(x), .w_i(w),"
     gate += " .sum_o(sum));"
     inputs = f"input [{simd * bits - 1}:0] x, input [{2 * simd - 1}:0] w"
-    assert proved(tmp_path, inputs, width, gold, gate)
+    assert proved(inputs, width, gold, gate)

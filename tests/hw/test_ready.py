@@ -38,16 +38,11 @@ def netlist(ops, folder) -> dict:
     for header in headers():
         shutil.copy(header, folder)
     commands = [
-        f"read_verilog -defer -sv -I. {' '.join(map(str, sources))}",
-        "hierarchy -top xf_bench",
-        "proc",
-        "flatten -noscopeinfo",
-        "opt_clean",
-        "memory_dff",
+        f"read_verilog -defer -sv -I. {' '.join(map(str, sources))}", "hierarchy -top xf_bench", "proc",
+        "flatten -noscopeinfo", "opt_clean", "memory_dff",
         "simplemap",  # bit by bit: a vector holds the ready of several streams
-        "opt_clean",
-        "write_json netlist.json",
-    ]
+        "opt_clean", "write_json netlist.json",
+    ]  # fmt: skip
     subprocess.run(
         [sys.executable, "-c", YOSYS, *commands], cwd=folder, check=True, stdout=subprocess.DEVNULL
     )

@@ -52,6 +52,7 @@ def runs(request):
     return cosim.run(bench, [x[None] for _, x in CASES], stall=0.2, seed=5)
 
 
+@pytest.mark.quick("7-series*")
 @pytest.mark.parametrize("index", range(len(CASES)), ids=[op.name for op, _ in CASES])
 def test_a_level_is_the_number_of_thresholds_reached(runs, index):
     op, numbers = CASES[index]

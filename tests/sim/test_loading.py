@@ -96,7 +96,7 @@ def pictures(count, seed=0, shape=(3, 4, 4)):
     return np.random.default_rng(seed).integers(0, 256, (count, *shape)).astype(np.uint8)
 
 
-@pytest.mark.quick("!one word each-0.0")
+@pytest.mark.quick("!columns*", "!wide words*", "!one word*")
 @pytest.mark.parametrize("stall", [0.0, 0.4, (0.1, 0.8), (0.8, 0.1)])
 @pytest.mark.parametrize("name", NETS)
 def test_every_frame_is_wholly_of_the_old_or_the_new_weights(built, name, stall):

@@ -129,6 +129,7 @@ def test_cells_of_a_family_without_memory_in_luts_do_the_same_by_the_models_of_y
     assert total["lut_ram"] == 0 < total["bram36"]
 
 
+@pytest.mark.full  # test_lowbit has blocks of ultrascale in make test
 def test_cells_of_ultrascale_do_the_same_and_their_block_rams_are_read(tmp_path):
     """The block RAMs hold 2,304 and 1,440 bits of weights and starts, as on 7-series parts."""
     acc = accelerator(tmp_path, "kv260")

@@ -13,7 +13,7 @@ from xnorforge.sw.nn.building_blocks import Network
 from xnorforge.sw.nn.rectifiers import Rectifier
 
 from .maps import pictures
-from .zoo import NETS
+from .zoo import FEW, NETS
 
 # A fresh layer as it is exported, and with the quantiser with which it trains.
 both = pytest.mark.parametrize("prepared", [lambda layer: layer, binary.prepare], ids=["exported", "trains"])
@@ -71,7 +71,7 @@ def gradients(network: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor | N
     return {name: parameter.grad for name, parameter in network.named_parameters()}
 
 
-@pytest.mark.quick("!cifar10-resnet18", "!cifar100-wrn22")
+@pytest.mark.quick(*FEW)
 @pytest.mark.parametrize("net", NETS)
 def test_quantisers_that_train_are_brevitas_own_bit_for_bit(net):
     """Scores and every gradient. 8-bit weights are real in training, so here they lie on their grid. The

@@ -550,6 +550,7 @@ def test_statistics_of_branches_differ():
 # What is deployed.
 
 
+@pytest.mark.quick("chain-*", "*-2-scalar")
 @pytest.mark.parametrize(
     ("net", "setting"),
     [

@@ -400,6 +400,7 @@ def test_a_prefix_is_shipped_exported_and_lowered_exactly(net, hyper, count, sha
     assert lowered["checks"][0]["what"].startswith("scores ==")
 
 
+@pytest.mark.quick("*: 0*", "*: 4*", "*w1a8*")
 @pytest.mark.parametrize("hyper", [*({"binarise": at} for at in range(8)), {"mode": "w1a8"}], ids=str)
 def test_every_prefix_of_the_pedestrian_detector_deploys_what_it_evaluates(hyper):
     chosen, network = shaken("pedestrian-tinyped", seed=4, shape=SMALL, **hyper)

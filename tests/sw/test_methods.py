@@ -113,6 +113,7 @@ def test_what_is_deployed_and_exported_is_binary_and_computes_the_trained_functi
 PAIRS = [(name, net, net == QUICK.get(name, "segment-tinyseg")) for name in METHODS for net in maps.NETS]
 
 
+@pytest.mark.quick("*-True")
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     ("name", "net", "exported"),

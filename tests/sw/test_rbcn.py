@@ -22,7 +22,7 @@ from .digits import in_place_of_mnist, started
 from .maps import pictures, targets
 from .test_binary import shaken
 from .test_threshold_folding import threshold_of
-from .zoo import NETS
+from .zoo import FEW, NETS
 
 LARGE = ("cifar10-cnv", "mnist-lut_large")  # wider forms of others
 CHAINS = [net for net in networks.names() if threshold_folding.thresholds_in(networks.build(net))]
@@ -164,7 +164,7 @@ def test_the_discriminator_value_has_the_gradient_of_its_formula():
 # Forward
 
 
-@pytest.mark.quick("!cifar10-resnet18", "!cifar100-wrn22")
+@pytest.mark.quick(*FEW)
 @pytest.mark.parametrize("net", NETS)
 def test_with_unit_scales_the_forward_pass_is_the_baselines(net):
     network, plain = rbcn.Method(granularity="layer").build(net), ste.Method().build(net)
@@ -466,6 +466,7 @@ def test_the_scales_of_kernel_positions_have_the_gradient_of_real_ones():
     torch.testing.assert_close(quantiser.c.grad, real.grad, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.quick("*-1", "cifar*", "pedestrian*")
 @pytest.mark.parametrize(
     ("net", "made", "seed"),
     [

@@ -14,7 +14,7 @@ from xnorforge.sw.training import weights
 from ..refusals import refused
 from .maps import pictures
 from .test_binary import shaken
-from .zoo import NETS
+from .zoo import FEW, NETS
 
 RECORD = {
     "net": "mnist-tfc",
@@ -37,7 +37,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.mark.quick("!cifar10-resnet18")
+@pytest.mark.quick(*FEW)
 @pytest.mark.parametrize("net", NETS)
 def test_a_network_is_deployed_and_comes_back_bit_for_bit(net):
     """Sums for shortcuts are on their grid before: there rounding changes the function."""
