@@ -116,14 +116,16 @@ def test_nothing_in_core_reaches_the_interface_or_another_part():
     assert len(reached) > 10 and {name for name in reached if not name.startswith("xnorforge.core.")} == set()
 
 
-def test_a_change_selects_the_tests_that_can_see_it_and_a_plug_in_the_cases_with_its_name():
+def test_a_change_selects_what_can_see_it():
     labels = imports.choose({"src/xnorforge/plot/labels.py"})
     assert any(test.startswith("tests/test_plot.py::") for test in labels.whole) and not labels.partly
     assert imports.choose({"tests/sw/test_bonn.py"}).arguments() == ["tests/sw/test_bonn.py"]
     top_k = imports.choose({"hw/ops/top_k/xf_top_k.sv"})
     ops = "tests/hw/test_ops.py::test_"
     assert {"tests/hw/test_ops.py", "tests/flows/test_meanings.py"} <= set(map(file_of, top_k.partly))
-    assert "top_k" in top_k.words and "topk" in top_k.words
+    assert {"top_k", "topk"} <= top_k.words
+    images = "tests/sw/test_tasks.py::test_a_network_takes_the_images_of_its_task"
+    assert imports.choose({"sw/networks/mnist_lut_tiny.py"}).has(f"{images}[mnist-lut_tiny]")
     assert any(map(top_k.has, (f"{one}[top_k-1]" for one in top_k.partly if one.startswith(ops))))
     assert not any(map(top_k.has, (f"{one}[fork-1]" for one in top_k.partly if one.startswith(ops))))
     assert "tests/sw/test_bonn.py" not in set(map(file_of, top_k.whole | top_k.partly))
@@ -138,8 +140,7 @@ def test_only_who_uses_a_definition_needs_it():
     assert "tests/conftest.py::built" in needs["tests/conftest.py::place"]
     assert chain in needs["flows/lower/graph.py::"] and f"{chain}::_batch_norm" in needs[f"{chain}::"]
     assert "src/xnorforge/finn_plugin.py" in needs["tests/flows/test_finn_nodes.py::"]
-    change = "test_a_change_selects_the_tests_that_can_see_it_and_a_plug_in_the_cases_with_its_name"
-    assert "hw/ops/top_k/xf_top_k.sv" in needs[f"tests/test_layers.py::{change}"]
+    assert "hw/ops/top_k/xf_top_k.sv" in needs["tests/test_layers.py::test_a_change_selects_what_can_see_it"]
 
 
 def test_changed_lines_are_those_definitions_or_the_whole_file():

@@ -33,7 +33,7 @@ TEST = re.compile(r"tests/(?:.*/)?test_\w+\.py::test\w+")
 KINDS = dict.fromkeys(plugins.KINDS.values(), "") | {
     "hw.ops": "flows/lower/registry.py::EXAMPLES",
     "hw.families": "hw/families/__init__.py::names",
-    networks.KIND: "src/xnorforge/core/networks.py::names",
+    networks.KIND: "sw/networks/__init__.py::names",
 }
 PLUGIN = re.compile(rf"({'|'.join(KINDS).replace('.', '/')})/(?!base\b)([a-z][\w-]*)")
 STAGES = "src/xnorforge/pipeline/calls.py"  # functions that are called by the names of stages
@@ -355,7 +355,9 @@ def choose(changed: Iterable[str]) -> Chosen:
                 cases = reached != every and (kind not in needs.needs[test] or needs.has_cases(test))
                 (partly if cases else whole).setdefault(test, least + count)
         names = {one.rpartition("/")[2] for one in reached}
-        words |= {form for name in names for form in (name, name.replace("_", ""), name.replace("_", "-"))}
+        words |= {
+            name.replace("_", by, n) for name in names for by, n in (("_", 0), ("", -1), ("-", -1), ("-", 1))
+        }
     return Chosen(whole, {test: count for test, count in partly.items() if test not in whole}, words)
 
 
