@@ -207,6 +207,7 @@ def test_a_state_that_changes_its_form_in_a_step_is_no_loop(tmp_path, monkeypatc
     assert len(built_as(tmp_path, interval=2000)) > 10
 
 
+@pytest.mark.full  # test_every_constant_of_a_loop… and the netlists of other operators are in make test
 def test_the_cells_of_a_loop_compute_what_it_does_and_are_as_many_as_estimated(tmp_path):
     lowered_gated(0, tmp_path, **SMALL)
     fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=2000)
