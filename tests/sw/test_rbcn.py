@@ -25,7 +25,7 @@ from .test_threshold_folding import threshold_of
 from .zoo import FEW, NETS
 
 LARGE = ("cifar10-cnv", "mnist-lut_large")  # wider forms of others
-CHAINS = [net for net in networks.names() if threshold_folding.thresholds_in(networks.build(net))]
+CHAINS = [net for net in networks.names() if all(one not in net for one in ("resnet", "vgg", "wrn"))]
 
 W = [0.5, -0.25, 1.0, -0.75]
 BITS = [1.0, -1.0, 1.0, -1.0]
