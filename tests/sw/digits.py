@@ -15,8 +15,7 @@ from xnorforge.sw import networks
 from xnorforge.sw.datasets import mnist as mnist_images
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import building_blocks
-from xnorforge.sw.nn.building_blocks import BiReal, Block, Network, Scores
-from xnorforge.sw.nn.eight_bit import EightConv, EightPooled, EightScores, EightShortcut
+from xnorforge.sw.nn.building_blocks import Block, Network, Scores
 from xnorforge.sw.tasks import base, mnist
 from xnorforge.sw.tasks.base import Images, task_of
 from xnorforge.sw.training import train
@@ -24,28 +23,13 @@ from xnorforge.sw.training import train
 from .given_networks import give_network
 
 
-def narrow(few=4, many=8) -> Network:
+def wide() -> Network:
     """8x8 pixels, so few channels that methods can differ on digits."""
     return Network(
-        Block(1, few, kernel=3, pad=1, pixels=True),
-        Block(few, few, kernel=3, pad=1), Block(few, few, kernel=3, pad=1, pool=2),
-        Block(few, many, kernel=3, pad=1), Block(many, many, kernel=3, pad=1, pool=2),
-        nn.Flatten(), Scores(4 * many, 10, 2**-2),
-    )  # fmt: skip
-
-
-wide = partial(narrow, few=8, many=16)
-
-
-def residual(few=4, many=8) -> Network:
-    """8x8 pixels; the papers' kind of network: shortcuts, PReLU, and ends of 8 bits."""
-    return Network(
-        EightConv(1, few, 3, pad=1),
-        BiReal(few, few, wider=EightShortcut, prelu=True),
-        BiReal(few, few, prelu=True),
-        BiReal(few, many, 2, wider=EightShortcut, prelu=True),
-        BiReal(many, many, prelu=True),
-        EightPooled(4), EightScores(many, 10),
+        Block(1, 8, kernel=3, pad=1, pixels=True),
+        Block(8, 8, kernel=3, pad=1), Block(8, 8, kernel=3, pad=1, pool=2),
+        Block(8, 16, kernel=3, pad=1), Block(16, 16, kernel=3, pad=1, pool=2),
+        nn.Flatten(), Scores(64, 10, 2**-2),
     )  # fmt: skip
 
 
@@ -78,14 +62,14 @@ def started(
     return run
 
 
-def trained(method, seed: int, network=narrow, epochs: int = 20) -> train.Run:
+def trained(method, seed: int, epochs: int = 20) -> train.Run:
     """All phases of a training on scikit-learn's digits, the last epoch with sums' constants on their
     grid.
     """
     recipe = Recipe(epochs=epochs, batch=64, lr=1e-2, warmup=20, arithmetic="float32")
     torch.manual_seed(seed)
     with pytest.MonkeyPatch.context() as once:
-        give_network(once, "digits-cnn", network)  # of that size
+        give_network(once, "digits-cnn", wide)  # of that size
         built = method.build("digits-cnn")
     run = train.Run("digits-cnn", base.Task(), recipe, method, built, torch.Generator().manual_seed(seed))
     run.sets = small()
@@ -104,11 +88,6 @@ def epoch(run: train.Run) -> float:
     """An epoch of a run on its training images; returns the mean loss."""
     sample = run.task.sampler(run.sets[0], run.device)
     return train._epoch(run, partial(run.method.step, run), sample, len(run.sets[0].images))
-
-
-def held_out(run: train.Run) -> float:
-    """Right classes of the 500 digits held out, per cent."""
-    return 100 * train.evaluate_network(run.network, small()[1], run.task)
 
 
 def steps(run, count):

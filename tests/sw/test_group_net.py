@@ -2,9 +2,6 @@
 exact.
 """
 
-import statistics
-from functools import partial
-
 import numpy as np
 import pytest
 import torch
@@ -14,9 +11,8 @@ from torch import nn
 from xnorforge.flows import export
 from xnorforge.flows.lower import checks, graph
 from xnorforge.flows.qonnx_execution import qonnx_scores
-from xnorforge.studies.paired import paired_difference
 from xnorforge.sw import networks
-from xnorforge.sw.methods import group_net, ste
+from xnorforge.sw.methods import group_net
 from xnorforge.sw.methods.group_net import Method
 from xnorforge.sw.nn import binary, branches, building_blocks, scaled
 from xnorforge.sw.nn.branches import Group, Numbers, Residual, Sum, SumBlock, Summand
@@ -627,49 +623,3 @@ def test_only_the_first_stage_is_real():
         run.phase = phase
         run.method.begin(run)
         assert {part.real for part in of_kind(run.network, (group_net.Sign, scaled.Scaled))} == {real}
-
-
-# Directions the paper claims, on the digits of scikit-learn: 1,297 to train on, 500 held out. Of two methods
-# the runs of one seed are compared; a sign is shown where the whole interval lies on one side of 0.
-
-
-def held_out(method, network=digits.narrow) -> dict[int, float]:
-    """Accuracy, per cent, by seed."""
-    found = {seed: digits.held_out(digits.trained(method, seed, network)) for seed in range(3)}
-    print(f"{method}: {' '.join(f'{one:.1f}' for one in found.values())}, mean {mean(found):.2f}")
-    return found
-
-
-def mean(found: dict[int, float]) -> float:
-    return statistics.mean(found.values())
-
-
-@pytest.fixture(scope="module")
-def one_to_five():
-    """Accuracy with one, three and five bases."""
-    return [held_out(Method(bases=bases)) for bases in (1, 3, 5)]
-
-
-@pytest.mark.full
-def test_more_bases_are_better(one_to_five):
-    """The paper's direction. A plain network as large as three bases stands beside it, and is not shown to be
-    worse.
-    """
-    one, three, five = one_to_five
-    assert paired_difference(five, one).sign == 1
-    assert mean(five) > mean(three) + 1 and mean(three) > mean(one) + 4
-    wide = held_out(ste.Method(), partial(digits.narrow, few=7, many=14))
-    assert mean(wide) > mean(three) - 2 and paired_difference(wide, three).sign >= 0
-
-
-@pytest.mark.full
-def test_relu_costs_a_chain_what_bases_gain(one_to_five):
-    assert mean(held_out(Method(relu="always"))) < mean(one_to_five[1]) - 3
-
-
-@pytest.mark.full
-def test_decompositions_and_gates_stand_where_measured(one_to_five):
-    """Published: lbd < v3 < v1 < v1 with gates. Here lbd does not fall behind, and gates do not cost."""
-    v1 = one_to_five[1]
-    assert mean(held_out(Method(decomposition="lbd"))) > mean(v1) - 3
-    assert mean(held_out(Method(gate="scalar"))) > mean(v1) - 1

@@ -672,6 +672,6 @@ def test_the_kernel_loss_brings_latents_to_plus_and_minus_c():
     rests = {}
     for name, hyper in PARTS.items():
         method = partial(rbcn.Method, granularity="layer", **hyper)
-        rests[name] = np.mean([rest(digits.trained(method(), seed, digits.wide)) for seed in range(5)])
+        rests[name] = np.mean([rest(digits.trained(method(), seed)) for seed in range(5)])
     assert max(rests["R"], rests["R+G"], rests["R+G+B"]) < rests["Bi"] - 0.07
     assert rests["R, a hundred times"] < rests["R"] - 0.07
