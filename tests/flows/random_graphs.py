@@ -353,3 +353,21 @@ class Chain(RandomGraph):
         self.shape = [outputs, *self.shape[1:]]
         if kind == 1:
             self.quantise()
+
+
+def still(kind: type[RandomGraph]) -> type[RandomGraph]:
+    """A kind whose quantisers read, in half of all places, sums of some or all channels that never reach
+    their first level, always have their last one, or are constant.
+    """
+
+    class Still(kind):
+        def quantise(self, norm=True):
+            if self.chance(0.5):
+                channels, ones = self.shape[0], [1] * (len(self.shape) - 1)
+                some = self.rng.random((1, channels, *ones)) < self.rng.choice([0.3, 1.0])
+                op, value, rest = [("Add", -1e6, 0), ("Add", 1e6, 0), ("Mul", 0, 1)][self.rng.integers(3)]
+                self.graph.real(op, np.where(some, value, rest))
+                self.drawn.add(f"{op} {value:g}")
+            super().quantise(norm)
+
+    return Still

@@ -12,6 +12,8 @@ from xnorforge.hw.any_width import whole_numbers
 def join(network: Network, root: NodeProto) -> Taken:
     """Any tree of ElementwiseMul and ElementwiseAdd, bound at its root."""
     after = network.reader(root)
+    while after is not None and is_scale(network, after):
+        after = network.reader(after)
     if after is not None and after.op_type == "ElementwiseAdd":
         return [], []
     nodes, terms, shape = [], [], network.shape(root.output[0])
