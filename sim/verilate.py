@@ -108,18 +108,8 @@ def compile_model(
     flags += form.verilate
     defines = (*defines, "XF_CHECK") if checked else defines
     included = [path for folder in includes for path in sorted(Path(folder).glob("*.svh"))]
-    given = (
-        top,
-        ports,
-        level,
-        *flags,
-        *defines,
-        *_tools(),
-        *(Path(path).name for path in sources),
-        *form.compile,
-        "",
-        *form.link,
-    )
+    given = (top, ports, level, *flags, *defines, *_tools(), *(Path(path).name for path in sources))
+    given += (*form.compile, "", *form.link)
     driver = (form.driver, *sorted(form.driver.parent.glob("*.h")), *form.runtime)
     place = results.place_of("verilator", given, [*driver, *map(Path, sources), *included], [__name__])
 

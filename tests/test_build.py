@@ -108,7 +108,7 @@ def test_a_build_runs_every_stage_once_and_passes(built):
 
 
 def test_the_recorded_row_of_this_network_is_what_its_build_takes(built):
-    """Of this command all but accuracies, which are those of more images."""
+    """All figures but accuracies: the recorded build compared more images."""
     figures = entries.figures_of(json.loads((built[0] / ACC / "report.json").read_text()))
     lines = entries.read_lines(ROOT / "docs/results/builds.jsonl")
     (row,) = [line["figures"] for line in lines if line["folder"] == f"{ACC.relative_to('out')}"]

@@ -1,5 +1,5 @@
 """Processes that read foreign files end at their limits of time and memory, long graphs are refused before
-they take time, and names in a file are no commands to anybody.
+they take time, and no name in a file is run as a command.
 """
 
 import json

@@ -96,7 +96,7 @@ def test_a_checkpoint_of_another_run_is_refused(call, tmp_path, others, key, the
 
 
 def test_weights_of_another_network_are_not_exported(call, tmp_path, monkeypatch):
-    """And those of made-up pictures are said to be used only by their name."""
+    """Weights that learned made-up pictures are used only where a command names them, which a line says."""
     monkeypatch.setattr(runs, "own", lambda _: None)
     code, said = call("train", "mnist-tfc", "-o", tmp_path)
     assert code == 0 and f"only `make build NET=mnist-tfc METHOD=ste WEIGHTS={tmp_path}`" in said

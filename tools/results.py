@@ -72,7 +72,7 @@ def renew(pattern: str = "") -> None:
         names = [line["board"] for line in lines_of(BOARDS) if pattern in f"NET={net} BOARD={line['board']}"]
         if names:
             boards.main(net, *names)
-    for command in asked:  # only now, because a changed file is no longer that of the commit
+    for command in asked:  # after all builds: a changed record would make theirs differ from the commit
         lines[command] |= last(command)
         if lines[command]["network"] == PICTURED:
             take_picture(ROOT / "out" / lines[command]["folder"] / "report.html")
@@ -81,7 +81,7 @@ def renew(pattern: str = "") -> None:
 
 
 def last(command: str) -> dict:
-    """The last build of a command here, without its operators; empty if there is none."""
+    """The last line of a command in out/history.jsonl, without its operators; empty if there is none."""
     found = [line for line in entries.read_lines(ROOT / entries.FILE) if line["command"] == command]
     return {name: value for name, value in found[-1].items() if name != "operators"} if found else {}
 

@@ -71,7 +71,7 @@ def _by_saving(
     bounds: list[Bound], given: dict[str, Record], interval: int, part: Part
 ) -> list[tuple[str, int]]:
     """Operators that cost less with weights from outside, most saving first, and their bytes of weights."""
-    found = []
+    found, price = [], part.price()
     for bound in bounds:
         if bound.name in given or bound.body:
             continue
@@ -80,7 +80,7 @@ def _by_saving(
         except UserError:
             continue
         inside = [one.amounts for one in Options(bound, {}, True).within(interval)]
-        least = min((part.price().sums(np.array(one)).max() for one in inside), default=np.inf)
+        least = min((price.each(np.array(one)) for one in inside), default=np.inf)
         saved, size = least - part.cost(ops), -(-np.asarray(bound.arrays["weights"]).size // 8)
         if saved > 0:
             found.append((saved, bound.name, size))

@@ -63,9 +63,13 @@ class Price:
         """The sums (…, sums) of amounts (…, RESOURCES)."""
         return amounts @ self.weights.T - self.less
 
+    def each(self, amounts: np.ndarray) -> np.ndarray:
+        """The prices (…) of amounts (…, RESOURCES)."""
+        return self.sums(amounts).max(axis=-1)
+
     def of(self, amounts: Mapping[str, float]) -> float:
         """The price of amounts of `RESOURCES`; others do not count."""
-        return float(self.sums(np.array([amounts.get(name, 0) for name in RESOURCES])).max())
+        return float(self.each(np.array([amounts.get(name, 0) for name in RESOURCES])))
 
 
 @dataclass(frozen=True)
@@ -240,13 +244,13 @@ def _cheapest(
         return None
     known = [graph.options(tables) for tables in solved]
     for resource, factor in product(np.flatnonzero(finite), MIXED):
-        dear = np.where(np.arange(len(limits)) == resource, factor, 1)
-        known.append(graph.options(solve(price.weights[-1] * dear)))
-    lowest = min((price.sums(_total(one)).max() for one in known if within(one)), default=np.inf)
+        factors = np.where(np.arange(len(limits)) == resource, factor, 1)
+        known.append(graph.options(solve(price.weights[-1] * factors)))
+    lowest = min((price.each(_total(one)) for one in known if within(one)), default=np.inf)
     most = [*(lowest + price.less), *limits[finite]]
     bounds = [_Bound(one, limit, graph.rests(tables)) for one, limit, tables in zip(criteria, most, solved)]
     last = graph.solve(np.eye(len(limits) + 1, len(limits)), price.weights[-1], bounds)
-    prices = price.sums(last[-1].amounts).max(axis=1)
+    prices = price.each(last[-1].amounts)
     return graph.options(last, int(np.argmin(prices))) if len(prices) else None
 
 

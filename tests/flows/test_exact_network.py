@@ -48,7 +48,7 @@ def spoil(graph, place: tuple[int, str], rng) -> bool:
         ends = np.sort([leaf.lo * direction, leaf.hi * direction], 0)[..., None]
         every = np.argwhere((numbers > ends[0]) & (numbers < ends[1]))
     if key == "weights" and numbers.shape[-2] == (leaf := graph.leaves[node.inputs[0]]).channels:
-        every = every[((leaf.lo != 0) | (leaf.hi != 0))[every[:, -2]]]  # a weight of a constant 0 is none
+        every = every[((leaf.lo != 0) | (leaf.hi != 0))[every[:, -2]]]  # no weight of inputs that are 0
     if key == "multipliers":
         ends = [graph.leaves[name] for name in node.inputs]
         every = np.argwhere([(leaf.lo != 0) | (leaf.hi != 0) for leaf in ends])

@@ -37,7 +37,8 @@ module xf_dma_share #(
   end
 
   logic [Readers-1:0] first, owner;  // one-hot: who goes next, whose the next word is
-  logic [Readers-1:0] served_q, behind, among;  // who was served last and before; who asks
+  logic [Readers-1:0] served_q;       // the reader served last, and all with a lower number
+  logic [Readers-1:0] behind, among;  // who asks: with a higher number; these, or all if none
   logic               room, take, valid_q, owned;
   logic [AddrW-1:0]   addr_q, addr;
   logic [7:0]         len_q, len;
