@@ -217,12 +217,7 @@ def network(
     """
     source, sink = (
         Port(
-            stream,
-            f"{side}_axis_tdata",
-            f"{side}_axis_tvalid",
-            f"{side}_axis_tready",
-            stream.port_bits,
-            last,
+            stream, f"{side}_axis_tdata", f"{side}_axis_tvalid", f"{side}_axis_tready", stream.port_bits, last
         )
         for stream, side, last in (
             (ops[0].in_stream(), "s", None),

@@ -22,10 +22,7 @@ DECLARED, INITIAL = re.compile(r"\breg (\[\S+\] )?(\w+) = (INIT\w*);"), r"reg \1
 
 
 def simulate_netlist(
-    acc: Path,
-    net_dir: Path,
-    images: int = 2,
-    progress: Callable[..., object] = lambda *_: None,
+    acc: Path, net_dir: Path, images: int = 2, progress: Callable[..., object] = lambda *_: None
 ) -> Record:
     """Check the netlist in `acc/netlist` on the first golden images and write `acc/netlist.json`.
 

@@ -164,14 +164,8 @@ def test_a_build_killed_at_several_points_ends_with_the_same_files(built):
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (
-            ["BOARD=pynq-z3"],
-            f"BOARD: … 'pynq-z3' … {', '.join(BOARDS)} … 'pynq-z2'",
-        ),
-        (
-            ["NET=mnist-tfk"],
-            f"NET: … 'mnist-tfk' … {NETS} … 'mnist-tfc'",
-        ),
+        (["BOARD=pynq-z3"], f"BOARD: … 'pynq-z3' … {', '.join(BOARDS)} … 'pynq-z2'"),
+        (["NET=mnist-tfk"], f"NET: … 'mnist-tfk' … {NETS} … 'mnist-tfc'"),
         (["METHOD=stee"], f"METHOD: … 'stee' … {METHODS} … 'ste'"),
     ],
     ids=["board", "net", "method"],
@@ -255,17 +249,7 @@ def test_a_change_on_the_real_pipeline_ends_with_its_readers_run(built, name, re
 
 def test_help_names_targets_variables_and_what_is_on_disk():
     said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in (
-        "build",
-        "doctor",
-        "train",
-        "sim",
-        "synth",
-        "report",
-        "test",
-        "test-full",
-        "clean",
-    ):
+    for target in ("build", "doctor", "train", "sim", "synth", "report", "test", "test-full", "clean"):
         assert re.search(rf"^ +make {target} +\S", said, re.MULTILINE), target
     assert re.search(r"^  NET .*mnist-cnn", said, re.MULTILINE)
     assert re.search(rf"^  BOARD +{' '.join(BOARDS)}$", said, re.MULTILINE)

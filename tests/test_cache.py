@@ -143,11 +143,7 @@ def test_a_change_of_any_code_that_makes_a_result_makes_it_anew(tmp_path):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=AWAY, symlinks=True)
     place, *files = json.loads(mapped(tmp_path).stdout)
     assert json.loads(mapped(tmp_path).stdout)[0] == place and len(list(Path(place).parent.glob("*/"))) == 1
-    assert {Path(file).name for file in files} >= {
-        "block_ram_map.py",
-        "yosys_job.py",
-        "family.py",
-    }
+    assert {Path(file).name for file in files} >= {"block_ram_map.py", "yosys_job.py", "family.py"}
     for file in map(Path, files):
         text = file.read_text()
         file.write_text(f"raise RuntimeError('not from the cache')\n{text}")

@@ -113,10 +113,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_behind(tmp_path, monkeyp
 
 def test_a_tool_that_dies_of_a_full_disk_is_the_same_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(job, "free", lambda _: 4096)
-    with (
-        pytest.raises(UserError, match="no space left"),
-        job.stage("sim", tmp_path),
-    ):
+    with pytest.raises(UserError, match="no space left"), job.stage("sim", tmp_path):
         raise subprocess.CalledProcessError(1, "g++")
 
 
@@ -174,10 +171,7 @@ def test_a_stage_with_a_mismatch_fails_and_names_the_check(tmp_path):
 
 def test_a_check_that_compared_nothing_fails(tmp_path):
     record = tmp_path / "lower.json"
-    with (
-        pytest.raises(MismatchError, match="lowered = qonnx"),
-        job.stage("lower", tmp_path, record),
-    ):
+    with pytest.raises(MismatchError, match="lowered = qonnx"), job.stage("lower", tmp_path, record):
         write_json(record, {"checks": [check("lowered = qonnx", 0, 0, 0)]})
 
 

@@ -403,11 +403,7 @@ def test_a_folder_of_frames_is_read_in_the_order_of_its_numbers_and_upright(tmp_
     found = inputs.given(None, str(tmp_path), None, "pedestrian", False)
     assert found.names == ["f1.png", "f9.png", "f10.png"] and [
         int(frame.mean()) for frame in found.frames()
-    ] == [
-        10,
-        20,
-        30,
-    ]
+    ] == [10, 20, 30]
     assert {frame.shape for frame in found.frames()} == {(8, 4, 3)}
 
 

@@ -167,11 +167,7 @@ def fold(
             ops = search.meeting(aim)
             lacks = ops is None and search.lacks_block_ram(aim)
             return _Attempt(
-                ops,
-                bounds,
-                partial(search.refusal, aim),
-                lacks,
-                partial(search.faster, ops or [], aim),
+                ops, bounds, partial(search.refusal, aim), lacks, partial(search.faster, ops or [], aim)
             )
 
         def fitting(*graph: Any) -> _Attempt | None:

@@ -133,11 +133,7 @@ def _cast(walk, node, at):
         return stepped(node, value, np.sign)
     type_ = helper.tensor_dtype_to_np_dtype(at["to"])
     if type_.kind not in "iu":
-        raise refuse(
-            node,
-            f"a cast to {kind} loses digits",
-            "remove the cast, or quantise with a Quant node",
-        )
+        raise refuse(node, f"a cast to {kind} loses digits", "remove the cast, or quantise with a Quant node")
     info = np.iinfo(type_)
     if low < info.min or high > info.max:
         raise refuse(node, f"numbers from {low:g} to {high:g} do not fit {kind}", "put a Clip before it")

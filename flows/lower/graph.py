@@ -50,12 +50,7 @@ CURES |= LAYERS
 
 
 def integer_graph(
-    model: ModelWrapper,
-    lo: int,
-    hi: int,
-    scale: float,
-    writable: Collection[str] = (),
-    offset: float = 0.0,
+    model: ModelWrapper, lo: int, hi: int, scale: float, writable: Collection[str] = (), offset: float = 0.0
 ) -> Lowered:
     """Lower a network.
 
@@ -89,8 +84,7 @@ def integer_graph(
     for node in sorted(graph.node, key=lambda node: node.op_type not in LAYERS):
         if node.op_type not in RULES:
             near = CURES.get(
-                node.op_type,
-                "remove it after the last layer, or express it with " + ", ".join(sorted(RULES)),
+                node.op_type, "remove it after the last layer, or express it with " + ", ".join(sorted(RULES))
             )
             raise refuse(node, "this float operator has no exact integer form", near)
         at = in_two_dimensions(attributes(node))
@@ -109,13 +103,7 @@ def integer_graph(
                 node, "its template is replaced at run time, so it must be last", "end the network here"
             )
     return Lowered(
-        walk.nodes,
-        walk.leaves,
-        output,
-        walk.activations,
-        list(walk.rounded),
-        walk.own,
-        walk.values,
+        walk.nodes, walk.leaves, output, walk.activations, list(walk.rounded), walk.own, walk.values
     )
 
 

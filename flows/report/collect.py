@@ -14,14 +14,7 @@ import numpy as np
 from xnorforge.core.artifacts import check, netlist_digest, read_json
 from xnorforge.core.errors import MismatchError
 from xnorforge.core.types import Record
-from xnorforge.flows.report import (
-    border,
-    confusion,
-    layers,
-    operators,
-    provenance,
-    reference,
-)
+from xnorforge.flows.report import border, confusion, layers, operators, provenance, reference
 from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, families, graph
 from xnorforge.hw.boards import Board

@@ -11,21 +11,11 @@ from markupsafe import Markup
 
 from xnorforge.core.errors import one_line
 from xnorforge.core.types import Record
-from xnorforge.flows.report import (
-    device,
-    layers,
-    links,
-    reference,
-    sections,
-)
+from xnorforge.flows.report import device, layers, links, reference, sections
 from xnorforge.plot import chart, curves, svg
 
 OWN = files("xnorforge.flows.report")
-CHARTS = {
-    "chart": chart,
-    "curves": curves,
-    "svg": svg,
-}
+CHARTS = {"chart": chart, "curves": curves, "svg": svg}
 
 
 def percent(fraction: float | None, digits: int = 1) -> str:

@@ -55,12 +55,7 @@ def synthesise(acc: Path, net_dir: Path, parallel: int = 2) -> Record:
                 (aside / f"{module}.v").write_text(one.text)
     own = {module: _own(one.cells, rtl["modules"], board.family) for module, one in mapped.items()}
     operators = [
-        {
-            "name": layer["node"],
-            "op": layer["op"],
-            "module": layer["module"],
-            **own[layer["module"]],
-        }
+        {"name": layer["node"], "op": layer["op"], "module": layer["module"], **own[layer["module"]]}
         for layer in rtl["layers"]
     ]
     total = cells.add(own.values())

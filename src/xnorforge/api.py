@@ -33,11 +33,7 @@ def boards() -> list[str]:
 
 
 def train_network(
-    net: str,
-    data: str | Path | None = None,
-    epochs: int | None = None,
-    seed: int = 0,
-    method: str = "ste",
+    net: str, data: str | Path | None = None, epochs: int | None = None, seed: int = 0, method: str = "ste"
 ) -> Path:
     """Train a network by name as `make train` does; the next build takes these weights.
 

@@ -154,8 +154,7 @@ class Method(base.Method):
         self.units = mixed_precision.units(network, task_of(net).shape)
         self.ranked = self._ranked(self.units)
         mixed_precision.refuse_sums(
-            network,
-            self.steps == len(self.units) and self.mode == "w1a1" and not self._budget,
+            network, self.steps == len(self.units) and self.mode == "w1a1" and not self._budget
         )
         self.network, self.done = network, self.steps
         self._set_forms()

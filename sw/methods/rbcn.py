@@ -420,11 +420,7 @@ class Method(base.Method):
             part.load_state_dict(state[name])
 
     def _parts(self):
-        return {
-            "discriminators": self.discriminators,
-            "scales": self.scales,
-            "guess": self.guess,
-        }
+        return {"discriminators": self.discriminators, "scales": self.scales, "guess": self.guess}
 
     def scale(self, dot: nn.Module) -> float:
         found = binary.quantiser(dot)

@@ -202,10 +202,7 @@ def test_sums_of_more_bits_than_a_narrow_unit_takes_go_to_a_wider_one_or_are_ref
     assert operators(wide_sums(13).real("Conv", own_kernels, group=3).model((3, 6, 5)))[1] == "IntMvu"
     assert operators(wide_sums(13).real("Conv", all_channels).model((3, 6, 5)))[1] == "IntMvu"
     sums = wide_sums(15).node("AveragePool", kernel_shape=[2, 2]).real("Conv", own_kernels, group=3)
-    with pytest.raises(
-        UserError,
-        match=r"^Conv_1 \(Conv\): .* 1\d bits, .* 16; .* quantiser",
-    ):
+    with pytest.raises(UserError, match=r"^Conv_1 \(Conv\): .* 1\d bits, .* 16; .* quantiser"):
         operators(sums.model((3, 5, 4)))
     assert operators(wide_sums(18).model((3, 6, 5)))[0] == "IntMvu"  # weights of 10 bits
 

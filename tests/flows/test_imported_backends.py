@@ -95,8 +95,7 @@ def test_what_hls4ml_cannot_express_of_an_imported_network_is_one_sentence(seed,
 
 @pytest.mark.full
 @pytest.mark.parametrize(
-    "kind, seed",
-    [*(("geometry", seed) for seed in range(30)), *(("brevitas", seed) for seed in range(14))],
+    "kind, seed", [*(("geometry", seed) for seed in range(30)), *(("brevitas", seed) for seed in range(14))]
 )
 def test_hls4ml_gives_the_integers_of_an_imported_network_or_refuses_it(kind, seed, tmp_path):
     """One form for each, by turns: every three seeds have all inputs in one form."""

@@ -49,7 +49,7 @@ def test_tables_are_lowered_exactly_and_addresses_are_not_built(shape, many, bit
     model, rng = neurons(many, shape, many, bits), np.random.default_rng(1)
     graph = compare(model, rng.integers(0, 256, (40, *shape)))
     assert [node.op for node in graph.nodes if node.op != "Reshape"] == [
-        *("Threshold", "Lookup", "Lookup", "Dense"),
+        *("Threshold", "Lookup", "Lookup", "Dense")
     ]
     frames = rng.integers(0, 256, (3, *shape))
     assert is_exact(graph, model, frames.transpose(0, 2, 3, 1) if frames.ndim == 4 else frames)["integers"]

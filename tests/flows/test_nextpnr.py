@@ -98,11 +98,7 @@ def test_of_each_run_the_nets_that_reach_a_register_last_are_kept():
             "killed",
             "nextpnr (seed 7) … 4 wires … 1 iteration … SEEDS=4,5,6 … INTERVAL",
         ),
-        (
-            "Info: Packing\n",
-            "it ended with signal 9 and named no error",
-            "nextpnr (seed 7): … SEEDS=4,5,6",
-        ),
+        ("Info: Packing\n", "it ended with signal 9 and named no error", "nextpnr (seed 7): … SEEDS=4,5,6"),
     ],
 )
 def test_a_run_that_stopped_is_one_sentence(said, reason, text):

@@ -222,14 +222,8 @@ def test_generated_rtl_is_packaged_without_a_build(nets, tmp_path):
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (
-            ("mnist-tfc", "--backend", "hls4ml"),
-            "package: BACKEND=hls4ml … BACKEND=rtl",
-        ),
-        (
-            ("mnist-tfc", "--prefix", "Top"),
-            "PREFIX: … 'Top' … 60 … PREFIX=digits",
-        ),
+        (("mnist-tfc", "--backend", "hls4ml"), "package: BACKEND=hls4ml … BACKEND=rtl"),
+        (("mnist-tfc", "--prefix", "Top"), "PREFIX: … 'Top' … 60 … PREFIX=digits"),
         (("there",), "'there' … mnist-tfc"),
     ],
 )

@@ -21,15 +21,7 @@ from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows import report
 from xnorforge.flows.bind import OPS
 from xnorforge.flows.fold import folded_graph
-from xnorforge.flows.report import (
-    border,
-    brief,
-    collect,
-    operators,
-    pages,
-    provenance,
-    sections,
-)
+from xnorforge.flows.report import border, brief, collect, operators, pages, provenance, sections
 from xnorforge.history import entries
 from xnorforge.hw import boards
 from xnorforge.hw.graph import in_a_row
@@ -96,12 +88,7 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
     synth = {
         "checks": [check("children + own = total", 0, 0, 11)],
         "operators": [
-            {
-                "name": op.name,
-                "op": type(op).__name__,
-                "module": f"layer_{op.name}",
-                **one,
-            }
+            {"name": op.name, "op": type(op).__name__, "module": f"layer_{op.name}", **one}
             for op, one in zip(ops, cells)
         ],
         "top": cells[-1],
@@ -142,12 +129,7 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
             "fifos": {"fifo_dense0": 9},
             "examples": [],
             "reach": [reach_row("dense0", 1000, 600, 399), reach_row("dense1", 36, 36, 0)],
-            "model": {
-                "why_not": None,
-                "interval": 24,
-                "latency": 61,
-                "fifos": {"fifo_dense0": 9},
-            },
+            "model": {"why_not": None, "interval": 24, "latency": 61, "fifos": {"fifo_dense0": 9}},
         },
         "synth": synth,
         "netlist": {"reach": [reach_row("dense0", 1000, 1000, 0), reach_row("dense1", 36, 0, 36)]},

@@ -18,10 +18,7 @@ from xnorforge.core import plugins
 from xnorforge.core.artifacts import check, write_json
 from xnorforge.flows import report
 from xnorforge.flows.fold import folded_graph
-from xnorforge.flows.report import (
-    confusion,
-    layers,
-)
+from xnorforge.flows.report import confusion, layers
 from xnorforge.hw.graph import in_a_row
 from xnorforge.plot import svg
 from xnorforge.sw import zoo

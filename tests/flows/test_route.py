@@ -213,8 +213,7 @@ def test_a_family_without_a_processor_has_no_shell_that_needs_one(acc):
     with pytest.raises(UserError) as refused:
         joined(acc, BORDER, replace(asked("pynq-z2"), part="xc7a35tcpg236-1"), ROUTER)
     says(
-        refused,
-        'hw/boards/pynq-z2/board.toml: [shell] kind = "dma" … Zynq … xc7a35tcpg236-1 … kind = "uart"',
+        refused, 'hw/boards/pynq-z2/board.toml: [shell] kind = "dma" … Zynq … xc7a35tcpg236-1 … kind = "uart"'
     )
 
 

@@ -53,8 +53,7 @@ def test_pins_are_those_of_the_collection_that_the_board_names(name):
 
 
 @pytest.mark.parametrize(
-    "name, kind, cycles",
-    [("pynq-z2", "dma", 98), ("ulx3s", "uart", 394_500), ("kv260", None, 0)],
+    "name, kind, cycles", [("pynq-z2", "dma", 98), ("ulx3s", "uart", 394_500), ("kv260", None, 0)]
 )
 def test_no_frame_passes_a_shell_faster_than_its_words_or_bits(name, kind, cycles):
     """784 bytes in: 98 words of 8 bytes, or with kind and check 789 bytes of 10 bits, at 50 cycles of

@@ -121,11 +121,7 @@ def heap(heights, every=False, sevens=0):
     given[:2] = [[0], [1]]
     if every:
         given[1], given[-1] = bits_of(1, bits), 1
-    parameters = {
-        "Heights": (289, packed(heights, 12)[1] | sevens << 288),
-        "Bits": bits,
-        "SumW": width,
-    }
+    parameters = {"Heights": (289, packed(heights, 12)[1] | sevens << 288), "Bits": bits, "SumW": width}
     return body(
         f"heap {heights} {sevens}", "heap_shell", parameters, Stream((bits,), bits), Stream((1,), 1, width),
         lambda x: x @ weights[:, None], HEAP,

@@ -155,9 +155,7 @@ MANY = pytest.param(10_000, (0.2, 0.2), marks=pytest.mark.full)
 
 
 @pytest.mark.parametrize(
-    ("faults", "stall"),
-    [(300, 0.0), (300, (0.4, 0.2)), (300, (0.1, 0.7)), MANY],
-    ids=str,
+    ("faults", "stall"), [(300, 0.0), (300, (0.4, 0.2)), (300, (0.1, 0.7)), MANY], ids=str
 )
 def test_after_lost_doubled_and_torn_beats_every_whole_frame_is_answered_right(bench, faults, stall):
     rng = np.random.default_rng(faults)

@@ -170,10 +170,7 @@ def slip(**changes):
 @pytest.mark.parametrize(
     "changes, values",
     [
-        (
-            {"simd": 7, "mw": 12, "in_shape": [24]},
-            ("simd=7", "mw=12", "[1, 2, 3, 4, 6, 12]"),
-        ),
+        ({"simd": 7, "mw": 12, "in_shape": [24]}, ("simd=7", "mw=12", "[1, 2, 3, 4, 6, 12]")),
         ({"pe": 3}, ("pe=3", "mh=64", "[1, 2, 4, 8, 16, 32, 64]")),
         ({"vectors": 3}, ("in_shape=[2, 576]", "1152", "vectors=3", "1728")),
         ({"arrays": {"weights": np.zeros((64, 576))}}, ("weights", "(64, 576)", "(576, 64)")),

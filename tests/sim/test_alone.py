@@ -62,17 +62,7 @@ def with_one_bit_inverted(op, rng):
     return None
 
 
-KINDS = [
-    "threshold",
-    "clip",
-    "requantise",
-    "join",
-    "xnor_mvu",
-    "int_mvu",
-    "byte_mvu",
-    "interact",
-    "border",
-]
+KINDS = ["threshold", "clip", "requantise", "join", "xnor_mvu", "int_mvu", "byte_mvu", "interact", "border"]
 
 
 def test_layers_alone_pass_and_wrong_constants_in_them_are_found():

@@ -34,10 +34,7 @@ SOURCE = (
 PART = re.compile(r"(xc7([askz])\d+t?)(\w+)(-\d\w?)")
 FABRICS = {"a": "artix7", "s": "spartan7", "k": "kintex7", "z": "zynq7"}
 DEPTH = 6  # folders below XNORFORGE_OPENXC7 in which databases are looked for
-PORTS = {
-    "uart": ("rxd", "txd", "lost"),
-    "dma": ("irq",),
-}  # ports of the top of a Zynq, by the kind of shell
+PORTS = {"uart": ("rxd", "txd", "lost"), "dma": ("irq",)}  # ports of the top of a Zynq, by the kind of shell
 BIT = f"{routing.TOP}.bit"
 COMPLETE = "routed, with block RAM"
 LOST = 0.01  # of all inputs may lack a delay before the clock is an upper bound

@@ -15,13 +15,7 @@ from onnx import NodeProto
 
 from xnorforge.core.types import Ints, Record
 from xnorforge.flows.lower.emit import GroupedConv
-from xnorforge.flows.lower.examples import (
-    random_conv,
-    random_image,
-    random_leaf,
-    random_pads,
-    random_windows,
-)
+from xnorforge.flows.lower.examples import random_conv, random_image, random_leaf, random_pads, random_windows
 from xnorforge.flows.lower.integers import conv
 from xnorforge.flows.lower.nodes import IntegerNode
 from xnorforge.flows.lower.registry import NEGATABLE, example, maker, meaning

@@ -32,10 +32,7 @@ class SpatialMvu(Mvu):
     result_signed = True
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return super().get_nodeattr_types() | {
-            "run": ("i", True, 0),
-            "scale_bits": ("i", False, 3),
-        }
+        return super().get_nodeattr_types() | {"run": ("i", True, 0), "scale_bits": ("i", False, 3)}
 
     @classmethod
     def together(cls, attributes: Attributes, folding: Attributes) -> bool:

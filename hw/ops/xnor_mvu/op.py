@@ -47,10 +47,7 @@ class XnorMvu(Mvu):
     styles: ClassVar[dict[str, tuple[str | int, ...]]] = Mvu.styles | {"rom": (*Mvu.styles["rom"], "columns")}
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        return super().get_nodeattr_types() | {
-            "pixels": ("i", False, 1),
-            "levels": ("i", False, 1),
-        }
+        return super().get_nodeattr_types() | {"pixels": ("i", False, 1), "levels": ("i", False, 1)}
 
     @classmethod
     def together(cls, attributes: Attributes, folding: Attributes) -> bool:

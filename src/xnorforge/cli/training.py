@@ -13,21 +13,7 @@ from xnorforge.pipeline.job import stage
 
 
 def train_verb(
-    what,
-    net,
-    task,
-    data,
-    method,
-    out,
-    epochs,
-    lr,
-    seed,
-    threads,
-    set,
-    recipe,
-    init,
-    guide,
-    as_json,
+    what, net, task, data, method, out, epochs, lr, seed, threads, set, recipe, init, guide, as_json
 ) -> None:
     """Train a network, or continue the run in the same folder; the next build of the network uses its
     weights.

@@ -384,10 +384,7 @@ STAGE_HELP = {
     "finn": "With BACKEND=finn: FINN's design in RTL, simulated, and its build folder.",
     "report": "All stages; prints the report.",
 }
-_NET = (
-    _like("net", default=None),
-    _like("task", help="Task; the network's name may then omit this prefix."),
-)
+_NET = (_like("net", default=None), _like("task", help="Task; the network's name may then omit this prefix."))
 _DATA = (*_NET, _like("data"))
 _TRAIN = (*_DATA, *_also("epochs", "lr", "seed", "threads", "recipe"))
 VERBS = (

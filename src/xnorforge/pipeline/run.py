@@ -89,9 +89,7 @@ def train_by(words: list[str], heard: bool) -> None:
     """The verb `train` in a process of its own; `heard` and errors as of `run_stages`."""
     command = [sys.executable, "-m", "xnorforge", "train", *words]
     with subprocess.Popen(
-        command,
-        stdout=subprocess.DEVNULL if heard else None,
-        stderr=subprocess.PIPE if heard else None,
+        command, stdout=subprocess.DEVNULL if heard else None, stderr=subprocess.PIPE if heard else None
     ) as child:
         said = hear(child.stderr, "train") if child.stderr else ""
     code = child.returncode

@@ -65,18 +65,9 @@ class Stage:
 
 _COMPILER = ("CXX", "XNORFORGE_CXXFLAGS")
 STAGES = (
-    Stage(
-        "export",
-        (),
-        ("net/export.json", "net/model.onnx", "net/golden.npz"),
-    ),
+    Stage("export", (), ("net/export.json", "net/model.onnx", "net/golden.npz")),
     Stage("lower", ("export",), ("net/lower.json", "net/lowered.onnx", "net/lowered.npz", "net/rolled.onnx")),
-    Stage(
-        "fold",
-        ("export", "lower"),
-        ("acc/fold.json", "acc/folded.onnx"),
-        environment=_COMPILER,
-    ),
+    Stage("fold", ("export", "lower"), ("acc/fold.json", "acc/folded.onnx"), environment=_COMPILER),
     Stage("generate", ("fold",), ("acc/rtl/rtl.json", "acc/rtl")),
     Stage(
         "sim",
@@ -106,18 +97,8 @@ STAGES = (
         ("acc/overlay/overlay.json", "acc/overlay"),
         ("routed",),
     ),
-    Stage(
-        "hls",
-        ("export", "lower", "fold"),
-        ("acc/hls.json", "acc/hls_project"),
-        environment=_COMPILER,
-    ),
-    Stage(
-        "finn",
-        ("export", "lower", "fold"),
-        ("acc/finn.json", "acc/finn"),
-        environment=_COMPILER,
-    ),
+    Stage("hls", ("export", "lower", "fold"), ("acc/hls.json", "acc/hls_project"), environment=_COMPILER),
+    Stage("finn", ("export", "lower", "fold"), ("acc/finn.json", "acc/finn"), environment=_COMPILER),
     Stage(
         "report",
         (),  # all stages of the build, see `stages_of`

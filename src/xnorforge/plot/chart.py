@@ -10,10 +10,7 @@ from xnorforge.plot import labels as placing
 from xnorforge.plot.axes import Axis, linear_axis, log_axis, tight
 from xnorforge.plot.svg import LETTER, box, frame, label, polyline, titled, wide
 
-SHAPES = {
-    "circle": "M-5,0a5,5 0 1,0 10,0a5,5 0 1,0 -10,0z",
-    "cross": "M-4,-4l8,8M4,-4l-8,8",
-}
+SHAPES = {"circle": "M-5,0a5,5 0 1,0 10,0a5,5 0 1,0 -10,0z", "cross": "M-4,-4l8,8M4,-4l-8,8"}
 RADIUS = 5.0  # of these shapes
 SMALL, TURN = 10, 35  # size of tick labels; degrees by which long names below an axis are rotated
 FAR = 3  # a limit more than this many times above all values is named at the edge instead of drawn

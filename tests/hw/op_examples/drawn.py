@@ -42,9 +42,7 @@ def seeded(
         low, high = cls.make(arrays={"weights": weights}, **attributes).result_range()
         near = rng.normal((low + high) / 2, (high - low) / 8, mh).round()
         arrays["thresholds"] = np.select(
-            [rng.random(mh) < 0.07, rng.random(mh) < 0.07, rng.random(mh) < 0.07],
-            [low, high, high + 1],
-            near,
+            [rng.random(mh) < 0.07, rng.random(mh) < 0.07, rng.random(mh) < 0.07], [low, high, high + 1], near
         ).astype(np.int64)
     return cls.make(arrays=arrays, **attributes)
 

@@ -18,11 +18,7 @@ def examples(cls):
         ((3, 2, 2), (3, 2), 2, 1, 1), ((11, 2, 3), (3, 2), 1, 6, 0), ((8, 1, 2), (4, 1), 1, 2, 1),
         ((4, 4, 4), (2, 2), 2, 61, 1), ((4, 4, 3), (2, 2), 1, 68, 1), ((3, 3, 2), (3, 3), 1, 33, 0),
     ]  # fmt: skip
-    of_windows = [
-        ((3, 4, 4), (3, 3), 2, 8, 1),
-        ((2, 5, 3), (2, 3), 3, 1, 0),
-        ((1, 1, 2), (4, 1), 1, 9, 1),
-    ]
+    of_windows = [((3, 4, 4), (3, 3), 2, 8, 1), ((2, 5, 3), (2, 3), 3, 1, 0), ((1, 1, 2), (4, 1), 1, 9, 1)]
     names = ("ifm", "kernel", "stride", "pe", "in_bits", "in_signed", "windows")
     points = [(ifm, kernel, kernel, *rest, 0) for ifm, kernel, *rest in points]
     points += [(ifm, kernel, kernel, *rest, 1) for ifm, kernel, *rest in of_windows]

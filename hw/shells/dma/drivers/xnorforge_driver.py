@@ -269,12 +269,7 @@ class LinuxBus(Bus):
     """
 
     def __init__(
-        self,
-        registers="/dev/mem",
-        base: int = BASE,
-        memory: str = "udmabuf0",
-        size: int = 4096,
-        root="/",
+        self, registers="/dev/mem", base: int = BASE, memory: str = "udmabuf0", size: int = 4096, root="/"
     ):
         try:
             self.file = os.open(registers, os.O_RDWR | os.O_SYNC)
