@@ -4,10 +4,11 @@
 
 A mutant swaps one operator, number or condition, anywhere in hw, sw, flows, sim and src. Of SystemVerilog the
 proofs of tests/formal judge first; then the tests that `tools/imports.py` names for its line, the nearest
-first, until one fails or they took as many seconds of processor time; with `--whole` then all of `make test`,
-and with `--before` at last the suite of another commit. out/mutants.jsonl keeps each result, so that an
-interrupted run goes on. Tests run in a copy of the checkout; one that fails there without a mutant judges
-none. Exit code 1: fewer than 85 % of the mutants were found, without those of `EQUIVALENT`.
+first, until one fails or they took as many seconds of processor time. With `--whole` then all of `make test`
+runs once with all survivors in place, and what failed once more with each alone; with `--before` at last the
+suite of another commit. out/mutants.jsonl keeps each result, so that an interrupted run goes on. Tests run in
+a copy of the checkout; one that fails there without a mutant judges none. Exit code 1: fewer than 85 % of the
+mutants were found, without those of `EQUIVALENT`.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import sys
 import tokenize
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,7 +41,8 @@ del sys.path[: len(PLACES)]
 SUFFIXES = {".py", ".sv", ".svh", ".c", ".h", ".cpp"}
 DURATIONS = ROOT / "tests/durations.json"  # processor seconds of test modules
 BATCH = 20  # seconds that the tests of one call of pytest should take
-HANGS = 900  # seconds after which a test counts as failed
+PYTEST = ["-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "-m"]
+HANGS = 3600  # seconds after which tests count as failed
 RECORD = ROOT / "out/mutants.jsonl"
 SWAPS = {
     "==": "!=", "!=": "==", "<": "<=", "<=": "<", ">": ">=", ">=": ">", "+": "-", "-": "+", "*": "+",
@@ -88,11 +91,11 @@ class Mutant:
         return text[: self.start] + self.new + text[self.start + len(self.old) :]
 
     def applied_to(self, text: str) -> str:
-        """Another version of the file with the change: where the line is there once, else as it is."""
-        before, after = (
-            whole.splitlines(keepends=True)[self.number - 1]
-            for whole in ((ROOT / self.file).read_text(), self.applied())
-        )
+        """The file in another version with the change: at its place, or in the only line that is alike."""
+        now, wrong = (ROOT / self.file).read_text(), self.applied()
+        if text[: self.start + len(self.old)] == now[: self.start + len(self.old)]:
+            return text[: self.start] + self.new + text[self.start + len(self.old) :]
+        before, after = (whole.splitlines(keepends=True)[self.number - 1] for whole in (now, wrong))
         return text.replace(before, after) if text.count(before) == 1 else text
 
 
@@ -183,46 +186,57 @@ def batches(file: str, number: int) -> Iterator[list[str]]:
         yield chosen.within(batch).arguments()
 
 
-def failed(words: list[str], copy: Path, without: Iterable[str]) -> str:
-    """The first test that fails in `copy`, or "pytest" and all `words` if pytest names none, or ""."""
+def failed(words: list[str], copy: Path, without: Iterable[str], first: bool = True) -> list[str]:
+    """The first test that fails in `copy`, or all; "pytest" and all `words` if pytest names none."""
     environment = os.environ | {"PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-    # fmt: off
-    pytest = ["timeout", str(HANGS), sys.executable, "-m", "pytest", "-x", "-q", "-n0",
-              "-p", "no:cacheprovider", "-m", "not full", *(f"--deselect={one}" for one in without)]
-    # fmt: on
+    pytest = ["timeout", str(HANGS), sys.executable, *PYTEST, "not full"]
+    words = [*["-x"][:first], *words, *(f"--deselect={one}" for one in without)]
     done = subprocess.run([*pytest, *words], cwd=copy, env=environment, capture_output=True, text=True)
     if done.returncode in (0, 4, 5):  # 4, 5: there are no such tests
-        return ""
-    found = re.search(r"^(?:FAILED|ERROR) (.*?)(?: - |$)", done.stdout, re.MULTILINE)
-    return found[1] if found else " ".join(["pytest", *words])
+        return []
+    found = re.findall(r"^(?:FAILED|ERROR) (.*?)(?: - |$)", done.stdout, re.MULTILINE)
+    return found or [" ".join(["pytest", *words])]
 
 
-def tested_wrong(
-    mutant: Mutant, folder: Path, calls: Iterable[list[str]], fails: dict, seconds: float = float("inf")
-) -> str:
-    """The first test that fails in a copy of the checkout, or "", also when the seconds are spent.
-
-    `fails` collects which tests fail in the copy as it is: they judge nothing.
+def tested_wrong(mutant: Mutant, folder: Path, calls: Iterable[list[str]], fails: dict, seconds=1e9) -> str:
+    """The first test that fails in a copy of the checkout, or "", also when the seconds are spent; `fails`
+    collects which tests fail in the copy as it is: they judge nothing.
     """
-    path, end = folder / mutant.file, processor_seconds() + seconds
-    before = path.read_text() if path.exists() else ""
-    wrong = mutant.applied() if before == (ROOT / mutant.file).read_text() else mutant.applied_to(before)
-    for words in calls if wrong != before else ():
+    end = processor_seconds() + seconds
+    for words in calls:
         while processor_seconds() < end:
-            path.write_text(wrong)
-            try:
-                found = failed(
-                    words, folder, [test for at, test in fails if at == folder and fails[at, test]]
-                )
-            finally:
-                path.write_text(before)
-            if found and (folder, found) not in fails:
-                fails[folder, found] = bool(failed([found] if "::" in found else words, folder, ()))
-            if found and not fails[folder, found]:
-                return found
-            if "::" not in found:
+            with changed_files([mutant], folder):
+                found = failed(words, folder, [test for at, test in fails if fails[at, test]])
+            for test in found:
+                if (folder, test) not in fails:
+                    fails[folder, test] = bool(failed([test] if "::" in test else words, folder, ()))
+                if not fails[folder, test]:
+                    return test
+            if "::" not in "".join(found):
                 break
     return ""
+
+
+@contextmanager
+def changed_files(mutants: Iterable[Mutant], folder: Path) -> Iterator[None]:
+    """A copy of the checkout with mutants in place."""
+    there = [mutant for mutant in mutants if (folder / mutant.file).exists()]
+    before = {folder / mutant.file: (folder / mutant.file).read_text() for mutant in there}
+    try:
+        for mutant in sorted(there, key=lambda mutant: -mutant.start):
+            path = folder / mutant.file
+            path.write_text(mutant.applied_to(path.read_text()))
+        yield
+    finally:
+        for path, text in before.items():
+            path.write_text(text)
+
+
+def found_together(mutants: list[Mutant], folder: Path, fails: dict) -> list[str]:
+    """The test of the whole suite that fails with each mutant, or ""."""
+    with changed_files(mutants, folder):
+        tests = failed(["-n2", "--dist", "loadscope"], folder, (), first=False) if mutants else []
+    return [tested_wrong(mutant, folder, [tests] if tests else [], fails) for mutant in mutants]
 
 
 def processor_seconds() -> float:
@@ -248,38 +262,39 @@ def copied(folder: Path, commit: str = "") -> Path:
     return folder
 
 
-def judged(mutants: list[Mutant], seconds: float, whole: bool, commit: str) -> Iterator[Mutant]:
+def judged(mutants: list[Mutant], seconds: float, whole: bool, commit: str) -> list[Mutant]:
     """The mutants with what found them; what the record has is taken from it."""
     RECORD.parent.mkdir(parents=True, exist_ok=True)
     known, fails = {}, {}
     for line in RECORD.read_text().splitlines() if RECORD.exists() else ():
-        one = json.loads(line)
-        one = Mutant(**one | {"judges": tuple(one["judges"])})
+        one = Mutant(**json.loads(line))
         known[one.file, one.line, one.old, one.new] = one
+
+    def noted(one: Mutant, judge: str, killer: str, took: float = 0.0) -> Mutant:
+        one = replace(one, killer=killer, judges=(*one.judges, judge), seconds=round(one.seconds + took, 1))
+        with RECORD.open("a") as file:
+            file.write(json.dumps(asdict(one)) + "\n")
+        return one
+
+    done = []
     with TemporaryDirectory() as top:
         copies = {name: copied(Path(top) / f"at-{name}", name) for name in {"", commit}}
-        everything = [["-n2", "--dist", "loadscope"]]
-        judges = {
-            "selection": lambda one: (
-                proved_wrong(one)
-                or tested_wrong(one, copies[""], batches(one.file, one.number), fails, seconds)
-            ),
-            **({"make test": lambda one: tested_wrong(one, copies[""], everything, fails)} if whole else {}),
-            **({commit: lambda one: tested_wrong(one, copies[commit], everything, fails)} if commit else {}),
-        }
-        for mutant in mutants:
-            one = known.get((mutant.file, mutant.line, mutant.old, mutant.new), mutant)
-            for name, judge in judges.items():
-                if one.killer or name in one.judges:
-                    continue
-                begin = processor_seconds()
-                killer, took = judge(one), one.seconds + processor_seconds() - begin
-                one = replace(one, killer=killer, judges=(*one.judges, name), seconds=round(took, 1))
-                with RECORD.open("a") as file:
-                    file.write(json.dumps(asdict(one)) + "\n")
-            yield replace(one, start=mutant.start, number=mutant.number)
+        for one in mutants:
+            seen = known.get((one.file, one.line, one.old, one.new), one)
+            one, begin = replace(seen, start=one.start, number=one.number), processor_seconds()
+            if not one.judges:
+                calls = batches(one.file, one.number)
+                killer = proved_wrong(one) or tested_wrong(one, copies[""], calls, fails, seconds)
+                one = noted(one, "selection", killer, processor_seconds() - begin)
+            done.append(one)
+        for judge, folder in [("make test", copies[""])] * whole + [(commit, copies[commit])] * bool(commit):
+            left = [at for at, one in enumerate(done) if not one.killer and judge not in one.judges]
+            killers = found_together([done[at] for at in left], folder, fails)
+            for at, killer in zip(left, killers, strict=True):
+                done[at] = noted(done[at], judge, killer)
     for _, test in (at for at, wrong in fails.items() if wrong):
         print(f"{test} fails without a mutant and judged none")
+    return done
 
 
 def main() -> None:
