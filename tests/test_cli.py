@@ -11,10 +11,13 @@ import pytest
 
 from xnorforge import __main__ as cli
 from xnorforge.cli import inquire
+from xnorforge.cli.main import command_of
 from xnorforge.core import plugins, progress
 from xnorforge.core.artifacts import check, whole, write_json
 from xnorforge.core.errors import MismatchError, ToolMissing, UserError
-from xnorforge.pipeline import job
+from xnorforge.pipeline import job, options
+
+from .refusals import says
 
 
 @pytest.fixture
@@ -69,6 +72,27 @@ def test_known_names_pass_without_a_word(call):
 def test_one_network_is_given(call, words):
     code, out, err = call("export", *words)
     assert (code, out) == (2, "") and "mnist-cnn" in err and "m.onnx" in err
+
+
+def test_a_verb_offers_what_its_stages_read_and_says_who_reads_the_rest(call):
+    shown = {
+        verb.name: [one.opts[-1] for one in command_of(verb).params if not getattr(one, "hidden", False)]
+        for verb in options.VERBS
+    }
+    assert sum(map(len, shown.values())) <= 350 and all(
+        call(name, "--help")[1].count("\n") <= 60 for name in shown
+    )
+    takes = {verb.name: {one.key for one in verb.all_options()} for verb in options.VERBS}
+    assert "images" in takes["sim"] & takes["report"] - takes["fold"] - takes["synth"] - takes["export"]
+    assert "lut" in takes["fold"] & takes["explore"] & takes["hls"] - takes["lower"] - takes["train"]
+    assert takes["import"] >= {"input", "shape", "task"} and not takes["import"] & {"net", "model", "method"}
+    code, _, err = call("fold", "--images", "3")
+    says(
+        err.strip(),
+        "xnorforge fold: does not read --images; build, sim, import, explore, cut and package do.",
+    )
+    says(call("biuld", "mnist-tfc")[2].strip(), "'biuld' … (did you mean 'build'?)")
+    assert code == 2
 
 
 def test_an_unknown_option_is_a_bad_request(call):

@@ -66,7 +66,7 @@ def test_a_misspelt_target_is_an_error_that_names_the_right_one(tree, target, wo
 
 def test_a_variable_of_another_verb_is_refused(tree):
     done = make("train", "FPS=max", folder=tree)
-    assert done.returncode == 2 and done.stderr.startswith("FPS: ") and "EPOCHS" in done.stderr
+    assert done.returncode == 2 and done.stderr.startswith("FPS: ") and "build, fold, import" in done.stderr
 
 
 NAMES = [

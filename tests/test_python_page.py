@@ -48,9 +48,9 @@ def test_a_module_needs_the_shape_of_its_input(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "where", "given", "remedy"),
     [
-        (["net.py:Nett", "--input", "1x12x12"], "net.py", "'Nett'", "Net?"),
-        (["net.py", "--input", "12xa"], "INPUT", "'12xa'", "3x32x32"),
-        (["net.py"], "INPUT", "''", "3x32x32"),
+        (["net.py:Nett", "--shape", "1x12x12"], "net.py", "'Nett'", "Net?"),
+        (["net.py", "--shape", "12xa"], "SHAPE", "'12xa'", "3x32x32"),
+        (["net.py"], "SHAPE", "''", "3x32x32"),
     ],
 )
 def test_import_refuses_what_is_not_a_network_or_a_shape(

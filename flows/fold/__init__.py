@@ -31,7 +31,7 @@ from xnorforge.flows.backends import base
 from xnorforge.flows.bind import OPS, Bound, bind_folder
 from xnorforge.flows.fold.aims import FEW, Aim, Search, check_storable, interval_of, levels_of
 from xnorforge.flows.fold.bodies import with_bodies, with_layers
-from xnorforge.flows.fold.fifo_sizing import MOST_BEATS, with_fifos
+from xnorforge.flows.fold.fifo_sizing import MOST_BEATS, frame_latency, with_fifos
 from xnorforge.flows.fold.finn_folding import is_of_finn, read_finn_folding
 from xnorforge.flows.fold.loading import as_loadable, widened
 from xnorforge.flows.fold.options import RESOURCES, adders_of
@@ -98,8 +98,9 @@ def fold(
             None: there is none.
 
     Returns:
-        The record: `operators` in stream order, `interval_bound`, `bottleneck`, `faster` foldings with their
-        price, `estimate`, `not_taken` parts of a FINN folding file, the check.
+        The record: `operators` in stream order, `interval_bound`, `bottleneck`, `latency` in cycles of a
+        frame in an empty accelerator, `faster` foldings with their price, `estimate`, `not_taken` parts of a
+        FINN folding file, the check.
 
     Raises:
         UserError: no operator builds a node, no folding is fast enough, the estimate exceeds the part, or a
@@ -226,6 +227,7 @@ def fold(
         "aim": {"fps": fps, "limits": aim.limits, "spare": spare},
         "interval_bound": bound,
         "bottleneck": [op.name for op in ops if op.cycles() == bound],
+        "latency": frame_latency(ops),
         "faster": faster,
         "estimate": {
             **estimate,

@@ -7,6 +7,7 @@ from xnorforge.core.errors import printable
 from xnorforge.core.types import Record
 from xnorforge.flows.report.device import block_ram, duration, formatted
 from xnorforge.history import entries
+from xnorforge.hw import boards
 
 
 def as_text(record: Record) -> str:
@@ -94,6 +95,40 @@ def _counted(record: Record) -> list[str]:
         mhz = routed["clock_mhz"]
         lines.append(f"  routed    {mhz['value']:g} MHz ({mhz['kind']}; least {routed['least_mhz']:g})")
     return [*lines, f"  bitstream {record['bitstream']}"]
+
+
+def folding_as_text(fold: Record) -> str:
+    """Three lines on a folding, of fold.json: speed, size, and the price of the next faster one."""
+    clock, has = fold["clock_mhz"], boards.load(fold["board"])
+    fps = formatted(folding_figures(fold)["fold__throughput__fps"])
+    block, per = block_ram(has.family)
+    kinds = (("lut", "LUT", 1), ("ff", "FF", 1), ("bram36", block, per), ("dsp", "DSP", 1))
+    sizes = [
+        f"{formatted(fold['estimate'][name] * each)} of {formatted(has.capacity[name] * each)} {title}"
+        for name, title, each in kinds
+    ]
+    lines = [
+        f"{formatted(fold['interval_bound'])} cycles per frame (limit: {', '.join(fold['bottleneck'])}), "
+        f"{fps} frames/s, latency {duration(fold['latency'] / clock['value'])} "
+        f"at {clock['value']:g} MHz ({clock['kind']})",
+        f"{', '.join(sizes)}, by the cost model",
+    ]
+    for one in fold["faster"][:1]:
+        lines.append(
+            f"the next faster folding: INTERVAL={one['interval']}, {formatted(one['lut'])} LUT, "
+            f"{formatted(one['bram36'] * per)} {block}{'' if one['fits'] else ', which does not fit'}"
+        )
+    return "\n".join(f"fold      {line}" for line in lines)
+
+
+def folding_figures(fold: Record) -> dict[str, float]:
+    """The flat figures of a folding by the models, named as those of a report."""
+    return {
+        **{f"fold__{name}__estimate": fold["estimate"][name] for name in ("lut", "ff", "bram36", "dsp")},
+        "fold__interval__cycles": fold["interval_bound"],
+        "fold__latency__cycles": fold["latency"],
+        "fold__throughput__fps": round(1e6 * fold["clock_mhz"]["value"] / fold["interval_bound"], 1),
+    }
 
 
 def as_record(record: Record, acc: Path) -> Record:

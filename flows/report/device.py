@@ -29,7 +29,7 @@ def duration(us: float) -> str:
 
 
 def formatted(value: float | None) -> str:
-    """12,345 or 72.5; from a million on without a fraction; three dashes where nothing is known."""
+    """12,345 or 72.5, without a fraction from a thousand on; a dash where nothing is known."""
     if value is None:
-        return "---"
-    return f"{value:,.0f}" if abs(value) >= 1e6 else f"{value:,.1f}".removesuffix(".0")
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 1e3 else f"{value:,.1f}".removesuffix(".0")

@@ -20,12 +20,12 @@ CHARTS = {"chart": chart, "curves": curves, "svg": svg}
 
 def percent(fraction: float | None, digits: int = 1) -> str:
     """A share in per cent, without the sign, which is in the column head."""
-    return "---" if fraction is None else f"{100 * fraction:.{digits}f}"
+    return "–" if fraction is None else f"{100 * fraction:.{digits}f}"
 
 
 def signed(fraction: float | None) -> str:
     """An error in per cent with its sign, without the per cent."""
-    return "---" if fraction is None else f"{100 * fraction:+.1f}"
+    return "–" if fraction is None else f"{100 * fraction:+.1f}"
 
 
 def factor(value: float) -> str:
@@ -97,7 +97,7 @@ def loading(loads: Record | None) -> str:
 
 def ends(interval: list[float] | None) -> str:
     """An interval as text."""
-    return "---" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
+    return "–" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
 
 
 def tag(kind: str) -> Markup:

@@ -274,6 +274,23 @@ def test_the_command_builds_the_same_again(source, interval, words):
     assert provenance.command(export, fold, BOARD, "rtl") == f"make build {words}"
 
 
+def test_a_folding_is_said_in_three_lines():
+    """6 BRAM36 are 6 of pynq-z2's 140; an interval of 8,000 cycles at 100 MHz is 12,500 frames/s."""
+    estimate = {"lut": 2074.2, "ff": 980, "bram36": 6.0, "dsp": 0.0}
+    faster = [{"interval": 4096, "lut": 3000.6, "bram36": 7.5, "fits": False}]
+    folding = {
+        "board": "pynq-z2", "clock_mhz": {"value": 100.0, "kind": "target"}, "interval_bound": 8000,
+        "bottleneck": ["c"], "latency": 21310, "estimate": estimate, "faster": faster,
+    }  # fmt: skip
+    assert brief.folding_as_text(folding).splitlines() == [
+        "fold      8,000 cycles per frame (limit: c), 12,500 frames/s, latency 213.1 µs at 100 MHz (target)",
+        "fold      2,074 of 53,200 LUT, 980 of 106,400 FF, 6 of 140 BRAM36, 0 of 220 DSP, by the cost model",
+        "fold      the next faster folding: INTERVAL=4096, 3,001 LUT, 7.5 BRAM36, which does not fit",
+    ]
+    found = brief.folding_figures(folding)
+    assert found["fold__latency__cycles"] == 21310 and found["fold__throughput__fps"] == 12500
+
+
 def test_speed_is_clock_over_simulated_cycles(built):
     _, record = built
     assert record["fps"]["value"] == pytest.approx(100e6 / 24, rel=1e-5)
@@ -468,7 +485,7 @@ def test_estimates_of_finn_stand_beside_ours_and_are_called_so(tmp_path):
     assert record["verdict"] == "PASS" and " BACKEND=finn" in record["command"]
     text = (other / "report.md").read_text()
     assert "| dense0 | MVAU_hls_0 | 66 | 77 | 120.5 | 300 | 1 | 1.5 | 0 | 2 |" in text
-    assert "| window1 | MVAU_hls_0 | --- | 5 | --- | 300 | --- | 1.5 | --- | 2 |" in text
+    assert "| window1 | MVAU_hls_0 | – | 5 | – | 300 | – | 1.5 | – | 2 |" in text
     assert "| all | | 66 | 77 | 120.5 | 900 | 1 | 4.5 | 0 | 6 |" in text
     page = (other / "report.html").read_text()
     assert "MVAU_hls_0 PE=4 SIMD=2" in page and "cd finn &amp;&amp; finn build config model" in page
@@ -630,7 +647,7 @@ def test_a_shell_reads_the_command_as_it_was_given(case):
     assert words[:4] == ["make", "build", f"MODEL={odd}", f"IMAGES_FROM={odd}"]
 
 
-@pytest.mark.parametrize(("intervals", "shown"), [({"AP": [0.25, 0.75]}, "0.250 to 0.750"), (None, "---")])
+@pytest.mark.parametrize(("intervals", "shown"), [({"AP": [0.25, 0.75]}, "0.250 to 0.750"), (None, "–")])
 def test_figures_stand_with_their_interval_or_without(tmp_path, intervals, shown):
     given = records()
     row = {"stage": "trained", "set": "streets", "images": 20, "figures": {"AP": 0.5}}

@@ -3,9 +3,12 @@
 import click
 
 from xnorforge.cli.main import print_object
+from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
 from xnorforge.pipeline import checks, run, stages
 from xnorforge.pipeline.request import Request
+
+NOTHING = "build     nothing to do: every stage is up to date"
 
 
 def build_verb(
@@ -28,7 +31,7 @@ def build_verb(
         if as_json:
             print_object("plan", {"folder": str(asked.acc), "runs": why})
         else:
-            click.echo("".join(f"{name:<9} {reason}\n" for name, reason in why.items()), nl=False)
+            click.echo("\n".join(f"{name:<9} {reason}" for name, reason in why.items()) or NOTHING)
         return
     run.wanted(asked, until)  # refuses a stage that this build does not have
     from xnorforge.cli import history
@@ -53,10 +56,16 @@ def print_built(asked: Request, until: str, ran: list[str], show: bool, as_json:
         ran: the stages that had to run.
         show: print the report even if no stage had to run.
     """
+    from xnorforge.flows.report import brief
+
+    fold = read_json(asked.acc / "fold.json") if until == "fold" else {}
     if as_json and until != "report":
         stage = next(one for one in asked.plan() if one.name == until)
         left = [str(stages.path_of(name, asked.net_dir, asked.acc)) for name in stage.outputs]
-        print_object("stages", {"verdict": "PASS", "ran": ran, "files": left})
+        figures = {"metrics": brief.folding_figures(fold)} if fold else {}
+        print_object("stages", {"verdict": "PASS", "ran": ran, "files": left, **figures})
+    elif fold:
+        click.echo(brief.folding_as_text(fold))
     elif until == "report":
         if show or as_json or "report" in ran:
             from xnorforge.cli.results import print_report

@@ -29,24 +29,37 @@ LOUDNESS = {
     "verbose": "Also print why a stage runs, and tracebacks.",
 }
 HEADINGS = {"export": "Network", "lower": "Network", "fold": "Folding", "sim": "Simulation", "synth": "Other"}
+# Options of which a help page gives the names alone.
+RARE = (
+    "labels", "clock", "spare", "folding", "output", "like", "memory", "loops", "stalled", "waves", "pnr",
+    "seeds", "show", "rules", "config", "scheduler", "threads",
+)  # fmt: skip
 
 
 class Command(click.Command):
-    """A verb, with its options under the headings of the stages that read them."""
+    """A verb, with its options under the headings of the stages that read them; of a verb that is a shorter
+    word for `build --until`, only its own.
+    """
 
     verb: Verb
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write them."""
-        verb = self.verb
-        rows = {"Arguments": [(argument.name.upper(), argument.help) for argument in verb.arguments]}
+        """Write them, of rare ones the names; those of every verb stand on the first page."""
+        rows = {"Arguments": [(argument.name.upper(), argument.help) for argument in self.verb.arguments]}
+        names = []
         for one in (one for one in self.get_params(ctx) if isinstance(one, click.Option)):
-            heading = getattr(one, "heading", "Other")
-            if record := one.get_help_record(ctx):
+            record, heading = one.get_help_record(ctx), getattr(one, "heading", "")
+            if record and heading:
                 rows.setdefault(heading, []).append(record)
+            elif record:
+                names.append(record[0].split()[-1 if one.is_flag else -2])
         for heading in sorted(filter(rows.get, rows), key="Other".__eq__):
-            with formatter.section(heading):
+            formatter.write(f"{heading}:\n")
+            with formatter.indentation():
                 formatter.write_dl(rows[heading])
+        if names := [name for name in names if name != "--help"]:
+            formatter.write_text(f"Also {', '.join(names)}; `make help` and the reference explain them.")
+        formatter.write_text("`xnorforge --help` has the options of every verb, such as --json.")
 
 
 class Verbs(click.Group):
@@ -60,11 +73,20 @@ class Verbs(click.Group):
         """A verb by its name."""
         return next((command_of(verb) for verb in options.VERBS if verb.name == cmd_name), None)
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """The verb of a command line; an unknown one is answered with the nearest."""
+        if not args[0].startswith("-"):
+            options.verb(args[0])
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the verbs under their headings."""
+        """Write the verbs under their headings, and the options that all have."""
         for group, verbs in options.verb_groups():
             with formatter.section(group):
                 formatter.write_dl([(verb.name, verb.help) for verb in verbs])
+        with formatter.section("Options of every verb"):
+            every = {"json": options.ALSO["json"].help, **LOUDNESS}
+            formatter.write_dl([(f"--{name}", text) for name, text in every.items()])
 
 
 def command_of(verb: Verb) -> click.Command:
@@ -91,8 +113,15 @@ def command_of(verb: Verb) -> click.Command:
             read |= {"until": verb.stage, "show": verb.stage == "report"}
         function_of(verb)(**given, **read, as_json=as_json)
 
-    parameters = [_argument(one) for one in verb.arguments] + [_option(one) for one in declared]
-    about = verb.help if verb.stage else function_of(verb).__doc__
+    shown_elsewhere = (options.ALSO["json"], *(options.OPTIONS if verb.stage else ()))
+    parameters = [_argument(one) for one in verb.arguments]
+    parameters += [_option(one, hidden=one in shown_elsewhere) for one in declared]
+    about = function_of(verb).__doc__
+    if verb.stage:
+        about = (
+            f"{verb.help} The same as `xnorforge build --until {verb.stage}`, whose options it takes as far "
+        )
+        about += "as these stages read them."
     command = Command(
         verb.name, params=[*parameters, *_loudness()], callback=call, help=about, short_help=verb.help
     )
@@ -117,19 +146,21 @@ def _argument(one: Argument) -> click.Parameter:
     )
 
 
-def _option(one: Option) -> click.Parameter:
+def _option(one: Option, hidden: bool) -> click.Parameter:
     several = one.kind == "words"
     names = [*([f"-{one.short}"] if one.short else []), one.flag, one.name]
-    default = f"  [default: {one.otherwise}]" if one.otherwise else ""
+    default = f"  [{one.otherwise}]" if one.otherwise else ""
     found = click.Option(
         names,
         is_flag=True if one.kind == "flag" else None,
         multiple=several,
-        metavar=one.metavar or ("|".join(one.choices) if one.choices else None),
+        metavar=one.metavar or "|".join(one.choices) or one.kind.upper(),
+        hidden=hidden,
         help=one.help + default,
         shell_complete=_complete(one.known) if one.known else None,
     )
-    found.heading = HEADINGS.get(one.stage, "Place and route" if one.stage else "Other")  # type: ignore[attr-defined]
+    heading = HEADINGS.get(one.stage, "Place and route" if one.stage else "Other")
+    found.heading = "" if one.name in RARE else heading  # type: ignore[attr-defined]
     return found
 
 
@@ -156,6 +187,7 @@ def _loudness() -> list[click.Parameter]:
         click.Option(
             [*letters.get(name, []), f"--{name}"],
             is_flag=True,
+            hidden=True,
             expose_value=False,
             callback=choose,
             help=text,
@@ -257,6 +289,12 @@ def outcome(error: Exception) -> tuple[int | None, str, bool]:
     if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "xnorforge"
+        if isinstance(error, click.NoSuchOption) and (verbs := options.takers(error.option_name)):
+            return (
+                2,
+                f"{where}: does not read {error.option_name}; {verbs} do.",
+                False,
+            )
         text = f"{where}: {error.format_message().rstrip('.')}; `{where} --help` shows the usage."
         return 2, text, False
     if isinstance(error, click.Abort):

@@ -16,16 +16,8 @@ from xnorforge.core.errors import UserError
 from xnorforge.pipeline import options, request
 from xnorforge.pipeline.options import Argument, Option, Verb
 
-OTHERS = (
-    "CXX",
-    "PYTHON",
-    "VENV",
-    "MAKEFLAGS",
-    "SHELL",
-    "GIVEN",
-    "CHANGED",
-    "RECORD",
-)  # read by make and by tools
+# Read by make and by tools.
+OTHERS = ("CXX", "PYTHON", "VENV", "MAKEFLAGS", "SHELL", "GIVEN", "CHANGED", "RECORD")
 TARGETS = {
     "clean": "remove what builds left in out/; trained weights, the history and the cache stay",
     "clean_STAGE": "remove the output of a stage and of all later stages",
@@ -80,10 +72,7 @@ def words_of(verb: Verb, given: Mapping[str, str], asked: list[str]) -> list[str
     arguments = {one.name.upper(): one for one in verb.arguments}
     for name in asked:
         if name in options.variables() and name not in declared and name not in arguments:
-            raise UserError(
-                f"{name}: `make {verb.name}` does not accept it; it accepts "
-                f"{', '.join([*arguments, *declared])}."
-            )
+            raise UserError(f"{name}: `make {verb.name}` does not read it; {options.takers(name)} do.")
     for name, one in declared.items():
         if name in given:
             words += _option_words(one, given[name])

@@ -45,7 +45,7 @@ def shape_of(text: str | None) -> tuple[int, ...]:
     parts = (text or "").lower().split("x")
     if not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise UserError(
-            f"INPUT: '{text or ''}' is not the shape of one input; give its sizes as the network takes them, "
-            "for example INPUT=3x32x32 (channels, rows, columns) or INPUT=16 (a vector)."
+            f"SHAPE: '{text or ''}' is not the shape of one input; give its sizes as the network takes them, "
+            "for example SHAPE=3x32x32 (channels, rows, columns) or SHAPE=16 (a vector)."
         )
     return tuple(map(int, parts))

@@ -3,11 +3,14 @@
 from dataclasses import asdict
 from pathlib import Path
 
+import click
+
 from xnorforge.cli import asked
 from xnorforge.cli.main import print_object
 from xnorforge.core import networks
 from xnorforge.core.networks import is_given
 from xnorforge.core.progress import say
+from xnorforge.core.types import Record
 from xnorforge.pipeline import pictures, request
 from xnorforge.pipeline.job import stage
 
@@ -40,9 +43,22 @@ def train_verb(
         use = f"; `{build}` uses these weights now" if folder == looked else ""
     if is_given(net) and card is not None:
         use = f"; `make build MODEL={export_given(net, method, folder)}` builds it"
+    _say_accuracy("train", card or {})
     say(f"train     done -> {folder}{use}")
     if as_json and card is not None:
         print_object("train", {"folder": str(folder), "card": card})
+
+
+def _say_accuracy(verb: str, card: Record) -> None:
+    """What a training reached, on held-out images, by which runs are chosen, and on each test set."""
+    from xnorforge.core.accuracy import row_text
+
+    if "held_out_accuracy" in card:
+        epochs = f"{card['recipe']['epochs']} epochs, " if "recipe" in card else ""
+        held = f"{100 * card['held_out_accuracy']:.2f} % of {card['data']['held_out']}"
+        say(f"{verb:<9} {epochs}held out: {held}")
+    for row in card.get("accuracy", []):
+        say(f"{verb:<9} {row_text(row)}: {row['set']}")
 
 
 def export_given(net: str, method: str, folder: Path) -> Path:
@@ -66,7 +82,6 @@ def _pictures(net: str, data: str | None) -> str:
 
 def train_float_verb(what, net, task, data, out, epochs, lr, seed, threads, recipe, as_json) -> None:
     """Train a network in full precision (real weights and ReLU), as a reference; it cannot be built."""
-    from xnorforge.core.accuracy import row_text
     from xnorforge.sw.training.full_precision import train_full_precision
 
     net = asked.network_of(what, net, task)
@@ -74,8 +89,7 @@ def train_float_verb(what, net, task, data, out, epochs, lr, seed, threads, reci
     folder = Path(out) if out else Path("out") / f"{name}-float"
     with stage("train-float", folder):
         card = train_full_precision(net, folder, epochs, lr, seed, threads, recipe)
-    for row in card["accuracy"]:
-        say(f"train-float  {row_text(row)}: {row['set']}")
+    _say_accuracy("train-float", card)
     if as_json:
         print_object("train", {"folder": str(folder), "card": card})
 
@@ -95,6 +109,8 @@ def compare_verb(
     )
     with stage("compare", wanted.folder):
         results = study.compare(wanted, jobs, say)
+    if not as_json:
+        click.echo((wanted.folder / "table.md").read_text(), nl=False)
     plots = ["compare.svg", *(["pareto.svg"] if board else [])]
     say(f"compare   done -> {', '.join(f'{wanted.folder}/{name}' for name in ('table.md', *plots))}")
     if as_json:

@@ -27,6 +27,7 @@ from xnorforge.sw.metrics import tracking
 from xnorforge.sw.tasks.base import Task
 
 RECORD = "demo.json"
+SAID, FEW = 10, 3  # pictures, and what is found in one, that a line says
 CHECKED = 2  # calls of the network, or a frame to learn and a call, that are compared operator by operator
 
 
@@ -78,7 +79,25 @@ def demo(
             "run": run,
         }
         artifacts.write_json(aside / RECORD, record)
+    for row in rows[:SAID]:
+        say(f"demo      {row['picture']}: {told(row)}")
+    if len(rows) > SAID:
+        say(f"demo      … {len(rows) - SAID:,} more in {out / RECORD}")
     return record
+
+
+def told(row: Record) -> str:
+    """What a network finds in a picture, in a few words."""
+    if "likeliest" in row:
+        words = [f"{one['class']} {one['percent']:g} % (score {one['score']:g})" for one in row["likeliest"]]
+    elif "found" in row:
+        boxes = [", ".join(f"{value:.0f}" for value in one["box"]) for one in row["found"]]
+        words = [f"{one['class']} {one['percent']:g} % at {box}" for one, box in zip(row["found"], boxes)]
+    elif "percent_of_pixels" in row:
+        words = [f"{name} {share:g} % of the pixels" for name, share in row["percent_of_pixels"].items()]
+    else:  # of a sequence
+        words = ["lost" if row["lost"] else f"at {', '.join(f'{value:.0f}' for value in row['box'])}"]
+    return "; ".join(words[:FEW]) or "nothing"
 
 
 def _on_board(acc: Path, port: str) -> SerialBoard:

@@ -343,6 +343,8 @@ class Verb:
         builds: whether it takes the options of a build and gets them as one `Request`.
         module: of `xnorforge.cli`, whose function of the verb's name is called.
         stage: the last stage that a verb named after a stage runs; "" for all other verbs.
+        reads: stages whose options of a build, and those of all that they wait for, it takes; () for all.
+        leaves: options of a build that it does not take nevertheless.
     """
 
     name: str
@@ -353,12 +355,22 @@ class Verb:
     builds: bool = False
     module: str = ""
     stage: str = ""
+    reads: tuple[str, ...] = ()
+    leaves: tuple[str, ...] = ()
 
     def all_options(self) -> tuple[Option, ...]:
         """Those of a build first; an option of the verb takes the place of one of a build with the same word."""
         own = (*self.options, *(_also("config", "scheduler") if self.builds else ()), ALSO["json"])
-        taken = {one.key for one in own}
-        return (*(one for one in (OPTIONS if self.builds else ()) if one.key not in taken), *own)
+        taken = {one.key for one in own} | set(self.leaves)
+        return (*(one for one in self._of_build() if one.key not in taken), *own)
+
+    def _of_build(self) -> tuple[Option, ...]:
+        from xnorforge.pipeline import stages  # which reads these declarations
+
+        needed = [*self.reads, *([self.stage] if self.stage else [])]
+        for name in needed:  # which grows
+            needed += stages.declared()[name].before()
+        return tuple(one for one in OPTIONS if self.builds and (not needed or one.stage in needed))
 
 
 def _also(*names: str, **changed: Any) -> tuple[Option, ...]:
@@ -401,13 +413,14 @@ VERBS = (
         arguments=(Argument("target", "FILE.py:NAME, a class or function of the file that returns a module.", True),),
         options=(
             Option("weights", "State dict of the module, written by torch.save."),
-            Option("shape", "Shape of one input: 3x32x32, 40x49, or 16 for a vector.", word="input", metavar="SHAPE"),
+            Option("shape", "Shape of one input: 3x32x32, 40x49, or 16 for a vector."),
             *_also("until", "dry_run"),
         ),
+        leaves=("net", "method", "data", "model"),
     ),
     Verb(
         "explore", "Build", "The Pareto front of foldings for a board: table, CSV and plot.", builds=True,
-        options=_also("built", "print_jobs"), module="explore",
+        options=_also("built", "print_jobs"), module="explore", reads=("sim", "synth"),
     ),
     Verb(
         "cut", "Build", "A network on several boards: cut it, build every part, compare the chain.", builds=True,
@@ -421,14 +434,16 @@ VERBS = (
     Verb(
         "explain", "Build", "One operator in five lines: folding, what limits it, cost, next step.", builds=True,
         arguments=(Argument("layer", "Name of an operator, such as conv1.", True), WHAT), module="inquire",
+        reads=("fold",),
     ),
     Verb(
         "demo", "Use", "Draw what a network finds in pictures or a video.", builds=True, module="results",
+        reads=("fold",),
         options=(*_also("image", "video", "box", "gif", "port"),
                  *_also("out", help="Output folder, which is replaced.", usual="demo in the network's folder")),
     ),
     Verb(
-        "package", "Use", "The accelerator for other flows: FuseSoC, Vivado, LiteX.", builds=True,
+        "package", "Use", "The accelerator for other flows: FuseSoC, Vivado, LiteX.", builds=True, reads=("sim",),
         options=(*_also("prefix", "interface"),
                  *_also("out", help="Output folder, which is replaced.", usual="package in the accelerator's folder")),
         module="results",
@@ -493,6 +508,20 @@ def variables() -> dict[str, Option | Argument]:
         for one in verb.all_options():
             found.setdefault(one.variable, one)
     return found
+
+
+def takers(name: str) -> str:
+    """The verbs that take an option (`--images`), or a variable of make (`IMAGES`), in words; "" if none. Of
+    those named after stages, the first that reads it.
+    """
+    key, found = name.removeprefix("--").replace("-", "_").lower(), []
+    for verb in VERBS:
+        taken = [
+            one for one in (*verb.all_options(), *verb.arguments) if getattr(one, "key", one.name) == key
+        ]
+        if taken and verb.stage in ("", *(getattr(one, "stage", "") for one in taken)):
+            found.append(verb.name)
+    return "" if not found else f"{', '.join(found[:-1])} and {found[-1]}" if found[1:] else found[0]
 
 
 def verb(name: str) -> Verb:

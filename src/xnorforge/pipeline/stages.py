@@ -49,6 +49,11 @@ class Stage:
         """What it reads of a request."""
         return (*options.read_by(self.name), *self.derived)
 
+    def before(self) -> tuple[str, ...]:
+        """The stages whose options its result depends on; of a report, those of all."""
+        routed = ("bitstream",) if "routed" in self.derived else ()
+        return (*self.inputs, *routed, *(("sim", "synth") if self.times else ()))
+
     def function(self) -> str:
         """Where its function is."""
         return self.call or f"{CALLS}:{self.name}"
@@ -112,6 +117,11 @@ OPTIONAL = ("acc/examples", "net/rolled.onnx")  # some networks have none
 NAMES = tuple(stage.name for stage in STAGES)
 
 
+def declared() -> dict[str, Stage]:
+    """The stages by their names."""
+    return {stage.name: stage for stage in STAGES}
+
+
 def stages_of(backend: str, board: str, pnr: str = "auto") -> list[Stage]:
     """The stages of a build in an order in which they can run, the report last.
 
@@ -121,19 +131,18 @@ def stages_of(backend: str, board: str, pnr: str = "auto") -> list[Stage]:
     Raises:
         UserError: no such back end or board.
     """
-    declared = {stage.name: stage for stage in STAGES}
-    found = [declared[name] for name in ALWAYS]
+    found = [declared()[name] for name in ALWAYS]
     for name in following(backend):
         if name == "netlist" and not simulates_netlists(board):
             continue
-        found.append(declared.get(name) or _own(backend, name, tuple(stage.name for stage in found)))
+        found.append(declared().get(name) or _own(backend, name, tuple(stage.name for stage in found)))
     if not no_bitstream(backend, board, pnr):
-        found.append(declared["bitstream"])
+        found.append(declared()["bitstream"])
     if "generate" in following(backend) and boards.load(board).shell_kind != "uart":
         routed = tuple(stage.name for stage in found if stage.name == "bitstream")
-        found.append(replace(declared["overlay"], inputs=(*declared["overlay"].inputs, *routed)))
+        found.append(replace(declared()["overlay"], inputs=(*declared()["overlay"].inputs, *routed)))
     inputs = tuple(stage.name for stage in found)
-    return [*found, replace(declared["report"], inputs=inputs)]
+    return [*found, replace(declared()["report"], inputs=inputs)]
 
 
 def _own(backend: str, name: str, inputs: tuple[str, ...]) -> Stage:
@@ -199,10 +208,9 @@ def path_of(name: str, net_dir: Path, acc: Path) -> Path:
 
 def left_by(acc: Path, *names: str) -> tuple[tuple[Path, str], ...]:
     """What stages left for others in an accelerator's folder and its network's, each with its stage."""
-    declared = {stage.name: stage for stage in STAGES}
     return tuple(
         (path_of(output, acc.parent, acc), name)
         for name in names
-        for output in declared[name].checked()
+        for output in declared()[name].checked()
         if output not in OPTIONAL
     )

@@ -251,24 +251,29 @@ NOTE = (
 )
 
 
-def front_as_markdown(points: list[Point], wanted: Wanted, command: str) -> str:
-    """The table, and the command of each point."""
+def front_as_table(points: list[Point], most: int | None = None) -> str:
+    """The table: all points, or the fastest, and how many more there are."""
     rows = [
         [
             point.name,
             *(f"{point.figures[name]:,}" for name in FIGURES),
             *(f"{point.counted[name]:,}" if point.counted else "" for name in ("lut", "bram36")),
         ]
-        for point in points
+        for point in points[:most]
     ]
+    rows += [[f"{len(points) - most} more", *[""] * len(HEADS)]] if most and len(points) > most else []
+    head = [f"| point | {' | '.join(HEADS)} |", "|---|---:|---:|---:|---:|---:|---:|---:|---:|"]
+    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def front_as_markdown(points: list[Point], wanted: Wanted, command: str) -> str:
+    """The table, and the command of each point."""
     lines = [
         f"# {wanted.net_dir.name} on {wanted.board}: the {len(points)} foldings of the Pareto front",
         "",
         NOTE,
         "",
-        f"| point | {' | '.join(HEADS)} |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
-        *(f"| {' | '.join(row)} |" for row in rows),
+        front_as_table(points),
     ]
     lines += ["", "The command that builds each point:", "", "```sh"]
     return "\n".join([*lines, *(rebuilt(command, point, wanted.out) for point in points), "```", ""])
