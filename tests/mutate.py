@@ -1,6 +1,7 @@
 """Change the code at one place and see which check fails: `make mutate`.
 
     python tests/mutate.py [60] [--seed 0] [--seconds 120] [--whole] [--before COMMIT]
+    python tests/mutate.py --proved [10] [--seed 0]
 
 A mutant swaps one operator, number or condition, anywhere in hw, sw, flows, sim and src. Of SystemVerilog the
 proofs of tests/formal judge first; then the tests that `tools/imports.py` names for its line, the nearest
@@ -9,6 +10,10 @@ runs once with all survivors in place, and what failed once more with each alone
 suite of another commit. out/mutants.jsonl keeps each result, so that an interrupted run goes on. Tests run in
 a copy of the checkout; one that fails there without a mutant judges none. Exit code 1: fewer than 85 % of the
 mutants were found, without those of `EQUIVALENT`.
+
+With `--proved` as many are drawn of each module that tests/formal proves, and its proofs alone judge;
+out/proved.jsonl keeps the results, and what was not found is judged again once a proof has changed. Exit
+code 1: fewer than 95 %.
 """
 
 import argparse
@@ -22,6 +27,7 @@ import shutil
 import subprocess
 import sys
 import tokenize
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -43,7 +49,7 @@ DURATIONS = ROOT / "tests/durations.json"  # processor seconds of test modules
 BATCH = 20  # seconds that the tests of one call of pytest should take
 PYTEST = ["-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "-m"]
 HANGS = 3600  # seconds after which tests count as failed
-RECORD = ROOT / "out/mutants.jsonl"
+RECORD, PROVED = ROOT / "out/mutants.jsonl", ROOT / "out/proved.jsonl"
 SWAPS = {
     "==": "!=", "!=": "==", "<": "<=", "<=": "<", ">": ">=", ">=": ">", "+": "-", "-": "+", "*": "+",
     "//": "*", "%": "*", "&": "|", "|": "&", "^": "|", "&&": "||", "||": "&&", "and": "or", "or": "and",
@@ -59,14 +65,20 @@ SKIPPED = re.compile(
     r"|^ *assign unused[^\n]*|\$error\(.*?\);",
     re.DOTALL | re.MULTILINE,
 )
+# Nor what no proof has: refused parameters, which tests/hw/test_parameters.py tries; what simulators count.
+UNPROVED = re.compile(
+    SKIPPED.pattern + r"|^[^\n]*begin : gen_bad_|^ *`ifdef XF_SIM.*?^ *`endif", SKIPPED.flags
+)
 CODE = re.compile(
     r"(?<= )(?:==|!=|<=|>=|[-+*%&|^<>]|&&|\|\||<<|>>|[-+|&]=)(?= )|[~!](?=[\w(&|])|1'b[01]"
     r"|(?<![\w'])'[01](?!\w)|(?<!\$)\bif \(|(?<![\w.'])\d+(?![\w.'])"
 )
-ASSIGNED = re.compile(r"^\s*(if \(.*?\) |else |\w+: |default: |begin )*[\w.]+(\[[^=]*\])* $")
+ASSIGNED = re.compile(
+    r"^\s*(always_ff @\(\w+ \w+\) |if \(.*?\) |else +|\w+: |default: |begin )*([\w.]+(\[[^=]*\])*|\{.*\}) +$"
+)
 # Mutants that change nothing which anyone could see: {pattern of the line as changed: why}.
 EQUIVALENT = {
-    r"\((\w+) > 2\) \? \$clog2\(\1\) : 1": "$clog2(2) is 1",
+    r"\(([\w -]+) > 2\) \? \$clog2\(\1\) : 1": "$clog2(2) is 1",
     r"max\(2, AT_ONCE": "how many frames are computed at a time",
 }
 
@@ -84,6 +96,11 @@ class Mutant:
     killer: str = ""  # what failed; "" if nothing did
     judges: tuple[str, ...] = ()  # who looked; the last one saw it, if any did
     seconds: float = 0.0  # of processor time
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What it is known by, also where lines above it changed."""
+        return self.file, self.line, self.old, self.new
 
     def applied(self) -> str:
         """The file's text with the change."""
@@ -104,11 +121,11 @@ def changed(old: str) -> str:
     return SWAPS.get(old) or (str(int(old) + 1) if old.isdigit() else SWAPS[old])
 
 
-def places(file: str) -> Iterator[tuple[int, str]]:
+def places(file: str, skipped: re.Pattern = SKIPPED) -> Iterator[tuple[int, str]]:
     """(start, token) of all that can be changed in a file."""
     text = (ROOT / file).read_text()
     if not file.endswith(".py"):
-        code = SKIPPED.sub(lambda found: re.sub(r"[^\n]", "\0", found[0]), text)
+        code = skipped.sub(lambda found: re.sub(r"[^\n]", "\0", found[0]), text)
         for found in CODE.finditer(code):
             before = code[code.rfind("\n", 0, found.start()) + 1 : found.start()]
             if not (found[0] == "<=" and ASSIGNED.match(before)) and "\0" not in before.strip(" "):
@@ -128,11 +145,13 @@ def places(file: str) -> Iterator[tuple[int, str]]:
             yield starts[token.start[0] - 1] + token.start[1], token.string
 
 
-def draw(count: int, seed: int) -> list[Mutant]:
+def draw(
+    count: int, seed: int, within: Iterable[str] = imports.FOLDERS, skipped: re.Pattern = SKIPPED
+) -> list[Mutant]:
     """`count` mutants, each place as likely as every other; Python that does not compile is none."""
-    listed = subprocess.run(["git", "ls-files", *imports.FOLDERS], cwd=ROOT, capture_output=True, text=True)
+    listed = subprocess.run(["git", "ls-files", *within], cwd=ROOT, capture_output=True, text=True)
     files = [file for file in listed.stdout.splitlines() if Path(file).suffix in SUFFIXES]
-    found = [(file, *place) for file in files if "/xf_check_" not in file for place in places(file)]
+    found = [(file, *place) for file in files if "/xf_check_" not in file for place in places(file, skipped)]
     mutants = []
     for file, start, old in random.Random(seed).sample(found, len(found)):
         mutant = Mutant(file, start, old, changed(old))
@@ -150,15 +169,15 @@ def draw(count: int, seed: int) -> list[Mutant]:
     return mutants
 
 
-def proved_wrong(mutant: Mutant) -> str:
-    """The first proof that fails with a mutant, or "". One that cannot be read is left to the tests."""
+def proved_wrong(mutant: Mutant, around: bool = True) -> str:
+    """The first proof of its module, or `around` it, that fails with a mutant, or ""."""
     name, text = Path(mutant.file).stem, (ROOT / mutant.file).read_text()
-    for proof in PROOFS:
-        if name in prove.modules(proof):
+    for proof in sorted(PROOFS, key=lambda proof: proof.module != name):
+        if proof.module == name or (around and name in prove.modules(proof)):
             try:
                 [found] = prove.results(proof, [(name, text, mutant.applied())])
-            except RuntimeError:
-                continue
+            except RuntimeError:  # parameters that it refuses, for one
+                found = ""
             if found != proof.claim:
                 return f"make formal, {proof}"
     return ""
@@ -262,25 +281,28 @@ def copied(folder: Path, commit: str = "") -> Path:
     return folder
 
 
+def recorded(record: Path) -> dict[tuple, Mutant]:
+    """What a record has of each mutant, at last."""
+    record.parent.mkdir(parents=True, exist_ok=True)
+    lines = record.read_text().splitlines() if record.exists() else ()
+    return {one.key: one for one in (Mutant(**json.loads(line)) for line in lines)}
+
+
+def noted(one: Mutant, judge: str, killer: str, took: float = 0.0, record: Path = RECORD) -> Mutant:
+    """A mutant with what a judge found, as it now stands in the record."""
+    one = replace(one, killer=killer, judges=(*one.judges, judge), seconds=round(one.seconds + took, 1))
+    with record.open("a") as file:
+        file.write(json.dumps(asdict(one)) + "\n")
+    return one
+
+
 def judged(mutants: list[Mutant], seconds: float, whole: bool, commit: str) -> list[Mutant]:
     """The mutants with what found them; what the record has is taken from it."""
-    RECORD.parent.mkdir(parents=True, exist_ok=True)
-    known, fails = {}, {}
-    for line in RECORD.read_text().splitlines() if RECORD.exists() else ():
-        one = Mutant(**json.loads(line))
-        known[one.file, one.line, one.old, one.new] = one
-
-    def noted(one: Mutant, judge: str, killer: str, took: float = 0.0) -> Mutant:
-        one = replace(one, killer=killer, judges=(*one.judges, judge), seconds=round(one.seconds + took, 1))
-        with RECORD.open("a") as file:
-            file.write(json.dumps(asdict(one)) + "\n")
-        return one
-
-    done = []
+    known, fails, done = recorded(RECORD), {}, []
     with TemporaryDirectory() as top:
         copies = {name: copied(Path(top) / f"at-{name}", name) for name in {"", commit}}
         for one in mutants:
-            seen = known.get((one.file, one.line, one.old, one.new), one)
+            seen = known.get(one.key, one)
             one, begin = replace(seen, start=one.start, number=one.number), processor_seconds()
             if not one.judges:
                 calls = batches(one.file, one.number)
@@ -297,6 +319,31 @@ def judged(mutants: list[Mutant], seconds: float, whole: bool, commit: str) -> l
     return done
 
 
+def unchanged(mutant: Mutant) -> str:
+    """Why nobody could see a mutant, or ""."""
+    return next((why for line, why in EQUIVALENT.items() if re.search(line, mutant.line)), "")
+
+
+def of_proofs(count: int, seed: int) -> None:
+    """Print of how many mutants of each module one of its proofs fails, and those of which none does."""
+    files = {path.stem: str(path.relative_to(ROOT)) for path in prove.IN_ORDER}
+    texts = [repr(PROOFS), *(path.read_text() for path in sorted(prove.HERE.glob("*.svh")))]
+    judge, known = f"proofs {zlib.crc32(''.join(texts).encode()):08x}", recorded(PROVED)
+    tried = caught = 0
+    for name in dict.fromkeys(proof.module for proof in PROOFS):
+        missed, drawn = [], [one for one in draw(count, seed, [files[name]], UNPROVED) if not unchanged(one)]
+        for one in drawn:
+            before = known.get(one.key, one)
+            if not before.killer and judge not in before.judges:
+                before = noted(one, judge, proved_wrong(one, around=False), record=PROVED)
+            if not before.killer:
+                missed.append(f"\n  {one.file}:{one.number}: {one.line}")
+        print(f"{name:<18}{len(drawn) - len(missed)} of {len(drawn)}{''.join(missed)}", flush=True)
+        tried, caught = tried + len(drawn), caught + len(drawn) - len(missed)
+    print(f"{caught} of {tried} found: {caught / tried:.1%}")
+    sys.exit(caught < 0.95 * tried)
+
+
 def main() -> None:
     """Print each mutant that was not found, and the count."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -305,11 +352,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120, help="of processor time for the selected tests")
     parser.add_argument("--whole", action="store_true", help="try survivors with all of make test")
     parser.add_argument("--before", default="", metavar="COMMIT", help="and with the suite of a commit")
+    parser.add_argument("--proved", type=int, metavar="COUNT", nargs="?", const=10, help="of each module")
     asked = parser.parse_args()
+    if asked.proved:
+        of_proofs(asked.proved, asked.seed)
     found, equal = Counter[str](), 0
     mutants = draw(asked.count, asked.seed)
     for mutant in judged(mutants, asked.seconds, asked.whole, asked.before):
-        reason = next((why for line, why in EQUIVALENT.items() if re.search(line, mutant.line)), "")
+        reason = unchanged(mutant)
         if mutant.killer:
             found[mutant.judges[-1]] += 1
         if not mutant.killer or mutant.judges[-1] != "selection":

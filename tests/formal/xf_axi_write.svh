@@ -1,4 +1,3 @@
-`include "formal.svh"
 // What is offered is what came; the answer is that of its write.
 xf_check_order #(.Width(WordW), .Most(1)) u_addr (
   .clk_i, .rst_ni, .taken_i(awvalid_i & awready_o), .taken_data_i(awaddr_i[AddrW-1:2]),
@@ -19,12 +18,10 @@ xf_check_order #(.Width(2), .Most(1)) u_answer (
 `XF_ORDER(addr, "u_addr", WordW, 1)
 `XF_ORDER(data, "u_data", 36, 1)
 `XF_ORDER(answer, "u_answer", 2, 1)
-`XF_SEEN(addresses, 32, "u_addresses", "ahead_q")
-`XF_SEEN(words, 32, "u_words", "ahead_q")
-`XF_SEEN(beat_a, 32, "u_addresses", "beat_q")
-`XF_SEEN(beat_w, 32, "u_words", "beat_q")
-`XF_INVARIANT(addresses == 32'(addr_valid_q) + 32'(b_valid_q) && beat_a == 0)
-`XF_INVARIANT(words == 32'(data_valid_q) + 32'(b_valid_q) && beat_w == 0)
+`XF_COUNT(addresses, "u_addresses")
+`XF_COUNT(words, "u_words")
+`XF_INVARIANT(addresses == 32'(addr_valid_q) + 32'(b_valid_q) && beat_addresses == 0)
+`XF_INVARIANT(words == 32'(data_valid_q) + 32'(b_valid_q) && beat_words == 0)
 `XF_INVARIANT(fill_addr == addr_valid_q && fill_data == data_valid_q && fill_answer == b_valid_q)
 `XF_INVARIANT(!addr_valid_q || addr_q == oldest_addr(0))
 `XF_INVARIANT(!data_valid_q || {strb_q, data_q} == oldest_data(0))

@@ -1,5 +1,4 @@
 logic rst_ni;  // of what is here alone
-`include "formal.svh"
 logic [7:0] values_q;  // that are inside
 always_ff @(posedge clk_i) begin
   if (!rst_ni) values_q <= 8'd0;

@@ -1,4 +1,3 @@
-`include "formal.svh"
 // The place of the next word, and how many are left of the frame and of the descriptor, counted here anew.
 logic [PlaceW-1:0] next_q, begin_q;
 logic [7:0]        frame_left_q, frames_left_q;
@@ -45,9 +44,8 @@ for (genvar k = 0; k < 8; k++) begin : gen_under_way
   `XF_INVARIANT(k >= under_way_q || begins[3'(oldest_q + k)] == {oldest_oldest(k), 3'b0})
 end
 `XF_ORDER(offered, "u_addresses", PlaceW + 8, 1)
-`XF_SEEN(offers, 32, "u_offers", "ahead_q")
-`XF_SEEN(offer, 32, "u_offers", "beat_q")
-`XF_INVARIANT(offer == 0 && offers == 32'(ax_valid_q))
+`XF_COUNT(offers, "u_offers")
+`XF_INVARIANT(beat_offers == 0 && offers == 32'(ax_valid_q))
 `XF_INVARIANT(fill_offered == ax_valid_q && (!ax_valid_q || oldest_offered(0) == {ax_addr_q[AddrW-1:3], 8'(ax_len_q)}))
 `XF_INVARIANT(!ax_valid_q || 10'(ax_addr_q[11:3]) + 10'(ax_len_q) < 10'd512)
 xf_check_order #(.Width(PlaceW + 8), .Most(1)) u_addresses (

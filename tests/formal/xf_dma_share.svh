@@ -1,4 +1,3 @@
-`include "formal.svh"
 // Readers keep what they ask for; the port answers bursts in order, and not before it took their address.
 `XF_ASSUME_STABLE(one, arvalid_i[0], arready_o[0], {araddr_i[0], arlen_i[0]})
 `XF_ASSUME_STABLE(other, arvalid_i[1], arready_o[1], {araddr_i[1], arlen_i[1]})

@@ -1,4 +1,3 @@
-`include "formal.svh"
 `XF_ORDER(first, "gen_reader[0].u_order", Width, 1)
 `XF_ORDER(second, "gen_reader[1].u_order", Width, 1)
 `XF_INVARIANT(fill_first == valid_q[0] && fill_second == valid_q[1])

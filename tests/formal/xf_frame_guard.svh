@@ -1,9 +1,8 @@
-`include "formal.svh"
 // What the core must get, and which packets are in error, kept here anew; the core answers no frame before its first
 // beat came.
 logic             expected [16];
 logic             wrong [16];
-logic [3:0]       next_q, given_q, begun_q, answers_q, packets_q, whole_q;
+logic [3:0]       next_q, given_q, begun_q, answers_q, packets_q, whole_q, fed_q;
 logic [7:0]       place_q;  // beats of the packet that came
 logic             torn_seen_q;
 wire taken = s_valid_i & s_ready_o;
@@ -16,7 +15,7 @@ always_ff @(posedge clk_i) begin
   end
   if (taken && (s_last_i ? place_q < Beats : place_q == Beats - 1)) wrong[packets_q] <= torn | ~s_last_i | (place_q != Beats - 1);
   if (!rst_ni) begin
-    {next_q, given_q, begun_q, answers_q, packets_q, whole_q} <= '0;
+    {next_q, given_q, begun_q, answers_q, packets_q, whole_q, fed_q} <= '0;
     place_q <= 8'd0;
   end else begin
     if (taken) place_q <= s_last_i ? 8'd0 : (place_q < Beats) ? place_q + 8'd1 : place_q;
@@ -25,6 +24,7 @@ always_ff @(posedge clk_i) begin
     if (given) given_q <= given_q + 1'b1;
     if (given && given_q % Beats == 0) begun_q <= begun_q + 1'b1;
     if (answer_valid_i && answer_ready_o && answer_last_i) answers_q <= answers_q + 1'b1;
+    if (push) fed_q <= fed_q + 1'b1;
     if (m_valid_o && m_ready_i && m_last_o) whole_q <= whole_q + 1'b1;
   end
   if (taken) torn_seen_q <= torn;
@@ -34,5 +34,11 @@ end
 `XF_ASSUME(!answer_valid_i || answers_q != begun_q)
 `XF_INVARIANT(!core_valid_o || (given_q != next_q && core_data_o == expected[given_q]))
 `XF_INVARIANT(!(m_valid_o && m_last_o) || (whole_q != packets_q && m_error_o == wrong[whole_q]))
+logic [31:0] errors;
+always_comb begin
+  errors = 32'd0;
+  for (int k = 0; k < 16; k++) errors = errors + 32'(k < fed_q && wrong[k]);
+end
+`XF_INVARIANT(errors_o == errors)
 `XF_SERVED(taken, Beats + 1, s_valid_i && core_ready_i && count_q != Depth, s_ready_o)
 `XF_SERVED(given, 1, given_q != next_q && count_q != Depth, core_valid_o)

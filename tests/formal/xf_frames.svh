@@ -1,4 +1,3 @@
-`include "formal.svh"
 // The user reads every frame backwards: place Beats - 1 - k of a frame is the beat read k-th.
 `XF_FRAMES(Width, Beats, Beats)
 logic [7:0] read_q;
@@ -8,5 +7,4 @@ always_ff @(posedge clk_i) begin
 end
 `XF_ASSUME(read_i == (second_o ? 2 * Beats : Beats) - 1 - read_q && last_i == (read_q == Beats - 1))
 `XF_INVARIANT(!m_valid_o || m_data_o == came[base_q + Beats - 1 - gone_q])
-`XF_SERVED(taken, Beats, s_valid_i && m_ready_i, s_ready_o)
-`XF_SERVED(given, 1, all_came, m_valid_o)
+`XF_SERVES(Beats, 1, all_came)

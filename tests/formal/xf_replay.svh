@@ -1,4 +1,3 @@
-`include "formal.svh"
 // The vectors inside, kept and counted here anew; a beat is expected where it is read.
 logic [Width-1:0] vectors [2*Beats];
 logic [7:0] in_q, out_q, vector_q;  // beat that comes next; read of the vector that comes next; which vector

@@ -1,4 +1,3 @@
-`include "formal.svh"
 // Levels of xf_threshold.mem, by hand: of channel 0 x reaches -2, -1 and 2; of channel 1, flipped, -x reaches -2, 1 and
 // never a third. The inputs inside are kept here anew, moved as the stages are.
 function automatic [1:0] expected(input fold, input signed [2:0] value);

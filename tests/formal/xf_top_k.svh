@@ -1,4 +1,3 @@
-`include "formal.svh"
 // The scores of two frames, kept here anew, as numbers of a bit more, so that signed and unsigned ones compare alike:
 // of each score its rank says at which beat behind them its index is given.
 logic signed [InBits:0] scores [2*Count];
@@ -30,5 +29,4 @@ for (genvar i = 0; i < Count; i++) begin : gen_score
   `XF_INVARIANT(!m_valid_o || out_q != i || m_data_o == OutBits'(score))
   `XF_INVARIANT(!m_valid_o || out_q < Count || out_q - Count != better || m_data_o == i)
 end
-`XF_SERVED(taken, Best + 1, s_valid_i && m_ready_i, s_ready_o)
-`XF_SERVED(given, 1, tail_q || valid_q, m_valid_o)
+`XF_SERVES(Best + 1, 1, tail_q || valid_q)

@@ -1,11 +1,14 @@
-`include "formal.svh"
 localparam int unsigned Part = (InWidth < OutWidth) ? InWidth : OutWidth;
 localparam int unsigned All  = ((InWidth < OutWidth) ? OutWidth : InWidth) / Part;
-`XF_ORDER(parts, "gen_convert.u_order", Part, (InWidth < OutWidth) ? All + 1 - Gap : All + 2 - Gap)
-wire       valid = gen_convert.valid_q;
-wire [7:0] part  = gen_convert.part_q;
-`XF_INVARIANT(part < All)
-if (InWidth < OutWidth) begin : gen_join
+`XF_ORDER(parts, (All == 1) ? "gen_same.u_skid.u_order" : "gen_convert.u_order", Part,
+  (All == 1) ? 2 : (InWidth < OutWidth) ? All + 1 - Gap : All + 2 - Gap)
+if (All == 1) begin : gen_equal
+  `XF_SKID(parts, "gen_same.u_skid", Part)
+  `XF_SERVES(1, 0, fill_parts != 0)
+end else if (InWidth < OutWidth) begin : gen_join
+  wire       valid = gen_convert.valid_q;
+  wire [7:0] part  = gen_convert.part_q;
+  `XF_INVARIANT(part < All)
   wire [7:0] given = valid ? All : 0;  // parts of the beat at the output
   `XF_INVARIANT(fill_parts == given + part && (!valid || part <= 1 - Gap))
   wire [OutWidth-1:0] data = m_data_o;
@@ -17,9 +20,11 @@ if (InWidth < OutWidth) begin : gen_join
     `XF_SEEN(newest, Part, "gen_convert.gen_up", "newest_q")
     `XF_INVARIANT(part == 0 || newest == oldest_parts(given + part - 1))
   end
-  `XF_SERVED(taken, 1, s_valid_i && m_ready_i, s_ready_o)
-  `XF_SERVED(given, 0, fill_parts >= All, m_valid_o)
+  `XF_SERVES(1, 0, fill_parts >= All)
 end else begin : gen_split
+  wire       valid = gen_convert.valid_q;
+  wire [7:0] part  = gen_convert.part_q;
+  `XF_INVARIANT(part < All)
   // From the oldest part on: output register, the last part of a beat in its register, the wide beat.
   `XF_SEEN(full, 1, "gen_convert.gen_down", "full_q")
   `XF_SEEN(wide, InWidth, "gen_convert.gen_down", "wide_q")

@@ -1,4 +1,3 @@
-`include "formal.svh"
 // Every pixel of every window: one that came, kept here anew, or the pad value.
 `XF_FRAMES(BeatW, ImageH * Beats, OutH * OutW)
 logic [KernelH*KernelW*Width-1:0] wanted;
@@ -14,5 +13,4 @@ always_comb begin
   end
 end
 `XF_INVARIANT(!m_valid_o || m_data_o == wanted)
-`XF_SERVED(taken, OutH * OutW, s_valid_i && m_ready_i, s_ready_o)
-`XF_SERVED(given, 3, all_came, m_valid_o)
+`XF_SERVES(OutH * OutW, 3, all_came)

@@ -345,7 +345,7 @@ def test_every_body_is_its_equation_at_any_pace(bench, stall):
 
 
 def test_every_shared_module_is_named_by_a_bench_or_a_proof():
-    proofs = Path(__file__).parents[1] / "formal/proofs.py"
+    proofs = Path(__file__).parents[1] / "formal/proofs.json"
     tests = "".join(path.read_text() for path in (*Path(__file__).parent.glob("test_*.py"), proofs))
     missing = [path.stem for path in sorted(RTL.glob("*.sv")) if not re.search(rf"\b{path.stem}\b", tests)]
     assert missing == []

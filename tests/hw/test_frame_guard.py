@@ -180,20 +180,6 @@ def test_after_lost_doubled_and_torn_beats_every_whole_frame_is_answered_right(b
         assert (~right).sum() > faults / 3
 
 
-def test_a_packet_without_end_is_one_error_and_the_next_is_right(bench):
-    """Beats of ten frames without a mark are taken, all but the first frame are dropped."""
-    feeds = []
-    for lane in LANES:
-        long, beats = 10 * lane.beats, lane.beats
-        data = np.repeat([3, 1], [long + 1, beats])[:, None]
-        more = np.zeros(len(data), int)
-        more[[long, -1]] = 1
-        feeds.append(cosim.Feed([data], [2], {0: more}))
-    for lane, run in zip(LANES, cosim.run(bench, feeds, seed=3), strict=True):
-        assert run.more[0].reshape(2, -1)[:, -1].tolist() == [1, 0]
-        assert run.output[1].tolist() == lane.answer([1] * lane.beats)
-
-
 def test_whole_frames_pass_without_a_pause(bench):
     """A frame per as many cycles as it has beats, where the core is that fast."""
     lane = 2  # its core gives what it takes
