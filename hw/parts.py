@@ -19,7 +19,6 @@ from xnorforge.hw.fabric import REFERENCE, SHIFT, Fabric, address_bits, memory_o
 from xnorforge.hw.words import different_columns
 
 ANY = "any"  # factors of operators without their own
-RATIO = "ratio"  # LUTs of a family's operators to the reference family's, for those it has not counted
 LOAD_DECODE = 4  # LUTs that know the number of a memory that can be written
 WIDE = 200  # bits of a beat
 LUTS_PER_BLOCK = 350  # that a block RAM has to save: about what 7-series parts have of both
@@ -313,5 +312,5 @@ def factors_of(kind: str, family: str) -> Factors:
     """
     own, reference = families.luts(family), families.luts(families.REFERENCE)
     if kind not in own and kind in reference:
-        return Factors({name: own[RATIO][""] * each for name, each in reference[kind].items()})
+        return Factors({name: own[families.RATIO][""] * each for name, each in reference[kind].items()})
     return Factors(own.get(kind, own[ANY]))

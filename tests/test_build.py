@@ -212,19 +212,14 @@ def test_another_setting_makes_only_what_depends_on_it(built):
 
 
 CHANGES = [  # a file, the stages that read it; where there are several of a kind, the one this build uses
-    ("sim/netlist.py", ["netlist"]),
-    ("hw/families/xc7/cells.v", ["netlist"]),
-    ("sim/stream.cpp", ["sim", "netlist"]),
-    ("src/xnorforge/core/errors.py", list(STAGES)),
-    ("flows/qonnx_execution.py", ["export", "lower", "fold"]),
-    ("flows/report/views/timing.j2", ["report"]),
-    ("flows/yosys_job.py", ["fold", "synth"]),
-    ("sw/shipped/mnist-tfc-ste/card.json", ["export"]),
+    ("sim/netlist.py", ["netlist"]), ("hw/families/xc7/cells.v", ["netlist"]),
+    ("sim/stream.cpp", ["sim", "netlist"]), ("src/xnorforge/core/errors.py", list(STAGES)),
+    ("flows/qonnx_execution.py", ["export", "lower", "fold"]), ("flows/report/views/timing.j2", ["report"]),
+    ("flows/yosys_job.py", ["fold", "synth"]), ("sw/shipped/mnist-tfc-ste/card.json", ["export"]),
     ("hw/boards/pynq-z2/board.toml", ["fold", "synth", "overlay", "report"]),
     ("hw/rtl/xf_popcount.sv", ["generate", "sim", "synth", "netlist", "overlay"]),
-    ("hw/shells/dma/xf_pack.sv", ["overlay"]),
-    ("sw/draw/boxes.py", []),
-]
+    ("hw/shells/dma/xf_pack.sv", ["overlay"]), ("sw/draw/boxes.py", []),
+]  # fmt: skip
 
 
 @pytest.mark.full

@@ -100,12 +100,9 @@ class Player:
             rows = [{"stage": "sim", "mismatches": 0}]
             speed = {"value": 97656.2, "kind": "cycles simulated, clock target, not routed"}
             said = {
-                "verdict": "PASS",
-                "stages": rows,
-                "audits": rows,
-                "clock_mhz": {"value": 100.0},
+                "verdict": "PASS", "stages": rows, "audits": rows, "clock_mhz": {"value": 100.0},
                 "fps": speed,
-            }
+            }  # fmt: skip
             return said | {"source": read_json(asked.net_dir / "export.json")["source"]}
         return {}
 
@@ -242,12 +239,8 @@ def test_a_new_export_is_built_again_and_another_interval_is_folded_again(play):
     write_json(fold, read_json(fold) | {"interval": 77})
     play()
     assert {stage for method, stage in play.ran if method == "ste"} >= {
-        "lower",
-        "fold",
-        "sim",
-        "netlist",
-        "report",
-    }
+        "lower", "fold", "sim", "netlist", "report",
+    }  # fmt: skip
     assert [stage for method, stage in play.ran if method == "bonn"] == [
         "fold"
     ]  # its content is the same again

@@ -95,11 +95,9 @@ def colours():
 
 
 NETS = {
-    "pedestrian-tinyped": bright_cells,
-    "segment-tinyseg": light_and_dark,
-    "track-tinytrk": block_signs,
+    "pedestrian-tinyped": bright_cells, "segment-tinyseg": light_and_dark, "track-tinytrk": block_signs,
     "folder-small": colours,
-}
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -115,13 +113,10 @@ def built(tmp_path_factory):
             chain(ops).save(str(acc / "folded.onnx"))
             np.savez(folder / "lowered.npz", scale=np.array(scale, float), bias=np.array(bias, float))
             known = {
-                "net": net,
-                "method": "ste",
-                "source": "by hand",
-                "trained_on": "nothing",
+                "net": net, "method": "ste", "source": "by hand", "trained_on": "nothing",
                 "task": net.partition("-")[0],
                 "class_names": ["red", "green", "blue"] if net == "folder-small" else [],
-            }
+            }  # fmt: skip
             write_json(folder / "export.json", {"stage": "export", **known})
             write_json(acc / "fold.json", {"stage": "fold"})
             options = f'net = "{net}"\nboard = "pynq-z2"\nbackend = "rtl"\n'

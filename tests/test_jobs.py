@@ -199,18 +199,9 @@ def verb(*words: str, **variables: str) -> subprocess.CompletedProcess:
 @pytest.mark.full
 def test_a_comparison_on_two_workers_one_of_them_killed(remote, cluster, tmp_path):
     words = [
-        "compare",
-        "--task",
-        "digits",
-        "--methods",
-        "ste bonn",
-        "--seeds",
-        "0 1",
-        "--epochs",
-        "1",
-        "--recipe",
+        "compare", "--task", "digits", "--methods", "ste bonn", "--seeds", "0 1", "--epochs", "1", "--recipe",
         "ours,arithmetic=float32",
-    ]
+    ]  # fmt: skip
     done = {}
 
     def compare() -> None:

@@ -12,12 +12,8 @@ from .documents import ROOT, tool
 
 imports = tool("imports")
 FOLDERS = {
-    "hw": ROOT / "hw",
-    "sw": ROOT / "sw",
-    "flows": ROOT / "flows",
-    "sim": ROOT / "sim",
-    "root": ROOT / "src",
-}
+    "hw": ROOT / "hw", "sw": ROOT / "sw", "flows": ROOT / "flows", "sim": ROOT / "sim", "root": ROOT / "src",
+}  # fmt: skip
 ALLOWED = {"hw": set(), "sw": set(), "flows": {"hw"}, "sim": {"hw"}, "root": set()}
 TOGETHER = (
     "__main__.py",

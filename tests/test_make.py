@@ -70,14 +70,9 @@ def test_a_variable_of_another_verb_is_refused(tree):
 
 
 NAMES = [
-    "`touch {mark}`.onnx",
-    "$(touch {mark}).onnx",
-    "$(shell touch {mark}).onnx",
-    "'; touch {mark}; '.onnx",
-    '"; touch {mark}; ".onnx',
-    "a b; touch {mark}.onnx",
-    "${{IFS}}touch {mark} & .onnx",
-]
+    "`touch {mark}`.onnx", "$(touch {mark}).onnx", "$(shell touch {mark}).onnx", "'; touch {mark}; '.onnx",
+    '"; touch {mark}; ".onnx', "a b; touch {mark}.onnx", "${{IFS}}touch {mark} & .onnx",
+]  # fmt: skip
 HEARD = """
 import os, sys
 from pathlib import Path
@@ -198,13 +193,10 @@ def test_clean_keeps_what_was_trained_the_history_and_the_cache_and_distclean_no
     (tree / "out/history.jsonl").write_text("")
     assert make("clean", folder=tree).returncode == 0
     assert left(tree / "out") == {
-        "mnist-tfc/train/weights.safetensors",
-        "mnist-tfc/train/checkpoint.pt",
-        "mnist-cnn-float/checkpoint.pt",
-        "compare/mnist-tfc/3/ste-0/weights.safetensors",
-        ".cache/yosys/one/cells.json",
-        "history.jsonl",
-    }
+        "mnist-tfc/train/weights.safetensors", "mnist-tfc/train/checkpoint.pt",
+        "mnist-cnn-float/checkpoint.pt", "compare/mnist-tfc/3/ste-0/weights.safetensors",
+        ".cache/yosys/one/cells.json", "history.jsonl",
+    }  # fmt: skip
     assert not (tree / "out/mnist-tfc/rtl-pynq-z2").exists()
     assert make("distclean", folder=tree).returncode == 0
     assert not (tree / "out").exists()

@@ -51,10 +51,8 @@ def test_a_file_of_labels_goes_with_a_folder_line_by_line_or_by_name(tmp_path):
     for text in ("2\n0\n1\n", "1.png,0\n0.png,2\n2.png,1\n"):
         (tmp_path / "labels.txt").write_text(text)
         assert own_samples(f"{tmp_path}/set", f"{tmp_path}/labels.txt", (1, 4, 5)).labels.tolist() == [
-            2,
-            0,
-            1,
-        ]
+            2, 0, 1,
+        ]  # fmt: skip
 
 
 def test_arrays_are_taken_as_they_are(tmp_path):

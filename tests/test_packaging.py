@@ -31,17 +31,9 @@ def wheel(tmp_path_factory):
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder / "tree")
     command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "-q",
-        "--no-deps",
-        "--no-build-isolation",
-        "-w",
-        folder,
+        sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder,
         folder / "tree",
-    ]
+    ]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True)
     [path] = folder.glob("*.whl")
     return path
@@ -90,17 +82,8 @@ def installed(wheel, tmp_path_factory):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "env"], check=True)
     python = folder / "env/bin/python"
     install = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--python",
-        python,
-        "install",
-        "-q",
-        "--no-deps",
-        "--no-compile",
-        wheel,
-    ]
+        sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-compile", wheel,
+    ]  # fmt: skip
     subprocess.run(install, check=True, capture_output=True)
     # The dependencies lie in this environment: a path alone, so that its editable xnorforge is not taken
     # along.

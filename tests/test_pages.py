@@ -249,15 +249,8 @@ def read(page: Path, folder: Path, long: bool) -> None:
 
 # Half a minute each, and more.
 SLOW = (
-    "backends",
-    "board",
-    "cluster",
-    "simulation",
-    "speed-and-area",
-    "synthesis",
-    "training",
-    "your-network",
-)
+    "backends", "board", "cluster", "simulation", "speed-and-area", "synthesis", "training", "your-network",
+)  # fmt: skip
 USUAL = [pytest.param(page, marks=[pytest.mark.full] * (page.stem in SLOW), id=name(page)) for page in PAGES]
 
 

@@ -144,10 +144,8 @@ def test_the_site_builds_without_a_warning_and_needs_no_network(tmp_path):
         for path in (tmp_path / "site").rglob("*.html")
     }
     written = [
-        *ROOT.glob("docs/guide/*.md"),
-        *ROOT.glob("docs/methods/*.md"),
-        *ROOT.glob("docs/results/*.md"),
-    ]
+        *ROOT.glob("docs/guide/*.md"), *ROOT.glob("docs/methods/*.md"), *ROOT.glob("docs/results/*.md"),
+    ]  # fmt: skip
     expected = {str(path.relative_to(ROOT).with_suffix(".html")) for path in written}
     assert {"index.html", "search.html", "docs/reference/options.html", *expected} <= set(pages)
     for name, text in pages.items():

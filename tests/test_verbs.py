@@ -60,12 +60,8 @@ def test_a_quiet_refusal_is_one_sentence_and_a_verbose_one_says_where(tmp_path):
 
 
 NEEDED = {
-    "target": "net.py:Net",
-    "layer": "conv1",
-    "what": "out/nowhere",
-    "before": "last",
-    "now": "out/nowhere",
-}
+    "target": "net.py:Net", "layer": "conv1", "what": "out/nowhere", "before": "last", "now": "out/nowhere",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -232,27 +228,14 @@ def test_every_verb_prints_one_object_when_it_succeeds(tmp_path):
     )
     few = ["--images", "2", "--stalled", "1", "--pnr", "off"]
     lines = {
-        "list": [],
-        "doctor": [],
-        "export": ["mnist-tfc"],
-        "lower": ["mnist-tfc"],
-        "fold": ["out/mnist-tfc"],
-        "generate": ["mnist-tfc"],
-        "sim": ["mnist-tfc", *few[:4]],
-        "synth": ["mnist-tfc"],
-        "netlist": ["mnist-tfc"],
-        "overlay": ["mnist-tfc", *few[4:]],
-        "report": ["mnist-tfc", *few],
-        "build": [ACC, "--dry-run"],
-        "explain": ["dense0", ACC],
-        "package": [ACC],
-        "explore": ["mnist-tfc"],
+        "list": [], "doctor": [], "export": ["mnist-tfc"], "lower": ["mnist-tfc"], "fold": ["out/mnist-tfc"],
+        "generate": ["mnist-tfc"], "sim": ["mnist-tfc", *few[:4]], "synth": ["mnist-tfc"],
+        "netlist": ["mnist-tfc"], "overlay": ["mnist-tfc", *few[4:]], "report": ["mnist-tfc", *few],
+        "build": [ACC, "--dry-run"], "explain": ["dense0", ACC], "package": [ACC], "explore": ["mnist-tfc"],
         "import": ["net.py:Net", "--shape", "16", "--until", "fold"],
-        "train": ["digits-cnn", "--epochs", "1"],
-        "train-float": ["digits-cnn", "--epochs", "1"],
-        "compare": ["digits-cnn", "--methods", "ste", "--seeds", "0", "--epochs", "1"],
-        "diff": [ACC, ACC],
-    }
+        "train": ["digits-cnn", "--epochs", "1"], "train-float": ["digits-cnn", "--epochs", "1"],
+        "compare": ["digits-cnn", "--methods", "ste", "--seeds", "0", "--epochs", "1"], "diff": [ACC, ACC],
+    }  # fmt: skip
     for verb, words in lines.items():
         code, out, err = run(verb, *words, "--json", "-q", cwd=tmp_path)
         assert code == 0, (verb, err)

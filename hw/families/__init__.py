@@ -14,7 +14,8 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.fabric import Fabric
 
 KIND = "hw.families"
-MODELS, LUTS = "cells.v", "luts.json"
+MODELS, LUTS, ERRORS = "cells.v", "luts.json", "errors.json"
+RATIO = "ratio"  # LUTs of a family's operators to the reference family's, for those it has not counted
 REFERENCE = "xc7"  # estimates are of this family where none is named
 
 
@@ -108,6 +109,25 @@ def estimated_by(name: str) -> str:
 def luts(name: str) -> Mapping[str, Mapping[str, float]]:
     """LUTs per amount of an operator's parts, {kind of operator: {amount: LUTs}}; see hw/parts.py."""
     return json.loads((plugins.place(KIND, estimated_by(name)) / LUTS).read_text())
+
+
+def lender(name: str, kind: str) -> str:
+    """Whose factors estimate the LUTs of a kind of operator; "" if the family has its own."""
+    by = estimated_by(name)
+    if kind in luts(by):
+        return "" if by == name else by
+    return f"{REFERENCE} × {luts(by)[RATIO]['']}" if kind in luts(REFERENCE) else "any operator"
+
+
+def doubt(name: str, kind: str) -> str:
+    """Of an estimate with borrowed factors, whose they are and how far off they were where that was measured;
+    "" if the family has its own.
+    """
+    path, whose = plugins.place(KIND, name) / ERRORS, lender(name, kind)
+    measured = json.loads(path.read_text()) if path.is_file() else {}
+    many, far, off = measured.get(kind, (0, 0, 0))
+    said = f"{far} of {many} far off, {off:+.0%} in sum" if many else "never measured here"
+    return f"factors of {whose}: {said}" if whose else ""
 
 
 def models(name: str) -> list[Path]:

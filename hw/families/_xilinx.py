@@ -22,19 +22,10 @@ CELLS: dict[str, dict[str, float]] = {
     **{cell: {"srl": 1} for cell in ("SRL16E", "SRLC32E")},
     # LUT sites (Xilinx UG474, table 2-4; UG574, table 2-2): S single port, D dual port, M four or eight
     # ports.
-    "RAM32X1S": {"lut_ram": 1},
-    "RAM64X1S": {"lut_ram": 1},
-    "RAM128X1S": {"lut_ram": 2},
-    "RAM256X1S": {"lut_ram": 4},
-    "RAM512X1S": {"lut_ram": 8},
-    "RAM32X1D": {"lut_ram": 2},
-    "RAM64X1D": {"lut_ram": 2},
-    "RAM128X1D": {"lut_ram": 4},
-    "RAM256X1D": {"lut_ram": 8},
-    "RAM32M": {"lut_ram": 4},
-    "RAM64M": {"lut_ram": 4},
-    "RAM32M16": {"lut_ram": 8},
-    "RAM64M8": {"lut_ram": 8},
+    **{f"RAM{words}X1S": {"lut_ram": -(-words // 64)} for words in (32, 64, 128, 256, 512)},
+    **{f"RAM{words}X1D": {"lut_ram": max(2, words // 32)} for words in (32, 64, 128, 256)},
+    **{f"RAM{kind}": {"lut_ram": 4} for kind in ("32M", "64M")},
+    **{f"RAM{kind}": {"lut_ram": 8} for kind in ("32M16", "64M8")},
 }
 
 UNITS = {

@@ -1,47 +1,40 @@
 """Operators side by side through Yosys: what they take, and the simulator of their cells.
 
-`python tests/hw/mapped.py FAMILY [OPERATOR …]` counts examples of operators that are not yet in
-`counted/FAMILY.json`, fits the factors of hw/parts.py to all that are, and prints the errors. A run that is
-stopped goes on with the operators that are missing; without an operator it counts all.
+`python tests/hw/mapped.py FAMILY` fits the factors of hw/parts.py to the recorded counts of a family, but
+not to those of unseen seeds and chosen foldings (`measured.py`), and prints the errors.
 """
 
 import importlib
 import json
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from op_examples import examples_of
+from op_examples.layers import drawn
 from scipy.optimize import lsq_linear
 
 from xnorforge.core import plugins
 from xnorforge.flows.synth import cells
 from xnorforge.hw import families
-from xnorforge.hw.ops.base import SITES, HwOp
-from xnorforge.hw.parts import ANY, RATIO, Parts, factors_of
+from xnorforge.hw.ops.base import HwOp
+from xnorforge.hw.parts import ANY, Parts, factors_of
 from xnorforge.hw.wrap import headers
 from xnorforge.sim import device, netlist, verilate
 
 HERE = Path(__file__).parent
+FITTED = re.compile(r"\d|drawn")  # keys of the rows that factors may be fitted to
 COUNTED = ("lut", "ff", "carry", "lut_ram", "bram36")
 TESTS = ("test_streams_cells", "test_costs_alone", "test_graphs_cells")  # their OPS are counted too
 SIGNED = {
-    "instance",
-    "skid",
-    "whole",
-    "single",
-    "memory",
-    "ahead",
-    "searched",
-    "several",
-    "wired",
-    "lone row",
-}
-MOST = 40, 700  # examples of an operator, and bits of the streams of one
+    "instance", "skid", "whole", "single", "memory", "ahead", "searched", "several", "wired", "lone row",
+}  # fmt: skip
 EXACT, NEAR = 8, 0.15  # LUTs, and part of the count, within which an estimate has to be
 
 
@@ -65,17 +58,15 @@ class Mapped:
         return device.Device(program, self.lanes, self.memories)
 
 
-def site_errors(op, found: dict) -> dict[str, tuple[float, float]]:
-    """Flip-flops, carry cells and LUT sites of memory: the cost model's less those counted, and these."""
-    counted, given = found | {"lut_ram": cells.used(found, "lut_memory")}, op.estimate()
-    return {name: (given[name] - counted[name], counted[name]) for name in SITES}
-
-
 def compare_sites(op, found: dict) -> None:
-    """Assert that the cost model is within a twentieth of the count of each of these, or within a few."""
-    few = {"ff": 3, "carry": 1, "lut_ram": 4}
-    for name, (error, counted) in site_errors(op, found).items():
-        assert abs(error) <= max(few[name], counted / 20), f"{name}: {counted} counted, {error:+d}"
+    """Assert that the cost model's flip-flops, carry cells and LUT sites of memory are within a twentieth of
+    those counted, or within a few.
+    """
+    counted, given = found | {"lut_ram": cells.used(found, "lut_memory")}, op.estimate()
+    for name, few in {"ff": 3, "carry": 1, "lut_ram": 4}.items():
+        assert abs(given[name] - counted[name]) <= max(few, counted[name] / 20), (
+            f"{name}: {counted[name]} counted"
+        )
 
 
 def mapped(ops, folder: Path, family: str = "xc7") -> Mapped:
@@ -87,11 +78,9 @@ def mapped(ops, folder: Path, family: str = "xc7") -> Mapped:
         shutil.copy(header, folder)
     names = [f"lane_{index}" for index in range(len(ops))]
     job = {
-        "family": family,
-        "top": "xf_bench",
-        "modules": [*names, "xf_bench"],
+        "family": family, "top": "xf_bench", "modules": [*names, "xf_bench"],
         "sources": list(map(str, sources)),
-    }
+    }  # fmt: skip
     job |= {"stubs": [], "defines": list(families.load(family).defines), "folder": "netlist"}
     (folder / "netlist").mkdir()
     (folder / "job.json").write_text(json.dumps(job))
@@ -102,6 +91,19 @@ def mapped(ops, folder: Path, family: str = "xc7") -> Mapped:
     return Mapped(counted, folder / "netlist", lanes, memories, family)
 
 
+def instance(name: str, key: str, family: str) -> HwOp:
+    """The operator of a row: an example by its number, or a layer by its seed (`measured.py`), with memories
+    as the family requires.
+    """
+    if key.isdigit():
+        return instances(name)[key]
+    op = drawn(name, int(key.split()[1]))
+    if "rom_rows" in op.get_nodeattr_types():
+        op.set_nodeattr("rom_rows", families.load(family).rom_rows)
+    return op
+
+
+@cache
 def instances(name: str) -> dict[str, HwOp]:
     """The operators that are counted of a kind: its examples, and those of the tests, by number."""
     found = examples_of(name)
@@ -113,20 +115,17 @@ def instances(name: str) -> dict[str, HwOp]:
     return {str(number): op for number, op in enumerate(found)}
 
 
-def recorded(family: str) -> dict[str, dict[str, dict[str, float]]]:
-    """{operator: {number of an instance: counts}} of a family."""
+def recorded(family: str) -> dict[str, dict[str, list[float]]]:
+    """{operator: {instance: counts}} of a family: an example by its number, others as in measured.py, whose
+    estimates follow.
+    """
     path = HERE / "counted" / f"{family}.json"
-    rows = json.loads(path.read_text()) if path.is_file() else {}
-    return {
-        name: {number: dict(zip(COUNTED, row, strict=True)) for number, row in found.items()}
-        for name, found in rows.items()
-    }
+    return json.loads(path.read_text()) if path.is_file() else {}
 
 
-def record(family: str, found: dict[str, dict[str, dict[str, float]]]) -> None:
+def record(family: str, found: dict[str, dict[str, list[float]]]) -> None:
     """Write what `recorded` reads."""
-    rows = {name: {number: [*row.values()] for number, row in rows.items()} for name, rows in found.items()}
-    write(HERE / "counted" / f"{family}.json", rows)
+    write(HERE / "counted" / f"{family}.json", found)
 
 
 def write(path: Path, table: dict) -> None:
@@ -135,23 +134,12 @@ def write(path: Path, table: dict) -> None:
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
-def own_logic(name: str) -> bool:
-    """Whether an operator is no loop around others, of whose LUTs a count would mostly consist."""
-    return not examples_of(name)[0].inner
-
-
-def count(family: str, name: str) -> dict[str, dict[str, float]]:
-    """Counts of some instances of an operator, those of the tests first, of all sizes up to `MOST`."""
-
-    def bits(op):
-        return sum(stream.width for stream in (*op.in_streams(), *op.out_streams()))
-
-    ops = {number: op for number, op in instances(name).items() if bits(op) <= MOST[1]}
-    chosen = dict(list(ops.items())[:: -(-len(ops) // MOST[0])])
+def counts(ops: list[HwOp], family: str) -> list[list[float]]:
+    """What `COUNTED` names, of each; from one synthesis."""
     with tempfile.TemporaryDirectory() as folder:
-        found = mapped([*chosen.values()], Path(folder), family).counted
+        found = mapped(ops, Path(folder), family).counted
     rows = (one | {"lut_ram": cells.used(one, "lut_memory")} for one in found)
-    return {number: {key: row[key] for key in COUNTED} for number, row in zip(chosen, rows, strict=True)}
+    return [[row[key] for key in COUNTED] for row in rows]
 
 
 def fitted(points: list[tuple[Parts, dict]], family: str) -> dict[str, float]:
@@ -173,69 +161,43 @@ def fitted(points: list[tuple[Parts, dict]], family: str) -> dict[str, float]:
 
 
 def fit(family: str) -> dict[str, dict[str, float]]:
-    """The factors of all operators that were counted, and those of any operator."""
+    """The factors of all operators that were counted, and those of any operator; of no loop around others,
+    of whose LUTs a count mostly consists.
+    """
     table, alike = {}, []
-    for name, found in recorded(family).items():
-        ops = instances(name)
-        points = [(ops[number].parts(), row) for number, row in found.items()]
-        table[type(next(iter(ops.values()))).__name__] = fitted(points, family)
+    for name, rows in recorded(family).items():
+        ops = {key: instance(name, key, family) for key in rows if FITTED.match(key)}
+        points = [(op.parts(), dict(zip(COUNTED, rows[key]))) for key, op in ops.items() if not op.inner]
+        if points:
+            table[type(next(iter(ops.values()))).__name__] = fitted(points, family)
         plain = set(Parts().skid(1).spare(1).adders(1).comparators(1).counters(2).gates(table=1).logic)
         alike += [point for point in points if set(point[0].logic) <= plain]
     return table | {ANY: fitted(alike, family)}
 
 
-def errors(family: str) -> list[tuple[str, int, int, float, dict[str, float]]]:
-    """Per operator: instances, those whose LUTs are far off, the worst, and the error of the sums."""
-    lines = []
-    for name, found in recorded(family).items():
-        ops = instances(name)
-        given = {number: ops[number].estimate(family) for number in found}
-        off = {number: given[number]["lut"] - row["lut"] for number, row in found.items()}
-        far = [number for number, row in found.items() if abs(off[number]) > max(EXACT, NEAR * row["lut"])]
-        sums = {key: sum(given[number][key] - row[key] for number, row in found.items()) for key in COUNTED}
-        totals = {key: sum(row[key] for row in found.values()) for key in COUNTED}
-        parts = {key: sums[key] / totals[key] if totals[key] else 0.0 for key in COUNTED}
-        lines.append((name, len(found), len(far), max(off.values(), key=abs), parts))
-    return lines
-
-
-def main(family: str, *names: str) -> None:
-    """Count, fit and print, see the top."""
-    for name in names or filter(own_logic, plugins.names("hw.ops")):
-        if name not in (found := recorded(family)):
-            found[name] = count(family, name)
-            record(family, found)
-            print(f"{name}: {len(found[name])} counted", flush=True)
+def main(family: str) -> None:
+    """Fit and print, see the top."""
     place = plugins.place(families.KIND, family) / families.LUTS
     known = json.loads(place.read_text()) if place.is_file() else {}
     table = known | fit(family)
     if family != families.REFERENCE:
-        table[RATIO] = {"": ratio(family)}
+        table[families.RATIO] = {"": ratio(family)}
     write(place, table)
     families.luts.cache_clear()
     factors_of.cache_clear()
-    for line in table_of(family):
-        print(line)
+    import measured
+
+    print(*measured.table_of(family), sep="\n")
 
 
 def ratio(family: str) -> float:
     """LUTs of the operators that this family and the reference family have both counted."""
-    ours, theirs = recorded(family), recorded(families.REFERENCE)
-    both = [(name, number) for name in ours for number in ours[name].keys() & theirs.get(name, {}).keys()]
-    own, other = (sum(of[name][number]["lut"] for name, number in both) for of in (ours, theirs))
-    return round(own / other, 3)
-
-
-def table_of(family: str) -> list[str]:
-    """The errors in Markdown."""
-    lines = [
-        f"| operator, {family} | counted | far | worst, LUT | LUT | FF | carry | LUT as memory | BRAM36 |"
-    ]
-    lines.append("|---|" + "---:|" * 8)
-    for name, many, far, worst, parts in errors(family):
-        shown = " | ".join(f"{100 * parts[key]:+.1f} %" for key in COUNTED)
-        lines.append(f"| {name} | {many} | {far} | {worst:+.0f} | {shown} |")
-    return lines
+    ours, theirs = (
+        {f"{name} {key}": row[0] for name, rows in recorded(one).items() for key, row in rows.items()}
+        for one in (family, families.REFERENCE)
+    )
+    both = {key for key in ours.keys() & theirs.keys() if FITTED.match(key.split()[1])}
+    return round(sum(ours[key] for key in both) / sum(theirs[key] for key in both), 3)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,7 @@ DRAW = np.random.default_rng(3)
 def levels(channels: int, ties: bool, **given) -> Requantise:
     arrays = {"offset": DRAW.integers(-(1 << 14), 1 << 14, channels)}
     if ties:
-        arrays["ties"] = DRAW.integers(0, 3, channels)
-        arrays["direction"] = DRAW.choice([-1, 1], channels)
+        arrays |= {"ties": DRAW.integers(0, 3, channels), "direction": DRAW.choice([-1, 1], channels)}
     return Requantise.make(f"levels_{channels}_{ties}", arrays, in_shape=(channels,), levels=255, **given)
 
 
@@ -47,23 +46,14 @@ def around(ifm: tuple[int, int, int], pe: int, pads: tuple[int, int, int, int], 
 
 
 OPS = [
-    levels(1, False, in_bits=18, shift=6),
-    levels(16, True, in_bits=18, shift=7, in_signed=1),
-    levels(48, False, in_bits=20, shift=8, pe=2),
-    levels(48, True, in_bits=18, shift=7, in_signed=1),
-    levels(160, True, in_bits=17, shift=5, in_signed=1),
-    products(3, 32),
-    products(3, 128),
-    products(1, 64),
-    steps(128, 12, 1),
-    steps(256, 18, 1),
-    steps(64, 10, 7),
-    steps(16, 10, 15),
-    around((32, 32, 8), 1, (1, 1, 1, 1), False),
-    around((12, 14, 64), 2, (1, 0, 2, 0), True),
+    levels(1, False, in_bits=18, shift=6), levels(16, True, in_bits=18, shift=7, in_signed=1),
+    levels(48, False, in_bits=20, shift=8, pe=2), levels(48, True, in_bits=18, shift=7, in_signed=1),
+    levels(160, True, in_bits=17, shift=5, in_signed=1), products(3, 32), products(3, 128), products(1, 64),
+    steps(128, 12, 1), steps(256, 18, 1), steps(64, 10, 7), steps(16, 10, 15),
+    around((32, 32, 8), 1, (1, 1, 1, 1), False), around((12, 14, 64), 2, (1, 0, 2, 0), True),
     Width.make("sixteenths of a wide beat", shape=(3584,), in_lanes=3584, out_lanes=224),
     Width.make("thirty-seconds", shape=(2048,), in_lanes=2048, out_lanes=64),
-]
+]  # fmt: skip
 
 
 pytestmark = pytest.mark.full  # a minute of syntheses
@@ -74,14 +64,10 @@ def counted():
     return dict(zip((op.name for op in OPS), synth.count(OPS, "xc7"), strict=True))
 
 
+@pytest.mark.parametrize(("name", "part", "few"), [("lut", 0.15, 8), ("ff", 0.05, 3)])
 @pytest.mark.parametrize("op", OPS, ids=[op.name for op in OPS])
-def test_the_luts_are_within_fifteen_per_cent_of_the_count(counted, op):
-    assert op.estimate()["lut"] == pytest.approx(counted[op.name]["lut"], rel=0.15, abs=8)
-
-
-@pytest.mark.parametrize("op", OPS, ids=[op.name for op in OPS])
-def test_the_flip_flops_are_within_a_twentieth_of_the_count(counted, op):
-    assert op.estimate()["ff"] == pytest.approx(counted[op.name]["ff"], rel=0.05, abs=3)
+def test_luts_and_flip_flops_are_near_the_count(counted, op, name, part, few):
+    assert op.estimate()[name] == pytest.approx(counted[op.name][name], rel=part, abs=few)
 
 
 @pytest.mark.parametrize("op", [Join, Requantise])

@@ -69,20 +69,14 @@ def no_edges():
 
 
 CASES = [
-    no_edges(),
-    every_input(1, 12, 12, 288, form="table"),
-    every_input(1, 12, 12, 288, form="adder"),
-    every_input(1, 12, 4, 288, form="table"),
-    every_input(1, 12, 4, 288, form="adder"),
-    every_input(2, 12, 1, 144, form="adder", unit=2),
-    every_input(3, 6, 4, 27, matches=0, form="adder"),
-    every_input(4, 4, 6, 27, matches=0, form="table"),
-    every_input(5, 6, 2, 60, raw=True),
-    every_input(6, 12, 12, 60, matches=0, raw=True),
-    every_input(7, 12, 12, 288, unit=17, extent=78),
+    no_edges(), every_input(1, 12, 12, 288, form="table"), every_input(1, 12, 12, 288, form="adder"),
+    every_input(1, 12, 4, 288, form="table"), every_input(1, 12, 4, 288, form="adder"),
+    every_input(2, 12, 1, 144, form="adder", unit=2), every_input(3, 6, 4, 27, matches=0, form="adder"),
+    every_input(4, 4, 6, 27, matches=0, form="table"), every_input(5, 6, 2, 60, raw=True),
+    every_input(6, 12, 12, 60, matches=0, raw=True), every_input(7, 12, 12, 288, unit=17, extent=78),
     every_input(8, 6, 2, 60, raw=True, unit=8, extent=36),
     every_input(9, 6, 4, 60, matches=0, form="adder", unit=8, extent=5),
-]
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=[("XF_XC7",), ()], ids=["7-series cells", "portable"])

@@ -224,13 +224,9 @@ def test_offsets_turn_a_convolution_padded_with_minus_one_into_one_padded_with_n
         size, kernel, stride, dilation, before, behind = zip(row, column)
         weights, x = rng.choice([-1, 1], (*kernel, 2, 3)), rng.integers(0, 2, (2, *size, 2))
         at = {
-            "weights": weights,
-            "stride": stride,
-            "dilation": dilation,
-            "groups": 1,
-            "top": weights.size,
+            "weights": weights, "stride": stride, "dilation": dilation, "groups": 1, "top": weights.size,
             "xnor": 0,
-        }
+        }  # fmt: skip
         bits = np.pad(x, ((0, 0), *zip(before, behind), (0, 0)))
         length = 2 * kernel[0] * kernel[1]
         matches = (integers.conv(2 * bits - 1, at) + length) // 2

@@ -172,10 +172,8 @@ def test_paths_name_their_cells_and_come_slowest_first(database):
     first, second = slowest(graph, 2)
     assert first.ns > second.ns and [hop.kind for hop in second.hops] == ["clk-to-q", "routing", "setup"]
     assert [hop.name for hop in second.hops] == [
-        "u_top.u_layer_00_parity.q",
-        "SLICE_X0Y0/AQ",
-        "SLICE_X0Y0/BFF",
-    ]
+        "u_top.u_layer_00_parity.q", "SLICE_X0Y0/AQ", "SLICE_X0Y0/BFF",
+    ]  # fmt: skip
     upper = timing_graph(fasm("u0.AFFMUX.AX", "u0.BFFMUX.BX", "U_LL_AQ>U_LL_BX"), database).graph
     assert slowest(upper, 1)[0].hops[0].name == "SLICE_X0Y1/AFF"
 

@@ -14,32 +14,20 @@ BEATS = 800
 # Block RAMs: KiBit, widths of port A (read, write) and of port B, write modes of both. Port A that reads 36
 # bits of 18 KiBit, or 72 of 36, has the pins of both, and so has port B that writes them.
 RAMS = [
-    (18, (1, 1), (18, 18), "READ_FIRST", "NO_CHANGE"),
-    (18, (2, 18), (9, 9), "NO_CHANGE", "READ_FIRST"),
-    (18, (4, 4), (4, 0), "READ_FIRST", "READ_FIRST"),
-    (18, (18, 9), (2, 2), "NO_CHANGE", "NO_CHANGE"),
-    (18, (36, 0), (0, 36), "READ_FIRST", "READ_FIRST"),
-    (18, (1, 0), (0, 36), "WRITE_FIRST", "WRITE_FIRST"),
-    (18, (36, 0), (0, 9), "WRITE_FIRST", "WRITE_FIRST"),
-    (36, (1, 1), (36, 36), "NO_CHANGE", "READ_FIRST"),
-    (36, (2, 9), (18, 18), "READ_FIRST", "NO_CHANGE"),
-    (36, (36, 4), (4, 2), "NO_CHANGE", "READ_FIRST"),
-    (36, (9, 36), (1, 0), "READ_FIRST", "READ_FIRST"),
-    (36, (72, 0), (0, 72), "READ_FIRST", "READ_FIRST"),
-    (36, (18, 0), (0, 72), "WRITE_FIRST", "WRITE_FIRST"),
-    (36, (72, 0), (0, 1), "WRITE_FIRST", "WRITE_FIRST"),
-]
+    (18, (1, 1), (18, 18), "READ_FIRST", "NO_CHANGE"), (18, (2, 18), (9, 9), "NO_CHANGE", "READ_FIRST"),
+    (18, (4, 4), (4, 0), "READ_FIRST", "READ_FIRST"), (18, (18, 9), (2, 2), "NO_CHANGE", "NO_CHANGE"),
+    (18, (36, 0), (0, 36), "READ_FIRST", "READ_FIRST"), (18, (1, 0), (0, 36), "WRITE_FIRST", "WRITE_FIRST"),
+    (18, (36, 0), (0, 9), "WRITE_FIRST", "WRITE_FIRST"), (36, (1, 1), (36, 36), "NO_CHANGE", "READ_FIRST"),
+    (36, (2, 9), (18, 18), "READ_FIRST", "NO_CHANGE"), (36, (36, 4), (4, 2), "NO_CHANGE", "READ_FIRST"),
+    (36, (9, 36), (1, 0), "READ_FIRST", "READ_FIRST"), (36, (72, 0), (0, 72), "READ_FIRST", "READ_FIRST"),
+    (36, (18, 0), (0, 72), "WRITE_FIRST", "WRITE_FIRST"), (36, (72, 0), (0, 1), "WRITE_FIRST", "WRITE_FIRST"),
+]  # fmt: skip
 MODES = ("PARITY_INDEPENDENT", "PARITY_INTERLEAVED")  # of UltraRAM's byte enables
 FACTOR = {"xc7": 25, "xcup": 27}  # bits of the wider factor of a DSP block
 # First bits of the stimulus, of port A and of port B; data of 64 bits and 8 of parity.
 ADDRESS, DATA, BYTES, ENABLE, RESET, WRITE = (
-    (0, 16),
-    (32, 104),
-    (176, 185),
-    (194, 195),
-    (196, 197),
-    (198, 199),
-)
+    (0, 16), (32, 104), (176, 185), (194, 195), (196, 197), (198, 199),
+)  # fmt: skip
 STIMULUS, ANSWER, PLACES = 208, 72, len(RAMS) + 4 + 4  # UltraRAMs and DSP blocks behind
 
 HEAD = """

@@ -28,14 +28,10 @@ TILES = {
     "CLBLL_L_X0Y1": [("SLICE_X0Y1", "SLICEL", "LL"), ("SLICE_X1Y1", "SLICEL", "L")],
 }  # fmt: skip
 PINS = {
-    "SLICEL": (SLICE_IN, SLICE_OUT),
-    "SLICEM": ([*SLICE_IN, *MEMORY_IN], SLICE_OUT),
-    "FIFO18E1": (RAM_IN, RAM_OUT),
-    "RAMB18E1": (RAM_IN, RAM_OUT),
-    "RAMBFIFO36E1": (RAM36_IN, RAM36_OUT),
-    "DSP48E1": (DSP_IN, DSP_OUT),
-    "PS7": (PROCESSOR_IN, PROCESSOR_OUT),
-}
+    "SLICEL": (SLICE_IN, SLICE_OUT), "SLICEM": ([*SLICE_IN, *MEMORY_IN], SLICE_OUT),
+    "FIFO18E1": (RAM_IN, RAM_OUT), "RAMB18E1": (RAM_IN, RAM_OUT), "RAMBFIFO36E1": (RAM36_IN, RAM36_OUT),
+    "DSP48E1": (DSP_IN, DSP_OUT), "PS7": (PROCESSOR_IN, PROCESSOR_OUT),
+}  # fmt: skip
 SHARED = [f"SHARED{index}" for index in range(4)]
 
 
@@ -136,16 +132,14 @@ def sdf() -> dict[str, str]:
     for side in ("SLICEL", "SLICEM"):
         own = [
             _cell("REG_INIT_FF", side, {"CLK>Q": 0.40}, {"DIN": 0.05, "CE": 0.07}),
-            _cell("REG_INIT_FF_QH", side, {}, {"SR": 0.09}),
-            _cell("REG_INIT_FF_QL", side, {}, {"SR": 0.11}),
+            _cell("REG_INIT_FF_QH", side, {}, {"SR": 0.09}), _cell("REG_INIT_FF_QL", side, {}, {"SR": 0.11}),
             _cell("FF_INIT", side, {"CLK>Q": 0.60}, {"DIN": 0.06, "CE": 0.08}),
-            _cell("FF_INIT_QH", side, {}, {"SR": 0.13}),
-            _cell("FF_INIT_QL", side, {}, {"SR": 0.12}),
+            _cell("FF_INIT_QH", side, {}, {"SR": 0.13}), _cell("FF_INIT_QL", side, {}, {"SR": 0.12}),
             _cell("SELMUX2_1", f"{side}/F7AMUX", {"0>OUT": 0.21, "1>OUT": 0.22, "S0>OUT": 0.23}),
             _cell("SELMUX2_1", f"{side}/F7BMUX", {"0>OUT": 0.24, "1>OUT": 0.25, "S0>OUT": 0.26}),
             _cell("SELMUX2_1", f"{side}/F8MUX", {"0>OUT": 0.27, "1>OUT": 0.28, "S0>OUT": 0.29}),
             *(_cell(model, side, paths) for model, paths in CARRY.items()),
-        ]
+        ]  # fmt: skip
         for letter in "ABCD":
             for size, base in ((6, 0.10), (5, 0.20)):
                 paths = {f"A{pin}>O{size}": round(base + pin / 1000, 3) for pin in range(1, size + 1)}

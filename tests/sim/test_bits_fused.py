@@ -60,15 +60,12 @@ def residual(seed, height=5, width=9, channels=16, rows=32, swapped=False, compa
 
 
 CASES = {
-    "16 channels": {},
-    "other way round": {"swapped": True, "seed": 3},
-    "no comparison behind": {"compared": False},
-    "64 channels": {"channels": 64, "rows": 64},
+    "16 channels": {}, "other way round": {"swapped": True, "seed": 3},
+    "no comparison behind": {"compared": False}, "64 channels": {"channels": 64, "rows": 64},
     "odd channels in, three blocks out": {"channels": 21, "rows": 48},
     "narrow image, many rows": {"height": 11, "width": 3, "channels": 5, "rows": 160},
-    "sums that wrap": {"wrap": 4},
-    "rows that do not divide": {"rows": 20},
-}
+    "sums that wrap": {"wrap": 4}, "rows that do not divide": {"rows": 20},
+}  # fmt: skip
 
 
 def pooled(seed, height=7, breadth=9, channels=64, rows=32, window=(2, 2), every=0, stride=1, pad=0):
@@ -88,14 +85,12 @@ def pooled(seed, height=7, breadth=9, channels=64, rows=32, window=(2, 2), every
 
 
 POOLS = {
-    "2 x 2": {},
-    "3 x 1, a row left over": {"window": (3, 1), "height": 10},
+    "2 x 2": {}, "3 x 1, a row left over": {"window": (3, 1), "height": 10},
     "1 x 4 of windows two apart": {"window": (1, 4), "stride": 2, "breadth": 20},
     "narrow pixels, padded": {"channels": 16, "rows": 16, "pad": 1},
-    "rows that do not divide": {"rows": 20, "channels": 70},
-    "wide": {"rows": 96, "breadth": 40},
+    "rows that do not divide": {"rows": 20, "channels": 70}, "wide": {"rows": 96, "breadth": 40},
     "minimum": {"every": 1},
-}
+}  # fmt: skip
 
 
 def wrong():

@@ -41,10 +41,6 @@ def test_equal_arrays_pass_and_are_counted():
     values = np.arange(12).reshape(4, 3)
     compare.equal("fc", "RTL", values, values)
     assert compare.compare_arrays("a", values, values, "w") == {
-        "name": "a",
-        "images": 4,
-        "mismatches": 0,
-        "integers": 12,
-        "what": "w",
-    }
+        "name": "a", "images": 4, "mismatches": 0, "integers": 12, "what": "w",
+    }  # fmt: skip
     assert compare.frames_unequal(values, values + (values == 4)) == 1

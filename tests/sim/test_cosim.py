@@ -12,14 +12,8 @@ from xnorforge.sim import cosim, verilate
 from xnorforge.sim.device import bench
 
 POINTS = [
-    ([16], 1, 8),
-    ([3, 4], 4, 1),
-    ([8], 2, 9),
-    ([100], 100, 1),
-    ([40], 20, 5),
-    ([6], 1, 33),
-    ([4], 1, 62),
-]
+    ([16], 1, 8), ([3, 4], 4, 1), ([8], 2, 9), ([100], 100, 1), ([40], 20, 5), ([6], 1, 33), ([4], 1, 62),
+]  # fmt: skip
 FAULTS = {
     1: r"bad1: .*cycle \d+: 31 of 32 output beats .*, 32 of 32 input beats .*",
     2: r"bad2: m_data changed .*cycle \d+.*",

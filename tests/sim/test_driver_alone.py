@@ -49,13 +49,9 @@ class InMemory(c.Structure):
 
 class Network(c.Structure):
     _fields_ = [
-        ("hash", c.c_uint64),
-        ("input", Frames),
-        ("output", Frames),
-        ("loads", Loads),
-        ("in_memory", InMemory),
-        ("clock_khz", U32),
-    ]
+        ("hash", c.c_uint64), ("input", Frames), ("output", Frames), ("loads", Loads),
+        ("in_memory", InMemory), ("clock_khz", U32),
+    ]  # fmt: skip
 
 
 class Device(c.Structure):

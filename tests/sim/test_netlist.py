@@ -69,11 +69,9 @@ def test_the_cells_give_the_reference_integers_in_the_cycles_of_the_rtl(acc):
     checks = record["checks"]
     tried = checks[3].pop("images")
     assert [(check["name"], check.get("images"), check["mismatches"]) for check in checks] == [
-        ("netlist = lowered", 3, 0),
-        ("netlist cycles = RTL cycles", 3, 0),
-        ("memories of the netlist = folded.onnx", 0, 0),
-        ("netlist of layers = folded.onnx", None, 0),
-    ]
+        ("netlist = lowered", 3, 0), ("netlist cycles = RTL cycles", 3, 0),
+        ("memories of the netlist = folded.onnx", 0, 0), ("netlist of layers = folded.onnx", None, 0),
+    ]  # fmt: skip
     assert record["cells"] > 100 and tried
     reach = {row.pop("layer"): row for row in record["reach"]}
     # Thresholds in logic; weights and starts (32 of 8 bits, from 64 sums) in block RAM and LUTs.

@@ -63,14 +63,8 @@ def test_a_sound_accelerator_is_proven_and_counted(net):
     record = stage.simulate(net, net, images=10, stalled=5)
     assert record == read_json(net / "sim.json")
     assert [(check["images"], check["mismatches"]) for check in record["checks"]] == [
-        (IMAGES, 0),
-        (10, 0),
-        (5, 0),
-        (3, 0),
-        (10, 0),
-        (5, 0),
-        (0, 0),
-    ]
+        (IMAGES, 0), (10, 0), (5, 0), (3, 0), (10, 0), (5, 0), (0, 0),
+    ]  # fmt: skip
     assert [check["integers"] for check in record["checks"][-3:-1]] == [10 * (64 + 5), 5 * (64 + 5)]
     modelled = record["model"]
     for name in ("interval", "interval_constant", "latency", "first_beat"):
@@ -155,8 +149,6 @@ def test_labels_are_judged_as_maps_of_a_one_each():
     }  # what the labels are of, and no more in them
     rows = stage.accuracy_rows({"labels": truth}, lowered, labels, labels[:1], "segment")
     assert [(row["stage"], row["images"]) for row in rows] == [
-        ("bit simulator", 2),
-        ("bit simulator", 1),
-        ("RTL", 1),
-    ]
+        ("bit simulator", 2), ("bit simulator", 1), ("RTL", 1),
+    ]  # fmt: skip
     assert all(set(row["figures"].values()) == {1.0} for row in rows)

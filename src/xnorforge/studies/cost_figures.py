@@ -77,23 +77,12 @@ def _cells(figures: dict | None, plain: int | None) -> list[str]:
     """The cells of one row, or the heads of the columns; `plain`: the LUT of `ste`."""
     if figures is None:
         ratio = ["LUT, ste = 1"] if plain else []
-        return [
-            "LUT",
-            *ratio,
-            "FF",
-            "BRAM36",
-            "DSP",
-            "cycles per frame",
-            "latency, cycles",
-            "frames/s",
-            "RTL",
-        ]
+        rest = ("FF", "BRAM36", "DSP", "cycles per frame", "latency, cycles", "frames/s", "RTL")
+        return ["LUT", *ratio, *rest]
     ratio = [f"{figures['lut'] / plain:.3f}"] if plain else []
     rest = [f"{figures[name]:,}" for name in ("ff", "bram36", "dsp")]
-    cycles = [
-        f"{'' if figures['interval_constant'] else '≈ '}{figures['interval']:,}",
-        f"{figures['latency']:,}",
-    ]
+    about = "" if figures["interval_constant"] else "≈ "
+    cycles = [f"{about}{figures['interval']:,}", f"{figures['latency']:,}"]
     images = f"{figures['images_flowing']} images flowing, {figures['images_stalled']} stalled"
     checked = f"{figures['mismatches']} mismatches: {images}"
     return [f"{figures['lut']:,}", *ratio, *rest, *cycles, f"{figures['fps']:,.0f}", checked]

@@ -5,7 +5,7 @@ from pathlib import Path
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError, unknown
 from xnorforge.flows.report import operators
-from xnorforge.hw import graph
+from xnorforge.hw import families, graph
 from xnorforge.hw.ops.base import HwOp
 
 
@@ -83,13 +83,14 @@ def _next(op: HwOp, ops: list[HwOp], total: dict, clock_mhz: float) -> str:
     steps = operators.wider(op)
     if not steps:
         return "no further step: pe and simd are at their maximum, or it has neither"
-    said = []
+    said, family = [], total["family"]
+    kind = ", ".join(filter(None, ["est", families.doubt(family, type(op).__name__)]))
     for name, new in steps.items():
-        more = round(new.estimate()["lut"] - op.estimate()["lut"])
+        more = round(new.estimate(family)["lut"] - op.estimate(family)["lut"])
         after = max(new.cycles() if one.name == op.name else one.cycles() for one in ops)
         fits = "fits" if total["lut"] + more <= total["capacity"]["lut"] else "does not fit"
         said.append(
             f"{name} {operators.attribute(op, name)} -> {operators.attribute(new, name)}: {new.cycles():,} "
-            f"cycles for {more:+,} LUT (est), {fits}; the network {clock_mhz * 1e6 / after:,.0f} frames/s"
+            f"cycles for {more:+,} LUT ({kind}), {fits}; the network {clock_mhz * 1e6 / after:,.0f} frames/s"
         )
     return " | ".join(said)

@@ -26,6 +26,7 @@ from xnorforge.flows.fold.quicker import quicker
 from xnorforge.flows.fold.search import Price, cheapest, excess
 from xnorforge.hw import boards
 from xnorforge.hw.ops.base import HwOp
+from xnorforge.hw.parts import estimates_of
 from xnorforge.plot import chart as plot
 from xnorforge.plot.svg import write_svg
 
@@ -192,7 +193,8 @@ def explore(wanted: Wanted, command: str, built: int, build: Callable[[Path, Pat
     out = wanted.out
     asked = wanted.interval or boards.load(wanted.board).interval_for(wanted.net_dir.name)
     searches = searches_of(wanted.net_dir, wanted.board, wanted.output, wanted.clock)
-    points = points_of(searches, wanted.limits, asked)
+    with estimates_of(boards.load(wanted.board).family):
+        points = points_of(searches, wanted.limits, asked)
     out.mkdir(parents=True, exist_ok=True)
     for point in points:
         with whole(out / f"{point.name}.json") as aside:

@@ -12,33 +12,14 @@ def examples(cls):
     all.
     """
     points: list[tuple[Any, ...]] = [  # mw, mh, raw, bits, signed, w_bits, vectors, sparse
-        (1, 1, False),
-        (1, 1, True),
-        (2, 1, True, 8, 1),
-        (2, 3, False, 1, 0, 1, 6),
-        (8, 8, False),
-        (8, 8, True, 1, 0, 1, 5),
-        (9, 16, False, 1, 0, 1, 4),
-        (9, 4, True, 8),
-        (27, 8, False, 8),
-        (27, 4, True, 8, 1),
-        (16, 10, True),
-        (64, 4, False),
-        (64, 10, True),
-        (100, 3, False),
-        (288, 4, False),
-        (12, 5, False, 2, 1),
-        (12, 5, True, 4, 0),
-        (9, 6, False, 12, 1),
-        (6, 3, True, 16, 1, 4),
-        (9, 6, True, 8, 0, 8),
-        (16, 8, False, 4, 0, 4),
-        (25, 4, True, 1, 0, 3),
-        (25, 8, False, 1, 0, 8),
-        (32, 8, True, 4, 1, 2, 3, 0.5),
-        (24, 6, False, 1, 0, 2, 3, 0.7),
+        (1, 1, False), (1, 1, True), (2, 1, True, 8, 1), (2, 3, False, 1, 0, 1, 6), (8, 8, False),
+        (8, 8, True, 1, 0, 1, 5), (9, 16, False, 1, 0, 1, 4), (9, 4, True, 8), (27, 8, False, 8),
+        (27, 4, True, 8, 1), (16, 10, True), (64, 4, False), (64, 10, True), (100, 3, False), (288, 4, False),
+        (12, 5, False, 2, 1), (12, 5, True, 4, 0), (9, 6, False, 12, 1), (6, 3, True, 16, 1, 4),
+        (9, 6, True, 8, 0, 8), (16, 8, False, 4, 0, 4), (25, 4, True, 1, 0, 3), (25, 8, False, 1, 0, 8),
+        (32, 8, True, 4, 1, 2, 3, 0.5), (24, 6, False, 1, 0, 2, 3, 0.7),
         (4, 8, True, 3, 0, 2, 3, 0.9),  # columns and inputs of zeros alone
-    ]
+    ]  # fmt: skip
     found = [seeded(cls, seed, *point) for seed, point in enumerate(points)]
     sooner = [other for op in (found[7], found[11], found[14], found[24]) for other in op.sooner(9)]
     return found + [named(op, f"{op.name}_in_{op.latency()}") for op in sooner]
@@ -58,12 +39,8 @@ def seeded(cls, seed: int, mw: int, mh: int, raw: bool, bits=1, signed=0, w_bits
     weights *= rng.random((mw, mh)) >= sparse
     arrays = {"weights": weights, "bias": rng.integers(-9, 10, mh) * rng.integers(0, 2)}
     attributes = {
-        "mw": mw,
-        "mh": mh,
-        "vectors": vectors,
-        "in_shape": [vectors, mw],
-        "out_shape": [vectors, mh],
-    }
+        "mw": mw, "mh": mh, "vectors": vectors, "in_shape": [vectors, mw], "out_shape": [vectors, mh],
+    }  # fmt: skip
     attributes |= {"in_bits": bits, "in_signed": signed, "w_bits": w_bits}
     wide = cls.make(name, arrays, **attributes, out_bits=31, out_signed=1)
     _, low, high = wide.checked_weights()

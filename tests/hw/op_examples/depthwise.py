@@ -29,13 +29,8 @@ def seeded(cls, seed, ofm, kernel, pe, raw, xnor, in_bits=1, in_signed=0):
     never met.
     """
     attributes = {
-        "ofm": ofm,
-        "kernel": kernel,
-        "pe": pe,
-        "xnor": xnor,
-        "in_bits": in_bits,
-        "in_signed": in_signed,
-    }
+        "ofm": ofm, "kernel": kernel, "pe": pe, "xnor": xnor, "in_bits": in_bits, "in_signed": in_signed,
+    }  # fmt: skip
     rng, channels = np.random.default_rng(seed), ofm[-1]
     arrays = {"weights": rng.integers(0, 2, (prod(kernel), channels))}
     if not raw:
