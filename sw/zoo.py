@@ -25,8 +25,7 @@ def shipped() -> list[tuple[str, str]]:
 
 
 def load(net: str, method: str = "ste", folder: Any = None) -> tuple[nn.Module, Record]:
-    """Return a trained network in Brevitas layers with folded thresholds, in evaluation mode, and a record
-    about it.
+    """Return a trained network as it is exported, and a record about it.
 
     Args:
         net, method: names.

@@ -271,22 +271,18 @@ OTHER = {
     "boolean": lambda value: np.ones(value.shape, bool),
     "signed": lambda value: value.astype(np.int64), "double": lambda value: value.astype(np.float64),
     "large": lambda value: np.full(value.shape, 1 << 40, np.uint64),
-    "far": lambda value: np.full(value.shape, 1 << 40, np.float32),
-    "200": lambda value: np.full(value.shape, 200, np.uint8),
 }  # fmt: skip
-OF = {"bits": ("signed", "large"), "plain": ("double", "far"), "fraction": ("signed", "200")}
+OF = {"bits": ("signed", "large"), "plain": ("double", "large")}
 
 
 def other_tensor(kind: str, how: str) -> Callable[[Path], bytes]:
-    """Weights of which one tensor (packed bits, plain numbers or a binary point) is not what it should be."""
+    """Weights of which one tensor (packed bits or plain numbers) is not what it should be."""
 
     def change(path: Path) -> bytes:
         found = load_tensors(path.read_bytes())
-        names = {name.rpartition(".")[2]: name for name in sorted(found)}
-        first = next(name for name in sorted(found) if not name.endswith((".bits", ".fraction")))
-        name = first if kind == "plain" else names.get(kind, f"{first}.fraction")
-        value = found.get(name, np.zeros(1, np.uint8))
-        if how == "gone" and kind != "fraction":
+        name = next(name for name in sorted(found) if name.endswith(".bits") == (kind == "bits"))
+        value = found[name]
+        if how == "gone":
             del found[name]
         else:
             changed = OTHER[how]

@@ -33,7 +33,6 @@ PUZZLING = {
     "held": "meant: constants rounded to a grid (`on_grid`), or content that was found; say which",
     "told": "meant: a sentence in a record (`summary`), a row of figures, or what was asked for; say which",
     "turned": "meant: the minimum in place of the maximum, an inverted bit, a moved axis; say which",
-    "snap": "threshold folding, as in FINN: `fold_thresholds`",
 }
 
 

@@ -11,7 +11,7 @@ optimiser, task, phase, epoch and random generator.
     optimiser     called once per phase
     step          called once per batch; calls `losses`
     on_epoch      called after each epoch, before the checkpoint
-    deploy        returns the trained network in Brevitas layers with folded thresholds
+    deploy        returns the trained network as it is exported
 
 The class is a dataclass. Its fields are the hyper-parameters: `--set name=value` changes them, and the card
 states them.
@@ -21,7 +21,7 @@ Everything that a method carries from step to step, apart from network and optim
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import torch
@@ -32,7 +32,7 @@ from xnorforge.core.errors import UserError, unknown
 from xnorforge.core.types import Record
 from xnorforge.sw import networks
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn import binary, branches, building_blocks, rectifiers, threshold_folding
+from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.tasks.base import task_of
 
@@ -100,24 +100,24 @@ class Method:
         """Return the network to train; it takes raw pixels and returns scores.
 
         Raises:
-            UserError: a network of the user's own that this method cannot train.
+            UserError: a network that this method cannot train.
         """
         network = networks.build(net)
-        if not networks.is_ordinary(net):
-            return self.prepared(self.structured(network))
         if not binary.binary_layers(network):
             raise UserError(
                 f"{net}: has no layer with binary weights, so no method can train it; give "
                 "layers weight_quant=SignedBinaryWeightPerTensorConst or another binary quantiser."
             )
+        if isinstance(network, building_blocks.Network):
+            return self.prepared(self.structured(network))
         return self.prepared(self.adapted(network, task_of(net).shape))
 
     def structured(self, network: AnyModule) -> nn.Module:
-        """Replace layers of a fresh network of ours as the paper does; return it."""
+        """Replace parts of a fresh network (`sw/nn/building_blocks.py`) as the paper does; return it."""
         return network
 
     def adapted(self, network: nn.Module, _shape: tuple[int, ...]) -> nn.Module:
-        """Replace layers of a fresh network of the user's own by modules of the same interface; return it.
+        """Replace layers of a fresh network that is not made of those parts; return it.
 
         Args:
             shape: of an image.
@@ -126,7 +126,7 @@ class Method:
 
     def prepared(self, network: nn.Module) -> nn.Module:
         """Give a fresh network of Brevitas layers the quantisers with which it trains; return it."""
-        return rectifiers.train_rectifiers(binary.prepare(network, self.weights, self.sign))
+        return binary.prepare(network, self.weights, self.sign)
 
     def weights(self, _layer: AnyModule) -> binary.Weights:
         """Return the quantiser of a binary layer."""
@@ -187,32 +187,16 @@ class Method:
     def load_state(self, state: Record) -> None:
         """Restore what `state` returned."""
 
-    def scale(self, _dot: nn.Module) -> float:
-        """Return the factor that is applied to the sums of a trained binary layer; deployment folds it into
-        the batch norm.
-        """
-        return 1.0
-
     def skeleton(self, net: str) -> nn.Module:
-        """Return the structure of a deployed network, in Brevitas layers and evaluation mode. Its numbers
-        have no meaning yet.
+        """Return the structure of a deployed network, whose numbers have no meaning yet. A guide is not read:
+        only training needs it.
         """
-        return as_trained(self.build(net)) if networks.is_ordinary(net) else networks.build(net).eval()
+        fresh = replace(self, guide="none") if hasattr(self, "guide") else replace(self)
+        return fresh.deploy(net, fresh.build(net))
 
-    def deploy(self, net: str, network: nn.Module) -> nn.Module:
-        """Return the trained network in Brevitas layers with folded thresholds
-        (`sw/nn/threshold_folding.py`): it contains -1, +1, and numbers on a binary grid. A network of the
-        user's own keeps its batch norms and real numbers.
-        """
-        if networks.is_ordinary(net):
-            return as_trained(network)
-        return threshold_folding.transfer(network, self.skeleton(net), self.scale)
-
-
-def as_trained(network: nn.Module) -> nn.Module:
-    """Put a trained network of the user's own on its grid and let it be exported; return it."""
-    building_blocks.set_on_grid(network, True)
-    return binary.allow_export(branches.finish_sums(rectifiers.finish_rectifiers(network))).eval()
+    def deploy(self, _net: str, network: nn.Module) -> nn.Module:
+        """Return the trained network as it is exported, in evaluation mode."""
+        return building_blocks.as_trained(network)
 
 
 def create(name: str, hyper: Mapping[str, object] | None = None) -> Method:

@@ -28,9 +28,10 @@ from torch import nn
 from xnorforge.core.types import Record
 from xnorforge.sw.methods import base
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn import binary, building_blocks, tracing
+from xnorforge.sw.nn import binary, tracing
 from xnorforge.sw.nn.binary import AnyModule, signs
-from xnorforge.sw.nn.eight_bit import EightScores
+from xnorforge.sw.nn.building_blocks import Scores, whole_sums
+from xnorforge.sw.tasks.base import task_of
 
 KERNEL, FEATURE = 1e-4, 1e-3  # lambda and theta, the weights of the two losses, as in the paper
 PULL = 0.1  # chosen on held-out images (docs/results/methods.md)
@@ -47,7 +48,6 @@ WRN_RECIPE = {
     "epochs": 200, "batch": 128, "optimiser": "sgd", "lr": 0.01, "weight_decay": 5e-4, "decay_latents": True,
     "schedule": "step", "drops": "0.3 0.6 0.9", "drop": 0.2, "shift": 4,
 }  # fmt: skip
-CLASSIFIERS = (building_blocks.Scores, EightScores)
 SHARE = "share kernel"  # begins the columns of the curve
 FINE = 10  # one epoch in 10 is fine-tuning, with the feature loss, at a tenth of the learning rate
 
@@ -157,7 +157,7 @@ class Modulated(binary.Weights):
         return {name: value.log() for name, value in found.items()}
 
     def values(self, x: torch.Tensor) -> torch.Tensor:
-        return Binarise.apply(x, self.log_w.exp().view(x.shape[1:]))
+        return Binarise.apply(x, self.log_w.exp().expand(x[0].numel()).view(x.shape[1:]))
 
     def quantised(self, x: torch.Tensor) -> torch.Tensor:
         return self.values(x) * self.scale(x)
@@ -204,6 +204,12 @@ class Modulated(binary.Weights):
         most = (1 / self.log_w.exp()).clamp(max=1).view(self.weight.shape[1:])
         self.weight.clamp_(-most, most)
 
+    @torch.no_grad()
+    def finish(self) -> None:
+        """Keep the factor alone: mu and sigma have done their work, and so has w but for its mean."""
+        self.log_w = nn.Parameter((self.start - self.factor().log2()).view(1) * math.log(2))
+        del self.log_mu, self.log_sigma
+
     def effective(self) -> torch.Tensor:
         """Return the weights that the layer's output contains: the two values of `quantised`."""
         return signs(self.weight.detach()) * self.factor()
@@ -238,7 +244,6 @@ class Method(base.Method):
         self.pull = self.pull if self.kernel else 0.0  # nothing moves w, mu and sigma
         self._forget()
         self.reads: bool = False  # whether a classifier reads what the feature loss is of
-        self.last: str = ""  # the classifier of a network of the user's own
 
     def _forget(self) -> None:
         """Drop the stored activations and class statistics; they are tensors only during fine-tuning."""
@@ -250,17 +255,19 @@ class Method(base.Method):
     def weights(self, layer: AnyModule) -> binary.Weights:
         return Modulated(layer)
 
-    def adapted(self, network: AnyModule, shape: tuple[int, ...]) -> nn.Module:
-        last = tracing.classifier(network, shape)
-        self.reads, self.last = (self.anywhere or not last.bits) and last.layer.weight.dim() == 2, last.name
+    def build(self, net: str) -> nn.Module:
+        network = super().build(net)
+        found = tracing.uses(network, task_of(net).shape)
+        last = [use for use in found if use.kind != "act"][-1]
+        self.reads = (self.anywhere or not last.bits) and last.layer.weight.dim() == 2
+        acts = [use.name for use in found if use.kind == "act"]
+        self.last, self.place = last.name, acts[-1] if last.bits and acts else last.name
         return network
 
     def prepared(self, network: AnyModule) -> nn.Module:
         network = super().prepared(network)
-        scores: list[AnyModule] = [part for part in network.modules() if isinstance(part, CLASSIFIERS)]
-        self.reads |= any(self.anywhere or isinstance(part, EightScores) for part in scores)
-        last: list[AnyModule] = [part.dot for part in scores if isinstance(part, building_blocks.Scores)]
-        for layer in [*last, *building_blocks.whole_sums(network)]:
+        scores: list[AnyModule] = [part for part in network.modules() if isinstance(part, Scores)]
+        for layer in [*(part.dot for part in scores), *whole_sums(network)]:
             binary.quantiser(layer).scaled = False
         for layer in modulated(network):
             layer.start_at_one()
@@ -290,19 +297,10 @@ class Method(base.Method):
             self.hook.remove()
         self._forget()
         if run.phase.name == "fine":
-            layer: AnyModule
-            if self.last:
-                scores = layer = run.network.get_submodule(self.last)
-            else:
-                (scores,) = [part for part in run.network.modules() if isinstance(part, CLASSIFIERS)]
-                layer = scores.dot
+            layer: AnyModule = run.network.get_submodule(self.last)
             self.centres = torch.zeros(layer.weight.shape, device=run.device)
             self.variances = torch.ones_like(self.centres)
-            if self.last or isinstance(scores, EightScores):
-                self.hook = scores.register_forward_pre_hook(self._keep)
-                return
-            last: AnyModule = [part.sign for part in run.network.modules() if hasattr(part, "sign")][-1]
-            self.hook = last.register_forward_pre_hook(self._keep)
+            self.hook = run.network.get_submodule(self.place).register_forward_pre_hook(self._keep)
 
     def _keep(self, layer, inputs):
         """Keep a map that is flattened as it is; keep the mean of a map whose mean the classifier reads."""
@@ -388,6 +386,3 @@ class Method(base.Method):
 
     def load_state(self, state: Record) -> None:
         self.centres, self.variances = state["centres"], state["variances"]
-
-    def scale(self, dot: nn.Module) -> float:
-        return binary.quantiser(dot).factor().item()

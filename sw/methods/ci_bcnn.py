@@ -13,7 +13,7 @@ edges, which are the default here: K = +-3, and the parts are those of -3 T .. 3
 |p_t| > T. T and u are measured in deviations of the layer's sums.
 
 Training is plain training, except that edges are mined with fixed weights after each of the last epochs. In
-the very last one weights are -1 and +1, the graph is fixed, and only batch norms move. No scale is needed:
+the very last one weights and graph are fixed, and only batch norms move. No scale is needed:
 docs/methods/ci_bcnn.md explains why the paper's mean |W| cancels in a batch norm, and describes the other
 differences.
 """
@@ -29,13 +29,11 @@ from torch import nn
 from xnorforge.core.errors import UserError
 from xnorforge.core.progress import progress, say
 from xnorforge.core.types import Record
-from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.methods._mining import TILE, Judge, Miner, estimate_again
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, building_blocks, tracing
 from xnorforge.sw.nn.binary import AnyModule
-from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import distributed
 from xnorforge.sw.training.summands import MOVE, MOVED
 
@@ -125,12 +123,6 @@ class Interact(nn.Module):
     def unit(self) -> int:
         """u, the height of a step."""
         return self.plan().unit
-
-    @property
-    def reach(self) -> int:
-        """The largest difference between p~ and p."""
-        levels = (self.influence.abs() - 1).clamp(min=0).sum(1) // 2
-        return self.unit * int(levels.max())
 
     @torch.no_grad()
     def fit(self, dispersion: float, dead: float, height: float) -> None:
@@ -233,7 +225,6 @@ class Interacting(nn.Module):
     def __init__(self, layer: AnyModule, bits: float, ratio: float):
         super().__init__()
         self.layer, self.bits = layer, bits
-        binary.quantiser(layer).applied = False
         self.mix: Interact = Interact(len(layer.weight), layer.weight[0].numel(), ratio)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -284,22 +275,32 @@ class Method(base.Method):
                     "trains without edges."
                 )
 
+    def structured(self, network: AnyModule) -> nn.Module:
+        return with_interactions(network, self.unit)
+
+    def adapted(self, network: AnyModule, shape: tuple[int, ...]) -> nn.Module:
+        for use in tracing.uses(network, shape):
+            fresh = network.get_submodule(use.name) is use.layer  # not replaced at an earlier call
+            # The operator reads plain sums of bits, and those of a group's channels are not.
+            plain = getattr(use.layer, "bias", None) is None and getattr(use.layer, "groups", 1) == 1
+            if fresh and plain and use.kind == "binary" and use.bits:
+                network.set_submodule(use.name, Interacting(use.layer, use.size, self.unit))
+        return network
+
+    def prepared(self, network: nn.Module) -> nn.Module:
+        network = super().prepared(network)
+        for part in network.modules():
+            if isinstance(part, Interacting):
+                binary.quantiser(part.layer).applied = False
+        return network
+
     def build(self, net: str) -> nn.Module:
         network: AnyModule = super().build(net)
-        if networks.is_ordinary(net):
-            for use in tracing.uses(network, task_of(net).shape):
-                fresh = network.get_submodule(use.name) is use.layer  # not replaced at an earlier call
-                # The operator reads plain sums of bits, and those of a group's channels are not.
-                plain = getattr(use.layer, "bias", None) is None and getattr(use.layer, "groups", 1) == 1
-                if fresh and plain and use.kind == "binary" and use.bits:
-                    network.set_submodule(use.name, Interacting(use.layer, use.size, self.unit))
-            if not interactions(network):
-                raise UserError(
-                    f"{net.partition('-')[2]}: ci_bcnn adds edges to binary layers that read bits and have "
-                    "no bias and no groups, but there is none; give one bias=False, or use another method."
-                )
-        else:
-            with_interactions(network, self.unit)
+        if not interactions(network):
+            raise UserError(
+                f"{net.partition('-')[2]}: ci_bcnn adds edges to binary layers that read bits and have "
+                "no bias and no groups, but there is none; give one bias=False, or use another method."
+            )
         shapes: list[Any] = [tuple(mix.influence.shape) for mix in interactions(network)]
         self.miner: Miner = Miner(
             shapes, self.space, self.density, self.edges, self.discount, self.rate, self.uniform
@@ -313,11 +314,6 @@ class Method(base.Method):
                 "each; use 2 or more."
             )
         return [base.Phase(WEIGHTS, recipe.epochs - 1, recipe.lr), base.Phase(NORMS, 1, recipe.lr / 10)]
-
-    def begin(self, run) -> None:
-        if run.phase.name == NORMS and not networks.is_ordinary(run.net):
-            for latent in run.latents.values():
-                latent.data.copy_(binary.signs(latent.detach()))
 
     def optimiser(self, run) -> torch.optim.Optimizer:
         """Return the optimiser of all parameters; in the last epoch, of batch norms only."""
@@ -371,18 +367,6 @@ class Method(base.Method):
 
     def load_state(self, state: Record) -> None:
         self.miner.load_state_dict(state)
-
-    def skeleton(self, net: str) -> nn.Module:
-        return with_interactions(super().skeleton(net), self.unit)
-
-    @torch.no_grad()
-    def deploy(self, net: str, network: AnyModule) -> nn.Module:
-        """Find thresholds on every value that p~ can take, and copy K and the stair."""
-        deployed = super().deploy(net, network)
-        for trained, found in zip(interactions(network), interactions(deployed), strict=True):
-            found.influence.copy_(trained.influence)
-            found.stair.copy_(trained.stair)
-        return deployed
 
 
 def _taken(run, at: torch.Tensor, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:

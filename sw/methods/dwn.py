@@ -17,7 +17,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from xnorforge.core.errors import UserError
-from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.nn import binary, building_blocks
 
@@ -100,12 +99,11 @@ class Lookup(nn.Module):
         self.preference = nn.Parameter(torch.rand(outputs * fan_in, inputs)) if learned else None
 
     def forward(self, x):
-        quantiser = binary.quantiser(self.dot)
-        if not isinstance(quantiser, binary.Quantiser):
+        if self.dot.weight_quant.export_mode:
             return self._looked_up(x)
         if self.preference is not None and self.preference.requires_grad:
             self.read_preferred()
-        table = quantiser.quantised(self.dot.weight).view(len(self.wires), -1)
+        table = binary.quantiser(self.dot).quantised(self.dot.weight).view(len(self.wires), -1)
         return _Answer.apply(_Read.apply(x, self.preference, self.wires), table, self.slopes).t()
 
     def read_preferred(self) -> None:
@@ -123,10 +121,11 @@ class Lookup(nn.Module):
         entries = self.dot.weight_quant(self.dot.weight).value
         return F.embedding(at.long(), entries).squeeze(-1)
 
-    @torch.no_grad()
-    def write_to(self, deployed: "Lookup") -> None:
-        """Write the inputs into the deployed layer; its tables are binary weights like others."""
-        deployed.wires.copy_(self.wires)
+    def finish(self) -> None:
+        """Settle the inputs, and forget the preferences."""
+        if self.preference is not None and self.preference.requires_grad:
+            self.read_preferred()
+        self.preference = None
 
 
 class Votes(nn.Module):
@@ -164,27 +163,29 @@ class Method(base.Method):
                 "below 1."
             )
 
+    def adapted(self, network, _shape):  # noqa: ARG002
+        raise UserError(
+            f"dwn: {self.net} is not made of the parts of sw/nn/building_blocks.py, of which dense ones can "
+            "be tables; use one that is, such as NET=mnist-lut_large."
+        )
+
     def build(self, net):
-        if networks.is_ordinary(net):
-            raise UserError(
-                f"dwn: {net} is not made of the parts of sw/nn/building_blocks.py, whose dense layers can be "
-                "tables; use one that is, such as NET=mnist-lut_large."
-            )
+        self.net = net
         return super().build(net)
 
-    def structured(self, network, learned=True):
+    def structured(self, network):
         tables = False
         for name, part in list(network.named_children()):
             if isinstance(part, building_blocks.Block):
                 tables = isinstance(part.dot, nn.Linear) and not part.pixels
                 if tables:
-                    setattr(network, name, self._lookup(part.dot, learned))
+                    setattr(network, name, self._lookup(part.dot))
             elif isinstance(part, building_blocks.Scores) and tables:
                 setattr(network, name, Votes(part.dot.in_features, part.dot.out_features))
         return network
 
-    def _lookup(self, dot, learned: bool) -> Lookup:
-        return Lookup(dot.in_features, dot.out_features, self.fan_in, learned and self.search_share > 0)
+    def _lookup(self, dot) -> Lookup:
+        return Lookup(dot.in_features, dot.out_features, self.fan_in, self.search_share > 0)
 
     def phases(self, recipe):
         search = min(round(recipe.epochs * self.search_share), recipe.epochs - 1)
@@ -197,6 +198,3 @@ class Method(base.Method):
             if isinstance(part, Lookup) and part.preference is not None:
                 part.read_preferred()
                 part.preference.requires_grad_(run.phase.name == "search")
-
-    def skeleton(self, net):
-        return self.structured(super().skeleton(net), False).eval()

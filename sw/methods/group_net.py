@@ -24,10 +24,9 @@ import torch
 from torch import nn
 
 from xnorforge.core.errors import UserError, unknown
-from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn import binary, branches, splitting, threshold_folding, tracing
+from xnorforge.sw.nn import binary, branches, splitting, tracing
 from xnorforge.sw.nn.binary import AnyModule, TriangularSign
 from xnorforge.sw.nn.scaled import Scaled
 
@@ -115,7 +114,7 @@ class Method(base.Method):
         )
 
     def structured(self, network: AnyModule) -> nn.Module:
-        return splitting.structured(network, self.shape(), trained=True)
+        return splitting.structured(network, self.shape())
 
     def adapted(self, network: AnyModule, shape: tuple[int, ...]) -> nn.Module:
         """Replace each binary layer that reads bits by a sum of K, whatever `decomposition`: groups of an
@@ -132,7 +131,7 @@ class Method(base.Method):
             copies = [layer, *(copy.deepcopy(layer) for _ in range(self.bases - 1))]
             for one in copies[1:]:
                 one.reset_parameters()
-            network.set_submodule(name, branches.Sum(copies, self.aggregate == "learned", trained=True))
+            network.set_submodule(name, branches.Sum(copies, self.aggregate == "learned"))
         return network
 
     def weights(self, _layer: AnyModule) -> binary.Weights:
@@ -163,13 +162,6 @@ class Method(base.Method):
     def begin(self, run) -> None:
         make_real(run.network, run.phase.name == REAL)
 
-    def skeleton(self, net: str) -> nn.Module:
-        if networks.is_ordinary(net):
-            return super().skeleton(net)
-        return splitting.structured(networks.build(net), self.shape(), trained=False).eval()
-
     def deploy(self, net: str, network: AnyModule) -> nn.Module:
         make_real(network, False)
-        if networks.is_ordinary(net):
-            return super().deploy(net, network)
-        return branches.finish(network, threshold_folding.transfer(network, self.skeleton(net), self.scale))
+        return super().deploy(net, network)

@@ -31,7 +31,6 @@ from torch import nn
 from xnorforge.core.artifacts import whole
 from xnorforge.core.errors import UserError, unknown
 from xnorforge.core.types import Record
-from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn import binary, mixed_precision
@@ -319,7 +318,7 @@ class Method(base.Method):
         mixed_precision.set_forms(
             network, self.units, self.chosen, self.mode == "w1a8"
         )  # 8 bits after the float phase as well
-        network = method.written(run.net, network)
+        network = base.Method.deploy(method, run.net, mixed_precision.finish(network))
         stated = train.stated(network, held_out, run.task)
         card = {"net": run.net, "method": "layer_priority", "hyper": asdict(method), "accuracy": [stated]}
         card["data"] = {"trained_on": run.sets[0].what}
@@ -362,14 +361,6 @@ class Method(base.Method):
             setattr(self, name, Form(value) if name == "rest" else value)
         self._set_forms()
 
-    def skeleton(self, net: str) -> nn.Module:
-        if networks.is_ordinary(net):
-            return super().skeleton(net)
-        network, shape = networks.build(net).eval(), task_of(net).shape
-        ranked = self._ranked(mixed_precision.units(network, shape))
-        chosen = set(ranked[: len(ranked) if self.binarise < 0 else self.binarise])
-        return mixed_precision.skeleton(network, shape, chosen, self.mode == "w1a8")
-
     def deploy(self, net: str, network: AnyModule) -> nn.Module:
         """Return the deployed network. If training stopped early or measured the order, the hyper-parameters
         are updated to say so.
@@ -377,12 +368,4 @@ class Method(base.Method):
         if self.done < len(self.ranked):
             self.binarise = self.done
             self.ranking = self.ranking or (" ".join(self.ranked) if self.order == "sensitivity" else "")
-        return self.written(net, network)
-
-    def written(self, net: str, network: nn.Module) -> nn.Module:
-        """Return a network whose forms are set, in the structure of these hyper-parameters."""
-        deployed = base.Method.deploy(self, net, network)
-        if networks.is_ordinary(net):
-            return deployed
-        mixed_precision.write_eights(network, deployed)
-        return deployed
+        return super().deploy(net, mixed_precision.finish(network))

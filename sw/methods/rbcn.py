@@ -24,10 +24,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from brevitas.nn import QuantConv2d
 from torch import nn
 
 from xnorforge.core.errors import UserError, unknown
@@ -35,7 +33,7 @@ from xnorforge.core.types import Record
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base, bonn
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn import binary, building_blocks, rectifiers, tracing
+from xnorforge.sw.nn import binary, building_blocks, tracing
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.rectifiers import InPlaceOf
 from xnorforge.sw.tasks.base import task_of
@@ -145,25 +143,6 @@ class Rectified(binary.Weights):
         unit = self.unit()
         return (self.relative() / unit).round().clamp(1, self.most), unit
 
-    def integers(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the integers that replace C, and their unit. They are `multiples` divided by their greatest
-        common divisor, but for `whole` sums.
-        """
-        found, unit = self.multiples()
-        divisor = 1 if self.whole else int(np.gcd.reduce(found.int().flatten().tolist()))
-        return found / divisor, unit * divisor
-
-    def reach(self) -> int:
-        """Return the largest sum of bits."""
-        length = self.weight[0].numel()
-        return length // self.c.numel() * int(self.integers()[0].sum()) if self.stepped else length
-
-    @torch.no_grad()
-    def write_to(self, deployed: nn.Conv2d) -> None:
-        """Write the integers into the deployed layer."""
-        if self.stepped:
-            deployed.weight.copy_(binary.signs(self.weight) * self.integers()[0])
-
 
 class Discriminator(nn.Sequential):
     """Distinguishes places in maps of the guide from those in maps of the network: (B, C, ...) or (B, C) to
@@ -237,7 +216,7 @@ class RealWeights(binary.Quantiser):
 
 def real(network: nn.Module) -> nn.Module:
     """Return a fresh network as a guide: real weights, and the hard tanh in place of the sign."""
-    return rectifiers.train_rectifiers(binary.prepare(network, RealWeights, lambda _: HardTanh()))
+    return binary.prepare(network, RealWeights, lambda _: HardTanh())
 
 
 @dataclass
@@ -421,29 +400,6 @@ class Method(base.Method):
 
     def _parts(self):
         return {"discriminators": self.discriminators, "scales": self.scales, "guess": self.guess}
-
-    def scale(self, dot: nn.Module) -> float:
-        found = binary.quantiser(dot)
-        if not getattr(found, "scaled", False) or found.whole:
-            return 1.0
-        return (found.integers()[1] if found.stepped else found.unit()).item()
-
-    def skeleton(self, net: str) -> nn.Module:
-        """With a C per kernel position, give convolutions of several positions weights of a few bits. The
-        guide is not read: only training needs it.
-        """
-        network = base.Method.skeleton(replace(self, guide="none"), net)
-        if self.granularity != "spatial" or networks.is_ordinary(net):
-            return network
-        several = [part for part in network.modules() if isinstance(part, building_blocks.MultiRate)]
-        rates = [layer for part in several for layer in building_blocks.added_in(part)]
-        for name, layer in list(network.named_modules()):
-            if not isinstance(layer, QuantConv2d) or not binary.is_binary(layer) or layer in rates:
-                continue
-            if layer.kernel_size != (1, 1):
-                bits, largest = self.scale_bits, 2.0**self.scale_bits - 1
-                network.set_submodule(name, binary.in_place_of(layer, bits, weight_scaling_init=largest))
-        return network.eval()
 
 
 def _move(optimiser, loss, parameters=None):

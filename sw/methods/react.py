@@ -11,7 +11,7 @@ RPReLU is between a batch norm and the sum. After the sum, as in the authors' co
 fraction bits to the stream. docs/methods/react.md describes the other differences.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -20,11 +20,10 @@ from brevitas.nn.quant_layer import QuantNonLinearActLayer
 from torch import nn
 
 from xnorforge.core.errors import UserError
-from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.nn import binary, building_blocks, tracing
 from xnorforge.sw.nn.binary import AnyModule
-from xnorforge.sw.nn.rectifiers import Rectifier, Shifted, TrainedRectifier, TrainedShifted
+from xnorforge.sw.nn.rectifiers import Rectifier, Shifted
 from xnorforge.sw.nn.scaled import Scaled
 from xnorforge.sw.training.guides import guide_of
 
@@ -33,15 +32,6 @@ class Bent(nn.Sequential):
     """A layer, or the batch norm behind it, followed by an RPReLU."""
 
     replaced = "0"
-
-
-def reshaped(network: nn.Module, rectifier: type[Rectifier], shifted: type[Shifted]) -> nn.Module:
-    """Give every binary convolution with a shortcut an RSign and an RPReLU; return the network."""
-    parts: list[AnyModule] = [part for part in network.modules() if isinstance(part, building_blocks.BiReal)]
-    for part in parts:
-        part.sign = shifted(part.dot.in_channels, part.sign)
-        part.bend(rectifier(part.dot.out_channels))
-    return network
 
 
 def distribution_loss(scores: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
@@ -75,7 +65,12 @@ class Method(base.Method):
         return super().build(net)
 
     def structured(self, network: AnyModule) -> nn.Module:
-        return reshaped(network, TrainedRectifier, TrainedShifted)
+        """Give every binary convolution with a shortcut an RSign and an RPReLU."""
+        for part in network:
+            if isinstance(part, building_blocks.BiReal):
+                part.sign = Shifted(part.dot.in_channels, part.sign)
+                part.bend(Rectifier(part.dot.out_channels))
+        return network
 
     def adapted(self, network: AnyModule, shape: tuple[int, ...]) -> nn.Module:
         found = tracing.uses(network, shape)
@@ -92,9 +87,9 @@ class Method(base.Method):
             # share an activation.
             shifts = use.kind == "act" and len(widths[use.name]) == 1
             if shifts and isinstance(part, QuantNonLinearActLayer):
-                network.set_submodule(use.name, TrainedShifted(use.reads[0], part))
+                network.set_submodule(use.name, Shifted(use.reads[0], part))
             elif use.kind == "binary" and not isinstance(part, Bent):
-                network.set_submodule(place, Bent(part, TrainedRectifier(use.gives[0])))
+                network.set_submodule(place, Bent(part, Rectifier(use.gives[0])))
         return network
 
     def weights(self, _layer: AnyModule) -> binary.Weights:
@@ -126,8 +121,3 @@ class Method(base.Method):
         latents = run.latents
         run.summands.in_place("distribution", loss, lambda: run.task.loss(scores, labels), latents)
         return {"distribution": loss}
-
-    def skeleton(self, net: str) -> nn.Module:
-        if networks.is_ordinary(net):
-            return base.Method.skeleton(replace(self, guide="none"), net)  # which only training needs
-        return reshaped(networks.build(net), Rectifier, Shifted).eval()

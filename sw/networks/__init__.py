@@ -3,7 +3,6 @@
 A network is one file `<task>_<network>.py` with
     build()         returns the module, an ordinary network of Brevitas layers (sw/nn/binary.py)
     RECIPE          how it is trained
-    ORDINARY        True if it does not consist of the parts of `sw/nn/building_blocks.py`
     INTERVAL        the default interval in cycles per frame, if the board's own does not suit
 
 It is a sequence of parts of `sw/nn/stream.py` (the networks of the papers for CIFAR-10) or of
@@ -42,14 +41,6 @@ def load(net: str) -> Any:
 
         return _given.load(net)
     return plugins.load(networks.KIND, networks.plugin(net))
-
-
-def is_ordinary(net: str) -> bool:
-    """Return whether a network is deployed as it trained, with nothing folded: one of the user's own, or one
-    whose file states `ORDINARY = True` because it does not consist of the parts of
-    `sw/nn/building_blocks.py`.
-    """
-    return networks.is_given(net) or getattr(load(net), "ORDINARY", False)
 
 
 def recipe(net: str) -> Recipe:

@@ -7,7 +7,6 @@ from torch import nn
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn.stream import residual_stream
 
-ORDINARY = True
 RECIPE = Recipe(epochs=100, batch=128, lr=5e-3)
 
 

@@ -2,9 +2,11 @@
 and classifier have 8 bits, shortcuts no weights.
 """
 
+from torch import nn
+
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn.building_blocks import BiReal, Copied, Network
-from xnorforge.sw.nn.eight_bit import EightConv, EightPooled, EightScores
+from xnorforge.sw.nn import binary
+from xnorforge.sw.nn.building_blocks import BiReal, Network
 
 RECIPE = Recipe(epochs=100, batch=128, lr=5e-3)
 
@@ -12,8 +14,9 @@ RECIPE = Recipe(epochs=100, batch=128, lr=5e-3)
 def build() -> Network:
     """The network."""
     stages = [
-        BiReal(first if at == 0 else width, width, stride if at == 0 else 1, wider=Copied)
+        BiReal(first if at == 0 else width, width, stride if at == 0 else 1)
         for first, width, stride in ((8, 8, 1), (8, 16, 2), (16, 32, 2))
         for at in range(6)
     ]
-    return Network(EightConv(3, 8, 3, pad=1), *stages, EightPooled(8), EightScores(32, 10))
+    means = nn.Sequential(binary.eight_act(8.0), nn.AvgPool2d(8), nn.Flatten())
+    return Network(binary.stem(8), *stages, means, binary.eight_linear(32, 10))

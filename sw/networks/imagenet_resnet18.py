@@ -8,7 +8,6 @@ from torch import nn
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn.stream import residual_stream
 
-ORDINARY = True
 RECIPE = Recipe(epochs=100, batch=256, lr=1e-3)
 
 

@@ -181,21 +181,21 @@ class Levels(Quantiser):
 
 
 class Real(Quantiser):
-    """No quantisation. In a `head` (`rounded`), numbers are rounded to 128ths of at most `limit`, with the
+    """No quantisation; with a `step`, numbers are rounded to its multiples of at most `limit`, with the
     gradient of the identity.
     """
 
-    def __init__(self, rounded: bool = False, limit: float = float("inf")):
+    def __init__(self, step: float = 0.0, limit: float = float("inf")):
         super().__init__()
-        self.rounded, self.limit, self.bits = rounded, limit, 8.0 if rounded else 32.0
+        self.step, self.limit, self.bits = step, limit, 8.0 if step else 32.0
 
     def values(self, x: torch.Tensor) -> torch.Tensor:
-        if not self.rounded:
+        if not self.step:
             return x
-        return (x + (x * 128).round().div(128).sub(x).detach()).clamp(-self.limit, self.limit)
+        return (x + (x / self.step).round().mul(self.step).sub(x).detach()).clamp(-self.limit, self.limit)
 
     def scale(self, _x: torch.Tensor) -> torch.Tensor:
-        return torch.tensor(1 / 128 if self.rounded else 1.0)
+        return torch.tensor(self.step or 1.0)
 
 
 # Layers
@@ -206,12 +206,19 @@ def _forward(layer: AnyModule, x, usual: Callable):
     quantiser = layer.weight_quant.tensor_quant
     if layer.weight_quant.export_mode or not isinstance(quantiser, Quantiser):
         return usual(x)
-    bias = layer.bias if layer.bias is None else layer.bias_quant.tensor_quant.quantised(layer.bias)
+    grid = getattr(layer, "bias_grid", None)
+    bias = grid.quantised(layer.bias) if grid else layer.bias
     return layer.inner_forward_impl(x, quantiser.quantised(layer.weight), bias)
 
 
 class Conv(qnn.QuantConv2d):
-    """Convolution."""
+    """Convolution; `bias_grid`, if there is one, rounds its bias."""
+
+    @torch.no_grad()
+    def finish(self) -> None:
+        """Put the bias on its grid."""
+        if grid := getattr(self, "bias_grid", None):
+            self.bias.copy_(grid.quantised(self.bias))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return _forward(self, x, super().forward)
@@ -254,17 +261,13 @@ class BinaryActivations(SignedBinaryActPerTensorConst):
 
 
 class EightWeights(Int8WeightPerTensorFixedPoint):
-    """q / 128, q in -127..127; real in training."""
+    """q / 128, q in -127..127, also in training."""
 
     scaling_impl_type, restrict_scaling_type, scaling_init = (
         ScalingImplType.CONST,
         RestrictValueType.FP,
         127 / 128,
     )
-
-
-class HeadWeights(EightWeights):
-    """q / 128, q in -127..127, also in training."""
 
 
 class EightActivations(Int8ActPerTensorFixedPoint):
@@ -285,8 +288,9 @@ def linear(inputs: int, outputs: int) -> Linear:
 
 
 def head(inputs: int, outputs: int) -> Conv:
-    """A 1x1 convolution with 8-bit weights and a bias."""
-    layer = Conv(inputs, outputs, 1, weight_quant=HeadWeights)
+    """A 1x1 convolution with 8-bit weights and a bias in 128ths."""
+    layer = Conv(inputs, outputs, 1, weight_quant=EightWeights)
+    layer.bias_grid = Real(2.0**-7)
     nn.init.normal_(layer.weight, std=inputs**-0.5)
     return layer
 
@@ -300,17 +304,19 @@ def sign_layer(function: Any = None) -> Identity:
     return layer
 
 
-def eight_conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> Conv:
-    """A square convolution without padding and bias; its weights are real in training and have 8 bits once
-    deployed.
+def stem(outputs: int) -> Conv:
+    """A 3x3 convolution of colour pixels, padded with 0: 8-bit weights q / 32, and a bias in 4,096ths, as
+    their products with pixels are.
     """
-    layer = Conv(inputs, outputs, kernel, stride=stride, bias=False, weight_quant=EightWeights)
-    nn.init.kaiming_normal_(layer.weight)
+    layer = Conv(3, outputs, 3, padding=1, weight_quant=EightWeights, weight_scaling_init=4 * 127 / 128)
+    layer.bias_grid = Real(2.0**-12)
+    nn.init.normal_(layer.weight, std=2 * 27**-0.5)  # pixels have a root mean square near 1/2
+    nn.init.zeros_(layer.bias)
     return layer
 
 
 def eight_linear(inputs: int, outputs: int) -> Linear:
-    """A dense layer without bias; its weights are real in training and have 8 bits once deployed."""
+    """A dense layer with 8-bit weights and without bias."""
     layer = Linear(inputs, outputs, bias=False, weight_quant=EightWeights)
     nn.init.normal_(layer.weight, std=inputs**-0.5)
     return layer
@@ -455,10 +461,8 @@ def prepare(
             bits, down = int(proxy.bit_width()), proxy.rounding_mode == "FLOOR"
             set_quantiser(layer, Levels(proxy.scale().item() * 2 ** (bits - 1), bits, down))
         elif _made_with(layer, "weight_quant", EightWeights):
-            rounded = _made_with(layer, "weight_quant", HeadWeights)
-            set_quantiser(layer, Real(rounded, 127 / 128))
-            if layer.bias is not None:
-                layer.bias_quant.tensor_quant = Real(rounded)
+            step = layer.weight_quant.scale().item()
+            set_quantiser(layer, Real(step, 127 * step))
     keep_quantisers(network)
     return network
 

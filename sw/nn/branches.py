@@ -7,8 +7,7 @@
     `Residual` group     a real stream        a real stream        two convolutions with their shortcuts
     `Sum` as a layer     bits                 whole numbers        one layer
 
-`sw/nn/splitting.py` makes such a network from a plain one, both for training and for deployment. Module names
-are the same: `threshold_folding.transfer` copies the weights, `finish` the rest.
+`sw/nn/splitting.py` makes such a network from a plain one.
 
 Where branches are added, the constants of their norms are on a binary grid (`building_blocks.Affine2d`), and
 so are the few factors between branches (`Numbers`), so sums are exact in float32. A mean is a sum, because
@@ -23,17 +22,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from xnorforge.sw.nn import binary, threshold_folding
+from xnorforge.sw.nn import binary
 from xnorforge.sw.nn.binary import AnyModule
-from xnorforge.sw.nn.building_blocks import Affine2d, Block, Copied, Projected, added_in, binarised
+from xnorforge.sw.nn.building_blocks import Affine2d, binarised
 
 EIGHTH = 1 / 8
 
 
 class Rectified2d(nn.BatchNorm2d):
-    """norm(ReLU(x)) in front of a sign. It is still one threshold of x, so it is deployed as a plain batch
-    norm.
-    """
+    """norm(ReLU(x)) in front of a sign; all three are still one threshold of x."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         return super().forward(F.relu(input))
@@ -66,8 +63,8 @@ class MeanAffine2d(Affine2d):
         self.bases = bases
         self.step *= bases  # so that the K-th part lies on the grid
 
-    def constants(self, scale: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
-        gain, shift = super().constants(scale)
+    def constants(self) -> tuple[torch.Tensor, torch.Tensor]:
+        gain, shift = super().constants()
         return gain / self.bases, shift / self.bases
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
@@ -85,26 +82,33 @@ def _constant(norm: Affine2d, x: torch.Tensor) -> torch.Tensor:
 
 
 class Numbers(nn.Module):
-    """Learned factors of a stream. With `on_grid`, or deployed, they are multiples of `step`.
+    """Learned factors of a stream. With `on_grid` they are multiples of `step`.
 
     Args:
         start: initial values, in (0, 1) if `gate`.
-        gate: they are sigmoids of learned numbers, so they stay in (0, 1), or in [0, 1] on the grid.
-        trained: False if deployed; the factors themselves are then stored.
+        gate: they are sigmoids of learned numbers, so they stay in (0, 1), or in [0, 1] on the grid; `finish`
+            stores the factors themselves.
     """
 
     on_grid = False
 
-    def __init__(self, start: list[float], step: float, gate: bool, trained: bool):
+    def __init__(self, start: list[float], step: float, gate: bool):
         super().__init__()
-        starts = torch.tensor(start).logit() if gate and trained else torch.tensor(start)
-        self.raw: nn.ParameterList = nn.ParameterList(nn.Parameter(x, requires_grad=trained) for x in starts)
-        self.step, self.sigmoid = step, gate and trained
+        starts = torch.tensor(start).logit() if gate else torch.tensor(start)
+        self.raw: nn.ParameterList = nn.ParameterList(map(nn.Parameter, starts))
+        self.step, self.sigmoid = step, gate
 
     def forward(self) -> list[torch.Tensor]:
         """Return all factors as scalars."""
         found = [x.sigmoid() if self.sigmoid else x for x in self.raw]
         return [_rounded_to(x, self.step) for x in found] if self.on_grid else found
+
+    @torch.no_grad()
+    def finish(self) -> None:
+        """Store the factors on their grid."""
+        for raw, factor in zip(self.raw, self.forward()):
+            raw.copy_(factor)
+        self.sigmoid = False
 
 
 def _rounded_to(x: torch.Tensor, step: float) -> torch.Tensor:
@@ -116,20 +120,17 @@ class Sum(nn.Module):
     """sum over i of c_i * dot_i(x), in place of one binary layer (layer-wise decomposition).
 
     c_i = lambda_i * alpha_i, where alpha_i is the mean |latent| of weights i and lambda_i is learned or 1.
-    The largest c of a channel is set to 1, because the norm that follows takes the factor. With `on_grid`, or
-    deployed, they are eighths.
+    The largest c of a channel is set to 1, because the norm that follows takes the factor. With `on_grid`
+    they are eighths.
     """
 
     on_grid, replaced = False, "dots"
 
-    def __init__(self, dots: list[AnyModule], learned: bool, trained: bool):
+    def __init__(self, dots: list[AnyModule], learned: bool):
         super().__init__()
         self.dots, channels = nn.ModuleList(dots), len(dots[0].weight)
         self.shape: Any = (channels,) + (1,) * (dots[0].weight.dim() - 2)
-        self.lambdas = Numbers([1.0] * len(dots), 2**-30, False, trained) if learned and trained else None
-        if not trained:
-            for at in range(len(dots)):
-                self.register_buffer(f"factor{at}", torch.ones(self.shape))
+        self.lambdas = Numbers([1.0] * len(dots), 2**-30, False) if learned else None
 
     def factors(self) -> list[torch.Tensor]:
         """Return c_1 .. c_K, each (C, 1, 1), or (C,) for a dense layer."""
@@ -146,37 +147,14 @@ class Sum(nn.Module):
         found = [factor / largest for factor in found]
         return [_rounded_to(factor, EIGHTH) for factor in found] if self.on_grid else found
 
-    def reach(self) -> float:
-        """Return the largest sum."""
-        first: AnyModule = self.dots[0]
-        sizes = torch.stack([factor.abs() for factor in self.factors()])
-        return first.weight[0].numel() * sum(sizes[1:], sizes[0]).max().item()
-
     def forward(self, x: torch.Tensor):
         return sum(dot(x) * factor for dot, factor in zip(self.dots, self.factors()))
 
-
-@torch.no_grad()
-def finish_sums(network: nn.Module) -> nn.Module:
-    """Fix the factors of every sum, on their grid; return the network."""
-    for part in network.modules():
-        if isinstance(part, Sum) and part.on_grid and not hasattr(part, "factor0"):
-            for at, factor in enumerate(part.factors()):
-                part.register_buffer(f"factor{at}", factor.clone())
-    return network
-
-
-class SumBlock(nn.Module):
-    """A `Block` whose layer is a `Sum`. It is not a subclass of Block, because its sums are on
-    another grid.
-    """
-
-    forward = Block.forward
-
-    def __init__(self, block: Block, dot: Sum):
-        super().__init__()
-        self.pad, self.dot, self.mix, self.norm, self.sign = block.pad, dot, block.mix, block.norm, block.sign
-        self.pool: int = block.pool
+    @torch.no_grad()
+    def finish(self) -> None:
+        """Store the factors."""
+        for at, factor in enumerate(self.factors()):
+            self.register_buffer(f"factor{at}", factor.clone())
 
 
 class Summand(nn.Module):
@@ -251,9 +229,8 @@ class Residual(nn.Module):
         count = len(self.branches)
         x, apart = stream if isinstance(stream, tuple) else (stream, None)
         if apart is None:
-            bits, shortcut = self.sign(x), self.shortcuts[0]
-            first = shortcut(x, bits) if isinstance(shortcut, Projected) else None
-            found = [self.run(branch, x, bits, first) for branch in self.branches]
+            bits = self.sign(x)
+            found = [self.run(branch, x, bits) for branch in self.branches]
         else:
             found = [self.run(branch, x + own) for branch, own in zip(self.branches, apart)]
         if count == 1:
@@ -267,36 +244,21 @@ class Residual(nn.Module):
             away = [self.carried(old, new) for old, new in zip(apart, away)]
         return self.carried(x, mean), [own * gate for own, gate in zip(away, gates)]
 
-    def run(
-        self,
-        branch,
-        x: torch.Tensor | None,
-        bits: torch.Tensor | None = None,
-        first: torch.Tensor | None = None,
-    ) -> tuple[Any, Any]:
-        """Return the stream of a branch at its end, and what it added, divided by K; `bits` and `first` are
-        given if other branches need them too.
+    def run(self, branch, x: torch.Tensor, bits: torch.Tensor | None = None) -> tuple[Any, Any]:
+        """Return the stream of a branch at its end, and what it added, divided by K; `bits` are given if
+        other branches need them too.
         """
         count, gained = len(self.branches), None
         for summand, shortcut in zip(branch, self.shortcuts):
-            bits = self.sign(x) if bits is None else bits
-            new = summand(bits)
-            if isinstance(shortcut, Projected):
-                new = new + (shortcut(x, bits) if first is None else first)
-                x = gained = None
-            elif isinstance(shortcut, Copied):
-                x, gained = shortcut(x, bits), None if gained is None else shortcut(gained, bits)
-            gained = new if gained is None else gained + new
-            new = new if count == 1 else new * count
-            x, bits, first = new if x is None else new + x, None, None
+            new = summand(self.sign(x) if bits is None else bits)
+            gained = new if gained is None else shortcut(gained) + new
+            x, bits = (new if count == 1 else new * count) + shortcut(x), None
         return x, gained
 
     def carried(self, x: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
         """Return `new` added to a stream that took the shortcuts."""
         for shortcut in self.shortcuts:
-            if isinstance(shortcut, Projected):
-                return new  # it starts a stream; what comes later in the group keeps its shape
-            x = shortcut(x, None) if isinstance(shortcut, Copied) else x
+            x = shortcut(x)
         return new + x
 
 
@@ -311,24 +273,3 @@ def one_each(numbers: Numbers, count: int) -> list[torch.Tensor]:
     """Return one number per branch: the same for all, or one for each."""
     found = numbers()
     return found * count if len(found) == 1 else found
-
-
-@torch.no_grad()
-def finish(trained: nn.Module, deployed: nn.Module) -> nn.Module:
-    """Copy what `threshold_folding.transfer` does not: the learned weights of branches, gates, factors of
-    sums, thresholds behind sums.
-    """
-    names: dict[str, AnyModule] = dict(deployed.named_modules())
-    for name, part in trained.named_modules():
-        if isinstance(part, Numbers) and name in names:
-            for raw, value in zip(names[name].raw, part()):
-                raw.copy_(torch.round(value / part.step) * part.step)
-        if isinstance(part, Sum):
-            for at, factor in enumerate(part.factors()):
-                getattr(names[name], f"factor{at}").copy_(torch.round(factor / EIGHTH) * EIGHTH)
-        if isinstance(part, SumBlock):
-            grid = threshold_folding.Grid(sum(dot.reach() for dot in added_in(names[f"{name}.dot"])), EIGHTH)
-            threshold_folding.write_constants(
-                names[name].norm, *threshold_folding.threshold(part.norm, grid), grid
-            )
-    return deployed

@@ -2,17 +2,19 @@
 
     bits     -1 and +1: `Block` reads and writes them; a sign follows each batch norm, and both are one
              threshold
-    real     the sum that shortcuts carry: an end of 8 bits (`sw/nn/eight_bit.py`) starts it and another one
-             ends it, `BiReal` adds to it
+    real     the sum that shortcuts carry: layers of 8-bit weights start and end it, `BiReal` adds to it
 
 A batch norm whose output goes into a real stream (`Affine2d`) cannot become a threshold. It keeps two
 constants per channel, and training ends with both on a binary grid, so that the stream is a whole number of
 grid steps and float32, ONNX and integers agree with `==`.
 
+A network is deployed as it trained (`as_trained`). A part whose numbers are on a grid at the end stores them
+as they are deployed (`finish`).
+
 A convolution that keeps the size is padded with -1, which is a bit; 0 is not.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -63,16 +65,23 @@ class Affine2d(nn.BatchNorm2d):
         super().__init__(channels)
         self.limit, self.step, self.never_flat = GAIN_LIMIT / reach, 2.0**-fraction, never_flat
 
-    def constants(self, scale: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return gain and shift, (C,), on the grid: those of gamma * (scale * x - mean) / sqrt(var + eps) +
-        beta.
-        """
+    def constants(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return gain and shift, (C,), on the grid: those of gamma * (x - mean) / sqrt(var + eps) + beta."""
         gain = self.weight * (self.running_var + self.eps).rsqrt()
         shift = self.bias - self.running_mean * gain
-        gain = _Round.apply((gain * scale).clamp(-self.limit, self.limit), self.step)
+        gain = _Round.apply(gain.clamp(-self.limit, self.limit), self.step)
         if self.never_flat:
             gain = torch.where(gain == 0, self.step, gain)
         return gain, _Round.apply(shift.clamp(-SHIFT_LIMIT, SHIFT_LIMIT), self.step)
+
+    @torch.no_grad()
+    def finish(self) -> None:
+        """Store gain and shift on their grid, with statistics that leave them as they are."""
+        gain, shift = Affine2d.constants(self)
+        self.weight.copy_(gain)
+        self.bias.copy_(shift)
+        self.running_mean.zero_()
+        self.running_var.fill_(1 - self.eps)  # plus eps it is 1 in float32
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         if not self.on_grid:
@@ -87,6 +96,16 @@ def set_on_grid(network: nn.Module, on_grid: bool) -> None:
     for part in network.modules():
         if hasattr(part, "on_grid"):
             part.on_grid = on_grid
+
+
+def as_trained(network: nn.Module) -> nn.Module:
+    """Put a trained network on its grid and let it be exported; return it in evaluation mode."""
+    set_on_grid(network, True)
+    part: AnyModule
+    for part in list(network.modules()):
+        if hasattr(part, "finish"):
+            part.finish()
+    return binary.allow_export(network).eval()
 
 
 def summed(network: nn.Module) -> dict[str, AnyModule]:
@@ -141,18 +160,6 @@ def length_of(dot: nn.Module) -> int:
     return sum(layer.weight[0].numel() for layer in added_in(dot))
 
 
-def largest_sum(dot: nn.Module) -> int:
-    """Return the largest sum that a layer can make of bits: its number of products, or what a layer with
-    weights other than -1 and +1, or their quantiser, states.
-    """
-
-    def reach(layer: AnyModule) -> int:
-        stating = layer if hasattr(layer, "reach") else binary.quantiser(layer)
-        return stating.reach() if hasattr(stating, "reach") else layer.weight[0].numel()
-
-    return sum(map(reach, added_in(dot)))
-
-
 def whole_sums(network: nn.Module) -> list[nn.Module]:
     """Return the layers whose sums must not be scaled: those of `summed` parts, and those that are added up,
     which would be rounded.
@@ -203,35 +210,19 @@ class Block(nn.Module):
 
 class BiReal(nn.Module):
     """x + f(norm(conv3x3(sign(x)))): a shortcut around each convolution (Liu et al., "Bi-Real Net", ECCV
-    2018). f is the identity, or a PReLU if `prelu`.
-
-    If the shape changes, the shortcut is `wider`. Without `wider` it takes every second pixel of x and
-    repeats the channels if `copied`; otherwise it is a 1x1 binary convolution of the bits with its own norm.
-    Both papers that use the latter keep it real-valued; here it is binary (8-bit in `sw/nn/eight_bit.py`).
+    2018). f is the identity, or what `bend` takes. If the shape changes, the shortcut is `Copied`.
     """
 
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        stride: int = 1,
-        copied: bool = False,
-        wider: Callable[[int, int, int], nn.Module] | None = None,
-        prelu: bool = False,
-    ):
+    def __init__(self, inputs: int, outputs: int, stride: int = 1):
         super().__init__()
-        self.sign: binary.Identity = binary.sign_layer()
+        self.sign: nn.Module = binary.sign_layer()
         self.pad: nn.ConstantPad2d = nn.ConstantPad2d(1, -1.0)
         self.dot: binary.Conv = binary.conv(inputs, outputs, 3, stride=stride)
         self.mix: nn.Module = nn.Identity()
         self.rectifier: nn.Module = nn.Identity()
         self.norm: Affine2d = Affine2d(outputs, 9 * inputs)
-        if prelu:
-            self.bend(rectifiers.Rectifier(outputs))
-        self.shortcut = None
-        if (inputs, stride) != (outputs, 1):
-            kind = wider or (Copied if copied else Projected)
-            self.shortcut = kind(inputs, outputs, stride)
+        same = (inputs, stride) == (outputs, 1)
+        self.shortcut: nn.Module = nn.Identity() if same else Copied(inputs, outputs, stride)
 
     def bend(self, rectifier: nn.Module) -> None:
         """Take another f, which has a kink."""
@@ -239,22 +230,8 @@ class BiReal(nn.Module):
         self.norm = Affine2d(self.norm.num_features, self.dot.weight[0].numel(), rectifiers.FRACTION, True)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        bits = self.sign(x)
-        return self.rectifier(self.norm(self.mix(self.dot(self.pad(bits))))) + (
-            self.shortcut(x, bits) if self.shortcut else x
-        )
-
-
-class Projected(nn.Module):
-    """The shortcut norm(conv1x1(bits))."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int):
-        super().__init__()
-        self.dot: binary.Conv = binary.conv(inputs, outputs, 1, stride=stride)
-        self.norm: Affine2d = Affine2d(outputs, inputs)
-
-    def forward(self, _: object, bits: torch.Tensor) -> torch.Tensor:
-        return self.norm(self.dot(bits))
+        sums = self.dot(self.pad(self.sign(x)))
+        return self.rectifier(self.norm(self.mix(sums))) + self.shortcut(x)
 
 
 class Copied(nn.Module):
@@ -264,7 +241,7 @@ class Copied(nn.Module):
         super().__init__()
         self.times, self.stride = outputs // inputs, stride
 
-    def forward(self, x: torch.Tensor, _: object) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.cat([F.max_pool2d(x, 1, self.stride)] * self.times, 1)
 
 

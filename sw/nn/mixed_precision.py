@@ -27,7 +27,7 @@ from brevitas.nn import QuantIdentity
 from torch import nn
 
 from xnorforge.core.errors import UserError
-from xnorforge.sw.nn import binary, building_blocks, threshold_folding
+from xnorforge.sw.nn import binary, building_blocks
 from xnorforge.sw.nn.binary import AnyModule, EightActivations
 from xnorforge.sw.nn.rectifiers import InPlaceOf
 
@@ -328,54 +328,31 @@ def _columns(numbers: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
 # Deployment
 
 
-def skeleton(network: nn.Module, shape: tuple[int, int, int], chosen: set[str], eights: bool) -> nn.Module:
-    """Replace Brevitas' binary layers and signs by 8-bit ones; return the network.
-
-    Raises:
-        UserError: the network has shortcuts and is not binary throughout.
-    """
-    found = units(network, shape)
-    if len(chosen) == len(found) and not eights:
-        return network
-    refuse_sums(network, False)
-    for unit in found:
-        if unit.act in eight_acts(found, chosen, eights):
-            network.set_submodule(unit.act, QuantIdentity(act_quant=EightActivations))
-        if unit.name in chosen:
-            continue
-        for name, norm in unit.layers:
-            network.set_submodule(name, binary.in_place_of(network.get_submodule(name)))
-            if not norm:
-                scores: AnyModule = network.get_submodule(name.removesuffix(".dot"))
-                scores.scale *= GAIN
-    return network.eval()
-
-
 @torch.no_grad()
-def write_eights(network: nn.Module, deployed: nn.Module) -> None:
-    """Write everything that is neither a sign nor a threshold of bits from a training network, whose forms
-    are set, into its deployed network.
+def finish(network: nn.Module) -> nn.Module:
+    """Put Brevitas' layers in the place of all that computes with 8 bits in a trained network whose forms are
+    set, and gain and shift in that of batch norms which are no threshold; return the network.
     """
     names = {module: name for name, module in network.named_modules()}
-    into = binary.submodules(deployed)
-    for name, part in binary.binary_layers(network).items():
-        layer = binary.quantiser(part)
-        norm = into(names[layer.norms[0]]) if layer.norms else None
-        if layer.affine:
-            gain, shift, weights = layer.constants()
-            into(name).weight.copy_(weights)
-            _affine(norm, gain, shift)
-        elif layer.form is Form.EIGHT:
-            into(name).weight.copy_(eighths(layer.weight))
-        elif layer.reads_eight and not isinstance(norm, building_blocks.Affine2d | None):
-            grid = threshold_folding.grid_of(layer.length, pixels=True)
-            threshold_folding.write_constants(norm, *threshold_folding.threshold(layer.norms[0], grid), grid)
-
-
-def _affine(norm: AnyModule, gain: torch.Tensor, shift: torch.Tensor) -> None:
-    """Make `norm` compute gain * x + shift, exactly."""
-    norm.weight.copy_(gain)
-    norm.bias.copy_(shift)
-    norm.running_mean.zero_()
-    norm.running_var.fill_(1)
-    norm.eps = threshold_folding.EPS
+    found = {name: (layer, binary.quantiser(layer)) for name, layer in binary.binary_layers(network).items()}
+    constants = {name: own.constants() for name, (_, own) in found.items() if own.affine}
+    for act in binary.activations(network):
+        if binary.quantiser(act).eight:
+            network.set_submodule(names[act], QuantIdentity(act_quant=EightActivations))
+    for name, (layer, own) in found.items():
+        if own.affine:
+            gain, shift, _ = constants[name]
+            norm = type(own.norms[0])(len(gain), eps=1e-30)  # 1 + eps is 1
+            norm.weight.copy_(gain)
+            norm.bias.copy_(shift)
+            network.set_submodule(names[own.norms[0]], norm)
+            binary.set_quantiser(layer, binary.Weights())  # which no longer reads the norm
+        if own.form is Form.BINARY:
+            continue
+        new = binary.in_place_of(layer)
+        new.weight.copy_(constants[name][2] if own.affine else eighths(layer.weight))
+        network.set_submodule(name, new)
+        if not own.norms:
+            scores: AnyModule = network.get_submodule(name.removesuffix(".dot"))
+            scores.scale *= GAIN
+    return network.eval()

@@ -45,31 +45,35 @@ def on_steps(x: torch.Tensor, step: float, low: float, high: float) -> torch.Ten
 
 
 class Rectifier(nn.Module):
-    """RPReLU as it is deployed; x and the result are (N, C, ...).
+    """RPReLU; x and the result are (N, C, ...). Slopes stay in [0, 1]; with `on_grid` all numbers are the
+    deployed ones.
+
+    Args:
+        shifted: learn gamma and zeta; otherwise they stay 0, and this is a PReLU.
 
     Attributes:
         slope: (C,), slope below `before`; before: gamma; after: zeta.
     """
 
-    slope: torch.Tensor
-    before: torch.Tensor
-    after: torch.Tensor
+    on_grid = False
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, shifted: bool = True):
         super().__init__()
         self.slope = nn.Parameter(torch.full((channels,), 0.25))
-        self.before, self.after = (nn.Parameter(torch.zeros(channels)) for _ in range(2))
+        self.before, self.after = (nn.Parameter(torch.zeros(channels), shifted) for _ in range(2))
 
-    def numbers(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def numbers(self) -> tuple[torch.Tensor, ...]:
         """Return slope, gamma and zeta of the forward pass, (C,) each."""
-        return self.slope, self.before, self.after
+        if self.on_grid:
+            return tuple(map(InPlaceOf.apply, (self.slope, self.before, self.after), self.rounded()))
+        return InPlaceOf.apply(self.slope, self.slope.detach().clamp(0, 1)), self.before, self.after
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         slope, before, after = self.numbers()
         return F.prelu(x.float() - _columns(before, x), slope) + _columns(after, x)
 
     @torch.no_grad()
-    def rounded(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def rounded(self) -> tuple[torch.Tensor, ...]:
         """Return the numbers on their grids."""
         before, after = (
             on_steps(x, SHIFT_STEP, -SHIFT_LIMIT, SHIFT_LIMIT) for x in (self.before, self.after)
@@ -77,85 +81,30 @@ class Rectifier(nn.Module):
         return on_steps(self.slope, SLOPE_STEP, 0, 1), before, after
 
     @torch.no_grad()
-    def write_to(self, deployed: "Rectifier") -> None:
-        """Write the numbers on their grids into the deployed module."""
-        for own, value in zip((deployed.slope, deployed.before, deployed.after), self.rounded()):
+    def finish(self) -> None:
+        """Store the numbers as they are deployed."""
+        for own, value in zip((self.slope, self.before, self.after), self.rounded()):
             own.copy_(value)
 
 
-class TrainedRectifier(Rectifier):
-    """RPReLU as it trains: slopes stay in [0, 1], and with `on_grid` all numbers are the deployed ones.
-
-    Args:
-        shifted: learn gamma and zeta; otherwise they stay 0, and this is a PReLU.
-    """
+class Shifted(nn.Module):
+    """RSign: the sign of x - alpha, alpha (C,), which is rounded with `on_grid`."""
 
     on_grid = False
-
-    def __init__(self, channels: int, shifted: bool = True):
-        super().__init__(channels)
-        self.before.requires_grad_(shifted)
-        self.after.requires_grad_(shifted)
-
-    def numbers(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        if self.on_grid:
-            found = self.rounded()
-            return tuple(map(InPlaceOf.apply, (self.slope, self.before, self.after), found))
-        return InPlaceOf.apply(self.slope, self.slope.detach().clamp(0, 1)), self.before, self.after
-
-
-def train_rectifiers(network: nn.Module) -> nn.Module:
-    """Let the PReLUs of a fresh network train; return the network."""
-    for name, part in list(network.named_modules()):
-        if type(part) is Rectifier:
-            network.set_submodule(name, TrainedRectifier(len(part.slope), shifted=False))
-    return network
-
-
-@torch.no_grad()
-def finish_rectifiers(network: nn.Module) -> nn.Module:
-    """Replace all that trains here by what is deployed, with its numbers; return the network."""
-    for name, part in list(network.named_modules()):
-        if isinstance(part, TrainedRectifier):
-            part.write_to(new := Rectifier(len(part.slope)))
-        elif isinstance(part, TrainedShifted):
-            part.write_to(new := Shifted(len(part.alpha), part.sign))
-        else:
-            continue
-        network.set_submodule(name, new)
-    return network
-
-
-class Shifted(nn.Module):
-    """RSign as it is deployed: the sign of x - alpha, alpha (C,)."""
-
-    alpha: torch.Tensor
 
     def __init__(self, channels: int, sign: nn.Module):
         super().__init__()
         self.alpha, self.sign = nn.Parameter(torch.zeros(channels)), sign
 
-    def number(self) -> torch.Tensor:
-        """Return alpha of the forward pass."""
-        return self.alpha
+    def rounded(self) -> torch.Tensor:
+        """Return alpha on its grid."""
+        return on_steps(self.alpha.detach(), SHIFT_STEP, -SHIFT_LIMIT, SHIFT_LIMIT)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.sign(x.float() - _columns(self.number(), x))
+        alpha = InPlaceOf.apply(self.alpha, self.rounded()) if self.on_grid else self.alpha
+        return self.sign(x.float() - _columns(alpha, x))
 
     @torch.no_grad()
-    def write_to(self, deployed: "Shifted") -> None:
-        """Write alpha on its grid into the deployed module."""
-        deployed.alpha.copy_(on_steps(self.alpha, SHIFT_STEP, -SHIFT_LIMIT, SHIFT_LIMIT))
-
-
-class TrainedShifted(Shifted):
-    """RSign as it trains; alpha is rounded with `on_grid`."""
-
-    on_grid = False
-
-    def number(self) -> torch.Tensor:
-        if not self.on_grid:
-            return self.alpha
-        return InPlaceOf.apply(
-            self.alpha, on_steps(self.alpha.detach(), SHIFT_STEP, -SHIFT_LIMIT, SHIFT_LIMIT)
-        )
+    def finish(self) -> None:
+        """Store alpha as it is deployed."""
+        self.alpha.copy_(self.rounded())

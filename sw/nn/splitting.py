@@ -23,7 +23,6 @@ from xnorforge.sw.nn.branches import (
     Rectified2d,
     Residual,
     Sum,
-    SumBlock,
     Summand,
 )
 from xnorforge.sw.nn.building_blocks import (
@@ -33,11 +32,9 @@ from xnorforge.sw.nn.building_blocks import (
     Block,
     MultiRate,
     Network,
-    Projected,
     added_in,
     length_of,
 )
-from xnorforge.sw.nn.eight_bit import EightShortcut
 
 HALF = 1 / 2
 # A gate of 1/2 adds one fraction bit at each group a stream passes, up to eight; a gate in eighths adds three
@@ -71,7 +68,7 @@ class Shape:
     atrous: bool = True
 
 
-def structured(network: Network, shape: Shape, trained: bool) -> Network:
+def structured(network: Network, shape: Shape) -> Network:
     """Return a plain network with its inner parts split into branches.
 
     Layers on pixels, 8-bit heads and correlations stay plain, and so do dense layers of networks with
@@ -79,19 +76,18 @@ def structured(network: Network, shape: Shape, trained: bool) -> Network:
 
     Args:
         network: the result of `networks.build`; parts that stay plain are reused.
-        trained: make the network for training (norms after a ReLU, learned numbers), not the deployed one.
 
     Raises:
         UserError: rates that the branches or convolutions cannot have.
     """
-    return Network(*Splitter(shape, trained).parts(list(network)))
+    return Network(*Splitter(shape).parts(list(network)))
 
 
 class Splitter:
     """Makes the parts of a structured network."""
 
-    def __init__(self, shape: Shape, trained: bool):
-        self.shape, self.trained, self.relu = shape, trained, shape.relu == "always"
+    def __init__(self, shape: Shape):
+        self.shape, self.relu = shape, shape.relu == "always"
         if shape.rates and (len(shape.rates) != shape.bases or shape.decomposition == "lbd"):
             raise UserError(
                 f"group_net: {len(shape.rates)} dilations for bases={shape.bases}, "
@@ -131,9 +127,9 @@ class Splitter:
     def numbers(self, gated: bool, step: float) -> tuple[Numbers | None, Numbers | None]:
         """Return the weights of the branches in their sum, and the gates, of a group."""
         bases = self.shape.bases
-        shares = Numbers([1.0] * bases, EIGHTH, False, self.trained) if self.shape.learned else None
+        shares = Numbers([1.0] * bases, EIGHTH, False) if self.shape.learned else None
         count = {"scalar": 1, "per_branch": bases}.get(self.shape.gate, 0)
-        return shares, Numbers([0.5] * count, step, True, self.trained) if gated else None
+        return shares, Numbers([0.5] * count, step, True) if gated else None
 
     def chain(self, blocks: list[Block], gated: bool) -> Group:
         """Return K copies of the blocks, the last one without pool and sign."""
@@ -143,20 +139,10 @@ class Splitter:
         return Group(branches, *self.numbers(gated, EIGHTH), blocks[-1].pool, binary.sign_layer())
 
     def residual(self, parts: list[BiReal], gated: bool) -> Residual:
-        """Return K copies of the convolutions with common shortcuts.
-
-        Raises:
-            UserError: a shortcut or a rectifier that branches cannot share.
-        """
-        for part in parts:
-            if isinstance(part.shortcut, EightShortcut) or not isinstance(part.rectifier, nn.Identity):
-                raise UserError(
-                    "group_net: a branch cannot contain 8-bit 1x1 shortcuts or a PReLU in front of a sum, "
-                    "because they are not linear and a mean of branches cannot pass them; use a network "
-                    "without, such as cifar10-resnet20_half_8bit."
-                )
+        """Return K copies of the convolutions with common shortcuts."""
         branches = [nn.ModuleList(self.summand(at, part) for part in parts) for at in self.bases()]
-        return Residual(branches, map(self.shortcut, parts), *self.numbers(gated, HALF), binary.sign_layer())
+        shortcuts = [part.shortcut for part in parts]
+        return Residual(branches, shortcuts, *self.numbers(gated, HALF), binary.sign_layer())
 
     def bases(self) -> range:
         """Return the indices of the branches."""
@@ -174,8 +160,8 @@ class Splitter:
         return copied
 
     def rectified(self, block: AnyModule) -> AnyModule:
-        """Return the block; while it trains, its norm follows a ReLU."""
-        if self.relu and self.trained:
+        """Return the block; its norm follows a ReLU if so chosen."""
+        if self.relu:
             kind = Rectified2d if isinstance(block.norm, nn.BatchNorm2d) else Rectified1d
             block.norm = kind(block.norm.num_features)
         return block
@@ -192,18 +178,12 @@ class Splitter:
         return Summand(pad, dot, self.relu, self.summand_norm(len(dot.weight), dot.weight[0].numel()))
 
     def summand_norm(self, channels: int, reach: int, kind: type[Affine2d] = Affine2d) -> Affine2d:
-        """Return the norm of a summand of a mean; deployed, its constants contain the factor 1 / K."""
+        """Return the norm of a summand of a mean."""
         fraction = GATED_AND_LEARNED_FRACTION if self.shape.learned else GATED_FRACTION
         fraction = FRACTION if self.shape.gate == "none" else fraction
-        if self.trained and self.shape.bases > 1:
+        if self.shape.bases > 1:
             return MeanAffine2d(channels, reach, fraction, self.shape.bases)
         return kind(channels, reach, fraction)
-
-    def shortcut(self, part: AnyModule) -> nn.Module:
-        """Return the shortcut of a residual layer, with its norm divided by K as well."""
-        if isinstance(part.shortcut, Projected):
-            part.shortcut.norm = self.summand_norm(*part.shortcut.dot.weight.shape[:2])
-        return part.shortcut or nn.Identity()
 
     def layer(self, branch: int, part: AnyModule) -> tuple[nn.Module, AnyModule]:
         """Return padding and a new layer of the sizes of a part's layer, with the dilation of the branch.
@@ -243,17 +223,18 @@ class Splitter:
             dot.dots = nn.ModuleList(self.sum_of(rate) for rate in zip(*(one.dots for one in added)))
         else:
             dot = self.sum_of(added)
+        part.dot = dot
         if isinstance(part, Block):
-            return SumBlock(self.rectified(part), dot)
+            return self.rectified(part)
         part.norm = Affine2d(
             part.norm.num_features, self.shape.bases * binary.submodules(dot)("dots.0").weight[0].numel()
         )
-        part.dot, part.mix = dot, nn.ReLU() if self.relu else nn.Identity()
+        part.mix = nn.ReLU() if self.relu else nn.Identity()
         return part
 
     def sum_of(self, layers: Sequence[AnyModule]) -> AnyModule:
         """Return K layers as one."""
-        return Sum(list(layers), self.shape.learned, self.trained)
+        return Sum(list(layers), self.shape.learned)
 
 
 def _is_convolution(part) -> bool:

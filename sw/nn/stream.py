@@ -63,10 +63,6 @@ class Slopes(nn.PReLU):
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         return F.prelu(input, InPlaceOf.apply(self.weight, self.rounded()))
 
-    def write_to(self, deployed: nn.PReLU) -> None:
-        """Write the slopes on their grid into the deployed module."""
-        deployed.weight.data.copy_(self.rounded())
-
 
 class Stem(nn.Module):
     """PReLU(conv(pixels)) with 8-bit weights, padded with 0: starts the stream. `large` is the stem for
@@ -77,7 +73,7 @@ class Stem(nn.Module):
         super().__init__()
         edge, stride = (7, 2) if large else (3, 1)
         self.conv: binary.Conv = binary.Conv(
-            inputs, outputs, edge, stride, edge // 2, bias=False, weight_quant=binary.HeadWeights
+            inputs, outputs, edge, stride, edge // 2, bias=False, weight_quant=binary.EightWeights
         )
         self.slopes, self.stream = Slopes(outputs), binary.Identity(act_quant=RoundedDown)
         self.pool: nn.MaxPool2d | nn.Identity = nn.MaxPool2d(3, 2, 1) if large else nn.Identity()
@@ -115,7 +111,7 @@ class Convolved(nn.Module):
         super().__init__()
         self.mean: nn.AvgPool2d | nn.Identity = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
         self.eight: binary.Identity = binary.eight_act(LIMIT)
-        self.conv: binary.Conv = binary.Conv(inputs, outputs, 1, bias=False, weight_quant=binary.HeadWeights)
+        self.conv: binary.Conv = binary.Conv(inputs, outputs, 1, bias=False, weight_quant=binary.EightWeights)
         nn.init.normal_(self.conv.weight, std=min(0.4, inputs**-0.5))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -170,7 +166,7 @@ class Classifier(nn.Module):
         super().__init__()
         self.mean = nn.AvgPool2d(size)
         self.eight: binary.Identity = binary.eight_act(LIMIT)
-        self.dot: binary.Linear = binary.Linear(inputs, classes, bias=False, weight_quant=binary.HeadWeights)
+        self.dot: binary.Linear = binary.Linear(inputs, classes, bias=False, weight_quant=binary.EightWeights)
         nn.init.normal_(self.dot.weight, std=inputs**-0.5)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -79,11 +79,6 @@ def uses(network: nn.Module, shape: tuple[int, ...]) -> list[Use]:
     return found
 
 
-def classifier(network: nn.Module, shape: tuple[int, ...]) -> Use:
-    """Return the last call of a layer with weights."""
-    return [use for use in uses(network, shape) if use.kind != "act"][-1]
-
-
 def stage_ends(network: nn.Module, shape: tuple[int, ...]) -> list[tuple[str, int]]:
     """Return, for each size of map, name and channels of the last binary activation that reads sums."""
     found = uses(network, shape)

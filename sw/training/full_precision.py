@@ -18,7 +18,7 @@ from xnorforge.core import artifacts
 from xnorforge.core.types import Record
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
-from xnorforge.sw.nn import binary, rectifiers
+from xnorforge.sw.nn import binary
 from xnorforge.sw.nn.binary import AnyModule
 from xnorforge.sw.nn.building_blocks import Correlation, Network
 from xnorforge.sw.tasks.base import task_of
@@ -39,11 +39,11 @@ def real(network: nn.Module) -> AnyModule:
             nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
         if isinstance(part, QuantWeightBiasInputOutputLayer):
             binary.set_quantiser(part, binary.Real())
-            part.bias_quant.tensor_quant = binary.Real()
+            part.bias_grid = None
         if isinstance(part, nn.ConstantPad2d):
             part.value = 0.0
     binary.keep_quantisers(network)
-    return rectifiers.train_rectifiers(network)
+    return network
 
 
 @dataclass

@@ -5,8 +5,7 @@ A run folder contains
     curve.csv       per epoch: loss, accuracy on held-out images, share of weight signs that differ from the
                     start, and the summands of the loss if it has several (`sw/training/summands.py`)
     curve.svg       the same as a plot (`sw/training/curves.py`), at the end
-    weights.safetensors, card.json   at the end (`sw/training/weights.py`): the network with
-                    folded thresholds, and its card
+    weights.safetensors, card.json   at the end (`sw/training/weights.py`): the network and its card
 """
 
 import csv

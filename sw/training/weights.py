@@ -1,11 +1,10 @@
-"""Trained networks as files: one bit per binary weight, integers for other numbers, and a card with the
-accuracy.
+"""Trained networks as files: a bit per binary weight, all other numbers, and a card with the accuracy.
 
 A folder contains
-    weights.safetensors  for each binary layer `<layer>.weight.bits` (uint8; bit i of the row-major weights is
-                         bit i % 8 of byte i // 8, 1 for +1). Every other number is an integer under its own
-                         name, times 2^-`<name>.fraction` if that exists. One integer stands for a tensor of
-                         equal values.
+    weights.safetensors  `<layer>.weight.bits` of weights of which only the sign counts (uint8; bit i of the
+                         row-major weights is bit i % 8 of byte i // 8, 1 for +1). All other numbers of the
+                         deployed network are under their own names: in float32, or whole ones in the smallest
+                         integers.
     card.json            data, recipe, seed, accuracy per set, versions, hash of the weights, and the curve
 """
 
@@ -28,43 +27,28 @@ from xnorforge.core import artifacts
 from xnorforge.core.errors import UserError
 from xnorforge.core.limits import most
 from xnorforge.core.types import Record
-from xnorforge.sw.nn import binary, building_blocks, threshold_folding
+from xnorforge.sw.nn import binary
 from xnorforge.sw.training import runs
 
 FILE = runs.WEIGHTS
-FRACTION = 16  # most fraction bits of a number; a float32 that was not put on a grid needs more
+SMALL = "int8", "int16", "int32"
 CARD = {"net": str, "method": str, "hyper": dict, "accuracy": list}  # what `zoo.load` reads of a card
 
 
 def packed_weights(network: nn.Module) -> dict[str, np.ndarray]:
-    """Return the tensors of a network with folded thresholds in the form of the file.
-
-    Raises:
-        UserError: a number is not on a binary grid that an int32 holds; it would be lost.
-    """
-    if not isinstance(network, building_blocks.Network):
-        return _as_trained(network)
-    tensors, binary_weights = {}, {f"{name}.weight" for name in binary.latents(network)}
-    for name, tensor in _numbers(network).items():
-        values = tensor.detach().double().numpy()
-        if name in binary_weights:
-            tensors[f"{name}.bits"] = _bits(values)
-            continue
-        integers, fraction = _integers(name, values)
-        tensors[name] = integers
-        if fraction:
-            tensors[f"{name}.fraction"] = np.array([fraction], np.uint8)
-    return tensors
+    """Return the tensors of a deployed network in the form of the file."""
+    numbers = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
+    bits = {f"{name}.bits": _bits(numbers.pop(name)) for name in _signed(network)}
+    return bits | {name: np.ascontiguousarray(_smallest(values)) for name, values in numbers.items()}
 
 
-def _as_trained(network: nn.Module) -> dict[str, np.ndarray]:
-    """Return the tensors of a network that is deployed as it trained: float32, and bits where only the sign
-    of a weight counts.
-    """
-    tensors = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
-    for name in _signed(network):
-        tensors[f"{name}.bits"] = _bits(tensors.pop(name))
-    return {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+def _smallest(values: np.ndarray) -> np.ndarray:
+    """Whole numbers in the smallest type that holds them; other numbers as they are."""
+    whole = values.dtype.kind in "if" and np.array_equal(values, values.round())
+    for kind in SMALL if whole else ():
+        if ((np.iinfo(kind).min <= values) & (values <= np.iinfo(kind).max)).all():
+            return values.astype(kind)
+    return values
 
 
 def _bits(values: np.ndarray) -> np.ndarray:
@@ -85,90 +69,31 @@ def _signed(network: nn.Module) -> list[str]:
     return [f"{name}.weight" for name, own in found.items() if isinstance(own.scaling_impl, fixed)]
 
 
-def _numbers(network: nn.Module) -> dict[str, torch.Tensor]:
-    return {
-        name: tensor
-        for name, tensor in network.state_dict().items()
-        if not name.endswith("num_batches_tracked")
-    }
-
-
-def _integers(name: str, values: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return integers of the smallest type, and the number of fraction bits with which they are the
-    values.
-    """
-    flat = values.ravel()
-    flat = flat[:1] if flat.size and (flat == flat[0]).all() else flat
-    for fraction in range(FRACTION + 1):
-        scaled = flat * 2.0**fraction
-        if np.array_equal(scaled, np.round(scaled)):
-            for kind in (np.int8, np.int16, np.int32):
-                if np.array_equal(scaled, scaled.astype(kind)):
-                    return scaled.astype(kind), fraction
-    raise UserError(
-        f"weights: {name} is neither a binary weight nor a multiple of 2^-16; deploy a network with folded "
-        "thresholds."
-    )
-
-
 @torch.no_grad()
 def unpack(network: nn.Module, tensors: dict[str, np.ndarray], where: str) -> nn.Module:
-    """Fill a network of the right structure, in Brevitas layers, with packed tensors; return it in evaluation
-    mode.
+    """Fill a network of the right structure with packed tensors; return it in evaluation mode.
 
     Raises:
         UserError: a tensor is missing, unexpected, of another size than the network's, or not packed.
     """
-    if not isinstance(network, building_blocks.Network):
-        numbers = {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
-        for name in _signed(network):
-            shape, bits = network.get_parameter(name).shape, numbers.pop(f"{name}.bits", None)
-            if bits is not None and 8 * len(bits) >= shape.numel():
-                numbers[name] = _signs(bits.numpy(), shape)
-        try:
-            network.load_state_dict(numbers)
-        except RuntimeError as error:
-            said = " ".join(str(error).split())[:200]
-            raise UserError(f"{where}: was written for another network ({said}); train it again.") from error
-        return network.eval()
-    left = dict(tensors)
-
-    def take(key: str, *sizes: int) -> np.ndarray:
-        tensor = left.pop(key, None)
-        if tensor is None or tensor.size not in sizes:
-            found = "missing" if tensor is None else f"{tensor.size} values long"
+    own, learned = network.state_dict(), dict(network.named_parameters())
+    for name, tensor in tensors.items():
+        kinds = (*SMALL, str(own[name].dtype).removeprefix("torch.")) if name in own else ["uint8"]
+        if tensor.dtype not in kinds or (name in learned and not np.isfinite(tensor).all()):
             raise UserError(
-                f"{where}: {key} is {found}, but the network needs {sizes[-1]} values; train it again."
+                f"{where}: {name} has the type {tensor.dtype} or a number that is not finite, which training "
+                "does not write; train it again."
             )
-        packed, fraction = key.endswith((".bits", ".fraction")), key.endswith(".fraction")
-        if tensor.dtype.kind not in "iu" or (packed and tensor.dtype != np.uint8):
-            raise UserError(
-                f"{where}: {key} has the type {tensor.dtype}, but weights are packed as "
-                f"{'uint8' if packed else 'integers'}; train it again."
-            )
-        if fraction and tensor.max() > FRACTION:
-            raise UserError(
-                f"{where}: {key} is {tensor.max()}, but a number has at most {FRACTION} fraction bits; train "
-                "it again."
-            )
-        return tensor.ravel()
-
-    binary_weights = {f"{name}.weight" for name in binary.latents(network)}
-    for name, tensor in _numbers(network).items():
-        size = tensor.numel()
-        if name in binary_weights:
-            tensor.copy_(_signs(take(f"{name}.bits", -(-size // 8)), tensor.shape))
-        else:
-            fraction = int(take(f"{name}.fraction", 1)[0]) if f"{name}.fraction" in left else 0
-            values = take(name, 1, size) * 2.0**-fraction
-            tensor.copy_(torch.from_numpy(np.broadcast_to(values, size).reshape(tensor.shape).copy()))
-    if left:
-        raise UserError(
-            f"{where}: contains {', '.join(sorted(left))}, which the network does not have; train it again."
-        )
-    for module in network.modules():
-        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
-            module.eps = threshold_folding.EPS
+    numbers = {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
+    for name in _signed(network):
+        shape, bits = network.get_parameter(name).shape, numbers.pop(f"{name}.bits", None)
+        if bits is not None and bits.dtype == torch.uint8 and bits.numel() == -(-shape.numel() // 8):
+            numbers[name] = _signs(bits.numpy(), shape)
+    try:
+        network.load_state_dict(numbers)
+    except RuntimeError as error:
+        said = " ".join(str(error).split())[:200]
+        raise UserError(f"{where}: was written for another network ({said}); train it again.") from error
     return network.eval()
 
 
@@ -176,7 +101,7 @@ def save_weights(out_dir: Path, network: nn.Module, record: Record) -> Record:
     """Write weights and card.json, which is all that `zoo.load` needs; return the card.
 
     Args:
-        network: with folded thresholds, or as it trained; the card says how its batch norms are stored.
+        network: as it is deployed.
         record: `net`, `method`, `hyper`, `accuracy`, and further content of the card.
     """
     tensors = packed_weights(network)
@@ -185,7 +110,6 @@ def save_weights(out_dir: Path, network: nn.Module, record: Record) -> Record:
     file = {
         "name": FILE,
         "binary_weights": bits,
-        "batch_norms": sorted({str(x.dtype) for name, x in tensors.items() if name.endswith("running_mean")}),
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
     }

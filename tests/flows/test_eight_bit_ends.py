@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from eight_bit_nets import RESIDUAL, deployed, drawn
+from eight_bit_nets import drawn
 
 from xnorforge.core.artifacts import read_json
 from xnorforge.flows.backends.rtl import generate
@@ -12,34 +12,15 @@ from xnorforge.flows.export import export
 from xnorforge.flows.fold import fold
 from xnorforge.flows.lower import lower
 from xnorforge.sim.stage import simulate
-from xnorforge.sw.methods import group_net, react
-from xnorforge.sw.nn import branches, splitting
-from xnorforge.sw.nn.rectifiers import Rectifier, Shifted, TrainedRectifier, TrainedShifted
+from xnorforge.sw.methods import base
+from xnorforge.sw.nn import building_blocks
 
-REACT, BRANCHES = "react", "group_net, K = 3"
-
-
-def branched(trained: bool):
-    """The network with copied shortcuts, its convolutions in three branches."""
-    shape = splitting.Shape(bases=3)
-    return lambda: splitting.structured(RESIDUAL["copied"](), shape, trained)
-
-
-def module_of(name: str):
-    """A small network with 8-bit ends as it is deployed, its numbers drawn."""
-    if name == REACT:
-        method, build = react.Method(), RESIDUAL["copied"]
-        trained = drawn(lambda: react.reshaped(build(), TrainedRectifier, TrainedShifted), method.prepared)
-        return deployed(trained, lambda: react.reshaped(build(), Rectifier, Shifted))
-    if name == BRANCHES:
-        trained = drawn(branched(True), group_net.Method().prepared)
-        return branches.finish(trained, deployed(trained, branched(False)))
-    return deployed(drawn(RESIDUAL[name]), RESIDUAL[name])
+METHODS = ("ste", "react", "group_net")
 
 
 def lowered(name: str, folder: Path) -> dict:
-    """The record of the lowering of a small network; its files up to the integers in `folder`."""
-    module = module_of(name)
+    """The record of the lowering of the network of a method; its files up to the integers in `folder`."""
+    module = building_blocks.as_trained(drawn(base.create(name)))
     images = np.random.default_rng(0).integers(0, 256, (64, 3, 8, 8), np.uint8)
     meta = {"net": "small", "method": "ste", "source": "a test", "images": "64 random images"}
     (same,) = export(module, images, np.full(64, -1), folder, meta)["checks"]
@@ -48,20 +29,16 @@ def lowered(name: str, folder: Path) -> dict:
     return read_json(folder / "lower.json")
 
 
-@pytest.mark.parametrize("name", [*RESIDUAL, REACT, BRANCHES])
+@pytest.mark.parametrize("name", METHODS)
 def test_module_qonnx_integers_and_finn_agree(tmp_path, name):
     record = lowered(name, tmp_path)
     assert [check["mismatches"] for check in record["checks"]] == [0, 0, 0]
     assert not record["reference_rounds"] and not record.get("ties")
 
 
-@pytest.mark.quick("!copied")
+@pytest.mark.quick("!ste")
 @pytest.mark.parametrize(
-    "name",
-    [
-        "copied",
-        *(pytest.param(name, marks=pytest.mark.full) for name in (REACT, "projected", "prelu", BRANCHES)),
-    ],
+    "name", ["ste", *(pytest.param(name, marks=pytest.mark.full) for name in METHODS[1:])]
 )
 def test_the_rtl_gives_the_integers_at_the_pace_of_the_slowest_operator(tmp_path, name):
     lowered(name, tmp_path)

@@ -15,22 +15,19 @@ from xnorforge.flows.synth import synthesise
 from xnorforge.sim import finn as simulator
 from xnorforge.sim.netlist import simulate_netlist
 from xnorforge.sim.stage import simulate
-from xnorforge.sw.nn import threshold_folding
-from xnorforge.sw.nn.building_blocks import BiReal, Network, Scores
+from xnorforge.sw.methods import base
+from xnorforge.sw.nn.building_blocks import BiReal, Network, Scores, as_trained
 
 from ..sw.binary_ends import Pooled, Stem
 
 
-def small(copied: bool) -> Network:
+def small() -> torch.nn.Module:
     """A stem and three convolutions, two of which halve an 8x8 map; batch norms as training on noise leaves
     them.
     """
     torch.manual_seed(0)
-    network = Network(
-        Stem(3, 4), BiReal(4, 8, 2, copied), BiReal(8, 8),
-        BiReal(8, 24, 2, copied),
-        Pooled(2), Scores(24, 10, 0.25),
-    )  # fmt: skip
+    body = BiReal(4, 8, 2), BiReal(8, 8), BiReal(8, 24, 2)
+    network = base.Method().prepared(Network(Stem(3, 4), *body, Pooled(2), Scores(24, 10, 0.25)))
     with torch.no_grad():
         for _ in range(20):
             network(torch.randint(0, 256, (32, 3, 8, 8)).float())
@@ -38,31 +35,28 @@ def small(copied: bool) -> Network:
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.weight.uniform_(-0.5, 1.5)
                 module.bias.uniform_(-0.5, 0.5)
-    return threshold_folding.fold_thresholds(network)
+    return as_trained(network)
 
 
-@pytest.mark.parametrize("copied", [True, False], ids=["copied shortcut", "projected shortcut"])
-def test_module_qonnx_integers_and_finn_agree(tmp_path, copied):
-    (same,) = lowered(copied, tmp_path)["checks"]
+def test_module_qonnx_integers_and_finn_agree(tmp_path):
+    (same,) = lowered(tmp_path)["checks"]
     assert (same["images"], same["integers"], same["mismatches"]) == (256, 2560, 0)
     record = read_json(tmp_path / "lower.json")
     assert [check["mismatches"] for check in record["checks"]] == [0, 0, 0]
     assert not record["reference_rounds"] and len(np.unique(np.load(tmp_path / "golden.npz")["scores"])) > 20
 
 
-@pytest.mark.quick("!copied shortcut", "!projected shortcut")
-@pytest.mark.parametrize("copied", [True, False], ids=["copied shortcut", "projected shortcut"])
-def test_the_rtl_gives_the_integers_at_the_pace_of_the_slowest_operator(tmp_path, copied):
-    lowered(copied, tmp_path)
+@pytest.mark.full
+def test_the_rtl_gives_the_integers_at_the_pace_of_the_slowest_operator(tmp_path):
+    lowered(tmp_path)
     proven = accelerated(tmp_path)
     assert len(proven["checks"]) >= 4 and not any(check["mismatches"] for check in proven["checks"])
     assert proven["interval"] == proven["interval_bound"]
 
 
-@pytest.mark.parametrize("copied", [True, False], ids=["copied shortcut", "projected shortcut"])
-def test_thresholds_have_the_sign_of_their_input(tmp_path, copied):
+def test_thresholds_have_the_sign_of_their_input(tmp_path):
     """FINN's RTL reads them so: positive ones of as many bits as their sums without a sign were negative."""
-    lowered(copied, tmp_path)
+    lowered(tmp_path)
     model = ModelWrapper(str(tmp_path / "lowered.onnx"))
     nodes = model.get_nodes_by_op_type("Thresholding")
     kinds = [[model.get_tensor_datatype(tensor).signed() for tensor in node.input] for node in nodes]
@@ -71,7 +65,7 @@ def test_thresholds_have_the_sign_of_their_input(tmp_path, copied):
 
 @pytest.mark.full
 def test_finn_s_design_in_rtl_gives_the_integers_in_every_stream_at_finn_s_interval(tmp_path):
-    lowered(False, tmp_path)
+    lowered(tmp_path)
     fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=4000)
     record = finn(tmp_path, tmp_path / "acc", simulator)
     assert [check["mismatches"] for check in record["checks"]] == [0] * 6
@@ -80,7 +74,7 @@ def test_finn_s_design_in_rtl_gives_the_integers_in_every_stream_at_finn_s_inter
 
 @pytest.mark.full
 def test_the_netlist_with_its_multipliers_gives_the_integers_too(tmp_path):
-    lowered(True, tmp_path)
+    lowered(tmp_path)
     accelerated(tmp_path)
     record = synthesise(tmp_path / "acc", tmp_path)
     assert record["total"]["dsp"] > 0
@@ -88,11 +82,11 @@ def test_the_netlist_with_its_multipliers_gives_the_integers_too(tmp_path):
     assert {check["mismatches"] for check in netlist["checks"]} == {0}
 
 
-def lowered(copied, folder):
+def lowered(folder):
     """The record of the export; writes the files up to the integers into `folder`."""
     images = np.random.default_rng(0).integers(0, 256, (256, 3, 8, 8), np.uint8)
     meta = {"net": "small", "method": "ste", "source": "a test", "images": "256 random images"}
-    record = export(small(copied), images, np.full(256, -1), folder, meta)
+    record = export(small(), images, np.full(256, -1), folder, meta)
     lower(folder / "model.onnx", folder / "golden.npz", folder)
     return record
 

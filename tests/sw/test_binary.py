@@ -74,18 +74,19 @@ def gradients(network: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor | N
 @pytest.mark.quick(*FEW)
 @pytest.mark.parametrize("net", NETS)
 def test_quantisers_that_train_are_brevitas_own_bit_for_bit(net):
-    """Scores and every gradient. 8-bit weights are real in training, so here they lie on their grid. The
-    gradient of an 8-bit activation ends at its limits, Brevitas' where a number no longer rounds to a level
-    (test_eight_bit.py), so the gradients of all others are compared. Signs have Brevitas' gradient, that of a
-    hard tanh.
+    """Scores and every gradient, where 8-bit weights lie on their grid and biases on none: no sum is then the
+    end of a gradient. That of an 8-bit activation ends at its limits, Brevitas' where a number rounds to no
+    other level (test_eight_bit.py), so the gradients of all others are compared. Signs have Brevitas'
+    gradient, that of a hard tanh.
     """
     trains, exported = shaken(net), networks.build(net).eval()
     with torch.no_grad():
         for layer in trains.modules():
             if isinstance(layer, (binary.Conv, binary.Linear)) and not binary.is_binary(layer):
-                for part in (layer.weight, layer.bias):
-                    if part is not None:
-                        part.mul_(128).round_().clamp_(-127, 127).div_(128)
+                layer.weight.mul_(128).round_().clamp_(-127, 127).div_(128)
+                if layer.bias is not None:
+                    layer.bias_grid = None
+                    layer.bias.uniform_(-1, 1)
     exported.load_state_dict(trains.state_dict())
     x = pictures(net, 5)
     with torch.no_grad():

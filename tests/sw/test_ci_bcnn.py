@@ -194,17 +194,6 @@ def test_a_layer_is_equation_2_whatever_the_order_of_edges(shape):
         table = {x: int(stair(x, n0, k, mix.unit)) for x in np.unique(sums[:, 16 * group + t]).tolist()}
         expected[:, 16 * group + s] += np.vectorize(table.get)(sums[:, 16 * group + t])
     assert len(edges) > 100 and np.array_equal(mix(p).int().numpy(), expected)
-    assert abs(mix(p) - p).max() <= mix.reach
-
-
-def test_reach_is_attained_by_no_more_than_all_teachers_at_their_ends():
-    mix = Interact(16, 288, 0.01)
-    mix.influence[0, 1, 0], mix.influence[0, 2, 0], mix.influence[0, 0, 5] = 5, -3, 3
-    assert mix.reach == 3 * (2 + 1) and isinstance(mix.reach, int)
-    p = torch.zeros(1, 16)
-    p[0, 1], p[0, 2] = 288, -288
-    assert mix(p)[0, 0] == 9
-    assert Interact(16, 288, 0.01).reach == 0
 
 
 def test_a_changed_graph_is_seen_at_once():
@@ -239,16 +228,16 @@ def test_the_gradient_reaches_the_student_s_sum_alone():
 )  # fmt: skip
 def test_the_deployed_network_computes_the_same_scores_and_comes_back_from_its_file(net, ratio):
     method, network = shaken(net, seed=1, ratio=ratio)
-    deployed = method.deploy(net, network)
     images = np.random.default_rng(0).integers(0, 256, (8, *shape_of(net)), np.uint8)
     expected = train.scores(network, images)
+    deployed = method.deploy(net, network)
     assert len(np.unique(expected)) > 10
     back = weights.unpack(ci_bcnn.Method(unit=ratio).skeleton(net), weights.packed_weights(deployed), "here")
     for found in (deployed, back):
         np.testing.assert_array_equal(train.scores(found, images), expected)
-    for mix in interactions(network):
+    for mix in interactions(deployed):
         mix.influence.zero_()
-    assert not np.array_equal(train.scores(network, images), expected), "the graph has no part in the scores"
+    assert not np.array_equal(train.scores(deployed, images), expected), "the graph has no part in the scores"
 
 
 @pytest.mark.parametrize("net", NETS)
@@ -520,18 +509,13 @@ def test_mining_on_pairs_takes_them_in_whole_fives_and_no_more_than_its_pixels()
 # The training.
 
 
-def test_the_last_epoch_moves_batch_norms_alone_and_weights_are_signs():
-    run = started(ci_bcnn.Method())
-    signs = {
-        name: torch.where(w >= 0, 1.0, -1.0) for name, w in binary.latents(steps(run, 5).network).items()
-    }
+def test_the_last_epoch_moves_batch_norms_alone():
+    run = steps(started(ci_bcnn.Method()), 5)
     run.phase = run.method.phases(run.recipe)[1]
     run.method.begin(run)
     run.optimiser = run.method.optimiser(run)
     before = {name: parameter.detach().clone() for name, parameter in run.network.named_parameters()}
     steps(run, 3)
-    for name, latent in binary.latents(run.network).items():
-        assert torch.equal(latent, signs[name]), name
     moved = {
         name for name, parameter in run.network.named_parameters() if not torch.equal(parameter, before[name])
     }

@@ -15,7 +15,7 @@ from xnorforge.sw import networks
 from xnorforge.sw.methods import group_net
 from xnorforge.sw.methods.group_net import Method
 from xnorforge.sw.nn import binary, branches, building_blocks, scaled
-from xnorforge.sw.nn.branches import Group, Numbers, Residual, Sum, SumBlock, Summand
+from xnorforge.sw.nn.branches import Group, Numbers, Residual, Sum, Summand
 from xnorforge.sw.nn.building_blocks import Affine2d, BiReal, Bits, Block, Head, Network, Scores
 from xnorforge.sw.nn.splitting import Shape, structured
 from xnorforge.sw.tasks import base
@@ -36,13 +36,11 @@ def chain():
     )  # fmt: skip
 
 
-def _residual(copied, count=6):
-    def made():
-        sizes = [(8, 8, 1), (8, 8, 1), (8, 16, 2), (16, 16, 1), (16, 16, 1), (16, 16, 1)]
-        stream = [BiReal(*size, copied) for size in sizes[:count]]
-        return Network(Stem(1, 8), *stream, Pooled(4), Scores(16, 10, 2**-2))
-
-    return made
+def residual(count=6):
+    """Three groups of two convolutions around which shortcuts lead."""
+    sizes = [(8, 8, 1), (8, 8, 1), (8, 16, 2), (16, 16, 1), (16, 16, 1), (16, 16, 1)]
+    stream = [BiReal(*size) for size in sizes[:count]]
+    return Network(Stem(1, 8), *stream, Pooled(4), Scores(16, 10, 2**-2))
 
 
 def dense():
@@ -60,7 +58,7 @@ def atrous():
     )  # fmt: skip
 
 
-SMALL = {"chain": chain, "projected": _residual(False), "copied": _residual(True), "dense": dense}
+SMALL = {"chain": chain, "residual": residual, "dense": dense}
 SETTINGS = [
     {},
     {"bases": 2, "gate": "scalar"},
@@ -73,7 +71,7 @@ SETTINGS = [
 
 
 # qonnx cleans a graph in steps that grow with its square: two groups will do.
-SHORT = {"short": _residual(True, 4), "atrous": atrous}
+SHORT = {"short": lambda: residual(4), "atrous": atrous}
 
 
 @pytest.fixture(autouse=True)
@@ -138,35 +136,26 @@ def prepared_conv(inputs, outputs, kernel, **hyper):
 
 
 def test_one_branch_is_the_bi_real_block_with_relu_bit_for_bit():
-    for net in ("projected", "copied"):
-        torch.manual_seed(0)
-        plain, grouped = Method().prepared(networks.build(net)), Method(bases=1).build(net)
-        for part in of_kind(plain, BiReal):
-            part.mix = nn.ReLU()
-        groups = of_kind(grouped, Residual)
-        pairs = list(
-            zip(of_kind(plain, BiReal), [s for group in groups for s in group.branches[0]], strict=True)
-        )
-        with torch.no_grad():
-            for part, summand in pairs:
-                summand.dot.weight.copy_(part.dot.weight)
-            for old, new in zip(
-                of_kind(plain, building_blocks.Projected),
-                of_kind(grouped, building_blocks.Projected),
-                strict=True,
-            ):
-                new.dot.weight.copy_(old.dot.weight)
-            grouped[0].load_state_dict(plain[0].state_dict())
-            grouped[-1].load_state_dict(plain[-1].state_dict())
-        for network in (plain, grouped):
-            network.train()
-        images = pictures(16).float()
-        assert torch.equal(plain(images), grouped(images))
-        plain(images).square().sum().backward()
-        grouped(images).square().sum().backward()
+    torch.manual_seed(0)
+    plain, grouped = Method().prepared(networks.build("residual")), Method(bases=1).build("residual")
+    for part in of_kind(plain, BiReal):
+        part.mix = nn.ReLU()
+    groups = of_kind(grouped, Residual)
+    pairs = list(zip(of_kind(plain, BiReal), [s for group in groups for s in group.branches[0]], strict=True))
+    with torch.no_grad():
         for part, summand in pairs:
-            assert torch.equal(part.dot.weight.grad, summand.dot.weight.grad)
-        assert torch.equal(scores(plain.eval(), pictures(16, 1)), scores(grouped.eval(), pictures(16, 1)))
+            summand.dot.weight.copy_(part.dot.weight)
+        grouped[0].load_state_dict(plain[0].state_dict())
+        grouped[-1].load_state_dict(plain[-1].state_dict())
+    for network in (plain, grouped):
+        network.train()
+    images = pictures(16).float()
+    assert torch.equal(plain(images), grouped(images))
+    plain(images).square().sum().backward()
+    grouped(images).square().sum().backward()
+    for part, summand in pairs:
+        assert torch.equal(part.dot.weight.grad, summand.dot.weight.grad)
+    assert torch.equal(scores(plain.eval(), pictures(16, 1)), scores(grouped.eval(), pictures(16, 1)))
 
 
 @pytest.mark.parametrize("net", ["chain", "dense"])
@@ -191,7 +180,7 @@ def gated(net, gate, value):
     return network
 
 
-@pytest.mark.parametrize("net", ["chain", "projected", "copied"])
+@pytest.mark.parametrize("net", ["chain", "residual"])
 def test_with_gate_one_branches_are_networks_of_their_own(net):
     network = gated(net, "scalar", 1.0)
     groups = of_kind(network, (Group, Residual))
@@ -221,7 +210,7 @@ def test_with_gate_one_branches_are_networks_of_their_own(net):
             assert same == (branch != 1), (stage, branch)
 
 
-@pytest.mark.parametrize("net", ["chain", "projected", "copied", "dense"])
+@pytest.mark.parametrize("net", list(SMALL))
 def test_with_gate_zero_nothing_is_gated(net):
     closed = gated(net, "per_branch", 0.0)
     plain = Method().build(net).eval()
@@ -241,7 +230,7 @@ def test_a_gate_is_a_mixture_of_branch_and_mean():
     torch.manual_seed(0)
     y = [torch.randn(2, 4, 3, 3) for _ in range(3)]
     for count, values in ((1, [0.25] * 3), (3, [0.25, 0.5, 0.75])):
-        gates = Numbers(values[:count], 1 / 8, gate=True, trained=True)
+        gates = Numbers(values[:count], 1 / 8, gate=True)
         group = Group([Third()] * 3, None, gates, 1, nn.Identity())
         mean = sum(y) / 3
         for found, own, s in zip(group(y), y, values, strict=True):
@@ -249,14 +238,14 @@ def test_a_gate_is_a_mixture_of_branch_and_mean():
 
 
 def test_only_what_another_group_follows_is_gated():
-    for net, count in (("chain", 2), ("projected", 3)):
+    for net, count in (("chain", 2), ("residual", 3)):
         groups = of_kind(Method(gate="scalar").build(net), (Group, Residual))
         assert [group.gates is not None for group in groups] == [True] * (count - 1) + [False]
 
 
 def test_a_residual_group_gives_the_mean_of_its_branches():
     """Equal to the literal form: branch streams y_i = x + f1 + f2 with whole norms, and their mean."""
-    network = shaken(Method().build("copied"))
+    network = shaken(Method().build("residual"))
     group, x = of_kind(network, Residual)[0], torch.randn(4, 8, 8, 8)
     ends = []
     for branch in group.branches:
@@ -278,16 +267,19 @@ def bits(network):
     ("bases", "mbit", "with_8_bits"), [(1, 27.9, 15.3), (3, 49.8, 37.3), (5, 71.8, 59.3), (8, 104.8, 92.2)]
 )
 def test_resnet18_has_the_published_number_of_bits(bases, mbit, with_8_bits):
-    """Stem 7x7 and the classifier at 32 or 8 bits; the 1x1 shortcuts binary, one for all branches."""
+    """Stem 7x7 and the classifier at 32 or 8 bits. To ours, whose shortcuts have no weights, 1x1 shortcuts
+    are added, binary and one for all branches.
+    """
     with torch.device("meta"):
         stream, inputs = [], 64
         for outputs in (64, 128, 256, 512):
             for at in range(4):
                 stream.append(BiReal(inputs, outputs, 2 if outputs > 64 and not at else 1))
                 inputs = outputs
-        count = bits(structured(Network(*stream), Shape(bases=bases), trained=True))
+        count = bits(structured(Network(*stream), Shape(bases=bases)))
     shortcuts = 64 * 128 + 128 * 256 + 256 * 512
-    assert count == bases * 10_985_472 + shortcuts
+    assert count == bases * 10_985_472
+    count += shortcuts
     others = 7 * 7 * 3 * 64 + 512 * 1000 + 1000
     assert round((count + 32 * others) / 1e6, 1) == pytest.approx(mbit)
     assert round((count + 8 * others) / 1e6, 1) == pytest.approx(with_8_bits, abs=0.051)
@@ -299,14 +291,12 @@ def test_groups_cost_k_times_their_weights_and_shortcuts_once(net):
     plain = bits(binary.prepare(networks.build(net)))
     shared = {
         "chain": 72 + 64 * 32 + 320,
-        "projected": 72 + 128 + 160,
-        "copied": 72 + 160,
+        "residual": 72 + 160,
         "dense": 2048 + 320,
     }[net]
     for decomposition in ("lbd", "v1", "v2", "v3"):
         for bases in (1, 3):
             network = Method(bases=bases, decomposition=decomposition).build(net)
-            # A layer-wise sum has its shortcut once as well.
             assert bits(network) == shared + bases * (plain - shared), decomposition
 
 
@@ -315,7 +305,7 @@ def test_decompositions_cut_as_they_say():
         groups = of_kind(Method(decomposition=decomposition).build(net), (Group, Residual))
         return [len(list(group.branches[0])) for group in groups]
 
-    assert [lengths("projected", v) for v in ("v1", "v2", "v3")] == [[2, 2, 2], [4, 2], [6]]
+    assert [lengths("residual", v) for v in ("v1", "v2", "v3")] == [[2, 2, 2], [4, 2], [6]]
     assert [lengths("chain", v) for v in ("v1", "v2", "v3")] == [[2, 2], [4], [4]]
     assert lengths("dense", "v1") == [2] and lengths("chain", "lbd") == []
     assert len(of_kind(Method(decomposition="lbd").build("chain"), Sum)) == 4
@@ -326,7 +316,7 @@ def test_decompositions_cut_as_they_say():
 # 4. Dilations.
 
 
-@pytest.mark.parametrize("net", ["chain", "projected"])
+@pytest.mark.parametrize("net", ["chain", "residual"])
 def test_each_branch_has_the_dilation_it_was_given(net):
     network = Method(dilations="1,2,3").build(net)
     for group in of_kind(network, (Group, Residual)):
@@ -340,7 +330,7 @@ def test_each_branch_has_the_dilation_it_was_given(net):
 
 
 def test_an_impulse_shows_taps_at_the_distance_of_the_branch():
-    whole = structured(Network(BiReal(1, 1)), Shape(bases=3, rates=(1, 2, 4)), trained=True)
+    whole = structured(Network(BiReal(1, 1)), Shape(bases=3, rates=(1, 2, 4)))
     stream = Method().prepared(whole)[0]
     for branch, rate in zip(stream.branches, (1, 2, 4), strict=True):
         summand = branch[0]
@@ -373,8 +363,8 @@ def test_layers_of_several_rates_become_parallel_atrous_branches_or_stay_whole()
     assert shapes(atrous=False, bases=1)[1:] == [[[(1, 1)] * 3]] * 2
     assert shapes(decomposition="v3") == [[[(2, 1), (1, 2), *a, *b] for a, b in zip(*parallel)]]
     (first, second) = [
-        part.dot for part in Method(decomposition="lbd").build("atrous") if isinstance(part, SumBlock)
-    ][2:]
+        part.dot for part in Method(decomposition="lbd").build("atrous") if isinstance(part, Block)
+    ][3:]
     assert [[dot.dilation[0] for dot in rate.dots] for rate in first.dots] == [[1] * 3, [2] * 3, [4] * 3]
     assert [[dot.dilation[0] for dot in rate.dots] for rate in second.dots] == [[1] * 3, [4] * 3, [8] * 3]
 
@@ -413,7 +403,7 @@ def test_gradient_of_a_weight_is_that_of_alpha_times_its_sign(per_channel):
 
 
 def test_real_weights_and_tanh_are_the_same_network_in_stage_one():
-    run = started(Method(), "projected")
+    run = started(Method(), "residual")
     group_net.make_real(run.network, True)
     layer, x = list(binary.binary_layers(run.network).values())[1], torch.randn(2, 8, 5, 5)
     alpha = layer.weight.abs().mean().item()
@@ -428,7 +418,7 @@ def test_real_weights_and_tanh_are_the_same_network_in_stage_one():
 
 def test_layerwise_sums_count_alpha_and_lambda():
     torch.manual_seed(0)
-    part = Sum([prepared_conv(4, 3, 3) for _ in range(3)], learned=True, trained=True)
+    part = Sum([prepared_conv(4, 3, 3) for _ in range(3)], learned=True)
     with torch.no_grad():
         for raw, value, dot in zip(part.lambdas.raw, (1.0, -0.5, 0.25), part.dots, strict=True):
             raw.fill_(value)
@@ -485,12 +475,12 @@ def test_borders_are_bits():
     assert (layer(nn.ConstantPad2d(1, 1.0)(ones)) == 9).all() and layer(nn.ConstantPad2d(1, 0.0)(ones))[
         0, 0, 0, 0
     ] == 4
-    for net in ("chain", "projected"):
+    for net in ("chain", "residual"):
         found = of_kind(Method(dilations="1,2,3").build(net), nn.ConstantPad2d)
         assert {pad.value for pad in found} == {-1.0}
 
 
-@pytest.mark.parametrize("net", ["chain", "projected", "copied"])
+@pytest.mark.parametrize("net", ["chain", "residual"])
 def test_a_stream_s_scale_does_not_count(net):
     network = shaken(Method(gate="scalar").build(net))
     expected = scores(network, pictures(64))
@@ -509,20 +499,18 @@ def test_zero_is_plus_one_in_training_deployment_and_qonnx():
         group.branches[1].load_state_dict(group.branches[0].state_dict())
         group.branches[1][-1].norm.weight.neg_(), group.branches[1][-1].norm.bias.neg_()
     building_blocks.set_on_grid(network, True)
+    images, seen = pictures(8), []
+    network[2].register_forward_hook(lambda _part, _inputs, output: seen.append(output))
+    expected = scores(network.eval(), images)
     deployed = method.deploy("dense", network)
-    images = pictures(8)
-    for module in (network.eval(), deployed):
-        seen = []
-        module[2].register_forward_hook(lambda _part, _inputs, output, seen=seen: seen.append(output))
-        scores(module, images)
-        assert (seen[0] == 1).all()
+    assert torch.equal(scores(deployed, images), expected) and all((one == 1).all() for one in seen)
     found = qonnx_scores(export.as_qonnx(deployed, (1, 8, 8)), images.float().numpy())
-    np.testing.assert_array_equal(found, scores(network, images).numpy())
+    np.testing.assert_array_equal(found, expected.numpy())
 
 
 def test_the_norm_comes_behind_the_relu():
     """So a summand may be negative, by its shift; convolution, norm, ReLU would cut it off."""
-    for net, cut in (("projected", True), ("chain", False)):
+    for net, cut in (("residual", True), ("chain", False)):
         for summand in of_kind(Method().build(net), Summand):
             assert list(summand._modules) == ["pad", "dot", "mix", "norm"]
             assert isinstance(summand.mix, nn.ReLU if cut else nn.Identity)
@@ -550,8 +538,8 @@ def test_statistics_of_branches_differ():
 @pytest.mark.parametrize(
     ("net", "setting"),
     [
-        *[(net, setting) for net in ("chain", "copied", "atrous") for setting in SETTINGS],
-        *[(net, setting) for net in ("projected", "dense") for setting in SETTINGS[1:3]],
+        *[(net, setting) for net in ("chain", "residual", "atrous") for setting in SETTINGS],
+        *[("dense", setting) for setting in SETTINGS[1:3]],
     ],
     ids=lambda s: s if isinstance(s, str) else "-".join(map(str, s.values())) or "default",
 )
@@ -559,9 +547,9 @@ def test_what_is_on_the_grid_is_what_is_deployed_shipped_and_loaded(net, setting
     method = Method(**setting)
     network = shaken(method.build(net))
     building_blocks.set_on_grid(network, True)
+    expected = scores(network.eval(), pictures(64))
     deployed = method.deploy(net, network)
     back = weights.unpack(method.skeleton(net), weights.packed_weights(deployed), "here")
-    expected = scores(network.eval(), pictures(64))
     assert len(expected.unique()) > 3
     for found in (deployed, back):
         assert torch.equal(scores(found, pictures(64)), expected)
@@ -575,18 +563,18 @@ def test_what_is_on_the_grid_is_what_is_deployed_shipped_and_loaded(net, setting
         ("short", SETTINGS[1]),
         ("atrous", SETTINGS[0]),
         pytest.param("chain", SETTINGS[2], marks=pytest.mark.full),
-        pytest.param("projected", SETTINGS[1], marks=pytest.mark.full),
-        pytest.param("copied", SETTINGS[0], marks=pytest.mark.full),
+        pytest.param("residual", SETTINGS[1], marks=pytest.mark.full),
+        pytest.param("residual", SETTINGS[0], marks=pytest.mark.full),
     ],
-    ids=["chain-lbd", "short-gated", "atrous", "chain-gated", "projected-gated", "copied"],
+    ids=["chain-lbd", "short-gated", "atrous", "chain-gated", "projected-gated", "residual"],
 )
 def test_qonnx_and_integers_give_the_same_scores(net, setting):
     method = Method(**setting)
     network = shaken(method.build(net))
     building_blocks.set_on_grid(network, True)
-    deployed, images = method.deploy(net, network), pictures(256)
+    images = pictures(256)
     expected = scores(network.eval(), images).numpy()
-    model = export.as_qonnx(deployed, (1, 8, 8))
+    model = export.as_qonnx(method.deploy(net, network), (1, 8, 8))
     np.testing.assert_array_equal(qonnx_scores(model, images.float().numpy()), expected)
     lowered = graph.integer_graph(model, 0, 255, 1.0)
     scale, bias = checks.scale_and_bias(lowered.output)
@@ -599,7 +587,7 @@ def test_qonnx_and_integers_give_the_same_scores(net, setting):
 
 
 @pytest.mark.parametrize("setting", SETTINGS[1:6], ids=lambda s: "-".join(map(str, s.values())))
-@pytest.mark.parametrize("net", ["chain", "copied"])
+@pytest.mark.parametrize("net", ["chain", "residual"])
 def test_gradients_reach_everything_learned_and_latents_stay_in_reach(net, setting):
     run = steps(started(Method(**setting), net), 2)
     for name, parameter in run.network.named_parameters():
@@ -613,7 +601,7 @@ def test_gradients_reach_everything_learned_and_latents_stay_in_reach(net, setti
 
 
 def test_latents_start_small():
-    for latent in binary.latents(Method().build("projected")).values():
+    for latent in binary.latents(Method().build("residual")).values():
         assert 0.05 < latent.abs().max() <= 0.1
 
 

@@ -86,10 +86,10 @@ def deployed_exactly(run):
         if isinstance(norm, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)):
             torch.nn.init.normal_(norm.weight, 0.4, 1).data[::10] = 0
             torch.nn.init.normal_(norm.bias, 0, 0.5)
-    deployed = run.method.deploy(run.net, run.network)
-    back = weights.unpack(run.method.skeleton(run.net), weights.packed_weights(deployed), "here")
     images, _ = batch(4, run.net)
     expected = train.scores(run.network, images.numpy())
+    deployed = run.method.deploy(run.net, run.network)
+    back = weights.unpack(run.method.skeleton(run.net), weights.packed_weights(deployed), "here")
     assert len(np.unique(expected)) > 10
     for found in (deployed, back):
         np.testing.assert_array_equal(train.scores(found, images.numpy()), expected)

@@ -13,7 +13,7 @@ from torch import nn
 from xnorforge.sw import networks
 from xnorforge.sw.methods import rbcn, ste
 from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.nn import binary, building_blocks, stream, threshold_folding, tracing
+from xnorforge.sw.nn import binary, building_blocks, stream, tracing
 from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import full_precision, train, warm_start, weights
 
@@ -21,7 +21,6 @@ from . import digits
 from .digits import in_place_of_mnist, started
 from .maps import pictures, targets
 from .test_binary import shaken
-from .test_threshold_folding import threshold_of
 from .zoo import FEW, NETS
 
 LARGE = ("cifar10-cnv", "mnist-lut_large")  # wider forms of others
@@ -375,40 +374,23 @@ def with_scales(net: str, seed: int = 0):
     return method, network
 
 
-def test_a_negative_scale_flips_the_comparison_and_zero_makes_it_constant():
-    _, network = with_scales("mnist-tfc")
-    (_, block, grid), *_ = threshold_folding.thresholds_in(network)
-    found = {}
-    for scale in (0.4, -0.4, 0.0):
-        with torch.no_grad():
-            binary.quantiser(block.dot).c.fill_(scale)
-            block.norm.running_mean.fill_(0)
-            block.norm.bias.fill_(0.1)
-        deployed = rbcn.Method().deploy("mnist-tfc", network)
-        found[scale] = threshold_of(threshold_folding.thresholds_in(deployed)[0][1].norm, grid)
-    gamma = block.norm.weight.detach().sign().numpy()
-    inside = abs(found[0.4][0]) < 784
-    assert inside.any() and (gamma > 0).any() and (gamma < 0).any()
-    assert (found[0.4][1][inside] == gamma[inside]).all() and (found[-0.4][1][inside] == -gamma[inside]).all()
-    assert (found[0.4][0][inside] == -found[-0.4][0][inside]).all(), "the threshold changes its sign too"
-    assert (found[0.0][0] < -784).all(), "always +1: the bias is positive, 2^-20 of a sum hardly anything"
-
-
 def test_integers_alone_give_the_scores_of_the_trained_network():
     """Packed bits and thresholds, int64 sums, comparisons: nothing else, on random pictures."""
     _, network = with_scales("mnist-tfc")
-    tensors = weights.packed_weights(rbcn.Method().deploy("mnist-tfc", network))
     images = pictures("mnist-tfc", 200)
+    with torch.no_grad():
+        expected = network(images).numpy()
+    found = rbcn.Method(granularity="layer").deploy("mnist-tfc", network)
+    tensors, norms = weights.packed_weights(found), found.double()
     x = np.where(images.reshape(200, -1).numpy() >= 128, 1, -1)
     for at, (rows, columns) in enumerate([(64, 784), (64, 64), (64, 64), (10, 64)], start=1):
         bits = np.unpackbits(tensors[f"{at}.dot.weight.bits"], count=rows * columns, bitorder="little")
         sums = x @ (bits.astype(np.int64) * 2 - 1).reshape(rows, columns).T
         if at < 4:
-            x = np.where(
-                tensors[f"{at}.norm.weight"] * (sums - tensors[f"{at}.norm.running_mean"]) >= 0, 1, -1
-            )
-    with torch.no_grad():
-        np.testing.assert_array_equal(sums / 8, network(images).numpy())
+            unit = binary.quantiser(found[at].dot).unit()
+            with torch.no_grad():
+                x = np.where(norms[at].norm(torch.from_numpy(sums) * unit) >= 0, 1, -1)
+    np.testing.assert_array_equal(sums / 8, expected)
 
 
 # A scale per kernel position
@@ -434,25 +416,22 @@ def test_integers_stand_for_the_scales_of_kernel_positions():
     with torch.no_grad():
         layer.weight.copy_(torch.tensor([[[[0.3, -0.2], [0.1, 0.1]], [[-0.3, 0.0], [0.2, -0.4]]]]))
         quantiser.c.copy_(torch.tensor([[[[1.4, 0.7], [0.29, -0.5]]]]))
-    integers, unit = quantiser.integers()
+    integers, unit = quantiser.multiples()
     assert integers.flatten().tolist() == [6, 3, 1, 1] and unit.item() == 0.25
-    assert quantiser.reach() == 2 * (6 + 3 + 1 + 1)
     x = torch.tensor([[[[1.0, 1.0], [-1.0, 1.0]], [[1.0, -1.0], [1.0, -1.0]]]])
     assert layer(x).item() == (6 * (1 - 1) + 3 * (-1 - 1) + (-1 + 1) + (1 + 1)) / 4
-    with torch.no_grad():
-        quantiser.c.fill_(0.3)
-    assert quantiser.integers()[0].unique().tolist() == [1], "equal ones are those of a plain layer"
 
 
 def test_a_residual_network_adds_up_sums_of_these_integers():
     method, network = spatial(net := "cifar10-resnet20_half_8bit")
-    layers = {n: part for n, part in method.deploy(net, network).named_modules() if n.endswith("dot")}
-    many = [one.weight for one in layers.values() if one.weight.dim() == 4]
-    assert sum(weight.unique().numel() > 2 for weight in many) >= 18
-    for name, part in building_blocks.summed(network).items():
+    parts = building_blocks.summed(method.deploy(net, network))
+    for name, part in parts.items():
         gain, _ = part.norm.constants()
-        reach = layers[f"{name}.dot"].weight.abs().sum((1, 2, 3)).max()
+        given = part.dot.quant_weight().value
+        assert given.unique().numel() > 2 and torch.equal(given, given.round())
+        reach = given.abs().sum((1, 2, 3)).max()
         assert (gain.abs().max() * reach).item() <= building_blocks.GAIN_LIMIT, name
+    assert len(parts) == 18
 
 
 def test_the_scales_of_kernel_positions_have_the_gradient_of_real_ones():
@@ -460,7 +439,7 @@ def test_the_scales_of_kernel_positions_have_the_gradient_of_real_ones():
     layer, quantiser = rectified_conv(3, 2, 3, "spatial", 4)
     x = torch.randn(2, 3, 5, 5).sign()
     layer(x).square().sum().backward()
-    integers, unit = quantiser.integers()
+    integers, unit = quantiser.multiples()
     real = leaf(integers * unit, torch.float32)
     F.conv2d(x, rbcn.sign(layer.weight) * real).square().sum().backward()
     torch.testing.assert_close(quantiser.c.grad, real.grad, rtol=1e-4, atol=1e-3)
@@ -480,10 +459,12 @@ def test_scales_of_both_signs_are_deployed_bit_for_bit(net, made, seed):
     """Those of layers vanish in thresholds; those of kernel positions are integers of the weights."""
     method, network = made(net, seed)
     building_blocks.set_on_grid(network, True)  # where a classifier of 8 bits reads the last sums
-    deployed, images = method.deploy(net, network), pictures(net, 4 if net.startswith("cifar10") else 64)
-    back = weights.unpack(method.skeleton(net), weights.packed_weights(deployed), "here")
+    images = pictures(net, 4 if net.startswith("cifar10") else 64)
     with torch.no_grad():
         wanted = network(images)
+    deployed = method.deploy(net, network)
+    back = weights.unpack(method.skeleton(net), weights.packed_weights(deployed), "here")
+    with torch.no_grad():
         for found in (deployed, back):
             assert torch.equal(found(images).as_subclass(torch.Tensor), wanted)
     assert len(wanted.unique()) > 4
@@ -492,22 +473,14 @@ def test_scales_of_both_signs_are_deployed_bit_for_bit(net, made, seed):
 @pytest.mark.parametrize("bits", [1, 2, 3, 4])
 def test_what_is_deployed_are_signs_times_the_integer_of_their_position(bits):
     method, network = spatial("mnist-cnn", 1, bits)
-    deployed = method.deploy("mnist-cnn", network)
+    method.deploy("mnist-cnn", network)
     most, units = 2**bits - 1, 2.0 ** np.arange(-20, 5)
-    for layer, (name, given) in zip(
-        rbcn.rectified(network),
-        [(name, part) for name, part in deployed.named_modules() if name.endswith("dot")][:-1],
-        strict=True,
-    ):
-        size = given.weight.detach().abs()
-        assert torch.equal(given.weight.sign(), binary.signs(layer.weight)), name
-        scale = layer.c.detach().numpy()
-        if scale.size == 1:  # the dense layer's
-            assert (size == 1).all(), name
-            continue
-        unit = next(unit for unit in units if unit * most >= scale.max())
-        whole = np.clip((scale / unit).round(), 1, most).astype(int)
-        assert (size.numpy() == whole // np.gcd.reduce(whole.ravel())).all(), name
+    for layer in rbcn.rectified(network):
+        scale, given = layer.c.detach().numpy(), layer.layer[0].quant_weight().value.detach()
+        assert torch.equal(given.sign(), binary.signs(layer.weight))
+        if scale.size > 1:  # the dense layer has one
+            unit = next(unit for unit in units if unit * most >= scale.max())
+            assert (given.abs().numpy() == np.clip((scale / unit).round(), 1, most) * unit).all()
 
 
 # The loop
@@ -611,10 +584,10 @@ def test_a_layers_own_scale_holds_for_c_at_its_start():
         quantiser.c[..., 0, 0], quantiser.c[..., 2, 1] = 0.15, 0.5
         size = quantiser.quantised(conv.weight).abs()[0, 0] * 16
     assert size.tolist() == [[0.5, 1, 1], [1, 1, 1], [1, 1.75, 1]]
-    assert quantiser.integers()[0].flatten().tolist() == [2, 4, 4, 4, 4, 4, 4, 7, 4]
+    assert quantiser.multiples()[0].flatten().tolist() == [2, 4, 4, 4, 4, 4, 4, 7, 4]
     with torch.no_grad():
         quantiser.c[..., 2, 1] = 0.6
-    assert quantiser.integers()[0].flatten().tolist() == [1, 2, 2, 2, 2, 2, 2, 4, 2]
+    assert quantiser.multiples()[0].flatten().tolist() == [1, 2, 2, 2, 2, 2, 2, 4, 2]
     found, scale, _, bits = quantiser(conv.weight)
     assert (scale.item(), bits.item()) == (1 / 32, 4) and (found.abs() / scale).unique().tolist() == [1, 2, 4]
 

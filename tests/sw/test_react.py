@@ -7,16 +7,15 @@ import torch
 from xnorforge.sw.methods import react
 from xnorforge.sw.methods.base import create
 from xnorforge.sw.nn import binary, building_blocks
-from xnorforge.sw.nn.rectifiers import Rectifier, Shifted, TrainedRectifier, TrainedShifted
+from xnorforge.sw.nn.rectifiers import Rectifier, Shifted
 from xnorforge.sw.training import full_precision, train
 
 from ..refusals import refused
 from . import digits
-from .eight_bit_nets import RESIDUAL, deployed, drawn
 
 
-def rectifier(slope, before, after, on_grid=False) -> TrainedRectifier:
-    found = TrainedRectifier(1, shifted=True)
+def rectifier(slope, before, after, on_grid=False) -> Rectifier:
+    found = Rectifier(1)
     with torch.no_grad():
         for tensor, value in zip((found.slope, found.before, found.after), (slope, before, after)):
             tensor.fill_(value)
@@ -49,7 +48,7 @@ def test_on_the_grid_slopes_are_eighths_from_0_to_1_and_still_learn():
 
 
 def test_rsign_is_the_sign_of_what_is_left_above_alpha():
-    found = TrainedShifted(2, react.Method().prepared(binary.sign_layer()))
+    found = Shifted(2, react.Method().prepared(binary.sign_layer()))
     with torch.no_grad():
         found.alpha.copy_(torch.tensor([0.5, -1.0]))
     x = torch.tensor([[0.5, -1.5], [0.4, -1.0]]).view(2, 2, 1, 1).requires_grad_()
@@ -67,23 +66,6 @@ def test_the_gradient_of_a_filter_is_that_of_its_mean_size_times_the_signs():
     assert set(bits.flatten().tolist()) == {-1.0, 1.0}
     wanted = 1 / layer.weight.detach().abs().mean((1, 2, 3), keepdim=True)
     torch.testing.assert_close(layer.weight.grad, wanted.expand_as(layer.weight))
-
-
-@pytest.mark.parametrize("seed", [0, 1])
-def test_what_is_deployed_is_what_was_trained_bit_for_bit(seed):
-    build = RESIDUAL["copied"]
-    network = drawn(
-        lambda: react.reshaped(build(), TrainedRectifier, TrainedShifted), react.Method().prepared, seed
-    )
-    kinds = [type(part) for part in network.modules()]
-    assert kinds.count(TrainedShifted) == kinds.count(TrainedRectifier) == 3
-    found = deployed(network, lambda: react.reshaped(build(), Rectifier, Shifted))
-    images = np.random.default_rng(seed).integers(0, 256, (100, 3, 8, 8), np.uint8)
-    scores = train.scores(network, images)
-    assert len(np.unique(scores)) > 500
-    np.testing.assert_array_equal(train.scores(found, images), scores)
-    assert any(isinstance(part, Rectifier) for part in found.modules())
-    assert any(isinstance(part, Shifted) for part in found.modules())
 
 
 def test_with_a_guide_labels_are_not_looked_at(monkeypatch, tmp_path):
@@ -118,10 +100,9 @@ def test_the_building_blocks_know_no_rectifier_by_themselves():
 
     part = building_blocks.BiReal(4, 4)
     assert isinstance(part.rectifier, torch.nn.Identity) and part.norm.step == 2.0**-12
-    bent = react.reshaped(building_blocks.Network(part), TrainedRectifier, TrainedShifted)[0]
-    assert (
-        isinstance(bent.rectifier, TrainedRectifier) and bent.norm.step == 2.0**-11 and bent.norm.never_flat
-    )
+    bent = react.Method().structured(building_blocks.Network(part))[0]
+    assert isinstance(bent.rectifier, Rectifier) and isinstance(bent.sign, Shifted)
+    assert bent.norm.step == 2.0**-11 and bent.norm.never_flat
 
 
 @pytest.mark.parametrize("method", ["react", "rbcn"])

@@ -7,7 +7,6 @@ from torch import nn
 
 from xnorforge.sw import networks
 from xnorforge.sw.nn import binary, stream
-from xnorforge.sw.tasks.base import task_of
 
 
 def pictures(count: int, size: int):
@@ -42,7 +41,8 @@ def on_small_pictures(name: str) -> nn.Module:
     return net
 
 
-ZOO = [net for net in networks.names() if networks.is_ordinary(net) and task_of(net).shape[1] == 32]
+STREAMS = ("cifar10-resnet", "cifar10-vgg", "cifar10-wrn", "cifar100-")
+ZOO = [net for net in networks.names() if net.startswith(STREAMS) and not net.endswith("8bit")]
 SMALL = {
     "residual": lambda: stream.residual_stream((8, 8, 16), 2, size=8, classes=2),
     "repeated": lambda: stream.residual_stream((8, 8, 16), 2, size=8, classes=2, wider=stream.Repeated),
