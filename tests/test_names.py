@@ -2,8 +2,6 @@
 
 Two functions of one name and one parameter list mean the same (a protocol, or one thing said by two parts);
 of one name and other parameters they mean two things, unless the name stands in `ALLOWED` with its reason.
-Names of anything at all, in code and tests, are the field's words; those of `PUZZLING` were used once, with
-meanings that only their authors knew, and do not come back.
 Left out are methods, for what they mean is said by their class, functions that a decorator puts into an
 engine's table under a name of that table, and the commands of the command line and calls of the pipeline,
 which have the names of the stages that they run.
@@ -27,12 +25,6 @@ ALLOWED = {
     "rule": "how an engine's plug-in turns a node into the engine's own form",
     "clips": "the items of a dataset, by what it is divided into",
     "images": "the items of a dataset, by what it is divided into",
-}
-
-PUZZLING = {
-    "held": "meant: constants rounded to a grid (`on_grid`), or content that was found; say which",
-    "told": "meant: a sentence in a record (`summary`), a row of figures, or what was asked for; say which",
-    "turned": "meant: the minimum in place of the maximum, an inverted bit, a moved axis; say which",
 }
 
 
@@ -68,17 +60,6 @@ def meanings() -> dict[str, dict[tuple[str, ...], list[str]]]:
     return found
 
 
-def identifiers(text: str) -> dict[str, int]:
-    """{name: first line} of all functions, classes, parameters, variables and attributes of a module."""
-    found: dict[str, int] = {}
-    for node in ast.walk(ast.parse(text)):
-        for field in ("id", "attr", "arg", "name", "asname"):
-            name = getattr(node, field, None)
-            if isinstance(name, str):
-                found.setdefault(name, getattr(node, "lineno", 0))
-    return found
-
-
 MEANINGS = meanings()
 SEVERAL = {name for name, kinds in MEANINGS.items() if len(kinds) > 1}
 
@@ -95,14 +76,3 @@ def test_a_public_function_name_has_one_meaning():
 @pytest.mark.parametrize("name", sorted(ALLOWED))
 def test_what_is_let_through_has_several_meanings_still(name):
     assert name in SEVERAL, f"{name} has one meaning now: take it off the list"
-
-
-def test_no_name_is_a_word_whose_meaning_only_its_author_knew():
-    wrong = [
-        f"{path.relative_to(ROOT)}:{line}: {name}: {PUZZLING[name]}"
-        for folder in (*FOLDERS, "tests")
-        for path in sorted((ROOT / folder).rglob("*.py"))
-        for name, line in sorted(identifiers(path.read_text()).items())
-        if name in PUZZLING
-    ]
-    assert not wrong, "\n".join(wrong)

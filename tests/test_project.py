@@ -70,12 +70,6 @@ def test_an_issue_form_has_what_the_forge_requires(path):
     assert any(field.get("validations", {}).get("required") for field in asked)
 
 
-def test_there_is_a_form_for_bugs_refused_networks_and_features():
-    assert {path.stem for path in FORMS} == {"bug", "network-refused", "feature"}
-    assert read_yaml(ROOT / ".github/ISSUE_TEMPLATE/config.yml")["blank_issues_enabled"] in (True, False)
-    assert (ROOT / ".github/PULL_REQUEST_TEMPLATE.md").read_text().startswith("<!--")
-
-
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_a_workflow_limits_its_jobs_and_calls_what_is_there(path):
     flow = read_yaml(path)

@@ -7,15 +7,13 @@
 was stopped goes on.
 
 Records: builds (docs/results/builds.jsonl, lines in the form of out/history.jsonl), boards
-(docs/results/boards.jsonl, lines of tools/boards.py), runs of the small bed
-(docs/results/bed.jsonl, lines of tools/bed.py), cards of the shipped networks (sw/shipped/*/card.json),
+(docs/results/boards.jsonl, lines of tools/boards.py), cards of the shipped networks (sw/shipped/*/card.json),
 counts of operators (tests/hw/counted), networks with a frame per cycle (docs/results/front.jsonl) and
 published figures of other tools (docs/results/peers.toml, docs/results/nanoseconds.toml).
 """
 
 import json
 import re
-import statistics
 import subprocess
 import sys
 import tomllib
@@ -25,7 +23,6 @@ from typing import Any
 from xnorforge.core.artifacts import digest
 from xnorforge.flows.report.provenance import commit
 from xnorforge.history import entries
-from xnorforge.studies.paired import paired_difference
 from xnorforge.sw.tasks.track import STILL
 
 ROOT = Path(__file__).parent.parent
@@ -34,12 +31,11 @@ import chromium  # noqa: E402
 import measured  # noqa: E402
 
 RESULTS = ROOT / "docs/results"
-BUILDS, PEERS, BED = RESULTS / "builds.jsonl", RESULTS / "peers.toml", RESULTS / "bed.jsonl"
+BUILDS, PEERS = RESULTS / "builds.jsonl", RESULTS / "peers.toml"
 BOARDS = RESULTS / "boards.jsonl"
 FRONT, FAST = RESULTS / "front.jsonl", RESULTS / "nanoseconds.toml"
 PICTURE, PICTURED = ROOT / "docs/report.png", "mnist-cnn"  # the report of this network
 MADE = "<!-- made by tools/results.py from records; edits are lost -->"
-WIDTHS = (8, 8, 16, 32)  # of the small bed's usual network
 PLAIN = ("NET", "METHOD", "BOARD", "IMAGES", "STALLED")  # options that do not change what is compared
 
 
@@ -245,55 +241,12 @@ def methods_page() -> str:
         "Differences of a point or less are within the spread of seeds.",
         "[Experiments](experiments.md) start all methods from one float network.",
         "", *parts,
-        "## Small bed", "",
-        "16x16 pictures (means of 2x2 pixels of CIFAR-10's JPEG copies), 10,000 to train on; held out are "
-        "12,500 other training",
-        "pictures, by which defaults were chosen: rows without settings. Test images are not used. Widths "
-        "are those of",
-        "`residual_stream`. Above `ste`: mean difference of runs with the same seed and its 95 % interval. "
-        "Own terms: largest",
-        "share of each term of the method in the task's gradient, over layers and epochs, or of sums that "
-        "edges move",
-        "(`moved`), by how many deviations (`move`). 10 real, 5: behind 10 epochs of one float start.",
-        "", bed_table(lines_of(BED)), "",
     ])  # fmt: skip
 
 
 def lines_of(path: Path) -> list[dict]:
     """The records of a file, one JSON object a line; none if there is no file."""
     return [json.loads(text) for text in path.read_text().splitlines()] if path.exists() else []
-
-
-def bed_table(lines: list[dict]) -> str:
-    """Every network and method on the small bed, and its difference from `ste` on the same network and with
-    as many epochs, paired by seed; `ste` itself is compared with `ste` on the usual network.
-    """
-    groups: dict[tuple, dict[int, dict]] = {}
-    for line in lines:
-        settings = [f"{key}={value}" for key, value in line["hyper"].items()]
-        settings += [line["recipe"]] * (line["recipe"] != "ours")
-        epochs = f"{line['warm']} real, {line['epochs']}" if line.get("warm") else line["epochs"]
-        key = line["network"], epochs, " ".join([line["method"], *settings])
-        groups.setdefault(key, {})[line["seed"]] = line
-    right = {
-        key: {seed: 100 * line["right"] / line["images"] for seed, line in runs.items()}
-        for key, runs in groups.items()
-    }
-    rows: list[list[Any]] = []
-    for key, runs in groups.items():
-        network, epochs, method = key
-        base = "-".join(map(str, WIDTHS)) if method == "ste" else network, epochs, "ste"
-        gap = paired_difference(right[key], right.get(base, {})) if base != key else None
-        acts = {name: max(line["terms"][name] for line in runs.values())
-                for name in next(iter(runs.values()))["terms"]}  # fmt: skip
-        seconds = [line["cpu_seconds"] for line in runs.values()]
-        rows.append([
-            network, epochs, method, len(runs), f"{statistics.mean(right[key].values()):.2f}",
-            str(gap) if gap else "", ", ".join(f"{name} {value:.2g}" for name, value in acts.items()),
-            round(statistics.mean(seconds)),
-        ])  # fmt: skip
-    head = ["network", "epochs", "method", "seeds", "held out, %", "above `ste`", "own terms", "cpu seconds"]
-    return table(head, rows)
 
 
 def comparison() -> str:

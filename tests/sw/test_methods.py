@@ -176,12 +176,8 @@ def test_with_shortcuts_what_trains_last_is_what_is_deployed(name, monkeypatch):
         ("group_net", "decomposition=lbd gate=scalar", NET, "gate=scalar decomposition=lbd gate=none"),
         ("group_net", "dilations=1;2", NET, "dilations=1;2 1,2,3 none"),
         ("group_net", "dilations=1,2", NET, "2|dilations bases=3 one|per|base"),
-        (
-            "group_net",
-            "dilations=1,2,3",
-            "cifar10-cnv_half",
-            "dilation|2 padding segment-tinyseg dilations=none",
-        ),
+        ("group_net", "dilations=1,2,3", "cifar10-cnv_half",
+         "dilation|2 padding segment-tinyseg dilations=none"),
         ("layer_priority", "mode=w1a2", NET, "mode: 'w1a2' w1a1,|w1a8"),
         ("layer_priority", "order=inverse_dept", NET, "order: 'inverse_dept' mean|'inverse_depth'"),
         ("layer_priority", "binarise=5", NET, "binarise=5 4|layers 0|to|4 -1|for|all"),
@@ -190,7 +186,7 @@ def test_with_shortcuts_what_trains_last_is_what_is_deployed(name, monkeypatch):
         ("rbcn", "scale_bits=5", NET, "scale_bits=5 1|to|4"),
         ("rbcn", "granularity=spacial", NET, "granularity: 'spacial' layer,|spatial"),
     ],
-)
+)  # fmt: skip
 def test_what_a_method_cannot_be_is_said_in_a_sentence(method, hyper, net, said):
     """Words of the sentence, with | for a blank."""
     given = dict(one.replace("|", " ").split("=") for one in hyper.split())
