@@ -6,8 +6,8 @@
 A mutant swaps one operator, number or condition, anywhere in hw, sw, flows, sim and src. Of SystemVerilog the
 proofs of tests/formal judge first; then the tests that `tools/imports.py` names for its line, the nearest
 first, until one fails or they took as many seconds of processor time. With `--whole` then all of `make test`
-runs once with all survivors in place, and what failed once more with each alone; with `--before` at last the
-suite of another commit. out/mutants.jsonl keeps each result, so that an interrupted run goes on. Tests run in
+runs once with all survivors in place, and what failed again with fewer; with `--before` at last the suite of
+another commit. out/mutants.jsonl keeps each result, so that an interrupted run goes on. Tests run in
 a copy of the checkout; one that fails there without a mutant judges none. Exit code 1: fewer than 85 % of the
 mutants were found, without those of `EQUIVALENT`.
 
@@ -252,10 +252,29 @@ def changed_files(mutants: Iterable[Mutant], folder: Path) -> Iterator[None]:
 
 
 def found_together(mutants: list[Mutant], folder: Path, fails: dict) -> list[str]:
-    """The test of the whole suite that fails with each mutant, or ""."""
-    with changed_files(mutants, folder):
-        tests = failed(["-n2", "--dist", "loadscope"], folder, (), first=False) if mutants else []
-    return [tested_wrong(mutant, folder, [tests] if tests else [], fails) for mutant in mutants]
+    """The test of the whole suite that fails with each mutant, or "". It runs once with all of them in place;
+    of a test that fails, halves of them are tried until one is left, and what failed runs again without it.
+    """
+    left, killers = list(range(len(mutants))), [""] * len(mutants)
+
+    def failing(words: list[str], which: list[int]) -> list[str]:
+        with changed_files([mutants[at] for at in which], folder):
+            return failed(words, folder, (), first=False)
+
+    tests = failing(["-n2", "--dist", "loadscope"], left) if left else []
+    fails |= {(folder, test): True for test in (failing(tests, []) if tests else ())}
+    while tests := [test for test in tests if (folder, test) not in fails]:
+        suspects = left
+        while len(suspects) > 1:
+            half = suspects[: len(suspects) // 2]
+            suspects = half if failing(tests[:1], half) else suspects[len(half) :]
+        if suspects and failing(tests[:1], suspects):
+            killers[suspects[0]] = tests[0]
+            left = [at for at in left if at != suspects[0]]
+            tests = failing(tests, left)
+        else:  # only several together
+            tests = tests[1:]
+    return killers
 
 
 def processor_seconds() -> float:

@@ -126,6 +126,11 @@ def test_a_change_selects_what_can_see_it():
     assert not any(map(top_k.has, (f"{one}[fork-1]" for one in top_k.partly if one.startswith(ops))))
     assert "tests/sw/test_bonn.py" not in set(map(file_of, top_k.whole | top_k.partly))
     assert len(set(map(file_of, imports.choose({"hw/ops/base.py"}).whole))) > 60
+    # entered in a dictionary of another module, and under another name of a plug-in
+    tails = imports.choose({"flows/lower/tails.py::_monotone"}).whole
+    assert any(test.startswith("tests/flows/test_endings.py") for test in tails)
+    step = imports.choose({"sim/bits/matrices.py::matches"})
+    assert "tests/sim/test_bits.py" in set(map(file_of, step.partly)) and "xnor_mvu" in step.words
 
 
 def test_only_who_uses_a_definition_needs_it():

@@ -110,7 +110,7 @@ def read_module(name: str, path: Path) -> Module:
         elif not isinstance(node, ast.If | ast.Try | ast.With):
             assigns = isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign)
             stored = (one for one in ast.walk(node) if assigns and isinstance(one, ast.Name))
-            names = {one.id for one in stored if isinstance(one.ctx, ast.Store)}
+            names = {one.id for one in stored if isinstance(one.ctx, ast.Store)} - module.bound.keys()
             for one in names or {getattr(node, "name", "")}:
                 module.defined[one].append(node)
     return module
@@ -201,9 +201,10 @@ class Checkout:
                 heads = [dotted(getattr(one, "func", one))[:1] for one in getattr(node, "decorator_list", ())]
                 if any(one in module.defined or self.meant(module.bound.get(one, "")) for [one] in heads):
                     self.needs[body].add(body + name)
-        # what is imported so that it enters itself somewhere
-        entered = (meant for name, meant in module.bound.items() if name not in used)
-        self.needs[body] |= {self.known[meant].file for meant in entered if meant in self.known}
+        # what is imported so that it enters itself somewhere, or is a name of a plug-in
+        for meant in (meant for name, meant in module.bound.items() if name not in used):
+            if meant in self.known or PLUGIN.match(module.file):
+                self.needs[body] |= self.meant(meant)
 
     def _fixtures(self, module: Module, test: ast.FunctionDef) -> set[str]:
         """The fixtures of a test or of a fixture, and what its module runs."""
