@@ -3,8 +3,11 @@
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ from xnorforge.core import plugins, progress
 from xnorforge.core.artifacts import check, whole, write_json
 from xnorforge.core.errors import MismatchError, ToolMissing, UserError
 from xnorforge.pipeline import job, options
+from xnorforge.pipeline import run as pipeline_run
 
 from .refusals import says
 
@@ -112,6 +116,24 @@ def test_each_kind_of_error_is_its_text_and_its_code(call, monkeypatch, error, c
 
     monkeypatch.setattr(inquire, "known", fail)
     assert call("list") == (code, "", "where: why.\n")
+
+
+def test_an_interrupted_build_ends_what_runs_and_starts_nothing():
+    children, started = [], []
+
+    def stage():
+        started.append(1)
+        children.append(subprocess.Popen(["sleep", "60"]))
+        children[0].wait()
+
+    interrupted = pytest.raises(KeyboardInterrupt)
+    with interrupted, ThreadPoolExecutor(1) as pool, pipeline_run.ended_with_us(pool, children):
+        for _ in range(3):
+            pool.submit(stage)
+        while not children:
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+    assert started == [1] and children[0].returncode == -signal.SIGTERM
 
 
 def test_an_interruption_is_130(call, monkeypatch):

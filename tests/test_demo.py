@@ -190,8 +190,8 @@ def test_a_box_is_drawn_around_a_white_cell_of_a_picture_of_any_size(built, call
     assert found["class"] == "person" and found["percent"] > 99
     np.testing.assert_allclose(found["box"], [304, 120, 368, 184], atol=0.5)
     assert second == {"picture": "b.jpg", "drawn": "b.png", "found": []}
-    says(render.told(first), "person … % at 304, 120, 368, 184")
-    assert render.told(second) == "nothing"
+    says(render.summary_of(first), "person … % at 304, 120, 368, 184")
+    assert render.summary_of(second) == "nothing"
     drawn = np.asarray(Image.open(tmp_path / "out/a.png"))
     assert drawn.shape == (400, 640, 3)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.png", "demo.json"]

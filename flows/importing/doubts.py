@@ -101,11 +101,10 @@ def scale_doubts(
     for form in usual_formats(found.form, few):
         try:
             integers = sample_integers(few, form, shape, True, "")
-        except UserError:
+            other = qonnx_scores(network, form.values(integers).reshape(-1, *shape))
+        except Exception:  # it does not fit the samples, or the type that the file states of its input
             continue
-        (tried,) = of_stage(
-            "", qonnx_scores(network, form.values(integers).reshape(-1, *shape)), few.labels, ""
-        )
+        (tried,) = of_stage("", other, few.labels, "")
         if tried["correct"] / len(rows) > most:
             best, most = (form, tried), tried["correct"] / len(rows)
     if best is None:

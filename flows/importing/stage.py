@@ -132,6 +132,7 @@ def import_network(
         "images": samples.what if samples.values is not None else f"{len(integers):,} {samples.what}",
         "trained_on": "unknown",
         "task": None,
+        "class_names": samples.names,
         "accuracy": accuracy,
         "not_measured": unsaid,
         "doubts": doubts,

@@ -22,7 +22,7 @@ from xnorforge.sw.decode.square import fitted
 
 SOURCE = "the user's own folder"
 VARIABLE = "XNORFORGE_FOLDER"
-LEAST = 10  # different pictures of a class
+LEAST = 3  # one for each part: different pictures of a class
 NOT_OURS = ("__MACOSX",)  # what unpacking leaves next to the classes
 WORDS = {"test": "to test", "watched": "to watch the training", "training": "to train on"}
 MADE_UP = {"training": (240, 1), "watched": (60, 2), "test": (100, 0)}  # drawings and their seed
@@ -119,7 +119,8 @@ def read_folder(root: Path) -> OwnFolder:
         if len(copies) < LEAST:
             raise UserError(
                 f"DATA: '{folder}' contains {len(copies)} different pictures, but a class needs {LEAST} or "
-                "more, because a fifth of them is kept for testing; add some, or move the folder away."
+                "more, one to train on, one to watch the training and one to test; add some, or move the "
+                "folder away."
             )
         test, watched = max(1, len(copies) // 5), max(1, len(copies) // 10)
         for rank, content in enumerate(sorted(copies)):

@@ -21,6 +21,24 @@ from xnorforge.sw.networks.base import Recipe
 
 SCALE = 1 / 255
 RECIPE = Recipe(epochs=30, batch=64, lr=5e-3, warmup=50)
+SIZES = (
+    32,
+    28,
+    16,
+    20,
+    24,
+    40,
+    48,
+    56,
+    64,
+    80,
+    96,
+    112,
+    128,
+    160,
+    192,
+    224,
+)  # of pictures, tried in this order
 # By name: a function that returns a fresh copy of the module, and its task.
 MEMORY: dict[str, tuple[Callable[[], nn.Module], Any]] = {}
 
@@ -42,6 +60,36 @@ def load(net: str) -> Any:
         return SimpleNamespace(build=MEMORY[net][0], RECIPE=RECIPE)
     target = net.partition("-")[2]
     return SimpleNamespace(build=lambda: Given(copy.deepcopy(module_of(target))), RECIPE=RECIPE)
+
+
+def picture_shape(target: str, usual: tuple[int, int, int], classes: int) -> tuple[int, int, int]:
+    """Return the shape of the pictures that a network of the user's own takes, (C, rows, columns): its own
+    attribute `input_shape`, the usual one, or the first of 3 or 1 channels and `SIZES` with which it runs.
+
+    Raises:
+        UserError: it runs with none of them, or gives fewer scores than there are classes.
+    """
+    module = copy.deepcopy(module_of(target)).eval()
+    stated = getattr(module, "input_shape", None)
+    tried = [(channels, size, size) for channels in (3, 1) for size in SIZES]
+    for shape in [stated] if stated else [usual, *tried]:
+        try:
+            with torch.no_grad():
+                scores = module(torch.zeros(1, *shape)).flatten(1).shape[1]
+        except Exception as error:
+            said = " ".join(str(error).split())[:200]
+            continue
+        if scores < classes:
+            raise UserError(
+                f"{target}: gives {scores} scores, but there are {classes} classes of pictures; give its "
+                f"last layer {classes} outputs."
+            )
+        return tuple(shape)
+    sizes = "its input_shape" if stated else "any usual size"
+    raise UserError(
+        f"{target}: does not run on pictures of {sizes} ({said}); give it the attribute input_shape = "
+        "(channels, rows, columns) of the pictures that it takes."
+    )
 
 
 def module_of(target: str) -> nn.Module:

@@ -281,4 +281,9 @@ def task_of(net: str) -> Task:
         return _given.MEMORY[net][1]
     if not networks.is_given(net):
         networks.plugin(net)
-    return plugins.load("sw.tasks", networks.task_name(net)).Task()
+    task = plugins.load("sw.tasks", networks.task_name(net)).Task()
+    if networks.is_given(net) and networks.takes_data(net):
+        from xnorforge.sw.networks import _given
+
+        task.shape = _given.picture_shape(net.partition("-")[2], task.shape, len(task.names("")))
+    return task

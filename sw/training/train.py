@@ -186,6 +186,9 @@ def train(
     if distributed.ranks() > 1:
         settings["ranks"] = distributed.ranks()
     sets = sets_of(task, taken)
+    if len(sets[0].images) < taken.batch:  # few pictures are one batch
+        taken = replace(taken, batch=len(sets[0].images))
+        settings["recipe"] = taken.stated()
 
     torch.set_num_threads(threads)
     with distributed.group(taken.batch, task.together):

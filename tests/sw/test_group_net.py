@@ -289,11 +289,7 @@ def test_resnet18_has_the_published_number_of_bits(bases, mbit, with_8_bits):
 @pytest.mark.parametrize("net", SMALL)
 def test_groups_cost_k_times_their_weights_and_shortcuts_once(net):
     plain = bits(binary.prepare(networks.build(net)))
-    shared = {
-        "chain": 72 + 64 * 32 + 320,
-        "residual": 72 + 160,
-        "dense": 2048 + 320,
-    }[net]
+    shared = {"chain": 72 + 64 * 32 + 320, "residual": 72 + 160, "dense": 2048 + 320}[net]
     for decomposition in ("lbd", "v1", "v2", "v3"):
         for bases in (1, 3):
             network = Method(bases=bases, decomposition=decomposition).build(net)

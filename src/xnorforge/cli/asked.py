@@ -82,9 +82,6 @@ def network_of(what: str | None, net: str | None, task: str | None) -> str:
     """
     if what and net:
         raise UserError(f"NET: both '{what}' and '{net}' are given; give only one.")
-    given = what or net or ""
-    if ".py" in given and not given.endswith(".onnx"):
-        return f"{request.own_task(task)}-{given}"
     if what and is_folder(what):
         asked = resolve({}, what)
         if not asked.model:

@@ -290,11 +290,7 @@ def outcome(error: Exception) -> tuple[int | None, str, bool]:
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "xnorforge"
         if isinstance(error, click.NoSuchOption) and (verbs := options.takers(error.option_name)):
-            return (
-                2,
-                f"{where}: does not read {error.option_name}; {verbs} do.",
-                False,
-            )
+            return (2, f"{where}: does not read {error.option_name}; {verbs} do.", False)
         text = f"{where}: {error.format_message().rstrip('.')}; `{where} --help` shows the usage."
         return 2, text, False
     if isinstance(error, click.Abort):

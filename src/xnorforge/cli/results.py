@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import click
+import numpy as np
 
 from xnorforge.cli.main import print_object
+from xnorforge.core import networks
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
-from xnorforge.pipeline import checks, job, run, stages
+from xnorforge.pipeline import checks, job, pictures, run, stages
 from xnorforge.pipeline.request import Request
 
 
@@ -16,7 +18,9 @@ def demo_verb(asked: Request, image, video, box, gif: bool, port, out, as_json: 
     from xnorforge.demo import inputs
 
     checks.check_request(asked)
-    inputs.demo_request(None if asked.model else asked.net, image, video, box)
+    pictures.hand_over(asked.data)
+    net = (asked.task and networks.usual(asked.task)) if asked.model else asked.net
+    inputs.demo_request(net, image, video, box)
     checks.claim_folders(asked)
     run.run_stages(asked, "fold")
     from xnorforge.demo import render  # whose kernels make a cache below out/
@@ -30,7 +34,9 @@ def demo_verb(asked: Request, image, video, box, gif: bool, port, out, as_json: 
     )
     with job.stage("demo", folder, folder / render.RECORD, reads):
         exported = read_json(net_dir / "export.json")
-        task, given = inputs.demo_request(inputs.network_of(exported), image, video, box)
+        task, given = inputs.demo_request(net or inputs.network_of(exported), image, video, box)
+        if asked.model:
+            task.shape = np.load(net_dir / "golden.npz")["images"].shape[1:]
         record = render.demo(acc, task, given, folder, gif, port)
     if as_json:
         print_object("demo", {"folder": str(folder), **record})

@@ -36,13 +36,12 @@ def train_verb(
         card = train(net, method, folder, epochs, seed, threads, given, lr, recipe, init)
         if card is not None:  # of several processes only the first has it
             card = complete_card(folder, net, method)
-    build = f"make build NET={net} METHOD={method}" + (f" DATA={data}" if data else "")
+    named = f"{net.partition('-')[2]} TASK={networks.task_name(net)}" if is_given(net) else net
+    build = f"make build NET={named} METHOD={method}" + (f" DATA={data}" if data else "")
     if runs.own(folder) is None:
         use = f"; trained on synthetic pictures: only `{build} WEIGHTS={folder}` uses these weights"
     else:
         use = f"; `{build}` uses these weights now" if folder == looked else ""
-    if is_given(net) and card is not None:
-        use = f"; `make build MODEL={export_given(net, method, folder)}` builds it"
     _say_accuracy("train", card or {})
     say(f"train     done -> {folder}{use}")
     if as_json and card is not None:
@@ -59,18 +58,6 @@ def _say_accuracy(verb: str, card: Record) -> None:
         say(f"{verb:<9} {epochs}held out: {held}")
     for row in card.get("accuracy", []):
         say(f"{verb:<9} {row_text(row)}: {row['set']}")
-
-
-def export_given(net: str, method: str, folder: Path) -> Path:
-    """Write the trained module of the user's own as a QONNX file into the run's folder; return its path."""
-    from xnorforge.flows.importing.modules import export_module
-    from xnorforge.sw import zoo
-    from xnorforge.sw.tasks.base import task_of
-
-    module = zoo.load(net, method, folder)[0].get_submodule("module")
-    path = folder / f"{networks.folder_name(net)}.onnx"
-    export_module(module, task_of(net).shape, path)
-    return path
 
 
 def _pictures(net: str, data: str | None) -> str:

@@ -80,13 +80,13 @@ def demo(
         }
         artifacts.write_json(aside / RECORD, record)
     for row in rows[:SAID]:
-        say(f"demo      {row['picture']}: {told(row)}")
+        say(f"demo      {row['picture']}: {summary_of(row)}")
     if len(rows) > SAID:
         say(f"demo      … {len(rows) - SAID:,} more in {out / RECORD}")
     return record
 
 
-def told(row: Record) -> str:
+def summary_of(row: Record) -> str:
     """What a network finds in a picture, in a few words."""
     if "likeliest" in row:
         words = [f"{one['class']} {one['percent']:g} % (score {one['score']:g})" for one in row["likeliest"]]

@@ -11,7 +11,7 @@ from xnorforge.core.progress import now_at, say
 def export(net_dir: Path, _acc: Path, net, method, weights, model, data=None, **of_model) -> None:
     """The trained network as QONNX, with golden scores."""
     if model:
-        _import_file(net_dir, Path(model), **of_model)
+        _import_file(net_dir, Path(model), data=data, **of_model)
     else:
         from xnorforge.flows.export import export
         from xnorforge.pipeline.pictures import hand_over
@@ -24,9 +24,7 @@ def export(net_dir: Path, _acc: Path, net, method, weights, model, data=None, **
         export(module, images, labels, net_dir, {**meta, "images": which})
 
 
-def _import_file(
-    net_dir: Path, model: Path, scale, offset=0.0, input_format=None, images_from=None, labels=None, task=None
-) -> None:
+def _import_file(net_dir: Path, model: Path, scale, offset=0.0, input_format=None, **given) -> None:
     """A file from elsewhere as QONNX, with golden scores."""
     from xnorforge.flows.importing.input_wanted import Wanted
     from xnorforge.flows.importing.stage import import_network, looked_at
@@ -35,11 +33,10 @@ def _import_file(
     from xnorforge.pipeline.model_images import for_model  # loads torch, which a refusal need not wait for
     from xnorforge.pipeline.own_data import calibration_rows
 
-    samples = for_model(model, task, images_from, labels)
+    samples = for_model(model, **given)
     kind, _, file = (input_format or "").partition(":")
     rows = calibration_rows(Path(file)) if kind == "float" else None
-    given = {"TASK": task, "IMAGES_FROM": images_from, "LABELS": labels}
-    words = {name: word for name, word in given.items() if word}
+    words = {name.upper(): word for name, word in given.items() if word}
     import_network(model, samples, net_dir, Wanted(input_format, scale, offset, rows), words)
 
 

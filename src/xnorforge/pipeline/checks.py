@@ -21,7 +21,7 @@ def check_request(asked: Request) -> None:
         lambda: request.plain(asked),
         lambda: request.aims(asked),
         lambda: model_request.given_data(asked),
-        lambda: pictures.given_pictures(None if asked.model else asked.net, asked.data),
+        lambda: pictures.given_pictures(None if asked.model else asked.net, asked.data, asked.task),
     ]
     for kind in ("model", "folding"):
         if given := getattr(asked, kind):

@@ -12,7 +12,7 @@ from xnorforge.core import networks, plugins
 from xnorforge.core.errors import UserError, unknown
 from xnorforge.flows.importing.model_file import loaded
 from xnorforge.flows.importing.samples import SEED, Samples
-from xnorforge.pipeline.own_data import own_samples
+from xnorforge.pipeline.own_data import own_samples, test_pictures
 from xnorforge.sw import zoo
 from xnorforge.sw.datasets.base import without_downloads
 from xnorforge.sw.tasks.base import task_of
@@ -47,7 +47,11 @@ def input_shape(path: Path) -> tuple[int, ...]:
 
 
 def for_model(
-    path: Path, task: str | None = None, images_from: str | None = None, labels: str | None = None
+    path: Path,
+    task: str | None = None,
+    images_from: str | None = None,
+    labels: str | None = None,
+    data: str | None = None,
 ) -> Samples:
     """Samples for the network in an ONNX file.
 
@@ -57,13 +61,17 @@ def for_model(
     Args:
         task: of sw/tasks, that the network is for.
         images_from, labels: the user's own data, see `own_data.py`.
+        data: a folder of pictures for each class, of which the test pictures are taken, fitted to the input
+            as in a training.
 
     Raises:
-        UserError: see `input_shape`, `own_samples`; or the task's images do not fit the input.
+        UserError: see `input_shape`, `own_samples`, `test_pictures`; the task's images do not fit the input.
     """
     shape = input_shape(path)
     if images_from:
         return own_samples(images_from, labels, shape)
+    if data:
+        return test_pictures(Path(data), shape)
     if task:
         return _of_task(path, task, shape)
     found = SETS.get(shape)

@@ -416,7 +416,7 @@ VERBS = (
             Option("shape", "Shape of one input: 3x32x32, 40x49, or 16 for a vector."),
             *_also("until", "dry_run"),
         ),
-        leaves=("net", "method", "data", "model"),
+        leaves=("net", "method", "model"),
     ),
     Verb(
         "explore", "Build", "The Pareto front of foldings for a board: table, CSV and plot.", builds=True,

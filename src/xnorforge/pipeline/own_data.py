@@ -17,11 +17,28 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.limits import most, whole_number
 from xnorforge.flows.importing.samples import Samples
 from xnorforge.sw.datasets._records import FORMATS
+from xnorforge.sw.datasets.folder import read_folder
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 MODES = {1: "L", 3: "RGB"}
 LAST = "last"
 LARGEST = 1 << 53  # of a label; all whole numbers up to it are float64 numbers
+
+
+def test_pictures(data: Path, shape: tuple[int, ...]) -> Samples:
+    """The test pictures of a folder with a folder for each class, fitted to an input as in a training.
+
+    Raises:
+        UserError: the input is no image, or see `read_folder`.
+    """
+    if len(shape) != 3:
+        raise UserError(
+            f"DATA: the network takes {'x'.join(map(str, shape))} numbers, no image (channels, rows, "
+            "columns); give IMAGES_FROM."
+        )
+    own = read_folder(data)
+    images, labels, which = own.part("test", (shape[0], shape[1], shape[2]))
+    return Samples(images, labels, which, pixels=True, classes=len(own.classes), names=list(own.classes))
 
 
 def own_samples(images_from: str, labels: str | None, shape: tuple[int, ...]) -> Samples:

@@ -18,18 +18,22 @@ def plain_name(data: str) -> str:
     return re.sub(r"[^\w.+-]+", "_", Path(data).resolve().name).strip("_") or "pictures"
 
 
-def given_pictures(net: str | None, data: str | None) -> None:
+def given_pictures(net: str | None, data: str | None, task: str | None = None) -> None:
     """See that pictures are given where a network needs them and nowhere else.
 
     Args:
-        net: None for a file from elsewhere.
+        net: None for a file from elsewhere, which folders of pictures can test.
+        task: of a file.
 
     Raises:
         UserError: they are missing, too many, or no folder of classes.
     """
     known = net in networks.names() or networks.is_given(net or "")
-    wanted = known and networks.takes_data(str(net))
-    if wanted and not data:
+    if known:
+        wanted = networks.takes_data(str(net))
+    else:
+        wanted = not net and (not task or networks.takes_data(f"{task}-"))
+    if known and wanted and not data:
         raise UserError(
             f"DATA: {net} is trained on your own pictures; give DATA=photos/, a folder with one subfolder of "
             "pictures per class."

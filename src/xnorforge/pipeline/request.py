@@ -124,11 +124,14 @@ def own_task(task: str | None) -> str:
 
 
 def network_name(net: str | None, task: str | None) -> str:
-    """The full name <task>-<network>: TASK alone stands for the task's usual network.
+    """The full name <task>-<network>: TASK alone stands for the task's usual network, and a Python file's
+    network has the task TASK, or folders of pictures.
 
     Raises:
         UserError: there is no such task, or the network belongs to another one.
     """
+    if net and ".py" in net and not networks.is_given(net):
+        return f"{own_task(task)}-{net}"
     if not task:
         return net or NET
     if task not in known("task"):
@@ -160,7 +163,7 @@ def names(asked: Request) -> None:
     if asked.model is None:
         kinds |= {"method": asked.method, "net": asked.net}
     for kind, name in kinds.items():
-        if name not in known(kind):
+        if name not in known(kind) and not (kind == "net" and networks.is_given(name)):
             raise unknown(kind.upper(), name, known(kind))
     if needed := stages.declaration(asked.backend).get("needs"):
         extras.require(needed, f"BACKEND={asked.backend}")

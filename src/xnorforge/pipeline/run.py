@@ -5,7 +5,9 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,7 +72,9 @@ def missing(asked: Request, until: str = "report") -> dict[str, str]:
 
 def untrained(asked: Request) -> bool:
     """Whether a network of the user's own pictures has no weights yet."""
-    return bool(asked.data and not asked.weights and asked.begin == "export" and not runs.own(asked.trained))
+    if asked.model or asked.weights or asked.begin != "export":
+        return False
+    return bool(asked.data) and not runs.own(asked.trained)
 
 
 def weights_first(asked: Request, heard: bool) -> None:
@@ -116,7 +120,8 @@ def run_stages(asked: Request, until: str = "report", heard: bool = False) -> li
     planned = {stage.name for stage in waiting}
     running: dict[Future, Stage] = {}
     failed: BaseException | None = None
-    with rows() as shown, ThreadPoolExecutor(JOBS) as pool:
+    children: list[subprocess.Popen] = []
+    with rows() as shown, ThreadPoolExecutor(JOBS) as pool, ended_with_us(pool, children):
         while (waiting and not failed) or running:
             ready = [stage for stage in waiting if not failed and done >= planned.intersection(stage.inputs)]
             for stage in ready:
@@ -125,7 +130,7 @@ def run_stages(asked: Request, until: str = "report", heard: bool = False) -> li
                     if loudness() == "verbose":
                         say(f"{stage.name:<9} runs: {why}")
                     ran.append(stage.name)
-                    running[pool.submit(process, stage, asked, heard, shown)] = stage
+                    running[pool.submit(process, stage, asked, heard, shown, children)] = stage
                 else:
                     done.add(stage.name)
             if not running:
@@ -195,9 +200,23 @@ def log_path(stage: Stage, net_dir: Path, acc: Path) -> Path:
     return path_of(stage.outputs[0].partition("/")[0] + f"/log/{stage.name}.log", net_dir, acc)
 
 
-def process(stage: Stage, asked: Request, heard: bool, shown: "Progress | None") -> None:
-    """One stage in a process; its record of what it read is written when it has ended well, and its log
-    stays, unless the request was refused.
+@contextmanager
+def ended_with_us(pool: ThreadPoolExecutor, children: list[subprocess.Popen]) -> Iterator[None]:
+    """Where a build is interrupted, stages that wait do not start, and those that run end."""
+    try:
+        yield
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in children:
+            child.terminate()
+        raise
+
+
+def process(
+    stage: Stage, asked: Request, heard: bool, shown: "Progress | None", children: list[subprocess.Popen]
+) -> None:
+    """One stage in a process, which is added to `children`; its record of what it read is written when it has
+    ended well, and its log stays, unless the request was refused.
     """
     log = log_path(stage, asked.net_dir, asked.acc)
     plain = {LOG: "plain"} if loudness() == "plain" else {}
@@ -213,6 +232,7 @@ def process(stage: Stage, asked: Request, heard: bool, shown: "Progress | None")
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         ) as child:
+            children.append(child)
             assert child.stderr is not None
             said = hear(child.stderr, stage.name, shown, log)
         code = child.returncode
