@@ -74,11 +74,16 @@ CODE = re.compile(
     r"|(?<![\w'])'[01](?!\w)|(?<!\$)\bif \(|(?<![\w.'])\d+(?![\w.'])"
 )
 ASSIGNED = re.compile(
-    r"^\s*(always_ff @\(\w+ \w+\) |if \(.*?\) |else +|\w+: |default: |begin )*([\w.]+(\[[^=]*\])*|\{.*\}) +$"
+    r"^\s*((?:always_ff @|if |for )\(.*?\) +|else +|\w+: |default: |begin )*([\w.]+(\[[^=]*\])*|\{.*\}) +$"
 )
 # Mutants that change nothing which anyone could see: {pattern of the line as changed: why}.
 EQUIVALENT = {
     r"\(([\w -]+) > 2\) \? \$clog2\(\1\) : 1": "$clog2(2) is 1",
+    r"Depth >= 128|!2\*\*BeatW == Beats": "another attribute, another register that counts the same",
+    r"to_border <= 10'|left_q\) <= Burst|left_q\) < 32'": "the length is the same on both sides",
+    r"ReachW \+ 2 \+ Right > Group": "the maximum of two numbers that are equal there",
+    r"if \(Slot > Word\)|if \(!?Slot >=? Bytes\)": "one word, or none of spare bytes, is the same in both",
+    r"= \(9\*Bytes\)'": "what it is assigned to cuts it",
     r"max\(2, AT_ONCE": "how many frames are computed at a time",
 }
 

@@ -7,8 +7,7 @@
 // Data must be inputs: an assumption about what the module drives would hide its faults.
 // `XF_INVARIANT(Condition): holds in every cycle out of reset.
 // `XF_SERVED(Name, Cycles, Waits, Moves): after at most Cycles consecutive cycles with Waits something Moves.
-// `XF_SERVES(Taken, Given, There): with the usual streams, a beat is taken after Taken cycles with m_ready_i,
-// and one is given after Given cycles with There.
+// `XF_SERVES(Taken, Given, There): of the usual streams, what is offered is taken, and what is There is given.
 // `XF_SEEN(Name, Bits, Inside, Register): what a Register of the instance Inside holds, or all words of a
 // memory, word 0 in the lowest bits.
 // `XF_ORDER(Name, Inside, Bits, Most): the contents of an instance of xf_check_order: fill_Name parts, of

@@ -38,10 +38,11 @@ wire waits = state_q == Send && !last_q, planned = state_q == Plan || state_q ==
 `XF_INVARIANT(frames_left_q == 0 || (left_q != 0 && left_q <= Words))
 `XF_INVARIANT(state_q != Offer || 10'(len_q) == size)
 `XF_INVARIANT(under_way_q <= 8 && fill_oldest == under_way_q)
-`XF_INVARIANT(3'(oldest_q + under_way_q[2:0]) == newest_q)
+`XF_INVARIANT(read_oldest == oldest_q && write_oldest == newest_q)
 `XF_ORDER(oldest, "u_oldest", PlaceW + 2, 8)
 for (genvar k = 0; k < 8; k++) begin : gen_under_way
-  `XF_INVARIANT(k >= under_way_q || begins[3'(oldest_q + k)] == {oldest_oldest(k), 3'b0})
+  wire there = 4'(3'(k - oldest_q)) < under_way_q;
+  `XF_INVARIANT(!there || begins[k] == {kept_oldest[(PlaceW+2)*k +: PlaceW+2], 3'b0})
 end
 `XF_ORDER(offered, "u_addresses", PlaceW + 8, 1)
 `XF_COUNT(offers, "u_offers")

@@ -34,11 +34,8 @@ end
 `XF_ASSUME(!answer_valid_i || answers_q != begun_q)
 `XF_INVARIANT(!core_valid_o || (given_q != next_q && core_data_o == expected[given_q]))
 `XF_INVARIANT(!(m_valid_o && m_last_o) || (whole_q != packets_q && m_error_o == wrong[whole_q]))
-logic [31:0] errors;
-always_comb begin
-  errors = 32'd0;
-  for (int k = 0; k < 16; k++) errors = errors + 32'(k < fed_q && wrong[k]);
-end
-`XF_INVARIANT(errors_o == errors)
+logic [15:0] errors;
+always_comb for (int k = 0; k < 16; k++) errors[k] = k < fed_q && wrong[k];
+`XF_INVARIANT(errors_o == $countones(errors))
 `XF_SERVED(taken, Beats + 1, s_valid_i && core_ready_i && count_q != Depth, s_ready_o)
 `XF_SERVED(given, 1, given_q != next_q && count_q != Depth, core_valid_o)

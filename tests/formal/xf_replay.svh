@@ -21,6 +21,6 @@ always_ff @(posedge clk_i) begin
   end
 end
 `XF_INVARIANT(!given_q || data_o == expected_q)
-`XF_INVARIANT(addr_o == out_q && last_o == (out_q % Beats == Beats - 1))
+`XF_INVARIANT(addr_o == out_q && last_o == (out_q % Beats == Beats - 1) && (en_i || !step_o))
 `XF_SERVED(taken, Reads, s_valid_i && en_i, s_ready_o)
 `XF_SERVED(read, 1, s_valid_i && en_i, step_o)

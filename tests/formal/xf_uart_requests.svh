@@ -14,19 +14,15 @@ wire [7:0] check = place_q - body - 8'd1;  // byte of it
 wire begins = place_q == 0, checks = place_q > body, ends = place_q == body + 8'd4;
 wire wrong  = begins ? s_data_i != 8'd0 && (Loads == 0 || s_data_i != 8'h80)
                      : checks && s_data_i != ~sum_q[8*check[1:0] +: 8];
-wire comes  = s_valid_i && s_ready_o && !stopped_q;
-wire right  = comes && ends && !wrong;
-if (Loads != 0) begin : gen_kept
-  assign {word, to} = kept_q[8*Bytes-1 -: 64];
-end
+wire comes  = s_valid_i && s_ready_o && !stopped_q, right = comes && ends && !wrong;
+assign {word, to} = 64'(kept_q >> ((Loads != 0) ? 8*Bytes - 64 : 0));
 wire beyond = AddrW < 32 && (to >> AddrW) != 0;
 // Of its frame: beats that were given, whether it has begun and is not given in full, whether its check was
 // right. Of all: those of which the core got a beat and gave no answer, and those given in full and not answered.
 logic [7:0] beats_q, core_q, whole_q;
 logic       open_q, right_q;
-wire beat       = m_axis_tvalid && m_axis_tready;
-wire final_beat = beat && beats_q == InBeats - 1;
-wire result     = s_axis_tvalid && s_axis_tready;
+wire beat = m_axis_tvalid && m_axis_tready, final_beat = beat && beats_q == InBeats - 1;
+wire result = s_axis_tvalid && s_axis_tready;
 // Of its write, from its check to its answer: what the accelerator has taken, and said.
 logic       issue_q, addr_q, word_q, done_q;
 logic [1:0] said_q;
@@ -35,8 +31,7 @@ logic [8*OutBytes-1:0] out_q;
 logic [7:0]  size_q, gone_q, due_q;  // answers that are due, this one too
 logic        busy_q, final_q, reply_q;
 logic [31:0] out_sum_q;
-wire given    = m_valid_o && m_ready_i;
-wire in_check = gone_q >= size_q;
+wire given = m_valid_o && m_ready_i, in_check = gone_q >= size_q;
 wire [7:0] out_check = gone_q - size_q;
 wire all_left = given && gone_q + 8'd1 == size_q + (final_q ? 8'd4 : 8'd0);
 wire answered = all_left && final_q;
