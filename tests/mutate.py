@@ -79,11 +79,11 @@ ASSIGNED = re.compile(
 # Mutants that change nothing which anyone could see: {pattern of the line as changed: why}.
 EQUIVALENT = {
     r"\(([\w -]+) > 2\) \? \$clog2\(\1\) : 1": "$clog2(2) is 1",
-    r"Depth >= 128|!2\*\*BeatW == Beats": "another attribute, another register that counts the same",
+    r"Depth >= 128|!2\*\*BeatW == Beats|!Choice <=": "another attribute or circuit, the same values",
     r"to_border <= 10'|left_q\) <= Burst|left_q\) < 32'": "the length is the same on both sides",
     r"ReachW \+ 2 \+ Right > Group": "the maximum of two numbers that are equal there",
     r"if \(Slot > Word\)|if \(!?Slot >=? Bytes\)": "one word, or none of spare bytes, is the same in both",
-    r"= \(9\*Bytes\)'": "what it is assigned to cuts it",
+    r"= \(9\*Bytes\)'|k <= (Bits|Stages); k": "bits and stages that are not there",
     r"max\(2, AT_ONCE": "how many frames are computed at a time",
 }
 
