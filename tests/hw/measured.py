@@ -20,7 +20,7 @@ from xnorforge.flows.synth import cells
 from xnorforge.hw import families
 
 KINDS = plugins.names("hw.ops")
-MEASURED = ("xc7", "ecp5")
+MEASURED = ("xc7", "ecp5", "ice40")
 SEEDS = {"unseen": range(100, 102), "drawn": range(8)}  # factors may be fitted to `drawn`, never to `unseen`
 MARKS = {"designs": "Designs", "chosen": "Chosen", "unseen": "Unseen", "": "Fitted"}
 HEAD = ("counted", "far", "worst, LUT", "LUT", "FF", "carry", "LUT as memory", "BRAM36")
@@ -44,12 +44,13 @@ def count_layers(family: str, name: str) -> None:
 
 
 def count_chosen(family: str, asked: str) -> None:
-    """Count the operators of the folding that the search chooses for `NETWORK/METHOD@BOARD`."""
-    found, (network, method, board) = recorded(family), re.split("[/@]", asked)
+    """Count the operators of the folding that the search chooses for `NETWORK/METHOD@BOARD[@INTERVAL]`."""
+    found, (network, method, board, *interval) = recorded(family), re.split("[/@]", asked)
     if marked(family, f"chosen {asked} "):
         return
     with tempfile.TemporaryDirectory() as folder:
-        words = ["--method", method, "--board", board, "--jobs", "1", "--out", f"{folder}/{network}"]
+        words = ["--interval", *interval] if interval else []
+        words += ["--method", method, "--board", board, "--jobs", "1", "--out", f"{folder}/{network}"]
         subprocess.run([sys.executable, "-m", "xnorforge", "synth", network, *words], check=True)
         ((fold, synth),) = zip(*(Path(folder).rglob(f"{name}.json") for name in ("fold", "synth")))
         fold, synth = (json.loads(path.read_text())["operators"] for path in (fold, synth))
@@ -119,10 +120,8 @@ def table_of(family: str, mark: str = "") -> list[str]:
 
 def labels(family: str) -> dict[str, list[float]]:
     """By kind of operator, how estimates are off on unseen seeds: instances, far ones, error of the LUTs."""
-    return {
-        kind_of(name): [many, far, round(parts["lut"], 3)]
-        for name, (many, far, _, parts) in errors(family, "unseen").items()
-    }
+    found = errors(family, "unseen").items()
+    return {kind_of(name): [many, far, round(parts["lut"], 3)] for name, (many, far, _, parts) in found}
 
 
 def main(family: str, *asked: str) -> None:

@@ -23,12 +23,12 @@ class Draw:
         self.rng = np.random.default_rng([seed, *kind.encode()])
         self.image, self.channels = self.one(*IMAGES), self.one(16, 32, 48, 64, 96, 128, 256)
         self.shape, self.few = (*self.image, self.channels), self.lanes(self.channels, 8)
-        bits, signed = self.one(1, 2, 4, 8, 8, 10, 12, 16), self.one(0, 1)
-        self.usual: dict[str, Any] = dict.fromkeys(("in_shape", "ifm", "shape"), self.shape)
-        self.usual |= {"pe": self.lanes(self.channels), "vectors": prod(self.image)}
+        self.bits, self.signed = self.one(1, 2, 4, 8, 8, 10, 12, 16), self.one(0, 1)
+        self.pe = self.lanes(self.channels)
+        self.usual: dict[str, Any] = {"pe": self.pe, "vectors": prod(self.image), "shape": self.shape}
+        self.usual |= {"in_shape": self.shape, "ifm": self.shape}
         for end in ("", "in_", "out_"):
-            self.usual |= {f"{end}bits": bits, f"{end}signed": signed}
-        self.pe, self.bits, self.signed = self.usual["pe"], bits, signed
+            self.usual |= {f"{end}bits": self.bits, f"{end}signed": self.signed}
 
     def one(self, *values: Any) -> Any:
         """One of these."""
