@@ -102,8 +102,9 @@ def train(
     kind = type(module).__name__
     folder = Path(out) if out else Path("out") / (kind + f"-{method}" * (method != "ste")) / "train"
     task = given.ArrayTask(np.asarray(images), np.asarray(labels))
-    words = method, folder, epochs, lr, seed, scale, threads, recipe, hyper, init
-    return given.train(module, kind, task, *words)
+    net = given.named_network(module, kind, task, scale)
+    options = {"epochs": epochs, "lr": lr, "seed": seed, "threads": threads, "recipe": recipe, "init": init}
+    return given.train(net, method, folder, hyper=hyper, **options)
 
 
 def build(

@@ -205,7 +205,7 @@ class Modulated(binary.Weights):
         self.weight.clamp_(-most, most)
 
     @torch.no_grad()
-    def finish(self) -> None:
+    def store_deployed(self) -> None:
         """Keep the factor alone: mu and sigma have done their work, and so has w but for its mean."""
         self.log_w = nn.Parameter((self.start - self.factor().log2()).view(1) * math.log(2))
         del self.log_mu, self.log_sigma

@@ -121,7 +121,7 @@ class Lookup(nn.Module):
         entries = self.dot.weight_quant(self.dot.weight).value
         return F.embedding(at.long(), entries).squeeze(-1)
 
-    def finish(self) -> None:
+    def store_deployed(self) -> None:
         """Settle the inputs, and forget the preferences."""
         if self.preference is not None and self.preference.requires_grad:
             self.read_preferred()

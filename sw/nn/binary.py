@@ -215,7 +215,7 @@ class Conv(qnn.QuantConv2d):
     """Convolution; `bias_grid`, if there is one, rounds its bias."""
 
     @torch.no_grad()
-    def finish(self) -> None:
+    def store_deployed(self) -> None:
         """Put the bias on its grid."""
         if grid := getattr(self, "bias_grid", None):
             self.bias.copy_(grid.quantised(self.bias))
@@ -322,12 +322,9 @@ def eight_linear(inputs: int, outputs: int) -> Linear:
     return layer
 
 
-def in_place_of(layer: AnyModule, bits: int = 7, **options: Any) -> AnyModule:
-    """Return a layer of the sizes of `layer`, without bias, whose weights have `bits` bits and a sign;
-    `options` are further ones of Brevitas, such as `weight_scaling_init`, the largest weight, 127 / 128 by
-    default.
-    """
-    options |= {"bias": False, "weight_quant": EightWeights, "weight_bit_width": bits + 1}
+def in_place_of(layer: AnyModule) -> AnyModule:
+    """Return a layer of the sizes of `layer`, without bias, with 8-bit weights."""
+    options = {"bias": False, "weight_quant": EightWeights}
     if isinstance(layer, qnn.QuantLinear):
         return qnn.QuantLinear(layer.in_features, layer.out_features, **options)
     return qnn.QuantConv2d(

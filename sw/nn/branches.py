@@ -49,9 +49,6 @@ class Affine1d(Affine2d):
     def _check_input_dim(self, input):
         assert input.dim() == 2, "(N, C)"
 
-    def forward(self, input: torch.Tensor) -> torch.Tensor:
-        return _constant(self, input) if self.on_grid else super().forward(input)
-
 
 class MeanAffine2d(Affine2d):
     """`Affine2d` divided by K, one summand of a mean of K; for (N, C, H, W) or (N, C)."""
@@ -69,16 +66,10 @@ class MeanAffine2d(Affine2d):
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         if self.on_grid:
-            return _constant(self, input)
+            return super().forward(input)
         weight, bias = self.weight / self.bases, self.bias / self.bases
         statistics = self.running_mean, self.running_var
         return F.batch_norm(input, *statistics, weight, bias, self.training, self.momentum, self.eps)
-
-
-def _constant(norm: Affine2d, x: torch.Tensor) -> torch.Tensor:
-    """Return gain * x + shift for any number of dimensions after the channels."""
-    gain, shift = (constant.view(-1, *[1] * (x.dim() - 2)) for constant in norm.constants())
-    return x.float() * gain + shift
 
 
 class Numbers(nn.Module):
@@ -86,8 +77,8 @@ class Numbers(nn.Module):
 
     Args:
         start: initial values, in (0, 1) if `gate`.
-        gate: they are sigmoids of learned numbers, so they stay in (0, 1), or in [0, 1] on the grid; `finish`
-            stores the factors themselves.
+        gate: they are sigmoids of learned numbers, so they stay in (0, 1), or in [0, 1] on the grid;
+            `store_deployed` stores the factors themselves.
     """
 
     on_grid = False
@@ -104,7 +95,7 @@ class Numbers(nn.Module):
         return [_rounded_to(x, self.step) for x in found] if self.on_grid else found
 
     @torch.no_grad()
-    def finish(self) -> None:
+    def store_deployed(self) -> None:
         """Store the factors on their grid."""
         for raw, factor in zip(self.raw, self.forward()):
             raw.copy_(factor)
@@ -151,7 +142,7 @@ class Sum(nn.Module):
         return sum(dot(x) * factor for dot, factor in zip(self.dots, self.factors()))
 
     @torch.no_grad()
-    def finish(self) -> None:
+    def store_deployed(self) -> None:
         """Store the factors."""
         for at, factor in enumerate(self.factors()):
             self.register_buffer(f"factor{at}", factor.clone())

@@ -9,7 +9,7 @@ constants per channel, and training ends with both on a binary grid, so that the
 grid steps and float32, ONNX and integers agree with `==`.
 
 A network is deployed as it trained (`as_trained`). A part whose numbers are on a grid at the end stores them
-as they are deployed (`finish`).
+as they are deployed (`store_deployed`).
 
 A convolution that keeps the size is padded with -1, which is a bit; 0 is not.
 """
@@ -75,7 +75,7 @@ class Affine2d(nn.BatchNorm2d):
         return gain, _Round.apply(shift.clamp(-SHIFT_LIMIT, SHIFT_LIMIT), self.step)
 
     @torch.no_grad()
-    def finish(self) -> None:
+    def store_deployed(self) -> None:
         """Store gain and shift on their grid, with statistics that leave them as they are."""
         gain, shift = Affine2d.constants(self)
         self.weight.copy_(gain)
@@ -86,7 +86,7 @@ class Affine2d(nn.BatchNorm2d):
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         if not self.on_grid:
             return super().forward(input)
-        gain, shift = (constant[:, None, None] for constant in self.constants())
+        gain, shift = (constant.view(-1, *[1] * (input.dim() - 2)) for constant in self.constants())
         return input.float() * gain + shift
 
 
@@ -103,8 +103,8 @@ def as_trained(network: nn.Module) -> nn.Module:
     set_on_grid(network, True)
     part: AnyModule
     for part in list(network.modules()):
-        if hasattr(part, "finish"):
-            part.finish()
+        if hasattr(part, "store_deployed"):
+            part.store_deployed()
     return binary.allow_export(network).eval()
 
 

@@ -48,19 +48,16 @@ class Rectifier(nn.Module):
     """RPReLU; x and the result are (N, C, ...). Slopes stay in [0, 1]; with `on_grid` all numbers are the
     deployed ones.
 
-    Args:
-        shifted: learn gamma and zeta; otherwise they stay 0, and this is a PReLU.
-
     Attributes:
         slope: (C,), slope below `before`; before: gamma; after: zeta.
     """
 
     on_grid = False
 
-    def __init__(self, channels: int, shifted: bool = True):
+    def __init__(self, channels: int):
         super().__init__()
         self.slope = nn.Parameter(torch.full((channels,), 0.25))
-        self.before, self.after = (nn.Parameter(torch.zeros(channels), shifted) for _ in range(2))
+        self.before, self.after = (nn.Parameter(torch.zeros(channels)) for _ in range(2))
 
     def numbers(self) -> tuple[torch.Tensor, ...]:
         """Return slope, gamma and zeta of the forward pass, (C,) each."""
@@ -81,7 +78,7 @@ class Rectifier(nn.Module):
         return on_steps(self.slope, SLOPE_STEP, 0, 1), before, after
 
     @torch.no_grad()
-    def finish(self) -> None:
+    def store_deployed(self) -> None:
         """Store the numbers as they are deployed."""
         for own, value in zip((self.slope, self.before, self.after), self.rounded()):
             own.copy_(value)
@@ -105,6 +102,6 @@ class Shifted(nn.Module):
         return self.sign(x.float() - _columns(alpha, x))
 
     @torch.no_grad()
-    def finish(self) -> None:
+    def store_deployed(self) -> None:
         """Store alpha as it is deployed."""
         self.alpha.copy_(self.rounded())

@@ -140,7 +140,7 @@ class Splitter:
 
     def residual(self, parts: list[BiReal], gated: bool) -> Residual:
         """Return K copies of the convolutions with common shortcuts."""
-        branches = [nn.ModuleList(self.summand(at, part) for part in parts) for at in self.bases()]
+        branches = [nn.ModuleList(self.open(at, part) for part in parts) for at in self.bases()]
         shortcuts = [part.shortcut for part in parts]
         return Residual(branches, shortcuts, *self.numbers(gated, HALF), binary.sign_layer())
 
@@ -167,23 +167,13 @@ class Splitter:
         return block
 
     def open(self, branch: int, block: AnyModule) -> Summand:
-        """Return the block without pool and sign."""
+        """Return the block, or the convolution of a residual part, without pool and sign."""
         pad, dot = self.layer(branch, block)
-        kind = Affine2d if isinstance(block.norm, nn.BatchNorm2d) else Affine1d
-        return Summand(pad, dot, self.relu, self.summand_norm(block.norm.num_features, length_of(dot), kind))
-
-    def summand(self, branch: int, part: AnyModule) -> Summand:
-        """Return the convolution of a residual part."""
-        pad, dot = self.layer(branch, part)
-        return Summand(pad, dot, self.relu, self.summand_norm(len(dot.weight), dot.weight[0].numel()))
-
-    def summand_norm(self, channels: int, reach: int, kind: type[Affine2d] = Affine2d) -> Affine2d:
-        """Return the norm of a summand of a mean."""
         fraction = GATED_AND_LEARNED_FRACTION if self.shape.learned else GATED_FRACTION
-        fraction = FRACTION if self.shape.gate == "none" else fraction
-        if self.shape.bases > 1:
-            return MeanAffine2d(channels, reach, fraction, self.shape.bases)
-        return kind(channels, reach, fraction)
+        sizes = block.norm.num_features, length_of(dot), FRACTION if self.shape.gate == "none" else fraction
+        kind = Affine2d if isinstance(block.norm, nn.BatchNorm2d) else Affine1d
+        norm = MeanAffine2d(*sizes, self.shape.bases) if self.shape.bases > 1 else kind(*sizes)
+        return Summand(pad, dot, self.relu, norm)
 
     def layer(self, branch: int, part: AnyModule) -> tuple[nn.Module, AnyModule]:
         """Return padding and a new layer of the sizes of a part's layer, with the dilation of the branch.

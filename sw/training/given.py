@@ -1,8 +1,8 @@
 """Training of a module that is an object of this process, on images that are arrays."""
 
 import copy
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -54,24 +54,14 @@ def named_network(module: nn.Module, name: str, task: Task, scale: float) -> str
     return net
 
 
-def train(
-    module: nn.Module,
-    name: str,
-    task: Task,
-    method: str,
-    folder: Path,
-    epochs: int | None,
-    lr: float | None,
-    seed: int,
-    scale: float,
-    threads: int,
-    recipe: str,
-    hyper: Mapping[str, object] | None,
-    init: str | None = None,
-) -> nn.Module:
-    """Train a copy of a module, or resume; return it without the scaling of pixels, in evaluation mode."""
-    net = named_network(module, name, task, scale)
-    training.train(net, method, folder, epochs, seed, threads, hyper, lr, recipe, init)
+def train(net: str, method: str, folder: Path, **options: Any) -> nn.Module:
+    """Train a copy of the module that has this name, or resume; return it without the scaling of pixels, in
+    evaluation mode.
+
+    Args:
+        options: further ones of `sw/training/train.py`.
+    """
+    training.train(net, method, folder, **options)
     card, tensors = weights.read_weights(folder)
     skeleton = training.create(method, card["hyper"]).skeleton(net)
     return weights.unpack(skeleton, tensors, f"{folder}/{weights.FILE}").get_submodule("module")

@@ -35,7 +35,7 @@ def test_the_stem_has_weights_of_32nds_and_a_bias_of_4096ths_that_learn():
     assert (scores.flatten() * 4096).tolist() == [64 * (10 + 127) + 410, 64 * 10 + 410]
     scores.sum().backward()
     assert stem.bias.grad == 2 and stem.weight.grad[0, 0, 1, 1:].tolist() == [1, 0]
-    stem.finish()
+    stem.store_deployed()
     assert stem.bias.item() * 4096 == 410
 
 

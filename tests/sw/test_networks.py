@@ -174,7 +174,7 @@ def test_a_norm_on_the_grid_has_both_constants_on_the_grid():
     assert gain.item() * 4096 == 102 and shift.item() * 4096 == -102
     x = torch.arange(-288.0, 289, 2).reshape(1, 1, 1, -1)
     assert torch.equal(norm(x) * 4096, x * 102 - 102)
-    norm.finish()
+    norm.store_deployed()
     assert norm.constants() == (gain, shift) and norm.weight == gain and norm.bias == shift
 
 
