@@ -40,17 +40,12 @@ def call(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("option", "given", "near"),
     [
-        ("--backend", "hls4m", "hls4ml"),
-        ("--board", "pynq-z3", "pynq-z2"),
-        ("--net", "mnist-cn", "mnist-cnn"),
-        ("--task", "mnits", "mnist"),
-        ("--method", "sta", "ste"),
-        ("--method", "zzz", "bonn"),
-        ("--output", "label", "labels"),
-        ("--spare", "luts", "lut"),
+        ("--backend", "hls4m", "hls4ml"), ("--board", "pynq-z3", "pynq-z2"),
+        ("--net", "mnist-cn", "mnist-cnn"), ("--task", "mnits", "mnist"), ("--method", "sta", "ste"),
+        ("--method", "zzz", "bonn"), ("--output", "label", "labels"), ("--spare", "luts", "lut"),
         ("--pnr", "on", "off"),
     ],
-)
+)  # fmt: skip
 def test_an_unknown_name_is_answered_with_those_that_exist_and_the_nearest(call, option, given, near):
     code, out, err = call("build", "--dry-run", option, given)
     assert (code, out, err.count("\n")) == (2, "", 1)

@@ -2,6 +2,8 @@
 
 Two functions of one name and one parameter list mean the same (a protocol, or one thing said by two parts);
 of one name and other parameters they mean two things, unless the name stands in `ALLOWED` with its reason.
+Names of anything at all, in code and tests, are the field's words; those of `PUZZLING` were used once, with
+meanings that only their authors knew, and do not come back.
 Left out are methods, for what they mean is said by their class, functions that a decorator puts into an
 engine's table under a name of that table, and the commands of the command line and calls of the pipeline,
 which have the names of the stages that they run.
@@ -25,6 +27,12 @@ ALLOWED = {
     "rule": "how an engine's plug-in turns a node into the engine's own form",
     "clips": "the items of a dataset, by what it is divided into",
     "images": "the items of a dataset, by what it is divided into",
+}
+
+PUZZLING = {
+    "held": "meant: constants rounded to a grid (`on_grid`), or content that was found; say which",
+    "told": "meant: a sentence in a record (`summary`), a row of figures, or what was asked for; say which",
+    "turned": "meant: the minimum in place of the maximum, an inverted bit, a moved axis; say which",
 }
 
 
@@ -76,3 +84,15 @@ def test_a_public_function_name_has_one_meaning():
 @pytest.mark.parametrize("name", sorted(ALLOWED))
 def test_what_is_let_through_has_several_meanings_still(name):
     assert name in SEVERAL, f"{name} has one meaning now: take it off the list"
+
+
+def test_no_name_is_a_word_whose_meaning_only_its_author_knew():
+    wrong = {
+        f"{path.relative_to(ROOT)}: {name}: {PUZZLING[name]}"
+        for folder in (*FOLDERS, "tests")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        for field in ("id", "attr", "arg", "name", "asname")
+        if isinstance(name := getattr(node, field, None), str) and name in PUZZLING
+    }
+    assert not wrong, "\n".join(sorted(wrong))

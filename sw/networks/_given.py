@@ -71,7 +71,7 @@ def picture_shape(target: str, usual: tuple[int, int, int], classes: int) -> tup
     """
     module = copy.deepcopy(module_of(target)).eval()
     stated = getattr(module, "input_shape", None)
-    tried = [(channels, size, size) for channels in (3, 1) for size in SIZES]
+    tried, said = [(channels, size, size) for channels in (3, 1) for size in SIZES], ""
     for shape in [stated] if stated else [usual, *tried]:
         try:
             with torch.no_grad():
@@ -84,7 +84,7 @@ def picture_shape(target: str, usual: tuple[int, int, int], classes: int) -> tup
                 f"{target}: gives {scores} scores, but there are {classes} classes of pictures; give its "
                 f"last layer {classes} outputs."
             )
-        return tuple(shape)
+        return shape[0], shape[1], shape[2]
     sizes = "its input_shape" if stated else "any usual size"
     raise UserError(
         f"{target}: does not run on pictures of {sizes} ({said}); give it the attribute input_shape = "
