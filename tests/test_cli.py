@@ -117,9 +117,9 @@ def test_an_interrupted_build_ends_what_runs_and_starts_nothing():
     children, started = [], []
 
     def stage():
-        started.append(1)
-        children.append(subprocess.Popen(["sleep", "60"]))
-        children[0].wait()
+        started.append(subprocess.Popen(["sleep", "60"]))
+        children.append(started[-1])
+        started[-1].wait()
 
     interrupted = pytest.raises(KeyboardInterrupt)
     with interrupted, ThreadPoolExecutor(1) as pool, pipeline_run.ended_with_us(pool, children):
@@ -128,7 +128,7 @@ def test_an_interrupted_build_ends_what_runs_and_starts_nothing():
         while not children:
             time.sleep(0.01)
         raise KeyboardInterrupt
-    assert started == [1] and children[0].returncode == -signal.SIGTERM
+    assert [one.returncode for one in started] == [-signal.SIGTERM] and children == []
 
 
 def test_an_interruption_is_130(call, monkeypatch):

@@ -54,8 +54,7 @@ def _say_accuracy(verb: str, card: Record) -> None:
 
     if "held_out_accuracy" in card:
         epochs = f"{card['recipe']['epochs']} epochs, " if "recipe" in card else ""
-        watched = f"{100 * card['held_out_accuracy']:.2f} % of {card['data']['held_out']}"
-        say(f"{verb:<9} {epochs}held out: {watched}")
+        say(f"{verb:<9} {epochs}held out: {card['held_out_accuracy']:.2%} of {card['data']['held_out']}")
     for row in card.get("accuracy", []):
         say(f"{verb:<9} {row_text(row)}: {row['set']}")
 

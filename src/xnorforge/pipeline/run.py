@@ -72,9 +72,8 @@ def missing(asked: Request, until: str = "report") -> dict[str, str]:
 
 def untrained(asked: Request) -> bool:
     """Whether a network of the user's own pictures has no weights yet."""
-    if asked.model or asked.weights or asked.begin != "export":
-        return False
-    return bool(asked.data) and not runs.own(asked.trained)
+    trains = asked.data and not asked.model and not asked.weights and asked.begin == "export"
+    return bool(trains) and not runs.own(asked.trained)
 
 
 def weights_first(asked: Request, heard: bool) -> None:
@@ -202,13 +201,13 @@ def log_path(stage: Stage, net_dir: Path, acc: Path) -> Path:
 
 @contextmanager
 def ended_with_us(pool: ThreadPoolExecutor, children: list[subprocess.Popen]) -> Iterator[None]:
-    """Where a build is interrupted, stages that wait do not start, and those that run end."""
+    """Where a build is interrupted, stages that wait do not start, and those that run end without a word."""
     try:
         yield
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        for child in children:
-            child.terminate()
+        while children:
+            children.pop().terminate()
         raise
 
 
@@ -236,6 +235,8 @@ def process(
             assert child.stderr is not None
             said = hear(child.stderr, stage.name, shown, log)
         code = child.returncode
+        if child not in children:  # the build was interrupted
+            return
         broken = broken_limit(code, given["limited"]) if given["limited"] else ""
         if broken:
             code, said = 2, broken
