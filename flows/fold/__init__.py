@@ -9,6 +9,7 @@ integers on every golden image.
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -99,8 +100,8 @@ def fold(
 
     Returns:
         The record: `operators` in stream order, `interval_bound`, `bottleneck`, `latency` in cycles of a
-        frame in an empty accelerator, `faster` foldings with their price, `estimate`, `not_taken` parts of a
-        FINN folding file, the check.
+        frame in an empty accelerator, None where no cycle model is; `faster` foldings with their price,
+        `estimate`, `not_taken` parts of a FINN folding file, the check.
 
     Raises:
         UserError: no operator builds a node, no folding is fast enough, the estimate exceeds the part, or a
@@ -200,7 +201,9 @@ def fold(
         names = (*RESOURCES, *SITES)
         estimate = {name: round(sum(one[name] for one in costs.values()), 1) for name in names}
         _warn_of_full(target, estimate)
-        bound = max(op.cycles() for op in ops)
+        bound, latency = max(op.cycles() for op in ops), None
+        with suppress(UserError):  # the cycle model does not cover an operator
+            latency = frame_latency(ops)
         now_at("pricing faster foldings")
         faster = found.faster()
         images = np.load(net_dir / "golden.npz")["images"]
@@ -227,7 +230,7 @@ def fold(
         "aim": {"fps": fps, "limits": aim.limits, "spare": spare},
         "interval_bound": bound,
         "bottleneck": [op.name for op in ops if op.cycles() == bound],
-        "latency": frame_latency(ops),
+        "latency": latency,
         "faster": faster,
         "estimate": {
             **estimate,

@@ -100,7 +100,7 @@ def _counted(record: Record) -> list[str]:
 def folding_as_text(fold: Record) -> str:
     """Three lines on a folding, of fold.json: speed, size, and the price of the next faster one."""
     clock, has = fold["clock_mhz"], boards.load(fold["board"])
-    fps = formatted(folding_figures(fold)["fold__throughput__fps"])
+    late = f"latency {duration(fold['latency'] / clock['value'])} " if fold["latency"] else ""
     block, per = block_ram(has.family)
     kinds = (("lut", "LUT", 1), ("ff", "FF", 1), ("bram36", block, per), ("dsp", "DSP", 1))
     sizes = [
@@ -109,24 +109,24 @@ def folding_as_text(fold: Record) -> str:
     ]
     lines = [
         f"{formatted(fold['interval_bound'])} cycles per frame (limit: {', '.join(fold['bottleneck'])}), "
-        f"{fps} frames/s, latency {duration(fold['latency'] / clock['value'])} "
+        f"{formatted(folding_figures(fold)['fold__throughput__fps'])} frames/s, {late}"
         f"at {clock['value']:g} MHz ({clock['kind']})",
         f"{', '.join(sizes)}, by the cost model",
     ]
-    for one in fold["faster"][:1]:
-        lines.append(
-            f"the next faster folding: INTERVAL={one['interval']}, {formatted(one['lut'])} LUT, "
-            f"{formatted(one['bram36'] * per)} {block}{'' if one['fits'] else ', which does not fit'}"
-        )
+    lines += [
+        f"the next faster folding: INTERVAL={one['interval']}, {formatted(one['lut'])} LUT, "
+        f"{formatted(one['bram36'] * per)} {block}{'' if one['fits'] else ', which does not fit'}"
+        for one in fold["faster"][:1]
+    ]
     return "\n".join(f"fold      {line}" for line in lines)
 
 
 def folding_figures(fold: Record) -> dict[str, float]:
     """The flat figures of a folding by the models, named as those of a report."""
-    return {
+    late = {"fold__latency__cycles": fold["latency"]} if fold["latency"] else {}
+    return late | {
         **{f"fold__{name}__estimate": fold["estimate"][name] for name in ("lut", "ff", "bram36", "dsp")},
         "fold__interval__cycles": fold["interval_bound"],
-        "fold__latency__cycles": fold["latency"],
         "fold__throughput__fps": round(1e6 * fold["clock_mhz"]["value"] / fold["interval_bound"], 1),
     }
 

@@ -8,8 +8,6 @@ from xnorforge.core.errors import UserError
 from xnorforge.pipeline import checks, run, stages
 from xnorforge.pipeline.request import Request
 
-NOTHING = "build     nothing to do: every stage is up to date"
-
 
 def build_verb(
     asked: Request,
@@ -31,7 +29,8 @@ def build_verb(
         if as_json:
             print_object("plan", {"folder": str(asked.acc), "runs": why})
         else:
-            click.echo("\n".join(f"{name:<9} {reason}" for name, reason in why.items()) or NOTHING)
+            rows = [f"{name:<9} {reason}" for name, reason in why.items()]
+            click.echo("\n".join(rows or ["build     nothing to do: every stage is up to date"]))
         return
     run.wanted(asked, until)  # refuses a stage that this build does not have
     from xnorforge.cli import history

@@ -15,8 +15,6 @@ from xnorforge.core.progress import say
 from xnorforge.pipeline import checks, run, settings
 from xnorforge.pipeline.request import LIMITS, Request
 
-MOST = 20  # points that a terminal shows; front.md has all
-
 
 def explore_verb(asked: Request, built: int, print_jobs: bool, as_json: bool) -> None:
     """Write the Pareto front of frames per second, LUT, BRAM36 and latency by the cost models, and the
@@ -61,7 +59,7 @@ def explore_verb(asked: Request, built: int, print_jobs: bool, as_json: bool) ->
     elif print_jobs:
         click.echo("".join(f"{line}\n" for line in lines), nl=False)
     else:
-        click.echo(f"{study.front_as_table(points, MOST)}\n\n{study.NOTE}")
+        click.echo(f"{study.front_as_table(points, 20)}\n\n{study.NOTE}")
     say(f"explore   {len(points)} foldings -> {wanted.out}/front.md, front.csv, front.svg")
 
 

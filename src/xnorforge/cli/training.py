@@ -95,8 +95,8 @@ def compare_verb(
     )
     with stage("compare", wanted.folder):
         results = study.compare(wanted, jobs, say)
-    if not as_json:
-        click.echo((wanted.folder / "table.md").read_text(), nl=False)
+    if not as_json and (table := wanted.folder / "table.md").exists():
+        click.echo(table.read_text(), nl=False)
     plots = ["compare.svg", *(["pareto.svg"] if board else [])]
     say(f"compare   done -> {', '.join(f'{wanted.folder}/{name}' for name in ('table.md', *plots))}")
     if as_json:

@@ -511,9 +511,7 @@ def variables() -> dict[str, Option | Argument]:
 
 
 def takers(name: str) -> str:
-    """The verbs that take an option (`--images`), or a variable of make (`IMAGES`), in words; "" if none. Of
-    those named after stages, the first that reads it.
-    """
+    """The verbs that take `--images`, or `IMAGES` of make, in words; of stages the first that reads it."""
     key, found = name.removeprefix("--").replace("-", "_").lower(), []
     for verb in VERBS:
         taken = [
