@@ -83,7 +83,7 @@ def perform(monkeypatch, capfd):
     """Run one stage on what its folders hold: (exit code, the lines of standard error but progress)."""
 
     def run_stage(name, net_dir, acc, **options):
-        declared = {stage.name: stage for stage in stages.STAGES}
+        declared = stages.declared()
         task = run.task(declared[name], Path(net_dir), Path(acc), options, declared)
         monkeypatch.setattr(job, "within_limits", nullcontext)  # they would be those of all tests
         code = job.answered(lambda: job.perform(task))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from xnorforge.core.errors import UserError
+from xnorforge.core.errors import UserError, enumerated
 from xnorforge.core.plugins import names
 from xnorforge.core.types import Record
 from xnorforge.flows.bind import Bound
@@ -373,7 +373,7 @@ class Search:
             if name in amounts and (name in ("lut", "bram36") or has.get(name, 0) < amounts[name] < inf):
                 count = f"{amounts[name] * units[name][1]:,.1f}".removesuffix(".0")
                 said.append(f"{count} {units[name][0]}")
-        return ", ".join(said[:-1]) + " and " * (len(said) > 1) + said[-1]
+        return enumerated(said)
 
     def _units(self) -> dict[str, tuple[str, int]]:
         return families.load(self.board.family).units

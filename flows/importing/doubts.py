@@ -13,7 +13,7 @@ from xnorforge.core.accuracy import of_stage
 from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import InputFormat
 from xnorforge.core.types import Record
-from xnorforge.flows.importing.input_range import Found
+from xnorforge.flows.importing.input_range import Found, annotated
 from xnorforge.flows.importing.input_wanted import Wanted
 from xnorforge.flows.importing.samples import Samples, sample_integers
 from xnorforge.flows.qonnx_execution import qonnx_scores
@@ -98,12 +98,13 @@ def scale_doubts(
     rows = np.flatnonzero(samples.labels >= 0)[:TRIED]
     few = replace(samples, values=samples.values[rows], labels=samples.labels[rows])
     best, most = None, max(_beyond(1 / classes, len(rows)), _beyond(share, len(rows)))
-    for form in usual_formats(found.form, few):
+    # Where the file states the integers of its input, qonnx takes no others.
+    for form in () if annotated(network) else usual_formats(found.form, few):
         try:
             integers = sample_integers(few, form, shape, True, "")
-            other = qonnx_scores(network, form.values(integers).reshape(-1, *shape))
-        except Exception:  # it does not fit the samples, or the type that the file states of its input
+        except UserError:
             continue
+        other = qonnx_scores(network, form.values(integers).reshape(-1, *shape))
         (tried,) = of_stage("", other, few.labels, "")
         if tried["correct"] / len(rows) > most:
             best, most = (form, tried), tried["correct"] / len(rows)

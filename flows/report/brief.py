@@ -82,8 +82,7 @@ def _counted(record: Record) -> list[str]:
             f"  memory    {outside['needed_gb_per_s']} GB/s of weights needed, {outside['gb_per_s']:g} "
             f"assumed: {taken} cycles per frame simulated, bound by the {outside['binds']}"
         )
-    block, per = block_ram(part["family"])
-    rows = [("lut", "LUT", 1), ("ff", "FF", 1), ("bram36", block, per), ("dsp", "DSP", 1)]
+    rows = _kinds(part["family"])
     rows += [("uram", "UltraRAM", 1)] * (part.get("uram", 0) > 0)
     for name, title, each in rows:
         used, has = part[name] * each, part["capacity"][name] * each
@@ -97,15 +96,19 @@ def _counted(record: Record) -> list[str]:
     return [*lines, f"  bitstream {record['bitstream']}"]
 
 
+def _kinds(family: str) -> list[tuple[str, str, float]]:
+    """Resources of a part: name, what the family calls it, and how many of those make one."""
+    return [("lut", "LUT", 1), ("ff", "FF", 1), ("bram36", *block_ram(family)), ("dsp", "DSP", 1)]
+
+
 def folding_as_text(fold: Record) -> str:
     """Three lines on a folding, of fold.json: speed, size, and the price of the next faster one."""
     clock, has = fold["clock_mhz"], boards.load(fold["board"])
     late = f"latency {duration(fold['latency'] / clock['value'])} " if fold["latency"] else ""
     block, per = block_ram(has.family)
-    kinds = (("lut", "LUT", 1), ("ff", "FF", 1), ("bram36", block, per), ("dsp", "DSP", 1))
     sizes = [
         f"{formatted(fold['estimate'][name] * each)} of {formatted(has.capacity[name] * each)} {title}"
-        for name, title, each in kinds
+        for name, title, each in _kinds(has.family)
     ]
     lines = [
         f"{formatted(fold['interval_bound'])} cycles per frame (limit: {', '.join(fold['bottleneck'])}), "
@@ -122,7 +125,7 @@ def folding_as_text(fold: Record) -> str:
 
 
 def folding_figures(fold: Record) -> dict[str, float]:
-    """The flat figures of a folding by the models, named as those of a report."""
+    """Figures of a folding by the cost and cycle models, under the names of `entries.figures_of`."""
     late = {"fold__latency__cycles": fold["latency"]} if fold["latency"] else {}
     return late | {
         **{f"fold__{name}__estimate": fold["estimate"][name] for name in ("lut", "ff", "bram36", "dsp")},

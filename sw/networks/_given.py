@@ -21,24 +21,8 @@ from xnorforge.sw.networks.base import Recipe
 
 SCALE = 1 / 255
 RECIPE = Recipe(epochs=30, batch=64, lr=5e-3, warmup=50)
-SIZES = (
-    32,
-    28,
-    16,
-    20,
-    24,
-    40,
-    48,
-    56,
-    64,
-    80,
-    96,
-    112,
-    128,
-    160,
-    192,
-    224,
-)  # of pictures, tried in this order
+# Rows and columns of pictures, in the order in which they are tried.
+SIZES = (32, 28, 16, 20, 24, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224)
 # By name: a function that returns a fresh copy of the module, and its task.
 MEMORY: dict[str, tuple[Callable[[], nn.Module], Any]] = {}
 

@@ -55,16 +55,18 @@ def print_built(asked: Request, until: str, ran: list[str], show: bool, as_json:
         ran: the stages that had to run.
         show: print the report even if no stage had to run.
     """
-    from xnorforge.flows.report import brief
+    more = {}
+    if until == "fold":
+        from xnorforge.flows.report import brief
 
-    fold = read_json(asked.acc / "fold.json") if until == "fold" else {}
+        fold = read_json(asked.acc / "fold.json")
+        more = {"metrics": brief.folding_figures(fold)}
+        if not as_json:
+            click.echo(brief.folding_as_text(fold))
     if as_json and until != "report":
         stage = next(one for one in asked.plan() if one.name == until)
         left = [str(stages.path_of(name, asked.net_dir, asked.acc)) for name in stage.outputs]
-        figures = {"metrics": brief.folding_figures(fold)} if fold else {}
-        print_object("stages", {"verdict": "PASS", "ran": ran, "files": left, **figures})
-    elif fold:
-        click.echo(brief.folding_as_text(fold))
+        print_object("stages", {"verdict": "PASS", "ran": ran, "files": left, **more})
     elif until == "report":
         if show or as_json or "report" in ran:
             from xnorforge.cli.results import print_report

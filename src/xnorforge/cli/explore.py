@@ -59,7 +59,7 @@ def explore_verb(asked: Request, built: int, print_jobs: bool, as_json: bool) ->
     elif print_jobs:
         click.echo("".join(f"{line}\n" for line in lines), nl=False)
     else:
-        click.echo(f"{study.front_as_table(points, 20)}\n\n{study.NOTE}")
+        click.echo(f"{study.front_as_table(points, 20)}\n\n{study.NOTE}")  # front.md has all
     say(f"explore   {len(points)} foldings -> {wanted.out}/front.md, front.csv, front.svg")
 
 

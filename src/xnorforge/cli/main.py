@@ -44,7 +44,7 @@ class Command(click.Command):
     verb: Verb
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write them, of rare ones the names; those of every verb stand on the first page."""
+        """Write them; rare ones by name alone, and none of those that every verb has."""
         rows = {"Arguments": [(argument.name.upper(), argument.help) for argument in self.verb.arguments]}
         names = []
         for one in (one for one in self.get_params(ctx) if isinstance(one, click.Option)):
@@ -113,15 +113,11 @@ def command_of(verb: Verb) -> click.Command:
             read |= {"until": verb.stage, "show": verb.stage == "report"}
         function_of(verb)(**given, **read, as_json=as_json)
 
-    shown_elsewhere = (options.ALSO["json"], *(options.OPTIONS if verb.stage else ()))
-    parameters = [_argument(one) for one in verb.arguments]
-    parameters += [_option(one, hidden=one in shown_elsewhere) for one in declared]
+    hidden = (options.ALSO["json"], *(options.OPTIONS if verb.stage else ()))
+    parameters = [*map(_argument, verb.arguments), *(_option(one, one in hidden) for one in declared)]
     about = function_of(verb).__doc__
     if verb.stage:
-        about = (
-            f"{verb.help} The same as `xnorforge build --until {verb.stage}`, whose options it takes as far "
-        )
-        about += "as these stages read them."
+        about = f"{verb.help} As `build --until {verb.stage}`, with the options that its stages read."
     command = Command(
         verb.name, params=[*parameters, *_loudness()], callback=call, help=about, short_help=verb.help
     )
@@ -290,7 +286,7 @@ def outcome(error: Exception) -> tuple[int | None, str, bool]:
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "xnorforge"
         if isinstance(error, click.NoSuchOption) and (verbs := options.takers(error.option_name)):
-            return (2, f"{where}: does not read {error.option_name}; {verbs} do.", False)
+            return 2, f"{where}: does not read {error.option_name}; {verbs} do.", False
         text = f"{where}: {error.format_message().rstrip('.')}; `{where} --help` shows the usage."
         return 2, text, False
     if isinstance(error, click.Abort):

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import click
-import numpy as np
 
 from xnorforge.cli.main import print_object
 from xnorforge.core import networks
@@ -23,6 +22,8 @@ def demo_verb(asked: Request, image, video, box, gif: bool, port, out, as_json: 
     inputs.demo_request(net, image, video, box)
     checks.claim_folders(asked)
     run.run_stages(asked, "fold")
+    import numpy as np
+
     from xnorforge.demo import render  # whose kernels make a cache below out/
 
     net_dir, acc = asked.net_dir, asked.acc
@@ -34,7 +35,9 @@ def demo_verb(asked: Request, image, video, box, gif: bool, port, out, as_json: 
     )
     with job.stage("demo", folder, folder / render.RECORD, reads):
         exported = read_json(net_dir / "export.json")
-        task, given = inputs.demo_request(net or inputs.network_of(exported), image, video, box)
+        task, given = inputs.demo_request(
+            net if asked.model else inputs.network_of(exported), image, video, box
+        )
         if asked.model:
             task.shape = np.load(net_dir / "golden.npz")["images"].shape[1:]
         record = render.demo(acc, task, given, folder, gif, port)

@@ -1,6 +1,6 @@
 """Errors for users, shown instead of a traceback."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 
@@ -68,6 +68,15 @@ def all_slips(looks: Iterable[Callable[[], object]]) -> None:
             slips.append(str(error))
     if slips:
         raise UserError(" ".join(slips))
+
+
+def enumerated(words: Sequence[str]) -> str:
+    """Words as a sentence lists them.
+
+    >>> enumerated(["build", "sim", "cut"])
+    'build, sim and cut'
+    """
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def unknown(where: str, given: str, names: Iterable[str]) -> UserError:

@@ -12,7 +12,7 @@ from xnorforge.core import networks, plugins
 from xnorforge.core.errors import UserError, unknown
 from xnorforge.flows.importing.model_file import loaded
 from xnorforge.flows.importing.samples import SEED, Samples
-from xnorforge.pipeline.own_data import own_samples, test_pictures
+from xnorforge.pipeline.own_data import own_samples, samples_of_classes
 from xnorforge.sw import zoo
 from xnorforge.sw.datasets.base import without_downloads
 from xnorforge.sw.tasks.base import task_of
@@ -65,13 +65,13 @@ def for_model(
             as in a training.
 
     Raises:
-        UserError: see `input_shape`, `own_samples`, `test_pictures`; the task's images do not fit the input.
+        UserError: see `input_shape` and `own_data.py`; or the task's images do not fit the input.
     """
     shape = input_shape(path)
     if images_from:
         return own_samples(images_from, labels, shape)
     if data:
-        return test_pictures(Path(data), shape)
+        return samples_of_classes(Path(data), shape)
     if task:
         return _of_task(path, task, shape)
     found = SETS.get(shape)

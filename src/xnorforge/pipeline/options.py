@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import Any
 
-from xnorforge.core.errors import UserError, unknown
+from xnorforge.core.errors import UserError, enumerated, unknown
 
 SEEDS = (1, 2, 3)
 WORDS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
@@ -343,8 +343,9 @@ class Verb:
         builds: whether it takes the options of a build and gets them as one `Request`.
         module: of `xnorforge.cli`, whose function of the verb's name is called.
         stage: the last stage that a verb named after a stage runs; "" for all other verbs.
-        reads: stages whose options of a build, and those of all that they wait for, it takes; () for all.
-        leaves: options of a build that it does not take nevertheless.
+        reads: the last stages that it runs: it takes the options of a build that these and the stages before
+            them read; () for all.
+        leaves: options of a build that it does not take all the same.
     """
 
     name: str
@@ -365,12 +366,16 @@ class Verb:
         return (*(one for one in self._of_build() if one.key not in taken), *own)
 
     def _of_build(self) -> tuple[Option, ...]:
+        last = (self.stage,) if self.stage else self.reads
+        if not (self.builds and last):
+            return OPTIONS if self.builds else ()
         from xnorforge.pipeline import stages  # which reads these declarations
 
-        needed = [*self.reads, *([self.stage] if self.stage else [])]
-        for name in needed:  # which grows
-            needed += stages.declared()[name].before()
-        return tuple(one for one in OPTIONS if self.builds and (not needed or one.stage in needed))
+        needed = set(last)
+        for stage in reversed(stages.STAGES):
+            if stage.name in needed:
+                needed.update(stage.before())
+        return tuple(one for one in OPTIONS if one.stage in needed)
 
 
 def _also(*names: str, **changed: Any) -> tuple[Option, ...]:
@@ -519,7 +524,7 @@ def takers(name: str) -> str:
         ]
         if taken and verb.stage in ("", *(getattr(one, "stage", "") for one in taken)):
             found.append(verb.name)
-    return "" if not found else f"{', '.join(found[:-1])} and {found[-1]}" if found[1:] else found[0]
+    return enumerated(found)
 
 
 def verb(name: str) -> Verb:

@@ -25,7 +25,7 @@ LAST = "last"
 LARGEST = 1 << 53  # of a label; all whole numbers up to it are float64 numbers
 
 
-def test_pictures(data: Path, shape: tuple[int, ...]) -> Samples:
+def samples_of_classes(data: Path, shape: tuple[int, ...]) -> Samples:
     """The test pictures of a folder with a folder for each class, fitted to an input as in a training.
 
     Raises:

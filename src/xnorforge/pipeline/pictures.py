@@ -29,16 +29,14 @@ def given_pictures(net: str | None, data: str | None, task: str | None = None) -
         UserError: they are missing, too many, or no folder of classes.
     """
     known = net in networks.names() or networks.is_given(net or "")
-    if known:
-        wanted = networks.takes_data(str(net))
-    else:
-        wanted = not net and (not task or networks.takes_data(f"{task}-"))
-    if known and wanted and not data:
+    needed = known and networks.takes_data(str(net))
+    allowed = needed if net else not task or networks.takes_data(f"{task}-")
+    if needed and not data:
         raise UserError(
             f"DATA: {net} is trained on your own pictures; give DATA=photos/, a folder with one subfolder of "
             "pictures per class."
         )
-    if data and not wanted:
+    if data and not allowed:
         kinds = {networks.task_name(name) for name in networks.names() if networks.takes_data(name)}
         raise UserError(
             f"DATA: {net or 'MODEL'} is not trained on a folder; leave it out, or choose "

@@ -201,7 +201,7 @@ def log_path(stage: Stage, net_dir: Path, acc: Path) -> Path:
 
 @contextmanager
 def ended_with_us(pool: ThreadPoolExecutor, children: list[subprocess.Popen]) -> Iterator[None]:
-    """Where a build is interrupted, stages that wait do not start, and those that run end without a word."""
+    """If the build is interrupted, start no further stage, and end the running ones without a message."""
     try:
         yield
     except BaseException:

@@ -131,18 +131,19 @@ def stages_of(backend: str, board: str, pnr: str = "auto") -> list[Stage]:
     Raises:
         UserError: no such back end or board.
     """
-    found = [declared()[name] for name in ALWAYS]
+    known = declared()
+    found = [known[name] for name in ALWAYS]
     for name in following(backend):
         if name == "netlist" and not simulates_netlists(board):
             continue
-        found.append(declared().get(name) or _own(backend, name, tuple(stage.name for stage in found)))
+        found.append(known.get(name) or _own(backend, name, tuple(stage.name for stage in found)))
     if not no_bitstream(backend, board, pnr):
-        found.append(declared()["bitstream"])
+        found.append(known["bitstream"])
     if "generate" in following(backend) and boards.load(board).shell_kind != "uart":
         routed = tuple(stage.name for stage in found if stage.name == "bitstream")
-        found.append(replace(declared()["overlay"], inputs=(*declared()["overlay"].inputs, *routed)))
+        found.append(replace(known["overlay"], inputs=(*known["overlay"].inputs, *routed)))
     inputs = tuple(stage.name for stage in found)
-    return [*found, replace(declared()["report"], inputs=inputs)]
+    return [*found, replace(known["report"], inputs=inputs)]
 
 
 def _own(backend: str, name: str, inputs: tuple[str, ...]) -> Stage:
