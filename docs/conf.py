@@ -1,5 +1,8 @@
 """The site: `make docs` builds it into out/site with Sphinx, furo and MyST, offline and without warnings.
 
+The pages of docs/reference show docstrings (autodoc) and the command line (sphinx-click); they are templates,
+filled from registries.py.
+
 The source folder is the checkout itself, so that links between README.md, CONTRIBUTING.md and docs/ are the
 same on the forge and in the site; README.md is the home page.
 """
@@ -10,18 +13,18 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tools")]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "docs")]
 
-import reference  # noqa: E402
+import registries  # noqa: E402
 
 import xnorforge  # noqa: E402
 
 project, author = "xnorforge", "The xnorforge developers"
 version = release = xnorforge.__version__
 html_title = f"xnorforge {version}"
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
 root_doc = "README"
-include_patterns = ["*.md", "docs/**/*.md", "examples/*.md"]
+include_patterns = ["*.md", "docs/**/*.md", "docs/reference/*.rst", "examples/*.md"]
 exclude_patterns = [".*", *"out build src hw sw flows sim tests tools shared NOTICE".split()]  # noqa: SIM905
 html_theme = "furo"
 html_static_path = ["site"]
@@ -30,7 +33,11 @@ html_show_sphinx = html_copy_source = False
 highlight_language = "none"
 myst_heading_anchors = 4
 myst_enable_extensions = ["html_image"]
-suppress_warnings = ["myst.header"]  # generated pages begin a level below
+default_role = "literal"
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True  # as they are written
+autodoc_typehints_format = "short"
+napoleon_use_ivar = True
 python_use_unqualified_type_names = True
 smartquotes = False  # they would turn -- into a dash
 
@@ -44,7 +51,7 @@ GUIDE = [
 
 def pages(folder: str, order: list[str] | None = None) -> list[str]:
     """The pages of a folder, those of `order` first."""
-    names = sorted(path.stem for path in (ROOT / folder).glob("*.md"))
+    names = sorted(path.stem for path in (ROOT / folder).glob("*.*") if path.suffix in (".md", ".rst"))
     known = order or []
     return [f"{folder}/{name}" for name in (*known, *(name for name in names if name not in known))]
 
@@ -52,7 +59,7 @@ def pages(folder: str, order: list[str] | None = None) -> list[str]:
 NAVIGATION = {
     "Guide": pages("docs/guide", GUIDE),
     "Methods": pages("docs/methods"),
-    "Reference": [f"docs/reference/{name}" for name in reference.PAGES],
+    "Reference": pages("docs/reference", ["verbs", "python"]),
     "Results": pages("docs/results"),
     "Project": ["examples/README", "CONTRIBUTING", "CHANGELOG", "SECURITY", "CODE_OF_CONDUCT"],
 }
@@ -61,8 +68,13 @@ TITLES = {"CODE_OF_CONDUCT": "Code of conduct"}  # of pages whose own heading is
 LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s#]+)\)")
 
 
-def read(_app, docname: str, source: list[str]) -> None:
-    """Add the navigation to the home page; take links away that lead nowhere in a site."""
+def read(app, docname: str, source: list[str]) -> None:
+    """Fill the templates of the reference, add the navigation to the home page, and take links away that lead
+    nowhere in a site.
+    """
+    if docname.startswith("docs/reference/"):
+        source[0] = app.builder.templates.render_string(source[0], registries.SHOWN)
+        return
     folder = (ROOT / docname).parent
 
     def linked(found: re.Match) -> str:
@@ -78,9 +90,26 @@ def read(_app, docname: str, source: list[str]) -> None:
             there = "\n".join(
                 f"{TITLES[name]} <{name}>" if name in TITLES else name
                 for name in names
-                if (ROOT / f"{name}.md").exists()
+                if any(ROOT.glob(f"{name}.*"))
             )
             source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {title}\n\n{there}\n```\n" if there else ""
+
+
+def plain(_app, what: str, _name, _shown, _options, lines: list[str]) -> None:
+    """Docstrings are plain text: what is indented is code, except in sections of Google's style, and nothing
+    else is markup.
+    """
+    section = code = False
+    text = list(lines)
+    # An empty comment first, as napoleon takes what is before a colon in the first line for a type.
+    lines[:] = ["..", ""] if what in ("attribute", "property") else []
+    for line in text:
+        if line and not line.startswith(" "):
+            section = re.fullmatch(r"(?:Args|Attributes|Returns|Yields|Raises):", line) is not None
+        before, code = code, (line.startswith("    ") and not section) or (code and not line.strip())
+        if before != code:
+            lines += ["", "::", ""] if code else [""]
+        lines.append(line if code else registries.escaped(line))
 
 
 def finish(app, failure) -> None:
@@ -91,8 +120,8 @@ def finish(app, failure) -> None:
 
 
 def setup(app) -> None:
-    """Write the reference pages first; called by Sphinx."""
-    reference.write(reference.FOLDER)
+    """Called by Sphinx."""
     app.connect("source-read", read)
+    app.connect("autodoc-process-docstring", plain, priority=100)  # before napoleon
     app.connect("env-get-outdated", lambda *_: [root_doc])  # its navigation names the pages there are
     app.connect("build-finished", finish)

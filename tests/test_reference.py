@@ -1,154 +1,129 @@
-"""Reference pages follow the declarations: what changes there changes in its page. The site builds."""
+"""The site builds, with what plug-ins add; its reference has all verbs, options, operators, public names."""
 
+import html
 import os
 import re
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 
 import xnorforge
-from xnorforge.core import plugins
+from xnorforge.core import errors, plugins
 from xnorforge.pipeline import options, stages
 
-from .documents import ROOT, sections, tool, write
+from .documents import ROOT, sections, write
 
-reference = tool("reference")
 FLAGS = ("-q", "-W", "--keep-going", "-c", "docs", "-d")  # as `make docs` has them
 RECIPES = ("A method", "A board", "A part family", "A task", "A back end")
+PLUGINS = {"methods": "sw/methods", "operators": "hw/ops", "boards": "hw/boards", "families": "hw/families",
+           "tasks": "sw/tasks", "networks": "sw/networks", "backends": "flows/backends"}  # fmt: skip
 
 
-def lines(page):
-    return reference.PAGES[page]().splitlines()
-
-
-def row(page, name):
-    """The first row of the tables that begins with a name."""
-    return next(line for line in lines(page) if line.startswith(f"| `{name}` |"))
-
-
-def test_what_a_plug_in_adds_is_on_the_pages(tmp_path):
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory):
     """The recipes of CONTRIBUTING.md and the operator that it names, in one folder of plug-ins."""
+    folder = tmp_path_factory.mktemp("mine")
     found = sections(ROOT / "CONTRIBUTING.md")
     for title in RECIPES:
-        write([block for block in found[title] if block.path], tmp_path / "mine")
-    shutil.copytree(ROOT / "tests/plugins/absolute", tmp_path / "mine", dirs_exist_ok=True)
-    mine = {
-        path.relative_to(tmp_path / "mine").with_suffix("").parts for path in (tmp_path / "mine").rglob("*")
-    }
-    pages = {"methods": "sw/methods", "operators": "hw/ops", "boards": "hw/boards", "families": "hw/families",
-             "tasks": "sw/tasks", "networks": "sw/networks", "backends": "flows/backends"}  # fmt: skip
-    words = [sys.executable, ROOT / "tools/reference.py", tmp_path / "pages", *pages, "nodes"]
-    env = os.environ | {"XNORFORGE_PLUGINS": str(tmp_path / "mine")}
-    done = subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
-    for page, folder in pages.items():
-        names = {parts[2] for parts in mine if "/".join(parts[:2]) == folder and len(parts) > 2} - {
-            "__pycache__"
-        }
+        write([block for block in found[title] if block.path], folder)
+    shutil.copytree(ROOT / "tests/plugins/absolute", folder, dirs_exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, mine):
+    """{page: its HTML}, built without a warning."""
+    pytest.importorskip("sphinx_click")
+    folder = tmp_path_factory.mktemp("site")
+    words = [sys.executable, "-m", "sphinx", *FLAGS, folder / "trees", ".", folder / "site"]
+    env = os.environ | {"XNORFORGE_PLUGINS": str(mine)}
+    done = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode == 0 and not done.stderr, done.stderr[-4000:]
+    assert "xnor_mvu" in (folder / "site/searchindex.js").read_text()
+    found = (folder / "site").rglob("*.html")
+    return {str(path.relative_to(folder / "site")): path.read_text() for path in found}
+
+
+def text_of(page):
+    """What a reader sees of a page, in one line."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", page)).split())
+
+
+def test_the_site_has_every_page_and_needs_no_network(site):
+    written = [
+        path for folder in ("guide", "methods", "results", "reference")
+        for path in (ROOT / "docs" / folder).glob("*.*") if path.suffix in (".md", ".rst")
+    ]  # fmt: skip
+    expected = {str(path.relative_to(ROOT).with_suffix(".html")) for path in written}
+    assert {"index.html", "search.html", "docs/reference/verbs.html", *expected} <= set(site)
+    for name, text in site.items():
+        loaded = re.findall(r"<(?:script|img|link)\b[^>]*?\b(?:src|href)=\"([^\"]+)\"", text)
+        assert not [one for one in loaded if one.startswith(("http:", "https:", "//"))], name
+
+
+def test_what_a_plug_in_adds_is_on_the_pages(site, mine):
+    parts = {path.relative_to(mine).with_suffix("").parts for path in mine.rglob("*")}
+    for page, folder in PLUGINS.items():
+        names = {one[2] for one in parts if "/".join(one[:2]) == folder and len(one) > 2} - {"__pycache__"}
         assert names, page
         for name in names:
             shown = name.replace("_", "-", 1) if page == "networks" else name
-            heading = rf"^## {re.escape(shown)}$|^\| `{re.escape(shown)}` \|"
-            assert re.search(heading, (tmp_path / f"pages/{page}.md").read_text(), re.MULTILINE), (
-                page,
-                shown,
+            heading = (
+                rf"<h2>{re.escape(shown)}<|<td><p><code[^>]*><span class=\"pre\">{re.escape(shown)}</span>"
             )
+            assert re.search(heading, site[f"docs/reference/{page}.html"]), (page, shown)
             assert name not in plugins.names(folder.replace("/", "."))
-    assert "\n| `Abs` |" in (tmp_path / "pages/nodes.md").read_text()  # the operator of the recipe lowers it
+    assert ">Abs</span>" in site["docs/reference/nodes.html"]  # the operator of the recipe lowers it
 
 
-def test_a_changed_option_changes_its_row(monkeypatch):
-    old = row("options", "BOARD")
-    new = tuple(
-        replace(one, help="Where to | run.", default="ultra96") if one.name == "board" else one
-        for one in options.OPTIONS
-    )
-    monkeypatch.setattr(options, "OPTIONS", new)
-    assert "`pynq-z2`" in old
-    assert row("options", "BOARD") == "| `BOARD` | text | `ultra96` | Where to \\| run. |"
-
-
-def test_a_new_verb_and_its_own_option_are_on_both_pages(monkeypatch):
-    own = options.Option("depth", "How deep.", 3, kind="count")
-    verb = options.Verb("dig", "Tools", "Dig a hole.", (options.Argument("where", "A place.", True),), (own,))
-    monkeypatch.setattr(options, "VERBS", (*options.VERBS, verb))
-    text = reference.PAGES["verbs"]()
-    assert "## Tools\n\n### dig\n\nDig a hole.\n\n```text\nxnorforge dig WHERE [options]\n```" in text
-    assert "- `WHERE`: A place." in text and "`--depth`" in text
-    assert row("options", "DEPTH").endswith("| `3` | How deep. | [dig](verbs.md#dig) |")
-
-
-def test_every_option_and_verb_is_on_its_page():
-    shown = "\n".join(lines("options"))
-    for one in {one for verb in options.VERBS for one in verb.all_options()}:
-        assert f"\n| `{one.variable}` |" in shown, one.name
-    headings = set(lines("verbs"))
-    assert {f"### {verb.name}" for verb in options.VERBS} <= headings
+def test_every_verb_option_and_exit_code_is_on_the_page_of_verbs(site):
+    page = site["docs/reference/verbs.html"]
+    for verb in options.VERBS:
+        assert f'id="xnorforge-{verb.name}"' in page, verb.name
+        for one in verb.all_options():
+            hidden = (verb.stage and one in options.OPTIONS) or one.key == "json"
+            assert hidden or f'id="cmdoption-xnorforge-{verb.name}-{one.flag[2:]}"' in page, (
+                verb.name,
+                one.name,
+            )
+        for one in verb.arguments:
+            assert one.help in text_of(page), (verb.name, one.name)
     for code, meaning in options.EXITS.items():
-        assert f"| `{code}` | {meaning} |" in headings
+        assert f"{code} {meaning.replace('`', '')}" in text_of(page)
+    for name in ("json", "quiet", "plain", "verbose"):
+        assert f"--{name} " in text_of(page)
 
 
-def test_a_changed_stage_and_exit_code_change_their_pages(monkeypatch):
-    first, *others = stages.STAGES
-    monkeypatch.setattr(stages, "STAGES", (replace(first, environment=("NEW_VARIABLE",)), *others))
-    monkeypatch.setitem(options.EXITS, 7, "out of luck")
-    assert "| environment | `NEW_VARIABLE` |" in lines("stages")
-    assert "| `7` | out of luck |" in lines("verbs")
+def test_the_python_api_shows_every_public_name_and_defaults_as_they_are_written(site):
+    page = site["docs/reference/python.html"]
+    names = [f"xnorforge.{name}" for name in xnorforge.PUBLIC]
+    kinds = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, Exception)]
+    names += [f"xnorforge.core.errors.{one.__name__}" for one in kinds]
+    for name in (*names, "xnorforge.Accelerator.scores", "xnorforge.accelerator.Report"):
+        assert f'id="{name}"' in page, name
+    assert "board: str = 'pynq-z2'" in text_of(page) and "scale: float = 1 / 255" in text_of(page)
 
 
-def test_a_changed_docstring_and_signature_change_the_python_api(monkeypatch):
-    def build(model, board="tiny"):
-        """Build it.
-
-        Args:
-            model: a network,
-                or a_file.
-            board: where.
-
-        Raises:
-            UserError: it cannot be.
-        """
-
-    monkeypatch.setattr(xnorforge, "build", build, raising=False)
-    text = reference.PAGES["python"]()
-    assert "{py:function} xnorforge.build(model, board=tiny)\nBuild it.\n\n**Arguments**\n" in text
-    assert "- `model`: a network, or a\\_file.\n- `board`: where.\n\n**Raises**\n\n- `UserError`" in text
+def test_every_operator_says_what_it_computes_and_every_attribute_has_a_type(site):
+    parts = site["docs/reference/operators.html"].split("<h2>")[1:]
+    names = [part.partition("<")[0] for part in parts]
+    assert names == sorted([*plugins.names("hw.ops"), "absolute"])
+    for name, part in zip(names, parts):
+        said = re.search(r"<dd><p>(.*?)</p>", part, re.DOTALL)
+        assert said and len(said[1]) > 20, name
+        assert "attribute type default values" in text_of(part), name
 
 
-def test_every_operator_says_what_it_computes_and_every_attribute_has_a_type():
-    text = reference.PAGES["operators"]()
-    parts = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
-    assert [part.partition("\n")[0] for part in parts] == plugins.names("hw.ops")
-    for part in parts:
-        assert len(part.split("\n\n")[1]) > 20, part[:200]
-        assert "| attribute | type | default |" in part or "| attribute | type |" in part, part[:200]
+def test_a_hyper_parameter_has_its_default_and_its_comment(site):
+    shown = text_of(site["docs/reference/methods.html"])
+    assert "nu: float = 0.0001¶ variance of the reconstruction error" in shown
+    assert "keep latents where |w X| <= 1; false: in [-1, 1], where the task's gradient may not pass" in shown
 
 
-def test_a_page_that_is_the_same_is_not_written_again(tmp_path):
-    reference.write(tmp_path, ["verbs"])
-    before = (tmp_path / "verbs.md").stat().st_mtime_ns
-    reference.write(tmp_path, ["verbs"])
-    assert (tmp_path / "verbs.md").stat().st_mtime_ns == before
-
-
-def test_the_site_builds_without_a_warning_and_needs_no_network(tmp_path):
-    pytest.importorskip("sphinx")
-    words = [sys.executable, "-m", "sphinx", *FLAGS, tmp_path / "trees", "."]
-    done = subprocess.run([*words, tmp_path / "site"], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0 and not done.stderr, done.stderr[-4000:]
-    pages = {
-        str(path.relative_to(tmp_path / "site")): path.read_text()
-        for path in (tmp_path / "site").rglob("*.html")
-    }
-    written = [
-        *ROOT.glob("docs/guide/*.md"), *ROOT.glob("docs/methods/*.md"), *ROOT.glob("docs/results/*.md"),
-    ]  # fmt: skip
-    expected = {str(path.relative_to(ROOT).with_suffix(".html")) for path in written}
-    assert {"index.html", "search.html", "docs/reference/options.html", *expected} <= set(pages)
-    for name, text in pages.items():
-        loaded = re.findall(r"<(?:script|img|link)\b[^>]*?\b(?:src|href)=\"([^\"]+)\"", text)
-        assert not [one for one in loaded if one.startswith(("http:", "https:", "//"))], name
-    assert "xnor_mvu" in (tmp_path / "site/searchindex.js").read_text()
+def test_every_stage_has_its_inputs_outputs_and_options(site):
+    shown = text_of(site["docs/reference/stages.html"])
+    for stage in stages.STAGES:
+        for given in (stage.inputs, stage.outputs, stage.options, stage.environment):
+            assert not given or ", ".join(given) in shown, stage.name

@@ -42,10 +42,9 @@ CALLED_ELSEWHERE = {
     ),
     "FINN": "generate_hdl code_generation_ipi",
     "nodes by the names of their types": "SignedConv ByPlace DirectedPool Pad RatesWindow Rectify",
-    "verbs and pages by name": (
+    "verbs by name": (
         "explore_verb cut_verb diff_verb explain_verb list_verb doctor_verb import_verb "
-        "demo_verb package_verb train_verb train_float_verb compare_verb "
-        "formats python"
+        "demo_verb package_verb train_verb train_float_verb compare_verb"
     ),
     "stages by name": "overlay",
     "templates of the report": "percent_bar device_rows",

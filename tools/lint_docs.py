@@ -18,7 +18,7 @@ WORDS, README_WORDS, MAKEFILE_LINES, VERSION_LINES, LINE = 30_000, 900, 60, 60, 
 COUNTED = ("README.md", "CONTRIBUTING.md", "docs/guide/*.md", "docs/methods/*.md", "examples/README.md")
 PAGES = ("*.md", *(f"docs/{of}/*.md" for of in ("guide", "methods", "results")), "examples/*.md",
          ".github/**/*.md")  # fmt: skip
-GENERATED = ("docs/results/", "docs/reference/")  # their tables may be wide
+GENERATED = "docs/results/"  # its tables may be wide
 CODE = ("src/xnorforge", "hw", "sw", "flows", "sim", "examples", "tools")
 LITERALS = {".sv", ".svh", ".v", ".c", ".h", ".cpp", ".tcl"}
 STANDARD = "longer|more|less|better|worse"  # after "is no"
@@ -109,17 +109,7 @@ def anchors(text: str) -> set[str]:
     return {*found, *re.findall(r"(?:id|name)=\"([^\"]+)\"", text)}
 
 
-def generated_pages() -> set[str]:
-    """The reference pages that tools/reference.py makes."""
-    try:
-        sys.path.insert(0, str(ROOT / "tools"))
-        from reference import PAGES as MADE
-    finally:
-        sys.path.pop(0)
-    return {f"docs/reference/{name}.md" for name in MADE}
-
-
-def dead_links(root: Path, page: Path, text: str, made: set[str]) -> Iterator[Finding]:
+def dead_links(root: Path, page: Path, text: str) -> Iterator[Finding]:
     """Links to files, folders or headings that do not exist; a link out of the checkout is the forge's."""
     hidden = blanked(blanked(text, FENCE), SPAN)
     for found in LINK.finditer(hidden):
@@ -128,9 +118,8 @@ def dead_links(root: Path, page: Path, text: str, made: set[str]) -> Iterator[Fi
         target = (page.parent / path).resolve() if path else page
         if re.match(r"[a-z][a-z+.-]*:", link) or not target.is_relative_to(root):
             continue
-        name = str(target.relative_to(root))
         heads = anchors(target.read_text()) if target.suffix == ".md" and target.exists() else {anchor}
-        if not target.exists() and name not in made:
+        if not target.exists():
             yield page, line_of(text, found.start()), f"dead link: {link}"
         elif anchor and anchor not in heads:
             what = f"dead link: {path or page.name} has no heading #{anchor}"
@@ -205,11 +194,11 @@ def texts_of_code(root: Path) -> Iterator[Finding]:
 
 def findings(root: Path = ROOT) -> list[Finding]:
     """Everything that is wrong."""
-    root, made = root.resolve(), generated_pages()
+    root = root.resolve()
     found = [*budgets(root), *unfounded(root)]
     for page in pages(root):
         text = page.read_text()
-        found += [*long_lines(root, page, text), *dead_links(root, page, text, made)]
+        found += [*long_lines(root, page, text), *dead_links(root, page, text)]
         shown = blanked(blanked(text, FENCE), SPAN)
         found += phrases(page, [(1, shown)])
     return [*found, *texts_of_code(root)]

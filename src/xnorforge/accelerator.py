@@ -24,7 +24,7 @@ class Report:
 
     Attributes:
         page: report.html.
-        record: the whole report, report.json (docs/reference/formats.md lists the keys).
+        record: the whole report, report.json (docs/reference/formats.rst lists the keys).
     """
 
     page: Path

@@ -227,18 +227,17 @@ class Method(base.Method):
     RECIPES: ClassVar = {"paper": {"*": WRN_RECIPE}}
     CAPTURES: ClassVar[bool] = True
 
-    # lambda, weight of the kernel loss; with 0, w stays 1 and each step is that of plain training
+    #: lambda, weight of the kernel loss; with 0, w stays 1 and each step is that of plain training
     kernel: float = KERNEL
-    feature: float = FEATURE  # theta, weight of the feature loss; with 0 there is no fine-tuning phase
-    # Apply the feature loss before the last sign in networks whose classifier reads bits.
+    feature: float = FEATURE  #: theta, weight of the feature loss; with 0 there is no fine-tuning phase
+    #: Apply the feature loss before the last sign in networks whose classifier reads bits.
     anywhere: bool = False
-    nu: float = NU  # variance of the reconstruction error
-    # Move latents in a separate step after the optimiser's, as decay in AdamW: learning rate * pull times the
-    # distance to the minimum of the kernel loss; `kernel` then moves only w, mu and sigma. 0: one joint loss.
+    nu: float = NU  #: variance of the reconstruction error
+    #: Move latents in a separate step after the optimiser's, as decay in AdamW: learning rate * pull times
+    #: the distance to the minimum of the kernel loss; `kernel` then moves w, mu and sigma. 0: one joint loss.
     pull: float = PULL
-    band: bool = (
-        True  # keep latents where |w X| <= 1; false: in [-1, 1], where the task's gradient may not pass
-    )
+    #: keep latents where |w X| <= 1; false: in [-1, 1], where the task's gradient may not pass
+    band: bool = True
 
     def __post_init__(self) -> None:
         self.pull = self.pull if self.kernel else 0.0  # nothing moves w, mu and sigma

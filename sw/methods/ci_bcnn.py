@@ -247,21 +247,21 @@ class Method(base.Method):
         }
     }  # fmt: skip
 
-    dead: float = 1.5  # T: an edge of |K| = 3 acts on sums beyond it, in deviations of the layer's sums
-    height: float = 1.0  # u: height of a step of the staircase, in the same deviations
-    unit: float = 0.0  # U0: the staircase of the paper, steps of U0 N0 and |K| parts of all sums; 0: `dead`
-    density: float = 0.1  # rho_max: largest share of edges in a group of 16 x 16; 0: no edges
-    edges: int = 100  # most edges of a layer
-    space: int = 1  # K0: |K| is 3 .. 2 K0 + 1
-    mining: float = 0.5  # mine after each of the last epochs, given as a share of all; 0: use `rounds`
-    rounds: int = 2  # how often edges are mined, evenly over the epochs
-    batches: int = 1  # batches of training images per round, without repetition
-    steps: int = 24  # maximum number of policy steps per batch, each with one action per layer
-    images: int = 512  # images per mining batch, fewer if they are large
-    band: float = 0.003  # h: smaller changes of the cross entropy are ignored
-    discount: float = 0.99  # gamma: discount of rewards
-    rate: float = 1e-3  # alpha: learning rate of the policy
-    uniform: bool = False  # propose edges at random instead of by the policy, for comparison
+    dead: float = 1.5  #: T: an edge of |K| = 3 acts on sums beyond it, in deviations of the layer's sums
+    height: float = 1.0  #: u: height of a step of the staircase, in the same deviations
+    unit: float = 0.0  #: U0: the staircase of the paper, steps of U0 N0 and |K| parts of all sums; 0: `dead`
+    density: float = 0.1  #: rho_max: largest share of edges in a group of 16 x 16; 0: no edges
+    edges: int = 100  #: most edges of a layer
+    space: int = 1  #: K0: |K| is 3 .. 2 K0 + 1
+    mining: float = 0.5  #: mine after each of the last epochs, given as a share of all; 0: use `rounds`
+    rounds: int = 2  #: how often edges are mined, evenly over the epochs
+    batches: int = 1  #: batches of training images per round, without repetition
+    steps: int = 24  #: maximum number of policy steps per batch, each with one action per layer
+    images: int = 512  #: images per mining batch, fewer if they are large
+    band: float = 0.003  #: h: smaller changes of the cross entropy are ignored
+    discount: float = 0.99  #: gamma: discount of rewards
+    rate: float = 1e-3  #: alpha: learning rate of the policy
+    uniform: bool = False  #: propose edges at random instead of by the policy, for comparison
 
     def __post_init__(self) -> None:
         if not 0 <= self.mining <= 1:

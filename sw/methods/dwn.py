@@ -149,8 +149,8 @@ class Votes(nn.Module):
 class Method(base.Method):
     """Dense layers of bits are tables; all others train straight through."""
 
-    fan_in: int = 6  # inputs that a neuron reads
-    search_share: float = 0.5  # share of the epochs before the inputs are settled
+    fan_in: int = 6  #: inputs that a neuron reads
+    search_share: float = 0.5  #: share of the epochs before the inputs are settled
 
     def __post_init__(self):
         if not 1 <= self.fan_in <= MOST:

@@ -70,17 +70,16 @@ class Method(base.Method):
 
     CAPTURES: ClassVar[bool] = True
 
-    bases: int = 3  # K: branches of a group, or weights of a sum
-    decomposition: str = "v1"  # groups of one block (v1), two (v2) or all (v3); lbd: each layer is a sum
-    aggregate: str = "mean"  # how branches are combined: mean, or learned weights
-    gate: str = "none"  # a branch reads the aggregate (none), or a learned mixture (scalar, per_branch)
-    relu: str = "residual"  # ReLU before norms of a group: residual (only with shortcuts), always, never
-    dilations: str = "none"  # dilation of each branch, such as 1,2,3
-    atrous: bool = (
-        True  # layers of several rates keep their rates (BPAC); false: rate 1, the paper's comparison
-    )
-    weight_scale: str = "tensor"  # alpha per tensor, or per channel
-    warmup: float = 0.2  # share of the epochs with real weights
+    bases: int = 3  #: K: branches of a group, or weights of a sum
+    decomposition: str = "v1"  #: groups of one block (v1), two (v2) or all (v3); lbd: each layer is a sum
+    aggregate: str = "mean"  #: how branches are combined: mean, or learned weights
+    gate: str = "none"  #: a branch reads the aggregate (none), or a learned mixture (scalar, per_branch)
+    relu: str = "residual"  #: ReLU before norms of a group: residual (only with shortcuts), always, never
+    dilations: str = "none"  #: dilation of each branch, such as 1,2,3
+    #: layers of several rates keep their rates (BPAC); false: rate 1, the paper's comparison
+    atrous: bool = True
+    weight_scale: str = "tensor"  #: alpha per tensor, or per channel
+    warmup: float = 0.2  #: share of the epochs with real weights
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():

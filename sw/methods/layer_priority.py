@@ -114,21 +114,19 @@ class Method(base.Method):
 
     CAPTURES: ClassVar[bool] = True
 
-    mode: str = "w1a1"  # binary layers read bits (w1a1) or 8-bit activations (w1a8)
-    order: str = (
-        "inverse_depth"  # order of layers: inverse_depth (the paper's), forward_depth, sensitivity, size
-    )
-    binarise: int = -1  # number of layers to binarise; -1: all
-    ranking: str = ""  # explicit order of the layers, as in tradeoff.csv; replaces `order`
-    exclude_heads: bool = False  # keep the layer of the scores at 8 bits
-    max_loss: float = 1.0  # largest loss of held-out accuracy against the float network, 0 to 1; 1: no limit
-    target_ratio: float = (
-        0.0  # stop when all weights together are this many times smaller than float32; 0: never
-    )
-    rho: float = 0.0  # weight of the discrepancy; with Adam its steady pull freezes signs
-    float_share: float = 0.1  # share of the epochs before the first layer is binarised
-    polish_share: float = 0.8  # share of the epochs after the last layer is binarised
-    step_rate: float = 0.4  # learning rate of the steps, as a multiple of the recipe's
+    mode: str = "w1a1"  #: binary layers read bits (w1a1) or 8-bit activations (w1a8)
+    #: order of layers: inverse_depth (the paper's), forward_depth, sensitivity, size
+    order: str = "inverse_depth"
+    binarise: int = -1  #: number of layers to binarise; -1: all
+    ranking: str = ""  #: explicit order of the layers, as in tradeoff.csv; replaces `order`
+    exclude_heads: bool = False  #: keep the layer of the scores at 8 bits
+    max_loss: float = 1.0  #: largest loss of held-out accuracy against the float network, 0 to 1; 1: no limit
+    #: stop when all weights together are this many times smaller than float32; 0: never
+    target_ratio: float = 0.0
+    rho: float = 0.0  #: weight of the discrepancy; with Adam its steady pull freezes signs
+    float_share: float = 0.1  #: share of the epochs before the first layer is binarised
+    polish_share: float = 0.8  #: share of the epochs after the last layer is binarised
+    step_rate: float = 0.4  #: learning rate of the steps, as a multiple of the recipe's
 
     def __post_init__(self) -> None:
         for name, given, there in (("mode", self.mode, MODES), ("order", self.order, ORDERS)):

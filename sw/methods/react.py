@@ -54,7 +54,7 @@ class Method(base.Method):
 
     CAPTURES: ClassVar[bool] = True
 
-    guide: str = "none"  # folder of a train-float run of this network; its scores replace the labels
+    guide: str = "none"  #: folder of a train-float run of this network; its scores replace the labels
 
     def __post_init__(self) -> None:
         self.teacher: nn.Module | None = None

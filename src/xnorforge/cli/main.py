@@ -28,6 +28,7 @@ LOUDNESS = {
     "plain": "One line per event, for logs: no bars, no counts (the default where CI is set).",
     "verbose": "Also print why a stage runs, and tracebacks.",
 }
+EVERY = {"json": options.ALSO["json"].help, **LOUDNESS}  # options of every verb
 HEADINGS = {"export": "Network", "lower": "Network", "fold": "Folding", "sim": "Simulation", "synth": "Other"}
 # Options of which a help page gives the names alone.
 RARE = (
@@ -85,8 +86,7 @@ class Verbs(click.Group):
             with formatter.section(group):
                 formatter.write_dl([(verb.name, verb.help) for verb in verbs])
         with formatter.section("Options of every verb"):
-            every = {"json": options.ALSO["json"].help, **LOUDNESS}
-            formatter.write_dl([(f"--{name}", text) for name, text in every.items()])
+            formatter.write_dl([(f"--{name}", text) for name, text in EVERY.items()])
 
 
 def command_of(verb: Verb) -> click.Command:
@@ -134,12 +134,14 @@ def function_of(verb: Verb) -> Callable[..., Any]:
 
 def _argument(one: Argument) -> click.Parameter:
     names = one.name == "what"
-    return click.Argument(
+    found = click.Argument(
         [one.name],
         required=one.required,
         metavar=one.name.upper() if one.required else f"[{one.name.upper()}]",
         shell_complete=_complete("net") if names else None,
     )
+    found.help = one.help  # an argument of older versions of click has none
+    return found
 
 
 def _option(one: Option, hidden: bool) -> click.Parameter:
