@@ -15,6 +15,7 @@ import numpy as np
 from xnorforge.core import artifacts
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.words import binary
+from xnorforge.hw.wrap import bare
 from xnorforge.sim.alone import constants, element_bits, with_inner
 from xnorforge.sim.netlist_memories import Netlist, UnreadError
 
@@ -74,7 +75,7 @@ def _texts(rtl: Path, ops: list[HwOp], rows: list[dict]) -> list[dict]:
     names = {
         name for op in ops if op.inner for name, one in with_inner(op) if one.inner or not one.memories()
     }
-    wrong = sum((rtl / name).read_text() != text for name, text in texts.items())
+    wrong = sum(bare((rtl / name).read_text()) != bare(text) for name, text in texts.items())
     its = [row for row in rows if row["layer"] in names]
     for row in its:
         row["compared"] = 0 if wrong else row["bits"]
@@ -157,7 +158,7 @@ def mapped_contents(netlist: Netlist, instances: dict[str, str], made: dict[str,
 
 def instantiated(text: str) -> tuple[Given, dict[str, str]]:
     """Parameters and files of an operator's module in the module of a layer."""
-    (given,) = re.findall(r"^  \w+ #\((.*?)^  \) u_op", text, re.MULTILINE | re.DOTALL)
+    (given,) = re.findall(r"^  \w+(?: #\((.*?)^  \))? u_op", text, re.MULTILINE | re.DOTALL)
     found: Given = {name: int(value) for name, value in re.findall(r"\.(\w+)\((\d+)\)", given)}
     found |= re.findall(r"\.(\w+)\(xf_pkg::(\w+)\)", given)
     return found, dict(re.findall(r'\.(\w+)\("(.*?)"\)', given))

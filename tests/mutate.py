@@ -22,7 +22,6 @@ import json
 import os
 import random
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -41,6 +40,7 @@ sys.path[:0] = PLACES
 import imports  # noqa: E402
 import prove  # noqa: E402
 from proofs import PROOFS  # noqa: E402
+from prove import processor_seconds  # noqa: E402
 
 del sys.path[: len(PLACES)]
 
@@ -280,12 +280,6 @@ def found_together(mutants: list[Mutant], folder: Path, fails: dict) -> list[str
         else:  # only several together
             tests = tests[1:]
     return killers
-
-
-def processor_seconds() -> float:
-    """What ended processes that this one started have taken so far."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def copied(folder: Path, commit: str = "") -> Path:

@@ -5,7 +5,6 @@ import inspect
 import json
 import os
 import re
-import resource
 import shutil
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 import xnorforge
 from xnorforge import api
 from xnorforge.accelerator import Accelerator
+from xnorforge.core.artifacts import processor_seconds
 
 from .documents import ROOT
 
@@ -60,12 +60,6 @@ def test_links_of_the_notebook_lead_somewhere():
     assert len(links) >= 4 and all((NOTEBOOK.parent / link).exists() for link in links)
 
 
-def processor_time() -> float:
-    """Seconds of all processes that this one has waited for."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
 @pytest.mark.full
 def test_it_runs_from_nothing_within_its_time(tmp_path, monkeypatch):
     import nbformat
@@ -82,10 +76,10 @@ def test_it_runs_from_nothing_within_its_time(tmp_path, monkeypatch):
     place.mkdir()
     shutil.copy2(NOTEBOOK, place)
     notebook = nbformat.read(place / NOTEBOOK.name, as_version=4)
-    before = processor_time()
+    before = processor_seconds()
     client = NotebookClient(notebook, timeout=None, resources={"metadata": {"path": str(place)}})
     client.execute()
-    minutes = (processor_time() - before) / 60
+    minutes = (processor_seconds() - before) / 60
     said = [
         "".join(out.get("text", "") for out in cell.outputs)
         for cell in notebook.cells

@@ -17,9 +17,11 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+from onnx import GraphProto
+from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core import artifacts
-from xnorforge.core.errors import ToolMissing, UserError
+from xnorforge.core.errors import ToolMissing, UserError, printable
 from xnorforge.core.progress import now_at
 from xnorforge.core.types import Record
 from xnorforge.flows.backends import _control
@@ -29,10 +31,11 @@ from xnorforge.hw.ops._loads import load_chain, loaded_memories, weights_file
 from xnorforge.hw.ops.base import HwOp, Stream, numbered
 from xnorforge.hw.shells import dma
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Frames
-from xnorforge.hw.wrap import SPDX, files_used, headers, library, wrapper
+from xnorforge.hw.wrap import GENERATED, SPDX, bare, files_used, headers, library, wrapper
 
 BACKEND = Backend(about="RTL, every layer a folded unit")
 TOP = "xf_top"
+STAMP = f"{GENERATED}; the top module names the network and its weights.\n"
 WEIGHTS = "weights.bin"  # of a network whose weights can be loaded, or come from memory
 # DECLFILENAME: top.sv holds xf_top. UNUSEDPARAM: a variant of an operator need not read every parameter.
 WAIVED = ("DECLFILENAME", "UNUSEDPARAM")
@@ -55,20 +58,23 @@ def generate(folded: Path, out_dir: Path) -> Record:
         UserError: Verilator warns about the design; the text contains the warning.
         ToolMissing: Verilator is not installed.
     """
-    ops = graph.operators(folded)
+    model = ModelWrapper(str(folded))
+    ops = graph.operators(model)
     with artifacts.whole(out_dir) as aside:
         aside.mkdir()
         with artifacts.measured("verilator") as run:
-            record = _write(aside, ops)
+            record = _write(aside, ops, model.graph)
         artifacts.write_json(aside / "rtl.json", {**record, "run": run})
     return artifacts.read_json(Path(out_dir) / "rtl.json")
 
 
-def _write(folder: Path, ops: list[HwOp]) -> Record:
+def _write(folder: Path, ops: list[HwOp], network: GraphProto) -> Record:
     """Fill the folder; returns the record without its `run`."""
     now_at(f"writing the modules of {len(ops)} operators")
     layers = [write_layer(folder, index, op) for index, op in enumerate(ops)]
-    (folder / "top.sv").write_text(top(ops, [layer["module"] for layer in layers]))
+    weights = f"SHA-256 of its weights: {weights_digest(network)[:16]}"
+    stamp = f"{GENERATED} from {printable(network.name)}. {weights}.\n"
+    (folder / "top.sv").write_text(top(ops, [layer["module"] for layer in layers]).replace(SPDX, stamp, 1))
     generated = sorted({name for layer in layers for name in layer["generated"]})
     own = [*generated, *(layer["file"] for layer in layers), "top.sv"]
     known = {path.name: path.read_text() for path in library(ops)}
@@ -112,13 +118,22 @@ def _from_host(folder: Path, order: list[str], layers: list[Record], ops: list[H
     return found
 
 
+def weights_digest(graph: GraphProto) -> str:
+    """SHA-256 over the constants of a graph and of those inside its nodes, in their order, in hex."""
+    total, graphs = hashlib.sha256(), [graph]
+    for one in graphs:
+        graphs += [inner for node in one.node for given in node.attribute for inner in given.graphs]
+        for constant in one.initializer:
+            total.update(constant.SerializeToString(deterministic=True))
+    return total.hexdigest()
+
+
 def _structure(folder: Path, order: list[str], layers: list[Record], ops: list[HwOp]) -> int:
     """Hash of all that a load of weights does not replace, 64 bits: sources, and memories of constants."""
     constant = {name for layer in layers for name in layer["memories"]}
     for layer, op in zip(layers, ops, strict=True):
         constant -= {f"{layer['module']}_{one.file}.mem" for one in loaded_memories(op)}
-    names = [*order, *sorted(constant)]
-    text = "".join(f"{name} {artifacts.digest(folder / name)}\n" for name in names)
+    text = "".join(f"{name}\n{bare((folder / name).read_text())}" for name in [*order, *sorted(constant)])
     return int(hashlib.sha256(text.encode()).hexdigest()[:16], 16)
 
 
@@ -237,7 +252,7 @@ def write_layer(folder: Path, index: int, op: HwOp) -> Record:
     text, memories = wrapper(op, module)
     written = {f"{module}.sv": text, **memories, **op.generated()}
     for name, content in written.items():
-        (folder / name).write_text(content)
+        (folder / name).write_text(content.replace(SPDX, STAMP, 1))
     return {
         "module": module,
         "file": f"{module}.sv",

@@ -117,10 +117,12 @@ def in_html(value: Any) -> Any:
 
 
 def in_markdown(value: Any) -> Any:
-    """A value of the record for the text: in one line, and no name begins HTML, code, a link or a column."""
+    """A value of the record for the text: in one line; no name begins HTML, a link or a column."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
-    return re.sub(r"[<`|]|\](?=\()", lambda found: f"&#{ord(found[0])};", one_line(value))
+    # Pairs of backquotes stay code.
+    pattern = r"`[^`<|\\]*`|[<`|]|\](?=\()|\\(?=[!-/:-@\[-`{-~]|$)"
+    return re.sub(pattern, lambda found: found[0] if found[0][1:] else f"\\{found[0]}", one_line(value))
 
 
 def in_code(text: str) -> Markup:

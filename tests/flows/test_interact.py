@@ -70,10 +70,10 @@ def test_a_network_with_edges_in_every_layer_is_exact_down_to_rtl(net, count, un
 
 
 def test_an_empty_graph_gives_the_plain_network_cell_for_cell(tmp_path):
-    lowered("mnist-tfc", 4, 0, tmp_path / "ci_bcnn")
-    lowered("mnist-tfc", 4, 0, tmp_path / "ste", ste.Method())
+    lowered("mnist-tfc", 4, 0, tmp_path / "ci_bcnn/net")
+    lowered("mnist-tfc", 4, 0, tmp_path / "ste/net", ste.Method())
     files = []
-    for folder in (tmp_path / "ci_bcnn", tmp_path / "ste"):
+    for folder in (tmp_path / "ci_bcnn/net", tmp_path / "ste/net"):
         fold.fold(folder, "pynq-z2", folder / "acc", interval=1024)
         rtl.generate(folder / "acc/folded.onnx", folder / "rtl")
         files.append(

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import pytest
 from graphs import Graph
-from mapped import mapped
+from mapped import as_estimated_and_as_contracted
 from pipeline import seeds
 from qonnx.core.modelwrapper import ModelWrapper
 
@@ -123,14 +123,7 @@ def test_the_rtl_of_shared_layers_is_the_model_s_at_any_pace_and_after_a_reset(s
 def test_the_netlist_of_a_shared_layer_reads_every_page(tmp_path):
     lowered_repeated(0, tmp_path)
     [loop] = loops_of(folded(tmp_path, "on"))
-    (tmp_path / "cells").mkdir()
-    found = mapped([loop], tmp_path / "cells")
-    assert loop.estimate()["lut"] == pytest.approx(found.counted[0]["lut"], rel=0.25, abs=8)
-    assert loop.estimate()["ff"] == pytest.approx(found.counted[0]["ff"], rel=0.1, abs=8)
-    frames = loop.random_inputs(seed=1, frames=5)
-    for pace in (0.0, 0.4):
-        [run] = cosim.attempt(found.device(), [frames], stall=pace, seed=3)
-        np.testing.assert_array_equal(run.output, loop.run(*frames))
+    as_estimated_and_as_contracted(loop, tmp_path, (0.25, 8), (0.1, 8))
 
 
 def test_a_wrong_bit_on_any_page_is_found(tmp_path):

@@ -13,7 +13,7 @@ import recurrent_networks
 import torch
 from brevitas.export import export_qonnx
 from graphs import Graph, lowered
-from mapped import mapped
+from mapped import as_estimated_and_as_contracted
 from onnx import helper
 from pipeline import proven
 from qonnx.core.modelwrapper import ModelWrapper
@@ -212,15 +212,7 @@ def test_the_cells_of_a_loop_compute_what_it_does_and_are_as_many_as_estimated(t
     lowered_gated(0, tmp_path, **SMALL)
     fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=2000)
     [loop] = [op for op in operators(tmp_path / "acc" / "folded.onnx") if op.inner]
-    (tmp_path / "cells").mkdir()
-    found = mapped([loop], tmp_path / "cells")
-    assert loop.estimate()["lut"] == pytest.approx(found.counted[0]["lut"], rel=0.15, abs=8)
-    assert loop.estimate()["ff"] == pytest.approx(found.counted[0]["ff"], rel=0.1, abs=3)
-    frames = loop.random_inputs(seed=1, frames=5)
-    for pace in (0.0, 0.4):
-        [run] = cosim.attempt(found.device(), [frames], stall=pace, seed=3)
-        np.testing.assert_array_equal(run.output, loop.run(*frames))
-    assert run.output.any()
+    as_estimated_and_as_contracted(loop, tmp_path, (0.15, 8), (0.1, 3))
 
 
 @pytest.mark.full

@@ -1,6 +1,7 @@
 """The report: what it says follows from the records, and what was not shown to be right is red."""
 
 import copy
+import html
 import importlib
 import json
 import re
@@ -13,6 +14,7 @@ import numpy as np
 import onnx
 import pytest
 from hostile_files import ODD_NAMES
+from markdown_it import MarkdownIt
 from op_examples import examples_of
 
 from xnorforge.core import plugins
@@ -602,6 +604,9 @@ def rename(record, new) -> None:
         row["name"] = new(row["name"])
 
 
+MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable("table")
+
+
 class Elements(HTMLParser):
     """The elements of a page, in their order."""
 
@@ -629,13 +634,34 @@ def test_names_of_any_characters_are_text_in_the_report(built, case):
     plain, text = (pages.page(one, acc, "design", "md") for one in (record, given))
     assert len(text.split("\n")) == len(plain.split("\n"))
     assert all(line.isprintable() for line in text.split("\n"))
-    command = pages.in_code(odd)
-    assert command in text
-    assert "<" not in text.replace(command, "") and "](" not in text.replace(command, "")
-    columns = [line.count("|") for line in plain.split("\n")]
-    assert [line.count("|") for line in text.replace(command, "").split("\n")] == columns
+    assert pages.in_code(odd) in text
+    before, after = (Elements(MARKDOWN.render(one)).found for one in (plain, text))
+    shape = ("h1", "h2", "h3", "table", "tr", "th", "td", "li", "a", "img", "script", "b")
+    assert [one for one in after if one[0] in shape] == [one for one in before if one[0] in shape]
     plain, lines = (brief.as_text(one).split("\n") for one in (record, given))
     assert len(lines) == len(plain) and all(line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "not found; `make doctor` shows",
+        "a`b",
+        "<b>",
+        "a|b",
+        "[x](y)",
+        "\\`b`",
+        "back\\",
+        "`a|b`",
+        'it\'s & "so"',
+    ],
+)
+def test_the_text_has_no_entities_and_shows_what_is_given(given):
+    text = pages.in_markdown(given)
+    assert "&#" not in text
+    row = MARKDOWN.render(f"| a | b |\n|---|---|\n| {text} | 1 |\n")
+    (shown, _) = re.findall("<td>(.*?)</td>", row)
+    assert html.unescape(re.sub("</?code>", "`", shown)) == given
 
 
 @pytest.mark.parametrize("case", ODD_NAMES)

@@ -6,7 +6,6 @@ assertion of the module, of its instances and checkers, and of the property file
 """
 
 import re
-import resource
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from xnorforge.core.artifacts import processor_seconds
 from xnorforge.hw.wrap import files_used
 
 HERE = Path(__file__).parent
@@ -116,12 +116,6 @@ def commands(proof: Proof, folder: Path, fault: Fault | None, run: int) -> list[
         f"log {MARK}{run}", "design -reset", *read, proof.elaborate, *PREPARE,
         f"sat -tempinduct -prove-asserts -set-assumes -show-inputs {prove}",
     ]  # fmt: skip
-
-
-def processor_seconds() -> float:
-    """Processor time of all processes that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def result(text: str) -> str:

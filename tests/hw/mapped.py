@@ -26,7 +26,7 @@ from xnorforge.hw import families
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.parts import ANY, Parts, factors_of
 from xnorforge.hw.wrap import headers
-from xnorforge.sim import device, netlist, verilate
+from xnorforge.sim import cosim, device, netlist, verilate
 
 HERE = Path(__file__).parent
 FITTED = re.compile(r"\d|drawn")  # keys of the rows that factors may be fitted to
@@ -56,6 +56,20 @@ class Mapped:
             "xf_bench", [shared, models or ours, *files], header, defines=(), level="-O0"
         )
         return device.Device(program, self.lanes, self.memories)
+
+
+def as_estimated_and_as_contracted(op, folder: Path, lut: tuple[float, int], ff: tuple[float, int]) -> None:
+    """Assert that an operator's cells compute what it does, at full rate and with stalls, and that LUTs and
+    flip-flops are those estimated, within a part of the count or a few.
+    """
+    found, estimate = mapped([op], folder), op.estimate()
+    for name, (part, few) in {"lut": lut, "ff": ff}.items():
+        assert abs(estimate[name] - found.counted[0][name]) <= max(part * found.counted[0][name], few), name
+    frames = op.random_inputs(seed=1, frames=5)
+    for pace in (0.0, 0.4):
+        [run] = cosim.attempt(found.device(), [frames], stall=pace, seed=3)
+        np.testing.assert_array_equal(run.output, op.run(*frames))
+    assert run.output.any()
 
 
 def compare_sites(op, found: dict) -> None:

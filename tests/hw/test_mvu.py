@@ -2,11 +2,13 @@
 model.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mapped import compare_sites
+from op_examples import examples_of
+from op_examples.drawn import seeded
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.synth import count
@@ -15,11 +17,6 @@ from xnorforge.hw.ops.base import LOAD_BITS
 from xnorforge.hw.ops.byte_mvu.op import ByteMvu
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
 from xnorforge.sim import cosim, device
-
-sys.path.insert(0, str(Path(__file__).parent))
-from mapped import compare_sites
-from op_examples import examples_of
-from op_examples.drawn import seeded
 
 GATES = Path(__file__).with_name("xc7_gates.sv")
 # Wide and odd dot products, and what the examples hold of raw, signed and narrow.

@@ -56,3 +56,14 @@ def test_the_library_lists_each_existing_file_once_with_the_operators_own_last()
     names = [path.name for path in paths]
     assert len(set(names)) == len(names) and all(path.exists() for path in paths + headers())
     assert names.index("xf_mvu.sv") < names.index("xf_xnor_mvu_pixels.sv") and "xf_clip.sv" not in names
+
+
+def test_the_header_states_the_folding_and_an_operator_without_parameters_has_no_list_of_them():
+    text, _ = wrapper(unit(), "layer_00_x")
+    assert (
+        "\n// Folding  simd 5; pe 2; " in text and "12 cycles per frame\n" in text
+    )  # 3 * (10 / 5) * (4 / 2)
+    lookup = plugins.load("hw.ops", "lookup").Op
+    arrays = {"places": np.array([[0], [1]]), "tables": np.array([[0, 1], [1, 0]])}
+    text, _ = wrapper(lookup.make(arrays=arrays, in_shape=[2], neurons=2), "layer_01_y")
+    assert re.search(r"^  xf_lookup_\w+ u_op \($", text, re.MULTILINE) and "#(" not in text

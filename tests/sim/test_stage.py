@@ -101,22 +101,21 @@ def test_an_altered_memory_file_is_found_and_its_operator_named(net, layer, oper
     assert "got " in first and not (net / "sim.json").exists()
 
 
-def test_a_fault_between_operators_is_told_from_one_in_an_operator(net):
+def spoil(net, old, new):
     top = net / "rtl" / "top.sv"
-    text = top.read_text()
-    text, count = re.subn(r"\.m_data_o\((data_0?4\w*)\)", r".m_data_o({\1[1:0], \1[3:2]})", text)
+    text, count = re.subn(old, new, top.read_text())
     assert count == 1
     top.write_text(text)
+
+
+def test_a_fault_between_operators_is_told_from_one_in_an_operator(net):
+    spoil(net, r"\.m_data_o\((data_0?4\w*)\)", r".m_data_o({\1[1:0], \1[3:2]})")
     with pytest.raises(MismatchError, match=r"Every operator agrees .*rtl/top\.sv"):
         stage.simulate(net, net, images=10, stalled=5)
 
 
 def test_a_network_that_hangs_says_how_far_it_came(net):
-    top = net / "rtl" / "top.sv"
-    text = top.read_text()
-    text, count = re.subn(r"= (valid_0?7\w*);", r"= \1 && beat_q < 2;", text)
-    assert count == 1
-    top.write_text(text)
+    spoil(net, r"= (valid_0?7\w*);", r"= \1 && beat_q < 2;")
     message = r"^xf_top: .*cycle \d+: 2 of 50 output beats .*, 640 of 640 input beats .*top\.sv"
     with pytest.raises(MismatchError, match=message):
         stage.simulate(net, net, images=10, stalled=5)

@@ -12,7 +12,7 @@ from xnorforge.hw.ops._loads import recorded_address_bits
 from xnorforge.hw.ops.base import Stream
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.width.op import Width
-from xnorforge.hw.wrap import SPDX, library
+from xnorforge.hw.wrap import GENERATED, library
 
 TOP = "xf_system"
 WORD = 8  # bytes; a frame in memory is whole words
@@ -103,8 +103,7 @@ def system(
     wires |= {f"m_axi_{name}": f"frames_{name}" for name in SHARED if weights}
     connected = ", ".join(f".{name}({wires.get(name, name)})" for name in names)
     window = WINDOW.format(bits=control + 1, high=control - 1) if load_bits else ""
-    return f"""{SPDX}//
-// Generated: the accelerator in its shell, xf_shell.
+    return f"""{GENERATED}: the accelerator in its shell, xf_shell.
 
 module {TOP} (
 {head}

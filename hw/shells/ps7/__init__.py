@@ -9,6 +9,7 @@ from pathlib import Path
 
 from xnorforge.hw.shells import dma
 from xnorforge.hw.shells.dma.drivers import xnorforge_driver
+from xnorforge.hw.wrap import GENERATED
 
 BASE = xnorforge_driver.BASE  # of M_AXI_GP0
 INSTANCE = "u_system.u_top"  # of xf_top below the top
@@ -28,13 +29,11 @@ def ps7_top(name: str, load_bits: int = 0) -> str:
         load_bits: as of `dma.system`.
     """
     bits = dma.control_bits(load_bits) + bool(load_bits)
-    return TEXT.format(name=name, bits=bits, high=bits - 1)
+    return TEXT.format(generated=GENERATED, name=name, bits=bits, high=bits - 1)
 
 
 TEXT = """\
-// SPDX-License-Identifier: Apache-2.0
-//
-// Generated top level of the bitstream: PS7 and the accelerator in its shell.
+{generated}: top level of the bitstream, PS7 and the accelerator in its shell.
 
 module {name} (
   output irq  // an interrupt is pending

@@ -132,18 +132,19 @@ def measured(*tools: str):
         tools: names of installed distributions whose versions belong in the record.
     """
     run: dict = {}
-    wall, cpu = time.perf_counter(), _cpu()
+    wall, cpu = time.perf_counter(), processor_seconds()
     yield run
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     run.update(
         wall_s=round(time.perf_counter() - wall, 2),
-        cpu_s=round(_cpu() - cpu, 2),
+        cpu_s=round(processor_seconds() - cpu, 2),
         peak_mb=peak // 1024,
         tools={name: version(name) for name in tools},
     )
 
 
-def _cpu() -> float:
+def processor_seconds() -> float:
+    """Processor time of this process and of those that it has waited for."""
     parts = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(part.ru_utime + part.ru_stime for part in parts)
 
