@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import re
 import shutil
 import struct
 import sys
@@ -22,8 +23,9 @@ from typing import NamedTuple
 
 import av
 import numpy as np
+import pytest
 import torch
-from hostile_files import BYTES, INPUT, MODELS, plain, stored
+from hostile_files import BYTES, INPUT, MODELS, WHOLE_FILE, edited, stored
 from PIL import Image
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
@@ -40,7 +42,6 @@ from xnorforge.sw import zoo
 Given = bytes | str | Callable[[Path], bytes | None]  # content, or what makes it of the path
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, *INPUT[1:])).astype(np.uint8)
 SHAPE = (1, 2, 2)
-ASKED = ("build", "--net", "mnist-tfc", "--dry-run", "--board", "mine")
 DEEP = b"[" * 100_000
 AGAIN = "export it again with brevitas export_qonnx"
 NET, ACC = "out/n", "out/n/acc"
@@ -81,35 +82,41 @@ def stage(name: str, **more) -> Callable:
     return lambda file, tools: tools.perform(name, NET, ACC, **STAGES[name] | more)
 
 
+def asking(*words: str) -> Callable:
+    """A command line whose last word is the file."""
+    return lambda file, tools: tools.call(*words, file)
+
+
 @contextmanager
 def plugged(folder: str = "mine") -> Iterator[None]:
     """A folder of plug-ins into which this process looks."""
     seen = (plugins.roots, plugins.folders, plugins.places, plugins.load)
-    packages = [import_module(f"xnorforge.{kind}") for kind in ("hw.boards", "hw.families")]
-    paths, before = [list(package.__path__) for package in packages], os.environ.get("XNORFORGE_PLUGINS")
-    os.environ["XNORFORGE_PLUGINS"] = folder
-    for one in seen:
-        one.cache_clear()
-    try:
-        yield
-    finally:
-        os.environ.pop("XNORFORGE_PLUGINS")
-        if before is not None:
-            os.environ["XNORFORGE_PLUGINS"] = before
-        for package, path in zip(packages, paths):
-            package.__path__[:] = path
-        for name in [name for name in sys.modules if name.startswith("xnorforge.hw.families.own")]:
-            del sys.modules[name]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XNORFORGE_PLUGINS", folder)
+        for package in (import_module("xnorforge.hw.boards"), import_module("xnorforge.hw.families")):
+            patch.setattr(package, "__path__", [*package.__path__])
         for one in seen:
             one.cache_clear()
+        try:
+            yield
+        finally:
+            for name in [name for name in sys.modules if name.startswith("xnorforge.hw.families.own")]:
+                del sys.modules[name]
+            for one in seen:
+                one.cache_clear()
 
 
-def with_board(name: str) -> Callable:
-    def read(_file: str, tools) -> tuple[int, list[str]]:
-        with plugged():
-            return tools.call(*ASKED[:-1], name)
+def with_board(name: str, folder: str = "mine") -> Callable:
+    def read(file: str, tools) -> tuple[int, list[str]]:
+        with plugged(folder.format(file)):
+            return tools.call("build", "--net", "mnist-tfc", "--dry-run", "--board", name)
 
     return read
+
+
+def each(*cases: Given | tuple[Given, str]) -> dict:
+    """Cases that need no name beside what stands there."""
+    return {f"{at}: {one!r}"[:60]: one for at, one in enumerate(cases)}
 
 
 def spoil(path: Path, given: Given) -> None:
@@ -134,8 +141,10 @@ def folder(path: Path) -> None:
     path.mkdir()
 
 
-NO_FILE = {"gone": Path.unlink, "a folder": folder, "a pipe": pipe, "endless": link("/dev/zero"),
-           "a link to itself": link()}  # fmt: skip
+NO_FILE = {
+    "gone": lambda path: path.unlink(missing_ok=True), "a folder": folder, "a pipe": pipe,
+    "endless": link("/dev/zero"), "a link to itself": link(),
+}  # fmt: skip
 WAYS = NO_FILE | {
     "cut": lambda path: path.read_bytes()[: path.stat().st_size // 2], "empty": b"", "text": b"hello",
     "bytes": b"\xff\xfe\x00\x01",
@@ -183,20 +192,21 @@ def picture(kind: str = "PNG", mode: str = "L", size=(2, 2)) -> bytes:
     return packed(lambda file: Image.new(mode, size).save(file, kind))
 
 
+def patched(content: bytes, at: int, form: str, *values: float) -> bytes:
+    """Bytes in which numbers stand at a place."""
+    part = struct.pack(form, *values)
+    return content[:at] + part + content[at + len(part) :]
+
+
 def bmp(wide: int, tall: int) -> bytes:
-    """The head of a BMP that says to be of this size."""
-    head = struct.pack("<IHHIIiiHHIIiiII", 60, 0, 0, 54, 40, wide, tall, 1, 24, 0, 0, 0, 0, 0, 0)
-    return b"BM" + head + bytes(9)
+    """A BMP that says to be of this size."""
+    return patched(picture("BMP", "RGB"), 18, "<ii", wide, tall)
 
 
 def png(wide: int, tall: int) -> bytes:
     """A PNG that says to be of this size."""
-
-    def block(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    head = block(b"IHDR", struct.pack(">IIBBBBB", wide, tall, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + block(b"IDAT", zlib.compress(b"\0" * 9)) + block(b"IEND", b"")
+    content = patched(picture(mode="RGB"), 16, ">II", wide, tall)
+    return patched(content, 29, ">I", zlib.crc32(content[12:29]))
 
 
 FRAME = b"FRAME\n" + bytes(range(24))  # 4 x 4 pixels, of each colour difference 2 x 2
@@ -223,8 +233,7 @@ def coded(form: str) -> bytes:
 def lasting(milliseconds: float) -> bytes:
     """A Matroska file that says to last so long."""
     content = coded("matroska")
-    at = content.index(b"\x44\x89\x88") + 3  # element Duration, 8 bytes
-    return content[:at] + struct.pack(">d", milliseconds) + content[at + 8 :]
+    return patched(content, content.index(b"\x44\x89\x88") + 3, ">d", milliseconds)  # element Duration
 
 
 def sound() -> bytes:
@@ -296,13 +305,13 @@ def saved(given) -> bytes:
     return packed(lambda file: torch.save(given, file))
 
 
-def instead(line: str, text: str) -> Callable[[Path], str]:
-    """A board in which something else stands in place of the start of a line."""
+def instead(name: str, text: str) -> Callable[[Path], str]:
+    """A board in which something else stands in place of a line."""
 
     def change(path: Path) -> str:
-        board = path.read_text()
-        assert board.count(f"\n{line}") == 1 or board.startswith(line)
-        return board.replace(line, text, 1)
+        board, count = re.subn(rf"(?m)^{re.escape(name)}( = .*)?$", lambda _: text, path.read_text())
+        assert count == 1
+        return board
 
     return change
 
@@ -327,30 +336,28 @@ dsp = 220
 board = "https://example.org/mine"
 """
 FIELDS = {
-    **{f"no {name}": (instead(f"{name} = ", "# "), field)
-       for name, field in {"title": "title", "part": "part", "family": "family", "interval": "interval",
-                           "mhz": "clock.mhz", "kind": "clock.kind", "dsp": "capacity = "}.items()},
-    **{f"{name} = {value[:30]}": (instead(f"{name} = ", f"{name} = {value} #"), f"{field} = ")
-       for name, field, values in [
-           ("title", "title", ['3', '""', '"\\u001b[2J"', '"a\\nb"', '"\\u202egnp"', f'"{"x" * 5000}"',
+    **{f"{name}: {text[:40]}": (instead(name, text), words) for name, text, words in [
+        *((name, "", field) for name, field in {
+            "title": "title", "part": "part", "family": "family", "interval": "interval", "mhz": "clock.mhz",
+            "kind": "clock.kind", "dsp": "capacity = "}.items()),
+        *((name, f"{name} = {value}", f"{field} = ") for name, field, values in [
+            ("title", "title", ['3', '""', '"\\u001b[2J"', '"a\\nb"', '"\\u202egnp"', f'"{"x" * 5000}"',
                                 '[]']),
-           ("part", "part", ['7', '"$(touch x)"', '"xc7; exec x"', '"a\\"b"', '"`id`"', '"-x"', '"a]b["']),
-           ("family", "family", ['7', '[]']),
-           ("interval", "interval", ['0', '-1', '1.5', '"8"', 'true', f'{10**30}', 'nan']),
-           ("mhz", "clock.mhz", ['0', '-1', 'nan', 'inf', '"100"', 'true', '1e9', '2026-01-01',
-                                 f'{10**400}']),
-           ("kind", "clock.kind", ['3', '"a\\u0000b"']),
-           ("lut", "capacity", ['0', '-5', '1.5', '"many"', 'nan', f'{10**20}', 'true', '{}']),
-           ("board", "links", ['3', '"javascript:alert(1)"', '"https://x\\"><script>"',
-                               '"file:///etc/passwd"']),
-       ] for value in values},
-    "a family that is not there": (instead("family = ", 'family = "xc8" #'), "'xc8'"),
-    "a family that is a path": (instead("family = ", 'family = "../xc7" #'), "'../xc7'"),
-    "a resource of another family": (instead("dsp = ", "trellis = 3\ndsp = "), "capacity.trellis"),
-    "a clock that is no table": (instead("[clock]", "clock = 3\n[other]"), "clock.mhz"),
-    "a field too many": (instead("title = ", "colour = 3\ntitle = "), "colour"),
-    "a field of the clock too many": (instead("mhz = ", "volts = 3\nmhz = "), "clock.volts"),
-    "a field twice": (instead("title = ", 'title = "x"\ntitle = '), "title"),
+            ("part", "part", ['7', '"$(touch x)"', '"xc7; exec x"', '"a\\"b"', '"`id`"', '"-x"', '"a]b["']),
+            ("family", "family", ['7', '[]']),
+            ("interval", "interval", ['0', '-1', '1.5', '"8"', 'true', f'{10**30}', 'nan']),
+            ("mhz", "clock.mhz", ['0', '-1', 'nan', 'inf', '"100"', 'true', '1e9', '2026-01-01',
+                                  f'{10**400}']),
+            ("kind", "clock.kind", ['3', '"a\\u0000b"']),
+            ("lut", "capacity", ['0', '-5', '1.5', '"many"', 'nan', f'{10**20}', 'true', '{}']),
+            ("board", "links", ['3', '"javascript:alert(1)"', '"https://x\\"><script>"',
+                                '"file:///etc/passwd"']),
+        ] for value in values),
+        ("family", 'family = "xc8"', "'xc8'"), ("family", 'family = "../xc7"', "'../xc7'"),
+        ("dsp", "trellis = 3\ndsp = 2", "capacity.trellis"), ("[clock]", "clock = 3\n[other]", "clock.mhz"),
+        ("title", 'colour = 3\ntitle = "x"', "colour"), ("mhz", "volts = 3\nmhz = 9.0", "clock.volts"),
+        ("title", 'title = "x"\ntitle = "y"', "title"),
+    ]},
     **{f"low = {value}": (shell(f'baud = 9\nlow = {value}\n[shell.pins]\nrxd = "A1"'), "shell = ")
        for value in ('"rxd"', '["txd"]', '[3]', '[["rxd"]]')},
     **{f"a shell of {text}": (shell(text), "shell = … kind (uart or dma)")
@@ -361,42 +368,34 @@ FIELDS = {
     "long": b"#" * (1 << 17), "a number of 5,000 digits": b"interval = " + b"9" * 5000,
     "a date that is none": b"title = 2026-13-45", "a deep list": b"a = " + DEEP,
 }  # fmt: skip
-FAMILIES = {
-    "no Python": ("def f(:", "SyntaxError"), "a zero": ("\0", "null bytes"),
-    "no file": (lambda path: shutil.rmtree(path.parent) or path.parent.mkdir(), "ModuleNotFoundError"),
-    "an error": ("1 / 0", "ZeroDivisionError"),
-    "a module that is not there": ("import nothing_of_this_name", "ModuleNotFoundError"),
-    "no family": ("x = 3", "NoneType"), "a number": ("FAMILY = 3", "int"),
-    "a table": ('FAMILY = {"synth": "synth_xilinx"}', "dict"),
-    "no cells": ('from xnorforge.hw.families import Family\nFAMILY = Family("synth")', "TypeError"),
-    "names with line breaks": ('raise ValueError("a\\nTraceback\\x1b[2J")', "ValueError"),
-}  # fmt: skip
-FOLDINGS = {
-    **{text[:60]: f'{{"conv0": {text}}}' for text in (
+FAMILIES = each(
+    ("def f(:", "SyntaxError"), ("\0", "null bytes"), ("1 / 0", "ZeroDivisionError"),
+    (lambda path: shutil.rmtree(path.parent) or path.parent.mkdir(), "ModuleNotFoundError"),
+    ("import nothing_of_this_name", "ModuleNotFoundError"), ("x = 3", "NoneType"), ("FAMILY = 3", "int"),
+    ('raise ValueError("a\\nTraceback\\x1b[2J")', "ValueError"), ('FAMILY = {"synth": "s"}', "dict"),
+    ('from xnorforge.hw.families import Family\nFAMILY = Family("synth")', "TypeError"),
+)  # fmt: skip
+FOLDINGS = each(
+    *(f'{{"conv0": {text}}}' for text in (
         "[]", "null", '{"pe": 1, "pe": 5}', '{"colour": 1}', '{"depth": 1000000000000}', '{"depth": -1}',
         '{"depth": 0}', '{"simd": 7}', '{"pe": 1}, "conv0": {"pe": 5}', *(f'{{"pe": {value}}}' for value in (
             "-1", "0", "3", "1e308", "NaN", "9" * 20, "9" * 5000, '"2"', "true", "[1]", '{"pe": 1}', "null",
-            "1.0", "Infinity")))},
-    **{f"{name[:30]!r}": f'{{"{name}": {{"pe": 1}}}}'
-       for name in ("nope", "\\ud800", "", "../../x", "n" * 5000, "a\\nb\\u001b[2J")},
-    "a word": '"x"', "two objects": "{} {}", "a comment": "{} // x", "open": '{"conv0":{',
-    "in UTF-16": '{"conv0": {"pe": 1}}'.encode("utf-16"),
-}  # fmt: skip
-LABELS = {
-    "blank lines": "\n\n\n", "words": "cat\ndog\ncat", "too few": "0\n1\n", "too many": "0\n1\n2\n3",
-    "a fraction": "0\n1.5\n2", "two signs": "0\n--5\n1", "a plus": "+1\n0\n1", "an exponent": "1e3\n0\n1",
-    "a power": "0\n²\n1", "digits of another script": "٣\n0\n1", "20 digits": f"0\n{'9' * 20}\n1",
-    "5,000 digits": f"0\n{'9' * 5000}\n1", "beyond a float": "0\n1\n9007199254740995", "NaN": "nan\n0\n1",
-    "bytes in front": b"\xff\xfe0\n1\n2", "zeros between": "0\x001\x002", "an escape": "\x1b[2J\n0\n1",
-    "names": "a.png,0\nb.png,1\nc.png,2", "quotes": '"0"\n"1"\n"2"', "a command": "$(touch x)\n`id`\n;",
-}  # fmt: skip
-NAMED = {
-    "a name that is missing": ("a.png,0\nb.png,1", "'c.png' … name,label"),
-    "a name twice": "a.png,0\nb.png,1\nc.png,2\na.png,5",
-    "a path out of the folder": "../pictures/a.png,0\nb.png,1\nc.png,2",
-    "no label": "a.png,\nb.png,1\nc.png,2",
-    "a word": "a.png,cat\nb.png,1\nc.png,2", "one line without a name": "a.png,0\n1\nc.png,2",
-}  # fmt: skip
+            "1.0", "Infinity")))),
+    *(f'{{"{name}": {{"pe": 1}}}}'
+      for name in ("nope", "\\ud800", "", "../../x", "n" * 5000, "a\\nb\\u001b[2J")),
+    '"x"', "{} {}", "{} // x", '{"conv0":{', '{"conv0": {"pe": 1}}'.encode("utf-16"),
+)  # fmt: skip
+LABELS = each(
+    "\n\n\n", "cat\ndog\ncat", "0\n1\n", "0\n1\n2\n3", "0\n1.5\n2", "0\n--5\n1", "+1\n0\n1", "1e3\n0\n1",
+    "0\n²\n1", "٣\n0\n1", f"0\n{'9' * 20}\n1", f"0\n{'9' * 5000}\n1", "0\n1\n9007199254740995", "nan\n0\n1",
+    b"\xff\xfe0\n1\n2", "0\x001\x002", "\x1b[2J\n0\n1", "a.png,0\nb.png,1\nc.png,2", '"0"\n"1"\n"2"',
+    "$(touch x)\n`id`\n;",
+)  # fmt: skip
+NAMED = each(
+    ("a.png,0\nb.png,1", "'c.png' … name,label"), "a.png,0\nb.png,1\nc.png,2\na.png,5",
+    "../pictures/a.png,0\nb.png,1\nc.png,2", "a.png,\nb.png,1\nc.png,2", "a.png,cat\nb.png,1\nc.png,2",
+    "a.png,0\n1\nc.png,2",
+)  # fmt: skip
 ARRAYS = {
     **{f"of {str(values)[:40]}": npy(values) for values in (
         np.array([0, 0.5, 1]), np.array([0, np.nan, 1]), np.array([0, np.inf, 1]), np.array([0, 1e300, 1]),
@@ -433,23 +432,21 @@ PACKED = {
     "labels that are fractions": (images(labels=np.full(3, 0.5)), "LABELS: 'i.npz' … whole numbers"),
     "labels of another number": (images(labels=np.zeros(4)), "4 labels … 3 images … one label per image"),
 }  # fmt: skip
-ROWS = {
-    "one row": "1,2,3,4", "words": "a,b,c,d\n1,2,x,4\n1,2,3,4", "ragged": "1,2,3,4\n1,2,3\n1,2,3,4",
-    "bytes in front": b"\xff\xfe1,2", "a field of 200,000 letters": f"1,2,3,{'4' * 200_000}\n1,2,3,4",
-    "an open quote": '1,2,3,4\n"1,2,3,4\n', "long": "1,2,3,4\n" * 200_000,
-    "a formula": "=cmd|'/C calc'!A0,2,3,4\n=1,2,3,4\n1,2,3,4\n", "zeros between": "1,2,3,\x004\n1,2,3,4",
-    "a column too many": ("1,1,1,1,1\n1,1,1,1,1", "line 1 of 'r.csv' … 5 columns … 4 … LABELS=last"),
-    "a word at the end": ("1,2,3,one\n", "'one' … line 1 of 'r.csv'"),
-}  # fmt: skip
+ROWS = each(
+    "1,2,3,4", "a,b,c,d\n1,2,x,4\n1,2,3,4", "1,2,3,4\n1,2,3\n1,2,3,4", b"\xff\xfe1,2",
+    f"1,2,3,{'4' * 200_000}\n1,2,3,4", '1,2,3,4\n"1,2,3,4\n', "1,2,3,4\n" * 200_000,
+    "=cmd|'/C calc'!A0,2,3,4\n=1,2,3,4\n1,2,3,4\n", "1,2,3,\x004\n1,2,3,4",
+    ("1,1,1,1,1\n1,1,1,1,1", "line 1 of 'r.csv' … 5 columns … 4 … LABELS=last"),
+    ("1,2,3,one\n", "'one' … line 1 of 'r.csv'"),
+)  # fmt: skip
 PICTURES = {
-    "empty.png": b"", "text.png": (b"hello", "/text.png' … picture"), "cut.png": picture()[:43],
-    "pdf.png": b"%PDF-1.4\n",
-    "svg.png": b"<svg xmlns='http://www.w3.org/2000/svg'/>", "short.bmp": bmp(2, 2),
+    "text.png": (b"hello", "/text.png' … picture"), "cut.png": picture()[:43], "pdf.png": b"%PDF-1.4\n",
+    "svg.png": b"<svg xmlns='http://www.w3.org/2000/svg'/>", "short.bmp": bmp(2, 2)[:-4],
     "other.bmp": (bmp(3, 2), "/other.bmp' … 3 x 2 … 2 x 2"),
     "wide.bmp": bmp(2**31 - 1, 2**31 - 1), "upside.bmp": bmp(2, -(2**31)),
     "deep.png": picture(mode="I;16"), "many.gif": b"GIF89a" + b"\xff" * 4 + bytes(33),
     "loop.tif": b"II*\0\x08\0\0\0" + b"\xff" * 60, "im.png": picture("IM"), "long\n\x1b[2J.png": b"x",
-    "q'\"`$(id).png": b"x", "pipe.png": pipe, "endless.png": link("/dev/zero"), "loop.png": link(),
+    "q'\"`$(id).png": b"x",
 }  # fmt: skip
 SHOWN = {
     "wide.png": png(100_000, 100_000), "widest.png": png(2**31 - 1, 2**31 - 1), "no_rows.png": png(5, 0),
@@ -477,15 +474,13 @@ VIDEOS = {
         "W0 H4 F25:1", "W-4 H4 F25:1", "W60000 H60000 F25:1", "W2147483647 H2147483647 F25:1",
         "W8192 H8192 F25:1", "W4 H4 F2000000:1", "W4 H4 F1:100000")},
 }  # fmt: skip
-BOXES = {
-    "words": "a,b,c,d\n1,1,2,2", "three numbers": "1,1,2\n1,1,2", "too few": ("1,1,2,2", "1 box … 2 frames"),
-    "too many": "1,1,2,2\n" * 3, "hidden": ("nan,nan,nan,nan\n1,1,2,2", "first frame … BOX="),
-    "outside": ("1,1,2,2\n90,90,2,2.5", "groundtruth.txt: box 2 of 2, x 90 to 92 and y 90 to 92.5"),
-    "ragged": "1,1,2,2\n1,1,2", "5,000 digits": "9" * 5000 + ",1,2,2\n1,1,2,2",
-    **{first: f"{first}\n1,1,2,2" for first in (
-        "1,1,0,2", "1,1,-2,2", "90,90,2,2", "1,1,inf,2", "-inf,1,2,2", "nan,nan,nan,nan",
-        "1e300,1e300,1e300,1e300")},
-}  # fmt: skip
+BOXES = each(
+    "a,b,c,d\n1,1,2,2", "1,1,2\n1,1,2", ("1,1,2,2", "1 box … 2 frames"), "1,1,2,2\n" * 3,
+    ("nan,nan,nan,nan\n1,1,2,2", "first frame … BOX="), "1,1,2,2\n1,1,2", "9" * 5000 + ",1,2,2\n1,1,2,2",
+    ("1,1,2,2\n90,90,2,2.5", "groundtruth.txt: box 2 of 2, x 90 to 92 and y 90 to 92.5"),
+    *(f"{first}\n1,1,2,2" for first in (
+        "1,1,0,2", "1,1,-2,2", "90,90,2,2", "1,1,inf,2", "-inf,1,2,2", "1e300,1e300,1e300,1e300")),
+)  # fmt: skip
 FRAMES = {
     "0.png": (b"hello", "PNG, JPEG, BMP, … again"), "00.png": (b"", "empty … again"),
     "3.png": b"\x89PNG\r\n\x1a\n", "3.bmp": (picture("BMP", "RGB", (9, 9)), "3.bmp: … 9 x 9 … 8 x 8 … set"),
@@ -517,14 +512,10 @@ TENSORS = {
     "a negative place": tensor("U8", [8], -8),
     **{f"{kind}, {how}": other_tensor(kind, how) for kind in OF for how in (*list(OTHER)[:8], *OF[kind])},
 }  # fmt: skip
-STATES = {
-    "a pickle in torch's file": saved(Harm()), "a module": saved(nn.Linear(3, 2)),
-    "a pickle among weights": saved({"weight": torch.zeros(2, 3), "bias": Harm()}),
-    "numbers for names": saved({1: torch.zeros(3)}), "another network": saved(nn.Linear(4, 2).state_dict()),
-    "names with line breaks": saved({"a\n\x1b[2J": torch.zeros(1)}),
-    **{str(given)[:40]: saved(given) for given in (
-        [1, 2], torch.zeros(3), {}, {"weight": "x", "bias": "y"}, {"weight": None, "bias": None})},
-}  # fmt: skip
+STATES = each(*map(saved, (
+    Harm(), nn.Linear(3, 2), {"weight": torch.zeros(2, 3), "bias": Harm()}, {1: torch.zeros(3)},
+    nn.Linear(4, 2).state_dict(), {"a\n\x1b[2J": torch.zeros(1)}, [1, 2], torch.zeros(3), {},
+    {"weight": "x", "bias": "y"}, {"weight": None, "bias": None})))  # fmt: skip
 
 
 def own(images_from: str, labels: str | None = None) -> Callable:
@@ -538,7 +529,7 @@ def own(images_from: str, labels: str | None = None) -> Callable:
 ENTRANCES = {
     "m/m.onnx": Entrance(inside(lambda file: import_model(file, IMAGES, np.full(3, -1), "new")), "", {
         what: (content, f"m.onnx: not an ONNX model … {AGAIN}") for what, content in BYTES.items()
-    } | {what: (stored(model), words) for what, (model, words) in MODELS.items()}),
+    } | {edit: (stored(edited(edit)), words) for edit, words in MODELS.items()}),
     **{f"out/n/{file}": Entrance(stage(name), f"out/n/{file}", {"another record": b'{"stage": "x"}'})
        for name, read in {"lower": ("export.json", "model.onnx", "golden.npz"),
                           "fold": ("lower.json", "lowered.onnx", "lowered.npz"),
@@ -566,15 +557,50 @@ ENTRANCES = {
     "mine/hw/boards/mine/board.toml": Entrance(
         with_board("mine"), " … mine/hw/boards/mine/board.toml: ", FIELDS),
     "mine/hw/families/own/family.py": Entrance(with_board("owned"), "", FAMILIES),
+    "./": Entrance(asking("build", "--model"), "", {f"{name}.onnx": (WHOLE_FILE, "out/") for name in (
+        "a b", "a'b", 'a"b', "a`id`b", "a$b", "a;b", "a\nb", "-rf", "a\\b", "%s", "a&b", "a|b", "a<b>", "*",
+        "~", "x" * 240)}),
+    **{f"{kind}/": Entrance(asking(*words), "", NO_FILE) for kind, words in {
+        "exported": ("export", "-o", "out/x", "--model"), "built": ("build", "--dry-run", "--model"),
+        "folded": ("fold", "mnist-tfc", "-o", "out/x", "--folding"),
+        "image": ("demo", "--task", "pedestrian", "--image"),
+        "video": ("demo", "--task", "track", "--box", "1,1,2,2", "--video"),
+        "images": ("export", "--model", "net.onnx", "--scale", "1", "-o", "out/x", "--images-from"),
+    }.items()},
 }  # fmt: skip
+NEW, SCALED = ("-o", "out/x"), ("export", "--model", "net.onnx", "--scale")
+# [(who reads it, what is asked for, how the sentence that refuses it starts)]
+REQUESTS = [
+    (own("{}"), "none", "IMAGES_FROM: 'none' … (.png, "), (own("{}"), "one", "IMAGES_FROM: 'one' … 1 image"),
+    (own("i.npz", "{}"), "last", "LABELS: 'last' … .csv"),
+    *((box(), video, "") for video in ("none", "w", "gone", "http://127.0.0.1:9/x.mp4")),
+    *((with_board("mine", "{}"), given, "XNORFORGE_PLUGINS: '") for given in (
+        "nowhere", "a file", "m/pipe", "x" * 5000, "mine:nowhere", "$(touch x)", "a\nb\x1b[2J")),
+    *((asking(*words[:-1]), words[-1], "") for words in (
+        ("export", *NEW, "--model", "x" * 5000), ("build", "--model", "x" * 5000),
+        (*SCALED, "1", "-o", "out/" + "y" * 5000), (*SCALED, "1", "-o", "net.onnx/x"),
+        *((*SCALED[:3], *NEW, "--scale", scale)
+          for scale in ("nan", "inf", "-inf", "0", "-1", "1e400", "one")),
+        *(("fold", "mnist-tfc", *NEW, "--board", board)
+          for board in ("../x", "/etc", "a b", "pynq-z2/../pynq-z2", "$(id)", "x" * 3000, "a\nb")),
+        *(("fold", "mnist-tfc", *NEW, "--backend", name) for name in ("../x", "a b")),
+        ("fold", "out/n"), ("sim", ACC), ("build", "out"), ("export", *NEW, "../x"),
+        ("build", "--net", "../../etc"), ("build", "--method", "os"), ("build", "--output", "x"),
+        ("demo", "--task", "pedestrian", "--image", "x" * 5000))),
+]  # fmt: skip
+LONG_REQUESTS = [
+    (asking("export", "mnist-tfc", *NEW, "--weights"), "nowhere", ""),
+    (asking("export", "mnist-tfc", *NEW, "--weights"), "carded", ""),
+    (asking(*SCALED[:3], *NEW, "--scale"), "1e-60", ""),
+]
 
 
 def lay(place: Path) -> None:
     """Put every file there as it should be."""
     shipped = Path(str(files("xnorforge.sw"))) / "shipped/mnist-tfc-ste"
     good = {
-        "m/m.onnx": stored(plain()), "m/short": b"abc", "secret": bytes(720),
-        "f.json": b'{"conv0": {"pe": 1}}',
+        "m/m.onnx": WHOLE_FILE, "m/short": b"abc", "secret": bytes(720), "f.json": b'{"conv0": {"pe": 1}}',
+        "one/a.png": picture(), "carded/card.json": b"[]",
         "l.txt": b"0\n-1\n2\n", "l.csv": b"b.png,1\na.png,7\nc.png,-1\n",
         "l.npy": npy(np.array([2.0, -1, 0])),
         "l.npz": npz({"labels.npy": npy(np.array([1, 0, 2]))}), "i.npz": images(labels=np.arange(3)),
@@ -592,7 +618,7 @@ def lay(place: Path) -> None:
     for name, content in good.items():
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).write_bytes(content)
-    for name in ("m/folder", "none"):
-        (place / name).mkdir(parents=True)
+    for name in ("m/folder", "none", *(key for key in ENTRANCES if key.endswith("/"))):
+        (place / name).mkdir(parents=True, exist_ok=True)
     (place / "m/link").symlink_to("/etc/passwd")
     pipe(place / "m/pipe")

@@ -94,6 +94,28 @@ def test_a_verb_offers_what_its_stages_read_and_says_who_reads_the_rest(call):
     assert code == 2
 
 
+USUAL = {
+    "net": "mnist-cnn", "method": "ste", "board": "pynq-z2", "backend": "rtl", "output": "scores",
+    "loops": "auto", "images": 100, "stalled": 20, "pnr": "auto", "seeds": (1, 2, 3), "jobs": 2,
+    "until": "report", "interface": "axis", "devices": 2, "link": 32, "threads": 1, "recipe": "ours",
+    "set": (),
+}  # fmt: skip
+USUAL_OF = {"cut": {"until": "fold"}, "compare": {"seeds": "0 1 2", "jobs": 1, "methods": ""}}
+
+
+def test_what_is_taken_for_an_option_that_is_not_given():
+    """Every option that has a default; scripts of users depend on them, and CHANGELOG.md names a change."""
+    given = {one.key: (one, USUAL) for one in options.OPTIONS}
+    given |= {
+        (verb.name, one.key): (one, USUAL | USUAL_OF.get(verb.name, {}))
+        for verb in options.VERBS
+        for one in verb.options
+    }
+    for where, (one, wanted) in given.items():
+        assert one.default in (None, False, wanted.get(one.key)), where
+    assert {one.key for one, _ in given.values() if one.default not in (None, False)} == {*USUAL, "methods"}
+
+
 def test_an_unknown_option_is_a_bad_request(call):
     code, out, err = call("sim", "--imagse", 3)
     assert (code, out) == (2, "")

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from hostile_files import chain, plain, residual, stored
+from hostile_files import QONNX, F, in_a_row, node, plain, stored
 from test_report_page import Read
 
 from xnorforge.core import limits
@@ -40,12 +40,9 @@ def works(*_): print("a word", file=sys.stderr)
 )  # fmt: skip
 def test_a_process_that_needs_too_much_ends_in_one_sentence(tmp_path, monkeypatch, function, options, words):
     (tmp_path / "hog.py").write_text(HOG)
-    for name, value in {
-        "PYTHONPATH": tmp_path,
-        "XNORFORGE_MAX_MEMORY_MB": 500,
-        "XNORFORGE_MAX_SECONDS": 2,
-    }.items():
-        monkeypatch.setenv(name, str(value))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("XNORFORGE_MAX_MEMORY_MB", "500")
+    monkeypatch.setenv("XNORFORGE_MAX_SECONDS", "2")
     task = dict.fromkeys(("net_dir", "acc", "folder"), str(tmp_path / "net")) | {
         "name": "hog", "call": f"hog:{function}", "result": None, "reads": [], "limited": "net.onnx",
         "options": options,
@@ -57,23 +54,31 @@ def test_a_process_that_needs_too_much_ends_in_one_sentence(tmp_path, monkeypatc
     assert (done.returncode, broken) == (0, "") or function != "works"
 
 
+def step(op, *more):
+    return lambda start, end: [node(op, [start, *more], [end])]
+
+
+def residual(start, end):
+    sign = node("BipolarQuant", [start, "one"], [f"b{end}"], domain=QONNX)
+    return [sign, node("Add", [start, f"b{end}"], [end])]
+
+
 @pytest.mark.parametrize(
-    ("make", "count"),
-    [
-        (lambda: chain("Mul", 20_000, 1.1), 20_004), (lambda: chain("Add", 20_000, 0.5), 20_004),
-        (lambda: chain("Relu", 20_000), 20_004), (lambda: residual(12_000), 24_004),
-        (lambda: chain("Relu", 90_000), 90_004),
-    ],
+    ("count", "block"),
+    [(20_000, step("Mul", "c")), (20_000, step("Add", "c")), (20_000, step("Relu")), (90_000, step("Relu")),
+     (12_000, residual)],
 )  # fmt: skip
-def test_long_graphs_are_refused_before_a_quadratic_step(tmp_path, make, count):
-    (tmp_path / "m.onnx").write_bytes(stored(make()))
-    with pytest.raises(UserError, match=rf"has {count:,} operators, .* or raise XNORFORGE_MAX_NODES\.$"):
+def test_long_graphs_are_refused_before_a_quadratic_step(tmp_path, count, block):
+    model = in_a_row(count, block, c=F(1.1))
+    (tmp_path / "m.onnx").write_bytes(stored(model))
+    words = rf"has {len(model.graph.node):,} operators, .* or raise XNORFORGE_MAX_NODES\.$"
+    with pytest.raises(UserError, match=words):
         looked_at(tmp_path / "m.onnx")
 
 
 @pytest.mark.parametrize("op", ["Identity", "Dropout"])
 def test_operators_that_change_nothing_are_passed_by(tmp_path, op):
-    (tmp_path / "m.onnx").write_bytes(stored(chain(op, 20_000)))
+    (tmp_path / "m.onnx").write_bytes(stored(in_a_row(20_000, step(op))))
     left = [node.op_type for node in looked_at(tmp_path / "m.onnx").graph.node]
     assert left == ["BipolarQuant", "BipolarQuant", "Conv", "BipolarQuant"]
 

@@ -145,11 +145,6 @@ def test_an_installed_distribution_brings_plug_ins_by_an_entry_point(tmp_path):
     assert "'our_methods'" in ended.stderr and "xnorforge.plugins" in ended.stderr
 
 
-def test_a_folder_that_is_none_is_named(tmp_path):
-    ended = run(tmp_path, "list", XNORFORGE_PLUGINS="nowhere")
-    assert ended.returncode == 2 and ended.stderr.startswith("XNORFORGE_PLUGINS: 'nowhere' ")
-
-
 def test_a_folder_of_which_git_left_byte_code_alone_is_no_plug_in(folder, tmp_path):
     (folder / "hw/ops/gone/__pycache__").mkdir(parents=True)
     found = json.loads(run(tmp_path, "list", "--json", XNORFORGE_PLUGINS=str(folder)).stdout)

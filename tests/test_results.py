@@ -4,8 +4,11 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
+
+from xnorforge.sw.methods import base
 
 from .documents import tool
 
@@ -44,6 +47,16 @@ def test_records_hold_no_path_of_a_machine_and_every_build_passed():
     for line in results.builds():
         assert line["verdict"] == "PASS"
         assert "/" not in line["command"].replace("out/", "")
+
+
+@pytest.mark.parametrize("name", ["front", "warm"])
+def test_the_command_of_a_training_still_has_the_figures_of_its_method(name):
+    lines = map(json.loads, (results.RESULTS / f"{name}.jsonl").read_text().splitlines())
+    full = [line for line in lines if not all(isinstance(one, str) for one in line["hyper"].values())]
+    assert len(full) > 5
+    for line in full:
+        given = re.findall(r"--set (\w+)=(\S+)", line["command"])
+        assert asdict(base.create(line["method"], dict(given))) == line["hyper"], line["command"]
 
 
 @pytest.mark.full

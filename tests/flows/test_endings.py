@@ -8,6 +8,7 @@ from graphs import Graph
 from onnx import TensorProto
 from pipeline import proven
 from qonnx.core import onnx_exec
+from scipy import special
 
 from xnorforge.core.accuracy import of_stage
 from xnorforge.core.artifacts import write_json
@@ -15,6 +16,8 @@ from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.fold import fold
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
+from xnorforge.flows.lower.registry import TAILS as TAILS_OF
+from xnorforge.flows.lower.tails import differences
 from xnorforge.hw import graph
 from xnorforge.sim.bits import BitSimulator
 
@@ -272,6 +275,29 @@ def test_a_function_of_the_scores_is_left_to_the_host(tmp_path, name):
         found = lowered(folder)
         assert found["host_function"] == function and not any(row["mismatches"] for row in found["checks"])
         assert (folder / "lowered.onnx").exists()
+
+
+# A function of scores in other words, and by how much at most it magnifies what an error adds to one of them.
+FUNCTIONS = {
+    "Softmax": (special.softmax, 1), "LogSoftmax": (special.log_softmax, 2),
+    "Sigmoid": (lambda scores, axis: special.expit(scores), 1),
+    "Tanh": (lambda scores, axis: np.tanh(scores), 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reach", [0.01, 4.0, 300.0])
+@pytest.mark.parametrize("op", FUNCTIONS)
+def test_numbers_are_the_function_of_scores_up_to_a_millionth(op, reach):
+    """Of the largest number, at least 1, and of the largest score for the function's error."""
+    compute, slope = FUNCTIONS[op]
+    scores = np.random.default_rng(0).permuted(np.tile(np.linspace(-reach, reach, 5), (6, 1)), axis=1)
+    wanted = compute(scores, axis=1)
+    most = 1e-6 * (max(1, abs(wanted).max()) + slope * reach)
+    for at, place in enumerate(scores.argmin(1)):
+        for part, wrong in ((0.99, 0), (1.01, 1)):
+            given = wanted.copy()
+            given[at, place] -= part * most
+            assert differences([TAILS_OF[op]], scores, given) == wrong
 
 
 def test_scores_that_are_not_the_function_of_ours_are_a_mismatch(tmp_path):

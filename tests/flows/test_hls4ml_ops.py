@@ -16,7 +16,7 @@ from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.hls4ml.layers import ours
 from xnorforge.flows.backends.hls4ml.model import check_expressible
-from xnorforge.flows.backends.hls4ml.net import Net
+from xnorforge.flows.backends.hls4ml.net import Net, integer
 from xnorforge.flows.backends.hls4ml.network import append_layers
 from xnorforge.hw.ops.base import HwOp
 
@@ -49,7 +49,7 @@ def with_window(op: HwOp) -> list[HwOp]:
 
 def expressible(op: HwOp) -> bool:
     """Whether an example stands alone in hls4ml: no window in front, one factor, one value in a border,
-    numbers that float64 holds.
+    no slopes, numbers that float64 holds.
     """
     try:
         check_expressible([op], ())
@@ -57,8 +57,9 @@ def expressible(op: HwOp) -> bool:
         return False
     given = op.get_nodeattr_types()
     values = op.arrays_of.get("values", [0])
-    alone = not ("windows" in given and op.get_nodeattr("windows"))
-    return alone and "factors" not in op.arrays_of and len(set(np.asarray(values).tolist())) == 1
+    alone = not any(name in given and op.get_nodeattr(name) for name in ("windows", "zero"))
+    several = {"factors", "slope"} & {*op.arrays_of} or len(set(np.asarray(values).tolist())) > 1
+    return alone and not several
 
 
 def with_pool(name: str) -> list[HwOp]:
@@ -136,6 +137,32 @@ def wide() -> list[list[HwOp]]:
         [OPS["clip"].make("clip", {"at": large(2)}, in_shape=image, in_bits=46, mul=2, **wires)],
         [OPS["surround"].make("edge", {"values": np.full(2, -(2**44) - 3)}, **frame)],
     ]
+
+
+def ends_of(kind: str) -> tuple[int, int]:
+    """The least and the largest number of a type of hls4ml."""
+    signed, bits = kind.startswith("ap_int"), int(kind[kind.index("<") + 1 : -1])
+    return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_weights_and_sums_fit_the_types_of_their_layers(name):
+    """The sums of the largest and of the least products with numbers that the operator takes."""
+    for row in parts(name):
+        net, stream = Net("io_parallel", lambda *_: [1]), row[-1].in_stream()
+        wires = [net.input(f"in_{port}", one) for port, one in enumerate(row[0].in_streams())]
+        for place, op in enumerate(row):
+            net.stem = f"row_{place}"
+            wires = append_layers(net, op, wires)
+        for layer in net.layers:
+            types = net.config[layer["name"]].get("Precision", {})
+            if "weight" in types:
+                weights = np.reshape(layer["weight_data"], (-1, layer.get("n_filt", layer.get("n_out"))))
+                ends = np.multiply.outer(ends_of(integer(stream.bits, stream.signed)), weights)
+                sums = ends.min(0).sum(0).min(), ends.max(0).sum(0).max()
+                for kind, numbers in (("weight", weights), ("accum", sums), ("result", sums)):
+                    low, high = ends_of(types[kind])
+                    assert low <= np.min(numbers) and np.max(numbers) <= high, (layer["name"], kind)
 
 
 @pytest.mark.full

@@ -2,6 +2,8 @@
 and every stage computes with them.
 """
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.input_format import InputFormat, format_named, integer_format, scale_of, scale_words
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.fold import fold
+from xnorforge.flows.importing.input_range import describe_input
 from xnorforge.flows.importing.input_wanted import Wanted
 from xnorforge.flows.importing.samples import NOISE, Samples, fixed_point_for
 from xnorforge.flows.importing.stage import import_model, import_network
@@ -174,6 +177,27 @@ def test_what_says_nothing_is_said_aloud(tmp_path, capsys):
     says(doubt, "the input: … uint8 … 1/255 … SCALE=1 … 0 .. 255 … INPUT=")
     assert f"export      {record['doubts'][0]}\n" in capsys.readouterr().err
     assert imported(tmp_path, graph, (4, 4, 4), pixels(), scale=1.0)["doubts"] == []
+
+
+def test_a_quantiser_behind_constants_says_the_range_that_it_covers_best():
+    """By the share of a fine line's points that lie in both, of those in either; below a fifth, its own."""
+    rng, kinds = RNG(0), []
+    for _ in range(60):
+        times, step = 2.0 ** rng.integers(-8, 0, 2)
+        bits, signed = int(rng.integers(2, 9)), int(rng.integers(2))
+        graph = Graph((3, 6, 6)).real("Mul", times).quant(step, bits, signed=signed)
+        found = describe_input(graph.model((3, 6, 6)), pixels())
+        low, high = (np.array([0, 2**bits - 1]) - signed * 2 ** (bits - 1)) * step / times
+        line, shares = np.linspace(min(low, 0), max(high, 255), 500_001), {"own": 0.2}
+        ours = (low <= line) & (line <= high)
+        for name, most in (("unit", 1), ("raw", 255)):
+            theirs = (line >= 0) & (line <= most)
+            shares[name] = (ours & theirs).sum() / (ours | theirs).sum()
+        second, first = sorted(shares, key=shares.__getitem__)[1:]
+        if shares[first] - shares[second] > 0.01:
+            assert found.form.scale == pytest.approx({"own": step / times, "unit": 1 / 255, "raw": 1}[first])
+            kinds.append(first)
+    assert min(Counter(kinds)[name] for name in shares) >= 5
 
 
 ANNOTATIONS = {

@@ -9,6 +9,7 @@ import pytest
 from graphs import Graph, compare, lowered
 from onnx import TensorProto
 from pipeline import proven
+from qonnx.core import onnx_exec
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.lower import checks, emit
@@ -52,10 +53,28 @@ def test_a_smooth_function_in_front_of_a_sign_keeps_zero(op):
     assert node.at["thresholds"].tolist() == [[100]] * CHANNELS
 
 
-def test_a_threshold_on_which_runs_of_the_reference_differ_is_refused():
-    graph = Graph(SHAPE).real("Sub", 200.0).real("Mul", 0.25).node("Elu").real("Add", 1 - np.exp(-0.25))
-    with pytest.raises(UserError, match=r"Elu .* channel 0 of input is 199; .* Clip"):
-        lowered(graph.sign().model(SHAPE))
+# By how many times 2^-21 runs of the reference may differ where the function of a negative number is y.
+SPREADS = dict.fromkeys(("Elu", "Selu", "Celu"), lambda y: 1 + abs(y)) | dict.fromkeys(
+    ("Softsign", "Softplus"), abs
+)
+
+
+@pytest.mark.parametrize("op", SMOOTH)
+def test_a_threshold_is_refused_exactly_where_runs_of_the_reference_differ_on_it(op):
+    """The threshold lies above what becomes of 199 by a little more than they differ, then a little less."""
+
+    def made(threshold=None):
+        graph = Graph(SHAPE).real("Sub", 200.0).real("Mul", 0.25).node(op, **SMOOTH[op])
+        return (graph if threshold is None else graph.real("Add", -threshold).sign()).model(SHAPE)
+
+    name = made().graph.input[0].name
+    [values] = onnx_exec.execute_onnx(made(), {name: EVERY_BYTE.astype(np.float32)}).values()
+    y = float(values[0, 0, 0, 199])
+    spread, step = SPREADS.get(op, lambda y: 0)(y) * 2**-21, 2 * np.spacing(np.float32(abs(y)))
+    lowered(made(y + spread + step))
+    if spread:
+        with pytest.raises(UserError, match=rf"{op} .* channel 0 of input is 199; .* Clip"):
+            lowered(made(y + spread - step))
 
 
 def minus_or_plus_one(graph):

@@ -1,8 +1,10 @@
 """Estimates against recorded counts of Yosys (`counted/`, by measured.py), and parts computed by hand."""
 
 import json
+from dataclasses import replace
 
 import measured
+import numpy as np
 import onnx
 import pytest
 from mapped import COUNTED, counts, fitted, instance
@@ -142,6 +144,29 @@ def test_estimates_without_a_family_are_of_the_one_in_use():
     with estimates_of("ecp5"):
         inside = op.estimate()
     assert inside == op.estimate("ecp5") != op.estimate() == op.estimate("xc7")
+
+
+@pytest.mark.parametrize("family", families.names())
+def test_a_memory_lies_where_it_is_asked_for(family):
+    """A block that is apart has no registers that guard it; UltraRAM is no block."""
+    fabric, rng = families.load(family).fabric, np.random.default_rng(0)
+    for size in rng.integers(2, (9000, 90), (50, 2)).tolist():
+        block, apart, rom, lut, auto = (
+            memory_of(*size, kind, fabric) for kind in ("block", "apart", "rom", "lut", "auto")
+        )
+        for found in (block, apart, rom):
+            assert found.block and found.bram36 > found.luts == 0
+        assert apart == replace(block, guards=0) and not rom.guards and auto in (block, lut)
+        assert lut == block if not fabric.lut_rams else lut.luts > lut.bram36 == lut.block == 0
+        if fabric.ultra_ram:
+            ultra = memory_of(*size, "ultra", fabric)
+            assert ultra.block and ultra.uram > ultra.bram36 == ultra.luts == 0
+
+
+@pytest.mark.parametrize(("rom", "rows"), [("logic", 0), ("block", 64), ("ultra", 0)])
+def test_columns_of_weights_are_of_block_ram(rom, rows):
+    op = seeded(XnorMvu, 0, 256, 64, 1, 1, 1, rom=rom, rom_rows=64)
+    assert (op.weight_rows(), op.late()) == (rows, 2 * (rows > 0))
 
 
 def test_the_price_of_a_memory_decides_where_it_lies():

@@ -125,3 +125,23 @@ def test_indices_stand_behind_the_scores_and_answers_say_so_too(op):
             assert index == min(left, key=lambda i, row=row: (-row[i], i))
             left.remove(index)
     np.testing.assert_array_equal(op.answers({"integers": scores}), found)
+
+
+@pytest.mark.parametrize("op", those(lambda op: True))
+def test_results_are_the_same_whatever_comes_behind_the_beats_that_they_need(op):
+    """Each frame has other beats from some place on; results that need none of these are as without them."""
+    rng, sink = np.random.default_rng(0), op.out_stream()
+    one = op.random_inputs(1, frames=1)
+    wanted = op.run(*one).reshape(sink.beats, -1)
+    for port, source in enumerate(op.in_streams()):
+        needs = op.needs(port)
+        assert needs.shape == (sink.beats,) and needs.min() >= 0 and needs.max() <= source.beats
+        cuts = rng.permutation(np.unique(needs))[:32]
+        given = [np.repeat(x, len(cuts), 0) for x in one]
+        shape = (len(cuts), source.beats, -1)
+        other = op.random_inputs(2, frames=len(cuts))[port].reshape(shape)
+        kept = np.arange(source.beats) < cuts[:, None]
+        given[port] = np.where(kept[..., None], given[port].reshape(shape), other).reshape(given[port].shape)
+        found = op.run(*given).reshape(len(cuts), sink.beats, -1)
+        for cut, results in zip(cuts, found, strict=True):
+            np.testing.assert_array_equal(results[needs <= cut], wanted[needs <= cut])
