@@ -45,7 +45,7 @@ smartquotes = False  # they would turn -- into a dash
 GUIDE = [
     "install", "tutorial", "your-network", "python", "training", "tasks", "speed-and-area", "nanoseconds",
     "report", "backends", "finn", "cluster", "bitstream", "board", "package", "how-it-works", "exactness",
-    "simulation", "synthesis", "operators", "glossary", "style",
+    "simulation", "synthesis", "operators", "environment", "glossary", "style",
 ]  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 run.
 """
 
-import csv
 import json
 import re
 import shlex
@@ -20,30 +19,12 @@ from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
 from xnorforge.pipeline import calls
 from xnorforge.studies import compare, compare_figures, paired
-from xnorforge.sw import networks
-from xnorforge.sw.datasets import mnist as mnist_images
-from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.tasks import mnist
-from xnorforge.sw.tasks.base import Images
 from xnorforge.sw.training import train
+
+from .comparisons import few_images, rows_of, silent
 
 NET = "mnist-tfc"
 METHODS, BOARDS = (", ".join(plugins.names(kind)) for kind in ("sw.methods", "hw.boards"))
-
-
-def few_images(monkeypatch):
-    """256 images to train on, 64 held out, 100 to test and 50 to export with."""
-    images, labels = mnist_images.shipped()
-
-    def part(first, last, words):
-        return Images(images[first:last], labels[first:last], words)
-
-    held_out, golden = part(256, 320, "64 held out"), part(800, 850, "50 golden images")
-    monkeypatch.setattr(mnist.Task, "train_sets", lambda self: (part(0, 256, "256 images"), held_out))
-    monkeypatch.setattr(mnist.Task, "golden", lambda self, count=None: golden)
-    monkeypatch.setattr(mnist.Task, "test_sets", lambda self: [part(850, 950, "100 test images"), golden])
-    recipe = Recipe(epochs=2, batch=64, lr=5e-3, warmup=4, arithmetic="float32")
-    monkeypatch.setattr(networks, "recipe", lambda _: recipe)
 
 
 @pytest.fixture(autouse=True)
@@ -55,15 +36,6 @@ def few(monkeypatch):
 def asked(tmp_path, **others):
     given = {"methods": "ste bonn,nu=0.5", "seeds": "0 3", "epochs": 1} | others
     return compare.compare_request(NET, out=tmp_path, **given)
-
-
-def silent(text):
-    """Takes a line and says nothing."""
-
-
-def rows_of(folder):
-    with (folder / "table.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="module")

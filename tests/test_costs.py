@@ -1,6 +1,5 @@
 """What a method costs: every figure is that of a build, and a build that fails leaves the others."""
 
-import csv
 import os
 import subprocess
 
@@ -13,33 +12,13 @@ from xnorforge.pipeline import run as run_stages
 from xnorforge.pipeline.stages import STAGES as STAGES_OF_ALL
 from xnorforge.pipeline.stages import path_of
 from xnorforge.studies import builds, compare, compare_figures, costs
-from xnorforge.sw import networks
-from xnorforge.sw.datasets import mnist as mnist_images
-from xnorforge.sw.networks.base import Recipe
-from xnorforge.sw.tasks import mnist
-from xnorforge.sw.tasks.base import Images
+
+from .comparisons import few_images, rows_of, silent
 
 NET, BOARD = "mnist-tfc", "pynq-z2"
 STAGES = ["lower", "fold", "generate", "sim", "synth", "netlist", "overlay", "report"]
 FILES = ("costs.csv", "table.md", "pareto.svg")
 LUT = {"ste": 1000, "bonn": 1250}
-
-
-def few_images(monkeypatch):
-    """256 images to train on, 64 held out and 50 to export with."""
-    images, labels = mnist_images.shipped()
-
-    def part(first, last, words):
-        return Images(images[first:last], labels[first:last], words)
-
-    golden = part(800, 850, "50 golden images")
-    monkeypatch.setattr(
-        mnist.Task, "train_sets", lambda _: (part(0, 256, "256 images"), part(256, 320, "64 held out"))
-    )
-    monkeypatch.setattr(mnist.Task, "golden", lambda *_: golden)
-    monkeypatch.setattr(mnist.Task, "test_sets", lambda _: [golden])
-    recipe = Recipe(epochs=2, batch=64, lr=5e-3, warmup=4, arithmetic="float32")
-    monkeypatch.setattr(networks, "recipe", lambda _: recipe)
 
 
 @pytest.fixture(autouse=True)
@@ -50,10 +29,6 @@ def here(tmp_path, monkeypatch):
 
 def asked(out, methods="ste bonn", board=BOARD):
     return compare.compare_request(NET, methods, seeds="3 0", epochs=1, board=board, out=out)
-
-
-def silent(text):
-    """Takes a line and says nothing."""
 
 
 class Player:
@@ -107,11 +82,6 @@ class Player:
         return {}
 
 
-def rows_of(folder):
-    with (folder / "costs.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """Two methods with two seeds, trained and exported, nothing built."""
@@ -152,7 +122,7 @@ def over_both_seeds(folder, variant):
 def test_table_and_rows_hold_what_the_records_say(play):
     folder = play()
     assert sorted(play.ran) == sorted((method, stage) for method in ("ste", "bonn") for stage in STAGES)
-    for row in rows_of(folder):
+    for row in rows_of(folder, "costs"):
         run = folder / f"{row['variant']}-3"
         exported, sim = read_json(run / "export.json"), read_json(run / f"rtl-{BOARD}/sim.json")
         total = read_json(run / f"rtl-{BOARD}/synth.json")["total"]
@@ -190,7 +160,7 @@ def test_a_build_that_fails_leaves_the_others_and_its_sentence(play, tmp_path):
         play({("ste", "fold"): UserError(sentence)})
     assert str(error.value) == f"compare: 1 of 2 builds failed (ste on {BOARD}), the first with: {sentence}"
     folder = asked(tmp_path).folder
-    ste, bonn = rows_of(folder)
+    ste, bonn = rows_of(folder, "costs")
     assert (ste["lut"], ste["why"]) == ("", sentence)
     assert (bonn["lut"], bonn["why"]) == ("1250", "")
     text = (folder / "table.md").read_text()
@@ -213,7 +183,7 @@ def test_where_nothing_could_be_built_there_is_a_table_and_no_plot(play, tmp_pat
     with pytest.raises(UserError):
         play({(method, "lower"): UserError("lower: not today.") for method in LUT})
     folder = asked(tmp_path).folder
-    assert [row["why"] for row in rows_of(folder)] == ["lower: not today."] * 2
+    assert [row["why"] for row in rows_of(folder, "costs")] == ["lower: not today."] * 2
     assert (folder / "table.md").read_text().count("| lower: not today. |") == 2
     assert not (folder / "pareto.svg").exists()
 
@@ -221,7 +191,7 @@ def test_where_nothing_could_be_built_there_is_a_table_and_no_plot(play, tmp_pat
 def test_a_killed_build_goes_on_at_its_stage(play, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         play({("bonn", "synth"): KeyboardInterrupt()})
-    ste, bonn = rows_of(asked(tmp_path).folder)
+    ste, bonn = rows_of(asked(tmp_path).folder, "costs")
     assert (ste["lut"], bonn["why"]) == ("1000", costs.UNBUILT)
     play()
     assert [stage for method, stage in play.ran if method == "bonn"][-3:] == ["synth", "netlist", "report"]
@@ -275,7 +245,7 @@ def test_two_methods_in_gates(trained, tmp_path):
     subprocess.run(["cp", "-rp", f"{trained}/.", tmp_path], check=True)
     this = asked(tmp_path)
     compare.compare(this, say=silent)
-    rows = rows_of(this.folder)
+    rows = rows_of(this.folder, "costs")
     assert [row["variant"] for row in rows] == ["ste", "bonn"]
     for row in rows:
         assert row["mismatches"] == "0" and int(row["lut"]) > 100 and int(row["interval"]) == 1024

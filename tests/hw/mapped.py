@@ -83,13 +83,28 @@ def compare_sites(op, found: dict) -> None:
         )
 
 
-def mapped(ops, folder: Path, family: str = "xc7") -> Mapped:
-    """Synthesise operators in one run."""
+def laid(ops, folder: Path) -> tuple[list[Path], list, dict[str, str]]:
+    """What `device.write_bench` returns, with memory files and headers beside it."""
     sources, lanes, memories = device.write_bench(ops, folder)
     for name, text in memories.items():
         (folder / name).write_text(text)
     for header in headers():
         shutil.copy(header, folder)
+    return sources, lanes, memories
+
+
+def equal_the_contract(bench, units, stall: float) -> None:
+    """Assert that units side by side compute what their contracts do, at full rate in the same cycles."""
+    frames = [unit.random_input(seed=index, frames=6) for index, unit in enumerate(units)]
+    for unit, x, run in zip(units, frames, cosim.run(bench, frames, stall=stall, seed=3), strict=True):
+        np.testing.assert_array_equal(run.output, unit.run(x), str(unit))
+        if not stall:
+            assert (run.interval, run.latency) == (unit.cycles(), unit.latency()), str(unit)
+
+
+def mapped(ops, folder: Path, family: str = "xc7") -> Mapped:
+    """Synthesise operators in one run."""
+    sources, lanes, memories = laid(ops, folder)
     names = [f"lane_{index}" for index in range(len(ops))]
     job = {
         "family": family, "top": "xf_bench", "modules": [*names, "xf_bench"],

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from mapped import compare_sites, mapped
+from mapped import compare_sites, equal_the_contract, mapped
 from op_examples.da_mvu import seeded as seeded_da_mvu
 from op_examples.depthwise import seeded as seeded_depthwise
 from op_examples.drawn import seeded
@@ -44,11 +44,7 @@ def portable():
 
 @pytest.mark.parametrize("stall", [0.0, 0.4])
 def test_the_portable_form_equals_the_contract_in_the_same_cycles(portable, stall):
-    frames = [unit.random_input(seed=index, frames=6) for index, unit in enumerate(UNITS)]
-    for unit, x, run in zip(UNITS, frames, cosim.run(portable, frames, stall=stall, seed=3), strict=True):
-        np.testing.assert_array_equal(run.output, unit.run(x), str(unit))
-        if not stall:
-            assert (run.interval, run.latency) == (unit.cycles(), unit.latency()), str(unit)
+    equal_the_contract(portable, UNITS, stall)
 
 
 def unit(weights, thresholds=None, **attributes):

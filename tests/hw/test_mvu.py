@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mapped import compare_sites
+from mapped import compare_sites, equal_the_contract
 from op_examples import examples_of
 from op_examples.drawn import seeded
 
@@ -61,12 +61,7 @@ def forms(request):
 @pytest.mark.quick("*few*")
 @pytest.mark.parametrize("stall", [0.0, 0.4])
 def test_cells_and_portable_form_equal_the_contract_in_the_same_cycles(forms, stall):
-    bench, units = forms
-    frames = [unit.random_input(seed=index, frames=6) for index, unit in enumerate(units)]
-    for unit, x, run in zip(units, frames, cosim.run(bench, frames, stall=stall, seed=3), strict=True):
-        np.testing.assert_array_equal(run.output, unit.run(x), str(unit))
-        if not stall:
-            assert (run.interval, run.latency) == (unit.cycles(), unit.latency()), str(unit)
+    equal_the_contract(*forms, stall)
 
 
 @pytest.mark.parametrize("index", range(len(examples_of(XnorMvu))))

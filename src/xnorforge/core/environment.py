@@ -1,0 +1,45 @@
+"""The environment variables that xnorforge reads, with what each does and what applies without it.
+
+docs/guide/environment.md has the same rows, and `doctor` shows those that are set. Standard library only.
+"""
+
+import os
+
+VARIABLES = {
+    "XNORFORGE_DATA": "folder of data sets; without it MNIST and CIFAR are downloaded, others refused",
+    "XNORFORGE_PLUGINS": "folders of plug-ins, separated by `:`",
+    "XNORFORGE_CACHE": "folder of what builds share; without it `xnorforge/.made` in the user's cache",
+    "XDG_CACHE_HOME": "the user's cache; without it `~/.cache`",
+    "XNORFORGE_STORE": "URL of results that machines share",
+    "XNORFORGE_STORE_KEY": "secret that seals the results of a store",
+    "XNORFORGE_SCHEDULER": "default of `SCHEDULER`",
+    "XNORFORGE_LOG": "how much is printed: `quiet`, `plain`, `usual` or `verbose`",
+    "CI": "if set, `XNORFORGE_LOG` is `plain` by default",
+    "OMP_NUM_THREADS": "threads of the bit simulator; without it one per core",
+    "CXX": "C++ compiler, with options; without it `g++`",
+    "XNORFORGE_CXXFLAGS": "more options for simulators that are compiled, such as `-fsanitize=address`",
+    "CPATH": "folders with headers, where `doctor` looks for lz4.h",
+    "PATH": "folders with programs",
+    "XNORFORGE_OPENXC7": "folder with the programs and databases of openXC7",
+    "CHIPDB": "folder with nextpnr-xilinx' databases",
+    "PRJXRAY_DB_DIR": "folder with Project X-Ray's databases",
+    "XILINX_VIVADO": "if set, `xnorforge.finn_plugin` leaves FINN's simulation to Vivado",
+    "XNORFORGE_MAX_FILE_MB": "MB of a foreign file with its external data; without it 512",
+    "XNORFORGE_MAX_NODES": "its operators after constant folding; 20,000",
+    "XNORFORGE_MAX_PORTS": "its inputs, and its outputs; 100",
+    "XNORFORGE_MAX_ELEMENTS": "numbers in one of its tensors, all constants, and one frame; 134,217,728",
+    "XNORFORGE_MAX_MEMORY_MB": "MB of the process that runs it; 2,048",
+    "XNORFORGE_MAX_SECONDS": "processor time of that process; 3,600",
+    "XF_SIMULATION": "on a board's notebook, the library of a simulation in place of the board",
+}
+INNER = {  # set by make, by a build for its own processes, by torchrun or by qonnx
+    *("ASKED", "XNORFORGE_READS", "XNORFORGE_STEPS", "XNORFORGE_LINES", "XNORFORGE_FOLDER"),
+    *("TORCHELASTIC_RUN_ID", "RANK", "LOCAL_RANK", "WORLD_SIZE", "SANITIZE_QUANT_TENSORS"),
+}
+
+
+def set_here() -> tuple[list[str], list[str]]:
+    """Names of variables of ours that are set, and of those called XNORFORGE_… that nothing reads."""
+    ours = [name for name in os.environ if name.startswith("XNORFORGE_")]
+    known = [name for name in ours if name in VARIABLES]
+    return known, [name for name in ours if name not in VARIABLES and name not in INNER]
