@@ -23,6 +23,7 @@ ODD_NAMES = {
 }  # fmt: skip
 F, WHOLE, node, tensor = np.float32, np.int64, helper.make_node, helper.make_tensor_value_info
 ELEMENTS = 1 << 20  # the limit under which the table is run
+stored = ModelProto.SerializeToString
 NO_SHAPE, BIG, FAR = "has more than 1,048,576 numbers", 1 << 31, 1 << 40
 
 
@@ -49,10 +50,6 @@ def plain(names: dict[str, str] | None = None) -> ModelProto:
     for given in (ends for entry in graph.node for ends in (entry.input, entry.output)):
         given[:] = [names.get(name, name) for name in given]
     return model
-
-
-def stored(model: ModelProto) -> bytes:
-    return model.SerializeToString()
 
 
 def between(model: ModelProto, nodes: Iterable[NodeProto], **constants) -> ModelProto:

@@ -4,6 +4,7 @@ gives, on its examples.
 All examples are side by side in one project with as many inputs and outputs, which is one compilation.
 """
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -16,8 +17,9 @@ from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.hls4ml.layers import ours
 from xnorforge.flows.backends.hls4ml.model import check_expressible
-from xnorforge.flows.backends.hls4ml.net import Net, integer
+from xnorforge.flows.backends.hls4ml.net import Net
 from xnorforge.flows.backends.hls4ml.network import append_layers
+from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import HwOp
 
 FRAMES = 4
@@ -139,12 +141,6 @@ def wide() -> list[list[HwOp]]:
     ]
 
 
-def ends_of(kind: str) -> tuple[int, int]:
-    """The least and the largest number of a type of hls4ml."""
-    signed, bits = kind.startswith("ap_int"), int(kind[kind.index("<") + 1 : -1])
-    return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-
-
 @pytest.mark.parametrize("name", OPS)
 def test_weights_and_sums_fit_the_types_of_their_layers(name):
     """The sums of the largest and of the least products with numbers that the operator takes."""
@@ -158,10 +154,11 @@ def test_weights_and_sums_fit_the_types_of_their_layers(name):
             types = net.config[layer["name"]].get("Precision", {})
             if "weight" in types:
                 weights = np.reshape(layer["weight_data"], (-1, layer.get("n_filt", layer.get("n_out"))))
-                ends = np.multiply.outer(ends_of(integer(stream.bits, stream.signed)), weights)
+                ends = np.multiply.outer(value_range(stream.bits, stream.signed), weights)
                 sums = ends.min(0).sum(0).min(), ends.max(0).sum(0).max()
                 for kind, numbers in (("weight", weights), ("accum", sums), ("result", sums)):
-                    low, high = ends_of(types[kind])
+                    signed, bits = types[kind].startswith("ap_int"), re.findall(r"\d+", types[kind])[0]
+                    low, high = value_range(int(bits), signed)
                     assert low <= np.min(numbers) and np.max(numbers) <= high, (layer["name"], kind)
 
 

@@ -77,6 +77,24 @@ def test_a_threshold_is_refused_exactly_where_runs_of_the_reference_differ_on_it
             lowered(made(y + spread - step))
 
 
+def test_a_prelu_that_is_rounded_down_is_shifts_where_its_numbers_are_on_one_grid():
+    """Kinks at integers, slopes in eighths up to one, a level of two or more to some power of steps of the
+    input, eight levels or more: one of these is missing, or none.
+    """
+    rng, shape = np.random.default_rng(0), (CHANNELS, 1, 1)
+    for wrong in [*("kink", "slope", "steep", "level", "few", "flat"), *[""] * 6] * 2:
+        factor = 2.0 ** -rng.integers(0, 4) * rng.choice([-1, 1], shape)
+        kink = rng.integers(-20, 270, shape) + (wrong == "kink") * 0.5
+        slope = rng.integers(0, 9, shape) / 8
+        slope[3] = {"slope": 0.3, "steep": 1.125}.get(wrong, slope[3, 0, 0])
+        factor[5] *= wrong != "flat"
+        level = abs(factor[0, 0, 0]) * 2.0 ** rng.integers(0, 4) * (3 if wrong == "level" else 1)
+        graph = Graph(SHAPE).real("Mul", factor).real("Add", -factor * kink).real("PRelu", slope)
+        graph.quant(level, 2 if wrong == "few" else 5, signed=rng.integers(2), mode="FLOOR")
+        (node,) = compare(graph.model(SHAPE), EVERY_BYTE).nodes
+        assert node.op == ("Threshold" if wrong else "Rectify"), wrong
+
+
 def minus_or_plus_one(graph):
     """Where(x > 0.3, 1, -1)."""
     graph.real("Greater", 0.3)

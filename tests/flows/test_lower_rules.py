@@ -414,6 +414,30 @@ def test_a_wrong_score_is_named():
         checks.scores_are_equal(graph, integers, golden)
 
 
+def test_scores_that_float32_rounds_may_be_off_by_so_much_and_no_more():
+    """A millionth of the largest; or 32 times what the images are off that a judge has seen, or that 2^-24 of
+    the largest is, but no more than its bound.
+    """
+    net = Graph((300,)).real("Sub", 0.5).sign(0.1)
+    graph = lowered(net.node("MatMul", net.weights(300, 4)).real("Mul", 0.3).model((4,)), hi=1)
+    integers = np.random.default_rng(0).integers(100, 200, (3, 4))
+    scale, bias = checks.scale_and_bias(graph.output)
+    scores = scale * integers + bias
+    largest = abs(scores).max()
+    judge = (np.full(4, 1e-3), lambda: [0], lambda image: False)
+    for first, given, most in (
+        (0, None, 1e-6 * largest), (0, judge, 32 * 2**-24 * largest), (1e-5, judge, 32e-5),
+        (9e-4, judge, 1e-3), (0, (judge[0], list, judge[2]), 1e-3),
+    ):  # fmt: skip
+        golden = scores.copy()
+        golden[0, 0] += first
+        golden[1, 2] += 0.99 * most
+        checks.scores_are_equal(graph, integers, golden, given)
+        golden[1, 2] += 0.02 * most
+        with pytest.raises(MismatchError, match="score 2 of image 1"):
+            checks.scores_are_equal(graph, integers, golden, given)
+
+
 def test_an_integer_outside_its_range_is_named():
     model, pixels = small()
     graph = lowered(model)

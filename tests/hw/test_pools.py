@@ -125,32 +125,6 @@ def test_upsampling_is_torch_s_nearest(factor):
     np.testing.assert_array_equal(op.run(x), expected)
 
 
-@pytest.mark.parametrize(
-    "op",
-    [
-        SumPool.make(ifm=(5, 7, 4), kernel=(2, 3), stride=(2, 3), pe=2, in_bits=3),
-        SumPool.make(ifm=(4, 4, 3), kernel=(4, 4), stride=(4, 4), in_bits=3),
-        Upsample.make(ifm=(3, 4, 4), factor=(2, 3), pe=2, bits=3),
-        Upsample.make(ifm=(3, 4, 2), factor=(1, 2), pe=2, bits=3),
-    ],
-    ids=str,
-)
-def test_an_output_beat_needs_the_beats_that_change_it(op):
-    source, sink = op.in_stream(), op.out_stream()
-    x = np.ones((1, *source.shape), np.int64)
-
-    def beat(k, changed):
-        return op.run((x.reshape(-1, source.lanes) + changed[:, None]).reshape(x.shape)).reshape(
-            -1, sink.lanes
-        )[k]
-
-    order = np.arange(source.beats)
-    for k, need in enumerate(op.needs()):
-        plain = beat(k, order * 0)
-        np.testing.assert_array_equal(beat(k, order >= need), plain)
-        assert (beat(k, order == need - 1) != plain).all()
-
-
 def clip_of_everything(bits, signed, mul, out_bits, out_signed, wide=False):
     """A clip with a channel for every bound within and beyond reach and both directions, and its pixels: all
     inputs.

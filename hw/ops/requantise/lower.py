@@ -77,8 +77,6 @@ def _shifts(value: Value, leaf: Leaf, levels: int, scale, low) -> dict | None:
     whole = [ratio, zero, *offsets]
     if ratios or any(x.denominator > 1 for x in whole) or any(lows + zero) or not 0 <= zero <= levels:
         return None
-    if int(ratio) & int(ratio) - 1:
-        return None
     return {
         "offset": whole_numbers(np.array([int(x) for x in offsets], object)),
         "slope": slope.astype(np.int64), "direction": signs_of(a),
