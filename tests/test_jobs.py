@@ -1,4 +1,4 @@
-"""Jobs on a Dask cluster give the bytes that they give here, and a store gives back what was put there."""
+"""Jobs on a Dask cluster give the bytes that they give here."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xnorforge.core import cache, jobs
+from xnorforge.core import jobs
 from xnorforge.core.errors import UserError
 
 from .documents import ROOT
@@ -101,91 +101,6 @@ def test_no_scheduler_is_one_sentence(monkeypatch):
     jobs._client.cache_clear()
 
 
-# A store
-
-
-@pytest.fixture
-def machine(tmp_path, monkeypatch):
-    """Let a machine of a name ask for a result of the store: its bytes, and whether it had to make them."""
-    monkeypatch.setenv("XNORFORGE_STORE", f"file://{tmp_path}/store")
-    monkeypatch.setenv("XNORFORGE_STORE_KEY", "known to all")
-
-    def ask(name: str) -> tuple[bytes, bool]:
-        monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path / name))
-        made = []
-
-        def make(aside: Path) -> None:
-            made.append(aside)
-            (aside / "inner").mkdir()
-            (aside / "inner/bytes").write_bytes(bytes(range(256)))
-
-        place = cache.kept(cache.place_of("tests", ["one"], []), make)
-        return (place / "inner/bytes").read_bytes(), bool(made)
-
-    return ask
-
-
-def shared(machine) -> None:
-    whole = bytes(range(256))
-    assert machine("first") == (whole, True)
-    assert machine("second") == (whole, False)
-
-
-def test_a_second_machine_takes_a_result_from_the_store(machine):
-    shared(machine)
-
-
-@pytest.mark.parametrize("key", [None, ""])
-def test_a_store_without_a_key_is_refused(key, machine, tmp_path, monkeypatch):
-    if key is None:
-        monkeypatch.delenv("XNORFORGE_STORE_KEY")
-    else:
-        monkeypatch.setenv("XNORFORGE_STORE_KEY", key)
-    with pytest.raises(UserError, match="XNORFORGE_STORE_KEY is not set or empty"):
-        machine("first")
-    assert not list(tmp_path.iterdir())
-
-
-POISONS = {
-    "a byte": lambda path: path.write_bytes(path.read_bytes()[:-9] + b"x" + path.read_bytes()[-8:]),
-    "cut": lambda path: path.write_bytes(path.read_bytes()[:100]),
-    "empty": lambda path: path.write_bytes(b""),
-    "seal": lambda path: path.with_name(path.name.replace(".zip", ".seal")).write_bytes(b"0" * 64),
-}
-
-
-@pytest.mark.parametrize("poison", POISONS)
-def test_a_poisoned_result_is_refused_and_made_again(poison, machine, tmp_path, capfd):
-    shared(machine)
-    [path] = (tmp_path / "store").rglob("*.zip")
-    POISONS[poison](path)
-    assert machine("third") == (bytes(range(256)), True)
-    assert path.stem.partition(".")[0] in capfd.readouterr().err
-    assert machine("fourth") == (bytes(range(256)), False)  # the third has put a whole one there
-
-
-def test_who_does_not_know_the_key_writes_nothing_that_counts(machine, monkeypatch):
-    shared(machine)
-    monkeypatch.setenv("XNORFORGE_STORE_KEY", "known to few")
-    assert machine("third")[1]
-    assert not machine("fourth")[1]
-
-
-def test_a_result_under_another_name_is_refused(machine, tmp_path, monkeypatch):
-    shared(machine)
-    monkeypatch.setenv("XNORFORGE_CACHE", str(tmp_path / "third"))
-    place = cache.place_of("tests", ["two"], [])
-    for path in (tmp_path / "store/tests").iterdir():
-        path.rename(path.with_name(place.name + path.name[path.name.index(".") :]))
-    assert not cache.there(place)
-
-
-def test_a_store_that_cannot_be_opened_is_one_sentence(machine, monkeypatch):
-    monkeypatch.setenv("XNORFORGE_STORE", "nothing://here")
-    with pytest.raises(UserError, match="nothing://here"):
-        machine("first")
-
-
 # Whole verbs
 
 
@@ -226,19 +141,3 @@ def test_a_comparison_on_two_workers_one_of_them_killed(remote, cluster, tmp_pat
         return [[row[key] for key in sorted(row) if "seconds" not in key and key != "where"] for row in rows]
 
     assert len(tables("here")) >= 8 and tables("there") == tables("here")
-
-
-@pytest.mark.full
-def test_a_second_machine_with_the_store_starts_neither_yosys_nor_verilator(tmp_path):
-    lines = []
-    for name in ("first", "second"):
-        done = verb(
-            "build", "cifar10-cnv", "-v", "--pnr", "off", "--out", str(tmp_path / name),
-            XNORFORGE_CACHE=str(tmp_path / f"cache-{name}"), XNORFORGE_STORE=f"file://{tmp_path}/store",
-            XNORFORGE_STORE_KEY="known to both",
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        lines.append(
-            [line for line in done.stderr.splitlines() if "Yosys maps" in line or "Verilator" in line]
-        )
-    assert lines[0] and not lines[1]

@@ -35,7 +35,7 @@ from xnorforge.flows.fold.bodies import with_bodies, with_layers
 from xnorforge.flows.fold.fifo_sizing import MOST_BEATS, frame_latency, with_fifos
 from xnorforge.flows.fold.finn_folding import is_of_finn, read_finn_folding
 from xnorforge.flows.fold.loading import as_loadable, widened
-from xnorforge.flows.fold.options import RESOURCES, adders_of
+from xnorforge.flows.fold.options import RESOURCES, STREAM, adders_of
 from xnorforge.flows.fold.outside import fewest_outside, from_outside
 from xnorforge.flows.fold.search import Part
 from xnorforge.flows.synth import cells
@@ -70,6 +70,7 @@ def fold(
     like: Sequence[str] = (),
     loops: str = "auto",
     gb_per_s: float | None = None,
+    stream: int | None = None,
 ) -> Record:
     """Fold a lowered network for a board and write `out_dir/folded.onnx` and `out_dir/fold.json`.
 
@@ -97,6 +98,8 @@ def fold(
             also those that take more; "off": none.
         gb_per_s: of a memory outside the part, from which weights that do not fit are read with every frame;
             None: there is none.
+        stream: the most bits of the buses of images and scores, 8, 16, 32, …; None: 64, or more if the
+            interval needs them.
 
     Returns:
         The record: `operators` in stream order, `interval_bound`, `bottleneck`, `latency` in cycles of a
@@ -164,7 +167,7 @@ def fold(
             def finish(ops: list[HwOp], most_beats: int = MOST_BEATS) -> list[HwOp]:
                 return with_fifos(of_family(ops, target), depths, most_beats, cut)
 
-            search = Search(bounds, target, fixed, finish, adders)
+            search = Search(bounds, target, fixed, finish, adders, stream or STREAM, bool(stream))
             now_at(f"searching {search.foldings:,} foldings of {len(bounds)} operators")
             ops = search.meeting(aim)
             lacks = ops is None and search.lacks_block_ram(aim)
@@ -227,7 +230,7 @@ def fold(
         "interval": interval if fps != "max" else bound,
         "loadable": loadable,
         "memory": reads,
-        "aim": {"fps": fps, "limits": aim.limits, "spare": spare},
+        "aim": {"fps": fps, "limits": aim.limits, "spare": spare, "stream": stream},
         "interval_bound": bound,
         "bottleneck": [op.name for op in ops if op.cycles() == bound],
         "latency": latency,

@@ -19,7 +19,7 @@ from xnorforge.core.plugins import names
 from xnorforge.core.types import Record
 from xnorforge.flows.bind import Bound
 from xnorforge.flows.fold.fifo_sizing import depth_of, frame_latency
-from xnorforge.flows.fold.options import RESOURCES, ROUNDING, SPARE, Option
+from xnorforge.flows.fold.options import RESOURCES, ROUNDING, SPARE, STREAM, Option, Ports
 from xnorforge.flows.fold.quicker import quicker
 from xnorforge.flows.fold.search import NO_LIMIT, Choice, Part, cheapest, excess, fastest, first, options_of
 from xnorforge.hw import boards, families
@@ -92,6 +92,8 @@ class Search:
         finish: inserts FIFOs between operators after the search; its second argument is `most_beats` of
             `with_fifos`.
         adders: whether a matrix may become adders or take several vectors at a time.
+        stream: bits of the bus into and out of the graph, at most; more if an interval needs them, unless
+            this is `firm`.
 
     Attributes:
         foldings: number of foldings of all operators, memory styles not counted.
@@ -104,10 +106,15 @@ class Search:
         fixed: dict[str, Record] | None = None,
         finish: Callable[..., list[HwOp]] = lambda ops, _most=0: ops,
         adders: bool = False,
+        stream: int = STREAM,
+        firm: bool = False,
     ):
         self.board, self.finish = board, finish
         self.part: Part = Part.of(board.capacity)
-        self.options = options_of(bounds, fixed or {}, adders)
+        ends = {name for one in bounds for name in one.inputs}
+        ends ^= {name for one in bounds for name in one.outputs}
+        self.options = options_of(bounds, fixed or {}, adders, Ports(frozenset(ends), stream, firm))
+        self._wider = partial(Search, bounds, board, fixed, finish, adders, stream) if firm else None
         self.fastest, self.slowest_name = fastest(self.options)
         self.foldings: int = sum(len(one.foldings) for one in self.options)
         self.levels: int = levels_of(board)
@@ -168,6 +175,12 @@ class Search:
     def refusal(self, aim: Aim) -> UserError:
         """Why no folding meets the request, and what is possible."""
         limits = self.limits(aim.limits)
+        if self._wider and (ops := self._wider().meeting(aim)):
+            bits = max(ops[0].in_stream().axis_bits, ops[-1].out_stream().axis_bits)
+            return UserError(
+                f"STREAM={self.options[0].ports.most}: too narrow for {self.rate(aim.interval)}; use "
+                f"STREAM={bits}, or a longer interval."
+            )
         if aim.fps == "max":
             return UserError(
                 f"{self.board.name}: no folding fits into {self.text(limits)}; "

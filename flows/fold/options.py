@@ -5,7 +5,7 @@ Most foldings are never priced: a folding costs more the wider it is, so those a
 as wide as one that a narrower folding with width converters replaces for less.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import pairwise, product
@@ -28,6 +28,9 @@ ALL = 32  # foldings of an operator up to which all are priced
 SURE = 2  # narrower foldings that others replace, from which on a folding is taken for replaced too
 QUICK = 0.5  # lower bound of the adders' size relative to their quick estimate; 0.7 and more was measured
 NEVER = 2**62  # cycles of an operator without a folding
+STREAM = 64  # bits of the streams into and out of the accelerator, unless an interval needs more
+IDLE_BYTE = 2.0  # LUTs that a byte counts as which is idle in every beat of such a stream
+HELD_BYTE = 1.0  # and one that the converter at such a stream holds in registers
 ROUNDING = 1e-6  # of a sum of estimates
 
 Amounts = tuple[float, ...]  # of RESOURCES
@@ -40,6 +43,7 @@ class Option:
     Attributes:
         exactly: returns the exact option if `amounts` are only a lower bound, because computing the exact
             amounts takes seconds.
+        wasted: what idle and held bytes of the accelerator's own streams count as, in LUTs.
     """
 
     op: HwOp
@@ -48,6 +52,7 @@ class Option:
     takes: dict[str, Stream]
     gives: dict[str, Stream]
     exactly: "Callable[[], Option] | None" = None
+    wasted: float = 0.0
 
     @classmethod
     def of(cls, op: HwOp) -> "Option":
@@ -75,6 +80,76 @@ class Option:
         return all(mine <= its + ROUNDING for mine, its in zip(total, other.amounts))
 
 
+@dataclass(frozen=True)
+class Ports:
+    """The streams into and out of the accelerator that an operator reads or writes, and their width. In front
+    of an operator, and after one whose results are its answers as they are, a width converter may lie.
+
+    Attributes:
+        tensors: of these streams.
+        most: bits of the bus.
+        firm: whether more is refused, instead of taken where an interval needs it.
+    """
+
+    tensors: frozenset[str] = frozenset()
+    most: int = STREAM
+    firm: bool = False
+
+    def kept(self, found: list[HwOp]) -> dict[HwOp, int]:
+        """The foldings that a bus suits, and their cycles per frame: if `firm`, with the beats of such a bus.
+
+        Raises:
+            UserError: an element is wider than the bus.
+        """
+        kept, least = {}, []
+        for op in found:
+            beats = [op.cycles()]
+            for name, stream in zip((*op.sources, *op.results), (*op.in_streams(), *op.out_streams())):
+                if self.firm and name in self.tensors:
+                    widths = self._narrower(op, name, stream)
+                    least.append(min(one.axis_bits for one in widths))
+                    beats.append(min((one.beats for one in widths if one.axis_bits <= self.most), default=0))
+            if 0 not in beats:
+                kept[op] = max(beats)
+        if found and not kept:
+            raise UserError(f"{found[0].name}: STREAM={self.most} is too narrow; use STREAM={min(least)}.")
+        return kept
+
+    def joined(self, found: list[Option], interval: int) -> list[Option]:
+        """Options with the converter at each port that costs least, what is wasted included."""
+        for name in self.tensors:
+            every = [self._joined(one, name, interval) for one in found]
+            widths = [its.axis_bits for some in every for _, its in some]
+            most = self.most if self.firm else max(self.most, min(widths, default=0))
+            fits = [[one for one, its in some if its.axis_bits <= most] for some in every]
+            found = [min(some, key=lambda one: one.amounts[0] + one.wasted) for some in fits if some]
+        return found
+
+    def _joined(self, one: Option, name: str, interval: int) -> list[tuple[Option, Stream]]:
+        """An option with each bus that keeps an interval, wide ones first."""
+        into = name in one.takes
+        own = one.takes[name] if into else one.gives[name]
+        found = []
+        for bus in self._narrower(one.op, name, own):
+            more = between(bus, own) if into else between(own, bus)
+            if more is not None and bus.beats <= max(interval, one.cycles):
+                sides = {"takes": one.takes | {name: bus}} if into else {"gives": one.gives | {name: bus}}
+                amounts = tuple(map(sum, zip(one.amounts, more)))
+                wasted = one.wasted + IDLE_BYTE * ((bus.axis_bits - bus.width) // 8)
+                wasted += HELD_BYTE * own.width / 8 * (bus != own)
+                cycles = max(one.cycles, bus.beats)
+                found.append((replace(one, amounts=amounts, cycles=cycles, wasted=wasted, **sides), bus))
+        return found
+
+    @staticmethod
+    def _narrower(op: HwOp, name: str, own: Stream) -> list[Stream]:
+        """The beats that a bus may have beside those of an operator, its own first."""
+        plain = not op.indices and type(op).answers is HwOp.answers
+        least = 1 if name in op.sources or plain else own.lanes
+        lanes = [count for count in range(own.lanes, least - 1, -1) if own.lanes % count == 0]
+        return [one for one in (replace(own, lanes=count) for count in lanes) if fits(one)]
+
+
 class Options:
     """The foldings of one operator.
 
@@ -83,18 +158,20 @@ class Options:
         fixed: {"simd", "pe", "pixels" or a style: value} given by the user; it may be too slow.
         adders: also consider distributed arithmetic instead of a matrix, and several vectors at a time, which
             only our RTL back ends support.
+        ports: those of its streams that are the accelerator's own.
 
     Attributes:
         cycles: of every folding, those with adders excluded.
         fastest: cycles of the fastest folding; `NEVER` if it needs pages (`HwOp.with_pages`) and none has.
     """
 
-    def __init__(self, bound: Bound, fixed: Record, adders: bool = False):
-        self.bound, self.fixed = bound, fixed
+    def __init__(self, bound: Bound, fixed: Record, adders: bool = False, ports: Ports | None = None):
+        self.bound, self.fixed, self.ports = bound, fixed, ports or Ports()
         found = candidates(bound, fixed, adders)
         paged = bound.attributes.get("loadable", 0) >= PAGE
-        self.foldings: list[HwOp] = [op for op in found if op.first_load or not paged]
-        self.cycles: list[int] = [op.cycles() for op in self.foldings]
+        kept = self.ports.kept([op for op in found if op.first_load or not paged])
+        self.foldings: list[HwOp] = [*kept]
+        self.cycles: list[int] = [*kept.values()]
         self.fastest: int = min(self.cycles, default=NEVER)
         self._priced: dict[int, dict[tuple, Option]] = {}
         self._adders: list[Option] | None = None if adders and not fixed else []
@@ -120,7 +197,7 @@ class Options:
     def _look(self, interval: int) -> list[Option]:
         found = self._narrow([place for place, cycles in enumerate(self.cycles) if cycles <= interval])
         found += [one for one in self._of_adders(found) if one.cycles <= interval]
-        return pareto(found)
+        return pareto(self.ports.joined(found, interval))
 
     def _narrow(self, places: list[int]) -> list[Option]:
         """Foldings up to those that narrower ones replace; and the widest of a single vector, if it may be
@@ -179,11 +256,11 @@ class Options:
     def _widest(self) -> HwOp:
         return max(self.foldings, key=lambda op: op.out_stream().lanes * op.in_stream().lanes)
 
-    def as_adders(self) -> list[Option]:
+    def as_adders(self, interval: int) -> list[Option]:
         """Adders instead of a matrix, also where a folding takes less; exactly priced."""
         if self._anyhow is None:
             self._anyhow = [one.exactly() for one in _with_adders(self.bound, self._widest()) if one.exactly]
-        return self._anyhow
+        return self.ports.joined(self._anyhow, interval)
 
     def improve(self) -> None:
         """Compute what is only a lower bound."""
@@ -359,9 +436,15 @@ def _uncombined(bound: Bound, fixed: dict[str, int]) -> str:
     )
 
 
-def with_width_converters(ops: list[HwOp]) -> list[HwOp]:
-    """The operators with width converters where beats differ."""
-    streams: dict[str, Stream] = {}
+def with_width_converters(
+    ops: list[HwOp], entering: Mapping[str, Stream] | None = None, leaving: Mapping[str, Stream] | None = None
+) -> list[HwOp]:
+    """The operators with width converters where beats differ.
+
+    Args:
+        entering, leaving: streams into and out of the graph that may differ from those of its operators.
+    """
+    streams: dict[str, Stream] = dict(entering or {})
     found: list[HwOp] = []
     for op in ops:
         for port, (tensor, sink) in enumerate(zip(op.sources, op.in_streams())):
@@ -370,6 +453,10 @@ def with_width_converters(ops: list[HwOp]) -> list[HwOp]:
                 found.append(put_before(width, op, port))
         found.append(op)
         streams |= zip(op.results, op.out_streams())
+    for name, sink in (leaving or {}).items():
+        for width in converters(f"{name}_out", streams[name], sink) or ():
+            width.onnx_node.input[0], name = name, width.onnx_node.output[0]
+            found.append(width)
     return found
 
 

@@ -73,10 +73,11 @@ def sooner(some: Options, now: Option, levels: int) -> list[Option]:
     """
     if some.fixed or (latency := now.op.latency()) is None:
         return []
-    found = [one for one in some.as_adders() if one.lanes == now.lanes and one.cycles <= now.cycles]
+    found = [one for one in some.as_adders(now.cycles) if one.lanes == now.lanes and one.cycles <= now.cycles]
     for one in (now, *found):
         if one not in some.sooner:
-            some.sooner[one] = [Option.of(some.bound.connected(op)) for op in one.op.sooner(levels)]
+            others = [Option.of(some.bound.connected(op)) for op in one.op.sooner(levels)]
+            some.sooner[one] = some.ports.joined(others, now.cycles)
         found = [*found, *some.sooner[one]]
     return [one for one in found if (one.op.latency() or inf) < latency]
 

@@ -30,6 +30,7 @@ from xnorforge.flows.fold.options import (
     Amounts,
     Option,
     Options,
+    Ports,
     between,
     checked_folding,
     copied,
@@ -133,7 +134,11 @@ class Choice:
 
     def operators(self) -> list[HwOp]:
         """The operators in order, with width converters where beats differ."""
-        return with_width_converters([copied(option.op) for option in self.options])
+        takes = {name: one for option in self.options for name, one in option.takes.items()}
+        gives = {name: one for option in self.options for name, one in option.gives.items()}
+        entering = {name: takes[name] for name in takes.keys() - gives.keys()}
+        leaving = {name: gives[name] for name in gives.keys() - takes.keys()}
+        return with_width_converters([copied(option.op) for option in self.options], entering, leaving)
 
 
 def excess(taken: Mapping[str, float], limits: Mapping[str, float]) -> dict[str, float]:
@@ -154,14 +159,17 @@ def first(count: int, attempt: Callable[[int], T | None]) -> T | None:
     return best
 
 
-def options_of(graph: list[Bound], fixed: dict[str, Record], adders: bool) -> list[Options]:
-    """The foldings of every operator.
+def options_of(
+    graph: list[Bound], fixed: dict[str, Record], adders: bool, ports: Ports | None = None
+) -> list[Options]:
+    """The foldings of every operator; `ports` are those of the graph.
 
     Raises:
         UserError: a given value does not fit its operator.
     """
     given = {bound.name: checked_folding(bound, fixed.get(bound.name, {})) for bound in graph}
-    return [Options(bound, given[bound.name], adders) for bound in graph]
+    own = [ports and replace(ports, tensors=ports.tensors & {*one.inputs, *one.outputs}) for one in graph]
+    return [Options(bound, given[bound.name], adders, its) for bound, its in zip(graph, own)]
 
 
 def fastest(options: list[Options]) -> tuple[int, str]:
@@ -195,7 +203,11 @@ def cheapest(
     """
     while True:
         some = [one.within(interval) for one in options]
-        more = [[extra(place, one) if extra else 0.0 for one in ones] for place, ones in enumerate(some)]
+        of_lut = price.weights[:, RESOURCES.index("lut")].max()
+        more = [
+            [of_lut * one.wasted + (extra(place, one) if extra else 0.0) for one in ones]
+            for place, ones in enumerate(some)
+        ]
         some = [[one for one, its in zip(*rows) if its < np.inf] for rows in zip(some, more)]
         if not all(some):
             return None

@@ -50,8 +50,7 @@ def top_stream(stream: Stream, plain: bool = False) -> TopStream:
     >>> top_stream(Stream((28, 28, 1), 3, 8)).width
     32
     """
-    core = stream.port_bits
-    return TopStream(stream, core, stream.width if plain else 1 << (core - 1).bit_length())
+    return TopStream(stream, stream.port_bits, stream.width if plain else stream.axis_bits)
 
 
 def frames_in_flight(ops: list[HwOp]) -> int:

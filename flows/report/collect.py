@@ -14,7 +14,7 @@ import numpy as np
 from xnorforge.core.artifacts import check, netlist_digest, read_json
 from xnorforge.core.errors import MismatchError
 from xnorforge.core.types import Record
-from xnorforge.flows.report import border, confusion, layers, operators, provenance, reference
+from xnorforge.flows.report import border, layers, operators, provenance, reference
 from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, families, graph
 from xnorforge.hw.boards import Board
@@ -153,7 +153,6 @@ def report(acc: Path, routed: bool | None = None) -> Record:
     total, port = synth["total"], found["generate"]["border"]
     with np.load(acc.parent / "lowered.npz") as lowered:
         output = border.exit_(port["output"], lowered, fold["output"])
-        confused = confusion.of_classes(lowered, acc.parent / "golden.npz", export["images"])
     return {
         "schema": SCHEMA,
         **common(
@@ -168,7 +167,6 @@ def report(acc: Path, routed: bool | None = None) -> Record:
         "outside": sim.get("memory"),
         "loads": loads,  # None where weights are constants
         "examples": [{name: row[name] for name in ("picture", "file", "true")} for row in sim["examples"]],
-        "confusion": confused,
         "cycles": {
             "interval_bound": bound,
             "interval_simulated": interval,

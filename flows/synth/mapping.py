@@ -83,7 +83,7 @@ def map_all(folder: Path, rtl: Record, family: str, found: list[Module], paralle
     Raises:
         UserError: Yosys cannot map one of them.
     """
-    missing = {one.place: one for one in found if not cache.there(one.place)}
+    missing = {one.place: one for one in found if not cache.undamaged(one.place)}
     alone = [one for one in missing.values() if one.alone or "top" not in rtl]
     alone.sort(key=lambda one: -sum(map(len, one.files.values())))  # longest first
     shared = [one for one in missing.values() if one not in alone]

@@ -8,7 +8,7 @@ stand for -1 and +1.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
@@ -83,6 +83,16 @@ class Stream:
     def port_bits(self) -> int:
         """Bits of an AXI-Stream port: whole bytes."""
         return -(-self.width // 8) * 8
+
+    @property
+    def axis_bits(self) -> int:
+        """Bits of the bus that carries it, as common IPs have them: 8, 16, 32, 64, …"""
+        return 1 << (self.port_bits - 1).bit_length()
+
+    @property
+    def whole(self) -> "Stream":
+        """The same frames, each in one beat."""
+        return replace(self, lanes=prod(self.shape))
 
     @property
     def beats(self) -> int:

@@ -265,7 +265,8 @@ def test_limits_are_kept_and_the_spared_resource_is_the_least(net):
     between = folded(net, interval=3000, spare="lut", limits={"bram": str(bram["bram36"] + 0.5)})
     assert between["estimate"]["bram36"] <= bram["bram36"] + 0.5
     assert lut["lut"] <= between["estimate"]["lut"] <= bram["lut"]
-    assert between["aim"] == {"fps": None, "limits": {"bram": str(bram["bram36"] + 0.5)}, "spare": "lut"}
+    limits = {"bram": str(bram["bram36"] + 0.5)}
+    assert between["aim"] == {"fps": None, "limits": limits, "spare": "lut", "stream": None}
 
 
 def test_a_rate_is_an_interval_at_the_board_s_clock(net):
@@ -319,7 +320,7 @@ def test_a_folding_file_says_where_memories_lie(net):
     ("aim", "words"),
     [
         ({"fps": "max", "limits": {"lut": "30%", "bram": "50"}, "spare": None}, " FPS=max LUT=30% BRAM=50"),
-        ({"fps": None, "limits": {}, "spare": "lut"}, " INTERVAL=77 SPARE=lut"),
+        ({"fps": None, "limits": {}, "spare": "lut", "stream": 32}, " INTERVAL=77 SPARE=lut STREAM=32"),
         (
             {"fps": None, "limits": {"latency": "25ns"}, "spare": None},
             " INTERVAL=77 LATENCY=25ns CLOCK=200MHz",

@@ -36,7 +36,7 @@ def packages(chains, tmp_path_factory):
         given = folder / "folding.json"
         given.write_text(json.dumps(folding))
         acc = folder / "acc"
-        fold(folder, "pynq-z2", acc, interval=interval, folding=given if folding else None)
+        fold(folder, "pynq-z2", acc, interval, given if folding else None, stream=256)
         generate(acc / "folded.onnx", acc / "rtl")
         write_package(acc, acc / "package", "net", "plain")
         found[interval] = chain, graph.operators(acc / "folded.onnx"), acc / "package"

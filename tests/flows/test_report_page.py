@@ -12,13 +12,13 @@ import chromium
 import numpy as np
 import onnx
 import pytest
-from test_report import BIAS, IMAGES, ROUTED, SCALE, chain, counted, lay, records, scores_of
+from test_report import IMAGES, ROUTED, chain, counted, lay, records, scores_of
 
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import check, write_json
 from xnorforge.flows import report
 from xnorforge.flows.fold import folded_graph
-from xnorforge.flows.report import confusion, layers
+from xnorforge.flows.report import layers
 from xnorforge.hw.graph import in_a_row
 from xnorforge.plot import svg
 from xnorforge.sw import zoo
@@ -291,25 +291,6 @@ def test_a_layer_has_the_sums_of_its_operators_and_its_slowest(pages_of):
     assert [row["name"] for row in rows] == ["width_dense1", "dense1"]
     assert whole["lut"] == sum(row["lut"] for row in rows)
     assert whole["cycles"] == max(row["cycles"] for row in rows) and whole["macs"] == 24
-
-
-def test_confusion_counts_labels_against_classes_and_leaves_unknown_labels_out(pages_of):
-    found = json.loads((pages_of["classes"].parent / "report.json").read_text())["confusion"]
-    assert found["images"] == 19 and sum(map(sum, found["matrix"])) == 19
-    scores = SCALE * scores_of(IMAGES) + BIAS
-    assert [row["image"] for row in found["wrong"]] == [2, 5]
-    assert [row["found"] for row in found["wrong"]] == scores[[2, 5]].argmax(1).tolist()
-    assert sum(found["matrix"][k][k] for k in range(3)) == 17
-
-
-@pytest.mark.parametrize(
-    ("labels", "classes"),
-    [(np.full(4, -1), 3), (np.zeros((4, 6), np.float32), 3), ([0, 1, 2, 9], 3), ([0, 1, 2, 9], 11)],
-)
-def test_no_confusion_without_labels_of_its_classes_or_of_more_than_ten(labels, classes, tmp_path):
-    np.savez(tmp_path / "golden.npz", labels=labels)
-    lowered = {"integers": np.eye(4, classes, dtype=np.int64), "scale": 1, "bias": np.zeros(classes)}
-    assert confusion.of_classes(lowered, tmp_path / "golden.npz", "four") is None
 
 
 def test_what_is_known_of_a_training_comes_from_its_card():

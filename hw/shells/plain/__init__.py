@@ -46,11 +46,13 @@ def contract(ops: list[HwOp]) -> Contract:
         UserError: a frame or a result has several beats, weights can be loaded, or the latency depends on
             the frames before.
     """
-    beats = ops[0].in_stream().beats, ops[-1].out_stream().beats
+    into, out = ops[0].in_stream(), ops[-1].out_stream()
+    beats = into.beats, out.beats
     if beats != (1, 1):
         raise UserError(
             f"INTERFACE=plain: this folding takes a frame in {beats[0]:,} beats and gives its result in "
-            f"{beats[1]:,}, but a plain port has no ready to pace beats; build with INTERVAL=1, or {OTHER}."
+            f"{beats[1]:,}, but a plain port has no ready to pace beats; build with INTERVAL=1, fold whole "
+            f"frames with STREAM={max(one.whole.axis_bits for one in (into, out))}, or {OTHER}."
         )
     if outside := graph.outside(ops):
         raise UserError(f"INTERFACE=plain: the weights of {outside[0][0].name} need a port; {OTHER}.")

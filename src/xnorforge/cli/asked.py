@@ -105,4 +105,5 @@ def command(asked: Request) -> str:
     words |= {"METHOD": asked.method} if asked.method != Request.method else {}
     words |= {"WEIGHTS": asked.weights} if asked.weights else {}
     words |= {"OUTPUT": asked.output} if asked.output != Request.output else {}
+    words |= {"STREAM": asked.stream} if asked.stream else {}
     return f"make build {' '.join(f'{name}={shlex.quote(str(value))}' for name, value in words.items())}"

@@ -44,6 +44,7 @@ def explore_verb(asked: Request, built: int, print_jobs: bool, as_json: bool) ->
         {name: getattr(asked, name) for name in LIMITS if getattr(asked, name)},
         asked.interval,
         asked.clock,
+        asked.stream,
     )
     points = study.explore(wanted, builds.command(asked), built, build)
     lines = []

@@ -125,8 +125,9 @@ def clean(target: str, given: Mapping[str, str]) -> None:
         cleaning.everything(Path("out"))
         return
     named = {one.variable: one.name for one in options.OPTIONS}
-    kept = ("net", "data", "method", "board", "backend", "model", "weights")
-    asked: dict[str, Any] = {named[name]: value for name, value in given.items() if named.get(name) in kept}
+    asked: dict[str, Any] = {
+        named[name]: value for name, value in given.items() if named.get(name) in options.OF_FOLDERS
+    }
     asked["net"] = request.network_name(asked.get("net"), given.get("TASK"))
     cleaning.clean_stage(request.Request(**asked), target.removeprefix("clean_"))
 

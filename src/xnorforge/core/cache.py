@@ -2,30 +2,24 @@
 
 A result is a folder, named by the digest of all that decides it: what its maker is given, and the source of
 the maker (`sources_of`). Beside its files lie their digests, which are compared at every use; a damaged
-result is made again. So checkouts and processes may share one cache, and machines one store
-($XNORFORGE_STORE, any URL of fsspec), which is read through and written through.
+result is made again. So checkouts and processes may share one cache, and machines one on a common disk.
 """
 
 import ast
 import fcntl
 import hashlib
-import hmac
 import json
 import os
 import shutil
 import sysconfig
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
-from xnorforge.core import jobs
 from xnorforge.core.artifacts import digest, whole
-from xnorforge.core.errors import UserError
 from xnorforge.core.plugins import parsed
 from xnorforge.core.progress import say
 
@@ -68,28 +62,13 @@ def kept(place: Path, make: Callable[[Path], None]) -> Path:
     """The folder of a result, from the cache or from `make`, which fills an empty folder; one process makes
     it, and others wait.
     """
-    if not there(place):
+    if not undamaged(place):
         with _locked(place):
             if not undamaged(place):  # nobody has made it meanwhile
                 with _aside(place) as aside:
                     make(aside)
                     (aside / SUMS).write_text(json.dumps(_digests(aside)))
-                if store := Store.given():
-                    store.put(place)
     return place
-
-
-def there(place: Path) -> bool:
-    """Whether a result is in the cache, or has come from the store."""
-    if undamaged(place):
-        return True
-    if not (store := Store.given()):
-        return False
-    with _locked(place):
-        if not undamaged(place) and (content := store.fetch(place)):
-            with _aside(place) as aside:
-                jobs.extract(content, aside)
-        return undamaged(place)
 
 
 @contextmanager
@@ -107,77 +86,6 @@ def _aside(place: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)  # of a killed process of the same number
         aside.mkdir()
         yield aside
-
-
-@dataclass(frozen=True)
-class Store:
-    """Results that machines share: an archive each, named by the result's digest, and its seal: SHA-256 with
-    the key $XNORFORGE_STORE_KEY, which only those who may write results should know.
-    """
-
-    url: str
-    key: bytes
-    files: Any  # of fsspec
-    top: str
-
-    @classmethod
-    def given(cls) -> "Store | None":
-        """The store of $XNORFORGE_STORE, if that is set.
-
-        Raises:
-            UserError: there is no key, or fsspec cannot open the store.
-        """
-        if not (url := os.environ.get("XNORFORGE_STORE")):
-            return None
-        if not (key := os.environ.get("XNORFORGE_STORE_KEY", "").encode()):
-            raise UserError(
-                f"XNORFORGE_STORE: results of {url} are sealed with a key, and XNORFORGE_STORE_KEY is not "
-                "set or empty; set it to a secret of those who may write results, or unset XNORFORGE_STORE."
-            )
-        from fsspec.core import url_to_fs
-
-        try:
-            options = {"auto_mkdir": True} if url.startswith("file:") else {}
-            return cls(url, key, *url_to_fs(url, **options))
-        except (ImportError, ValueError) as error:
-            raise UserError(
-                f"XNORFORGE_STORE: cannot open {url} ({error}); give a folder such as file:///srv/xnorforge, "
-                "or a URL whose package fsspec finds."
-            ) from error
-
-    def fetch(self, place: Path) -> bytes | None:
-        """The archive of a result, if the store has it whole and sealed."""
-        name = self._name(place)
-        try:
-            content, seal = (self.files.cat_file(name + end) for end in (".zip", ".seal"))
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise self._unreachable(error) from error
-        if hmac.compare_digest(seal, self._seal(place, content)):
-            return content
-        say(f"cache     {name} of {self.url} is not what was stored, so it is made again")
-        return None
-
-    def put(self, place: Path) -> None:
-        """Store a result; the seal comes last, as only sealed results count."""
-        name, content = self._name(place), jobs.archive_of(place)
-        try:
-            self.files.pipe_file(f"{name}.zip", content)
-            self.files.pipe_file(f"{name}.seal", self._seal(place, content))
-        except OSError as error:
-            raise self._unreachable(error) from error
-
-    def _name(self, place: Path) -> str:
-        return f"{self.top}/{place.parent.name}/{place.name}"
-
-    def _seal(self, place: Path, content: bytes) -> bytes:
-        return hmac.new(self.key, place.name.encode() + content, "sha256").hexdigest().encode()
-
-    def _unreachable(self, error: OSError) -> UserError:
-        return UserError(
-            f"XNORFORGE_STORE: {self.url} cannot be used ({error}); mend it, or unset the variable."
-        )
 
 
 def undamaged(place: Path) -> bool:

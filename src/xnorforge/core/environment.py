@@ -10,8 +10,6 @@ VARIABLES = {
     "XNORFORGE_PLUGINS": "folders of plug-ins, separated by `:`",
     "XNORFORGE_CACHE": "folder of what builds share; without it `xnorforge/.made` in the user's cache",
     "XDG_CACHE_HOME": "the user's cache; without it `~/.cache`",
-    "XNORFORGE_STORE": "URL of results that machines share",
-    "XNORFORGE_STORE_KEY": "secret that seals the results of a store",
     "XNORFORGE_SCHEDULER": "default of `SCHEDULER`",
     "XNORFORGE_LOG": "how much is printed: `quiet`, `plain`, `usual` or `verbose`",
     "CI": "if set, `XNORFORGE_LOG` is `plain` by default",

@@ -229,6 +229,10 @@ class Options:
         "auto", "fold", "One body in hardware for equal steps, and for layers of one form where that is smaller, or "
         "for all of them that keep the interval, or none.", choices=("auto", "on", "off"),
     )  # fmt: skip
+    stream: int | None = option(
+        None, "fold", "The most bits of the buses of images and scores: 8, 16, 32, …", kind="count", least=8,
+        usual="64, or more if the interval needs them", example="32",
+    )  # fmt: skip
     images: int = option(100, "sim", "Images simulated in RTL at full rate.", kind="count", least=2)
     stalled: int = option(
         20, "sim", "Number of these images that are simulated again, under random back-pressure.", kind="count", least=1
@@ -255,6 +259,7 @@ def named(name: str) -> Option:
     return next(one for one in OPTIONS if one.name == name)
 
 
+OF_FOLDERS = ("net", "task", "method", "weights", "data", "model", "board", "backend")  # say where they are
 OF_PLAN = ("pnr", "jobs")  # decide which stages run and how fast, not what a stage makes
 
 
@@ -439,7 +444,7 @@ VERBS = (
     Verb(
         "explain", "Build", "One operator in five lines: folding, what limits it, cost, next step.", builds=True,
         arguments=(Argument("layer", "Name of an operator, such as conv1.", True), WHAT), module="inquire",
-        reads=("fold",),
+        leaves=tuple(one.key for one in OPTIONS if one.name not in OF_FOLDERS),
     ),
     Verb(
         "demo", "Use", "Draw what a network finds in pictures or a video.", builds=True, module="results",

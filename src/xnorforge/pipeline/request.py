@@ -216,6 +216,11 @@ def aims(asked: Request) -> None:
             continue
         if not parses(float, number) or not 0 < float(number) < (100.000001 if unit == "%" else float("inf")):
             raise UserError(f"{kind}: '{given}' is not a number above 0; give one, for example {example}.")
+    if asked.stream and asked.stream & (asked.stream - 1):
+        raise UserError(
+            f"STREAM: {asked.stream} bits are not the width of a bus; give a power of two, for example "
+            f"STREAM={1 << asked.stream.bit_length()}."
+        )
     if asked.fps and asked.interval:
         raise UserError("FPS: INTERVAL is given as well; give one of the two.")
 

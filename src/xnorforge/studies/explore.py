@@ -21,7 +21,7 @@ from xnorforge.flows.fold import of_family
 from xnorforge.flows.fold.aims import Search, amounts_of, check_storable
 from xnorforge.flows.fold.bodies import with_bodies
 from xnorforge.flows.fold.fifo_sizing import frame_latency, with_fifos
-from xnorforge.flows.fold.options import RESOURCES
+from xnorforge.flows.fold.options import RESOURCES, STREAM
 from xnorforge.flows.fold.quicker import quicker
 from xnorforge.flows.fold.search import Price, cheapest, excess
 from xnorforge.hw import boards
@@ -125,7 +125,11 @@ def _beats(one: Point, other: Point) -> bool:
 
 
 def searches_of(
-    net_dir: Path, board: str, output: str = "scores", clock: str | None = None
+    net_dir: Path,
+    board: str,
+    output: str = "scores",
+    clock: str | None = None,
+    stream: int | None = None,
 ) -> Iterator[Search]:
     """The search over foldings of a lowered network, at a clock as `fold` takes it; with loops, one more
     for each of their bodies, from the fastest one to that which more cycles do not make smaller.
@@ -136,7 +140,8 @@ def searches_of(
     def finish(ops: list[HwOp], most: int = FIFO_BEATS) -> list[HwOp]:
         return with_fifos(of_family(ops, target), {}, most)
 
-    search = Search(bounds, target, finish=finish, adders=True)
+    bus = {"adders": True, "stream": stream or STREAM, "firm": bool(stream)}
+    search = Search(bounds, target, finish=finish, **bus)
     yield search
     bounds, last = bind_folder(net_dir, output, loops=True), None
     loops = [one.name for one in bounds if one.body]
@@ -147,7 +152,7 @@ def searches_of(
         if found and taken == last:
             break
         if found:
-            yield Search(found, target, {name: {"interval": interval} for name in loops}, finish, adders=True)
+            yield Search(found, target, {name: {"interval": interval} for name in loops}, finish, **bus)
         last = taken
 
 
@@ -161,7 +166,7 @@ class Wanted:
         output: "scores" or "labels", as in `fold`.
         limits: {"lut", "bram", "latency"}, as in `fold`.
         interval: an interval to include; None: the default for the network on the board.
-        clock: as in `fold`.
+        clock, stream: as in `fold`.
     """
 
     net_dir: Path
@@ -170,6 +175,7 @@ class Wanted:
     limits: dict[str, str] = field(default_factory=dict)
     interval: int | None = None
     clock: str | None = None
+    stream: int | None = None
 
     @property
     def out(self) -> Path:
@@ -192,7 +198,7 @@ def explore(wanted: Wanted, command: str, built: int, build: Callable[[Path, Pat
     """
     out = wanted.out
     asked = wanted.interval or boards.load(wanted.board).interval_for(wanted.net_dir.name)
-    searches = searches_of(wanted.net_dir, wanted.board, wanted.output, wanted.clock)
+    searches = searches_of(wanted.net_dir, wanted.board, wanted.output, wanted.clock, wanted.stream)
     with estimates_of(boards.load(wanted.board).family):
         points = points_of(searches, wanted.limits, asked)
     out.mkdir(parents=True, exist_ok=True)
