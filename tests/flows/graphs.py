@@ -74,9 +74,9 @@ class Graph:
         return self.rng.choice([-1.0, 1.0], shape).astype(np.float32)
 
     def onnx(self, output):
-        """The model proto without clean-up, with its constants; `output` is the shape behind the batch."""
+        """The model proto without clean-up, with its constants; `output`: shape behind the batch, or None."""
         ends = [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)]
-        outs = [helper.make_tensor_value_info(self.at, self.kind, [1, *output])]
+        outs = [helper.make_tensor_value_info(self.at, self.kind, output and [1, *output])]
         constants = [numpy_helper.from_array(values, name) for name, values in self.constants.items()]
         graph = helper.make_graph(self.nodes, "net", ends, outs, constants)
         return qonnx_make_model(

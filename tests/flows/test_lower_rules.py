@@ -536,3 +536,118 @@ def test_a_quantised_bias_of_32_bits_keeps_its_digits():
     _, offset = checks.scale_and_bias(made.output)
     np.testing.assert_array_equal(offset * 2**10 % 1, 0)
     assert abs(offset * 2**10 % 2**10).any()
+
+
+def signs(graph):
+    return graph.real("Sub", 0.5).sign()
+
+
+def and_plus_one(graph, op, **attributes):
+    """An operator that reads a tensor, and the same plus one."""
+    return graph.node(op, inputs=[graph.at, graph.real("Add", 1.0).at], **attributes)
+
+
+def scaled(graph, *scales):
+    """A scale per channel."""
+    return graph.real("Mul", np.reshape(scales, (-1, 1, 1)))
+
+
+def weighed(graph, scale, op="Conv", zero=0.0):
+    """A convolution of signs with weights that a quantiser of that scale and zero point gives."""
+    graph.constants["w"], inputs, graph.at = graph.weights(4, 4, 3, 3), signs(graph).at, "w"
+    return graph.node(op, inputs=[inputs, graph.quant(scale, 4, zero=zero).at])
+
+
+def given_one(graph, op):
+    """An operator whose first input is 1."""
+    graph.constants["one"] = np.ones((1, 1), np.float32)
+    return graph.node(op, inputs=["one", graph.at])
+
+
+ONE, TWO = np.int64([1]), np.reshape([1.0, 2.0, 1.0, 1.0], (1, 4, 1, 1))
+REFUSED = {  # words of the sentence: what is refused
+    "Conv_0 (Conv): … Conv_0_param0 … brevitas.nn.QuantConv2d":
+        lambda g: g.real("Conv", g.rng.normal(size=(5, 4, 3, 3))),
+    "Conv_0 (Conv): … 3 dimensions … 2-D":
+        lambda g: signs(g).node("Reshape", np.int64([1, 2, 2, 6, 6])).node("Conv", g.weights(3, 2, 1, 1, 1)),
+    "Conv_0 (Conv): … weights are not constant … export": lambda g: and_plus_one(g, "Conv"),
+    "Conv_0 (Conv): … scale varies over the inputs … per output": lambda g: weighed(g, TWO),
+    "Quant_0 (Quant): … 0.5 … whole": lambda g: weighed(g, 1.0, zero=0.5),
+    "Conv_0 (Conv): … different scales … quantiser":
+        lambda g: scaled(g, 1, 0.3, 1e-20, 1.1).node("Conv", g.weights(5, 4, 3, 3)),
+    "Conv_0 (Conv): … pixels of one channel … different scales":
+        lambda g: g.real("Mul", TWO).node("DepthToSpace", blocksize=2).node("Conv", g.weights(3, 1, 3, 3)),
+    "Conv_0 (Conv): … one channel of an image … one scale":
+        lambda g: g.real("Mul", TWO).node("Transpose", perm=[0, 2, 1, 3]).node("Conv", g.weights(3, 6, 1, 1)),
+    "ConvTranspose_0 (ConvTranspose): … not constant": lambda g: and_plus_one(g, "ConvTranspose"),
+    "ConvTranspose_0 (ConvTranspose): … varies over the inputs":
+        lambda g: weighed(g, TWO.reshape(4, 1, 1, 1), "ConvTranspose"),
+    "ConvTranspose_0 (ConvTranspose): … 0x0 pixels … smaller pads":
+        lambda g: signs(g).node("ConvTranspose", g.weights(4, 5, 3, 3), pads=[4] * 4),
+    "Gemm_0 (Gemm): … transposes … transA":
+        lambda g: g.node("Flatten").node("Gemm", g.weights(1, 3), transA=1),
+    "MatMul_1 (MatMul): … bits … at most 16 … quantiser": lambda g: g.node("Flatten").real(
+        "MatMul", g.rng.integers(-128, 128, (144, 8))).node("MatMul", g.weights(8, 3)),
+    "MatMul_0 (MatMul): … input 0 … first": lambda g: given_one(g.node("Flatten"), "MatMul"),
+    "Div_0 (Div): … divides by zero … train": lambda g: g.real("Div", 0.0),
+    "Div_0 (Div): … one activation by another … by a constant": lambda g: and_plus_one(g, "Div"),
+    "Div_0 (Div): … divided by an activation … constant factor": lambda g: given_one(g, "Div"),
+    "Mul_0 (Mul): … varies over the image … per channel": lambda g: g.real("Mul", np.arange(1, 7)).sign(),
+    "Mul_0 (Mul): … from one tensor … quantise": lambda g: and_plus_one(g, "Mul"),
+    "Add_0 (Add): … varies over the image … per channel":
+        lambda g: g.real("Add", g.rng.normal(size=(1, 6, 6))).sign(),
+    "Add_0 (Add): … (1, 4, 6, 6, 1) … (1, 4, 6, 6) … per channel":
+        lambda g: g.real("Add", np.ones((1, 4, 6, 6, 1))),
+    "BatchNormalization_0 (BatchNormalization): … variance … train":
+        lambda g: g.real("BatchNormalization", *[np.ones(4)] * 3, np.array([1.0, -2.0, 1.0, 1.0])).sign(),
+    "BipolarQuant_0 (BipolarQuant): … float32 overflows … train":
+        lambda g: g.real("Mul", 1e37).real("Mul", 90.0).real("Mul", 0.0).sign(),
+    "Quant_0 (Quant): … scale is 0 … positive": lambda g: g.quant(0.0, 4).sign(),
+    "Quant_0 (Quant): … 3.5 bits … whole number": lambda g: g.quant(1.0, 3.5).sign(),
+    "Quant_0 (Quant): input 3 … 4 numbers … whole tensor": lambda g: g.quant(1.0, 4 * TWO[0]),
+    "Quant_0 (Quant): … STOCHASTIC … ROUND, CEIL, FLOOR, UP, DOWN, HALF_UP, HALF_DOWN":
+        lambda g: g.quant(1.0, 4, mode="STOCHASTIC").sign(),
+    "QuantizeLinear_0 (QuantizeLinear): … per block … per channel":
+        lambda g: g.node("QuantizeLinear", np.ones((2, 6, 6), np.float32), np.zeros((2, 6, 6), np.uint8)),
+    "MultiThreshold_0 (MultiThreshold): … thresholds … sort":
+        lambda g: g.node("MultiThreshold", np.float32([[9, 5]] * 4), domain=QONNX, out_dtype="UINT2"),
+    "MultiThreshold_0 (MultiThreshold): … [3, 2] … [4, levels]":
+        lambda g: g.node("MultiThreshold", np.float32([[1, 2]] * 3), domain=QONNX, out_dtype="UINT2"),
+    "Cast_0 (Cast): … FLOAT16 loses digits … Quant": lambda g: g.real("Mul", 0.3).node("Cast", to=10),
+    "PRelu_0 (PRelu): … negative slope … zero": lambda g: g.real("PRelu", -0.25).sign(),
+    "PRelu_0 (PRelu): input 1 is not a constant … export": lambda g: and_plus_one(g, "PRelu"),
+    "Relu_0 (Relu): … scale 0 … remove": lambda g: scaled(g, 1, 0, 1, 1).node("Relu"),
+    "Elu_0 (Elu): … not positive … positive": lambda g: g.node("Elu", alpha=-1.0).sign(),
+    "Elu_0 (Elu): … quantiser": lambda g: signs(g).node("Conv", g.weights(5, 4, 3, 3)).node("Elu"),
+    "Clip_0 (Clip): … 3 … 2": lambda g: g.real("Clip", 3.0, 2.0).sign(),
+    "Abs_0 (Abs): … Relu, or Clip, and a quantiser":
+        lambda g: signs(g).node("Flatten").node("MatMul", g.weights(144, 3)).node("Abs"),
+    "Cos_0 (Cos): … Add, AveragePool, BatchNormalization, BipolarQuant, ":
+        lambda g: signs(g).node("Conv", g.weights(5, 4, 3, 3)).node("Cos").sign(),
+    "AveragePool_0 (AveragePool): … ceil_mode=False … count_include_pad=0": lambda g: g.node(
+        "AveragePool", kernel_shape=[4, 4], strides=[4, 4], ceil_mode=1, count_include_pad=1),
+    "AveragePool_0 (AveragePool): … dilated … dilation 1":
+        lambda g: g.node("AveragePool", kernel_shape=[2, 2], dilations=[2, 2]),
+    "AveragePool_0 (AveragePool): … scale 0 … remove":
+        lambda g: scaled(g, 1, 0, 1, 1).node("AveragePool", kernel_shape=[2, 2], pads=[1] * 4),
+    "ReduceMean_0 (ReduceMean): … rows and columns … GlobalAveragePool":
+        lambda g: g.node("ReduceMean", axes=[1]),
+    "MaxPool_0 (MaxPool): … border … ceil_mode=False":
+        lambda g: signs(g).node("MaxPool", kernel_shape=[1, 1], strides=[3, 3], ceil_mode=1),
+    "Resize_0 (Resize): … nearest … asymmetric":
+        lambda g: signs(g).node("Resize", None, np.float32([1, 1, 2, 2]), mode="linear"),
+    "Gather_0 (Gather): … exceed the 4 elements … 0 .. 3": lambda g: g.node("Gather", np.int64([9]), axis=1),
+    "Concat_0 (Concat): … along axis 0 … channels": lambda g: and_plus_one(g, "Concat", axis=0),
+    "Reshape_0 (Reshape): … to [2, 72] … [1, 144]": lambda g: g.node("Reshape", np.int64([2, 72])),
+    "Transpose_0 (Transpose): … [1, 0, 2, 3] … batch first": lambda g: g.node("Transpose", perm=[1, 0, 2, 3]),
+    "Slice_0 (Slice): … no element": lambda g: g.node("Slice", ONE, ONE, ONE),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_refused_with_node_reason_and_what_works(words):
+    graph = Graph((4, 6, 6))
+    REFUSED[words](graph)
+    with pytest.raises(UserError) as raised:
+        lowered(graph.model(None))
+    says(raised, words)
