@@ -171,45 +171,53 @@ def convolved(size, kernel, attributes):
     return [(n + a + b - d * (k - 1) - 1) // s + 1 for n, k, s, d, a, b in every]
 
 
-@pytest.mark.parametrize(
-    "kind", ["Gemm", "MatMul", "Gemm with scale per output", "plain low-bit weights", "scaled weights"]
-)
-def test_dense_layers_of_every_form(kind):
-    graph = bits(Graph((3, 4, 4)), 3).node("Flatten", axis=1)
-    weights = graph.weights(7, 48)
-    if kind == "Gemm":
-        graph.node("Gemm", weights, np.float32(graph.rng.integers(-5, 5, 7)), transB=1)
-    elif kind == "MatMul":
-        graph.node("MatMul", weights.T)
-    elif kind == "scaled weights":
-        before, graph.at = graph.at, "w"
-        graph.constants["w"] = weights
-        scaled = graph.sign().real("Mul", np.reshape([1.0, 0.5, 2.0, 0.25, 1.5, 3.0, 1.0], (7, 1))).at
-        graph.node("Gemm", inputs=[before, scaled], transB=1)
-    elif kind == "plain low-bit weights":
-        graph.node("MatMul", np.float32(graph.rng.integers(-7, 8, (48, 7)) * 0.25))
-    else:
-        graph.constants |= {"w": weights, "s": np.float32(2.0 ** -graph.rng.integers(0, 3, (7, 1)))}
-        graph.constants |= {"z": np.float32(0), "b": np.float32(2)}
-        graph.at, before = "w", graph.at
-        graph.node("Quant", inputs=["w", "s", "z", "b"], domain="qonnx.custom_op.general", signed=1, narrow=1)
-        graph.node("Gemm", inputs=[before, graph.at], transB=1)
-    compare(graph.model((7,)), bytes_of((4, 3, 4, 4)))
+def with_weights(graph, op, shape, change, **attributes):
+    """An operator whose weights `change` makes of random numbers within -1 .. 1."""
+    graph.constants["w"], at, graph.at = np.float32(graph.rng.uniform(-1, 1, shape)), graph.at, "w"
+    return graph.node(op, inputs=[at, change(graph).at], **attributes)
 
 
-def test_scales_and_signs_per_input_channel_fold_into_the_weights():
-    graph = bits(Graph((4, 5, 5)), 4).real("Mul", np.reshape([1.0, -2.0, 0.5, 3.0], (4, 1, 1)))
-    graph.real("Add", np.reshape([0.0, 1.0, -2.0, 0.25], (4, 1, 1))).node("Conv", graph.weights(6, 4, 3, 3))
-    compare(graph.model((6, 3, 3)), bytes_of((3, 4, 5, 5)))
+def joined(graph):
+    """Bits of the whole input behind those that there are, both flattened."""
+    parts = graph.node("Flatten").at, graph.real("Mul", 1.0, inputs=["x"]).sign().node("Flatten").at
+    return graph.node("Concat", inputs=parts, axis=1)
 
 
-@pytest.mark.parametrize(("bits", "zero"), [(1, 0.0), (4, 2.0)])
-def test_quantised_weights_are_those_of_qonnx(bits, zero):
-    graph = Graph((4, 5, 5), seed=bits).sign()
-    source, given = graph.at, graph.rng.uniform(-1, 1, (3, 4, 3, 3))
-    graph.constants["w"], graph.at = given.astype(np.float32), "w"
-    weights = graph.quant(0.25, bits, zero=zero, narrow=1).at
-    compare(graph.node("Conv", inputs=[source, weights]).sign().model((3, 3, 3)), bytes_of((9, 4, 5, 5)))
+KERNELS, STEP = (4, 4, 3, 3), (np.float32(0.25), np.int8(0))
+PER_OUTPUT = np.reshape([1.0, 0.5, 2.0, 0.25, 1.5, 3.0, 1.0], (7, 1))
+FORMS = {  # of matrices and convolutions behind bits (4, 6, 6)
+    "Gemm": lambda g: g.node("Flatten").real("Gemm", g.weights(7, 144), g.rng.integers(-5, 5, 7), transB=1),
+    "factors of Gemm": lambda g: g.node("Flatten").real(
+        "Gemm", g.weights(144, 7), g.rng.integers(-5, 5, 7), alpha=0.5, beta=2.0),
+    "MatMul": lambda g: g.node("Flatten").node("MatMul", g.weights(144, 7)),
+    "MatMul of pixels": lambda g: g.node("MatMul", g.weights(6, 3)).sign().node("Flatten").node(
+        "MatMul", g.weights(72, 7)),
+    "plain low-bit weights":
+        lambda g: g.node("Flatten").real("MatMul", g.rng.integers(-7, 8, (144, 7)) * 0.25),
+    "scaled weights": lambda g: with_weights(
+        g.node("Flatten"), "Gemm", (7, 144), lambda w: w.sign().real("Mul", PER_OUTPUT), transB=1),
+    "scale per output": lambda g: with_weights(
+        g.node("Flatten"), "Gemm", (7, 144), lambda w: w.quant(0.5 * PER_OUTPUT, 2, narrow=1), transB=1),
+    "Quant": lambda g: with_weights(g, "Conv", KERNELS, lambda w: w.quant(0.25, 4, 2.0, narrow=1)).sign(),
+    "Quant of a bit": lambda g: with_weights(g, "Conv", KERNELS, lambda w: w.quant(0.25, 1, narrow=1)).sign(),
+    "QuantizeLinear": lambda g: with_weights(
+        g, "Conv", KERNELS, lambda w: w.node("QuantizeLinear", *STEP).node("DequantizeLinear", *STEP)).sign(),
+    "channels chosen before":
+        lambda g: g.node("Gather", np.int64([2, 0, 2]), axis=1).node("Conv", g.weights(5, 3, 3, 3)),
+    "parts joined before": lambda g: joined(g).node("MatMul", g.weights(288, 7)),
+    "scales and signs per input": lambda g: g.real("Mul", np.reshape([1.0, -2.0, 0.5, 3.0], (4, 1, 1))).real(
+        "Add", np.reshape([0.0, 1.0, -2.0, 0.25], (4, 1, 1))).node("Conv", g.weights(6, 4, 3, 3)),
+    "half of the channels": lambda g: g.node("Split", axis=1, outputs=2).node("Conv", g.weights(5, 2, 3, 3)),
+    "whole numbers rounded": lambda g: g.node("Conv", g.weights(5, 4, 3, 3)).node("Round").sign(),
+    "sum with the input": lambda g: g.node("Sum", inputs=[g.at, "x"]).sign(),
+    "elements chosen": lambda g: g.node("Flatten").node("Gather", np.int64([3, 1, 99]), axis=1).sign(),
+    "a pixel": lambda g: g.node("Reshape", np.int64([1, 144, 1, 1])).node("Conv", g.weights(3, 144, 1, 1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_matrices_of_every_form(form):
+    compare(FORMS[form](bits(Graph((4, 6, 6)), 4)).model(None), bytes_of((4, 4, 6, 6)))
 
 
 @pytest.mark.parametrize("value", [-1.0, 1.0])
@@ -538,10 +546,6 @@ def test_a_quantised_bias_of_32_bits_keeps_its_digits():
     assert abs(offset * 2**10 % 2**10).any()
 
 
-def signs(graph):
-    return graph.real("Sub", 0.5).sign()
-
-
 def and_plus_one(graph, op, **attributes):
     """An operator that reads a tensor, and the same plus one."""
     return graph.node(op, inputs=[graph.at, graph.real("Add", 1.0).at], **attributes)
@@ -550,12 +554,6 @@ def and_plus_one(graph, op, **attributes):
 def scaled(graph, *scales):
     """A scale per channel."""
     return graph.real("Mul", np.reshape(scales, (-1, 1, 1)))
-
-
-def weighed(graph, scale, op="Conv", zero=0.0):
-    """A convolution of signs with weights that a quantiser of that scale and zero point gives."""
-    graph.constants["w"], inputs, graph.at = graph.weights(4, 4, 3, 3), signs(graph).at, "w"
-    return graph.node(op, inputs=[inputs, graph.quant(scale, 4, zero=zero).at])
 
 
 def given_one(graph, op):
@@ -569,10 +567,12 @@ REFUSED = {  # words of the sentence: what is refused
     "Conv_0 (Conv): … Conv_0_param0 … brevitas.nn.QuantConv2d":
         lambda g: g.real("Conv", g.rng.normal(size=(5, 4, 3, 3))),
     "Conv_0 (Conv): … 3 dimensions … 2-D":
-        lambda g: signs(g).node("Reshape", np.int64([1, 2, 2, 6, 6])).node("Conv", g.weights(3, 2, 1, 1, 1)),
+        lambda g: g.node("Reshape", np.int64([1, 2, 2, 6, 6])).node("Conv", g.weights(3, 2, 1, 1, 1)),
     "Conv_0 (Conv): … weights are not constant … export": lambda g: and_plus_one(g, "Conv"),
-    "Conv_0 (Conv): … scale varies over the inputs … per output": lambda g: weighed(g, TWO),
-    "Quant_0 (Quant): … 0.5 … whole": lambda g: weighed(g, 1.0, zero=0.5),
+    "Conv_0 (Conv): … scale varies over the inputs … per output":
+        lambda g: with_weights(bits(g, 4), "Conv", KERNELS, lambda w: w.quant(TWO, 4)),
+    "Quant_0 (Quant): … 0.5 … whole":
+        lambda g: with_weights(bits(g, 4), "Conv", KERNELS, lambda w: w.quant(1.0, 4, zero=0.5)),
     "Conv_0 (Conv): … different scales … quantiser":
         lambda g: scaled(g, 1, 0.3, 1e-20, 1.1).node("Conv", g.weights(5, 4, 3, 3)),
     "Conv_0 (Conv): … pixels of one channel … different scales":
@@ -581,9 +581,9 @@ REFUSED = {  # words of the sentence: what is refused
         lambda g: g.real("Mul", TWO).node("Transpose", perm=[0, 2, 1, 3]).node("Conv", g.weights(3, 6, 1, 1)),
     "ConvTranspose_0 (ConvTranspose): … not constant": lambda g: and_plus_one(g, "ConvTranspose"),
     "ConvTranspose_0 (ConvTranspose): … varies over the inputs":
-        lambda g: weighed(g, TWO.reshape(4, 1, 1, 1), "ConvTranspose"),
+        lambda g: with_weights(g.sign(), "ConvTranspose", KERNELS, lambda w: w.quant(TWO.swapaxes(0, 1), 4)),
     "ConvTranspose_0 (ConvTranspose): … 0x0 pixels … smaller pads":
-        lambda g: signs(g).node("ConvTranspose", g.weights(4, 5, 3, 3), pads=[4] * 4),
+        lambda g: bits(g, 4).node("ConvTranspose", g.weights(4, 5, 3, 3), pads=[4] * 4),
     "Gemm_0 (Gemm): … transposes … transA":
         lambda g: g.node("Flatten").node("Gemm", g.weights(1, 3), transA=1),
     "MatMul_1 (MatMul): … bits … at most 16 … quantiser": lambda g: g.node("Flatten").real(
@@ -618,12 +618,12 @@ REFUSED = {  # words of the sentence: what is refused
     "PRelu_0 (PRelu): input 1 is not a constant … export": lambda g: and_plus_one(g, "PRelu"),
     "Relu_0 (Relu): … scale 0 … remove": lambda g: scaled(g, 1, 0, 1, 1).node("Relu"),
     "Elu_0 (Elu): … not positive … positive": lambda g: g.node("Elu", alpha=-1.0).sign(),
-    "Elu_0 (Elu): … quantiser": lambda g: signs(g).node("Conv", g.weights(5, 4, 3, 3)).node("Elu"),
+    "Elu_0 (Elu): … quantiser": lambda g: bits(g, 4).node("Conv", g.weights(5, 4, 3, 3)).node("Elu"),
     "Clip_0 (Clip): … 3 … 2": lambda g: g.real("Clip", 3.0, 2.0).sign(),
     "Abs_0 (Abs): … Relu, or Clip, and a quantiser":
-        lambda g: signs(g).node("Flatten").node("MatMul", g.weights(144, 3)).node("Abs"),
+        lambda g: bits(g, 4).node("Flatten").node("MatMul", g.weights(144, 3)).node("Abs"),
     "Cos_0 (Cos): … Add, AveragePool, BatchNormalization, BipolarQuant, ":
-        lambda g: signs(g).node("Conv", g.weights(5, 4, 3, 3)).node("Cos").sign(),
+        lambda g: bits(g, 4).node("Conv", g.weights(5, 4, 3, 3)).node("Cos").sign(),
     "AveragePool_0 (AveragePool): … ceil_mode=False … count_include_pad=0": lambda g: g.node(
         "AveragePool", kernel_shape=[4, 4], strides=[4, 4], ceil_mode=1, count_include_pad=1),
     "AveragePool_0 (AveragePool): … dilated … dilation 1":
@@ -633,9 +633,9 @@ REFUSED = {  # words of the sentence: what is refused
     "ReduceMean_0 (ReduceMean): … rows and columns … GlobalAveragePool":
         lambda g: g.node("ReduceMean", axes=[1]),
     "MaxPool_0 (MaxPool): … border … ceil_mode=False":
-        lambda g: signs(g).node("MaxPool", kernel_shape=[1, 1], strides=[3, 3], ceil_mode=1),
+        lambda g: bits(g, 4).node("MaxPool", kernel_shape=[1, 1], strides=[3, 3], ceil_mode=1),
     "Resize_0 (Resize): … nearest … asymmetric":
-        lambda g: signs(g).node("Resize", None, np.float32([1, 1, 2, 2]), mode="linear"),
+        lambda g: bits(g, 4).node("Resize", None, np.float32([1, 1, 2, 2]), mode="linear"),
     "Gather_0 (Gather): … exceed the 4 elements … 0 .. 3": lambda g: g.node("Gather", np.int64([9]), axis=1),
     "Concat_0 (Concat): … along axis 0 … channels": lambda g: and_plus_one(g, "Concat", axis=0),
     "Reshape_0 (Reshape): … to [2, 72] … [1, 144]": lambda g: g.node("Reshape", np.int64([2, 72])),
