@@ -83,6 +83,11 @@ def write(files: list[Block], folder: Path) -> None:
         target.write_text(block.text)
 
 
+def ran(words, cwd=None, env=None, check=False) -> subprocess.CompletedProcess:
+    """A process that has ended, with what it said as text."""
+    return subprocess.run([*words], cwd=cwd, env=env, capture_output=True, text=True, check=check)
+
+
 def checkout(folder: Path) -> Path:
     """A copy of the files that git has or would add, with an environment that runs it; the libraries are
     those of this one.

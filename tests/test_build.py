@@ -19,6 +19,7 @@ import pytest
 from xnorforge.core import cache, networks, plugins
 from xnorforge.history import entries
 
+from .documents import ran
 from .refusals import says
 
 ROOT = Path(__file__).parent.parent
@@ -48,9 +49,7 @@ def make(folder: Path, *words: str, target: bool = True) -> tuple[list[str], flo
     """
     command = WANTED if target else ["make", "NET=mnist-tfc"]
     start = os.times()
-    done = subprocess.run(
-        [*command, *words], cwd=folder, env=environment(folder), capture_output=True, text=True, check=False
-    )
+    done = ran([*command, *words], cwd=folder, env=environment(folder))
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
     started = [
@@ -172,9 +171,7 @@ def test_a_build_killed_at_several_points_ends_with_the_same_files(built):
 )
 def test_a_wrong_name_stops_before_anything_is_built(built, words, answer):
     folder, _ = built
-    done = subprocess.run(
-        [*WANTED, *words], cwd=folder, env=environment(folder), capture_output=True, text=True, check=False
-    )
+    done = ran([*WANTED, *words], cwd=folder, env=environment(folder))
     assert done.returncode == 2
     says(done.stderr.splitlines()[0], answer)
     assert "Traceback" not in done.stderr
@@ -241,7 +238,7 @@ def test_a_change_on_the_real_pipeline_ends_with_its_readers_run(built, name, re
 
 
 def test_help_names_targets_variables_and_what_is_on_disk():
-    said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    said = ran(["make", "help"], cwd=ROOT, check=True).stdout
     for target in ("build", "doctor", "train", "sim", "synth", "report", "test", "test-full", "clean"):
         assert re.search(rf"^ +make {target} +\S", said, re.MULTILINE), target
     assert re.search(r"^  NET .*mnist-cnn", said, re.MULTILINE)

@@ -21,6 +21,7 @@ from xnorforge.core.errors import MismatchError, ToolMissing, UserError
 from xnorforge.pipeline import job, options
 from xnorforge.pipeline import run as pipeline_run
 
+from .documents import ran
 from .refusals import says
 
 
@@ -192,11 +193,7 @@ def on_a_disk_of(kilobytes: int, folder: Path, command: str) -> subprocess.Compl
         allowed = subprocess.run([*outside, mount], capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
         return None
-    return (
-        subprocess.run([*outside, f"{mount} && {command}"], capture_output=True, text=True, check=False)
-        if allowed
-        else None
-    )
+    return ran([*outside, f"{mount} && {command}"]) if allowed else None
 
 
 def test_a_disk_that_is_really_full_is_one_sentence(tmp_path):
@@ -251,10 +248,7 @@ def test_what_a_killed_process_left_is_swept_and_a_living_one_keeps_its_file(tmp
 def test_help_does_not_import_what_only_stages_need():
     heavy = ("torch", "numpy", "qonnx", "onnx", "rich", "jinja2", "jsonschema")
     program = f"import sys; import xnorforge.__main__; print([n for n in {heavy} if n in sys.modules])"
-    assert (
-        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-        == "[]\n"
-    )
+    assert ran([sys.executable, "-c", program], check=True).stdout == "[]\n"
 
 
 def test_list_prints_data_alone_on_standard_output(call):

@@ -5,13 +5,12 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from .documents import ROOT, Block, checkout, sections, write
+from .documents import ROOT, Block, checkout, ran, sections, write
 
 RECIPES = {
     title: found for title, found in sections(ROOT / "CONTRIBUTING.md").items() if title.startswith("A")
@@ -80,9 +79,7 @@ def test_the_tests_of_a_recipe_run_on_what_it_adds(plugged):
         if words[0] != ".venv/bin/python":
             continue
         quiet = ["-p", "no:cacheprovider"] if "pytest" in words else []
-        done = subprocess.run(
-            [sys.executable, *words[1:], *quiet], cwd=ROOT, env=environment, capture_output=True, text=True
-        )
+        done = ran([sys.executable, *words[1:], *quiet], cwd=ROOT, env=environment)
         assert done.returncode == 0, f"{line}\n{done.stdout[-3000:]}{done.stderr[-2000:]}"
         if "pytest" in words:
             passed = re.search(r"(\d+) passed", done.stdout)
@@ -97,9 +94,7 @@ def test_a_build_finds_what_a_recipe_adds(plugged):
         words = shlex.split(line, comments=True)
         if words[:2] not in (["make", "build"], ["make", "report"]) or "MODEL=" in line:
             continue
-        done = subprocess.run(
-            [*words, "DRY_RUN=1"], cwd=ROOT, env=environment, capture_output=True, text=True
-        )
+        done = ran([*words, "DRY_RUN=1"], cwd=ROOT, env=environment)
         assert done.returncode == 0 and "report" in done.stdout + done.stderr, f"{line}\n{done.stderr}"
 
 
@@ -115,7 +110,7 @@ def test_the_pipeline_runs_the_stage_of_a_back_end(plugged, tmp_path):
     task = {"name": "core", "call": call, "net_dir": str(acc.parent), "acc": str(acc), "folder": str(acc),
             "result": str(acc / "core.json"), "reads": [], "options": {}, "limited": ""}  # fmt: skip
     words = [sys.executable, "-m", "xnorforge.pipeline.job", str(os.getpid()), json.dumps(task)]
-    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    done = ran(words, cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (acc / "core").iterdir()} == {"net.core", "top.sv", "a.svh", "w.mem"}
     head, _, stated = (acc / "core/net.core").read_text().partition("\n")
@@ -142,7 +137,7 @@ def test_what_a_recipe_adds_is_built_with(plugged, shown, clone):
     title, environment = plugged
     [line] = [line for line in commands(RECIPES[title]) if line.startswith("make ")]
     words = [*shlex.split(line), "IMAGES=4", "STALLED=2"]
-    done = subprocess.run(words, cwd=clone, env=environment, capture_output=True, text=True)
+    done = ran(words, cwd=clone, env=environment)
     said = done.stdout + done.stderr
     assert done.returncode == 0, said[-3000:]
     assert [part for part in shown if part not in said] == []

@@ -18,7 +18,7 @@ import pytest
 from xnorforge.core import jobs
 from xnorforge.core.errors import UserError
 
-from .documents import ROOT
+from .documents import ROOT, ran
 
 
 @pytest.fixture(scope="module")
@@ -106,9 +106,7 @@ def test_no_scheduler_is_one_sentence(monkeypatch):
 
 def verb(*words: str, **variables: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "xnorforge", *words]
-    return subprocess.run(
-        command, cwd=ROOT, env=os.environ | variables, capture_output=True, text=True, check=False
-    )
+    return ran(command, cwd=ROOT, env=os.environ | variables)
 
 
 @pytest.mark.full

@@ -1,11 +1,10 @@
 """tools/lint_code.py: dead definitions, branching, what is above a cap, and raised caps are found."""
 
 import json
-import subprocess
 
 import pytest
 
-from .documents import ROOT, tool
+from .documents import ROOT, ran, tool
 
 lint = tool("lint_code")
 
@@ -41,9 +40,7 @@ def project(tmp_path, monkeypatch):
 
     def git(*words):
         settings = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
-        done = subprocess.run(
-            ["git", *settings, *words], cwd=tmp_path, capture_output=True, text=True, check=True
-        )
+        done = ran(["git", *settings, *words], cwd=tmp_path, check=True)
         return done.stdout.strip()
 
     def commit(caps=None, **files):

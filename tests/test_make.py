@@ -15,6 +15,8 @@ from xnorforge.core.errors import UserError
 from xnorforge.pipeline import clean, options, stages
 from xnorforge.pipeline.request import Request
 
+from .documents import ran
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -24,9 +26,7 @@ def make(*words, folder=ROOT, **environment):
         name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "MFLAGS"
     }
     outer.pop("ASKED", None)
-    return subprocess.run(
-        ["make", *words], cwd=folder, env=outer | environment, capture_output=True, text=True, check=False
-    )
+    return ran(["make", *words], cwd=folder, env=outer | environment)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,8 @@ import numpy as np
 import pytest
 
 from xnorforge.core import plugins
+
+from .documents import ran
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "tests" / "plugins"
@@ -84,9 +85,7 @@ def outside(request, tmp_path):
     environment = {**os.environ, "XNORFORGE_PLUGINS": str(tmp_path / "mine")}
 
     def run(*command):
-        return subprocess.run(
-            [sys.executable, *map(str, command)], env=environment, cwd=ROOT, capture_output=True, text=True
-        )
+        return ran([sys.executable, *map(str, command)], env=environment, cwd=ROOT)
 
     return request.param, run
 

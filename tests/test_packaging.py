@@ -15,6 +15,8 @@ import pytest
 
 from xnorforge.hw import routing
 
+from .documents import ran
+
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("hw", "sw", "flows", "sim")
 AWAY = shutil.ignore_patterns(
@@ -41,9 +43,7 @@ def wheel(tmp_path_factory):
 
 def test_every_file_of_the_four_folders_is_in_the_wheel(wheel):
     inside = set(zipfile.ZipFile(wheel).namelist())
-    listed = subprocess.run(
-        ["git", "ls-files", *FOLDERS], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    listed = ran(["git", "ls-files", *FOLDERS], cwd=ROOT, check=True)
     tracked = [name for name in listed.stdout.splitlines() if (ROOT / name).exists()]
     tracked += [
         str(path.relative_to(ROOT / "src/xnorforge")) for path in (ROOT / "src/xnorforge").glob("*/*.py")
@@ -93,7 +93,7 @@ def installed(wheel, tmp_path_factory):
 
     def run(where, *words, **environment):
         command, env = [python, *words], clean | environment
-        return subprocess.run(command, cwd=where, env=env, capture_output=True, text=True, check=False)
+        return ran(command, cwd=where, env=env)
 
     return run
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import subprocess
 import tomllib
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import yaml
 
 import xnorforge
 
-from .documents import ROOT, checkout
+from .documents import ROOT, checkout, ran
 
 VERSION = xnorforge.__version__
 LICENCE = "Apache-2.0"
@@ -139,9 +138,7 @@ def test_the_difference_of_two_builds_is_written_as_a_comment(tmp_path):
         output = tmp_path / f"{step['id']}.txt"
         own = {"GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
         environment = os.environ | given | own | {key.upper(): value for key, value in folders.items()}
-        done = subprocess.run(
-            ["bash", "-e", "-c", step["run"]], cwd=tmp_path, env=environment, capture_output=True, text=True
-        )
+        done = ran(["bash", "-e", "-c", step["run"]], cwd=tmp_path, env=environment)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
         folders |= dict(line.split("=", 1) for line in output.read_text().splitlines())
     assert folders == {side: f"{side}/out/mnist-tfc/rtl-pynq-z2" for side in ("base", "head")} | {"code": "0"}

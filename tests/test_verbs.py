@@ -1,7 +1,6 @@
 """Options that verbs share: quiet, verbose, one JSON object."""
 
 import json
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +15,12 @@ from xnorforge.core.errors import UserError
 from xnorforge.pipeline import options, stages
 from xnorforge.pipeline import run as pipeline_run
 
+from .documents import ran
+
 
 def run(*words, cwd=None):
     """A command line in a process: exit code, standard output, standard error."""
-    done = subprocess.run(
-        [sys.executable, "-m", "xnorforge", *words], capture_output=True, text=True, check=False, cwd=cwd
-    )
+    done = ran([sys.executable, "-m", "xnorforge", *words], cwd=cwd)
     return done.returncode, done.stdout, done.stderr
 
 

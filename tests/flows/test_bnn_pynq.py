@@ -12,6 +12,7 @@ from brevitas_examples.bnn_pynq import models
 from pipeline import runs_as_rtl
 from torch import nn
 
+from xnorforge.core.artifacts import read_json
 from xnorforge.flows.fold import fold
 from xnorforge.flows.importing.modules import export_module
 from xnorforge.flows.importing.stage import import_model
@@ -63,11 +64,26 @@ def test_networks_of_brevitas_examples_are_built(name, tmp_path):
 ZOO = {"TFC_1W1A.onnx": (1, 28, 28), "bnn_model_fc_1layer.onnx": (3,)}
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("name", ZOO)
-def test_files_of_others_are_built(name, tmp_path):
+def of_zoo(name: str) -> Path:
     """XNORFORGE_MODELS names a folder of such files; they do not come along."""
     file = Path(os.environ.get("XNORFORGE_MODELS", "nowhere")) / name
     if not file.is_file():
         pytest.skip(f"XNORFORGE_MODELS names no folder with {name}")
-    built(file, ZOO[name], tmp_path, True)
+    return file
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", ZOO)
+def test_files_of_others_are_built(name, tmp_path):
+    built(of_zoo(name), ZOO[name], tmp_path, True)
+
+
+@pytest.mark.full
+def test_the_guide_has_the_size_of_the_published_tagger_at_a_frame_per_cycle(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = of_zoo("qkeras_jettagging.onnx")
+    assert call("build", file, "--board", "ulx3s", "--interval", 1, "--until", "fold")[0] == 0
+    fold = read_json(tmp_path / "out/qkeras_jettagging/rtl-ulx3s/fold.json")
+    page = (Path(__file__).parents[2] / "docs/guide/nanoseconds.md").read_text()
+    assert fold["interval_bound"] == 1
+    assert f"{fold['estimate']['lut']:,.0f} LUTs and a latency of {fold['latency']} cycles" in page
