@@ -97,9 +97,8 @@ def test_a_verb_offers_what_its_stages_read_and_says_who_reads_the_rest(call):
 
 USUAL = {
     "net": "mnist-cnn", "method": "ste", "board": "pynq-z2", "backend": "rtl", "output": "scores",
-    "loops": "auto", "images": 100, "stalled": 20, "pnr": "auto", "seeds": (1, 2, 3), "jobs": 2,
+    "loops": "auto", "images": 100, "stalled": 20, "pnr": "auto", "seeds": (1, 2, 3), "jobs": 2, "set": (),
     "until": "report", "interface": "axis", "devices": 2, "link": 32, "threads": 1, "recipe": "ours",
-    "set": (),
 }  # fmt: skip
 USUAL_OF = {"cut": {"until": "fold"}, "compare": {"seeds": "0 1 2", "jobs": 1, "methods": ""}}
 

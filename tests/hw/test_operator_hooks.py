@@ -131,9 +131,7 @@ def test_indices_stand_behind_the_scores_and_answers_say_so_too(op):
 
 @pytest.mark.parametrize("op", those(lambda op: True))
 def test_results_are_the_same_whatever_comes_behind_the_beats_that_they_need(op):
-    """Each frame has other beats from some place on; results that need none of these are as without them, and
-    others are not where the operator is `TIGHT`.
-    """
+    """Frames have other beats from some place on; what needs one of them differs if it is `TIGHT`."""
     rng, sink = np.random.default_rng(0), op.out_stream()
     one = op.random_inputs(1, frames=1)
     wanted = op.run(*one).reshape(sink.beats, -1)

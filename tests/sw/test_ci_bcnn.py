@@ -484,8 +484,10 @@ def test_mining_sees_training_images_only(digits, monkeypatch):
     monkeypatch.setattr(
         ci_bcnn, "Judge", lambda _run, _mixes, images, *_rest: seen.append(images) or _rejecting
     )
+    monkeypatch.setattr(ci_bcnn, "PIXELS", 20 * 28 * 28 + 27)
     run = started(ci_bcnn.Method(batches=2, steps=1, images=64))
     run.method.mine(run)
+    assert [len(images) for images in seen] == [20, 20]
     known = {image.tobytes() for image in digits[0].images}
     assert len(seen) == 2 and all(image.numpy().tobytes() in known for images in seen for image in images)
 
