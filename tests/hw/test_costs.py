@@ -46,7 +46,7 @@ def test_every_operator_is_counted_on_unseen_layers_and_its_measured_error_is_ke
     assert kept == measured.labels(family), f"run tests/hw/measured.py {family}"
 
 
-@pytest.mark.quick("fork")
+@pytest.mark.quick("!da_mvu")
 @pytest.mark.parametrize("name", measured.KINDS)
 def test_recorded_estimates_of_layers_are_those_of_today(name):
     for family in measured.MEASURED:
