@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from xnorforge import __version__
+from xnorforge.core.errors import several
 from xnorforge.hw.ops.base import HwOp
 
 SPDX = "// SPDX-License-Identifier: Apache-2.0\n"
@@ -75,10 +76,9 @@ def verilog_literal(value: int | str | tuple[int, int]) -> str:
 def _folding(op: HwOp) -> str:
     """What a folding has chosen for it, and what follows from that."""
     kinds = op.get_nodeattr_types()
-    chosen = dict.fromkeys(name for name in (*op.extents, *op.styles, "depth") if name in kinds)
-    return "; ".join(
-        [*(f"{name} {op.get_nodeattr(name)}" for name in chosen), f"{op.cycles():,} cycles per frame"]
-    )
+    names = dict.fromkeys(name for name in (*op.extents, *op.styles, "depth") if name in kinds)
+    chosen = "".join(f"{name} {op.get_nodeattr(name)}; " for name in names)
+    return f"{chosen}{several(op.cycles(), 'cycle')} per frame"
 
 
 def _each(streams) -> str:

@@ -16,7 +16,7 @@ import pytest
 from xnorforge import __main__ as cli
 from xnorforge.core import accuracy, plugins
 from xnorforge.core.artifacts import read_json
-from xnorforge.core.errors import UserError
+from xnorforge.core.errors import UserError, several
 from xnorforge.pipeline import calls
 from xnorforge.studies import compare, compare_figures, paired
 from xnorforge.sw.training import train
@@ -269,6 +269,11 @@ def test_a_value_may_hold_commas(monkeypatch):
     this = compare.variant("group_net,bases=3,dilations=1,2,3,relu=false")
     assert this == compare_figures.Variant("group_net", ("bases=3", "dilations=1,2,3", "relu=false"))
     assert str(this) == "group_net,bases=3,dilations=1,2,3,relu=false"
+
+
+def test_a_number_has_its_noun():
+    said = [several(number, noun) for number in (0, 1, 12327) for noun in ("run", "mismatch")]
+    assert said == ["0 runs", "0 mismatches", "1 run", "1 mismatch", "12,327 runs", "12,327 mismatches"]
 
 
 def test_the_spread_of_one_value_is_a_dash():

@@ -1,6 +1,5 @@
 """A package that only an extra brings and that is missing: one sentence, exit code 2, nothing written."""
 
-import subprocess
 import sys
 
 import numpy as np
@@ -9,6 +8,8 @@ import pytest
 from xnorforge.core import extras
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import ToolMissing
+
+from .documents import ran
 
 WITHOUT = """
 import sys
@@ -30,9 +31,7 @@ sys.exit(main())
 )
 def test_a_package_that_is_not_here_is_one_sentence_before_any_work(tmp_path, package, extra, words):
     (tmp_path / "clip.mp4").write_bytes(b"no video")
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT, package, *words], cwd=tmp_path, capture_output=True, text=True
-    )
+    done = ran([sys.executable, "-c", WITHOUT, package, *words], tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"{package}: is not installed")
     assert f"`pip install 'xnorforge[{extra}]'`" in done.stderr

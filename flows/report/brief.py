@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from xnorforge.core import accuracy
-from xnorforge.core.errors import printable
+from xnorforge.core.errors import printable, several
 from xnorforge.core.types import Record
 from xnorforge.flows.report.device import block_ram, duration, formatted
 from xnorforge.history import entries
@@ -15,8 +15,9 @@ def as_text(record: Record) -> str:
     part = record.get("resources", record)["part"]
     lines = [f"{record['verdict']}  {record['net']} on {record['board_title']}, {part}", ""]
     for row in record["stages"]:
-        verdict = "did not run" if not row["ran"] else f"{row['mismatches']:,} mismatches"
-        lines.append(f"  {row['stage']:<9} {row['name']:<44} {row['images']:>6,} images  {verdict}")
+        verdict = several(row["mismatches"], "mismatch") if row["ran"] else "did not run"
+        images = several(row["images"], "image").rpartition(" ")
+        lines.append(f"  {row['stage']:<9} {row['name']:<44} {images[0]:>6} {images[2]:<7} {verdict}")
     if all(row["stage"] != "netlist" for row in record["stages"]):
         lines.append(f"  netlist: {record['netlist']}")
     lines += [f"  sum {name}: {text}" for name, text in record.get("narrowed", {}).items()]
@@ -29,7 +30,7 @@ def as_text(record: Record) -> str:
         lines.append(f"  accuracy: not measured{_why(found['not_measured'])}")
     for row in record["accuracy"]:
         if "figures" in row:
-            figures, images = accuracy.row_text(row), f"{row['images']:,} images"
+            figures, images = accuracy.row_text(row), several(row["images"], "image")
             lines.append(f"  accuracy  {figures}, {images}, {row['stage']}: {row['set']}")
             continue
         counted = f"{row['correct']:,} of {row['images']:,}"
@@ -68,14 +69,14 @@ def _handover(record: Record) -> list[str]:
 def _counted(record: Record) -> list[str]:
     cycles, part, clock = record["cycles"], record["resources"], record["clock_mhz"]
     lines = [
-        f"  interval  {formatted(cycles['interval_simulated'])} cycles per frame simulated, "
+        f"  interval  {several(cycles['interval_simulated'], 'cycle')} per frame simulated, "
         f"bound {formatted(cycles['interval_bound'])} ({', '.join(cycles['bottleneck'])})",
         f"  speed     {formatted(record['fps']['value'])} frames/s, "
         f"latency {duration(record['latency_us']['value'])} at {clock['value']:g} MHz ({clock['kind']})",
     ]
     if cycles["interval_shell"] > cycles["interval_simulated"]:
-        least = formatted(cycles["interval_shell"])
-        lines.insert(1, f"  shell     sets the rate: it moves a frame in {least} cycles at least")
+        least = several(cycles["interval_shell"], "cycle")
+        lines.insert(1, f"  shell     sets the rate: it moves a frame in {least} at least")
     if outside := record.get("outside"):
         taken = formatted(outside["interval"] or 0)
         lines.append(
@@ -111,7 +112,7 @@ def folding_as_text(fold: Record) -> str:
         for name, title, each in _kinds(has.family)
     ]
     lines = [
-        f"{formatted(fold['interval_bound'])} cycles per frame (limit: {', '.join(fold['bottleneck'])}), "
+        f"{several(fold['interval_bound'], 'cycle')} per frame (limit: {', '.join(fold['bottleneck'])}), "
         f"{formatted(folding_figures(fold)['fold__throughput__fps'])} frames/s, {late}"
         f"at {clock['value']:g} MHz ({clock['kind']})",
         f"{', '.join(sizes)}, by the cost model",

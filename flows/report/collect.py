@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from xnorforge.core.artifacts import check, netlist_digest, read_json
-from xnorforge.core.errors import MismatchError
+from xnorforge.core.errors import MismatchError, several
 from xnorforge.core.types import Record
 from xnorforge.flows.report import border, layers, operators, provenance, reference
 from xnorforge.flows.synth import cells
@@ -262,9 +262,8 @@ def as_predicted(interval: float, bound: int, slowest: list[str], fold: Record) 
     """
     far = abs(interval - bound) > max(INTERVAL_PART * bound, INTERVAL_CYCLES)
     late = interval > fold["interval"] and fold["aim"]["fps"] != "max"
-    what = (
-        f"{interval:,} cycles per frame simulated, {bound:,} predicted by fold, set by {', '.join(slowest)}"
-    )
+    what = f"{several(interval, 'cycle')} per frame simulated, {bound:,} predicted by fold"
+    what += f", set by {', '.join(slowest)}"
     what += f", {fold['interval']:,} requested" * late
     return {"stage": "sim", **check("interval = bound", 0, int(far or late), 1, what), "ran": True}
 
@@ -277,7 +276,7 @@ def as_modelled(sim: Record) -> list[Record]:
     if model["why_not"]:
         return []
     said = "none" if model["interval"] is None else f"{model['interval']:,}"
-    what = f"{sim['interval']:,} cycles per frame simulated, {said} by the cycle model"
+    what = f"{several(sim['interval'], 'cycle')} per frame simulated, {said} by the cycle model"
     wrong = int(sim["interval"] != model["interval"])
     return [{"stage": "sim", **check("interval = cycle model", 0, wrong, 1, what), "ran": True}]
 

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from xnorforge.core.errors import one_line
+from xnorforge.core.errors import one_line, several
 from xnorforge.core.types import Record
 from xnorforge.flows.report import device, layers, links, reference, sections
 from xnorforge.plot import chart, curves, svg
@@ -144,6 +144,7 @@ def _environment(kind: str) -> Environment:
     )
     env.filters |= {
         "n": device.formatted,
+        "several": several,
         "time": device.duration,
         "pct": percent,
         "signed": signed,

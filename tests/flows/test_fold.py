@@ -14,6 +14,7 @@ from xnorforge.flows.fold.options import candidates, fits
 from xnorforge.hw import boards, graph
 from xnorforge.hw.ops.base import Stream
 
+from ..refusals import refused as sentence
 from ..refusals import says
 
 
@@ -129,9 +130,7 @@ def test_a_wrong_integer_stops_and_is_located(net):
 
 
 def refused(net, given=None, **options):
-    with pytest.raises(UserError) as error:
-        folded(net, given, **options)
-    return str(error.value)
+    return sentence(lambda: folded(net, given, **options))
 
 
 def test_a_simd_that_does_not_divide_is_answered_with_those_that_do(net):

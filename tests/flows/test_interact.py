@@ -9,7 +9,6 @@ from onnx import TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
-from xnorforge.core.errors import UserError
 from xnorforge.flows import export, fold
 from xnorforge.flows.backends import rtl
 from xnorforge.flows.lower import graph, integers, lower
@@ -17,6 +16,7 @@ from xnorforge.sim import stage
 from xnorforge.sw.methods import ci_bcnn, ste
 from xnorforge.sw.tasks.base import task_of
 
+from ..refusals import refused as sentence
 from ..refusals import says
 
 
@@ -126,9 +126,7 @@ def refused(weights, scale, influence):
     model = ModelWrapper(qonnx_make_model(helper.make_graph(nodes, "g", info[:1], info[1:])))
     for name, values in (("w", weights), ("c", np.float32(scale)), ("k", influence)):
         model.set_initializer(name, np.asarray(values, np.float32))
-    with pytest.raises(UserError) as error:
-        graph.integer_graph(model, 0, 1, 1.0)
-    return str(error.value)
+    return sentence(lambda: graph.integer_graph(model, 0, 1, 1.0))
 
 
 def test_sums_with_a_scale_and_graphs_of_other_channels_are_refused():

@@ -325,6 +325,12 @@ LINES = """["nav a", ".cards .card"].map((which) =>
   new Set([...document.querySelectorAll(which)].map((one) => one.offsetTop)).size)"""
 
 
+MISMATCHES = """[...document.querySelectorAll("#stages th")].find((one) =>
+  one.textContent === "mismatches").getBoundingClientRect().right"""
+BROKEN = """[...document.querySelectorAll("section")].filter((one) =>
+  getComputedStyle(one).breakInside !== "avoid").map((one) => one.id)"""
+
+
 @pytest.mark.full
 @pytest.mark.skipif(chromium.program() is None, reason="no Chromium: set CHROMIUM or put one on PATH")
 @pytest.mark.parametrize("kind", KINDS)
@@ -337,8 +343,11 @@ def test_in_a_browser_nothing_stands_beyond_its_frame_and_the_script_folds_and_s
                 assert browser.evaluate(BEYOND) == []
                 if width == 1280:
                     assert browser.evaluate(LINES) == [1, 1]
+                assert browser.evaluate(MISMATCHES) <= width - 20  # in sight without scrolling
                 back = browser.evaluate("getComputedStyle(document.body).backgroundColor")
                 assert back == ("rgb(16, 21, 27)" if dark else "rgb(244, 246, 248)")
+        browser.call("Emulation.setEmulatedMedia", media="print")
+        assert browser.evaluate(BROKEN) == []
         pdf = browser.pdf()
         assert pdf.startswith(b"%PDF") and len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 4
         if kind == "classes":

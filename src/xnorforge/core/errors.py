@@ -79,6 +79,12 @@ def enumerated(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
+def several(number: float, noun: str) -> str:
+    """A number with its noun: `1 image`, `2,000 images`."""
+    ending = "es" if noun.endswith("ch") else "s"
+    return f"{number:,.10g} {noun}{ending * (number != 1)}"
+
+
 def unknown(where: str, given: str, names: Iterable[str]) -> UserError:
     """The error for a name that does not exist, with the nearest match.
 

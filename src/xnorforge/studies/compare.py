@@ -27,7 +27,7 @@ import torch
 
 from xnorforge.core import accuracy, plugins
 from xnorforge.core.artifacts import read_json
-from xnorforge.core.errors import MismatchError, UserError, unknown
+from xnorforge.core.errors import MismatchError, UserError, several, unknown
 from xnorforge.core.jobs import carry_out, here, pool
 from xnorforge.flows.export import export
 from xnorforge.studies import cost_figures, costs
@@ -133,19 +133,18 @@ def compare(asked: Request, jobs: int = 1, say: Callable[[str], object] = print)
     runs = {f"{variant} seed {seed}": error for (variant, seed), error in failed.items()}
     builds = {f"{variant} on {asked.board}": error for variant, error in unbuilt.items()}
     if runs or builds:
-        failures = [_failures(runs, f"{len(tasks)} runs"), _failures(builds, f"{len(asked.variants)} builds")]
+        failures = _failures(runs, len(tasks), "run"), _failures(builds, len(asked.variants), "build")
         wrong = any(isinstance(error, MismatchError) for error in [*runs.values(), *builds.values()])
         raise (MismatchError if wrong else UserError)(f"compare: {' '.join(filter(None, failures))}")
     return results
 
 
-def _failures(failed: dict[str, Exception], of: str) -> str:
+def _failures(failed: dict[str, Exception], of: int, noun: str) -> str:
     """One sentence on the failures, empty if there are none."""
     if not failed:
         return ""
-    return (
-        f"{len(failed)} of {of} failed ({', '.join(failed)}), the first with: {next(iter(failed.values()))}"
-    )
+    first = next(iter(failed.values()))
+    return f"{len(failed)} of {several(of, noun)} failed ({', '.join(failed)}), the first with: {first}"
 
 
 def _builds(asked: Request, tasks: list, jobs: int, say) -> dict[Variant, Exception]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from xnorforge.core.artifacts import read_json, whole, write_csv
+from xnorforge.core.errors import several
 from xnorforge.core.types import Record
 from xnorforge.flows.bind import bind_folder
 from xnorforge.flows.fold import of_family
@@ -24,6 +25,7 @@ from xnorforge.flows.fold.fifo_sizing import frame_latency, with_fifos
 from xnorforge.flows.fold.options import RESOURCES, STREAM
 from xnorforge.flows.fold.quicker import quicker
 from xnorforge.flows.fold.search import Price, cheapest, excess
+from xnorforge.flows.report.device import formatted
 from xnorforge.hw import boards
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.parts import estimates_of
@@ -264,8 +266,8 @@ def front_as_table(points: list[Point], most: int | None = None) -> str:
     rows = [
         [
             point.name,
-            *(f"{point.figures[name]:,}" for name in FIGURES),
-            *(f"{point.counted[name]:,}" if point.counted else "" for name in ("lut", "bram36")),
+            *(formatted(point.figures[name]) for name in FIGURES),
+            *(formatted(point.counted[name]) if point.counted else "" for name in ("lut", "bram36")),
         ]
         for point in points[:most]
     ]
@@ -276,13 +278,8 @@ def front_as_table(points: list[Point], most: int | None = None) -> str:
 
 def front_as_markdown(points: list[Point], wanted: Wanted, command: str) -> str:
     """The table, and the command of each point."""
-    lines = [
-        f"# {wanted.net_dir.name} on {wanted.board}: the {len(points)} foldings of the Pareto front",
-        "",
-        NOTE,
-        "",
-        front_as_table(points),
-    ]
+    front = f"the {several(len(points), 'folding')} of the Pareto front"
+    lines = [f"# {wanted.net_dir.name} on {wanted.board}: {front}", "", NOTE, "", front_as_table(points)]
     lines += ["", "The command that builds each point:", "", "```sh"]
     return "\n".join([*lines, *(rebuilt(command, point, wanted.out) for point in points), "```", ""])
 
@@ -348,7 +345,5 @@ def draw(points: list[Point], wanted: Wanted) -> str:
 
 def _hint(point: Point) -> str:
     f = point.figures
-    return (
-        f"{point.name}: {f['fps']:,} frames/s, {f['interval']:,} cycles per frame, {f['lut']:,g} LUT, "
-        f"{f['bram36']:g} BRAM36"
-    )
+    speed = f"{f['fps']:,.0f} frames/s, {several(f['interval'], 'cycle')} per frame"
+    return f"{point.name}: {speed}, {f['lut']:,g} LUT, {f['bram36']:g} BRAM36"
