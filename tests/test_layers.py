@@ -136,8 +136,8 @@ def test_a_change_selects_what_can_see_it():
 def test_only_who_uses_a_definition_needs_it():
     """An import alone is no use; a fixture, what a decorator enters and a name in a text are."""
     needs, chain = imports.checkout().needs, "flows/lower/chain.py"
-    assert "src/xnorforge/core/jobs.py::extract" in needs["src/xnorforge/core/cache.py::there"]
-    assert "src/xnorforge/core/jobs.py::extract" not in needs["src/xnorforge/core/cache.py::undamaged"]
+    assert "src/xnorforge/core/jobs.py::extract" in needs["src/xnorforge/core/jobs.py::carry_out"]
+    assert "src/xnorforge/core/jobs.py::extract" not in needs["src/xnorforge/core/jobs.py::archive_of"]
     assert "tests/conftest.py::built" in needs["tests/conftest.py::place"]
     assert chain in needs["flows/lower/graph.py::"] and f"{chain}::_batch_norm" in needs[f"{chain}::"]
     assert "src/xnorforge/finn_plugin.py" in needs["tests/flows/test_finn_nodes.py::"]

@@ -44,6 +44,9 @@ def tree(tmp_path):
     ("target", "word", "near"),
     [
         ("build", "board=pynq-z2", "BOARD"),
+        ("build", "NET=mnist-tf", "mnist-tfc"),
+        ("build", "LUT=5000%", "100%"),
+        ("build", "MODEL=sw", "QONNX"),
         ("build", "Net=mnist-tfc", "NET"),
         ("help", "BORD=pynq-z2", "BOARD"),
         ("clean", "IMAGE_S=3", "IMAGES"),

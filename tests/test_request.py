@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,55 +10,7 @@ from xnorforge.core.artifacts import intact, write_json
 from xnorforge.core.errors import UserError
 from xnorforge.pipeline import request
 
-from .refusals import says
-
 ROOT = Path(__file__).parent.parent
-
-
-@pytest.mark.parametrize(
-    ("word", "cure"),
-    [
-        ("IMAGES=1", "IMAGES=100"),
-        ("IMAGES=abc", "IMAGES=100"),
-        ("STALLED=0", "STALLED=20"),
-        ("INTERVAL=-5", "INTERVAL=32768"),
-        ("INTERVAL=1e3", "INTERVAL=32768"),
-        ("OUTPUT=label", "labels"),
-        ("SCALE=nan", "SCALE="),
-        ("FOLDING=none.json", "JSON"),
-        ("MODEL=none.onnx", "QONNX"),
-        ("MODEL=sw", "QONNX"),
-        ("IMAGE=no such.png", "path of a file or a folder"),
-    ],
-)
-def test_make_answers_a_slip_with_one_sentence_and_writes_nothing(tmp_path, word, cure):
-    for name in ("hw", "sw", "Makefile"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    (tmp_path / ".venv").symlink_to(sys.prefix)
-    clean = {key: os.environ[key] for key in os.environ if not key.startswith("MAKE") and key != "MFLAGS"}
-    command = ["make", *(["demo", "TASK=pedestrian"] if word.startswith("IMAGE=") else ["build"]), word]
-    done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True, check=False)
-    said = done.stderr.splitlines()[0]
-    variable, _, given = word.partition("=")
-    assert done.returncode == 2
-    assert said.startswith(f"{variable}: ") and f"'{given}'" in said and cure in said
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize(
-    ("words", "facts"),
-    [
-        (["--method", "bonn"], "mnist-cnn-bonn … mnist-cnn-ste … `make train NET=mnist-cnn METHOD=bonn`"),
-        (["--weights", "mine"], "WEIGHTS: 'mine' … card.json … training run"),
-    ],
-)
-def test_missing_weights_are_named_before_torch_is_loaded(tmp_path, monkeypatch, words, facts):
-    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
-    command = [sys.executable, "-m", "xnorforge", "build", *words]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 2 and " torch\n" not in done.stderr
-    says(done.stderr.splitlines()[-1], facts)
-    assert not list(tmp_path.iterdir())
 
 
 def test_out_that_is_a_file_is_refused(tmp_path):

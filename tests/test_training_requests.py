@@ -40,16 +40,9 @@ def call(call, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "place", "given", "cure"),
     [
-        (["mnist-tfk"], "NET", "mnist-tfk", "mnist-tfc"),
-        (["cnv"], "NET", "cnv", "cifar10-cnv"),
-        (["typo"], "NET", "typo", "mnist-cnn"),
-        (["mnist-tfc", "--method", "bon"], "METHOD", "bon", "bonn"),
-        (["tfc", "--task", "mnits"], "TASK", "mnits", "mnist"),
         (["mnist-tfc", "--method", "bonn", "--set", "kernal=1"], "bonn", "kernal", "kernel"),
         (["mnist-tfc", "--method", "bonn", "--set", "kernel=much"], "bonn", "much", "kernel="),
         (["mnist-tfc", "--method", "group_net", "--set", "bases=1.5"], "group_net", "1.5", "bases="),
-        (["mnist-tfc", "--set", "kernel"], "SET", "kernel", "kernel=1e-7"),
-        (["net.onnx"], "NET", "net.onnx", "xnorforge list"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else value,
 )
@@ -59,12 +52,6 @@ def test_a_wrong_name_or_value_is_one_sentence_and_leaves_no_folder(
     code, said = call("train", *words, "-o", tmp_path / "out")
     assert code == 2 and said.startswith(place) and f"'{given}'" in said and cure in said
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("given", ["0", "-0.1", "fast"])
-def test_a_learning_rate_is_a_positive_number(call, tmp_path, given):
-    code, said = call("train", "mnist-tfc", f"--lr={given}", "-o", tmp_path / "out")
-    assert code == 2 and said.startswith("LR: ") and f"'{given}'" in said
 
 
 def test_a_missing_data_set_is_named_with_the_place_to_put_it(call, tmp_path, monkeypatch):

@@ -43,7 +43,7 @@ CALLED_ELSEWHERE = {
     "FINN": "generate_hdl code_generation_ipi",
     "nodes by the names of their types": "SignedConv ByPlace DirectedPool Pad RatesWindow Rectify",
     "verbs by name": (
-        "explore_verb cut_verb diff_verb explain_verb list_verb doctor_verb import_verb "
+        "explore_verb fit_verb cut_verb diff_verb explain_verb list_verb doctor_verb import_verb "
         "demo_verb package_verb train_verb train_float_verb compare_verb"
     ),
     "stages by name": "overlay",
@@ -66,7 +66,6 @@ BRANCHING = {
     "sim/bits/plans.py": "in_one_call",
     "sim/cosim.py": "attempt",
     "src/xnorforge/pipeline/own_data.py": "_labels",
-    "src/xnorforge/studies/explore.py": "draw",
     "sw/datasets/folder.py": "read_folder",
 }
 

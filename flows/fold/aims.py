@@ -347,7 +347,7 @@ class Search:
             advice = f"request {self.rate(near[0])}, for which it needs {self.text(amounts_of(near[1]))}"
         return UserError(
             f"{self.board.name}: cannot reach {self.rate(interval)} with {self.text(limits)}: "
-            f"{self._binding(interval, limits)}; {advice}."
+            f"{self.binding(interval, limits)}; {advice}."
         )
 
     def _least_latency(self, interval: int, limits: dict[str, float], spare: str) -> float:
@@ -358,7 +358,7 @@ class Search:
         none = {**limits, "latency": 0}
         return self._quicker(found, none, spare)[1]
 
-    def _binding(self, interval: int, limits: dict[str, float]) -> str:
+    def binding(self, interval: int, limits: dict[str, float]) -> str:
         """The minimum of one resource within the limit of the other, by the cost model."""
         said = []
         for name, other, spare in (("lut", "bram36", "lut"), ("bram36", "lut", "bram")):

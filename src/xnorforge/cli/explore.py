@@ -1,22 +1,21 @@
-"""The verb that explores the foldings of a network on a board."""
+"""Verbs that fold a network in several ways, or for several boards: explore, fit, cut."""
 
 import shlex
 import sys
 from dataclasses import asdict, replace
-from pathlib import Path
-from typing import Any
 
 import click
 
 from xnorforge.cli import asked as builds
 from xnorforge.cli.main import print_object
 from xnorforge.core.artifacts import read_json
+from xnorforge.core.errors import UserError
 from xnorforge.core.progress import say
 from xnorforge.pipeline import checks, run, settings
 from xnorforge.pipeline.request import LIMITS, Request
 
 
-def explore_verb(asked: Request, built: int, print_jobs: bool, as_json: bool) -> None:
+def explore_verb(asked: Request, as_json: bool) -> None:
     """Write the Pareto front of frames per second, LUT, BRAM36 and latency by the cost models, and the
     command that builds each point, into out/<network>/explore-<board>/.
     """
@@ -25,17 +24,6 @@ def explore_verb(asked: Request, built: int, print_jobs: bool, as_json: bool) ->
     checks.check_request(asked)
     checks.claim_folders(asked)
     run.run_stages(asked, until="lower")
-
-    def request_of(folding: Path, acc: Path) -> Request:
-        none: dict[str, Any] = dict.fromkeys(("interval", "fps", "spare", *LIMITS))
-        return replace(
-            asked, **none, backend="rtl", pnr="off", folding=str(folding), folder=acc.parent, place=acc
-        )
-
-    def build(folding: Path, acc: Path) -> dict:
-        run.run_stages(request_of(folding, acc), until="sim")
-        run.run_stages(request_of(folding, acc), until="synth")
-        return read_json(acc / "synth.json")
 
     wanted = study.Wanted(
         asked.net_dir,
@@ -46,22 +34,42 @@ def explore_verb(asked: Request, built: int, print_jobs: bool, as_json: bool) ->
         asked.clock,
         asked.stream,
     )
-    points = study.explore(wanted, builds.command(asked), built, build)
-    lines = []
-    for point in points if as_json or print_jobs else ():
+    points = study.explore(wanted, builds.command(asked))
+    lines, none = [], dict.fromkeys(("interval", "fps", "spare", *LIMITS))
+    for point in points if as_json else ():
         acc = wanted.accelerator(point)
         acc.mkdir(exist_ok=True)
-        settings.write_settings(request_of(wanted.out / f"{point.name}.json", acc))
+        folding = str(wanted.out / f"{point.name}.json")
+        one = replace(asked, **none, pnr="off", folding=folding, folder=acc.parent, place=acc)
+        settings.write_settings(replace(one, backend="rtl"))
         program = f"{shlex.quote(sys.executable)} -m xnorforge"
         lines.append(" && ".join(f"{program} {stage} {shlex.quote(str(acc))}" for stage in ("sim", "synth")))
     if as_json:
         rows = [asdict(point) | {"command": line} for point, line in zip(points, lines)]
         print_object("explore", {"folder": str(wanted.out), "points": rows})
-    elif print_jobs:
-        click.echo("".join(f"{line}\n" for line in lines), nl=False)
     else:
         click.echo(f"{study.front_as_table(points, 20)}\n\n{study.NOTE}")  # front.md has all
-    say(f"explore   {len(points)} foldings -> {wanted.out}/front.md, front.csv, front.svg")
+    say(f"explore   {len(points)} foldings -> {wanted.out}/front.md")
+
+
+def fit_verb(asked: Request, as_json: bool) -> None:
+    """Say on which boards a network fits, at how many frames per second, and what it takes, by the cost
+    models: at the interval or rate asked for, else at a board's usual interval, else at the first longer one
+    at which it does. Loops and weights from a memory, which `build` may take, are left out.
+    """
+    from xnorforge.studies import fit
+
+    if asked.fps == "max":
+        raise UserError("FPS: 'max' differs from board to board; give a rate, for example FPS=1000.")
+    checks.check_request(asked)
+    checks.claim_folders(asked)
+    run.run_stages(asked, until="lower")
+    rows = fit.fits_of(asked.net_dir, asked.interval, asked.fps)
+    if as_json:
+        print_object("fit", {"folder": str(asked.net_dir), "boards": rows})
+    else:
+        click.echo(fit.fit_table(rows))
+    say(f"fit       {sum('fps' in row for row in rows)} of {len(rows)} boards")
 
 
 def cut_verb(asked: Request, devices: int, link: int, until: str, as_json: bool) -> None:

@@ -5,11 +5,19 @@ import sys
 import click
 
 from xnorforge.cli.main import print_object
-from xnorforge.pipeline.request import Request, known
+from xnorforge.core.errors import UserError
+from xnorforge.pipeline.request import Request, known, names
 
 
 def explain_verb(layer: str, asked: Request, as_json: bool) -> None:
     """Explain the operator LAYER, such as conv1, of an accelerator that has been built."""
+    if layer in known("net") or "/" in layer or layer.endswith(".onnx"):
+        what = "LAYER" if asked.net in known("net") else asked.net
+        raise UserError(
+            f"explain: '{layer}' is a network, and the operator comes first; run `xnorforge explain {what} "
+            f"{layer}`."
+        )
+    names(asked)
     from xnorforge.studies.explain import explain as lines_of
 
     lines = lines_of(asked.acc, layer)

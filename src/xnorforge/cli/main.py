@@ -76,6 +76,8 @@ class Verbs(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """The verb of a command line; an unknown one is answered with the nearest."""
+        if args[0] == "help":
+            raise UserError("xnorforge: 'help' is not a verb; run `xnorforge --help`.")
         if not args[0].startswith("-"):
             options.verb(args[0])
         return super().resolve_command(ctx, args)
@@ -287,10 +289,19 @@ def outcome(error: Exception) -> tuple[int | None, str, bool]:
     if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "xnorforge"
-        if isinstance(error, click.NoSuchOption) and (verbs := options.takers(error.option_name)):
-            return 2, f"{where}: does not read {error.option_name}; {verbs} do.", False
-        text = f"{where}: {error.format_message().rstrip('.')}; `{where} --help` shows the usage."
-        return 2, text, False
+        said, cure = error.format_message().rstrip("."), f"`{where} --help` shows the usage"
+        if isinstance(error, click.NoSuchOption):
+            if verbs := options.takers(error.option_name):
+                return 2, f"{where}: does not read {error.option_name}; {verbs} do.", False
+            said = f"No such option: {error.option_name}"
+            if meant := options.meant(error.option_name, context and context.command.params):
+                cure = f"give {meant}"
+        elif "unexpected extra argument" in said:
+            from xnorforge.pipeline import request
+
+            word = said.partition("(")[2].rstrip(")").split()[0]
+            said, cure = (request.cure_of(word) or f"has no place for '{word}'; {cure}").split("; ", 1)
+        return 2, f"{where}: {said}; {cure}.", False
     if isinstance(error, click.Abort):
         return 130, "interrupted; the same command resumes from here", False
     if isinstance(error, BrokenPipeError):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from xnorforge.cli.build import build_verb
 from xnorforge.core.errors import UserError
+from xnorforge.pipeline import request
 from xnorforge.pipeline.request import Request
 
 
@@ -23,6 +24,7 @@ def import_verb(
     out where the file has one such class. Pixels of 0 to 255 enter the network multiplied by --scale, which
     is 1/255 by default.
     """
+    request.file("target", target.partition(":")[0])
     size = shape_of(shape)
     from xnorforge.flows.importing.modules import export_module, load_weights
     from xnorforge.sw.networks._given import module_of

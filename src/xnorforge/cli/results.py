@@ -12,11 +12,11 @@ from xnorforge.pipeline import checks, job, pictures, run, stages
 from xnorforge.pipeline.request import Request
 
 
-def demo_verb(asked: Request, image, video, box, gif: bool, port, out, as_json: bool) -> None:
+def demo_verb(asked: Request, image, video, box, port, out, as_json: bool) -> None:
     """Draw what a network finds in pictures or in a video."""
+    checks.check_request(asked)
     from xnorforge.demo import inputs
 
-    checks.check_request(asked)
     pictures.hand_over(asked.data)
     net = (asked.task and networks.usual(asked.task)) if asked.model else asked.net
     inputs.demo_request(net, image, video, box)
@@ -40,7 +40,7 @@ def demo_verb(asked: Request, image, video, box, gif: bool, port, out, as_json: 
         )
         if asked.model:
             task.shape = np.load(net_dir / "golden.npz")["images"].shape[1:]
-        record = render.demo(acc, task, given, folder, gif, port)
+        record = render.demo(acc, task, given, folder, port)
     if as_json:
         print_object("demo", {"folder": str(folder), **record})
 

@@ -21,12 +21,13 @@ def train_verb(
     """Train a network, or continue the run in the same folder; the next build of the network uses its
     weights.
     """
+    net = asked.network_of(what, net, task)
+    request.names(request.Request(net=net, method=method))  # before torch loads
+    given: dict[str, object] = dict(request.assignment(text) for text in set)
     from xnorforge.studies.complexity import complete_card
     from xnorforge.sw.training import runs
     from xnorforge.sw.training.train import train
 
-    net = asked.network_of(what, net, task)
-    given: dict[str, object] = dict(request.assignment(text) for text in set)
     if guide:
         given["guide"] = str(guide)
     _pictures(net, data)
@@ -68,9 +69,10 @@ def _pictures(net: str, data: str | None) -> str:
 
 def train_float_verb(what, net, task, data, out, epochs, lr, seed, threads, recipe, as_json) -> None:
     """Train a network in full precision (real weights and ReLU), as a reference; it cannot be built."""
+    net = asked.network_of(what, net, task)
+    request.names(request.Request(net=net))
     from xnorforge.sw.training.full_precision import train_full_precision
 
-    net = asked.network_of(what, net, task)
     name = net + _pictures(net, data)
     folder = Path(out) if out else Path("out") / f"{name}-float"
     with stage("train-float", folder):
@@ -86,9 +88,10 @@ def compare_verb(
     """Train with each method and seed, export each run, and write a table and a plot; finished runs are
     kept.
     """
+    net = asked.network_of(what, net, task)
+    request.names(request.Request(net=net))
     from xnorforge.studies import compare as study
 
-    net = asked.network_of(what, net, task)
     folder = Path(out) if out else Path(f"out/compare{_pictures(net, data)}")
     wanted = study.compare_request(
         net, methods, seeds, epochs, board, recipe=recipe, threads=threads, out=folder

@@ -58,14 +58,15 @@ def all_slips(looks: Iterable[Callable[[], object]]) -> None:
     """Run all checks before refusing anything.
 
     Raises:
-        UserError: if any check raised one: all their sentences, in order.
+        UserError: if any check raised one: all their sentences, in order, the first of each place.
     """
     slips = []
     for look in looks:
         try:
             look()
         except UserError as error:
-            slips.append(str(error))
+            where = str(error).partition(":")[0]
+            slips += [str(error)] * (not any(one.startswith(f"{where}:") for one in slips))
     if slips:
         raise UserError(" ".join(slips))
 

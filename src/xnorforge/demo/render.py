@@ -31,16 +31,13 @@ SAID, FEW = 10, 3  # pictures, and what is found in one, that a line says
 CHECKED = 2  # calls of the network, or a frame to learn and a call, that are compared operator by operator
 
 
-def demo(
-    acc: Path, task: Task, given: InputFrames, out: Path, gif: bool = False, port: str | None = None
-) -> Record:
+def demo(acc: Path, task: Task, given: InputFrames, out: Path, port: str | None = None) -> Record:
     """Draw the results of the accelerator in `acc` into `out`, and write `demo.json` there, all of it at
     once.
 
     Args:
         task, given: from `inputs.demo_request`.
         out: a new folder, or the output of an earlier demonstration, which is replaced.
-        gif: for a video, also write a small GIF.
         port: serial device of a board that computes in place of the bit simulator.
 
     Raises:
@@ -58,7 +55,7 @@ def demo(
             machine.simulator = board or machine.simulator
             names = tuple(exported.get("class_names", ())) or task.names(exported["trained_on"])
             shown = task.shown(machine, given.frames(), names, given.box)
-            rows = _drawn(shown, given, aside, gif)
+            rows = _drawn(shown, given, aside)
         figures = {}
         if given.truth:
             boxes = np.array([row["box"] for row in rows])
@@ -109,12 +106,12 @@ def _on_board(acc: Path, port: str) -> SerialBoard:
     return SerialBoard(acc / "folded.onnx", port, board.shell["baud"])
 
 
-def _drawn(shown, given: InputFrames, folder: Path, gif: bool) -> list[Record]:
+def _drawn(shown, given: InputFrames, folder: Path) -> list[Record]:
     """Write the drawings; returns what they show, as numbers, one row each."""
     files = (
         outputs.album(folder, given.names)
         if given.rate is None
-        else outputs.film(folder / f"{given.name}.mp4", given.rate, gif)
+        else outputs.film(folder / f"{given.name}.mp4", given.rate)
     )
     rows = []
     with progress("demo", len(given.names), "pictures") as advance, files as put:

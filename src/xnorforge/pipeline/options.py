@@ -7,6 +7,7 @@ installed.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
@@ -287,12 +288,9 @@ ALSO = {  # options of single verbs
         ),
         Option("out", "Folder of the network; the accelerator's folder is created in it.", short="o", metavar="FOLDER",
                usual="out/<network>"),
-        Option("built", "Number of points to simulate and synthesise as well.", 0, kind="count", least=0),
-        Option("print_jobs", "Print one command line per point, for a job queue.", False, kind="flag"),
         Option("image", "A picture, or a folder of pictures."),
         Option("video", "A video, a folder of frames, or a sequence with its boxes."),
         Option("box", "x,y,w,h in pixels of the object in the first frame, for a network that tracks it."),
-        Option("gif", "With VIDEO: write a small GIF as well.", False, kind="flag"),
         Option("port", "Serial device of a BOARD that computes in place of the bit simulator.", example="/dev/ttyUSB0"),
         Option("prefix", "First part of all module names.", usual="the network's name"),
         Option("interface", "Ports of the top: AXI4-Stream, or plain: data and valid in, result and valid out after a "
@@ -429,8 +427,12 @@ VERBS = (
         leaves=("net", "method", "model"),
     ),
     Verb(
-        "explore", "Build", "The Pareto front of foldings for a board: table, CSV and plot.", builds=True,
-        options=_also("built", "print_jobs"), module="explore", reads=("sim", "synth"),
+        "explore", "Build", "The Pareto front of foldings for a board, and their commands.", builds=True,
+        module="explore", reads=("fold",),
+    ),
+    Verb(
+        "fit", "Build", "Every board: does the network fit, at which frames/s and LUT.", builds=True,
+        options=(named("interval"), named("fps")), module="explore", reads=("lower",),
     ),
     Verb(
         "cut", "Build", "A network on several boards: cut it, build every part, compare the chain.", builds=True,
@@ -449,7 +451,7 @@ VERBS = (
     Verb(
         "demo", "Use", "Draw what a network finds in pictures or a video.", builds=True, module="results",
         reads=("fold",),
-        options=(*_also("image", "video", "box", "gif", "port"),
+        options=(*_also("image", "video", "box", "port"),
                  *_also("out", help="Output folder, which is replaced.", usual="demo in the network's folder")),
     ),
     Verb(
@@ -499,6 +501,12 @@ VERBS = (
         options=_also("licences", "size"), module="inquire",
     ),
 )  # fmt: skip
+SYNONYMS = {
+    **dict.fromkeys(("freq", "frequency", "mhz"), "--clock"),
+    **dict.fromkeys(("device", "part", "fpga", "target"), "--board"),
+    **dict.fromkeys(("network", "name"), "--net"),
+    "width": "--stream",
+}
 EXITS = {
     0: "done",
     1: "a check failed",
@@ -518,6 +526,14 @@ def variables() -> dict[str, Option | Argument]:
         for one in verb.all_options():
             found.setdefault(one.variable, one)
     return found
+
+
+def meant(flag: str, parameters: Any) -> str:
+    """The option that somebody means by another word, among the parameters of a click command; or ""."""
+    known = [opt for one in parameters or () for opt in one.opts if opt.startswith("--")]
+    near = get_close_matches(flag, known, n=1, cutoff=0.7)
+    other = get_close_matches(flag.strip("-"), SYNONYMS, n=1, cutoff=0.8)
+    return SYNONYMS[other[0]] if other else near[0] if near else ""
 
 
 def takers(name: str) -> str:

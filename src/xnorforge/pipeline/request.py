@@ -13,16 +13,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xnorforge.core import extras, networks, plugins
-from xnorforge.core.errors import UserError, unknown
+from xnorforge.core.errors import UserError, enumerated, unknown
 from xnorforge.core.types import Record
 from xnorforge.pipeline import pictures, stages
-from xnorforge.pipeline.options import OPTIONS, Options, parses
+from xnorforge.pipeline.options import OPTIONS, Options, parses, variables
 from xnorforge.sw.training import runs
 
 NET = Options.net
 OWN_PICTURES = "folder"  # the task
 LIMITS = ("lut", "bram", "latency")  # that a folding keeps
+UNITS = ("%", "us", "ns", "MHz", "mhz", "fps", "cycles")
+SUFFIXES = {
+    "--image": (".png", ".jpg", ".jpeg", ".bmp", ".webp"),
+    "--video": (".mp4", ".avi", ".mkv", ".mov"),
+}
 READ = {
+    "net": "a Python file with your network, such as net.py:Net",
+    "target": "a Python file with your module, such as net.py:Net",
     "model": "a QONNX file",
     "folding": "a JSON file",
     "input": "an .npz or .npy file of floats, for example INPUT=float:rows.npz",
@@ -163,13 +170,48 @@ def names(asked: Request) -> None:
     if asked.model is None:
         kinds |= {"method": asked.method, "net": asked.net}
     for kind, name in kinds.items():
-        if name not in known(kind) and not (kind == "net" and networks.is_given(name)):
-            raise unknown(kind.upper(), name, known(kind))
+        if kind == "net" and networks.is_given(name):
+            file("net", name.partition("-")[2].partition(":")[0])
+        elif name not in known(kind):
+            raise _unknown(kind, name)
     if needed := stages.declaration(asked.backend).get("needs"):
         extras.require(needed, f"BACKEND={asked.backend}")
     for one in OPTIONS:
         if one.kind in ("choice", "count"):
             one.read(getattr(asked, one.name))
+
+
+def _unknown(kind: str, name: str) -> UserError:
+    """The error for a name that is not of a kind, with what it is instead."""
+    if kind == "net" and (cure := cure_of(name)):
+        return UserError(f"NET: {cure}.")
+    if kind == "net" and ("/" in name or name.endswith(".onnx")):
+        return UserError(
+            f"NET: '{name}' does not exist; give a network (`xnorforge list` shows them), a QONNX file or "
+            "the folder of a build."
+        )
+    if kind == "board":
+        from xnorforge.hw import boards
+
+        same = [one for one in known(kind) if boards.load(one).part.lower().startswith(name.lower())]
+        if same:
+            return UserError(f"BOARD: '{name}' is the part of {enumerated(same)}; give one of these.")
+    return unknown(kind.upper(), name, known(kind))
+
+
+def cure_of(word: str) -> str:
+    """What a word in a wrong place of a command line is, and where it belongs; "" where nobody knows."""
+    name, sign, value = word.partition("=")
+    if sign and name.isupper() and name in variables():
+        flag = getattr(variables()[name], "flag", "")
+        return f"'{word}' is for make; give {f'{flag} {value}' if flag else value}"
+    if word in UNITS:
+        return f"'{word}' is apart from its number; write both as one word, such as 60%, 500us or 100MHz"
+    for option, suffixes in SUFFIXES.items():
+        if word.lower().endswith(suffixes):
+            return f"'{word}' is not a network; give {option} {word}"
+    kind = next((one for one in ("board", "task", "method", "backend") if word in known(one)), "")
+    return f"'{word}' is a {kind}; give --{kind} {word}" if kind else ""
 
 
 def plain(asked: Request) -> None:
@@ -214,8 +256,10 @@ def aims(asked: Request) -> None:
         number = given and given.removesuffix(unit)
         if number is None or (given == "max" and kind == "FPS"):
             continue
-        if not parses(float, number) or not 0 < float(number) < (100.000001 if unit == "%" else float("inf")):
+        if not parses(float, number) or not 0 < float(number) < float("inf"):
             raise UserError(f"{kind}: '{given}' is not a number above 0; give one, for example {example}.")
+        if unit == "%" and float(number) > 100:
+            raise UserError(f"{kind}: '{given}' is more than the whole part; give 100% or less.")
     if asked.stream and asked.stream & (asked.stream - 1):
         raise UserError(
             f"STREAM: {asked.stream} bits are not the width of a bus; give a power of two, for example "

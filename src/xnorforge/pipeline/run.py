@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.core.errors import MismatchError, UserError, unknown
 from xnorforge.core.limits import broken_limit
 from xnorforge.core.progress import LOG, STEPS, loudness, say
 from xnorforge.core.types import Record
 from xnorforge.history import entries
 from xnorforge.pipeline import job, reads, record, settings
 from xnorforge.pipeline.listen import hear, rows
+from xnorforge.pipeline.options import STAGE_HELP
 from xnorforge.pipeline.request import Request
 from xnorforge.pipeline.stages import OPTIONAL, STAGES, Stage, no_bitstream, path_of
 from xnorforge.sw.training import runs
@@ -51,6 +52,8 @@ def wanted(asked: Request, until: str = "report") -> list[Stage]:
     if until == "bitstream" and until not in stages:
         why = no_bitstream(asked.backend, asked.board, asked.pnr).rstrip(".")
         raise UserError(f"bitstream: {why}.")
+    if until not in stages and until not in STAGE_HELP:
+        raise unknown("UNTIL", until, STAGE_HELP)
     if until not in stages:
         raise UserError(
             f"{until}: a build with BACKEND={asked.backend} for {asked.board} has no such stage; its stages "

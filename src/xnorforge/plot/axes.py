@@ -5,40 +5,19 @@ from dataclasses import dataclass
 from math import ceil, floor, log10
 
 STEPS = (1, 2, 5)
-MANY = 8  # ticks of a logarithmic axis, above which only powers of ten are kept
 
 
 @dataclass(frozen=True)
 class Axis:
-    """From `low` to `high` with a tick at each of `ticks`; `log`: logarithmic."""
+    """From `low` to `high` with a tick at each of `ticks`."""
 
     low: float
     high: float
     ticks: tuple[float, ...]
-    log: bool = False
 
     def at(self, value: float) -> float:
         """The position of a value: 0 at `low`, 1 at `high`."""
-        if self.log:
-            return (log10(value) - log10(self.low)) / (log10(self.high) - log10(self.low))
         return (value - self.low) / (self.high - self.low)
-
-
-def log_axis(values: Sequence[float]) -> Axis:
-    """A logarithmic axis around positive values; its ends are 1, 2 or 5 times a power of ten.
-
-    >>> log_axis([300, 4000]).ticks
-    (200, 500, 1000, 2000, 5000)
-    """
-    grid = [step * 10.0**power for power in range(-9, 16) for step in STEPS]
-    first = max(index for index, tick in enumerate(grid) if tick <= min(values) * (1 + 1e-9))
-    last = min(index for index, tick in enumerate(grid) if tick >= max(values) * (1 - 1e-9))
-    first -= first == last
-    ticks = grid[first : last + 1]
-    low, high = ticks[0], ticks[-1]
-    if len(ticks) > MANY:
-        ticks = [tick for tick in ticks if f"{tick:e}".startswith("1.0")]
-    return Axis(low, high, tuple(ticks), log=True)
 
 
 def linear_axis(values: Sequence[float], whole: bool = False) -> Axis:
@@ -64,4 +43,4 @@ def tight(axis: Axis, values: Sequence[float]) -> Axis:
     """The same axis, ending at the values themselves; it keeps the ticks between them."""
     low, high = min(values), max(values)
     ticks = tuple(tick for tick in axis.ticks if low <= tick <= high)
-    return Axis(low, high, ticks, axis.log) if ticks and low < high else axis
+    return Axis(low, high, ticks) if ticks and low < high else axis

@@ -7,11 +7,10 @@ from math import radians, sin
 from textwrap import wrap
 
 from xnorforge.plot import labels as placing
-from xnorforge.plot.axes import Axis, linear_axis, log_axis, tight
+from xnorforge.plot.axes import Axis, linear_axis, tight
 from xnorforge.plot.svg import LETTER, box, frame, label, polyline, titled, wide
 
-SHAPES = {"circle": "M-5,0a5,5 0 1,0 10,0a5,5 0 1,0 -10,0z", "cross": "M-4,-4l8,8M4,-4l-8,8"}
-RADIUS = 5.0  # of these shapes
+CIRCLE, RADIUS = "M-5,0a5,5 0 1,0 10,0a5,5 0 1,0 -10,0z", 5.0
 SMALL, TURN = 10, 35  # size of tick labels; degrees by which long names below an axis are rotated
 FAR = 3  # a limit more than this many times above all values is named at the edge instead of drawn
 
@@ -21,9 +20,9 @@ class Point:
     """A marker.
 
     Attributes:
-        css: class of its colour, "s0" to "s7" or "q0" to "q4" (a ramp); "open" in it leaves it unfilled.
+        css: class of its colour, "s0" to "s7"; "open" in it leaves it unfilled.
         size: radius in pixels.
-        label: text next to it; `needed`: also where it covers something.
+        label: text next to it.
         hint: shown where the pointer rests on it.
         low, high: ends of its error bar.
     """
@@ -31,10 +30,8 @@ class Point:
     x: float
     y: float
     css: str = "s0"
-    shape: str = "circle"
     size: float = 4
     label: str = ""
-    needed: bool = False
     hint: str = ""
     low: float | None = None
     high: float | None = None
@@ -57,12 +54,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Limit:
-    """A line across the chart at a value: of y, or with `upright` of x."""
+    """An upright line across the chart at a value of x."""
 
     value: float
     name: str
-    upright: bool = False
-    css: str = "dash limit"
 
 
 @dataclass(frozen=True)
@@ -90,7 +85,7 @@ class Chart:
     """What one chart shows.
 
     Attributes:
-        x_kind, y_kind: "linear", "log"; "tight": x has whole ticks and ends at its values.
+        tight: x has whole ticks and ends at its values.
         names: of the places 0, 1, … on the x axis, in place of numbers.
         x_more, y_more: further values that the axes include.
         right: least room on the right.
@@ -100,8 +95,7 @@ class Chart:
     title: str = ""
     x_title: str = ""
     y_title: str = ""
-    x_kind: str = "linear"
-    y_kind: str = "linear"
+    tight: bool = False
     x_text: Callable[[float], str] = number
     y_text: Callable[[float], str] = number
     names: Sequence[str] = ()
@@ -125,13 +119,11 @@ class Chart:
         """Both axes, from all that is shown."""
         xs = [*(point.x for point in self.points), *(x for line in self.lines for x, _ in line.at)]
         xs, ys = [*xs, *self.x_more], [*self.heights(), *self.y_more]
-        for limit in self.limits:
-            some = xs if limit.upright else ys
-            if limit.value <= FAR * max(some):
-                some.append(limit.value)
+        xs += [limit.value for limit in self.limits if limit.value <= FAR * max(xs)]
         if self.names:
-            return Axis(-0.6, len(self.names) - 0.2, tuple(range(len(self.names)))), _axis(self.y_kind, ys)
-        return _axis(self.x_kind, xs), _axis(self.y_kind, ys)
+            return Axis(-0.6, len(self.names) - 0.2, tuple(range(len(self.names)))), linear_axis(ys)
+        x = linear_axis(xs, whole=self.tight)
+        return tight(x, xs) if self.tight else x, linear_axis(ys)
 
     def left(self) -> float:
         """The room that the labels of the y axis need."""
@@ -169,12 +161,6 @@ class Chart:
         return _Drawn(self, max(left, self.left())).parts
 
 
-def _axis(kind: str, values: Sequence[float]) -> Axis:
-    if kind == "log":
-        return log_axis(values)
-    return tight(linear_axis(values, whole=True), values) if kind == "tight" else linear_axis(values)
-
-
 def _legend_width(legend: list[tuple[str, str, str]]) -> float:
     return sum(wide(name, SMALL) + 28 for name, _, _ in legend)
 
@@ -207,7 +193,7 @@ class _Drawn:
         x = 8 if chart.legend_below else right - _legend_width(chart.legend) + 12
         for name, css, shape in chart.legend:
             mark = polyline([(x - 6, down + 4), (x + 6, down + 4)], f"line {css}")
-            parts.append(mark if shape == "line" else _marker(x, down + 4, css, shape, 4))
+            parts.append(mark if shape == "line" else _marker(x, down + 4, css, 4))
             parts.append(label(x + 9, down + 8, name, size=SMALL))
             x += wide(name, SMALL) + 28
         if chart.x_title:
@@ -249,19 +235,15 @@ class _Drawn:
         return parts
 
     def _limits(self) -> list[str]:
-        parts, words, (left, top, right, bottom) = [], [], self.box
+        parts, words, (_, top, right, bottom) = [], [], self.box
         for limit in self.chart.limits:
-            axis = self.x if limit.upright else self.y
-            if not axis.low <= limit.value <= axis.high:
-                y, name = (bottom - 5, f"{limit.name} →") if limit.upright else (top + 10, f"↑ {limit.name}")
-                words.append((right - 2, y, name))
+            if not self.x.low <= limit.value <= self.x.high:
+                words.append((right - 2, bottom - 5, f"{limit.name} →"))
                 continue
-            x, y = self.at(*((limit.value, self.y.low) if limit.upright else (self.x.low, limit.value)))
-            line = [(x, top), (x, bottom)] if limit.upright else [(left, y), (right, y)]
-            parts.append(polyline(line, limit.css))
-            self.taken.append((line[0][0], line[0][1], line[1][0] + 0.1, line[1][1] + 0.1))
-            place = (x - 4, top + 10) if limit.upright else (right - 2, y - 4 if y > top + 12 else y + 11)
-            words.append((*place, limit.name))
+            x = self.at(limit.value, self.y.low)[0]
+            parts.append(polyline([(x, top), (x, bottom)], "dash limit"))
+            self.taken.append((x, top, x + 0.1, bottom + 0.1))
+            words.append((x - 4, top + 10, limit.name))
         for x, y, name in words:
             self._words(x, y, name)
         return parts
@@ -304,19 +286,15 @@ class _Drawn:
     def _point(self, point: Point) -> str:
         x, y = self.at(point.x, point.y)
         self.taken.append((x - point.size, y - point.size, x + point.size, y + point.size))
-        return _marker(x, y, point.css, point.shape, point.size, point.hint)
+        return _marker(x, y, point.css, point.size, point.hint)
 
     def _labels(self) -> list[str]:
         named = [point for point in self.chart.points if point.label]
-        named.sort(key=lambda point: not point.needed)
         given = [
-            placing.Label(*self.at(one.x, one.y), one.size, wide(one.label, SMALL) + 4, 12, one.needed)
-            for one in named
+            placing.Label(*self.at(one.x, one.y), one.size, wide(one.label, SMALL) + 4, 12) for one in named
         ]
         parts = []
         for point, one, place in zip(named, given, placing.placed(given, self.taken, self.box)):
-            if place is None:
-                continue
             left, top, right, bottom = place.box
             if place.apart:
                 parts.append(polyline([(one.x, one.y), ((left + right) / 2, (top + bottom) / 2)], "lead"))
@@ -329,11 +307,10 @@ def _weight(tick: float) -> tuple[bool, float]:
     return not (tick == 0 or f"{tick:e}".startswith("1.0")), tick
 
 
-def _marker(x: float, y: float, css: str, shape: str, size: float, hint: str = "") -> str:
-    kind = f"dot open {css}" if shape == "cross" else f"dot {css}"
+def _marker(x: float, y: float, css: str, size: float, hint: str = "") -> str:
     scale = f" scale({size / RADIUS:.3g})" if size != RADIUS else ""
     place = f"translate({x:.1f},{y:.1f}){scale}"
-    return f'<path class="{kind}" transform="{place}" d="{SHAPES[shape]}">{titled(hint)}</path>'
+    return f'<path class="dot {css}" transform="{place}" d="{CIRCLE}">{titled(hint)}</path>'
 
 
 def compose(
@@ -376,9 +353,3 @@ def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
         if not best or benefit > best[-1][1]:
             best.append((cost, benefit))
     return best
-
-
-def ramp(values: Sequence[float], steps: int = 5) -> list[str]:
-    """A colour of the ramp for each value, by its rank among the different ones."""
-    order = {value: place for place, value in enumerate(sorted(set(values)))}
-    return [f"q{order[value] * steps // max(len(order), 1)}" for value in values]

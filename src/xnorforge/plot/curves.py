@@ -27,9 +27,7 @@ def curves(rows: list[Record], heading: str = "", width: float = 640, height: fl
             for name, css in columns.items()
         ]
         lines = [line for line in lines if line.at]
-        return Chart(
-            y_title=title, x_kind="tight", width=width, height=height, lines=lines, x_more=ends, **more
-        )
+        return Chart(y_title=title, tight=True, width=width, height=height, lines=lines, x_more=ends, **more)
 
     layers = [key for key in rows[0] if key.startswith(FLIPPED)]
     charts = [

@@ -11,16 +11,13 @@ DOTS = 8  # boxes along the line from a point to a label that is not next to it
 
 @dataclass(frozen=True)
 class Label:
-    """What is to be placed: a text of this size at a point of this radius; one that is not `needed` is left
-    out where it would cover something.
-    """
+    """What is to be placed: a text of this size at a point of this radius."""
 
     x: float
     y: float
     radius: float
     width: float
     height: float
-    needed: bool = True
 
 
 @dataclass(frozen=True)
@@ -31,14 +28,14 @@ class Place:
     apart: bool
 
 
-def placed(labels: Sequence[Label], taken: Sequence[Box], inside: Box) -> list[Place | None]:
+def placed(labels: Sequence[Label], taken: Sequence[Box], inside: Box) -> list[Place]:
     """A place for every label, in their order: earlier ones choose first.
 
     Args:
         taken: what should not be covered.
         inside: what a label should not leave.
     """
-    boxes, own, found = list(taken), list[Box](), list[Place | None]()
+    boxes, own, found = list(taken), list[Box](), list[Place]()
     for label in labels:
         best, least, lines = None, float("inf"), []
         for far in DISTANCES:
@@ -51,9 +48,7 @@ def placed(labels: Sequence[Label], taken: Sequence[Box], inside: Box) -> list[P
                     best, least, lines = Place(box, far > DISTANCES[0]), cost, line
             if best and least < 1e-6:
                 break
-        if best is None or (least > 1e-6 and not label.needed):
-            found.append(None)
-            continue
+        assert best is not None
         found.append(best)
         own.append(best.box)
         boxes += lines

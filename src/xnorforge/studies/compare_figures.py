@@ -298,7 +298,7 @@ def plot(asked: Request, results: list[Result], jobs: int = 1) -> None:
             about = f"{variant}: {accuracy.spread([*values.values()])}"
             low, high = (mean - spread, mean + spread) if spread else (None, None)
             chart.points.append(Point(place, mean, size=0.5, hint=about, low=low, high=high))
-            chart.points.append(Point(place + 0.3, mean, size=0, label=f"{mean:.1f}", needed=True))
+            chart.points.append(Point(place + 0.3, mean, size=0, label=f"{mean:.1f}"))
             # Seeds are drawn next to each other in their order, so that equal accuracies stay visible.
             for seed, value in values.items():
                 x = place + 0.12 * (asked.seeds.index(seed) - (len(asked.seeds) - 1) / 2)

@@ -99,7 +99,6 @@ def plot_costs(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
             cost.mean,
             size=LARGEST * (cost.figures["fps"] / most) ** 0.5,
             label=str(cost.variant),
-            needed=True,
             hint=f"{cost.variant}: {accuracy.spread([*cost.seeds.values()])} %, {cost.figures['lut']:,} LUT, "
             f"{cost.figures['fps']:,.0f} frames/s",
             low=cost.mean - cost.spread if cost.spread else None,
@@ -114,7 +113,7 @@ def plot_costs(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
         width=680,
         height=400,
         points=points,
-        limits=[Limit(has, f"the part: {has:,} LUT", upright=True)],
+        limits=[Limit(has, f"the part: {has:,} LUT")],
     )
     best = front([(point.x, point.y) for point in points])
     chart.lines.append(Line([*best, (chart.axes()[0].high, best[-1][1])], "line s7", step=True))

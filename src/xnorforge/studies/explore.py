@@ -1,20 +1,18 @@
-"""The Pareto front of a network on a board, from the fastest to the smallest folding, by the cost models; and
-for some of its points what synthesis counts.
+"""The Pareto front of a network on a board, from the fastest to the smallest folding, by the cost models.
 
-    out/<net>/explore-<board>/point_<nn>.json    the folding of each point, for FOLDING=
-    out/<net>/explore-<board>/front.csv, .md, .svg
-    out/<net>/point_<nn>-<board>/                the points that were built: simulated, synthesised
+out/<net>/explore-<board>/point_<nn>.json    the folding of each point, for FOLDING=
+out/<net>/explore-<board>/front.md
 """
 
 import json
 import shlex
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from xnorforge.core.artifacts import read_json, whole, write_csv
+from xnorforge.core.artifacts import whole
 from xnorforge.core.errors import several
 from xnorforge.core.types import Record
 from xnorforge.flows.bind import bind_folder
@@ -29,8 +27,6 @@ from xnorforge.flows.report.device import formatted
 from xnorforge.hw import boards
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.parts import estimates_of
-from xnorforge.plot import chart as plot
-from xnorforge.plot.svg import write_svg
 
 FIFO_BEATS = 20_000_000  # moved to size the FIFOs of a point
 STEP = 2**0.5  # between the intervals that are looked at
@@ -48,13 +44,11 @@ class Point:
         name: of its file.
         figures: by the cost models: interval and latency in cycles, fps, lut, bram36, dsp.
         folding: {operator: {"simd", "pe", "rom", "starts"}, as far as it has them, or {"structure"}}.
-        counted: lut and bram36 as Yosys counts them, if the point was built.
     """
 
     name: str
     figures: dict[str, float]
     folding: dict[str, Record]
-    counted: dict[str, float] = field(default_factory=dict)
 
 
 def points_of(
@@ -181,7 +175,7 @@ class Wanted:
 
     @property
     def out(self) -> Path:
-        """Where table, plot and foldings go."""
+        """Where table and foldings go."""
         return self.net_dir / f"explore-{self.board}"
 
     def accelerator(self, point: Point) -> Path:
@@ -189,14 +183,12 @@ class Wanted:
         return self.net_dir / f"{point.name}-{self.board}"
 
 
-def explore(wanted: Wanted, command: str, built: int, build: Callable[[Path, Path], Record]) -> list[Point]:
-    """Write the Pareto front of a lowered network, and build some of its points.
+def explore(wanted: Wanted, command: str) -> list[Point]:
+    """Write the Pareto front of a lowered network.
 
     Args:
         wanted: network, board, limits.
         command: of make, without FOLDING=.
-        built: number of points to build, spread over the front.
-        build: builds and checks an accelerator: (folding file, folder) to the record of its synthesis.
     """
     out = wanted.out
     asked = wanted.interval or boards.load(wanted.board).interval_for(wanted.net_dir.name)
@@ -207,13 +199,8 @@ def explore(wanted: Wanted, command: str, built: int, build: Callable[[Path, Pat
     for point in points:
         with whole(out / f"{point.name}.json") as aside:
             aside.write_text(json.dumps(point.folding, indent=1) + "\n")
-    write_front(points, wanted, command)
-    some = sorted({round(at) for at in np.linspace(0, len(points) - 1, built)}) if points else []
-    for index in some:
-        point = points[index]
-        counted = build(out / f"{point.name}.json", wanted.accelerator(point))["total"]
-        point.counted = {name: counted[name] for name in ("lut", "bram36")}
-        write_front(points, wanted, command)
+    with whole(out / "front.md") as aside:
+        aside.write_text(front_as_markdown(points, wanted, command))
     return points
 
 
@@ -222,43 +209,9 @@ def rebuilt(command: str, point: Point, out: Path) -> str:
     return f"{command} FOLDING={shlex.quote(str(out / point.name))}.json"
 
 
-def in_use(wanted: Wanted) -> Point | None:
-    """The folding of the build in rtl-<board>, by the cost models; None where there is no build."""
-    record = wanted.net_dir / f"rtl-{wanted.board}" / "fold.json"
-    if not record.exists():
-        return None
-    fold = read_json(record)
-    fps = round(fold["clock_mhz"]["value"] * 1e6 / fold["interval_bound"])
-    amounts = {name: fold["estimate"][name] for name in ("lut", "bram36")}
-    return Point(f"rtl-{wanted.board}", {"fps": fps, "interval": fold["interval_bound"], **amounts}, {})
-
-
-def write_front(points: list[Point], wanted: Wanted, command: str) -> None:
-    """Table, CSV and plot."""
-    out = wanted.out
-    rows = [
-        {
-            "point": point.name,
-            **point.figures,
-            "lut_counted": point.counted.get("lut", ""),
-            "bram36_counted": point.counted.get("bram36", ""),
-            "command": rebuilt(command, point, out),
-        }
-        for point in points
-    ]
-    if rows:
-        write_csv(out / "front.csv", rows)
-        write_svg(out / "front.svg", draw(points, wanted))
-    with whole(out / "front.md") as aside:
-        aside.write_text(front_as_markdown(points, wanted, command))
-
-
-HEADS = ("frames/s", "cycles", "latency", "LUT", "BRAM36", "DSP", "LUT counted", "BRAM36 counted")
+HEADS = ("frames/s", "cycles", "latency", "LUT", "BRAM36", "DSP")
 FIGURES = ("fps", "interval", "latency", "lut", "bram36", "dsp")
-NOTE = (
-    "Frames per second at the board's clock. Cycles, latency, LUT, BRAM36 and DSP by the cost models; the "
-    "last two columns as counted by Yosys."
-)
+NOTE = "Frames per second at the board's clock. Cycles, latency, LUT, BRAM36 and DSP by the cost models."
 
 
 def front_as_table(points: list[Point], most: int | None = None) -> str:
@@ -267,12 +220,11 @@ def front_as_table(points: list[Point], most: int | None = None) -> str:
         [
             point.name,
             *(formatted(point.figures[name]) for name in FIGURES),
-            *(formatted(point.counted[name]) if point.counted else "" for name in ("lut", "bram36")),
         ]
         for point in points[:most]
     ]
     rows += [[f"{len(points) - most} more", *[""] * len(HEADS)]] if most and len(points) > most else []
-    head = [f"| point | {' | '.join(HEADS)} |", "|---|---:|---:|---:|---:|---:|---:|---:|---:|"]
+    head = [f"| point | {' | '.join(HEADS)} |", "|---|---:|---:|---:|---:|---:|---:|"]
     return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
@@ -282,68 +234,3 @@ def front_as_markdown(points: list[Point], wanted: Wanted, command: str) -> str:
     lines = [f"# {wanted.net_dir.name} on {wanted.board}: {front}", "", NOTE, "", front_as_table(points)]
     lines += ["", "The command that builds each point:", "", "```sh"]
     return "\n".join([*lines, *(rebuilt(command, point, wanted.out) for point in points), "```", ""])
-
-
-def draw(points: list[Point], wanted: Wanted) -> str:
-    """LUT and BRAM36 over frames per second; the colour of a point is its BRAM36 in both."""
-    board, used = boards.load(wanted.board), in_use(wanted)
-    fewest, most = (f(point.figures["bram36"] for point in points) for f in (min, max))
-    colours = plot.ramp([point.figures["bram36"] for point in points])
-    legend = [(f"{fewest:g} BRAM36", "q0", "circle"), (f"{most:g} BRAM36", max(colours), "circle")]
-    legend = [*legend[: 1 + (most > fewest)], ("least for this speed", "s7", "line")]
-    legend += [("counted by Yosys", "s1", "cross")] if any(point.counted for point in points) else []
-    legend += [(f"in use: {used.name}", "ring", "circle")] if used else []
-    charts = []
-    for name, title in (("lut", "LUT"), ("bram36", "BRAM36")):
-        front = plot.front([(point.figures[name], point.figures["fps"]) for point in points])
-        on_front = {(fps, amount) for amount, fps in front}
-        marks = [
-            plot.Point(
-                point.figures["fps"],
-                point.figures[name],
-                colour,
-                label=point.name.removeprefix("point_"),
-                needed=bool(point.counted) or point in (points[0], points[-1]),
-                hint=_hint(point),
-            )
-            for point, colour in zip(points, colours)
-        ]
-        marks = [one if (one.x, one.y) in on_front or one.needed else replace(one, label="") for one in marks]
-        marks += [
-            plot.Point(
-                point.figures["fps"],
-                point.counted[name],
-                "s1",
-                "cross",
-                hint=f"{point.name}: {point.counted[name]:,} {title} counted by Yosys",
-            )
-            for point in points
-            if point.counted
-        ]
-        if used:
-            hint = f"in use: {_hint(used)}"
-            marks.append(plot.Point(used.figures["fps"], used.figures[name], "ring", size=7, hint=hint))
-        charts.append(
-            plot.Chart(
-                y_title=f"{title} by the cost models",
-                x_kind="log",
-                y_kind="log" if name == "lut" else "linear",
-                width=720,
-                height=330 if name == "lut" else 230,
-                points=marks,
-                lines=[plot.Line([(fps, amount) for amount, fps in reversed(front)], "line s7", step=True)]
-                if name == "lut"
-                else [],
-                limits=[plot.Limit(board.capacity[name], f"the part: {board.capacity[name]:,} {title}")],
-            )
-        )
-    charts[0].legend, charts[1].x_title = legend, "frames per second"
-    heading = f"{wanted.net_dir.name} on {board.title}, {board.part}"
-    caption = "Labels: numbers of the points. Line: the least LUT at this speed or more."
-    return plot.compose(charts, f"the Pareto front of {heading}", heading, caption)
-
-
-def _hint(point: Point) -> str:
-    f = point.figures
-    speed = f"{f['fps']:,.0f} frames/s, {several(f['interval'], 'cycle')} per frame"
-    return f"{point.name}: {speed}, {f['lut']:,g} LUT, {f['bram36']:g} BRAM36"
