@@ -2,12 +2,12 @@
 
 import itertools
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from documents import ran
 
 from xnorforge.hw.ops.byte_mvu.op import ByteMvu
 from xnorforge.hw.ops.concat.bits import channels_beside
@@ -165,7 +165,5 @@ def test_processors_with_fewer_extensions_give_the_same(kind):
         f"runpy.run_path({str(Path(__file__).with_name('test_bits_fused.py'))!r})['wrong']())"
     )
     environment = {**os.environ, "XNORFORGE_CXXFLAGS": f"-march={kind}"}
-    found = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
+    found = ran([sys.executable, "-c", code], env=environment, check=True)
     assert found.stdout == "False False [] []\n"

@@ -8,6 +8,7 @@ import types
 
 import numpy as np
 import pytest
+from documents import ran
 from driving import BIAS, SCALE, accelerator, bit_file, c_program, simulations
 
 from xnorforge.core.artifacts import read_json, write_json
@@ -289,9 +290,7 @@ def test_frames_in_memory_are_the_beats_of_the_stream_in_their_slots(seed):
 def test_the_python_driver_needs_nothing_of_this_package(acc):
     text = "import sys; sys.modules['xnorforge'] = None\nimport xnorforge_driver as driver\n"
     text += "print(driver.UserError.__module__)"
-    done = subprocess.run(
-        [sys.executable, "-c", text], cwd=acc / "overlay", capture_output=True, text=True, check=False
-    )
+    done = ran([sys.executable, "-c", text], acc / "overlay")
     assert (done.returncode, done.stdout) == (0, "xnorforge_driver\n"), done.stderr
 
 
