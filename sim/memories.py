@@ -81,7 +81,7 @@ def _texts(rtl: Path, ops: list[HwOp], rows: list[dict]) -> list[dict]:
         row["compared"] = 0 if wrong else row["bits"]
     what = "bits in the texts of modules"
     bits = sum(row["bits"] for row in its)
-    return [artifacts.check("generated modules = folded.onnx", 0, wrong, bits, what)] if texts else []
+    return [artifacts.check("generated modules = folded.onnx", 0, wrong, bits, what)] if bits or wrong else []
 
 
 def _rows_of(op: HwOp, found: dict[str, tuple[str, int]]) -> list[dict]:
