@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -151,3 +152,21 @@ def test_a_change_of_any_code_that_makes_a_result_makes_it_anew(tmp_path):
         assert done.returncode and "not from the cache" in done.stderr, file
         file.write_text(text)
     assert json.loads(mapped(tmp_path).stdout)[0] == place
+
+
+def test_the_least_recently_used_goes_and_nothing_used_within_an_hour(monkeypatch, call):
+    def kept(name: str, hours: float) -> Path:
+        place = cache.place_of("kind", [name], [])
+        cache.kept(place, lambda aside: (aside / "a").write_bytes(bytes(1 << 20)))
+        os.utime(place / cache.SUMS, (time.time() - 3600 * hours,) * 2)
+        return place
+
+    old, older, used, new = kept("old", 2), kept("older", 3), kept("used", 9), kept("new", 0.9)
+    assert cache.undamaged(used)  # which is a use
+    assert 1 << 20 <= cache.shrink(7 << 19) < 3 << 20
+    assert [place.exists() for place in (older, used, new)] == [False, True, True]
+    assert cache.shrink(0) and [place.exists() for place in (old, used, new)] == [False, True, True]
+    printed = []
+    monkeypatch.setattr("click.echo", lambda text, **_: printed.append(text))
+    assert call("cache", "prune", "--json")[0] == 0 and (found := json.loads(printed[0]))
+    assert 2 << 20 < found["kinds"]["kind"] == found["bytes"] < found["limit"]

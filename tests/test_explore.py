@@ -2,17 +2,15 @@
 
 import json
 
-import numpy as np
 import pytest
 from op_examples.drawn import seeded
 
-from xnorforge.core.artifacts import read_json
 from xnorforge.flows.fold import fold
 from xnorforge.flows.fold.fifo_sizing import frame_latency
 from xnorforge.hw.graph import in_a_row
 from xnorforge.studies import explore as study
 
-from .flows.conftest import flat, small
+from .flows.conftest import small
 
 COMMAND = "make build MODEL=small.onnx BOARD=pynq-z2"
 
@@ -72,20 +70,3 @@ def test_the_latency_of_vectors_side_by_side_is_that_of_one_and_of_their_beats()
 
     unit = seeded(OPS["XnorMvu"], 0, mw=8, mh=4, simd=8, pe=2, vectors=2, pixels=2)
     assert frame_latency(in_a_row([unit])) == unit.latency() + 3
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("chain", [small, flat])
-def test_the_latency_is_that_of_the_rtl(tmp_path, chain):
-    from pipeline import built
-
-    from xnorforge.hw import graph
-    from xnorforge.sim import cosim
-
-    net = chain(1).save(tmp_path / "net")
-    fold(net, "pynq-z2", net / "acc", interval=1000)
-    device, ops = built(graph.operators(net / "acc" / "folded.onnx"), tmp_path)
-    images = np.load(net / "golden.npz")["images"][:1]
-    run = cosim.run(device, graph.enter(ops[0], images))
-    assert frame_latency(ops) == run.answer
-    assert read_json(net / "acc" / "fold.json")["interval_bound"] <= 1000

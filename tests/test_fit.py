@@ -40,7 +40,6 @@ def test_a_row_is_what_a_build_folds_and_a_part_is_searched_once(net, monkeypatc
 
 
 def test_what_is_too_fast_for_a_board_is_shown_at_the_rate_that_it_reaches(net):
-    """The window takes a pixel of 8 x 8 per cycle."""
     assert all(row.get("interval", 64) >= 64 and row["why"] for row in fit.fits_of(net, interval=16))
     for row in fit.fits_of(net, fps="100000"):
         assert "fps" not in row or (row["fps"] < 100_000) == row["why"].startswith("not in ")

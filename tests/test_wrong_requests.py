@@ -68,6 +68,7 @@ WRONG = {
     "train net.onnx": "NET: 'net.onnx' … `xnorforge list`",
     "compare digits": "NET: 'digits' is a task … --task digits.",
     "package mnist-tfc --interface axi": "INTERFACE: 'axi' … did you mean 'axis'?",
+    "cache clean": "ACTION: 'clean' … prune",
     "import net.py": "TARGET: 'net.py' does not exist … net.py:Net",
     "fit mnist-tfc --fps max": "FPS: 'max' … FPS=1000",
 }

@@ -183,7 +183,6 @@ def page(record: Record, acc: Path, form: str, kind: str) -> str:
         sides = loading(record["loads"]), read_outside(record.get("outside"))
         given |= {
             "top": record["resources"],
-            "fifos": [row for row in record["streams"] if row["kind"] == "FIFO"],
             "block": block,
             "per": per,
             "taken": input_meaning(record["input"]),

@@ -57,10 +57,10 @@ def fit_verb(asked: Request, as_json: bool) -> None:
     models: at the interval or rate asked for, else at a board's usual interval, else at the first longer one
     at which it does. Loops and weights from a memory, which `build` may take, are left out.
     """
-    from xnorforge.studies import fit
-
     if asked.fps == "max":
         raise UserError("FPS: 'max' differs from board to board; give a rate, for example FPS=1000.")
+    from xnorforge.studies import fit
+
     checks.check_request(asked)
     checks.claim_folders(asked)
     run.run_stages(asked, until="lower")

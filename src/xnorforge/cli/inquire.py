@@ -38,7 +38,26 @@ def list_verb(as_json: bool) -> None:
         click.echo("\n".join(f"{kind:<9} {' '.join(names)}" for kind, names in found.items()))
 
 
-def doctor_verb(licences: bool, size: bool, as_json: bool) -> None:
+def cache_verb(action: str | None, as_json: bool) -> None:
+    """Say what results that builds share take, by kind; `prune` first removes those not used for longest."""
+    from xnorforge.core import cache
+    from xnorforge.core.limits import most
+
+    if action not in (None, "prune"):
+        raise UserError(f"ACTION: '{action}' does not exist; give prune, or nothing.")
+    limit = most("CACHE_MB") << 20
+    removed, kinds = cache.shrink(limit) if action else 0, dict[str, int]()
+    for _, size, place in cache.kept_results():
+        kinds[place.parent.name] = kinds.get(place.parent.name, 0) + size
+    where, total = str(cache.cache_dir()), sum(kinds.values())
+    if as_json:
+        about = {"folder": where, "limit": limit, "removed": removed}
+        return print_object("cache", {**about, "bytes": total, "kinds": kinds})
+    rows = {**kinds, f"of {limit >> 20:,} in {where}": total, **({"removed": removed} if action else {})}
+    click.echo("\n".join(f"{size / (1 << 20):>9,.1f} MB  {name}" for name, size in rows.items()))
+
+
+def doctor_verb(licences: bool, as_json: bool) -> None:
     """Check this machine: what a build needs, and how to install what is missing."""
     from xnorforge.cli import doctor
     from xnorforge.cli import licences as packages
@@ -46,13 +65,6 @@ def doctor_verb(licences: bool, size: bool, as_json: bool) -> None:
     if licences:
         text = packages.notice()
         print_object("licences", {"notice": text.splitlines()}) if as_json else click.echo(text, nl=False)
-    elif size:
-        found = packages.sizes()
-        if as_json:
-            print_object("size", {"bytes": sum(found.values()), "packages": found})
-        else:
-            rows = [*found.items(), (f"core, {len(found)} packages", sum(found.values()))]
-            click.echo("\n".join(f"{count / 1e6:>9,.1f} MB  {name}" for name, count in rows))
     elif as_json:
         items = doctor.examine()
         print_object("doctor", doctor.as_record(items))

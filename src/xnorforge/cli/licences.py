@@ -1,12 +1,11 @@
-"""The packages that an installation brings: their licences (the file NOTICE), and the size of the core.
+"""The packages that an installation brings: their licences (the file NOTICE).
 
-xnorforge doctor --licences        xnorforge doctor --size
+xnorforge doctor --licences
 """
 
 import re
 from collections.abc import Iterable
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
-from pathlib import Path
 
 from packaging.requirements import Requirement
 
@@ -103,15 +102,3 @@ def _line(package: Distribution) -> str:
     carried = CARRIED.get(name.lower())
     version = package.version.partition("+")[0]  # torch has its kind of build behind it
     return f"  {name} {version}: {licence(package)}{f'; {carried}' if carried else ''}"
-
-
-def size(package: Distribution) -> int:
-    """Bytes of a package's files that are there."""
-    paths = (Path(str(file.locate())) for file in package.files or [])
-    return sum(path.stat().st_size for path in paths if path.is_file())
-
-
-def sizes() -> dict[str, int]:
-    """Bytes that each package of the core takes, the largest first."""
-    found = {name: size(one) for name, one in closure(requirements()).items()}
-    return dict(sorted(found.items(), key=lambda row: -row[1]))

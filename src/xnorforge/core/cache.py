@@ -12,8 +12,9 @@ import json
 import os
 import shutil
 import sysconfig
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
@@ -23,7 +24,8 @@ from xnorforge.core.artifacts import digest, whole
 from xnorforge.core.plugins import parsed
 from xnorforge.core.progress import say
 
-SUMS = "digests.json"
+SUMS = "digests.json"  # its date is that of the last use
+IN_USE = 3600.0  # seconds after a use in which a result is not removed
 # Messages, plug-in loading and files: the process that looks up a result runs these modules as well.
 SHARED = "xnorforge.core"
 LIBRARIES = {"site-packages", "dist-packages"}  # folders of installed libraries, of any environment
@@ -92,6 +94,8 @@ def undamaged(place: Path) -> bool:
     """Whether a result is there, as it was made; a damaged one is removed, and a line says so."""
     try:
         if json.loads((place / SUMS).read_text()) == _digests(place):
+            with suppress(OSError):  # of a cache that others may write
+                os.utime(place / SUMS)
             return True
     except (OSError, ValueError):
         if not place.exists():
@@ -99,6 +103,31 @@ def undamaged(place: Path) -> bool:
     say(f"cache     {place} is damaged, so it is made again")
     shutil.rmtree(place, ignore_errors=True)
     return False
+
+
+def kept_results() -> list[tuple[float, int, Path]]:
+    """The results in the cache: seconds since 1970 of the last use, bytes, folder; the oldest use first."""
+    found = []
+    for place in cache_dir().glob("*/*"):
+        with suppress(OSError):  # another process removes it
+            size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+            found.append(((place / SUMS).stat().st_mtime, size, place))
+    return sorted(found)
+
+
+def shrink(most_bytes: int) -> int:
+    """Remove what was not used for longest, until all take `most_bytes`, and nothing that was used within an
+    hour; returns the bytes that were removed."""
+    found, removed = kept_results(), 0
+    over = sum(size for _, size, _ in found) - most_bytes
+    for used, size, place in found:
+        if removed >= over or used > time.time() - IN_USE:
+            break
+        with _locked(place), suppress(OSError):
+            if (place / SUMS).stat().st_mtime == used:  # nobody has taken it meanwhile
+                shutil.rmtree(place)
+                removed += size
+    return removed
 
 
 def _digests(place: Path) -> dict[str, str]:

@@ -28,6 +28,7 @@ VARIABLES = {
     "XNORFORGE_MAX_ELEMENTS": "numbers in one of its tensors, all constants, and one frame; 134,217,728",
     "XNORFORGE_MAX_MEMORY_MB": "MB of the process that runs it; 2,048",
     "XNORFORGE_MAX_SECONDS": "processor time of that process; 3,600",
+    "XNORFORGE_MAX_CACHE_MB": "MB that a build leaves in the cache; 5,000",
     "XF_SIMULATION": "on a board's notebook, the library of a simulation in place of the board",
 }
 INNER = {  # set by make, by a build for its own processes, by torchrun or by qonnx

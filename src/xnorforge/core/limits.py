@@ -23,6 +23,7 @@ USUAL = {
     "ELEMENTS": 1 << 27,
     "MEMORY_MB": 2048,
     "SECONDS": 3600,
+    "CACHE_MB": 5000,
 }
 
 

@@ -310,7 +310,6 @@ ALSO = {  # options of single verbs
                "\"ste bonn,nu=1\".", "", usual="all"),
         Option("markdown", "Print a table for a pull request.", False, kind="flag"),
         Option("licences", "Print NOTICE instead: the installed packages and their licences.", False, kind="flag"),
-        Option("size", "Print the size of the installed packages instead.", False, kind="flag"),
         Option("json", "Print one JSON object instead of text, also for an error.", False, kind="flag"),
     )
 }  # fmt: skip
@@ -497,8 +496,12 @@ VERBS = (
     ),
     Verb("list", "About", "Networks and plug-ins of every kind.", arguments=(), module="inquire"),
     Verb(
+        "cache", "About", "What builds share: where it lies, and its size by kind.", module="inquire",
+        arguments=(Argument("action", "prune: remove what was not used for longest, down to the limit."),),
+    ),
+    Verb(
         "doctor", "About", "Check this machine: what a build needs, and how to install what is missing.", arguments=(),
-        options=_also("licences", "size"), module="inquire",
+        options=_also("licences"), module="inquire",
     ),
 )  # fmt: skip
 SYNONYMS = {

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xnorforge.core import cache
 from xnorforge.core.errors import MismatchError, UserError, unknown
-from xnorforge.core.limits import broken_limit
+from xnorforge.core.limits import broken_limit, most
 from xnorforge.core.progress import LOG, STEPS, loudness, say
 from xnorforge.core.types import Record
 from xnorforge.history import entries
@@ -158,6 +159,8 @@ def run_stages(asked: Request, until: str = "report", heard: bool = False) -> li
 
 
 def _remember(asked: Request) -> None:
+    if removed := cache.shrink(most("CACHE_MB") << 20):
+        say(f"cache     {removed / 1e6:,.0f} MB of results that were not used for longest are removed")
     try:
         entries.add_build(asked.acc)
     except OSError as error:  # the build itself is there and whole
