@@ -61,8 +61,7 @@ def test_the_verb_prints_a_table_or_one_object(net, monkeypatch, tmp_path, call)
     (tmp_path / "out").mkdir()
     (tmp_path / "out/mnist-cnn").symlink_to(net)
     monkeypatch.setattr(run, "run_stages", lambda *_, **__: [])
-    printed = []
-    monkeypatch.setattr("click.echo", lambda text, **_: printed.append(text))
+    monkeypatch.setattr("click.echo", lambda text, printed=(printed := []), **_: printed.append(text))
     code, err = call("fit", "mnist-cnn", "--json")
     found = json.loads(printed.pop())
     assert (code, found["schema"]) == (0, "xnorforge-fit-1") and "28 boards" in err[-1]

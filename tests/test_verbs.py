@@ -60,6 +60,7 @@ def test_a_quiet_refusal_is_one_sentence_and_a_verbose_one_says_where(tmp_path):
 
 NEEDED = {
     "target": "net.py:Net", "layer": "conv1", "what": "out/nowhere", "before": "last", "now": "out/nowhere",
+    "action": "clean",
 }  # fmt: skip
 
 
@@ -231,7 +232,7 @@ def test_every_verb_prints_one_object_when_it_succeeds(tmp_path):
         "generate": ["mnist-tfc"], "sim": ["mnist-tfc", *few[:4]], "synth": ["mnist-tfc"],
         "netlist": ["mnist-tfc"], "overlay": ["mnist-tfc", *few[4:]], "report": ["mnist-tfc", *few],
         "build": [ACC, "--dry-run"], "explain": ["dense0", ACC], "package": [ACC], "explore": ["mnist-tfc"],
-        "cut": ["mnist-tfc"], "fit": ["mnist-tfc"],
+        "cut": ["mnist-tfc"], "fit": ["mnist-tfc"], "cache": [],
         "import": ["net.py:Net", "--shape", "16", "--until", "fold"],
         "train": ["digits-cnn", "--epochs", "1"], "train-float": ["digits-cnn", "--epochs", "1"],
         "compare": ["digits-cnn", "--methods", "ste", "--seeds", "0", "--epochs", "1"], "diff": [ACC, ACC],
