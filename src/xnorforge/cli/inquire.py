@@ -57,15 +57,11 @@ def cache_verb(action: str | None, as_json: bool) -> None:
     click.echo("\n".join(f"{size / (1 << 20):>9,.1f} MB  {name}" for name, size in rows.items()))
 
 
-def doctor_verb(licences: bool, as_json: bool) -> None:
+def doctor_verb(as_json: bool) -> None:
     """Check this machine: what a build needs, and how to install what is missing."""
     from xnorforge.cli import doctor
-    from xnorforge.cli import licences as packages
 
-    if licences:
-        text = packages.notice()
-        print_object("licences", {"notice": text.splitlines()}) if as_json else click.echo(text, nl=False)
-    elif as_json:
+    if as_json:
         items = doctor.examine()
         print_object("doctor", doctor.as_record(items))
         sys.exit(doctor.code(items))

@@ -309,7 +309,6 @@ ALSO = {  # options of single verbs
         Option("methods", "Methods, separated by spaces; hyper-parameters, recipe= and init= follow commas: "
                "\"ste bonn,nu=1\".", "", usual="all"),
         Option("markdown", "Print a table for a pull request.", False, kind="flag"),
-        Option("licences", "Print NOTICE instead: the installed packages and their licences.", False, kind="flag"),
         Option("json", "Print one JSON object instead of text, also for an error.", False, kind="flag"),
     )
 }  # fmt: skip
@@ -501,7 +500,7 @@ VERBS = (
     ),
     Verb(
         "doctor", "About", "Check this machine: what a build needs, and how to install what is missing.", arguments=(),
-        options=_also("licences"), module="inquire",
+        module="inquire",
     ),
 )  # fmt: skip
 SYNONYMS = {
