@@ -110,7 +110,7 @@ def test_networks_and_boards_are_those_of_the_command_line():
 
 def test_training_from_python_says_what_is_wrong(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=r"^NET: 'digits' .*mnist-tfc"):
+    with pytest.raises(UserError, match=r"^NET: 'digits' is a task; .*--task digits"):
         xnorforge.train_network("digits")
     with pytest.raises(UserError, match="DATA: 'nowhere'"):
         xnorforge.train_network("folder-small", data="nowhere")

@@ -109,8 +109,9 @@ def test_a_file_as_it_should_be_is_taken(place, tools, file):
 
 
 @pytest.mark.parametrize(
-    ("key", "case"), [(key, case) for key, entry in ENTRANCES.items() for case in entry.cases]
-)
+    ("key", "case"), [(key, case) for key, entry in ENTRANCES.items() for case in entry.cases],
+    ids=lambda given: str(given)[:60].partition(" at 0x")[0],
+)  # fmt: skip
 def test_what_nobody_should_have_made_is_refused_in_one_sentence(place, tools, key, case):
     given = ENTRANCES[key].cases[case]
     given, words = given if isinstance(given, tuple) else (given, "")

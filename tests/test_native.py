@@ -62,7 +62,8 @@ def test_a_file_that_the_compiler_rejects_is_named_with_its_message(number):
 
 
 ENGINES = """
-import runpy
+import runpy, sys
+sys.path.insert(0, f"{folder}/..")
 
 def parts(name):
     return runpy.run_path(f"{folder}/{name}.py")
