@@ -37,7 +37,7 @@ def escaped(text: object) -> str:
 
 
 def code(value: Any) -> str:
-    """A value as code, several with commas; nothing where there is none."""
+    """A value as code, the members of a collection separated by commas; "" for None and ""."""
     if isinstance(value, (list, tuple, set, frozenset, dict)):
         return ", ".join(map(code, value))
     return "" if value in (None, "") else f"``{value}``"

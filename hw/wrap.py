@@ -42,7 +42,7 @@ def wrapper(op: HwOp, module: str) -> tuple[str, dict[str, str]]:
     passed = "".join(f",\n    .{port}" for port in side)
     passed += ",\n    .load_i('0)" if op.has_load_port and not op.first_load else ""
     text = f"""{SPDX}//
-// {op.name}: {type(op).__name__}, {_shapes(sources)} to {_shapes(sinks)}, generated.
+// {op.name}: {type(op).__name__}, {_shapes(sources)} to {_shapes(sinks)}.
 //
 // Folding  {_folding(op)}
 

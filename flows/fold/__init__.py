@@ -35,7 +35,7 @@ from xnorforge.flows.fold.bodies import with_bodies, with_layers
 from xnorforge.flows.fold.fifo_sizing import MOST_BEATS, frame_latency, with_fifos
 from xnorforge.flows.fold.finn_folding import is_of_finn, read_finn_folding
 from xnorforge.flows.fold.loading import as_loadable, widened
-from xnorforge.flows.fold.options import RESOURCES, STREAM, adders_of
+from xnorforge.flows.fold.options import RESOURCES, adders_of
 from xnorforge.flows.fold.outside import fewest_outside, from_outside
 from xnorforge.flows.fold.search import Part
 from xnorforge.flows.synth import cells
@@ -167,7 +167,7 @@ def fold(
             def finish(ops: list[HwOp], most_beats: int = MOST_BEATS) -> list[HwOp]:
                 return with_fifos(of_family(ops, target), depths, most_beats, cut)
 
-            search = Search(bounds, target, fixed, finish, adders, stream or STREAM, bool(stream))
+            search = Search(bounds, target, fixed, finish, adders, stream)
             now_at(f"searching {search.foldings:,} foldings of {len(bounds)} operators")
             ops = search.meeting(aim)
             lacks = ops is None and search.lacks_block_ram(aim)

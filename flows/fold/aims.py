@@ -92,8 +92,9 @@ class Search:
         finish: inserts FIFOs between operators after the search; its second argument is `most_beats` of
             `with_fifos`.
         adders: whether a matrix may become adders or take several vectors at a time.
-        stream: bits of the bus into and out of the graph, at most; more if an interval needs them, unless
-            this is `firm`.
+        stream: greatest width of the buses into and out of the graph, in bits; None: `STREAM`, or more if an
+            interval needs it.
+        firm: whether a folding that needs more than the given `stream` is refused.
 
     Attributes:
         foldings: number of foldings of all operators, memory styles not counted.
@@ -106,15 +107,16 @@ class Search:
         fixed: dict[str, Record] | None = None,
         finish: Callable[..., list[HwOp]] = lambda ops, _most=0: ops,
         adders: bool = False,
-        stream: int = STREAM,
-        firm: bool = False,
+        stream: int | None = None,
+        firm: bool = True,
     ):
         self.board, self.finish = board, finish
         self.part: Part = Part.of(board.capacity)
         ends = {name for one in bounds for name in one.inputs}
         ends ^= {name for one in bounds for name in one.outputs}
-        self.options = options_of(bounds, fixed or {}, adders, Ports(frozenset(ends), stream, firm))
-        self._wider = partial(Search, bounds, board, fixed, finish, adders, stream) if firm else None
+        firm = firm and stream is not None
+        self.options = options_of(bounds, fixed or {}, adders, Ports(frozenset(ends), stream or STREAM, firm))
+        self._wider = partial(Search, bounds, board, fixed, finish, adders, stream, False) if firm else None
         self.fastest, self.slowest_name = fastest(self.options)
         self.foldings: int = sum(len(one.foldings) for one in self.options)
         self.levels: int = levels_of(board)

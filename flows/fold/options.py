@@ -82,13 +82,13 @@ class Option:
 
 @dataclass(frozen=True)
 class Ports:
-    """The streams into and out of the accelerator that an operator reads or writes, and their width. In front
-    of an operator, and after one whose results are its answers as they are, a width converter may lie.
+    """The inputs and outputs of the accelerator that an operator reads or writes, and the width of their bus.
+    A width converter can be put before an operator, and after one whose results are sent unchanged.
 
     Attributes:
-        tensors: of these streams.
-        most: bits of the bus.
-        firm: whether more is refused, instead of taken where an interval needs it.
+        tensors: names of these inputs and outputs.
+        most: greatest width of the bus, in bits.
+        firm: whether a folding that needs a wider bus is refused; else it gets one.
     """
 
     tensors: frozenset[str] = frozenset()
@@ -96,7 +96,7 @@ class Ports:
     firm: bool = False
 
     def kept(self, found: list[HwOp]) -> dict[HwOp, int]:
-        """The foldings that a bus suits, and their cycles per frame: if `firm`, with the beats of such a bus.
+        """The foldings that work with the bus, and their cycles per frame, if `firm` those of the bus too.
 
         Raises:
             UserError: an element is wider than the bus.
@@ -116,7 +116,7 @@ class Ports:
         return kept
 
     def joined(self, found: list[Option], interval: int) -> list[Option]:
-        """Options with the converter at each port that costs least, what is wasted included."""
+        """Options with the cheapest width converter at each input and output, wasted bytes included."""
         for name in self.tensors:
             every = [self._joined(one, name, interval) for one in found]
             widths = [its.axis_bits for some in every for _, its in some]
@@ -126,7 +126,7 @@ class Ports:
         return found
 
     def _joined(self, one: Option, name: str, interval: int) -> list[tuple[Option, Stream]]:
-        """An option with each bus that keeps an interval, wide ones first."""
+        """An option with each bus that is wide enough for an interval, and that bus, widest first."""
         into = name in one.takes
         own = one.takes[name] if into else one.gives[name]
         found = []
@@ -143,7 +143,7 @@ class Ports:
 
     @staticmethod
     def _narrower(op: HwOp, name: str, own: Stream) -> list[Stream]:
-        """The beats that a bus may have beside those of an operator, its own first."""
+        """The streams that a converter can make of an operator's own, widest first: that one."""
         plain = not op.indices and type(op).answers is HwOp.answers
         least = 1 if name in op.sources or plain else own.lanes
         lanes = [count for count in range(own.lanes, least - 1, -1) if own.lanes % count == 0]
@@ -158,7 +158,7 @@ class Options:
         fixed: {"simd", "pe", "pixels" or a style: value} given by the user; it may be too slow.
         adders: also consider distributed arithmetic instead of a matrix, and several vectors at a time, which
             only our RTL back ends support.
-        ports: those of its streams that are the accelerator's own.
+        ports: inputs and outputs of the accelerator among its streams.
 
     Attributes:
         cycles: of every folding, those with adders excluded.
@@ -442,7 +442,8 @@ def with_width_converters(
     """The operators with width converters where beats differ.
 
     Args:
-        entering, leaving: streams into and out of the graph that may differ from those of its operators.
+        entering, leaving: formats of the graph's inputs and outputs, by name, where they are not those of the
+            operators.
     """
     streams: dict[str, Stream] = dict(entering or {})
     found: list[HwOp] = []

@@ -162,7 +162,7 @@ def first(count: int, attempt: Callable[[int], T | None]) -> T | None:
 def options_of(
     graph: list[Bound], fixed: dict[str, Record], adders: bool, ports: Ports | None = None
 ) -> list[Options]:
-    """The foldings of every operator; `ports` are those of the graph.
+    """The foldings of every operator; `ports` names the inputs and outputs of the graph.
 
     Raises:
         UserError: a given value does not fit its operator.

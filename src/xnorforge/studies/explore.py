@@ -20,7 +20,7 @@ from xnorforge.flows.fold import of_family
 from xnorforge.flows.fold.aims import Search, amounts_of, check_storable
 from xnorforge.flows.fold.bodies import with_bodies
 from xnorforge.flows.fold.fifo_sizing import frame_latency, with_fifos
-from xnorforge.flows.fold.options import RESOURCES, STREAM
+from xnorforge.flows.fold.options import RESOURCES
 from xnorforge.flows.fold.quicker import quicker
 from xnorforge.flows.fold.search import Price, cheapest, excess
 from xnorforge.flows.report.device import formatted
@@ -136,8 +136,7 @@ def searches_of(
     def finish(ops: list[HwOp], most: int = FIFO_BEATS) -> list[HwOp]:
         return with_fifos(of_family(ops, target), {}, most)
 
-    bus = {"adders": True, "stream": stream or STREAM, "firm": bool(stream)}
-    search = Search(bounds, target, finish=finish, **bus)
+    search = Search(bounds, target, finish=finish, adders=True, stream=stream)
     yield search
     bounds, last = bind_folder(net_dir, output, loops=True), None
     loops = [one.name for one in bounds if one.body]
@@ -148,7 +147,8 @@ def searches_of(
         if found and taken == last:
             break
         if found:
-            yield Search(found, target, {name: {"interval": interval} for name in loops}, finish, **bus)
+            fixed = {name: {"interval": interval} for name in loops}
+            yield Search(found, target, fixed, finish, adders=True, stream=stream)
         last = taken
 
 
