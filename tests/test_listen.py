@@ -53,6 +53,7 @@ def written(master: int) -> str:
 @pytest.mark.parametrize("loudness", LOUD)
 def test_a_terminal_shows_the_steps_of_stages_side_by_side(loudness, monkeypatch):
     master, slave = pty.openpty()
+    monkeypatch.setenv("TERM", "xterm")  # of a dumb one rich moves no cursor
     progress.set_loudness(loudness)
     with os.fdopen(slave, "w") as terminal:
         monkeypatch.setattr("sys.stderr", terminal)
