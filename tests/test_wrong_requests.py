@@ -8,7 +8,9 @@ import pytest
 
 from .refusals import says
 
-# {command line: what its answer says, in order}; of each the words alone are wrong.
+ODD, FINN = '{"dense0": {"colour": 1}}', '{"MVAU_0": {"PE": 0}}'
+FILES = {"x.png": "", "cut.json": "{", "odd.json": ODD, "finn.json": FINN}
+# {command line: what its answer says, in order}; of each the words alone are wrong, or a file of FILES.
 WRONG = {
     "biuld mnist-tfc": "xnorforge: 'biuld' … did you mean 'build'?",
     "help": "'help' … `xnorforge --help`",
@@ -55,6 +57,9 @@ WRONG = {
     "build mnist-tfc --seeds 1,1": "SEEDS: '1,1' … SEEDS=1,2,3",
     "build mnist-tfc --images 0": "IMAGES: '0' … IMAGES=100",
     "build mnist-tfc --folding none.json": "FOLDING: 'none.json' does not exist … JSON file",
+    "build mnist-tfc --folding cut.json": "cut.json: … JSON",
+    "build mnist-tfc --folding odd.json": "odd.json: dense0 … 'colour' … pe",
+    "build mnist-tfc --folding finn.json": "finn.json: MVAU_0 … PE: 0 … positive",
     "build mnist-tfc --config none.toml": "--config: 'none.toml' … build.toml",
     "build mnist-tfc --scale nan": "SCALE: 'nan' … SCALE=",
     "build --method bonn": "mnist-cnn-bonn … mnist-cnn-ste … `make train NET=mnist-cnn METHOD=bonn`",
@@ -88,15 +93,17 @@ for words in json.load(sys.stdin):
 def answers(tmp_path_factory):
     place = tmp_path_factory.mktemp("wrong")
     (place / "empty").mkdir()
-    (place / "x.png").touch()
+    for name, text in FILES.items():
+        (place / name).write_text(text)
     given = {"cwd": place, "input": json.dumps([*WRONG]), "capture_output": True, "text": True}
     done = subprocess.run([sys.executable, "-c", RUN], **given, check=True)
-    assert sorted(path.name for path in place.iterdir()) == ["empty", "x.png"], "nothing is written"
+    assert sorted(path.name for path in place.iterdir()) == sorted(["empty", *FILES]), "nothing is written"
     return dict(zip(WRONG, map(json.loads, done.stdout.splitlines()), strict=True))
 
 
 @pytest.mark.parametrize("words", WRONG)
 def test_one_sentence_names_the_cure_before_torch_loads(answers, words):
     code, said, seconds, torch = answers[words]
-    assert code == 2 and said.count("\n") == 1 and not torch and seconds <= 0.5
+    assert code == 2 and said.count("\n") == 1 and not torch
+    assert seconds <= (2 if words.endswith(tuple(FILES)) else 0.5)  # where a file is read
     says(said.strip(), WRONG[words])

@@ -33,7 +33,7 @@ from xnorforge.flows.bind import OPS, Bound, bind_folder
 from xnorforge.flows.fold.aims import FEW, Aim, Search, check_storable, interval_of, levels_of
 from xnorforge.flows.fold.bodies import with_bodies, with_layers
 from xnorforge.flows.fold.fifo_sizing import MOST_BEATS, frame_latency, with_fifos
-from xnorforge.flows.fold.finn_folding import is_of_finn, read_finn_folding
+from xnorforge.flows.fold.finn_folding import check_finn_folding, is_of_finn, read_finn_folding
 from xnorforge.flows.fold.loading import as_loadable, widened
 from xnorforge.flows.fold.options import RESOURCES, adders_of
 from xnorforge.flows.fold.outside import fewest_outside, from_outside
@@ -118,7 +118,7 @@ def fold(
     interval = interval or target.interval_for(net_dir.name)
     aim = Aim(interval, "max" if fps == "max" else "", limits or {}, spare or "")
     cut = levels_of(target) <= FEW and "latency" not in aim.limits
-    given = _given(folding)
+    given = read_folding(folding) if folding else {}
     with artifacts.measured("qonnx", "numpy") as run, estimates_of(target.family):
         lowered = np.load(net_dir / "lowered.npz")
         part = Part.of(target.capacity)
@@ -146,7 +146,8 @@ def fold(
             model = ModelWrapper(str(net_dir / "lowered.onnx"))
             taken = read_finn_folding(given, model, bounds, folding, target.part)
             given, left = taken.folding, taken.left
-        _known(given, [one.name for one in bounds])
+        if strange := [name for name in given if name not in (known := [one.name for one in bounds])]:
+            raise unknown("folding", strange[0], known)
         bounds, given = from_outside(bounds, given, interval)
         if not adders and any(one.attributes.get("outside") for one in bounds):
             raise UserError(f'fold: "outside" does not work with BACKEND={backend}; use BACKEND=rtl.')
@@ -312,10 +313,12 @@ def folded_graph(ops: list[HwOp], name: str) -> onnx.ModelProto:
     return helper.make_model(body, opset_imports=opsets, producer_name="xnorforge")
 
 
-def _given(path: Path | None) -> dict[str, dict[str, int]]:
-    """The user's folding, checked for form; a FINN file is returned unchanged."""
-    if path is None:
-        return {}
+def read_folding(path: Path) -> dict[str, dict[str, int]]:
+    """A folding file {operator: {setting: value}}, for any network; a FINN file is returned unchanged.
+
+    Raises:
+        UserError: it cannot be read, or has an unknown setting or a value that it cannot have.
+    """
     try:
         if not Path(path).is_file():
             raise ValueError("not a regular file")
@@ -331,6 +334,7 @@ def _given(path: Path | None) -> dict[str, dict[str, int]]:
             f'{path}: must contain a JSON object of operators, such as {{"conv0": {{"pe": 4, "simd": 9}}}}.'
         )
     if is_of_finn(given):
+        check_finn_folding(given, path)
         return given
     for name, one in given.items():
         for key, value in one.items() if isinstance(one, dict) else [(one, None)]:
@@ -348,12 +352,6 @@ def _once(pairs: list[tuple[str, object]]) -> Record:
     if count > 1:
         raise ValueError(f"it contains '{name}' {count} times")
     return dict(pairs)
-
-
-def _known(given: Record, known: list[str]) -> None:
-    for name in given:
-        if name not in known:
-            raise unknown("folding", name, known)
 
 
 def _as_adders(bounds: list[Bound], given: Record) -> list[Bound]:

@@ -17,6 +17,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core import extras
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Record
 from xnorforge.flows.bind import OPS
 from xnorforge.flows.bind.network import Bound
 from xnorforge.flows.finn_execution import specialised_names
@@ -54,6 +55,27 @@ def is_of_finn(given: Mapping[str, Any]) -> bool:
     return "Defaults" in given or any(name in row for row in rows for name in ATTRIBUTES)
 
 
+def check_finn_folding(given: Mapping[str, Any], path: Path) -> dict[str, Record]:
+    """The rows of a FINN folding file, {node: {attribute: value}}; `path` is for messages.
+
+    Raises:
+        UserError: a name is not that of a FINN node, a value is not a positive integer, or defaults are
+            given.
+    """
+    if given.get("Defaults"):
+        raise UserError(f"{path}: Defaults are not supported; give PE and SIMD per node.")
+    rows = {name: row for name, row in given.items() if name != "Defaults"}
+    for name, row in rows.items():
+        if not NAME.fullmatch(name):
+            raise UserError(f"{path}: {name} is not the name of a FINN node; use names such as MVAU_hls_0.")
+        if not isinstance(row, dict):
+            raise UserError(f"{path}: {name} is {row!r}; give an object with attributes such as PE and SIMD.")
+        for key in ATTRIBUTES:
+            if type(value := row.get(key, 1)) is not int or value < 1:
+                raise UserError(f"{path}: {name} has {key}: {value!r}; give a positive integer.")
+    return rows
+
+
 def read_finn_folding(
     given: Mapping[str, Any], model: ModelWrapper, bounds: list[Bound], path: Path, part: str
 ) -> Taken:
@@ -67,12 +89,9 @@ def read_finn_folding(
             if a file has both of one type.
 
     Raises:
-        UserError: a name is not a FINN node, the number of a matrix exceeds those of the network, a value is
-            not a positive integer, or defaults are given.
+        UserError: the number of a matrix exceeds those of the network, or `check_finn_folding` refuses.
     """
-    if given.get("Defaults"):
-        raise UserError(f"{path}: Defaults are not supported; give PE and SIMD per node.")
-    rows = {name: row for name, row in given.items() if name != "Defaults"}
+    rows = check_finn_folding(given, path)
     numbered = _numbered(rows, model, path, part)
     working = {one.name: one for one in bounds}
     inside = {node: one.name for one in bounds for node in one.nodes if node != one.name}
@@ -80,13 +99,8 @@ def read_finn_folding(
     left: list[str] = []
     other: dict[str, int] = {}
     for name, row in rows.items():
-        if not isinstance(row, dict):
-            raise UserError(f"{path}: {name} is {row!r}; give an object with attributes such as PE and SIMD.")
-        for key, value in row.items():
-            if key not in ATTRIBUTES and value not in DEFAULTS:
-                other[key] = other.get(key, 0) + 1
-            if key in ATTRIBUTES and (type(value) is not int or value < 1):
-                raise UserError(f"{path}: {name} has {key}: {value!r}; give a positive integer.")
+        for key in (key for key, value in row.items() if key not in ATTRIBUTES and value not in DEFAULTS):
+            other[key] = other.get(key, 0) + 1
         asked = {key: row[key] for key in ATTRIBUTES if key in row}
         node = numbered[name]
         if node is None or node not in working:
@@ -106,14 +120,13 @@ def _numbered(rows: Mapping, model: ModelWrapper, path: Path, part: str) -> dict
     """{name in the file: lowered node}, None if the network has no such node.
 
     Raises:
-        UserError: a name is not a FINN node, or the number of a matrix exceeds those of the network.
+        UserError: the number of a matrix exceeds those of the network.
     """
-    parts = {}
-    for name in rows:
-        found = NAME.fullmatch(name)
-        if not found:
-            raise UserError(f"{path}: {name} is not the name of a FINN node; use names such as MVAU_hls_0.")
-        parts[name] = (OLD_TYPES.get(found["type"], found["type"]), found["style"], int(found["number"]))
+    parts = {
+        name: (OLD_TYPES.get(found["type"], found["type"]), found["style"], int(found["number"]))
+        for name, found in ((name, NAME.fullmatch(name)) for name in rows)
+        if found
+    }
     styles = {
         kind: {style for each, style, _ in parts.values() if each == kind} for kind, _, _ in parts.values()
     }

@@ -2,6 +2,7 @@
 
 import functools
 import os
+from pathlib import Path
 
 from xnorforge.core import cache
 from xnorforge.core.errors import all_slips
@@ -23,11 +24,19 @@ def check_request(asked: Request) -> None:
         lambda: model_request.given_data(asked),
         lambda: pictures.given_pictures(None if asked.model else asked.net, asked.data, asked.task),
     ]
-    for kind in ("model", "folding"):
-        if given := getattr(asked, kind):
-            looks.append(functools.partial(request.file, kind, given))
+    if asked.model:
+        looks.append(functools.partial(request.file, "model", asked.model))
+    if asked.folding:
+        looks.append(functools.partial(_folding, asked.folding))
     all_slips(looks)
     request.folder(asked.net_dir, job.NO_ROOM)
+
+
+def _folding(given: str) -> None:
+    request.file("folding", given)
+    from xnorforge.flows.fold import read_folding  # half a second
+
+    read_folding(Path(given))
 
 
 def claim_folders(asked: Request, imports: bool = False) -> None:
