@@ -182,14 +182,7 @@ def test_no_compiler_is_one_sentence_with_its_cure(built, tmp_path):
     for tool in ("make", "sh", "mkdir", "cmp", "echo", "test", "perl", "git", "uname"):
         if shutil.which(tool):
             (tmp_path / tool).symlink_to(shutil.which(tool))
-    done = subprocess.run(
-        [*WANTED, "sim"],
-        cwd=folder,
-        env=environment(folder) | {"PATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = ran([*WANTED, "sim"], cwd=folder, env=environment(folder) | {"PATH": str(tmp_path)})
     assert done.returncode == 2
     assert "g++" in done.stderr
     assert "build] Error 2" in done.stderr  # the stage itself ends with 2, as for every refused request

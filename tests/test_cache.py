@@ -13,7 +13,7 @@ import pytest
 from xnorforge.core import cache
 from xnorforge.pipeline import reads
 
-from .documents import ROOT
+from .documents import ROOT, ran
 
 MAKERS = "xnorforge.flows.yosys_job", "xnorforge.hw.families.xc7.family"
 AWAY = shutil.ignore_patterns("__pycache__", "*.part", "shipped", "*.npz")
@@ -40,14 +40,7 @@ def _own_cache(tmp_path, monkeypatch):
 def mapped(folder: Path) -> subprocess.CompletedProcess:
     """Map an exclusive or with the package in `folder`, in its cache."""
     environment = os.environ | {"PYTHONPATH": str(folder / "src")}
-    return subprocess.run(
-        [sys.executable, "-c", BUILD, *MAKERS],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return ran([sys.executable, "-c", BUILD, *MAKERS], cwd=folder, env=environment)
 
 
 DAMAGE = {

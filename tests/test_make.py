@@ -3,7 +3,6 @@
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -291,13 +290,7 @@ def test_the_environment_is_made_in_a_path_with_a_space_and_a_dollar_sign(tmp_pa
     python.write_text(FAKE)
     python.chmod(0o755)
     stamp = str(folder / ".venv/installed")
-    done = subprocess.run(
-        ["sh", "tools/install.sh", python, "requirements.lock", stamp],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = ran(["sh", "tools/install.sh", python, "requirements.lock", stamp], cwd=folder)
     assert done.returncode == (0 if whole else 1), done.stderr
     asked = (folder / "asked").read_text().splitlines()
     assert any("torch.whl" in line for line in asked) == whole

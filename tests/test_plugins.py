@@ -75,14 +75,7 @@ def folder(tmp_path):
 
 def run(cwd: Path, *words: str, **environment: str) -> subprocess.CompletedProcess:
     """The command line in a folder, in a process of its own: plug-ins are looked for once per process."""
-    return subprocess.run(
-        [sys.executable, "-m", "xnorforge", *words],
-        cwd=cwd,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return documents.ran([sys.executable, "-m", "xnorforge", *words], cwd=cwd, env=os.environ | environment)
 
 
 @pytest.mark.parametrize("until", ["fold", pytest.param("report", marks=pytest.mark.full)])

@@ -15,14 +15,15 @@ def in_layers(rows: list[Record]) -> list[Record]:
         rows: `layers` of report.json; the operators of a layer are consecutive.
 
     Returns:
-        {"name", "rows" (place, row), "whole"}: `whole` is what the layer is and takes in all, with the keys
-        of a row; None where it is one operator.
+        {"name", "rows" (place, row), "lut", "whole"}: `whole` is what the layer is and takes in all, with the
+        keys of a row; None where it is one operator.
     """
     found = []
     for name, given in groupby(enumerate(rows), key=lambda one: one[1]["layer"]):
         members = list(given)
         own = [row for _, row in members]
-        found.append({"name": name, "rows": members, "whole": _whole(name, own) if len(own) > 1 else None})
+        whole = _whole(name, own) if len(own) > 1 else None
+        found.append({"name": name, "rows": members, "lut": (whole or own[0])["lut"], "whole": whole})
     return found
 
 
@@ -44,6 +45,11 @@ def _whole(name: str, rows: list[Record]) -> Record:
         "lut_error": round(guess / cells["lut"] - 1, 5) if cells["lut"] else None,
         "lut_per_lane": round(cells["lut"] / unit["lanes"], 2) if unit["lanes"] else None,
     }
+
+
+def largest(rows: list[Record], key: str, most: int) -> set[int]:
+    """The places of the `most` rows with the largest figures: what a long table shows on paper."""
+    return set(sorted(range(len(rows)), key=lambda place: -rows[place][key])[:most])
 
 
 def is_fifo(op: HwOp) -> bool:

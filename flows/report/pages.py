@@ -152,7 +152,7 @@ def _environment(kind: str) -> Environment:
         "code": in_code,
     }
     env.globals |= {"ends": ends, "tag": tag, "element": element, "device": device, **CHARTS}
-    env.globals |= {"in_layers": layers.in_layers, "href": links.href}
+    env.globals |= {"in_layers": layers.in_layers, "largest": layers.largest, "href": links.href}
     return env
 
 

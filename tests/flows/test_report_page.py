@@ -116,6 +116,22 @@ def write_kind(kind: str, folder: Path) -> Path:
     return acc / "report.html"
 
 
+def grown(small: Path) -> Path:
+    """The page of a report with every layer ninety times, LUT rising; the second layer is the slowest."""
+    record = json.loads(small.with_name("report.json").read_text())
+    reached, memory = {"reached": 8, "decoded": 8, "compared": 0, "simulated": 0}, {"ramb36": 0, "ramb18": 1}
+    record["reach"] = [{"layer": "dense0", "bits": 8, "sim": reached, "netlist": None}]
+    record["memory"] = [{"layer": "dense0", "shapes": ["8x9"], "bits": 72, "efficiency": 0.1, **memory}]
+    for rows in (record["layers"], record["complexity"]["layers"], record["reach"], record["memory"]):
+        rows[:] = [row | {"layer": f"{row['layer']}_{copy}"} for copy in range(90) for row in rows]
+    for place, row in enumerate(record["layers"]):
+        row |= {"lut": place, "bottleneck": (row["name"], row["layer"]) == ("dense1", "dense1_0")}
+    record["reach"][30]["bits"] = 9
+    page = small.with_name("large.html")
+    page.write_text(report.pages.page(record, page.parent, "design", "html"))
+    return page
+
+
 class Read(HTMLParser):
     """Ids, links, heads of tables and what each table stands in; every element ends in its place."""
 
@@ -149,8 +165,9 @@ class Read(HTMLParser):
 
 @pytest.fixture(scope="module")
 def pages_of(tmp_path_factory) -> dict[str, Path]:
-    """The page of every kind of report."""
-    return {kind: write_kind(kind, tmp_path_factory.mktemp(kind)) for kind in KINDS}
+    """The page of every kind of report, and one of many layers."""
+    pages = {kind: write_kind(kind, tmp_path_factory.mktemp(kind)) for kind in KINDS}
+    return pages | {"large": grown(pages["classes"])}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -331,9 +348,22 @@ BROKEN = """[...document.querySelectorAll("section")].filter((one) =>
   getComputedStyle(one).breakInside !== "avoid").map((one) => one.id)"""
 
 
+def test_on_paper_a_long_table_has_its_largest_rows_the_slowest_and_what_was_not_reached(pages_of):
+    """On the screen it has all rows."""
+    text = pages_of["large"].read_text()
+    cut = dict(re.findall(r'<section id="(\w+)" class="cut">(.*?)</section>', text, re.DOTALL))
+    assert {name: len(re.findall("<tr", text)) - len(re.findall('="off"', text)) for name, text in cut.items()
+            if name != "layers"} == {"memory": 17, "complexity": 18}  # fmt: skip
+    bodies = re.findall(r'<tbody class="layer( off)?">.*?name">(\w+)<', cut["layers"], re.DOTALL)
+    assert len(bodies) == 270 and sum(not off for off, _ in bodies) == 33
+    assert ("", "dense1_0") in bodies and ("", "dense1_89") in bodies and (" off", "dense1_1") in bodies
+    reached = re.findall(r'<tr( class="off")?><th scope="row" class="l">(dense0_\w+)', text)
+    assert [name for off, name in reached if not off] == ["dense0_30"] and len(reached) == 90
+
+
 @pytest.mark.full
 @pytest.mark.skipif(chromium.program() is None, reason="no Chromium: set CHROMIUM or put one on PATH")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", (*KINDS, "large"))
 def test_in_a_browser_nothing_stands_beyond_its_frame_and_the_script_folds_and_sorts(kind, pages_of):
     with chromium.Browser(chromium.program()) as browser:
         for width in (500, 1280, 2200):
