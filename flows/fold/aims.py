@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from math import inf
+from math import ceil, inf
 from typing import Any
 
 import numpy as np
@@ -382,12 +382,14 @@ class Search:
         return f"{interval:,} cycles per frame ({fps:,.0f} frames per second)"
 
     def text(self, amounts: dict[str, float]) -> str:
-        """Amounts of LUT and BRAM36, and of others where the part has fewer, in the units of the family."""
+        """Amounts of LUT and BRAM36, and of others where the part has fewer, in the units of the family; LUT
+        are rounded up.
+        """
         units, said, has = self._units(), [], self.board.capacity
         for name in RESOURCES:
             if name in amounts and (name in ("lut", "bram36") or has.get(name, 0) < amounts[name] < inf):
-                count = f"{amounts[name] * units[name][1]:,.1f}".removesuffix(".0")
-                said.append(f"{count} {units[name][0]}")
+                count = ceil(amounts[name]) if name == "lut" else amounts[name] * units[name][1]
+                said.append(f"{f'{count:,.1f}'.removesuffix('.0')} {units[name][0]}")
         return enumerated(said)
 
     def _units(self) -> dict[str, tuple[str, int]]:
