@@ -191,7 +191,8 @@ def _opened(path: Path):
     import av
 
     try:
-        container = av.open(f"file:{path}")  # in "a:b.mp4" without it, "a" would be a protocol
+        # In "a:b.mp4" without "file:", "a" would be a protocol.
+        container = av.open(f"file:{path}", metadata_errors="replace")
     except (av.FFmpegError, OSError) as error:
         raise UserError(
             f"{path}: not a readable video ({_why(error)}); fetch the file again, or give its frames as a "
