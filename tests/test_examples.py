@@ -2,12 +2,11 @@
 
 import os
 import re
-import subprocess
 import sys
 
 import pytest
 
-from .documents import ROOT
+from .documents import ROOT, ran
 
 EXAMPLES = ROOT / "examples"
 MOST_LINES = 70
@@ -21,13 +20,8 @@ def output_of(tmp_path):
         home = tmp_path / "home"
         home.mkdir()
         kept = {key: value for key, value in os.environ.items() if not key.startswith("XNORFORGE_")}
-        done = subprocess.run(
-            [sys.executable, EXAMPLES / f"{name}.py", *words],
-            cwd=tmp_path,
-            env=kept | {"HOME": str(home)},
-            capture_output=True,
-            text=True,
-        )
+        command = [sys.executable, EXAMPLES / f"{name}.py", *words]
+        done = ran(command, cwd=tmp_path, env=kept | {"HOME": str(home)})
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
         return done.stdout
 

@@ -1,9 +1,13 @@
 """A wrong request for a training: one sentence, exit code 2, and nothing is written."""
 
+import json
+
 import pooch
 import pytest
 
+from xnorforge.cli import training
 from xnorforge.core.errors import UserError
+from xnorforge.core.progress import say
 from xnorforge.pipeline import request
 from xnorforge.sw import networks
 from xnorforge.sw.datasets import mnist as mnist_images
@@ -64,6 +68,21 @@ def test_a_missing_data_set_is_named_with_the_place_to_put_it(call, tmp_path, mo
         code, said = call(*words, "-o", tmp_path / "out")
         assert code == 2 and said.startswith("cifar-10-python.tar.gz: ")
         assert "XNORFORGE_DATA" in said and str(tmp_path) in said
+
+
+def test_train_and_compare_end_with_the_figures_of_their_objects(call, tmp_path, monkeypatch):
+    lines, printed = [], []
+    monkeypatch.setattr(training, "say", lambda text: (lines.append(text), say(text)))
+    monkeypatch.setattr("click.echo", lambda text, **_: printed.append(text))
+    assert call("train", "mnist-tfc", "--json", "-o", tmp_path / "run")[0] == 0
+    card = json.loads(printed.pop())["card"]
+    assert f" 1 epochs, held out: {card['held_out_accuracy']:.2%} of " in lines[0]
+    [row] = card["accuracy"]
+    assert f" {row['correct']} of {row['images']} right, {row['top1']:.2f} %: {row['set']}" in lines[1]
+    words = "compare", "mnist-tfc", "--methods", "ste", "--seeds", "0", "-o", tmp_path
+    assert (call(*words, "--json")[0], call(*words)[0]) == (0, 0)
+    table, [run] = printed.pop(), json.loads(printed.pop())["runs"]
+    assert all(f" {row['top1']:.2f}" in table for row in run["sets"])
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,12 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from .documents import ran
 
 PACKAGE = Path(__file__).parent.parent / "src" / "xnorforge"
 FLOOR = 0.85
@@ -21,14 +22,8 @@ def test_most_exported_symbols_have_a_known_type(tmp_path):
     shutil.copytree(PACKAGE, tmp_path / "xnorforge", ignore=shutil.ignore_patterns("__pycache__"))
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     words = [sys.executable, "-m", "basedpyright", "--verifytypes", "xnorforge", "--ignoreexternal"]
-    said = subprocess.run(
-        [*words, "--outputjson"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(tmp_path), "PATH": path},
-        capture_output=True,
-        text=True,
-        check=False,  # 1 where a single symbol is not known
-    ).stdout
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "PATH": path}
+    said = ran([*words, "--outputjson"], cwd=tmp_path, env=environment).stdout
     counts = json.loads(said)["typeCompleteness"]["exportedSymbolCounts"]
     assert sum(counts.values()) > 5000, counts
     assert counts["withKnownType"] >= FLOOR * sum(counts.values()), counts

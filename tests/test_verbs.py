@@ -155,6 +155,8 @@ def test_a_build_is_as_loud_as_asked_and_prints_one_object(stubbed, tmp_path):
     assert "fold      runs: it has not run\n" in err and "fold: a word\n" in err
     code, out, err = stubbed("--json")
     assert code == 0 and json.loads(out)["ran"] == [] and err == ""
+    assert "nothing to do" in stubbed("--dry-run")[1]
+    assert json.loads(stubbed("--dry-run", "--json")[1])["runs"] == {}
 
 
 def test_the_report_is_printed_again_when_nothing_has_to_run(monkeypatch):
