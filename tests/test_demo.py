@@ -3,7 +3,6 @@ and what is said of pictures, videos and boxes that cannot be used."""
 
 import shutil
 import sys
-from pathlib import Path
 
 import av
 import numpy as np
@@ -26,9 +25,8 @@ from xnorforge.sw.tasks import pedestrian
 from xnorforge.sw.tasks.base import task_of
 
 from .refusals import says
-from .sim.conftest import chain
+from .sim.driving import write_folded
 
-ROOT = Path(__file__).parent.parent
 MAKE = {name: plugins.load("hw.ops", name).Op.make for name in plugins.names("hw.ops")}
 
 
@@ -110,7 +108,7 @@ def built(tmp_path_factory):
             folder = tmp_path_factory.mktemp(net)
             acc, (ops, scale, bias) = folder / "rtl-pynq-z2", NETS[net]()
             acc.mkdir()
-            chain(ops).save(str(acc / "folded.onnx"))
+            write_folded(ops, acc)
             np.savez(folder / "lowered.npz", scale=np.array(scale, float), bias=np.array(bias, float))
             known = {
                 "net": net, "method": "ste", "source": "by hand", "trained_on": "nothing",
@@ -339,7 +337,7 @@ def test_masks_of_an_accelerator_that_gives_labels_alone(built, tmp_path):
     last = MAKE["arg_max"](
         arrays={"offset": offset}, in_shape=list(stream.shape), in_bits=stream.bits, in_signed=1
     )
-    chain([*ops, last]).save(str(acc / "folded.onnx"))
+    write_folded([*ops, last], acc)
     save(picture((800, 600), (0, 0, 400, 600)), tmp_path / "a.png")
     task, given = inputs.demo_request("segment-tinyseg", str(tmp_path / "a.png"), None, None)
     parts = render.demo(acc, task, given, tmp_path / "out")["pictures"][0]["percent_of_pixels"]

@@ -5,9 +5,6 @@ And what tests of the drivers share.
 import numpy as np
 import pytest
 from driving import small_network
-from onnx import TensorProto, helper
-from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.util.basic import qonnx_make_model
 
 from xnorforge.flows.overlay import write_overlay
 from xnorforge.hw import graph
@@ -105,42 +102,10 @@ def make_add():
     return make
 
 
-def chain(ops):
-    """A folded graph whose nodes are the operators, one behind the other."""
-    tensors = [f"t{index}" for index in range(len(ops) + 1)]
-    nodes, arrays = [], {}
-    for index, op in enumerate(ops):
-        node = op.onnx_node
-        names = [f"{tensors[index + 1]}_{key}" for key in op.arrays if key in op.arrays_of]
-        arrays |= dict(zip(names, (op.arrays_of[key] for key in op.arrays if key in op.arrays_of)))
-        copy = type(node)()
-        copy.CopyFrom(node)
-        copy.name = f"{type(op).__name__.lower()}_{index}"
-        del copy.input[:], copy.output[:]
-        copy.input.extend([tensors[index], *names])
-        copy.output.append(tensors[index + 1])
-        nodes.append(copy)
-    first, last = ops[0].in_stream().shape, ops[-1].out_stream().shape
-    ends = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, *shape])
-        for name, shape in ((tensors[0], first), (tensors[-1], last))
-    ]
-    model = ModelWrapper(qonnx_make_model(helper.make_graph(nodes, "chain", [ends[0]], [ends[1]])))
-    for name, values in arrays.items():
-        model.set_initializer(name, np.asarray(values, np.float32))
-    return model
-
-
-@pytest.fixture(name="chain", scope="session")
-def chain_fixture():
-    """Make a folded graph of operators."""
-    return chain
-
-
 @pytest.fixture(scope="module")
 def acc(tmp_path_factory):
     """A network's folder with rtl/ and overlay/, as the stages leave it."""
-    acc = small_network(tmp_path_factory.mktemp("net"), chain)
+    acc = small_network(tmp_path_factory.mktemp("net"))
     write_overlay(acc, acc.parent)
     return acc
 

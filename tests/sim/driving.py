@@ -5,14 +5,17 @@ import os
 import shutil
 import subprocess
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import write_json
 from xnorforge.flows.backends.rtl import generate
+from xnorforge.flows.fold import folded_graph
 from xnorforge.hw import graph, memory
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Accelerator, Device
 
@@ -51,14 +54,28 @@ def words_read(bus) -> int:
     return call(ctypes.c_void_p(bus.system))
 
 
-def small_network(net: Path, chain) -> Path:
+def write_folded(ops, folder: Path) -> None:
+    """Operators, one behind the other, as the file of a folded network; named by their kind and place."""
+    row = deepcopy(ops)
+    for place, op in enumerate(row):
+        op.onnx_node.name, op.onnx_node.output[0] = f"{type(op).__name__.lower()}_{place}", f"t{place}"
+    onnx.save(folded_graph(graph.in_a_row(row), "chain"), folder / "folded.onnx")
+
+
+def generated(ops, folder: Path) -> list:
+    """The operators as that file in `folder` has them, and their RTL in `folder`/rtl."""
+    write_folded(ops, folder)
+    generate(folder / "folded.onnx", folder / "rtl")
+    return graph.operators(folder / "folded.onnx")
+
+
+def small_network(net: Path) -> Path:
     """A network's folder as the stages leave it before the overlay; that of its accelerator.
 
     Bytes 4 x 4 x 3, three per beat, to four signed sums and the index of the largest.
 
     Args:
         net: empty.
-        chain: the fixture.
     """
     rng = np.random.default_rng(0)
     make = {name: plugins.load("hw.ops", name).Op.make for name in ("byte_mvu", "top_k")}
@@ -68,15 +85,14 @@ def small_network(net: Path, chain) -> Path:
     largest = make["top_k"](n=4, in_bits=stream.bits, in_signed=int(stream.signed))
     images = rng.integers(0, 256, (20, 3, 4, 4)).astype(np.uint8)
     scores = SCALE * sums.run(graph.enter(sums, images))[:, :4] + BIAS
-    return folder_of_network(net, chain, [sums, largest], images, scores)
+    return folder_of_network(net, [sums, largest], images, scores)
 
 
-def folder_of_network(net: Path, chain, ops, images, scores, scale=SCALE, bias=BIAS) -> Path:
+def folder_of_network(net: Path, ops, images, scores, scale=SCALE, bias=BIAS) -> Path:
     """As `small_network`, of other operators that take bytes, and their scores on images."""
     acc = net / "acc"
     acc.mkdir()
-    chain(ops).save(str(acc / "folded.onnx"))
-    generate(acc / "folded.onnx", acc / "rtl")
+    generated(ops, acc)
     values = {"lo": 0, "hi": 255, "scale": 0.5, "offset": -1.0}
     write_json(acc / "fold.json", {"board": "pynq-z2"})
     write_json(net / "export.json", {"net": "small", "input": values})

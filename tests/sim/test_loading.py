@@ -4,12 +4,11 @@ import subprocess
 
 import numpy as np
 import pytest
-from driving import accelerator, c_program, folder_of_network, simulations
+from driving import accelerator, c_program, folder_of_network, generated, simulations, write_folded
 
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import MismatchError, UserError
-from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.overlay import write_overlay
 from xnorforge.flows.synth import synthesise
 from xnorforge.hw import graph
@@ -63,7 +62,7 @@ NETS = {
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory, chain):
+def built(tmp_path_factory):
     """Operators and RTL of a net, built at the first test that asks."""
     found = {}
 
@@ -72,9 +71,7 @@ def built(tmp_path_factory, chain):
             folder = tmp_path_factory.mktemp("net")
             ops = NETS[name](0)
             number_loads(ops)
-            chain(ops).save(str(folder / "folded.onnx"))
-            generate(folder / "folded.onnx", folder / "rtl")
-            ops = graph.operators(folder / "folded.onnx")
+            ops = generated(ops, folder)
             found[name] = ops, network(folder / "rtl", ops, level="-O0", loaded=False), folder
         return found[name]
 
@@ -166,11 +163,10 @@ def test_what_is_no_whole_load_is_refused_and_all_else_stays(built, case):
     assert 3 <= first_new(run.output, answers(ops, frames), answers(others, frames)) < 12
 
 
-def test_rolled_weights_are_of_the_same_structure(built, tmp_path, chain):
+def test_rolled_weights_are_of_the_same_structure(built, tmp_path):
     """The files that a load does not replace are the same bytes, and so is the hash."""
     ops, _, folder = built("block RAM")
-    chain(rolled(ops)).save(str(tmp_path / "folded.onnx"))
-    generate(tmp_path / "folded.onnx", tmp_path / "rtl")
+    generated(rolled(ops), tmp_path)
     both = [read_json(one / "rtl" / "rtl.json")["loads"] for one in (folder, tmp_path)]
     assert both[0]["structure"] == both[1]["structure"] and both[0]["id"] != both[1]["id"]
 
@@ -180,16 +176,16 @@ SCALES = {"first": (np.array([0.5, 0.25, 1.0, 2.0]), np.zeros(4)), "second": (np
 
 
 @pytest.fixture(scope="module")
-def overlays(tmp_path_factory, chain):
+def overlays(tmp_path_factory):
     """{name: accelerator's folder} of two trainings, and of a network of another structure."""
     found = {}
     for name, seed, net in (("first", 0, "LUT RAM"), ("second", 1, "LUT RAM"), ("other", 2, "wide words")):
         ops, (scale, bias) = NETS[net](seed), SCALES.get(name, SCALES["first"])
         number_loads(ops)
         images, folder = pictures(8), tmp_path_factory.mktemp(name)
-        chain(ops).save(str(folder / "folded.onnx"))
+        write_folded(ops, folder)
         scores = scale * answers(graph.operators(folder / "folded.onnx"), images) + bias
-        found[name] = folder_of_network(folder, chain, ops, images, scores, scale, bias)
+        found[name] = folder_of_network(folder, ops, images, scores, scale, bias)
         write_overlay(found[name], folder)
     return found
 

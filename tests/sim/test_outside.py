@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
+from driving import generated
 
 from xnorforge.core import plugins
-from xnorforge.flows.backends.rtl import generate
-from xnorforge.hw import graph
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.cycles.pauses import Pause, Pauses
 from xnorforge.sim import cosim
@@ -30,7 +29,7 @@ def layer(rng, vectors, mw, mh, simd, pe):
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory, chain):
+def built(tmp_path_factory):
     """Two layers with thresholds between them: their weights, thresholds, operators and RTL."""
     rng, folder = np.random.default_rng(4), tmp_path_factory.mktemp("net")
     first, ops = layer(rng, 9, 24, 8, 8, 4)
@@ -39,9 +38,7 @@ def built(tmp_path_factory, chain):
         arrays={"thresholds": steps[:, None]}, in_shape=[9, 8], pe=4, in_bits=5, in_signed=0
     )
     second, more = layer(rng, 9, 8, 10, 4, 5)
-    chain([*ops, bits, *more]).save(str(folder / "folded.onnx"))
-    generate(folder / "folded.onnx", folder / "rtl")
-    ops = graph.operators(folder / "folded.onnx")
+    ops = generated([*ops, bits, *more], folder)
     return (first, steps, second), ops, network(folder / "rtl", ops, level="-O0")
 
 

@@ -17,12 +17,12 @@ PART, DATA = "xc7z020clg400-1", bytes.fromhex("ffffffff aa995566 20000000 300080
 
 
 @pytest.fixture
-def acc(tmp_path, chain, monkeypatch):
+def acc(tmp_path, monkeypatch):
     """A network before its overlay; none of the tools of its board is found."""
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     for name in ("CHIPDB", "PRJXRAY_DB_DIR", "XNORFORGE_OPENXC7"):
         monkeypatch.delenv(name, raising=False)
-    return small_network(tmp_path, chain)
+    return small_network(tmp_path)
 
 
 def routed(acc) -> None:

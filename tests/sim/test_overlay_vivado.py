@@ -30,9 +30,9 @@ INFO = re.compile(
 
 
 @pytest.fixture(scope="module")
-def overlays(tmp_path_factory, chain):
+def overlays(tmp_path_factory):
     """Overlays of one network for a Zynq, a Zynq UltraScale+, and an ECP5."""
-    acc, found = small_network(tmp_path_factory.mktemp("net"), chain), {}
+    acc, found = small_network(tmp_path_factory.mktemp("net")), {}
     for board in (*CASES, "ulx3s"):
         write_json(acc / "fold.json", {"board": board})
         write_overlay(acc, acc.parent)

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from driving import generated
 from PIL import Image
 
 from xnorforge import __main__ as cli
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import MismatchError, UserError
-from xnorforge.flows.backends.rtl import generate
 from xnorforge.hw import boards, graph
 from xnorforge.hw.cycles.pauses import Stall
 from xnorforge.hw.families import _nextpnr
@@ -207,16 +207,14 @@ def device_of(rtl: Path, ops, text: str) -> Device:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory, chain):
+def built(tmp_path_factory):
     """A network by name, its requests driven as bytes; built at the first test that asks."""
     found = {}
 
     def get(name, bench=requests_bench) -> Built:
         if (name, bench) not in found:
             folder = tmp_path_factory.mktemp("net")
-            chain(NETS[name]()).save(str(folder / "folded.onnx"))
-            generate(folder / "folded.onnx", folder / "rtl")
-            ops = graph.operators(folder / "folded.onnx")
+            ops = generated(NETS[name](), folder)
             found[name, bench] = Built(
                 ops, folder / "rtl", device_of(folder / "rtl", ops, bench(ops) + KNOWN)
             )
@@ -340,7 +338,7 @@ def port_of(device: Device, talk: list[tuple[bytes, int]], damage=lambda sent, c
 
 
 @pytest.fixture(scope="module")
-def digits(tmp_path_factory, chain):
+def digits(tmp_path_factory):
     """An accelerator that scores 8x8 digits with random signs, as a build leaves it; a folder with the last
     100 of scikit-learn's; and their scores.
     """
@@ -350,9 +348,8 @@ def digits(tmp_path_factory, chain):
     scores = MAKE["byte_mvu"](
         arrays={"weights": signs > 0}, in_shape=[1, 1, 64], out_shape=[1, 1, 10], **sizes
     )
-    chain([MAKE["window"](ifm=[8, 8, 1], kernel=[8, 8], bits=8), scores]).save(str(folder / "folded.onnx"))
-    generate(folder / "folded.onnx", acc / "rtl")
-    (folder / "folded.onnx").rename(acc / "folded.onnx")
+    acc.mkdir()
+    generated([MAKE["window"](ifm=[8, 8, 1], kernel=[8, 8], bits=8), scores], acc)
     np.savez(folder / "lowered.npz", scale=np.ones(10), bias=np.zeros(10))
     known = {"net": "digits-cnn", "method": "ste", "source": "by hand", "trained_on": "nothing"}
     write_json(folder / "export.json", {"stage": "export", **known})

@@ -5,11 +5,11 @@ import shutil
 
 import numpy as np
 import pytest
+from driving import generated
 
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import MismatchError
-from xnorforge.flows.backends.rtl import generate
 from xnorforge.hw import graph
 from xnorforge.sim import stage
 
@@ -38,12 +38,10 @@ def small():
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory, chain):
+def built(tmp_path_factory):
     """A folder as the stages before `sim` leave it."""
     net = tmp_path_factory.mktemp("net")
-    chain(small()).save(str(net / "folded.onnx"))
-    generate(net / "folded.onnx", net / "rtl")
-    ops = graph.operators(net / "folded.onnx")
+    ops = generated(small(), net)
     images = np.random.default_rng(1).integers(0, 256, (IMAGES, 2, 8, 8)).astype(np.uint8)
     integers = graph.execute(ops[:-1], images)[ops[-2].name]
     labels = integers.argmax(axis=1)

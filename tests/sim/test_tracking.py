@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
+from driving import generated
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import MismatchError
-from xnorforge.flows.backends.rtl import generate
-from xnorforge.hw import graph
 from xnorforge.sim import tracking
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import network
@@ -41,7 +40,7 @@ class Host:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory, chain):
+def built(tmp_path_factory):
     folder, rng = tmp_path_factory.mktemp("net"), np.random.default_rng(0)
     ops = [
         MAKE["threshold"](arrays={"thresholds": np.full((2, 1), 128)}, in_shape=[5, 6, 2], in_bits=8),
@@ -52,9 +51,7 @@ def built(tmp_path_factory, chain):
             mh=1, vectors=16, simd=4, loadable=1
         ),
     ]  # fmt: skip
-    chain(ops).save(str(folder / "folded.onnx"))
-    generate(folder / "folded.onnx", folder / "rtl")
-    ops = graph.operators(folder / "folded.onnx")
+    ops = generated(ops, folder)
     return ops, network(folder / "rtl", ops, level="-O0")
 
 
