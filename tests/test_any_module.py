@@ -27,7 +27,7 @@ from xnorforge.sw.nn import binary, building_blocks, stream
 from xnorforge.sw.training import given, train
 
 from .refusals import says
-from .sw.random_modules import CLASSES, FAMILIES, BiRealNet, random_module
+from .sw.random_modules import CLASSES, BiRealNet, random_module
 
 METHODS = ("ste", "react", "bonn", "rbcn", "layer_priority", "group_net", "ci_bcnn")
 HYPER = {"ci_bcnn": {"steps": 2}}  # mining takes most of the time otherwise
@@ -227,8 +227,3 @@ def test_networks_of_others_train_unchanged(method, name, tmp_path, monkeypatch)
     words = {"method": method, "out": tmp_path, "epochs": 3, **HYPER.get(method, {})}
     trained = xnorforge.train(module, images, labels, **words)
     assert np.isfinite(train.scores(_given.Given(trained), images)).all()
-
-
-def test_every_family_is_met_in_the_quick_tests():
-    drawn = {type(random_module(seed)) for _, seed in QUICK}
-    assert drawn == set(FAMILIES) and {method for method, _ in QUICK} == set(METHODS)

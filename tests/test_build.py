@@ -16,15 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from xnorforge.core import cache, networks, plugins
+from xnorforge.core import cache
 from xnorforge.history import entries
 
 from .documents import ran
-from .refusals import says
 
 ROOT = Path(__file__).parent.parent
-NETS, METHODS = ", ".join(networks.names()), ", ".join(plugins.names("sw.methods"))
-BOARDS = plugins.names("hw.boards")
 WANTED = ["make", "build", "NET=mnist-tfc", "IMAGES=4", "STALLED=2"]
 ACC = Path("out/mnist-tfc/rtl-pynq-z2")
 STAGES = ("export", "lower", "fold", "generate", "sim", "synth", "netlist", "overlay", "report")
@@ -160,23 +157,6 @@ def test_a_build_killed_at_several_points_ends_with_the_same_files(built):
     assert products(again) == products(folder)
 
 
-@pytest.mark.parametrize(
-    ("words", "answer"),
-    [
-        (["BOARD=pynq-z3"], f"BOARD: … 'pynq-z3' … {', '.join(BOARDS)} … 'pynq-z2'"),
-        (["NET=mnist-tfk"], f"NET: … 'mnist-tfk' … {NETS} … 'mnist-tfc'"),
-        (["METHOD=stee"], f"METHOD: … 'stee' … {METHODS} … 'ste'"),
-    ],
-    ids=["board", "net", "method"],
-)
-def test_a_wrong_name_stops_before_anything_is_built(built, words, answer):
-    folder, _ = built
-    done = ran([*WANTED, *words], cwd=folder, env=environment(folder))
-    assert done.returncode == 2
-    says(done.stderr.splitlines()[0], answer)
-    assert "Traceback" not in done.stderr
-
-
 def test_no_compiler_is_one_sentence_with_its_cure(built, tmp_path):
     folder = shutil.copytree(built[0], tmp_path / "copy", symlinks=True, copy_function=shutil.copyfile)
     for tool in ("make", "sh", "mkdir", "cmp", "echo", "test", "perl", "git", "uname"):
@@ -228,12 +208,3 @@ def test_a_change_on_the_real_pipeline_ends_with_its_readers_run(built, name, re
         assert make(folder)[0] == []
     finally:
         file.write_bytes(text)
-
-
-def test_help_names_targets_variables_and_what_is_on_disk():
-    said = ran(["make", "help"], cwd=ROOT, check=True).stdout
-    for target in ("build", "doctor", "train", "sim", "synth", "report", "test", "test-full", "clean"):
-        assert re.search(rf"^ +make {target} +\S", said, re.MULTILINE), target
-    assert re.search(r"^  NET .*mnist-cnn", said, re.MULTILINE)
-    assert re.search(rf"^  BOARD +{' '.join(BOARDS)}$", said, re.MULTILINE)
-    assert re.search(r"^  METHOD +.*\bste\b", said, re.MULTILINE)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from xnorforge.cli import asked
 from xnorforge.cli import make as making
+from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
 from xnorforge.pipeline import clean, options, stages
 from xnorforge.pipeline.request import Request
@@ -154,9 +156,13 @@ def test_a_shell_s_own_words_count_on_the_command_line_only():
     assert making.given_variables({"DATA": "x", "ASKED": "DATA"}) == {"DATA": "x"}
 
 
-def test_help_lists_every_verb_and_every_variable_of_a_build():
+def test_help_lists_every_target_every_variable_of_a_build_and_what_is_on_disk():
     said = make("help").stdout
-    assert all(f"make {verb.name} " in said for verb in options.VERBS)
+    for target in ("test", "test-full", "clean", *(verb.name for verb in options.VERBS)):
+        assert re.search(rf"^ +make {target} +\S", said, re.MULTILINE), target
+    assert re.search(rf"^  BOARD +{' '.join(plugins.names('hw.boards'))}$", said, re.MULTILINE)
+    assert re.search(r"^  NET .*mnist-cnn", said, re.MULTILINE)
+    assert re.search(r"^  METHOD +.*\bste\b", said, re.MULTILINE)
     assert all(f"\n  {one.variable} " in said for one in options.OPTIONS)
 
 

@@ -2,15 +2,12 @@
 
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from xnorforge.core.artifacts import intact, write_json
 from xnorforge.core.errors import UserError
 from xnorforge.pipeline import request
-
-ROOT = Path(__file__).parent.parent
 
 
 def test_out_that_is_a_file_is_refused(tmp_path):

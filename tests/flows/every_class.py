@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import brevitas.nn as qnn
-import brevitas_networks
 import numpy as np
 import onnx
 import torch
@@ -176,12 +175,6 @@ def _of_torch(seed: int, folder: Path, dynamo: bool):
     return folder / "net.onnx", images, None
 
 
-def _brevitas(seed: int, folder: Path):
-    net = brevitas_networks.drawn(seed)
-    net.export(folder / "net.onnx")
-    return folder / "net.onnx", np.random.default_rng(seed).integers(0, 256, (6, *net.shape), np.uint8), None
-
-
 # {class: (seed, folder) -> file, images or vectors of integers, value of one step of them or None}
 CLASSES = {
     "layouts": _layouts,
@@ -192,5 +185,4 @@ CLASSES = {
     "channels last by qonnx": _channels_last,
     "torch": partial(_of_torch, dynamo=False),
     "torch, dynamo": partial(_of_torch, dynamo=True),
-    "brevitas": _brevitas,
 }

@@ -112,6 +112,13 @@ def frames_of(pixels):
     return frames[:, None] if pixels.ndim == 3 else frames
 
 
+def qonnx_scores_of(model, inputs):
+    """What qonnx computes for each of some images, one behind the other."""
+    name, out = model.graph.input[0].name, model.graph.output[0].name
+    alone = inputs.astype(np.float32)[:, None]
+    return np.concatenate([onnx_exec.execute_onnx(model, {name: x})[out] for x in alone])
+
+
 def compare(model, pixels, lo=0, hi=255, scale=1.0):
     """Lower, and hold every quantised activation and the scores against qonnx on integers (N, C, H, W), (N,
     C, L) or (N, F).
@@ -122,8 +129,7 @@ def compare(model, pixels, lo=0, hi=255, scale=1.0):
     frames = frames_of(pixels)
     inputs = pixels.astype(np.float32) * np.float32(scale)
     assert activations_are_equal(graph, model, frames, inputs).compared
-    name, out = model.graph.input[0].name, model.graph.output[0].name
-    wanted = np.concatenate([onnx_exec.execute_onnx(model, {name: x[None]})[out] for x in inputs])
+    wanted = qonnx_scores_of(model, inputs)
     integers = checks.run_all(graph, frames)
     factor, offset = checks.scale_and_bias(graph.output)
     got = factor * integers + offset

@@ -7,9 +7,8 @@ import onnx
 import pipeline
 from graphs import QONNX, Graph, lowered
 
-from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import folded_graph, with_fifos
-from xnorforge.flows.lower import checks, emit
+from xnorforge.flows.lower import checks
 
 
 def folded(model, pixels, folder):
@@ -19,8 +18,7 @@ def folded(model, pixels, folder):
     The scores in `lowered.npz` are those of the integer graph, which knows nothing of operators or of hls4ml.
     """
     graph = lowered(model)
-    scale, bias = checks.scale_and_bias(graph.output)
-    ops = with_fifos(pipeline.smallest(bind(emit.emitted(graph), scale, bias)), {})
+    ops = with_fifos(pipeline.smallest(pipeline.bounds_of(graph)), {})
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(folded_graph(ops, "net"), folder / "folded.onnx")
     frames = pixels.transpose(0, 2, 3, 1) if pixels.ndim == 4 else pixels

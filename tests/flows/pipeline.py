@@ -9,31 +9,63 @@ from datetime import date
 import numpy as np
 import onnx
 import pytest
-from graphs import lowered
-from qonnx.core import onnx_exec
+from graphs import lowered, qonnx_scores_of
 
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import bind
-from xnorforge.flows.fold import folded_graph, with_fifos
+from xnorforge.flows.export import export
+from xnorforge.flows.fold import fold, folded_graph, with_fifos
 from xnorforge.flows.fold.options import adders_of, candidates
 from xnorforge.flows.fold.search import Part, cheapest, options_of
-from xnorforge.flows.lower import checks, emit
+from xnorforge.flows.importing.stage import import_model
+from xnorforge.flows.lower import checks, emit, lower
 from xnorforge.flows.synth import mapping
 from xnorforge.hw import graph as operators
 from xnorforge.sim import cosim, netlist
 from xnorforge.sim.bits import simulate_bits
 from xnorforge.sim.device import network
-from xnorforge.sim.stage import run_network
+from xnorforge.sim.stage import bits_alone, run_network, simulate
 
 IMAGES = 6
+META = {"net": "small", "method": "ste", "source": "a test", "images": "random images"}
 PART = Part(lut=53200, bram36=140, dsp=220)
 SLOW = 200000  # cycles per frame that the search may not exceed: no bound for networks of this size
 
 
-def runs_as_rtl(folder) -> None:
-    """The accelerator of a folder in RTL, on two images."""
+def exported(module, images, folder) -> list[dict]:
+    """Export a network with images without labels and lower it into `folder`; the checks of both."""
+    record = export(module, images, np.full(len(images), -1), folder, META)
+    return [*record["checks"], *lower(folder / "model.onnx", folder / "golden.npz", folder)["checks"]]
+
+
+def imported(file, images, folder, scale: float | None = None) -> dict:
+    """Import a file with images without labels and lower it into `folder`, without a mismatch; the record."""
+    import_model(file, images, [-1] * len(images), folder, scale)
+    record = lower(folder / "model.onnx", folder / "golden.npz", folder)
+    assert all(check["integers"] and not check["mismatches"] for check in record["checks"])
+    return record
+
+
+def simulated(folder, interval: int, images: int, stalled: int, **asked) -> dict:
+    """Fold what was lowered into `folder`, generate and simulate it; the record of the simulation."""
+    fold(folder, "pynq-z2", folder / "acc", interval=interval, **asked)
+    generate(folder / "acc/folded.onnx", folder / "acc/rtl")
+    return simulate(folder / "acc", folder, images=images, stalled=stalled)
+
+
+def bounds_of(integers) -> list:
+    """The operators of an integer graph, not folded."""
+    return bind(emit.emitted(integers), *checks.scale_and_bias(integers.output))
+
+
+def agrees(folder, rtl: bool = False) -> None:
+    """Hold the folded network of a folder against its integers: in bits all images, in RTL two if asked."""
+    found = bits_alone(folder / "acc", folder)
+    assert found["images"] == len(np.load(folder / "golden.npz")["images"]) and not found["mismatches"]
+    if not rtl:
+        return
     generate(folder / "acc/folded.onnx", folder / "acc/rtl")
     ops = operators.operators(folder / "acc/folded.onnx")
     golden, found = np.load(folder / "golden.npz"), np.load(folder / "lowered.npz")
@@ -115,9 +147,7 @@ def proven(model, pixels, seed: int, folder):
     scale, bias = checks.scale_and_bias(integers.output)
     ops, flowing = raced(bind(emit.emitted(integers), scale, bias), pixels, seed, folder)
 
-    name, out = model.graph.input[0].name, model.graph.output[0].name
-    wanted = [onnx_exec.execute_onnx(model, {name: x[None].astype(np.float32)})[out][0] for x in pixels]
-    wanted, got = np.moveaxis(np.float64(wanted), 1, -1), flowing.output
+    wanted, got = np.moveaxis(np.float64(qonnx_scores_of(model, pixels)), 1, -1), flowing.output
     np.testing.assert_array_equal((scale * got[..., : len(scale)] + bias).reshape(wanted.shape), wanted)
     if got.shape[-1] > len(scale):
         np.testing.assert_array_equal(got[:, -1], wanted.reshape(len(wanted), -1).argmax(1))

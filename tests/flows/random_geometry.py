@@ -10,14 +10,12 @@ from pathlib import Path
 
 import numpy as np
 from graphs import Graph
-from pipeline import SLOW, raced, random_foldings, smallest
+from pipeline import SLOW, imported, raced, random_foldings, smallest
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import with_fifos
-from xnorforge.flows.importing.stage import import_model
-from xnorforge.flows.lower import lower
 from xnorforge.hw import graph as operators
 from xnorforge.sim.bits import simulate_bits
 
@@ -306,8 +304,7 @@ def build(net: RandomGeometry, seed: int, folder: Path, rtl: bool = False) -> No
         UserError: refused; from `lower` on, because import lowers too. AssertionError, MismatchError: wrong.
     """
     net.model.save(str(folder / "net.onnx"))
-    import_model(folder / "net.onnx", net.pixels, np.full(IMAGES, -1), folder / "out", 1.0)
-    lower(folder / "out" / "model.onnx", folder / "out" / "golden.npz", folder / "out")
+    imported(folder / "net.onnx", net.pixels, folder / "out", 1.0)
     try:
         _folded_and_run(net, seed, folder, rtl)
     except UserError as error:

@@ -9,15 +9,12 @@ import numpy as np
 import pytest
 import torch
 from brevitas_examples.bnn_pynq import models
-from pipeline import runs_as_rtl
+from pipeline import agrees, imported
 from torch import nn
 
 from xnorforge.core.artifacts import read_json
 from xnorforge.flows.fold import fold
 from xnorforge.flows.importing.modules import export_module
-from xnorforge.flows.importing.stage import import_model
-from xnorforge.flows.lower import lower
-from xnorforge.sim.stage import bits_alone
 
 IMAGES = 20
 NETS = [f"{body}_{bits}" for body in ("tfc", "sfc", "cnv") for bits in ("1w1a", "1w2a", "2w2a")]
@@ -44,13 +41,9 @@ def as_trained(name: str) -> nn.Module:
 def built(file: Path, shape, folder: Path, rtl: bool) -> None:
     """Import, lower, fold, bit simulator, and RTL if asked for: every check without a mismatch."""
     pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, *shape)).astype(np.uint8)
-    import_model(file, pixels, [-1] * IMAGES, folder)
-    record = lower(folder / "model.onnx", folder / "golden.npz", folder)
-    assert all(check["integers"] and not check["mismatches"] for check in record["checks"])
+    imported(file, pixels, folder)
     fold(folder, "ultra96" if "lfc" in file.stem else "pynq-z2", folder / "acc")
-    assert bits_alone(folder / "acc", folder)["images"] == IMAGES
-    if rtl:
-        runs_as_rtl(folder)
+    agrees(folder, rtl)
 
 
 @pytest.mark.full

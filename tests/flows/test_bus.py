@@ -4,15 +4,13 @@ import re
 
 import numpy as np
 import pytest
-from graphs import lowered
 from pipeline import built
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import with_fifos
 from xnorforge.flows.fold.aims import Aim, Search, amounts_of
 from xnorforge.flows.fold.options import Ports
-from xnorforge.flows.lower import checks, emit
+from xnorforge.flows.lower import checks
 from xnorforge.hw import boards
 from xnorforge.hw.graph import enter
 from xnorforge.hw.ops.base import Stream
@@ -24,11 +22,9 @@ from .test_frame_per_cycle import mlp
 BOARD = boards.load("pynq-z2")
 
 
-def bounds_of(*widths, seed=1):
+def bounds_of(*widths):
     """A dense network on signed bytes, its integers, and random vectors."""
-    model, rng = mlp(seed, *widths)
-    integers = lowered(model, lo=-128, hi=127)
-    bounds = bind(emit.emitted(integers), *checks.scale_and_bias(integers.output))
+    integers, bounds, rng = mlp(1, *widths)
     return bounds, integers, rng.integers(-128, 128, (40, widths[0]))
 
 

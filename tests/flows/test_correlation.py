@@ -8,8 +8,9 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from brevitas.nn import QuantConv2d, QuantIdentity
+from brevitas.nn import QuantIdentity
 from brevitas.quant.binary import SignedBinaryActPerTensorConst
+from pipeline import exported
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 from torch import nn
@@ -20,9 +21,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.flows import report
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import bind
-from xnorforge.flows.export import export
 from xnorforge.flows.fold import fold
-from xnorforge.flows.lower import lower
 from xnorforge.flows.synth import synthesise
 from xnorforge.hw import graph
 from xnorforge.hw.ops._loads import LoadChain
@@ -35,9 +34,8 @@ from xnorforge.sim.stage import simulate
 
 from ..refusals import refused as sentence
 from ..refusals import says
-from .test_maps import BINARY, Pixels
-
-META = {"net": "tracker", "method": "ste", "source": "a test", "images": "random images"}
+from .test_maps import Pixels
+from .test_maps import layer as padded
 
 
 class Template(nn.Module):
@@ -55,14 +53,7 @@ def sign():
     return QuantIdentity(act_quant=SignedBinaryActPerTensorConst, scaling_const=1.0)
 
 
-def layer(inputs, outputs, stride=1, pool=1):
-    """Binary convolution, batch norm on a binary grid, sign, [maximum of bits]; nothing pads."""
-    norm = nn.BatchNorm2d(outputs, eps=0.0)
-    with torch.no_grad():
-        norm.running_mean.copy_((torch.randn(outputs) * 3).round() + 0.5)
-        norm.weight.copy_(torch.randn(outputs).sign())
-    parts = [QuantConv2d(inputs, outputs, 3, stride=stride, **BINARY), norm, sign()]
-    return nn.Sequential(*parts, *([nn.MaxPool2d(pool)] if pool > 1 else []))
+layer = partial(padded, pad=0)
 
 
 def tracker(widths, size, seed=1):
@@ -77,8 +68,7 @@ def tracker(widths, size, seed=1):
 
 def laid(folder, module, images, interval, board="pynq-z2"):
     """Every stage up to the RTL; the operators."""
-    export(module, images, np.full(len(images), -1), folder, META)
-    lower(folder / "model.onnx", folder / "golden.npz", folder)
+    exported(module, images, folder)
     acc = folder / "acc"
     fold(folder, board, acc, interval=interval)
     generate(acc / "folded.onnx", acc / "rtl")
@@ -207,8 +197,7 @@ def refused(tmp_path, *parts, writable=None):
     torch.manual_seed(1)
     module = nn.Sequential(Pixels(), *parts).eval()
     images = np.random.default_rng(2).integers(0, 256, (2, 3, 12, 12), np.uint8)
-    export(module, images, np.full(2, -1), tmp_path, META)
-    return sentence(lambda: lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path))
+    return sentence(lambda: exported(module, images, tmp_path))
 
 
 class Padded(Template):
@@ -243,7 +232,7 @@ def test_a_template_that_is_no_weight_of_a_convolution_is_refused(tmp_path):
 
     module = nn.Sequential(Pixels(), Other(3, 1)).eval()
     with pytest.raises(UserError) as error:
-        export(module, np.zeros((1, 3, 4, 4), np.uint8), np.array([-1]), tmp_path, META)
+        exported(module, np.zeros((1, 3, 4, 4), np.uint8), tmp_path)
     says(error, "export: … 1.template … F.conv2d")
 
 

@@ -5,13 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from eight_bit_nets import drawn
+from pipeline import exported, simulated
 
 from xnorforge.core.artifacts import read_json
-from xnorforge.flows.backends.rtl import generate
-from xnorforge.flows.export import export
-from xnorforge.flows.fold import fold
-from xnorforge.flows.lower import lower
-from xnorforge.sim.stage import simulate
 from xnorforge.sw.methods import base
 from xnorforge.sw.nn import building_blocks
 
@@ -22,10 +18,8 @@ def lowered(name: str, folder: Path) -> dict:
     """The record of the lowering of the network of a method; its files up to the integers in `folder`."""
     module = building_blocks.as_trained(drawn(base.create(name)))
     images = np.random.default_rng(0).integers(0, 256, (64, 3, 8, 8), np.uint8)
-    meta = {"net": "small", "method": "ste", "source": "a test", "images": "64 random images"}
-    (same,) = export(module, images, np.full(64, -1), folder, meta)["checks"]
+    same, *_ = exported(module, images, folder)
     assert (same["images"], same["integers"], same["mismatches"]) == (64, 640, 0)
-    lower(folder / "model.onnx", folder / "golden.npz", folder)
     return read_json(folder / "lower.json")
 
 
@@ -42,8 +36,6 @@ def test_module_qonnx_integers_and_finn_agree(tmp_path, name):
 )
 def test_the_rtl_gives_the_integers_at_the_pace_of_the_slowest_operator(tmp_path, name):
     lowered(name, tmp_path)
-    fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=4000)
-    generate(tmp_path / "acc/folded.onnx", tmp_path / "acc/rtl")
-    proven = simulate(tmp_path / "acc", tmp_path, images=6, stalled=2)
+    proven = simulated(tmp_path, 4000, 6, 2)
     assert all(check["mismatches"] == 0 for check in proven["checks"])
     assert proven["interval"] == proven["interval_bound"]

@@ -4,13 +4,11 @@ cure that works. No ending gets through `lower` and is refused by a later stage.
 
 import numpy as np
 import pytest
-from graphs import Graph
+from graphs import Graph, qonnx_scores_of
 from onnx import TensorProto
 from pipeline import proven
-from qonnx.core import onnx_exec
 from scipy import special
 
-from xnorforge.core.accuracy import of_stage
 from xnorforge.core.artifacts import write_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.fold import fold
@@ -232,9 +230,7 @@ def lowered(folder):
 @pytest.mark.parametrize("name", BUILT)
 def test_an_ending_is_built_and_the_bit_simulator_gives_the_scores_of_qonnx(tmp_path, name):
     model, images = exported(tmp_path, *BUILT[name])
-    given, out = model.graph.input[0].name, model.graph.output[0].name
-    runs = (onnx_exec.execute_onnx(model, {given: x[None].astype(np.float32)})[out] for x in images)
-    scores = np.concatenate(list(runs))
+    scores = qonnx_scores_of(model, images)
     assert scores.shape == (IMAGES, *BUILT[name][1])
     np.savez(tmp_path / "golden.npz", images=images, labels=np.zeros(IMAGES, int), scores=scores)
     lowered(tmp_path)
@@ -267,9 +263,7 @@ def test_a_function_of_the_scores_is_left_to_the_host(tmp_path, name):
     scores = np.load(out / "golden.npz")["scores"]
     assert scores.shape == (IMAGES, *BUILT[ending][1])
     if "arg_max" not in function and "top_k" not in function:
-        given, result = model.graph.input[0].name, model.graph.output[0].name
-        runs = (onnx_exec.execute_onnx(model, {given: x[None].astype(np.float32)})[result] for x in images)
-        scores = np.concatenate(list(runs))
+        scores = qonnx_scores_of(model, images)
     np.savez(tmp_path / "golden.npz", images=images, labels=np.zeros(IMAGES, int), scores=scores)
     for folder in (out, tmp_path):
         found = lowered(folder)
@@ -335,20 +329,3 @@ def test_the_rtl_of_an_ending_gives_the_scores_of_qonnx_and_the_index(tmp_path, 
     images = np.random.default_rng(2).integers(0, 256, (IMAGES, *SHAPE))
     ops, flowing = proven(make().model(shape), images, 1, tmp_path)  # which compares scores and index
     assert ops[-1].indices == indices and flowing.output.size == IMAGES * (np.prod(shape) + indices)
-
-
-@pytest.mark.parametrize("name", ["average", "average, flatten", "map"])
-def test_networks_that_end_in_one_pixel_or_in_a_map_are_imported(tmp_path, name):
-    _, images = exported(tmp_path, *BUILT[name])
-    out = tmp_path / "out"
-    out.mkdir()
-    record = import_model(tmp_path / "model.onnx", images, np.arange(IMAGES), out, 1.0)
-    assert np.load(out / "golden.npz")["scores"].shape == (IMAGES, *BUILT[name][1])
-    assert [row["images"] for row in record["accuracy"]] == ([] if name == "map" else [IMAGES])
-    assert all(0 <= row["top1"] <= 100 for row in record["accuracy"])
-
-
-def test_one_pixel_of_scores_counts_like_a_vector_of_them():
-    scores, labels = np.random.default_rng(3).normal(size=(50, 5)), np.arange(50) % 5
-    vector, cell = (of_stage("x", scores.reshape(50, 5, *image), labels, "y") for image in ((), (1, 1)))
-    assert vector == cell and vector[0]["correct"] == (scores.argmax(1) == labels).sum()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pipeline import imported
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
@@ -18,7 +19,6 @@ from xnorforge.flows.backends.finn import finn as build
 from xnorforge.flows.export import export
 from xnorforge.flows.finn_execution import start_finn_builder
 from xnorforge.flows.fold import fold
-from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
 from xnorforge.flows.lower.nodes import DOMAIN
 from xnorforge.hw import boards, graph
@@ -377,8 +377,7 @@ def test_finn_s_design_gives_the_integers_of_a_random_binary_network(seed, tmp_p
     net = Binary(seed)
     net.model.save(str(tmp_path / "net.onnx"))
     images = np.random.default_rng(seed).integers(0, 256, (8, *net.pixels.shape[1:]), np.uint8)
-    import_model(tmp_path / "net.onnx", images, np.full(8, -1), tmp_path, 1.0)
-    lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
+    imported(tmp_path / "net.onnx", images, tmp_path, 1.0)
     fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=600)
     try:
         checks = finn(tmp_path, tmp_path / "acc")["checks"]

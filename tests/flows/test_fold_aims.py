@@ -12,7 +12,7 @@ from math import ceil
 import numpy as np
 import pytest
 from graphs import Graph, lowered
-from pipeline import seeds
+from pipeline import bounds_of, seeds
 from random_graphs import RandomGraph
 
 from xnorforge.core.errors import UserError
@@ -23,7 +23,7 @@ from xnorforge.flows.fold.fifo_sizing import depth_of, fifo_before, frame_latenc
 from xnorforge.flows.fold.loading import as_loadable
 from xnorforge.flows.fold.options import RESOURCES, Options, candidates, converters, extents
 from xnorforge.flows.fold.search import NO_LIMIT, Part, Price, cheapest, options_of
-from xnorforge.flows.lower import checks, emit
+from xnorforge.flows.lower import emit
 from xnorforge.flows.report import provenance
 from xnorforge.hw import boards
 from xnorforge.hw.parts import estimates_of
@@ -44,8 +44,7 @@ def test_a_part_with_too_few_multipliers_is_named_by_them():
         graph.real("Conv", graph.weights(3, 2, 3, 3), kernel_shape=[3, 3]).real("Mul", factor)
         ends.append(graph.at)
     model = graph.node("Add", inputs=ends).quant(0.21, 8).model((3, 2, 2))
-    given = lowered(model)
-    bounds = bind(emit.emitted(given), *checks.scale_and_bias(given.output))
+    bounds = bounds_of(lowered(model))
     small = replace(BOARD, capacity=BOARD.capacity | {"dsp": 1})
     assert amounts_of(Search(bounds, BOARD).chosen(Aim(100, "", {}, "")))["dsp"] > 1
     with pytest.raises(UserError, match=r"\b[2-9] DSP"):

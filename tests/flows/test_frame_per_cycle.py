@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 from graphs import Graph, lowered
-from pipeline import built, mapped_cells, smallest, with_adders
+from pipeline import bounds_of, built, mapped_cells, smallest, with_adders
 from random_graphs import Chain
 
-from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import with_fifos
 from xnorforge.flows.fold.aims import Aim, Search, amounts_of
 from xnorforge.flows.fold.fifo_sizing import frame_latency
-from xnorforge.flows.lower import checks, emit
+from xnorforge.flows.lower import checks
 from xnorforge.flows.synth.cells import resources
 from xnorforge.hw import boards
 from xnorforge.hw.graph import enter
@@ -18,12 +17,14 @@ from xnorforge.sim import cosim
 
 
 def mlp(seed: int, *widths: int):
-    """Signed 8-bit features, binary layers, scores of one scale."""
+    """Integers and operators of signed 8-bit features, binary layers, scores of one scale; a generator."""
     rng, graph, size = np.random.default_rng(seed), Graph((widths[0],), seed).quant(1.0, 8), widths[0]
     for width in widths[1:-1]:
         graph.node("MatMul", graph.weights(size, width)).norm(width).sign()
         size = width
-    return graph.node("MatMul", graph.weights(size, widths[-1])).model((widths[-1],)), rng
+    model = graph.node("MatMul", graph.weights(size, widths[-1])).model((widths[-1],))
+    integers = lowered(model, lo=-128, hi=127)
+    return integers, bounds_of(integers), rng
 
 
 def run_exactly(integers, ops, vectors, folder) -> tuple[list, int]:
@@ -55,9 +56,7 @@ def same(integers, device, vectors) -> int:
     ],
 )
 def test_a_frame_per_cycle_with_its_index(widths, frames, tmp_path):
-    model, rng = mlp(1, *widths)
-    integers = lowered(model, lo=-128, hi=127)
-    bounds = bind(emit.emitted(integers), *checks.scale_and_bias(integers.output))
+    integers, bounds, rng = mlp(1, *widths)
     ops, vectors = smallest(bounds, 1), rng.integers(-128, 128, (frames, widths[0]))
     run_exactly(integers, with_fifos(ops, {}), vectors, tmp_path)
 
@@ -73,9 +72,7 @@ def test_a_frame_per_cycle_with_its_index(widths, frames, tmp_path):
 )
 def test_registers_are_left_out_for_a_latency(widths, asked, clock, cycles, frames, tmp_path):
     """Of any pace of input and output; the board's clock has 100 MHz."""
-    model, rng = mlp(1, *widths)
-    integers = lowered(model, lo=-128, hi=127)
-    bounds = bind(emit.emitted(integers), *checks.scale_and_bias(integers.output))
+    integers, bounds, rng = mlp(1, *widths)
     found = Search(
         bounds,
         boards.at_clock(boards.load("pynq-z2"), clock),
@@ -101,7 +98,7 @@ def test_random_networks_at_their_smallest_interval_with_and_without_a_latency(s
     """
     net, board = Chain(seed), boards.load("pynq-z2")
     integers = lowered(net.model)
-    bounds = bind(emit.emitted(integers), *checks.scale_and_bias(integers.output))
+    bounds = bounds_of(integers)
 
     def searched(some, adders):
         return Search(some, board, finish=lambda ops, _most=0: with_fifos(ops, {}), adders=adders)
@@ -127,9 +124,7 @@ def test_random_networks_at_their_smallest_interval_with_and_without_a_latency(s
 @pytest.mark.full
 def test_rtl_and_netlist_of_a_jet_tagger_answer_ten_thousand_frames_in_six_cycles(tmp_path):
     """A frame per cycle and with gaps, in 3,200 LUTs of the 7 series, ready included."""
-    model, rng = mlp(1, 16, 64, 32, 32, 5)
-    integers = lowered(model, lo=-128, hi=127)
-    bounds = bind(emit.emitted(integers), *checks.scale_and_bias(integers.output))
+    integers, bounds, rng = mlp(1, 16, 64, 32, 32, 5)
     found = Search(
         bounds, boards.load("pynq-z2"), finish=lambda ops, _most=0: with_fifos(ops, {}), adders=True
     )

@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 from graphs import Graph, compare, lowered
-from pipeline import proven
+from pipeline import bounds_of, proven
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.bind import bind
-from xnorforge.flows.lower import checks, emit
 
 PIXELS = np.random.default_rng(5).integers(0, 256, (4, 3, 6, 5))
 
@@ -42,8 +40,7 @@ def padded(graph, value, *pads):
 
 def operators(model):
     """Names of the operators that a network is bound to."""
-    graph = lowered(model)
-    return [one.op for one in bind(emit.emitted(graph), *checks.scale_and_bias(graph.output))]
+    return [one.op for one in bounds_of(lowered(model))]
 
 
 @pytest.mark.parametrize("groups", [1, later(3)])

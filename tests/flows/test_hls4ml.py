@@ -378,13 +378,3 @@ def test_a_vitis_that_does_not_synthesise_is_an_error(small, tmp_path, tool, tex
     with pytest.raises(UserError) as error:
         vitis.run_vitis(tmp_path / "project")
     says(error, said)
-
-
-# Random networks.
-def expressible(acc):
-    """Whether hls4ml can express a network, or the reason."""
-    try:
-        convert_operators(graph.operators(acc / "folded.onnx"), "io_stream", lambda *_: [1])
-    except UserError as error:
-        return str(error)
-    return None

@@ -5,6 +5,7 @@ import onnx
 import pytest
 from graphs import Graph
 from onnx import TensorProto, helper, numpy_helper
+from pipeline import imported
 
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
@@ -151,27 +152,13 @@ def test_networks_that_end_in_an_image_count_classes_only_where_there_are_some(t
         assert record["accuracy"] == []
 
 
-def test_an_integer_input_needs_no_scale(tmp_path):
-    graph = Graph((3, 6, 6))
-    model = graph.node("Conv", graph.weights(4, 3, 3, 3)).sign().node("Flatten").model((64,))
-    from qonnx.core.datatype import DataType
-
-    model.set_tensor_datatype(model.graph.input[0].name, DataType["UINT8"])
-    model.save(str(tmp_path / "net.onnx"))
-    made = import_model(tmp_path / "net.onnx", images(3, (3, 6, 6)), [-1] * 3, tmp_path / "out")
-    assert made["input"]["scale"] == 1.0 and made["accuracy"] == []
-
-
 def built(tmp_path, graph, output, pixels, change=None):
     """Import and lower a hand-written graph without a mismatch; returns the record."""
     proto = graph.onnx(output)
     if change:
         change(proto)
     onnx.save(proto, tmp_path / "net.onnx")
-    import_model(tmp_path / "net.onnx", pixels, [-1] * len(pixels), tmp_path / "out")
-    record = lower(tmp_path / "out/model.onnx", tmp_path / "out/golden.npz", tmp_path / "out")
-    assert not any(check["mismatches"] for check in record["checks"])
-    return record
+    return imported(tmp_path / "net.onnx", pixels, tmp_path / "out")
 
 
 def refusal(tmp_path, graph, output, shape=(4, 6, 6), change=None):

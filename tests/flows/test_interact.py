@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 from onnx import TensorProto, helper
+from pipeline import exported, simulated
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import qonnx_make_model
 
-from xnorforge.flows import export, fold
+from xnorforge.core.artifacts import read_json
+from xnorforge.flows import fold
 from xnorforge.flows.backends import rtl
-from xnorforge.flows.lower import graph, integers, lower
-from xnorforge.sim import stage
+from xnorforge.flows.lower import graph, integers
 from xnorforge.sw.methods import ci_bcnn, ste
 from xnorforge.sw.tasks.base import task_of
 
@@ -60,11 +61,9 @@ def test_a_network_with_edges_in_every_layer_is_exact_down_to_rtl(net, count, un
     record = lowered(net, count, 0.1, tmp_path, ci_bcnn.Method(unit=unit))
     assert [check["mismatches"] for check in record["checks"]] == [0, 0, 0]
     assert list(record["own_nodes"].values()).count("Interact") == 3
-    acc = tmp_path / "acc"
-    folded = fold.fold(tmp_path, "pynq-z2", acc, interval=8192)
+    proven = simulated(tmp_path, 8192, 4, 2)
+    folded = read_json(tmp_path / "acc/fold.json")
     assert [one["op"] for one in folded["operators"]].count("Interact") == 3
-    rtl.generate(acc / "folded.onnx", acc / "rtl")
-    proven = stage.simulate(acc, tmp_path, images=4, stalled=2)
     assert len(proven["checks"]) >= 4 and not any(check["mismatches"] for check in proven["checks"])
     assert proven["interval"] == folded["interval_bound"]
 
@@ -100,9 +99,8 @@ def lowered(net, count, share, folder, method=None):
                 part.norm.weight.normal_(0.4, 1)
                 part.norm.running_mean.normal_(0, 8)
     images = np.random.default_rng(0).integers(0, 256, (count, *task_of(net).shape), np.uint8)
-    meta = {"net": net, "method": "ci_bcnn", "source": "here", "images": "random"}
-    export.export(chosen.deploy(net, module), images, np.full(count, -1), folder, meta)
-    return lower(folder / "model.onnx", folder / "golden.npz", folder)
+    exported(chosen.deploy(net, module), images, folder)
+    return read_json(folder / "lower.json")
 
 
 def refused(weights, scale, influence):

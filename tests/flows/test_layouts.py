@@ -7,13 +7,11 @@ from math import prod
 import numpy as np
 import pytest
 from graphs import Graph
-from pipeline import raced, seeds
+from pipeline import imported, raced, seeds
 
 import xnorforge
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import bind_folder
-from xnorforge.flows.importing.stage import import_model
-from xnorforge.flows.lower import lower
 
 IMAGES = 4
 
@@ -135,9 +133,7 @@ def test_a_network_with_its_elements_in_any_order_is_built_exactly(seed, tmp_pat
     """RTL and bit simulator, at any pace, against the scores of qonnx."""
     drawn = Drawn(seed)
     drawn.graph.model(drawn.shape).save(str(tmp_path / "net.onnx"))
-    import_model(tmp_path / "net.onnx", drawn.images, np.full(IMAGES, -1), tmp_path, 1.0)
-    record = lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
-    assert not any(check["mismatches"] for check in record["checks"])
+    imported(tmp_path / "net.onnx", drawn.images, tmp_path, 1.0)
     golden, lowered = np.load(tmp_path / "golden.npz"), np.load(tmp_path / "lowered.npz")
     _, flowing = raced(bind_folder(tmp_path), golden["images"], seed, tmp_path)
     got = flowing.output[..., : lowered["integers"].shape[-1]].reshape(lowered["integers"].shape)

@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 from graphs import lowered
 from op_examples.drawn import seeded
-from pipeline import random_foldings, seeds, smallest
+from pipeline import bounds_of, random_foldings, seeds, smallest
 from random_graphs import NestedSums, RandomGraph
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.bind import OPS, bind
+from xnorforge.flows.bind import OPS
 from xnorforge.flows.fold.fifo_sizing import SKID, depth_of, fifo_before, with_fifos
 from xnorforge.flows.fold.options import candidates
-from xnorforge.flows.lower import checks, emit
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.cycles.pauses import Pause, Pauses
 from xnorforge.hw.ops import _timing
@@ -26,7 +25,7 @@ FRAMES = 64
 def folded(seed: int, kind: type[RandomGraph] = RandomGraph) -> list[HwOp]:
     """A random graph, folded at random, without FIFOs."""
     integers = lowered(kind(seed).model)
-    bounds = bind(emit.emitted(integers), *checks.scale_and_bias(integers.output))
+    bounds = bounds_of(integers)
     rng = np.random.default_rng(seed)
     widest = max(min(op.cycles() for op in candidates(bound, {})) for bound in bounds)
     return smallest(bounds, widest, random_foldings(bounds, rng))

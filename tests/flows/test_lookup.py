@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from graphs import Graph, compare, lowered
 from onnx import TensorProto
-from pipeline import built, mapped_cells, smallest
+from pipeline import bounds_of, built, mapped_cells, smallest
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import with_fifos
-from xnorforge.flows.lower import checks, emit
+from xnorforge.flows.lower import checks
 from xnorforge.flows.lower.exactness import is_exact
 from xnorforge.sim import cosim
 
@@ -57,8 +56,7 @@ def test_tables_are_lowered_exactly_and_addresses_are_not_built(shape, many, bit
 
 def test_rtl_looks_up_a_frame_per_cycle_at_any_pace(tmp_path):
     integers = lowered(neurons(0, (24,), 12, 6))
-    bounds = bind(emit.emitted(integers), *checks.scale_and_bias(integers.output))
-    device, ops = built(with_fifos(smallest(bounds, 1), {}), tmp_path)
+    device, ops = built(with_fifos(smallest(bounds_of(integers), 1), {}), tmp_path)
     assert [type(op).__name__ for op in ops].count("Lookup") == 2
     frames = np.random.default_rng(1).integers(0, 256, (200, 24))
     wanted = checks.run_all(integers, frames).reshape(len(frames), -1)
@@ -71,8 +69,7 @@ def test_rtl_looks_up_a_frame_per_cycle_at_any_pace(tmp_path):
 @pytest.mark.full
 def test_the_netlist_looks_up_what_the_rtl_does(tmp_path):
     integers = lowered(neurons(0, (24,), 12, 6))
-    bounds = bind(emit.emitted(integers), *checks.scale_and_bias(integers.output))
-    _, ops = built(with_fifos(smallest(bounds, 1), {}), tmp_path)
+    _, ops = built(with_fifos(smallest(bounds_of(integers), 1), {}), tmp_path)
     device, _ = mapped_cells(tmp_path, ops)
     frames = np.random.default_rng(2).integers(0, 256, (2000, 24))
     run = cosim.run(device, frames, stall=0.4, seed=2)

@@ -187,8 +187,6 @@ KERNELS, STEP = (4, 4, 3, 3), (np.float32(0.25), np.int8(0))
 PER_OUTPUT = np.reshape([1.0, 0.5, 2.0, 0.25, 1.5, 3.0, 1.0], (7, 1))
 FORMS = {  # of matrices and convolutions behind bits (4, 6, 6)
     "Gemm": lambda g: g.node("Flatten").real("Gemm", g.weights(7, 144), g.rng.integers(-5, 5, 7), transB=1),
-    "factors of Gemm": lambda g: g.node("Flatten").real(
-        "Gemm", g.weights(144, 7), g.rng.integers(-5, 5, 7), alpha=0.5, beta=2.0),
     "MatMul": lambda g: g.node("Flatten").node("MatMul", g.weights(144, 7)),
     "MatMul of pixels": lambda g: g.node("MatMul", g.weights(6, 3)).sign().node("Flatten").node(
         "MatMul", g.weights(72, 7)),

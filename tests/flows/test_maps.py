@@ -10,13 +10,13 @@ import pytest
 import torch
 from brevitas.nn import QuantConv2d, QuantIdentity
 from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
+from pipeline import exported, simulated
 from torch import nn
 
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import Bound
-from xnorforge.flows.export import export
 from xnorforge.flows.fold import fold
 from xnorforge.flows.lower import lower
 from xnorforge.flows.synth import synthesise
@@ -25,12 +25,10 @@ from xnorforge.hw.ops.arg_max.bind import arg_max, keys
 from xnorforge.sim import cosim
 from xnorforge.sim.device import network
 from xnorforge.sim.netlist import simulate_netlist
-from xnorforge.sim.stage import simulate
 from xnorforge.sw.nn.binary import EightWeights
 
 from ..refusals import says
 
-META = {"net": "map", "method": "ste", "source": "a test", "images": "random images"}
 IMAGES = 6
 BINARY = {"weight_quant": SignedBinaryWeightPerTensorConst, "weight_scaling_const": 1.0, "bias": False}
 
@@ -129,8 +127,7 @@ def lay(folder, name):
     """Export and lower a network; its module and pictures."""
     shape, module = net(name)
     images = np.random.default_rng(2).integers(0, 256, (IMAGES, *shape), np.uint8)
-    export(module, images, np.full(IMAGES, -1), folder, META)
-    lower(folder / "model.onnx", folder / "golden.npz", folder)
+    exported(module, images, folder)
     return module, images
 
 
@@ -150,16 +147,13 @@ def test_every_stage_gives_the_map_of_the_module(tmp_path, name):
     np.testing.assert_array_equal(got.transpose(0, 3, 1, 2), wanted)
     np.testing.assert_array_equal(np.load(tmp_path / "golden.npz")["scores"], wanted)
 
-    acc = tmp_path / "acc"
-    fold(tmp_path, "pynq-z2", acc, interval=5000)
-    generate(acc / "folded.onnx", acc / "rtl")
-    record = simulate(acc, tmp_path, stalled=IMAGES)
+    record = simulated(tmp_path, 5000, IMAGES, IMAGES)
     checks = [*read_json(tmp_path / "lower.json")["checks"], *record["checks"]]
     assert all(check["integers"] > 0 and check["mismatches"] == 0 for check in checks)
     assert [check["integers"] for check in record["checks"][:3]] == [wanted.size] * 3 and record[
         "accuracy"
     ] == []
-    ops = graph.operators(acc / "folded.onnx")
+    ops = graph.operators(tmp_path / "acc/folded.onnx")
     kinds = [type(op).__name__ for op in ops]
     if name.startswith("rates"):
         assert "Fork" not in kinds and "Join" not in kinds
@@ -176,10 +170,9 @@ def labels_of(tmp_path, scale=None, bias=None):
     reference |= {key: np.array(x) for key, x in (("scale", scale), ("bias", bias)) if x is not None}
     np.savez(tmp_path / "lowered.npz", **reference)
     acc = tmp_path / "acc"
-    record = fold(tmp_path, "pynq-z2", acc, interval=5000, output="labels")
+    checks = simulated(tmp_path, 5000, IMAGES, IMAGES, output="labels")["checks"]
+    record = read_json(acc / "fold.json")
     assert record["output"] == "labels" and record["operators"][-1]["op"] == "ArgMax"
-    generate(acc / "folded.onnx", acc / "rtl")
-    checks = simulate(acc, tmp_path, stalled=IMAGES)["checks"]
     added = len(np.unique(reference["bias"])) > 1  # by the index, whose constants are tried alone
     assert len(checks) == 7 + added and not any(check["mismatches"] for check in checks)
     assert checks[1]["integers"] == IMAGES * 6 * 6
@@ -264,9 +257,8 @@ def test_a_map_that_differs_in_one_place_is_found_at_its_place(tmp_path):
 def test_a_flattened_map_is_a_vector_of_scores_in_the_networks_order(tmp_path):
     shape, module = net("strided-padded-dilated-pooled")
     images = np.random.default_rng(0).integers(0, 256, (2, *shape)).astype(np.uint8)
-    export(nn.Sequential(module, nn.Flatten()).eval(), images, np.full(2, -1), tmp_path, META)
-    record = lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
-    assert not any(check["mismatches"] for check in record["checks"])
+    checks = exported(nn.Sequential(module, nn.Flatten()).eval(), images, tmp_path)
+    assert not any(check["mismatches"] for check in checks)
 
 
 @pytest.mark.full

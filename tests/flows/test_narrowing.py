@@ -6,10 +6,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from graphs import Graph, compare, lowered
+from pipeline import bounds_of
 
 from xnorforge.core.errors import MismatchError
-from xnorforge.flows.bind import bind
-from xnorforge.flows.lower import checks, emit
 from xnorforge.flows.lower.exactness import is_exact, next_to
 from xnorforge.flows.lower.narrowing import narrowed, some_between
 from xnorforge.flows.lower.values import Leaf, common_grid, exact
@@ -117,7 +116,7 @@ def test_a_narrowed_residual_network_equals_qonnx_and_the_exact_network(seed, te
     (one,) = graph.narrowed.values()
     assert one.after <= 28 < 50 <= one.before
     assert is_exact(graph, model, pixels.transpose(0, 2, 3, 1))["mismatches"] == 0
-    bind(emit.emitted(graph), *checks.scale_and_bias(graph.output))
+    bounds_of(graph)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 from graphs import compare, frames_of
-from pipeline import proven, seeds, smallest
+from pipeline import bounds_of, proven, seeds, smallest
 from random_graphs import Chain, NestedSums, Products, RandomGraph, still
 
-from xnorforge.flows.bind import bind
-from xnorforge.flows.lower import checks, emit
+from xnorforge.flows.lower import checks
 from xnorforge.sim.bits import simulate_bits
 
 
@@ -41,7 +40,7 @@ def test_what_never_changes_is_built_in_front_of_every_operator(draws):
     for seed in draws:
         net = still((RandomGraph, NestedSums, Products, Chain)[seed % 4])(seed)
         integers = compare(net.model, net.pixels)
-        ops = smallest(bind(emit.emitted(integers), *checks.scale_and_bias(integers.output)))
+        ops = smallest(bounds_of(integers))
         wanted, found = checks.run_all(integers, frames_of(net.pixels)), simulate_bits(ops, net.pixels)
         found = found.reshape(len(wanted), -1)[:, : wanted[0].size]  # without the index of the class
         np.testing.assert_array_equal(found, wanted.reshape(len(wanted), -1), err_msg=f"seed {seed}")

@@ -15,7 +15,7 @@ from brevitas.export import export_qonnx
 from graphs import Graph, lowered
 from mapped import as_estimated_and_as_contracted
 from onnx import helper
-from pipeline import proven
+from pipeline import imported, proven
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
@@ -23,8 +23,6 @@ from xnorforge.core.errors import UserError
 from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import bind_folder
 from xnorforge.flows.fold import fold
-from xnorforge.flows.importing.stage import import_model
-from xnorforge.flows.lower import lower
 from xnorforge.flows.lower.registry import MAKERS
 from xnorforge.flows.synth.content import layer_files
 from xnorforge.hw.cycles import CycleModel
@@ -88,12 +86,11 @@ def test_a_recurrent_layer_is_named(kind):
 
 
 def lowered_gated(seed: int, folder, **sizes):
-    """A gated unit of these sizes, lowered into a folder, and its sequences."""
+    """A gated unit of these sizes, lowered into a folder."""
     onnx.save(gated(seed, **sizes).model, folder / "net.onnx")
     length = sizes["steps"] * sizes["features"]
     sequences = np.random.default_rng(seed).integers(0, 256, (20, length), np.uint8)
-    import_model(folder / "net.onnx", sequences, [-1] * 20, folder, input_scale=1.0)
-    return lower(folder / "model.onnx", folder / "golden.npz", folder), sequences
+    imported(folder / "net.onnx", sequences, folder, 1.0)
 
 
 @pytest.mark.parametrize("draws", [2, pytest.param(30, marks=pytest.mark.full)])
@@ -225,8 +222,7 @@ def test_an_unrolled_network_of_brevitas_is_one_cell(kind, tmp_path):
     )
     export_qonnx(network, torch.zeros(1, length), str(tmp_path / "net.onnx"))
     sequences = np.random.default_rng(0).integers(0, 256, (100, length), np.uint8)
-    import_model(tmp_path / "net.onnx", sequences, [-1] * 100, tmp_path, input_scale=1.0)
-    lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
+    imported(tmp_path / "net.onnx", sequences, tmp_path, 1.0)
     record = fold(tmp_path, "pynq-z2", tmp_path / "acc", interval=4096)
     assert [row["op"] for row in record["operators"] if row["op"] not in WIRING] == ["Loop", "ByteMvu"]
     generate(tmp_path / "acc" / "folded.onnx", tmp_path / "rtl")

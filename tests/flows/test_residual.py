@@ -3,18 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from pipeline import exported, simulated
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.artifacts import read_json
 from xnorforge.flows.backends.finn import finn
-from xnorforge.flows.backends.rtl import generate
-from xnorforge.flows.export import export
 from xnorforge.flows.fold import fold
-from xnorforge.flows.lower import lower
 from xnorforge.flows.synth import synthesise
 from xnorforge.sim import finn as simulator
 from xnorforge.sim.netlist import simulate_netlist
-from xnorforge.sim.stage import simulate
 from xnorforge.sw.methods import base
 from xnorforge.sw.nn.building_blocks import BiReal, Network, Scores, as_trained
 
@@ -39,17 +36,17 @@ def small() -> torch.nn.Module:
 
 
 def test_module_qonnx_integers_and_finn_agree(tmp_path):
-    (same,) = lowered(tmp_path)["checks"]
+    same, *found = lowered(tmp_path)
     assert (same["images"], same["integers"], same["mismatches"]) == (256, 2560, 0)
-    record = read_json(tmp_path / "lower.json")
-    assert [check["mismatches"] for check in record["checks"]] == [0, 0, 0]
-    assert not record["reference_rounds"] and len(np.unique(np.load(tmp_path / "golden.npz")["scores"])) > 20
+    assert [check["mismatches"] for check in found] == [0, 0, 0]
+    assert not read_json(tmp_path / "lower.json")["reference_rounds"]
+    assert len(np.unique(np.load(tmp_path / "golden.npz")["scores"])) > 20
 
 
 @pytest.mark.full
 def test_the_rtl_gives_the_integers_at_the_pace_of_the_slowest_operator(tmp_path):
     lowered(tmp_path)
-    proven = accelerated(tmp_path)
+    proven = simulated(tmp_path, 4000, 10, 3)
     assert len(proven["checks"]) >= 4 and not any(check["mismatches"] for check in proven["checks"])
     assert proven["interval"] == proven["interval_bound"]
 
@@ -75,7 +72,7 @@ def test_finn_s_design_in_rtl_gives_the_integers_in_every_stream_at_finn_s_inter
 @pytest.mark.full
 def test_the_netlist_with_its_multipliers_gives_the_integers_too(tmp_path):
     lowered(tmp_path)
-    accelerated(tmp_path)
+    simulated(tmp_path, 4000, 10, 3)
     record = synthesise(tmp_path / "acc", tmp_path)
     assert record["total"]["dsp"] > 0
     netlist = simulate_netlist(tmp_path / "acc", tmp_path)
@@ -83,16 +80,6 @@ def test_the_netlist_with_its_multipliers_gives_the_integers_too(tmp_path):
 
 
 def lowered(folder):
-    """The record of the export; writes the files up to the integers into `folder`."""
+    """The checks of export and lowering, which write into `folder`."""
     images = np.random.default_rng(0).integers(0, 256, (256, 3, 8, 8), np.uint8)
-    meta = {"net": "small", "method": "ste", "source": "a test", "images": "256 random images"}
-    record = export(small(), images, np.full(256, -1), folder, meta)
-    lower(folder / "model.onnx", folder / "golden.npz", folder)
-    return record
-
-
-def accelerated(folder):
-    """The record of the simulation; writes the accelerator into `folder/acc`."""
-    fold(folder, "pynq-z2", folder / "acc", interval=4000)
-    generate(folder / "acc/folded.onnx", folder / "acc/rtl")
-    return simulate(folder / "acc", folder, images=10, stalled=3)
+    return exported(small(), images, folder)

@@ -5,14 +5,10 @@ and the stream has no multiplier.
 import numpy as np
 import pytest
 import torch
+from pipeline import exported, simulated
 from torch import nn
 
 from xnorforge.core.artifacts import read_json
-from xnorforge.flows.backends.rtl import generate
-from xnorforge.flows.export import export
-from xnorforge.flows.fold import fold
-from xnorforge.flows.lower import lower
-from xnorforge.sim.stage import simulate
 from xnorforge.sw.nn import stream
 
 
@@ -52,10 +48,7 @@ def lowered(seed: int, folder):
     images = rng.integers(0, 256, (64, 3, 8, 8), np.uint8)
     images[:4] = np.array([0, 127, 128, 255], np.uint8).reshape(4, 1, 1, 1)
     net = drawn(seed)
-    meta = {"net": "frame", "method": "ste", "source": "a test", "images": "64 random images"}
-    record = export(net, images, np.full(64, -1), folder, meta)
-    lower(folder / "model.onnx", folder / "golden.npz", folder)
-    return net, [*record["checks"], *read_json(folder / "lower.json")["checks"]]
+    return net, exported(net, images, folder)
 
 
 def is_exact(seed: int, folder) -> None:
@@ -66,10 +59,8 @@ def is_exact(seed: int, folder) -> None:
 
 
 def is_built(folder) -> None:
-    fold(folder, "pynq-z2", folder / "acc", interval=8000)
+    proven = simulated(folder, 8000, 6, 2)
     assert not read_json(folder / "acc/fold.json")["estimate"]["dsp"]
-    generate(folder / "acc/folded.onnx", folder / "acc/rtl")
-    proven = simulate(folder / "acc", folder, images=6, stalled=2)
     assert not any(check["mismatches"] for check in proven["checks"])
 
 

@@ -6,9 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import onnx
 import pytest
-from graphs import Graph, activations_are_equal, lowered
+from graphs import Graph, activations_are_equal, lowered, qonnx_scores_of
 from pipeline import SLOW, built, smallest
-from qonnx.core import onnx_exec
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core.artifacts import read_json, write_json
@@ -124,15 +123,20 @@ def test_sums_that_float32_rounds_onto_a_threshold_are_ties_and_others_are_not()
         activations_are_equal(graph, model, frames, inputs)
 
 
+def left_by_export(model, images, folder):
+    """The folder of a network as export leaves it; the scores of qonnx."""
+    scores = qonnx_scores_of(model, images)
+    model.save(str(folder / "model.onnx"))
+    write_json(folder / "export.json", {"net": "wide", "input": BYTES})
+    np.savez(folder / "golden.npz", images=images.astype(np.uint8), scores=scores)
+    return scores
+
+
 def test_an_image_whose_scores_differ_behind_a_tie_is_counted_and_any_other_is_named(tmp_path):
     net = Graph((4, 4, 4)).real("Mul", 1 / 3).real("Mul", 3.0)
     net.real("Sub", inputs=["x", net.at]).sign().node("Flatten").real("MatMul", net.weights(64, 3))
     model, pixels = net.model((3,)), np.random.default_rng(0).integers(1, 256, (4, 4, 4, 4))
-    scores = [onnx_exec.execute_onnx(model, {"global_in": x[None].astype(np.float32)}) for x in pixels]
-    scores = np.concatenate([one["global_out"] for one in scores])
-    model.save(str(tmp_path / "model.onnx"))
-    write_json(tmp_path / "export.json", {"net": "ties", "input": BYTES})
-    np.savez(tmp_path / "golden.npz", images=pixels.astype(np.uint8), scores=scores)
+    scores = left_by_export(model, pixels, tmp_path)
     lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
     record = read_json(tmp_path / "lower.json")
     assert record["judged"]["images"] == 4 and record["class_ties"]["classes"] == 4
@@ -231,11 +235,7 @@ def test_a_network_may_end_in_a_sum_of_more_than_64_bits(tmp_path):
     net.at = net.nodes[-1].output[0]
     model = net.node("GlobalAveragePool").node("Flatten", axis=1).model((4,))
     images = np.random.default_rng(0).integers(0, 256, (6, 3, 4, 4)).astype(np.uint8)
-    scores = [onnx_exec.execute_onnx(model, {"global_in": x[None].astype(np.float32)}) for x in images]
-    model.save(str(tmp_path / "model.onnx"))
-    write_json(tmp_path / "export.json", {"net": "wide", "input": BYTES})
-    scores = np.concatenate([one["global_out"] for one in scores])
-    np.savez(tmp_path / "golden.npz", images=images, scores=scores)
+    scores = left_by_export(model, images, tmp_path)
     lower(tmp_path / "model.onnx", tmp_path / "golden.npz", tmp_path)
     with np.load(tmp_path / "lowered.npz") as made:
         wanted, scale, bias = any_width.whole_numbers(made["integers"]), made["scale"], made["bias"]

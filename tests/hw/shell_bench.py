@@ -4,7 +4,10 @@ Beats of 8 bytes and more whose last is all ones have an answer whose tlast is w
 """
 
 import re
+import sys
 from pathlib import Path
+
+from documents import ran
 
 from xnorforge.hw.shells import dma
 from xnorforge.sim import verilate
@@ -18,7 +21,6 @@ FORMS = [
     (dma.FrameLayout(2, 300), dma.FrameLayout(8, 150)),
 ]
 HASH = 0x0123456789ABCDEF
-BITS = 32  # of an address
 MIX, STEP, WRAP = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93, 2**64
 
 STAND_IN = """
@@ -120,3 +122,10 @@ def build(folder: Path, form: verilate.Form) -> Path:
     includes = sorted({path.parent for path in files if path.parent.name == "rtl"})
     sources = [seen, *files, file]
     return verilate.compile_model("shell_bench", sources, "", includes, checked=True, level="-O0", form=form)
+
+
+def executed_by_yosys(*commands: str) -> None:
+    """Hold that Yosys ends these without an error."""
+    text = f"from pyosys import libyosys as y\nd = y.Design()\nfor p in {commands!r}: y.run_pass(p, d)"
+    done = ran([sys.executable, "-c", text])
+    assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]

@@ -1,11 +1,10 @@
 """The DMA shell on a Zynq-7000: its top with a stand-in for PS7, against AXI models made by others."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import ps7_bench
 import pytest
+import shell_bench
 
 from xnorforge.sim import verilate
 
@@ -63,11 +62,8 @@ def test_yosys_reads_bridge_and_top(tmp_path):
     """No latch, no loop: `check -assert` with Yosys' own PS7 and BUFG."""
     given = ps7_bench.sources(tmp_path)
     files = [str(path) for path in given if not path.stem.startswith(("xf_check", "ps7_"))]
-    script = [
+    shell_bench.executed_by_yosys(
         f"read_verilog -lib {ps7_bench.LIBRARY} {ps7_bench.LIBRARY.with_name('cells_sim.v')}",
         f"read_verilog -sv -defer -I{Path(files[0]).parent} {' '.join(files)}",
         "hierarchy -check -top xf_board_top", "proc", "flatten", "check -assert",
-    ]  # fmt: skip
-    text = f"from pyosys import libyosys as y\nd = y.Design()\nfor p in {script!r}: y.run_pass(p, d)"
-    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
+    )  # fmt: skip

@@ -20,10 +20,6 @@ def unit(simd=5, pe=2):
     )
 
 
-def test_equal_operators_give_equal_texts():
-    assert wrapper(unit(), "layer_00_x") == wrapper(unit(), "layer_00_x")
-
-
 def test_the_module_has_the_given_name_and_the_ports_of_the_contract():
     text, _ = wrapper(unit(), "layer_00_x")
     assert re.search(r"^module layer_00_x \($", text, re.MULTILINE) and text.rstrip().endswith(
@@ -35,20 +31,6 @@ def test_the_module_has_the_given_name_and_the_ports_of_the_contract():
         ("input", "[4:0]", "s_data_i"), ("input", "", "s_valid_i"), ("output", "", "s_ready_o"),
         ("output", "[1:0]", "m_data_o"), ("output", "", "m_valid_o"), ("input", "", "m_ready_i"),
     ]  # fmt: skip
-
-
-def test_memory_files_hold_the_weights_word_by_word():
-    op = unit()
-    text, memories = wrapper(op, "layer_00_x")
-    assert '.WeightFile("layer_00_x_WeightFile.mem")' in text
-    weights = op.arrays_of["weights"]
-    words = [int(line, 16) for line in memories["layer_00_x_WeightFile.mem"].split()]
-    assert len(words) == 2 * 2  # (mw / simd) * (mh / pe), address nf * SF + sf
-    for address, word in enumerate(words):
-        nf, sf = divmod(address, 2)
-        for p in range(2):
-            for s in range(5):
-                assert word >> (p * 5 + s) & 1 == weights[sf * 5 + s, nf * 2 + p]
 
 
 def test_the_library_lists_each_existing_file_once_with_the_operators_own_last():

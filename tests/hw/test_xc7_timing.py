@@ -51,7 +51,6 @@ def fasm(*short: str) -> str:
 # A register AFF in s0 (0.40 to Q) and one BFF behind bypass BX (0.05 setup): most paths use them.
 A, B = "s0.AFFMUX.AX", "s0.BFFMUX.BX"
 AB = (A, B)
-CARRY = ("s0.PRECYINIT.AX", "s0.A=" + xor(1), "s0.B=" + xor(1))
 RAM = ("s0.AFFMUX.AX", "r0.IN_USE")
 PATHS = {
     "register to register": ((*AB, "LL_AQ>LL_BX"), 0.40 + 1 + 0.05),

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from qonnx.core import onnx_exec
 
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import UserError
@@ -23,7 +22,7 @@ from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.netlist import simulate_netlist
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "flows"))
-from graphs import Graph
+from graphs import Graph, qonnx_scores_of
 
 SHAPE, IMAGES = (3, 6, 6), 4
 
@@ -50,10 +49,9 @@ def build(operator: str, folder: Path) -> dict:
     folder.mkdir(parents=True)
     model, acc = network(operator), folder / "acc"
     images = np.random.default_rng(1).integers(0, 256, (IMAGES, *SHAPE)).astype(np.uint8)
-    given, out = model.graph.input[0].name, model.graph.output[0].name
-    runs = [onnx_exec.execute_onnx(model, {given: x[None].astype(np.float32)})[out] for x in images]
+    scores = qonnx_scores_of(model, images)
     model.save(str(folder / "model.onnx"))
-    np.savez(folder / "golden.npz", images=images, labels=np.zeros(IMAGES, int), scores=np.concatenate(runs))
+    np.savez(folder / "golden.npz", images=images, labels=np.zeros(IMAGES, int), scores=scores)
     write_json(folder / "export.json", {"net": folder.name, "input": {"lo": 0, "hi": 255, "scale": 1.0}})
     low = lower(folder / "model.onnx", folder / "golden.npz", folder)
     high = fold(folder, "pynq-z2", acc, interval=20_000)
