@@ -2,8 +2,9 @@
 
 This package names no operator. Each states in `hw/ops/<name>/bind.py` which lowered nodes it takes, including
 later nodes that belong to it; if several operators could take a node, the narrowest is asked first
-(`registry.py`). `network.py` and `nodes.py` provide their view of the graph. Rearrangements of the bound
-operators come last, followed by operators that produce the requested output.
+(`registry.py`). A node that is named as an operator of one expression is that operator. `network.py` and
+`nodes.py` provide their view of the graph. Rearrangements of the bound operators come last, followed by
+operators that produce the requested output.
 
 What no operator can build exactly is refused by name.
 """
@@ -16,8 +17,10 @@ from qonnx.core.modelwrapper import ModelWrapper
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
 from xnorforge.core.plugins import parts
+from xnorforge.hw.ops._beat import Beat
 
 from .network import OPS, Bound, Network
+from .nodes import own_node
 from .registry import ENDINGS, FINISHINGS, TAKERS
 
 __all__ = ["OPS", "Bound", "bind", "bind_folder", "bind_nodes"]
@@ -90,6 +93,8 @@ def _taken(network: Network, node):
         found = take(network, node)
         if found is not None:
             return found
+    if issubclass(OPS.get(node.op_type, object), Beat):
+        return own_node(network, node)
     raise UserError(f"{node.name}: no operator in hw/ops supports this {node.op_type} node; {WORKS}.")
 
 

@@ -10,9 +10,10 @@ from onnx import NodeProto
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
 from xnorforge.flows.bind.network import Taken
+from xnorforge.hw.ops._beat import CombiningBeat
 from xnorforge.hw.ops._streams import divisors, value_range
 
-from .network import Network, get, ints
+from .network import OPS, Bound, Network, get, ints
 from .registry import takes
 
 BORDERS = ("FMPadding", "Pad")
@@ -198,6 +199,23 @@ def out_width(network: Network, node: NodeProto) -> dict[str, int]:
     """Output width of an operator whose width is set from outside."""
     bits, signed = network.declared(node.output[0])
     return {"out_bits": bits, "out_signed": signed}
+
+
+def own_node(network: Network, node: NodeProto) -> tuple[list[NodeProto], list[Bound]]:
+    """A node that is named as an operator is that operator: of one input or several, with constants behind
+    them, and attributes of the same names.
+    """
+    known, tensors = OPS[node.op_type], list(node.input)
+    types = known(node).get_nodeattr_types()
+    count = len(tensors) - sum(network.constant(name) is not None for name in tensors)
+    bits, signed = network.kind(tensors[0])
+    several = issubclass(known, CombiningBeat)
+    width = kinds(network, tensors[:count]) if several else {"in_bits": bits, "in_signed": int(signed)}
+    attributes = {"in_shape": network.shape(node.output[0]), **width}
+    attributes |= {one.name: get(node, one.name) for one in node.attribute if one.name in types}
+    attributes |= out_width(network, node) if "out_bits" in types else {}
+    arrays = dict(zip(known.arrays, map(network.integers, tensors[count:])))
+    return [node], [Bound(node.op_type, node.name, attributes, arrays, [node.name], tensors[:count])]
 
 
 @takes("Reshape")

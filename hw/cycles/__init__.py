@@ -1,7 +1,7 @@
 """The cycle model: the cycle in which every beat of every stream of a folded graph is transferred, exactly as
 in its RTL, without simulating the RTL.
 
-Timing does not depend on data, so an operator is a table of steps (`cycles.py` in its folder, see
+Timing does not depend on data, so an operator is a table of steps (its `timing()`, see
 `xnorforge.hw.ops._timing`), and cycles.cpp moves the beats of all operators. Without pauses it stops as soon
 as every part of the network repeats itself, and skips the frames that would repeat.
 """

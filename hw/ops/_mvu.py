@@ -10,6 +10,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._decode import Decoder, decode_scales, decode_starts, decode_weights
 from xnorforge.hw.ops._streams import check_divides
+from xnorforge.hw.ops._timing import Timing, folded_vectors
 from xnorforge.hw.ops.base import LOADABLE, PAGE, Attributes, HwOp, Memories, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts, has_ultra_ram
 from xnorforge.hw.words import bits_of
@@ -259,6 +260,11 @@ class Mvu(HwOp):
         if self.get_nodeattr("rom") != "columns" or self.get_nodeattr("rom_rows"):
             return 0
         return cost.deep_rows(simd * pe * self.weight_bits, mw // simd * (mh // pe))
+
+    def timing(self) -> Timing:
+        """A vector is read once per pass."""
+        mw, mh, simd, pe = self.folding()
+        return folded_vectors(mw // simd, mh // pe, self.beat_latency())
 
     def rtl(self) -> Rtl:
         """Module and parameters of the folded variant."""

@@ -10,7 +10,6 @@ from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.ops._streams import check_divides
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.parts import LUTS_PER_BLOCK, Parts
-from xnorforge.hw.words import different_columns
 
 # LUTs of tables that a block RAM has to save.
 SAVED = {"auto": LUTS_PER_BLOCK, "block": 50}
@@ -92,30 +91,3 @@ class PerChannel(HwOp):
                 raise UserError(f"{self.name}: {key} has shape {values.shape}; use ({channels},){what}.")
             found.append(values)
         return found
-
-
-class Combining(PerChannel):
-    """Several streams of one shape become one; `in_bits` and `in_signed` have an entry each."""
-
-    in_stream = HwOp.in_stream
-
-    def in_streams(self) -> list[Stream]:
-        kinds = zip(self.get_nodeattr("in_bits"), self.get_nodeattr("in_signed"))
-        return [self.stream(bits, bool(signed)) for bits, signed in kinds]
-
-
-def table_parts(words: np.ndarray) -> Parts:
-    """A counter, and a table of constants (words, bits) of 0 and 1. Of a table of more than `MOST_INSIDE`
-    words, which is a module of its own, no LUT becomes part of another one.
-    """
-    count, differ = -(-len(words) // 64), different_columns(words)
-    found = Parts().counters(len(words))
-    if len(words) <= MOST_INSIDE:
-        depth = (len(words) - 1).bit_length()
-        return found.gates(small_table=differ * (depth > 0), small_table_by_depth=differ * depth)
-    return found.gates(table=differ * (1.4 * count if count > 4 else count + (count == 3)))
-
-
-def cut_parts(lanes: int, above: int, level: int) -> Parts:
-    """Numbers of `above` bits and a sign, cut to `level` bits."""
-    return Parts(cut_bits=lanes * level * (above > level), over_bits=lanes * max(0, above - 1 - level))

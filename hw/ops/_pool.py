@@ -9,6 +9,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width
 from xnorforge.hw.fabric import memory_of
 from xnorforge.hw.ops._streams import check_divides
+from xnorforge.hw.ops._timing import Timing, some_given
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 
@@ -110,6 +111,12 @@ class Pool(HwOp):
     def latency(self) -> int:
         """Up to the first channels of the last pixel of the first window."""
         return int(self.needs()[0])
+
+    def timing(self) -> Timing:
+        """The last beats of every whole window leave."""
+        given = np.zeros(self.in_stream().beats, bool)
+        given[self.needs() - 1] = True
+        return some_given(given, 1)
 
     def rtl(self) -> Rtl:
         source, sink, (height, width, channels, kh, kw) = self.in_stream(), self.out_stream(), self.pixels()

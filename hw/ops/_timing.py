@@ -1,5 +1,5 @@
-"""The timing of an operator as a table: `cycles.py` in the operator's folder defines it, and the cycle model
-(`hw/cycles`) evaluates it.
+"""The timing of an operator as a table: its `timing()`, or `cycles.py` beside it, states it, and the cycle
+model (`hw/cycles`) evaluates it.
 
 An operator is a pipeline whose stages are advanced by one enable. In every cycle in which it advances it does
 one *step*, or no step if the step's condition is not met. Data has no influence: steps have a fixed order,
@@ -191,14 +191,15 @@ def folded_vectors(beats: int, passes: int, latency: int) -> Timing:
 
 
 def row_of(op, module: ModuleType | None) -> Timing:
-    """The timing of an operator; `module` is its `cycles.py`.
+    """The timing of an operator; `module` is its `cycles.py`, if it has one.
 
     Raises:
-        UserError: the operator has no `cycles.py`.
+        UserError: nothing states it.
     """
-    if module is None:
+    row = module.timing(op) if module else op.timing()
+    if row is None:
         raise UserError(
             f"{op.name}: the cycle model does not cover {type(op).__name__}; simulate its RTL, or add a "
-            "cycles.py next to its op.py."
+            "timing() to its class."
         )
-    return module.timing(op)
+    return row

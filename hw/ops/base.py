@@ -192,7 +192,7 @@ class HwOp(CustomOp):
     per stream.
 
     Other parts of the tool chain look for files next to `op.py`, each of which is optional: `lower.py` and
-    `bind.py` (from ONNX), `bits.py` (bit simulator), `cycles.py` (cycle model), `hls.py` (hls4ml).
+    `bind.py` (from ONNX), `bits.py` (bit simulator), `hls.py` (hls4ml).
     """
 
     module: str
@@ -451,6 +451,10 @@ class HwOp(CustomOp):
     def outside_words(self) -> np.ndarray:
         """What that stream carries in every frame, integers of its shape."""
         raise NotImplementedError
+
+    def timing(self) -> Any:
+        """Its row of the cycle model (`_timing.Timing`), where no `cycles.py` states it; or None."""
+        return None
 
     def latency(self) -> int | None:
         """Cycles from the first input beat to the first output beat, or None if it is not known."""

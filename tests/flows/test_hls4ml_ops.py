@@ -1,5 +1,5 @@
-"""Every operator that has an `hls.py`, by itself in hls4ml: the C++ of its layers gives what `execute_node`
-gives, on its examples.
+"""Every operator that is an expression or has an `hls.py`, by itself in hls4ml: the C++ of its layers gives
+what `execute_node` gives, on its examples.
 
 All examples are side by side in one project with as many inputs and outputs, which is one compilation.
 """
@@ -19,6 +19,7 @@ from xnorforge.flows.backends.hls4ml.layers import ours
 from xnorforge.flows.backends.hls4ml.model import check_expressible
 from xnorforge.flows.backends.hls4ml.net import Net
 from xnorforge.flows.backends.hls4ml.network import append_layers
+from xnorforge.hw.ops._beat import Beat
 from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import HwOp
 
@@ -27,7 +28,9 @@ MOST = 4  # examples of an operator, taken evenly from all: g++ takes about half
 ELEMENTS = 6000  # of a frame or a matrix; larger examples show nothing more
 
 
-OPS = {name: plugins.load("hw.ops", name).Op for name in plugins.parts("hw.ops", "hls")}
+KINDS = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
+WITH_RULE = plugins.parts("hw.ops", "hls")
+OPS = {name: kind for name, kind in KINDS.items() if issubclass(kind, Beat) or name in WITH_RULE}
 
 
 def small(op: HwOp) -> bool:

@@ -16,7 +16,10 @@ STREAMED = [name for name, path in MODULES.items() if re.search(r"\b[ms]\w*_?val
 # Their streams are those of so many xf_fifo, which state it.
 PASSED_ON = {"xf_shell_control": 3, "xf_uart_shell": 1}
 WRAPPED = {"xf_xnor_outside": "xf_xnor_matmul", "xf_dma_weights": "xf_skid"}
-INNER = {"xf_replay": "the unit around it stalls as a whole, so nothing of it is offered and not taken"}
+INNER = {
+    "xf_replay": "the unit around it stalls as a whole, so nothing of it is offered and not taken",
+    "xf_through": "the module around it has the data, and asserts it",
+}
 # Output registers and frames in memory, which state it for the module around them, which counts the beats.
 OUTPUTS = {"xf_frames", "xf_result", "xf_spare", "xf_stages"}
 
@@ -37,7 +40,7 @@ def test_a_module_with_a_handshake_asserts_stability_and_order_or_count(name):
     assert "$stable" not in text, "it copies the data in every cycle; use XF_ASSERT_STABLE"
 
 
-@pytest.mark.parametrize("name", ["da_mvu", "interact", "lookup", "xnor_mvu"])
+@pytest.mark.parametrize("name", ["clip", "da_mvu", "interact", "lookup", "requantise", "xnor_mvu"])
 def test_a_generated_module_asserts_stability_and_count_or_is_a_body_that_does(name):
     for op in examples_of(name):
         for text in op.generated().values():
@@ -63,16 +66,16 @@ def test_assertions_are_named_and_checkers_stand_under_xf_check(name):
 # fail first. The module "" is the one that the operator generates. Proved modules are broken by tests/formal.
 BROKEN = {
     "data that changes while it waits": (
-        "clip", 0, {"xf_clip": [("if (go) data_q", "if (1'b1) data_q")]}, "StagesStop_A HeldWhileStalled_A",
+        "clip", 0, {"": [("if (go) begin", "begin")]}, "StagesStop_A HeldWhileStalled_A",
     ),
     "a beat that is lost": (
         "clip", 0,
-        {"xf_clip": [], "xf_stages": [("({valid_q, s_valid_i})", "({valid_q, s_valid_i & m_ready_i})")]},
+        {"": [], "xf_stages": [("({valid_q, s_valid_i})", "({valid_q, s_valid_i & m_ready_i})")]},
         "NothingLost_A",
     ),
     "a beat that nobody sent": (
         "requantise", 0,
-        {"xf_requantise": [], "xf_stages": [("({valid_q, s_valid_i})", "({valid_q, 1'b1})")]},
+        {"": [], "xf_stages": [("({valid_q, s_valid_i})", "({valid_q, 1'b1})")]},
         "NothingLost_A u_beats.NotBeforeItsBeats_A",
     ),
     "a result that changes while it waits": (
@@ -93,7 +96,7 @@ def broken(index: int):
     made = op.rtl()[0] if "" in changes else ""
     changes = {module or made: pairs for module, pairs in changes.items()}
     for module, pairs in changes.items():
-        text = op.generated()[f"{made}.sv"] if made else MODULES[module].read_text()
+        text = op.generated()[f"{made}.sv"] if module == made else MODULES[module].read_text()
         for old, new in pairs:
             assert text.count(old) >= 1, f"{module} has no '{old}'"
             text = text.replace(old, new)
@@ -109,7 +112,8 @@ def broken(index: int):
         def generated(self):
             return texts
 
-    Broken.__module__ = kind.__module__  # the folder of its library files
+    # The folder of its library files, and what its generated module is called by.
+    Broken.__module__, Broken.__name__ = kind.__module__, kind.__name__
     return Broken(op.onnx_node, arrays_of=op.arrays_of)
 
 

@@ -2,14 +2,10 @@
 each alone; of Join and Requantise with small tables, part of what reads them, and large ones, which are not.
 """
 
-import inspect
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from xnorforge.flows import synth
-from xnorforge.hw.ops._per_channel import MOST_INSIDE
 from xnorforge.hw.ops.join.op import Join
 from xnorforge.hw.ops.requantise.op import Requantise
 from xnorforge.hw.ops.surround.op import Surround
@@ -68,9 +64,3 @@ def counted():
 @pytest.mark.parametrize("op", OPS, ids=[op.name for op in OPS])
 def test_luts_and_flip_flops_are_near_the_count(counted, op, name, part, few):
     assert op.estimate()[name] == pytest.approx(counted[op.name][name], rel=part, abs=few)
-
-
-@pytest.mark.parametrize("op", [Join, Requantise])
-def test_the_rtl_has_the_same_border_between_small_and_large_tables(op):
-    text = Path(inspect.getfile(op)).with_name(f"{op.module}.sv").read_text()
-    assert f"MostInside = {MOST_INSIDE};" in text

@@ -61,8 +61,9 @@ def bench(ops: list[HwOp], defines) -> Device:
         for k, op in enumerate(ops):
             module, some = wrapper(op, f"lane_{k}")
             memories |= some
-            files.append(Path(folder) / f"lane_{k}.sv")
-            files[-1].write_text(module)
+            for name, content in {**op.generated(), f"lane_{k}.sv": module}.items():
+                files.append(Path(folder) / name)
+                files[-1].write_text(content)
             write = f"lane_{k}_load"
             wide = f"[{LOAD_BITS - 2}:0]"
             ports = f"  input logic {wide} {write}_s,\n  output logic {wide} {write}_m,\n"
@@ -84,7 +85,7 @@ def bench(ops: list[HwOp], defines) -> Device:
         files.append(Path(folder) / "xf_bench.sv")
         files[-1].write_text(text)
         header = ports_header("clk_i", lanes)
-        sources = [*library(ops), *files]
+        sources = [*library(ops), *dict.fromkeys(files)]
         program = verilate.compile_model(
             "xf_bench", sources, header, include_folders(), defines=defines, checked=True, level="-O0"
         )

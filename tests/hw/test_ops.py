@@ -36,7 +36,9 @@ each = pytest.mark.parametrize(
 )  # fmt: skip
 every = pytest.mark.parametrize("name", OPS)
 # One outside the package may have no model of its cycles.
-modelled = pytest.mark.parametrize("name", [k for k in OPS if EXAMPLES[k] and part(EXAMPLES[k][0], "cycles")])
+modelled = pytest.mark.parametrize(
+    "name", [k for k in OPS for op in EXAMPLES[k][:1] if part(op, "cycles") or op.timing()]
+)
 PACES = {"flowing": (0.0, 0.0), "both sides pause half the time": (0.5, 0.5), "slow sink": (0.1, 0.7)}
 MORE = {"source pauses": (0.5, 0.0), "sink pauses": (0.0, 0.5), "both": (0.3, 0.3), "slow source": (0.7, 0.1)}
 

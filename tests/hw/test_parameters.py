@@ -51,6 +51,7 @@ xf_depth_to_space Kept=9: Kept must be 1 .. Pixels * Chunk; got Kept=9, Pixels=4
 xf_depth_to_space LastRows=3: LastRows must be 1 .. Block; got LastRows=3, Block=2
 xf_spare Width=0: Width must be at least 1; got Width=0
 xf_stages Folds=0: Width, Stages, Folds must be at least 1; got 8, 1, 0
+xf_through Streams=0: Streams, Stages, Folds must be at least 1; got 0, 1, 1
 xf_surround ImageH=0: ImageH, ImageW must be at least 1; got 0, 4
 xf_surround Pe=0: Beats, Pe, InBits must be at least 1; got 1, 0, 1
 xf_surround InBits=2: OutBits must be at least InBits; got OutBits=1, InBits=2
@@ -65,8 +66,6 @@ xf_check_beats In=4 Needed=5: must be 1 <= First <= Needed <= In, Most; got 1, 5
 xf_check_timing Interval=0: Latency, Interval must be at least 1; got 1, 0
 xf_check_order Width=0: Width, InParts, OutParts must be at least 1; got 0, 1, 1
 xf_check_order InParts=3: Most must hold a beat; got Most=2, InParts=3, OutParts=1
-xf_clip OutBits=0: Folds, Pe, InBits, OutBits must be at least 1; got 4, 1, 8, 0
-xf_clip Mul=0: Mul must be 1 or 2; got Mul=0
 xf_compress SumW=25: SumW must be 1 .. 24; got SumW=25
 xf_compress Hold=3: Hold must be 0 .. 2; got Hold=3
 xf_ones Registers=2: Registers must be 0 or 1; got Registers=2
@@ -110,9 +109,6 @@ xf_load Words=0: Beats, Words, Stages must be at least 1; got 4, 0, 1
 xf_load MemoryW=11: MemoryW must be 1 .. 10; got MemoryW=11
 xf_load PlaceW=19: PlaceW must be 1 .. 18; got PlaceW=19
 xf_load BuiltIn=2: BuiltIn must be 0 or 1; got BuiltIn=2
-xf_join Folds=0: Inputs, Pe, Folds must be at least 1; got 2, 1, 0
-xf_join SumBits=17: SumBits must be 1 .. OutBits; got SumBits=17, OutBits=16
-xf_join InBits=16'h0800: InBits of stream 0 must be at least 1; got InBits=0
 xf_mvu Pe=0: Mw, Mh, Simd, Pe must be at least 1; got 64, 64, 16, 0
 xf_mvu Bits=0: Bits, WBits must be at least 1; got 0, 1
 xf_mvu Simd=7: Simd must divide Mw; got Simd=7, Mw=64
@@ -137,10 +133,6 @@ xf_ones Count=0: Count must be 1 .. 4095; got Count=0
 xf_popcount Hold=2: Hold must be 0 or 1; got Hold=2
 xf_popcount Simd=0: Simd must be 1 .. 12285; got Simd=0
 xf_replay Passes=0: Width, Beats, Passes must be at least 1; got 8, 4, 0
-xf_requantise Pe=0: Folds, Pe, InBits must be at least 1; got 4, 0, 12
-xf_requantise Shift=0: Shift must be at least 1 without Slopes, 0 .. 2; got 0, 0
-xf_requantise Zero=256: Levels must be at least 1 and Zero at most Levels; got 255, 256
-xf_requantise Shift=14: SumBits must be more than Shift; got SumBits=14, Shift=14
 xf_result Width=0: Width must be at least 1; got Width=0
 xf_result Apart=2: Apart must be 0 or 1; got Apart=2
 xf_rom_columns Width=0: Width, Depth must be at least 1; got 0, 16
@@ -175,8 +167,6 @@ xf_threshold_ahead Steps=4: Steps must be 2 or 3, 1 with Bits=1; got Steps=4, Bi
 xf_threshold_ahead Bits=9: Bits must be 1, 2, or with Pe=1 3 .. 8; got Bits=9, Pe=1
 xf_top_1 Count=1: Count must be at least 2, InBits and Step at least 1; got 1, 8, 1
 xf_top_1 OutBits=7: OutBits must hold a score and an index; got OutBits=7, InBits=8, Count=10
-xf_product Pe=0: Pe, OutBits, InBits must be at least 1; got 0, 16, {8, 8}
-xf_product Xnor=1: with Xnor, InBits and OutBits must be 1; got {8, 8}, 16
 xf_top_k Count=0: Count, InBits must be at least 1; got 0, 8
 xf_top_k Best=11: Best must be 1 .. Count; got Best=11, Count=10
 xf_top_k OutBits=7: OutBits must hold a score; got OutBits=7, InBits=8

@@ -44,7 +44,7 @@ FAULTS = {
         "xf_window.sv", "RowsW'(Rows - 1);", "RowsW'(Rows - 1) + RowsW'(fault[0] == 4 && Lanes == 8);"
     ),
     "a join that takes one side alone": (
-        "xf_join.sv", "go & (&others);", "go & ((&others) | (fault[0] == 5 && k == 0));"
+        "xf_through.sv", "go_o & (&others);", "go_o & ((&others) | (fault[0] == 5 && k == 0));"
     ),
 }  # fmt: skip
 

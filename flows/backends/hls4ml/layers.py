@@ -34,7 +34,8 @@ class XfLayer(Layer):
     """A layer of `xf_pixels.h` or `xf_images.h`.
 
     Attributes:
-        function: the function called, `xf_pixels`, `xf_pool`, …; `op`: what `xf_pixels` does to a pixel.
+        function: the function called, `xf_pixels`, `xf_pool`, …; `op`: what `xf_pixels` does to a pixel, a
+            name in `xf_pixels.h` or the text of `struct op`.
         out_shape, bits, signed: the result, channels last.
         table: integers, any shape; None for functions without a table. numbers: {member of the
             configuration: integer}.
@@ -68,7 +69,8 @@ class XfConfig(LayerConfigTemplate):
             lines.append(f"static const int n_table = {weights[0].data_length};")
             lines.append(f"typedef {weights[0].type.name} table_t;")
         if node.get_attr("op"):
-            lines.append(f"typedef nnet::{node.get_attr('op')} op;")
+            op = node.get_attr("op")
+            lines += op.split("\n") if "\n" in op else [f"typedef nnet::{op} op;"]
         return f"struct config{node.index} {{\n" + "".join(f"    {line}\n" for line in lines) + "};\n"
 
 
@@ -85,12 +87,11 @@ class XfCall(FunctionCallTemplate):
 
     def format(self, node: Layer):
         sources = [node.get_input_variable(name) for name in node.inputs]
-        types = [
-            *(source.type.name for source in sources),
-            node.get_output_variable().type.name,
-            f"config{node.index}",
-        ]
-        given = [*sources, node.get_output_variable(), *node.get_weights()]
+        result, config = node.get_output_variable(), f"config{node.index}"
+        types = [*(source.type.name for source in sources), result.type.name, config]
+        given = [*sources, result, *node.get_weights()]
+        if node.get_attr("op"):  # of any number of streams, which come last
+            types, given = [result.type.name, config], [result, *node.get_weights(), *sources]
         names = ", ".join(item.name for item in given)
         return f"nnet::{node.get_attr('function')}<{', '.join(types)}>({names});"
 

@@ -1,15 +1,21 @@
 """Conversion of operators to layers, by rules next to the operators.
 
-An operator defines its layers in `hls.py` next to its `op.py`: `rule(net, op, sources)` takes the net, the
-operator and the wires of its inputs, appends layers to the net and returns the wires of its outputs. Tensors
-are channels last on both sides, so nothing is transposed. An operator that only passes its input on needs no
-layer.
+An operator that is an expression (`Beat`) is a layer whose C++ says the same. Another one defines its layers
+in `hls.py` next to its `op.py`: `rule(net, op, sources)` takes the net, the operator and the wires of its
+inputs, appends layers to the net and returns the wires of its outputs. Tensors are channels last on both
+sides, so nothing is transposed. An operator that only passes its input on needs no layer.
 """
 
 import re
+from math import prod
 
-from xnorforge.flows.backends.hls4ml.net import Net, Wire, refused
+import numpy as np
+
+from xnorforge.flows.backends.hls4ml.net import Net, Wire, refused, without_window
+from xnorforge.hw.ir.cpp import statements
+from xnorforge.hw.ir.values import tables
 from xnorforge.hw.ops import part
+from xnorforge.hw.ops._beat import Beat
 from xnorforge.hw.ops.base import HwOp
 
 MOST_READERS = 7  # that hls4ml can clone a stream for
@@ -23,10 +29,36 @@ def append_layers(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     """
     if op.identity:
         return [sources[0]] * op.outputs
+    if isinstance(op, Beat):
+        return [of_expression(net, op, sources)]
     module = part(op, "hls")
     if module is None:
         raise refused(op, "has no layer in hls4ml", "build it with BACKEND=rtl")
     return module.rule(net, op, sources)
+
+
+def of_expression(net: Net, op: Beat, sources: list[Wire]) -> Wire:
+    """Append the layer of an operator that is an expression."""
+    value, sink = op.value, op.out_stream()
+    rows = {id(one): k for k, one in enumerate(tables(value))}
+    table = [one.data for one in tables(value)] or [np.zeros(1)]
+    lines, result = statements(
+        value,
+        lambda one: f"x{one.data}[c]" if one.op == "input" else f"table[{rows[id(one)]} * C::n_chan + c]",
+    )
+    streams = range(len(sources))
+    kinds = "".join(f", class x{k}_T" for k in streams)
+    given = "".join(f", const x{k}_T *x{k}" for k in streams)
+    text = [
+        "struct op {", f"    template <typename C, class y_T{kinds}>",
+        f"    static void pixel(y_T *y, unsigned at, const typename C::table_t *table{given}) {{",
+        "        for (unsigned c = 0; c < C::n_chan; c++) {", "            #pragma HLS UNROLL",
+        *(f"            {line}" for line in lines), f"            y[c] = {result};", "        }", "    }",
+        "};",
+    ]  # fmt: skip
+    sizes = {"n_pixels": prod(sink.shape[:-1]), "n_chan": sink.shape[-1]}
+    kind = sink.shape, sink.bits, sink.signed, np.stack(table), "\n".join(text)
+    return net.xf("", "xf_pixels", [without_window(op, one) for one in sources], *kind, **sizes)
 
 
 def convert_operators(ops: list[HwOp], io: str, legal) -> Net:

@@ -11,34 +11,6 @@
 
 namespace nnet {
 
-// Join of two streams: the sum of their products. Table: multipliers (2, C).
-template <class a_T, class b_T, class res_T, typename CONFIG_T>
-void xf_join(a_T a[CONFIG_T::n_pixels * CONFIG_T::n_chan], b_T b[CONFIG_T::n_pixels * CONFIG_T::n_chan],
-             res_T res[CONFIG_T::n_pixels * CONFIG_T::n_chan], typename CONFIG_T::table_t table[CONFIG_T::n_table]) {
-    #pragma HLS PIPELINE
-    for (unsigned i = 0; i < CONFIG_T::n_pixels * CONFIG_T::n_chan; i++) {
-        unsigned c = i % CONFIG_T::n_chan;
-        res[i] = a[i] * table[c] + b[i] * table[CONFIG_T::n_chan + c];
-    }
-}
-
-template <class a_T, class b_T, class res_T, typename CONFIG_T>
-void xf_join(hls::stream<a_T> &a, hls::stream<b_T> &b, hls::stream<res_T> &res,
-             typename CONFIG_T::table_t table[CONFIG_T::n_table]) {
-    for (unsigned at = 0; at < CONFIG_T::n_pixels; at++) {
-        #pragma HLS PIPELINE
-        a_T x = a.read();
-        b_T z = b.read();
-        res_T y;
-        PRAGMA_DATA_PACK(y)
-        for (unsigned c = 0; c < CONFIG_T::n_chan; c++) {
-            #pragma HLS UNROLL
-            y[c] = x[c] * table[c] + z[c] * table[CONFIG_T::n_chan + c];
-        }
-        res.write(y);
-    }
-}
-
 // Concat of two streams of `n_chan` and `other_chan` channels.
 template <class a_T, class b_T, class res_T, typename CONFIG_T>
 void xf_concat(a_T a[CONFIG_T::n_pixels * CONFIG_T::n_chan], b_T b[CONFIG_T::n_pixels * CONFIG_T::other_chan],

@@ -16,12 +16,13 @@
 
 namespace nnet {
 
-// What one pixel becomes: x and y are its channels, `at` its place in the image.
+// What one pixel becomes: x and y are its channels, `at` its place in the image. Operators of one expression (hw/ir)
+// write theirs into the configuration of their layer, with an x of each stream.
 
 // (dot + n) / 2: the matches of n bits whose signed dot product is `dot`. Table: n.
 struct xf_matches {
     template <typename CONFIG_T, class x_T, class y_T>
-    static void pixel(const x_T *x, y_T *y, unsigned at, const typename CONFIG_T::table_t *table) {
+    static void pixel(y_T *y, unsigned at, const typename CONFIG_T::table_t *table, const x_T *x) {
         for (unsigned c = 0; c < CONFIG_T::n_chan; c++) {
             #pragma HLS UNROLL
             y[c] = (x[c] + table[0]) >> 1;
@@ -32,7 +33,7 @@ struct xf_matches {
 // Threshold. Table: directions (C), thresholds (steps, C).
 struct xf_levels {
     template <typename CONFIG_T, class x_T, class y_T>
-    static void pixel(const x_T *x, y_T *y, unsigned at, const typename CONFIG_T::table_t *table) {
+    static void pixel(y_T *y, unsigned at, const typename CONFIG_T::table_t *table, const x_T *x) {
         for (unsigned c = 0; c < CONFIG_T::n_chan; c++) {
             #pragma HLS UNROLL
             y_T level = 0;
@@ -46,51 +47,10 @@ struct xf_levels {
     }
 };
 
-// Requantise. Table: offsets (C), ties (C), directions (C).
-struct xf_requantise {
-    template <typename CONFIG_T, class x_T, class y_T>
-    static void pixel(const x_T *x, y_T *y, unsigned at, const typename CONFIG_T::table_t *table) {
-        for (unsigned c = 0; c < CONFIG_T::n_chan; c++) {
-            #pragma HLS UNROLL
-            auto u = x[c] * table[2 * CONFIG_T::n_chan + c] - table[c];
-            auto q = u;
-            q = u >> CONFIG_T::shift;
-            int ties = table[CONFIG_T::n_chan + c].to_int();
-            bool odd = q[0];
-            bool whole = ((u >> CONFIG_T::shift) << CONFIG_T::shift) == u;
-            if (whole && ((ties == 1 && odd) || (ties == 2 && !odd)))
-                q = q - 1;
-            if (q < 0)
-                y[c] = 0;
-            else if (q > CONFIG_T::levels)
-                y[c] = CONFIG_T::levels;
-            else
-                y[c] = q;
-        }
-    }
-};
-
-// Clip. Table: directions (C), bounds (C).
-struct xf_clip {
-    template <typename CONFIG_T, class x_T, class y_T>
-    static void pixel(const x_T *x, y_T *y, unsigned at, const typename CONFIG_T::table_t *table) {
-        for (unsigned c = 0; c < CONFIG_T::n_chan; c++) {
-            #pragma HLS UNROLL
-            auto v = x[c] * ap_int<26>(CONFIG_T::mul);
-            const typename CONFIG_T::table_t bound = table[CONFIG_T::n_chan + c];
-            bool bounded = table[c] > 0 ? v < bound : v > bound;
-            if (bounded)
-                y[c] = bound;
-            else
-                y[c] = v;
-        }
-    }
-};
-
 // Border. Table: offsets (classes of rows, classes of columns, C), class of every row, class of every column.
 struct xf_border {
     template <typename CONFIG_T, class x_T, class y_T>
-    static void pixel(const x_T *x, y_T *y, unsigned at, const typename CONFIG_T::table_t *table) {
+    static void pixel(y_T *y, unsigned at, const typename CONFIG_T::table_t *table, const x_T *x) {
         const unsigned classes = CONFIG_T::n_table - CONFIG_T::height - CONFIG_T::width;
         unsigned row = table[classes + at / CONFIG_T::width].to_int();
         unsigned column = table[classes + CONFIG_T::height + at % CONFIG_T::width].to_int();
@@ -105,7 +65,7 @@ struct xf_border {
 // Join of one stream: products with a multiplier per channel. Table: multipliers (C).
 struct xf_scale {
     template <typename CONFIG_T, class x_T, class y_T>
-    static void pixel(const x_T *x, y_T *y, unsigned at, const typename CONFIG_T::table_t *table) {
+    static void pixel(y_T *y, unsigned at, const typename CONFIG_T::table_t *table, const x_T *x) {
         for (unsigned c = 0; c < CONFIG_T::n_chan; c++) {
             #pragma HLS UNROLL
             y[c] = x[c] * table[c];
@@ -116,7 +76,7 @@ struct xf_scale {
 // CI-BCNN's interacted bitcount. Table: influence (groups, teacher, student). p = `scale` * x - `offset`; |K| <= `top`.
 struct xf_interact {
     template <typename CONFIG_T, class x_T, class y_T>
-    static void pixel(const x_T *x, y_T *y, unsigned at, const typename CONFIG_T::table_t *table) {
+    static void pixel(y_T *y, unsigned at, const typename CONFIG_T::table_t *table, const x_T *x) {
         typedef ap_int<CONFIG_T::sum_bits> sum_t;
         for (unsigned s = 0; s < CONFIG_T::n_chan; s++) {
             #pragma HLS UNROLL
@@ -146,26 +106,25 @@ struct xf_interact {
     }
 };
 
-template <class data_T, class res_T, typename CONFIG_T>
-void xf_pixels(data_T data[CONFIG_T::n_pixels * CONFIG_T::n_chan], res_T res[CONFIG_T::n_pixels * CONFIG_T::n_chan],
-               typename CONFIG_T::table_t table[CONFIG_T::n_table]) {
+template <class res_T, typename CONFIG_T, class... data_T>
+void xf_pixels(res_T res[CONFIG_T::n_pixels * CONFIG_T::n_chan], typename CONFIG_T::table_t table[CONFIG_T::n_table],
+               data_T *...data) {
     #pragma HLS PIPELINE
     #pragma HLS ARRAY_PARTITION variable=table complete
     for (unsigned at = 0; at < CONFIG_T::n_pixels; at++) {
-        CONFIG_T::op::template pixel<CONFIG_T>(data + at * CONFIG_T::n_chan, res + at * CONFIG_T::n_chan, at, table);
+        CONFIG_T::op::template pixel<CONFIG_T>(res + at * CONFIG_T::n_chan, at, table, (data + at * CONFIG_T::n_chan)...);
     }
 }
 
-template <class data_T, class res_T, typename CONFIG_T>
-void xf_pixels(hls::stream<data_T> &data, hls::stream<res_T> &res,
-               typename CONFIG_T::table_t table[CONFIG_T::n_table]) {
+template <class res_T, typename CONFIG_T, class... data_T>
+void xf_pixels(hls::stream<res_T> &res, typename CONFIG_T::table_t table[CONFIG_T::n_table],
+               hls::stream<data_T> &...data) {
     #pragma HLS ARRAY_PARTITION variable=table complete
     for (unsigned at = 0; at < CONFIG_T::n_pixels; at++) {
         #pragma HLS PIPELINE
-        data_T x = data.read();
         res_T y;
         PRAGMA_DATA_PACK(y)
-        CONFIG_T::op::template pixel<CONFIG_T>(x.data, y.data, at, table);
+        CONFIG_T::op::template pixel<CONFIG_T>(y.data, at, table, data.read().data...);
         res.write(y);
     }
 }

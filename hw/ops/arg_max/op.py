@@ -12,6 +12,7 @@ from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops._mvu_cost import logic_rom
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import packed, signed_bits, value_range
+from xnorforge.hw.ops._timing import Timing, some_given
 from xnorforge.hw.ops.base import LOADABLE, HwOp, Memories, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 
@@ -104,6 +105,10 @@ class ArgMax(PerChannel):
         given = {name: self.get_nodeattr(name) for name in self.get_nodeattr_types()}
         steps = range(2, levels // 2 + 1)
         return self.falling(self.make(self.name, self.arrays_of, **given | {"levels": n}) for n in steps)
+
+    def timing(self) -> Timing:
+        """With the last beat of a pixel; the keys and the tree's registers are in front."""
+        return some_given(np.arange(self.folds) == self.folds - 1, 2 + len(self.register_levels()))
 
     def rtl(self) -> Rtl:
         source = self.in_stream()

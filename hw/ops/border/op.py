@@ -12,6 +12,7 @@ from xnorforge.hw.any_width import as_width
 from xnorforge.hw.fabric import memory_of
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import packed, signed_bits, value_range
+from xnorforge.hw.ops._timing import Timing, beat_for_beat
 from xnorforge.hw.ops.base import LOADABLE, Memories, Rtl, Tensors
 from xnorforge.hw.parts import LUTS_PER_BLOCK, Parts
 from xnorforge.hw.words import binary
@@ -160,6 +161,10 @@ class Border(PerChannel):
         """Whether the table lies in block RAM."""
         rom = self.get_nodeattr("rom")
         return rom == "block" or (rom == "auto" and self.table_cost() > LUTS_PER_BLOCK * self.blocks())
+
+    def timing(self) -> Timing:
+        """Two stages."""
+        return beat_for_beat(self.latency())
 
     def rtl(self) -> Rtl:
         source, (row_bits, column_bits, _) = self.in_stream(), self.spans()

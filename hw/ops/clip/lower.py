@@ -15,13 +15,13 @@ from xnorforge.flows.lower.sums import single
 from xnorforge.flows.lower.values import F32, append, signs_of
 from xnorforge.flows.lower.walk import refuse
 from xnorforge.hw.any_width import whole_numbers
-from xnorforge.hw.ops.clip.op import clipped
 
 
 @meaning("Clip")
 def clip(x: np.ndarray, at: Record) -> np.ndarray:
     """mul * x, not below `at` where direction is +1, not above it where direction is -1."""
-    return clipped(x * at["mul"], at["at"], at["direction"])
+    x = x * at["mul"]
+    return np.where(at["direction"] > 0, np.maximum(x, at["at"]), np.minimum(x, at["at"]))
 
 
 class Clip(IntegerNode):

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.hw.ops._streams import check_divides, packed, wrapped
+from xnorforge.hw.ops._timing import Stop, Timing, Work
 from xnorforge.hw.ops.base import Attributes, HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 
@@ -82,6 +83,11 @@ class Concat(HwOp):
     def latency(self) -> int:
         """The register."""
         return 1
+
+    def timing(self) -> Timing:
+        """A pixel's beats of one stream after the other."""
+        beats = [channels // self.get_nodeattr("pe") for channels in self.get_nodeattr("channels")]
+        return Timing([Work(steps=many, takes=(k,)) for k, many in enumerate(beats)], 1, Stop.SPARE)
 
     def rtl(self) -> Rtl:
         pe = self.get_nodeattr("pe")

@@ -5,6 +5,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._grouped import Grouped
 from xnorforge.hw.ops._streams import check_divides
+from xnorforge.hw.ops._timing import Timing, some_given
 from xnorforge.hw.ops.base import Rtl, Tensors
 from xnorforge.hw.parts import Parts
 
@@ -78,6 +79,10 @@ class Crop(Grouped):
         beats = [n * per_column // source.lanes for n in (columns, left, wide)]
         names = ("Rows", "Beats", "FirstRow", "FirstBeat", "KeptRows", "KeptBeats")
         return dict(zip(names, (rows, beats[0], top, beats[1], tall, beats[2])))
+
+    def timing(self) -> Timing:
+        """A register; some beats are dropped."""
+        return some_given(self.passed(), 1)
 
     def rtl(self) -> Rtl:
         return self.module, {**self._beats(), "Width": self.in_stream().width}

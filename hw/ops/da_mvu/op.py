@@ -10,6 +10,7 @@ from xnorforge.core.types import Record
 from xnorforge.hw.ops._compare import comparison_lut
 from xnorforge.hw.ops._mvu import check_matrix
 from xnorforge.hw.ops._streams import value_range
+from xnorforge.hw.ops._timing import Timing, beat_for_beat
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import unread
@@ -260,6 +261,10 @@ class DaMvu(HwOp):
                 found.registers(min(graph.width(number), out_bits - power))
         read = text.tables_read(self.tables)
         return found.add(graph.parts([*ends, *read], stages, [*ignored, *(0 for _ in read)], added))
+
+    def timing(self) -> Timing:
+        """The registers of the longest path."""
+        return beat_for_beat(self.latency())
 
     def rtl(self) -> Rtl:
         return self._written[0], {}

@@ -7,6 +7,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Ints
 from xnorforge.hw.ops._streams import check_divides
+from xnorforge.hw.ops._timing import Buffer, Stop, Timing, Work, some_given
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 
@@ -107,6 +108,25 @@ class DepthToSpace(HwOp):
         """Beats of an input pixel that belong to the same output row."""
         channels = self.in_stream().shape[2] // self.block()[0]
         return channels // self.get_nodeattr("pe")
+
+    def timing(self) -> Timing:
+        """Blocks of one row pass a register; else two input rows are kept, and a row is left when it is
+        complete.
+        """
+        (height, width, _), (tall, wide, channels) = self.in_stream().shape, self.out_stream().shape
+        rows, chunk = self.block()[0], self.chunk()
+        kept, depth = wide * channels // self.in_stream().lanes, width * rows * chunk
+        if rows == 1:
+            return some_given(np.arange(depth) < kept, 1)
+        works = []
+        for row in range(height):
+            passes = min(rows, tall - row * rows)
+            for p in range(passes):
+                for beat in range(kept):
+                    last = p == passes - 1 and beat == kept - 1
+                    place = depth if last else (beat // chunk * rows + p) * chunk + beat % chunk + 1
+                    works.append(Work(needs=row * depth + place, frees=(row + 1) * depth if last else 0))
+        return Timing(works, 1, Stop.READER, Buffer(height * depth, 2 * depth))
 
     def rtl(self) -> Rtl:
         source, (tall, wide, channels) = self.in_stream(), self.out_stream().shape

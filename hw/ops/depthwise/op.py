@@ -12,6 +12,7 @@ from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._decode import Decoder, decode_starts, decode_taps
 from xnorforge.hw.ops._mvu import accumulator_starts, memory_words, offset_of_signs
 from xnorforge.hw.ops._streams import check_divides, value_range
+from xnorforge.hw.ops._timing import Timing, some_given
 from xnorforge.hw.ops.base import LOADABLE, HwOp, Memories, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import binary, different_columns
@@ -164,6 +165,10 @@ class Depthwise(HwOp):
         words = self.folds * self.taps
         large = cost.logic_rom(self.get_nodeattr("pe"), words) > cost.LARGEST_LOGIC_ROM
         return words > cost.SHALLOW and large, self.folds >= cost.BLOCK_STARTS
+
+    def timing(self) -> Timing:
+        """The beats of the last tap give the results, three stages on."""
+        return some_given(np.arange(self.taps * self.folds) >= (self.taps - 1) * self.folds, 3)
 
     def rtl(self) -> Rtl:
         source, (weights, begins) = self.in_stream(), self.in_block()

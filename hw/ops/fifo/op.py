@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.fabric import block_choice, memory_of
+from xnorforge.hw.ops._timing import SKID, Timing, fifo
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 
@@ -81,6 +82,11 @@ class Fifo(HwOp):
     def latency(self) -> int:
         """Through the memory and the registers behind it, or the skid's register."""
         return 1 if self.get_nodeattr("depth") <= 2 else 1 + MEMORIES[self.memory]
+
+    def timing(self) -> Timing:
+        """A memory; of two beats or less, a skid."""
+        depth = self.get_nodeattr("depth")
+        return SKID if depth <= 2 else fifo(depth, self.memory == "block")
 
     def rtl(self) -> Rtl:
         width, depth = self.in_stream().width, self.get_nodeattr("depth")

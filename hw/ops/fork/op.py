@@ -1,6 +1,7 @@
 """One stream to several readers."""
 
 from xnorforge.hw.ops._streams import check_divides
+from xnorforge.hw.ops._timing import Stop, Timing, beat_for_beat
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 
@@ -49,6 +50,10 @@ class Fork(HwOp):
     def latency(self) -> int:
         """The register."""
         return 1
+
+    def timing(self) -> Timing:
+        """One register, whose beat stays until the last reader has it."""
+        return beat_for_beat(self.latency(), Stop.READER)
 
     def rtl(self) -> Rtl:
         return self.module, {"Width": self.in_stream().width, "Outputs": self.outputs}

@@ -5,6 +5,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.ops._streams import value_range
+from xnorforge.hw.ops._timing import Buffer, Stop, Timing, Work
 from xnorforge.hw.ops.base import Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 
@@ -190,6 +191,14 @@ class Interact(PerChannel):
         return found.registers(
             3 + source.width + source.lanes * (wide + int((direction < 0).any())) + sink.width
         )
+
+    def timing(self) -> Timing:
+        """A whole group is there, then it is given; each beat that is read makes room for one in the same
+        cycle.
+        """
+        span = self.plan().span
+        works = [Work(needs=span, frees=beat) for beat in range(1, span + 1)]
+        return Timing(works, 2, Stop.SPARE, Buffer(span, span, free=0))
 
     def rtl(self) -> Rtl:
         return self._written()[0], {}

@@ -8,6 +8,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._generated import generated_module
+from xnorforge.hw.ops._timing import Timing, beat_for_beat
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.parts import Parts
 
@@ -92,6 +93,10 @@ class Lookup(HwOp):
         width = len(tables)
         found = Parts().spare(width).registers(width + 1)
         return found.table(tables.T, width * max(1, tables.shape[1] >> 6), False)
+
+    def timing(self) -> Timing:
+        """One register."""
+        return beat_for_beat(self.latency())
 
     def rtl(self):
         return self._written[0], {}

@@ -16,6 +16,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw import graph
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.ops._decode import Decoder
+from xnorforge.hw.ops._timing import Buffer, Stop, Timing, Work
 from xnorforge.hw.ops.base import DOMAIN, HwOp, Memories, Rtl, Stream, Tensors
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.parts import Parts, cost_of
@@ -214,6 +215,20 @@ class Loop(HwOp):
         text = written_whole(self) if self.of_frames else written(self)
         name = f"xf_loop_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
         return name, text.replace("MODULE", name)
+
+    def timing(self) -> Timing:
+        """A step when its part or the whole frame is there, each as long as the others; then the result, beat
+        by beat.
+        """
+        beats, steps = self.in_stream().beats, self.get_nodeattr("steps")
+        if self.of_frames:
+            frame = Work(steps=beats, gives=False, takes=(0,)), Work(moves=self.all_steps, gives=False)
+            return Timing([*frame, Work(steps=beats)], 1, Stop.BEHIND)
+        part = beats // steps
+        ends = range(part, beats + 1, part)
+        works = [Work(moves=self.step_cycles, gives=False, needs=end, frees=end) for end in ends]
+        works.append(Work(steps=self.out_stream().beats))
+        return Timing(works, 1, Stop.BEHIND, Buffer(beats, 2 * part))
 
     def rtl(self) -> Rtl:
         return self._module()[0], {}

@@ -8,6 +8,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._grouped import Grouped
+from xnorforge.hw.ops._timing import Buffer, Stop, Timing, Work
 from xnorforge.hw.ops.base import Memories, Rtl, Tensors
 from xnorforge.hw.parts import Parts
 
@@ -62,6 +63,13 @@ class Permute(Grouped):
     def latency(self) -> int:
         """Into the memory and out of it."""
         return int(self.needs()[0]) + 1
+
+    def timing(self) -> Timing:
+        """A beat is read as soon as it is there; a frame is left as a whole."""
+        addresses = self.addresses()
+        depth = len(addresses)
+        works = [Work(needs=int(place) + 1) for place in addresses[:-1]]
+        return Timing([*works, Work(needs=depth, frees=depth)], 1, Stop.READER, Buffer(depth, 2 * depth))
 
     def rtl(self) -> Rtl:
         source = self.in_stream()

@@ -18,7 +18,7 @@ from xnorforge.flows.lower.registry import example, maker, meaning
 from xnorforge.flows.lower.values import Leaf, Value, append, of_leaf, signs_of
 from xnorforge.flows.lower.walk import Walk
 from xnorforge.hw.any_width import whole_numbers
-from xnorforge.hw.ops.requantise.op import SLOPE_BITS, bent
+from xnorforge.hw.ops.requantise.op import SLOPE_BITS
 
 FEWEST = 8  # levels; fewer are cheaper as comparisons
 
@@ -27,7 +27,8 @@ FEWEST = 8  # levels; fewer are cheaper as comparisons
 def rectify(x: np.ndarray, at: Record) -> np.ndarray:
     """PReLU of direction * x - offset, rounded down to steps of 2**shift, from -zero to levels - zero."""
     u = x * at["direction"] - at["offset"]
-    return np.clip(bent(u, at["slope"], at["shift"]) + at["zero"], 0, at["levels"])
+    bent = np.where(u < 0, u * at["slope"], u << SLOPE_BITS) >> at["shift"] + SLOPE_BITS
+    return np.clip(bent + at["zero"], 0, at["levels"])
 
 
 class Rectify(IntegerNode):

@@ -3,23 +3,15 @@
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.any_width import width_of
-from xnorforge.hw.ops._per_channel import MOST_INSIDE, PerChannel, cut_parts, table_parts
-from xnorforge.hw.ops._streams import value_range
-from xnorforge.hw.ops.base import LOADABLE, Memories, Rtl, Stream, Tensors
-from xnorforge.hw.parts import Parts
-from xnorforge.hw.words import binary, different_columns
+from xnorforge.hw.ir.values import Value, choose, clamp
+from xnorforge.hw.ops._beat import LoadedBeat
+from xnorforge.hw.ops.base import LOADABLE, Stream
 
 SLOPE_BITS = 3  # slopes are multiples of 2**-SLOPE_BITS
 NO_SLOPES, SHIFTS, SUMS = range(3)  # how the module multiplies by the slopes
 
 
-def bent(u: np.ndarray, slope: np.ndarray, shift: int) -> np.ndarray:
-    """floor(PReLU(u) / 2**shift) of integers u (…, C), with slopes in eighths (C,) below 0."""
-    return np.where(u < 0, u * slope, u << SLOPE_BITS) >> shift + SLOPE_BITS
-
-
-class Requantise(PerChannel):
+class Requantise(LoadedBeat):
     """Quantise integers to levels whose thresholds are spaced by 2**shift.
 
         u = direction[c] * x[…, c] - offset[c]
@@ -38,17 +30,12 @@ class Requantise(PerChannel):
     lane and bit, for others two sums per lane. The constants are a table in LUTs.
     """
 
-    module = "xf_requantise"
+    what = "Evenly spaced levels of direction * x - offset, of a PReLU where it has slopes."
     arrays: tuple[str, ...] = ("offset", "ties", "direction", "slope")
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         numbers = {"shift": ("i", True, 0), "levels": ("i", True, 0), "zero": ("i", False, 0)}
         return super().get_nodeattr_types() | numbers | LOADABLE
-
-    @property
-    def loads(self) -> tuple[str, ...]:
-        """The table."""
-        return ("TableFile",)
 
     def tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Offsets, ties, directions and slopes, integers (C,).
@@ -72,85 +59,42 @@ class Requantise(PerChannel):
     def out_stream(self) -> Stream:
         return self.stream(self.get_nodeattr("levels").bit_length(), False)
 
-    def execute_node(self, context: Tensors, _graph: object) -> None:
-        self.load_constants(context.__getitem__)
+    def expression(self, x: Value) -> Value:
         offset, ties, direction, slope = self.tables()
-        u, shift = self.taken(context) * direction - offset, self.get_nodeattr("shift")
-        q = bent(u, slope, shift) if self.slopes() else u >> shift
-        tie = (u == q << shift) & (ties > 0) & (q % 2 == ties % 2)
-        level = np.clip(q - tie + self.get_nodeattr("zero"), 0, self.get_nodeattr("levels"))
-        context[self.onnx_node.output[0]] = level.astype(np.float32)
+        shift, zero, falls = self.get_nodeattr("shift"), self.get_nodeattr("zero"), direction < 0
+        down = self.constant("down", falls, (0, 1))
+        added = self.constant("added", falls - offset.astype(object))  # -x is ~x + 1
+        u = (choose(down, ~x, x) + added).named("u").cut()
+        if self.slopes():
+            q = self.bent(u, slope).named("q").cut()
+        else:
+            q = (u >> shift).named("q")
+            odd = q.low(1)
+            tie = choose(
+                odd, *(self.constant(name, ties == k, (0, 1)) for k, name in ((1, "odd"), (2, "even")))
+            )
+            q = q - (u.low(shift).equals(0) & tie)
+        return clamp(q, -zero, self.get_nodeattr("levels") - zero) + zero
 
-    def latency(self) -> int:
-        """Subtraction; slope, if there are any; shift, tie and range."""
-        return 3 if self.slopes() else 2
-
-    def sum_bits(self) -> int:
-        """Bits of u, two's complement."""
-        source, (offset, _, direction, _) = self.in_stream(), self.tables()
-        low, high = value_range(source.bits, source.signed)
-        ends = [end * direction.astype(object) - offset for end in (low, high)]
-        return max(width_of(np.array(ends, object)), self.get_nodeattr("shift") + 1)
+    def bent(self, u: Value, slope: np.ndarray) -> Value:
+        """floor(PReLU(u) / 2**shift): u times its slope, in eighths, below 0."""
+        shift, below = self.get_nodeattr("shift"), (u >= 0).flip().named("below")
+        if self.slopes() == SHIFTS:
+            places, q = SLOPE_BITS - np.log2(slope).astype(np.int64), u >> shift
+            for k in (0, 1):
+                by = self.constant(f"by{1 << k}", places >> k & 1, (0, 1))
+                q = choose(below & by, q >> (1 << k), q)
+            return q
+        eighths = [self.constant(f"eighth{1 << k}", slope >> k & 1, (0, 1)) for k in range(SLOPE_BITS + 1)]
+        low = choose(below & eighths[0], u, 0) + choose(below & eighths[1], u << 1, 0)
+        high = choose(below.flip() | eighths[3], u << 3, choose(eighths[2], u << 2, 0))
+        return low + high >> shift + SLOPE_BITS
 
     def slopes(self) -> int:
         """`NO_SLOPES`, `SHIFTS` where every slope is a power of two, or `SUMS`."""
         if "slope" not in self.arrays_of:
             return NO_SLOPES
         return SHIFTS if np.isin(self.tables()[3], (1, 2, 4, 8)).all() else SUMS
-
-    def rtl(self) -> Rtl:
-        source = self.in_stream()
-        return self.module, {
-            "Folds": source.shape[-1] // source.lanes, "Pe": source.lanes, "InBits": source.bits,
-            "Signed": source.signed, "SumBits": self.sum_bits(), "Shift": self.get_nodeattr("shift"),
-            "Levels": self.get_nodeattr("levels"), "Zero": self.get_nodeattr("zero"), "Slopes": self.slopes(),
-        }  # fmt: skip
-
-    def memories(self) -> Memories:
-        """A word per fold: lane after lane -offset (less 1 where the direction is -1), direction -1, and tie
-        at even, tie at odd; or the places to shift below 0; or the slope.
-        """
-        source, bits, (offset, ties, direction, slope) = self.in_stream(), self.sum_bits(), self.tables()
-        lanes, negative = source.lanes, direction < 0
-        kind = self.slopes()
-        last = (ties == 2) + 2 * (ties == 1) if kind == NO_SLOPES else slope
-        if kind == SHIFTS:
-            last = SLOPE_BITS - np.log2(slope).astype(np.int64)
-        # -x is the inverse of x, plus 1.
-        words = (-offset.astype(object) + negative) % 2**bits | (negative + 2 * last).astype(object) << bits
-        width, folds = bits + (5 if kind == SUMS else 3), words.reshape(-1, lanes).tolist()
-        return {"TableFile": (lanes * width, [sum(w << width * p for p, w in enumerate(f)) for f in folds])}
-
-    def parts(self) -> Parts:
-        """A sum whose lowest bits are kept where a tie or a slope needs them. Of a table that is a module of
-        its own, Yosys knows none of its words.
-        """
-        source, sink, bits, kind = self.in_stream(), self.out_stream(), self.sum_bits(), self.slopes()
-        lanes, shift, (width, words) = source.lanes, self.get_nodeattr("shift"), self.memories()["TableFile"]
-        above, table = bits - shift, binary(words, width).reshape(len(words), lanes, -1)
-        inside = len(words) <= MOST_INSIDE
-        set_once = np.asarray(table.any(0)) | (not inside)
-        last = different_columns(table[:, :, bits + 1 :].reshape(len(words), -1))
-        found = table_parts((table if kind else table[:, :, :bits]).reshape(len(words), -1)).spare(sink.width)
-        found.add(cut_parts(lanes, above, sink.bits))
-        found.gates(adder_bits=sum(bits - row.argmax() for row in set_once[:, :bits] if row.any()))
-        found.registers(self.latency() + sink.width)
-        if kind == NO_SLOPES:
-            even, either = int(set_once[:, bits + 1].sum()), int(set_once[:, bits + 1 :].any(1).sum())
-            found.registers(lanes * above + either * shift + (last if inside else 2 * lanes))
-            found.chains(bits, count=lanes).chains(above, count=even)
-            found.compared[above, True] += lanes
-            return found.gates(ties=either, tie_bits=either * shift, even_bits=even * above)
-        # Of what is shifted, the bits below a level are not kept.
-        found.registers(lanes * (above + (above if kind == SHIFTS else bits)) + last)
-        found.chains(bits, count=int(set_once[:, :bits].any(1).sum()))
-        # Of a signed number cut to fewer bits, the highest bits say whether it is outside.
-        even = self.get_nodeattr("levels") + 1 == 2 * self.get_nodeattr("zero")
-        found.compared[max(0, above - sink.bits + 1 if even else above), True] += lanes
-        if kind == SHIFTS:
-            return found.gates(shifted_bits=lanes * above)
-        found.chains(bits + 2, count=lanes)
-        return found.gates(slope_bits=lanes * (above + 0.5 * shift + 2))
 
 
 def evenly(thresholds: np.ndarray) -> tuple[int, np.ndarray, np.ndarray] | None:

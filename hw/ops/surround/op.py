@@ -1,5 +1,6 @@
 """Padding of an image with one value per channel."""
 
+from itertools import groupby
 from typing import ClassVar
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width
 from xnorforge.hw.ops._streams import check_divides, packed, value_range
+from xnorforge.hw.ops._timing import Stop, Timing, Work
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import bits_of, different_columns
@@ -118,6 +120,19 @@ class Surround(HwOp):
     def latency(self) -> int | None:
         """One cycle; none with a border above or left, whose first beats leave before one is taken."""
         return None if any(self.pads()[:2]) else 1
+
+    def timing(self) -> Timing:
+        """A beat of the border leaves without input, once a beat of the frame has been offered."""
+        (height, width, channels), (top, left, _, _) = self.in_stream().shape, self.pads()
+        inside = np.zeros(self.out_stream().shape[:2], bool)
+        inside[top : top + height, left : left + width] = True
+        beats = np.repeat(inside.ravel(), channels // self.in_stream().lanes).tolist()
+        works, begun = [], False
+        for image, run in groupby(beats):
+            steps = len(list(run))
+            works.append(Work(steps, takes=(0,)) if image else Work(steps, sees=() if begun else (0,)))
+            begun = begun or image
+        return Timing(works, 1, Stop.SPARE)
 
     def rtl(self) -> Rtl:
         source, sink, (top, left, bottom, right) = self.in_stream(), self.out_stream(), self.pads()

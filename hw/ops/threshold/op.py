@@ -15,6 +15,7 @@ from xnorforge.hw.ops._decode import Decoder, decode_ahead, decode_step, decode_
 from xnorforge.hw.ops._mvu import memory_words
 from xnorforge.hw.ops._per_channel import SAVED, PerChannel
 from xnorforge.hw.ops._streams import check_divides, value_range
+from xnorforge.hw.ops._timing import Stop, Timing, beat_for_beat
 from xnorforge.hw.ops.base import LOADABLE, Attributes, HwOp, Memories, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import binary, bits_of, different_columns
@@ -214,6 +215,10 @@ class Threshold(PerChannel):
         """Bits of an element that a direction of -1 inverts."""
         flipped = "direction" in self.arrays_of and (self.tables()[1] < 0).any()
         return self.in_stream().bits if flipped else 0
+
+    def timing(self) -> Timing:
+        """A stage per bit of the level."""
+        return beat_for_beat(self.bits, Stop.READER)
 
     def rtl(self) -> Rtl:
         source = self.in_stream()

@@ -8,6 +8,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.fabric import address_bits
+from xnorforge.hw.ops._timing import Buffer, Stop, Timing, Work, beat_for_beat
 from xnorforge.hw.ops.base import Attributes, HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 
@@ -96,6 +97,17 @@ class TopK(HwOp):
         given = {name: self.get_nodeattr(name) for name in self.get_nodeattr_types()}
         steps = range(2, levels // 2 + 1) if self.tree else ()
         return self.falling(self.make(self.name, {}, **given | {"levels": step}) for step in steps)
+
+    def timing(self) -> Timing:
+        """The scores go through a skid, then the indices leave; the next frame waits for the last of them. A
+        whole frame per beat goes through the registers of a tree.
+        """
+        if self.tree:
+            return beat_for_beat(self.latency())
+        count = self.get_nodeattr("n")
+        scores = [Work(needs=k, frees=k) for k in range(1, count)]
+        works = [*scores, Work(needs=count), Work(steps=self.indices, frees=count)]
+        return Timing(works, 1, Stop.READER, Buffer(count, 1, seen=0))
 
     def rtl(self) -> Rtl:
         source, sink = self.in_stream(), self.out_stream()

@@ -6,6 +6,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._streams import check_divides
+from xnorforge.hw.ops._timing import Buffer, Stop, Timing, Work
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 
@@ -81,6 +82,32 @@ class Upsample(HwOp):
         source, (fy, fx) = self.in_stream(), self.get_nodeattr("factor")
         beats = source.shape[2] // source.lanes
         return (source.shape[1], beats, fy, fx) if fy > 1 else (1, beats, fx, 1)
+
+    def timing(self) -> Timing:
+        """A row is read while it arrives and some times more, on the last time each beat makes room for one
+        of the next row; where pixels are repeated too, that one comes in while a pixel is read for the last
+        time.
+        """
+        pixels, beats, passes, copies = self.loops()
+        depth = pixels * beats
+        if depth == 1:
+            return Timing([Work(passes * copies, needs=1, frees=1)], 1, Stop.SPARE, Buffer(1, 1, free=0))
+        works = []
+        for number in range(passes):
+            arrives, leaves = number == 0, number == passes - 1
+            for first in range(0, depth, beats):
+                places = range(first + 1, first + beats + 1)
+                repeats = copies - 1
+                if arrives and repeats:
+                    works += [Work(needs=place) for place in places]
+                    repeats -= 1
+                works.append(Work(steps=repeats * beats, frees=first if leaves else 0))
+                for place in places:
+                    shuts = leaves and copies > 1 and place == places[-1] < depth
+                    works.append(
+                        Work(needs=place if arrives else 0, frees=place if leaves else 0, shuts=shuts)
+                    )
+        return Timing([work for work in works if work.steps], 1, Stop.READER, Buffer(depth, depth))
 
     def rtl(self) -> Rtl:
         pixels, beats, passes, copies = self.loops()

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.ops._timing import SKID, Buffer, Stop, Timing, Work
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 
@@ -79,6 +80,27 @@ class Width(HwOp):
         """Up, a wide beat follows its last part; down, a part passes two registers; a skid otherwise."""
         into, out = self.in_stream().lanes, self.out_stream().lanes
         return out // into if out > into else 2 if out < into else 1
+
+    def timing(self) -> Timing:
+        """Up: the first part of a beat waits beside the beat before, the others for that one to leave. Down:
+        room for the next beat from the last part but one on. With `gap` all parts wait, and room is there
+        after the last.
+        """
+        into, out = self.in_stream().lanes, self.out_stream().lanes
+        if into == out:
+            return SKID
+        if self.get_nodeattr("gap"):
+            if out > into:
+                return Timing(
+                    [Work(steps=out // into - 1, gives=False, takes=(0,)), Work(takes=(0,))], 1, Stop.GIVEN
+                )
+            return Timing([Work(steps=into // out, needs=1, frees=1)], 1, Stop.READER, Buffer(1, 1))
+        if out > into:
+            rest = Work(steps=out // into - 2, gives=False, takes=(0,))
+            works = [Work(gives=False, takes=(0,), early=True), rest, Work(takes=(0,))]
+            return Timing([work for work in works if work.steps], 1, Stop.GIVEN)
+        works = [Work(steps=into // out - 1, needs=1, frees=1), Work()]
+        return Timing(works, 1, Stop.READER, Buffer(1, 1))
 
     def rtl(self) -> Rtl:
         widths = {"InWidth": self.in_stream().width, "OutWidth": self.out_stream().width}

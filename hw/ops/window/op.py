@@ -1,6 +1,7 @@
 """Sliding window: the pixels under a convolution kernel."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import ClassVar
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.fabric import memory_of
 from xnorforge.hw.ops._streams import check_divides, packed, value_range
+from xnorforge.hw.ops._timing import SKID, Buffer, Stop, Timing, Work, fifo
 from xnorforge.hw.ops.base import Attributes, HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.ops.window.abreast import row_elements
 from xnorforge.hw.ops.window.schedule import Rows, ring
@@ -371,6 +373,43 @@ class Window(HwOp):
             return 1
         rows = self.rows()
         return max(1, (rows.need[0] - self.follows()) * rows.write * self.beats) + 2
+
+    def timing(self) -> Timing:
+        """The reader of the ring waits for the beats that it needs, the writer for whole rows of room; a
+        register behind the ring, then the one at the output. Whole windows have rows of their own.
+        """
+        if self.whole:
+            return self.timing_of_whole()
+        if self.passes_through():
+            return SKID
+        rows = self.rows()
+        beats = rows.write * self.beats
+        room = (1 << self.address_bits()) // beats * beats
+        works = []
+        for needs, freed in zip(self.needs().reshape(len(rows.freed), -1), rows.freed):
+            starts = np.flatnonzero(np.diff(needs, prepend=-1))
+            steps = np.diff(starts, append=len(needs))
+            works += [Work(steps=int(n), needs=int(needs[at])) for at, n in zip(starts, steps)]
+            works[-1] = replace(works[-1], frees=freed * beats)
+        return Timing(works, 2, Stop.BEHIND, Buffer(rows.height * beats, room))
+
+    def timing_of_whole(self) -> Timing:
+        """Behind a FIFO a step per pixel, and without one where a window reaches beyond the image; the steps
+        that complete a window give it. A beat of several pixels is seen by its steps before the last, which
+        takes it.
+        """
+        steps = self.steps()
+        takes, sees, gives = np.zeros((3, steps.interval), bool)
+        takes[steps.pixels()], gives[steps.given()] = True, True
+        if self.several:
+            for seen, taken in zip(steps.seen(), steps.pixels()):
+                sees[seen:taken] = True
+        works = [
+            Work(len(list(run)), gives=give, takes=(0,) if take else (), sees=(0,) if see else ())
+            for (take, see, give), run in groupby(zip(takes.tolist(), sees.tolist(), gives.tolist()))
+        ]
+        depth, block = self.waiting_room()
+        return Timing(works, 1, Stop.READER, front=fifo(depth, block))
 
     def rtl(self) -> Rtl:
         y, x = self.axes()

@@ -7,6 +7,7 @@ import numpy as np
 from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._streams import check_divides
+from xnorforge.hw.ops._timing import Buffer, Stop, Timing, Work
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 
@@ -120,6 +121,25 @@ class XnorMatmul(HwOp):
     def input_buffer(self) -> int:
         """Two frames of vectors."""
         return 2 * self.in_stream().beats
+
+    def timing(self) -> Timing:
+        """A word of weights is taken with the first vector of each round over all of them; those from outside
+        are always there. A frame of vectors is read once per tile.
+        """
+        mw, mh, simd, pe, vectors = self.folding()
+        frame = vectors * (mw // simd)
+
+        def step(tile: int, k: int) -> Work:
+            end = tile == mh // pe - 1 and k == frame - 1
+            return Work(
+                gives=k >= frame - vectors,
+                takes=(1,) if k % vectors == 0 and not self.outside else (),
+                needs=int(self.reads()[k]) + 1 if tile == 0 else 0,
+                frees=frame if end else 0,
+            )
+
+        works = [step(tile, k) for tile in range(mh // pe) for k in range(frame)]
+        return Timing(works, self.beat_latency(), Stop.SPARE, Buffer(frame, 2 * frame))
 
     def rtl(self) -> Rtl:
         mw, mh, simd, pe, vectors = self.folding()

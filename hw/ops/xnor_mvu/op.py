@@ -10,6 +10,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw import families
 from xnorforge.hw.ops._mvu import Mvu
 from xnorforge.hw.ops._streams import check_divides, divisors
+from xnorforge.hw.ops._timing import Timing, beat_for_beat
 from xnorforge.hw.ops.base import Attributes, HwOp, Matrix, Memories, Rtl, Stream
 from xnorforge.hw.parts import LUTS_PER_BLOCK, Parts, cost_of
 
@@ -171,6 +172,14 @@ class XnorMvu(Mvu):
         if self.many:
             return self.many.latency
         return self.constant.stages if self.constant else super().latency()
+
+    def timing(self) -> Timing:
+        """A vector is read once per pass; with wired weights it passes the registers of the longest path."""
+        if self.many:
+            return self.many.timing()
+        if self.constant:
+            return beat_for_beat(self.latency())
+        return super().timing()
 
     def rtl(self) -> Rtl:
         """The generated module, that of several vectors at a time, or the folded one."""

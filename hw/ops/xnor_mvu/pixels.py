@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _mvu_cost as cost
+from xnorforge.hw.ops._timing import Buffer, Rounds, Stop, Timing, Work
 from xnorforge.hw.parts import Parts
 
 SLACK = 8  # moves of handshakes, see Needed of the module
@@ -73,3 +74,10 @@ class Pixels:
         queue = Parts().fifo(most, turn + group + place, "lut")
         queue.logic.clear()
         return found.add(queue).registers(self.pe * self.out_bits + 1)
+
+    def timing(self) -> Timing:
+        """Vectors share the rows that go round; behind them each waits in the history, then leaves."""
+        rounds = Rounds(self.pixels, self.mh, self.turns)
+        front = Timing([Work(takes=(0,))], self.latency - 2, Stop.ROUND, rounds=rounds)
+        beats = Work(self.mh // self.pe, needs=1, frees=1)
+        return Timing([beats], 1, Stop.READER, Buffer(1, self.turns * self.pixels, free=2), front)

@@ -8,16 +8,15 @@ from xnorforge.flows.lower.registry import example, meaning, rule
 from xnorforge.flows.lower.sums import one_leaf
 from xnorforge.flows.lower.walk import refuse
 
-from .op import absolute
-
 
 class Absolute(IntegerNode):
     """|x|, a node of lowered.onnx."""
 
 
 @meaning("Absolute")
-def _absolute(x, _at):
-    return absolute(x)
+def absolute(x, _at):
+    """|x|."""
+    return abs(x)
 
 
 @rule("Abs")

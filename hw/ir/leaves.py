@@ -1,0 +1,147 @@
+"""What the module of an expression is made of, as a list of parts (`hw/parts.py`): the widths of its
+operations and of its registers, without bits that never change.
+"""
+
+from xnorforge.hw.ir.values import Value, flat, tables, with_numbers
+from xnorforge.hw.ir.verilog import Design
+from xnorforge.hw.parts import Parts
+from xnorforge.hw.words import bits_of, different_columns
+
+
+def leaves(design: Design) -> Parts:
+    """The parts of a module."""
+    found = Parts().registers(design.stages)
+    if not design.through:
+        found.spare(design.sink.lanes * design.sink.bits)
+    if design.beats == 1:  # a table is a number of its lane
+        for lane in range(design.sink.lanes):
+            found.add(_lane(with_numbers(design.value, lane)))
+        return found
+    found.add(_lane(design.value), count=design.sink.lanes)
+    return found.add(table_parts(design)) if any(True for _ in tables(design.value)) else found
+
+
+def _lane(value: Value) -> Parts:
+    """Of one lane."""
+    values, lane = flat(value), Parts()
+    readers: dict[int, list[Value]] = {id(one): [] for one in values}
+    for one in values:
+        for each in one.args:
+            readers[id(each)].append(one)
+    unread: dict[int, int] = {}
+    for one in reversed(values):
+        behind = [(each, unread[id(each)]) for each in readers[id(one)]]
+        places = (at + each.data if each.op == ">>" else at * (each.op == "cut") for each, at in behind)
+        unread[id(one)] = min(places, default=0)
+    inside: dict[int, bool] = {}
+    for one in values:
+        if not _in_block(lane, one, readers[id(one)], inside):
+            _add(lane, one)
+        if one.op not in ("number", "table") and id(one) not in inside:
+            last = max((each.stage - (each.op == "cut") for each in readers[id(one)]), default=one.stage)
+            bits = changing(one) + min(0, zeros(one) - unread[id(one)])
+            lane.registers(max(0, bits) * ((one.op == "cut") + last - one.stage))
+    return lane
+
+
+def _in_block(lane: Parts, one: Value, readers: list[Value], inside: dict[int, bool]) -> bool:
+    """Whether an operation takes no logic, being a product or a sum in a DSP block; `inside` says of the
+    values in one whether the block can add something to them.
+    """
+    if one.op == "*" and (blocks := _blocks(one, readers)):
+        lane.dsp += blocks
+        lane.registers(17 * (blocks - 1))
+        inside[id(one)] = blocks == 1 and (one.args[1].number is None or one.lo < 0)
+        return True
+    if one.op in ("wrap", "within", "cut") and id(one.args[0]) in inside:
+        inside[id(one)] = inside[id(one.args[0])]
+    if one.op != "+" or not any(inside.get(id(arg)) for arg in one.args):
+        return False
+    lane.gates(bits_added_in_blocks=one.bits)  # not every family's add
+    if all(id(arg) in inside or arg.op == "cut" for arg in one.args):
+        inside[id(one)] = False
+    return True
+
+
+def _blocks(one: Value, readers: list[Value]) -> int:
+    """DSP blocks of a product: none below 9 bits; 25 x 18 bits, and 17 more of a factor in each further."""
+    if min(each.bits - (each.lo >= 0) for each in (one, *readers)) < 9:
+        return 0
+    small, large = sorted(arg.bits for arg in one.args)
+    return (1 + max(0, -(-(small - 18) // 17))) * (1 + max(0, -(-(large - 25) // 17)))
+
+
+def zeros(one: Value) -> int:
+    """Low bits that are 0 in all results."""
+    if one.op == "number":
+        return (one.lo & -one.lo).bit_length() - 1 if one.lo else one.bits
+    if one.op == "table":
+        return min((int(x) & -int(x)).bit_length() - 1 if x else one.bits for x in one.data)
+    if one.op in ("<<", ">>"):
+        return max(0, zeros(one.args[0]) + (one.data if one.op == "<<" else -one.data))
+    if one.op in ("cut", "within", "wrap"):
+        return zeros(one.args[0])
+    if one.op in ("choose", "+", "-"):
+        return min(zeros(arg) for arg in one.args[-2:])
+    return 0
+
+
+def changing(one: Value) -> int:
+    """Bits of a value that are not always 0."""
+    return max(0, one.bits - zeros(one) - (one.lo >= 0 and not one.is_bit))
+
+
+def _add(lane: Parts, one: Value) -> None:
+    """The logic of an operation."""
+    numbers, wide = [arg.number for arg in one.args if arg.number is not None], [arg.bits for arg in one.args]
+    if one.op in ("+", "-"):
+        bits = one.bits - (one.lo >= 0) - max(zeros(arg) for arg in one.args)
+        kind = "number_bits" if numbers else "bit_bits" if one.args[1].is_bit else "adder_bits"
+        lane.chains(bits).gates(**{kind: bits})
+    elif one.op in (">=", ">"):
+        _compare(lane, one, numbers)
+    elif one.op == "==":
+        lane.gates(equal_bits=max(wide))
+    elif one.op == "choose":
+        lane.gates(**{"bounded_bits" if numbers else "chosen_bits": changing(one)})
+    elif one.op in ("&", "|", "^"):
+        lane.gates(gates=1)
+    elif one.op == "*" and numbers:  # a sum per 1 of the factor
+        lane.adders(one.bits, count=abs(numbers[0]).bit_count() - 1)
+    elif one.op == "*":
+        small, large = sorted(changing(arg) for arg in one.args)
+        lane.gates(rows=(small - 1) * large).chains(one.bits)
+
+
+def _compare(lane: Parts, one: Value, numbers: list[int]) -> None:
+    bits = max(arg.bits - zeros(arg) for arg in one.args) - all(arg.lo >= 0 for arg in one.args)
+    if not numbers:
+        lane.comparators(bits)
+        return
+    least = numbers[0] + (one.op == ">")
+    bits = max(arg.bits for arg in one.args) - ((least & -least).bit_length() - 1 if least else 63)
+    if bits > 1:
+        lane.compared[bits, True] += 1
+        lane.gates(bound_bits=bits)
+
+
+def table_parts(design: Design) -> Parts:
+    """Tables, at least one, and what counts their beats."""
+    values, found = flat(design.value), Parts().counters(design.beats)
+    depth, luts, late = (design.beats - 1).bit_length(), 0, 0
+    for one in tables(design.value):
+        differ = different_columns(bits_of(one.data.reshape(design.beats, -1), one.bits))
+        stage = max(each.stage - (each.op == "cut") for each in values if one in each.args)
+        luts, late = luts + differ, max(late, stage)
+        if design.place != "logic":
+            found.registers(stage * differ)
+    if design.place == "logic":
+        return found.registers(late * depth).gates(small_table=luts, small_table_by_depth=luts * depth)
+    width = sum(one.bits for one in tables(design.value)) * design.sink.lanes
+    if design.place == "rom":
+        return found.rom(design.beats, width, registers=0)
+    if design.place == "loaded":
+        return found.loadable(design.beats, width, False, design.load, 0)
+    count = -(-design.beats // 64)
+    found.deep[design.beats] += luts * (1.4 * count if count > 4 else count + (count == 3))
+    return found

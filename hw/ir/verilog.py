@@ -1,0 +1,393 @@
+"""An expression as a streaming module in SystemVerilog: a lane per element of a beat, written once.
+
+Constants per channel are a word per beat of a pixel, lane after lane, the first lane in the lowest bits: a
+`case` in logic, or a memory (`xf_rom`) with the tables of a lane side by side.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import accumulate
+from textwrap import fill
+
+import numpy as np
+
+from xnorforge.hw.ir.values import COMPARES, LOGIC, Value, flat, tables
+
+LINE = 96  # characters of generated text, about
+MEMORY, ZERO = "TableFile", "('0)"
+WORDS = {
+    "+": "sum", "-": "difference", "*": "product", "<<": "times", ">>": "shifted", "~": "inverse",
+    "!": "no",
+    "choose": "chosen", "wrap": "wrapped", "within": "inside", "low": "lowest", "cut": "late",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Port:
+    """The elements of a stream: lanes side by side, bits of each, whether they are two's complement."""
+
+    lanes: int
+    bits: int
+    signed: bool
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a module is made from.
+
+    Attributes:
+        kind: begins its name; what: one sentence on what it computes; source: where that is defined.
+        sources, sink: its streams.
+        value: of an element of the result, as wide as the sink's at most, behind its last register.
+        beats: of a pixel.
+        through: whether its ready follows the reader's ready in the same cycle (xf_through), else it is a
+            register (xf_stages).
+        place: of its tables: "logic", "apart" for logic in a module of its own (of a long table Yosys makes
+            less by itself), "rom" for block RAM, "loaded" for what a host or a loop replaces, then with
+            `load` (xf_rom).
+    """
+
+    kind: str
+    what: str
+    source: str
+    sources: Sequence[Port]
+    sink: Port
+    value: Value
+    beats: int
+    through: bool
+    place: str = "logic"
+    load: int = 0
+
+    @property
+    def stages(self) -> int:
+        """Registers between input and output."""
+        return max(1, self.value.stage)
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module: its name, which is that of a content, its text, and {parameter: (bits of a word, words)}."""
+
+    name: str
+    text: str
+    memories: dict[str, tuple[int, list[int]]]
+
+
+TEXT = """\
+// SPDX-License-Identifier: Apache-2.0
+//
+{comment}
+
+`include "xf_assert.svh"
+
+module MODULE {parameters}(
+  input  logic clk_i,
+  input  logic rst_ni,{load}
+  input  logic [{taken}:0] s_data_i,
+  input  logic {each}s_valid_i,
+  output logic {each}s_ready_o,
+  output logic [{given}:0] m_data_o,
+  output logic m_valid_o,
+  input  logic m_ready_i
+);
+
+  /* verilator lint_off UNUSEDSIGNAL */
+  logic go;  // the stages advance
+  logic [{fold}:0] fold, next;  // of its pixel's beats, the one that enters, and the one behind it
+  logic [{given}:0] data;
+{late}{constants}
+  for (genvar p = 0; p < {lanes}; p++) begin : gen_lane
+{lane}
+  end
+  /* verilator lint_on UNUSEDSIGNAL */
+
+{head}
+
+endmodule : MODULE
+"""
+THROUGH = """\
+  xf_through #(.Streams({streams}), .Stages({stages}), .Folds({beats}), .Ahead({ahead})) u_stages (
+    .clk_i, .rst_ni, .s_valid_i, .s_ready_o, .go_o(go), .fold_o(fold), .next_o(next),
+    .m_valid_o, .m_ready_i
+  );
+  assign m_data_o = data;
+  `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)"""
+SPARE = """\
+  assign s_ready_o = go;
+  assign next = '0;
+  xf_stages #(.Width({width}), .Stages({stages}), .Folds({beats})) u_stages (
+    .clk_i, .rst_ni, .s_valid_i, .go_o(go), .fold_o(fold), .data_i(data),
+    .m_data_o, .m_valid_o, .m_ready_i
+  );"""
+
+
+def written(design: Design) -> Module:
+    """The module of a design."""
+    lane, memories, sink = _Lane(design), _memory(design), design.sink
+    result = lane.text(design.value, design.stages, design.value.bits)
+    result = cast(result, design.value.bits, sink.bits, design.value.is_bit)
+    lane.lines.append(f"assign data[p*{sink.bits} +: {sink.bits}] = {result};")
+    loaded, fold = memories and design.place == "loaded", max(1, (design.beats - 1).bit_length()) - 1
+    rows, width = lane.rows(bool(memories)), sink.lanes * sink.bits
+    parameters = [f'parameter {MEMORY} = ""'] * bool(memories) + ["parameter int unsigned Load = 0"] * bool(
+        loaded
+    )
+    late = "".join(
+        f"  logic [{fold}:0] fold_{k};\n  always_ff @(posedge clk_i) if (go) fold_{k} <= {before};\n"
+        for k, before in enumerate(["fold", *(f"fold_{k}" for k in range(1, design.value.stage - 1))], 1)
+        if design.beats > 1 and k < design.value.stage
+    )
+    text = TEXT.format(
+        comment="\n".join(f"// {line}".rstrip() for line in _comment(design)), lanes=sink.lanes, fold=fold,
+        parameters=f"#({', '.join(parameters)}) " if parameters else "", late=late,
+        load="\n  input  xf_pkg::load_t load_i," if loaded else "", given=width - 1,
+        taken=sum(one.lanes * one.bits for one in design.sources) - 1, lane=lane.body(),
+        each=f"[{len(design.sources) - 1}:0] " if len(design.sources) > 1 else "",
+        constants=f"\n  // Constants of this beat's channels, lane after lane.\n{rows}\n" if rows else "",
+        head=(THROUGH if design.through else SPARE).format(
+            streams=len(design.sources), stages=design.stages, beats=design.beats, width=width,
+            ahead=int(design.place == "rom"),
+        ),
+    )  # fmt: skip
+    name = f"{design.kind}_{sha256(text.encode()).hexdigest()[:12]}"
+    return Module(name, text.replace("MODULE", name), memories)
+
+
+def _comment(design: Design) -> list[str]:
+    lanes, stages = design.sink.lanes, design.stages
+    return [
+        *fill(f"{design.what} {lanes} channel{'s' * (lanes > 1)} per beat.", LINE).split("\n"), "",
+        "Rate       one beat per cycle", f"Latency    {stages} cycle{'s' * (stages > 1)}",
+        "Reset      synchronous, control state only; data registers keep their values",
+        f"Bit model  {design.source}, from which this text is generated",
+    ]  # fmt: skip
+
+
+def literal(number: int, bits: int) -> str:
+    """A number of two's complement, or a bit."""
+    if bits == 1:
+        return f"1'b{number}"
+    return f"-{bits}'sd{-number}" if number < 0 else f"{bits}'sd{number}"
+
+
+def cast(text: str, bits: int, wanted: int, is_bit: bool = False) -> str:
+    """A signed expression of `bits` bits, or a bit, in `wanted` bits."""
+    if wanted == bits:
+        return text
+    text = _bare(text)  # the parentheses of the cast do
+    return f"{wanted}'($signed({{1'b0, {text}}}))" if is_bit else f"{wanted}'({text})"
+
+
+def _bare(text: str) -> str:
+    """Text without parentheses around all of it.
+
+    >>> _bare("(a + b)"), _bare("(a) + (b)")
+    ('a + b', '(a) + (b)')
+    """
+    depths = list(accumulate((letter == "(") - (letter == ")") for letter in text))
+    return text[1:-1] if text.startswith("(") and 0 not in depths[:-1] else text
+
+
+def _memory(design: Design) -> dict[str, tuple[int, list[int]]]:
+    """The words of the tables where they are in a memory: of each lane the tables side by side."""
+    found = [*tables(design.value)]
+    if design.place == "logic" or not found:
+        return {}
+    words, at = [0] * design.beats, 0
+    for lane in range(design.sink.lanes):
+        for one in found:
+            column = np.asarray(one.data).reshape(design.beats, -1)[:, lane]
+            for beat, entry in enumerate(column):
+                words[beat] |= (int(entry) % (1 << one.bits)) << at
+            at += one.bits
+    return {MEMORY: (at, words)}
+
+
+class _Lane:
+    """The text of a lane, and of the constants that all lanes share."""
+
+    def __init__(self, design: Design):
+        self.design = design
+        self.lines: list[str] = []
+        self.moves: list[str] = []
+        self.constants: list[str] = []
+        self.names: dict[int, str] = {}
+        self.late: dict[tuple[int, int], str] = {}
+        self.taken = Counter({"p", "go", "data", "fold", "next", "word"})
+        values = flat(design.value)
+        self.uses = Counter(id(each) for one in values for each in one.args)
+        self.offset = {id(one): 0 for one in values if one.op == "table"}
+        at = 0
+        for one in tables(design.value):
+            self.offset[id(one)], at = at, at + one.bits
+        self.lane_bits = at
+
+    def text(self, one: Value, stage: int, bits: int) -> str:
+        """A value at a stage, in so many bits; a bit in 1."""
+        if one.op == "number":
+            return literal(one.lo, bits)
+        if one.op == "table" and self.design.place == "logic":
+            text = self.of_row(one, stage)
+        elif self.is_inside(one, stage):
+            if not one.is_bit:
+                return f"({self.formula(one, bits)})"
+            text = f"({self.formula(one, 1)})"
+        else:
+            text = self.at(one, stage)
+        return cast(text, one.bits, bits, one.is_bit)
+
+    def is_inside(self, one: Value, stage: int) -> bool:
+        """Whether a value is written where it is used."""
+        plain = one.op not in ("input", "table", "cut", "low", "wrap") and not one.name
+        bit_of_numbers = one.is_bit and not all(each.is_bit for each in one.args) and one.op not in COMPARES
+        return plain and self.uses[id(one)] == 1 and one.stage == stage and not bit_of_numbers
+
+    def at(self, one: Value, stage: int) -> str:
+        """The name of a value at a stage: it goes through registers up to there."""
+        if id(one) not in self.names:
+            self.declare(one)
+        text = self.names[id(one)]
+        for k in range(one.stage + 1, stage + 1):
+            if (id(one), k) not in self.late:
+                self.late[id(one), k] = self.variable(f"{self.names[id(one)]}_{k}", one.bits)
+                self.moves.append(f"{self.late[id(one), k]} <= {text};")
+            text = self.late[id(one), k]
+        return text
+
+    def variable(self, name: str, bits: int) -> str:
+        """Declare one, under this name or the next that is free."""
+        self.taken[name] += 1
+        name = name if self.taken[name] == 1 else f"{name}_{self.taken[name]}"
+        self.lines.append(f"logic {'' if bits == 1 else f'signed [{bits - 1}:0] '}{name};")
+        return name
+
+    def declare(self, one: Value) -> None:
+        """Write a value into a variable or a register of its own."""
+        if one.op == "cut":
+            given = self.text(one.args[0], one.stage - 1, one.bits)
+            name = self.variable(one.name or WORDS[one.op], one.bits)
+            self.moves.append(f"{name} <= {given};")
+        else:
+            formula = self.formula(one, one.bits)
+            name = self.variable(one.name or WORDS.get(one.op, "holds"), one.bits)
+            self.lines.append(f"assign {name} = {formula};")
+        self.names[id(one)] = name
+
+    def formula(self, one: Value, bits: int) -> str:
+        """What computes a value, in so many bits, its own at least."""
+        stage, args = one.stage, one.args
+        wide = max(2, bits)
+        if one.op == "input":
+            return self.element(one)
+        if one.op == "table":
+            part = f"word[p*{self.lane_bits} + {self.offset[id(one)]} +: {bits}]"
+            return part if bits == 1 else f"$signed({part})"
+        if one.op in COMPARES:
+            wide = max(each.bits for each in args)
+            return f" {one.op} ".join(self.text(each, stage, wide) for each in args)
+        if one.op in LOGIC:
+            return f" {one.op} ".join(self.text(each, stage, 1) for each in args)
+        if one.op == "choose":
+            condition, *ways = args
+            return " ".join([self.text(condition, stage, 1), "?", self.text(ways[0], stage, bits), ":",
+                             self.text(ways[1], stage, bits)])  # fmt: skip
+        if one.op in ("low", "wrap"):
+            return self.lowest(one)
+        if one.op == "!":
+            return f"!{self.text(args[0], stage, 1)}"
+        if one.op == "~":
+            inner = self.text(args[0], stage, bits)
+            return (
+                f"~({inner})" if inner[0].isdigit() else f"~{inner}"
+            )  # Yosys would invert the size of a cast
+        if one.op in ("+", "-", "*"):
+            wide = max(wide, *(each.bits for each in args)) if one.is_bit else wide
+            return cast(f" {one.op} ".join(self.text(each, stage, wide) for each in args), wide, bits)
+        wide = max(bits, args[0].bits, 2)
+        moved = self.text(args[0], stage, wide) + (
+            f" {2 * one.op[0]}{one.op[0]} {one.data}" if one.data else ""
+        )
+        return cast(moved, wide, bits)  # shifts, and what is within
+
+    def lowest(self, one: Value) -> str:
+        """The lowest bits of a value, with or without a sign."""
+        bits, signed = (one.data, False) if one.op == "low" else one.data
+        [arg] = one.args
+        if signed and bits > 1:
+            return (
+                self.text(arg, one.stage, bits) if bits >= arg.bits else f"{bits}'({self.at(arg, one.stage)})"
+            )
+        name = self.at(arg, one.stage) if arg.op != "table" or self.design.place != "logic" else ""
+        if not name or bits > arg.bits or arg.is_bit:
+            name = self.variable("wide", max(2, bits))
+            self.lines.append(f"assign {name} = {self.text(arg, one.stage, max(2, bits))};")
+        if bits == 1:
+            return f"{{2{{{name}[0]}}}}" if signed else f"{name}[0]"
+        return f"$signed({{1'b0, {name}[{bits - 1}:0]}})"
+
+    def element(self, one: Value) -> str:
+        """An element of an input."""
+        source = self.design.sources[one.data]
+        first = sum(each.lanes * each.bits for each in self.design.sources[: one.data])
+        at = f"{first} + p" if first else "p"
+        part = f"s_data_i[{at}]" if source.bits == 1 else f"s_data_i[{at}*{source.bits} +: {source.bits}]"
+        if one.is_bit:
+            return part
+        if source.signed:
+            return f"$signed({part})" if source.bits > 1 else f"$signed({{2{{{part}}}}})"
+        return f"$signed({{1'b0, {part}}})"
+
+    def of_row(self, one: Value, stage: int) -> str:
+        """The entry of a table in logic for the beat at a stage."""
+        if (id(one), stage) not in self.late:
+            self.taken[f"{one.name}_row"] += 1
+            count = self.taken[f"{one.name}_row"]
+            name = self.late[id(one), stage] = f"{one.name}_row{'' if count == 1 else count}"
+            beats, lanes = self.design.beats, self.design.sink.lanes
+            rows = [_word(row, one.bits) for row in np.asarray(one.data).reshape(beats, lanes)]
+            self.constants.append(f"logic [{lanes * one.bits - 1}:0] {name};")
+            if beats == 1:
+                self.constants += _wrapped(f"assign {name} = {rows[0]};")
+            else:
+                size = max(1, (beats - 1).bit_length())
+                self.constants.append(f"always_comb case (fold{f'_{stage}' if stage else ''})")
+                labels = [*(f"{size}'d{k}" for k in range(beats - 1)), "default"]
+                for label, row in zip(labels, rows):
+                    self.constants += _wrapped(f"  {label}: {name} = {row};")
+                self.constants.append("endcase")
+        name = self.late[id(one), stage]
+        return f"{name}[p]" if one.bits == 1 else f"$signed({name}[p*{one.bits} +: {one.bits}])"
+
+    def rows(self, in_memory: bool) -> str:
+        """The text in front of the lanes: the constants of a beat."""
+        lines = [f"  {line}" for line in self.constants]
+        if in_memory:
+            rom, size = self.design.place == "rom", self.design.sink.lanes * self.lane_bits
+            loaded = self.design.place == "loaded"
+            lines += [
+                f"  logic [{size - 1}:0] word;", f"  xf_rom #(.Width({size}), .Depth({self.design.beats}), "
+                f".Kind({2 * rom}), .File({MEMORY}), .Load({'Load' if loaded else 0})) u_table (",
+                f"    .clk_i, .en_i(1'b1), .addr_i({'next' if rom else 'fold'}), "
+                f".load_i{'' if loaded else ZERO}, .data_o(word)", "  );",
+            ]  # fmt: skip
+        return "\n".join(lines)
+
+    def body(self) -> str:
+        """The text of a lane."""
+        moves = [f"  {one}" for one in self.moves]
+        registers = ["always_ff @(posedge clk_i) if (go) begin", *moves, "end"] if moves else []
+        return "\n".join(f"    {line}" for line in [*self.lines, *registers])
+
+
+def _word(row: np.ndarray, bits: int) -> str:
+    """The entries of a beat's lanes as a word."""
+    if bits == 1:
+        return f"{len(row)}'b{''.join(str(int(entry)) for entry in row[::-1])}"
+    return "{" + ", ".join(literal(int(entry), bits) for entry in row[::-1]) + "}"
+
+
+def _wrapped(line: str) -> list[str]:
+    """A line of many numbers as several."""
+    return fill(line, LINE, subsequent_indent=" " * 8, break_long_words=False).split("\n")
