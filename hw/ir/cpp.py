@@ -22,17 +22,17 @@ def statements(value: Value, places: Callable[[Value], str]) -> tuple[list[str],
             names[id(one)] = names[id(one.args[0])]
         else:
             name = names[id(one)] = f"{one.name or 'v'}_{len(lines)}"
-            lines.append(f"{type_of(one)} {name} = {_formula(one, [names[id(arg)] for arg in one.args])};")
+            lines.append(f"{ap_type(one)} {name} = {_formula(one, [names[id(arg)] for arg in one.args])};")
     return lines, names[id(value)]
 
 
-def type_of(one: Value) -> str:
+def ap_type(one: Value) -> str:
     """The type of a value."""
     return "ap_uint<1>" if one.is_bit else f"ap_int<{one.bits}>"
 
 
 def _formula(one: Value, args: list[str]) -> str:
-    kind, widest = type_of(one), type_of(max(one.args, key=lambda arg: arg.bits))
+    kind, widest = ap_type(one), ap_type(max(one.args, key=lambda arg: arg.bits))
     match one.op:
         case "low":
             return f"ap_uint<{one.data}>({args[0]})"

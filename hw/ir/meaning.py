@@ -30,7 +30,7 @@ OPERATIONS: dict[str, Callable[..., np.ndarray]] = {
 }  # fmt: skip
 
 
-def run(value: Value, streams: Sequence[np.ndarray]) -> np.ndarray:
+def computed(value: Value, streams: Sequence[np.ndarray]) -> np.ndarray:
     """The results for elements (…, C) of each input stream, integers of their shape: int64, or Python's
     where a value on the way needs more bits.
 

@@ -48,7 +48,7 @@ class Value:
     @property
     def bits(self) -> int:
         """Its width: 1, or that of two's complement, at least 2."""
-        return 1 if self.is_bit else max(2, width(self.lo, self.hi))
+        return 1 if self.is_bit else max(2, bits_to_hold(self.lo, self.hi))
 
     @property
     def number(self) -> int | None:
@@ -153,10 +153,10 @@ class Value:
         return Value("cut", (self,), self.lo, self.hi, self.name and f"{self.name}_q")
 
 
-def width(lo: int, hi: int) -> int:
+def bits_to_hold(lo: int, hi: int) -> int:
     """Bits of two's complement that hold lo .. hi.
 
-    >>> width(-128, 5), width(0, 5)
+    >>> bits_to_hold(-128, 5), bits_to_hold(0, 5)
     (8, 4)
     """
     return max(hi, -lo - 1, 0).bit_length() + 1
@@ -169,7 +169,7 @@ def as_value(number: Number) -> Value:
     return Value("number", (), int(number), int(number), data=int(number))
 
 
-def element(name: str, place: int, bits: int, signed: bool) -> Value:
+def stream_element(name: str, place: int, bits: int, signed: bool) -> Value:
     """An element of input stream number `place`."""
     return Value("input", (), *_range(bits, signed), name, place)
 
@@ -216,7 +216,7 @@ def clamp(x: Value, lo: int, hi: int) -> Value:
     return x
 
 
-def total(terms: Sequence[Value]) -> Value:
+def sum_of(terms: Sequence[Value]) -> Value:
     """The sum of values, at least one."""
     found, *others = terms
     for one in others:

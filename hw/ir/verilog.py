@@ -123,7 +123,7 @@ SPARE = """\
   );"""
 
 
-def written(design: Design) -> Module:
+def module_text(design: Design) -> Module:
     """The module of a design."""
     lane, memories, sink = _Lane(design), _memory(design), design.sink
     result = lane.text(design.value, design.stages, design.value.bits)
@@ -165,7 +165,7 @@ def _comment(design: Design) -> list[str]:
     ]  # fmt: skip
 
 
-def literal(number: int, bits: int) -> str:
+def numeral(number: int, bits: int) -> str:
     """A number of two's complement, or a bit."""
     if bits == 1:
         return f"1'b{number}"
@@ -227,7 +227,7 @@ class _Lane:
     def text(self, one: Value, stage: int, bits: int) -> str:
         """A value at a stage, in so many bits; a bit in 1."""
         if one.op == "number":
-            return literal(one.lo, bits)
+            return numeral(one.lo, bits)
         if one.op == "table" and self.design.place == "logic":
             text = self.of_row(one, stage)
         elif self.is_inside(one, stage):
@@ -385,7 +385,7 @@ def _word(row: np.ndarray, bits: int) -> str:
     """The entries of a beat's lanes as a word."""
     if bits == 1:
         return f"{len(row)}'b{''.join(str(int(entry)) for entry in row[::-1])}"
-    return "{" + ", ".join(literal(int(entry), bits) for entry in row[::-1]) + "}"
+    return "{" + ", ".join(numeral(int(entry), bits) for entry in row[::-1]) + "}"
 
 
 def _wrapped(line: str) -> list[str]:

@@ -6,9 +6,9 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.hw.ir.leaves import leaves
-from xnorforge.hw.ir.meaning import run
-from xnorforge.hw.ir.values import Value, element, table, tables
-from xnorforge.hw.ir.verilog import Design, Module, Port, written
+from xnorforge.hw.ir.meaning import computed
+from xnorforge.hw.ir.values import Value, stream_element, table, tables
+from xnorforge.hw.ir.verilog import Design, Module, Port, module_text
 from xnorforge.hw.ops._per_channel import MOST_INSIDE, PerChannel
 from xnorforge.hw.ops._timing import Stop, Timing, Work
 from xnorforge.hw.ops.base import HwOp, Memories, Rtl, Stream, Tensors
@@ -47,7 +47,7 @@ class Beat(PerChannel):
         if "value" not in self._read:
             names = [f"x{k}" for k in range(self.inputs)] if self.inputs > 1 else ["x"]
             given = [
-                element(name, k, one.bits, one.signed)
+                stream_element(name, k, one.bits, one.signed)
                 for k, (name, one) in enumerate(zip(names, self.in_streams()))
             ]
             sink = self.out_stream()
@@ -62,7 +62,7 @@ class Beat(PerChannel):
     def execute_node(self, context: Tensors, _graph: object) -> None:
         self.load_constants(context.__getitem__)
         given = [self.taken(context, k) for k in range(self.inputs)]
-        context[self.onnx_node.output[0]] = run(self.value, given)
+        context[self.onnx_node.output[0]] = computed(self.value, given)
 
     def latency(self) -> int:
         """A cycle per register."""
@@ -92,7 +92,7 @@ class Beat(PerChannel):
     def module_of(self) -> Module:
         """Its module."""
         if "module" not in self._read:
-            self._read["module"] = written(self.design)
+            self._read["module"] = module_text(self.design)
         return self._read["module"]
 
     def rtl(self) -> Rtl:

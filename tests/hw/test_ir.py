@@ -10,19 +10,19 @@ import pytest
 from op_examples import examples_of
 
 from xnorforge.core import plugins
-from xnorforge.hw.ir.cpp import statements, type_of
-from xnorforge.hw.ir.meaning import run
+from xnorforge.hw.ir.cpp import ap_type, statements
+from xnorforge.hw.ir.meaning import computed
 from xnorforge.hw.ir.values import (
     Value,
     as_value,
     beyond,
+    bits_to_hold,
     choose,
     clamp,
-    element,
+    stream_element,
+    sum_of,
     table,
     tables,
-    total,
-    width,
     with_numbers,
 )  # fmt: skip
 from xnorforge.hw.ops._beat import Beat, CombiningBeat
@@ -30,7 +30,7 @@ from xnorforge.hw.ops.clip.op import Clip
 from xnorforge.sim import cosim, device
 
 AP_TYPES = Path(hls4ml.__file__).parent / "templates/vivado/ap_types"
-X = element("x", 0, 4, True)
+X = stream_element("x", 0, 4, True)
 BY_HAND = [  # of x = -8 .. 7
     (X + 3, lambda x: x + 3), (X - 3, lambda x: x - 3), (5 - X, lambda x: 5 - x), (X * 3, lambda x: x * 3),
     (X * -4, lambda x: x * -4), (X << 2, lambda x: x * 4), (X >> 1, lambda x: x // 2), (~X, lambda x: -1 - x),
@@ -39,7 +39,7 @@ BY_HAND = [  # of x = -8 .. 7
     ((X > 2) | (X > 5), lambda x: x > 2), ((X > 2).flip(), lambda x: x <= 2), (X.low(2), lambda x: x % 4),
     (X.wrap(3, True), lambda x: (x + 4) % 8 - 4), (X.wrap(3, False), lambda x: x % 8),
     (choose(X > 0, X, 9), lambda x: x if x > 0 else 9), (clamp(X, -3, 4), lambda x: min(max(x, -3), 4)),
-    (X * (X > 0), lambda x: x * (x > 0)), (total([X, X, as_value(1)]), lambda x: 2 * x + 1),
+    (X * (X > 0), lambda x: x * (x > 0)), (sum_of([X, X, as_value(1)]), lambda x: 2 * x + 1),
     (X * X, lambda x: x * x), (X - (X > 0), lambda x: x - (x > 0)), (X.cut() + X, lambda x: 2 * x),
     (choose(beyond(X, 2), 2, X), lambda x: min(x, 2)), (choose(beyond(X, 3), X, 3), lambda x: max(x, 3)),
 ]  # fmt: skip
@@ -48,10 +48,10 @@ BY_HAND = [  # of x = -8 .. 7
 @pytest.mark.parametrize("index", range(len(BY_HAND)))
 def test_an_operation_gives_what_it_says_and_stays_within_the_range_it_states(index):
     value, by_hand = BY_HAND[index]
-    found = run(value, [np.arange(-8, 8)])
+    found = computed(value, [np.arange(-8, 8)])
     assert found.tolist() == [int(by_hand(x)) for x in range(-8, 8)]
     assert value.lo <= found.min() and found.max() <= value.hi
-    assert width(value.lo, value.hi) <= max(2, value.bits) + (value.bits == 1)
+    assert bits_to_hold(value.lo, value.hi) <= max(2, value.bits) + (value.bits == 1)
 
 
 def test_what_is_known_takes_no_operation():
@@ -62,7 +62,7 @@ def test_what_is_known_takes_no_operation():
     assert (X * 8).op == "<<" and (X * (X > 0)).op == "choose" and (X > 2).low(1).is_bit
     assert table("t", [5, 5]).number == 5 and table("t", [5, 5], (0, 7)).op == "table"
     with pytest.raises(AssertionError, match=r"0 \.\. 3"):
-        run(X.within(0, 3), [np.array([4])])
+        computed(X.within(0, 3), [np.array([4])])
 
 
 class Drawn(CombiningBeat):
@@ -118,7 +118,7 @@ def test_random_expressions_are_equal_in_numpy_systemverilog_hls_and_by_the_rule
         rows = {id(one): row for row, one in enumerate(tables(op.value))}
 
         def place(one, rows=rows):
-            return f"{type_of(one)}({f'x[{one.data}]' if one.op == 'input' else f't[{rows[id(one)]}]'})"
+            return f"{ap_type(one)}({f'x[{one.data}]' if one.op == 'input' else f't[{rows[id(one)]}]'})"
 
         body, result = statements(op.value, place)
         lines += [f'extern "C" int64_t of{k}(const int64_t* x, const int64_t* t) {{', *body,
@@ -130,7 +130,7 @@ def test_random_expressions_are_equal_in_numpy_systemverilog_hls_and_by_the_rule
     for k, (op, given, wanted, found) in enumerate(zip(ops, inputs, results, runs)):
         np.testing.assert_array_equal(found.output, wanted, err_msg=str(op))
         for c in range(wanted.shape[-1]):
-            alone = run(with_numbers(op.value, c), [one[..., c] for one in given])
+            alone = computed(with_numbers(op.value, c), [one[..., c] for one in given])
             np.testing.assert_array_equal(alone, wanted[..., c], err_msg=str(op))
         for place in np.ndindex(2, *op.get_nodeattr("in_shape")):
             x = [int(one[place]) for one in given]

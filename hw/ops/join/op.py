@@ -8,7 +8,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
 from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.fabric import memory_of
-from xnorforge.hw.ir.values import Value, total
+from xnorforge.hw.ir.values import Value, sum_of
 from xnorforge.hw.ops._beat import CombiningBeat, LoadedBeat
 from xnorforge.hw.ops._per_channel import MOST_INSIDE, SAVED
 from xnorforge.hw.ops._streams import signed_bits, value_range
@@ -83,7 +83,7 @@ class Join(LoadedBeat, CombiningBeat):
             .wrap(bits, True).named(f"product{k}").cut()
             for k, (x, row, word) in enumerate(kinds)
         ]  # fmt: skip
-        return total(products).wrap(bits, True).named("sum")
+        return sum_of(products).wrap(bits, True).named("sum")
 
     def constant_widths(self):
         """Of the multipliers."""

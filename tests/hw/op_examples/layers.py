@@ -146,6 +146,8 @@ def choose(kind: str, d: Draw) -> Any:
             own = {
                 "in_bits": bits, "shift": bits - 11, "levels": d.one(15, 255), "pe": d.lanes(d.channels, 4),
             }  # fmt: skip
+            if d.seed % 3 == 0:  # a PReLU, of slopes that shift or of any
+                arrays = {"slope": d.rng.choice(d.one((1, 2, 4, 8), range(9)), d.channels)}
             return own | arrays | {"offset": d.values(d.channels, bits=bits - 1)}
         case "spatial_mvu":
             run = d.one(16, 32, 64)
