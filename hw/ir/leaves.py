@@ -37,6 +37,7 @@ def _lane(value: Value) -> Parts:
     for one in values:
         if not _in_block(lane, one, readers[id(one)], inside):
             _add(lane, one)
+    for one in values:
         if one.op not in ("number", "table") and id(one) not in inside:
             last = max((each.stage - (each.op == "cut") for each in readers[id(one)]), default=one.stage)
             bits = changing(one) + min(0, zeros(one) - unread[id(one)])
@@ -59,6 +60,7 @@ def _in_block(lane: Parts, one: Value, readers: list[Value], inside: dict[int, b
         return False
     lane.gates(bits_added_in_blocks=one.bits)  # not every family's add
     if all(id(arg) in inside or arg.op == "cut" for arg in one.args):
+        inside.update({id(arg): False for arg in one.args if id(arg) not in inside})
         inside[id(one)] = False
     return True
 

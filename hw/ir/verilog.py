@@ -82,6 +82,7 @@ TEXT = """\
 
 `include "xf_assert.svh"
 
+/* verilator lint_off UNUSEDSIGNAL */
 module MODULE {parameters}(
   input  logic clk_i,
   input  logic rst_ni,{load}
@@ -93,7 +94,6 @@ module MODULE {parameters}(
   input  logic m_ready_i
 );
 
-  /* verilator lint_off UNUSEDSIGNAL */
   logic go;  // the stages advance
   logic [{fold}:0] fold, next;  // of its pixel's beats, the one that enters, and the one behind it
   logic [{given}:0] data;
@@ -101,11 +101,11 @@ module MODULE {parameters}(
   for (genvar p = 0; p < {lanes}; p++) begin : gen_lane
 {lane}
   end
-  /* verilator lint_on UNUSEDSIGNAL */
 
 {head}
 
 endmodule : MODULE
+/* verilator lint_on UNUSEDSIGNAL */
 """
 THROUGH = """\
   xf_through #(.Streams({streams}), .Stages({stages}), .Folds({beats}), .Ahead({ahead})) u_stages (

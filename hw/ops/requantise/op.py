@@ -3,8 +3,10 @@
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.any_width import width_of
 from xnorforge.hw.ir.values import Value, choose, clamp
 from xnorforge.hw.ops._beat import LoadedBeat
+from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import LOADABLE, Stream
 
 SLOPE_BITS = 3  # slopes are multiples of 2**-SLOPE_BITS
@@ -63,8 +65,10 @@ class Requantise(LoadedBeat):
         offset, ties, direction, slope = self.tables()
         shift, zero, falls = self.get_nodeattr("shift"), self.get_nodeattr("zero"), direction < 0
         down = self.constant("down", falls, (0, 1))
-        added = self.constant("added", falls - offset.astype(object))  # -x is ~x + 1
-        u = (choose(down, ~x, x) + added).named("u").cut()
+        ends = np.array([end * direction.astype(object) - offset for end in (x.lo, x.hi)], object)
+        bits = max(width_of(ends), shift + 1)  # of any page of a loop
+        added = self.constant("added", falls - offset.astype(object), value_range(bits, True))  # -x is ~x + 1
+        u = (choose(down, ~x, x) + added).wrap(bits, True).named("u").cut()
         if self.slopes():
             q = self.bent(u, slope).named("q").cut()
         else:
