@@ -2,10 +2,14 @@
 operations and of its registers, without bits that never change.
 """
 
+from math import prod
+
 from xnorforge.hw.ir.values import Value, flat, tables, with_numbers
 from xnorforge.hw.ir.verilog import Design
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import bits_of, different_columns
+
+Readers = dict[int, list[Value]]  # of values, by id
 
 
 def leaves(design: Design) -> Parts:
@@ -13,7 +17,7 @@ def leaves(design: Design) -> Parts:
     found = Parts().registers(design.stages)
     if not design.through:
         found.spare(design.sink.lanes * design.sink.bits)
-    if design.beats == 1:  # a table is a number of its lane
+    if design.beats == 1 and design.place == "logic":  # a table is a number of its lane
         for lane in range(design.sink.lanes):
             found.add(_lane(with_numbers(design.value, lane)))
         return found
@@ -24,7 +28,7 @@ def leaves(design: Design) -> Parts:
 def _lane(value: Value) -> Parts:
     """Of one lane."""
     values, lane = flat(value), Parts()
-    readers: dict[int, list[Value]] = {id(one): [] for one in values}
+    readers: Readers = {id(one): [] for one in values}
     for one in values:
         for each in one.args:
             readers[id(each)].append(one)
@@ -35,8 +39,8 @@ def _lane(value: Value) -> Parts:
         unread[id(one)] = min(places, default=0)
     inside: dict[int, bool] = {}
     for one in values:
-        if not _in_block(lane, one, readers[id(one)], inside):
-            _add(lane, one)
+        if not _in_block(lane, one, readers, inside):
+            _add(lane, one, readers)
     for one in values:
         if one.op not in ("number", "table") and id(one) not in inside:
             last = max((each.stage - (each.op == "cut") for each in readers[id(one)]), default=one.stage)
@@ -45,20 +49,23 @@ def _lane(value: Value) -> Parts:
     return lane
 
 
-def _in_block(lane: Parts, one: Value, readers: list[Value], inside: dict[int, bool]) -> bool:
+def _in_block(lane: Parts, one: Value, readers: Readers, inside: dict[int, bool]) -> bool:
     """Whether an operation takes no logic, being a product or a sum in a DSP block; `inside` says of the
     values in one whether the block can add something to them.
     """
-    if one.op == "*" and (blocks := _blocks(one, readers)):
+    if one.op == "*" and (blocks := _blocks(one, readers[id(one)])):
         lane.dsp += blocks
         lane.registers(17 * (blocks - 1))
+        pieces = prod(-(-(arg.bits - 1) // 17) for arg in one.args)  # of blocks of 18 x 18 bits
+        lane.gates(bits_of_wide_products=one.bits * (pieces - 1))
         inside[id(one)] = blocks == 1 and (one.args[1].number is None or one.lo < 0)
         return True
     if one.op in ("wrap", "within", "cut") and id(one.args[0]) in inside:
         inside[id(one)] = inside[id(one.args[0])]
     if one.op != "+" or not any(inside.get(id(arg)) for arg in one.args):
         return False
-    lane.gates(bits_added_in_blocks=one.bits)  # not every family's add
+    kind = "bits added in blocks" if _ends_a_sum(one, readers) else "bits joined in blocks"
+    lane.gates(**{kind: one.bits})  # not every family's add
     if all(id(arg) in inside or arg.op == "cut" for arg in one.args):
         inside.update({id(arg): False for arg in one.args if id(arg) not in inside})
         inside[id(one)] = False
@@ -93,13 +100,19 @@ def changing(one: Value) -> int:
     return max(0, one.bits - zeros(one) - (one.lo >= 0 and not one.is_bit))
 
 
-def _add(lane: Parts, one: Value) -> None:
+def _ends_a_sum(one: Value, readers: Readers) -> bool:
+    """Whether it has a carry chain: of sums of sums only the last has one."""
+    behind = readers[id(one)]
+    while len(behind) == 1 and behind[0].op in ("wrap", "within"):
+        behind = readers[id(behind[0])]
+    return len(behind) != 1 or behind[0].op != "+"
+
+
+def _add(lane: Parts, one: Value, readers: Readers) -> None:
     """The logic of an operation."""
     numbers, wide = [arg.number for arg in one.args if arg.number is not None], [arg.bits for arg in one.args]
     if one.op in ("+", "-"):
-        bits = one.bits - (one.lo >= 0) - max(zeros(arg) for arg in one.args)
-        kind = "number_bits" if numbers else "bit_bits" if one.args[1].is_bit else "adder_bits"
-        lane.chains(bits).gates(**{kind: bits})
+        _add_sum(lane, one, _ends_a_sum(one, readers), "number_bits" if numbers else "adder_bits")
     elif one.op in (">=", ">"):
         _compare(lane, one, numbers)
     elif one.op == "==":
@@ -112,7 +125,21 @@ def _add(lane: Parts, one: Value) -> None:
         lane.adders(one.bits, count=abs(numbers[0]).bit_count() - 1)
     elif one.op == "*":
         small, large = sorted(changing(arg) for arg in one.args)
-        lane.gates(rows=(small - 1) * large).chains(one.bits)
+        lane.gates(rows=(small - 1) * large).chains(one.bits - (one.lo >= 0))
+
+
+def _add_sum(lane: Parts, one: Value, ends: bool, kind: str) -> None:
+    bits = one.bits - (one.lo >= 0) - max(zeros(arg) for arg in one.args)
+    if not ends:
+        lane.gates(joined_bits=bits)
+        return
+    lane.chains(bits)
+    kind = "bit_bits" if one.args[1].is_bit else kind
+    if kind == "adder_bits" and one.op == "+":
+        both = min([bits, *(changing(arg) for arg in one.args if arg.lo >= 0)])  # that may both be 1
+        lane.gates(carried_bits=bits - both)
+        bits = both
+    lane.gates(**{kind: bits})
 
 
 def _compare(lane: Parts, one: Value, numbers: list[int]) -> None:
@@ -141,7 +168,7 @@ def table_parts(design: Design) -> Parts:
         return found.registers(late * depth).gates(small_table=luts, small_table_by_depth=luts * depth)
     width = sum(one.bits for one in tables(design.value)) * design.sink.lanes
     if design.place == "rom":
-        return found.rom(design.beats, width, registers=0)
+        return found.gates(block_tables=1).rom(design.beats, width, registers=0)
     if design.place == "loaded":
         return found.loadable(design.beats, width, False, design.load, 0)
     count = -(-design.beats // 64)

@@ -175,11 +175,6 @@ class Mvu(HwOp):
         mw, mh, simd, pe = self.folding()
         return mw // simd * (mh // pe) * self.get_nodeattr("vectors")
 
-    def needs(self, _port: int = 0) -> np.ndarray:
-        """The whole vector for every result of it."""
-        mw, mh, simd, pe = self.folding()
-        return np.repeat(np.arange(1, self.get_nodeattr("vectors") + 1) * (mw // simd), mh // pe)
-
     def input_buffer(self) -> int | None:
         """Two vectors: the next is written while one is read again and again."""
         return 2 * (self.get_nodeattr("mw") // self.get_nodeattr("simd"))

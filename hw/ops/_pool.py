@@ -100,8 +100,8 @@ class Pool(HwOp):
         taps = [x[:, y : ends[0] : kh, c : ends[1] : kw] for y in range(kh) for c in range(kw)]
         context[self.onnx_node.output[0]] = self.reduced(taps).reshape(-1, *self.out_stream().shape)
 
-    def needs(self, _port: int = 0) -> np.ndarray:
-        """The last pixel of the beat's window, up to the beat's channels."""
+    def last_beats(self) -> np.ndarray:
+        """Beats in front of each result: those of the last pixel of its window, up to its channels."""
         rows, columns, channels, kh, kw = self.pixels()
         beats = channels // self.in_stream().lanes
         last = np.arange(1, rows // kh + 1) * kh - 1, np.arange(1, columns // kw + 1) * kw - 1
@@ -110,12 +110,12 @@ class Pool(HwOp):
 
     def latency(self) -> int:
         """Up to the first channels of the last pixel of the first window."""
-        return int(self.needs()[0])
+        return int(self.last_beats()[0])
 
     def timing(self) -> Timing:
         """The last beats of every whole window leave."""
         given = np.zeros(self.in_stream().beats, bool)
-        given[self.needs() - 1] = True
+        given[self.last_beats() - 1] = True
         return some_given(given, 1)
 
     def rtl(self) -> Rtl:

@@ -144,6 +144,17 @@ class Timing:
             row = replace(row, buffer=replace(self.buffer, room=self.buffer.period), front=None)
         return row
 
+    def needs(self, port: int, beats: int) -> np.ndarray:
+        """Beats of an input stream that must have been taken before each of so many output beats leaves."""
+        takes, sees, _, needs, steps, _, gives, *_ = self.table.T
+        if self.buffer and not port:
+            period, found = self.buffer.period, np.repeat(np.maximum.accumulate(needs), steps * gives)
+        else:
+            taken, seen = (np.repeat(one >> port & 1, steps) for one in (takes, sees))
+            period, found = taken.sum(), (taken.cumsum() + (seen & ~taken))[np.repeat(gives, steps) > 0]
+        periods = np.arange(beats // len(found))[:, np.newaxis] * period
+        return np.maximum.accumulate((periods + found).ravel())
+
     def memory(self, taken: int, given: int) -> int:
         """Number of earlier frames, of these beats in and out, that a step's cycle can depend on."""
         buffered = self.buffer.room + self.buffer.period if self.buffer else 0

@@ -329,18 +329,11 @@ class HwOp(CustomOp):
 
     def needs(self, port: int = 0, /) -> np.ndarray:
         """Beats of input stream `port` that must have arrived before output beat k of a frame can leave,
-        int64 (output beats,).
-
-        The default: beat for beat where both sides have the same number of beats; the whole pixel for each of
-        its output beats where they have the same pixels; otherwise the whole frame.
+        int64 (output beats,): as its row of the cycle model has it; without one the whole frame.
         """
         source, sink = self.in_streams()[port], self.out_stream()
-        if source.beats == sink.beats:
-            return np.arange(1, sink.beats + 1)
-        pixels = prod(source.shape[:-1])
-        if prod(sink.shape[:-1]) != pixels or source.beats % pixels or sink.beats % pixels:
-            pixels = 1
-        return (np.arange(sink.beats) // (sink.beats // pixels) + 1) * (source.beats // pixels)
+        row = self.timing()
+        return row.needs(port, sink.beats) if row else np.full(sink.beats, source.beats)
 
     def cycles(self) -> int:
         """Clock cycles between two frames in the steady state, without stalls; by default one per beat."""

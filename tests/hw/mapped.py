@@ -31,7 +31,7 @@ from xnorforge.sim import cosim, device, netlist, verilate
 HERE = Path(__file__).parent
 FITTED = re.compile(r"\d|drawn")  # keys of the rows that factors may be fitted to
 COUNTED = ("lut", "ff", "carry", "lut_ram", "bram36")
-TESTS = ("test_streams_cells", "test_costs_alone", "test_graphs_cells")  # their OPS are counted too
+TESTS = [f"test_{name}" for name in ("streams_cells", "costs_alone", "graphs_cells", "join")]  # counted too
 SIGNED = {
     "instance", "skid", "whole", "single", "memory", "ahead", "searched", "several", "wired", "lone row",
 }  # fmt: skip

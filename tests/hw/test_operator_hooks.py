@@ -72,15 +72,6 @@ def test_the_steps_of_a_frame_take_and_give_its_beats_each_result_with_the_last_
     np.testing.assert_array_equal(np.cumsum(takes)[gives], op.needs())
 
 
-@pytest.mark.parametrize("op", those(lambda op: op.input_vectors() > 0))
-def test_results_of_a_vector_need_that_vector_and_nothing_behind_it(op):
-    vectors, source = op.input_vectors(), op.in_stream()
-    assert source.beats % vectors == 0
-    needs = op.needs().reshape(vectors, -1)
-    expected = np.arange(1, vectors + 1) * (source.beats // vectors)
-    np.testing.assert_array_equal(needs, np.broadcast_to(expected[:, None], needs.shape))
-
-
 @pytest.mark.parametrize("op", those(lambda op: op.matrix() is not None))
 def test_a_matrix_is_the_product_that_is_computed(op):
     matrix, x = op.matrix(), op.random_input(2)
@@ -146,5 +137,6 @@ def test_results_are_the_same_whatever_comes_behind_the_beats_that_they_need(op)
             given[port] = np.where(kept[..., None], beats, low + high - beats).reshape(given[port].shape)
             found = op.run(*given).reshape(len(cuts), sink.beats, -1)
             for cut, results in zip(cuts, found, strict=True):
-                same = results == wanted
-                assert not same[needs == cut].all(1).any() if less else same[needs <= cut].all()
+                same, once = results == wanted, isinstance(op, OPS["upsample"])  # later rows are copies
+                first = np.flatnonzero(needs == cut)[: 1 if once else None]
+                assert not same[first].all(1).any() if less else same[needs <= cut].all()

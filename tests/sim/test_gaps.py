@@ -73,9 +73,9 @@ def test_random_networks_keep_their_interval():
     for seed in range(150):
         ops = RandomNetwork(seed).ops
         for op in ops:
-            if op.module == "xf_width":
+            if isinstance(op, OPS["Width"]):
                 op.set_nodeattr("gap", 0)
         interval = CycleModel(ops).run(FRAMES).interval
-        paused += sum(op.get_nodeattr("gap") for op in with_gaps(ops) if op.module == "xf_width")
+        paused += sum(op.get_nodeattr("gap") for op in with_gaps(ops) if isinstance(op, OPS["Width"]))
         assert CycleModel(ops).run(FRAMES).interval == interval, seed
     assert paused > 50

@@ -72,14 +72,6 @@ class Concat(HwOp):
         sink, parts = self.out_stream(), [self.taken(context, k) for k in range(self.inputs)]
         context[self.onnx_node.output[0]] = wrapped(np.concatenate(parts, -1), sink.bits, sink.signed)
 
-    def needs(self, port: int = 0) -> np.ndarray:
-        """Nothing of a stream whose turn in the pixel has not come, beat for beat while it has, all of it
-        afterwards.
-        """
-        beats = [stream.shape[-1] // stream.lanes for stream in self.in_streams()]
-        pixel, beat = np.divmod(np.arange(self.out_stream().beats), sum(beats))
-        return pixel * beats[port] + np.clip(beat + 1 - sum(beats[:port]), 0, beats[port])
-
     def latency(self) -> int:
         """The register."""
         return 1

@@ -64,13 +64,9 @@ class Crop(Grouped):
         beats = x.reshape(len(x), -1, self.in_stream().lanes)
         context[self.onnx_node.output[0]] = beats[:, self.passed()].reshape(len(x), *self.out_stream().shape)
 
-    def needs(self, _port: int = 0) -> np.ndarray:
-        """Every beat itself; the last one, of the frame, follows it."""
-        return np.flatnonzero(self.passed()) + 1
-
     def latency(self) -> int:
         """The beats in front of the window, and a register."""
-        return int(self.needs()[0])
+        return int(self.passed().argmax()) + 1
 
     def _beats(self) -> dict[str, int]:
         source = self.in_stream()

@@ -87,19 +87,6 @@ class DepthToSpace(HwOp):
         size = self.out_stream().shape[:2]
         context[self.onnx_node.output[0]] = pixels_of_blocks(self.taken(context), self.block(), size)
 
-    def needs(self, _port: int = 0) -> np.ndarray:
-        """The beat itself, in the place where it comes; the last beat of an input row that leaves waits for
-        all of that row.
-        """
-        source, (tall, wide, channels) = self.in_stream(), self.out_stream().shape
-        (height, width, _), rows = source.shape, self.block()[0]
-        numbers = np.arange(1, source.beats + 1).reshape(height, width, rows, -1).transpose(0, 2, 1, 3)
-        beats = channels // source.lanes
-        found = numbers.reshape(height * rows, -1)[:tall, : wide * beats].copy()
-        last = np.minimum(np.arange(1, height + 1) * rows, tall) - 1
-        found[last, -1] = np.arange(1, height + 1) * (source.beats // height)
-        return np.maximum.accumulate(found.ravel())
-
     def latency(self) -> int | None:
         """Into the memory and out of it; blocks of one row take a single register, and less is left out."""
         return int(self.needs()[0]) + 1 if self.block()[0] > 1 else None

@@ -134,11 +134,6 @@ class Depthwise(HwOp):
             result = result >= thresholds[0]
         context[self.onnx_node.output[0]] = result.astype(np.float32).reshape(-1, *self.get_nodeattr("ofm"))
 
-    def needs(self, _port: int = 0) -> np.ndarray:
-        """The last tap of its channels."""
-        pixel, fold = np.divmod(np.arange(self.out_stream().beats), self.folds)
-        return (pixel * self.taps + self.taps - 1) * self.folds + fold + 1
-
     def latency(self) -> int:
         """The last tap of the first channels, and three stages."""
         return (self.taps - 1) * self.folds + 3

@@ -148,11 +148,6 @@ class Interact(PerChannel):
         result = mixed if thresholds is None else direction * mixed >= thresholds
         context[self.onnx_node.output[0]] = result.astype(np.float32)
 
-    def needs(self, _port: int = 0) -> np.ndarray:
-        """The whole group for each beat of it."""
-        span = self.plan().span
-        return (np.arange(self.in_stream().beats) // span + 1) * span
-
     def latency(self) -> int:
         """The beats of a group and two more."""
         return self.plan().span + 2

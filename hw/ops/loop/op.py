@@ -201,10 +201,6 @@ class Loop(HwOp):
         """All steps, and the result; also a whole frame."""
         return self.all_steps + (1 + self.of_frames) * self.out_stream().beats
 
-    def needs(self, _port: int = 0) -> np.ndarray:
-        """All beats of a frame."""
-        return np.full(self.out_stream().beats, self.in_stream().beats)
-
     def latency(self) -> int:
         """The first part, all steps, and a register."""
         first = self.in_stream().beats // (1 if self.of_frames else self.get_nodeattr("steps"))

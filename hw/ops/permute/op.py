@@ -54,15 +54,9 @@ class Permute(Grouped):
         groups = x.reshape(len(x), -1, self.get_nodeattr("group"))
         context[self.onnx_node.output[0]] = groups[:, self.order()].reshape(len(x), *self.out_stream().shape)
 
-    def needs(self, _port: int = 0) -> np.ndarray:
-        """All beats up to the last that is read until then; the last one waits for the whole frame."""
-        found = np.maximum.accumulate(self.addresses() + 1)
-        found[-1] = len(found)
-        return found
-
     def latency(self) -> int:
         """Into the memory and out of it."""
-        return int(self.needs()[0]) + 1
+        return int(self.addresses()[0]) + 2
 
     def timing(self) -> Timing:
         """A beat is read as soon as it is there; a frame is left as a whole."""

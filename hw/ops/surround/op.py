@@ -107,16 +107,6 @@ class Surround(HwOp):
         y[:, top : top + height, left : left + width] = x
         context[self.onnx_node.output[0]] = y
 
-    def needs(self, _port: int = 0) -> np.ndarray:
-        """Its own beat where it lies in the image; the border waits for the first beat of the frame, and for
-        those in front of it.
-        """
-        (height, width, channels), (top, left, _, _) = self.in_stream().shape, self.pads()
-        inside = np.zeros(self.out_stream().shape[:2], np.int64)
-        inside[top : top + height, left : left + width] = 1
-        beats = np.repeat(inside.ravel(), channels // self.get_nodeattr("pe"))
-        return np.maximum(np.cumsum(beats), 1)
-
     def latency(self) -> int | None:
         """One cycle; none with a border above or left, whose first beats leave before one is taken."""
         return None if any(self.pads()[:2]) else 1

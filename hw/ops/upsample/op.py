@@ -68,12 +68,6 @@ class Upsample(HwOp):
         """Into the memory and out of it."""
         return 2
 
-    def needs(self, _port: int = 0) -> np.ndarray:
-        """The pixel that is repeated, up to the beat's channels."""
-        source, (fy, fx) = self.in_stream(), self.get_nodeattr("factor")
-        beats = np.arange(1, source.beats + 1).reshape(*source.shape[:2], -1)
-        return beats.repeat(fy, axis=0).repeat(fx, axis=1).ravel()
-
     def loops(self) -> tuple[int, int, int, int]:
         """Pixels kept, beats per pixel, times they are read, times a pixel of these is.
 

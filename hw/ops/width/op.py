@@ -3,8 +3,6 @@
 from math import prod
 from typing import ClassVar
 
-import numpy as np
-
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._timing import SKID, Buffer, Stop, Timing, Work
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
@@ -70,11 +68,6 @@ class Width(HwOp):
         """The narrower side's beats, with `gap` the wider side's as well."""
         beats = sorted((self.in_stream().beats, self.out_stream().beats))
         return beats[1] + self.get_nodeattr("gap") * beats[0]
-
-    def needs(self, _port: int = 0) -> np.ndarray:
-        """What a beat is made of."""
-        source, sink = self.in_stream(), self.out_stream()
-        return -(-np.arange(1, sink.beats + 1) * source.beats // sink.beats)
 
     def latency(self) -> int:
         """Up, a wide beat follows its last part; down, a part passes two registers; a skid otherwise."""

@@ -341,14 +341,10 @@ class Window(HwOp):
         y, x = self.axes()
         return (y.reach, x.reach) == (y.kernel - 1, x.kernel - 1) and x.stride <= x.kernel
 
-    def needs(self, _port: int = 0) -> np.ndarray:
+    def read_until(self) -> np.ndarray:
         """For every beat of an output row all rows of its windows; where the reader follows the writer, of
-        the last one the pixels read so far, of a frame one beat. Of whole windows their last pixel.
+        the last one the pixels read so far, of a frame one beat.
         """
-        if self.whole:
-            return self.steps().needed()
-        if self.passes_through():
-            return super().needs()
         rows, each = self.rows(), self.beats
         need = np.array(rows.need)[:, np.newaxis]
         if not self.follows():
@@ -386,7 +382,7 @@ class Window(HwOp):
         beats = rows.write * self.beats
         room = (1 << self.address_bits()) // beats * beats
         works = []
-        for needs, freed in zip(self.needs().reshape(len(rows.freed), -1), rows.freed):
+        for needs, freed in zip(self.read_until().reshape(len(rows.freed), -1), rows.freed):
             starts = np.flatnonzero(np.diff(needs, prepend=-1))
             steps = np.diff(starts, append=len(needs))
             works += [Work(steps=int(n), needs=int(needs[at])) for at, n in zip(starts, steps)]

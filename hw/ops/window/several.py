@@ -73,6 +73,3 @@ class Beats(Steps):
         gives, starts = (values[: self.rows.size, None] for values in self._rows())
         beat = np.arange(self.columns.size // self.many)
         return (starts + np.where(gives, beat * (self.many // self.each) + place, beat)).ravel()
-
-    def needed(self) -> np.ndarray:
-        return np.searchsorted(self.seen(), self.given(), side="right")

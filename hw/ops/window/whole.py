@@ -81,8 +81,8 @@ class Steps:
         return self.pixels()
 
     def needed(self) -> np.ndarray:
-        """Pixels taken up to and with the step that completes each window, int64 (windows,)."""
-        return np.searchsorted(self.pixels(), self.given(), side="right")
+        """Pixels seen up to and with the step that completes each window, int64 (windows,)."""
+        return np.searchsorted(self.seen(), self.given(), side="right")
 
 
 @cache

@@ -97,16 +97,6 @@ class XnorMatmul(HwOp):
         mw, _, simd, _, vectors = self.folding()
         return np.arange(vectors * (mw // simd)).reshape(vectors, -1).T.ravel()
 
-    def needs(self, port: int = 0) -> np.ndarray:
-        """Of the first tile what was read so far, then the whole frame; of the weights the words so far."""
-        mw, mh, simd, pe, vectors = self.folding()
-        beats, tiles = mw // simd, mh // pe
-        if port:
-            return np.repeat(np.arange(1, tiles + 1) * beats, vectors)
-        found = np.full((tiles, vectors), vectors * beats)
-        found[0] = np.maximum.accumulate(self.reads() + 1)[-vectors:]
-        return found.ravel()
-
     def latency(self) -> int:
         """Until the first result has its last beat, then the pipeline."""
         _, _, _, _, vectors = self.folding()
