@@ -136,10 +136,12 @@ class Timing:
         """The same with room for no more beats than there is whenever they come.
 
         Stages with one enable hold several beats only if these come one after the other: else they stall with
-        empty stages between them. Rounds that pass without a beat likewise leave no room for others.
+        empty stages between them, and a spare register is filled in front of an empty stage. Rounds that pass
+        without a beat likewise leave no room for others.
         """
         latency = min(self.latency, 2 if self.stop in (Stop.RESULT, Stop.BEHIND) else 1)
-        row = replace(self, latency=latency, front=self.front and self.front.least)
+        stop = Stop.READER if self.stop == Stop.SPARE else self.stop
+        row = replace(self, latency=latency, stop=stop, front=self.front and self.front.least)
         if self.buffer and self.front and self.front.rounds:
             row = replace(row, buffer=replace(self.buffer, room=self.buffer.period), front=None)
         return row
