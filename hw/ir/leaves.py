@@ -4,8 +4,10 @@ operations and of its registers, without bits that never change.
 
 from math import prod
 
+import numpy as np
+
 from xnorforge.hw.ir.values import Value, flat, tables, with_numbers
-from xnorforge.hw.ir.verilog import Design
+from xnorforge.hw.ir.verilog import Design, is_shared
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import bits_of, different_columns
 
@@ -17,7 +19,7 @@ def leaves(design: Design) -> Parts:
     found = Parts().registers(design.stages)
     if not design.through:
         found.spare(design.sink.lanes * design.sink.bits)
-    if design.beats == 1 and design.place == "logic":  # a table is a number of its lane
+    if design.words == 1 and design.place == "logic":  # a table is a number of its lane
         for lane in range(design.sink.lanes):
             found.add(_lane(with_numbers(design.value, lane)))
         return found
@@ -42,7 +44,7 @@ def _lane(value: Value) -> Parts:
         if not _in_block(lane, one, readers, inside):
             _add(lane, one, readers)
     for one in values:
-        if one.op not in ("number", "table") and id(one) not in inside:
+        if one.op not in ("number", "table") and id(one) not in inside and not of_table(one):
             last = max((each.stage - (each.op == "cut") for each in readers[id(one)]), default=one.stage)
             bits = changing(one) + min(0, zeros(one) - unread[id(one)])
             lane.registers(max(0, bits) * ((one.op == "cut") + last - one.stage))
@@ -80,12 +82,17 @@ def _blocks(one: Value, readers: list[Value]) -> int:
     return (1 + max(0, -(-(small - 18) // 17))) * (1 + max(0, -(-(large - 25) // 17)))
 
 
+def of_table(one: Value) -> bool:
+    """Whether it is the register behind a table."""
+    return one.op == "cut" and one.args[0].op == "table"
+
+
 def zeros(one: Value) -> int:
     """Low bits that are 0 in all results."""
     if one.op == "number":
         return (one.lo & -one.lo).bit_length() - 1 if one.lo else one.bits
     if one.op == "table":
-        return min((int(x) & -int(x)).bit_length() - 1 if x else one.bits for x in one.data)
+        return min((int(x) & -int(x)).bit_length() - 1 if x else one.bits for x in np.ravel(one.data))
     if one.op in ("<<", ">>"):
         return max(0, zeros(one.args[0]) + (one.data if one.op == "<<" else -one.data))
     if one.op in ("cut", "within", "wrap"):
@@ -98,6 +105,10 @@ def zeros(one: Value) -> int:
 def changing(one: Value) -> int:
     """Bits of a value that are not always 0."""
     return max(0, one.bits - zeros(one) - (one.lo >= 0 and not one.is_bit))
+
+
+def _without_wraps(one: Value) -> Value:
+    return _without_wraps(one.args[0]) if one.op in ("wrap", "within") else one
 
 
 def _ends_a_sum(one: Value, readers: Readers) -> bool:
@@ -129,7 +140,8 @@ def _add(lane: Parts, one: Value, readers: Readers) -> None:
 
 
 def _add_sum(lane: Parts, one: Value, ends: bool, kind: str) -> None:
-    bits = one.bits - (one.lo >= 0) - max(zeros(arg) for arg in one.args)
+    lowest = min if any(_without_wraps(arg).op == "+" for arg in one.args) else max
+    bits = one.bits - (one.lo >= 0) - lowest(zeros(arg) for arg in one.args)
     if not ends:
         lane.gates(joined_bits=bits)
         return
@@ -156,21 +168,26 @@ def _compare(lane: Parts, one: Value, numbers: list[int]) -> None:
 
 def table_parts(design: Design) -> Parts:
     """Tables, at least one, and what counts their beats."""
-    values, found = flat(design.value), Parts().counters(design.beats)
-    depth, luts, late = (design.beats - 1).bit_length(), 0, 0
+    sizes = [len(one) for one in (design.rows, design.columns) if one]
+    values, found = flat(design.value), Parts().counters(*sizes, design.beats)
+    depth, luts, late = (design.words - 1).bit_length(), 0, 0
     for one in tables(design.value):
-        differ = different_columns(bits_of(one.data.reshape(design.beats, -1), one.bits))
+        bits = bits_of(design.entries(one), one.bits)
+        differ = different_columns(bits ^ bits[:1] if design.rows else bits)
         stage = max(each.stage - (each.op == "cut") for each in values if one in each.args)
         luts, late = luts + differ, max(late, stage)
         if design.place != "logic":
             found.registers(stage * differ)
     if design.place == "logic":
-        return found.registers(late * depth).gates(small_table=luts, small_table_by_depth=luts * depth)
-    width = sum(one.bits for one in tables(design.value)) * design.sink.lanes
+        found.registers(late * depth)
+        return found.gates(small_table=luts, small_table_by_depth=luts * depth)
+    own = [one.bits * (1 if is_shared(one) else design.sink.lanes) for one in tables(design.value)]
     if design.place == "rom":
-        return found.gates(block_tables=1).rom(design.beats, width, registers=0)
+        width = luts if design.rows else sum(own)
+        return found.gates(block_tables=1).rom(design.words, width, registers=0)
     if design.place == "loaded":
-        return found.loadable(design.beats, width, False, design.load, 0)
-    count = -(-design.beats // 64)
-    found.deep[design.beats] += luts * (1.4 * count if count > 4 else count + (count == 3))
-    return found
+        registers = None if design.registered else 0
+        return found.loadable(design.words, sum(own), design.block, design.load, registers)
+    count = -(-design.words // 64)
+    found.deep[design.words] += luts * (1.4 * count if count > 4 else count + (count == 3))
+    return found.registers(luts * design.registered)

@@ -30,9 +30,14 @@ OPERATIONS: dict[str, Callable[..., np.ndarray]] = {
 }  # fmt: skip
 
 
-def computed(value: Value, streams: Sequence[np.ndarray]) -> np.ndarray:
+def computed(
+    value: Value, streams: Sequence[np.ndarray], rows: Sequence[int] = (), columns: Sequence[int] = ()
+) -> np.ndarray:
     """The results for elements (…, C) of each input stream, integers of their shape: int64, or Python's
     where a value on the way needs more bits.
+
+    Args:
+        rows, columns: the classes of places that tables depend on.
 
     Raises:
         AssertionError: a value is outside of a range that `within` states.
@@ -45,7 +50,9 @@ def computed(value: Value, streams: Sequence[np.ndarray]) -> np.ndarray:
         if one.op == "input":
             known[id(one)] = streams[one.data]
         elif one.op in ("number", "table"):
-            known[id(one)] = np.asarray(one.data, kind)
+            entries = np.asarray(one.data, kind)
+            entries = entries[np.ix_(rows, columns)] if entries.ndim > 1 else entries
+            known[id(one)] = entries[..., np.newaxis] if entries.ndim == 2 else entries
         else:
             known[id(one)] = OPERATIONS[one.op](one, *(known[id(each)] for each in one.args))
     return np.broadcast_to(known[id(value)], streams[0].shape)

@@ -16,7 +16,7 @@ import numpy as np
 from xnorforge.hw.ir.values import COMPARES, LOGIC, Value, flat, tables
 
 LINE = 96  # characters of generated text, about
-MEMORY, ZERO = "TableFile", "('0)"
+MEMORY, ZERO, ONE = "TableFile", "('0)", "1'b1"
 WORDS = {
     "+": "sum", "-": "difference", "*": "product", "<<": "times", ">>": "shifted", "~": "inverse",
     "!": "no",
@@ -42,11 +42,12 @@ class Design:
         sources, sink: its streams.
         value: of an element of the result, as wide as the sink's at most, behind its last register.
         beats: of a pixel.
+        rows, columns: the class of each row and column of an image, where tables depend on the place.
         through: whether its ready follows the reader's ready in the same cycle (xf_through), else it is a
             register (xf_stages).
         place: of its tables: "logic", "apart" for logic in a module of its own (of a long table Yosys makes
             less by itself), "rom" for block RAM, "loaded" for what a host or a loop replaces, then with
-            `load` (xf_rom).
+            `load` (xf_rom), maybe in a `block` RAM.
     """
 
     kind: str
@@ -59,11 +60,43 @@ class Design:
     through: bool
     place: str = "logic"
     load: int = 0
+    block: bool = False
+    rows: Sequence[int] = ()
+    columns: Sequence[int] = ()
 
     @property
     def stages(self) -> int:
         """Registers between input and output."""
         return max(1, self.value.stage)
+
+    @property
+    def spans(self) -> tuple[int, ...]:
+        """Bits of a table's address: class of the row, class of the column, beat of the pixel."""
+        sizes = [max(one) + 1 for one in (self.rows, self.columns) if one]
+        return tuple(max(1, (size - 1).bit_length()) for size in (*sizes, self.beats))
+
+    @property
+    def words(self) -> int:
+        """Words of a table."""
+        return 1 << sum(self.spans) if self.rows else self.beats
+
+    @property
+    def registered(self) -> bool:
+        """Whether all tables are read into a register, which may be that of a memory."""
+        readers = [one for one in flat(self.value) if any(each.op == "table" for each in one.args)]
+        return bool(readers) and not self.through and all(one.op == "cut" for one in readers)
+
+    def entries(self, one: Value) -> np.ndarray:
+        """Those of a table by address: (words, lanes), or (words, 1) where all channels have the same. The
+        last class, or beat, fills what is over.
+        """
+        data = np.asarray(one.data)
+        if not self.rows:
+            return data.reshape(self.beats, -1)
+        data = data[: max(self.rows) + 1, : max(self.columns) + 1]
+        beats = data.reshape(*data.shape[:2], self.beats if data.ndim > 2 else 1, -1)
+        over = [(0, (1 << span) - size) for span, size in zip(self.spans, beats.shape)]
+        return np.pad(beats, [*over, (0, 0)], mode="edge").reshape(self.words, -1)
 
 
 @dataclass(frozen=True)
@@ -129,7 +162,7 @@ def module_text(design: Design) -> Module:
     result = lane.text(design.value, design.stages, design.value.bits)
     result = cast(result, design.value.bits, sink.bits, design.value.is_bit)
     lane.lines.append(f"assign data[p*{sink.bits} +: {sink.bits}] = {result};")
-    loaded, fold = memories and design.place == "loaded", max(1, (design.beats - 1).bit_length()) - 1
+    loaded, fold = memories and design.place == "loaded", design.spans[-1] - 1
     rows, width = lane.rows(bool(memories)), sink.lanes * sink.bits
     parameters = [f'parameter {MEMORY} = ""'] * bool(memories) + ["parameter int unsigned Load = 0"] * bool(
         loaded
@@ -137,8 +170,9 @@ def module_text(design: Design) -> Module:
     late = "".join(
         f"  logic [{fold}:0] fold_{k};\n  always_ff @(posedge clk_i) if (go) fold_{k} <= {before};\n"
         for k, before in enumerate(["fold", *(f"fold_{k}" for k in range(1, design.value.stage - 1))], 1)
-        if design.beats > 1 and k < design.value.stage
+        if design.beats > 1 and k < design.value.stage and not design.registered
     )
+    late += _place(design) if design.rows else ""
     text = TEXT.format(
         comment="\n".join(f"// {line}".rstrip() for line in _comment(design)), lanes=sink.lanes, fold=fold,
         parameters=f"#({', '.join(parameters)}) " if parameters else "", late=late,
@@ -163,6 +197,11 @@ def _comment(design: Design) -> list[str]:
         "Reset      synchronous, control state only; data registers keep their values",
         f"Bit model  {design.source}, from which this text is generated",
     ]  # fmt: skip
+
+
+def is_shared(one: Value) -> bool:
+    """Whether all channels have the same entry of a table."""
+    return np.ndim(one.data) == 2
 
 
 def numeral(number: int, bits: int) -> str:
@@ -195,14 +234,34 @@ def _memory(design: Design) -> dict[str, tuple[int, list[int]]]:
     found = [*tables(design.value)]
     if design.place == "logic" or not found:
         return {}
-    words, at = [0] * design.beats, 0
-    for lane in range(design.sink.lanes):
-        for one in found:
-            column = np.asarray(one.data).reshape(design.beats, -1)[:, lane]
-            for beat, entry in enumerate(column):
-                words[beat] |= (int(entry) % (1 << one.bits)) << at
-            at += one.bits
+    words, at, lanes = [0] * design.words, 0, range(design.sink.lanes)
+    fields = [(one, lane) for lane in lanes for one in found if not is_shared(one)]
+    for one, lane in [*fields, *((one, 0) for one in found if is_shared(one))]:
+        for place, entry in enumerate(design.entries(one)[:, lane]):
+            words[place] |= (int(entry) % (1 << one.bits)) << at
+        at += one.bits
     return {MEMORY: (at, words)}
+
+
+def _place(design: Design) -> str:
+    """What counts rows and columns, and the address of the tables."""
+    lines, ends = list[str](), f"go && s_valid_i && fold == {design.spans[-1]}'d{design.beats - 1}"
+    for name, classes, span in zip(("column", "row"), (design.columns, design.rows), design.spans[1::-1]):
+        size = max(1, (len(classes) - 1).bit_length())
+        [(usual, _)] = Counter(classes).most_common(1)
+        others = {one: [f"{size}'d{k}" for k, each in enumerate(classes) if each == one]
+                  for one in sorted(set(classes) - {usual})}  # fmt: skip
+        last = f"{name} == {size}'d{len(classes) - 1}"
+        lines += [
+            f"logic [{size - 1}:0] {name};", "always_ff @(posedge clk_i)", f"  if (!rst_ni) {name} <= '0;",
+            f"  else if ({ends}) {name} <= ({last}) ? '0 : {name} + 1'b1;",
+            f"logic [{span - 1}:0] {name}_class;", f"always_comb case ({name})",
+            *(f"  {', '.join(places)}: {name}_class = {span}'d{one};" for one, places in others.items()),
+            f"  default: {name}_class = {span}'d{usual};", "endcase",
+        ]  # fmt: skip
+        ends += f" && {last}"
+    lines += [f"logic [{sum(design.spans) - 1}:0] place;", "assign place = {row_class, column_class, fold};"]
+    return "".join(f"  {line}\n" for line in lines)
 
 
 class _Lane:
@@ -215,14 +274,17 @@ class _Lane:
         self.constants: list[str] = []
         self.names: dict[int, str] = {}
         self.late: dict[tuple[int, int], str] = {}
-        self.taken = Counter({"p", "go", "data", "fold", "next", "word"})
+        self.taken = Counter({"p", "go", "data", "fold", "next", "word", "place", "row", "column"})
         values = flat(design.value)
         self.uses = Counter(id(each) for one in values for each in one.args)
         self.offset = {id(one): 0 for one in values if one.op == "table"}
         at = 0
         for one in tables(design.value):
-            self.offset[id(one)], at = at, at + one.bits
-        self.lane_bits = at
+            if not is_shared(one):
+                self.offset[id(one)], at = at, at + one.bits
+        self.lane_bits, self.word_bits = at, at * design.sink.lanes
+        for one in filter(is_shared, tables(design.value)):
+            self.offset[id(one)], self.word_bits = self.word_bits, self.word_bits + one.bits
 
     def text(self, one: Value, stage: int, bits: int) -> str:
         """A value at a stage, in so many bits; a bit in 1."""
@@ -265,6 +327,10 @@ class _Lane:
 
     def declare(self, one: Value) -> None:
         """Write a value into a variable or a register of its own."""
+        if one.op == "cut" and one.args[0].op == "table" and self.in_register():
+            self.names[id(one)] = name = self.variable(one.name or one.args[0].name, one.bits)
+            self.lines.append(f"assign {name} = {self.formula(one.args[0], one.bits)};")
+            return
         if one.op == "cut":
             given = self.text(one.args[0], one.stage - 1, one.bits)
             name = self.variable(one.name or WORDS[one.op], one.bits)
@@ -282,7 +348,8 @@ class _Lane:
         if one.op == "input":
             return self.element(one)
         if one.op == "table":
-            part = f"word[p*{self.lane_bits} + {self.offset[id(one)]} +: {bits}]"
+            lane = "" if is_shared(one) else f"p*{self.lane_bits} + "
+            part = f"word[{lane}{self.offset[id(one)]} +: {bits}]"
             return part if bits == 1 else f"$signed({part})"
         if one.op in COMPARES:
             wide = max(each.bits for each in args)
@@ -345,31 +412,44 @@ class _Lane:
             self.taken[f"{one.name}_row"] += 1
             count = self.taken[f"{one.name}_row"]
             name = self.late[id(one), stage] = f"{one.name}_row{'' if count == 1 else count}"
-            beats, lanes = self.design.beats, self.design.sink.lanes
-            rows = [_word(row, one.bits) for row in np.asarray(one.data).reshape(beats, lanes)]
+            entries = self.design.entries(one)
+            words, lanes = entries.shape
+            rows = [_word(row, one.bits) for row in entries]
             self.constants.append(f"logic [{lanes * one.bits - 1}:0] {name};")
-            if beats == 1:
+            if words == 1:
                 self.constants += _wrapped(f"assign {name} = {rows[0]};")
             else:
-                size = max(1, (beats - 1).bit_length())
-                self.constants.append(f"always_comb case (fold{f'_{stage}' if stage else ''})")
-                labels = [*(f"{size}'d{k}" for k in range(beats - 1)), "default"]
+                size = max(1, (words - 1).bit_length())
+                index = "place" if self.design.rows else f"fold{f'_{stage}' if stage else ''}"
+                self.constants.append(f"always_comb case ({index})")
+                labels = [*(f"{size}'d{k}" for k in range(words - 1)), "default"]
                 for label, row in zip(labels, rows):
                     self.constants += _wrapped(f"  {label}: {name} = {row};")
                 self.constants.append("endcase")
         name = self.late[id(one), stage]
+        if is_shared(one):
+            return f"{name}[0]" if one.bits == 1 else f"$signed({name})"
         return f"{name}[p]" if one.bits == 1 else f"$signed({name}[p*{one.bits} +: {one.bits}])"
+
+    def in_register(self) -> bool:
+        """Whether the register of the tables is that of their memory."""
+        return self.design.registered and self.design.place != "logic"
 
     def rows(self, in_memory: bool) -> str:
         """The text in front of the lanes: the constants of a beat."""
         lines = [f"  {line}" for line in self.constants]
         if in_memory:
-            rom, size = self.design.place == "rom", self.design.sink.lanes * self.lane_bits
-            loaded = self.design.place == "loaded"
+            design, size = self.design, self.word_bits
+            loaded, rom = (
+                design.place == "loaded",
+                design.place == "rom" or (self.in_register() and design.block),
+            )
+            kind = 2 if rom else int(self.in_register())
+            address = "place" if design.rows else "next" if rom else "fold"
             lines += [
-                f"  logic [{size - 1}:0] word;", f"  xf_rom #(.Width({size}), .Depth({self.design.beats}), "
-                f".Kind({2 * rom}), .File({MEMORY}), .Load({'Load' if loaded else 0})) u_table (",
-                f"    .clk_i, .en_i(1'b1), .addr_i({'next' if rom else 'fold'}), "
+                f"  logic [{size - 1}:0] word;", f"  xf_rom #(.Width({size}), .Depth({design.words}), "
+                f".Kind({kind}), .File({MEMORY}), .Load({'Load' if loaded else 0})) u_table (",
+                f"    .clk_i, .en_i({'go' if self.in_register() else ONE}), .addr_i({address}), "
                 f".load_i{'' if loaded else ZERO}, .data_o(word)", "  );",
             ]  # fmt: skip
         return "\n".join(lines)

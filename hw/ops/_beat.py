@@ -1,6 +1,7 @@
 """Operators that say what they compute as one expression of an element (`hw/ir`)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -26,6 +27,11 @@ class Beat(PerChannel):
 
     what: ClassVar[str]
     expression: Callable[..., Value]
+
+    @property
+    def places(self) -> tuple[Sequence[int], Sequence[int]]:
+        """The class of each row and of each column of an image, where tables depend on the place."""
+        return (), ()
 
     @property
     def replaced(self) -> bool:
@@ -62,7 +68,7 @@ class Beat(PerChannel):
     def execute_node(self, context: Tensors, _graph: object) -> None:
         self.load_constants(context.__getitem__)
         given = [self.taken(context, k) for k in range(self.inputs)]
-        context[self.onnx_node.output[0]] = computed(self.value, given)
+        context[self.onnx_node.output[0]] = computed(self.value, given, *self.places)
 
     def latency(self) -> int:
         """A cycle per register."""
@@ -74,18 +80,27 @@ class Beat(PerChannel):
         return Timing([Work(takes=tuple(range(self.inputs)))], self.latency(), stop)
 
     @property
+    def in_logic(self) -> Design:
+        """What its module is made from, with tables in logic."""
+        if "in_logic" not in self._read:
+            source, kind, folder = self.in_stream(), type(self).__name__, type(self).__module__.split(".")[-2]
+            rows, columns = self.places
+            self._read["in_logic"] = Design(
+                f"xf_{folder}", self.what, f"{kind}.expression", [*map(_port, self.in_streams())],
+                _port(self.out_stream()), self.value, source.shape[-1] // source.lanes, self.ready_through,
+                rows=rows, columns=columns,
+            )  # fmt: skip
+        return self._read["in_logic"]
+
+    @property
     def design(self) -> Design:
         """What its module is made from."""
         if "design" not in self._read:
-            source, kind, folder = self.in_stream(), type(self).__name__, type(self).__module__.split(".")[-2]
-            beats = source.shape[-1] // source.lanes
-            place = "loaded" if self.replaced else "rom" if self.in_block() else "logic"
-            if place == "logic" and beats > MOST_INSIDE:
+            made, block = self.in_logic, self.in_block()
+            place = "loaded" if self.replaced else "rom" if block else "logic"
+            if place == "logic" and (made.registered or made.words > MOST_INSIDE):
                 place = "apart"
-            self._read["design"] = Design(
-                f"xf_{folder}", self.what, f"{kind}.expression", [*map(_port, self.in_streams())],
-                _port(self.out_stream()), self.value, beats, self.ready_through, place, self.first_load,
-            )  # fmt: skip
+            self._read["design"] = replace(made, place=place, load=self.first_load, block=block)
         return self._read["design"]
 
     @property

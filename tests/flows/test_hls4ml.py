@@ -233,21 +233,6 @@ REFUSED = {
         ),
         "hls4ml: edge (Surround) … 2",
     ),
-    "factor by place": (
-        "io_parallel",
-        lambda: chain(
-            OPS["Border"].make(
-                "mean",
-                {"table": np.zeros((1, 2, 1)), "factors": np.array([[1, 2]])},
-                in_shape=[2, 2, 1],
-                rows=[0, 0],
-                columns=[0, 1],
-                in_bits=4,
-                out_bits=5,
-            )
-        ),
-        "hls4ml: mean (Border) … count_include_pad=1",
-    ),
     "operator": (
         "io_parallel",
         lambda: chain(OPS["TopK"].make("top", n=4, in_bits=4), OPS["Fifo"].make("fifo", shape=[5], bits=4)),

@@ -53,8 +53,8 @@ def with_window(op: HwOp) -> list[HwOp]:
 
 
 def expressible(op: HwOp) -> bool:
-    """Whether an example stands alone in hls4ml: no window in front, one factor, one value in a border,
-    no slopes, numbers that float64 holds.
+    """Whether an example stands alone in hls4ml: no window in front, one value in a border, numbers that
+    float64 holds.
     """
     try:
         check_expressible([op], ())
@@ -63,8 +63,7 @@ def expressible(op: HwOp) -> bool:
     given = op.get_nodeattr_types()
     values = op.arrays_of.get("values", [0])
     alone = not any(name in given and op.get_nodeattr(name) for name in ("windows", "zero"))
-    several = {"factors", "slope"} & {*op.arrays_of} or len(set(np.asarray(values).tolist())) > 1
-    return alone and not several
+    return alone and len(set(np.asarray(values).tolist())) == 1
 
 
 def with_pool(name: str) -> list[HwOp]:

@@ -55,11 +55,6 @@ xf_through Streams=0: Streams, Stages, Folds must be at least 1; got 0, 1, 1
 xf_surround ImageH=0: ImageH, ImageW must be at least 1; got 0, 4
 xf_surround Pe=0: Beats, Pe, InBits must be at least 1; got 1, 0, 1
 xf_surround InBits=2: OutBits must be at least InBits; got OutBits=1, InBits=2
-xf_border Width=0: Height, Width, RowW, ColumnW must be at least 1; got 4, 0, 1, 1
-xf_border Folds=0: Folds, Pe, InBits must be at least 1; got 0, 1, 8
-xf_border Mul=0: Mul must be at least 1; got Mul=0
-xf_border OffsetBits=9: OffsetBits must be 1 .. OutBits; got OffsetBits=9, OutBits=8
-xf_border Kind=0: Kind must be 1 or 2; got Kind=0
 xf_carry Width=0: Width must be at least 1; got Width=0
 xf_check_beats Out=0: In, Out must be at least 1; got 1, 0
 xf_check_beats In=4 Needed=5: must be 1 <= First <= Needed <= In, Most; got 1, 5, 4, 4

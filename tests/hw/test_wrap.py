@@ -37,7 +37,7 @@ def test_the_library_lists_each_existing_file_once_with_the_operators_own_last()
     paths = library([unit(), unit(simd=2)])
     names = [path.name for path in paths]
     assert len(set(names)) == len(names) and all(path.exists() for path in paths + headers())
-    assert names.index("xf_mvu.sv") < names.index("xf_xnor_mvu_pixels.sv") and "xf_border.sv" not in names
+    assert names.index("xf_mvu.sv") < names.index("xf_xnor_mvu_pixels.sv") and "xf_depthwise.sv" not in names
 
 
 def test_the_header_states_the_folding_and_an_operator_without_parameters_has_no_list_of_them():

@@ -214,11 +214,3 @@ def pool_source(net: Net, op: HwOp, source: Wire) -> tuple[Wire, list[int], list
             raise refused(op, why, f"hls4ml's layer cannot keep rows; use stride {list(window.kernel)}")
         return replace(source, window=None), kernel, list(window.stride)
     return net.shaped(without_window(op, source), op.get_nodeattr("ifm")), kernel, stride
-
-
-def per_element(
-    net: Net, op: HwOp, sources: list[Wire], function: str, table: ArrayLike | None, **numbers: int
-) -> Wire:
-    """Append the layer of an operator that works on each element separately; `function` does one pixel."""
-    sink = op.out_stream()
-    return net.pixels("", function, without_window(op, sources[0]), sink.bits, sink.signed, table, **numbers)

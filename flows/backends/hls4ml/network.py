@@ -39,25 +39,37 @@ def append_layers(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
 
 def of_expression(net: Net, op: Beat, sources: list[Wire]) -> Wire:
     """Append the layer of an operator that is an expression."""
-    value, sink = op.value, op.out_stream()
-    rows = {id(one): k for k, one in enumerate(tables(value))}
-    table = [one.data for one in tables(value)] or [np.zeros(1)]
+    value, sink, (rows, columns) = op.value, op.out_stream(), op.places
+    entries = [np.asarray(one.data) for one in tables(value)]
+    if rows:  # behind them the class of each row and of each column
+        classes = (max(rows) + 1, max(columns) + 1, sink.shape[-1])
+        entries = [
+            np.broadcast_to(np.atleast_3d(one)[: classes[0], : classes[1]], classes) for one in entries
+        ]
+    first = {id(one): sum(each.size for each in entries[:k]) for k, one in enumerate(tables(value))}
+    table = np.concatenate([*(one.ravel() for one in entries), rows, columns] if first else [np.zeros(1)])
+    at = "place + c" if rows else "c"
     lines, result = statements(
-        value,
-        lambda one: f"x{one.data}[c]" if one.op == "input" else f"table[{rows[id(one)]} * C::n_chan + c]",
+        value, lambda one: f"x{one.data}[c]" if one.op == "input" else f"table[{first[id(one)]} + {at}]"
     )
+    place = []
+    if rows and first:
+        end, width = len(table) - len(rows) - len(columns), len(columns)
+        row, column = f"table[{end} + at / {width}]", f"table[{end + len(rows)} + at % {width}]"
+        place = [f"const unsigned place = ({row}.to_int() * {classes[1]} + {column}.to_int()) * C::n_chan;"]
     streams = range(len(sources))
     kinds = "".join(f", class x{k}_T" for k in streams)
     given = "".join(f", const x{k}_T *x{k}" for k in streams)
     text = [
         "struct op {", f"    template <typename C, class y_T{kinds}>",
         f"    static void pixel(y_T *y, unsigned at, const typename C::table_t *table{given}) {{",
+        *(f"        {line}" for line in place),
         "        for (unsigned c = 0; c < C::n_chan; c++) {", "            #pragma HLS UNROLL",
         *(f"            {line}" for line in lines), f"            y[c] = {result};", "        }", "    }",
         "};",
     ]  # fmt: skip
     sizes = {"n_pixels": prod(sink.shape[:-1]), "n_chan": sink.shape[-1]}
-    kind = sink.shape, sink.bits, sink.signed, np.stack(table), "\n".join(text)
+    kind = sink.shape, sink.bits, sink.signed, table, "\n".join(text)
     return net.xf("", "xf_pixels", [without_window(op, one) for one in sources], *kind, **sizes)
 
 

@@ -47,21 +47,6 @@ struct xf_levels {
     }
 };
 
-// Border. Table: offsets (classes of rows, classes of columns, C), class of every row, class of every column.
-struct xf_border {
-    template <typename CONFIG_T, class x_T, class y_T>
-    static void pixel(y_T *y, unsigned at, const typename CONFIG_T::table_t *table, const x_T *x) {
-        const unsigned classes = CONFIG_T::n_table - CONFIG_T::height - CONFIG_T::width;
-        unsigned row = table[classes + at / CONFIG_T::width].to_int();
-        unsigned column = table[classes + CONFIG_T::height + at % CONFIG_T::width].to_int();
-        unsigned from = (row * CONFIG_T::column_classes + column) * CONFIG_T::n_chan;
-        for (unsigned c = 0; c < CONFIG_T::n_chan; c++) {
-            #pragma HLS UNROLL
-            y[c] = x[c] * ap_int<CONFIG_T::mul_bits>(CONFIG_T::mul) + table[from + c];
-        }
-    }
-};
-
 // Join of one stream: products with a multiplier per channel. Table: multipliers (C).
 struct xf_scale {
     template <typename CONFIG_T, class x_T, class y_T>

@@ -7,18 +7,17 @@ from typing import Any, ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.core.types import Record
-from xnorforge.hw.any_width import as_width
+from xnorforge.core.types import Ints, Record
 from xnorforge.hw.fabric import memory_of
-from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import packed, signed_bits, value_range
-from xnorforge.hw.ops._timing import Timing, beat_for_beat
-from xnorforge.hw.ops.base import LOADABLE, Memories, Rtl, Tensors
-from xnorforge.hw.parts import LUTS_PER_BLOCK, Parts
-from xnorforge.hw.words import binary
+from xnorforge.hw.ir.values import Value, choose, sum_of, tables
+from xnorforge.hw.ops._beat import LoadedBeat
+from xnorforge.hw.ops._streams import signed_bits, value_range
+from xnorforge.hw.ops.base import LOADABLE
+from xnorforge.hw.parts import LUTS_PER_BLOCK
+from xnorforge.hw.words import bits_of, different_columns
 
 
-class Border(PerChannel):
+class Border(LoadedBeat):
     """Compute a factor times x plus an offset that depends on the pixel's position and channel.
 
         y[h, w, c] = mul * x[h, w, c] + table[rows[h], columns[w], c]    modulo 2**out_bits
@@ -36,7 +35,7 @@ class Border(PerChannel):
     Cost: one addition per lane, `mul` by shifts and adders, and the table in LUTs or block RAM (`rom`).
     """
 
-    module = "xf_border"
+    what = "A factor times x, and an offset that depends on the channel and the place of the pixel."
     arrays: tuple[str, ...] = ("table", "factors")
     styles: ClassVar[dict[str, tuple[str | int, ...]]] = {"rom": ("block", "logic")}
 
@@ -60,9 +59,8 @@ class Border(PerChannel):
         )
 
     @property
-    def loads(self) -> tuple[str, ...]:
-        """The table."""
-        return ("OffsetFile",)
+    def places(self) -> tuple[Ints, Ints]:
+        return self.get_nodeattr("rows"), self.get_nodeattr("columns")
 
     def table(self) -> np.ndarray:
         """The offsets, int64 (classes of rows, classes of columns, C).
@@ -105,111 +103,33 @@ class Border(PerChannel):
             )
         return found
 
-    def execute_node(self, context: Tensors, _graph: object) -> None:
-        self.load_constants(context.__getitem__)
-        sink, rows, columns = self.out_stream(), self.get_nodeattr("rows"), self.get_nodeattr("columns")
-        x = as_width(self.taken(context), sink.bits)
-        factors, places = self.factors(), np.ix_(rows, columns)
-        times = self.get_nodeattr("mul") if factors is None else factors[places][..., None]
-        y = x * times + self.table()[places]
-        low, _ = value_range(sink.bits, sink.signed)
-        context[self.onnx_node.output[0]] = (y - low) % 2**sink.bits + low
-
-    def latency(self) -> int:
-        """The table, then the sum."""
-        return 2
-
-    @property
-    def offset_bits(self) -> int:
-        """Bits that hold every offset, at most those of the output."""
-        table = self.table()
-        own = self.get_nodeattr("offset_bits") or signed_bits(table.min(), table.max())
-        return min(self.get_nodeattr("out_bits"), own)
-
-    @property
-    def factor_bits(self) -> int:
-        """Bits of the largest factor in the table, 0 where `mul` is that of all places."""
-        factors = self.factors()
-        return 0 if factors is None else int(factors.max()).bit_length()
-
-    def spans(self) -> tuple[int, ...]:
-        """Bits of the table's address: class of rows, class of columns, beat of the pixel."""
-        rows, columns, channels = self.table().shape
-        return tuple(
-            max(1, (n - 1).bit_length()) for n in (rows, columns, channels // self.get_nodeattr("pe"))
+    def expression(self, x: Value) -> Value:
+        """Shifted and added: factors have few bits, and no multiplier is spent on them."""
+        table, factors, x = self.table(), self.factors(), x.cut()
+        bits = min(
+            self.get_nodeattr("out_bits"),
+            self.get_nodeattr("offset_bits") or signed_bits(table.min(), table.max()),
         )
-
-    def table_columns(self) -> int:
-        """Bits of a word of the table that are neither constant nor, maybe inverted, another bit of it."""
-        words = self.table().reshape(-1, self.get_nodeattr("pe"))
-        columns = ((words[..., None] >> np.arange(self.offset_bits)) & 1).reshape(len(words), -1)
-        if (factors := self.factors()) is not None:
-            each = np.repeat(factors.ravel(), len(words) // factors.size)
-            columns = np.hstack([columns, (each[:, None] >> np.arange(self.factor_bits)) & 1])
-        columns ^= columns[0]
-        return len({column.tobytes() for column in columns.T if column.any()})
-
-    def table_cost(self) -> float:
-        """LUTs of the table in logic."""
-        return self.table_columns() * max(1, (1 << sum(self.spans())) / 70)
-
-    def blocks(self) -> float:
-        """BRAM36 that the table would take."""
-        return memory_of(1 << sum(self.spans()), self.table_columns(), "block").bram36
+        low, high = value_range(bits, True)
+        offset = self.constant("offset", (table - low) % (1 << bits) + low, (low, high)).cut()
+        if factors is None:
+            mul = self.get_nodeattr("mul")
+            terms = [x << k for k in range(mul.bit_length()) if mul >> k & 1]
+        else:
+            factor = self.constant("factor", factors).cut()
+            terms = [choose((factor >> k).low(1), x << k, 0) for k in range(int(factors.max()).bit_length())]
+        bits = self.get_nodeattr("out_bits")
+        return sum_of([offset, *(one.wrap(bits, True) for one in terms)]).named("sum")
 
     def in_block(self) -> bool:
         """Whether the table lies in block RAM."""
-        rom = self.get_nodeattr("rom")
-        return rom == "block" or (rom == "auto" and self.table_cost() > LUTS_PER_BLOCK * self.blocks())
-
-    def timing(self) -> Timing:
-        """Two stages."""
-        return beat_for_beat(self.latency())
-
-    def rtl(self) -> Rtl:
-        source, (row_bits, column_bits, _) = self.in_stream(), self.spans()
-        height, width, channels = source.shape
-        return self.module, {
-            "Height": height, "Width": width, "Folds": channels // source.lanes, "Pe": source.lanes,
-            "InBits": source.bits, "Signed": source.signed, "Mul": (64, self.get_nodeattr("mul")),
-            "FactorBits": self.factor_bits,
-            "OutBits": self.get_nodeattr("out_bits"), "OffsetBits": self.offset_bits,
-            "RowW": row_bits, "ColumnW": column_bits, "Rows": packed(self.get_nodeattr("rows"), row_bits),
-            "Columns": packed(self.get_nodeattr("columns"), column_bits), "Kind": 1 + self.in_block(),
-        }  # fmt: skip
-
-    def memories(self) -> Memories:
-        """Words by class of rows, class of columns and beat, each a power of two; the last class fills what
-        is over.
-        """
-        table, lanes, bits, spans = self.table(), self.get_nodeattr("pe"), self.offset_bits, self.spans()
-        over = [(0, (1 << span) - size) for span, size in zip(spans, table.shape[:2])]
-        words = np.pad(table.reshape(*table.shape[:2], -1, lanes), (*over, (0, 0), (0, 0)), mode="edge")
-        words = np.pad(words, ((0, 0), (0, 0), (0, (1 << spans[2]) - words.shape[2]), (0, 0)))
-        beats = [packed(beat, bits)[1] for beat in words.reshape(-1, lanes)]
-        if (factors := self.factors()) is not None:
-            of_place = np.pad(factors, over, mode="edge").ravel().tolist()
-            beats = [beat | of_place[index >> spans[2]] << (lanes * bits) for index, beat in enumerate(beats)]
-        return {"OffsetFile": (lanes * bits + self.factor_bits, beats)}
-
-    def parts(self) -> Parts:
-        """One chain for all terms of a sum; of a power of two times x from the first bit of that on."""
-        source, sink, mul = self.in_stream(), self.out_stream(), self.get_nodeattr("mul")
-        found = Parts().counters(*source.shape[:2], source.shape[2] // source.lanes).spare(sink.width)
-        if self.factor_bits:
-            where = "block" if self.in_block() else "logic"
-            found.gates(**{f"bits times factors of {where}": source.lanes * self.factor_bits * sink.bits})
-        else:  # the lowest bits of a multiple of a power of two are the offset's own
-            rest = (mul & -mul).bit_length() - 1
-            found.gates(summed_bits=source.lanes * (mul.bit_count() * sink.bits - rest))
-        if self.in_block():
-            found.rom(1 << sum(self.spans()), self.table_columns(), 0)
-        else:
-            width, words = self.memories()["OffsetFile"]
-            found.table(binary(words, width), self.table_cost())
-        shifted = mul.bit_length() - 1 if mul.bit_count() == 1 and not self.factor_bits else 0
-        found.chains(sink.bits - shifted, count=source.lanes)
-        return found.registers(2 + source.lanes * min(source.bits, sink.bits) + sink.width)
+        rom, design = self.get_nodeattr("rom"), self.in_logic
+        words = [bits_of(design.entries(one), one.bits) for one in tables(self.value)]
+        if not words or rom == "logic":
+            return False
+        columns = different_columns(np.hstack([bits ^ bits[:1] for bits in words]))
+        saved = LUTS_PER_BLOCK * memory_of(design.words, columns, "block").bram36
+        return rom == "block" or columns * max(1, design.words / 70) > saved
 
     @classmethod
     def scaled(cls):
