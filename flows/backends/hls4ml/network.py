@@ -41,8 +41,8 @@ def of_expression(net: Net, op: Beat, sources: list[Wire]) -> Wire:
     """Append the layer of an operator that is an expression."""
     value, sink, (rows, columns) = op.value, op.out_stream(), op.places
     entries = [np.asarray(one.data) for one in tables(value)]
+    classes = (max(rows, default=0) + 1, max(columns, default=0) + 1, sink.shape[-1])
     if rows:  # behind them the class of each row and of each column
-        classes = (max(rows) + 1, max(columns) + 1, sink.shape[-1])
         entries = [
             np.broadcast_to(np.atleast_3d(one)[: classes[0], : classes[1]], classes) for one in entries
         ]
