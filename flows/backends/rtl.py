@@ -35,7 +35,6 @@ from xnorforge.hw.wrap import GENERATED, SPDX, bare, files_used, headers, librar
 
 BACKEND = Backend(about="RTL, every layer a folded unit")
 TOP = "xf_top"
-STAMP = f"{GENERATED}; the top module names the network and its weights.\n"
 WEIGHTS = "weights.bin"  # of a network whose weights can be loaded, or come from memory
 # DECLFILENAME: top.sv holds xf_top. UNUSEDPARAM: a variant of an operator need not read every parameter.
 WAIVED = ("DECLFILENAME", "UNUSEDPARAM")
@@ -71,9 +70,9 @@ def generate(folded: Path, out_dir: Path) -> Record:
 def _write(folder: Path, ops: list[HwOp], network: GraphProto) -> Record:
     """Fill the folder; returns the record without its `run`."""
     now_at(f"writing the modules of {len(ops)} operators")
-    layers = [write_layer(folder, index, op) for index, op in enumerate(ops)]
     weights = f"SHA-256 of its weights: {weights_digest(network)[:16]}"
     stamp = f"{GENERATED} from {printable(network.name)}. {weights}.\n"
+    layers = [write_layer(folder, index, op, stamp) for index, op in enumerate(ops)]
     (folder / "top.sv").write_text(top(ops, [layer["module"] for layer in layers]).replace(SPDX, stamp, 1))
     generated = sorted({name for layer in layers for name in layer["generated"]})
     own = [*generated, *(layer["file"] for layer in layers), "top.sv"]
@@ -246,13 +245,13 @@ def _together(streams: list[tuple[str, ...]]) -> list[str]:
     return [column[0] if len(column) == 1 else f"{{{', '.join(column)}}}" for column in columns]
 
 
-def write_layer(folder: Path, index: int, op: HwOp) -> Record:
-    """Write the module of one operator with its memories; returns its entry in rtl.json."""
+def write_layer(folder: Path, index: int, op: HwOp, stamp: str = SPDX) -> Record:
+    """Write the module of one operator with its memories, a stamp on top; returns its entry in rtl.json."""
     module = f"layer_{index:02d}_{re.sub(r'[^A-Za-z0-9_]', '_', op.name)}"
     text, memories = wrapper(op, module)
     written = {f"{module}.sv": text, **memories, **op.generated()}
     for name, content in written.items():
-        (folder / name).write_text(content.replace(SPDX, STAMP, 1))
+        (folder / name).write_text(content.replace(SPDX, stamp, 1))
     return {
         "module": module,
         "file": f"{module}.sv",

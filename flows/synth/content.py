@@ -20,7 +20,7 @@ def layer_files(folder: Path, rtl: Record, layer: Record) -> dict[str, str]:
         rtl: its record: `library`, `headers`.
         layer: an entry of `layers`: module, file, memories, generated.
     """
-    texts = {name: (folder / name).read_text() for name in layer["generated"]}
+    texts = {name: bare((folder / name).read_text()) for name in layer["generated"]}
     texts[f"{NAME}.sv"] = module_renamed(bare((folder / layer["file"]).read_text()), layer["module"])
     texts = {**library_used(folder, rtl, texts.values()), **texts}
     memories = {name: (folder / name).read_text() for name in layer["memories"]}
