@@ -1,5 +1,6 @@
 """Pages as they are read by tests: sections, fenced blocks, and a checkout of its own to run commands in."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -86,6 +87,24 @@ def write(files: list[Block], folder: Path) -> None:
 def ran(words, cwd=None, env=None, check=False) -> subprocess.CompletedProcess:
     """A process that has ended, with what it said as text."""
     return subprocess.run([*words], cwd=cwd, env=env, capture_output=True, text=True, check=check)
+
+
+def python(*words, cwd=None, check=False, **variables) -> subprocess.CompletedProcess:
+    """A Python that has ended, with these variables in its environment too."""
+    return ran([sys.executable, *words], cwd, os.environ | variables, check)
+
+
+def without(*starts: str) -> dict[str, str]:
+    """The environment but for the variables that begin so."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(starts)}
+
+
+def copied(folder: Path, *others: str) -> Path:
+    """A folder with the code of the package in it, without caches and what has other endings."""
+    away = shutil.ignore_patterns("__pycache__", "*.part", *others)
+    for name in ("hw", "sw", "flows", "sim", "src"):
+        shutil.copytree(ROOT / name, folder / name, ignore=away, symlinks=True)
+    return folder
 
 
 def checkout(folder: Path) -> Path:

@@ -1,6 +1,7 @@
 """What tests check of an error: that it names the place, the value and the remedy; not its wording."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -22,6 +23,14 @@ def says(error, facts: str) -> None:
         found = text.find(fact, start)
         assert found >= 0, f"{fact!r} is missing, or out of order, in: {text}"
         start = found + len(fact)
+
+
+@contextmanager
+def refuses(facts: str) -> Iterator[pytest.ExceptionInfo[UserError]]:
+    """A place in which something is refused; see `says`."""
+    with pytest.raises(UserError) as error:
+        yield error
+    says(error, facts)
 
 
 def contains(text: str, *parts: object) -> str:

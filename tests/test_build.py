@@ -19,19 +19,16 @@ import pytest
 from xnorforge.core import cache
 from xnorforge.history import entries
 
-from .documents import ran
+from .documents import ROOT, copied, ran, without
 
-ROOT = Path(__file__).parent.parent
 WANTED = ["make", "build", "NET=mnist-tfc", "IMAGES=4", "STALLED=2"]
 ACC = Path("out/mnist-tfc/rtl-pynq-z2")
 STAGES = ("export", "lower", "fold", "generate", "sim", "synth", "netlist", "overlay", "report")
-AWAY = shutil.ignore_patterns("__pycache__", "*.part")
 
 
 def tree(folder: Path) -> Path:
     """A copy of the project that uses this environment."""
-    for name in ("hw", "sw", "flows", "sim", "src"):
-        shutil.copytree(ROOT / name, folder / name, ignore=AWAY, symlinks=True)
+    copied(folder)
     for name in ("Makefile", "requirements.lock", "pyproject.toml"):
         shutil.copy2(ROOT / name, folder)
     (folder / ".venv").symlink_to(sys.prefix)
@@ -63,10 +60,7 @@ def environment(folder: Path) -> dict[str, str]:
     """
     if not (own := folder.parent / "a $cache").exists():
         own.symlink_to(cache.cache_dir(), target_is_directory=True)
-    clean = {
-        key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"
-    }
-    return clean | {"XNORFORGE_CACHE": str(own), "PYTHONPATH": str(folder / "src")}
+    return without("MAKE", "MFLAGS") | {"XNORFORGE_CACHE": str(own), "PYTHONPATH": str(folder / "src")}
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +156,7 @@ def test_no_compiler_is_one_sentence_with_its_cure(built, tmp_path):
     for tool in ("make", "sh", "mkdir", "cmp", "echo", "test", "perl", "git", "uname"):
         if shutil.which(tool):
             (tmp_path / tool).symlink_to(shutil.which(tool))
-    done = ran([*WANTED, "sim"], cwd=folder, env=environment(folder) | {"PATH": str(tmp_path)})
+    done = ran([*WANTED, "sim"], folder, environment(folder) | {"PATH": str(tmp_path)})
     assert done.returncode == 2
     assert "g++" in done.stderr
     assert "build] Error 2" in done.stderr  # the stage itself ends with 2, as for every refused request

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -13,10 +12,9 @@ import pytest
 from xnorforge.core import cache
 from xnorforge.pipeline import reads
 
-from .documents import ROOT, ran
+from .documents import ROOT, copied, python
 
 MAKERS = "xnorforge.flows.yosys_job", "xnorforge.hw.families.xc7.family"
-AWAY = shutil.ignore_patterns("__pycache__", "*.part", "shipped", "*.npz")
 BUILD = """
 import json, sys
 from pathlib import Path
@@ -39,8 +37,7 @@ def _own_cache(tmp_path, monkeypatch):
 
 def mapped(folder: Path) -> subprocess.CompletedProcess:
     """Map an exclusive or with the package in `folder`, in its cache."""
-    environment = os.environ | {"PYTHONPATH": str(folder / "src")}
-    return ran([sys.executable, "-c", BUILD, *MAKERS], cwd=folder, env=environment)
+    return python("-c", BUILD, *MAKERS, cwd=folder, PYTHONPATH=str(folder / "src"))
 
 
 DAMAGE = {
@@ -133,8 +130,7 @@ def test_the_code_of_a_result_is_all_that_its_process_runs(tmp_path):
 
 def test_a_change_of_any_code_that_makes_a_result_makes_it_anew(tmp_path):
     """A copy of the package, whose first line of a file fails, one file after the other."""
-    for name in ("hw", "sw", "flows", "sim", "src"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=AWAY, symlinks=True)
+    copied(tmp_path, "shipped", "*.npz")
     place, *files = json.loads(mapped(tmp_path).stdout)
     assert json.loads(mapped(tmp_path).stdout)[0] == place and len(list(Path(place).parent.glob("*/"))) == 1
     assert {Path(file).name for file in files} >= {"block_ram_map.py", "yosys_job.py", "family.py"}

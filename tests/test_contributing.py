@@ -26,9 +26,9 @@ def files(recipe: list[Block]) -> list[Block]:
     return [block for block in recipe if block.path]
 
 
-def commands(recipe: list[Block]) -> list[str]:
-    """The lines of the recipe's last block."""
-    return recipe[-1].commands()
+def commands(recipe: list[Block]) -> list[list[str]]:
+    """The words of each line of the recipe's last block."""
+    return [shlex.split(line, comments=True) for line in recipe[-1].commands()]
 
 
 def place(block: Block) -> str:
@@ -54,7 +54,7 @@ def test_there_is_a_recipe_for_each_kind_of_plug_in():
 def test_a_recipe_touches_one_place_and_ends_in_its_commands(title):
     assert len({place(block) for block in files(RECIPES[title])}) == PLACES.get(title, 1)
     assert RECIPES[title][-1].kind == "sh"
-    assert any("-m pytest" in line for line in commands(RECIPES[title]))
+    assert any(words[1:3] == ["-m", "pytest"] for words in commands(RECIPES[title]))
 
 
 def test_the_tests_that_the_page_names_exist():
@@ -74,28 +74,26 @@ def test_the_page_names_every_file_of_the_operator():
 @pytest.mark.parametrize("plugged", RECIPES, indirect=True)
 def test_the_tests_of_a_recipe_run_on_what_it_adds(plugged):
     title, environment = plugged
-    for line in commands(RECIPES[title]):
-        words = shlex.split(line, comments=True)
+    for words in commands(RECIPES[title]):
         if words[0] != ".venv/bin/python":
             continue
         quiet = ["-p", "no:cacheprovider"] if "pytest" in words else []
         done = ran([sys.executable, *words[1:], *quiet], cwd=ROOT, env=environment)
-        assert done.returncode == 0, f"{line}\n{done.stdout[-3000:]}{done.stderr[-2000:]}"
+        assert done.returncode == 0, f"{words}\n{done.stdout[-3000:]}{done.stderr[-2000:]}"
         if "pytest" in words:
             passed = re.search(r"(\d+) passed", done.stdout)
-            assert passed and int(passed[1]) > 0, line
+            assert passed and int(passed[1]) > 0, words
 
 
 @pytest.mark.parametrize("plugged", RECIPES, indirect=True)
 def test_a_build_finds_what_a_recipe_adds(plugged):
     """What the builds of the recipe would run; tests/test_pages.py parses the other commands."""
     title, environment = plugged
-    for line in commands(RECIPES[title]):
-        words = shlex.split(line, comments=True)
-        if words[:2] not in (["make", "build"], ["make", "report"]) or "MODEL=" in line:
+    for words in commands(RECIPES[title]):
+        if words[:2] not in (["make", "build"], ["make", "report"]) or "MODEL=" in " ".join(words):
             continue
         done = ran([*words, "DRY_RUN=1"], cwd=ROOT, env=environment)
-        assert done.returncode == 0 and "report" in done.stdout + done.stderr, f"{line}\n{done.stderr}"
+        assert done.returncode == 0 and "report" in done.stdout + done.stderr, f"{words}\n{done.stderr}"
 
 
 @pytest.mark.parametrize("plugged", ["A back end"], indirect=True)
@@ -135,9 +133,8 @@ def clone(tmp_path_factory):
 )
 def test_what_a_recipe_adds_is_built_with(plugged, shown, clone):
     title, environment = plugged
-    [line] = [line for line in commands(RECIPES[title]) if line.startswith("make ")]
-    words = [*shlex.split(line), "IMAGES=4", "STALLED=2"]
-    done = ran(words, cwd=clone, env=environment)
+    [words] = [words for words in commands(RECIPES[title]) if words[0] == "make"]
+    done = ran([*words, "IMAGES=4", "STALLED=2"], cwd=clone, env=environment)
     said = done.stdout + done.stderr
     assert done.returncode == 0, said[-3000:]
     assert [part for part in shown if part not in said] == []

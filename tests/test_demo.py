@@ -24,7 +24,7 @@ from xnorforge.sw.metrics.boxes import Truth
 from xnorforge.sw.tasks import pedestrian
 from xnorforge.sw.tasks.base import task_of
 
-from .refusals import says
+from .refusals import refuses, says
 from .sim.driving import write_folded
 
 MAKE = {name: plugins.load("hw.ops", name).Op.make for name in plugins.names("hw.ops")}
@@ -520,6 +520,5 @@ def test_a_video_that_ends_early_is_one_sentence_and_leaves_nothing(built, call,
 
 def test_a_network_from_a_file_is_refused_as_nobody_says_what_its_scores_mean(wrong):
     net = inputs.network_of({"net": "mnist-cnn", "method": "imported"})
-    with pytest.raises(UserError) as caught:
+    with refuses(f"demo: … TASK= … {', '.join(plugins.names('sw.tasks'))}"):
         inputs.demo_request(net, str(wrong / "ok.png"), None, None)
-    says(caught, f"demo: … TASK= … {', '.join(plugins.names('sw.tasks'))}")

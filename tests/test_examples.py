@@ -1,12 +1,11 @@
 """The programs of examples/ run in an empty folder with an empty home, and do what they say."""
 
-import os
 import re
 import sys
 
 import pytest
 
-from .documents import ROOT, ran
+from .documents import ROOT, ran, without
 
 EXAMPLES = ROOT / "examples"
 MOST_LINES = 70
@@ -19,9 +18,8 @@ def output_of(tmp_path):
     def run(name: str, *words: str) -> str:
         home = tmp_path / "home"
         home.mkdir()
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("XNORFORGE_")}
-        command = [sys.executable, EXAMPLES / f"{name}.py", *words]
-        done = ran(command, cwd=tmp_path, env=kept | {"HOME": str(home)})
+        kept = without("XNORFORGE_") | {"HOME": str(home)}
+        done = ran([sys.executable, EXAMPLES / f"{name}.py", *words], tmp_path, kept)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
         return done.stdout
 

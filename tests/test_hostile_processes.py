@@ -5,8 +5,6 @@ they take time, and no name in a file is run as a command.
 import json
 import os
 import re
-import subprocess
-import sys
 
 import pytest
 from hostile_files import QONNX, F, in_a_row, node, plain, stored
@@ -15,6 +13,8 @@ from test_report_page import Read
 from xnorforge.core import limits
 from xnorforge.core.errors import UserError
 from xnorforge.flows.importing.stage import looked_at
+
+from .documents import python
 
 HOG = """
 import ctypes, numpy, os, signal, sys
@@ -47,8 +47,7 @@ def test_a_process_that_needs_too_much_ends_in_one_sentence(tmp_path, monkeypatc
         "name": "hog", "call": f"hog:{function}", "result": None, "reads": [], "limited": "net.onnx",
         "options": options,
     }  # fmt: skip
-    command = [sys.executable, "-m", "xnorforge.pipeline.job", str(os.getpid()), json.dumps(task)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = python("-m", "xnorforge.pipeline.job", str(os.getpid()), json.dumps(task))
     broken = limits.broken_limit(done.returncode, "net.onnx")
     assert re.search(words, broken or done.stderr.splitlines()[-1])
     assert (done.returncode, broken) == (0, "") or function != "works"
@@ -98,8 +97,7 @@ def test_a_network_of_hostile_names_is_built_to_its_report_in_a_hostile_folder(t
     folder.mkdir()
     (folder / "m.onnx").write_bytes(stored(plain(names=ODD)))
     words = ("--model", "m.onnx", "--scale", "1", "--images", "2", "--stalled", "1", "--waves", "-o", ODD_OUT)
-    build = [sys.executable, "-m", "xnorforge", "build", *words]
-    done = subprocess.run(build, cwd=folder, capture_output=True, text=True, check=False)
+    done = python("-m", "xnorforge", "build", *words, cwd=folder)
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {ODD_FOLDER}
     assert {path.name for path in folder.iterdir()} == {"m.onnx", "out"}

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 import zipfile
@@ -18,7 +17,7 @@ import pytest
 from xnorforge.core import jobs
 from xnorforge.core.errors import UserError
 
-from .documents import ROOT, ran
+from .documents import ROOT, python
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +104,7 @@ def test_no_scheduler_is_one_sentence(monkeypatch):
 
 
 def verb(*words: str, **variables: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "xnorforge", *words]
-    return ran(command, cwd=ROOT, env=os.environ | variables)
+    return python("-m", "xnorforge", *words, cwd=ROOT, **variables)
 
 
 @pytest.mark.full

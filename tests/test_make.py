@@ -16,18 +16,12 @@ from xnorforge.core.errors import UserError
 from xnorforge.pipeline import clean, options, stages
 from xnorforge.pipeline.request import Request
 
-from .documents import ran
-
-ROOT = Path(__file__).parent.parent
+from .documents import ROOT, ran, without
 
 
 def make(*words, folder=ROOT, **environment):
     """Run make without what an outer make left."""
-    outer = {
-        name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "MFLAGS"
-    }
-    outer.pop("ASKED", None)
-    return ran(["make", *words], cwd=folder, env=outer | environment)
+    return ran(["make", *words], cwd=folder, env=without("MAKE", "MFLAGS", "ASKED") | environment)
 
 
 @pytest.fixture
@@ -296,7 +290,7 @@ def test_the_environment_is_made_in_a_path_with_a_space_and_a_dollar_sign(tmp_pa
     python.write_text(FAKE)
     python.chmod(0o755)
     stamp = str(folder / ".venv/installed")
-    done = ran(["sh", "tools/install.sh", python, "requirements.lock", stamp], cwd=folder)
+    done = ran(["sh", "tools/install.sh", python, "requirements.lock", stamp], folder)
     assert done.returncode == (0 if whole else 1), done.stderr
     asked = (folder / "asked").read_text().splitlines()
     assert any("torch.whl" in line for line in asked) == whole

@@ -1,14 +1,12 @@
 """Mutants of the code: what is changed, and that proofs and tests see it."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
+import mutate
 import pytest
 
-ROOT = Path(__file__).parents[1]
-import mutate  # noqa: E402
+from .documents import ROOT, python
 
 
 def test_mutants_are_drawn_alike_from_all_code_differ_and_change_one_place():
@@ -28,6 +26,5 @@ def test_mutants_are_drawn_alike_from_all_code_differ_and_change_one_place():
 
 @pytest.mark.full
 def test_most_of_some_are_found():
-    words = [sys.executable, ROOT / "tests/mutate.py", "20"]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = python(ROOT / "tests/mutate.py", "20", cwd=ROOT)
     assert re.search(r"\d+ of 20 found", done.stdout) and done.returncode == 0, done.stdout + done.stderr

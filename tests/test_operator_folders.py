@@ -2,10 +2,8 @@
 
 import ast
 import json
-import os
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +11,8 @@ import pytest
 
 from xnorforge.core import plugins
 
-from .documents import ran
+from .documents import ROOT, python
 
-ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "tests" / "plugins"
 INSERTED = {"fifo", "width", "fork"}  # no meaning of their own: engines put them between others
 CHECKS = (
@@ -82,10 +79,9 @@ def test_no_engine_names_an_operator():
 def outside(request, tmp_path):
     """An operator's folder outside the package, and what a process needs to find it."""
     shutil.copytree(EXAMPLES / request.param, tmp_path / "mine")
-    environment = {**os.environ, "XNORFORGE_PLUGINS": str(tmp_path / "mine")}
 
     def run(*command):
-        return ran([sys.executable, *map(str, command)], env=environment, cwd=ROOT)
+        return python(*command, cwd=ROOT, XNORFORGE_PLUGINS=str(tmp_path / "mine"))
 
     return request.param, run
 

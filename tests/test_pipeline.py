@@ -5,7 +5,6 @@ The stubs read what the test tells them; which stages ran is compared with that,
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +13,8 @@ import pytest
 
 from xnorforge.pipeline import job
 
-ROOT = Path(__file__).parent.parent
-AWAY = shutil.ignore_patterns("__pycache__", "*.part")
+from .documents import copied, python, without
+
 STAGES = ["export", "lower", "fold", "generate", "sim", "synth", "netlist", "overlay", "report"]
 
 STUB = '''
@@ -89,18 +88,16 @@ class Pipeline:
     def __init__(self, folder: Path, **environment: str):
         self.folder, self.plan = folder, folder / "cache/plan.json"  # where nothing counts
         self.plan.parent.mkdir(exist_ok=True)
-        for name in ("hw", "sw", "flows", "sim", "src"):
-            if not (folder / name).exists():
-                shutil.copytree(ROOT / name, folder / name, ignore=AWAY, symlinks=True)
+        if not (folder / "src").exists():
+            copied(folder)
         (folder / "stub.py").write_text(STUB)
         (folder / "driver.py").write_text(DRIVER)
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("XNORFORGE")}
         paths = {"PYTHONPATH": f"{folder}/src:{folder}", "STUB_PLAN": str(self.plan)}
         paths["XNORFORGE_CACHE"] = str(self.plan.parent)
         self.process = subprocess.Popen(
             [sys.executable, "driver.py"],
             cwd=folder,
-            env=clean | paths | environment,
+            env=without("XNORFORGE") | paths | environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -152,13 +149,7 @@ def test_a_change_of_any_file_runs_the_stages_that_read_it_and_no_other(pipeline
         readers[path] = {STAGES[(index + 3 * more) % len(STAGES)] for more in range(count)}
     pipeline.reads(opens={stage: [str(path) for path in files if stage in readers[path]] for stage in STAGES})
     entry = "import sys, xnorforge.pipeline.job, xnorforge.pipeline.reads; print(sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", entry],
-        env=os.environ | {"PYTHONPATH": f"{pipeline.folder}/src"},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    loaded = python("-c", entry, check=True, PYTHONPATH=f"{pipeline.folder}/src").stdout
     assert pipeline.build() == sorted(STAGES)
     assert pipeline.build() == []
     for path in files:
@@ -353,8 +344,7 @@ def test_a_build_with_nothing_to_do_loads_no_library():
         "import sys; from xnorforge.cli import build, asked; from xnorforge.pipeline import run, request; "
         f"run.missing(request.Request()); print([name for name in {heavy} if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+    assert python("-c", program, check=True).stdout == "[]\n"
 
 
 def test_a_build_that_made_a_report_is_a_line_of_the_history_and_one_with_nothing_to_do_is_none(pipeline):

@@ -4,7 +4,6 @@ import ast
 import csv
 import gc
 import json
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -75,7 +74,7 @@ def folder(tmp_path):
 
 def run(cwd: Path, *words: str, **environment: str) -> subprocess.CompletedProcess:
     """The command line in a folder, in a process of its own: plug-ins are looked for once per process."""
-    return documents.ran([sys.executable, "-m", "xnorforge", *words], cwd=cwd, env=os.environ | environment)
+    return documents.python("-m", "xnorforge", *words, cwd=cwd, **environment)
 
 
 @pytest.mark.parametrize("until", ["fold", pytest.param("report", marks=pytest.mark.full)])
@@ -158,8 +157,7 @@ def test_names_and_intervals_cost_no_import_of_torch():
         "assert networks.names() == also.names(); networks.usual('mnist'); networks.interval('mnist-tfc');"
         "print('torch' in sys.modules)"
     )
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert ended.stdout == "False\n"
+    assert documents.python("-c", program, check=True).stdout == "False\n"
 
 
 def test_the_interval_of_a_run_is_that_of_its_network():

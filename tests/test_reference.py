@@ -1,11 +1,8 @@
 """The site builds, with what plug-ins add; its reference has all verbs, options, operators, public names."""
 
 import html
-import os
 import re
 import shutil
-import subprocess
-import sys
 
 import pytest
 
@@ -13,7 +10,7 @@ import xnorforge
 from xnorforge.core import errors, plugins
 from xnorforge.pipeline import options, stages
 
-from .documents import ROOT, sections, write
+from .documents import ROOT, python, sections, write
 
 FLAGS = ("-q", "-W", "--keep-going", "-c", "docs", "-d")  # as `make docs` has them
 RECIPES = ("A method", "A board", "A part family", "A task", "A back end")
@@ -37,9 +34,8 @@ def site(tmp_path_factory, mine):
     """{page: its HTML}, built without a warning."""
     pytest.importorskip("sphinx_click")
     folder = tmp_path_factory.mktemp("site")
-    words = [sys.executable, "-m", "sphinx", *FLAGS, folder / "trees", ".", folder / "site"]
-    env = os.environ | {"XNORFORGE_PLUGINS": str(mine)}
-    done = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True)
+    words = ["-m", "sphinx", *FLAGS, folder / "trees", ".", folder / "site"]
+    done = python(*words, cwd=ROOT, XNORFORGE_PLUGINS=str(mine))
     assert done.returncode == 0 and not done.stderr, done.stderr[-4000:]
     assert "xnor_mvu" in (folder / "site/searchindex.js").read_text()
     found = (folder / "site").rglob("*.html")

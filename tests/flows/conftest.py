@@ -146,6 +146,14 @@ class Chain:
             OutImgDims=[rows, columns], InputDataType=kind, OutputDataType=kind, AccumBits=1,
         )  # fmt: skip
 
+    def frames(self):
+        """The images as an accelerator is given them: channels first."""
+        return self.images.transpose(0, 3, 1, 2) if self.images.ndim == 4 else self.images
+
+    def answers(self):
+        """What an accelerator returns: the integers of each frame, (N, outputs), and its class."""
+        return np.concatenate([self.x, self.x.argmax(1)[:, None]], axis=1)
+
     def model(self):
         """The lowered graph."""
         info = {
@@ -172,11 +180,10 @@ class Chain:
         np.savez(
             folder / "lowered.npz", integers=integers, scale=np.full(outputs, scale), bias=np.zeros(outputs)
         )
-        images = self.images.transpose(0, 3, 1, 2) if self.images.ndim == 4 else self.images
         np.savez(
             folder / "golden.npz",
-            images=images.astype(np.uint8),
-            labels=np.zeros(len(images), np.int64),
+            images=self.frames().astype(np.uint8),
+            labels=np.zeros(len(integers), np.int64),
             scores=scale * integers,
         )
         (folder / "export.json").write_text(json.dumps({"net": folder.name}))
@@ -198,6 +205,12 @@ def flat(seed=0):
 def chains():
     """The builders: `Chain`, `small`, `flat`."""
     return {"Chain": Chain, "small": small, "flat": flat}
+
+
+@pytest.fixture
+def net(chains, tmp_path):
+    """The folder of a small lowered network."""
+    return chains["small"](3).save(tmp_path / "small")
 
 
 @pytest.fixture(scope="session")

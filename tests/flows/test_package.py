@@ -22,7 +22,7 @@ from xnorforge.hw.ops.base import Stream
 from xnorforge.pipeline import packaging
 from xnorforge.sim import cosim, device, verilate
 
-from ..refusals import says
+from ..refusals import refuses, says
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +78,7 @@ def test_two_networks_in_one_top_answer_every_whole_frame_of_damaged_streams_rig
     feeds, wanted = [], []
     for chain, acc, package in nets.values():
         first, last = (op := graph.operators(acc / "folded.onnx"))[0].in_stream(), op[-1].out_stream()
-        frames = graph.enter(
-            op[0], chain.images.transpose(0, 3, 1, 2) if chain.images.ndim == 4 else chain.images
-        )
+        frames = graph.enter(op[0], chain.frames())
         beats = [
             [int.from_bytes(word.tobytes(), "little") for word in first.pack(frame[None])] for frame in frames
         ]
@@ -93,7 +91,7 @@ def test_two_networks_in_one_top_answer_every_whole_frame_of_damaged_streams_rig
         more = np.array([end << keep | kept for (_, end, _), kept in zip(stream, keeps)])
         whole = whole_packets(stream, first.beats)
         feeds.append(cosim.Feed([np.array([[data] for data, _, _ in stream])], [len(whole)], {0: more}))
-        answers = np.concatenate([chain.x, chain.x.argmax(1)[:, None]], axis=1)  # by the chain, not by us
+        answers = chain.answers()  # by the chain, not by us
         wanted.append((whole, last.pack(answers[clean]).reshape(len(clean), -1), keep))
     for (whole, answers, _), lane, run in zip(wanted, both.lanes, cosim.run(both, feeds, stall=0.1, seed=2)):
         flags, keep = run.more[0].reshape(len(whole), -1), lane.sinks[0].width // 8
@@ -109,12 +107,11 @@ def test_whole_frames_take_as_many_cycles_as_without_the_guard(nets, both):
     feeds, bounds = [], []
     for chain, acc, package in nets.values():
         ops = graph.operators(acc / "folded.onnx")
-        images = chain.images.transpose(0, 3, 1, 2) if chain.images.ndim == 4 else chain.images
-        beats = ops[0].in_stream().pack(graph.enter(ops[0], images))
+        beats = ops[0].in_stream().pack(graph.enter(ops[0], chain.frames()))
         beats, count = np.tile(beats[:, :1], (2, 1)), ops[0].in_stream().beats
         keep = read_json(package / "package.json")["border"]["input"]["width"] // 8
         last = np.arange(len(beats)) % count == count - 1
-        feeds.append(cosim.Feed([beats], [2 * len(images)], {0: last << keep | 2**keep - 1}))
+        feeds.append(cosim.Feed([beats], [2 * len(chain.images)], {0: last << keep | 2**keep - 1}))
         bounds.append(read_json(acc / "fold.json")["interval_bound"])
     runs = cosim.run(both, feeds)
     assert [run.interval for run in runs] == bounds
@@ -190,10 +187,9 @@ def test_a_prefix_is_made_of_the_network_s_name(net, prefix):
 
 @pytest.mark.parametrize("given", ["Net", "3net", "a-b", "", "a" * 61, "n\nn", "_n"])
 def test_a_prefix_that_no_module_can_have_is_refused(given):
-    with pytest.raises(UserError) as refused:
-        sources.checked_prefix(given)
     shown = given.replace("\n", "\\n")
-    says(refused, f"PREFIX: … '{shown}' … 60 … PREFIX=digits")
+    with refuses(f"PREFIX: … '{shown}' … 60 … PREFIX=digits"):
+        sources.checked_prefix(given)
 
 
 def test_two_packages_of_one_network_have_prefixes_of_their_own(nets, tmp_path):

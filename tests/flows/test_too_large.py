@@ -14,11 +14,6 @@ BOARD = boards.load("pynq-z2")  # 53,200 LUT, 140 BRAM36
 
 
 @pytest.fixture
-def net(chains, tmp_path):
-    return chains["small"](3).save(tmp_path / "small")
-
-
-@pytest.fixture
 def record(net):
     return fold(net, BOARD.name, net / "acc", interval=330)
 

@@ -2,11 +2,10 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from documents import python
 
 from xnorforge.flows import yosys_job
 from xnorforge.hw import families
@@ -125,7 +124,8 @@ def mapped_twice(folder, name: str = "xc7") -> tuple[str, str]:
     own = f"{family.synth} -top top"
     start = commands.index(family.steps[0].replace("{synth}", own))
     commands[start : start + len(family.steps)] = [own]
-    run(folder, "-c", f"from {yosys_job.__name__} import run_commands; run_commands({commands!r})")
+    code = f"from {yosys_job.__name__} import run_commands; run_commands({commands!r})"
+    python("-c", code, cwd=folder, check=True)
     return ours, (folder / "own" / "top.v").read_text()
 
 
@@ -133,7 +133,7 @@ def mapped(folder, family: str = "xc7") -> str:
     """The netlist of `top.sv` by our commands for a family."""
     (folder / "ours").mkdir()
     (folder / "job.json").write_text(json.dumps({**JOB, "family": family, "folder": "ours"}))
-    run(folder, "-m", yosys_job.__name__, "job.json")
+    python("-m", yosys_job.__name__, "job.json", cwd=folder, check=True)
     return (folder / "ours" / "top.v").read_text()
 
 
@@ -144,7 +144,3 @@ def numbered(text: str) -> str:
     names: dict[str, str] = {}
     cells = re.sub(r"^  wire .*\n", "", text, flags=re.MULTILINE)
     return re.sub(r"\b_\d+_", lambda found: names.setdefault(found[0], f"_{len(names)}"), cells)
-
-
-def run(folder, *arguments):
-    subprocess.run([sys.executable, *arguments], cwd=folder, check=True, stdout=subprocess.DEVNULL)

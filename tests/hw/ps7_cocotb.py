@@ -8,7 +8,7 @@ import random
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.triggers import RisingEdge
+from cocotb.triggers import ClockCycles, RisingEdge
 from cocotbext.axi import AxiBurstType, AxiBus, AxiMaster, AxiRam, AxiResp
 from ps7_bench import FORM, HASH
 from shell_bench import FORMS, answer
@@ -97,11 +97,9 @@ async def begin(dut, pause: float) -> Processor:
     dut.aresetn.value = 0
     Clock(dut.aclk, 10, unit="ns").start()
     found = Processor(dut, pause)
-    for _ in range(6):
-        await RisingEdge(dut.aclk)
+    await ClockCycles(dut.aclk, 6)
     dut.aresetn.value = 1
-    for _ in range(6):
-        await RisingEdge(dut.aclk)
+    await ClockCycles(dut.aclk, 6)
     return found
 
 
@@ -184,18 +182,15 @@ async def a_reset_of_the_fabric_and_a_soft_one_bring_it_back(dut):
     for turn in range(3):
         processor.ram.write(0, processor.rng.randbytes(8 * processor.into.stride))
         await processor.put(SOURCE, 0, 0, SIZE // 2, 0, 8, 1)
-        for _ in range(processor.rng.randrange(20, 200)):
-            await RisingEdge(dut.aclk)
+        await ClockCycles(dut.aclk, processor.rng.randrange(20, 200))
         if turn == 1:
             await processor.put(CONTROL, 1)
             await processor.until(RESETTING, 0)
         else:
             dut.aresetn.value = 0
-            for _ in range(8):
-                await RisingEdge(dut.aclk)
+            await ClockCycles(dut.aclk, 8)
             dut.aresetn.value = 1
-            for _ in range(8):
-                await RisingEdge(dut.aclk)
+            await ClockCycles(dut.aclk, 8)
         assert await processor.get(STATUS) == ROOM
         assert int.from_bytes((await processor.gp.read(BASE + 8, 8)).data, "little") == HASH
         await processor.batch(4096 - 8, SIZE // 2, 3)

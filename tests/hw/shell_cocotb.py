@@ -9,7 +9,7 @@ import random
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.triggers import ReadOnly, RisingEdge
+from cocotb.triggers import ClockCycles, ReadOnly, RisingEdge
 from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiRam, AxiResp
 from shell_bench import FORMS, HASH, answer
 
@@ -122,8 +122,7 @@ async def begin(dut, lane: int, pause: float) -> System:
     dut.aresetn.value = 0
     Clock(dut.aclk, 10, unit="ns").start()
     system = System(dut, lane, pause)
-    for _ in range(4):
-        await RisingEdge(dut.aclk)
+    await ClockCycles(dut.aclk, 4)
     dut.aresetn.value = 1
     await RisingEdge(dut.aclk)
     return system
@@ -209,8 +208,7 @@ async def an_answer_that_is_no_okay_stops_the_shell_and_is_told(dut, lane, where
     assert await system.get(BATCHES) == 0
     before = len(system.bursts["ar"]), len(system.bursts["aw"])
     await system.start(4000, SIZE // 2 + 4000, 4)  # is not taken
-    for _ in range(200):
-        await RisingEdge(dut.aclk)
+    await ClockCycles(dut.aclk, 200)
     assert (len(system.bursts["ar"]), len(system.bursts["aw"])) == before
     system.bad = range(0)
     await system.reset()
@@ -291,8 +289,7 @@ async def no_frame_is_lost_and_every_fault_is_told_once(dut, lane):
             await system.start(odd, SIZE // 2, count)
         if what == "all reset":
             dut.aresetn.value = 0
-            for _ in range(4):
-                await RisingEdge(dut.aclk)
+            await ClockCycles(dut.aclk, 4)
             dut.aresetn.value = 1
             await RisingEdge(dut.aclk)
         elif what != "abort":

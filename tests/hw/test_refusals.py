@@ -37,6 +37,8 @@ USUAL = {
         "thresholds": np.zeros(8), "direction": ONES(8),
     },
     "requantise": {"in_shape": [1, 1], "in_bits": 8, "shift": 2, "levels": 3, "offset": ONES(1)},
+    "xnor_mvu": {"weights": ONES((12, 64))},
+    "byte_mvu": {"weights": ONES((4, 2))},
     "int_mvu": {"weights": np.array([[-7, 6]])},
     "spatial_mvu": {"weights": ONES((2, 1))},
     "da_mvu": {"weights": ONES((3, 2), int), "bias": np.zeros(2, int), "in_bits": 3, "out_bits": 5},
@@ -115,6 +117,11 @@ CASES = [
     ("requantise", SLOPES | {"zero": 16}, "zero=16 … 0 .. levels"),
     ("requantise", SLOPES | {"slope": np.array([9])}, "slope … (1,) … 0, 1, "),
     ("requantise", SLOPES | {"offset": np.array([1, 2])}, "offset … (2,) … (1,)"),
+    ("xnor_mvu", {"simd": 7}, "simd=7 … mw=12 … [1, 2, 3, 4, 6, 12]"),
+    ("xnor_mvu", {"pe": 3}, "pe=3 … mh=64 … [1, 2, 4, 8, 16, 32, 64]"),
+    ("xnor_mvu", {"vectors": 3, "in_shape": [2, 12]}, "in_shape=[2, 12] … 24 … vectors=3 … 36"),
+    ("xnor_mvu", {"mw": 64, "mh": 12, "in_shape": [64], "out_shape": [12]}, "weights … (12, 64) … (64, 12)"),
+    ("byte_mvu", {"in_bits": 1}, "in_bits=1 … 2 .. 12 … XnorMvu"),
     ("int_mvu", {"w_bits": 17}, "w_bits=17 … 2 .. 16"),
     ("int_mvu", {"in_bits": 17}, "in_bits=17 … 1 .. 16"),
     ("int_mvu", {"bipolar": 1}, "bipolar=1 … in_bits=8 … in_bits=1"),
@@ -139,7 +146,7 @@ CASES = [
 @pytest.mark.parametrize(("kind", "changed", "facts"), CASES, ids=str)
 def test_what_cannot_be_is_refused(kind, changed, facts):
     given = USUAL[kind] | changed
-    if kind in ("int_mvu", "spatial_mvu", "da_mvu"):
+    if kind.endswith("_mvu"):
         (mw, mh), vectors = given["weights"].shape, given.get("vectors", 1)
         given = {"mw": mw, "mh": mh, "vectors": vectors, "in_shape": [mw], "out_shape": [mh]} | given
     arrays = {name: value for name, value in given.items() if isinstance(value, np.ndarray)}

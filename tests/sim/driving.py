@@ -106,8 +106,10 @@ def accelerator(acc: Path, bus, **options) -> Accelerator:
     return Accelerator(acc / "overlay" / "overlay.json", bus, **options)
 
 
-def c_program(name: str, acc: Path, library: Path, folder: Path) -> Path:
-    """A file beside this one with the C driver, C99, every warning an error, and the verilated shell."""
+def printed(name: str, acc: Path, library: Path, folder: Path, pixels, *words) -> list[str]:
+    """What a C program beside this one prints of the pixels that it reads: with the C driver, C99, every
+    warning an error, and the verilated shell.
+    """
     compiler = os.environ.get("CC") or "gcc"
     if shutil.which(compiler) is None:
         pytest.skip(f"no C compiler {compiler}")
@@ -115,7 +117,10 @@ def c_program(name: str, acc: Path, library: Path, folder: Path) -> Path:
     sources = [own / "xf_driver.c", Path(__file__).parent / name]
     linked = [library, f"-Wl,-rpath,{library.parent}", "-o", folder / "program"]
     subprocess.run([compiler, *flags, "-O1", f"-I{own}", *sources, *linked], check=True)
-    return folder / "program"
+    given, text = [folder / "program", acc / "rtl", *words], " ".join(map(str, np.ravel(pixels).tolist()))
+    done = subprocess.run(given, input=text, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
 
 
 def bit_file(data: bytes) -> bytes:

@@ -1,11 +1,10 @@
 """The bit simulator gives what `execute_node` of the operators gives, in random networks and at odd sizes."""
 
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from documents import python
 from op_examples import examples_of
 from qonnx.core.modelwrapper import ModelWrapper
 
@@ -184,7 +183,5 @@ def test_an_operator_outside_the_package_brings_its_packed_form(tmp_path):
     folder.mkdir(parents=True)
     (folder / "op.py").write_text(OUTSIDE)
     (folder / "bits.py").write_text(OUTSIDE_BITS)
-    environment = {**os.environ, "XNORFORGE_PLUGINS": str(tmp_path)}
-    run = [sys.executable, "-c", USE]
-    found = subprocess.run(run, env=environment, capture_output=True, text=True, check=True).stdout
-    assert found == "[] [[0, 1], [1, 0]]\n"
+    found = python("-c", USE, check=True, XNORFORGE_PLUGINS=str(tmp_path))
+    assert found.stdout == "[] [[0, 1], [1, 0]]\n"

@@ -1,13 +1,11 @@
 """The compiled kernels: sums by hand, windows of any kind, and processors with fewer extensions."""
 
 import itertools
-import os
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from documents import ran
+from documents import python
 
 from xnorforge.hw.ops.byte_mvu.op import ByteMvu
 from xnorforge.hw.ops.concat.bits import channels_beside
@@ -164,6 +162,6 @@ def test_processors_with_fewer_extensions_give_the_same(kind):
         "print(kernels.byte_products(), kernels.short_lookups(), run['wrong'](), "
         f"runpy.run_path({str(Path(__file__).with_name('test_bits_fused.py'))!r})['wrong']())"
     )
-    environment = {**os.environ, "XNORFORGE_CXXFLAGS": f"-march={kind}"}
-    found = ran([sys.executable, "-c", code], env=environment, check=True)
+    given = {"XNORFORGE_CXXFLAGS": f"-march={kind}", "PYTHONPATH": str(Path(__file__).parents[1])}
+    found = python("-c", code, check=True, **given)
     assert found.stdout == "False False [] []\n"

@@ -2,22 +2,21 @@
 pauses at both ends; of single operators see tests/hw/test_ops.py.
 """
 
-import shutil
-
 import numpy as np
+import onnx
 import pytest
 from op_examples import examples_of
 from op_examples.drawn import seeded
 
 from xnorforge.core import plugins
-from xnorforge.flows.backends import rtl
+from xnorforge.flows.backends.rtl import generate
+from xnorforge.flows.fold import folded_graph
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.fork.op import Fork
 from xnorforge.hw.ops.join.op import Join
 from xnorforge.hw.ops.width.op import Width
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
-from xnorforge.hw.wrap import headers, library
 from xnorforge.sim import cosim, device
 from xnorforge.sim.cycles.record import deadlock_ring
 
@@ -150,10 +149,6 @@ def test_parts_of_a_network_that_repeat_themselves_at_different_rates_are_known_
     assert rates[-1] == {75} and known.simulated < 40
 
 
-def test_a_bypass_is_a_deadlock_below_the_depth_that_its_branch_waits_for():
-    assert CycleModel(bypass(5)).run(8).stopped and not CycleModel(bypass(6)).run(8).stopped
-
-
 def test_a_paced_source_offers_its_beats_evenly():
     op = Fifo.make("dut", shape=[4], lanes=1, bits=1, depth=8)
     assert CycleModel([op]).run(2, pace=40).taken["dut_in"].tolist() == [0, 10, 20, 30, 40, 50, 60, 70]
@@ -183,14 +178,11 @@ def test_every_beat_of_every_stream_of_a_graph_is_in_the_cycle_of_the_rtl(graph_
 
 def generated(folder, ops) -> dict[str, str]:
     """Write the RTL of a graph whose inner streams are watched; {what the top calls a stream: tensor}."""
-    for path in [*library(ops), *headers()]:
-        shutil.copy(path, folder)
-    layers = [rtl.write_layer(folder, index, op) for index, op in enumerate(ops)]
-    modules = [layer["module"] for layer in layers]
-    text, called = watched(rtl.top(ops, modules), ops, modules, "beats.txt")
-    (folder / "top.sv").write_text(text)
-    order = [path.name for path in library(ops)] + [layer["file"] for layer in layers] + ["top.sv"]
-    (folder / "rtl.f").write_text("".join(f"{name}\n" for name in order))
+    onnx.save(folded_graph(ops, "watched"), folder / "folded.onnx")
+    modules = [layer["module"] for layer in generate(folder / "folded.onnx", folder / "rtl")["layers"]]
+    top = folder / "rtl/top.sv"
+    text, called = watched(top.read_text(), ops, modules, "beats.txt")
+    top.write_text(text)
     return called
 
 
@@ -199,7 +191,7 @@ def graph_bench(tmp_path_factory):
     """A fork, a matrix beside a FIFO that is just large enough, and a join."""
     folder, ops = tmp_path_factory.mktemp("graph"), bypass(6)
     called = generated(folder, ops)
-    return ops, folder, device.network(folder, ops), called
+    return ops, folder / "rtl", device.network(folder / "rtl", ops), called
 
 
 def test_where_the_model_sees_a_deadlock_the_rtl_stands_still_after_the_same_beats(tmp_path):
@@ -210,4 +202,4 @@ def test_where_the_model_sees_a_deadlock_the_rtl_stands_still_after_the_same_bea
     accepted = len(course.taken[ops[0].sources[0]])
     text = rf"\b0 of {FRAMES * 8} output beats\b.*\b{accepted} of {FRAMES * 8} input beats\b"
     with pytest.raises(cosim.Hang, match=text):
-        cosim.run(device.network(tmp_path, ops), ops[0].random_input(1, FRAMES))
+        cosim.run(device.network(tmp_path / "rtl", ops), ops[0].random_input(1, FRAMES))

@@ -2,14 +2,13 @@
 
 import json
 import shutil
-import subprocess
 import sys
 import types
 
 import numpy as np
 import pytest
 from documents import ran
-from driving import BIAS, SCALE, accelerator, bit_file, c_program, simulations
+from driving import BIAS, SCALE, accelerator, bit_file, printed, simulations
 
 from xnorforge.core.artifacts import read_json, write_json
 from xnorforge.core.errors import UserError
@@ -309,13 +308,9 @@ def test_the_two_halves_of_the_cycles_are_of_one_moment(acc, open_sim):
 
 @pytest.mark.parametrize("pause", [0.0, 0.4])
 def test_the_c_driver_gives_the_same_integers(acc, library, expected, tmp_path, pause):
-    program = c_program("driver_test.c", acc, library, tmp_path)
     images, answers = (part[:FRAMES] for part in expected)
-    text = " ".join(map(str, images.transpose(0, 2, 3, 1).ravel().tolist()))
-    given = [program, acc / "rtl", str(FRAMES), str(int(pause * 2**32))]
-    done = subprocess.run(given, input=text, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    found, last = done.stdout.splitlines()
+    given = "driver_test.c", acc, library, tmp_path, images.transpose(0, 2, 3, 1)
+    found, last = printed(*given, str(FRAMES), str(int(pause * 2**32)))
     assert [int(word) for word in found.split()] == answers.ravel().tolist()
     assert last == "write failed at 0, 1 batch"
 

@@ -1,10 +1,8 @@
 """Weights that are replaced while frames flow: every frame is wholly of the old or of the new ones."""
 
-import subprocess
-
 import numpy as np
 import pytest
-from driving import accelerator, c_program, folder_of_network, generated, simulations, write_folded
+from driving import accelerator, folder_of_network, generated, printed, simulations, write_folded
 
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import read_json
@@ -252,14 +250,10 @@ def test_a_reset_within_a_load_needs_another_load(overlays, open_sim):
 
 def test_the_c_driver_loads_the_same_file(overlays, library, tmp_path):
     """Frames, a load of a wrong file, frames, a load, frames; what each call returned."""
-    program = c_program("loading_test.c", overlays["first"], library, tmp_path)
     images = pictures(5, 8)
-    text = " ".join(map(str, images.transpose(0, 2, 3, 1).ravel().tolist()))
     files = [overlays[name] / "overlay" / "weights.bin" for name in ("other", "second")]
-    given = [program, overlays["first"] / "rtl", str(len(images)), *files]
-    done = subprocess.run(given, input=text, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    *found, codes = done.stdout.splitlines()
+    given = "loading_test.c", overlays["first"], library, tmp_path, images.transpose(0, 2, 3, 1)
+    *found, codes = printed(*given, str(len(images)), *files)
     assert codes == "10, 10, 9, 0"  # another structure, twice; a part; a whole file
     both = [BitSimulator(overlays[name] / "folded.onnx") for name in ("first", "second")]
     wanted = [one.run(images)[one.ops[-1].name].ravel().tolist() for one in both]

@@ -1,16 +1,15 @@
 """Programs next to the drivers, on the verilated shell: the notebook."""
 
 import json
-import os
 import re
 import subprocess
-import sys
 
 import nbformat
 import numpy as np
 import onnx
 import pytest
-from driving import BIAS, SCALE, accelerator, c_program
+from documents import python
+from driving import BIAS, SCALE, accelerator, printed
 from test_ports import Several, frames_of
 
 from xnorforge.core.artifacts import read_json
@@ -27,10 +26,7 @@ from xnorforge.sim.shell import shell_library
 
 def in_overlay(acc, library, *command: str) -> subprocess.CompletedProcess:
     """A Python program in the folder of the overlay."""
-    return subprocess.run(
-        [sys.executable, *command], cwd=acc / "overlay", capture_output=True, text=True, check=False,
-        env=os.environ | {"XF_SIMULATION": str(library)},
-    )  # fmt: skip
+    return python(*command, cwd=acc / "overlay", XF_SIMULATION=str(library))
 
 
 @pytest.mark.full
@@ -67,10 +63,8 @@ def test_a_network_of_two_inputs_and_two_outputs_has_their_names_in_both_drivers
 
     header = (acc / "overlay/xf_network.h").read_text()
     places = {key: int(at) for key, at in re.findall(r"#define (XF_\w+_(?:FIRST|COUNT)) (\d+)u", header)}
-    program = c_program("driver_test.c", acc, library, tmp_path)
-    text = " ".join(map(str, frames.ravel().tolist()))
-    done = subprocess.run([program, acc / "rtl", "4", "0"], input=text, capture_output=True, text=True)
-    answers = np.array(done.stdout.splitlines()[0].split(), float).reshape(len(frames), -1)
+    said = printed("driver_test.c", acc, library, tmp_path, frames, "4", "0")[0]
+    answers = np.array(said.split(), float).reshape(len(frames), -1)
     with np.load(tmp_path / "lowered.npz") as lowered:
         answers = answers[:, : lowered["scale"].size] * lowered["scale"].ravel() + lowered["bias"].ravel()
     for k, scores in enumerate(wanted.values()):

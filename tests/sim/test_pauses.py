@@ -4,15 +4,16 @@ The network's first matrix is its slowest operator by far, so that at full rate 
 waits for input, and pauses of single cycles at the ends change nothing there.
 """
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from xnorforge.core.errors import MismatchError
-from xnorforge.flows.backends import rtl
+from xnorforge.flows.backends.rtl import generate
+from xnorforge.flows.fold import folded_graph
 from xnorforge.hw import graph
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.cycles.pauses import Pause, Pauses
@@ -22,7 +23,6 @@ from xnorforge.hw.ops.join.op import Join
 from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.hw.ops.window.op import Window
 from xnorforge.hw.ops.xnor_mvu.op import XnorMvu
-from xnorforge.hw.wrap import headers, library
 from xnorforge.sim import cosim, device, pauses, stage
 
 from .random_networks import RandomNetwork
@@ -119,18 +119,14 @@ class Faulty:
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory):
     folder, ops = tmp_path_factory.mktemp("faulty"), Bypassed().ops
-    for path in [*library(ops), *headers()]:
-        shutil.copy(path, folder)
+    onnx.save(folded_graph(ops, "faulty"), folder / "folded.onnx")
+    generate(folder / "folded.onnx", folder := folder / "rtl")
     for file, right, wrong in FAULTS.values():
         head, body = (folder / file).read_text().split(");\n\n", 1)
         assert right in body
         if "fault" not in body:
             body = f'  logic [7:0] fault [1];\n  initial $readmemh("fault.mem", fault);\n{body}'
         (folder / file).write_text(f"{head});\n\n{body.replace(right, wrong)}")
-    layers = [rtl.write_layer(folder, index, op) for index, op in enumerate(ops)]
-    (folder / "top.sv").write_text(rtl.top(ops, [layer["module"] for layer in layers]))
-    order = [path.name for path in library(ops)] + [layer["file"] for layer in layers] + ["top.sv"]
-    (folder / "rtl.f").write_text("".join(f"{name}\n" for name in order))
     frames = ops[0].random_input(SEED, FRAMES)
     answers = graph.execute(ops, frames.transpose(0, 3, 1, 2))[ops[-1].name]
     return Faulty(ops, folder, device.network(folder, ops, level="-O0"), frames, answers)

@@ -23,7 +23,7 @@ from PIL import Image
 from xnorforge import __main__ as cli
 from xnorforge.core import plugins
 from xnorforge.core.artifacts import read_json, write_json
-from xnorforge.core.errors import MismatchError, UserError
+from xnorforge.core.errors import MismatchError
 from xnorforge.hw import boards, graph
 from xnorforge.hw.cycles.pauses import Stall
 from xnorforge.hw.families import _nextpnr
@@ -39,7 +39,7 @@ from xnorforge.sim.serial_line import beat_bytes, conversation, frame_integers
 from xnorforge.sw.tasks.base import task_of
 
 from ..hw.test_uart import HEAD
-from ..refusals import says
+from ..refusals import refuses, says
 
 BYTE = Stream((1,), 1, 8)  # one byte per frame: a sequence of requests has no other unit
 CLOCKS, SEED, RESETS = 5, 3, 50
@@ -401,13 +401,11 @@ def test_a_port_that_is_no_serial_line_is_refused(built, tmp_path):
     (tmp_path / "file").write_text("")
     before = os.listdir("/proc/self/fd")
     for port in (tmp_path / "none", tmp_path / "file"):
-        with pytest.raises(UserError) as refused:
+        with refuses(f"PORT: {port} … serial line … /dev/ttyUSB0"):
             SerialBoard(net.ops, port, 1_000_000)
-        says(refused, f"PORT: {port} … serial line … /dev/ttyUSB0")
     assert os.listdir("/proc/self/fd") == before
-    with pytest.raises(UserError) as refused:
+    with refuses("PORT: … 123,456 baud … shell.baud"):
         SerialBoard(net.ops, "/dev/null", 123_456)
-    says(refused, "PORT: … 123,456 baud … shell.baud")
 
 
 DISTURBED = """

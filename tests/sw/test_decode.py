@@ -1,12 +1,10 @@
 """The host's side of a task, on maps and pictures made by hand, and against torch's interpolation."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from documents import python
 
 from xnorforge.sw.decode import heatmap, labels, track
 from xnorforge.sw.decode.letterbox import letterbox
@@ -268,4 +266,4 @@ def test_the_host_needs_no_torch():
         "from xnorforge.sw.datasets import synthetic; "
         "sys.exit(' '.join({'torch', 'requests', 'pooch', 'scipy'} & set(sys.modules)) or 0)"
     )
-    subprocess.run([sys.executable, "-c", program], check=True)
+    python("-c", program, check=True)

@@ -19,15 +19,6 @@ def card(folder, trained_on: str):
     return folder
 
 
-def test_a_run_on_real_pictures_is_taken(tmp_path):
-    folder = card(tmp_path / "train", "136 pictures of Penn-Fudan")
-    assert runs.own(folder) == folder
-
-
-def test_a_run_on_made_up_pictures_is_not(tmp_path):
-    assert runs.own(card(tmp_path / "train", synthetic.pedestrians(2).what)) is None
-
-
 def test_the_next_build_takes_the_shipped_weights_where_the_run_saw_made_up_pictures(tmp_path, monkeypatch):
     """One epoch without the data set leaves a run in the very folder that a build looks into."""
     monkeypatch.chdir(tmp_path)
