@@ -17,7 +17,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
 from xnorforge.flows.bind import OPS, Bound
-from xnorforge.hw.ops.base import PAGE, HwOp, Stream
+from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.parts import family_in_use
 
 RESOURCES = ("lut", "bram36", "dsp", "uram")
@@ -168,7 +168,7 @@ class Options:
     def __init__(self, bound: Bound, fixed: Record, adders: bool = False, ports: Ports | None = None):
         self.bound, self.fixed, self.ports = bound, fixed, ports or Ports()
         found = candidates(bound, fixed, adders)
-        paged = bound.attributes.get("loadable", 0) >= PAGE
+        paged = bound.attributes.get("pages", 0)
         kept = self.ports.kept([op for op in found if op.first_load or not paged])
         self.foldings: list[HwOp] = [*kept]
         self.cycles: list[int] = [*kept.values()]

@@ -33,11 +33,6 @@ class Beat(PerChannel):
         """The class of each row and of each column of an image, where tables depend on the place."""
         return (), ()
 
-    @property
-    def replaced(self) -> bool:
-        """Whether a host or a loop replaces the tables."""
-        return bool("loadable" in self.get_nodeattr_types() and self.get_nodeattr("loadable"))
-
     def constant(self, name: str, entries: np.ndarray, among: tuple[int, int] | None = None) -> Value:
         """A constant per channel, (C,); `among` is the range of what may stand there later."""
         least, most = int(entries.min()), int(entries.max())

@@ -42,7 +42,7 @@ def number_loads(ops: list[HwOp]) -> None:
     number = 1
     for op in ops:
         if 0 < op.first_load < PAGE:
-            op.set_nodeattr("loadable", number)
+            op.set_nodeattr("on_chain", number)
             number += len(op.loads)
 
 

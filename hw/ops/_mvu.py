@@ -11,7 +11,7 @@ from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._decode import Decoder, decode_scales, decode_starts, decode_weights
 from xnorforge.hw.ops._streams import check_divides
 from xnorforge.hw.ops._timing import Timing, folded_vectors
-from xnorforge.hw.ops.base import LOADABLE, PAGE, Attributes, HwOp, Memories, Rtl, Stream, Tensors
+from xnorforge.hw.ops.base import LOADABLE, Attributes, HwOp, Memories, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts, has_ultra_ram
 from xnorforge.hw.words import bits_of
 
@@ -78,7 +78,7 @@ class Mvu(HwOp):
     @classmethod
     def together(cls, attributes: Attributes, folding: Attributes) -> bool:
         """UltraRAM, which a bitstream cannot fill, is for weights that are loaded."""
-        return folding.get("rom") != "ultra" or (0 < attributes.get("loadable", 0) < PAGE and has_ultra_ram())
+        return folding.get("rom") != "ultra" or (attributes.get("loadable") and has_ultra_ram())
 
     @property
     def in_bits(self) -> int:

@@ -51,7 +51,10 @@ Tensors: TypeAlias = dict[str, np.ndarray]  # by name
 Rtl: TypeAlias = tuple[str, dict[str, int | str | tuple[int, int]]]  # see HwOp.rtl
 Memories: TypeAlias = dict[str, tuple[int, list[int]]]  # see HwOp.memories
 DOMAIN = "xnorforge.hw.ops"
-LOADABLE: dict[str, tuple[object, ...]] = {"loadable": ("i", False, 0)}  # attribute, see HwOp.first_load
+# Whether a host can replace the constants; the place of their first memory on the chain; bodies of a loop.
+LOADABLE: dict[str, tuple[object, ...]] = {
+    "loadable": ("i", False, 0, {0, 1}), "on_chain": ("i", False, 0), "pages": ("i", False, 0)
+}  # fmt: skip
 LOAD_BITS = 61  # of load_t in xf_pkg.sv
 PAGE = 1024  # times the pages of a memory, in place of its number (xf_rom)
 SITES = ("ff", "carry", "lut_ram")  # resources of HwOp.estimate besides LUTs, block RAM and DSP blocks
@@ -383,9 +386,18 @@ class HwOp(CustomOp):
 
     @property
     def first_load(self) -> int:
-        """Number of the first of `loads` on the chain of xf_load; 0: they are constants."""
-        number = 0 if type(self).loads is HwOp.loads else self.get_nodeattr("loadable")
-        return number if number and self.loads else 0
+        """Of the first of `loads` what xf_rom takes: its number on the chain, or of its pages; 0: they are
+        constants.
+        """
+        if not self.replaced or not self.loads:
+            return 0
+        return PAGE * self.get_nodeattr("pages") or self.get_nodeattr("on_chain") or 1
+
+    @property
+    def replaced(self) -> bool:
+        """Whether a host or a loop replaces constants."""
+        able = type(self).loads is not HwOp.loads and "loadable" in self.get_nodeattr_types()
+        return able and bool(self.get_nodeattr("loadable") or self.get_nodeattr("pages"))
 
     @property
     def begins_empty(self) -> bool:
@@ -407,7 +419,7 @@ class HwOp(CustomOp):
             return attributes, pages
         if cls.loads is HwOp.loads:
             return None
-        return attributes | {"loadable": len(pages) * PAGE}, pages
+        return attributes | {"pages": len(pages)}, pages
 
     def decoder(
         self, _name: str, _given: Mapping[str, Any], /

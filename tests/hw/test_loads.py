@@ -26,7 +26,8 @@ def loadable(op: HwOp) -> HwOp:
     if "loadable" not in op.get_nodeattr_types():
         return op
     op = type(op)(op.onnx_node, arrays_of=op.arrays_of)
-    op.set_nodeattr("loadable", 3)
+    op.set_nodeattr("loadable", 1)
+    op.set_nodeattr("on_chain", 3)
     return op
 
 

@@ -162,7 +162,7 @@ class IntMvu(Mvu):
         if self.get_nodeattr("pe") % 2 == 0:
             fits = [length for length in lengths if self.field(length) + self.weight_bits <= FACTOR]
             weights = self.arrays_of.get("weights")
-            if self.get_nodeattr("loadable"):  # any weights, the smallest one less by one
+            if self.replaced:  # any weights, the smallest one less by one
                 weights = np.array([[-1, -(2 ** (self.weight_bits - 1))]])
             least = 0 if weights is None else int(self._borrowed(np.asarray(weights).astype(np.int64)).min())
             if fits and least >= -(2 ** (self.weight_bits - 1)):
@@ -189,7 +189,7 @@ class IntMvu(Mvu):
         weights = self.arrays_of.get("weights")
         if weights is None or self.in_bits == 1 or self.weight_bits > 2 or self.chain()[1]:
             return False
-        if self.get_nodeattr("loadable"):  # other weights may be -2
+        if self.replaced:  # other weights may be -2
             return False
         if np.min(weights) < -1:
             return False

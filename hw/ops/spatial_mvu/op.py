@@ -77,7 +77,7 @@ class SpatialMvu(Mvu):
     @property
     def top(self) -> int:
         """The sum of all magnitudes of a row; of other weights, that of the largest ones."""
-        if "weights" in self.arrays_of and not self.get_nodeattr("loadable"):
+        if "weights" in self.arrays_of and not self.replaced:
             return int(np.abs(self._weights()[:, 0]).sum())
         return self.get_nodeattr("mw") * (2 ** self.get_nodeattr("scale_bits") - 1)
 

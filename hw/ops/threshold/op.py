@@ -66,7 +66,7 @@ class Threshold(PerChannel):
         """
         found = super().foldings(attributes)
         most = WIDEST_BEAT // (attributes["in_shape"][-1] * attributes["in_bits"])
-        most = 1 if attributes.get("loadable") else most
+        most = 1 if attributes.get("loadable") or attributes.get("pages") else most
         return found | {"pixels": [pixels for pixels in found["pixels"] if pixels <= max(1, most)]}
 
     @classmethod
@@ -179,7 +179,7 @@ class Threshold(PerChannel):
         it costs little to search; of more bits and one channel where block RAM saves LUTs. Of both kinds all
         that a host can load.
         """
-        if self.get_nodeattr("loadable") and self.get_nodeattr("pixels") == 1:
+        if self.replaced and self.get_nodeattr("pixels") == 1:
             return self.bits <= 2 or self.in_stream().lanes == 1
         if self.bits == 2:
             return self.folds >= AHEAD

@@ -136,7 +136,7 @@ class XnorMvu(Mvu):
         mw, mh, simd, pe = self.folding()
         if self.many or (simd, pe) != (mw, mh) or mw * mh < WIRED_FROM:
             return None
-        if self.raw or "weights" not in self.arrays_of or self.get_nodeattr("loadable"):
+        if self.raw or "weights" not in self.arrays_of or self.replaced:
             return None
         weights, thresholds = (np.asarray(self.arrays_of[key]) for key in ("weights", "thresholds"))
         levels = self.get_nodeattr("levels")
