@@ -65,14 +65,10 @@ class Beat(PerChannel):
         given = [self.taken(context, k) for k in range(self.inputs)]
         context[self.onnx_node.output[0]] = computed(self.value, given, *self.places)
 
-    def latency(self) -> int:
-        """A cycle per register."""
-        return max(1, self.value.stage)
-
     def timing(self) -> Timing:
         """A beat of all streams at once."""
         stop = Stop.READER if self.ready_through else Stop.SPARE
-        return Timing([Work(takes=tuple(range(self.inputs)))], self.latency(), stop)
+        return Timing([Work(takes=tuple(range(self.inputs)))], max(1, self.value.stage), stop)
 
     @property
     def in_logic(self) -> Design:
@@ -124,8 +120,6 @@ def _port(stream: Stream) -> Port:
 
 class LoadedBeat(Beat):
     """One whose tables a host or a loop can replace."""
-
-    load_parts = HwOp.load_parts  # the tables are in `parts`
 
     @property
     def loads(self) -> tuple[str, ...]:

@@ -78,7 +78,7 @@ class Mvu(HwOp):
     @classmethod
     def together(cls, attributes: Attributes, folding: Attributes) -> bool:
         """UltraRAM, which a bitstream cannot fill, is for weights that are loaded."""
-        return folding.get("rom") != "ultra" or (attributes.get("loadable") and has_ultra_ram())
+        return folding.get("rom") != "ultra" or (bool(attributes.get("loadable")) and has_ultra_ram())
 
     @property
     def in_bits(self) -> int:
@@ -182,11 +182,6 @@ class Mvu(HwOp):
     def input_vectors(self) -> int:
         """Each vector is read once per pass."""
         return self.get_nodeattr("vectors")
-
-    def latency(self) -> int:
-        """Cycles from the first input beat to the first output beat, neither side stalling."""
-        mw, _, simd, _ = self.folding()
-        return mw // simd + self.beat_latency()
 
     def beat_latency(self) -> int:
         """Cycles from the read of a pass's last beat to the offer of its results."""

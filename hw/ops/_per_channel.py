@@ -9,7 +9,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.ops._streams import check_divides
 from xnorforge.hw.ops.base import HwOp, Stream
-from xnorforge.hw.parts import LUTS_PER_BLOCK, Parts
+from xnorforge.hw.parts import LUTS_PER_BLOCK
 
 # LUTs of tables that a block RAM has to save.
 SAVED = {"auto": LUTS_PER_BLOCK, "block": 50}
@@ -51,13 +51,6 @@ class PerChannel(HwOp):
 
     def out_stream(self) -> Stream:
         return self.stream(self.get_nodeattr("out_bits"), bool(self.get_nodeattr("out_signed")))
-
-    def load_parts(self) -> Parts:
-        """As of every operator, and a memory in place of a table in logic."""
-        found = super().load_parts()
-        for width, words in self.memories().values() if self.first_load else ():
-            found.loadable(len(words), width, False, self.first_load, 0)
-        return found
 
     def directions(self) -> np.ndarray:
         """`direction`, int64 (C,), 1 where it is not given.

@@ -108,10 +108,6 @@ class Pool(HwOp):
         pixels = last[0][:, None, None] * columns + last[1][:, None]
         return (pixels * beats + np.arange(1, beats + 1)).ravel()
 
-    def latency(self) -> int:
-        """Up to the first channels of the last pixel of the first window."""
-        return int(self.last_beats()[0])
-
     def timing(self) -> Timing:
         """The last beats of every whole window leave."""
         given = np.zeros(self.in_stream().beats, bool)

@@ -146,6 +146,24 @@ class Timing:
             row = replace(row, buffer=replace(self.buffer, room=self.buffer.period), front=None)
         return row
 
+    def until_result(self) -> int:
+        """Cycles from the first beat that is taken to the first one that is given, at full rate."""
+        before = self.front.until_result() if self.front else 0
+        now, taken = before - 1, 0
+        for work in self.works:
+            steps, start = 1 if work.gives else work.steps, now + 1
+            if self.buffer:
+                start = max(start, before + work.needs - 1 + self.buffer.seen if work.needs else 0)
+            elif work.early:
+                now, taken = max(now, before + taken), taken + 1
+                continue
+            elif work.takes or work.sees:
+                start, taken = max(start, before + taken), taken + steps
+            now = start + steps * work.moves - 1
+            if work.gives:
+                break
+        return now + self.latency
+
     def needs(self, port: int, beats: int) -> np.ndarray:
         """Beats of an input stream that must have been taken before each of so many output beats leaves."""
         takes, sees, _, needs, steps, _, gives, *_ = self.table.T

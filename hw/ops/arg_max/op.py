@@ -96,10 +96,6 @@ class ArgMax(PerChannel):
         step, last = self.get_nodeattr("levels"), address_bits(self.get_nodeattr("pe"))
         return [*range(step, last, step)]
 
-    def latency(self) -> int:
-        """A pixel's beats, one more for the keys, and the registers in the tree."""
-        return self.folds + 1 + len(self.register_levels())
-
     def sooner(self, levels: int) -> list[HwOp]:
         """Registers behind every second level or fewer; a comparison counts twice, as a choice follows."""
         given = {name: self.get_nodeattr(name) for name in self.get_nodeattr_types()}
@@ -125,6 +121,13 @@ class ArgMax(PerChannel):
         return {
             "OffsetFile": (lanes * bits, [packed(beat, bits)[1] for beat in self.offset().reshape(-1, lanes)])
         }
+
+    def load_parts(self) -> Parts:
+        """As of every operator, and a memory in place of a table in logic."""
+        found = super().load_parts()
+        for width, words in self.memories().values() if self.first_load else ():
+            found.loadable(len(words), width, False, self.first_load, 0)
+        return found
 
     def parts(self) -> Parts:
         """Keys, the best of them and its index: the place times the lanes, a chain where these are no power

@@ -72,10 +72,6 @@ class Concat(HwOp):
         sink, parts = self.out_stream(), [self.taken(context, k) for k in range(self.inputs)]
         context[self.onnx_node.output[0]] = wrapped(np.concatenate(parts, -1), sink.bits, sink.signed)
 
-    def latency(self) -> int:
-        """The register."""
-        return 1
-
     def timing(self) -> Timing:
         """A pixel's beats of one stream after the other."""
         beats = [channels // self.get_nodeattr("pe") for channels in self.get_nodeattr("channels")]

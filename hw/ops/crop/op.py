@@ -64,10 +64,6 @@ class Crop(Grouped):
         beats = x.reshape(len(x), -1, self.in_stream().lanes)
         context[self.onnx_node.output[0]] = beats[:, self.passed()].reshape(len(x), *self.out_stream().shape)
 
-    def latency(self) -> int:
-        """The beats in front of the window, and a register."""
-        return int(self.passed().argmax()) + 1
-
     def _beats(self) -> dict[str, int]:
         source = self.in_stream()
         per_column = source.shape[-1] if len(source.shape) == 3 else 1

@@ -154,11 +154,6 @@ class DaMvu(HwOp):
         """A vector per beat."""
         return self.get_nodeattr("vectors")
 
-    def latency(self) -> int:
-        """Registers between input and output."""
-        graph, ends, given = self.plan
-        return graph.stages(ends, text.last(ends, given, not self.raw))
-
     def checked_weights(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Weights (mw, mh), and the least and the greatest result of each row (mh,), int64.
 
@@ -264,7 +259,8 @@ class DaMvu(HwOp):
 
     def timing(self) -> Timing:
         """The registers of the longest path."""
-        return beat_for_beat(self.latency())
+        graph, ends, given = self.plan
+        return beat_for_beat(graph.stages(ends, text.last(ends, given, not self.raw)))
 
     def rtl(self) -> Rtl:
         return self._written[0], {}

@@ -87,10 +87,6 @@ class DepthToSpace(HwOp):
         size = self.out_stream().shape[:2]
         context[self.onnx_node.output[0]] = pixels_of_blocks(self.taken(context), self.block(), size)
 
-    def latency(self) -> int | None:
-        """Into the memory and out of it; blocks of one row take a single register, and less is left out."""
-        return int(self.needs()[0]) + 1 if self.block()[0] > 1 else None
-
     def chunk(self) -> int:
         """Beats of an input pixel that belong to the same output row."""
         channels = self.in_stream().shape[2] // self.block()[0]

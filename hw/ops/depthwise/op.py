@@ -134,10 +134,6 @@ class Depthwise(HwOp):
             result = result >= thresholds[0]
         context[self.onnx_node.output[0]] = result.astype(np.float32).reshape(-1, *self.get_nodeattr("ofm"))
 
-    def latency(self) -> int:
-        """The last tap of the first channels, and three stages."""
-        return (self.taps - 1) * self.folds + 3
-
     # What a channel counts: start + sum of (x where the weight is 1, else its bitwise inverse), x unsigned.
     @property
     def top(self) -> int:

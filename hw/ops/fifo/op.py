@@ -79,10 +79,6 @@ class Fifo(HwOp):
         """Beats in its memory, not those in the registers behind it."""
         return self.get_nodeattr("depth")
 
-    def latency(self) -> int:
-        """Through the memory and the registers behind it, or the skid's register."""
-        return 1 if self.get_nodeattr("depth") <= 2 else 1 + MEMORIES[self.memory]
-
     def timing(self) -> Timing:
         """A memory; of two beats or less, a skid."""
         depth = self.get_nodeattr("depth")

@@ -47,13 +47,9 @@ class Fork(HwOp):
         for tensor in self.onnx_node.output:
             context[tensor] = context[self.onnx_node.input[0]]
 
-    def latency(self) -> int:
-        """The register."""
-        return 1
-
     def timing(self) -> Timing:
         """One register, whose beat stays until the last reader has it."""
-        return beat_for_beat(self.latency(), Stop.READER)
+        return beat_for_beat(1, Stop.READER)
 
     def rtl(self) -> Rtl:
         return self.module, {"Width": self.in_stream().width, "Outputs": self.outputs}

@@ -148,10 +148,6 @@ class Interact(PerChannel):
         result = mixed if thresholds is None else direction * mixed >= thresholds
         context[self.onnx_node.output[0]] = result.astype(np.float32)
 
-    def latency(self) -> int:
-        """The beats of a group and two more."""
-        return self.plan().span + 2
-
     def cuts(self, size: int) -> list[int]:
         """What an input must exceed to pass each step of a stair of |K| = `size`."""
         return cuts(size, self.extent, self.scale, self.offset)

@@ -83,10 +83,6 @@ class Lookup(HwOp):
         self.load_constants(context.__getitem__)
         context[self.onnx_node.output[0]] = looked_up(self.taken(context), *self.checked).astype(np.float32)
 
-    def latency(self) -> int:
-        """One register."""
-        return 1
-
     def parts(self):
         """Tables, of two LUTs or four above six bits, the answers and the spare register."""
         _, tables = self.checked
@@ -96,7 +92,7 @@ class Lookup(HwOp):
 
     def timing(self) -> Timing:
         """One register."""
-        return beat_for_beat(self.latency())
+        return beat_for_beat(1)
 
     def rtl(self):
         return self._written[0], {}

@@ -201,11 +201,6 @@ class Loop(HwOp):
         """All steps, and the result; also a whole frame."""
         return self.all_steps + (1 + self.of_frames) * self.out_stream().beats
 
-    def latency(self) -> int:
-        """The first part, all steps, and a register."""
-        first = self.in_stream().beats // (1 if self.of_frames else self.get_nodeattr("steps"))
-        return first + self.all_steps + 1
-
     def _module(self) -> tuple[str, str]:
         """Name and text of the module."""
         text = written_whole(self) if self.of_frames else written(self)

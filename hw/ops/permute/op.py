@@ -54,10 +54,6 @@ class Permute(Grouped):
         groups = x.reshape(len(x), -1, self.get_nodeattr("group"))
         context[self.onnx_node.output[0]] = groups[:, self.order()].reshape(len(x), *self.out_stream().shape)
 
-    def latency(self) -> int:
-        """Into the memory and out of it."""
-        return int(self.addresses()[0]) + 2
-
     def timing(self) -> Timing:
         """A beat is read as soon as it is there; a frame is left as a whole."""
         addresses = self.addresses()

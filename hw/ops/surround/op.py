@@ -107,10 +107,6 @@ class Surround(HwOp):
         y[:, top : top + height, left : left + width] = x
         context[self.onnx_node.output[0]] = y
 
-    def latency(self) -> int | None:
-        """One cycle; none with a border above or left, whose first beats leave before one is taken."""
-        return None if any(self.pads()[:2]) else 1
-
     def timing(self) -> Timing:
         """A beat of the border leaves without input, once a beat of the frame has been offered."""
         (height, width, channels), (top, left, _, _) = self.in_stream().shape, self.pads()

@@ -16,7 +16,7 @@ from xnorforge.hw.ops._mvu import memory_words
 from xnorforge.hw.ops._per_channel import SAVED, PerChannel
 from xnorforge.hw.ops._streams import check_divides, value_range
 from xnorforge.hw.ops._timing import Stop, Timing, beat_for_beat
-from xnorforge.hw.ops.base import LOADABLE, Attributes, HwOp, Memories, Rtl, Stream, Tensors
+from xnorforge.hw.ops.base import LOADABLE, Attributes, Memories, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import binary, bits_of, different_columns
 
@@ -93,10 +93,6 @@ class Threshold(PerChannel):
             )
         return Stream(one.shape, pixels * one.lanes, bits, signed)
 
-    def load_parts(self) -> Parts:
-        """As of every operator; its memories are in `parts`."""
-        return HwOp.load_parts(self)
-
     @classmethod
     def with_pages(cls, attributes: Record, pages: list[Record]) -> tuple[Record, list[Record]] | None:
         """All pages have directions if one has."""
@@ -152,10 +148,6 @@ class Threshold(PerChannel):
         thresholds, direction = self.tables()
         reached = (self.taken(context) * direction)[..., None] >= thresholds
         context[self.onnx_node.output[0]] = reached.sum(axis=-1).astype(np.float32)
-
-    def latency(self) -> int:
-        """One comparison per bit of the level."""
-        return self.bits
 
     def in_block(self) -> int:
         """The tables in block RAM of those that are read a beat ahead: bit 0 the first one, bit k that of

@@ -83,10 +83,6 @@ class TopK(HwOp):
         order = np.argsort(-integers, axis=1, kind="stable")
         return np.concatenate([integers, order[:, : self.indices]], axis=1)
 
-    def latency(self) -> int:
-        """The first score goes straight through; the levels of a tree."""
-        return len(self._held()) if self.tree else 1
-
     def _held(self) -> list[int]:
         """Levels of the tree behind which there are registers, from 1; the last one is among them."""
         last, step = address_bits(self.get_nodeattr("n")), self.get_nodeattr("levels")
@@ -103,7 +99,7 @@ class TopK(HwOp):
         whole frame per beat goes through the registers of a tree.
         """
         if self.tree:
-            return beat_for_beat(self.latency())
+            return beat_for_beat(len(self._held()))
         count = self.get_nodeattr("n")
         scores = [Work(needs=k, frees=k) for k in range(1, count)]
         works = [*scores, Work(needs=count), Work(steps=self.indices, frees=count)]
@@ -119,7 +115,7 @@ class TopK(HwOp):
     def parts(self) -> Parts:
         n, k, bits = (self.get_nodeattr(name) for name in ("n", "k", "in_bits"))
         if self.tree:
-            levels, index = self.latency(), address_bits(n)
+            levels, index = len(self._held()), address_bits(n)
             winners = sum(-(-n // 2**level) for level in self._held()[:-1])
             found = (
                 Parts(scores=n * bits, rivals=(n - 1) * index)

@@ -64,10 +64,6 @@ class Upsample(HwOp):
         fy, fx = self.get_nodeattr("factor")
         context[self.onnx_node.output[0]] = repeated(self.taken(context), fy, fx)
 
-    def latency(self) -> int:
-        """Into the memory and out of it."""
-        return 2
-
     def loops(self) -> tuple[int, int, int, int]:
         """Pixels kept, beats per pixel, times they are read, times a pixel of these is.
 

@@ -69,11 +69,6 @@ class Width(HwOp):
         beats = sorted((self.in_stream().beats, self.out_stream().beats))
         return beats[1] + self.get_nodeattr("gap") * beats[0]
 
-    def latency(self) -> int:
-        """Up, a wide beat follows its last part; down, a part passes two registers; a skid otherwise."""
-        into, out = self.in_stream().lanes, self.out_stream().lanes
-        return out // into if out > into else 2 if out < into else 1
-
     def timing(self) -> Timing:
         """Up: the first part of a beat waits beside the beat before, the others for that one to leave. Down:
         room for the next beat from the last part but one on. With `gap` all parts wait, and room is there

@@ -359,17 +359,6 @@ class Window(HwOp):
         beats = ((need - 1) * rows.write * each)[..., np.newaxis] + np.maximum(read, least)
         return np.maximum.accumulate(beats.ravel())
 
-    def latency(self) -> int:
-        """What the first window needs must be there; a word passes the ring's register and the output's. A
-        whole window follows its last pixel, behind the FIFO.
-        """
-        if self.whole:
-            return int(self.steps().given()[0]) + 3 + self.waiting_room()[1]
-        if self.passes_through():
-            return 1
-        rows = self.rows()
-        return max(1, (rows.need[0] - self.follows()) * rows.write * self.beats) + 2
-
     def timing(self) -> Timing:
         """The reader of the ring waits for the beats that it needs, the writer for whole rows of room; a
         register behind the ring, then the one at the output. Whole windows have rows of their own.

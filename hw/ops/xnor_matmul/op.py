@@ -97,13 +97,6 @@ class XnorMatmul(HwOp):
         mw, _, simd, _, vectors = self.folding()
         return np.arange(vectors * (mw // simd)).reshape(vectors, -1).T.ravel()
 
-    def latency(self) -> int:
-        """Until the first result has its last beat, then the pipeline."""
-        _, _, _, _, vectors = self.folding()
-        reads = self.reads()[: len(self.reads()) - vectors + 1]
-        behind = np.arange(len(reads), 0, -1) - 1  # steps that follow at once
-        return int((reads + 1 + behind).max()) + self.beat_latency()
-
     def beat_latency(self) -> int:
         """Cycles from a read to the offer of its results."""
         return cost.dot(self.get_nodeattr("simd"), 1).latency + 2

@@ -167,18 +167,12 @@ class XnorMvu(Mvu):
             return super().cycles()
         return self.get_nodeattr("vectors") // self.many.pixels * self.many.mh
 
-    def latency(self) -> int:
-        """With wired weights the registers between input and output."""
-        if self.many:
-            return self.many.latency
-        return self.constant.stages if self.constant else super().latency()
-
     def timing(self) -> Timing:
         """A vector is read once per pass; with wired weights it passes the registers of the longest path."""
         if self.many:
             return self.many.timing()
         if self.constant:
-            return beat_for_beat(self.latency())
+            return beat_for_beat(self.constant.stages)
         return super().timing()
 
     def rtl(self) -> Rtl:
