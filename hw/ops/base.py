@@ -182,7 +182,7 @@ class HwOp(CustomOp):
         needs()     for every output beat of a frame, how many input beats must have arrived
         memories(), generated(), side_ports()   what its RTL needs besides parameters
         loads       which of its memories a host can replace; then it has an attribute `loadable`
-        latency(), input_buffer(), capacity(), input_vectors(), paced, keeps_rows   for pauses of width
+        latency(), input_buffer(), paced, keeps_rows   for pauses of width
                     converters and simulation, and the report
         matrix(), instead_of()   for layers that another operator can compute as well
         sooner()    if its number of registers can be chosen
@@ -469,16 +469,6 @@ class HwOp(CustomOp):
     def input_buffer(self) -> int | None:
         """Beats that its input buffer holds, or None without one; with XF_SIM the RTL prints its fill."""
         return None
-
-    def capacity(self) -> int:
-        """Input beats that it holds at most, roughly: its buffer, or twice what its first result needs."""
-        return max(self.input_buffer() or 0, 2 * int(self.needs()[0]))
-
-    def input_vectors(self) -> int:
-        """Vectors per frame, for an operator that needs a whole vector before it returns a result while it
-        accepts the next one; otherwise 0.
-        """
-        return 0
 
     def matrix(self) -> Matrix | None:
         """The matrix that it multiplies by, without thresholds; None for other operators."""

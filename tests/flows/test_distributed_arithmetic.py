@@ -45,7 +45,7 @@ def test_adders_give_the_numbers_of_the_unit_that_they_replace(op):
     for ours, theirs in ((other.in_stream(), op.in_stream()), (other.out_stream(), op.out_stream())):
         assert (ours.shape, ours.bits, ours.signed) == (theirs.shape, theirs.bits, theirs.signed)
     assert made.nodes == [op.name] and (other.sources, other.results) == (op.sources, op.results)
-    assert other.cycles() == op.input_vectors()
+    assert other.cycles() == op.get_nodeattr("vectors")
 
 
 def test_a_layer_with_too_many_weights_stays_folded_and_is_refused_where_adders_are_asked_for(

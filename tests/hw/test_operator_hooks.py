@@ -79,7 +79,7 @@ def test_a_matrix_is_the_product_that_is_computed(op):
     thresholds = op.arrays_of.get("thresholds")
     want = sums if thresholds is None else sums >= np.asarray(thresholds)
     np.testing.assert_array_equal(op.run(x).reshape(want.shape), want)
-    assert op.input_vectors() == prod(op.in_stream().shape) // len(matrix.weights)
+    assert prod(op.in_stream().shape) % len(matrix.weights) == 0
 
 
 @pytest.mark.parametrize("cls", OPS.values(), ids=str)

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from xnorforge.core.verilator import verilator
 from xnorforge.hw.ops.threshold.op import MOST_PIXELS, Threshold
-from xnorforge.sim import cosim, device, verilate
+from xnorforge.sim import cosim, device
 
 BITS, LANES = 7, 3
 
@@ -66,7 +67,7 @@ def lines_of_cpp(folder: Path, pixels: int) -> int:
     source = Path(str(files("xnorforge.hw") / "ops/threshold/xf_threshold.sv"))
     flags = ["--cc", "--output-split", "0", f"-GPixels={pixels}", "-GFolds=1", "--Mdir", str(folder)]
     flags += [f"-I{path}" for path in device.include_folders()]
-    verilate._verilator(*flags, "--top-module", "xf_threshold", str(source), what="xf_threshold")
+    verilator(*flags, "--top-module", "xf_threshold", str(source), what="xf_threshold")
     return sum(len(path.read_text().splitlines()) for path in folder.glob("*.cpp"))
 
 

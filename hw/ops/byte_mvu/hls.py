@@ -9,6 +9,7 @@ from xnorforge.hw.ops.base import HwOp
 
 def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     """Products of integers and -1 or +1."""
-    weights, cycles = np.asarray(op.arrays_of["weights"]).astype(np.int64), op.cycles() // op.input_vectors()
+    weights = np.asarray(op.arrays_of["weights"]).astype(np.int64)
+    cycles = op.cycles() // op.get_nodeattr("vectors")
     dots = dot_products(net, sources[0], 2 * weights - 1, 1, op.result_range(), cycles)
     return [results(net, op, dots)]

@@ -1,6 +1,7 @@
 """A constant matrix as a graph of adders (distributed arithmetic): one vector per cycle, no weight memory."""
 
 from functools import cached_property
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -91,7 +92,7 @@ class DaMvu(HwOp):
             return None
         (mw, mh), source, sink = matrix.weights.shape, op.in_stream(), op.out_stream()
         attributes = {
-            "mw": mw, "mh": mh, "vectors": op.input_vectors(), "w_bits": matrix.weight_bits,
+            "mw": mw, "mh": mh, "vectors": prod(op.in_stream().shape) // mw, "w_bits": matrix.weight_bits,
             "in_shape": list(source.shape), "in_bits": source.bits, "in_signed": int(source.signed),
             "out_shape": list(sink.shape), "out_bits": sink.bits, "out_signed": int(sink.signed),
         }  # fmt: skip
@@ -148,10 +149,6 @@ class DaMvu(HwOp):
 
     def cycles(self) -> int:
         """One vector per cycle."""
-        return self.get_nodeattr("vectors")
-
-    def input_vectors(self) -> int:
-        """A vector per beat."""
         return self.get_nodeattr("vectors")
 
     def checked_weights(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -9,7 +9,8 @@ from xnorforge.hw.ops.base import HwOp
 
 def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     """Products of bits, 0 and 1, and integers."""
-    weights, cycles = np.asarray(op.arrays_of["weights"]).astype(np.int64), op.cycles() // op.input_vectors()
+    weights = np.asarray(op.arrays_of["weights"]).astype(np.int64)
+    cycles = op.cycles() // op.get_nodeattr("vectors")
     bits = op.get_nodeattr("scale_bits") + 1
     dots = dot_products(net, as_numbers(net, sources[0]), weights, bits, op.result_range(), cycles)
     return [results(net, op, dots)]

@@ -301,9 +301,6 @@ class Window(HwOp):
         """Neither of whole windows nor where the windows are the stream itself."""
         return not (self.whole or self.passes_through())
 
-    def capacity(self) -> int:
-        return 1 << self.address_bits() if self.keeps_rows else super().capacity()
-
     def waiting_room(self) -> tuple[int, bool]:
         """Beats that wait in front of whole windows, and whether in block RAM."""
         beats = waiting(self.steps())
