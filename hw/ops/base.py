@@ -463,8 +463,7 @@ class HwOp(CustomOp):
 
     def latency(self) -> int | None:
         """Cycles from the first input beat to the first output beat, or None if it is not known."""
-        row = self.timing()
-        return row.until_result() if row else None
+        return row.until_result() if (row := self.timing()) else None
 
     def input_buffer(self) -> int | None:
         """Beats that its input buffer holds, or None without one; with XF_SIM the RTL prints its fill."""
