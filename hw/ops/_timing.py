@@ -146,9 +146,9 @@ class Timing:
             row = replace(row, buffer=replace(self.buffer, room=self.buffer.period), front=None)
         return row
 
-    def until_result(self) -> int:
-        """Cycles from the first beat that is taken to the first one that is given, at full rate."""
-        before = self.front.until_result() if self.front else 0
+    def until_result(self) -> int | None:
+        """Cycles from the first beat taken to the first one given, at full rate; None if one only seen does."""
+        before = (self.front and self.front.until_result()) or 0
         now, taken = before - 1, 0
         for work in self.works:
             steps, start = 1 if work.gives else work.steps, now + 1
@@ -161,8 +161,8 @@ class Timing:
                 start, taken = max(start, before + taken), taken + steps
             now = start + steps * work.moves - 1
             if work.gives:
-                break
-        return now + self.latency
+                return now + self.latency if work.takes or not work.sees else None
+        return None
 
     def needs(self, port: int, beats: int) -> np.ndarray:
         """Beats of an input stream that must have been taken before each of so many output beats leaves."""
