@@ -147,7 +147,7 @@ class Timing:
         return row
 
     def until_result(self) -> int | None:
-        """Cycles from the first beat taken to the first one given, at full rate; None if one only seen does."""
+        """Cycles from the first beat taken to the first one given, at full rate; None without one."""
         before = (self.front and self.front.until_result()) or 0
         now, taken = before - 1, 0
         for work in self.works:
