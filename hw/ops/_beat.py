@@ -54,11 +54,14 @@ class Beat(PerChannel):
             sink = self.out_stream()
             found = self.expression(*given).wrap(sink.bits, sink.signed)
             self._read["value"] = (found if found.name else found.named("y")).cut()
+            self._read["made of"] = {**self.arrays_of}
         return self._read["value"]
 
     def load_constants(self, find) -> None:
         super().load_constants(find)
-        self._read.clear()
+        made_of, given = self._read.get("made of", {}), self.arrays_of
+        if made_of.keys() != given.keys() or any(made_of[key] is not given[key] for key in given):
+            self._read.clear()
 
     def execute_node(self, context: Tensors, _graph: object) -> None:
         self.load_constants(context.__getitem__)
