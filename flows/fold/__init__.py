@@ -146,7 +146,8 @@ def fold(
             model = ModelWrapper(str(net_dir / "lowered.onnx"))
             taken = read_finn_folding(given, model, bounds, folding, target.part)
             given, left = taken.folding, taken.left
-        if strange := [name for name in given if name not in (known := [one.name for one in bounds])]:
+        known = [one.name for one in bounds]
+        if strange := [name for name in given if name not in known]:
             raise unknown("folding", strange[0], known)
         bounds, given = from_outside(bounds, given, interval)
         if not adders and any(one.attributes.get("outside") for one in bounds):

@@ -17,7 +17,6 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from xnorforge.core import extras
 from xnorforge.core.errors import UserError
-from xnorforge.core.types import Record
 from xnorforge.flows.bind import OPS
 from xnorforge.flows.bind.network import Bound
 from xnorforge.flows.finn_execution import specialised_names
@@ -55,8 +54,12 @@ def is_of_finn(given: Mapping[str, Any]) -> bool:
     return "Defaults" in given or any(name in row for row in rows for name in ATTRIBUTES)
 
 
-def check_finn_folding(given: Mapping[str, Any], path: Path) -> dict[str, Record]:
-    """The rows of a FINN folding file, {node: {attribute: value}}; `path` is for messages.
+def _rows_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row for name, row in given.items() if name != "Defaults"}
+
+
+def check_finn_folding(given: Mapping[str, Any], path: Path) -> None:
+    """Check a FINN folding file, {node: {attribute: value}}, for any network; `path` is for messages.
 
     Raises:
         UserError: a name is not that of a FINN node, a value is not a positive integer, or defaults are
@@ -64,8 +67,7 @@ def check_finn_folding(given: Mapping[str, Any], path: Path) -> dict[str, Record
     """
     if given.get("Defaults"):
         raise UserError(f"{path}: Defaults are not supported; give PE and SIMD per node.")
-    rows = {name: row for name, row in given.items() if name != "Defaults"}
-    for name, row in rows.items():
+    for name, row in _rows_of(given).items():
         if not NAME.fullmatch(name):
             raise UserError(f"{path}: {name} is not the name of a FINN node; use names such as MVAU_hls_0.")
         if not isinstance(row, dict):
@@ -73,7 +75,6 @@ def check_finn_folding(given: Mapping[str, Any], path: Path) -> dict[str, Record
         for key in ATTRIBUTES:
             if type(value := row.get(key, 1)) is not int or value < 1:
                 raise UserError(f"{path}: {name} has {key}: {value!r}; give a positive integer.")
-    return rows
 
 
 def read_finn_folding(
@@ -89,9 +90,9 @@ def read_finn_folding(
             if a file has both of one type.
 
     Raises:
-        UserError: the number of a matrix exceeds those of the network, or `check_finn_folding` refuses.
+        UserError: a file numbers more matrices than the network has.
     """
-    rows = check_finn_folding(given, path)
+    rows = _rows_of(given)
     numbered = _numbered(rows, model, path, part)
     working = {one.name: one for one in bounds}
     inside = {node: one.name for one in bounds for node in one.nodes if node != one.name}
@@ -120,7 +121,7 @@ def _numbered(rows: Mapping, model: ModelWrapper, path: Path, part: str) -> dict
     """{name in the file: lowered node}, None if the network has no such node.
 
     Raises:
-        UserError: the number of a matrix exceeds those of the network.
+        UserError: a file numbers more matrices than the network has.
     """
     parts = {
         name: (OLD_TYPES.get(found["type"], found["type"]), found["style"], int(found["number"]))

@@ -24,7 +24,7 @@ def leaves(design: Design) -> Parts:
             found.add(_lane(with_numbers(design.value, lane)))
         return found
     found.add(_lane(design.value), count=design.sink.lanes)
-    return found.add(table_parts(design)) if any(True for _ in tables(design.value)) else found
+    return found.add(_table_parts(design)) if tables(design.value) else found
 
 
 def _lane(value: Value) -> Parts:
@@ -44,9 +44,9 @@ def _lane(value: Value) -> Parts:
         if not _in_block(lane, one, readers, inside):
             _add(lane, one, readers)
     for one in values:
-        if one.op not in ("number", "table") and id(one) not in inside and not of_table(one):
+        if one.op not in ("number", "table") and id(one) not in inside and not _of_table(one):
             last = max((each.stage - (each.op == "cut") for each in readers[id(one)]), default=one.stage)
-            bits = changing(one) + min(0, zeros(one) - unread[id(one)])
+            bits = _changing(one) + min(0, _zeros(one) - unread[id(one)])
             lane.registers(max(0, bits) * ((one.op == "cut") + last - one.stage))
     return lane
 
@@ -82,29 +82,29 @@ def _blocks(one: Value, readers: list[Value]) -> int:
     return (1 + max(0, -(-(small - 18) // 17))) * (1 + max(0, -(-(large - 25) // 17)))
 
 
-def of_table(one: Value) -> bool:
+def _of_table(one: Value) -> bool:
     """Whether it is the register behind a table."""
     return one.op == "cut" and one.args[0].op == "table"
 
 
-def zeros(one: Value) -> int:
+def _zeros(one: Value) -> int:
     """Low bits that are 0 in all results."""
     if one.op == "number":
         return (one.lo & -one.lo).bit_length() - 1 if one.lo else one.bits
     if one.op == "table":
         return min((int(x) & -int(x)).bit_length() - 1 if x else one.bits for x in np.ravel(one.data))
     if one.op in ("<<", ">>"):
-        return max(0, zeros(one.args[0]) + (one.data if one.op == "<<" else -one.data))
+        return max(0, _zeros(one.args[0]) + (one.data if one.op == "<<" else -one.data))
     if one.op in ("cut", "within", "wrap"):
-        return zeros(one.args[0])
+        return _zeros(one.args[0])
     if one.op in ("choose", "+", "-"):
-        return min(zeros(arg) for arg in one.args[-2:])
+        return min(_zeros(arg) for arg in one.args[-2:])
     return 0
 
 
-def changing(one: Value) -> int:
+def _changing(one: Value) -> int:
     """Bits of a value that are not always 0."""
-    return max(0, one.bits - zeros(one) - (one.lo >= 0 and not one.is_bit))
+    return max(0, one.bits - _zeros(one) - (one.lo >= 0 and not one.is_bit))
 
 
 def _without_wraps(one: Value) -> Value:
@@ -129,33 +129,33 @@ def _add(lane: Parts, one: Value, readers: Readers) -> None:
     elif one.op == "==":
         lane.gates(equal_bits=max(wide))
     elif one.op == "choose":
-        lane.gates(**{"bounded_bits" if numbers else "chosen_bits": changing(one)})
+        lane.gates(**{"bounded_bits" if numbers else "chosen_bits": _changing(one)})
     elif one.op in ("&", "|", "^"):
         lane.gates(gates=1)
     elif one.op == "*" and numbers:  # a sum per 1 of the factor
         lane.adders(one.bits, count=abs(numbers[0]).bit_count() - 1)
     elif one.op == "*":
-        small, large = sorted(changing(arg) for arg in one.args)
+        small, large = sorted(_changing(arg) for arg in one.args)
         lane.gates(rows=(small - 1) * large).chains(one.bits - (one.lo >= 0))
 
 
 def _add_sum(lane: Parts, one: Value, ends: bool, kind: str) -> None:
     lowest = min if any(_without_wraps(arg).op == "+" for arg in one.args) else max
-    bits = one.bits - (one.lo >= 0) - lowest(zeros(arg) for arg in one.args)
+    bits = one.bits - (one.lo >= 0) - lowest(_zeros(arg) for arg in one.args)
     if not ends:
         lane.gates(joined_bits=bits)
         return
     lane.chains(bits)
     kind = "bit_bits" if one.args[1].is_bit else kind
     if kind == "adder_bits" and one.op == "+":
-        both = min([bits, *(changing(arg) for arg in one.args if arg.lo >= 0)])  # that may both be 1
+        both = min([bits, *(_changing(arg) for arg in one.args if arg.lo >= 0)])  # that may both be 1
         lane.gates(carried_bits=bits - both)
         bits = both
     lane.gates(**{kind: bits})
 
 
 def _compare(lane: Parts, one: Value, numbers: list[int]) -> None:
-    bits = max(arg.bits - zeros(arg) for arg in one.args) - all(arg.lo >= 0 for arg in one.args)
+    bits = max(arg.bits - _zeros(arg) for arg in one.args) - all(arg.lo >= 0 for arg in one.args)
     if not numbers:
         lane.comparators(bits)
         return
@@ -166,7 +166,7 @@ def _compare(lane: Parts, one: Value, numbers: list[int]) -> None:
         lane.gates(bound_bits=bits)
 
 
-def table_parts(design: Design) -> Parts:
+def _table_parts(design: Design) -> Parts:
     """Tables, at least one, and what counts their beats."""
     sizes = [len(one) for one in (design.rows, design.columns) if one]
     values, found = flat(design.value), Parts().counters(*sizes, design.beats)

@@ -4,11 +4,11 @@ A `Value` is an operation, its arguments and the range of its results; its width
 Nothing wraps but `wrap`. A value of the range 0 .. 1 is a bit, every other one is two's complement of at
 least two bits. A `cut` is a register of the pipeline; the stage of a value is the number of cuts before it.
 
-The rules that make hardware smaller stand here, once: what is known is a number, a product with a bit is a
-choice, a comparison that the ranges decide is none, a bound that is never reached vanishes.
+The rules that make hardware smaller are stated here, once: a value with one possible result is a number, a
+product with a bit a choice; comparisons that ranges decide and bounds that nothing reaches take no hardware.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -256,9 +256,9 @@ def flat(value: Value) -> list[Value]:
     return list(found.values())
 
 
-def tables(value: Value) -> Iterator[Value]:
+def tables(value: Value) -> list[Value]:
     """The tables that a value reads, in the order in which they are named."""
-    return (one for one in flat(value) if one.op == "table")
+    return [one for one in flat(value) if one.op == "table"]
 
 
 def _range(bits: int, signed: bool) -> tuple[int, int]:

@@ -87,13 +87,12 @@ class Design:
         return bool(readers) and not self.through and all(one.op == "cut" for one in readers)
 
     def entries(self, one: Value) -> np.ndarray:
-        """Those of a table by address: (words, lanes), or (words, 1) where all channels have the same. The
-        last class, or beat, fills what is over.
+        """The entries of a table in the order of its addresses: (words, lanes), or (words, 1) where all
+        channels share them. The last class, or beat, fills addresses that no pixel has.
         """
         data = np.asarray(one.data)
         if not self.rows:
             return data.reshape(self.beats, -1)
-        data = data[: max(self.rows) + 1, : max(self.columns) + 1]
         beats = data.reshape(*data.shape[:2], self.beats if data.ndim > 2 else 1, -1)
         over = [(0, (1 << span) - size) for span, size in zip(self.spans, beats.shape)]
         return np.pad(beats, [*over, (0, 0)], mode="edge").reshape(self.words, -1)
@@ -231,7 +230,7 @@ def _bare(text: str) -> str:
 
 def _memory(design: Design) -> dict[str, tuple[int, list[int]]]:
     """The words of the tables where they are in a memory: of each lane the tables side by side."""
-    found = [*tables(design.value)]
+    found = tables(design.value)
     if design.place == "logic" or not found:
         return {}
     words, at, lanes = [0] * design.words, 0, range(design.sink.lanes)
@@ -287,7 +286,7 @@ class _Lane:
             self.offset[id(one)], self.word_bits = self.word_bits, self.word_bits + one.bits
 
     def text(self, one: Value, stage: int, bits: int) -> str:
-        """A value at a stage, in so many bits; a bit in 1."""
+        """The text of a value at a pipeline stage, as a signed expression of `bits` bits; a bit has one."""
         if one.op == "number":
             return numeral(one.lo, bits)
         if one.op == "table" and self.design.place == "logic":
@@ -342,7 +341,7 @@ class _Lane:
         self.names[id(one)] = name
 
     def formula(self, one: Value, bits: int) -> str:
-        """What computes a value, in so many bits, its own at least."""
+        """The expression that computes a value, in `bits` bits, which are at least its own width."""
         stage, args = one.stage, one.args
         wide = max(2, bits)
         if one.op == "input":

@@ -127,7 +127,7 @@ class LoadedBeat(Beat):
     @property
     def loads(self) -> tuple[str, ...]:
         """Its tables, if there are any."""
-        return ("TableFile",) if any(True for _ in tables(self.value)) else ()
+        return ("TableFile",) if tables(self.value) else ()
 
     @property
     def has_load_port(self) -> bool:

@@ -43,9 +43,7 @@ def of_expression(net: Net, op: Beat, sources: list[Wire]) -> Wire:
     entries = [np.asarray(one.data) for one in tables(value)]
     classes = (max(rows, default=0) + 1, max(columns, default=0) + 1, sink.shape[-1])
     if rows:  # behind them the class of each row and of each column
-        entries = [
-            np.broadcast_to(np.atleast_3d(one)[: classes[0], : classes[1]], classes) for one in entries
-        ]
+        entries = [np.broadcast_to(np.atleast_3d(one), classes) for one in entries]
     first = {id(one): sum(each.size for each in entries[:k]) for k, one in enumerate(tables(value))}
     table = np.concatenate([*(one.ravel() for one in entries), rows, columns] if first else [np.zeros(1)])
     at = "place + c" if rows else "c"

@@ -105,21 +105,18 @@ class Border(LoadedBeat):
 
     def expression(self, x: Value) -> Value:
         """Shifted and added: factors have few bits, and no multiplier is spent on them."""
-        table, factors, x = self.table(), self.factors(), x.cut()
-        bits = min(
-            self.get_nodeattr("out_bits"),
-            self.get_nodeattr("offset_bits") or signed_bits(table.min(), table.max()),
-        )
+        table, factors, out_bits, x = self.table(), self.factors(), self.get_nodeattr("out_bits"), x.cut()
+        own = self.get_nodeattr("offset_bits") or signed_bits(table.min(), table.max())
+        bits, used = min(out_bits, own), tuple(slice(max(classes) + 1) for classes in self.places)
         low, high = value_range(bits, True)
-        offset = self.constant("offset", (table - low) % (1 << bits) + low, (low, high)).cut()
+        offset = self.constant("offset", ((table - low) % (1 << bits) + low)[used], (low, high)).cut()
         if factors is None:
             mul = self.get_nodeattr("mul")
             terms = [x << k for k in range(mul.bit_length()) if mul >> k & 1]
         else:
-            factor = self.constant("factor", factors).cut()
+            factor = self.constant("factor", factors[used]).cut()
             terms = [choose((factor >> k).low(1), x << k, 0) for k in range(int(factors.max()).bit_length())]
-        bits = self.get_nodeattr("out_bits")
-        return sum_of([offset, *(one.wrap(bits, True) for one in terms)]).named("sum")
+        return sum_of([offset, *(one.wrap(out_bits, True) for one in terms)]).named("sum")
 
     def in_block(self) -> bool:
         """Whether the table lies in block RAM."""
