@@ -63,11 +63,11 @@ def test_the_tests_that_the_page_names_exist():
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
-def test_the_page_names_every_file_of_the_operator():
-    """tests/test_operator_folders.py takes it from ONNX to its netlist."""
+@pytest.mark.parametrize(("kind", "files"), [("absolute", 4), ("maximum", 6)])
+def test_the_page_names_every_file_of_an_operator(kind, files):
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    there = {path.name for path in (OPERATOR / "hw/ops/absolute").iterdir() if path.is_file()}
-    assert len(there) == 4 and all(f"`{name}`" in text for name in there)
+    there = {path.name for path in (OPERATOR.parent / kind / "hw/ops" / kind).iterdir() if path.is_file()}
+    assert len(there) == files and all(f"`{name}`" in text for name in there)
 
 
 @pytest.mark.quick("A board")

@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,11 +24,10 @@ ECHO = Stream((1,), 1, LOAD_BITS - 1)  # memory, place, data
 
 def loadable(op: HwOp) -> HwOp:
     """The example with memories that can be loaded, where it has them."""
-    if "loadable" not in op.get_nodeattr_types():
-        return op
-    op = type(op)(op.onnx_node, arrays_of=op.arrays_of)
-    op.set_nodeattr("loadable", 1)
-    op.set_nodeattr("on_chain", 3)
+    if "loadable" in op.get_nodeattr_types():
+        op = type(op)(deepcopy(op.onnx_node), arrays_of=op.arrays_of)
+        op.set_nodeattr("loadable", 1)
+        op.set_nodeattr("on_chain", 3)
     return op
 
 
