@@ -28,7 +28,7 @@ from xnorforge.core.types import Record
 from xnorforge.flows import vivado
 from xnorforge.flows.backends.rtl import WEIGHTS, lint_folder
 from xnorforge.hw import boards, routing
-from xnorforge.hw.ops._loads import recorded_address_bits
+from xnorforge.hw.loads import recorded_address_bits
 from xnorforge.hw.shells import dma
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import IDENTITY, REGISTERS, VERSION, as_bin
 from xnorforge.hw.wrap import files_used

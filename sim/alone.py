@@ -14,8 +14,8 @@ from xnorforge.core import artifacts
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.types import Record
 from xnorforge.hw.any_width import INT64_BITS
-from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import HwOp, Matrix
+from xnorforge.hw.streams import value_range
 from xnorforge.sim import compare, cosim
 from xnorforge.sim.device import Device
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from xnorforge.hw import graph
-from xnorforge.hw.ops._loads import control_address_bits
+from xnorforge.hw.loads import control_address_bits
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.wrap import headers, library, wrapper
 from xnorforge.sim import verilate

@@ -12,7 +12,7 @@ from xnorforge.core.artifacts import check
 from xnorforge.core.errors import MismatchError
 from xnorforge.core.types import Record
 from xnorforge.hw import graph
-from xnorforge.hw.ops._loads import LoadChain, load_chain, weights_file
+from xnorforge.hw.loads import LoadChain, load_chain, weights_file
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim import compare, cosim
 from xnorforge.sim.bits import BitSimulator

@@ -13,7 +13,7 @@ from xnorforge.core import cache as results
 from xnorforge.core.errors import ToolMissing, UserError
 from xnorforge.core.types import Record
 from xnorforge.hw import families, graph
-from xnorforge.hw.ops._loads import load_chain
+from xnorforge.hw.loads import load_chain
 from xnorforge.sim import alone, compare, cosim, loading, memories
 from xnorforge.sim.device import layers, network, optimisation
 

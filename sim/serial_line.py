@@ -5,7 +5,7 @@
 import numpy as np
 
 from xnorforge.hw import graph
-from xnorforge.hw.ops._loads import LoadChain
+from xnorforge.hw.loads import LoadChain
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.shells import uart
 from xnorforge.sim.loading import Loads, writes_of

@@ -13,7 +13,7 @@ from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.plugins import load
 from xnorforge.core.types import Record
 from xnorforge.hw import graph
-from xnorforge.hw.ops._loads import load_chain
+from xnorforge.hw.loads import load_chain
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.sim import alone, compare, cosim, examples, loading, memories, pauses, tracking
 from xnorforge.sim import waves as wave_files

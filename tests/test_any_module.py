@@ -19,9 +19,8 @@ from xnorforge.core.networks import MEMORY
 from xnorforge.flows.importing.modules import export_module
 from xnorforge.flows.importing.stage import import_model
 from xnorforge.flows.lower import lower
-from xnorforge.sw import zoo
+from xnorforge.sw import modules, zoo
 from xnorforge.sw.methods import base, bonn
-from xnorforge.sw.networks import _given
 from xnorforge.sw.nn import binary, building_blocks, stream
 from xnorforge.sw.training import given, train
 
@@ -43,14 +42,14 @@ def pictures(shape, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def scale_of(module) -> float:
     """What a module expects pixels to be multiplied by."""
-    return getattr(module, "scale", _given.SCALE)
+    return getattr(module, "scale", modules.SCALE)
 
 
 def gradients(module, method: str, images, labels) -> dict[str, torch.Tensor]:
     """The gradients of the task's loss by latent, of a fresh network as the method trains it."""
     net = f"{MEMORY}-{type(module).__name__}"
     task = given.ArrayTask(images, labels)
-    _given.MEMORY[net] = lambda: _given.Given(copy.deepcopy(module), scale_of(module)), task
+    modules.MEMORY[net] = lambda: modules.Given(copy.deepcopy(module), scale_of(module)), task
     torch.manual_seed(0)
     network = base.create(method, HYPER.get(method)).build(net).train()
     scores = network(torch.from_numpy(images[:64]).float())
@@ -99,7 +98,7 @@ def trained_and_built(module, method: str, folder, monkeypatch) -> nn.Module:
                    if key != "phase" and value]  # fmt: skip
     assert all(map(math.isfinite, numbers))
 
-    found = train.scores(_given.Given(trained, scale_of(module)), images)
+    found = train.scores(modules.Given(trained, scale_of(module)), images)
     assert np.array_equal(found, seen["trained"])
     again = zoo.load(f"{MEMORY}-{type(module).__name__}", method, folder / "whole")[0]
     assert np.array_equal(train.scores(again, images), found)
@@ -221,7 +220,7 @@ def test_networks_of_others_train_unchanged(method, name, tmp_path, monkeypatch)
     images, labels = (part[:20] for part in pictures(module.shape))
     for latent, gradient in gradients(module, method, images, labels).items():
         assert gradient is not None and gradient.isfinite().all() and gradient.any(), latent
-    monkeypatch.setattr(_given, "RECIPE", replace(_given.RECIPE, batch=16))
+    monkeypatch.setattr(modules, "RECIPE", replace(modules.RECIPE, batch=16))
     words = {"method": method, "out": tmp_path, "epochs": 3, **HYPER.get(method, {})}
     trained = xnorforge.train(module, images, labels, **words)
-    assert np.isfinite(train.scores(_given.Given(trained), images)).all()
+    assert np.isfinite(train.scores(modules.Given(trained), images)).all()

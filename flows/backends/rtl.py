@@ -22,10 +22,10 @@ from xnorforge.core.errors import printable
 from xnorforge.core.progress import now_at
 from xnorforge.core.types import Record
 from xnorforge.core.verilator import verilator
-from xnorforge.flows.backends import _control
+from xnorforge.flows import control
 from xnorforge.flows.backends.base import Backend
 from xnorforge.hw import graph
-from xnorforge.hw.ops._loads import load_chain, loaded_memories, weights_file
+from xnorforge.hw.loads import load_chain, loaded_memories, weights_file
 from xnorforge.hw.ops.base import HwOp, Stream, numbered
 from xnorforge.hw.shells import dma
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Frames
@@ -108,7 +108,7 @@ def _from_host(folder: Path, order: list[str], layers: list[Record], ops: list[H
         in_memory = b"".join(in_slots(op.outside_words(), stream) for op, stream in outside)
         (folder / WEIGHTS).write_bytes(weights_file(structure, chain, in_memory))
         named = {"structure": f"{structure:016x}"}
-        found |= {"loads": {**_control.host_record(chain), **named}} if chain else {}
+        found |= {"loads": {**control.host_record(chain), **named}} if chain else {}
         if outside:
             found["outside"] = [{"operator": op.name, **_border(stream)} for op, stream in outside]
             found["weights"] = {"bytes": len(in_memory), **named}
@@ -163,7 +163,7 @@ def top(ops: list[HwOp], modules: list[str]) -> str:
             for at, side in ((read, op.sources), (given, op.results))
         )
         (s_data, s_valid, s_ready), (m_data, m_valid, m_ready) = sides
-        side = _control.side_connections(op, module.removeprefix("layer"))
+        side = control.side_connections(op, module.removeprefix("layer"))
         on_chain += [module.removeprefix("layer")] if op.first_load else []
         cells.append(
             f"  {module} u_{module} (\n    .clk_i(aclk), .rst_ni({reset}),\n"
@@ -182,11 +182,11 @@ def top(ops: list[HwOp], modules: list[str]) -> str:
     count = max(sink.beats - 1, 1).bit_length()
     loads, ports, logic = "", "", ""
     for number, (op, stream) in enumerate(graph.outside(ops)):
-        ports += _control.outside_ports(stream, number)
-        logic += _control.outside_logic(stream, number, modules[ops.index(op)].removeprefix("layer"))
+        ports += control.outside_ports(stream, number)
+        logic += control.outside_logic(stream, number, modules[ops.index(op)].removeprefix("layer"))
     if chain:
-        loads, ports = _control.header(chain), ports + _control.port_list(chain)
-        logic += _control.control_logic(chain, source.beats) + _control.chain_logic(on_chain)
+        loads, ports = control.header(chain), ports + control.port_list(chain)
+        logic += control.control_logic(chain, source.beats) + control.chain_logic(on_chain)
     pauses = f"\n`ifdef XF_PAUSE\n  , input logic [{len(links) - 1}:0] pause_i\n`endif" if links else ""
     into = (
         f"{list(source.shape)} per frame, last axis fastest, {source.lanes} element(s) of {source.bits} bit "

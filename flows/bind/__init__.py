@@ -17,7 +17,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
 from xnorforge.core.plugins import parts
-from xnorforge.hw.ops._beat import Beat
+from xnorforge.hw.beat import Beat
 
 from .network import OPS, Bound, Network
 from .nodes import own_node

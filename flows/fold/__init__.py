@@ -40,7 +40,7 @@ from xnorforge.flows.fold.outside import fewest_outside, from_outside
 from xnorforge.flows.fold.search import Part
 from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, families, graph, memory
-from xnorforge.hw.ops._loads import number_loads
+from xnorforge.hw.loads import number_loads
 from xnorforge.hw.ops.base import DOMAIN, SITES, HwOp, Stream
 from xnorforge.hw.parts import estimates_of
 

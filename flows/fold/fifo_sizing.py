@@ -26,9 +26,9 @@ from xnorforge.flows.bind import OPS
 from xnorforge.flows.fold.gaps import with_gaps
 from xnorforge.flows.fold.options import copied, put_before
 from xnorforge.hw.cycles import Course, CycleModel
-from xnorforge.hw.ops._timing import Timing
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.ops.fifo.op import DEEPEST, HALF_BLOCK
+from xnorforge.hw.timing import Timing
 
 FRAMES = 32  # of a run; frames that repeat others are skipped
 SKID = 2  # depth of a FIFO that is two registers

@@ -10,14 +10,13 @@ from pathlib import Path
 import xnorforge
 from xnorforge.core import artifacts
 from xnorforge.core.types import Record
-from xnorforge.flows import vivado
-from xnorforge.flows.backends import _control
+from xnorforge.flows import control, vivado
 from xnorforge.flows.backends.rtl import lint_folder
 from xnorforge.flows.package import sources, vectors
 from xnorforge.flows.package.streams import frames_in_flight, top_stream
 from xnorforge.flows.templates import render
 from xnorforge.hw import boards, families, graph
-from xnorforge.hw.ops._loads import control_address_bits
+from xnorforge.hw.loads import control_address_bits
 from xnorforge.hw.shells.plain import contract
 
 VIVADO_FAMILIES = {
@@ -112,7 +111,7 @@ def _control_ports(address_bits: int) -> dict[str, tuple[str, int]]:
     """Ports of the AXI4-Lite slave, {name: (direction, bits)}; none without address bits."""
     if not address_bits:
         return {}
-    return {name: (way, bits or address_bits) for name, (way, bits) in _control.CHANNELS.items()}
+    return {name: (way, bits or address_bits) for name, (way, bits) in control.CHANNELS.items()}
 
 
 def _written(given: Record) -> dict[str, str]:

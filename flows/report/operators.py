@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from xnorforge.core.types import Record
-from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.ops.base import SITES, HwOp, Stream
+from xnorforge.hw.streams import divisors
 
 
 def attribute(op: HwOp, name: str) -> Any:

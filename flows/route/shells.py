@@ -8,7 +8,7 @@ from typing import Any
 from xnorforge.core import artifacts
 from xnorforge.hw import routing
 from xnorforge.hw.boards import Board
-from xnorforge.hw.ops._loads import recorded_address_bits
+from xnorforge.hw.loads import recorded_address_bits
 from xnorforge.hw.routing import Router, TopPorts
 from xnorforge.hw.shells import dma, uart
 from xnorforge.hw.shells.forms import check_inside

@@ -26,7 +26,7 @@ from xnorforge.core.types import Record
 from xnorforge.flows import yosys_job
 from xnorforge.flows.synth import content
 from xnorforge.hw import families
-from xnorforge.hw.ops._loads import recorded_address_bits
+from xnorforge.hw.loads import recorded_address_bits
 
 TOP = "xf_top"
 

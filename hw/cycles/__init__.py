@@ -2,7 +2,7 @@
 in its RTL, without simulating the RTL.
 
 Timing does not depend on data, so an operator is a table of steps (its `timing()`, see
-`xnorforge.hw.ops._timing`), and cycles.cpp moves the beats of all operators. Without pauses it stops as soon
+`xnorforge.hw.timing`), and cycles.cpp moves the beats of all operators. Without pauses it stops as soon
 as every part of the network repeats itself, and skips the frames that would repeat.
 """
 
@@ -14,9 +14,10 @@ from itertools import chain
 import networkx as nx
 import numpy as np
 
+from xnorforge.hw import timing
 from xnorforge.hw.cycles.engine import Engine, with_repeats
 from xnorforge.hw.cycles.pauses import Pauses, Stall
-from xnorforge.hw.ops import _timing, part
+from xnorforge.hw.ops import part
 from xnorforge.hw.ops.base import HwOp
 
 
@@ -155,10 +156,10 @@ class CycleModel:
         UserError: the model does not cover an operator; the text names it.
     """
 
-    def __init__(self, ops: list[HwOp], rows: dict[str, _timing.Timing] | None = None):
+    def __init__(self, ops: list[HwOp], rows: dict[str, timing.Timing] | None = None):
         self.ops = ops
         known = rows or {}
-        self.timings = [known.get(op.name) or _timing.row_of(op, part(op, "cycles")) for op in ops]
+        self.timings = [known.get(op.name) or timing.row_of(op, part(op, "cycles")) for op in ops]
         ins, outs = [op.in_streams() for op in ops], [op.out_streams() for op in ops]
         given = list(chain.from_iterable(map(zip, (op.sources for op in ops), ins)))
         made = list(chain.from_iterable(map(zip, (op.results for op in ops), outs)))

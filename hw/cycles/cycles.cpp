@@ -35,10 +35,10 @@ using std::vector;
 constexpr int64_t UNLIMITED = int64_t(1) << 62;
 
 enum Kind : int64_t { PIPELINE, SOURCE, SINK, ROUNDS };
-enum Stop : int64_t { READER, SPARE, RESULT, GIVEN, BEHIND, ROUND };  // of hw/ops/_timing.py
+enum Stop : int64_t { READER, SPARE, RESULT, GIVEN, BEHIND, ROUND };  // of hw/timing.py
 enum Waits : int64_t { NOTHING, INPUT, READERS };
 
-// The three structs that engine.py fills; their fields are those of hw/ops/_timing.py and hw/cycles/pauses.py.
+// The three structs that engine.py fills; their fields are those of hw/timing.py and hw/cycles/pauses.py.
 
 struct Work {
   int64_t takes, sees;  // sets of input streams, bit k for stream k
@@ -133,7 +133,7 @@ struct Freed {
   int64_t cycle;  // from which on
 };
 
-// The cycle clock of rounds (hw/ops/_timing.py): a stall before the last move of a round.
+// The cycle clock of rounds (hw/timing.py): a stall before the last move of a round.
 struct RoundClock {
   int64_t stalled = 0, turn = 0;
   int64_t unread = 0;  // beats taken before the rounds whose results may still be unread
@@ -296,7 +296,7 @@ class Model {
     if (n.kind == SOURCE) n.frame_beats = n.outs[0]->frame_beats;
     if (n.kind == ROUNDS) n.held.make((n.turns + 2) * n.places);
     if (n.kind != PIPELINE && n.kind != ROUNDS) return;
-    const int64_t running = 4;  // most beats beyond its latency that are made and not taken (_timing.RUNNING)
+    const int64_t running = 4;  // most beats beyond its latency that are made and not taken (timing.RUNNING)
     n.made_beats.make(n.latency + running);
     if (!n.buffered()) return;
     int64_t frees = 0;

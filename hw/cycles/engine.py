@@ -14,8 +14,8 @@ import numpy as np
 
 from xnorforge.core.native import load_compiled
 from xnorforge.hw.cycles.pauses import Pause, Pauses, generator_start
-from xnorforge.hw.ops import _timing
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.timing import Timing
 
 CODE = Path(str(files("xnorforge.hw") / "cycles" / "cycles.cpp"))
 PIPELINE, SOURCE, SINK, ROUNDS = range(4)  # kinds of nodes, as cycles.cpp has them
@@ -81,7 +81,7 @@ class Graph(Protocol):
     """
 
     ops: list[HwOp]
-    timings: list[_timing.Timing]
+    timings: list[Timing]
     memory: int
     streams: dict[str, Stream]
     sources: list[str]
@@ -267,7 +267,7 @@ class Engine:
         beats = int(self.streams[number].frame_beats)
         return with_repeats(cycles, beats, self._between(number), self.model.memory)
 
-    def _freed(self, node: int, timing: _timing.Timing, beats: int) -> tuple[np.ndarray, np.ndarray]:
+    def _freed(self, node: int, timing: Timing, beats: int) -> tuple[np.ndarray, np.ndarray]:
         """Cycles in which a buffer frees room, and how many beats have left it then; `beats` in a frame."""
         buffer = timing.buffer
         assert buffer
@@ -279,9 +279,7 @@ class Engine:
         return cycles, (room[:each] - buffer.room + frames).ravel()
 
 
-def node_row(
-    timing: _timing.Timing, into: list[int], out: list[int], keeps_freed: bool, reader: int = 0
-) -> NodeRow:
+def node_row(timing: Timing, into: list[int], out: list[int], keeps_freed: bool, reader: int = 0) -> NodeRow:
     """Describes a pipeline; `reader` is the node behind one that works in rounds."""
     row = NodeRow(PIPELINE, len(into), len(out), timing.latency, timing.stop, len(timing.table))
     row.works = timing.table.ctypes.data

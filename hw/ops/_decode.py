@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from xnorforge.hw.fabric import address_bits
-from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import HwOp
+from xnorforge.hw.streams import value_range
 
 Decoder = Callable[[np.ndarray, Mapping[str, Any], HwOp], tuple[np.ndarray, np.ndarray]]
 

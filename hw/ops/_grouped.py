@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from xnorforge.hw.ops._streams import check_divides
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.streams import check_divides
 
 
 class Grouped(HwOp):

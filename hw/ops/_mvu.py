@@ -9,10 +9,10 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._decode import Decoder, decode_scales, decode_starts, decode_weights
-from xnorforge.hw.ops._streams import check_divides
-from xnorforge.hw.ops._timing import Timing, folded_vectors
 from xnorforge.hw.ops.base import LOADABLE, Attributes, HwOp, Memories, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts, has_ultra_ram
+from xnorforge.hw.streams import check_divides
+from xnorforge.hw.timing import Timing, folded_vectors
 from xnorforge.hw.words import bits_of
 
 

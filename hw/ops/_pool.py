@@ -8,10 +8,10 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width
 from xnorforge.hw.fabric import memory_of
-from xnorforge.hw.ops._streams import check_divides
-from xnorforge.hw.ops._timing import Timing, some_given
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.streams import check_divides
+from xnorforge.hw.timing import Timing, some_given
 
 
 class Pool(HwOp):

@@ -22,8 +22,8 @@ from qonnx.custom_op.registry import getCustomOp
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
 from xnorforge.hw.any_width import INT64_BITS, as_width, drawn, limbs, of_limbs, whole_numbers
-from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.parts import Parts, cost_of
+from xnorforge.hw.streams import divisors
 
 if TYPE_CHECKING:
 
@@ -458,7 +458,7 @@ class HwOp(CustomOp):
         raise NotImplementedError
 
     def timing(self) -> Any:
-        """Its row of the cycle model (`_timing.Timing`), where no `cycles.py` states it; or None."""
+        """Its row of the cycle model (`timing.Timing`), where no `cycles.py` states it; or None."""
         return None
 
     def latency(self) -> int | None:

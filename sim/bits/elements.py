@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xnorforge.hw.ops._streams import divisors, value_range
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.streams import divisors, value_range
 from xnorforge.sim.bits.kernels import add_weighted, count_levels, reach, sum_pixels
 from xnorforge.sim.bits.packed import Packed, Step, as_integers
 from xnorforge.sim.bits.plans import noted

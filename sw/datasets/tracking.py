@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from xnorforge.core.errors import UserError, unknown
-from xnorforge.sw.datasets._records import (
+from xnorforge.sw.records import (
     Clip,
     Split,
     boxes_in,

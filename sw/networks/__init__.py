@@ -37,9 +37,9 @@ def load(net: str) -> Any:
         UserError: there is no such network; the message lists the existing ones and the nearest.
     """
     if networks.is_given(net):
-        from xnorforge.sw.networks import _given
+        from xnorforge.sw import modules
 
-        return _given.load(net)
+        return modules.load(net)
     return plugins.load(networks.KIND, networks.plugin(net))
 
 

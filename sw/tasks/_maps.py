@@ -10,8 +10,8 @@ from PIL import Image
 from xnorforge.core.progress import say
 from xnorforge.core.types import Record
 from xnorforge.sw.datasets import base as datasets
-from xnorforge.sw.datasets._records import Split
 from xnorforge.sw.metrics import bootstrap
+from xnorforge.sw.records import Split
 from xnorforge.sw.tasks import base
 from xnorforge.sw.tasks.base import Images
 

@@ -276,14 +276,14 @@ def task_of(net: str) -> Task:
         UserError: there is no such network or task; the message lists the existing ones and the nearest.
     """
     if net.startswith(f"{networks.MEMORY}-"):
-        from xnorforge.sw.networks import _given
+        from xnorforge.sw import modules
 
-        return _given.MEMORY[net][1]
+        return modules.MEMORY[net][1]
     if not networks.is_given(net):
         networks.plugin(net)
     task = plugins.load("sw.tasks", networks.task_name(net)).Task()
     if networks.is_given(net) and networks.takes_data(net):
-        from xnorforge.sw.networks import _given
+        from xnorforge.sw import modules
 
-        task.shape = _given.picture_shape(net.partition("-")[2], task.shape, len(task.names("")))
+        task.shape = modules.picture_shape(net.partition("-")[2], task.shape, len(task.names("")))
     return task

@@ -6,10 +6,10 @@ import numpy as np
 
 from xnorforge.core.types import Record
 from xnorforge.sw.datasets import penn_fudan, synthetic
-from xnorforge.sw.datasets._records import Split
 from xnorforge.sw.metrics.boxes import Found, Outcome, Truth, match
 from xnorforge.sw.metrics.detection import ap_area
 from xnorforge.sw.metrics.pedestrian import lamr
+from xnorforge.sw.records import Split
 from xnorforge.sw.tasks._boxes import BoxTask
 from xnorforge.sw.tasks._maps import either
 from xnorforge.sw.tasks.base import Images

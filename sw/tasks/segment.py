@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from PIL import Image
 
 from xnorforge.sw.datasets import camvid, synthetic
-from xnorforge.sw.datasets._records import Split
 from xnorforge.sw.datasets.base import MADE_UP
 from xnorforge.sw.decode.labels import bilinear
 from xnorforge.sw.draw import masks as draw
 from xnorforge.sw.metrics.segmentation import VOID, confusion, mean_iou, pixel_accuracy
+from xnorforge.sw.records import Split
 from xnorforge.sw.tasks._maps import MapTask, channels_first, cut, either, tinted
 from xnorforge.sw.tasks.base import Box, Images, Names, Pictures, Run, Shown
 

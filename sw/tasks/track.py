@@ -18,11 +18,11 @@ from torch import nn
 from xnorforge.core.types import Record
 from xnorforge.sw.datasets import base as datasets
 from xnorforge.sw.datasets import coco, penn_fudan, synthetic, tracking
-from xnorforge.sw.datasets._records import Split
 from xnorforge.sw.decode import track
 from xnorforge.sw.draw import tracks as draw
 from xnorforge.sw.metrics import tracking as metrics
 from xnorforge.sw.nn.binary import AnyModule
+from xnorforge.sw.records import Split
 from xnorforge.sw.tasks._maps import MapTask, channels_first, either, tinted
 from xnorforge.sw.tasks.base import Box, Images, Names, Pictures, Run, Shown
 

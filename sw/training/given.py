@@ -9,7 +9,7 @@ from torch import nn
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.networks import MEMORY
-from xnorforge.sw.networks import _given
+from xnorforge.sw import modules
 from xnorforge.sw.tasks.base import Images, Task
 from xnorforge.sw.training import train as training
 from xnorforge.sw.training import weights
@@ -49,8 +49,8 @@ class ArrayTask(Task):
 
 def named_network(module: nn.Module, name: str, task: Task, scale: float) -> str:
     """Give a module a name as a network, which all trainings take, and return it."""
-    net, given = f"{MEMORY}-{name}", _given.Given(module, scale)
-    _given.MEMORY[net] = lambda: copy.deepcopy(given), task
+    net, given = f"{MEMORY}-{name}", modules.Given(module, scale)
+    modules.MEMORY[net] = lambda: copy.deepcopy(given), task
     return net
 
 

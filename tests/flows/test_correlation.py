@@ -24,7 +24,7 @@ from xnorforge.flows.bind import bind
 from xnorforge.flows.fold import fold
 from xnorforge.flows.synth import synthesise
 from xnorforge.hw import graph
-from xnorforge.hw.ops._loads import LoadChain
+from xnorforge.hw.loads import LoadChain
 from xnorforge.sim import cosim
 from xnorforge.sim.bits import BitSimulator
 from xnorforge.sim.device import network

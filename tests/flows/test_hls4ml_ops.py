@@ -19,9 +19,9 @@ from xnorforge.flows.backends.hls4ml.layers import ours
 from xnorforge.flows.backends.hls4ml.model import check_expressible
 from xnorforge.flows.backends.hls4ml.net import Net
 from xnorforge.flows.backends.hls4ml.network import append_layers
-from xnorforge.hw.ops._beat import Beat
-from xnorforge.hw.ops._streams import value_range
+from xnorforge.hw.beat import Beat
 from xnorforge.hw.ops.base import HwOp
+from xnorforge.hw.streams import value_range
 
 FRAMES = 4
 MOST = 4  # examples of an operator, taken evenly from all: g++ takes about half a second for each

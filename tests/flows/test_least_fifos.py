@@ -14,9 +14,9 @@ from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import OPS
 from xnorforge.flows.fold.fifo_sizing import SKID, depth_of, fifo_before, with_fifos
 from xnorforge.flows.fold.options import candidates
+from xnorforge.hw import timing
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.cycles.pauses import Pause, Pauses
-from xnorforge.hw.ops import _timing
 from xnorforge.hw.ops.base import HwOp
 
 FRAMES = 64
@@ -187,6 +187,6 @@ def test_an_operator_that_the_cycle_model_does_not_cover_is_given_a_frame_where_
         raise UserError(f"{op.name}: not covered.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(_timing, "row_of", refuse)
+        patched.setattr(timing, "row_of", refuse)
         found = with_fifos(beside_a_matrix(), {})
     assert depths(found) == {"fifo_join_in0": 8, "fifo_join_in1": 8} and interval(found) == 64

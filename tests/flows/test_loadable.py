@@ -9,7 +9,7 @@ from xnorforge.flows.export import export
 from xnorforge.flows.fold import fold
 from xnorforge.flows.lower import lower
 from xnorforge.hw import graph
-from xnorforge.hw.ops._loads import LoadChain
+from xnorforge.hw.loads import LoadChain
 from xnorforge.sim import cosim
 from xnorforge.sim.device import network
 from xnorforge.sim.loading import first_new, load_feed, writes_of

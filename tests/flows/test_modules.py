@@ -10,7 +10,7 @@ from torch import nn
 from xnorforge.core.errors import UserError
 from xnorforge.flows.importing.modules import export_module, load_weights
 from xnorforge.flows.qonnx_execution import qonnx_scores
-from xnorforge.sw.networks._given import module_of
+from xnorforge.sw.modules import module_of
 
 from ..refusals import refuses
 

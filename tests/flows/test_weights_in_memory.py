@@ -13,7 +13,7 @@ from xnorforge.flows.backends.rtl import generate, in_slots
 from xnorforge.flows.fold import fold
 from xnorforge.flows.overlay import write_overlay
 from xnorforge.hw import graph
-from xnorforge.hw.ops._loads import weights_file
+from xnorforge.hw.loads import weights_file
 from xnorforge.hw.shells.dma.drivers.xnorforge_driver import Accelerator
 from xnorforge.sim.shell import shell_library
 

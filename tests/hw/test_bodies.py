@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from xnorforge.hw.ops import _mvu_cost as cost
-from xnorforge.hw.ops._streams import packed
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.streams import packed
 from xnorforge.sim import cosim, device
 
 RTL = Path(str(files("xnorforge.hw") / "rtl"))

@@ -10,6 +10,7 @@ import pytest
 from op_examples import examples_of
 
 from xnorforge.core import plugins
+from xnorforge.hw.beat import Beat, CombiningBeat
 from xnorforge.hw.ir.cpp import ap_type, statements
 from xnorforge.hw.ir.meaning import computed
 from xnorforge.hw.ir.values import (
@@ -25,7 +26,6 @@ from xnorforge.hw.ir.values import (
     tables,
     with_numbers,
 )  # fmt: skip
-from xnorforge.hw.ops._beat import Beat, CombiningBeat
 from xnorforge.hw.ops.clip.op import Clip
 from xnorforge.sim import cosim, device
 

@@ -11,7 +11,7 @@ import pytest
 from op_examples import examples_of
 
 from xnorforge.core import plugins
-from xnorforge.hw.ops._loads import PLACE_BITS, loaded_memories
+from xnorforge.hw.loads import PLACE_BITS, loaded_memories
 from xnorforge.hw.ops.base import LOAD_BITS, HwOp, Stream
 from xnorforge.hw.wrap import library, wrapper
 from xnorforge.sim import cosim, verilate

@@ -8,8 +8,8 @@ from op_examples import examples_of
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import SITES, HwOp
+from xnorforge.hw.streams import value_range
 
 OPS: dict[str, type[HwOp]] = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
 TIGHT = OPS["sum_pool"], OPS["upsample"]  # each result needs no beat that does not change it

@@ -8,7 +8,6 @@ import torch
 from torch.nn import functional as F
 
 from xnorforge.flows.lower import integers
-from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.border.offsets import offsets
 from xnorforge.hw.ops.border.op import Border
 from xnorforge.hw.ops.clip.op import Clip
@@ -18,6 +17,7 @@ from xnorforge.hw.ops.sum_pool.op import SumPool
 from xnorforge.hw.ops.surround.op import Surround
 from xnorforge.hw.ops.upsample.op import Upsample
 from xnorforge.hw.ops.window.op import Window
+from xnorforge.hw.streams import value_range
 from xnorforge.sim import cosim, device
 
 SHAPES = [((7, 11, 5), (2, 2)), ((7, 11, 5), (3, 4)), ((6, 6, 5), (6, 6)), ((9, 4, 5), (1, 3))]

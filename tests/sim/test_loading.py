@@ -10,7 +10,7 @@ from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.flows.overlay import write_overlay
 from xnorforge.flows.synth import synthesise
 from xnorforge.hw import graph
-from xnorforge.hw.ops._loads import LoadChain, number_loads
+from xnorforge.hw.loads import LoadChain, number_loads
 from xnorforge.hw.parts import estimates_of
 from xnorforge.sim import cosim
 from xnorforge.sim.bits import BitSimulator

@@ -27,7 +27,7 @@ from xnorforge.core.errors import MismatchError
 from xnorforge.hw import boards, graph
 from xnorforge.hw.cycles.pauses import Stall
 from xnorforge.hw.families import _nextpnr
-from xnorforge.hw.ops._loads import LoadChain, control_address_bits, load_chain
+from xnorforge.hw.loads import LoadChain, control_address_bits, load_chain
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.routing import TopPorts
 from xnorforge.hw.shells import uart

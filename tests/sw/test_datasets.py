@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from xnorforge.core.errors import UserError
-from xnorforge.sw.datasets import _records as records
+from xnorforge.sw import records
 from xnorforge.sw.datasets import camvid, coco, penn_fudan, tracking
-from xnorforge.sw.datasets._records import pixels
 from xnorforge.sw.datasets.base import Absent
 from xnorforge.sw.metrics.segmentation import VOID
+from xnorforge.sw.records import pixels
 
 from ..refusals import contains, refused
 from . import data_sets as write

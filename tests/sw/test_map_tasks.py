@@ -9,10 +9,10 @@ from PIL import Image
 
 from xnorforge.sw import networks
 from xnorforge.sw.datasets import synthetic
-from xnorforge.sw.datasets._records import Scene, Split
 from xnorforge.sw.decode import track as decode
 from xnorforge.sw.decode.heatmap import UNIT
 from xnorforge.sw.metrics.boxes import Found, Truth
+from xnorforge.sw.records import Scene, Split
 from xnorforge.sw.tasks import _boxes, pedestrian, segment, track
 from xnorforge.sw.tasks._boxes import target
 

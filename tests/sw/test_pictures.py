@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from xnorforge.core.errors import UserError
-from xnorforge.sw.datasets._records import FORMATS, pixels, size_of
+from xnorforge.sw.records import FORMATS, pixels, size_of
 
 from ..refusals import contains
 

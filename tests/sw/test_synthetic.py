@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xnorforge.sw.datasets import synthetic
-from xnorforge.sw.datasets._records import Clip, Scene, boxes_in
+from xnorforge.sw.records import Clip, Scene, boxes_in
 
 MAKERS = {
     "pedestrians": synthetic.pedestrians,

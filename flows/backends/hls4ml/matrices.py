@@ -11,8 +11,8 @@ import numpy as np
 from hls4ml.model.quantizers import BinaryQuantizer
 
 from xnorforge.flows.backends.hls4ml.net import Kernel, Net, Wire, integer
-from xnorforge.hw.ops._streams import signed_bits
 from xnorforge.hw.ops.base import HwOp
+from xnorforge.hw.streams import signed_bits
 
 
 def dot_products(

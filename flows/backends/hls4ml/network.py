@@ -12,10 +12,10 @@ from math import prod
 import numpy as np
 
 from xnorforge.flows.backends.hls4ml.net import Net, Wire, refused, without_window
+from xnorforge.hw.beat import Beat
 from xnorforge.hw.ir.cpp import statements
 from xnorforge.hw.ir.values import tables
 from xnorforge.hw.ops import part
-from xnorforge.hw.ops._beat import Beat
 from xnorforge.hw.ops.base import HwOp
 
 MOST_READERS = 7  # that hls4ml can clone a stream for

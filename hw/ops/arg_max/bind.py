@@ -9,7 +9,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.flows.bind.network import OPS, Bound, Network, NodeProto, Taken, get
 from xnorforge.flows.bind.registry import ending, takes
-from xnorforge.hw.ops._streams import signed_bits, value_range
+from xnorforge.hw.streams import signed_bits, value_range
 
 WIDEST = 48  # bits of a key of adders
 MOST = 1 << 16  # scores of all channels that are put into order

@@ -10,11 +10,11 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width, whole_numbers
 from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops._mvu_cost import logic_rom
-from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import packed, signed_bits, value_range
-from xnorforge.hw.ops._timing import Timing, some_given
 from xnorforge.hw.ops.base import LOADABLE, HwOp, Memories, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.per_channel import PerChannel
+from xnorforge.hw.streams import packed, signed_bits, value_range
+from xnorforge.hw.timing import Timing, some_given
 
 
 class ArgMax(PerChannel):

@@ -8,12 +8,12 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Ints, Record
+from xnorforge.hw.beat import LoadedBeat
 from xnorforge.hw.fabric import memory_of
 from xnorforge.hw.ir.values import Value, choose, sum_of, tables
-from xnorforge.hw.ops._beat import LoadedBeat
-from xnorforge.hw.ops._streams import signed_bits, value_range
 from xnorforge.hw.ops.base import LOADABLE
 from xnorforge.hw.parts import LUTS_PER_BLOCK
+from xnorforge.hw.streams import signed_bits, value_range
 from xnorforge.hw.words import bits_of, different_columns
 
 

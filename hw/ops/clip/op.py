@@ -4,8 +4,8 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import whole_numbers
+from xnorforge.hw.beat import Beat
 from xnorforge.hw.ir.values import Value, beyond, choose
-from xnorforge.hw.ops._beat import Beat
 
 
 class Clip(Beat):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from xnorforge.hw.ops._streams import value_range, wrapped
 from xnorforge.hw.ops.concat.op import Concat
+from xnorforge.hw.streams import value_range, wrapped
 from xnorforge.sim.bits.kernels import place_channels
 from xnorforge.sim.bits.packed import Packed, Step, as_integers, joined_segments
 

@@ -5,10 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from xnorforge.hw.ops._streams import check_divides, packed, wrapped
-from xnorforge.hw.ops._timing import Stop, Timing, Work
 from xnorforge.hw.ops.base import Attributes, HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.streams import check_divides, packed, wrapped
+from xnorforge.hw.timing import Stop, Timing, Work
 
 
 class Concat(HwOp):

@@ -4,10 +4,10 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._grouped import Grouped
-from xnorforge.hw.ops._streams import check_divides
-from xnorforge.hw.ops._timing import Timing, some_given
 from xnorforge.hw.ops.base import Rtl, Tensors
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.streams import check_divides
+from xnorforge.hw.timing import Timing, some_given
 
 
 class Crop(Grouped):

@@ -10,10 +10,10 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
 from xnorforge.hw.ops._compare import comparison_lut
 from xnorforge.hw.ops._mvu import check_matrix
-from xnorforge.hw.ops._streams import value_range
-from xnorforge.hw.ops._timing import Timing, beat_for_beat
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.streams import value_range
+from xnorforge.hw.timing import Timing, beat_for_beat
 from xnorforge.hw.words import unread
 
 from . import adders, text

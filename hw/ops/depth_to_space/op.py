@@ -6,10 +6,10 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Ints
-from xnorforge.hw.ops._streams import check_divides
-from xnorforge.hw.ops._timing import Buffer, Stop, Timing, Work, some_given
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.streams import check_divides
+from xnorforge.hw.timing import Buffer, Stop, Timing, Work, some_given
 
 
 def pixels_of_blocks(x: np.ndarray, block: Ints, size: Ints) -> np.ndarray:

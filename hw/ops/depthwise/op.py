@@ -11,10 +11,10 @@ from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._decode import Decoder, decode_starts, decode_taps
 from xnorforge.hw.ops._mvu import accumulator_starts, memory_words, offset_of_signs
-from xnorforge.hw.ops._streams import check_divides, value_range
-from xnorforge.hw.ops._timing import Timing, some_given
 from xnorforge.hw.ops.base import LOADABLE, HwOp, Memories, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.streams import check_divides, value_range
+from xnorforge.hw.timing import Timing, some_given
 from xnorforge.hw.words import binary, different_columns
 
 MOST_INPUT_BITS = 12

@@ -4,9 +4,9 @@ from typing import ClassVar
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.fabric import block_choice, memory_of
-from xnorforge.hw.ops._timing import SKID, Timing, fifo
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.timing import SKID, Timing, fifo
 
 MEMORIES = {"lut": 1, "block": 2}
 KINDS = ("auto", *MEMORIES)

@@ -1,9 +1,9 @@
 """One stream to several readers."""
 
-from xnorforge.hw.ops._streams import check_divides
-from xnorforge.hw.ops._timing import Stop, Timing, beat_for_beat
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.streams import check_divides
+from xnorforge.hw.timing import Stop, Timing, beat_for_beat
 
 
 class Fork(HwOp):

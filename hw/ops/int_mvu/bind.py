@@ -14,7 +14,7 @@ from xnorforge.flows.bind.nodes import (
     with_threshold,
 )
 from xnorforge.flows.bind.registry import takes
-from xnorforge.hw.ops._streams import value_range
+from xnorforge.hw.streams import value_range
 
 
 @takes("MVAU", rank=30)

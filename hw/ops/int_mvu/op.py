@@ -9,9 +9,9 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.fabric import address_bits, memory_of
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import Mvu
-from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import Attributes, Matrix, Rtl
 from xnorforge.hw.parts import Parts, family_in_use
+from xnorforge.hw.streams import value_range
 
 FACTOR = 25  # bits of the wider factor of a DSP48
 NARROWEST_PRODUCT = 9  # bits from which Yosys takes a DSP48 for a product

@@ -1,8 +1,8 @@
 """The operator as layers of hls4ml."""
 
 from xnorforge.flows.backends.hls4ml.net import Net, Wire, without_window
-from xnorforge.hw.ops._streams import signed_bits
 from xnorforge.hw.ops.base import HwOp
+from xnorforge.hw.streams import signed_bits
 
 
 def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:

@@ -3,11 +3,11 @@
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._per_channel import PerChannel
-from xnorforge.hw.ops._streams import value_range
-from xnorforge.hw.ops._timing import Buffer, Stop, Timing, Work
 from xnorforge.hw.ops.base import Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.per_channel import PerChannel
+from xnorforge.hw.streams import value_range
+from xnorforge.hw.timing import Buffer, Stop, Timing, Work
 
 from . import cost, text
 from .plan import Plan, cuts, plan

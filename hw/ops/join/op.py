@@ -7,12 +7,12 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
 from xnorforge.hw.any_width import whole_numbers
+from xnorforge.hw.beat import CombiningBeat, LoadedBeat
 from xnorforge.hw.fabric import memory_of
 from xnorforge.hw.ir.values import Value, sum_of
-from xnorforge.hw.ops._beat import CombiningBeat, LoadedBeat
-from xnorforge.hw.ops._per_channel import MOST_INSIDE, SAVED
-from xnorforge.hw.ops._streams import signed_bits, value_range
 from xnorforge.hw.ops.base import LOADABLE, Attributes
+from xnorforge.hw.per_channel import MOST_INSIDE, SAVED
+from xnorforge.hw.streams import signed_bits, value_range
 
 
 class Join(LoadedBeat, CombiningBeat):

@@ -8,9 +8,9 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._generated import generated_module
-from xnorforge.hw.ops._timing import Timing, beat_for_beat
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.timing import Timing, beat_for_beat
 
 MOST = 8  # bits that a table reads
 HEAD = """// SPDX-License-Identifier: Apache-2.0

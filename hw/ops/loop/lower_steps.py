@@ -18,7 +18,7 @@ from xnorforge.core.types import Record
 from xnorforge.flows.lower.values import Leaf, Node
 from xnorforge.flows.lower.walk import Lowered
 from xnorforge.hw.any_width import whole_numbers
-from xnorforge.hw.ops._streams import divisors
+from xnorforge.hw.streams import divisors
 
 from .lower_first import first_is_equal
 

@@ -16,10 +16,10 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw import graph
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.ops._decode import Decoder
-from xnorforge.hw.ops._timing import Buffer, Stop, Timing, Work
 from xnorforge.hw.ops.base import DOMAIN, HwOp, Memories, Rtl, Stream, Tensors
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.parts import Parts, cost_of
+from xnorforge.hw.timing import Buffer, Stop, Timing, Work
 
 from .text import written, written_whole
 

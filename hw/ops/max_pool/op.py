@@ -6,9 +6,9 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.ops._pool import Pool
-from xnorforge.hw.ops._streams import packed
 from xnorforge.hw.ops.base import Rtl
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.streams import packed
 
 
 class MaxPool(Pool):

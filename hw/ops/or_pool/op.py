@@ -5,9 +5,9 @@ from functools import reduce
 import numpy as np
 
 from xnorforge.hw.ops._pool import Pool
-from xnorforge.hw.ops._streams import packed
 from xnorforge.hw.ops.base import Rtl
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.streams import packed
 
 
 class OrPool(Pool):

@@ -8,9 +8,9 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._grouped import Grouped
-from xnorforge.hw.ops._timing import Buffer, Stop, Timing, Work
 from xnorforge.hw.ops.base import Memories, Rtl, Tensors
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.timing import Buffer, Stop, Timing, Work
 
 BLOCK = 2048  # bits of the table of addresses from which it lies in block RAM
 

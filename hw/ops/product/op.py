@@ -1,7 +1,7 @@
 """The product of two streams: gates, squeeze and excite, products of bits."""
 
+from xnorforge.hw.beat import CombiningBeat
 from xnorforge.hw.ir.values import Value
-from xnorforge.hw.ops._beat import CombiningBeat
 
 
 class Product(CombiningBeat):

@@ -4,10 +4,10 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import width_of
+from xnorforge.hw.beat import LoadedBeat
 from xnorforge.hw.ir.values import Value, choose, clamp
-from xnorforge.hw.ops._beat import LoadedBeat
-from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import LOADABLE, Stream
+from xnorforge.hw.streams import value_range
 
 SLOPE_BITS = 3  # slopes are multiples of 2**-SLOPE_BITS
 NO_SLOPES, SHIFTS, SUMS = range(3)  # how the module multiplies by the slopes

@@ -5,9 +5,9 @@ from math import prod
 import numpy as np
 
 from xnorforge.hw.ops._pool import Pool
-from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import Rtl
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.streams import value_range
 
 
 class SumPool(Pool):

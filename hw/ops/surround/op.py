@@ -7,10 +7,10 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import as_width
-from xnorforge.hw.ops._streams import check_divides, packed, value_range
-from xnorforge.hw.ops._timing import Stop, Timing, Work
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.streams import check_divides, packed, value_range
+from xnorforge.hw.timing import Stop, Timing, Work
 from xnorforge.hw.words import bits_of, different_columns
 
 

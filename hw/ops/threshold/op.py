@@ -13,11 +13,11 @@ from xnorforge.hw.fabric import address_bits, memory_of
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._decode import Decoder, decode_ahead, decode_step, decode_thresholds
 from xnorforge.hw.ops._mvu import memory_words
-from xnorforge.hw.ops._per_channel import SAVED, PerChannel
-from xnorforge.hw.ops._streams import check_divides, value_range
-from xnorforge.hw.ops._timing import Stop, Timing, beat_for_beat
 from xnorforge.hw.ops.base import LOADABLE, Attributes, Memories, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.per_channel import SAVED, PerChannel
+from xnorforge.hw.streams import check_divides, value_range
+from xnorforge.hw.timing import Stop, Timing, beat_for_beat
 from xnorforge.hw.words import binary, bits_of, different_columns
 
 SHORT = (0, 0, 1, 1, 1, 1, 1, 2, 3, 2, 2)  # LUTs by Yosys of a comparison with a constant of so many bits

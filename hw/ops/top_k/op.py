@@ -8,9 +8,9 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.fabric import address_bits
-from xnorforge.hw.ops._timing import Buffer, Stop, Timing, Work, beat_for_beat
 from xnorforge.hw.ops.base import Attributes, HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.timing import Buffer, Stop, Timing, Work, beat_for_beat
 
 
 class TopK(HwOp):

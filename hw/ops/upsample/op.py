@@ -5,10 +5,10 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._streams import check_divides
-from xnorforge.hw.ops._timing import Buffer, Stop, Timing, Work
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.streams import check_divides
+from xnorforge.hw.timing import Buffer, Stop, Timing, Work
 
 
 def repeated(x: np.ndarray, rows: int, columns: int) -> np.ndarray:

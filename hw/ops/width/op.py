@@ -4,9 +4,9 @@ from math import prod
 from typing import ClassVar
 
 from xnorforge.core.errors import UserError
-from xnorforge.hw.ops._timing import SKID, Buffer, Stop, Timing, Work
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.timing import SKID, Buffer, Stop, Timing, Work
 
 
 class Width(HwOp):

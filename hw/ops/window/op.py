@@ -8,14 +8,14 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.fabric import memory_of
-from xnorforge.hw.ops._streams import check_divides, packed, value_range
-from xnorforge.hw.ops._timing import SKID, Buffer, Stop, Timing, Work, fifo
 from xnorforge.hw.ops.base import Attributes, HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.ops.window.abreast import row_elements
 from xnorforge.hw.ops.window.schedule import Rows, ring
 from xnorforge.hw.ops.window.several import Beats, groups, offered
 from xnorforge.hw.ops.window.whole import Line, Steps, waiting, whole_elements
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.streams import check_divides, packed, value_range
+from xnorforge.hw.timing import SKID, Buffer, Stop, Timing, Work, fifo
 
 
 @dataclass(frozen=True)

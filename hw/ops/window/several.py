@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from xnorforge.hw.ops._streams import divisors
 from xnorforge.hw.ops.window.whole import Steps
+from xnorforge.hw.streams import divisors
 
 GROUPS = 4  # strides in a beat that `fold` looks at: more spare steps of rows without windows alone
 

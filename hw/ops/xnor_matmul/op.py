@@ -6,10 +6,10 @@ import numpy as np
 
 from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _mvu_cost as cost
-from xnorforge.hw.ops._streams import check_divides
-from xnorforge.hw.ops._timing import Buffer, Stop, Timing, Work
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.streams import check_divides
+from xnorforge.hw.timing import Buffer, Stop, Timing, Work
 
 
 class XnorMatmul(HwOp):

@@ -9,10 +9,10 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw import families
 from xnorforge.hw.ops._mvu import Mvu
-from xnorforge.hw.ops._streams import check_divides, divisors
-from xnorforge.hw.ops._timing import Timing, beat_for_beat
 from xnorforge.hw.ops.base import Attributes, HwOp, Matrix, Memories, Rtl, Stream
 from xnorforge.hw.parts import LUTS_PER_BLOCK, Parts, cost_of
+from xnorforge.hw.streams import check_divides, divisors
+from xnorforge.hw.timing import Timing, beat_for_beat
 
 from .constant import Constant
 from .pixels import Pixels

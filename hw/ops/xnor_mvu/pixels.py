@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops import _mvu_cost as cost
-from xnorforge.hw.ops._timing import Buffer, Rounds, Stop, Timing, Work
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.timing import Buffer, Rounds, Stop, Timing, Work
 
 SLACK = 8  # moves of handshakes, see Needed of the module
 

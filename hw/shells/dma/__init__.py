@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xnorforge.core import artifacts
-from xnorforge.hw.ops._loads import recorded_address_bits
+from xnorforge.hw.loads import recorded_address_bits
 from xnorforge.hw.ops.base import Stream
 from xnorforge.hw.ops.fifo.op import Fifo
 from xnorforge.hw.ops.width.op import Width

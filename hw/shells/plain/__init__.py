@@ -12,7 +12,7 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw import graph
 from xnorforge.hw.cycles import CycleModel
-from xnorforge.hw.ops._loads import load_chain
+from xnorforge.hw.loads import load_chain
 from xnorforge.hw.ops.base import HwOp
 
 FRAMES = 32  # of a run, as many as to size FIFOs

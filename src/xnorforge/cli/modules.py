@@ -27,7 +27,7 @@ def import_verb(
     request.file("target", target.partition(":")[0])
     size = shape_of(shape)
     from xnorforge.flows.importing.modules import export_module, load_weights
-    from xnorforge.sw.networks._given import module_of
+    from xnorforge.sw.modules import module_of
 
     module = module_of(target)
     if weights:

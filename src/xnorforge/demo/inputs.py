@@ -18,7 +18,7 @@ from xnorforge.core import extras, plugins
 from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
 from xnorforge.sw.datasets import tracking
-from xnorforge.sw.datasets._records import pixels, size_of
+from xnorforge.sw.records import pixels, size_of
 from xnorforge.sw.tasks.base import Task, task_of
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from PIL import Image
 from xnorforge.core.errors import UserError
 from xnorforge.core.limits import most, whole_number
 from xnorforge.flows.importing.samples import Samples
-from xnorforge.sw.datasets._records import FORMATS
 from xnorforge.sw.datasets.folder import read_folder
+from xnorforge.sw.records import FORMATS
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 MODES = {1: "L", 3: "RGB"}

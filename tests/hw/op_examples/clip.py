@@ -3,7 +3,7 @@
 import numpy as np
 
 from xnorforge.hw.any_width import drawn
-from xnorforge.hw.ops._streams import value_range
+from xnorforge.hw.streams import value_range
 
 
 def examples(cls):

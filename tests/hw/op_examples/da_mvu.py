@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from xnorforge.hw.ops._streams import value_range
+from xnorforge.hw.streams import value_range
 
 
 def examples(cls):

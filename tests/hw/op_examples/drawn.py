@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from xnorforge.hw.ops._streams import value_range
+from xnorforge.hw.streams import value_range
 
 
 def from_points(cls, stem: str, names: Sequence[str], points: Iterable[Sequence[Any]]) -> list:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from xnorforge.core import plugins
-from xnorforge.hw.ops._streams import value_range
 from xnorforge.hw.ops.base import HwOp
+from xnorforge.hw.streams import value_range
 
 from . import da_mvu, depthwise, interact, loop
 from .drawn import seeded

@@ -1,7 +1,7 @@
 """What it computes."""
 
+from xnorforge.hw.beat import Beat
 from xnorforge.hw.ir.values import Value, choose
-from xnorforge.hw.ops._beat import Beat
 
 
 class Absolute(Beat):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from xnorforge.hw.ops._per_channel import PerChannel
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.per_channel import PerChannel
 
 
 class Maximum(PerChannel):

@@ -1,7 +1,7 @@
 """The AXI4-Lite port of xf_top for a network with weights that are replaced at run time."""
 
 from xnorforge.core.types import Record
-from xnorforge.hw.ops._loads import IDENTITY, REGISTERS, LoadChain, loaded_memories
+from xnorforge.hw.loads import IDENTITY, REGISTERS, LoadChain, loaded_memories
 from xnorforge.hw.ops.base import HwOp, Stream
 
 CHANNELS = {  # port: (direction, bits; None: of an address)

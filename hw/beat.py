@@ -10,10 +10,10 @@ from xnorforge.hw.ir.leaves import leaves
 from xnorforge.hw.ir.meaning import computed
 from xnorforge.hw.ir.values import Value, stream_element, table, tables
 from xnorforge.hw.ir.verilog import Design, Module, Port, module_text
-from xnorforge.hw.ops._per_channel import MOST_INSIDE, PerChannel
-from xnorforge.hw.ops._timing import Stop, Timing, Work
 from xnorforge.hw.ops.base import HwOp, Memories, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
+from xnorforge.hw.per_channel import MOST_INSIDE, PerChannel
+from xnorforge.hw.timing import Stop, Timing, Work
 
 
 class Beat(PerChannel):

@@ -7,9 +7,9 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.any_width import whole_numbers
-from xnorforge.hw.ops._streams import check_divides
 from xnorforge.hw.ops.base import HwOp, Stream
 from xnorforge.hw.parts import LUTS_PER_BLOCK
+from xnorforge.hw.streams import check_divides
 
 # LUTs of tables that a block RAM has to save.
 SAVED = {"auto": LUTS_PER_BLOCK, "block": 50}
