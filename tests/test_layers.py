@@ -113,7 +113,7 @@ def test_nothing_in_core_reaches_the_interface_or_another_part():
 
 
 def test_a_change_selects_what_can_see_it():
-    labels = imports.choose({"src/xnorforge/plot/labels.py"})
+    labels = imports.choose({"src/xnorforge/plot/figures.py"})
     assert any(test.startswith("tests/test_plot.py::") for test in labels.whole) and not labels.partly
     assert imports.choose({"tests/sw/test_bonn.py"}).arguments() == ["tests/sw/test_bonn.py"]
     top_k = imports.choose({"hw/ops/top_k/xf_top_k.sv"})

@@ -12,10 +12,10 @@ from markupsafe import Markup
 from xnorforge.core.errors import one_line, several
 from xnorforge.core.types import Record
 from xnorforge.flows.report import device, layers, links, reference, sections
-from xnorforge.plot import chart, curves, svg
+from xnorforge.plot import curves, svg
 
 OWN = files("xnorforge.flows.report")
-CHARTS = {"chart": chart, "curves": curves, "svg": svg}
+CHARTS = {"curves": curves, "svg": svg}
 
 
 def percent(fraction: float | None, digits: int = 1) -> str:

@@ -54,7 +54,7 @@ def test_every_layer_has_a_line_also_where_a_legend_cannot_name_all(run):
     lines = [",".join([f"{epoch},train,1,0.5", *["0.1"] * 30]) for epoch in (1, 2)]
     (run / "curve.csv").write_text("\n".join([head, *lines, ""]))
     text = drawn(run)
-    assert len(re.findall(r'<polyline [^>]*class="line q', text)) >= 30
+    assert len(re.findall(r'id="flipped [0-9]+.dot"', text)) == 30
     assert ">30 layers: 0.dot</text>" in text and ">29.dot</text>" in text
 
 

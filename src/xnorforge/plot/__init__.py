@@ -1,11 +1,9 @@
-"""Charts as plain SVG: axes, points, lines, labels; the same bytes for the same numbers.
+"""Charts as SVG: the same bytes for the same numbers.
 
-    axes.py    ranges with round ticks, linear or logarithmic
-    labels.py  places for labels that do not cover each other
-    svg.py     shapes, text, and the picture around them: inside a page, or a file of its own
-    chart.py   one chart, and several of them in one picture
-    curves.py  the curve of a training
+    figures.py  a figure of matplotlib as SVG in the project's colours
+    svg.py      the picture around it: inside a page, or a file of its own
+    curves.py   the curve of a training
 
-Colours are classes of style.css, which every page and every file holds, so that a chart follows the reader's
+Colours are those of style.css, which every page and every file holds, so that a chart follows the reader's
 light or dark scheme.
 """

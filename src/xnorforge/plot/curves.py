@@ -4,12 +4,11 @@ from itertools import groupby
 from math import isfinite
 
 from xnorforge.core.types import Record
-from xnorforge.plot.chart import Chart, Line, Span, compose, per_cent
-from xnorforge.plot.svg import wide
+from xnorforge.plot.figures import as_svg, drawing
+from xnorforge.plot.svg import colours
 
 FLIPPED = "flipped "  # begins the names of the columns of layers
-NAMED = 8  # with more layers than this, the legend names the first, the middle and the last
-RAMP = 5  # colours
+FEW = 6  # with more layers than this, the legend names the first, the middle and the last
 
 
 def curves(rows: list[Record], heading: str = "", width: float = 640, height: float = 170) -> str:
@@ -17,53 +16,49 @@ def curves(rows: list[Record], heading: str = "", width: float = 640, height: fl
 
     Args:
         rows: one per epoch: `epoch`, `phase`, `loss`, `held_out_accuracy`, and `flipped <layer>` of layers.
+        height: of a panel, pixels.
     """
-    spans, x = _spans(rows), [row["epoch"] for row in rows]
-    ends = (x[0] - 0.5, x[-1] + 0.5) if spans else (x[0], x[-1])
-
-    def panel(title: str, columns: dict[str, str], **more) -> Chart:
-        lines = [
-            Line([(row["epoch"], row[name]) for row in rows if isfinite(row[name])], f"line {css}", name=name)
-            for name, css in columns.items()
-        ]
-        lines = [line for line in lines if line.at]
-        return Chart(y_title=title, tight=True, width=width, height=height, lines=lines, x_more=ends, **more)
-
     layers = [key for key in rows[0] if key.startswith(FLIPPED)]
-    charts = [
-        panel("loss", {"loss": "s1"}, y_more=(0,)),
-        panel("held-out accuracy", {"held_out_accuracy": "s0"}, y_text=per_cent),
-    ]
-    if layers:
-        colours = {name: f"q{RAMP * place // len(layers)}" for place, name in enumerate(layers)}
-        flipped = panel("weight signs flipped", colours, y_more=(0,), y_text=per_cent)
-        flipped.legend = _legend(colours, width)
-        charts.append(flipped)
-    charts = [chart for chart in charts if chart.lines]
-    for place, chart in enumerate(charts):
-        chart.spans = [Span(one.low, one.high, "" if place else one.name, one.shaded) for one in spans]
-        chart.right += 30 * chart.slanted
-        chart.height += chart.above() - 24  # panels equally high, whatever is above them
-    charts[-1].x_title = "epoch"
-    charts[-1].height += 16
-    return compose(charts, "training curve", heading)
-
-
-def _legend(colours: dict[str, str], width: float) -> list[tuple[str, str, str]]:
-    names = list(colours)
-    few = len(names) <= NAMED and sum(wide(name, 10) + 28 for name in names) < width
-    shown = names if few else [names[0], names[len(names) // 2], names[-1]]
-    texts = {name: name.removeprefix(FLIPPED) for name in shown}
-    texts[shown[0]] = texts[shown[0]] if few else f"{len(names)} layers: {texts[shown[0]]}"
-    return [(text, colours[name], "line") for name, text in texts.items()]
-
-
-def _spans(rows: list[Record]) -> list[Span]:
-    """The phases, every second one shaded; a training of one phase has no marks."""
+    panels = {"loss": ["loss"], "held-out accuracy": ["held_out_accuracy"], "weight signs flipped": layers}
+    finite = {name for row in rows for name in row if name != "phase" and isfinite(row[name])}
+    panels = {title: names for title, names in panels.items() if finite & {*names}}
     phases = [(name, list(part)) for name, part in groupby(rows, key=lambda row: row["phase"])]
-    if len(phases) == 1:
-        return []
-    return [
-        Span(part[0]["epoch"] - 0.5, part[-1]["epoch"] + 0.5, name, bool(place % 2))
-        for place, (name, part) in enumerate(phases)
-    ]
+    with drawing(width, height * len(panels), len(panels), heading=heading, sharex=True) as (figure, axes):
+        from matplotlib.ticker import MaxNLocator
+
+        for at, (axis, (title, names)) in enumerate(zip(axes, panels.items())):
+            for place, name in enumerate(names):
+                colour = colours()["s1" if title == "loss" else "s0"]
+                shown = [(row["epoch"], row[name]) for row in rows if isfinite(row[name])]
+                axis.plot(
+                    *zip(*shown),
+                    color=colour,
+                    alpha=1 - 0.8 * place / len(names),
+                    gid=name,
+                    marker="." if len(shown) == 1 else "",
+                )
+            axis.set_title(title)
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+            axis.set_xlim(rows[0]["epoch"] - 0.5, rows[-1]["epoch"] + 0.5)
+            if title != "held-out accuracy":
+                axis.set_ylim(bottom=0)
+            if title != "loss":
+                axis.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.10g} %")
+            for place, (name, part) in enumerate(phases if len(phases) > 1 else ()):
+                low, high = part[0]["epoch"] - 0.5, part[-1]["epoch"] + 0.5
+                axis.axvspan(low, high, color=colours()["shade"] if place % 2 else "none", zorder=0)
+                if not at:
+                    turn, colour = 90 if len(phases) > FEW else 0, colours()["soft"]
+                    words = {"rotation": turn, "ha": "center", "va": "top", "color": colour, "clip_on": True}
+                    axis.text((low + high) / 2, 0.97, name, transform=axis.get_xaxis_transform(), **words)
+        if len(axes[-1].lines) == len(layers):
+            lines = (
+                axes[-1].lines
+                if len(layers) <= FEW
+                else [axes[-1].lines[at] for at in (0, len(layers) // 2, -1)]
+            )
+            words = [str(line.get_gid()).removeprefix(FLIPPED) for line in lines]
+            words[0] = words[0] if len(layers) <= FEW else f"{len(layers)} layers: {words[0]}"
+            axes[-1].legend(lines, words, loc="lower right", bbox_to_anchor=(1, 1), ncols=FEW, borderpad=0)
+        axes[-1].set_xlabel("epoch", loc="right")
+        return as_svg(figure, "training curve")

@@ -9,8 +9,8 @@ from xnorforge.core import accuracy
 from xnorforge.core.artifacts import whole, write_csv
 from xnorforge.core.types import Record
 from xnorforge.pipeline.request import assignment
-from xnorforge.plot.chart import Chart, Line, Point, compose
-from xnorforge.plot.svg import write_svg
+from xnorforge.plot.figures import as_svg, drawing
+from xnorforge.plot.svg import colours, write_svg
 from xnorforge.studies.paired import LEVEL, paired_difference
 
 TRAINING = ("recipe", "init")
@@ -284,34 +284,29 @@ def plot(asked: Request, results: list[Result], jobs: int = 1) -> None:
     """
     sets, groups = _sets(results), _by_variant(results)
     figure = accuracy.main(results[0].sets[-1])[0]
-    charts = [
-        Chart(f"{stage}: {images}", y_title=f"{figure} in %", names=list(groups), height=330)
-        for stage, images in sets
-    ]
-    for key, chart in zip(sets, charts, strict=True):
-        chart.width = max(300, 70 + 60 * len(groups))
-        for place, (variant, runs) in enumerate(groups.items()):
-            values = _values(runs, key)
-            mean = statistics.mean(values.values())
-            spread = statistics.stdev(values.values()) if len(values) > 1 else 0.0
-            chart.lines.append(Line([(place - 0.3, mean), (place + 0.3, mean)], "axis"))
-            about = f"{variant}: {accuracy.spread([*values.values()])}"
-            low, high = (mean - spread, mean + spread) if spread else (None, None)
-            chart.points.append(Point(place, mean, size=0.5, hint=about, low=low, high=high))
-            chart.points.append(Point(place + 0.3, mean, size=0, label=f"{mean:.1f}"))
-            # Seeds are drawn next to each other in their order, so that equal accuracies stay visible.
-            for seed, value in values.items():
-                x = place + 0.12 * (asked.seeds.index(seed) - (len(asked.seeds) - 1) / 2)
-                chart.points.append(Point(x, value, "s0", hint=f"{variant}, seed {seed}: {value:.2f} %"))
-    for chart in charts:  # one scale for all
-        chart.y_more = [value for other in charts for value in other.heights()]
     seeds = " ".join(map(str, asked.seeds))
     caption = (
         f"Epochs {asked.epochs}, seeds {seeds}. A dot per seed; bar: mean; error bar: sample standard "
         f"deviation.\n{asked.command(jobs)}"
     )
-    about = f"{asked.net}: {figure} by method"
-    write_svg(asked.folder / "compare.svg", compose(charts, about, about, caption, len(charts)))
+    about, width = f"{asked.net}: {figure} by method", max(300, 70 + 60 * len(groups)) * len(sets)
+    with drawing(width, 330, 1, len(sets), about, caption, sharey=True) as (picture, axes):
+        for (stage, images), axis in zip(sets, axes, strict=True):
+            axis.set_title(f"{stage}: {images}", wrap=True)
+            axis.set_xticks(range(len(groups)), list(groups), rotation=35, ha="right")
+            for place, runs in enumerate(groups.values()):
+                values = _values(runs, (stage, images))
+                mean = statistics.mean(values.values())
+                spread = statistics.stdev(values.values()) if len(values) > 1 else 0.0
+                axis.plot((place - 0.3, place + 0.3), (mean, mean), color=colours()["ink"])
+                axis.errorbar(place, mean, spread or None, color=colours()["mark"], capsize=4)
+                axis.annotate(f"{mean:.1f}", (place + 0.3, mean), (2, 2), textcoords="offset points")
+                # Seeds are drawn next to each other in their order, so that equal accuracies stay visible.
+                for seed, value in values.items():
+                    x = place + 0.12 * (asked.seeds.index(seed) - (len(asked.seeds) - 1) / 2)
+                    axis.plot(x, value, "o", color=colours()["s0"], gid=f"{runs[0].variant}, seed {seed}")
+        axes[0].set_ylabel(f"{figure} in %")
+        write_svg(asked.folder / "compare.svg", as_svg(picture, about))
 
 
 def _by_variant(results: list[Result]) -> dict[str, list[Result]]:

@@ -5,15 +5,18 @@
 Equal records give equal bytes.
 """
 
+from collections.abc import Sequence
+
 from xnorforge.core import accuracy
 from xnorforge.core.artifacts import write_csv
 from xnorforge.hw import boards
-from xnorforge.plot.chart import Chart, Limit, Line, Point, compose, front
-from xnorforge.plot.svg import write_svg
+from xnorforge.plot.figures import as_svg, drawing
+from xnorforge.plot.svg import colours, write_svg
 from xnorforge.studies.compare_figures import Request
 from xnorforge.studies.costs import Cost
 
 LARGEST = 8  # radius of the fastest variant's marker, pixels
+FAR = 3  # a part that has this many times what is shown is named at the edge instead of drawn
 
 
 def write_costs(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
@@ -93,30 +96,6 @@ def plot_costs(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
     built = [cost for cost in costs if cost.figures]
     most = max(cost.figures["fps"] for cost in built)
     figure, row, board = accuracy.main(built[0].accuracy)[0], built[0].accuracy, boards.load(asked.built_for)
-    points = [
-        Point(
-            cost.figures["lut"],
-            cost.mean,
-            size=LARGEST * (cost.figures["fps"] / most) ** 0.5,
-            label=str(cost.variant),
-            hint=f"{cost.variant}: {accuracy.spread([*cost.seeds.values()])} %, {cost.figures['lut']:,} LUT, "
-            f"{cost.figures['fps']:,.0f} frames/s",
-            low=cost.mean - cost.spread if cost.spread else None,
-            high=cost.mean + cost.spread if cost.spread else None,
-        )
-        for cost in built
-    ]
-    has = board.capacity["lut"]
-    chart = Chart(
-        x_title=f"LUT ({built[0].figures['resources_stage']})",
-        y_title=f"{figure} in %, {row['set']}",
-        width=680,
-        height=400,
-        points=points,
-        limits=[Limit(has, f"the part: {has:,} LUT")],
-    )
-    best = front([(point.x, point.y) for point in points])
-    chart.lines.append(Line([*best, (chart.axes()[0].high, best[-1][1])], "line s7", step=True))
     caption = (
         "Line: the best accuracy within a number of LUT. Area of a marker: frames/s, "
         f"{most:,.0f} for the largest, at {board.clock_mhz:g} MHz ({board.clock_kind})."
@@ -124,6 +103,28 @@ def plot_costs(asked: Request, costs: list[Cost], jobs: int = 1) -> None:
     if any(cost.spread for cost in built):
         caption += " Error bars: sample standard deviation over the seeds."
     heading = f"{asked.net} on {board.title}, {board.part}; epochs {asked.epochs}, {_over(built)}"
-    about = f"{figure} over LUT of {asked.net}"
-    drawn = compose([chart], about, heading, f"{caption}\n{asked.command(jobs)}")
-    write_svg(asked.folder / "pareto.svg", drawn)
+    with drawing(680, 400, heading=heading, caption=f"{caption}\n{asked.command(jobs)}") as (picture, [axis]):
+        for place, cost in enumerate(built):
+            size, colour = LARGEST * (cost.figures["fps"] / most) ** 0.5, colours()[f"s{place % 7}"]
+            axis.errorbar(cost.figures["lut"], cost.mean, cost.spread, fmt="o", ms=2 * size, color=colour,
+                          capsize=4, ecolor=colours()["mark"], label=str(cost.variant))  # fmt: skip
+        best = front([(cost.figures["lut"], cost.mean) for cost in built])
+        has, right = board.capacity["lut"], axis.get_xlim()[1]
+        if near := has <= FAR * right:
+            axis.axvline(has, color=colours()["wrong"], ls="--")
+        axis.text(1, 0.02, f"the part: {has:,} LUT" + " →" * (not near), transform=axis.transAxes, ha="right")
+        axis.step(*zip(*best, (max(right, has * near), best[-1][1])), where="post", color=colours()["s7"])
+        axis.xaxis.set_major_formatter("{x:,.10g}")
+        axis.set_xlabel(f"LUT ({built[0].figures['resources_stage']})", loc="right")
+        axis.set_ylabel(f"{figure} in %, {row['set']}", wrap=True)
+        axis.legend()
+        write_svg(asked.folder / "pareto.svg", as_svg(picture, f"{figure} over LUT of {asked.net}"))
+
+
+def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The (cost, benefit) that no other reaches at the same cost or less, by cost; of equal points one."""
+    best: list[tuple[float, float]] = []
+    for cost, benefit in sorted(set(points), key=lambda point: (point[0], -point[1])):
+        if not best or benefit > best[-1][1]:
+            best.append((cost, benefit))
+    return best
