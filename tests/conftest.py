@@ -25,12 +25,13 @@ from .seconds import (  # noqa: F401
     pytest_testnodedown,
     recorded,
 )
-from .surroundings import apart, nothing_is_left, usual_environment  # noqa: F401
+from .surroundings import TODAY, apart, nothing_is_left, usual_environment  # noqa: F401
 
 verilate.LEVEL = "-O0"  # models of tests run for less time than their compiler
 usual_environment()
 gc.set_threshold(200_000, 50, 100)  # tests and torch are millions of objects that stay
 
+NIGHTS = 30  # in which each parameter of a full test has its turn
 PROGRESS = ("export    ", "lower     ", "fold      ", "generate  ", "demo      ")
 
 
@@ -42,8 +43,24 @@ def runs_quickly(name: str, which: tuple[str, ...]) -> bool:
     )
 
 
+def of_the_night(items: list, night: int) -> list:
+    """Those of `make test`; of each full test a thirtieth of its parameters, at least one, in turn; and what
+    is drawn anew each day.
+    """
+    groups: dict[str, list] = {}
+    for item in items:
+        if item.get_closest_marker("full") and hasattr(item, "callspec") and item.callspec.id != "today":
+            groups.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    left = set[int]()
+    for some in groups.values():
+        share = -(-len(some) // NIGHTS)
+        mine = {(night * share + at) % len(some) for at in range(share)}
+        left |= {id(item) for at, item in enumerate(some) if at not in mine}
+    return [item for item in items if id(item) not in left]
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest chooses by markers
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """`quick` at a test says which of its parameters `make test` runs: those whose ids match a pattern,
     and none of those behind a `!`. The others are `full`.
     Modules that take long start first, so that no worker ends alone.
@@ -54,6 +71,7 @@ def pytest_collection_modifyitems(items):
         mark = item.get_closest_marker("quick")
         if mark and not runs_quickly(item.callspec.id, mark.args):
             item.add_marker("full")
+    items[:] = of_the_night(items, TODAY) if config.getoption("night") else items
     items.sort(key=lambda item: -taken.get(item.nodeid.split("::")[0], 0))
     gc.freeze()  # what is there now is not looked through again
 

@@ -4,12 +4,14 @@ import os
 import re
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 import xnorforge
 
+from .conftest import of_the_night
 from .documents import ROOT, checkout, ran
 
 VERSION = xnorforge.__version__
@@ -145,3 +147,16 @@ def test_the_difference_of_two_builds_is_written_as_a_comment(tmp_path):
     comment = (tmp_path / "diff.md").read_text()
     assert comment.startswith("<!-- xnorforge diff mnist-tfc pynq-z2 -->\n") and "PASS" in comment
     assert (tmp_path / "summary.md").read_text() == comment
+
+
+@pytest.mark.parametrize("many", [1, 5, 30, 70])
+def test_in_thirty_nights_every_parameter_of_a_full_test_has_its_turn(many):
+    def item(name, mark):
+        node = SimpleNamespace(nodeid=f"test_a[{name}]", callspec=SimpleNamespace(id=name))
+        node.get_closest_marker = lambda asked: asked == mark or None
+        return node
+
+    items = [*(item(str(k), "full") for k in range(many)), item("quick", ""), item("today", "full")]
+    nights = [[one.callspec.id for one in of_the_night(items, night)] for night in range(7, 37)]
+    assert all(one[-2:] == ["quick", "today"] and len(one) == 2 + -(-many // 30) for one in nights)
+    assert {name for one in nights for name in one} == {one.callspec.id for one in items}

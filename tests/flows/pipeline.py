@@ -2,14 +2,13 @@
 execution.
 """
 
-import os
 from collections import Counter
-from datetime import date
 
 import numpy as np
 import onnx
 import pytest
 from graphs import lowered, qonnx_scores_of
+from surroundings import TODAY
 
 from xnorforge.core.artifacts import read_json
 from xnorforge.core.errors import UserError
@@ -173,10 +172,6 @@ def with_adders(bound):
     except UserError:
         return bound
     return bound.by(op) if op else bound
-
-
-# A new one every day; $XNORFORGE_SEED brings that of a failed night back.
-TODAY = int(os.environ.get("XNORFORGE_SEED") or date.today().toordinal())
 
 
 def seeds(quick: int, every: int) -> list:

@@ -38,7 +38,6 @@ def test_phases_layers_and_the_run_are_named(run):
         "2.dot",
         "loss",
         "held-out accuracy",
-        "epoch",
     ):
         assert f">{words}</text>" in text, words
 
