@@ -30,15 +30,8 @@ def drawn(run) -> str:
 
 def test_phases_layers_and_the_run_are_named(run):
     text = drawn(run)
-    for words in (
-        "mnist-tfc, rbcn, seed 4",
-        "guide",
-        "rectify",
-        "0.dot",
-        "2.dot",
-        "loss",
-        "held-out accuracy",
-    ):
+    layers = "0.dot", "2.dot", "loss", "held-out accuracy"
+    for words in ("mnist-tfc, rbcn, seed 4", "guide", "rectify", "epoch", *layers):
         assert f">{words}</text>" in text, words
 
 
