@@ -9,7 +9,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.pipeline.request import Request, known, names
 
 
-def explain_verb(layer: str, asked: Request, as_json: bool) -> None:
+def explain_verb(layer: str, asked: Request, rtl: bool, as_json: bool) -> None:
     """Explain the operator LAYER, such as conv1, of an accelerator that has been built."""
     if layer in known("net") or "/" in layer or layer.endswith(".onnx"):
         what = "LAYER" if asked.net in known("net") else asked.net
@@ -18,9 +18,9 @@ def explain_verb(layer: str, asked: Request, as_json: bool) -> None:
             f"{layer}`."
         )
     names(asked)
-    from xnorforge.studies.explain import explain as lines_of
+    from xnorforge.studies import explain
 
-    lines = lines_of(asked.acc, layer)
+    lines = (explain.modules_of if rtl else explain.explain)(asked.acc, layer)
     if as_json:
         print_object("explain", {"lines": lines})
     else:

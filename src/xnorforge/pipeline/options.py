@@ -444,6 +444,7 @@ VERBS = (
     Verb(
         "explain", "Build", "One operator in five lines: folding, what limits it, cost, next step.", builds=True,
         arguments=(Argument("layer", "Name of an operator, such as conv1.", True), WHAT), module="inquire",
+        options=(Option("rtl", "Print its SystemVerilog instead.", False, kind="flag"),),
         leaves=tuple(one.key for one in OPTIONS if one.name not in OF_FOLDERS),
     ),
     Verb(

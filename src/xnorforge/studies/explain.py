@@ -25,10 +25,8 @@ def explain(acc: Path, layer: str) -> list[str]:
         raise UserError(
             f"explain: {acc} has no report with counted cells; run `make build` with BACKEND=rtl first."
         ) from error
-    ops = {op.name: op for op in graph.operators(acc / "folded.onnx")}
-    if layer not in ops:
-        raise unknown("LAYER", layer, ops)
-    op, bound = ops[layer], max(one.cycles() for one in ops.values())
+    op, ops = _operators(acc, layer)
+    bound = max(one.cycles() for one in ops.values())
     row = next(row for row in counted if row["name"] == layer)
     return [
         _what(op),
@@ -37,6 +35,30 @@ def explain(acc: Path, layer: str) -> list[str]:
         f"cost      {_cost(row, total)}",
         f"next      {_next(op, list(ops.values()), total, report['clock_mhz']['value'])}",
     ]
+
+
+def modules_of(acc: Path, layer: str) -> list[str]:
+    """The SystemVerilog of the operator `layer`, line by line: its instance, and the module that it names.
+
+    Raises:
+        UserError: no such operator, or no RTL.
+    """
+    op, _ = _operators(acc, layer)
+    wrapper = next((acc / "rtl").glob(f"layer_[0-9]*_{layer}.sv"), None)
+    if wrapper is None:
+        raise UserError(f"explain: {acc} has no RTL of '{layer}'; run `make generate` first.")
+    files = [wrapper, acc / "rtl" / f"{op.rtl()[0]}.sv"]
+    return [line for path in files if path.exists() for line in [*path.read_text().splitlines(), ""]]
+
+
+def _operators(acc: Path, layer: str) -> tuple[HwOp, dict[str, HwOp]]:
+    """An operator of an accelerator, and all by name."""
+    if not (acc / "folded.onnx").exists():
+        raise UserError(f"explain: {acc} has no folded network; run `make build` first.")
+    ops = {op.name: op for op in graph.operators(acc / "folded.onnx")}
+    if layer not in ops:
+        raise unknown("LAYER", layer, ops)
+    return ops[layer], ops
 
 
 def _what(op: HwOp) -> str:
