@@ -4,9 +4,11 @@ import gc
 import json
 import shutil
 import sys
+from collections import Counter
 from contextlib import nullcontext
 from fnmatch import fnmatchcase
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -31,7 +33,7 @@ verilate.LEVEL = "-O0"  # models of tests run for less time than their compiler
 usual_environment()
 gc.set_threshold(200_000, 50, 100)  # tests and torch are millions of objects that stay
 
-NIGHTS = 30  # in which each parameter of a full test has its turn
+NIGHTS = 30  # in which each full test has its turn
 PROGRESS = ("export    ", "lower     ", "fold      ", "generate  ", "demo      ")
 
 
@@ -44,19 +46,16 @@ def runs_quickly(name: str, which: tuple[str, ...]) -> bool:
 
 
 def of_the_night(items: list, night: int) -> list:
-    """Those of `make test`; of each full test a thirtieth of its parameters, at least one, in turn; and what
-    is drawn anew each day.
-    """
-    groups: dict[str, list] = {}
+    """Those of `make test`, a thirtieth of the full ones, in turn, and what is drawn anew each day."""
+    found, seen = [], Counter[str]()
     for item in items:
-        if item.get_closest_marker("full") and hasattr(item, "callspec") and item.callspec.id != "today":
-            groups.setdefault(item.nodeid.partition("[")[0], []).append(item)
-    left = set[int]()
-    for some in groups.values():
-        share = -(-len(some) // NIGHTS)
-        mine = {(night * share + at) % len(some) for at in range(share)}
-        left |= {id(item) for at, item in enumerate(some) if at not in mine}
-    return [item for item in items if id(item) not in left]
+        if item.get_closest_marker("full") and getattr(getattr(item, "callspec", None), "id", "") != "today":
+            name = item.nodeid.partition("[")[0]
+            seen[name] += 1
+            if (seen[name] + crc32(name.encode()) - night) % NIGHTS:
+                continue
+        found.append(item)
+    return found
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest chooses by markers
