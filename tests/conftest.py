@@ -33,7 +33,7 @@ verilate.LEVEL = "-O0"  # models of tests run for less time than their compiler
 usual_environment()
 gc.set_threshold(200_000, 50, 100)  # tests and torch are millions of objects that stay
 
-NIGHTS = 30  # in which each full test has its turn
+NIGHTS = 14  # in which each full test has its turn
 PROGRESS = ("export    ", "lower     ", "fold      ", "generate  ", "demo      ")
 
 
@@ -46,7 +46,7 @@ def runs_quickly(name: str, which: tuple[str, ...]) -> bool:
 
 
 def of_the_night(items: list, night: int) -> list:
-    """Those of `make test`, a thirtieth of the full ones, in turn, and what is drawn anew each day."""
+    """Those of `make test`, a fourteenth of the full ones, in turn, and what is drawn anew each day."""
     found, seen = [], Counter[str]()
     for item in items:
         if item.get_closest_marker("full") and getattr(getattr(item, "callspec", None), "id", "") != "today":

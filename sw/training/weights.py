@@ -76,7 +76,8 @@ def unpack(network: nn.Module, tensors: dict[str, np.ndarray], where: str) -> nn
     Raises:
         UserError: a tensor is missing, unexpected, of another size than the network's, or not packed.
     """
-    own, learned = network.state_dict(), dict(network.named_parameters())
+    learned = dict(network.named_parameters())
+    own = learned | network.state_dict()  # which lacks a scale that is still to be found
     for name, tensor in tensors.items():
         kinds = (*SMALL, str(own[name].dtype).removeprefix("torch.")) if name in own else ["uint8"]
         if tensor.dtype not in kinds or (name in learned and not np.isfinite(tensor).all()):
