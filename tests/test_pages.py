@@ -88,7 +88,7 @@ def parse_make(words: list[str]) -> None:
     verbs = {verb.name for verb in options.VERBS}
     assert set(targets) <= verbs | TARGETS, f"no target {set(targets) - verbs - TARGETS}"
     for variable, _, value in (word.partition("=") for word in words if "=" in word):
-        if variable in ("PYTHON", "CHANGED") or variable.startswith("XNORFORGE_"):
+        if variable in ("PYTHON", "CHANGED", "EVERY") or variable.startswith("XNORFORGE_"):
             continue
         assert variable in variables, f"no variable {variable}"
         if isinstance(found := variables[variable], options.Option):

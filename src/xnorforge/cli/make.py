@@ -17,7 +17,7 @@ from xnorforge.pipeline import options, request
 from xnorforge.pipeline.options import Argument, Option, Verb
 
 # Read by make and by tools.
-OTHERS = ("CXX", "PYTHON", "VENV", "MAKEFLAGS", "SHELL", "GIVEN", "CHANGED", "RECORD")
+OTHERS = ("CXX", "PYTHON", "VENV", "MAKEFLAGS", "SHELL", "GIVEN", "CHANGED", "RECORD", "EVERY")
 TARGETS = {
     "clean": "remove what builds left in out/; trained weights, the history and the cache stay",
     "clean_STAGE": "remove the output of a stage and of all later stages",
