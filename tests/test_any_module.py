@@ -58,8 +58,7 @@ def gradients(module, method: str, images, labels) -> dict[str, torch.Tensor]:
 
 
 def trained_and_built(module, method: str, folder, monkeypatch) -> nn.Module:
-    """Train, kill, resume and build a module; everything must be the same to the last bit. Return the trained
-    module."""
+    """Train, kill, resume and build a module, all the same to the last bit; return the trained one."""
     images, labels = pictures(module.shape)
     for name, gradient in gradients(module, method, images, labels).items():
         assert gradient is not None and gradient.isfinite().all() and gradient.any(), name
@@ -107,9 +106,10 @@ def trained_and_built(module, method: str, folder, monkeypatch) -> nn.Module:
     export_module(trained, module.shape, file)
     import_model(file, images[:20], labels[:20], folder / "build", scale_of(module))
     scores = np.load(folder / "build/golden.npz")["scores"]
-    np.testing.assert_allclose(
-        scores.reshape(20, -1), found[:20].reshape(20, -1), atol=1e-4 * np.abs(found).max()
-    )
+    norms = [one for one in trained.modules() if isinstance(one, nn.modules.batchnorm._BatchNorm)]
+    gains = [float((one.weight.detach().abs() / (one.running_var + one.eps).sqrt()).max()) for one in norms]
+    off = 1e-4 * np.abs(found).max() + 2**-20 * max(gains, default=0)  # what float32 leaves of sums up to 16
+    np.testing.assert_allclose(scores.reshape(20, -1), found[:20].reshape(20, -1), atol=off)
     record = lower(folder / "build/model.onnx", folder / "build/golden.npz", folder / "build")
     assert record["checks"] and not any(check["mismatches"] for check in record["checks"])
     return trained
