@@ -46,7 +46,7 @@ def runs_quickly(name: str, which: tuple[str, ...]) -> bool:
 
 
 def of_the_night(items: list, night: int) -> list:
-    """Those of `make test`, a fourteenth of the full ones, in turn, and what is drawn anew each day."""
+    """Select the quick tests, today's random networks, and the full tests whose turn it is."""
     found, seen = [], Counter[str]()
     for item in items:
         if item.get_closest_marker("full") and getattr(getattr(item, "callspec", None), "id", "") != "today":

@@ -25,7 +25,7 @@ def recorded() -> dict[str, float]:
 
 
 def pytest_addoption(parser):
-    parser.addoption("--night", action="store_true", help="of full tests with parameters some, in turn")
+    parser.addoption("--night", action="store_true", help="select the full tests whose turn it is today")
     parser.addoption("--record", action="store_true", help=f"write the seconds of this run to {FILE.name}")
 
 

@@ -106,9 +106,10 @@ def trained_and_built(module, method: str, folder, monkeypatch) -> nn.Module:
     export_module(trained, module.shape, file)
     import_model(file, images[:20], labels[:20], folder / "build", scale_of(module))
     scores = np.load(folder / "build/golden.npz")["scores"]
-    norms = [one for one in trained.modules() if isinstance(one, nn.modules.batchnorm._BatchNorm)]
-    gains = [float((one.weight.detach().abs() / (one.running_var + one.eps).sqrt()).max()) for one in norms]
-    off = 1e-4 * np.abs(found).max() + 2**-20 * max(gains, default=0)  # what float32 leaves of sums up to 16
+    off = 1e-4 * np.abs(found).max()
+    last = [*trained.modules()][-1]
+    if isinstance(last, nn.BatchNorm1d):  # it magnifies what float32 leaves of sums up to 16
+        off += 2**-20 * float((last.weight.detach().abs() / (last.running_var + last.eps).sqrt()).max())
     np.testing.assert_allclose(scores.reshape(20, -1), found[:20].reshape(20, -1), atol=off)
     record = lower(folder / "build/model.onnx", folder / "build/golden.npz", folder / "build")
     assert record["checks"] and not any(check["mismatches"] for check in record["checks"])

@@ -107,7 +107,7 @@ def test_the_recorded_row_of_this_network_is_what_its_build_takes(built):
     *said, _ = make(built[0], "explain", "LAYER=dense0", target=False)[2].splitlines()
     assert "\n".join(said) in (ROOT / "docs/guide/speed-and-area.md").read_text()
     text = make(built[0], "explain", "LAYER=dense0", "RTL=1", target=False)[2]
-    assert "\n) u_op (" in text.replace("  ", "") and text.count("endmodule : ") == 2
+    assert "\n// dense0: XnorMvu" in text and "module xf_mvu" in text and text.count("endmodule : ") == 2
 
 
 def test_a_second_build_does_nothing_in_under_a_second(built):

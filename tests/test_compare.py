@@ -201,9 +201,8 @@ def test_a_killed_comparison_goes_on_and_keeps_what_was_finished(done, monkeypat
     text = (this.folder / "compare.svg").read_text()
     for result in results:
         assert f'id="{result.variant}, seed {result.seed}"' in text
-    assert (
-        1 <= text.count('id="LineCollection_') <= 6
-    )  # error bars: two variants on three sets, if seeds differ
+    # error bars: two variants on three sets, if seeds differ
+    assert 1 <= text.count('id="LineCollection_') <= 6
 
 
 def test_runs_side_by_side_give_the_weights_of_runs_in_a_row(done, tmp_path, monkeypatch):

@@ -28,7 +28,7 @@ TARGETS = {
     "lint": "ruff, basedpyright, and the checks of documents and code",
     "mutate": "60 changes of single operators and numbers: which of them proofs and tests find",
     "test": "the quick tests; with CHANGED=1 what a change since the last commit can break",
-    "test-full": "and of those of whole networks today's part; EVERY=1: all",
+    "test-full": "the quick tests and a daily selection of the long ones; EVERY=1 runs all",
 }
 
 

@@ -4,6 +4,6 @@
     svg.py      the picture around it: inside a page, or a file of its own
     curves.py   the curve of a training
 
-Colours are those of style.css, which every page and every file holds, so that a chart follows the reader's
+Colours are those of style.css, which is part of every page and file, so that a chart follows the reader's
 light or dark scheme.
 """

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FLIPPED = "flipped "  # begins the names of the columns of layers
+FLIPS = "weight signs flipped"
 FEW = 6  # with more layers than this, the legend names the first, the middle and the last
 
 
@@ -23,7 +24,7 @@ def curves(rows: list[Record], heading: str = "", width: float = 640, height: fl
         height: of a panel, pixels.
     """
     layers = [key for key in rows[0] if key.startswith(FLIPPED)]
-    panels = {"loss": ["loss"], "held-out accuracy": ["held_out_accuracy"], "weight signs flipped": layers}
+    panels = {"loss": ["loss"], "held-out accuracy": ["held_out_accuracy"], FLIPS: layers}
     finite = {name for row in rows for name in row if name != "phase" and isfinite(row[name])}
     panels = {title: names for title, names in panels.items() if finite & {*names}}
     with drawing(width, height * len(panels), len(panels), heading=heading, sharex=True) as (figure, axes):
@@ -35,7 +36,7 @@ def curves(rows: list[Record], heading: str = "", width: float = 640, height: fl
                 axis.set_ylim(bottom=0)
             if title != "loss":
                 axis.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.10g} %")
-        if len(axes[-1].lines) == len(layers):
+        if panels.get(FLIPS):
             _name_layers(axes[-1], layers)
         axes[-1].set_xlabel("epoch", loc="right")
         return as_svg(figure, "training curve")

@@ -53,7 +53,7 @@ def drawing(
 
 
 def _lines(text: str, letters: float) -> list[str]:
-    """A text of one or more lines, cut where they are as wide as so many letters are high."""
+    """Wrap the lines of a text at a width, which is given as a multiple of the font size."""
     return [part for line in text.split("\n") for part in wrap(one_line(line), int(letters / LETTER))]
 
 
@@ -63,18 +63,16 @@ def as_svg(figure: "Figure", about: str) -> str:
     """
     from matplotlib import rc_context
 
-    out, names = io.StringIO(), {value: name for name, value in colours().items()}
+    out = io.StringIO()
     with rc_context(_style()):
         figure.savefig(
             out, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
         )
     body = out.getvalue().partition("<svg ")[2].partition(">")[2].rpartition("</svg>")[0]
     body = re.sub(r"<(metadata|style)\b.*?</\1>", "", body, flags=re.DOTALL).replace("xlink:href", "href")
-    body = re.sub(
-        r"(?<=: )#[0-9a-f]{6}",
-        lambda found: f"var(--{names[found[0]]})" if found[0] in names else found[0],
-        body,
-    )
+    body = body.replace("font-family: 'DejaVu Sans';", "")  # that of the page or file
+    for name, value in colours().items():
+        body = body.replace(f": {value}", f": var(--{name})")
     width, height = (POINTS * edge for edge in figure.get_size_inches())
     return frame(width, height, about, [body])
 

@@ -43,18 +43,17 @@ def modules_of(acc: Path, layer: str) -> list[str]:
     Raises:
         UserError: no such operator, or no RTL.
     """
+    try:
+        files = {row["node"]: row["file"] for row in read_json(acc / "rtl/rtl.json")["layers"]}
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"explain: {acc} has no RTL; run `make generate` first.") from error
     op, _ = _operators(acc, layer)
-    wrapper = next((acc / "rtl").glob(f"layer_[0-9]*_{layer}.sv"), None)
-    if wrapper is None:
-        raise UserError(f"explain: {acc} has no RTL of '{layer}'; run `make generate` first.")
-    files = [wrapper, acc / "rtl" / f"{op.rtl()[0]}.sv"]
-    return [line for path in files if path.exists() for line in [*path.read_text().splitlines(), ""]]
+    texts = [(acc / "rtl" / name).read_text() for name in (files[layer], f"{op.rtl()[0]}.sv")]
+    return "\n".join(texts).splitlines()
 
 
 def _operators(acc: Path, layer: str) -> tuple[HwOp, dict[str, HwOp]]:
     """An operator of an accelerator, and all by name."""
-    if not (acc / "folded.onnx").exists():
-        raise UserError(f"explain: {acc} has no folded network; run `make build` first.")
     ops = {op.name: op for op in graph.operators(acc / "folded.onnx")}
     if layer not in ops:
         raise unknown("LAYER", layer, ops)
