@@ -1,5 +1,5 @@
-"""The timing of an operator as a table: its `timing()`, or `cycles.py` beside it, states it, and the cycle
-model (`hw/cycles`) evaluates it.
+"""The timing of an operator as a table: its `timing()` states it, and the cycle model (`hw/cycles`) evaluates
+it.
 
 An operator is a pipeline whose stages are advanced by one enable. In every cycle in which it advances it does
 one *step*, or no step if the step's condition is not met. Data has no influence: steps have a fixed order,
@@ -10,17 +10,17 @@ With an input buffer, a step needs a number of beats in it and frees room. Witho
 from the streams directly, and their ready is the enable.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cached_property
 from itertools import pairwise
-from types import ModuleType
 
 import numpy as np
 
 from xnorforge.core.errors import UserError
 
+NEEDS, STEPS, FREES = 3, 4, 7  # columns of `Work.row`
 RUNNING = 4  # most beats beyond its latency that an operator has produced and not yet delivered
 
 
@@ -84,12 +84,18 @@ class Buffer:
         room: beats that can be written after reset before any is read.
         seen: cycles from the transfer of a beat to the first step that can use it.
         free: cycles from the step that frees a place to the first transfer of another beat into it.
+        needed: returns what each step of a period needs, int64 (steps,), where no work states it.
+        listed: whether records list it beside the FIFOs.
+        even: whether it holds so much that no neighbour waits for it if both take a frame's time.
     """
 
     period: int
     room: int
     seen: int = 1
     free: int = 1
+    needed: Callable[[], np.ndarray] | None = None
+    listed: bool = False
+    even: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,6 +123,7 @@ class Timing:
         front: a pipeline before the buffer, if any; it returns as many beats as it takes.
         rounds: for a front that works in rounds: a beat that it takes occupies a place, and counts as read
             when the steps for it are done.
+        paced: whether beats of a period leave evenly spaced, at a pace of its own.
     """
 
     works: Sequence[Work]
@@ -125,11 +132,41 @@ class Timing:
     buffer: Buffer | None = None
     front: "Timing | None" = None
     rounds: Rounds | None = None
+    paced: bool = False
 
     @cached_property
     def table(self) -> np.ndarray:
-        """The works as a table, int64 (works, 9)."""
-        return np.array([work.row() for work in self.works], np.int64)
+        """The works as a table, int64 (rows, 9); a row for each number of beats that steps of a work need."""
+        rows = np.array([work.row() for work in self.works], np.int64)
+        if self.buffer is None or self.buffer.needed is None:
+            return rows
+        needs, ends = self.buffer.needed(), rows[:, STEPS].cumsum()
+        starts = np.union1d(np.flatnonzero(np.diff(needs, prepend=-1)), ends[:-1])
+        work = np.searchsorted(ends, starts, side="right")
+        found = rows[work]
+        found[:, NEEDS], found[:, STEPS] = needs[starts], np.diff(starts, append=ends[-1])
+        found[:-1, FREES] *= np.diff(work) > 0
+        return found
+
+    @property
+    def waiting(self) -> Buffer | None:
+        """The buffer at its input, if any."""
+        return self.buffer or (self.front and self.front.buffer)
+
+    def interval(self, taken: int, given: int) -> int:
+        """Cycles between frames of so many beats in and out where neither side stalls: beats, or advances and
+        stalls of its own; where a single beat is held, from one to the next.
+        """
+        found = [taken, given, self.front.interval(taken, taken) if self.front else 0]
+        if self.rounds:
+            return max(*found, taken // self.rounds.places * self.rounds.moves)
+        moves = [work.steps * work.moves * (not work.early) for work in self.works]
+        gives = sum(work.steps * work.gives for work in self.works)
+        found.append((sum(moves) + gives * (self.stop == Stop.GIVEN)) * given // gives)
+        if self.buffer and self.buffer.period == self.buffer.room == 1:
+            last = next(k for k, work in enumerate(self.works) if work.frees)
+            found.append((self.buffer.seen + sum(moves[: last + 1]) - 1 + self.buffer.free) * taken)
+        return max(found)
 
     @cached_property
     def least(self) -> "Timing":
@@ -150,18 +187,19 @@ class Timing:
         """Cycles from the first beat taken to the first one given, at full rate; None without one."""
         before = (self.front and self.front.until_result()) or 0
         now, taken = before - 1, 0
-        for work in self.works:
-            steps, start = 1 if work.gives else work.steps, now + 1
+        for row in self.table:
+            takes, sees, early, needs, steps, moves, gives, *_ = row.tolist()
+            steps, start = 1 if gives else steps, now + 1
             if self.buffer:
-                start = max(start, before + work.needs - 1 + self.buffer.seen if work.needs else 0)
-            elif work.early:
+                start = max(start, before + needs - 1 + self.buffer.seen if needs else 0)
+            elif early:
                 now, taken = max(now, before + taken), taken + 1
                 continue
-            elif work.takes or work.sees:
+            elif takes or sees:
                 start, taken = max(start, before + taken), taken + steps
-            now = start + steps * work.moves - 1
-            if work.gives:
-                return now + self.latency if work.takes or not work.sees else None
+            now = start + steps * moves - 1
+            if gives:
+                return now + self.latency if takes or not sees else None
         return None
 
     def needs(self, port: int, beats: int) -> np.ndarray:
@@ -186,11 +224,13 @@ SKID = Timing([Work(needs=1, frees=1)], 1, Stop.READER, Buffer(1, 1, seen=0))
 
 
 def fifo(depth: int, block: bool) -> Timing:
-    """A FIFO of more than two beats: memory, register of the block RAM if any, output register
+    """A FIFO: memory, register of the block RAM if any, output register; up to two beats a skid
     (hw/rtl/xf_fifo.sv).
     """
+    if depth <= 2:
+        return replace(SKID, buffer=Buffer(1, 1, seen=0, listed=True))
     latency, stop = (2, Stop.BEHIND) if block else (1, Stop.READER)
-    return Timing([Work(needs=1, frees=1)], latency, stop, Buffer(1, depth))
+    return Timing([Work(needs=1, frees=1)], latency, stop, Buffer(1, depth, listed=True))
 
 
 def beat_for_beat(latency: int, stop: Stop = Stop.SPARE) -> Timing:
@@ -212,23 +252,23 @@ def folded_vectors(beats: int, passes: int, latency: int) -> Timing:
     """Vectors of `beats` beats, each read `passes` times; each pass returns a beat (hw/rtl/xf_replay.sv,
     then hw/rtl/xf_result.sv).
     """
-    first = [Work(gives=k == beats, needs=k) for k in range(1, beats + 1)]
-    if passes > 1:
-        works = [*first, Work(steps=passes - 1, moves=beats, frees=beats)]
-    else:
-        works = [*first[:-1], Work(needs=beats, frees=beats)]
+    works = [Work(beats - 1, gives=False), Work(), Work(passes - 1, moves=beats)]
+    works = [work for work in works if work.steps]
+    works[-1] = replace(works[-1], frees=beats)
     stop = Stop.RESULT if beats > 1 else Stop.SPARE
-    return Timing(works, latency, stop, Buffer(beats, 2 * beats))
+    buffer = Buffer(
+        beats, 2 * beats, needed=lambda: np.pad(1 + np.arange(beats), (0, passes - 1)), listed=True
+    )
+    return Timing(works, latency, stop, buffer, paced=True)
 
 
-def row_of(op, module: ModuleType | None) -> Timing:
-    """The timing of an operator; `module` is its `cycles.py`, if it has one.
+def row_of(op) -> Timing:
+    """The timing of an operator.
 
     Raises:
-        UserError: nothing states it.
+        UserError: it states none.
     """
-    row = module.timing(op) if module else op.timing()
-    if row is None:
+    if (row := op.timing()) is None:
         raise UserError(
             f"{op.name}: the cycle model does not cover {type(op).__name__}; simulate its RTL, or add a "
             "timing() to its class."

@@ -17,7 +17,6 @@ import numpy as np
 from xnorforge.hw import timing
 from xnorforge.hw.cycles.engine import Engine, with_repeats
 from xnorforge.hw.cycles.pauses import Pauses, Stall
-from xnorforge.hw.ops import part
 from xnorforge.hw.ops.base import HwOp
 
 
@@ -159,7 +158,7 @@ class CycleModel:
     def __init__(self, ops: list[HwOp], rows: dict[str, timing.Timing] | None = None):
         self.ops = ops
         known = rows or {}
-        self.timings = [known.get(op.name) or timing.row_of(op, part(op, "cycles")) for op in ops]
+        self.timings = [known.get(op.name) or timing.row_of(op) for op in ops]
         ins, outs = [op.in_streams() for op in ops], [op.out_streams() for op in ops]
         given = list(chain.from_iterable(map(zip, (op.sources for op in ops), ins)))
         made = list(chain.from_iterable(map(zip, (op.results for op in ops), outs)))

@@ -122,11 +122,6 @@ class Mvu(HwOp):
         """Whether results leave as numbers; else as bits, result >= threshold."""
         return len(self.onnx_node.input) < 3
 
-    @property
-    def paced(self) -> bool:
-        """Pass follows pass."""
-        return True
-
     def folding(self) -> tuple[int, int, int, int]:
         """mw, mh, simd, pe, after a check of folding, shapes and arrays.
 
@@ -167,17 +162,6 @@ class Mvu(HwOp):
         if thresholds:
             result = (result >= thresholds[0]).astype(np.float32)
         context[self.onnx_node.output[0]] = result.reshape(-1, *self.get_nodeattr("out_shape"))
-
-    def cycles(self) -> int:
-        """Clock cycles per frame when neither side stalls: each weight word is read once per vector, without
-        a gap.
-        """
-        mw, mh, simd, pe = self.folding()
-        return mw // simd * (mh // pe) * self.get_nodeattr("vectors")
-
-    def input_buffer(self) -> int | None:
-        """Two vectors: the next is written while one is read again and again."""
-        return 2 * (self.get_nodeattr("mw") // self.get_nodeattr("simd"))
 
     def beat_latency(self) -> int:
         """Cycles from the read of a pass's last beat to the offer of its results."""
@@ -248,7 +232,7 @@ class Mvu(HwOp):
         return cost.deep_rows(simd * pe * self.weight_bits, mw // simd * (mh // pe))
 
     def timing(self) -> Timing:
-        """A vector is read once per pass."""
+        """A vector is read once per pass, without a gap, while the next one is written."""
         mw, mh, simd, pe = self.folding()
         return folded_vectors(mw // simd, mh // pe, self.beat_latency())
 

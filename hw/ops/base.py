@@ -174,16 +174,13 @@ class HwOp(CustomOp):
         get_nodeattr_types()   attributes, in snake_case
         in_stream(), out_stream()   -> Stream
         execute_node(context, graph)   the contract
-        cycles()    clock cycles between two frames in the steady state, without stalls
+        timing()    its row of the cycle model, from which cycles, latency, input buffer follow
         rtl()       -> (module, {UpperCamelCase parameter: int or (bits, int)}) of the chosen variant
         parts()     what the RTL is made of, for the cost model
     and overrides, where the default does not fit,
         foldings(), together()   values of simd, pe, pixels beyond divisors, and which can be combined
-        needs()     for every output beat of a frame, how many input beats must have arrived
         memories(), generated(), side_ports()   what its RTL needs besides parameters
         loads       which of its memories a host can replace; then it has an attribute `loadable`
-        latency(), input_buffer(), paced, keeps_rows   for pauses of width
-                    converters and simulation, and the report
         matrix(), instead_of()   for layers that another operator can compute as well
         sooner()    if its number of registers can be chosen
         indices, answers()   for the last operator of a network, if it returns something other than scores
@@ -339,8 +336,11 @@ class HwOp(CustomOp):
         return row.needs(port, sink.beats) if row else np.full(sink.beats, source.beats)
 
     def cycles(self) -> int:
-        """Clock cycles between two frames in the steady state, without stalls; by default one per beat."""
-        return max(self.in_stream().beats, self.out_stream().beats)
+        """Clock cycles between two frames in the steady state, without stalls; without a row one per beat."""
+        if "cycles" not in self._read:
+            ends, row = (self.in_stream().beats, self.out_stream().beats), self.timing()
+            self._read["cycles"] = row.interval(*ends) if row else max(ends)
+        return self._read["cycles"]
 
     def rtl(self) -> Rtl:
         """The module and its parameters, {UpperCamelCase name: int, or (bits, int) beyond 32 bits}."""
@@ -458,7 +458,7 @@ class HwOp(CustomOp):
         raise NotImplementedError
 
     def timing(self) -> Any:
-        """Its row of the cycle model (`timing.Timing`), where no `cycles.py` states it; or None."""
+        """Its row of the cycle model (`timing.Timing`), or None."""
         return None
 
     def latency(self) -> int | None:
@@ -466,8 +466,9 @@ class HwOp(CustomOp):
         return row.until_result() if (row := self.timing()) else None
 
     def input_buffer(self) -> int | None:
-        """Beats that its input buffer holds, or None without one; with XF_SIM the RTL prints its fill."""
-        return None
+        """Beats that its input buffer holds, a skid's register included, if records list it; else None."""
+        buffer = row.waiting if (row := self.timing()) else None
+        return buffer.room + (not buffer.seen) if buffer and buffer.listed else None
 
     def matrix(self) -> Matrix | None:
         """The matrix that it multiplies by, without thresholds; None for other operators."""
@@ -516,16 +517,6 @@ class HwOp(CustomOp):
     def together(cls, _attributes: Attributes, _folding: Attributes) -> bool:
         """Whether the values of a folding, {"simd", "pe", … or a style: value}, can be combined."""
         return True
-
-    @property
-    def keeps_rows(self) -> bool:
-        """Whether rows of its input wait in a ring, so that pauses of its reader do not stall its input."""
-        return False
-
-    @property
-    def paced(self) -> bool:
-        """Whether its input vectors and output beats are evenly spaced while neither side stalls."""
-        return False
 
     @property
     def indices(self) -> int:

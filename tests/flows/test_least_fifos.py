@@ -183,7 +183,7 @@ def test_a_search_that_may_move_few_beats_keeps_the_interval(most):
 
 
 def test_an_operator_that_the_cycle_model_does_not_cover_is_given_a_frame_where_streams_meet(monkeypatch):
-    def refuse(op, _module):
+    def refuse(op):
         raise UserError(f"{op.name}: not covered.")
 
     with monkeypatch.context() as patched:

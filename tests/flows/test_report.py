@@ -556,7 +556,7 @@ def test_an_interval_that_nobody_predicted_is_red_and_stops_the_build(tmp_path, 
 
 def test_a_network_without_a_cycle_model_says_so_in_one_line(tmp_path):
     given = records()
-    why = "conv0: the cycle model has no row of Odd; simulate its RTL, or write a cycles.py beside its op.py."
+    why = "conv0: the cycle model has no row of Odd; simulate its RTL, or add a timing() to its class."
     given["sim"] |= {"interval": 25, "model": {"why_not": why}}
     acc = lay(tmp_path, given)
     record = report.write(acc)

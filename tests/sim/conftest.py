@@ -78,9 +78,6 @@ class Add(HwOp):
         node, size = self.onnx_node, 2 ** self.get_nodeattr("bits")
         context[node.output[0]] = (context[node.input[0]] + context[node.input[1]]) % size
 
-    def cycles(self):
-        return self.in_stream().beats
-
     def rtl(self):
         stream = self.in_stream()
         return self.module, {"Lanes": stream.lanes, "Bits": stream.bits, "Break": self.get_nodeattr("fault")}

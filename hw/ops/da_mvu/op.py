@@ -147,10 +147,6 @@ class DaMvu(HwOp):
             found = found >= np.asarray(self.arrays_of["thresholds"])
         context[self.onnx_node.output[0]] = found.astype(float).reshape(-1, *self.get_nodeattr("out_shape"))
 
-    def cycles(self) -> int:
-        """One vector per cycle."""
-        return self.get_nodeattr("vectors")
-
     def checked_weights(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Weights (mw, mh), and the least and the greatest result of each row (mh,), int64.
 

@@ -6,7 +6,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.fabric import block_choice, memory_of
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
-from xnorforge.hw.timing import SKID, Timing, fifo
+from xnorforge.hw.timing import Timing, fifo
 
 MEMORIES = {"lut": 1, "block": 2}
 KINDS = ("auto", *MEMORIES)
@@ -75,14 +75,8 @@ class Fifo(HwOp):
     def execute_node(self, context: Tensors, _graph: object) -> None:
         context[self.onnx_node.output[0]] = context[self.onnx_node.input[0]]
 
-    def input_buffer(self) -> int:
-        """Beats in its memory, not those in the registers behind it."""
-        return self.get_nodeattr("depth")
-
     def timing(self) -> Timing:
-        """A memory; of two beats or less, a skid."""
-        depth = self.get_nodeattr("depth")
-        return SKID if depth <= 2 else fifo(depth, self.memory == "block")
+        return fifo(self.get_nodeattr("depth"), self.memory == "block")
 
     def rtl(self) -> Rtl:
         width, depth = self.in_stream().width, self.get_nodeattr("depth")

@@ -197,10 +197,6 @@ class Loop(HwOp):
         """Cycles between a frame and its result."""
         return self.get_nodeattr("steps") * self.step_cycles + (REST if self.of_frames else 0)
 
-    def cycles(self) -> int:
-        """All steps, and the result; also a whole frame."""
-        return self.all_steps + (1 + self.of_frames) * self.out_stream().beats
-
     def _module(self) -> tuple[str, str]:
         """Name and text of the module."""
         text = written_whole(self) if self.of_frames else written(self)

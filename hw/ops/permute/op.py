@@ -56,10 +56,9 @@ class Permute(Grouped):
 
     def timing(self) -> Timing:
         """A beat is read as soon as it is there; a frame is left as a whole."""
-        addresses = self.addresses()
-        depth = len(addresses)
-        works = [Work(needs=int(place) + 1) for place in addresses[:-1]]
-        return Timing([*works, Work(needs=depth, frees=depth)], 1, Stop.READER, Buffer(depth, 2 * depth))
+        depth = self.in_stream().beats
+        buffer = Buffer(depth, 2 * depth, needed=lambda: np.append(1 + self.addresses()[:-1], depth))
+        return Timing([Work(depth, frees=depth)], 1, Stop.READER, buffer)
 
     def rtl(self) -> Rtl:
         source = self.in_stream()

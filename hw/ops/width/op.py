@@ -64,11 +64,6 @@ class Width(HwOp):
     def execute_node(self, context: Tensors, _graph: object) -> None:
         context[self.onnx_node.output[0]] = context[self.onnx_node.input[0]]
 
-    def cycles(self) -> int:
-        """The narrower side's beats, with `gap` the wider side's as well."""
-        beats = sorted((self.in_stream().beats, self.out_stream().beats))
-        return beats[1] + self.get_nodeattr("gap") * beats[0]
-
     def timing(self) -> Timing:
         """Up: the first part of a beat waits beside the beat before, the others for that one to leave. Down:
         room for the next beat from the last part but one on. With `gap` all parts wait, and room is there

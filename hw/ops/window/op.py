@@ -1,6 +1,6 @@
 """Sliding window: the pixels under a convolution kernel."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from typing import ClassVar
 
@@ -292,15 +292,6 @@ class Window(HwOp):
         pixels = self.get_nodeattr("pixels")
         return Beats(y, x, pixels, min(pixels, x.stride)) if self.several else Steps(y, x)
 
-    def input_buffer(self) -> int | None:
-        """Beats that wait in front of whole windows; a ring of rows is no such buffer."""
-        return waiting(self.steps()) if self.whole else None
-
-    @property
-    def keeps_rows(self) -> bool:
-        """Neither of whole windows nor where the windows are the stream itself."""
-        return not (self.whole or self.passes_through())
-
     def waiting_room(self) -> tuple[int, bool]:
         """Beats that wait in front of whole windows, and whether in block RAM."""
         beats = waiting(self.steps())
@@ -321,15 +312,6 @@ class Window(HwOp):
         """The ring has 2 ** this beats: the power of two that holds the rows needed."""
         rows = self.rows()
         return max(1, (ring(rows) * rows.write * self.beats - 1).bit_length())
-
-    def cycles(self) -> int:
-        """The slower side's beats: max(H * W, OH * OW * taps) * C / simd, or max(H * W, OH * OW * rates * kh)
-        of pixels side by side; of whole windows a cycle per pixel, and per row or column to the right of and
-        below the image that one covers.
-        """
-        if self.whole:
-            return self.steps().interval
-        return self.in_stream().beats if self.passes_through() else self.rows().interval * self.beats
 
     def follows(self) -> bool:
         """Whether the last row of a window is read while it is written: kernel and stride leave no column
@@ -367,13 +349,9 @@ class Window(HwOp):
         rows = self.rows()
         beats = rows.write * self.beats
         room = (1 << self.address_bits()) // beats * beats
-        works = []
-        for needs, freed in zip(self.read_until().reshape(len(rows.freed), -1), rows.freed):
-            starts = np.flatnonzero(np.diff(needs, prepend=-1))
-            steps = np.diff(starts, append=len(needs))
-            works += [Work(steps=int(n), needs=int(needs[at])) for at, n in zip(starts, steps)]
-            works[-1] = replace(works[-1], frees=freed * beats)
-        return Timing(works, 2, Stop.BEHIND, Buffer(rows.height * beats, room))
+        works = [Work(rows.read * self.beats, frees=freed * beats) for freed in rows.freed]
+        buffer = Buffer(rows.height * beats, room, needed=self.read_until, even=True)
+        return Timing(works, 2, Stop.BEHIND, buffer)
 
     def timing_of_whole(self) -> Timing:
         """Behind a FIFO a step per pixel, and without one where a window reaches beyond the image; the steps

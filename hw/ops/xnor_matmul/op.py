@@ -1,5 +1,6 @@
 """Binary matrix product of two streams: weights that arrive with every frame."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -87,11 +88,6 @@ class XnorMatmul(HwOp):
         same = x.reshape(-1, 1, vectors, 1, mw) == rows.reshape(-1, mh // pe, 1, pe, mw)
         context[self.onnx_node.output[0]] = same.sum(-1, dtype=np.int64)
 
-    def cycles(self) -> int:
-        """Every word of weights against every vector."""
-        mw, mh, simd, pe, vectors = self.folding()
-        return vectors * (mw // simd) * (mh // pe)
-
     def reads(self) -> np.ndarray:
         """Beat of the vectors for each step of a tile, int64 (mw / simd * vectors,)."""
         mw, _, simd, _, vectors = self.folding()
@@ -101,28 +97,23 @@ class XnorMatmul(HwOp):
         """Cycles from a read to the offer of its results."""
         return cost.dot(self.get_nodeattr("simd"), 1).latency + 2
 
-    def input_buffer(self) -> int:
-        """Two frames of vectors."""
-        return 2 * self.in_stream().beats
-
     def timing(self) -> Timing:
         """A word of weights is taken with the first vector of each round over all of them; those from outside
         are always there. A frame of vectors is read once per tile.
         """
         mw, mh, simd, pe, vectors = self.folding()
-        frame = vectors * (mw // simd)
-
-        def step(tile: int, k: int) -> Work:
-            end = tile == mh // pe - 1 and k == frame - 1
-            return Work(
-                gives=k >= frame - vectors,
-                takes=(1,) if k % vectors == 0 and not self.outside else (),
-                needs=int(self.reads()[k]) + 1 if tile == 0 else 0,
-                frees=frame if end else 0,
-            )
-
-        works = [step(tile, k) for tile in range(mh // pe) for k in range(frame)]
-        return Timing(works, self.beat_latency(), Stop.SPARE, Buffer(frame, 2 * frame))
+        frame, takes, last = vectors * (mw // simd), () if self.outside else (1,), mw // simd - 1
+        tile = [
+            replace(work, gives=word == last)
+            for word in range(mw // simd)
+            for work in (Work(takes=takes), Work(vectors - 1))
+            if work.steps
+        ]
+        works = mh // pe * tile
+        works[-1] = replace(works[-1], frees=frame)
+        more = frame * (mh // pe - 1)
+        buffer = Buffer(frame, 2 * frame, needed=lambda: np.pad(1 + self.reads(), (0, more)), listed=True)
+        return Timing(works, self.beat_latency(), Stop.SPARE, buffer)
 
     def rtl(self) -> Rtl:
         mw, mh, simd, pe, vectors = self.folding()

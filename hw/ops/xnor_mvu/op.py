@@ -86,11 +86,6 @@ class XnorMvu(Mvu):
         return self.get_nodeattr("pe") if self.get_nodeattr("pixels") == 1 else 1
 
     @property
-    def paced(self) -> bool:
-        """Several vectors at a time give their beats one behind the other."""
-        return self.many is None
-
-    @property
     def many(self) -> Pixels | None:
         """The unit of several vectors at a time, where that is asked for."""
         pixels = self.get_nodeattr("pixels")
@@ -154,18 +149,6 @@ class XnorMvu(Mvu):
         given = {name: self.get_nodeattr(name) for name in self.get_nodeattr_types()}
         steps = range(max(2, self.constant.counting), levels + 1)
         return self.falling(self.make(self.name, self.arrays_of, **given | {"levels": n}) for n in steps)
-
-    def input_buffer(self) -> int | None:
-        """None with wired weights: a vector needs to be there for a cycle only. None of several vectors at a
-        time, which are taken where they are used.
-        """
-        return None if self.constant or self.many else super().input_buffer()
-
-    def cycles(self) -> int:
-        """Of several vectors at a time, all rows for each of the groups they make."""
-        if not self.many:
-            return super().cycles()
-        return self.get_nodeattr("vectors") // self.many.pixels * self.many.mh
 
     def timing(self) -> Timing:
         """A vector is read once per pass; with wired weights it passes the registers of the longest path."""

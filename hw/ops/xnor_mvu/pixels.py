@@ -43,11 +43,6 @@ class Pixels:
         return cost.dot(self.mw, 1)
 
     @property
-    def latency(self) -> int:
-        """Cycles from a vector to its first results: all rows, the pipeline, the output register."""
-        return self.mh + self.late + self.dot.latency + 2
-
-    @property
     def turns(self) -> int:
         """Rounds that the history holds."""
         needed = 3 + -(-(1 + self.late + self.dot.latency + SLACK) // self.mh)
@@ -77,7 +72,7 @@ class Pixels:
 
     def timing(self) -> Timing:
         """Vectors share the rows that go round; behind them each waits in the history, then leaves."""
-        rounds = Rounds(self.pixels, self.mh, self.turns)
-        front = Timing([Work(takes=(0,))], self.latency - 2, Stop.ROUND, rounds=rounds)
+        rounds, latency = Rounds(self.pixels, self.mh, self.turns), self.mh + self.late + self.dot.latency
+        front = Timing([Work(takes=(0,))], latency, Stop.ROUND, rounds=rounds)
         beats = Work(self.mh // self.pe, needs=1, frees=1)
         return Timing([beats], 1, Stop.READER, Buffer(1, self.turns * self.pixels, free=2), front)

@@ -4,6 +4,7 @@ import numpy as np
 
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.per_channel import PerChannel
+from xnorforge.hw.timing import Stop, Timing, Work
 
 
 class Maximum(PerChannel):
@@ -23,9 +24,9 @@ class Maximum(PerChannel):
         a, b = (np.asarray(context[tensor]).astype(np.int64).reshape(shape) for tensor in self.sources)
         context[self.onnx_node.output[0]] = np.maximum(a, b).astype(np.float32)
 
-    def latency(self) -> int:
-        """One comparison."""
-        return 1
+    def timing(self):
+        """A beat of both at once."""
+        return Timing([Work(takes=(0, 1))], 1, Stop.READER)
 
     def rtl(self):
         source = self.in_stream()
