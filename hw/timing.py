@@ -18,8 +18,6 @@ from itertools import pairwise
 
 import numpy as np
 
-from xnorforge.core.errors import UserError
-
 NEEDS, STEPS, FREES = 3, 4, 7  # columns of `Work.row`
 RUNNING = 4  # most beats beyond its latency that an operator has produced and not yet delivered
 
@@ -260,17 +258,3 @@ def folded_vectors(beats: int, passes: int, latency: int) -> Timing:
         beats, 2 * beats, needed=lambda: np.pad(1 + np.arange(beats), (0, passes - 1)), listed=True
     )
     return Timing(works, latency, stop, buffer, paced=True)
-
-
-def row_of(op) -> Timing:
-    """The timing of an operator.
-
-    Raises:
-        UserError: it states none.
-    """
-    if (row := op.timing()) is None:
-        raise UserError(
-            f"{op.name}: the cycle model does not cover {type(op).__name__}; simulate its RTL, or add a "
-            "timing() to its class."
-        )
-    return row

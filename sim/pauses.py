@@ -56,5 +56,5 @@ def _at_rate(beats: float) -> Pause:
 
 def frames_inside(op: HwOp) -> float:
     """Frames that an operator holds, about: in its buffer, or twice what its first result needs."""
-    buffer = row.waiting if (row := op.timing()) else None
+    buffer = op.timing().waiting
     return (buffer.room if buffer else 2 * int(op.needs()[0])) / op.in_stream().beats

@@ -9,7 +9,6 @@ integers on every golden image.
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -103,7 +102,7 @@ def fold(
 
     Returns:
         The record: `operators` in stream order, `interval_bound`, `bottleneck`, `latency` in cycles of a
-        frame in an empty accelerator, None where no cycle model is; `faster` foldings with their price,
+        frame in an empty accelerator; `faster` foldings with their price,
         `estimate`, `not_taken` parts of a FINN folding file, the check.
 
     Raises:
@@ -206,9 +205,7 @@ def fold(
         names = (*RESOURCES, *SITES)
         estimate = {name: round(sum(one[name] for one in costs.values()), 1) for name in names}
         _warn_of_full(target, estimate)
-        bound, latency = max(op.cycles() for op in ops), None
-        with suppress(UserError):  # the cycle model does not cover an operator
-            latency = frame_latency(ops)
+        bound, latency = max(op.cycles() for op in ops), frame_latency(ops)
         now_at("pricing faster foldings")
         faster = found.faster()
         images = np.load(net_dir / "golden.npz")["images"]

@@ -21,7 +21,6 @@ from collections.abc import Collection, Mapping
 from functools import cached_property
 from math import ceil, inf
 
-from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import OPS
 from xnorforge.flows.fold.gaps import with_gaps
 from xnorforge.flows.fold.options import copied, put_before
@@ -61,16 +60,7 @@ def with_fifos(
         cut: a skid buffer on every stream, for a clock in which one handshake fits and not two.
     """
     network = _Network(with_gaps(ops), given, cut)
-    try:
-        depths = _Search(network, most_beats).depths
-    except UserError:  # the cycle model does not cover an operator: no stream has to hold more than a frame
-        depths = {
-            (op.name, port): stream.beats
-            for op in ops
-            for port, stream in enumerate(op.in_streams())
-            if op.inputs > 1 and (op.name, port) in network.places
-        }
-    return network.operators(depths)
+    return network.operators(_Search(network, most_beats).depths)
 
 
 def frame_latency(ops: list[HwOp]) -> int:

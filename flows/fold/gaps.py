@@ -18,9 +18,6 @@ def with_gaps(ops: list[HwOp]) -> list[HwOp]:
     takes = {tensor: op for op in ops for tensor in op.sources}
     width, fork = OPS["Width"], OPS["Fork"]
 
-    def is_paced(op: HwOp) -> bool:
-        return (row := op.timing()) is not None and row.paced
-
     def readers(op: HwOp) -> list[HwOp | None]:
         found = [takes.get(tensor) for tensor in op.results]
         return [last for one in found for last in (readers(one) if isinstance(one, fork) else [one])]
@@ -32,8 +29,8 @@ def with_gaps(ops: list[HwOp]) -> list[HwOp]:
         while isinstance(source, fork):
             source = gives.get(source.sources[0])
         cycles = op.in_stream().beats + op.out_stream().beats
-        row = source.timing() if source is not None else None
-        units = readers(op) if row and row.waiting and row.waiting.even else [source]
-        paused = all(unit is not None and is_paced(unit) and unit.cycles() >= cycles for unit in units)
+        ring = source.timing().waiting if source is not None else None
+        units = readers(op) if ring and ring.even else [source]
+        paused = all(unit is not None and unit.timing().paced and unit.cycles() >= cycles for unit in units)
         op.set_nodeattr("gap", int(paused))
     return ops

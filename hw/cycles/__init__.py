@@ -150,15 +150,12 @@ class CycleModel:
     Args:
         ops: operators in stream order.
         rows: {operator: its row}, of those whose rows are known.
-
-    Raises:
-        UserError: the model does not cover an operator; the text names it.
     """
 
     def __init__(self, ops: list[HwOp], rows: dict[str, timing.Timing] | None = None):
         self.ops = ops
         known = rows or {}
-        self.timings = [known.get(op.name) or timing.row_of(op) for op in ops]
+        self.timings = [known.get(op.name) or op.timing() for op in ops]
         ins, outs = [op.in_streams() for op in ops], [op.out_streams() for op in ops]
         given = list(chain.from_iterable(map(zip, (op.sources for op in ops), ins)))
         made = list(chain.from_iterable(map(zip, (op.results for op in ops), outs)))

@@ -24,6 +24,7 @@ from xnorforge.core.types import Record
 from xnorforge.hw.any_width import INT64_BITS, as_width, drawn, limbs, of_limbs, whole_numbers
 from xnorforge.hw.parts import Parts, cost_of
 from xnorforge.hw.streams import divisors
+from xnorforge.hw.timing import Timing
 
 if TYPE_CHECKING:
 
@@ -329,17 +330,15 @@ class HwOp(CustomOp):
 
     def needs(self, port: int = 0, /) -> np.ndarray:
         """Beats of input stream `port` that must have arrived before output beat k of a frame can leave,
-        int64 (output beats,): as its row of the cycle model has it; without one the whole frame.
+        int64 (output beats,).
         """
-        source, sink = self.in_streams()[port], self.out_stream()
-        row = self.timing()
-        return row.needs(port, sink.beats) if row else np.full(sink.beats, source.beats)
+        return self.timing().needs(port, self.out_stream().beats)
 
     def cycles(self) -> int:
-        """Clock cycles between two frames in the steady state, without stalls; without a row one per beat."""
+        """Clock cycles between two frames in the steady state, without stalls."""
         if "cycles" not in self._read:
-            ends, row = (self.in_stream().beats, self.out_stream().beats), self.timing()
-            self._read["cycles"] = row.interval(*ends) if row else max(ends)
+            ends = self.in_stream().beats, self.out_stream().beats
+            self._read["cycles"] = self.timing().interval(*ends)
         return self._read["cycles"]
 
     def rtl(self) -> Rtl:
@@ -457,17 +456,17 @@ class HwOp(CustomOp):
         """What that stream carries in every frame, integers of its shape."""
         raise NotImplementedError
 
-    def timing(self) -> Any:
-        """Its row of the cycle model (`timing.Timing`), or None."""
-        return None
+    def timing(self) -> Timing:
+        """Its row of the cycle model, from which `needs`, `cycles`, `latency`, `input_buffer` follow."""
+        raise NotImplementedError
 
     def latency(self) -> int | None:
         """Cycles from the first input beat to the first output beat, or None if it is not known."""
-        return row.until_result() if (row := self.timing()) else None
+        return self.timing().until_result()
 
     def input_buffer(self) -> int | None:
         """Beats that its input buffer holds, a skid's register included, if records list it; else None."""
-        buffer = row.waiting if (row := self.timing()) else None
+        buffer = self.timing().waiting
         return buffer.room + (not buffer.seen) if buffer and buffer.listed else None
 
     def matrix(self) -> Matrix | None:

@@ -5,7 +5,6 @@ of the network's streams is the same.
 from typing import Any
 
 from xnorforge.core import artifacts
-from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
 from xnorforge.hw.cycles import Course, CycleModel
 from xnorforge.hw.ops.base import HwOp
@@ -21,13 +20,9 @@ def of_network(ops: list[HwOp], runs: dict[str, tuple[Run, Any]], seed: int) -> 
         seed: of the runs.
 
     Returns:
-        The key `model` of sim.json; its checks. Where the model does not cover an operator,
-        `why_not` says so, and the rest is empty.
+        The key `model` of sim.json; its checks.
     """
-    try:
-        model = CycleModel(ops)
-    except UserError as error:
-        return {"why_not": str(error)}, []
+    model = CycleModel(ops)
     checks: list[dict] = []
     courses: list[Course] = []
     for name, (run, stall) in runs.items():
@@ -36,7 +31,6 @@ def of_network(ops: list[HwOp], runs: dict[str, tuple[Run, Any]], seed: int) -> 
         courses.append(course)
     course = courses[0]
     figures = {
-        "why_not": None,
         **course_figures(course),
         "fifos": {op.name: course.operators[op.name].fill for op in ops if op.input_buffer()},
     }
@@ -44,14 +38,8 @@ def of_network(ops: list[HwOp], runs: dict[str, tuple[Run, Any]], seed: int) -> 
 
 
 def deadlock_ring(ops: list[HwOp], frames: int) -> str:
-    """A sentence on operators that wait for each other in the model; empty where there are none, or the model
-    does not cover an operator.
-    """
-    try:
-        names = CycleModel(ops).run(frames, watched=()).ring
-    except UserError:
-        return ""
-    if not names:
+    """A sentence on operators that wait for each other in the model; empty where there are none."""
+    if not (names := CycleModel(ops).run(frames, watched=()).ring):
         return ""
     return f"In the cycle model each of these waits for the next: {' -> '.join([*names, names[0]])}."
 

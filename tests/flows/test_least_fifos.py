@@ -10,11 +10,9 @@ from op_examples.drawn import seeded
 from pipeline import bounds_of, random_foldings, seeds, smallest
 from random_graphs import NestedSums, RandomGraph
 
-from xnorforge.core.errors import UserError
 from xnorforge.flows.bind import OPS
 from xnorforge.flows.fold.fifo_sizing import SKID, depth_of, fifo_before, with_fifos
 from xnorforge.flows.fold.options import candidates
-from xnorforge.hw import timing
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.cycles.pauses import Pause, Pauses
 from xnorforge.hw.ops.base import HwOp
@@ -180,13 +178,3 @@ def test_a_given_depth_stays_even_if_it_is_too_small():
 def test_a_search_that_may_move_few_beats_keeps_the_interval(most):
     ops = with_fifos(folded(1), {}, most)
     assert interval(ops) == interval(with_fifos(folded(1), {}))
-
-
-def test_an_operator_that_the_cycle_model_does_not_cover_is_given_a_frame_where_streams_meet(monkeypatch):
-    def refuse(op):
-        raise UserError(f"{op.name}: not covered.")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(timing, "row_of", refuse)
-        found = with_fifos(beside_a_matrix(), {})
-    assert depths(found) == {"fifo_join_in0": 8, "fifo_join_in1": 8} and interval(found) == 64

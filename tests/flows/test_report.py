@@ -131,7 +131,7 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
             "fifos": {"fifo_dense0": 9},
             "examples": [],
             "reach": [reach_row("dense0", 1000, 600, 399), reach_row("dense1", 36, 36, 0)],
-            "model": {"why_not": None, "interval": 24, "latency": 61, "fifos": {"fifo_dense0": 9}},
+            "model": {"interval": 24, "latency": 61, "fifos": {"fifo_dense0": 9}},
         },
         "synth": synth,
         "netlist": {"reach": [reach_row("dense0", 1000, 1000, 0), reach_row("dense1", 36, 0, 36)]},
@@ -552,17 +552,6 @@ def test_an_interval_that_nobody_predicted_is_red_and_stops_the_build(tmp_path, 
     assert row in (acc / "report.md").read_text()
     assert "# tiny on PYNQ-Z2 (TUL): FAIL" in (acc / "report.md").read_text()
     assert not (acc / "report.json").exists()
-
-
-def test_a_network_without_a_cycle_model_says_so_in_one_line(tmp_path):
-    given = records()
-    why = "conv0: the cycle model has no row of Odd; simulate its RTL, or add a timing() to its class."
-    given["sim"] |= {"interval": 25, "model": {"why_not": why}}
-    acc = lay(tmp_path, given)
-    record = report.write(acc)
-    assert record["verdict"] == "PASS" and record["cycles"]["interval_modelled"] is None
-    assert (acc / "report.md").read_text().count(why) == 1
-    assert (acc / "report.html").read_text().count(why) == 1
 
 
 @pytest.mark.parametrize("interval, bound, wrong", [(28, 24, 0), (282, 270, 0), (284, 270, 1), (256, 270, 1)])

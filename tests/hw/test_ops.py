@@ -34,8 +34,6 @@ each = pytest.mark.parametrize(
     ],
 )  # fmt: skip
 every = pytest.mark.parametrize("name", OPS)
-# One outside the package may have no model of its cycles.
-modelled = pytest.mark.parametrize("name", [k for k in OPS for op in EXAMPLES[k][:1] if op.timing()])
 PACES = {"flowing": (0.0, 0.0), "both sides pause half the time": (0.5, 0.5), "slow sink": (0.1, 0.7)}
 MORE = {"source pauses": (0.5, 0.0), "sink pauses": (0.0, 0.5), "both": (0.3, 0.3), "slow source": (0.7, 0.1)}
 
@@ -92,7 +90,7 @@ def test_frames_back_to_back_come_in_the_predicted_cycles(bench, name, index):
     assert latency is None or run.latency == latency
 
 
-@modelled
+@every
 @pytest.mark.quick("some-*", *(f"!*{pace}" for pace in MORE))
 @pytest.mark.parametrize("pace", PACES | MORE)
 @pytest.mark.parametrize("rest", [False, True], ids=["some", "others"])

@@ -9,6 +9,7 @@ from driving import small_network
 from xnorforge.flows.overlay import write_overlay
 from xnorforge.hw import graph
 from xnorforge.hw.ops.base import HwOp, Stream
+from xnorforge.hw.timing import Stop, beat_for_beat
 from xnorforge.sim.shell import shell_library
 
 SOURCE = """// SPDX-License-Identifier: Apache-2.0
@@ -77,6 +78,9 @@ class Add(HwOp):
     def execute_node(self, context, _graph):
         node, size = self.onnx_node, 2 ** self.get_nodeattr("bits")
         context[node.output[0]] = (context[node.input[0]] + context[node.input[1]]) % size
+
+    def timing(self):
+        return beat_for_beat(1, Stop.READER)
 
     def rtl(self):
         stream = self.in_stream()

@@ -101,15 +101,16 @@ class DepthToSpace(HwOp):
         kept, depth = wide * channels // self.in_stream().lanes, width * rows * chunk
         if rows == 1:
             return some_given(np.arange(depth) < kept, 1)
-        works = []
-        for row in range(height):
-            passes = min(rows, tall - row * rows)
-            for p in range(passes):
-                for beat in range(kept):
-                    last = p == passes - 1 and beat == kept - 1
-                    place = depth if last else (beat // chunk * rows + p) * chunk + beat % chunk + 1
-                    works.append(Work(needs=row * depth + place, frees=(row + 1) * depth if last else 0))
-        return Timing(works, 1, Stop.READER, Buffer(height * depth, 2 * depth))
+        passes = [min(rows, tall - row * rows) for row in range(height)]
+
+        def needed() -> np.ndarray:
+            p, beat = np.indices((rows, kept))
+            places = (beat // chunk * rows + p) * chunk + beat % chunk + 1
+            some = [np.append(places[:many].ravel()[:-1], depth) for many in passes]
+            return np.concatenate([row * depth + one for row, one in enumerate(some)])
+
+        works = [Work(many * kept, frees=(row + 1) * depth) for row, many in enumerate(passes)]
+        return Timing(works, 1, Stop.READER, Buffer(height * depth, 2 * depth, needed=needed))
 
     def rtl(self) -> Rtl:
         source, (tall, wide, channels) = self.in_stream(), self.out_stream().shape
