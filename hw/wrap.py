@@ -41,6 +41,9 @@ def wrapper(op: HwOp, module: str) -> tuple[str, dict[str, str]]:
     )
     passed = "".join(f",\n    .{port}" for port in side)
     passed += ",\n    .load_i('0)" if op.has_load_port and not op.first_load else ""
+    wires, lines = op.beside()
+    passed += "".join(f",\n    .{port}({wire})" for port, wire in wires.items())
+    around = "".join(f"  {line}\n" for line in lines)
     text = f"""{SPDX}//
 // {op.name}: {type(op).__name__}, {_shapes(sources)} to {_shapes(sinks)}.
 //
@@ -57,7 +60,7 @@ module {module} (
   input  logic {_each(sinks)}m_ready_i{more}
 );
 
-  {name} {assigned}u_op (
+{around}  {name} {assigned}u_op (
     .clk_i, .rst_ni, .s_data_i, .s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i{passed}
   );
 

@@ -36,7 +36,7 @@ def decode_weights(bits: np.ndarray, given: Mapping[str, Any], op: HwOp) -> tupl
     wanted = np.asarray(op.arrays_of["weights"]).astype(np.int64)
     if width > 1:
         found = found - (found >> (width - 1) << width)
-        if given.get("Rows") == 2:  # one multiplier has two rows; the second lends the first its sign
+        if op.chain()[0] == 2:  # one multiplier has two rows; the second lends the first its sign
             found[:, 1::2] += found[:, ::2] < 0
     elif given.get("Dot") == "Scaled":
         wanted = (wanted > 0).astype(np.int64)
@@ -56,7 +56,7 @@ def decode_scales(bits: np.ndarray, given: Mapping[str, Any], op: HwOp) -> tuple
     return found, np.abs(np.asarray(op.arrays_of["weights"]).astype(np.int64))[:, 0]
 
 
-def constants_of(given: Mapping[str, Any], weights: np.ndarray) -> np.ndarray:
+def constants_of(given: Mapping[str, Any], weights: np.ndarray, op: HwOp) -> np.ndarray:
     """What the unit counts beyond the sum of x * weight, per row: the inverted sign bits of elements; the
     inverses that it adds for a negative weight, or for the highest plane of the weights; half the range of
     each chain of multipliers.
@@ -64,9 +64,9 @@ def constants_of(given: Mapping[str, Any], weights: np.ndarray) -> np.ndarray:
     bits, planes, dot = given.get("Bits", 1), given.get("WBits", 1), given.get("Dot", "Signs")
     inverse, top = 2**bits - 1, 2 ** (planes - 1)
     if dot in ("Multipliers", "Planes"):
-        simd, chain = given["Simd"], given["Chain"]
-        each = simd * top * inverse
+        simd, each = given["Simd"], given["Simd"] * top * inverse
         if dot == "Multipliers":
+            _, chain = op.chain()
             largest = 2 ** (bits - 1) if given["Signed"] else inverse
             each = -(-simd // chain) * 2 ** (chain * top * largest).bit_length()
         elif bits > 1 and simd % 2 and planes % 2 == 0:  # the last element is inverted in two planes at once
@@ -89,7 +89,7 @@ def decode_starts(bits: np.ndarray, given: Mapping[str, Any], op: HwOp) -> tuple
     weights = np.asarray(op.arrays_of["weights"]).astype(np.int64)
     if dot == "Signs":
         weights = 2 * weights - 1
-    constant = offset = constants_of(given, weights)
+    constant = offset = constants_of(given, weights, op)
     if given.get("Bits", 1) == 1 and (op.get_nodeattr("xnor") if "Taps" in given else dot == "Signs"):
         offset = 0 * constant  # results are numbers of equal bits, which is what the unit counts
     # A bipolar result is twice the sum at bits of 1, less the sum of all weights.

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from xnorforge.core.errors import UserError
+from xnorforge.hw.ops import _dots
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._decode import Decoder, decode_scales, decode_starts, decode_weights
 from xnorforge.hw.ops.base import LOADABLE, Attributes, HwOp, Memories, Rtl, Stream, Tensors
@@ -173,9 +174,23 @@ class Mvu(HwOp):
         columns = self.weight_rows()
         return 0 if not columns else 2 if mw // simd * (mh // self.rows) > columns else 1
 
-    def dot(self) -> cost.Dot:
-        """Cost and latency of one row's dot product."""
-        return cost.dot(self.get_nodeattr("simd"), self.in_bits)
+    def dot(self, late: bool = False) -> _dots.Dot:
+        """The dot product of one row, or of rows that share multipliers; `late` as of _dots.py."""
+        return _dots.signed_sum(self.get_nodeattr("simd"), self.in_bits, late)
+
+    @property
+    def built(self) -> _dots.Dot:
+        """The dot product beside its module."""
+        return self.dot(self.in_block()[0])
+
+    def generated(self) -> dict[str, str]:
+        return self.built.files
+
+    def beside(self, suffix: str = "") -> tuple[dict[str, str], list[str]]:
+        """Dot products of all rows of a word."""
+        dot, unread = self.built, {"x_i", "scale_i"} - self.built.ports.keys()
+        outputs = [port.replace("_i", "_o") for port in sorted(unread)]
+        return dot.beside(self.get_nodeattr("pe") // dot.rows, ("x_i", "scale_i"), outputs, suffix)
 
     @property
     def top(self) -> int:
@@ -243,6 +258,7 @@ class Mvu(HwOp):
         return self.module, {
             "Mw": mw, "Mh": mh, "Simd": simd, "Pe": pe, "Bits": self.in_bits, "Signed": int(self.in_signed),
             "AccW": self.acc_bits, "OutW": self.out_stream().bits, "Dot": "xf_pkg::Signs",
+            "SumW": self.dot().bits, "DotCycles": self.dot().latency,
             "WeightMemory": f"xf_pkg::{weights}", "WeightRows": self.weight_rows() or self.deep_rows(),
             "StartMemory": f"xf_pkg::{starts}",
         }  # fmt: skip

@@ -1,12 +1,10 @@
 """Cost of a matrix-vector unit in LUTs and block RAMs, as Yosys counts them."""
 
-from dataclasses import dataclass, replace
-from functools import cache
 from math import expm1, log1p
 
 import numpy as np
 
-from xnorforge.hw.fabric import REFERENCE, address_bits, block_choice, memory_of
+from xnorforge.hw.fabric import address_bits, block_choice, memory_of
 from xnorforge.hw.parts import Parts
 
 BLOCK_STARTS = 256  # passes from which thresholds go to block RAM
@@ -16,184 +14,11 @@ FLAT = 256  # words up to which the LUTs of a table in logic meet in the multipl
 BEYOND = 1.4  # … and how many times as many there are with the multiplexers above
 
 
-@dataclass(frozen=True)
-class Dot:
-    """One row's dot product: LUTs, cycles from input to sum, bits of the sum, flip-flops, carry cells."""
-
-    lut: int
-    latency: int
-    bits: int
-    ff: int
-    carry: int
-
-
-def positions(count: int) -> int:
-    """CARRY4 of a chain of so many positions that is placed by hand (hw/rtl/xf_carry.sv)."""
-    return -(-count // 4)
-
-
-def next_heights(heights: list[int], sevens: bool = False) -> tuple[list[int], int, int]:
-    """One level of xf_compress (hw/rtl/xf_heap.svh): heights of the columns that are left, LUTs and carry
-    cells it takes. `sevens`: a chain takes a seventh bit where it begins.
-    """
-    groups: list[int] = []
-    rests: list[int] = []
-    for column, height in enumerate(heights):
-        above = groups[column - 2] if column > 1 else 0
-        count = (height + 1) // 6
-        taken = 6 * count
-        if sevens:
-            count = min(count, above)
-            more = max(0, height - 6 * count + 1) // 7 if count == above else 0
-            count, taken = count + more, 6 * count + 7 * more
-        groups.append(count)
-        rests.append(max(0, height - taken))
-
-    def sixes(column):
-        return groups[column] if 0 <= column < len(heights) else 0
-
-    # A group takes two positions of its chain: every second one, from where the chain begins, a carry cell.
-    begun: list[list[bool]] = [[], []]
-    for count in groups:
-        below_it = begun[-2]
-        begun.append([k >= len(below_it) or not below_it[k] for k in range(count)])
-
-    left, lut, below = [], 0, 0
-    for column in range(len(heights) + 3):
-        rest = rests[column] if column < len(heights) else 0
-        height = sixes(column) + sixes(column - 1) + max(0, sixes(column - 2) - sixes(column)) + below + rest
-        below = int(rest >= 3 and height > 3)  # a full adder takes three bits and leaves one here, one above
-        left.append(height - 2 * below)
-        lut += 2 * sixes(column) + below
-    while not left[-1]:
-        left.pop()
-    return left, lut, sum(map(sum, begun))
-
-
-def heap(
-    heights: list[int],
-    lut: int,
-    sum_bits: int,
-    wait: int = 0,
-    sevens: bool = False,
-    registered: bool = False,
-    ff: int = 0,
-    carry: int = 0,
-) -> Dot:
-    """A dot product whose first gates take so many LUTs, cycles, flip-flops and carry cells and leave a heap
-    of these heights. `registered`: its bits come from registers (Hold of xf_compress).
-    """
-    levels = 0
-    while max(heights) > 3:
-        if levels % 2 == registered:
-            ff += sum(heights)
-        heights, more, chains = next_heights(heights, sevens)
-        lut, carry, levels = lut + more, carry + chains, levels + 1
-    if not registered or levels % 2:
-        ff += sum(heights[:sum_bits])
-    ff += sum_bits
-    high = [column for column, height in enumerate(heights) if height > 1]
-    if high:
-        width = min(len(heights) + (max(heights) == 3), sum_bits) - high[0]
-        lut += width
-        carry += positions(width) if max(heights) == 3 else REFERENCE.carry(sum_bits - high[0])
-    return Dot(lut, levels // 2 + levels % 2 + 2 + wait, sum_bits, ff, carry)
-
-
-@cache
-def dot(simd: int, bits: int) -> Dot:
-    """The dot product of `simd` elements of `bits` bits and +-1 weights; bits = 1 is an XNOR-popcount."""
-    extra = ff = carry = 0
-    if bits == 1:
-        heights, lut = [(simd + 2) // 3, (simd + 1) // 3], simd // 3 * 2 + simd % 3
-    elif simd == 1:
-        heights, lut = [1] * bits, bits
-    else:
-        heights, lut, carry = [simd // 2] * (bits + 1), simd // 2 * bits, simd // 2 * positions(bits)
-        if simd % 2:
-            ff, carry = sum(heights) + bits + 1, carry + positions(bits)
-            heights, lut, extra = [*heights, 1], lut + bits + 2, 1
-    return heap(heights, lut, (simd * (2**bits - 1)).bit_length(), extra, bits == 1, ff=ff, carry=carry)
-
-
-@cache
-def planes(simd: int, bits: int, weight: int) -> Dot:
-    """The dot product of `simd` elements of `bits` bits and weights of `weight` bits, by planes
-    (xf_plane_sum).
-    """
-    heights, lut, carry = [0] * (bits + weight + 1), 0, 0
-
-    def add(first, *more):
-        for column, count in enumerate(more, first):
-            heights[column] += count
-
-    for plane in range(weight):
-        if bits == 1:
-            add(plane, (simd + 2) // 3, (simd + 1) // 3)
-            lut += simd // 3 * 2 + simd % 3
-        else:
-            add(plane, *[simd // 2] * (bits + 1))
-            lut, carry = lut + simd // 2 * bits, carry + simd // 2 * positions(bits)
-    if bits > 1 and simd % 2:
-        for plane in range(0, weight, 2):
-            both = plane + 1 < weight
-            add(plane, *[1] * (bits + 2 * both))
-            lut, carry = lut + bits + both, carry + both * positions(bits + 1)
-    while not heights[-1]:
-        heights.pop()
-    top = plane_offset(simd, bits, weight) + simd * (2**bits - 1) * (2 ** (weight - 1) - 1)
-    return heap(heights, lut, top.bit_length(), carry=carry)
-
-
-@cache
-def ternary(simd: int, bits: int, gate: int) -> Dot:
-    """The dot product of `simd` elements of `bits` bits and weights of -1, 0, 1, whose gates take `gate` LUTs
-    each (xf_ternary_sum).
-    """
-    return heap([simd] * bits, simd * gate, (simd * (2**bits - 1)).bit_length(), sevens=True)
-
-
-@cache
-def scaled(lanes: int, parts: int, planes: int) -> Dot:
-    """The sum of `parts` counts of `lanes` equal bits each, times constants of `planes` bits
-    (xf_scaled_count).
-    """
-    count, heights, lut, carry = dot(lanes, 1), [0] * (lanes.bit_length() + planes + 1), 0, 0
-    for plane in range(0, planes, 2):
-        both = plane + 1 < planes
-        for column in range(count.bits + 2 * both):
-            heights[plane + column] += parts
-        lut += parts * (count.bits + both)
-        carry += both * parts * positions(count.bits + 1)
-    while not heights[-1]:
-        heights.pop()
-    sum_bits = (parts * lanes * (2**planes - 1)).bit_length()
-    products = heap(heights, lut + parts * count.lut, sum_bits, count.latency, carry=carry)
-    return replace(products, ff=products.ff + parts * count.ff, carry=products.carry + parts * count.carry)
-
-
 def different(pe: int, kinds: int) -> float:
     """How many of `pe` rows want other gates of a bit, on average: of all kinds, zero and the bit itself are
     none.
     """
     return -(kinds - 2) * expm1(pe * log1p(-1 / kinds))
-
-
-def plane_offset(simd: int, bits: int, weight: int) -> int:
-    """What the inverses of the highest plane add to a sum: int_offset of hw/rtl/xf_heap.svh."""
-    sign = 2 ** (weight - 1)
-    if bits > 1 and simd % 2 and weight % 2 == 0:
-        return (simd - 1) * sign * (2**bits - 1) + sign // 2 * (2 ** (bits + 1) - 1)
-    return simd * sign * (2**bits - 1)
-
-
-@cache
-def multipliers(simd: int, chain: int, field: int) -> Dot:
-    """One row's dot product behind chains of `chain` multipliers whose sums have `field` bits
-    (xf_dsp_sum).
-    """
-    groups = -(-simd // chain)
-    return heap([groups] * field, 0, (groups * (2**field - 1)).bit_length(), chain + 1)
 
 
 def logic_rom(width: int, words: int) -> int:

@@ -180,7 +180,7 @@ class HwOp(CustomOp):
         parts()     what the RTL is made of, for the cost model
     and overrides, where the default does not fit,
         foldings(), together()   values of simd, pe, pixels beyond divisors, and which can be combined
-        memories(), generated(), side_ports()   what its RTL needs besides parameters
+        memories(), generated(), side_ports(), beside()   what its RTL needs besides parameters
         loads       which of its memories a host can replace; then it has an attribute `loadable`
         matrix(), instead_of()   for layers that another operator can compute as well
         sooner()    if its number of registers can be chosen
@@ -431,6 +431,12 @@ class HwOp(CustomOp):
     def generated(self) -> dict[str, str]:
         """RTL generated for this instance, {file name: text}; equal names have equal texts."""
         return {}
+
+    def beside(self, _suffix: str = "") -> tuple[dict[str, str], list[str]]:
+        """Other ports of its module, {port: wire}, and the text of what stands beside it and is connected to
+        these wires, whose names end in `_suffix`.
+        """
+        return {}, []
 
     def side_ports(self) -> dict[str, tuple[int, int | None]]:
         """Ports besides those of the streams: {name: (bits, value an input is tied to outside a network, or

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Delays data by Stages cycles: with XF_SIM it follows the plain value of a dot product in place of
-// its pipeline.
+// Delays data by Stages cycles: the registers between the levels of a dot product, of which a family
+// may have none, and with XF_SIM what follows its plain value in place of its pipeline.
 //
 // Rate       one value per cycle of clk_i with en_i high
 // Latency    Stages such cycles
@@ -17,18 +17,18 @@ module xf_delay #(
   output logic [Width-1:0] data_o
 );
 
-  if (Width < 1 || Stages < 1) begin : gen_bad_size
-    $error("xf_delay: Width, Stages must be at least 1; got %0d, %0d", Width, Stages);
+  if (Width < 1) begin : gen_bad_width
+    $error("xf_delay: Width must be at least 1; got Width=%0d", Width);
   end
 
-  logic [Width-1:0] data_q [Stages];
-
-  always_ff @(posedge clk_i) begin
-    if (en_i) begin
-      data_q[0] <= data_i;
-      for (int unsigned k = 1; k < Stages; k++) data_q[k] <= data_q[k-1];
-    end
+  if (Stages == 0) begin : gen_wire
+    logic unused;
+    assign unused = clk_i & en_i;
+    assign data_o = data_i;
+  end else begin : gen_registers
+    logic [Stages*Width-1:0] data_q;  // the latest lowest
+    always_ff @(posedge clk_i) if (en_i) data_q <= (Stages*Width)'({data_q, data_i});
+    assign data_o = data_q[Stages*Width-1 -: Width];
   end
-  assign data_o = data_q[Stages-1];
 
 endmodule : xf_delay

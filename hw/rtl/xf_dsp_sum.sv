@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Dot products of elements with the weights of one or two rows, with multipliers.
+// Products of elements with the weights of one or two rows, with multipliers, and their sums along
+// chains.
 //
 // Chain elements are multiplied and added in a chain of multiply-adders: the inputs of position k
 // wait k cycles longer, in the DSP48's own registers. With Rows = 2 a multiplier serves both rows:
@@ -9,7 +10,7 @@
 // add only unsigned numbers.
 //
 // Rate       one result per cycle of clk_i with en_i high
-// Latency    int_latency(..) such cycles
+// Latency    Chain + 1 such cycles
 // Reset      none: data only
 // Bit model  op.py of int_mvu
 
@@ -21,38 +22,33 @@ module xf_dsp_sum #(
   parameter int unsigned Rows   = 2,   // 1 or 2
   parameter int unsigned Chain  = 2,   // elements per chain; all rows' sums fit FieldW bits
   parameter int unsigned FieldW = 17,
-  parameter int unsigned SumW   = 18
+  localparam int unsigned Groups = (Simd + Chain - 1) / Chain
 ) (
   input  logic                       clk_i,
   input  logic                       en_i,
   input  logic [Simd*Bits-1:0]       x_i,
   input  logic [Rows*Simd*WBits-1:0] w_i,   // row 1 is less by one where row 0 is negative
-  output logic [Rows*SumW-1:0]       sum_o
+  output logic [Rows*FieldW*Groups-1:0] heap_o  // of a row bit 0 of all chains, then bit 1, ..
 );
 
-`include "xf_heap.svh"
-
   localparam int unsigned LargeX = (Signed != 0) ? 2**(Bits-1) : 2**Bits - 1;  // |x|
+  localparam int unsigned Needed = $clog2(Chain * 2**(WBits-1) * LargeX + 1) + 1;
 
   if (Simd < 1 || Bits < 1 || WBits < 1 || Chain < 1) begin : gen_bad_size
     $error("xf_dsp_sum: Simd, Bits, WBits, Chain must be at least 1; got %0d, %0d, %0d, %0d",
            Simd, Bits, WBits, Chain);
   end else if (Rows < 1 || Rows > 2) begin : gen_bad_rows
     $error("xf_dsp_sum: Rows must be 1 or 2; got Rows=%0d", Rows);
-  end else if (FieldW < int_field(LargeX, WBits, Chain)) begin : gen_bad_field
+  end else if (FieldW < Needed) begin : gen_bad_field
     $error("xf_dsp_sum: FieldW must hold a chain's sum; got FieldW=%0d of %0d bits",
-           FieldW, int_field(LargeX, WBits, Chain));
+           FieldW, Needed);
   end
 
-  localparam int unsigned  Groups   = (Simd + Chain - 1) / Chain;
   localparam int unsigned  FactorW  = (Rows - 1) * FieldW + WBits;
   localparam int unsigned  XW       = (Signed != 0) ? Bits : Bits + 1;
   localparam int unsigned  ChainW   = Rows * FieldW;
   localparam int unsigned  ProductW = (FactorW + XW < ChainW) ? FactorW + XW : ChainW;
-  localparam logic [288:0] Heights  = heap_rows(Groups, FieldW);
   localparam logic [ChainW-1:0] Middle = {Rows{1'b1, (FieldW-1)'(0)}};
-
-  logic [FieldW*Groups-1:0] heap [Rows];
 
   for (genvar g = 0; g < Groups; g++) begin : gen_chain
     // The last chain may be shorter; all end together.
@@ -109,15 +105,9 @@ module xf_dsp_sum #(
 
     for (genvar r = 0; r < Rows; r++) begin : gen_row
       for (genvar c = 0; c < FieldW; c++) begin : gen_column
-        assign heap[r][c*Groups+g] = sum_q[Chain-1][r*FieldW+c];
+        assign heap_o[(r*FieldW+c)*Groups+g] = sum_q[Chain-1][r*FieldW+c];
       end
     end
-  end
-
-  for (genvar r = 0; r < Rows; r++) begin : gen_sum
-    xf_compress #(.Heights(Heights), .Bits(FieldW * Groups), .SumW(SumW)) u_sum (
-      .clk_i, .en_i, .bits_i(heap[r]), .sum_o(sum_o[r*SumW +: SumW])
-    );
   end
 
 endmodule : xf_dsp_sum

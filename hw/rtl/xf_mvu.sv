@@ -3,18 +3,17 @@
 // Folded matrix-vector unit.
 //
 // A vector of Mw elements comes in Beats = Mw/Simd beats; its Mh sums leave in Passes = Mh/Pe
-// beats: sum[row] = start[row] + sum over k of (x[k] where weight[k][row] is 1, else its bitwise
-// inverse), modulo 2**AccW. With weights of several bits it is start[row] + 2**Shift * sum over k
-// of x[k] * weight[k][row] + the constants of xf_int_dot, or of xf_ternary_sum where all weights
-// are -1, 0 or 1. With Dot = Scaled each equal bit is multiplied by the constant of its position,
-// the same in all rows (xf_scaled_count). Without multipliers the sign bits of signed elements are
-// inverted at the input; the starts subtract the constant that this adds. An output element is the
+// beats: sum[row] = start[row] + 2**Shift * the sums of its beats, modulo 2**AccW. A beat and a word
+// of weights leave for dot products, one or two rows each, which stand beside this module; hw/ops/_dots.py
+// generates them, and says what they add up for every kind of Dot. With Dot = Scaled the constants
+// of a beat follow when its counts are there. Elements that ternary weights have gated leave in their
+// place (xf_ternary_gate). Without multipliers the sign bits of signed elements are inverted at the
+// input; the starts subtract the constant that this adds. An output element is the
 // OutW highest bits of the sum; a threshold T is start = 2**(AccW-1) - T with OutW = 1.
 //
 // Rate       initiation interval of Beats * Passes cycles per vector, no bubble while both sides
 //            stay ready
-// Latency    Beats + 2 + latency of the dot product (dot_latency, int_latency, heap_latency of
-//            xf_heap.svh) cycles from the first beat accepted to valid; one more with Columns, two for
+// Latency    Beats + 2 + DotCycles from the first beat accepted to valid; one more with Columns, two for
 //            several
 // Reset      synchronous, control state only; data registers never reach a handshake
 // Pipeline   input buffer (xf_replay) and weights | Latency of the dot product | accumulator and
@@ -38,8 +37,9 @@ module xf_mvu #(
   parameter  int unsigned     Signed       = 0,  // 1: elements are two's complement
   parameter  xf_pkg::dot_e    Dot          = xf_pkg::Signs,
   parameter  int unsigned     WBits        = 1,  // per weight: 1, or more in two's complement
-  parameter  int unsigned     Chain        = 0,  // multipliers in a chain
-  parameter  int unsigned     Rows         = 1,  // rows per multiplier; divides Pe
+  parameter  int unsigned     SumW         = 5,  // of the sum of a beat
+  parameter  int unsigned     DotCycles    = 4,  // from a beat to its sum
+  parameter  int unsigned     CountCycles  = 0,  // to its counts, of Scaled
   parameter  int unsigned     ScaleW       = 0,  // bits of a constant
   parameter  int unsigned     Run          = 1,  // elements that share it; divides Simd, or Simd it
   parameter  int unsigned     Shift        = 0,
@@ -53,7 +53,11 @@ module xf_mvu #(
   parameter                   ScaleFile    = "",
   parameter  int unsigned     Load         = 0,  // of xf_rom: weights, starts, scales; 0: constants
   localparam int unsigned     Beats        = Mw / Simd,
-  localparam int unsigned     Passes       = Mh / Pe
+  localparam int unsigned     Passes       = Mh / Pe,
+  localparam bit              Ternary      = Dot == xf_pkg::Ternary,
+  localparam bit              Scaled       = Dot == xf_pkg::Scaled,
+  localparam int unsigned     ScalesW      = !Scaled ? 1 : (Run < Simd) ? Simd / Run * ScaleW : ScaleW,
+  localparam int unsigned     FactorW      = Ternary ? Bits : WBits
 ) (
   input  logic                 clk_i,
   input  logic                 rst_ni,
@@ -63,11 +67,14 @@ module xf_mvu #(
   output logic                 s_ready_o,
   output logic [Pe*OutW-1:0]   m_data_o,
   output logic                 m_valid_o,
-  input  logic                 m_ready_i
+  input  logic                 m_ready_i,
+  output logic                 en_o,     // of the dot products: their data, row by row, and sums
+  output logic [Simd*Bits-1:0] x_o,
+  output logic [Pe*Simd*FactorW-1:0] w_o,
+  output logic [ScalesW-1:0]   scale_o,
+  input  logic [Pe*SumW-1:0]   sums_i
 );
 
-  localparam bit Ternary = Dot == xf_pkg::Ternary;
-  localparam bit Scaled  = Dot == xf_pkg::Scaled;
   localparam bit Binary  = Scaled || Dot == xf_pkg::Signs;
   localparam bit InBlock = WeightMemory != xf_pkg::Logic;
   localparam bit Columns = WeightMemory == xf_pkg::Columns;
@@ -80,11 +87,9 @@ module xf_mvu #(
     $error("xf_mvu: Simd must divide Mw; got Simd=%0d, Mw=%0d", Simd, Mw);
   end else if (Mh % Pe != 0) begin : gen_bad_pe
     $error("xf_mvu: Pe must divide Mh; got Pe=%0d, Mh=%0d", Pe, Mh);
-  end else if (Rows < 1 || Rows > 2 || Pe % Rows != 0) begin : gen_bad_rows
-    $error("xf_mvu: Rows must be 1 or 2 and divide Pe; got Rows=%0d, Pe=%0d", Rows, Pe);
-  end else if ((Dot == xf_pkg::Multipliers) != (Chain > 0) || (Chain == 0 && Rows != 1)) begin : gen_bad_chain
-    $error("xf_mvu: Dot=Multipliers needs Chain > 0, else Chain=0, Rows=1; got Chain=%0d, Rows=%0d",
-           Chain, Rows);
+  end else if (SumW < 1 || DotCycles < 2 || (CountCycles < 1 && Scaled)) begin : gen_bad_dot
+    $error("xf_mvu: SumW, DotCycles, CountCycles must be at least 1, 2, 1 of Scaled; got %0d, %0d, %0d",
+           SumW, DotCycles, CountCycles);
   end else if (Binary != (WBits == 1) || (Ternary && WBits != 2)) begin : gen_bad_weight
     $error("xf_mvu: WBits must be 1 of Signs and Scaled, 2 of Ternary, else more; got WBits=%0d",
            WBits);
@@ -96,25 +101,10 @@ module xf_mvu #(
     $error("xf_mvu: OutW must be 1 .. AccW; got OutW=%0d, AccW=%0d", OutW, AccW);
   end
 
-`include "xf_heap.svh"
-
-  localparam int unsigned LargeX  = (Signed != 0) ? 2**(Bits-1) : 2**Bits - 1;  // |x|
-  localparam int unsigned FieldW  = (Chain > 0) ? int_field(LargeX, WBits, Chain) : 1;
   localparam int unsigned Depth   = Beats * Passes;
-  localparam int unsigned Lanes   = (Scaled && Run < Simd) ? Run : Simd;  // of a constant, per beat
-  localparam int unsigned Parts   = Simd / Lanes;
-  localparam int unsigned Counted = Binary ? dot_latency(Lanes, Bits) : 0;
-  localparam int unsigned DotLate = Scaled ? Counted + heap_latency(heap_of_products(
-                                      Parts, $clog2(Lanes + 1), ScaleW, (ScaleW + 1) / 2))
-                                  : Binary ? Counted
-                                  : Ternary  ? heap_latency(heap_of_sevens(heap_rows(Simd, Bits)))
-                                           : int_latency(Simd, Bits, WBits, Chain, FieldW);
   localparam int unsigned Late    = !Columns ? 0 : (Depth > WeightRows) ? 2 : 1;
-  localparam int unsigned Latency = DotLate + Late;
+  localparam int unsigned Latency = DotCycles + Late;
   localparam int unsigned AddrW   = (Depth > 1) ? $clog2(Depth) : 1;
-  localparam int unsigned SumW    = Scaled ? $clog2(Simd * (2**ScaleW - 1) + 1)
-                                  : Binary || Ternary ? $clog2(Simd * (2**Bits - 1) + 1)
-                                           : int_bits(Simd, Bits, WBits, Chain, FieldW);
 
 `ifdef XF_XC7
   localparam bit Hold       = 1'b0;
@@ -123,7 +113,7 @@ module xf_mvu #(
   // Gates and weights in the same LUTs: cheaper than apart up to three bits and 32 words.
   localparam bit Joined     = Ternary && !InBlock && Bits <= 3 && Depth <= 32 && Load == 0;
 `else
-  localparam bit Hold       = InBlock && (Chain == 0);
+  localparam bit Hold       = InBlock && Dot != xf_pkg::Multipliers;
   localparam bit HoldStart  = StartMemory == xf_pkg::Block;
   localparam bit EarlyStart = 1'b1;
   localparam bit Joined     = 1'b0;
@@ -136,7 +126,6 @@ module xf_mvu #(
   logic [AddrW-1:0]         addr;
   logic [Simd*Bits-1:0]     x_read, x_there, x;
   logic [Pe*Simd*WordW-1:0] w_read, w;     // weights; Joined: elements behind them
-  logic [Pe*SumW-1:0]       sums;
   logic [Latency:0]         valid_q;       // of the beat at each stage; its sum is at the last
   logic [Latency-1:0]       last_q;        // of its pass
   logic                     first_q;
@@ -144,7 +133,7 @@ module xf_mvu #(
 
   always_comb begin
     entered = s_data_i;
-    if (Signed != 0 && Chain == 0) begin
+    if (Signed != 0 && Dot != xf_pkg::Multipliers) begin
       for (int unsigned k = 1; k <= Simd; k++) entered[k*Bits - 1] = ~s_data_i[k*Bits - 1];
     end
   end
@@ -263,7 +252,6 @@ module xf_mvu #(
   end
 
   // The constants of a beat come with its counts, the same for all rows.
-  logic [(Scaled ? Parts * ScaleW : 1)-1:0] scales;
   if (Scaled) begin : gen_scales
     localparam int unsigned BeatW = (Beats > 1) ? $clog2(Beats) : 1;
     logic [BeatW-1:0] beat;
@@ -271,7 +259,7 @@ module xf_mvu #(
       logic [BeatW-1:0] beat_q;
       always_ff @(posedge clk_i) begin
         if (!rst_ni) beat_q <= '0;
-        else if (en && valid_q[Late+Counted-1]) begin
+        else if (en && valid_q[Late+CountCycles-1]) begin
           beat_q <= (beat_q == BeatW'(Beats - 1)) ? '0 : beat_q + 1'b1;
         end
       end
@@ -280,54 +268,31 @@ module xf_mvu #(
       assign beat = 1'b0;
     end
     xf_rom #(
-      .Width(Parts * ScaleW), .Depth(Beats), .Kind(1), .File(ScaleFile),
+      .Width(ScalesW), .Depth(Beats), .Kind(1), .File(ScaleFile),
       .Load((Load != 0) ? Load + 2 : 0)
     ) u_scales (
-      .clk_i, .en_i(en), .addr_i(beat), .load_i, .data_o(scales)
+      .clk_i, .en_i(en), .addr_i(beat), .load_i, .data_o(scale_o)
     );
   end else begin : gen_no_scales
-    logic unused_scales;
-    assign scales        = 1'b0;
-    assign unused_scales = scales;
+    assign scale_o = '0;
   end
 
-  for (genvar p = 0; p < Pe; p = p + Rows) begin : gen_dot
-    if (Joined) begin : gen_joined
-      logic unused_x;
-      assign unused_x = ^x;
-      xf_compress #(
-        .Heights(heap_of_sevens(heap_rows(Simd, Bits))), .Bits(Simd * Bits), .SumW(SumW)
-      ) u_dot (
-        .clk_i, .en_i(en), .bits_i(w[p*Simd*Bits +: Simd*Bits]),
-        .sum_o(sums[p*SumW +: SumW])
-      );
-    end else if (Ternary) begin : gen_ternary
-      xf_ternary_sum #(.Simd(Simd), .Bits(Bits), .Hold(32'(Hold))) u_dot (
-        .clk_i, .en_i(en), .x_i(x), .w_i(w[p*Simd*WBits +: Simd*WBits]),
-        .sum_o(sums[p*SumW +: SumW])
-      );
-    end else if (!Binary) begin : gen_integers
-      xf_int_dot #(
-        .Simd(Simd), .Bits(Bits), .Signed((Chain > 0) ? Signed : 0), .WBits(WBits), .Rows(Rows),
-        .Chain(Chain), .FieldW(FieldW), .SumW(SumW), .Hold(32'(Hold))
-      ) u_dot (
-        .clk_i, .en_i(en), .x_i(x), .w_i(w[p*Simd*WBits +: Rows*Simd*WBits]),
-        .sum_o(sums[p*SumW +: Rows*SumW])
-      );
-    end else if (Scaled) begin : gen_scaled
-      xf_scaled_count #(.Simd(Simd), .Lanes(Lanes), .ScaleW(ScaleW), .Hold(32'(Hold))) u_dot (
-        .clk_i, .en_i(en), .x_i(x), .w_i(w[p*Simd +: Simd]), .scale_i(scales),
-        .sum_o(sums[p*SumW +: SumW])
-      );
-    end else if (Bits == 1) begin : gen_bits
-      xf_popcount #(.Simd(Simd), .Hold(32'(Hold))) u_dot (
-        .clk_i, .en_i(en), .x_i(x), .w_i(w[p*Simd +: Simd]), .sum_o(sums[p*SumW +: SumW])
-      );
-    end else begin : gen_elements
-      xf_signed_sum #(.Simd(Simd), .Bits(Bits), .Hold(32'(Hold))) u_dot (
-        .clk_i, .en_i(en), .x_i(x), .w_i(w[p*Simd +: Simd]), .sum_o(sums[p*SumW +: SumW])
-      );
+  assign en_o = en;
+  assign x_o  = x;
+  if (Ternary && !Joined) begin : gen_gates
+    for (genvar p = 0; p < Pe; p++) begin : gen_row
+      for (genvar k = 0; k < Simd; k++) begin : gen_element
+        logic [Bits-1:0] data;
+        xf_ternary_gate #(.Bits(Bits)) u_gate (
+          .x_i(x[k*Bits +: Bits]), .w_i(w[2*(p*Simd+k) +: 2]), .data_o(data)
+        );
+        for (genvar c = 0; c < Bits; c++) begin : gen_column
+          assign w_o[(p*Bits+c)*Simd+k] = data[c];
+        end
+      end
     end
+  end else begin : gen_plain
+    assign w_o = w;
   end
 
   logic [Pe*OutW-1:0] result;
@@ -336,7 +301,7 @@ module xf_mvu #(
     /* verilator lint_off UNUSEDSIGNAL */  // of one beat, a threshold needs the highest bit alone
     logic [AccW-1:0] total;
     /* verilator lint_on UNUSEDSIGNAL */
-    assign sum = AccW'(sums[p*SumW +: SumW]) << Shift;
+    assign sum = AccW'(sums_i[p*SumW +: SumW]) << Shift;
     if (Beats > 1) begin : gen_accumulator
       logic [AccW-1:0] acc_q;
       assign total = sum + (first_q ? start[p*AccW +: AccW] : acc_q);

@@ -14,6 +14,13 @@ package xf_pkg;
   // multipliers.
   typedef enum logic [2:0] {Signs, Scaled, Planes, Ternary, Multipliers} dot_e;
 
+  // Registers of a dot product (hw/tree.py): 1 in front of its even levels, 0 in front of its odd ones.
+`ifdef XF_XC7
+  localparam int unsigned Early = 1;
+`else
+  localparam int unsigned Early = 0;
+`endif
+
   // A write of a host's into a memory of weights, thresholds or a table (xf_load): the number of the
   // memory, and the place of these 32 bits in it, piece by piece and word by word.
   typedef struct packed {

@@ -11,5 +11,5 @@ xf_check_order #(.Width(Width), .Most(Stages)) u_order (
 `XF_ORDER(values, "u_order", Width, Stages)
 `XF_INVARIANT(fill_values == values_q)
 for (genvar k = 0; k < Stages; k++) begin : gen_stage
-  `XF_INVARIANT(k >= values_q || data_q[k] == oldest_values(values_q - 8'd1 - k))
+  `XF_INVARIANT(k >= values_q || gen_registers.data_q[k*Width +: Width] == oldest_values(values_q - 8'd1 - k))
 end

@@ -44,6 +44,8 @@ def test_a_module_with_a_handshake_asserts_stability_and_order_or_count(name):
 def test_a_generated_module_asserts_stability_and_count_or_is_a_body_that_does(name):
     for op in examples_of(name):
         for text in op.generated().values():
+            if "_valid_" not in text:  # it has no handshake
+                continue
             if "xf_interact #(" in text:  # whose handshake it passes on
                 assert ".s_valid_i, .s_ready_o, .m_data_o, .m_valid_o, .m_ready_i," in text
                 continue

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xnorforge.hw.ops import _mvu_cost as cost
+from xnorforge.hw.ops import _dots
 from xnorforge.hw.ops.base import HwOp, Stream
-from xnorforge.hw.streams import packed
+from xnorforge.hw.tree import span
 from xnorforge.sim import cosim, device
 
 RTL = Path(str(files("xnorforge.hw") / "rtl"))
@@ -47,20 +47,22 @@ class Body(HwOp):
         return self.files
 
     def generated(self):
-        return {f"{self.top}.sv": self.shell} if self.shell else {}
+        return self.texts
 
 
-def body(name, top, parameters, source, sink, meaning, shell="", memories=None, frames=None):
-    """A `Body`; `meaning` maps integers (frames, *shape) to those it gives, `frames` are what it gets."""
+def body(name, top, parameters, source, sink, meaning, texts, memories=None, frames=None):
+    """A `Body`; `meaning` maps integers (frames, *shape) to those it gives, `frames` are what it gets,
+    `texts` its files.
+    """
     op = Body.make(name)
     op.top, op.parameters, op.source, op.sink = top, parameters, source, sink
-    op.meaning, op.shell, op.files = meaning, shell, memories or {}
+    op.meaning, op.texts, op.files = meaning, texts, memories or {}
     op.frames = op.random_input(seed=sum(map(ord, name)), frames=FRAMES) if frames is None else frames
     return op
 
 
 SHELL = """// SPDX-License-Identifier: Apache-2.0
-module {top} #({parameters}) (
+module {top} {parameters}(
   input  logic clk_i,
   input  logic rst_ni,
   input  logic [{wide_in}-1:0] s_data_i,
@@ -70,7 +72,6 @@ module {top} #({parameters}) (
   output logic m_valid_o,
   input  logic m_ready_i
 );
-`include "xf_heap.svh"
   localparam int unsigned Stages = {stages};
   logic [Stages-1:0] valid_q;
   logic en;
@@ -87,46 +88,60 @@ endmodule : {top}
 
 
 def shell(top, parameters, wide_in, wide_out, stages, inside):
-    """The text of a shell of so many stages around `inside`."""
-    declared = ", ".join(f"parameter {name}" for name in parameters)
-    return SHELL.format(
+    """The text of a shell of so many stages around `inside`, {file: text}."""
+    declared = f"#({', '.join(f'parameter {name}' for name in parameters)}) " if parameters else ""
+    text = SHELL.format(
         top=top, parameters=declared, wide_in=wide_in, wide_out=wide_out, stages=stages, inside=inside
     )
+    return {f"{top}.sv": text}
 
 
 def bits_of(values, count):
     return np.asarray(values)[..., None] >> np.arange(count) & 1
 
 
-# Sums of heaps of bits
+def around(dot, name, meaning, frames):
+    """A dot product in a shell: its inputs side by side, the first in the low bits. Constants of counts come
+    with these.
+    """
+    wide, given = 0, []
+    for port, bits in dot.ports.items():
+        taken, wide = f"s_data_i[{wide} +: {bits}]", wide + bits
+        given.append(f".{port}({'late' if port == 'scale_i' else taken})")
+    inside = f"  {dot.module} u (.clk_i, .en_i(en), {', '.join(given)}, .sum_o(m_data_o));"
+    if "scale_i" in dot.ports:
+        inside += f"""
+  logic [{bits - 1}:0] late;
+  xf_delay #(.Width({bits}), .Stages({dot.wait})) u_late (
+    .clk_i, .en_i(en), .data_i({taken}), .data_o(late));"""
+    top, out = f"{dot.module}_shell", dot.rows * dot.bits
+    texts = dot.files | shell(top, [], str(wide), str(out), str(dot.latency), inside)
+    sink = Stream((dot.rows,), dot.rows, dot.bits)
+    return body(name, top, {}, Stream((wide,), wide), sink, meaning, texts, frames=frames)
 
-HEAP = shell(
-    "heap_shell", ["logic [288:0] Heights = 1", "int unsigned Bits = 1", "int unsigned SumW = 1"],
-    "Bits", "SumW", "heap_latency(Heights)",
-    "  xf_compress #(.Heights(Heights), .Bits(Bits), .SumW(SumW)) u (\n"
-    "    .clk_i, .en_i(en), .bits_i(s_data_i), .sum_o(m_data_o));",
-)  # fmt: skip
+
+# Sums of heaps of bits
 
 
 def heap(heights, every=False, sevens=0):
-    """xf_compress of columns so high; of all values of its bits, or of random ones with all ones and none.
+    """The tree of columns so high; of all values of its bits, or of random ones with all ones and none.
     `sevens`: chains take a seventh bit.
     """
     heights = list(heights)
     bits = sum(heights)
     weights = np.repeat(2 ** np.arange(len(heights)), heights)
-    width = max(1, int(weights.sum()).bit_length())
     rng = np.random.default_rng(bits)
     given = bits_of(np.arange(2**bits), bits) if every else rng.integers(0, 2, (60, bits))
     given[:2] = [[0], [1]]
     if every:
         given[1], given[-1] = bits_of(1, bits), 1
-    parameters = {"Heights": (289, packed(heights, 12)[1] | sevens << 288), "Bits": bits, "SumW": width}
-    return body(
-        f"heap {heights} {sevens}", "heap_shell", parameters, Stream((bits,), bits), Stream((1,), 1, width),
-        lambda x: x @ weights[:, None], HEAP,
-        frames=given,
-    )  # fmt: skip
+    ends = np.cumsum([0, *heights]).tolist()
+    columns = [[(span("w_i", at, many), many)] if many else [] for at, many in zip(ends, heights)]
+    terms = (f"(32'($countones({column[0][0]})) << {c})" for c, column in enumerate(columns) if column)
+    name, top = f"heap_{'_'.join(map(str, heights))}_{sevens}", int(weights.sum())
+    plain = [f"assign plain = {top.bit_length()}'({' + '.join(terms)});"]
+    tree = _dots.Dot(name, "", {"w_i": bits}, top, [], columns, plain, sevens=bool(sevens))
+    return around(tree, f"heap {heights} {sevens}", lambda x: x @ weights[:, None], given)
 
 
 HEAPS = [
@@ -141,54 +156,34 @@ HEAPS = [
 # Dot products
 
 
-def dots(kind, inside, stages):
-    """The shell of a dot product: activations in the low bits, weights above."""
-    wide = "Simd * (Bits + Rows * WBits)"
-    return shell(
-        f"{kind}_shell", [f"int unsigned {name} = 1" for name in NAMES], wide, "Rows * SumW", stages,
-        f"  {inside} u (\n    .clk_i, .en_i(en), .x_i(s_data_i[Simd*Bits-1:0]),\n"
-        "    .w_i(s_data_i[Simd*Bits +: Rows*Simd*WBits]), .sum_o(m_data_o));",
-    )  # fmt: skip
+def numbers(count, width):
+    """A sum of gated elements, against plain integers; one bit of all, then the next."""
+    made, size = _dots.number_sum("ternary_sum", count, width), count * width
+    frames = np.random.default_rng(size).integers(0, 2, (40, size))
+    frames[:2] = [[0], [1]]
+    weights = np.repeat(1 << np.arange(width), count)
+    return around(made, f"numbers {count}x{width}", lambda x: x @ weights[:, None], frames)
 
 
-NAMES = ("Simd", "Bits", "Signed", "WBits", "Rows", "Chain", "FieldW", "SumW")
-GIVEN = ", ".join(f".{name}({name})" for name in NAMES)
-DOTS = {
-    "int_dot": (f"xf_int_dot #({GIVEN})", "int_latency(Simd, Bits, WBits, Chain, FieldW)"),
-    "dsp_sum": (f"xf_dsp_sum #({GIVEN})", "int_latency(Simd, Bits, WBits, Chain, FieldW)"),
-    "popcount": ("xf_popcount #(.Simd(Simd))", "dot_latency(Simd, 1)"),
-    "signed_sum": ("xf_signed_sum #(.Simd(Simd), .Bits(Bits))", "dot_latency(Simd, Bits)"),
-    "ternary_sum": (
-        "xf_ternary_sum #(.Simd(Simd), .Bits(Bits))",
-        "heap_latency(heap_of_sevens(heap_rows(Simd, Bits)))",
-    ),
-}
-
-
-def dot(kind, simd, bits, weight=1, rows=1, chain=0, signed=0):
-    """A dot product of `simd` elements with the weights of `rows` rows, against plain integers."""
+def dot(simd, bits, weight=1, rows=1, chain=0, signed=0):
+    """A dot product of `simd` elements with the weights of `rows` rows, against plain integers; `chain`: of
+    multipliers (xf_dsp_sum).
+    """
     top, half = 2**bits - 1, 2 ** (bits - 1)
-    largest = half if signed else top
-    field = (chain * 2 ** (weight - 1) * largest).bit_length() + 1 if chain else 1
-    if kind == "popcount":
-        width = simd.bit_length()
-    elif kind in ("signed_sum", "ternary_sum"):
-        width = (simd * top).bit_length()
+    if weight == 1:
+        made = _dots.signed_sum(simd, bits)
     elif chain:
-        chains = -(-simd // chain)
-        offset, width = chains * 2 ** (field - 1), (chains * (2**field - 1)).bit_length()
+        field = (chain * 2 ** (weight - 1) * (half if signed else top)).bit_length() + 1
+        made = _dots.multipliers(simd, bits, bool(signed), weight, rows, chain, field)
+        offset = -(-simd // chain) * 2 ** (field - 1)
     else:
-        offset, width = cost.plane_offset(simd, bits, weight), cost.planes(simd, bits, weight).bits
+        made, offset = _dots.planes(simd, bits, weight), _dots.plane_offset(simd, bits, weight)
 
     def meaning(given):
         given = given.reshape(len(given), -1)
         x = given[:, : simd * bits].reshape(-1, simd, bits) @ (1 << np.arange(bits))
         w = given[:, simd * bits :].reshape(-1, rows, simd, weight) @ (1 << np.arange(weight))
-        if kind == "popcount":
-            sums = (x[:, None] == w).sum(-1)
-        elif kind == "ternary_sum":  # 2 in two bits is no weight; its low bit says zero
-            sums = np.where(w % 2 == 0, 0, np.where(w == 1, x[:, None], top - x[:, None])).sum(-1)
-        elif kind == "signed_sum":
+        if weight == 1:
             sums = np.where(w == 1, x[:, None], top - x[:, None]).sum(-1)
         else:
             x = np.where(signed & (x >= half), x - 2 * half, x)
@@ -201,31 +196,12 @@ def dot(kind, simd, bits, weight=1, rows=1, chain=0, signed=0):
     wide = simd * (bits + rows * weight)
     frames = np.random.default_rng(wide).integers(0, 2, (40, wide))
     frames[:2] = [[0], [1]]  # the smallest and the largest operands
-    parameters = {"Simd": simd, "Bits": bits, "Signed": signed, "WBits": weight, "Rows": rows, "Chain": chain}
-    name = f"{kind} {simd}x{bits} weights {weight} rows {rows} chain {chain} signed {signed}"
-    return body(
-        name, f"{kind}_shell", parameters | {"FieldW": field, "SumW": width}, Stream((wide,), wide),
-        Stream((rows,), rows, width), meaning, dots(kind, *DOTS[kind]), frames=frames,
-    )  # fmt: skip
-
-
-SCALED = shell(
-    "scaled_shell", [f"int unsigned {name} = 1" for name in ("Simd", "Lanes", "ScaleW", "SumW")],
-    "(2 * Simd + Simd / Lanes * ScaleW)", "SumW",
-    "(dot_latency(Lanes, 1) + heap_latency(heap_of_products(Simd / Lanes, $clog2(Lanes + 1), ScaleW,"
-    " (ScaleW + 1) / 2)))",
-    "  localparam int unsigned Wide = Simd / Lanes * ScaleW;\n"
-    "  localparam int unsigned Late = dot_latency(Lanes, 1);\n"
-    "  logic [Late*Wide-1:0] late_q;\n"
-    "  always_ff @(posedge clk_i) if (en) late_q <= (Late*Wide)'({late_q, s_data_i[2*Simd +: Wide]});\n"
-    "  xf_scaled_count #(.Simd(Simd), .Lanes(Lanes), .ScaleW(ScaleW)) u (\n"
-    "    .clk_i, .en_i(en), .x_i(s_data_i[0 +: Simd]), .w_i(s_data_i[Simd +: Simd]),\n"
-    "    .scale_i(late_q[Late*Wide-1 -: Wide]), .sum_o(m_data_o));",
-)  # fmt: skip
+    name = f"dot {simd}x{bits} weights {weight} rows {rows} chain {chain} signed {signed}"
+    return around(made, name, meaning, frames)
 
 
 def scaled_count(simd, lanes, bits):
-    """xf_scaled_count: equal bits of each `lanes` pairs, times a constant of their own."""
+    """Equal bits of each `lanes` pairs, times a constant of their own."""
     parts, wide = simd // lanes, 2 * simd + simd // lanes * bits
 
     def meaning(given):
@@ -237,21 +213,15 @@ def scaled_count(simd, lanes, bits):
 
     frames = np.random.default_rng(wide).integers(0, 2, (60, wide))
     frames[:2] = [[0], [1]]  # all equal times nothing, times the largest constants
-    width = (simd * (2**bits - 1)).bit_length()
-    return body(
-        f"scaled count {simd} by {lanes} of {bits} bits", "scaled_shell",
-        {"Simd": simd, "Lanes": lanes, "ScaleW": bits, "SumW": width}, Stream((wide,), wide),
-        Stream((1,), 1, width), meaning, SCALED, frames=frames,
-    )  # fmt: skip
+    return around(
+        _dots.scaled(lanes, parts, bits), f"scaled count {simd} by {lanes} of {bits} bits", meaning, frames
+    )
 
 
 SUMS = [
-    dot("int_dot", 4, 8, 8), dot("int_dot", 3, 2, 3), dot("int_dot", 5, 1, 4),
-    dot("int_dot", 1, 3, 2),
-    dot("int_dot", 4, 8, 8, 2, 2), dot("int_dot", 5, 4, 4, 1, 2, 1), dot("int_dot", 3, 8, 6, 2, 3, 1),
-    dot("dsp_sum", 4, 8, 8, 2, 2), dot("dsp_sum", 7, 5, 4, 1, 3), dot("popcount", 13, 1),
-    dot("popcount", 1, 1), dot("signed_sum", 7, 3), dot("signed_sum", 1, 8), dot("signed_sum", 4, 2),
-    dot("ternary_sum", 1, 2, 2), dot("ternary_sum", 11, 2, 2), dot("ternary_sum", 6, 5, 2),
+    dot(4, 8, 8), dot(3, 2, 3), dot(5, 1, 4), dot(1, 3, 2),
+    dot(4, 8, 8, 2, 2), dot(5, 4, 4, 1, 2, 1), dot(3, 8, 6, 2, 3, 1), dot(7, 5, 4, 1, 3),
+    dot(13, 1), dot(1, 1), dot(7, 3), dot(1, 8), dot(4, 2), numbers(1, 2), numbers(11, 2), numbers(6, 5),
     scaled_count(1, 1, 1), scaled_count(8, 8, 3), scaled_count(12, 4, 2), scaled_count(13, 13, 4),
     scaled_count(20, 2, 5), scaled_count(64, 64, 8),
 ]  # fmt: skip

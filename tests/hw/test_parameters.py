@@ -41,7 +41,7 @@ xf_axi_write AddrW=2: AddrW must be at least 3; got AddrW=2
 xf_axi_split AddrW=1: AddrW must be at least 2; got AddrW=1
 xf_axi_regs AddrW=2: AddrW must be at least 3; got AddrW=2
 xf_depth_to_space Chunk=0: Rows, Pixels, Block, Chunk, Width must be > 0; got 2, 4, 2, 0, 8
-xf_delay Stages=0: Width, Stages must be at least 1; got 8, 0
+xf_delay Width=0: Width must be at least 1; got Width=0
 xf_loop Steps=0: Steps, PartBeats, PartWidth, States, Beats must be > 0; got 0, 1, 8, 1, 1
 xf_loop_frame Beats=0: Steps, Beats, Lanes must be > 0; got 2, 0, 1
 xf_loop_frame MadeBits=9: all bits must be 1 .. Bits=8; got 8, 8, 9, 8
@@ -61,10 +61,6 @@ xf_check_beats In=4 Needed=5: must be 1 <= First <= Needed <= In, Most; got 1, 5
 xf_check_timing Interval=0: Latency, Interval must be at least 1; got 1, 0
 xf_check_order Width=0: Width, InParts, OutParts must be at least 1; got 0, 1, 1
 xf_check_order InParts=3: Most must hold a beat; got Most=2, InParts=3, OutParts=1
-xf_compress SumW=25: SumW must be 1 .. 24; got SumW=25
-xf_compress Hold=3: Hold must be 0 .. 2; got Hold=3
-xf_ones Registers=2: Registers must be 0 or 1; got Registers=2
-xf_compress Bits=2: Bits must be the bits of Heights; got Bits=2, Heights of 1
 xf_concat Pe=0: Inputs, Pe must be at least 1; got 2, 0
 xf_concat OutBits=7: InBits of stream 1 must be 1 .. OutBits; got InBits=8, OutBits=7
 xf_concat Beats=32'h1: Beats of stream 1 must be at least 1; got Beats=0
@@ -91,11 +87,6 @@ xf_fifo Kind=3: Kind must be 1 or 2; got Kind=3
 xf_fifo Kind=2 InBlock=4: InBlock must be Depth, or of Kind 2 the power of two below; got 4, 16
 xf_fork Outputs=0: Width, Outputs must be at least 1; got 8, 0
 xf_frame_guard Depth=0: Width, Beats, OutWidth, Depth must be at least 1; got 8, 4, 8, 0
-xf_int_dot Simd=0: Simd, Bits, SumW must be at least 1; got 0, 8, 18
-xf_int_dot WBits=1: WBits must be at least 2; got WBits=1
-xf_int_dot Rows=3: Rows must be 1 or 2; got Rows=3
-xf_int_dot Hold=2: Hold must be 0, or 1 with Chain=0; got Hold=2, Chain=0
-xf_int_dot Rows=2: Signed and Rows=2 need Chain > 0; got Signed=0, Rows=2, Chain=0
 xf_interact Span=0: Groups, Span, Pe, InBits must be at least 1; got 1, 0, 1, 8
 xf_interact Scale=3: Scale must be 1 or 2; got Scale=3
 xf_interact OutBits=2: OutBits must be StepW if Raw, else 1; got OutBits=2, StepW=9, Raw=0
@@ -108,25 +99,18 @@ xf_mvu Pe=0: Mw, Mh, Simd, Pe must be at least 1; got 64, 64, 16, 0
 xf_mvu Bits=0: Bits, WBits must be at least 1; got 0, 1
 xf_mvu Simd=7: Simd must divide Mw; got Simd=7, Mw=64
 xf_mvu Pe=7: Pe must divide Mh; got Pe=7, Mh=64
-xf_mvu Rows=2: Rows must be 1 or 2 and divide Pe; got Rows=2, Pe=1
-xf_mvu Rows=2 Pe=2: Dot=Multipliers needs Chain > 0, else Chain=0, Rows=1; got Chain=0, Rows=2
+xf_mvu DotCycles=1: SumW, DotCycles, CountCycles must be at least 1, 2, 1 of Scaled; got 5, 1, 0
 xf_mvu WBits=3: WBits must be 1 of Signs and Scaled, 2 of Ternary, else more; got WBits=3
 xf_mvu OutW=9: OutW must be 1 .. AccW; got OutW=9, AccW=8
-xf_mvu Dot=1 Bits=2: Scaled needs Bits=1, ScaleW > 0; got Bits=2, ScaleW=0
-xf_mvu Dot=1 ScaleW=3 Run=24: Run must divide Simd or be a multiple of it; got Run=24, Simd=16
+xf_mvu Dot=1 Bits=2 CountCycles=1: Scaled needs Bits=1, ScaleW > 0; got Bits=2, ScaleW=0
+xf_mvu Dot=1 ScaleW=3 Run=24 CountCycles=1: Run must divide Simd or be a multiple of it; got Run=24, Simd=16
 xf_pack Beats=0: Bytes, Beats must be at least 1; got 1, 0
 xf_pack Word=2: Word must be 4 or 8; got Word=2
-xf_plane_sum Bits=0: Simd, Bits, SumW must be at least 1; got 4, 0, 18
-xf_plane_sum Hold=2: Hold must be 0 or 1; got Hold=2
-xf_plane_sum Planes=1: Planes must be at least 2; got Planes=1
 xf_pool Pe=0: Beats, Pe, InBits must be at least 1; got 1, 0, 1
 xf_pool KernelH=5: KernelH must be 1 .. ImageH; got KernelH=5, ImageH=4
 xf_pool KernelW=0: KernelW must be 1 .. ImageW; got KernelW=0, ImageW=4
 xf_pool OutBits=2: OutBits must be InBits of maxima; got OutBits=2, InBits=1
 xf_pool Sum=1 OutBits=2: OutBits must hold every sum; got OutBits=2 of 3 bits
-xf_ones Count=0: Count must be 1 .. 4095; got Count=0
-xf_popcount Hold=2: Hold must be 0 or 1; got Hold=2
-xf_popcount Simd=0: Simd must be 1 .. 12285; got Simd=0
 xf_replay Passes=0: Width, Beats, Passes must be at least 1; got 8, 4, 0
 xf_result Width=0: Width must be at least 1; got Width=0
 xf_result Apart=2: Apart must be 0 or 1; got Apart=2
@@ -136,25 +120,17 @@ xf_rom_columns Rows=6: Rows must be a power of two, 2 or more; got Rows=6
 xf_rom Depth=0: Width, Depth must be at least 1; got 8, 0
 xf_rom Kind=4: Kind must be 0, 1, 2 or 3; got Kind=4
 xf_rom Kind=3: Kind=3 has no contents unless a host loads them; got Load=0
-xf_scaled_count ScaleW=0: Simd, Lanes, ScaleW must be at least 1; got 8, 4, 0
-xf_scaled_count Lanes=3: Lanes must divide Simd; got Lanes=3, Simd=8
-xf_scaled_count Hold=2: Hold must be 0 or 1; got Hold=2
 xf_shell InBeats=0: InBytes, InBeats must be at least 1; got 1, 0
 xf_shell OutBeats=0: OutBytes, OutBeats must be at least 1; got 1, 0
 xf_shell CtrlW=7: CtrlW must be at least 8; got CtrlW=7
 xf_shell_control AddrW=12: AddrW must be 13 .. 64; got AddrW=12
 xf_shell_control FramesW=33: FramesW must be 1 .. 32; got FramesW=33
 xf_shell_control Queue=2: Queue must be 3 .. 64; got Queue=2
-xf_signed_sum Simd=0: Simd must be 1 .. 8191; got Simd=0
-xf_signed_sum Hold=2: Hold must be 0 or 1; got Hold=2
-xf_signed_sum Bits=1: Bits must be at least 2; got Bits=1
 xf_skid Width=0: Width must be at least 1; got Width=0
 xf_ram Width=0: Width, Depth must be at least 1; got 0, 4
 xf_ram Kind=4: Kind must be 0, 1, 2 or 3; got Kind=4
 xf_ternary_gate Bits=0: Bits must be at least 1; got Bits=0
 xf_ternary_rom Depth=0: Simd, Bits, Pe, Depth must be at least 1; got 4, 2, 1, 0
-xf_ternary_sum Hold=2: Hold must be 0 or 1; got Hold=2
-xf_ternary_sum Simd=0: Simd must be 1 .. 4095, Bits at least 1; got 0, 2
 xf_threshold Bits=0: Folds, Pe, Pixels, InBits, Bits must be at least 1; got 4, 1, 1, 8, 0
 xf_threshold_parts Pixels=0: Pixels must be at least 1; got 0
 xf_threshold_ahead Pe=0: Folds, Pe, InBits must be at least 1; got 4, 0, 8

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import pytest
 
-from xnorforge.hw.ops import _mvu_cost as cost
+from xnorforge.hw.ops import _dots
 
 RTL = files("xnorforge.hw") / "rtl"
 # Registers become wires: what is proved is the function of the pipeline.
@@ -58,14 +58,16 @@ def proved(tmp_path_factory):
             "read_verilog -defer +/xilinx/cells_sim.v", f"design -save {form}",
         )  # fmt: skip
 
-    def prove(inputs: str, width: int, gold: str, gate: str, form="primitives") -> bool:
+    def prove(inputs: str, width: int, gold: str, gate: str, form="primitives", files=None) -> bool:
         ports, wires = f"({inputs}, output logic differs)", f"logic [{width - 1}:0] gold, gate;"
         text = f"module miter {ports};\n{wires}\n{gold}\n{gate}\nassign differs = gold != gate;\nendmodule\n"
+        for content in (files or {}).values():
+            text = f"{content}{text}"
         (folder / "miter.sv").write_text(text)
         answered(
-            f"design -load {form}", "read_verilog -sv miter.sv", "hierarchy -check -top miter", "proc",
-            "flatten", "opt_clean", "techmap -map wires.v", "opt -full",
-            "tee -q -o said.txt sat -prove differs 0 miter",
+            f"design -load {form}", f"read_verilog -sv {FORMS[form]} {RTL}/xf_pkg.sv miter.sv",
+            "hierarchy -check -top miter", "proc", "flatten", "opt_clean", "techmap -map wires.v",
+            "opt -full", "tee -q -o said.txt sat -prove differs 0 miter",
         )  # fmt: skip
         said = (folder / "said.txt").read_text()
         assert ("no model found: SUCCESS" in said) != ("model found: FAIL" in said), said
@@ -165,10 +167,15 @@ def test_leaves_count_right_for_all_inputs(proved, leaf, form):
     assert proved(*LEAVES[leaf], form)
 
 
+def made(dot, sum="gate"):
+    """The instance of a dot product that drives `sum`, and the texts of its modules."""
+    ports = ", ".join(f".{port}({port[0]})" for port in dot.ports)
+    return f"{dot.module} u (.clk_i(1'b0), .en_i(1'b1), {ports}, .sum_o({sum}));", "primitives", dot.files
+
+
 def popcount(simd):
-    width = simd.bit_length()
-    gate = f"xf_popcount #(.Simd({simd})) u (.clk_i(1'b0), .en_i(1'b1), .x_i(x), .w_i(w), .sum_o(gate));"
-    return f"input [{simd - 1}:0] x, w", width, ones("(x ~^ w)", simd), gate
+    inputs, gold = f"input [{simd - 1}:0] x, w", ones("(x ~^ w)", simd)
+    return inputs, simd.bit_length(), gold, *made(_dots.signed_sum(simd, 1))
 
 
 @pytest.mark.parametrize("simd", [*range(1, 19), 24, 27, 32])
@@ -178,8 +185,7 @@ def test_popcount_is_the_number_of_equal_bits(proved, simd):
 
 @pytest.mark.parametrize("count", [*range(1, 14), 24, 36])
 def test_ones_are_counted(proved, count):
-    gate = f"xf_ones #(.Count({count})) u (.clk_i(1'b0), .en_i(1'b1), .bits_i(x), .sum_o(gate));"
-    assert proved(f"input [{count - 1}:0] x", count.bit_length(), ones("x", count), gate)
+    assert proved(f"input [{count - 1}:0] w", count.bit_length(), ones("w", count), *made(_dots.ones(count)))
 
 
 @pytest.mark.parametrize("simd, bits", [(1, 8), (2, 8), (3, 8), (4, 4), (5, 4), (7, 2), (10, 2)])
@@ -187,29 +193,25 @@ def test_signed_sum_adds_elements_or_their_inverses(proved, simd, bits):
     top = 2**bits - 1
     body = f"gold = gold + (w[k] ? (x >> k * {bits} & {top}) : {top} - (x >> k * {bits} & {top}));"
     gold = f"always_comb begin gold = 0; for (int k = 0; k < {simd}; k++) {body} end"
-    gate = f"xf_signed_sum #(.Simd({simd}), .Bits({bits})) u "
-    gate += "(.clk_i(1'b0), .en_i(1'b1), .x_i(x), .w_i(w), .sum_o(gate));"
     inputs = f"input [{simd * bits - 1}:0] x, input [{simd - 1}:0] w"
-    assert proved(inputs, (simd * top).bit_length(), gold, gate)
+    assert proved(inputs, (simd * top).bit_length(), gold, *made(_dots.signed_sum(simd, bits)))
 
 
 def test_the_proof_notices_one_wrong_count(proved):
-    inputs, width, gold, gate = popcount(12)
+    inputs, width, gold, *gate = popcount(12)
     wrong = gold.replace("gold = 0;", "gold = x == 5 && w == 9;")
-    assert not proved(inputs, width, wrong, gate)
+    assert not proved(inputs, width, wrong, *gate)
 
 
 @pytest.mark.parametrize("simd, bits, weight", [(1, 3, 2), (2, 3, 3), (3, 2, 3), (5, 1, 3), (4, 1, 2)])
 def test_plane_sum_multiplies_by_integers(proved, simd, bits, weight):
     """gold = constant + sum of x * w, w two's complement."""
-    offset = cost.plane_offset(simd, bits, weight)
-    width = cost.planes(simd, bits, weight).bits
+    offset, dot = _dots.plane_offset(simd, bits, weight), _dots.planes(simd, bits, weight)
     x, w = f"(x >> k * {bits} & {2**bits - 1})", f"(w >> k * {weight} & {2**weight - 1})"
     body = f"gold = gold + {x} * ({w} - (({w} >> {weight - 1}) << {weight}));"
     gold = f"always_comb begin gold = {offset}; for (int k = 0; k < {simd}; k++) {body} end"
-    gate = f"xf_plane_sum #(.Simd({simd}), .Bits({bits}), .Planes({weight}), .SumW({width})) u "
-    gate += "(.clk_i(1'b0), .en_i(1'b1), .x_i(x), .w_i(w), .sum_o(gate));"
-    assert proved(f"input [{simd * bits - 1}:0] x, input [{simd * weight - 1}:0] w", width, gold, gate)
+    inputs = f"input [{simd * bits - 1}:0] x, input [{simd * weight - 1}:0] w"
+    assert proved(inputs, dot.bits, gold, *made(dot))
 
 
 @pytest.mark.parametrize("simd, bits", [(1, 2), (2, 3), (3, 2), (7, 2), (5, 1)])
@@ -217,12 +219,18 @@ def test_ternary_sum_is_the_product_and_a_constant_of_the_weights(proved, simd, 
     """gold = sum of x * w + (2**bits - 1) times the weights of -1; a weight is 0, 1 or 3 in its two bits."""
     top = 2**bits - 1
     width = (simd * top).bit_length()
-    x, w = f"(x >> k * {bits} & {top})", "(w >> k * 2 & 3)"
+    x, w = f"(x >> k * {bits} & {top})", "(v >> k * 2 & 3)"
     body = f"gold = gold + ({w} == 3 ? {top} - {x} : {w} == 1 ? {x} : 0);"
-    known = " & ".join(f"(w[{2 * k}] | ~w[{2 * k + 1}])" for k in range(simd))  # none is -2
+    known = " & ".join(f"(v[{2 * k}] | ~v[{2 * k + 1}])" for k in range(simd))  # none is -2
     gold = f"always_comb begin gold = 0; for (int k = 0; k < {simd}; k++) {body} end"
-    gate = f"logic [{width - 1}:0] sum; assign gate = {known} ? sum : gold;"
-    gate += f" xf_ternary_sum #(.Simd({simd}), .Bits({bits})) u (.clk_i(1'b0), .en_i(1'b1), .x_i(x), .w_i(w),"
-    gate += " .sum_o(sum));"
-    inputs = f"input [{simd * bits - 1}:0] x, input [{2 * simd - 1}:0] w"
-    assert proved(inputs, width, gold, gate)
+    gates = "".join(
+        f"logic [{bits - 1}:0] data{k}; xf_ternary_gate #(.Bits({bits})) u{k} "
+        f"(.x_i(x[{k * bits} +: {bits}]), .w_i(v[{2 * k} +: 2]), .data_o(data{k}));"
+        for k in range(simd)
+    )
+    data = ", ".join(f"data{k}[{c}]" for c in reversed(range(bits)) for k in reversed(range(simd)))
+    dot, *texts = made(_dots.number_sum("ternary_sum", simd, bits), "sum")
+    gate = f"logic [{width - 1}:0] sum; assign gate = {known} ? sum : gold; {gates}"
+    gate += f" wire [{simd * bits - 1}:0] w = {{{data}}}; {dot}"
+    inputs = f"input [{simd * bits - 1}:0] x, input [{2 * simd - 1}:0] v"
+    assert proved(inputs, width, gold, gate, *texts)

@@ -7,6 +7,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.fabric import address_bits, memory_of
+from xnorforge.hw.ops import _dots
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import Mvu
 from xnorforge.hw.ops.base import Attributes, Matrix, Rtl
@@ -15,7 +16,7 @@ from xnorforge.hw.streams import value_range
 
 FACTOR = 25  # bits of the wider factor of a DSP48
 NARROWEST_PRODUCT = 9  # bits from which Yosys takes a DSP48 for a product
-WIDEST_SUM = 24  # columns of a heap of bits (hw/rtl/xf_heap.svh)
+WIDEST_SUM = 24  # bits
 JOINED_BITS, JOINED_WORDS = 3, 32  # up to which ternary gates and their weights share LUTs (hw/rtl/xf_mvu.sv)
 
 
@@ -31,8 +32,8 @@ class IntMvu(Mvu):
     Rate: (mw / simd) * (mh / pe) cycles per vector. Latency: mw / simd + 2 cycles plus the pipeline of the
     sum.
 
-    Cost: dsp=0 adds one bit plane of the weights after the other in LUTs (`xf_plane_sum`), or, where all
-    weights are -1, 0 or 1 and this is smaller, gates the elements themselves (`xf_ternary_sum`). dsp=1
+    Cost: dsp=0 adds one bit plane of the weights after the other in LUTs, or, where all
+    weights are -1, 0 or 1 and this is smaller, gates the elements themselves. dsp=1
     multiplies in DSP blocks, two rows per block, where products have 9 bits or more (`xf_dsp_sum`).
     """
 
@@ -157,7 +158,7 @@ class IntMvu(Mvu):
         simd = self.get_nodeattr("simd")
         lengths = [
             1,
-            *(n for n in (2, 3) if n <= simd and cost.multipliers(simd, n, self.field(n)).bits <= WIDEST_SUM),
+            *(n for n in (2, 3) if n <= simd and -(-simd // n) * (2 ** self.field(n) - 1) < 2**WIDEST_SUM),
         ]
         if self.get_nodeattr("pe") % 2 == 0:
             fits = [length for length in lengths if self.field(length) + self.weight_bits <= FACTOR]
@@ -199,10 +200,11 @@ class IntMvu(Mvu):
         if self.in_block()[1]:
             made = memory_of(passes, pe * self.acc_bits, "rom")
             starts = made.bram36, made.choice
-        gates = pe * cost.ternary(simd, bits, 0 if self._joined() else -(-bits // 2)).lut
+        gates = pe * _dots.number_sum("ternary_sum", simd, bits).lut
+        gates += 0 if self._joined() else pe * simd * -(-bits // 2)
         if self._joined():
             gates += self._joint_luts() - cost.logic_memory(width, beats * passes)
-        planes = pe * cost.planes(simd, bits, 2).lut
+        planes = pe * _dots.planes(simd, bits, 2).lut
         if self.raw and not self.in_signed:  # sums of planes start from nothing
             return gates + starts[1] < planes and not starts[0]
         return gates < planes
@@ -218,13 +220,15 @@ class IntMvu(Mvu):
         words = mw // simd * (mh // pe)
         return not self.in_block()[0] and words <= JOINED_WORDS and self.in_bits <= JOINED_BITS
 
-    def dot(self) -> cost.Dot:
-        """Cost and latency of one row's dot product."""
-        simd, (_, chain) = self.get_nodeattr("simd"), self.chain()
+    def dot(self, late: bool = False) -> _dots.Dot:
+        simd, bits, (rows, chain) = self.get_nodeattr("simd"), self.in_bits, self.chain()
         if chain:
-            return cost.multipliers(simd, chain, self.field(chain))
-        bits = self.in_bits
-        return cost.ternary(simd, bits, 0) if self.ternary() else cost.planes(simd, bits, self.weight_bits)
+            return _dots.multipliers(
+                simd, bits, self.in_signed, self.weight_bits, rows, chain, self.field(chain)
+            )
+        if self.ternary():
+            return _dots.number_sum("ternary_sum", simd, bits, late=late)
+        return _dots.planes(simd, bits, self.weight_bits, late)
 
     # Memories.
     def stored(self, weights: np.ndarray) -> np.ndarray:
@@ -242,7 +246,7 @@ class IntMvu(Mvu):
         signs = (2 ** (self.in_bits - 1) if self.in_signed else 0) * weights.sum(axis=0)
         if self.ternary():
             return signs + (2**self.in_bits - 1) * (weights < 0).sum(axis=0)
-        return signs + mw // simd * cost.plane_offset(simd, self.in_bits, self.weight_bits)
+        return signs + mw // simd * _dots.plane_offset(simd, self.in_bits, self.weight_bits)
 
     def equal_starts(self) -> bool:
         """Sums without a sign bit, bits of -1 or inverses to correct."""
@@ -284,11 +288,9 @@ class IntMvu(Mvu):
                 f"cycle, but adders have at most {WIDEST_SUM}; lower simd."
             )
         module, parameters = super().rtl()
-        rows, chain = self.chain()
-        dot = "Ternary" if self.ternary() else "Multipliers" if chain else "Planes"
+        dot = "Ternary" if self.ternary() else "Multipliers" if self.chain()[1] else "Planes"
         return module, parameters | {
-            "Dot": f"xf_pkg::{dot}", "WBits": self.weight_bits, "Chain": chain, "Rows": rows,
-            "Shift": self.shift,
+            "Dot": f"xf_pkg::{dot}", "WBits": self.weight_bits, "Shift": self.shift,
         }  # fmt: skip
 
     def parts(self) -> Parts:

@@ -87,13 +87,15 @@ def _body(op, number: dict[str, int], reset: str, load: str) -> list[str]:
         given = [f".{key}({verilog_literal(value)})" for key, value in parameters.items()]
         given += [f".Load({one.first_load})"] if one.first_load else []
         given += [f".{key}(M{k}{key})" for key in one.memories()]
-        constants = f", .load_i({load})" if one.has_load_port else ""
+        wires, beside = one.beside(f"_{k}")
+        others = f", .load_i({load})" if one.has_load_port else ""
+        others += "".join(f", .{port}({wire})" for port, wire in wires.items())
         sides = [_together(number, names) for names in (one.sources, one.results)]
         (s_data, s_valid, s_ready), (m_data, m_valid, m_ready) = sides
         lines += [
-            f"{module} #({', '.join(given)}) u_{k} (", f"  .clk_i, .rst_ni({reset}),",
+            *beside, f"{module} #({', '.join(given)}) u_{k} (", f"  .clk_i, .rst_ni({reset}),",
             f"  .s_data_i({s_data}), .s_valid_i({s_valid}), .s_ready_o({s_ready}),",
-            f"  .m_data_o({m_data}), .m_valid_o({m_valid}), .m_ready_i({m_ready}){constants}", ");",
+            f"  .m_data_o({m_data}), .m_valid_o({m_valid}), .m_ready_i({m_ready}){others}", ");",
         ]  # fmt: skip
     return lines
 

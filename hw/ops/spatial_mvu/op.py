@@ -4,6 +4,7 @@ import numpy as np
 
 from xnorforge.core.errors import UserError
 from xnorforge.hw.fabric import address_bits
+from xnorforge.hw.ops import _dots
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import Mvu, memory_words
 from xnorforge.hw.ops.base import Attributes, Matrix, Memories, Rtl
@@ -121,7 +122,10 @@ class SpatialMvu(Mvu):
         """Module and parameters."""
         module, parameters = super().rtl()
         run, bits = (self.get_nodeattr(key) for key in ("run", "scale_bits"))
-        return module, parameters | {"Dot": "xf_pkg::Scaled", "Run": run, "ScaleW": bits}
+        counted = self.dot().wait
+        return module, parameters | {
+            "Dot": "xf_pkg::Scaled", "CountCycles": counted, "Run": run, "ScaleW": bits
+        }  # fmt: skip
 
     def memories(self) -> Memories:
         """As of every unit, and the constants."""
@@ -129,11 +133,10 @@ class SpatialMvu(Mvu):
         table = scales.shape[1] * bits, memory_words(scales, bits)
         return super().memories() | {"ScaleFile": table}
 
-    def dot(self) -> cost.Dot:
-        """Cost and latency of one row's counts and products."""
+    def dot(self, late: bool = False) -> _dots.Dot:
         simd, run = self.get_nodeattr("simd"), self.get_nodeattr("run")
         lanes = min(simd, run)
-        return cost.scaled(lanes, simd // lanes, self.get_nodeattr("scale_bits"))
+        return _dots.scaled(lanes, simd // lanes, self.get_nodeattr("scale_bits"), late)
 
     def parts(self) -> Parts:
         """As of every unit, and the table of constants with its counter."""

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from xnorforge.hw.fabric import address_bits
+from xnorforge.hw.ops import _dots
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
@@ -95,7 +96,19 @@ class XnorMatmul(HwOp):
 
     def beat_latency(self) -> int:
         """Cycles from a read to the offer of its results."""
-        return cost.dot(self.get_nodeattr("simd"), 1).latency + 2
+        return self.dot.latency + 2
+
+    @property
+    def dot(self) -> _dots.Dot:
+        """Of a beat and one row."""
+        return _dots.signed_sum(self.get_nodeattr("simd"), 1)
+
+    def generated(self) -> dict[str, str]:
+        return self.dot.files
+
+    def beside(self, suffix: str = "") -> tuple[dict[str, str], list[str]]:
+        """A dot product per row."""
+        return self.dot.beside(self.get_nodeattr("pe"), ("x_i",), (), suffix)
 
     def timing(self) -> Timing:
         """A word of weights is taken with the first vector of each round over all of them; those from outside
@@ -118,12 +131,15 @@ class XnorMatmul(HwOp):
     def rtl(self) -> Rtl:
         mw, mh, simd, pe, vectors = self.folding()
         module = "xf_xnor_outside" if self.outside else self.module
-        return module, {"Mw": mw, "Mh": mh, "Vectors": vectors, "Simd": simd, "Pe": pe}
+        cycles = self.dot.latency
+        return module, {
+            "Mw": mw, "Mh": mh, "Vectors": vectors, "Simd": simd, "Pe": pe, "DotCycles": cycles
+        }  # fmt: skip
 
     def parts(self) -> Parts:
         """Frames, counters, counts, accumulators, output."""
         mw, mh, simd, pe, vectors = self.folding()
-        dot, beats = cost.dot(simd, 1), mw // simd
+        dot, beats = self.dot, mw // simd
         frame, bits = vectors * beats, mw.bit_length()
         found = Parts().memory(2 << address_bits(frame), simd)
         found.counters(frame, frame, vectors, vectors, beats, beats, mh // pe).registers(5 + dot.latency)

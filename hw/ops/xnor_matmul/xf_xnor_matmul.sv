@@ -8,7 +8,7 @@
 // beat has the matches of a tile's rows with one vector; all vectors of a tile, then the next tile.
 //
 // Rate       Vectors * Beats * Mh/Pe cycles per frame, no bubble while all sides stay ready
-// Latency    2 + dot_latency(Simd, 1) cycles from the last beat that a result needs
+// Latency    2 + DotCycles from the last beat that a result needs
 // Reset      synchronous, control state only; memories are read only where they were written
 // Ready      depends on registers only
 // Bit model  op.py, XnorMatmul.execute_node
@@ -21,9 +21,11 @@ module xf_xnor_matmul #(
   parameter  int unsigned Vectors = 4,
   parameter  int unsigned Simd    = 16,
   parameter  int unsigned Pe      = 4,
+  parameter  int unsigned DotCycles = 4,  // from a beat to its counts
   localparam int unsigned Beats   = Mw / Simd,
   localparam int unsigned Tiles   = Mh / Pe,
-  localparam int unsigned AccW    = $clog2(Mw + 1)
+  localparam int unsigned AccW    = $clog2(Mw + 1),
+  localparam int unsigned SumW    = $clog2(Simd + 1)
 ) (
   input  logic                    clk_i,
   input  logic                    rst_ni,
@@ -32,7 +34,11 @@ module xf_xnor_matmul #(
   output logic [1:0]              s_ready_o,
   output logic [Pe*AccW-1:0]      m_data_o,
   output logic                    m_valid_o,
-  input  logic                    m_ready_i
+  input  logic                    m_ready_i,
+  output logic                    en_o,   // of the dot products beside this, one per row, and their sums
+  output logic [Simd-1:0]         x_o,
+  output logic [Pe*Simd-1:0]      w_o,
+  input  logic [Pe*SumW-1:0]      sums_i
 );
 
   if (Mw < 1 || Mh < 1 || Vectors < 1 || Simd < 1 || Pe < 1) begin : gen_bad_size
@@ -42,15 +48,11 @@ module xf_xnor_matmul #(
     $error("xf_xnor_matmul: Simd must divide Mw, Pe Mh; got %0d, %0d, %0d, %0d", Simd, Mw, Pe, Mh);
   end
 
-`include "xf_heap.svh"
-
-  localparam int unsigned Latency = dot_latency(Simd, 1);
   localparam int unsigned Frame   = Vectors * Beats;  // beats of the vectors of a frame
   localparam int unsigned AddrW   = (Frame > 1) ? $clog2(Frame) : 1;
   localparam int unsigned VecW    = (Vectors > 1) ? $clog2(Vectors) : 1;
   localparam int unsigned BeatW   = (Beats > 1) ? $clog2(Beats) : 1;
   localparam int unsigned TileW   = (Tiles > 1) ? $clog2(Tiles) : 1;
-  localparam int unsigned SumW    = $clog2(Simd + 1);
 
   // Two frames of vectors: one is written while the other, or what has arrived of the same, is read.
   (* no_rw_check *) logic [Simd-1:0] frames [2 * 2**AddrW];
@@ -104,12 +106,12 @@ module xf_xnor_matmul #(
   end
 
   // What goes along with the stages of a count.
-  logic [Latency:0]  valid_q;
+  logic [DotCycles:0]  valid_q;
   logic [VecW-1:0]   sum_vec_q;   // of the counts at the last stage
   logic [BeatW-1:0]  sum_beat_q;
   logic              sum_last, counted;
 
-  assign counted  = en & valid_q[Latency];
+  assign counted  = en & valid_q[DotCycles];
   assign sum_last = sum_beat_q == BeatW'(Beats - 1);
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -117,7 +119,7 @@ module xf_xnor_matmul #(
       sum_vec_q  <= '0;
       sum_beat_q <= '0;
     end else begin
-      if (en) valid_q <= (Latency+1)'({valid_q, step});
+      if (en) valid_q <= (DotCycles+1)'({valid_q, step});
       if (counted) begin
         sum_vec_q <= (sum_vec_q == VecW'(Vectors - 1)) ? '0 : sum_vec_q + 1'b1;
         if (sum_vec_q == VecW'(Vectors - 1)) sum_beat_q <= sum_last ? '0 : sum_beat_q + 1'b1;
@@ -125,12 +127,14 @@ module xf_xnor_matmul #(
     end
   end
 
+  assign en_o = en;
+  assign x_o  = x_q;
+  assign w_o  = w_q;
+
   logic [Pe*AccW-1:0] totals;
   for (genvar p = 0; p < Pe; p++) begin : gen_row
     logic [SumW-1:0] sum;
-    xf_popcount #(.Simd(Simd)) u_dot (
-      .clk_i, .en_i(en), .x_i(x_q), .w_i(w_q[p*Simd +: Simd]), .sum_o(sum)
-    );
+    assign sum = sums_i[p*SumW +: SumW];
     if (Beats > 1) begin : gen_accumulators
       (* ram_style = "distributed", no_rw_check *) logic [AccW-1:0] accumulators [2**VecW];
       logic [AccW-1:0] so_far;
@@ -145,7 +149,7 @@ module xf_xnor_matmul #(
   end
 
   xf_result #(.Width(Pe * AccW), .Apart(0)) u_result (
-    .clk_i, .rst_ni, .data_i(totals), .done_i(valid_q[Latency] & sum_last), .soon_i(1'b0), .en_o(en),
+    .clk_i, .rst_ni, .data_i(totals), .done_i(valid_q[DotCycles] & sum_last), .soon_i(1'b0), .en_o(en),
     .m_data_o, .m_valid_o, .m_ready_i
   );
 
@@ -159,7 +163,7 @@ module xf_xnor_matmul #(
     .In(Frame),
     .Out(Vectors * Tiles),
     .First((Beats > 1) ? Frame - 1 : 1),
-    .Most(Frame * (3 + (Latency + 2) / (Vectors * Tiles)))
+    .Most(Frame * (3 + (DotCycles + 2) / (Vectors * Tiles)))
   ) u_beats (
     .clk_i, .rst_ni, .taken_i(push), .given_i(m_valid_o & m_ready_i)
   );

@@ -14,7 +14,9 @@ module xf_xnor_outside #(
   parameter  int unsigned Vectors = 4,
   parameter  int unsigned Simd    = 16,
   parameter  int unsigned Pe      = 4,
-  localparam int unsigned AccW    = $clog2(Mw + 1)
+  parameter  int unsigned DotCycles = 4,
+  localparam int unsigned AccW    = $clog2(Mw + 1),
+  localparam int unsigned SumW    = $clog2(Simd + 1)
 ) (
   input  logic               clk_i,
   input  logic               rst_ni,
@@ -26,12 +28,19 @@ module xf_xnor_outside #(
   output logic               s_ready_o,
   output logic [Pe*AccW-1:0] m_data_o,
   output logic               m_valid_o,
-  input  logic               m_ready_i
+  input  logic               m_ready_i,
+  output logic               en_o,
+  output logic [Simd-1:0]    x_o,
+  output logic [Pe*Simd-1:0] w_o,
+  input  logic [Pe*SumW-1:0] sums_i
 );
 
-  xf_xnor_matmul #(.Mw(Mw), .Mh(Mh), .Vectors(Vectors), .Simd(Simd), .Pe(Pe)) u_product (
+  xf_xnor_matmul #(
+    .Mw(Mw), .Mh(Mh), .Vectors(Vectors), .Simd(Simd), .Pe(Pe), .DotCycles(DotCycles)
+  ) u_product (
     .clk_i, .rst_ni, .s_data_i({weights_data_i, s_data_i}), .s_valid_i({weights_valid_i, s_valid_i}),
-    .s_ready_o({weights_ready_o, s_ready_o}), .m_data_o, .m_valid_o, .m_ready_i
+    .s_ready_o({weights_ready_o, s_ready_o}), .m_data_o, .m_valid_o, .m_ready_i,
+    .en_o, .x_o, .w_o, .sums_i
   );
 
 endmodule : xf_xnor_outside

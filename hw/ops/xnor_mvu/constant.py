@@ -13,11 +13,11 @@ sum, the difference, the comparison.
 """
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
 
-from xnorforge.hw.ops import _mvu_cost as cost
+from xnorforge.hw.ops import _dots
 from xnorforge.hw.ops._compare import above, comparison_lut
 from xnorforge.hw.ops._generated import generated_module
 from xnorforge.hw.parts import Parts
@@ -38,17 +38,6 @@ HEAD = """// SPDX-License-Identifier: Apache-2.0
 // Reset      synchronous, control state only; data registers keep what they had
 // Bit model  op.py, XnorMvu.execute_node
 """
-
-
-@cache
-def popcount(bits: int, registered: bool = False) -> cost.Dot:
-    """xf_ones of so many bits; `registered` as of `heap`."""
-    return cost.heap([bits], 0, bits.bit_length(), sevens=True, registered=registered)
-
-
-def count_latency(bits: int) -> int:
-    """Cycles of xf_ones."""
-    return popcount(bits).latency - 1
 
 
 @dataclass(frozen=True)
@@ -76,7 +65,17 @@ class Constant:
     @cached_property
     def counting(self) -> int:
         """Cycles of the slowest count, or its levels where it has no registers."""
-        return max(count_latency(len(one)) for groups in self.groups for one in groups if len(one))
+        return max(self._count(one).latency for groups in self.groups for one in groups if len(one))
+
+    def _count(self, elements: np.ndarray) -> _dots.Dot:
+        """What counts a group."""
+        return _dots.ones(len(elements), self.levels > 1)
+
+    @property
+    def counters(self) -> dict[str, str]:
+        """The modules of the counts, {file: text}."""
+        ours = (self._count(one) for groups in self.groups for one in groups if len(one))
+        return {name: text for one in ours for name, text in one.files.items()}
 
     @cached_property
     def kept(self) -> list[bool]:
@@ -100,10 +99,10 @@ class Constant:
             widths, rows = [len(one).bit_length() for one in groups], min(ROWS, mh - row)
             for one, width in zip(groups, widths):
                 if len(one):
-                    count = popcount(len(one), registered=True)
-                    found.placed(count.carry).gates(counts=popcount(len(one)).lut)
+                    count = self._count(one)
+                    found.placed(count.carry).gates(counts=count.lut)
                     if self.levels == 1:
-                        found.registers(count.ff).delay(width, self.counting - count_latency(len(one)))
+                        found.registers(count.ff).delay(width, self.counting - count.latency)
                     elif self.kept[0]:
                         found.registers(width)
             adders, waits = _adders(widths, rows, bits)
@@ -149,15 +148,15 @@ class Constant:
             if not len(elements):
                 counts.append(f"{width}'d0")
                 continue
-            own, wired = len(elements).bit_length(), self.levels > 1
-            late = int(self.kept[0]) if wired else self.counting - count_latency(len(elements))
+            own, count = len(elements).bit_length(), self._count(elements)
+            late = int(self.kept[0]) if count.wired else self.counting - count.latency
             picked = ", ".join(
                 f"{'x' if self.weights[k, row] else 'xn'}[{k}]" for k in map(int, elements[::-1])
             )
             lines += [
                 f"wire [{own - 1}:0] {name}_0;",
-                f"xf_ones #(.Count({len(elements)}){', .Registers(0)' if wired else ''}) u_{name} (",
-                f"  .clk_i, .en_i(go), .bits_i({{{picked}}}), .sum_o({name}_0)",
+                f"{count.module} u_{name} (",
+                f"  .clk_i, .en_i(go), .w_i({{{picked}}}), .sum_o({name}_0)",
                 ");",
             ]
             for delay in range(late):

@@ -165,7 +165,7 @@ class XnorMvu(Mvu):
         module, parameters = super().rtl()
         if not self.many:
             return module, parameters
-        shared = ("Mw", "Mh", "Pe", "WeightMemory", "WeightRows", "StartMemory")
+        shared = ("Mw", "Mh", "Pe", "WeightMemory", "WeightRows", "StartMemory", "DotCycles")
         parameters = {name: parameters[name] for name in shared}
         return "xf_xnor_mvu_pixels", parameters | {"Pixels": self.many.pixels}
 
@@ -220,11 +220,19 @@ class XnorMvu(Mvu):
         return found
 
     def generated(self) -> dict[str, str]:
-        """The module of wired weights."""
+        """The module of wired weights and what counts in it, or dot products."""
         if not self.constant:
-            return {}
+            return super().generated()
         name, words = self.constant.module
-        return {f"{name}.sv": words}
+        return {f"{name}.sv": words} | self.constant.counters
+
+    def beside(self, suffix: str = "") -> tuple[dict[str, str], list[str]]:
+        """Dot products; none of wired weights."""
+        if self.constant:
+            return {}, []
+        if self.many:
+            return self.built.beside(self.many.pixels, ("w_i",), (), suffix)
+        return super().beside(suffix)
 
     @property
     def loads(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ cycles.
 from dataclasses import dataclass
 
 from xnorforge.hw.fabric import address_bits
-from xnorforge.hw.ops import _mvu_cost as cost
+from xnorforge.hw.ops import _dots
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.timing import Buffer, Rounds, Stop, Timing, Work
 
@@ -38,9 +38,9 @@ class Pixels:
     starts: bool
 
     @property
-    def dot(self) -> cost.Dot:
+    def dot(self) -> _dots.Dot:
         """Of one vector and one row."""
-        return cost.dot(self.mw, 1)
+        return _dots.signed_sum(self.mw, 1)
 
     @property
     def turns(self) -> int:

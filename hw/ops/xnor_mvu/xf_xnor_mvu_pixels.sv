@@ -11,7 +11,7 @@
 // round in which it started, and the rows before that out of the next round.
 //
 // Rate       Pixels vectors per Mh cycles, no bubble while both sides stay ready
-// Latency    Mh + 2 + dot_latency(Mw, 1) cycles from a vector to its first results; one more with
+// Latency    Mh + 2 + DotCycles from a vector to its first results; one more with
 //            WeightRows, two for deeper memories
 // Reset      synchronous, control state only; data registers never reach a handshake
 // Ready      depends on registers only. One enable advances rows, counts and history; it is low
@@ -28,6 +28,7 @@ module xf_xnor_mvu_pixels #(
   parameter  int unsigned Mh          = 64,  // rows
   parameter  int unsigned Pe          = 4,   // rows per output beat; divides Mh
   parameter  int unsigned Pixels      = 4,   // vectors at a time; at most Pe
+  parameter  int unsigned DotCycles   = 4,   // from a row of weights to its sums
   parameter  xf_pkg::memory_e WeightMemory = xf_pkg::Block,  // Logic, Block or Columns
   parameter  int unsigned WeightRows  = 0,   // words of a column
   parameter  xf_pkg::memory_e StartMemory  = xf_pkg::Logic,  // NoMemory: no thresholds
@@ -47,7 +48,11 @@ module xf_xnor_mvu_pixels #(
   output logic               s_ready_o,
   output logic [Pe*OutW-1:0] m_data_o,
   output logic               m_valid_o,
-  input  logic               m_ready_i
+  input  logic               m_ready_i,
+  output logic               en_o,  // of the dot products beside this, one per vector, and their sums
+  output logic [Pixels*Mw-1:0] x_o,
+  output logic [Mw-1:0]      w_o,
+  input  logic [Pixels*MatchW-1:0] sums_i
 );
 
   if (Mw < 1 || Mh < 2 || Pe < 1) begin : gen_bad_size
@@ -57,8 +62,6 @@ module xf_xnor_mvu_pixels #(
   end else if (Pixels < 2 || Pixels > Pe) begin : gen_bad_pixels
     $error("xf_xnor_mvu_pixels: Pixels must be 2 .. Pe; got Pixels=%0d, Pe=%0d", Pixels, Pe);
   end
-
-`include "xf_heap.svh"
 
 `ifdef XF_XC7
   localparam int unsigned Hold      = 0;
@@ -71,7 +74,7 @@ module xf_xnor_mvu_pixels #(
   // Moves from the cycle that asks for a row of weights …
   localparam int unsigned Late   = (WeightMemory != xf_pkg::Columns) ? 0 : (Mh > WeightRows) ? 2 : 1;
   localparam int unsigned Wait   = Late + Hold;                       // … less one, to a vector's load
-  localparam int unsigned Summed = 1 + Late + dot_latency(Mw, 1);     // … to its sums
+  localparam int unsigned Summed = 1 + Late + DotCycles;              // … to its sums
   localparam int unsigned Begun  = Summed - 1 - HoldStart;            // … to asking for its start
 
   // A vector is read within two rounds and the time of the pipeline, and may begin late in its round.
@@ -205,18 +208,18 @@ module xf_xnor_mvu_pixels #(
     assign start = '0;
   end
 
+  assign en_o = en_q;
+  assign w_o  = w;
+
   logic [Pixels*OutW-1:0] result;
   for (genvar k = 0; k < Pixels; k++) begin : gen_pixel
     logic [Mw-1:0]     x_q;
-    logic [MatchW-1:0] sum;
     /* verilator lint_off UNUSEDSIGNAL */  // a threshold needs the highest bit alone
     logic [AccW-1:0]   total;
     /* verilator lint_on UNUSEDSIGNAL */
     always_ff @(posedge clk_i) if (load[k]) x_q <= come;
-    xf_popcount #(.Simd(Mw), .Hold(Hold)) u_dot (
-      .clk_i, .en_i(en_q), .x_i(x_q), .w_i(w), .sum_o(sum)
-    );
-    assign total = AccW'(sum) + start;
+    assign x_o[k*Mw +: Mw] = x_q;
+    assign total = AccW'(sums_i[k*MatchW +: MatchW]) + start;
     assign result[k*OutW +: OutW] = total[AccW-1 -: OutW];
   end
 
