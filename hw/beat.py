@@ -43,6 +43,11 @@ class Beat(PerChannel):
         return False
 
     @property
+    def kinds(self) -> dict[str, int]:
+        """{name: kind of xf_rom} of the constants of `entry` that are in memories with a register."""
+        return {}
+
+    @property
     def value(self) -> Value:
         """The result behind its last register, as wide as the stream at most."""
         if "value" not in self._read:
@@ -81,8 +86,8 @@ class Beat(PerChannel):
             rows, columns = self.places
             self._read["in_logic"] = Design(
                 f"xf_{folder}", self.what, f"{kind}.expression", [*map(_port, self.in_streams())],
-                _port(self.out_stream()), self.value, source.shape[-1] // source.lanes, self.ready_through,
-                rows=rows, columns=columns,
+                _port(self.out_stream()), self.value, max(1, source.shape[-1] // source.lanes),
+                self.ready_through, rows=rows, columns=columns, kinds=self.kinds,
             )  # fmt: skip
         return self._read["in_logic"]
 

@@ -9,7 +9,7 @@ def statements(value: Value, places: Callable[[Value], str]) -> tuple[list[str],
     """Statements, and the expression of the result.
 
     Args:
-        places: what to write for an input or a table.
+        places: what to write for an input, a table, or the entries of a channel.
     """
     lines: list[str] = []
     names: dict[int, str] = {}
@@ -18,6 +18,8 @@ def statements(value: Value, places: Callable[[Value], str]) -> tuple[list[str],
             names[id(one)] = f"{one.lo}LL" if abs(one.lo) < 2**62 else f'ap_int<{one.bits}>("{one.lo}", 10)'
         elif one.op in ("input", "table"):
             names[id(one)] = places(one)
+        elif one.op == "entry":
+            names[id(one)] = f"{ap_type(one)}({places(one)}[{names[id(one.args[0])] if one.args else 0}])"
         elif one.op in ("cut", "within"):
             names[id(one)] = names[id(one.args[0])]
         else:

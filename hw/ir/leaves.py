@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from xnorforge.hw.ir.values import Value, flat, tables, with_numbers
-from xnorforge.hw.ir.verilog import Design, is_shared
+from xnorforge.hw.ir.verilog import Design, is_shared, reaches
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import bits_of, different_columns
 
@@ -19,9 +19,13 @@ def leaves(design: Design) -> Parts:
     found = Parts().registers(design.stages)
     if not design.through:
         found.spare(design.sink.lanes * design.sink.bits)
+    for one in flat(design.value):
+        if reaches(one):
+            _add_reached(found, design, one)
     if design.words == 1 and design.place == "logic":  # a table is a number of its lane
-        for lane in range(design.sink.lanes):
-            found.add(_lane(with_numbers(design.value, lane)))
+        lanes = next((len(one.data) for one in flat(design.value) if one.op in ("table", "entry")), 1)
+        for lane in range(lanes):
+            found.add(_lane(with_numbers(design.value, lane)), count=design.sink.lanes // lanes)
         return found
     found.add(_lane(design.value), count=design.sink.lanes)
     return found.add(_table_parts(design)) if tables(design.value) else found
@@ -44,7 +48,7 @@ def _lane(value: Value) -> Parts:
         if not _in_block(lane, one, readers, inside):
             _add(lane, one, readers)
     for one in values:
-        if one.op not in ("number", "table") and id(one) not in inside and not _of_table(one):
+        if one.op not in ("number", "table", "entry") and id(one) not in inside and not _of_table(one):
             last = max((each.stage - (each.op == "cut") for each in readers[id(one)]), default=one.stage)
             bits = _changing(one) + min(0, _zeros(one) - unread[id(one)])
             lane.registers(max(0, bits) * ((one.op == "cut") + last - one.stage))
@@ -84,15 +88,46 @@ def _blocks(one: Value, readers: list[Value]) -> int:
 
 def _of_table(one: Value) -> bool:
     """Whether it is the register behind a table."""
-    return one.op == "cut" and one.args[0].op == "table"
+    return one.op == "cut" and one.args[0].op in ("table", "entry")
+
+
+def _add_reached(found: Parts, design: Design, one: Value) -> None:
+    """What compares all lanes with their entries, and what holds those."""
+    bound, lanes = one.args[1] if one.args[1].op == "entry" else one.args[1].args[0], design.sink.lanes
+    values = design.chosen_from(bound)
+    words, pixels = len(values), lanes // values.shape[1]
+    if design.by_side(one):
+        x = one.args[0]
+        wide = x.bits - (x.lo >= 0)
+        matter = np.array([wide - _zeros_of(int(at)) if x.lo < at <= x.hi else 1 for at in values.ravel()])
+        each = np.ceil((matter - 1) / 5).mean() if words == 1 else max(1.5, 0.71 * matter.mean() - 2.4)
+        found.gates(by_side=lanes * float(each))  # a LUT takes six bits, or five and the answer so far
+        return
+    bits, width = bits_of(values, bound.bits), max(arg.bits for arg in one.args) - (one.args[0].lo >= 0)
+    columns, span = pixels * different_columns(bits, equal=True), 1 << (words - 1).bit_length()
+    found.registers(design.spans[-1] * bool(bound.args and design.beats > 1))  # the beat, a stage later
+    if design.kinds.get(bound.name) is None and (span <= 8 or not bound.args):
+        found.compared[width, False] += lanes  # LUTs that compare hold the constants as well
+        found.gates(**{f"cases {span}": columns})
+        return
+    found.comparators(width, lanes)
+    match design.kinds.get(bound.name):
+        case None:  # Yosys reads such a table a register earlier
+            found.registers(columns).gates(**{f"words {span}": columns})
+        case kind if design.loaded:
+            found.loadable(words, bound.bits, kind == 2, design.load)
+        case 2:
+            found.rom(words, bound.bits)
+        case _:
+            found.table(bits, different_columns(bits) * -(-words // 64))
 
 
 def _zeros(one: Value) -> int:
     """Low bits that are 0 in all results."""
     if one.op == "number":
-        return (one.lo & -one.lo).bit_length() - 1 if one.lo else one.bits
-    if one.op == "table":
-        return min((int(x) & -int(x)).bit_length() - 1 if x else one.bits for x in np.ravel(one.data))
+        return _zeros_of(one.lo) if one.lo else one.bits
+    if one.op in ("table", "entry"):
+        return min(_zeros_of(int(x)) if x else one.bits for x in np.ravel(one.data))
     if one.op in ("<<", ">>"):
         return max(0, _zeros(one.args[0]) + (one.data if one.op == "<<" else -one.data))
     if one.op in ("cut", "within", "wrap"):
@@ -100,6 +135,10 @@ def _zeros(one: Value) -> int:
     if one.op in ("choose", "+", "-"):
         return min(_zeros(arg) for arg in one.args[-2:])
     return 0
+
+
+def _zeros_of(number: int) -> int:
+    return (number & -number).bit_length() - 1
 
 
 def _changing(one: Value) -> int:
@@ -121,6 +160,8 @@ def _ends_a_sum(one: Value, readers: Readers) -> bool:
 
 def _add(lane: Parts, one: Value, readers: Readers) -> None:
     """The logic of an operation."""
+    if reaches(one) or (one.op == "+" and one.args[0].op == "<<" and one.args[1].is_bit):
+        return
     numbers, wide = [arg.number for arg in one.args if arg.number is not None], [arg.bits for arg in one.args]
     if one.op in ("+", "-"):
         _add_sum(lane, one, _ends_a_sum(one, readers), "number_bits" if numbers else "adder_bits")
@@ -182,11 +223,11 @@ def _table_parts(design: Design) -> Parts:
         found.registers(late * depth)
         return found.gates(small_table=luts, small_table_by_depth=luts * depth)
     own = [one.bits * (1 if is_shared(one) else design.sink.lanes) for one in tables(design.value)]
-    if design.place == "rom":
+    if design.ahead and not design.loaded:
         width = luts if design.rows else sum(own)
         return found.gates(block_tables=1).rom(design.words, width, registers=0)
     if design.place == "loaded":
-        registers = None if design.registered else 0
+        registers = None if design.registered and not design.ahead else 0
         return found.loadable(design.words, sum(own), design.block, design.load, registers)
     count = -(-design.words // 64)
     found.deep[design.words] += luts * (1.4 * count if count > 4 else count + (count == 3))

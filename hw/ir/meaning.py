@@ -53,6 +53,9 @@ def computed(
             entries = np.asarray(one.data, kind)
             entries = entries[np.ix_(rows, columns)] if entries.ndim > 1 else entries
             known[id(one)] = entries[..., np.newaxis] if entries.ndim == 2 else entries
+        elif one.op == "entry":
+            index = known[id(one.args[0])].astype(np.int64) if one.args else 0
+            known[id(one)] = np.asarray(one.data, kind)[np.arange(len(one.data)), index]
         else:
             known[id(one)] = OPERATIONS[one.op](one, *(known[id(each)] for each in one.args))
     return np.broadcast_to(known[id(value)], streams[0].shape)

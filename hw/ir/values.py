@@ -29,8 +29,8 @@ class Value:
         args: the values that it takes.
         lo, hi: least and greatest result.
         name: in generated text; "" for one that is written where it is used.
-        data: what else the operation knows: an input's number, a number, a table's entries (C,), the places
-            of a shift, the bits of `low` and `wrap`.
+        data: what else the operation knows: an input's number, a number, entries (C,) of a table, (C, n) of
+            an `entry`, the places of a shift, the bits of `low` and `wrap`.
     """
 
     op: str
@@ -62,7 +62,7 @@ class Value:
 
     def named(self, name: str) -> "Value":
         """The same value under a name, which generated text shows; inputs, numbers and tables have theirs."""
-        return self if self.op in ("input", "number", "table") else replace(self, name=name)
+        return self if self.op in ("input", "number", "table", "entry") else replace(self, name=name)
 
     def __add__(self, other: Number) -> "Value":
         return _sum("+", self, as_value(other))
@@ -187,6 +187,23 @@ def table(name: str, entries: Any, among: tuple[int, int] | None = None) -> Valu
     return as_value(lo) if lo == hi else Value("table", (), lo, hi, name, entries)
 
 
+def entry(name: str, entries: Any, index: Value | None = None, among: tuple[int, int] | None = None) -> Value:
+    """A constant per channel which another value chooses.
+
+    Args:
+        entries: integers (C, n).
+        index: 0 .. n - 1; None: 0.
+        among: as of `table`.
+    """
+    entries = np.asarray(entries).astype(object)
+    ways = entries.shape[1]
+    entries = np.pad(entries, ((0, 0), (0, (1 << (ways - 1).bit_length()) - ways)), mode="edge")
+    if index is not None and index.number is not None:
+        entries, index = entries[:, [index.number]], None
+    lo, hi = among or (int(entries.min()), int(entries.max()))
+    return Value("entry", () if index is None else (index,), lo, hi, name, entries)
+
+
 def choose(condition: Number, one: Number, other: Number) -> Value:
     """`one` where the condition, a bit, is 1, else `other`."""
     condition, one, other = map(as_value, (condition, one, other))
@@ -231,6 +248,8 @@ def with_numbers(value: Value, lane: int) -> Value:
         args = [made[id(each)] for each in one.args]
         if one.op == "table":
             found = as_value(one.data[lane])
+        elif one.op == "entry":
+            found = replace(one, args=tuple(args), data=one.data[[lane]])
         elif one.op == "choose":
             found = choose(*args)
         elif one.op in REMADE:

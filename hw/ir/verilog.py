@@ -5,8 +5,8 @@ Constants per channel are a word per beat of a pixel, lane after lane, the first
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import accumulate
 from textwrap import fill
@@ -16,6 +16,11 @@ import numpy as np
 from xnorforge.hw.ir.values import COMPARES, LOGIC, Value, flat, tables
 
 LINE = 96  # characters of generated text, about
+SIDE, CASES = (
+    2,
+    32,
+)  # words up to which constants of `entry` are compared side by side, are a `case` of a lane
+WIDEST_SIDE = 27  # bits of what is compared side by side
 MEMORY, ZERO, ONE = "TableFile", "('0)", "1'b1"
 WORDS = {
     "+": "sum", "-": "difference", "*": "product", "<<": "times", ">>": "shifted", "~": "inverse",
@@ -43,6 +48,7 @@ class Design:
         value: of an element of the result, as wide as the sink's at most, behind its last register.
         beats: of a pixel.
         rows, columns: the class of each row and column of an image, where tables depend on the place.
+        kinds: {name: kind of xf_rom} of the `entry` values that are read into a register from a memory.
         through: whether its ready follows the reader's ready in the same cycle (xf_through), else it is a
             register (xf_stages).
         place: of its tables: "logic", "apart" for logic in a module of its own (of a long table Yosys makes
@@ -63,6 +69,7 @@ class Design:
     block: bool = False
     rows: Sequence[int] = ()
     columns: Sequence[int] = ()
+    kinds: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def stages(self) -> int:
@@ -85,6 +92,27 @@ class Design:
         """Whether all tables are read into a register, which may be that of a memory."""
         readers = [one for one in flat(self.value) if any(each.op == "table" for each in one.args)]
         return bool(readers) and not self.through and all(one.op == "cut" for one in readers)
+
+    @property
+    def ahead(self) -> bool:
+        """Whether the memory of the tables is read a beat ahead, into its own register."""
+        return self.place == "rom" or (self.place == "loaded" and self.block and self.through)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether a host or a loop replaces the contents of memories."""
+        return self.load > 0 and (self.place == "loaded" or bool(self.kinds))
+
+    def by_side(self, one: Value) -> bool:
+        """Whether a comparison is one with each of a few constants."""
+        if one.op != ">=" or one.args[1].op != "entry" or one.args[1].name in self.kinds:
+            return False
+        return self.beats * one.args[1].data.shape[1] <= SIDE and max(x.bits for x in one.args) <= WIDEST_SIDE
+
+    def chosen_from(self, one: Value) -> np.ndarray:
+        """The constants of an `entry` in the order of its addresses: (words, lanes of a pixel)."""
+        ways = one.data.shape[1]
+        return one.data.reshape(self.beats, -1, ways).swapaxes(1, 2).reshape(self.beats * ways, -1)
 
     def entries(self, one: Value) -> np.ndarray:
         """The entries of a table in the order of its addresses: (words, lanes), or (words, 1) where all
@@ -146,6 +174,16 @@ THROUGH = """\
   );
   assign m_data_o = data;
   `XF_ASSERT_STABLE(HeldWhileStalled_A, m_valid_o, m_ready_i, m_data_o)"""
+CHAIN = """
+  // Whether x reaches a constant: ANDs and ORs bit by bit, of which LUTs hold several, where a comparison
+  // would become a carry chain before the constant is seen.
+  function automatic logic at_least_{bits}(input logic [{top}:0] x, input logic [{top}:0] bound);
+    logic y;
+    y = 1'b1;
+    for (int b = 0; b < {top}; b++) y = bound[b] ? x[b] & y : x[b] | y;
+    at_least_{bits} = bound[{top}] ? ~x[{top}] | y : ~x[{top}] & y;
+  endfunction
+"""
 SPARE = """\
   assign s_ready_o = go;
   assign next = '0;
@@ -161,17 +199,16 @@ def module_text(design: Design) -> Module:
     result = lane.text(design.value, design.stages, design.value.bits)
     result = cast(result, design.value.bits, sink.bits, design.value.is_bit)
     lane.lines.append(f"assign data[p*{sink.bits} +: {sink.bits}] = {result};")
-    loaded, fold = memories and design.place == "loaded", design.spans[-1] - 1
-    rows, width = lane.rows(bool(memories)), sink.lanes * sink.bits
-    parameters = [f'parameter {MEMORY} = ""'] * bool(memories) + ["parameter int unsigned Load = 0"] * bool(
-        loaded
-    )
+    loaded, fold = design.loaded, design.spans[-1] - 1
+    rows, width = lane.rows(MEMORY in memories), sink.lanes * sink.bits
+    parameters = [f'parameter {one} = ""' for one in memories] + ["parameter int unsigned Load = 0"] * loaded
     late = "".join(
         f"  logic [{fold}:0] fold_{k};\n  always_ff @(posedge clk_i) if (go) fold_{k} <= {before};\n"
         for k, before in enumerate(["fold", *(f"fold_{k}" for k in range(1, design.value.stage - 1))], 1)
         if design.beats > 1 and k < design.value.stage and not design.registered
     )
     late += _place(design) if design.rows else ""
+    late += "".join(CHAIN.format(bits=bits, top=bits - 1) for bits in sorted(lane.compared))
     text = TEXT.format(
         comment="\n".join(f"// {line}".rstrip() for line in _comment(design)), lanes=sink.lanes, fold=fold,
         parameters=f"#({', '.join(parameters)}) " if parameters else "", late=late,
@@ -181,7 +218,7 @@ def module_text(design: Design) -> Module:
         constants=f"\n  // Constants of this beat's channels, lane after lane.\n{rows}\n" if rows else "",
         head=(THROUGH if design.through else SPARE).format(
             streams=len(design.sources), stages=design.stages, beats=design.beats, width=width,
-            ahead=int(design.place == "rom"),
+            ahead=int(design.ahead),
         ),
     )  # fmt: skip
     name = f"{design.kind}_{sha256(text.encode()).hexdigest()[:12]}"
@@ -230,16 +267,42 @@ def _bare(text: str) -> str:
 
 def _memory(design: Design) -> dict[str, tuple[int, list[int]]]:
     """The words of the tables where they are in a memory: of each lane the tables side by side."""
-    found = tables(design.value)
+    found, apart = tables(design.value), dict[str, tuple[int, list[int]]]()
+    for one in flat(design.value):
+        if one.op == "entry" and (one.name in design.kinds or not _inside(design, one)):
+            values = design.chosen_from(one)
+            if one.name not in design.kinds:  # lane after lane, beat after beat, each a power of two
+                spans = [(1 << (size - 1).bit_length()) - size for size in (design.beats, values.shape[1])]
+                values = values.reshape(design.beats, -1, values.shape[1])
+                values = np.pad(values, [(0, spans[0]), (0, 0), (0, spans[1])]).transpose(2, 0, 1)
+            apart[memory_name(one)] = one.bits, [int(x) % (1 << one.bits) for x in values.ravel()]
     if design.place == "logic" or not found:
-        return {}
+        return apart
     words, at, lanes = [0] * design.words, 0, range(design.sink.lanes)
     fields = [(one, lane) for lane in lanes for one in found if not is_shared(one)]
     for one, lane in [*fields, *((one, 0) for one in found if is_shared(one))]:
         for place, entry in enumerate(design.entries(one)[:, lane]):
             words[place] |= (int(entry) % (1 << one.bits)) << at
         at += one.bits
-    return {MEMORY: (at, words)}
+    return {MEMORY: (at, words)} | apart
+
+
+def reaches(one: Value) -> bool:
+    """Whether it compares with an `entry`, or with one that is read into a register."""
+    if one.op != ">=":
+        return False
+    bound = one.args[1]
+    return bound.op == "entry" or (bound.op == "cut" and bound.args[0].op == "entry")
+
+
+def memory_name(one: Value) -> str:
+    """The parameter that names the file of an `entry`."""
+    return f"{one.name.capitalize()}File"
+
+
+def _inside(design: Design, one: Value) -> bool:
+    """Whether the constants of an `entry` in logic are numbers in the text."""
+    return design.beats * one.data.shape[1] <= CASES
 
 
 def _place(design: Design) -> str:
@@ -271,6 +334,7 @@ class _Lane:
         self.lines: list[str] = []
         self.moves: list[str] = []
         self.constants: list[str] = []
+        self.compared: set[int] = set()
         self.names: dict[int, str] = {}
         self.late: dict[tuple[int, int], str] = {}
         self.taken = Counter({"p", "go", "data", "fold", "next", "word", "place", "row", "column"})
@@ -301,7 +365,7 @@ class _Lane:
 
     def is_inside(self, one: Value, stage: int) -> bool:
         """Whether a value is written where it is used."""
-        plain = one.op not in ("input", "table", "cut", "low", "wrap") and not one.name
+        plain = one.op not in ("input", "table", "entry", "cut", "low", "wrap") and not one.name
         bit_of_numbers = one.is_bit and not all(each.is_bit for each in one.args) and one.op not in COMPARES
         return plain and self.uses[id(one)] == 1 and one.stage == stage and not bit_of_numbers
 
@@ -326,6 +390,12 @@ class _Lane:
 
     def declare(self, one: Value) -> None:
         """Write a value into a variable or a register of its own."""
+        if one.op == "entry":
+            self.declare_entry(one)
+            return
+        if one.op == "cut" and one.args[0].name in self.design.kinds:
+            self.names[id(one)] = self.from_memory(one.args[0])
+            return
         if one.op == "cut" and one.args[0].op == "table" and self.in_register():
             self.names[id(one)] = name = self.variable(one.name or one.args[0].name, one.bits)
             self.lines.append(f"assign {name} = {self.formula(one.args[0], one.bits)};")
@@ -351,8 +421,7 @@ class _Lane:
             part = f"word[{lane}{self.offset[id(one)]} +: {bits}]"
             return part if bits == 1 else f"$signed({part})"
         if one.op in COMPARES:
-            wide = max(each.bits for each in args)
-            return f" {one.op} ".join(self.text(each, stage, wide) for each in args)
+            return self.comparison(one)
         if one.op in LOGIC:
             return f" {one.op} ".join(self.text(each, stage, 1) for each in args)
         if one.op == "choose":
@@ -376,6 +445,86 @@ class _Lane:
             f" {2 * one.op[0]}{one.op[0]} {one.data}" if one.data else ""
         )
         return cast(moved, wide, bits)  # shifts, and what is within
+
+    def address(self, one: Value) -> tuple[str, int]:
+        """What chooses among the constants of an `entry`, and its bits; none of a single one."""
+        ways, parts = one.data.shape[1], []
+        if self.design.beats > 1:
+            parts.append(f"fold{f'_{one.stage}' if one.stage else ''}")
+        if one.args:
+            name, size = self.at(one.args[0], one.stage), (ways - 1).bit_length()
+            parts.append(name if one.args[0].is_bit and size == 1 else f"{size}'({name})")
+        bits = (self.design.spans[-1] if self.design.beats > 1 else 0) + (ways - 1).bit_length()
+        return parts[0] if len(parts) == 1 else f"{{{', '.join(parts)}}}", bits
+
+    def words(self, one: Value, bits: int) -> list[str]:
+        """The constants of an `entry` for this lane, by address: parts of words of all lanes."""
+        rows, found = self.design.chosen_from(one), []
+        lane = self.lane_of(rows.shape[1])
+        for k, row in enumerate(rows):
+            name = f"{one.name}_{k}"
+            text = f"localparam logic [{len(row) * bits - 1}:0] {name} = {_word(row, bits)};"
+            self.constants += _wrapped(text)
+            found.append(f"{name}[{lane}]" if bits == 1 else f"{name}[{lane}*{bits} +: {bits}]")
+        return found
+
+    def lane_of(self, lanes: int) -> str:
+        """Which of the lanes of a pixel this is."""
+        return "p" if lanes == self.design.sink.lanes else f"(p % {lanes})"
+
+    def declare_entry(self, one: Value) -> None:
+        """Write an `entry` in logic into a variable: a choice of numbers, or of words of a file."""
+        address, size = self.address(one)
+        if _inside(self.design, one):
+            *words, last = self.words(one, one.bits)
+            self.names[id(one)] = name = self.variable(one.name, one.bits)
+            cases = [f"  {size}'d{k}: {name} = {word};" for k, word in enumerate(words)]
+            choice = [f"always_comb case ({address})", *cases, f"  default: {name} = {last};", "endcase"]
+            self.lines += choice if words else [f"assign {name} = {last};"]
+            return
+        self.names[id(one)] = name = self.variable(one.name, one.bits)
+        lanes = len(one.data) // self.design.beats
+        span, count = (lanes - 1).bit_length(), 1 << (lanes - 1).bit_length() + size
+        self.constants += [
+            f'(* rom_style = "logic" *) logic [{one.bits - 1}:0] {one.name}_words [{count}];',
+            f'initial if ({memory_name(one)} != "") $readmemh({memory_name(one)}, {one.name}_words);',
+        ]
+        lane = f"{span}'({self.lane_of(lanes)}), " if span else ""
+        self.lines.append(f"assign {name} = {one.name}_words[{{{lane}{address}}}];")
+
+    def from_memory(self, one: Value) -> str:
+        """The name of the register of a memory that holds an `entry`, of a beat of one lane."""
+        address, _ = self.address(one)
+        name, design = self.variable(f"{one.name}_q", one.bits), self.design
+        number = 1 + list(design.kinds).index(one.name)
+        load = f"(Load != 0) ? Load + {number} : 0" if design.loaded else "0"
+        depth, kind, file = design.beats * one.data.shape[1], design.kinds[one.name], memory_name(one)
+        self.lines += [
+            f"xf_rom #(.Width({one.bits}), .Depth({depth}), .Kind({kind}), .File({file}), .Load({load})) "
+            f"u_{one.name} (", f"  .clk_i, .en_i(go), .addr_i({address}), "
+            f".load_i{'' if design.loaded else ZERO}, .data_o({name})", ");",
+        ]  # fmt: skip
+        return name
+
+    def comparison(self, one: Value) -> str:
+        """The expression that compares two values."""
+        if self.design.by_side(one):
+            return self.beside(one)
+        wide = max(each.bits for each in one.args)
+        given = [self.text(each, one.stage, wide) for each in one.args]
+        if reaches(one) and min(each.lo for each in one.args) >= 0:  # without signs
+            given = [f"{{{wide - 1}'({_bare(text)})}}" for text in given]
+        return f" {one.op} ".join(given)
+
+    def beside(self, one: Value) -> str:
+        """A comparison with each of a few constants, of which the address takes one."""
+        x, bound = one.args
+        bits = max(x.bits, bound.bits)
+        self.compared.add(bits)
+        words = self.words(bound, bits)
+        given = self.text(x, one.stage, bits)
+        tests = [f"at_least_{bits}({given}, {word})" for word in words]
+        return tests[0] if len(tests) == 1 else f"{self.address(bound)[0]} ? {tests[1]} : {tests[0]}"
 
     def lowest(self, one: Value) -> str:
         """The lowest bits of a value, with or without a sign."""
@@ -428,7 +577,8 @@ class _Lane:
         name = self.late[id(one), stage]
         if is_shared(one):
             return f"{name}[0]" if one.bits == 1 else f"$signed({name})"
-        return f"{name}[p]" if one.bits == 1 else f"$signed({name}[p*{one.bits} +: {one.bits}])"
+        lane = self.lane_of(self.design.entries(one).shape[1])
+        return f"{name}[{lane}]" if one.bits == 1 else f"$signed({name}[{lane}*{one.bits} +: {one.bits}])"
 
     def in_register(self) -> bool:
         """Whether the register of the tables is that of their memory."""
@@ -439,10 +589,8 @@ class _Lane:
         lines = [f"  {line}" for line in self.constants]
         if in_memory:
             design, size = self.design, self.word_bits
-            loaded, rom = (
-                design.place == "loaded",
-                design.place == "rom" or (self.in_register() and design.block),
-            )
+            loaded = design.place == "loaded"
+            rom = design.ahead or (self.in_register() and design.block)
             kind = 2 if rom else int(self.in_register())
             address = "place" if design.rows else "next" if rom else "fold"
             lines += [

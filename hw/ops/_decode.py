@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from xnorforge.hw.fabric import address_bits
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.streams import value_range
 
@@ -107,59 +106,3 @@ def decode_starts(bits: np.ndarray, given: Mapping[str, Any], op: HwOp) -> tuple
         asked = offset - (-(asked + total) // scale)
     right = (least - asked >= -half) & (most - asked < half)
     return np.where(right, asked - (found + asked) % 2**width + half, asked - 1), asked
-
-
-def asked_levels(given: Mapping[str, Any], op: HwOp) -> tuple[np.ndarray, np.ndarray]:
-    """(C, thresholds) counted from the lowest number that is compared, x or -x, and (C, 1) whether it is
-    -x.
-    """
-    asked = np.asarray(op.arrays_of["thresholds"]).astype(np.float64)
-    flipped = np.asarray(op.arrays_of.get("direction", np.ones(len(asked)))).reshape(-1, 1) < 0
-    size = 2 ** given["InBits"]
-    low = -(size // 2) if given["Signed"] else 0
-    return np.clip(asked - np.where(flipped, -(low + size - 1), low), 0, size), flipped
-
-
-def decode_thresholds(bits: np.ndarray, given: Mapping[str, Any], op: HwOp) -> tuple[np.ndarray, np.ndarray]:
-    """The binary search of a channel: word 0 flips the input, word n splits what is left, and words 2n and
-    2n + 1 the halves below and above it. Spare lanes and folds are nobody's.
-    """
-    lanes, folds, steps = given["Pe"], given["Folds"], 2 ** given["Bits"]
-    fold_span = 1 << address_bits(folds)
-    table = numbers(bits, bits.shape[1]).reshape(-1, fold_span, steps)[:lanes, :folds]
-    table = table.transpose(1, 0, 2).reshape(-1, steps)
-    asked, flipped = asked_levels(given, op)
-
-    def ascending(node: int) -> list[int]:
-        return [] if node >= steps else [*ascending(2 * node), node, *ascending(2 * node + 1)]
-
-    never = np.full((len(asked), steps - 1 - asked.shape[1]), 2 ** given["InBits"])
-    found = table[:, [0, *ascending(1)]]
-    return found, np.tile(np.hstack([flipped, asked, never]), (len(found) // len(asked), 1))
-
-
-def decode_ahead(bits: np.ndarray, given: Mapping[str, Any], op: HwOp) -> tuple[np.ndarray, np.ndarray]:
-    """A word per beat: of each channel the middle threshold, those that split what is below and above it, and
-    whether it is flipped.
-    """
-    steps, width, middle = given["Steps"], given["InBits"] + 1, 2 ** (given["Bits"] - 1)
-    own = bits.reshape(-1, steps * width + 1)
-    found = np.hstack([numbers(own[:, :-1], width), own[:, -1:]])
-    _, flipped = asked_levels(given, op)
-    wanted = np.hstack([_asked_at([middle, middle // 2, middle * 3 // 2][:steps], given, op), flipped])
-    return found, np.tile(wanted, (len(found) // len(wanted), 1))
-
-
-def decode_step(bits: np.ndarray, given: Mapping[str, Any], op: HwOp) -> tuple[np.ndarray, np.ndarray]:
-    """A later stage of the same search: of each channel the thresholds that split what is left."""
-    parts = len(bits) // given["Folds"]
-    span = 2 ** given["Bits"] // parts
-    found = numbers(bits, bits.shape[1]).reshape(-1, parts)
-    return found, _asked_at([part * span + span // 2 for part in range(parts)], given, op)
-
-
-def _asked_at(places: list[int], given: Mapping[str, Any], op: HwOp) -> np.ndarray:
-    """Those of `asked_levels` at these places, from 1; the greatest number and 1 beyond the last."""
-    asked, _ = asked_levels(given, op)
-    never = np.full((len(asked), 2 ** given["Bits"]), 2 ** given["InBits"])
-    return np.hstack([asked, never])[:, np.array(places) - 1]

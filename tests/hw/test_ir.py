@@ -20,6 +20,8 @@ from xnorforge.hw.ir.values import (
     bits_to_hold,
     choose,
     clamp,
+    entry,
+    flat,
     stream_element,
     sum_of,
     table,
@@ -84,17 +86,24 @@ class Drawn(CombiningBeat):
             one, other, third = (found[k] for k in rng.integers(0, len(found), 3))
             number, k = int(rng.integers(-40, 40)), int(rng.integers(0, 4))
             entries = self.constant(f"t{count}", rng.integers(-9, 9, channels))
+            ends = entry(f"e{count}", rng.integers(-9, 9, (channels, 3)), clamp(other, 0, 2))
             made = [
                 one + other, one - other, one * other, one << k, one >> k, ~one, one >= other, one > number,
                 one.equals(other), choose(one > other, other, third), one * number, clamp(one, -7, 12),
                 one.low(k + 1), one.wrap(k + 2, bool(number % 2)), one.cut(), one + entries, one * entries,
-                one > entries, (one > 0) ^ (other > number), (one > 0) & (other > 0).flip() | (third > 3),
-            ][rng.integers(0, 20)]  # fmt: skip
+                one > entries, one >= ends, (one > 0) ^ (other > number),
+                (one > 0) & (other > 0).flip() | (third > 3),
+            ][rng.integers(0, 21)]  # fmt: skip
             found.append(made.wrap(20, True).named(f"v{count}" if rng.integers(0, 2) else ""))
         return found[-1] + found[-2] - found[-3]
 
 
 Drawn.__module__ = Clip.__module__  # whose library files it has
+
+
+def chosen(value: Value) -> list[Value]:
+    """Constants that a value chooses."""
+    return [one for one in flat(value) if one.op == "entry"]
 
 
 def drawn(seed: int) -> Drawn:
@@ -116,8 +125,11 @@ def test_random_expressions_are_equal_in_numpy_systemverilog_hls_and_by_the_rule
     lines = ['#include "ap_int.h"', "#include <cstdint>"]
     for k, op in enumerate(ops):
         rows = {id(one): row for row, one in enumerate(tables(op.value))}
+        ends = {id(one): len(rows) + 4 * k for k, one in enumerate(chosen(op.value))}
 
-        def place(one, rows=rows):
+        def place(one, rows=rows, ends=ends):
+            if one.op == "entry":
+                return f"(t + {ends[id(one)]})"
             return f"{ap_type(one)}({f'x[{one.data}]' if one.op == 'input' else f't[{rows[id(one)]}]'})"
 
         body, result = statements(op.value, place)
@@ -135,6 +147,7 @@ def test_random_expressions_are_equal_in_numpy_systemverilog_hls_and_by_the_rule
         for place in np.ndindex(2, *op.get_nodeattr("in_shape")):
             x = [int(one[place]) for one in given]
             t = [int(one.data[place[-1]]) for one in tables(op.value)]
+            t += [int(each) for one in chosen(op.value) for each in np.resize(one.data[place[-1]], 4)]
             args = [(ctypes.c_int64 * max(1, len(row)))(*row) for row in (x, t)]
             call = getattr(program, f"of{k}")
             call.restype = ctypes.c_int64

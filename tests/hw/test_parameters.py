@@ -131,11 +131,6 @@ xf_ram Width=0: Width, Depth must be at least 1; got 0, 4
 xf_ram Kind=4: Kind must be 0, 1, 2 or 3; got Kind=4
 xf_ternary_gate Bits=0: Bits must be at least 1; got Bits=0
 xf_ternary_rom Depth=0: Simd, Bits, Pe, Depth must be at least 1; got 4, 2, 1, 0
-xf_threshold Bits=0: Folds, Pe, Pixels, InBits, Bits must be at least 1; got 4, 1, 1, 8, 0
-xf_threshold_parts Pixels=0: Pixels must be at least 1; got 0
-xf_threshold_ahead Pe=0: Folds, Pe, InBits must be at least 1; got 4, 0, 8
-xf_threshold_ahead Steps=4: Steps must be 2 or 3, 1 with Bits=1; got Steps=4, Bits=2
-xf_threshold_ahead Bits=9: Bits must be 1, 2, or with Pe=1 3 .. 8; got Bits=9, Pe=1
 xf_top_1 Count=1: Count must be at least 2, InBits and Step at least 1; got 1, 8, 1
 xf_top_1 OutBits=7: OutBits must hold a score and an index; got OutBits=7, InBits=8, Count=10
 xf_top_k Count=0: Count, InBits must be at least 1; got 0, 8

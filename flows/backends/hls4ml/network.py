@@ -29,9 +29,9 @@ def append_layers(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     """
     if op.identity:
         return [sources[0]] * op.outputs
-    if isinstance(op, Beat):
-        return [of_expression(net, op, sources)]
     module = part(op, "hls")
+    if module is None and isinstance(op, Beat):
+        return [of_expression(net, op, sources)]
     if module is None:
         raise refused(op, "has no layer in hls4ml", "build it with BACKEND=rtl")
     return module.rule(net, op, sources)
