@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 NEEDS, STEPS, FREES = 3, 4, 7  # columns of `Work.row`
 RUNNING = 4  # most beats beyond its latency that an operator has produced and not yet delivered
@@ -240,10 +240,17 @@ def some_given(given: np.ndarray, latency: int) -> Timing:
     """Takes every beat and returns those for which `given`, bool (beats of a period,), is set; with a spare
     register.
     """
-    changes = np.flatnonzero(np.diff(given)) + 1
-    edges = [0, *changes.tolist(), len(given)]
-    works = [Work(steps=b - a, gives=bool(given[a]), takes=(0,)) for a, b in pairwise(edges)]
-    return Timing(works, latency, Stop.SPARE)
+    return Timing(works_of(given, True), latency, Stop.SPARE)
+
+
+def works_of(gives: ArrayLike, takes: ArrayLike, sees: ArrayLike = False) -> list[Work]:
+    """The works of steps that each give, take from the only input, or see it, bool (steps,)."""
+    steps = np.stack(np.broadcast_arrays(gives, takes, sees))
+    edges = np.flatnonzero((np.diff(steps, prepend=~steps[:, :1], append=~steps[:, -1:])).any(0)).tolist()
+    return [
+        Work(end - at, gives=give, takes=(0,) * take, sees=(0,) * see)
+        for at, end, (give, take, see) in zip(edges, edges[1:], steps.T[edges[:-1]].tolist())
+    ]
 
 
 def folded_vectors(beats: int, passes: int, latency: int) -> Timing:

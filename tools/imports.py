@@ -1,7 +1,6 @@
 """What needs what, read from the files: the imports of the package, and the tests that a change can break.
 
-    python tools/imports.py REF        arguments of pytest, one per line, for what changed since a commit
-    python tools/imports.py --table    what each of 30 files, drawn by chance, would select
+    python tools/imports.py REF    arguments of pytest, one per line, for what changed since a commit
 
 A definition (a function, class or constant at the top of a Python file) needs those that it names, and a test
 its fixtures; any other file is needed by what says its name, a page only by tests. Plug-ins are loaded by
@@ -11,12 +10,10 @@ a build runs in processes of its own is not followed. `make test CHANGED=REF` ru
 
 import ast
 import json
-import random
 import re
-import statistics
 import subprocess
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -391,32 +388,6 @@ def changed_since(commit: str) -> set[str]:
     return found
 
 
-def table(count: int = 30, seed: int = 64) -> Iterator[str]:
-    """What each of some files would select, and the medians: test modules, cases, processor seconds."""
-    if not (durations := ROOT / "tests/durations.json").exists():
-        sys.exit(f"{durations}: it is missing; `make test RECORD=1` writes it.")
-    asked = [sys.executable, "-m", "pytest", "--collect-only", "-m", "not full", "-p", "no:cacheprovider"]
-    listed = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    cases = [line for line in listed if "::" in line]
-    of = Counter(case.partition("::")[0] for case in cases)
-    spent = json.loads(durations.read_text())
-    files = [file for file in _git("ls-files", *FOLDERS).splitlines() if Path(file).suffix in CODE]
-    rows = []
-    yield f"{'file':48} modules  cases  share  seconds"
-    for file in sorted(random.Random(seed).sample(files, count)):
-        chosen = choose({file})
-        found = Counter(case.partition("::")[0] for case in cases if chosen.has(case))
-        seconds = sum(spent.get(one, 0) * number / of[one] for one, number in found.items())
-        rows.append((len(found), found.total(), found.total() / len(cases), seconds))
-        yield f"{file:48} {rows[-1][0]:7} {rows[-1][1]:6} {rows[-1][2]:6.1%} {rows[-1][3]:8.0f}"
-    median = [statistics.median(column) for column in zip(*rows, strict=True)]
-    yield f"{'median':48} {median[0]:7.0f} {median[1]:6.0f} {median[2]:6.1%} {median[3]:8.0f}"
-
-
 if __name__ == "__main__":
-    if sys.argv[1] == "--table":
-        for line in table():
-            print(line, flush=True)
-    else:
-        since = "HEAD" if sys.argv[1] == "1" else sys.argv[1]
-        print(*choose(changed_since(since)).arguments(), sep="\n")
+    since = "HEAD" if sys.argv[1] == "1" else sys.argv[1]
+    print(*choose(changed_since(since)).arguments(), sep="\n")

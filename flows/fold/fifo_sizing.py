@@ -154,8 +154,7 @@ class _Search:
         self.known: dict[tuple, tuple[float, int]] = {}  # interval and moved beats of earlier runs
         self.bound = max(op.cycles() for op in network.ops)
         self.depths: dict[Place, int] = {}
-        rows = [row.front or row for row in network.rows.values()]
-        self.shuts = any(work.shuts for row in rows for work in row.works)
+        self.shuts = any(work.shuts for row in network.rows.values() for work in row.works)
         self.wanted, self.careful = float(self.bound), False
         meeting = [place for place, op in network.places.items() if op.inputs > 1]
         if not self.enough({}):

@@ -75,26 +75,21 @@ def buffers(ops: list[HwOp]) -> list[Record]:
     """One row per FIFO and per input buffer of a unit: the operators on both sides, its stream and depth in
     beats.
     """
-    rows = []
     before = {tensor: op.name for op in ops for tensor in op.results}
     behind = {tensor: op.name for op in ops for tensor in op.sources}
-    for op in ops:
-        if not op.input_buffer():
-            continue
-        unit, wire = not op.identity, op.in_stream()
-        after = op.name if unit else behind.get(op.results[0], "output")
-        rows.append(
-            {
-                "name": op.name,
-                "from": before.get(op.sources[0], "input"),
-                "to": after,
-                "kind": "input buffer" if unit else "FIFO",
-                "width": wire.width,
-                "beats": wire.beats,
-                "depth": op.input_buffer(),
-            }
-        )
-    return rows
+    return [
+        {
+            "name": op.name,
+            "from": before.get(op.sources[0], "input"),
+            "to": behind.get(op.results[0], "output") if op.identity else op.name,
+            "kind": "FIFO" if op.identity else "input buffer",
+            "width": op.in_stream().width,
+            "beats": op.in_stream().beats,
+            "depth": depth,
+        }
+        for op in ops
+        if (depth := op.input_buffer())
+    ]
 
 
 def wider(op: HwOp) -> dict[str, HwOp]:

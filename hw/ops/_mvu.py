@@ -164,10 +164,6 @@ class Mvu(HwOp):
             result = (result >= thresholds[0]).astype(np.float32)
         context[self.onnx_node.output[0]] = result.reshape(-1, *self.get_nodeattr("out_shape"))
 
-    def beat_latency(self) -> int:
-        """Cycles from the read of a pass's last beat to the offer of its results."""
-        return self.dot().latency + self.late() + 2
-
     def late(self) -> int:
         """Cycles that weights in columns of a memory take longer."""
         mw, mh, simd, _ = self.folding()
@@ -249,7 +245,7 @@ class Mvu(HwOp):
     def timing(self) -> Timing:
         """A vector is read once per pass, without a gap, while the next one is written."""
         mw, mh, simd, pe = self.folding()
-        return folded_vectors(mw // simd, mh // pe, self.beat_latency())
+        return folded_vectors(mw // simd, mh // pe, self.dot().latency + self.late() + 2)
 
     def rtl(self) -> Rtl:
         """Module and parameters of the folded variant."""

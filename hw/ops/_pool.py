@@ -100,19 +100,11 @@ class Pool(HwOp):
         taps = [x[:, y : ends[0] : kh, c : ends[1] : kw] for y in range(kh) for c in range(kw)]
         context[self.onnx_node.output[0]] = self.reduced(taps).reshape(-1, *self.out_stream().shape)
 
-    def last_beats(self) -> np.ndarray:
-        """Beats in front of each result: those of the last pixel of its window, up to its channels."""
-        rows, columns, channels, kh, kw = self.pixels()
-        beats = channels // self.in_stream().lanes
-        last = np.arange(1, rows // kh + 1) * kh - 1, np.arange(1, columns // kw + 1) * kw - 1
-        pixels = last[0][:, None, None] * columns + last[1][:, None]
-        return (pixels * beats + np.arange(1, beats + 1)).ravel()
-
     def timing(self) -> Timing:
         """The last beats of every whole window leave."""
-        given = np.zeros(self.in_stream().beats, bool)
-        given[self.last_beats() - 1] = True
-        return some_given(given, 1)
+        rows, columns, channels, kh, kw = self.pixels()
+        last = (np.arange(rows)[:, None] % kh == kh - 1) & (np.arange(columns) % kw == kw - 1)
+        return some_given(np.repeat(last.ravel(), channels // self.in_stream().lanes), 1)
 
     def rtl(self) -> Rtl:
         source, sink, (height, width, channels, kh, kw) = self.in_stream(), self.out_stream(), self.pixels()

@@ -62,16 +62,6 @@ def test_a_pool_makes_one_pixel_of_each_block_and_gives_it_with_the_last_of_them
     np.testing.assert_array_equal(op.run(inputs)[:, 0, 0], op.run(other)[:, 0, 0])
 
 
-@pytest.mark.parametrize("op", those(lambda op: getattr(op, "whole", False)))
-def test_the_steps_of_a_frame_take_and_give_its_beats_each_result_with_the_last_that_it_needs(op):
-    steps = op.steps()
-    takes, gives = np.zeros((2, steps.interval), bool)
-    takes[steps.seen()], gives[steps.given()] = True, True
-    assert len(takes) == len(gives) == op.cycles()
-    assert (takes.sum(), gives.sum()) == (op.in_stream().beats, op.out_stream().beats)
-    np.testing.assert_array_equal(np.cumsum(takes)[gives], op.needs())
-
-
 @pytest.mark.parametrize("op", those(lambda op: op.matrix() is not None))
 def test_a_matrix_is_the_product_that_is_computed(op):
     matrix, x = op.matrix(), op.random_input(2)

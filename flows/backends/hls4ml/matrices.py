@@ -15,12 +15,23 @@ from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.streams import signed_bits
 
 
-def dot_products(
+def matrix(net: Net, op: HwOp, source: Wire, weights: np.ndarray, w_bits: int, length: int = 0) -> list[Wire]:
+    """An operator that multiplies by weights (n_in, n_out): ±1 if `w_bits` is 1, else integers of `w_bits`
+    bits; with `length`, of that many bit products.
+    """
+    span = (-length, length) if length else op.result_range()
+    cycles = op.cycles() * weights.shape[1] // prod(op.out_stream().shape)
+    return [_results(net, op, _dot_products(net, source, weights, w_bits, span, cycles), length)]
+
+
+def int_weights(op: HwOp) -> np.ndarray:
+    """Its weights, int64."""
+    return np.asarray(op.arrays_of["weights"]).astype(np.int64)
+
+
+def _dot_products(
     net: Net, source: Wire, weights: np.ndarray, w_bits: int, span: tuple[int, int], cycles: int
 ) -> Wire:
-    """Dot products within `span` of weights (n_in, n_out): ±1 if `w_bits` is 1, else integers of `w_bits`
-    bits.
-    """
     source, (n_in, n_out), bits = _without_row_stride(net, source), weights.shape, signed_bits(*span)
     net.weights[f"{net.stem}_dot"] = weights
     dense = source.window is None and prod(source.shape) == n_in
@@ -75,7 +86,7 @@ def as_numbers(net: Net, source: Wire) -> Wire:
     return replace(net.scaled("numbers", replace(source, window=None), 2, False), window=source.window)
 
 
-def results(net: Net, op: HwOp, dots: Wire, length: int = 0) -> Wire:
+def _results(net: Net, op: HwOp, dots: Wire, length: int = 0) -> Wire:
     """The operator's function of its dot products; with `length`, of bit products: 2 * matches - length."""
     thresholds = op.arrays_of.get("thresholds")
     if thresholds is not None:

@@ -1,15 +1,10 @@
 """The operator as layers of hls4ml."""
 
-import numpy as np
-
-from xnorforge.flows.backends.hls4ml.matrices import dot_products, results
+from xnorforge.flows.backends.hls4ml.matrices import int_weights, matrix
 from xnorforge.flows.backends.hls4ml.net import Net, Wire
 from xnorforge.hw.ops.base import HwOp
 
 
 def rule(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     """Products of integers and -1 or +1."""
-    weights = np.asarray(op.arrays_of["weights"]).astype(np.int64)
-    cycles = op.cycles() // op.get_nodeattr("vectors")
-    dots = dot_products(net, sources[0], 2 * weights - 1, 1, op.result_range(), cycles)
-    return [results(net, op, dots)]
+    return matrix(net, op, sources[0], 2 * int_weights(op) - 1, 1)

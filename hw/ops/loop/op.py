@@ -192,11 +192,6 @@ class Loop(HwOp):
         rest = 1 + REST if self.of_frames else 2
         return rest + max(int(course.moved[name][-1]) for name in self.state_streams())
 
-    @property
-    def all_steps(self) -> int:
-        """Cycles between a frame and its result."""
-        return self.get_nodeattr("steps") * self.step_cycles + (REST if self.of_frames else 0)
-
     def _module(self) -> tuple[str, str]:
         """Name and text of the module."""
         text = written_whole(self) if self.of_frames else written(self)
@@ -209,8 +204,8 @@ class Loop(HwOp):
         """
         beats, steps = self.in_stream().beats, self.get_nodeattr("steps")
         if self.of_frames:
-            frame = Work(steps=beats, gives=False, takes=(0,)), Work(moves=self.all_steps, gives=False)
-            return Timing([*frame, Work(steps=beats)], 1, Stop.BEHIND)
+            every = Work(moves=steps * self.step_cycles + REST, gives=False)
+            return Timing([Work(beats, gives=False, takes=(0,)), every, Work(beats)], 1, Stop.BEHIND)
         part = beats // steps
         ends = range(part, beats + 1, part)
         works = [Work(moves=self.step_cycles, gives=False, needs=end, frees=end) for end in ends]

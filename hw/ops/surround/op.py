@@ -1,6 +1,5 @@
 """Padding of an image with one value per channel."""
 
-from itertools import groupby
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +9,7 @@ from xnorforge.hw.any_width import as_width
 from xnorforge.hw.ops.base import HwOp, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.streams import check_divides, packed, value_range
-from xnorforge.hw.timing import Stop, Timing, Work
+from xnorforge.hw.timing import Stop, Timing, works_of
 from xnorforge.hw.words import bits_of, different_columns
 
 
@@ -112,13 +111,8 @@ class Surround(HwOp):
         (height, width, channels), (top, left, _, _) = self.in_stream().shape, self.pads()
         inside = np.zeros(self.out_stream().shape[:2], bool)
         inside[top : top + height, left : left + width] = True
-        beats = np.repeat(inside.ravel(), channels // self.in_stream().lanes).tolist()
-        works, begun = [], False
-        for image, run in groupby(beats):
-            steps = len(list(run))
-            works.append(Work(steps, takes=(0,)) if image else Work(steps, sees=() if begun else (0,)))
-            begun = begun or image
-        return Timing(works, 1, Stop.SPARE)
+        takes = np.repeat(inside.ravel(), channels // self.in_stream().lanes)
+        return Timing(works_of(True, takes, ~np.logical_or.accumulate(takes)), 1, Stop.SPARE)
 
     def rtl(self) -> Rtl:
         source, sink, (top, left, bottom, right) = self.in_stream(), self.out_stream(), self.pads()

@@ -82,22 +82,18 @@ class Upsample(HwOp):
         depth = pixels * beats
         if depth == 1:
             return Timing([Work(passes * copies, needs=1, frees=1)], 1, Stop.SPARE, Buffer(1, 1, free=0))
-        works = []
-        for number in range(passes):
-            arrives, leaves = number == 0, number == passes - 1
-            for first in range(0, depth, beats):
-                places = range(first + 1, first + beats + 1)
-                repeats = copies - 1
-                if arrives and repeats:
-                    works += [Work(needs=place) for place in places]
-                    repeats -= 1
-                works.append(Work(steps=repeats * beats, frees=first if leaves else 0))
-                for place in places:
-                    shuts = leaves and copies > 1 and place == places[-1] < depth
-                    works.append(
-                        Work(needs=place if arrives else 0, frees=place if leaves else 0, shuts=shuts)
-                    )
-        return Timing([work for work in works if work.steps], 1, Stop.READER, Buffer(depth, depth))
+        works = [Work((passes - 1) * copies * depth)]
+        for first in range(0, depth, beats):
+            works.append(Work((copies - 1) * beats, frees=first))
+            for place in range(first + 1, first + beats + 1):
+                works.append(Work(frees=place, shuts=copies > 1 and place == first + beats < depth))
+
+        def needed() -> np.ndarray:
+            arrive = np.tile(np.arange(depth).reshape(pixels, 1, beats), (copies, 1))
+            return np.pad(1 + arrive.ravel(), (0, (passes - 1) * copies * depth))
+
+        buffer = Buffer(depth, depth, needed=needed)
+        return Timing([work for work in works if work.steps], 1, Stop.READER, buffer)
 
     def rtl(self) -> Rtl:
         pixels, beats, passes, copies = self.loops()

@@ -1,7 +1,6 @@
 """Sliding window: the pixels under a convolution kernel."""
 
 from dataclasses import dataclass
-from itertools import groupby
 from typing import ClassVar
 
 import numpy as np
@@ -15,7 +14,7 @@ from xnorforge.hw.ops.window.several import Beats, groups, offered
 from xnorforge.hw.ops.window.whole import Line, Steps, waiting, whole_elements
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.streams import check_divides, packed, value_range
-from xnorforge.hw.timing import SKID, Buffer, Stop, Timing, Work, fifo
+from xnorforge.hw.timing import SKID, Buffer, Stop, Timing, Work, fifo, works_of
 
 
 @dataclass(frozen=True)
@@ -313,22 +312,14 @@ class Window(HwOp):
         rows = self.rows()
         return max(1, (ring(rows) * rows.write * self.beats - 1).bit_length())
 
-    def follows(self) -> bool:
-        """Whether the last row of a window is read while it is written: kernel and stride leave no column
-        out.
-        """
-        y, x = self.axes()
-        return (y.reach, x.reach) == (y.kernel - 1, x.kernel - 1) and x.stride <= x.kernel
-
     def read_until(self) -> np.ndarray:
         """For every beat of an output row all rows of its windows; where the reader follows the writer, of
         the last one the pixels read so far, of a frame one beat.
         """
-        rows, each = self.rows(), self.beats
+        (y, x), rows, each = self.axes(), self.rows(), self.beats
         need = np.array(rows.need)[:, np.newaxis]
-        if not self.follows():
+        if (y.reach, x.reach) != (y.kernel - 1, x.kernel - 1) or x.stride > x.kernel:  # leave columns out
             return np.repeat(need * rows.write * each, rows.read * each)
-        y, x = self.axes()
         place, ky, kx = np.indices((x.out, y.kernel, x.kernel)).reshape(3, -1)
         row = np.arange(y.out)[:, np.newaxis] * y.stride - y.before + ky
         column = place * x.stride - x.before + kx
@@ -361,15 +352,9 @@ class Window(HwOp):
         steps = self.steps()
         takes, sees, gives = np.zeros((3, steps.interval), bool)
         takes[steps.pixels()], gives[steps.given()] = True, True
-        if self.several:
-            for seen, taken in zip(steps.seen(), steps.pixels()):
-                sees[seen:taken] = True
-        works = [
-            Work(len(list(run)), gives=give, takes=(0,) if take else (), sees=(0,) if see else ())
-            for (take, see, give), run in groupby(zip(takes.tolist(), sees.tolist(), gives.tolist()))
-        ]
-        depth, block = self.waiting_room()
-        return Timing(works, 1, Stop.READER, front=fifo(depth, block))
+        for seen, taken in zip(steps.seen(), steps.pixels()):
+            sees[seen:taken] = True
+        return Timing(works_of(gives, takes, sees), 1, Stop.READER, front=fifo(*self.waiting_room()))
 
     def rtl(self) -> Rtl:
         y, x = self.axes()

@@ -89,15 +89,6 @@ class XnorMatmul(HwOp):
         same = x.reshape(-1, 1, vectors, 1, mw) == rows.reshape(-1, mh // pe, 1, pe, mw)
         context[self.onnx_node.output[0]] = same.sum(-1, dtype=np.int64)
 
-    def reads(self) -> np.ndarray:
-        """Beat of the vectors for each step of a tile, int64 (mw / simd * vectors,)."""
-        mw, _, simd, _, vectors = self.folding()
-        return np.arange(vectors * (mw // simd)).reshape(vectors, -1).T.ravel()
-
-    def beat_latency(self) -> int:
-        """Cycles from a read to the offer of its results."""
-        return self.dot.latency + 2
-
     @property
     def dot(self) -> _dots.Dot:
         """Of a beat and one row."""
@@ -115,18 +106,16 @@ class XnorMatmul(HwOp):
         are always there. A frame of vectors is read once per tile.
         """
         mw, mh, simd, pe, vectors = self.folding()
-        frame, takes, last = vectors * (mw // simd), () if self.outside else (1,), mw // simd - 1
-        tile = [
-            replace(work, gives=word == last)
-            for word in range(mw // simd)
-            for work in (Work(takes=takes), Work(vectors - 1))
-            if work.steps
-        ]
-        works = mh // pe * tile
+        words, tiles, frame = mw // simd, mh // pe, vectors * (mw // simd)
+        one = [Work(takes=() if self.outside else (1,)), Work(vectors - 1)][: min(vectors, 2)]
+        works = tiles * [replace(work, gives=k == words) for k in range(1, words + 1) for work in one]
         works[-1] = replace(works[-1], frees=frame)
-        more = frame * (mh // pe - 1)
-        buffer = Buffer(frame, 2 * frame, needed=lambda: np.pad(1 + self.reads(), (0, more)), listed=True)
-        return Timing(works, self.beat_latency(), Stop.SPARE, buffer)
+
+        def needed() -> np.ndarray:
+            return np.pad(1 + np.arange(frame).reshape(vectors, -1).T.ravel(), (0, frame * (tiles - 1)))
+
+        buffer = Buffer(frame, 2 * frame, needed=needed, listed=True)
+        return Timing(works, self.dot.latency + 2, Stop.SPARE, buffer)
 
     def rtl(self) -> Rtl:
         mw, mh, simd, pe, vectors = self.folding()

@@ -59,11 +59,10 @@ def contract(ops: list[HwOp]) -> Contract:
     if chain := load_chain(ops):
         raise UserError(f"INTERFACE=plain: loads of {chain.ops[-1].name} need an AXI4-Lite port; {OTHER}.")
     interval, model = max(op.cycles() for op in ops), CycleModel(ops)
-    works = [work for row in model.timings for work in (row.front or row).works]
     course = model.run(FRAMES, pace=interval)
     ends = (course.transfers(tensor) for tensor in (course.given, course.result))
     even = not course.stopped and all((np.diff(cycles) == interval).all() for cycles in ends)
-    if course.answer is None or not even or any(work.shuts for work in works):
+    if course.answer is None or not even or any(work.shuts for row in model.timings for work in row.works):
         raise UserError(
             f"INTERFACE=plain: frames that come every {interval:,} cycles wait for each other in FIFOs, "
             f"which need ready; build with INTERVAL=1, or {OTHER}."

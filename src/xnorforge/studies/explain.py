@@ -72,18 +72,15 @@ def _folding(op: HwOp) -> str:
     pe, simd, mh, mw = (operators.attribute(op, name) for name in ("pe", "simd", "mh", "mw"))
     if not mw:
         lanes = f"{op.in_stream().lanes} in, {op.out_stream().lanes} out"
-        return f"elements per beat: {lanes}; {op.cycles():,} cycles per frame"
-    if not pe:
-        return f"unfolded, all {mh} sums of {mw} products in one cycle; {op.cycles():,} cycles per frame"
-    if (pixels := operators.attribute(op, "pixels") or 1) > 1:
-        return (
-            f"{pixels} vectors of {mw} at a time, one of {mh} rows per cycle; {op.cycles():,} cycles per "
-            "frame"
-        )
-    return (
-        f"pe {pe} of {mh} outputs, simd {simd} of {mw} inputs: {mh // pe} x {mw // simd} cycles per vector, "
-        f"{op.cycles():,} cycles per frame"
-    )
+        found = f"elements per beat: {lanes};"
+    elif not pe:
+        found = f"unfolded, all {mh} sums of {mw} products in one cycle;"
+    elif (pixels := operators.attribute(op, "pixels") or 1) > 1:
+        found = f"{pixels} vectors of {mw} at a time, one of {mh} rows per cycle;"
+    else:
+        each = f"{mh // pe} x {mw // simd} cycles per vector,"
+        found = f"pe {pe} of {mh} outputs, simd {simd} of {mw} inputs: {each}"
+    return f"{found} {op.cycles():,} cycles per frame"
 
 
 def _bound(op: HwOp, ops: list[HwOp], bound: int) -> str:
