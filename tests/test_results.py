@@ -14,6 +14,7 @@ from .documents import tool
 
 results = tool("results")
 boards = tool("boards")
+record = tool("record")
 
 
 @pytest.mark.parametrize("path", results.pages(), ids=lambda path: path.name)
@@ -47,6 +48,15 @@ def test_records_hold_no_path_of_a_machine_and_every_build_passed():
     for line in results.builds():
         assert line["verdict"] == "PASS"
         assert "/" not in line["command"].replace("out/", "")
+
+
+def test_two_records_differ_in_sums_and_in_operators_that_rose():
+    row = dict.fromkeys(record.CELLS, 100) | dict.fromkeys(record.TIMES, 64)
+    designs = [{"fc0": row, "fc1": row | more} for more in ({}, {"lut": 109, "interval": 65})]
+    before, now = (record.as_build("", {}, {"a@b": {"rows": rows, "seconds": 1}}) for rows in designs)
+    found = record.compared_builds(before, now, record.RULES)
+    assert {("a@b lut", 200, 209), ("a@b interval", 64, 65)} < {*found.rows()}
+    assert [one.name for one in found.broken] == ["a@b fc1.lut"] * 2 + ["a@b fc1.interval"]
 
 
 @pytest.mark.parametrize("name", ["front", "warm"])
