@@ -166,19 +166,20 @@ def number_sum(
     wired: bool = False,
     late: bool = False,
 ) -> Dot:
-    """The sum of `count` numbers of `width` bits, of all bit 0, then bit 1, …
+    """The sum of `count` numbers of `width` bits.
 
     Args:
         kind: first word of its name.
         registered: their bits are registers; of a `wired` one there are no others.
     """
     top, size = count * (2**width - 1), count * width
-    ones = f"plain = plain + ({top.bit_length()}'($countones(w_i[{count}*k +: {count}])) << k);"
+    columns, plain = [[("w_i", size)]], [f"assign plain = {top.bit_length()}'($countones(w_i));"]
+    if width > 1:
+        columns = [[(f"w_i[{width * k + c}]", 1) for k in range(count)] for c in range(width)]
+        plain = _loop(count, [f"plain = plain + {top.bit_length()}'(w_i[{width}*k +: {width}]);"])
     return Dot(
-        f"{kind}_{count}x{width}{'_wired' * wired}", "Sum of numbers: bit 0 of all of them, then bit 1, ...",
-        {"w_i": size}, top, [], [[(span("w_i", count * c, count), count)] for c in range(width)],
-        _loop(width, [ones]), sevens=sevens, registered=registered,
-        wired=wired, late=late,
+        f"{kind}_{count}x{width}{'_wired' * wired}", "Sum of unsigned numbers.", {"w_i": size}, top, [],
+        columns, plain, sevens=sevens, registered=registered, wired=wired, late=late,
     )  # fmt: skip
 
 

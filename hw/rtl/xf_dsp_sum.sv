@@ -28,7 +28,7 @@ module xf_dsp_sum #(
   input  logic                       en_i,
   input  logic [Simd*Bits-1:0]       x_i,
   input  logic [Rows*Simd*WBits-1:0] w_i,   // row 1 is less by one where row 0 is negative
-  output logic [Rows*FieldW*Groups-1:0] heap_o  // of a row bit 0 of all chains, then bit 1, ..
+  output logic [Rows*FieldW*Groups-1:0] heap_o  // chain by chain of a row
 );
 
   localparam int unsigned LargeX = (Signed != 0) ? 2**(Bits-1) : 2**Bits - 1;  // |x|
@@ -104,9 +104,7 @@ module xf_dsp_sum #(
     end
 
     for (genvar r = 0; r < Rows; r++) begin : gen_row
-      for (genvar c = 0; c < FieldW; c++) begin : gen_column
-        assign heap_o[(r*FieldW+c)*Groups+g] = sum_q[Chain-1][r*FieldW+c];
-      end
+      assign heap_o[(r*Groups+g)*FieldW +: FieldW] = sum_q[Chain-1][r*FieldW +: FieldW];
     end
   end
 

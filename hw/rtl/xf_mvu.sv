@@ -282,13 +282,10 @@ module xf_mvu #(
   if (Ternary && !Joined) begin : gen_gates
     for (genvar p = 0; p < Pe; p++) begin : gen_row
       for (genvar k = 0; k < Simd; k++) begin : gen_element
-        logic [Bits-1:0] data;
+        localparam int unsigned Own = p * Simd + k;
         xf_ternary_gate #(.Bits(Bits)) u_gate (
-          .x_i(x[k*Bits +: Bits]), .w_i(w[2*(p*Simd+k) +: 2]), .data_o(data)
+          .x_i(x[k*Bits +: Bits]), .w_i(w[2*Own +: 2]), .data_o(w_o[Own*Bits +: Bits])
         );
-        for (genvar c = 0; c < Bits; c++) begin : gen_column
-          assign w_o[(p*Bits+c)*Simd+k] = data[c];
-        end
       end
     end
   end else begin : gen_plain

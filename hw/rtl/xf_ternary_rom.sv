@@ -17,7 +17,7 @@ module xf_ternary_rom #(
 ) (
   input  logic [AddrW-1:0]        addr_i,
   input  logic [Simd*Bits-1:0]    x_i,
-  output logic [Pe*Simd*Bits-1:0] data_o  // of a row bit 0 of all elements, then bit 1, ..
+  output logic [Pe*Simd*Bits-1:0] data_o  // element by element of a row
 );
 
   if (Simd < 1 || Bits < 1 || Pe < 1 || Depth < 1) begin : gen_bad_size
@@ -33,9 +33,8 @@ module xf_ternary_rom #(
 
   for (genvar p = 0; p < Pe; p++) begin : gen_row
     for (genvar k = 0; k < Simd; k++) begin : gen_element
-      for (genvar c = 0; c < Bits; c++) begin : gen_bit
-        assign data_o[(p*Bits+c)*Simd+k] = (x_i[k*Bits+c] ^ w[2*(p*Simd+k)+1]) & w[2*(p*Simd+k)];
-      end
+      localparam int unsigned Own = p * Simd + k;
+      assign data_o[Own*Bits +: Bits] = (x_i[k*Bits +: Bits] ^ {Bits{w[2*Own+1]}}) & {Bits{w[2*Own]}};
     end
   end
 

@@ -157,11 +157,11 @@ HEAPS = [
 
 
 def numbers(count, width):
-    """A sum of gated elements, against plain integers; one bit of all, then the next."""
+    """A sum of gated elements, against plain integers."""
     made, size = _dots.number_sum("ternary_sum", count, width), count * width
     frames = np.random.default_rng(size).integers(0, 2, (40, size))
     frames[:2] = [[0], [1]]
-    weights = np.repeat(1 << np.arange(width), count)
+    weights = np.tile(1 << np.arange(width), count)
     return around(made, f"numbers {count}x{width}", lambda x: x @ weights[:, None], frames)
 
 
@@ -264,8 +264,7 @@ def ternary_rom(depth, simd, bits, rows):
         given = given.reshape(-1, 1)
         x = bits_of(given >> address, simd * bits).reshape(-1, 1, simd, bits)
         w = words[given[:, 0] % 2**address][..., None]
-        found = np.where(w == 3, 1 - x, np.where(w == 1, x, 0))
-        return found.transpose(0, 1, 3, 2).reshape(len(given), -1)
+        return np.where(w == 3, 1 - x, np.where(w == 1, x, 0)).reshape(len(given), -1)
 
     inside = (
         "  logic [WideOut-1:0] data, data_q;\n"

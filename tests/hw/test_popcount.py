@@ -228,7 +228,7 @@ def test_ternary_sum_is_the_product_and_a_constant_of_the_weights(proved, simd, 
         f"(.x_i(x[{k * bits} +: {bits}]), .w_i(v[{2 * k} +: 2]), .data_o(data{k}));"
         for k in range(simd)
     )
-    data = ", ".join(f"data{k}[{c}]" for c in reversed(range(bits)) for k in reversed(range(simd)))
+    data = ", ".join(f"data{k}" for k in reversed(range(simd)))
     dot, *texts = made(_dots.number_sum("ternary_sum", simd, bits), "sum")
     gate = f"logic [{width - 1}:0] sum; assign gate = {known} ? sum : gold; {gates}"
     gate += f" wire [{simd * bits - 1}:0] w = {{{data}}}; {dot}"

@@ -38,7 +38,8 @@ def explain(acc: Path, layer: str) -> list[str]:
 
 
 def modules_of(acc: Path, layer: str) -> list[str]:
-    """The SystemVerilog of the operator `layer`, line by line: its instance, and the module that it names.
+    """The SystemVerilog of the operator `layer`, line by line: its instance, the module that it names, others
+    that are generated.
 
     Raises:
         UserError: no such operator, or no RTL.
@@ -48,7 +49,8 @@ def modules_of(acc: Path, layer: str) -> list[str]:
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"explain: {acc} has no RTL; run `make generate` first.") from error
     op, _ = _operators(acc, layer)
-    texts = [(acc / "rtl" / name).read_text() for name in (files[layer], f"{op.rtl()[0]}.sv")]
+    names = dict.fromkeys((files[layer], f"{op.rtl()[0]}.sv", *op.generated()))
+    texts = [(acc / "rtl" / name).read_text() for name in names]
     return "\n".join(texts).splitlines()
 
 
