@@ -97,4 +97,4 @@ def as_build(name: str, lines: dict[str, int], designs: Record) -> Build:
 if __name__ == "__main__":
     commit, *patterns = sys.argv[1:] or ["HEAD~1"]
     before, now = (record_of(one, patterns) for one in (commit, said("git", "stash", "create") or "HEAD"))
-    print(diff_text(compared_builds(before, now, RULES)))
+    print(diff_text(compared_builds(before, now, RULES if now.operators else [])))
