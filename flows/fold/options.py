@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import pairwise, product
-from math import inf, lcm, prod
+from math import inf, lcm, log2, prod
 from operator import eq, le
+from zlib import compress
 
 import numpy as np
 
@@ -27,6 +28,7 @@ LEAST = 1 / 16  # LUTs per weight but 0 and input bit of a matrix that is wired 
 ALL = 32  # foldings of an operator up to which all are priced
 SURE = 2  # narrower foldings that others replace, from which on a folding is taken for replaced too
 QUICK = 0.5  # lower bound of the adders' size relative to their quick estimate; 0.7 and more was measured
+SUM_BITS = 5  # that say the sign and the powers of two of a sum's numbers
 NEVER = 2**62  # cycles of an operator without a folding
 STREAM = 64  # bits of the streams into and out of the accelerator, unless an interval needs more
 IDLE_BYTE = 2.0  # LUTs that a byte counts as which is idle in every beat of such a stream
@@ -221,8 +223,8 @@ class Options:
         found = [one for some in kept.values() for one in some]
         for last in [place for place in places if _settings(self.foldings[place])[0] == 1][-1:]:
             widest = self.foldings[last]
-            weights = widest.in_stream().lanes * widest.out_stream().lanes
-            if last not in self._priced and not _replaced(_at_least(widest, weights), found):
+            lut = LEAST * widest.in_stream().lanes * widest.out_stream().lanes * widest.in_stream().bits
+            if last not in self._priced and not _replaced(_at_least(widest, lut), found):
                 found += self._price(last).values()
         return found
 
@@ -241,16 +243,15 @@ class Options:
         return self._priced[place]
 
     def _of_adders(self, found: list[Option]) -> list[Option]:
-        """Adders instead of a matrix, unless a folding replaces any."""
-        matrix = self.foldings[-1].matrix() if self._adders is None else None
-        if self._adders is None and matrix is None:
-            self._adders = []
+        """Adders instead of a matrix, unless a folding replaces any: at first what any take at least, since
+        finding them takes seconds.
+        """
         if self._adders is None:
-            assert matrix is not None
             widest = self._widest()
-            if _replaced(_at_least(widest, int(np.count_nonzero(matrix.weights))), found):
+            least = _least_adders(self.bound, widest)
+            if least is not None and _replaced(_at_least(widest, least.amounts[0]), found):
                 return []
-            self._adders = _with_adders(self.bound, widest)
+            self._adders = [] if least is None else [least]
         return self._adders
 
     def _widest(self) -> HwOp:
@@ -266,6 +267,34 @@ class Options:
         """Compute what is only a lower bound."""
         self._adders = [one.exactly() if one.exactly else one for one in self._adders or []]
         self._within.clear()
+
+
+def _least_adders(bound: Bound, op: HwOp) -> Option | None:
+    """A lower bound of adders that replace a matrix, which take a vector per beat; None if it is none."""
+    if (matrix := op.matrix()) is None:
+        return None
+    weights, source, sink = matrix.weights, op.in_stream(), op.out_stream()
+    lanes = (replace(one, lanes=count) for one, count in zip((source, sink), weights.shape))
+    takes, gives = ({name: one} for name, one in zip((op.sources[0], op.results[0]), lanes))
+    lut = source.bits * max(LEAST * int(np.count_nonzero(weights)), QUICK * _least_sums(weights))
+    cycles, quick = prod(source.shape) // len(weights), partial(_quickly, bound, op)
+    return Option(op, cycles, (lut, *NOTHING[1:]), takes, gives, quick)
+
+
+def _least_sums(weights: np.ndarray) -> float:
+    """Sums that adders for a matrix without structure take at least: they describe it, each by two numbers,
+    their powers and a sign, so that their bits are not fewer than those of the weights, compressed.
+    """
+    small = weights.astype(np.int8 if abs(weights).max(initial=0) < 128 else np.int64)
+    bits, sums = 8 * len(compress(small.tobytes())), 1.0
+    for _ in range(9):  # the more sums, the more bits a number has
+        sums = bits / (2 * log2(sums + len(weights)) + SUM_BITS)
+    return sums
+
+
+def _quickly(bound: Bound, op: HwOp) -> Option:
+    """Adders by a quick look, or none that meet an interval."""
+    return next(iter(_with_adders(bound, op)), Option(op, NEVER, NOTHING, {}, {}))
 
 
 def _with_adders(bound: Bound, op: HwOp) -> list[Option]:
@@ -303,9 +332,8 @@ def _settings(op: HwOp) -> tuple[int, ...]:
     return tuple(op.get_nodeattr(name) if name in has else 1 for name in ("pixels", "simd", "pe"))
 
 
-def _at_least(op: HwOp, weights: int) -> Option:
+def _at_least(op: HwOp, lut: float) -> Option:
     """An operator with a lower bound of the LUTs that it takes for all of its weights at a time."""
-    lut = LEAST * weights * op.in_stream().bits
     takes, gives = dict(zip(op.sources, op.in_streams())), dict(zip(op.results, op.out_streams()))
     return Option(op, 0, (lut, *NOTHING[1:]), takes, gives)
 

@@ -49,7 +49,7 @@ def level_step(op: HwOp, thresholds: np.ndarray, direction: np.ndarray) -> Step:
     packed bits where there is one step.
     """
     source, (channels, steps) = op.in_stream(), thresholds.shape
-    if source.bits > WIDEST:
+    if source.bits > WIDEST or steps > 255:
         return wide_levels(op, thresholds, direction)
     low, high = value_range(WIDEST, True)
     falls = direction < 0  # -x >= t: not x >= 1 - t
@@ -90,10 +90,8 @@ def wide_levels(op: HwOp, thresholds: np.ndarray, direction: np.ndarray) -> Step
 
     def step(x):
         x = as_integers(x, op.in_stream()) * direction
-        level = np.zeros(x.shape, np.int64)
-        for step_of_channel in thresholds.T:
-            level += x >= step_of_channel
-        return level
+        rows = (np.searchsorted(row, x[..., c], side="right") for c, row in enumerate(thresholds))
+        return np.stack([*rows], -1).astype(np.int64)
 
     return step
 

@@ -12,12 +12,13 @@ from pipeline import flowing
 from xnorforge.core import plugins
 from xnorforge.flows import synth
 from xnorforge.flows.bind import Bound, bind
-from xnorforge.flows.fold import fold
+from xnorforge.flows.fold import fold, options
 from xnorforge.flows.fold.aims import Aim, Search
 from xnorforge.flows.fold.options import adders_of
 from xnorforge.flows.fold.search import Part
 from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, graph
+from xnorforge.hw.ops.da_mvu import adders
 
 from ..refusals import refuses
 
@@ -27,6 +28,15 @@ SMALL = [op for op in EXAMPLES if (found := op.matrix()) is not None and found.w
 
 def test_what_can_be_replaced_is_a_matrix_whose_weights_do_not_change():
     assert {type(op).__name__ for op in SMALL} == {"XnorMvu", "ByteMvu", "IntMvu", "SpatialMvu"}
+
+
+@pytest.mark.parametrize("most", [1, 2, 7, 127])
+@pytest.mark.parametrize("shape", [(9, 16), (27, 32), (72, 24)], ids=str)
+def test_no_matrix_takes_fewer_sums_than_its_description_asks_for(most, shape):
+    """The search looks for adders only where so few could win; half of that is enough."""
+    weights = np.random.default_rng([most, *shape]).integers(-most, most + 1, shape)
+    weights = 2 * (weights > 0) - 1 if most == 1 else weights
+    assert options._least_sums(weights) < len(adders.solve(weights, -8, 7, quick=True))
 
 
 def bound(op) -> Bound:

@@ -50,7 +50,9 @@ def lower(net_dir: Path, _acc: Path) -> None:
 def fold(net_dir: Path, acc: Path, board, folding=None, like=None, memory=None, **aim) -> None:
     """Parallelism and FIFOs for a board."""
     from xnorforge.flows.fold import fold
+    from xnorforge.sim.bits import BitSimulator
 
+    aim["execute"] = lambda ops, images: BitSimulator(ops).run(images)
     limits = {name: most for name in ("lut", "bram", "latency") if (most := aim.pop(name, None))}
     aim |= {"limits": limits, "like": like.split(",") if like else (), "gb_per_s": memory}
     record = fold(net_dir, board, acc, folding=folding and Path(folding), **aim)
