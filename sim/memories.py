@@ -19,7 +19,6 @@ from xnorforge.hw.wrap import bare
 from xnorforge.sim.alone import constants, element_bits, with_inner
 from xnorforge.sim.netlist_memories import Netlist, UnreadError
 
-MOST_BITS = 52  # of elements whose thresholds are decoded, as float64 holds
 Memory = tuple[int, list[int]]  # bits of a word, and words
 UNDEFINED = 2  # in place of a bit of a netlist's memory that nothing defines
 Given = dict[str, Any]  # the parameters of a module: numbers, and names such as Signs of xf_pkg.sv
@@ -106,8 +105,7 @@ def wrong_numbers(
     wrong; of a `whole` memory also bits that no number has.
     """
     width, words = made
-    widest = max((bits for key, bits in given.items() if key.endswith("InBits")), default=1)
-    decode = op.decoder(name, given) if widest <= MOST_BITS else None
+    decode = op.decoder(name, given)
     way = "decoded" if decode else "compared"
     if found.shape != (len(words), width) or (found == UNDEFINED).any():
         return way, max(1, width * len(words))

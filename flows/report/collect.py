@@ -24,27 +24,12 @@ from xnorforge.hw.shells.forms import cycles_per_frame
 
 SCHEMA = "xnorforge-report-1"
 STAGES = {
-    "export": "..",
-    "lower": "..",
-    "fold": ".",
-    "generate": "rtl",
-    "sim": ".",
-    "synth": ".",
-    "netlist": ".",
-}
+    "export": "..", "lower": "..", "fold": ".", "generate": "rtl", "sim": ".", "synth": ".", "netlist": ".",
+}  # fmt: skip
 # Of the record of the stage bitstream, what the report repeats.
 ROUTED = (
-    "program",
-    "timing",
-    "shell",
-    "counted",
-    "seeds",
-    "fastest",
-    "used",
-    "bit",
-    "slowest_nets",
-    "arrivals",
-)
+    "program", "timing", "shell", "counted", "seeds", "fastest", "used", "bit", "slowest_nets", "arrivals",
+)  # fmt: skip
 # Stages that must have compared images; the others only count and check their counts.
 COMPARING = ("export", "lower", "fold", "sim", "netlist", "hls", "finn")
 # A simulated interval may differ from the predicted one by this fraction or this number of cycles. All

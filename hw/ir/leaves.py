@@ -103,8 +103,9 @@ def _add_reached(found: Parts, design: Design, one: Value) -> None:
         each = np.ceil((matter - 1) / 5).mean() if words == 1 else max(1.5, 0.71 * matter.mean() - 2.4)
         found.gates(by_side=lanes * float(each))  # a LUT takes six bits, or five and the answer so far
         return
-    bits, width = bits_of(values, bound.bits), max(arg.bits for arg in one.args) - (one.args[0].lo >= 0)
-    columns, span = pixels * different_columns(bits, equal=True), 1 << (words - 1).bit_length()
+    width, span = max(arg.bits for arg in one.args) - (one.args[0].lo >= 0), 1 << (words - 1).bit_length()
+    differ = np.bitwise_or.reduce(values ^ values[:1]) & (1 << bound.bits) - 1
+    columns = pixels * sum(int(each).bit_count() for each in differ)
     found.registers(design.spans[-1] * bool(bound.args and design.beats > 1))  # the beat, a stage later
     if design.kinds.get(bound.name) is None and (span <= 8 or not bound.args):
         found.compared[width, False] += lanes  # LUTs that compare hold the constants as well
@@ -119,6 +120,7 @@ def _add_reached(found: Parts, design: Design, one: Value) -> None:
         case 2:
             found.rom(words, bound.bits)
         case _:
+            bits = bits_of(values, bound.bits)
             found.table(bits, different_columns(bits) * -(-words // 64))
 
 

@@ -187,7 +187,7 @@ def table(name: str, entries: Any, among: tuple[int, int] | None = None) -> Valu
     return as_value(lo) if lo == hi else Value("table", (), lo, hi, name, entries)
 
 
-def entry(name: str, entries: Any, index: Value | None = None, among: tuple[int, int] | None = None) -> Value:
+def pick(name: str, entries: Any, index: Value | None = None, among: tuple[int, int] | None = None) -> Value:
     """A constant per channel which another value chooses.
 
     Args:

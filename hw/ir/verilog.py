@@ -21,7 +21,7 @@ SIDE, CASES = (
     32,
 )  # words up to which constants of `entry` are compared side by side, are a `case` of a lane
 WIDEST_SIDE = 27  # bits of what is compared side by side
-MEMORY, ZERO, ONE = "TableFile", "('0)", "1'b1"
+MEMORY, ZERO, ONE, CASE = "TableFile", "('0)", "1'b1", '(* rom_style = "logic" *) case'
 WORDS = {
     "+": "sum", "-": "difference", "*": "product", "<<": "times", ">>": "shifted", "~": "inverse",
     "!": "no",
@@ -269,13 +269,9 @@ def _memory(design: Design) -> dict[str, tuple[int, list[int]]]:
     """The words of the tables where they are in a memory: of each lane the tables side by side."""
     found, apart = tables(design.value), dict[str, tuple[int, list[int]]]()
     for one in flat(design.value):
-        if one.op == "entry" and (one.name in design.kinds or not _inside(design, one)):
-            values = design.chosen_from(one)
-            if one.name not in design.kinds:  # lane after lane, beat after beat, each a power of two
-                spans = [(1 << (size - 1).bit_length()) - size for size in (design.beats, values.shape[1])]
-                values = values.reshape(design.beats, -1, values.shape[1])
-                values = np.pad(values, [(0, spans[0]), (0, 0), (0, spans[1])]).transpose(2, 0, 1)
-            apart[memory_name(one)] = one.bits, [int(x) % (1 << one.bits) for x in values.ravel()]
+        if one.op == "entry" and one.name in design.kinds:
+            values = design.chosen_from(one).ravel()
+            apart[memory_name(one)] = one.bits, [int(x) % (1 << one.bits) for x in values]
     if design.place == "logic" or not found:
         return apart
     words, at, lanes = [0] * design.words, 0, range(design.sink.lanes)
@@ -298,11 +294,6 @@ def reaches(one: Value) -> bool:
 def memory_name(one: Value) -> str:
     """The parameter that names the file of an `entry`."""
     return f"{one.name.capitalize()}File"
-
-
-def _inside(design: Design, one: Value) -> bool:
-    """Whether the constants of an `entry` in logic are numbers in the text."""
-    return design.beats * one.data.shape[1] <= CASES
 
 
 def _place(design: Design) -> str:
@@ -473,24 +464,19 @@ class _Lane:
         return "p" if lanes == self.design.sink.lanes else f"(p % {lanes})"
 
     def declare_entry(self, one: Value) -> None:
-        """Write an `entry` in logic into a variable: a choice of numbers, or of words of a file."""
+        """Write an `entry` in logic into a variable: a choice of numbers."""
         address, size = self.address(one)
-        if _inside(self.design, one):
-            *words, last = self.words(one, one.bits)
-            self.names[id(one)] = name = self.variable(one.name, one.bits)
-            cases = [f"  {size}'d{k}: {name} = {word};" for k, word in enumerate(words)]
-            choice = [f"always_comb case ({address})", *cases, f"  default: {name} = {last};", "endcase"]
-            self.lines += choice if words else [f"assign {name} = {last};"]
-            return
+        *words, last = self.words(one, one.bits)
         self.names[id(one)] = name = self.variable(one.name, one.bits)
-        lanes = len(one.data) // self.design.beats
-        span, count = (lanes - 1).bit_length(), 1 << (lanes - 1).bit_length() + size
-        self.constants += [
-            f'(* rom_style = "logic" *) logic [{one.bits - 1}:0] {one.name}_words [{count}];',
-            f'initial if ({memory_name(one)} != "") $readmemh({memory_name(one)}, {one.name}_words);',
+        cases = [f"  {size}'d{k}: {name} = {word};" for k, word in enumerate(words)]
+        choice = [
+            "always_comb",
+            f"(* rom_style = {LOGIC} *) case ({address})",
+            *cases,
+            f"  default: {name} = {last};",
+            "endcase",
         ]
-        lane = f"{span}'({self.lane_of(lanes)}), " if span else ""
-        self.lines.append(f"assign {name} = {one.name}_words[{{{lane}{address}}}];")
+        self.lines += choice if words else [f"assign {name} = {last};"]
 
     def from_memory(self, one: Value) -> str:
         """The name of the register of a memory that holds an `entry`, of a beat of one lane."""

@@ -65,10 +65,10 @@ def test_counts_of_layers_are_those_of_a_synthesis_now(family):
 
 
 def test_a_borrowed_estimate_says_whose_factors_it_has_and_how_far_off_they_were():
-    assert families.doubt("xc7", "Threshold") == families.doubt("ecp5", "Fifo") == ""
-    many, far, off = measured.labels("ecp5")["Threshold"]
+    assert families.doubt("xc7", "ArgMax") == families.doubt("ecp5", "Fifo") == ""
+    many, far, off = measured.labels("ecp5")["ArgMax"]
     text = f": {far} of {many} far off, {off:+.0%} in sum"
-    assert families.doubt("ecp5", "Threshold") == f"factors of xc7 × 1.995{text}"
+    assert families.doubt("ecp5", "ArgMax") == f"factors of xc7 × 1.995{text}"
     assert families.doubt("ice40", "Fifo").startswith("factors of ecp5: ")
     assert families.doubt("gw2a", "Fifo") == "factors of ecp5: never measured here"
 

@@ -20,8 +20,8 @@ from xnorforge.hw.ir.values import (
     bits_to_hold,
     choose,
     clamp,
-    entry,
     flat,
+    pick,
     stream_element,
     sum_of,
     table,
@@ -86,7 +86,7 @@ class Drawn(CombiningBeat):
             one, other, third = (found[k] for k in rng.integers(0, len(found), 3))
             number, k = int(rng.integers(-40, 40)), int(rng.integers(0, 4))
             entries = self.constant(f"t{count}", rng.integers(-9, 9, channels))
-            ends = entry(f"e{count}", rng.integers(-9, 9, (channels, 3)), clamp(other, 0, 2))
+            ends = pick(f"e{count}", rng.integers(-9, 9, (channels, 3)), clamp(other, 0, 2))
             made = [
                 one + other, one - other, one * other, one << k, one >> k, ~one, one >= other, one > number,
                 one.equals(other), choose(one > other, other, third), one * number, clamp(one, -7, 12),

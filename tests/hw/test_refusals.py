@@ -69,7 +69,7 @@ CASES = [
     ("threshold", {"thresholds": np.array([[1, 3], [2, 1]])}, "channel 1 … ascend … sort"),
     ("threshold", {"thresholds": np.array([[1], [2], [3]])}, "(3, 1) … (2,) … (2, steps)"),
     ("threshold", {"thresholds": STEPS, "direction": np.array([1, 0])}, "direction … channel 1 … 1 or -1"),
-    ("threshold", {"thresholds": np.array([range(256)] * 2)}, "256 … 1 .. 255"),
+    ("threshold", {"thresholds": np.array([range(65536)] * 2)}, "65,536 … 1 .. 65,535"),
     ("threshold", {"thresholds": STEPS, "pe": 3}, "pe=3 … channels=2 … [1, 2]"),
     ("threshold", {"thresholds": STEPS, "in_shape": PIXELS, "pe": 2, "pixels": 3},
      "pixels=3 … 20 … [1, 2, 4, 5, 10, 20]"),

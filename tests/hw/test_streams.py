@@ -209,26 +209,6 @@ def test_pools_are_torch_pools_with_the_rest_dropped(kernel, every):
     np.testing.assert_array_equal(op.run(x), pooled.numpy().transpose(0, 2, 3, 1))
 
 
-@pytest.mark.parametrize("bits, signed", [(6, 0), (6, 1)])
-@pytest.mark.parametrize("steps", [1, 3, 10, 31])
-def test_every_input_gets_the_place_it_has_among_the_thresholds(bits, signed, steps):
-    low = -(2 ** (bits - 1)) if signed else 0
-    thresholds = np.sort(integers(steps, -70, 70, 4, steps), axis=1)
-    direction = np.array([1, -1, -1, 1])
-    op = Threshold.make(
-        arrays={"thresholds": thresholds, "direction": direction},
-        in_shape=(4,),
-        in_bits=bits,
-        in_signed=signed,
-        pe=2,
-    )
-    x = np.repeat(np.arange(low, low + 2**bits)[:, None], 4, axis=1)
-    places = [
-        np.searchsorted(t, s * column, side="right") for t, s, column in zip(thresholds, direction, x.T)
-    ]
-    np.testing.assert_array_equal(op.run(x), np.stack(places, axis=1))
-
-
 def test_several_pixels_per_beat_are_the_same_levels_in_fewer_beats():
     arrays = {"thresholds": np.sort(integers(3, 0, 256, 3, 5), axis=1), "direction": np.array([1, -1, 1])}
     one, four = (

@@ -349,14 +349,8 @@ class PaddingNode(Ours):
 
 OWN = {"MVAU": MatrixNode, "Pool": PoolNode, "StreamingFIFO": FifoNode, PADDING: PaddingNode}
 CHOSEN = (
-    "MVAU",
-    "Pool",
-    "LabelSelect",
-    "ElementwiseAdd",
-    "ElementwiseMul",
-    "DuplicateStreams",
-    "StreamingConcat",
-)
+    "MVAU", "Pool", "LabelSelect", "ElementwiseAdd", "ElementwiseMul", "DuplicateStreams", "StreamingConcat",
+)  # fmt: skip
 
 
 def _class(name: str) -> type:

@@ -158,19 +158,12 @@ class Net:
     ) -> Wire:
         """Append maxima (direction +1), minima (-1) or sums (0) of windows, the kernel at most the stride."""
         (height, width, channels), (kh, kw), (sh, sw) = source.shape, kernel, stride
-        sizes: Record = {
-            "height": height,
-            "width": width,
-            "n_chan": channels,
-            "kernel_height": kh,
-            "kernel_width": kw,
-        }
+        sizes: Record = {"height": height, "width": width, "n_chan": channels}
+        sizes |= {"kernel_height": kh, "kernel_width": kw}
         sizes |= {"stride_height": sh, "stride_width": sw}
         sizes |= {"out_height": (height - kh) // sh + 1, "out_width": (width - kw) // sw + 1}
-        shape, table = (
-            (sizes["out_height"], sizes["out_width"], channels),
-            np.broadcast_to(direction, channels),
-        )
+        shape = (sizes["out_height"], sizes["out_width"], channels)
+        table = np.broadcast_to(direction, channels)
         return self.xf(suffix, "xf_pool", [source], shape, bits, signed, table, **sizes)
 
 

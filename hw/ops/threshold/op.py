@@ -10,7 +10,7 @@ from xnorforge.core.types import Record
 from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.beat import LoadedBeat
 from xnorforge.hw.fabric import memory_of
-from xnorforge.hw.ir.values import Value, choose, entry
+from xnorforge.hw.ir.values import Value, choose, pick
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops.base import LOADABLE, Attributes, Stream
 from xnorforge.hw.per_channel import MOST_INSIDE, SAVED, PerChannel
@@ -25,7 +25,7 @@ class Threshold(LoadedBeat):
         y[…, c] = number of thresholds t[c] with direction[c] * x[…, c] >= t[c]
 
     Shapes: integers (…, C) to levels (…, C), UINT of as many bits as the number of steps needs; one step
-    makes a bit. `thresholds` (C, steps) are integers that ascend per channel, 1 .. 255 steps; `direction`
+    makes a bit. `thresholds` (C, steps) are integers that ascend per channel, 1 .. 65,535 steps; `direction`
     (C,) of +1 and -1 is all +1 by default. With `pixels` of 2 or more, which divides the pixels of a frame, a
     beat has that many pixels with all of their channels, and pe = C.
 
@@ -122,9 +122,9 @@ class Threshold(LoadedBeat):
                 f"{self.name}: thresholds have shape {thresholds.shape} and direction {direction.shape}, "
                 f"but there are {channels} channels; use ({channels}, steps) and ({channels},)."
             )
-        if not 1 <= thresholds.shape[1] <= 255:
+        if not 1 <= thresholds.shape[1] < 2**16:
             raise UserError(
-                f"{self.name}: {thresholds.shape[1]} thresholds per channel are out of range; use 1 .. 255."
+                f"{self.name}: {thresholds.shape[1]:,} thresholds per channel are too many; use 1 .. 65,535."
             )
         falls = (np.diff(thresholds, axis=1) < 0).any(axis=1)
         if falls.any():
@@ -160,9 +160,9 @@ class Threshold(LoadedBeat):
                 ways = [self.constant(f"{name}_{way}", own[:, way], among) for way in range(1 << k)]
                 bound = ways[0] if known is None else choose(known, ways[1], ways[0])
             elif name in apart:
-                bound = entry(name, own, level, among if self.replaced else None).cut()
+                bound = pick(name, own, level, among if self.replaced else None).cut()
             else:
-                bound = entry(name, own, known)
+                bound = pick(name, own, known)
             reached = u >= bound
             level = reached if known is None else (known << 1) + reached
             level = level.named(f"level{k}")
@@ -195,15 +195,11 @@ class Threshold(LoadedBeat):
                 source.lanes == 1 if self.bits > 2 else self.bits == 2 and self.folds > MOST_INSIDE
             )
             self._read["blocks"] = [
-                able and _logic(depth, width) > one.choice + saved * one.bram36
+                able
+                and cost.logic_memory(width, 1 << (depth - 1).bit_length()) > one.choice + saved * one.bram36
                 for (depth, width), one in zip(tables, made)
             ]
         return self._read["blocks"]
-
-
-def _logic(words: int, width: int) -> int:
-    """LUTs of a table in logic."""
-    return cost.logic_memory(width, 1 << (words - 1).bit_length())
 
 
 Op = Threshold

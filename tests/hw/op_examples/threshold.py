@@ -39,4 +39,6 @@ def examples(cls):
         found.append(cls.make(f"threshold_{index}", arrays, **sizes))
     given = {"in_shape": (2, 128), "in_bits": 12, "in_signed": 1, "tables": "block"}
     steps = np.sort(np.random.default_rng(0).integers(-2050, 2050, (128, 15)), 1)
-    return [*found, cls.make("threshold_block", {"thresholds": steps}, **given)]
+    many = np.sort(np.random.default_rng(1).integers(0, 2048, (3, 286)), 1)
+    nine_bits = cls.make("of nine bits", {"thresholds": many}, in_shape=(2, 3), in_bits=11, pe=3)
+    return [*found, cls.make("threshold_block", {"thresholds": steps}, **given), nine_bits]
