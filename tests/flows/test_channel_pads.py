@@ -48,6 +48,15 @@ def test_channels_and_rows_of_any_constant_are_added_as_counted_by_hand():
     assert got[0].tolist() == [[[-3, -3], [-3, -3]], [[-3, -3], [-3, 3]]]
 
 
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_a_row_is_padded_in_front_alone_as_in_causal_networks(dilation):
+    net = Graph((3, 12), dilation).quant(32.0, 3, signed=0)
+    net.node("Pad", np.int64([0, 0, 2 * dilation, 0, 0, 0]), np.float32(0))
+    net.node("Conv", net.weights(5, 3, 3), dilations=[dilation]).norm(5).sign()
+    net.node("Flatten").node("MatMul", net.weights(60, 3))
+    compare(net.model((3,)), pixels(2, 6)[:, :, :2].reshape(6, 3, 12))
+
+
 def test_refused_in_front_of_a_batch():
     net = Graph((1, 2, 2)).node("Pad", np.int64([1, 0, 0, 0, 0, 0, 0, 0]), np.float32(0))
     with pytest.raises(UserError, match="it does more than add a constant border around images or channels;"):

@@ -209,16 +209,6 @@ def test_pools_are_torch_pools_with_the_rest_dropped(kernel, every):
     np.testing.assert_array_equal(op.run(x), pooled.numpy().transpose(0, 2, 3, 1))
 
 
-def test_several_pixels_per_beat_are_the_same_levels_in_fewer_beats():
-    arrays = {"thresholds": np.sort(integers(3, 0, 256, 3, 5), axis=1), "direction": np.array([1, -1, 1])}
-    one, four = (
-        Threshold.make("act", arrays, in_shape=(4, 5, 3), in_bits=8, pe=3, pixels=pixels) for pixels in (1, 4)
-    )
-    x = one.random_input(8)
-    np.testing.assert_array_equal(one.run(x), four.run(x))
-    assert (one.cycles(), four.cycles()) == (20, 5) and four.in_stream().width == 4 * 3 * 8
-
-
 @pytest.mark.parametrize("channels", [32, 64, 1024])
 @pytest.mark.parametrize("steps", [2, 3])
 def test_levels_of_two_bits_are_the_same_from_a_table_read_ahead(channels, steps):

@@ -60,6 +60,7 @@ def test_a_level_is_the_number_of_thresholds_reached(runs, index):
     reached = (direction * numbers)[..., None] >= thresholds
     np.testing.assert_array_equal(runs[index].output[0], reached.sum(-1))
     np.testing.assert_array_equal(op.run(numbers[None])[0], reached.sum(-1))
+    assert op.cycles() * op.in_stream().lanes == numbers.size
 
 
 def lines_of_cpp(folder: Path, pixels: int) -> int:

@@ -189,8 +189,7 @@ class Threshold(LoadedBeat):
             source, ends = self.in_stream(), min(np.shape(self.arrays_of["thresholds"])[1], 3)
             tables = [(self.folds, source.lanes * (ends * (source.bits + 1) + 1))]
             tables += [(self.folds << k, source.bits + 1) for k in range(2, self.bits)]
-            saved = SAVED[self.get_nodeattr("tables")]
-            made = [memory_of(depth, width, "rom") for depth, width in tables]
+            saved, made = SAVED[self.get_nodeattr("tables")], [memory_of(*one, "rom") for one in tables]
             able = self.get_nodeattr("pixels") == 1 and (
                 source.lanes == 1 if self.bits > 2 else self.bits == 2 and self.folds > MOST_INSIDE
             )
