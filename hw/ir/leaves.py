@@ -11,6 +11,7 @@ from xnorforge.hw.ir.verilog import Design, is_shared, reaches
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import bits_of, different_columns
 
+SHORT = (0, 0, 1, 1, 1, 1, 1, 2, 3, 2, 2)  # LUTs by Yosys of a comparison with a constant of so many bits
 Readers = dict[int, list[Value]]  # of values, by id
 
 
@@ -100,8 +101,9 @@ def _add_reached(found: Parts, design: Design, one: Value) -> None:
         x = one.args[0]
         wide = x.bits - (x.lo >= 0)
         matter = np.array([wide - _zeros_of(int(at)) if x.lo < at <= x.hi else 1 for at in values.ravel()])
-        each = np.ceil((matter - 1) / 5).mean() if words == 1 else max(1.5, 0.71 * matter.mean() - 2.4)
-        found.gates(by_side=lanes * float(each))  # a LUT takes six bits, or five and the answer so far
+        alone = np.where(matter < len(SHORT), np.take(SHORT, matter, mode="clip"), 0.28 * matter - 0.3)
+        each = alone.mean() if words == 1 else max(1.5, 0.71 * matter.mean() - 2.4)
+        found.gates(by_side=lanes * float(each))
         return
     width, span = max(arg.bits for arg in one.args) - (one.args[0].lo >= 0), 1 << (words - 1).bit_length()
     differ = np.bitwise_or.reduce(values ^ values[:1]) & (1 << bound.bits) - 1

@@ -16,10 +16,7 @@ import numpy as np
 from xnorforge.hw.ir.values import COMPARES, LOGIC, Value, flat, tables
 
 LINE = 96  # characters of generated text, about
-SIDE, CASES = (
-    2,
-    32,
-)  # words up to which constants of `entry` are compared side by side, are a `case` of a lane
+SIDE = 2  # words up to which constants of an `entry` are compared side by side
 WIDEST_SIDE = 27  # bits of what is compared side by side
 MEMORY, ZERO, ONE, CASE = "TableFile", "('0)", "1'b1", '(* rom_style = "logic" *) case'
 WORDS = {
@@ -469,13 +466,7 @@ class _Lane:
         *words, last = self.words(one, one.bits)
         self.names[id(one)] = name = self.variable(one.name, one.bits)
         cases = [f"  {size}'d{k}: {name} = {word};" for k, word in enumerate(words)]
-        choice = [
-            "always_comb",
-            f"(* rom_style = {LOGIC} *) case ({address})",
-            *cases,
-            f"  default: {name} = {last};",
-            "endcase",
-        ]
+        choice = ["always_comb", f"{CASE} ({address})", *cases, f"  default: {name} = {last};", "endcase"]
         self.lines += choice if words else [f"assign {name} = {last};"]
 
     def from_memory(self, one: Value) -> str:

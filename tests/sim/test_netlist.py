@@ -150,7 +150,7 @@ def test_a_wrong_lookup_table_in_the_netlist_is_found(acc):
     """Turning over what compares the highest bits must show; otherwise the comparison proves nothing."""
     (netlist,) = (acc / "netlist").glob("*_sign.v")
     text = netlist.read_text()
-    level = re.search(r"\.D\((\S+)\),\s*\.Q\(\\u_op\.gen_channel\[0\]\.level", text)[1]
+    level = re.search(r"\.D\((\S+)\),\s*\.Q\(\\u_op\.data\[7\] ", text)[1]
     highest = re.search(rf"\.O\(\{{ {level},[^}}]*\}}\),\s*\.S\(\{{ [^,]*, (\S+),", text)[1]
     init = re.search(rf"(\d+)'([hd])(\w+)(?=\)\n  \) \S+ \([^;]*\.O\({highest}\))", text)
     bits, value = int(init[1]), int(init[3], 16 if init[2] == "h" else 10)
