@@ -194,9 +194,9 @@ def test_a_check_that_compared_nothing_fails(tmp_path):
 
 
 def test_what_a_killed_process_left_is_swept_and_a_living_one_keeps_its_file(tmp_path):
-    dead = subprocess.Popen(["true"])
-    dead.wait()
-    left = [tmp_path / f".rtl.{dead.pid}.part", tmp_path / f".sim.json.{dead.pid}.part"]
+    dead, unread = subprocess.Popen(["true"]), subprocess.Popen(["true"])
+    dead.wait(), os.waitid(os.P_PID, unread.pid, os.WEXITED | os.WNOWAIT)
+    left = [tmp_path / f".rtl.{dead.pid}.part", tmp_path / f".sim.json.{unread.pid}.part"]
     left[0].mkdir()
     left[1].touch()
     with whole(tmp_path / "mine") as mine:

@@ -147,20 +147,13 @@ class Net:
         return self.pixels(suffix, "xf_levels", source, steps.bit_length(), False, table, steps=steps)
 
     def pool(
-        self,
-        suffix: str,
-        source: Wire,
-        kernel: Ints,
-        stride: Ints,
-        direction: ArrayLike,
-        bits: int,
+        self, suffix: str, source: Wire, kernel: Ints, stride: Ints, direction: ArrayLike, bits: int,
         signed: bool,
-    ) -> Wire:
+    ) -> Wire:  # fmt: skip
         """Append maxima (direction +1), minima (-1) or sums (0) of windows, the kernel at most the stride."""
         (height, width, channels), (kh, kw), (sh, sw) = source.shape, kernel, stride
-        sizes: Record = {"height": height, "width": width, "n_chan": channels}
-        sizes |= {"kernel_height": kh, "kernel_width": kw}
-        sizes |= {"stride_height": sh, "stride_width": sw}
+        sizes: Record = {"height": height, "width": width, "n_chan": channels, "kernel_height": kh}
+        sizes |= {"kernel_width": kw, "stride_height": sh, "stride_width": sw}
         sizes |= {"out_height": (height - kh) // sh + 1, "out_width": (width - kw) // sw + 1}
         shape = (sizes["out_height"], sizes["out_width"], channels)
         table = np.broadcast_to(direction, channels)
