@@ -53,10 +53,8 @@ def record_of(commit: str, patterns: list[str]) -> Build:
 
 def lines_of(commit: str) -> Counter[str]:
     """Lines by folder, of all that tools/caps.json calls code now."""
-    kinds, found = (
-        (f"*{suffix}" for suffix in read_json(ROOT / "tools/caps.json")["suffixes"]),
-        Counter[str](),
-    )
+    kinds = (f"*{suffix}" for suffix in read_json(ROOT / "tools/caps.json")["suffixes"])
+    found = Counter[str]()
     for line in said("git", "grep", "-Ic", "", commit, "--", *kinds).splitlines():
         _, name, count = line.split(":")
         found[name.partition("/")[0]] += int(count)
@@ -96,5 +94,8 @@ def as_build(name: str, lines: dict[str, int], designs: Record) -> Build:
 
 if __name__ == "__main__":
     commit, *patterns = sys.argv[1:] or ["HEAD~1"]
+    known = ["git", "cat-file", "-e", f"{commit}^{{commit}}"]
+    if subprocess.run(known, cwd=ROOT, stderr=subprocess.DEVNULL).returncode:
+        sys.exit(f"record: {commit} is not a commit of this checkout; give a hash, a branch or a tag.")
     before, now = (record_of(one, patterns) for one in (commit, said("git", "stash", "create") or "HEAD"))
     print(diff_text(compared_builds(before, now, RULES if now.operators else [])))

@@ -387,20 +387,19 @@ def _check_streams(ops: list[HwOp]) -> None:
 
 def _equal(ops: list[HwOp], images: np.ndarray, lowered, execute: Execute) -> Record:
     """Check the folded graph against the lowered integers, processed by its last operator, on all images; and
-    on the first ones by the operators' own contracts, if `execute` is another.
+    on the first ones by the operators' own contracts.
     """
-    got = execute(ops, images)[ops[-1].name].reshape(len(images), -1)
-    if execute is not graph.execute:
-        got[:FIRST] = graph.execute(ops, images[:FIRST])[ops[-1].name].reshape(-1, got.shape[1])
     want = graph.answers(ops, lowered).reshape(len(images), -1)
-    wrong = np.argwhere(got != want)
-    if len(wrong):
-        image, place = map(int, wrong[0])
-        raise MismatchError(
-            f"fold: {ops[-1].name} differs from the lowered network, first at image {image}, score {place}: "
-            f"{got[image, place]} instead of {want[image, place]} ({len(wrong):,} of {want.size:,} integers "
-            "differ)."
-        )
+    for run, some in ((execute, images), (graph.execute, images[:FIRST])):
+        got = run(ops, some)[ops[-1].name].reshape(len(some), -1)
+        wrong = np.argwhere(got != want[: len(some)])
+        if len(wrong):
+            image, place = map(int, wrong[0])
+            raise MismatchError(
+                f"fold: {ops[-1].name} differs from the lowered network, first at image {image}, score "
+                f"{place}: {got[image, place]} instead of {want[image, place]} ({len(wrong):,} of "
+                f"{got.size:,} integers differ)."
+            )
     return artifacts.check(
         "folded = lowered", len(images), 0, int(want.size), "scores of the folded graph against lowered.npz"
     )

@@ -28,7 +28,7 @@ LEAST = 1 / 16  # LUTs per weight but 0 and input bit of a matrix that is wired 
 ALL = 32  # foldings of an operator up to which all are priced
 SURE = 2  # narrower foldings that others replace, from which on a folding is taken for replaced too
 QUICK = 0.5  # lower bound of the adders' size relative to their quick estimate; 0.7 and more was measured
-SUM_BITS = 5  # that say the sign and the powers of two of a sum's numbers
+SUM_BITS = 5  # that say the shifts and the sign of an addition
 NEVER = 2**62  # cycles of an operator without a folding
 STREAM = 64  # bits of the streams into and out of the accelerator, unless an interval needs more
 IDLE_BYTE = 2.0  # LUTs that a byte counts as which is idle in every beat of such a stream
@@ -270,7 +270,7 @@ class Options:
 
 
 def _least_adders(bound: Bound, op: HwOp) -> Option | None:
-    """A lower bound of adders that replace a matrix, which take a vector per beat; None if it is none."""
+    """A lower bound of the adders that replace an operator, a vector per beat; None if it has no matrix."""
     if (matrix := op.matrix()) is None:
         return None
     weights, source, sink = matrix.weights, op.in_stream(), op.out_stream()
@@ -282,8 +282,8 @@ def _least_adders(bound: Bound, op: HwOp) -> Option | None:
 
 
 def _least_sums(weights: np.ndarray) -> float:
-    """Sums that adders for a matrix without structure take at least: they describe it, each by two numbers,
-    their powers and a sign, so that their bits are not fewer than those of the weights, compressed.
+    """A lower bound of the additions that multiply by a matrix without structure. Their list describes the
+    matrix (of each the two terms, their shifts and a sign), so it is no shorter than the compressed weights.
     """
     small = weights.astype(np.int8 if abs(weights).max(initial=0) < 128 else np.int64)
     bits, sums = 8 * len(compress(small.tobytes())), 1.0

@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from xnorforge.hw.ir.values import Value, flat, tables, with_numbers
-from xnorforge.hw.ir.verilog import Design, is_shared, reaches
+from xnorforge.hw.ir.verilog import Design, bound_of, is_shared
 from xnorforge.hw.parts import Parts
 from xnorforge.hw.words import bits_of, different_columns
 
@@ -21,8 +21,8 @@ def leaves(design: Design) -> Parts:
     if not design.through:
         found.spare(design.sink.lanes * design.sink.bits)
     for one in flat(design.value):
-        if reaches(one):
-            _add_reached(found, design, one)
+        if bound := bound_of(one):
+            _add_reached(found, design, one, bound)
     if design.words == 1 and design.place == "logic":  # a table is a number of its lane
         lanes = next((len(one.data) for one in flat(design.value) if one.op in ("table", "entry")), 1)
         for lane in range(lanes):
@@ -92,20 +92,18 @@ def _of_table(one: Value) -> bool:
     return one.op == "cut" and one.args[0].op in ("table", "entry")
 
 
-def _add_reached(found: Parts, design: Design, one: Value) -> None:
-    """What compares all lanes with their entries, and what holds those."""
-    bound, lanes = one.args[1] if one.args[1].op == "entry" else one.args[1].args[0], design.sink.lanes
-    values = design.chosen_from(bound)
+def _add_reached(found: Parts, design: Design, one: Value, bound: Value) -> None:
+    """What compares all lanes with their constants, those of an `entry`, and what stores these."""
+    x, lanes, values = one.args[0], design.sink.lanes, design.chosen_from(bound)
     words, pixels = len(values), lanes // values.shape[1]
     if design.by_side(one):
-        x = one.args[0]
         wide = x.bits - (x.lo >= 0)
         matter = np.array([wide - _zeros_of(int(at)) if x.lo < at <= x.hi else 1 for at in values.ravel()])
         alone = np.where(matter < len(SHORT), np.take(SHORT, matter, mode="clip"), 0.28 * matter - 0.3)
         each = alone.mean() if words == 1 else max(1.5, 0.71 * matter.mean() - 2.4)
         found.gates(by_side=lanes * float(each))
         return
-    width, span = max(arg.bits for arg in one.args) - (one.args[0].lo >= 0), 1 << (words - 1).bit_length()
+    width, span = max(arg.bits for arg in one.args) - (x.lo >= 0), 1 << (words - 1).bit_length()
     differ = np.bitwise_or.reduce(values ^ values[:1]) & (1 << bound.bits) - 1
     columns = pixels * sum(int(each).bit_count() for each in differ)
     found.registers(design.spans[-1] * bool(bound.args and design.beats > 1))  # the beat, a stage later
@@ -164,7 +162,7 @@ def _ends_a_sum(one: Value, readers: Readers) -> bool:
 
 def _add(lane: Parts, one: Value, readers: Readers) -> None:
     """The logic of an operation."""
-    if reaches(one) or (one.op == "+" and one.args[0].op == "<<" and one.args[1].is_bit):
+    if bound_of(one) or (one.op == "+" and one.args[0].op == "<<" and one.args[1].is_bit):
         return
     numbers, wide = [arg.number for arg in one.args if arg.number is not None], [arg.bits for arg in one.args]
     if one.op in ("+", "-"):
@@ -227,12 +225,12 @@ def _table_parts(design: Design) -> Parts:
         found.registers(late * depth)
         return found.gates(small_table=luts, small_table_by_depth=luts * depth)
     own = [one.bits * (1 if is_shared(one) else design.sink.lanes) for one in tables(design.value)]
-    if design.ahead and not design.loaded:
-        width = luts if design.rows else sum(own)
-        return found.gates(block_tables=1).rom(design.words, width, registers=0)
-    if design.place == "loaded":
+    if design.loaded:
         registers = None if design.registered and not design.ahead else 0
         return found.loadable(design.words, sum(own), design.block, design.load, registers)
+    if design.ahead:
+        width = luts if design.rows else sum(own)
+        return found.gates(block_tables=1).rom(design.words, width, registers=0)
     count = -(-design.words // 64)
     found.deep[design.words] += luts * (1.4 * count if count > 4 else count + (count == 3))
     return found.registers(luts * design.registered)

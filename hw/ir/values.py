@@ -188,7 +188,7 @@ def table(name: str, entries: Any, among: tuple[int, int] | None = None) -> Valu
 
 
 def pick(name: str, entries: Any, index: Value | None = None, among: tuple[int, int] | None = None) -> Value:
-    """A constant per channel which another value chooses.
+    """One of n constants of the channel, which an index chooses.
 
     Args:
         entries: integers (C, n).

@@ -93,16 +93,16 @@ class Design:
     @property
     def ahead(self) -> bool:
         """Whether the memory of the tables is read a beat ahead, into its own register."""
-        return self.place == "rom" or (self.place == "loaded" and self.block and self.through)
+        return self.place == "rom" or (self.loaded and self.block and self.through)
 
     @property
     def loaded(self) -> bool:
         """Whether a host or a loop replaces the contents of memories."""
-        return self.load > 0 and (self.place == "loaded" or bool(self.kinds))
+        return self.load > 0
 
     def by_side(self, one: Value) -> bool:
         """Whether a comparison is one with each of a few constants."""
-        if one.op != ">=" or one.args[1].op != "entry" or one.args[1].name in self.kinds:
+        if one.op != ">=" or one.args[1].op != "entry":
             return False
         return self.beats * one.args[1].data.shape[1] <= SIDE and max(x.bits for x in one.args) <= WIDEST_SIDE
 
@@ -280,12 +280,12 @@ def _memory(design: Design) -> dict[str, tuple[int, list[int]]]:
     return {MEMORY: (at, words)} | apart
 
 
-def reaches(one: Value) -> bool:
-    """Whether it compares with an `entry`, or with one that is read into a register."""
+def bound_of(one: Value) -> Value | None:
+    """The `entry` that a value is compared with, also behind a register; None of other operations."""
     if one.op != ">=":
-        return False
-    bound = one.args[1]
-    return bound.op == "entry" or (bound.op == "cut" and bound.args[0].op == "entry")
+        return None
+    bound = one.args[1].args[0] if one.args[1].op == "cut" else one.args[1]
+    return bound if bound.op == "entry" else None
 
 
 def memory_name(one: Value) -> str:
@@ -489,7 +489,7 @@ class _Lane:
             return self.beside(one)
         wide = max(each.bits for each in one.args)
         given = [self.text(each, one.stage, wide) for each in one.args]
-        if reaches(one) and min(each.lo for each in one.args) >= 0:  # without signs
+        if bound_of(one) and min(each.lo for each in one.args) >= 0:  # without signs
             given = [f"{{{wide - 1}'({_bare(text)})}}" for text in given]
         return f" {one.op} ".join(given)
 
@@ -566,15 +566,14 @@ class _Lane:
         lines = [f"  {line}" for line in self.constants]
         if in_memory:
             design, size = self.design, self.word_bits
-            loaded = design.place == "loaded"
             rom = design.ahead or (self.in_register() and design.block)
             kind = 2 if rom else int(self.in_register())
             address = "place" if design.rows else "next" if rom else "fold"
             lines += [
                 f"  logic [{size - 1}:0] word;", f"  xf_rom #(.Width({size}), .Depth({design.words}), "
-                f".Kind({kind}), .File({MEMORY}), .Load({'Load' if loaded else 0})) u_table (",
+                f".Kind({kind}), .File({MEMORY}), .Load({'Load' if design.loaded else 0})) u_table (",
                 f"    .clk_i, .en_i({'go' if self.in_register() else ONE}), .addr_i({address}), "
-                f".load_i{'' if loaded else ZERO}, .data_o(word)", "  );",
+                f".load_i{'' if design.loaded else ZERO}, .data_o(word)", "  );",
             ]  # fmt: skip
         return "\n".join(lines)
 

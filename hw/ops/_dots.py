@@ -170,7 +170,8 @@ def number_sum(
 
     Args:
         kind: first word of its name.
-        registered: their bits are registers; of a `wired` one there are no others.
+        registered: the terms are registers already, so the first level of the tree has none; wired: nor has
+            any other.
     """
     top, size = count * (2**width - 1), count * width
     columns, plain = [[("w_i", size)]], [f"assign plain = {top.bit_length()}'($countones(w_i));"]

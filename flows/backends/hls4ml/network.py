@@ -30,11 +30,11 @@ def append_layers(net: Net, op: HwOp, sources: list[Wire]) -> list[Wire]:
     if op.identity:
         return [sources[0]] * op.outputs
     module = part(op, "hls")
-    if module is None and isinstance(op, Beat):
+    if module is not None:
+        return module.rule(net, op, sources)
+    if isinstance(op, Beat):
         return [of_expression(net, op, sources)]
-    if module is None:
-        raise refused(op, "has no layer in hls4ml", "build it with BACKEND=rtl")
-    return module.rule(net, op, sources)
+    raise refused(op, "has no layer in hls4ml", "build it with BACKEND=rtl")
 
 
 def of_expression(net: Net, op: Beat, sources: list[Wire]) -> Wire:

@@ -10,7 +10,7 @@ from xnorforge.core.types import Record
 from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.beat import LoadedBeat
 from xnorforge.hw.fabric import memory_of
-from xnorforge.hw.ir.values import Value, choose, pick
+from xnorforge.hw.ir.values import Value, as_value, choose, pick
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops.base import LOADABLE, Attributes, Stream
 from xnorforge.hw.per_channel import MOST_INSIDE, SAVED, PerChannel
@@ -142,8 +142,8 @@ class Threshold(LoadedBeat):
         return self.stream(self.bits, False)
 
     def expression(self, x: Value) -> Value:
-        """A stage per bit of the level, the highest first: whether x reaches the threshold in the middle of
-        those that are left. Thresholds lie in lo .. hi + 1: what always or never is reached stays exact.
+        """A binary search: a stage per bit of the level, the highest first, which compares x with the median
+        of the thresholds that are left. Those that every x reaches become lo, those that none does hi + 1.
         """
         thresholds, direction = self.tables()
         falls, bits, apart = direction < 0, self.bits, self.kinds
@@ -153,19 +153,17 @@ class Threshold(LoadedBeat):
         asked = thresholds.astype(object) + falls[:, None].astype(object) * (x.lo + x.hi)
         bounds[:, : thresholds.shape[1]] = np.clip(asked, x.lo, x.hi + 1)
         among, table = (x.lo, x.hi + 1), self.replaced or bool(apart) or self.folds > MOST_INSIDE
-        level, known = x, None
+        level = known = as_value(0)
         for k in range(bits):
             name, own = f"bound{k}", bounds[:, (1 << bits - 1 - k) - 1 :: 1 << bits - k]
             if table and k < 2:
                 ways = [self.constant(f"{name}_{way}", own[:, way], among) for way in range(1 << k)]
-                bound = ways[0] if known is None else choose(known, ways[1], ways[0])
+                bound = choose(known, ways[-1], ways[0])
             elif name in apart:
                 bound = pick(name, own, level, among if self.replaced else None).cut()
             else:
                 bound = pick(name, own, known)
-            reached = u >= bound
-            level = reached if known is None else (known << 1) + reached
-            level = level.named(f"level{k}")
+            level = ((known << 1) + (u >= bound)).named(f"level{k}")
             known = level.cut()
         return level
 

@@ -53,6 +53,18 @@ def whole(path: Path | str):
             aside.unlink(missing_ok=True)
 
 
+def living(process: int) -> str:
+    """Number and start time of a process (proc(5): fields 1 and 22 of stat), as numbers come again; "" when
+    it is gone.
+    """
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return ""
+    state, *fields = stat.rpartition(")")[2].split()
+    return "" if state in "ZX" else f"{process} {fields[18]}"  # one that ended counts as gone, reaped or not
+
+
 def write_json(path: Path | str, record: Record) -> None:
     """Write a record with its keys in the given order, so that equal records are equal bytes."""
     with whole(path) as aside:

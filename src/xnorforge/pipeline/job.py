@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 
 from xnorforge.core import cache, plugins
-from xnorforge.core.artifacts import intact, read_json
+from xnorforge.core.artifacts import intact, living, read_json
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.limits import within_limits
 from xnorforge.core.progress import now_at, say
@@ -116,15 +116,8 @@ def prune(folder: Path) -> None:
 def sweep(folder: Path) -> None:
     """Remove what a killed process left unfinished (`artifacts.whole` names it after the process)."""
     for part in folder.glob(".*.part"):
-        if not running(part.name.split(".")[-2]):
+        if not living(int(part.name.split(".")[-2])):
             shutil.rmtree(part, ignore_errors=True) if part.is_dir() else part.unlink(missing_ok=True)
-
-
-def running(process: str) -> bool:
-    """Whether a process with this number runs; one that ended and that nobody waits for is still listed."""
-    with suppress(OSError):
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    return False
 
 
 def perform(task: Record) -> None:

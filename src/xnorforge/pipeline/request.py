@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xnorforge.core import extras, networks, plugins
+from xnorforge.core.artifacts import living
 from xnorforge.core.errors import UserError, enumerated, unknown
 from xnorforge.core.types import Record
 from xnorforge.pipeline import pictures, stages
@@ -324,27 +325,15 @@ def claim(path: Path, process: int, notes: Path) -> None:
         UserError: another living process has the folder.
     """
     notes.mkdir(parents=True, exist_ok=True)
-    mine = _identity(process)
+    mine = living(process)
     with (notes / hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]).open("a+") as note:
         fcntl.flock(note, fcntl.LOCK_EX)
         note.seek(0)
         theirs = note.read().strip()
-        if theirs and theirs != mine and _identity(int(theirs.split()[0])) == theirs:
+        if theirs and theirs != mine and living(int(theirs.split()[0])) == theirs:
             raise UserError(
                 f"{path}: another build (process {theirs.split()[0]}) is running there; "
                 "wait until it ends, or build in another folder."
             )
         note.truncate(0)
         note.write(mine)
-
-
-def _identity(process: int) -> str:
-    """Number and start time of a process (proc(5): fields 1 and 22 of stat), as numbers come again; "" when
-    it is gone.
-    """
-    try:
-        stat = Path(f"/proc/{process}/stat").read_text()
-    except OSError:
-        return ""
-    state, *fields = stat.rpartition(")")[2].split()
-    return "" if state in "ZX" else f"{process} {fields[18]}"  # one that ended counts as gone, reaped or not
