@@ -42,7 +42,7 @@ distclean:
 docs: | $(VENV)
 	@$(PY) -m sphinx -q -W --keep-going -c docs -d out/.cache/site . out/site
 formal: | $(VENV)
-	@$(PY) tests/formal/proofs.py
+	@PYTHONPATH=tests/hw $(PY) tests/formal/proofs.py
 release-bitstreams: | $(VENV)
 	@$(PY) tools/boards.py --release
 mutate: | $(VENV)

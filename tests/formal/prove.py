@@ -60,9 +60,10 @@ PREPARE = [
 class Proof:
     """One row: a module with parameters, how far it is proved, and three faults with which it must not be.
 
-    `parameters`: a .mem file by its name in this folder. `steps`: with `bounded` the cycles from the start in
-    which nothing fails; else the most steps of an induction, which holds for all time. `long`: it takes more
-    than six seconds, so `make test-full` alone proves it.
+    `parameters`: a .mem file by its name in this folder. `properties`: text in place of a file of this
+    folder. `steps`: with `bounded` the cycles from the start in which nothing fails; else the most steps of an
+    induction, which holds for all time. `long`: it takes more than six seconds, so `make test-full` alone
+    proves it.
     """
 
     module: str
@@ -71,11 +72,17 @@ class Proof:
     faults: Sequence[Fault]
     bounded: bool = False
     long: bool = False
+    properties: str = ""
 
     @property
     def claim(self) -> str:
         """What `prove` must return for the module itself."""
         return "holds" if self.bounded else "holds for all time"
+
+    @property
+    def stated(self) -> str:
+        """The text of the properties."""
+        return self.properties or (HERE / f"{self.module}.svh").read_text()
 
     @property
     def elaborate(self) -> str:
@@ -85,26 +92,26 @@ class Proof:
         return f"hierarchy -check -top {self.module} {settings}"
 
     def __str__(self) -> str:
-        return " ".join([self.module, *(f"{key}={value}" for key, value in self.parameters.items())])
+        parameters = {} if self.properties else self.parameters
+        return " ".join([self.module, *(f"{key}={value}" for key, value in parameters.items())])
 
 
 def modules(proof: Proof) -> list[str]:
     """The modules that a proof reads."""
-    return files_used([proof.module, (HERE / f"{proof.module}.svh").read_text()], SOURCES)
+    return files_used([proof.module, proof.stated], SOURCES)
 
 
 def commands(proof: Proof, folder: Path, fault: Fault | None, run: int) -> list[str]:
     """Yosys commands for one run, whose changed sources lie in `folder`."""
     read = []
     files = {key: str(value) for key, value in proof.parameters.items() if str(value).endswith(".mem")}
-    properties = (HERE / f"{proof.module}.svh").read_text()
     for name in modules(proof):
         text = SOURCES[name]
         if fault and fault[0] == name:
             assert text.count(fault[1]) == 1, f"{name} must have the text {fault[1]!r} once"
             text = text.replace(fault[1], fault[2], 1)
         if name == proof.module:
-            behind = f'`include "formal.svh"\n{properties}\nendmodule : {name}'
+            behind = f'`include "formal.svh"\n{proof.stated}\nendmodule : {name}'
             text = text.replace(f"endmodule : {name}", behind)
             for key, file in files.items():
                 text = text.replace(f'{key} = ""', f'{key} = "{HERE / file}"')

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from expressions import KINDS, proof_of, provable
+from op_examples import examples_of
 from proofs import PROOFS, TABLE
 from prove import prove, unproved
 
@@ -16,6 +18,14 @@ def test_a_module_is_proved_and_each_of_its_faults_is_found(proof):
     found, faults, _ = prove(proof)
     assert found == proof.claim
     assert len(faults) >= 3 and proof.claim not in faults, faults
+
+
+@pytest.mark.parametrize("bits", [8, pytest.param(16, marks=pytest.mark.full)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_generated_module_gives_its_expression_of_every_beat_in_order(kind, bits, tmp_path):
+    found = examples_of(kind)
+    for op in [one for one in found if provable(one, bits)] if bits > 8 else [found[KINDS[kind]]]:
+        assert prove(proof_of(op, tmp_path))[:2] == ("holds", ["fails"]), op.name
 
 
 def test_each_branch_of_a_proved_module_is_elaborated_by_one_of_its_proofs_or_listed():

@@ -67,6 +67,16 @@ def test_what_is_known_takes_no_operation():
         computed(X.within(0, 3), [np.array([4])])
 
 
+def test_the_text_of_three_layers_is_the_one_in_the_file():
+    written = ""
+    for kind, at in (("clip", 4), ("requantise", 4), ("threshold", 7)):
+        [text] = examples_of(kind)[at].generated().values()
+        written += (
+            f"\n// {kind} {at}\n" + text[text.index(" data;\n") + 7 : text.index("  end\n\n")] + "  end\n"
+        )
+    assert Path(__file__).with_name("lanes.sv").read_text().endswith(written)
+
+
 class Drawn(CombiningBeat):
     """A random expression of two streams; `seed` draws it."""
 
