@@ -118,7 +118,7 @@ def _add_reached(found: Parts, design: Design, one: Value, bound: Value) -> None
         case kind if design.loaded:
             found.loadable(words, bound.bits, kind == 2, design.load)
         case 2:
-            found.rom(words, bound.bits)
+            found.add(Parts().rom(words, bound.bits), count=lanes)
         case _:
             bits = bits_of(values, bound.bits)
             found.table(bits, different_columns(bits) * -(-words // 64))

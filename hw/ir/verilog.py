@@ -267,8 +267,8 @@ def _memory(design: Design) -> dict[str, tuple[int, list[int]]]:
     found, apart = tables(design.value), dict[str, tuple[int, list[int]]]()
     for one in flat(design.value):
         if one.op == "entry" and one.name in design.kinds:
-            values = design.chosen_from(one).ravel()
-            apart[memory_name(one)] = one.bits, [int(x) % (1 << one.bits) for x in values]
+            for lane, values in enumerate(design.chosen_from(one).T):
+                apart[memory_name(one, lane)] = one.bits, [int(x) % (1 << one.bits) for x in values]
     if design.place == "logic" or not found:
         return apart
     words, at, lanes = [0] * design.words, 0, range(design.sink.lanes)
@@ -288,9 +288,9 @@ def bound_of(one: Value) -> Value | None:
     return bound if bound.op == "entry" else None
 
 
-def memory_name(one: Value) -> str:
-    """The parameter that names the file of an `entry`."""
-    return f"{one.name.capitalize()}File"
+def memory_name(one: Value, lane: int) -> str:
+    """The parameter that names the file of an `entry` in a lane."""
+    return f"{one.name.capitalize()}{f'Of{lane}' if lane else ''}File"
 
 
 def _place(design: Design) -> str:
@@ -475,12 +475,16 @@ class _Lane:
         name, design = self.variable(f"{one.name}_q", one.bits), self.design
         number = 1 + list(design.kinds).index(one.name)
         load = f"(Load != 0) ? Load + {number} : 0" if design.loaded else "0"
-        depth, kind, file = design.beats * one.data.shape[1], design.kinds[one.name], memory_name(one)
-        self.lines += [
-            f"xf_rom #(.Width({one.bits}), .Depth({depth}), .Kind({kind}), .File({file}), .Load({load})) "
-            f"u_{one.name} (", f"  .clk_i, .en_i(go), .addr_i({address}), "
-            f".load_i{'' if design.loaded else ZERO}, .data_o({name})", ");",
-        ]  # fmt: skip
+        depth, kind = design.beats * one.data.shape[1], design.kinds[one.name]
+        for lane in range(lanes := design.sink.lanes):
+            file = f".File({memory_name(one, lane)}), .Load({load})"
+            rom = [
+                f"xf_rom #(.Width({one.bits}), .Depth({depth}), .Kind({kind}), {file}) u_{one.name} (",
+                f"  .clk_i, .en_i(go), .addr_i({address}), .load_i{'' if design.loaded else ZERO}, "
+                f".data_o({name})", ");",
+            ]  # fmt: skip
+            of_lane = [f"if (p == {lane}) begin : gen_{one.name}_{lane}", *rom, "end"]
+            self.lines += of_lane if lanes > 1 else rom
         return name
 
     def comparison(self, one: Value) -> str:

@@ -1,5 +1,8 @@
 """Thresholds in hardware, side by side and in turn, against counting for every input."""
 
+from bisect import bisect_right
+from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -7,6 +10,7 @@ import numpy as np
 import pytest
 
 from xnorforge.core.verilator import verilator
+from xnorforge.hw.even import line_of
 from xnorforge.hw.ops.threshold.op import Threshold
 from xnorforge.sim import cosim, device
 
@@ -72,6 +76,23 @@ def lines_of_cpp(folder: Path, pixels: int) -> int:
     flags += [f"-I{path}" for path in device.include_folders()]
     verilator(*flags, "--top-module", op.rtl()[0], str(folder / name), what="Threshold")
     return sum(len(path.read_text().splitlines()) for path in folder.glob("*.cpp"))
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_a_quantiser_at_even_distances_is_a_product_that_is_right_at_each_of_its_edges(seed):
+    rng = np.random.default_rng(seed)
+    bits, width = int(rng.integers(4, 17 if seed < 10 else 11)), int(rng.integers(20, 97))
+    low, span, level = -(1 << width - 1), (1 << width) - 1, range(1, 1 << bits)
+    rows = []
+    for _ in range(2):
+        scale = Fraction(float(np.float32(rng.uniform(0.2, 3)))) * (1 << width) / len(level)
+        zero, bias = int(rng.integers(len(level))), Fraction(float(rng.uniform(-0.2, 0.2))) * (1 << width)
+        rows.append([ceil(scale * (Fraction(2 * k - 1, 2) - zero) + bias) for k in level])
+    shift, *lines = line_of(np.array(rows, object), np.array([low] * 2, object), span)
+    for thresholds, factor, addend in zip(rows, *lines):
+        edges = {x for t in thresholds for x in (t - 1, t) if low <= x <= low + span} | {low, low + span}
+        for x in edges:
+            assert min(max(factor * x + addend >> shift, 0), len(level)) == bisect_right(thresholds, x)
 
 
 def test_simulators_take_little_more_for_each_pixel_of_a_picture(tmp_path):

@@ -9,13 +9,16 @@ from xnorforge.core.errors import UserError
 from xnorforge.core.types import Record
 from xnorforge.hw.any_width import whole_numbers
 from xnorforge.hw.beat import LoadedBeat
+from xnorforge.hw.even import Line, line_of
 from xnorforge.hw.fabric import memory_of
-from xnorforge.hw.ir.values import Value, as_value, choose, pick
+from xnorforge.hw.ir.values import Value, as_value, choose, clamp, pick, table
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops.base import LOADABLE, Attributes, Stream
 from xnorforge.hw.per_channel import MOST_INSIDE, SAVED, PerChannel
-from xnorforge.hw.streams import check_divides
+from xnorforge.hw.streams import check_divides, value_range
 
+MOST_LANES = 8  # with memories of their own
+LINE = "line"  # in place of tables: one multiplication
 WIDEST_BEAT = 8192  # bits of several pixels: more than a memory port brings per cycle waits for it
 
 
@@ -29,22 +32,23 @@ class Threshold(LoadedBeat):
     (C,) of +1 and -1 is all +1 by default. With `pixels` of 2 or more, which divides the pixels of a frame, a
     beat has that many pixels with all of their channels, and pe = C.
 
-    Rate: one beat per cycle. Latency: one cycle per bit of a level.
+    Rate: one beat per cycle. Latency: one cycle per bit of a level, or 4 of a line.
 
     Cost: a binary search, one comparison per bit of a level and lane; the thresholds are tables in LUTs, or
     where that saves more than it takes in block RAM: of two-bit levels of many channels, and of more bits
-    where pe is 1. Where thresholds lie at even distances, a Requantise is cheaper.
+    where pe is 8 at most. Thresholds at even distances can be a line: a product in DSP blocks per lane, with
+    two tables. Where these distances are a power of two, a Requantise is cheaper.
     """
 
     what = "The number of thresholds that x reaches, or -x in channels that fall, by binary search."
     ready_through = True
     arrays: tuple[str, ...] = ("thresholds", "direction")
     extents: ClassVar[dict[str, str]] = PerChannel.extents | {"pixels": "in_shape"}
-    styles: ClassVar[dict[str, tuple[str | int, ...]]] = {"tables": tuple(SAVED)}
+    styles: ClassVar[dict[str, tuple[str | int, ...]]] = {"tables": (*SAVED, LINE)}
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
-        tables = ("s", False, "auto", {*SAVED})
-        return super().get_nodeattr_types() | {"pixels": ("i", False, 1), "tables": tables} | LOADABLE
+        own: dict[str, tuple] = {"tables": ("s", False, "auto", {*SAVED, LINE}), "even": ("i", False, 0)}
+        return super().get_nodeattr_types() | {"pixels": ("i", False, 1)} | own | LOADABLE
 
     @classmethod
     def sizes(cls, attributes: Attributes) -> dict[str, int]:
@@ -63,8 +67,12 @@ class Threshold(LoadedBeat):
 
     @classmethod
     def together(cls, attributes: Attributes, folding: Attributes) -> bool:
-        """Several pixels are whole ones; block RAM is for the tables of a long search."""
+        """Several pixels are whole ones; block RAM is for the tables of a long search, a line for constants
+        that lie on one and stay.
+        """
         channels, pe = attributes["in_shape"][-1], folding["pe"]
+        if folding.get("tables") == LINE and not attributes.get("even"):
+            return False
         if folding.get("tables") == "block" and channels // pe <= MOST_INSIDE:
             return False
         return folding.get("pixels", 1) == 1 or pe == channels
@@ -144,19 +152,26 @@ class Threshold(LoadedBeat):
     def expression(self, x: Value) -> Value:
         """A binary search: a stage per bit of the level, the highest first, which compares x with the median
         of the thresholds that are left. Those that every x reaches become lo, those that none does hi + 1.
+        Of thresholds on a line a product says how many are reached.
         """
         thresholds, direction = self.tables()
+        if found := self.get_nodeattr("tables") == LINE and self.line:
+            shift, factors, added = found
+            product = (x.cut() * table("factor", factors * direction).cut()).named("product").cut()
+            return clamp(
+                (product + table("added", added)).named("sum").cut() >> shift, 0, thresholds.shape[1]
+            )
         falls, bits, apart = direction < 0, self.bits, self.kinds
         back = ~x if x.lo < 0 else (~x).low(self.in_stream().bits)  # lo + hi - x
         u = choose(self.constant("down", falls, (0, 1)), back, x).named("u")
         bounds = np.full((len(thresholds), (1 << bits) - 1), x.hi + 1, object)
         asked = thresholds.astype(object) + falls[:, None].astype(object) * (x.lo + x.hi)
         bounds[:, : thresholds.shape[1]] = np.clip(asked, x.lo, x.hi + 1)
-        among, table = (x.lo, x.hi + 1), self.replaced or bool(apart) or self.folds > MOST_INSIDE
+        among, stored = (x.lo, x.hi + 1), self.replaced or bool(apart) or self.folds > MOST_INSIDE
         level = known = as_value(0)
         for k in range(bits):
             name, own = f"bound{k}", bounds[:, (1 << bits - 1 - k) - 1 :: 1 << bits - k]
-            if table and k < 2:
+            if stored and k < 2:
                 ways = [self.constant(f"{name}_{way}", own[:, way], among) for way in range(1 << k)]
                 bound = choose(known, ways[-1], ways[0])
             elif name in apart:
@@ -167,17 +182,29 @@ class Threshold(LoadedBeat):
             known = level.cut()
         return level
 
+    @property
+    def line(self) -> Line | None:
+        """Shift, factors and addends (C,) of thresholds at even distances that stay; None at others, or where
+        a lane has one factor: of a constant's product and its sum Yosys 0.70 loses the sign in DSP blocks.
+        """
+        (thresholds, direction), stream = self.tables(), self.in_stream()
+        low, high = value_range(stream.bits, stream.signed)
+        ends = np.array([-high if way < 0 else low for way in direction], object)
+        found = None if super().replaced else line_of(thresholds, ends, high - low)
+        factors = found[1].reshape(self.folds, -1) if found else np.zeros((1, 1))
+        return found if (factors != factors[:1]).any(0).all() else None
+
     def in_block(self) -> bool:
         """Whether the thresholds of the first two stages are in block RAM."""
         return self._blocks()[0]
 
     @property
     def kinds(self) -> dict[str, int]:
-        """Thresholds of further stages, where a memory has them: of one channel per beat, where block RAM
-        saves LUTs or a host replaces them.
+        """Thresholds of further stages, where a memory of each lane has them: where block RAM saves LUTs or a
+        host replaces them.
         """
         first, *further = self._blocks()
-        if not self.replaced and not (self.in_stream().lanes == 1 and (first or any(further))):
+        if not self.replaced and not first and not any(further):
             return {}
         return {f"bound{k}": 1 + block for k, block in enumerate(further, 2)}
 
@@ -187,9 +214,10 @@ class Threshold(LoadedBeat):
             source, ends = self.in_stream(), min(np.shape(self.arrays_of["thresholds"])[1], 3)
             tables = [(self.folds, source.lanes * (ends * (source.bits + 1) + 1))]
             tables += [(self.folds << k, source.bits + 1) for k in range(2, self.bits)]
-            saved, made = SAVED[self.get_nodeattr("tables")], [memory_of(*one, "rom") for one in tables]
+            saved = SAVED.get(self.get_nodeattr("tables"), SAVED["auto"])
+            made = [memory_of(*one, "rom") for one in tables]
             able = self.get_nodeattr("pixels") == 1 and (
-                source.lanes == 1 if self.bits > 2 else self.bits == 2 and self.folds > MOST_INSIDE
+                source.lanes <= MOST_LANES if self.bits > 2 else self.bits == 2 and self.folds > MOST_INSIDE
             )
             self._read["blocks"] = [
                 able
