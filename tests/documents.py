@@ -108,9 +108,7 @@ def copied(folder: Path, *others: str) -> Path:
 
 
 def checkout(folder: Path) -> Path:
-    """A copy of the files that git has or would add, with an environment that runs it; the libraries are
-    those of this one.
-    """
+    """A copy of the files that git has or would add, with an environment that has our libraries."""
     names = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(names, cwd=ROOT, capture_output=True, text=True, check=True)
     for name in filter(None, listed.stdout.split("\0")):

@@ -145,9 +145,7 @@ def test_another_failure_keeps_its_traceback(tmp_path):
 
 
 def on_a_disk_of(kilobytes: int, folder: Path, command: str) -> subprocess.CompletedProcess | None:
-    """Run a shell command with a memory disk of that size on `folder`; None where the machine allows no such
-    mount.
-    """
+    """Run a shell command with a memory disk of that size on `folder`; None where no mount is allowed."""
     mount = f"mount -t tmpfs -o size={kilobytes}k tmpfs {folder}"
     outside = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
     try:

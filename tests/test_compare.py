@@ -1,6 +1,4 @@
-"""A comparison: every figure in it is that of an exported network, and it can be killed and continued like a
-run.
-"""
+"""A comparison: every figure is that of an exported network; it is killed and continued like a run."""
 
 import json
 import re

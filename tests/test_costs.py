@@ -94,9 +94,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def play(trained, tmp_path, monkeypatch):
-    """Run the comparison on a copy of what was trained, its stages played; takes what fails, and gives what
-    ran.
-    """
+    """Run the comparison on a copy of what was trained, its stages played by `Player`; what ran."""
     subprocess.run(["cp", "-r", f"{trained}/.", tmp_path], check=True)  # with links as they are, and quick
 
     def run(fails=None):

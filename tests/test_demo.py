@@ -47,9 +47,7 @@ def matrix(name, weights, shape, **arrays):
 
 
 def bright_cells():
-    """160x128 to 20x16 x 5: the sum of a cell's 192 bytes, and four differences of its even and
-    odd columns.
-    """
+    """160x128 to 20x16 x 5: the sum of a cell's 192 bytes, four differences of its even and odd columns."""
     window, shape = windows([128, 160, 3], 8, 8)
     even = np.arange(192) // 3 % 2
     weights = np.stack([np.ones(192, int), even, even, even, even], 1)
@@ -132,9 +130,7 @@ def built(tmp_path_factory):
 
 @pytest.fixture
 def call(monkeypatch, capsys):
-    """Run a command line in this process, on networks that are built already: (exit code, the last line of
-    standard error).
-    """
+    """Run a command line here, on networks built already: (exit code, last line of standard error)."""
     monkeypatch.setattr("xnorforge.pipeline.run.run_stages", lambda *_: [])
 
     def run(*words):
@@ -172,9 +168,7 @@ def video(path, frames, codec="libx264", rate=10, **options):
 
 
 def test_a_box_is_drawn_around_a_white_cell_of_a_picture_of_any_size(built, call, tmp_path):
-    """640x400 lies in the input at a quarter, 14 pixels from the top: column 10, row 6 of cells is x 320 to
-    352, y 136 to 168.
-    """
+    """640x400 at a quarter, 14 pixels from the top: cell column 10, row 6 is x 320 to 352, y 136 to 168."""
     save(picture((640, 400), (320, 136, 352, 168)), tmp_path / "in/a.png")
     save(picture((160, 128)), tmp_path / "in/b.jpg")
     acc = built("pedestrian-tinyped")

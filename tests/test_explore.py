@@ -55,9 +55,7 @@ def test_the_table_names_every_point_and_its_command(explored):
 
 
 def test_the_latency_of_a_matrix_is_the_arrival_of_its_vector_and_its_passes():
-    """A frame is one vector of 8 beats: the first of 4 passes ends when the last beat is there, the others
-    take 8 cycles each.
-    """
+    """A frame is a vector of 8 beats: the first of 4 passes ends with the last, the others take 8 each."""
     from xnorforge.flows.bind import OPS
 
     unit = seeded(OPS["XnorMvu"], 0, mw=8, mh=4, simd=1, pe=1, vectors=1)

@@ -1,6 +1,4 @@
-"""Imports cross between the folders only in the allowed directions: flows and sim use hw, nothing else
-crosses.
-"""
+"""Imports cross between the folders in the allowed directions only: flows and sim use hw."""
 
 import ast
 from graphlib import TopologicalSorter

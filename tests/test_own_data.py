@@ -1,6 +1,4 @@
-"""IMAGES_FROM and LABELS: a user's own samples, read as they are or refused in one sentence; and whose labels
-are used for a network from elsewhere.
-"""
+"""IMAGES_FROM and LABELS: a user's own samples, read as they are or refused; whose labels are used."""
 
 import hashlib
 from pathlib import Path

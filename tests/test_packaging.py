@@ -107,9 +107,7 @@ def test_a_wheel_builds_in_an_empty_folder_what_a_checkout_builds(installed, tmp
 
 
 def products(folder: Path) -> dict[str, object]:
-    """Every file of a build without what may vary from run to run, and without pages that show it; of a log
-    its checks.
-    """
+    """All files of a build but what may vary from run to run and pages that show it; of a log its checks."""
     found = {}
     for path in sorted(folder.rglob("*")):
         if path.is_dir() or path.name.startswith(".") or path.suffix in (".html", ".md"):

@@ -63,11 +63,7 @@ def spoken(page: Path) -> list[str]:
 
 
 def parse(line: str) -> None:
-    """See that a command could be run: make's targets and variables, verbs and options of the command line.
-
-    Raises:
-        Exception: it could not.
-    """
+    """See that a command could be run: make's targets and variables, our verbs and options; else raise."""
     words = shlex.split(line, comments=True)
     while words:
         end = next((at for at, word in enumerate(words) if word in ("&&", "||", ";", "|")), len(words))

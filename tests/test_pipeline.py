@@ -195,9 +195,7 @@ def test_children_modules_and_folders_count_as_read(pipeline, tmp_path):
     "how", ["moved into place with an old date", "altered and restored", "altered, same date"]
 )
 def test_what_a_file_held_while_a_stage_ran_counts(pipeline, tmp_path, how, size):
-    """Another program alters it, and nothing of its size and date tells; the build is refused, and the stage
-    runs again.
-    """
+    """Another program alters it, size and date kept; the build is refused, and the stage runs again."""
     path, other, mine = (tmp_path / "sw/data" / name for name in ("given", "other", "mine"))
     for place, byte in ((path, b"1"), (other, b"2")):
         place.write_bytes(byte * size)

@@ -83,9 +83,7 @@ def bi_real_18(quantised=False, classes=1000, width=64):
 
 
 class ReActBlock(nn.Module):
-    """RSign, binary 3x3 convolution, batch norm, plus the shortcut, RPReLU; the same with 1x1 convolutions,
-    two where the channels double.
-    """
+    """RSign, binary 3x3, norm, plus the shortcut, RPReLU; then 1x1, twice where channels double."""
 
     def __init__(self, inputs, outputs, stride, quantised):
         super().__init__()

@@ -1,6 +1,4 @@
-"""Frames through two packaged networks in one design, sent and read by the AXI-Stream models of
-cocotbext-axi; run by test_clients.py.
-"""
+"""Frames through two packaged networks in one design, by cocotbext-axi's models; for test_clients.py."""
 
 import itertools
 import json

@@ -1,6 +1,4 @@
-"""Small lowered networks, written by hand as FINN nodes, with an integer reference that shares no code with
-ours.
-"""
+"""Small lowered networks, handwritten as FINN nodes, with a reference that shares no code with ours."""
 
 import json
 

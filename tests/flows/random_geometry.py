@@ -121,9 +121,7 @@ class RandomGeometry:
         self.quantise(norm=False)
 
     def side_by_side(self):
-        """Two or three branches of the same elements, their channels concatenated; each with its own
-        quantiser.
-        """
+        """Two or three branches of the same elements, channels concatenated; each with its own quantiser."""
         start, before, ends = self.graph.at, list(self.shape), []
         for _ in range(self.rng.integers(2, 4)):
             self.graph.at, self.shape = start, list(before)

@@ -65,9 +65,7 @@ class RandomGraph:
         self.quantise(norm=False)
 
     def branches(self):
-        """Group-Net: K convolutions of the same elements, each with its norm, added up; some with a layer of
-        their own.
-        """
+        """Group-Net: K convolutions of the same elements, each with its norm, added; some have own layers."""
         self.drawn.add("branches")
         start, bits, ends, outputs = self.graph.at, self.bits, [], int(self.rng.choice([2, 4, 6]))
         before = list(self.shape)
@@ -302,9 +300,7 @@ class Products(RandomGraph):
 
 
 class Chain(RandomGraph):
-    """Layers behind one another: convolutions, also of several dilations added up, dense ones; scores or a
-    map at the end.
-    """
+    """A row of layers: convolutions, also of several dilations added up, dense; scores or a map."""
 
     def draw(self):
         if len(self.shape) == 1 or self.chance(0.25):

@@ -1,6 +1,4 @@
-"""The networks of brevitas_examples.bnn_pynq, weights and statistics random, and files of FINN's zoo where
-they are at hand: built as they are.
-"""
+"""Networks of brevitas_examples.bnn_pynq, random, and FINN's zoo where at hand: built as they are."""
 
 import os
 from pathlib import Path

@@ -1,6 +1,4 @@
-"""A network that ends in a correlation, through the whole pipeline, and as a tracker uses it: exemplar in,
-template out.
-"""
+"""A network that ends in a correlation, through the pipeline and as a tracker: exemplar, template."""
 
 import json
 from functools import partial
@@ -57,9 +55,7 @@ layer = partial(padded, pad=0)
 
 
 def tracker(widths, size, seed=1):
-    """The layers of tinytrk: stride 2, pool, then plain ones; a correlation of `size` x `size` features
-    behind them.
-    """
+    """The layers of tinytrk: stride 2, pool, plain ones; a correlation of `size` x `size` features."""
     torch.manual_seed(seed)
     ends = list(zip((3, *widths), widths))
     layers = [layer(*ends[0], stride=2), layer(*ends[1], pool=2), *(layer(*pair) for pair in ends[2:])]
@@ -250,9 +246,7 @@ def test_a_lowered_node_with_a_threshold_behind_writable_weights_is_refused(chai
 
 @pytest.mark.full
 def test_tinytrk_whole(tmp_path):
-    """128 x 128 frames, features 24 x 24 x 128, template 8 x 8 x 128, 289 responses in 18,496 cycles of the
-    correlation.
-    """
+    """Of 128 x 128: features 24 x 24 x 128, template 8 x 8 x 128, 289 responses in 18,496 cycles."""
     module = tracker((32, 32, 64, 64, 128), 8)
     images = np.random.default_rng(2).integers(0, 256, (4, 3, 128, 128), np.uint8)
     ops = laid(tmp_path, module, images, 40960)

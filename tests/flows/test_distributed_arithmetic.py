@@ -75,9 +75,7 @@ def folded_as_adders(net, *names, **options):
 
 
 def through_gates(chain, folder, names, interval):
-    """Fold with adders, generate, and hold the RTL against the chain's integers at both paces; the operators,
-    the record.
-    """
+    """Fold with adders, generate, hold RTL against integers at both paces; operators and record."""
     net = chain.save(folder)
     record = folded_as_adders(net, *names, interval=interval)
     assert flowing(net, chain.answers(), checked=True).interval == record["interval_bound"]

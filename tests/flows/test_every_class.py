@@ -1,6 +1,4 @@
-"""Networks of every class, drawn at random: nearly all are built, none is wrong, and what is refused is
-refused in a sentence.
-"""
+"""Random networks of every class: nearly all are built, none wrong, others refused in a sentence."""
 
 from pathlib import Path
 

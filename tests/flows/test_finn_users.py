@@ -1,6 +1,4 @@
-"""FINN's own build of FINN's own networks, without our front end: our nodes by one import, and RTL that gives
-what FINN's unspecialised graph gives.
-"""
+"""FINN's own build of its own networks with our nodes by one import: RTL gives what its graph gives."""
 
 import numpy as np
 import pytest

@@ -28,9 +28,7 @@ def mlp(seed: int, *widths: int):
 
 
 def run_exactly(integers, ops, vectors, folder) -> tuple[list, int]:
-    """Compare scores and index in RTL with the integers, a frame per cycle and with gaps; the built operators
-    and the latency.
-    """
+    """Compare RTL's scores and index with integers, at full pace and with gaps; operators, latency."""
     device, ops = built(ops, folder)
     return ops, same(integers, device, vectors)
 

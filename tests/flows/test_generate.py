@@ -1,6 +1,4 @@
-"""Generation: a folder that lints without a warning, is the same twice, and computes the folded network in
-RTL.
-"""
+"""Generation: a folder that lints without a warning, twice the same, computes the network in RTL."""
 
 import json
 import re

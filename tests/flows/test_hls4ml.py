@@ -1,6 +1,4 @@
-"""The hls4ml back end on whole networks: emulation equals the lowered integers; what it writes, refuses and
-leaves behind.
-"""
+"""Whole networks in hls4ml: emulation equals the integers; what it writes, refuses, leaves behind."""
 
 import os
 import re

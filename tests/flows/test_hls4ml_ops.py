@@ -53,9 +53,7 @@ def with_window(op: HwOp) -> list[HwOp]:
 
 
 def expressible(op: HwOp) -> bool:
-    """Whether an example stands alone in hls4ml: no window in front, one value in a border, numbers that
-    float64 holds.
-    """
+    """Whether it stands alone in hls4ml: no window in front, one border value, exact in float64."""
     try:
         check_expressible([op], ())
     except UserError:

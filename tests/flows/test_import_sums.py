@@ -1,6 +1,4 @@
-"""Float sums of a stranger's network: rounded in another order for another batch, and none the
-worse for it.
-"""
+"""Float sums of a stranger's network: rounded in another order for another batch, and no worse."""
 
 import brevitas.nn as qnn
 import numpy as np
@@ -118,9 +116,7 @@ def test_networks_of_brevitas_default_scales_are_imported_and_lowered(tmp_path, 
 
 
 def test_refused_a_quantiser_whose_bits_hang_on_the_order_of_a_sum(tmp_path):
-    """Without a batch norm even sums of +-0.01 lie on the threshold, and float32 misses zero to
-    either side.
-    """
+    """Without a batch norm even sums of +-0.01 lie on the threshold; float32 misses zero either way."""
     with refuses("BipolarQuant_ … thresholds … scaling_const=1.0 … batch norm"):
         imported(tmp_path, dense(norm=False))
     assert not (tmp_path / "out").exists()

@@ -1,6 +1,4 @@
-"""The input of a network from elsewhere: its integers and their scale are read from the graph or asked for,
-and every stage computes with them.
-"""
+"""The input of a network from elsewhere: integers and scale, read or asked for, in every stage."""
 
 from collections import Counter
 

@@ -1,6 +1,4 @@
-"""Channel interaction: the exported node is the module for every sum, and goes to integers exactly or is
-refused.
-"""
+"""Channel interaction: the exported node is the module for every sum; exact in integers, or refused."""
 
 import numpy as np
 import pytest
@@ -82,9 +80,7 @@ def test_an_empty_graph_gives_the_plain_network_cell_for_cell(tmp_path):
 
 
 def lowered(net, count, share, folder, method=None):
-    """The record of lowering a network of random weights and thresholds, and edges if it is CI-BCNN's, on
-    random images; writes all files into `folder`.
-    """
+    """The record of lowering a random network, edges if CI-BCNN's, on random images; files in `folder`."""
     chosen = method or ci_bcnn.Method()
     torch.manual_seed(0)
     module = chosen.build(net).eval()

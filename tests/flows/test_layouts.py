@@ -17,9 +17,7 @@ IMAGES = 4
 
 
 class Drawn:
-    """A network drawn from a seed: `graph`, the shape of its scores, and `images` for it, some of them in the
-    other order of axes than its own.
-    """
+    """A network from a seed: `graph`, its scores' shape, `images`, some with axes in another order."""
 
     def __init__(self, seed: int):
         self.rng = np.random.default_rng(seed)

@@ -1,6 +1,4 @@
-"""Functions that keep order in front of quantisers, and step functions as quantisers, against qonnx on every
-reachable integer.
-"""
+"""Monotonic functions before quantisers, step functions as quantisers: qonnx on all integers."""
 
 from fractions import Fraction
 

@@ -1,6 +1,4 @@
-"""Every rule of the lowering against the reference's own float32 arithmetic, where possible on every
-reachable integer.
-"""
+"""Every rule of lowering against the reference's float32, on every reachable integer where possible."""
 
 from fractions import Fraction
 

@@ -41,9 +41,7 @@ class Pixels(nn.Module):
 
 
 def layer(inputs, outputs, pad=1, rate=1, stride=1, pool=1, kernel=3):
-    """[-1 border], binary convolution, batch norm on a binary grid, sign, [maximum of bits]; some weights of
-    the norm negative.
-    """
+    """[-1 border], binary convolution, grid norm of either sign, sign, [maximum of bits]."""
     norm = nn.BatchNorm2d(outputs, eps=0.0)
     with torch.no_grad():
         norm.running_mean.copy_((torch.randn(outputs) * 3).round() + 0.5)

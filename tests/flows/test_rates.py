@@ -8,9 +8,7 @@ BRANCH = {"rate": 1, "kernel": (3, 3), "stride": 1, "pads": None, "value": -1.0,
 
 
 def branches(*given, seed=0, shape=(2, 7, 8), outputs=4, gamma=None, levels=1):
-    """Bits, branches that differ from BRANCH in what is given, their sum, batch norm, quantiser; a 1x1
-    convolution.
-    """
+    """Bits, branches that differ from BRANCH as given, their sum, norm, quantiser; a 1x1 convolution."""
     graph = Graph(shape, seed).real("Sub", _middle(seed, shape[0])).sign()
     rng, start, ends = np.random.default_rng(seed), graph.at, []
     for one in (BRANCH | branch for branch in given):

@@ -1,6 +1,4 @@
-"""Recurrent layers: refused by name, and built as their message says, step by step; as a loop where all steps
-are equal.
-"""
+"""Recurrent layers: refused by name, built step by step as told; a loop where all steps are equal."""
 
 import json
 import re

@@ -78,9 +78,7 @@ def counted(seed: int) -> dict:
 
 
 def records(seconds: float = 1.0) -> dict[str, dict]:
-    """What the stages would have left for `chain`; `seconds` is all that may differ between two
-    equal builds.
-    """
+    """What the stages would have left for `chain`; two equal builds differ in `seconds` at most."""
     ops = chain()
     run = {"wall_s": seconds, "cpu_s": seconds, "peak_mb": 100, "tools": {"pyosys": "0.70"}}
     equal = {

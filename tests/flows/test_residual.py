@@ -19,9 +19,7 @@ from ..sw.binary_ends import Pooled, Stem
 
 
 def small() -> torch.nn.Module:
-    """A stem and three convolutions, two of which halve an 8x8 map; batch norms as training on noise leaves
-    them.
-    """
+    """A stem and three convolutions, two halve an 8x8 map; batch norms as training on noise leaves them."""
     torch.manual_seed(0)
     body = BiReal(4, 8, 2), BiReal(8, 8), BiReal(8, 24, 2)
     network = base.Method().prepared(Network(Stem(3, 4), *body, Pooled(2), Scores(24, 10, 0.25)))

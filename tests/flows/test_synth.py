@@ -1,6 +1,4 @@
-"""Synthesis counts: circuits whose cells are known beforehand, the table's completeness, the capacity's
-message.
-"""
+"""Synthesis counts: circuits whose cells are known beforehand, a complete table, the capacity's message."""
 
 import json
 import shutil

@@ -145,9 +145,7 @@ def instances(name: str) -> dict[str, HwOp]:
 
 
 def recorded(family: str) -> dict[str, dict[str, list[float]]]:
-    """{operator: {instance: counts}} of a family: an example by its number, others as in measured.py, whose
-    estimates follow.
-    """
+    """{operator: {instance: counts}} of a family: numbers of examples, others as in measured.py."""
     path = HERE / "counted" / f"{family}.json"
     return json.loads(path.read_text()) if path.is_file() else {}
 

@@ -1,6 +1,4 @@
-"""The AXI4-Lite slave: every order and pace of its five channels, each a stream of the driver, which checks
-their handshakes.
-"""
+"""The AXI4-Lite slave: all orders and paces of five channels, streams of a driver that checks handshakes."""
 
 import numpy as np
 import pytest
@@ -18,9 +16,7 @@ ORDERS = {"any": ("1", "1"), "address first": ("1", "w_q < aw_q"), "data first":
 
 
 def bench() -> str:
-    """A slave per order, named `<order>_axi_*`, with what it writes as the stream `<order>_load_*` {data,
-    address}.
-    """
+    """A slave per order, `<order>_axi_*`; it writes as the stream `<order>_load_*` {data, address}."""
     ports, cells = ["  input logic clk_i"], []
     for n, (may_aw, may_w) in enumerate(ORDERS.values()):
         for way, bits, names in (

@@ -51,9 +51,7 @@ class Body(HwOp):
 
 
 def body(name, top, parameters, source, sink, meaning, texts, memories=None, frames=None):
-    """A `Body`; `meaning` maps integers (frames, *shape) to those it gives, `frames` are what it gets,
-    `texts` its files.
-    """
+    """A `Body`; `meaning` maps integers (frames, *shape), `frames` are its input, `texts` its files."""
     op = Body.make(name)
     op.top, op.parameters, op.source, op.sink = top, parameters, source, sink
     op.meaning, op.texts, op.files = meaning, texts, memories or {}
@@ -101,9 +99,7 @@ def bits_of(values, count):
 
 
 def around(dot, name, meaning, frames):
-    """A dot product in a shell: its inputs side by side, the first in the low bits. Constants of counts come
-    with these.
-    """
+    """A dot product in a shell: inputs side by side, the first in the low bits; a count's constants."""
     wide, given = 0, []
     for port, bits in dot.ports.items():
         taken, wide = f"s_data_i[{wide} +: {bits}]", wide + bits
@@ -166,9 +162,7 @@ def numbers(count, width):
 
 
 def dot(simd, bits, weight=1, rows=1, chain=0, signed=0):
-    """A dot product of `simd` elements with the weights of `rows` rows, against plain integers; `chain`: of
-    multipliers (xf_dsp_sum).
-    """
+    """A dot product of `simd` elements with the weights of `rows` rows; `chain`: of multipliers."""
     top, half = 2**bits - 1, 2 ** (bits - 1)
     if weight == 1:
         made = _dots.signed_sum(simd, bits)
@@ -253,9 +247,7 @@ def rom(kind, depth, width):
 
 
 def ternary_rom(depth, simd, bits, rows):
-    """xf_ternary_rom: elements above, the word's number in the low bits; inverted, kept or zero by its
-    weights.
-    """
+    """xf_ternary_rom: elements above, the word's number in the low bits; inverted, kept or zero."""
     rng = np.random.default_rng(depth + simd)
     words = rng.choice([0, 1, 3], (depth, rows, simd))
     address = max(1, (depth - 1).bit_length())

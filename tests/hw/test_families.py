@@ -22,9 +22,7 @@ NAMES = families.names()
 
 @pytest.fixture(scope="module")
 def operators() -> list[base.HwOp]:
-    """A matrix of 4 x 12 bits with thresholds, and a FIFO that asks for memory in LUTs: logic, registers and
-    memories.
-    """
+    """A matrix of 4 x 12 bits with thresholds, and a FIFO in LUTs: logic, registers and memories."""
     fifo = plugins.load("hw.ops", "fifo").Op
     lines = fifo.make("f", shape=[3, 3, 64], lanes=8, bits=1, depth=30, kind="lut")
     return [next(iter(examples_of("xnor_mvu"))), lines]

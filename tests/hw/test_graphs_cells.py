@@ -1,6 +1,4 @@
-"""Fork, Join and Concat as 7-series cells give what their contract says, DSP blocks included, and cost what
-the model says.
-"""
+"""Fork, Join and Concat as 7-series cells: the contract's numbers, DSP blocks included, model's cost."""
 
 import numpy as np
 import pytest

@@ -1,6 +1,4 @@
-"""Units of small integer weights: sums in integers, their portable form; the cells they and depthwise units
-become.
-"""
+"""Units of small integer weights: sums in integers, portable form, cells; those of depthwise units."""
 
 import re
 

@@ -1,6 +1,4 @@
-"""Matrix-vector units: the contract in integers, the memories, the folding, the 7-series form, the cost
-model.
-"""
+"""Matrix-vector units: the contract in integers, memories, folding, 7-series form, cost model."""
 
 from pathlib import Path
 

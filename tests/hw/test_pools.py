@@ -173,9 +173,7 @@ def test_a_clip_without_directions_is_relu():
 
 
 def axes(sizes, kernels, strides, dilations):
-    """All axes (size, kernel, stride, dilation, before, behind) whose windows fit and are never padding
-    alone.
-    """
+    """All axes (size, kernel, stride, dilation, before, behind); no window is padding alone."""
     for size, kernel, stride, dilation in itertools.product(sizes, kernels, strides, dilations):
         reach = (kernel - 1) * dilation
         for before, behind in itertools.product(range(reach + 1), repeat=2):

@@ -37,9 +37,7 @@ FORMS = {"primitives": "-D XF_XC7", "portable": ""}
 
 @pytest.fixture(scope="module")
 def proved(tmp_path_factory):
-    """Whether `gold` (statements that assign `gold`) and `gate` (an instance that drives `gate`) agree for
-    all inputs.
-    """
+    """Whether `gold` (statements) and `gate` (an instance that drives `gate`) agree for all inputs."""
     folder = tmp_path_factory.mktemp("proofs")
     (folder / "wires.v").write_text(WIRES)
     known = sorted(str(path) for path in RTL.iterdir() if path.name.endswith(".sv"))

@@ -1,6 +1,4 @@
-"""Requantise is Threshold where thresholds lie at even distances; levels by hand, and thresholds
-that do not.
-"""
+"""Requantise is Threshold where thresholds are evenly spaced; levels by hand, other thresholds."""
 
 import numpy as np
 import pytest

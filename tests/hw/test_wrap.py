@@ -1,6 +1,4 @@
-"""The wrapper of an operator: a module without parameters whose text and memory files depend on the operator
-only.
-"""
+"""The wrapper of an operator: without parameters; text and memory files depend on the operator only."""
 
 import re
 

@@ -1,6 +1,4 @@
-"""Models of mapped 7-series and UltraScale+ cells: block RAMs and UltraRAM as plain memories, DSP blocks as
-plain arithmetic.
-"""
+"""Models of mapped 7-series and UltraScale+ cells: plain memories and, for DSP blocks, arithmetic."""
 
 import numpy as np
 import pytest

@@ -154,9 +154,7 @@ def test_a_table_holds_the_sum_of_every_choice_of_signs(size):
 @pytest.mark.full
 @pytest.mark.parametrize("kind", ["x86-64", "haswell"])
 def test_processors_with_fewer_extensions_give_the_same(kind):
-    """Compiled for one without AVX and population counts, and for one with AVX2; what is done in one call
-    too.
-    """
+    """Compiled without AVX and population counts, and for AVX2; what is done in one call too."""
     code = (
         f"import runpy; run = runpy.run_path({__file__!r}); from xnorforge.sim.bits import kernels; "
         "print(kernels.byte_products(), kernels.short_lookups(), run['wrong'](), "

@@ -26,9 +26,7 @@ def acc(tmp_path_factory):
 
 
 def accelerator(folder, board):
-    """Three operators whose memories become block RAMs of several shapes, LUT memories and
-    shift registers.
-    """
+    """Three operators: memories as block RAMs of several shapes, LUT memories and shift registers."""
     unit, fifo = load("hw.ops", "xnor_mvu").Op, load("hw.ops", "fifo").Op
     threshold = load("hw.ops", "threshold").Op
     rng = np.random.default_rng(1)
@@ -187,9 +185,7 @@ def test_a_family_without_models_is_refused(tmp_path):
 
 
 def test_padding_that_yosys_takes_for_the_reset_of_a_block_ram(tmp_path):
-    """A padded window's ring in block RAM: the pad value becomes SRVAL, the border the reset
-    of the output.
-    """
+    """A padded window's ring in block RAM: SRVAL is the pad value, the border resets the output."""
     window, rng = load("hw.ops", "window").Op, np.random.default_rng(4)
     shapes = {"kernel": [3, 3], "pads": [1, 1, 1, 1], "simd": 4, "bits": 8, "pad_value": 0xA5}
     ops = [window.make("bytes", ifm=[9, 160, 4], **shapes)]

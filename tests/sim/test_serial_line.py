@@ -1,6 +1,4 @@
-"""Requests over a serial line: frames and writes of weights, served in their order whatever the
-host's pace, and nothing of them left behind a reset.
-"""
+"""Requests over a serial line: frames and weights, in order at any pace, none behind a reset."""
 
 import os
 import pty
@@ -224,9 +222,7 @@ def built(tmp_path_factory):
 
 
 def sequence(ops, count: int, seed: int):
-    """Random frames; random weights are loaded before the first frame, before one in four and behind the
-    last.
-    """
+    """Random frames; weights are loaded before the first, before one in four and behind the last."""
     rng = np.random.default_rng(seed)
     frames = ops[0].random_input(seed, count).transpose(0, 3, 1, 2).astype(np.uint8)
     places = [0, *np.flatnonzero(rng.random(count) < 0.25).tolist(), count] if load_chain(ops) else []
@@ -339,9 +335,7 @@ def port_of(device: Device, talk: list[tuple[bytes, int]], damage=lambda sent, c
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
-    """An accelerator that scores 8x8 digits with random signs, as a build leaves it; a folder with the last
-    100 of scikit-learn's; and their scores.
-    """
+    """An accelerator of 8x8 digits, random signs; scikit-learn's last 100 in a folder; their scores."""
     folder, rng = tmp_path_factory.mktemp("digits"), np.random.default_rng(SEED)
     acc, signs = folder / "rtl", rng.choice([-1, 1], (64, 10))
     sizes = {"mw": 64, "mh": 10, "vectors": 1, "simd": 1, "pe": 1}
@@ -467,9 +461,7 @@ def test_no_wrong_result_is_taken_for_a_right_one_whatever_bit_of_the_line_is_in
 
 
 def test_writes_that_are_refused_say_so_and_change_nothing(built):
-    """Reading registers, the lower half, addresses that only their upper bits tell from a word's, and words
-    outside a load.
-    """
+    """Registers, the lower half, addresses that differ from a word's above, words outside a load."""
     net = built("three bytes in, three out")
     chain = LoadChain(others_of(net.ops, np.random.default_rng(SEED)))
     frames, _ = sequence(net.ops, 3, SEED)

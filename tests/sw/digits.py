@@ -63,9 +63,7 @@ def started(
 
 
 def trained(method, seed: int, epochs: int = 20) -> train.Run:
-    """All phases of a training on scikit-learn's digits, the last epoch with sums' constants on their
-    grid.
-    """
+    """All phases of a training on scikit-learn's digits, the last epoch with constants of sums on grid."""
     recipe = Recipe(epochs=epochs, batch=64, lr=1e-2, warmup=20, arithmetic="float32")
     torch.manual_seed(seed)
     with pytest.MonkeyPatch.context() as once:
@@ -100,9 +98,7 @@ def steps(run, count):
 
 
 def in_place_of_mnist(monkeypatch, *cuts: tuple[int, int], epochs: int) -> list[Images]:
-    """MNIST's shipped digits as the task's sets: to train on, held out, and to test (those held out if not
-    given).
-    """
+    """MNIST's shipped digits as the task's sets: to train on, held out, to test (by default held out)."""
     images, labels = mnist_images.shipped()
     sets = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in cuts]
     recipe = Recipe(epochs=epochs, batch=64, lr=5e-3, warmup=4, arithmetic="float32")

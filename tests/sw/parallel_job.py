@@ -51,9 +51,7 @@ def killed(_self, run):
 
 
 def whole_and_shared_gradients() -> dict[str, list[float]]:
-    """Gradients of one batch, batch norms fixed: by this process alone on all images, and averaged over
-    slices.
-    """
+    """Gradients of one batch, batch norms fixed: by this process on all images; averaged over slices."""
     torch.manual_seed(0)
     method = ste.Method()
     run = train.Run(NET, task_of(NET), recipe, method, method.build(NET), torch.Generator())

@@ -21,9 +21,7 @@ def test_a_box_that_never_moves():
 
 
 def test_thirty_boxes_from_the_training_pictures():
-    """Greedily, those that meet most of the training boxes not yet met at an overlap of a half, wherever they
-    are.
-    """
+    """Greedily, those that meet most of the training boxes not yet met, at an overlap of a half."""
     train, test = (real(penn_fudan.scenes, split).items for split in ("train", "test"))
     relative = np.concatenate([one.boxes / np.tile(one.size, 2) for one in train])
     meets, left, chosen, scores = boxes.iou(relative, relative) >= 0.5, np.ones(len(relative), bool), [], []

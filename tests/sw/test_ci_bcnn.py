@@ -1,6 +1,4 @@
-"""CI-BCNN: the stair and its comparators are the published ones for every sum, the graph keeps its rules,
-mining learns.
-"""
+"""CI-BCNN: the stair is the published one for every sum, the graph keeps its rules, mining learns."""
 
 from fractions import Fraction
 
@@ -35,9 +33,7 @@ def digits(monkeypatch):
 
 
 def stair(p: int, n0: int, k: int, unit: int) -> int:
-    """Equation 3 as printed, in rational numbers: the interval (q_j, q_j+1] that holds p, the left end in the
-    first.
-    """
+    """Equation 3 as printed, in rational numbers: the interval (q_j, q_j+1] of p, [q_0, q_1] the first."""
     ends = [-n0 + Fraction(2 * n0 * j, abs(k)) for j in range(abs(k) + 1)]
     j = next((j for j in range(abs(k)) if ends[j] < p <= ends[j + 1]), 0)
     return (Fraction(1 - abs(k), 2) + j) * (1 if k > 0 else -1) * unit

@@ -1,6 +1,4 @@
-"""Data sets: what a publisher's layout says is what comes out, and what is wrong with one is said in a
-sentence.
-"""
+"""Data sets: what a publisher's layout says is what comes out; what is wrong is said in a sentence."""
 
 import re
 from pathlib import Path

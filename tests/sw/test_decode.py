@@ -106,9 +106,7 @@ def test_boxes_lie_in_the_picture_they_came_from():
 
 
 def test_boxes_in_the_bars_beside_a_picture_are_left_out():
-    """A picture of 320x64 has bars of 48 pixels above and below; cells in row 1 and 8, boxes of 32 by 32
-    pixels.
-    """
+    """320x64 has bars of 48 pixels above and below; cells in row 1 and 8, boxes of 32 by 32 pixels."""
     maps = np.full((5, 16, 20), -1000)
     maps[1:] = 0
     maps[0, 1, 10], maps[0, 8, 10] = 90, 50

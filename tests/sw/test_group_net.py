@@ -1,6 +1,4 @@
-"""Group-Net: the structure is the specification's, its limits are the plain network, and what is deployed is
-exact.
-"""
+"""Group-Net: its structure is the specification's, its limits the plain network; deployment is exact."""
 
 import numpy as np
 import pytest
@@ -99,9 +97,7 @@ def steps(run, count):
 
 
 def shaken(network, seed=0):
-    """Batch norms as training might leave them, a third of the gammas negative; statistics those of random
-    pictures.
-    """
+    """Batch norms as training might leave them, a third of gammas negative; statistics of noise."""
     rng = torch.Generator().manual_seed(seed)
     for part in network.modules():
         if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d)):
@@ -379,9 +375,7 @@ def test_borders_of_parallel_branches_keep_the_size_of_the_map(atrous):
 
 @pytest.mark.parametrize("per_channel", [False, True])
 def test_gradient_of_a_weight_is_that_of_alpha_times_its_sign(per_channel):
-    """dL/dW = dL/dWb for y = norm(conv(x, Wb)), Wb = alpha sign(W): our sums are y / alpha, the norm takes
-    the factor.
-    """
+    """dL/dW = dL/dWb, y = norm(conv(x, Wb)), Wb = alpha sign(W): ours are y / alpha, the norm's factor."""
     torch.manual_seed(0)
     layer, x, weigh = (
         prepared_conv(3, 4, 3, weight_scale="channel" if per_channel else "tensor").double(),

@@ -1,6 +1,4 @@
-"""Layer-wise priority: the acceptance checks of its specification, and that every prefix of the order is a
-network.
-"""
+"""Layer-wise priority: the specification's checks; every prefix of the order is a network."""
 
 import copy
 import csv
@@ -66,9 +64,7 @@ started = partial(started_at, epochs=10, phase="polish")
 
 
 def shaken(net, seed, shape=None, **hyper):
-    """A method and a network with random batch norms, some gammas negative, some zero, and the statistics of
-    noise.
-    """
+    """A method and a network with random batch norms, some gammas negative or zero, on noise."""
     torch.manual_seed(seed)
     chosen = method(**hyper)
     network = chosen.build(net)

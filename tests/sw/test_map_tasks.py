@@ -1,6 +1,4 @@
-"""Tasks whose networks give maps: what training is shown, what the loss wants, what the figures say of
-perfect answers.
-"""
+"""Tasks of maps: what training is shown, what the loss wants, the figures of perfect answers."""
 
 import numpy as np
 import pytest

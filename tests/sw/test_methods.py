@@ -79,9 +79,7 @@ def test_training_moves_every_latent_and_keeps_them_in_reach(name):
 
 
 def deployed_exactly(run):
-    """The deployed network of a trained one, some gammas below zero, some zero: the same scores, and again
-    from its file; weights are -1 and +1.
-    """
+    """A trained network as deployed, gammas of any sign or zero: the same scores, also from its file."""
     for norm in run.network.modules():
         if isinstance(norm, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)):
             torch.nn.init.normal_(norm.weight, 0.4, 1).data[::10] = 0

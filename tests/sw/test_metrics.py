@@ -30,9 +30,7 @@ def outcomes(detections, truths, threshold=0.5):
 
 
 def scenes(seed, count=12, classes=1, spread=60):
-    """Random pictures: true boxes, some to ignore, and detections near them or anywhere, with different
-    scores.
-    """
+    """Random pictures: true boxes, some to ignore; detections near them or anywhere, unequal scores."""
     rng = np.random.default_rng(seed)
     detections, truths = [], []
     for _ in range(count):

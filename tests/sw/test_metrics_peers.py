@@ -38,9 +38,7 @@ def got10k():
 
 
 def walks(seed, length):
-    """A true box that wanders over the border of a picture of 200 x 100, and a tracker that follows with
-    errors.
-    """
+    """A true box that wanders over the border of 200 x 100, and a tracker that follows with errors."""
     rng = np.random.default_rng(seed)
     centre = np.cumsum(rng.normal(0, 4, (length, 2)), 0) + np.array([100, 50])
     side = rng.uniform(10, 60, (length, 2))

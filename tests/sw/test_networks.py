@@ -166,9 +166,7 @@ def norm_on_grid(gamma, beta, mean, var, reach=288, fraction=12):
 
 
 def test_a_norm_on_the_grid_has_both_constants_on_the_grid():
-    """gamma / std = 0.3 / 12 = 102.4 / 4096, so 102; beta - mean * 0.025 = 0.1 - 0.125 = -102.4 / 4096, so
-    -102.
-    """
+    """gamma / std = 0.3 / 12 = 102.4 / 4096, so 102; 0.1 - mean * 0.025 = -102.4 / 4096, so -102."""
     norm = norm_on_grid(0.3, 0.1, 5.0, 144 - 1e-5)
     gain, shift = norm.constants()
     assert gain.item() * 4096 == 102 and shift.item() * 4096 == -102

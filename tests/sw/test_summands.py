@@ -180,9 +180,7 @@ BASELINES = {
 def test_without_what_it_adds_a_method_gives_the_numbers_of_the_baseline_in_its_phases(
     method, request, tmp_path, monkeypatch
 ):
-    """Every number of the network, running statistics included, and what is shipped. If the method has a
-    guide, both start from it.
-    """
+    """Every number of the network, statistics too, and of what is shipped; a guide's start is shared."""
     hyper, baseline = BASELINES[method]
     hyper = with_guide(hyper, request)
     init = hyper.get("guide")
