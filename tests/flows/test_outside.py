@@ -15,7 +15,7 @@ from xnorforge.hw.shells.forms import check_inside
 
 
 @pytest.mark.quick("names2")
-@pytest.mark.parametrize("names", [["conv1"], ["fc0"], ["conv1", "fc0", "fc1"]])
+@pytest.mark.parametrize("names", [["conv0"], ["conv1", "fc0"], ["conv0", "conv1", "fc0", "fc1"]])
 def test_a_network_is_the_same_with_weights_from_outside(chains, tmp_path, names):
     """Convolution with padding, dense layers, bits and sums; outputs are the integers of the reference."""
     chain = chains["small"](5)
@@ -29,8 +29,8 @@ def test_a_network_is_the_same_with_weights_from_outside(chains, tmp_path, names
 
 def test_an_operator_without_such_a_form_is_refused(chains, tmp_path):
     net, given = chains["small"](5).save(tmp_path / "net"), tmp_path / "folding.json"
-    given.write_text(json.dumps({"conv0": {"rom": "outside"}}))
-    with pytest.raises(UserError, match=r"^conv0: .*outside"):
+    given.write_text(json.dumps({"pool1": {"rom": "outside"}}))
+    with pytest.raises(UserError, match=r"^pool1: .*outside"):
         fold(net, "pynq-z2", net / "acc", interval=700, folding=given)
 
 

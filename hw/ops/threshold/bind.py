@@ -4,12 +4,19 @@ from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken
 from xnorforge.flows.bind.nodes import levels_at
 from xnorforge.flows.bind.registry import takes
 
+LONG = 15  # steps
+
 
 @takes("Thresholding", "ElementwiseMul", rank=20)
 def threshold(network: Network, node: NodeProto) -> Taken:
-    """Thresholding, with a product by -1 and +1 in front of it where some channels compare downwards."""
+    """Thresholding, with a product by -1 and +1 in front of it where some channels compare downwards. Long
+    tables that are equal in all channels are one, of pixels with a single channel.
+    """
     found = levels_at(network, node)
     if found is None:
         return None
-    names = [one.name for one in found.nodes]
+    names, arrays = [one.name for one in found.nodes], found.arrays
+    steps, shape = arrays["thresholds"], found.attributes["in_shape"]
+    if steps.shape[1] > LONG and "direction" not in arrays and (steps == steps[0]).all():
+        found.attributes["in_shape"], arrays["thresholds"] = [*shape, 1], steps[:1]
     return found.nodes, [Bound("Threshold", names[-1], found.attributes, found.arrays, names)]

@@ -15,13 +15,13 @@ from xnorforge.core.errors import UserError
 
 NO_MEMORY = 3  # exit code of a process whose memory ran out
 
-# {name after XNORFORGE_MAX_: the limit if the variable is not set}
+# {name after XNORFORGE_MAX_: the limit if the variable is not set}; of memory half of the machine's
 USUAL = {
     "FILE_MB": 512,
     "NODES": 20_000,
     "PORTS": 100,
     "ELEMENTS": 1 << 27,
-    "MEMORY_MB": 2048,
+    "MEMORY_MB": max(2048, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 21),
     "SECONDS": 3600,
     "CACHE_MB": 5000,
 }

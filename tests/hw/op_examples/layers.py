@@ -177,7 +177,7 @@ def choose(kind: str, d: Draw) -> Any:
             return sizes | {"stride": [stride] * 2, "bits": d.one(1, 1, 1, 8), "signed": 0, "simd": simd}
         case "xnor_matmul":
             mw, mh = d.one(64, 144, 288, 576), d.one(16, 25, 64)
-            return {"mw": mw, "mh": mh, "simd": d.lanes(mw, 48), "pe": d.lanes(mh, 8)}
+            return {"mw": mw, "mh": mh, "simd": d.lanes(mw, 48), "pe": d.lanes(mh, 8), "in_bits": 1}
         case "xnor_mvu":
             return d.matrix()
 
