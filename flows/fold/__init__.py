@@ -182,8 +182,10 @@ def fold(
             search = search_of(bounds, given)
             ops = search.meeting(aim, reserve)
             lacks = ops is None and reserve is None and search.lacks_block_ram(aim)
-            faster = partial(search.faster, ops or [], aim)
-            return _Attempt(ops, bounds, partial(search.refusal, aim), lacks, faster, search.fifos)
+            faster, refusal = partial(search.faster, ops or [], aim), partial(search.refusal, aim)
+            if reserve is not None:  # with weights from a memory
+                refusal = partial(search.refusal_with, aim, gb_per_s, bounds)
+            return _Attempt(ops, bounds, refusal, lacks, faster, search.fifos)
 
         def possible(graph: Graph, reserve: dict[str, float]) -> bool:
             try:
@@ -202,7 +204,7 @@ def fold(
                     f"{str(found.refusal()).rstrip('.')}; or give MEMORY={memory.GB_PER_S:g}, if a memory "
                     f"outside the part gives {memory.GB_PER_S:g} GB/s for weights."
                 )
-            found = other if other and other.ops else found
+            found = other if other and gb_per_s else found
         if found.ops is None:
             raise found.refusal()
         ops, bounds = found.ops, found.bounds

@@ -25,6 +25,7 @@ from xnorforge.flows.fold.search import NO_LIMIT, Choice, Part, cheapest, excess
 from xnorforge.hw import boards, families
 from xnorforge.hw.boards import Board
 from xnorforge.hw.fabric import BRAM36_BITS, URAM_BITS
+from xnorforge.hw.memory import bytes_per_cycle
 from xnorforge.hw.ops.base import HwOp
 
 ROUTABLE = 0.85  # of the LUTs: leaves a router room; more is used only if nothing else is fast enough
@@ -172,6 +173,8 @@ class Search:
                 found = self.within(aim.interval, most, aim.spare, reserve)
             if found:
                 return found
+            if reserve is not None and self.fifos:  # sized once
+                break
         return None
 
     def possible(self, aim: Aim, reserve: dict[str, float]) -> bool:
@@ -204,6 +207,22 @@ class Search:
         if self.fastest > aim.interval and self.slowest_name:
             return self._too_fast(aim.interval, limits, aim.spare)
         return self._too_small(aim.interval, limits, aim.spare)
+
+    def refusal_with(self, aim: Aim, gb_per_s: float, bounds: list[Bound]) -> UserError:
+        """Why no folding of operators, some of which read their weights from a memory, meets the request."""
+        found = self.cheapest(aim.interval, NO_LIMIT, "bram")
+        assert found is not None, "a slower operator is refused without a memory"
+        needs = {name: amount + self.fifos.get(name, 0) for name, amount in found.amounts.items()}
+        outside = [one.name for one in bounds if one.attributes.get("outside")]
+        inside = [one.name for one in bounds if "weights" in one.arrays and one.name not in outside]
+        room = aim.interval * bytes_per_cycle(gb_per_s, self.board.clock_mhz)
+        return UserError(
+            f"{self.board.name}: cannot reach {self.rate(aim.interval)} with "
+            f"{self.text(self.limits(aim.limits))}: a memory of {gb_per_s:g} GB/s gives {room:,.0f} bytes in "
+            f"these cycles, for the weights of {enumerated(outside)}, and with those of {enumerated(inside)} "
+            "inside, for which too few bytes are left or which save nothing, the least block RAM is with "
+            f"{self.text(needs)}; request fewer frames per second, or pick another board."
+        )
 
     def within(
         self,

@@ -16,6 +16,7 @@ from xnorforge.hw.memory import bytes_per_frame
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.streams import divisors
 
+OF_FIFOS = 1 / 4  # of the block RAM, that is left to FIFOs around branches in the first attempts
 LITTLE = 1 / 100  # of the part
 SMALL = 1 << 16  # weights up to which logic may take less of the part than block RAM
 Graph = tuple[list[Bound], dict[str, dict]]  # operators, and the folding given for some of them
@@ -95,9 +96,8 @@ def fewest_outside(
     operator reads its weights from outside for less.
 
     Those go first that save the most of the part per byte: many weights, few vectors that are held; those
-    that save little go last. FIFOs,
-    which take long to size, are sized where a folding without them is possible, and what they took in an
-    attempt that failed is left to them in those after it.
+    that save little go last. FIFOs, which take long to size, are sized where a folding without them is
+    possible, and what they took in an attempt that failed is left to them in those after it.
 
     Args:
         room: bytes that the memory gives in a frame.
@@ -112,16 +112,21 @@ def fewest_outside(
         if taken + more <= room:
             forms, taken = forms | {name: form}, taken + more
             graphs.append(from_outside(bounds, given, interval, forms))
-    reserve: dict[str, float] = {}
-    tried = None
-    while graphs:
-        # Of those that are left the first one without FIFOs that is possible; the last one is tried anyway.
-        at = first(len(graphs) - 1, partial(_place, graphs, reserve, possible))
-        at = len(graphs) - 1 if at is None else at
-        tried, graphs = attempt(graphs[at], reserve), graphs[at + 1 :]
+    branches = any(len(bound.inputs) > 1 for bound in bounds)
+    reserve = {"bram36": branches * OF_FIFOS * part.bram36}
+    tried, left = None, graphs
+    while left:
+        # The first one that is possible without FIFOs; the last one is tried anyway.
+        at = first(len(left) - 1, partial(_place, left, reserve, possible))
+        at = len(left) - 1 if at is None else at
+        tried = attempt(left[at], reserve)
         if tried.ops:
             return tried
-        reserve = {name: max(amount, reserve.get(name, 0)) for name, amount in tried.fifos.items()}
+        if tried.fifos:
+            reserve = {name: max(amount, reserve.get(name, 0)) for name, amount in tried.fifos.items()}
+        left = left[at + 1 :]
+        if not left and not tried.fifos and branches:
+            branches, reserve, left = False, {}, graphs
     return tried
 
 
