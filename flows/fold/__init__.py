@@ -184,7 +184,7 @@ def fold(
             lacks = ops is None and reserve is None and search.lacks_block_ram(aim)
             faster, refusal = partial(search.faster, ops or [], aim), partial(search.refusal, aim)
             if reserve is not None:  # with weights from a memory
-                refusal = partial(search.refusal_with, aim, gb_per_s, bounds)
+                refusal = partial(search.refusal_with, aim, gb_per_s or memory.GB_PER_S, bounds)
             return _Attempt(ops, bounds, refusal, lacks, faster, search.fifos)
 
         def possible(graph: Graph, reserve: dict[str, float]) -> bool:

@@ -69,15 +69,16 @@ class Form:
 
 
 class Attempt(Protocol):
-    """What becomes of a graph.
+    """What becomes of a graph."""
 
-    Attributes:
-        ops: its operators with FIFOs, or None if no folding meets the request.
-        fifos: amounts that FIFOs took.
-    """
+    @property
+    def ops(self) -> list[HwOp] | None:
+        """Its operators with FIFOs, or None if no folding meets the request."""
 
-    ops: list[HwOp] | None
-    fifos: dict[str, float]
+    @property
+    def fifos(self) -> dict[str, float]:
+        """Amounts that FIFOs took; empty if none were sized."""
+        ...
 
 
 A = TypeVar("A", bound=Attempt)

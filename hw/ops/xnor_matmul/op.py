@@ -107,10 +107,9 @@ class XnorMatmul(HwOp):
             -1, self.get_nodeattr("rounds"), mh // pe, mw // simd, pe, simd
         )
         rows = rows.transpose(0, 1, 2, 4, 3, 5).reshape(*rows.shape[:2], mh, mw).astype(np.float64)
-        if not self.numbers:  # as XnorMvu.result
-            zeros, rows = (rows == 0).sum(-1, keepdims=True), 2 * rows - 1
-        found = rows @ x.reshape(len(x), -1, vectors, mw).swapaxes(2, 3).astype(np.float64)
-        found = found if self.numbers else found + zeros
+        zeros = 0 if self.numbers else (rows == 0).sum(-1, keepdims=True)
+        rows = rows if self.numbers else 2 * rows - 1  # as XnorMvu.result
+        found = rows @ x.reshape(len(x), -1, vectors, mw).swapaxes(2, 3).astype(np.float64) + zeros
         found = found.reshape(len(x), -1, pe, vectors).swapaxes(2, 3)
         context[self.onnx_node.output[0]] = found.astype(np.int64)
 
