@@ -123,9 +123,8 @@ def checkout(folder: Path) -> Path:
     (Path(sysconfig.get_path("purelib", vars=own)) / "libraries.pth").write_text(libraries)
     for name, module in {"xnorforge": "xnorforge.__main__", "torchrun": "torch.distributed.run"}.items():
         command = folder / ".venv/bin" / name
-        command.write_text(
-            f"#!{folder}/.venv/bin/python\nimport sys\nfrom {module} import main\nsys.exit(main())\n"
-        )
+        start = f"#!{folder}/.venv/bin/python\nimport sys\nfrom {module} import main\n"
+        command.write_text(f"{start}sys.exit(main())\n")
         command.chmod(0o755)
     shutil.copyfile(folder / "requirements.lock", folder / ".venv/installed")
     return folder

@@ -40,9 +40,8 @@ def plain(names: dict[str, str] | None = None) -> ModelProto:
     ends = [[tensor(name, TensorProto.FLOAT, size)] for name, size in (("x", INPUT), ("y", OUTPUT))]
     constants = [numpy_helper.from_array(F(1), "one"), numpy_helper.from_array(weights, "w")]
     sets = [helper.make_opsetid("", 13), helper.make_opsetid(QONNX, 1)]
-    model = helper.make_model(
-        helper.make_graph(nodes, "g", *ends, constants), opset_imports=sets, ir_version=8
-    )
+    graph = helper.make_graph(nodes, "g", *ends, constants)
+    model = helper.make_model(graph, opset_imports=sets, ir_version=8)
     names, graph = names or {}, model.graph
     for entry in (*graph.node, *graph.input, *graph.output, *graph.initializer):
         if entry.name in names:
@@ -57,9 +56,8 @@ def between(model: ModelProto, nodes: Iterable[NodeProto], **constants) -> Model
     first, _, *others = model.graph.node
     del model.graph.node[:]
     model.graph.node.extend([first, *nodes, *others])
-    model.graph.initializer.extend(
-        numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()
-    )
+    given = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+    model.graph.initializer.extend(given)
     return model
 
 

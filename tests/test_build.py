@@ -46,12 +46,10 @@ def make(folder: Path, *words: str, target: bool = True) -> tuple[list[str], flo
     done = ran([*command, *words], cwd=folder, env=environment(folder))
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
-    started = [
-        line.split()[0] for line in said.splitlines() if re.fullmatch(rf"({'|'.join(STAGES)}) +out/\S+", line)
-    ]
+    stages = re.findall(rf"^({'|'.join(STAGES)}) +out/\S+$", said, re.MULTILINE)
     end = os.times()
     spent = end.children_user + end.children_system - start.children_user - start.children_system
-    return started, spent, said
+    return stages, spent, said
 
 
 def environment(folder: Path) -> dict[str, str]:

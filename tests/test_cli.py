@@ -48,18 +48,14 @@ def test_a_verb_offers_what_its_stages_read_and_says_who_reads_the_rest(call):
         verb.name: [one.opts[-1] for one in command_of(verb).params if not getattr(one, "hidden", False)]
         for verb in options.VERBS
     }
-    assert sum(map(len, shown.values())) <= 350 and all(
-        call(name, "--help")[1].count("\n") <= 60 for name in shown
-    )
+    assert sum(map(len, shown.values())) <= 350
+    assert all(call(name, "--help")[1].count("\n") <= 60 for name in shown)
     takes = {verb.name: {one.key for one in verb.all_options()} for verb in options.VERBS}
     assert "images" in takes["sim"] & takes["report"] - takes["fold"] - takes["synth"] - takes["export"]
     assert "lut" in takes["fold"] & takes["explore"] & takes["hls"] - takes["lower"] - takes["train"]
     assert takes["import"] >= {"input", "shape", "task"} and not takes["import"] & {"net", "model", "method"}
     code, _, err = call("fold", "--images", "3")
-    says(
-        err.strip(),
-        "xnorforge fold: does not read --images; build, sim, import, cut and package do.",
-    )
+    says(err.strip(), "xnorforge fold: does not read --images; build, sim, import, cut and package do.")
     assert code == 2
 
 

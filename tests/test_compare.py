@@ -97,10 +97,8 @@ def test_the_markdown_gives_mean_and_sample_deviation_and_says_what_they_are_of(
         (line,) = [line for line in text.splitlines() if line.startswith(f"| {variant} |")]
         assert f"| {statistics.mean(values):.2f} ± {statistics.stdev(values):.2f} |" in line
         assert "| 0 3 | 59,008 | 59,008 | 0 | 922 |" in line  # 59,008 / 64
-    assert (
-        "- A: 64 held out; deployed network" in text
-        and "- C: 50 golden images; QONNX file, run by qonnx" in text
-    )
+    assert "- A: 64 held out; deployed network" in text
+    assert "- C: 50 golden images; QONNX file, run by qonnx" in text
     assert "sample standard deviation over the seeds" in text
     assert "was run on 50 images: each of its scores equals the module's" in text
     assert this.command() in text
@@ -109,20 +107,17 @@ def test_the_markdown_gives_mean_and_sample_deviation_and_says_what_they_are_of(
 def test_differences_to_the_baseline_are_paired_by_seed_with_their_t_interval(done):
     """With two pairs a and b the 95 % interval reaches 12.7062 |a - b| / 2 to both sides of their mean."""
     this, _, results = done
-    below, rows = (
-        (this.folder / "table.md").read_text().split("## Differences from ste")[1],
-        rows_of(this.folder),
-    )
+    below = (this.folder / "table.md").read_text().split("## Differences from ste")[1]
+    rows = rows_of(this.folder)
     (line,) = [line for line in below.splitlines() if line.startswith("| bonn,nu=0.5 |")]
     cells = [cell.strip() for cell in line.split("|")[2:-1]]
     for stage, cell in zip(("held out", "test", "exported"), cells):
         found = {(r["variant"], r["seed"]): float(r["per_cent"]) for r in rows if r["stage"] == stage}
         a, b = (found["bonn,nu=0.5", seed] - found["ste", seed] for seed in "03")
         reach = 12.7062 * abs(a - b) / 2
-        mean, low, high = map(float, re.fullmatch(r"(\S+) \[(\S+), (\S+)\]", cell).groups())
-        assert (mean, low, high) == pytest.approx(
-            ((a + b) / 2, (a + b) / 2 - reach, (a + b) / 2 + reach), abs=0.01
-        )
+        three = [*map(float, re.fullmatch(r"(\S+) \[(\S+), (\S+)\]", cell).groups())]
+        middle = (a + b) / 2
+        assert three == pytest.approx([middle, middle - reach, middle + reach], abs=0.01)
     assert cells[3] == "2" and "| ste |" not in below
     cost = {
         name: statistics.mean(float(r["train_cpu_seconds"]) for r in rows if r["variant"] == name)
@@ -138,9 +133,8 @@ def test_a_task_of_several_figures_has_a_table_of_all_of_them(tmp_path):
     def result(method, seed, first, second):
         row = {"stage": "test", "set": "40 frames", "figures": {"AUC": first, "AO": second}}
         top = {"stage": "held out", "set": "windows", "top1": 50.0}
-        return compare_figures.Result(
-            compare_figures.Variant(method), seed, [top, row], 40, 1, None, "0", None, None, ""
-        )
+        given = [top, row], 40, 1, None, "0", None, None, ""
+        return compare_figures.Result(compare_figures.Variant(method), seed, *given)
 
     results = [result("ste", 0, 0.5, 0.3), result("ste", 1, 0.6, 0.3)]
     results += [result("bonn", 0, 0.52, 0.3), result("bonn", 1, 0.64, 0.2)]
@@ -150,13 +144,9 @@ def test_a_task_of_several_figures_has_a_table_of_all_of_them(tmp_path):
     text = (this.folder / "table.md").read_text().split("## All figures, ")
     assert len(text) == 2, "held-out windows have one figure"
     assert text[1].splitlines()[:6] == [
-        "test",
-        "",
-        "| method | AUC | AO |",
-        "| --- | ---: | ---: |",
-        "| ste | 55.00 ± 7.07 | 30.00 ± 0.00 |",
-        "| bonn | 58.00 ± 8.49 | 25.00 ± 7.07 |",
-    ]
+        "test", "", "| method | AUC | AO |", "| --- | ---: | ---: |",
+        "| ste | 55.00 ± 7.07 | 30.00 ± 0.00 |", "| bonn | 58.00 ± 8.49 | 25.00 ± 7.07 |",
+    ]  # fmt: skip
     assert text[1].splitlines()[6].startswith("| bonn, above ste | +3.00 [-9.71, +15.71] | -5.00 [")
 
 

@@ -12,9 +12,8 @@ import pytest
 
 from .documents import ROOT, Block, checkout, ran, sections, write
 
-RECIPES = {
-    title: found for title, found in sections(ROOT / "CONTRIBUTING.md").items() if title.startswith("A")
-}
+EVERY = sections(ROOT / "CONTRIBUTING.md").items()
+RECIPES = {title: found for title, found in EVERY if title.startswith("A")}
 KINDS = {"A method", "An operator", "A board", "A part family", "A task", "A back end", "A report view"}
 OPERATOR = ROOT / "tests/plugins/absolute"
 # A task and its network are two plug-ins of a file each; an operator's files are in OPERATOR.

@@ -41,9 +41,8 @@ def matrix(name, weights, shape, **arrays):
     """The operator behind windows of that shape."""
     length, outputs = weights.shape
     sizes = {"mw": length, "mh": outputs, "vectors": shape[0] * shape[1], "simd": 1, "pe": 1}
-    return MAKE[name](
-        arrays={"weights": weights, **arrays}, in_shape=shape, out_shape=[*shape[:2], outputs], **sizes
-    )
+    ends = {"in_shape": shape, "out_shape": [*shape[:2], outputs]}
+    return MAKE[name](arrays={"weights": weights, **arrays}, **ends, **sizes)
 
 
 def bright_cells():
@@ -160,9 +159,8 @@ def video(path, frames, codec="libx264", rate=10, **options):
         stream = container.add_stream(codec, rate=rate)
         stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], "yuv420p"
         for frame in frames:
-            container.mux(
-                stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24"))
-            )
+            given = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+            container.mux(stream.encode(given))
         container.mux(stream.encode())
     return path
 
@@ -328,9 +326,8 @@ def test_masks_of_an_accelerator_that_gives_labels_alone(built, tmp_path):
     ops, *_ = light_and_dark()
     stream = ops[-1].out_stream()
     offset = np.array([10, -20, *[0] * 9]) * 2**7
-    last = MAKE["arg_max"](
-        arrays={"offset": offset}, in_shape=list(stream.shape), in_bits=stream.bits, in_signed=1
-    )
+    kind = {"in_shape": list(stream.shape), "in_bits": stream.bits, "in_signed": 1}
+    last = MAKE["arg_max"](arrays={"offset": offset}, **kind)
     write_folded([*ops, last], acc)
     save(picture((800, 600), (0, 0, 400, 600)), tmp_path / "a.png")
     task, given = inputs.demo_request("segment-tinyseg", str(tmp_path / "a.png"), None, None)
@@ -344,9 +341,8 @@ def test_a_patch_is_followed_from_a_learnt_template(built, tmp_path):
     x0, y0, x1, y1 = clip.boxes[0]
     for at in range(12):
         save(clip.frame(at), tmp_path / f"clip/{at + 1}.png")
-    (tmp_path / "clip/groundtruth.txt").write_text(
-        "\n".join(f"{a},{b},{c - a},{d - b}" for a, b, c, d in clip.boxes)
-    )
+    lines = [f"{a},{b},{c - a},{d - b}" for a, b, c, d in clip.boxes]
+    (tmp_path / "clip/groundtruth.txt").write_text("\n".join(lines))
     acc, found = built("track-tinytrk"), []
     for box in (None, f"{x0},{y0},{x1 - x0},{y1 - y0}"):
         task, given = inputs.demo_request("track-tinytrk", None, str(tmp_path / "clip"), box)
@@ -359,9 +355,8 @@ def test_a_patch_is_followed_from_a_learnt_template(built, tmp_path):
         known = record.get("success AUC")
         assert known is None if box else known > 0.6
     assert found[0] == found[1] and found[0][0] == clip.boxes[0].tolist()
-    centres, wanted = (
-        (np.array(boxes)[:, :2] + np.array(boxes)[:, 2:]) / 2 for boxes in (found[0], clip.boxes)
-    )
+    both = np.array([found[0], clip.boxes])
+    centres, wanted = (both[..., :2] + both[..., 2:]) / 2
     assert np.abs(wanted - wanted[0]).max() > 10, "it moves"
     assert np.abs(centres - wanted).max() < 8
     with av.open(str(tmp_path / "out/clip.mp4")) as container:
@@ -370,9 +365,8 @@ def test_a_patch_is_followed_from_a_learnt_template(built, tmp_path):
 
 
 def test_every_frame_of_a_video_is_drawn_where_nothing_is_followed(built, tmp_path):
-    path = video(
-        tmp_path / "v.mp4", [picture((320, 256), (16 * k, 96, 16 * k + 16, 112)) for k in range(5, 10)]
-    )
+    frames = [picture((320, 256), (16 * k, 96, 16 * k + 16, 112)) for k in range(5, 10)]
+    path = video(tmp_path / "v.mp4", frames)
     task, given = inputs.demo_request("pedestrian-tinyped", None, str(path), None)
     rows = render.demo(built("pedestrian-tinyped"), task, given, tmp_path / "out")["pictures"]
     assert [row["picture"] for row in rows] == [f"frame {k}" for k in range(1, 6)]
@@ -397,9 +391,8 @@ def test_a_folder_of_frames_is_read_in_the_order_of_its_numbers_and_upright(tmp_
 def test_a_video_is_turned_as_its_file_says(tmp_path):
     path = video(tmp_path / "v.mp4", [picture((64, 48), (0, 0, 20, 20))] * 3)
     content = path.read_bytes()
-    unit, rotated = (
-        np.array(values, ">i4") for values in ([65536, 0, 0, 0, 65536], [0, 65536, 0, -65536, 0])
-    )
+    turns = [65536, 0, 0, 0, 65536], [0, 65536, 0, -65536, 0]
+    unit, rotated = (np.array(values, ">i4") for values in turns)
     at = content.index(b"tkhd") + 4 + 40
     assert content[at : at + 20] == unit.tobytes()
     path.write_bytes(content[:at] + rotated.tobytes() + content[at + 20 :])
@@ -411,10 +404,8 @@ def test_two_pictures_of_one_name_keep_their_suffixes(built, tmp_path):
     save(picture((160, 128)), tmp_path / "in/a.png")
     save(picture((160, 128)), tmp_path / "in/a.bmp")
     task, given = inputs.demo_request("pedestrian-tinyped", str(tmp_path / "in"), None, None)
-    assert render.demo(built("pedestrian-tinyped"), task, given, tmp_path / "out")["files"] == [
-        "a.bmp.png",
-        "a.png.png",
-    ]
+    record = render.demo(built("pedestrian-tinyped"), task, given, tmp_path / "out")
+    assert record["files"] == ["a.bmp.png", "a.png.png"]
 
 
 def test_a_later_demonstration_replaces_an_earlier_one_and_nothing_else(built, call, tmp_path):
@@ -442,9 +433,8 @@ def test_a_wrong_integer_of_the_bit_simulator_is_found(built, call, tmp_path, mo
         return answers
 
     monkeypatch.setattr(render.Machine, "__call__", wrong)
-    code, said = call(
-        "demo", built("pedestrian-tinyped"), "--image", tmp_path / "a.png", "-o", tmp_path / "out"
-    )
+    given = "--image", tmp_path / "a.png", "-o", tmp_path / "out"
+    code, said = call("demo", built("pedestrian-tinyped"), *given)
     assert code == 1 and said.startswith("demo: bit simulator = reference walk failed; the figures are in")
 
 
@@ -491,9 +481,7 @@ PED, TRK = "pedestrian-tinyped", "track-tinytrk"
         (TRK, ["--video", "frames", "--box", "6,2,10,0"], "BOX: … 64 x 48 … x 6 to 16, y 2 to 2 … area"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_shown_is_one_sentence_and_leaves_nothing(
-    built, call, wrong, tmp_path, net, words, answer
-):
+def test_what_cannot_be_shown_is_told_and_leaves_nothing(built, call, wrong, tmp_path, net, words, answer):
     """Other pictures, videos and boxes are in hostile_tables.py: SHOWN, VIDEOS, FRAMES and BOXES."""
     words = [wrong / word if word.endswith((".png", ".mp4")) or word.isalpha() else word for word in words]
     (tmp_path / "kept").touch()

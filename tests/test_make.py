@@ -97,9 +97,8 @@ def test_a_name_is_never_run_as_a_command_and_arrives_as_it_is(tmp_path, tree, n
     os.utime(tree / ".venv/installed")
     for target in ("build", "sim"):
         words = [f"{key}={value.replace('$', '$$')}" for key, value in variables.items()]
-        done = (
-            make(target, *words, folder=tree) if given == "line" else make(target, folder=tree, **variables)
-        )
+        words, told = (words, {}) if given == "line" else ([], variables)
+        done = make(target, *words, folder=tree, **told)
         assert done.returncode == 0, done.stderr
         heard = (tree / "heard").read_text().split("\0")
         raw = name.replace("$", "$$") if given == "line" else name
@@ -110,9 +109,8 @@ def test_a_name_is_never_run_as_a_command_and_arrives_as_it_is(tmp_path, tree, n
 
 def words(target: str, **given: str) -> list[str]:
     """The command line that a target with these variables becomes."""
-    return making.words_of(
-        options.verb(target), making.given_variables({"ASKED": " ".join(given), **given}), [*given]
-    )
+    variables = making.given_variables({"ASKED": " ".join(given), **given})
+    return making.words_of(options.verb(target), variables, [*given])
 
 
 def test_every_option_of_every_verb_is_handed_over():
@@ -283,9 +281,8 @@ def test_the_environment_is_made_in_a_path_with_a_space_and_a_dollar_sign(tmp_pa
     folder = tmp_path / "a $place with (room)"
     (folder / "tools").mkdir(parents=True)
     shutil.copy(ROOT / "tools/install.sh", folder / "tools")
-    (folder / "requirements.lock").write_text(
-        f"click==8 --hash=sha256:0\ntorch==2 --hash=sha256:{hashed}\nzipp==4\n"
-    )
+    lock = f"click==8 --hash=sha256:0\ntorch==2 --hash=sha256:{hashed}\nzipp==4\n"
+    (folder / "requirements.lock").write_text(lock)
     python = folder / "fake python"
     python.write_text(FAKE)
     python.chmod(0o755)

@@ -33,9 +33,8 @@ def picture(path, seed, mode="RGB", size=(5, 4)):
 
 
 def test_subfolders_are_classes_in_the_order_of_their_names(tmp_path):
-    wanted = [
-        picture(tmp_path / "set" / name, k) for k, name in enumerate(("bee/1.png", "cat/0.png", "cat/2.png"))
-    ]
+    names = ("bee/1.png", "cat/0.png", "cat/2.png")
+    wanted = [picture(tmp_path / "set" / name, k) for k, name in enumerate(names)]
     found = own_samples(f"{tmp_path}/set", None, SHAPE)
     np.testing.assert_array_equal(found.values, wanted)
     assert found.labels.tolist() == [0, 1, 1] and found.names == ["bee", "cat"] and found.pixels
@@ -180,9 +179,8 @@ def test_data_of_a_request_that_cannot_be_are_named(tmp_path, monkeypatch, given
 
 
 def test_words_of_a_command_line_become_a_request():
-    asked = builds.resolve(
-        {"model": "m.onnx", "scale": "2/255-1", "input_format": "uint4", "task": "mnist", "net": ""}
-    )
+    words = {"model": "m.onnx", "scale": "2/255-1", "input_format": "uint4", "task": "mnist", "net": ""}
+    asked = builds.resolve(words)
     assert (asked.scale, asked.offset, asked.input_format, asked.task) == (2 / 255, -1.0, "uint4", "mnist")
     assert builds.resolve({"model": "m.onnx", "input_format": "float:a.npz"}).calibration == "a.npz"
     assert Request(model="m", labels="last").labels_file is None

@@ -55,16 +55,14 @@ def test_a_chart_in_a_page_fits_it_and_follows_the_scheme(tmp_path):
             assert browser.evaluate("document.documentElement.scrollWidth") <= width
             back = browser.evaluate("getComputedStyle(document.body).backgroundColor")
             assert back == ("rgb(23, 30, 38)" if dark else "rgb(255, 255, 255)")
-            line = browser.evaluate(
-                "getComputedStyle(document.querySelector('[id=\"the line\"] path')).stroke"
-            )
+            path = "document.querySelector('[id=\"the line\"] path')"
+            line = browser.evaluate(f"getComputedStyle({path}).stroke")
             assert line == ("rgb(74, 168, 224)" if dark else "rgb(0, 114, 178)")
 
 
 def test_both_schemes_have_the_same_colours():
-    light, dark = (
-        set(re.findall(r"--\w+(?=:)", body)) for body in re.findall(r":root \{(.*?)\n *\}", svg.style(), re.S)
-    )
+    bodies = re.findall(r":root \{(.*?)\n *\}", svg.style(), re.S)
+    light, dark = (set(re.findall(r"--\w+(?=:)", body)) for body in bodies)
     assert light == dark and {"--s0", "--card"} <= light
 
 

@@ -53,9 +53,7 @@ def test_a_module_needs_the_shape_of_its_input(tmp_path, monkeypatch):
         (["net.py"], "SHAPE", "''", "3x32x32"),
     ],
 )
-def test_import_refuses_what_is_not_a_network_or_a_shape(
-    call, words, where, given, remedy, tmp_path, monkeypatch
-):
+def test_what_is_no_network_or_shape_is_refused(call, words, where, given, remedy, tmp_path, monkeypatch):
     (tmp_path / "own").mkdir()
     monkeypatch.chdir(tmp_path / "own")
     (tmp_path / "own/net.py").write_text("import torch\n\n\nclass Net(torch.nn.Module): ...\n")

@@ -50,9 +50,7 @@ def call(call, monkeypatch):
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else value,
 )
-def test_a_wrong_name_or_value_is_one_sentence_and_leaves_no_folder(
-    call, tmp_path, words, place, given, cure
-):
+def test_a_wrong_name_or_value_is_told_and_leaves_no_folder(call, tmp_path, words, place, given, cure):
     code, said = call("train", *words, "-o", tmp_path / "out")
     assert code == 2 and said.startswith(place) and f"'{given}'" in said and cure in said
     assert not (tmp_path / "out").exists()
@@ -107,9 +105,8 @@ def test_weights_of_another_network_are_not_exported(call, tmp_path, monkeypatch
     code, said = call("train", "mnist-tfc", "-o", tmp_path)
     assert code == 0 and f"only `make build NET=mnist-tfc METHOD=ste WEIGHTS={tmp_path}`" in said
     code, said = call("export", "mnist-cnn", "--weights", tmp_path, "-o", tmp_path / "out")
-    assert (
-        code == 2 and said.startswith(f"{tmp_path}: ") and "mnist-tfc-ste" in said and "mnist-cnn-ste" in said
-    )
+    assert code == 2 and said.startswith(f"{tmp_path}: ")
+    assert "mnist-tfc-ste" in said and "mnist-cnn-ste" in said
 
 
 def test_a_damaged_checkpoint_says_how_to_start_again(call, tmp_path):

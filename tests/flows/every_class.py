@@ -47,9 +47,8 @@ class Signs(RandomGraph):
             self.graph.node("Sign")
             self.bits = 1
             scale = np.float32(self.rng.uniform(0.05, 0.3, (self.shape[0], 1, 1, 1)))
-            self.graph.real(
-                "Conv", self.graph.weights(self.shape[0], self.shape[0], 3, 3) * scale, pads=[1] * 4
-            )
+            weights = self.graph.weights(self.shape[0], self.shape[0], 3, 3) * scale
+            self.graph.real("Conv", weights, pads=[1] * 4)
             self.norm()
             ends.append(self.graph.at)
         self.add_up(ends)

@@ -61,13 +61,14 @@ class Graph:
 
     def norm(self, channels):
         """Batch norm with random constants, some weights zero or negative."""
-        gamma = self.rng.choice([-1.5, -0.3, 0.0, 0.2, 1.0, 3.0], channels) * self.rng.uniform(
-            0.5, 2, channels
+        rng = self.rng
+        gamma = rng.choice([-1.5, -0.3, 0.0, 0.2, 1.0, 3.0], channels) * rng.uniform(0.5, 2, channels)
+        beta, mean, var = (
+            rng.normal(0, 1, channels),
+            rng.uniform(0, 1, channels),
+            rng.uniform(0.01, 2, channels),
         )
-        beta, mean = self.rng.normal(0, 1, channels), self.rng.uniform(0, 1, channels)
-        return self.real(
-            "BatchNormalization", gamma, beta, mean, self.rng.uniform(0.01, 2, channels), epsilon=1e-5
-        )
+        return self.real("BatchNormalization", gamma, beta, mean, var, epsilon=1e-5)
 
     def weights(self, *shape):
         """Random -1 and +1."""
@@ -79,9 +80,8 @@ class Graph:
         outs = [helper.make_tensor_value_info(self.at, self.kind, output and [1, *output])]
         constants = [numpy_helper.from_array(values, name) for name, values in self.constants.items()]
         graph = helper.make_graph(self.nodes, "net", ends, outs, constants)
-        return qonnx_make_model(
-            graph, opset_imports=[helper.make_opsetid("", 13), helper.make_opsetid(QONNX, 1)]
-        )
+        sets = [helper.make_opsetid("", 13), helper.make_opsetid(QONNX, 1)]
+        return qonnx_make_model(graph, opset_imports=sets)
 
     def model(self, output) -> ModelWrapper:
         """The cleaned model."""

@@ -137,9 +137,8 @@ def raced(bounds, pixels, seed: int, folder):
     frames = operators.enter(ops[0], pixels)
     flowing = cosim.run(device, frames, seed=seed)
     stalled = cosim.run(device, frames, stall=0.4, seed=seed, probe=True)
-    again = cosim.run(
-        device, frames[:2], seed=seed, reset_at=flowing.answer + max(op.cycles() for op in ops) // 2
-    )
+    middle = flowing.answer + max(op.cycles() for op in ops) // 2
+    again = cosim.run(device, frames[:2], seed=seed, reset_at=middle)
     np.testing.assert_array_equal(stalled.output, flowing.output)
     np.testing.assert_array_equal(again.output, flowing.output[:2])
     np.testing.assert_array_equal(simulate_bits(ops, pixels), flowing.output)

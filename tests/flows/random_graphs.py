@@ -30,15 +30,7 @@ class RandomGraph:
 
     def draw(self):
         """One part of the network."""
-        parts = [
-            self.layer,
-            self.layer,
-            self.shortcut,
-            self.branches,
-            self.side_by_side,
-            self.pool,
-            self.larger,
-        ]
+        parts = [*[self.layer] * 2, self.shortcut, self.branches, self.side_by_side, self.pool, self.larger]
         parts[self.rng.integers(len(parts))]()
 
     def chance(self, share: float) -> bool:
@@ -142,9 +134,8 @@ class RandomGraph:
             self.drawn.add("depthwise")
         given = {"kernel_shape": kernel, "strides": stride, "group": groups}
         self.padded(pads, given, zero=groups == 1)
-        self.graph.node(
-            "Conv", self.weights(outputs, channels // groups, *kernel, one_bit=groups > 1), **given
-        )
+        weights = self.weights(outputs, channels // groups, *kernel, one_bit=groups > 1)
+        self.graph.node("Conv", weights, **given)
         spans = [side + pads[i] + pads[i + 2] for i, side in enumerate(size)]
         self.shape = [outputs, *((span - k) // s + 1 for span, k, s in zip(spans, kernel, stride))]
 
@@ -211,10 +202,8 @@ class RandomGraph:
         gain = self.rng.integers(1, 90, channels) * self.rng.choice([-1, 1], channels, p=[0.2, 0.8])
         if self.bits == 8:
             gain = np.sign(gain)
-        grid = [
-            np.float32(x).reshape(1, channels, 1, 1) / 64
-            for x in (gain, self.rng.integers(-200, 200, channels))
-        ]
+        shift = self.rng.integers(-200, 200, channels)
+        grid = [np.float32(x).reshape(1, channels, 1, 1) / 64 for x in (gain, shift)]
         self.graph.real("Mul", grid[0]).real("Add", grid[1])
 
     def quantise(self, norm=True):
@@ -337,9 +326,8 @@ class Chain(RandomGraph):
             self.graph.node("MatMul", self.graph.weights(length, outputs))
             if kind:
                 count = (1, outputs)[kind - 1]
-                self.graph.real(
-                    "Mul", self.rng.choice([-1, 1], count) * 2.0 ** self.rng.integers(-4, 2, count)
-                )
+                signs = self.rng.choice([-1, 1], count)
+                self.graph.real("Mul", signs * 2.0 ** self.rng.integers(-4, 2, count))
             return
         weights, bias = self.graph.weights(outputs, self.shape[0], 1, 1), []
         if kind == 0:

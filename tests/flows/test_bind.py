@@ -19,15 +19,9 @@ def ops(chain, scale=0.5, bias=0.0):
 def test_a_layer_is_window_and_unit_with_the_thresholds_inside(chains):
     bound = ops(chains["small"]())
     assert [(one.op, one.name) for one in bound] == [
-        ("Window", "conv0_window"),
-        ("ByteMvu", "conv0"),
-        ("Window", "conv1_window"),
-        ("XnorMvu", "conv1"),
-        ("OrPool", "pool1"),
-        ("XnorMvu", "fc0"),
-        ("XnorMvu", "fc1"),
-        ("TopK", "top_k"),
-    ]
+        ("Window", "conv0_window"), ("ByteMvu", "conv0"), ("Window", "conv1_window"), ("XnorMvu", "conv1"),
+        ("OrPool", "pool1"), ("XnorMvu", "fc0"), ("XnorMvu", "fc1"), ("TopK", "top_k"),
+    ]  # fmt: skip
     assert bound[1].nodes == ["conv0", "conv0_threshold"]
     assert bound[2].nodes == ["conv1_pad", "conv1_window"]
     assert bound[2].attributes["pads"] == [1, 1, 1, 1] and bound[2].attributes["pad_value"] == 0
@@ -40,10 +34,8 @@ def test_input_thresholds_become_an_operator_of_their_own(chains):
 
 
 def test_a_window_that_is_the_whole_image_needs_no_operator(chains):
-    chain = (
-        chains["Chain"]((5, 5, 2)).sign("sign0").conv("conv0", 4).conv("conv1", 6).dense("fc0", 3, raw=True)
-    )
-    bound = ops(chain)
+    chain = chains["Chain"]((5, 5, 2)).sign("sign0").conv("conv0", 4).conv("conv1", 6)
+    bound = ops(chain.dense("fc0", 3, raw=True))
     assert [one.name for one in bound] == ["sign0", "conv0_window", "conv0", "conv1", "fc0", "top_k"]
     assert bound[3].attributes["in_shape"] == [3, 3, 4] and bound[3].attributes["mw"] == 36
 
@@ -96,9 +88,8 @@ def unit_of(chains, weights):
     """What is bound to a dense layer of bits that count as 0 and 1, with these weights."""
     chain = chains["Chain"]((8,)).sign("sign0").dense("fc0", 3, raw=True)
     chain.constants["fc0_weights"], chain.kinds["fc0_weights"] = weights.astype(np.float32), "INT4"
-    [mode] = [
-        a for node in chain.nodes if node.name == "fc0" for a in node.attribute if a.name == "binaryXnorMode"
-    ]
+    [dense] = (node for node in chain.nodes if node.name == "fc0")
+    [mode] = (one for one in dense.attribute if one.name == "binaryXnorMode")
     mode.i = 0
     return ops(chain)[1]
 

@@ -20,10 +20,8 @@ from xnorforge.sw.tasks.base import task_of
 
 SUMS = ("binary", "multi_bit", "weight_bits", "stored_bits")
 QUICK = [("mnist-tfc", "ste"), ("mnist-cnn", "ste"), ("cifar10-cnv_half", "ci_bcnn")]
-EVERY = [
-    one if one in QUICK else pytest.param(*one, marks=pytest.mark.full, id="-".join(one))
-    for one in zoo.shipped()
-]
+LATER = {"marks": pytest.mark.full}
+EVERY = [one if one in QUICK else pytest.param(*one, **LATER, id="-".join(one)) for one in zoo.shipped()]
 
 
 def card(net, method):
@@ -113,9 +111,8 @@ def test_one_wide_operand_makes_an_operation_multi_bit():
     graph = Graph((3, 6, 6))
     graph.real("Conv", graph.weights(4, 3, 3, 3), kernel_shape=[3, 3])  # of pixels
     graph.real("Sub", 0.5).sign()
-    graph.real(
-        "Conv", graph.rng.permutation(np.arange(-128, 128))[:8].reshape(2, 4, 1, 1), kernel_shape=[1, 1]
-    )
+    wide = graph.rng.permutation(np.arange(-128, 128))[:8].reshape(2, 4, 1, 1)
+    graph.real("Conv", wide, kernel_shape=[1, 1])
     found = counted(graph, 2, 4, 4)
     assert (found["binary"], found["multi_bit"]) == (0, 4 * 27 * 16 + 8 * 16)
 

@@ -92,10 +92,8 @@ def test_every_stage_gives_the_responses_of_the_module(small):
     export_record = read_json(folder / "export.json")
     assert export_record["writable"] == ["Conv_4"]
     model = ModelWrapper(str(folder / "lowered.onnx"))
-    marked = {
-        n.name: getCustomOp(n).get_nodeattr("runtime_writeable_weights")
-        for n in model.get_nodes_by_op_type("MVAU")
-    }
+    units = model.get_nodes_by_op_type("MVAU")
+    marked = {n.name: getCustomOp(n).get_nodeattr("runtime_writeable_weights") for n in units}
     assert marked == {"conv0": 0, "conv1": 0, "conv2": 0, "conv3": 0, "conv4": 1}
     lowered = np.load(folder / "lowered.npz")
     assert (lowered["scale"], lowered["bias"]) == (2, -108)
@@ -165,15 +163,12 @@ def test_the_counted_cells_load_as_the_rtl_does(small):
 def test_a_weights_file_with_a_learnt_template_differs_in_it_alone(small):
     """As bits in words of `simd`, behind the head, whose id is another."""
     folder, _, images, ops = small
-    own, made = (
-        (folder / "acc" / "rtl" / "weights.bin").read_bytes(),
-        template_file(folder / "acc", images[:1]),
-    )
+    own = (folder / "acc" / "rtl" / "weights.bin").read_bytes()
+    made = template_file(folder / "acc", images[:1])
     [unit] = LoadChain(learnt(ops, BitSimulator(ops).run, images[:1])).ops
     simd, loads = unit.get_nodeattr("simd"), read_json(folder / "acc" / "rtl" / "rtl.json")["loads"]
-    assert (
-        len(own) == len(made) == 32 + 8 * loads["words"] and own[:12] + own[16:32] == made[:12] + made[16:32]
-    )
+    assert len(own) == len(made) == 32 + 8 * loads["words"]
+    assert own[:12] + own[16:32] == made[:12] + made[16:32]
     assert own[12:16] != made[12:16]
     head, words = np.frombuffer(own, "<u4")[8::2], np.frombuffer(made, "<u4")[9::2]
     np.testing.assert_array_equal(head, np.frombuffer(made, "<u4")[8::2])

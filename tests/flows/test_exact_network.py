@@ -26,9 +26,8 @@ SEEDS, EVERY, CHUNK = 8, 100, 10
 
 def places(graph) -> list[tuple[int, str]]:
     """(node, constant) of everything that can be wrong; -1 for the biases of the scores."""
-    found = [
-        (k, key) for k, node in enumerate(graph.nodes) for key in CONSTANTS if np.size(node.at.get(key, ()))
-    ]
+    numbered = enumerate(graph.nodes)
+    found = [(k, key) for k, node in numbered for key in CONSTANTS if np.size(node.at.get(key, ()))]
     return [*found, (-1, "bias")]
 
 

@@ -97,10 +97,9 @@ def test_the_record_states_input_images_and_accuracy(exported):
     trained, measured = record["accuracy"]
     assert trained == TRAINED
     with np.load(folder / "golden.npz") as golden:
-        assert (
-            measured["correct"] == (golden["scores"].argmax(1) == labels).sum() and measured["images"] == 150
-        )
-    assert measured["set"] == "random images" and record["not_measured"] is None
+        assert measured["correct"] == (golden["scores"].argmax(1) == labels).sum()
+    assert (measured["set"], measured["images"]) == ("random images", 150)
+    assert record["not_measured"] is None
 
 
 def test_the_graph_takes_uint8_and_has_binary_weights(exported):
@@ -129,9 +128,8 @@ def test_a_graph_that_computes_something_else_is_refused(exported, tmp_path, mon
         return model
 
     monkeypatch.setattr(export, "as_qonnx", wrong)
-    with pytest.raises(
-        MismatchError, match=r"export: \d+ scores differ, first image 0, class \d: module .*, QONNX .*\."
-    ):
+    said = r"export: \d+ scores differ, first image 0, class \d: module .*, QONNX .*\."
+    with pytest.raises(MismatchError, match=said):
         export.export(module(), images, labels, tmp_path, META)
     assert not (tmp_path / "model.onnx").exists() and not (tmp_path / "export.json").exists()
 

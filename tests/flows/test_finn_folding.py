@@ -17,16 +17,12 @@ WINDOWS = [3, 32, 32, 32, 32, 32]
 PUBLISHED = {
     "Defaults": {},
     "Thresholding_Batch_0": {"PE": 1, "ram_style": "distributed"},
-    **{
-        f"ConvolutionInputGenerator_{n}": {"SIMD": simd, "ram_style": "distributed"}
-        for n, simd in enumerate(WINDOWS)
-    },
-    **{
-        f"MatrixVectorActivation_{n}": {"PE": pe, "SIMD": simd, "ram_style": "auto"}
-        for n, (pe, simd) in enumerate(MATRICES)
-    },
+    **{f"ConvolutionInputGenerator_{n}": {"SIMD": simd, "ram_style": "distributed"} for n,
+        simd in enumerate(WINDOWS)},
+    **{f"MatrixVectorActivation_{n}": {"PE": pe, "SIMD": simd, "ram_style": "auto"} for n,
+        (pe, simd) in enumerate(MATRICES)},
     "LabelSelect_Batch_0": {"PE": 1},
-}
+}  # fmt: skip
 
 
 def written(net, given):

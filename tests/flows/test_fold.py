@@ -62,9 +62,8 @@ def random_folding(bound, rng):
     """Any folding that the operator's streams can carry."""
     op = rng.choice(candidates(bound, {}))
     has = op.get_nodeattr_types()
-    return {name: int(op.get_nodeattr(name)) for name in ("simd", "pe") if name in has} | {
-        "depth": int(rng.integers(1, 9))
-    }
+    found = {name: int(op.get_nodeattr(name)) for name in ("simd", "pe") if name in has}
+    return found | {"depth": int(rng.integers(1, 9))}
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -100,9 +99,8 @@ def test_a_clock_that_leaves_room_for_one_handshake_gets_a_buffer_on_every_strea
         ops = graph.operators(net / name / "folded.onnx")
         before = {tensor: op for op in ops for tensor in op.results}
         ends = [(before[one], op) for op in ops for one in op.sources if one in before]
-        return sum(not {"depth"} & {*a.get_nodeattr_types(), *b.get_nodeattr_types()} for a, b in ends), len(
-            ends
-        )
+        bare = [not {"depth"} & {*a.get_nodeattr_types(), *b.get_nodeattr_types()} for a, b in ends]
+        return sum(bare), len(ends)
 
     assert bare("fast", clock="250MHz")[0] == 0
     streams = bare("slow", clock="100MHz")
@@ -178,19 +176,14 @@ def test_an_interval_out_of_reach_names_the_operator_and_what_it_needs(net):
         "conv0_window: … 10 cycles per frame (10,000,000 frames per second) … 64 cycles … "
         "64 cycles per frame (1,562,500 frames per second)",
     )
-    record = folded(net, fps="max")
-    assert said.endswith(
-        f"{ceil(record['estimate']['lut']):,} LUT and {record['estimate']['bram36']:g} BRAM36."
-    )
+    estimate = folded(net, fps="max")["estimate"]
+    assert said.endswith(f"{ceil(estimate['lut']):,} LUT and {estimate['bram36']:g} BRAM36.")
 
 
 def windows(record):
     """{window: elements it takes and gives per beat}"""
-    return {
-        row["name"]: (row["in"]["lanes"], row["out"]["lanes"])
-        for row in record["operators"]
-        if row["op"] == "Window"
-    }
+    rows = [row for row in record["operators"] if row["op"] == "Window"]
+    return {row["name"]: (row["in"]["lanes"], row["out"]["lanes"]) for row in rows}
 
 
 def test_a_whole_window_per_beat_is_taken_only_where_pixel_by_pixel_is_too_slow(net):
@@ -248,7 +241,7 @@ def test_beats_divide_the_channels_or_gather_whole_pixels():
     ("site", "name", "unit"),
     [("ff", "ff", "FF"), ("carry", "carry4", "CARRY4"), ("lut_ram", "lut_memory", "LUT as Memory")],
 )
-def test_a_part_that_has_less_than_the_estimate_of_a_site_is_warned_of(
+def test_a_part_with_less_than_the_estimate_of_a_site_is_warned_of(
     net, monkeypatch, capsys, site, name, unit
 ):
     """One cell too few, and just enough; the folding is the same, as the count may differ."""

@@ -83,13 +83,11 @@ def test_registers_are_left_out_for_a_latency(widths, asked, clock, cycles, fram
     assert answer == frame_latency(ops) <= cycles < frame_latency(slow)
 
 
-SMALL = (3, 8, 11, 12)  # RTL of these is built in seconds
+SMALL, FULL = (3, 8, 11, 12), pytest.mark.full  # RTL of these is built in seconds
 
 
 @pytest.mark.quick("3")
-@pytest.mark.parametrize(
-    "seed", [*SMALL, *(pytest.param(n, marks=pytest.mark.full) for n in range(200) if n not in SMALL)]
-)
+@pytest.mark.parametrize("seed", [n if n in SMALL else pytest.param(n, marks=FULL) for n in range(200)])
 def test_random_networks_at_their_smallest_interval_with_and_without_a_latency(seed, tmp_path):
     """RTL gives the integers of every frame; choosing among both kinds of matrix takes no more LUTs, by
     estimate, than one kind alone where that is as fast.
@@ -123,9 +121,8 @@ def test_random_networks_at_their_smallest_interval_with_and_without_a_latency(s
 def test_rtl_and_netlist_of_a_jet_tagger_answer_ten_thousand_frames_in_six_cycles(tmp_path):
     """A frame per cycle and with gaps, in 3,200 LUTs of the 7 series, ready included."""
     integers, bounds, rng = mlp(1, 16, 64, 32, 32, 5)
-    found = Search(
-        bounds, boards.load("pynq-z2"), finish=lambda ops, _most=0: with_fifos(ops, {}), adders=True
-    )
+    board = boards.load("pynq-z2")
+    found = Search(bounds, board, finish=lambda ops, _most=0: with_fifos(ops, {}), adders=True)
     vectors = rng.integers(-128, 128, (10_000, 16))
     ops, answer = run_exactly(integers, found.chosen(Aim(1, limits={"latency": "6"})), vectors, tmp_path)
     device, counted = mapped_cells(tmp_path, ops)

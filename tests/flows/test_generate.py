@@ -15,13 +15,9 @@ from xnorforge.hw.wrap import bare
 FOLDINGS = {
     "searched": None,
     "narrow": {"conv0": {"pe": 1, "simd": 3}, "conv1": {"pe": 1, "simd": 8}, "fc0": {"pe": 1, "simd": 2}},
-    "wide-with-fifos": {
-        "conv0": {"pe": 8, "simd": 27},
-        "conv1": {"pe": 6, "simd": 72, "depth": 7},
-        "fc0": {"pe": 4, "simd": 18},
-        "pool1": {"pe": 2, "depth": 40},
-    },
-}
+    "wide-with-fifos": {"conv0": {"pe": 8, "simd": 27}, "conv1": {"pe": 6, "simd": 72, "depth": 7},
+        "fc0": {"pe": 4, "simd": 18}, "pool1": {"pe": 2, "depth": 40}},
+}  # fmt: skip
 
 
 def built(chain, folder, given=None, interval=4000):

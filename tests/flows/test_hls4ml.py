@@ -48,11 +48,8 @@ def written(acc, folder, io="io_stream"):
 
 def files(folder):
     """All files of a folder: {path: bytes}."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+    found = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
 @pytest.mark.quick("mlp-io_stream")
@@ -63,10 +60,8 @@ def test_the_emulation_of_a_small_network_gives_the_lowered_integers(small, name
     written_check, emulated = record["checks"]
     wanted = np.load(small[name] / "lowered.npz")["integers"]
     assert (emulated["images"], emulated["mismatches"], emulated["integers"]) == (len(wanted), 0, wanted.size)
-    assert (
-        written_check["integers"]
-        == {"mlp": 16 * 8 + 8 * 8 + 8 * 4, "cnn": 18 * 4 + 36 * 6 + 54 * 8 + 8 * 3}[name]
-    )
+    sizes = {"mlp": 16 * 8 + 8 * 8 + 8 * 4, "cnn": 18 * 4 + 36 * 6 + 54 * 8 + 8 * 3}
+    assert written_check["integers"] == sizes[name]
     assert artifacts.read_json(tmp_path / "hls.json") == record
     assert record["synthesised"] == "no (Vitis HLS not found on PATH)" and "report" not in record
     project = tmp_path / "hls_project" / io
@@ -117,9 +112,8 @@ def test_weight_files_of_nothing_but_ones_are_found(small, tmp_path):
     name = list(net.weights)[1]
     path = tmp_path / "firmware/weights" / f"{model.graph[name].get_weights('weight').name}.txt"
     path.write_text(", ".join(["1"] * 64))
-    with pytest.raises(
-        MismatchError, match=f"hls: {name}: the weight file {path.name} has 1 instead of 0 at input "
-    ):
+    said = f"hls: {name}: the weight file {path.name} has 1 instead of 0 at input "
+    with pytest.raises(MismatchError, match=said):
         emulate.check_weights(model, net, tmp_path)
 
 
@@ -128,15 +122,9 @@ def plain(folder):
     weights = np.random.default_rng(0).normal(size=(6, 3))
     layers = [
         {"class_name": "InputLayer", "name": "x", "input_shape": [6]},
-        {
-            "class_name": "Dense",
-            "name": "fc",
-            "n_in": 6,
-            "n_out": 3,
-            "weight_data": weights,
-            "bias_data": None,
-        },
-    ]
+        {"class_name": "Dense", "name": "fc", "n_in": 6, "n_out": 3, "weight_data": weights,
+         "bias_data": None},
+    ]  # fmt: skip
     config = hls4ml.utils.config.create_config(str(folder), "theirs", "Vitis")
     config["HLSConfig"] = {"Model": {"Precision": "ap_fixed<16,6>", "ReuseFactor": 1}}
     with redirect_stdout(StringIO()):
@@ -196,58 +184,34 @@ def chain(*ops):
 
 WINDOW = {"ifm": [6, 6, 2], "kernel": [3, 3]}
 REFUSED = {
-    "dilation": (
-        "io_stream",
+    "dilation": ("io_stream",
         lambda: chain(OPS["Window"].make("win", ifm=[6, 6, 2], kernel=[2, 2], dilation=[2, 1])),
-        "hls4ml: win (Window) … dilation=[2, 1] … [1, 1]",
-    ),
-    "several rates": (
-        "io_parallel",
+        "hls4ml: win (Window) … dilation=[2, 1] … [1, 1]"),
+    "several rates": ("io_parallel",
         lambda: chain(OPS["Window"].make("win", ifm=[6, 6, 2], kernel=[3, 3], rates=[1, 2])),
-        "hls4ml: win (Window) … dilation=[1, 1] and [2, 2] … [1, 1]",
-    ),
-    "window of no matrix": (
-        "io_parallel",
-        lambda: chain(
-            OPS["Window"].make("win", **WINDOW),
-            OPS["SumPool"].make("sum", ifm=[4, 4, 18], kernel=[2, 2], stride=[2, 2]),
-        ),
-        "hls4ml: sum (SumPool) … win … BACKEND=rtl",
-    ),
-    "overlapping pool": (
-        "io_stream",
-        lambda: chain(
-            OPS["Window"].make("win", **WINDOW),
-            OPS["OrPool"].make("most", ifm=[4, 4, 2], kernel=[3, 3], stride=[3, 3], windows=1),
-        ),
-        "hls4ml: most (OrPool) … [3, 3] … stride [1, 1] … stride [3, 3]",
-    ),
-    "border of several values": (
-        "io_parallel",
-        lambda: chain(
-            OPS["Surround"].make(
-                "edge", {"values": np.array([0, 1])}, ifm=[2, 2, 2], pads=[1, 0, 0, 0], in_bits=1, out_bits=1
-            )
-        ),
-        "hls4ml: edge (Surround) … 2",
-    ),
-    "operator": (
-        "io_parallel",
+        "hls4ml: win (Window) … dilation=[1, 1] and [2, 2] … [1, 1]"),
+    "window of no matrix": ("io_parallel",
+        lambda: chain(OPS["Window"].make("win", **WINDOW),
+        OPS["SumPool"].make("sum", ifm=[4, 4, 18], kernel=[2, 2], stride=[2, 2])),
+        "hls4ml: sum (SumPool) … win … BACKEND=rtl"),
+    "overlapping pool": ("io_stream",
+        lambda: chain(OPS["Window"].make("win", **WINDOW),
+        OPS["OrPool"].make("most", ifm=[4, 4, 2], kernel=[3, 3], stride=[3, 3], windows=1)),
+        "hls4ml: most (OrPool) … [3, 3] … stride [1, 1] … stride [3, 3]"),
+    "border of several values": ("io_parallel",
+        lambda: chain(OPS["Surround"].make("edge", {"values": np.array([0, 1])}, ifm=[2, 2, 2],
+        pads=[1, 0, 0, 0], in_bits=1, out_bits=1)), "hls4ml: edge (Surround) … 2"),
+    "operator": ("io_parallel",
         lambda: chain(OPS["TopK"].make("top", n=4, in_bits=4), OPS["Fifo"].make("fifo", shape=[5], bits=4)),
-        "hls4ml: top (TopK) … BACKEND=rtl",
-    ),
-    "readers": (
-        "io_stream",
-        lambda: eight_readers(),
-        "hls4ml: level (Threshold) … 8 readers … 7 … io_parallel",
-    ),
-}
+        "hls4ml: top (TopK) … BACKEND=rtl"),
+    "readers": ("io_stream", lambda: eight_readers(),
+        "hls4ml: level (Threshold) … 8 readers … 7 … io_parallel"),
+}  # fmt: skip
 
 
 def eight_readers():
-    level = OPS["Threshold"].make(
-        "level", {"thresholds": np.array([[3, 5, 9]] * 2)}, in_shape=[2, 2, 2], in_bits=8
-    )
+    steps = {"thresholds": np.array([[3, 5, 9]] * 2)}
+    level = OPS["Threshold"].make("level", steps, in_shape=[2, 2, 2], in_bits=8)
     fork = OPS["Fork"].make("fork", in_shape=[2, 2, 2], readers=8, bits=2)
     ones = {"multipliers": np.ones((8, 2))}
     kinds = {"in_bits": [2] * 8, "in_signed": [0] * 8, "out_bits": 5, "out_signed": 0}

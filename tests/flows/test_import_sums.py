@@ -45,12 +45,8 @@ def dense(weights=SignedBinaryWeightPerTensorConst, head=None, norm=True, **more
 
 def conv(weights=SignedBinaryWeightPerTensorConst, head=None):
     """A convolution and a pool in front of a dense layer."""
-    layers = [
-        _sign(),
-        qnn.QuantConv2d(1, 16, 3, bias=False, weight_quant=weights),
-        nn.BatchNorm2d(16),
-        _sign(),
-    ]
+    first = qnn.QuantConv2d(1, 16, 3, bias=False, weight_quant=weights)
+    layers = [_sign(), first, nn.BatchNorm2d(16), _sign()]
     head = qnn.QuantLinear(400, 10, bias=False, weight_quant=head or weights)
     return nn.Sequential(*layers, nn.MaxPool2d(2), nn.Flatten(), head)
 
@@ -79,14 +75,10 @@ def imported(folder, network):
         if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d)):
             nn.init.normal_(part.running_mean, 0, 0.3)
             nn.init.uniform_(part.running_var, 0.5, 2)
-    export_qonnx(
-        Centred(network).eval(),
-        args=torch.zeros(1, *SHAPE),
-        export_path=str(folder / "net.onnx"),
-        dynamo=False,
-    )
+    path = folder / "net.onnx"
+    export_qonnx(Centred(network).eval(), args=torch.zeros(1, *SHAPE), export_path=str(path), dynamo=False)
     pixels = np.random.default_rng(0).integers(0, 256, (60, *SHAPE)).astype(np.uint8)
-    record = import_model(folder / "net.onnx", pixels, [-1] * 60, folder / "out")
+    record = import_model(path, pixels, [-1] * 60, folder / "out")
     made = lower(folder / "out/model.onnx", folder / "out/golden.npz", folder / "out")
     return record["checks"] + made["checks"]
 

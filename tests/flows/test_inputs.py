@@ -74,9 +74,8 @@ def depthwise_net():
 def imported(tmp_path, graph, output, values, labels=(), annotation=None, **wanted):
     """The record of an import; labels may be missing."""
     path = saved(graph, output, tmp_path / "net.onnx", annotation)
-    return import_model(
-        path, values, np.asarray(labels, np.int64), tmp_path / "out", wanted.pop("scale", None), **wanted
-    )
+    given = path, values, np.asarray(labels, np.int64), tmp_path / "out"
+    return import_model(*given, wanted.pop("scale", None), **wanted)
 
 
 def proven(folder, rtl_images=0):
@@ -106,34 +105,20 @@ HEADS = {
     "Div 255": (lambda g: g.real("Div", 255.0), 1.0),
     "Mul 1/255": (lambda g: g.real("Mul", 1 / 255), 1.0),
     "Sub 127.5, Div 127.5": (lambda g: g.real("Sub", 127.5).real("Div", 127.5), 1.0),
-    "mean and deviation of 0..255": (
-        lambda g: g.real("Sub", np.reshape([124.0, 116, 104], (3, 1, 1))).real(
-            "Div", np.full((3, 1, 1), 58.0)
-        ),
-        1.0,
-    ),
-    "mean and deviation of 0..1": (
-        lambda g: g.real("Sub", np.reshape([0.485, 0.456, 0.406], (3, 1, 1))).real(
-            "Div", np.full((3, 1, 1), 0.225)
-        ),
-        1 / 255,
-    ),
+    "mean and deviation of 0..255": (lambda g: g.real("Sub",
+        np.reshape([124.0, 116, 104], (3, 1, 1))).real("Div", np.full((3, 1, 1), 58.0)), 1.0),
+    "mean and deviation of 0..1": (lambda g: g.real("Sub",
+        np.reshape([0.485, 0.456, 0.406], (3, 1, 1))).real("Div", np.full((3, 1, 1), 0.225)), 1 / 255),
     "Mul 2, Sub 1": (lambda g: g.real("Mul", 2.0).real("Sub", 1.0), 1 / 255),
     "Sub 0.5": (lambda g: g.real("Sub", 0.5), 1 / 255),
     "1 - x": (lambda g: g.node("Sub", inputs=[constant(g, 1.0), "x"]), 1 / 255),
-    "batch norm of 0..255": (
-        lambda g: g.real(
-            "BatchNormalization", np.ones(3), np.zeros(3), [124.0, 116, 104], np.full(3, 3300.0)
-        ),
-        1.0,
-    ),
-    "batch norm of 0..1": (
-        lambda g: g.real("BatchNormalization", np.ones(3), np.zeros(3), [0.48, 0.45, 0.4], np.full(3, 0.05)),
-        1 / 255,
-    ),
+    "batch norm of 0..255": (lambda g: g.real("BatchNormalization", np.ones(3), np.zeros(3),
+        [124.0, 116, 104], np.full(3, 3300.0)), 1.0),
+    "batch norm of 0..1": (lambda g: g.real("BatchNormalization", np.ones(3), np.zeros(3), [0.48, 0.45, 0.4],
+        np.full(3, 0.05)), 1 / 255),
     "Mul 2, Sub 1, Quant to -1..1": (lambda g: g.real("Mul", 2.0).real("Sub", 1.0).quant(2**-7, 8), 1 / 255),
     "Div 255, Quant": (lambda g: g.real("Div", 255.0).quant(2**-7, 8), 1.0),
-}
+}  # fmt: skip
 
 
 def constant(graph, value):
@@ -148,11 +133,8 @@ def test_whether_pixels_are_0_to_255_or_0_to_1_is_read_from_the_graph(tmp_path, 
     make(graph)
     graph.sign() if "Quant" not in head else graph
     record = imported(tmp_path, graph.node("Conv", graph.weights(4, 3, 3, 3)), (4, 4, 4), pixels())
-    assert (record["input"]["scale"], record["input"]["offset"], record["input"]["format"]) == (
-        scale,
-        0,
-        "uint8",
-    )
+    given = [record["input"][key] for key in ("scale", "offset", "format")]
+    assert given == [scale, 0, "uint8"]
     assert record["doubts"] == [] and np.load(tmp_path / "out/golden.npz")["images"].dtype == np.uint8
 
 
@@ -162,9 +144,8 @@ def test_the_first_batch_norm_behind_a_convolution_says_it(tmp_path, spread, sca
     graph.real("BatchNormalization", np.ones(4), np.zeros(4), np.zeros(4), np.full(4, spread**2)).sign()
     record = imported(tmp_path, graph, (4, 4, 4), pixels())
     assert record["input"]["scale"] == scale and record["doubts"] == []
-    assert record["input"]["because"].startswith(
-        "BatchNormalization BatchNormalization_0 expects a spread of"
-    )
+    said = "BatchNormalization BatchNormalization_0 expects a spread of"
+    assert record["input"]["because"].startswith(said)
 
 
 def test_what_says_nothing_is_said_aloud(tmp_path, capsys):
@@ -214,14 +195,9 @@ def test_an_annotation_of_the_input_is_taken(tmp_path, annotation):
     rng, graph = RNG(2), vector_net()
     numbers = rng.integers(form.lo, form.hi + 1, (30, 16))
     record = imported(tmp_path, graph, (3,), numbers, annotation=annotation)
-    kept = {key: record["input"][key] for key in ("lo", "hi", "scale", "offset", "format")}
-    assert kept == {
-        "lo": form.lo,
-        "hi": form.hi,
-        "scale": form.scale,
-        "offset": form.offset,
-        "format": form.name,
-    }
+    keys = ("lo", "hi", "scale", "offset", "format")
+    stated = (form.lo, form.hi, form.scale, form.offset, form.name)
+    assert tuple(record["input"][key] for key in keys) == stated
     stream = proven(tmp_path / "out")
     assert (stream.bits, stream.signed) == (form.bits, form.lo < 0)
 
@@ -281,9 +257,8 @@ def test_every_kind_of_input_reaches_the_bit_simulator_without_a_difference(tmp_
         assert scale is None or given["scale"] == scale
     images = np.load(tmp_path / "out/golden.npz")["images"]
     assert images.dtype == (np.int16 if given["signed"] and given["bits"] > 8 else images.dtype)
-    assert (
-        images.itemsize == (2 if given["bits"] > 8 else 1) and (images.dtype.kind == "i") == given["signed"]
-    )
+    assert images.itemsize == (2 if given["bits"] > 8 else 1)
+    assert (images.dtype.kind == "i") == given["signed"]
     stream = proven(tmp_path / "out", rtl_images=2 if name in IN_RTL else 0)
     assert (stream.bits, stream.signed) == (given["bits"], given["signed"])
 
@@ -441,10 +416,8 @@ def test_formats_that_cannot_be_are_refused(tmp_path, form, scale, text):
 
 
 def test_formats_by_name_have_the_ends_of_their_bits():
-    named = {
-        word: format_named(word)
-        for word in ("uint1", "int2", "int16", "uint16", "q1.0" + "1", "uq0.8", "q4.12")
-    }
+    words = ("uint1", "int2", "int16", "uint16", "q1.01", "uq0.8", "q4.12")
+    named = {word: format_named(word) for word in words}
     ends = {word: (form.lo, form.hi, form.bits) for word, form in named.items()}
     assert ends == {
         "uint1": (0, 1, 1), "int2": (-2, 1, 2), "int16": (-32768, 32767, 16), "uint16": (0, 65535, 16),
@@ -459,13 +432,10 @@ def test_formats_by_name_have_the_ends_of_their_bits():
 @pytest.mark.parametrize(
     ("word", "pair"),
     [
-        ("1/255", (1 / 255, 0)),
-        ("0.25", (0.25, 0)),
-        ("2/255-1", (2 / 255, -1)),
-        ("1e-3+0.5", (1e-3, 0.5)),
+        ("1/255", (1 / 255, 0)), ("0.25", (0.25, 0)), ("2/255-1", (2 / 255, -1)), ("1e-3+0.5", (1e-3, 0.5)),
         ("1", (1, 0)),
     ],
-)
+)  # fmt: skip
 def test_a_scale_is_read_as_it_is_written(word, pair):
     assert scale_of(word) == pair
     assert scale_of(scale_words(*pair)) == pair

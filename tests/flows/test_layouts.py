@@ -144,9 +144,8 @@ def test_predict_takes_images_in_either_order(tmp_path):
     net.node("Transpose", perm=[0, 3, 1, 2]).node("Conv", net.weights(4, 3, 3, 3)).sign().node("Flatten")
     net.node("MatMul", net.weights(48, 5)).model((5,)).save(str(tmp_path / "net.onnx"))
     images = np.random.default_rng(0).integers(0, 256, (9, 6, 5, 3)).astype(np.uint8)
-    built = xnorforge.build(
-        tmp_path / "net.onnx", images=images, folder=tmp_path / "out", until="fold", scale=1.0
-    )
+    given = {"images": images, "folder": tmp_path / "out", "scale": 1.0}
+    built = xnorforge.build(tmp_path / "net.onnx", **given, until="fold")
     scores = built.scores(np.moveaxis(images, -1, 1))
     np.testing.assert_array_equal(built.scores(images), scores)
     np.testing.assert_array_equal(np.load(tmp_path / "out/golden.npz")["scores"], scores)

@@ -69,9 +69,8 @@ def test_thresholds_equal_the_reference_on_every_byte(kinds, quantiser):
 def test_thresholds_equal_the_reference_where_batch_norm_hits_zero_exactly():
     graph = Graph((CHANNELS, 1, 256))
     mean, gamma = np.arange(CHANNELS) * 5.0, np.tile([1.0, -1.0, 0.3, -2.7], CHANNELS // 4)
-    graph.real(
-        "BatchNormalization", gamma, np.zeros(CHANNELS), mean, np.full(CHANNELS, 3.0), epsilon=1e-5
-    ).sign()
+    zeros, var = np.zeros(CHANNELS), np.full(CHANNELS, 3.0)
+    graph.real("BatchNormalization", gamma, zeros, mean, var, epsilon=1e-5).sign()
     compare(graph.model((CHANNELS, 1, 256)), EVERY_BYTE)
 
 
@@ -86,9 +85,8 @@ def test_every_rounding_mode_of_qonnx_ties_included(mode):
 def test_both_versions_of_trunc(form, zero):
     graph, second = Graph((1, 1, 256)).real("Sub", 100.0), form != "first"
     at = {"signed": 0, "narrow": 1} if "unsigned" in form else {}
-    graph.real(
-        "Trunc", 2.0, zero, 7.0, *([16.0] if second else []), 4.0, domain=QONNX, rounding_mode="FLOOR", **at
-    )
+    given = (2.0, zero, 7.0, *([16.0] if second else []), 4.0)
+    graph.real("Trunc", *given, domain=QONNX, rounding_mode="FLOOR", **at)
     model = graph.model((1, 1, 256))
     for opset in model.model.opset_import:
         opset.version = 2 if second and opset.domain == QONNX else opset.version
@@ -96,9 +94,8 @@ def test_both_versions_of_trunc(form, zero):
 
 
 def test_a_batch_norm_that_reaches_infinity_still_has_its_threshold():
-    graph = Graph((2, 1, 256)).real(
-        "BatchNormalization", [1e37, -1e37], [0, 0], [10, 10], [1, 1], epsilon=1e-5
-    )
+    given = [1e37, -1e37], [0, 0], [10, 10], [1, 1]
+    graph = Graph((2, 1, 256)).real("BatchNormalization", *given, epsilon=1e-5)
     found = compare(graph.real("Mul", 9.0).sign().model((2, 1, 256)), EVERY_BYTE[:, :2]).nodes[0].at
     assert found["thresholds"].tolist() == [[10], [-10]] and found["direction"].tolist() == [1, -1]
 
@@ -108,9 +105,8 @@ def test_the_chain_gives_the_bits_of_onnxruntime():
     wanted = onnx_exec.execute_onnx(model, {model.graph.input[0].name: EVERY_BYTE.astype(np.float32)})
     constants = [model.get_initializer(name) for name in model.graph.node[0].input[1:]]
     leaf = values.Leaf("n", (CHANNELS,), np.zeros(CHANNELS, int), np.full(CHANNELS, 255))
-    value = values.append(
-        values.of_leaf(leaf, Fraction(1), Fraction(0)), "bn", *values.batch_norm(*constants, 1e-5)
-    )
+    value = values.of_leaf(leaf, Fraction(1), Fraction(0))
+    value = values.append(value, "bn", *values.batch_norm(*constants, 1e-5))
     got = evaluate(value, EVERY_BYTE[0, :, 0, :])
     np.testing.assert_array_equal(got, wanted[model.graph.output[0].name][0, :, 0, :])
 
@@ -311,10 +307,8 @@ def test_relu_and_clip_in_front_of_a_sum_are_exact(kind):
 @pytest.mark.parametrize("kind", ["AveragePool", "GlobalAveragePool", "ReduceMean"])
 def test_averages_are_sums(kind):
     graph = Graph((4, 6, 6)).quant(16.0, 4, signed=0)
-    more = {
-        "AveragePool": {"kernel_shape": [2, 2], "strides": [2, 2]},
-        "ReduceMean": {"axes": [2, 3], "keepdims": 1},
-    }
+    means = {"axes": [2, 3], "keepdims": 1}
+    more = {"AveragePool": {"kernel_shape": [2, 2], "strides": [2, 2]}, "ReduceMean": means}
     graph.node(kind, **more.get(kind, {})).norm(4).sign()
     size = (3, 3) if kind == "AveragePool" else (1, 1)
     compare(graph.model((4, *size)), bytes_of((4, 4, 6, 6)))
@@ -343,16 +337,14 @@ def test_a_tensor_may_be_concatenated_with_its_own_multiple():
     graph = Graph((2, 4, 4)).sign()
     once = graph.at
     twice = graph.real("Mul", 2.0).at
-    graph = compare(
-        graph.node("Concat", inputs=[once, twice], axis=1).model((4, 4, 4)), bytes_of((3, 2, 4, 4))
-    )
+    model = graph.node("Concat", inputs=[once, twice], axis=1).model((4, 4, 4))
+    graph = compare(model, bytes_of((3, 2, 4, 4)))
     assert "DuplicateStreams" in {node.op_type for node in emit.emitted(graph).graph.node}
 
 
 def test_constants_per_pixel_behind_a_flattening_follow_the_stream():
-    graph = (
-        Graph((3, 4, 4)).node("Flatten", axis=1).real("Sub", Graph((1,)).rng.uniform(0, 255, (1, 48))).sign()
-    )
+    pixels = Graph((1,)).rng.uniform(0, 255, (1, 48))
+    graph = Graph((3, 4, 4)).node("Flatten", axis=1).real("Sub", pixels).sign()
     graph.node("MatMul", graph.weights(48, 5))
     found = compare(graph.model((5,)), bytes_of((4, 3, 4, 4)))
     checks.finn_is_equal(found, emit.emitted(found), bytes_of((2, 4, 4, 3)))
@@ -375,9 +367,8 @@ def test_one_threshold_for_all_pixels_stands_before_the_flattening():
 def small():
     """A binary convolution with thresholds, and two images."""
     graph = bits(Graph((4, 5, 5)), 4).node("Conv", Graph((1,)).weights(6, 4, 3, 3)).norm(6).sign()
-    return graph.node("Flatten", axis=1).node("MatMul", graph.weights(54, 3)).model((3,)), bytes_of(
-        (2, 4, 5, 5)
-    )
+    model = graph.node("Flatten", axis=1).node("MatMul", graph.weights(54, 3)).model((3,))
+    return model, bytes_of((2, 4, 5, 5))
 
 
 def test_a_wrong_threshold_is_named_with_channel_position_and_values():

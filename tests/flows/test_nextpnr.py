@@ -19,13 +19,9 @@ from ..refusals import refuses, says
 ONE = TopPorts(1, 1, 1)  # a byte in, a byte out
 
 PARTS = {
-    "ecp5": "ulx3s",
-    "gw1n": "tangnano9k",
-    "gw2a": "tangnano20k",
-    "gw5a": "tangprimer25k",
-    "ice40": "icebreaker",
-    "nexus": "crosslink-nx-evn",
-}
+    "ecp5": "ulx3s", "gw1n": "tangnano9k", "gw2a": "tangnano20k", "gw5a": "tangprimer25k",
+    "ice40": "icebreaker", "nexus": "crosslink-nx-evn",
+}  # fmt: skip
 PACKED = """Info: Device utilisation:
 Info: \t        TRELLIS_COMB: 90123/ 83640   107%
 Info: \t              DP16KD:     4/   208     1%
@@ -41,16 +37,11 @@ def test_of_each_run_the_nets_that_reach_a_register_last_are_kept():
 
     clk, other = "posedge clk", "<async>"
     nets = [
-        net(
-            "slow",
-            clk,
-            ("x.u_layer_02_c.q", clk, 3.0),
-            ("x.u_layer_01_b.q", clk, [1.0, 7.5]),
-            ("p", other, 9.0),
-        ),
+        net("slow", clk, ("x.u_layer_02_c.q", clk, 3.0), ("x.u_layer_01_b.q", clk, [1.0, 7.5]),
+            ("p", other, 9.0)),
         net("pin", other, ("x", clk, 20.0)),
         *(net(f"n{number}", clk, ("x.u_layer_02_c.r", clk, number / 2)) for number in range(9)),
-    ]
+    ]  # fmt: skip
     report = {
         "fmax": {"clk": {"achieved": 125.0, "constraint": 50.0}},
         "utilization": {"LUT4": {"used": 5, "available": 9}},
@@ -172,9 +163,8 @@ def test_a_pin_that_is_low_when_it_says_yes_is_inverted_and_pulled_up():
     assert "assign lost = ~was_lost;" in text and "reset | ~locked}" in text
     assert 'IO_PORT "reset" IO_TYPE=LVCMOS33 PULL_MODE=DOWN;' in gw2a.pins(nano)
     low = replace(nano, shell=nano.shell | {"low": ["reset"]})
-    assert "~reset | ~locked}" in gw2a.ROUTER.top(low, ONE) and "assign lost = was_lost;" in gw2a.ROUTER.top(
-        low, ONE
-    )
+    top = gw2a.ROUTER.top(low, ONE)
+    assert "~reset | ~locked}" in top and "assign lost = was_lost;" in top
     assert 'IO_PORT "reset" IO_TYPE=LVCMOS33 PULL_MODE=UP;' in gw2a.pins(low)
 
 
@@ -209,10 +199,8 @@ def test_block_rams_of_a_gw2a_are_found_by_the_bits_that_are_set_in_a_bitstream(
     lines = [b"0" * 3376 + end] * (1342 + 3 * 256)
     lines[7] = b"1" * 3376 + end  # of the fabric
     lines[1342 + 256 + 255 - 23] = b"0" * 1000 + b"1" + b"0" * 2375 + end
-    asked = [
-        {"parameters": {"INIT_RAM_15": "0" * 99 + "1" + "0" * 156, "BIT_WIDTH": "1"}},
-        {"parameters": {}},
-    ]
+    one = {"INIT_RAM_15": "0" * 99 + "1" + "0" * 156, "BIT_WIDTH": "1"}
+    asked = [{"parameters": one}, {"parameters": {}}]
     ones = [0] * 5 + [1] + [0] * 10
     assert block_rams.ones_of_netlist(asked) == ones
     assert block_rams.ones_of_bitstream(b"\n".join([b"1" * 160, b"0" * 64, *lines, b"0" * 64])) == ones

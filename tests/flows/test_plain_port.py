@@ -117,10 +117,8 @@ def test_another_latency_than_stated_breaks_the_contract(packages, cycles, tmp_p
 
 def test_the_readme_states_the_contract_and_the_core_is_mapped_flat(packages):
     for interval, (_, _, package) in packages.items():
-        latency, text = (
-            read_json(package / "package.json")["timing"]["latency"],
-            (package / "README.md").read_text(),
-        )
+        latency = read_json(package / "package.json")["timing"]["latency"]
+        text = (package / "README.md").read_text()
         assert f"exactly **{latency}** cycles later" in text and "no back-pressure" in text
         assert ("in every cycle" if interval == 1 else f"every {interval} cycles or more") in text
         assert not any(word in text for word in ("tvalid", "s_axis", "LiteX"))

@@ -78,10 +78,8 @@ class Several:
         self.outputs[name] = shape
 
     def saved(self) -> onnx.ModelProto:
-        ends = [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, *shape])
-            for name, shape in self.outputs.items()
-        ]
+        value, shapes = helper.make_tensor_value_info, self.outputs.items()
+        ends = [value(name, TensorProto.FLOAT, [1, *shape]) for name, shape in shapes]
         model = self.graph.onnx((1,))
         del model.graph.input[:], model.graph.output[:]
         model.graph.input.extend(self.graph.inputs)
@@ -148,9 +146,8 @@ def test_an_accelerator_takes_inputs_and_gives_outputs_by_their_names(tmp_path):
     onnx.save(net.model, tmp_path / "net.onnx")
     built = xnorforge.build(tmp_path / "net.onnx", folder=tmp_path / "out", until="fold")
     found = built.scores({name: net.values(name) for name in net.given})
-    assert {name: x.shape for name, x in found.items()} == {
-        name: (FRAMES, *shape) for name, shape in net.outputs.items()
-    }
+    shapes = {name: (FRAMES, *shape) for name, shape in net.outputs.items()}
+    assert {name: x.shape for name, x in found.items()} == shapes
     for name, scores in net.wanted().items():
         np.testing.assert_allclose(found[name], scores, atol=1e-5 * max(1, abs(scores).max()))
         np.testing.assert_array_equal(built.predict(net.given)[name], scores.argmax(1))

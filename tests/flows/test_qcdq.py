@@ -105,15 +105,11 @@ def test_what_brevitas_exports_is_lowered(tmp_path):
 
 
 REFUSED = {
-    "floating-point integers": (
-        lambda g: g.node("QuantizeLinear", np.float32(1), np.float32(0)),
-        "its zero point has type float32; use integers of 4, 8 or 16 bits.",
-    ),
-    "scale below zero": (
-        lambda g: g.node("QuantizeLinear", np.float32(-1), np.int8(0)),
-        "its scale is -1; use a positive scale.",
-    ),
-}
+    "floating-point integers": (lambda g: g.node("QuantizeLinear", np.float32(1), np.float32(0)),
+        "its zero point has type float32; use integers of 4, 8 or 16 bits."),
+    "scale below zero": (lambda g: g.node("QuantizeLinear", np.float32(-1), np.int8(0)),
+        "its scale is -1; use a positive scale."),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", REFUSED)

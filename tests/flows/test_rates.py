@@ -14,9 +14,8 @@ def branches(*given, seed=0, shape=(2, 7, 8), outputs=4, gamma=None, levels=1):
     for one in (BRANCH | branch for branch in given):
         kh, kw = one["kernel"]
         pads = one["pads"] or [(k - 1) * one["rate"] // 2 for k in (kh, kw, kh, kw)]
-        graph.node(
-            "Pad", np.array([0, 0, *pads[:2], 0, 0, *pads[2:]]), np.float32(one["value"]), inputs=[start]
-        )
+        border = np.array([0, 0, *pads[:2], 0, 0, *pads[2:]])
+        graph.node("Pad", border, np.float32(one["value"]), inputs=[start])
         weights, sizes = graph.weights(outputs, shape[0], kh, kw), [one["rate"]] * 2
         graph.node("Conv", weights * np.float32(one["scale"]), dilations=sizes, strides=[one["stride"]] * 2)
         ends.append(graph.at)

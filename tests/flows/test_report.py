@@ -78,13 +78,11 @@ def records(seconds: float = 1.0) -> dict[str, dict]:
     cells = [counted(seed) for seed in range(len(ops) + 1)]
     synth = {
         "checks": [check("children + own = total", 0, 0, 11)],
-        "operators": [
-            {"name": op.name, "op": type(op).__name__, "module": f"layer_{op.name}", **one}
-            for op, one in zip(ops, cells)
-        ],
+        "operators": [{"name": op.name, "op": type(op).__name__, "module": f"layer_{op.name}", **one} for op,
+            one in zip(ops, cells)],
         "top": cells[-1],
         "total": {name: sum(one[name] for one in cells) for name in cells[0]},
-    }
+    }  # fmt: skip
     speed = {"interval": 24, "latency": 61, "fifos": {"fifo_dense0": 9}}
     own = {
         "export": {
@@ -518,12 +516,10 @@ def test_an_interval_may_miss_its_bound_by_a_twentieth_or_four_cycles(interval, 
     assert collect.as_predicted(interval, bound, ["conv0"], fold)["mismatches"] == wrong
 
 
-@pytest.mark.parametrize(
-    "asked, fps, wrong", [(25, None, 0), (24, None, 1), (24, "90000", 1), (24, "max", 0)]
-)
-def test_no_interval_is_longer_than_the_one_requested(asked, fps, wrong):
+@pytest.mark.parametrize("most, fps, wrong", [(25, None, 0), (24, None, 1), (24, "90000", 1), (24, "max", 0)])
+def test_no_interval_is_longer_than_the_one_requested(most, fps, wrong):
     """25 cycles are near enough to the bound of 24, but too slow where 24 are requested."""
-    fold = {"interval": asked, "aim": {"fps": fps}}
+    fold = {"interval": most, "aim": {"fps": fps}}
     assert collect.as_predicted(25, 24, ["conv0"], fold)["mismatches"] == wrong
 
 

@@ -24,9 +24,8 @@ from xnorforge.plot import svg
 from xnorforge.sw import zoo
 from xnorforge.sw.training import curves
 
-CURVE = [
-    {"epoch": one, "phase": "train", "loss": 1 / one, "held_out_accuracy": one / 4} for one in range(1, 4)
-]
+POINT = {"phase": "train"}
+CURVE = [POINT | {"epoch": n, "loss": 1 / n, "held_out_accuracy": n / 4} for n in range(1, 4)]
 TRAINING = {"seed": 3, "epochs": 3, "command": "train it", "curve": CURVE}
 KINDS = ("classes", "maps", "tracker", "group_net", "hls4ml")
 
@@ -37,9 +36,8 @@ def branched():
     rng = np.random.default_rng(2)
     size = {"mw": 12, "mh": 3, "simd": 2, "pe": 1, "vectors": 1, "in_shape": [12], "out_shape": [3]}
     fork = op["fork"].make("fork0", in_shape=[12], readers=3, pe=2)
-    units = [
-        op["xnor_mvu"].make(f"dense{k}", {"weights": rng.integers(0, 2, (12, 3))}, **size) for k in range(3)
-    ]
+    weights = [{"weights": rng.integers(0, 2, (12, 3))} for _ in range(3)]
+    units = [op["xnor_mvu"].make(f"dense{k}", one, **size) for k, one in enumerate(weights)]
     sums = units[0].out_stream()
     wires = {"in_bits": [sums.bits] * 3, "in_signed": [0] * 3, "out_bits": 6, "out_signed": 0}
     join = op["join"].make("join0", {"multipliers": np.ones((3, 3), np.int64)}, in_shape=[3], **wires)
@@ -195,14 +193,12 @@ def test_a_page_is_one_file_below_300_kb_with_head_and_navigation(kind, pages_of
     text = pages_of[kind].read_text()
     assert len(text.encode()) < 300_000 and not re.search(r"@import|url\([^#]", text)
     assert re.findall(r"<script[^>]*>", text) == ["<script>"]
-    for name, value in {
-        "training": "3 epochs, seed 3; seeded",
-        "command": "make build NET=tiny METHOD=",
-    }.items():
+    shown = {"training": "3 epochs, seed 3; seeded", "command": "make build NET=tiny METHOD="}
+    for name, value in shown.items():
         assert re.search(rf"<dt>{name}</dt><dd[^>]*>{value}", text)
-    assert set(re.findall(r"<section id=\"([\w-]+)\"", text)) >= set(
-        re.findall(r'<a href="#([\w-]+)">', text.partition("<nav")[2].partition("</nav>")[0])
-    ) - {"top"}
+    menu = text.partition("<nav")[2].partition("</nav>")[0]
+    sections = set(re.findall(r"<section id=\"([\w-]+)\"", text))
+    assert sections >= set(re.findall(r'<a href="#([\w-]+)">', menu)) - {"top"}
 
 
 def test_every_file_of_a_build_is_linked_whatever_it_is_called(pages_of):
@@ -224,9 +220,8 @@ def test_a_failed_report_does_not_link_the_record_that_is_not_written(tmp_path):
 
 def schemes() -> dict[str, dict[str, str]]:
     """The colours of pages and charts in both schemes: {scheme: {name: #rrggbb}}."""
-    bodies = re.findall(
-        r":root \{(.*?)\n *\}", svg.style() + (files(report) / "style.css").read_text(), re.DOTALL
-    )
+    text = svg.style() + (files(report) / "style.css").read_text()
+    bodies = re.findall(r":root \{(.*?)\n *\}", text, re.DOTALL)
     light, dark = ("".join(bodies[place::2]) for place in (0, 1))
     colours = [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", text)) for text in (light, dark)]
     return {"light": colours[0], "dark": colours[0] | colours[1]}

@@ -86,9 +86,8 @@ def traffic(seed: int, count=120):
     """Writes and reads anywhere, one write in four with a part of its bytes."""
     rng = np.random.default_rng(seed)
     strobes = np.where(rng.random(count) < 0.25, rng.integers(0, 16, count), 15)
-    writes = list(
-        zip(rng.integers(64, 256, count).tolist(), rng.integers(0, 2**32, count).tolist(), strobes.tolist())
-    )
+    drawn = rng.integers(64, 256, count), rng.integers(0, 2**32, count), strobes
+    writes = list(zip(*(each.tolist() for each in drawn)))
     return writes, rng.choice([*range(16), *rng.integers(0, 256, 8)], count).tolist()
 
 

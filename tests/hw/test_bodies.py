@@ -88,9 +88,8 @@ endmodule : {top}
 def shell(top, parameters, wide_in, wide_out, stages, inside):
     """The text of a shell of so many stages around `inside`, {file: text}."""
     declared = f"#({', '.join(f'parameter {name}' for name in parameters)}) " if parameters else ""
-    text = SHELL.format(
-        top=top, parameters=declared, wide_in=wide_in, wide_out=wide_out, stages=stages, inside=inside
-    )
+    sizes = {"wide_in": wide_in, "wide_out": wide_out, "stages": stages}
+    text = SHELL.format(top=top, parameters=declared, inside=inside, **sizes)
     return {f"{top}.sv": text}
 
 
@@ -201,15 +200,13 @@ def scaled_count(simd, lanes, bits):
     def meaning(given):
         given = given.reshape(len(given), -1)
         counts = (given[:, :simd] == given[:, simd : 2 * simd]).reshape(-1, parts, lanes).sum(-1)
-        return (counts * (given[:, 2 * simd :].reshape(-1, parts, bits) @ (1 << np.arange(bits)))).sum(-1)[
-            :, None
-        ]
+        factors = given[:, 2 * simd :].reshape(-1, parts, bits) @ (1 << np.arange(bits))
+        return (counts * factors).sum(-1)[:, None]
 
     frames = np.random.default_rng(wide).integers(0, 2, (60, wide))
     frames[:2] = [[0], [1]]  # all equal times nothing, times the largest constants
-    return around(
-        _dots.scaled(lanes, parts, bits), f"scaled count {simd} by {lanes} of {bits} bits", meaning, frames
-    )
+    name = f"scaled count {simd} by {lanes} of {bits} bits"
+    return around(_dots.scaled(lanes, parts, bits), name, meaning, frames)
 
 
 SUMS = [

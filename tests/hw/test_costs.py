@@ -150,9 +150,8 @@ def test_a_memory_lies_where_it_is_asked_for(family):
     """A block that is apart has no registers that guard it; UltraRAM is no block."""
     fabric, rng = families.load(family).fabric, np.random.default_rng(0)
     for size in rng.integers(2, (9000, 90), (50, 2)).tolist():
-        block, apart, rom, lut, auto = (
-            memory_of(*size, kind, fabric) for kind in ("block", "apart", "rom", "lut", "auto")
-        )
+        kinds = ("block", "apart", "rom", "lut", "auto")
+        block, apart, rom, lut, auto = (memory_of(*size, kind, fabric) for kind in kinds)
         for found in (block, apart, rom):
             assert found.block and found.bram36 > found.luts == 0
         assert apart == replace(block, guards=0) and not rom.guards and auto in (block, lut)

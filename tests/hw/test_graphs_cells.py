@@ -41,9 +41,8 @@ def synthesis(tmp_path_factory):
 @pytest.mark.parametrize("stall", [0.0, 0.4])
 def test_the_cells_give_the_contracts_integers(synthesis, stall):
     frames = [op.random_inputs(seed=index, frames=4) for index, op in enumerate(OPS)]
-    for op, inputs, run in zip(
-        OPS, frames, cosim.run(synthesis.device(), frames, stall=stall, seed=2), strict=True
-    ):
+    runs = cosim.run(synthesis.device(), frames, stall=stall, seed=2)
+    for op, inputs, run in zip(OPS, frames, runs, strict=True):
         for got, want in zip(run.outputs, op.run_all(*inputs), strict=True):
             np.testing.assert_array_equal(got, want, op.name)
 

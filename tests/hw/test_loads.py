@@ -78,10 +78,8 @@ def bench(ops: list[HwOp], defines) -> Device:
             logic += f"{write}_sr = {write}_mr;\n  always_ff @(posedge clk_i) held_{k} <= "
             logic += f"{write}_mv & |({write}_s >> {PLACE_BITS + 32});\n"
             text = text.replace(own, logic + moved)
-            into, echo = (
-                Port(ECHO, *(f"{write}_{side}{role}" for role in ("", "v", "r")), LOAD_BITS - 1)
-                for side in "sm"
-            )
+            names = [[f"{write}_{side}{role}" for role in ("", "v", "r")] for side in "sm"]
+            into, echo = (Port(ECHO, *three, LOAD_BITS - 1) for three in names)
             lanes[k] = replace(lanes[k], sources=[*lanes[k].sources, into], sinks=[*lanes[k].sinks, echo])
         files.append(Path(folder) / "xf_bench.sv")
         files[-1].write_text(text)

@@ -216,9 +216,8 @@ def test_illegal_parameters_are_refused_with_the_numbers_in_the_text(answers, in
     (module, _, text), (code, messages) = CASES[index], answers[index]
     wanted = text if text.startswith("xf_") else f"{module}: {text}"
     assert code != 0
-    assert wanted in [line.rpartition(".sv:")[2].partition(": ")[2] for line in messages.splitlines()], (
-        messages
-    )
+    said = [line.rpartition(".sv:")[2].partition(": ")[2] for line in messages.splitlines()]
+    assert wanted in said, messages
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -71,9 +71,8 @@ def test_a_window_and_a_pool_behind_it_are_any_pool_of_torch(kernel, stride, pad
         image = list(window.out_stream().shape[:2])
         kinds = {} if make is ors else {"in_bits": bits, "in_signed": signed}
         pool = make(ifm=[*image, 4], kernel=kernel, stride=kernel, windows=1, **kinds)
-        x = np.random.default_rng(1).integers(
-            0 if make is ors else -30, 2 if make is ors else 32, (2, *shape)
-        )
+        low, high = (0, 2) if make is ors else (-30, 32)
+        x = np.random.default_rng(1).integers(low, high, (2, *shape))
         if make is sums:
             ones = torch.ones(4, 1, *kernel).double()
             expected = pooled(x, lambda t, ones=ones: F.conv2d(t, ones, None, **apart, groups=4))
@@ -83,9 +82,8 @@ def test_a_window_and_a_pool_behind_it_are_any_pool_of_torch(kernel, stride, pad
 
 
 def test_a_border_of_several_values_counted_by_hand():
-    op = Surround.make(
-        arrays={"values": [7, -8]}, ifm=(1, 1, 2), pads=[0, 1, 1, 0], in_bits=2, out_bits=4, out_signed=1
-    )
+    given = {"ifm": (1, 1, 2), "pads": [0, 1, 1, 0], "in_bits": 2, "out_bits": 4, "out_signed": 1}
+    op = Surround.make(arrays={"values": [7, -8]}, **given)
     np.testing.assert_array_equal(op.run([[[[3, 1]]]]), [[[[7, -8], [3, 1]], [[7, -8], [7, -8]]]])
     # The two beats of the border on the left wait for the frame, those below only for the pixel itself.
     assert op.needs().tolist() == [1, 1, 1, 2, 2, 2, 2, 2]
@@ -135,19 +133,9 @@ def clip_of_everything(bits, signed, mul, out_bits, out_signed, wide=False):
     at = np.arange(mul * low - 3, mul * high + 4)
     arrays = {"at": np.tile(at, 2), "direction": np.repeat([1, -1], len(at))}
     x = np.repeat(np.arange(low, high + 1)[:, None], 2 * len(at), axis=1)
-    shape, types = (
-        {"in_shape": x.shape, "pe": x.shape[1] if wide else 2},
-        {"in_bits": bits, "in_signed": signed},
-    )
-    op = Clip.make(
-        f"{bits}_{signed}_{mul}_{wide:d}",
-        arrays,
-        **shape,
-        **types,
-        mul=mul,
-        out_bits=out_bits,
-        out_signed=out_signed,
-    )
+    given = {"in_shape": x.shape, "pe": x.shape[1] if wide else 2, "in_bits": bits, "in_signed": signed}
+    given |= {"mul": mul, "out_bits": out_bits, "out_signed": out_signed}
+    op = Clip.make(f"{bits}_{signed}_{mul}_{wide:d}", arrays, **given)
     return op, x[None], integers.run_operator("Clip", [x[None]], {**arrays, "mul": mul})
 
 

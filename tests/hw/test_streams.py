@@ -46,9 +46,8 @@ def test_windows_of_several_rates_are_what_torch_unfolds_at_each(rates, kernel, 
     image, parts = torch.tensor(x.transpose(0, 3, 1, 2)).float(), []
     for rate in rates:
         unfolded = F.unfold(image, kernel, rate, border * rate, stride)
-        parts.append(
-            unfolded.numpy().reshape(2, 3, kernel**2, -1).transpose(0, 3, 2, 1).reshape(2, -1, kernel**2 * 3)
-        )
+        cut = unfolded.numpy().reshape(2, 3, kernel**2, -1).transpose(0, 3, 2, 1)
+        parts.append(cut.reshape(2, -1, kernel**2 * 3))
     found = op.run(x)
     assert found.shape == (2, -(-9 // stride), -(-8 // stride), len(rates) * kernel**2 * 3)
     np.testing.assert_array_equal(found.reshape(2, -1, found.shape[-1]), np.concatenate(parts, 2))

@@ -62,7 +62,6 @@ def test_the_pixels_that_wait_are_those_of_the_rows_without_windows():
 def test_what_is_not_built_whole_is_answered_with_the_divisors(more):
     op = Window.make("w", **{"ifm": (6, 6, 2), "kernel": (3, 3), "simd": 18} | more)
     simd = op.get_nodeattr("simd")
-    with pytest.raises(
-        UserError, match=rf"^w: simd={simd} does not divide channels=2; use one of \[1, 2\]\.$"
-    ):
+    said = rf"^w: simd={simd} does not divide channels=2; use one of \[1, 2\]\.$"
+    with pytest.raises(UserError, match=said):
         op.in_stream(), op.axes()

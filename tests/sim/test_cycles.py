@@ -116,9 +116,8 @@ def test_nothing_but_the_cycles_between_operators_is_lost_where_they_are_not_kep
         assert set(ends.taken) == {"x", "join_out"} < set(whole.taken)
         assert all(np.array_equal(ends.taken[tensor], whole.taken[tensor]) for tensor in ends.taken)
         assert (ends.deadlock, ends.ring, ends.gaps) == (whole.deadlock, whole.ring, whole.gaps)
-        spent = [
-            [(w.busy, w.starved, w.blocked) for w in course.operators.values()] for course in (whole, ends)
-        ]
+        waits = [course.operators.values() for course in (whole, ends)]
+        spent = [[(w.busy, w.starved, w.blocked) for w in some] for some in waits]
         assert spent[0] == spent[1] and ends.operators["fifo"].fill is None
         fifo = CycleModel(bypass(depth)).run(20, stall, watched=["fifo"])
         assert set(fifo.taken) == {*ends.taken, "fork_out_1", "fifo_out"}

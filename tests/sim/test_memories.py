@@ -86,10 +86,8 @@ def test_every_kind_of_memory_tells_a_bit_that_was_altered_in_its_file(tmp_path)
         check_of(folder, op)
         for path in sorted(folder.glob("*.mem")):
             right = path.read_text().splitlines()
-            altered = [
-                [*right[:at], f"{int(right[at], 16) ^ 1:x}", *right[at + 1 :]]
-                for at in (0, 1, -1 % len(right))
-            ]
+            lines = [(at, f"{int(right[at], 16) ^ 1:x}") for at in (0, 1, -1 % len(right))]
+            altered = [[*right[:at], line, *right[at + 1 :]] for at, line in lines]
             for wrong in (*altered, [*right, "0"], right[:-1]):
                 path.write_text("\n".join(wrong) + "\n")
                 ([check, *_], _) = memories.check_memories(folder, [op])

@@ -34,19 +34,13 @@ def accelerator(folder, board):
     arrays = {"weights": rng.integers(0, 2, (64, 32)), "thresholds": rng.integers(28, 37, 32)}
     last = {"mw": 288, "mh": 5, "vectors": 1, "in_shape": [3, 3, 32], "out_shape": [5]}
     ops = [
-        threshold.make(
-            "sign",
-            {"thresholds": rng.integers(100, 156, (64, 1))},
-            in_shape=[3, 3, 64],
-            pe=8,
-            in_bits=8,
-            in_signed=0,
-        ),
+        threshold.make("sign", {"thresholds": rng.integers(100, 156, (64, 1))}, in_shape=[3, 3, 64], pe=8,
+            in_bits=8, in_signed=0),
         fifo.make("fifo", shape=[3, 3, 64], lanes=8, bits=1, depth=30, kind="lut"),
         unit.make("first", arrays, simd=8, pe=4, rom="block", **shapes),
         fifo.make("line", shape=[3, 3, 32], lanes=4, bits=1, depth=70, kind="block"),
         unit.make("second", {"weights": rng.integers(0, 2, (288, 5))}, simd=4, pe=1, rom="block", **last),
-    ]
+    ]  # fmt: skip
     images = rng.integers(0, 256, (4, 64, 3, 3)).astype(np.uint8)
     acc = folder / "acc"
     acc.mkdir()

@@ -75,10 +75,8 @@ def test_script_drivers_and_the_other_top_agree_on_every_address(overlays, case)
         re.M,
     )
     segment = {"pynq-z2": "ps/S_AXI_HP0/HP0_DDR_LOWOCM", "ultra96": "ps/SAXIGP2/HP0_DDR_LOW"}[case]
-    assert assigned == [
-        (f"{base:#x}", "4K", "ps/Data", "system/s_axi_ctrl/reg0"),
-        ("", "", "system/m_axi", segment),
-    ]
+    registers = (f"{base:#x}", "4K", "ps/Data", "system/s_axi_ctrl/reg0")
+    assert assigned == [registers, ("", "", "system/m_axi", segment)]
     about = json.loads((folder / "overlay.json").read_text())
     assert about["shell"]["base"] == base and about["shell"]["registers"] == driver.REGISTERS
     assert f"#define XF_BASE {base:#x}u" in (folder / "xf_network.h").read_text()
@@ -120,9 +118,8 @@ def test_the_block_design_s_module_has_the_shell_s_ports(overlays, case):
 def test_constraints_and_port_are_those_of_the_other_bitstream(overlays):
     toml = tomllib.loads((Path(boards.__file__).parent / "pynq-z2/board.toml").read_text())
     text = (overlays["pynq-z2"] / "overlay.xdc").read_text()
-    assert re.findall(r"PACKAGE_PIN (\w+) \[get_ports (\w+)\]", text) == [
-        (toml["shell"]["pins"]["irq"], "irq")
-    ]
+    pins = re.findall(r"PACKAGE_PIN (\w+) \[get_ports (\w+)\]", text)
+    assert pins == [(toml["shell"]["pins"]["irq"], "irq")]
     assert "create_bd_port -dir O irq" in script(overlays["pynq-z2"]).splitlines()
     assert re.search(r"^\s*output irq\b", ps7.ps7_top("top"), re.M)
     assert "create_bd_port" not in script(overlays["ultra96"])

@@ -111,9 +111,8 @@ def run_requests(
         raise MismatchError(
             f"serial line: {len(wrong)} of {len(came)} answers have a wrong check; the first is {wrong[0]}."
         )
-    refused = [
-        n for n, (request, _) in enumerate(talk) if request[0] == uart.WRITE and came[n][0] != uart.DONE
-    ]
+    writes = [n for n, (request, _) in enumerate(talk) if request[0] == uart.WRITE]
+    refused = [n for n in writes if came[n][0] != uart.DONE]
     if refused:
         address = int.from_bytes(talk[refused[0]][0][1:5], "little")
         raise MismatchError(
@@ -213,9 +212,8 @@ def built(tmp_path_factory):
         if (name, bench) not in found:
             folder = tmp_path_factory.mktemp("net")
             ops = generated(NETS[name](), folder)
-            found[name, bench] = Built(
-                ops, folder / "rtl", device_of(folder / "rtl", ops, bench(ops) + KNOWN)
-            )
+            device = device_of(folder / "rtl", ops, bench(ops) + KNOWN)
+            found[name, bench] = Built(ops, folder / "rtl", device)
         return found[name, bench]
 
     return get
@@ -239,9 +237,8 @@ def responses(ops, frames, loads=()):
     """What the contract says."""
     places, networks = zip(*[(0, ops), *loads, (len(frames), ops)])
     parts = zip(networks, places, places[1:])
-    return np.concatenate(
-        [graph.execute(one, frames[at:end])[one[-1].name] for one, at, end in parts if at < end]
-    )
+    given = [(one, frames[at:end]) for one, at, end in parts if at < end]
+    return np.concatenate([graph.execute(one, some)[one[-1].name] for one, some in given])
 
 
 def test_requests_by_hand():
@@ -338,10 +335,8 @@ def digits(tmp_path_factory):
     """An accelerator of 8x8 digits, random signs; scikit-learn's last 100 in a folder; their scores."""
     folder, rng = tmp_path_factory.mktemp("digits"), np.random.default_rng(SEED)
     acc, signs = folder / "rtl", rng.choice([-1, 1], (64, 10))
-    sizes = {"mw": 64, "mh": 10, "vectors": 1, "simd": 1, "pe": 1}
-    scores = MAKE["byte_mvu"](
-        arrays={"weights": signs > 0}, in_shape=[1, 1, 64], out_shape=[1, 1, 10], **sizes
-    )
+    sizes = {"mw": 64, "mh": 10, "vectors": 1, "simd": 1, "pe": 1, "in_shape": [1, 1, 64]}
+    scores = MAKE["byte_mvu"](arrays={"weights": signs > 0}, out_shape=[1, 1, 10], **sizes)
     acc.mkdir()
     generated([MAKE["window"](ifm=[8, 8, 1], kernel=[8, 8], bits=8), scores], acc)
     np.savez(folder / "lowered.npz", scale=np.ones(10), bias=np.zeros(10))
@@ -469,19 +464,16 @@ def test_writes_that_are_refused_say_so_and_change_nothing(built):
     far += [(chain.control | 1 << bit, 0) for bit in (chain.address_bits, 31)]
     sent = [uart.write_request(*one) for one in (*far, (0, 1), (4, 1), *chain.writes)]
     talk = conversation(net.ops, frames)
-    feed = b"".join([*sent, *(request for request, _ in talk)])
+    asked = b"".join(request for request, _ in talk)
+    feed = [np.frombuffer(part, np.uint8)[:, None] for part in (b"".join(sent) + asked, asked)]
     size = sum(answer for _, answer in talk)
     refused = uart.with_check(b"\2") * len(sent)
-    run = cosim.run(
-        net.device, cosim.Feed([np.frombuffer(feed, np.uint8)[:, None]], [len(refused) + size]), seed=SEED
-    )
+    run = cosim.run(net.device, cosim.Feed(feed[:1], [len(refused) + size]), seed=SEED)
     found = run.output.ravel()
     assert found[: len(refused)].astype(np.uint8).tobytes() == refused
     plain = run_requests(net.device, net.ops, frames, seed=SEED)
     np.testing.assert_array_equal(plain.output, responses(net.ops, frames))
-    again = cosim.run(
-        net.device, cosim.Feed([np.frombuffer(feed[len(b"".join(sent)) :], np.uint8)[:, None]], [size])
-    )
+    again = cosim.run(net.device, cosim.Feed(feed[1:], [size]))
     np.testing.assert_array_equal(found[len(refused) :], again.output.ravel())
 
 

@@ -123,9 +123,8 @@ def test_a_folded_graph_that_is_not_the_lowered_one_is_named(net):
     lowered = dict(np.load(net / "lowered.npz"))
     lowered["integers"][3, 2] += 1
     np.savez(net / "lowered.npz", **lowered)
-    with pytest.raises(
-        MismatchError, match=r"^folded.onnx .*lowered.onnx .*: output: .* first in image 3, channel 2"
-    ):
+    said = r"^folded.onnx .*lowered.onnx .*: output: .* first in image 3, channel 2"
+    with pytest.raises(MismatchError, match=said):
         stage.simulate(net, net, images=4, stalled=2)
 
 
@@ -140,10 +139,8 @@ def test_labels_are_judged_as_maps_of_a_one_each():
     truth = np.full((2, 8, 16), 3, np.uint8)
     truth[1, :, 8:] = 7
     labels = truth[:, ::4, ::4, None].astype(np.int64)
-    lowered = {
-        "scale": np.full(11, 0.5),
-        "bias": np.arange(11) * 100.0,
-    }  # what the labels are of, and no more in them
+    # What the labels are of, and no more in them.
+    lowered = {"scale": np.full(11, 0.5), "bias": np.arange(11) * 100.0}
     rows = stage.accuracy_rows({"labels": truth}, lowered, labels, labels[:1], "segment")
     assert [(row["stage"], row["images"]) for row in rows] == [
         ("bit simulator", 2), ("bit simulator", 1), ("RTL", 1),

@@ -40,9 +40,8 @@ def small() -> tuple[Images, Images]:
     order = np.random.default_rng(0).permutation(len(found.target))
     images = (found.images * 16).clip(0, 255).astype(np.uint8)[order, None]
     labels = found.target.astype(np.int64)[order]
-    return Images(images[:1297], labels[:1297], "1,297 digits"), Images(
-        images[1297:], labels[1297:], "500 digits"
-    )
+    parts = (slice(1297), "1,297 digits"), (slice(1297, None), "500 digits")
+    return tuple(Images(images[part], labels[part], what) for part, what in parts)
 
 
 def started(

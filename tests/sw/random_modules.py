@@ -299,9 +299,8 @@ class BiRealNet(nn.Module):
         widths = [width, width, 2 * width, 2 * width, 4 * width, 4 * width]
         for before, after in zip([width, *widths], widths):
             stride, bits = after // before, SignedBinaryWeightPerTensorConst
-            self.convs.append(
-                qnn.QuantConv2d(before, after, 3, stride=stride, padding=1, bias=False, weight_quant=bits)
-            )
+            size = {"stride": stride, "padding": 1, "bias": False}
+            self.convs.append(qnn.QuantConv2d(before, after, 3, weight_quant=bits, **size))
             self.norms.append(nn.BatchNorm2d(after))
             self.skips.append(self.skip(before, after) if stride > 1 else nn.Identity())
         self.scores = qnn.QuantLinear(4 * width, CLASSES, bias=True, weight_quant=Int8WeightPerTensorFloat)

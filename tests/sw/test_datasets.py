@@ -43,10 +43,8 @@ def test_camvid(root, layout):
     found = camvid.frames("test")
     assert [item.name for item in found.items] == ["a", "b"] and len(found.classes) == 11
     assert found.items[0].labels.tolist() == [[0, VOID], [3, 10]]
-    assert (
-        found.items[0].image.shape == (2, 2, 3)
-        and found.what == "2 real frames of CamVid's test set, 11 classes"
-    )
+    assert found.items[0].image.shape == (2, 2, 3)
+    assert found.what == "2 real frames of CamVid's test set, 11 classes"
 
 
 LINES = {
@@ -78,9 +76,8 @@ def test_got10k_says_where_the_object_is_hidden(tmp_path):
 
 
 def test_a_line_of_nan_is_a_frame_without_the_object(tmp_path):
-    found = tracking.clip(
-        write.sequence(tmp_path / "Car", "groundtruth.txt", ["2,3,10,5", "NaN,NaN,NaN,NaN", "2,3,10,5"])
-    )
+    lines = ["2,3,10,5", "NaN,NaN,NaN,NaN", "2,3,10,5"]
+    found = tracking.clip(write.sequence(tmp_path / "Car", "groundtruth.txt", lines))
     assert found.visible.tolist() == [True, False, True]
 
 
@@ -93,10 +90,8 @@ def test_our_split_of_sequences(root):
     for name in (*tracking.SPLITS["train"], *tracking.SPLITS["test"]):
         write.sequence(root / "tracking" / name, "groundtruth_xywh.csv", LINES["groundtruth_xywh.csv"])
     assert [item.name for item in tracking.clips("test").items] == ["Crossing", "David", "Skiing", "bag"]
-    assert (
-        tracking.clips("train").what
-        == "4 real sequences with 12 frames: DragonBaby, Diving, MotorRolling, ball1"
-    )
+    what = "4 real sequences with 12 frames: DragonBaby, Diving, MotorRolling, ball1"
+    assert tracking.clips("train").what == what
 
 
 @pytest.mark.parametrize("layout", ["{split}/{kind}", "{kind}/{split}"])
@@ -212,11 +207,8 @@ def test_pictures_that_cannot_be_read_are_named(root):
     write.penn_packed(root)
     one = penn_fudan.scenes("test").items[0]
     whole = one.source.read_bytes()
-    cases = {
-        b"": "(the file is empty)",
-        whole[: len(whole) // 2]: NEITHER,
-        b"<html>not found</html>": NEITHER,
-    }
+    cases = {b"": "(the file is empty)"}
+    cases |= dict.fromkeys((whole[: len(whole) // 2], b"<html>not found</html>"), NEITHER)
     for content, why in cases.items():
         one.source.write_bytes(content)
         refused(lambda: one.image, f"{one.source}: ", why, "download the file again")
@@ -264,13 +256,8 @@ def test_a_picture_is_turned_as_its_camera_noted_if_asked(tmp_path):
 def test_numbers_in_the_names_of_frames_count_as_numbers():
     names = ["b1.png", "a10.png", "a9.png", "a9b.png", "10.png", "9.png"]
     assert [path.name for path in tracking.in_order(map(Path, names))] == [
-        "9.png",
-        "10.png",
-        "a9.png",
-        "a9b.png",
-        "a10.png",
-        "b1.png",
-    ]
+        "9.png", "10.png", "a9.png", "a9b.png", "a10.png", "b1.png",
+    ]  # fmt: skip
 
 
 def test_a_frame_without_labels_is_named(root):
@@ -287,9 +274,7 @@ def test_a_damaged_table_of_boxes_is_named(root, content):
     refused(lambda: penn_fudan.scenes("test"), "annotations.json: ", "layout of docs/guide/tasks.md (")
 
 
-@pytest.mark.parametrize(
-    "line", ["0 0.5 0.5 0.5", "a 0.5 0.5 0.5 0.5", "2 0.5 0.5 0.5 0.5", "0.5 0.5 0.5 0.5 0.5"]
-)
+@pytest.mark.parametrize("line", [f"{box} 0.5 0.5 0.5" for box in ("0", "a 0.5", "2 0.5", "0.5 0.5")])
 def test_a_line_that_is_no_box_is_named(root, line):
     write.coco128(root, line)
     refused(lambda: coco.scenes_128("train2017"), "000000000009.txt: line 1 ", "class below 2", f"'{line}'")
@@ -324,8 +309,5 @@ def test_the_real_sequences_have_864_frames_to_score():
 
 
 def test_the_real_objects_are_as_published():
-    counts = [
-        sum(len(item.boxes) for item in real(coco.scenes_128, split).items)
-        for split in ("train2017", "val2017")
-    ]
-    assert counts == [929, 898]
+    sets = [real(coco.scenes_128, split).items for split in ("train2017", "val2017")]
+    assert [sum(len(item.boxes) for item in items) for items in sets] == [929, 898]

@@ -181,9 +181,7 @@ EACH_CLASS = "{root}/cat/ and {root}/dog/"
         (cut_short, ["{root}/", ".png: ", "(it is truncated", "download"]),
     ],
 )
-def test_what_is_no_folder_of_classes_is_one_sentence_and_leaves_nothing(
-    own, tmp_path, monkeypatch, capsys, spoil, answer
-):
+def test_no_folder_of_classes_is_told_and_leaves_nothing(own, tmp_path, monkeypatch, capsys, spoil, answer):
     spoil(own)
     words = ["train", "--task", "folder", "--data", str(own), "-o", str(tmp_path / "out")]
     monkeypatch.setattr(sys, "argv", ["xnorforge", *words])
@@ -215,9 +213,7 @@ def test_a_folder_belongs_to_the_task_that_takes_one(tmp_path, monkeypatch, caps
     assert not (tmp_path / "out").exists()
 
 
-def test_the_network_has_a_score_for_every_class_and_lies_in_a_folder_named_after_the_pictures(
-    own, monkeypatch
-):
+def test_the_network_has_a_score_per_class_and_lies_in_a_folder_named_as_the_pictures(own, monkeypatch):
     import torch
 
     task = task_of("folder-small")

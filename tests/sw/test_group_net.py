@@ -80,9 +80,8 @@ def small_networks(monkeypatch):
 
 
 def pictures(count, seed=0):
-    return torch.randint(
-        0, 256, (count, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed)
-    )
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (count, 1, 8, 8), dtype=torch.uint8, generator=rng)
 
 
 def started(method, net="chain", epochs=5):
@@ -312,10 +311,7 @@ def test_decompositions_cut_as_they_say():
 def test_each_branch_has_the_dilation_it_was_given(net):
     network = Method(dilations="1,2,3").build(net)
     for group in of_kind(network, (Group, Residual)):
-        rates = [
-            {part.dilation for part in branch.modules() if isinstance(part, nn.Conv2d)}
-            for branch in group.branches
-        ]
+        rates = [{dot.dilation for dot in of_kind(branch, nn.Conv2d)} for branch in group.branches]
         assert rates == [{(1, 1)}, {(2, 2)}, {(3, 3)}]
     assert bits(network) == bits(Method().build(net))
     assert scores(shaken(network), pictures(2)).shape == (2, 10)
@@ -354,9 +350,8 @@ def test_layers_of_several_rates_become_parallel_atrous_branches_or_stay_whole()
     assert shapes(atrous=False) == [[[(2, 1), (1, 2)]] * 3, *[[[(1, 1)]] * 3] * 2]
     assert shapes(atrous=False, bases=1)[1:] == [[[(1, 1)] * 3]] * 2
     assert shapes(decomposition="v3") == [[[(2, 1), (1, 2), *a, *b] for a, b in zip(*parallel)]]
-    (first, second) = [
-        part.dot for part in Method(decomposition="lbd").build("atrous") if isinstance(part, Block)
-    ][3:]
+    atrous = Method(decomposition="lbd").build("atrous")
+    first, second = [part.dot for part in atrous if isinstance(part, Block)][3:]
     assert [[dot.dilation[0] for dot in rate.dots] for rate in first.dots] == [[1] * 3, [2] * 3, [4] * 3]
     assert [[dot.dilation[0] for dot in rate.dots] for rate in second.dots] == [[1] * 3, [4] * 3, [8] * 3]
 
@@ -462,9 +457,8 @@ def test_borders_are_bits():
     nn.init.constant_(layer.weight, 0.1)
     ones = torch.ones(1, 1, 4, 4)
     assert (layer(pad(-ones)) == -9).all() and layer(pad(ones))[0, 0, 0, 0] == -1
-    assert (layer(nn.ConstantPad2d(1, 1.0)(ones)) == 9).all() and layer(nn.ConstantPad2d(1, 0.0)(ones))[
-        0, 0, 0, 0
-    ] == 4
+    assert (layer(nn.ConstantPad2d(1, 1.0)(ones)) == 9).all()
+    assert layer(nn.ConstantPad2d(1, 0.0)(ones))[0, 0, 0, 0] == 4
     for net in ("chain", "residual"):
         found = of_kind(Method(dilations="1,2,3").build(net), nn.ConstantPad2d)
         assert {pad.value for pad in found} == {-1.0}
@@ -512,10 +506,7 @@ def test_the_norm_comes_behind_the_relu():
 def test_statistics_of_branches_differ():
     run = steps(started(Method()), 2)
     for group in of_kind(run.network, Group):
-        norms = [
-            [part for part in branch.modules() if isinstance(part, nn.BatchNorm2d)]
-            for branch in group.branches
-        ]
+        norms = [of_kind(branch, nn.BatchNorm2d) for branch in group.branches]
         for first, *others in zip(*norms, strict=True):
             for other in others:
                 assert first is not other and (first.running_mean != other.running_mean).float().mean() > 0.5

@@ -188,9 +188,8 @@ def test_with_shortcuts_what_trains_last_is_what_is_deployed(name, monkeypatch):
 def test_what_a_method_cannot_be_is_said_in_a_sentence(method, hyper, net, said):
     """Words of the sentence, with | for a blank."""
     given = dict(one.replace("|", " ").split("=") for one in hyper.split())
-    text = refused(
-        lambda: base.create(method, given).build(net), *(one.replace("|", " ") for one in said.split())
-    )
+    words = [one.replace("|", " ") for one in said.split()]
+    text = refused(lambda: base.create(method, given).build(net), *words)
     assert text.startswith(method)
 
 
@@ -217,9 +216,7 @@ SENSITIVE = SHARES | {"order": "sensitivity", "binarise": 3, "max_loss": 0.5}
         pytest.param("layer_priority", SENSITIVE, 10, marks=pytest.mark.full),
     ],
 )
-def test_a_run_killed_behind_every_epoch_ends_with_the_same_bytes(
-    method, hyper, epochs, tmp_path, monkeypatch
-):
+def test_a_run_killed_at_every_epoch_ends_with_the_same_bytes(method, hyper, epochs, tmp_path, monkeypatch):
     digits.in_place_of_mnist(monkeypatch, (0, 256), (256, 320), (900, 1000), epochs=epochs)
     monkeypatch.setattr(bonn, "FINE", 2)  # half of the epochs, not a tenth
     monkeypatch.setattr(train.curves, "draw_run", lambda *_: None)

@@ -82,9 +82,8 @@ def test_average_overlap_equals_the_toolkit(got10k, seed):
         predicted, truth = walks(50 + 10 * seed + number, length)
         visible = np.random.default_rng(seed).random(length) < 0.9
         sequences.append(tracking.overlap(predicted, truth, size=(200, 100), visible=visible))
-        theirs = metrics.rect_iou(
-            corners_to_sides(predicted)[1:], corners_to_sides(truth)[1:], bound=(200, 100)
-        )
+        sides = [corners_to_sides(boxes)[1:] for boxes in (predicted, truth)]
+        theirs = metrics.rect_iou(*sides, bound=(200, 100))
         frames.append(theirs[visible[1:]])
     evaluate = experiments.ExperimentGOT10k._evaluate
     average, rate, _, _ = evaluate(None, np.concatenate(frames), np.array([]))

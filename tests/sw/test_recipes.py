@@ -40,9 +40,8 @@ def test_the_default_is_adam_with_a_linear_start_and_half_a_cosine(few, tmp_path
     adam, now = torch.optim.Adam(network.parameters(), lr=5e-3, fused=True), 0
     for _ in range(2):
         for at in torch.randperm(256, generator=rng).split(64):
-            adam.param_groups[0]["lr"] = (
-                5e-3 * min(1, (now + 1) / 4) * 0.5 * (1 + math.cos(math.pi * now / 8))
-            )
+            fallen = 0.5 * (1 + math.cos(math.pi * now / 8))
+            adam.param_groups[0]["lr"] = 5e-3 * min(1, (now + 1) / 4) * fallen
             scores = network(task.augment(images[at], rng).float().contiguous())
             adam.zero_grad()
             torch.nn.functional.cross_entropy(scores, labels[at]).backward()
@@ -214,10 +213,8 @@ STREAM = "cifar10-resnet20_half"
 def test_layers_within_the_modules_of_a_method_start_from_those_they_replace(kind, tmp_path):
     torch.manual_seed(1)
     numbers = full_precision.FullPrecision().build(STREAM).state_dict()
-    torch.save(
-        {"settings": {"net": STREAM, "method": warm_start.REAL}, "network": numbers},
-        tmp_path / "checkpoint.pt",
-    )
+    settings = {"net": STREAM, "method": warm_start.REAL}
+    torch.save({"settings": settings, "network": numbers}, tmp_path / "checkpoint.pt")
     method = kind.Method()
     network = method.build(STREAM)
     warm_start.warm_start(network, tmp_path)
@@ -233,9 +230,8 @@ def test_layers_within_the_modules_of_a_method_start_from_those_they_replace(kin
         for at, source in enumerate(latents[::3]):
             low, same, high = list(binary.latents(network).values())[3 * at : 3 * at + 3]
             torch.testing.assert_close(same.detach(), source)
-            torch.testing.assert_close(
-                high - low, torch.full_like(low, 2 * source.std()), atol=0.01, rtol=0.5
-            )
+            apart = torch.full_like(low, 2 * source.std())
+            torch.testing.assert_close(high - low, apart, atol=0.01, rtol=0.5)
 
 
 def test_weights_without_a_checkpoint_give_their_signs_and_directions(few, tmp_path):

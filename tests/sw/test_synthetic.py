@@ -19,9 +19,7 @@ MAKERS = {
 def content(item) -> bytes:
     """All that a record holds."""
     if isinstance(item, Clip):
-        return b"".join(
-            np.ascontiguousarray(part).tobytes() for part in (item.frames, item.boxes, item.visible)
-        )
+        return b"".join(part.tobytes() for part in (item.frames, item.boxes, item.visible))
     parts = (item.boxes, item.labels, item.ignore) if isinstance(item, Scene) else (item.labels,)
     return b"".join(np.ascontiguousarray(part).tobytes() for part in (item.image, *parts))
 

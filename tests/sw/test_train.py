@@ -43,9 +43,8 @@ class TwoPhases(base.Method):
 
     def losses(self, run, scores, labels):
         self.seen = 0.5 * self.seen + torch.rand(()).item() + torch.rand((), generator=run.rng).item()
-        return super().losses(run, scores, labels) | {
-            "pull": self.seen * 1e-3 * run.network[-1].dot.weight.square().sum()
-        }
+        pull = self.seen * 1e-3 * run.network[-1].dot.weight.square().sum()
+        return super().losses(run, scores, labels) | {"pull": pull}
 
     def state(self):
         return {"seen": self.seen}
@@ -156,13 +155,10 @@ def test_the_command_names_what_is_not_usual_and_the_folder_of_another_method():
 
 def test_only_images_trained_on_are_varied(tmp_path, monkeypatch):
     varied = []
-    monkeypatch.setattr(
-        mnist.Task, "augment", lambda _self, images, _rng: varied.append(len(images)) or images
-    )
+    monkeypatch.setattr(mnist.Task, "augment", lambda _self, x, _rng: varied.append(len(x)) or x)
     train.train("mnist-tfc", "ste", tmp_path, epochs=2)
-    assert varied == [64] * 8 * 2, (
-        "512 images in steps of 64, two epochs; neither the 128 held out nor the 200 to test"
-    )
+    # 512 images in steps of 64, two epochs; neither the 128 held out nor the 200 to test.
+    assert varied == [64] * 8 * 2
 
 
 def test_a_group_of_the_optimiser_may_have_its_own_rate(tmp_path):
