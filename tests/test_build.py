@@ -136,13 +136,9 @@ def test_a_build_killed_at_several_points_ends_with_the_same_files(built):
     again = tree(folder.parent / "again, in a $place")
     for mark in ("out/mnist-tfc/export.json", "out/mnist-tfc/lower.json", f"{ACC}/rtl/rtl.json"):
         job = subprocess.Popen(
-            WANTED,
-            cwd=again,
-            env=environment(again),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            WANTED, cwd=again, env=environment(again), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True,
-        )
+        )  # fmt: skip
         while not (again / mark).exists() and job.poll() is None:
             time.sleep(0.05)
         time.sleep(0.7)

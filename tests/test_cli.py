@@ -77,11 +77,9 @@ def test_what_is_taken_for_an_option_that_is_not_given():
     assert seen == {*USUAL, "methods"}
 
 
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [(UserError("where: why."), 2), (MismatchError("where: why."), 1), (ToolMissing("where: why."), 2)],
-    ids=["request", "mismatch", "tool"],
-)
+@pytest.mark.parametrize("error, code", [
+    (UserError("where: why."), 2), (MismatchError("where: why."), 1), (ToolMissing("where: why."), 2),
+], ids=["request", "mismatch", "tool"])  # fmt: skip
 def test_each_kind_of_error_is_its_text_and_its_code(call, monkeypatch, error, code):
     def fail(_):
         raise error

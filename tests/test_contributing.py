@@ -121,15 +121,11 @@ def clone(tmp_path_factory):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(
-    ("plugged", "shown"),
-    [
-        ("A board", ["PASS  mnist-tfc on Arty Z7-20 (Digilent)"]),
-        ("A back end", ["PASS  mnist-tfc on ", "core      done"]),
-        ("A report view", ["PASS  mnist-tfc on "]),
-    ],
-    indirect=["plugged"],
-)
+@pytest.mark.parametrize("plugged, shown", [
+    ("A board", ["PASS  mnist-tfc on Arty Z7-20 (Digilent)"]),
+    ("A back end", ["PASS  mnist-tfc on ", "core      done"]),
+    ("A report view", ["PASS  mnist-tfc on "]),
+], indirect=["plugged"])  # fmt: skip
 def test_what_a_recipe_adds_is_built_with(plugged, shown, clone):
     title, environment = plugged
     [words] = [words for words in commands(RECIPES[title]) if words[0] == "make"]

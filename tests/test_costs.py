@@ -206,15 +206,10 @@ def test_a_new_export_is_built_again_and_another_interval_is_folded_again(play):
     assert [stage for method, stage in play.ran if method == "bonn"] == ["fold"]
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"source": "others"}, "other weights (others)"),
-        ({"audits": [{"mismatches": 4}]}, "PASS"),
-        ({"verdict": "FAIL"}, "FAIL"),
-    ],
-    ids=["weights", "mismatches", "verdict"],
-)
+@pytest.mark.parametrize("change, said", [
+    ({"source": "others"}, "other weights (others)"), ({"audits": [{"mismatches": 4}]}, "PASS"),
+    ({"verdict": "FAIL"}, "FAIL"),
+], ids=["weights", "mismatches", "verdict"])  # fmt: skip
 def test_a_report_that_proves_nothing_gives_no_figures(play, change, said):
     one = builds.Build(play() / "bonn-3", NET, BOARD)
     assert builds.build_figures(one)["lut"] == 1250

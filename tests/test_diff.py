@@ -35,12 +35,10 @@ def test_what_changed_is_listed_and_nothing_else(leave):
         ("synth__lut__used", 1212, 1222), ("sim__throughput__fps", 12207.0, 12000.0), ("conv0.lut", 200, 210),
     ]  # fmt: skip
     assert compare_builds.diff_markdown(found).splitlines()[2:] == [
-        "| figure | before | now | change |",
-        "|---|--:|--:|--:|",
+        "| figure | before | now | change |", "|---|--:|--:|--:|",
         "| synth__lut__used | 1,212 | 1,222 | +0.8 % |",
-        "| sim__throughput__fps | 12,207 | 12,000 | -1.7 % |",
-        "| conv0.lut | 200 | 210 | +5.0 % |",
-    ]
+        "| sim__throughput__fps | 12,207 | 12,000 | -1.7 % |", "| conv0.lut | 200 | 210 | +5.0 % |",
+    ]  # fmt: skip
 
 
 def test_an_operator_may_come_and_go_and_a_figure_of_the_whole_may_not(leave):
@@ -75,17 +73,13 @@ def test_a_new_figure_is_held_against_numbers_and_against_no_change():
     assert len(broken([Rule("*.lut", "<=", 40)], {}, {"a.lut": 50})) == 1
 
 
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("{}", "rules.json … list"),
-        ("[", "rules.json … JSON"),
-        ('[{"metric": "x"}]', "rule 1 … metric, compare and limit"),
-        ('[{"metric": "x", "compare": "=", "limit": 1}]', "rule 1: … '=' … <=, <"),
-        ('[{"metric": "x", "compare": "<=", "limit": "2 %"}]', "rule 1: … '2 %' … number"),
-        ('[{"metric": "x", "compare": "<=", "limit": true}]', "rule 1: … True"),
-    ],
-)
+@pytest.mark.parametrize("text, sentence", [
+    ("{}", "rules.json … list"), ("[", "rules.json … JSON"),
+    ('[{"metric": "x"}]', "rule 1 … metric, compare and limit"),
+    ('[{"metric": "x", "compare": "=", "limit": 1}]', "rule 1: … '=' … <=, <"),
+    ('[{"metric": "x", "compare": "<=", "limit": "2 %"}]', "rule 1: … '2 %' … number"),
+    ('[{"metric": "x", "compare": "<=", "limit": true}]', "rule 1: … True"),
+])  # fmt: skip
 def test_a_wrong_rule_is_refused(tmp_path, text, sentence):
     (tmp_path / "rules.json").write_text(text)
     with refuses(sentence):

@@ -21,14 +21,11 @@ sys.exit(main())
 
 
 @pytest.mark.quick("!av-demo-words3")
-@pytest.mark.parametrize(
-    ("package", "extra", "words"),
-    [
-        ("hls4ml", "hls4ml", ["build", "mnist-tfc", "--backend", "hls4ml"]),
-        ("finn", "finn", ["build", "mnist-tfc", "--backend", "finn"]),
-        ("av", "demo", ["demo", "--task", "track", "--video", "clip.mp4", "--box", "1,1,4,4"]),
-    ],
-)
+@pytest.mark.parametrize("package, extra, words", [
+    ("hls4ml", "hls4ml", ["build", "mnist-tfc", "--backend", "hls4ml"]),
+    ("finn", "finn", ["build", "mnist-tfc", "--backend", "finn"]),
+    ("av", "demo", ["demo", "--task", "track", "--video", "clip.mp4", "--box", "1,1,4,4"]),
+])  # fmt: skip
 def test_a_package_that_is_not_here_is_one_sentence_before_any_work(tmp_path, package, extra, words):
     (tmp_path / "clip.mp4").write_bytes(b"no video")
     done = ran([sys.executable, "-c", WITHOUT, package, *words], tmp_path)

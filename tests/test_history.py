@@ -50,18 +50,12 @@ def test_a_project_for_another_tool_has_a_line_without_figures(tmp_path):
     assert (line["figures"], line["operators"], line["accuracy"], line["task"]) == ({}, {}, None, None)
 
 
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [
-        ("make build MODEL=net.onnx SCALE=1/255", "make build MODEL=net.onnx SCALE=1/255"),
-        (
-            "make build MODEL=net.onnx INPUT=float:/home/a/r.npz",
-            "make build MODEL=net.onnx INPUT=float:r.npz",
-        ),
-        ("make build IMAGES_FROM='/home/a/my photos/'", "make build IMAGES_FROM='my photos'"),
-        ("make build IMAGES_FROM=photos/x LABELS=last", "make build IMAGES_FROM=photos/x LABELS=last"),
-    ],
-)
+@pytest.mark.parametrize("given, kept", [
+    ("make build MODEL=net.onnx SCALE=1/255", "make build MODEL=net.onnx SCALE=1/255"),
+    ("make build MODEL=net.onnx INPUT=float:/home/a/r.npz", "make build MODEL=net.onnx INPUT=float:r.npz"),
+    ("make build IMAGES_FROM='/home/a/my photos/'", "make build IMAGES_FROM='my photos'"),
+    ("make build IMAGES_FROM=photos/x LABELS=last", "make build IMAGES_FROM=photos/x LABELS=last"),
+])  # fmt: skip
 def test_a_command_keeps_no_absolute_path(given, kept):
     assert entries.without_paths(given) == kept
 

@@ -35,18 +35,11 @@ def tree(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize(
-    ("target", "word", "near"),
-    [
-        ("build", "board=pynq-z2", "BOARD"),
-        ("build", "NET=mnist-tf", "mnist-tfc"),
-        ("build", "LUT=5000%", "100%"),
-        ("build", "MODEL=sw", "QONNX"),
-        ("build", "Net=mnist-tfc", "NET"),
-        ("help", "BORD=pynq-z2", "BOARD"),
-        ("clean", "IMAGE_S=3", "IMAGES"),
-    ],
-)
+@pytest.mark.parametrize("target, word, near", [
+    ("build", "board=pynq-z2", "BOARD"), ("build", "NET=mnist-tf", "mnist-tfc"),
+    ("build", "LUT=5000%", "100%"), ("build", "MODEL=sw", "QONNX"), ("build", "Net=mnist-tfc", "NET"),
+    ("help", "BORD=pynq-z2", "BOARD"), ("clean", "IMAGE_S=3", "IMAGES"),
+])  # fmt: skip
 def test_a_misspelt_variable_is_an_error_with_the_near_match(tree, target, word, near):
     done = make(target, word, folder=tree)
     assert done.returncode == 2
@@ -211,16 +204,12 @@ def test_clean_follows_no_link_out_of_the_folder(tree, tmp_path):
     assert left(tmp_path / "elsewhere") == before and not (tree / "out/link").exists()
 
 
-@pytest.mark.parametrize(
-    ("stage", "gone"),
-    [
-        ("sim", {"mnist-tfc/rtl-pynq-z2/sim.json"}),
-        ("generate", {"mnist-tfc/rtl-pynq-z2/sim.json", "mnist-tfc/rtl-pynq-z2/rtl/top.sv"}),
-        ("fold", {"rtl-pynq-z2"}),
-        ("lower", {"rtl-pynq-z2", "finn-pynq-z2"}),
-        ("export", {"rtl-pynq-z2", "finn-pynq-z2", "mnist-tfc/export.json", "mnist-tfc/.export.reads.json"}),
-    ],
-)
+@pytest.mark.parametrize("stage, gone", [
+    ("sim", {"mnist-tfc/rtl-pynq-z2/sim.json"}),
+    ("generate", {"mnist-tfc/rtl-pynq-z2/sim.json", "mnist-tfc/rtl-pynq-z2/rtl/top.sv"}),
+    ("fold", {"rtl-pynq-z2"}), ("lower", {"rtl-pynq-z2", "finn-pynq-z2"}),
+    ("export", {"rtl-pynq-z2", "finn-pynq-z2", "mnist-tfc/export.json", "mnist-tfc/.export.reads.json"}),
+])  # fmt: skip
 def test_cleaning_a_stage_removes_what_it_left_and_all_that_follows(tree, monkeypatch, stage, gone):
     filled(tree / "out")
     before = left(tree / "out")
@@ -232,16 +221,11 @@ def test_cleaning_a_stage_removes_what_it_left_and_all_that_follows(tree, monkey
     assert before - left(tree / "out") == {name for name in before if any(part in name for part in gone)}
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        {"net": "../../victim"},
-        {"net": "mnist-tfc", "board": "../../../victim"},
-        {"net": "mnist-tfc", "method": "../x"},
-        {"net": "mnist-tfc", "backend": "x/../../.."},
-        {"model": "..onnx"},
-    ],
-)
+@pytest.mark.parametrize("words", [
+    {"net": "../../victim"}, {"net": "mnist-tfc", "board": "../../../victim"},
+    {"net": "mnist-tfc", "method": "../x"}, {"net": "mnist-tfc", "backend": "x/../../.."},
+    {"model": "..onnx"},
+])  # fmt: skip
 def test_a_name_that_leads_out_of_out_removes_nothing(tmp_path, monkeypatch, words):
     (tmp_path / "checkout").mkdir()
     monkeypatch.chdir(tmp_path / "checkout")

@@ -95,14 +95,9 @@ class Pipeline:
         paths = {"PYTHONPATH": f"{folder}/src:{folder}", "STUB_PLAN": str(self.plan)}
         paths["XNORFORGE_CACHE"] = str(self.plan.parent)
         self.process = subprocess.Popen(
-            [sys.executable, "driver.py"],
-            cwd=folder,
-            env=without("XNORFORGE") | paths | environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+            [sys.executable, "driver.py"], cwd=folder, env=without("XNORFORGE") | paths | environment,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
 
     def reads(self, **plan: dict) -> None:
         """Tell the stages what to read, {kind: {stage: [what]}}."""
@@ -166,11 +161,9 @@ def test_children_modules_and_folders_count_as_read(pipeline, tmp_path):
     given["child"].write_text("1")
     module, folder = tmp_path / "sw/decode/labels.py", tmp_path / "sw/methods"
     pipeline.reads(
-        child={"synth": [str(given["child"])]},
-        imports={"sim": ["xnorforge.sw.decode.labels"]},
-        lists={"lower": [str(folder)]},
-        tries={"fold": [str(given["absent"])]},
-    )
+        child={"synth": [str(given["child"])]}, imports={"sim": ["xnorforge.sw.decode.labels"]},
+        lists={"lower": [str(folder)]}, tries={"fold": [str(given["absent"])]},
+    )  # fmt: skip
     pipeline.build()
     given["child"].write_text("2")
     assert pipeline.build() == ["synth"]

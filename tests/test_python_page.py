@@ -45,14 +45,11 @@ def test_a_module_needs_the_shape_of_its_input(tmp_path, monkeypatch):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(
-    ("words", "where", "given", "remedy"),
-    [
-        (["net.py:Nett", "--shape", "1x12x12"], "net.py", "'Nett'", "Net?"),
-        (["net.py", "--shape", "12xa"], "SHAPE", "'12xa'", "3x32x32"),
-        (["net.py"], "SHAPE", "''", "3x32x32"),
-    ],
-)
+@pytest.mark.parametrize("words, where, given, remedy", [
+    (["net.py:Nett", "--shape", "1x12x12"], "net.py", "'Nett'", "Net?"),
+    (["net.py", "--shape", "12xa"], "SHAPE", "'12xa'", "3x32x32"),
+    (["net.py"], "SHAPE", "''", "3x32x32"),
+])  # fmt: skip
 def test_what_is_no_network_or_shape_is_refused(call, words, where, given, remedy, tmp_path, monkeypatch):
     (tmp_path / "own").mkdir()
     monkeypatch.chdir(tmp_path / "own")

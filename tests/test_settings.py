@@ -59,15 +59,10 @@ def test_an_option_goes_before_the_file_and_a_network_with_all_that_belongs_to_i
     assert builds.resolve({"config": path, "net": "mnist-tfc"}) == wanted
 
 
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("board = ", "TOML"),
-        ('bord = "ulx3s"', "'bord'"),
-        ("images = [1]", "images is [1]"),
-        ("images = 1", "IMAGES: '1'"),
-    ],
-)
+@pytest.mark.parametrize("text, sentence", [
+    ("board = ", "TOML"), ('bord = "ulx3s"', "'bord'"), ("images = [1]", "images is [1]"),
+    ("images = 1", "IMAGES: '1'"),
+])  # fmt: skip
 def test_a_file_that_is_none_is_refused_in_one_sentence(tmp_path, text, sentence):
     with pytest.raises(UserError) as refused:
         builds.resolve({"config": config(tmp_path, text)})

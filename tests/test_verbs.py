@@ -32,14 +32,11 @@ def test_every_verb_can_be_quiet_or_verbose_and_says_so_once(verb):
     assert all(names.count(name) == 1 for name in ("-q", "--quiet", "-v", "--verbose", "--json"))
 
 
-@pytest.mark.parametrize(
-    ("words", "schema", "key", "value"),
-    [
-        (["build", "mnist-tfc", "--dry-run"], "plan", "folder", "out/mnist-tfc/rtl-pynq-z2"),
-        (["list"], "list", "boards", plugins.names("hw.boards")),
-        (["doctor"], "doctor", "missing", []),
-    ],
-)
+@pytest.mark.parametrize("words, schema, key, value", [
+    (["build", "mnist-tfc", "--dry-run"], "plan", "folder", "out/mnist-tfc/rtl-pynq-z2"),
+    (["list"], "list", "boards", plugins.names("hw.boards")),
+    (["doctor"], "doctor", "missing", []),
+])  # fmt: skip
 def test_a_quiet_verb_prints_one_object_that_names_its_form(tmp_path, words, schema, key, value):
     code, out, err = run(*words, "-q", "--json", cwd=tmp_path)
     found = json.loads(out)

@@ -54,16 +54,9 @@ class Chain:
             padded = np.pad(self.x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
             size = list(self.x.shape[1:3])
             self.put(
-                "FMPadding",
-                f"{name}_pad",
-                padded,
-                kind,
-                ImgDim=size,
-                Padding=[pad] * 4,
-                NumChannels=padded.shape[3],
-                SIMD=1,
-                inputDataType=kind,
-            )
+                "FMPadding", f"{name}_pad", padded, kind, ImgDim=size, Padding=[pad] * 4,
+                NumChannels=padded.shape[3], SIMD=1, inputDataType=kind,
+            )  # fmt: skip
         image, channels = list(self.x.shape[1:3]), self.x.shape[3]
         cut = self.windows(kernel, stride)
         if kernel != [1, 1] or stride != [1, 1]:

@@ -176,12 +176,9 @@ def _of_torch(seed: int, folder: Path, dynamo: bool):
 
 # {class: (seed, folder) -> file, images or vectors of integers, value of one step of them or None}
 CLASSES = {
-    "layouts": _layouts,
-    "inputs and outputs": _ports,
+    "layouts": _layouts, "inputs and outputs": _ports,
     "products": lambda seed, folder: _of_graph(Products(seed), folder),
     "signs, wide shortcuts": lambda seed, folder: _of_graph(Signs(seed), folder),
-    "keras": _keras,
-    "channels last by qonnx": _channels_last,
-    "torch": partial(_of_torch, dynamo=False),
+    "keras": _keras, "channels last by qonnx": _channels_last, "torch": partial(_of_torch, dynamo=False),
     "torch, dynamo": partial(_of_torch, dynamo=True),
-}
+}  # fmt: skip

@@ -40,16 +40,10 @@ def test_a_window_that_is_the_whole_image_needs_no_operator(chains):
     assert bound[3].attributes["in_shape"] == [3, 3, 4] and bound[3].attributes["mw"] == 36
 
 
-@pytest.mark.parametrize(
-    "scale, bias, last",
-    [
-        ([0.5, 0.5, 0.5], [1, 1, 1], "TopK"),
-        ([0.5, 0.5, 0.4], [1, 1, 1], "XnorMvu"),
-        ([0.5] * 3, [1, 1, 2], "XnorMvu"),
-        ([-1] * 3, [0] * 3, "XnorMvu"),
-    ],
-    ids=["one-scale", "two-scales", "two-biases", "negative"],
-)
+@pytest.mark.parametrize("scale, bias, last", [
+    ([0.5, 0.5, 0.5], [1, 1, 1], "TopK"), ([0.5, 0.5, 0.4], [1, 1, 1], "XnorMvu"),
+    ([0.5] * 3, [1, 1, 2], "XnorMvu"), ([-1] * 3, [0] * 3, "XnorMvu"),
+], ids=["one-scale", "two-scales", "two-biases", "negative"])  # fmt: skip
 def test_the_index_of_the_largest_score_is_added_only_where_it_is_the_class(chains, scale, bias, last):
     chain = chains["Chain"]((8,)).sign("sign0").dense("fc0", 3, raw=True)
     assert bind(chain.model(), np.array(scale, float), np.array(bias, float))[-1].op == last
@@ -68,12 +62,9 @@ def refused(chain, *, scale=0.5):
 def test_two_readers_of_one_tensor_are_named(chains):
     chain = chains["Chain"]((8,)).sign("sign0").dense("fc0", 4).dense("fc1", 3, raw=True)
     node = helper.make_node(
-        "MVAU",
-        ["fc0_threshold_out", "fc1_weights"],
-        ["b_out"],
-        name="branch",
+        "MVAU", ["fc0_threshold_out", "fc1_weights"], ["b_out"], name="branch",
         domain="finn.custom_op.fpgadataflow",
-    )
+    )  # fmt: skip
     chain.nodes.append(node)
     says(refused(chain), "fc0_threshold_out: … fc1 and branch … DuplicateStreams")
 
@@ -110,16 +101,9 @@ def test_signs_times_a_constant_of_their_place_get_a_unit_that_counts_equal_bits
     assert unit_of(chains, SIGNS * np.tile([[3], [3], [1], [1]], (2, 1))).attributes["run"] == 2
 
 
-@pytest.mark.parametrize(
-    "weights",
-    [
-        SIGNS * 3,  # one constant: nothing of its own
-        SIGNS * PLACES * [[1, 1, 2]],  # rows differ
-        SIGNS * np.tile([[1], [2]], (4, 1)),  # no two in a row are equal
-        SIGNS * (PLACES - 1),  # zeros
-    ],
-    ids=["one constant", "rows differ", "one element each", "zeros"],
-)
+@pytest.mark.parametrize("weights", [
+    SIGNS * 3, SIGNS * PLACES * [[1, 1, 2]], SIGNS * np.tile([[1], [2]], (4, 1)), SIGNS * (PLACES - 1),
+], ids=["one constant", "rows differ", "one element each", "zeros"])  # fmt: skip
 def test_other_weights_of_several_bits_stay_integers(chains, weights):
     assert unit_of(chains, weights).op == "IntMvu"
 
@@ -134,15 +118,8 @@ def test_a_minimum_of_bits_is_an_and(chains):
     x = chain.x.reshape(len(chain.x), 2, 2, 2, 2, 2).min((2, 4))
     direction = [("pool0_direction", [-1, -1], "BIPOLAR")]
     chain.put(
-        "DirectedPool",
-        "pool0",
-        x,
-        "BINARY",
-        direction,
-        domain=own.DOMAIN,
-        kernel=[2, 2],
-        stride=[2, 2],
+        "DirectedPool", "pool0", x, "BINARY", direction, domain=own.DOMAIN, kernel=[2, 2], stride=[2, 2],
         dilation=[1, 1],
-    )
+    )  # fmt: skip
     pool = ops(chain.dense("fc0", 3, raw=True))[1]
     assert (pool.op, pool.attributes["all"]) == ("OrPool", 1)

@@ -65,20 +65,15 @@ def test_all_branches_of_group_net_count():
     assert found["multi_bit"] == plain["multi_bit"]
 
 
-@pytest.mark.parametrize(
-    ("shape", "weights", "output", "attributes"),
-    [
-        pytest.param((4, 9, 9), (6, 4, 3, 3), (6, 4, 4), {"strides": [2, 2]}, id="strided"),
-        pytest.param((4, 8, 8), (6, 4, 3, 3), (6, 8, 8), {"pads": [1] * 4}, id="padded with zeros"),
-        pytest.param((4, 8, 8), (6, 4, 3, 3), (6, 4, 4), {"dilations": [2, 2]}, id="dilated"),
-        pytest.param((8, 6, 6), (12, 2, 3, 3), (12, 4, 4), {"group": 4}, id="grouped"),
-        pytest.param((8, 6, 6), (8, 1, 3, 3), (8, 4, 4), {"group": 8}, id="depthwise"),
-        pytest.param(
-            (8, 6, 6), (8, 1, 3, 3), (8, 6, 6), {"group": 8, "pads": [1] * 4}, id="depthwise, padded"
-        ),
-        pytest.param((4, 32), (6, 4, 5), (6, 14), {"strides": [2]}, id="one-dimensional"),
-    ],
-)
+@pytest.mark.parametrize("shape, weights, output, attributes", [
+    pytest.param((4, 9, 9), (6, 4, 3, 3), (6, 4, 4), {"strides": [2, 2]}, id="strided"),
+    pytest.param((4, 8, 8), (6, 4, 3, 3), (6, 8, 8), {"pads": [1] * 4}, id="padded with zeros"),
+    pytest.param((4, 8, 8), (6, 4, 3, 3), (6, 4, 4), {"dilations": [2, 2]}, id="dilated"),
+    pytest.param((8, 6, 6), (12, 2, 3, 3), (12, 4, 4), {"group": 4}, id="grouped"),
+    pytest.param((8, 6, 6), (8, 1, 3, 3), (8, 4, 4), {"group": 8}, id="depthwise"),
+    pytest.param((8, 6, 6), (8, 1, 3, 3), (8, 6, 6), {"group": 8, "pads": [1] * 4}, id="depthwise, padded"),
+    pytest.param((4, 32), (6, 4, 5), (6, 14), {"strides": [2]}, id="one-dimensional"),
+])  # fmt: skip
 def test_a_weight_is_used_once_per_output_pixel(shape, weights, output, attributes):
     graph = bits(*shape)
     graph.real("Conv", graph.weights(*weights), kernel_shape=weights[2:], **attributes)

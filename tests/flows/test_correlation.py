@@ -145,10 +145,8 @@ def test_the_counted_cells_load_as_the_rtl_does(small):
     synth = synthesise(acc, folder)
     record = simulate_netlist(acc, folder)
     assert [check["name"] for check in record["checks"][:3]] == [
-        "netlist = lowered",
-        "netlist cycles = RTL cycles",
-        "netlist with a load = bit simulator",
-    ]
+        "netlist = lowered", "netlist cycles = RTL cycles", "netlist with a load = bit simulator",
+    ]  # fmt: skip
     assert {check["mismatches"] for check in record["checks"]} == {0}
     row = synth["operators"][-1]
     assert row["name"] == "conv4" and row["lut_ram"] > 0 and synth["top"]["ff"] > 100  # AXI4-Lite

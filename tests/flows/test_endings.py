@@ -270,16 +270,10 @@ def test_an_ending_that_cannot_be_built_is_refused_by_lower_with_a_cure(tmp_path
 
 
 @pytest.mark.quick("average-1", "map, pool-0")
-@pytest.mark.parametrize(
-    "name, indices",
-    [
-        ("average", 1),
-        ("average, flatten", 1),
-        ("average, flatten, quantised", 1),
-        ("average, flatten, bias", 0),
-        ("map, pool", 0),
-    ],
-)
+@pytest.mark.parametrize("name, indices", [
+    ("average", 1), ("average, flatten", 1), ("average, flatten, quantised", 1),
+    ("average, flatten, bias", 0), ("map, pool", 0),
+])  # fmt: skip
 def test_the_rtl_of_an_ending_gives_the_scores_of_qonnx_and_the_index(tmp_path, name, indices):
     make, shape = BUILT[name]
     images = np.random.default_rng(2).integers(0, 256, (IMAGES, *SHAPE))

@@ -67,11 +67,9 @@ def test_finn_s_published_folding_of_cnv_gives_its_pe_and_simd_here(chains, tmp_
 
 def test_windows_of_pools_count_where_a_file_names_pools(net):
     given = {
-        "ConvolutionInputGenerator_rtl_0": {"SIMD": 3},
-        "ConvolutionInputGenerator_rtl_1": {"SIMD": 8},
-        "ConvolutionInputGenerator_rtl_2": {"SIMD": 3},
-        "Pool_hls_0": {"PE": 3},
-    }
+        "ConvolutionInputGenerator_rtl_0": {"SIMD": 3}, "ConvolutionInputGenerator_rtl_1": {"SIMD": 8},
+        "ConvolutionInputGenerator_rtl_2": {"SIMD": 3}, "Pool_hls_0": {"PE": 3},
+    }  # fmt: skip
     record = folded(net, given)
     rows = {row["name"]: row for row in record["operators"]}
     assert (rows["conv0_window"]["simd"], rows["conv1_window"]["simd"], rows["pool1"]["pe"]) == (3, 8, 3)
@@ -92,18 +90,13 @@ def test_a_pe_that_does_not_divide_is_answered_as_in_a_folding_of_ours(net):
     assert refused(net, given) == refused(net, {"conv0": {"pe": 3, "simd": 3}})
 
 
-@pytest.mark.parametrize(
-    ("given", "text"),
-    [
-        ({"MVAU_hls_4": {"PE": 1}}, "MVAU_hls_4 … 4 MVAU"),
-        ({"Defaults": 7}, "Defaults … PE and SIMD"),
-        ({"conv0": {"PE": 1}}, "conv0 … MVAU_hls_0"),
-        ({"MVAU_0": {"PE": 0}}, "MVAU_0 has PE: 0; … positive"),
-        ({"MVAU_0": {"PE": "8"}}, "MVAU_0 has PE: '8'; … integer"),
-        ({"Defaults": {"PE": [2, ["MVAU_hls"]]}}, "Defaults … PE and SIMD"),
-        ({"Defaults": {}, "MVAU_0": 3}, "MVAU_0 is 3 … PE and SIMD"),
-    ],
-)
+@pytest.mark.parametrize("given, text", [
+    ({"MVAU_hls_4": {"PE": 1}}, "MVAU_hls_4 … 4 MVAU"), ({"Defaults": 7}, "Defaults … PE and SIMD"),
+    ({"conv0": {"PE": 1}}, "conv0 … MVAU_hls_0"), ({"MVAU_0": {"PE": 0}}, "MVAU_0 has PE: 0; … positive"),
+    ({"MVAU_0": {"PE": "8"}}, "MVAU_0 has PE: '8'; … integer"),
+    ({"Defaults": {"PE": [2, ["MVAU_hls"]]}}, "Defaults … PE and SIMD"),
+    ({"Defaults": {}, "MVAU_0": 3}, "MVAU_0 is 3 … PE and SIMD"),
+])  # fmt: skip
 def test_what_cannot_be_meant_is_one_sentence(net, given, text):
     says(refused(net, given), text)
 

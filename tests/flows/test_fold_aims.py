@@ -305,17 +305,11 @@ def test_a_folding_file_says_where_memories_lie(net):
         folded(net, folding=file)
 
 
-@pytest.mark.parametrize(
-    ("aim", "words"),
-    [
-        ({"fps": "max", "limits": {"lut": "30%", "bram": "50"}, "spare": None}, " FPS=max LUT=30% BRAM=50"),
-        ({"fps": None, "limits": {}, "spare": "lut", "stream": 32}, " INTERVAL=77 SPARE=lut STREAM=32"),
-        (
-            {"fps": None, "limits": {"latency": "25ns"}, "spare": None},
-            " INTERVAL=77 LATENCY=25ns CLOCK=200MHz",
-        ),
-    ],
-)
+@pytest.mark.parametrize("aim, words", [
+    ({"fps": "max", "limits": {"lut": "30%", "bram": "50"}, "spare": None}, " FPS=max LUT=30% BRAM=50"),
+    ({"fps": None, "limits": {}, "spare": "lut", "stream": 32}, " INTERVAL=77 SPARE=lut STREAM=32"),
+    ({"fps": None, "limits": {"latency": "25ns"}, "spare": None}, " INTERVAL=77 LATENCY=25ns CLOCK=200MHz"),
+])  # fmt: skip
 def test_the_command_of_a_report_asks_for_the_same(aim, words):
     fold_record = {"net": "mnist-tfc", "interval": 77, "output": "scores", "aim": aim}
     export = {"source": "trained", "net": "mnist-tfc", "method": "ste"}

@@ -44,39 +44,30 @@ def same(integers, device, vectors) -> int:
     return full.answer
 
 
-@pytest.mark.parametrize(
-    "widths, frames",
-    [
-        ((8, 12, 3), 300),
-        pytest.param((16, 8, 10), 300, marks=pytest.mark.full),
-        pytest.param((16, 64, 32, 32, 5), 10_000, marks=pytest.mark.full),
-        pytest.param((784, 16, 16, 10), 10_000, marks=pytest.mark.full),
-    ],
-)
+@pytest.mark.parametrize("widths, frames", [
+    ((8, 12, 3), 300), pytest.param((16, 8, 10), 300, marks=pytest.mark.full),
+    pytest.param((16, 64, 32, 32, 5), 10_000, marks=pytest.mark.full),
+    pytest.param((784, 16, 16, 10), 10_000, marks=pytest.mark.full),
+])  # fmt: skip
 def test_a_frame_per_cycle_with_its_index(widths, frames, tmp_path):
     integers, bounds, rng = mlp(1, *widths)
     ops, vectors = smallest(bounds, 1), rng.integers(-128, 128, (frames, widths[0]))
     run_exactly(integers, with_fifos(ops, {}), vectors, tmp_path)
 
 
-@pytest.mark.parametrize(
-    "widths, asked, clock, cycles, frames",
-    [
-        ((8, 12, 3), "4", None, 4, 300),
-        pytest.param((8, 12, 3), "30ns", None, 3, 300, marks=pytest.mark.full),
-        ((8, 12, 3), "30ns", "200MHz", 6, 300),
-        pytest.param((8, 12, 3), "30ns", "7.5ns", 4, 300, marks=pytest.mark.full),
-    ],
-)
+@pytest.mark.parametrize("widths, asked, clock, cycles, frames", [
+    ((8, 12, 3), "4", None, 4, 300),
+    pytest.param((8, 12, 3), "30ns", None, 3, 300, marks=pytest.mark.full),
+    ((8, 12, 3), "30ns", "200MHz", 6, 300),
+    pytest.param((8, 12, 3), "30ns", "7.5ns", 4, 300, marks=pytest.mark.full),
+])  # fmt: skip
 def test_registers_are_left_out_for_a_latency(widths, asked, clock, cycles, frames, tmp_path):
     """Of any pace of input and output; the board's clock has 100 MHz."""
     integers, bounds, rng = mlp(1, *widths)
     found = Search(
-        bounds,
-        boards.at_clock(boards.load("pynq-z2"), clock),
-        finish=lambda ops, _most=0: with_fifos(ops, {}),
-        adders=True,
-    )
+        bounds, boards.at_clock(boards.load("pynq-z2"), clock),
+        finish=lambda ops, _most=0: with_fifos(ops, {}), adders=True,
+    )  # fmt: skip
     slow = found.chosen(Aim(1))
     vectors = rng.integers(-128, 128, (frames, widths[0]))
     ops, answer = run_exactly(integers, found.chosen(Aim(1, limits={"latency": asked})), vectors, tmp_path)

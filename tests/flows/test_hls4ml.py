@@ -311,14 +311,10 @@ def test_vitis_on_the_path_is_run_and_its_report_read(small, tmp_path, tool, nam
     assert {key: found["report"][key] for key in wanted} == wanted
 
 
-@pytest.mark.parametrize(
-    "text, said",
-    [
-        ("#!/bin/sh\necho no licence; exit 1\n", "hls: vitis-run … no licence"),
-        ("#!/bin/sh\necho done\n", "hls: vitis-run … report … done"),
-    ],
-    ids=["fails", "no report"],
-)
+@pytest.mark.parametrize("text, said", [
+    ("#!/bin/sh\necho no licence; exit 1\n", "hls: vitis-run … no licence"),
+    ("#!/bin/sh\necho done\n", "hls: vitis-run … report … done"),
+], ids=["fails", "no report"])  # fmt: skip
 def test_a_vitis_that_does_not_synthesise_is_an_error(small, tmp_path, tool, text, said):
     written(small["mlp"], tmp_path / "project")
     tool("vitis-run", text)

@@ -186,13 +186,10 @@ def test_refused_images_of_another_shape(tmp_path):
     says(text, "net.onnx: … 4x6x6 … 1x28x28 … shape")
 
 
-@pytest.mark.parametrize(
-    ("place", "numbers", "words"),
-    [
-        ((2, 1, 0, 1), np.nan, "Conv_0_param0 … nan at [2, 1, 0, 1] … train"),
-        ((0, 0, 0, slice(2)), (0.5, 0), "2 of 180 … Conv_0_param0 … -1 or 1 … 0.5 … binarise"),
-    ],
-)
+@pytest.mark.parametrize("place, numbers, words", [
+    ((2, 1, 0, 1), np.nan, "Conv_0_param0 … nan at [2, 1, 0, 1] … train"),
+    ((0, 0, 0, slice(2)), (0.5, 0), "2 of 180 … Conv_0_param0 … -1 or 1 … 0.5 … binarise"),
+])  # fmt: skip
 def test_refused_binary_weights_that_are_not_plus_or_minus_one(tmp_path, place, numbers, words):
     def spoil(proto):
         name = next(n.input[1] for n in proto.graph.node if n.op_type == "Conv")

@@ -98,11 +98,8 @@ NETWORKS = {
 def test_networks_of_brevitas_default_scales_are_imported_and_lowered(tmp_path, name):
     checks = imported(tmp_path, NETWORKS[name]())
     assert [check["name"] for check in checks] == [
-        "batch = single image",
-        "lowered = qonnx",
-        "lowered = exact network",
-        "lowered = FINN execution",
-    ]
+        "batch = single image", "lowered = qonnx", "lowered = exact network", "lowered = FINN execution",
+    ]  # fmt: skip
     assert not any(check["mismatches"] for check in checks)
     assert checks[1]["images"] == 60
 

@@ -180,13 +180,10 @@ def test_a_quantiser_behind_constants_says_the_range_that_it_covers_best():
 
 
 ANNOTATIONS = {
-    "INT8": integer_format(8, True),
-    "UINT4": integer_format(4, False),
-    "INT3": integer_format(3, True),
-    "BIPOLAR": InputFormat(0, 1, 2.0, -1.0, "bipolar"),
-    "BINARY": InputFormat(0, 1, 1.0, 0.0, "uint1"),
+    "INT8": integer_format(8, True), "UINT4": integer_format(4, False), "INT3": integer_format(3, True),
+    "BIPOLAR": InputFormat(0, 1, 2.0, -1.0, "bipolar"), "BINARY": InputFormat(0, 1, 1.0, 0.0, "uint1"),
     "FIXED<8,3>": InputFormat(-128, 127, 2**-5, 0.0, "q3.5"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("annotation", ANNOTATIONS)

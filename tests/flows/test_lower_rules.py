@@ -48,15 +48,13 @@ CHAINS = [
     ["Relu", "norm", "Clip", "Mul"],
 ]  # fmt: skip
 QUANTISERS = {
-    "sign": lambda g: g.sign(),
-    "scaled sign": lambda g: g.sign(0.37),
-    "4 bit": lambda g: g.quant(0.173, 4),
+    "sign": lambda g: g.sign(), "scaled sign": lambda g: g.sign(0.37), "4 bit": lambda g: g.quant(0.173, 4),
     "3 bit unsigned, zero point, floor": lambda g: g.quant(0.31, 3, zero=2.0, signed=0, mode="FLOOR"),
     "8 bit narrow, ceil": lambda g: g.quant(2.0**-5, 8, narrow=1, mode="CEIL"),
     "1 bit, which is -1 and +1": lambda g: g.quant(0.4, 1, zero=-1.0),
     "1 bit unsigned": lambda g: g.quant(0.4, 1, signed=0),
     "zero point between two levels": lambda g: g.quant(0.25, 4, zero=0.5, signed=0),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("quantiser", QUANTISERS)
@@ -132,15 +130,12 @@ def bits(graph, channels):
 
 
 LINEAR = {
-    "3x3": ((8, 4, 3, 3), {}),
-    "stride": ((8, 4, 3, 3), {"strides": [2, 3]}),
-    "dilation": ((8, 4, 3, 2), {"dilations": [2, 1]}),
-    "not square": ((8, 4, 1, 5), {}),
-    "grouped": ((8, 2, 3, 3), {"group": 2}),
-    "depthwise": ((4, 1, 3, 3), {"group": 4}),
+    "3x3": ((8, 4, 3, 3), {}), "stride": ((8, 4, 3, 3), {"strides": [2, 3]}),
+    "dilation": ((8, 4, 3, 2), {"dilations": [2, 1]}), "not square": ((8, 4, 1, 5), {}),
+    "grouped": ((8, 2, 3, 3), {"group": 2}), "depthwise": ((4, 1, 3, 3), {"group": 4}),
     "zero padded": ((8, 4, 3, 3), {"pads": [1, 0, 2, 1]}),
     "zero padded, grouped, stride": ((8, 2, 3, 3), {"pads": [1, 1, 1, 1], "group": 2, "strides": [2, 2]}),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("source", ["bits", "bytes", "levels"])
@@ -321,13 +316,9 @@ def test_concatenation_and_upsampling_move_integers():
     right = bits(graph, 3).at
     graph.node("Concat", inputs=[left, right], axis=1)
     graph.node(
-        "Resize",
-        None,
-        np.float32([1, 1, 2, 2]),
-        mode="nearest",
-        coordinate_transformation_mode="asymmetric",
+        "Resize", None, np.float32([1, 1, 2, 2]), mode="nearest", coordinate_transformation_mode="asymmetric",
         nearest_mode="floor",
-    )
+    )  # fmt: skip
     graph.node("Conv", graph.weights(4, 6, 3, 3))
     found = compare(graph.model((4, 6, 6)), bytes_of((3, 3, 4, 4)))
     checks.finn_is_equal(found, emit.emitted(found), bytes_of((2, 4, 4, 3)))

@@ -168,14 +168,10 @@ def test_a_pin_that_is_low_when_it_says_yes_is_inverted_and_pulled_up():
     assert 'IO_PORT "reset" IO_TYPE=LVCMOS33 PULL_MODE=UP;' in gw2a.pins(low)
 
 
-@pytest.mark.parametrize(
-    ("name", "role", "all_roles"),
-    [
-        ("ulx3s", "clock", "clock, reset, rxd, txd, lost"),
-        ("tangnano20k", "lost", "clock, reset, rxd, txd, lost"),
-        ("pynq-z2", "irq", "irq"),
-    ],
-)
+@pytest.mark.parametrize("name, role, all_roles", [
+    ("ulx3s", "clock", "clock, reset, rxd, txd, lost"),
+    ("tangnano20k", "lost", "clock, reset, rxd, txd, lost"), ("pynq-z2", "irq", "irq"),
+])  # fmt: skip
 def test_a_port_without_a_pin_is_refused(name, role, all_roles):
     board, router = boards.load(name), routing.load(boards.load(name).family)
     assert router is not None

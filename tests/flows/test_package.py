@@ -210,14 +210,11 @@ def test_generated_rtl_is_packaged_without_a_build(nets, tmp_path):
     assert read_json(tmp_path / "to/here/package.json")["module"] == "mine_axis"
 
 
-@pytest.mark.parametrize(
-    ("words", "answer"),
-    [
-        (("mnist-tfc", "--backend", "hls4ml"), "package: BACKEND=hls4ml … BACKEND=rtl"),
-        (("mnist-tfc", "--prefix", "Top"), "PREFIX: … 'Top' … 60 … PREFIX=digits"),
-        (("there",), "'there' … mnist-tfc"),
-    ],
-)
+@pytest.mark.parametrize("words, answer", [
+    (("mnist-tfc", "--backend", "hls4ml"), "package: BACKEND=hls4ml … BACKEND=rtl"),
+    (("mnist-tfc", "--prefix", "Top"), "PREFIX: … 'Top' … 60 … PREFIX=digits"),
+    (("there",), "'there' … mnist-tfc"),
+])  # fmt: skip
 def test_what_cannot_be_packaged_is_refused_and_nothing_is_left(call, tmp_path, monkeypatch, words, answer):
     monkeypatch.chdir(tmp_path)
     code, said = call("package", *words)

@@ -236,13 +236,10 @@ def test_the_estimate_stands_beside_the_count_with_its_error(built):
     assert record["resources"]["estimate"]["lut"] == pytest.approx(guess, abs=0.1)
 
 
-@pytest.mark.parametrize(
-    ("source", "interval", "words"),
-    [
-        ("own training", 8192, "NET=tiny METHOD=ste BOARD=pynq-z2 INTERVAL=8192"),
-        ({"file": "m.onnx", "sha256": "0" * 64}, 32768, "MODEL=m.onnx SCALE=0.5 BOARD=pynq-z2"),
-    ],
-)
+@pytest.mark.parametrize("source, interval, words", [
+    ("own training", 8192, "NET=tiny METHOD=ste BOARD=pynq-z2 INTERVAL=8192"),
+    ({"file": "m.onnx", "sha256": "0" * 64}, 32768, "MODEL=m.onnx SCALE=0.5 BOARD=pynq-z2"),
+])  # fmt: skip
 def test_the_command_builds_the_same_again(source, interval, words):
     given = records()
     export, fold = {**given["export"], "source": source}, {**given["fold"], "interval": interval}

@@ -81,11 +81,9 @@ def test_a_cell_is_of_an_operator_of_the_top_or_of_the_shell():
         "u_system.u_top.u_layer_00_conv0.u_op.acc": "conv0",
         "$flatten\\u_system.\\u_top.\\u_layer_00_conv0.$auto$ff.cc:337:slice$9": "conv0",
         "$flatten\\u_system.\\u_top.$auto$ff.cc:337:slice$5": "top",
-        "u_system.u_top.ready_3": "top",
-        "$auto$ff.cc:337:slice$6471": "shell",
-        "u_system.u_shell.u_control.frames_q": "shell",
-        "$abc$75041$lut$aiger75040$3917": "shell",
-    }
+        "u_system.u_top.ready_3": "top", "$auto$ff.cc:337:slice$6471": "shell",
+        "u_system.u_shell.u_control.frames_q": "shell", "$abc$75041$lut$aiger75040$3917": "shell",
+    }  # fmt: skip
     assert {name: paths.operator(name, layers, "u_system.u_top") for name in names} == names
 
 

@@ -240,9 +240,6 @@ def test_a_file_of_the_library_counts_where_it_is_used(tmp_path):
         (tmp_path / name).write_text(text)
     rtl = {"library": ["two.sv", "xf_a.sv", "xf_b.sv", "xf_c.sv"], "headers": ["xf_h.svh"]}
     assert list(content.library_used(tmp_path, rtl, ["module top; xf_a u_a (); endmodule"])) == [
-        "xf_h.svh",
-        "two.sv",
-        "xf_a.sv",
-        "xf_b.sv",
-    ]
+        "xf_h.svh", "two.sv", "xf_a.sv", "xf_b.sv",
+    ]  # fmt: skip
     assert list(content.library_used(tmp_path, rtl, ["module top; xf_c u_c (); endmodule"])) == ["xf_c.sv"]

@@ -99,10 +99,8 @@ def test_without_edges_it_is_the_plain_threshold():
     _, thresholds, direction = op.tables()
     plain = Threshold.make(
         arrays={"thresholds": thresholds[:, None], "direction": direction},
-        in_shape=[16, 70],
-        in_bits=5,
-        in_signed=1,
-    )
+        in_shape=[16, 70], in_bits=5, in_signed=1,
+    )  # fmt: skip
     np.testing.assert_array_equal(op.run(x), plain.run(2 * x - 15))
 
 

@@ -196,17 +196,11 @@ def test_offsets_turn_a_convolution_padded_with_minus_one_into_one_padded_with_n
         np.testing.assert_array_equal(op.run(matches), expected)
 
 
-@pytest.mark.parametrize(
-    "size, kernel, stride, pads, classes",
-    [
-        ((14, 14), (3, 3), (1, 1), (1, 1, 1, 1), (3, 3)),
-        ((14, 14), (3, 3), (2, 2), (1, 1, 1, 1), (2, 2)),
-        ((14, 14), (3, 3), (1, 1), (0, 0, 0, 0), (1, 1)),
-        ((28, 9), (5, 5), (1, 1), (2, 2, 2, 2), (5, 5)),
-        ((14, 14), (3, 3), (1, 1), (0, 0, 2, 1), (3, 2)),
-        ((1, 20), (1, 3), (1, 1), (0, 1, 0, 1), (1, 3)),
-    ],
-)
+@pytest.mark.parametrize("size, kernel, stride, pads, classes", [
+    ((14, 14), (3, 3), (1, 1), (1, 1, 1, 1), (3, 3)), ((14, 14), (3, 3), (2, 2), (1, 1, 1, 1), (2, 2)),
+    ((14, 14), (3, 3), (1, 1), (0, 0, 0, 0), (1, 1)), ((28, 9), (5, 5), (1, 1), (2, 2, 2, 2), (5, 5)),
+    ((14, 14), (3, 3), (1, 1), (0, 0, 2, 1), (3, 2)), ((1, 20), (1, 3), (1, 1), (0, 1, 0, 1), (1, 3)),
+])  # fmt: skip
 def test_rows_and_columns_with_the_same_taps_outside_are_one_class(size, kernel, stride, pads, classes):
     weights = np.ones((*kernel, 4, 7), np.int64)
     rows, columns, table = offsets(weights, size, kernel, stride, (1, 1), pads)
@@ -225,12 +219,7 @@ def test_offsets_of_a_convolution_counted_by_hand():
 
 def test_a_sum_beyond_its_type_keeps_its_lowest_bits():
     op = Border.make(
-        arrays={"table": [[[5]], [[-9]]]},
-        in_shape=(2, 1, 1),
-        in_bits=3,
-        out_bits=3,
-        out_signed=1,
-        rows=[1, 0],
-        columns=[0],
-    )
+        arrays={"table": [[[5]], [[-9]]]}, in_shape=(2, 1, 1), in_bits=3, out_bits=3, out_signed=1,
+        rows=[1, 0], columns=[0],
+    )  # fmt: skip
     np.testing.assert_array_equal(op.run([[[[7]], [[6]]]]), [[[[-2]], [[3]]]])  # 7 - 9; 6 + 5 - 8

@@ -82,15 +82,10 @@ def test_pixels_side_by_side_are_of_several_rates():
         Window.make(simd=12, **sizes).axes()
 
 
-@pytest.mark.parametrize(
-    "shift, offset, wanted",
-    [
-        (0, None, [0, 1, 2, 0]),
-        (0, [0, 0, 1], [2, 2, 2, 2]),
-        (1, [0, 1, 0], [0, 1, 2, 1]),
-        (1, [2, 0, 0], [0, 0, 2, 0]),
-    ],
-)
+@pytest.mark.parametrize("shift, offset, wanted", [
+    (0, None, [0, 1, 2, 0]), (0, [0, 0, 1], [2, 2, 2, 2]), (1, [0, 1, 0], [0, 1, 2, 1]),
+    (1, [2, 0, 0], [0, 0, 2, 0]),
+])  # fmt: skip
 def test_labels_by_hand(shift, offset, wanted):
     pixels = np.array([[[5, 4, 5], [-1, 0, 0], [-8, -7, 7], [3, 3, 3]]])
     arrays = {} if offset is None else {"offset": np.array(offset)}
@@ -183,11 +178,9 @@ def test_the_ring_is_the_smallest_that_stops_neither_the_slower_side_nor_two_bus
     pads = rng.integers(0, kernel, 2)
     height, width = (int(rng.integers(kernel, 12)) for _ in range(2))
     op = Window.make(
-        ifm=(height, width, 2),
-        kernel=(kernel, kernel),
-        stride=(stride, stride),
+        ifm=(height, width, 2), kernel=(kernel, kernel), stride=(stride, stride),
         pads=(pads[0], pads[1], pads[1], pads[0]),
-    )
+    )  # fmt: skip
     rows = op.rows()
 
     def lost(size, paced):

@@ -139,15 +139,12 @@ def test_an_unknown_split_is_answered_with_those_there_are(read):
         read("tset")
 
 
-@pytest.mark.parametrize(
-    "corners, why",
-    [
-        ((3, 5, 45, 30), ["x 2 to 45 and y 4 to 30", "40 x 30 pixels"]),
-        ((3, 5, 2, 30), ["x 2 to 2 and y 4 to 30", "no area"]),
-        ((41, 5, 41, 30), ["x 40 to 41 and y 4 to 30", "40 x 30 pixels"]),
-        ((-9, 5, 10, 30), ["x -10 to 10 and y 4 to 30", "40 x 30 pixels"]),
-    ],
-)
+@pytest.mark.parametrize("corners, why", [
+    ((3, 5, 45, 30), ["x 2 to 45 and y 4 to 30", "40 x 30 pixels"]),
+    ((3, 5, 2, 30), ["x 2 to 2 and y 4 to 30", "no area"]),
+    ((41, 5, 41, 30), ["x 40 to 41 and y 4 to 30", "40 x 30 pixels"]),
+    ((-9, 5, 10, 30), ["x -10 to 10 and y 4 to 30", "40 x 30 pixels"]),
+])  # fmt: skip
 def test_a_box_out_of_its_picture_is_named(root, corners, why):
     write.penn_packed(root, corners=corners)
     where = f"{root}/penn_fudan/annotations.json, PennPed00000"
@@ -169,15 +166,10 @@ def test_a_target_nowhere_in_its_frame_is_named_and_one_partly_there_is_kept(tmp
     assert tracking.clip(one).boxes[:2].tolist() == [[-5, -5, 5, 5], [38, 28, 48, 38]]
 
 
-@pytest.mark.parametrize(
-    "lines, why",
-    [
-        (["2,3,10,5"] * 2, "2 boxes for 3 frames"),
-        (["2,3,10,5"] * 4, "4 boxes for 3 frames"),
-        (["2,3,10,5"] * 2 + ["2,3,10"], "4 or 8 numbers"),
-        (["2,3,ten,5"] * 3, "4 or 8 numbers"),
-    ],
-)
+@pytest.mark.parametrize("lines, why", [
+    (["2,3,10,5"] * 2, "2 boxes for 3 frames"), (["2,3,10,5"] * 4, "4 boxes for 3 frames"),
+    (["2,3,10,5"] * 2 + ["2,3,10"], "4 or 8 numbers"), (["2,3,ten,5"] * 3, "4 or 8 numbers"),
+])  # fmt: skip
 def test_a_sequence_that_ends_early_or_has_no_boxes_is_named(tmp_path, lines, why):
     one = write.sequence(tmp_path / "Box", "groundtruth_rect.txt", lines)
     refused(lambda: tracking.clip(one), f"{one}/groundtruth_rect.txt: ", why)

@@ -167,20 +167,17 @@ def two_labels(root):
 EACH_CLASS = "{root}/cat/ and {root}/dog/"
 
 
-@pytest.mark.parametrize(
-    ("spoil", "answer"),
-    [
-        (shutil.rmtree, ["DATA: '{root}' ", "not a folder", "folder of pictures per class"]),
-        (nothing_in_it, ["DATA: '{root}' ", "no folders", EACH_CLASS]),
-        (pictures_without_folders, ["DATA: '{root}' ", "no folders", EACH_CLASS]),
-        (one_class, ["DATA: '{root}' ", "one class, dog", "second folder"]),
-        (two_pictures, ["DATA: '{root}/dog' ", " 2 different pictures", "3 or more"]),
-        (two_and_a_copy, ["DATA: '{root}/dog' ", " 2 different pictures", "3 or more"]),
-        (a_class_without_pictures, ["DATA: '{root}/fox' ", " 0 different pictures", "3 or more"]),
-        (two_labels, ["DATA: '{root}/eel/cat.png' ", "'{root}/cat/03.png'", "remove one"]),
-        (cut_short, ["{root}/", ".png: ", "(it is truncated", "download"]),
-    ],
-)
+@pytest.mark.parametrize("spoil, answer", [
+    (shutil.rmtree, ["DATA: '{root}' ", "not a folder", "folder of pictures per class"]),
+    (nothing_in_it, ["DATA: '{root}' ", "no folders", EACH_CLASS]),
+    (pictures_without_folders, ["DATA: '{root}' ", "no folders", EACH_CLASS]),
+    (one_class, ["DATA: '{root}' ", "one class, dog", "second folder"]),
+    (two_pictures, ["DATA: '{root}/dog' ", " 2 different pictures", "3 or more"]),
+    (two_and_a_copy, ["DATA: '{root}/dog' ", " 2 different pictures", "3 or more"]),
+    (a_class_without_pictures, ["DATA: '{root}/fox' ", " 0 different pictures", "3 or more"]),
+    (two_labels, ["DATA: '{root}/eel/cat.png' ", "'{root}/cat/03.png'", "remove one"]),
+    (cut_short, ["{root}/", ".png: ", "(it is truncated", "download"]),
+])  # fmt: skip
 def test_no_folder_of_classes_is_told_and_leaves_nothing(own, tmp_path, monkeypatch, capsys, spoil, answer):
     spoil(own)
     words = ["train", "--task", "folder", "--data", str(own), "-o", str(tmp_path / "out")]
@@ -195,16 +192,12 @@ def test_no_folder_of_classes_is_told_and_leaves_nothing(own, tmp_path, monkeypa
 GIVE = ["DATA: ", "folder-small", "DATA=photos/"]
 
 
-@pytest.mark.parametrize(
-    ("words", "answer"),
-    [
-        (["train", "--task", "folder"], GIVE),
-        (["build", "--task", "folder"], GIVE),
-        (["train-float", "folder-small"], GIVE),
-        (["build", "--task", "mnist", "--data", "photos"], ["DATA: ", "mnist-cnn", "folder"]),
-        (["compare", "mnist-tfc", "--data", "photos"], ["DATA: ", "mnist-tfc", "folder"]),
-    ],
-)
+@pytest.mark.parametrize("words, answer", [
+    (["train", "--task", "folder"], GIVE), (["build", "--task", "folder"], GIVE),
+    (["train-float", "folder-small"], GIVE),
+    (["build", "--task", "mnist", "--data", "photos"], ["DATA: ", "mnist-cnn", "folder"]),
+    (["compare", "mnist-tfc", "--data", "photos"], ["DATA: ", "mnist-tfc", "folder"]),
+])  # fmt: skip
 def test_a_folder_belongs_to_the_task_that_takes_one(tmp_path, monkeypatch, capsys, words, answer):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["xnorforge", *words])
@@ -256,10 +249,8 @@ def test_weights_of_other_pictures_are_not_taken(own, tmp_path):
     refused(lambda: zoo.load("folder-small", "ste", run), f"{run}: ", "other pictures or classes", "DATA")
     refused(
         lambda: train.train("folder-small", "ste", run, epochs=1, recipe="ours,passes=1,batch=16"),
-        "checkpoint.pt: ",
-        f"pictures {card['pictures']}",
-        "another folder",
-    )
+        "checkpoint.pt: ", f"pictures {card['pictures']}", "another folder",
+    )  # fmt: skip
     (own / "fox").rename(own / "eel")
     write_json(run / "card.json", card | {"data": card["data"] | {"classes": ["a", "b", "c"]}})
     refused(lambda: zoo.load("folder-small", "ste", run), "other pictures or classes")

@@ -58,14 +58,12 @@ def atrous():
 
 SMALL = {"chain": chain, "residual": residual, "dense": dense}
 SETTINGS = [
-    {},
-    {"bases": 2, "gate": "scalar"},
+    {}, {"bases": 2, "gate": "scalar"},
     {"gate": "per_branch", "aggregate": "learned", "weight_scale": "channel"},
-    {"relu": "always", "decomposition": "v2"},
-    {"decomposition": "v3"},
+    {"relu": "always", "decomposition": "v2"}, {"decomposition": "v3"},
     {"decomposition": "lbd", "aggregate": "learned", "relu": "always"},
     {"bases": 1},
-]
+]  # fmt: skip
 
 
 # qonnx cleans a graph in steps that grow with its square: two groups will do.
@@ -516,14 +514,10 @@ def test_statistics_of_branches_differ():
 
 
 @pytest.mark.quick("chain-*", "*-2-scalar")
-@pytest.mark.parametrize(
-    ("net", "setting"),
-    [
-        *[(net, setting) for net in ("chain", "residual", "atrous") for setting in SETTINGS],
-        *[("dense", setting) for setting in SETTINGS[1:3]],
-    ],
-    ids=lambda s: s if isinstance(s, str) else "-".join(map(str, s.values())) or "default",
-)
+@pytest.mark.parametrize("net, setting", [
+    *[(net, setting) for net in ("chain", "residual", "atrous") for setting in SETTINGS],
+    *[("dense", setting) for setting in SETTINGS[1:3]],
+], ids=lambda s: s if isinstance(s, str) else "-".join(map(str, s.values())) or "default")  # fmt: skip
 def test_what_is_on_the_grid_is_what_is_deployed_shipped_and_loaded(net, setting):
     method = Method(**setting)
     network = shaken(method.build(net))
@@ -537,18 +531,12 @@ def test_what_is_on_the_grid_is_what_is_deployed_shipped_and_loaded(net, setting
     assert all(set(latent.unique().tolist()) <= {-1.0, 1.0} for latent in binary.latents(back).values())
 
 
-@pytest.mark.parametrize(
-    ("net", "setting"),
-    [
-        ("chain", SETTINGS[5]),
-        ("short", SETTINGS[1]),
-        ("atrous", SETTINGS[0]),
-        pytest.param("chain", SETTINGS[2], marks=pytest.mark.full),
-        pytest.param("residual", SETTINGS[1], marks=pytest.mark.full),
-        pytest.param("residual", SETTINGS[0], marks=pytest.mark.full),
-    ],
-    ids=["chain-lbd", "short-gated", "atrous", "chain-gated", "projected-gated", "residual"],
-)
+@pytest.mark.parametrize("net, setting", [
+    ("chain", SETTINGS[5]), ("short", SETTINGS[1]), ("atrous", SETTINGS[0]),
+    pytest.param("chain", SETTINGS[2], marks=pytest.mark.full),
+    pytest.param("residual", SETTINGS[1], marks=pytest.mark.full),
+    pytest.param("residual", SETTINGS[0], marks=pytest.mark.full),
+], ids=["chain-lbd", "short-gated", "atrous", "chain-gated", "projected-gated", "residual"])  # fmt: skip
 def test_qonnx_and_integers_give_the_same_scores(net, setting):
     method = Method(**setting)
     network = shaken(method.build(net))

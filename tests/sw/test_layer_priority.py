@@ -457,17 +457,13 @@ def test_statistics_are_taken_again_from_standing_weights():
     run.method._restate(run)
     assert len(seen) == 704 // 64
     torch.testing.assert_close(
-        run.network[1].norm.running_mean.double(),
-        torch.stack([x.mean(0) for x in seen]).mean(0),
-        atol=1e-5,
+        run.network[1].norm.running_mean.double(), torch.stack([x.mean(0) for x in seen]).mean(0), atol=1e-5,
         rtol=1e-4,
-    )
+    )  # fmt: skip
     torch.testing.assert_close(
-        run.network[1].norm.running_var.double(),
-        torch.stack([x.var(0) for x in seen]).mean(0),
-        atol=1e-5,
+        run.network[1].norm.running_var.double(), torch.stack([x.var(0) for x in seen]).mean(0), atol=1e-5,
         rtol=1e-4,
-    )
+    )  # fmt: skip
 
 
 @pytest.mark.usefixtures("digits")
@@ -523,13 +519,10 @@ def curves_by_order(net, parts, seed, orders, epochs, count):
         Per order the layers in turn, the ratios against 32 bits, the accuracy.
     """
     run = started(
-        method(float_share=0.5),
-        net,
-        epochs=20,
-        phase="float",
+        method(float_share=0.5), net, epochs=20, phase="float",
         arithmetic="bfloat16" if net.startswith("cifar") else "float32",
         seed=seed,
-    )
+    )  # fmt: skip
     run.recipe = replace(run.recipe, warmup=10)
     fine_tuned(run, 10)
     start, order_of_images = {k: v.clone() for k, v in run.network.state_dict().items()}, run.rng.get_state()

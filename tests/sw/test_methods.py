@@ -113,13 +113,10 @@ PAIRS = [(name, net, net == QUICK.get(name, "segment-tinyseg")) for name in METH
 
 @pytest.mark.quick("*-True")
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(
-    ("name", "net", "exported"),
-    [
-        *PAIRS,
-        *(pytest.param(name, net, True, marks=pytest.mark.full) for name, net, quick in PAIRS if not quick),
-    ],
-)
+@pytest.mark.parametrize("name, net, exported", [
+    *PAIRS,
+    *(pytest.param(name, net, True, marks=pytest.mark.full) for name, net, quick in PAIRS if not quick),
+])  # fmt: skip
 def test_networks_that_give_maps_train_deploy_and_export_with_every_method(name, net, exported, tmp_path):
     run = in_its_last_phase(name, net)
     loss = run.method.step(run, *batch(1, net))
@@ -209,13 +206,10 @@ RUNS = {
 SENSITIVE = SHARES | {"order": "sensitivity", "binarise": 3, "max_loss": 0.5}
 
 
-@pytest.mark.parametrize(
-    ("method", "hyper", "epochs"),
-    [
-        *((method, *RUNS.get(method, ({}, 4))) for method in METHODS),
-        pytest.param("layer_priority", SENSITIVE, 10, marks=pytest.mark.full),
-    ],
-)
+@pytest.mark.parametrize("method, hyper, epochs", [
+    *((method, *RUNS.get(method, ({}, 4))) for method in METHODS),
+    pytest.param("layer_priority", SENSITIVE, 10, marks=pytest.mark.full),
+])  # fmt: skip
 def test_a_run_killed_at_every_epoch_ends_with_the_same_bytes(method, hyper, epochs, tmp_path, monkeypatch):
     digits.in_place_of_mnist(monkeypatch, (0, 256), (256, 320), (900, 1000), epochs=epochs)
     monkeypatch.setattr(bonn, "FINE", 2)  # half of the epochs, not a tenth

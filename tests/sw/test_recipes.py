@@ -60,15 +60,12 @@ def test_what_is_usual_is_not_stated_so_older_cards_and_checkpoints_stay_as_they
     assert Recipe(1, 2, 0.5, optimiser="sgd", drop=0.2).stated() == first | {"optimiser": "sgd", "drop": 0.2}
 
 
-@pytest.mark.parametrize(
-    ("attributes", "wanted"),
-    [
-        ({"schedule": "linear"}, [1, 0.75, 0.5, 0.25]),
-        ({"schedule": "step", "drops": "0.5", "drop": 0.1}, [1, 1, 0.1, 0.1]),
-        ({"schedule": "step", "drops": "0.25 0.75", "drop": 0.5}, [1, 0.5, 0.5, 0.25]),
-        ({}, [1, (2 + math.sqrt(2)) / 4, 0.5, (2 - math.sqrt(2)) / 4]),
-    ],
-)
+@pytest.mark.parametrize("attributes, wanted", [
+    ({"schedule": "linear"}, [1, 0.75, 0.5, 0.25]),
+    ({"schedule": "step", "drops": "0.5", "drop": 0.1}, [1, 1, 0.1, 0.1]),
+    ({"schedule": "step", "drops": "0.25 0.75", "drop": 0.5}, [1, 0.5, 0.5, 0.25]),
+    ({}, [1, (2 + math.sqrt(2)) / 4, 0.5, (2 - math.sqrt(2)) / 4]),
+])  # fmt: skip
 def test_schedules_at_the_quarters_of_a_phase(attributes, wanted):
     recipe = Recipe(1, 1, 1.0, **attributes)
     assert [recipe.rate_at(part / 4) for part in range(4)] == pytest.approx(wanted)
@@ -135,20 +132,17 @@ def test_recipes_of_papers_by_method_and_network():
     assert recipes.recipe_of("cifar10-cnv", group_net.Method(), "ours") == networks.recipe("cifar10-cnv")
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ("papre", ["RECIPE: ", "'papre'", "group_net", "ours"]),
-        ("ours,optimizer=sgd", ["RECIPE, attribute: ", "'optimizer'", "'optimiser'"]),
-        ("ours,arithmetic=bf16", ["RECIPE, arithmetic: ", "'bf16'", "bfloat16, device, float32"]),
-        ("ours,optimiser=lion", ["RECIPE, optimiser: ", "'lion'", "adam, adamw, sgd"]),
-        ("ours,schedule=step", ["RECIPE: drops='' ", "drops=0.5 0.9"]),
-        ("ours,drops=0.5 x", ["RECIPE: drops='0.5 x' ", "drops=0.5 0.9"]),
-        ("ours,batch=0", ["RECIPE: batch=0 ", "1 or more"]),
-        ("ours,batch=many", ["RECIPE, attribute batch: ", "'many'", "batch=VALUE"]),
-        ("ours,lr=0", ["RECIPE: lr=0.0 ", "a number above 0"]),
-    ],
-)
+@pytest.mark.parametrize("words, said", [
+    ("papre", ["RECIPE: ", "'papre'", "group_net", "ours"]),
+    ("ours,optimizer=sgd", ["RECIPE, attribute: ", "'optimizer'", "'optimiser'"]),
+    ("ours,arithmetic=bf16", ["RECIPE, arithmetic: ", "'bf16'", "bfloat16, device, float32"]),
+    ("ours,optimiser=lion", ["RECIPE, optimiser: ", "'lion'", "adam, adamw, sgd"]),
+    ("ours,schedule=step", ["RECIPE: drops='' ", "drops=0.5 0.9"]),
+    ("ours,drops=0.5 x", ["RECIPE: drops='0.5 x' ", "drops=0.5 0.9"]),
+    ("ours,batch=0", ["RECIPE: batch=0 ", "1 or more"]),
+    ("ours,batch=many", ["RECIPE, attribute batch: ", "'many'", "batch=VALUE"]),
+    ("ours,lr=0", ["RECIPE: lr=0.0 ", "a number above 0"]),
+])  # fmt: skip
 def test_what_no_recipe_is_is_said_in_one_sentence(words, said):
     place, *others = said
     assert refused(lambda: recipes.recipe_of(NET, ste.Method(), words), *others).startswith(place)

@@ -195,14 +195,10 @@ def test_without_what_it_adds_a_method_gives_the_numbers_of_the_baseline_in_its_
     assert not any(found[name].any() for name in more)
 
 
-@pytest.mark.parametrize(
-    ("method", "hyper", "epochs", "phase"),
-    [
-        ("bonn", {"kernel": 0, "feature": 0}, 1, 0),
-        ("ci_bcnn", {"density": 0}, 2, 0),
-        ("layer_priority", {"rho": 0, "step_rate": 1}, 1, "step 1"),
-    ],
-)
+@pytest.mark.parametrize("method, hyper, epochs, phase", [
+    ("bonn", {"kernel": 0, "feature": 0}, 1, 0), ("ci_bcnn", {"density": 0}, 2, 0),
+    ("layer_priority", {"rho": 0, "step_rate": 1}, 1, "step 1"),
+])  # fmt: skip
 def test_convolutions_in_bfloat16_step_as_those_of_the_baseline(method, hyper, epochs, phase):
     runs = [
         digits.steps(digits.started(chosen, "mnist-cnn", epochs, at, arithmetic="bfloat16"), 2)

@@ -82,13 +82,10 @@ def test_cards_name_data_recipe_seed_and_command(net):
     assert f"train {net} " in card["command"] and f"--epochs {card['recipe']['epochs']} " in card["command"]
 
 
-@pytest.mark.parametrize(
-    ("net", "method", "text"),
-    [
-        ("mnist-cn", "ste", r"NET: 'mnist-cn' .*cifar10-cnv, .*, mnist-cnn, .*mnist-tfc, .*'mnist-cnn'"),
-        ("mnist-cnn", "stee", r"METHOD: 'stee' .*ste.*'ste'"),
-    ],
-)
+@pytest.mark.parametrize("net, method, text", [
+    ("mnist-cn", "ste", r"NET: 'mnist-cn' .*cifar10-cnv, .*, mnist-cnn, .*mnist-tfc, .*'mnist-cnn'"),
+    ("mnist-cnn", "stee", r"METHOD: 'stee' .*ste.*'ste'"),
+])  # fmt: skip
 def test_unknown_names_are_answered_with_the_nearest(net, method, text):
     with pytest.raises(UserError, match=text):
         zoo.load(net, method)
