@@ -21,11 +21,8 @@ def test_what_is_left_to_the_host_and_what_is_doubted_comes_with_the_accelerator
     assert built.host_function == "softmax"
     (doubt,) = built.doubts
     assert doubt.startswith("the input: ") and f"export      {doubt}\n" in capfd.readouterr().err
-    assert str(built).splitlines() == [
-        f"accelerator of soft in {built.folder}",
-        "  left to the host: softmax of the scores",
-        f"  doubt: {doubt}",
-    ]
+    said = ["  left to the host: softmax of the scores", f"  doubt: {doubt}"]
+    assert str(built).splitlines() == [f"accelerator of soft in {built.folder}", *said]
     assert (built.scores(images).sum(1) != 1).any()  # in front of the softmax
 
 

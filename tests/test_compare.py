@@ -119,10 +119,8 @@ def test_differences_to_the_baseline_are_paired_by_seed_with_their_t_interval(do
         middle = (a + b) / 2
         assert three == pytest.approx([middle, middle - reach, middle + reach], abs=0.01)
     assert cells[3] == "2" and "| ste |" not in below
-    cost = {
-        name: statistics.mean(float(r["train_cpu_seconds"]) for r in rows if r["variant"] == name)
-        for name in ("ste", "bonn,nu=0.5")
-    }
+    spent = [(r["variant"], float(r["train_cpu_seconds"])) for r in rows]
+    cost = {one: statistics.mean(cpu for name, cpu in spent if name == one) for one in ("ste", "bonn,nu=0.5")}
     assert float(cells[4]) == pytest.approx(cost["bonn,nu=0.5"] / cost["ste"], abs=0.006)
     assert all(0 < result.cpu_seconds < 600 for result in results)
 

@@ -259,10 +259,9 @@ def test_an_example_is_what_the_last_picture_of_its_row_shows(built, tmp_path):
     task.examples = lambda: [("two", rows, None), ("none", rows[:1], None)]
     task.true_examples = lambda _names: [np.full((400, 640, 3), 128, np.uint8)] * 2
     drawn = examples.draw_examples(Machine.of(acc, task), "nothing", tmp_path / "examples")
-    assert [(row["picture"], row["file"], row["true"]) for row in drawn] == [
-        ("two", "examples/1.jpg", "examples/1_true.jpg"),
-        ("none", "examples/2.jpg", "examples/2_true.jpg"),
-    ]
+    files = [(row["picture"], row["file"], row["true"]) for row in drawn]
+    names = enumerate(("two", "none"), 1)
+    assert files == [(name, f"examples/{n}.jpg", f"examples/{n}_true.jpg") for n, name in names]
     assert (np.asarray(Image.open(tmp_path / "examples/2_true.jpg")) == 128).all()
     assert [one["class"] for one in drawn[0]["found"]] == ["person"] and drawn[1]["found"] == []
     assert np.asarray(Image.open(tmp_path / "examples/1.jpg")).shape == (400, 640, 3)

@@ -13,17 +13,9 @@ FOLDERS = {
     "hw": ROOT / "hw", "sw": ROOT / "sw", "flows": ROOT / "flows", "sim": ROOT / "sim", "root": ROOT / "src",
 }  # fmt: skip
 ALLOWED = {"hw": set(), "sw": set(), "flows": {"hw"}, "sim": {"hw"}, "root": set()}
-TOGETHER = (
-    "__main__.py",
-    "accelerator.py",
-    "api.py",
-    "finn_plugin.py",
-    "cli/",
-    "pipeline/",
-    "studies/",
-    "history/",
-    "demo/",
-)  # of the root: what puts the four together
+# Of the root: what puts the four together.
+TOGETHER = ("__main__.py", "accelerator.py", "api.py", "finn_plugin.py", "cli/", "pipeline/")
+TOGETHER += ("studies/", "history/", "demo/")
 
 ADAPTERS = {
     "lower": "xnorforge.flows.lower",

@@ -144,15 +144,10 @@ def test_a_request_is_checked_at_once(tmp_path, monkeypatch):
     with pytest.raises(UserError) as raised:
         checks.check_request(asked)
     said = str(raised.value)
-    for part in (
-        "BOARD: … 'pynq-z9'",
-        "INPUT: 'int99' … 99 bits … 16",
-        "IMAGES_FROM: 'no' … .npz … .csv",
-        "LABELS: 'l.txt'",
-        "MODEL: 'none.onnx' … QONNX",
-        "FOLDING: 'f.json' … JSON",
-    ):
-        says(said, part)
+    parts = {"BOARD": "… 'pynq-z9'", "INPUT": "'int99' … 99 bits … 16", "IMAGES_FROM": "'no' … .npz … .csv"}
+    parts |= {"LABELS": "'l.txt'", "MODEL": "'none.onnx' … QONNX", "FOLDING": "'f.json' … JSON"}
+    for name, facts in parts.items():
+        says(said, f"{name}: {facts}")
     assert not list(tmp_path.iterdir())
 
 

@@ -135,10 +135,8 @@ def test_nothing_is_installed_that_the_lock_does_not_name():
     from importlib.metadata import distributions
 
     lock = set(re.findall("^(.*?)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
-    here = {
-        found.metadata["Name"].lower().replace("_", "-").replace(".", "-")
-        for found in distributions(path=[sysconfig.get_path("purelib")])
-    }
+    names = [found.metadata["Name"] for found in distributions(path=[sysconfig.get_path("purelib")])]
+    here = {re.sub("[_.]", "-", name.lower()) for name in names}
     # A torch for CUDA brings these; the CPU build brings nothing.
     cuda = {name for name in here if name.startswith(("nvidia-", "cuda-", "triton"))}
     assert here - lock - cuda == {"pip", "xnorforge"}

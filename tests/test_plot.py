@@ -67,9 +67,7 @@ def test_both_schemes_have_the_same_colours():
 
 
 def test_a_training_that_diverged_is_drawn_as_far_as_it_went():
-    rows = [
-        {"epoch": k, "phase": "train", "loss": float("nan") if k > 1 else 1.0, "held_out_accuracy": 0.1}
-        for k in range(1, 4)
-    ]
+    row, nan = {"phase": "train", "held_out_accuracy": 0.1}, float("nan")
+    rows = [row | {"epoch": k, "loss": nan if k > 1 else 1.0} for k in range(1, 4)]
     assert "nan" not in curves(rows) and ">loss</text>" in curves(rows)
     assert ">loss</text>" not in curves([row | {"loss": float("inf")} for row in rows])

@@ -124,11 +124,8 @@ def test_the_difference_of_two_builds_is_written_as_a_comment(tmp_path):
         checkout(tmp_path / side)
     job = read_yaml(ROOT / ".github/workflows/diff.yml")["jobs"]["build"]
     given = {"NETWORK": "mnist-tfc", "MODEL": "", "BOARD": "pynq-z2", "RULES": "", "REQUIREMENT": ""}
-    given |= {
-        "OPTIONS": "--images 4 --stalled 2 --pnr off",
-        "PIP_EXTRA_INDEX_URL": "",
-        "XNORFORGE_CACHE": str(tmp_path / "cache"),
-    }
+    given |= {"OPTIONS": "--images 4 --stalled 2 --pnr off", "PIP_EXTRA_INDEX_URL": ""}
+    given["XNORFORGE_CACHE"] = str(tmp_path / "cache")
     assert set(given) == set(job["env"])
     folders: dict[str, str] = {}
     for step in (step for step in job["steps"] if "run" in step):

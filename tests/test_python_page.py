@@ -21,11 +21,8 @@ def test_a_shipped_network_gets_as_many_digits_right_as_its_card_says(tmp_path, 
     monkeypatch.chdir(tmp_path)
     acc = xnorforge.build("mnist-tfc", until="fold")
     images, labels = mnist.shipped()
-    [row] = [
-        row
-        for row in read_json(ROOT / "sw/shipped/mnist-tfc-ste/card.json")["accuracy"]
-        if row["images"] == len(images)
-    ]
+    stated = read_json(ROOT / "sw/shipped/mnist-tfc-ste/card.json")["accuracy"]
+    [row] = [row for row in stated if row["images"] == len(images)]
     assert int((acc.predict(images) == labels).sum()) == row["correct"]
     assert acc.input_shape == images.shape[1:] and acc.class_names == [str(digit) for digit in range(10)]
     assert acc.scores(images[:2]).shape == (2, 10) and acc.figures["interval_bound"] > 0

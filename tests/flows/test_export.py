@@ -79,11 +79,8 @@ def test_golden_scores_are_the_modules(exported):
         with torch.no_grad():
             wanted = module()(torch.from_numpy(images).float()).as_subclass(torch.Tensor).numpy()
         np.testing.assert_array_equal(golden["scores"], wanted)
-        assert (
-            golden["scores"].dtype == np.float32
-            and golden["images"].dtype == np.uint8
-            and golden["labels"].dtype == np.int64
-        )
+        types = {"scores": np.float32, "images": np.uint8, "labels": np.int64}
+        assert {name: golden[name].dtype for name in types} == types
 
 
 def test_the_record_states_input_images_and_accuracy(exported):

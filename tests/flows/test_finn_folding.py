@@ -78,11 +78,9 @@ def test_windows_of_pools_count_where_a_file_names_pools(net):
 
 def test_thresholds_within_a_matrix_are_not_taken_and_said(net):
     given = {f"Thresholding_rtl_{n}": {"PE": 1, "depth_trigger_uram": 0} for n in range(3)}
-    assert folded(net, {"Defaults": {}, **given})["not_taken"] == [
-        "PE of Thresholding_rtl_0 (part of conv0 here)",
-        "PE of Thresholding_rtl_1 (part of conv1 here)",
-        "PE of Thresholding_rtl_2 (part of fc0 here)",
-    ]
+    parts = enumerate(("conv0", "conv1", "fc0"))
+    said = [f"PE of Thresholding_rtl_{n} (part of {name} here)" for n, name in parts]
+    assert folded(net, {"Defaults": {}, **given})["not_taken"] == said
 
 
 def test_a_pe_that_does_not_divide_is_answered_as_in_a_folding_of_ours(net):

@@ -138,10 +138,8 @@ def drawn(rng, kind, shape):
 
 def given(model, seed):
     rng = np.random.default_rng(seed)
-    return {
-        one.name: drawn(rng, model.get_tensor_datatype(one.name).name, model.get_tensor_shape(one.name))
-        for one in model.graph.input
-    }
+    kinds = {one.name: model.get_tensor_datatype(one.name).name for one in model.graph.input}
+    return {name: drawn(rng, kind, model.get_tensor_shape(name)) for name, kind in kinds.items()}
 
 
 def streamed(node, frame):

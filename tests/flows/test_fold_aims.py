@@ -142,11 +142,8 @@ def of_skid_buffers(ops):
     """LUTs between operators that both pass ready on: a bit of a beat each, and four."""
     before = {tensor: op for op in ops for tensor in op.results}
     ends = [(tensor, op, stream) for op in ops for tensor, stream in zip(op.sources, op.in_streams())]
-    return sum(
-        stream.width + 4
-        for tensor, op, stream in ends
-        if tensor in before and op.ready_through and before[tensor].ready_through
-    )
+    passed = {tensor for tensor, op in before.items() if op.ready_through}
+    return sum(stream.width + 4 for tensor, op, stream in ends if tensor in passed and op.ready_through)
 
 
 @pytest.mark.parametrize("seed", seeds(1, 3))

@@ -75,17 +75,9 @@ def test_generating_twice_gives_equal_bytes_and_replaces_the_folder_whole(chains
 def test_the_top_has_the_axi_stream_ports_in_whole_bytes(chains, tmp_path):
     acc, _ = built(chains["flat"](1), tmp_path / "flat", {"sign0": {"pe": 3}})
     text = (acc / "rtl" / "top.sv").read_text()
-    for port in (
-        "aclk",
-        "aresetn",
-        "[23:0] s_axis_tdata",
-        "s_axis_tvalid",
-        "s_axis_tready",
-        "[7:0] m_axis_tdata",
-        "m_axis_tvalid",
-        "m_axis_tready",
-        "m_axis_tlast",
-    ):
+    slave = ["[23:0] s_axis_tdata", "s_axis_tvalid", "s_axis_tready"]
+    master = ["[7:0] m_axis_tdata", "m_axis_tvalid", "m_axis_tready", "m_axis_tlast"]
+    for port in ("aclk", "aresetn", *slave, *master):
         assert f"logic {port}" in text
 
 

@@ -99,10 +99,8 @@ def test_a_score_that_differs_is_traced_to_its_first_layer(small, tmp_path):
         second.arrays_of["thresholds"] = np.array(second.arrays_of["thresholds"])
         second.arrays_of["thresholds"][3] = 0 if second.arrays_of["thresholds"][3] > 4 else 9
         wanted = graph.execute(ops, images)[ops[-1].name][:, :4]
-        with pytest.raises(
-            MismatchError,
-            match=f"hls: {second.name} .* differs first, at pixel 0, channel 3: [01] instead of",
-        ):
+        said = f"hls: {second.name} .* differs first, at pixel 0, channel 3: [01] instead of"
+        with pytest.raises(MismatchError, match=said):
             emulate.check_scores(model, net, ops, images, wanted)
 
 
@@ -270,10 +268,8 @@ REPORT = """<?xml version="1.0" encoding="UTF-8" standalone="no"?>
  </AreaEstimates>
 </profile>
 """
-APP = (
-    '<project xmlns="com.autoesl.autopilot.project" name="xf_net_prj"><solutions>'
-    '<solution name="solution1"/></solutions></project>'
-)
+SOLUTIONS = '<solutions><solution name="solution1"/></solutions>'
+APP = f'<project xmlns="com.autoesl.autopilot.project" name="xf_net_prj">{SOLUTIONS}</project>'
 GOOD = """#!/bin/sh
 [ "$1 $2 $3 $4" = "{arguments}" ] && grep -q 'csim       0' build_opt.tcl || exit 3
 mkdir -p xf_net_prj/solution1/syn/report

@@ -212,11 +212,8 @@ def test_matrices_of_every_form(form):
 @pytest.mark.parametrize("value", [-1.0, 1.0])
 def test_padding_with_a_bit_is_an_integer_border(value):
     pads = np.array([0, 0, 1, 2, 0, 0, 0, 1])
-    graph = (
-        bits(Graph((4, 5, 5)), 4)
-        .node("Pad", pads, np.float32(value))
-        .node("Conv", np.ones((2, 4, 3, 3), np.float32))
-    )
+    graph = bits(Graph((4, 5, 5)), 4).node("Pad", pads, np.float32(value))
+    graph.node("Conv", np.ones((2, 4, 3, 3), np.float32))
     found = compare(graph.model((2, 4, 6)), bytes_of((3, 4, 5, 5)))
     assert [n.at["value"] for n in found.nodes if n.op == "Pad"] == [int(value > 0)]
     emitted = emit.emitted(found)
@@ -245,15 +242,11 @@ def test_a_max_pool_stands_behind_the_threshold(order):
 
 
 def test_a_falling_comparison_goes_into_the_weights_when_nobody_else_reads_the_sums():
-    graph = (
-        bits(Graph((4, 5, 5)), 4)
-        .node("Conv", graph_weights := Graph((1,)).weights(6, 4, 3, 3))
-        .real("Mul", -1.0)
-        .sign()
-    )
+    weights = Graph((1,)).weights(6, 4, 3, 3)
+    graph = bits(Graph((4, 5, 5)), 4).node("Conv", weights).real("Mul", -1.0).sign()
     found = compare(graph.model((6, 3, 3)), bytes_of((3, 4, 5, 5)))
     conv = found.nodes[1].at["weights"]
-    np.testing.assert_array_equal(conv.transpose(3, 2, 0, 1), -graph_weights)
+    np.testing.assert_array_equal(conv.transpose(3, 2, 0, 1), -weights)
     assert (found.nodes[2].at["direction"] == 1).all()
 
 
@@ -342,13 +335,8 @@ def test_constants_per_pixel_behind_a_flattening_follow_the_stream():
 
 
 def test_one_threshold_for_all_pixels_stands_before_the_flattening():
-    graph = (
-        Graph((3, 4, 4))
-        .node("Flatten", axis=1)
-        .real("Sub", 100.0)
-        .sign()
-        .node("MatMul", Graph((1,)).weights(48, 5))
-    )
+    graph = Graph((3, 4, 4)).node("Flatten", axis=1).real("Sub", 100.0).sign()
+    graph.node("MatMul", Graph((1,)).weights(48, 5))
     found = compare(graph.model((5,)), bytes_of((4, 3, 4, 4)))
     assert [(n.name, found.leaves[n.out].shape) for n in found.nodes] == [
         ("input_threshold", (4, 4, 3)), ("input_flat", (48,)), ("dense0", (5,)),
@@ -371,11 +359,8 @@ def test_a_wrong_threshold_is_named_with_channel_position_and_values():
     image, y, x = np.argwhere(np.stack([reference(model, one)[2] for one in pixels]) > 0)[0]
     with pytest.raises(MismatchError) as raised:
         activations_are_equal(graph, model, frames, pixels.astype(np.float32))
-    says(
-        raised,
-        f"lower: conv0_threshold, channel 2, position (y {y}, x {x}), image {image}: … "
-        "0 in the integer graph and 1 in qonnx",
-    )
+    place = f"channel 2, position (y {y}, x {x}), image {image}"
+    says(raised, f"lower: conv0_threshold, {place}: … 0 in the integer graph and 1 in qonnx")
 
 
 def reference(model, image):

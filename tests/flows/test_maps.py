@@ -183,10 +183,8 @@ def test_labels_follow_any_scales_and_bias(tmp_path, case):
     """Equal scores, whole and broken multiples of the scale, numbers that float64 only comes near to."""
     scale, bias = LABELS[case]
     labels, reference = labels_of(tmp_path, scale, bias)
-    shares = [
-        [int(n) * Fraction(a) + Fraction(b) for n, a, b in zip(row, scale, bias)]
-        for row in reference["integers"].reshape(-1, 4)
-    ]
+    rows, parts = reference["integers"].reshape(-1, 4), [*zip(map(Fraction, scale), map(Fraction, bias))]
+    shares = [[int(n) * a + b for n, (a, b) in zip(row, parts)] for row in rows]
     assert labels.ravel().tolist() == [row.index(max(row)) for row in shares]
 
 

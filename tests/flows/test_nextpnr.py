@@ -42,12 +42,8 @@ def test_of_each_run_the_nets_that_reach_a_register_last_are_kept():
         net("pin", other, ("x", clk, 20.0)),
         *(net(f"n{number}", clk, ("x.u_layer_02_c.r", clk, number / 2)) for number in range(9)),
     ]  # fmt: skip
-    report = {
-        "fmax": {"clk": {"achieved": 125.0, "constraint": 50.0}},
-        "utilization": {"LUT4": {"used": 5, "available": 9}},
-        "critical_paths": [],
-        "detailed_net_timings": nets,
-    }
+    fmax, used = {"clk": {"achieved": 125.0, "constraint": 50.0}}, {"LUT4": {"used": 5, "available": 9}}
+    report = {"fmax": fmax, "utilization": used, "critical_paths": [], "detailed_net_timings": nets}
     routed = _nextpnr.read_report(json.dumps(report), 1, "nextpnr", "a.fs")
     assert [(net.ns, net.ends) for net in routed.late] == [(7.5, 2), (4.0, 1), (3.5, 1), (3.0, 1), (2.5, 1)]
     # Of 8 ns: 3.0 and 7.5 of the first net; 0, 0.5 … 4 of the others.
@@ -59,10 +55,8 @@ def test_of_each_run_the_nets_that_reach_a_register_last_are_kept():
     routed = _nextpnr.read_report(json.dumps(report), 1, "nextpnr", "a.fs")
     assert routed.arrivals == [4, 2, 2, 2, 0, 0, 0, 0, 1, 0]
     layers = {"layer_01_b": "conv", "layer_02_c": "dense"}
-    assert [paths.net_row(net, 3, layers, "u_accelerator")["operators"] for net in routed.late[:2]] == [
-        ["conv"],
-        ["conv", "dense"],
-    ]
+    rows = [paths.net_row(net, 3, layers, "u_accelerator") for net in routed.late[:2]]
+    assert [row["operators"] for row in rows] == [["conv"], ["conv", "dense"]]
 
 
 @pytest.mark.parametrize(

@@ -64,10 +64,8 @@ def test_finn_takes_match_counts_for_sums():
 def test_qonnx_counts_matches_for_one_of_two_readers():
     model, x = forked(), pixels(32)
     name, out = model.graph.input[0].name, model.graph.output[0].name
-    before, after = (
-        execute_onnx(one, {name: np.float32(x)[None]})[out]
-        for one in (model, model.transform(ConvertBipolarMatMulToXnorPopcount()))
-    )
+    both = model, model.transform(ConvertBipolarMatMulToXnorPopcount())
+    before, after = (execute_onnx(one, {name: np.float32(x)[None]})[out] for one in both)
     assert (before != after).any()
 
 

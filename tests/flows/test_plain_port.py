@@ -135,10 +135,8 @@ def test_fusesoc_simulates_it_with_its_own_test_bench(packages, interval, tmp_pa
 def test_frames_of_several_beats_and_loads_are_refused(chains, tmp_path):
     folded = accelerator(chains["flat"](1), tmp_path / "folded")
     loaded = alone(loaded_sums(), tmp_path / "loaded")
-    for acc, said in (
-        (folded, "INTERFACE=plain: … beats … INTERVAL=1"),
-        (loaded, "INTERFACE=plain: … loads of … INTERFACE=axis"),
-    ):
-        with refuses(said):
+    cases = {folded: "beats … INTERVAL=1", loaded: "loads of … INTERFACE=axis"}
+    for acc, said in cases.items():
+        with refuses(f"INTERFACE=plain: … {said}"):
             write_package(acc, acc / "package", interface="plain")
         assert not (acc / "package").exists()

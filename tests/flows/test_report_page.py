@@ -56,12 +56,9 @@ def cells_of(ops) -> dict:
     """A record of the stage synth with seeded cells."""
     own = [counted(seed) for seed in range(len(ops) + 1)]
     named = [{"name": op.name, "op": type(op).__name__, "module": f"layer_{op.name}"} for op in ops]
-    return {
-        **records()["synth"],
-        "operators": [{**name, **cells} for name, cells in zip(named, own)],
-        "top": own[-1],
-        "total": {name: sum(one[name] for one in own) for name in own[0]},
-    }
+    total = {name: sum(one[name] for one in own) for name in own[0]}
+    rows = [{**name, **cells} for name, cells in zip(named, own)]
+    return {**records()["synth"], "operators": rows, "top": own[-1], "total": total}
 
 
 def write_kind(kind: str, folder: Path) -> Path:
@@ -72,10 +69,8 @@ def write_kind(kind: str, folder: Path) -> Path:
     if kind in ("maps", "tracker"):
         row = {"stage": "trained", "set": "streets", "images": 20, "figures": figures}
         given["export"] |= {"accuracy": [row], "task": {"maps": "pedestrian", "tracker": "track"}[kind]}
-        given["sim"]["examples"] = [
-            {"picture": f"street {n}", "file": f"examples/{n}.jpg", "true": f"examples/{n}_true.jpg"}
-            for n in range(4)
-        ]
+        files = [(f"street {n}", f"examples/{n}.jpg", f"examples/{n}_true.jpg") for n in range(4)]
+        given["sim"]["examples"] = [dict(zip(("picture", "file", "true"), row)) for row in files]
     if kind == "tracker":
         loads = {"address_bits": 8, "words": 4, "bits": 32, "operators": ["dense1"], "structure": "0" * 16}
         given["generate"]["loads"], given["sim"]["load_cycles"] = loads, 20
@@ -302,10 +297,8 @@ def test_a_layer_has_the_sums_of_its_operators_and_its_slowest(pages_of):
 
 def test_what_is_known_of_a_training_comes_from_its_card():
     assert zoo.history({}) == {"seed": None, "command": None, "epochs": None, "curve": []}
-    rows = [
-        {"phase": phase, "loss": loss, "held_out_accuracy": right, "flipped 0": 0.1}
-        for phase, loss, right in (("real", 2.5, 0.5), ("train", float("nan"), 0.5), ("train", 0.5, 0.75))
-    ]
+    losses = ("real", 2.5, 0.5), ("train", float("nan"), 0.5), ("train", 0.5, 0.75)
+    rows = [dict(zip(("phase", "loss", "held_out_accuracy"), row)) | {"flipped 0": 0.1} for row in losses]
     curve = json.loads(json.dumps(curves.points(rows), allow_nan=False))
     found = zoo.history({"seed": 4, "recipe": {"epochs": 3}, "command": "c", "curve": curve})
     assert (found["seed"], found["epochs"], found["command"]) == (4, 3, "c")

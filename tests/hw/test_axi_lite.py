@@ -67,10 +67,8 @@ def slaves(tmp_path_factory):
     file.write_text(bench())
     options = {"checked": True, "level": "-O0"}
     header = device.ports_header("clk_i", lanes)
-    return device.Device(
-        verilate.compile_model("bench", [*library([]), file], header, device.include_folders(), **options),
-        lanes,
-    )
+    given = [*library([]), file], header, device.include_folders()
+    return device.Device(verilate.compile_model("bench", *given, **options), lanes)
 
 
 def answers(writes, reads):

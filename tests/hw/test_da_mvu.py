@@ -15,10 +15,8 @@ from xnorforge.sim import cosim
 def dense(weights, thresholds=None, bias=None, vectors=1, **attributes):
     """A layer of one matrix."""
     weights = np.asarray(weights)
-    (mw, mh), arrays = (
-        weights.shape,
-        {"weights": weights, "bias": np.zeros(weights.shape[1], int) if bias is None else bias},
-    )
+    mw, mh = weights.shape
+    arrays = {"weights": weights, "bias": np.zeros(mh, int) if bias is None else bias}
     if thresholds is not None:
         arrays["thresholds"] = np.asarray(thresholds)
     shapes = {"mw": mw, "mh": mh, "vectors": vectors, "in_shape": [vectors, mw], "out_shape": [vectors, mh]}
@@ -133,10 +131,7 @@ def test_half_the_terms_are_left_of_a_matrix_of_plus_and_minus_one():
 
 def test_adders_of_other_weights_are_not_taken():
     op = dense(np.eye(3, dtype=int) + 1, in_bits=4, out_bits=8)
-    other = DaMvu.make(
-        "layer",
-        op.arrays_of | {"weights": np.ones((3, 3), int) * 5},
-        **{a.name: op.get_nodeattr(a.name) for a in op.onnx_node.attribute},
-    )
+    same = {a.name: op.get_nodeattr(a.name) for a in op.onnx_node.attribute}
+    other = DaMvu.make("layer", op.arrays_of | {"weights": np.ones((3, 3), int) * 5}, **same)
     with pytest.raises(ValueError, match=r"adders.*weights"):
         other.rtl()

@@ -109,10 +109,6 @@ def sources() -> Iterator[Path]:
 
 def test_no_file_outside_hw_families_names_a_family():
     named = re.compile(rf"\b({'|'.join(NAMES)})\b", re.IGNORECASE)
-    wrong = [
-        f"{path.relative_to(ROOT)}:{number}"
-        for path in sources()
-        for number, line in enumerate(path.read_text().splitlines(), 1)
-        if named.search(line)
-    ]
+    lines = [(path, line) for path in sources() for line in enumerate(path.read_text().splitlines(), 1)]
+    wrong = [f"{path.relative_to(ROOT)}:{number}" for path, (number, line) in lines if named.search(line)]
     assert not wrong, "\n".join(wrong)

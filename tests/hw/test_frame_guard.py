@@ -159,14 +159,10 @@ def test_after_lost_doubled_and_torn_beats_every_whole_frame_is_answered_right(b
     rng = np.random.default_rng(faults)
     given = [drawn(lane, faults, rng) for lane in LANES]
     packets = [whole_packets(stream, lane.beats) for lane, (stream, _) in zip(LANES, given)]
-    feeds = [
-        cosim.Feed(
-            [np.array([[data] for data, _, _ in stream])],
-            [len(whole)],
-            {0: np.array([last | torn << 1 for _, last, torn in stream])},
-        )
-        for (stream, _), whole in zip(given, packets)
-    ]
+    feeds = []
+    for (stream, _), whole in zip(given, packets):
+        data, last, torn = map(np.array, zip(*stream))
+        feeds.append(cosim.Feed([data[:, None]], [len(whole)], {0: last | torn << 1}))
     runs = cosim.run(bench, feeds, stall=stall, seed=5, probe=stall == 0.0)
     for lane, (_, clean), whole, run in zip(LANES, given, packets, runs, strict=True):
         flags = run.more[0].reshape(-1, lane.out)

@@ -43,12 +43,11 @@ def loadables(most: int) -> list[HwOp]:
 
 def words_of(op: HwOp) -> list[int]:
     """All words of a load, {memory, place, data}."""
+    words = [(one, *word) for one in loaded_memories(op) for word in enumerate(map(int, one.words))]
     return [
-        (one.number << PLACE_BITS | word << one.piece_bits | piece) << 32 | value >> 32 * piece & 0xFFFFFFFF
-        for one in loaded_memories(op)
-        for word, value in enumerate(map(int, one.words))
-        for piece in range(one.pieces)
-    ]
+        (one.number << PLACE_BITS | at << one.piece_bits | piece) << 32 | word >> 32 * piece & 0xFFFFFFFF
+        for one, at, word in words for piece in range(one.pieces)
+    ]  # fmt: skip
 
 
 def bench(ops: list[HwOp], defines) -> Device:

@@ -111,10 +111,8 @@ def test_words_deeper_than_a_block_lie_in_columns_side_by_side():
     assert bits == 2 * 12 and len(words) == 6 and len(rows) == 4
     apart = [[row & 0xFFF, row >> 12] for row in rows]
     assert apart == [[words[0], words[4]], [words[1], words[5]], [words[2], 0], [words[3], 0]]
-    alone, logic = (
-        seeded(XnorMvu, 1, 12, 6, 4, 3, rom=rom, rom_rows=8).memories()["WeightFile"]
-        for rom in ("block", "logic")
-    )
+    units = [seeded(XnorMvu, 1, 12, 6, 4, 3, rom=rom, rom_rows=8) for rom in ("block", "logic")]
+    alone, logic = (one.memories()["WeightFile"] for one in units)
     assert alone == logic == (12, words)  # one column, and no block RAM
 
 

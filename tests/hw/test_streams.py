@@ -225,12 +225,9 @@ def test_one_threshold_without_direction_is_the_sign_of_the_difference():
 
 def test_qonnx_finds_shape_type_and_values_of_a_chain_by_itself():
     thresholds = np.array([[-2, 0, 3], [1, 1, 9]])
-    ops = [
-        Window.make("window", ifm=(4, 4, 2), kernel=(2, 2), stride=(2, 2), bits=4, signed=1),
-        Threshold.make(
-            "act", {"thresholds": np.tile(thresholds, (4, 1))}, in_shape=(2, 2, 8), in_bits=4, in_signed=1
-        ),
-    ]
+    arrays, shape = {"thresholds": np.tile(thresholds, (4, 1))}, {"in_shape": (2, 2, 8), "in_bits": 4}
+    window = Window.make("window", ifm=(4, 4, 2), kernel=(2, 2), stride=(2, 2), bits=4, signed=1)
+    ops = [window, Threshold.make("act", arrays, **shape, in_signed=1)]
     ops[1].onnx_node.input[0] = "window_out"
     value = onnx.helper.make_tensor_value_info("window_in", onnx.TensorProto.FLOAT, (1, 4, 4, 2))
     end = onnx.helper.make_tensor_value_info("act_out", onnx.TensorProto.FLOAT, None)

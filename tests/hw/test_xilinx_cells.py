@@ -186,10 +186,8 @@ def ran(request, tmp_path_factory):
     bench_file = tmp_path_factory.mktemp("cells") / "xf_cells.sv"
     bench_file.write_text(bench(family, data, parity, resets))
     streams = Stream((STIMULUS // 8,), STIMULUS // 8, 8), Stream((9 * PLACES,), 9 * PLACES, 8)
-    ports = [
-        Port(stream, f"{side}_data_{way}", f"{side}_valid_{way}", f"{side}_ready_{back}", stream.width)
-        for stream, side, way, back in zip(streams, "sm", "io", "oi")
-    ]
+    ways = [(f"{s}_data_{i}", f"{s}_valid_{i}", f"{s}_ready_{o}") for s, i, o in ("sio", "moi")]
+    ports = [Port(stream, *names, stream.width) for stream, names in zip(streams, ways)]
     lanes = [Lane("cells", "rst_ni", ports[:1], ports[1:], 1000)]
     sources = [*families.models(family), bench_file]
     program = verilate.compile_model("xf_cells", sources, ports_header("clk_i", lanes), level="-O0")

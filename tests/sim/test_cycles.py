@@ -36,10 +36,8 @@ def test_the_interval_is_the_one_that_the_operator_states(name):
         assert op.latency() in (course.latency, None)
         work = course.operators[op.name]
         last = max(int(cycles[-1]) for cycles in course.taken.values())
-        assert (
-            work.waits == "input"
-            and 0 < work.busy <= work.busy + work.starved + work.blocked <= last + 1 + op.cycles()
-        )
+        assert work.waits == "input"
+        assert 0 < work.busy <= work.busy + work.starved + work.blocked <= last + 1 + op.cycles()
 
 
 def test_a_register_that_converts_widths_by_hand():
@@ -84,12 +82,8 @@ def test_a_bypass_that_is_too_small_is_a_deadlock():
         assert course.operators["fifo"].fill == depth and len(course.taken["join_out"]) == 0
     for depth in (6, 9):
         course = CycleModel(bypass(depth)).run(FRAMES)
-        assert (
-            not course.deadlock
-            and not course.ring
-            and course.interval == 64
-            and course.operators["fifo"].fill == depth
-        )
+        assert not course.deadlock and not course.ring
+        assert course.interval == 64 and course.operators["fifo"].fill == depth
 
 
 @pytest.mark.parametrize("name", sorted(OPS))

@@ -11,12 +11,8 @@ from xnorforge.hw.words import binary
 from xnorforge.sim import memories
 
 OPS = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
-EXAMPLES = {
-    f"{name}-{number}": op
-    for name, kind in OPS.items()
-    for number, op in enumerate(examples_of(kind))
-    if number < 40 and op.memories()
-}
+EVERY = [(f"{name}-{n}", op) for name, kind in OPS.items() for n, op in enumerate(examples_of(kind)[:40])]
+EXAMPLES = {name: op for name, op in EVERY if op.memories()}
 MODULES = "xf_mvu", "xf_xnor_mvu_pixels", "xf_depthwise"
 
 

@@ -165,10 +165,8 @@ def test_yosys_own_models_of_the_small_cells_run_alike(acc, tmp_path):
     kept.write_text(text)
     ops = graph.operators(acc / "folded.onnx")
     frames = graph.enter(ops[0], np.load(acc.parent / "golden.npz")["images"])
-    runs = [
-        cosim.run(network(acc / "rtl", ops, sources=files), frames, stall=0.3, seed=5)
-        for files in ([ours, *netlist, theirs], [kept, *netlist, theirs])
-    ]
+    sides = [network(acc / "rtl", ops, sources=[first, *netlist, theirs]) for first in (ours, kept)]
+    runs = [cosim.run(side, frames, stall=0.3, seed=5) for side in sides]
     np.testing.assert_array_equal(runs[0].output, runs[1].output)
     np.testing.assert_array_equal(runs[0].cycles, runs[1].cycles)
 

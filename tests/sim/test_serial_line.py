@@ -115,10 +115,8 @@ def run_requests(
     refused = [n for n in writes if came[n][0] != uart.DONE]
     if refused:
         address = int.from_bytes(talk[refused[0]][0][1:5], "little")
-        raise MismatchError(
-            f"serial line: {len(refused)} writes were refused, the first at address {address:#x} with "
-            f"answer {came[refused[0]][0]}."
-        )
+        first = f"at address {address:#x} with answer {came[refused[0]][0]}"
+        raise MismatchError(f"serial line: {len(refused)} writes were refused, the first {first}.")
     results = [answer[: -uart.CHECK] for answer, (request, _) in zip(came, talk) if request[0] != uart.WRITE]
     data = np.frombuffer(b"".join(results), np.uint8)
     return replace(run, outputs=[frame_integers(ops[-1].out_stream(), data)])
@@ -192,10 +190,8 @@ def device_of(rtl: Path, ops, text: str) -> Device:
     bench.write_text(text)
     own = [rtl / name for name in (rtl / "rtl.f").read_text().split() if name.endswith(".sv")]
     known = {path.name for path in own}
-    ports = [
-        Port(BYTE, f"{side}_data_{way}", f"{side}_valid_{way}", f"{side}_ready_{back}", 8)
-        for side, way, back in (("s", "i", "o"), ("m", "o", "i"))
-    ]
+    ways = [(f"{s}_data_{i}", f"{s}_valid_{i}", f"{s}_ready_{o}") for s, i, o in ("sio", "moi")]
+    ports = [Port(BYTE, *names, 8) for names in ways]
     lanes = [Lane("line", "rst_ni", ports[:1], ports[1:], patience(ops) + 1000 * CLOCKS)]
     sources = [*own, *(path for path in shell if path.name not in known), bench]
     header = ports_header("clk_i", lanes)

@@ -74,10 +74,8 @@ def test_a_sound_accelerator_is_proven_and_counted(net):
     assert record["interval"] < record["latency"] < 3 * record["interval"]
     assert record["fifo_depths"] == {"bytemvu_1": 2 * 9, "fifo_2": 8, "fifo_5": 2, "xnormvu_6": 2 * 18}
     assert all(1 <= fill <= record["fifo_depths"][name] for name, fill in record["fifos"].items())
-    assert [(row["stage"], row["images"], row["correct"]) for row in record["accuracy"]] == [
-        ("bit simulator", IMAGES - 1, IMAGES - 2),
-        ("RTL", 9, 8),
-    ]
+    found = [(row["stage"], row["images"], row["correct"]) for row in record["accuracy"]]
+    assert found == [("bit simulator", IMAGES - 1, IMAGES - 2), ("RTL", 9, 8)]
     assert record["unpacked"] == []
 
 

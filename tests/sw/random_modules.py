@@ -187,10 +187,8 @@ class Groups(nn.Module):
             count = int(draw.rng.integers(2, 4))
             each = outputs if self.added else outputs // 2
             count = count if self.added else 2
-            self.branches = nn.ModuleList(
-                nn.Sequential(draw.conv(inputs, each, 3, padding=1), nn.BatchNorm2d(each))
-                for _ in range(count)
-            )
+            convs = [(draw.conv(inputs, each, 3, padding=1), nn.BatchNorm2d(each)) for _ in range(count)]
+            self.branches = nn.ModuleList(nn.Sequential(*pair) for pair in convs)
             self.act = draw.sign()
 
         def forward(self, x):

@@ -333,13 +333,8 @@ def test_layers_of_several_rates_become_parallel_atrous_branches_or_stay_whole()
     def shapes(**setting):
         """Stride and dilations by branch, of each group."""
         groups = of_kind(Method(**setting).build("atrous"), Group)
-        return [
-            [
-                [(dot.stride[0], dot.dilation[0]) for dot in of_kind(branch, nn.Conv2d)]
-                for branch in group.branches
-            ]
-            for group in groups
-        ]
+        parts = [[of_kind(branch, nn.Conv2d) for branch in group.branches] for group in groups]
+        return [[[(dot.stride[0], dot.dilation[0]) for dot in dots] for dots in rows] for rows in parts]
 
     parallel = [[(1, 1)], [(1, 2)], [(1, 4)]], [[(1, 1)], [(1, 4)], [(1, 8)]]
     assert shapes() == [[[(2, 1), (1, 2)]] * 3, *parallel]
@@ -370,11 +365,8 @@ def test_borders_of_parallel_branches_keep_the_size_of_the_map(atrous):
 def test_gradient_of_a_weight_is_that_of_alpha_times_its_sign(per_channel):
     """dL/dW = dL/dWb, y = norm(conv(x, Wb)), Wb = alpha sign(W): ours are y / alpha, the norm's factor."""
     torch.manual_seed(0)
-    layer, x, weigh = (
-        prepared_conv(3, 4, 3, weight_scale="channel" if per_channel else "tensor").double(),
-        torch.randn(8, 3, 6, 6).double().sign(),
-        None,
-    )
+    layer = prepared_conv(3, 4, 3, weight_scale="channel" if per_channel else "tensor").double()
+    x = torch.randn(8, 3, 6, 6).double().sign()
     weigh = torch.randn(8, 4, 4, 4).double()
     layer.weight.data[0, 0, 0, 0] = 1.5  # no clipping
     alpha = binary.quantiser(layer).alpha(layer.weight)
@@ -407,10 +399,8 @@ def test_layerwise_sums_count_alpha_and_lambda():
             raw.fill_(value)
             dot.weight.mul_(2 if value == 0.25 else 1)
     x = torch.randn(2, 4, 5, 5).sign()
-    whole = sum(
-        lam * dot.weight.abs().mean() * F.conv2d(x, dot.weight.sign())
-        for lam, dot in zip((1, -0.5, 0.25), part.dots)
-    )
+    signed = [dot.weight.abs().mean() * F.conv2d(x, dot.weight.sign()) for dot in part.dots]
+    whole = sum(factor * sums for factor, sums in zip((1, -0.5, 0.25), signed))
     found = part(x)
     torch.testing.assert_close(found / found.std(), whole / whole.std())
     part.on_grid = True

@@ -52,10 +52,8 @@ def method(**hyper):
 def rates(layers, bits=32):
     """The ratio after one, two, ... layers of a list."""
     sizes = [(weights, filters) for _, weights, filters, *_ in layers]
-    return [
-        layer_priority.ratio([(p, c, at < count) for at, (p, c) in enumerate(sizes)], bits)
-        for count in range(len(sizes) + 1)
-    ]
+    cuts = [[(p, c, at < count) for at, (p, c) in enumerate(sizes)] for count in range(len(sizes) + 1)]
+    return [layer_priority.ratio(layers, bits) for layers in cuts]
 
 
 started = partial(started_at, epochs=10, phase="polish")
@@ -542,12 +540,9 @@ def curves_by_order(net, parts, seed, orders, epochs, count):
                 run.phase = base.Phase(f"step {at + 1}", epochs, run.recipe.lr * chosen.step_rate)
                 fine_tuned(run, epochs)
             accuracy.append(train.evaluate_network(run.network, parts[1], run.task))
-        ratios = [
-            layer_priority.ratio(
-                [(u.weights, u.filters, u.name in chosen.ranked[:some]) for u in chosen.units], 32
-            )
-            for some in range(count + 1)
-        ]
+        cuts = [chosen.ranked[:some] for some in range(count + 1)]
+        layers = [[(u.weights, u.filters, u.name in cut) for u in chosen.units] for cut in cuts]
+        ratios = [layer_priority.ratio(some, 32) for some in layers]
         found[chosen.order] = chosen.ranked[:count], ratios, [100 * value for value in accuracy]
     return found
 

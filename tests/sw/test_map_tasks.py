@@ -101,11 +101,8 @@ def test_whole_pictures_settle_the_statistics_of_detectors():
 def test_without_data_pictures_are_made_up_and_said_to_be(capsys):
     for task in (pedestrian.Task(), segment.Task()):
         images = task.golden(2)
-        assert (
-            len(images.images) == len(images.labels) == 2
-            and "made-up" in images.what
-            and "no real data" in images.what
-        )
+        assert len(images.images) == len(images.labels) == 2
+        assert "made-up" in images.what and "no real data" in images.what
         assert images.images.shape[1:] == task.shape and images.images.dtype == np.uint8
     assert "Synthetic pictures are used instead" in capsys.readouterr().err
 
@@ -113,12 +110,8 @@ def test_without_data_pictures_are_made_up_and_said_to_be(capsys):
 def test_cuts_of_labels_lie_on_their_pictures():
     labels = np.arange(360 * 480).reshape(360, 480) // 480 // 45
     picture = np.repeat(labels[..., None] * 20 + 40, 3, 2).astype(np.uint8)
-    source = [
-        (
-            Image.fromarray(picture).resize((240, 180)),
-            Image.fromarray(labels.astype(np.uint8)).resize((240, 180), 0),
-        )
-    ]
+    pictures = [Image.fromarray(pixels) for pixels in (picture, labels.astype(np.uint8))]
+    source = [(pictures[0].resize((240, 180)), pictures[1].resize((240, 180), 0))]
     rng, task = np.random.default_rng(0), segment.Task()
     for _ in range(10):
         image, truth = task.sample(source, rng, 0)
@@ -149,10 +142,8 @@ def test_void_pixels_cost_nothing():
 def test_a_pair_says_where_the_object_is():
     picture = np.zeros((240, 320, 3), np.uint8)
     picture[100:140, 150:190] = 255
-    seen = track.Sighting(
-        [picture, np.roll(picture, (9, -14), (0, 1))],
-        np.array([[150.0, 100, 190, 140], [136.0, 109, 176, 149]]),
-    )
+    places = np.array([[150.0, 100, 190, 140], [136.0, 109, 176, 149]])
+    seen = track.Sighting([picture, np.roll(picture, (9, -14), (0, 1))], places)
     rng = np.random.default_rng(1)
     for _ in range(20):
         exemplar, search, near = track._pair([seen], [], rng)

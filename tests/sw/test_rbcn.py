@@ -73,10 +73,8 @@ def hashes(run) -> dict[str, str]:
         "guide": method.teacher_network.state_dict().values(),
         "D": method.discriminators.state_dict().values(),
     }
-    return {
-        name: hashlib.sha256(b"".join(t.detach().numpy().tobytes() for t in group)).hexdigest()
-        for name, group in groups.items()
-    }
+    bytes_of = {name: [t.detach().numpy().tobytes() for t in group] for name, group in groups.items()}
+    return {name: hashlib.sha256(b"".join(parts)).hexdigest() for name, parts in bytes_of.items()}
 
 
 def moved(before, after) -> set[str]:
@@ -133,11 +131,8 @@ def test_mean_magnitudes_minimise_the_kernel_loss():
         loss = rbcn.kernel_loss(latent, latent.sign(), scale)
         loss.backward()
         assert scale.grad.abs().max() < 1e-12
-        assert (
-            rbcn.kernel_loss(latent, latent.sign(), scale * 1.01)
-            > loss
-            < rbcn.kernel_loss(latent, latent.sign(), scale * 0.99)
-        )
+        near = [rbcn.kernel_loss(latent, latent.sign(), scale * factor) for factor in (0.99, 1.01)]
+        assert near[0] > loss < near[1]
         rests.append(loss.item())
     assert rests == sorted(rests)
 
@@ -190,11 +185,9 @@ def test_equal_scales_of_kernel_positions_are_a_scale_per_layer():
 
 @pytest.mark.full
 def test_stages_end_at_the_last_sign_of_each_size_of_map():
-    channels = {
-        net: [count for _, count in tracing.stage_ends(networks.build(net), task_of(net).shape)]
-        for net in networks.names()
-        if not net.startswith("imagenet")
-    }
+    nets = [net for net in networks.names() if not net.startswith("imagenet")]
+    ends = {net: tracing.stage_ends(networks.build(net), task_of(net).shape) for net in nets}
+    channels = {net: [count for _, count in found] for net, found in ends.items()}
     assert channels["mnist-tfc"] == [64] and channels["mnist-cnn"] == [32, 64, 64, 128]
     # Without padding every convolution has a size of its own.
     assert channels["cifar10-cnv"] == [64, 64, 128, 128, 256, 256, 512]
@@ -283,12 +276,8 @@ def test_the_discriminators_go_up_and_the_network_goes_down_its_loss():
     looked_at(run, images)
     sizes = []
     for _ in range(20):
-        sizes.append(
-            rbcn.discriminator_value(
-                run.method.discriminators[0](run.method.real[0]),
-                run.method.discriminators[0](run.method.fake[0]),
-            ).item()
-        )
+        maps = run.method.real[0], run.method.fake[0]
+        sizes.append(rbcn.discriminator_value(*map(run.method.discriminators[0], maps)).item())
         run.method.step_discriminators()
     assert sizes == sorted(sizes)
     fooled = []

@@ -105,11 +105,8 @@ def test_a_patch_moves_and_stays_in_its_picture():
         assert one.frames.shape == (30, 240, 320, 3) and len(one.boxes) == 30
         away = np.abs(np.diff((one.boxes[:, :2] + one.boxes[:, 2:]) / 2, axis=0))
         assert 0 < away.max() <= 8
-        first, later = (
-            one.frame(k)[slice(*y), slice(*x)]
-            for k in (0, 1)
-            for x, y in [one.boxes[k].astype(int).reshape(2, 2).T]
-        )
+        corners = [one.boxes[k].astype(int) for k in (0, 1)]
+        first, later = (one.frame(k)[y0:y1, x0:x1] for k, (x0, y0, x1, y1) in enumerate(corners))
         tall, wide = np.minimum(first.shape, later.shape)[:2]
         difference = np.abs(first[:tall, :wide].astype(int) - later[:tall, :wide])
         elsewhere = np.abs(first.astype(int) - first[::-1, ::-1])

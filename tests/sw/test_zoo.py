@@ -40,10 +40,8 @@ def test_the_default_network_reaches_its_goal():
 
 def test_exact_pixels_and_jpeg_copies_are_never_one_figure():
     rows = {row["set"]: row["images"] for row in zoo.load("cifar10-cnv")[1]["accuracy"]}
-    assert rows == {
-        "10,000 test images of CIFAR-10, JPEG copies": 10000,
-        "the first 1,000 test images of CIFAR-10, exact pixels": 1000,
-    }
+    whole, first = "10,000 test images of CIFAR-10", "the first 1,000 test images of CIFAR-10"
+    assert rows == {f"{whole}, JPEG copies": 10000, f"{first}, exact pixels": 1000}
 
 
 @pytest.mark.full
