@@ -237,10 +237,9 @@ def test_beats_divide_the_channels_or_gather_whole_pixels():
     assert found == {1, 2, 3, 6, 12, 18, 24, 36, 72}
 
 
-@pytest.mark.parametrize(
-    ("site", "name", "unit"),
-    [("ff", "ff", "FF"), ("carry", "carry4", "CARRY4"), ("lut_ram", "lut_memory", "LUT as Memory")],
-)
+@pytest.mark.parametrize("site, name, unit", [
+    ("ff", "ff", "FF"), ("carry", "carry4", "CARRY4"), ("lut_ram", "lut_memory", "LUT as Memory"),
+])  # fmt: skip
 def test_a_part_with_less_than_the_estimate_of_a_site_is_warned_of(
     net, monkeypatch, capsys, site, name, unit
 ):

@@ -618,10 +618,9 @@ def test_every_table_of_the_text_has_even_rows(built):
     assert len(pairs) > 20 and all(one == two for one, two in pairs)
 
 
-@pytest.mark.parametrize(
-    ("images", "correct", "top1", "low", "high"),
-    [(100, 50, 0.5, 0.4038, 0.5962), (10, 0, 0.0, 0.0, 0.2775), (10, 10, 1.0, 0.7225, 1.0)],
-)
+@pytest.mark.parametrize("images, correct, top1, low, high", [
+    (100, 50, 0.5, 0.4038, 0.5962), (10, 0, 0.0, 0.0, 0.2775), (10, 10, 1.0, 0.7225, 1.0),
+])  # fmt: skip
 def test_wilson_interval_by_hand_stays_inside_zero_and_one(images, correct, top1, low, high):
     row = collect.with_interval({"images": images, "correct": correct})
     assert (row["top1"], row["low"], row["high"]) == pytest.approx((top1, low, high), abs=1e-4)

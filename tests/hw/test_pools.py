@@ -56,10 +56,9 @@ def test_a_sum_has_the_bits_that_its_extremes_need_and_no_more(bits, signed, ker
     assert holds(wide) and (wide == 1 or not holds(wide - 1))
 
 
-@pytest.mark.parametrize(
-    "kernel, stride, pads, dilation",
-    [((3, 3), (2, 2), 1, 1), ((3, 2), (1, 1), 1, 1), ((2, 2), (3, 3), 0, 1), ((3, 2), (1, 2), 0, 2)],
-)
+@pytest.mark.parametrize("kernel, stride, pads, dilation", [
+    ((3, 3), (2, 2), 1, 1), ((3, 2), (1, 1), 1, 1), ((2, 2), (3, 3), 0, 1), ((3, 2), (1, 2), 0, 2),
+])  # fmt: skip
 def test_a_window_and_a_pool_behind_it_are_any_pool_of_torch(kernel, stride, pads, dilation):
     """Maxima of -30 .. 31 in a border of the least value, ORs in one of 0, sums in one of 0."""
     shape, apart = (9, 7, 4), {"stride": stride, "padding": pads, "dilation": dilation}

@@ -248,10 +248,9 @@ def test_the_best_come_first_and_the_first_of_equals_wins():
     np.testing.assert_array_equal(op.run(scores)[:, 6:], [[2, 4, 0, 3], [0, 1, 2, 3]])
 
 
-@pytest.mark.parametrize(
-    "n, bits, signed, wide",
-    [(10, 8, 0, 8), (10, 2, 0, 4), (10, 2, 1, 5), (16, 4, 0, 4), (17, 4, 0, 5), (1, 1, 0, 1)],
-)
+@pytest.mark.parametrize("n, bits, signed, wide", [
+    (10, 8, 0, 8), (10, 2, 0, 4), (10, 2, 1, 5), (16, 4, 0, 4), (17, 4, 0, 5), (1, 1, 0, 1),
+])  # fmt: skip
 def test_an_element_of_top_k_holds_scores_and_indices(n, bits, signed, wide):
     assert TopK.make(n=n, in_bits=bits, in_signed=signed).out_stream().bits == wide
 

@@ -80,10 +80,9 @@ def test_a_sound_accelerator_is_proven_and_counted(net):
 
 
 @pytest.mark.quick("layer_06*")
-@pytest.mark.parametrize(
-    "layer, operator",
-    [("layer_01_bytemvu_1", "bytemvu_1 (ByteMvu)"), ("layer_06_xnormvu_6", "xnormvu_6 (XnorMvu)")],
-)
+@pytest.mark.parametrize("layer, operator", [
+    ("layer_01_bytemvu_1", "bytemvu_1 (ByteMvu)"), ("layer_06_xnormvu_6", "xnormvu_6 (XnorMvu)"),
+])  # fmt: skip
 def test_an_altered_memory_file_is_found_and_its_operator_named(net, layer, operator):
     file = net / "rtl" / f"{layer}_WeightFile.mem"
     words = file.read_text().split()

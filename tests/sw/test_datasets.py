@@ -54,10 +54,9 @@ LINES = {
 }
 
 
-@pytest.mark.parametrize(
-    "annotation, place",
-    [*((name, "img") for name in LINES), ("groundtruth.txt", "."), ("groundtruth.txt", "color")],
-)
+@pytest.mark.parametrize("annotation, place", [
+    *((name, "img") for name in LINES), ("groundtruth.txt", "."), ("groundtruth.txt", "color"),
+])  # fmt: skip
 def test_sequences_in_each_layout(tmp_path, annotation, place):
     found = tracking.clip(write.sequence(tmp_path / "Box", annotation, LINES[annotation], place=place))
     assert found.boxes.tolist() == [[2, 3, 12, 8.5]] * 3 and found.visible.all() and found.size == (40, 30)

@@ -10,10 +10,9 @@ from xnorforge.sw.decode import heatmap, labels, track
 from xnorforge.sw.decode.letterbox import letterbox
 
 
-@pytest.mark.parametrize(
-    "wide, tall, inner, offset",
-    [(80, 60, (160, 120), (0, 4)), (200, 400, (64, 128), (48, 0)), (160, 128, (160, 128), (0, 0))],
-)
+@pytest.mark.parametrize("wide, tall, inner, offset", [
+    (80, 60, (160, 120), (0, 4)), (200, 400, (64, 128), (48, 0)), (160, 128, (160, 128), (0, 0)),
+])  # fmt: skip
 def test_a_letterbox_keeps_proportions_and_fills_with_grey(wide, tall, inner, offset):
     picture = np.full((tall, wide, 3), [250, 10, 90], np.uint8)
     out, fit = letterbox(picture, 160, 128)

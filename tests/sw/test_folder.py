@@ -103,10 +103,9 @@ def test_every_format_is_read_and_turned_upright(tmp_path, monkeypatch, capsys):
     assert (seen[:, 0] < 10).all() and (seen[:, 3] > 245).all()
 
 
-@pytest.mark.parametrize(
-    ("size", "shape"),
-    [((64, 32), (3, 4, 4)), ((32, 64), (3, 4, 4)), ((48, 16), (1, 4, 8)), ((5, 3), (3, 8, 8))],
-)
+@pytest.mark.parametrize("size, shape", [
+    ((64, 32), (3, 4, 4)), ((32, 64), (3, 4, 4)), ((48, 16), (1, 4, 8)), ((5, 3), (3, 8, 8)),
+])  # fmt: skip
 def test_the_middle_of_a_picture_is_what_the_network_sees(size, shape):
     """A picture of one colour in the middle and another around it, where the proportions differ."""
     wide, tall = size

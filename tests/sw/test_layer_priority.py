@@ -212,10 +212,9 @@ def test_phases_are_float_one_step_a_layer_and_a_polish():
     assert sum(each) == 100 - begin - polish and max(each) - min(each) <= 1 and each == sorted(each)
 
 
-@pytest.mark.parametrize(
-    ("epochs", "expected"),
-    [(1, (0, [1], 0, [4])), (2, (1, [1], 0, [4])), (3, (1, [1], 1, [4])), (5, (1, [1, 1], 2, [2, 2]))],
-)
+@pytest.mark.parametrize("epochs, expected", [
+    (1, (0, [1], 0, [4])), (2, (1, [1], 0, [4])), (3, (1, [1], 1, [4])), (5, (1, [1, 1], 2, [2, 2])),
+])  # fmt: skip
 def test_with_fewer_epochs_than_layers_neighbours_join_together(epochs, expected):
     assert layer_priority.shared_out(epochs, 0.2, 0.4, 4) == expected
 

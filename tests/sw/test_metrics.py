@@ -159,10 +159,9 @@ def test_an_absent_class_is_left_out():
     assert np.isnan(segmentation.mean_iou(np.zeros((4, 4), int)))
 
 
-@pytest.mark.parametrize(
-    "predicted, true, said",
-    [([0], [0, 1], "must be equal"), ([2], [0], "0 to 1"), ([0], [-1], "or 255 in the truth")],
-)
+@pytest.mark.parametrize("predicted, true, said", [
+    ([0], [0, 1], "must be equal"), ([2], [0], "0 to 1"), ([0], [-1], "or 255 in the truth"),
+])  # fmt: skip
 def test_labels_out_of_range_are_refused(predicted, true, said):
     with pytest.raises(ValueError, match=said):
         segmentation.confusion(predicted, true, 2)
