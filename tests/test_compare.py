@@ -268,20 +268,17 @@ def test_the_spread_of_one_value_is_a_dash():
     assert accuracy.spread([1.0, 3.0]) == "2.00 ± 1.41"
 
 
-@pytest.mark.parametrize(
-    ("words", "parts"),
-    [
-        (["--methods", "ste bon"], ["METHOD: ", "'bon'", METHODS, "'bonn'?"]),
-        (["--methods", "bonn,kernl=1"], ["bonn", "'kernl'", "anywhere, band, feature, kernel", "'kernel'?"]),
-        (["--methods", "bonn,nu=x"], ["bonn", "nu", "'x'", "number"]),
-        (["--methods", "bonn,nu"], ["'nu'", "NAME=VALUE", "kernel=1e-7"]),
-        (["--methods", "ste ste"], ["METHODS: ", "'ste'", "twice"]),
-        (["--board", "pynq-z3"], ["BOARD: ", "'pynq-z3'", BOARDS, "'pynq-z2'?"]),
-        (["--seeds", "0 one"], ["SEEDS: ", "'0 one'", 'SEEDS="0 1 2"']),
-        (["--seeds", "1 1"], ["SEEDS: ", "'1'", "twice"]),
-    ],
-    ids=["method", "hyper-parameter", "value", "no-value", "method-twice", "board", "seed", "seed-twice"],
-)  # fmt: skip
+@pytest.mark.parametrize("words, parts", [
+    (["--methods", "ste bon"], ["METHOD: ", "'bon'", METHODS, "'bonn'?"]),
+    (["--methods", "bonn,kernl=1"], ["bonn", "'kernl'", "anywhere, band, feature, kernel", "'kernel'?"]),
+    (["--methods", "bonn,nu=x"], ["bonn", "nu", "'x'", "number"]),
+    (["--methods", "bonn,nu"], ["'nu'", "NAME=VALUE", "kernel=1e-7"]),
+    (["--methods", "ste ste"], ["METHODS: ", "'ste'", "twice"]),
+    (["--board", "pynq-z3"], ["BOARD: ", "'pynq-z3'", BOARDS, "'pynq-z2'?"]),
+    (["--seeds", "0 one"], ["SEEDS: ", "'0 one'", 'SEEDS="0 1 2"']),
+    (["--seeds", "1 1"], ["SEEDS: ", "'1'", "twice"]),
+], ids=["method", "hyper-parameter", "value", "no-value", "method-twice", "board", "seed",
+        "seed-twice"])  # fmt: skip
 def test_a_slip_is_one_sentence_before_anything_is_trained(tmp_path, monkeypatch, capsys, words, parts):
     monkeypatch.setattr(sys, "argv", ["xnorforge", "compare", NET, *words, "-o", str(tmp_path / "out")])
     assert cli.main() == 2

@@ -460,26 +460,23 @@ def wrong(tmp_path_factory):
 PED, TRK = "pedestrian-tinyped", "track-tinytrk"
 
 
-@pytest.mark.parametrize(
-    ("net", "words", "answer"),
-    [
-        (PED, [], "demo: … IMAGE= … VIDEO="),
-        (PED, ["--image", "ok.png", "--video", "frames"], "demo: IMAGE and VIDEO … IMAGE= … VIDEO="),
-        (PED, ["--image", "none.png"], "IMAGE: '{root}/none.png' does not exist"),
-        (PED, ["--video", "none.mp4"], "VIDEO: '{root}/none.mp4' does not exist"),
-        (PED, ["--image", "nothing"], "{root}/nothing: … (.jpg, .jpeg, .png, .webp, … folder"),
-        (PED, ["--video", "nothing"], "{root}/nothing: … (.jpg, .jpeg, .png, .webp, … folder"),
-        (PED, ["--image", "late"], "{root}/late/2.png: … PNG, JPEG, BMP, … again"),
-        (PED, ["--image", "ok.png", "--box", "1,2,3,4"], "BOX: TASK=pedestrian … leave BOX out"),
-        (TRK, ["--image", "ok.png"], "IMAGE: TASK=track … VIDEO="),
-        (TRK, ["--video", "frames"], "BOX: … {root}/frames … BOX=x,y,w,h"),
-        (TRK, ["--video", "fast.mp4"], "BOX: … {root}/fast.mp4 … BOX=x,y,w,h"),
-        (TRK, ["--video", "frames", "--box", "1,2,3"], "BOX: '1,2,3' … x,y,w,h … first frame"),
-        (TRK, ["--video", "frames", "--box", "1,2,3,nan"], "BOX: '1,2,3,nan' … x,y,w,h … first frame"),
-        (TRK, ["--video", "frames", "--box", "60,2,10,20"], "BOX: … 64 x 48 … x 60 to 70, y 2 to 22"),
-        (TRK, ["--video", "frames", "--box", "6,2,10,0"], "BOX: … 64 x 48 … x 6 to 16, y 2 to 2 … area"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("net, words, answer", [
+    (PED, [], "demo: … IMAGE= … VIDEO="),
+    (PED, ["--image", "ok.png", "--video", "frames"], "demo: IMAGE and VIDEO … IMAGE= … VIDEO="),
+    (PED, ["--image", "none.png"], "IMAGE: '{root}/none.png' does not exist"),
+    (PED, ["--video", "none.mp4"], "VIDEO: '{root}/none.mp4' does not exist"),
+    (PED, ["--image", "nothing"], "{root}/nothing: … (.jpg, .jpeg, .png, .webp, … folder"),
+    (PED, ["--video", "nothing"], "{root}/nothing: … (.jpg, .jpeg, .png, .webp, … folder"),
+    (PED, ["--image", "late"], "{root}/late/2.png: … PNG, JPEG, BMP, … again"),
+    (PED, ["--image", "ok.png", "--box", "1,2,3,4"], "BOX: TASK=pedestrian … leave BOX out"),
+    (TRK, ["--image", "ok.png"], "IMAGE: TASK=track … VIDEO="),
+    (TRK, ["--video", "frames"], "BOX: … {root}/frames … BOX=x,y,w,h"),
+    (TRK, ["--video", "fast.mp4"], "BOX: … {root}/fast.mp4 … BOX=x,y,w,h"),
+    (TRK, ["--video", "frames", "--box", "1,2,3"], "BOX: '1,2,3' … x,y,w,h … first frame"),
+    (TRK, ["--video", "frames", "--box", "1,2,3,nan"], "BOX: '1,2,3,nan' … x,y,w,h … first frame"),
+    (TRK, ["--video", "frames", "--box", "60,2,10,20"], "BOX: … 64 x 48 … x 60 to 70, y 2 to 22"),
+    (TRK, ["--video", "frames", "--box", "6,2,10,0"], "BOX: … 64 x 48 … x 6 to 16, y 2 to 2 … area"),
+])  # fmt: skip
 def test_what_cannot_be_shown_is_told_and_leaves_nothing(built, call, wrong, tmp_path, net, words, answer):
     """Other pictures, videos and boxes are in hostile_tables.py: SHOWN, VIDEOS, FRAMES and BOXES."""
     words = [wrong / word if word.endswith((".png", ".mp4")) or word.isalpha() else word for word in words]

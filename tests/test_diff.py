@@ -54,14 +54,11 @@ def test_an_operator_may_come_and_go_and_a_figure_of_the_whole_may_not(leave):
     assert compare_builds.compared_builds(now, before, None).broken == []
 
 
-@pytest.mark.parametrize(
-    ("compare", "limit", "kept", "not_kept"),
-    [
-        ("<=", "+2 %", [204, 203, 0], [204.1, 205]), ("<=", "+0", [200, 199], [201]),
-        ("<=", 204, [204], [204.1]), ("<", 204, [203], [204]), (">=", "-5 %", [190, 300], [189]),
-        (">=", "-0.005", [199.995], [199.994]), (">", "+1", [202], [201]), ("==", 200, [200], [201, 199]),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("compare, limit, kept, not_kept", [
+    ("<=", "+2 %", [204, 203, 0], [204.1, 205]), ("<=", "+0", [200, 199], [201]),
+    ("<=", 204, [204], [204.1]), ("<", 204, [203], [204]), (">=", "-5 %", [190, 300], [189]),
+    (">=", "-0.005", [199.995], [199.994]), (">", "+1", [202], [201]), ("==", 200, [200], [201, 199]),
+])  # fmt: skip
 def test_a_rule_holds_a_figure_that_was_200(compare, limit, kept, not_kept):
     rule = Rule("x", compare, limit)
     assert [broken([rule], {"x": 200}, {"x": value}) for value in kept] == [[]] * len(kept)

@@ -121,14 +121,11 @@ def test_a_set_that_fits_is_downloaded_only_if_its_task_is_named(tmp_path, monke
     assert for_model(path, task="cifar10").what.startswith("100 random images") and len(tried) == there + 1
 
 
-@pytest.mark.parametrize(
-    ("task", "text"),
-    [
-        ("mnist", "TASK: … 'mnist' … 1x28x28 … m.onnx … 5x7 … IMAGES_FROM"),
-        ("segment", "TASK: 'segment' … IMAGES_FROM … LABELS"),
-        ("minst", "TASK: … 'minst'"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("task, text", [
+    ("mnist", "TASK: … 'mnist' … 1x28x28 … m.onnx … 5x7 … IMAGES_FROM"),
+    ("segment", "TASK: 'segment' … IMAGES_FROM … LABELS"),
+    ("minst", "TASK: … 'minst'"),
+])  # fmt: skip
 def test_a_task_that_does_not_fit_is_refused(tmp_path, monkeypatch, task, text):
     monkeypatch.chdir(tmp_path)
     with refuses(text):
@@ -151,16 +148,13 @@ def test_a_request_is_checked_at_once(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("given", "text"),
-    [
-        ({"images_from": "x.npz"}, "IMAGES_FROM: … QONNX"),
-        ({"model": "m", "labels": "l"}, "LABELS: … IMAGES_FROM"),
-        ({"model": "m", "images_from": "x.npz"}, "IMAGES_FROM: 'x.npz' … folder"),
-        ({"model": "m", "images_from": "x.txt"}, "IMAGES_FROM: 'x.txt' … .npz"),
-        ({"model": "m", "input_format": "float:c.npz"}, "INPUT: 'c.npz' … .npz"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("given, text", [
+    ({"images_from": "x.npz"}, "IMAGES_FROM: … QONNX"),
+    ({"model": "m", "labels": "l"}, "LABELS: … IMAGES_FROM"),
+    ({"model": "m", "images_from": "x.npz"}, "IMAGES_FROM: 'x.npz' … folder"),
+    ({"model": "m", "images_from": "x.txt"}, "IMAGES_FROM: 'x.txt' … .npz"),
+    ({"model": "m", "input_format": "float:c.npz"}, "INPUT: 'c.npz' … .npz"),
+])  # fmt: skip
 def test_data_of_a_request_that_cannot_be_are_named(tmp_path, monkeypatch, given, text):
     from xnorforge.pipeline import model_request
 

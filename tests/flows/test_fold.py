@@ -127,22 +127,19 @@ def refused(net, given=None, **options):
     return sentence(lambda: folded(net, given, **options))
 
 
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ({"conv1": {"simd": 7}}, "conv1: simd=7 … length=72 … [1, 2, 3, 4, 6, 8, 9, 12, 18, 24, 36, 72]."),
-        ({"conv1": {"pe": 4}}, "conv1: pe=4 … outputs=6 … [1, 2, 3, 6]."),
-        ({"pool1": {"pe": 5}}, "pool1: pe=5 … channels=6 … [1, 2, 3, 6]."),
-        ({"pool1": {"simd": 2}}, "pool1: OrPool … simd … pe"),
-        ({"conv0_window": {"simd": 9}}, "conv0_window: simd=9 … channels=3 … [1, 3, 27]."),
-        ({"pool1": {"structure": "adders"}}, "pool1: structure=adders … OrPool … matrices"),
-        ({"conv1": {"structure": "adders", "pe": 2}}, "conv1: DaMvu … pe … cannot be folded"),
-        ({"conv1": {"pixels": 5}}, "conv1: pixels=5 … vectors=36 … [1, 2, 3, 4, 6, 9, 12, 18, 36]."),
-        ({"conv1": {"pixels": 4, "pe": 3}}, "conv1: {'pixels': 4, 'pe': 3} … simd=72"),
-        ({"conv2": {"simd": 1}}, "folding: … 'conv2' … conv0, conv0_window, conv1, conv1_window, fc0, fc1, "
-         "pool1, top_k … conv1"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("given, words", [
+    ({"conv1": {"simd": 7}}, "conv1: simd=7 … length=72 … [1, 2, 3, 4, 6, 8, 9, 12, 18, 24, 36, 72]."),
+    ({"conv1": {"pe": 4}}, "conv1: pe=4 … outputs=6 … [1, 2, 3, 6]."),
+    ({"pool1": {"pe": 5}}, "pool1: pe=5 … channels=6 … [1, 2, 3, 6]."),
+    ({"pool1": {"simd": 2}}, "pool1: OrPool … simd … pe"),
+    ({"conv0_window": {"simd": 9}}, "conv0_window: simd=9 … channels=3 … [1, 3, 27]."),
+    ({"pool1": {"structure": "adders"}}, "pool1: structure=adders … OrPool … matrices"),
+    ({"conv1": {"structure": "adders", "pe": 2}}, "conv1: DaMvu … pe … cannot be folded"),
+    ({"conv1": {"pixels": 5}}, "conv1: pixels=5 … vectors=36 … [1, 2, 3, 4, 6, 9, 12, 18, 36]."),
+    ({"conv1": {"pixels": 4, "pe": 3}}, "conv1: {'pixels': 4, 'pe': 3} … simd=72"),
+    ({"conv2": {"simd": 1}}, "folding: … 'conv2' … conv0, conv0_window, conv1, conv1_window, fc0, fc1, "
+     "pool1, top_k … conv1"),
+])  # fmt: skip
 def test_what_a_folding_cannot_be_is_answered_with_what_it_can(net, given, words):
     says(refused(net, given), words)
 

@@ -289,15 +289,12 @@ def test_float_features_get_the_narrowest_fixed_point_that_changes_no_class(tmp_
     assert proven(tmp_path / "out").bits == given["bits"]
 
 
-@pytest.mark.parametrize(
-    ("values", "bits", "name"),
-    [
-        ([0.0, 1.0], 8, "uq1.7"), ([0.0, 0.998], 8, "uq0.8"), ([-1.0, 0.99], 8, "q1.7"),
-        ([-1.01, 0.5], 8, "q2.6"),
-        ([-7.9, 7.9], 16, "q4.12"), ([0.0, 0.0], 8, "uq0.8"), ([-0.1, 0.05], 8, "q-2.10"),
-        ([0.0, 1000.0], 8, "uq10.-2"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("values, bits, name", [
+    ([0.0, 1.0], 8, "uq1.7"), ([0.0, 0.998], 8, "uq0.8"), ([-1.0, 0.99], 8, "q1.7"),
+    ([-1.01, 0.5], 8, "q2.6"),
+    ([-7.9, 7.9], 16, "q4.12"), ([0.0, 0.0], 8, "uq0.8"), ([-0.1, 0.05], 8, "q-2.10"),
+    ([0.0, 1000.0], 8, "uq10.-2"),
+])  # fmt: skip
 def test_a_fixed_point_has_as_few_bits_before_the_point_as_cover_the_data(values, bits, name):
     form = fixed_point_for(np.array(values), bits)
     assert (form.name, form.bits) == (name, bits)
@@ -399,14 +396,11 @@ def test_samples_that_do_not_fit_are_refused_in_one_sentence(tmp_path, case):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(
-    ("form", "scale", "text"),
-    [
-        ("q4.12", 0.5, "SCALE: INPUT=q4.12 … leave SCALE out"),
-        ("int17", None, "INPUT: 'int17' … 17 bits … 16"),
-        ("int1", None, "INPUT: 'int1' … uint1 to uint16, int2 to int16, bipolar, q4.12, uq0.8 or float:"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("form, scale, text", [
+    ("q4.12", 0.5, "SCALE: INPUT=q4.12 … leave SCALE out"),
+    ("int17", None, "INPUT: 'int17' … 17 bits … 16"),
+    ("int1", None, "INPUT: 'int1' … uint1 to uint16, int2 to int16, bipolar, q4.12, uq0.8 or float:"),
+])  # fmt: skip
 def test_formats_that_cannot_be_are_refused(tmp_path, form, scale, text):
     with refuses(text):
         imported(tmp_path, vector_net(), (3,), np.zeros((4, 16)), form=form, scale=scale)
@@ -426,13 +420,10 @@ def test_formats_by_name_have_the_ends_of_their_bits():
             format_named(word)
 
 
-@pytest.mark.parametrize(
-    ("word", "pair"),
-    [
-        ("1/255", (1 / 255, 0)), ("0.25", (0.25, 0)), ("2/255-1", (2 / 255, -1)), ("1e-3+0.5", (1e-3, 0.5)),
-        ("1", (1, 0)),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("word, pair", [
+    ("1/255", (1 / 255, 0)), ("0.25", (0.25, 0)), ("2/255-1", (2 / 255, -1)), ("1e-3+0.5", (1e-3, 0.5)),
+    ("1", (1, 0)),
+])  # fmt: skip
 def test_a_scale_is_read_as_it_is_written(word, pair):
     assert scale_of(word) == pair
     assert scale_of(scale_words(*pair)) == pair

@@ -59,27 +59,24 @@ def test_of_each_run_the_nets_that_reach_a_register_last_are_kept():
     assert [row["operators"] for row in rows] == [["conv"], ["conv", "dense"]]
 
 
-@pytest.mark.parametrize(
-    ("said", "reason", "text"),
-    [
-        ("Warning: Failed to find a route for arc 3 of net u_a.b.\nERROR: Routing design failed.\n",
-         "Routing design failed", "nextpnr (seed 7) … u_a.b … SEEDS=4,5,6 … INTERVAL"),
-        (
-            "".join(f"ERROR: Failed to route arc 0.{n} of net 'n{n}', from A to B.\n" for n in range(5)),
-            "Failed to route arc",
-            "nextpnr (seed 7) … n0, n1, n2 and 2 more … SEEDS=4,5,6 … INTERVAL",
-        ),
-        (
-            PACKED,
-            "Unable to place cell 'q', no BELs remaining to implement cell type 'TRELLIS_COMB'",
-            "nextpnr (seed 7) … Unable to place cell 'q', no BELs remaining to implement cell type "
-            "'TRELLIS_COMB' … TRELLIS_COMB 90,123 of 83,640 … INTERVAL",
-        ),
-        ("Info:     iter=1 wires=9 overused=4 overuse=4\n", "killed",
-         "nextpnr (seed 7) … 4 wires … 1 iteration … SEEDS=4,5,6 … INTERVAL"),
-        ("Info: Packing\n", "it ended with signal 9 and named no error", "nextpnr (seed 7): … SEEDS=4,5,6"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("said, reason, text", [
+    ("Warning: Failed to find a route for arc 3 of net u_a.b.\nERROR: Routing design failed.\n",
+     "Routing design failed", "nextpnr (seed 7) … u_a.b … SEEDS=4,5,6 … INTERVAL"),
+    (
+        "".join(f"ERROR: Failed to route arc 0.{n} of net 'n{n}', from A to B.\n" for n in range(5)),
+        "Failed to route arc",
+        "nextpnr (seed 7) … n0, n1, n2 and 2 more … SEEDS=4,5,6 … INTERVAL",
+    ),
+    (
+        PACKED,
+        "Unable to place cell 'q', no BELs remaining to implement cell type 'TRELLIS_COMB'",
+        "nextpnr (seed 7) … Unable to place cell 'q', no BELs remaining to implement cell type "
+        "'TRELLIS_COMB' … TRELLIS_COMB 90,123 of 83,640 … INTERVAL",
+    ),
+    ("Info:     iter=1 wires=9 overused=4 overuse=4\n", "killed",
+     "nextpnr (seed 7) … 4 wires … 1 iteration … SEEDS=4,5,6 … INTERVAL"),
+    ("Info: Packing\n", "it ended with signal 9 and named no error", "nextpnr (seed 7): … SEEDS=4,5,6"),
+])  # fmt: skip
 def test_a_run_that_stopped_is_one_sentence(said, reason, text):
     says(_nextpnr_log.failure("nextpnr", said, reason, 7), text)
 

@@ -169,13 +169,10 @@ def test_modules_that_an_operator_generates_are_renamed_too(tmp_path):
     assert f"module net_{Path(generated).stem} " in text
 
 
-@pytest.mark.parametrize(
-    ("net", "prefix"),
-    [
-        ("mnist-cnn", "mnist_cnn"), ("3layers", "net_3layers"), ("Über-Netz", "ber_netz"), ("ä", "net"),
-        ("a.b+c", "a_b_c"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("net, prefix", [
+    ("mnist-cnn", "mnist_cnn"), ("3layers", "net_3layers"), ("Über-Netz", "ber_netz"), ("ä", "net"),
+    ("a.b+c", "a_b_c"),
+])  # fmt: skip
 def test_a_prefix_is_made_of_the_network_s_name(net, prefix):
     assert sources.prefix_of(net) == prefix == sources.checked_prefix(prefix)
 

@@ -207,14 +207,11 @@ PER_CLASS = "score = scale × integer + bias, per {} in report.json"
 VECTOR = f"3 integers, one per class; {PER_CLASS.format('class')}; the class is the largest score"
 
 
-@pytest.mark.parametrize(
-    ("scores", "shape", "scale", "bias", "meaning"),
-    [
-        (3, [3], [1.0, 2.0, 1.0], [0.0] * 3, VECTOR), (3, [1, 1, 3], [1.0, 2.0, 1.0], [0.0] * 3, VECTOR),
-        (240, [6, 8, 5], [0.5] * 5, [1.0, 2.0, 1.0, 1.0, 1.0],
-         f"6 × 8 cells of 5 integers, row by row, one per channel; {PER_CLASS.format('channel')}"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("scores, shape, scale, bias, meaning", [
+    (3, [3], [1.0, 2.0, 1.0], [0.0] * 3, VECTOR), (3, [1, 1, 3], [1.0, 2.0, 1.0], [0.0] * 3, VECTOR),
+    (240, [6, 8, 5], [0.5] * 5, [1.0, 2.0, 1.0, 1.0, 1.0],
+     f"6 × 8 cells of 5 integers, row by row, one per channel; {PER_CLASS.format('channel')}"),
+])  # fmt: skip
 def test_scores_are_described_with_their_order_and_scale(scores, shape, scale, bias, meaning):
     output = {"scores": scores, "shape": shape, "indices": 0, "scale": scale, "bias": bias}
     assert pages.output_meaning(output) == meaning
@@ -486,15 +483,12 @@ def test_a_mismatch_is_red_and_stops_the_build(tmp_path):
     assert "**did not run**" not in red(tmp_path, given, "RTL = lowered")[1]
 
 
-@pytest.mark.parametrize(
-    ("interval", "model", "words", "row"),
-    [
-        *((k, k, "= bound ({} cycles per frame simulated, 24 predicted by fold, set by dense0)", "FAIL")
-          for k in (2400, 29, 19)),
-        (25, 24, "= cycle model ({} cycles per frame simulated, 24 by the cycle model)",
-         "| sim; cycle model 24; bound 24 by dense0 |"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("interval, model, words, row", [
+    *((k, k, "= bound ({} cycles per frame simulated, 24 predicted by fold, set by dense0)", "FAIL")
+      for k in (2400, 29, 19)),
+    (25, 24, "= cycle model ({} cycles per frame simulated, 24 by the cycle model)",
+     "| sim; cycle model 24; bound 24 by dense0 |"),
+])  # fmt: skip
 def test_an_interval_that_nobody_predicted_is_red_and_stops_the_build(tmp_path, interval, model, words, row):
     """The slowest operator of `chain` takes 24 cycles per frame; 25 are near enough to that bound, and still
     not what the model says.

@@ -192,15 +192,12 @@ def test_a_table_in_logic_takes_a_lut_per_different_column_of_64_words(columns, 
     assert cost.table_lut(words) == lut
 
 
-@pytest.mark.parametrize(
-    "mw, mh, pe, pixels, rom, starts, lut, bram36",
-    [
-        (64, 32, 8, 7, "auto", "auto", 801, 0), (90, 24, 24, 24, "auto", "auto", 3352, 0),
-        (256, 128, 4, 2, "block", "logic", 692, 4), (72, 96, 12, 12, "logic", "block", 1449, 0.5),
-        (200, 256, 4, 3, "block", "logic", 881, 3), (576, 64, 16, 4, "block", "logic", 2595, 8),
-        (1152, 128, 16, 10, "block", "logic", 12150, 16), (1152, 256, 4, 3, "block", "logic", 3775, 16),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("mw, mh, pe, pixels, rom, starts, lut, bram36", [
+    (64, 32, 8, 7, "auto", "auto", 801, 0), (90, 24, 24, 24, "auto", "auto", 3352, 0),
+    (256, 128, 4, 2, "block", "logic", 692, 4), (72, 96, 12, 12, "logic", "block", 1449, 0.5),
+    (200, 256, 4, 3, "block", "logic", 881, 3), (576, 64, 16, 4, "block", "logic", 2595, 8),
+    (1152, 128, 16, 10, "block", "logic", 12150, 16), (1152, 256, 4, 3, "block", "logic", 3775, 16),
+])  # fmt: skip
 def test_cost_model_of_several_vectors_at_a_time(mw, mh, pe, pixels, rom, starts, lut, bram36):
     """As counted by Yosys."""
     unit = seeded(XnorMvu, 1, mw, mh, mw, pe, pixels, pixels=pixels, rom=rom, starts=starts)

@@ -37,13 +37,10 @@ def test_sums_are_torch_averages_times_their_count_with_the_rest_dropped(shape, 
     np.testing.assert_array_equal(op.run(x), expected)
 
 
-@pytest.mark.parametrize(
-    "bits, signed, kernel, wide",
-    [
-        (1, 0, (7, 7), 6), (1, 0, (8, 8), 7), (1, 0, (1, 1), 1), (8, 0, (2, 2), 10), (8, 1, (2, 2), 10),
-        (8, 1, (3, 3), 12),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("bits, signed, kernel, wide", [
+    (1, 0, (7, 7), 6), (1, 0, (8, 8), 7), (1, 0, (1, 1), 1), (8, 0, (2, 2), 10), (8, 1, (2, 2), 10),
+    (8, 1, (3, 3), 12),
+])  # fmt: skip
 def test_a_sum_has_the_bits_that_its_extremes_need_and_no_more(bits, signed, kernel, wide):
     op = SumPool.make(ifm=(*kernel, 1), kernel=kernel, stride=kernel, in_bits=bits, in_signed=signed)
     ends = [op.run(np.full((1, *kernel, 1), end)).item() for end in value_range(bits, bool(signed))]

@@ -215,13 +215,10 @@ def test_the_gradient_reaches_the_student_s_sum_alone():
 # What the hardware will compute.
 
 
-@pytest.mark.parametrize(
-    ("net", "ratio"),
-    [
-        ("mnist-tfc", 0.05), ("mnist-cnn", 0.0), ("cifar10-cnv_half", 0.05),
-        ("cifar10-resnet20_half_8bit", 0.05), ("segment-tinyseg", 0.0),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("net, ratio", [
+    ("mnist-tfc", 0.05), ("mnist-cnn", 0.0), ("cifar10-cnv_half", 0.05),
+    ("cifar10-resnet20_half_8bit", 0.05), ("segment-tinyseg", 0.0),
+])  # fmt: skip
 def test_the_deployed_network_computes_the_same_scores_and_comes_back_from_its_file(net, ratio):
     method, network = shaken(net, seed=1, ratio=ratio)
     images = np.random.default_rng(0).integers(0, 256, (8, *shape_of(net)), np.uint8)
@@ -554,14 +551,11 @@ def test_large_steps_in_a_dense_graph_cost_accuracy_and_small_ones_do_not():
     assert small > plain - 0.03 and large < plain - 0.03
 
 
-@pytest.mark.parametrize(
-    ("settings", "turns"),
-    [
-        ({"mining": 0.0}, [3, 6]), ({"mining": 0.0, "rounds": 1}, [4]), ({}, [5, 6, 7, 8]),
-        ({"mining": 0.1}, [8]),
-        *(({"mining": 0.0, name: 0}, []) for name in ("density", "rounds", "batches", "steps")),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("settings, turns", [
+    ({"mining": 0.0}, [3, 6]), ({"mining": 0.0, "rounds": 1}, [4]), ({}, [5, 6, 7, 8]),
+    ({"mining": 0.1}, [8]),
+    *(({"mining": 0.0, name: 0}, []) for name in ("density", "rounds", "batches", "steps")),
+])  # fmt: skip
 @pytest.mark.usefixtures("digits")
 def test_edges_are_mined_between_rounds_or_after_each_of_the_last_epochs(monkeypatch, settings, turns):
     """Of ten epochs nine are the weights', counted from 1; the ninth is left to get used to the edges."""

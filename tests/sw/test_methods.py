@@ -155,33 +155,30 @@ def test_with_shortcuts_what_trains_last_is_what_is_deployed(name, monkeypatch):
     assert torch.equal(trained, deployed.as_subclass(torch.Tensor)) and len(trained.unique()) > 10
 
 
-@pytest.mark.parametrize(
-    ("method", "hyper", "net", "said"),
-    [
-        ("bonn", "kernel=x", NET, "'x' is not a number"),
-        ("ci_bcnn", "dead=0", NET, "dead=0.0 positive density=0"),
-        ("ci_bcnn", "height=-1", NET, "height=-1.0 positive density=0"),
-        ("ci_bcnn", "dead=nan", NET, "dead=nan positive density=0"),
-        ("dwn", "fan_in=9", NET, "fan_in=9 1|to|8"),
-        ("dwn", "fan_in=0", NET, "fan_in=0 1|to|8"),
-        ("dwn", "search_share=1", NET, "search_share=1 below|1"),
-        ("dwn", "", "cifar10-resnet20", "cifar10-resnet20 mnist-lut_large"),
-        ("group_net", "decomposition=v4", NET, "decomposition: 'v4' lbd,|v1,|v2,|v3"),
-        ("group_net", "bases=0", NET, "bases=0 bases|1|or|more"),
-        ("group_net", "decomposition=lbd gate=scalar", NET, "gate=scalar decomposition=lbd gate=none"),
-        ("group_net", "dilations=1;2", NET, "dilations=1;2 1,2,3 none"),
-        ("group_net", "dilations=1,2", NET, "2|dilations bases=3 one|per|base"),
-        ("group_net", "dilations=1,2,3", "cifar10-cnv_half",
-         "dilation|2 padding segment-tinyseg dilations=none"),
-        ("layer_priority", "mode=w1a2", NET, "mode: 'w1a2' w1a1,|w1a8"),
-        ("layer_priority", "order=inverse_dept", NET, "order: 'inverse_dept' mean|'inverse_depth'"),
-        ("layer_priority", "binarise=5", NET, "binarise=5 4|layers 0|to|4 -1|for|all"),
-        ("layer_priority", "ranking=1|2", NET, "'1|2' 1|2|3|4"),
-        ("layer_priority", "binarise=3", "cifar10-resnet20_half_8bit", "shortcuts mode=w1a1 binarise=-1"),
-        ("rbcn", "scale_bits=5", NET, "scale_bits=5 1|to|4"),
-        ("rbcn", "granularity=spacial", NET, "granularity: 'spacial' layer,|spatial"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("method, hyper, net, said", [
+    ("bonn", "kernel=x", NET, "'x' is not a number"),
+    ("ci_bcnn", "dead=0", NET, "dead=0.0 positive density=0"),
+    ("ci_bcnn", "height=-1", NET, "height=-1.0 positive density=0"),
+    ("ci_bcnn", "dead=nan", NET, "dead=nan positive density=0"),
+    ("dwn", "fan_in=9", NET, "fan_in=9 1|to|8"),
+    ("dwn", "fan_in=0", NET, "fan_in=0 1|to|8"),
+    ("dwn", "search_share=1", NET, "search_share=1 below|1"),
+    ("dwn", "", "cifar10-resnet20", "cifar10-resnet20 mnist-lut_large"),
+    ("group_net", "decomposition=v4", NET, "decomposition: 'v4' lbd,|v1,|v2,|v3"),
+    ("group_net", "bases=0", NET, "bases=0 bases|1|or|more"),
+    ("group_net", "decomposition=lbd gate=scalar", NET, "gate=scalar decomposition=lbd gate=none"),
+    ("group_net", "dilations=1;2", NET, "dilations=1;2 1,2,3 none"),
+    ("group_net", "dilations=1,2", NET, "2|dilations bases=3 one|per|base"),
+    ("group_net", "dilations=1,2,3", "cifar10-cnv_half",
+     "dilation|2 padding segment-tinyseg dilations=none"),
+    ("layer_priority", "mode=w1a2", NET, "mode: 'w1a2' w1a1,|w1a8"),
+    ("layer_priority", "order=inverse_dept", NET, "order: 'inverse_dept' mean|'inverse_depth'"),
+    ("layer_priority", "binarise=5", NET, "binarise=5 4|layers 0|to|4 -1|for|all"),
+    ("layer_priority", "ranking=1|2", NET, "'1|2' 1|2|3|4"),
+    ("layer_priority", "binarise=3", "cifar10-resnet20_half_8bit", "shortcuts mode=w1a1 binarise=-1"),
+    ("rbcn", "scale_bits=5", NET, "scale_bits=5 1|to|4"),
+    ("rbcn", "granularity=spacial", NET, "granularity: 'spacial' layer,|spatial"),
+])  # fmt: skip
 def test_what_a_method_cannot_be_is_said_in_a_sentence(method, hyper, net, said):
     """Words of the sentence, with | for a blank."""
     given = dict(one.replace("|", " ").split("=") for one in hyper.split())

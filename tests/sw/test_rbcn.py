@@ -431,15 +431,12 @@ def test_the_scales_of_kernel_positions_have_the_gradient_of_real_ones():
 
 
 @pytest.mark.quick("*-1", "cifar*", "pedestrian*")
-@pytest.mark.parametrize(
-    ("net", "made", "seed"),
-    [
-        *((net, with_scales, 1) for net in ("mnist-tfc", "mnist-cnn")),
-        *(pytest.param(net, made, 0, marks=pytest.mark.full if net in LARGE else ())
-          for net in CHAINS for made in (with_scales, spatial)),
-        ("cifar10-resnet20_half_8bit", spatial, 0),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("net, made, seed", [
+    *((net, with_scales, 1) for net in ("mnist-tfc", "mnist-cnn")),
+    *(pytest.param(net, made, 0, marks=pytest.mark.full if net in LARGE else ())
+      for net in CHAINS for made in (with_scales, spatial)),
+    ("cifar10-resnet20_half_8bit", spatial, 0),
+])  # fmt: skip
 def test_scales_of_both_signs_are_deployed_bit_for_bit(net, made, seed):
     """Those of layers vanish in thresholds; those of kernel positions are integers of the weights."""
     method, network = made(net, seed)
