@@ -237,9 +237,7 @@ def test_beats_divide_the_channels_or_gather_whole_pixels():
 @pytest.mark.parametrize("site, name, unit", [
     ("ff", "ff", "FF"), ("carry", "carry4", "CARRY4"), ("lut_ram", "lut_memory", "LUT as Memory"),
 ])  # fmt: skip
-def test_a_part_with_less_than_the_estimate_of_a_site_is_warned_of(
-    net, monkeypatch, capsys, site, name, unit
-):
+def test_less_of_a_part_than_the_estimate_of_a_site_is_warned_of(net, monkeypatch, capsys, site, name, unit):
     """One cell too few, and just enough; the folding is the same, as the count may differ."""
     board = boards.load("pynq-z2")
     takes = folded(net, interval=64)["estimate"][site]

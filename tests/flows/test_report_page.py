@@ -369,9 +369,8 @@ def test_in_a_browser_nothing_stands_beyond_its_frame_and_the_script_folds_and_s
             assert browser.evaluate(hidden) == 2
             opened = "document.querySelector('#layers tr.group button').click()"
             assert browser.evaluate(f"{opened}; {hidden}") == 0
-            browser.evaluate(
-                "document.querySelectorAll('#layers thead th')[12].querySelector('button').click()"
-            )
+            head = "document.querySelectorAll('#layers thead th')[12]"
+            browser.evaluate(f"{head}.querySelector('button').click()")
             order = browser.evaluate(
                 "[...document.querySelectorAll('tbody.layer')].map((body) => number(body.rows[0].cells[12]))"
             )

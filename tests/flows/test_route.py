@@ -81,9 +81,7 @@ def test_a_route_that_succeeds_leaves_a_bitstream_and_its_record(acc, tmp_path, 
     says(capsys.readouterr().err.splitlines()[-1], "bitstream: 119.7 MHz … upper bound … 100 MHz … docs/")
     assert record == read_json(acc / "bitstream.json")
     names = ["placed = counted cells", *(f"{of}'s block RAMs = netlist's" for of in ("FASM", "bitstream"))]
-    assert [(check["name"], check["mismatches"]) for check in record["checks"]] == [
-        (name, 0) for name in names
-    ]
+    assert [(one["name"], one["mismatches"]) for one in record["checks"]] == [(name, 0) for name in names]
     # LUT6, INV and two FDRE of the layer, LUT2 and FDRE of the top.
     assert record["checks"][0]["integers"] == 6
     assert all(check["integers"] for check in record["checks"])

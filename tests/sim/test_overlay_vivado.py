@@ -66,9 +66,8 @@ def test_every_pin_that_the_script_names_is_one_of_the_module_or_of_the_processo
 def test_script_drivers_and_the_other_top_agree_on_every_address(overlays, case):
     folder, base = overlays[case], BASES[case]
     place = r"-target_address_space \[get_bd_addr_spaces (\S+)\] \[get_bd_addr_segs (\S+)\]$"
-    assigned = re.findall(
-        rf"^assign_bd_address(?: -offset (\S+) -range (\S+))? {place}", script(folder), re.M
-    )
+    sized = r"(?: -offset (\S+) -range (\S+))?"
+    assigned = re.findall(rf"^assign_bd_address{sized} {place}", script(folder), re.M)
     segment = {"pynq-z2": "ps/S_AXI_HP0/HP0_DDR_LOWOCM", "ultra96": "ps/SAXIGP2/HP0_DDR_LOW"}[case]
     registers = (f"{base:#x}", "4K", "ps/Data", "system/s_axi_ctrl/reg0")
     assert assigned == [registers, ("", "", "system/m_axi", segment)]
