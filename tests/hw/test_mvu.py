@@ -62,21 +62,18 @@ def test_cells_and_portable_form_equal_the_contract_in_the_same_cycles(forms, st
     equal_the_contract(*forms, stall)
 
 
-@pytest.mark.parametrize("index", range(len(examples_of(XnorMvu))))
-def test_xnor_contract_counts_equal_bits(index):
-    op = examples_of(XnorMvu)[index]
-    x, weights = op.random_input(index), op.arrays_of["weights"]
-    matches = [[(v == row).sum() for row in weights.T] for v in x.reshape(-1, len(weights))]
-    wanted = np.array(matches) if op.raw else np.array(matches) >= op.arrays_of["thresholds"]
-    np.testing.assert_array_equal(op.run(x), wanted.reshape(len(x), *op.out_stream().shape))
+SUMS = {
+    XnorMvu: lambda v, row: (v == row).sum(),
+    ByteMvu: lambda v, row: v[row == 1].sum() - v[row == 0].sum(),
+}
 
 
-@pytest.mark.parametrize("index", range(len(examples_of(ByteMvu))))
-def test_byte_contract_adds_and_subtracts(index):
-    op = examples_of(ByteMvu)[index]
+@pytest.mark.parametrize("kind, index", [(kind, k) for kind in SUMS for k in range(len(examples_of(kind)))])
+def test_the_contract_counts_equal_bits_or_adds_and_subtracts(kind, index):
+    op = examples_of(kind)[index]
     x, weights = op.random_input(index), op.arrays_of["weights"]
-    sums = [[v[row == 1].sum() - v[row == 0].sum() for row in weights.T] for v in x.reshape(-1, len(weights))]
-    wanted = np.array(sums) if op.raw else np.array(sums) >= op.arrays_of["thresholds"]
+    sums = np.array([[SUMS[kind](v, row) for row in weights.T] for v in x.reshape(-1, len(weights))])
+    wanted = sums if op.raw else sums >= op.arrays_of["thresholds"]
     np.testing.assert_array_equal(op.run(x), wanted.reshape(len(x), *op.out_stream().shape))
 
 
