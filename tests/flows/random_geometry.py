@@ -32,8 +32,8 @@ class RandomGeometry:
 
     def __init__(self, seed: int):
         self.rng = np.random.default_rng([seed, 7])
-        size = self.rng.integers(1, 12, 2) + 2 * self.chance(0.7)
-        self.shape = [self.channels(), *map(int, size)]
+        self.shape = [self.channels()]
+        self.shape += map(int, self.rng.integers(1, 12, 2) + 2 * self.chance(0.7))
         self.pixels = self.rng.integers(0, 256, (IMAGES, *self.shape)).astype(np.uint8)
         self.graph = Graph(self.shape, seed)
         self.spread = 100.0  # about how far values lie from their middle

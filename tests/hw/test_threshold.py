@@ -17,8 +17,8 @@ def every_input(seed: int, folds: int, steps: int, signed: bool):
     """A Threshold of random constants, some of which no number reaches or every one, and all numbers."""
     rng = np.random.default_rng(seed)
     low, channels = -(1 << BITS - 1) * signed, folds * LANES
-    steps = np.sort(rng.integers(low - 3, low + (1 << BITS) + 3, (channels, steps)))
-    arrays = {"thresholds": steps, "direction": rng.choice([-1, 1], channels)}
+    levels = np.sort(rng.integers(low - 3, low + (1 << BITS) + 3, (channels, steps)))
+    arrays = {"thresholds": levels, "direction": rng.choice([-1, 1], channels)}
     numbers = low + np.stack([rng.permutation(1 << BITS) for _ in range(channels)], axis=1)
     shape = {"in_shape": list(numbers.shape), "pe": LANES, "in_bits": BITS, "in_signed": int(signed)}
     return Threshold.make(f"of {folds} beats, {steps} steps", arrays, **shape), numbers
