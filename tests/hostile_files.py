@@ -177,6 +177,12 @@ MODELS: dict[str, str] = {
                       "some.vendor")},
     "one('Warp')": "not valid ONNX",
     "m.functions.add(domain='local', name='Twice')": "defines Twice",
+    # layers without an exact form
+    "one('Sqrt')": "Sqrt … norm … BatchNormalization",
+    "one('QuantLSTMCell', domain=QONNX)": "QuantLSTMCell … unroll",
+    "put(node('MatMul', ['t1', 't1'], ['t2'], 'scores'))": "scores (MatMul) … attention … constants",
+    "put(node('ReduceMax', ['t1'], ['k'], axes=[1, 2, 3], keepdims=0), node('Cast', ['k'], ['i'], to=7), "
+    "node('Gather', ['w', 'i'], ['t2'], 'e'))": "e (Gather) … embedding",
     # graphs inside
     **{f"one({text})": "subgraph" for text in (
         "'If', then_branch=branch, else_branch=branch", "'Loop', body=branch",
