@@ -130,7 +130,7 @@ def compare(model, pixels, lo=0, hi=255, scale=1.0):
     wanted = qonnx_scores_of(model, inputs)
     integers = checks.run_all(graph, frames)
     factor, offset = checks.scale_and_bias(graph.output)
-    got = factor * integers + offset
+    got = factor * integers.astype(np.float64) + offset
     got = got.transpose(0, 3, 1, 2) if got.ndim == 4 else got
     got = got.reshape(wanted.shape)  # axes of length 1
     np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-6 * max(abs(wanted).max(), 1e-6))

@@ -107,8 +107,9 @@ class RandomGraph:
         modes = [("asymmetric", "floor"), ("half_pixel", "round_prefer_floor")]
         where, nearest = modes[self.rng.integers(len(modes))]
         given = {"coordinate_transformation_mode": where, "nearest_mode": nearest}
-        self.graph.node("Resize", None, np.float32([1, 1, 2, 2]), mode="nearest", **given)
         self.shape = [self.shape[0], *(2 * side for side in self.shape[1:])]
+        sizes = (None, np.int64([1, *self.shape])) if self.shape[1] > 8 else (np.float32([1, 1, 2, 2]),)
+        self.graph.node("Resize", None, *sizes, mode="nearest", **given)
 
     def scores(self):
         """Perhaps a mean over the map, then a dense layer."""
@@ -246,7 +247,9 @@ class NestedSums(RandomGraph):
 
 
 class Products(RandomGraph):
-    """Gates: two layers of the same elements multiplied, or a map times one number per channel of it."""
+    """Gates: two layers of the same elements multiplied, or the larger or smaller of both; or a map times one
+    number per channel of it.
+    """
 
     def draw(self):
         (self.gate, self.excite)[self.rng.integers(2)]()
@@ -270,8 +273,9 @@ class Products(RandomGraph):
             self.graph.at, self.bits, self.shape = start, bits, list(before)
             factors.append(self.factor(channels))
         (one, kind), (other, of) = factors
-        self.drawn.add(f"{kind} times {of}")
-        self.graph.node("Mul", inputs=[one, other])
+        op = self.rng.choice(["Mul", "Mul", "Max", "Min"])
+        self.drawn.add(f"{op} of {kind} and {of}")
+        self.graph.node(op, inputs=[one, other])
         if self.chance(0.3):
             self.add_up([self.graph.at, one])
 

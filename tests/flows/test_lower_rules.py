@@ -172,6 +172,18 @@ def joined(graph):
     return graph.node("Concat", inputs=parts, axis=1)
 
 
+def branches(graph, op, *steps):
+    """What an operator makes of as many convolutions as there are steps, each quantised to 3 bits; a step of
+    0 stands for the sums, times real numbers.
+    """
+    source, ends = graph.at, []
+    for step in steps:
+        graph.node("Conv", graph.weights(4, 4, 1, 1), inputs=[source])
+        factors = graph.rng.uniform(0.1, 0.3, (4, 1, 1))
+        ends.append((graph.quant(step, 3) if step else graph.real("Mul", factors).real("Add", 0.7)).at)
+    return graph.node(op, inputs=ends)
+
+
 KERNELS, STEP = (4, 4, 3, 3), (np.float32(0.25), np.int8(0))
 PER_OUTPUT = np.reshape([1.0, 0.5, 2.0, 0.25, 1.5, 3.0, 1.0], (7, 1))
 FORMS = {  # of matrices and convolutions behind bits (4, 6, 6)
@@ -194,12 +206,23 @@ FORMS = {  # of matrices and convolutions behind bits (4, 6, 6)
     "parts joined before": lambda g: joined(g).node("MatMul", g.weights(288, 7)),
     "scales and signs per input": lambda g: g.real("Mul", np.reshape([1.0, -2.0, 0.5, 3.0], (4, 1, 1))).real(
         "Add", np.reshape([0.0, 1.0, -2.0, 0.25], (4, 1, 1))).node("Conv", g.weights(6, 4, 3, 3)),
+    "small scales": lambda g: scaled(g, 1, 0.3, 1e-20, 1.1).node("Conv", g.weights(5, 4, 3, 3)),
     "half of the channels": lambda g: g.node("Split", axis=1, outputs=2).node("Conv", g.weights(5, 2, 3, 3)),
     "whole numbers rounded": lambda g: g.node("Conv", g.weights(5, 4, 3, 3)).node("Round").sign(),
     "a padded pool of sums": lambda g: g.node("Conv", g.weights(8, 4, 3, 3)).node(
         "MaxPool", kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4).norm(8).sign(),
     "sum with the input": lambda g: g.node("Sum", inputs=[g.at, "x"]).sign(),
     "elements chosen": lambda g: g.node("Flatten").node("Gather", np.int64([3, 1, 99]), axis=1).sign(),
+    "sums of 18 bits": lambda g: g.node("Flatten").real("MatMul", g.rng.integers(-999, 999, (144, 8))).node(
+        "MatMul", g.weights(8, 3)),
+    "real sums": lambda g: branches(g, "Add", 0, 0).node("Conv", g.weights(5, 4, 1, 1), strides=[2, 2]),
+    "real sums, padded, grouped": lambda g: branches(g, "Add", 0, 0).node("Relu").node(
+        "Conv", g.weights(8, 2, 3, 3), pads=[1] * 4, group=2),
+    "levels of two steps": lambda g: branches(g, "Add", 0.3, 0.7).node("Conv", g.weights(5, 4, 3, 3)),
+    "larger levels": lambda g: branches(g, "Max", 1.0, 1.0, 1.0).node("Conv", g.weights(5, 4, 3, 3)),
+    "smaller levels of two steps": lambda g: branches(g, "Min", 0.3, 0.7).node("Conv", g.weights(5, 4, 3, 3)),
+    "ReLU of a channel that is always 0": lambda g: scaled(g, 1, 0, 1, 1).node("Relu"),
+    "larger real sums": lambda g: branches(g, "Max", 0, 0).sign().node("Conv", g.weights(5, 4, 3, 3)),
     "a pixel": lambda g: g.node("Reshape", np.int64([1, 144, 1, 1])).node("Conv", g.weights(3, 144, 1, 1)),
 }  # fmt: skip
 
@@ -535,8 +558,6 @@ REFUSED = {  # words of the sentence: what is refused
         lambda g: with_weights(bits(g, 4), "Conv", KERNELS, lambda w: w.quant(TWO, 4)),
     "Quant_0 (Quant): … 0.5 … whole":
         lambda g: with_weights(bits(g, 4), "Conv", KERNELS, lambda w: w.quant(1.0, 4, zero=0.5)),
-    "Conv_0 (Conv): … different scales … quantiser":
-        lambda g: scaled(g, 1, 0.3, 1e-20, 1.1).node("Conv", g.weights(5, 4, 3, 3)),
     "Conv_0 (Conv): … pixels of one channel … different scales":
         lambda g: g.real("Mul", TWO).node("DepthToSpace", blocksize=2).node("Conv", g.weights(3, 1, 3, 3)),
     "Conv_0 (Conv): … one channel of an image … one scale":
@@ -548,8 +569,6 @@ REFUSED = {  # words of the sentence: what is refused
         lambda g: bits(g, 4).node("ConvTranspose", g.weights(4, 5, 3, 3), pads=[4] * 4),
     "Gemm_0 (Gemm): … transposes … transA":
         lambda g: g.node("Flatten").node("Gemm", g.weights(1, 3), transA=1),
-    "MatMul_1 (MatMul): … bits … at most 16 … quantiser": lambda g: g.node("Flatten").real(
-        "MatMul", g.rng.integers(-128, 128, (144, 8))).node("MatMul", g.weights(8, 3)),
     "MatMul_0 (MatMul): … input 0 … first": lambda g: given_one(g.node("Flatten"), "MatMul"),
     "Div_0 (Div): … divides by zero … train": lambda g: g.real("Div", 0.0),
     "Div_0 (Div): … one activation by another … by a constant": lambda g: and_plus_one(g, "Div"),
@@ -578,7 +597,6 @@ REFUSED = {  # words of the sentence: what is refused
     "Cast_0 (Cast): … FLOAT16 loses digits … Quant": lambda g: g.real("Mul", 0.3).node("Cast", to=10),
     "PRelu_0 (PRelu): … negative slope … zero": lambda g: g.real("PRelu", -0.25).sign(),
     "PRelu_0 (PRelu): input 1 is not a constant … export": lambda g: and_plus_one(g, "PRelu"),
-    "Relu_0 (Relu): … scale 0 … remove": lambda g: scaled(g, 1, 0, 1, 1).node("Relu"),
     "Elu_0 (Elu): … not positive … positive": lambda g: g.node("Elu", alpha=-1.0).sign(),
     "Elu_0 (Elu): … quantiser": lambda g: bits(g, 4).node("Conv", g.weights(5, 4, 3, 3)).node("Elu"),
     "Clip_0 (Clip): … 3 … 2": lambda g: g.real("Clip", 3.0, 2.0).sign(),
