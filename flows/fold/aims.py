@@ -165,16 +165,21 @@ class Search:
         limits, roomy = self.limits(aim.limits), self.limits(aim.limits, ROUTABLE)
         if aim.fps != "max" and self.fastest > aim.interval and self.slowest_name:
             return None
+        if reserve is not None:
+            for unused in (limits["lut"] - roomy["lut"], 0):
+                more = reserve | {"lut": reserve.get("lut", 0) + unused}
+                found = self.within(aim.interval, limits, aim.spare, more)
+                if found or self.fifos:  # sized once
+                    return found
+            return None
         for most in [limits] if roomy == limits else [roomy, limits]:
             if aim.fps == "max":
                 near = self._bisect(self.intervals(), most, aim.spare)
                 found = near and near[1]
             else:
-                found = self.within(aim.interval, most, aim.spare, reserve)
+                found = self.within(aim.interval, most, aim.spare)
             if found:
                 return found
-            if reserve is not None and self.fifos:  # sized once
-                break
         return None
 
     def possible(self, aim: Aim, reserve: dict[str, float]) -> bool:

@@ -16,7 +16,8 @@ from xnorforge.hw.memory import bytes_per_frame
 from xnorforge.hw.ops.base import HwOp
 from xnorforge.hw.streams import divisors
 
-OF_FIFOS = 1 / 4  # of the block RAM, that is left to FIFOs around branches in the first attempts
+OF_FIFOS = 2 / 5  # of the block RAM, that is left to FIFOs around branches in the first attempts
+MORE = 1.1  # times what FIFOs took in an attempt, that is left to them in the next one
 LITTLE = 1 / 100  # of the part
 SMALL = 1 << 16  # weights up to which logic may take less of the part than block RAM
 Graph = tuple[list[Bound], dict[str, dict]]  # operators, and the folding given for some of them
@@ -98,7 +99,8 @@ def fewest_outside(
 
     Those go first that save the most of the part per byte: many weights, few vectors that are held; those
     that save little go last. FIFOs, which take long to size, are sized where a folding without them is
-    possible, and what they took in an attempt that failed is left to them in those after it.
+    possible; what they took in an attempt that failed is left to them in the next one, which leaves out half
+    of those between it and the last.
 
     Args:
         room: bytes that the memory gives in a frame.
@@ -124,8 +126,8 @@ def fewest_outside(
         if tried.ops:
             return tried
         if tried.fifos:
-            reserve = {name: max(amount, reserve.get(name, 0)) for name, amount in tried.fifos.items()}
-        left = left[at + 1 :]
+            reserve = {name: max(MORE * its, reserve.get(name, 0)) for name, its in tried.fifos.items()}
+        left = left[at + 1 + (len(left) - at - 1) // 2 :]
         if not left and not tried.fifos and branches:
             branches, reserve, left = False, {}, graphs
     return tried
