@@ -46,7 +46,7 @@ class Task(base.Task):
         try:
             pictures, labels = imagenet.pictures("val")
         except datasets.Absent:
-            return base.unlabelled(min(count or DRAWN, DRAWN), self.shape, "ImageNet")
+            return base.unlabelled(min(count or DRAWN, GOLDEN), self.shape, "ImageNet")
         first = min(count or GOLDEN, GOLDEN)
         pixels, labels = pictures[:first].copy(), labels[:first]
         return Images(pixels, labels, f"the first {len(labels)} validation pictures of ImageNet")
