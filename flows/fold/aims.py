@@ -215,7 +215,9 @@ class Search:
 
     def refusal_with(self, aim: Aim, gb_per_s: float, bounds: list[Bound]) -> UserError:
         """Why no folding of operators, some of which read their weights from a memory, meets the request."""
-        found = self.cheapest(aim.interval, NO_LIMIT, "bram")
+        limits = self.limits(aim.limits)
+        found = self.cheapest(aim.interval, limits | {"bram36": inf}, "bram")
+        found = found or self.cheapest(aim.interval, NO_LIMIT)
         assert found is not None, "a slower operator is refused without a memory"
         needs = {name: amount + self.fifos.get(name, 0) for name, amount in found.amounts.items()}
         outside = [one.name for one in bounds if one.attributes.get("outside")]
@@ -223,10 +225,10 @@ class Search:
         room = aim.interval * bytes_per_cycle(gb_per_s, self.board.clock_mhz)
         return UserError(
             f"{self.board.name}: cannot reach {self.rate(aim.interval)} with "
-            f"{self.text(self.limits(aim.limits))}: a memory of {gb_per_s:g} GB/s gives {room:,.0f} bytes in "
+            f"{self.text(limits)}: a memory of {gb_per_s:g} GB/s gives {room:,.0f} bytes in "
             f"these cycles, for the weights of {enumerated(outside)}, and with those of {enumerated(inside)} "
-            "inside, for which too few bytes are left or which save nothing, the least block RAM is with "
-            f"{self.text(needs)}; request fewer frames per second, or pick another board."
+            "inside, for which too few bytes are left or which save nothing, the design needs at least "
+            f"{self.text(needs)}, {'FIFOs included' if self.fifos else 'and FIFOs'}; request fewer frames per second, or pick another board."
         )
 
     def within(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -69,22 +69,6 @@ class Form:
     size: int
 
 
-class Attempt(Protocol):
-    """What becomes of a graph."""
-
-    @property
-    def ops(self) -> list[HwOp] | None:
-        """Its operators with FIFOs, or None if no folding meets the request."""
-
-    @property
-    def fifos(self) -> dict[str, float]:
-        """Amounts that FIFOs took; empty if none were sized."""
-        ...
-
-
-A = TypeVar("A", bound=Attempt)
-
-
 def fewest_outside(
     bounds: list[Bound],
     given: dict[str, Record],
@@ -92,8 +76,8 @@ def fewest_outside(
     room: float,
     part: Part,
     possible: Callable[[Graph, dict[str, float]], bool],
-    attempt: Callable[[Graph, dict[str, float]], A],
-) -> A | None:
+    attempt: Callable[[Graph, dict[str, float]], Any],
+) -> Any:
     """The attempt with as few bytes from outside as it needs to succeed, or else the last one; None if no
     operator reads its weights from outside for less.
 
@@ -104,7 +88,9 @@ def fewest_outside(
 
     Args:
         room: bytes that the memory gives in a frame.
-        possible, attempt: without and with FIFOs, for which the given amounts are left.
+        possible: without FIFOs, for which the given amounts are left.
+        attempt: with them; its result has `ops`, None if no folding meets the request, and `fifos`, amounts
+            that they took, empty if none were sized.
     """
     steps = [
         step for bound in bounds if bound.name not in given for step in _steps(bound, interval, room, part)
@@ -120,7 +106,8 @@ def fewest_outside(
     tried, left = None, graphs
     while left:
         # The first one that is possible without FIFOs; the last one is tried anyway.
-        at = first(len(left) - 1, partial(_place, left, reserve, possible))
+        found = [partial(possible, graph, reserve) for graph in left]
+        at = first(len(left) - 1, lambda k, found=found: k if found[k]() else None)
         at = len(left) - 1 if at is None else at
         tried = attempt(left[at], reserve)
         if tried.ops:
@@ -131,10 +118,6 @@ def fewest_outside(
         if not left and not tried.fifos and branches:
             branches, reserve, left = False, {}, graphs
     return tried
-
-
-def _place(graphs: list[Graph], reserve: dict[str, float], possible: Callable, at: int) -> int | None:
-    return at if possible(graphs[at], reserve) else None
 
 
 def _steps(

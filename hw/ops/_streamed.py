@@ -1,7 +1,6 @@
 """Matrix-vector units whose weights come from outside with every frame."""
 
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,16 +10,13 @@ from xnorforge.hw.ops.base import HwOp, Matrix, Stream
 from xnorforge.hw.parts import LUTS_PER_BLOCK, family_in_use
 from xnorforge.hw.streams import divisors
 
-if TYPE_CHECKING:
-    from xnorforge.hw.ops._mvu import Mvu
-
 WIDEST_WORD = 2048  # bits of weights from outside at a time
 FILLED = 7 / 8  # of their slots in memory
 IDLE = 1 / 2  # of the cycles that the slowest folding takes within an interval: quicker ones are left out
 NARROWEST_PRODUCT = 9  # bits from which Yosys takes a DSP48 for a product
 
 
-def streamed(op: "Mvu", matrix: Matrix, interval: int, rounds: int) -> list[HwOp]:
+def streamed(op: HwOp, matrix: Matrix, interval: int, rounds: int) -> list[HwOp]:
     """Products of held vectors, tile by tile; their order; thresholds. The vectors of a frame are held in
     `rounds` equal parts, for each of which weights are read again. The words of weights are those with the
     smallest operators that keep the interval; words that fill their slots in memory are preferred.
@@ -55,7 +51,7 @@ def streamed(op: "Mvu", matrix: Matrix, interval: int, rounds: int) -> list[HwOp
     return min((_with_words(op, weights, sizes, *word) for word in slow), key=luts)
 
 
-def _numbers(op: "Mvu", matrix: Matrix) -> tuple[Record, np.ndarray]:
+def _numbers(op: HwOp, matrix: Matrix) -> tuple[Record, np.ndarray]:
     """Kinds of elements, weights and sums of the product, and the weights (mw, mh)."""
     bits, signed = op.in_bits, int(op.in_signed)
     kind = {"in_bits": bits, "in_signed": signed, "w_bits": op.weight_bits, "outside": 1}
@@ -72,7 +68,7 @@ def _numbers(op: "Mvu", matrix: Matrix) -> tuple[Record, np.ndarray]:
     return kind, matrix.weights
 
 
-def _with_words(op: "Mvu", weights: np.ndarray, sizes: Record, simd: int, pe: int) -> list[HwOp]:
+def _with_words(op: HwOp, weights: np.ndarray, sizes: Record, simd: int, pe: int) -> list[HwOp]:
     """The operators that read words of `pe` rows, `simd` elements of each."""
     from xnorforge.hw.ops.permute.op import Permute
     from xnorforge.hw.ops.threshold.op import Threshold
