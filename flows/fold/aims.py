@@ -228,8 +228,8 @@ class Search:
             f"{self.text(limits)}: a memory of {gb_per_s:g} GB/s gives {room:,.0f} bytes in "
             f"these cycles, for the weights of {enumerated(outside)}, and with those of {enumerated(inside)} "
             "inside, for which too few bytes are left or which save nothing, the design needs at least "
-            f"{self.text(needs)}, {'FIFOs included' if self.fifos else 'and FIFOs'}; request fewer frames per "
-            "second, or pick another board."
+            f"{self.text(needs)}, {'with' if self.fifos else 'without'} FIFOs; request fewer frames per second, "
+            "or pick another board."
         )
 
     def within(
