@@ -220,16 +220,17 @@ class Search:
         found = found or self.cheapest(aim.interval, NO_LIMIT)
         assert found is not None, "a slower operator is refused without a memory"
         needs = {name: amount + self.fifos.get(name, 0) for name, amount in found.amounts.items()}
+        names = [one.name for one in bounds if "weights" in one.arrays]
         outside = [one.name for one in bounds if one.attributes.get("outside")]
-        inside = [one.name for one in bounds if "weights" in one.arrays and one.name not in outside]
+        inside = enumerated([name for name in names if name not in outside])
         room = aim.interval * bytes_per_cycle(gb_per_s, self.board.clock_mhz)
         return UserError(
-            f"{self.board.name}: cannot reach {self.rate(aim.interval)} with "
-            f"{self.text(limits)}: a memory of {gb_per_s:g} GB/s gives {room:,.0f} bytes in "
-            f"these cycles, for the weights of {enumerated(outside)}, and with those of {enumerated(inside)} "
-            "inside, for which too few bytes are left or which save nothing, the design needs at least "
-            f"{self.text(needs)}, {'with' if self.fifos else 'without'} FIFOs; request fewer frames per second, "
-            "or pick another board."
+            f"{self.board.name}: cannot reach {self.rate(aim.interval)} with {self.text(limits)}: a "
+            f"memory of {gb_per_s:g} GB/s gives {room:,.0f} bytes in these cycles, for the weights of "
+            f"{enumerated(outside)}, and with those of {inside} inside, for which too few bytes are "
+            f"left or which save nothing, the design needs at least {self.text(needs)} "
+            f"{'with' if self.fifos else 'without'} FIFOs; request fewer frames per second, or pick "
+            "another board."
         )
 
     def within(
