@@ -18,7 +18,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp, is_custom_op
 
 from xnorforge.core.errors import UserError
-from xnorforge.flows.indexed_model import IndexedModel
+from xnorforge.flows.indexed_model import IndexedModel, shape_inputs
 from xnorforge.flows.node_execution import Runner
 
 QONNX = "qonnx.custom_op.general"
@@ -68,19 +68,17 @@ def name_nodes(proto: ModelProto) -> None:
 
 
 def change_batch(proto: ModelProto, images: int) -> None:
-    """Change the batch of inputs, outputs and constant Reshape shapes; intermediate shapes are dropped."""
+    """Change the batch of inputs, outputs and constants that state shapes; other shapes are dropped."""
     graph = proto.graph
     constants = {one.name: one for one in graph.initializer}
     for entry in (*graph.input, *graph.output):
         if entry.name not in constants and entry.type.tensor_type.shape.dim:
             entry.type.tensor_type.shape.dim[0].dim_value = images
     del graph.value_info[:]
-    for node in graph.node:
-        given = constants.get(node.input[1]) if node.op_type == "Reshape" else None
-        if given is not None:
-            shape = numpy_helper.to_array(given).copy()
-            shape[0] = images
-            given.CopyFrom(numpy_helper.from_array(shape, given.name))
+    for given in [constants[name] for name in shape_inputs(graph) if name in constants]:
+        shape = numpy_helper.to_array(given).copy()
+        shape[0] = images
+        given.CopyFrom(numpy_helper.from_array(shape, given.name))
 
 
 def _wrapped(proto: ModelProto) -> ModelWrapper:

@@ -44,7 +44,8 @@ def export(
         out_dir: folder of the three files.
         meta: `net`, `method`, `source`, `images` (a description of the images), `accuracy` (rows from other
             sources); `task`, its name in sw/tasks if labels are not classes; `trained_on`, the training
-            images, `class_names`, and `training` (sw/zoo.py, `history`), if known.
+            images, `class_names`, and `training` (sw/zoo.py, `history`), if known; `generated`: no accuracy
+            is measured.
 
     Returns:
         The record written to export.json. Equal modules and images give equal bytes of model.onnx and
@@ -55,6 +56,8 @@ def export(
         UserError: a buffer called `template` is not the weight of one convolution.
     """
     out_dir, images, labels = Path(out_dir), np.asarray(images, np.uint8), np.asarray(labels)
+    if meta.get("generated"):
+        labels = np.full(len(labels), -1)
     with measured("torch", "brevitas", "qonnx", "onnxruntime") as run:
         now_at(f"scores of the trained network on {len(images):,} images")
         scores = module_scores(module, images)
@@ -80,7 +83,7 @@ def export(
         "class_names": meta.get("class_names", []),
         "training": meta.get("training"),
         "accuracy": [*meta.get("accuracy", []), *measured_now],
-        "not_measured": None if measured_now else _unmeasured(scores),
+        "not_measured": None if measured_now else _unmeasured(scores, meta.get("generated", False)),
         "checks": [same, *_equal_accuracy(meta.get("accuracy", []), measured_now, is_given(meta["net"]))],
         "run": run,
     }
@@ -105,8 +108,10 @@ def _equal_accuracy(trained: list[Record], exported: list[Record], rounded: bool
     return found
 
 
-def _unmeasured(scores: np.ndarray) -> str:
+def _unmeasured(scores: np.ndarray, generated: bool) -> str:
     """Why a network has no accuracy figure."""
+    if generated:
+        return "accuracy of the exported network: its weights are generated, not trained"
     map_ = scores.ndim == 4 and scores.shape[2] * scores.shape[3] > 1
     why = "its scores are maps, and no task defines their meaning" if map_ else "the images have no labels"
     return f"accuracy of the exported network: {why}"

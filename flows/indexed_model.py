@@ -7,7 +7,7 @@ of 20,000 nodes that takes hours.
 import copy
 from typing import Any
 
-from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
@@ -92,6 +92,13 @@ class IndexedModel(ModelWrapper):
 def indexed(model: ModelWrapper) -> IndexedModel:
     """The model with an index; unchanged if it already has one."""
     return model if isinstance(model, IndexedModel) else IndexedModel(model)
+
+
+def shape_inputs(graph: GraphProto) -> list[str]:
+    """The tensors that state the shape of a result, with its batch: of Reshape, and the sizes of Resize."""
+    places = {"Reshape": 1, "Resize": 3}
+    nodes = [one for one in graph.node if len(one.input) > places.get(one.op_type, len(one.input))]
+    return [one.input[places[one.op_type]] for one in nodes if "axes" not in attributes(one)]
 
 
 def attributes(node: NodeProto) -> Record:

@@ -203,7 +203,8 @@ def _commented(port: Record) -> str:
     """An input or output in words, for a C comment."""
     shape = "x".join(map(str, port["shape"])) + (", channels last" if port["last"] else "")
     name = "".join(one if one.isalnum() or one in "_.-" else "_" for one in port["name"])
-    return f"{name}: {shape}, scale {port['scale']!r}, offset {port['offset']!r}"
+    before = f", before {port['function']}" if port["function"] else ""
+    return f"{name}: {shape}{before}, scale {port['scale']!r}, offset {port['offset']!r}"
 
 
 def network_header(about: Record) -> str:

@@ -11,7 +11,7 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import get_sanitize_quant_tensors, sanitize_quant_values
 
-from xnorforge.flows.indexed_model import indexed
+from xnorforge.flows.indexed_model import indexed, shape_inputs
 from xnorforge.flows.node_execution import Runner
 
 BATCH = 100
@@ -26,7 +26,7 @@ class Execution:
         self.runner: Runner = Runner(self.network.model)
         graph = self.network.graph
         self.constants = {one.name: self.network.get_initializer(one.name) for one in graph.initializer}
-        self.shapes = [node.input[1] for node in graph.node if node.op_type == "Reshape"]
+        self.shapes = shape_inputs(graph)
         self.last = {name: place for place, node in enumerate(graph.node) for name in node.input}
         names = {name for node in graph.node for name in (*node.input, *node.output) if name}
         self.whole = {name for name in names if self.network.get_tensor_datatype(name).is_integer()}
@@ -35,7 +35,7 @@ class Execution:
         """Every tensor of the graph, by name, constants among them.
 
         Args:
-            given: the inputs, `images` in a batch; constant shapes of Reshape get that batch.
+            given: the inputs, `images` in a batch; constant shapes of results get that batch.
             keep: if False, only the outputs remain, and other tensors only as long as a node reads them.
         """
         found = self.constants | given

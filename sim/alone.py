@@ -13,7 +13,7 @@ import numpy as np
 from xnorforge.core import artifacts
 from xnorforge.core.errors import MismatchError, UserError
 from xnorforge.core.types import Record
-from xnorforge.hw.any_width import INT64_BITS
+from xnorforge.hw.any_width import INT64_BITS, whole_numbers
 from xnorforge.hw.ops.base import HwOp, Matrix
 from xnorforge.hw.streams import value_range
 from xnorforge.sim import compare, cosim
@@ -163,8 +163,8 @@ def _with(op: HwOp, unit: int, other: HwOp) -> HwOp:
 
 
 def constants(op: HwOp) -> dict[str, np.ndarray]:
-    """The constant arrays, int64, without those that only say how a result is made."""
-    return {key: np.asarray(x).astype(np.int64) for key, x in op.arrays_of.items() if key != "adders"}
+    """The constant arrays, integers, without those that only say how a result is made."""
+    return {key: whole_numbers(x) for key, x in op.arrays_of.items() if key != "adders"}
 
 
 def element_bits(values: np.ndarray) -> int:

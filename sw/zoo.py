@@ -13,7 +13,7 @@ from xnorforge.core.types import Record
 from xnorforge.sw import networks
 from xnorforge.sw.methods import base
 from xnorforge.sw.tasks.base import task_of
-from xnorforge.sw.training import curves, runs, weights
+from xnorforge.sw.training import curves, generated, runs, weights
 
 STATED = (("seed", int), ("command", str))  # of a card, by the kind of value
 
@@ -35,7 +35,7 @@ def load(net: str, method: str = "ste", folder: Any = None) -> tuple[nn.Module, 
         The module: float32 (N, C, H, W) of raw pixels 0..255 to scores (N, classes).
         The record: `net`, `method`, `source` (where the weights come from), `trained_on` (which pictures),
             `accuracy` as on the card, `task` (its name if labels are not classes), `class_names`, `training`
-            (`history`).
+            (`history`). Of generated weights `generated`, and no accuracy.
 
     Raises:
         UserError: an unknown name, no weights, weights of another network, or weights that cannot be read.
@@ -43,14 +43,17 @@ def load(net: str, method: str = "ste", folder: Any = None) -> tuple[nn.Module, 
     _named(net, method)
     name = f"{net}-{method}"
     source = "own training" if folder else f"sw/shipped/{name}"
-    folder = runs.weights_of(net, method, folder)
+    folder, task = runs.weights_of(net, method, folder), task_of(net)
+    about = {"net": net, "method": method, "task": None if task.classifies else net.partition("-")[0]}
+    if folder is None:
+        about |= {"source": generated.SOURCE, "generated": True}
+        return generated.generated(net, method, golden(net, 1)[0]), about
     card, tensors = weights.read_weights(folder)
     if (card["net"], card["method"]) != (net, method):
         raise UserError(
             f"{folder}: contains {card['net']}-{card['method']}, but {name} is requested; choose another "
             "folder or train again."
         )
-    task = task_of(net)
     asked = task.stamp()
     if any(card.get("data", {}).get(key) != value for key, value in asked.items()):
         raise UserError(
@@ -79,10 +82,9 @@ def load(net: str, method: str = "ste", folder: Any = None) -> tuple[nn.Module, 
         "source": source,
         "trained_on": trained_on,
         "accuracy": accuracy,
-        "task": None if task.classifies else net.partition("-")[0],
         "class_names": list(task.names(trained_on)),
     }
-    return module, {"net": net, "method": method, **known}
+    return module, about | known
 
 
 def history(card: Record) -> Record:

@@ -108,9 +108,7 @@ def copied(folder: Path, *others: str) -> Path:
 
 
 def checkout(folder: Path) -> Path:
-    """A copy of the files that git has or would add, with an environment that runs it; the libraries are
-    those of this one.
-    """
+    """A copy of the files that git has or would add, with an environment that has our libraries."""
     names = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(names, cwd=ROOT, capture_output=True, text=True, check=True)
     for name in filter(None, listed.stdout.split("\0")):
@@ -125,9 +123,8 @@ def checkout(folder: Path) -> Path:
     (Path(sysconfig.get_path("purelib", vars=own)) / "libraries.pth").write_text(libraries)
     for name, module in {"xnorforge": "xnorforge.__main__", "torchrun": "torch.distributed.run"}.items():
         command = folder / ".venv/bin" / name
-        command.write_text(
-            f"#!{folder}/.venv/bin/python\nimport sys\nfrom {module} import main\nsys.exit(main())\n"
-        )
+        start = f"#!{folder}/.venv/bin/python\nimport sys\nfrom {module} import main\n"
+        command.write_text(f"{start}sys.exit(main())\n")
         command.chmod(0o755)
     shutil.copyfile(folder / "requirements.lock", folder / ".venv/installed")
     return folder

@@ -40,9 +40,8 @@ def plain(names: dict[str, str] | None = None) -> ModelProto:
     ends = [[tensor(name, TensorProto.FLOAT, size)] for name, size in (("x", INPUT), ("y", OUTPUT))]
     constants = [numpy_helper.from_array(F(1), "one"), numpy_helper.from_array(weights, "w")]
     sets = [helper.make_opsetid("", 13), helper.make_opsetid(QONNX, 1)]
-    model = helper.make_model(
-        helper.make_graph(nodes, "g", *ends, constants), opset_imports=sets, ir_version=8
-    )
+    graph = helper.make_graph(nodes, "g", *ends, constants)
+    model = helper.make_model(graph, opset_imports=sets, ir_version=8)
     names, graph = names or {}, model.graph
     for entry in (*graph.node, *graph.input, *graph.output, *graph.initializer):
         if entry.name in names:
@@ -57,9 +56,8 @@ def between(model: ModelProto, nodes: Iterable[NodeProto], **constants) -> Model
     first, _, *others = model.graph.node
     del model.graph.node[:]
     model.graph.node.extend([first, *nodes, *others])
-    model.graph.initializer.extend(
-        numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()
-    )
+    given = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+    model.graph.initializer.extend(given)
     return model
 
 
@@ -179,6 +177,12 @@ MODELS: dict[str, str] = {
                       "some.vendor")},
     "one('Warp')": "not valid ONNX",
     "m.functions.add(domain='local', name='Twice')": "defines Twice",
+    # layers without an exact form
+    "one('Sqrt')": "Sqrt … norm … BatchNormalization",
+    "one('QuantLSTMCell', domain=QONNX)": "QuantLSTMCell … unroll",
+    "put(node('MatMul', ['t1', 't1'], ['t2'], 'scores'))": "scores (MatMul) … attention … constants",
+    "put(node('ReduceMax', ['t1'], ['k'], axes=[1, 2, 3], keepdims=0), node('Cast', ['k'], ['i'], to=7), "
+    "node('Gather', ['w', 'i'], ['t2'], 'e'))": "e (Gather) … embedding",
     # graphs inside
     **{f"one({text})": "subgraph" for text in (
         "'If', then_branch=branch, else_branch=branch", "'Loop', body=branch",

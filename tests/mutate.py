@@ -195,9 +195,7 @@ def proved_wrong(mutant: Mutant, around: bool = True) -> str:
 
 
 def batches(file: str, number: int) -> Iterator[list[str]]:
-    """Arguments of pytest, one call after the other, for a change of one line: the nearest modules first, of
-    those as near the quickest.
-    """
+    """Arguments of pytest, call by call, for a change of one line: nearest modules first, then quickest."""
     chosen = imports.choose(imports.checkout().definitions(file, range(number, number + 1)))
     spent = json.loads(DURATIONS.read_text()) if DURATIONS.exists() else {}
     steps = dict[str, int]()

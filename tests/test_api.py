@@ -21,11 +21,8 @@ def test_what_is_left_to_the_host_and_what_is_doubted_comes_with_the_accelerator
     assert built.host_function == "softmax"
     (doubt,) = built.doubts
     assert doubt.startswith("the input: ") and f"export      {doubt}\n" in capfd.readouterr().err
-    assert str(built).splitlines() == [
-        f"accelerator of soft in {built.folder}",
-        "  left to the host: softmax of the scores",
-        f"  doubt: {doubt}",
-    ]
+    said = ["  left to the host: softmax of the scores", f"  doubt: {doubt}"]
+    assert str(built).splitlines() == [f"accelerator of soft in {built.folder}", *said]
     assert (built.scores(images).sum(1) != 1).any()  # in front of the softmax
 
 
@@ -61,39 +58,33 @@ def test_integers_of_any_type_and_floats_of_their_values_are_the_same_input(dens
     np.testing.assert_array_equal(built.scores(nearly), wanted[:100])
 
 
-@pytest.mark.parametrize(
-    ("images", "answer"),
-    [
-        (np.zeros((2, 3, 4), np.uint8), r"uint8 \(2, 3, 4\)"),
-        (np.zeros((0, 12), np.uint8), r"uint8 \(0, 12\)"),
-        (np.zeros((2, 12), complex), r"complex128 \(2, 12\)"),
-        (np.full((2, 12), 256), "256"),
-        (np.full((2, 12), 255.0), "255.*numpy.clip"),
-        (np.full((2, 12), np.nan), "nan"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("images, answer", [
+    (np.zeros((2, 3, 4), np.uint8), r"uint8 \(2, 3, 4\)"),
+    (np.zeros((0, 12), np.uint8), r"uint8 \(0, 12\)"),
+    (np.zeros((2, 12), complex), r"complex128 \(2, 12\)"),
+    (np.full((2, 12), 256), "256"),
+    (np.full((2, 12), 255.0), "255.*numpy.clip"),
+    (np.full((2, 12), np.nan), "nan"),
+])  # fmt: skip
 def test_what_the_input_does_not_hold_is_one_sentence(dense, images, answer):
     with pytest.raises(UserError, match=rf"^predict: .*{answer}") as refused:
         dense[0].predict(images)
     assert "(N, 12)" in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    ("model", "given", "answer"),
-    [
-        ("mnist-cnm", {}, "NET: .*'mnist-cnm'.*'mnist-cnn'"),
-        ("none.onnx", {}, "MODEL: 'none.onnx' .*QONNX"),
-        ("mnist-tfc", {"bord": 1}, "build: .*bord.*backend"),
-        ("mnist-tfc", {"scale": 0.5}, "build: scale "),
-        ("mnist-tfc", {"images": np.zeros((2, 1, 28, 28), np.uint8)}, "build: images"),
-        ("none.onnx", {"data": "p"}, "build: data "),
-        ("none.onnx", {"scale": "wide"}, "SCALE: .*'wide'"),
-        ("folder-small", {}, "DATA: folder-small "),
-        ("mnist-tfc", {"frames": 1}, "IMAGES: '1' "),
-        ("mnist-tfc", {"spare": "luts"}, "SPARE: .*'luts'"),
-        ("mnist-tfc", {"board": "pynq-z9"}, "BOARD: .*'pynq-z9'"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("model, given, answer", [
+    ("mnist-cnm", {}, "NET: .*'mnist-cnm'.*'mnist-cnn'"),
+    ("none.onnx", {}, "MODEL: 'none.onnx' .*QONNX"),
+    ("mnist-tfc", {"bord": 1}, "build: .*bord.*backend"),
+    ("mnist-tfc", {"scale": 0.5}, "build: scale "),
+    ("mnist-tfc", {"images": np.zeros((2, 1, 28, 28), np.uint8)}, "build: images"),
+    ("none.onnx", {"data": "p"}, "build: data "),
+    ("none.onnx", {"scale": "wide"}, "SCALE: .*'wide'"),
+    ("folder-small", {}, "DATA: folder-small "),
+    ("mnist-tfc", {"frames": 1}, "IMAGES: '1' "),
+    ("mnist-tfc", {"spare": "luts"}, "SPARE: .*'luts'"),
+    ("mnist-tfc", {"board": "pynq-z9"}, "BOARD: .*'pynq-z9'"),
+])  # fmt: skip
 def test_what_cannot_be_built_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch, model, given, answer):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=f"^{answer}"):

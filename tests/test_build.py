@@ -46,12 +46,10 @@ def make(folder: Path, *words: str, target: bool = True) -> tuple[list[str], flo
     done = ran([*command, *words], cwd=folder, env=environment(folder))
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
-    started = [
-        line.split()[0] for line in said.splitlines() if re.fullmatch(rf"({'|'.join(STAGES)}) +out/\S+", line)
-    ]
+    stages = re.findall(rf"^({'|'.join(STAGES)}) +out/\S+$", said, re.MULTILINE)
     end = os.times()
     spent = end.children_user + end.children_system - start.children_user - start.children_system
-    return started, spent, said
+    return stages, spent, said
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -138,13 +136,9 @@ def test_a_build_killed_at_several_points_ends_with_the_same_files(built):
     again = tree(folder.parent / "again, in a $place")
     for mark in ("out/mnist-tfc/export.json", "out/mnist-tfc/lower.json", f"{ACC}/rtl/rtl.json"):
         job = subprocess.Popen(
-            WANTED,
-            cwd=again,
-            env=environment(again),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            WANTED, cwd=again, env=environment(again), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True,
-        )
+        )  # fmt: skip
         while not (again / mark).exists() and job.poll() is None:
             time.sleep(0.05)
         time.sleep(0.7)

@@ -109,9 +109,8 @@ def test_two_processes_make_a_result_once(tmp_path):
 
 def test_the_code_of_a_result_is_all_that_its_process_runs(tmp_path):
     """A synthesis in a process that notes what it reads: its modules, without those of `core`."""
-    (tmp_path / "a.sv").write_text(
-        "module a (input logic a_i, output logic y_o); assign y_o = ~a_i; endmodule\n"
-    )
+    text = "module a (input logic a_i, output logic y_o); assign y_o = ~a_i; endmodule\n"
+    (tmp_path / "a.sv").write_text(text)
     job = {"family": "xc7", "top": "a", "modules": ["a"], "sources": ["a.sv"], "stubs": [], "defines": []}
     (tmp_path / "job.json").write_text(json.dumps(job | {"folder": str(tmp_path)}))
     environment = os.environ | {reads.VARIABLE: str(tmp_path / "noted")}
@@ -119,11 +118,8 @@ def test_the_code_of_a_result_is_all_that_its_process_runs(tmp_path):
     subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
     ours = (path for path in ROOT.glob("*") if path.name in ("hw", "flows", "sim", "sw"))
     within = tuple(f"{os.path.realpath(path)}/" for path in ours)
-    noted = {
-        os.path.realpath(one.what)
-        for one in reads.lines(tmp_path / "noted")
-        if one.kind in ("read", "module")
-    }
+    lines = [one for one in reads.lines(tmp_path / "noted") if one.kind in ("read", "module")]
+    noted = {os.path.realpath(one.what) for one in lines}
     run = {path for path in noted if path.startswith(within)}
     assert len(run) > 5 and run <= {os.path.realpath(path) for path in cache.sources_of(*MAKERS)}
 

@@ -48,18 +48,14 @@ def test_a_verb_offers_what_its_stages_read_and_says_who_reads_the_rest(call):
         verb.name: [one.opts[-1] for one in command_of(verb).params if not getattr(one, "hidden", False)]
         for verb in options.VERBS
     }
-    assert sum(map(len, shown.values())) <= 350 and all(
-        call(name, "--help")[1].count("\n") <= 60 for name in shown
-    )
+    assert sum(map(len, shown.values())) <= 350
+    assert all(call(name, "--help")[1].count("\n") <= 60 for name in shown)
     takes = {verb.name: {one.key for one in verb.all_options()} for verb in options.VERBS}
     assert "images" in takes["sim"] & takes["report"] - takes["fold"] - takes["synth"] - takes["export"]
     assert "lut" in takes["fold"] & takes["explore"] & takes["hls"] - takes["lower"] - takes["train"]
     assert takes["import"] >= {"input", "shape", "task"} and not takes["import"] & {"net", "model", "method"}
     code, _, err = call("fold", "--images", "3")
-    says(
-        err.strip(),
-        "xnorforge fold: does not read --images; build, sim, import, cut and package do.",
-    )
+    says(err.strip(), "xnorforge fold: does not read --images; build, sim, import, cut and package do.")
     assert code == 2
 
 
@@ -81,11 +77,9 @@ def test_what_is_taken_for_an_option_that_is_not_given():
     assert seen == {*USUAL, "methods"}
 
 
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [(UserError("where: why."), 2), (MismatchError("where: why."), 1), (ToolMissing("where: why."), 2)],
-    ids=["request", "mismatch", "tool"],
-)
+@pytest.mark.parametrize("error, code", [
+    (UserError("where: why."), 2), (MismatchError("where: why."), 1), (ToolMissing("where: why."), 2),
+], ids=["request", "mismatch", "tool"])  # fmt: skip
 def test_each_kind_of_error_is_its_text_and_its_code(call, monkeypatch, error, code):
     def fail(_):
         raise error
@@ -145,9 +139,7 @@ def test_another_failure_keeps_its_traceback(tmp_path):
 
 
 def on_a_disk_of(kilobytes: int, folder: Path, command: str) -> subprocess.CompletedProcess | None:
-    """Run a shell command with a memory disk of that size on `folder`; None where the machine allows no such
-    mount.
-    """
+    """Run a shell command with a memory disk of that size on `folder`; None where no mount is allowed."""
     mount = f"mount -t tmpfs -o size={kilobytes}k tmpfs {folder}"
     outside = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
     try:

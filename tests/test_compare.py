@@ -1,6 +1,4 @@
-"""A comparison: every figure in it is that of an exported network, and it can be killed and continued like a
-run.
-"""
+"""A comparison: every figure is that of an exported network; it is killed and continued like a run."""
 
 import json
 import re
@@ -99,10 +97,8 @@ def test_the_markdown_gives_mean_and_sample_deviation_and_says_what_they_are_of(
         (line,) = [line for line in text.splitlines() if line.startswith(f"| {variant} |")]
         assert f"| {statistics.mean(values):.2f} ± {statistics.stdev(values):.2f} |" in line
         assert "| 0 3 | 59,008 | 59,008 | 0 | 922 |" in line  # 59,008 / 64
-    assert (
-        "- A: 64 held out; deployed network" in text
-        and "- C: 50 golden images; QONNX file, run by qonnx" in text
-    )
+    assert "- A: 64 held out; deployed network" in text
+    assert "- C: 50 golden images; QONNX file, run by qonnx" in text
     assert "sample standard deviation over the seeds" in text
     assert "was run on 50 images: each of its scores equals the module's" in text
     assert this.command() in text
@@ -111,25 +107,20 @@ def test_the_markdown_gives_mean_and_sample_deviation_and_says_what_they_are_of(
 def test_differences_to_the_baseline_are_paired_by_seed_with_their_t_interval(done):
     """With two pairs a and b the 95 % interval reaches 12.7062 |a - b| / 2 to both sides of their mean."""
     this, _, results = done
-    below, rows = (
-        (this.folder / "table.md").read_text().split("## Differences from ste")[1],
-        rows_of(this.folder),
-    )
+    below = (this.folder / "table.md").read_text().split("## Differences from ste")[1]
+    rows = rows_of(this.folder)
     (line,) = [line for line in below.splitlines() if line.startswith("| bonn,nu=0.5 |")]
     cells = [cell.strip() for cell in line.split("|")[2:-1]]
     for stage, cell in zip(("held out", "test", "exported"), cells):
         found = {(r["variant"], r["seed"]): float(r["per_cent"]) for r in rows if r["stage"] == stage}
         a, b = (found["bonn,nu=0.5", seed] - found["ste", seed] for seed in "03")
         reach = 12.7062 * abs(a - b) / 2
-        mean, low, high = map(float, re.fullmatch(r"(\S+) \[(\S+), (\S+)\]", cell).groups())
-        assert (mean, low, high) == pytest.approx(
-            ((a + b) / 2, (a + b) / 2 - reach, (a + b) / 2 + reach), abs=0.01
-        )
+        three = [*map(float, re.fullmatch(r"(\S+) \[(\S+), (\S+)\]", cell).groups())]
+        middle = (a + b) / 2
+        assert three == pytest.approx([middle, middle - reach, middle + reach], abs=0.01)
     assert cells[3] == "2" and "| ste |" not in below
-    cost = {
-        name: statistics.mean(float(r["train_cpu_seconds"]) for r in rows if r["variant"] == name)
-        for name in ("ste", "bonn,nu=0.5")
-    }
+    spent = [(r["variant"], float(r["train_cpu_seconds"])) for r in rows]
+    cost = {one: statistics.mean(cpu for name, cpu in spent if name == one) for one in ("ste", "bonn,nu=0.5")}
     assert float(cells[4]) == pytest.approx(cost["bonn,nu=0.5"] / cost["ste"], abs=0.006)
     assert all(0 < result.cpu_seconds < 600 for result in results)
 
@@ -140,9 +131,8 @@ def test_a_task_of_several_figures_has_a_table_of_all_of_them(tmp_path):
     def result(method, seed, first, second):
         row = {"stage": "test", "set": "40 frames", "figures": {"AUC": first, "AO": second}}
         top = {"stage": "held out", "set": "windows", "top1": 50.0}
-        return compare_figures.Result(
-            compare_figures.Variant(method), seed, [top, row], 40, 1, None, "0", None, None, ""
-        )
+        given = [top, row], 40, 1, None, "0", None, None, ""
+        return compare_figures.Result(compare_figures.Variant(method), seed, *given)
 
     results = [result("ste", 0, 0.5, 0.3), result("ste", 1, 0.6, 0.3)]
     results += [result("bonn", 0, 0.52, 0.3), result("bonn", 1, 0.64, 0.2)]
@@ -152,13 +142,9 @@ def test_a_task_of_several_figures_has_a_table_of_all_of_them(tmp_path):
     text = (this.folder / "table.md").read_text().split("## All figures, ")
     assert len(text) == 2, "held-out windows have one figure"
     assert text[1].splitlines()[:6] == [
-        "test",
-        "",
-        "| method | AUC | AO |",
-        "| --- | ---: | ---: |",
-        "| ste | 55.00 ± 7.07 | 30.00 ± 0.00 |",
-        "| bonn | 58.00 ± 8.49 | 25.00 ± 7.07 |",
-    ]
+        "test", "", "| method | AUC | AO |", "| --- | ---: | ---: |",
+        "| ste | 55.00 ± 7.07 | 30.00 ± 0.00 |", "| bonn | 58.00 ± 8.49 | 25.00 ± 7.07 |",
+    ]  # fmt: skip
     assert text[1].splitlines()[6].startswith("| bonn, above ste | +3.00 [-9.71, +15.71] | -5.00 [")
 
 
@@ -282,20 +268,17 @@ def test_the_spread_of_one_value_is_a_dash():
     assert accuracy.spread([1.0, 3.0]) == "2.00 ± 1.41"
 
 
-@pytest.mark.parametrize(
-    ("words", "parts"),
-    [
-        (["--methods", "ste bon"], ["METHOD: ", "'bon'", METHODS, "'bonn'?"]),
-        (["--methods", "bonn,kernl=1"], ["bonn", "'kernl'", "anywhere, band, feature, kernel", "'kernel'?"]),
-        (["--methods", "bonn,nu=x"], ["bonn", "nu", "'x'", "number"]),
-        (["--methods", "bonn,nu"], ["'nu'", "NAME=VALUE", "kernel=1e-7"]),
-        (["--methods", "ste ste"], ["METHODS: ", "'ste'", "twice"]),
-        (["--board", "pynq-z3"], ["BOARD: ", "'pynq-z3'", BOARDS, "'pynq-z2'?"]),
-        (["--seeds", "0 one"], ["SEEDS: ", "'0 one'", 'SEEDS="0 1 2"']),
-        (["--seeds", "1 1"], ["SEEDS: ", "'1'", "twice"]),
-    ],
-    ids=["method", "hyper-parameter", "value", "no-value", "method-twice", "board", "seed", "seed-twice"],
-)  # fmt: skip
+@pytest.mark.parametrize("words, parts", [
+    (["--methods", "ste bon"], ["METHOD: ", "'bon'", METHODS, "'bonn'?"]),
+    (["--methods", "bonn,kernl=1"], ["bonn", "'kernl'", "anywhere, band, feature, kernel", "'kernel'?"]),
+    (["--methods", "bonn,nu=x"], ["bonn", "nu", "'x'", "number"]),
+    (["--methods", "bonn,nu"], ["'nu'", "NAME=VALUE", "kernel=1e-7"]),
+    (["--methods", "ste ste"], ["METHODS: ", "'ste'", "twice"]),
+    (["--board", "pynq-z3"], ["BOARD: ", "'pynq-z3'", BOARDS, "'pynq-z2'?"]),
+    (["--seeds", "0 one"], ["SEEDS: ", "'0 one'", 'SEEDS="0 1 2"']),
+    (["--seeds", "1 1"], ["SEEDS: ", "'1'", "twice"]),
+], ids=["method", "hyper-parameter", "value", "no-value", "method-twice", "board", "seed",
+        "seed-twice"])  # fmt: skip
 def test_a_slip_is_one_sentence_before_anything_is_trained(tmp_path, monkeypatch, capsys, words, parts):
     monkeypatch.setattr(sys, "argv", ["xnorforge", "compare", NET, *words, "-o", str(tmp_path / "out")])
     assert cli.main() == 2

@@ -12,9 +12,8 @@ import pytest
 
 from .documents import ROOT, Block, checkout, ran, sections, write
 
-RECIPES = {
-    title: found for title, found in sections(ROOT / "CONTRIBUTING.md").items() if title.startswith("A")
-}
+EVERY = sections(ROOT / "CONTRIBUTING.md").items()
+RECIPES = {title: found for title, found in EVERY if title.startswith("A")}
 KINDS = {"A method", "An operator", "A board", "A part family", "A task", "A back end", "A report view"}
 OPERATOR = ROOT / "tests/plugins/absolute"
 # A task and its network are two plug-ins of a file each; an operator's files are in OPERATOR.
@@ -122,15 +121,11 @@ def clone(tmp_path_factory):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(
-    ("plugged", "shown"),
-    [
-        ("A board", ["PASS  mnist-tfc on Arty Z7-20 (Digilent)"]),
-        ("A back end", ["PASS  mnist-tfc on ", "core      done"]),
-        ("A report view", ["PASS  mnist-tfc on "]),
-    ],
-    indirect=["plugged"],
-)
+@pytest.mark.parametrize("plugged, shown", [
+    ("A board", ["PASS  mnist-tfc on Arty Z7-20 (Digilent)"]),
+    ("A back end", ["PASS  mnist-tfc on ", "core      done"]),
+    ("A report view", ["PASS  mnist-tfc on "]),
+], indirect=["plugged"])  # fmt: skip
 def test_what_a_recipe_adds_is_built_with(plugged, shown, clone):
     title, environment = plugged
     [words] = [words for words in commands(RECIPES[title]) if words[0] == "make"]

@@ -66,11 +66,8 @@ class Player:
             return {"checks": checks, "interval": 1024, "interval_constant": True, "latency": 4124}
         if name == "synth":
             total = {"lut": lut, "ff": 398, "bram36": 1.5, "dsp": 2}
-            return {
-                "part": "a part",
-                "total": total,
-                "stage_of_figures": "Yosys cells, before packing and routing",
-            }
+            said = "Yosys cells, before packing and routing"
+            return {"part": "a part", "total": total, "stage_of_figures": said}
         if name == "report":
             rows = [{"stage": "sim", "mismatches": 0}]
             speed = {"value": 97656.2, "kind": "cycles simulated, clock target, not routed"}
@@ -94,9 +91,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def play(trained, tmp_path, monkeypatch):
-    """Run the comparison on a copy of what was trained, its stages played; takes what fails, and gives what
-    ran.
-    """
+    """Run the comparison on a copy of what was trained, its stages played by `Player`; what ran."""
     subprocess.run(["cp", "-r", f"{trained}/.", tmp_path], check=True)  # with links as they are, and quick
 
     def run(fails=None):
@@ -130,10 +125,8 @@ def test_table_and_rows_hold_what_the_records_say(play):
         assert [row["interval"], row["latency"]] == [str(sim[name]) for name in ("interval", "latency")]
         assert [row["images_flowing"], row["images_stalled"], row["mismatches"]] == ["10", "3", "0"]
         assert row["resources_stage"] == "Yosys cells, before packing and routing"
-        assert (row["cycles_stage"], row["fps_stage"]) == (
-            "RTL simulation",
-            "cycles simulated, clock target, not routed",
-        )
+        assert row["cycles_stage"] == "RTL simulation"
+        assert row["fps_stage"] == "cycles simulated, clock target, not routed"
         assert row["weights_sha256"] == read_json(run / "card.json")["weights"]["sha256"]
         (entry,) = [entry for entry in exported["accuracy"] if entry["stage"] == "exported"]
         assert float(row["per_cent"]) == entry["top1"]
@@ -173,10 +166,8 @@ def test_a_build_that_fails_leaves_the_others_and_its_sentence(play, tmp_path):
 def test_a_difference_in_hardware_is_a_failed_check(play):
     with pytest.raises(MismatchError) as error:
         play({("bonn", "sim"): MismatchError("sim: conv0 differs.")})
-    assert (
-        str(error.value)
-        == f"compare: 1 of 2 builds failed (bonn on {BOARD}), the first with: sim: conv0 differs."
-    )
+    failed = f"1 of 2 builds failed (bonn on {BOARD})"
+    assert str(error.value) == f"compare: {failed}, the first with: sim: conv0 differs."
 
 
 def test_where_nothing_could_be_built_there_is_a_table_and_no_plot(play, tmp_path):
@@ -211,20 +202,14 @@ def test_a_new_export_is_built_again_and_another_interval_is_folded_again(play):
     assert {stage for method, stage in play.ran if method == "ste"} >= {
         "lower", "fold", "sim", "netlist", "report",
     }  # fmt: skip
-    assert [stage for method, stage in play.ran if method == "bonn"] == [
-        "fold"
-    ]  # its content is the same again
+    # Its content is the same again.
+    assert [stage for method, stage in play.ran if method == "bonn"] == ["fold"]
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"source": "others"}, "other weights (others)"),
-        ({"audits": [{"mismatches": 4}]}, "PASS"),
-        ({"verdict": "FAIL"}, "FAIL"),
-    ],
-    ids=["weights", "mismatches", "verdict"],
-)
+@pytest.mark.parametrize("change, said", [
+    ({"source": "others"}, "other weights (others)"), ({"audits": [{"mismatches": 4}]}, "PASS"),
+    ({"verdict": "FAIL"}, "FAIL"),
+], ids=["weights", "mismatches", "verdict"])  # fmt: skip
 def test_a_report_that_proves_nothing_gives_no_figures(play, change, said):
     one = builds.Build(play() / "bonn-3", NET, BOARD)
     assert builds.build_figures(one)["lut"] == 1250
@@ -249,7 +234,5 @@ def test_two_methods_in_gates(trained, tmp_path):
     assert [row["variant"] for row in rows] == ["ste", "bonn"]
     for row in rows:
         assert row["mismatches"] == "0" and int(row["lut"]) > 100 and int(row["interval"]) == 1024
-        assert (
-            read_json(costs.of(this, compare_figures.Variant(row["variant"])).acc / "fold.json")["interval"]
-            == 1024
-        )
+        acc = costs.of(this, compare_figures.Variant(row["variant"])).acc
+        assert read_json(acc / "fold.json")["interval"] == 1024

@@ -41,15 +41,12 @@ def matrix(name, weights, shape, **arrays):
     """The operator behind windows of that shape."""
     length, outputs = weights.shape
     sizes = {"mw": length, "mh": outputs, "vectors": shape[0] * shape[1], "simd": 1, "pe": 1}
-    return MAKE[name](
-        arrays={"weights": weights, **arrays}, in_shape=shape, out_shape=[*shape[:2], outputs], **sizes
-    )
+    ends = {"in_shape": shape, "out_shape": [*shape[:2], outputs]}
+    return MAKE[name](arrays={"weights": weights, **arrays}, **ends, **sizes)
 
 
 def bright_cells():
-    """160x128 to 20x16 x 5: the sum of a cell's 192 bytes, and four differences of its even and
-    odd columns.
-    """
+    """160x128 to 20x16 x 5: the sum of a cell's 192 bytes, four differences of its even and odd columns."""
     window, shape = windows([128, 160, 3], 8, 8)
     even = np.arange(192) // 3 % 2
     weights = np.stack([np.ones(192, int), even, even, even, even], 1)
@@ -132,9 +129,7 @@ def built(tmp_path_factory):
 
 @pytest.fixture
 def call(monkeypatch, capsys):
-    """Run a command line in this process, on networks that are built already: (exit code, the last line of
-    standard error).
-    """
+    """Run a command line here, on networks built already: (exit code, last line of standard error)."""
     monkeypatch.setattr("xnorforge.pipeline.run.run_stages", lambda *_: [])
 
     def run(*words):
@@ -164,17 +159,14 @@ def video(path, frames, codec="libx264", rate=10, **options):
         stream = container.add_stream(codec, rate=rate)
         stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], "yuv420p"
         for frame in frames:
-            container.mux(
-                stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24"))
-            )
+            given = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+            container.mux(stream.encode(given))
         container.mux(stream.encode())
     return path
 
 
 def test_a_box_is_drawn_around_a_white_cell_of_a_picture_of_any_size(built, call, tmp_path):
-    """640x400 lies in the input at a quarter, 14 pixels from the top: column 10, row 6 of cells is x 320 to
-    352, y 136 to 168.
-    """
+    """640x400 at a quarter, 14 pixels from the top: cell column 10, row 6 is x 320 to 352, y 136 to 168."""
     save(picture((640, 400), (320, 136, 352, 168)), tmp_path / "in/a.png")
     save(picture((160, 128)), tmp_path / "in/b.jpg")
     acc = built("pedestrian-tinyped")
@@ -267,10 +259,9 @@ def test_an_example_is_what_the_last_picture_of_its_row_shows(built, tmp_path):
     task.examples = lambda: [("two", rows, None), ("none", rows[:1], None)]
     task.true_examples = lambda _names: [np.full((400, 640, 3), 128, np.uint8)] * 2
     drawn = examples.draw_examples(Machine.of(acc, task), "nothing", tmp_path / "examples")
-    assert [(row["picture"], row["file"], row["true"]) for row in drawn] == [
-        ("two", "examples/1.jpg", "examples/1_true.jpg"),
-        ("none", "examples/2.jpg", "examples/2_true.jpg"),
-    ]
+    files = [(row["picture"], row["file"], row["true"]) for row in drawn]
+    names = enumerate(("two", "none"), 1)
+    assert files == [(name, f"examples/{n}.jpg", f"examples/{n}_true.jpg") for n, name in names]
     assert (np.asarray(Image.open(tmp_path / "examples/2_true.jpg")) == 128).all()
     assert [one["class"] for one in drawn[0]["found"]] == ["person"] and drawn[1]["found"] == []
     assert np.asarray(Image.open(tmp_path / "examples/1.jpg")).shape == (400, 640, 3)
@@ -334,9 +325,8 @@ def test_masks_of_an_accelerator_that_gives_labels_alone(built, tmp_path):
     ops, *_ = light_and_dark()
     stream = ops[-1].out_stream()
     offset = np.array([10, -20, *[0] * 9]) * 2**7
-    last = MAKE["arg_max"](
-        arrays={"offset": offset}, in_shape=list(stream.shape), in_bits=stream.bits, in_signed=1
-    )
+    kind = {"in_shape": list(stream.shape), "in_bits": stream.bits, "in_signed": 1}
+    last = MAKE["arg_max"](arrays={"offset": offset}, **kind)
     write_folded([*ops, last], acc)
     save(picture((800, 600), (0, 0, 400, 600)), tmp_path / "a.png")
     task, given = inputs.demo_request("segment-tinyseg", str(tmp_path / "a.png"), None, None)
@@ -350,9 +340,8 @@ def test_a_patch_is_followed_from_a_learnt_template(built, tmp_path):
     x0, y0, x1, y1 = clip.boxes[0]
     for at in range(12):
         save(clip.frame(at), tmp_path / f"clip/{at + 1}.png")
-    (tmp_path / "clip/groundtruth.txt").write_text(
-        "\n".join(f"{a},{b},{c - a},{d - b}" for a, b, c, d in clip.boxes)
-    )
+    lines = [f"{a},{b},{c - a},{d - b}" for a, b, c, d in clip.boxes]
+    (tmp_path / "clip/groundtruth.txt").write_text("\n".join(lines))
     acc, found = built("track-tinytrk"), []
     for box in (None, f"{x0},{y0},{x1 - x0},{y1 - y0}"):
         task, given = inputs.demo_request("track-tinytrk", None, str(tmp_path / "clip"), box)
@@ -365,9 +354,8 @@ def test_a_patch_is_followed_from_a_learnt_template(built, tmp_path):
         known = record.get("success AUC")
         assert known is None if box else known > 0.6
     assert found[0] == found[1] and found[0][0] == clip.boxes[0].tolist()
-    centres, wanted = (
-        (np.array(boxes)[:, :2] + np.array(boxes)[:, 2:]) / 2 for boxes in (found[0], clip.boxes)
-    )
+    both = np.array([found[0], clip.boxes])
+    centres, wanted = (both[..., :2] + both[..., 2:]) / 2
     assert np.abs(wanted - wanted[0]).max() > 10, "it moves"
     assert np.abs(centres - wanted).max() < 8
     with av.open(str(tmp_path / "out/clip.mp4")) as container:
@@ -376,9 +364,8 @@ def test_a_patch_is_followed_from_a_learnt_template(built, tmp_path):
 
 
 def test_every_frame_of_a_video_is_drawn_where_nothing_is_followed(built, tmp_path):
-    path = video(
-        tmp_path / "v.mp4", [picture((320, 256), (16 * k, 96, 16 * k + 16, 112)) for k in range(5, 10)]
-    )
+    frames = [picture((320, 256), (16 * k, 96, 16 * k + 16, 112)) for k in range(5, 10)]
+    path = video(tmp_path / "v.mp4", frames)
     task, given = inputs.demo_request("pedestrian-tinyped", None, str(path), None)
     rows = render.demo(built("pedestrian-tinyped"), task, given, tmp_path / "out")["pictures"]
     assert [row["picture"] for row in rows] == [f"frame {k}" for k in range(1, 6)]
@@ -403,9 +390,8 @@ def test_a_folder_of_frames_is_read_in_the_order_of_its_numbers_and_upright(tmp_
 def test_a_video_is_turned_as_its_file_says(tmp_path):
     path = video(tmp_path / "v.mp4", [picture((64, 48), (0, 0, 20, 20))] * 3)
     content = path.read_bytes()
-    unit, rotated = (
-        np.array(values, ">i4") for values in ([65536, 0, 0, 0, 65536], [0, 65536, 0, -65536, 0])
-    )
+    turns = [65536, 0, 0, 0, 65536], [0, 65536, 0, -65536, 0]
+    unit, rotated = (np.array(values, ">i4") for values in turns)
     at = content.index(b"tkhd") + 4 + 40
     assert content[at : at + 20] == unit.tobytes()
     path.write_bytes(content[:at] + rotated.tobytes() + content[at + 20 :])
@@ -417,10 +403,8 @@ def test_two_pictures_of_one_name_keep_their_suffixes(built, tmp_path):
     save(picture((160, 128)), tmp_path / "in/a.png")
     save(picture((160, 128)), tmp_path / "in/a.bmp")
     task, given = inputs.demo_request("pedestrian-tinyped", str(tmp_path / "in"), None, None)
-    assert render.demo(built("pedestrian-tinyped"), task, given, tmp_path / "out")["files"] == [
-        "a.bmp.png",
-        "a.png.png",
-    ]
+    record = render.demo(built("pedestrian-tinyped"), task, given, tmp_path / "out")
+    assert record["files"] == ["a.bmp.png", "a.png.png"]
 
 
 def test_a_later_demonstration_replaces_an_earlier_one_and_nothing_else(built, call, tmp_path):
@@ -448,9 +432,8 @@ def test_a_wrong_integer_of_the_bit_simulator_is_found(built, call, tmp_path, mo
         return answers
 
     monkeypatch.setattr(render.Machine, "__call__", wrong)
-    code, said = call(
-        "demo", built("pedestrian-tinyped"), "--image", tmp_path / "a.png", "-o", tmp_path / "out"
-    )
+    given = "--image", tmp_path / "a.png", "-o", tmp_path / "out"
+    code, said = call("demo", built("pedestrian-tinyped"), *given)
     assert code == 1 and said.startswith("demo: bit simulator = reference walk failed; the figures are in")
 
 
@@ -477,29 +460,24 @@ def wrong(tmp_path_factory):
 PED, TRK = "pedestrian-tinyped", "track-tinytrk"
 
 
-@pytest.mark.parametrize(
-    ("net", "words", "answer"),
-    [
-        (PED, [], "demo: … IMAGE= … VIDEO="),
-        (PED, ["--image", "ok.png", "--video", "frames"], "demo: IMAGE and VIDEO … IMAGE= … VIDEO="),
-        (PED, ["--image", "none.png"], "IMAGE: '{root}/none.png' does not exist"),
-        (PED, ["--video", "none.mp4"], "VIDEO: '{root}/none.mp4' does not exist"),
-        (PED, ["--image", "nothing"], "{root}/nothing: … (.jpg, .jpeg, .png, .webp, … folder"),
-        (PED, ["--video", "nothing"], "{root}/nothing: … (.jpg, .jpeg, .png, .webp, … folder"),
-        (PED, ["--image", "late"], "{root}/late/2.png: … PNG, JPEG, BMP, … again"),
-        (PED, ["--image", "ok.png", "--box", "1,2,3,4"], "BOX: TASK=pedestrian … leave BOX out"),
-        (TRK, ["--image", "ok.png"], "IMAGE: TASK=track … VIDEO="),
-        (TRK, ["--video", "frames"], "BOX: … {root}/frames … BOX=x,y,w,h"),
-        (TRK, ["--video", "fast.mp4"], "BOX: … {root}/fast.mp4 … BOX=x,y,w,h"),
-        (TRK, ["--video", "frames", "--box", "1,2,3"], "BOX: '1,2,3' … x,y,w,h … first frame"),
-        (TRK, ["--video", "frames", "--box", "1,2,3,nan"], "BOX: '1,2,3,nan' … x,y,w,h … first frame"),
-        (TRK, ["--video", "frames", "--box", "60,2,10,20"], "BOX: … 64 x 48 … x 60 to 70, y 2 to 22"),
-        (TRK, ["--video", "frames", "--box", "6,2,10,0"], "BOX: … 64 x 48 … x 6 to 16, y 2 to 2 … area"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_shown_is_one_sentence_and_leaves_nothing(
-    built, call, wrong, tmp_path, net, words, answer
-):
+@pytest.mark.parametrize("net, words, answer", [
+    (PED, [], "demo: … IMAGE= … VIDEO="),
+    (PED, ["--image", "ok.png", "--video", "frames"], "demo: IMAGE and VIDEO … IMAGE= … VIDEO="),
+    (PED, ["--image", "none.png"], "IMAGE: '{root}/none.png' does not exist"),
+    (PED, ["--video", "none.mp4"], "VIDEO: '{root}/none.mp4' does not exist"),
+    (PED, ["--image", "nothing"], "{root}/nothing: … (.jpg, .jpeg, .png, .webp, … folder"),
+    (PED, ["--video", "nothing"], "{root}/nothing: … (.jpg, .jpeg, .png, .webp, … folder"),
+    (PED, ["--image", "late"], "{root}/late/2.png: … PNG, JPEG, BMP, … again"),
+    (PED, ["--image", "ok.png", "--box", "1,2,3,4"], "BOX: TASK=pedestrian … leave BOX out"),
+    (TRK, ["--image", "ok.png"], "IMAGE: TASK=track … VIDEO="),
+    (TRK, ["--video", "frames"], "BOX: … {root}/frames … BOX=x,y,w,h"),
+    (TRK, ["--video", "fast.mp4"], "BOX: … {root}/fast.mp4 … BOX=x,y,w,h"),
+    (TRK, ["--video", "frames", "--box", "1,2,3"], "BOX: '1,2,3' … x,y,w,h … first frame"),
+    (TRK, ["--video", "frames", "--box", "1,2,3,nan"], "BOX: '1,2,3,nan' … x,y,w,h … first frame"),
+    (TRK, ["--video", "frames", "--box", "60,2,10,20"], "BOX: … 64 x 48 … x 60 to 70, y 2 to 22"),
+    (TRK, ["--video", "frames", "--box", "6,2,10,0"], "BOX: … 64 x 48 … x 6 to 16, y 2 to 2 … area"),
+])  # fmt: skip
+def test_what_cannot_be_shown_is_told_and_leaves_nothing(built, call, wrong, tmp_path, net, words, answer):
     """Other pictures, videos and boxes are in hostile_tables.py: SHOWN, VIDEOS, FRAMES and BOXES."""
     words = [wrong / word if word.endswith((".png", ".mp4")) or word.isalpha() else word for word in words]
     (tmp_path / "kept").touch()

@@ -54,19 +54,13 @@ def test_the_table_names_every_point_and_its_command(explored):
         assert f"{COMMAND} FOLDING={wanted.out / point.name}.json" in text
 
 
-def test_the_latency_of_a_matrix_is_the_arrival_of_its_vector_and_its_passes():
-    """A frame is one vector of 8 beats: the first of 4 passes ends when the last beat is there, the others
-    take 8 cycles each.
+@pytest.mark.parametrize("size, more", [((1, 1, 1, 1), 3 * 8), ((8, 2, 2, 2), 3)], ids=["one", "two"])
+def test_the_latency_of_a_matrix_is_the_arrival_of_its_vectors_and_its_passes_or_beats(size, more):
+    """A vector of 8 beats: the first of 4 passes ends with the last, the others take 8 each. Two vectors side
+    by side of 4 rows, two rows per beat: the last of four beats leaves three after the first.
     """
     from xnorforge.flows.bind import OPS
 
-    unit = seeded(OPS["XnorMvu"], 0, mw=8, mh=4, simd=1, pe=1, vectors=1)
-    assert frame_latency(in_a_row([unit])) == unit.latency() + 3 * 8
-
-
-def test_the_latency_of_vectors_side_by_side_is_that_of_one_and_of_their_beats():
-    """Two vectors of 4 rows, two rows per beat: the last of four beats leaves three after the first."""
-    from xnorforge.flows.bind import OPS
-
-    unit = seeded(OPS["XnorMvu"], 0, mw=8, mh=4, simd=8, pe=2, vectors=2, pixels=2)
-    assert frame_latency(in_a_row([unit])) == unit.latency() + 3
+    simd, pe, vectors, pixels = size
+    unit = seeded(OPS["XnorMvu"], 0, 8, 4, simd, pe, vectors, pixels=pixels)
+    assert frame_latency(in_a_row([unit])) == unit.latency() + more

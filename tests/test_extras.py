@@ -21,14 +21,11 @@ sys.exit(main())
 
 
 @pytest.mark.quick("!av-demo-words3")
-@pytest.mark.parametrize(
-    ("package", "extra", "words"),
-    [
-        ("hls4ml", "hls4ml", ["build", "mnist-tfc", "--backend", "hls4ml"]),
-        ("finn", "finn", ["build", "mnist-tfc", "--backend", "finn"]),
-        ("av", "demo", ["demo", "--task", "track", "--video", "clip.mp4", "--box", "1,1,4,4"]),
-    ],
-)
+@pytest.mark.parametrize("package, extra, words", [
+    ("hls4ml", "hls4ml", ["build", "mnist-tfc", "--backend", "hls4ml"]),
+    ("finn", "finn", ["build", "mnist-tfc", "--backend", "finn"]),
+    ("av", "demo", ["demo", "--task", "track", "--video", "clip.mp4", "--box", "1,1,4,4"]),
+])  # fmt: skip
 def test_a_package_that_is_not_here_is_one_sentence_before_any_work(tmp_path, package, extra, words):
     (tmp_path / "clip.mp4").write_bytes(b"no video")
     done = ran([sys.executable, "-c", WITHOUT, package, *words], tmp_path)
@@ -67,9 +64,6 @@ def test_lowering_without_finn_says_that_it_was_left_out(tmp_path, monkeypatch, 
     assert np.array_equal(*(np.load(at / "lowered.npz")["integers"] for at in (tmp_path, folder)))
     assert "finn-plus" not in record["run"]["tools"] and record["finn_installed"] is False
     export = {"input": {}, "checks": []}
-    [row] = [
-        row
-        for row in reference.notes(reference.of_records(export, record))
-        if row["subject"] == "FINN left out"
-    ]
+    notes = reference.notes(reference.of_records(export, record))
+    [row] = [row for row in notes if row["subject"] == "FINN left out"]
     assert f"ran 0 of {sum(record['nodes'].values()):,} nodes" in row["text"]

@@ -153,9 +153,7 @@ FAULTS = (
 
 
 def rearranged(rng, file: str, content: bytes) -> bytes:
-    """A graph with a fault, or also one of the table, or arrays that a file was not made for; its form stays
-    whole.
-    """
+    """A graph with a fault, or one of the table too, or arrays that do not fit; its form stays whole."""
     if file.endswith(".onnx"):
         t, n, o, k, fault = rng.integers((2, 5, 5, 24, len(FAULTS)))
         names = f"t, n, o, k = g.initializer[{t}], g.node[{n}], g.node[{o}], {k}"
@@ -174,9 +172,7 @@ def rearranged(rng, file: str, content: bytes) -> bytes:
 
 
 def damaged(rng, file: str, content: bytes) -> bytes:
-    """A file with one fault: cut, bits flipped, a part lost, doubled or overwritten, fields swapped, or
-    arrays and nodes of other types and sizes.
-    """
+    """A file with one fault: cut, flipped bits, a part lost, doubled or overwritten, another type or size."""
     one, other = sorted(rng.integers(len(content) + 1, size=2))
     kind = rng.integers(6)
     if kind == 0:
@@ -256,11 +252,10 @@ def test_a_length_that_is_none_is_taken_as_not_given(place, duration):
     assert len(list(inputs.given(None, "v.mkv", "1,1,2,2", "track", True).frames())) == 10
 
 
-@pytest.mark.parametrize(
-    ("read", "given", "start"),
-    [*tables.REQUESTS, *(pytest.param(*one, marks=pytest.mark.full) for one in tables.LONG_REQUESTS)],
-    ids=lambda given: str(given)[:60].partition(" at 0x")[0],
-)
+@pytest.mark.parametrize("read, given, start", [
+    *tables.REQUESTS,
+    *(pytest.param(*one, marks=pytest.mark.full) for one in tables.LONG_REQUESTS),
+], ids=lambda given: str(given)[:60].partition(" at 0x")[0])  # fmt: skip
 def test_requests_that_cannot_be_met(place, tools, read, given, start):
     refused(Entrance(read, "", {}), given, tools, start)
 

@@ -29,15 +29,12 @@ def works(*_): print("a word", file=sys.stderr)
 """
 
 
-@pytest.mark.parametrize(
-    ("function", "options", "words"),
-    [
-        ("memory", {}, r"^net\.onnx: .*500 MB .*XNORFORGE_MAX_MEMORY_MB"),
-        ("spins", {}, r"^net\.onnx: .*2 s .*XNORFORGE_MAX_SECONDS"),
-        ("ends", {"number": 8}, r"^net\.onnx: .*SIGFPE"), ("ends", {"number": 11}, "SIGSEGV"),
-        ("ends", {"number": 9}, "500 MB"), ("refuses", {}, r"^m: no; yes\.$"), ("works", {}, "^a word$"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("function, options, words", [
+    ("memory", {}, r"^net\.onnx: .*500 MB .*XNORFORGE_MAX_MEMORY_MB"),
+    ("spins", {}, r"^net\.onnx: .*2 s .*XNORFORGE_MAX_SECONDS"),
+    ("ends", {"number": 8}, r"^net\.onnx: .*SIGFPE"), ("ends", {"number": 11}, "SIGSEGV"),
+    ("ends", {"number": 9}, "500 MB"), ("refuses", {}, r"^m: no; yes\.$"), ("works", {}, "^a word$"),
+])  # fmt: skip
 def test_a_process_that_needs_too_much_ends_in_one_sentence(tmp_path, monkeypatch, function, options, words):
     (tmp_path / "hog.py").write_text(HOG)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))

@@ -1,6 +1,4 @@
-"""Imports cross between the folders only in the allowed directions: flows and sim use hw, nothing else
-crosses.
-"""
+"""Imports cross between the folders in the allowed directions only: flows and sim use hw."""
 
 import ast
 from graphlib import TopologicalSorter
@@ -15,17 +13,9 @@ FOLDERS = {
     "hw": ROOT / "hw", "sw": ROOT / "sw", "flows": ROOT / "flows", "sim": ROOT / "sim", "root": ROOT / "src",
 }  # fmt: skip
 ALLOWED = {"hw": set(), "sw": set(), "flows": {"hw"}, "sim": {"hw"}, "root": set()}
-TOGETHER = (
-    "__main__.py",
-    "accelerator.py",
-    "api.py",
-    "finn_plugin.py",
-    "cli/",
-    "pipeline/",
-    "studies/",
-    "history/",
-    "demo/",
-)  # of the root: what puts the four together
+# Of the root: what puts the four together.
+TOGETHER = ("__main__.py", "accelerator.py", "api.py", "finn_plugin.py", "cli/", "pipeline/")
+TOGETHER += ("studies/", "history/", "demo/")
 
 ADAPTERS = {
     "lower": "xnorforge.flows.lower",
@@ -87,12 +77,8 @@ def test_imports_keep_to_the_allowed_directions(folder):
 def test_an_adapter_of_an_operator_imports_the_engine_it_is_for_and_no_other():
     folder = ROOT / "hw" / "ops" / "join"
     assert adapted(folder / "hls.py") == "xnorforge.flows.backends.hls4ml"
-    assert (
-        adapted(folder / "op.py")
-        == adapted(ROOT / "hw" / "bits.py")
-        == adapted(ROOT / "sim" / "bits.py")
-        == ""
-    )
+    for path in (folder / "op.py", ROOT / "hw" / "bits.py", ROOT / "sim" / "bits.py"):
+        assert adapted(path) == ""
 
 
 def test_no_module_imports_itself_by_way_of_others():

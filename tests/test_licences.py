@@ -33,9 +33,8 @@ def test_notice_names_every_package_of_the_lock_with_its_version_and_licence():
     known = {plain(name): (version.partition("+")[0], licence) for name, version, licence in rows}
     lock = [line.split()[0].split("==") for line in (ROOT / "requirements.lock").read_text().splitlines()
             if line and line[0] != "#"]  # fmt: skip
-    assert {
-        plain(name): version for name, version in lock if known.get(plain(name), [""])[0] != version
-    } == {}
+    noted = {(name, version) for name, (version, _) in known.items()}
+    assert {(plain(name), version) for name, version in lock} - noted == set()
     assert all(licence for _, licence in known.values())
 
 

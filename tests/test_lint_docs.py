@@ -37,35 +37,31 @@ def test_a_project_without_faults_has_no_findings(project):
     assert project() == []
 
 
-@pytest.mark.parametrize(
-    "name, text, line, says",
-    [
-        ("README.md", "word " * 901, 1, "901 words"),
-        ("README.md", "of\n7,777 LUT\n", 2, "7,777 LUT"),
-        ("docs/results/builds.jsonl", '{"commit": "0123abc"}\n', 1, "0123abc"),
-        ("docs/guide/b.md", ("word " * 20 + "\n") * 1500, 1, "30,0"),
-        ("Makefile", "all:\n" * 61, 61, "61 lines"),
-        ("CHANGELOG.md", "# Changes\n\n## 0.2.0\n" + "- One.\n" * 60, 3, "61 lines"),
-        ("docs/methods/b.md", "short\n" + "x" * 161 + "\n", 2, "161 characters"),
-        ("docs/methods/b.md", "| a |\n|---|\n| " + "x" * 161 + " |\n", 3, "characters"),
-        ("docs/methods/b.md", "one\n[b](missing.md)\n", 2, "missing.md"),
-        ("docs/methods/b.md", "[b](../guide/a.md#the-start)\n", 1, "#the-start"),
-        ("docs/methods/b.md", "![b](missing.png)\n", 1, "missing.png"),
-        ("docs/methods/b.md", '<img src="missing.svg">\n', 1, "missing.svg"),
-        ("CONTRIBUTING.md", "[b](docs/reference/nothing.md)\n", 1, "nothing.md"),
-        ("docs/methods/b.md", "seven\nis no number\n", 2, "'is no'"),
-        ("docs/methods/b.md", "These are\nnone of ours.\n", 1, "none"),
-        ("docs/methods/b.md", "so many cycles\n", 1, "so many"),
-        ("docs/methods/b.md", "Those that wait\n", 1, "Those that"),
-        ("docs/methods/b.md", "a dear FIFO\n", 1, "dear"),
-        ("hw/b.py", '\nraise Exception(f"{x} is "\n                "no folder")\n', 2, "'is no'"),
-        ("flows/b.j2", "<p>\n{{ n }} are no layers</p>\n", 2, "'are no'"),
-        ("hw/b.sv", 'initial\n  $error("N=%0d is none", N);\n', 2, "'is none'"),
-        ("sim/b.cpp", '// those that\nputs("those that wait");\n', 2, "those that"),
-        ("flows/b.tcl", '# so many\nputs "so many"\n', 2, "so many"),
-        ("hw/b.h", 'const char *why = "is no frame";\n', 1, "'is no'"),
-    ],
-)
+@pytest.mark.parametrize("name, text, line, says", [
+    ("README.md", "word " * 901, 1, "901 words"), ("README.md", "of\n7,777 LUT\n", 2, "7,777 LUT"),
+    ("docs/results/builds.jsonl", '{"commit": "0123abc"}\n', 1, "0123abc"),
+    ("docs/guide/b.md", ("word " * 20 + "\n") * 1500, 1, "30,0"),
+    ("Makefile", "all:\n" * 61, 61, "61 lines"),
+    ("CHANGELOG.md", "# Changes\n\n## 0.2.0\n" + "- One.\n" * 60, 3, "61 lines"),
+    ("docs/methods/b.md", "short\n" + "x" * 161 + "\n", 2, "161 characters"),
+    ("docs/methods/b.md", "| a |\n|---|\n| " + "x" * 161 + " |\n", 3, "characters"),
+    ("docs/methods/b.md", "one\n[b](missing.md)\n", 2, "missing.md"),
+    ("docs/methods/b.md", "[b](../guide/a.md#the-start)\n", 1, "#the-start"),
+    ("docs/methods/b.md", "![b](missing.png)\n", 1, "missing.png"),
+    ("docs/methods/b.md", '<img src="missing.svg">\n', 1, "missing.svg"),
+    ("CONTRIBUTING.md", "[b](docs/reference/nothing.md)\n", 1, "nothing.md"),
+    ("docs/methods/b.md", "seven\nis no number\n", 2, "'is no'"),
+    ("docs/methods/b.md", "These are\nnone of ours.\n", 1, "none"),
+    ("docs/methods/b.md", "so many cycles\n", 1, "so many"),
+    ("docs/methods/b.md", "Those that wait\n", 1, "Those that"),
+    ("docs/methods/b.md", "a dear FIFO\n", 1, "dear"),
+    ("hw/b.py", '\nraise Exception(f"{x} is "\n                "no folder")\n', 2, "'is no'"),
+    ("flows/b.j2", "<p>\n{{ n }} are no layers</p>\n", 2, "'are no'"),
+    ("hw/b.sv", 'initial\n  $error("N=%0d is none", N);\n', 2, "'is none'"),
+    ("sim/b.cpp", '// those that\nputs("those that wait");\n', 2, "those that"),
+    ("flows/b.tcl", '# so many\nputs "so many"\n', 2, "so many"),
+    ("hw/b.h", 'const char *why = "is no frame";\n', 1, "'is no'"),
+])  # fmt: skip
 def test_a_rule_fires_where_the_fault_is(project, name, text, line, says):
     found = put_one(project, name, text)
     places = [(where, at) for where, at, what in found if says in what]
@@ -73,22 +69,18 @@ def test_a_rule_fires_where_the_fault_is(project, name, text, line, says):
     assert len(found) == 1 or name == "README.md"  # a page without headings breaks links to it
 
 
-@pytest.mark.parametrize(
-    "name, text",
-    [
-        ("README.md", "# One\n" + "word " * 20 + "\n```text\n" + "word " * 1000 + "\n```\n"),
-        ("docs/methods/b.md", "```text\n" + "x" * 200 + " is no prose, [b](missing.md)\n```\n"),
-        ("docs/results/b.md", "| a |\n|---|\n| " + "x" * 200 + " |\n"),
-        ("CHANGELOG.md", "# Changes\n\n## 0.2.0\n" + "- One.\n" * 58 + "\n## 0.1.0\n" + "- One.\n" * 58),
-        ("docs/methods/b.md", "There is no rule, there are none; it is no longer used and is no more.\n"),
-        ("docs/methods/b.md", "[b](https://example.org/is) [c](../guide/a.md#a) [d](#here)\n\n## Here\n"),
-        ("SECURITY.md", "[report](../../security/advisories/new)\n"),
-        ("hw/b.py", "def f():\n    'This is no message.'\n    return 1  # so many\n"),
-        ("hw/b.sv", '// This is none.\ninitial $error("N must be at least 1");\n'),
-        ("flows/b.j2", "{#- those that #}<p>Text</p>\n"),
-        ("tests/b.py", 'TEXT = "so many"\n'),
-    ],
-)
+@pytest.mark.parametrize("name, text", [
+    ("README.md", "# One\n" + "word " * 20 + "\n```text\n" + "word " * 1000 + "\n```\n"),
+    ("docs/methods/b.md", "```text\n" + "x" * 200 + " is no prose, [b](missing.md)\n```\n"),
+    ("docs/results/b.md", "| a |\n|---|\n| " + "x" * 200 + " |\n"),
+    ("CHANGELOG.md", "# Changes\n\n## 0.2.0\n" + "- One.\n" * 58 + "\n## 0.1.0\n" + "- One.\n" * 58),
+    ("docs/methods/b.md", "There is no rule, there are none; it is no longer used and is no more.\n"),
+    ("docs/methods/b.md", "[b](https://example.org/is) [c](../guide/a.md#a) [d](#here)\n\n## Here\n"),
+    ("SECURITY.md", "[report](../../security/advisories/new)\n"),
+    ("hw/b.py", "def f():\n    'This is no message.'\n    return 1  # so many\n"),
+    ("hw/b.sv", '// This is none.\ninitial $error("N must be at least 1");\n'),
+    ("flows/b.j2", "{#- those that #}<p>Text</p>\n"), ("tests/b.py", 'TEXT = "so many"\n'),
+])  # fmt: skip
 def test_a_rule_passes_what_is_fine(project, name, text):
     assert put_one(project, name, text) == []
 

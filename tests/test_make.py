@@ -35,18 +35,11 @@ def tree(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize(
-    ("target", "word", "near"),
-    [
-        ("build", "board=pynq-z2", "BOARD"),
-        ("build", "NET=mnist-tf", "mnist-tfc"),
-        ("build", "LUT=5000%", "100%"),
-        ("build", "MODEL=sw", "QONNX"),
-        ("build", "Net=mnist-tfc", "NET"),
-        ("help", "BORD=pynq-z2", "BOARD"),
-        ("clean", "IMAGE_S=3", "IMAGES"),
-    ],
-)
+@pytest.mark.parametrize("target, word, near", [
+    ("build", "board=pynq-z2", "BOARD"), ("build", "NET=mnist-tf", "mnist-tfc"),
+    ("build", "LUT=5000%", "100%"), ("build", "MODEL=sw", "QONNX"), ("build", "Net=mnist-tfc", "NET"),
+    ("help", "BORD=pynq-z2", "BOARD"), ("clean", "IMAGE_S=3", "IMAGES"),
+])  # fmt: skip
 def test_a_misspelt_variable_is_an_error_with_the_near_match(tree, target, word, near):
     done = make(target, word, folder=tree)
     assert done.returncode == 2
@@ -97,9 +90,8 @@ def test_a_name_is_never_run_as_a_command_and_arrives_as_it_is(tmp_path, tree, n
     os.utime(tree / ".venv/installed")
     for target in ("build", "sim"):
         words = [f"{key}={value.replace('$', '$$')}" for key, value in variables.items()]
-        done = (
-            make(target, *words, folder=tree) if given == "line" else make(target, folder=tree, **variables)
-        )
+        words, told = (words, {}) if given == "line" else ([], variables)
+        done = make(target, *words, folder=tree, **told)
         assert done.returncode == 0, done.stderr
         heard = (tree / "heard").read_text().split("\0")
         raw = name.replace("$", "$$") if given == "line" else name
@@ -110,9 +102,8 @@ def test_a_name_is_never_run_as_a_command_and_arrives_as_it_is(tmp_path, tree, n
 
 def words(target: str, **given: str) -> list[str]:
     """The command line that a target with these variables becomes."""
-    return making.words_of(
-        options.verb(target), making.given_variables({"ASKED": " ".join(given), **given}), [*given]
-    )
+    variables = making.given_variables({"ASKED": " ".join(given), **given})
+    return making.words_of(options.verb(target), variables, [*given])
 
 
 def test_every_option_of_every_verb_is_handed_over():
@@ -213,16 +204,12 @@ def test_clean_follows_no_link_out_of_the_folder(tree, tmp_path):
     assert left(tmp_path / "elsewhere") == before and not (tree / "out/link").exists()
 
 
-@pytest.mark.parametrize(
-    ("stage", "gone"),
-    [
-        ("sim", {"mnist-tfc/rtl-pynq-z2/sim.json"}),
-        ("generate", {"mnist-tfc/rtl-pynq-z2/sim.json", "mnist-tfc/rtl-pynq-z2/rtl/top.sv"}),
-        ("fold", {"rtl-pynq-z2"}),
-        ("lower", {"rtl-pynq-z2", "finn-pynq-z2"}),
-        ("export", {"rtl-pynq-z2", "finn-pynq-z2", "mnist-tfc/export.json", "mnist-tfc/.export.reads.json"}),
-    ],
-)
+@pytest.mark.parametrize("stage, gone", [
+    ("sim", {"mnist-tfc/rtl-pynq-z2/sim.json"}),
+    ("generate", {"mnist-tfc/rtl-pynq-z2/sim.json", "mnist-tfc/rtl-pynq-z2/rtl/top.sv"}),
+    ("fold", {"rtl-pynq-z2"}), ("lower", {"rtl-pynq-z2", "finn-pynq-z2"}),
+    ("export", {"rtl-pynq-z2", "finn-pynq-z2", "mnist-tfc/export.json", "mnist-tfc/.export.reads.json"}),
+])  # fmt: skip
 def test_cleaning_a_stage_removes_what_it_left_and_all_that_follows(tree, monkeypatch, stage, gone):
     filled(tree / "out")
     before = left(tree / "out")
@@ -234,16 +221,11 @@ def test_cleaning_a_stage_removes_what_it_left_and_all_that_follows(tree, monkey
     assert before - left(tree / "out") == {name for name in before if any(part in name for part in gone)}
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        {"net": "../../victim"},
-        {"net": "mnist-tfc", "board": "../../../victim"},
-        {"net": "mnist-tfc", "method": "../x"},
-        {"net": "mnist-tfc", "backend": "x/../../.."},
-        {"model": "..onnx"},
-    ],
-)
+@pytest.mark.parametrize("words", [
+    {"net": "../../victim"}, {"net": "mnist-tfc", "board": "../../../victim"},
+    {"net": "mnist-tfc", "method": "../x"}, {"net": "mnist-tfc", "backend": "x/../../.."},
+    {"model": "..onnx"},
+])  # fmt: skip
 def test_a_name_that_leads_out_of_out_removes_nothing(tmp_path, monkeypatch, words):
     (tmp_path / "checkout").mkdir()
     monkeypatch.chdir(tmp_path / "checkout")
@@ -283,9 +265,8 @@ def test_the_environment_is_made_in_a_path_with_a_space_and_a_dollar_sign(tmp_pa
     folder = tmp_path / "a $place with (room)"
     (folder / "tools").mkdir(parents=True)
     shutil.copy(ROOT / "tools/install.sh", folder / "tools")
-    (folder / "requirements.lock").write_text(
-        f"click==8 --hash=sha256:0\ntorch==2 --hash=sha256:{hashed}\nzipp==4\n"
-    )
+    lock = f"click==8 --hash=sha256:0\ntorch==2 --hash=sha256:{hashed}\nzipp==4\n"
+    (folder / "requirements.lock").write_text(lock)
     python = folder / "fake python"
     python.write_text(FAKE)
     python.chmod(0o755)

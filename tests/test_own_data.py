@@ -1,6 +1,4 @@
-"""IMAGES_FROM and LABELS: a user's own samples, read as they are or refused in one sentence; and whose labels
-are used for a network from elsewhere.
-"""
+"""IMAGES_FROM and LABELS: a user's own samples, read as they are or refused; whose labels are used."""
 
 import hashlib
 from pathlib import Path
@@ -35,9 +33,8 @@ def picture(path, seed, mode="RGB", size=(5, 4)):
 
 
 def test_subfolders_are_classes_in_the_order_of_their_names(tmp_path):
-    wanted = [
-        picture(tmp_path / "set" / name, k) for k, name in enumerate(("bee/1.png", "cat/0.png", "cat/2.png"))
-    ]
+    names = ("bee/1.png", "cat/0.png", "cat/2.png")
+    wanted = [picture(tmp_path / "set" / name, k) for k, name in enumerate(names)]
     found = own_samples(f"{tmp_path}/set", None, SHAPE)
     np.testing.assert_array_equal(found.values, wanted)
     assert found.labels.tolist() == [0, 1, 1] and found.names == ["bee", "cat"] and found.pixels
@@ -124,14 +121,11 @@ def test_a_set_that_fits_is_downloaded_only_if_its_task_is_named(tmp_path, monke
     assert for_model(path, task="cifar10").what.startswith("100 random images") and len(tried) == there + 1
 
 
-@pytest.mark.parametrize(
-    ("task", "text"),
-    [
-        ("mnist", "TASK: … 'mnist' … 1x28x28 … m.onnx … 5x7 … IMAGES_FROM"),
-        ("segment", "TASK: 'segment' … IMAGES_FROM … LABELS"),
-        ("minst", "TASK: … 'minst'"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("task, text", [
+    ("mnist", "TASK: … 'mnist' … 1x28x28 … m.onnx … 5x7 … IMAGES_FROM"),
+    ("segment", "TASK: 'segment' … IMAGES_FROM … LABELS"),
+    ("minst", "TASK: … 'minst'"),
+])  # fmt: skip
 def test_a_task_that_does_not_fit_is_refused(tmp_path, monkeypatch, task, text):
     monkeypatch.chdir(tmp_path)
     with refuses(text):
@@ -141,38 +135,26 @@ def test_a_task_that_does_not_fit_is_refused(tmp_path, monkeypatch, task, text):
 def test_a_request_is_checked_at_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     asked = Request(
-        model="none.onnx",
-        board="pynq-z9",
-        input_format="int99",
-        images_from="no",
-        labels="l.txt",
+        model="none.onnx", board="pynq-z9", input_format="int99", images_from="no", labels="l.txt",
         folding="f.json",
-    )
+    )  # fmt: skip
     with pytest.raises(UserError) as raised:
         checks.check_request(asked)
     said = str(raised.value)
-    for part in (
-        "BOARD: … 'pynq-z9'",
-        "INPUT: 'int99' … 99 bits … 16",
-        "IMAGES_FROM: 'no' … .npz … .csv",
-        "LABELS: 'l.txt'",
-        "MODEL: 'none.onnx' … QONNX",
-        "FOLDING: 'f.json' … JSON",
-    ):
-        says(said, part)
+    parts = {"BOARD": "… 'pynq-z9'", "INPUT": "'int99' … 99 bits … 16", "IMAGES_FROM": "'no' … .npz … .csv"}
+    parts |= {"LABELS": "'l.txt'", "MODEL": "'none.onnx' … QONNX", "FOLDING": "'f.json' … JSON"}
+    for name, facts in parts.items():
+        says(said, f"{name}: {facts}")
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("given", "text"),
-    [
-        ({"images_from": "x.npz"}, "IMAGES_FROM: … QONNX"),
-        ({"model": "m", "labels": "l"}, "LABELS: … IMAGES_FROM"),
-        ({"model": "m", "images_from": "x.npz"}, "IMAGES_FROM: 'x.npz' … folder"),
-        ({"model": "m", "images_from": "x.txt"}, "IMAGES_FROM: 'x.txt' … .npz"),
-        ({"model": "m", "input_format": "float:c.npz"}, "INPUT: 'c.npz' … .npz"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("given, text", [
+    ({"images_from": "x.npz"}, "IMAGES_FROM: … QONNX"),
+    ({"model": "m", "labels": "l"}, "LABELS: … IMAGES_FROM"),
+    ({"model": "m", "images_from": "x.npz"}, "IMAGES_FROM: 'x.npz' … folder"),
+    ({"model": "m", "images_from": "x.txt"}, "IMAGES_FROM: 'x.txt' … .npz"),
+    ({"model": "m", "input_format": "float:c.npz"}, "INPUT: 'c.npz' … .npz"),
+])  # fmt: skip
 def test_data_of_a_request_that_cannot_be_are_named(tmp_path, monkeypatch, given, text):
     from xnorforge.pipeline import model_request
 
@@ -182,9 +164,8 @@ def test_data_of_a_request_that_cannot_be_are_named(tmp_path, monkeypatch, given
 
 
 def test_words_of_a_command_line_become_a_request():
-    asked = builds.resolve(
-        {"model": "m.onnx", "scale": "2/255-1", "input_format": "uint4", "task": "mnist", "net": ""}
-    )
+    words = {"model": "m.onnx", "scale": "2/255-1", "input_format": "uint4", "task": "mnist", "net": ""}
+    asked = builds.resolve(words)
     assert (asked.scale, asked.offset, asked.input_format, asked.task) == (2 / 255, -1.0, "uint4", "mnist")
     assert builds.resolve({"model": "m.onnx", "input_format": "float:a.npz"}).calibration == "a.npz"
     assert Request(model="m", labels="last").labels_file is None

@@ -40,9 +40,8 @@ def test_every_file_of_the_four_folders_is_in_the_wheel(wheel):
     inside = set(zipfile.ZipFile(wheel).namelist())
     listed = ran(["git", "ls-files", *FOLDERS], cwd=ROOT, check=True)
     tracked = [name for name in listed.stdout.splitlines() if (ROOT / name).exists()]
-    tracked += [
-        str(path.relative_to(ROOT / "src/xnorforge")) for path in (ROOT / "src/xnorforge").glob("*/*.py")
-    ]
+    package = ROOT / "src/xnorforge"
+    tracked += [str(path.relative_to(package)) for path in package.glob("*/*.py")]
     assert len(tracked) > 50
     assert [name for name in tracked if f"xnorforge/{name}" not in inside] == []
 
@@ -71,9 +70,8 @@ def installed(wheel, tmp_path_factory):
 def test_an_installed_wheel_lists_its_plug_ins_from_another_folder(installed, tmp_path):
     where = installed(tmp_path, "-c", "import xnorforge; print(xnorforge.__file__)").stdout
     assert not where.startswith(str(ROOT)) and "site-packages" in where
-    listed = dict(
-        line.split(maxsplit=1) for line in installed(tmp_path, "-m", "xnorforge", "list").stdout.splitlines()
-    )
+    rows = installed(tmp_path, "-m", "xnorforge", "list").stdout.splitlines()
+    listed = dict(line.split(maxsplit=1) for line in rows)
     assert "mnist-cnn" in listed["nets"].split()
     assert "ste" in listed["methods"].split()
     assert "pynq-z2" in listed["boards"].split()
@@ -107,9 +105,7 @@ def test_a_wheel_builds_in_an_empty_folder_what_a_checkout_builds(installed, tmp
 
 
 def products(folder: Path) -> dict[str, object]:
-    """Every file of a build without what may vary from run to run, and without pages that show it; of a log
-    its checks.
-    """
+    """All files of a build but what may vary from run to run and pages that show it; of a log its checks."""
     found = {}
     for path in sorted(folder.rglob("*")):
         if path.is_dir() or path.name.startswith(".") or path.suffix in (".html", ".md"):
@@ -126,11 +122,8 @@ def products(folder: Path) -> dict[str, object]:
 
 
 def test_the_lock_pins_every_package_to_its_files():
-    lines = [
-        line
-        for line in (ROOT / "requirements.lock").read_text().splitlines()
-        if line and not line.startswith("#")
-    ]
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    lines = [line for line in lines if line and not line.startswith("#")]
     assert all(re.fullmatch(r"[a-z][\w.-]*==[\w.]+( --hash=sha256:[0-9a-f]{64})+", line) for line in lines)
     names = [line.split("==")[0] for line in lines]
     assert sorted(names) == names and len(set(names)) == len(names)
@@ -141,13 +134,9 @@ def test_nothing_is_installed_that_the_lock_does_not_name():
         pytest.skip("this environment was not made from the lock")
     from importlib.metadata import distributions
 
-    lock = {
-        line.split("==")[0] for line in (ROOT / "requirements.lock").read_text().splitlines() if "==" in line
-    }
-    here = {
-        found.metadata["Name"].lower().replace("_", "-").replace(".", "-")
-        for found in distributions(path=[sysconfig.get_path("purelib")])
-    }
+    lock = set(re.findall("^(.*?)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+    names = [found.metadata["Name"] for found in distributions(path=[sysconfig.get_path("purelib")])]
+    here = {re.sub("[_.]", "-", name.lower()) for name in names}
     # A torch for CUDA brings these; the CPU build brings nothing.
     cuda = {name for name in here if name.startswith(("nvidia-", "cuda-", "triton"))}
     assert here - lock - cuda == {"pip", "xnorforge"}

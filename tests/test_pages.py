@@ -47,12 +47,8 @@ def name(page: Path) -> str:
 
 def commands(page: Path) -> list[tuple[int, str]]:
     """The commands of a page with the lines of their blocks."""
-    return [
-        (block.line, line)
-        for block in fences(page.read_text())
-        if block.kind == "sh"
-        for line in block.commands()
-    ]
+    blocks = [block for block in fences(page.read_text()) if block.kind == "sh"]
+    return [(block.line, line) for block in blocks for line in block.commands()]
 
 
 def spoken(page: Path) -> list[str]:
@@ -63,11 +59,7 @@ def spoken(page: Path) -> list[str]:
 
 
 def parse(line: str) -> None:
-    """See that a command could be run: make's targets and variables, verbs and options of the command line.
-
-    Raises:
-        Exception: it could not.
-    """
+    """See that a command could be run: make's targets and variables, our verbs and options; else raise."""
     words = shlex.split(line, comments=True)
     while words:
         end = next((at for at, word in enumerate(words) if word in ("&&", "||", ";", "|")), len(words))
@@ -121,15 +113,12 @@ def test_make_and_the_command_line_take_what_a_page_says(page):
 def test_programs_compile_and_no_block_hides(page):
     """A prompt in a block of commands would be run, and a block of another language would not."""
     for block in fences(page.read_text()):
+        place = f"{name(page)}:{block.line}"
         if block.kind == "python" and not block.path.endswith(".j2"):
             compile(block.text, f"{page}:{block.line}", "exec")
         if block.kind == "sh":
-            assert not re.search(r"^\s*[$>%] ", block.text, re.MULTILINE), (
-                f"{name(page)}:{block.line}: a prompt"
-            )
-        assert block.kind not in ("bash", "shell", "console", "py"), (
-            f"{name(page)}:{block.line}: use sh or python"
-        )
+            assert not re.search(r"^\s*[$>%] ", block.text, re.MULTILINE), f"{place}: a prompt"
+        assert block.kind not in ("bash", "shell", "console", "py"), f"{place}: use sh or python"
 
 
 def shortened(line: str) -> str:
@@ -178,10 +167,8 @@ class Reader:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         if done.returncode:
-            last = re.findall(r"^@@ (.*)$", done.stdout, re.MULTILINE)
-            self.failed(
-                block.line, last[-1] if last else script, f"exit code {done.returncode}\n{done.stdout}"
-            )
+            commands = re.findall(r"^@@ (.*)$", done.stdout, re.MULTILINE) or [script]
+            self.failed(block.line, commands[-1], f"exit code {done.returncode}\n{done.stdout}")
 
     def execute(self, block: Block) -> None:
         """A program, with the names of those before it."""
@@ -229,9 +216,8 @@ def read(page: Path, folder: Path, long: bool) -> None:
     """Follow a page in a checkout of its own, if it has anything to run."""
     reader = Reader(page, folder / "xnorforge", folder / "home", long)
     found = fences(page.read_text())
-    marks = [
-        marker(line) for block in found if block.kind == "sh" for line in block.commands() if line.strip()
-    ]
+    lines = [line for block in found if block.kind == "sh" for line in block.commands()]
+    marks = [marker(line) for line in lines if line.strip()]
     marks += [block.mark for block in found if block.kind == "python" and not block.path]
     if not any(map(reader.runs, marks)):
         return

@@ -55,23 +55,19 @@ def test_a_chart_in_a_page_fits_it_and_follows_the_scheme(tmp_path):
             assert browser.evaluate("document.documentElement.scrollWidth") <= width
             back = browser.evaluate("getComputedStyle(document.body).backgroundColor")
             assert back == ("rgb(23, 30, 38)" if dark else "rgb(255, 255, 255)")
-            line = browser.evaluate(
-                "getComputedStyle(document.querySelector('[id=\"the line\"] path')).stroke"
-            )
+            path = "document.querySelector('[id=\"the line\"] path')"
+            line = browser.evaluate(f"getComputedStyle({path}).stroke")
             assert line == ("rgb(74, 168, 224)" if dark else "rgb(0, 114, 178)")
 
 
 def test_both_schemes_have_the_same_colours():
-    light, dark = (
-        set(re.findall(r"--\w+(?=:)", body)) for body in re.findall(r":root \{(.*?)\n *\}", svg.style(), re.S)
-    )
+    bodies = re.findall(r":root \{(.*?)\n *\}", svg.style(), re.S)
+    light, dark = (set(re.findall(r"--\w+(?=:)", body)) for body in bodies)
     assert light == dark and {"--s0", "--card"} <= light
 
 
 def test_a_training_that_diverged_is_drawn_as_far_as_it_went():
-    rows = [
-        {"epoch": k, "phase": "train", "loss": float("nan") if k > 1 else 1.0, "held_out_accuracy": 0.1}
-        for k in range(1, 4)
-    ]
+    row, nan = {"phase": "train", "held_out_accuracy": 0.1}, float("nan")
+    rows = [row | {"epoch": k, "loss": nan if k > 1 else 1.0} for k in range(1, 4)]
     assert "nan" not in curves(rows) and ">loss</text>" in curves(rows)
     assert ">loss</text>" not in curves([row | {"loss": float("inf")} for row in rows])

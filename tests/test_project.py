@@ -17,9 +17,8 @@ from .documents import ROOT, checkout, ran
 VERSION = xnorforge.__version__
 LICENCE = "Apache-2.0"
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
-FORMS = sorted(
-    set((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml")) - {ROOT / ".github/ISSUE_TEMPLATE/config.yml"}
-)
+TEMPLATES = ROOT / ".github/ISSUE_TEMPLATE"
+FORMS = sorted(set(TEMPLATES.glob("*.yml")) - {TEMPLATES / "config.yml"})
 # Of the schema of issue forms; a markdown element has no label.
 FIELDS = {"markdown", "textarea", "input", "dropdown", "checkboxes"}
 
@@ -65,9 +64,8 @@ def test_an_issue_form_has_what_the_forge_requires(path):
     assert form["name"] and form["description"] and form["body"]
     assert all(field["type"] in FIELDS for field in form["body"])
     asked = [field for field in form["body"] if field["type"] != "markdown"]
-    assert len({field["id"] for field in asked}) == len(asked) and all(
-        field["attributes"]["label"] for field in asked
-    )
+    assert len({field["id"] for field in asked}) == len(asked)
+    assert all(field["attributes"]["label"] for field in asked)
     assert any(field.get("validations", {}).get("required") for field in asked)
 
 
@@ -80,11 +78,8 @@ def test_a_workflow_limits_its_jobs_and_calls_what_is_there(path):
         assert called or (job["runs-on"] and job["timeout-minutes"] and job["steps"])
         steps = job.get("steps", [])
         for used in filter(None, [called, *(step.get("uses", "") for step in steps)]):
-            assert (
-                (ROOT / used).is_file()
-                if used.startswith("./")
-                else re.fullmatch(r"[\w-]+/[\w-]+@v\d+", used)
-            )
+            ours = used.startswith("./") and (ROOT / used).is_file()
+            assert ours or re.fullmatch(r"[\w-]+/[\w-]+@v\d+", used)
         # What others write reaches a script as a variable, never as a part of the script.
         assert not any("${{" in step.get("run", "") for step in steps)
 
@@ -129,11 +124,8 @@ def test_the_difference_of_two_builds_is_written_as_a_comment(tmp_path):
         checkout(tmp_path / side)
     job = read_yaml(ROOT / ".github/workflows/diff.yml")["jobs"]["build"]
     given = {"NETWORK": "mnist-tfc", "MODEL": "", "BOARD": "pynq-z2", "RULES": "", "REQUIREMENT": ""}
-    given |= {
-        "OPTIONS": "--images 4 --stalled 2 --pnr off",
-        "PIP_EXTRA_INDEX_URL": "",
-        "XNORFORGE_CACHE": str(tmp_path / "cache"),
-    }
+    given |= {"OPTIONS": "--images 4 --stalled 2 --pnr off", "PIP_EXTRA_INDEX_URL": ""}
+    given["XNORFORGE_CACHE"] = str(tmp_path / "cache")
     assert set(given) == set(job["env"])
     folders: dict[str, str] = {}
     for step in (step for step in job["steps"] if "run" in step):

@@ -21,11 +21,8 @@ def test_a_shipped_network_gets_as_many_digits_right_as_its_card_says(tmp_path, 
     monkeypatch.chdir(tmp_path)
     acc = xnorforge.build("mnist-tfc", until="fold")
     images, labels = mnist.shipped()
-    [row] = [
-        row
-        for row in read_json(ROOT / "sw/shipped/mnist-tfc-ste/card.json")["accuracy"]
-        if row["images"] == len(images)
-    ]
+    stated = read_json(ROOT / "sw/shipped/mnist-tfc-ste/card.json")["accuracy"]
+    [row] = [row for row in stated if row["images"] == len(images)]
     assert int((acc.predict(images) == labels).sum()) == row["correct"]
     assert acc.input_shape == images.shape[1:] and acc.class_names == [str(digit) for digit in range(10)]
     assert acc.scores(images[:2]).shape == (2, 10) and acc.figures["interval_bound"] > 0
@@ -45,17 +42,12 @@ def test_a_module_needs_the_shape_of_its_input(tmp_path, monkeypatch):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(
-    ("words", "where", "given", "remedy"),
-    [
-        (["net.py:Nett", "--shape", "1x12x12"], "net.py", "'Nett'", "Net?"),
-        (["net.py", "--shape", "12xa"], "SHAPE", "'12xa'", "3x32x32"),
-        (["net.py"], "SHAPE", "''", "3x32x32"),
-    ],
-)
-def test_import_refuses_what_is_not_a_network_or_a_shape(
-    call, words, where, given, remedy, tmp_path, monkeypatch
-):
+@pytest.mark.parametrize("words, where, given, remedy", [
+    (["net.py:Nett", "--shape", "1x12x12"], "net.py", "'Nett'", "Net?"),
+    (["net.py", "--shape", "12xa"], "SHAPE", "'12xa'", "3x32x32"),
+    (["net.py"], "SHAPE", "''", "3x32x32"),
+])  # fmt: skip
+def test_what_is_no_network_or_shape_is_refused(call, words, where, given, remedy, tmp_path, monkeypatch):
     (tmp_path / "own").mkdir()
     monkeypatch.chdir(tmp_path / "own")
     (tmp_path / "own/net.py").write_text("import torch\n\n\nclass Net(torch.nn.Module): ...\n")

@@ -66,9 +66,8 @@ def test_what_a_plug_in_adds_is_on_the_pages(site, mine):
         assert names, page
         for name in names:
             shown = name.replace("_", "-", 1) if page == "networks" else name
-            heading = (
-                rf"<h2>{re.escape(shown)}<|<td><p><code[^>]*><span class=\"pre\">{re.escape(shown)}</span>"
-            )
+            cell = r"<td><p><code[^>]*><span class=\"pre\">"
+            heading = rf"<h2>{re.escape(shown)}<|{cell}{re.escape(shown)}</span>"
             assert re.search(heading, site[f"docs/reference/{page}.html"]), (page, shown)
             assert name not in plugins.names(folder.replace("/", "."))
     assert ">Abs</span>" in site["docs/reference/nodes.html"]  # the operator of the recipe lowers it
@@ -80,10 +79,8 @@ def test_every_verb_option_and_exit_code_is_on_the_page_of_verbs(site):
         assert f'id="xnorforge-{verb.name}"' in page, verb.name
         for one in verb.all_options():
             hidden = (verb.stage and one in options.OPTIONS) or one.key == "json"
-            assert hidden or f'id="cmdoption-xnorforge-{verb.name}-{one.flag[2:]}"' in page, (
-                verb.name,
-                one.name,
-            )
+            shown = f'id="cmdoption-xnorforge-{verb.name}-{one.flag[2:]}"' in page
+            assert hidden or shown, (verb.name, one.name)
         for one in verb.arguments:
             assert one.help in text_of(page), (verb.name, one.name)
     for code, meaning in options.EXITS.items():

@@ -13,18 +13,13 @@ ASKED = [
     {},
     {"net": "mnist-tfc", "method": "bonn", "board": "ulx3s", "interval": "4096", "seeds": "4,5"},
     {"task": "cifar10", "waves": True, "pnr": "off", "images": "7"},
-    {
-        "model": 'a "b"\\ü.onnx',
-        "scale": "2/255-1",
-        "input_format": "uint4",
-        "labels": "last",
-        "images_from": "x",
-    },
+    {"model": 'a "b"\\ü.onnx', "scale": "2/255-1", "input_format": "uint4", "labels": "last",
+     "images_from": "x"},
     {"model": "a.onnx", "task": "segment", "output": "labels", "stalled": "2"},
     {"fps": "max", "lut": "60%", "bram": "50%", "latency": "500us", "spare": "bram"},
     {"net": "mnist-cnn", "loadable": True, "like": "out/a b,out/c"},
     {"net": "mnist-cnn", "weights": "out/mnist-cnn/train", "folding": "f.json", "backend": "auto"},
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("options", ASKED, ids=range(len(ASKED)))
@@ -58,23 +53,16 @@ def config(tmp_path, text):
 
 def test_an_option_goes_before_the_file_and_a_network_with_all_that_belongs_to_it(tmp_path):
     path = config(tmp_path, 'model = "a.onnx"\nscale = "1/255"\nboard = "ulx3s"\nimages = 7\n')
-    assert builds.resolve({"config": path, "images": "9", "board": ""}) == Request(
-        model="a.onnx", scale=1 / 255, board="ulx3s", images=9
-    )
-    assert builds.resolve({"config": path, "net": "mnist-tfc"}) == Request(
-        net="mnist-tfc", board="ulx3s", images=7
-    )
+    wanted = Request(model="a.onnx", scale=1 / 255, board="ulx3s", images=9)
+    assert builds.resolve({"config": path, "images": "9", "board": ""}) == wanted
+    wanted = Request(net="mnist-tfc", board="ulx3s", images=7)
+    assert builds.resolve({"config": path, "net": "mnist-tfc"}) == wanted
 
 
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("board = ", "TOML"),
-        ('bord = "ulx3s"', "'bord'"),
-        ("images = [1]", "images is [1]"),
-        ("images = 1", "IMAGES: '1'"),
-    ],
-)
+@pytest.mark.parametrize("text, sentence", [
+    ("board = ", "TOML"), ('bord = "ulx3s"', "'bord'"), ("images = [1]", "images is [1]"),
+    ("images = 1", "IMAGES: '1'"),
+])  # fmt: skip
 def test_a_file_that_is_none_is_refused_in_one_sentence(tmp_path, text, sentence):
     with pytest.raises(UserError) as refused:
         builds.resolve({"config": config(tmp_path, text)})

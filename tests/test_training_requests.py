@@ -41,18 +41,12 @@ def call(call, monkeypatch):
     return run
 
 
-@pytest.mark.parametrize(
-    ("words", "place", "given", "cure"),
-    [
-        (["mnist-tfc", "--method", "bonn", "--set", "kernal=1"], "bonn", "kernal", "kernel"),
-        (["mnist-tfc", "--method", "bonn", "--set", "kernel=much"], "bonn", "much", "kernel="),
-        (["mnist-tfc", "--method", "group_net", "--set", "bases=1.5"], "group_net", "1.5", "bases="),
-    ],
-    ids=lambda value: "-".join(value) if isinstance(value, list) else value,
-)
-def test_a_wrong_name_or_value_is_one_sentence_and_leaves_no_folder(
-    call, tmp_path, words, place, given, cure
-):
+@pytest.mark.parametrize("words, place, given, cure", [
+    (["mnist-tfc", "--method", "bonn", "--set", "kernal=1"], "bonn", "kernal", "kernel"),
+    (["mnist-tfc", "--method", "bonn", "--set", "kernel=much"], "bonn", "much", "kernel="),
+    (["mnist-tfc", "--method", "group_net", "--set", "bases=1.5"], "group_net", "1.5", "bases="),
+], ids=lambda value: "-".join(value) if isinstance(value, list) else value)  # fmt: skip
+def test_a_wrong_name_or_value_is_told_and_leaves_no_folder(call, tmp_path, words, place, given, cure):
     code, said = call("train", *words, "-o", tmp_path / "out")
     assert code == 2 and said.startswith(place) and f"'{given}'" in said and cure in said
     assert not (tmp_path / "out").exists()
@@ -85,15 +79,11 @@ def test_train_and_compare_end_with_the_figures_of_their_objects(call, tmp_path,
     assert all(f" {row['top1']:.2f}" in table for row in run["sets"])
 
 
-@pytest.mark.parametrize(
-    ("others", "key", "there", "asked"),
-    [
-        (["mnist-cnn"], "net", "mnist-tfc", "mnist-cnn"),
-        (["mnist-tfc", "--method", "bonn"], "method", "ste", "bonn"),
-        (["mnist-tfc", "--seed", "1"], "seed", "0", "1"),
-    ],
-    ids=["network", "method", "seed"],
-)
+@pytest.mark.parametrize("others, key, there, asked", [
+    (["mnist-cnn"], "net", "mnist-tfc", "mnist-cnn"),
+    (["mnist-tfc", "--method", "bonn"], "method", "ste", "bonn"),
+    (["mnist-tfc", "--seed", "1"], "seed", "0", "1"),
+], ids=["network", "method", "seed"])  # fmt: skip
 def test_a_checkpoint_of_another_run_is_refused(call, tmp_path, others, key, there, asked):
     assert call("train", "mnist-tfc", "-o", tmp_path)[0] == 0
     code, said = call("train", *others, "-o", tmp_path)
@@ -107,9 +97,8 @@ def test_weights_of_another_network_are_not_exported(call, tmp_path, monkeypatch
     code, said = call("train", "mnist-tfc", "-o", tmp_path)
     assert code == 0 and f"only `make build NET=mnist-tfc METHOD=ste WEIGHTS={tmp_path}`" in said
     code, said = call("export", "mnist-cnn", "--weights", tmp_path, "-o", tmp_path / "out")
-    assert (
-        code == 2 and said.startswith(f"{tmp_path}: ") and "mnist-tfc-ste" in said and "mnist-cnn-ste" in said
-    )
+    assert code == 2 and said.startswith(f"{tmp_path}: ")
+    assert "mnist-tfc-ste" in said and "mnist-cnn-ste" in said
 
 
 def test_a_damaged_checkpoint_says_how_to_start_again(call, tmp_path):
@@ -119,18 +108,11 @@ def test_a_damaged_checkpoint_says_how_to_start_again(call, tmp_path):
     assert said.startswith(f"{tmp_path}/checkpoint.pt: ") and "remove" in said
 
 
-@pytest.mark.parametrize(
-    ("task", "net", "name"),
-    [
-        ("cifar10", "cnv", "cifar10-cnv"),
-        ("cifar10", "cifar10-cnv", "cifar10-cnv"),
-        ("", "cifar10-cnv", "cifar10-cnv"),
-        ("cifar10", "", "cifar10-cnv"),
-        ("mnist", "", "mnist-cnn"),
-        ("track", "", "track-tinytrk"),
-        ("", "", "mnist-cnn"),
-    ],
-)
+@pytest.mark.parametrize("task, net, name", [
+    ("cifar10", "cnv", "cifar10-cnv"), ("cifar10", "cifar10-cnv", "cifar10-cnv"),
+    ("", "cifar10-cnv", "cifar10-cnv"), ("cifar10", "", "cifar10-cnv"), ("mnist", "", "mnist-cnn"),
+    ("track", "", "track-tinytrk"), ("", "", "mnist-cnn"),
+])  # fmt: skip
 def test_task_and_net_are_put_together(task, net, name):
     assert request.network_name(net, task) == name
 

@@ -60,7 +60,7 @@ BRANCHING = {
     "flows/fold/search.py": "cheapest",
     "flows/importing/graph_checks.py": "_in_order",
     "flows/importing/modules.py": "load_weights",
-    "flows/lower/linear.py": "linear_layer",
+    "flows/lower/linear.py": "_matrix",
     "hw/ops/interact/text.py": "_slot",
     "hw/ops/window/lower.py": "_pad fused",
     "sim/bits/plans.py": "in_one_call",

@@ -15,7 +15,6 @@ from importlib.metadata import version
 from math import prod
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -34,8 +33,8 @@ from xnorforge.flows.fold.bodies import with_bodies, with_layers
 from xnorforge.flows.fold.fifo_sizing import MOST_BEATS, frame_latency, with_fifos
 from xnorforge.flows.fold.finn_folding import check_finn_folding, is_of_finn, read_finn_folding
 from xnorforge.flows.fold.loading import as_loadable, widened
-from xnorforge.flows.fold.options import RESOURCES, adders_of
-from xnorforge.flows.fold.outside import fewest_outside, from_outside
+from xnorforge.flows.fold.options import RESOURCES, Options, adders_of
+from xnorforge.flows.fold.outside import Graph, fewest_outside, from_outside
 from xnorforge.flows.fold.search import Part
 from xnorforge.flows.synth import cells
 from xnorforge.hw import boards, families, graph, memory
@@ -156,12 +155,9 @@ def fold(
         if not adders and any(one.attributes.get("outside") for one in bounds):
             raise UserError(f'fold: "outside" does not work with BACKEND={backend}; use BACKEND=rtl.')
 
-        def attempt(bounds: list[Bound], given: dict) -> _Attempt:
-            try:
-                check_storable(bounds, target)
-            except UserError as error:
-                return _Attempt(None, bounds, lambda error=error: error, True, list)
-            bounds = _as_adders(bounds, given)
+        options: dict[tuple, Options] = {}  # that attempts share
+
+        def search_of(bounds: list[Bound], given: dict) -> Search:
             fixed = {
                 name: {key: value for key, value in one.items() if key not in ("depth", "structure")}
                 for name, one in given.items()
@@ -172,29 +168,43 @@ def fold(
             def finish(ops: list[HwOp], most_beats: int = MOST_BEATS) -> list[HwOp]:
                 return with_fifos(of_family(ops, target), depths, most_beats, cut)
 
-            search = Search(bounds, target, fixed, finish, adders, stream)
+            search = Search(bounds, target, fixed, finish, adders, stream, known=options)
             now_at(f"searching {search.foldings:,} foldings of {len(bounds)} operators")
-            ops = search.meeting(aim)
-            lacks = ops is None and search.lacks_block_ram(aim)
-            return _Attempt(
-                ops, bounds, partial(search.refusal, aim), lacks, partial(search.faster, ops or [], aim)
-            )
+            return search
 
-        def fitting(*graph: Any) -> _Attempt | None:
-            found = attempt(*graph)
-            return found if found.ops else None
+        def attempt(graph: Graph, reserve: dict[str, float] | None = None) -> _Attempt:
+            bounds, given = graph
+            try:
+                check_storable(bounds, target)
+            except UserError as error:
+                return _Attempt(None, bounds, lambda error=error: error, True, list, {})
+            bounds = _as_adders(bounds, given)
+            search = search_of(bounds, given)
+            ops = search.meeting(aim, reserve)
+            lacks = ops is None and reserve is None and search.lacks_block_ram(aim)
+            faster, refusal = partial(search.faster, ops or [], aim), partial(search.refusal, aim)
+            if reserve is not None:  # with weights from a memory
+                refusal = partial(search.refusal_with, aim, gb_per_s or memory.GB_PER_S, bounds)
+            return _Attempt(ops, bounds, refusal, lacks, faster, search.fifos)
 
-        found = attempt(bounds, given)
+        def possible(graph: Graph, reserve: dict[str, float]) -> bool:
+            try:
+                check_storable(graph[0], target)
+            except UserError:
+                return False
+            return search_of(_as_adders(*graph), graph[1]).possible(aim, reserve)
+
+        found = attempt((bounds, given))
         if found.ops is None and found.lacks_block_ram and adders and fps != "max":
             room = interval * memory.bytes_per_cycle(gb_per_s or memory.GB_PER_S, target.clock_mhz)
             plain = bind_folder(net_dir, output) if looped else bounds
-            other = fewest_outside(plain, given, interval, room, part, fitting)
-            if other and not gb_per_s:
+            other = fewest_outside(plain, given, interval, room, part, possible, attempt)
+            if other and other.ops and not gb_per_s:
                 raise UserError(
                     f"{str(found.refusal()).rstrip('.')}; or give MEMORY={memory.GB_PER_S:g}, if a memory "
                     f"outside the part gives {memory.GB_PER_S:g} GB/s for weights."
                 )
-            found = other or found
+            found = other if other and gb_per_s else found
         if found.ops is None:
             raise found.refusal()
         ops, bounds = found.ops, found.bounds
@@ -252,7 +262,7 @@ def fold(
 @dataclass(frozen=True)
 class _Attempt:
     """Operators of a graph with their FIFOs, or None and why no folding meets the request; the prices of
-    faster ones.
+    faster ones; amounts of FIFOs.
     """
 
     ops: list[HwOp] | None
@@ -260,6 +270,7 @@ class _Attempt:
     refusal: Callable[[], UserError]
     lacks_block_ram: bool
     faster: Callable[[], list[Record]]
+    fifos: dict[str, float]
 
 
 def _with_loops(
@@ -274,6 +285,10 @@ def _with_loops(
 
     bounds = bind_folder(net_dir, output, loops=True)
     if given.keys() - {one.name for one in bounds}:
+        return None
+    try:
+        check_storable(bounds, target)
+    except UserError:
         return None
     found = with_bodies(bounds, interval, part, finish, given)
     if found is None:

@@ -19,12 +19,13 @@ from xnorforge.core.plugins import names
 from xnorforge.core.types import Record
 from xnorforge.flows.bind import Bound
 from xnorforge.flows.fold.fifo_sizing import depth_of, frame_latency
-from xnorforge.flows.fold.options import RESOURCES, ROUNDING, SPARE, STREAM, Option, Ports
+from xnorforge.flows.fold.options import RESOURCES, ROUNDING, SPARE, STREAM, Option, Options, Ports
 from xnorforge.flows.fold.quicker import quicker
 from xnorforge.flows.fold.search import NO_LIMIT, Choice, Part, cheapest, excess, fastest, first, options_of
 from xnorforge.hw import boards, families
 from xnorforge.hw.boards import Board
 from xnorforge.hw.fabric import BRAM36_BITS, URAM_BITS
+from xnorforge.hw.memory import bytes_per_cycle
 from xnorforge.hw.ops.base import HwOp
 
 ROUTABLE = 0.85  # of the LUTs: leaves a router room; more is used only if nothing else is fast enough
@@ -95,9 +96,11 @@ class Search:
         stream: greatest width of the buses into and out of the graph, in bits; None: `STREAM`, or more if an
             interval needs it.
         firm: whether a folding that needs more than the given `stream` is refused.
+        known: what earlier searches of some of these operators found out, which this one adds to.
 
     Attributes:
         foldings: number of foldings of all operators, memory styles not counted.
+        fifos: amounts that the FIFOs of the last folding took.
     """
 
     def __init__(
@@ -109,24 +112,28 @@ class Search:
         adders: bool = False,
         stream: int | None = None,
         firm: bool = True,
+        known: dict[tuple, Options] | None = None,
     ):
         self.board, self.finish = board, finish
         self.part: Part = Part.of(board.capacity)
         ends = {name for one in bounds for name in one.inputs}
         ends ^= {name for one in bounds for name in one.outputs}
         firm = firm and stream is not None
-        self.options = options_of(bounds, fixed or {}, adders, Ports(frozenset(ends), stream or STREAM, firm))
+        ports = Ports(frozenset(ends), stream or STREAM, firm)
+        self.options = options_of(bounds, fixed or {}, adders, ports, known)
         self._wider = partial(Search, bounds, board, fixed, finish, adders, stream, False) if firm else None
         self.fastest, self.slowest_name = fastest(self.options)
         self.foldings: int = sum(len(one.foldings) for one in self.options)
         self.levels: int = levels_of(board)
+        self.fifos: dict[str, float] = {}
 
-    def limits(self, asked: dict[str, str]) -> dict[str, float]:
-        """The limit of each of `RESOURCES`, in the units of the capacities, by default the part's capacity;
-        and of "latency", in cycles.
+    def limits(self, asked: dict[str, str], of_lut: float = 1) -> dict[str, float]:
+        """The limit of each of `RESOURCES`, in the units of the capacities, by default the part's capacity,
+        and at most `of_lut` of its LUTs; and of "latency", in cycles.
         """
         found = {name: float(self.board.capacity.get(name, 0)) for name in RESOURCES}
         found["latency"] = cycles_of(asked.get("latency", "inf"), self.board.clock_mhz)
+        routable = of_lut * found["lut"]
         for word, text in asked.items():
             if word == "latency":
                 continue
@@ -135,7 +142,7 @@ class Search:
                 found[name] *= float(text[:-1]) / 100
             else:
                 found[name] = min(found[name], float(text) / self._units()[name][1])
-        return found
+        return found | {"lut": min(found["lut"], routable)}
 
     def intervals(self) -> list[int]:
         """All intervals that some folding has and for which no operator is too slow, ascending."""
@@ -153,11 +160,17 @@ class Search:
             raise self.refusal(aim)
         return found
 
-    def meeting(self, aim: Aim) -> list[HwOp] | None:
-        """As `chosen`, but None if no folding meets the request."""
-        limits = self.limits(aim.limits)
-        roomy = limits | {"lut": min(limits["lut"], ROUTABLE * self.board.capacity["lut"])}
+    def meeting(self, aim: Aim, reserve: dict[str, float] | None = None) -> list[HwOp] | None:
+        """As `chosen`, but None if no folding meets the request; `reserve` as of `within`."""
+        limits, roomy = self.limits(aim.limits), self.limits(aim.limits, ROUTABLE)
         if aim.fps != "max" and self.fastest > aim.interval and self.slowest_name:
+            return None
+        if reserve is not None:
+            for unused in (limits["lut"] - roomy["lut"], 0):
+                more = reserve | {"lut": reserve.get("lut", 0) + unused}
+                found = self.within(aim.interval, limits, aim.spare, more)
+                if found or self.fifos:  # sized once
+                    return found
             return None
         for most in [limits] if roomy == limits else [roomy, limits]:
             if aim.fps == "max":
@@ -168,6 +181,14 @@ class Search:
             if found:
                 return found
         return None
+
+    def possible(self, aim: Aim, reserve: dict[str, float]) -> bool:
+        """Whether a folding without FIFOs meets the request and leaves so much of the limits, and room to
+        route.
+        """
+        limits = self.limits(aim.limits, ROUTABLE)
+        most = {name: most - reserve.get(name, 0) for name, most in limits.items()}
+        return self.fastest <= aim.interval and self.cheapest(aim.interval, most, aim.spare) is not None
 
     def lacks_block_ram(self, aim: Aim) -> bool:
         """Whether a folding would meet the request if block RAM had no limit."""
@@ -192,10 +213,38 @@ class Search:
             return self._too_fast(aim.interval, limits, aim.spare)
         return self._too_small(aim.interval, limits, aim.spare)
 
-    def within(self, interval: int, limits: dict[str, float], spare: str = "") -> list[HwOp] | None:
-        """The best folding within an interval and limits, FIFOs included; None if there is none."""
-        most = dict(limits)
-        for _ in range(ROUNDS):
+    def refusal_with(self, aim: Aim, gb_per_s: float, bounds: list[Bound]) -> UserError:
+        """Why no folding of operators, some of which read their weights from a memory, meets the request."""
+        limits = self.limits(aim.limits)
+        found = self.cheapest(aim.interval, limits | {"bram36": inf}, "bram")
+        found = found or self.cheapest(aim.interval, NO_LIMIT)
+        assert found is not None, "a slower operator is refused without a memory"
+        needs = {name: amount + self.fifos.get(name, 0) for name, amount in found.amounts.items()}
+        names = [one.name for one in bounds if "weights" in one.arrays]
+        outside = [one.name for one in bounds if one.attributes.get("outside")]
+        inside = enumerated([name for name in names if name not in outside])
+        room = aim.interval * bytes_per_cycle(gb_per_s, self.board.clock_mhz)
+        return UserError(
+            f"{self.board.name}: cannot reach {self.rate(aim.interval)} with {self.text(limits)}: a "
+            f"memory of {gb_per_s:g} GB/s gives {room:,.0f} bytes in these cycles, for the weights of "
+            f"{enumerated(outside)}, and with those of {inside} inside, for which too few bytes are "
+            f"left or which save nothing, the design needs at least {self.text(needs)} "
+            f"{'with' if self.fifos else 'without'} FIFOs; request fewer frames per second, or pick "
+            "another board."
+        )
+
+    def within(
+        self,
+        interval: int,
+        limits: dict[str, float],
+        spare: str = "",
+        reserve: dict[str, float] | None = None,
+    ) -> list[HwOp] | None:
+        """The best folding within an interval and limits, FIFOs included; None if there is none. With a
+        `reserve`, what FIFOs are known to take, that is left to them, and they are sized once.
+        """
+        most = {name: most - (reserve or {}).get(name, 0) for name, most in limits.items()}
+        for _ in range(ROUNDS if reserve is None else 1):
             choice = self.cheapest(interval, most, spare)
             if choice is None:
                 return None
@@ -203,9 +252,11 @@ class Search:
             if latency > most["latency"]:
                 return None
             ops = self._finished(choice, interval, most, spare)
+            taken = amounts_of(ops)
+            self.fifos = {name: taken[name] - choice.amounts[name] for name in RESOURCES}
             # FIFOs were added meanwhile.
             late = max(0.0, frame_latency(ops) - limits["latency"]) if limits["latency"] < inf else 0.0
-            over = excess(amounts_of(ops), limits)
+            over = excess(taken, limits)
             if not over and not late:
                 return ops
             most = {name: most[name] - over.get(name, 0) for name in RESOURCES} | {

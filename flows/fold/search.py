@@ -160,16 +160,28 @@ def first(count: int, attempt: Callable[[int], T | None]) -> T | None:
 
 
 def options_of(
-    graph: list[Bound], fixed: dict[str, Record], adders: bool, ports: Ports | None = None
+    graph: list[Bound],
+    fixed: dict[str, Record],
+    adders: bool,
+    ports: Ports | None = None,
+    known: dict[tuple, Options] | None = None,
 ) -> list[Options]:
-    """The foldings of every operator; `ports` names the inputs and outputs of the graph.
+    """The foldings of every operator; `ports` names the inputs and outputs of the graph, `known` has those of
+    operators that are looked at again.
 
     Raises:
         UserError: a given value does not fit its operator.
     """
     given = {bound.name: checked_folding(bound, fixed.get(bound.name, {})) for bound in graph}
     own = [ports and replace(ports, tensors=ports.tensors & {*one.inputs, *one.outputs}) for one in graph]
-    return [Options(bound, given[bound.name], adders, its) for bound, its in zip(graph, own)]
+    known = {} if known is None else known
+    found = []
+    for bound, its in zip(graph, own):
+        key = id(bound), repr(given[bound.name]), adders, its
+        if key not in known or known[key].bound is not bound:
+            known[key] = Options(bound, given[bound.name], adders, its)
+        found.append(known[key])
+    return found
 
 
 def fastest(options: list[Options]) -> tuple[int, str]:

@@ -4,7 +4,7 @@ Checks names, order, attributes and domains; `fold_constants.py` checks sizes.
 """
 
 from collections import Counter
-from math import isfinite
+from math import isfinite, prod
 from pathlib import Path
 
 import onnx
@@ -13,6 +13,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 from xnorforge.core.errors import UserError
 from xnorforge.core.limits import most
 from xnorforge.flows.importing.model_file import AGAIN, node_text, within
+from xnorforge.flows.lower.graph import LAYERS
 
 # Domains whose operators qonnx runs. It imports a domain's name as a Python module, so no other name may
 # reach it; the domain of a plug-in is a module of this package.
@@ -69,6 +70,27 @@ def check_form(path: Path, model: ModelProto) -> None:
         else:
             _as_qonnx_has_it(path, node)
     _types(path, model, versions[""])
+
+
+def check_layers(path: Path, graph: GraphProto) -> None:
+    """Check that a graph, in execution order, has no layer that is known to have no exact integer form.
+
+    Raises:
+        UserError: it has one; the text has the name of the node in the file.
+    """
+    constants = {one.name: one for one in graph.initializer}
+    live = {one.name for one in graph.input if one.name not in constants}
+    for node in graph.node:
+        given, why = [name in live for name in node.input], LAYERS.get(node.op_type)
+        live.update(node.output if any(given) and node.op_type != "Shape" else ())
+        if node.op_type == "MatMul" and all(given):
+            why = "it multiplies two activations, as attention does; use weights that are constants"
+        if node.op_type == "Gather" and given == [False, True]:
+            table = constants.get(node.input[0])
+            if table is None or prod(table.dims) > table.dims[0]:
+                why = "an embedding looks vectors up in a table; let the network take what the host looked up"
+        if why and any(given):
+            raise UserError(f"{path}: {node_text(node)} has no exact integer form: {why}.")
 
 
 def too_many(path: Path, has: str, limit: int, name: str = "NODES") -> UserError:

@@ -2,7 +2,8 @@
 
 The accelerator has one stream in and one out, so that shell, drivers and package know one kind of network.
 Its frame holds the elements of all inputs, one input behind the other, images with their channels last; its
-result holds those of all outputs, flattened as the network has them. `Ports` says where each begins.
+result holds those of all outputs, flattened as the network has them; of one that is a function of scores, as
+Softmax is, it holds the scores, once. `Ports` says where each begins.
 """
 
 import copy
@@ -25,6 +26,7 @@ from xnorforge.flows.importing.input_wanted import Wanted, chosen_format
 from xnorforge.flows.importing.layout import reads_last
 from xnorforge.flows.importing.samples import Samples
 from xnorforge.flows.indexed_model import IndexedModel
+from xnorforge.flows.lower.tails import Tail, host_function, tails_at
 
 FRAME, RESULT = "frame", "result"
 
@@ -37,6 +39,7 @@ class Port:
         name: in the network's file; shape: there, without the batch.
         first: of its elements in the frame or in the result.
         last: an input whose channels are moved to the last axis in the frame.
+        function: what the host computes of its elements; None if they are the output.
         lo, hi, scale, offset: of an input: its integers, and what they stand for, scale * n + offset.
     """
 
@@ -44,6 +47,7 @@ class Port:
     shape: tuple[int, ...]
     first: int
     last: bool = False
+    function: str | None = None
     lo: int = 0
     hi: int = 0
     scale: float = 1.0
@@ -57,11 +61,21 @@ class Port:
 
 @dataclass(frozen=True)
 class Ports:
-    """The inputs and outputs of a network that has several of one of them; the format of its frame."""
+    """The inputs and outputs of a network that has several of one of them; the format of its frame; what
+    follows the scores of each output.
+    """
 
     inputs: list[Port]
     outputs: list[Port]
     found: Found | None
+    tails: list[list[Tail]]
+
+    def ends(self, scores: np.ndarray) -> list[tuple[str, list[Tail], np.ndarray]]:
+        """Of each output its name, its functions and, of scores (N, all), its own (N, *shape)."""
+        return [
+            (one.name, own, scores[:, one.first : one.first + one.size].reshape(-1, *one.shape))
+            for one, own in zip(self.outputs, self.tails)
+        ]
 
     def record(self, graph: GraphProto) -> Record:
         """For export.json, with the names of the file's own graph."""
@@ -74,6 +88,12 @@ class Ports:
             key: [asdict(port) | {"name": name} for port, name in zip(ports, names, strict=True)]
             for key, (ports, names) in pairs.items()
         }
+
+
+def host_functions(record: Record | None) -> str | None:
+    """What the host computes of the scores of a network with such ports, by outputs; None for nothing."""
+    outputs = record["outputs"] if record else []
+    return ", ".join(f"{one['function']} at {one['name']}" for one in outputs if one["function"]) or None
 
 
 def one_frame(network: ModelWrapper, wanted: Wanted, where: str | Path) -> tuple[ModelWrapper, Ports | None]:
@@ -96,19 +116,23 @@ def one_frame(network: ModelWrapper, wanted: Wanted, where: str | Path) -> tuple
         inputs = [_port(network, *given) for given in zip(names, firsts, (one.form for one in every))]
         found = _common(every)
         _join_inputs(proto, inputs, found.form)
-    shapes = [tuple(d.dim_value for d in one.type.tensor_type.shape.dim)[1:] for one in ends]
-    firsts = accumulate((prod(shape) for shape in shapes[:-1]), initial=0)
-    outputs = [Port(one.name, shape, first) for one, shape, first in zip(ends, shapes, firsts)]
+    sources, tails = zip(*(tails_at(network, one.name) for one in ends))
+    scores = {name: tuple(network.get_tensor_shape(name)[1:]) for name in sources}
+    firsts = dict(zip(scores, accumulate(map(prod, scores.values()), initial=0)))
+    outputs = [
+        Port(one.name, scores[name], firsts[name], function=host_function(own))
+        for one, name, own in zip(ends, sources, tails)
+    ]
     if len(outputs) > 1:
-        _join_outputs(proto, outputs)
+        _join_outputs(proto, scores)
     name_nodes(proto)
-    return _wrapped(proto), Ports(inputs, outputs, found)
+    return _wrapped(proto), Ports(inputs, outputs, found, [*tails])
 
 
 def _port(network: ModelWrapper, name: str, first: int, form: InputFormat) -> Port:
     shape = tuple(network.get_tensor_shape(name)[1:])
     last = len(shape) > 1 and not reads_last(network, name)
-    return Port(name, shape, first, last, form.lo, form.hi, form.scale, form.offset)
+    return Port(name, shape, first, last, None, form.lo, form.hi, form.scale, form.offset)
 
 
 def _alone(network: ModelWrapper, names: list[str]) -> Iterator[ModelWrapper]:
@@ -194,18 +218,19 @@ def _constant(proto: ModelProto, name: str, values, kind: type[np.generic] = np.
     return name
 
 
-def _join_outputs(proto: ModelProto, outputs: list[Port]) -> None:
-    """Behind all outputs: each as a vector, side by side."""
-    flat = []
-    for port, entry in zip(outputs, list(proto.graph.output)):
-        flat.append(f"{port.name}_flat" if len(port.shape) > 1 else port.name)
-        if len(port.shape) > 1:
-            proto.graph.node.append(helper.make_node("Flatten", [port.name], [flat[-1]], axis=1))
-        proto.graph.value_info.append(entry)
-    proto.graph.node.append(parse_node(f"{RESULT} = Concat <axis = 1> ({', '.join(flat)})"))
-    del proto.graph.output[:]
-    total = sum(one.size for one in outputs)
-    proto.graph.output.append(helper.make_tensor_value_info(RESULT, TensorProto.FLOAT, [1, total]))
+def _join_outputs(proto: ModelProto, scores: dict[str, tuple[int, ...]]) -> None:
+    """The first output: scores of these shapes, each as a vector, side by side; the file's own follow."""
+    flat = [f"{name}_flat" if len(shape) > 1 else name for name, shape in scores.items()]
+    for name, vector in zip(scores, flat):
+        if name != vector:
+            proto.graph.node.append(helper.make_node("Flatten", [name], [vector], axis=1))
+    name, total = RESULT if len(flat) > 1 else flat[0], sum(map(prod, scores.values()))
+    if len(flat) > 1:
+        proto.graph.node.append(parse_node(f"{name} = Concat <axis = 1> ({', '.join(flat)})"))
+    for entries in (proto.graph.output, proto.graph.value_info):
+        for one in [one for one in entries if one.name == name]:
+            entries.remove(one)
+    proto.graph.output.insert(0, helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, total]))
 
 
 def _wrapped(proto: ModelProto) -> IndexedModel:

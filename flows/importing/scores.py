@@ -9,7 +9,7 @@ from xnorforge.core.types import Record
 from xnorforge.flows.importing.layout import channels_to_front
 from xnorforge.flows.lower import rounding
 from xnorforge.flows.lower.reference import Reference
-from xnorforge.flows.lower.tails import Tail, differences, host_function
+from xnorforge.flows.lower.tails import Tail, differences
 from xnorforge.flows.lower.walk import Lowered, refuse
 from xnorforge.flows.qonnx_execution import BATCH, qonnx_scores, qonnx_tensors
 
@@ -66,22 +66,27 @@ def _few_ties(network: ModelWrapper, inputs: np.ndarray, images: np.ndarray, ima
 
 
 def host_function_check(
-    network: ModelWrapper, tails: list[Tail], inputs: np.ndarray, scores: np.ndarray, channels_last: bool
-) -> list[Record]:
-    """The check that the file's output is what the host computes from the scores, if it ends in such a
-    function; `channels_last` says whether the file returns maps channels last.
+    network: ModelWrapper, ends: list[tuple[str, list[Tail], np.ndarray]], name: str | None,
+    inputs: np.ndarray, channels_last: bool,
+) -> list[Record]:  # fmt: skip
+    """The check that the file's outputs are what the host computes from the scores, if it ends in functions.
+
+    Args:
+        network: the file's. ends: of each output its name in it, the functions, and the scores before them.
+        name: of the functions; None if there are none. channels_last: whether the file returns maps so.
     """
-    if not tails:
+    if not name:
         return []
-    few, name = min(TAIL_IMAGES, len(inputs)), host_function(tails)
-    given = channels_to_front(qonnx_scores(network, inputs[:few]), channels_last)
-    wrong = differences(tails, scores[:few], given)
+    few, wrong, size = min(TAIL_IMAGES, len(inputs)), 0, 0
+    tensors = qonnx_tensors(network, inputs[:few])
+    for output, tails, scores in ends:
+        if tails:
+            given = channels_to_front(tensors[output], channels_last)
+            wrong, size = wrong + differences(tails, scores[:few], given), size + given.size
     if wrong:
-        raise MismatchError(
-            f"import: {wrong} of {given.size} results differ from {name} of the file's scores."
-        )
+        raise MismatchError(f"import: {wrong} of {size} results differ from {name} of the file's scores.")
     what = f"{name} of the scores, to float32 rounding; classes =="
-    return [check(f"{name} = file", few, 0, given.size, what)]
+    return [check(f"{name} = file", few, 0, size, what)]
 
 
 def _batch_matters(network: ModelWrapper, inputs: np.ndarray, image: int) -> UserError:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from onnx import ModelProto
 from qonnx.core.modelwrapper import ModelWrapper
 
@@ -18,16 +19,16 @@ from xnorforge.flows.clean_up import change_batch, cleaned_up
 from xnorforge.flows.importing.doubts import judged, scale_doubts
 from xnorforge.flows.importing.estimators import without_estimators
 from xnorforge.flows.importing.fold_constants import fold_constants
-from xnorforge.flows.importing.graph_checks import check_form
+from xnorforge.flows.importing.graph_checks import check_form, check_layers
 from xnorforge.flows.importing.input_range import input_of
 from xnorforge.flows.importing.input_wanted import Wanted, chosen_format, classes_of
 from xnorforge.flows.importing.layout import gives_channels_first, standard_nodes, takes_channels_first
 from xnorforge.flows.importing.model_file import loaded
-from xnorforge.flows.importing.ports import one_frame
+from xnorforge.flows.importing.ports import host_functions, one_frame
 from xnorforge.flows.importing.samples import Samples, rounding_error, sample_integers
 from xnorforge.flows.importing.scores import host_function_check, reference_scores
 from xnorforge.flows.indexed_model import IndexedModel
-from xnorforge.flows.lower.graph import integer_graph
+from xnorforge.flows.lower.graph import LAYERS, integer_graph
 from xnorforge.flows.lower.registry import RULES
 from xnorforge.flows.lower.tails import host_function, without_tails
 from xnorforge.flows.qonnx_execution import qonnx_scores
@@ -104,9 +105,12 @@ def import_network(
             scores, same = reference_scores(network, inputs, integers.reshape(len(integers), *shape), graph)
             scores = scores.reshape(len(scores), channels, *image) if np.prod(image) > 1 else scores
             lost = _lost_by_rounding(network, samples, form, integers, scores)
-            rows = [same, *host_function_check(whole_network, tails, inputs, scores, channels_last)]
-        if ports and len(ports.outputs) > 1:  # none of them is said to be the classes
-            samples = replace(samples, labels=samples.labels[:0])
+            ends, host = [(whole_network.graph.output[0].name, tails, scores)], host_function(tails)
+            stated = ports and ports.record(loaded(model).graph)
+            if ports and len(ports.outputs) > 1:  # none of them is said to be the classes
+                ends, host = ports.ends(scores), host_functions(stated)
+                samples = replace(samples, labels=samples.labels[:0])
+            rows = [same, *host_function_check(whole_network, ends, host, inputs, channels_last)]
         labels, accuracy, unsaid = judged(samples, scores, model)
         with _run_by_others(model):
             doubts = scale_doubts(network, samples, found, wanted, shape, accuracy, scores)
@@ -130,17 +134,10 @@ def import_network(
         "input": {**form.record(), "because": found.why, "rounding": lost},
         "asked": {**wanted.words(), **(asked or {})},
         "images": samples.what if samples.values is not None else f"{len(integers):,} {samples.what}",
-        "trained_on": "unknown",
-        "task": None,
-        "class_names": samples.names,
-        "accuracy": accuracy,
-        "not_measured": unsaid,
-        "doubts": doubts,
-        "host_function": host_function(tails),
-        "ports": ports and ports.record(loaded(model).graph),
-        "checks": rows,
+        "trained_on": "unknown", "task": None, "class_names": samples.names, "accuracy": accuracy,
+        "not_measured": unsaid, "doubts": doubts, "host_function": host, "ports": stated, "checks": rows,
         "run": run,
-    }
+    }  # fmt: skip
     write_json(out_dir / "export.json", record)
     return record
 
@@ -172,10 +169,12 @@ def _run_by_others(path: Path):
         if any(word in str(error) for word in NO_MEMORY):
             raise MemoryError(str(error)) from error
         said = " ".join(str(error).split())[:200] or type(error).__name__
-        raise UserError(
-            f"{path}: qonnx cannot run this file ({said}); check it with onnx.checker, and export it again "
-            "with opset 13."
-        ) from error
+        cure = "export it again with brevitas export_qonnx and opset 13"
+        try:
+            onnx.checker.check_model(loaded(path))
+        except (UserError, onnx.checker.ValidationError):
+            cure = "check it with onnx.checker, and export it again with opset 13"
+        raise UserError(f"{path}: qonnx cannot run this file ({said}); {cure}.") from error
 
 
 def looked_at(path: Path) -> ModelProto:
@@ -191,6 +190,7 @@ def looked_at(path: Path) -> ModelProto:
         check_form(path, raw)
         estimators = without_estimators(raw)
         fold_constants(path, raw)
+        check_layers(path, raw.graph)
     if estimators:
         say(f"export      {estimators} straight-through estimators a - c + c of the training are read as a")
     return raw
@@ -201,7 +201,7 @@ def _known(path: Path, raw: ModelProto) -> None:
     if not raw.graph.node or not raw.graph.output:
         raise UserError(f"{path}: an ONNX model without nodes; export it again with brevitas export_qonnx.")
     for node in raw.graph.node:
-        if node.domain not in ("", "ai.onnx") and node.op_type not in RULES:
+        if node.domain not in ("", "ai.onnx") and node.op_type not in (*RULES, *LAYERS):
             known = ", ".join(sorted(RULES))
             raise UserError(f"{path}: unknown operator {node.op_type} of domain {node.domain}; use {known}.")
     there = {one.name for one in (*raw.graph.input, *raw.graph.initializer)}

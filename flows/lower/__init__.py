@@ -137,16 +137,12 @@ def lower(model: Path, golden: Path, out_dir: Path) -> Record:
         "complexity": complexity(lowered, bind(lowered, scale, bias)),
         "nodes": dict(sorted(Counter(n.op_type for n in lowered.graph.node).items())),
         "own_nodes": {n.name: n.op_type for n in own},
-        "finn_installed": finn_installed,
-        "finn_not_run": finn_not_run,
+        "finn_installed": finn_installed, "finn_not_run": finn_not_run, "reference_rounds": graph.rounded,
         "host_function": host_function(tails) or stated.get("host_function"),
-        "reference_rounds": graph.rounded,
-        "ties": dict(reference.ties),
+        "ties": dict(reference.ties), "class_ties": tied, "run": run,
         "judged": {"images": len(reference.of_image), "activations": reference.compared},
-        "class_ties": tied,
         "narrowed": {sum_: str(one) for sum_, one in graph.narrowed.items()},
-        "run": run,
-    }
+    }  # fmt: skip
     write_json(out_dir / "lower.json", record)
     return record
 

@@ -27,8 +27,6 @@ CURES |= {
     "Unsqueeze": "remove it from the end: scores are a vector, or a map of rows, columns and channels",
     "ReduceMax": "use GlobalMaxPool, which takes the largest of all rows and columns",
     "ReduceSum": "use GlobalAveragePool; a sum is the average times the number of pixels",
-    "LayerNormalization": "use BatchNormalization, whose constants are known at build time",
-    "InstanceNormalization": "use BatchNormalization, whose constants are known at build time",
     "Transpose": "remove it after the last layer, and export the network channels first, as PyTorch does",
 } | dict.fromkeys(
     ("HardSwish", "Swish", "Gelu", "Mish", "Abs"),
@@ -37,13 +35,18 @@ CURES |= {
 # Layers that a network is built around; they are named before the nodes that prepare their inputs.
 LAYERS = {
     **dict.fromkeys(
-        ("GRU", "LSTM", "RNN"),
+        ("GRU", "LSTM", "RNN", "QuantLSTMCell", "QuantRNNCell"),
         "unroll its steps in the module: matrices of quantised weights, gates and state behind quantisers, "
         "products of these; all of that builds",
     ),
     **dict.fromkeys(
         ("Attention", "MultiHeadAttention"),
         "its softmax divides by a sum of activations; use layers whose weights are constants",
+    ),
+    **dict.fromkeys(
+        ("LayerNormalization", "InstanceNormalization", "GroupNormalization", "RMSNormalization", "Sqrt"),
+        "a norm of its own input, as LayerNorm is, divides by an activation; use BatchNormalization, whose "
+        "constants are known at build time",
     ),
 }
 CURES |= LAYERS

@@ -6,6 +6,9 @@ so integer ratios m and signs fold into the weights, and B into the offset. Prod
 can hold are split into several matrices, one per digit of 8 bits. Where n is a bit and W is +-1 the sum is
 counted as matches p of K:  sum W n = p - (number of -1 weights).
 
+Of n with more than 16 bits, as sums of branches with real scales are, every term of the sum has a matrix of
+its own, or every digit of n, whichever is smaller.
+
 A border of value v is the integer (v - B) / (g m). For plain +-1 bits and zeros that is one half, which no
 bit
 can represent: the convolution then reads 2 n - 1 and leaves out what lies outside the image (`SignedConv`).
@@ -22,15 +25,16 @@ from onnx import NodeProto
 from xnorforge.core.types import Ints
 from xnorforge.flows.lower.values import Leaf
 from xnorforge.flows.lower.walk import Walk
+from xnorforge.hw.any_width import width_of
 
 from .geometry import spatial, window_shape
 from .registry import MAKERS, NEGATABLE, rule
-from .sums import one_leaf
-from .values import F32, Value, append, common_grid, exact, reach_of
+from .sums import one_leaf, total
+from .values import F32, Value, append, common_grid, exact, of_leaf, reach_of
 from .views import channels_chosen, flattened, seen, usual_view, view_of
 from .walk import refuse
 
-LARGEST_RATIO = 2**64  # larger ratios between channel scales are refused
+LARGEST_RATIO = 2**64  # between the scales of channels in one matrix
 LARGEST_WEIGHT = 2**15 - 1  # of a matrix; products with ratios beyond become matrices of digits
 WIDEST = 16  # bits of a matrix's input; float64 then holds every sum of products
 MATRICES = ("Conv", "Dense")
@@ -132,11 +136,8 @@ def integer_weights(
         grid = common_grid(numbers) or Fraction(1)
         whole = [int(x / grid) for x in numbers]
         if max(map(abs, whole), default=0) > 2**15:
-            raise refuse(
-                node,
-                f"its weights {name} are floating-point numbers",
-                "quantise them (brevitas.nn.QuantConv2d, QuantLinear; 1 bit for an XNOR unit)",
-            )
+            cure = "quantise them (brevitas.nn.QuantConv2d, QuantLinear; 1 bit for an XNOR unit)"
+            raise refuse(node, f"its weights {name} are floating-point numbers", cure)
         found.append(np.array(whole, np.int64)[places])
         scales.append(grid)
     return np.reshape(found, rows.shape), np.array(scales, object).reshape(-1, *[1] * (rows.ndim - 1))
@@ -158,30 +159,69 @@ def linear_layer(
     """weights (O, C/groups, kh, kw) applied to a value of one leaf with a border; a vector is an image of one
     pixel. `beta` is the factor of a bias.
     """
+    if (inputs := weights.shape[1] * groups) != value.channels:
+        why = f"its weights have {inputs} input channels, but its input has {value.channels}"
+        raise refuse(node, why, "make them equal")
+    parts, windows = _narrow_parts(walk, value, groups), (stride, dilation, pads)
+    edges = [border, *[Fraction(0)] * (len(parts) - 1)]
+    found = [_matrix(walk, node, *pair, weights, scale, windows, groups) for pair in zip(parts, edges)]
+    result = total(walk, node, found, [1] * len(found)) if len(found) > 1 else found[0]
+    bias, outputs = walk.constant(node, 2) if len(node.input) > 2 else None, len(weights)
+    if bias is None:
+        return result
+    bias = np.tile(bias.reshape(-1), outputs // bias.size)  # one, or one set per position of a block
+    added = bias if beta == 1 else F32(beta) * bias.astype(F32)
+    return append(result, "add", np.broadcast_to(added, outputs))
+
+
+def _narrow_parts(walk: Walk, value: Value, groups: int) -> list[Value]:
+    """Values of one leaf each that a matrix takes, whose sum is the given one of one leaf; the first has its
+    offset, and the reach of all that the reference adds.
+    """
+    name, a = value.single
+    leaf, maker = walk.leaves[name], walk.makers.get(name)
+    ratio, rows = _ratios(a, groups)[1], maker.at.get("multipliers", []) if maker is not None else []
+    if _is_narrow(leaf) and abs(ratio).max() < LARGEST_RATIO:
+        return [value]
+    terms = [(walk.leaves[one], a * row) for one, row in zip(maker.inputs, rows)] if maker else []
+    sizes = [width_of(_ratios(x, groups)[1]) for _, x in terms]
+    bits = sum(one.bits * size for (one, _), size in zip(terms, sizes))  # each times those of its weights
+    direct = all(map(_is_narrow, (one for one, _ in terms))) and max(sizes, default=WIDEST + 1) <= WIDEST
+    if not direct or bits > 2 * (leaf.bits + width_of(ratio)):
+        if (abs(ratio) != 1).any():
+            whole = {one.name: x for one, x in terms or [(leaf, a)]}
+            value = MAKERS["sum"](walk, Value(leaf, whole, value.offset, reach=reach_of(value)), True)
+            return _narrow_parts(walk, value, groups)
+        terms = [(one, a * weight) for weight, one in MAKERS["digits"](walk, leaf, WIDEST)]
+    none = np.zeros(leaf.channels)
+    rest = [(value.offset, reach_of(value)), *[(exact(none), none)] * len(terms)]
+    return [of_leaf(one, x, *more) for (one, x), more in zip(terms, rest)]
+
+
+def _is_narrow(leaf: Leaf) -> bool:
+    """Whether a matrix takes its integers."""
+    return leaf.bits - (leaf.range[0] >= 0) <= WIDEST
+
+
+def _ratios(a: np.ndarray, groups: int) -> tuple[list[Fraction], np.ndarray]:
+    """The grid of the scales of each group of channels, and the scales on it, integers (channels,)."""
+    grids = [common_grid(part) or Fraction(1) for part in a.reshape(groups, -1)]
+    shares = np.repeat(np.array(grids, object), len(a) // groups)
+    return grids, np.array([int(x) for x in a / shares], object)
+
+
+def _matrix(walk, node, value: Value, border, weights, scale, windows, groups) -> Value:
+    """The layer without its bias, on integers that a matrix takes."""
+    stride, dilation, pads = windows
     name, a = value.single
     leaf = walk.leaves[name]
     flat = len(leaf.shape) == 1
     outputs, inside, *kernel = weights.shape
-    if inside * groups != leaf.channels:
-        raise refuse(
-            node,
-            f"its weights have {inside * groups} input channels, but its input has {leaf.channels}",
-            "make them equal",
-        )
     kind = "dense" if flat else "conv"
     layer = f"{kind}{walk.layers}"
     walk.layers += 1
-    bits = leaf.bits - (leaf.range[0] >= 0)
-    if bits > WIDEST:
-        why = f"its input has integers of {bits} bits, but a matrix takes at most {WIDEST}"
-        raise refuse(node, why, "put a quantiser before it")
-    grids = [common_grid(part) or Fraction(1) for part in a.reshape(groups, inside)]
+    grids, ratio = _ratios(a, groups)
     shares = np.repeat(np.array(grids, object), inside)
-    ratio = np.array([int(x) for x in a / shares], object)
-    if max(abs(x) for x in ratio) >= LARGEST_RATIO:
-        raise refuse(
-            node, "its input channels have different scales", "put a quantiser with one scale before it"
-        )
     grid = np.repeat(np.array(grids, object), outputs // groups)
 
     # W m, laid out (kh, kw, C/groups, O); channel k of output o reads input channel source[k, o]
@@ -210,9 +250,8 @@ def linear_layer(
         h, w = (side + pads[k] + pads[k + 2] for k, side in enumerate(leaf.shape[:2]))
         shape = (*window_shape((h, w), kernel, stride, dilation), outputs)
         if min(shape) < 1:
-            raise refuse(
-                node, f"its kernel {kernel} is larger than the image {h}x{w}", "use a smaller kernel or pad"
-            )
+            why = f"its kernel {kernel} is larger than the image {h}x{w}"
+            raise refuse(node, why, "use a smaller kernel or pad")
         padding |= {"stride": list(stride), "dilation": list(dilation), "groups": groups}
     folded = digits[0][1]
     xnor = (
@@ -254,17 +293,10 @@ def linear_layer(
     factor = abs(scale.astype(np.float64))
     reach = (abs(taps) * reach_of(value)[source]).sum((0, 1, 2)) * factor
     if len(digits) == 1:
-        result = walk.value_of(out, terms[out.name], scale * rest, reach, 2 if xnor else 1)
-    else:
-        for name, a in terms.items():  # the reference rounds on its way to each
-            walk.value_of(walk.leaves[name], a, 0 * a, reach)
-        result = Value(out, terms, scale * rest, reach=reach)
-    bias = walk.constant(node, 2) if len(node.input) > 2 else None
-    if bias is None:
-        return result
-    bias = np.tile(bias.reshape(-1), outputs // bias.size)  # one, or one set per position of a block
-    added = bias if beta == 1 else F32(beta) * bias.astype(F32)
-    return append(result, "add", np.broadcast_to(added, outputs))
+        return walk.value_of(out, terms[out.name], scale * rest, reach, 2 if xnor else 1)
+    for name, a in terms.items():  # the reference rounds on its way to each
+        walk.value_of(walk.leaves[name], a, 0 * a, reach)
+    return Value(out, terms, scale * rest, reach=reach)
 
 
 def range_of_sums(low: np.ndarray, high: np.ndarray, xnor: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -23,6 +23,18 @@ from .walk import Lowered
 GRAIN = 4
 
 
+@tidying(5)
+def _unread_dropped(graph: Lowered) -> None:
+    """Drop what nothing reads: sums whose terms have matrices of their own."""
+    read = {graph.output.single[0]}
+    for node in reversed(graph.nodes):
+        if node.out in read:
+            read.update(node.inputs)
+        else:
+            del graph.leaves[node.out]
+    graph.nodes[:] = [node for node in graph.nodes if node.out in read]
+
+
 @tidying(70)
 def _pruned(graph: Lowered) -> None:
     """Last layers first: a channel that only a removed channel reads is removed, too."""

@@ -11,6 +11,7 @@ import numpy as np
 from onnx import NodeProto
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.types import Ints
 from xnorforge.flows.lower.walk import Walk
 
 from .registry import MAKERS, rule
@@ -56,28 +57,33 @@ def same_order(node: NodeProto, values) -> None:
 
 
 def sum_of_branches(walk: Walk, node: NodeProto, sign: int) -> Value:
-    """Sum (sign +1) or difference of the node's two activations."""
-    return _total(walk, node, [walk.value(node, k, arrange=False) for k in (0, 1)], (1, sign))
+    """Sum (sign +1) of the node's activations, or the first less the others."""
+    values = [walk.value(node, k, arrange=False) for k in range(len(node.input))]
+    return total(walk, node, values, (1, *[sign] * (len(values) - 1)))
 
 
 @rule("Sum")
 def _sum(walk, node, _at):
     """The sum of several activations, on a common grid."""
-    values = [walk.value(node, k, arrange=False) for k in range(len(node.input))]
-    return _total(walk, node, values, (1,) * len(values))
+    return sum_of_branches(walk, node, 1)
 
 
-def _total(walk, node, values, factors) -> Value:
-    """Coefficients added leaf by leaf; no operator is created yet."""
+def aligned(walk: Walk, node: NodeProto, values: list[Value]) -> list[Value]:
+    """Values of one shape, view and order, with their terms known; others are refused."""
     if any(not _same_view(values[0], value) for value in values):
         values = [MAKERS["arranged"](walk, node, value) for value in values]
     same_order(node, values)
+    return [affine(walk, value, node) for value in values]
+
+
+def total(walk: Walk, node: NodeProto, values: list[Value], factors: Ints) -> Value:
+    """Values, each times a factor, added leaf by leaf; no operator is created yet."""
+    values = aligned(walk, node, values)
     view = values[0].view
     terms: dict[str, np.ndarray] = {}
     none = np.zeros(values[0].channels)
     offset, reach = exact(none), none
     for value, factor in zip(values, factors):
-        value = affine(walk, value, node)
         offset, reach = offset + value.offset * factor, reach + reach_of(value)
         for leaf, a in value.coefficients.items():
             terms[leaf] = terms.get(leaf, 0) + a * factor
@@ -110,7 +116,7 @@ def _resolve(walk, value: Value, node) -> Value:
         (leaf, a), reach = done.single, reach_of(done)
         if op == "prelu":  # max(y, 0) (1 - s) + s y
             slope = exact(given[0])
-            terms, offset = rectified(walk, node, leaf, a, done.offset)
+            terms, offset = rectified(walk, leaf, a, done.offset)
             terms = {key: x * (1 - slope) for key, x in terms.items()}
             offset = offset * (1 - slope) + done.offset * slope
             if any(slope):
@@ -119,10 +125,10 @@ def _resolve(walk, value: Value, node) -> Value:
             terms, offset = {leaf: a}, done.offset
             if np.isfinite(given[0]).all():
                 low = exact(given[0])
-                terms, offset = rectified(walk, node, leaf, a, done.offset - low)
+                terms, offset = rectified(walk, leaf, a, done.offset - low)
                 offset = offset + low
             if np.isfinite(given[1]).all():
-                above, rest = rectified(walk, node, leaf, a, done.offset - exact(given[1]))
+                above, rest = rectified(walk, leaf, a, done.offset - exact(given[1]))
                 for key, x in above.items():
                     terms[key] = terms.get(key, 0) - x
                 offset = offset - rest

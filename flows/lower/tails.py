@@ -73,48 +73,30 @@ TAILS |= {
 
 
 def without_tails(network: ModelWrapper) -> tuple[ModelWrapper, list[Tail]]:
-    """The network that ends in its scores (a copy if something was removed), and the removed functions, in
-    the network's order.
+    """The network that ends in the scores of its first output (a copy if something was removed), and the
+    functions between both, in the network's order.
 
     Raises:
         UserError: a tail does not keep the order of the classes.
     """
     network = indexed(network)
-    nodes: list = []  # from the last one
-    behind: set[str] = set()
-    names = [one.name for one in network.graph.output]
-    while True:
-        makers = [network.find_producer(name) for name in names]
-        node = makers[0] if makers else None
-        if node is None or any(other != node for other in makers) or _read_elsewhere(network, node, behind):
-            break
-        if node.op_type not in TAILS and node.op_type not in PASSED:
-            break
-        nodes.append(node)
-        behind.update(node.output)
-        names = [node.input[0]]
-    while nodes and nodes[-1].op_type not in TAILS:
-        nodes.pop()
-    nodes.reverse()
-    if not nodes:
-        return network, []
-    tails = [_tail(network, node) for node in nodes if node.op_type in TAILS]
-    for node in nodes:
-        _check(network, node)
-    return _ending_at(network, nodes), tails
+    name, tails = tails_at(network, network.graph.output[0].name)
+    return (_ending_at(network, name) if tails or len(network.graph.output) > 1 else network), tails
 
 
-def _tail(network: ModelWrapper, node) -> Tail:
-    """The entry of a node; one whose second output alone is used may have an entry of its own."""
-    ends = {one.name for one in network.graph.output}
-    used = [place for place, x in enumerate(node.output) if x in ends or network.find_consumers(x)]
-    return TAILS.get(f"{node.op_type}.{used[0]}" if len(used) == 1 else "", TAILS[node.op_type])
-
-
-def _read_elsewhere(network: ModelWrapper, node, behind: set[str]) -> bool:
-    """Whether a node's results have readers other than the producers of the tensors `behind`."""
-    readers = [one for name in node.output for one in network.find_consumers(name)]
-    return any(behind.isdisjoint(one.output) for one in readers)
+def tails_at(network: ModelWrapper, output: str) -> tuple[str, list[Tail]]:
+    """The scores that an output is a function of, a tensor, and the functions in between, in the network's
+    order; errors as of `without_tails`.
+    """
+    nodes, name, scores = [], output, output
+    while (node := network.find_producer(name)) and (node.op_type in TAILS or node.op_type in PASSED):
+        kind = f"{node.op_type}.{[*node.output].index(name)}"
+        name = node.input[0]
+        if node.op_type in TAILS:
+            _check(network, node)
+            nodes.insert(0, TAILS.get(kind, TAILS[node.op_type]))
+            scores = name
+    return scores, nodes
 
 
 def _check(network: ModelWrapper, node) -> None:
@@ -141,16 +123,16 @@ def _check(network: ModelWrapper, node) -> None:
         )
 
 
-def _ending_at(network: ModelWrapper, nodes: list) -> ModelWrapper:
-    """A copy that ends in the input of the first of the last nodes."""
-    name = nodes[0].input[0]
+def _ending_at(network: ModelWrapper, name: str) -> ModelWrapper:
+    """A copy that ends in a tensor, without what that does not need."""
     shape, kind = network.get_tensor_shape(name), network.get_tensor_datatype(name)
-    proto = copy.deepcopy(network.model)
-    gone = {name for node in nodes for name in node.output}
-    left = [node for node in network.graph.node if gone.isdisjoint(node.output)]
-    del proto.graph.node[:]
-    proto.graph.node.extend(left)
-    del proto.graph.output[:]
+    proto, needed, left = copy.deepcopy(network.model), {name}, []
+    for node in reversed(network.graph.node):
+        if needed.intersection(node.output):
+            needed.update(node.input)
+            left.append(node)
+    del proto.graph.node[:], proto.graph.output[:]
+    proto.graph.node.extend(left[::-1])
     proto.graph.output.append(helper.make_tensor_value_info(name, 1, shape))
     for info in [one for one in proto.graph.value_info if one.name == name]:
         proto.graph.value_info.remove(info)

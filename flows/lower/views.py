@@ -43,6 +43,13 @@ def view_of(value: Value) -> np.ndarray:
     return usual_view(value.leaf) if value.view is None else value.view
 
 
+def has_channels_last(value: Value) -> bool:
+    """Whether the last axis of an image or a row is that of the channels."""
+    if value.view is None or value.view.ndim < 2:
+        return False
+    return np.array_equal(np.moveaxis(value.view, -1, 0).reshape(-1), usual_view(value.leaf).reshape(-1))
+
+
 def seen(value: Value, view: np.ndarray) -> Value:
     """The same integers in another view."""
     usual = usual_view(value.leaf)

@@ -314,6 +314,24 @@ def scaled(lanes: int, parts: int, bits: int, late: bool = False) -> Dot:
     )  # fmt: skip
 
 
+WIDEST_SUM = 24  # bits of a sum of chains of multipliers
+
+
+def chain_field(chain: int, width: int, signed: bool | int, weight: int) -> int:
+    """Bits of the signed sum of a chain of multipliers."""
+    most = 2 ** (width - 1) if signed else 2**width - 1
+    return (chain * 2 ** (weight - 1) * most).bit_length() + 1
+
+
+def chains(simd: int, width: int, signed: bool | int, weight: int) -> list[int]:
+    """The lengths of chains that `simd` multipliers may have, ascending."""
+
+    def fits(length: int) -> bool:
+        return -(-simd // length) * (2 ** chain_field(length, width, signed, weight) - 1) < 2**WIDEST_SUM
+
+    return [1, *(length for length in (2, 3) if length <= simd and fits(length))]
+
+
 @cache
 def multipliers(simd: int, width: int, signed: bool, weight: int, rows: int, chain: int, field: int) -> Dot:
     """Dot products of `simd` elements of `width` bits with the weights of one row or two, behind chains of

@@ -10,6 +10,7 @@ from xnorforge.core.errors import UserError
 from xnorforge.hw.ops import _dots
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._decode import Decoder, decode_scales, decode_starts, decode_weights
+from xnorforge.hw.ops._streamed import streamed
 from xnorforge.hw.ops.base import LOADABLE, Attributes, HwOp, Memories, Rtl, Stream, Tensors
 from xnorforge.hw.parts import Parts, has_ultra_ram
 from xnorforge.hw.streams import check_divides
@@ -320,6 +321,10 @@ class Mvu(HwOp):
         return accumulator_starts(
             self.offset(weights), self.acc_bits, self.top, self.arrays_of.get("thresholds")
         )
+
+    def from_outside(self, interval: int, rounds: int = 1) -> list[HwOp]:
+        matrix = self.matrix()
+        return streamed(self, matrix, interval, rounds) if matrix else super().from_outside(interval)
 
     def parts(self) -> Parts:
         """Input buffer, dot products, accumulators, output register, memories."""

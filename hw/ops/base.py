@@ -444,9 +444,9 @@ class HwOp(CustomOp):
         """
         return {"load_i": (LOAD_BITS, 0)} if self.first_load else {}
 
-    def from_outside(self, _interval: int) -> "list[HwOp]":
-        """Operators in a row that compute the same, and read its weights from outside with every frame; with
-        the folding that keeps `_interval` cycles.
+    def from_outside(self, _interval: int, _rounds: int = 1) -> "list[HwOp]":
+        """Operators in a row that compute the same, and read its weights from outside with every frame,
+        `_rounds` times, which divides its vectors; with the folding that keeps `_interval` cycles.
 
         Raises:
             UserError: it has no such form.

@@ -8,6 +8,8 @@ from torch import nn
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn.stream import residual_stream
 
+INTERVAL = 1_666_666  # 60 frames per second at 100 MHz
+GENERATED = True  # weights, where there are no trained ones
 RECIPE = Recipe(epochs=100, batch=256, lr=1e-3)
 
 

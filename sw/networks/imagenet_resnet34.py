@@ -7,6 +7,7 @@ from torch import nn
 from xnorforge.sw.networks.base import Recipe
 from xnorforge.sw.nn.stream import residual_stream
 
+GENERATED = True  # weights, where there are no trained ones
 RECIPE = Recipe(epochs=100, batch=256, lr=1e-3)
 
 

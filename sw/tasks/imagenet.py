@@ -15,7 +15,7 @@ from xnorforge.sw.tasks.base import Images
 
 USUAL = "resnet18"
 HELD_OUT = 5000
-GOLDEN = 8
+GOLDEN, DRAWN = 8, 2  # pictures of an export; random ones, where there are no others
 
 
 class Task(base.Task):
@@ -42,11 +42,11 @@ class Task(base.Task):
         return [Images(pictures, labels, f"{len(labels):,} validation pictures of ImageNet")]
 
     def golden(self, count: int | None = None) -> Images:
-        """Return the first 8 validation pictures; without ImageNet, random ones without labels."""
+        """Return the first 8 validation pictures; without ImageNet, two random ones without labels."""
         try:
             pictures, labels = imagenet.pictures("val")
         except datasets.Absent:
-            return base.unlabelled(min(count or GOLDEN, GOLDEN), self.shape, "ImageNet")
+            return base.unlabelled(min(count or DRAWN, GOLDEN), self.shape, "ImageNet")
         first = min(count or GOLDEN, GOLDEN)
         pixels, labels = pictures[:first].copy(), labels[:first]
         return Images(pixels, labels, f"the first {len(labels)} validation pictures of ImageNet")

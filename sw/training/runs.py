@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from xnorforge.core.errors import UserError
+from xnorforge.core.networks import generated
 from xnorforge.core.types import Record
 from xnorforge.sw.datasets.base import MADE_UP
 
@@ -40,7 +41,8 @@ def shipped() -> list[str]:
 
 
 def weights_of(net: str, method: str, folder: Any = None) -> Any:
-    """Return the run folder, or the folder of the shipped weights if it is None.
+    """Return the run folder, or the folder of the shipped weights if it is None; None if there are none and
+    the network generates some.
 
     Raises:
         UserError: there are no weights.
@@ -50,6 +52,8 @@ def weights_of(net: str, method: str, folder: Any = None) -> Any:
         if not (folder / file).exists():
             raise UserError(f"WEIGHTS: '{folder}' has no file {file}; give the folder of a training run.")
     if folder is None and name not in shipped():
+        if generated(net):
+            return None
         raise UserError(
             f"sw/shipped: there are no weights of {name}, only of {', '.join(shipped())}; train them with "
             f"`make train NET={net} METHOD={method}`."

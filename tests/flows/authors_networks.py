@@ -83,9 +83,7 @@ def bi_real_18(quantised=False, classes=1000, width=64):
 
 
 class ReActBlock(nn.Module):
-    """RSign, binary 3x3 convolution, batch norm, plus the shortcut, RPReLU; the same with 1x1 convolutions,
-    two where the channels double.
-    """
+    """RSign, binary 3x3, norm, plus the shortcut, RPReLU; then 1x1, twice where channels double."""
 
     def __init__(self, inputs, outputs, stride, quantised):
         super().__init__()
@@ -111,10 +109,8 @@ OUTPUTS = [64, 128, 128, 256, 256, 512, *[512] * 5, 1024, 1024]
 
 def react_net_a(quantised=True, classes=1000, narrower=1):
     """13 blocks; `quantised`: 8 bits after every RPReLU."""
-    blocks = [
-        ReActBlock(inputs // narrower, outputs // narrower, stride, quantised)
-        for (inputs, stride), outputs in zip(WIDTHS, OUTPUTS)
-    ]
+    pairs = zip(WIDTHS, OUTPUTS)
+    blocks = [ReActBlock(a // narrower, b // narrower, stride, quantised) for (a, stride), b in pairs]
     return nn.Sequential(
         qnn.QuantConv2d(3, 32 // narrower, 3, stride=2, padding=1, **EIGHT), nn.BatchNorm2d(32 // narrower),
         eight_bits() if quantised else nn.Identity(), *blocks,

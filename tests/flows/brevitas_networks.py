@@ -96,10 +96,8 @@ class Draw:
         centres = {"pixels": (0.0, 1.0), "centred": (0.5, 1.0), "-1 to 1": (0.5, 0.5)}
         kind = self.one_of([*centres, "standardised"] if len(self.shape) == 3 else list(centres))
         if kind == "standardised":
-            values = (self.rng.uniform(0.4, 0.6, self.shape[0]), self.rng.uniform(0.2, 0.3, self.shape[0]))
-            self.layers.append(
-                Standardise(*(torch.tensor(x, dtype=torch.float32)[:, None, None] for x in values))
-            )
+            values = self.rng.uniform(0.4, 0.6, self.shape[0]), self.rng.uniform(0.2, 0.3, self.shape[0])
+            self.layers.append(Standardise(*(torch.Tensor(x)[:, None, None] for x in values)))
         elif kind != "pixels":
             self.layers.append(Standardise(*map(torch.tensor, centres[kind])))
         if kind == "standardised" or self.chance(0.8):
@@ -251,10 +249,8 @@ class Draw:
 
     def head(self):
         """From the last activation to the scores."""
-        ends = ["dense", "dense", "dense", "hidden dense", "quantiser"]
-        end = self.one_of(
-            [*ends, "average, dense", "map", "convolution, average"] if len(self.shape) == 3 else ends
-        )
+        maps = ["average, dense", "map", "convolution, average"] * (len(self.shape) == 3)
+        end = self.one_of(["dense", "dense", "dense", "hidden dense", "quantiser", *maps])
         classes = int(self.rng.integers(2, 8))
         if end == "quantiser":
             return

@@ -1,6 +1,4 @@
-"""Frames through two packaged networks in one design, sent and read by the AXI-Stream models of
-cocotbext-axi; run by test_clients.py.
-"""
+"""Frames through two packaged networks in one design, by cocotbext-axi's models; for test_clients.py."""
 
 import itertools
 import json
@@ -21,10 +19,8 @@ async def every_frame_has_its_answer(dut):
     ends = []
     for prefix, (frames, answers) in json.loads(os.environ["FRAMES"]).items():
         buses = (AxiStreamBus.from_prefix(dut, f"{prefix}_{side}_axis") for side in "sm")
-        source, sink = (
-            kind(bus, dut.aclk, dut.aresetn, reset_active_level=False)
-            for kind, bus in zip((AxiStreamSource, AxiStreamSink), buses)
-        )
+        ends_of = zip((AxiStreamSource, AxiStreamSink), buses)
+        source, sink = (end(bus, dut.aclk, dut.aresetn, reset_active_level=False) for end, bus in ends_of)
         for end in source, sink:
             end.set_pause_generator(rng.random() < 0.2 for _ in itertools.count())
         ends.append((source, sink, frames, answers))

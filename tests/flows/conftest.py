@@ -1,6 +1,4 @@
-"""Small lowered networks, written by hand as FINN nodes, with an integer reference that shares no code with
-ours.
-"""
+"""Small lowered networks, handwritten as FINN nodes, with a reference that shares no code with ours."""
 
 import json
 
@@ -24,12 +22,8 @@ class Chain:
         self.rng = np.random.default_rng(seed)
         self.images = self.rng.integers(0, 256, (images, *shape))
         self.x, self.kind, self.tensor = self.images, "UINT8", "images"
-        self.shapes, self.kinds, self.constants, self.nodes = (
-            {"images": [1, *shape]},
-            {"images": "UINT8"},
-            {},
-            [],
-        )
+        self.shapes, self.kinds = {"images": [1, *shape]}, {"images": "UINT8"}
+        self.constants, self.nodes = {}, []
 
     def put(self, op, name, value, kind, /, constants=(), domain=FINN, **attributes):
         """One node; `value` is what it computes."""
@@ -38,9 +32,8 @@ class Chain:
         if domain == FINN:
             attributes["backend"] = "fpgadataflow"
         inputs = [self.tensor, *(key for key, _, _ in constants)]
-        self.nodes.append(
-            helper.make_node(op, inputs, [f"{name}_out"], name=name, domain=domain, **attributes)
-        )
+        outputs = [f"{name}_out"]
+        self.nodes.append(helper.make_node(op, inputs, outputs, name=name, domain=domain, **attributes))
         self.x, self.kind, self.tensor = value, kind, f"{name}_out"
         self.shapes[self.tensor], self.kinds[self.tensor] = [1, *value.shape[1:]], kind
         return self
@@ -48,11 +41,10 @@ class Chain:
     def windows(self, kernel, stride, pads=(0, 0, 0, 0), value=0):
         """(N, OH, OW, kh kw C) of the present tensor, by loops."""
         x = np.pad(self.x, ((0, 0), (pads[0], pads[2]), (pads[1], pads[3]), (0, 0)), constant_values=value)
-        rows = range(0, x.shape[1] - kernel[0] + 1, stride[0])
-        columns = range(0, x.shape[2] - kernel[1] + 1, stride[1])
-        cut = [
-            [x[:, r : r + kernel[0], c : c + kernel[1]].reshape(len(x), -1) for c in columns] for r in rows
-        ]
+        tall, wide = kernel
+        rows = range(0, x.shape[1] - tall + 1, stride[0])
+        columns = range(0, x.shape[2] - wide + 1, stride[1])
+        cut = [[x[:, r : r + tall, c : c + wide].reshape(len(x), -1) for c in columns] for r in rows]
         return np.stack([np.stack(row, 1) for row in cut], 1)
 
     def conv(self, name, outputs, kernel=3, stride=1, pad=0, raw=False):
@@ -62,16 +54,9 @@ class Chain:
             padded = np.pad(self.x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
             size = list(self.x.shape[1:3])
             self.put(
-                "FMPadding",
-                f"{name}_pad",
-                padded,
-                kind,
-                ImgDim=size,
-                Padding=[pad] * 4,
-                NumChannels=padded.shape[3],
-                SIMD=1,
-                inputDataType=kind,
-            )
+                "FMPadding", f"{name}_pad", padded, kind, ImgDim=size, Padding=[pad] * 4,
+                NumChannels=padded.shape[3], SIMD=1, inputDataType=kind,
+            )  # fmt: skip
         image, channels = list(self.x.shape[1:3]), self.x.shape[3]
         cut = self.windows(kernel, stride)
         if kernel != [1, 1] or stride != [1, 1]:
@@ -156,14 +141,11 @@ class Chain:
 
     def model(self):
         """The lowered graph."""
-        info = {
-            key: helper.make_tensor_value_info(key, TensorProto.FLOAT, shape)
-            for key, shape in self.shapes.items()
-        }
+        given = self.shapes.items()
+        info = {key: helper.make_tensor_value_info(key, TensorProto.FLOAT, shape) for key, shape in given}
         inner = [value for key, value in info.items() if key not in ("images", self.tensor)]
-        graph = helper.make_graph(
-            self.nodes, "lowered", [info["images"]], [info[self.tensor]], value_info=inner
-        )
+        ends = [info["images"]], [info[self.tensor]]
+        graph = helper.make_graph(self.nodes, "lowered", *ends, value_info=inner)
         model = ModelWrapper(qonnx_make_model(graph))
         for key, array in self.constants.items():
             model.set_initializer(key, array)
@@ -176,16 +158,10 @@ class Chain:
         folder.mkdir(parents=True, exist_ok=True)
         self.model().save(str(folder / "lowered.onnx"))
         integers = self.x.reshape(len(self.x), -1).astype(np.int64)
-        outputs = integers.shape[1]
-        np.savez(
-            folder / "lowered.npz", integers=integers, scale=np.full(outputs, scale), bias=np.zeros(outputs)
-        )
-        np.savez(
-            folder / "golden.npz",
-            images=self.frames().astype(np.uint8),
-            labels=np.zeros(len(integers), np.int64),
-            scores=scale * integers,
-        )
+        constants = {"scale": np.full(integers.shape[1], scale), "bias": np.zeros(integers.shape[1])}
+        np.savez(folder / "lowered.npz", integers=integers, **constants)
+        images, labels = self.frames().astype(np.uint8), np.zeros(len(integers), np.int64)
+        np.savez(folder / "golden.npz", images=images, labels=labels, scores=scale * integers)
         (folder / "export.json").write_text(json.dumps({"net": folder.name}))
         return folder
 

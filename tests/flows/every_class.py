@@ -47,9 +47,8 @@ class Signs(RandomGraph):
             self.graph.node("Sign")
             self.bits = 1
             scale = np.float32(self.rng.uniform(0.05, 0.3, (self.shape[0], 1, 1, 1)))
-            self.graph.real(
-                "Conv", self.graph.weights(self.shape[0], self.shape[0], 3, 3) * scale, pads=[1] * 4
-            )
+            weights = self.graph.weights(self.shape[0], self.shape[0], 3, 3) * scale
+            self.graph.real("Conv", weights, pads=[1] * 4)
             self.norm()
             ends.append(self.graph.at)
         self.add_up(ends)
@@ -177,12 +176,9 @@ def _of_torch(seed: int, folder: Path, dynamo: bool):
 
 # {class: (seed, folder) -> file, images or vectors of integers, value of one step of them or None}
 CLASSES = {
-    "layouts": _layouts,
-    "inputs and outputs": _ports,
+    "layouts": _layouts, "inputs and outputs": _ports,
     "products": lambda seed, folder: _of_graph(Products(seed), folder),
     "signs, wide shortcuts": lambda seed, folder: _of_graph(Signs(seed), folder),
-    "keras": _keras,
-    "channels last by qonnx": _channels_last,
-    "torch": partial(_of_torch, dynamo=False),
+    "keras": _keras, "channels last by qonnx": _channels_last, "torch": partial(_of_torch, dynamo=False),
     "torch, dynamo": partial(_of_torch, dynamo=True),
-}
+}  # fmt: skip

@@ -61,13 +61,12 @@ class Graph:
 
     def norm(self, channels):
         """Batch norm with random constants, some weights zero or negative."""
-        gamma = self.rng.choice([-1.5, -0.3, 0.0, 0.2, 1.0, 3.0], channels) * self.rng.uniform(
-            0.5, 2, channels
-        )
-        beta, mean = self.rng.normal(0, 1, channels), self.rng.uniform(0, 1, channels)
-        return self.real(
-            "BatchNormalization", gamma, beta, mean, self.rng.uniform(0.01, 2, channels), epsilon=1e-5
-        )
+        rng = self.rng
+        gamma = rng.choice([-1.5, -0.3, 0.0, 0.2, 1.0, 3.0], channels) * rng.uniform(0.5, 2, channels)
+        beta, mean, var = (
+            rng.normal(0, 1, channels), rng.uniform(0, 1, channels), rng.uniform(0.01, 2, channels),
+        )  # fmt: skip
+        return self.real("BatchNormalization", gamma, beta, mean, var, epsilon=1e-5)
 
     def weights(self, *shape):
         """Random -1 and +1."""
@@ -79,9 +78,8 @@ class Graph:
         outs = [helper.make_tensor_value_info(self.at, self.kind, output and [1, *output])]
         constants = [numpy_helper.from_array(values, name) for name, values in self.constants.items()]
         graph = helper.make_graph(self.nodes, "net", ends, outs, constants)
-        return qonnx_make_model(
-            graph, opset_imports=[helper.make_opsetid("", 13), helper.make_opsetid(QONNX, 1)]
-        )
+        sets = [helper.make_opsetid("", 13), helper.make_opsetid(QONNX, 1)]
+        return qonnx_make_model(graph, opset_imports=sets)
 
     def model(self, output) -> ModelWrapper:
         """The cleaned model."""
@@ -132,7 +130,7 @@ def compare(model, pixels, lo=0, hi=255, scale=1.0):
     wanted = qonnx_scores_of(model, inputs)
     integers = checks.run_all(graph, frames)
     factor, offset = checks.scale_and_bias(graph.output)
-    got = factor * integers + offset
+    got = factor * integers.astype(np.float64) + offset
     got = got.transpose(0, 3, 1, 2) if got.ndim == 4 else got
     got = got.reshape(wanted.shape)  # axes of length 1
     np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-6 * max(abs(wanted).max(), 1e-6))

@@ -57,10 +57,8 @@ def cnn(seed=2, images=24):
     """Two convolutions, the second padded with -1, a pool, two dense layers; bytes in."""
     graph = Graph((2, 8, 8), seed)
     binary(graph, "Conv", 4, 2, 3, 3, kernel_shape=[3, 3])
-    mean = graph.rng.normal(0, 400, 4)
-    graph.real(
-        "BatchNormalization", [1.0, -0.5, 2.0, -1.0], np.zeros(4), mean, np.full(4, 400.0**2), epsilon=1e-5
-    ).sign()
+    mean, var = graph.rng.normal(0, 400, 4), np.full(4, 400.0**2)
+    graph.real("BatchNormalization", [1.0, -0.5, 2.0, -1.0], np.zeros(4), mean, var, epsilon=1e-5).sign()
     graph.node("Pad", np.array([0, 0, 1, 1, 0, 0, 1, 1]), np.float32(-1))
     norm(binary(graph, "Conv", 6, 4, 3, 3, kernel_shape=[3, 3]), 6).sign()
     graph.node("MaxPool", kernel_shape=[2, 2], strides=[2, 2]).node("Flatten", axis=1)

@@ -58,14 +58,10 @@ def blank_bit() -> bytes:
 
 
 def install(
-    folder: Path,
-    said: str | None = None,
-    placed: str = "",
-    framed: str = "",
-    fasm: str = "CLBLM_R_X19Y149.SLICEM_X0.AOUTMUX.XOR\n\n",
-    bit: bytes | None = None,
+    folder: Path, said: str | None = None, placed: str = "", framed: str = "",
+    fasm: str = "CLBLM_R_X19Y149.SLICEM_X0.AOUTMUX.XOR\n\n", bit: bytes | None = None,
     pin: str = "Y18 [get_ports rxd",
-) -> Path:
+) -> Path:  # fmt: skip
     """Write the three programs and empty databases into a folder, as XNORFORGE_OPENXC7 names it.
 
     Args:

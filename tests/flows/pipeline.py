@@ -1,6 +1,4 @@
-"""A network through the pipeline: folded at random, generated, simulated at any pace, against qonnx
-execution.
-"""
+"""A network through the pipeline: folded at random, generated, simulated at any pace, against qonnx."""
 
 from collections import Counter
 
@@ -85,9 +83,7 @@ def flowing(folder, wanted, **built) -> cosim.Run:
 
 
 def random_foldings(chain, rng) -> dict[str, dict[str, int]]:
-    """For about half of the operators any Simd and Pe that their streams can carry; half of the others that
-    can take several vectors at a time do so.
-    """
+    """Give half of the operators a Simd and Pe that fit; half of the others take several vectors."""
     found, (others,) = {}, rng.spawn(1)
     for bound in chain:
         op = rng.choice(candidates(bound, {}))
@@ -131,9 +127,7 @@ def mapped_cells(folder, ops):
 
 
 def raced(bounds, pixels, seed: int, folder):
-    """Fold a network at random and run its RTL at any pace, beside the bit simulator; its operators, and the
-    run.
-    """
+    """Fold a network at random, run its RTL at any pace beside the bit simulator; operators, the run."""
     rng = np.random.default_rng(seed)
     widest = max(min(op.cycles() for op in candidates(bound, {})) for bound in bounds)
     interval = max(widest, int(rng.choice([0, 1000, 4000, SLOW])))
@@ -143,9 +137,8 @@ def raced(bounds, pixels, seed: int, folder):
     frames = operators.enter(ops[0], pixels)
     flowing = cosim.run(device, frames, seed=seed)
     stalled = cosim.run(device, frames, stall=0.4, seed=seed, probe=True)
-    again = cosim.run(
-        device, frames[:2], seed=seed, reset_at=flowing.answer + max(op.cycles() for op in ops) // 2
-    )
+    middle = flowing.answer + max(op.cycles() for op in ops) // 2
+    again = cosim.run(device, frames[:2], seed=seed, reset_at=middle)
     np.testing.assert_array_equal(stalled.output, flowing.output)
     np.testing.assert_array_equal(again.output, flowing.output[:2])
     np.testing.assert_array_equal(simulate_bits(ops, pixels), flowing.output)

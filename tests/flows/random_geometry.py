@@ -32,10 +32,8 @@ class RandomGeometry:
 
     def __init__(self, seed: int):
         self.rng = np.random.default_rng([seed, 7])
-        self.shape = [
-            self.channels(),
-            *(int(side) for side in self.rng.integers(1, 12, 2) + 2 * self.chance(0.7)),
-        ]
+        self.shape = [self.channels()]
+        self.shape += map(int, self.rng.integers(1, 12, 2) + 2 * self.chance(0.7))
         self.pixels = self.rng.integers(0, 256, (IMAGES, *self.shape)).astype(np.uint8)
         self.graph = Graph(self.shape, seed)
         self.spread = 100.0  # about how far values lie from their middle
@@ -63,9 +61,8 @@ class RandomGeometry:
 
     def draw(self):
         """One part of the network."""
-        self.fitting(
-            *[self.layer] * 4, *[self.pool] * 3, *[self.shortcut] * 2, self.side_by_side, self.larger
-        )
+        most = *[self.layer] * 4, *[self.pool] * 3, *[self.shortcut] * 2
+        self.fitting(*most, self.side_by_side, self.larger)
 
     def fitting(self, *parts):
         """One of these that fits the image."""
@@ -121,9 +118,7 @@ class RandomGeometry:
         self.quantise(norm=False)
 
     def side_by_side(self):
-        """Two or three branches of the same elements, their channels concatenated; each with its own
-        quantiser.
-        """
+        """Two or three branches of the same elements, channels concatenated; each with its own quantiser."""
         start, before, ends = self.graph.at, list(self.shape), []
         for _ in range(self.rng.integers(2, 4)):
             self.graph.at, self.shape = start, list(before)
@@ -186,10 +181,8 @@ class RandomGeometry:
         if kind == "dense":
             length, self.shape = prod(self.shape), [int(self.rng.integers(2, 9))]
             self.graph.node("Flatten", axis=1)
-            weights = self.pick(
-                self.rng.integers(-7, 8, (length, *self.shape)), self.graph.weights(length, *self.shape)
-            )
-            self.graph.real("MatMul", weights)
+            several = self.rng.integers(-7, 8, (length, *self.shape))
+            self.graph.real("MatMul", self.pick(several, self.graph.weights(length, *self.shape)))
             return
         self.fitting(lambda: self.conv(int(self.rng.integers(2, 7))))
         if kind == "bits":
@@ -215,9 +208,8 @@ class RandomGeometry:
             most = [k + 1 if self.chance(0.05) else (k - 1) * d + 1 for k, d in zip(kernel, dilation)] * 2
             pads = [int(self.rng.integers(0, m)) if self.chance(0.6) else 0 for m in most]
             pads = pads if self.chance(0.7) else [0] * 4
-            spans = [
-                side + p + q - d * (k - 1) for side, p, q, d, k in zip(size, pads, pads[2:], dilation, kernel)
-            ]
+            ends = zip(size, pads, pads[2:], dilation, kernel)
+            spans = [side + p + q - d * (k - 1) for side, p, q, d, k in ends]
             if min(spans) > 0 and prod(kernel) * channels < 600:
                 break
         else:
@@ -278,9 +270,8 @@ class RandomGeometry:
         """To -1 and +1, or to levels: from 0, around 0, ternary, with a zero-point."""
         if norm:
             self.norm()
-        kind = (
-            "bits" if bits else self.pick("bits", "bits", "bits", "levels", "signed", "ternary", "zero-point")
-        )
+        drawn = ("bits", "bits", "bits", "levels", "signed", "ternary", "zero-point")
+        kind = "bits" if bits else self.pick(*drawn)
         kind = self.pick("levels", "signed") if bits is False else kind
         scale = self.pick(0.5, 1.0, 0.25)
         if kind == "bits":

@@ -30,15 +30,7 @@ class RandomGraph:
 
     def draw(self):
         """One part of the network."""
-        parts = [
-            self.layer,
-            self.layer,
-            self.shortcut,
-            self.branches,
-            self.side_by_side,
-            self.pool,
-            self.larger,
-        ]
+        parts = [*[self.layer] * 2, self.shortcut, self.branches, self.side_by_side, self.pool, self.larger]
         parts[self.rng.integers(len(parts))]()
 
     def chance(self, share: float) -> bool:
@@ -65,9 +57,7 @@ class RandomGraph:
         self.quantise(norm=False)
 
     def branches(self):
-        """Group-Net: K convolutions of the same elements, each with its norm, added up; some with a layer of
-        their own.
-        """
+        """Group-Net: K convolutions of the same elements, each with its norm, added; some have own layers."""
         self.drawn.add("branches")
         start, bits, ends, outputs = self.graph.at, self.bits, [], int(self.rng.choice([2, 4, 6]))
         before = list(self.shape)
@@ -117,8 +107,9 @@ class RandomGraph:
         modes = [("asymmetric", "floor"), ("half_pixel", "round_prefer_floor")]
         where, nearest = modes[self.rng.integers(len(modes))]
         given = {"coordinate_transformation_mode": where, "nearest_mode": nearest}
-        self.graph.node("Resize", None, np.float32([1, 1, 2, 2]), mode="nearest", **given)
         self.shape = [self.shape[0], *(2 * side for side in self.shape[1:])]
+        sizes = (None, np.int64([1, *self.shape])) if self.shape[1] > 8 else (np.float32([1, 1, 2, 2]),)
+        self.graph.node("Resize", None, *sizes, mode="nearest", **given)
 
     def scores(self):
         """Perhaps a mean over the map, then a dense layer."""
@@ -144,9 +135,8 @@ class RandomGraph:
             self.drawn.add("depthwise")
         given = {"kernel_shape": kernel, "strides": stride, "group": groups}
         self.padded(pads, given, zero=groups == 1)
-        self.graph.node(
-            "Conv", self.weights(outputs, channels // groups, *kernel, one_bit=groups > 1), **given
-        )
+        weights = self.weights(outputs, channels // groups, *kernel, one_bit=groups > 1)
+        self.graph.node("Conv", weights, **given)
         spans = [side + pads[i] + pads[i + 2] for i, side in enumerate(size)]
         self.shape = [outputs, *((span - k) // s + 1 for span, k, s in zip(spans, kernel, stride))]
 
@@ -213,10 +203,8 @@ class RandomGraph:
         gain = self.rng.integers(1, 90, channels) * self.rng.choice([-1, 1], channels, p=[0.2, 0.8])
         if self.bits == 8:
             gain = np.sign(gain)
-        grid = [
-            np.float32(x).reshape(1, channels, 1, 1) / 64
-            for x in (gain, self.rng.integers(-200, 200, channels))
-        ]
+        shift = self.rng.integers(-200, 200, channels)
+        grid = [np.float32(x).reshape(1, channels, 1, 1) / 64 for x in (gain, shift)]
         self.graph.real("Mul", grid[0]).real("Add", grid[1])
 
     def quantise(self, norm=True):
@@ -259,7 +247,9 @@ class NestedSums(RandomGraph):
 
 
 class Products(RandomGraph):
-    """Gates: two layers of the same elements multiplied, or a map times one number per channel of it."""
+    """Gates: two layers of the same elements multiplied, or the larger or smaller of both; or a map times one
+    number per channel of it.
+    """
 
     def draw(self):
         (self.gate, self.excite)[self.rng.integers(2)]()
@@ -283,8 +273,9 @@ class Products(RandomGraph):
             self.graph.at, self.bits, self.shape = start, bits, list(before)
             factors.append(self.factor(channels))
         (one, kind), (other, of) = factors
-        self.drawn.add(f"{kind} times {of}")
-        self.graph.node("Mul", inputs=[one, other])
+        op = self.rng.choice(["Mul", "Mul", "Max", "Min"])
+        self.drawn.add(f"{op} of {kind} and {of}")
+        self.graph.node(op, inputs=[one, other])
         if self.chance(0.3):
             self.add_up([self.graph.at, one])
 
@@ -302,9 +293,7 @@ class Products(RandomGraph):
 
 
 class Chain(RandomGraph):
-    """Layers behind one another: convolutions, also of several dilations added up, dense ones; scores or a
-    map at the end.
-    """
+    """A row of layers: convolutions, also of several dilations added up, dense; scores or a map."""
 
     def draw(self):
         if len(self.shape) == 1 or self.chance(0.25):
@@ -341,9 +330,8 @@ class Chain(RandomGraph):
             self.graph.node("MatMul", self.graph.weights(length, outputs))
             if kind:
                 count = (1, outputs)[kind - 1]
-                self.graph.real(
-                    "Mul", self.rng.choice([-1, 1], count) * 2.0 ** self.rng.integers(-4, 2, count)
-                )
+                signs = self.rng.choice([-1, 1], count)
+                self.graph.real("Mul", signs * 2.0 ** self.rng.integers(-4, 2, count))
             return
         weights, bias = self.graph.weights(outputs, self.shape[0], 1, 1), []
         if kind == 0:

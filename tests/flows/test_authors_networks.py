@@ -1,6 +1,4 @@
-"""Bi-Real Net-18 and ReActNet-A in plain torch, with random norms: exact down to the RTL, and their size by
-the cost model at the pace of a video.
-"""
+"""Bi-Real Net-18 and ReActNet-A, random norms: exact down to the RTL; their size at a video's pace."""
 
 import numpy as np
 import pytest

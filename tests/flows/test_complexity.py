@@ -20,10 +20,8 @@ from xnorforge.sw.tasks.base import task_of
 
 SUMS = ("binary", "multi_bit", "weight_bits", "stored_bits")
 QUICK = [("mnist-tfc", "ste"), ("mnist-cnn", "ste"), ("cifar10-cnv_half", "ci_bcnn")]
-EVERY = [
-    one if one in QUICK else pytest.param(*one, marks=pytest.mark.full, id="-".join(one))
-    for one in zoo.shipped()
-]
+LATER = {"marks": pytest.mark.full}
+EVERY = [one if one in QUICK else pytest.param(*one, **LATER, id="-".join(one)) for one in zoo.shipped()]
 
 
 def card(net, method):
@@ -67,20 +65,15 @@ def test_all_branches_of_group_net_count():
     assert found["multi_bit"] == plain["multi_bit"]
 
 
-@pytest.mark.parametrize(
-    ("shape", "weights", "output", "attributes"),
-    [
-        pytest.param((4, 9, 9), (6, 4, 3, 3), (6, 4, 4), {"strides": [2, 2]}, id="strided"),
-        pytest.param((4, 8, 8), (6, 4, 3, 3), (6, 8, 8), {"pads": [1] * 4}, id="padded with zeros"),
-        pytest.param((4, 8, 8), (6, 4, 3, 3), (6, 4, 4), {"dilations": [2, 2]}, id="dilated"),
-        pytest.param((8, 6, 6), (12, 2, 3, 3), (12, 4, 4), {"group": 4}, id="grouped"),
-        pytest.param((8, 6, 6), (8, 1, 3, 3), (8, 4, 4), {"group": 8}, id="depthwise"),
-        pytest.param(
-            (8, 6, 6), (8, 1, 3, 3), (8, 6, 6), {"group": 8, "pads": [1] * 4}, id="depthwise, padded"
-        ),
-        pytest.param((4, 32), (6, 4, 5), (6, 14), {"strides": [2]}, id="one-dimensional"),
-    ],
-)
+@pytest.mark.parametrize("shape, weights, output, attributes", [
+    pytest.param((4, 9, 9), (6, 4, 3, 3), (6, 4, 4), {"strides": [2, 2]}, id="strided"),
+    pytest.param((4, 8, 8), (6, 4, 3, 3), (6, 8, 8), {"pads": [1] * 4}, id="padded with zeros"),
+    pytest.param((4, 8, 8), (6, 4, 3, 3), (6, 4, 4), {"dilations": [2, 2]}, id="dilated"),
+    pytest.param((8, 6, 6), (12, 2, 3, 3), (12, 4, 4), {"group": 4}, id="grouped"),
+    pytest.param((8, 6, 6), (8, 1, 3, 3), (8, 4, 4), {"group": 8}, id="depthwise"),
+    pytest.param((8, 6, 6), (8, 1, 3, 3), (8, 6, 6), {"group": 8, "pads": [1] * 4}, id="depthwise, padded"),
+    pytest.param((4, 32), (6, 4, 5), (6, 14), {"strides": [2]}, id="one-dimensional"),
+])  # fmt: skip
 def test_a_weight_is_used_once_per_output_pixel(shape, weights, output, attributes):
     graph = bits(*shape)
     graph.real("Conv", graph.weights(*weights), kernel_shape=weights[2:], **attributes)
@@ -113,9 +106,8 @@ def test_one_wide_operand_makes_an_operation_multi_bit():
     graph = Graph((3, 6, 6))
     graph.real("Conv", graph.weights(4, 3, 3, 3), kernel_shape=[3, 3])  # of pixels
     graph.real("Sub", 0.5).sign()
-    graph.real(
-        "Conv", graph.rng.permutation(np.arange(-128, 128))[:8].reshape(2, 4, 1, 1), kernel_shape=[1, 1]
-    )
+    wide = graph.rng.permutation(np.arange(-128, 128))[:8].reshape(2, 4, 1, 1)
+    graph.real("Conv", wide, kernel_shape=[1, 1])
     found = counted(graph, 2, 4, 4)
     assert (found["binary"], found["multi_bit"]) == (0, 4 * 27 * 16 + 8 * 16)
 

@@ -1,6 +1,4 @@
-"""A network that ends in a correlation, through the whole pipeline, and as a tracker uses it: exemplar in,
-template out.
-"""
+"""A network that ends in a correlation, through the pipeline and as a tracker: exemplar, template."""
 
 import json
 from functools import partial
@@ -57,9 +55,7 @@ layer = partial(padded, pad=0)
 
 
 def tracker(widths, size, seed=1):
-    """The layers of tinytrk: stride 2, pool, then plain ones; a correlation of `size` x `size` features
-    behind them.
-    """
+    """The layers of tinytrk: stride 2, pool, plain ones; a correlation of `size` x `size` features."""
     torch.manual_seed(seed)
     ends = list(zip((3, *widths), widths))
     layers = [layer(*ends[0], stride=2), layer(*ends[1], pool=2), *(layer(*pair) for pair in ends[2:])]
@@ -96,10 +92,8 @@ def test_every_stage_gives_the_responses_of_the_module(small):
     export_record = read_json(folder / "export.json")
     assert export_record["writable"] == ["Conv_4"]
     model = ModelWrapper(str(folder / "lowered.onnx"))
-    marked = {
-        n.name: getCustomOp(n).get_nodeattr("runtime_writeable_weights")
-        for n in model.get_nodes_by_op_type("MVAU")
-    }
+    units = model.get_nodes_by_op_type("MVAU")
+    marked = {n.name: getCustomOp(n).get_nodeattr("runtime_writeable_weights") for n in units}
     assert marked == {"conv0": 0, "conv1": 0, "conv2": 0, "conv3": 0, "conv4": 1}
     lowered = np.load(folder / "lowered.npz")
     assert (lowered["scale"], lowered["bias"]) == (2, -108)
@@ -151,10 +145,8 @@ def test_the_counted_cells_load_as_the_rtl_does(small):
     synth = synthesise(acc, folder)
     record = simulate_netlist(acc, folder)
     assert [check["name"] for check in record["checks"][:3]] == [
-        "netlist = lowered",
-        "netlist cycles = RTL cycles",
-        "netlist with a load = bit simulator",
-    ]
+        "netlist = lowered", "netlist cycles = RTL cycles", "netlist with a load = bit simulator",
+    ]  # fmt: skip
     assert {check["mismatches"] for check in record["checks"]} == {0}
     row = synth["operators"][-1]
     assert row["name"] == "conv4" and row["lut_ram"] > 0 and synth["top"]["ff"] > 100  # AXI4-Lite
@@ -169,15 +161,12 @@ def test_the_counted_cells_load_as_the_rtl_does(small):
 def test_a_weights_file_with_a_learnt_template_differs_in_it_alone(small):
     """As bits in words of `simd`, behind the head, whose id is another."""
     folder, _, images, ops = small
-    own, made = (
-        (folder / "acc" / "rtl" / "weights.bin").read_bytes(),
-        template_file(folder / "acc", images[:1]),
-    )
+    own = (folder / "acc" / "rtl" / "weights.bin").read_bytes()
+    made = template_file(folder / "acc", images[:1])
     [unit] = LoadChain(learnt(ops, BitSimulator(ops).run, images[:1])).ops
     simd, loads = unit.get_nodeattr("simd"), read_json(folder / "acc" / "rtl" / "rtl.json")["loads"]
-    assert (
-        len(own) == len(made) == 32 + 8 * loads["words"] and own[:12] + own[16:32] == made[:12] + made[16:32]
-    )
+    assert len(own) == len(made) == 32 + 8 * loads["words"]
+    assert own[:12] + own[16:32] == made[:12] + made[16:32]
     assert own[12:16] != made[12:16]
     head, words = np.frombuffer(own, "<u4")[8::2], np.frombuffer(made, "<u4")[9::2]
     np.testing.assert_array_equal(head, np.frombuffer(made, "<u4")[8::2])
@@ -250,9 +239,7 @@ def test_a_lowered_node_with_a_threshold_behind_writable_weights_is_refused(chai
 
 @pytest.mark.full
 def test_tinytrk_whole(tmp_path):
-    """128 x 128 frames, features 24 x 24 x 128, template 8 x 8 x 128, 289 responses in 18,496 cycles of the
-    correlation.
-    """
+    """Of 128 x 128: features 24 x 24 x 128, template 8 x 8 x 128, 289 responses in 18,496 cycles."""
     module = tracker((32, 32, 64, 64, 128), 8)
     images = np.random.default_rng(2).integers(0, 256, (4, 3, 128, 128), np.uint8)
     ops = laid(tmp_path, module, images, 40960)
@@ -265,8 +252,6 @@ def test_tinytrk_whole(tmp_path):
     ops = graph.operators(tmp_path / "acc" / "folded.onnx")
     assert LoadChain(ops).ops[0].cycles() == 18496
     record = simulate(tmp_path / "acc", tmp_path, stalled=2)
-    assert (
-        all(check["mismatches"] == 0 and check["integers"] > 0 for check in record["checks"])
-        and len(record["checks"]) == 6
-    )
+    assert all(check["mismatches"] == 0 and check["integers"] > 0 for check in record["checks"])
+    assert len(record["checks"]) == 6
     assert record["interval"] == record["interval_bound"] <= 40960

@@ -27,9 +27,8 @@ class Skipping(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.dense = nn.ModuleList(
-            QuantLinear(a, b, bias=False, weight_bit_width=2) for a, b in pairwise(WIDTHS)
-        )
+        layers = (QuantLinear(a, b, bias=False, weight_bit_width=2) for a, b in pairwise(WIDTHS))
+        self.dense = nn.ModuleList(layers)
         self.across = QuantLinear(8, 24, bias=False, weight_bit_width=2)
         self.act = nn.ModuleList(QuantIdentity(bit_width=3) for _ in WIDTHS[1:-1])
 

@@ -58,9 +58,7 @@ def test_adders_give_the_numbers_of_the_unit_that_they_replace(op):
     assert other.cycles() == op.get_nodeattr("vectors")
 
 
-def test_a_layer_with_too_many_weights_stays_folded_and_is_refused_where_adders_are_asked_for(
-    chains, tmp_path
-):
+def test_a_layer_with_too_many_weights_stays_folded_and_is_refused_as_adders(chains, tmp_path):
     chain = chains["Chain"]((16,), 1).sign("sign0").dense("wide", 640).dense("last", 4, raw=True)
     net = chain.save(tmp_path / "net")
     assert not {"DaMvu"} & {row["op"] for row in fold(net, "pynq-z2", net / "acc", 640)["operators"]}
@@ -75,18 +73,14 @@ def folded_as_adders(net, *names, **options):
 
 
 def through_gates(chain, folder, names, interval):
-    """Fold with adders, generate, and hold the RTL against the chain's integers at both paces; the operators,
-    the record.
-    """
+    """Fold with adders, generate, hold RTL against integers at both paces; operators and record."""
     net = chain.save(folder)
     record = folded_as_adders(net, *names, interval=interval)
     assert flowing(net, chain.answers(), checked=True).interval == record["interval_bound"]
     return graph.operators(net / "acc" / "folded.onnx"), record
 
 
-def test_a_network_of_adders_between_windows_pools_and_converters_keeps_its_numbers_and_its_bound(
-    chains, tmp_path
-):
+def test_adders_between_windows_pools_and_converters_keep_numbers_and_the_bound(chains, tmp_path):
     matrices = ["conv0", "conv1", "fc0", "fc1"]
     ops, record = through_gates(chains["small"](7), tmp_path / "small", matrices, 600)
     assert [op.name for op in ops if type(op).__name__ == "DaMvu"] == matrices
@@ -104,10 +98,8 @@ def test_an_mlp_of_64_64_64_10_gives_its_numbers_on_600_rows(chains, tmp_path):
 @pytest.mark.full
 def test_where_a_pixel_comes_in_every_cycle_adders_are_smaller_by_real_counts(chains):
     """A folded unit then has a place for every weight of its bytes, and no sum is shared."""
-    bounds = bind(
-        chains["Chain"]((4, 4, 8), 3).conv("conv0", 16, kernel=1).conv("conv1", 4, kernel=1, raw=True).model()
-    )
-    board = boards.load("pynq-z2")
+    chain = chains["Chain"]((4, 4, 8), 3).conv("conv0", 16, kernel=1)
+    bounds, board = bind(chain.conv("conv1", 4, kernel=1, raw=True).model()), boards.load("pynq-z2")
     plain, chosen = (Search(bounds, board, adders=adders).chosen(Aim(16)) for adders in (False, True))
     assert "conv0" in {op.name for op in chosen if type(op).__name__ == "DaMvu"}
     taken = [cells.add(synth.count(ops, "xc7")) for ops in (plain, chosen)]

@@ -103,52 +103,34 @@ BUILT = {  # name: network, shape of its scores
     "average, squeeze": (lambda: averaged().node("Squeeze", whole(2, 3)), (CLASSES,)),
     "mean without its axes": (lambda: head().node("ReduceMean", axes=[2, 3], keepdims=0), (CLASSES,)),
     "average of bits, flatten": (lambda: bits().node("GlobalAveragePool").node("Flatten"), (6,)),
-    "average, flatten, bias": (
-        lambda: averaged().node("Flatten").real("Add", [0.25, -1.5, 3.0, 0.0]),
-        (CLASSES,),
-    ),
+    "average, flatten, bias": (lambda: averaged().node("Flatten").real("Add", [0.25, -1.5, 3.0, 0.0]),
+        (CLASSES,)),
     "average, flatten, quantised": (lambda: averaged().node("Flatten").quant(0.5, 4), (CLASSES,)),
-    "average, flatten, dense": (
-        lambda: weighted(bits().node("GlobalAveragePool").node("Flatten"), 6),
-        (CLASSES,),
-    ),
-    "average of a dead layer, dense": (
-        lambda: weighted(dead().node("GlobalAveragePool").node("Flatten"), 6),
-        (CLASSES,),
-    ),
-    "averages of a dead layer, dense": (
-        lambda: weighted(dead().node("AveragePool", **POOL).node("Flatten"), 24),
-        (CLASSES,),
-    ),
-    "maxima of a dead layer, dense of 0.1": (
-        lambda: weighted(dead().node("MaxPool", **POOL).node("Flatten"), 24, 0.1),
-        (CLASSES,),
-    ),
+    "average, flatten, dense": (lambda: weighted(bits().node("GlobalAveragePool").node("Flatten"), 6),
+        (CLASSES,)),
+    "average of a dead layer, dense": (lambda: weighted(dead().node("GlobalAveragePool").node("Flatten"), 6),
+        (CLASSES,)),
+    "averages of a dead layer, dense": (lambda: weighted(dead().node("AveragePool", **POOL).node("Flatten"),
+        24), (CLASSES,)),
+    "maxima of a dead layer, dense of 0.1": (lambda: weighted(dead().node("MaxPool", **POOL).node("Flatten"),
+        24, 0.1), (CLASSES,)),
     "maximum of all pixels": (lambda: head().node("GlobalMaxPool"), CELL),
     "map": (head, MAP),
     "map of bits": (bits, (6, 4, 4)),
     "map, pool": (lambda: head().node("MaxPool", **POOL), (CLASSES, 2, 2)),
-    "map, overlapping pool": (
-        lambda: head().node("MaxPool", kernel_shape=[3, 3], strides=[1, 1]),
-        (CLASSES, 2, 2),
-    ),
-    "map, padded pool": (
-        lambda: head().node("MaxPool", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]),
-        (CLASSES, 2, 2),
-    ),
-    "map of bits in a border": (
-        lambda: bits().node("Pad", whole(0, 0, 1, 1, 0, 0, 1, 1), np.float32(-1.0)),
-        (6, 6, 6),
-    ),
-    "map, upsampled": (
-        lambda: head().node("Resize", None, np.float32([1, 1, 2, 2]), **NEAREST),
-        (CLASSES, 8, 8),
-    ),
+    "map, overlapping pool": (lambda: head().node("MaxPool", kernel_shape=[3, 3], strides=[1, 1]),
+        (CLASSES, 2, 2)),
+    "map, padded pool": (lambda: head().node("MaxPool", kernel_shape=[3, 3], strides=[2, 2],
+        pads=[1, 1, 1, 1]), (CLASSES, 2, 2)),
+    "map of bits in a border": (lambda: bits().node("Pad", whole(0, 0, 1, 1, 0, 0, 1, 1), np.float32(-1.0)),
+        (6, 6, 6)),
+    "map, upsampled": (lambda: head().node("Resize", None, np.float32([1, 1, 2, 2]), **NEAREST),
+        (CLASSES, 8, 8)),
     "map of two heads": (concatenated, (2 * CLASSES, 4, 4)),
     "map as rows": (lambda: head().node("Reshape", whole(1, CLASSES, 16)), (CLASSES, 16)),
     "scores as an image": (lambda: dense().node("Reshape", whole(1, CLASSES, 1, 1)), CELL),
     "another axis": (lambda: dense().node("Unsqueeze", whole(2)), (CLASSES, 1)),
-}
+}  # fmt: skip
 TAILS = {  # name: network, shape of its scores, the ending in front of the function, what the host computes
     "softmax": (lambda: dense().node("Softmax", axis=1), (CLASSES,), "dense", "softmax"),
     "softmax, last axis": (lambda: dense().node("Softmax"), (CLASSES,), "dense", "softmax"),
@@ -170,44 +152,20 @@ TAILS = {  # name: network, shape of its scores, the ending in front of the func
     "largest two": (lambda: dense().node("TopK", whole(2), outputs=2), (2,), "dense", "top_k"),
 }  # fmt: skip
 REFUSED = {  # name: network, shape of its scores, the cure in the message, the ending that the cure leads to
-    "softmax over the columns": (
-        lambda: head().node("Softmax", axis=3),
-        MAP,
-        "axis 3 of [1, 4, 4, 4] … axis 1",
-        "map",
-    ),
-    "smallest": (
-        lambda: dense().node("TopK", whole(1), largest=0, outputs=2),
-        (1,),
-        "take the largest",
-        "dense",
-    ),
-    "softmax inside": (
-        lambda: weighted(dense().node("Softmax"), CLASSES),
-        (CLASSES,),
-        "Softmax … last layer",
-        "two dense layers",
-    ),
-    "transposed map": (
-        lambda: head().node("Transpose", perm=[0, 2, 3, 1]),
-        (4, 4, CLASSES),
-        "channels-last … Transpose",
-        "map",
-    ),
-    "mean of the flattened map": (
-        lambda: head().node("Flatten").node("ReduceMean", axes=[1]),
-        (1,),
-        "GlobalAveragePool",
-        "average, flatten",
-    ),
-    "largest of each channel": (
-        lambda: head().node("ReduceMax", axes=[2, 3]),
-        CELL,
-        "use GlobalMaxPool",
-        "maximum of all pixels",
-    ),
+    "softmax over the columns": (lambda: head().node("Softmax", axis=3), MAP,
+        "axis 3 of [1, 4, 4, 4] … axis 1", "map"),
+    "smallest": (lambda: dense().node("TopK", whole(1), largest=0, outputs=2), (1,), "take the largest",
+        "dense"),
+    "softmax inside": (lambda: weighted(dense().node("Softmax"), CLASSES), (CLASSES,),
+        "Softmax … last layer", "two dense layers"),
+    "transposed map": (lambda: head().node("Transpose", perm=[0, 2, 3, 1]), (4, 4, CLASSES),
+        "channels-last … Transpose", "map"),
+    "mean of the flattened map": (lambda: head().node("Flatten").node("ReduceMean", axes=[1]), (1,),
+        "GlobalAveragePool", "average, flatten"),
+    "largest of each channel": (lambda: head().node("ReduceMax", axes=[2, 3]), CELL, "use GlobalMaxPool",
+        "maximum of all pixels"),
     "no layer": (lambda: Graph(SHAPE).node("Identity"), SHAPE, "no operator … layer", "dense"),
-}
+}  # fmt: skip
 
 
 def exported(folder, make, shape):
@@ -216,9 +174,8 @@ def exported(folder, make, shape):
     model = net.model(shape)
     images = np.random.default_rng(1).integers(0, 256, (IMAGES, *SHAPE)).astype(np.uint8)
     model.save(str(folder / "model.onnx"))
-    write_json(
-        folder / "export.json", {"net": "ending", "input": {"lo": 0, "hi": 255, "scale": 1.0}, "writable": []}
-    )
+    given = {"lo": 0, "hi": 255, "scale": 1.0}
+    write_json(folder / "export.json", {"net": "ending", "input": given, "writable": []})
     np.savez(folder / "golden.npz", images=images, labels=np.zeros(IMAGES, int), scores=np.zeros((IMAGES, 1)))
     return model, images
 
@@ -313,16 +270,10 @@ def test_an_ending_that_cannot_be_built_is_refused_by_lower_with_a_cure(tmp_path
 
 
 @pytest.mark.quick("average-1", "map, pool-0")
-@pytest.mark.parametrize(
-    "name, indices",
-    [
-        ("average", 1),
-        ("average, flatten", 1),
-        ("average, flatten, quantised", 1),
-        ("average, flatten, bias", 0),
-        ("map, pool", 0),
-    ],
-)
+@pytest.mark.parametrize("name, indices", [
+    ("average", 1), ("average, flatten", 1), ("average, flatten, quantised", 1),
+    ("average, flatten, bias", 0), ("map, pool", 0),
+])  # fmt: skip
 def test_the_rtl_of_an_ending_gives_the_scores_of_qonnx_and_the_index(tmp_path, name, indices):
     make, shape = BUILT[name]
     images = np.random.default_rng(2).integers(0, 256, (IMAGES, *SHAPE))

@@ -1,6 +1,4 @@
-"""Networks of every class, drawn at random: nearly all are built, none is wrong, and what is refused is
-refused in a sentence.
-"""
+"""Random networks of every class: nearly all are built, none wrong, others refused in a sentence."""
 
 from pathlib import Path
 
@@ -39,11 +37,8 @@ def test_a_network_of_a_class_is_built(name, tmp_path):
 
 @pytest.mark.full
 def test_of_all_classes_nearly_all_networks_are_built_and_none_is_wrong(tmp_path):
-    said = {
-        (name, seed): refusal(name, seed, tmp_path / f"{name} {seed}")
-        for name in CLASSES
-        for seed in range(EACH)
-    }
+    every = [(name, seed) for name in CLASSES for seed in range(EACH)]
+    said = {one: refusal(*one, tmp_path / "{} {}".format(*one)) for one in every}
     refused = [f"{name}, seed {seed}: {text}" for (name, seed), text in said.items() if text]
     print(f"{len(said)} networks, {len(refused)} refused", *refused, sep="\n")
     assert len(said) >= 300 and len(refused) <= (1 - SHARE) * len(said)

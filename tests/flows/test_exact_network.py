@@ -26,9 +26,8 @@ SEEDS, EVERY, CHUNK = 8, 100, 10
 
 def places(graph) -> list[tuple[int, str]]:
     """(node, constant) of everything that can be wrong; -1 for the biases of the scores."""
-    found = [
-        (k, key) for k, node in enumerate(graph.nodes) for key in CONSTANTS if np.size(node.at.get(key, ()))
-    ]
+    numbered = enumerate(graph.nodes)
+    found = [(k, key) for k, node in numbered for key in CONSTANTS if np.size(node.at.get(key, ()))]
     return [*found, (-1, "bias")]
 
 
@@ -188,10 +187,8 @@ def test_the_sign_of_a_sign_that_is_read_by_itself_too_is_exact():
 @pytest.mark.parametrize("bits", [(8, 8), (24, 42), (70, 24), (50, 130)])
 def test_products_of_any_width_are_those_of_integers(bits):
     rng = np.random.default_rng(0)
-    x, weights = (
-        np.array([[int(n) << b - 4 | 1 for n in row] for row in rng.integers(-8, 8, shape)], object)
-        for b, shape in zip(bits, ((3, 50), (50, 4)))
-    )
+    given = [(b, rng.integers(-8, 8, shape)) for b, shape in zip(bits, ((3, 50), (50, 4)))]
+    x, weights = (np.array([[int(n) << b - 4 | 1 for n in row] for row in rows], object) for b, rows in given)
     np.testing.assert_array_equal(matrix_product(x, weights).astype(object), x @ weights)
 
 

@@ -26,12 +26,9 @@ def module(seed=0) -> nn.Module:
         norm.weight.copy_(torch.tensor([1.0, -1.0, 1.0, -1.0]))
     sign = QuantIdentity(act_quant=SignedBinaryActPerTensorConst, scaling_const=1.0)
     parts = (
-        QuantConv2d(2, 4, 3, bias=False, **BINARY),
-        norm,
-        sign,
-        nn.Flatten(),
+        QuantConv2d(2, 4, 3, bias=False, **BINARY), norm, sign, nn.Flatten(),
         QuantLinear(64, 3, bias=False, **BINARY),
-    )
+    )  # fmt: skip
     return nn.Sequential(Scaled(), *parts).eval()
 
 
@@ -82,11 +79,8 @@ def test_golden_scores_are_the_modules(exported):
         with torch.no_grad():
             wanted = module()(torch.from_numpy(images).float()).as_subclass(torch.Tensor).numpy()
         np.testing.assert_array_equal(golden["scores"], wanted)
-        assert (
-            golden["scores"].dtype == np.float32
-            and golden["images"].dtype == np.uint8
-            and golden["labels"].dtype == np.int64
-        )
+        types = {"scores": np.float32, "images": np.uint8, "labels": np.int64}
+        assert {name: golden[name].dtype for name in types} == types
 
 
 def test_the_record_states_input_images_and_accuracy(exported):
@@ -97,10 +91,9 @@ def test_the_record_states_input_images_and_accuracy(exported):
     trained, measured = record["accuracy"]
     assert trained == TRAINED
     with np.load(folder / "golden.npz") as golden:
-        assert (
-            measured["correct"] == (golden["scores"].argmax(1) == labels).sum() and measured["images"] == 150
-        )
-    assert measured["set"] == "random images" and record["not_measured"] is None
+        assert measured["correct"] == (golden["scores"].argmax(1) == labels).sum()
+    assert (measured["set"], measured["images"]) == ("random images", 150)
+    assert record["not_measured"] is None
 
 
 def test_the_graph_takes_uint8_and_has_binary_weights(exported):
@@ -129,9 +122,8 @@ def test_a_graph_that_computes_something_else_is_refused(exported, tmp_path, mon
         return model
 
     monkeypatch.setattr(export, "as_qonnx", wrong)
-    with pytest.raises(
-        MismatchError, match=r"export: \d+ scores differ, first image 0, class \d: module .*, QONNX .*\."
-    ):
+    said = r"export: \d+ scores differ, first image 0, class \d: module .*, QONNX .*\."
+    with pytest.raises(MismatchError, match=said):
         export.export(module(), images, labels, tmp_path, META)
     assert not (tmp_path / "model.onnx").exists() and not (tmp_path / "export.json").exists()
 

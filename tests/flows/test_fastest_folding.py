@@ -1,6 +1,4 @@
-"""The fastest folding of small networks: whole windows with and without a border, wired weights, adders;
-several pixels per beat.
-"""
+"""The fastest folding of small networks: windows, wired weights, adders; several pixels a beat."""
 
 import numpy as np
 from pipeline import flowing

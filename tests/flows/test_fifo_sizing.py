@@ -29,9 +29,8 @@ def fork(**more) -> HwOp:
 def branch(name: str, kernel: int) -> list[HwOp]:
     """sign, binary convolution that keeps the size: counts of one channel per beat."""
     rng, length, pad = np.random.default_rng(0), kernel * kernel * CHANNELS, kernel // 2
-    signs = OPS["Threshold"].make(
-        f"{name}_sign", {"thresholds": np.full((CHANNELS, 1), 8)}, in_shape=SHAPE, in_bits=4
-    )
+    steps = {"thresholds": np.full((CHANNELS, 1), 8)}
+    signs = OPS["Threshold"].make(f"{name}_sign", steps, in_shape=SHAPE, in_bits=4)
     window = OPS["Window"].make(f"{name}_window", ifm=SHAPE, kernel=[kernel] * 2, pads=[pad] * 4)
     unit = OPS["XnorMvu"].make(
         name, {"weights": rng.integers(0, 2, (length, CHANNELS))}, mw=length, mh=CHANNELS,
@@ -140,9 +139,8 @@ def test_a_shortcut_around_several_vectors_at_a_time_lets_them_all_be_worked_on(
 def busy_behind_whole_windows(stride: int) -> list[HwOp]:
     """A unit without a cycle to spare behind 3x3 windows with a border, one per beat."""
     size = 12 // stride
-    window = OPS["Window"].make(
-        "window", ifm=[12, 12, 4], kernel=[3, 3], stride=[stride] * 2, pads=[1] * 4, simd=36
-    )
+    shape = {"ifm": [12, 12, 4], "kernel": [3, 3], "stride": [stride] * 2, "pads": [1] * 4}
+    window = OPS["Window"].make("window", **shape, simd=36)
     unit = seeded(OPS["XnorMvu"], 3, 36, 8, 36, 2, size * size)
     unit.onnx_node.name = "unit"
     unit.onnx_node.input[0] = window.results[0]
@@ -186,10 +184,7 @@ def test_a_converter_on_the_shortcut_gives_its_beats_as_soon_as_they_are_full(tm
     to = {"shape": SHAPE, "in_lanes": 1, "out_lanes": 2}
     counts = OPS["Width"].make("width_0", bits=ops[-1].out_stream().bits, **to)
     stream = OPS["Width"].make("width_1", bits=4, **to)
-    counts.onnx_node.input[0], stream.onnx_node.input[0] = (
-        ops[-1].onnx_node.output[0],
-        ops[0].onnx_node.output[1],
-    )
+    counts.onnx_node.input[0], stream.onnx_node.input[0] = ops[-1].results[0], ops[0].results[1]
     join = OPS["Join"].make(
         "join", {"multipliers": np.ones((2, CHANNELS))}, in_shape=SHAPE,
         in_bits=[counts.get_nodeattr("bits"), 4],
@@ -208,9 +203,8 @@ def test_a_fork_within_a_branch_counts_in_its_own_beats(tmp_path):
     bits = outer[-1].out_stream().bits
     second = OPS["Fork"].make("second", in_shape=SHAPE, readers=2, bits=bits, pe=1)
     inner = branch("inner", 1)
-    inner[0] = OPS["Threshold"].make(
-        "inner_sign", {"thresholds": np.full((CHANNELS, 1), 8)}, in_shape=SHAPE, in_bits=bits
-    )
+    steps = {"thresholds": np.full((CHANNELS, 1), 8)}
+    inner[0] = OPS["Threshold"].make("inner_sign", steps, in_shape=SHAPE, in_bits=bits)
     kinds = [inner[-1].out_stream().bits, bits, 4]
     join = OPS["Join"].make(
         "join", {"multipliers": np.ones((3, CHANNELS))}, in_shape=SHAPE, in_bits=kinds, in_signed=[0] * 3,

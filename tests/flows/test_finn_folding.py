@@ -17,16 +17,12 @@ WINDOWS = [3, 32, 32, 32, 32, 32]
 PUBLISHED = {
     "Defaults": {},
     "Thresholding_Batch_0": {"PE": 1, "ram_style": "distributed"},
-    **{
-        f"ConvolutionInputGenerator_{n}": {"SIMD": simd, "ram_style": "distributed"}
-        for n, simd in enumerate(WINDOWS)
-    },
-    **{
-        f"MatrixVectorActivation_{n}": {"PE": pe, "SIMD": simd, "ram_style": "auto"}
-        for n, (pe, simd) in enumerate(MATRICES)
-    },
+    **{f"ConvolutionInputGenerator_{n}": {"SIMD": simd, "ram_style": "distributed"} for n,
+        simd in enumerate(WINDOWS)},
+    **{f"MatrixVectorActivation_{n}": {"PE": pe, "SIMD": simd, "ram_style": "auto"} for n,
+        (pe, simd) in enumerate(MATRICES)},
     "LabelSelect_Batch_0": {"PE": 1},
-}
+}  # fmt: skip
 
 
 def written(net, given):
@@ -71,11 +67,9 @@ def test_finn_s_published_folding_of_cnv_gives_its_pe_and_simd_here(chains, tmp_
 
 def test_windows_of_pools_count_where_a_file_names_pools(net):
     given = {
-        "ConvolutionInputGenerator_rtl_0": {"SIMD": 3},
-        "ConvolutionInputGenerator_rtl_1": {"SIMD": 8},
-        "ConvolutionInputGenerator_rtl_2": {"SIMD": 3},
-        "Pool_hls_0": {"PE": 3},
-    }
+        "ConvolutionInputGenerator_rtl_0": {"SIMD": 3}, "ConvolutionInputGenerator_rtl_1": {"SIMD": 8},
+        "ConvolutionInputGenerator_rtl_2": {"SIMD": 3}, "Pool_hls_0": {"PE": 3},
+    }  # fmt: skip
     record = folded(net, given)
     rows = {row["name"]: row for row in record["operators"]}
     assert (rows["conv0_window"]["simd"], rows["conv1_window"]["simd"], rows["pool1"]["pe"]) == (3, 8, 3)
@@ -84,11 +78,9 @@ def test_windows_of_pools_count_where_a_file_names_pools(net):
 
 def test_thresholds_within_a_matrix_are_not_taken_and_said(net):
     given = {f"Thresholding_rtl_{n}": {"PE": 1, "depth_trigger_uram": 0} for n in range(3)}
-    assert folded(net, {"Defaults": {}, **given})["not_taken"] == [
-        "PE of Thresholding_rtl_0 (part of conv0 here)",
-        "PE of Thresholding_rtl_1 (part of conv1 here)",
-        "PE of Thresholding_rtl_2 (part of fc0 here)",
-    ]
+    parts = enumerate(("conv0", "conv1", "fc0"))
+    said = [f"PE of Thresholding_rtl_{n} (part of {name} here)" for n, name in parts]
+    assert folded(net, {"Defaults": {}, **given})["not_taken"] == said
 
 
 def test_a_pe_that_does_not_divide_is_answered_as_in_a_folding_of_ours(net):
@@ -96,18 +88,13 @@ def test_a_pe_that_does_not_divide_is_answered_as_in_a_folding_of_ours(net):
     assert refused(net, given) == refused(net, {"conv0": {"pe": 3, "simd": 3}})
 
 
-@pytest.mark.parametrize(
-    ("given", "text"),
-    [
-        ({"MVAU_hls_4": {"PE": 1}}, "MVAU_hls_4 … 4 MVAU"),
-        ({"Defaults": 7}, "Defaults … PE and SIMD"),
-        ({"conv0": {"PE": 1}}, "conv0 … MVAU_hls_0"),
-        ({"MVAU_0": {"PE": 0}}, "MVAU_0 has PE: 0; … positive"),
-        ({"MVAU_0": {"PE": "8"}}, "MVAU_0 has PE: '8'; … integer"),
-        ({"Defaults": {"PE": [2, ["MVAU_hls"]]}}, "Defaults … PE and SIMD"),
-        ({"Defaults": {}, "MVAU_0": 3}, "MVAU_0 is 3 … PE and SIMD"),
-    ],
-)
+@pytest.mark.parametrize("given, text", [
+    ({"MVAU_hls_4": {"PE": 1}}, "MVAU_hls_4 … 4 MVAU"), ({"Defaults": 7}, "Defaults … PE and SIMD"),
+    ({"conv0": {"PE": 1}}, "conv0 … MVAU_hls_0"), ({"MVAU_0": {"PE": 0}}, "MVAU_0 has PE: 0; … positive"),
+    ({"MVAU_0": {"PE": "8"}}, "MVAU_0 has PE: '8'; … integer"),
+    ({"Defaults": {"PE": [2, ["MVAU_hls"]]}}, "Defaults … PE and SIMD"),
+    ({"Defaults": {}, "MVAU_0": 3}, "MVAU_0 is 3 … PE and SIMD"),
+])  # fmt: skip
 def test_what_cannot_be_meant_is_one_sentence(net, given, text):
     says(refused(net, given), text)
 

@@ -97,17 +97,13 @@ CASES = {
     "a threshold inside": thresholded("BINARY", "BINARY"),
     "a bipolar threshold inside": thresholded("BIPOLAR", "BIPOLAR"),
     "maxima of bits": pool("MaxPool", "BINARY", "BINARY", 2),
-    "maxima": pool("MaxPool", "INT5", "INT5", 1),
-    "sums": pool("AccPool", "UINT3", "UINT6", 4),
-    "pixels": pool("MaxPool", "INT5", "INT5", 2, (1, 1)),
-    "a border of 128": border(128, "UINT8", 2),
-    "a border of -3": border(-3, "INT4", 4),
-    "label": labels("INT7", 2),
-    "two copies": fork("INT3", 3),
+    "maxima": pool("MaxPool", "INT5", "INT5", 1), "sums": pool("AccPool", "UINT3", "UINT6", 4),
+    "pixels": pool("MaxPool", "INT5", "INT5", 2, (1, 1)), "a border of 128": border(128, "UINT8", 2),
+    "a border of -3": border(-3, "INT4", 4), "label": labels("INT7", 2), "two copies": fork("INT3", 3),
     "sum": elementwise("ElementwiseAdd", "UINT4", "INT3", "INT6"),
     "product": elementwise("ElementwiseMul", "UINT4", "INT3", "INT7"),
     "two streams": joined("INT3", "INT3"),
-}
+}  # fmt: skip
 
 
 def alone(case, **more):
@@ -142,10 +138,8 @@ def drawn(rng, kind, shape):
 
 def given(model, seed):
     rng = np.random.default_rng(seed)
-    return {
-        one.name: drawn(rng, model.get_tensor_datatype(one.name).name, model.get_tensor_shape(one.name))
-        for one in model.graph.input
-    }
+    kinds = {one.name: model.get_tensor_datatype(one.name).name for one in model.graph.input}
+    return {name: drawn(rng, kind, model.get_tensor_shape(name)) for name, kind in kinds.items()}
 
 
 def streamed(node, frame):
@@ -234,13 +228,10 @@ def test_a_fifo_stays_finn_s():
     assert (node.op_type, node.domain) == ("StreamingFIFO_rtl", nodes.RTL)
 
 
-@pytest.mark.parametrize(
-    ("sources", "cell"),
-    [
-        (["fifo/hdl/fifo.sv"], "fifo #(.DEPTH(4), .DATA_WIDTH(8))"),
-        (["mvu/mvu_pkg.sv", "mvu/add_multi.sv"], "add_multi #(.N(4), .DEPTH(1), .ARG_WIDTH(4))"),
-    ],
-)
+@pytest.mark.parametrize("sources, cell", [
+    (["fifo/hdl/fifo.sv"], "fifo #(.DEPTH(4), .DATA_WIDTH(8))"),
+    (["mvu/mvu_pkg.sv", "mvu/add_multi.sv"], "add_multi #(.N(4), .DEPTH(1), .ARG_WIDTH(4))"),
+])  # fmt: skip
 def test_verilator_rejects_finn_s_fifo_and_the_sums_of_its_matrices(sources, cell, tmp_path):
     """Ours take their place while it does."""
     library = Path(str(files("finn") / "finn-rtllib"))

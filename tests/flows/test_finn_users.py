@@ -1,6 +1,4 @@
-"""FINN's own build of FINN's own networks, without our front end: our nodes by one import, and RTL that gives
-what FINN's unspecialised graph gives.
-"""
+"""FINN's own build of its own networks with our nodes by one import: RTL gives what its graph gives."""
 
 import numpy as np
 import pytest
@@ -38,20 +36,15 @@ FRONT = [
 BACK = [
     f"step_{name}"
     for name in (
-        "specialize_layers",
-        "target_fps_parallelization",
-        "apply_folding_config",
-        "minimize_bit_width",
+        "specialize_layers", "target_fps_parallelization", "apply_folding_config", "minimize_bit_width",
         "generate_estimate_reports",
     )
-]
+]  # fmt: skip
 
 
 @pytest.mark.full
 @pytest.mark.parametrize(("name", "fps", "units"), [("tfc_1w1a", 100_000, 4), ("cnv_1w1a", 3_000, 9)])
-def test_finn_s_flow_with_our_nodes_ends_in_rtl_that_gives_finn_s_labels(
-    name, fps, units, tmp_path, monkeypatch
-):
+def test_finn_s_flow_with_our_nodes_ends_in_rtl_of_finn_s_labels(name, fps, units, tmp_path, monkeypatch):
     monkeypatch.setenv("XILINX_VIVADO", "none")  # FINN notes its version at the end
     network = as_trained(name).eval()
     export_qonnx(network, torch.zeros(1, *network.input_shape), str(tmp_path / "net.onnx"))

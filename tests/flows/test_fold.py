@@ -62,9 +62,8 @@ def random_folding(bound, rng):
     """Any folding that the operator's streams can carry."""
     op = rng.choice(candidates(bound, {}))
     has = op.get_nodeattr_types()
-    return {name: int(op.get_nodeattr(name)) for name in ("simd", "pe") if name in has} | {
-        "depth": int(rng.integers(1, 9))
-    }
+    found = {name: int(op.get_nodeattr(name)) for name in ("simd", "pe") if name in has}
+    return found | {"depth": int(rng.integers(1, 9))}
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -100,9 +99,8 @@ def test_a_clock_that_leaves_room_for_one_handshake_gets_a_buffer_on_every_strea
         ops = graph.operators(net / name / "folded.onnx")
         before = {tensor: op for op in ops for tensor in op.results}
         ends = [(before[one], op) for op in ops for one in op.sources if one in before]
-        return sum(not {"depth"} & {*a.get_nodeattr_types(), *b.get_nodeattr_types()} for a, b in ends), len(
-            ends
-        )
+        bare = [not {"depth"} & {*a.get_nodeattr_types(), *b.get_nodeattr_types()} for a, b in ends]
+        return sum(bare), len(ends)
 
     assert bare("fast", clock="250MHz")[0] == 0
     streams = bare("slow", clock="100MHz")
@@ -129,22 +127,19 @@ def refused(net, given=None, **options):
     return sentence(lambda: folded(net, given, **options))
 
 
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ({"conv1": {"simd": 7}}, "conv1: simd=7 … length=72 … [1, 2, 3, 4, 6, 8, 9, 12, 18, 24, 36, 72]."),
-        ({"conv1": {"pe": 4}}, "conv1: pe=4 … outputs=6 … [1, 2, 3, 6]."),
-        ({"pool1": {"pe": 5}}, "pool1: pe=5 … channels=6 … [1, 2, 3, 6]."),
-        ({"pool1": {"simd": 2}}, "pool1: OrPool … simd … pe"),
-        ({"conv0_window": {"simd": 9}}, "conv0_window: simd=9 … channels=3 … [1, 3, 27]."),
-        ({"pool1": {"structure": "adders"}}, "pool1: structure=adders … OrPool … matrices"),
-        ({"conv1": {"structure": "adders", "pe": 2}}, "conv1: DaMvu … pe … cannot be folded"),
-        ({"conv1": {"pixels": 5}}, "conv1: pixels=5 … vectors=36 … [1, 2, 3, 4, 6, 9, 12, 18, 36]."),
-        ({"conv1": {"pixels": 4, "pe": 3}}, "conv1: {'pixels': 4, 'pe': 3} … simd=72"),
-        ({"conv2": {"simd": 1}}, "folding: … 'conv2' … conv0, conv0_window, conv1, conv1_window, fc0, fc1, "
-         "pool1, top_k … conv1"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("given, words", [
+    ({"conv1": {"simd": 7}}, "conv1: simd=7 … length=72 … [1, 2, 3, 4, 6, 8, 9, 12, 18, 24, 36, 72]."),
+    ({"conv1": {"pe": 4}}, "conv1: pe=4 … outputs=6 … [1, 2, 3, 6]."),
+    ({"pool1": {"pe": 5}}, "pool1: pe=5 … channels=6 … [1, 2, 3, 6]."),
+    ({"pool1": {"simd": 2}}, "pool1: OrPool … simd … pe"),
+    ({"conv0_window": {"simd": 9}}, "conv0_window: simd=9 … channels=3 … [1, 3, 27]."),
+    ({"pool1": {"structure": "adders"}}, "pool1: structure=adders … OrPool … matrices"),
+    ({"conv1": {"structure": "adders", "pe": 2}}, "conv1: DaMvu … pe … cannot be folded"),
+    ({"conv1": {"pixels": 5}}, "conv1: pixels=5 … vectors=36 … [1, 2, 3, 4, 6, 9, 12, 18, 36]."),
+    ({"conv1": {"pixels": 4, "pe": 3}}, "conv1: {'pixels': 4, 'pe': 3} … simd=72"),
+    ({"conv2": {"simd": 1}}, "folding: … 'conv2' … conv0, conv0_window, conv1, conv1_window, fc0, fc1, "
+     "pool1, top_k … conv1"),
+])  # fmt: skip
 def test_what_a_folding_cannot_be_is_answered_with_what_it_can(net, given, words):
     says(refused(net, given), words)
 
@@ -178,19 +173,14 @@ def test_an_interval_out_of_reach_names_the_operator_and_what_it_needs(net):
         "conv0_window: … 10 cycles per frame (10,000,000 frames per second) … 64 cycles … "
         "64 cycles per frame (1,562,500 frames per second)",
     )
-    record = folded(net, fps="max")
-    assert said.endswith(
-        f"{ceil(record['estimate']['lut']):,} LUT and {record['estimate']['bram36']:g} BRAM36."
-    )
+    estimate = folded(net, fps="max")["estimate"]
+    assert said.endswith(f"{ceil(estimate['lut']):,} LUT and {estimate['bram36']:g} BRAM36.")
 
 
 def windows(record):
     """{window: elements it takes and gives per beat}"""
-    return {
-        row["name"]: (row["in"]["lanes"], row["out"]["lanes"])
-        for row in record["operators"]
-        if row["op"] == "Window"
-    }
+    rows = [row for row in record["operators"] if row["op"] == "Window"]
+    return {row["name"]: (row["in"]["lanes"], row["out"]["lanes"]) for row in rows}
 
 
 def test_a_whole_window_per_beat_is_taken_only_where_pixel_by_pixel_is_too_slow(net):
@@ -244,13 +234,10 @@ def test_beats_divide_the_channels_or_gather_whole_pixels():
     assert found == {1, 2, 3, 6, 12, 18, 24, 36, 72}
 
 
-@pytest.mark.parametrize(
-    ("site", "name", "unit"),
-    [("ff", "ff", "FF"), ("carry", "carry4", "CARRY4"), ("lut_ram", "lut_memory", "LUT as Memory")],
-)
-def test_a_part_that_has_less_than_the_estimate_of_a_site_is_warned_of(
-    net, monkeypatch, capsys, site, name, unit
-):
+@pytest.mark.parametrize("site, name, unit", [
+    ("ff", "ff", "FF"), ("carry", "carry4", "CARRY4"), ("lut_ram", "lut_memory", "LUT as Memory"),
+])  # fmt: skip
+def test_less_of_a_part_than_the_estimate_of_a_site_is_warned_of(net, monkeypatch, capsys, site, name, unit):
     """One cell too few, and just enough; the folding is the same, as the count may differ."""
     board = boards.load("pynq-z2")
     takes = folded(net, interval=64)["estimate"][site]

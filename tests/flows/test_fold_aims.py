@@ -107,9 +107,8 @@ def test_no_folding_at_all_is_better_than_the_one_found_within_limits(chains, se
         linear = [Price(np.array([row]), np.zeros(1)) for row in rows]
         for price in [*linear, *(one.price() for one in small)]:
             for shares in [(np.inf, np.inf), *rng.random((6, 2))]:
-                lut, bram = (
-                    np.quantile(every[:, k], share) if share < 1 else share for k, share in enumerate(shares)
-                )
+                given = zip(every.T, shares)
+                lut, bram = (np.quantile(one, share) if share < 1 else share for one, share in given)
                 uram = rng.integers(0, most[3] + 1)
                 fit = every[(every[:, 0] <= lut) & (every[:, 1] <= bram) & (every[:, 3] <= uram)]
                 limits = {"lut": lut, "bram36": bram, "uram": uram}
@@ -132,9 +131,8 @@ def test_foldings_that_are_not_priced_would_not_be_chosen(seed, monkeypatch):
     options = options_of(bounds, {}, True)
     interval = max(one.fastest for one in options) * int(np.random.default_rng(seed).choice([1, 4, 30]))
     found = cheapest(options, interval, BOARD_PART.price())
-    monkeypatch.setattr(
-        Options, "_narrow", lambda self, places: [o for k in places for o in self._price(k).values()]
-    )
+
+    monkeypatch.setattr(Options, "_narrow", lambda self, ks: [o for k in ks for o in self._price(k).values()])
     every = cheapest(options_of(bounds, {}, True), interval, BOARD_PART.price())
     prices = [BOARD_PART.cost(one.operators()) for one in (found, every)]
     assert prices[0] == pytest.approx(prices[1], rel=1e-9)
@@ -144,11 +142,8 @@ def of_skid_buffers(ops):
     """LUTs between operators that both pass ready on: a bit of a beat each, and four."""
     before = {tensor: op for op in ops for tensor in op.results}
     ends = [(tensor, op, stream) for op in ops for tensor, stream in zip(op.sources, op.in_streams())]
-    return sum(
-        stream.width + 4
-        for tensor, op, stream in ends
-        if tensor in before and op.ready_through and before[tensor].ready_through
-    )
+    passed = {tensor for tensor, op in before.items() if op.ready_through}
+    return sum(stream.width + 4 for tensor, op, stream in ends if tensor in passed and op.ready_through)
 
 
 @pytest.mark.parametrize("seed", seeds(1, 3))
@@ -178,11 +173,9 @@ def test_adders_that_a_quick_look_leaves_out_would_not_be_chosen(chains, interva
     for one in exact:
         one.within(1)
         one.improve()
-    limits = NO_LIMIT
-    prices = [
-        BOARD_PART.cost(cheapest(some, interval, BOARD_PART.price(), limits).operators())
-        for some in (quick, exact)
-    ]
+    limits, price = NO_LIMIT, BOARD_PART.price()
+    foldings = [cheapest(some, interval, price, limits).operators() for some in (quick, exact)]
+    prices = [BOARD_PART.cost(ops) for ops in foldings]
     assert prices[0] == pytest.approx(prices[1])
 
 
@@ -210,9 +203,8 @@ def test_weights_that_no_block_ram_and_no_lut_could_store_are_refused_at_once(ch
     with refuses("pynq-z2: … 9.0 Mbit … 8.6 Mbit … ultra96 … channels … fc0"):
         check_storable([replace(matrix, arrays={"weights": too_many})], BOARD)
     check_storable([replace(matrix, arrays={"weights": too_many[:2048]})], BOARD)
-    check_storable(
-        [replace(matrix, arrays={"weights": np.tile(too_many[:64], (64, 1))})], BOARD
-    )  # rows repeat
+    rows_repeat = np.tile(too_many[:64], (64, 1))
+    check_storable([replace(matrix, arrays={"weights": rows_repeat})], BOARD)
 
 
 def test_a_board_whose_ultra_ram_holds_the_weights_is_advised_with_loads(chains):
@@ -310,17 +302,11 @@ def test_a_folding_file_says_where_memories_lie(net):
         folded(net, folding=file)
 
 
-@pytest.mark.parametrize(
-    ("aim", "words"),
-    [
-        ({"fps": "max", "limits": {"lut": "30%", "bram": "50"}, "spare": None}, " FPS=max LUT=30% BRAM=50"),
-        ({"fps": None, "limits": {}, "spare": "lut", "stream": 32}, " INTERVAL=77 SPARE=lut STREAM=32"),
-        (
-            {"fps": None, "limits": {"latency": "25ns"}, "spare": None},
-            " INTERVAL=77 LATENCY=25ns CLOCK=200MHz",
-        ),
-    ],
-)
+@pytest.mark.parametrize("aim, words", [
+    ({"fps": "max", "limits": {"lut": "30%", "bram": "50"}, "spare": None}, " FPS=max LUT=30% BRAM=50"),
+    ({"fps": None, "limits": {}, "spare": "lut", "stream": 32}, " INTERVAL=77 SPARE=lut STREAM=32"),
+    ({"fps": None, "limits": {"latency": "25ns"}, "spare": None}, " INTERVAL=77 LATENCY=25ns CLOCK=200MHz"),
+])  # fmt: skip
 def test_the_command_of_a_report_asks_for_the_same(aim, words):
     fold_record = {"net": "mnist-tfc", "interval": 77, "output": "scores", "aim": aim}
     export = {"source": "trained", "net": "mnist-tfc", "method": "ste"}
@@ -346,9 +332,8 @@ def test_a_latency_is_kept_by_faster_operators_behind_one_another(chains):
     """
     search = Search(tiny(chains, 3), BOARD)
     slow = search.chosen(Aim(24, limits={"latency": "inf"}))
-    least = int(
-        re.search(r"takes ([\d,]+) cycles", refusal(search, Aim(24, limits={"latency": "1"}))).group(1)
-    )
+    said = refusal(search, Aim(24, limits={"latency": "1"}))
+    least = int(re.search(r"takes ([\d,]+) cycles", said).group(1))
     assert least < frame_latency(slow)
     for asked in range(least, frame_latency(slow) + 1):
         ops = search.chosen(Aim(24, limits={"latency": str(asked)}))

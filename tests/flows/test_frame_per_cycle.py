@@ -28,9 +28,7 @@ def mlp(seed: int, *widths: int):
 
 
 def run_exactly(integers, ops, vectors, folder) -> tuple[list, int]:
-    """Compare scores and index in RTL with the integers, a frame per cycle and with gaps; the built operators
-    and the latency.
-    """
+    """Compare RTL's scores and index with integers, at full pace and with gaps; operators, latency."""
     device, ops = built(ops, folder)
     return ops, same(integers, device, vectors)
 
@@ -46,52 +44,41 @@ def same(integers, device, vectors) -> int:
     return full.answer
 
 
-@pytest.mark.parametrize(
-    "widths, frames",
-    [
-        ((8, 12, 3), 300),
-        pytest.param((16, 8, 10), 300, marks=pytest.mark.full),
-        pytest.param((16, 64, 32, 32, 5), 10_000, marks=pytest.mark.full),
-        pytest.param((784, 16, 16, 10), 10_000, marks=pytest.mark.full),
-    ],
-)
+@pytest.mark.parametrize("widths, frames", [
+    ((8, 12, 3), 300), pytest.param((16, 8, 10), 300, marks=pytest.mark.full),
+    pytest.param((16, 64, 32, 32, 5), 10_000, marks=pytest.mark.full),
+    pytest.param((784, 16, 16, 10), 10_000, marks=pytest.mark.full),
+])  # fmt: skip
 def test_a_frame_per_cycle_with_its_index(widths, frames, tmp_path):
     integers, bounds, rng = mlp(1, *widths)
     ops, vectors = smallest(bounds, 1), rng.integers(-128, 128, (frames, widths[0]))
     run_exactly(integers, with_fifos(ops, {}), vectors, tmp_path)
 
 
-@pytest.mark.parametrize(
-    "widths, asked, clock, cycles, frames",
-    [
-        ((8, 12, 3), "4", None, 4, 300),
-        pytest.param((8, 12, 3), "30ns", None, 3, 300, marks=pytest.mark.full),
-        ((8, 12, 3), "30ns", "200MHz", 6, 300),
-        pytest.param((8, 12, 3), "30ns", "7.5ns", 4, 300, marks=pytest.mark.full),
-    ],
-)
+@pytest.mark.parametrize("widths, asked, clock, cycles, frames", [
+    ((8, 12, 3), "4", None, 4, 300),
+    pytest.param((8, 12, 3), "30ns", None, 3, 300, marks=pytest.mark.full),
+    ((8, 12, 3), "30ns", "200MHz", 6, 300),
+    pytest.param((8, 12, 3), "30ns", "7.5ns", 4, 300, marks=pytest.mark.full),
+])  # fmt: skip
 def test_registers_are_left_out_for_a_latency(widths, asked, clock, cycles, frames, tmp_path):
     """Of any pace of input and output; the board's clock has 100 MHz."""
     integers, bounds, rng = mlp(1, *widths)
     found = Search(
-        bounds,
-        boards.at_clock(boards.load("pynq-z2"), clock),
-        finish=lambda ops, _most=0: with_fifos(ops, {}),
-        adders=True,
-    )
+        bounds, boards.at_clock(boards.load("pynq-z2"), clock),
+        finish=lambda ops, _most=0: with_fifos(ops, {}), adders=True,
+    )  # fmt: skip
     slow = found.chosen(Aim(1))
     vectors = rng.integers(-128, 128, (frames, widths[0]))
     ops, answer = run_exactly(integers, found.chosen(Aim(1, limits={"latency": asked})), vectors, tmp_path)
     assert answer == frame_latency(ops) <= cycles < frame_latency(slow)
 
 
-SMALL = (3, 8, 11, 12)  # RTL of these is built in seconds
+SMALL, FULL = (3, 8, 11, 12), pytest.mark.full  # RTL of these is built in seconds
 
 
 @pytest.mark.quick("3")
-@pytest.mark.parametrize(
-    "seed", [*SMALL, *(pytest.param(n, marks=pytest.mark.full) for n in range(200) if n not in SMALL)]
-)
+@pytest.mark.parametrize("seed", [n if n in SMALL else pytest.param(n, marks=FULL) for n in range(200)])
 def test_random_networks_at_their_smallest_interval_with_and_without_a_latency(seed, tmp_path):
     """RTL gives the integers of every frame; choosing among both kinds of matrix takes no more LUTs, by
     estimate, than one kind alone where that is as fast.
@@ -125,9 +112,8 @@ def test_random_networks_at_their_smallest_interval_with_and_without_a_latency(s
 def test_rtl_and_netlist_of_a_jet_tagger_answer_ten_thousand_frames_in_six_cycles(tmp_path):
     """A frame per cycle and with gaps, in 3,200 LUTs of the 7 series, ready included."""
     integers, bounds, rng = mlp(1, 16, 64, 32, 32, 5)
-    found = Search(
-        bounds, boards.load("pynq-z2"), finish=lambda ops, _most=0: with_fifos(ops, {}), adders=True
-    )
+    board = boards.load("pynq-z2")
+    found = Search(bounds, board, finish=lambda ops, _most=0: with_fifos(ops, {}), adders=True)
     vectors = rng.integers(-128, 128, (10_000, 16))
     ops, answer = run_exactly(integers, found.chosen(Aim(1, limits={"latency": "6"})), vectors, tmp_path)
     device, counted = mapped_cells(tmp_path, ops)

@@ -1,6 +1,4 @@
-"""Generation: a folder that lints without a warning, is the same twice, and computes the folded network in
-RTL.
-"""
+"""Generation: a folder that lints without a warning, twice the same, computes the network in RTL."""
 
 import json
 import re
@@ -17,13 +15,9 @@ from xnorforge.hw.wrap import bare
 FOLDINGS = {
     "searched": None,
     "narrow": {"conv0": {"pe": 1, "simd": 3}, "conv1": {"pe": 1, "simd": 8}, "fc0": {"pe": 1, "simd": 2}},
-    "wide-with-fifos": {
-        "conv0": {"pe": 8, "simd": 27},
-        "conv1": {"pe": 6, "simd": 72, "depth": 7},
-        "fc0": {"pe": 4, "simd": 18},
-        "pool1": {"pe": 2, "depth": 40},
-    },
-}
+    "wide-with-fifos": {"conv0": {"pe": 8, "simd": 27}, "conv1": {"pe": 6, "simd": 72, "depth": 7},
+        "fc0": {"pe": 4, "simd": 18}, "pool1": {"pe": 2, "depth": 40}},
+}  # fmt: skip
 
 
 def built(chain, folder, given=None, interval=4000):
@@ -53,12 +47,10 @@ def test_the_folder_lints_and_lists_what_it_holds(chains, tmp_path):
     files = {path.name for path in (acc / "rtl").iterdir()}
     assert listed[-1] == "top.sv" and len(set(listed)) == len(listed)
     assert files == {
-        *listed,
-        *record["headers"],
+        *listed, *record["headers"],
         *(name for layer in record["layers"] for name in layer["memories"]),
-        "rtl.f",
-        "rtl.json",
-    }
+        "rtl.f", "rtl.json",
+    }  # fmt: skip
     texts = {name: (acc / "rtl" / name).read_text() for name in listed}
     for name in record["library"]:  # only what another file uses
         assert any(name.removesuffix(".sv") in text for other, text in texts.items() if other != name), name
@@ -83,17 +75,9 @@ def test_generating_twice_gives_equal_bytes_and_replaces_the_folder_whole(chains
 def test_the_top_has_the_axi_stream_ports_in_whole_bytes(chains, tmp_path):
     acc, _ = built(chains["flat"](1), tmp_path / "flat", {"sign0": {"pe": 3}})
     text = (acc / "rtl" / "top.sv").read_text()
-    for port in (
-        "aclk",
-        "aresetn",
-        "[23:0] s_axis_tdata",
-        "s_axis_tvalid",
-        "s_axis_tready",
-        "[7:0] m_axis_tdata",
-        "m_axis_tvalid",
-        "m_axis_tready",
-        "m_axis_tlast",
-    ):
+    slave = ["[23:0] s_axis_tdata", "s_axis_tvalid", "s_axis_tready"]
+    master = ["[7:0] m_axis_tdata", "m_axis_tvalid", "m_axis_tready", "m_axis_tlast"]
+    for port in ("aclk", "aresetn", *slave, *master):
         assert f"logic {port}" in text
 
 

@@ -65,9 +65,8 @@ def test_a_convolution_in_any_border_equals_qonnx(kind, border, groups):
 def test_pads_that_follow_from_the_image_equal_qonnx(op, stride, how):
     graph, given = start("levels"), {"kernel_shape": [3, 2], "strides": [stride] * 2, "auto_pad": how}
     graph.node(op, *([graph.weights(3, 3, 3, 2)] if op == "Conv" else []), **given)
-    size = [
-        -(-side // stride) if how != "VALID" else (side - k) // stride + 1 for side, k in ((6, 3), (5, 2))
-    ]
+    ends = zip((6, 5), (3, 2))
+    size = [(side - k) // stride + 1 if how == "VALID" else -(-side // stride) for side, k in ends]
     compare(graph.quant(0.25, 8).model((3, *size)), PIXELS)
 
 
@@ -101,19 +100,16 @@ def test_convolutions_of_bits_in_a_border_of_zeros_are_those_that_the_convolutio
 @pytest.mark.parametrize("pads", [[0, 0, 0, 0], [1, 0, 1, 1], [0, 1, 0, 0]])
 @pytest.mark.parametrize("included", [0, 1])
 def test_averages_equal_qonnx_whatever_of_the_border_counts(kind, pads, included):
-    graph = start(kind).node(
-        "AveragePool", kernel_shape=[2, 2], strides=[1, 2], pads=pads, count_include_pad=included
-    )
+    size = {"kernel_shape": [2, 2], "strides": [1, 2], "pads": pads}
+    graph = start(kind).node("AveragePool", **size, count_include_pad=included)
     size = 3, 6 + pads[0] + pads[2] - 1, (5 + pads[1] + pads[3] - 2) // 2 + 1
     compare(graph.real("Add", 0.25).quant(0.25, 4).model(size), PIXELS)
 
 
 def test_an_average_of_the_pixels_that_there_are_counted_by_hand():
     # One row of 3, kernel 3, a pixel of border on both sides: sums of 2, 3 and 2 pixels.
-    graph = (
-        Graph((1, 1, 3)).node("AveragePool", kernel_shape=[1, 3], pads=[0, 1, 0, 1]).quant(1.0, 8, signed=0)
-    )
-    found = compare(graph.model((1, 1, 3)), np.array([[[[10, 20, 60]]]]))
+    graph = Graph((1, 1, 3)).node("AveragePool", kernel_shape=[1, 3], pads=[0, 1, 0, 1])
+    found = compare(graph.quant(1.0, 8, signed=0).model((1, 1, 3)), np.array([[[[10, 20, 60]]]]))
     [place] = [node.out for node in found.nodes if node.op == "ByPlace"]
     tensors = found.run(np.array([[[[10], [20], [60]]]]))
     assert tensors[place].ravel().tolist() == [3 * 30, 2 * 90, 3 * 80]
@@ -122,25 +118,20 @@ def test_an_average_of_the_pixels_that_there_are_counted_by_hand():
 
 @pytest.mark.parametrize("flipped", ["rising", "falling", "both"])
 @pytest.mark.parametrize("read", ["bits", "sums", later("levels of sums")])
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]},
-        {"kernel_shape": [2, 3], "strides": [1, 1]},
-        {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [1, 0, 0, 1]},
-        {"kernel_shape": [3, 2], "strides": [1, 2], "dilations": [2, 1]},
-        {"kernel_shape": [2, 2], "strides": [3, 3]},
-        {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1},
-    ],
-    ids=lambda given: " ".join(f"{key}={value}" for key, value in given.items()),
-)
+@pytest.mark.parametrize("given", [
+    {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]},
+    {"kernel_shape": [2, 3], "strides": [1, 1]},
+    {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [1, 0, 0, 1]},
+    {"kernel_shape": [3, 2], "strides": [1, 2], "dilations": [2, 1]},
+    {"kernel_shape": [2, 2], "strides": [3, 3]},
+    {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1},
+], ids=lambda given: " ".join(f"{key}={value}" for key, value in given.items()))  # fmt: skip
 def test_maxima_of_any_windows_equal_qonnx_and_no_border_wins(given, read, flipped):
     graph, signs = start(), {"rising": [1, 1, 1], "falling": [-1, -1, -1], "both": [1, -1, -1]}[flipped]
     if read != "bits":
         graph.node("Conv", graph.rng.integers(-3, 4, (3, 3, 1, 1)).astype(np.float32))
-    graph.real("Mul", np.reshape(signs, (3, 1, 1))).real("Sub", 4.5 * (read != "bits")).node(
-        "MaxPool", **given
-    )
+    graph.real("Mul", np.reshape(signs, (3, 1, 1))).real("Sub", 4.5 * (read != "bits"))
+    graph.node("MaxPool", **given)
     if read == "levels of sums":
         graph.quant(2.0, 3)
     sizes = {"dilations": (3, 2, 2), "ceil_mode": (3, 3, 3)}

@@ -1,6 +1,4 @@
-"""The hls4ml back end on whole networks: emulation equals the lowered integers; what it writes, refuses and
-leaves behind.
-"""
+"""Whole networks in hls4ml: emulation equals the integers; what it writes, refuses, leaves behind."""
 
 import os
 import re
@@ -50,11 +48,8 @@ def written(acc, folder, io="io_stream"):
 
 def files(folder):
     """All files of a folder: {path: bytes}."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+    found = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
 @pytest.mark.quick("mlp-io_stream")
@@ -65,10 +60,8 @@ def test_the_emulation_of_a_small_network_gives_the_lowered_integers(small, name
     written_check, emulated = record["checks"]
     wanted = np.load(small[name] / "lowered.npz")["integers"]
     assert (emulated["images"], emulated["mismatches"], emulated["integers"]) == (len(wanted), 0, wanted.size)
-    assert (
-        written_check["integers"]
-        == {"mlp": 16 * 8 + 8 * 8 + 8 * 4, "cnn": 18 * 4 + 36 * 6 + 54 * 8 + 8 * 3}[name]
-    )
+    sizes = {"mlp": 16 * 8 + 8 * 8 + 8 * 4, "cnn": 18 * 4 + 36 * 6 + 54 * 8 + 8 * 3}
+    assert written_check["integers"] == sizes[name]
     assert artifacts.read_json(tmp_path / "hls.json") == record
     assert record["synthesised"] == "no (Vitis HLS not found on PATH)" and "report" not in record
     project = tmp_path / "hls_project" / io
@@ -106,10 +99,8 @@ def test_a_score_that_differs_is_traced_to_its_first_layer(small, tmp_path):
         second.arrays_of["thresholds"] = np.array(second.arrays_of["thresholds"])
         second.arrays_of["thresholds"][3] = 0 if second.arrays_of["thresholds"][3] > 4 else 9
         wanted = graph.execute(ops, images)[ops[-1].name][:, :4]
-        with pytest.raises(
-            MismatchError,
-            match=f"hls: {second.name} .* differs first, at pixel 0, channel 3: [01] instead of",
-        ):
+        said = f"hls: {second.name} .* differs first, at pixel 0, channel 3: [01] instead of"
+        with pytest.raises(MismatchError, match=said):
             emulate.check_scores(model, net, ops, images, wanted)
 
 
@@ -119,9 +110,8 @@ def test_weight_files_of_nothing_but_ones_are_found(small, tmp_path):
     name = list(net.weights)[1]
     path = tmp_path / "firmware/weights" / f"{model.graph[name].get_weights('weight').name}.txt"
     path.write_text(", ".join(["1"] * 64))
-    with pytest.raises(
-        MismatchError, match=f"hls: {name}: the weight file {path.name} has 1 instead of 0 at input "
-    ):
+    said = f"hls: {name}: the weight file {path.name} has 1 instead of 0 at input "
+    with pytest.raises(MismatchError, match=said):
         emulate.check_weights(model, net, tmp_path)
 
 
@@ -130,15 +120,9 @@ def plain(folder):
     weights = np.random.default_rng(0).normal(size=(6, 3))
     layers = [
         {"class_name": "InputLayer", "name": "x", "input_shape": [6]},
-        {
-            "class_name": "Dense",
-            "name": "fc",
-            "n_in": 6,
-            "n_out": 3,
-            "weight_data": weights,
-            "bias_data": None,
-        },
-    ]
+        {"class_name": "Dense", "name": "fc", "n_in": 6, "n_out": 3, "weight_data": weights,
+         "bias_data": None},
+    ]  # fmt: skip
     config = hls4ml.utils.config.create_config(str(folder), "theirs", "Vitis")
     config["HLSConfig"] = {"Model": {"Precision": "ap_fixed<16,6>", "ReuseFactor": 1}}
     with redirect_stdout(StringIO()):
@@ -198,58 +182,34 @@ def chain(*ops):
 
 WINDOW = {"ifm": [6, 6, 2], "kernel": [3, 3]}
 REFUSED = {
-    "dilation": (
-        "io_stream",
+    "dilation": ("io_stream",
         lambda: chain(OPS["Window"].make("win", ifm=[6, 6, 2], kernel=[2, 2], dilation=[2, 1])),
-        "hls4ml: win (Window) … dilation=[2, 1] … [1, 1]",
-    ),
-    "several rates": (
-        "io_parallel",
+        "hls4ml: win (Window) … dilation=[2, 1] … [1, 1]"),
+    "several rates": ("io_parallel",
         lambda: chain(OPS["Window"].make("win", ifm=[6, 6, 2], kernel=[3, 3], rates=[1, 2])),
-        "hls4ml: win (Window) … dilation=[1, 1] and [2, 2] … [1, 1]",
-    ),
-    "window of no matrix": (
-        "io_parallel",
-        lambda: chain(
-            OPS["Window"].make("win", **WINDOW),
-            OPS["SumPool"].make("sum", ifm=[4, 4, 18], kernel=[2, 2], stride=[2, 2]),
-        ),
-        "hls4ml: sum (SumPool) … win … BACKEND=rtl",
-    ),
-    "overlapping pool": (
-        "io_stream",
-        lambda: chain(
-            OPS["Window"].make("win", **WINDOW),
-            OPS["OrPool"].make("most", ifm=[4, 4, 2], kernel=[3, 3], stride=[3, 3], windows=1),
-        ),
-        "hls4ml: most (OrPool) … [3, 3] … stride [1, 1] … stride [3, 3]",
-    ),
-    "border of several values": (
-        "io_parallel",
-        lambda: chain(
-            OPS["Surround"].make(
-                "edge", {"values": np.array([0, 1])}, ifm=[2, 2, 2], pads=[1, 0, 0, 0], in_bits=1, out_bits=1
-            )
-        ),
-        "hls4ml: edge (Surround) … 2",
-    ),
-    "operator": (
-        "io_parallel",
+        "hls4ml: win (Window) … dilation=[1, 1] and [2, 2] … [1, 1]"),
+    "window of no matrix": ("io_parallel",
+        lambda: chain(OPS["Window"].make("win", **WINDOW),
+        OPS["SumPool"].make("sum", ifm=[4, 4, 18], kernel=[2, 2], stride=[2, 2])),
+        "hls4ml: sum (SumPool) … win … BACKEND=rtl"),
+    "overlapping pool": ("io_stream",
+        lambda: chain(OPS["Window"].make("win", **WINDOW),
+        OPS["OrPool"].make("most", ifm=[4, 4, 2], kernel=[3, 3], stride=[3, 3], windows=1)),
+        "hls4ml: most (OrPool) … [3, 3] … stride [1, 1] … stride [3, 3]"),
+    "border of several values": ("io_parallel",
+        lambda: chain(OPS["Surround"].make("edge", {"values": np.array([0, 1])}, ifm=[2, 2, 2],
+        pads=[1, 0, 0, 0], in_bits=1, out_bits=1)), "hls4ml: edge (Surround) … 2"),
+    "operator": ("io_parallel",
         lambda: chain(OPS["TopK"].make("top", n=4, in_bits=4), OPS["Fifo"].make("fifo", shape=[5], bits=4)),
-        "hls4ml: top (TopK) … BACKEND=rtl",
-    ),
-    "readers": (
-        "io_stream",
-        lambda: eight_readers(),
-        "hls4ml: level (Threshold) … 8 readers … 7 … io_parallel",
-    ),
-}
+        "hls4ml: top (TopK) … BACKEND=rtl"),
+    "readers": ("io_stream", lambda: eight_readers(),
+        "hls4ml: level (Threshold) … 8 readers … 7 … io_parallel"),
+}  # fmt: skip
 
 
 def eight_readers():
-    level = OPS["Threshold"].make(
-        "level", {"thresholds": np.array([[3, 5, 9]] * 2)}, in_shape=[2, 2, 2], in_bits=8
-    )
+    steps = {"thresholds": np.array([[3, 5, 9]] * 2)}
+    level = OPS["Threshold"].make("level", steps, in_shape=[2, 2, 2], in_bits=8)
     fork = OPS["Fork"].make("fork", in_shape=[2, 2, 2], readers=8, bits=2)
     ones = {"multipliers": np.ones((8, 2))}
     kinds = {"in_bits": [2] * 8, "in_signed": [0] * 8, "out_bits": 5, "out_signed": 0}
@@ -308,10 +268,8 @@ REPORT = """<?xml version="1.0" encoding="UTF-8" standalone="no"?>
  </AreaEstimates>
 </profile>
 """
-APP = (
-    '<project xmlns="com.autoesl.autopilot.project" name="xf_net_prj"><solutions>'
-    '<solution name="solution1"/></solutions></project>'
-)
+SOLUTIONS = '<solutions><solution name="solution1"/></solutions>'
+APP = f'<project xmlns="com.autoesl.autopilot.project" name="xf_net_prj">{SOLUTIONS}</project>'
 GOOD = """#!/bin/sh
 [ "$1 $2 $3 $4" = "{arguments}" ] && grep -q 'csim       0' build_opt.tcl || exit 3
 mkdir -p xf_net_prj/solution1/syn/report
@@ -349,14 +307,10 @@ def test_vitis_on_the_path_is_run_and_its_report_read(small, tmp_path, tool, nam
     assert {key: found["report"][key] for key in wanted} == wanted
 
 
-@pytest.mark.parametrize(
-    "text, said",
-    [
-        ("#!/bin/sh\necho no licence; exit 1\n", "hls: vitis-run … no licence"),
-        ("#!/bin/sh\necho done\n", "hls: vitis-run … report … done"),
-    ],
-    ids=["fails", "no report"],
-)
+@pytest.mark.parametrize("text, said", [
+    ("#!/bin/sh\necho no licence; exit 1\n", "hls: vitis-run … no licence"),
+    ("#!/bin/sh\necho done\n", "hls: vitis-run … report … done"),
+], ids=["fails", "no report"])  # fmt: skip
 def test_a_vitis_that_does_not_synthesise_is_an_error(small, tmp_path, tool, text, said):
     written(small["mlp"], tmp_path / "project")
     tool("vitis-run", text)

@@ -34,10 +34,7 @@ OPS = {name: kind for name, kind in KINDS.items() if issubclass(kind, Beat) or n
 
 
 def small(op: HwOp) -> bool:
-    sizes = [
-        *(np.size(values) for values in op.arrays_of.values()),
-        *(np.prod(s.shape) for s in op.in_streams()),
-    ]
+    sizes = [np.prod(stream.shape) for stream in op.in_streams()] + [*map(np.size, op.arrays_of.values())]
     return max(sizes) <= ELEMENTS and len(op.in_stream().shape) > 1
 
 
@@ -53,9 +50,7 @@ def with_window(op: HwOp) -> list[HwOp]:
 
 
 def expressible(op: HwOp) -> bool:
-    """Whether an example stands alone in hls4ml: no window in front, one value in a border, numbers that
-    float64 holds.
-    """
+    """Whether it stands alone in hls4ml: no window in front, one border value, exact in float64."""
     try:
         check_expressible([op], ())
     except UserError:
@@ -82,9 +77,7 @@ def parts(name: str) -> list[list[HwOp]]:
     found = [example for example in examples_of(OPS[name]) if small(example) and expressible(example)]
     if name == "window":
         found = [
-            op
-            for op in found
-            if list(op.get_nodeattr("dilation")) == [1, 1] and len(op.get_nodeattr("rates")) < 2
+            op for op in found if {*op.get_nodeattr("dilation")} == {1} and len(op.get_nodeattr("rates")) < 2
         ]
     found = found[:: -(-len(found) // MOST)]
     if name == "window":
@@ -114,10 +107,8 @@ def side_by_side(rows: list[list[HwOp]], io: str, folder) -> tuple[list[np.ndarr
             wanted.append(values[0].reshape(FRAMES, -1))
         config = create_config(str(folder), "ops", "Vitis", io_type=io)
         config["Stamp"] = "ops"
-        config["HLSConfig"] = {
-            "Model": {"Precision": "ap_int<32>", "ReuseFactor": 1},
-            "LayerName": net.config,
-        }
+        kinds = {"Precision": "ap_int<32>", "ReuseFactor": 1}
+        config["HLSConfig"] = {"Model": kinds, "LayerName": net.config}
         model = ModelGraph.from_layer_list(config, net.layers, inputs, ends)
         model.compile()
         got = model.predict(data)

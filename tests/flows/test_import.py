@@ -46,12 +46,7 @@ def stranger(rng):
         put("Transpose", [f"signs{layer}"], f"turned{layer}", perm=[1, 0])
         x = put("MatMul", [x, f"turned{layer}"], f"sums{layer}")
         if layer == 0:
-            given = [
-                rng.normal(size=32),
-                rng.normal(size=32),
-                rng.normal(size=32) * 5,
-                rng.uniform(20, 90, 32),
-            ]
+            given = *rng.normal(size=(2, 32)), rng.normal(size=32) * 5, rng.uniform(20, 90, 32)
             names = [const(f"norm{k}", value.astype(np.float32)) for k, value in enumerate(given)]
             x = put("BatchNormalization", [x, *names], "normed", epsilon=1e-5)
     put("Sub", [x, const("mean", np.float32([0.4488643]))], "less")
@@ -78,9 +73,8 @@ def test_a_network_of_the_model_zoo_is_imported_and_lowered(tmp_path):
     pixels = images(60)
     labels = rng.integers(0, 10, 60)
     labels[:10] = -1
-    record = import_model(
-        tmp_path / "zoo.onnx", pixels, labels, tmp_path / "out", provenance="60 random images"
-    )
+    given = tmp_path / "zoo.onnx", pixels, labels, tmp_path / "out"
+    record = import_model(*given, provenance="60 random images")
     assert record == read_json(tmp_path / "out/export.json")
     assert (record["net"], record["method"]) == ("zoo", "imported")
     assert record["input"] == {
@@ -110,12 +104,8 @@ def test_equal_files_give_equal_bytes(tmp_path):
     for out in (tmp_path / "a", tmp_path / "b"):
         import_model(tmp_path / "zoo.onnx", images(25), [-1] * 25, out)
         lower(out / "model.onnx", out / "golden.npz", out)
-        made.append(
-            [
-                (out / name).read_bytes()
-                for name in ("model.onnx", "golden.npz", "lowered.onnx", "lowered.npz")
-            ]
-        )
+        files = ("model.onnx", "golden.npz", "lowered.onnx", "lowered.npz")
+        made.append([(out / name).read_bytes() for name in files])
     assert made[0] == made[1]
 
 
@@ -196,13 +186,10 @@ def test_refused_images_of_another_shape(tmp_path):
     says(text, "net.onnx: … 4x6x6 … 1x28x28 … shape")
 
 
-@pytest.mark.parametrize(
-    ("place", "numbers", "words"),
-    [
-        ((2, 1, 0, 1), np.nan, "Conv_0_param0 … nan at [2, 1, 0, 1] … train"),
-        ((0, 0, 0, slice(2)), (0.5, 0), "2 of 180 … Conv_0_param0 … -1 or 1 … 0.5 … binarise"),
-    ],
-)
+@pytest.mark.parametrize("place, numbers, words", [
+    ((2, 1, 0, 1), np.nan, "Conv_0_param0 … nan at [2, 1, 0, 1] … train"),
+    ((0, 0, 0, slice(2)), (0.5, 0), "2 of 180 … Conv_0_param0 … -1 or 1 … 0.5 … binarise"),
+])  # fmt: skip
 def test_refused_binary_weights_that_are_not_plus_or_minus_one(tmp_path, place, numbers, words):
     def spoil(proto):
         name = next(n.input[1] for n in proto.graph.node if n.op_type == "Conv")
@@ -244,10 +231,8 @@ def straight_through(net, clips: int):
 def test_an_estimator_that_training_left_is_read_as_what_it_gives(tmp_path, clips, capfd):
     """The same scores as without it, though float32 rounds sign(x) - clip(x) + clip(x)."""
     scores = []
-    for folder, sign in (
-        ("with", lambda net: straight_through(net, clips)),
-        ("without", lambda net: net.node("Sign")),
-    ):
+    signs = {"with": lambda net: straight_through(net, clips), "without": lambda net: net.node("Sign")}
+    for folder, sign in signs.items():
         net = Graph((12,))
         sign(net.real("MatMul", net.weights(12, 8)).real("Add", net.rng.normal(0, 30.3, 8)))
         net.real("MatMul", net.weights(8, 3))

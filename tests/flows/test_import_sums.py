@@ -1,6 +1,4 @@
-"""Float sums of a stranger's network: rounded in another order for another batch, and none the
-worse for it.
-"""
+"""Float sums of a stranger's network: rounded in another order for another batch, and no worse."""
 
 import brevitas.nn as qnn
 import numpy as np
@@ -47,12 +45,8 @@ def dense(weights=SignedBinaryWeightPerTensorConst, head=None, norm=True, **more
 
 def conv(weights=SignedBinaryWeightPerTensorConst, head=None):
     """A convolution and a pool in front of a dense layer."""
-    layers = [
-        _sign(),
-        qnn.QuantConv2d(1, 16, 3, bias=False, weight_quant=weights),
-        nn.BatchNorm2d(16),
-        _sign(),
-    ]
+    first = qnn.QuantConv2d(1, 16, 3, bias=False, weight_quant=weights)
+    layers = [_sign(), first, nn.BatchNorm2d(16), _sign()]
     head = qnn.QuantLinear(400, 10, bias=False, weight_quant=head or weights)
     return nn.Sequential(*layers, nn.MaxPool2d(2), nn.Flatten(), head)
 
@@ -81,14 +75,10 @@ def imported(folder, network):
         if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d)):
             nn.init.normal_(part.running_mean, 0, 0.3)
             nn.init.uniform_(part.running_var, 0.5, 2)
-    export_qonnx(
-        Centred(network).eval(),
-        args=torch.zeros(1, *SHAPE),
-        export_path=str(folder / "net.onnx"),
-        dynamo=False,
-    )
+    path = folder / "net.onnx"
+    export_qonnx(Centred(network).eval(), args=torch.zeros(1, *SHAPE), export_path=str(path), dynamo=False)
     pixels = np.random.default_rng(0).integers(0, 256, (60, *SHAPE)).astype(np.uint8)
-    record = import_model(folder / "net.onnx", pixels, [-1] * 60, folder / "out")
+    record = import_model(path, pixels, [-1] * 60, folder / "out")
     made = lower(folder / "out/model.onnx", folder / "out/golden.npz", folder / "out")
     return record["checks"] + made["checks"]
 
@@ -108,19 +98,14 @@ NETWORKS = {
 def test_networks_of_brevitas_default_scales_are_imported_and_lowered(tmp_path, name):
     checks = imported(tmp_path, NETWORKS[name]())
     assert [check["name"] for check in checks] == [
-        "batch = single image",
-        "lowered = qonnx",
-        "lowered = exact network",
-        "lowered = FINN execution",
-    ]
+        "batch = single image", "lowered = qonnx", "lowered = exact network", "lowered = FINN execution",
+    ]  # fmt: skip
     assert not any(check["mismatches"] for check in checks)
     assert checks[1]["images"] == 60
 
 
 def test_refused_a_quantiser_whose_bits_hang_on_the_order_of_a_sum(tmp_path):
-    """Without a batch norm even sums of +-0.01 lie on the threshold, and float32 misses zero to
-    either side.
-    """
+    """Without a batch norm even sums of +-0.01 lie on the threshold; float32 misses zero either way."""
     with refuses("BipolarQuant_ … thresholds … scaling_const=1.0 … batch norm"):
         imported(tmp_path, dense(norm=False))
     assert not (tmp_path / "out").exists()

@@ -62,15 +62,11 @@ def folded_for(backend: str, kind: str, seed: int, folder: Path, adders: bool = 
     return folder / "acc"
 
 
-@pytest.mark.parametrize(
-    "kind, seed",
-    [
-        ("geometry", 1),
-        ("geometry", 12),
-        *(pytest.param("geometry", seed, marks=pytest.mark.full) for seed in (0, 6, 7)),
-        *(pytest.param("brevitas", seed, marks=pytest.mark.full) for seed in (0, 1, 4, 5, 6)),
-    ],
-)
+@pytest.mark.parametrize("kind, seed", [
+    ("geometry", 1), ("geometry", 12),
+    *(pytest.param("geometry", seed, marks=pytest.mark.full) for seed in (0, 6, 7)),
+    *(pytest.param("brevitas", seed, marks=pytest.mark.full) for seed in (0, 1, 4, 5, 6)),
+])  # fmt: skip
 def test_adders_give_the_integers_of_an_imported_network(kind, seed, tmp_path):
     acc = folded_for("rtl", kind, seed, tmp_path, adders=True)
     assert "DaMvu" in {type(op).__name__ for op in graph.operators(acc / "folded.onnx")}
@@ -78,13 +74,10 @@ def test_adders_give_the_integers_of_an_imported_network(kind, seed, tmp_path):
     assert found["images"] == IMAGES and found["mismatches"] == 0
 
 
-@pytest.mark.parametrize(
-    "seed, text",
-    [
-        (1, "hls4ml: conv2_window (Window) … dilation=[1, 3] … [1, 1]"),
-        (105, "hls4ml: conv0_place_1 (Border) … 58 bits … 53 … BACKEND=rtl"),
-    ],
-)
+@pytest.mark.parametrize("seed, text", [
+    (1, "hls4ml: conv2_window (Window) … dilation=[1, 3] … [1, 1]"),
+    (105, "hls4ml: conv0_place_1 (Border) … 58 bits … 53 … BACKEND=rtl"),
+])  # fmt: skip
 def test_what_hls4ml_cannot_express_of_an_imported_network_is_one_sentence(seed, text, tmp_path):
     acc = folded_for("hls4ml", "geometry", seed, tmp_path)
     with refuses(text):

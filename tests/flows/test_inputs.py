@@ -1,6 +1,4 @@
-"""The input of a network from elsewhere: its integers and their scale are read from the graph or asked for,
-and every stage computes with them.
-"""
+"""The input of a network from elsewhere: integers and scale, read or asked for, in every stage."""
 
 from collections import Counter
 
@@ -76,9 +74,8 @@ def depthwise_net():
 def imported(tmp_path, graph, output, values, labels=(), annotation=None, **wanted):
     """The record of an import; labels may be missing."""
     path = saved(graph, output, tmp_path / "net.onnx", annotation)
-    return import_model(
-        path, values, np.asarray(labels, np.int64), tmp_path / "out", wanted.pop("scale", None), **wanted
-    )
+    given = path, values, np.asarray(labels, np.int64), tmp_path / "out"
+    return import_model(*given, wanted.pop("scale", None), **wanted)
 
 
 def proven(folder, rtl_images=0):
@@ -108,34 +105,20 @@ HEADS = {
     "Div 255": (lambda g: g.real("Div", 255.0), 1.0),
     "Mul 1/255": (lambda g: g.real("Mul", 1 / 255), 1.0),
     "Sub 127.5, Div 127.5": (lambda g: g.real("Sub", 127.5).real("Div", 127.5), 1.0),
-    "mean and deviation of 0..255": (
-        lambda g: g.real("Sub", np.reshape([124.0, 116, 104], (3, 1, 1))).real(
-            "Div", np.full((3, 1, 1), 58.0)
-        ),
-        1.0,
-    ),
-    "mean and deviation of 0..1": (
-        lambda g: g.real("Sub", np.reshape([0.485, 0.456, 0.406], (3, 1, 1))).real(
-            "Div", np.full((3, 1, 1), 0.225)
-        ),
-        1 / 255,
-    ),
+    "mean and deviation of 0..255": (lambda g: g.real("Sub",
+        np.reshape([124.0, 116, 104], (3, 1, 1))).real("Div", np.full((3, 1, 1), 58.0)), 1.0),
+    "mean and deviation of 0..1": (lambda g: g.real("Sub",
+        np.reshape([0.485, 0.456, 0.406], (3, 1, 1))).real("Div", np.full((3, 1, 1), 0.225)), 1 / 255),
     "Mul 2, Sub 1": (lambda g: g.real("Mul", 2.0).real("Sub", 1.0), 1 / 255),
     "Sub 0.5": (lambda g: g.real("Sub", 0.5), 1 / 255),
     "1 - x": (lambda g: g.node("Sub", inputs=[constant(g, 1.0), "x"]), 1 / 255),
-    "batch norm of 0..255": (
-        lambda g: g.real(
-            "BatchNormalization", np.ones(3), np.zeros(3), [124.0, 116, 104], np.full(3, 3300.0)
-        ),
-        1.0,
-    ),
-    "batch norm of 0..1": (
-        lambda g: g.real("BatchNormalization", np.ones(3), np.zeros(3), [0.48, 0.45, 0.4], np.full(3, 0.05)),
-        1 / 255,
-    ),
+    "batch norm of 0..255": (lambda g: g.real("BatchNormalization", np.ones(3), np.zeros(3),
+        [124.0, 116, 104], np.full(3, 3300.0)), 1.0),
+    "batch norm of 0..1": (lambda g: g.real("BatchNormalization", np.ones(3), np.zeros(3), [0.48, 0.45, 0.4],
+        np.full(3, 0.05)), 1 / 255),
     "Mul 2, Sub 1, Quant to -1..1": (lambda g: g.real("Mul", 2.0).real("Sub", 1.0).quant(2**-7, 8), 1 / 255),
     "Div 255, Quant": (lambda g: g.real("Div", 255.0).quant(2**-7, 8), 1.0),
-}
+}  # fmt: skip
 
 
 def constant(graph, value):
@@ -150,11 +133,8 @@ def test_whether_pixels_are_0_to_255_or_0_to_1_is_read_from_the_graph(tmp_path, 
     make(graph)
     graph.sign() if "Quant" not in head else graph
     record = imported(tmp_path, graph.node("Conv", graph.weights(4, 3, 3, 3)), (4, 4, 4), pixels())
-    assert (record["input"]["scale"], record["input"]["offset"], record["input"]["format"]) == (
-        scale,
-        0,
-        "uint8",
-    )
+    given = [record["input"][key] for key in ("scale", "offset", "format")]
+    assert given == [scale, 0, "uint8"]
     assert record["doubts"] == [] and np.load(tmp_path / "out/golden.npz")["images"].dtype == np.uint8
 
 
@@ -164,9 +144,8 @@ def test_the_first_batch_norm_behind_a_convolution_says_it(tmp_path, spread, sca
     graph.real("BatchNormalization", np.ones(4), np.zeros(4), np.zeros(4), np.full(4, spread**2)).sign()
     record = imported(tmp_path, graph, (4, 4, 4), pixels())
     assert record["input"]["scale"] == scale and record["doubts"] == []
-    assert record["input"]["because"].startswith(
-        "BatchNormalization BatchNormalization_0 expects a spread of"
-    )
+    said = "BatchNormalization BatchNormalization_0 expects a spread of"
+    assert record["input"]["because"].startswith(said)
 
 
 def test_what_says_nothing_is_said_aloud(tmp_path, capsys):
@@ -201,13 +180,10 @@ def test_a_quantiser_behind_constants_says_the_range_that_it_covers_best():
 
 
 ANNOTATIONS = {
-    "INT8": integer_format(8, True),
-    "UINT4": integer_format(4, False),
-    "INT3": integer_format(3, True),
-    "BIPOLAR": InputFormat(0, 1, 2.0, -1.0, "bipolar"),
-    "BINARY": InputFormat(0, 1, 1.0, 0.0, "uint1"),
+    "INT8": integer_format(8, True), "UINT4": integer_format(4, False), "INT3": integer_format(3, True),
+    "BIPOLAR": InputFormat(0, 1, 2.0, -1.0, "bipolar"), "BINARY": InputFormat(0, 1, 1.0, 0.0, "uint1"),
     "FIXED<8,3>": InputFormat(-128, 127, 2**-5, 0.0, "q3.5"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("annotation", ANNOTATIONS)
@@ -216,14 +192,9 @@ def test_an_annotation_of_the_input_is_taken(tmp_path, annotation):
     rng, graph = RNG(2), vector_net()
     numbers = rng.integers(form.lo, form.hi + 1, (30, 16))
     record = imported(tmp_path, graph, (3,), numbers, annotation=annotation)
-    kept = {key: record["input"][key] for key in ("lo", "hi", "scale", "offset", "format")}
-    assert kept == {
-        "lo": form.lo,
-        "hi": form.hi,
-        "scale": form.scale,
-        "offset": form.offset,
-        "format": form.name,
-    }
+    keys = ("lo", "hi", "scale", "offset", "format")
+    stated = (form.lo, form.hi, form.scale, form.offset, form.name)
+    assert tuple(record["input"][key] for key in keys) == stated
     stream = proven(tmp_path / "out")
     assert (stream.bits, stream.signed) == (form.bits, form.lo < 0)
 
@@ -283,9 +254,8 @@ def test_every_kind_of_input_reaches_the_bit_simulator_without_a_difference(tmp_
         assert scale is None or given["scale"] == scale
     images = np.load(tmp_path / "out/golden.npz")["images"]
     assert images.dtype == (np.int16 if given["signed"] and given["bits"] > 8 else images.dtype)
-    assert (
-        images.itemsize == (2 if given["bits"] > 8 else 1) and (images.dtype.kind == "i") == given["signed"]
-    )
+    assert images.itemsize == (2 if given["bits"] > 8 else 1)
+    assert (images.dtype.kind == "i") == given["signed"]
     stream = proven(tmp_path / "out", rtl_images=2 if name in IN_RTL else 0)
     assert (stream.bits, stream.signed) == (given["bits"], given["signed"])
 
@@ -319,15 +289,12 @@ def test_float_features_get_the_narrowest_fixed_point_that_changes_no_class(tmp_
     assert proven(tmp_path / "out").bits == given["bits"]
 
 
-@pytest.mark.parametrize(
-    ("values", "bits", "name"),
-    [
-        ([0.0, 1.0], 8, "uq1.7"), ([0.0, 0.998], 8, "uq0.8"), ([-1.0, 0.99], 8, "q1.7"),
-        ([-1.01, 0.5], 8, "q2.6"),
-        ([-7.9, 7.9], 16, "q4.12"), ([0.0, 0.0], 8, "uq0.8"), ([-0.1, 0.05], 8, "q-2.10"),
-        ([0.0, 1000.0], 8, "uq10.-2"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("values, bits, name", [
+    ([0.0, 1.0], 8, "uq1.7"), ([0.0, 0.998], 8, "uq0.8"), ([-1.0, 0.99], 8, "q1.7"),
+    ([-1.01, 0.5], 8, "q2.6"),
+    ([-7.9, 7.9], 16, "q4.12"), ([0.0, 0.0], 8, "uq0.8"), ([-0.1, 0.05], 8, "q-2.10"),
+    ([0.0, 1000.0], 8, "uq10.-2"),
+])  # fmt: skip
 def test_a_fixed_point_has_as_few_bits_before_the_point_as_cover_the_data(values, bits, name):
     form = fixed_point_for(np.array(values), bits)
     assert (form.name, form.bits) == (name, bits)
@@ -429,24 +396,19 @@ def test_samples_that_do_not_fit_are_refused_in_one_sentence(tmp_path, case):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(
-    ("form", "scale", "text"),
-    [
-        ("q4.12", 0.5, "SCALE: INPUT=q4.12 … leave SCALE out"),
-        ("int17", None, "INPUT: 'int17' … 17 bits … 16"),
-        ("int1", None, "INPUT: 'int1' … uint1 to uint16, int2 to int16, bipolar, q4.12, uq0.8 or float:"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("form, scale, text", [
+    ("q4.12", 0.5, "SCALE: INPUT=q4.12 … leave SCALE out"),
+    ("int17", None, "INPUT: 'int17' … 17 bits … 16"),
+    ("int1", None, "INPUT: 'int1' … uint1 to uint16, int2 to int16, bipolar, q4.12, uq0.8 or float:"),
+])  # fmt: skip
 def test_formats_that_cannot_be_are_refused(tmp_path, form, scale, text):
     with refuses(text):
         imported(tmp_path, vector_net(), (3,), np.zeros((4, 16)), form=form, scale=scale)
 
 
 def test_formats_by_name_have_the_ends_of_their_bits():
-    named = {
-        word: format_named(word)
-        for word in ("uint1", "int2", "int16", "uint16", "q1.0" + "1", "uq0.8", "q4.12")
-    }
+    words = ("uint1", "int2", "int16", "uint16", "q1.01", "uq0.8", "q4.12")
+    named = {word: format_named(word) for word in words}
     ends = {word: (form.lo, form.hi, form.bits) for word, form in named.items()}
     assert ends == {
         "uint1": (0, 1, 1), "int2": (-2, 1, 2), "int16": (-32768, 32767, 16), "uint16": (0, 65535, 16),
@@ -458,16 +420,10 @@ def test_formats_by_name_have_the_ends_of_their_bits():
             format_named(word)
 
 
-@pytest.mark.parametrize(
-    ("word", "pair"),
-    [
-        ("1/255", (1 / 255, 0)),
-        ("0.25", (0.25, 0)),
-        ("2/255-1", (2 / 255, -1)),
-        ("1e-3+0.5", (1e-3, 0.5)),
-        ("1", (1, 0)),
-    ],
-)
+@pytest.mark.parametrize("word, pair", [
+    ("1/255", (1 / 255, 0)), ("0.25", (0.25, 0)), ("2/255-1", (2 / 255, -1)), ("1e-3+0.5", (1e-3, 0.5)),
+    ("1", (1, 0)),
+])  # fmt: skip
 def test_a_scale_is_read_as_it_is_written(word, pair):
     assert scale_of(word) == pair
     assert scale_of(scale_words(*pair)) == pair

@@ -1,6 +1,4 @@
-"""Channel interaction: the exported node is the module for every sum, and goes to integers exactly or is
-refused.
-"""
+"""Channel interaction: the exported node is the module for every sum; exact in integers, or refused."""
 
 import numpy as np
 import pytest
@@ -41,9 +39,8 @@ def test_the_operator_is_the_module_for_every_sum(n0, ratio):
     at |= {} if ratio else {"extent": mix.plan().extent}
     expected = mix(torch.from_numpy(2.0 * counts - n0)).int().numpy()
     for matches, x in ((1, counts), (0, 2 * counts - n0)):
-        np.testing.assert_array_equal(
-            integers.run_operator("Interact", [x], at | {"matches": matches}), expected
-        )
+        found = integers.run_operator("Interact", [x], at | {"matches": matches})
+        np.testing.assert_array_equal(found, expected)
     assert (expected != 2 * counts - n0).any()
 
 
@@ -75,16 +72,13 @@ def test_an_empty_graph_gives_the_plain_network_cell_for_cell(tmp_path):
     for folder in (tmp_path / "ci_bcnn/net", tmp_path / "ste/net"):
         fold.fold(folder, "pynq-z2", folder / "acc", interval=1024)
         rtl.generate(folder / "acc/folded.onnx", folder / "rtl")
-        files.append(
-            {path.name: path.read_bytes() for path in folder.glob("rtl/*") if path.name != "rtl.json"}
-        )
+        texts = [path for path in folder.glob("rtl/*") if path.name != "rtl.json"]
+        files.append({path.name: path.read_bytes() for path in texts})
     assert files[0] == files[1] and len(files[0]) > 30
 
 
 def lowered(net, count, share, folder, method=None):
-    """The record of lowering a network of random weights and thresholds, and edges if it is CI-BCNN's, on
-    random images; writes all files into `folder`.
-    """
+    """The record of lowering a random network, edges if CI-BCNN's, on random images; files in `folder`."""
     chosen = method or ci_bcnn.Method()
     torch.manual_seed(0)
     module = chosen.build(net).eval()
@@ -109,18 +103,9 @@ def refused(weights, scale, influence):
     nodes = [
         helper.make_node("MatMul", ["x", "w"], ["p"], name="dense"),
         helper.make_node("Mul", ["p", "c"], ["q"], name="factor"),
-        helper.make_node(
-            "Interact",
-            ["q", "k"],
-            ["y"],
-            name="mix",
-            domain="xnorforge.flows.lower.nodes",
-            n0=16,
-            unit=1,
-            matches=0,
-            axis=1,
-        ),
-    ]
+        helper.make_node("Interact", ["q", "k"], ["y"], name="mix", domain="xnorforge.flows.lower.nodes",
+            n0=16, unit=1, matches=0, axis=1),
+    ]  # fmt: skip
     model = ModelWrapper(qonnx_make_model(helper.make_graph(nodes, "g", info[:1], info[1:])))
     for name, values in (("w", weights), ("c", np.float32(scale)), ("k", influence)):
         model.set_initializer(name, np.asarray(values, np.float32))

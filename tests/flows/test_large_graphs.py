@@ -75,10 +75,8 @@ def test_the_clean_up_is_that_of_qonnx(seed):
     net = random_net(seed)
     wanted, found = (clean(ModelWrapper(net.onnx((net.width,)))) for clean in (cleanup_model, cleaned_up))
     for field in ("node", "initializer", "input", "output", "value_info", "quantization_annotation"):
-        one, other = (
-            [entry.SerializeToString(deterministic=True) for entry in getattr(model.graph, field)]
-            for model in (wanted, found)
-        )
+        entries = [getattr(model.graph, field) for model in (wanted, found)]
+        one, other = ([entry.SerializeToString(deterministic=True) for entry in some] for some in entries)
         assert one == other if field == "node" else sorted(one) == sorted(other), field
 
 

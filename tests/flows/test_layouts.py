@@ -17,9 +17,7 @@ IMAGES = 4
 
 
 class Drawn:
-    """A network drawn from a seed: `graph`, the shape of its scores, and `images` for it, some of them in the
-    other order of axes than its own.
-    """
+    """A network from a seed: `graph`, its scores' shape, `images`, some with axes in another order."""
 
     def __init__(self, seed: int):
         self.rng = np.random.default_rng(seed)
@@ -86,11 +84,16 @@ class Drawn:
         self.conv()
 
     def tokens(self):
-        """A matrix for every pixel, channels last."""
+        """A matrix for every pixel, channels last, perhaps each pixel twice and beside itself."""
         self.transpose(2, 3, 1)
         self.graph.node("MatMul", self.graph.weights(self.shape[0], 3)).sign()
+        self.shape[0], (h, w) = 3, self.shape[1:]
+        if self.rng.random() < 0.5:
+            where = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+            self.graph.node("Resize", None, None, np.int64([1, h, 2 * w, 3]), **where)
+            self.graph.node("Concat", inputs=[self.graph.at] * 2, axis=3)
+            self.shape = [6, h, 2 * w]
         self.transpose(3, 1, 2)
-        self.shape[0] = 3
 
     def dense(self):
         many = prod(self.shape)
@@ -146,9 +149,8 @@ def test_predict_takes_images_in_either_order(tmp_path):
     net.node("Transpose", perm=[0, 3, 1, 2]).node("Conv", net.weights(4, 3, 3, 3)).sign().node("Flatten")
     net.node("MatMul", net.weights(48, 5)).model((5,)).save(str(tmp_path / "net.onnx"))
     images = np.random.default_rng(0).integers(0, 256, (9, 6, 5, 3)).astype(np.uint8)
-    built = xnorforge.build(
-        tmp_path / "net.onnx", images=images, folder=tmp_path / "out", until="fold", scale=1.0
-    )
+    given = {"images": images, "folder": tmp_path / "out", "scale": 1.0}
+    built = xnorforge.build(tmp_path / "net.onnx", **given, until="fold")
     scores = built.scores(np.moveaxis(images, -1, 1))
     np.testing.assert_array_equal(built.scores(images), scores)
     np.testing.assert_array_equal(np.load(tmp_path / "out/golden.npz")["scores"], scores)

@@ -99,9 +99,7 @@ def beside_a_matrix() -> list[HwOp]:
 
 
 def test_a_bypass_keeps_what_the_matrix_waits_for():
-    """Its 8 beats: one in the register of the fork, one in that of the FIFO, six in its memory, which is no
-    larger with eight words.
-    """
+    """Of 8 beats one is in the fork's register, one in the FIFO's, six in memory, as with 8 words."""
     found = with_fifos(beside_a_matrix(), {})
     assert depths(found) == {"fifo_join_in1": 8} and interval(found) == 64
     assert interval(with_depth(found, "fifo_join_in1", 6)) == 64
@@ -109,9 +107,7 @@ def test_a_bypass_keeps_what_the_matrix_waits_for():
 
 
 def beside_many_vectors() -> list[HwOp]:
-    """A fork of vectors of 8 elements, a matrix of 8 x 8 that works on four of them at a time, a bypass that
-    gathers 8 vectors, a join.
-    """
+    """Vectors of 8: a fork, 8 x 8 weights for four vectors at a time, a bypass of 8 vectors, a join."""
     fork = OPS["Fork"].make("fork", in_shape=[16, 8], readers=2, pe=8)
     matrix = seeded(OPS["XnorMvu"], 3, 8, 8, 8, 8, vectors=16, raw=True, pixels=4)
     matrix.onnx_node.name = "matrix"
@@ -136,22 +132,14 @@ def test_vectors_that_come_one_by_one_do_not_stand_still():
 
 
 def into_both_halves() -> list[HwOp]:
-    """A fork of 16 elements per pixel, one per beat, whose two streams a concatenation reads one after the
-    other, two per beat.
-    """
+    """A fork of 16 per pixel, one a beat; a concatenation reads both streams in turn, two a beat."""
     fork = OPS["Fork"].make("fork", in_shape=[4, 16], readers=2, pe=1, bits=4)
     stream = {"shape": [4, 16], "bits": 4}
     widths = [OPS["Width"].make(f"width_{port}", **stream, in_lanes=1, out_lanes=2) for port in range(2)]
     concat = OPS["Concat"].make(
-        "concat",
-        out_shape=[4, 32],
-        channels=[16, 16],
-        in_bits=[4, 4],
-        in_signed=[0, 0],
-        out_bits=4,
-        out_signed=0,
-        pe=2,
-    )
+        "concat", out_shape=[4, 32], channels=[16, 16], in_bits=[4, 4], in_signed=[0, 0], out_bits=4,
+        out_signed=0, pe=2,
+    )  # fmt: skip
     for width, tensor in zip(widths, fork.results):
         width.onnx_node.input[0] = tensor
     concat.onnx_node.input[:2] = [width.results[0] for width in widths]
@@ -159,9 +147,7 @@ def into_both_halves() -> list[HwOp]:
 
 
 def test_both_inputs_get_a_fifo_where_each_is_read_in_bursts():
-    """A pixel takes the fork 16 cycles, and as many the concatenation, which does not read the first stream
-    for half of them.
-    """
+    """A pixel takes the fork 16 cycles, and the concatenation, half of them without the first stream."""
     ops = into_both_halves()
     assert interval(ops) is None
     found = with_fifos(ops, {})

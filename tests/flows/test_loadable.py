@@ -19,11 +19,8 @@ from xnorforge.sw import zoo
 def built(chain, folder, board, interval, like=()):
     acc = chain.save(folder) / "acc"
     fold(acc.parent, board, acc, interval=interval, loadable=True, like=like)
-    return (
-        graph.operators(acc / "folded.onnx"),
-        generate(acc / "folded.onnx", acc / "rtl")["loads"],
-        acc / "rtl",
-    )
+    loads = generate(acc / "folded.onnx", acc / "rtl")["loads"]
+    return graph.operators(acc / "folded.onnx"), loads, acc / "rtl"
 
 
 @pytest.mark.quick("flat-pynq-z2-30")
@@ -34,16 +31,14 @@ def built(chain, folder, board, interval, like=()):
 def test_the_rtl_of_one_training_computes_another_one_behind_a_load(chains, tmp_path, kind, board, interval):
     """Old frames back to back, a load among them; outputs are the integers of both references."""
     pair = [chains[kind](seed) for seed in (interval, interval + 1)]
-    (ops, loads, rtl), (others, again, _) = (
-        built(chain, tmp_path / str(k), board, interval) for k, chain in enumerate(pair)
-    )
+    both = [built(chain, tmp_path / str(k), board, interval) for k, chain in enumerate(pair)]
+    (ops, loads, rtl), (others, again, _) = both
     assert loads["structure"] == again["structure"] and loads["id"] != again["id"]
     images = np.load(tmp_path / "0" / "golden.npz")["images"]
     frames = np.concatenate([images] * 4)
     answers = [next(iter(graph.execute(some, frames).values())) for some in (ops, others)]
-    np.testing.assert_array_equal(
-        answers[0].reshape(len(frames), -1)[: len(images), : pair[0].x.shape[1]], pair[0].x
-    )
+    first = answers[0].reshape(len(frames), -1)[: len(images)]
+    np.testing.assert_array_equal(first[:, : pair[0].x.shape[1]], pair[0].x)
     device = network(rtl, ops, level="-O0")
     for stall in (0.0, 0.4):
         run = cosim.run(device, load_feed(ops, frames, writes_of(LoadChain(others)), 5), stall, seed=2)
@@ -51,10 +46,8 @@ def test_the_rtl_of_one_training_computes_another_one_behind_a_load(chains, tmp_
 
 
 def test_other_foldings_are_other_structures(chains, tmp_path):
-    found = [
-        built(chains["small"](3), tmp_path / str(interval), "pynq-z2", interval)[1]
-        for interval in (330, 9000)
-    ]
+    small = chains["small"](3)
+    found = [built(small, tmp_path / str(each), "pynq-z2", each)[1] for each in (330, 9000)]
     assert found[0]["structure"] != found[1]["structure"]
 
 
@@ -79,19 +72,17 @@ def test_trainings_whose_numbers_need_other_widths_are_one_hardware_with_like(ch
     pair = [scaled(chains, 1, 5), scaled(chains, 2, 900)]
     alone = [built(one, tmp_path / str(k), "pynq-z2", 500)[1] for k, one in enumerate(pair)]
     assert alone[0]["structure"] != alone[1]["structure"]
-    found = [
-        built(one, tmp_path / str(k), "pynq-z2", 500, [str(tmp_path / str(1 - k))])
-        for k, one in enumerate(pair)
-    ]
+    folders = [tmp_path / str(k) for k in (0, 1)]
+    likes = zip(pair, folders, map(str, folders[::-1]))
+    found = [built(one, folder, "pynq-z2", 500, [like]) for one, folder, like in likes]
     assert found[0][1]["structure"] == found[1][1]["structure"]
     frames = np.concatenate([np.load(tmp_path / "0" / "golden.npz")["images"]] * 3)
     answers = [next(iter(graph.execute(some, frames).values())) for some, _, _ in found]
     for k, (ops, _, rtl) in enumerate(found):
         feed = load_feed(ops, frames, writes_of(LoadChain(found[1 - k][0])), 5)
         run = cosim.run(network(rtl, ops, level="-O0"), feed, 0.3, seed=k)
-        assert not run.outputs[1].any() and 5 <= first_new(run.output, answers[k], answers[1 - k]) < len(
-            frames
-        )
+        answer = first_new(run.output, answers[k], answers[1 - k])
+        assert not run.outputs[1].any() and 5 <= answer < len(frames)
 
 
 @pytest.mark.full

@@ -46,9 +46,8 @@ def neurons(seed: int, shape, many: int, bits: int):
 def test_tables_are_lowered_exactly_and_addresses_are_not_built(shape, many, bits):
     model, rng = neurons(many, shape, many, bits), np.random.default_rng(1)
     graph = compare(model, rng.integers(0, 256, (40, *shape)))
-    assert [node.op for node in graph.nodes if node.op != "Reshape"] == [
-        *("Threshold", "Lookup", "Lookup", "Dense")
-    ]
+    kinds = [node.op for node in graph.nodes if node.op != "Reshape"]
+    assert kinds == ["Threshold", "Lookup", "Lookup", "Dense"]
     frames = rng.integers(0, 256, (3, *shape))
     assert is_exact(graph, model, frames.transpose(0, 2, 3, 1) if frames.ndim == 4 else frames)["integers"]
 

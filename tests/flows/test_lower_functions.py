@@ -1,6 +1,4 @@
-"""Functions that keep order in front of quantisers, and step functions as quantisers, against qonnx on every
-reachable integer.
-"""
+"""Monotonic functions before quantisers, step functions as quantisers: qonnx on all integers."""
 
 from fractions import Fraction
 
@@ -196,9 +194,8 @@ def test_the_first_integer_of_a_level_is_where_float32_reaches_it(seed):
     found, direction = thresholds(value, leaf, level, steps)
     up = direction[:, None] > 0
     low, high = np.where(up, lo[:, None], -hi[:, None]), np.where(up, hi[:, None], -lo[:, None])
-    at, before = (
-        level(evaluate(value, np.clip(n, low, high) * direction[:, None])) for n in (found, found - 1)
-    )
+    signs = direction[:, None]
+    at, before = (level(evaluate(value, np.clip(n, low, high) * signs)) for n in (found, found - 1))
     wanted = np.arange(1, steps + 1)
     assert ((found >= low) & (found <= high + 1)).all()
     assert ((at >= wanted) | (found > high)).all() and ((before < wanted) | (found == low)).all()
@@ -233,9 +230,8 @@ def test_rprelu_is_a_chain():
     graph, shape = Graph(SHAPE), (CHANNELS, 1, 1)
     graph.real("Sub", graph.rng.integers(50, 200, shape))
     source = graph.at
-    graph.real("Add", graph.rng.integers(-30, 30, shape) / 8).real(
-        "PRelu", graph.rng.integers(0, 8, shape) / 16
-    )
+    graph.real("Add", graph.rng.integers(-30, 30, shape) / 8)
+    graph.real("PRelu", graph.rng.integers(0, 8, shape) / 16)
     graph.real("Add", graph.rng.integers(-30, 30, shape) / 8)
     compare(graph.node("Add", inputs=[graph.at, source]).norm(CHANNELS).sign().model(SHAPE), EVERY_BYTE)
 

@@ -41,9 +41,7 @@ class Pixels(nn.Module):
 
 
 def layer(inputs, outputs, pad=1, rate=1, stride=1, pool=1, kernel=3):
-    """[-1 border], binary convolution, batch norm on a binary grid, sign, [maximum of bits]; some weights of
-    the norm negative.
-    """
+    """[-1 border], binary convolution, grid norm of either sign, sign, [maximum of bits]."""
     norm = nn.BatchNorm2d(outputs, eps=0.0)
     with torch.no_grad():
         norm.running_mean.copy_((torch.randn(outputs) * 3).round() + 0.5)
@@ -63,9 +61,8 @@ class Rates(nn.Module):
     def __init__(self, inputs, outputs, rates, kernel=3):
         super().__init__()
         self.pads = nn.ModuleList(nn.ConstantPad2d(kernel // 2 * rate, -1.0) for rate in rates)
-        self.convs = nn.ModuleList(
-            QuantConv2d(inputs, outputs, kernel, dilation=rate, **BINARY) for rate in rates
-        )
+        layers = (QuantConv2d(inputs, outputs, kernel, dilation=rate, **BINARY) for rate in rates)
+        self.convs = nn.ModuleList(layers)
 
     def forward(self, x):
         return sum(conv(pad(x)) for pad, conv in zip(self.pads, self.convs))
@@ -87,33 +84,20 @@ def head(inputs, outputs):
 
 
 NETS = {
-    "strided-padded-dilated-pooled": lambda: (
-        (3, 16, 20),
-        [
-            layer(3, 6, stride=2),
-            layer(6, 8, rate=1, pool=2),
-            layer(8, 8, rate=2),
-            layer(8, 6, rate=4),
-            head(6, 5),
-        ],
-    ),
+    "strided-padded-dilated-pooled": lambda: ((3, 16, 20),
+        [layer(3, 6, stride=2), layer(6, 8, rate=1, pool=2), layer(8, 8, rate=2), layer(8, 6, rate=4),
+        head(6, 5)]),
     "dilation-8": lambda: ((3, 12, 11), [layer(3, 4), layer(4, 6, rate=8), head(6, 3)]),
-    "unpadded-odd": lambda: (
-        (3, 25, 27),
-        [layer(3, 4, pad=0, stride=2), layer(4, 6, pad=0, pool=2), layer(6, 8, pad=0, kernel=2), head(8, 2)],
-    ),
+    "unpadded-odd": lambda: ((3, 25, 27),
+        [layer(3, 4, pad=0, stride=2), layer(4, 6, pad=0, pool=2), layer(6, 8, pad=0, kernel=2), head(8, 2)]),
     "rates": lambda: ((3, 14, 16), [layer(3, 4, stride=2), rates_layer(4, 6, (1, 2, 4)), head(6, 3)]),
-    "rates-twice-pooled": lambda: (
-        (1, 12, 13),
-        [layer(1, 3), rates_layer(3, 4, (4, 1, 8), pool=2), rates_layer(4, 5, (2, 1), kernel=5), head(5, 4)],
-    ),
+    "rates-twice-pooled": lambda: ((1, 12, 13),
+        [layer(1, 3), rates_layer(3, 4, (4, 1, 8), pool=2), rates_layer(4, 5, (2, 1), kernel=5), head(5, 4)]),
     "one-channel": lambda: ((1, 9, 9), [layer(1, 4), head(4, 1)]),
     "ends-in-bits": lambda: ((3, 11, 9), [layer(3, 4, pad=0, stride=2), layer(4, 6, pad=0)]),
-    "ends-in-sums-of-bits": lambda: (
-        (2, 8, 8),
-        [layer(2, 4), nn.ConstantPad2d(2, -1.0), QuantConv2d(4, 3, 3, dilation=2, **BINARY)],
-    ),
-}
+    "ends-in-sums-of-bits": lambda: ((2, 8, 8),
+        [layer(2, 4), nn.ConstantPad2d(2, -1.0), QuantConv2d(4, 3, 3, dilation=2, **BINARY)]),
+}  # fmt: skip
 
 
 def net(name):
@@ -139,10 +123,8 @@ def test_every_stage_gives_the_map_of_the_module(tmp_path, name):
         wanted = module(torch.from_numpy(images).float()).as_subclass(torch.Tensor).numpy()
     assert wanted.ndim == 4 and wanted.std() > 0
     reference = np.load(tmp_path / "lowered.npz")
-    assert (
-        reference["integers"].dtype == np.int64
-        and reference["scale"].shape == reference["bias"].shape == wanted.shape[1:2]
-    )
+    assert reference["integers"].dtype == np.int64
+    assert reference["scale"].shape == reference["bias"].shape == wanted.shape[1:2]
     got = reference["scale"] * reference["integers"] + reference["bias"]
     np.testing.assert_array_equal(got.transpose(0, 3, 1, 2), wanted)
     np.testing.assert_array_equal(np.load(tmp_path / "golden.npz")["scores"], wanted)
@@ -150,9 +132,8 @@ def test_every_stage_gives_the_map_of_the_module(tmp_path, name):
     record = simulated(tmp_path, 5000, IMAGES, IMAGES)
     checks = [*read_json(tmp_path / "lower.json")["checks"], *record["checks"]]
     assert all(check["integers"] > 0 and check["mismatches"] == 0 for check in checks)
-    assert [check["integers"] for check in record["checks"][:3]] == [wanted.size] * 3 and record[
-        "accuracy"
-    ] == []
+    assert [check["integers"] for check in record["checks"][:3]] == [wanted.size] * 3
+    assert record["accuracy"] == []
     ops = graph.operators(tmp_path / "acc/folded.onnx")
     kinds = [type(op).__name__ for op in ops]
     if name.startswith("rates"):
@@ -202,10 +183,8 @@ def test_labels_follow_any_scales_and_bias(tmp_path, case):
     """Equal scores, whole and broken multiples of the scale, numbers that float64 only comes near to."""
     scale, bias = LABELS[case]
     labels, reference = labels_of(tmp_path, scale, bias)
-    shares = [
-        [int(n) * Fraction(a) + Fraction(b) for n, a, b in zip(row, scale, bias)]
-        for row in reference["integers"].reshape(-1, 4)
-    ]
+    rows, parts = reference["integers"].reshape(-1, 4), [*zip(map(Fraction, scale), map(Fraction, bias))]
+    shares = [[int(n) * a + b for n, (a, b) in zip(row, parts)] for row in rows]
     assert labels.ravel().tolist() == [row.index(max(row)) for row in shares]
 
 
@@ -227,9 +206,8 @@ def test_keys_have_the_order_and_the_ties_of_scores(seed):
 
 def test_a_vector_ends_in_the_class_with_the_largest_score():
     same = np.tile(np.arange(1, 16), (4, 1))  # thresholds: the level of a number is the number
-    last = Bound(
-        "Threshold", "last", {"in_shape": [4], "in_bits": 4}, {"thresholds": same}, outputs=["scores"]
-    )
+    shape = {"in_shape": [4], "in_bits": 4}
+    last = Bound("Threshold", "last", shape, {"thresholds": same}, outputs=["scores"])
     scale, bias = np.array([1, 2, 0.5, -1]), np.array([0, -9, 3, 12.0])
     found = x = np.random.default_rng(0).integers(0, 16, (50, 4))
     for one in (last, *arg_max(last, scale, bias)):

@@ -174,9 +174,8 @@ def quantiser(channels: int, seed: int = 0) -> tuple[Threshold, list]:
     small, steps = narrowed(factors, lo, hi, thresholds)
     small = small.astype(object)
     bits = width_of(np.stack([(small * lo).sum(0), (small * hi).sum(0)]))
-    op = Threshold.make(
-        f"quantiser of {channels}", {"thresholds": steps}, in_shape=(channels,), in_bits=bits, in_signed=1
-    )
+    given = {"in_shape": (channels,), "in_bits": bits, "in_signed": 1}
+    op = Threshold.make(f"quantiser of {channels}", {"thresholds": steps}, **given)
     return op, [width_of(np.stack([low, high])), bits]
 
 

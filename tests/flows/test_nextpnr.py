@@ -19,13 +19,9 @@ from ..refusals import refuses, says
 ONE = TopPorts(1, 1, 1)  # a byte in, a byte out
 
 PARTS = {
-    "ecp5": "ulx3s",
-    "gw1n": "tangnano9k",
-    "gw2a": "tangnano20k",
-    "gw5a": "tangprimer25k",
-    "ice40": "icebreaker",
-    "nexus": "crosslink-nx-evn",
-}
+    "ecp5": "ulx3s", "gw1n": "tangnano9k", "gw2a": "tangnano20k", "gw5a": "tangprimer25k",
+    "ice40": "icebreaker", "nexus": "crosslink-nx-evn",
+}  # fmt: skip
 PACKED = """Info: Device utilisation:
 Info: \t        TRELLIS_COMB: 90123/ 83640   107%
 Info: \t              DP16KD:     4/   208     1%
@@ -41,22 +37,13 @@ def test_of_each_run_the_nets_that_reach_a_register_last_are_kept():
 
     clk, other = "posedge clk", "<async>"
     nets = [
-        net(
-            "slow",
-            clk,
-            ("x.u_layer_02_c.q", clk, 3.0),
-            ("x.u_layer_01_b.q", clk, [1.0, 7.5]),
-            ("p", other, 9.0),
-        ),
+        net("slow", clk, ("x.u_layer_02_c.q", clk, 3.0), ("x.u_layer_01_b.q", clk, [1.0, 7.5]),
+            ("p", other, 9.0)),
         net("pin", other, ("x", clk, 20.0)),
         *(net(f"n{number}", clk, ("x.u_layer_02_c.r", clk, number / 2)) for number in range(9)),
-    ]
-    report = {
-        "fmax": {"clk": {"achieved": 125.0, "constraint": 50.0}},
-        "utilization": {"LUT4": {"used": 5, "available": 9}},
-        "critical_paths": [],
-        "detailed_net_timings": nets,
-    }
+    ]  # fmt: skip
+    fmax, used = {"clk": {"achieved": 125.0, "constraint": 50.0}}, {"LUT4": {"used": 5, "available": 9}}
+    report = {"fmax": fmax, "utilization": used, "critical_paths": [], "detailed_net_timings": nets}
     routed = _nextpnr.read_report(json.dumps(report), 1, "nextpnr", "a.fs")
     assert [(net.ns, net.ends) for net in routed.late] == [(7.5, 2), (4.0, 1), (3.5, 1), (3.0, 1), (2.5, 1)]
     # Of 8 ns: 3.0 and 7.5 of the first net; 0, 0.5 … 4 of the others.
@@ -68,33 +55,28 @@ def test_of_each_run_the_nets_that_reach_a_register_last_are_kept():
     routed = _nextpnr.read_report(json.dumps(report), 1, "nextpnr", "a.fs")
     assert routed.arrivals == [4, 2, 2, 2, 0, 0, 0, 0, 1, 0]
     layers = {"layer_01_b": "conv", "layer_02_c": "dense"}
-    assert [paths.net_row(net, 3, layers, "u_accelerator")["operators"] for net in routed.late[:2]] == [
-        ["conv"],
-        ["conv", "dense"],
-    ]
+    rows = [paths.net_row(net, 3, layers, "u_accelerator") for net in routed.late[:2]]
+    assert [row["operators"] for row in rows] == [["conv"], ["conv", "dense"]]
 
 
-@pytest.mark.parametrize(
-    ("said", "reason", "text"),
-    [
-        ("Warning: Failed to find a route for arc 3 of net u_a.b.\nERROR: Routing design failed.\n",
-         "Routing design failed", "nextpnr (seed 7) … u_a.b … SEEDS=4,5,6 … INTERVAL"),
-        (
-            "".join(f"ERROR: Failed to route arc 0.{n} of net 'n{n}', from A to B.\n" for n in range(5)),
-            "Failed to route arc",
-            "nextpnr (seed 7) … n0, n1, n2 and 2 more … SEEDS=4,5,6 … INTERVAL",
-        ),
-        (
-            PACKED,
-            "Unable to place cell 'q', no BELs remaining to implement cell type 'TRELLIS_COMB'",
-            "nextpnr (seed 7) … Unable to place cell 'q', no BELs remaining to implement cell type "
-            "'TRELLIS_COMB' … TRELLIS_COMB 90,123 of 83,640 … INTERVAL",
-        ),
-        ("Info:     iter=1 wires=9 overused=4 overuse=4\n", "killed",
-         "nextpnr (seed 7) … 4 wires … 1 iteration … SEEDS=4,5,6 … INTERVAL"),
-        ("Info: Packing\n", "it ended with signal 9 and named no error", "nextpnr (seed 7): … SEEDS=4,5,6"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("said, reason, text", [
+    ("Warning: Failed to find a route for arc 3 of net u_a.b.\nERROR: Routing design failed.\n",
+     "Routing design failed", "nextpnr (seed 7) … u_a.b … SEEDS=4,5,6 … INTERVAL"),
+    (
+        "".join(f"ERROR: Failed to route arc 0.{n} of net 'n{n}', from A to B.\n" for n in range(5)),
+        "Failed to route arc",
+        "nextpnr (seed 7) … n0, n1, n2 and 2 more … SEEDS=4,5,6 … INTERVAL",
+    ),
+    (
+        PACKED,
+        "Unable to place cell 'q', no BELs remaining to implement cell type 'TRELLIS_COMB'",
+        "nextpnr (seed 7) … Unable to place cell 'q', no BELs remaining to implement cell type "
+        "'TRELLIS_COMB' … TRELLIS_COMB 90,123 of 83,640 … INTERVAL",
+    ),
+    ("Info:     iter=1 wires=9 overused=4 overuse=4\n", "killed",
+     "nextpnr (seed 7) … 4 wires … 1 iteration … SEEDS=4,5,6 … INTERVAL"),
+    ("Info: Packing\n", "it ended with signal 9 and named no error", "nextpnr (seed 7): … SEEDS=4,5,6"),
+])  # fmt: skip
 def test_a_run_that_stopped_is_one_sentence(said, reason, text):
     says(_nextpnr_log.failure("nextpnr", said, reason, 7), text)
 
@@ -172,20 +154,15 @@ def test_a_pin_that_is_low_when_it_says_yes_is_inverted_and_pulled_up():
     assert "assign lost = ~was_lost;" in text and "reset | ~locked}" in text
     assert 'IO_PORT "reset" IO_TYPE=LVCMOS33 PULL_MODE=DOWN;' in gw2a.pins(nano)
     low = replace(nano, shell=nano.shell | {"low": ["reset"]})
-    assert "~reset | ~locked}" in gw2a.ROUTER.top(low, ONE) and "assign lost = was_lost;" in gw2a.ROUTER.top(
-        low, ONE
-    )
+    top = gw2a.ROUTER.top(low, ONE)
+    assert "~reset | ~locked}" in top and "assign lost = was_lost;" in top
     assert 'IO_PORT "reset" IO_TYPE=LVCMOS33 PULL_MODE=UP;' in gw2a.pins(low)
 
 
-@pytest.mark.parametrize(
-    ("name", "role", "all_roles"),
-    [
-        ("ulx3s", "clock", "clock, reset, rxd, txd, lost"),
-        ("tangnano20k", "lost", "clock, reset, rxd, txd, lost"),
-        ("pynq-z2", "irq", "irq"),
-    ],
-)
+@pytest.mark.parametrize("name, role, all_roles", [
+    ("ulx3s", "clock", "clock, reset, rxd, txd, lost"),
+    ("tangnano20k", "lost", "clock, reset, rxd, txd, lost"), ("pynq-z2", "irq", "irq"),
+])  # fmt: skip
 def test_a_port_without_a_pin_is_refused(name, role, all_roles):
     board, router = boards.load(name), routing.load(boards.load(name).family)
     assert router is not None
@@ -209,10 +186,8 @@ def test_block_rams_of_a_gw2a_are_found_by_the_bits_that_are_set_in_a_bitstream(
     lines = [b"0" * 3376 + end] * (1342 + 3 * 256)
     lines[7] = b"1" * 3376 + end  # of the fabric
     lines[1342 + 256 + 255 - 23] = b"0" * 1000 + b"1" + b"0" * 2375 + end
-    asked = [
-        {"parameters": {"INIT_RAM_15": "0" * 99 + "1" + "0" * 156, "BIT_WIDTH": "1"}},
-        {"parameters": {}},
-    ]
+    one = {"INIT_RAM_15": "0" * 99 + "1" + "0" * 156, "BIT_WIDTH": "1"}
+    asked = [{"parameters": one}, {"parameters": {}}]
     ones = [0] * 5 + [1] + [0] * 10
     assert block_rams.ones_of_netlist(asked) == ones
     assert block_rams.ones_of_bitstream(b"\n".join([b"1" * 160, b"0" * 64, *lines, b"0" * 64])) == ones

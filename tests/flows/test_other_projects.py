@@ -52,9 +52,8 @@ def test_finn_takes_match_counts_for_sums():
     sizes = {"MW": 200, "MH": 2, "SIMD": 1, "PE": 1, "backend": "fpgadataflow"}
     domain = "finn.custom_op.fpgadataflow"
     node = helper.make_node("MVAU", ["x", "w"], ["y"], domain=domain, **bits, **counts, **sizes)
-    ends = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, of]) for name, of in (("x", 200), ("y", 2))
-    ]
+    sizes, value = {"x": 200, "y": 2}, helper.make_tensor_value_info
+    ends = [value(name, TensorProto.FLOAT, [1, of]) for name, of in sizes.items()]
     model = ModelWrapper(qonnx_make_model(helper.make_graph([node], "one", ends[:1], ends[1:])))
     model.set_tensor_datatype("x", DataType["BINARY"])
     model.set_initializer("w", np.resize(np.float32([[1, 1], [0, 0]]), (200, 2)))
@@ -65,10 +64,8 @@ def test_finn_takes_match_counts_for_sums():
 def test_qonnx_counts_matches_for_one_of_two_readers():
     model, x = forked(), pixels(32)
     name, out = model.graph.input[0].name, model.graph.output[0].name
-    before, after = (
-        execute_onnx(one, {name: np.float32(x)[None]})[out]
-        for one in (model, model.transform(ConvertBipolarMatMulToXnorPopcount()))
-    )
+    both = model, model.transform(ConvertBipolarMatMulToXnorPopcount())
+    before, after = (execute_onnx(one, {name: np.float32(x)[None]})[out] for one in both)
     assert (before != after).any()
 
 

@@ -8,14 +8,17 @@ from pipeline import flowing
 
 from xnorforge.core import plugins
 from xnorforge.core.errors import UserError
+from xnorforge.flows.export import export
 from xnorforge.flows.fold import fold
+from xnorforge.flows.lower import lower
 from xnorforge.hw import graph
 from xnorforge.hw.memory import bytes_per_frame
 from xnorforge.hw.shells.forms import check_inside
+from xnorforge.sw import zoo
 
 
 @pytest.mark.quick("names2")
-@pytest.mark.parametrize("names", [["conv1"], ["fc0"], ["conv1", "fc0", "fc1"]])
+@pytest.mark.parametrize("names", [["conv0"], ["conv1", "fc0"], ["conv0", "conv1", "fc0", "fc1"]])
 def test_a_network_is_the_same_with_weights_from_outside(chains, tmp_path, names):
     """Convolution with padding, dense layers, bits and sums; outputs are the integers of the reference."""
     chain = chains["small"](5)
@@ -29,8 +32,8 @@ def test_a_network_is_the_same_with_weights_from_outside(chains, tmp_path, names
 
 def test_an_operator_without_such_a_form_is_refused(chains, tmp_path):
     net, given = chains["small"](5).save(tmp_path / "net"), tmp_path / "folding.json"
-    given.write_text(json.dumps({"conv0": {"rom": "outside"}}))
-    with pytest.raises(UserError, match=r"^conv0: .*outside"):
+    given.write_text(json.dumps({"pool1": {"rom": "outside"}}))
+    with pytest.raises(UserError, match=r"^pool1: .*outside"):
         fold(net, "pynq-z2", net / "acc", interval=700, folding=given)
 
 
@@ -59,6 +62,19 @@ def test_weights_that_do_not_fit_come_from_a_memory_that_is_quick_enough(chains,
     assert record["estimate"]["bram36"] <= 4 and record["interval_bound"] <= 40_000
     assert record["memory"]["needed_gb_per_s"] == round(32_768 / record["interval_bound"] / 10, 3)
     assert record["checks"][0]["mismatches"] == 0
+
+
+@pytest.mark.full
+def test_resnet18_for_imagenet_fits_a_small_part_at_60_frames_per_second(tmp_path):
+    """Exact in all stages up to the folding, with more than its block RAM's bits of weights from memory."""
+    net, (module, about) = tmp_path / "imagenet-resnet18", zoo.load("imagenet-resnet18")
+    images, labels, which = zoo.golden("imagenet-resnet18", 1)
+    assert not export(module, images, labels, net, {**about, "images": which})["accuracy"]
+    lower(net / "model.onnx", net / "golden.npz", net)
+    record = fold(net, "pynq-z2", net / "acc", gb_per_s=2.0)
+    assert record["interval_bound"] <= 1_666_666 and record["estimate"]["bram36"] <= 140
+    assert {"dense20", "conv17", "conv18", "conv19"} <= {*record["memory"]["operators"]}
+    assert record["memory"]["needed_gb_per_s"] < 2 and record["checks"][0]["mismatches"] == 0
 
 
 @pytest.mark.parametrize(("mw", "mh", "vectors", "interval"), [

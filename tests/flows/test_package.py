@@ -79,9 +79,8 @@ def test_two_networks_in_one_top_answer_every_whole_frame_of_damaged_streams_rig
     for chain, acc, package in nets.values():
         first, last = (op := graph.operators(acc / "folded.onnx"))[0].in_stream(), op[-1].out_stream()
         frames = graph.enter(op[0], chain.frames())
-        beats = [
-            [int.from_bytes(word.tobytes(), "little") for word in first.pack(frame[None])] for frame in frames
-        ]
+        words = [first.pack(frame[None]) for frame in frames]
+        beats = [[int.from_bytes(word.tobytes(), "little") for word in some] for some in words]
         stream, clean = damaged(partial(drawn, beats, rng), faults, rng)
         keep = read_json(package / "package.json")["border"]["input"]["width"] // 8
         used = (1 << -(-first.width // 8)) - 1
@@ -120,9 +119,8 @@ def test_whole_frames_take_as_many_cycles_as_without_the_guard(nets, both):
 
 def test_no_name_of_one_package_is_in_the_other(nets):
     def words(package, pattern):
-        return {
-            word for path in (package / "rtl").glob("*.*v*") for word in re.findall(pattern, path.read_text())
-        }
+        texts = [path.read_text() for path in (package / "rtl").glob("*.*v*")]
+        return {word for text in texts for word in re.findall(pattern, text)}
 
     for pattern in (r"(?m)^module (\w+)", r"`define (\w+)", r'`include "(\S+)"', r"(\w+\.mem)\b"):
         one, two = (words(package, pattern) - {"XF_XC7"} for _, _, package in nets.values())
@@ -171,16 +169,10 @@ def test_modules_that_an_operator_generates_are_renamed_too(tmp_path):
     assert f"module net_{Path(generated).stem} " in text
 
 
-@pytest.mark.parametrize(
-    ("net", "prefix"),
-    [
-        ("mnist-cnn", "mnist_cnn"),
-        ("3layers", "net_3layers"),
-        ("Über-Netz", "ber_netz"),
-        ("ä", "net"),
-        ("a.b+c", "a_b_c"),
-    ],
-)
+@pytest.mark.parametrize("net, prefix", [
+    ("mnist-cnn", "mnist_cnn"), ("3layers", "net_3layers"), ("Über-Netz", "ber_netz"), ("ä", "net"),
+    ("a.b+c", "a_b_c"),
+])  # fmt: skip
 def test_a_prefix_is_made_of_the_network_s_name(net, prefix):
     assert sources.prefix_of(net) == prefix == sources.checked_prefix(prefix)
 
@@ -215,17 +207,12 @@ def test_generated_rtl_is_packaged_without_a_build(nets, tmp_path):
     assert read_json(tmp_path / "to/here/package.json")["module"] == "mine_axis"
 
 
-@pytest.mark.parametrize(
-    ("words", "answer"),
-    [
-        (("mnist-tfc", "--backend", "hls4ml"), "package: BACKEND=hls4ml … BACKEND=rtl"),
-        (("mnist-tfc", "--prefix", "Top"), "PREFIX: … 'Top' … 60 … PREFIX=digits"),
-        (("there",), "'there' … mnist-tfc"),
-    ],
-)
-def test_what_cannot_be_packaged_is_refused_in_one_sentence_and_nothing_is_left(
-    call, tmp_path, monkeypatch, words, answer
-):
+@pytest.mark.parametrize("words, answer", [
+    (("mnist-tfc", "--backend", "hls4ml"), "package: BACKEND=hls4ml … BACKEND=rtl"),
+    (("mnist-tfc", "--prefix", "Top"), "PREFIX: … 'Top' … 60 … PREFIX=digits"),
+    (("there",), "'there' … mnist-tfc"),
+])  # fmt: skip
+def test_what_cannot_be_packaged_is_refused_and_nothing_is_left(call, tmp_path, monkeypatch, words, answer):
     monkeypatch.chdir(tmp_path)
     code, said = call("package", *words)
     assert code == 2

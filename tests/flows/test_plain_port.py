@@ -117,10 +117,8 @@ def test_another_latency_than_stated_breaks_the_contract(packages, cycles, tmp_p
 
 def test_the_readme_states_the_contract_and_the_core_is_mapped_flat(packages):
     for interval, (_, _, package) in packages.items():
-        latency, text = (
-            read_json(package / "package.json")["timing"]["latency"],
-            (package / "README.md").read_text(),
-        )
+        latency = read_json(package / "package.json")["timing"]["latency"]
+        text = (package / "README.md").read_text()
         assert f"exactly **{latency}** cycles later" in text and "no back-pressure" in text
         assert ("in every cycle" if interval == 1 else f"every {interval} cycles or more") in text
         assert not any(word in text for word in ("tvalid", "s_axis", "LiteX"))
@@ -137,10 +135,8 @@ def test_fusesoc_simulates_it_with_its_own_test_bench(packages, interval, tmp_pa
 def test_frames_of_several_beats_and_loads_are_refused(chains, tmp_path):
     folded = accelerator(chains["flat"](1), tmp_path / "folded")
     loaded = alone(loaded_sums(), tmp_path / "loaded")
-    for acc, said in (
-        (folded, "INTERFACE=plain: … beats … INTERVAL=1"),
-        (loaded, "INTERFACE=plain: … loads of … INTERFACE=axis"),
-    ):
-        with refuses(said):
+    cases = {folded: "beats … INTERVAL=1", loaded: "loads of … INTERFACE=axis"}
+    for acc, said in cases.items():
+        with refuses(f"INTERFACE=plain: … {said}"):
             write_package(acc, acc / "package", interface="plain")
         assert not (acc / "package").exists()

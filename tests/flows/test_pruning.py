@@ -59,9 +59,8 @@ def test_unread_and_equal_channels_are_gone(seed):
     weights[[0, 4], 0] = 3, 0  # weights of three bits, which hold the sum of any two
     weights[:4, 1], weights[4:, 1] = 1, 1
     order = rng.permutation(12)
-    hidden, plus = (
-        np.concatenate([one, one, rng.permutation(one.T).T], -1)[..., order] for one in (hidden, plus)
-    )
+    both = [[one, one, rng.permutation(one.T).T] for one in (hidden, plus)]
+    hidden, plus = (np.concatenate(parts, -1)[..., order] for parts in both)
     weights = np.concatenate([weights, np.zeros((4, 3), int)])[order]
     graph = Graph((FEATURES,), seed).real("MatMul", hidden).real("Add", plus).sign()
     model = graph.real("MatMul", weights).model((3,))

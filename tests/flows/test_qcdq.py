@@ -29,14 +29,12 @@ def qcdq(graph, scale, zero, clip=None, **at):
 
 
 QUANTISERS = {
-    "unsigned": (0.37, np.uint8(0), None, {}),
-    "signed": (0.37, np.int8(0), None, {}),
-    "zero point": (0.25, np.uint8(117), None, {}),
-    "four bits": (4.0, np.int8(0), (-8, 7), {}),
+    "unsigned": (0.37, np.uint8(0), None, {}), "signed": (0.37, np.int8(0), None, {}),
+    "zero point": (0.25, np.uint8(117), None, {}), "four bits": (4.0, np.int8(0), (-8, 7), {}),
     "narrow": (0.5, np.int8(0), (-127, 127), {}),
     "three bits and a zero point": (8.0, np.uint8(2), (0, 7), {}),
     "per channel": (PER_CHANNEL, np.zeros(CHANNELS, np.int8), (-32, 31), {"axis": 1}),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", QUANTISERS)
@@ -105,15 +103,11 @@ def test_what_brevitas_exports_is_lowered(tmp_path):
 
 
 REFUSED = {
-    "floating-point integers": (
-        lambda g: g.node("QuantizeLinear", np.float32(1), np.float32(0)),
-        "its zero point has type float32; use integers of 4, 8 or 16 bits.",
-    ),
-    "scale below zero": (
-        lambda g: g.node("QuantizeLinear", np.float32(-1), np.int8(0)),
-        "its scale is -1; use a positive scale.",
-    ),
-}
+    "floating-point integers": (lambda g: g.node("QuantizeLinear", np.float32(1), np.float32(0)),
+        "its zero point has type float32; use integers of 4, 8 or 16 bits."),
+    "scale below zero": (lambda g: g.node("QuantizeLinear", np.float32(-1), np.int8(0)),
+        "its scale is -1; use a positive scale."),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -26,10 +26,8 @@ def test_rtl_of_a_random_chain_gives_the_scores_of_qonnx_at_the_stated_interval(
 def unit(name, image, inputs, outputs, simd):
     """XnorMvu on every pixel of a square image."""
     rng, shape = np.random.default_rng(0), [image, image]
-    arrays = {
-        "weights": rng.integers(0, 2, (inputs, outputs)),
-        "thresholds": rng.integers(0, inputs + 1, outputs),
-    }
+    weights, steps = rng.integers(0, 2, (inputs, outputs)), rng.integers(0, inputs + 1, outputs)
+    arrays = {"weights": weights, "thresholds": steps}
     sizes = {"mw": inputs, "mh": outputs, "simd": simd, "pe": 1, "vectors": image * image}
     return OPS["XnorMvu"].make(name, arrays, in_shape=[*shape, inputs], out_shape=[*shape, outputs], **sizes)
 
@@ -53,9 +51,8 @@ def test_what_lies_between_two_units_that_never_pause_keeps_their_pace(tmp_path,
         shape = ops[-1].out_stream().shape
         ops.append(OPS["Width"].make("width", shape=shape, in_lanes=1, out_lanes=shape[-1]))
     else:
-        ops.append(
-            OPS["OrPool"].make("pool", ifm=[image, image, 1], kernel=[between] * 2, stride=[between] * 2)
-        )
+        size = {"kernel": [between] * 2, "stride": [between] * 2}
+        ops.append(OPS["OrPool"].make("pool", ifm=[image, image, 1], **size))
     size, _, elements = ops[-1].out_stream().shape
     ops.append(unit("behind", size, elements, behind, elements))
     device, ops = built(with_fifos(operators.in_a_row(ops), {}), tmp_path)

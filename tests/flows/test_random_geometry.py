@@ -15,9 +15,8 @@ def tally(seeds) -> Counter:
     for seed in seeds:
         kind, said = outcome(seed)
         assert kind != "wrong", f"seed {seed}: {said}"
-        assert kind == "built" or (said.endswith(".") and ";" in said and "\n" not in said), (
-            f"seed {seed}: {said}"
-        )
+        sentence = said.endswith(".") and ";" in said and "\n" not in said
+        assert kind == "built" or sentence, f"seed {seed}: {said}"
         found[kind] += 1
     return found
 

@@ -8,17 +8,14 @@ BRANCH = {"rate": 1, "kernel": (3, 3), "stride": 1, "pads": None, "value": -1.0,
 
 
 def branches(*given, seed=0, shape=(2, 7, 8), outputs=4, gamma=None, levels=1):
-    """Bits, branches that differ from BRANCH in what is given, their sum, batch norm, quantiser; a 1x1
-    convolution.
-    """
+    """Bits, branches that differ from BRANCH as given, their sum, norm, quantiser; a 1x1 convolution."""
     graph = Graph(shape, seed).real("Sub", _middle(seed, shape[0])).sign()
     rng, start, ends = np.random.default_rng(seed), graph.at, []
     for one in (BRANCH | branch for branch in given):
         kh, kw = one["kernel"]
         pads = one["pads"] or [(k - 1) * one["rate"] // 2 for k in (kh, kw, kh, kw)]
-        graph.node(
-            "Pad", np.array([0, 0, *pads[:2], 0, 0, *pads[2:]]), np.float32(one["value"]), inputs=[start]
-        )
+        border = np.array([0, 0, *pads[:2], 0, 0, *pads[2:]])
+        graph.node("Pad", border, np.float32(one["value"]), inputs=[start])
         weights, sizes = graph.weights(outputs, shape[0], kh, kw), [one["rate"]] * 2
         graph.node("Conv", weights * np.float32(one["scale"]), dilations=sizes, strides=[one["stride"]] * 2)
         ends.append(graph.at)
@@ -45,18 +42,12 @@ def lowered(model, shape=(2, 7, 8)):
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize(
-    "given",
-    [
-        [{"rate": 1}, {"rate": 2}],
-        [{"rate": 4}, {"rate": 1}, {"rate": 2}],
-        [{"rate": 1}, {"rate": 4}, {"rate": 8}],
-        [{"rate": 1, "stride": 2}, {"rate": 3, "stride": 2}],
-        [{"rate": 2, "kernel": (5, 3)}, {"rate": 1, "kernel": (5, 3)}],
-        [{"rate": 1, "value": 1.0}, {"rate": 2, "value": 1.0}],
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("given", [
+    [{"rate": 1}, {"rate": 2}], [{"rate": 4}, {"rate": 1}, {"rate": 2}],
+    [{"rate": 1}, {"rate": 4}, {"rate": 8}], [{"rate": 1, "stride": 2}, {"rate": 3, "stride": 2}],
+    [{"rate": 2, "kernel": (5, 3)}, {"rate": 1, "kernel": (5, 3)}],
+    [{"rate": 1, "value": 1.0}, {"rate": 2, "value": 1.0}],
+], ids=str)  # fmt: skip
 def test_branches_of_several_rates_are_one_product(given, seed):
     graph, ops = lowered(branches(*given, seed=seed))
     assert ops == ["Threshold", "RatesConv", "Threshold", "Conv"]
@@ -72,17 +63,10 @@ def test_any_batch_norm_behind_them_becomes_thresholds(gamma, levels):
     assert "RatesConv" in ops and "Join" not in ops
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        [{}, {"rate": 2, "scale": 2.0}],
-        [{}, {"rate": 2, "value": 1.0}],
-        [{"rate": 2}, {"rate": 2}],
-        [{}, {"rate": 2, "kernel": (1, 3)}],
-        [{}, {"rate": 2, "pads": [1, 2, 3, 2]}],
-    ],
-    ids=["another scale", "another border", "a rate twice", "another kernel", "another middle"],
-)
+@pytest.mark.parametrize("given", [
+    [{}, {"rate": 2, "scale": 2.0}], [{}, {"rate": 2, "value": 1.0}], [{"rate": 2}, {"rate": 2}],
+    [{}, {"rate": 2, "kernel": (1, 3)}], [{}, {"rate": 2, "pads": [1, 2, 3, 2]}],
+], ids=["another scale", "another border", "a rate twice", "another kernel", "another middle"])  # fmt: skip
 def test_other_branches_stay_a_sum(given):
     _, ops = lowered(branches(*given))
     assert "RatesConv" not in ops and "Join" in ops

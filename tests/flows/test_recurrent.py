@@ -1,6 +1,4 @@
-"""Recurrent layers: refused by name, and built as their message says, step by step; as a loop where all steps
-are equal.
-"""
+"""Recurrent layers: refused by name, built step by step as told; a loop where all steps are equal."""
 
 import json
 import re
@@ -169,9 +167,8 @@ def test_every_constant_of_a_loop_is_found_and_a_wrong_bit_of_it_too(tmp_path):
         assert wrong(), name
         file.write_text(true)
     file = tmp_path / "rtl" / layer["generated"][0]
-    file.write_text(
-        re.sub(r"(\.Start\(\d+'d)(\d)", lambda m: f"{m[1]}{(int(m[2]) + 1) % 10}", file.read_text())
-    )
+    start = re.compile(r"(\.Start\(\d+'d)(\d)")
+    file.write_text(start.sub(lambda m: f"{m[1]}{(int(m[2]) + 1) % 10}", file.read_text()))
     assert sum(one["mismatches"] for one in check_memories(tmp_path / "rtl", ops)[0])
 
 
@@ -216,10 +213,8 @@ def test_the_cells_of_a_loop_compute_what_it_does_and_are_as_many_as_estimated(t
 @pytest.mark.parametrize("kind", [recurrent_networks.GRU, recurrent_networks.LSTM])
 def test_an_unrolled_network_of_brevitas_is_one_cell(kind, tmp_path):
     """100 sequences, with pauses and a reset in mid-sequence, against the unrolled network in qonnx."""
-    network, length = (
-        recurrent_networks.trained(kind, 0),
-        recurrent_networks.STEPS * recurrent_networks.FEATURES,
-    )
+    network = recurrent_networks.trained(kind, 0)
+    length = recurrent_networks.STEPS * recurrent_networks.FEATURES
     export_qonnx(network, torch.zeros(1, length), str(tmp_path / "net.onnx"))
     sequences = np.random.default_rng(0).integers(0, 256, (100, length), np.uint8)
     imported(tmp_path / "net.onnx", sequences, tmp_path, 1.0)
@@ -229,19 +224,17 @@ def test_an_unrolled_network_of_brevitas_is_one_cell(kind, tmp_path):
     ops = operators(tmp_path / "acc" / "folded.onnx")
     device = simulated(tmp_path / "rtl", ops, level="-O0")
 
-    frames, model = enter(ops[0], np.load(tmp_path / "golden.npz")["images"]), CycleModel(ops)
+    images, model = np.load(tmp_path / "golden.npz")["images"], CycleModel(ops)
+    frames = enter(ops[0], images)
     wanted = np.load(tmp_path / "lowered.npz")["integers"]
     flowing = cosim.run(device, frames)
     paused = cosim.run(device, frames, stall=0.4, seed=1, probe=True)
     again = cosim.run(device, frames[:10], reset_at=flowing.answer + flowing.interval // 2)
     for run in (flowing, paused, again):
-        np.testing.assert_array_equal(
-            run.output.reshape(len(run.output), -1)[:, :5], wanted[: len(run.output)]
-        )
-    assert (flowing.interval, flowing.latency) == ((found := model.run(100)).interval, found.latency)
-    np.testing.assert_array_equal(
-        paused.given[0], model.run(100, stall=0.4, seed=1).taken[ops[-1].results[0]]
-    )
-    np.testing.assert_array_equal(
-        simulate_bits(ops, np.load(tmp_path / "golden.npz")["images"]), flowing.output
-    )
+        found = run.output.reshape(len(run.output), -1)[:, :5]
+        np.testing.assert_array_equal(found, wanted[: len(found)])
+    course = model.run(100)
+    assert (flowing.interval, flowing.latency) == (course.interval, course.latency)
+    slow = model.run(100, stall=0.4, seed=1)
+    np.testing.assert_array_equal(paused.given[0], slow.taken[ops[-1].results[0]])
+    np.testing.assert_array_equal(simulate_bits(ops, images), flowing.output)

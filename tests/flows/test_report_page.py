@@ -24,9 +24,8 @@ from xnorforge.plot import svg
 from xnorforge.sw import zoo
 from xnorforge.sw.training import curves
 
-CURVE = [
-    {"epoch": one, "phase": "train", "loss": 1 / one, "held_out_accuracy": one / 4} for one in range(1, 4)
-]
+POINT = {"phase": "train"}
+CURVE = [POINT | {"epoch": n, "loss": 1 / n, "held_out_accuracy": n / 4} for n in range(1, 4)]
 TRAINING = {"seed": 3, "epochs": 3, "command": "train it", "curve": CURVE}
 KINDS = ("classes", "maps", "tracker", "group_net", "hls4ml")
 
@@ -37,9 +36,8 @@ def branched():
     rng = np.random.default_rng(2)
     size = {"mw": 12, "mh": 3, "simd": 2, "pe": 1, "vectors": 1, "in_shape": [12], "out_shape": [3]}
     fork = op["fork"].make("fork0", in_shape=[12], readers=3, pe=2)
-    units = [
-        op["xnor_mvu"].make(f"dense{k}", {"weights": rng.integers(0, 2, (12, 3))}, **size) for k in range(3)
-    ]
+    weights = [{"weights": rng.integers(0, 2, (12, 3))} for _ in range(3)]
+    units = [op["xnor_mvu"].make(f"dense{k}", one, **size) for k, one in enumerate(weights)]
     sums = units[0].out_stream()
     wires = {"in_bits": [sums.bits] * 3, "in_signed": [0] * 3, "out_bits": 6, "out_signed": 0}
     join = op["join"].make("join0", {"multipliers": np.ones((3, 3), np.int64)}, in_shape=[3], **wires)
@@ -58,12 +56,9 @@ def cells_of(ops) -> dict:
     """A record of the stage synth with seeded cells."""
     own = [counted(seed) for seed in range(len(ops) + 1)]
     named = [{"name": op.name, "op": type(op).__name__, "module": f"layer_{op.name}"} for op in ops]
-    return {
-        **records()["synth"],
-        "operators": [{**name, **cells} for name, cells in zip(named, own)],
-        "top": own[-1],
-        "total": {name: sum(one[name] for one in own) for name in own[0]},
-    }
+    total = {name: sum(one[name] for one in own) for name in own[0]}
+    rows = [{**name, **cells} for name, cells in zip(named, own)]
+    return {**records()["synth"], "operators": rows, "top": own[-1], "total": total}
 
 
 def write_kind(kind: str, folder: Path) -> Path:
@@ -74,10 +69,8 @@ def write_kind(kind: str, folder: Path) -> Path:
     if kind in ("maps", "tracker"):
         row = {"stage": "trained", "set": "streets", "images": 20, "figures": figures}
         given["export"] |= {"accuracy": [row], "task": {"maps": "pedestrian", "tracker": "track"}[kind]}
-        given["sim"]["examples"] = [
-            {"picture": f"street {n}", "file": f"examples/{n}.jpg", "true": f"examples/{n}_true.jpg"}
-            for n in range(4)
-        ]
+        files = [(f"street {n}", f"examples/{n}.jpg", f"examples/{n}_true.jpg") for n in range(4)]
+        given["sim"]["examples"] = [dict(zip(("picture", "file", "true"), row)) for row in files]
     if kind == "tracker":
         loads = {"address_bits": 8, "words": 4, "bits": 32, "operators": ["dense1"], "structure": "0" * 16}
         given["generate"]["loads"], given["sim"]["load_cycles"] = loads, 20
@@ -195,14 +188,12 @@ def test_a_page_is_one_file_below_300_kb_with_head_and_navigation(kind, pages_of
     text = pages_of[kind].read_text()
     assert len(text.encode()) < 300_000 and not re.search(r"@import|url\([^#]", text)
     assert re.findall(r"<script[^>]*>", text) == ["<script>"]
-    for name, value in {
-        "training": "3 epochs, seed 3; seeded",
-        "command": "make build NET=tiny METHOD=",
-    }.items():
+    shown = {"training": "3 epochs, seed 3; seeded", "command": "make build NET=tiny METHOD="}
+    for name, value in shown.items():
         assert re.search(rf"<dt>{name}</dt><dd[^>]*>{value}", text)
-    assert set(re.findall(r"<section id=\"([\w-]+)\"", text)) >= set(
-        re.findall(r'<a href="#([\w-]+)">', text.partition("<nav")[2].partition("</nav>")[0])
-    ) - {"top"}
+    menu = text.partition("<nav")[2].partition("</nav>")[0]
+    sections = set(re.findall(r"<section id=\"([\w-]+)\"", text))
+    assert sections >= set(re.findall(r'<a href="#([\w-]+)">', menu)) - {"top"}
 
 
 def test_every_file_of_a_build_is_linked_whatever_it_is_called(pages_of):
@@ -224,9 +215,8 @@ def test_a_failed_report_does_not_link_the_record_that_is_not_written(tmp_path):
 
 def schemes() -> dict[str, dict[str, str]]:
     """The colours of pages and charts in both schemes: {scheme: {name: #rrggbb}}."""
-    bodies = re.findall(
-        r":root \{(.*?)\n *\}", svg.style() + (files(report) / "style.css").read_text(), re.DOTALL
-    )
+    text = svg.style() + (files(report) / "style.css").read_text()
+    bodies = re.findall(r":root \{(.*?)\n *\}", text, re.DOTALL)
     light, dark = ("".join(bodies[place::2]) for place in (0, 1))
     colours = [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", text)) for text in (light, dark)]
     return {"light": colours[0], "dark": colours[0] | colours[1]}
@@ -307,10 +297,8 @@ def test_a_layer_has_the_sums_of_its_operators_and_its_slowest(pages_of):
 
 def test_what_is_known_of_a_training_comes_from_its_card():
     assert zoo.history({}) == {"seed": None, "command": None, "epochs": None, "curve": []}
-    rows = [
-        {"phase": phase, "loss": loss, "held_out_accuracy": right, "flipped 0": 0.1}
-        for phase, loss, right in (("real", 2.5, 0.5), ("train", float("nan"), 0.5), ("train", 0.5, 0.75))
-    ]
+    losses = ("real", 2.5, 0.5), ("train", float("nan"), 0.5), ("train", 0.5, 0.75)
+    rows = [dict(zip(("phase", "loss", "held_out_accuracy"), row)) | {"flipped 0": 0.1} for row in losses]
     curve = json.loads(json.dumps(curves.points(rows), allow_nan=False))
     found = zoo.history({"seed": 4, "recipe": {"epochs": 3}, "command": "c", "curve": curve})
     assert (found["seed"], found["epochs"], found["command"]) == (4, 3, "c")
@@ -381,9 +369,8 @@ def test_in_a_browser_nothing_stands_beyond_its_frame_and_the_script_folds_and_s
             assert browser.evaluate(hidden) == 2
             opened = "document.querySelector('#layers tr.group button').click()"
             assert browser.evaluate(f"{opened}; {hidden}") == 0
-            browser.evaluate(
-                "document.querySelectorAll('#layers thead th')[12].querySelector('button').click()"
-            )
+            head = "document.querySelectorAll('#layers thead th')[12]"
+            browser.evaluate(f"{head}.querySelector('button').click()")
             order = browser.evaluate(
                 "[...document.querySelectorAll('tbody.layer')].map((body) => number(body.rows[0].cells[12]))"
             )

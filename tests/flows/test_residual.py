@@ -1,8 +1,9 @@
-"""Networks with shortcuts leave training on a grid: module, QONNX, integers and FINN give equal scores."""
+"""Networks with shortcuts, and with 8-bit ends: module, QONNX, integers and FINN give equal scores."""
 
 import numpy as np
 import pytest
 import torch
+from eight_bit_nets import drawn
 from pipeline import exported, simulated
 from qonnx.core.modelwrapper import ModelWrapper
 
@@ -17,11 +18,11 @@ from xnorforge.sw.nn.building_blocks import BiReal, Network, Scores, as_trained
 
 from ..sw.binary_ends import Pooled, Stem
 
+NETS = ("plain", "ste", "react", "group_net")  # the others have 8-bit ends, by method
+
 
 def small() -> torch.nn.Module:
-    """A stem and three convolutions, two of which halve an 8x8 map; batch norms as training on noise leaves
-    them.
-    """
+    """A stem and three convolutions, two halve an 8x8 map; batch norms as training on noise leaves them."""
     torch.manual_seed(0)
     body = BiReal(4, 8, 2), BiReal(8, 8), BiReal(8, 24, 2)
     network = base.Method().prepared(Network(Stem(3, 4), *body, Pooled(2), Scores(24, 10, 0.25)))
@@ -35,17 +36,20 @@ def small() -> torch.nn.Module:
     return as_trained(network)
 
 
-def test_module_qonnx_integers_and_finn_agree(tmp_path):
-    same, *found = lowered(tmp_path)
+@pytest.mark.parametrize("name", NETS)
+def test_module_qonnx_integers_and_finn_agree(tmp_path, name):
+    same, *found = lowered(tmp_path, name)
     assert (same["images"], same["integers"], same["mismatches"]) == (256, 2560, 0)
     assert [check["mismatches"] for check in found] == [0, 0, 0]
-    assert not read_json(tmp_path / "lower.json")["reference_rounds"]
+    record = read_json(tmp_path / "lower.json")
+    assert not record["reference_rounds"] and not record.get("ties")
     assert len(np.unique(np.load(tmp_path / "golden.npz")["scores"])) > 20
 
 
 @pytest.mark.full
-def test_the_rtl_gives_the_integers_at_the_pace_of_the_slowest_operator(tmp_path):
-    lowered(tmp_path)
+@pytest.mark.parametrize("name", NETS)
+def test_the_rtl_gives_the_integers_at_the_pace_of_the_slowest_operator(tmp_path, name):
+    lowered(tmp_path, name)
     proven = simulated(tmp_path, 4000, 10, 3)
     assert len(proven["checks"]) >= 4 and not any(check["mismatches"] for check in proven["checks"])
     assert proven["interval"] == proven["interval_bound"]
@@ -79,7 +83,7 @@ def test_the_netlist_with_its_multipliers_gives_the_integers_too(tmp_path):
     assert {check["mismatches"] for check in netlist["checks"]} == {0}
 
 
-def lowered(folder):
+def lowered(folder, name="plain"):
     """The checks of export and lowering, which write into `folder`."""
     images = np.random.default_rng(0).integers(0, 256, (256, 3, 8, 8), np.uint8)
-    return exported(small(), images, folder)
+    return exported(small() if name == "plain" else as_trained(drawn(base.create(name))), images, folder)

@@ -80,14 +80,10 @@ def test_a_route_that_succeeds_leaves_a_bitstream_and_its_record(acc, tmp_path, 
     record = place_and_route(acc, acc.parent, (1, 2))
     says(capsys.readouterr().err.splitlines()[-1], "bitstream: 119.7 MHz … upper bound … 100 MHz … docs/")
     assert record == read_json(acc / "bitstream.json")
-    assert [(check["name"], check["mismatches"]) for check in record["checks"]] == [
-        ("placed = counted cells", 0),
-        ("FASM's block RAMs = netlist's", 0),
-        ("bitstream's block RAMs = netlist's", 0),
-    ]
-    assert (
-        record["checks"][0]["integers"] == 6
-    )  # LUT6, INV and two FDRE of the layer, LUT2 and FDRE of the top
+    names = ["placed = counted cells", *(f"{of}'s block RAMs = netlist's" for of in ("FASM", "bitstream"))]
+    assert [(one["name"], one["mismatches"]) for one in record["checks"]] == [(name, 0) for name in names]
+    # LUT6, INV and two FDRE of the layer, LUT2 and FDRE of the top.
+    assert record["checks"][0]["integers"] == 6
     assert all(check["integers"] for check in record["checks"])
     clock = {"kind": "routed, upper bound", "mhz": 100.0, "met": False, "asked": 100.0}
     clock |= {"least": 119.7, "median": 119.7, "best": 119.7}
@@ -209,9 +205,8 @@ def test_a_family_without_a_processor_has_no_shell_that_needs_one(acc):
     (acc / "folded.onnx").write_text("a network")
     with refuses('hw/boards/ulx3s/board.toml: [shell] kind = "dma" … ecp5 … kind = "uart"'):
         joined(acc, BORDER, asked("ulx3s"), routing.load("ecp5"))
-    with refuses(
-        'hw/boards/pynq-z2/board.toml: [shell] kind = "dma" … Zynq … xc7a35tcpg236-1 … kind = "uart"'
-    ):
+    parts = "Zynq … xc7a35tcpg236-1"
+    with refuses(f'hw/boards/pynq-z2/board.toml: [shell] kind = "dma" … {parts} … kind = "uart"'):
         joined(acc, BORDER, replace(asked("pynq-z2"), part="xc7a35tcpg236-1"), ROUTER)
 
 
@@ -339,9 +334,8 @@ def test_more_carries_than_can_be_placed_are_refused(acc, tmp_path, monkeypatch)
 
 def test_missing_tools_databases_and_shells_are_one_sentence(acc, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    with pytest.raises(
-        ToolMissing, match=r"^bitstream: nextpnr-xilinx, fasm2frames, xc7frames2bit .*openXC7"
-    ):
+    said = r"^bitstream: nextpnr-xilinx, fasm2frames, xc7frames2bit .*openXC7"
+    with pytest.raises(ToolMissing, match=said):
         place_and_route(acc, acc.parent, (1,))
     with_tools(monkeypatch, tmp_path / "tools")
     (tmp_path / "tools/chipdb/xc7z020clg400.bin").unlink()

@@ -1,6 +1,4 @@
-"""Random networks in the frame PReLU(x + 2^-k conv(sign(BN(x)))): module, QONNX, integers and RTL are equal,
-and the stream has no multiplier.
-"""
+"""Random PReLU(x + 2^-k conv(sign(BN(x)))): module, QONNX, integers, RTL; no multiplier in the stream."""
 
 import numpy as np
 import pytest
@@ -13,9 +11,7 @@ from xnorforge.sw.nn import stream
 
 
 def drawn(seed: int) -> nn.Module:
-    """One to three stages of random widths and k, in turn with either shortcut or with none; slopes beyond
-    their grid, batch norms of either sign.
-    """
+    """One to three stages, random widths and k, either shortcut or none; slopes beyond the grid."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     stages, blocks = int(rng.integers(1, 4)), int(rng.integers(1, 3))

@@ -1,6 +1,4 @@
-"""Synthesis counts: circuits whose cells are known beforehand, the table's completeness, the capacity's
-message.
-"""
+"""Synthesis counts: circuits whose cells are known beforehand, a complete table, the capacity's message."""
 
 import json
 import shutil
@@ -50,13 +48,9 @@ endmodule
 """
 
 LAYER = {
-    "module": "layer_00_parity",
-    "file": "layer_00_parity.sv",
-    "node": "parity",
-    "op": "Parity",
-    "memories": [],
-    "generated": [],
-}
+    "module": "layer_00_parity", "file": "layer_00_parity.sv", "node": "parity", "op": "Parity",
+    "memories": [], "generated": [],
+}  # fmt: skip
 RTL = {"top": "top.sv", "modules": ["layer_00_parity"], "library": [], "headers": [], "layers": [LAYER]}
 
 
@@ -77,12 +71,8 @@ def test_a_known_circuit_counts_one_lut_and_two_registers_and_the_top_its_own(ac
     record = synth.synthesise(acc, acc.parent)
     (layer,) = record["operators"]
     assert layer["cells"] == {"FDRE": 2, "INV": 1, "LUT6": 1}
-    assert (layer["lut"], layer["ff"], layer["carry"], layer["bram36"]) == (
-        2,
-        2,
-        0,
-        0,
-    )  # the reset's inverter is a LUT
+    # The reset's inverter is a LUT.
+    assert [layer[name] for name in ("lut", "ff", "carry", "bram36")] == [2, 2, 0, 0]
     assert record["top"]["cells"] == {"FDRE": 1, "LUT2": 1}
     assert (record["total"]["lut"], record["total"]["ff"]) == (3, 3)
     assert [check["mismatches"] for check in record["checks"]] == [0, 0]
@@ -107,29 +97,21 @@ def test_a_changed_source_is_mapped_again(acc):
 
 
 def test_what_yosys_cannot_read_is_one_sentence(acc):
-    (acc / "rtl" / "layer_00_parity.sv").write_text(
-        "module layer_00_parity (input logic clk_i); wat endmodule\n"
-    )
-    with pytest.raises(
-        UserError, match=r"^synth: Yosys cannot map layer_00_parity, xf_top for the family xc7: .*ERROR: .*"
-    ):
+    unread = "module layer_00_parity (input logic clk_i); wat endmodule\n"
+    (acc / "rtl" / "layer_00_parity.sv").write_text(unread)
+    said = r"^synth: Yosys cannot map layer_00_parity, xf_top for the family xc7: .*ERROR: .*"
+    with pytest.raises(UserError, match=said):
         synth.synthesise(acc, acc.parent)
 
 
 def test_resources_know_halves_sites_and_pairs():
     counted = cells.resources(
         {
-            "LUT6_2": 3,
-            "LUT2": 1,
-            "INV": 2,
-            "RAM32M": 2,
-            "SRLC32E": 1,
-            "RAMB36E1": 1,
-            "RAMB18E1": 3,
+            "LUT6_2": 3, "LUT2": 1, "INV": 2, "RAM32M": 2, "SRLC32E": 1, "RAMB36E1": 1, "RAMB18E1": 3,
             "FDRE": 7,
         },
         "xc7",
-    )
+    )  # fmt: skip
     assert counted["lut_logic"] == 6 and counted["lut_ram"] == 8 and counted["srl"] == 1
     assert counted["lut"] == 15
     assert counted["bram36"] == 2.5
@@ -202,18 +184,14 @@ def test_a_layer_at_another_place_under_another_name_is_not_mapped_again(acc, mo
     top = TOP.replace("layer_00_parity u_layer", "layer_01_later u_later")
     (acc / "rtl" / "top.sv").write_text(top)
     layer = {**rtl["layers"][0], "module": "layer_01_later", "file": "layer_01_later.sv"}
-    (acc / "rtl" / "rtl.json").write_text(
-        json.dumps({**rtl, "layers": [layer], "modules": ["layer_01_later"]})
-    )
+    record = {**rtl, "layers": [layer], "modules": ["layer_01_later"]}
+    (acc / "rtl" / "rtl.json").write_text(json.dumps(record))
     mapped, run = [], mapping.run_yosys
-    monkeypatch.setattr(
-        mapping, "run_yosys", lambda folder, job, called: mapped.append(called) or run(folder, job, called)
-    )
+    monkeypatch.setattr(mapping, "run_yosys", lambda *given: mapped.append(given[2]) or run(*given))
     synth.synthesise(acc, acc.parent)
     assert mapped == ["xf_top"]
-    assert (acc / "netlist" / "layer_01_later.v").read_text() == first.replace(
-        "layer_00_parity", "layer_01_later"
-    )
+    renamed = first.replace("layer_00_parity", "layer_01_later")
+    assert (acc / "netlist" / "layer_01_later.v").read_text() == renamed
 
 
 def _places(ops, folder):
@@ -262,9 +240,6 @@ def test_a_file_of_the_library_counts_where_it_is_used(tmp_path):
         (tmp_path / name).write_text(text)
     rtl = {"library": ["two.sv", "xf_a.sv", "xf_b.sv", "xf_c.sv"], "headers": ["xf_h.svh"]}
     assert list(content.library_used(tmp_path, rtl, ["module top; xf_a u_a (); endmodule"])) == [
-        "xf_h.svh",
-        "two.sv",
-        "xf_a.sv",
-        "xf_b.sv",
-    ]
+        "xf_h.svh", "two.sv", "xf_a.sv", "xf_b.sv",
+    ]  # fmt: skip
     assert list(content.library_used(tmp_path, rtl, ["module top; xf_c u_c (); endmodule"])) == ["xf_c.sv"]

@@ -184,21 +184,14 @@ def test_channels_become_pixels_as_counted_by_hand():
 
 
 REFUSED = {
-    "more at the end than a stride": (
-        lambda net: net.node(
-            "ConvTranspose", net.weights(2, 2, 3, 3), dilations=[2, 2], output_padding=[1, 0]
-        ),
-        "ConvTranspose_0 (ConvTranspose): … [1, 0] … [1, 1] … stride",
-    ),
-    "size": (
-        lambda net: net.node("ConvTranspose", net.weights(2, 2, 3, 3), strides=[2, 2], auto_pad="SAME_UPPER"),
-        "output_shape … pads and output_padding",
-    ),
-    "floating-point weights": (
-        lambda net: net.real("ConvTranspose", net.rng.normal(0, 1, (2, 2, 3, 3))),
-        "floating-point … quantise them",
-    ),
-}
+    "more at the end than a stride": (lambda net: net.node("ConvTranspose", net.weights(2, 2, 3, 3),
+        dilations=[2, 2], output_padding=[1, 0]),
+        "ConvTranspose_0 (ConvTranspose): … [1, 0] … [1, 1] … stride"),
+    "size": (lambda net: net.node("ConvTranspose", net.weights(2, 2, 3, 3), strides=[2, 2],
+        auto_pad="SAME_UPPER"), "output_shape … pads and output_padding"),
+    "floating-point weights": (lambda net: net.real("ConvTranspose", net.rng.normal(0, 1, (2, 2, 3, 3))),
+        "floating-point … quantise them"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -68,9 +68,8 @@ class BiReal:
         """Random statistics about `spread` large, gammas of both signs."""
         draw = self.rng.normal
         mean, var = draw(0, spread / 3, channels), self.rng.uniform(0.3, 2, channels) * spread**2
-        self.graph.real(
-            "BatchNormalization", draw(0, 1, channels), draw(0, 1, channels), mean, var, epsilon=1e-5
-        )
+        given = draw(0, 1, channels), draw(0, 1, channels), mean, var
+        self.graph.real("BatchNormalization", *given, epsilon=1e-5)
 
     @property
     def model(self):

@@ -48,15 +48,10 @@ def write_sources(folder):
 
 
 @pytest.mark.quick("!xc7-cells0")
-@pytest.mark.parametrize(
-    "family, cells",
-    [
-        ("xc7", ("RAMB36E1 #(", "RAMB18E1 #(", "RAM64M #(", 'RAM_EXTENSION_A("LOWER")', "INITP_00")),
-        pytest.param(
-            "xcup", ("RAMB36E2 #(", "RAMB18E2 #(", "RAM64M8 #(", "INITP_00"), marks=pytest.mark.full
-        ),
-    ],
-)
+@pytest.mark.parametrize("family, cells", [
+    ("xc7", ("RAMB36E1 #(", "RAMB18E1 #(", "RAM64M #(", 'RAM_EXTENSION_A("LOWER")', "INITP_00")),
+    pytest.param("xcup", ("RAMB36E2 #(", "RAMB18E2 #(", "RAM64M8 #(", "INITP_00"), marks=pytest.mark.full),
+])  # fmt: skip
 def test_memories_are_mapped_as_by_yosys_own_command(tmp_path, family, cells):
     write_sources(tmp_path)
     ours, text = mapped_twice(tmp_path, family)

@@ -52,9 +52,8 @@ class Mapped:
         """The cells as a simulator, of a part by AMD; `models` replaces our models of its blocks."""
         shared, ours, *files = netlist.sources(self.folder, self.family)
         header = device.ports_header("clk_i", self.lanes)
-        program = verilate.compile_model(
-            "xf_bench", [shared, models or ours, *files], header, defines=(), level="-O0"
-        )
+        given = "xf_bench", [shared, models or ours, *files], header
+        program = verilate.compile_model(*given, defines=(), level="-O0")
         return device.Device(program, self.lanes, self.memories)
 
 
@@ -78,9 +77,8 @@ def compare_sites(op, found: dict) -> None:
     """
     counted, given = found | {"lut_ram": cells.used(found, "lut_memory")}, op.estimate()
     for name, few in {"ff": 3, "carry": 1, "lut_ram": 4}.items():
-        assert abs(given[name] - counted[name]) <= max(few, counted[name] / 20), (
-            f"{name}: {counted[name]} counted"
-        )
+        far = abs(given[name] - counted[name])
+        assert far <= max(few, counted[name] / 20), f"{name}: {counted[name]} counted"
 
 
 def laid(ops, folder: Path) -> tuple[list[Path], list, dict[str, str]]:
@@ -145,9 +143,7 @@ def instances(name: str) -> dict[str, HwOp]:
 
 
 def recorded(family: str) -> dict[str, dict[str, list[float]]]:
-    """{operator: {instance: counts}} of a family: an example by its number, others as in measured.py, whose
-    estimates follow.
-    """
+    """{operator: {instance: counts}} of a family: numbers of examples, others as in measured.py."""
     path = HERE / "counted" / f"{family}.json"
     return json.loads(path.read_text()) if path.is_file() else {}
 

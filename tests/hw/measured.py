@@ -64,10 +64,8 @@ def count_chosen(family: str, asked: str) -> None:
 
 def marked(family: str, mark: str) -> dict[str, dict[str, list[float]]]:
     """The rows of a mark by operator and key; "": examples that factors are fitted to."""
-    found = {
-        name: {key: row for key, row in rows.items() if re.match(mark or r"\d", key)}
-        for name, rows in recorded(family).items()
-    }
+    key_of, rows_of = re.compile(mark or r"\d"), recorded(family).items()
+    found = {name: {key: row for key, row in rows.items() if key_of.match(key)} for name, rows in rows_of}
     return {name: rows for name, rows in found.items() if rows}
 
 

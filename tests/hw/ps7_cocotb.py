@@ -139,9 +139,8 @@ async def bursts_of_registers_are_single_accesses(dut, pause):
         return [int.from_bytes(found.data[k : k + 4], "little") for k in range(0, len(found.data), 4)]
 
     async def read(address, count, burst=AxiBurstType.INCR, **given):
-        return await processor.gp.read(
-            BASE + address, count, arid=processor.identifier(), burst=burst, **given
-        )
+        whose = processor.identifier()
+        return await processor.gp.read(BASE + address, count, arid=whose, burst=burst, **given)
 
     identity = [await processor.get(4 * k) for k in range(16)]
     assert words(await read(0, 64)) == identity

@@ -100,12 +100,10 @@ def systems() -> str:
         text = text.replace("xf_top ", f"stand_in_{n} ")
         head = text.split(f"module system_{n} (\n")[1].split("\n);")[0]
         names = re.findall(r"(\w+),?$", head, re.MULTILINE)
-        ports += [
-            re.sub(r"(\w+),?$", rf"n{n}_\1", line)
-            for line, name in zip(head.splitlines(), names)
-            if name not in ("aclk", "aresetn")
-        ]
-        wired = ", ".join(f".{name}(n{n}_{name})" for name in names if name not in ("aclk", "aresetn"))
+        pairs, shared = zip(head.splitlines(), names), ("aclk", "aresetn")
+        own = [(line, name) for line, name in pairs if name not in shared]
+        ports += [re.sub(r"(\w+),?$", rf"n{n}_\1", line) for line, _ in own]
+        wired = ", ".join(f".{name}(n{n}_{name})" for _, name in own)
         texts += [stand_in(n), text]
         cells.append(f"  system_{n} u_{n} (.aclk, .aresetn, {wired});\n")
     head = ",\n".join(ports)

@@ -260,12 +260,8 @@ async def no_frame_is_lost_and_every_fault_is_told_once(dut, lane):
     for turn in range(400 if SOAK else 5):
         system.pause = rng.choice([0.0, 0.2, 0.6])
         what = rng.choice(FAULTS) if SOAK else FAULTS[(5 * lane + turn) % len(FAULTS)]
-        of, batches, place_in, place_out = (
-            what,
-            [],
-            8 * rng.randrange(512),
-            SIZE // 2 + 8 * rng.randrange(512),
-        )
+        of, batches = what, []
+        place_in, place_out = 8 * rng.randrange(512), SIZE // 2 + 8 * rng.randrange(512)
         system.ram.write(SIZE // 2, bytes([FILL]) * (SIZE // 2))
         for _ in range(rng.randrange(1, 4)):
             frames = system.frames(place_in, rng.randrange(1, 5))
@@ -315,9 +311,8 @@ async def no_frame_is_lost_and_every_fault_is_told_once(dut, lane):
         assert await system.get(STATUS) == ROOM and await system.get(ERROR) == 0
         assert await system.get(IRQ_STATUS) == 0
         size = place_out - batches[0][1]
-        beside = system.ram.read(SIZE // 2, batches[0][1] - SIZE // 2) + system.ram.read(
-            place_out, SIZE // 16
-        )
+        beside = system.ram.read(SIZE // 2, batches[0][1] - SIZE // 2)
+        beside += system.ram.read(place_out, SIZE // 16)
         assert beside == bytes([FILL]) * len(beside), what
         cut = system.ram.read(batches[0][1], size)
         again = system.frames(0, 2)

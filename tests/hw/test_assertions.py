@@ -33,9 +33,8 @@ def test_a_module_with_a_handshake_asserts_stability_and_order_or_count(name):
     if name in WRAPPED:
         assert f"  {WRAPPED[name]} #(" in text
         return
-    assert name in OUTPUTS or re.search(
-        r"xf_check_(order|beats) (#\(|u_)|  xf_stages #\(|XF_ASSERT_INSIDE\(", text
-    )
+    checked = r"xf_check_(order|beats) (#\(|u_)|  xf_stages #\(|XF_ASSERT_INSIDE\("
+    assert name in OUTPUTS or re.search(checked, text)
     assert name in INNER or re.search(rf"`XF_ASSERT_STABLE\(\w*Held\w*_A|  ({'|'.join(OUTPUTS)}) #\(", text)
     assert "$stable" not in text, "it copies the data in every cycle; use XF_ASSERT_STABLE"
 
@@ -131,8 +130,7 @@ def runs():
 def test_a_broken_module_fails_its_assertion(runs, index):
     *_, wanted = list(BROKEN.values())[index]
     assert isinstance(runs[index], cosim.Fault), runs[index]
-    failed = re.search(
-        r"assertion failed in \S*\.u_op\.(\S+)\.$", re.sub(r"unnamedblk\d+\.", "", str(runs[index]))
-    )
+    said = re.sub(r"unnamedblk\d+\.", "", str(runs[index]))
+    failed = re.search(r"assertion failed in \S*\.u_op\.(\S+)\.$", said)
     assert failed, runs[index]
     assert any(failed[1].endswith(name) for name in wanted.split()), failed[1]

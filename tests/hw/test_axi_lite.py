@@ -1,6 +1,4 @@
-"""The AXI4-Lite slave: every order and pace of its five channels, each a stream of the driver, which checks
-their handshakes.
-"""
+"""The AXI4-Lite slave: all orders and paces of five channels, streams of a driver that checks handshakes."""
 
 import numpy as np
 import pytest
@@ -18,9 +16,7 @@ ORDERS = {"any": ("1", "1"), "address first": ("1", "w_q < aw_q"), "data first":
 
 
 def bench() -> str:
-    """A slave per order, named `<order>_axi_*`, with what it writes as the stream `<order>_load_*` {data,
-    address}.
-    """
+    """A slave per order, `<order>_axi_*`; it writes as the stream `<order>_load_*` {data, address}."""
     ports, cells = ["  input logic clk_i"], []
     for n, (may_aw, may_w) in enumerate(ORDERS.values()):
         for way, bits, names in (
@@ -71,10 +67,8 @@ def slaves(tmp_path_factory):
     file.write_text(bench())
     options = {"checked": True, "level": "-O0"}
     header = device.ports_header("clk_i", lanes)
-    return device.Device(
-        verilate.compile_model("bench", [*library([]), file], header, device.include_folders(), **options),
-        lanes,
-    )
+    given = [*library([]), file], header, device.include_folders()
+    return device.Device(verilate.compile_model("bench", *given, **options), lanes)
 
 
 def answers(writes, reads):
@@ -90,9 +84,8 @@ def traffic(seed: int, count=120):
     """Writes and reads anywhere, one write in four with a part of its bytes."""
     rng = np.random.default_rng(seed)
     strobes = np.where(rng.random(count) < 0.25, rng.integers(0, 16, count), 15)
-    writes = list(
-        zip(rng.integers(64, 256, count).tolist(), rng.integers(0, 2**32, count).tolist(), strobes.tolist())
-    )
+    drawn = rng.integers(64, 256, count), rng.integers(0, 2**32, count), strobes
+    writes = list(zip(*(each.tolist() for each in drawn)))
     return writes, rng.choice([*range(16), *rng.integers(0, 256, 8)], count).tolist()
 
 

@@ -1,6 +1,4 @@
-"""Boards are data: every folder loads, with figures in the stated units; an unknown name gets
-the near match.
-"""
+"""Boards are data: every folder loads, figures in the stated units; an unknown name gets the near match."""
 
 import importlib.util
 import re

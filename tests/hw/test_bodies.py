@@ -51,9 +51,7 @@ class Body(HwOp):
 
 
 def body(name, top, parameters, source, sink, meaning, texts, memories=None, frames=None):
-    """A `Body`; `meaning` maps integers (frames, *shape) to those it gives, `frames` are what it gets,
-    `texts` its files.
-    """
+    """A `Body`; `meaning` maps integers (frames, *shape), `frames` are its input, `texts` its files."""
     op = Body.make(name)
     op.top, op.parameters, op.source, op.sink = top, parameters, source, sink
     op.meaning, op.texts, op.files = meaning, texts, memories or {}
@@ -90,9 +88,8 @@ endmodule : {top}
 def shell(top, parameters, wide_in, wide_out, stages, inside):
     """The text of a shell of so many stages around `inside`, {file: text}."""
     declared = f"#({', '.join(f'parameter {name}' for name in parameters)}) " if parameters else ""
-    text = SHELL.format(
-        top=top, parameters=declared, wide_in=wide_in, wide_out=wide_out, stages=stages, inside=inside
-    )
+    sizes = {"wide_in": wide_in, "wide_out": wide_out, "stages": stages}
+    text = SHELL.format(top=top, parameters=declared, inside=inside, **sizes)
     return {f"{top}.sv": text}
 
 
@@ -101,9 +98,7 @@ def bits_of(values, count):
 
 
 def around(dot, name, meaning, frames):
-    """A dot product in a shell: its inputs side by side, the first in the low bits. Constants of counts come
-    with these.
-    """
+    """A dot product in a shell: inputs side by side, the first in the low bits; a count's constants."""
     wide, given = 0, []
     for port, bits in dot.ports.items():
         taken, wide = f"s_data_i[{wide} +: {bits}]", wide + bits
@@ -166,9 +161,7 @@ def numbers(count, width):
 
 
 def dot(simd, bits, weight=1, rows=1, chain=0, signed=0):
-    """A dot product of `simd` elements with the weights of `rows` rows, against plain integers; `chain`: of
-    multipliers (xf_dsp_sum).
-    """
+    """A dot product of `simd` elements with the weights of `rows` rows; `chain`: of multipliers."""
     top, half = 2**bits - 1, 2 ** (bits - 1)
     if weight == 1:
         made = _dots.signed_sum(simd, bits)
@@ -207,15 +200,13 @@ def scaled_count(simd, lanes, bits):
     def meaning(given):
         given = given.reshape(len(given), -1)
         counts = (given[:, :simd] == given[:, simd : 2 * simd]).reshape(-1, parts, lanes).sum(-1)
-        return (counts * (given[:, 2 * simd :].reshape(-1, parts, bits) @ (1 << np.arange(bits)))).sum(-1)[
-            :, None
-        ]
+        factors = given[:, 2 * simd :].reshape(-1, parts, bits) @ (1 << np.arange(bits))
+        return (counts * factors).sum(-1)[:, None]
 
     frames = np.random.default_rng(wide).integers(0, 2, (60, wide))
     frames[:2] = [[0], [1]]  # all equal times nothing, times the largest constants
-    return around(
-        _dots.scaled(lanes, parts, bits), f"scaled count {simd} by {lanes} of {bits} bits", meaning, frames
-    )
+    name = f"scaled count {simd} by {lanes} of {bits} bits"
+    return around(_dots.scaled(lanes, parts, bits), name, meaning, frames)
 
 
 SUMS = [
@@ -253,9 +244,7 @@ def rom(kind, depth, width):
 
 
 def ternary_rom(depth, simd, bits, rows):
-    """xf_ternary_rom: elements above, the word's number in the low bits; inverted, kept or zero by its
-    weights.
-    """
+    """xf_ternary_rom: elements above, the word's number in the low bits; inverted, kept or zero."""
     rng = np.random.default_rng(depth + simd)
     words = rng.choice([0, 1, 3], (depth, rows, simd))
     address = max(1, (depth - 1).bit_length())

@@ -113,10 +113,8 @@ def test_a_list_added_three_times_is_three_lists():
 
 
 def test_the_fit_finds_the_factors_that_made_the_counts():
-    points = [
-        (parts := Parts(gates=a).spare(b), {"lut": 3 + 0.5 * a + 2 * (b + 1)})
-        for a, b in [(100, 3), (20, 200), (77, 40), (300, 1), (8, 90)]
-    ]
+    sizes = [(100, 3), (20, 200), (77, 40), (300, 1), (8, 90)]
+    points = [(parts := Parts(gates=a).spare(b), {"lut": 3 + 0.5 * a + 2 * (b + 1)}) for a, b in sizes]
     assert parts.logic["spare bits"] == 91
     found = fitted(points, families.REFERENCE)
     assert found == pytest.approx({"instance": 3, "gates": 0.5, "spare bits": 2}, abs=0.02)
@@ -150,9 +148,8 @@ def test_a_memory_lies_where_it_is_asked_for(family):
     """A block that is apart has no registers that guard it; UltraRAM is no block."""
     fabric, rng = families.load(family).fabric, np.random.default_rng(0)
     for size in rng.integers(2, (9000, 90), (50, 2)).tolist():
-        block, apart, rom, lut, auto = (
-            memory_of(*size, kind, fabric) for kind in ("block", "apart", "rom", "lut", "auto")
-        )
+        kinds = ("block", "apart", "rom", "lut", "auto")
+        block, apart, rom, lut, auto = (memory_of(*size, kind, fabric) for kind in kinds)
         for found in (block, apart, rom):
             assert found.block and found.bram36 > found.luts == 0
         assert apart == replace(block, guards=0) and not rom.guards and auto in (block, lut)

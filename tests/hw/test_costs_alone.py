@@ -30,9 +30,8 @@ def products(streams: int, channels: int) -> Join:
 
 def steps(channels: int, bits: int, count: int) -> Threshold:
     thresholds = np.sort(DRAW.integers(1, 1 << bits, (channels, count)), axis=1)
-    return Threshold.make(
-        f"steps_{channels}_{count}", {"thresholds": thresholds}, in_shape=(channels,), in_bits=bits
-    )
+    given = {"in_shape": (channels,), "in_bits": bits}
+    return Threshold.make(f"steps_{channels}_{count}", {"thresholds": thresholds}, **given)
 
 
 def around(ifm: tuple[int, int, int], pe: int, pads: tuple[int, int, int, int], several: bool) -> Surround:

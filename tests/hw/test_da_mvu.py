@@ -15,10 +15,8 @@ from xnorforge.sim import cosim
 def dense(weights, thresholds=None, bias=None, vectors=1, **attributes):
     """A layer of one matrix."""
     weights = np.asarray(weights)
-    (mw, mh), arrays = (
-        weights.shape,
-        {"weights": weights, "bias": np.zeros(weights.shape[1], int) if bias is None else bias},
-    )
+    mw, mh = weights.shape
+    arrays = {"weights": weights, "bias": np.zeros(mh, int) if bias is None else bias}
     if thresholds is not None:
         arrays["thresholds"] = np.asarray(thresholds)
     shapes = {"mw": mw, "mh": mh, "vectors": vectors, "in_shape": [vectors, mw], "out_shape": [vectors, mh]}
@@ -82,16 +80,13 @@ def test_an_answer_that_is_always_or_never_takes_no_adder():
     weights = np.ones((7, 2), int)
     op = dense(weights, [0, 8])
     assert op.arrays_of["adders"].shape == (0, 5) and op.latency() == 1
-    np.testing.assert_array_equal(
-        cosim.run(op, op.random_input(1)).output, op.random_input(1)[..., :2] * 0 + [1, 0]
-    )
+    x = op.random_input(1)
+    np.testing.assert_array_equal(cosim.run(op, x).output, x[..., :2] * 0 + [1, 0])
     assert len(dense(weights, [1, 8]).arrays_of["adders"]) == 6
     assert len(dense(weights, [1, 7]).arrays_of["adders"]) == 6  # equal columns share their sums
 
 
-@pytest.mark.parametrize(
-    ("bits", "signed", "inputs"), [(1, 0, 6), (1, 0, 3), (2, 1, 3), (3, 0, 2), (6, 1, 1)]
-)
+@pytest.mark.parametrize("bits, signed, inputs", [(1, 0, 6), (1, 0, 3), (2, 1, 3), (3, 0, 2), (6, 1, 1)])
 def test_few_bits_are_a_table_that_is_exact_on_all_of_them(bits, signed, inputs):
     """Beside rows of sums, among inputs that nothing reads."""
     rng, low = np.random.default_rng(bits + inputs), -signed << bits - 1
@@ -136,10 +131,7 @@ def test_half_the_terms_are_left_of_a_matrix_of_plus_and_minus_one():
 
 def test_adders_of_other_weights_are_not_taken():
     op = dense(np.eye(3, dtype=int) + 1, in_bits=4, out_bits=8)
-    other = DaMvu.make(
-        "layer",
-        op.arrays_of | {"weights": np.ones((3, 3), int) * 5},
-        **{a.name: op.get_nodeattr(a.name) for a in op.onnx_node.attribute},
-    )
+    same = {a.name: op.get_nodeattr(a.name) for a in op.onnx_node.attribute}
+    other = DaMvu.make("layer", op.arrays_of | {"weights": np.ones((3, 3), int) * 5}, **same)
     with pytest.raises(ValueError, match=r"adders.*weights"):
         other.rtl()

@@ -22,9 +22,7 @@ NAMES = families.names()
 
 @pytest.fixture(scope="module")
 def operators() -> list[base.HwOp]:
-    """A matrix of 4 x 12 bits with thresholds, and a FIFO that asks for memory in LUTs: logic, registers and
-    memories.
-    """
+    """A matrix of 4 x 12 bits with thresholds, and a FIFO in LUTs: logic, registers and memories."""
     fifo = plugins.load("hw.ops", "fifo").Op
     lines = fifo.make("f", shape=[3, 3, 64], lanes=8, bits=1, depth=30, kind="lut")
     return [next(iter(examples_of("xnor_mvu"))), lines]
@@ -111,10 +109,6 @@ def sources() -> Iterator[Path]:
 
 def test_no_file_outside_hw_families_names_a_family():
     named = re.compile(rf"\b({'|'.join(NAMES)})\b", re.IGNORECASE)
-    wrong = [
-        f"{path.relative_to(ROOT)}:{number}"
-        for path in sources()
-        for number, line in enumerate(path.read_text().splitlines(), 1)
-        if named.search(line)
-    ]
+    lines = [(path, line) for path in sources() for line in enumerate(path.read_text().splitlines(), 1)]
+    wrong = [f"{path.relative_to(ROOT)}:{number}" for path, (number, line) in lines if named.search(line)]
     assert not wrong, "\n".join(wrong)

@@ -154,21 +154,15 @@ def drawn(lane: Guarded, faults: int, rng):
 MANY = pytest.param(10_000, (0.2, 0.2), marks=pytest.mark.full)
 
 
-@pytest.mark.parametrize(
-    ("faults", "stall"), [(300, 0.0), (300, (0.4, 0.2)), (300, (0.1, 0.7)), MANY], ids=str
-)
+@pytest.mark.parametrize("faults, stall", [(300, 0.0), (300, (0.4, 0.2)), (300, (0.1, 0.7)), MANY], ids=str)
 def test_after_lost_doubled_and_torn_beats_every_whole_frame_is_answered_right(bench, faults, stall):
     rng = np.random.default_rng(faults)
     given = [drawn(lane, faults, rng) for lane in LANES]
     packets = [whole_packets(stream, lane.beats) for lane, (stream, _) in zip(LANES, given)]
-    feeds = [
-        cosim.Feed(
-            [np.array([[data] for data, _, _ in stream])],
-            [len(whole)],
-            {0: np.array([last | torn << 1 for _, last, torn in stream])},
-        )
-        for (stream, _), whole in zip(given, packets)
-    ]
+    feeds = []
+    for (stream, _), whole in zip(given, packets):
+        data, last, torn = map(np.array, zip(*stream))
+        feeds.append(cosim.Feed([data[:, None]], [len(whole)], {0: last | torn << 1}))
     runs = cosim.run(bench, feeds, stall=stall, seed=5, probe=stall == 0.0)
     for lane, (_, clean), whole, run in zip(LANES, given, packets, runs, strict=True):
         flags = run.more[0].reshape(-1, lane.out)
@@ -183,9 +177,8 @@ def test_after_lost_doubled_and_torn_beats_every_whole_frame_is_answered_right(b
 def test_whole_frames_pass_without_a_pause(bench):
     """A frame per as many cycles as it has beats, where the core is that fast."""
     lane = 2  # its core gives what it takes
-    feeds = [
-        cosim.Feed([np.zeros((n, 1))], [1], {0: np.arange(n) == n - 1}) for n in (one.beats for one in LANES)
-    ]
+    ends = [np.arange(one.beats) == one.beats - 1 for one in LANES]
+    feeds = [cosim.Feed([np.zeros((len(end), 1))], [1], {0: end}) for end in ends]
     marks = np.arange(30 * 3) % 3 == 2
     feeds[lane] = cosim.Feed([np.arange(90)[:, None]], [30], {0: marks.astype(int)})
     run = cosim.run(bench, feeds)[lane]

@@ -1,6 +1,4 @@
-"""Fork, Join and Concat as 7-series cells give what their contract says, DSP blocks included, and cost what
-the model says.
-"""
+"""Fork, Join and Concat as 7-series cells: the contract's numbers, DSP blocks included, model's cost."""
 
 import numpy as np
 import pytest
@@ -43,9 +41,8 @@ def synthesis(tmp_path_factory):
 @pytest.mark.parametrize("stall", [0.0, 0.4])
 def test_the_cells_give_the_contracts_integers(synthesis, stall):
     frames = [op.random_inputs(seed=index, frames=4) for index, op in enumerate(OPS)]
-    for op, inputs, run in zip(
-        OPS, frames, cosim.run(synthesis.device(), frames, stall=stall, seed=2), strict=True
-    ):
+    runs = cosim.run(synthesis.device(), frames, stall=stall, seed=2)
+    for op, inputs, run in zip(OPS, frames, runs, strict=True):
         for got, want in zip(run.outputs, op.run_all(*inputs), strict=True):
             np.testing.assert_array_equal(got, want, op.name)
 

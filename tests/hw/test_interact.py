@@ -46,17 +46,15 @@ def every_input(seed, g, pe, n0, matches=1, form="auto", raw=False, channels=12,
     """An instance whose frame holds every input of every channel once, and that frame."""
     rng = np.random.default_rng(seed)
     bits = n0.bit_length() + 1 - matches
-    arrays = {
-        "influence": rng.choice(SIZES, (channels // g, g, g)) * (rng.random((channels // g, g, g)) < 0.4)
-    }
+    shape = (channels // g, g, g)
+    arrays = {"influence": rng.choice(SIZES, shape) * (rng.random(shape) < 0.4)}
     if not raw:
         arrays["thresholds"] = rng.normal(0, n0 / 5, channels).round().astype(int)
         arrays["direction"] = rng.choice([-1, 1], channels)
     attributes = {"in_shape": [1 << bits, channels], "in_bits": bits, "matches": matches, "form": form}
     op = Interact.make(f"pe={pe} {form}", arrays, n0=n0, unit=unit, pe=pe, extent=extent, **attributes)
-    x = np.stack([rng.permutation(1 << bits) for _ in range(channels)], 1) - (
-        0 if matches else 1 << (bits - 1)
-    )
+    x = np.stack([rng.permutation(1 << bits) for _ in range(channels)], 1)
+    x -= 0 if matches else 1 << bits - 1
     return op, x[None]
 
 
@@ -101,10 +99,8 @@ def test_without_edges_it_is_the_plain_threshold():
     _, thresholds, direction = op.tables()
     plain = Threshold.make(
         arrays={"thresholds": thresholds[:, None], "direction": direction},
-        in_shape=[16, 70],
-        in_bits=5,
-        in_signed=1,
-    )
+        in_shape=[16, 70], in_bits=5, in_signed=1,
+    )  # fmt: skip
     np.testing.assert_array_equal(op.run(x), plain.run(2 * x - 15))
 
 
@@ -122,16 +118,8 @@ def test_groups_without_edges_are_neither_teachers_nor_students():
     influence[2, 1, 3] = -5
     made = plan(influence, 8, {5: cuts(5, 100, 2, 100)}, 0)
     assert made.span == 1
-    assert [len(cuts) for cuts in made.cuts] == [
-        0,
-        4,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-    ]  # group 2 is on lanes 0 .. 3 of beat 1
+    # Group 2 is on lanes 0 .. 3 of beat 1.
+    assert [len(cuts) for cuts in made.cuts] == [0, 4, 0, 0, 0, 0, 0, 0]
     assert [len(slots) for slots in made.slots] == [0, 0, 0, 1, 0, 0, 0, 0]
     assert made.slots[3][0].teachers == [None, (0, 1)]
     assert made.slots[3][0].values == [(), (4, 3, 2, 1, 0, 2, 2, 2)]
@@ -148,10 +136,8 @@ def test_a_group_waits_for_its_last_beat_and_two_cycles(g, pe, beats):
 
 def test_the_same_edges_in_any_order_are_the_same_hardware():
     rng = np.random.default_rng(0)
-    edges = [
-        (t, s, k)
-        for (t, s), k in zip(rng.permuted(np.argwhere(~np.eye(6, dtype=bool)))[:9], rng.choice(SIZES, 9))
-    ]
+    ends = rng.permuted(np.argwhere(~np.eye(6, dtype=bool)))[:9]
+    edges = [(t, s, k) for (t, s), k in zip(ends, rng.choice(SIZES, 9))]
     made = []
     for _ in range(4):
         influence = np.zeros((1, 6, 6), int)

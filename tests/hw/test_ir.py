@@ -180,9 +180,8 @@ def test_every_element_of_up_to_sixteen_bits_is_right_in_the_rtl(name):
         at = np.resize(at, -(-len(at) // (pixels := int(np.prod(shape[:-1])))) * pixels)
         given, first = [], 0
         for one in streams:
-            x = (at >> first & (1 << one.bits) - 1) - (
-                (at >> first + one.bits - 1 & 1) << one.bits
-            ) * one.signed
+            top = at >> first + one.bits - 1 & 1
+            x = (at >> first & (1 << one.bits) - 1) - (top << one.bits) * one.signed
             given.append(np.repeat(x[:, None], shape[-1], 1).reshape(-1, *shape))
             first += one.bits
         inputs.append(given)

@@ -10,10 +10,9 @@ from xnorforge.sim import cosim, device
 
 def joined(channels: int, pe: int, bits: tuple[int, int], most: int, tables: str = "block") -> Join:
     table = np.random.default_rng(channels).integers(-most, most + 1, (2, channels))
-    kinds = {"in_bits": bits, "in_signed": (1, 0), "out_bits": 30, "out_signed": 1}
-    return Join.make(
-        f"join_{channels}", {"multipliers": table}, in_shape=(2, channels), pe=pe, tables=tables, **kinds
-    )
+    kinds = {"in_bits": bits, "in_signed": (1, 0), "out_bits": 30, "out_signed": 1, "tables": tables}
+    name, shape = f"join_{channels}", (2, channels)
+    return Join.make(name, {"multipliers": table}, in_shape=shape, pe=pe, **kinds)
 
 
 OPS = [

@@ -43,12 +43,11 @@ def loadables(most: int) -> list[HwOp]:
 
 def words_of(op: HwOp) -> list[int]:
     """All words of a load, {memory, place, data}."""
+    words = [(one, *word) for one in loaded_memories(op) for word in enumerate(map(int, one.words))]
     return [
-        (one.number << PLACE_BITS | word << one.piece_bits | piece) << 32 | value >> 32 * piece & 0xFFFFFFFF
-        for one in loaded_memories(op)
-        for word, value in enumerate(map(int, one.words))
-        for piece in range(one.pieces)
-    ]
+        (one.number << PLACE_BITS | at << one.piece_bits | piece) << 32 | word >> 32 * piece & 0xFFFFFFFF
+        for one, at, word in words for piece in range(one.pieces)
+    ]  # fmt: skip
 
 
 def bench(ops: list[HwOp], defines) -> Device:
@@ -78,10 +77,8 @@ def bench(ops: list[HwOp], defines) -> Device:
             logic += f"{write}_sr = {write}_mr;\n  always_ff @(posedge clk_i) held_{k} <= "
             logic += f"{write}_mv & |({write}_s >> {PLACE_BITS + 32});\n"
             text = text.replace(own, logic + moved)
-            into, echo = (
-                Port(ECHO, *(f"{write}_{side}{role}" for role in ("", "v", "r")), LOAD_BITS - 1)
-                for side in "sm"
-            )
+            names = [[f"{write}_{side}{role}" for role in ("", "v", "r")] for side in "sm"]
+            into, echo = (Port(ECHO, *three, LOAD_BITS - 1) for three in names)
             lanes[k] = replace(lanes[k], sources=[*lanes[k].sources, into], sinks=[*lanes[k].sinks, echo])
         files.append(Path(folder) / "xf_bench.sv")
         files[-1].write_text(text)

@@ -1,6 +1,4 @@
-"""Units of small integer weights: sums in integers, their portable form; the cells they and depthwise units
-become.
-"""
+"""Units of small integer weights: sums in integers, portable form, cells; those of depthwise units."""
 
 import re
 
@@ -85,12 +83,9 @@ def test_every_weight_times_every_input_comes_out_of_both_datapaths():
 @pytest.mark.parametrize("bits, signed", [(2, 0), (2, 1), (3, 1), (8, 0)])
 def test_every_ternary_weight_times_every_input_comes_out_of_every_place(bits, signed):
     """Weights beside their gates, in logic and in block RAM; 40 words are too many to share LUTs."""
-    every = [
-        unit(
-            np.tile([[-1, 0, 1, 1]], (mw, 1)), rom=rom, in_bits=bits, in_signed=signed, w_bits=2, simd=4, pe=2
-        )
-        for mw, rom in ((4, "logic"), (80, "logic"), (80, "block"))
-    ]
+    kinds = {"in_bits": bits, "in_signed": signed, "w_bits": 2, "simd": 4, "pe": 2}
+    roms = (4, "logic"), (80, "logic"), (80, "block")
+    every = [unit(np.tile([[-1, 0, 1, 1]], (mw, 1)), rom=rom, **kinds) for mw, rom in roms]
     assert all(op.ternary() for op in every)
     values = np.arange(2**bits)[:, None] - (2 ** (bits - 1) if signed else 0)
     frames = [np.repeat(values, op.get_nodeattr("mw"), axis=1) for op in every]

@@ -1,6 +1,4 @@
-"""Matrix-vector units: the contract in integers, the memories, the folding, the 7-series form, the cost
-model.
-"""
+"""Matrix-vector units: the contract in integers, memories, folding, 7-series form, cost model."""
 
 from pathlib import Path
 
@@ -64,21 +62,18 @@ def test_cells_and_portable_form_equal_the_contract_in_the_same_cycles(forms, st
     equal_the_contract(*forms, stall)
 
 
-@pytest.mark.parametrize("index", range(len(examples_of(XnorMvu))))
-def test_xnor_contract_counts_equal_bits(index):
-    op = examples_of(XnorMvu)[index]
-    x, weights = op.random_input(index), op.arrays_of["weights"]
-    matches = [[(v == row).sum() for row in weights.T] for v in x.reshape(-1, len(weights))]
-    wanted = np.array(matches) if op.raw else np.array(matches) >= op.arrays_of["thresholds"]
-    np.testing.assert_array_equal(op.run(x), wanted.reshape(len(x), *op.out_stream().shape))
+SUMS = {
+    XnorMvu: lambda v, row: (v == row).sum(),
+    ByteMvu: lambda v, row: v[row == 1].sum() - v[row == 0].sum(),
+}
 
 
-@pytest.mark.parametrize("index", range(len(examples_of(ByteMvu))))
-def test_byte_contract_adds_and_subtracts(index):
-    op = examples_of(ByteMvu)[index]
+@pytest.mark.parametrize("kind, index", [(kind, k) for kind in SUMS for k in range(len(examples_of(kind)))])
+def test_the_contract_counts_equal_bits_or_adds_and_subtracts(kind, index):
+    op = examples_of(kind)[index]
     x, weights = op.random_input(index), op.arrays_of["weights"]
-    sums = [[v[row == 1].sum() - v[row == 0].sum() for row in weights.T] for v in x.reshape(-1, len(weights))]
-    wanted = np.array(sums) if op.raw else np.array(sums) >= op.arrays_of["thresholds"]
+    sums = np.array([[SUMS[kind](v, row) for row in weights.T] for v in x.reshape(-1, len(weights))])
+    wanted = sums if op.raw else sums >= op.arrays_of["thresholds"]
     np.testing.assert_array_equal(op.run(x), wanted.reshape(len(x), *op.out_stream().shape))
 
 
@@ -113,10 +108,8 @@ def test_words_deeper_than_a_block_lie_in_columns_side_by_side():
     assert bits == 2 * 12 and len(words) == 6 and len(rows) == 4
     apart = [[row & 0xFFF, row >> 12] for row in rows]
     assert apart == [[words[0], words[4]], [words[1], words[5]], [words[2], 0], [words[3], 0]]
-    alone, logic = (
-        seeded(XnorMvu, 1, 12, 6, 4, 3, rom=rom, rom_rows=8).memories()["WeightFile"]
-        for rom in ("block", "logic")
-    )
+    units = [seeded(XnorMvu, 1, 12, 6, 4, 3, rom=rom, rom_rows=8) for rom in ("block", "logic")]
+    alone, logic = (one.memories()["WeightFile"] for one in units)
     assert alone == logic == (12, words)  # one column, and no block RAM
 
 
@@ -196,15 +189,12 @@ def test_a_table_in_logic_takes_a_lut_per_different_column_of_64_words(columns, 
     assert cost.table_lut(words) == lut
 
 
-@pytest.mark.parametrize(
-    "mw, mh, pe, pixels, rom, starts, lut, bram36",
-    [
-        (64, 32, 8, 7, "auto", "auto", 801, 0), (90, 24, 24, 24, "auto", "auto", 3352, 0),
-        (256, 128, 4, 2, "block", "logic", 692, 4), (72, 96, 12, 12, "logic", "block", 1449, 0.5),
-        (200, 256, 4, 3, "block", "logic", 881, 3), (576, 64, 16, 4, "block", "logic", 2595, 8),
-        (1152, 128, 16, 10, "block", "logic", 12150, 16), (1152, 256, 4, 3, "block", "logic", 3775, 16),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("mw, mh, pe, pixels, rom, starts, lut, bram36", [
+    (64, 32, 8, 7, "auto", "auto", 801, 0), (90, 24, 24, 24, "auto", "auto", 3352, 0),
+    (256, 128, 4, 2, "block", "logic", 692, 4), (72, 96, 12, 12, "logic", "block", 1449, 0.5),
+    (200, 256, 4, 3, "block", "logic", 881, 3), (576, 64, 16, 4, "block", "logic", 2595, 8),
+    (1152, 128, 16, 10, "block", "logic", 12150, 16), (1152, 256, 4, 3, "block", "logic", 3775, 16),
+])  # fmt: skip
 def test_cost_model_of_several_vectors_at_a_time(mw, mh, pe, pixels, rom, starts, lut, bram36):
     """As counted by Yosys."""
     unit = seeded(XnorMvu, 1, mw, mh, mw, pe, pixels, pixels=pixels, rom=rom, starts=starts)

@@ -18,12 +18,8 @@ EXAMPLES = {name: examples_of(cls) for name, cls in OPS.items()}
 
 def those(condition) -> list:
     """Examples of which something is said, at least one operator's."""
-    found = [
-        pytest.param(op, id=f"{name}-{i}")
-        for name, examples in EXAMPLES.items()
-        for i, op in enumerate(examples)
-        if condition(op)
-    ]
+    every = [(f"{name}-{i}", op) for name, examples in EXAMPLES.items() for i, op in enumerate(examples)]
+    found = [pytest.param(op, id=name) for name, op in every if condition(op)]
     assert found
     return found
 

@@ -15,9 +15,7 @@ FRAMES = 5
 
 
 def examples(name):
-    """The operator's examples; none where it does not load, which is one failing test and not the end of all
-    others.
-    """
+    """The operator's examples; none where it does not load: one failing test, not the end of all others."""
     try:
         return examples_of(name)
     except Exception:

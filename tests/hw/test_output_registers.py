@@ -59,9 +59,8 @@ def test_a_register_without_an_enable_needs_none():
 
 
 STAY = {
-    "also a LUT": design(
-        block(), register(100, 200), lut={"type": "LUT4", "parameters": {}, "connections": {"A": [100]}}
-    ),
+    "also a LUT": design(block(), register(100, 200),
+        lut={"type": "LUT4", "parameters": {}, "connections": {"A": [100]}}),
     "two enables": design(block(), register(100, 200), register(101, 201, CE=[OTHER])),
     "another clock": design(block(), register(100, 200, CLK=[OTHER])),
     "falling edge": design(block(), register(100, 200, CLKMUX="INV")),
@@ -70,9 +69,8 @@ STAY = {
     "a low enable": design(block(), register(100, 200, CEMUX="INV")),
     "a reset of the block": design(block(RSTA=[OTHER]), register(100, 200)),
     "the enable of a register": design(block(), register(5, 200, CE=[100])),
-    "a port of the module": design(block(DOA0=[200])),
-    "no load": design(block()),
-}
+    "a port of the module": design(block(DOA0=[200])), "no load": design(block()),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("made", STAY.values(), ids=STAY)

@@ -183,12 +183,8 @@ xf_xnor_mvu_pixels Pe=5: Pe must divide Mh; got Pe=5, Mh=64
 xf_xnor_mvu_pixels Pixels=1: Pixels must be 2 .. Pe; got Pixels=1, Pe=4
 xf_xnor_mvu_pixels Pixels=5: Pixels must be 2 .. Pe; got Pixels=5, Pe=4
 """
-CASES = [
-    (module, dict(pair.split("=") for pair in given), text)
-    for module, *given, text in (
-        [*head.split(), text] for head, _, text in (line.partition(": ") for line in TABLE.split("\n")[1:-1])
-    )
-]
+ROWS = [(head.split(), text) for head, _, text in (line.partition(": ") for line in TABLE.split("\n")[1:-1])]
+CASES = [(module, dict(pair.split("=") for pair in given), text) for (module, *given), text in ROWS]
 
 
 def said(case) -> tuple[int, str]:
@@ -216,9 +212,8 @@ def test_illegal_parameters_are_refused_with_the_numbers_in_the_text(answers, in
     (module, _, text), (code, messages) = CASES[index], answers[index]
     wanted = text if text.startswith("xf_") else f"{module}: {text}"
     assert code != 0
-    assert wanted in [line.rpartition(".sv:")[2].partition(": ")[2] for line in messages.splitlines()], (
-        messages
-    )
+    said = [line.rpartition(".sv:")[2].partition(": ")[2] for line in messages.splitlines()]
+    assert wanted in said, messages
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -237,10 +232,8 @@ def test_every_module_guards_its_parameters_and_every_guard_has_a_case(module):
 
 def test_a_simulator_is_not_built_with_illegal_parameters(tmp_path):
     source = tmp_path / "bad.sv"
-    source.write_text(
-        "module bad; xf_ram #(.Kind(5)) u (.clk_i(1'b0), .write_i('0), .write_addr_i('0),\n"
-        ".write_data_i('0), .en_i(1'b0), .addr_i('0), .data_o()); endmodule\n"
-    )
+    inputs = ".write_addr_i('0),\n.write_data_i('0), .en_i(1'b0), .addr_i('0), .data_o()"
+    source.write_text(f"module bad; xf_ram #(.Kind(5)) u (.clk_i(1'b0), .write_i('0), {inputs}); endmodule\n")
     for call in (verilate.lint, lambda *given: verilate.compile_model(*given[:2], "", given[2])):
         with pytest.raises(UserError, match="xf_ram: Kind must be 0, 1, 2 or 3; got Kind=5"):
             call("bad", [HW / "rtl" / "xf_ram.sv", source], [HW / "rtl"])

@@ -37,13 +37,10 @@ def test_sums_are_torch_averages_times_their_count_with_the_rest_dropped(shape, 
     np.testing.assert_array_equal(op.run(x), expected)
 
 
-@pytest.mark.parametrize(
-    "bits, signed, kernel, wide",
-    [
-        (1, 0, (7, 7), 6), (1, 0, (8, 8), 7), (1, 0, (1, 1), 1), (8, 0, (2, 2), 10), (8, 1, (2, 2), 10),
-        (8, 1, (3, 3), 12),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("bits, signed, kernel, wide", [
+    (1, 0, (7, 7), 6), (1, 0, (8, 8), 7), (1, 0, (1, 1), 1), (8, 0, (2, 2), 10), (8, 1, (2, 2), 10),
+    (8, 1, (3, 3), 12),
+])  # fmt: skip
 def test_a_sum_has_the_bits_that_its_extremes_need_and_no_more(bits, signed, kernel, wide):
     op = SumPool.make(ifm=(*kernel, 1), kernel=kernel, stride=kernel, in_bits=bits, in_signed=signed)
     ends = [op.run(np.full((1, *kernel, 1), end)).item() for end in value_range(bits, bool(signed))]
@@ -56,10 +53,9 @@ def test_a_sum_has_the_bits_that_its_extremes_need_and_no_more(bits, signed, ker
     assert holds(wide) and (wide == 1 or not holds(wide - 1))
 
 
-@pytest.mark.parametrize(
-    "kernel, stride, pads, dilation",
-    [((3, 3), (2, 2), 1, 1), ((3, 2), (1, 1), 1, 1), ((2, 2), (3, 3), 0, 1), ((3, 2), (1, 2), 0, 2)],
-)
+@pytest.mark.parametrize("kernel, stride, pads, dilation", [
+    ((3, 3), (2, 2), 1, 1), ((3, 2), (1, 1), 1, 1), ((2, 2), (3, 3), 0, 1), ((3, 2), (1, 2), 0, 2),
+])  # fmt: skip
 def test_a_window_and_a_pool_behind_it_are_any_pool_of_torch(kernel, stride, pads, dilation):
     """Maxima of -30 .. 31 in a border of the least value, ORs in one of 0, sums in one of 0."""
     shape, apart = (9, 7, 4), {"stride": stride, "padding": pads, "dilation": dilation}
@@ -71,9 +67,8 @@ def test_a_window_and_a_pool_behind_it_are_any_pool_of_torch(kernel, stride, pad
         image = list(window.out_stream().shape[:2])
         kinds = {} if make is ors else {"in_bits": bits, "in_signed": signed}
         pool = make(ifm=[*image, 4], kernel=kernel, stride=kernel, windows=1, **kinds)
-        x = np.random.default_rng(1).integers(
-            0 if make is ors else -30, 2 if make is ors else 32, (2, *shape)
-        )
+        low, high = (0, 2) if make is ors else (-30, 32)
+        x = np.random.default_rng(1).integers(low, high, (2, *shape))
         if make is sums:
             ones = torch.ones(4, 1, *kernel).double()
             expected = pooled(x, lambda t, ones=ones: F.conv2d(t, ones, None, **apart, groups=4))
@@ -83,9 +78,8 @@ def test_a_window_and_a_pool_behind_it_are_any_pool_of_torch(kernel, stride, pad
 
 
 def test_a_border_of_several_values_counted_by_hand():
-    op = Surround.make(
-        arrays={"values": [7, -8]}, ifm=(1, 1, 2), pads=[0, 1, 1, 0], in_bits=2, out_bits=4, out_signed=1
-    )
+    given = {"ifm": (1, 1, 2), "pads": [0, 1, 1, 0], "in_bits": 2, "out_bits": 4, "out_signed": 1}
+    op = Surround.make(arrays={"values": [7, -8]}, **given)
     np.testing.assert_array_equal(op.run([[[[3, 1]]]]), [[[[7, -8], [3, 1]], [[7, -8], [7, -8]]]])
     # The two beats of the border on the left wait for the frame, those below only for the pixel itself.
     assert op.needs().tolist() == [1, 1, 1, 2, 2, 2, 2, 2]
@@ -135,19 +129,9 @@ def clip_of_everything(bits, signed, mul, out_bits, out_signed, wide=False):
     at = np.arange(mul * low - 3, mul * high + 4)
     arrays = {"at": np.tile(at, 2), "direction": np.repeat([1, -1], len(at))}
     x = np.repeat(np.arange(low, high + 1)[:, None], 2 * len(at), axis=1)
-    shape, types = (
-        {"in_shape": x.shape, "pe": x.shape[1] if wide else 2},
-        {"in_bits": bits, "in_signed": signed},
-    )
-    op = Clip.make(
-        f"{bits}_{signed}_{mul}_{wide:d}",
-        arrays,
-        **shape,
-        **types,
-        mul=mul,
-        out_bits=out_bits,
-        out_signed=out_signed,
-    )
+    given = {"in_shape": x.shape, "pe": x.shape[1] if wide else 2, "in_bits": bits, "in_signed": signed}
+    given |= {"mul": mul, "out_bits": out_bits, "out_signed": out_signed}
+    op = Clip.make(f"{bits}_{signed}_{mul}_{wide:d}", arrays, **given)
     return op, x[None], integers.run_operator("Clip", [x[None]], {**arrays, "mul": mul})
 
 
@@ -173,9 +157,7 @@ def test_a_clip_without_directions_is_relu():
 
 
 def axes(sizes, kernels, strides, dilations):
-    """All axes (size, kernel, stride, dilation, before, behind) whose windows fit and are never padding
-    alone.
-    """
+    """All axes (size, kernel, stride, dilation, before, behind); no window is padding alone."""
     for size, kernel, stride, dilation in itertools.product(sizes, kernels, strides, dilations):
         reach = (kernel - 1) * dilation
         for before, behind in itertools.product(range(reach + 1), repeat=2):
@@ -210,17 +192,11 @@ def test_offsets_turn_a_convolution_padded_with_minus_one_into_one_padded_with_n
         np.testing.assert_array_equal(op.run(matches), expected)
 
 
-@pytest.mark.parametrize(
-    "size, kernel, stride, pads, classes",
-    [
-        ((14, 14), (3, 3), (1, 1), (1, 1, 1, 1), (3, 3)),
-        ((14, 14), (3, 3), (2, 2), (1, 1, 1, 1), (2, 2)),
-        ((14, 14), (3, 3), (1, 1), (0, 0, 0, 0), (1, 1)),
-        ((28, 9), (5, 5), (1, 1), (2, 2, 2, 2), (5, 5)),
-        ((14, 14), (3, 3), (1, 1), (0, 0, 2, 1), (3, 2)),
-        ((1, 20), (1, 3), (1, 1), (0, 1, 0, 1), (1, 3)),
-    ],
-)
+@pytest.mark.parametrize("size, kernel, stride, pads, classes", [
+    ((14, 14), (3, 3), (1, 1), (1, 1, 1, 1), (3, 3)), ((14, 14), (3, 3), (2, 2), (1, 1, 1, 1), (2, 2)),
+    ((14, 14), (3, 3), (1, 1), (0, 0, 0, 0), (1, 1)), ((28, 9), (5, 5), (1, 1), (2, 2, 2, 2), (5, 5)),
+    ((14, 14), (3, 3), (1, 1), (0, 0, 2, 1), (3, 2)), ((1, 20), (1, 3), (1, 1), (0, 1, 0, 1), (1, 3)),
+])  # fmt: skip
 def test_rows_and_columns_with_the_same_taps_outside_are_one_class(size, kernel, stride, pads, classes):
     weights = np.ones((*kernel, 4, 7), np.int64)
     rows, columns, table = offsets(weights, size, kernel, stride, (1, 1), pads)
@@ -239,12 +215,7 @@ def test_offsets_of_a_convolution_counted_by_hand():
 
 def test_a_sum_beyond_its_type_keeps_its_lowest_bits():
     op = Border.make(
-        arrays={"table": [[[5]], [[-9]]]},
-        in_shape=(2, 1, 1),
-        in_bits=3,
-        out_bits=3,
-        out_signed=1,
-        rows=[1, 0],
-        columns=[0],
-    )
+        arrays={"table": [[[5]], [[-9]]]}, in_shape=(2, 1, 1), in_bits=3, out_bits=3, out_signed=1,
+        rows=[1, 0], columns=[0],
+    )  # fmt: skip
     np.testing.assert_array_equal(op.run([[[[7]], [[6]]]]), [[[[-2]], [[3]]]])  # 7 - 9; 6 + 5 - 8

@@ -37,9 +37,7 @@ FORMS = {"primitives": "-D XF_XC7", "portable": ""}
 
 @pytest.fixture(scope="module")
 def proved(tmp_path_factory):
-    """Whether `gold` (statements that assign `gold`) and `gate` (an instance that drives `gate`) agree for
-    all inputs.
-    """
+    """Whether `gold` (statements) and `gate` (an instance that drives `gate`) agree for all inputs."""
     folder = tmp_path_factory.mktemp("proofs")
     (folder / "wires.v").write_text(WIRES)
     known = sorted(str(path) for path in RTL.iterdir() if path.name.endswith(".sv"))
@@ -80,10 +78,8 @@ def proved(tmp_path_factory):
 
 def ones(vector: str, bits: int, weight="1") -> str:
     """Statements that sum the bits of a vector, bit k times `weight` (an expression of k)."""
-    return (
-        f"always_comb begin gold = 0; for (int k = 0; k < {bits}; k++) gold = gold + ({vector} >> k & 1) "
-        f"* {weight}; end"
-    )
+    body = f"gold = gold + ({vector} >> k & 1) * {weight}"
+    return f"always_comb begin gold = 0; for (int k = 0; k < {bits}; k++) {body}; end"
 
 
 LEAVES = {
@@ -223,11 +219,10 @@ def test_ternary_sum_is_the_product_and_a_constant_of_the_weights(proved, simd, 
     body = f"gold = gold + ({w} == 3 ? {top} - {x} : {w} == 1 ? {x} : 0);"
     known = " & ".join(f"(v[{2 * k}] | ~v[{2 * k + 1}])" for k in range(simd))  # none is -2
     gold = f"always_comb begin gold = 0; for (int k = 0; k < {simd}; k++) {body} end"
-    gates = "".join(
-        f"logic [{bits - 1}:0] data{k}; xf_ternary_gate #(.Bits({bits})) u{k} "
-        f"(.x_i(x[{k * bits} +: {bits}]), .w_i(v[{2 * k} +: 2]), .data_o(data{k}));"
-        for k in range(simd)
-    )
+    gates = ""
+    for k in range(simd):
+        pins = f".x_i(x[{k * bits} +: {bits}]), .w_i(v[{2 * k} +: 2]), .data_o(data{k})"
+        gates += f"logic [{bits - 1}:0] data{k}; xf_ternary_gate #(.Bits({bits})) u{k} ({pins});"
     data = ", ".join(f"data{k}" for k in reversed(range(simd)))
     dot, *texts = made(_dots.number_sum("ternary_sum", simd, bits), "sum")
     gate = f"logic [{width - 1}:0] sum; assign gate = {known} ? sum : gold; {gates}"

@@ -37,9 +37,8 @@ def netlist(ops, folder) -> dict:
         "simplemap",  # bit by bit: a vector holds the ready of several streams
         "opt_clean", "write_json netlist.json",
     ]  # fmt: skip
-    subprocess.run(
-        [sys.executable, "-c", YOSYS, *commands], cwd=folder, check=True, stdout=subprocess.DEVNULL
-    )
+    job = [sys.executable, "-c", YOSYS, *commands]
+    subprocess.run(job, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     return json.loads((folder / "netlist.json").read_text())["modules"]["xf_bench"]
 
 
@@ -85,11 +84,8 @@ def test_ready_comes_from_registers_but_where_an_operator_says_otherwise(tmp_pat
     assert not [kind for kind in {cell["type"] for cell in module["cells"].values()} if kind == "$mem_v2"]
     through = []
     for index in range(len(ops)):
-        ports = {
-            port: wires["bits"]
-            for port, wires in module["ports"].items()
-            if port.startswith(f"lane_{index}_")
-        }
+        named = module["ports"].items()
+        ports = {port: wires["bits"] for port, wires in named if port.startswith(f"lane_{index}_")}
         given, taken = (
             [bit for port, wires in ports.items() if f"_{side}" in port and port.endswith("_ready")
              for bit in wires]

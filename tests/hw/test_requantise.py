@@ -1,6 +1,4 @@
-"""Requantise is Threshold where thresholds lie at even distances; levels by hand, and thresholds
-that do not.
-"""
+"""Requantise is Threshold where thresholds are evenly spaced; levels by hand, other thresholds."""
 
 import numpy as np
 import pytest
@@ -50,12 +48,9 @@ def test_thresholds_at_even_distances_are_found_and_give_the_same_levels(seed):
     np.testing.assert_array_equal(op.run(x), plain.run(x))
 
 
-@pytest.mark.parametrize(
-    "thresholds",
-    [
-        [[0, 4, 9, 12]], [[0, 3, 6, 9]], [[0, 1, 2, 3]], [[0, 4, 8, 12], [0, 8, 16, 24]], [[5, 5, 5, 5]],
-        [[0, 4, 8, 14]],
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("thresholds", [
+    [[0, 4, 9, 12]], [[0, 3, 6, 9]], [[0, 1, 2, 3]], [[0, 4, 8, 12], [0, 8, 16, 24]], [[5, 5, 5, 5]],
+    [[0, 4, 8, 14]],
+])  # fmt: skip
 def test_other_thresholds_are_left_to_comparisons(thresholds):
     assert evenly(np.array(thresholds)) is None

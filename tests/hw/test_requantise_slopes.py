@@ -1,6 +1,4 @@
-"""Requantise with slopes is a PReLU, rounded down and clipped; levels by hand, all numbers against torch, and
-what synthesis makes of it.
-"""
+"""Requantise with slopes is a PReLU, rounded down and clipped: by hand, against torch, synthesised."""
 
 import numpy as np
 import pytest

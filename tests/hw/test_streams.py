@@ -46,9 +46,8 @@ def test_windows_of_several_rates_are_what_torch_unfolds_at_each(rates, kernel, 
     image, parts = torch.tensor(x.transpose(0, 3, 1, 2)).float(), []
     for rate in rates:
         unfolded = F.unfold(image, kernel, rate, border * rate, stride)
-        parts.append(
-            unfolded.numpy().reshape(2, 3, kernel**2, -1).transpose(0, 3, 2, 1).reshape(2, -1, kernel**2 * 3)
-        )
+        cut = unfolded.numpy().reshape(2, 3, kernel**2, -1).transpose(0, 3, 2, 1)
+        parts.append(cut.reshape(2, -1, kernel**2 * 3))
     found = op.run(x)
     assert found.shape == (2, -(-9 // stride), -(-8 // stride), len(rates) * kernel**2 * 3)
     np.testing.assert_array_equal(found.reshape(2, -1, found.shape[-1]), np.concatenate(parts, 2))
@@ -83,15 +82,10 @@ def test_pixels_side_by_side_are_of_several_rates():
         Window.make(simd=12, **sizes).axes()
 
 
-@pytest.mark.parametrize(
-    "shift, offset, wanted",
-    [
-        (0, None, [0, 1, 2, 0]),
-        (0, [0, 0, 1], [2, 2, 2, 2]),
-        (1, [0, 1, 0], [0, 1, 2, 1]),
-        (1, [2, 0, 0], [0, 0, 2, 0]),
-    ],
-)
+@pytest.mark.parametrize("shift, offset, wanted", [
+    (0, None, [0, 1, 2, 0]), (0, [0, 0, 1], [2, 2, 2, 2]), (1, [0, 1, 0], [0, 1, 2, 1]),
+    (1, [2, 0, 0], [0, 0, 2, 0]),
+])  # fmt: skip
 def test_labels_by_hand(shift, offset, wanted):
     pixels = np.array([[[5, 4, 5], [-1, 0, 0], [-8, -7, 7], [3, 3, 3]]])
     arrays = {} if offset is None else {"offset": np.array(offset)}
@@ -184,11 +178,9 @@ def test_the_ring_is_the_smallest_that_stops_neither_the_slower_side_nor_two_bus
     pads = rng.integers(0, kernel, 2)
     height, width = (int(rng.integers(kernel, 12)) for _ in range(2))
     op = Window.make(
-        ifm=(height, width, 2),
-        kernel=(kernel, kernel),
-        stride=(stride, stride),
+        ifm=(height, width, 2), kernel=(kernel, kernel), stride=(stride, stride),
         pads=(pads[0], pads[1], pads[1], pads[0]),
-    )
+    )  # fmt: skip
     rows = op.rows()
 
     def lost(size, paced):
@@ -233,12 +225,9 @@ def test_one_threshold_without_direction_is_the_sign_of_the_difference():
 
 def test_qonnx_finds_shape_type_and_values_of_a_chain_by_itself():
     thresholds = np.array([[-2, 0, 3], [1, 1, 9]])
-    ops = [
-        Window.make("window", ifm=(4, 4, 2), kernel=(2, 2), stride=(2, 2), bits=4, signed=1),
-        Threshold.make(
-            "act", {"thresholds": np.tile(thresholds, (4, 1))}, in_shape=(2, 2, 8), in_bits=4, in_signed=1
-        ),
-    ]
+    arrays, shape = {"thresholds": np.tile(thresholds, (4, 1))}, {"in_shape": (2, 2, 8), "in_bits": 4}
+    window = Window.make("window", ifm=(4, 4, 2), kernel=(2, 2), stride=(2, 2), bits=4, signed=1)
+    ops = [window, Threshold.make("act", arrays, **shape, in_signed=1)]
     ops[1].onnx_node.input[0] = "window_out"
     value = onnx.helper.make_tensor_value_info("window_in", onnx.TensorProto.FLOAT, (1, 4, 4, 2))
     end = onnx.helper.make_tensor_value_info("act_out", onnx.TensorProto.FLOAT, None)
@@ -259,10 +248,9 @@ def test_the_best_come_first_and_the_first_of_equals_wins():
     np.testing.assert_array_equal(op.run(scores)[:, 6:], [[2, 4, 0, 3], [0, 1, 2, 3]])
 
 
-@pytest.mark.parametrize(
-    "n, bits, signed, wide",
-    [(10, 8, 0, 8), (10, 2, 0, 4), (10, 2, 1, 5), (16, 4, 0, 4), (17, 4, 0, 5), (1, 1, 0, 1)],
-)
+@pytest.mark.parametrize("n, bits, signed, wide", [
+    (10, 8, 0, 8), (10, 2, 0, 4), (10, 2, 1, 5), (16, 4, 0, 4), (17, 4, 0, 5), (1, 1, 0, 1),
+])  # fmt: skip
 def test_an_element_of_top_k_holds_scores_and_indices(n, bits, signed, wide):
     assert TopK.make(n=n, in_bits=bits, in_signed=signed).out_stream().bits == wide
 

@@ -38,12 +38,10 @@ OPS = [
     Window.make("ring in block RAM", ifm=(30, 30, 64), kernel=(3, 3), simd=32),
     Window.make("ring in LUTs, padded", ifm=(8, 8, 16), kernel=(3, 3), pads=(1, 1, 1, 1), simd=4),
     Window.make("three rates", ifm=(30, 40, 64), kernel=(3, 3), rates=(1, 2, 4), pads=(4,) * 4, simd=64),
-    Window.make(
-        "four pixels", ifm=(32, 32, 16), kernel=(3, 3), stride=(2, 2), pads=(1,) * 4, simd=144, pixels=4
-    ),
-    Window.make(
-        "bytes, two pixels", ifm=(64, 64, 4), kernel=(3, 3), stride=(4, 4), bits=2, simd=36, pixels=2
-    ),
+    Window.make("four pixels", ifm=(32, 32, 16), kernel=(3, 3), stride=(2, 2), pads=(1,) * 4, simd=144,
+        pixels=4),
+    Window.make("bytes, two pixels", ifm=(64, 64, 4), kernel=(3, 3), stride=(4, 4), bits=2, simd=36,
+        pixels=2),
     Window.make("side by side", ifm=(30, 40, 64), kernel=(3, 3), rates=(1, 4, 8), pads=(8,) * 4, simd=192),
     Window.make("a pixel of four", ifm=(32, 32, 8), kernel=(1, 1), stride=(2, 2), simd=1, bits=20),
     Window.make("ring as dear in LUTs", ifm=(32, 32, 3), kernel=(3, 3), pads=(1,) * 4, simd=3, bits=8),
@@ -55,26 +53,13 @@ OPS = [
     DepthToSpace.make("blocks", ifm=(14, 14, 256), block=(2, 2), out_shape=(28, 28, 64), pe=16),
     DepthToSpace.make("blocks, cut", ifm=(8, 8, 16), block=(2, 2), out_shape=(15, 15, 4), pe=4),
     DepthToSpace.make("blocks of a row", ifm=(8, 8, 16), block=(1, 2), out_shape=(8, 15, 8), pe=4, bits=3),
-    Permute.make(
-        "order",
-        {"order": np.random.default_rng(7).permutation(64)},
-        in_shape=(512,),
-        out_shape=(8, 8, 8),
-        group=8,
-        pe=8,
-    ),
+    Permute.make("order", {"order": np.random.default_rng(7).permutation(64)}, in_shape=(512,),
+        out_shape=(8, 8, 8), group=8, pe=8),
     Clip.make("clip", {"at": BOUNDS}, in_shape=(64,), pe=4, in_bits=10, out_bits=10),
     Border.make("border", {"table": TABLE}, **PLACES, pe=4, in_bits=10, out_bits=11, out_signed=1),
     TopK.make("top_k", n=10, k=1, in_bits=10),
-    ArgMax.make(
-        "arg_max",
-        {"offset": np.arange(12) * 75},
-        in_shape=(40, 30, 12),
-        pe=4,
-        in_bits=12,
-        in_signed=1,
-        shift=1,
-    ),
+    ArgMax.make("arg_max", {"offset": np.arange(12) * 75}, in_shape=(40, 30, 12), pe=4, in_bits=12,
+        in_signed=1, shift=1),
     Fifo.make("skid", shape=(64,), lanes=16, depth=2),
     Fifo.make("fifo", shape=(64,), lanes=16, depth=40),
     Fifo.make("fifo in block RAM, rest in LUTs", shape=(600,), lanes=1, bits=20, depth=520),
@@ -85,21 +70,18 @@ OPS = [
     Width.make("a half", shape=(96,), in_lanes=96, out_lanes=48),
     Width.make("a third, with pauses", shape=(144,), in_lanes=144, out_lanes=48, gap=1),
     Width.make("a quarter", shape=(32,), in_lanes=32, out_lanes=8),
-    *(
-        Width.make(f"a {ratio}th", shape=(24 * ratio,), in_lanes=24 * ratio, out_lanes=24)
-        for ratio in (7, 9, 12, 16, 18, 20, 24, 32, 36, 48)
-    ),
+    *(Width.make(f"a {ratio}th", shape=(24 * ratio,), in_lanes=24 * ratio, out_lanes=24)
+      for ratio in (7, 9, 12, 16, 18, 20, 24, 32, 36, 48)),
     Width.make("wider", shape=(144,), in_lanes=3, out_lanes=72),
     Threshold.make("threshold", {"thresholds": THRESHOLDS}, in_shape=(64,), in_bits=8, in_signed=1),
-    Threshold.make(
-        "eight pixels", {"thresholds": np.array([[37]])}, in_shape=(28, 28, 1), in_bits=8, pixels=8
-    ),
+    Threshold.make("eight pixels", {"thresholds": np.array([[37]])}, in_shape=(28, 28, 1), in_bits=8,
+        pixels=8),
     Threshold.make("a constant per lane", CONSTANTS, in_shape=(4, 16), in_bits=20, in_signed=1, pe=16),
     Threshold.make("four constants per lane", CONSTANTS, in_shape=(4, 16), in_bits=20, in_signed=1, pe=4),
     Threshold.make("levels by constants", FEW_LEVELS, in_shape=(4, 8), in_bits=12, pe=4),
     Threshold.make("read ahead", LEVELS, in_shape=(64,), in_bits=11, in_signed=1),
     Threshold.make("read ahead from block RAM", DEEP, in_shape=(512,), in_bits=10, in_signed=1),
-]
+]  # fmt: skip
 SIMPLE = [  # of which Yosys makes fewer LUTs than others of their kind
     Window.make("whole, far apart", ifm=(16, 16, 8), kernel=(3, 3), dilation=(1, 4), simd=72),
     Clip.make("at zero", {"at": np.zeros(64)}, in_shape=(64,), pe=4, in_bits=12, in_signed=1, out_bits=11),
@@ -127,9 +109,8 @@ def test_a_cost_model_stays_within_a_tenth_and_three_luts_of_the_count(counted, 
 
 def test_a_threshold_of_several_pixels_costs_by_itself_what_its_cost_model_says(tmp_path):
     """By itself: beside others Yosys takes up to three LUTs more."""
-    op = Threshold.make(
-        "two pixels of levels", {"thresholds": OF_BYTES}, in_shape=(8, 8, 3), in_bits=8, pe=3, pixels=2
-    )
+    given = {"in_shape": (8, 8, 3), "in_bits": 8, "pe": 3, "pixels": 2}
+    op = Threshold.make("two pixels of levels", {"thresholds": OF_BYTES}, **given)
     (found,) = mapped([op], tmp_path).counted
     assert op.estimate()["lut"] == pytest.approx(found["lut"], rel=0.1, abs=3)
     assert op.estimate()["bram36"] == found["bram36"]

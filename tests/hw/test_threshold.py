@@ -21,10 +21,8 @@ def every_input(seed: int, folds: int, steps: int, signed: bool):
     """A Threshold of random constants, some of which no number reaches or every one, and all numbers."""
     rng = np.random.default_rng(seed)
     low, channels = -(1 << BITS - 1) * signed, folds * LANES
-    arrays = {
-        "thresholds": np.sort(rng.integers(low - 3, low + (1 << BITS) + 3, (channels, steps))),
-        "direction": rng.choice([-1, 1], channels),
-    }
+    levels = np.sort(rng.integers(low - 3, low + (1 << BITS) + 3, (channels, steps)))
+    arrays = {"thresholds": levels, "direction": rng.choice([-1, 1], channels)}
     numbers = low + np.stack([rng.permutation(1 << BITS) for _ in range(channels)], axis=1)
     shape = {"in_shape": list(numbers.shape), "pe": LANES, "in_bits": BITS, "in_signed": int(signed)}
     return Threshold.make(f"of {folds} beats, {steps} steps", arrays, **shape), numbers
@@ -41,12 +39,8 @@ def many_pixels(seed: int, channels: int, steps: int):
     return Threshold.make(f"of {pixels} pixels, {steps} steps", arrays, **shape), numbers
 
 
-CASES = [
-    every_input(seed, folds, steps, bool(seed % 2))
-    for seed, (folds, steps) in enumerate(
-        (folds, steps) for folds in range(1, 6) for steps in (1, 2, 3, 6, 7, 10, 31)
-    )
-]
+SIZES = [(folds, steps) for folds in range(1, 6) for steps in (1, 2, 3, 6, 7, 10, 31)]
+CASES = [every_input(seed, *size, bool(seed % 2)) for seed, size in enumerate(SIZES)]
 CASES += [many_pixels(1, 1, 1), many_pixels(2, 1, 3)]
 
 

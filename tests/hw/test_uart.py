@@ -63,10 +63,8 @@ def device(tmp_path, frame: int, text: str) -> Device:
     bench = tmp_path / "xf_line.sv"
     bench.write_text(HEAD + text.format(clocks=CLOCKS))
     stream = Stream((frame,), 1, 8)
-    source, sink = (
-        Port(stream, f"{side}_data_{way}", f"{side}_valid_{way}", f"{side}_ready_{back}", 8)
-        for side, way, back in (("s", "i", "o"), ("m", "o", "i"))
-    )
+    ways = [(f"{s}_data_{i}", f"{s}_valid_{i}", f"{s}_ready_{o}") for s, i, o in ("sio", "moi")]
+    source, sink = (Port(stream, *names, 8) for names in ways)
     lanes = [Lane("line", "rst_ni", [source], [sink], 50_000)]
     sources = [*uart.uart_sources(), bench]
     header = ports_header("clk_i", lanes)

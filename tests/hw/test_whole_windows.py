@@ -54,15 +54,12 @@ def test_the_pixels_that_wait_are_those_of_the_rows_without_windows():
     assert waiting(whole((12, 12, 8), (3, 3), pads=(2, 2, 0, 0)).steps()) <= 4
 
 
-@pytest.mark.parametrize(
-    "more",
-    [{"rates": [1, 2], "pads": (2,) * 4, "simd": 36}, {"pads": (2, 0, 1, 0)}, {"pads": (0, 1, 0, 2)}],
-    ids=["several rates", "more border than reach, rows", "columns"],
-)
+@pytest.mark.parametrize("more", [
+    {"rates": [1, 2], "pads": (2,) * 4, "simd": 36}, {"pads": (2, 0, 1, 0)}, {"pads": (0, 1, 0, 2)},
+], ids=["several rates", "more border than reach, rows", "columns"])  # fmt: skip
 def test_what_is_not_built_whole_is_answered_with_the_divisors(more):
     op = Window.make("w", **{"ifm": (6, 6, 2), "kernel": (3, 3), "simd": 18} | more)
     simd = op.get_nodeattr("simd")
-    with pytest.raises(
-        UserError, match=rf"^w: simd={simd} does not divide channels=2; use one of \[1, 2\]\.$"
-    ):
+    said = rf"^w: simd={simd} does not divide channels=2; use one of \[1, 2\]\.$"
+    with pytest.raises(UserError, match=said):
         op.in_stream(), op.axes()

@@ -47,11 +47,9 @@ def test_the_windows_are_those_of_one_pixel_per_beat(pixels):
     assert one.in_stream().beats == pixels * many.in_stream().beats
 
 
-@pytest.mark.parametrize(
-    ("pixels", "stride", "more"),
-    [(8, (2, 2), {}), (4, (2, 1), {}), (4, (2, 3), {}), (4, (2, 2), {"simd": 3})],
-    ids=["no divisor of the row", "windows at each column", "neither divides", "not whole"],
-)
+@pytest.mark.parametrize("pixels, stride, more", [
+    (8, (2, 2), {}), (4, (2, 1), {}), (4, (2, 3), {}), (4, (2, 2), {"simd": 3}),
+], ids=["no divisor of the row", "windows at each column", "neither divides", "not whole"])  # fmt: skip
 def test_beats_that_are_not_built_are_refused(pixels, stride, more):
     op = several((8, 12, 3), (3, 3), stride, pixels, **more)
     with pytest.raises(UserError, match=rf"^w: pixels={pixels}\b.*whole windows.*stride"):

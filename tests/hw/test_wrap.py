@@ -1,6 +1,4 @@
-"""The wrapper of an operator: a module without parameters whose text and memory files depend on the operator
-only.
-"""
+"""The wrapper of an operator: without parameters; text and memory files depend on the operator only."""
 
 import re
 
@@ -15,16 +13,14 @@ MVU = plugins.load("hw.ops", "xnor_mvu").Op
 def unit(simd=5, pe=2):
     rng = np.random.default_rng(0)
     arrays = {"weights": rng.integers(0, 2, (10, 4)), "thresholds": rng.integers(0, 12, 4)}
-    return MVU.make(
-        arrays=arrays, mw=10, mh=4, simd=simd, pe=pe, vectors=3, in_shape=[3, 10], out_shape=[3, 4]
-    )
+    shape = {"mw": 10, "mh": 4, "vectors": 3, "in_shape": [3, 10], "out_shape": [3, 4]}
+    return MVU.make(arrays=arrays, simd=simd, pe=pe, **shape)
 
 
 def test_the_module_has_the_given_name_and_the_ports_of_the_contract():
     text, _ = wrapper(unit(), "layer_00_x")
-    assert re.search(r"^module layer_00_x \($", text, re.MULTILINE) and text.rstrip().endswith(
-        "endmodule : layer_00_x"
-    )
+    assert re.search(r"^module layer_00_x \($", text, re.MULTILINE)
+    assert text.rstrip().endswith("endmodule : layer_00_x")
     ports = re.findall(r"^  (input|output) +logic (\[\d+:0\])? *(\w+)", text, re.MULTILINE)
     assert ports == [
         ("input", "", "clk_i"), ("input", "", "rst_ni"),
@@ -42,9 +38,8 @@ def test_the_library_lists_each_existing_file_once_with_the_operators_own_last()
 
 def test_the_header_states_the_folding_and_an_operator_without_parameters_has_no_list_of_them():
     text, _ = wrapper(unit(), "layer_00_x")
-    assert (
-        "\n// Folding  simd 5; pe 2; " in text and "12 cycles per frame\n" in text
-    )  # 3 * (10 / 5) * (4 / 2)
+    # 3 * (10 / 5) * (4 / 2)
+    assert "\n// Folding  simd 5; pe 2; " in text and "12 cycles per frame\n" in text
     lookup = plugins.load("hw.ops", "lookup").Op
     arrays = {"places": np.array([[0], [1]]), "tables": np.array([[0, 1], [1, 0]])}
     text, _ = wrapper(lookup.make(arrays=arrays, in_shape=[2], neurons=2), "layer_01_y")

@@ -73,9 +73,8 @@ def test_an_srl16e_is_registers_that_give_the_same_bits(address):
         now = {3: enable, 4: data, "0": 0, **{6 + k: chosen >> k & 1 for k in range(4)}, **state}
         assert settle(cells, now)[5] == shift[chosen]
         if enable:
-            state = {
-                cell["connections"]["Q"][0]: now[cell["connections"]["D"][0]] for cell in registers.values()
-            }
+            ends = [cell["connections"] for cell in registers.values()]
+            state = {pins["Q"][0]: now[pins["D"][0]] for pins in ends}
             shift = [data, *shift[:15]]
     assert all(cell["connections"]["R"] == ["0"] and cell["connections"]["C"] == [2]
                for cell in registers.values())  # fmt: skip
@@ -118,11 +117,8 @@ def test_the_used_bits_of_carries_are_their_sums_and_carries(seed):
         chain.append((start, pins, outs))
         read += [bit for row in outs for bit in row if isinstance(bit, int)]
         start = base + 33
-    cells = [
-        cell
-        for cell in handed_over(*given, *map(reader, read)).values()
-        if cell["type"] in ("MUXCY", "XORCY")
-    ]
+    found = handed_over(*given, *map(reader, read)).values()
+    cells = [cell for cell in found if cell["type"] in ("MUXCY", "XORCY")]
     for _ in range(50):
         values = {bit: int(rng.integers(0, 2)) for bit in [2, *inputs]} | {"0": 0, "1": 1, "x": 0}
         expected = dict(values)
@@ -190,10 +186,8 @@ def test_a_carry_of_a_chain_stays_one():
     low = carry4("0", [10, "0", "0", "0"], ["0"] * 4, [30], ["x", "x", "x", 33])
     high = carry4(33, [11, "0", "0", "0"], ["0"] * 4, [40])
     module = {"cells": {"low": low, "high": high, "end": reader(30, 40)}}
-    kinds = [
-        cell["type"] for cell in rewritten({"modules": {"top": module}})["modules"]["top"]["cells"].values()
-    ]
-    assert sorted(kinds) == ["LUT6", *["MUXCY"] * 5, "XORCY", "XORCY"]
+    cells = rewritten({"modules": {"top": module}})["modules"]["top"]["cells"]
+    assert sorted(cell["type"] for cell in cells.values()) == ["LUT6", *["MUXCY"] * 5, "XORCY", "XORCY"]
 
 
 def test_chains_are_packed_by_nextpnr_xilinx_s_rule():
@@ -208,9 +202,8 @@ def test_chains_are_packed_by_nextpnr_xilinx_s_rule():
     assert packed_carries(handed_over(low, *sums)) == Packed(1, 1)
     assert packed_carries(handed_over(low, high, *sums, reader(80))) == Packed(1, 2)  # five bits, not eight
     compared = carry4("0", nets(10), nets(20), (), ["x", "x", "x", 50])
-    assert packed_carries(handed_over(compared, reader(50))) == Packed(
-        1, 2
-    )  # the carry comes out of a fifth bit
+    # The carry comes out of a fifth bit.
+    assert packed_carries(handed_over(compared, reader(50))) == Packed(1, 2)
     cut = carry4("0", nets(10), nets(20), ["x", "x", "x", 33], ["x", 51])
     assert packed_carries(handed_over(cut, reader(51), reader(33))) == Packed(2, 2)  # 2 + 1 bits, and 2
 

@@ -30,13 +30,11 @@ def fasm(*short: str) -> str:
     lines = []
     for one in short:
         if ">" in one:
-            ends = one.split(">")
-            owner = next(end.partition("_")[0] for end in ends if end.partition("_")[0] in TILE)
-            tile = TILE[owner]
+            ends = [(end.partition("_")[0], end.removeprefix("U_")) for end in one.split(">")]
+            tile = TILE[next(owner for owner, _ in ends if owner in TILE)]
             kind = tile.rpartition("_X")[0]
-            source, sink = (
-                f"{kind}_{end.removeprefix('U_')}" if end.partition("_")[0] in TILE else end for end in ends
-            )
+            wires = zip(one.split(">"), ends)
+            source, sink = (f"{kind}_{cut}" if owner in TILE else end for end, (owner, cut) in wires)
             lines.append(f"{tile}.{sink}.{source}")
         elif "=" in one:
             place, table = one.split("=")

@@ -1,6 +1,4 @@
-"""Models of mapped 7-series and UltraScale+ cells: block RAMs and UltraRAM as plain memories, DSP blocks as
-plain arithmetic.
-"""
+"""Models of mapped 7-series and UltraScale+ cells: plain memories and, for DSP blocks, arithmetic."""
 
 import numpy as np
 import pytest
@@ -141,25 +139,17 @@ def bench(family: str, data: np.ndarray, parity: np.ndarray, resets: np.ndarray)
     """The text of all cells of a family."""
     later = family == "xcup"
     text = filled(
-        HEAD,
-        DATA=f"{number(data):x}",
-        PARITY=f"{number(parity):x}",
-        RESET_A=f"{number(resets[0]):x}",
+        HEAD, DATA=f"{number(data):x}", PARITY=f"{number(parity):x}", RESET_A=f"{number(resets[0]):x}",
         RESET_B=f"{number(resets[1]):x}",
-    )
+    )  # fmt: skip
     pins = {"DI": "DIN", "DO": "DOUT", "DIP": "DINP", "DOP": "DOUTP"}
     names = {old: new if later else old for old, new in pins.items()}
-    names |= {
-        f"{way}{p}{port}": f"{names[way + p]}{port}"
-        for way in ("DI", "DO")
-        for p in ("", "P")
-        for port in "AB"
-    }
+    wires = [(way, p, port) for way in ("DI", "DO") for p in ("", "P") for port in "AB"]
+    names |= {f"{way}{p}{port}": f"{names[way + p]}{port}" for way, p, port in wires}
     for size, p in ((18, 2), (36, 4)):
         many = [("INIT", "Data", 32 * p), ("INITP", "Parity", 4 * p)]
-        contents = [
-            f".{head}_{k:02X}({of}[{256 * k} +: 256])" for head, of, count in many for k in range(count)
-        ]
+        inits = [(head, of, k) for head, of, count in many for k in range(count)]
+        contents = [f".{head}_{k:02X}({of}[{256 * k} +: 256])" for head, of, k in inits]
         more = ".ADDRENA(1'b1), .ADDRENB(1'b1), .SLEEP(1'b0)," if later else ""
         cell = f"RAMB{size}E{1 + later}"
         text += filled(RAM, SIZE=size, P=p, CELL=cell, CONTENTS=", ".join(contents), MORE=more, **names)
@@ -169,16 +159,11 @@ def bench(family: str, data: np.ndarray, parity: np.ndarray, resets: np.ndarray)
         cells += f"  xf_try_ram{size} #({given}) u_ram_{place} (.clk_i, .x, .y(y[{place}]));\n"
     if later:
         cells += "".join(filled(ULTRA, MODE=mode, PLACE=len(RAMS) + 2 * k) for k, mode in enumerate(MODES))
-    none = ", ".join(
-        f".{name}REG(0)" for name in ("ACASC", "BCASC", "C", "AD", "D", "ALUMODE", "INMODE", "OPMODE")
-    )
-    ties = ".CLK(clk_i), .RSTP(x[196]), " + ", ".join(
-        [f".{name}(1'b1)" for name in ("CEA1", "CEA2", "CEB1", "CEB2", "CEC", "CEM", "CEP")]
-        + [
-            f".{name}('0)"
-            for name in ("RSTA", "RSTB", "RSTC", "RSTM", "ALUMODE", "INMODE", "CARRYIN", "CARRYINSEL")
-        ]
-    )
+    registers = ("ACASC", "BCASC", "C", "AD", "D", "ALUMODE", "INMODE", "OPMODE")
+    none = ", ".join(f".{name}REG(0)" for name in registers)
+    low = ("RSTA", "RSTB", "RSTC", "RSTM", "ALUMODE", "INMODE", "CARRYIN", "CARRYINSEL")
+    ties = [f".{name}(1'b1)" for name in ("CEA1", "CEA2", "CEB1", "CEB2", "CEC", "CEM", "CEP")]
+    ties = ", ".join([".CLK(clk_i)", ".RSTP(x[196])", *ties, *(f".{name}('0)" for name in low)])
     given = {"NONE": f"{none},", "PINS": f"{ties},", "W": 9 if later else 7, "DSP": f"DSP48E{1 + later}"}
     cells += filled(DSP, PLACE=len(RAMS) + 4, **given)
     return text + filled(TOP, PLACES=PLACES, CELLS=cells)
@@ -201,10 +186,8 @@ def ran(request, tmp_path_factory):
     bench_file = tmp_path_factory.mktemp("cells") / "xf_cells.sv"
     bench_file.write_text(bench(family, data, parity, resets))
     streams = Stream((STIMULUS // 8,), STIMULUS // 8, 8), Stream((9 * PLACES,), 9 * PLACES, 8)
-    ports = [
-        Port(stream, f"{side}_data_{way}", f"{side}_valid_{way}", f"{side}_ready_{back}", stream.width)
-        for stream, side, way, back in zip(streams, "sm", "io", "oi")
-    ]
+    ways = [(f"{s}_data_{i}", f"{s}_valid_{i}", f"{s}_ready_{o}") for s, i, o in ("sio", "moi")]
+    ports = [Port(stream, *names, stream.width) for stream, names in zip(streams, ways)]
     lanes = [Lane("cells", "rst_ni", ports[:1], ports[1:], 1000)]
     sources = [*families.models(family), bench_file]
     program = verilate.compile_model("xf_cells", sources, ports_header("clk_i", lanes), level="-O0")
@@ -263,11 +246,10 @@ def test_a_block_ram_is_a_plain_memory(ran, place):
             where, ninth = word_at(0, read) if read else (range(0), range(0))
             low = 0 if side == 0 else pins
             answer = got[beat, place]
+            pair = f"beat {beat}, side {side}"
             data, parity = answer[low : low + len(where)], answer[64 + low // 8 :][: len(ninth)]
-            np.testing.assert_array_equal(data, shown[side][: len(where)], f"beat {beat}, side {side}")
-            np.testing.assert_array_equal(
-                parity, shown[side][64 : 64 + len(ninth)], f"beat {beat}, side {side}"
-            )
+            np.testing.assert_array_equal(data, shown[side][: len(where)], pair)
+            np.testing.assert_array_equal(parity, shown[side][64 : 64 + len(ninth)], pair)
     assert written > BEATS // 10 and (kept > 20) == any(
         read and write and mode == "NO_CHANGE" for (read, write), mode in zip(widths, modes)
     )

@@ -96,10 +96,9 @@ def write(folder: Path, device: str = "xc7z020") -> Path:
         (folder / f"tile_type_{kind}.json").write_text(json.dumps(_tile_type(kind, sites)))
     (folder / device / "tilegrid.json").write_text(json.dumps(grid))
     row = [name.rpartition("_X")[0] for name in TILES][:5]
-    joints = [
-        {"grid_deltas": [1, 0], "tile_types": [near, far], "wire_pairs": [[wire, wire] for wire in SHARED]}
-        for near, far in pairwise(row)
-    ]
+    wires = [[wire, wire] for wire in SHARED]
+    joint = {"grid_deltas": [1, 0], "wire_pairs": wires}
+    joints = [joint | {"tile_types": pair} for pair in pairwise(row)]
     up = [[f"CLBLL_L_{one}_COUT_N", f"CLBLL_L_{one}_CIN"] for one in ("LL", "L")]
     joints.append({"grid_deltas": [0, -1], "tile_types": ["CLBLL_L", "CLBLL_L"], "wire_pairs": up})
     (folder / device / "tileconn.json").write_text(json.dumps(joints))

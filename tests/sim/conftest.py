@@ -1,6 +1,4 @@
-"""A small operator of our own, so that the simulator is tested without the library: each element plus one.
-And what tests of the drivers share.
-"""
+"""An operator of our own, to test the simulator without the library; what tests of drivers share."""
 
 import numpy as np
 import pytest

@@ -107,9 +107,7 @@ def accelerator(acc: Path, bus, **options) -> Accelerator:
 
 
 def printed(name: str, acc: Path, library: Path, folder: Path, pixels, *words) -> list[str]:
-    """What a C program beside this one prints of the pixels that it reads: with the C driver, C99, every
-    warning an error, and the verilated shell.
-    """
+    """What a C program beside this one prints of its pixels: the C driver, C99, -Werror, the shell."""
     compiler = os.environ.get("CC") or "gcc"
     if shutil.which(compiler) is None:
         pytest.skip(f"no C compiler {compiler}")

@@ -25,11 +25,7 @@ from xnorforge.sim import device, verilate
 
 
 class RandomNetwork:
-    """A random network: a picture of bits, some stages, scores.
-
-    Attributes:
-        ops: in the order of a folded graph.
-    """
+    """A random network: a picture of bits, some stages, scores. `ops`: in the order of a folded graph."""
 
     def __init__(self, seed: int):
         self.rng = np.random.default_rng(seed)
@@ -169,9 +165,7 @@ class Bench:
 
 
 def watched(text: str, ops: list[HwOp], modules: list[str], file: str) -> tuple[str, dict[str, str]]:
-    """A generated top that writes the cycle of every beat of its inner streams to a file as well, and {what
-    it calls a stream: tensor}.
-    """
+    """A top that also writes the cycles of all inner beats to a file; {stream in the file: tensor}."""
     called, end = {}, text[text.rindex("endmodule") :]
     lines = ["  integer file;", "  longint cycle_q;", f'  initial file = $fopen("{file}", "w");']
     lines += ["  always_ff @(posedge aclk) begin", "    cycle_q <= aresetn ? cycle_q + 1 : 0;"]

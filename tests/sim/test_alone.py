@@ -12,9 +12,8 @@ OPS = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")
 
 def threshold(values):
     """Channels of 8 bits with one threshold each."""
-    return OPS["threshold"].make(
-        "t", {"thresholds": np.array(values)[:, None]}, in_shape=[len(values)], in_bits=8
-    )
+    steps = np.array(values)[:, None]
+    return OPS["threshold"].make("t", {"thresholds": steps}, in_shape=[len(steps)], in_bits=8)
 
 
 def test_both_sides_of_each_threshold_are_given():
@@ -69,10 +68,9 @@ def test_layers_alone_pass_and_wrong_constants_in_them_are_found():
     """Wrong hardware beside right hardware: each of the first is found, none of the second."""
     rng, right, wrong = np.random.default_rng(5), [], []
     for kind in KINDS:
-        found = [
-            op for op in examples_of(OPS[kind]) if op.arrays_of and alone.narrow(op) and op.cycles() < 2_000
-        ]
-        pairs = [(op, with_one_bit_inverted(op, rng)) for op in found[::5][:2]]
+        found = [op for op in examples_of(OPS[kind]) if op.arrays_of and op.cycles() < 2_000]
+        found = filter(alone.narrow, found)
+        pairs = [(op, with_one_bit_inverted(op, rng)) for op in list(found)[::5][:2]]
         pairs = [pair for pair in pairs if pair[1] is not None]
         right += [op for op, _ in pairs]
         wrong += [other for _, other in pairs]

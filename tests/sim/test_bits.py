@@ -18,9 +18,8 @@ from xnorforge.sim.bits.packed import as_integers, as_stream, pack
 from .random_networks import RandomNetwork
 
 OPS = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
-EXAMPLES = [
-    pytest.param(op, id=f"{name}-{i}") for name, cls in OPS.items() for i, op in enumerate(examples_of(cls))
-]
+EVERY = [(name, i, op) for name, cls in OPS.items() for i, op in enumerate(examples_of(cls))]
+EXAMPLES = [pytest.param(op, id=f"{name}-{i}") for name, i, op in EVERY]
 
 
 @pytest.mark.parametrize("channels", [1, 7, 63, 64, 65, 200])
@@ -50,9 +49,8 @@ def ends(op):
     """Inputs with nothing but the least, and nothing but the greatest value of each stream."""
     reach = [(-(1 << (s.bits - 1)), (1 << (s.bits - 1)) - 1) if s.signed else (0, (1 << s.bits) - 1)
              for s in op.in_streams()]  # fmt: skip
-    return [
-        [np.full((1, *s.shape), limits[end]) for s, limits in zip(op.in_streams(), reach)] for end in (0, 1)
-    ]
+    shapes = [(1, *stream.shape) for stream in op.in_streams()]
+    return [[np.full(shape, limits[end]) for shape, limits in zip(shapes, reach)] for end in (0, 1)]
 
 
 @pytest.mark.parametrize("op", EXAMPLES)
@@ -107,9 +105,8 @@ def test_a_file_gives_what_its_graph_gives(tmp_path):
     model.save(str(tmp_path / "folded.onnx"))
     ops = graph.operators(model)
     images = ops[0].random_input(0, frames=2).transpose(0, 3, 1, 2).astype(np.uint8)
-    np.testing.assert_array_equal(
-        simulate_bits(tmp_path / "folded.onnx", images), simulate_bits(model, images)
-    )
+    found = simulate_bits(tmp_path / "folded.onnx", images)
+    np.testing.assert_array_equal(found, simulate_bits(model, images))
 
 
 def test_a_tensor_that_nothing_gives_or_two_read_is_refused():

@@ -1,6 +1,4 @@
-"""A matrix and what follows it, a sum with a bypass and its comparison, or a pool, give in one call what they
-give one by one.
-"""
+"""A matrix with a bypass and comparison, or with a pool, gives in one call what it gives one by one."""
 
 import numpy as np
 import pytest
@@ -17,9 +15,7 @@ from xnorforge.sim.bits import BitSimulator
 
 
 def residual(seed, height=5, width=9, channels=16, rows=32, swapped=False, compared=True, wrap=0):
-    """Two streams of one image: bits through a 3 x 3 convolution, and a bypass, added up and compared. `wrap`
-    bits of the sum are cut off.
-    """
+    """Bits through a 3 x 3 convolution plus a bypass, compared. `wrap` bits of the sum are cut off."""
     rng = np.random.default_rng(seed)
     first = Fork.make("first", in_shape=[height, width, channels], readers=2)
     window = Window.make("window", ifm=[height, width, channels], kernel=[3, 3], pads=[1] * 4, bits=1)

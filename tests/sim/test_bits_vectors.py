@@ -113,9 +113,8 @@ def test_channels_beside_each_other_are_those_of_numpy(channels):
     """Of whole images, and of every second pixel of larger ones."""
     rng = np.random.default_rng(len(channels))
     for step in (1, 2):
-        parts = [
-            rng.integers(-(2**31), 2**31, (2, 6, 4, size), np.int32)[:, ::step, ::step] for size in channels
-        ]
+        whole = [rng.integers(-(2**31), 2**31, (2, 6, 4, size), np.int32) for size in channels]
+        parts = [part[:, ::step, ::step] for part in whole]
         np.testing.assert_array_equal(channels_beside(parts), np.concatenate(parts, -1))
 
 
@@ -154,9 +153,7 @@ def test_a_table_holds_the_sum_of_every_choice_of_signs(size):
 @pytest.mark.full
 @pytest.mark.parametrize("kind", ["x86-64", "haswell"])
 def test_processors_with_fewer_extensions_give_the_same(kind):
-    """Compiled for one without AVX and population counts, and for one with AVX2; what is done in one call
-    too.
-    """
+    """Compiled without AVX and population counts, and for AVX2; what is done in one call too."""
     code = (
         f"import runpy; run = runpy.run_path({__file__!r}); from xnorforge.sim.bits import kernels; "
         "print(kernels.byte_products(), kernels.short_lookups(), run['wrong'](), "

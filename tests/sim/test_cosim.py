@@ -67,9 +67,8 @@ def test_after_a_reset_in_mid_stream_all_frames_come_again(device, adders, input
 
 
 def test_each_broken_rule_is_named_and_the_other_lanes_are_whole(make_add):
-    ops = [
-        make_add([8], 1, 8, fault=fault, name=f"bad{fault}" if fault else "good") for fault in (0, *FAULTS)
-    ]
+    names = {0: "good"} | {fault: f"bad{fault}" for fault in FAULTS}
+    ops = [make_add([8], 1, 8, fault=fault, name=name) for fault, name in names.items()]
     device, x = bench(ops), [ops[0].random_input(3, frames=4)] * len(ops)
     fine, *bad = cosim.attempt(device, x, stall=0.5, seed=1, probe=True)
     np.testing.assert_array_equal(fine.output, ops[0].run(x[0]))
@@ -94,9 +93,8 @@ def test_waveforms_hold_the_ports(adders, inputs, tmp_path):
 
 def test_an_unchanged_design_is_not_built_again(device, make_add):
     stamp = device.program.stat().st_mtime_ns
-    ops = [
-        make_add(*point, add=7, name=f"add{index}") for index, point in enumerate(POINTS)
-    ]  # other memory files only
+    # Other memory files only.
+    ops = [make_add(*point, add=7, name=f"add{index}") for index, point in enumerate(POINTS)]
     again = bench(ops).program
     assert (again, again.stat().st_mtime_ns) == (device.program, stamp)
 

@@ -36,10 +36,8 @@ def test_the_interval_is_the_one_that_the_operator_states(name):
         assert op.latency() in (course.latency, None)
         work = course.operators[op.name]
         last = max(int(cycles[-1]) for cycles in course.taken.values())
-        assert (
-            work.waits == "input"
-            and 0 < work.busy <= work.busy + work.starved + work.blocked <= last + 1 + op.cycles()
-        )
+        assert work.waits == "input"
+        assert 0 < work.busy <= work.busy + work.starved + work.blocked <= last + 1 + op.cycles()
 
 
 def test_a_register_that_converts_widths_by_hand():
@@ -84,12 +82,8 @@ def test_a_bypass_that_is_too_small_is_a_deadlock():
         assert course.operators["fifo"].fill == depth and len(course.taken["join_out"]) == 0
     for depth in (6, 9):
         course = CycleModel(bypass(depth)).run(FRAMES)
-        assert (
-            not course.deadlock
-            and not course.ring
-            and course.interval == 64
-            and course.operators["fifo"].fill == depth
-        )
+        assert not course.deadlock and not course.ring
+        assert course.interval == 64 and course.operators["fifo"].fill == depth
 
 
 @pytest.mark.parametrize("name", sorted(OPS))
@@ -116,9 +110,8 @@ def test_nothing_but_the_cycles_between_operators_is_lost_where_they_are_not_kep
         assert set(ends.taken) == {"x", "join_out"} < set(whole.taken)
         assert all(np.array_equal(ends.taken[tensor], whole.taken[tensor]) for tensor in ends.taken)
         assert (ends.deadlock, ends.ring, ends.gaps) == (whole.deadlock, whole.ring, whole.gaps)
-        spent = [
-            [(w.busy, w.starved, w.blocked) for w in course.operators.values()] for course in (whole, ends)
-        ]
+        waits = [course.operators.values() for course in (whole, ends)]
+        spent = [[(w.busy, w.starved, w.blocked) for w in some] for some in waits]
         assert spent[0] == spent[1] and ends.operators["fifo"].fill is None
         fifo = CycleModel(bypass(depth)).run(20, stall, watched=["fifo"])
         assert set(fifo.taken) == {*ends.taken, "fork_out_1", "fifo_out"}

@@ -31,9 +31,8 @@ def compared(seeds, folder) -> int:
             end = max(want[networks[lane][-1].results[0]])  # a run of the RTL may end with its last score
             for tensor, cycles in want.items():
                 message = f"network {seeds[lane]}, pauses {pace}, {tensor}"
-                found, cycles = (
-                    np.array(given)[np.array(given) <= end] for given in (course.taken[tensor], cycles)
-                )
+                both = np.array(course.taken[tensor]), np.array(cycles)
+                found, cycles = (given[given <= end] for given in both)
                 np.testing.assert_array_equal(found, cycles, err_msg=message)
                 beats += len(cycles)
             for path, fill in run.fills.items():

@@ -77,9 +77,7 @@ def test_a_driver_refuses_another_network_and_other_frames(acc, open_sim):
 
 @pytest.mark.parametrize(("answer", "name"), [(2, "SLVERR"), (3, "DECERR")])
 @pytest.mark.parametrize("side", ["reading frames", "writing answers"])
-def test_an_error_of_the_memory_is_one_sentence_and_a_reset_helps(
-    acc, open_sim, expected, side, answer, name
-):
+def test_an_error_of_the_memory_is_named_and_a_reset_helps(acc, open_sim, expected, side, answer, name):
     bus = open_sim(pause=0.2)
     device = accelerator(acc, bus, batch=8)
     images, answers = (part[:6] for part in expected)
@@ -200,10 +198,8 @@ def test_pynq_runs_a_bitstream_at_the_clock_that_it_reaches(tmp_path, monkeypatc
 
 
 def test_a_clock_above_the_bitstream_s_is_refused_whoever_set_it(acc, open_sim):
-    about, bus = (
-        read_json(acc / "overlay" / "overlay.json") | {"bitstream": {"clock_mhz": 83.333}},
-        open_sim(),
-    )
+    about = read_json(acc / "overlay" / "overlay.json") | {"bitstream": {"clock_mhz": 83.333}}
+    bus = open_sim()
     bus.clock_mhz = 1000 / 12
     Accelerator(about, bus)
     bus.clock_mhz = 100.0

@@ -1,6 +1,4 @@
-"""Pauses of width converters: only where a matrix unit beside takes as long in any case, so that no frame
-takes a cycle more.
-"""
+"""Pauses of width converters: only where a matrix unit beside takes as long, so no frame takes longer."""
 
 import pytest
 

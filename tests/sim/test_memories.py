@@ -11,12 +11,8 @@ from xnorforge.hw.words import binary
 from xnorforge.sim import memories
 
 OPS = {name: plugins.load("hw.ops", name).Op for name in plugins.names("hw.ops")}
-EXAMPLES = {
-    f"{name}-{number}": op
-    for name, kind in OPS.items()
-    for number, op in enumerate(examples_of(kind))
-    if number < 40 and op.memories()
-}
+EVERY = [(f"{name}-{n}", op) for name, kind in OPS.items() for n, op in enumerate(examples_of(kind)[:40])]
+EXAMPLES = {name: op for name, op in EVERY if op.memories()}
 MODULES = "xf_mvu", "xf_xnor_mvu_pixels", "xf_depthwise"
 
 
@@ -86,10 +82,8 @@ def test_every_kind_of_memory_tells_a_bit_that_was_altered_in_its_file(tmp_path)
         check_of(folder, op)
         for path in sorted(folder.glob("*.mem")):
             right = path.read_text().splitlines()
-            altered = [
-                [*right[:at], f"{int(right[at], 16) ^ 1:x}", *right[at + 1 :]]
-                for at in (0, 1, -1 % len(right))
-            ]
+            lines = [(at, f"{int(right[at], 16) ^ 1:x}") for at in (0, 1, -1 % len(right))]
+            altered = [[*right[:at], line, *right[at + 1 :]] for at, line in lines]
             for wrong in (*altered, [*right, "0"], right[:-1]):
                 path.write_text("\n".join(wrong) + "\n")
                 ([check, *_], _) = memories.check_memories(folder, [op])

@@ -26,9 +26,7 @@ def acc(tmp_path_factory):
 
 
 def accelerator(folder, board):
-    """Three operators whose memories become block RAMs of several shapes, LUT memories and
-    shift registers.
-    """
+    """Three operators: memories as block RAMs of several shapes, LUT memories and shift registers."""
     unit, fifo = load("hw.ops", "xnor_mvu").Op, load("hw.ops", "fifo").Op
     threshold = load("hw.ops", "threshold").Op
     rng = np.random.default_rng(1)
@@ -36,19 +34,13 @@ def accelerator(folder, board):
     arrays = {"weights": rng.integers(0, 2, (64, 32)), "thresholds": rng.integers(28, 37, 32)}
     last = {"mw": 288, "mh": 5, "vectors": 1, "in_shape": [3, 3, 32], "out_shape": [5]}
     ops = [
-        threshold.make(
-            "sign",
-            {"thresholds": rng.integers(100, 156, (64, 1))},
-            in_shape=[3, 3, 64],
-            pe=8,
-            in_bits=8,
-            in_signed=0,
-        ),
+        threshold.make("sign", {"thresholds": rng.integers(100, 156, (64, 1))}, in_shape=[3, 3, 64], pe=8,
+            in_bits=8, in_signed=0),
         fifo.make("fifo", shape=[3, 3, 64], lanes=8, bits=1, depth=30, kind="lut"),
         unit.make("first", arrays, simd=8, pe=4, rom="block", **shapes),
         fifo.make("line", shape=[3, 3, 32], lanes=4, bits=1, depth=70, kind="block"),
         unit.make("second", {"weights": rng.integers(0, 2, (288, 5))}, simd=4, pe=1, rom="block", **last),
-    ]
+    ]  # fmt: skip
     images = rng.integers(0, 256, (4, 64, 3, 3)).astype(np.uint8)
     acc = folder / "acc"
     acc.mkdir()
@@ -173,10 +165,8 @@ def test_yosys_own_models_of_the_small_cells_run_alike(acc, tmp_path):
     kept.write_text(text)
     ops = graph.operators(acc / "folded.onnx")
     frames = graph.enter(ops[0], np.load(acc.parent / "golden.npz")["images"])
-    runs = [
-        cosim.run(network(acc / "rtl", ops, sources=files), frames, stall=0.3, seed=5)
-        for files in ([ours, *netlist, theirs], [kept, *netlist, theirs])
-    ]
+    sides = [network(acc / "rtl", ops, sources=[first, *netlist, theirs]) for first in (ours, kept)]
+    runs = [cosim.run(side, frames, stall=0.3, seed=5) for side in sides]
     np.testing.assert_array_equal(runs[0].output, runs[1].output)
     np.testing.assert_array_equal(runs[0].cycles, runs[1].cycles)
 
@@ -187,9 +177,7 @@ def test_a_family_without_models_is_refused(tmp_path):
 
 
 def test_padding_that_yosys_takes_for_the_reset_of_a_block_ram(tmp_path):
-    """A padded window's ring in block RAM: the pad value becomes SRVAL, the border the reset
-    of the output.
-    """
+    """A padded window's ring in block RAM: SRVAL is the pad value, the border resets the output."""
     window, rng = load("hw.ops", "window").Op, np.random.default_rng(4)
     shapes = {"kernel": [3, 3], "pads": [1, 1, 1, 1], "simd": 4, "bits": 8, "pad_value": 0xA5}
     ops = [window.make("bytes", ifm=[9, 160, 4], **shapes)]
@@ -202,11 +190,9 @@ def test_padding_that_yosys_takes_for_the_reset_of_a_block_ram(tmp_path):
     taps = [padded[:, y : y + 9, x : x + 160] for y in range(3) for x in range(3)]
     np.savez(tmp_path / "golden.npz", images=images)
     np.savez(
-        tmp_path / "lowered.npz",
-        integers=np.concatenate(taps, -1).astype(np.int64),
-        scale=np.ones(36),
+        tmp_path / "lowered.npz", integers=np.concatenate(taps, -1).astype(np.int64), scale=np.ones(36),
         bias=np.zeros(36),
-    )
+    )  # fmt: skip
     generate(acc / "folded.onnx", acc / "rtl")
     synthesise(acc, tmp_path)
     text = "".join(path.read_text() for path in (acc / "netlist").glob("*.v"))

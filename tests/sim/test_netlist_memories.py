@@ -106,10 +106,8 @@ def test_words_of_a_block_ram_have_every_ninth_bit_apart():
     low, high = r"\u_op.u_rom.data_o[0] ", r"\u_op.u_rom.data_o[1] "
     address = r"{ 9'h000, \u_op.u_rom.addr_i , 4'h0 }"
     contents = {"INITP_00": "x" * 252 + "0100", "INIT_00": "x" * 224 + "1" + "0" * 31}
-    for data, wanted in (
-        (f"{{ 15'hx, {low} }}", [[0, 0], [0, 1]]),
-        (f"{{ {low}, 15'hx }}", [[0, 0], [1, 1]]),
-    ):
+    wires = {f"{{ 15'hx, {low} }}": [[0, 0], [0, 1]], f"{{ {low}, 15'hx }}": [[0, 0], [1, 1]]}
+    for data, wanted in wires.items():
         netlist = Netlist(block(18, address, contents, data, f"{{ _02_, {high} }}"))
         np.testing.assert_array_equal(netlist.words("u_op.u_rom", 2), wanted)
     address = r"{ 12'h000, \u_op.u_rom.addr_i , 1'h0 }"

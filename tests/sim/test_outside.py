@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 from driving import generated
+from op_examples.drawn import seeded
 
 from xnorforge.core import plugins
+from xnorforge.flows.fold.options import with_width_converters
+from xnorforge.hw import graph
 from xnorforge.hw.cycles import CycleModel
 from xnorforge.hw.cycles.pauses import Pause, Pauses
 from xnorforge.sim import cosim
@@ -56,6 +59,24 @@ def test_frames_are_computed_with_weights_that_pause_at_random(built, stall):
         for tensor, cycles in ((ops[0].sources[0], run.taken[0]), (ops[-1].results[0], run.given[0])):
             np.testing.assert_array_equal(course.transfers(tensor), cycles)
         assert run.interval == max(op.cycles() for op in ops)
+
+
+@pytest.mark.parametrize(("kind", "rounds", "given"), [
+    ("int_mvu", 1, {"vectors": 1, "mw": 12, "mh": 10, "w_bits": 6}),
+    ("int_mvu", 2, {"vectors": 6, "in_signed": 1, "w_bits": 8, "raw": False}),
+    ("int_mvu", 3, {"vectors": 6, "in_bits": 2, "w_bits": 3}),
+    ("byte_mvu", 6, {"vectors": 6, "in_signed": 1}),
+    ("xnor_mvu", 2, {"vectors": 8, "raw": False}),
+])  # fmt: skip
+def test_units_of_any_width_are_the_same_with_weights_from_outside(tmp_path, kind, rounds, given):
+    """A classifier, 1x1 convolutions, signs, bits; weights are read again for each part of a frame."""
+    own = {"mw": 6, "mh": 4, "simd": 1, "pe": 1} | {"raw": True} | given
+    op = seeded(plugins.load("hw.ops", kind).Op, 3, **own)
+    ops = generated(with_width_converters(graph.in_a_row(op.from_outside(150, rounds))), tmp_path)
+    device, frames = network(tmp_path / "rtl", ops, level="-O0"), op.random_input(1, 5)
+    for stall in (0.0, (0.5, 0.2)):
+        found = cosim.run(device, frames, stall, seed=2).output
+        np.testing.assert_array_equal(found.ravel(), op.run(frames).ravel())
 
 
 @pytest.mark.parametrize(("every", "interval"), [(5, 54), (40, 240)])

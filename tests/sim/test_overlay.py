@@ -50,10 +50,8 @@ def test_an_overlay_has_the_bitstream_of_its_own_netlist_and_shell_alone(acc):
         found = about["bitstream"]
         assert (acc / "overlay/overlay.bit").read_bytes() == bit_file(DATA)
         assert (acc / "overlay/overlay.bin").read_bytes().hex(" ", 4) == "ffffffff 665599aa 00000020 01800030"
-        assert found["sha256"] == {
-            name: hashlib.sha256((acc / "overlay" / name).read_bytes()).hexdigest()
-            for name in (found["bit"], found["bin"])
-        }
+        texts = {name: (acc / "overlay" / name).read_bytes() for name in (found["bit"], found["bin"])}
+        assert found["sha256"] == {name: hashlib.sha256(text).hexdigest() for name, text in texts.items()}
         assert (found["part"], found["clock_mhz"], found["clock_met"]) == (PART, 83.333, True)
         hwh = (acc / "overlay/overlay.hwh").read_text()
         divided = map(int, re.findall(r"FCLK0_PERIPHERAL_DIVISOR\d\D+(\d+)", hwh))

@@ -93,10 +93,8 @@ def test_the_notebook_is_one_and_its_cells_run_in_their_order(acc, library):
     with np.load(acc / "overlay/examples.npz") as given:
         answers = graph.execute(ops, given["images"])[ops[-1].name]
     best = (SCALE * answers[:, :4] + BIAS).argmax(1)
-    assert done.stdout.splitlines()[:2] == [
-        f"small {read_json(acc / 'overlay/overlay.json')['hash']}",
-        str(best),
-    ]
+    about = read_json(acc / "overlay/overlay.json")
+    assert done.stdout.splitlines()[:2] == [f"small {about['hash']}", str(best)]
     assert re.search(r"^\d+ cycles per frame; ", done.stdout, re.MULTILINE)
 
 

@@ -51,11 +51,8 @@ def test_every_pin_that_the_script_names_is_one_of_the_module_or_of_the_processo
     buses = {port.rpartition("_")[0] for port in ports if "_axi_" in port}
     named = set(re.findall(r"\bsystem/(\w+)", text))
     assert named == {"aclk", "aresetn", "irq", *buses} and named <= ports | buses
-    for line in (
-        "connect_bd_intf_net [bus control/M00_AXI] [bus system/s_axi_ctrl]",
-        "connect_bd_intf_net [bus system/m_axi] [bus transfers/S00_AXI]",
-    ):
-        assert text.splitlines().count(line) == 1
+    for one, other in (("control/M00_AXI", "system/s_axi_ctrl"), ("system/m_axi", "transfers/S00_AXI")):
+        assert text.splitlines().count(f"connect_bd_intf_net [bus {one}] [bus {other}]") == 1
     wanted = {
         "pynq-z2": "FCLK_CLK0 FCLK_RESET0_N IRQ_F2P M_AXI_GP0 M_AXI_GP0_ACLK S_AXI_HP0 S_AXI_HP0_ACLK",
         "ultra96": "pl_clk0 pl_resetn0 pl_ps_irq0 M_AXI_HPM0_FPD S_AXI_HP0_FPD "
@@ -68,17 +65,12 @@ def test_every_pin_that_the_script_names_is_one_of_the_module_or_of_the_processo
 @pytest.mark.parametrize("case", CASES)
 def test_script_drivers_and_the_other_top_agree_on_every_address(overlays, case):
     folder, base = overlays[case], BASES[case]
-    assigned = re.findall(
-        r"^assign_bd_address(?: -offset (\S+) -range (\S+))? -target_address_space "
-        r"\[get_bd_addr_spaces (\S+)\] \[get_bd_addr_segs (\S+)\]$",
-        script(folder),
-        re.M,
-    )
+    place = r"-target_address_space \[get_bd_addr_spaces (\S+)\] \[get_bd_addr_segs (\S+)\]$"
+    sized = r"(?: -offset (\S+) -range (\S+))?"
+    assigned = re.findall(rf"^assign_bd_address{sized} {place}", script(folder), re.M)
     segment = {"pynq-z2": "ps/S_AXI_HP0/HP0_DDR_LOWOCM", "ultra96": "ps/SAXIGP2/HP0_DDR_LOW"}[case]
-    assert assigned == [
-        (f"{base:#x}", "4K", "ps/Data", "system/s_axi_ctrl/reg0"),
-        ("", "", "system/m_axi", segment),
-    ]
+    registers = (f"{base:#x}", "4K", "ps/Data", "system/s_axi_ctrl/reg0")
+    assert assigned == [registers, ("", "", "system/m_axi", segment)]
     about = json.loads((folder / "overlay.json").read_text())
     assert about["shell"]["base"] == base and about["shell"]["registers"] == driver.REGISTERS
     assert f"#define XF_BASE {base:#x}u" in (folder / "xf_network.h").read_text()
@@ -120,9 +112,8 @@ def test_the_block_design_s_module_has_the_shell_s_ports(overlays, case):
 def test_constraints_and_port_are_those_of_the_other_bitstream(overlays):
     toml = tomllib.loads((Path(boards.__file__).parent / "pynq-z2/board.toml").read_text())
     text = (overlays["pynq-z2"] / "overlay.xdc").read_text()
-    assert re.findall(r"PACKAGE_PIN (\w+) \[get_ports (\w+)\]", text) == [
-        (toml["shell"]["pins"]["irq"], "irq")
-    ]
+    pins = re.findall(r"PACKAGE_PIN (\w+) \[get_ports (\w+)\]", text)
+    assert pins == [(toml["shell"]["pins"]["irq"], "irq")]
     assert "create_bd_port -dir O irq" in script(overlays["pynq-z2"]).splitlines()
     assert re.search(r"^\s*output irq\b", ps7.ps7_top("top"), re.M)
     assert "create_bd_port" not in script(overlays["ultra96"])

@@ -1,6 +1,4 @@
-"""Requests over a serial line: frames and writes of weights, served in their order whatever the
-host's pace, and nothing of them left behind a reset.
-"""
+"""Requests over a serial line: frames and weights, in order at any pace, none behind a reset."""
 
 import os
 import pty
@@ -78,15 +76,9 @@ KNOWN = "\n  NothingLost_A: assert property (@(posedge clk_i) disable iff (!rst_
 
 
 def run_requests(
-    device: Device,
-    ops: list[HwOp],
-    frames: np.ndarray,
-    loads: Loads = (),
-    stall: Stall = 0.0,
-    seed: int = 0,
-    waits: bool = True,
-    reset_at: int | None = None,
-) -> cosim.Run:
+    device: Device, ops: list[HwOp], frames: np.ndarray, loads: Loads = (), stall: Stall = 0.0,
+    seed: int = 0, waits: bool = True, reset_at: int | None = None,
+) -> cosim.Run:  # fmt: skip
     """Run a sequence of `conversation` on a device with a stream of bytes in and one out.
 
     Args:
@@ -113,15 +105,12 @@ def run_requests(
         raise MismatchError(
             f"serial line: {len(wrong)} of {len(came)} answers have a wrong check; the first is {wrong[0]}."
         )
-    refused = [
-        n for n, (request, _) in enumerate(talk) if request[0] == uart.WRITE and came[n][0] != uart.DONE
-    ]
+    writes = [n for n, (request, _) in enumerate(talk) if request[0] == uart.WRITE]
+    refused = [n for n in writes if came[n][0] != uart.DONE]
     if refused:
         address = int.from_bytes(talk[refused[0]][0][1:5], "little")
-        raise MismatchError(
-            f"serial line: {len(refused)} writes were refused, the first at address {address:#x} with "
-            f"answer {came[refused[0]][0]}."
-        )
+        first = f"at address {address:#x} with answer {came[refused[0]][0]}"
+        raise MismatchError(f"serial line: {len(refused)} writes were refused, the first {first}.")
     results = [answer[: -uart.CHECK] for answer, (request, _) in zip(came, talk) if request[0] != uart.WRITE]
     data = np.frombuffer(b"".join(results), np.uint8)
     return replace(run, outputs=[frame_integers(ops[-1].out_stream(), data)])
@@ -195,10 +184,8 @@ def device_of(rtl: Path, ops, text: str) -> Device:
     bench.write_text(text)
     own = [rtl / name for name in (rtl / "rtl.f").read_text().split() if name.endswith(".sv")]
     known = {path.name for path in own}
-    ports = [
-        Port(BYTE, f"{side}_data_{way}", f"{side}_valid_{way}", f"{side}_ready_{back}", 8)
-        for side, way, back in (("s", "i", "o"), ("m", "o", "i"))
-    ]
+    ways = [(f"{s}_data_{i}", f"{s}_valid_{i}", f"{s}_ready_{o}") for s, i, o in ("sio", "moi")]
+    ports = [Port(BYTE, *names, 8) for names in ways]
     lanes = [Lane("line", "rst_ni", ports[:1], ports[1:], patience(ops) + 1000 * CLOCKS)]
     sources = [*own, *(path for path in shell if path.name not in known), bench]
     header = ports_header("clk_i", lanes)
@@ -215,18 +202,15 @@ def built(tmp_path_factory):
         if (name, bench) not in found:
             folder = tmp_path_factory.mktemp("net")
             ops = generated(NETS[name](), folder)
-            found[name, bench] = Built(
-                ops, folder / "rtl", device_of(folder / "rtl", ops, bench(ops) + KNOWN)
-            )
+            device = device_of(folder / "rtl", ops, bench(ops) + KNOWN)
+            found[name, bench] = Built(ops, folder / "rtl", device)
         return found[name, bench]
 
     return get
 
 
 def sequence(ops, count: int, seed: int):
-    """Random frames; random weights are loaded before the first frame, before one in four and behind the
-    last.
-    """
+    """Random frames; weights are loaded before the first, before one in four and behind the last."""
     rng = np.random.default_rng(seed)
     frames = ops[0].random_input(seed, count).transpose(0, 3, 1, 2).astype(np.uint8)
     places = [0, *np.flatnonzero(rng.random(count) < 0.25).tolist(), count] if load_chain(ops) else []
@@ -243,9 +227,8 @@ def responses(ops, frames, loads=()):
     """What the contract says."""
     places, networks = zip(*[(0, ops), *loads, (len(frames), ops)])
     parts = zip(networks, places, places[1:])
-    return np.concatenate(
-        [graph.execute(one, frames[at:end])[one[-1].name] for one, at, end in parts if at < end]
-    )
+    given = [(one, frames[at:end]) for one, at, end in parts if at < end]
+    return np.concatenate([graph.execute(one, some)[one[-1].name] for one, some in given])
 
 
 def test_requests_by_hand():
@@ -339,15 +322,11 @@ def port_of(device: Device, talk: list[tuple[bytes, int]], damage=lambda sent, c
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
-    """An accelerator that scores 8x8 digits with random signs, as a build leaves it; a folder with the last
-    100 of scikit-learn's; and their scores.
-    """
+    """An accelerator of 8x8 digits, random signs; scikit-learn's last 100 in a folder; their scores."""
     folder, rng = tmp_path_factory.mktemp("digits"), np.random.default_rng(SEED)
     acc, signs = folder / "rtl", rng.choice([-1, 1], (64, 10))
-    sizes = {"mw": 64, "mh": 10, "vectors": 1, "simd": 1, "pe": 1}
-    scores = MAKE["byte_mvu"](
-        arrays={"weights": signs > 0}, in_shape=[1, 1, 64], out_shape=[1, 1, 10], **sizes
-    )
+    sizes = {"mw": 64, "mh": 10, "vectors": 1, "simd": 1, "pe": 1, "in_shape": [1, 1, 64]}
+    scores = MAKE["byte_mvu"](arrays={"weights": signs > 0}, out_shape=[1, 1, 10], **sizes)
     acc.mkdir()
     generated([MAKE["window"](ifm=[8, 8, 1], kernel=[8, 8], bits=8), scores], acc)
     np.savez(folder / "lowered.npz", scale=np.ones(10), bias=np.zeros(10))
@@ -467,9 +446,7 @@ def test_no_wrong_result_is_taken_for_a_right_one_whatever_bit_of_the_line_is_in
 
 
 def test_writes_that_are_refused_say_so_and_change_nothing(built):
-    """Reading registers, the lower half, addresses that only their upper bits tell from a word's, and words
-    outside a load.
-    """
+    """Registers, the lower half, addresses that differ from a word's above, words outside a load."""
     net = built("three bytes in, three out")
     chain = LoadChain(others_of(net.ops, np.random.default_rng(SEED)))
     frames, _ = sequence(net.ops, 3, SEED)
@@ -477,19 +454,16 @@ def test_writes_that_are_refused_say_so_and_change_nothing(built):
     far += [(chain.control | 1 << bit, 0) for bit in (chain.address_bits, 31)]
     sent = [uart.write_request(*one) for one in (*far, (0, 1), (4, 1), *chain.writes)]
     talk = conversation(net.ops, frames)
-    feed = b"".join([*sent, *(request for request, _ in talk)])
+    asked = b"".join(request for request, _ in talk)
+    feed = [np.frombuffer(part, np.uint8)[:, None] for part in (b"".join(sent) + asked, asked)]
     size = sum(answer for _, answer in talk)
     refused = uart.with_check(b"\2") * len(sent)
-    run = cosim.run(
-        net.device, cosim.Feed([np.frombuffer(feed, np.uint8)[:, None]], [len(refused) + size]), seed=SEED
-    )
+    run = cosim.run(net.device, cosim.Feed(feed[:1], [len(refused) + size]), seed=SEED)
     found = run.output.ravel()
     assert found[: len(refused)].astype(np.uint8).tobytes() == refused
     plain = run_requests(net.device, net.ops, frames, seed=SEED)
     np.testing.assert_array_equal(plain.output, responses(net.ops, frames))
-    again = cosim.run(
-        net.device, cosim.Feed([np.frombuffer(feed[len(b"".join(sent)) :], np.uint8)[:, None]], [size])
-    )
+    again = cosim.run(net.device, cosim.Feed(feed[1:], [size]))
     np.testing.assert_array_equal(found[len(refused) :], again.output.ravel())
 
 

@@ -74,18 +74,15 @@ def test_a_sound_accelerator_is_proven_and_counted(net):
     assert record["interval"] < record["latency"] < 3 * record["interval"]
     assert record["fifo_depths"] == {"bytemvu_1": 2 * 9, "fifo_2": 8, "fifo_5": 2, "xnormvu_6": 2 * 18}
     assert all(1 <= fill <= record["fifo_depths"][name] for name, fill in record["fifos"].items())
-    assert [(row["stage"], row["images"], row["correct"]) for row in record["accuracy"]] == [
-        ("bit simulator", IMAGES - 1, IMAGES - 2),
-        ("RTL", 9, 8),
-    ]
+    found = [(row["stage"], row["images"], row["correct"]) for row in record["accuracy"]]
+    assert found == [("bit simulator", IMAGES - 1, IMAGES - 2), ("RTL", 9, 8)]
     assert record["unpacked"] == []
 
 
 @pytest.mark.quick("layer_06*")
-@pytest.mark.parametrize(
-    "layer, operator",
-    [("layer_01_bytemvu_1", "bytemvu_1 (ByteMvu)"), ("layer_06_xnormvu_6", "xnormvu_6 (XnorMvu)")],
-)
+@pytest.mark.parametrize("layer, operator", [
+    ("layer_01_bytemvu_1", "bytemvu_1 (ByteMvu)"), ("layer_06_xnormvu_6", "xnormvu_6 (XnorMvu)"),
+])  # fmt: skip
 def test_an_altered_memory_file_is_found_and_its_operator_named(net, layer, operator):
     file = net / "rtl" / f"{layer}_WeightFile.mem"
     words = file.read_text().split()
@@ -123,9 +120,8 @@ def test_a_folded_graph_that_is_not_the_lowered_one_is_named(net):
     lowered = dict(np.load(net / "lowered.npz"))
     lowered["integers"][3, 2] += 1
     np.savez(net / "lowered.npz", **lowered)
-    with pytest.raises(
-        MismatchError, match=r"^folded.onnx .*lowered.onnx .*: output: .* first in image 3, channel 2"
-    ):
+    said = r"^folded.onnx .*lowered.onnx .*: output: .* first in image 3, channel 2"
+    with pytest.raises(MismatchError, match=said):
         stage.simulate(net, net, images=4, stalled=2)
 
 
@@ -140,10 +136,8 @@ def test_labels_are_judged_as_maps_of_a_one_each():
     truth = np.full((2, 8, 16), 3, np.uint8)
     truth[1, :, 8:] = 7
     labels = truth[:, ::4, ::4, None].astype(np.int64)
-    lowered = {
-        "scale": np.full(11, 0.5),
-        "bias": np.arange(11) * 100.0,
-    }  # what the labels are of, and no more in them
+    # What the labels are of, and no more in them.
+    lowered = {"scale": np.full(11, 0.5), "bias": np.arange(11) * 100.0}
     rows = stage.accuracy_rows({"labels": truth}, lowered, labels, labels[:1], "segment")
     assert [(row["stage"], row["images"]) for row in rows] == [
         ("bit simulator", 2), ("bit simulator", 1), ("RTL", 1),

@@ -1,6 +1,4 @@
-"""Waveforms of a small accelerator: every signal of GTKWave's view is in them, and their times are those of
-the board's clock.
-"""
+"""Waveforms: they have every signal of GTKWave's view, and times of the board's clock."""
 
 import re
 import shutil
@@ -22,9 +20,7 @@ GTKWAVE = [program for program in ("gtkwave", "xvfb-run") if shutil.which(progra
 
 
 def branched():
-    """Twelve bits, one per beat, to two layers side by side, whose counts are added: streams of one bit, and
-    operators of several streams in and out.
-    """
+    """Twelve bits, one a beat, to two layers side by side, added: streams of one bit, several streams."""
     make = {name: plugins.load("hw.ops", name).Op.make for name in ("fork", "xnor_mvu", "join", "top_k")}
     rng = np.random.default_rng(2)
     size = {"mw": 12, "mh": 3, "simd": 1, "pe": 1, "vectors": 1, "in_shape": [12], "out_shape": [3]}

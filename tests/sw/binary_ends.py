@@ -23,9 +23,7 @@ class Stem(nn.Module):
 
 
 class Pooled(nn.Module):
-    """A real stream to numbers: sign, then the mean over a map of `size` x `size` pixels, where size * size
-    is a power of two.
-    """
+    """A real stream to numbers: sign, the mean over `size` x `size` pixels, size * size a power of two."""
 
     def __init__(self, size: int):
         super().__init__()

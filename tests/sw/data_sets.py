@@ -57,10 +57,8 @@ def penn_packed(root, count=36, corners=(3, 5, 10, 30)):
         picture(root / f"penn_fudan/images/PennPed{k:05}.jpg", grey=k)
         numbers(root / f"penn_fudan/masks/PennPed{k:05}.png", np.eye(30, 40))
     known = {"width": 40, "height": 30, "boxes_xyxy_1based": [list(corners)]}
-    write(
-        root / "penn_fudan/annotations.json",
-        json.dumps({f"PennPed{k:05}": known for k in reversed(range(count))}),
-    )
+    given = {f"PennPed{k:05}": known for k in reversed(range(count))}
+    write(root / "penn_fudan/annotations.json", json.dumps(given))
 
 
 def camvid_published(root, labels=((0, 11), (3, 10))):
@@ -86,7 +84,6 @@ def sequence(folder, annotation, lines, frames=3, place="img", size=(40, 30)):
 def coco128(root, line="1 0.5 0.5 0.25 0.2", layout="{split}/{kind}"):
     for name in ("000000000009", "000000000025"):
         picture(root / "coco128" / layout.format(split="train2017", kind="images") / f"{name}.jpg")
-    write(
-        root / "coco128" / layout.format(split="train2017", kind="labels") / "000000000009.txt", line + "\n"
-    )
+    labels = layout.format(split="train2017", kind="labels")
+    write(root / "coco128" / labels / "000000000009.txt", line + "\n")
     write(root / "coco128/classes.json", '["person", "bicycle"]')

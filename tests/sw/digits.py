@@ -40,9 +40,8 @@ def small() -> tuple[Images, Images]:
     order = np.random.default_rng(0).permutation(len(found.target))
     images = (found.images * 16).clip(0, 255).astype(np.uint8)[order, None]
     labels = found.target.astype(np.int64)[order]
-    return Images(images[:1297], labels[:1297], "1,297 digits"), Images(
-        images[1297:], labels[1297:], "500 digits"
-    )
+    parts = (slice(1297), "1,297 digits"), (slice(1297, None), "500 digits")
+    return tuple(Images(images[part], labels[part], what) for part, what in parts)
 
 
 def started(
@@ -63,9 +62,7 @@ def started(
 
 
 def trained(method, seed: int, epochs: int = 20) -> train.Run:
-    """All phases of a training on scikit-learn's digits, the last epoch with sums' constants on their
-    grid.
-    """
+    """All phases of a training on scikit-learn's digits, the last epoch with constants of sums on grid."""
     recipe = Recipe(epochs=epochs, batch=64, lr=1e-2, warmup=20, arithmetic="float32")
     torch.manual_seed(seed)
     with pytest.MonkeyPatch.context() as once:
@@ -100,9 +97,7 @@ def steps(run, count):
 
 
 def in_place_of_mnist(monkeypatch, *cuts: tuple[int, int], epochs: int) -> list[Images]:
-    """MNIST's shipped digits as the task's sets: to train on, held out, and to test (those held out if not
-    given).
-    """
+    """MNIST's shipped digits as the task's sets: to train on, held out, to test (by default held out)."""
     images, labels = mnist_images.shipped()
     sets = [Images(images[a:b], labels[a:b], str(b - a)) for a, b in cuts]
     recipe = Recipe(epochs=epochs, batch=64, lr=5e-3, warmup=4, arithmetic="float32")

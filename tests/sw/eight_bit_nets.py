@@ -17,9 +17,7 @@ def residual() -> Network:
 
 
 def drawn(method: base.Method, seed: int = 0) -> nn.Module:
-    """The network as a method trains it, on its grid, in evaluation mode: statistics of noise, other numbers
-    drawn.
-    """
+    """The network in training form, on its grid, to evaluate: statistics of noise, other numbers drawn."""
     torch.manual_seed(seed)
     network = method.prepared(method.structured(residual()))
     with torch.no_grad():

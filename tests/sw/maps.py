@@ -20,9 +20,8 @@ def shape_of(net: str) -> tuple[int, int, int]:
 
 def pictures(net: str, count: int, seed: int = 1) -> torch.Tensor:
     """Random pixels 0..255, float32; to train tinytrk with, `count` is a multiple of five."""
-    return torch.randint(
-        0, 256, (count, *shape_of(net)), generator=torch.Generator().manual_seed(seed)
-    ).float()
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (count, *shape_of(net)), generator=rng).float()
 
 
 def targets(net: str, count: int, seed: int = 1) -> torch.Tensor:

@@ -25,10 +25,8 @@ NET, BATCH = "mnist-tfc", 64
 out, methods = Path(sys.argv[1]), sys.argv[2:]
 images, labels = mnist_images.shipped()
 recipe = Recipe(epochs=3, batch=BATCH, lr=5e-3, warmup=4, arithmetic="float32")
-mnist.Task.train_sets = lambda _self: (
-    Images(images[:256], labels[:256], "256"),
-    Images(images[256:384], labels[256:384], "128"),
-)
+SETS = Images(images[:256], labels[:256], "256"), Images(images[256:384], labels[256:384], "128")
+mnist.Task.train_sets = lambda _self: SETS
 mnist.Task.test_sets = lambda _self: [Images(images[800:], labels[800:], "200")]
 networks.recipe = lambda _: recipe
 seen = {}
@@ -51,9 +49,7 @@ def killed(_self, run):
 
 
 def whole_and_shared_gradients() -> dict[str, list[float]]:
-    """Gradients of one batch, batch norms fixed: by this process alone on all images, and averaged over
-    slices.
-    """
+    """Gradients of one batch, batch norms fixed: by this process on all images; averaged over slices."""
     torch.manual_seed(0)
     method = ste.Method()
     run = train.Run(NET, task_of(NET), recipe, method, method.build(NET), torch.Generator())

@@ -187,10 +187,8 @@ class Groups(nn.Module):
             count = int(draw.rng.integers(2, 4))
             each = outputs if self.added else outputs // 2
             count = count if self.added else 2
-            self.branches = nn.ModuleList(
-                nn.Sequential(draw.conv(inputs, each, 3, padding=1), nn.BatchNorm2d(each))
-                for _ in range(count)
-            )
+            convs = [(draw.conv(inputs, each, 3, padding=1), nn.BatchNorm2d(each)) for _ in range(count)]
+            self.branches = nn.ModuleList(nn.Sequential(*pair) for pair in convs)
             self.act = draw.sign()
 
         def forward(self, x):
@@ -299,9 +297,8 @@ class BiRealNet(nn.Module):
         widths = [width, width, 2 * width, 2 * width, 4 * width, 4 * width]
         for before, after in zip([width, *widths], widths):
             stride, bits = after // before, SignedBinaryWeightPerTensorConst
-            self.convs.append(
-                qnn.QuantConv2d(before, after, 3, stride=stride, padding=1, bias=False, weight_quant=bits)
-            )
+            size = {"stride": stride, "padding": 1, "bias": False}
+            self.convs.append(qnn.QuantConv2d(before, after, 3, weight_quant=bits, **size))
             self.norms.append(nn.BatchNorm2d(after))
             self.skips.append(self.skip(before, after) if stride > 1 else nn.Identity())
         self.scores = qnn.QuantLinear(4 * width, CLASSES, bias=True, weight_quant=Int8WeightPerTensorFloat)

@@ -21,9 +21,7 @@ def test_a_box_that_never_moves():
 
 
 def test_thirty_boxes_from_the_training_pictures():
-    """Greedily, those that meet most of the training boxes not yet met at an overlap of a half, wherever they
-    are.
-    """
+    """Greedily, those that meet most of the training boxes not yet met, at an overlap of a half."""
     train, test = (real(penn_fudan.scenes, split).items for split in ("train", "test"))
     relative = np.concatenate([one.boxes / np.tile(one.size, 2) for one in train])
     meets, left, chosen, scores = boxes.iou(relative, relative) >= 0.5, np.ones(len(relative), bool), [], []
@@ -39,10 +37,8 @@ def test_thirty_boxes_from_the_training_pictures():
 
 
 def test_the_usual_class_of_each_pixel():
-    counts = sum(
-        (one.labels[None] == np.arange(11)[:, None, None]).astype(np.int32)
-        for one in real(camvid.frames, "train").items
-    )
+    classes, train = np.arange(11)[:, None, None], real(camvid.frames, "train").items
+    counts = sum((one.labels[None] == classes).astype(np.int32) for one in train)
     usual = counts.argmax(0)
     matrix = sum(segmentation.confusion(usual, one.labels, 11) for one in real(camvid.frames, "test").items)
     assert segmentation.mean_iou(matrix) == pytest.approx(0.170, abs=5e-4)

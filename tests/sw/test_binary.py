@@ -107,16 +107,11 @@ def test_quantisers_that_train_are_brevitas_own_bit_for_bit(net):
 OWN = {"weight_quant": SignedBinaryWeightPerTensorConst, "weight_scaling_const": 1.0, "bias": False}
 
 
-@pytest.mark.parametrize(
-    "layer",
-    [
-        lambda: qnn.QuantConv2d(4, 6, 3, stride=2, padding=1, dilation=2, groups=2, **OWN),
-        lambda: qnn.QuantConv1d(4, 6, 3, **OWN),
-        lambda: qnn.QuantLinear(4, 6, **OWN),
-        lambda: qnn.QuantIdentity(act_quant=SignedBinaryActPerTensorConst, scaling_const=1.0),
-    ],
-    ids=["conv2d", "conv1d", "linear", "identity"],
-)
+@pytest.mark.parametrize("layer", [
+    lambda: qnn.QuantConv2d(4, 6, 3, stride=2, padding=1, dilation=2, groups=2, **OWN),
+    lambda: qnn.QuantConv1d(4, 6, 3, **OWN), lambda: qnn.QuantLinear(4, 6, **OWN),
+    lambda: qnn.QuantIdentity(act_quant=SignedBinaryActPerTensorConst, scaling_const=1.0),
+], ids=["conv2d", "conv1d", "linear", "identity"])  # fmt: skip
 def test_layers_of_brevitas_own_classes_train_too(layer):
     """Values and gradients of the input and of the latents, before and after the quantiser is replaced."""
     torch.manual_seed(0)

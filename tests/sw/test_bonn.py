@@ -112,18 +112,15 @@ def test_the_gradient_passes_where_w_keeps_a_latent_in_reach():
 
 
 def test_the_kernel_loss_makes_latents_bimodal():
-    runs = [
-        steps(started(method), 120) for method in (ste.Method(), bonn.Method(1e-7, feature=0.0, pull=0.0))
-    ]
+    methods = ste.Method(), bonn.Method(1e-7, feature=0.0, pull=0.0)
+    runs = [steps(started(method), 120) for method in methods]
     before = binary.latents(started(bonn.Method()).network)
     plain, pulled = (binary.latents(run.network) for run in runs)
     for name, latent in pulled.items():
         assert kurtosis(latent) < kurtosis(plain[name]), name
     strong = binary.latents(steps(started(bonn.Method(feature=0.0, pull=0.0)), 120).network)
     for name, latent in strong.items():
-        assert kurtosis(latent) < min(
-            kurtosis(before[name]), kurtosis(plain[name]), kurtosis(pulled[name])
-        ), name
+        assert kurtosis(latent) < min(kurtosis(one[name]) for one in (before, plain, pulled)), name
 
 
 def test_the_feature_loss_draws_classes_together():
@@ -143,10 +140,8 @@ def test_only_fine_tuning_has_the_feature_loss():
     with_classes, without_theta = bonn.Method(), bonn.Method(feature=0.0)
     for method in (with_classes, without_theta):
         method.build("cifar10-resnet20_half_8bit")
-    assert [(p.name, p.epochs, p.lr) for p in with_classes.phases(recipe)] == [
-        ("kernel", 18, 5e-3),
-        ("fine", 2, 5e-4),
-    ]
+    phases = [(p.name, p.epochs, p.lr) for p in with_classes.phases(recipe)]
+    assert phases == [("kernel", 18, 5e-3), ("fine", 2, 5e-4)]
     assert [p.name for p in without_theta.phases(recipe)] == ["kernel"]
     without_classes = bonn.Method()
     without_classes.build("track-tinytrk")
@@ -225,9 +220,8 @@ def test_the_scale_rounds_nothing_in_bfloat16():
 
 def test_the_last_layer_keeps_its_power_of_two():
     for net in CHAINS:
-        last = next(
-            part for part in bonn.Method().build(net).modules() if isinstance(part, building_blocks.Scores)
-        )
+        parts = bonn.Method().build(net).modules()
+        last = next(part for part in parts if isinstance(part, building_blocks.Scores))
         assert binary.quantiser(last.dot).effective().unique().tolist() == [-1, 1]
 
 

@@ -1,6 +1,4 @@
-"""CI-BCNN: the stair and its comparators are the published ones for every sum, the graph keeps its rules,
-mining learns.
-"""
+"""CI-BCNN: the stair is the published one for every sum, the graph keeps its rules, mining learns."""
 
 from fractions import Fraction
 
@@ -35,9 +33,7 @@ def digits(monkeypatch):
 
 
 def stair(p: int, n0: int, k: int, unit: int) -> int:
-    """Equation 3 as printed, in rational numbers: the interval (q_j, q_j+1] that holds p, the left end in the
-    first.
-    """
+    """Equation 3 as printed, in rational numbers: the interval (q_j, q_j+1] of p, [q_0, q_1] the first."""
     ends = [-n0 + Fraction(2 * n0 * j, abs(k)) for j in range(abs(k) + 1)]
     j = next((j for j in range(abs(k)) if ends[j] < p <= ends[j + 1]), 0)
     return (Fraction(1 - abs(k), 2) + j) * (1 if k > 0 else -1) * unit
@@ -219,13 +215,10 @@ def test_the_gradient_reaches_the_student_s_sum_alone():
 # What the hardware will compute.
 
 
-@pytest.mark.parametrize(
-    ("net", "ratio"),
-    [
-        ("mnist-tfc", 0.05), ("mnist-cnn", 0.0), ("cifar10-cnv_half", 0.05),
-        ("cifar10-resnet20_half_8bit", 0.05), ("segment-tinyseg", 0.0),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("net, ratio", [
+    ("mnist-tfc", 0.05), ("mnist-cnn", 0.0), ("cifar10-cnv_half", 0.05),
+    ("cifar10-resnet20_half_8bit", 0.05), ("segment-tinyseg", 0.0),
+])  # fmt: skip
 def test_the_deployed_network_computes_the_same_scores_and_comes_back_from_its_file(net, ratio):
     method, network = shaken(net, seed=1, ratio=ratio)
     images = np.random.default_rng(0).integers(0, 256, (8, *shape_of(net)), np.uint8)
@@ -342,9 +335,8 @@ def test_transitions_are_probabilities_without_self_edges():
     create, means, _ = found.transitions([mix.influence for mix in mixes])
     for layer, mean, shape in zip(create, means, shapes, strict=True):
         assert tuple(layer.shape) == shape and layer.sum().item() == pytest.approx(1, abs=1e-6)
-        assert (
-            layer.diagonal(dim1=1, dim2=2).abs().max() == 0 and (layer >= 0).all() and mean.abs().max() <= 1
-        )
+        assert layer.diagonal(dim1=1, dim2=2).abs().max() == 0
+        assert (layer >= 0).all() and mean.abs().max() <= 1
 
 
 @pytest.mark.parametrize(("density", "edges"), [(0.1, 100), (0.03, 100), (0.1, 20)])
@@ -357,9 +349,8 @@ def test_no_action_makes_a_self_edge_or_fills_a_group_or_layer_beyond_its_limit(
         vanished += int(((graph[layer] != 0) & (proposed == 0)).sum())
         graph[layer].copy_(proposed)
         assert (proposed != 0).sum() <= edges
-        assert ((proposed != 0).sum((1, 2)) <= most).all() and proposed.diagonal(
-            dim1=1, dim2=2
-        ).abs().max() == 0
+        assert ((proposed != 0).sum((1, 2)) <= most).all()
+        assert proposed.diagonal(dim1=1, dim2=2).abs().max() == 0
         assert set(proposed.unique().tolist()) <= {-5.0, -3.0, 0.0, 3.0, 5.0}
         return 0.0, True
 
@@ -390,9 +381,8 @@ def test_the_gradient_of_an_action_is_that_of_its_printed_probability():
     means = torch.randn(1, 4, 4, generator=rng, dtype=torch.float64).tanh().requires_grad_()
 
     def act(logits, means):
-        create = (
-            logits.masked_fill(torch.eye(4, dtype=torch.bool).flatten(), -torch.inf).softmax(0).view(1, 4, 4)
-        )
+        loops = torch.eye(4, dtype=torch.bool).flatten()
+        create = logits.masked_fill(loops, -torch.inf).softmax(0).view(1, 4, 4)
         return create, *found.act(graph, create, means, 2, torch.Generator().manual_seed(3))
 
     create, proposed, surprise = act(logits, means)
@@ -414,11 +404,8 @@ def test_the_gradient_of_an_action_is_that_of_its_printed_probability():
 
 def test_a_bandit_s_good_edge_becomes_likely():
     """Each step starts from no edges; creating 1 -> 2 alone is rewarded."""
-    found, rng, graph = (
-        miner([(1, 4, 4)], rate=3e-3),
-        torch.Generator().manual_seed(0),
-        [torch.zeros(1, 4, 4)],
-    )
+    found, rng = miner([(1, 4, 4)], rate=3e-3), torch.Generator().manual_seed(0)
+    graph = [torch.zeros(1, 4, 4)]
 
     def likely():
         return found.transitions(graph)[0][0][0, 1, 2].item()
@@ -431,14 +418,11 @@ def test_a_bandit_s_good_edge_becomes_likely():
 
 def test_a_policy_that_stops_acts_no_more_on_the_batch():
     found, graph, calls = miner([(1, 4, 4)]), [torch.zeros(1, 4, 4)], []
-    torch.nn.init.constant_(found.policy.stop.bias, 20.0)
-    found.episode(graph, lambda *call: calls.append(call), 8, torch.Generator().manual_seed(0))
-    torch.nn.init.constant_(found.policy.stop.bias, -20.0)
-    assert not calls
-    found.episode(
-        graph, lambda *call: calls.append(call) or (0.0, False), 8, torch.Generator().manual_seed(0)
-    )
-    assert len(calls) == 8
+    for stop, count in ((20.0, 0), (-20.0, 8)):
+        rng = torch.Generator().manual_seed(0)
+        torch.nn.init.constant_(found.policy.stop.bias, stop)
+        found.episode(graph, lambda *call: calls.append(call) or (0.0, False), 8, rng)
+        assert len(calls) == count
 
 
 def test_a_judge_s_loss_from_a_part_on_is_that_of_the_whole_network(digits):
@@ -461,9 +445,8 @@ def test_a_judge_s_loss_from_a_part_on_is_that_of_the_whole_network(digits):
     assert kept > 3 and judge.loss == pytest.approx(whole, rel=1e-6)
     with judge._watched():
         run.forward(images)
-    wanted = [
-        _mining.saturation_reward(sums, mix.influence) for sums, mix in zip(judge.sums, mixes, strict=True)
-    ]
+    pairs = zip(judge.sums, mixes, strict=True)
+    wanted = [_mining.saturation_reward(sums, mix.influence) for sums, mix in pairs]
     assert all(-1 <= reward <= 1 for reward in wanted)
 
 
@@ -481,9 +464,7 @@ def test_mining_moves_no_weight_and_leaves_fresh_statistics():
 
 def test_mining_sees_training_images_only(digits, monkeypatch):
     seen = []
-    monkeypatch.setattr(
-        ci_bcnn, "Judge", lambda _run, _mixes, images, *_rest: seen.append(images) or _rejecting
-    )
+    monkeypatch.setattr(ci_bcnn, "Judge", lambda *given: seen.append(given[2]) or _rejecting)
     monkeypatch.setattr(ci_bcnn, "PIXELS", 20 * 28 * 28 + 27)
     run = started(ci_bcnn.Method(batches=2, steps=1, images=64))
     run.method.mine(run)
@@ -518,9 +499,8 @@ def test_the_last_epoch_moves_batch_norms_alone():
     run.optimiser = run.method.optimiser(run)
     before = {name: parameter.detach().clone() for name, parameter in run.network.named_parameters()}
     steps(run, 3)
-    moved = {
-        name for name, parameter in run.network.named_parameters() if not torch.equal(parameter, before[name])
-    }
+    now = run.network.named_parameters()
+    moved = {name for name, parameter in now if not torch.equal(parameter, before[name])}
     assert moved == {f"{at}.norm.{kind}" for at in (1, 2, 3) for kind in ("weight", "bias")}
 
 
@@ -571,23 +551,18 @@ def test_large_steps_in_a_dense_graph_cost_accuracy_and_small_ones_do_not():
     assert small > plain - 0.03 and large < plain - 0.03
 
 
-@pytest.mark.parametrize(
-    ("settings", "turns"),
-    [
-        ({"mining": 0.0}, [3, 6]), ({"mining": 0.0, "rounds": 1}, [4]), ({}, [5, 6, 7, 8]),
-        ({"mining": 0.1}, [8]),
-        *(({"mining": 0.0, name: 0}, []) for name in ("density", "rounds", "batches", "steps")),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("settings, turns", [
+    ({"mining": 0.0}, [3, 6]), ({"mining": 0.0, "rounds": 1}, [4]), ({}, [5, 6, 7, 8]),
+    ({"mining": 0.1}, [8]),
+    *(({"mining": 0.0, name: 0}, []) for name in ("density", "rounds", "batches", "steps")),
+])  # fmt: skip
 @pytest.mark.usefixtures("digits")
 def test_edges_are_mined_between_rounds_or_after_each_of_the_last_epochs(monkeypatch, settings, turns):
     """Of ten epochs nine are the weights', counted from 1; the ninth is left to get used to the edges."""
     method, mined = ci_bcnn.Method(**settings), []
     run = started(method, epochs=10)
-    assert [(phase.name, phase.epochs) for phase in method.phases(run.recipe)] == [
-        ("weights", 9),
-        ("norms", 1),
-    ]
+    phases = [(phase.name, phase.epochs) for phase in method.phases(run.recipe)]
+    assert phases == [("weights", 9), ("norms", 1)]
     monkeypatch.setattr(method, "mine", lambda run: mined.append(run.epoch + 1))
     for epoch in range(run.phase.epochs):
         run.epoch = epoch

@@ -39,10 +39,8 @@ def publish(monkeypatch, name: str, content: bytes):
 def write_mnist(folder, monkeypatch, count=3):
     folder.mkdir(exist_ok=True)
     pixels = np.arange(count * 784, dtype=np.uint32).astype(np.uint8).tobytes()
-    for name, content in (
-        ("images-idx3", b"\0" * 16 + pixels),
-        ("labels-idx1", b"\0" * 8 + bytes(range(count))),
-    ):
+    labels = bytes(range(count))
+    for name, content in {"images-idx3": bytes(16) + pixels, "labels-idx1": bytes(8) + labels}.items():
         publish(monkeypatch, f"t10k-{name}-ubyte", content)
         (folder / f"t10k-{name}-ubyte").write_bytes(content)
 
@@ -95,9 +93,8 @@ def test_a_download_with_another_hash_is_refused(monkeypatch):
 
 def test_a_folder_that_is_none_is_named(monkeypatch):
     monkeypatch.setenv("XNORFORGE_DATA", "/no/such/folder")
-    refused(
-        lambda: mnist_images.images("test"), "XNORFORGE_DATA: ", "'/no/such/folder'", "mnist/ or cifar10/"
-    )
+    said = "XNORFORGE_DATA: ", "'/no/such/folder'", "mnist/ or cifar10/"
+    refused(lambda: mnist_images.images("test"), *said)
 
 
 def write_batch(folder, monkeypatch, first=0):
@@ -139,10 +136,8 @@ def write_copies(folder):
     np.savez(folder / "cifar10_test_jpeg.npz", jpeg=np.concatenate(streams), offsets=offsets, labels=labels)
     Image.fromarray(grey.reshape(64, 32, 3)).save(folder / "cifar10_test_lossless.png")
     np.savez(folder / "cifar10_test_lossless_index.npz", index=np.arange(2), labels=labels)
-    sums = (
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(folder.iterdir())
-    )
-    (folder / "SHA256SUMS").write_text("".join(sums))
+    hashes = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+    (folder / "SHA256SUMS").write_text("".join(f"{one}  {path.name}\n" for path, one in hashes.items()))
 
 
 def test_copies_and_exact_pixels_are_told_apart(root):
@@ -164,9 +159,8 @@ def test_copies_that_are_not_the_listed_ones_are_refused(root):
 def test_without_photographs_random_images_stand_in_and_say_so():
     images, labels, words = zoo.golden("cifar10-cnv")
     assert images.shape == (100, 3, 32, 32) and (labels == -1).all()
-    assert words == (
-        "100 random images (seed 0) without labels, as CIFAR-10 is neither in XNORFORGE_DATA nor downloaded"
-    )
+    absent = "CIFAR-10 is neither in XNORFORGE_DATA nor downloaded"
+    assert words == f"100 random images (seed 0) without labels, as {absent}"
     np.testing.assert_array_equal(images, task_of("cifar10-cnv").golden().images)
     assert len(zoo.golden("cifar10-cnv", 7)[0]) == 7
 

@@ -1,6 +1,4 @@
-"""Data sets: what a publisher's layout says is what comes out, and what is wrong with one is said in a
-sentence.
-"""
+"""Data sets: what a publisher's layout says is what comes out; what is wrong is said in a sentence."""
 
 import re
 from pathlib import Path
@@ -45,10 +43,8 @@ def test_camvid(root, layout):
     found = camvid.frames("test")
     assert [item.name for item in found.items] == ["a", "b"] and len(found.classes) == 11
     assert found.items[0].labels.tolist() == [[0, VOID], [3, 10]]
-    assert (
-        found.items[0].image.shape == (2, 2, 3)
-        and found.what == "2 real frames of CamVid's test set, 11 classes"
-    )
+    assert found.items[0].image.shape == (2, 2, 3)
+    assert found.what == "2 real frames of CamVid's test set, 11 classes"
 
 
 LINES = {
@@ -58,10 +54,9 @@ LINES = {
 }
 
 
-@pytest.mark.parametrize(
-    "annotation, place",
-    [*((name, "img") for name in LINES), ("groundtruth.txt", "."), ("groundtruth.txt", "color")],
-)
+@pytest.mark.parametrize("annotation, place", [
+    *((name, "img") for name in LINES), ("groundtruth.txt", "."), ("groundtruth.txt", "color"),
+])  # fmt: skip
 def test_sequences_in_each_layout(tmp_path, annotation, place):
     found = tracking.clip(write.sequence(tmp_path / "Box", annotation, LINES[annotation], place=place))
     assert found.boxes.tolist() == [[2, 3, 12, 8.5]] * 3 and found.visible.all() and found.size == (40, 30)
@@ -80,9 +75,8 @@ def test_got10k_says_where_the_object_is_hidden(tmp_path):
 
 
 def test_a_line_of_nan_is_a_frame_without_the_object(tmp_path):
-    found = tracking.clip(
-        write.sequence(tmp_path / "Car", "groundtruth.txt", ["2,3,10,5", "NaN,NaN,NaN,NaN", "2,3,10,5"])
-    )
+    lines = ["2,3,10,5", "NaN,NaN,NaN,NaN", "2,3,10,5"]
+    found = tracking.clip(write.sequence(tmp_path / "Car", "groundtruth.txt", lines))
     assert found.visible.tolist() == [True, False, True]
 
 
@@ -95,10 +89,8 @@ def test_our_split_of_sequences(root):
     for name in (*tracking.SPLITS["train"], *tracking.SPLITS["test"]):
         write.sequence(root / "tracking" / name, "groundtruth_xywh.csv", LINES["groundtruth_xywh.csv"])
     assert [item.name for item in tracking.clips("test").items] == ["Crossing", "David", "Skiing", "bag"]
-    assert (
-        tracking.clips("train").what
-        == "4 real sequences with 12 frames: DragonBaby, Diving, MotorRolling, ball1"
-    )
+    what = "4 real sequences with 12 frames: DragonBaby, Diving, MotorRolling, ball1"
+    assert tracking.clips("train").what == what
 
 
 @pytest.mark.parametrize("layout", ["{split}/{kind}", "{kind}/{split}"])
@@ -146,15 +138,12 @@ def test_an_unknown_split_is_answered_with_those_there_are(read):
         read("tset")
 
 
-@pytest.mark.parametrize(
-    "corners, why",
-    [
-        ((3, 5, 45, 30), ["x 2 to 45 and y 4 to 30", "40 x 30 pixels"]),
-        ((3, 5, 2, 30), ["x 2 to 2 and y 4 to 30", "no area"]),
-        ((41, 5, 41, 30), ["x 40 to 41 and y 4 to 30", "40 x 30 pixels"]),
-        ((-9, 5, 10, 30), ["x -10 to 10 and y 4 to 30", "40 x 30 pixels"]),
-    ],
-)
+@pytest.mark.parametrize("corners, why", [
+    ((3, 5, 45, 30), ["x 2 to 45 and y 4 to 30", "40 x 30 pixels"]),
+    ((3, 5, 2, 30), ["x 2 to 2 and y 4 to 30", "no area"]),
+    ((41, 5, 41, 30), ["x 40 to 41 and y 4 to 30", "40 x 30 pixels"]),
+    ((-9, 5, 10, 30), ["x -10 to 10 and y 4 to 30", "40 x 30 pixels"]),
+])  # fmt: skip
 def test_a_box_out_of_its_picture_is_named(root, corners, why):
     write.penn_packed(root, corners=corners)
     where = f"{root}/penn_fudan/annotations.json, PennPed00000"
@@ -176,15 +165,10 @@ def test_a_target_nowhere_in_its_frame_is_named_and_one_partly_there_is_kept(tmp
     assert tracking.clip(one).boxes[:2].tolist() == [[-5, -5, 5, 5], [38, 28, 48, 38]]
 
 
-@pytest.mark.parametrize(
-    "lines, why",
-    [
-        (["2,3,10,5"] * 2, "2 boxes for 3 frames"),
-        (["2,3,10,5"] * 4, "4 boxes for 3 frames"),
-        (["2,3,10,5"] * 2 + ["2,3,10"], "4 or 8 numbers"),
-        (["2,3,ten,5"] * 3, "4 or 8 numbers"),
-    ],
-)
+@pytest.mark.parametrize("lines, why", [
+    (["2,3,10,5"] * 2, "2 boxes for 3 frames"), (["2,3,10,5"] * 4, "4 boxes for 3 frames"),
+    (["2,3,10,5"] * 2 + ["2,3,10"], "4 or 8 numbers"), (["2,3,ten,5"] * 3, "4 or 8 numbers"),
+])  # fmt: skip
 def test_a_sequence_that_ends_early_or_has_no_boxes_is_named(tmp_path, lines, why):
     one = write.sequence(tmp_path / "Box", "groundtruth_rect.txt", lines)
     refused(lambda: tracking.clip(one), f"{one}/groundtruth_rect.txt: ", why)
@@ -214,11 +198,8 @@ def test_pictures_that_cannot_be_read_are_named(root):
     write.penn_packed(root)
     one = penn_fudan.scenes("test").items[0]
     whole = one.source.read_bytes()
-    cases = {
-        b"": "(the file is empty)",
-        whole[: len(whole) // 2]: NEITHER,
-        b"<html>not found</html>": NEITHER,
-    }
+    cases = {b"": "(the file is empty)"}
+    cases |= dict.fromkeys((whole[: len(whole) // 2], b"<html>not found</html>"), NEITHER)
     for content, why in cases.items():
         one.source.write_bytes(content)
         refused(lambda: one.image, f"{one.source}: ", why, "download the file again")
@@ -266,13 +247,8 @@ def test_a_picture_is_turned_as_its_camera_noted_if_asked(tmp_path):
 def test_numbers_in_the_names_of_frames_count_as_numbers():
     names = ["b1.png", "a10.png", "a9.png", "a9b.png", "10.png", "9.png"]
     assert [path.name for path in tracking.in_order(map(Path, names))] == [
-        "9.png",
-        "10.png",
-        "a9.png",
-        "a9b.png",
-        "a10.png",
-        "b1.png",
-    ]
+        "9.png", "10.png", "a9.png", "a9b.png", "a10.png", "b1.png",
+    ]  # fmt: skip
 
 
 def test_a_frame_without_labels_is_named(root):
@@ -289,9 +265,7 @@ def test_a_damaged_table_of_boxes_is_named(root, content):
     refused(lambda: penn_fudan.scenes("test"), "annotations.json: ", "layout of docs/guide/tasks.md (")
 
 
-@pytest.mark.parametrize(
-    "line", ["0 0.5 0.5 0.5", "a 0.5 0.5 0.5 0.5", "2 0.5 0.5 0.5 0.5", "0.5 0.5 0.5 0.5 0.5"]
-)
+@pytest.mark.parametrize("line", [f"{box} 0.5 0.5 0.5" for box in ("0", "a 0.5", "2 0.5", "0.5 0.5")])
 def test_a_line_that_is_no_box_is_named(root, line):
     write.coco128(root, line)
     refused(lambda: coco.scenes_128("train2017"), "000000000009.txt: line 1 ", "class below 2", f"'{line}'")
@@ -326,8 +300,5 @@ def test_the_real_sequences_have_864_frames_to_score():
 
 
 def test_the_real_objects_are_as_published():
-    counts = [
-        sum(len(item.boxes) for item in real(coco.scenes_128, split).items)
-        for split in ("train2017", "val2017")
-    ]
-    assert counts == [929, 898]
+    sets = [real(coco.scenes_128, split).items for split in ("train2017", "val2017")]
+    assert [sum(len(item.boxes) for item in items) for items in sets] == [929, 898]

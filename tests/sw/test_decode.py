@@ -10,10 +10,9 @@ from xnorforge.sw.decode import heatmap, labels, track
 from xnorforge.sw.decode.letterbox import letterbox
 
 
-@pytest.mark.parametrize(
-    "wide, tall, inner, offset",
-    [(80, 60, (160, 120), (0, 4)), (200, 400, (64, 128), (48, 0)), (160, 128, (160, 128), (0, 0))],
-)
+@pytest.mark.parametrize("wide, tall, inner, offset", [
+    (80, 60, (160, 120), (0, 4)), (200, 400, (64, 128), (48, 0)), (160, 128, (160, 128), (0, 0)),
+])  # fmt: skip
 def test_a_letterbox_keeps_proportions_and_fills_with_grey(wide, tall, inner, offset):
     picture = np.full((tall, wide, 3), [250, 10, 90], np.uint8)
     out, fit = letterbox(picture, 160, 128)
@@ -31,9 +30,8 @@ def test_boxes_return_from_a_letterbox():
         boxes = np.hstack([corner, corner + rng.uniform(0.1, 0.5, (9, 2)) * [wide, tall]])
         np.testing.assert_allclose(fit.back(fit.into(boxes)), boxes, atol=1e-9)
         sides = fit.into(np.array([[0, 0, wide, tall]]))[0].round(6).reshape(2, 2)
-        assert (
-            (sides[1] - sides[0] == [160, 128]).any() and (sides >= 0).all() and (sides <= [160, 128]).all()
-        )
+        assert (sides[1] - sides[0] == [160, 128]).any()
+        assert (sides >= 0).all() and (sides <= [160, 128]).all()
     assert fit.back(np.array([[-50.0, -50, 500, 500]])).tolist() == [[0, 0, wide, tall]]
 
 
@@ -65,10 +63,8 @@ def test_distances_are_cut():
 def test_the_whole_threshold_is_the_probability(probability, scale, bias):
     q = np.arange(-2000, 2000)
     sure = 1 / (1 + np.exp(-np.clip(q * scale + bias, -50, 50))) >= probability
-    assert (
-        q[sure].min() == heatmap.least_score(probability, scale, bias)
-        and (np.diff(sure.astype(int)) >= 0).all()
-    )
+    assert q[sure].min() == heatmap.least_score(probability, scale, bias)
+    assert (np.diff(sure.astype(int)) >= 0).all()
 
 
 def test_no_cell_is_no_box():
@@ -78,11 +74,8 @@ def test_no_cell_is_no_box():
 
 def test_the_surer_of_two_near_boxes_stays_and_classes_do_not_meet():
     maps = empty_maps(classes=2)
-    maps[0, 8, [8, 9, 11]] = (
-        50,
-        60,
-        40,
-    )  # boxes of 32 pixels, 8 apart: IoU 0.6 of neighbours, 1/3 of every second
+    # Boxes of 32 pixels, 8 apart: IoU 0.6 of neighbours, 1/3 of every second.
+    maps[0, 8, [8, 9, 11]] = 50, 60, 40
     maps[1, 8, 8] = 55
     given = {"scale": 0.1, "bias": [-3, -3, 0, 0, 0, 0], "stride": 8}
     found = heatmap.boxes(maps, **given)
@@ -106,17 +99,14 @@ def test_boxes_lie_in_the_picture_they_came_from():
 
 
 def test_boxes_in_the_bars_beside_a_picture_are_left_out():
-    """A picture of 320x64 has bars of 48 pixels above and below; cells in row 1 and 8, boxes of 32 by 32
-    pixels.
-    """
+    """320x64 has bars of 48 pixels above and below; cells in row 1 and 8, boxes of 32 by 32 pixels."""
     maps = np.full((5, 16, 20), -1000)
     maps[1:] = 0
     maps[0, 1, 10], maps[0, 8, 10] = 90, 50
     _, fit = letterbox(np.zeros((64, 320, 3), np.uint8), 160, 128)
     found = heatmap.in_picture(heatmap.boxes(maps, 0.1, 0, stride=8), fit)
-    assert found.boxes.tolist() == [[136, 8, 200, 64]] and found.scores == pytest.approx(
-        [1 / (1 + np.exp(-5))]
-    )
+    assert found.boxes.tolist() == [[136, 8, 200, 64]]
+    assert found.scores == pytest.approx([1 / (1 + np.exp(-5))])
 
 
 @pytest.mark.parametrize("factor", [1, 2, 5, 12])
@@ -136,9 +126,8 @@ def test_a_border_between_classes_lies_half_way_and_ties_go_to_the_first():
     assert labels.bilinear(scores, 4)[0].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
     assert labels.bilinear(scores, 3)[0].tolist() == [0, 0, 0, 1, 1, 1]
     assert labels.bilinear(np.zeros((3, 2, 2)), 2).max() == 0
-    unequal = np.array(
-        [[[9, 0]], [[0, 3]]]
-    )  # equal 3/4 of the way from the first centre: 1.5 + 3 pixels of 4
+    # Equal 3/4 of the way from the first centre: 1.5 + 3 pixels of 4.
+    unequal = np.array([[[9, 0]], [[0, 3]]])
     assert labels.bilinear(unequal, 4)[0].tolist() == [0, 0, 0, 0, 0, 1, 1, 1]
 
 
@@ -228,19 +217,16 @@ def test_a_crop_shows_the_square_asked_for_and_the_mean_beyond_the_border():
     np.testing.assert_array_equal(square, picture[18:82, 38:102])
     corner = track.crop(picture, (0, 0), 64, 64)
     assert (corner[:31, :31] == [99, 49, 60]).all() and (corner[33, 33] == picture[1, 1]).all()
-    wide = track.crop(
-        picture, (100, 50), 80, 20
-    )  # a fourth of the size: each pixel is the mean of about 4 x 4
+    # A fourth of the size: each pixel is the mean of about 4 x 4.
+    wide = track.crop(picture, (100, 50), 80, 20)
     np.testing.assert_allclose(wide[10, :, 0], 60 + 4 * np.arange(20) + 1.5, atol=1)
 
 
 def test_a_matched_filter_follows_a_moving_patch():
     """The whole loop with a template of pixels: a patch moves 3 pixels a frame, and its box with it."""
     rng = np.random.default_rng(0)
-    ground, patch = (
-        rng.integers(90, 130, (120, 300, 3)),
-        rng.integers(0, 256, (8, 8, 3)).repeat(4, 0).repeat(4, 1),
-    )
+    ground = rng.integers(90, 130, (120, 300, 3))
+    patch = rng.integers(0, 256, (8, 8, 3)).repeat(4, 0).repeat(4, 1)
     boxes, state, template = [], None, None
     for step in range(20):
         frame = ground.copy()
@@ -250,9 +236,7 @@ def test_a_matched_filter_follows_a_moving_patch():
             state = track.start_track([20, 40, 52, 72])
             template = track.exemplar(frame, state).astype(float) - 110
         else:
-            looked = torch.from_numpy(track.search_windows(frame, state).astype(float) - 110).permute(
-                0, 3, 1, 2
-            )
+            looked = torch.from_numpy(track.search_windows(frame, state) - 110.0).permute(0, 3, 1, 2)
             given = torch.from_numpy(template).permute(2, 0, 1)[None]
             state = track.follow(state, F.conv2d(looked, given, stride=4)[:, 0].numpy(), frame)
         boxes.append(state.box)

@@ -18,9 +18,8 @@ def test_what_is_deployed_and_written_is_what_was_trained_bit_for_bit(method):
     expected = train.scores(network, images)
     assert len(np.unique(expected)) > 500
     found = building_blocks.as_trained(network)
-    again = weights.unpack(
-        building_blocks.as_trained(drawn(method, seed=1)), weights.packed_weights(found), "here"
-    )
+    other = building_blocks.as_trained(drawn(method, seed=1))
+    again = weights.unpack(other, weights.packed_weights(found), "here")
     for one in (found, again):
         np.testing.assert_array_equal(train.scores(one, images), expected)
 

@@ -103,10 +103,9 @@ def test_every_format_is_read_and_turned_upright(tmp_path, monkeypatch, capsys):
     assert (seen[:, 0] < 10).all() and (seen[:, 3] > 245).all()
 
 
-@pytest.mark.parametrize(
-    ("size", "shape"),
-    [((64, 32), (3, 4, 4)), ((32, 64), (3, 4, 4)), ((48, 16), (1, 4, 8)), ((5, 3), (3, 8, 8))],
-)
+@pytest.mark.parametrize("size, shape", [
+    ((64, 32), (3, 4, 4)), ((32, 64), (3, 4, 4)), ((48, 16), (1, 4, 8)), ((5, 3), (3, 8, 8)),
+])  # fmt: skip
 def test_the_middle_of_a_picture_is_what_the_network_sees(size, shape):
     """A picture of one colour in the middle and another around it, where the proportions differ."""
     wide, tall = size
@@ -167,23 +166,18 @@ def two_labels(root):
 EACH_CLASS = "{root}/cat/ and {root}/dog/"
 
 
-@pytest.mark.parametrize(
-    ("spoil", "answer"),
-    [
-        (shutil.rmtree, ["DATA: '{root}' ", "not a folder", "folder of pictures per class"]),
-        (nothing_in_it, ["DATA: '{root}' ", "no folders", EACH_CLASS]),
-        (pictures_without_folders, ["DATA: '{root}' ", "no folders", EACH_CLASS]),
-        (one_class, ["DATA: '{root}' ", "one class, dog", "second folder"]),
-        (two_pictures, ["DATA: '{root}/dog' ", " 2 different pictures", "3 or more"]),
-        (two_and_a_copy, ["DATA: '{root}/dog' ", " 2 different pictures", "3 or more"]),
-        (a_class_without_pictures, ["DATA: '{root}/fox' ", " 0 different pictures", "3 or more"]),
-        (two_labels, ["DATA: '{root}/eel/cat.png' ", "'{root}/cat/03.png'", "remove one"]),
-        (cut_short, ["{root}/", ".png: ", "(it is truncated", "download"]),
-    ],
-)
-def test_what_is_no_folder_of_classes_is_one_sentence_and_leaves_nothing(
-    own, tmp_path, monkeypatch, capsys, spoil, answer
-):
+@pytest.mark.parametrize("spoil, answer", [
+    (shutil.rmtree, ["DATA: '{root}' ", "not a folder", "folder of pictures per class"]),
+    (nothing_in_it, ["DATA: '{root}' ", "no folders", EACH_CLASS]),
+    (pictures_without_folders, ["DATA: '{root}' ", "no folders", EACH_CLASS]),
+    (one_class, ["DATA: '{root}' ", "one class, dog", "second folder"]),
+    (two_pictures, ["DATA: '{root}/dog' ", " 2 different pictures", "3 or more"]),
+    (two_and_a_copy, ["DATA: '{root}/dog' ", " 2 different pictures", "3 or more"]),
+    (a_class_without_pictures, ["DATA: '{root}/fox' ", " 0 different pictures", "3 or more"]),
+    (two_labels, ["DATA: '{root}/eel/cat.png' ", "'{root}/cat/03.png'", "remove one"]),
+    (cut_short, ["{root}/", ".png: ", "(it is truncated", "download"]),
+])  # fmt: skip
+def test_no_folder_of_classes_is_told_and_leaves_nothing(own, tmp_path, monkeypatch, capsys, spoil, answer):
     spoil(own)
     words = ["train", "--task", "folder", "--data", str(own), "-o", str(tmp_path / "out")]
     monkeypatch.setattr(sys, "argv", ["xnorforge", *words])
@@ -197,16 +191,12 @@ def test_what_is_no_folder_of_classes_is_one_sentence_and_leaves_nothing(
 GIVE = ["DATA: ", "folder-small", "DATA=photos/"]
 
 
-@pytest.mark.parametrize(
-    ("words", "answer"),
-    [
-        (["train", "--task", "folder"], GIVE),
-        (["build", "--task", "folder"], GIVE),
-        (["train-float", "folder-small"], GIVE),
-        (["build", "--task", "mnist", "--data", "photos"], ["DATA: ", "mnist-cnn", "folder"]),
-        (["compare", "mnist-tfc", "--data", "photos"], ["DATA: ", "mnist-tfc", "folder"]),
-    ],
-)
+@pytest.mark.parametrize("words, answer", [
+    (["train", "--task", "folder"], GIVE), (["build", "--task", "folder"], GIVE),
+    (["train-float", "folder-small"], GIVE),
+    (["build", "--task", "mnist", "--data", "photos"], ["DATA: ", "mnist-cnn", "folder"]),
+    (["compare", "mnist-tfc", "--data", "photos"], ["DATA: ", "mnist-tfc", "folder"]),
+])  # fmt: skip
 def test_a_folder_belongs_to_the_task_that_takes_one(tmp_path, monkeypatch, capsys, words, answer):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["xnorforge", *words])
@@ -215,9 +205,7 @@ def test_a_folder_belongs_to_the_task_that_takes_one(tmp_path, monkeypatch, caps
     assert not (tmp_path / "out").exists()
 
 
-def test_the_network_has_a_score_for_every_class_and_lies_in_a_folder_named_after_the_pictures(
-    own, monkeypatch
-):
+def test_the_network_has_a_score_per_class_and_lies_in_a_folder_named_as_the_pictures(own, monkeypatch):
     import torch
 
     task = task_of("folder-small")
@@ -260,10 +248,8 @@ def test_weights_of_other_pictures_are_not_taken(own, tmp_path):
     refused(lambda: zoo.load("folder-small", "ste", run), f"{run}: ", "other pictures or classes", "DATA")
     refused(
         lambda: train.train("folder-small", "ste", run, epochs=1, recipe="ours,passes=1,batch=16"),
-        "checkpoint.pt: ",
-        f"pictures {card['pictures']}",
-        "another folder",
-    )
+        "checkpoint.pt: ", f"pictures {card['pictures']}", "another folder",
+    )  # fmt: skip
     (own / "fox").rename(own / "eel")
     write_json(run / "card.json", card | {"data": card["data"] | {"classes": ["a", "b", "c"]}})
     refused(lambda: zoo.load("folder-small", "ste", run), "other pictures or classes")

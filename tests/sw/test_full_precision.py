@@ -17,9 +17,8 @@ def test_nothing_in_it_is_binary():
     for net in networks.names():
         network = full_precision.FullPrecision().build(net).eval()
         assert not binary.latents(network)
-        quantisers = [
-            part.weight_quant.tensor_quant for part in network.modules() if hasattr(part, "weight_quant")
-        ]
+        parts = [part for part in network.modules() if hasattr(part, "weight_quant")]
+        quantisers = [part.weight_quant.tensor_quant for part in parts]
         assert quantisers and {type(part) for part in quantisers} == {binary.Real}
         assert not [part for part in network.modules() if isinstance(part, QuantIdentity)]
         assert all(part.value == 0 for part in network.modules() if isinstance(part, nn.ConstantPad2d))
@@ -40,9 +39,8 @@ def test_what_is_correlated_has_both_signs():
 
 def test_it_learns_and_its_card_says_what_it_is(tmp_path, monkeypatch):
     task = plugins.load("sw.tasks", "mnist").Task
-    few = train.Images(
-        *(part[:600] for part in task().golden().__dict__.values() if hasattr(part, "shape")), "600 digits"
-    )
+    golden = task().golden()
+    few = train.Images(golden.images[:600], golden.labels[:600], "600 digits")
     monkeypatch.setattr(task, "train_sets", lambda _self: (few, few))
     monkeypatch.setattr(task, "test_sets", lambda _self: [few])
     card = full_precision.train_full_precision("mnist-tfc", tmp_path, epochs=40, lr=0.02)

@@ -1,6 +1,4 @@
-"""Group-Net: the structure is the specification's, its limits are the plain network, and what is deployed is
-exact.
-"""
+"""Group-Net: its structure is the specification's, its limits the plain network; deployment is exact."""
 
 import numpy as np
 import pytest
@@ -60,14 +58,12 @@ def atrous():
 
 SMALL = {"chain": chain, "residual": residual, "dense": dense}
 SETTINGS = [
-    {},
-    {"bases": 2, "gate": "scalar"},
+    {}, {"bases": 2, "gate": "scalar"},
     {"gate": "per_branch", "aggregate": "learned", "weight_scale": "channel"},
-    {"relu": "always", "decomposition": "v2"},
-    {"decomposition": "v3"},
+    {"relu": "always", "decomposition": "v2"}, {"decomposition": "v3"},
     {"decomposition": "lbd", "aggregate": "learned", "relu": "always"},
     {"bases": 1},
-]
+]  # fmt: skip
 
 
 # qonnx cleans a graph in steps that grow with its square: two groups will do.
@@ -82,9 +78,8 @@ def small_networks(monkeypatch):
 
 
 def pictures(count, seed=0):
-    return torch.randint(
-        0, 256, (count, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed)
-    )
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (count, 1, 8, 8), dtype=torch.uint8, generator=rng)
 
 
 def started(method, net="chain", epochs=5):
@@ -99,9 +94,7 @@ def steps(run, count):
 
 
 def shaken(network, seed=0):
-    """Batch norms as training might leave them, a third of the gammas negative; statistics those of random
-    pictures.
-    """
+    """Batch norms as training might leave them, a third of gammas negative; statistics of noise."""
     rng = torch.Generator().manual_seed(seed)
     for part in network.modules():
         if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d)):
@@ -316,10 +309,7 @@ def test_decompositions_cut_as_they_say():
 def test_each_branch_has_the_dilation_it_was_given(net):
     network = Method(dilations="1,2,3").build(net)
     for group in of_kind(network, (Group, Residual)):
-        rates = [
-            {part.dilation for part in branch.modules() if isinstance(part, nn.Conv2d)}
-            for branch in group.branches
-        ]
+        rates = [{dot.dilation for dot in of_kind(branch, nn.Conv2d)} for branch in group.branches]
         assert rates == [{(1, 1)}, {(2, 2)}, {(3, 3)}]
     assert bits(network) == bits(Method().build(net))
     assert scores(shaken(network), pictures(2)).shape == (2, 10)
@@ -343,13 +333,8 @@ def test_layers_of_several_rates_become_parallel_atrous_branches_or_stay_whole()
     def shapes(**setting):
         """Stride and dilations by branch, of each group."""
         groups = of_kind(Method(**setting).build("atrous"), Group)
-        return [
-            [
-                [(dot.stride[0], dot.dilation[0]) for dot in of_kind(branch, nn.Conv2d)]
-                for branch in group.branches
-            ]
-            for group in groups
-        ]
+        parts = [[of_kind(branch, nn.Conv2d) for branch in group.branches] for group in groups]
+        return [[[(dot.stride[0], dot.dilation[0]) for dot in dots] for dots in rows] for rows in parts]
 
     parallel = [[(1, 1)], [(1, 2)], [(1, 4)]], [[(1, 1)], [(1, 4)], [(1, 8)]]
     assert shapes() == [[[(2, 1), (1, 2)]] * 3, *parallel]
@@ -358,9 +343,8 @@ def test_layers_of_several_rates_become_parallel_atrous_branches_or_stay_whole()
     assert shapes(atrous=False) == [[[(2, 1), (1, 2)]] * 3, *[[[(1, 1)]] * 3] * 2]
     assert shapes(atrous=False, bases=1)[1:] == [[[(1, 1)] * 3]] * 2
     assert shapes(decomposition="v3") == [[[(2, 1), (1, 2), *a, *b] for a, b in zip(*parallel)]]
-    (first, second) = [
-        part.dot for part in Method(decomposition="lbd").build("atrous") if isinstance(part, Block)
-    ][3:]
+    atrous = Method(decomposition="lbd").build("atrous")
+    first, second = [part.dot for part in atrous if isinstance(part, Block)][3:]
     assert [[dot.dilation[0] for dot in rate.dots] for rate in first.dots] == [[1] * 3, [2] * 3, [4] * 3]
     assert [[dot.dilation[0] for dot in rate.dots] for rate in second.dots] == [[1] * 3, [4] * 3, [8] * 3]
 
@@ -379,15 +363,10 @@ def test_borders_of_parallel_branches_keep_the_size_of_the_map(atrous):
 
 @pytest.mark.parametrize("per_channel", [False, True])
 def test_gradient_of_a_weight_is_that_of_alpha_times_its_sign(per_channel):
-    """dL/dW = dL/dWb for y = norm(conv(x, Wb)), Wb = alpha sign(W): our sums are y / alpha, the norm takes
-    the factor.
-    """
+    """dL/dW = dL/dWb, y = norm(conv(x, Wb)), Wb = alpha sign(W): ours are y / alpha, the norm's factor."""
     torch.manual_seed(0)
-    layer, x, weigh = (
-        prepared_conv(3, 4, 3, weight_scale="channel" if per_channel else "tensor").double(),
-        torch.randn(8, 3, 6, 6).double().sign(),
-        None,
-    )
+    layer = prepared_conv(3, 4, 3, weight_scale="channel" if per_channel else "tensor").double()
+    x = torch.randn(8, 3, 6, 6).double().sign()
     weigh = torch.randn(8, 4, 4, 4).double()
     layer.weight.data[0, 0, 0, 0] = 1.5  # no clipping
     alpha = binary.quantiser(layer).alpha(layer.weight)
@@ -420,10 +399,8 @@ def test_layerwise_sums_count_alpha_and_lambda():
             raw.fill_(value)
             dot.weight.mul_(2 if value == 0.25 else 1)
     x = torch.randn(2, 4, 5, 5).sign()
-    whole = sum(
-        lam * dot.weight.abs().mean() * F.conv2d(x, dot.weight.sign())
-        for lam, dot in zip((1, -0.5, 0.25), part.dots)
-    )
+    signed = [dot.weight.abs().mean() * F.conv2d(x, dot.weight.sign()) for dot in part.dots]
+    whole = sum(factor * sums for factor, sums in zip((1, -0.5, 0.25), signed))
     found = part(x)
     torch.testing.assert_close(found / found.std(), whole / whole.std())
     part.on_grid = True
@@ -468,9 +445,8 @@ def test_borders_are_bits():
     nn.init.constant_(layer.weight, 0.1)
     ones = torch.ones(1, 1, 4, 4)
     assert (layer(pad(-ones)) == -9).all() and layer(pad(ones))[0, 0, 0, 0] == -1
-    assert (layer(nn.ConstantPad2d(1, 1.0)(ones)) == 9).all() and layer(nn.ConstantPad2d(1, 0.0)(ones))[
-        0, 0, 0, 0
-    ] == 4
+    assert (layer(nn.ConstantPad2d(1, 1.0)(ones)) == 9).all()
+    assert layer(nn.ConstantPad2d(1, 0.0)(ones))[0, 0, 0, 0] == 4
     for net in ("chain", "residual"):
         found = of_kind(Method(dilations="1,2,3").build(net), nn.ConstantPad2d)
         assert {pad.value for pad in found} == {-1.0}
@@ -518,10 +494,7 @@ def test_the_norm_comes_behind_the_relu():
 def test_statistics_of_branches_differ():
     run = steps(started(Method()), 2)
     for group in of_kind(run.network, Group):
-        norms = [
-            [part for part in branch.modules() if isinstance(part, nn.BatchNorm2d)]
-            for branch in group.branches
-        ]
+        norms = [of_kind(branch, nn.BatchNorm2d) for branch in group.branches]
         for first, *others in zip(*norms, strict=True):
             for other in others:
                 assert first is not other and (first.running_mean != other.running_mean).float().mean() > 0.5
@@ -531,14 +504,10 @@ def test_statistics_of_branches_differ():
 
 
 @pytest.mark.quick("chain-*", "*-2-scalar")
-@pytest.mark.parametrize(
-    ("net", "setting"),
-    [
-        *[(net, setting) for net in ("chain", "residual", "atrous") for setting in SETTINGS],
-        *[("dense", setting) for setting in SETTINGS[1:3]],
-    ],
-    ids=lambda s: s if isinstance(s, str) else "-".join(map(str, s.values())) or "default",
-)
+@pytest.mark.parametrize("net, setting", [
+    *[(net, setting) for net in ("chain", "residual", "atrous") for setting in SETTINGS],
+    *[("dense", setting) for setting in SETTINGS[1:3]],
+], ids=lambda s: s if isinstance(s, str) else "-".join(map(str, s.values())) or "default")  # fmt: skip
 def test_what_is_on_the_grid_is_what_is_deployed_shipped_and_loaded(net, setting):
     method = Method(**setting)
     network = shaken(method.build(net))
@@ -552,18 +521,12 @@ def test_what_is_on_the_grid_is_what_is_deployed_shipped_and_loaded(net, setting
     assert all(set(latent.unique().tolist()) <= {-1.0, 1.0} for latent in binary.latents(back).values())
 
 
-@pytest.mark.parametrize(
-    ("net", "setting"),
-    [
-        ("chain", SETTINGS[5]),
-        ("short", SETTINGS[1]),
-        ("atrous", SETTINGS[0]),
-        pytest.param("chain", SETTINGS[2], marks=pytest.mark.full),
-        pytest.param("residual", SETTINGS[1], marks=pytest.mark.full),
-        pytest.param("residual", SETTINGS[0], marks=pytest.mark.full),
-    ],
-    ids=["chain-lbd", "short-gated", "atrous", "chain-gated", "projected-gated", "residual"],
-)
+@pytest.mark.parametrize("net, setting", [
+    ("chain", SETTINGS[5]), ("short", SETTINGS[1]), ("atrous", SETTINGS[0]),
+    pytest.param("chain", SETTINGS[2], marks=pytest.mark.full),
+    pytest.param("residual", SETTINGS[1], marks=pytest.mark.full),
+    pytest.param("residual", SETTINGS[0], marks=pytest.mark.full),
+], ids=["chain-lbd", "short-gated", "atrous", "chain-gated", "projected-gated", "residual"])  # fmt: skip
 def test_qonnx_and_integers_give_the_same_scores(net, setting):
     method = Method(**setting)
     network = shaken(method.build(net))

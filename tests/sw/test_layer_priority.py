@@ -1,6 +1,4 @@
-"""Layer-wise priority: the acceptance checks of its specification, and that every prefix of the order is a
-network.
-"""
+"""Layer-wise priority: the specification's checks; every prefix of the order is a network."""
 
 import copy
 import csv
@@ -29,10 +27,8 @@ from xnorforge.sw.training import train, weights
 from .digits import epoch, in_place_of_mnist, steps
 from .digits import started as started_at
 
-SHARES = {
-    "float_share": 0.2,
-    "polish_share": 0.4,
-}  # ten epochs of mnist-tfc: 2, then one for each of 4 layers, then 4
+# Ten epochs of mnist-tfc: 2, then one for each of 4 layers, then 4.
+SHARES = {"float_share": 0.2, "polish_share": 0.4}
 CHAINS = ["mnist-tfc", "mnist-cnn", "cifar10-cnv_half"]
 # Specification, section 3: VGG-16 (D), from the deepest layer on: weights, filters, and the ratios of the
 # table there, convolutions only (None: not in it) and with fc6 and fc7.
@@ -56,19 +52,15 @@ def method(**hyper):
 def rates(layers, bits=32):
     """The ratio after one, two, ... layers of a list."""
     sizes = [(weights, filters) for _, weights, filters, *_ in layers]
-    return [
-        layer_priority.ratio([(p, c, at < count) for at, (p, c) in enumerate(sizes)], bits)
-        for count in range(len(sizes) + 1)
-    ]
+    cuts = [[(p, c, at < count) for at, (p, c) in enumerate(sizes)] for count in range(len(sizes) + 1)]
+    return [layer_priority.ratio(layers, bits) for layers in cuts]
 
 
 started = partial(started_at, epochs=10, phase="polish")
 
 
 def shaken(net, seed, shape=None, **hyper):
-    """A method and a network with random batch norms, some gammas negative, some zero, and the statistics of
-    noise.
-    """
+    """A method and a network with random batch norms, some gammas negative or zero, on noise."""
     torch.manual_seed(seed)
     chosen = method(**hyper)
     network = chosen.build(net)
@@ -142,9 +134,8 @@ def test_b_and_alpha_block_never_raise_the_discrepancy_and_leave_the_norm_minus_
         assert (distance(better, scale) <= distance(bits, scale)).all()
         assert (distance(better, best) <= distance(better, scale)).all()
         n = latents[0].numel()
-        torch.testing.assert_close(
-            distance(better, best), latents.square().flatten(1).sum(1) - n * best.flatten().square()
-        )
+        squares = latents.square().flatten(1).sum(1)
+        torch.testing.assert_close(distance(better, best), squares - n * best.flatten().square())
         torch.testing.assert_close((latents * better).flatten(1).sum(1) / n, best.flatten())
         torch.testing.assert_close(layer_priority.discrepancy(latents), distance(better, best).sum())
 
@@ -157,9 +148,8 @@ def test_the_blocks_have_their_hand_values():
 
 
 def test_the_gradient_of_the_penalty_is_rho_times_the_distance_and_its_finite_difference():
-    latents = torch.randn(
-        3, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64, requires_grad=True
-    )
+    rng = torch.Generator().manual_seed(1)
+    latents = torch.randn(3, 6, generator=rng, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda w: 0.5 * layer_priority.discrepancy(w), (latents,))
     (0.5 * layer_priority.discrepancy(latents)).backward()
     bits, scale = layer_priority.sign(latents.detach()), layer_priority.alpha(latents.detach())
@@ -168,10 +158,8 @@ def test_the_gradient_of_the_penalty_is_rho_times_the_distance_and_its_finite_di
 
 def test_the_penalty_draws_latents_to_their_alpha():
     def spread(run):
-        layers = [
-            network.weight.detach().abs() for network in map(run.network.get_submodule, ("1.dot", "2.dot"))
-        ]
-        return sum(((size.std(1) / size.mean(1)).mean()) for size in layers).item()
+        sizes = [run.network.get_submodule(name).weight.detach().abs() for name in ("1.dot", "2.dot")]
+        return sum((size.std(1) / size.mean(1)).mean() for size in sizes).item()
 
     found = [spread(steps(started(method(rho=rho)), 60)) for rho in (0.0, 1e-2)]
     assert found[1] < 0.9 * found[0]
@@ -224,10 +212,9 @@ def test_phases_are_float_one_step_a_layer_and_a_polish():
     assert sum(each) == 100 - begin - polish and max(each) - min(each) <= 1 and each == sorted(each)
 
 
-@pytest.mark.parametrize(
-    ("epochs", "expected"),
-    [(1, (0, [1], 0, [4])), (2, (1, [1], 0, [4])), (3, (1, [1], 1, [4])), (5, (1, [1, 1], 2, [2, 2]))],
-)
+@pytest.mark.parametrize("epochs, expected", [
+    (1, (0, [1], 0, [4])), (2, (1, [1], 0, [4])), (3, (1, [1], 1, [4])), (5, (1, [1, 1], 2, [2, 2])),
+])  # fmt: skip
 def test_with_fewer_epochs_than_layers_neighbours_join_together(epochs, expected):
     assert layer_priority.shared_out(epochs, 0.2, 0.4, 4) == expected
 
@@ -247,13 +234,11 @@ def test_s_is_a_suffix_of_the_layers_and_the_log_is_the_closed_form(digits, tmp_
         assert (np.diff(found) > 0).all()
     assert int(rows[2]["bits"]) == 8 * (50176 + 4096) + 640 + 4096 + 32 * 74
     for row in rows[:-1]:
-        network, record = zoo.load(
-            "mnist-tfc", "layer_priority", tmp_path / f"prefix_{int(row['layers']):02}"
-        )
+        folder = tmp_path / f"prefix_{int(row['layers']):02}"
+        network, record = zoo.load("mnist-tfc", "layer_priority", folder)
         correct = round(float(row["deployed_accuracy"]) * 296)
-        assert (
-            task_of("mnist-tfc").correct(train.scores(network, digits[1].images), digits[1].labels) == correct
-        )
+        scores = train.scores(network, digits[1].images)
+        assert task_of("mnist-tfc").correct(scores, digits[1].labels) == correct
         assert record["accuracy"][0]["correct"] == correct
         if row["phase"] != "float":
             assert row["held_out_accuracy"] == row["deployed_accuracy"]
@@ -291,13 +276,8 @@ def test_eight_bits_are_the_pixels_grid_and_their_gradient_that_of_the_hard_tanh
 
 def test_folded_weights_are_the_nearest_on_eight_bits_and_add_up_exactly():
     rng = torch.Generator().manual_seed(0)
-    for size, factor in (
-        ((8, 30), 1.0),
-        ((4, 256, 3, 3), 0.2),
-        ((2, 4608), 1.0),
-        ((3, 5), 0.0),
-        ((3, 4), 1e-9),
-    ):
+    sizes = {(8, 30): 1.0, (4, 256, 3, 3): 0.2, (2, 4608): 1.0, (3, 5): 0.0, (3, 4): 1e-9}
+    for size, factor in sizes.items():
         wanted = torch.randn(size, generator=rng) * factor
         unit = mixed_precision.grid_unit(wanted)
         integers = mixed_precision.folded(wanted, unit)
@@ -355,13 +335,11 @@ MORE = [
     ("mnist-tfc", {"binarise": 2}, 256, None),
     ("mnist-tfc", {"binarise": 0}, 24, None),
     ("mnist-tfc", {"mode": "w1a8"}, 24, None),
-    *(
-        (net, hyper, 256 if net == "mnist-cnn" and "mode" not in hyper else 4, None)
-        for net in ("mnist-cnn", "cifar10-cnv_half")
-        for hyper in ({"binarise": 3}, {"mode": "w1a8", "binarise": 4}, {"exclude_heads": True})
-    ),
+    *((net, hyper, 256 if net == "mnist-cnn" and "mode" not in hyper else 4, None) for net in ("mnist-cnn",
+        "cifar10-cnv_half") for hyper in ({"binarise": 3}, {"mode": "w1a8", "binarise": 4},
+        {"exclude_heads": True})),
     *(("pedestrian-tinyped", {"binarise": at}, 3, None) for at in range(8)),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -393,17 +371,14 @@ def test_every_prefix_of_the_pedestrian_detector_deploys_what_it_evaluates(hyper
     chosen, network = shaken("pedestrian-tinyped", seed=4, shape=SMALL, **hyper)
     pictures = noise("pedestrian-tinyped", 4, shape=SMALL)
     scores = train.scores(network, pictures)
-    strides = {
-        name: (part.stride, part.dilation) for name, part in network.named_modules() if name.endswith(".dot")
-    }
+    at = {name: (dot.stride, dot.dilation) for name, dot in network.named_modules() if name.endswith(".dot")}
     deployed = chosen.deploy("pedestrian-tinyped", network)
     back = weights.unpack(chosen.skeleton("pedestrian-tinyped"), weights.packed_weights(deployed), "here")
     assert scores.shape == (4, 5, 4, 4) and len(np.unique(scores)) > 10
     np.testing.assert_array_equal(train.scores(deployed, pictures), scores)
     np.testing.assert_array_equal(train.scores(back, pictures), scores)
-    assert {
-        name: (part.stride, part.dilation) for name, part in deployed.named_modules() if name in strides
-    } == strides
+    dots = map(deployed.get_submodule, at)
+    assert [(dot.stride, dot.dilation) for dot in dots] == [*at.values()]
     assert deployed[-2].sign.act_quant.bit_width() == 1, "what the head reads are bits"
 
 
@@ -434,18 +409,10 @@ def test_batch_norm_absorbs_one_alpha_of_all_rates():
 def test_layers_outside_s_have_eight_bits_and_there_is_one_boundary():
     chosen, network = shaken("mnist-cnn", seed=3, binarise=3)
     deployed = chosen.deploy("mnist-cnn", network)
-    widths = [
-        int(layer.weight_quant.bit_width())
-        for layer in deployed.modules()
-        if isinstance(layer, (QuantConv2d, QuantLinear))
-    ]
-    assert widths == [8, 8, 1, 1, 1]
-    assert [int(part.sign.act_quant.bit_width()) for part in deployed if hasattr(part, "sign")] == [
-        8,
-        1,
-        1,
-        1,
-    ]
+    layers = [layer for layer in deployed.modules() if isinstance(layer, (QuantConv2d, QuantLinear))]
+    assert [int(layer.weight_quant.bit_width()) for layer in layers] == [8, 8, 1, 1, 1]
+    signs = [part.sign for part in deployed if hasattr(part, "sign")]
+    assert [int(sign.act_quant.bit_width()) for sign in signs] == [8, 1, 1, 1]
     tensors = weights.packed_weights(deployed)
     steps = tensors["1.dot.weight"] * 128
     assert (steps == steps.round()).all() and abs(steps).max() <= 127 and "2.dot.weight.bits" in tensors
@@ -487,24 +454,19 @@ def test_statistics_are_taken_again_from_standing_weights():
     run.method._restate(run)
     assert len(seen) == 704 // 64
     torch.testing.assert_close(
-        run.network[1].norm.running_mean.double(),
-        torch.stack([x.mean(0) for x in seen]).mean(0),
-        atol=1e-5,
+        run.network[1].norm.running_mean.double(), torch.stack([x.mean(0) for x in seen]).mean(0), atol=1e-5,
         rtol=1e-4,
-    )
+    )  # fmt: skip
     torch.testing.assert_close(
-        run.network[1].norm.running_var.double(),
-        torch.stack([x.var(0) for x in seen]).mean(0),
-        atol=1e-5,
+        run.network[1].norm.running_var.double(), torch.stack([x.var(0) for x in seen]).mean(0), atol=1e-5,
         rtol=1e-4,
-    )
+    )  # fmt: skip
 
 
 @pytest.mark.usefixtures("digits")
 def test_training_stops_at_the_target_ratio_and_the_card_says_where(tmp_path):
-    card = train.train(
-        "mnist-tfc", "layer_priority", tmp_path, epochs=10, hyper=SHARES | {"target_ratio": 4.2}
-    )
+    hyper = SHARES | {"target_ratio": 4.2}
+    card = train.train("mnist-tfc", "layer_priority", tmp_path, epochs=10, hyper=hyper)
     assert card["hyper"]["binarise"] == 2 and card["weights"]["binary_weights"] == 640 + 4096
     assert [row["layers"] for row in tradeoff(tmp_path)] == ["0", "1", "2", "2", "2", "2"]
     network, _ = zoo.load("mnist-tfc", "layer_priority", tmp_path)
@@ -554,13 +516,10 @@ def curves_by_order(net, parts, seed, orders, epochs, count):
         Per order the layers in turn, the ratios against 32 bits, the accuracy.
     """
     run = started(
-        method(float_share=0.5),
-        net,
-        epochs=20,
-        phase="float",
+        method(float_share=0.5), net, epochs=20, phase="float",
         arithmetic="bfloat16" if net.startswith("cifar") else "float32",
         seed=seed,
-    )
+    )  # fmt: skip
     run.recipe = replace(run.recipe, warmup=10)
     fine_tuned(run, 10)
     start, order_of_images = {k: v.clone() for k, v in run.network.state_dict().items()}, run.rng.get_state()
@@ -580,26 +539,21 @@ def curves_by_order(net, parts, seed, orders, epochs, count):
                 run.phase = base.Phase(f"step {at + 1}", epochs, run.recipe.lr * chosen.step_rate)
                 fine_tuned(run, epochs)
             accuracy.append(train.evaluate_network(run.network, parts[1], run.task))
-        ratios = [
-            layer_priority.ratio(
-                [(u.weights, u.filters, u.name in chosen.ranked[:some]) for u in chosen.units], 32
-            )
-            for some in range(count + 1)
-        ]
+        cuts = [chosen.ranked[:some] for some in range(count + 1)]
+        layers = [[(u.weights, u.filters, u.name in cut) for u in chosen.units] for cut in cuts]
+        ratios = [layer_priority.ratio(some, 32) for some in layers]
         found[chosen.order] = chosen.ranked[:count], ratios, [100 * value for value in accuracy]
     return found
 
 
 @pytest.mark.full
 def test_without_fine_tuning_the_deepest_layer_costs_far_less_than_the_first(digits):
+    orders = "inverse_depth", "forward_depth"
     for seed in range(3):
-        found = curves_by_order(
-            "mnist-cnn", digits, seed, ("inverse_depth", "forward_depth"), epochs=0, count=1
-        )
+        found = curves_by_order("mnist-cnn", digits, seed, orders, epochs=0, count=1)
         (_, deep_ratio, deep), (_, shallow_ratio, shallow) = found.values()
-        assert deep[0] == shallow[0] > 93 and deep[1] > shallow[1] + 4 and deep_ratio[1] > shallow_ratio[1], (
-            seed
-        )
+        assert deep[0] == shallow[0] > 93, seed
+        assert deep[1] > shallow[1] + 4 and deep_ratio[1] > shallow_ratio[1], seed
 
 
 @pytest.mark.full

@@ -1,6 +1,4 @@
-"""Tasks whose networks give maps: what training is shown, what the loss wants, what the figures say of
-perfect answers.
-"""
+"""Tasks of maps: what training is shown, what the loss wants, the figures of perfect answers."""
 
 import numpy as np
 import pytest
@@ -103,11 +101,8 @@ def test_whole_pictures_settle_the_statistics_of_detectors():
 def test_without_data_pictures_are_made_up_and_said_to_be(capsys):
     for task in (pedestrian.Task(), segment.Task()):
         images = task.golden(2)
-        assert (
-            len(images.images) == len(images.labels) == 2
-            and "made-up" in images.what
-            and "no real data" in images.what
-        )
+        assert len(images.images) == len(images.labels) == 2
+        assert "made-up" in images.what and "no real data" in images.what
         assert images.images.shape[1:] == task.shape and images.images.dtype == np.uint8
     assert "Synthetic pictures are used instead" in capsys.readouterr().err
 
@@ -115,12 +110,8 @@ def test_without_data_pictures_are_made_up_and_said_to_be(capsys):
 def test_cuts_of_labels_lie_on_their_pictures():
     labels = np.arange(360 * 480).reshape(360, 480) // 480 // 45
     picture = np.repeat(labels[..., None] * 20 + 40, 3, 2).astype(np.uint8)
-    source = [
-        (
-            Image.fromarray(picture).resize((240, 180)),
-            Image.fromarray(labels.astype(np.uint8)).resize((240, 180), 0),
-        )
-    ]
+    pictures = [Image.fromarray(pixels) for pixels in (picture, labels.astype(np.uint8))]
+    source = [(pictures[0].resize((240, 180)), pictures[1].resize((240, 180), 0))]
     rng, task = np.random.default_rng(0), segment.Task()
     for _ in range(10):
         image, truth = task.sample(source, rng, 0)
@@ -151,10 +142,8 @@ def test_void_pixels_cost_nothing():
 def test_a_pair_says_where_the_object_is():
     picture = np.zeros((240, 320, 3), np.uint8)
     picture[100:140, 150:190] = 255
-    seen = track.Sighting(
-        [picture, np.roll(picture, (9, -14), (0, 1))],
-        np.array([[150.0, 100, 190, 140], [136.0, 109, 176, 149]]),
-    )
+    places = np.array([[150.0, 100, 190, 140], [136.0, 109, 176, 149]])
+    seen = track.Sighting([picture, np.roll(picture, (9, -14), (0, 1))], places)
     rng = np.random.default_rng(1)
     for _ in range(20):
         exemplar, search, near = track._pair([seen], [], rng)
@@ -199,9 +188,8 @@ def test_a_tracker_that_sees_the_object_follows_it():
                 found[:, 0, row, column] = -np.abs(part - exemplars["middle"]).sum(1)
         return found
 
-    still = track.Task().judged(
-        lambda frames, _exemplar=None: np.zeros((len(frames), 1, 17, 17)), base_images(clips)
-    )
+    empty = np.zeros((1, 17, 17))
+    still = track.Task().judged(lambda x, _exemplar=None: np.stack([empty] * len(x)), base_images(clips))
     seen = track.Task().judged(run, base_images(clips))
     assert seen["images"] == 25 and set(seen["sequences"]) == {clips.items[0].name}
     for name in ("success AUC", "AO with resets"):

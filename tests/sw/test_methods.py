@@ -79,9 +79,7 @@ def test_training_moves_every_latent_and_keeps_them_in_reach(name):
 
 
 def deployed_exactly(run):
-    """The deployed network of a trained one, some gammas below zero, some zero: the same scores, and again
-    from its file; weights are -1 and +1.
-    """
+    """A trained network as deployed, gammas of any sign or zero: the same scores, also from its file."""
     for norm in run.network.modules():
         if isinstance(norm, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)):
             torch.nn.init.normal_(norm.weight, 0.4, 1).data[::10] = 0
@@ -115,13 +113,10 @@ PAIRS = [(name, net, net == QUICK.get(name, "segment-tinyseg")) for name in METH
 
 @pytest.mark.quick("*-True")
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(
-    ("name", "net", "exported"),
-    [
-        *PAIRS,
-        *(pytest.param(name, net, True, marks=pytest.mark.full) for name, net, quick in PAIRS if not quick),
-    ],
-)
+@pytest.mark.parametrize("name, net, exported", [
+    *PAIRS,
+    *(pytest.param(name, net, True, marks=pytest.mark.full) for name, net, quick in PAIRS if not quick),
+])  # fmt: skip
 def test_networks_that_give_maps_train_deploy_and_export_with_every_method(name, net, exported, tmp_path):
     run = in_its_last_phase(name, net)
     loss = run.method.step(run, *batch(1, net))
@@ -160,39 +155,35 @@ def test_with_shortcuts_what_trains_last_is_what_is_deployed(name, monkeypatch):
     assert torch.equal(trained, deployed.as_subclass(torch.Tensor)) and len(trained.unique()) > 10
 
 
-@pytest.mark.parametrize(
-    ("method", "hyper", "net", "said"),
-    [
-        ("bonn", "kernel=x", NET, "'x' is not a number"),
-        ("ci_bcnn", "dead=0", NET, "dead=0.0 positive density=0"),
-        ("ci_bcnn", "height=-1", NET, "height=-1.0 positive density=0"),
-        ("ci_bcnn", "dead=nan", NET, "dead=nan positive density=0"),
-        ("dwn", "fan_in=9", NET, "fan_in=9 1|to|8"),
-        ("dwn", "fan_in=0", NET, "fan_in=0 1|to|8"),
-        ("dwn", "search_share=1", NET, "search_share=1 below|1"),
-        ("dwn", "", "cifar10-resnet20", "cifar10-resnet20 mnist-lut_large"),
-        ("group_net", "decomposition=v4", NET, "decomposition: 'v4' lbd,|v1,|v2,|v3"),
-        ("group_net", "bases=0", NET, "bases=0 bases|1|or|more"),
-        ("group_net", "decomposition=lbd gate=scalar", NET, "gate=scalar decomposition=lbd gate=none"),
-        ("group_net", "dilations=1;2", NET, "dilations=1;2 1,2,3 none"),
-        ("group_net", "dilations=1,2", NET, "2|dilations bases=3 one|per|base"),
-        ("group_net", "dilations=1,2,3", "cifar10-cnv_half",
-         "dilation|2 padding segment-tinyseg dilations=none"),
-        ("layer_priority", "mode=w1a2", NET, "mode: 'w1a2' w1a1,|w1a8"),
-        ("layer_priority", "order=inverse_dept", NET, "order: 'inverse_dept' mean|'inverse_depth'"),
-        ("layer_priority", "binarise=5", NET, "binarise=5 4|layers 0|to|4 -1|for|all"),
-        ("layer_priority", "ranking=1|2", NET, "'1|2' 1|2|3|4"),
-        ("layer_priority", "binarise=3", "cifar10-resnet20_half_8bit", "shortcuts mode=w1a1 binarise=-1"),
-        ("rbcn", "scale_bits=5", NET, "scale_bits=5 1|to|4"),
-        ("rbcn", "granularity=spacial", NET, "granularity: 'spacial' layer,|spatial"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("method, hyper, net, said", [
+    ("bonn", "kernel=x", NET, "'x' is not a number"),
+    ("ci_bcnn", "dead=0", NET, "dead=0.0 positive density=0"),
+    ("ci_bcnn", "height=-1", NET, "height=-1.0 positive density=0"),
+    ("ci_bcnn", "dead=nan", NET, "dead=nan positive density=0"),
+    ("dwn", "fan_in=9", NET, "fan_in=9 1|to|8"),
+    ("dwn", "fan_in=0", NET, "fan_in=0 1|to|8"),
+    ("dwn", "search_share=1", NET, "search_share=1 below|1"),
+    ("dwn", "", "cifar10-resnet20", "cifar10-resnet20 mnist-lut_large"),
+    ("group_net", "decomposition=v4", NET, "decomposition: 'v4' lbd,|v1,|v2,|v3"),
+    ("group_net", "bases=0", NET, "bases=0 bases|1|or|more"),
+    ("group_net", "decomposition=lbd gate=scalar", NET, "gate=scalar decomposition=lbd gate=none"),
+    ("group_net", "dilations=1;2", NET, "dilations=1;2 1,2,3 none"),
+    ("group_net", "dilations=1,2", NET, "2|dilations bases=3 one|per|base"),
+    ("group_net", "dilations=1,2,3", "cifar10-cnv_half",
+     "dilation|2 padding segment-tinyseg dilations=none"),
+    ("layer_priority", "mode=w1a2", NET, "mode: 'w1a2' w1a1,|w1a8"),
+    ("layer_priority", "order=inverse_dept", NET, "order: 'inverse_dept' mean|'inverse_depth'"),
+    ("layer_priority", "binarise=5", NET, "binarise=5 4|layers 0|to|4 -1|for|all"),
+    ("layer_priority", "ranking=1|2", NET, "'1|2' 1|2|3|4"),
+    ("layer_priority", "binarise=3", "cifar10-resnet20_half_8bit", "shortcuts mode=w1a1 binarise=-1"),
+    ("rbcn", "scale_bits=5", NET, "scale_bits=5 1|to|4"),
+    ("rbcn", "granularity=spacial", NET, "granularity: 'spacial' layer,|spatial"),
+])  # fmt: skip
 def test_what_a_method_cannot_be_is_said_in_a_sentence(method, hyper, net, said):
     """Words of the sentence, with | for a blank."""
     given = dict(one.replace("|", " ").split("=") for one in hyper.split())
-    text = refused(
-        lambda: base.create(method, given).build(net), *(one.replace("|", " ") for one in said.split())
-    )
+    words = [one.replace("|", " ") for one in said.split()]
+    text = refused(lambda: base.create(method, given).build(net), *words)
     assert text.startswith(method)
 
 
@@ -212,16 +203,11 @@ RUNS = {
 SENSITIVE = SHARES | {"order": "sensitivity", "binarise": 3, "max_loss": 0.5}
 
 
-@pytest.mark.parametrize(
-    ("method", "hyper", "epochs"),
-    [
-        *((method, *RUNS.get(method, ({}, 4))) for method in METHODS),
-        pytest.param("layer_priority", SENSITIVE, 10, marks=pytest.mark.full),
-    ],
-)
-def test_a_run_killed_behind_every_epoch_ends_with_the_same_bytes(
-    method, hyper, epochs, tmp_path, monkeypatch
-):
+@pytest.mark.parametrize("method, hyper, epochs", [
+    *((method, *RUNS.get(method, ({}, 4))) for method in METHODS),
+    pytest.param("layer_priority", SENSITIVE, 10, marks=pytest.mark.full),
+])  # fmt: skip
+def test_a_run_killed_at_every_epoch_ends_with_the_same_bytes(method, hyper, epochs, tmp_path, monkeypatch):
     digits.in_place_of_mnist(monkeypatch, (0, 256), (256, 320), (900, 1000), epochs=epochs)
     monkeypatch.setattr(bonn, "FINE", 2)  # half of the epochs, not a tenth
     monkeypatch.setattr(train.curves, "draw_run", lambda *_: None)

@@ -38,9 +38,7 @@ def got10k():
 
 
 def walks(seed, length):
-    """A true box that wanders over the border of a picture of 200 x 100, and a tracker that follows with
-    errors.
-    """
+    """A true box that wanders over the border of 200 x 100, and a tracker that follows with errors."""
     rng = np.random.default_rng(seed)
     centre = np.cumsum(rng.normal(0, 4, (length, 2)), 0) + np.array([100, 50])
     side = rng.uniform(10, 60, (length, 2))
@@ -84,9 +82,8 @@ def test_average_overlap_equals_the_toolkit(got10k, seed):
         predicted, truth = walks(50 + 10 * seed + number, length)
         visible = np.random.default_rng(seed).random(length) < 0.9
         sequences.append(tracking.overlap(predicted, truth, size=(200, 100), visible=visible))
-        theirs = metrics.rect_iou(
-            corners_to_sides(predicted)[1:], corners_to_sides(truth)[1:], bound=(200, 100)
-        )
+        sides = [corners_to_sides(boxes)[1:] for boxes in (predicted, truth)]
+        theirs = metrics.rect_iou(*sides, bound=(200, 100))
         frames.append(theirs[visible[1:]])
     evaluate = experiments.ExperimentGOT10k._evaluate
     average, rate, _, _ = evaluate(None, np.concatenate(frames), np.array([]))

@@ -13,32 +13,22 @@ from xnorforge.sw.tasks.base import task_of
 from .zoo import NETS
 
 
-@pytest.mark.parametrize(
-    ("net", "weights"),
-    [
-        ("mnist-tfc", 784 * 64 + 64 * 64 + 64 * 64 + 64 * 10),
-        ("mnist-cnn", 9 * 32 + 9 * 32 * 64 + 9 * 64 * 64 + 1024 * 128 + 128 * 10),
-        (
-            "cifar10-cnv",
-            9 * (3 * 64 + 64 * 64 + 64 * 128 + 128 * 128 + 128 * 256 + 256 * 256)
-            + 256 * 512
-            + 512 * 512
-            + 5120,
-        ),
-        (
-            "cifar10-cnv_half",
-            9 * (3 * 32 + 32 * 32 + 32 * 64 + 64 * 64 + 64 * 128 + 128 * 128) + 128 * 256 + 256 * 256 + 2560,
-        ),
-        ("cifar10-vgg_small", 9 * 128 * (128 + 2 * 128 + 2 * 256 + 4 * 256 + 4 * 512)),
-        ("cifar10-resnet20", 9 * 16 * (6 * 16 + 2 * 16 + 5 * 64 + 4 * 32 + 5 * 256)),
-        ("cifar10-resnet20_half", 9 * 8 * (6 * 8 + 2 * 8 + 5 * 32 + 4 * 16 + 5 * 128)),
-        ("cifar10-wrn22", 9 * 16 * (6 * 16 + 2 * 16 + 5 * 64 + 4 * 32 + 5 * 256)),
-        ("cifar10-resnet18", 9 * 64 * (4 * 64 + 7 * 128 * (1 + 4 + 16))),
-        ("pedestrian-tinyped", 9 * (3 * 32 + 32 * 32 + 32 * 64 + 64 * 64 + 64 * 128 + 2 * 128 * 128)),
-        ("segment-tinyseg", 9 * (3 * 32 + 32 * 32 + 32 * 64 + 3 * 3 * 64 * 64)),
-        ("track-tinytrk", 9 * (3 * 32 + 32 * 32 + 32 * 64 + 64 * 64 + 64 * 128)),
-    ],
-)
+@pytest.mark.parametrize("net, weights", [
+    ("mnist-tfc", 784 * 64 + 64 * 64 + 64 * 64 + 64 * 10),
+    ("mnist-cnn", 9 * 32 + 9 * 32 * 64 + 9 * 64 * 64 + 1024 * 128 + 128 * 10),
+    ("cifar10-cnv",
+     9 * (3 * 64 + 64 * 64 + 64 * 128 + 128 * 128 + 128 * 256 + 256 * 256) + 256 * 512 + 512 * 512 + 5120),
+    ("cifar10-cnv_half",
+     9 * (3 * 32 + 32 * 32 + 32 * 64 + 64 * 64 + 64 * 128 + 128 * 128) + 128 * 256 + 256 * 256 + 2560),
+    ("cifar10-vgg_small", 9 * 128 * (128 + 2 * 128 + 2 * 256 + 4 * 256 + 4 * 512)),
+    ("cifar10-resnet20", 9 * 16 * (6 * 16 + 2 * 16 + 5 * 64 + 4 * 32 + 5 * 256)),
+    ("cifar10-resnet20_half", 9 * 8 * (6 * 8 + 2 * 8 + 5 * 32 + 4 * 16 + 5 * 128)),
+    ("cifar10-wrn22", 9 * 16 * (6 * 16 + 2 * 16 + 5 * 64 + 4 * 32 + 5 * 256)),
+    ("cifar10-resnet18", 9 * 64 * (4 * 64 + 7 * 128 * (1 + 4 + 16))),
+    ("pedestrian-tinyped", 9 * (3 * 32 + 32 * 32 + 32 * 64 + 64 * 64 + 64 * 128 + 2 * 128 * 128)),
+    ("segment-tinyseg", 9 * (3 * 32 + 32 * 32 + 32 * 64 + 3 * 3 * 64 * 64)),
+    ("track-tinytrk", 9 * (3 * 32 + 32 * 32 + 32 * 64 + 64 * 64 + 64 * 128)),
+])  # fmt: skip
 def test_weights_are_those_of_the_topology(net, weights):
     assert sum(latent.numel() for latent in binary.latents(networks.build(net)).values()) == weights
 
@@ -166,9 +156,7 @@ def norm_on_grid(gamma, beta, mean, var, reach=288, fraction=12):
 
 
 def test_a_norm_on_the_grid_has_both_constants_on_the_grid():
-    """gamma / std = 0.3 / 12 = 102.4 / 4096, so 102; beta - mean * 0.025 = 0.1 - 0.125 = -102.4 / 4096, so
-    -102.
-    """
+    """gamma / std = 0.3 / 12 = 102.4 / 4096, so 102; 0.1 - mean * 0.025 = -102.4 / 4096, so -102."""
     norm = norm_on_grid(0.3, 0.1, 5.0, 144 - 1e-5)
     gain, shift = norm.constants()
     assert gain.item() * 4096 == 102 and shift.item() * 4096 == -102

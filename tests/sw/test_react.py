@@ -89,10 +89,8 @@ def test_a_guide_is_a_run_of_train_float_of_the_network(monkeypatch, tmp_path):
     train.train("mnist-tfc", "ste", tmp_path)
     refused(
         lambda: react.Method(guide=str(tmp_path)).build("mnist-tfc"),
-        f"GUIDE: {tmp_path} ",
-        "method ste",
-        "train-float run of mnist-tfc",
-    )
+        f"GUIDE: {tmp_path} ", "method ste", "train-float run of mnist-tfc",
+    )  # fmt: skip
 
 
 def test_the_building_blocks_know_no_rectifier_by_themselves():

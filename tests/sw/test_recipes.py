@@ -40,9 +40,8 @@ def test_the_default_is_adam_with_a_linear_start_and_half_a_cosine(few, tmp_path
     adam, now = torch.optim.Adam(network.parameters(), lr=5e-3, fused=True), 0
     for _ in range(2):
         for at in torch.randperm(256, generator=rng).split(64):
-            adam.param_groups[0]["lr"] = (
-                5e-3 * min(1, (now + 1) / 4) * 0.5 * (1 + math.cos(math.pi * now / 8))
-            )
+            fallen = 0.5 * (1 + math.cos(math.pi * now / 8))
+            adam.param_groups[0]["lr"] = 5e-3 * min(1, (now + 1) / 4) * fallen
             scores = network(task.augment(images[at], rng).float().contiguous())
             adam.zero_grad()
             torch.nn.functional.cross_entropy(scores, labels[at]).backward()
@@ -61,15 +60,12 @@ def test_what_is_usual_is_not_stated_so_older_cards_and_checkpoints_stay_as_they
     assert Recipe(1, 2, 0.5, optimiser="sgd", drop=0.2).stated() == first | {"optimiser": "sgd", "drop": 0.2}
 
 
-@pytest.mark.parametrize(
-    ("attributes", "wanted"),
-    [
-        ({"schedule": "linear"}, [1, 0.75, 0.5, 0.25]),
-        ({"schedule": "step", "drops": "0.5", "drop": 0.1}, [1, 1, 0.1, 0.1]),
-        ({"schedule": "step", "drops": "0.25 0.75", "drop": 0.5}, [1, 0.5, 0.5, 0.25]),
-        ({}, [1, (2 + math.sqrt(2)) / 4, 0.5, (2 - math.sqrt(2)) / 4]),
-    ],
-)
+@pytest.mark.parametrize("attributes, wanted", [
+    ({"schedule": "linear"}, [1, 0.75, 0.5, 0.25]),
+    ({"schedule": "step", "drops": "0.5", "drop": 0.1}, [1, 1, 0.1, 0.1]),
+    ({"schedule": "step", "drops": "0.25 0.75", "drop": 0.5}, [1, 0.5, 0.5, 0.25]),
+    ({}, [1, (2 + math.sqrt(2)) / 4, 0.5, (2 - math.sqrt(2)) / 4]),
+])  # fmt: skip
 def test_schedules_at_the_quarters_of_a_phase(attributes, wanted):
     recipe = Recipe(1, 1, 1.0, **attributes)
     assert [recipe.rate_at(part / 4) for part in range(4)] == pytest.approx(wanted)
@@ -136,20 +132,17 @@ def test_recipes_of_papers_by_method_and_network():
     assert recipes.recipe_of("cifar10-cnv", group_net.Method(), "ours") == networks.recipe("cifar10-cnv")
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ("papre", ["RECIPE: ", "'papre'", "group_net", "ours"]),
-        ("ours,optimizer=sgd", ["RECIPE, attribute: ", "'optimizer'", "'optimiser'"]),
-        ("ours,arithmetic=bf16", ["RECIPE, arithmetic: ", "'bf16'", "bfloat16, device, float32"]),
-        ("ours,optimiser=lion", ["RECIPE, optimiser: ", "'lion'", "adam, adamw, sgd"]),
-        ("ours,schedule=step", ["RECIPE: drops='' ", "drops=0.5 0.9"]),
-        ("ours,drops=0.5 x", ["RECIPE: drops='0.5 x' ", "drops=0.5 0.9"]),
-        ("ours,batch=0", ["RECIPE: batch=0 ", "1 or more"]),
-        ("ours,batch=many", ["RECIPE, attribute batch: ", "'many'", "batch=VALUE"]),
-        ("ours,lr=0", ["RECIPE: lr=0.0 ", "a number above 0"]),
-    ],
-)
+@pytest.mark.parametrize("words, said", [
+    ("papre", ["RECIPE: ", "'papre'", "group_net", "ours"]),
+    ("ours,optimizer=sgd", ["RECIPE, attribute: ", "'optimizer'", "'optimiser'"]),
+    ("ours,arithmetic=bf16", ["RECIPE, arithmetic: ", "'bf16'", "bfloat16, device, float32"]),
+    ("ours,optimiser=lion", ["RECIPE, optimiser: ", "'lion'", "adam, adamw, sgd"]),
+    ("ours,schedule=step", ["RECIPE: drops='' ", "drops=0.5 0.9"]),
+    ("ours,drops=0.5 x", ["RECIPE: drops='0.5 x' ", "drops=0.5 0.9"]),
+    ("ours,batch=0", ["RECIPE: batch=0 ", "1 or more"]),
+    ("ours,batch=many", ["RECIPE, attribute batch: ", "'many'", "batch=VALUE"]),
+    ("ours,lr=0", ["RECIPE: lr=0.0 ", "a number above 0"]),
+])  # fmt: skip
 def test_what_no_recipe_is_is_said_in_one_sentence(words, said):
     place, *others = said
     assert refused(lambda: recipes.recipe_of(NET, ste.Method(), words), *others).startswith(place)
@@ -214,10 +207,8 @@ STREAM = "cifar10-resnet20_half"
 def test_layers_within_the_modules_of_a_method_start_from_those_they_replace(kind, tmp_path):
     torch.manual_seed(1)
     numbers = full_precision.FullPrecision().build(STREAM).state_dict()
-    torch.save(
-        {"settings": {"net": STREAM, "method": warm_start.REAL}, "network": numbers},
-        tmp_path / "checkpoint.pt",
-    )
+    settings = {"net": STREAM, "method": warm_start.REAL}
+    torch.save({"settings": settings, "network": numbers}, tmp_path / "checkpoint.pt")
     method = kind.Method()
     network = method.build(STREAM)
     warm_start.warm_start(network, tmp_path)
@@ -233,9 +224,8 @@ def test_layers_within_the_modules_of_a_method_start_from_those_they_replace(kin
         for at, source in enumerate(latents[::3]):
             low, same, high = list(binary.latents(network).values())[3 * at : 3 * at + 3]
             torch.testing.assert_close(same.detach(), source)
-            torch.testing.assert_close(
-                high - low, torch.full_like(low, 2 * source.std()), atol=0.01, rtol=0.5
-            )
+            apart = torch.full_like(low, 2 * source.std())
+            torch.testing.assert_close(high - low, apart, atol=0.01, rtol=0.5)
 
 
 def test_weights_without_a_checkpoint_give_their_signs_and_directions(few, tmp_path):

@@ -104,11 +104,8 @@ def test_every_loss_of_a_method_has_the_share_of_its_gradient_in_the_curve(metho
     epochs = 10 if "feature" in expected else 2
     train.train(NET, method, tmp_path / "run", hyper=with_guide(hyper, request), epochs=epochs)
     rows = rows_of(tmp_path / "run")
-    shares = {
-        (key.split()[1], key.split()[2]): [float(row[key]) for row in rows if row[key]]
-        for key in rows[0]
-        if key.startswith("share ")
-    }
+    keys = [key for key in rows[0] if key.startswith("share ")]
+    shares = {tuple(key.split()[1:3]): [float(row[key]) for row in rows if row[key]] for key in keys}
     assert {name for name, _ in shares} == expected
     losses = {key.removeprefix("loss ") for key in rows[0] if key.startswith("loss ")} - {"task"}
     assert losses <= expected
@@ -180,9 +177,7 @@ BASELINES = {
 def test_without_what_it_adds_a_method_gives_the_numbers_of_the_baseline_in_its_phases(
     method, request, tmp_path, monkeypatch
 ):
-    """Every number of the network, running statistics included, and what is shipped. If the method has a
-    guide, both start from it.
-    """
+    """Every number of the network, statistics too, and of what is shipped; a guide's start is shared."""
     hyper, baseline = BASELINES[method]
     hyper = with_guide(hyper, request)
     init = hyper.get("guide")
@@ -197,19 +192,14 @@ def test_without_what_it_adds_a_method_gives_the_numbers_of_the_baseline_in_its_
     assert not any(found[name].any() for name in more)
 
 
-@pytest.mark.parametrize(
-    ("method", "hyper", "epochs", "phase"),
-    [
-        ("bonn", {"kernel": 0, "feature": 0}, 1, 0),
-        ("ci_bcnn", {"density": 0}, 2, 0),
-        ("layer_priority", {"rho": 0, "step_rate": 1}, 1, "step 1"),
-    ],
-)
+@pytest.mark.parametrize("method, hyper, epochs, phase", [
+    ("bonn", {"kernel": 0, "feature": 0}, 1, 0), ("ci_bcnn", {"density": 0}, 2, 0),
+    ("layer_priority", {"rho": 0, "step_rate": 1}, 1, "step 1"),
+])  # fmt: skip
 def test_convolutions_in_bfloat16_step_as_those_of_the_baseline(method, hyper, epochs, phase):
-    runs = [
-        digits.steps(digits.started(chosen, "mnist-cnn", epochs, at, arithmetic="bfloat16"), 2)
-        for chosen, at in ((base.create(method, hyper), phase), (ste.Method(), 0))
-    ]
+    chosen = (base.create(method, hyper), phase), (ste.Method(), 0)
+    started = [digits.started(one, "mnist-cnn", epochs, at, arithmetic="bfloat16") for one, at in chosen]
+    runs = [digits.steps(run, 2) for run in started]
     equal_numbers(*(run.network.state_dict() for run in runs))
 
 

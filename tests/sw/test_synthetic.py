@@ -9,19 +9,15 @@ from xnorforge.sw.datasets import synthetic
 from xnorforge.sw.records import Clip, Scene, boxes_in
 
 MAKERS = {
-    "pedestrians": synthetic.pedestrians,
-    "shapes": synthetic.shapes,
-    "segments": synthetic.segments,
+    "pedestrians": synthetic.pedestrians, "shapes": synthetic.shapes, "segments": synthetic.segments,
     "clips": lambda count, seed=0: synthetic.clips(count, seed, frames=6),
-}
+}  # fmt: skip
 
 
 def content(item) -> bytes:
     """All that a record holds."""
     if isinstance(item, Clip):
-        return b"".join(
-            np.ascontiguousarray(part).tobytes() for part in (item.frames, item.boxes, item.visible)
-        )
+        return b"".join(part.tobytes() for part in (item.frames, item.boxes, item.visible))
     parts = (item.boxes, item.labels, item.ignore) if isinstance(item, Scene) else (item.labels,)
     return b"".join(np.ascontiguousarray(part).tobytes() for part in (item.image, *parts))
 
@@ -109,11 +105,8 @@ def test_a_patch_moves_and_stays_in_its_picture():
         assert one.frames.shape == (30, 240, 320, 3) and len(one.boxes) == 30
         away = np.abs(np.diff((one.boxes[:, :2] + one.boxes[:, 2:]) / 2, axis=0))
         assert 0 < away.max() <= 8
-        first, later = (
-            one.frame(k)[slice(*y), slice(*x)]
-            for k in (0, 1)
-            for x, y in [one.boxes[k].astype(int).reshape(2, 2).T]
-        )
+        corners = [one.boxes[k].astype(int) for k in (0, 1)]
+        first, later = (one.frame(k)[y0:y1, x0:x1] for k, (x0, y0, x1, y1) in enumerate(corners))
         tall, wide = np.minimum(first.shape, later.shape)[:2]
         difference = np.abs(first[:tall, :wide].astype(int) - later[:tall, :wide])
         elsewhere = np.abs(first.astype(int) - first[::-1, ::-1])

@@ -19,10 +19,9 @@ MAPS = {"pedestrian-tinyped": (5, 16, 20), "segment-tinyseg": (11, 30, 40), "tra
 
 def classes_of(task):
     """One more than the largest label of 50 golden images, or what a data set has that may not be there."""
-    name = type(task).__module__.rpartition(".")[2]
-    return {"cifar10": 10, "cifar100": 100, "imagenet": 1000}.get(name) or int(
-        task.golden(50).labels.max()
-    ) + 1
+    of = {"cifar10": 10, "cifar100": 100, "imagenet": 1000}
+    known = of.get(type(task).__module__.rpartition(".")[2])
+    return known or int(task.golden(50).labels.max()) + 1
 
 
 @pytest.fixture(params=TASKS)
@@ -70,12 +69,8 @@ def test_variation_is_seeded_and_keeps_shape_and_type(classes):
 
 
 def test_golden_images_fit_the_task(task, monkeypatch):
-    for name in (
-        "pedestrians",
-        "segments",
-        "shapes",
-        "clips",
-    ):  # where data sets are not at hand, a few made-up pictures
+    # Where data sets are not at hand, a few made-up pictures.
+    for name in ("pedestrians", "segments", "shapes", "clips"):
         made = getattr(synthetic, name)
         monkeypatch.setattr(synthetic, name, lambda count, *rest, made=made: made(min(count, 5), *rest))
     golden = task.golden(5)
@@ -95,7 +90,5 @@ def test_a_shift_moves_whole_pictures_and_fills_the_border():
 def test_a_mirror_turns_left_to_right_in_every_channel():
     picture = torch.tensor([[[1, 2], [3, 4]], [[5, 6], [7, 8]]], dtype=torch.uint8)
     seen = base.shifted(picture.expand(50, 2, 2, 2), 0, True, 0, torch.Generator().manual_seed(0))
-    assert {tuple(image.flatten().tolist()) for image in seen} == {
-        (1, 2, 3, 4, 5, 6, 7, 8),
-        (2, 1, 4, 3, 6, 5, 8, 7),
-    }
+    images = {tuple(image.flatten().tolist()) for image in seen}
+    assert images == {(1, 2, 3, 4, 5, 6, 7, 8), (2, 1, 4, 3, 6, 5, 8, 7)}

@@ -36,16 +36,13 @@ class TwoPhases(base.Method):
         self.seen = 0.0
 
     def phases(self, recipe):
-        return [
-            base.Phase("first", recipe.epochs // 2, recipe.lr),
-            base.Phase("second", recipe.epochs // 2, recipe.lr / 2),
-        ]
+        phases = {"first": recipe.lr, "second": recipe.lr / 2}
+        return [base.Phase(name, recipe.epochs // 2, lr) for name, lr in phases.items()]
 
     def losses(self, run, scores, labels):
         self.seen = 0.5 * self.seen + torch.rand(()).item() + torch.rand((), generator=run.rng).item()
-        return super().losses(run, scores, labels) | {
-            "pull": self.seen * 1e-3 * run.network[-1].dot.weight.square().sum()
-        }
+        pull = self.seen * 1e-3 * run.network[-1].dot.weight.square().sum()
+        return super().losses(run, scores, labels) | {"pull": pull}
 
     def state(self):
         return {"seen": self.seen}
@@ -117,10 +114,8 @@ def test_training_learns_and_card_and_curve_say_what_is_so(tmp_path):
     network = weights.unpack(networks.build("mnist-tfc"), tensors, "here")
     images, labels = mnist_images.shipped()
     with torch.no_grad():
-        right = (
-            network(torch.from_numpy(images[800:]).float()).as_subclass(torch.Tensor).argmax(1).numpy()
-            == labels[800:]
-        ).sum()
+        scores = network(torch.from_numpy(images[800:]).float()).as_subclass(torch.Tensor)
+        right = (scores.argmax(1).numpy() == labels[800:]).sum()
     assert (stated["set"], stated["images"], stated["correct"]) == ("200", 200, right)
     assert stated["top1"] == 100 * right / 200 > 50
     assert stored["data"]["trained_on"] == "512" and stored["recipe"]["epochs"] == 8
@@ -145,24 +140,18 @@ def test_the_command_names_what_is_not_usual_and_the_folder_of_another_method():
     settings = {"net": "mnist-cnn", "method": "bonn", "seed": 2, "threads": 3}
     settings["recipe"] = {"epochs": 7, "lr": 1e-3}
     settings["hyper"] = {"kernel": 1e-6, "feature": bonn.FEATURE, "nu": bonn.NU}
-    wanted = (
-        "python -m xnorforge train mnist-cnn --method bonn --set kernel=1e-06 --epochs 7 --seed 2 --lr "
-        "0.001 --threads 3 "
-        "-o out/mnist-cnn-bonn/train"
-    )
+    wanted = "python -m xnorforge train mnist-cnn --method bonn --set kernel=1e-06 --epochs 7 --seed 2"
+    wanted += " --lr 0.001 --threads 3 -o out/mnist-cnn-bonn/train"
     assert train._command(settings) == wanted
     assert train._command(settings | {"ranks": 4}) == wanted.replace("python", "torchrun --nproc-per-node 4")
 
 
 def test_only_images_trained_on_are_varied(tmp_path, monkeypatch):
     varied = []
-    monkeypatch.setattr(
-        mnist.Task, "augment", lambda _self, images, _rng: varied.append(len(images)) or images
-    )
+    monkeypatch.setattr(mnist.Task, "augment", lambda _self, x, _rng: varied.append(len(x)) or x)
     train.train("mnist-tfc", "ste", tmp_path, epochs=2)
-    assert varied == [64] * 8 * 2, (
-        "512 images in steps of 64, two epochs; neither the 128 held out nor the 200 to test"
-    )
+    # 512 images in steps of 64, two epochs; neither the 128 held out nor the 200 to test.
+    assert varied == [64] * 8 * 2
 
 
 def test_a_group_of_the_optimiser_may_have_its_own_rate(tmp_path):

@@ -11,6 +11,7 @@ from xnorforge.sw.nn.building_blocks import Head, Scores
 from xnorforge.sw.nn.stream import Classifier
 from xnorforge.sw.tasks.base import task_of
 from xnorforge.sw.training import train, weights
+from xnorforge.sw.training.generated import GRID, SOURCE, generated
 
 from ..refusals import refused
 from .maps import pictures
@@ -39,10 +40,8 @@ def test_the_default_network_reaches_its_goal():
 
 def test_exact_pixels_and_jpeg_copies_are_never_one_figure():
     rows = {row["set"]: row["images"] for row in zoo.load("cifar10-cnv")[1]["accuracy"]}
-    assert rows == {
-        "10,000 test images of CIFAR-10, JPEG copies": 10000,
-        "the first 1,000 test images of CIFAR-10, exact pixels": 1000,
-    }
+    whole, first = "10,000 test images of CIFAR-10", "the first 1,000 test images of CIFAR-10"
+    assert rows == {f"{whole}, JPEG copies": 10000, f"{first}, exact pixels": 1000}
 
 
 @pytest.mark.full
@@ -81,13 +80,10 @@ def test_cards_name_data_recipe_seed_and_command(net):
     assert f"train {net} " in card["command"] and f"--epochs {card['recipe']['epochs']} " in card["command"]
 
 
-@pytest.mark.parametrize(
-    ("net", "method", "text"),
-    [
-        ("mnist-cn", "ste", r"NET: 'mnist-cn' .*cifar10-cnv, .*, mnist-cnn, .*mnist-tfc, .*'mnist-cnn'"),
-        ("mnist-cnn", "stee", r"METHOD: 'stee' .*ste.*'ste'"),
-    ],
-)
+@pytest.mark.parametrize("net, method, text", [
+    ("mnist-cn", "ste", r"NET: 'mnist-cn' .*cifar10-cnv, .*, mnist-cnn, .*mnist-tfc, .*'mnist-cnn'"),
+    ("mnist-cnn", "stee", r"METHOD: 'stee' .*ste.*'ste'"),
+])  # fmt: skip
 def test_unknown_names_are_answered_with_the_nearest(net, method, text):
     with pytest.raises(UserError, match=text):
         zoo.load(net, method)
@@ -96,6 +92,20 @@ def test_unknown_names_are_answered_with_the_nearest(net, method, text):
 def test_weights_that_are_not_shipped_are_named_with_their_cure():
     command = "make train NET=mnist-tfc METHOD=bonn"
     refused(lambda: zoo.load("mnist-tfc", "bonn"), "sw/shipped: ", "mnist-tfc-bonn", "mnist-cnn-ste", command)
+
+
+def test_generated_weights_are_equal_each_time_and_norms_lie_between_values_of_the_stream():
+    images = zoo.golden("cifar10-resnet20_half", 1)[0]
+    one, two = (generated("cifar10-resnet20_half", "ste", images).state_dict() for _ in range(2))
+    assert all(one[name].equal(two[name]) for name in one)
+    means = [values for name, values in one.items() if name.endswith("running_mean")]
+    assert means and all((values * GRID % 1 == 0.5).all() and len(values.unique()) > 1 for values in means)
+
+
+@pytest.mark.full
+def test_the_network_for_imagenet_says_that_its_weights_are_generated():
+    _, about = zoo.load("imagenet-resnet18")
+    assert about["generated"] and about["source"] == SOURCE and "accuracy" not in about
 
 
 def test_a_run_folder_of_another_network_is_refused():

@@ -1,7 +1,8 @@
 """ReLU, PReLU and clipping: steps of a chain, or clipped integers where a sum needs them exactly."""
 
 from dataclasses import replace
-from math import lcm
+from fractions import Fraction
+from math import ceil, lcm
 from typing import ClassVar
 
 import numpy as np
@@ -9,10 +10,11 @@ import numpy as np
 from xnorforge.core.types import Record
 from xnorforge.flows.lower.exact import exactly, on_one_unit
 from xnorforge.flows.lower.examples import random_leaf, random_shape, random_signs
+from xnorforge.flows.lower.linear import WIDEST
 from xnorforge.flows.lower.nodes import IntegerNode
 from xnorforge.flows.lower.registry import MAKERS, arithmetic, example, maker, meaning, rule
-from xnorforge.flows.lower.sums import single
-from xnorforge.flows.lower.values import F32, append, signs_of
+from xnorforge.flows.lower.sums import affine, aligned, single, total
+from xnorforge.flows.lower.values import F32, Value, append, reach_of, signs_of
 from xnorforge.flows.lower.walk import refuse
 from xnorforge.hw.any_width import whole_numbers
 
@@ -71,23 +73,53 @@ def _clipped_exactly(net, node, at):
 
 
 @rule("Max", "Min")
-def _one_sided(walk, node, _at):
-    """The maximum or minimum of an activation and a constant."""
-    constants = [k for k, name in enumerate(node.input) if name in walk.constants]
-    if len(node.input) != 2 or len(constants) != 1:
-        raise refuse(
-            node,
-            f"it has {len(node.input) - len(constants)} activations and {len(constants)} constants",
-            "give one of each; two activations can be added (Add) instead",
-        )
-    value = single(walk, walk.value(node, 1 - constants[0], arrange=False), node)
-    bound = walk.per_channel(node, walk.constant(node, constants[0]), value).astype(F32)
-    none = np.full_like(bound, np.inf)
-    return append(value, "clip", *((bound, none) if node.op_type == "Max" else (-none, bound)))
+def _extreme(walk, node, _at):
+    """The maximum or minimum of activations, and of a constant."""
+    given = [k for k, name in enumerate(node.input) if name not in walk.constants]
+    value, *others = [walk.value(node, k, arrange=False) for k in given]
+    for other in others:
+        value = _farther(walk, node, *aligned(walk, node, [value, other]))
+    for k in {*range(len(node.input))}.difference(given):
+        value = single(walk, value, node)
+        bound = walk.per_channel(node, walk.constant(node, k), value).astype(F32)
+        none = np.full_like(bound, np.inf)
+        value = append(value, "clip", *((bound, none) if node.op_type == "Max" else (-none, bound)))
+    return value
+
+
+def _farther(walk, node, a: Value, b: Value) -> Value:
+    """The larger of two values, b + max(a - b, 0), or for Min the smaller, a - max(a - b, 0).
+
+    Where a - b has more bits than a matrix takes, one bit says that it is 0 or more, another that it is less,
+    and each value is multiplied by its bit: the products are as narrow as the integers.
+    """
+    apart, larger = single(walk, total(walk, node, [a, b], (1, -1)), node), node.op_type == "Max"
+    leaf = apart.leaf
+    if leaf.bits <= WIDEST:
+        above = affine(walk, append(apart, "prelu", np.zeros(apart.channels, F32)), node)
+        return total(walk, node, [b if larger else a, above], (1, 1 if larger else -1))
+    up = signs_of(apart.single[1])
+    if not all(up):
+        raise refuse(node, "both values are the same in a channel", "remove the channel")
+    first = np.array([ceil(-b / (a * s)) for a, b, s in zip(apart.single[1], apart.offset, up)], object)
+    terms: dict[str, np.ndarray] = {}
+    for value, step, way in ((a, first, up), (b, 1 - first, -up)):
+        way, step = (way, step) if larger else (-way, 1 - step)
+        name = f"{leaf.layer}_reached"
+        bit = MAKERS["levels"](walk, leaf, whole_numbers(step)[:, None], way, name)
+        for one, factor in value.coefficients.items():
+            source = walk.leaves[one]
+            low, high = np.minimum(source.lo, 0), np.maximum(source.hi, 0)
+            name = f"product{walk.counts['Product']}"
+            out = walk.emit("Product", [bit, source], a.shape, low, high, name, order=leaf.order, xnor=False)
+            terms[out.name] = factor
+        if any(value.offset):
+            terms[bit.name] = value.offset
+    return Value(leaf, terms, 0 * a.offset, reach=np.maximum(reach_of(a), reach_of(b)), view=apart.view)
 
 
 @maker("rectified")
-def _rectified(walk, node, leaf: str, a, b):
+def _rectified(walk, leaf: str, a, b):
     """max(A n + B, 0) as {leaf: A}, B over clipped integers, exactly for every n.
 
     Where the kink -B/A lies on the integer or half-integer grid, one clipped leaf is enough. Elsewhere n is
@@ -95,28 +127,16 @@ def _rectified(walk, node, leaf: str, a, b):
     """
     source = walk.leaves[leaf]
     ends = [whole_numbers(end) for end in (source.lo, source.hi)]
-    if not all(a):
-        raise refuse(node, "a channel of its input has scale 0", "remove the channel")
-    kink = [-y / x for x, y in zip(a, b)]
-    rising = signs_of(a)
+    kink = [-y / x if x else Fraction(0) for x, y in zip(a, b)]
+    b, rising = np.where(a == 0, np.maximum(b, 0), b), np.where(a < 0, -1, 1)
     common = lcm(*{k.denominator for k in kink})
 
     def clipped(mul, at):
         reached = (np.where(rising > 0, np.maximum(e * mul, at), np.minimum(e * mul, at)) for e in ends)
-        name = f"{source.layer}_clip"
-        out = walk.emit(
-            "Clip",
-            [source],
-            source.shape,
-            *reached,
-            name,
-            source.layer,
-            source.order,
-            mul=mul,
-            at=at,
-            direction=rising,
-        )
-        return out.name
+        name, own = f"{source.layer}_clip", {"mul": mul, "at": at, "direction": rising}
+        return walk.emit(
+            "Clip", [source], source.shape, *reached, name, source.layer, source.order, **own
+        ).name
 
     if common <= 2:
         at = whole_numbers(np.array([int(k * common) for k in kink], object))
@@ -126,7 +146,7 @@ def _rectified(walk, node, leaf: str, a, b):
     at = whole_numbers(np.array(above, object))
     name = f"{source.layer}_reached"
     bit = MAKERS["levels"](walk, source, (at * rising)[:, None], rising, name)
-    jump = np.array([x * int(k) + y for x, k, y in zip(a, at, b)], object)
+    jump = np.array([x * int(k) + y if x else x for x, k, y in zip(a, at, b)], object)
     return {clipped(1, at): a, bit.name: jump}, b - jump
 
 

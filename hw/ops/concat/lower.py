@@ -38,21 +38,21 @@ def _concat(walk, node, at):
     for k in range(len(node.input)):
         value = walk.value(node, k, arrange=False)
         rank = len(view_of(value).shape) + 1
-        last = last or (rank == 4 and at["axis"] % rank == 3)
+        last = last or at["axis"] % rank == rank - 1 > 1
         value = seen(value, np.moveaxis(view_of(value), -1, 0)) if last else value
         values.append(one_leaf(walk, MAKERS["arranged"](walk, node, value), node))
     first = values[0]
     if not (last or at["axis"] % rank == 1) or any(v.shape[:-1] != first.shape[:-1] for v in values):
-        raise refuse(
-            node, f"it concatenates along axis {at['axis']}", "concatenate channels of equally large images"
-        )
+        why = f"it concatenates along axis {at['axis']}"
+        raise refuse(node, why, "concatenate channels of equally large images")
     leaves = [walk.leaves[v.single[0]] for v in values]
     lo, hi = (np.concatenate([getattr(leaf, end) for leaf in leaves]) for end in ("lo", "hi"))
     name = f"concat{walk.counts['Concat']}"
     out = walk.emit("Concat", leaves, (*first.shape[:-1], len(lo)), lo, hi, name, order=_order(leaves))
     scale, offset = (np.concatenate(x) for x in zip(*((v.single[1], v.offset) for v in values)))
     value = walk.value_of(out, scale, offset, np.concatenate([reach_of(value) for value in values]))
-    return seen(value, np.moveaxis(usual_view(out), 0, -1)) if last else value
+    usual = usual_view(out).reshape(len(lo), *out.shape[4 - rank : -1])
+    return seen(value, np.moveaxis(usual, 0, -1)) if last else value
 
 
 @tidying(20)

@@ -10,13 +10,12 @@ from xnorforge.hw.fabric import address_bits, memory_of
 from xnorforge.hw.ops import _dots
 from xnorforge.hw.ops import _mvu_cost as cost
 from xnorforge.hw.ops._mvu import Mvu
+from xnorforge.hw.ops._streamed import NARROWEST_PRODUCT
 from xnorforge.hw.ops.base import Attributes, Matrix, Rtl
 from xnorforge.hw.parts import Parts, family_in_use
 from xnorforge.hw.streams import value_range
 
 FACTOR = 25  # bits of the wider factor of a DSP48
-NARROWEST_PRODUCT = 9  # bits from which Yosys takes a DSP48 for a product
-WIDEST_SUM = 24  # bits
 JOINED_BITS, JOINED_WORDS = 3, 32  # up to which ternary gates and their weights share LUTs (hw/rtl/xf_mvu.sv)
 
 
@@ -155,11 +154,7 @@ class IntMvu(Mvu):
         """
         if not self.get_nodeattr("dsp"):
             return 1, 0
-        simd = self.get_nodeattr("simd")
-        lengths = [
-            1,
-            *(n for n in (2, 3) if n <= simd and -(-simd // n) * (2 ** self.field(n) - 1) < 2**WIDEST_SUM),
-        ]
+        lengths = _dots.chains(self.get_nodeattr("simd"), self.in_bits, self.in_signed, self.weight_bits)
         if self.get_nodeattr("pe") % 2 == 0:
             fits = [length for length in lengths if self.field(length) + self.weight_bits <= FACTOR]
             weights = self.arrays_of.get("weights")
@@ -173,8 +168,7 @@ class IntMvu(Mvu):
 
     def field(self, chain: int) -> int:
         """Bits of the signed sum of a chain."""
-        low, high = self.input_range()
-        return (chain * 2 ** (self.weight_bits - 1) * max(-low, high)).bit_length() + 1
+        return _dots.chain_field(chain, self.in_bits, self.in_signed, self.weight_bits)
 
     @staticmethod
     def _borrowed(weights) -> np.ndarray:
@@ -282,10 +276,10 @@ class IntMvu(Mvu):
         Raises:
             UserError: the sum of one cycle is wider than the adders.
         """
-        if self.dot().bits > WIDEST_SUM:
+        if self.dot().bits > _dots.WIDEST_SUM:
             raise UserError(
                 f"{self.name}: simd={self.get_nodeattr('simd')} needs sums of {self.dot().bits} bits per "
-                f"cycle, but adders have at most {WIDEST_SUM}; lower simd."
+                f"cycle, but adders have at most {_dots.WIDEST_SUM}; lower simd."
             )
         module, parameters = super().rtl()
         dot = "Ternary" if self.ternary() else "Multipliers" if self.chain()[1] else "Planes"
@@ -305,7 +299,7 @@ class IntMvu(Mvu):
 
     def estimate(self, family: str | None = None, registers: bool = True) -> dict[str, float]:
         """As of every unit; no number of LUTs makes adders wider."""
-        if self.dot().bits > WIDEST_SUM:
+        if self.dot().bits > _dots.WIDEST_SUM:
             return dict.fromkeys(("lut", "ff", "carry", "lut_ram", "bram36", "dsp", "uram"), inf)
         return super().estimate(family, registers)
 

@@ -27,13 +27,15 @@ def join(*given: np.ndarray) -> np.ndarray:
 
 
 @maker("sum")
-def _add_up(walk, value: Value) -> Value:
-    """Several leaves become one: a Join with integer multipliers on the coarsest common grid."""
+def _add_up(walk, value: Value, one_grid: bool = False) -> Value:
+    """Several leaves become one: a Join with integer multipliers on the coarsest common grid, of all channels
+    or, where that needs fewer bits and is not ruled out, of each.
+    """
     leaves = [walk.leaves[name] for name in value.coefficients]
     rows = np.array([*value.coefficients.values()], dtype=object)
     columns = list(zip(*rows))
     grids = [common_grid(a for column in columns for a in column) or Fraction(1)] * len(columns)
-    if _widest(columns, grids) >= 2**16:  # one grid per channel needs fewer bits
+    if not one_grid and _widest(columns, grids) >= 2**16:
         grids = [common_grid(column) or Fraction(1) for column in columns]
     grid = np.array(grids, object)
     multipliers = whole_numbers(_on(rows, grid))

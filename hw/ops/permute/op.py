@@ -1,4 +1,6 @@
-"""Any order of a frame's elements: two frames in memory, read by a table of addresses."""
+"""Any order of a frame's elements: two frames, or two of its equal parts, in memory, read by a table of
+addresses.
+"""
 
 from math import prod
 
@@ -24,7 +26,8 @@ class Permute(Grouped):
 
     Rate: one beat per cycle. Latency: until the first group has arrived, and 1 cycle.
 
-    Cost: two frames in memory, and a table of the addresses.
+    Cost: two frames in memory, and a table of the addresses; where parts of a frame follow each other, each
+    in the same order, two of these.
     """
 
     module = "xf_permute"
@@ -44,10 +47,21 @@ class Permute(Grouped):
             raise UserError(f"{self.name}: order does not name each of {groups} places once; correct it.")
         return found
 
+    def part(self) -> np.ndarray:
+        """The order of the smallest part that a frame repeats."""
+        order = self.order()
+        ends = 1 + np.flatnonzero(np.maximum.accumulate(order) == np.arange(len(order)))
+        for end in ends[len(order) % ends == 0].tolist():
+            if (order.reshape(-1, end) == order[:end] + np.arange(0, len(order), end)[:, None]).all():
+                return order[:end]
+        return order
+
     def addresses(self) -> np.ndarray:
-        """The beat of the input for each beat of the output."""
-        beats = self.get_nodeattr("group") // self.get_nodeattr("pe")
-        return (self.order()[:, None] * beats + np.arange(beats)).ravel()
+        """The beat of the part of the input for each beat of that of the output."""
+        if "addresses" not in self._read:
+            beats = self.get_nodeattr("group") // self.get_nodeattr("pe")
+            self._read["addresses"] = (self.part()[:, None] * beats + np.arange(beats)).ravel()
+        return self._read["addresses"]
 
     def execute_node(self, context: Tensors, _graph: object) -> None:
         x = self.taken(context)
@@ -55,37 +69,37 @@ class Permute(Grouped):
         context[self.onnx_node.output[0]] = groups[:, self.order()].reshape(len(x), *self.out_stream().shape)
 
     def timing(self) -> Timing:
-        """A beat is read as soon as it is there; a frame is left as a whole."""
-        depth = self.in_stream().beats
+        """A beat is read as soon as it is there; a part is left as a whole."""
+        depth = len(self.addresses())
         buffer = Buffer(depth, 2 * depth, needed=lambda: np.append(1 + self.addresses()[:-1], depth))
         return Timing([Work(depth, frees=depth)], 1, Stop.READER, buffer)
 
     def rtl(self) -> Rtl:
-        source = self.in_stream()
-        block = self._table_bits() > BLOCK
-        return self.module, {"Beats": source.beats, "Width": source.width, "TableKind": 2 if block else 1}
+        kind = 2 if self._table_bits() > BLOCK else 1
+        width = self.in_stream().width
+        return self.module, {"Beats": len(self.addresses()), "Width": width, "TableKind": kind}
 
     def _table_bits(self) -> int:
-        beats = self.in_stream().beats
+        beats = len(self.addresses())
         return beats * address_bits(beats)
 
     def memories(self) -> Memories:
-        width = address_bits(self.in_stream().beats)
-        return {"OrderFile": (width, self.addresses().tolist())}
+        addresses = self.addresses()
+        return {"OrderFile": (address_bits(len(addresses)), addresses.tolist())}
 
     def parts(self) -> Parts:
-        """Two frames, the table, and the counters of writer and reader."""
-        source = self.in_stream()
-        width = address_bits(source.beats)
-        found = Parts(address_bits=width).counters(source.beats, 2 * source.beats)
-        # Of an address the lowest bits are those of the place: the second frame begins at a multiple of them.
-        even = (source.beats & -source.beats).bit_length() - 1
-        found.memory(2 * source.beats, source.width).registers(width + 4)
-        found.chains(*[width + 1 - even] * (source.beats != 1 << even))
+        """Two parts, the table, and the counters of writer and reader."""
+        bits, beats = self.in_stream().width, len(self.addresses())
+        width = address_bits(beats)
+        found = Parts(address_bits=width).counters(beats, 2 * beats)
+        # Of an address the lowest bits are those of the place: the second part begins at a multiple of them.
+        even = (beats & -beats).bit_length() - 1
+        found.memory(2 * beats, bits).registers(width + 4)
+        found.chains(*[width + 1 - even] * (beats != 1 << even))
         found.compared[width + 1, False] += 1
         if self._table_bits() > BLOCK:
-            return found.rom(source.beats, width, 0)
-        return found.gates(table=cost.logic_memory(width, source.beats))
+            return found.rom(beats, width, 0)
+        return found.gates(table=cost.logic_memory(width, beats))
 
 
 Op = Permute

@@ -4,17 +4,22 @@ from xnorforge.flows.bind.network import Bound, Network, NodeProto, Taken
 from xnorforge.flows.bind.nodes import levels_at
 from xnorforge.flows.bind.registry import takes
 
-SMALLER = 7  # thresholds from which a product may be smaller than a search
+LONG = 15  # steps, behind which equal rows are one
 
 
 @takes("Thresholding", "ElementwiseMul", rank=20)
 def threshold(network: Network, node: NodeProto) -> Taken:
-    """Thresholding, with a product by -1 and +1 in front of it where some channels compare downwards."""
+    """Thresholding, with a product by -1 and +1 in front of it where some channels compare downwards. Long
+    tables that are equal in all channels are one, of pixels with a single channel.
+    """
     found = levels_at(network, node)
     if found is None:
         return None
-    names = [one.name for one in found.nodes]
-    bound = Bound("Threshold", names[-1], found.attributes, found.arrays, names)
-    if found.arrays["thresholds"].shape[1] >= SMALLER and bound.make().line is not None:
+    names, arrays = [one.name for one in found.nodes], found.arrays
+    steps, shape = arrays["thresholds"], found.attributes["in_shape"]
+    if steps.shape[1] > LONG and "direction" not in arrays and (steps == steps[0]).all():
+        found.attributes["in_shape"], arrays["thresholds"] = [*shape, 1], steps[:1]
+    bound = Bound("Threshold", names[-1], found.attributes, arrays, names)
+    if steps.shape[1] >= LONG and bound.make().line is not None:
         bound.attributes["even"] = 1
     return found.nodes, [bound]

@@ -6,9 +6,10 @@ import numpy as np
 
 from xnorforge.core.types import Record
 from xnorforge.flows.lower.examples import random_leaf
-from xnorforge.flows.lower.registry import CHOOSING, emission, example, maker, meaning, rule
+from xnorforge.flows.lower.registry import CHOOSING, MAKERS, emission, example, maker, meaning, rule
 from xnorforge.flows.lower.sums import single
 from xnorforge.flows.lower.values import Value, replay
+from xnorforge.flows.lower.views import has_channels_last, seen, usual_view, view_of
 from xnorforge.flows.lower.walk import refuse
 from xnorforge.hw.ops.upsample.op import repeated
 
@@ -59,25 +60,27 @@ def _repeats(node, at, size: int, factor: int) -> bool:
 
 @rule("Resize", "Upsample")
 def _resize(walk, node, at):
-    """Nearest-neighbour upsampling by integer factors."""
-    value = walk.value(node)
-    value = single(walk, value, node)
-    leaf = walk.leaves[value.start[0]]
-    h, w, _ = leaf.shape
-    out_shape = walk.model.get_tensor_shape(node.output[0])
-    factors = [out_shape[2] // h, out_shape[3] // w]
-    whole = (
-        at.get("mode", b"nearest") == b"nearest"
-        and out_shape[2:] == [h * factors[0], w * factors[1]]
-        and min(factors) > 0
-    )
-    if not whole or not all(_repeats(node, at, size, factor) for size, factor in zip((h, w), factors)):
+    """Nearest-neighbour upsampling by integer factors, of images or rows, channels first or last."""
+    value = walk.value(node, arrange=False)
+    last = has_channels_last(value)
+    value = seen(value, np.moveaxis(view_of(value), -1, 0)) if last else value
+    value = single(walk, MAKERS["arranged"](walk, node, value), node)
+    before, after = (walk.model.get_tensor_shape(name)[1:] for name in (node.input[0], node.output[0]))
+    factors = [new // old for old, new in zip(before, after)]
+    whole = at.get("mode", b"nearest") == b"nearest" and factors[-1 if last else 0] == 1
+    if (
+        not whole
+        or [old * factor for old, factor in zip(before, factors)] != after
+        or not all(_repeats(node, at, *axis) for axis in zip(before, factors))
+    ):
         raise refuse(
             node, "it does more than repeat pixels",
             "use a nearest-neighbour resize by integer factors with asymmetric coordinates rounded down, "
             "as torch exports it",
         )  # fmt: skip
-    return _repeat(walk, value, factors)
+    found = _repeat(walk, value, [1, *(factors[:-1] if last else factors[1:])][-2:])
+    usual = usual_view(found.leaf).reshape(-1, *after[:-1])
+    return seen(found, np.moveaxis(usual, 0, -1)) if last else found
 
 
 @maker("repeated")

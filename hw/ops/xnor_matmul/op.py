@@ -1,4 +1,4 @@
-"""Binary matrix product of two streams: weights that arrive with every frame."""
+"""Matrix product of two streams: weights, of bits or integers, that arrive with every frame."""
 
 from dataclasses import replace
 from typing import ClassVar
@@ -15,18 +15,22 @@ from xnorforge.hw.timing import Buffer, Stop, Timing, Work
 
 
 class XnorMatmul(HwOp):
-    """Count the bits that vectors and rows of weights have in common; both are streams.
+    """Multiply vectors by rows of weights; both are streams. Of bits, count those that are equal.
 
-        matches[tile, vector, row] = number of k with x[vector, k] == weights[pe * tile + row, k]
+        y[round, tile, vector, row] = number of k with x[round, vector, k] == weights[pe * tile + row, k]
+        y[round, tile, vector, row] = Σ_k x[round, vector, k] * weights[pe * tile + row, k]    w_bits > 1
 
-    Shapes: `vectors` vectors of `mw` bits, and `mh` rows of as many in words: (mh / pe, mw / simd, pe, simd),
-    to UINT 0 .. mw, (mh / pe, vectors, pe). A frame's vectors are held; each word of weights is read once per
-    frame, and counted against all of them.
+    Shapes: a frame has `rounds` times `vectors` vectors of `mw` elements, of `in_bits` bits (1 with w_bits=1,
+    else 1 .. 16), and for each round `mh` rows of as many weights, two's complement of `w_bits` bits (1 ..
+    16), in words: (mh / pe, mw / simd, pe, simd). Results are UINT 0 .. mw of bits, else INT of `out_bits`
+    bits, which must hold every sum: (rounds * mh / pe, vectors, pe). The vectors of a round are held; each
+    word is read once per round, and multiplied by all of them.
 
-    Rate: vectors * (mw / simd) * (mh / pe) cycles. Latency: until the beats of the first result are
-    there, plus the pipeline of the count.
+    Rate: rounds * vectors * (mw / simd) * (mh / pe) cycles. Latency: until the beats of the first result are
+    there, plus the pipeline of the dot product.
 
-    Cost: as `XnorMvu`; two frames of vectors, and an accumulator per row and vector in place of the weights.
+    Cost: as `XnorMvu` and `IntMvu`, whose `dsp` it has for rows of their own; two rounds of vectors, and an
+    accumulator per row and vector in place of the weights.
     """
 
     module = "xf_xnor_matmul"
@@ -35,7 +39,8 @@ class XnorMatmul(HwOp):
 
     def get_nodeattr_types(self) -> dict[str, tuple[object, ...]]:
         sizes: dict[str, tuple[object, ...]] = dict.fromkeys(("mw", "mh", "vectors"), ("i", True, 0))
-        return sizes | {"simd": ("i", False, 1), "pe": ("i", False, 1), "outside": ("i", False, 0)}
+        ones = dict.fromkeys(("rounds", "simd", "pe", "in_bits", "w_bits"), ("i", False, 1))
+        return sizes | ones | dict.fromkeys(("outside", "in_signed", "out_bits", "dsp"), ("i", False, 0))
 
     @property
     def inputs(self) -> int:
@@ -43,16 +48,28 @@ class XnorMatmul(HwOp):
         return 1 if self.get_nodeattr("outside") else 2
 
     @property
-    def outside(self) -> Stream | None:
+    def numbers(self) -> bool:
+        """Whether it multiplies integers."""
+        return self.get_nodeattr("w_bits") > 1
+
+    @property
+    def weights(self) -> Stream:
         """The words of weights."""
         mw, mh, simd, pe, _ = self.folding()
-        return Stream((mh * mw,), pe * simd) if self.get_nodeattr("outside") else None
+        rounds, bits = self.get_nodeattr("rounds"), self.get_nodeattr("w_bits")
+        return Stream((rounds * mh * mw,), pe * simd, bits, self.numbers)
+
+    @property
+    def outside(self) -> Stream | None:
+        """Those, if they come from outside."""
+        return self.weights if self.get_nodeattr("outside") else None
 
     def outside_words(self) -> np.ndarray:
-        """Of `weights` (mw, mh) of 0 and 1, tile after tile, int64 (mh * mw,)."""
+        """Of `weights` (mw, mh), round after round, tile after tile, int64 (rounds * mh * mw,)."""
         mw, mh, simd, pe, _ = self.folding()
         weights = np.asarray(self.arrays_of["weights"]).astype(np.int64).T
-        return weights.reshape(mh // pe, pe, mw // simd, simd).transpose(0, 2, 1, 3).ravel()
+        words = weights.reshape(mh // pe, pe, mw // simd, simd).transpose(0, 2, 1, 3).ravel()
+        return np.tile(words, self.get_nodeattr("rounds"))
 
     def side_ports(self) -> dict[str, tuple[int, int | None]]:
         """The stream of weights from outside."""
@@ -72,27 +89,47 @@ class XnorMatmul(HwOp):
         return mw, mh, simd, pe, vectors
 
     def in_streams(self) -> list[Stream]:
-        mw, mh, simd, pe, vectors = self.folding()
-        return [Stream((vectors, mw), simd), Stream((mh * mw,), pe * simd)][: self.inputs]
+        mw, _, simd, _, vectors = self.folding()
+        rounds, bits, signed = map(self.get_nodeattr, ("rounds", "in_bits", "in_signed"))
+        return [Stream((rounds * vectors, mw), simd, bits, bool(signed)), self.weights][: self.inputs]
 
     def out_stream(self) -> Stream:
         mw, mh, _, pe, vectors = self.folding()
-        return Stream((mh // pe, vectors, pe), pe, mw.bit_length())
+        bits = self.get_nodeattr("out_bits") if self.numbers else mw.bit_length()
+        return Stream((self.get_nodeattr("rounds") * mh // pe, vectors, pe), pe, bits, self.numbers)
 
     def execute_node(self, context: Tensors, _graph: object) -> None:
         mw, mh, simd, pe, vectors = self.folding()
         x, *words = (self.taken(context, k) for k in range(self.inputs))
         if not words:
             self.load_constants(context.__getitem__)
-        words = words[0] if words else self.outside_words()
-        rows = words.reshape(-1, mh // pe, mw // simd, pe, simd).transpose(0, 1, 3, 2, 4)
-        same = x.reshape(-1, 1, vectors, 1, mw) == rows.reshape(-1, mh // pe, 1, pe, mw)
-        context[self.onnx_node.output[0]] = same.sum(-1, dtype=np.int64)
+        rows = (words[0] if words else self.outside_words()).reshape(
+            -1, self.get_nodeattr("rounds"), mh // pe, mw // simd, pe, simd
+        )
+        rows = rows.transpose(0, 1, 2, 4, 3, 5).reshape(*rows.shape[:2], mh, mw).astype(np.float64)
+        zeros = 0 if self.numbers else (rows == 0).sum(-1, keepdims=True)
+        rows = rows if self.numbers else 2 * rows - 1  # as XnorMvu.result
+        found = rows @ x.reshape(len(x), -1, vectors, mw).swapaxes(2, 3).astype(np.float64) + zeros
+        found = found.reshape(len(x), -1, pe, vectors).swapaxes(2, 3)
+        context[self.onnx_node.output[0]] = found.astype(np.int64)
+
+    def _product(self) -> tuple[_dots.Dot, int]:
+        """The dot product of a beat and one row, and what it adds to the sum of each beat."""
+        names = ("simd", "in_bits", "in_signed", "w_bits", "dsp")
+        simd, bits, signed, w_bits, dsp = map(self.get_nodeattr, names)
+        if not self.numbers:
+            return _dots.signed_sum(simd, 1), 0
+        if not dsp:
+            return _dots.planes(simd, bits, w_bits), _dots.plane_offset(simd, bits, w_bits)
+        chain = _dots.chains(simd, bits, signed, w_bits)[-1]
+        field = _dots.chain_field(chain, bits, signed, w_bits)
+        dot = _dots.multipliers(simd, bits, signed, w_bits, 1, chain, field)
+        return dot, -(-simd // chain) * 2 ** (field - 1)
 
     @property
     def dot(self) -> _dots.Dot:
-        """Of a beat and one row."""
-        return _dots.signed_sum(self.get_nodeattr("simd"), 1)
+        """The dot product of a beat and one row."""
+        return self._product()[0]
 
     def generated(self) -> dict[str, str]:
         return self.dot.files
@@ -107,8 +144,11 @@ class XnorMatmul(HwOp):
         """
         mw, mh, simd, pe, vectors = self.folding()
         words, tiles, frame = mw // simd, mh // pe, vectors * (mw // simd)
-        one = [Work(takes=() if self.outside else (1,)), Work(vectors - 1)][: min(vectors, 2)]
-        works = tiles * [replace(work, gives=k == words) for k in range(1, words + 1) for work in one]
+        one = [Work(takes=(1,)), Work(vectors - 1)][: min(vectors, 2)]
+        of_tile = [replace(work, gives=k == words) for k in range(1, words + 1) for work in one]
+        if self.outside:
+            of_tile = [Work(vectors * (words - 1), gives=False), Work(vectors)][words == 1 :]
+        works = tiles * of_tile
         works[-1] = replace(works[-1], frees=frame)
 
         def needed() -> np.ndarray:
@@ -120,22 +160,25 @@ class XnorMatmul(HwOp):
     def rtl(self) -> Rtl:
         mw, mh, simd, pe, vectors = self.folding()
         module = "xf_xnor_outside" if self.outside else self.module
-        cycles = self.dot.latency
+        (dot, offset), acc = self._product(), self.out_stream().bits
         return module, {
-            "Mw": mw, "Mh": mh, "Vectors": vectors, "Simd": simd, "Pe": pe, "DotCycles": cycles
+            "Mw": mw, "Mh": mh, "Vectors": vectors, "Simd": simd, "Pe": pe,
+            "Bits": self.get_nodeattr("in_bits"), "WBits": self.get_nodeattr("w_bits"), "AccW": acc,
+            "SumW": dot.bits, "Start": (acc, -offset * (mw // simd) % 2**acc), "DotCycles": dot.latency,
         }  # fmt: skip
 
     def parts(self) -> Parts:
         """Frames, counters, counts, accumulators, output."""
         mw, mh, simd, pe, vectors = self.folding()
-        dot, beats = self.dot, mw // simd
-        frame, bits = vectors * beats, mw.bit_length()
-        found = Parts().memory(2 << address_bits(frame), simd)
+        dot, beats, width = self.dot, mw // simd, simd * self.get_nodeattr("in_bits")
+        frame, bits, words = vectors * beats, self.out_stream().bits, simd * self.get_nodeattr("w_bits")
+        found = Parts().memory(2 << address_bits(frame), width)
         found.counters(frame, frame, vectors, vectors, beats, beats, mh // pe).registers(5 + dot.latency)
-        found.registers(pe * (simd + dot.ff)).placed(pe * dot.carry).gates(dot_products=pe * dot.lut)
+        found.registers(pe * (words + dot.ff)).placed(pe * dot.carry).gates(dot_products=pe * dot.lut)
         found.add(cost.result(pe * bits, 1))
         if beats > 1:
             found.add(Parts().memory(1 << address_bits(vectors), bits, "lut", 0).adders(bits), count=pe)
+        found.dsp = pe * simd * self.get_nodeattr("dsp")
         return found
 
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Binary matrix product of two streams: the vectors of a frame are held, and each word of weights
-// that arrives is counted against all of them before the next one.
+// Matrix product of two streams: the vectors of a frame are held, and each word of weights that
+// arrives is multiplied by all of them before the next one. Of bits, equal ones are counted.
 //
-// Stream 0 brings the Vectors vectors of a frame, Simd bits per beat; stream 1 the weights of Mh rows,
-// per beat Simd elements of Pe rows: for each tile of Pe rows, its Beats = Mw/Simd words. An output
-// beat has the matches of a tile's rows with one vector; all vectors of a tile, then the next tile.
+// Stream 0 brings the Vectors vectors of a frame, Simd elements per beat; stream 1 the weights of Mh
+// rows, per beat Simd elements of Pe rows: for each tile of Pe rows, its Beats = Mw/Simd words. An output
+// beat has the results of a tile's rows with one vector; all vectors of a tile, then the next tile.
 //
 // Rate       Vectors * Beats * Mh/Pe cycles per frame, no bubble while all sides stay ready
 // Latency    2 + DotCycles from the last beat that a result needs
@@ -21,23 +21,28 @@ module xf_xnor_matmul #(
   parameter  int unsigned Vectors = 4,
   parameter  int unsigned Simd    = 16,
   parameter  int unsigned Pe      = 4,
-  parameter  int unsigned DotCycles = 4,  // from a beat to its counts
+  parameter  int unsigned Bits    = 1,    // of an element
+  parameter  int unsigned WBits   = 1,    // of a weight
+  parameter  int unsigned AccW    = $clog2(Mw + 1),
+  parameter  int unsigned SumW    = $clog2(Simd + 1),
+  parameter  logic [AccW-1:0] Start = '0,  // of an accumulator
+  parameter  int unsigned DotCycles = 4,  // from a beat to its sums
   localparam int unsigned Beats   = Mw / Simd,
   localparam int unsigned Tiles   = Mh / Pe,
-  localparam int unsigned AccW    = $clog2(Mw + 1),
-  localparam int unsigned SumW    = $clog2(Simd + 1)
+  localparam int unsigned BeatBits = Simd * Bits,
+  localparam int unsigned WordBits = Pe * Simd * WBits
 ) (
   input  logic                    clk_i,
   input  logic                    rst_ni,
-  input  logic [(Pe+1)*Simd-1:0]  s_data_i,
+  input  logic [WordBits+BeatBits-1:0] s_data_i,
   input  logic [1:0]              s_valid_i,
   output logic [1:0]              s_ready_o,
   output logic [Pe*AccW-1:0]      m_data_o,
   output logic                    m_valid_o,
   input  logic                    m_ready_i,
   output logic                    en_o,   // of the dot products beside this, one per row, and their sums
-  output logic [Simd-1:0]         x_o,
-  output logic [Pe*Simd-1:0]      w_o,
+  output logic [BeatBits-1:0]     x_o,
+  output logic [WordBits-1:0]     w_o,
   input  logic [Pe*SumW-1:0]      sums_i
 );
 
@@ -53,9 +58,10 @@ module xf_xnor_matmul #(
   localparam int unsigned VecW    = (Vectors > 1) ? $clog2(Vectors) : 1;
   localparam int unsigned BeatW   = (Beats > 1) ? $clog2(Beats) : 1;
   localparam int unsigned TileW   = (Tiles > 1) ? $clog2(Tiles) : 1;
+  localparam int unsigned WideW   = (SumW > AccW) ? SumW : AccW;
 
   // Two frames of vectors: one is written while the other, or what has arrived of the same, is read.
-  (* no_rw_check *) logic [Simd-1:0] frames [2 * 2**AddrW];
+  (* no_rw_check *) logic [BeatBits-1:0] frames [2 * 2**AddrW];
 
   logic              en, step, push, wrote, done, there, vec_last, beat_last, tile_last, use_word;
   logic              write_half_q, read_half_q;
@@ -64,8 +70,8 @@ module xf_xnor_matmul #(
   logic [VecW-1:0]   vec_q;
   logic [BeatW-1:0]  beat_q;
   logic [TileW-1:0]  tile_q;
-  logic [Simd-1:0]   x_q;
-  logic [Pe*Simd-1:0] w_q;
+  logic [BeatBits-1:0] x_q;
+  logic [WordBits-1:0] w_q;
 
   assign vec_last  = vec_q == VecW'(Vectors - 1);
   assign beat_last = beat_q == BeatW'(Beats - 1);
@@ -100,9 +106,9 @@ module xf_xnor_matmul #(
         if (vec_last && beat_last) tile_q <= tile_last ? '0 : tile_q + 1'b1;
       end
     end
-    if (push) frames[{write_half_q, write_q}] <= s_data_i[Simd-1:0];
+    if (push) frames[{write_half_q, write_q}] <= s_data_i[BeatBits-1:0];
     if (en) x_q <= frames[{read_half_q, read_q}];
-    if (step && use_word) w_q <= s_data_i[Simd +: Pe*Simd];
+    if (step && use_word) w_q <= s_data_i[BeatBits +: WordBits];
   end
 
   // What goes along with the stages of a count.
@@ -138,13 +144,13 @@ module xf_xnor_matmul #(
     if (Beats > 1) begin : gen_accumulators
       (* ram_style = "distributed", no_rw_check *) logic [AccW-1:0] accumulators [2**VecW];
       logic [AccW-1:0] so_far;
-      assign so_far = (sum_beat_q == '0) ? '0 : accumulators[sum_vec_q];
-      assign totals[p*AccW +: AccW] = AccW'(sum) + so_far;
+      assign so_far = (sum_beat_q == '0) ? Start : accumulators[sum_vec_q];
+      assign totals[p*AccW +: AccW] = AccW'(WideW'(sum) + WideW'(so_far));
       always_ff @(posedge clk_i) begin
         if (counted) accumulators[sum_vec_q] <= totals[p*AccW +: AccW];
       end
     end else begin : gen_one_beat
-      assign totals[p*AccW +: AccW] = AccW'(sum);
+      assign totals[p*AccW +: AccW] = AccW'(WideW'(sum) + WideW'(Start));
     end
   end
 

@@ -14,29 +14,35 @@ module xf_xnor_outside #(
   parameter  int unsigned Vectors = 4,
   parameter  int unsigned Simd    = 16,
   parameter  int unsigned Pe      = 4,
+  parameter  int unsigned Bits    = 1,
+  parameter  int unsigned WBits   = 1,
+  parameter  int unsigned AccW    = $clog2(Mw + 1),
+  parameter  int unsigned SumW    = $clog2(Simd + 1),
+  parameter  logic [AccW-1:0] Start = '0,
   parameter  int unsigned DotCycles = 4,
-  localparam int unsigned AccW    = $clog2(Mw + 1),
-  localparam int unsigned SumW    = $clog2(Simd + 1)
+  localparam int unsigned BeatBits = Simd * Bits,
+  localparam int unsigned WordBits = Pe * Simd * WBits
 ) (
   input  logic               clk_i,
   input  logic               rst_ni,
-  input  logic [Pe*Simd-1:0] weights_data_i,
+  input  logic [WordBits-1:0] weights_data_i,
   input  logic               weights_valid_i,
   output logic               weights_ready_o,
-  input  logic [Simd-1:0]    s_data_i,
+  input  logic [BeatBits-1:0] s_data_i,
   input  logic               s_valid_i,
   output logic               s_ready_o,
   output logic [Pe*AccW-1:0] m_data_o,
   output logic               m_valid_o,
   input  logic               m_ready_i,
   output logic               en_o,
-  output logic [Simd-1:0]    x_o,
-  output logic [Pe*Simd-1:0] w_o,
+  output logic [BeatBits-1:0] x_o,
+  output logic [WordBits-1:0] w_o,
   input  logic [Pe*SumW-1:0] sums_i
 );
 
   xf_xnor_matmul #(
-    .Mw(Mw), .Mh(Mh), .Vectors(Vectors), .Simd(Simd), .Pe(Pe), .DotCycles(DotCycles)
+    .Mw(Mw), .Mh(Mh), .Vectors(Vectors), .Simd(Simd), .Pe(Pe), .Bits(Bits), .WBits(WBits), .AccW(AccW),
+    .SumW(SumW), .Start(Start), .DotCycles(DotCycles)
   ) u_product (
     .clk_i, .rst_ni, .s_data_i({weights_data_i, s_data_i}), .s_valid_i({weights_valid_i, s_valid_i}),
     .s_ready_o({weights_ready_o, s_ready_o}), .m_data_o, .m_valid_o, .m_ready_i,

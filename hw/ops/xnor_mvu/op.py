@@ -1,7 +1,6 @@
 """Binary matrix-vector unit: counts of equal bits (XNOR-popcount), or bits after a threshold."""
 
 from functools import cached_property
-from math import prod
 from typing import ClassVar
 
 import numpy as np
@@ -9,17 +8,15 @@ import numpy as np
 from xnorforge.core.errors import UserError
 from xnorforge.hw import families
 from xnorforge.hw.ops._mvu import Mvu
-from xnorforge.hw.ops.base import Attributes, HwOp, Matrix, Memories, Rtl, Stream
-from xnorforge.hw.parts import LUTS_PER_BLOCK, Parts, cost_of
-from xnorforge.hw.streams import check_divides, divisors
+from xnorforge.hw.ops.base import Attributes, HwOp, Matrix, Memories, Rtl
+from xnorforge.hw.parts import Parts, cost_of
+from xnorforge.hw.streams import check_divides
 from xnorforge.hw.timing import Timing, beat_for_beat
 
 from .constant import Constant
 from .pixels import Pixels
 
 DEEP = 1024  # words; no more need no choice behind blocks
-WIDEST_WORD = 2048  # bits of weights from outside at a time
-FILLED = 7 / 8  # of their slots in memory, see `from_outside`
 WIRED_FROM = 128  # weights: fewer share next to nothing
 
 
@@ -168,56 +165,6 @@ class XnorMvu(Mvu):
         shared = ("Mw", "Mh", "Pe", "WeightMemory", "WeightRows", "StartMemory", "DotCycles")
         parameters = {name: parameters[name] for name in shared}
         return "xf_xnor_mvu_pixels", parameters | {"Pixels": self.many.pixels}
-
-    def from_outside(self, interval: int) -> list[HwOp]:
-        """Counts of held vectors, tile by tile; their order; thresholds. The words of weights are those with
-        the smallest operators that keep the interval; words that fill their slots in memory are preferred.
-        """
-        from xnorforge.hw.shells.dma import layout_of
-
-        mw, mh, vectors = (self.get_nodeattr(key) for key in ("mw", "mh", "vectors"))
-        found = [
-            self._with_words(simd, pe)
-            for simd in divisors(mw)
-            for pe in divisors(mh)
-            if vectors * (mw // simd) * (mh // pe) <= interval and simd * pe <= WIDEST_WORD
-        ]
-        if not found:
-            raise UserError(f"{self.name}: no folding keeps {interval:,} cycles; use a longer INTERVAL.")
-
-        def rank(ops: list[HwOp]) -> tuple[bool, float]:
-            costs = [op.estimate(registers=False) for op in ops]
-            luts = sum(one["lut"] + LUTS_PER_BLOCK * one["bram36"] for one in costs)
-            stream = Stream((mh * mw,), prod(ops[0].get_nodeattr(name) for name in ("simd", "pe")))
-            return stream.width * stream.beats < FILLED * 8 * layout_of(stream).stride, luts
-
-        return min(found, key=rank)
-
-    def _with_words(self, simd: int, pe: int) -> list[HwOp]:
-        """The operators that read words of `pe` rows, `simd` bits of each."""
-        from xnorforge.hw.ops.permute.op import Permute
-        from xnorforge.hw.ops.threshold.op import Threshold
-        from xnorforge.hw.ops.xnor_matmul.op import XnorMatmul
-
-        mw, mh, vectors = (self.get_nodeattr(key) for key in ("mw", "mh", "vectors"))
-        tiles, bits, shape = mh // pe, mw.bit_length(), self.get_nodeattr("out_shape")
-        sizes = {"mw": mw, "mh": mh, "vectors": vectors, "simd": simd, "pe": pe, "outside": 1}
-        found: list = [XnorMatmul.make(self.name, {"weights": self.arrays_of["weights"]}, **sizes)]
-        if min(tiles, vectors) > 1:
-            order = (np.arange(tiles) * vectors + np.arange(vectors)[:, None]).ravel()
-            found.append(
-                Permute.make(
-                    f"{self.name}_order", {"order": order}, in_shape=[tiles, vectors, pe], out_shape=shape,
-                    group=pe, pe=pe, bits=bits, signed=0,
-                )
-            )  # fmt: skip
-        if not self.raw:
-            steps = np.asarray(self.arrays_of["thresholds"]).astype(np.int64)[:, None]
-            kinds = {"in_bits": bits, "in_signed": 0, "loadable": self.get_nodeattr("loadable")}
-            found.append(
-                Threshold.make(f"{self.name}_threshold", {"thresholds": steps}, in_shape=shape, **kinds)
-            )
-        return found
 
     def generated(self) -> dict[str, str]:
         """The module of wired weights and what counts in it, or dot products."""

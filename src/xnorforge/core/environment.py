@@ -26,7 +26,7 @@ VARIABLES = {
     "XNORFORGE_MAX_NODES": "its operators after constant folding; 20,000",
     "XNORFORGE_MAX_PORTS": "its inputs, and its outputs; 100",
     "XNORFORGE_MAX_ELEMENTS": "numbers in one of its tensors, all constants, and one frame; 134,217,728",
-    "XNORFORGE_MAX_MEMORY_MB": "MB of the process that runs it; 2,048",
+    "XNORFORGE_MAX_MEMORY_MB": "MB of the process that runs it; half of the memory, at least 2,048",
     "XNORFORGE_MAX_SECONDS": "processor time of that process; 3,600",
     "XNORFORGE_MAX_CACHE_MB": "MB that a build leaves in the cache; 5,000",
     "XF_SIMULATION": "on a board's notebook, the library of a simulation in place of the board",

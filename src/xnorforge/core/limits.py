@@ -15,7 +15,7 @@ from xnorforge.core.errors import UserError
 
 NO_MEMORY = 3  # exit code of a process whose memory ran out
 
-# {name after XNORFORGE_MAX_: the limit if the variable is not set}
+# {name after XNORFORGE_MAX_: the limit if the variable is not set}; half of the machine's memory, if more
 USUAL = {
     "FILE_MB": 512,
     "NODES": 20_000,
@@ -35,7 +35,8 @@ def most(name: str) -> int:
     """
     given = os.environ.get(f"XNORFORGE_MAX_{name}", "")
     if not given:
-        return USUAL[name]
+        half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 21
+        return max(USUAL[name], half * (name == "MEMORY_MB"))
     if not whole_number(given) or int(given) == 0:
         raise UserError(
             f"XNORFORGE_MAX_{name}: '{given}' is not a positive integer; give one, such as {USUAL[name]}."

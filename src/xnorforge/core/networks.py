@@ -82,6 +82,11 @@ def takes_data(net: str) -> bool:
     return bool(literal(plugins.place("sw.tasks", task_name(net)), "DATA"))
 
 
+def generated(net: str) -> bool:
+    """Whether a network without trained weights has generated ones, according to its file."""
+    return net in names() and bool(literal(plugins.place(KIND, plugin(net)), "GENERATED"))
+
+
 @cache
 def literal(path: Path, name: str):
     """The literal that a Python file assigns to a name at its top level; None if there is no assignment.

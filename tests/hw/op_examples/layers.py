@@ -99,6 +99,10 @@ def choose(kind: str, d: Draw) -> Any:
             kind = d.one((1, 1, 0), (0, 1, 0), (0, d.one(4, 8), d.signed))
             more = d.one((3, 3), (5, 5)), d.pe, d.one(False, True)
             return depthwise.seeded(d.cls, d.seed, d.shape, *more, *kind)
+        case "digit":
+            bits, many = d.one(18, 24, 32, 48, 64), d.one(8, 12, 15, 16)
+            kind = {"in_bits": bits, "in_signed": 1, "out_bits": many, "out_signed": 0}
+            return kind | {"shift": d.one(0, many)}
         case "fifo":
             return {"depth": d.one(6, 16, 30, 64, 100, 256, 700), "lanes": d.pe}
         case "fork":
@@ -177,7 +181,7 @@ def choose(kind: str, d: Draw) -> Any:
             return sizes | {"stride": [stride] * 2, "bits": d.one(1, 1, 1, 8), "signed": 0, "simd": simd}
         case "xnor_matmul":
             mw, mh = d.one(64, 144, 288, 576), d.one(16, 25, 64)
-            return {"mw": mw, "mh": mh, "simd": d.lanes(mw, 48), "pe": d.lanes(mh, 8)}
+            return {"mw": mw, "mh": mh, "simd": d.lanes(mw, 48), "pe": d.lanes(mh, 8), "in_bits": 1}
         case "xnor_mvu":
             return d.matrix()
 
