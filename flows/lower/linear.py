@@ -307,12 +307,12 @@ def range_of_sums(low: np.ndarray, high: np.ndarray, xnor: bool) -> tuple[np.nda
 
 
 def nearest_border(leaf: Leaf, wanted: np.ndarray, ratio: np.ndarray) -> np.ndarray:
-    """The border integers (C,): the wanted ones, if they are integers and need no extra bits or are the same
-    in all channels; otherwise an integer that the image has.
+    """The border integers (C,): the wanted ones, if they are integers that a matrix takes and need no extra bits
+    or are the same in all channels; otherwise an integer that the image has.
     """
     exactly = [x / r if r else Fraction(0) for x, r in zip(wanted, ratio)]
     low, high = leaf.range
-    if all(x.denominator == 1 for x in exactly) and (
+    if all(x.denominator == 1 and abs(x) < 1 << WIDEST - 1 for x in exactly) and (
         len(set(exactly)) == 1 or all(low <= x <= high for x in exactly)
     ):
         return np.array([int(x) for x in exactly])

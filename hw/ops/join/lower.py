@@ -67,14 +67,15 @@ def _emit(emission, node, inputs, out) -> None:
     shape, terms = emission.shapes[out], []
     for k, (x, leaf) in enumerate(zip(inputs, node.inputs)):
         multiplier, given = node.at["multipliers"][k], emission.graph.leaves[leaf]
-        if (multiplier == 1).all():
+        if (multiplier == 1).all() and len(inputs) > 1:
             terms.append((x, given.lo, given.hi))
             continue
         ends = multiplier * given.lo.astype(object), multiplier * given.hi.astype(object)
         low, high = np.minimum(*ends), np.maximum(*ends)
-        y = emission.tensor(f"{node.name}_scale_{k}_out", shape, type_of(low, high))
-        c = emission.constant(f"{node.name}_scale_{k}_multipliers", multiplier)
-        emission.elementwise("ElementwiseMul", f"{node.name}_scale_{k}", x, c, y, rhs_style="const")
+        name = node.name if len(inputs) == 1 else f"{node.name}_scale_{k}"
+        y = out if len(inputs) == 1 else emission.tensor(f"{name}_out", shape, type_of(low, high))
+        c = emission.constant(f"{name}_multipliers", multiplier)
+        emission.elementwise("ElementwiseMul", name, x, c, y, rhs_style="const")
         terms.append((y, low, high))
     total, low, high = terms[0]
     for k, (y, more_low, more_high) in enumerate(terms[1:], 1):
@@ -169,8 +170,9 @@ def _only_compared(graph, node, comparisons) -> bool:
 @example("Join")
 def _sums(rng):
     """Ones, one constant per tensor, or one per channel."""
-    shape, count = random_shape(rng), int(rng.integers(2, 5))
+    shape, count = random_shape(rng), int(rng.integers(1, 5))
     most = int(rng.choice([1, 9, 300]))
     factors = rng.integers(-most, most + 1, (count, int(rng.choice([1, shape[-1]]))))
-    multipliers = np.broadcast_to(factors if rng.random() < 0.7 else 1, (count, shape[-1]))
+    ones = count > 1 and rng.random() < 0.3
+    multipliers = np.broadcast_to(1 if ones else factors, (count, shape[-1]))
     return [random_leaf(rng, shape) for _ in range(count)], [("Join", {"multipliers": multipliers})]
