@@ -95,7 +95,7 @@ def indexed(model: ModelWrapper) -> IndexedModel:
 
 
 def shape_inputs(graph: GraphProto) -> list[str]:
-    """The tensors that state the shape of a result, with its batch: of Reshape, and the sizes of Resize."""
+    """The tensors that state the shape of a result: of Reshape, and the sizes of Resize."""
     places = {"Reshape": 1, "Resize": 3}
     nodes = [one for one in graph.node if len(one.input) > places.get(one.op_type, len(one.input))]
     return [one.input[places[one.op_type]] for one in nodes if "axes" not in attributes(one)]

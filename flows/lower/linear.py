@@ -307,8 +307,8 @@ def range_of_sums(low: np.ndarray, high: np.ndarray, xnor: bool) -> tuple[np.nda
 
 
 def nearest_border(leaf: Leaf, wanted: np.ndarray, ratio: np.ndarray) -> np.ndarray:
-    """The border integers (C,): the wanted ones, if they are integers that a matrix takes and need no extra bits
-    or are the same in all channels; otherwise an integer that the image has.
+    """The border integers (C,): the wanted ones, if a matrix takes them and they need no extra bits or are
+    the same in all channels; otherwise an integer that the image has.
     """
     exactly = [x / r if r else Fraction(0) for x, r in zip(wanted, ratio)]
     low, high = leaf.range
